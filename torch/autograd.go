@@ -1,0 +1,81 @@
+package torch
+
+/*
+#include "core.h"
+*/
+import "C"
+
+import "runtime"
+
+// RequiresGrad says whether operations on t are recorded.
+func (t *Tensor) RequiresGrad() bool { return C.cl_requires_grad(t.c()) != 0 }
+
+// SetRequiresGrad turns recording on or off for a leaf and returns t.
+func (t *Tensor) SetRequiresGrad(on bool) *Tensor {
+	check("requires_grad", C.cl_set_requires_grad(t.c(), cbool(on)))
+	return t
+}
+
+// Backward adds the derivative of t, which has one element, to the gradient of
+// every leaf it came from, and releases the graph.
+func (t *Tensor) Backward() { check("backward", C.cl_backward(t.c(), nil, 0)) }
+
+// BackwardFrom is Backward for a t of any shape, given the derivative of the
+// loss with respect to t.
+func (t *Tensor) BackwardFrom(gradient *Tensor) {
+	check("backward", C.cl_backward(t.c(), gradient.c(), 0))
+}
+
+// Grad is the gradient that backward passes have left on t, or nil.
+func (t *Tensor) Grad() *Tensor {
+	r := C.cl_grad(t.c())
+	check("grad", r.err)
+	if r.t == nil {
+		return nil
+	}
+	return wrap(r.t)
+}
+
+// ClearGrad drops the gradient.
+func (t *Tensor) ClearGrad() { check("grad", C.cl_set_grad(t.c(), nil)) }
+
+// NoGrad runs f without recording for autograd.
+func NoGrad(f func()) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before := C.cl_grad_enabled()
+	C.cl_set_grad_enabled(0)
+	defer C.cl_set_grad_enabled(before)
+	f()
+}
+
+// Inference runs f without recording and without the book-keeping that would
+// let autograd use its results later.
+func Inference(f func()) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	guard := C.cl_inference_begin()
+	defer C.cl_inference_end(guard)
+	f()
+}
+
+// GradEnabled says whether operations are recorded on this thread.
+func GradEnabled() bool { return C.cl_grad_enabled() != 0 }
+
+// Autocast runs f with matrix products, convolutions and batch norm in dtype;
+// weights stay as they are, and their converted copies are dropped at the end.
+// Don't change weights inside: a stale copy would go on being used.
+func Autocast(device Device, dtype Dtype, f func()) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	C.cl_autocast_begin(C.int(device.index()), C.int(dtype))
+	defer C.cl_autocast_end(C.int(device.index()))
+	f()
+}
+
+func cbool(b bool) C.int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,76 @@
+package torch
+
+// The operators of neural networks. Images are [N, C, H, W].
+
+// Relu is max(t, 0).
+func (t *Tensor) Relu() *Tensor { return call("aten::relu", t) }
+
+// Relu_ is Relu in place.
+func (t *Tensor) Relu_() *Tensor { return t.inplace("aten::relu_") }
+
+// Conv2d is a convolution of t [N, C, H, W] with weight [O, C/groups, kh, kw]
+// and bias [O] or nil.
+func (t *Tensor) Conv2d(weight, bias *Tensor, stride, padding, dilation, groups int) *Tensor {
+	return call("aten::conv2d", t, weight, bias, []int{stride, stride}, []int{padding, padding}, []int{dilation, dilation}, groups)
+}
+
+// BatchNorm normalises each channel: with the batch's statistics when training,
+// moving runningMean and runningVar (unbiased) by momentum, else with the
+// running ones.
+func (t *Tensor) BatchNorm(weight, bias, runningMean, runningVar *Tensor, training bool, momentum, eps float64) *Tensor {
+	return call("aten::batch_norm", t, weight, bias, runningMean, runningVar, training, momentum, eps, true)
+}
+
+// Linear is t weightᵀ + bias for t [N, in], weight [out, in], bias [out] or nil.
+func (t *Tensor) Linear(weight, bias *Tensor) *Tensor { return call("aten::linear", t, weight, bias) }
+
+// MaxPool2d takes the maximum over kernel x kernel windows.
+func (t *Tensor) MaxPool2d(kernel, stride, padding int) *Tensor {
+	return call("aten::max_pool2d", t, []int{kernel, kernel}, []int{stride, stride}, []int{padding, padding})
+}
+
+// AvgPool2d averages kernel x kernel windows; padded zeros count only when
+// countPadding is set, and ceil rounds the output size up.
+func (t *Tensor) AvgPool2d(kernel, stride, padding int, ceil, countPadding bool) *Tensor {
+	return call("aten::avg_pool2d", t, []int{kernel, kernel}, []int{stride, stride}, []int{padding, padding}, ceil, countPadding)
+}
+
+// AdaptiveAvgPool2d averages to an output of h x w.
+func (t *Tensor) AdaptiveAvgPool2d(h, w int) *Tensor {
+	return call("aten::adaptive_avg_pool2d", t, []int{h, w})
+}
+
+// Softmax is exp(t) / Σ exp(t) along dim.
+func (t *Tensor) Softmax(dim int) *Tensor { return call("aten::softmax.int", t, dim) }
+
+// LogSoftmax is log(Softmax) along dim.
+func (t *Tensor) LogSoftmax(dim int) *Tensor { return call("aten::log_softmax.int", t, dim) }
+
+// CrossEntropy is the mean of -log softmax(t)[label] for logits t [N, C] and
+// labels int64 [N].
+func (t *Tensor) CrossEntropy(labels *Tensor) *Tensor {
+	return call("aten::cross_entropy_loss", t, labels)
+}
+
+// Normalize divides by the L2 norm along dim, or by 1e-12 where the norm is
+// smaller (torch.nn.functional.normalize).
+func (t *Tensor) Normalize(dim int) *Tensor {
+	return Scoped1(func() *Tensor {
+		norm := t.NormDim([]int{dim}, true).ClampMin(1e-12)
+		return t.Div(norm.Expand(t.Shape()...))
+	})
+}
+
+// ForeachAdd_ is ts[i] += alpha us[i] for every i.
+func ForeachAdd_(ts, us []*Tensor, alpha float64) {
+	if len(ts) > 0 {
+		invoke("aten::_foreach_add_.List", ts, us, alpha)
+	}
+}
+
+// ForeachMul_ is ts[i] *= s for every i.
+func ForeachMul_(ts []*Tensor, s float64) {
+	if len(ts) > 0 {
+		invoke("aten::_foreach_mul_.Scalar", ts, s)
+	}
+}

@@ -1,0 +1,110 @@
+// The C face of libtorch that the Go binding calls.
+//
+// Operators go through one function, cl_call, which hands a stack of values to
+// the dispatcher: the operator's own schema fills in defaults, and the same
+// source builds against every libtorch whose schemas agree. What is no
+// operator (modes, devices, data, memory) has a function of its own.
+//
+// Errors: a non-null char* is a message that the caller frees with free().
+#ifndef CONTRALENS_SHIM_CORE_H
+#define CONTRALENS_SHIM_CORE_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef void* cl_tensor; // an owned reference to a TensorImpl
+typedef void* cl_op;     // an operator of the dispatcher; never freed
+
+// One result of an operator: kind 't' tensor, 'i' integer, 'd' double, 'b' bool, 'N' none.
+typedef struct {
+  char kind;
+  cl_tensor t;
+  int64_t i;
+  double d;
+} cl_result;
+
+#define CL_MAX_RESULTS 8
+
+typedef struct {
+  char* err;
+  int count;
+  cl_result results[CL_MAX_RESULTS];
+} cl_results;
+
+typedef struct {
+  char* err;
+  cl_op op;
+} cl_lookup_result;
+
+typedef struct {
+  char* err;
+  cl_tensor t;
+} cl_tensor_result;
+
+typedef struct {
+  char* err;
+  int64_t i;
+} cl_int_result;
+
+cl_lookup_result cl_lookup(const char* name, const char* overload);
+
+// Calls op with the arguments that kinds describes, one character each:
+// 't' tensor, 'T' tensor list (its length in ints), 'i' integer (also dtypes and
+// memory formats), 'd' double, 'b' bool (in ints), 'I' integer list (length and
+// elements in ints), 'c' device (in ints, see cl_full), 'N' none. Values come in
+// order from tensors, ints and doubles. Arguments left out take the schema's defaults.
+cl_results cl_call(cl_op op, const char* kinds, const cl_tensor* tensors, const int64_t* ints, const double* doubles);
+
+// Tensors. device: -1 is the CPU, n >= 0 is cuda:n.
+cl_tensor_result cl_from_data(const void* data, const int64_t* shape, int dims, int dtype, int device);
+char* cl_to_data(cl_tensor t, void* data, int dtype);   // copies out, contiguous, converted to dtype
+void cl_free(cl_tensor t);
+int cl_dims(cl_tensor t);
+void cl_shape(cl_tensor t, int64_t* shape);
+int cl_dtype(cl_tensor t);
+int cl_device(cl_tensor t);
+int64_t cl_storage_id(cl_tensor t);
+int64_t cl_live(void);
+
+// Autograd.
+int cl_requires_grad(cl_tensor t);
+char* cl_set_requires_grad(cl_tensor t, int on);
+char* cl_backward(cl_tensor t, cl_tensor gradient /* or null */, int keep_graph);
+cl_tensor_result cl_grad(cl_tensor t);                  // null tensor when there is none
+char* cl_set_grad(cl_tensor t, cl_tensor gradient /* or null */);
+int cl_grad_enabled(void);
+void cl_set_grad_enabled(int on);
+void* cl_inference_begin(void);
+void cl_inference_end(void* guard);
+
+// Autocast on the CPU and on CUDA (device as above).
+void cl_autocast_begin(int device, int dtype);
+void cl_autocast_end(int device);
+
+// Random numbers.
+void* cl_generator_new(uint64_t seed, int device, char** err);
+void cl_generator_free(void* g);
+cl_tensor_result cl_generator_state(void* g);
+char* cl_generator_set_state(void* g, cl_tensor state);
+char* cl_normal_(cl_tensor t, double mean, double std, void* g);
+char* cl_uniform_(cl_tensor t, double low, double high, void* g);
+
+// The process.
+const char* cl_version(void);
+int cl_version_number(void);                             // 10000 major + 100 minor + patch
+int cl_cuda_devices(void);
+char* cl_config(void);                                   // build and parallel settings; free()
+void cl_set_threads(int n);
+int cl_get_threads(void);
+void cl_track_memory(void);                              // count the CPU allocator from now on
+int64_t cl_memory_now(void);
+int64_t cl_memory_peak(void);
+void cl_memory_reset_peak(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

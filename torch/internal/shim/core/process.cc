@@ -1,0 +1,175 @@
+// What belongs to the process: threads, versions, autocast, generators, memory.
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <ATen/autocast_mode.h>
+#include <c10/core/Allocator.h>
+#include <c10/core/CPUAllocator.h>
+#include <malloc.h>
+#include <torch/csrc/api/include/torch/version.h>
+
+#include <atomic>
+
+#include "internal.h"
+
+#define AT_LEAST(major, minor) (TORCH_VERSION_MAJOR > (major) || (TORCH_VERSION_MAJOR == (major) && TORCH_VERSION_MINOR >= (minor)))
+
+namespace {
+
+// A training allocates and frees the same large blocks every step. By default
+// glibc gives them back to the kernel each time and pays for the page faults
+// again; keeping them takes 7 % off a ResNet-50 step and more off small blocks.
+// One arena, because goroutines hop between threads and would fill one each.
+__attribute__((constructor)) void tune_malloc() {
+  mallopt(M_MMAP_THRESHOLD, 2000000000);
+  mallopt(M_TRIM_THRESHOLD, 2000000000);
+  mallopt(M_TOP_PAD, 64 << 20);
+  mallopt(M_ARENA_MAX, 1);
+}
+
+// Counts what the CPU allocator hands out.
+struct CountingAllocator final : c10::Allocator {
+  c10::Allocator* inner = nullptr;
+  mutable std::atomic<int64_t> now{0};
+  mutable std::atomic<int64_t> peak{0};
+
+  struct Block {
+    c10::DataPtr data;
+    size_t bytes;
+  };
+
+  static CountingAllocator& instance() {
+    static CountingAllocator it;
+    return it;
+  }
+
+  static void release(void* context) {
+    auto* block = static_cast<Block*>(context);
+    instance().now -= static_cast<int64_t>(block->bytes);
+    delete block;
+  }
+
+#if AT_LEAST(2, 3)
+  c10::DataPtr allocate(size_t bytes) override {
+#else
+  c10::DataPtr allocate(size_t bytes) const override {
+#endif
+    auto* block = new Block{inner->allocate(bytes), bytes};
+    int64_t total = now += static_cast<int64_t>(bytes);
+    int64_t top = peak;
+    while (total > top && !peak.compare_exchange_weak(top, total)) {}
+    return {block->data.get(), block, &release, c10::Device(c10::kCPU)};
+  }
+
+#if AT_LEAST(2, 3)
+  void copy_data(void* to, const void* from, std::size_t bytes) const override { default_copy_data(to, from, bytes); }
+#endif
+};
+
+at::Generator& generator(void* g) { return *static_cast<at::Generator*>(g); }
+
+} // namespace
+
+extern "C" void cl_autocast_begin(int device, int dtype) {
+  auto type = static_cast<at::ScalarType>(dtype);
+#if AT_LEAST(2, 4)
+  auto kind = device < 0 ? at::kCPU : at::kCUDA;
+  at::autocast::set_autocast_dtype(kind, type);
+  at::autocast::set_autocast_enabled(kind, true);
+#else
+  if (device < 0) {
+    at::autocast::set_autocast_cpu_dtype(type);
+    at::autocast::set_cpu_enabled(true);
+  } else {
+    at::autocast::set_autocast_gpu_dtype(type);
+    at::autocast::set_enabled(true);
+  }
+#endif
+  at::autocast::increment_nesting();
+}
+
+extern "C" void cl_autocast_end(int device) {
+#if AT_LEAST(2, 4)
+  at::autocast::set_autocast_enabled(device < 0 ? at::kCPU : at::kCUDA, false);
+#else
+  if (device < 0) at::autocast::set_cpu_enabled(false);
+  else at::autocast::set_enabled(false);
+#endif
+  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+}
+
+extern "C" void* cl_generator_new(uint64_t seed, int device, char** err) {
+  *err = nullptr;
+  CL_TRY(*err, {
+    at::Generator g;
+    if (device < 0) {
+      g = at::detail::createCPUGenerator(seed);
+    } else {
+      g = at::globalContext().defaultGenerator(shim::device(device)).clone();
+      g.set_current_seed(seed);
+    }
+    return new at::Generator(g);
+  });
+  return nullptr;
+}
+
+extern "C" void cl_generator_free(void* g) { delete &generator(g); }
+
+extern "C" cl_tensor_result cl_generator_state(void* g) {
+  cl_tensor_result out{nullptr, nullptr};
+  CL_TRY(out.err, out.t = shim::own(generator(g).get_state()));
+  return out;
+}
+
+extern "C" char* cl_generator_set_state(void* g, cl_tensor state) {
+  char* err = nullptr;
+  CL_TRY(err, generator(g).set_state(shim::borrow(state)));
+  return err;
+}
+
+extern "C" char* cl_normal_(cl_tensor t, double mean, double std, void* g) {
+  char* err = nullptr;
+  CL_TRY(err, { at::NoGradGuard guard; shim::borrow(t).normal_(mean, std, generator(g)); });
+  return err;
+}
+
+extern "C" char* cl_uniform_(cl_tensor t, double low, double high, void* g) {
+  char* err = nullptr;
+  CL_TRY(err, { at::NoGradGuard guard; shim::borrow(t).uniform_(low, high, generator(g)); });
+  return err;
+}
+
+extern "C" const char* cl_version(void) { return TORCH_VERSION; }
+extern "C" int cl_version_number(void) { return TORCH_VERSION_MAJOR * 10000 + TORCH_VERSION_MINOR * 100 + TORCH_VERSION_PATCH; }
+
+extern "C" int cl_cuda_devices(void) {
+  try {
+    return at::globalContext().hasCUDA() ? static_cast<int>(at::detail::getCUDAHooks().getNumGPUs()) : 0;
+  } catch (const std::exception&) {
+    return 0;
+  }
+}
+
+extern "C" char* cl_config(void) {
+  std::string text = at::show_config() + "\n" + at::get_parallel_info();
+  return strdup(text.c_str());
+}
+
+extern "C" void cl_set_threads(int n) { at::set_num_threads(n); }
+extern "C" int cl_get_threads(void) { return at::get_num_threads(); }
+
+extern "C" void cl_track_memory(void) {
+  auto& counting = CountingAllocator::instance();
+  if (counting.inner != nullptr) return;
+  counting.inner = c10::GetAllocator(c10::kCPU);
+  c10::SetAllocator(c10::kCPU, &counting, /*priority=*/100);
+}
+
+extern "C" int64_t cl_memory_now(void) { return CountingAllocator::instance().now; }
+extern "C" int64_t cl_memory_peak(void) { return CountingAllocator::instance().peak; }
+
+extern "C" void cl_memory_reset_peak(void) {
+  auto& counting = CountingAllocator::instance();
+  counting.peak = counting.now.load();
+}

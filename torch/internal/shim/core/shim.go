@@ -1,0 +1,12 @@
+// Package core compiles the C++ that package torch calls through core.h.
+//
+// It is a package of its own because cgo compiles all C++ of a package again
+// whenever one of its files changes; this way an edit of the Go binding costs a
+// second. Never include torch/torch.h here: it costs 15 s and 1 GB a file.
+package core
+
+/*
+#cgo CXXFLAGS: -std=c++17 -O2 -g0 -Wno-deprecated-declarations
+#cgo LDFLAGS: -ltorch -ltorch_cpu -lc10
+*/
+import "C"

@@ -1,0 +1,90 @@
+package torch
+
+/*
+#include <stdlib.h>
+#include "core.h"
+*/
+import "C"
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"unsafe"
+)
+
+// Error is what an operator panics with: libtorch's own message and the
+// operator that raised it.
+type Error struct {
+	Op      string // the operator, as "aten::mm"
+	Message string
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Op, e.Message) }
+
+// check panics with an *Error when libtorch left a message.
+func check(op string, message *C.char) {
+	if message == nil {
+		return
+	}
+	text := C.GoString(message)
+	C.free(unsafe.Pointer(message))
+	text, _, _ = strings.Cut(text, "\nException raised from")
+	panic(&Error{Op: op, Message: strings.TrimSpace(text)})
+}
+
+var threads = runtime.NumCPU()
+
+// SetThreads sets how many threads one operator may use, for this and every
+// later Run. The default is the number of processors.
+func SetThreads(n int) {
+	threads = max(n, 1)
+	C.cl_set_threads(C.int(threads))
+}
+
+// Threads is how many threads one operator may use.
+func Threads() int { return threads }
+
+// Run does tensor work: it locks the goroutine to its thread, gives that thread
+// the number of compute threads, and returns an operator's *Error as an error.
+func Run(f func() error) (err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if int(C.cl_get_threads()) != threads {
+		C.cl_set_threads(C.int(threads))
+	}
+	outer := current
+	defer func() {
+		if r := recover(); r != nil {
+			e, ok := r.(*Error)
+			if !ok {
+				panic(r)
+			}
+			current, err = outer, e
+		}
+	}()
+	return f()
+}
+
+// Version is libtorch's version, as "1.13.0".
+func Version() string { return C.GoString(C.cl_version()) }
+
+// BuildInfo is libtorch's own description of its build and of its threads.
+func BuildInfo() string {
+	text := C.cl_config()
+	defer C.free(unsafe.Pointer(text))
+	return C.GoString(text)
+}
+
+// TrackMemory counts the bytes that libtorch's CPU allocator hands out from now
+// on, for MemoryInUse and MemoryPeak. For tests and benchmarks.
+func TrackMemory() { C.cl_track_memory() }
+
+// MemoryInUse is the number of tracked bytes in use.
+func MemoryInUse() int64 { return int64(C.cl_memory_now()) }
+
+// MemoryPeak is the largest number of tracked bytes in use since ResetMemoryPeak.
+func MemoryPeak() int64 { return int64(C.cl_memory_peak()) }
+
+// ResetMemoryPeak starts a new measurement of the peak.
+func ResetMemoryPeak() { C.cl_memory_reset_peak() }
