@@ -105,6 +105,9 @@ func (t *Tensor) AddInto_(u *Tensor, alpha float64) *Tensor {
 // AddScalar_ is t += s.
 func (t *Tensor) AddScalar_(s float64) *Tensor { return t.inplace("aten::add_.Scalar", s) }
 
+// AddInt_ is t += n for integer tensors.
+func (t *Tensor) AddInt_(n int) *Tensor { return t.inplace("aten::add_.Scalar", n) }
+
 // Sub_ is t -= u.
 func (t *Tensor) Sub_(u *Tensor) *Tensor { return t.inplace("aten::sub_.Tensor", u) }
 

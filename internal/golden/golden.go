@@ -224,3 +224,24 @@ func Near(t testing.TB, what string, got, want []float32, tol float64) {
 		t.Errorf("%s: element %d: got %v, want %v: off by %.3g of the largest value %.3g, allowed %.3g", what, at, got[at], want[at], worst/top, top, tol)
 	}
 }
+
+// Unmarshal decodes the whole meta.json of the case into v.
+func (c *Case) Unmarshal(v any) {
+	c.t.Helper()
+	JSON(c.t, v, c.Name, "meta.json")
+}
+
+// Error is the largest difference between two arrays relative to the largest
+// magnitude in want.
+func Error(got []float32, want []float64) float64 {
+	var top, worst float64
+	for i := range want {
+		top = max(top, math.Abs(want[i]))
+		d := math.Abs(float64(got[i]) - want[i])
+		if math.IsNaN(d) {
+			return math.Inf(1)
+		}
+		worst = max(worst, d)
+	}
+	return worst / max(top, math.SmallestNonzeroFloat64)
+}

@@ -1,0 +1,64 @@
+package nn
+
+import "contralens/torch"
+
+// conv is a convolution without bias.
+type conv struct {
+	weight          *torch.Tensor // [out, in/groups, k, k]
+	stride, padding int
+	groups          int
+}
+
+func (b builder) conv(name string, in, out, kernel, stride, padding, groups int) *conv {
+	w := b.at(name).parameter("weight", []int{out, in / groups, kernel, kernel}, b.kaimingNormal(out*kernel*kernel))
+	return &conv{weight: w, stride: stride, padding: padding, groups: groups}
+}
+
+func (c *conv) Forward(x *torch.Tensor) *torch.Tensor {
+	return x.Conv2d(c.weight, nil, c.stride, c.padding, 1, c.groups)
+}
+
+// batchNorm has PyTorch's defaults: eps 1e-5, momentum 0.1.
+type batchNorm struct {
+	weight, bias, mean, variance *torch.Tensor // [channels]
+	batches                      *torch.Tensor // int64 []
+	train                        *bool
+}
+
+func (b builder) batchNorm(name string, channels int) *batchNorm {
+	b = b.at(name)
+	shape := []int{channels}
+	return &batchNorm{
+		weight:   b.parameter("weight", shape, constant(1)),
+		bias:     b.parameter("bias", shape, constant(0)),
+		mean:     b.add("running_mean", true, torch.Zeros(shape)),
+		variance: b.add("running_var", true, torch.Ones(shape)),
+		batches:  b.add("num_batches_tracked", true, torch.Zeros(nil, torch.Options{Dtype: torch.Int64})),
+		train:    b.train,
+	}
+}
+
+// Forward takes ownership of x, a tensor that nobody else uses.
+func (n *batchNorm) Forward(x *torch.Tensor) *torch.Tensor {
+	if *n.train {
+		n.batches.AddInt_(1)
+	}
+	y := x.BatchNorm(n.weight, n.bias, n.mean, n.variance, *n.train, 0.1, 1e-5)
+	x.Free()
+	return y
+}
+
+// linear is a fully connected layer with bias.
+type linear struct {
+	weight, bias *torch.Tensor // [out, in], [out]
+}
+
+func (b builder) linear(name string, in, out int) *linear {
+	b = b.at(name)
+	return &linear{
+		weight: b.parameter("weight", []int{out, in}, b.uniform(in)),
+		bias:   b.parameter("bias", []int{out}, b.uniform(in)),
+	}
+}
+
+func (l *linear) Forward(x *torch.Tensor) *torch.Tensor { return x.Linear(l.weight, l.bias) }
