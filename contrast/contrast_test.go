@@ -1,0 +1,166 @@
+package contrast
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"contralens/internal/golden"
+	"contralens/torch"
+)
+
+func unitRows(n, d int, seed uint64) *torch.Tensor {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	v := make([]float32, n*d)
+	for i := range v {
+		v[i] = float32(rng.NormFloat64())
+	}
+	return torch.FromFloat32(v, n, d).Normalize(1)
+}
+
+// The fused path against the plain one where the golden cases do not reach:
+// normalised negatives, one side alone, batches of one, K below the batch.
+func TestFusedEqualsPlain(t *testing.T) {
+	paper := PaperTransform()
+	elementwise := paper
+	elementwise.Positive.Elementwise, elementwise.Negative.Elementwise = true, true
+	for _, tc := range []struct {
+		name    string
+		n, k, d int
+		t       Transform
+		o       Options
+	}{
+		{"plain", 5, 33, 8, Transform{}, Options{}},
+		{"paper", 5, 33, 8, paper, Options{}},
+		{"one row", 1, 7, 4, paper, Options{}},
+		{"more rows than keys", 9, 3, 4, paper, Options{}},
+		{"elementwise", 5, 33, 8, elementwise, Options{}},
+		{"positives alone", 5, 33, 8, Transform{Positive: paper.Positive}, Options{}},
+		{"negatives alone", 5, 33, 8, Transform{Negative: paper.Negative}, Options{}},
+		{"normalised positives", 5, 33, 8, paper, Options{NormalizePositive: true}},
+		{"normalised negatives", 5, 33, 8, paper, Options{NormalizeNegative: true}},
+		{"normalised both", 5, 33, 8, elementwise, Options{NormalizePositive: true, NormalizeNegative: true}},
+	} {
+		for _, τ := range []float64{0.01, 0.07, 0.2} {
+			t.Run(fmt.Sprint(tc.name, " τ ", τ), func(t *testing.T) {
+				inRun(t, func() {
+					k, n := unitRows(tc.n, tc.d, 2), unitRows(tc.k, tc.d, 3)
+					o := tc.o
+					o.Temperature, o.Scores = τ, true
+					stream := Stream{Seed: 7}
+					draw := stream.Next(tc.t, tc.n, tc.k, tc.d, torch.CPU)
+					qa, qb := unitRows(tc.n, tc.d, 1).SetRequiresGrad(true), unitRows(tc.n, tc.d, 1).SetRequiresGrad(true)
+					plain, fused := InfoNCEPlain(qa, k, n, draw, o), InfoNCE(qb, k, n, draw, o)
+					plain.Loss.Backward()
+					fused.Loss.Backward()
+					golden.Near(t, "loss", []float32{float32(fused.Value)}, []float32{float32(plain.Value)}, 2e-6)
+					golden.Near(t, "accuracy", []float32{float32(fused.Accuracy)}, []float32{float32(plain.Accuracy)}, 0)
+					golden.Near(t, "gradient", qb.Grad().Float32s(), qa.Grad().Float32s(), 5e-6)
+					golden.Near(t, "scores", fused.Scores, plain.Scores, 2e-5)
+				})
+			})
+		}
+	}
+}
+
+// Extrapolation makes the positive harder by exactly 2λ(1-λ)(1-pos).
+func TestExtrapolateIdentity(t *testing.T) {
+	inRun(t, func() {
+		q, k := unitRows(6, 16, 1), unitRows(6, 16, 2)
+		for _, λ := range []float64{1, 1.25, 2} {
+			q1, k1 := Extrapolate(q, k, Lambda{Value: λ})
+			pos, pos1 := q.Mul(k).SumDim([]int{1}, false).Float32s(), q1.Mul(k1).SumDim([]int{1}, false).Float32s()
+			for i := range pos {
+				want := 2*λ*(1-λ)*(1-float64(pos[i])) + float64(pos[i])
+				if math.Abs(float64(pos1[i])-want) > 1e-5 {
+					t.Errorf("λ %v row %d: got %v, want %v", λ, i, pos1[i], want)
+				}
+			}
+		}
+	})
+}
+
+// A stream goes on where it was saved, and has the distribution it claims.
+func TestStream(t *testing.T) {
+	inRun(t, func() {
+		a := Stream{Seed: 3}
+		for range 5 {
+			a.Next(PaperTransform(), 2, 4, 2, torch.CPU)
+		}
+		saved := a
+		x, y := a.Next(PaperTransform(), 2, 4, 2, torch.CPU), saved.Next(PaperTransform(), 2, 4, 2, torch.CPU)
+		if *x.Positive != *y.Positive || *x.Negative != *y.Negative || fmt.Sprint(x.Permutation.Int64s()) != fmt.Sprint(y.Permutation.Int64s()) {
+			t.Error("a saved stream draws something else")
+		}
+		other := Stream{Seed: 4, Step: 5}
+		if z := other.Next(PaperTransform(), 2, 4, 2, torch.CPU); *z.Positive == *x.Positive {
+			t.Error("another seed draws the same λ")
+		}
+		for _, side := range []Side{{Alpha: 2}, {Alpha: 1.6}, {Uniform: true}, {Alpha: 2, Extrapolate: true}} {
+			side.On, side.Elementwise = true, true
+			s := Stream{Seed: 1}
+			λ := s.Next(Transform{Positive: side}, 200, 1, 100, torch.CPU).Positive.Elements
+			shift, variance := 0.0, 1/(4*(2*side.Alpha+1))
+			if side.Extrapolate {
+				shift = 1
+			}
+			if side.Uniform {
+				variance = 1.0 / 12
+			}
+			v, m := λ.VarMean([]int{0, 1}, true, false)
+			if math.Abs(m.Item()-0.5-shift) > 0.01 || math.Abs(v.Item()-variance) > 0.003 {
+				t.Errorf("%+v: mean %v variance %v, want %v and %v", side, m.Item(), v.Item(), 0.5+shift, variance)
+			}
+			if λ.Min().Item() < shift || λ.Max().Item() > shift+1 {
+				t.Errorf("%+v: λ in [%v, %v]", side, λ.Min().Item(), λ.Max().Item())
+			}
+		}
+	})
+}
+
+// At the paper's size the fused path needs at most three buffers of the logits'
+// size beyond the queue.
+func TestFusedMemory(t *testing.T) {
+	const n, k, d = 256, 65536, 128
+	torch.TrackMemory()
+	inRun(t, func() {
+		q, key, queue := unitRows(n, d, 1).SetRequiresGrad(true), unitRows(n, d, 2), NewQueue(k, d, 3, torch.CPU)
+		defer queue.Free()
+		stream := Stream{Seed: 1}
+		before := torch.MemoryInUse()
+		torch.ResetMemoryPeak()
+		out := InfoNCE(q, key, queue.Keys, stream.Next(PaperTransform(), n, k, d, torch.CPU), Options{Temperature: 0.2, Scores: true})
+		out.Loss.Backward()
+		buffers := float64(torch.MemoryPeak()-before) / (4 * n * k)
+		t.Logf("%.2f logits-sized buffers", buffers)
+		if buffers > 3 || buffers < 1 {
+			t.Errorf("%.2f logits-sized buffers, want at most 3", buffers)
+		}
+	})
+}
+
+func BenchmarkInfoNCE(b *testing.B) {
+	const n, k, d = 256, 65536, 128
+	for name, contrast := range paths {
+		b.Run(name, func(b *testing.B) {
+			err := torch.Run(func() error {
+				torch.Scoped(func() {
+					q, key, queue := unitRows(n, d, 1).SetRequiresGrad(true), unitRows(n, d, 2), NewQueue(k, d, 3, torch.CPU)
+					defer queue.Free()
+					stream := Stream{Seed: 1}
+					b.ResetTimer()
+					for range b.N {
+						torch.Scoped(func() {
+							contrast(q, key, queue.Keys, stream.Next(PaperTransform(), n, k, d, torch.CPU), Options{Temperature: 0.2}).Loss.Backward()
+						})
+					}
+				})
+				return nil
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}

@@ -1,0 +1,116 @@
+package contrast
+
+import (
+	"math"
+
+	"contralens/torch"
+)
+
+// InfoNCE is InfoNCEPlain with the gradient written out by hand, for queues too
+// large to hold several copies of the logits: beyond the queue it needs two
+// buffers of their size (at most three while a permutation is applied).
+//
+// With a scalar λ the mixed queue is never formed, since
+//
+//	q'·n'_i = λ q'·n_i + (1-λ) q'·n_π(i)
+//
+// is a permutation of scores already there. With p_i = softmax_i - [i positive]
+// over the logits, the derivative of the loss by the raw scores q'·n_j is
+//
+//	g_j = (λ p_j + (1-λ) p_π⁻¹(j)) / τN
+//
+// and so ∂loss/∂q' = g·n + p_pos k', ∂loss/∂k' = p_pos q'. Output.Loss is
+// Σ q'·∂q' + Σ k'·∂k', which has these derivatives; its value is not the loss.
+func InfoNCE(q, k, negatives *torch.Tensor, draw Draw, o Options) Output {
+	var out Output
+	out.Loss = torch.Scoped1(func() *torch.Tensor {
+		k := k.Detach()
+		if draw.Positive != nil {
+			q, k = Extrapolate(q, k, *draw.Positive)
+		}
+		if o.NormalizePositive {
+			q, k = q.Normalize(1), k.Normalize(1)
+		}
+		var dq, dk *torch.Tensor
+		torch.NoGrad(func() { dq, dk = derivative(&out, q.Detach(), k.Detach(), negatives, draw, o) })
+		loss := q.Mul(dq).Sum()
+		if k.RequiresGrad() {
+			loss = loss.Add(k.Mul(dk).Sum())
+		}
+		return loss
+	})
+	return out
+}
+
+// derivative fills out.Value, Accuracy and Scores, and gives ∂loss/∂q' and
+// ∂loss/∂k', both [N, d].
+func derivative(out *Output, q, k, negatives *torch.Tensor, draw Draw, o Options) (dq, dk *torch.Tensor) {
+	n := negatives
+	scalar := draw.Negative != nil && draw.Negative.Elements == nil && !o.NormalizeNegative
+	if draw.Negative != nil && !scalar {
+		n = Interpolate(n, draw.Permutation, *draw.Negative)
+	}
+	if o.NormalizeNegative {
+		n = n.Normalize(1)
+	}
+	a := q.Mm(n.T()) // [N, K], and the first logits-sized buffer
+	b := a
+	if scalar {
+		λ := draw.Negative.Value
+		b = a.IndexSelect(1, draw.Permutation)
+		b.MulScalar_(1-λ).AddInto_(a, λ)
+	}
+	pos := q.Mul(k).SumDim([]int{1}, true)
+	spare := a // b's exponentials go where the raw scores were
+	if !scalar {
+		spare = torch.EmptyLike(a)
+	}
+	p, ppos := softmax(out, pos, b, spare, o)
+
+	size := float64(q.Size(0)) * o.Temperature
+	g := p
+	if scalar {
+		λ := draw.Negative.Value
+		p.IndexSelectInto(b, 1, inverse(draw.Permutation))
+		g = p.MulScalar_(λ).AddInto_(b, 1-λ)
+	}
+	g.MulScalar_(1 / size)
+	ppos.AddScalar_(-1).MulScalar_(1 / size)
+	return g.Mm(n).Add(k.Mul(ppos)), q.Mul(ppos)
+}
+
+// softmax replaces spare by the share of each negative in the softmax over
+// [pos, neg]/τ, and gives it and the positive's share [N, 1]. Loss, accuracy and
+// score statistics go to out.
+func softmax(out *Output, pos, neg, spare *torch.Tensor, o Options) (p, ppos *torch.Tensor) {
+	τ := o.Temperature
+	top := neg.Amax([]int{1}, true)
+	first := pos.Ge(top).To(torch.Float32).Mean()
+	out.Accuracy = 100 * first.Item()
+	var variance, mean *torch.Tensor
+	if o.Scores {
+		variance, mean = neg.VarMean([]int{1}, true, true)
+	}
+	shift := pos.Maximum(top) // the largest score: exponents stay ≤ 0
+	p = spare.Copy_(neg).Sub_(shift).MulScalar_(1 / τ).Exp_()
+	sum := p.SumDim([]int{1}, true)
+	epos := pos.Sub(shift).MulScalar_(1 / τ).Exp_()
+	total := sum.Add(epos)
+	out.Value = total.Log().Sub_(pos.Sub(shift).MulScalar_(1 / τ)).Mean().Item()
+	if o.Scores {
+		scale := shift.MulScalar(1 / τ).Exp_()
+		expNeg := sum.Mul(scale).MulScalar_(1 / float64(neg.Size(1)))
+		out.Scores = torch.Cat([]*torch.Tensor{mean, variance, pos, expNeg, epos.Mul(scale)}, 1).Float32s()
+	}
+	return p.Div_(total), epos.Div(total)
+}
+
+// inverse is the permutation π⁻¹ of π, int64 [K].
+func inverse(π *torch.Tensor) *torch.Tensor {
+	k := π.Size(0)
+	return torch.EmptyLike(π).IndexCopy_(0, π, torch.Arange(k).ToDevice(π.Device()))
+}
+
+// Chance is ln(K+1): the loss when the positive cannot be told from the K
+// negatives.
+func Chance(k int) float64 { return math.Log(float64(k) + 1) }

@@ -1,0 +1,231 @@
+package contrast
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"contralens/internal/golden"
+	"contralens/torch"
+)
+
+// inRun runs a test's tensor work and fails the test on an operator's error or
+// on tensors left alive.
+func inRun(t *testing.T, f func()) {
+	t.Helper()
+	before := torch.LiveTensors()
+	err := torch.Run(func() error { torch.Scoped(f); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := torch.LiveTensors() - before; n != 0 {
+		t.Errorf("%d tensors left alive", n)
+	}
+}
+
+func tensor(c *golden.Case, name string) *torch.Tensor {
+	a := c.Array(name)
+	switch {
+	case a.F32 != nil:
+		return torch.FromFloat32(a.F32, a.Shape...)
+	case a.I64 != nil:
+		return torch.FromInt64(a.I64, a.Shape...)
+	}
+	panic("golden " + c.Name + ": " + name + ": want float32 or int64")
+}
+
+// lambda reads a mask: a float64 number, or float32 elements.
+func lambda(c *golden.Case, name string) *Lambda {
+	if !c.Has(name) {
+		return nil
+	}
+	if a := c.Array(name); a.F64 != nil {
+		return &Lambda{Value: a.F64[0]}
+	}
+	return &Lambda{Elements: tensor(c, name)}
+}
+
+type contrastFunc func(q, k, negatives *torch.Tensor, draw Draw, o Options) Output
+
+// paths are the two implementations that every golden case holds.
+var paths = map[string]contrastFunc{"plain": InfoNCEPlain, "fused": InfoNCE}
+
+type ftCase struct {
+	Params struct {
+		Inputs      string
+		T           float64
+		MixNow      bool   `json:"mix_now"`
+		AllK        any    `json:"all_k"`
+		IndexBefore int    `json:"index_before"`
+		PostmixNorm bool   `json:"postmix_norm"`
+		MixTarget   string `json:"mix_target"`
+	}
+	Loss64       float64
+	IndexAfter   int                `json:"index_after"`
+	Float32Error map[string]float64 `json:"float32_error"`
+}
+
+func TestTransformGolden(t *testing.T) {
+	var names []string
+	golden.JSON(t, &names, "ft", "index.json")
+	for _, name := range names {
+		for path, contrast := range paths {
+			t.Run(name+"/"+path, func(t *testing.T) {
+				c := golden.Load(t, "ft", name)
+				var meta ftCase
+				c.Unmarshal(&meta)
+				in := golden.Load(t, "ft", meta.Params.Inputs)
+				inRun(t, func() { checkTransform(t, c, in, meta, contrast) })
+			})
+		}
+	}
+}
+
+func checkTransform(t *testing.T, c, in *golden.Case, meta ftCase, contrast contrastFunc) {
+	q, k := tensor(in, "q").SetRequiresGrad(true), tensor(in, "k")
+	queue := &Queue{Keys: tensor(in, "queue"), Index: meta.Params.IndexBefore}
+	draw := Draw{Positive: lambda(c, "pos_mask"), Negative: lambda(c, "neg_mask")}
+	if c.Has("perm") {
+		draw.Permutation = tensor(c, "perm")
+	}
+	out := contrast(q, k, queue.Keys, draw, Options{
+		Temperature: meta.Params.T, Scores: true,
+		NormalizePositive: meta.Params.PostmixNorm && meta.Params.MixNow,
+	})
+	allowed := func(what string) float64 { return min(4*meta.Float32Error[what], 5e-4) }
+	if out.Logits != nil {
+		want, _ := c.F32("logits")
+		golden.Near(t, "logits", out.Logits.Float32s(), want, allowed("logits"))
+	}
+	if d := math.Abs(out.Value-meta.Loss64) / math.Abs(meta.Loss64); d > 4*max(meta.Float32Error["logits"], 1e-6) {
+		t.Errorf("loss: got %v, want %v", out.Value, meta.Loss64)
+	}
+	checkScores(t, c, "score", out.Scores, allowed("logits"))
+	out.Loss.Backward()
+	want, _ := c.F32("grad_q")
+	golden.Near(t, "grad_q", q.Grad().Float32s(), want, max(allowed("grad_q"), 1e-6))
+
+	// The queue takes the untransformed keys, here k's rows reversed; the case
+	// without gathered keys stores k' upstream and k here (design: section 8).
+	rows := make([]int64, k.Size(0))
+	for i := range rows {
+		rows[i] = int64(i)
+		if meta.Params.AllK != nil {
+			rows[i] = int64(len(rows) - 1 - i)
+		}
+	}
+	keys := k.IndexSelect(0, torch.FromInt64(rows, len(rows)))
+	queue.Enqueue(keys)
+	if queue.Index != meta.IndexAfter {
+		t.Errorf("index: got %d, want %d", queue.Index, meta.IndexAfter)
+	}
+	stored, _ := c.F32("queue_new_rows")
+	if meta.Params.AllK == nil {
+		stored = keys.Float32s()
+	}
+	at := make([]int64, k.Size(0))
+	for i := range at {
+		at[i] = int64((meta.Params.IndexBefore + i) % queue.Len())
+	}
+	golden.Near(t, "queue", queue.Keys.IndexSelect(0, torch.FromInt64(at, len(at))).Float32s(), stored, 0)
+}
+
+// checkScores compares score rows with the reference's, whose first three
+// columns were rounded to half precision.
+func checkScores(t *testing.T, c *golden.Case, name string, got []float32, tol float64) {
+	t.Helper()
+	want, _ := c.F32(name)
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d values, want %d", name, len(got), len(want))
+	}
+	for i := range want {
+		allowed := max(4*tol, 1e-5) * math.Abs(float64(want[i]))
+		if i%ScoreColumns <= Positive {
+			allowed = math.Abs(float64(want[i]))/1024 + 1e-7
+		}
+		if d := math.Abs(float64(got[i] - want[i])); !(d <= allowed) {
+			t.Errorf("%s: row %d column %d: got %v, want %v", name, i/ScoreColumns, i%ScoreColumns, got[i], want[i])
+		}
+	}
+}
+
+func TestQueueGolden(t *testing.T) {
+	for path, contrast := range paths {
+		t.Run(path, func(t *testing.T) {
+			c := golden.Load(t, "moco", "rgb")
+			var meta struct {
+				Params struct {
+					T float64
+				}
+				Index []int
+			}
+			c.Unmarshal(&meta)
+			inRun(t, func() {
+				queue := &Queue{Keys: tensor(c, "queue_0"), Index: 0}
+				for i := 0; c.Has(fmt.Sprint("q_", i)); i++ {
+					if i < len(meta.Index) && queue.Index != meta.Index[i] {
+						t.Errorf("call %d: index %d, want %d", i, queue.Index, meta.Index[i])
+					}
+					q, k := tensor(c, fmt.Sprint("q_", i)).SetRequiresGrad(true), tensor(c, fmt.Sprint("k_", i))
+					out := contrast(q, k, queue.Keys, Draw{}, Options{Temperature: meta.Params.T, Scores: true})
+					if out.Logits != nil {
+						want, _ := c.F32(fmt.Sprint("logits_", i))
+						golden.Near(t, fmt.Sprint("logits ", i), out.Logits.Float32s(), want, 2e-6)
+					}
+					checkScores(t, c, fmt.Sprint("score_", i), out.Scores, 1e-5)
+					out.Loss.Backward()
+					want, _ := c.F32(fmt.Sprint("grad_q_", i))
+					golden.Near(t, fmt.Sprint("grad_q ", i), q.Grad().Float32s(), want, 4e-6)
+					queue.Enqueue(k)
+				}
+				want, _ := c.F32("queue_final")
+				golden.Near(t, "queue", queue.Keys.Float32s(), want, 0)
+			})
+		})
+	}
+}
+
+func TestQueueWraps(t *testing.T) {
+	var meta struct {
+		Params struct {
+			K int
+			D int `json:"n_dim"`
+		}
+		Steps []struct {
+			Batch      int
+			IndexAfter int       `json:"index_after"`
+			Column     []float32 `json:"queue_column0"`
+		}
+	}
+	golden.Load(t, "moco", "wrap").Unmarshal(&meta)
+	inRun(t, func() {
+		queue := &Queue{Keys: torch.Zeros([]int{meta.Params.K, meta.Params.D})}
+		count := 0
+		for i, s := range meta.Steps {
+			keys := make([]float32, s.Batch*meta.Params.D)
+			for j := range keys {
+				keys[j] = float32(count + 1 + j/meta.Params.D)
+			}
+			count += s.Batch
+			queue.Enqueue(torch.FromFloat32(keys, s.Batch, meta.Params.D))
+			if queue.Index != s.IndexAfter {
+				t.Errorf("step %d: index %d, want %d", i, queue.Index, s.IndexAfter)
+			}
+			golden.Near(t, fmt.Sprint("step ", i), queue.Keys.Select(1, 0).Float32s(), s.Column, 0)
+		}
+	})
+}
+
+func TestMomentumGolden(t *testing.T) {
+	c := golden.Load(t, "misc", "ema")
+	var p struct{ M []float64 }
+	c.Decode(c.Params, &p)
+	for _, m := range p.M {
+		inRun(t, func() {
+			key, query := tensor(c, "ema_weight_start"), tensor(c, "model_weight")
+			UpdateKey([]*torch.Tensor{key}, []*torch.Tensor{query}, m)
+			want, _ := c.F32(fmt.Sprintf("ema_weight_m%v", m))
+			golden.Near(t, fmt.Sprint("m ", m), key.Float32s(), want, 1e-7)
+		})
+	}
+}

@@ -1,0 +1,83 @@
+package contrast
+
+import "contralens/torch"
+
+// Output is what the contrast of one batch gives.
+type Output struct {
+	Loss     *torch.Tensor // one element: call Backward on it, or nothing flows to the query encoder
+	Value    float64       // the loss: mean over the batch of -log softmax of the positive
+	Accuracy float64       // share of the batch whose positive beats every negative, in percent
+	Scores   []float32     // [N, 5] rows of score statistics, when they were asked for
+	Logits   *torch.Tensor // [N, 1+K], positive first, over τ; only the plain path has them
+}
+
+// Score columns, one row a sample: what `--save_score` records (upstream's order).
+const (
+	MeanNegative     = iota // mean of the K negative scores
+	VarNegative             // their variance, divisor K-1
+	Positive                // the positive score
+	MeanExpNegative         // mean of exp(neg/τ)
+	ExpPositive             // exp(pos/τ)
+	ScoreColumns            // how many there are
+)
+
+// Options of the contrast.
+type Options struct {
+	Temperature float64 // τ
+	// NormalizePositive and NormalizeNegative L2-normalise q' and k', and n',
+	// after the transformation (--postmix_norm).
+	NormalizePositive, NormalizeNegative bool
+	Scores                               bool // fill Output.Scores
+}
+
+// InfoNCEPlain is the loss as the paper writes it, by autograd alone:
+//
+//	pos = q'·k'    neg_i = q'·n'_i
+//	loss = -log( exp(pos/τ) / (exp(pos/τ) + Σ exp(neg_i/τ)) )
+//
+// q and k are [N, d], negatives [K, d]; k and the negatives are constants. It is
+// the version to read and the one that holds InfoNCE in place.
+func InfoNCEPlain(q, k, negatives *torch.Tensor, draw Draw, o Options) Output {
+	var out Output
+	out.Logits = torch.Scoped1(func() *torch.Tensor {
+		k, n := k.Detach(), negatives
+		if draw.Positive != nil {
+			q, k = Extrapolate(q, k, *draw.Positive)
+		}
+		if draw.Negative != nil {
+			n = Interpolate(n, draw.Permutation, *draw.Negative)
+		}
+		if o.NormalizePositive {
+			q, k = q.Normalize(1), k.Normalize(1)
+		}
+		if o.NormalizeNegative {
+			n = n.Normalize(1)
+		}
+		pos := q.Mul(k).SumDim([]int{1}, true)
+		neg := q.Mm(n.T())
+		if o.Scores {
+			torch.NoGrad(func() { out.Scores = scores(pos, neg, o.Temperature) })
+		}
+		return torch.Cat([]*torch.Tensor{pos, neg}, 1).DivScalar(o.Temperature)
+	})
+	labels := torch.Zeros([]int{q.Size(0)}, torch.Options{Dtype: torch.Int64})
+	out.Loss = out.Logits.CrossEntropy(labels.ToDevice(q.Device()))
+	out.Value = out.Loss.Item()
+	torch.Scoped(func() {
+		first := out.Logits.Detach().Argmax(1, false).Eq(labels.ToDevice(q.Device()))
+		out.Accuracy = 100 * first.To(torch.Float32).Mean().Item()
+	})
+	return out
+}
+
+// scores gathers the statistics of pos [N, 1] and neg [N, K].
+func scores(pos, neg *torch.Tensor, τ float64) []float32 {
+	var rows []float32
+	torch.Scoped(func() {
+		variance, mean := neg.VarMean([]int{1}, true, true)
+		expNeg := neg.DivScalar(τ).Exp_().MeanDim([]int{1}, true)
+		expPos := pos.DivScalar(τ).Exp_()
+		rows = torch.Cat([]*torch.Tensor{mean, variance, pos, expNeg, expPos}, 1).Float32s()
+	})
+	return rows
+}

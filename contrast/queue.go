@@ -1,0 +1,55 @@
+package contrast
+
+import (
+	"math/rand/v2"
+
+	"contralens/torch"
+)
+
+// Queue is MoCo's first-in first-out memory of keys: the negatives.
+type Queue struct {
+	Keys  *torch.Tensor // float32 [K, d], unit rows
+	Index int           // the row that the next key overwrites
+}
+
+// NewQueue makes a queue of normalised Gaussian rows. Free its Keys when done.
+func NewQueue(k, d int, seed uint64, device torch.Device) *Queue {
+	rng := rand.New(rand.NewPCG(seed, 0x7175657565))
+	values := make([]float32, k*d)
+	for i := range values {
+		values[i] = float32(rng.NormFloat64())
+	}
+	q := &Queue{}
+	torch.Scoped(func() {
+		q.Keys = torch.FromFloat32(values, k, d).Normalize(1).ToDevice(device).Keep()
+	})
+	return q
+}
+
+// Len is K, the number of keys.
+func (q *Queue) Len() int { return q.Keys.Size(0) }
+
+// Enqueue overwrites the rows Index … Index+N-1 (mod K) with keys [N, d] and
+// moves Index on. Of more than K keys the last K stay. It must follow the
+// backward pass, which reads the queue.
+func (q *Queue) Enqueue(keys *torch.Tensor) {
+	n, k := keys.Size(0), q.Len()
+	torch.NoGrad(func() {
+		torch.Scoped(func() {
+			start := q.Index
+			if n > k {
+				start = (start + n - k) % k
+				keys = keys.Narrow(0, n-k, k)
+			}
+			first := min(keys.Size(0), k-start)
+			q.Keys.Narrow(0, start, first).Copy_(keys.Narrow(0, 0, first))
+			if rest := keys.Size(0) - first; rest > 0 {
+				q.Keys.Narrow(0, 0, rest).Copy_(keys.Narrow(0, first, rest))
+			}
+		})
+	})
+	q.Index = (q.Index + n) % k
+}
+
+// Free drops the keys.
+func (q *Queue) Free() { q.Keys.Free() }

@@ -1,0 +1,68 @@
+// Package contrast is the paper's room: the queue of negatives, the InfoNCE
+// loss over positive and negative scores, and the feature transformation of Zhu
+// et al., "Improving Contrastive Learning by Visualizing Feature
+// Transformation" (ICCV 2021), in the paper's letters:
+//
+//	q  queries [N, d], unit rows         k  their keys [N, d], unit rows
+//	n  the queue's keys [K, d]           π  a permutation of 0 … K-1
+//	λ  a mixing weight                   τ  the temperature
+//
+// What enters the queue is always the untransformed key.
+package contrast
+
+import "contralens/torch"
+
+// Extrapolate pushes a positive pair apart along the line through it:
+//
+//	q' = λq + (1-λ)k    k' = λk + (1-λ)q    λ ∈ [1, 2]
+//
+// so that q'·k' = 2λ(1-λ)(1-q·k) + q·k ≤ q·k for unit q and k. With λ in [0, 1]
+// the same lines pull the pair together. q and k are [N, d]; λ is one number or
+// one an element [N, d]. Gradients flow to q through q' and k'.
+func Extrapolate(q, k *torch.Tensor, λ Lambda) (q1, k1 *torch.Tensor) {
+	return λ.mix(q, k), λ.mix(k, q)
+}
+
+// Interpolate mixes the queue with a permutation of itself:
+//
+//	n'_i = λ n_i + (1-λ) n_π(i)    λ ∈ [0, 1]
+//
+// n is [K, d], π is int64 [K]; λ is one number or one an element [K, d].
+func Interpolate(n, π *torch.Tensor, λ Lambda) *torch.Tensor {
+	return torch.Scoped1(func() *torch.Tensor { return λ.mix(n, n.IndexSelect(0, π)) })
+}
+
+// Lambda is a mixing weight: one number for everything, or one an element.
+type Lambda struct {
+	Value    float64
+	Elements *torch.Tensor // set: elementwise, of the shape of what is mixed
+}
+
+// mix is λa + (1-λ)b. The sum is formed as written rather than as b + λ(a-b):
+// that is the reference's order, and it keeps λ = 1 exact.
+func (λ Lambda) mix(a, b *torch.Tensor) *torch.Tensor {
+	return torch.Scoped1(func() *torch.Tensor {
+		if λ.Elements != nil {
+			return a.Mul(λ.Elements).Add(b.Mul(λ.Elements.SubFrom(1)))
+		}
+		return a.MulScalar(λ.Value).AddInto_(b, 1-λ.Value)
+	})
+}
+
+// Draw is one step's random part of the feature transformation. A nil field is
+// a side that is not transformed.
+type Draw struct {
+	Positive    *Lambda
+	Negative    *Lambda
+	Permutation *torch.Tensor // π, int64 [K]; set with Negative
+}
+
+// Free drops the tensors of the draw.
+func (d Draw) Free() {
+	for _, λ := range []*Lambda{d.Positive, d.Negative} {
+		if λ != nil {
+			λ.Elements.Free()
+		}
+	}
+	d.Permutation.Free()
+}
