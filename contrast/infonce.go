@@ -13,12 +13,12 @@ type Output struct {
 
 // Score columns, one row a sample: what `--save_score` records (upstream's order).
 const (
-	MeanNegative     = iota // mean of the K negative scores
-	VarNegative             // their variance, divisor K-1
-	Positive                // the positive score
-	MeanExpNegative         // mean of exp(neg/τ)
-	ExpPositive             // exp(pos/τ)
-	ScoreColumns            // how many there are
+	MeanNegative    = iota // mean of the K negative scores
+	VarNegative            // their variance, divisor K-1
+	Positive               // the positive score
+	MeanExpNegative        // mean of exp(neg/τ)
+	ExpPositive            // exp(pos/τ)
+	ScoreColumns           // how many there are
 )
 
 // Options of the contrast.
@@ -40,7 +40,7 @@ type Options struct {
 func InfoNCEPlain(q, k, negatives *torch.Tensor, draw Draw, o Options) Output {
 	var out Output
 	out.Logits = torch.Scoped1(func() *torch.Tensor {
-		k, n := k.Detach(), negatives
+		q, k, n := q, k.Detach(), negatives
 		if draw.Positive != nil {
 			q, k = Extrapolate(q, k, *draw.Positive)
 		}
