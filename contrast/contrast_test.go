@@ -42,7 +42,7 @@ func TestFusedEqualsPlain(t *testing.T) {
 		{"normalised negatives", 5, 33, 8, paper, Options{NormalizeNegative: true}},
 		{"normalised both", 5, 33, 8, elementwise, Options{NormalizePositive: true, NormalizeNegative: true}},
 	} {
-		for _, τ := range []float64{0.01, 0.07, 0.2} {
+		for _, τ := range []float64{0.05, 0.07, 0.2} {
 			t.Run(fmt.Sprint(tc.name, " τ ", τ), func(t *testing.T) {
 				inRun(t, func() {
 					k, n := unitRows(tc.n, tc.d, 2), unitRows(tc.k, tc.d, 3)

@@ -101,7 +101,7 @@ func checkTransform(t *testing.T, c, in *golden.Case, meta ftCase, contrast cont
 		want, _ := c.F32("logits")
 		golden.Near(t, "logits", out.Logits.Float32s(), want, allowed("logits"))
 	}
-	if d := math.Abs(out.Value-meta.Loss64) / math.Abs(meta.Loss64); d > 4*max(meta.Float32Error["logits"], 1e-6) {
+	if d := math.Abs(out.Value - meta.Loss64); d > max(4*meta.Float32Error["logits"], 2e-6*meta.Loss64) {
 		t.Errorf("loss: got %v, want %v", out.Value, meta.Loss64)
 	}
 	checkScores(t, c, "score", out.Scores)

@@ -1,0 +1,49 @@
+// Package train pre-trains an encoder: the step, the loop around it, learning
+// rates, the optimiser, and the hooks on which logging and checkpoints hang.
+package train
+
+import "math"
+
+// Schedule gives the learning rate. Epochs count from 1, batches from 0.
+type Schedule struct {
+	Rate       float64
+	Epochs     int
+	Cosine     bool
+	DecayRate  float64
+	Milestones []int
+	Warm       bool // linear warm-up in the first WarmEpochs
+	WarmEpochs int
+	WarmFrom   float64
+}
+
+// Epoch is the rate of an epoch without warm-up:
+//
+//	cosine  η_min + (lr-η_min)(1+cos(π e/E))/2,  η_min = lr·decay³
+//	step    lr·decay^#{milestones < e}
+func (s Schedule) Epoch(e int) float64 {
+	if s.Cosine {
+		least := s.Rate * math.Pow(s.DecayRate, 3)
+		return least + (s.Rate-least)*(1+math.Cos(math.Pi*float64(e)/float64(s.Epochs)))/2
+	}
+	passed := 0
+	for _, m := range s.Milestones {
+		if e > m {
+			passed++
+		}
+	}
+	return s.Rate * math.Pow(s.DecayRate, float64(passed))
+}
+
+// At is the rate of a batch: Epoch's, or in warm-up the line from WarmFrom to
+// the schedule's value at the end of the warm-up.
+func (s Schedule) At(e, batch, batches int) float64 {
+	if !s.Warm || e > s.WarmEpochs {
+		return s.Epoch(e)
+	}
+	to := s.Rate
+	if s.Cosine {
+		to = s.Epoch(s.WarmEpochs)
+	}
+	p := float64(batch+(e-1)*batches) / float64(s.WarmEpochs*batches)
+	return s.WarmFrom + p*(to-s.WarmFrom)
+}

@@ -1,0 +1,63 @@
+// Package views makes the augmented views of an image that contrastive
+// training compares: a decoded image in, a normalised float view out. No files
+// and no tensors. Every operation is the plain, exact one: bit for bit what
+// Pillow 9.4 and torchvision 0.14 compute from the same numbers.
+package views
+
+// Image is a decoded picture, 8-bit RGB interleaved: Pix has 3*W*H values, row
+// by row.
+type Image struct {
+	W, H int
+	Pix  []uint8
+}
+
+// Resize sets the size and makes room for the pixels; their values are
+// undefined afterwards.
+func (m *Image) Resize(w, h int) {
+	m.W, m.H = w, h
+	if n := 3 * w * h; cap(m.Pix) < n {
+		m.Pix = make([]uint8, n)
+	} else {
+		m.Pix = m.Pix[:n]
+	}
+}
+
+// Copy makes m a copy of from.
+func (m *Image) Copy(from *Image) {
+	m.Resize(from.W, from.H)
+	copy(m.Pix, from.Pix)
+}
+
+// Flip mirrors the image left to right.
+func (m *Image) Flip() {
+	for y := range m.H {
+		row := m.Pix[3*y*m.W : 3*(y+1)*m.W]
+		for a, b := 0, 3*(m.W-1); a < b; a, b = a+3, b-3 {
+			row[a], row[b] = row[b], row[a]
+			row[a+1], row[b+1] = row[b+1], row[a+1]
+			row[a+2], row[b+2] = row[b+2], row[a+2]
+		}
+	}
+}
+
+// Mean and standard deviation of ImageNet's channels, for values in [0, 1].
+var (
+	ImageNetMean = [3]float32{0.485, 0.456, 0.406}
+	ImageNetStd  = [3]float32{0.229, 0.224, 0.225}
+)
+
+// Normalize writes (v/255 - mean)/std into dst, planar [3, H, W].
+func Normalize(dst []float32, m *Image, mean, std [3]float32) {
+	var table [3][256]float32
+	for c := range 3 {
+		for v := range 256 {
+			table[c][v] = (float32(v)/255 - mean[c]) / std[c]
+		}
+	}
+	n := m.W * m.H
+	r, g, b := dst[:n], dst[n:2*n], dst[2*n:3*n]
+	for i := range n {
+		p := m.Pix[3*i : 3*i+3 : 3*i+3]
+		r[i], g[i], b[i] = table[0][p[0]], table[1][p[1]], table[2][p[2]]
+	}
+}

@@ -1,0 +1,136 @@
+package views
+
+import "math"
+
+// Box is a rectangle of an image in pixels.
+type Box struct{ X, Y, W, H int }
+
+// taps are the weights of one output pixel: in[first : first+len(weights)].
+type taps struct {
+	first   int
+	weights []int32 // in units of 2^-22
+}
+
+const precision = 22
+
+// triangle gives the weights of a bilinear resize with antialiasing from in to
+// out pixels (Pillow's precompute_coeffs).
+func triangle(list []taps, pool []int32, in, out int) ([]taps, []int32) {
+	scale := float64(in) / float64(out)
+	support := max(scale, 1)
+	list, pool = list[:0], pool[:0]
+	if need := out * (int(math.Ceil(support))*2 + 1); cap(pool) < need {
+		pool = make([]int32, 0, need)
+	}
+	var raw [64]float64
+	for x := range out {
+		center := (float64(x) + 0.5) * scale
+		lo, hi := max(0, int(center-support+0.5)), min(in, int(center+support+0.5))
+		w, sum := raw[:0], 0.0
+		for i := lo; i < hi; i++ {
+			v := max(0, 1-math.Abs((float64(i)-center+0.5)/support))
+			w, sum = append(w, v), sum+v
+		}
+		start := len(pool)
+		for _, v := range w {
+			if sum != 0 {
+				v /= sum
+			}
+			pool = append(pool, int32(v*(1<<precision)+0.5))
+		}
+		list = append(list, taps{lo, pool[start:len(pool):len(pool)]})
+	}
+	return list, pool
+}
+
+// Scratch holds the buffers that one goroutine reuses from view to view. The
+// zero value is ready.
+type Scratch struct {
+	view, rows Image
+	taps       []taps
+	pool       []int32
+	line, box  []uint8
+}
+
+// ResizedCrop cuts box out of src and resizes it to w x h in dst: bilinear with
+// antialiasing, width first, uint8 in between; an axis that keeps its size is
+// skipped. dst must not be src.
+func ResizedCrop(dst, src *Image, box Box, w, h int, sc *Scratch) {
+	rows := &sc.rows
+	if h == box.H {
+		rows = dst
+	}
+	rows.Resize(w, box.H)
+	if w == box.W {
+		for y := range box.H {
+			from := 3 * ((box.Y+y)*src.W + box.X)
+			copy(rows.Pix[3*y*w:3*(y+1)*w], src.Pix[from:from+3*w])
+		}
+	} else {
+		sc.taps, sc.pool = triangle(sc.taps, sc.pool, box.W, w)
+		for y := range box.H {
+			from := 3 * ((box.Y+y)*src.W + box.X)
+			horizontal(rows.Pix[3*y*w:3*(y+1)*w], src.Pix[from:from+3*box.W], sc.taps)
+		}
+	}
+	if h == box.H {
+		return
+	}
+	dst.Resize(w, h)
+	sc.taps, sc.pool = triangle(sc.taps, sc.pool, box.H, h)
+	for y, t := range sc.taps {
+		vertical(dst.Pix[3*y*w:3*(y+1)*w], rows.Pix[3*t.first*w:], 3*w, t.weights)
+	}
+}
+
+func horizontal(dst, src []uint8, list []taps) {
+	for x, t := range list {
+		const half = int32(1 << (precision - 1))
+		r, g, b := half, half, half
+		in := src[3*t.first:]
+		for i, w := range t.weights {
+			p := in[3*i : 3*i+3 : 3*i+3]
+			r += int32(p[0]) * w
+			g += int32(p[1]) * w
+			b += int32(p[2]) * w
+		}
+		out := dst[3*x : 3*x+3 : 3*x+3]
+		out[0], out[1], out[2] = clamp8(r>>precision), clamp8(g>>precision), clamp8(b>>precision)
+	}
+}
+
+func vertical(dst, src []uint8, stride int, weights []int32) {
+	for x := range dst {
+		sum, at := int32(1<<(precision-1)), x
+		for _, w := range weights {
+			sum += int32(src[at]) * w
+			at += stride
+		}
+		dst[x] = clamp8(sum >> precision)
+	}
+}
+
+func clamp8(v int32) uint8 {
+	return uint8(min(max(v, 0), 255))
+}
+
+// EvalCrop is the evaluation transform: the short side becomes
+// round(size·256/224), the long side in proportion (rounded down), then the
+// centre size x size is cut out. An image of exactly that size is copied.
+func EvalCrop(dst, src *Image, size int, sc *Scratch) {
+	if src.W == size && src.H == size {
+		dst.Copy(src)
+		return
+	}
+	short := int(math.Round(float64(size) * 256 / 224))
+	w, h := short, short
+	if src.W <= src.H {
+		h = int(float64(short) * float64(src.H) / float64(src.W))
+	} else {
+		w = int(float64(short) * float64(src.W) / float64(src.H))
+	}
+	var whole Image
+	ResizedCrop(&whole, src, Box{0, 0, src.W, src.H}, w, h, sc)
+	x, y := int(math.RoundToEven(float64(w-size)/2)), int(math.RoundToEven(float64(h-size)/2))
+	ResizedCrop(dst, &whole, Box{x, y, size, size}, size, size, sc)
+}
