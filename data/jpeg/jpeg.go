@@ -1,0 +1,67 @@
+// Package jpeg decodes JPEG files through libjpeg-turbo, with the accurate DCT
+// that Pillow uses.
+package jpeg
+
+/*
+#cgo LDFLAGS: -lturbojpeg
+#include <stdlib.h>
+#include <turbojpeg.h>
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"unsafe"
+
+	"contralens/views"
+)
+
+// handles are decompressors, which are not safe for concurrent use; idle ones
+// are kept, since making one takes longer than decoding a small image.
+var handles = sync.Pool{New: func() any { return C.tjInitDecompress() }}
+
+// maxPixels refuses images whose pixels alone would take a gigabyte or more.
+const maxPixels = 400 << 20
+
+// Decode decodes a file's bytes into dst as RGB.
+func Decode(file []byte, dst *views.Image) error {
+	if len(file) == 0 {
+		return errors.New("the file is empty")
+	}
+	h := handles.Get().(C.tjhandle)
+	defer handles.Put(h)
+	src, size := (*C.uchar)(unsafe.Pointer(&file[0])), C.ulong(len(file))
+	var w, height, sub, space C.int
+	if C.tjDecompressHeader3(h, src, size, &w, &height, &sub, &space) != 0 {
+		return errors.New(C.GoString(C.tjGetErrorStr2(h)))
+	}
+	if int(w)*int(height) > maxPixels {
+		return fmt.Errorf("%d x %d pixels are more than can be decoded", int(w), int(height))
+	}
+	dst.Resize(int(w), int(height))
+	if space == C.TJCS_CMYK || space == C.TJCS_YCCK {
+		cmyk := make([]uint8, 4*int(w)*int(height))
+		if err := decompress(h, src, size, cmyk, w, height, C.TJPF_CMYK); err != nil {
+			return err
+		}
+		// Adobe's files, and so nearly all, store the inks inverted.
+		for i, j := 0, 0; i < len(cmyk); i, j = i+4, j+3 {
+			k := uint16(cmyk[i+3])
+			for c := range 3 {
+				dst.Pix[j+c] = uint8(uint16(cmyk[i+c]) * k / 255)
+			}
+		}
+		return nil
+	}
+	return decompress(h, src, size, dst.Pix, w, height, C.TJPF_RGB)
+}
+
+func decompress(h C.tjhandle, src *C.uchar, size C.ulong, dst []uint8, w, height, format C.int) error {
+	ok := C.tjDecompress2(h, src, size, (*C.uchar)(unsafe.Pointer(&dst[0])), w, 0, height, format, C.TJFLAG_ACCURATEDCT)
+	if ok != 0 && C.tjGetErrorCode(h) != C.TJERR_WARNING {
+		return errors.New(C.GoString(C.tjGetErrorStr2(h)))
+	}
+	return nil
+}

@@ -1,0 +1,51 @@
+package jpeg
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"contralens/internal/golden"
+	"contralens/views"
+)
+
+func TestDecodeGolden(t *testing.T) {
+	c := golden.Load(t, "augment", "images")
+	for name := range c.Arrays {
+		file, err := os.ReadFile(golden.Path(t, "augment", "images", name+".jpg"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m views.Image
+		if err := Decode(file, &m); err != nil {
+			t.Fatal(err)
+		}
+		want := c.Array(name)
+		if m.H != want.Shape[0] || m.W != want.Shape[1] {
+			t.Fatalf("%s: %dx%d, want %v", name, m.W, m.H, want.Shape)
+		}
+		worst := 0
+		for i, v := range want.U8 {
+			worst = max(worst, int(v)-int(m.Pix[i]), int(m.Pix[i])-int(v))
+		}
+		t.Logf("%s: largest difference %d", name, worst)
+		if worst > 4 { // versions of libjpeg round differently
+			t.Errorf("%s: off by %d levels", name, worst)
+		}
+		if err := Decode(file[:len(file)/10], &m); err == nil {
+			t.Logf("%s cut to a tenth decodes with a warning", name)
+		}
+	}
+}
+
+func TestDecodeErrors(t *testing.T) {
+	for name, tc := range map[string]struct{ file, want string }{
+		"empty":    {"", "empty"},
+		"not jpeg": {"hello, this is text", "JPEG"},
+	} {
+		var m views.Image
+		if err := Decode([]byte(tc.file), &m); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: error %v, want one with %q", name, err, tc.want)
+		}
+	}
+}
