@@ -12,6 +12,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"unsafe"
 
@@ -37,6 +38,9 @@ func Decode(file []byte, dst *views.Image) error {
 	if C.tjDecompressHeader3(h, src, size, &w, &height, &sub, &space) != 0 {
 		return errors.New(C.GoString(C.tjGetErrorStr2(h)))
 	}
+	if w < 1 || height < 1 {
+		return errors.New("the header is cut short")
+	}
 	if int(w)*int(height) > maxPixels {
 		return fmt.Errorf("%d x %d pixels are more than can be decoded", int(w), int(height))
 	}
@@ -60,8 +64,14 @@ func Decode(file []byte, dst *views.Image) error {
 
 func decompress(h C.tjhandle, src *C.uchar, size C.ulong, dst []uint8, w, height, format C.int) error {
 	ok := C.tjDecompress2(h, src, size, (*C.uchar)(unsafe.Pointer(&dst[0])), w, 0, height, format, C.TJFLAG_ACCURATEDCT)
-	if ok != 0 && C.tjGetErrorCode(h) != C.TJERR_WARNING {
-		return errors.New(C.GoString(C.tjGetErrorStr2(h)))
+	if ok == 0 {
+		return nil
 	}
-	return nil
+	message := C.GoString(C.tjGetErrorStr2(h))
+	// Small damage is worth a warning only, but a file that ends early would
+	// train on gray.
+	if C.tjGetErrorCode(h) == C.TJERR_WARNING && !strings.Contains(message, "Premature end") {
+		return nil
+	}
+	return errors.New(message)
 }

@@ -1,0 +1,180 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"contralens/internal/golden"
+)
+
+// parse sets the fields of a configuration from upstream's command line.
+func parse(t *testing.T, config any, flags []string) map[string]bool {
+	t.Helper()
+	set := map[string]bool{}
+	all := Fields(config)
+	for i := 0; i < len(flags); i++ {
+		name := strings.TrimLeft(flags[i], "-")
+		at := slices.IndexFunc(all, func(f Field) bool { return f.Name == name || (len(name) == 1 && f.Short == name) })
+		if at < 0 {
+			t.Fatalf("no option %s", flags[i])
+		}
+		value := "true"
+		if !all[at].IsBool() {
+			i++
+			value = flags[i]
+		}
+		if err := all[at].Set(value); err != nil {
+			t.Fatal(err)
+		}
+		set[all[at].Name] = true
+	}
+	return set
+}
+
+func TestNamesGolden(t *testing.T) {
+	var cases []struct {
+		Program  string
+		Flags    []string
+		Name     string `json:"model_name"`
+		Resolved map[string]any
+	}
+	golden.JSON(t, &cases, "schedule", "names.json")
+	for _, tc := range cases {
+		t.Run(tc.Program+" "+strings.Join(tc.Flags, " "), func(t *testing.T) {
+			var name string
+			var values map[string]string
+			if tc.Program == "main_linear" {
+				c := DefaultLinear()
+				set := parse(t, &c, tc.Flags)
+				if _, err := c.Resolve(set); err != nil {
+					t.Fatal(err)
+				}
+				name, values = c.UpstreamName(set), Values(&c)
+				// Upstream's linear keeps the command line's temperature for
+				// Customize; the name says which epochs decay.
+			} else {
+				c := DefaultContrast()
+				set := parse(t, &c, tc.Flags)
+				if _, err := c.Resolve(set); err != nil {
+					t.Fatal(err)
+				}
+				name, values = c.UpstreamName(), Values(&c)
+			}
+			if name != tc.Name {
+				t.Errorf("name\n got %s\nwant %s", name, tc.Name)
+			}
+			for key, want := range tc.Resolved {
+				if got, ok := values[key]; ok && got != jsonText(want) {
+					t.Errorf("%s: got %s, want %s", key, got, jsonText(want))
+				}
+			}
+		})
+	}
+}
+
+func jsonText(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case []any:
+		return strings.ReplaceAll(strings.Trim(fmt.Sprint(v), "[]"), " ", ",")
+	}
+	return fmt.Sprint(v)
+}
+
+func TestFeatureTransformation(t *testing.T) {
+	for flags, want := range map[string]Transformation{
+		"--mixnorm":                      {Negative: true, PosAlpha: 2, NegAlpha: 2, PosElementwise: true, NegElementwise: true},
+		"--mixnorm --mixnorm_target pos": {Positive: true, PosAlpha: 2, NegAlpha: 2, PosElementwise: true, NegElementwise: true},
+		"--mixnorm --mixnorm_target posneg --sep_alpha --expolation_mask":                 {Positive: true, Negative: true, Extrapolate: true, PosAlpha: 2, NegAlpha: 1.6},
+		"--mixnorm --mixnorm_target posneg --sep_alpha --dim_mask pos":                    {Positive: true, Negative: true, PosAlpha: 2, NegAlpha: 1.6, PosElementwise: true},
+		"--mixnorm --mixnorm_target posneg --sep_alpha --mask_distribution uniform":       {Positive: true, Negative: true, Uniform: true, PosAlpha: 2, NegAlpha: 2, PosElementwise: true, NegElementwise: true},
+		"--mixnorm --mixnorm_target posneg --sep_alpha --dim_mask both --postmix_norm":    {Positive: true, Negative: true, PosAlpha: 2, NegAlpha: 1.6, PosElementwise: true, NegElementwise: true, PosNormalize: true},
+		"--mixnorm --mixnorm_target posneg --sep_alpha --postmix_norm --norm_target both": {Positive: true, Negative: true, PosAlpha: 2, NegAlpha: 1.6, PosNormalize: true, NegNormalize: true},
+		"--ft posneg":       {Positive: true, Negative: true, Extrapolate: true, PosAlpha: 2, NegAlpha: 1.6},
+		"--ft neg":          {Negative: true, PosAlpha: 2, NegAlpha: 1.6},
+		"--ft none":         {},
+		"--norm_target neg": {},
+	} {
+		c := DefaultContrast()
+		if _, err := c.Resolve(parse(t, &c, strings.Fields(flags))); err != nil {
+			t.Errorf("%s: %v", flags, err)
+		}
+		if got := c.FeatureTransformation(); got != want {
+			t.Errorf("%s:\n got %+v\nwant %+v", flags, got, want)
+		}
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	for flags, want := range map[string]string{
+		"--method MoCo3": "MoCov2_tau0.1",
+		"--mixnorm --mixnorm_target neg --expolation_mask": "extrapolates positives",
+		"--mixnorm --mixnorm_target all":                   "pos, neg or posneg",
+		"--ft both":                                        "none, pos, neg or posneg",
+		"--nce_k 0":                                        "--nce_k",
+		"--alpha 2":                                        "0 to 1",
+		"--lr_decay_epochs 60,30":                          "rising",
+		"--blur_p 1.5":                                     "--blur_p",
+		"--head mlp3":                                      "2mlp_bn",
+		"--world-size 4":                                   "one process",
+		"--epochs 0":                                       "--epochs",
+	} {
+		c := DefaultContrast()
+		if _, err := c.Resolve(parse(t, &c, strings.Fields(flags))); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want one with %q", flags, err, want)
+		}
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	for flags, want := range map[string]string{
+		"--method MoCov2 -t 0.07":                "--method Customize",
+		"--epochs 100":                           "milestone 120",
+		"--expolation_mask --cosine":             "--mixnorm (or --ft) is missing",
+		"--multiprocessing-distributed --cosine": "gloo",
+	} {
+		c := DefaultContrast()
+		w, err := c.Resolve(parse(t, &c, strings.Fields(flags)))
+		if err != nil || !strings.Contains(strings.Join(w, "\n"), want) {
+			t.Errorf("%s: %v, warnings %q, want one with %q", flags, err, w, want)
+		}
+	}
+	l := DefaultLinear()
+	if w, _ := l.Resolve(nil); !strings.Contains(strings.Join(w, "\n"), "milestone 60") {
+		t.Errorf("linear's defaults never decay, but warnings are %q", w)
+	}
+}
+
+func TestYAML(t *testing.T) {
+	c := DefaultContrast()
+	parse(t, &c, strings.Fields("--method MoCov2 --epochs 3 --blur_p 0 --cosine --lr_decay_epochs 1,2"))
+	path := filepath.Join(t.TempDir(), "run.yaml")
+	write := func(text string) {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(YAML(&c))
+	d := DefaultContrast()
+	if _, err := ReadYAML(path, &d); err != nil {
+		t.Fatal(err)
+	}
+	if YAML(&d) != YAML(&c) {
+		t.Errorf("got\n%s\nwant\n%s", YAML(&d), YAML(&c))
+	}
+	write("epochs: 7\nlr_decay_epochs: [3, 5]\nworld_size: 1\n")
+	if _, err := ReadYAML(path, &d); err != nil || d.Epochs != 7 || fmt.Sprint(d.Milestones) != "[3 5]" || d.WorldSize != 1 {
+		t.Errorf("%v: %+v", err, d)
+	}
+	for text, want := range map[string]string{"epoch: 3": `"epochs"`, "epochs: many": "whole number", "- a": "YAML"} {
+		write(text)
+		if _, err := ReadYAML(path, &d); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want one with %s", text, err, want)
+		}
+	}
+}

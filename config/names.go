@@ -1,0 +1,134 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// python prints a float as Python does: 30.0, 1e-05.
+func python(v float64) string {
+	if v != 0 && (v < 1e-4 || v >= 1e16) {
+		return strconv.FormatFloat(v, 'e', -1, 64)
+	}
+	s := strconv.FormatFloat(v, 'f', -1, 64)
+	if !strings.Contains(s, ".") {
+		s += ".0"
+	}
+	return s
+}
+
+func pythonBool(b bool) string {
+	if b {
+		return "True"
+	}
+	return "False"
+}
+
+// UpstreamName is the name that the reference implementation gives the run of a
+// resolved configuration.
+func (c *Contrast) UpstreamName() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s_%s_%s_Jig_%s_%s_aug_%s_%s_%s", c.Method, c.Arch, c.Modal, pythonBool(c.Jigsaw), c.Memory, c.Aug, c.Head, python(c.Temperature))
+	if c.Amp {
+		b.WriteString("_amp_" + c.OptLevel)
+	}
+	if c.Cosine {
+		b.WriteString("_cosine")
+	}
+	if c.Warm {
+		b.WriteString("_warm")
+	}
+	fmt.Fprintf(&b, "_alpha%s_ncet%s_ncek%d", python(c.Alpha), python(c.Temperature), c.K)
+	if c.MixNorm {
+		fmt.Fprintf(&b, "_mixnorm_target%s_postnorm%s_distri%s", c.MixTarget, pythonBool(c.PostmixNorm), c.Distribution)
+		if c.MixTarget != "neg" {
+			b.WriteString("_expolation" + pythonBool(c.Extrapolate))
+		}
+		if c.Distribution == "beta" {
+			if c.SepAlpha {
+				fmt.Fprintf(&b, "_pos%s_neg%s", python(c.PosAlpha), python(c.NegAlpha))
+			} else {
+				b.WriteString("_alpha" + python(c.BetaAlpha))
+			}
+		}
+	} else {
+		b.WriteString("_baseline")
+	}
+	fmt.Fprintf(&b, "_epoch%d_bs%d_lr%s", c.Epochs, c.BatchSize, python(c.LearningRate))
+	if c.ExpIter >= 0 {
+		fmt.Fprintf(&b, "_iter%d", c.ExpIter)
+	}
+	return b.String()
+}
+
+// RunName is UpstreamName and, as _key-value, the options that it leaves out and
+// that differ from their defaults; or --name.
+func (c *Contrast) RunName() string {
+	if c.Name != "" {
+		return c.Name
+	}
+	d := DefaultContrast()
+	return c.UpstreamName() + suffixes(c, &d, "dataset", "limit", "width", "stem", "feat_dim", "input_res", "seed", "dim_mask", "norm_target", "crop", "crop_min", "jitter_p", "gray_p", "blur_p",
+		"mix_start_epoch", "mix_start_step", "weight_decay", "momentum", "lr_decay_epochs", "lr_decay_rate", "init") + precisionSuffix(&c.Shared)
+}
+
+func precisionSuffix(s *Shared) string {
+	if s.Precision == "bf16" && !s.Amp {
+		return "_precision-bf16"
+	}
+	return ""
+}
+
+// suffixes are _key-value for the named options that differ from the defaults.
+func suffixes(config, defaults any, names ...string) string {
+	have, usual := Values(config), Values(defaults)
+	var b strings.Builder
+	for _, n := range names {
+		if have[n] != usual[n] {
+			value := strings.Map(func(r rune) rune {
+				if r == '/' || r == ' ' {
+					return '-'
+				}
+				return r
+			}, have[n])
+			b.WriteString("_" + n + "-" + value)
+		}
+	}
+	return b.String()
+}
+
+// UpstreamName is the name that the reference implementation gives the run. set
+// has the options that the user gave: a rate that was not given prints as an
+// integer there.
+func (c *Linear) UpstreamName(set map[string]bool) string {
+	from := "Scratch"
+	if c.Ckpt != "" {
+		from = filepath.Base(filepath.Dir(c.Ckpt))
+		if from == "." {
+			from = strings.TrimSuffix(filepath.Base(c.Ckpt), filepath.Ext(c.Ckpt))
+		}
+	}
+	rate := python(c.LearningRate)
+	if !set["learning_rate"] {
+		rate = strconv.FormatFloat(c.LearningRate, 'f', -1, 64)
+	}
+	name := fmt.Sprintf("%s_linear_%s_%s_lr%s", from, c.AugLinear, python(c.Crop), rate)
+	if c.Cosine {
+		name += "_cosine"
+	}
+	return name + "_lrdecay[" + strings.Trim(strings.ReplaceAll(fmt.Sprint(c.Milestones), " ", ", "), "[]") + "]"
+}
+
+// RunName is UpstreamName or --name.
+func (c *Linear) RunName(set map[string]bool) string {
+	if c.Name != "" {
+		return c.Name
+	}
+	d := DefaultLinear()
+	return c.UpstreamName(set) + suffixes(c, &d, "dataset", "limit", "width", "stem", "input_res", "seed")
+}
+
+// RunFolder is where a run keeps its files.
+func (s *Shared) RunFolder(name string) string { return filepath.Join(s.ModelPath, name) }

@@ -1,0 +1,273 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Preset is what a method sets.
+type Preset struct {
+	Modal       string
+	Jigsaw      bool
+	Memory      string
+	Aug         string
+	Head        string
+	Temperature float64
+}
+
+// Methods are the presets by name; Customize is none.
+var Methods = map[string]Preset{
+	"InsDis":        {"RGB", false, "bank", "A", "linear", 0.07},
+	"CMC":           {"CMC", false, "bank", "C", "linear", 0.07},
+	"MoCo":          {"RGB", false, "moco", "A", "linear", 0.07},
+	"MoCoMLP":       {"RGB", false, "moco", "A", "mlp", 0.07},
+	"MoCo_wo_norm":  {"RGB", false, "moco", "A", "linear_wo_norm", 0.07},
+	"PIRL":          {"RGB", true, "bank", "A", "linear", 0.07},
+	"MoCov2":        {"RGB", false, "moco", "B", "mlp", 0.2},
+	"MoCov2_tau0.1": {"RGB", false, "moco", "B", "mlp", 0.1},
+	"CMCv2":         {"CMC", false, "moco", "E", "mlp", 0.2},
+	"InfoMin":       {"RGB", true, "moco", "D", "mlp", 0.15},
+}
+
+// resolve applies the method's preset. set has the options that the user gave.
+func (s *Shared) resolve(set map[string]bool) (p Preset, warnings []string, err error) {
+	if s.Method == "Customize" {
+		return p, nil, nil
+	}
+	p, ok := Methods[s.Method]
+	if !ok {
+		names := slices.Sorted(maps.Keys(Methods))
+		return p, nil, fmt.Errorf("--method: want Customize, %s, got %q", strings.Join(names, ", "), s.Method)
+	}
+	if set["nce_t"] && s.Temperature != p.Temperature {
+		warnings = append(warnings, fmt.Sprintf("-t %v is overridden by %s's %v; use --method Customize to choose it", s.Temperature, s.Method, p.Temperature))
+	}
+	s.Modal, s.Jigsaw, s.Memory, s.Head, s.Temperature = p.Modal, p.Jigsaw, p.Memory, p.Head, p.Temperature
+	return p, warnings, nil
+}
+
+// Resolve applies presets and shorthands. set has the options that the user
+// gave; warnings are sentences for the user.
+func (c *Contrast) Resolve(set map[string]bool) (warnings []string, err error) {
+	p, warnings, err := c.Shared.resolve(set)
+	if err != nil {
+		return nil, err
+	}
+	if p.Aug != "" {
+		c.Aug = p.Aug
+	}
+	if c.CustomHead != "" {
+		c.Head = c.CustomHead
+	}
+	switch c.FT {
+	case "", "none":
+	case "pos", "neg", "posneg":
+		c.MixNorm, c.MixTarget, c.SepAlpha, c.Extrapolate, c.Distribution = true, c.FT, true, c.FT != "neg", "beta"
+	default:
+		return nil, fmt.Errorf("--ft: want none, pos, neg or posneg, got %q", c.FT)
+	}
+	if c.BatchSize > 256 {
+		c.Warm = true
+	}
+	c.Shared.precision()
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	return append(warnings, c.warnings(set)...), nil
+}
+
+func (s *Shared) precision() {
+	if s.Precision == "auto" {
+		s.Precision = "fp32"
+		if s.Amp {
+			s.Precision = "bf16"
+		}
+	}
+}
+
+func oneOf(flag, got string, want ...string) error {
+	if slices.Contains(want, got) {
+		return nil
+	}
+	return fmt.Errorf("--%s: want %s or %s, got %q", flag, strings.Join(want[:len(want)-1], ", "), want[len(want)-1], got)
+}
+
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Shared) validate() error {
+	positive := func(flag string, v float64) error {
+		if v > 0 {
+			return nil
+		}
+		return fmt.Errorf("--%s: want a number above 0, got %v", flag, v)
+	}
+	share := func(flag string, v float64) error {
+		if v >= 0 && v <= 1 {
+			return nil
+		}
+		return fmt.Errorf("--%s: want a number from 0 to 1, got %v", flag, v)
+	}
+	if s.WorldSize > 1 {
+		return fmt.Errorf("--world-size %d: this build trains in one process; leave the flag out or give 1", s.WorldSize)
+	}
+	if !slices.IsSorted(s.Milestones) {
+		return fmt.Errorf("--lr_decay_epochs: want rising epochs, got %v", s.Milestones)
+	}
+	if s.InputRes < 8 {
+		return fmt.Errorf("--input_res: want at least 8 pixels, got %d", s.InputRes)
+	}
+	return first(
+		oneOf("modal", s.Modal, "RGB", "CMC"), oneOf("mem", s.Memory, "bank", "moco"), oneOf("stem", s.Stem, "imagenet", "cifar"),
+		oneOf("head", s.Head, "linear", "linear_wo_norm", "mlp", "mlp_bn", "2mlp_bn"), oneOf("precision", s.Precision, "fp32", "bf16"),
+		oneOf("aug_linear", s.AugLinear, "NULL", "RA"), oneOf("opt_level", s.OptLevel, "O1", "O2"), oneOf("dist-backend", s.DistBackend, "nccl", "gloo"),
+		positive("batch_size", float64(s.BatchSize)), positive("epochs", float64(s.Epochs)), positive("learning_rate", s.LearningRate),
+		positive("nce_k", float64(s.K)), positive("nce_t", s.Temperature), positive("feat_dim", float64(s.FeatDim)), positive("width", s.Width),
+		positive("print_freq", float64(s.PrintFreq)), positive("save_freq", float64(s.SaveFreq)), positive("crop", s.Crop),
+		share("alpha", s.Alpha), share("crop", s.Crop), share("momentum", s.Momentum),
+	)
+}
+
+func (c *Contrast) validate() error {
+	if err := c.Shared.validate(); err != nil {
+		return err
+	}
+	for flag, p := range map[string]*float64{"crop_min": c.CropMin, "jitter_p": c.JitterP, "gray_p": c.GrayP, "blur_p": c.BlurP} {
+		if p != nil && !(*p >= 0 && *p <= 1) {
+			return fmt.Errorf("--%s: want a number from 0 to 1, got %v", flag, *p)
+		}
+	}
+	if c.CropMin != nil && *c.CropMin == 0 {
+		return fmt.Errorf("--crop_min: want a number above 0, got 0")
+	}
+	if !c.MixNorm {
+		return nil
+	}
+	if c.MixTarget == "neg" && c.Extrapolate && c.FT == "" {
+		return fmt.Errorf("--expolation_mask extrapolates positives, but --mixnorm_target is neg; give pos or posneg, or leave --expolation_mask out")
+	}
+	if c.PosAlpha <= 0 || c.NegAlpha <= 0 || c.BetaAlpha <= 0 {
+		return fmt.Errorf("--pos_alpha, --neg_alpha, --beta_alpha: want numbers above 0, got %v, %v, %v", c.PosAlpha, c.NegAlpha, c.BetaAlpha)
+	}
+	if err := oneOf("norm_target", c.NormTarget, "", "pos", "neg", "both"); err != nil {
+		return fmt.Errorf("--norm_target: want pos, neg or both, got %q", c.NormTarget)
+	}
+	return first(oneOf("mixnorm_target", c.MixTarget, "pos", "neg", "posneg"), oneOf("mask_distribution", c.Distribution, "uniform", "beta"),
+		oneOf("dim_mask", c.DimMask, "pos", "neg", "both", "none"))
+}
+
+// Trainable says in one sentence what this build cannot train of a resolved
+// configuration, or nil.
+func (c *Contrast) Trainable() error {
+	if c.Memory != "moco" || c.Modal != "RGB" || c.Jigsaw || (c.Aug != "A" && c.Aug != "B" && c.Aug != "NULL") {
+		return fmt.Errorf("--method %s (modal %s, memory %s, augmentation %s, jigsaw %v): this build trains RGB images with a queue and augmentation A or B: MoCo, MoCoMLP, MoCo_wo_norm, MoCov2, MoCov2_tau0.1, Customize",
+			c.Method, c.Modal, c.Memory, c.Aug, c.Jigsaw)
+	}
+	return nil
+}
+
+func (c *Contrast) warnings(set map[string]bool) []string {
+	var w []string
+	if !c.Cosine {
+		w = append(w, c.Shared.milestoneWarning()...)
+	}
+	if c.MixNorm && c.DimMask != "none" && !(c.MixTarget == "posneg" && c.SepAlpha && c.Distribution == "beta") {
+		w = append(w, "--dim_mask has an effect only with --mixnorm_target posneg, --mask_distribution beta and --sep_alpha: here λ is elementwise")
+	}
+	if !c.MixNorm && (set["mixnorm_target"] || set["expolation_mask"] || set["sep_alpha"]) {
+		w = append(w, "features are not transformed: --mixnorm (or --ft) is missing")
+	}
+	return append(w, c.Shared.distributedNotes()...)
+}
+
+func (s *Shared) milestoneWarning() []string {
+	for _, m := range s.Milestones {
+		if m >= s.Epochs {
+			return []string{fmt.Sprintf("the learning rate's milestone %d never comes in %d epochs; give --lr_decay_epochs or --cosine", m, s.Epochs)}
+		}
+	}
+	return nil
+}
+
+func (s *Shared) distributedNotes() []string {
+	if s.Multiproc && s.DistBackend == "nccl" && s.Device == "cpu" {
+		return []string{"no GPU is used: --multiprocessing-distributed runs as one process, and --dist-backend nccl is taken as gloo"}
+	}
+	return nil
+}
+
+// Resolve applies presets and says what would go wrong.
+func (c *Linear) Resolve(set map[string]bool) (warnings []string, err error) {
+	_, warnings, err = c.Shared.resolve(set)
+	if err != nil {
+		return nil, err
+	}
+	c.precision()
+	if c.NClass < 1 {
+		return nil, fmt.Errorf("--n_class: want at least 1, got %d", c.NClass)
+	}
+	if err := c.Shared.validate(); err != nil {
+		return nil, err
+	}
+	if !c.Cosine {
+		warnings = append(warnings, c.milestoneWarning()...)
+	}
+	return append(warnings, c.distributedNotes()...), nil
+}
+
+// Resolve applies presets.
+func (c *KNN) Resolve(set map[string]bool) (warnings []string, err error) {
+	if _, warnings, err = c.Shared.resolve(set); err != nil {
+		return nil, err
+	}
+	c.precision()
+	if c.Neighbours < 1 || c.KNNTemperature <= 0 {
+		return nil, fmt.Errorf("-K and --temperature: want numbers above 0, got %d and %v", c.Neighbours, c.KNNTemperature)
+	}
+	return warnings, c.Shared.validate()
+}
+
+// Transformation is the feature transformation after presets and shorthands, in
+// the contrast's terms (Zhu et al., section 4).
+type Transformation struct {
+	Positive, Negative bool
+	Extrapolate        bool
+	Uniform            bool
+	PosAlpha, NegAlpha float64
+	PosElementwise     bool
+	NegElementwise     bool
+	PosNormalize       bool
+	NegNormalize       bool
+}
+
+// FeatureTransformation is what a resolved configuration transforms.
+func (c *Contrast) FeatureTransformation() Transformation {
+	if !c.MixNorm {
+		return Transformation{}
+	}
+	t := Transformation{
+		Positive: c.MixTarget != "neg", Negative: c.MixTarget != "pos", Uniform: c.Distribution == "uniform",
+		PosAlpha: c.BetaAlpha, NegAlpha: c.BetaAlpha, PosElementwise: true, NegElementwise: true,
+	}
+	t.Extrapolate = c.Extrapolate && t.Positive
+	// --ft asks for the paper's transformation whichever side it names; the
+	// long flags keep upstream's meaning, where one side alone is elementwise.
+	if c.SepAlpha && !t.Uniform && (c.MixTarget == "posneg" || c.FT != "") {
+		t.PosAlpha, t.NegAlpha = c.PosAlpha, c.NegAlpha
+		t.PosElementwise = c.DimMask == "pos" || c.DimMask == "both"
+		t.NegElementwise = c.DimMask == "neg" || c.DimMask == "both"
+	}
+	if c.PostmixNorm {
+		t.PosNormalize = c.NormTarget != "neg"
+		t.NegNormalize = c.NormTarget == "neg" || c.NormTarget == "both"
+	}
+	return t
+}
