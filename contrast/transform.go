@@ -57,6 +57,9 @@ type Draw struct {
 	Permutation *torch.Tensor // π, int64 [K]; set with Negative
 }
 
+// On says whether the draw transforms anything.
+func (d Draw) On() bool { return d.Positive != nil || d.Negative != nil }
+
 // Free drops the tensors of the draw.
 func (d Draw) Free() {
 	for _, λ := range []*Lambda{d.Positive, d.Negative} {

@@ -1,0 +1,76 @@
+package eval
+
+import (
+	"math"
+	"math/rand/v2"
+	"sort"
+	"testing"
+
+	"contralens/torch"
+)
+
+// KNN against sorting all similarities.
+func TestKNN(t *testing.T) {
+	const n, m, d, classes = 60, 40, 5, 3
+	rng := rand.New(rand.NewPCG(1, 2))
+	draw := func(n int) ([]float32, []int64) {
+		x, y := make([]float32, n*d), make([]int64, n)
+		for i := range y {
+			y[i] = int64(rng.IntN(classes))
+			for j := range d {
+				x[i*d+j] = float32(rng.NormFloat64())
+			}
+			x[i*d+int(y[i])] += 1
+		}
+		return x, y
+	}
+	bank, bankLabels := draw(n)
+	queries, labels := draw(m)
+	cosine := func(a, b []float32) float64 {
+		var ab, aa, bb float64
+		for i := range a {
+			ab, aa, bb = ab+float64(a[i]*b[i]), aa+float64(a[i]*a[i]), bb+float64(b[i]*b[i])
+		}
+		return ab / math.Sqrt(aa*bb)
+	}
+	for _, k := range []int{1, 7, 60, 500} {
+		right := 0
+		for i := range m {
+			type neighbour struct {
+				s float64
+				y int64
+			}
+			all := make([]neighbour, n)
+			for j := range n {
+				all[j] = neighbour{cosine(queries[i*d:(i+1)*d], bank[j*d:(j+1)*d]), bankLabels[j]}
+			}
+			sort.Slice(all, func(a, b int) bool { return all[a].s > all[b].s })
+			var votes [classes]float64
+			for _, a := range all[:min(k, n)] {
+				votes[a.y] += math.Exp(a.s / 0.1)
+			}
+			best := 0
+			for c := range votes {
+				if votes[c] > votes[best] {
+					best = c
+				}
+			}
+			if int64(best) == labels[i] {
+				right++
+			}
+		}
+		want := 100 * float64(right) / m
+		err := torch.Run(func() error {
+			torch.Scoped(func() {
+				got := KNN(torch.FromFloat32(bank, n, d), bankLabels, torch.FromFloat32(queries, m, d), labels, k, 0.1, classes)
+				if math.Abs(got-want) > 1e-9 {
+					t.Errorf("k %d: got %v, want %v", k, got, want)
+				}
+			})
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package train
+
+import "contralens/torch"
+
+// SGD is stochastic gradient descent with momentum and L2 penalty, PyTorch's
+// without dampening and Nesterov:
+//
+//	g ← ∇ + wd θ    v ← μ v + g    θ ← θ - lr v
+type SGD struct {
+	Parameters  []*torch.Tensor
+	Buffers     []*torch.Tensor // v, in the order of Parameters
+	Momentum    float64         // μ
+	WeightDecay float64         // wd
+}
+
+// NewSGD makes an optimiser with v = 0.
+func NewSGD(parameters []*torch.Tensor, momentum, weightDecay float64) *SGD {
+	s := &SGD{Parameters: parameters, Momentum: momentum, WeightDecay: weightDecay}
+	torch.NoGrad(func() {
+		for _, p := range parameters {
+			s.Buffers = append(s.Buffers, torch.ZerosLike(p).Keep())
+		}
+	})
+	return s
+}
+
+// Step moves the parameters by their gradients, which it consumes.
+func (s *SGD) Step(lr float64) {
+	torch.NoGrad(func() {
+		torch.Scoped(func() {
+			var parameters, buffers, grads []*torch.Tensor
+			for i, p := range s.Parameters {
+				if g := p.Grad(); g != nil {
+					parameters, buffers, grads = append(parameters, p), append(buffers, s.Buffers[i]), append(grads, g)
+				}
+			}
+			torch.ForeachAdd_(grads, parameters, s.WeightDecay)
+			torch.ForeachMul_(buffers, s.Momentum)
+			torch.ForeachAdd_(buffers, grads, 1)
+			torch.ForeachAdd_(parameters, buffers, -lr)
+		})
+		for _, p := range s.Parameters {
+			p.ClearGrad()
+		}
+	})
+}
+
+// Free drops the buffers.
+func (s *SGD) Free() {
+	for _, b := range s.Buffers {
+		b.Free()
+	}
+}
