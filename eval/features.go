@@ -31,7 +31,9 @@ func Features(m *nn.Model, d data.Dataset, o Options) (features *torch.Tensor, l
 	}
 	l := data.NewLoader(data.LoaderOptions{
 		Dataset: d, BatchSize: o.Batch, Workers: o.Workers, Views: 1, Size: o.Size,
-		Transform: func(dst []float32, img *views.Image, _, _, _ int, sc *views.Scratch) { views.Eval(dst, img, o.Size, sc) },
+		Transform: func(dst []float32, img *views.Image, _, _, _ int, sc *views.Scratch) {
+			views.Eval(dst, img, o.Size, sc)
+		},
 	})
 	defer l.Close()
 	m.Train(false)

@@ -62,6 +62,9 @@ func (h *head) Forward(x *torch.Tensor) *torch.Tensor {
 		}
 		y = h.out.Forward(y)
 		if h.normalize {
+			if y.Dtype() == torch.BFloat16 {
+				y = y.To(torch.Float32) // unit length needs the full precision
+			}
 			y = y.Normalize(1)
 		}
 		return y

@@ -100,7 +100,9 @@ func (w *Writer) Add(epoch, step int, rows []float32) error {
 	return nil
 }
 
-func path(dir string, epoch int) string { return filepath.Join(dir, fmt.Sprintf("score_%03d.npy", epoch)) }
+func path(dir string, epoch int) string {
+	return filepath.Join(dir, fmt.Sprintf("score_%03d.npy", epoch))
+}
 
 func (w *Writer) open(epoch int) error {
 	if err := w.Flush(); err != nil {

@@ -47,3 +47,13 @@ func (s Schedule) At(e, batch, batches int) float64 {
 	p := float64(batch+(e-1)*batches) / float64(s.WarmEpochs*batches)
 	return s.WarmFrom + p*(to-s.WarmFrom)
 }
+
+// warm is s with upstream's warm-up: from 0.01, over 5 epochs, or 10 of more
+// than 500.
+func (s Schedule) warm(on bool) Schedule {
+	s.Warm, s.WarmFrom, s.WarmEpochs = on, 0.01, 5
+	if s.Epochs > 500 {
+		s.WarmEpochs = 10
+	}
+	return s
+}

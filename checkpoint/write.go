@@ -1,0 +1,261 @@
+// Package checkpoint reads and writes PyTorch's .pth files as trees of Go
+// values: nil, bool, int, float64, string, []any, Dict, OrderedDict, *Tensor.
+package checkpoint
+
+import (
+	"archive/zip"
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+)
+
+// Tensor is an array in C order, little endian.
+type Tensor struct {
+	Dtype string // float32, float64, float16, bfloat16, int64, int32, uint8, bool
+	Shape []int
+	Data  []byte
+}
+
+// Item is one entry of a dictionary; keys are strings or ints.
+type Item struct{ Key, Value any }
+
+// Dict is a Python dict in the order of insertion.
+type Dict []Item
+
+// OrderedDict is a collections.OrderedDict, as state dicts are.
+type OrderedDict []Item
+
+// Get is the value of a key, or nil.
+func (d Dict) Get(key any) any { return find(d, key) }
+
+// Get is the value of a key, or nil.
+func (d OrderedDict) Get(key any) any { return find(d, key) }
+
+func find(items []Item, key any) any {
+	for _, i := range items {
+		if i.Key == key {
+			return i.Value
+		}
+	}
+	return nil
+}
+
+// storages are the names of PyTorch's storage classes and the bytes of an element.
+var storages = map[string]struct {
+	class string
+	size  int
+}{
+	"float32": {"FloatStorage", 4}, "float64": {"DoubleStorage", 8}, "float16": {"HalfStorage", 2}, "bfloat16": {"BFloat16Storage", 2},
+	"int64": {"LongStorage", 8}, "int32": {"IntStorage", 4}, "uint8": {"ByteStorage", 1}, "bool": {"BoolStorage", 1},
+}
+
+// Write writes a file that torch.load reads. It is written beside path, synced
+// and renamed, so that path holds the old content or the new one, never a part.
+func Write(path string, root Dict) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("checkpoint %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+			err = fmt.Errorf("checkpoint %s: %w", path, err)
+		}
+	}()
+	b := bufio.NewWriterSize(f, 1<<20)
+	if err = writeZip(b, root); err != nil {
+		return err
+	}
+	if err = b.Flush(); err != nil {
+		return err
+	}
+	if err = f.Chmod(0o644); err != nil {
+		return err
+	}
+	if err = f.Sync(); err != nil {
+		return err
+	}
+	if err = f.Close(); err != nil {
+		return err
+	}
+	if err = os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// writeZip writes the container: the pickle, a file for each tensor's data
+// aligned to 64 bytes, and the format's version.
+func writeZip(w io.Writer, root Dict) error {
+	p := &pickler{}
+	p.raw("\x80\x02")
+	if err := p.value(root); err != nil {
+		return err
+	}
+	p.raw(".")
+	counted := &counter{w: w}
+	z := zip.NewWriter(counted)
+	add := func(name string, data []byte) error {
+		if err := z.Flush(); err != nil {
+			return err
+		}
+		header := &zip.FileHeader{Name: "archive/" + name, Method: zip.Store, CRC32: crc32.ChecksumIEEE(data), CompressedSize64: uint64(len(data)), UncompressedSize64: uint64(len(data))}
+		// An extra field, as PyTorch's own writer makes it, fills up to 64 bytes.
+		start := counted.n + 30 + int64(len(header.Name)) + 4
+		pad := (64 - start%64) % 64
+		header.Extra = binary.LittleEndian.AppendUint16([]byte("FB"), uint16(pad))
+		header.Extra = append(header.Extra, bytes.Repeat([]byte("Z"), int(pad))...)
+		e, err := z.CreateRaw(header)
+		if err != nil {
+			return err
+		}
+		_, err = e.Write(data)
+		return err
+	}
+	if err := add("data.pkl", p.b.Bytes()); err != nil {
+		return err
+	}
+	for i, t := range p.tensors {
+		if err := add(fmt.Sprint("data/", i), t.Data); err != nil {
+			return err
+		}
+	}
+	if err := add("version", []byte("3\n")); err != nil {
+		return err
+	}
+	return z.Close()
+}
+
+type counter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counter) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	c.n += int64(n)
+	return n, err
+}
+
+// pickler writes protocol 2.
+type pickler struct {
+	b       bytes.Buffer
+	tensors []*Tensor
+}
+
+func (p *pickler) raw(s string) { p.b.WriteString(s) }
+
+func (p *pickler) text(s string) {
+	p.raw("X")
+	p.b.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(s))))
+	p.raw(s)
+}
+
+func (p *pickler) int(n int) {
+	if n >= math.MinInt32 && n <= math.MaxInt32 {
+		p.raw("J")
+		p.b.Write(binary.LittleEndian.AppendUint32(nil, uint32(int32(n))))
+		return
+	}
+	p.raw("\x8a\x08")
+	p.b.Write(binary.LittleEndian.AppendUint64(nil, uint64(n)))
+}
+
+func (p *pickler) ints(list []int) {
+	p.raw("(")
+	for _, n := range list {
+		p.int(n)
+	}
+	p.raw("t")
+}
+
+func (p *pickler) items(items []Item) error {
+	p.raw("(")
+	for _, i := range items {
+		if err := p.value(i.Key); err != nil {
+			return err
+		}
+		if err := p.value(i.Value); err != nil {
+			return fmt.Errorf("%v: %w", i.Key, err)
+		}
+	}
+	p.raw("u")
+	return nil
+}
+
+func (p *pickler) value(v any) error {
+	switch v := v.(type) {
+	case nil:
+		p.raw("N")
+	case bool:
+		if v {
+			p.raw("\x88")
+		} else {
+			p.raw("\x89")
+		}
+	case int:
+		p.int(v)
+	case float64:
+		p.raw("G")
+		p.b.Write(binary.BigEndian.AppendUint64(nil, math.Float64bits(v)))
+	case string:
+		p.text(v)
+	case []any:
+		p.raw("](")
+		for _, e := range v {
+			if err := p.value(e); err != nil {
+				return err
+			}
+		}
+		p.raw("e")
+	case Dict:
+		p.raw("}")
+		return p.items(v)
+	case OrderedDict:
+		p.raw("ccollections\nOrderedDict\n)R")
+		return p.items(v)
+	case *Tensor:
+		return p.tensor(v)
+	default:
+		return fmt.Errorf("a value of type %T cannot be stored", v)
+	}
+	return nil
+}
+
+func (p *pickler) tensor(t *Tensor) error {
+	s, ok := storages[t.Dtype]
+	count := 1
+	strides := make([]int, len(t.Shape))
+	for i := len(t.Shape) - 1; i >= 0; i-- {
+		strides[i] = count
+		count *= t.Shape[i]
+	}
+	if !ok || len(t.Data) != count*s.size {
+		return fmt.Errorf("tensor of %s %v with %d bytes", t.Dtype, t.Shape, len(t.Data))
+	}
+	p.raw("ctorch._utils\n_rebuild_tensor_v2\n((")
+	p.text("storage")
+	p.raw("ctorch\n" + s.class + "\n")
+	p.text(fmt.Sprint(len(p.tensors)))
+	p.text("cpu")
+	p.int(count)
+	p.raw("tQ")
+	p.int(0)
+	p.ints(t.Shape)
+	p.ints(strides)
+	p.raw("\x89ccollections\nOrderedDict\n)RtR")
+	p.tensors = append(p.tensors, t)
+	return nil
+}

@@ -1,0 +1,203 @@
+package train
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"testing"
+
+	"contralens/contrast"
+	"contralens/internal/golden"
+	"contralens/nn"
+	"contralens/torch"
+)
+
+type trainCase struct {
+	Params struct {
+		Arch, Head  string
+		FillSeed    uint64 `json:"fill_seed"`
+		Momentum    float64
+		WeightDecay float64 `json:"weight_decay"`
+		Bsz, Size   int
+		Steps       int
+		Seed        uint64
+		K           int
+		T           float64
+		FeatDim     int `json:"feat_dim"`
+		LR          float64
+		EMA         float64
+	}
+	Steps []struct {
+		Loss         float64
+		Index        int
+		Grad         map[string][2]float64
+		Model        map[string][2]float64
+		EMA          map[string][2]float64
+		ModelBuffers map[string][2]float64 `json:"model_buffers"`
+		EMABuffers   map[string][2]float64 `json:"ema_buffers"`
+	} `json:"steps_state"`
+	Sensitivity []struct {
+		Loss  float64
+		Model float64 `json:"model_norm_worst"`
+		Grad  float64 `json:"grad_norm_worst"`
+	} `json:"sensitivity_to_1e-6_weight_noise"`
+}
+
+func fill(t *testing.T, m *nn.Model, seed uint64) {
+	values := golden.Fill(m.State.Shapes(), seed)
+	err := m.State.Load(func(name string) ([]int, []float32, error) { return m.State.Shapes()[name], values[name], nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTrainGolden follows whole steps of the reference trainer: key encoder,
+// query encoder, contrast, gradients, SGD, momentum update, queue.
+func TestTrainGolden(t *testing.T) {
+	for _, name := range golden.Cases(t, "train") {
+		t.Run(name, func(t *testing.T) {
+			c := golden.Load(t, "train", name)
+			if !c.Has("shuffle_ids_0") {
+				t.Logf("not covered: %s has no key encoder", c.Name)
+				return
+			}
+			var tc trainCase
+			c.Unmarshal(&tc)
+			before := torch.LiveTensors()
+			if err := torch.Run(func() error { torch.Scoped(func() { follow(t, c, tc) }); return nil }); err != nil {
+				t.Fatal(err)
+			}
+			if n := torch.LiveTensors() - before; n != 0 {
+				t.Errorf("%d tensors left alive", n)
+			}
+		})
+	}
+}
+
+func follow(t *testing.T, c *golden.Case, tc trainCase) {
+	p := tc.Params
+	m, err := NewMoCo(MoCoOptions{Net: nn.Config{Arch: p.Arch, Head: p.Head, FeatDim: p.FeatDim}, K: p.K, Alpha: p.EMA, Temperature: p.T, Momentum: p.Momentum, WeightDecay: p.WeightDecay})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Free()
+	fill(t, m.Query, p.FillSeed)
+	fill(t, m.Key, p.FillSeed)
+	memory, _ := c.F32("memory_0")
+	m.Queue.Keys.Copy_(torch.FromFloat32(memory, p.K, p.FeatDim))
+	n, plane := p.Bsz, 3*p.Size*p.Size
+	for s := range tc.Steps {
+		// The input has the two crops stacked on channels.
+		both := torch.FromFloat32(golden.Input(golden.CInput+1000+uint64(s)+16*p.Seed, n*2*plane), n, 6, p.Size, p.Size)
+		draw := contrast.Draw{Positive: mask(c, fmt.Sprint("pos_mask_", s)), Negative: mask(c, fmt.Sprint("neg_mask_", s))}
+		if name := fmt.Sprint("perm_", s); c.Has(name) {
+			draw.Permutation = torch.FromInt64(c.Array(name).I64, p.K)
+		}
+		var weights, momenta [][]float32
+		for i, w := range m.Optimizer.Parameters {
+			weights, momenta = append(weights, w.Float32s()), append(momenta, m.Optimizer.Buffers[i].Float32s())
+		}
+		out := m.Step(both.Narrow(1, 0, 3).Contiguous(), both.Narrow(1, 3, 3).Contiguous(), c.Array(fmt.Sprint("shuffle_ids_", s)).I64, draw, p.LR, true)
+
+		want, sens := tc.Steps[s], tc.Sensitivity[s]
+		if d := math.Abs(out.Value-want.Loss) / want.Loss; d > 10*sens.Loss+1e-6 {
+			t.Errorf("step %d: loss %v, want %v: off by %.2g, allowed %.2g", s, out.Value, want.Loss, d, 10*sens.Loss+1e-6)
+		}
+		if m.Queue.Index != want.Index {
+			t.Errorf("step %d: index %d, want %d", s, m.Queue.Index, want.Index)
+		}
+		grads := map[string][]float32{}
+		i := 0
+		for _, e := range m.Query.State {
+			if e.Buffer {
+				continue
+			}
+			v := m.Optimizer.Buffers[i].Float32s()
+			for j := range v {
+				v[j] -= float32(p.Momentum*float64(momenta[i][j]) + p.WeightDecay*float64(weights[i][j]))
+			}
+			grads[e.Name] = v
+			i++
+		}
+		norms(t, fmt.Sprint("step ", s, " grad"), want.Grad, 10*sens.Grad, func(name string) []float32 { return grads[name] })
+		for what, group := range map[string]struct {
+			want  map[string][2]float64
+			state nn.State
+		}{"model": {want.Model, m.Query.State}, "ema": {want.EMA, m.Key.State}, "model buffers": {want.ModelBuffers, m.Query.State}, "ema buffers": {want.EMABuffers, m.Key.State}} {
+			norms(t, fmt.Sprint("step ", s, " ", what), group.want, 10*sens.Model+2e-5, func(name string) []float32 {
+				for _, e := range group.state {
+					if e.Name == name {
+						return e.Tensor.Float32s()
+					}
+				}
+				return nil
+			})
+		}
+		score, _ := c.F32(fmt.Sprint("score_", s))
+		golden.Near(t, fmt.Sprint("scores ", s), out.Scores, score, 10*sens.Loss+2e-3)
+	}
+	final, _ := c.F32("memory_final")
+	golden.Near(t, "memory", m.Queue.Keys.Float32s(), final, 10*tc.Sensitivity[len(tc.Steps)-1].Model+1e-3)
+}
+
+// norms compares L2 norms, relative to the largest of the group: gradients of
+// biases before batch norm are zero in theory.
+func norms(t *testing.T, what string, want map[string][2]float64, tol float64, values func(string) []float32) {
+	t.Helper()
+	var top float64
+	for _, w := range want {
+		top = max(top, w[0])
+	}
+	for name, w := range want {
+		var sum float64
+		for _, v := range values(name) {
+			sum += float64(v) * float64(v)
+		}
+		if d := math.Abs(math.Sqrt(sum) - w[0]); !(d <= tol*max(w[0], 0.01*top)) {
+			t.Errorf("%s %s: norm %v, want %v: off by %.2g, allowed %.2g", what, name, math.Sqrt(sum), w[0], d/w[0], tol)
+		}
+	}
+}
+
+func mask(c *golden.Case, name string) *contrast.Lambda {
+	if !c.Has(name) {
+		return nil
+	}
+	a := c.Array(name)
+	if a.F64 != nil {
+		return &contrast.Lambda{Value: a.F64[0]}
+	}
+	return &contrast.Lambda{Elements: torch.FromFloat32(a.F32, a.Shape...)}
+}
+
+func TestSGDGolden(t *testing.T) {
+	c := golden.Load(t, "misc", "sgd")
+	var p struct {
+		LR          []float64
+		Momentum    float64
+		WeightDecay float64 `json:"weight_decay"`
+	}
+	if err := json.Unmarshal(c.Params, &p); err != nil {
+		t.Fatal(err)
+	}
+	if err := torch.Run(func() error {
+		torch.Scoped(func() {
+			start, shape := c.F32("param_0")
+			w := torch.FromFloat32(start, shape...).SetRequiresGrad(true)
+			s := NewSGD([]*torch.Tensor{w}, p.Momentum, p.WeightDecay)
+			defer s.Free()
+			for i, lr := range p.LR {
+				g, _ := c.F32(fmt.Sprint("grad_", i))
+				w.Mul(torch.FromFloat32(g, shape...)).Sum().Backward()
+				s.Step(lr)
+				want, _ := c.F32(fmt.Sprint("param_", i+1))
+				golden.Near(t, fmt.Sprint("step ", i), w.Float32s(), want, 1e-7)
+			}
+			want, _ := c.F32("momentum_buffer")
+			golden.Near(t, "momentum", s.Buffers[0].Float32s(), want, 2e-7)
+		})
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
