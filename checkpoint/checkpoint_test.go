@@ -1,0 +1,174 @@
+package checkpoint
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"contralens/internal/golden"
+)
+
+func example() Dict {
+	return Dict{
+		{"model", OrderedDict{{"module.w", FromFloat32([]float32{1, -2, 3.5, 4, 5, 6}, 2, 3)}, {"module.n", FromInt64([]int64{7}, 1)}, {"empty", FromFloat32(nil, 0)}}},
+		{"epoch", 3}, {"big", 1 << 40}, {"lr", 0.125}, {"on", true}, {"off", false}, {"none", nil}, {"name", "prüfung"},
+		{"list", []any{1, "two", Dict{{0, 0.5}}}}, {"optimizer", Dict{{"state", Dict{{0, Dict{{"momentum_buffer", FromFloat32([]float32{9}, 1)}}}}}}},
+	}
+}
+
+func TestRoundTrip(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.pth")
+	if err := Write(path, example()); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := describe(got), describe(example()); a != b {
+		t.Errorf("got\n%s\nwant\n%s", a, b)
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func describe(v any) string {
+	switch v := v.(type) {
+	case Dict:
+		var b strings.Builder
+		for _, i := range v {
+			fmt.Fprintf(&b, "{%v: %s}", i.Key, describe(i.Value))
+		}
+		return b.String()
+	case OrderedDict:
+		return "ordered" + describe(Dict(v))
+	case []any:
+		var b strings.Builder
+		for _, x := range v {
+			b.WriteString(describe(x) + ",")
+		}
+		return b.String()
+	case *Tensor:
+		return fmt.Sprint(v.Dtype, v.Shape, v.Float32s())
+	}
+	return fmt.Sprintf("%T %v", v, v)
+}
+
+// PyTorch reads what Write wrote.
+func TestPyTorchReads(t *testing.T) {
+	const python = "/usr/bin/python3"
+	if exec.Command(python, "-c", "import torch").Run() != nil {
+		t.Log("not compared: there is no PyTorch on this machine")
+		return
+	}
+	path := filepath.Join(t.TempDir(), "x.pth")
+	if err := Write(path, example()); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(python, "-c", `
+import torch, sys
+d = torch.load(sys.argv[1])
+print(type(d['model']).__name__, d['model']['module.w'].tolist(), d['model']['module.n'].tolist(), d['model']['empty'].shape[0], d['epoch'], d['big'], d['lr'], d['on'], d['off'], d['none'], d['name'], d['list'], d['optimizer']['state'][0]['momentum_buffer'].item())`, path).CombinedOutput()
+	want := "OrderedDict [[1.0, -2.0, 3.5], [4.0, 5.0, 6.0]] [7] 0 3 1099511627776 0.125 True False None prüfung [1, 'two', {0: 0.5}] 9.0"
+	if err != nil || strings.TrimSpace(string(out)) != want {
+		t.Errorf("%v\n got %s\nwant %s", err, out, want)
+	}
+}
+
+func TestGoldenFiles(t *testing.T) {
+	for _, name := range []string{"tiny_zip.pth", "tiny_legacy.pth"} {
+		d, err := Read(golden.Path(t, "checkpoint", name))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		var content any
+		golden.JSON(t, &content, "checkpoint", "tiny_content.json")
+		n := compare(t, name, d, content)
+		if n == 0 {
+			t.Errorf("%s: no tensor was compared", name)
+		}
+		t.Logf("%s: %d tensors", name, n)
+	}
+	for _, name := range []string{"linear_zip.pth"} {
+		if _, err := Read(golden.Path(t, "checkpoint", name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// compare walks the description of a file, whose leaves describe tensors by
+// dtype, shape and sum, along the tree that was read; it counts the tensors.
+func compare(t *testing.T, where string, got, want any) (tensors int) {
+	t.Helper()
+	w, ok := want.(map[string]any)
+	if !ok {
+		return 0
+	}
+	if x, ok := got.(*Tensor); ok {
+		if sum, ok := w["sum"].(float64); ok {
+			var s, size float64
+			for _, v := range x.Float32s() {
+				s += float64(v)
+				size += math.Abs(float64(v))
+			}
+			if math.Abs(s-sum) > 1e-5*size+1e-9 {
+				t.Errorf("%s: sum %v, want %v", where, s, sum)
+			}
+			if shape := fmt.Sprint(w["shape"]); shape != fmt.Sprint(x.Shape) {
+				t.Errorf("%s: shape %v, want %v", where, x.Shape, shape)
+			}
+			return 1
+		}
+		return 0
+	}
+	var items []Item
+	switch g := got.(type) {
+	case Dict:
+		items = g
+	case OrderedDict:
+		items = g
+	}
+	for _, i := range items {
+		if v, ok := w[fmt.Sprint(i.Key)]; ok {
+			tensors += compare(t, where+"/"+fmt.Sprint(i.Key), i.Value, v)
+		}
+	}
+	return tensors
+}
+
+func TestHostileFilesAreRefused(t *testing.T) {
+	dir := golden.Path(t, "checkpoint", "hostile")
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.Remove("/tmp/pwned")
+	for _, f := range files {
+		if d, err := Read(filepath.Join(dir, f.Name())); err == nil {
+			t.Errorf("%s: read as %.200s", f.Name(), describe(d))
+		} else {
+			t.Log(err)
+		}
+	}
+	if _, err := os.Stat("/tmp/pwned"); err == nil {
+		t.Error("a hostile file ran code")
+	}
+}
+
+func TestErrors(t *testing.T) {
+	if _, err := Read("nowhere.pth"); err == nil || !strings.Contains(err.Error(), "none of that name") {
+		t.Errorf("a missing file: %v", err)
+	}
+	if err := Write(filepath.Join(t.TempDir(), "no", "folder.pth"), Dict{}); err == nil {
+		t.Error("writing into a missing folder succeeds")
+	}
+	if err := Write(filepath.Join(t.TempDir(), "x.pth"), Dict{{"t", &Tensor{"float32", []int{3}, nil}}}); err == nil {
+		t.Error("a tensor without its data is written")
+	}
+}

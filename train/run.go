@@ -1,0 +1,232 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"time"
+
+	"contralens/config"
+	"contralens/contrast"
+	"contralens/data"
+	"contralens/nn"
+	"contralens/torch"
+	"contralens/views"
+)
+
+// ErrStopped ends a run that was asked to stop, after its state was saved.
+var ErrStopped = errors.New("stopped")
+
+// Run is a training and where it stands.
+type Run struct {
+	Config      config.Contrast
+	Dir         string
+	Train, Test data.Dataset // Test may be nil
+	Spec        views.Spec
+	Schedule    Schedule
+	Model       *MoCo
+	Hooks       []Hook
+
+	Epoch       int // in training, from 1
+	StepInEpoch int // steps of it that are done
+	Step        int // steps done since the beginning
+	Batches     int // steps an epoch
+	DropLast    bool
+}
+
+// Step is what hooks learn of a step.
+type Step struct {
+	Epoch, Batch  int // batch from 0
+	Step          int // from 1
+	Images        int
+	Loss          float64
+	Accuracy      float64 // contrastive top-1, percent
+	Rate          float64
+	Scores        []float32 // [Images, 5], when asked for
+	Transformed   bool
+	Wait, Compute time.Duration // for data; for the step itself
+}
+
+// Hook is something that hangs on the loop; nil functions are left out.
+type Hook struct {
+	WantScores bool
+	Start      func(*Run) error
+	Step       func(*Run, Step) error
+	Epoch      func(*Run) error // after an epoch
+	Stop       func(*Run) error // at the end, also when the run was stopped or failed
+}
+
+// NewRun opens the data and builds the model. It must be called, and the Run
+// used, inside torch.Run.
+func NewRun(c config.Contrast, dir string) (*Run, error) {
+	r := &Run{Config: c, Dir: dir, Epoch: 1}
+	var err error
+	r.Train, r.Test, err = data.Open(data.Options{Name: c.Dataset, Folder: c.DataFolder, Imagenet100Path: c.Imagenet100Path, Limit: c.Limit})
+	if err != nil {
+		return nil, err
+	}
+	n := r.Train.Len()
+	if n < 2 {
+		return nil, fmt.Errorf("--data_folder %s: want at least 2 training images, got %d", c.DataFolder, n)
+	}
+	// Batch norm cannot train on one image: a last batch of one is left out.
+	r.DropLast = n%c.BatchSize == 1
+	r.Batches = data.Batches(n, c.BatchSize, r.DropLast)
+	if r.Spec, err = ViewSpec(c); err != nil {
+		return nil, err
+	}
+	r.Schedule = Schedule{Rate: c.LearningRate, Epochs: c.Epochs, Cosine: c.Cosine, DecayRate: c.DecayRate, Milestones: c.Milestones}.warm(c.Warm)
+	net, err := Network(c.Shared)
+	if err != nil {
+		return nil, err
+	}
+	r.Model, err = NewMoCo(MoCoOptions{
+		Net: net, K: c.K, Alpha: c.Alpha, Temperature: c.Temperature, Momentum: c.Momentum, WeightDecay: c.WeightDecay,
+		Transform: transform(c), BF16: c.Precision == "bf16", Seed: c.Seed,
+	})
+	return r, err
+}
+
+// Network is the network that the options describe.
+func Network(s config.Shared) (nn.Config, error) {
+	name := s.Device
+	if s.GPU != "" {
+		name = "cuda:" + s.GPU
+	}
+	device, err := torch.ParseDevice(name)
+	if err != nil {
+		return nn.Config{}, fmt.Errorf("--device: %w", err)
+	}
+	return nn.Config{Arch: s.Arch, Width: s.Width, Stem: s.Stem, Head: s.Head, FeatDim: s.FeatDim, Format: torch.ChannelsLast, Device: device}, nil
+}
+
+// ViewSpec is the augmentation that the options describe.
+func ViewSpec(c config.Contrast) (views.Spec, error) {
+	s, err := views.Preset(c.Aug, c.InputRes, c.Crop)
+	for _, o := range []struct {
+		from *float64
+		to   *float64
+	}{{c.CropMin, &s.CropMin}, {c.JitterP, &s.JitterP}, {c.GrayP, &s.GrayP}, {c.BlurP, &s.BlurP}} {
+		if o.from != nil {
+			*o.to = *o.from
+		}
+	}
+	return s, err
+}
+
+func transform(c config.Contrast) contrast.Transform {
+	t := c.FeatureTransformation()
+	return contrast.Transform{
+		Positive: contrast.Side{On: t.Positive, Uniform: t.Uniform, Alpha: t.PosAlpha, Elementwise: t.PosElementwise, Extrapolate: t.Extrapolate, Normalize: t.PosNormalize},
+		Negative: contrast.Side{On: t.Negative, Uniform: t.Uniform, Alpha: t.NegAlpha, Elementwise: t.NegElementwise, Normalize: t.NegNormalize},
+	}
+}
+
+// Close frees the model.
+func (r *Run) Close() {
+	if r.Model != nil {
+		r.Model.Free()
+	}
+}
+
+// Do trains from where the run stands to its last epoch. When ctx ends, the
+// step is finished and ErrStopped returned.
+func (r *Run) Do(ctx context.Context) (err error) {
+	defer func() {
+		for _, h := range r.Hooks {
+			if h.Stop != nil {
+				err = errors.Join(err, h.Stop(r))
+			}
+		}
+	}()
+	for _, h := range r.Hooks {
+		if h.Start != nil {
+			if err := h.Start(r); err != nil {
+				return err
+			}
+		}
+	}
+	for ; r.Epoch <= r.Config.Epochs; r.Epoch++ {
+		if err := r.epoch(ctx); err != nil {
+			return err
+		}
+		r.StepInEpoch = 0
+		for _, h := range r.Hooks {
+			if h.Epoch != nil {
+				if err := h.Epoch(r); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// Transforming says whether the step after the one done transforms features.
+func (r *Run) Transforming() bool {
+	return r.Model.Transform.On() && r.Epoch > r.Config.MixEpoch && r.Step+1 > r.Config.MixStep
+}
+
+func (r *Run) epoch(ctx context.Context) error {
+	l := data.NewLoader(data.LoaderOptions{
+		Dataset: r.Train, BatchSize: r.Config.BatchSize, Workers: r.Config.Workers, Views: 2, Size: r.Config.InputRes,
+		Seed: r.Config.Seed, Epoch: r.Epoch, Shuffle: true, DropLast: r.DropLast, FirstBatch: r.StepInEpoch,
+		Transform: func(dst []float32, img *views.Image, epoch, index, view int, sc *views.Scratch) {
+			r.Spec.Apply(dst, img, views.NewRand(r.Config.Seed, epoch, index, view), sc)
+		},
+	})
+	defer l.Close()
+	scores := false
+	for _, h := range r.Hooks {
+		scores = scores || h.WantScores
+	}
+	for {
+		start := time.Now()
+		b, err := l.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s := Step{Epoch: r.Epoch, Batch: r.StepInEpoch, Images: b.N, Rate: r.Schedule.At(r.Epoch, r.StepInEpoch, r.Batches), Wait: time.Since(start)}
+		start = time.Now()
+		r.step(&s, b, scores)
+		s.Compute = time.Since(start)
+		l.Recycle(b)
+		r.StepInEpoch++
+		r.Step++
+		s.Step = r.Step
+		if math.IsNaN(s.Loss) || math.IsInf(s.Loss, 0) {
+			return fmt.Errorf("the loss became %v in epoch %d, step %d: a lower --learning_rate, --warm or --precision fp32 may help; the last checkpoint is %s", s.Loss, s.Epoch, s.Step, filepath.Join(r.Dir, "current.pth"))
+		}
+		for _, h := range r.Hooks {
+			if h.Step != nil {
+				if err := h.Step(r, s); err != nil {
+					return err
+				}
+			}
+		}
+		if ctx.Err() != nil {
+			return ErrStopped
+		}
+	}
+}
+
+// step trains on one batch.
+func (r *Run) step(s *Step, b *data.Batch, scores bool) {
+	m := r.Model
+	torch.Scoped(func() {
+		shape := []int{b.N, 3, r.Config.InputRes, r.Config.InputRes}
+		viewQ, viewK := torch.FromFloat32(b.Views[0], shape...).ToDevice(m.Device), torch.FromFloat32(b.Views[1], shape...).ToDevice(m.Device)
+		var draw contrast.Draw
+		if s.Transformed = r.Transforming(); s.Transformed {
+			draw = m.Stream.Next(m.Transform, b.N, m.Queue.Len(), m.Query.Config.FeatDim, m.Device)
+		}
+		out := m.Step(viewQ, viewK, Shuffle(b.N, r.Config.Seed, uint64(r.Step)), draw, s.Rate, scores)
+		s.Loss, s.Accuracy, s.Scores = out.Value, out.Accuracy, out.Scores
+	})
+}
