@@ -94,9 +94,8 @@ func value(v any) (any, error) {
 		return v, nil
 	case *types.Dict:
 		d := Dict{}
-		for _, key := range v.Keys() {
-			x, _ := v.Get(key)
-			if err := put((*[]Item)(&d), key, x); err != nil {
+		for _, e := range *v {
+			if err := put((*[]Item)(&d), e.Key, e.Value); err != nil {
 				return nil, err
 			}
 		}

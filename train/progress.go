@@ -1,0 +1,145 @@
+package train
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"contralens/contrast"
+)
+
+// Progress shows a run: a bar on a terminal, lines elsewhere, and the lines
+// again in log.txt.
+type Progress struct {
+	Out       io.Writer
+	Terminal  bool
+	PrintFreq int
+
+	bar    *progressbar.ProgressBar
+	log    *os.File
+	begin  time.Time
+	first  int // steps that were done when this process began
+	mark   time.Time
+	images int
+	wait   time.Duration
+	comp   time.Duration
+	loss   float64
+	acc    float64
+	steps  int
+}
+
+// Print writes a line to the display and the log.
+func (p *Progress) Print(format string, args ...any) {
+	line := fmt.Sprintf(format, args...)
+	if p.bar != nil {
+		p.bar.Clear()
+	}
+	fmt.Fprintln(p.Out, line)
+	if p.log != nil {
+		fmt.Fprintln(p.log, line)
+	}
+}
+
+// Evaluating shows how far an evaluation is.
+func (p *Progress) Evaluating(done, total int) {
+	if p.Terminal {
+		fmt.Fprintf(p.Out, "\r\033[Kk-NN: features of %d of %d images", done, total)
+		if done == total {
+			fmt.Fprint(p.Out, "\r\033[K")
+		}
+	}
+	p.mark = time.Now()
+}
+
+// Hook is the hook that shows the steps.
+func (p *Progress) Hook() Hook {
+	return Hook{
+		Start: func(r *Run) (err error) {
+			p.log, err = os.OpenFile(filepath.Join(r.Dir, "log.txt"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+			p.begin, p.mark, p.first = time.Now(), time.Now(), r.Step
+			return err
+		},
+		Step: p.step,
+		Epoch: func(*Run) error {
+			if p.bar != nil {
+				p.bar.Finish()
+				p.bar.Clear()
+				p.bar = nil
+			}
+			p.reset()
+			return nil
+		},
+		Stop: func(*Run) error {
+			if p.bar != nil {
+				p.bar.Clear()
+				p.bar = nil
+			}
+			if p.log != nil {
+				return p.log.Close()
+			}
+			return nil
+		},
+	}
+}
+
+func (p *Progress) reset() {
+	p.mark, p.images, p.wait, p.comp, p.loss, p.acc, p.steps = time.Now(), 0, 0, 0, 0, 0, 0
+}
+
+func (p *Progress) step(r *Run, s Step) error {
+	p.images, p.wait, p.comp = p.images+s.Images, p.wait+s.Wait, p.comp+s.Compute
+	p.loss, p.acc, p.steps = p.loss+s.Loss, p.acc+s.Accuracy, p.steps+1
+	if p.steps == 1 && p.images == s.Images {
+		p.mark = p.mark.Add(0)
+	}
+	report := s.Step%p.PrintFreq == 0 || r.StepInEpoch == r.Batches
+	if p.Terminal {
+		if p.bar == nil {
+			p.bar = progressbar.NewOptions(r.Batches, progressbar.OptionSetWriter(p.Out), progressbar.OptionSetWidth(20),
+				progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false))
+		}
+		p.bar.Describe(p.line(r, s))
+		if err := p.bar.Set(r.StepInEpoch); err != nil {
+			return err
+		}
+	}
+	if report {
+		line := p.line(r, s)
+		if !p.Terminal {
+			fmt.Fprintln(p.Out, line)
+		}
+		fmt.Fprintln(p.log, line)
+		p.reset()
+	}
+	return nil
+}
+
+// line is the state of the run in one line, over the steps since the last one.
+func (p *Progress) line(r *Run, s Step) string {
+	spent := time.Since(p.mark)
+	share := func(d time.Duration) float64 { return 100 * d.Seconds() / max(spent.Seconds(), 1e-9) }
+	left := time.Duration(float64(time.Since(p.begin)) / float64(r.Step-p.first) * float64(r.Config.Epochs*r.Batches-r.Step)).Round(time.Second)
+	k := r.Model.Queue.Len()
+	filled := min(100, 100*r.Step*r.Config.BatchSize/k)
+	parts := []string{
+		fmt.Sprintf("epoch %d/%d step %d/%d", r.Epoch, r.Config.Epochs, r.StepInEpoch, r.Batches),
+		fmt.Sprintf("loss %.3f (chance %.3f)", p.loss/float64(p.steps), contrast.Chance(k)),
+		fmt.Sprintf("acc %.1f %%", p.acc/float64(p.steps)),
+		fmt.Sprintf("lr %.4g", s.Rate),
+		fmt.Sprintf("%.0f img/s", float64(p.images)/spent.Seconds()),
+		fmt.Sprintf("wait %.0f %% compute %.0f %% rest %.0f %%", share(p.wait), share(p.comp), max(0, 100-share(p.wait)-share(p.comp))),
+		fmt.Sprintf("left %s", left),
+	}
+	if filled < 100 {
+		parts = append(parts, fmt.Sprintf("queue %d %%", filled))
+	}
+	if s.Transformed {
+		parts = append(parts, "FT")
+	}
+	return strings.Join(parts, "  ")
+}

@@ -1,0 +1,265 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"contralens/checkpoint"
+	"contralens/config"
+	"contralens/nn"
+	"contralens/torch"
+)
+
+// recordVersion is the version of the record that a checkpoint keeps under
+// "contralens".
+const recordVersion = 1
+
+// Save writes the run's state: PyTorch's keys (model, contrast, optimizer,
+// epoch, model_ema) as the reference implementation has them, and our record
+// with what is needed to go on exactly. epoch is the last completed one.
+func (r *Run) Save(path string) error {
+	completed := r.Epoch
+	if r.StepInEpoch < r.Batches {
+		completed-- // in the middle of an epoch, or before the first
+	}
+	m := r.Model
+	inEpoch := r.StepInEpoch % r.Batches
+	state := checkpoint.Dict{}
+	for i, b := range m.Optimizer.Buffers {
+		state = append(state, checkpoint.Item{Key: i, Value: checkpoint.Dict{{Key: "momentum_buffer", Value: stored(b)}}})
+	}
+	indices := make([]any, len(m.Optimizer.Buffers))
+	for i := range indices {
+		indices[i] = i
+	}
+	options := checkpoint.Dict{}
+	for _, f := range config.Fields(&r.Config) {
+		options = append(options, checkpoint.Item{Key: f.Name, Value: f.String()})
+	}
+	return checkpoint.Write(path, checkpoint.Dict{
+		{Key: "model", Value: stateDict(m.Query.State, "module.")},
+		{Key: "contrast", Value: checkpoint.OrderedDict{{Key: "memory", Value: stored(m.Queue.Keys)}}},
+		{Key: "optimizer", Value: checkpoint.Dict{
+			{Key: "state", Value: state},
+			{Key: "param_groups", Value: []any{checkpoint.Dict{
+				{Key: "lr", Value: r.Schedule.Epoch(max(completed, 1))}, {Key: "momentum", Value: r.Config.Momentum}, {Key: "dampening", Value: 0},
+				{Key: "weight_decay", Value: r.Config.WeightDecay}, {Key: "nesterov", Value: false}, {Key: "params", Value: indices},
+			}}},
+		}},
+		{Key: "epoch", Value: completed},
+		{Key: "model_ema", Value: stateDict(m.Key.State, "")},
+		{Key: "contralens", Value: checkpoint.Dict{
+			{Key: "version", Value: recordVersion}, {Key: "config", Value: options},
+			{Key: "epoch", Value: completed}, {Key: "step_in_epoch", Value: inEpoch}, {Key: "global_step", Value: r.Step},
+			{Key: "queue_index", Value: m.Queue.Index}, {Key: "rng", Value: checkpoint.Dict{{Key: "lambda_step", Value: int(m.Stream.Step)}}},
+			{Key: "precision", Value: r.Config.Precision}, {Key: "memory_format", Value: "channels_last"},
+		}},
+	})
+}
+
+func stored(t *torch.Tensor) *checkpoint.Tensor {
+	if t.Dtype() == torch.Int64 {
+		return checkpoint.FromInt64(t.Int64s(), t.Shape()...)
+	}
+	return checkpoint.FromFloat32(t.Float32s(), t.Shape()...)
+}
+
+func stateDict(s nn.State, prefix string) checkpoint.OrderedDict {
+	var d checkpoint.OrderedDict
+	for _, e := range s {
+		d = append(d, checkpoint.Item{Key: prefix + e.Name, Value: stored(e.Tensor)})
+	}
+	return d
+}
+
+// items are the entries of either kind of dictionary.
+func items(v any) checkpoint.Dict {
+	switch v := v.(type) {
+	case checkpoint.Dict:
+		return v
+	case checkpoint.OrderedDict:
+		return checkpoint.Dict(v)
+	}
+	return nil
+}
+
+// loadState copies a state dict of a file into a network.
+func loadState(path string, to nn.State, v any, prefix string) error {
+	byName := map[string]*checkpoint.Tensor{}
+	for _, i := range items(v) {
+		if t, ok := i.Value.(*checkpoint.Tensor); ok {
+			byName[fmt.Sprint(i.Key)] = t
+		}
+	}
+	err := to.Load(func(name string) ([]int, []float32, error) {
+		t := byName[prefix+name]
+		if t == nil {
+			return nil, nil, errors.New("not in the file")
+		}
+		return t.Shape, t.Float32s(), nil
+	})
+	if err != nil {
+		return fmt.Errorf("checkpoint %s: %w; was it trained with another --arch, --width, --stem or --head?", path, err)
+	}
+	return nil
+}
+
+func number(v any) int {
+	n, _ := v.(int)
+	return n
+}
+
+// Load puts the run where a checkpoint left it. warning is a sentence for files
+// that don't tell everything.
+func (r *Run) Load(path string) (warning string, err error) {
+	file, err := checkpoint.Read(path)
+	if err != nil {
+		return "", err
+	}
+	m := r.Model
+	if err := loadState(path, m.Query.State, file.Get("model"), "module."); err != nil {
+		return "", err
+	}
+	if err := loadState(path, m.Key.State, file.Get("model_ema"), ""); err != nil {
+		return "", err
+	}
+	memory, _ := items(file.Get("contrast")).Get("memory").(*checkpoint.Tensor)
+	if want := m.Queue.Keys.Shape(); memory == nil || fmt.Sprint(memory.Shape) != fmt.Sprint(want) {
+		return "", fmt.Errorf("checkpoint %s: want a queue %v under contrast.memory; was it trained with another -k or -d?", path, want)
+	}
+	states := items(items(file.Get("optimizer")).Get("state"))
+	torch.NoGrad(func() {
+		torch.Scoped(func() {
+			m.Queue.Keys.Copy_(torch.FromFloat32(memory.Float32s(), memory.Shape...))
+			for i, b := range m.Optimizer.Buffers {
+				if v, ok := items(states.Get(i)).Get("momentum_buffer").(*checkpoint.Tensor); ok {
+					b.Copy_(torch.FromFloat32(v.Float32s(), b.Shape()...))
+				}
+			}
+		})
+	})
+	r.Epoch = number(file.Get("epoch")) + 1
+	record := items(file.Get("contralens"))
+	if record == nil {
+		r.StepInEpoch, r.Step = 0, (r.Epoch-1)*r.Batches
+		return fmt.Sprintf("checkpoint %s has no record of ours: the queue's index, the order of the data and the random numbers start afresh", path), nil
+	}
+	r.StepInEpoch, r.Step = number(record.Get("step_in_epoch")), number(record.Get("global_step"))
+	m.Queue.Index = number(record.Get("queue_index"))
+	m.Stream.Step = uint64(number(items(record.Get("rng")).Get("lambda_step")))
+	if p, _ := record.Get("precision").(string); p != "" && p != r.Config.Precision {
+		return "", fmt.Errorf("checkpoint %s: it was trained in %s; give --precision %s to go on", path, p, p)
+	}
+	return "", nil
+}
+
+// Newest finds the newest readable checkpoint of a run directory; the unreadable
+// ones that it passed over are in skipped.
+func Newest(dir string) (path string, skipped []error) {
+	type found struct {
+		path string
+		info fs.FileInfo
+	}
+	var all []found
+	for _, pattern := range []string{"current.pth", "interrupted.pth", "ckpt_epoch_*.pth"} {
+		paths, _ := filepath.Glob(filepath.Join(dir, pattern))
+		for _, p := range paths {
+			if info, err := os.Stat(p); err == nil {
+				all = append(all, found{p, info})
+			}
+		}
+	}
+	sort.SliceStable(all, func(i, j int) bool { return all[i].info.ModTime().After(all[j].info.ModTime()) })
+	for _, f := range all {
+		if _, err := checkpoint.Read(f.path); err != nil {
+			skipped = append(skipped, err)
+			continue
+		}
+		return f.path, skipped
+	}
+	return "", skipped
+}
+
+// Encoder is an encoder out of a checkpoint.
+type Encoder struct {
+	Model  *nn.Model
+	Epoch  int
+	Config map[string]string // what the checkpoint's record says of its options; nil without one
+}
+
+// modelOptions are the options that a checkpoint's record decides for those who
+// use its encoder.
+var modelOptions = []string{"arch", "width", "stem", "head", "feat_dim", "modal", "input_res"}
+
+// LoadEncoder builds the network of a checkpoint and loads its weights: the query
+// encoder's, or with ema the key encoder's. The record of the checkpoint sets
+// the options of s that say what the network is, unless set has them; notes are
+// sentences for the user.
+func LoadEncoder(path string, s *config.Shared, set map[string]bool, ema bool) (e *Encoder, notes []string, err error) {
+	file, err := checkpoint.Read(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	e = &Encoder{Epoch: number(file.Get("epoch"))}
+	record := items(items(file.Get("contralens")).Get("config"))
+	if record == nil {
+		notes = append(notes, fmt.Sprintf("%s has no record of its options: --arch, --head, --feat_dim and --input_res are taken from the command line", path))
+	} else {
+		e.Config = map[string]string{}
+		for _, i := range record {
+			e.Config[fmt.Sprint(i.Key)] = fmt.Sprint(i.Value)
+		}
+		for _, f := range config.Fields(&struct{ *config.Shared }{s}) {
+			for _, name := range modelOptions {
+				value, ok := e.Config[name]
+				switch {
+				case f.Name != name || !ok:
+				case set[name] && f.String() != value:
+					notes = append(notes, fmt.Sprintf("--%s %s instead of the checkpoint's %s", name, f.String(), value))
+				case !set[name]:
+					if err := f.Set(value); err != nil {
+						return nil, nil, fmt.Errorf("checkpoint %s: its record of --%s: %w", path, name, err)
+					}
+				}
+			}
+		}
+	}
+	net, err := Network(*s)
+	if err != nil {
+		return nil, nil, err
+	}
+	if e.Model, err = nn.New(net, 0); err != nil {
+		return nil, nil, err
+	}
+	key, prefix := "model", "module."
+	if ema {
+		key, prefix = "model_ema", ""
+	}
+	if err := loadState(path, e.Model.State, file.Get(key), prefix); err != nil {
+		e.Model.Free()
+		if record == nil && !strings.Contains(err.Error(), "want") {
+			return nil, nil, fmt.Errorf("%w (want a checkpoint with %q)", err, key)
+		}
+		return nil, nil, err
+	}
+	return e, notes, nil
+}
+
+// LoadWeights takes the query encoder's weights of a checkpoint, and starts the
+// key encoder as their copy.
+func (r *Run) LoadWeights(path string) error {
+	file, err := checkpoint.Read(path)
+	if err != nil {
+		return err
+	}
+	if err := loadState(path, r.Model.Query.State, file.Get("model"), "module."); err != nil {
+		return err
+	}
+	r.Model.Key.State.CopyFrom(r.Model.Query.State)
+	return nil
+}
