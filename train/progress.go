@@ -94,9 +94,6 @@ func (p *Progress) reset() {
 func (p *Progress) step(r *Run, s Step) error {
 	p.images, p.wait, p.comp = p.images+s.Images, p.wait+s.Wait, p.comp+s.Compute
 	p.loss, p.acc, p.steps = p.loss+s.Loss, p.acc+s.Accuracy, p.steps+1
-	if p.steps == 1 && p.images == s.Images {
-		p.mark = p.mark.Add(0)
-	}
 	report := s.Step%p.PrintFreq == 0 || r.StepInEpoch == r.Batches
 	if p.Terminal {
 		if p.bar == nil {

@@ -32,13 +32,13 @@ func TestScheduleGolden(t *testing.T) {
 				case "--cosine":
 					s.Cosine = true
 				case "--learning_rate":
-					s.Rate = number(t, flags[i+1])
+					s.Rate = parseNumber(t, flags[i+1])
 				case "--lr_decay_rate":
-					s.DecayRate = number(t, flags[i+1])
+					s.DecayRate = parseNumber(t, flags[i+1])
 				case "--lr_decay_epochs":
 					s.Milestones = nil
 					for _, m := range strings.Split(flags[i+1], ",") {
-						s.Milestones = append(s.Milestones, int(number(t, m)))
+						s.Milestones = append(s.Milestones, int(parseNumber(t, m)))
 					}
 				}
 			}
@@ -56,14 +56,14 @@ func TestScheduleGolden(t *testing.T) {
 			}
 			for epoch, rates := range tc.Batches {
 				for b, want := range rates {
-					near("epoch "+epoch+" batch "+strconv.Itoa(b), s.At(int(number(t, epoch)), b, len(rates)), want)
+					near("epoch "+epoch+" batch "+strconv.Itoa(b), s.At(int(parseNumber(t, epoch)), b, len(rates)), want)
 				}
 			}
 		})
 	}
 }
 
-func number(t *testing.T, s string) float64 {
+func parseNumber(t *testing.T, s string) float64 {
 	v, err := strconv.ParseFloat(s, 64)
 	if err != nil {
 		t.Fatal(err)

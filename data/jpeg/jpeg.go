@@ -75,3 +75,13 @@ func decompress(h C.tjhandle, src *C.uchar, size C.ulong, dst []uint8, w, height
 	}
 	return errors.New(message)
 }
+
+// Version names the library in use.
+func Version() string {
+	if d := C.tjInitDecompress(); d == nil {
+		return "libjpeg-turbo does not start"
+	} else {
+		C.tjDestroy(d)
+	}
+	return "libjpeg-turbo (TurboJPEG)"
+}

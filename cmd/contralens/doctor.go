@@ -1,0 +1,130 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"contralens/data"
+	"contralens/data/jpeg"
+	"contralens/torch"
+	"contralens/train"
+)
+
+// finding is one line of the doctor's report.
+type finding struct {
+	What    string `json:"what"`
+	Found   string `json:"found"`
+	Problem string `json:"problem,omitempty"` // what is wrong and what to do
+}
+
+func doctorCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "doctor",
+		Short:   "Say what this machine has and what is missing",
+		Args:    noArguments,
+		Example: "  contralens doctor",
+	}
+	asJSON := cmd.Flags().Bool("json", false, "print the findings as JSON")
+	cmd.RunE = func(*cobra.Command, []string) error {
+		found := examine()
+		var problems int
+		for _, f := range found {
+			if f.Problem != "" {
+				problems++
+			}
+		}
+		if *asJSON {
+			if err := json.NewEncoder(os.Stdout).Encode(found); err != nil {
+				return err
+			}
+		} else {
+			for _, f := range found {
+				fmt.Printf("%-14s %s\n", f.What, f.Found)
+				if f.Problem != "" {
+					fmt.Printf("%-14s ! %s\n", "", f.Problem)
+				}
+			}
+		}
+		if problems > 0 {
+			return fmt.Errorf("%d thing(s) above want mending", problems)
+		}
+		if !*asJSON {
+			fmt.Println("everything needed is there")
+		}
+		return nil
+	}
+	return cmd
+}
+
+func examine() []finding {
+	var list []finding
+	add := func(what, found, problem string) { list = append(list, finding{what, found, problem}) }
+	add("contralens", train.Commit()+", "+runtime.Version(), "")
+	add("libtorch", torch.Version(), "")
+	if n := torch.CUDADevices(); n > 0 {
+		add("devices", fmt.Sprintf("cpu, %d GPU(s) as cuda:0 … cuda:%d", n, n-1), "")
+	} else {
+		add("devices", "cpu; no GPU (a CUDA build of libtorch is chosen with LIBTORCH=/path make build)", "")
+	}
+	add("processor", fmt.Sprintf("%s, %d cores, %d compute threads", train.Processor(), runtime.NumCPU(), torch.Threads()), "")
+	sets, slow := instructions()
+	problem := ""
+	if slow {
+		problem = "without AVX2 training is several times slower; another machine helps"
+	}
+	add("instructions", sets, problem)
+	blas, problem := blasLibrary()
+	add("BLAS", blas, problem)
+	add("JPEG", jpeg.Version(), "")
+	if _, err := os.Stat(filepath.Join(data.FashionMNISTFolder, "train-images-idx3-ubyte.gz")); err != nil {
+		add("Fashion-MNIST", "not installed (only the demo needs it: apt install dataset-fashion-mnist)", "")
+	} else {
+		add("Fashion-MNIST", data.FashionMNISTFolder, "")
+	}
+	return list
+}
+
+// instructions lists the processor's vector instructions; slow means that it
+// lacks what every fast kernel uses.
+func instructions() (sets string, slow bool) {
+	if runtime.GOARCH != "amd64" {
+		return runtime.GOARCH, false
+	}
+	b, _ := os.ReadFile("/proc/cpuinfo")
+	_, flags, _ := strings.Cut(string(b), "\nflags")
+	flags, _, _ = strings.Cut(flags, "\n")
+	have := strings.Fields(flags)
+	var known []string
+	for _, f := range []string{"avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16"} {
+		if slices.Contains(have, f) {
+			known = append(known, f)
+		}
+	}
+	if !slices.Contains(known, "avx512_bf16") && !slices.Contains(known, "amx_bf16") {
+		return strings.Join(known, " ") + " (no bfloat16 instructions: --amp brings no speed)", !slices.Contains(known, "avx2")
+	}
+	return strings.Join(known, " "), false
+}
+
+// blasLibrary names the library of matrix products, on Debian an alternative.
+func blasLibrary() (name, problem string) {
+	links, _ := filepath.Glob("/etc/alternatives/libblas.so.3*")
+	if len(links) == 0 {
+		return "not from Debian's alternatives", ""
+	}
+	target, err := os.Readlink(links[0])
+	if err != nil {
+		return "unknown", ""
+	}
+	if strings.Contains(target, "/blas/") {
+		return target, "the reference BLAS makes fp32 matrix products many times slower; mend it with: apt install libopenblas0-openmp"
+	}
+	return target, ""
+}

@@ -1,0 +1,66 @@
+// Command contralens pre-trains image encoders by contrast and shows what the
+// training does.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"contralens/train"
+)
+
+// Exit codes.
+const (
+	exitFailed  = 1
+	exitUsage   = 2
+	exitStopped = 75 // by a signal, with everything saved
+)
+
+// usageError is a command line that cannot be run.
+type usageError struct{ error }
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+func run(args []string) int {
+	root := rootCommand()
+	root.SetArgs(args)
+	err := root.Execute()
+	var usage usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, train.ErrStopped):
+		return exitStopped
+	case errors.As(err, &usage):
+		fmt.Fprintln(os.Stderr, "contralens:", err)
+		return exitUsage
+	}
+	fmt.Fprintln(os.Stderr, "contralens:", err)
+	return exitFailed
+}
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "contralens",
+		Short:         "Contrastive pre-training that you can look into",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("there is no command %q; contralens --help lists them", args[0])}
+			}
+			return c.Help()
+		},
+		Args: cobra.ArbitraryArgs,
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; %s --help lists the options", err, c.CommandPath())}
+	})
+	root.AddCommand(contrastCommand(), linearCommand(), knnCommand(), scoresCommand(), doctorCommand(), versionCommand())
+	return root
+}

@@ -1,0 +1,22 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"contralens/torch"
+	"contralens/train"
+)
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the versions",
+		Args:  noArguments,
+		Run: func(*cobra.Command, []string) {
+			fmt.Printf("contralens %s, libtorch %s, %s\n", train.Commit(), torch.Version(), runtime.Version())
+		},
+	}
+}
