@@ -30,8 +30,14 @@ type Record struct {
 var harmless = []string{"print_freq", "save_freq", "num_workers", "resume", "overwrite", "threads", "knn_every", "model_path", "tb_path", "name", "data_folder", "save_score",
 	"world-size", "rank", "dist-url", "dist-backend", "multiprocessing-distributed", "gpu", "device"}
 
+// commit is set by the build (make) where Go itself does not record it.
+var commit string
+
 // Commit is the version-control revision that the program was built from.
 func Commit() string {
+	if commit != "" {
+		return commit
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

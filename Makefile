@@ -1,0 +1,37 @@
+# contralens: what people type. `make demo` and `make test` install what is
+# missing, build and run; nothing else has to be typed first.
+
+GO      ?= go
+LIBTORCH ?=
+COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null)$(shell git diff --quiet HEAD 2>/dev/null || echo +changes)
+LDFLAGS := -X contralens/train.commit=$(COMMIT)
+
+# Another libtorch, as a CUDA build unpacked somewhere: LIBTORCH=/path make build
+ifneq ($(LIBTORCH),)
+export CGO_CXXFLAGS := -I$(LIBTORCH)/include -I$(LIBTORCH)/include/torch/csrc/api/include
+export CGO_CFLAGS   := -I$(LIBTORCH)/include
+export CGO_LDFLAGS  := -L$(LIBTORCH)/lib -Wl,-rpath,$(LIBTORCH)/lib
+endif
+
+.PHONY: build test demo deps check-long bench docs clean
+
+build: deps
+	$(GO) build -ldflags "$(LDFLAGS)" -o bin/contralens ./cmd/contralens
+
+deps:
+	@GO=$(GO) sh scripts/setup.sh
+
+test: deps
+	@GO=$(GO) sh scripts/test.sh
+
+demo: build
+	@sh scripts/demo.sh
+
+docs: build
+	bin/contralens docs -o docs/cli.md
+
+bench: deps
+	$(GO) test -run '^$$' -bench . ./contrast ./views
+
+clean:
+	rm -rf bin demo

@@ -1,0 +1,38 @@
+#!/bin/sh
+# Installs what is missing from Debian, or says what to install.
+set -eu
+
+GO=${GO:-go}
+fail() { echo "setup: $*" >&2; exit 1; }
+
+command -v "$GO" >/dev/null 2>&1 || fail "want Go 1.26 or newer on the PATH, found none: see https://go.dev/dl"
+
+missing=""
+need() { # need FILE-PATTERN PACKAGE
+	# shellcheck disable=SC2086
+	ls $1 >/dev/null 2>&1 || missing="$missing $2"
+}
+need "/usr/bin/g++" g++
+need "/usr/include/turbojpeg.h" libturbojpeg0-dev
+need "/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz" dataset-fashion-mnist
+if [ -z "${LIBTORCH:-}" ]; then
+	need "/usr/include/torch/csrc/api/include/torch/version.h" libtorch-dev
+	need "/usr/include/gloo/*" libgloo-dev
+	# Without OpenBLAS libtorch falls back to the reference BLAS, whose matrix
+	# products are many times slower.
+	need "/usr/lib/*/openblas-openmp/libblas.so.3" libopenblas0-openmp
+else
+	[ -e "$LIBTORCH/lib/libtorch.so" ] || fail "LIBTORCH=$LIBTORCH: want a folder with lib/libtorch.so, found none"
+fi
+[ -z "$missing" ] && exit 0
+
+command -v apt-get >/dev/null 2>&1 || fail "want the libraries that Debian calls$missing; this system has no apt-get, so install them by hand"
+as=""
+if [ "$(id -u)" != 0 ]; then
+	command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null && as="sudo" ||
+		fail "missing packages, and no rights to install them. Run: sudo apt-get install$missing"
+fi
+echo "installing$missing"
+$as env DEBIAN_FRONTEND=noninteractive apt-get update -qq || fail "apt-get update failed; see above"
+# shellcheck disable=SC2086
+$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing || fail "installing failed; see above. Run: apt-get install$missing"
