@@ -1,0 +1,95 @@
+package torch
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+)
+
+// inRun runs a test's tensor work in a scope, and fails the test on an
+// operator's error or on tensors left alive.
+func inRun(t *testing.T, f func()) {
+	t.Helper()
+	before := LiveTensors()
+	if err := Run(func() error { Scoped(f); return nil }); err != nil {
+		t.Error(err)
+	}
+	if n := LiveTensors() - before; n != 0 {
+		t.Errorf("%d tensors left alive", n)
+	}
+}
+
+// ramp is n different values around 0, none of them 0.
+func ramp(n int) []float64 {
+	v := make([]float64, n)
+	for i := range v {
+		v[i] = 1.7*math.Sin(float64(3*i+1)) + 0.05
+	}
+	return v
+}
+
+// d is a float64 tensor of ramp's values.
+func d(shape ...int) *Tensor { return FromFloat64(ramp(size(shape)), shape...) }
+
+func size(shape []int) int {
+	n := 1
+	for _, s := range shape {
+		n *= s
+	}
+	return n
+}
+
+// expect compares shape and values.
+func expect(t *testing.T, what string, got *Tensor, shape []int, want ...float64) {
+	t.Helper()
+	if !slices.Equal(got.Shape(), shape) {
+		t.Errorf("%s: shape %v, want %v", what, got.Shape(), shape)
+		return
+	}
+	for i, v := range got.Float64s() {
+		if !(math.Abs(v-want[i]) <= 1e-12*(1+math.Abs(want[i]))) {
+			t.Errorf("%s: element %d: got %v, want %v", what, i, v, want[i])
+			return
+		}
+	}
+}
+
+// each applies f to every index tuple of shape.
+func each(shape []int, f func(at []int)) {
+	at := make([]int, len(shape))
+	for range size(shape) {
+		f(at)
+		for i := len(at) - 1; i >= 0; i-- {
+			if at[i]++; at[i] < shape[i] {
+				break
+			}
+			at[i] = 0
+		}
+	}
+}
+
+// offset is the position of an index tuple in C order.
+func offset(shape, at []int) int {
+	n := 0
+	for i, s := range shape {
+		n = n*s + at[i]
+	}
+	return n
+}
+
+func ExampleRun() {
+	err := Run(func() error {
+		Scoped(func() {
+			x := FromFloat32([]float32{3}, 1).SetRequiresGrad(true)
+			x.Square().Sum().Backward()
+			fmt.Println(x.Grad().Float32s())
+		})
+		FromFloat32([]float32{1, 2}, 1, 2).Mm(Ones([]int{3, 1}))
+		return nil
+	})
+	fmt.Println(err != nil)
+	// Output:
+	// [6]
+	// true
+}
