@@ -241,3 +241,17 @@ func TestMomentumGolden(t *testing.T) {
 		})
 	}
 }
+
+func TestCrossEntropyGolden(t *testing.T) {
+	c := golden.Load(t, "misc", "cross_entropy")
+	var meta struct{ Loss float64 }
+	c.Unmarshal(&meta)
+	inRun(t, func() {
+		x := tensor(c, "logits").SetRequiresGrad(true)
+		loss := x.CrossEntropy(tensor(c, "target"))
+		loss.Backward()
+		golden.Near(t, "loss", []float32{float32(loss.Item())}, []float32{float32(meta.Loss)}, 1e-6)
+		want, _ := c.F32("grad")
+		golden.Near(t, "gradient", x.Grad().Float32s(), want, 2e-6)
+	})
+}

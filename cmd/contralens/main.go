@@ -61,6 +61,6 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; %s --help lists the options", err, c.CommandPath())}
 	})
-	root.AddCommand(contrastCommand(), linearCommand(), knnCommand(), scoresCommand(), doctorCommand(), versionCommand())
+	root.AddCommand(contrastCommand(), linearCommand(), knnCommand(), scoresCommand(), doctorCommand(), versionCommand(), docsCommand())
 	return root
 }

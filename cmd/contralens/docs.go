@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// docsCommand writes docs/cli.md; `make docs` calls it.
+func docsCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "docs", Short: "Write the reference of all commands", Hidden: true, Args: noArguments}
+	out := cmd.Flags().StringP("out", "o", "docs/cli.md", "file to write")
+	cmd.RunE = func(c *cobra.Command, _ []string) error {
+		return os.WriteFile(*out, []byte(reference(c.Root())), 0o644)
+	}
+	return cmd
+}
+
+// reference is the help of all commands as Markdown.
+func reference(root *cobra.Command) string {
+	var b strings.Builder
+	b.WriteString("# Command line\n\nWritten by `make docs`. In the names of options `-` and `_` are the same. Exit codes: 0 done, 1 failed, 2 wrong usage, 75 stopped by a signal with everything saved.\n")
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		if c.Hidden || c.Name() == "help" || c.Name() == "completion" {
+			return
+		}
+		if c.Runnable() && c.HasParent() {
+			fmt.Fprintf(&b, "\n## %s\n\n%s.\n", c.CommandPath(), c.Short)
+			if c.Example != "" {
+				fmt.Fprintf(&b, "\n```sh\n%s\n```\n", strings.ReplaceAll(strings.TrimLeft(c.Example, " "), "\n  ", "\n"))
+			}
+			if c.Flags().HasFlags() {
+				b.WriteString("\n| option | default | meaning |\n| --- | --- | --- |\n")
+			}
+			c.Flags().VisitAll(func(f *pflag.Flag) {
+				if f.Name == "help" {
+					return
+				}
+				name := "`--" + f.Name + "`"
+				if f.Shorthand != "" {
+					name += ", `-" + f.Shorthand + "`"
+				}
+				value := ""
+				if f.DefValue != "" {
+					value = "`" + f.DefValue + "`"
+				}
+				fmt.Fprintf(&b, "| %s | %s | %s |\n", name, value, strings.ReplaceAll(f.Usage, "|", "\\|"))
+			})
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(root)
+	return b.String()
+}
