@@ -98,7 +98,7 @@ func KNNHook(every int, report func(r *Run, epoch int, accuracy float64) error, 
 // MetricsHook writes metrics.jsonl: a line every printFreq steps.
 func MetricsHook(printFreq int) Hook {
 	var lines Lines
-	var wait, compute, total time.Duration
+	var wait, compute time.Duration
 	var images int
 	last := time.Now()
 	return Hook{
@@ -111,10 +111,9 @@ func MetricsHook(printFreq int) Hook {
 			if s.Step%printFreq != 0 {
 				return nil
 			}
-			total = time.Since(last)
 			err := lines.Add(map[string]any{
 				"epoch": s.Epoch, "step": s.Step, "loss": s.Loss, "acc": s.Accuracy, "lr": s.Rate,
-				"img_s": float64(images) / total.Seconds(), "wait_s": wait.Seconds(), "compute_s": compute.Seconds(),
+				"img_s": float64(images) / time.Since(last).Seconds(), "wait_s": wait.Seconds(), "compute_s": compute.Seconds(),
 			})
 			wait, compute, images, last = 0, 0, 0, time.Now()
 			return err

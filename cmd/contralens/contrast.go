@@ -141,7 +141,6 @@ func pretrain(c config.Contrast, warnings []string) error {
 		p.Print("note: %s", w)
 	}
 	return torch.Run(func() (err error) {
-		defer torch.Scoped(func() {})
 		r, err := train.NewRun(c, dir)
 		if r != nil {
 			defer r.Close()
