@@ -28,7 +28,7 @@ func write(t *testing.T, dir string, shift float64) {
 			x := float64(40*(epoch-1)+step) / 120
 			var rows []float32
 			for i := range 4 {
-				rows = append(rows, float32(0.2*math.Exp(-4*x)), float32(0.05-0.04*x+shift/10), float32(0.3+0.5*x+shift+0.01*float64(i)), 1, 2)
+				rows = append(rows, float32(0.2*math.Exp(-4*x)+shift), float32(0.05-0.04*x+shift/10), float32(0.3+0.5*x+shift+0.01*float64(i)), 1, 2)
 			}
 			if err := w.Add(epoch, step, rows); err != nil {
 				t.Fatal(err)
