@@ -123,6 +123,8 @@ func TestMistakes(t *testing.T) {
 		"--head mlp3":                                      "2mlp_bn",
 		"--world-size 4":                                   "one process",
 		"--epochs 0":                                       "--epochs",
+		"--name ../..":                                     "one folder",
+		"--name .":                                         "one folder",
 	} {
 		c := DefaultContrast()
 		if _, err := c.Resolve(parse(t, &c, strings.Fields(flags))); err == nil || !strings.Contains(err.Error(), want) {

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -118,6 +119,9 @@ func (s *Shared) validate() error {
 	}
 	if s.WorldSize > 1 {
 		return fmt.Errorf("--world-size %d: this build trains in one process; leave the flag out or give 1", s.WorldSize)
+	}
+	if s.Name != "" && (s.Name != filepath.Base(s.Name) || s.Name == "." || s.Name == "..") {
+		return fmt.Errorf("--name: want the name of one folder below --model_path, got %q", s.Name)
 	}
 	if !slices.IsSorted(s.Milestones) {
 		return fmt.Errorf("--lr_decay_epochs: want rising epochs, got %v", s.Milestones)

@@ -5,7 +5,7 @@ set -eu
 
 out=demo
 cl=bin/contralens
-images=${DEMO_IMAGES:-20000}
+images=${DEMO_IMAGES:-30000}
 epochs=${DEMO_EPOCHS:-6}
 # The transformation sets in after two epochs: from the first step it can make
 # the features collapse.

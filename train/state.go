@@ -214,7 +214,7 @@ func LoadEncoder(path string, s *config.Shared, set map[string]bool, ema bool) (
 		for _, i := range record {
 			e.Config[fmt.Sprint(i.Key)] = fmt.Sprint(i.Value)
 		}
-		for _, f := range config.Fields(&struct{ *config.Shared }{s}) {
+		for _, f := range config.Fields(s) {
 			for _, name := range modelOptions {
 				value, ok := e.Config[name]
 				switch {

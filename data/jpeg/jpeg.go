@@ -13,15 +13,31 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"unsafe"
 
 	"contralens/views"
 )
 
-// handles are decompressors, which are not safe for concurrent use; idle ones
-// are kept, since making one takes longer than decoding a small image.
-var handles = sync.Pool{New: func() any { return C.tjInitDecompress() }}
+// idle holds decompressors, which are not safe for concurrent use, between
+// images: making one takes longer than decoding a small image.
+var idle = make(chan C.tjhandle, 64)
+
+func acquire() C.tjhandle {
+	select {
+	case h := <-idle:
+		return h
+	default:
+		return C.tjInitDecompress()
+	}
+}
+
+func release(h C.tjhandle) {
+	select {
+	case idle <- h:
+	default:
+		C.tjDestroy(h)
+	}
+}
 
 // maxPixels refuses images whose pixels alone would take a gigabyte or more.
 const maxPixels = 400 << 20
@@ -31,8 +47,8 @@ func Decode(file []byte, dst *views.Image) error {
 	if len(file) == 0 {
 		return errors.New("the file is empty")
 	}
-	h := handles.Get().(C.tjhandle)
-	defer handles.Put(h)
+	h := acquire()
+	defer release(h)
 	src, size := (*C.uchar)(unsafe.Pointer(&file[0])), C.ulong(len(file))
 	var w, height, sub, space C.int
 	if C.tjDecompressHeader3(h, src, size, &w, &height, &sub, &space) != 0 {

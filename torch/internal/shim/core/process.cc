@@ -6,6 +6,7 @@
 #include <ATen/autocast_mode.h>
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
+#include <c10/core/impl/alloc_cpu.h>
 #include <malloc.h>
 #include <torch/csrc/api/include/torch/version.h>
 
@@ -28,26 +29,24 @@ __attribute__((constructor)) void tune_malloc() {
   mallopt(M_ARENA_MAX, 1);
 }
 
-// Counts what the CPU allocator hands out.
+// Counts what the CPU allocator hands out. The size of a block stands before
+// it, because some kernels (oneDNN's scratchpads) want a block's context to be
+// its address.
 struct CountingAllocator final : c10::Allocator {
-  c10::Allocator* inner = nullptr;
+  static constexpr size_t header = 64; // keeps the alignment
   mutable std::atomic<int64_t> now{0};
   mutable std::atomic<int64_t> peak{0};
-
-  struct Block {
-    c10::DataPtr data;
-    size_t bytes;
-  };
 
   static CountingAllocator& instance() {
     static CountingAllocator it;
     return it;
   }
 
-  static void release(void* context) {
-    auto* block = static_cast<Block*>(context);
-    instance().now -= static_cast<int64_t>(block->bytes);
-    delete block;
+  static void release(void* block) {
+    if (!block) return;
+    auto* base = static_cast<char*>(block) - header;
+    instance().now -= *reinterpret_cast<int64_t*>(base);
+    c10::free_cpu(base);
   }
 
 #if AT_LEAST(2, 3)
@@ -55,12 +54,16 @@ struct CountingAllocator final : c10::Allocator {
 #else
   c10::DataPtr allocate(size_t bytes) const override {
 #endif
-    auto* block = new Block{inner->allocate(bytes), bytes};
+    if (bytes == 0) return {nullptr, nullptr, &release, c10::Device(c10::kCPU)};
+    auto* base = static_cast<char*>(c10::alloc_cpu(bytes + header));
+    *reinterpret_cast<int64_t*>(base) = static_cast<int64_t>(bytes);
     int64_t total = now += static_cast<int64_t>(bytes);
     int64_t top = peak;
     while (total > top && !peak.compare_exchange_weak(top, total)) {}
-    return {block->data.get(), block, &release, c10::Device(c10::kCPU)};
+    return {base + header, base + header, &release, c10::Device(c10::kCPU)};
   }
+
+  c10::DeleterFnPtr raw_deleter() const override { return &release; }
 
 #if AT_LEAST(2, 3)
   void copy_data(void* to, const void* from, std::size_t bytes) const override { default_copy_data(to, from, bytes); }
@@ -160,10 +163,7 @@ extern "C" void cl_set_threads(int n) { at::set_num_threads(n); }
 extern "C" int cl_get_threads(void) { return at::get_num_threads(); }
 
 extern "C" void cl_track_memory(void) {
-  auto& counting = CountingAllocator::instance();
-  if (counting.inner != nullptr) return;
-  counting.inner = c10::GetAllocator(c10::kCPU);
-  c10::SetAllocator(c10::kCPU, &counting, /*priority=*/100);
+  c10::SetAllocator(c10::kCPU, &CountingAllocator::instance(), /*priority=*/100);
 }
 
 extern "C" int64_t cl_memory_now(void) { return CountingAllocator::instance().now; }
