@@ -31,7 +31,7 @@ docs: build
 	bin/contralens docs -o docs/cli.md
 
 bench: deps
-	$(GO) test -run '^$$' -bench . ./contrast ./views
+	$(GO) test -run '^$$' -bench . ./torch ./contrast ./views
 
 clean:
 	rm -rf bin demo

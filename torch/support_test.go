@@ -93,3 +93,21 @@ func ExampleRun() {
 	// [6]
 	// true
 }
+
+// BenchmarkCall is what an operator costs beside its arithmetic: one-element
+// addition and freeing the result.
+func BenchmarkCall(b *testing.B) {
+	err := Run(func() error {
+		Scoped(func() {
+			x := Ones([]int{1})
+			b.ResetTimer()
+			for range b.N {
+				x.Add(x).Free()
+			}
+		})
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+}
