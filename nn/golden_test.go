@@ -48,9 +48,6 @@ func TestManifest(t *testing.T) {
 	for _, a := range Arches {
 		for tag, suffix := range map[string]string{"width1": "", "width2": "x2", "width4": "x4"} {
 			t.Run(a.Name+suffix, func(t *testing.T) {
-				if testing.Short() && tag == "width4" {
-					t.Skip("large")
-				}
 				var want struct {
 					Names  []string
 					Shapes map[string][][]int
