@@ -1,0 +1,191 @@
+package record
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Record reads a score record, also one that is being written. It is not safe
+// for concurrent use.
+type Record struct {
+	Header
+	dir   string
+	steps int
+}
+
+// Open reads the header of the record in dir, <run>/scores/record.
+func Open(dir string) (*Record, error) {
+	r := &Record{dir: dir}
+	return r, r.Refresh()
+}
+
+// Refresh sees the steps that were written since.
+func (r *Record) Refresh() error {
+	h, err := readHeader(r.dir)
+	if err != nil {
+		return err
+	}
+	n, err := values(r.dir, h).rows(0)
+	if err != nil {
+		return err
+	}
+	r.Header, r.steps = h, n
+	return nil
+}
+
+// Series are the names of the recorded series.
+func (r *Record) Series() []string { return r.Header.Series }
+
+// Kinds are the kinds of histograms.
+func (r *Record) Kinds() []string {
+	var names []string
+	for _, h := range r.Header.Histograms {
+		names = append(names, h.Kind)
+	}
+	return names
+}
+
+// Range is the first and the last recorded step; last is first-1 in an empty
+// record.
+func (r *Record) Range() (first, last int) { return r.FirstStep, r.FirstStep + r.steps - 1 }
+
+// Bin summarises a series over the steps from Step to before the next bin's. N
+// of them had a finite value; all of Mean, Min and Max are finite.
+type Bin struct {
+	Step, N        int
+	Mean, Min, Max float64
+}
+
+// maxPoints bounds what one question can make the reader allocate.
+const maxPoints = 1 << 17
+
+// Curve is a series over the steps from … to in at most points bins, which keep
+// its peaks. Bins without any finite value are left out.
+func (r *Record) Curve(name string, from, to, points int) ([]Bin, error) {
+	all, err := r.Curves([]string{name}, from, to, points)
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// Curves is Curve for several series, read together.
+func (r *Record) Curves(names []string, from, to, points int) ([][]Bin, error) {
+	column := make([]int, len(names))
+	for i, name := range names {
+		if column[i] = slices.Index(r.Header.Series, name); column[i] < 0 {
+			return nil, fmt.Errorf("%s: there is no series %q", r.dir, name)
+		}
+	}
+	out := make([][]Bin, len(names))
+	p := values(r.dir, r.Header)
+	from, to, points = r.clip(from, to, points)
+	if from >= to {
+		return out, nil
+	}
+	level, span := p.pieces(from, to, points)
+	err := p.scan(level, from/span*span, to, func(start, _ int, row []float32) {
+		step := r.FirstStep + start/span*span
+		for i, c := range column {
+			b, ok := binOf(row[4*c : 4*c+4])
+			if !ok {
+				continue
+			}
+			b.Step = step
+			if n := len(out[i]); n > 0 && out[i][n-1].Step == step {
+				out[i][n-1].add(b)
+			} else {
+				out[i] = append(out[i], b)
+			}
+		}
+	})
+	return out, err
+}
+
+// clip turns steps into rows [from, to) that are there, and bounds points.
+func (r *Record) clip(from, to, points int) (int, int, int) {
+	first, last := r.Range()
+	from, to = max(from, first), min(to, last)
+	return from - first, to - first + 1, min(max(1, points), maxPoints)
+}
+
+func binOf(v []float32) (b Bin, ok bool) {
+	for _, x := range v {
+		if y := float64(x); math.IsNaN(y) || math.IsInf(y, 0) {
+			return b, false
+		}
+	}
+	return Bin{N: int(v[0]), Mean: float64(v[1]), Min: float64(v[2]), Max: float64(v[3])}, v[0] >= 1 && v[0] <= maxSteps
+}
+
+func (b *Bin) add(c Bin) {
+	n := b.N + c.N
+	b.Mean += (c.Mean - b.Mean) * float64(c.N) / float64(n)
+	b.N, b.Min, b.Max = n, min(b.Min, c.Min), max(b.Max, c.Max)
+}
+
+// Heat is a kind of histogram over time. Edges has one more element than a
+// row's Counts; the bins at the ends also hold what lies beyond them.
+type Heat struct {
+	Edges []float64
+	Rows  []HeatRow
+}
+
+// HeatRow is the histogram of the N steps from Step on.
+type HeatRow struct {
+	Step, N int
+	Counts  []float64
+}
+
+// maxCounts bounds the size of a Heat, in numbers.
+const maxCounts = 1 << 23
+
+// Histograms are the histograms of a kind over the steps from … to in at most
+// rows rows. Where raw_pos and raw_neg were not recorded, nothing is transformed
+// and they are those of pos and neg.
+func (r *Record) Histograms(kind string, from, to, rows int) (Heat, error) {
+	i := r.histogram(kind)
+	if i < 0 {
+		return Heat{}, fmt.Errorf("%s: there is no histogram %q", r.dir, kind)
+	}
+	h := r.Header.Histograms[i]
+	heat := Heat{Edges: h.Edges()}
+	p := counts(r.dir, r.Header, h)
+	have, err := p.rows(0)
+	if err != nil {
+		return heat, err
+	}
+	from, to, rows = r.clip(from, to, rows)
+	rows = max(1, min(rows, maxCounts/h.Bins))
+	from, to = from/p.unit, min((to+p.unit-1)/p.unit, have)
+	if from >= to {
+		return heat, nil
+	}
+	level, span := p.pieces(from, to, rows)
+	err = p.scan(level, from/span*span, to, func(start, n int, row []float32) {
+		step := r.FirstStep + start/span*span*p.unit
+		last := len(heat.Rows) - 1
+		if last < 0 || heat.Rows[last].Step != step {
+			heat.Rows = append(heat.Rows, HeatRow{Step: step, Counts: make([]float64, h.Bins)})
+			last++
+		}
+		heat.Rows[last].N += n * p.unit
+		for j, v := range row {
+			if x := float64(v); x > 0 && !math.IsInf(x, 0) {
+				heat.Rows[last].Counts[j] += x
+			}
+		}
+	})
+	return heat, err
+}
+
+// histogram is the index of a kind, or -1.
+func (r *Record) histogram(kind string) int {
+	kinds := r.Kinds()
+	i := slices.Index(kinds, kind)
+	if i < 0 && (kind == "raw_pos" || kind == "raw_neg") {
+		i = slices.Index(kinds, kind[len("raw_"):])
+	}
+	return i
+}
