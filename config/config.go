@@ -6,9 +6,10 @@ package config
 // Shared are the options that pre-training and linear evaluation have in common.
 type Shared struct {
 	DataFolder      string  `flag:"data_folder" help:"folder with the images"`
-	Dataset         string  `flag:"dataset" help:"imagenet, imagenet100, folder or fashion-mnist; empty: what the folder looks like"`
+	Dataset         string  `flag:"dataset" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist or idx; empty: what the folder looks like"`
 	Imagenet100Path string  `flag:"imagenet100path" help:"file with one wnid a line instead of the built-in list of 100"`
 	Limit           int     `flag:"limit" help:"train on this many images, spread evenly over the classes; 0: all"`
+	MaxBad          float64 `flag:"max_bad" help:"share of images that may be unreadable: they are named and replaced by another of their class; beyond it training stops"`
 	ModelPath       string  `flag:"model_path" help:"folder for run directories"`
 	TBPath          string  `flag:"tb_path" help:"folder for TensorBoard events"`
 	Name            string  `flag:"name" help:"name of the run directory; empty: made from the options"`
@@ -16,7 +17,7 @@ type Shared struct {
 	PrintFreq       int     `flag:"print_freq" help:"steps between log lines"`
 	SaveFreq        int     `flag:"save_freq" help:"epochs between ckpt_epoch_N.pth files"`
 	BatchSize       int     `flag:"batch_size" help:"images a step"`
-	Workers         int     `flag:"num_workers" short:"j" help:"goroutines that load images; 0: one a processor"`
+	Workers         int     `flag:"num_workers" short:"j" help:"workers that load images; 0: automatic, one a processor (upstream's 0 meant none)"`
 	Epochs          int     `flag:"epochs" help:"passes over the training images"`
 	LearningRate    float64 `flag:"learning_rate" help:"learning rate"`
 	Milestones      []int   `flag:"lr_decay_epochs" help:"epochs after which the rate decays, separated by commas"`
@@ -112,7 +113,7 @@ type KNN struct {
 
 func defaultShared() Shared {
 	return Shared{
-		DataFolder: "./data", ModelPath: "./save", TBPath: "./tb", PrintFreq: 10, SaveFreq: 20, BatchSize: 16,
+		DataFolder: "./data", MaxBad: 0.01, ModelPath: "./save", TBPath: "./tb", PrintFreq: 10, SaveFreq: 20, BatchSize: 16,
 		Epochs: 200, LearningRate: 0.03, Milestones: []int{120, 160}, DecayRate: 0.1, WeightDecay: 1e-4, Momentum: 0.9,
 		Method: "Customize", Modal: "RGB", Memory: "moco", Arch: "resnet50", Width: 1, Stem: "imagenet", FeatDim: 128,
 		K: 65536, BankMomentum: 0.5, Temperature: 0.07, Alpha: 0.999, Head: "linear", Crop: 0.2, AugLinear: "NULL", InputRes: 224,

@@ -2,13 +2,9 @@ package config
 
 import (
 	"fmt"
-	"os"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
-
-	"gopkg.in/yaml.v3"
 )
 
 // Field is one option of a configuration.
@@ -119,68 +115,4 @@ func Values(config any) map[string]string {
 		m[f.Name] = f.String()
 	}
 	return m
-}
-
-// YAML is the configuration as a file that ReadYAML takes, in the order of the
-// options.
-func YAML(config any) string {
-	var b strings.Builder
-	for _, f := range Fields(config) {
-		text := f.String()
-		if f.Type() == "string" || f.Type() == "ints" {
-			text = strconv.Quote(text)
-		}
-		fmt.Fprintf(&b, "%s: %s\n", f.Name, text)
-	}
-	return b.String()
-}
-
-// ReadYAML sets the options that a file names, and returns their names.
-func ReadYAML(path string, config any) (set []string, err error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("--config: %w", err)
-	}
-	var doc map[string]any
-	if err := yaml.Unmarshal(b, &doc); err != nil {
-		return nil, fmt.Errorf("--config %s: want YAML, one option a line as \"epochs: 100\": %w", path, err)
-	}
-	all := Fields(config)
-	for name, value := range doc {
-		i := slices.IndexFunc(all, func(f Field) bool { return canonical(f.Name) == canonical(name) })
-		if i < 0 {
-			return nil, fmt.Errorf("--config %s: there is no option %q; did you mean %q?", path, name, nearest(name, all))
-		}
-		text := fmt.Sprint(value)
-		if list, ok := value.([]any); ok {
-			text = strings.ReplaceAll(strings.Trim(fmt.Sprint(list), "[]"), " ", ",")
-		}
-		if value == nil {
-			text = ""
-		}
-		if err := all[i].Set(text); err != nil {
-			return nil, fmt.Errorf("--config %s: %s: %w", path, name, err)
-		}
-		set = append(set, all[i].Name)
-	}
-	return set, nil
-}
-
-func canonical(name string) string { return strings.ReplaceAll(name, "-", "_") }
-
-// nearest is the option whose name shares the most letter pairs with name.
-func nearest(name string, all []Field) string {
-	best, most := "", -1.0
-	for _, f := range all {
-		pairs := 0.0
-		for i := 0; i+1 < len(name); i++ {
-			if strings.Contains(f.Name, name[i:i+2]) {
-				pairs++
-			}
-		}
-		if score := pairs / float64(len(name)+len(f.Name)); score > most {
-			best, most = f.Name, score
-		}
-	}
-	return best
 }

@@ -95,6 +95,16 @@ func oneOf(flag, got string, want ...string) error {
 	return fmt.Errorf("--%s: want %s or %s, got %q", flag, strings.Join(want[:len(want)-1], ", "), want[len(want)-1], got)
 }
 
+// Datasets are the names that --dataset takes; without one the folder decides.
+var Datasets = []string{"imagenet", "imagenet100", "folder", "list", "cifar10", "cifar100", "stl10", "fashion-mnist", "idx"}
+
+func dataset(name string) error {
+	if name == "" {
+		return nil
+	}
+	return oneOf("dataset", name, Datasets...)
+}
+
 func first(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {
@@ -123,6 +133,9 @@ func (s *Shared) validate() error {
 	if s.Name != "" && (s.Name != filepath.Base(s.Name) || s.Name == "." || s.Name == "..") {
 		return fmt.Errorf("--name: want the name of one folder below --model_path, got %q", s.Name)
 	}
+	if s.Workers < 0 {
+		return fmt.Errorf("--num_workers: want 0 (automatic) or more workers, got %d", s.Workers)
+	}
 	if !slices.IsSorted(s.Milestones) {
 		return fmt.Errorf("--lr_decay_epochs: want rising epochs, got %v", s.Milestones)
 	}
@@ -130,6 +143,7 @@ func (s *Shared) validate() error {
 		return fmt.Errorf("--input_res: want at least 8 pixels, got %d", s.InputRes)
 	}
 	return first(
+		dataset(s.Dataset), share("max_bad", s.MaxBad),
 		oneOf("modal", s.Modal, "RGB", "CMC"), oneOf("mem", s.Memory, "bank", "moco"), oneOf("stem", s.Stem, "imagenet", "cifar"),
 		oneOf("head", s.Head, "linear", "linear_wo_norm", "mlp", "mlp_bn", "2mlp_bn"), oneOf("precision", s.Precision, "fp32", "bf16"),
 		oneOf("aug_linear", s.AugLinear, "NULL", "RA"), oneOf("opt_level", s.OptLevel, "O1", "O2"), oneOf("dist-backend", s.DistBackend, "nccl", "gloo"),

@@ -20,6 +20,22 @@ type Dataset interface {
 	Path(i int) string // where image i comes from, for messages
 }
 
+// Encoded is what a dataset of encoded image files has beside Dataset's methods,
+// so that a loader can decode only what it needs of a file. When a file turns
+// out to be broken, Dataset.Image of the same index counts it and gives its
+// stand-in.
+type Encoded interface {
+	Encoded(i int, buf []byte) ([]byte, error) // image i's file, in buf's memory where it fits
+}
+
+// encoded adds Encoded to a dataset that wraps another one.
+type encoded struct {
+	Dataset
+	read func(i int, buf []byte) ([]byte, error)
+}
+
+func (e encoded) Encoded(i int, buf []byte) ([]byte, error) { return e.read(i, buf) }
+
 // Options name a dataset.
 type Options struct {
 	Name            string // one of Names; "" looks at the folder
@@ -27,44 +43,77 @@ type Options struct {
 	Imagenet100Path string // a file with one wnid a line instead of the built-in list
 	Limit           int    // keep this many training images, spread evenly over the classes; 0: all
 	CacheBytes      int64  // decoded images kept in memory; 0: 1 GiB, negative: none
+
+	// MaxBad is the share of images that may be unreadable: they are replaced (see
+	// tolerant), and one more is an error. 0: the first is an error.
+	MaxBad float64
+	OnBad  func(error) // told each unreadable image once; may be nil
 }
 
 // Names are the datasets that Open knows.
 var Names = []string{"imagenet", "imagenet100", "folder", "fashion-mnist"}
 
+// Parts are the parts of a dataset.
+type Parts struct {
+	Train      Dataset
+	Test       Dataset // nil when there is none
+	Unlabelled Dataset // for pre-training, where a dataset has such a part; else nil
+}
+
 // Open reads the lists of a dataset's training and test images; test is nil
 // when there are none.
 func Open(o Options) (train, test Dataset, err error) {
-	switch o.Name {
-	case "":
-		train, test, err = openFolder(o, detect(o))
+	p, err := OpenParts(o)
+	return p.Train, p.Test, err
+}
+
+// OpenParts reads the lists of all parts of a dataset.
+func OpenParts(o Options) (p Parts, err error) {
+	name := o.Name
+	if name == "" {
+		name = detect(o)
+	}
+	switch name {
 	case "imagenet", "imagenet100", "folder":
-		train, test, err = openFolder(o, o.Name)
+		p.Train, p.Test, err = openFolder(o, name)
 	case "fashion-mnist":
-		train, test, err = openFashionMNIST(o.Folder)
+		p.Train, p.Test, err = openFashionMNIST(o.Folder)
 	default:
-		return nil, nil, fmt.Errorf("--dataset: want one of %s, got %q", strings.Join(Names, ", "), o.Name)
+		err = fmt.Errorf("--dataset: want one of %s, got %q", strings.Join(Names, ", "), o.Name)
 	}
 	if err != nil {
-		return nil, nil, err
+		return Parts{}, err
 	}
-	if o.Limit > 0 && o.Limit < train.Len() {
-		train = limit(train, o.Limit)
-	}
-	if o.CacheBytes >= 0 {
-		budget := newBudget(o.CacheBytes)
-		train = cached(train, budget)
-		if test != nil {
-			test = cached(test, budget)
+	budget := newBudget(o.CacheBytes)
+	for _, d := range []*Dataset{&p.Train, &p.Test, &p.Unlabelled} {
+		if *d == nil {
+			continue
+		}
+		if o.Limit > 0 && o.Limit < (*d).Len() && d != &p.Test {
+			*d = limit(*d, o.Limit)
+		}
+		if o.CacheBytes >= 0 {
+			*d = cached(*d, budget)
+		}
+		if o.MaxBad > 0 {
+			*d = tolerate(*d, o)
 		}
 	}
-	return train, test, nil
+	return p, nil
 }
 
 // subset is some images of a dataset.
 type subset struct {
 	Dataset
 	indices []int
+}
+
+func newSubset(d Dataset, indices []int) Dataset {
+	s := subset{d, indices}
+	if e, ok := d.(Encoded); ok {
+		return encoded{s, func(i int, buf []byte) ([]byte, error) { return e.Encoded(indices[i], buf) }}
+	}
+	return s
 }
 
 func (s subset) Len() int                            { return len(s.indices) }
@@ -82,13 +131,13 @@ func limit(d Dataset, n int) Dataset {
 		byClass[l] = append(byClass[l], i)
 		most = max(most, len(byClass[l]))
 	}
-	s := subset{Dataset: d}
-	for round := 0; round < most && len(s.indices) < n; round++ {
-		for l := -1; l < len(d.Classes()) && len(s.indices) < n; l++ {
+	var indices []int
+	for round := 0; round < most && len(indices) < n; round++ {
+		for l := -1; l < len(d.Classes()) && len(indices) < n; l++ {
 			if round < len(byClass[l]) {
-				s.indices = append(s.indices, byClass[l][round])
+				indices = append(indices, byClass[l][round])
 			}
 		}
 	}
-	return s
+	return newSubset(d, indices)
 }

@@ -71,7 +71,7 @@ func (l Lines) Add(v any) error {
 // and after the last, and tells report the accuracy in percent.
 func KNNHook(every int, report func(r *Run, epoch int, accuracy float64) error, progress func(done, total int)) Hook {
 	judge := func(r *Run, epoch int) error {
-		accuracy, err := eval.KNNAccuracy(r.Model.Query, r.Train, r.Test, 200, 0.1, eval.Options{
+		accuracy, err := eval.KNNAccuracy(r.Model.Query, r.Bank, r.Test, 200, 0.1, eval.Options{
 			Size: r.Config.InputRes, Workers: r.Config.Workers, BF16: r.Model.BF16, Progress: progress,
 		})
 		if err != nil {

@@ -22,19 +22,21 @@ var ErrStopped = errors.New("stopped")
 
 // Run is a training and where it stands.
 type Run struct {
-	Config      config.Contrast
-	Dir         string
-	Train, Test data.Dataset // Test may be nil
-	Spec        views.Spec
-	Schedule    Schedule
-	Model       *MoCo
-	Hooks       []Hook
+	Config     config.Contrast
+	Dir        string
+	Train      data.Dataset // what is trained on: the part without labels where the dataset has one
+	Bank, Test data.Dataset // labelled images for k-NN; Test may be nil
+	Spec       views.Spec
+	Schedule   Schedule
+	Model      *MoCo
+	Hooks      []Hook
 
 	Epoch       int // in training, from 1
 	StepInEpoch int // steps of it that are done
 	Step        int // steps done since the beginning
 	Batches     int // steps an epoch
 	DropLast    bool
+	unreadable  unreadable
 }
 
 // Step is what hooks learn of a step.
@@ -63,10 +65,13 @@ type Hook struct {
 // used, inside torch.Run.
 func NewRun(c config.Contrast, dir string) (*Run, error) {
 	r := &Run{Config: c, Dir: dir, Epoch: 1}
-	var err error
-	r.Train, r.Test, err = data.Open(data.Options{Name: c.Dataset, Folder: c.DataFolder, Imagenet100Path: c.Imagenet100Path, Limit: c.Limit})
+	parts, err := OpenParts(c.Shared, r.unreadable.add)
 	if err != nil {
 		return nil, err
+	}
+	r.Train, r.Bank, r.Test = parts.Train, parts.Train, parts.Test
+	if parts.Unlabelled != nil {
+		r.Train = parts.Unlabelled
 	}
 	n := r.Train.Len()
 	if n < 2 {

@@ -35,7 +35,6 @@ func contrastCommand() *cobra.Command {
 	}
 	given := bind(cmd, &c)
 	dry := cmd.Flags().Bool("dry_run", false, "say what would be done, and stop")
-	show := cmd.Flags().Bool("print_config", false, "print all options as YAML, and stop")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		set, err := given()
 		if err != nil {
@@ -44,10 +43,6 @@ func contrastCommand() *cobra.Command {
 		warnings, err := c.Resolve(set)
 		if err != nil {
 			return usageError{err}
-		}
-		if *show {
-			fmt.Print(config.YAML(&c))
-			return nil
 		}
 		if *dry {
 			fmt.Print(config.YAML(&c))
@@ -207,7 +202,7 @@ func start(r *train.Run, p *train.Progress) error {
 }
 
 func hooks(c config.Contrast, p *train.Progress, accuracies *[]string) []train.Hook {
-	list := []train.Hook{p.Hook(), train.MetricsHook(c.PrintFreq), train.CheckpointHook(c.SaveFreq)}
+	list := []train.Hook{train.UnreadableHook(p.Print), p.Hook(), train.MetricsHook(c.PrintFreq), train.CheckpointHook(c.SaveFreq)}
 	if c.SaveScore {
 		list = append(list, train.ScoreHook())
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,15 +19,17 @@ func (o option) Type() string       { return o.Field.Type() }
 func (o option) String() string     { return o.Field.String() }
 func (o option) Set(s string) error { return o.Field.Set(s) }
 
+// errPrinted ends a command that has printed its options instead of running.
+var errPrinted = errors.New("options printed")
+
 // bind makes a flag of every field of a configuration; - and _ are the same in
 // its name. The function it returns reads --config, on which flags win, and
-// tells which options the user gave.
+// tells which options the user gave; with --print_config it prints the options
+// and returns errPrinted.
 func bind(c *cobra.Command, target any) (given func() (map[string]bool, error)) {
 	flags := c.Flags()
 	flags.SortFlags = false
-	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-		return pflag.NormalizedName(strings.ReplaceAll(name, "-", "_"))
-	})
+	flags.SetNormalizeFunc(dashes)
 	for _, f := range config.Fields(target) {
 		if name := strings.ReplaceAll(f.Name, "-", "_"); f.IsBool() {
 			flags.VarPF(option{f}, name, f.Short, f.Help).NoOptDefVal = "true"
@@ -33,36 +37,156 @@ func bind(c *cobra.Command, target any) (given func() (map[string]bool, error)) 
 			flags.VarP(option{f}, name, f.Short, f.Help)
 		}
 	}
-	file := flags.String("config", "", "YAML file with options; flags win")
+	file := flags.String("config", "", configHelp)
+	show := flags.Bool("print_config", false, showHelp)
 	return func() (map[string]bool, error) {
-		typed := map[string]string{}
-		set := map[string]bool{}
-		fields := config.Fields(target)
-		for _, f := range fields {
-			if flags.Changed(strings.ReplaceAll(f.Name, "-", "_")) {
-				typed[f.Name] = f.String()
-				set[f.Name] = true
+		set, err := readOptions(flags, *file, target)
+		if err != nil || !*show {
+			return set, err
+		}
+		if r, ok := target.(interface {
+			Resolve(map[string]bool) ([]string, error)
+		}); ok {
+			if _, err := r.Resolve(set); err != nil {
+				return nil, usageError{err}
 			}
 		}
-		if *file == "" {
-			return set, nil
+		fmt.Print(config.YAML(target))
+		return nil, errPrinted
+	}
+}
+
+const (
+	configHelp = "YAML file with options, or the name of a recipe; flags win"
+	showHelp   = "print all options as YAML, and stop"
+)
+
+func dashes(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+	return pflag.NormalizedName(strings.ReplaceAll(name, "-", "_"))
+}
+
+// readOptions fills target from a file, if there is one, below what was typed,
+// and returns which options either gave.
+func readOptions(flags *pflag.FlagSet, file string, target any) (map[string]bool, error) {
+	typed := map[string]string{}
+	set := map[string]bool{}
+	fields := config.Fields(target)
+	for _, f := range fields {
+		if flags.Changed(f.Name) {
+			typed[f.Name] = f.String()
+			set[f.Name] = true
 		}
-		names, err := config.ReadYAML(*file, target)
-		if err != nil {
-			return nil, usageError{err}
-		}
-		for _, n := range names {
-			set[n] = true
-		}
-		for _, f := range fields {
-			if text, ok := typed[f.Name]; ok {
-				if err := f.Set(text); err != nil {
-					return nil, usageError{fmt.Errorf("--%s: %w", f.Name, err)}
-				}
-			}
-		}
+	}
+	if file == "" {
 		return set, nil
 	}
+	names, err := config.ReadYAML(file, target)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	for _, n := range names {
+		set[n] = true
+	}
+	for _, f := range fields {
+		if text, ok := typed[f.Name]; ok {
+			if err := f.Set(text); err != nil {
+				return nil, usageError{fmt.Errorf("--%s: %w", f.Name, err)}
+			}
+		}
+	}
+	return set, nil
+}
+
+// withConfig gives --config and --print_config to commands whose options are
+// plain flags, not the fields of a configuration.
+func withConfig(c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		withConfig(sub)
+	}
+	if !c.Runnable() || !c.HasParent() || c.HasSubCommands() || c.Hidden || c.Flags().Lookup("config") != nil {
+		return
+	}
+	flags := c.Flags()
+	flags.SetNormalizeFunc(dashes)
+	file := flags.String("config", "", configHelp)
+	show := flags.Bool("print_config", false, showHelp)
+	inner, check := c.RunE, c.Args
+	if inner == nil {
+		run := c.Run
+		inner = func(c *cobra.Command, args []string) error { run(c, args); return nil }
+	}
+	// The file may be asked for without the arguments that running needs.
+	c.Args = func(c *cobra.Command, args []string) error {
+		if *show || check == nil {
+			return nil
+		}
+		return check(c, args)
+	}
+	c.Run, c.RunE = nil, func(c *cobra.Command, args []string) error {
+		if err := readFlags(flags, *file); err != nil {
+			return usageError{err}
+		}
+		if *show {
+			flags.VisitAll(func(f *pflag.Flag) {
+				if f.Name != "config" && f.Name != "print_config" && f.Name != "help" {
+					fmt.Printf("%s: %s\n", f.Name, strconv.Quote(f.Value.String()))
+				}
+			})
+			return errPrinted
+		}
+		return inner(c, args)
+	}
+}
+
+// readFlags sets the flags that a file names and that were not typed.
+func readFlags(flags *pflag.FlagSet, file string) error {
+	if file == "" {
+		return nil
+	}
+	values, err := config.ReadValues(file)
+	if err != nil {
+		return err
+	}
+	for name, text := range values {
+		f := flags.Lookup(name)
+		if f == nil {
+			return fmt.Errorf("--config %s: there is no option %q%s", file, name, suggestion(name, flags))
+		}
+		if !f.Changed {
+			if err := flags.Set(name, text); err != nil {
+				return fmt.Errorf("--config %s: %s: %w", file, name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// suggestion is "; did you mean --x?" for a mistyped option, or nothing when no
+// option is near.
+func suggestion(name string, flags *pflag.FlagSet) string {
+	var all []string
+	flags.VisitAll(func(f *pflag.Flag) { all = append(all, f.Name) })
+	if near := config.Nearest(strings.ReplaceAll(name, "-", "_"), all); near != "" {
+		return fmt.Sprintf("; did you mean --%s?", near)
+	}
+	return ""
+}
+
+// flagError is what the user reads when a flag cannot be parsed.
+func flagError(c *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		name := unknown.GetSpecifiedName()
+		if unknown.GetSpecifiedShortnames() != "" {
+			return usageError{fmt.Errorf("there is no option -%s; %s --help lists the options", name, c.CommandPath())}
+		}
+		return usageError{fmt.Errorf("there is no option --%s%s; %s --help lists the options", name, strings.TrimSuffix(suggestion(name, c.Flags()), "?"), c.CommandPath())}
+	}
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		return usageError{fmt.Errorf("--%s: %w; %s --help lists the options", invalid.GetFlag().Name, invalid.Unwrap(), c.CommandPath())}
+	}
+	return usageError{fmt.Errorf("%w; %s --help lists the options", err, c.CommandPath())}
 }
 
 func noArguments(c *cobra.Command, args []string) error {

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/term"
 
 	"contralens/config"
-	"contralens/data"
 	"contralens/eval"
 	"contralens/nn"
 	"contralens/torch"
@@ -49,7 +48,7 @@ func knn(c *config.KNN, set map[string]bool) error {
 		return err
 	}
 	defer model.Free()
-	bank, queries, err := data.Open(data.Options{Name: c.Dataset, Folder: c.DataFolder, Imagenet100Path: c.Imagenet100Path, Limit: c.Limit})
+	bank, queries, err := train.OpenData(c.Shared, nameUnreadable)
 	if err != nil {
 		return err
 	}
@@ -90,4 +89,9 @@ func encoder(s *config.Shared, ckpt string, ema bool, set map[string]bool) (mode
 		fmt.Fprintln(os.Stderr, "note:", n)
 	}
 	return e.Model, e.Epoch, nil
+}
+
+// nameUnreadable tells the user about an image that cannot be read.
+func nameUnreadable(err error) {
+	fmt.Fprintln(os.Stderr, "note: replaced by another image of its class:", err)
 }

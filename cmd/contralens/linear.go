@@ -21,7 +21,6 @@ func linearCommand() *cobra.Command {
 	}
 	given := bind(cmd, &c)
 	dry := cmd.Flags().Bool("dry_run", false, "say what would be done, and stop")
-	show := cmd.Flags().Bool("print_config", false, "print all options as YAML, and stop")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		set, err := given()
 		if err != nil {
@@ -31,17 +30,13 @@ func linearCommand() *cobra.Command {
 		if err != nil {
 			return usageError{err}
 		}
-		if *show || *dry {
-			fmt.Print(config.YAML(&c))
-		}
 		if *dry {
+			fmt.Print(config.YAML(&c))
 			name := c.RunName(set)
 			fmt.Printf("\nrun directory: %s\nTensorBoard:   %s\n", c.RunFolder(name), filepath.Join(c.TBPath, name))
 			for _, w := range warnings {
 				fmt.Printf("note:          %s\n", w)
 			}
-		}
-		if *show || *dry {
 			return nil
 		}
 		if c.Threads > 0 {

@@ -32,7 +32,7 @@ func run(args []string) int {
 	err := root.Execute()
 	var usage usageError
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, errPrinted):
 		return 0
 	case errors.Is(err, train.ErrStopped):
 		return exitStopped
@@ -58,9 +58,8 @@ func rootCommand() *cobra.Command {
 		},
 		Args: cobra.ArbitraryArgs,
 	}
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w; %s --help lists the options", err, c.CommandPath())}
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(contrastCommand(), linearCommand(), knnCommand(), scoresCommand(), doctorCommand(), versionCommand(), docsCommand())
+	withConfig(root)
 	return root
 }

@@ -10,7 +10,6 @@ import (
 	"golang.org/x/term"
 
 	"contralens/config"
-	"contralens/data"
 	"contralens/eval"
 	"contralens/train"
 )
@@ -29,7 +28,7 @@ func linear(c *config.Linear, set map[string]bool, warnings []string) error {
 		return err
 	}
 	defer model.Free()
-	trainSet, testSet, err := data.Open(data.Options{Name: c.Dataset, Folder: c.DataFolder, Imagenet100Path: c.Imagenet100Path, Limit: c.Limit})
+	trainSet, testSet, err := train.OpenData(c.Shared, nameUnreadable)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,47 @@
+package config
+
+import "strings"
+
+// Nearest is the name that takes the fewest edits to become the mistyped one, or
+// "" when none is near.
+func Nearest(mistyped string, names []string) string {
+	best, fewest := "", len(mistyped)/2+1
+	for _, n := range names {
+		if d := edits(mistyped, n); d < fewest {
+			best, fewest = n, d
+		}
+	}
+	if best == "" && len(mistyped) > 2 {
+		for _, n := range names {
+			if strings.HasPrefix(n, mistyped) || strings.HasSuffix(n, mistyped) {
+				return n
+			}
+		}
+	}
+	return best
+}
+
+// edits is the number of letters to insert, delete, replace or swap with their
+// neighbour to turn a into b.
+func edits(a, b string) int {
+	before, row := make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		two := before
+		before, row = row, make([]int, len(b)+1)
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(before[j]+1, row[j-1]+1, before[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], two[j-2]+1)
+			}
+		}
+	}
+	return row[len(b)]
+}

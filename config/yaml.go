@@ -1,0 +1,95 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"contralens/recipes"
+)
+
+// YAML is the configuration as a file that ReadYAML takes, in the order of the
+// options.
+func YAML(config any) string {
+	var b strings.Builder
+	for _, f := range Fields(config) {
+		text := f.String()
+		if f.Type() == "string" || f.Type() == "ints" {
+			text = strconv.Quote(text)
+		}
+		fmt.Fprintf(&b, "%s: %s\n", f.Name, text)
+	}
+	return b.String()
+}
+
+// ReadYAML sets the options that a file or recipe names, and returns their names.
+func ReadYAML(file string, config any) (set []string, err error) {
+	values, err := ReadValues(file)
+	if err != nil {
+		return nil, err
+	}
+	all := Fields(config)
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		i := slices.IndexFunc(all, func(f Field) bool { return canonical(f.Name) == canonical(name) })
+		if i < 0 {
+			names := make([]string, len(all))
+			for i, f := range all {
+				names[i] = f.Name
+			}
+			hint := ""
+			if near := Nearest(name, names); near != "" {
+				hint = fmt.Sprintf("; did you mean %q?", near)
+			}
+			return nil, fmt.Errorf("--config %s: there is no option %q%s", file, name, hint)
+		}
+		if err := all[i].Set(values[name]); err != nil {
+			return nil, fmt.Errorf("--config %s: %s: %w", file, name, err)
+		}
+		set = append(set, all[i].Name)
+	}
+	return set, nil
+}
+
+// ReadValues reads a YAML file, or the recipe of that name, as option values as
+// they would be typed.
+func ReadValues(file string) (map[string]string, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		recipe, ok := recipes.Get(file)
+		if !ok {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil, fmt.Errorf("--config %s: want a YAML file or one of the recipes %s; there is neither", file, strings.Join(recipes.Names(), ", "))
+			}
+			return nil, fmt.Errorf("--config: %w", err)
+		}
+		b = recipe
+	}
+	var doc map[string]any
+	if err := yaml.Unmarshal(b, &doc); err != nil {
+		reason := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "yaml: "), "\n", " ")
+		return nil, fmt.Errorf("--config %s: want YAML, one option a line as \"epochs: 100\", but %s", file, reason)
+	}
+	values := map[string]string{}
+	for name, value := range doc {
+		switch v := value.(type) {
+		case nil:
+			values[name] = ""
+		case []any:
+			values[name] = strings.ReplaceAll(strings.Trim(fmt.Sprint(v), "[]"), " ", ",")
+		case map[string]any:
+			return nil, fmt.Errorf("--config %s: %s: want one value, got several options below it", file, name)
+		default:
+			values[name] = fmt.Sprint(v)
+		}
+	}
+	return values, nil
+}
+
+func canonical(name string) string { return strings.ReplaceAll(name, "-", "_") }

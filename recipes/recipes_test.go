@@ -1,0 +1,66 @@
+package recipes_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"contralens/config"
+	"contralens/recipes"
+)
+
+// Every recipe resolves, trains what its name says, and says where it is from.
+func TestRecipes(t *testing.T) {
+	want := map[string]string{ // the run's name as the reference implementation gives it, and what is transformed
+		"imagenet-mocov2":       "MoCov2_resnet50_RGB_Jig_False_moco_aug_B_mlp_0.2_cosine_alpha0.999_ncet0.2_ncek65536_baseline_epoch200_bs256_lr0.03",
+		"imagenet-mocov2-ft":    "MoCov2_resnet50_RGB_Jig_False_moco_aug_B_mlp_0.2_cosine_alpha0.999_ncet0.2_ncek65536_mixnorm_targetposneg_postnormFalse_distribeta_expolationTrue_pos2.0_neg1.6_epoch200_bs256_lr0.03",
+		"imagenet100-mocov2":    "MoCov2_resnet50_RGB_Jig_False_moco_aug_B_mlp_0.2_cosine_alpha0.999_ncet0.2_ncek65536_baseline_epoch200_bs256_lr0.03",
+		"imagenet100-mocov2-ft": "MoCov2_resnet50_RGB_Jig_False_moco_aug_B_mlp_0.2_cosine_alpha0.999_ncet0.2_ncek65536_mixnorm_targetposneg_postnormFalse_distribeta_expolationTrue_pos2.0_neg1.6_epoch200_bs256_lr0.03",
+		"imagenet100-moco-ft":   "MoCo_resnet50_RGB_Jig_False_moco_aug_A_linear_0.07_cosine_alpha0.999_ncet0.07_ncek65536_mixnorm_targetposneg_postnormFalse_distribeta_expolationTrue_pos2.0_neg1.6_epoch200_bs256_lr0.03",
+		"cifar10":               "MoCov2_resnet18_RGB_Jig_False_moco_aug_B_mlp_0.2_amp_O2_cosine_alpha0.99_ncet0.2_ncek4096_baseline_epoch20_bs256_lr0.06",
+		"cifar10-ft":            "MoCov2_resnet18_RGB_Jig_False_moco_aug_B_mlp_0.2_amp_O2_cosine_alpha0.99_ncet0.2_ncek4096_mixnorm_targetposneg_postnormFalse_distribeta_expolationTrue_pos2.0_neg1.6_epoch20_bs256_lr0.06",
+		"fashion-mnist":         "MoCov2_tau0.1_resnet18_RGB_Jig_False_moco_aug_B_mlp_0.1_cosine_alpha0.99_ncet0.1_ncek4096_baseline_epoch6_bs64_lr0.06",
+		"own-folder":            "MoCov2_resnet18_RGB_Jig_False_moco_aug_B_mlp_0.2_amp_O2_cosine_alpha0.99_ncet0.2_ncek2048_mixnorm_targetposneg_postnormFalse_distribeta_expolationTrue_pos2.0_neg1.6_epoch50_bs64_lr0.03",
+	}
+	if got := len(recipes.Names()); got != len(want) {
+		t.Errorf("%d recipes, %d are tested: %v", got, len(want), recipes.Names())
+	}
+	for _, name := range recipes.Names() {
+		c := config.DefaultContrast()
+		set, err := config.ReadYAML(name, &c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		given := map[string]bool{}
+		for _, s := range set {
+			given[s] = true
+		}
+		warnings, err := c.Resolve(given)
+		if err != nil || len(warnings) > 0 {
+			t.Errorf("%s: %v, warnings %q", name, err, warnings)
+		}
+		if err := c.Trainable(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := c.UpstreamName(); got != want[name] {
+			t.Errorf("%s\n got %s\nwant %s", name, got, want[name])
+		}
+		text, ok := recipes.Get(name)
+		if !ok || !strings.HasPrefix(string(text), "# ") {
+			t.Errorf("%s does not begin with a comment that says what it is", name)
+		}
+		// A recipe is also a file like any other.
+		path := filepath.Join(t.TempDir(), "mine.yaml")
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		d := config.DefaultContrast()
+		if _, err := config.ReadYAML(path, &d); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Resolve(given); err != nil || config.YAML(&d) != config.YAML(&c) {
+			t.Errorf("%s as a file gives other options: %v", name, err)
+		}
+	}
+}
