@@ -128,9 +128,14 @@ func withConfig(c *cobra.Command) {
 		}
 		if *show {
 			flags.VisitAll(func(f *pflag.Flag) {
-				if f.Name != "config" && f.Name != "print_config" && f.Name != "help" {
-					fmt.Printf("%s: %s\n", f.Name, strconv.Quote(f.Value.String()))
+				if f.Name == "config" || f.Name == "print_config" || f.Name == "help" {
+					return
 				}
+				text := f.Value.String()
+				if list, ok := f.Value.(pflag.SliceValue); ok {
+					text = strings.Join(list.GetSlice(), ",")
+				}
+				fmt.Printf("%s: %s\n", f.Name, strconv.Quote(text))
 			})
 			return errPrinted
 		}
@@ -152,10 +157,15 @@ func readFlags(flags *pflag.FlagSet, file string) error {
 		if f == nil {
 			return fmt.Errorf("--config %s: there is no option %q%s", file, name, suggestion(name, flags))
 		}
-		if !f.Changed {
-			if err := flags.Set(name, text); err != nil {
-				return fmt.Errorf("--config %s: %s: %w", file, name, err)
-			}
+		if f.Changed || text == "" {
+			continue
+		}
+		set := f.Value.Set
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			set = func(s string) error { return list.Replace(strings.Split(s, ",")) }
+		}
+		if err := set(text); err != nil {
+			return fmt.Errorf("--config %s: %s: %w", file, name, err)
 		}
 	}
 	return nil
@@ -180,7 +190,11 @@ func flagError(c *cobra.Command, err error) error {
 		if unknown.GetSpecifiedShortnames() != "" {
 			return usageError{fmt.Errorf("there is no option -%s; %s --help lists the options", name, c.CommandPath())}
 		}
-		return usageError{fmt.Errorf("there is no option --%s%s; %s --help lists the options", name, strings.TrimSuffix(suggestion(name, c.Flags()), "?"), c.CommandPath())}
+		hint := suggestion(name, c.Flags())
+		if hint == "" {
+			hint = ";"
+		}
+		return usageError{fmt.Errorf("there is no option --%s%s %s --help lists the options", name, hint, c.CommandPath())}
 	}
 	var invalid *pflag.InvalidValueError
 	if errors.As(err, &invalid) {
