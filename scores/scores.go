@@ -9,29 +9,21 @@
 package scores
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
-	"sort"
-	"strconv"
-	"strings"
 	"time"
 
-	"github.com/sbinet/npyio"
 	"github.com/x448/float16"
+
+	"contralens/internal/npy"
 )
 
 // Columns is the number of statistics a sample has.
 const Columns = 5
-
-// header is the fixed size of our .npy headers, so that the number of steps can
-// be put right while the file grows.
-const header = 128
 
 // Writer records an epoch after another into <run>/scores.
 type Writer struct {
@@ -79,18 +71,19 @@ func (w *Writer) Add(epoch, step int, rows []float32) error {
 		return fmt.Errorf("scores: epoch %d has %d steps, but step %d comes next", epoch, len(w.rows[epoch]), step)
 	}
 	w.rows[epoch] = append(w.rows[epoch][:step], n)
-	b := make([]byte, 0, 4*w.batch*Columns)
-	for i := range w.batch * Columns {
-		v := float32(math.NaN())
-		if i < len(rows) {
-			v = rows[i]
-			if i%Columns < 3 {
-				v = float16.Fromfloat32(v).Float32()
-			}
+	padded := make([]float32, w.batch*Columns)
+	for i := range padded {
+		switch {
+		case i >= len(rows):
+			padded[i] = float32(math.NaN())
+		case i%Columns < 3:
+			padded[i] = float16.Fromfloat32(rows[i]).Float32()
+		default:
+			padded[i] = rows[i]
 		}
-		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
 	}
-	if _, err := w.file.WriteAt(b, int64(header)+int64(step)*int64(len(b))); err != nil {
+	b := npy.Append(nil, padded)
+	if _, err := w.file.WriteAt(b, npy.HeaderSize+int64(step)*int64(len(b))); err != nil {
 		return fmt.Errorf("scores: %w", err)
 	}
 	w.pending++
@@ -126,12 +119,8 @@ func (w *Writer) Flush() error {
 		return nil
 	}
 	n := len(w.rows[w.epoch])
-	text := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d, %d), }", n, w.batch, Columns)
-	head := append([]byte("\x93NUMPY\x01\x00"), byte(header-10), 0)
-	head = append(head, text...)
-	head = append(head, strings.Repeat(" ", header-1-len(head))...)
-	head = append(head, '\n')
-	if err := w.file.Truncate(int64(header) + int64(n)*int64(4*w.batch*Columns)); err != nil {
+	head := npy.Encode(n, w.batch, Columns)
+	if err := w.file.Truncate(npy.HeaderSize + int64(n)*int64(4*w.batch*Columns)); err != nil {
 		return fmt.Errorf("scores: %w", err)
 	}
 	if _, err := w.file.WriteAt(head, 0); err != nil {
@@ -155,105 +144,4 @@ func (w *Writer) Close() error {
 		err = errors.Join(err, w.file.Close())
 	}
 	return err
-}
-
-// Step is the statistics of one step, over the images of its batch.
-type Step struct {
-	Epoch   int     // from 1
-	Step    int     // from 1, over all epochs
-	NegMean float64 // mean of the negative scores
-	NegVar  float64 // mean of their variances
-	PosMean float64 // mean of the positive scores
-	PosVar  float64 // variance of the positive scores over the batch
-}
-
-// Read reads a run's statistics, ours or upstream's, step by step.
-func Read(run string) ([]Step, error) {
-	dir := run
-	if info, err := os.Stat(filepath.Join(run, "scores")); err == nil && info.IsDir() {
-		dir = filepath.Join(run, "scores")
-	}
-	paths, err := filepath.Glob(filepath.Join(dir, "score_*.npy"))
-	if err != nil {
-		return nil, err
-	}
-	if len(paths) == 0 {
-		if _, err := os.Stat(run); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s: want a run directory, but there is none of that name", run)
-		}
-		return nil, fmt.Errorf("%s: want scores/score_*.npy, found none; was the run made with --save_score?", run)
-	}
-	epochs := map[int]string{}
-	var numbers []int
-	for _, p := range paths {
-		e, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(filepath.Base(p), "score_"), ".npy"))
-		if err != nil {
-			continue
-		}
-		epochs[e] = p
-		numbers = append(numbers, e)
-	}
-	sort.Ints(numbers)
-	var all []Step
-	for _, e := range numbers {
-		values, shape, err := readNPY(epochs[e])
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", epochs[e], err)
-		}
-		size := shape[1] * Columns
-		for s := range shape[0] {
-			step := summarise(values[s*size : (s+1)*size])
-			step.Epoch, step.Step = e, len(all)+1
-			all = append(all, step)
-		}
-	}
-	return all, nil
-}
-
-// summarise averages over the rows [n, 5] that are not padding.
-func summarise(rows []float32) Step {
-	var s Step
-	n, squares := 0.0, 0.0
-	for i := 0; i+Columns <= len(rows); i += Columns {
-		if math.IsNaN(float64(rows[i])) && math.IsNaN(float64(rows[i+2])) {
-			continue
-		}
-		n++
-		s.NegMean += float64(rows[i])
-		s.NegVar += float64(rows[i+1])
-		s.PosMean += float64(rows[i+2])
-		squares += float64(rows[i+2]) * float64(rows[i+2])
-	}
-	s.NegMean, s.NegVar, s.PosMean = s.NegMean/n, s.NegVar/n, s.PosMean/n
-	s.PosVar = max(0, (squares-n*s.PosMean*s.PosMean)/max(1, n-1))
-	return s
-}
-
-func readNPY(path string) (values []float32, shape []int, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer f.Close()
-	r, err := npyio.NewReader(f)
-	if err != nil {
-		return nil, nil, err
-	}
-	shape = r.Header.Descr.Shape
-	if len(shape) != 3 || shape[2] != Columns {
-		return nil, nil, fmt.Errorf("want an array [steps, batch, %d], got %v", Columns, shape)
-	}
-	n := shape[0] * shape[1] * shape[2]
-	if r.Header.Descr.Type == "<f8" {
-		wide := make([]float64, n)
-		if err := r.Read(&wide); err != nil {
-			return nil, nil, err
-		}
-		for _, v := range wide {
-			values = append(values, float32(v))
-		}
-		return values, shape, nil
-	}
-	values = make([]float32, n)
-	return values, shape, r.Read(&values)
 }

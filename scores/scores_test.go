@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"contralens/internal/golden"
+	"contralens/internal/npy"
 )
 
 func rows(n int, base float32) []float32 {
@@ -45,18 +46,60 @@ func TestWriteAndRead(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	all, err := Read(dir)
-	if err != nil || len(all) != 4 {
-		t.Fatalf("%v: %d steps, want 4", err, len(all))
+	s, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if s := all[1]; s.Epoch != 1 || s.Step != 2 || math.Abs(s.NegMean-(0.5+1./128)) > 1e-6 || math.Abs(s.PosMean-(0.75+1./128)) > 1e-6 || math.Abs(s.PosVar-1./64/64/2) > 1e-7 {
-		t.Errorf("the short batch: %+v", s)
+	all, err := s.Curves(s.Series(), 1, 100, 100)
+	if err != nil || len(all[0]) != 4 {
+		t.Fatalf("%v: %d steps, want 4", err, len(all[0]))
 	}
-	if s := all[3]; s.Epoch != 2 || s.NegMean != 2 {
-		t.Errorf("the replaced step: %+v", s)
+	for i, want := range []float64{1, 0.75 + 1./128, 1. / 64 / 64 / 2, 0.5 + 1./128, 0.625 + 1./128, 1 + 1./128, 0.875 + 1./128} {
+		if b := all[i][1]; b.Step != 2 || math.Abs(b.Mean-want) > 1e-6 {
+			t.Errorf("the short batch, %s: %+v, want %v", s.Series()[i], b, want)
+		}
+	}
+	if b := all[3][3]; b.Mean != 2 || all[0][3].Mean != 2 {
+		t.Errorf("the replaced step: %+v", b)
+	}
+	heat, err := s.Histograms("pos", 1, 4, 2)
+	if err != nil || len(heat.Rows) != 2 {
+		t.Fatalf("%v: %d rows", err, len(heat.Rows))
+	}
+	sum := 0.0
+	for _, c := range heat.Rows[0].Counts {
+		sum += c
+	}
+	if sum != 6 || heat.Rows[0].N != 2 {
+		t.Errorf("%v positives in the first two steps, want 6", sum)
 	}
 	if err := w.Add(3, 5, rows(1, 0)); err == nil {
 		t.Error("a gap in the steps is not refused")
+	}
+}
+
+// A directory that grows is followed.
+func TestRefresh(t *testing.T) {
+	dir := t.TempDir()
+	w, err := NewWriter(dir, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Add(1, 0, rows(2, 0))
+	w.Flush()
+	s, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Add(1, 1, rows(2, 1))
+	w.Add(2, 0, rows(2, 2))
+	w.Close()
+	if err := s.Refresh(); err != nil {
+		t.Fatal(err)
+	}
+	bins, err := s.Curve("neg_mean", 2, 3, 9)
+	if err != nil || len(bins) != 2 || bins[1].Step != 3 || bins[1].Mean != 2+1./128 {
+		t.Errorf("%v, %v", bins, err)
 	}
 }
 
@@ -70,9 +113,12 @@ func TestGoldenFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	os.WriteFile(filepath.Join(dir, "score_001.npy"), b, 0o644)
-	all, err := Read(dir)
-	if err != nil || len(all) != a.Shape[0] {
-		t.Fatalf("%v: %d steps, want %v", err, len(all), a.Shape)
+	s, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, last := s.Range(); last != a.Shape[0] {
+		t.Fatalf("%d steps, want %v", last, a.Shape)
 	}
 	w, err := NewWriter(dir, a.Shape[1])
 	if err != nil {
@@ -93,7 +139,7 @@ func TestGoldenFile(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	got, _, err := readNPY(path(filepath.Join(dir, "scores"), 1))
+	got, _, err := npy.Read(path(filepath.Join(dir, "scores"), 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,10 +147,10 @@ func TestGoldenFile(t *testing.T) {
 }
 
 func TestReadErrors(t *testing.T) {
-	if _, err := Read(t.TempDir()); err == nil || !strings.Contains(err.Error(), "--save_score") {
+	if _, err := Open(t.TempDir()); err == nil || !strings.Contains(err.Error(), "--save_score") {
 		t.Errorf("an empty run: %v", err)
 	}
-	if _, err := Read("nowhere at all"); err == nil || !strings.Contains(err.Error(), "none of that name") {
+	if _, err := Open("nowhere at all"); err == nil || !strings.Contains(err.Error(), "none of that name") {
 		t.Errorf("no run: %v", err)
 	}
 }

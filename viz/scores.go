@@ -36,21 +36,44 @@ var palette = []color.NRGBA{
 // panel is one statistic over the steps.
 type panel struct {
 	file, title, axis string
-	value             func(scores.Step) float64
+	value             func(step) float64
 }
 
 var panels = []panel{
-	{"neg_mean", "Negatives: mean", "mean of q·n", func(s scores.Step) float64 { return s.NegMean }},
-	{"neg_var", "Negatives: variance", "variance of q·n", func(s scores.Step) float64 { return s.NegVar }},
-	{"pos_mean", "Positives: mean", "mean of q·k", func(s scores.Step) float64 { return s.PosMean }},
-	{"pos_var", "Positives: variance", "variance of q·k over the batch", func(s scores.Step) float64 { return s.PosVar }},
+	{"neg_mean", "Negatives: mean", "mean of q·n", func(s step) float64 { return s.NegMean }},
+	{"neg_var", "Negatives: variance", "variance of q·n", func(s step) float64 { return s.NegVar }},
+	{"pos_mean", "Positives: mean", "mean of q·k", func(s step) float64 { return s.PosMean }},
+	{"pos_var", "Positives: variance", "variance of q·k over the batch", func(s step) float64 { return s.PosVar }},
 }
 
 // series is one run.
 type series struct {
 	label string
-	steps []scores.Step
+	steps []step
 	onset int // step at which the feature transformation sets in; 0: from the beginning or not at all
+}
+
+// step is the statistics of one step.
+type step struct {
+	Epoch, Step                      int
+	NegMean, NegVar, PosMean, PosVar float64
+}
+
+func read(run string) ([]step, error) {
+	s, err := scores.Open(run)
+	if err != nil {
+		return nil, err
+	}
+	first, last := s.Range()
+	all, err := s.Curves([]string{"epoch", "neg_mean", "neg_var", "pos_mean", "pos_var"}, first, last, last-first+1)
+	if err != nil {
+		return nil, err
+	}
+	steps := make([]step, len(all[0]))
+	for i := range steps {
+		steps[i] = step{int(all[0][i].Mean), all[0][i].Step, all[1][i].Mean, all[2][i].Mean, all[3][i].Mean, all[4][i].Mean}
+	}
+	return steps, nil
 }
 
 // Plot draws the score statistics of runs over each other: a figure for each
@@ -58,7 +81,7 @@ type series struct {
 func Plot(runs []string, out string, o Options) ([]string, error) {
 	var all []series
 	for i, run := range runs {
-		steps, err := scores.Read(run)
+		steps, err := read(run)
 		if err != nil {
 			return nil, err
 		}
@@ -229,7 +252,7 @@ func movingMean(raw plotter.XYs, width int) plotter.XYs {
 }
 
 // onset reads from run.json when the feature transformation sets in.
-func onset(run string, steps []scores.Step) int {
+func onset(run string, steps []step) int {
 	b, err := os.ReadFile(filepath.Join(run, "run.json"))
 	if err != nil {
 		return 0

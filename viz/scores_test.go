@@ -108,7 +108,7 @@ func count(m image.Image, c color.NRGBA) (n int) {
 func TestOnset(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, 0)
-	steps, err := scores.Read(dir)
+	steps, err := read(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -131,9 +131,9 @@ func Read(path string) ([]float32, Header, error) {
 	return values, h, nil
 }
 
-// headerSize is the fixed size of the headers written here, so that the shape of
-// a growing file can be put right.
-const headerSize = 128
+// HeaderSize is the fixed size of the headers that Encode makes, so that the
+// shape of a growing file can be put right.
+const HeaderSize = 128
 
 // Encode is the 128-byte header of a float32 array in C order.
 func Encode(shape ...int) []byte {
@@ -141,9 +141,9 @@ func Encode(shape ...int) []byte {
 	if len(shape) == 1 {
 		text += ","
 	}
-	head := append([]byte(magic+"\x01\x00"), headerSize-10, 0)
+	head := append([]byte(magic+"\x01\x00"), HeaderSize-10, 0)
 	head = fmt.Appendf(head, "{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }", text)
-	head = append(head, strings.Repeat(" ", headerSize-1-len(head))...)
+	head = append(head, strings.Repeat(" ", HeaderSize-1-len(head))...)
 	return append(head, '\n')
 }
 

@@ -93,11 +93,7 @@ func (r *Record) Curves(names []string, from, to, points int) ([][]Bin, error) {
 				continue
 			}
 			b.Step = step
-			if n := len(out[i]); n > 0 && out[i][n-1].Step == step {
-				out[i][n-1].add(b)
-			} else {
-				out[i] = append(out[i], b)
-			}
+			out[i] = AppendBin(out[i], b)
 		}
 	})
 	return out, err
@@ -119,10 +115,18 @@ func binOf(v []float32) (b Bin, ok bool) {
 	return Bin{N: int(v[0]), Mean: float64(v[1]), Min: float64(v[2]), Max: float64(v[3])}, v[0] >= 1 && v[0] <= maxSteps
 }
 
-func (b *Bin) add(c Bin) {
-	n := b.N + c.N
-	b.Mean += (c.Mean - b.Mean) * float64(c.N) / float64(n)
-	b.N, b.Min, b.Max = n, min(b.Min, c.Min), max(b.Max, c.Max)
+// AppendBin appends a bin, or adds it to the last one when they begin with the
+// same step.
+func AppendBin(bins []Bin, b Bin) []Bin {
+	last := len(bins) - 1
+	if last < 0 || bins[last].Step != b.Step {
+		return append(bins, b)
+	}
+	a := &bins[last]
+	a.N += b.N
+	a.Mean += (b.Mean - a.Mean) * float64(b.N) / float64(a.N)
+	a.Min, a.Max = min(a.Min, b.Min), max(a.Max, b.Max)
+	return bins
 }
 
 // Heat is a kind of histogram over time. Edges has one more element than a
