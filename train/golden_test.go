@@ -1,7 +1,6 @@
 package train
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"testing"
@@ -168,36 +167,4 @@ func mask(c *golden.Case, name string) *contrast.Lambda {
 		return &contrast.Lambda{Value: a.F64[0]}
 	}
 	return &contrast.Lambda{Elements: torch.FromFloat32(a.F32, a.Shape...)}
-}
-
-func TestSGDGolden(t *testing.T) {
-	c := golden.Load(t, "misc", "sgd")
-	var p struct {
-		LR          []float64
-		Momentum    float64
-		WeightDecay float64 `json:"weight_decay"`
-	}
-	if err := json.Unmarshal(c.Params, &p); err != nil {
-		t.Fatal(err)
-	}
-	if err := torch.Run(func() error {
-		torch.Scoped(func() {
-			start, shape := c.F32("param_0")
-			w := torch.FromFloat32(start, shape...).SetRequiresGrad(true)
-			s := NewSGD([]*torch.Tensor{w}, p.Momentum, p.WeightDecay)
-			defer s.Free()
-			for i, lr := range p.LR {
-				g, _ := c.F32(fmt.Sprint("grad_", i))
-				w.Mul(torch.FromFloat32(g, shape...)).Sum().Backward()
-				s.Step(lr)
-				want, _ := c.F32(fmt.Sprint("param_", i+1))
-				golden.Near(t, fmt.Sprint("step ", i), w.Float32s(), want, 1e-7)
-			}
-			want, _ := c.F32("momentum_buffer")
-			golden.Near(t, "momentum", s.Buffers[0].Float32s(), want, 2e-7)
-		})
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
 }

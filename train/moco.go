@@ -5,6 +5,7 @@ import (
 
 	"contralens/contrast"
 	"contralens/nn"
+	"contralens/optim"
 	"contralens/torch"
 )
 
@@ -13,7 +14,7 @@ import (
 type MoCo struct {
 	Query, Key  *nn.Model
 	Queue       *contrast.Queue
-	Optimizer   *SGD
+	Optimizer   *optim.SGD
 	Stream      contrast.Stream // of λ and π
 	Transform   contrast.Transform
 	Alpha       float64 // momentum of the key encoder
@@ -50,7 +51,7 @@ func NewMoCo(o MoCoOptions) (*MoCo, error) {
 	return &MoCo{
 		Query: query, Key: key,
 		Queue:     contrast.NewQueue(o.K, query.Config.FeatDim, o.Seed, o.Net.Device),
-		Optimizer: NewSGD(query.State.Parameters(), o.Momentum, o.WeightDecay),
+		Optimizer: optim.NewSGD(query.State.Parameters(), o.Momentum, o.WeightDecay),
 		Stream:    contrast.Stream{Seed: o.Seed},
 		Transform: o.Transform, Alpha: o.Alpha, Temperature: o.Temperature, BF16: o.BF16, Device: o.Net.Device,
 	}, nil

@@ -1,3 +1,5 @@
+// Package train pre-trains an encoder: the step, the loop around it, and the
+// hooks on which logging and checkpoints hang.
 package train
 
 import (
@@ -13,6 +15,7 @@ import (
 	"contralens/contrast"
 	"contralens/data"
 	"contralens/nn"
+	"contralens/optim"
 	"contralens/torch"
 	"contralens/views"
 )
@@ -27,7 +30,7 @@ type Run struct {
 	Train      data.Dataset // what is trained on: the part without labels where the dataset has one
 	Bank, Test data.Dataset // labelled images for k-NN; Test may be nil
 	Spec       views.Spec
-	Schedule   Schedule
+	Schedule   optim.Schedule
 	Model      *MoCo
 	Hooks      []Hook
 
@@ -83,7 +86,7 @@ func NewRun(c config.Contrast, dir string) (*Run, error) {
 	if r.Spec, err = ViewSpec(c); err != nil {
 		return nil, err
 	}
-	r.Schedule = Schedule{Rate: c.LearningRate, Epochs: c.Epochs, Cosine: c.Cosine, DecayRate: c.DecayRate, Milestones: c.Milestones}.warm(c.Warm)
+	r.Schedule = optim.Schedule{Rate: c.LearningRate, Epochs: c.Epochs, Cosine: c.Cosine, DecayRate: c.DecayRate, Milestones: c.Milestones}.Warmed(c.Warm)
 	net, err := Network(c.Shared)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 
 	"contralens/config"
 	"contralens/eval"
+	"contralens/optim"
 	"contralens/train"
 )
 
@@ -37,7 +38,7 @@ func linear(c *config.Linear, set map[string]bool, warnings []string) error {
 	}
 	ctx, done := interruptible(func(s string) { fmt.Println(s) })
 	defer done()
-	schedule := train.Schedule{Rate: c.LearningRate, Epochs: c.Epochs, Cosine: c.Cosine, DecayRate: c.DecayRate, Milestones: c.Milestones}
+	schedule := optim.Schedule{Rate: c.LearningRate, Epochs: c.Epochs, Cosine: c.Cosine, DecayRate: c.DecayRate, Milestones: c.Milestones}
 	terminal := term.IsTerminal(int(os.Stdout.Fd()))
 	result, err := eval.Linear(ctx, model, trainSet, testSet, eval.LinearOptions{
 		Options: eval.Options{Size: c.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: c.Precision == "bf16"},

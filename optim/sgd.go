@@ -1,4 +1,4 @@
-package train
+package optim
 
 import "contralens/torch"
 
@@ -11,6 +11,7 @@ type SGD struct {
 	Buffers     []*torch.Tensor // v, in the order of Parameters
 	Momentum    float64         // μ
 	WeightDecay float64         // wd
+	Scales      []float64       // factors of lr, one a parameter, as layer-wise rates have them; nil: all 1
 }
 
 // NewSGD makes an optimiser with v = 0.
@@ -29,15 +30,24 @@ func (s *SGD) Step(lr float64) {
 	torch.NoGrad(func() {
 		torch.Scoped(func() {
 			var parameters, buffers, grads []*torch.Tensor
+			var scales []float64
 			for i, p := range s.Parameters {
 				if g := p.Grad(); g != nil {
 					parameters, buffers, grads = append(parameters, p), append(buffers, s.Buffers[i]), append(grads, g)
+					if s.Scales != nil {
+						scales = append(scales, s.Scales[i])
+					}
 				}
 			}
 			torch.ForeachAdd_(grads, parameters, s.WeightDecay)
 			torch.ForeachMul_(buffers, s.Momentum)
 			torch.ForeachAdd_(buffers, grads, 1)
-			torch.ForeachAdd_(parameters, buffers, -lr)
+			if scales == nil {
+				torch.ForeachAdd_(parameters, buffers, -lr)
+			}
+			for i, scale := range scales {
+				parameters[i].AddInto_(buffers[i], -lr*scale)
+			}
 		})
 		for _, p := range s.Parameters {
 			p.ClearGrad()

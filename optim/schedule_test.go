@@ -1,4 +1,4 @@
-package train
+package optim
 
 import (
 	"math"
@@ -50,7 +50,7 @@ func TestScheduleGolden(t *testing.T) {
 			for e, want := range tc.Epochs {
 				near("epoch "+strconv.Itoa(e+1), s.Epoch(e+1), want)
 			}
-			s = s.warm(tc.Warm)
+			s = s.Warmed(tc.Warm)
 			if tc.Warm && (s.WarmEpochs != tc.WarmEpoch || s.WarmFrom != tc.WarmFrom) {
 				t.Errorf("warm-up from %v over %d epochs, want %v over %d", s.WarmFrom, s.WarmEpochs, tc.WarmFrom, tc.WarmEpoch)
 			}

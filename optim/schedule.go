@@ -1,6 +1,6 @@
-// Package train pre-trains an encoder: the step, the loop around it, learning
-// rates, the optimiser, and the hooks on which logging and checkpoints hang.
-package train
+// Package optim has what pre-training and evaluation train with: learning-rate
+// schedules and SGD.
+package optim
 
 import "math"
 
@@ -48,9 +48,9 @@ func (s Schedule) At(e, batch, batches int) float64 {
 	return s.WarmFrom + p*(to-s.WarmFrom)
 }
 
-// warm is s with upstream's warm-up: from 0.01, over 5 epochs, or 10 of more
+// Warmed is s with upstream's warm-up: from 0.01, over 5 epochs, or 10 of more
 // than 500.
-func (s Schedule) warm(on bool) Schedule {
+func (s Schedule) Warmed(on bool) Schedule {
 	s.Warm, s.WarmFrom, s.WarmEpochs = on, 0.01, 5
 	if s.Epochs > 500 {
 		s.WarmEpochs = 10
