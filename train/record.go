@@ -65,30 +65,30 @@ func Processor() string {
 	return runtime.GOARCH
 }
 
-// Prepare makes the run directory and writes run.json. A directory that is there
-// already is refused unless the run is resumed with the same options, or is to
-// be overwritten.
-func Prepare(dir string, c config.Contrast, command []string) error {
-	values := config.Values(&c)
+// Prepare makes the run directory and writes run.json. c is a pointer to the
+// configuration, s its shared part. A directory that is there already is refused
+// unless the run is resumed with the same options, or is to be overwritten.
+func Prepare(dir string, c any, s config.Shared, command []string) error {
+	values := config.Values(c)
 	path := filepath.Join(dir, "run.json")
 	old, err := os.ReadFile(path)
 	switch {
 	case err != nil: // nothing there, or not a run of ours
-		if files, err := os.ReadDir(dir); err == nil && len(files) > 0 && !c.Overwrite && c.Resume == "" {
+		if files, err := os.ReadDir(dir); err == nil && len(files) > 0 && !s.Overwrite && s.Resume == "" {
 			return fmt.Errorf("run directory %s: want an empty one, but it has files; give --name for another one or --overwrite", dir)
 		}
-	case c.Overwrite && c.Resume == "":
+	case s.Overwrite && s.Resume == "":
 		if err := os.RemoveAll(dir); err != nil {
 			return fmt.Errorf("--overwrite: %w", err)
 		}
-	case c.Resume == "":
+	case s.Resume == "":
 		return fmt.Errorf("run directory %s holds a run already: go on with --resume auto, choose another one with --name, or replace it with --overwrite", dir)
 	default:
 		var r Record
 		if err := json.Unmarshal(old, &r); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
-		for _, f := range config.Fields(&c) {
+		for _, f := range config.Fields(c) {
 			if was, ok := r.Config[f.Name]; ok && was != values[f.Name] && !slices.Contains(harmless, f.Name) {
 				return fmt.Errorf("run directory %s was made with --%s %s, not %s: give the same options, another --name, or --overwrite without --resume", dir, f.Name, was, values[f.Name])
 			}

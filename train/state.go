@@ -1,7 +1,6 @@
 package train
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -12,6 +11,7 @@ import (
 	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/nn"
+	"contralens/statedict"
 	"contralens/torch"
 )
 
@@ -29,30 +29,16 @@ func (r *Run) Save(path string) error {
 	}
 	m := r.Model
 	inEpoch := r.StepInEpoch % r.Batches
-	state := checkpoint.Dict{}
-	for i, b := range m.Optimizer.Buffers {
-		state = append(state, checkpoint.Item{Key: i, Value: checkpoint.Dict{{Key: "momentum_buffer", Value: stored(b)}}})
-	}
-	indices := make([]any, len(m.Optimizer.Buffers))
-	for i := range indices {
-		indices[i] = i
-	}
 	options := checkpoint.Dict{}
 	for _, f := range config.Fields(&r.Config) {
 		options = append(options, checkpoint.Item{Key: f.Name, Value: f.String()})
 	}
 	return checkpoint.Write(path, checkpoint.Dict{
-		{Key: "model", Value: stateDict(m.Query.State, "module.")},
-		{Key: "contrast", Value: checkpoint.OrderedDict{{Key: "memory", Value: stored(m.Queue.Keys)}}},
-		{Key: "optimizer", Value: checkpoint.Dict{
-			{Key: "state", Value: state},
-			{Key: "param_groups", Value: []any{checkpoint.Dict{
-				{Key: "lr", Value: r.Schedule.Epoch(max(completed, 1))}, {Key: "momentum", Value: r.Config.Momentum}, {Key: "dampening", Value: 0},
-				{Key: "weight_decay", Value: r.Config.WeightDecay}, {Key: "nesterov", Value: false}, {Key: "params", Value: indices},
-			}}},
-		}},
+		{Key: "model", Value: statedict.Of(m.Query.State, "module.")},
+		{Key: "contrast", Value: checkpoint.OrderedDict{{Key: "memory", Value: statedict.Tensor(m.Queue.Keys)}}},
+		{Key: "optimizer", Value: statedict.SGD(m.Optimizer, r.Schedule.Epoch(max(completed, 1)))},
 		{Key: "epoch", Value: completed},
-		{Key: "model_ema", Value: stateDict(m.Key.State, "")},
+		{Key: "model_ema", Value: statedict.Of(m.Key.State, "")},
 		{Key: "contralens", Value: checkpoint.Dict{
 			{Key: "version", Value: recordVersion}, {Key: "config", Value: options},
 			{Key: "epoch", Value: completed}, {Key: "step_in_epoch", Value: inEpoch}, {Key: "global_step", Value: r.Step},
@@ -60,58 +46,6 @@ func (r *Run) Save(path string) error {
 			{Key: "precision", Value: r.Config.Precision}, {Key: "memory_format", Value: "channels_last"},
 		}},
 	})
-}
-
-func stored(t *torch.Tensor) *checkpoint.Tensor {
-	if t.Dtype() == torch.Int64 {
-		return checkpoint.FromInt64(t.Int64s(), t.Shape()...)
-	}
-	return checkpoint.FromFloat32(t.Float32s(), t.Shape()...)
-}
-
-func stateDict(s nn.State, prefix string) checkpoint.OrderedDict {
-	var d checkpoint.OrderedDict
-	for _, e := range s {
-		d = append(d, checkpoint.Item{Key: prefix + e.Name, Value: stored(e.Tensor)})
-	}
-	return d
-}
-
-// items are the entries of either kind of dictionary.
-func items(v any) checkpoint.Dict {
-	switch v := v.(type) {
-	case checkpoint.Dict:
-		return v
-	case checkpoint.OrderedDict:
-		return checkpoint.Dict(v)
-	}
-	return nil
-}
-
-// loadState copies a state dict of a file into a network.
-func loadState(path string, to nn.State, v any, prefix string) error {
-	byName := map[string]*checkpoint.Tensor{}
-	for _, i := range items(v) {
-		if t, ok := i.Value.(*checkpoint.Tensor); ok {
-			byName[fmt.Sprint(i.Key)] = t
-		}
-	}
-	err := to.Load(func(name string) ([]int, []float32, error) {
-		t := byName[prefix+name]
-		if t == nil {
-			return nil, nil, errors.New("not in the file")
-		}
-		return t.Shape, t.Float32s(), nil
-	})
-	if err != nil {
-		return fmt.Errorf("checkpoint %s: %w; was it trained with another --arch, --width, --stem or --head?", path, err)
-	}
-	return nil
-}
-
-func number(v any) int {
-	n, _ := v.(int)
-	return n
 }
 
 // Load puts the run where a checkpoint left it. warning is a sentence for files
@@ -122,36 +56,31 @@ func (r *Run) Load(path string) (warning string, err error) {
 		return "", err
 	}
 	m := r.Model
-	if err := loadState(path, m.Query.State, file.Get("model"), "module."); err != nil {
+	if err := statedict.Load(path, m.Query.State, file.Get("model"), "module."); err != nil {
 		return "", err
 	}
-	if err := loadState(path, m.Key.State, file.Get("model_ema"), ""); err != nil {
+	if err := statedict.Load(path, m.Key.State, file.Get("model_ema"), ""); err != nil {
 		return "", err
 	}
-	memory, _ := items(file.Get("contrast")).Get("memory").(*checkpoint.Tensor)
+	memory, _ := statedict.Items(file.Get("contrast")).Get("memory").(*checkpoint.Tensor)
 	if want := m.Queue.Keys.Shape(); memory == nil || fmt.Sprint(memory.Shape) != fmt.Sprint(want) {
 		return "", fmt.Errorf("checkpoint %s: want a queue %v under contrast.memory; was it trained with another -k or -d?", path, want)
 	}
-	states := items(items(file.Get("optimizer")).Get("state"))
 	torch.NoGrad(func() {
 		torch.Scoped(func() {
 			m.Queue.Keys.Copy_(torch.FromFloat32(memory.Float32s(), memory.Shape...))
-			for i, b := range m.Optimizer.Buffers {
-				if v, ok := items(states.Get(i)).Get("momentum_buffer").(*checkpoint.Tensor); ok {
-					b.Copy_(torch.FromFloat32(v.Float32s(), b.Shape()...))
-				}
-			}
 		})
 	})
-	r.Epoch = number(file.Get("epoch")) + 1
-	record := items(file.Get("contralens"))
+	statedict.LoadSGD(m.Optimizer, file.Get("optimizer"))
+	r.Epoch = statedict.Int(file.Get("epoch")) + 1
+	record := statedict.Items(file.Get("contralens"))
 	if record == nil {
 		r.StepInEpoch, r.Step = 0, (r.Epoch-1)*r.Batches
 		return fmt.Sprintf("checkpoint %s has no record of ours: the queue's index, the order of the data and the random numbers start afresh", path), nil
 	}
-	r.StepInEpoch, r.Step = number(record.Get("step_in_epoch")), number(record.Get("global_step"))
-	m.Queue.Index = number(record.Get("queue_index"))
-	m.Stream.Step = uint64(number(items(record.Get("rng")).Get("lambda_step")))
+	r.StepInEpoch, r.Step = statedict.Int(record.Get("step_in_epoch")), statedict.Int(record.Get("global_step"))
+	m.Queue.Index = statedict.Int(record.Get("queue_index"))
+	m.Stream.Step = uint64(statedict.Int(statedict.Items(record.Get("rng")).Get("lambda_step")))
 	if p, _ := record.Get("precision").(string); p != "" && p != r.Config.Precision {
 		return "", fmt.Errorf("checkpoint %s: it was trained in %s; give --precision %s to go on", path, p, p)
 	}
@@ -205,8 +134,8 @@ func LoadEncoder(path string, s *config.Shared, set map[string]bool, ema bool) (
 	if err != nil {
 		return nil, nil, err
 	}
-	e = &Encoder{Epoch: number(file.Get("epoch"))}
-	record := items(items(file.Get("contralens")).Get("config"))
+	e = &Encoder{Epoch: statedict.Int(file.Get("epoch"))}
+	record := statedict.Items(statedict.Items(file.Get("contralens")).Get("config"))
 	if record == nil {
 		notes = append(notes, fmt.Sprintf("%s has no record of its options: --arch, --head, --feat_dim and --input_res are taken from the command line", path))
 	} else {
@@ -240,7 +169,7 @@ func LoadEncoder(path string, s *config.Shared, set map[string]bool, ema bool) (
 	if ema {
 		key, prefix = "model_ema", ""
 	}
-	if err := loadState(path, e.Model.State, file.Get(key), prefix); err != nil {
+	if err := statedict.Load(path, e.Model.State, file.Get(key), prefix); err != nil {
 		e.Model.Free()
 		if record == nil && !strings.Contains(err.Error(), "want") {
 			return nil, nil, fmt.Errorf("%w (want a checkpoint with %q)", err, key)
@@ -257,7 +186,7 @@ func (r *Run) LoadWeights(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := loadState(path, r.Model.Query.State, file.Get("model"), "module."); err != nil {
+	if err := statedict.Load(path, r.Model.Query.State, file.Get("model"), "module."); err != nil {
 		return err
 	}
 	r.Model.Key.State.CopyFrom(r.Model.Query.State)

@@ -143,7 +143,7 @@ func pretrain(c config.Contrast, warnings []string) error {
 		if err != nil {
 			return err
 		}
-		if err := train.Prepare(dir, c, os.Args); err != nil {
+		if err := train.Prepare(dir, &c, c.Shared, os.Args); err != nil {
 			return err
 		}
 		if err := start(r, p); err != nil {

@@ -1,0 +1,101 @@
+// Package statedict moves networks and optimisers between memory and the trees
+// of checkpoint files, with PyTorch's names and layout.
+package statedict
+
+import (
+	"errors"
+	"fmt"
+
+	"contralens/checkpoint"
+	"contralens/nn"
+	"contralens/optim"
+	"contralens/torch"
+)
+
+// Tensor is a copy of a tensor's values: int64 as they are, others as float32.
+func Tensor(t *torch.Tensor) *checkpoint.Tensor {
+	if t.Dtype() == torch.Int64 {
+		return checkpoint.FromInt64(t.Int64s(), t.Shape()...)
+	}
+	return checkpoint.FromFloat32(t.Float32s(), t.Shape()...)
+}
+
+// Of is a network's state dict, each name after prefix ("module." as PyTorch's
+// DistributedDataParallel writes it).
+func Of(s nn.State, prefix string) checkpoint.OrderedDict {
+	var d checkpoint.OrderedDict
+	for _, e := range s {
+		d = append(d, checkpoint.Item{Key: prefix + e.Name, Value: Tensor(e.Tensor)})
+	}
+	return d
+}
+
+// Items are the entries of either kind of dictionary; nil of anything else.
+func Items(v any) checkpoint.Dict {
+	switch v := v.(type) {
+	case checkpoint.Dict:
+		return v
+	case checkpoint.OrderedDict:
+		return checkpoint.Dict(v)
+	}
+	return nil
+}
+
+// Int is a whole number of a file; 0 of anything else.
+func Int(v any) int {
+	n, _ := v.(int)
+	return n
+}
+
+// Load copies a file's state dict into a network. path is for the message.
+func Load(path string, to nn.State, v any, prefix string) error {
+	byName := map[string]*checkpoint.Tensor{}
+	for _, i := range Items(v) {
+		if t, ok := i.Value.(*checkpoint.Tensor); ok {
+			byName[fmt.Sprint(i.Key)] = t
+		}
+	}
+	err := to.Load(func(name string) ([]int, []float32, error) {
+		t := byName[prefix+name]
+		if t == nil {
+			return nil, nil, errors.New("not in the file")
+		}
+		return t.Shape, t.Float32s(), nil
+	})
+	if err != nil {
+		return fmt.Errorf("checkpoint %s: %w; was it trained with another --arch, --width, --stem or --head?", path, err)
+	}
+	return nil
+}
+
+// SGD is the state dict of torch.optim.SGD: momentum buffers by the number of
+// their parameter, and one group with the settings.
+func SGD(s *optim.SGD, rate float64) checkpoint.Dict {
+	state := checkpoint.Dict{}
+	params := make([]any, len(s.Buffers))
+	for i, b := range s.Buffers {
+		state = append(state, checkpoint.Item{Key: i, Value: checkpoint.Dict{{Key: "momentum_buffer", Value: Tensor(b)}}})
+		params[i] = i
+	}
+	return checkpoint.Dict{
+		{Key: "state", Value: state},
+		{Key: "param_groups", Value: []any{checkpoint.Dict{
+			{Key: "lr", Value: rate}, {Key: "momentum", Value: s.Momentum}, {Key: "dampening", Value: 0},
+			{Key: "weight_decay", Value: s.WeightDecay}, {Key: "nesterov", Value: false}, {Key: "params", Value: params},
+		}}},
+	}
+}
+
+// LoadSGD copies the momentum buffers that a file has; the settings stay.
+func LoadSGD(s *optim.SGD, v any) {
+	states := Items(Items(v).Get("state"))
+	torch.NoGrad(func() {
+		torch.Scoped(func() {
+			for i, b := range s.Buffers {
+				if m, ok := Items(states.Get(i)).Get("momentum_buffer").(*checkpoint.Tensor); ok {
+					b.Copy_(torch.FromFloat32(m.Float32s(), b.Shape()...))
+				}
+			}
+		})
+	})
+}
