@@ -29,7 +29,7 @@ type Shared struct {
 	Modal           string  `flag:"modal" help:"RGB or CMC (luminance and chrominance apart)"`
 	Jigsaw          bool    `flag:"jigsaw" help:"add the jigsaw branch"`
 	Memory          string  `flag:"mem" help:"where negatives come from: moco (queue) or bank"`
-	Arch            string  `flag:"arch" help:"resnet18, resnet34, resnet50, resnet101 or resnet152, with x2 or x4 for wider ones"`
+	Arch            string  `flag:"arch" help:"resnet18 to resnet152, resnext50, resnext101v1 to v3, resnext152v1 to v3, resnest50, resnest101, wide_resnet50_2, wide_resnet101_2, each with x2 or x4 for wider ones"`
 	Width           float64 `flag:"width" help:"multiplies all channels, the stem's too"`
 	Stem            string  `flag:"stem" help:"imagenet (7x7, stride 2, pooling) or cifar (3x3, stride 1)"`
 	FeatDim         int     `flag:"feat_dim" short:"d" help:"size of the embedding"`

@@ -5,6 +5,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -44,38 +45,45 @@ func fill(t *testing.T, m *Model, seed uint64) {
 	}
 }
 
+// TestManifest holds names and shapes against the reference for every
+// architecture, width and number of input channels (1 and 2 in CMC's encoders).
 func TestManifest(t *testing.T) {
 	for _, a := range Arches {
-		for tag, suffix := range map[string]string{"width1": "", "width2": "x2", "width4": "x4"} {
-			t.Run(a.Name+suffix, func(t *testing.T) {
-				var want struct {
-					Names  []string
-					Shapes map[string][][]int
-				}
-				golden.JSON(t, &want, "manifest", a.Name+".json")
-				shapes, ok := want.Shapes[tag]
-				if !ok {
-					t.Skipf("manifest %s has no %s", a.Name, tag)
-				}
-				run(t, func() {
-					arch, width, err := ParseArch(a.Name + suffix)
-					if err != nil {
-						t.Fatal(err)
-					}
-					state, train := State{}, true
-					b := builder{state: &state, train: &train, shapesOnly: true}
-					b.resnet(arch, width, 1, false, 3)
-					defer state.Free()
-					for i, e := range state {
-						if i >= len(want.Names) || e.Name != want.Names[i] || !slices.Equal(e.Tensor.Shape(), shapes[i]) {
-							t.Fatalf("entry %d is %s %v", i, e.Name, e.Tensor.Shape())
-						}
-					}
-					if len(state) != len(want.Names) {
-						t.Errorf("%d entries, want %d", len(state), len(want.Names))
-					}
-				})
-			})
+		var want struct {
+			Names  []string
+			Shapes map[string][][]int
+		}
+		golden.JSON(t, &want, "manifest", a.Name+".json")
+		for tag, shapes := range want.Shapes {
+			t.Run(a.Name+"/"+tag, func(t *testing.T) { run(t, func() { checkManifest(t, a, tag, want.Names, shapes) }) })
+		}
+	}
+}
+
+// checkManifest reads a tag such as "width0.5_in2".
+func checkManifest(t *testing.T, a Arch, tag string, names []string, shapes [][]int) {
+	number, suffix, narrow := strings.Cut(strings.TrimPrefix(tag, "width"), "_in")
+	width, err := strconv.ParseFloat(number, 64)
+	if err != nil {
+		t.Fatalf("manifest tag %q: %v", tag, err)
+	}
+	in := 3
+	if narrow {
+		if in, err = strconv.Atoi(suffix); err != nil {
+			t.Fatalf("manifest tag %q: %v", tag, err)
+		}
+	}
+	state, train := State{}, true
+	builder{state: &state, train: &train, shapesOnly: true}.resnet(a, width, 1, false, in)
+	defer state.Free()
+	if len(state) != len(shapes) {
+		t.Fatalf("%d entries, want %d", len(state), len(shapes))
+	}
+	for i, e := range state {
+		// A narrower network may lack a shortcut's convolution, and the
+		// manifest lists the names of full width only.
+		if len(names) == len(shapes) && e.Name != names[i] || !slices.Equal(e.Tensor.Shape(), shapes[i]) {
+			t.Fatalf("entry %d is %s %v, want %v", i, e.Name, e.Tensor.Shape(), shapes[i])
 		}
 	}
 }
@@ -189,9 +197,11 @@ func checkNetwork(t *testing.T, c *golden.Case, p networkParams, key, mode strin
 	out := forward(input)
 	ref, _ := c.F32(key + "_" + mode)
 	truth := c.Array(key + "_" + mode + "_f64").F64
-	if got, allowed := golden.Error(out.Float32s(), truth), 4*golden.Error(ref, truth); got > allowed {
+	allowed := 4 * golden.Error(ref, truth)
+	if got := golden.Error(out.Float32s(), truth); got > allowed {
 		t.Errorf("output off by %.3g of the largest, allowed %.3g", got, allowed)
 	}
+	buffers := max(1e-4, allowed) // running statistics carry the output's error
 	if mode == "eval" {
 		return
 	}
@@ -209,7 +219,7 @@ func checkNetwork(t *testing.T, c *golden.Case, p networkParams, key, mode strin
 		if !e.Buffer || !ok {
 			continue
 		}
-		if n := e.Tensor.To(torch.Float64).Norm().Item(); math.Abs(n-b[0]) > 1e-4*(b[0]+1e-3) {
+		if n := e.Tensor.To(torch.Float64).Norm().Item(); math.Abs(n-b[0]) > buffers*(b[0]+1e-3) {
 			t.Errorf("%s after a training pass has norm %v, want %v", e.Name, n, b[0])
 		}
 	}

@@ -3,74 +3,55 @@ package nn
 import (
 	"fmt"
 	"math"
-	"strings"
 
 	"contralens/torch"
 )
 
-// Arch describes one member of the ResNet family (He et al. 2015, torchvision's
-// layout: the stride sits in the 3x3 convolution, no classifier).
-type Arch struct {
-	Name       string
-	Blocks     [4]int // residual blocks per stage
-	Bottleneck bool   // 1x1-3x3-1x1 blocks, 4 times wider at their output
-}
-
-// Arches are the architectures by name. Each also goes by name+"x2" and "x4".
-var Arches = []Arch{
-	{"resnet18", [4]int{2, 2, 2, 2}, false},
-	{"resnet34", [4]int{3, 4, 6, 3}, false},
-	{"resnet50", [4]int{3, 4, 6, 3}, true},
-	{"resnet101", [4]int{3, 4, 23, 3}, true},
-	{"resnet152", [4]int{3, 8, 36, 3}, true},
-}
-
-// ParseArch splits a name such as "resnet50x2" into its architecture and its
-// width multiplier.
-func ParseArch(name string) (Arch, float64, error) {
-	base, width := name, 1.0
-	if s, ok := strings.CutSuffix(name, "x2"); ok {
-		base, width = s, 2
-	} else if s, ok := strings.CutSuffix(name, "x4"); ok {
-		base, width = s, 4
-	}
-	var names []string
-	for _, a := range Arches {
-		if a.Name == base {
-			return a, width, nil
-		}
-		names = append(names, a.Name)
-	}
-	return Arch{}, 0, fmt.Errorf("--arch: want one of %s, each also with x2 or x4, got %q", strings.Join(names, ", "), name)
-}
-
 // resnet is the backbone: images [N, in, H, W] to features [N, dim].
 type resnet struct {
-	stem     *conv
+	stem     layer // everything before bn1
 	stemNorm *batchNorm
 	pool     bool // the ImageNet stem's 3x3 max pooling
 	blocks   []*block
 	dim      int
 }
 
+// layer is a part of a network whose input belongs to the caller.
+type layer interface {
+	Forward(x *torch.Tensor) *torch.Tensor
+}
+
 // block is a residual block: two 3x3 convolutions, or a bottleneck of three.
 type block struct {
-	convs []*conv
-	norms []*batchNorm
-	down  *conv // nil: the shortcut is the identity
+	steps []step
+	down  layer // nil: the shortcut is the identity
 	dnorm *batchNorm
+}
+
+// step is a convolution of a block and what follows it up to the next ReLU.
+type step struct {
+	conv layer
+	norm *batchNorm // nil: conv ends in its own activation
+	pool bool       // average pooling afterwards, where a ResNeSt down-samples
 }
 
 // resnet builds a backbone. width multiplies the channels of all stages; the
 // stem keeps 64 channels below width 1 (half-width encoders of CMC) unless
-// scale, our own --width, multiplies everything.
+// scale, our own --width, multiplies everything. A ResNeSt's stem follows scale
+// alone.
 func (b builder) resnet(a Arch, width, scale float64, cifarStem bool, in int) *resnet {
 	stem := channels(math.Max(64*width, 64) * scale)
-	r := &resnet{}
-	if cifarStem {
+	if a.SplitStem > 0 {
+		stem = 2 * channels(float64(a.SplitStem)*scale)
+	}
+	r := &resnet{pool: !cifarStem}
+	switch {
+	case cifarStem:
 		r.stem = b.conv("conv1", in, stem, 3, 1, 1, 1)
-	} else {
-		r.stem, r.pool = b.conv("conv1", in, stem, 7, 2, 3, 1), true
+	case a.SplitStem > 0:
+		r.stem = b.at("conv1").deepStem(in, stem/2)
+	default:
+		r.stem = b.conv("conv1", in, stem, 7, 2, 3, 1)
 	}
 	r.stemNorm = b.batchNorm("bn1", stem)
 	c := stem
@@ -83,9 +64,12 @@ func (b builder) resnet(a Arch, width, scale float64, cifarStem bool, in int) *r
 			}
 			at := b.at(fmt.Sprintf("layer%d", stage+1)).at(fmt.Sprint(i))
 			var blk *block
-			if a.Bottleneck {
-				blk, c = at.bottleneck(c, planes, stride)
-			} else {
+			switch {
+			case a.SplitStem > 0:
+				blk, c = at.splitBottleneck(c, planes, stride, i == 0)
+			case a.Bottleneck:
+				blk, c = at.bottleneck(a, c, planes, stride)
+			default:
 				blk, c = at.basic(c, planes, stride)
 			}
 			r.blocks = append(r.blocks, blk)
@@ -99,25 +83,26 @@ func channels(n float64) int { return max(1, int(math.Round(n))) }
 
 func (b builder) basic(in, planes, stride int) (*block, int) {
 	blk := &block{}
-	blk.add(b, 1, in, planes, 3, stride)
-	blk.add(b, 2, planes, planes, 3, 1)
+	blk.add(b, 1, in, planes, 3, stride, 1)
+	blk.add(b, 2, planes, planes, 3, 1, 1)
 	blk.shortcut(b, in, planes, stride)
 	return blk, planes
 }
 
-func (b builder) bottleneck(in, planes, stride int) (*block, int) {
+func (b builder) bottleneck(a Arch, in, planes, stride int) (*block, int) {
 	out := 4 * planes
+	groups, inner := a.inner(planes)
 	blk := &block{}
-	blk.add(b, 1, in, planes, 1, 1)
-	blk.add(b, 2, planes, planes, 3, stride)
-	blk.add(b, 3, planes, out, 1, 1)
+	blk.add(b, 1, in, inner, 1, 1, 1)
+	blk.add(b, 2, inner, inner, 3, stride, groups)
+	blk.add(b, 3, inner, out, 1, 1, 1)
 	blk.shortcut(b, in, out, stride)
 	return blk, out
 }
 
-func (blk *block) add(b builder, i, in, out, kernel, stride int) {
-	blk.convs = append(blk.convs, b.conv(fmt.Sprintf("conv%d", i), in, out, kernel, stride, kernel/2, 1))
-	blk.norms = append(blk.norms, b.batchNorm(fmt.Sprintf("bn%d", i), out))
+func (blk *block) add(b builder, i, in, out, kernel, stride, groups int) {
+	c := b.conv(fmt.Sprintf("conv%d", i), in, out, kernel, stride, kernel/2, groups)
+	blk.steps = append(blk.steps, step{conv: c, norm: b.batchNorm(fmt.Sprintf("bn%d", i), out)})
 }
 
 func (blk *block) shortcut(b builder, in, out, stride int) {
@@ -131,14 +116,22 @@ func (blk *block) shortcut(b builder, in, out, stride int) {
 
 func (blk *block) Forward(x *torch.Tensor) *torch.Tensor {
 	y := x
-	last := len(blk.convs) - 1
-	for i, c := range blk.convs {
-		z := blk.norms[i].Forward(c.Forward(y))
+	last := len(blk.steps) - 1
+	for i, s := range blk.steps {
+		z := s.conv.Forward(y)
+		if s.norm != nil {
+			z = s.norm.Forward(z)
+			if i < last {
+				z.Relu_()
+			}
+		}
+		if s.pool {
+			p := z.AvgPool2d(3, 2, 1, false, true)
+			z.Free()
+			z = p
+		}
 		if i > 0 {
 			y.Free()
-		}
-		if i < last {
-			z.Relu_()
 		}
 		y = z
 	}
