@@ -1,0 +1,133 @@
+// Package events writes the event files that TensorBoard reads: scalars and
+// histograms over steps.
+//
+// A file is a row of records, each an encoded Event of TensorFlow's event.proto:
+//
+//	uint64 length   uint32 masked CRC-32C of length   data   uint32 masked CRC-32C of data
+//
+// all little endian, with mask(c) = (c >> 15 | c << 17) + 0xa282ead8.
+package events
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Writer appends events to a file of its own. A resumed run opens another
+// Writer in the same folder: TensorBoard reads a folder's files as one.
+type Writer struct {
+	file *os.File
+	now  func() time.Time
+}
+
+// NewWriter makes dir and in it an event file. TensorBoard forgets what the
+// folder's earlier files say of the step next and later ones, so that a run
+// which goes on from a checkpoint shows every step once; 1 forgets everything.
+func NewWriter(dir string, next int) (*Writer, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("TensorBoard events: %w", err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	w := &Writer{now: time.Now}
+	name := fmt.Sprintf("events.out.tfevents.%d.%s.%d", w.now().UnixNano()/1e9, host, os.Getpid())
+	for i := 0; w.file == nil; i++ { // two writers in one second
+		w.file, err = os.OpenFile(filepath.Join(dir, fmt.Sprintf("%s.%d", name, i)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err != nil && !os.IsExist(err) {
+			return nil, fmt.Errorf("TensorBoard events: %w", err)
+		}
+	}
+	if err := w.event(0, fieldVersion, []byte("brain.Event:2")); err != nil {
+		w.file.Close()
+		return nil, err
+	}
+	if err := w.event(next, fieldSession, protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 1)); err != nil {
+		w.file.Close()
+		return nil, err
+	}
+	return w, nil
+}
+
+// Fields of Event.
+const (
+	fieldVersion = 3 // string: the first event
+	fieldSummary = 5
+	fieldSession = 7 // SessionLog, status START
+)
+
+// Scalar adds a point to the curve tag.
+func (w *Writer) Scalar(tag string, step int, value float64) error {
+	v := appendBytes(nil, 1, []byte(tag))
+	v = protowire.AppendFixed32(protowire.AppendTag(v, 2, protowire.Fixed32Type), math.Float32bits(float32(value)))
+	return w.event(step, fieldSummary, appendBytes(nil, 1, v))
+}
+
+// Histogram is how values are distributed: Counts[i] of them lie in
+// (Limits[i-1], Limits[i]], the first bucket reaching from Min.
+type Histogram struct {
+	Min, Max        float64
+	Num             float64 // how many
+	Sum, SumSquares float64
+	Limits, Counts  []float64 // of equal length, Limits rising
+}
+
+// Histogram adds a histogram to the series tag.
+func (w *Writer) Histogram(tag string, step int, h Histogram) error {
+	if len(h.Limits) != len(h.Counts) || len(h.Limits) == 0 {
+		return fmt.Errorf("TensorBoard events: histogram %s: want as many limits as counts, got %d and %d", tag, len(h.Limits), len(h.Counts))
+	}
+	var b []byte
+	for i, x := range []float64{h.Min, h.Max, h.Num, h.Sum, h.SumSquares} {
+		b = appendDouble(protowire.AppendTag(b, protowire.Number(1+i), protowire.Fixed64Type), x)
+	}
+	for i, list := range [][]float64{h.Limits, h.Counts} {
+		var packed []byte
+		for _, x := range list {
+			packed = appendDouble(packed, x)
+		}
+		b = appendBytes(b, protowire.Number(6+i), packed)
+	}
+	return w.event(step, fieldSummary, appendBytes(nil, 1, appendBytes(appendBytes(nil, 1, []byte(tag)), 5, b)))
+}
+
+// Close closes the file.
+func (w *Writer) Close() error { return w.file.Close() }
+
+// event writes one record in a single call, so that a killed process leaves
+// whole records.
+func (w *Writer) event(step int, field protowire.Number, content []byte) error {
+	b := appendDouble(protowire.AppendTag(nil, 1, protowire.Fixed64Type), float64(w.now().UnixNano())/1e9)
+	b = protowire.AppendVarint(protowire.AppendTag(b, 2, protowire.VarintType), uint64(step))
+	b = appendBytes(b, field, content)
+
+	record := binary.LittleEndian.AppendUint64(nil, uint64(len(b)))
+	record = binary.LittleEndian.AppendUint32(record, maskedCRC(record))
+	record = append(record, b...)
+	record = binary.LittleEndian.AppendUint32(record, maskedCRC(b))
+	if _, err := w.file.Write(record); err != nil {
+		return fmt.Errorf("TensorBoard events: %w", err)
+	}
+	return nil
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func maskedCRC(b []byte) uint32 {
+	c := crc32.Checksum(b, castagnoli)
+	return (c>>15 | c<<17) + 0xa282ead8
+}
+
+func appendDouble(b []byte, x float64) []byte { return protowire.AppendFixed64(b, math.Float64bits(x)) }
+
+func appendBytes(b []byte, field protowire.Number, content []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(b, field, protowire.BytesType), content)
+}
