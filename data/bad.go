@@ -16,8 +16,7 @@ import (
 type tolerant struct {
 	Dataset
 	limit   int
-	share   float64
-	report  func(error)
+	o       Options
 	mu      sync.Mutex
 	bad     map[int]bool
 	standIn map[int]int
@@ -26,7 +25,7 @@ type tolerant struct {
 // tolerate lets o.MaxBad of d's images be unreadable, rounded up: one in any
 // dataset.
 func tolerate(d Dataset, o Options) Dataset {
-	t := &tolerant{Dataset: d, limit: int(math.Ceil(o.MaxBad * float64(d.Len()))), share: o.MaxBad, report: o.OnBad, bad: map[int]bool{}, standIn: map[int]int{}}
+	t := &tolerant{Dataset: d, limit: int(math.Ceil(o.MaxBad * float64(d.Len()))), o: o, bad: map[int]bool{}, standIn: map[int]int{}}
 	if e, ok := d.(Encoded); ok {
 		return encoded{t, e.Encoded}
 	}
@@ -95,10 +94,8 @@ func (t *tolerant) count(i int, err error) error {
 	}
 	t.bad[i] = true
 	if len(t.bad) > t.limit {
-		return fmt.Errorf("%d of %d images cannot be read, and --max_bad %v allows %d; contralens data stats lists them; the last is %w", len(t.bad), t.Len(), t.share, t.limit, err)
+		return fmt.Errorf("%d of %d images cannot be read, and --max_bad %v allows %d; contralens data stats lists them; the last is %w", len(t.bad), t.Len(), t.o.MaxBad, t.limit, err)
 	}
-	if t.report != nil {
-		t.report(err)
-	}
+	t.o.note("replaced by another image of its class: %v", err)
 	return nil
 }

@@ -47,7 +47,16 @@ type Options struct {
 	// MaxBad is the share of images that may be unreadable: they are replaced (see
 	// tolerant), and one more is an error. 0: the first is an error.
 	MaxBad float64
-	OnBad  func(error) // told each unreadable image once; may be nil
+
+	// Note is told what is left out or replaced, an unreadable image once, perhaps
+	// from several goroutines at once; nil: nobody is told.
+	Note func(string)
+}
+
+func (o Options) note(format string, args ...any) {
+	if o.Note != nil {
+		o.Note(fmt.Sprintf(format, args...))
+	}
 }
 
 // Names are the datasets that Open knows.
@@ -75,7 +84,7 @@ func OpenParts(o Options) (p Parts, err error) {
 	}
 	switch name {
 	case "imagenet", "imagenet100", "folder":
-		p.Train, p.Test, err = openFolder(o, name)
+		p, err = openFolder(o, name)
 	case "fashion-mnist":
 		p.Train, p.Test, err = openFashionMNIST(o.Folder)
 	default:

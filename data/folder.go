@@ -1,76 +1,13 @@
 package data
 
 import (
-	"bytes"
 	_ "embed"
-	"errors"
 	"fmt"
-	"image"
-	"image/color"
-	_ "image/png" // PNG for image.Decode
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"contralens/data/jpeg"
-	"contralens/views"
 )
-
-// files is a dataset of image files.
-type files struct {
-	name    string
-	paths   []string
-	labels  []int
-	classes []string
-}
-
-func (f *files) Name() string      { return f.name }
-func (f *files) Len() int          { return len(f.paths) }
-func (f *files) Label(i int) int   { return f.labels[i] }
-func (f *files) Classes() []string { return f.classes }
-func (f *files) Path(i int) string { return f.paths[i] }
-
-func (f *files) Image(i int, dst *views.Image) error {
-	b, err := os.ReadFile(f.paths[i])
-	if err == nil {
-		err = decode(b, dst)
-	}
-	if err != nil {
-		return fmt.Errorf("image %s: want a JPEG or PNG file, but %w", f.paths[i], err)
-	}
-	return nil
-}
-
-// decode decodes a JPEG or PNG file to RGB; transparent pixels keep their colour.
-func decode(b []byte, dst *views.Image) error {
-	if bytes.HasPrefix(b, []byte{0xFF, 0xD8}) || len(b) == 0 {
-		return jpeg.Decode(b, dst)
-	}
-	m, _, err := image.Decode(bytes.NewReader(b))
-	if err != nil {
-		return err
-	}
-	r := m.Bounds()
-	dst.Resize(r.Dx(), r.Dy())
-	at := 0
-	for y := r.Min.Y; y < r.Max.Y; y++ {
-		for x := r.Min.X; x < r.Max.X; x++ {
-			c := color.NRGBAModel.Convert(m.At(x, y)).(color.NRGBA)
-			dst.Pix[at], dst.Pix[at+1], dst.Pix[at+2] = c.R, c.G, c.B
-			at += 3
-		}
-	}
-	return nil
-}
-
-func isImage(name string) bool {
-	switch strings.ToLower(filepath.Ext(name)) {
-	case ".jpg", ".jpeg", ".png":
-		return !strings.HasPrefix(name, ".")
-	}
-	return false
-}
 
 //go:embed imagenet100.class
 var imagenet100 string
@@ -87,31 +24,16 @@ func readWnids(path string) ([]string, error) {
 	return strings.Fields(text), nil
 }
 
-// detect is the dataset that a folder holds: imagenet100 when it has those
-// classes, else a plain folder.
-func detect(o Options) string {
-	wnids, err := readWnids(o.Imagenet100Path)
-	if err != nil {
-		return "folder"
-	}
-	for _, w := range wnids {
-		if info, err := os.Stat(filepath.Join(o.Folder, "train", w)); err != nil || !info.IsDir() {
-			return "folder"
-		}
-	}
-	return "imagenet100"
-}
-
 // openFolder reads train/ and val/ or test/, or class folders at the top, or a
 // flat folder of images without classes.
-func openFolder(o Options, name string) (train, test Dataset, err error) {
-	if info, err := os.Stat(o.Folder); err != nil || !info.IsDir() {
-		return nil, nil, fmt.Errorf("--data_folder %s: want a folder with train/ and val/, but there is no such folder", o.Folder)
+func openFolder(o Options, name string) (p Parts, err error) {
+	if err := wantFolder(o.Folder); err != nil {
+		return p, err
 	}
 	var keep []string
 	if name == "imagenet100" {
 		if keep, err = readWnids(o.Imagenet100Path); err != nil {
-			return nil, nil, err
+			return p, err
 		}
 	}
 	root := o.Folder
@@ -119,32 +41,73 @@ func openFolder(o Options, name string) (train, test Dataset, err error) {
 	if split {
 		root = filepath.Join(root, "train")
 	} else if name != "folder" {
-		return nil, nil, fmt.Errorf("--dataset %s: want %s with one folder a class, but there is none", name, filepath.Join(o.Folder, "train"))
+		return p, fmt.Errorf("--dataset %s: want %s with one folder a class, but there is none", name, filepath.Join(o.Folder, "train"))
 	}
-	a, err := readFiles(name, root, keep)
+	a, err := readFiles(o, name, root, keep)
 	if err != nil {
-		return nil, nil, err
+		return p, err
 	}
 	if a.Len() == 0 {
-		return nil, nil, fmt.Errorf("--data_folder %s: want images (.jpg, .jpeg, .png) in it or in class folders, found none", root)
+		return p, fmt.Errorf("--data_folder %s: want images (%s) in it or in class folders, found none", root, strings.Join(extensions, ", "))
 	}
+	p.Train = a
 	for _, sub := range []string{"val", "test"} {
 		if !split || !isDir(o.Folder, sub) {
 			continue
 		}
-		b, err := readFiles(name, filepath.Join(o.Folder, sub), keep)
+		dir := filepath.Join(o.Folder, sub)
+		b, err := readFiles(o, name, dir, keep)
 		if err != nil {
-			return nil, nil, err
+			return p, err
 		}
 		if b.Len() == 0 {
+			o.note("%s has no images: left out", dir)
 			continue
 		}
-		if !slices.Equal(a.classes, b.classes) {
-			return nil, nil, fmt.Errorf("%s: want the %d classes of %s, got %d", filepath.Join(o.Folder, sub), len(a.classes), root, len(b.classes))
-		}
-		return a, b, nil
+		p.Test, err = sameClasses(o, a, b, root, dir)
+		return p, err
 	}
-	return a, nil, nil
+	return p, nil
+}
+
+// sameClasses numbers the labels of the test images as the training images'
+// classes are numbered; classes without test images are fine.
+func sameClasses(o Options, train, test *files, trainDir, testDir string) (Dataset, error) {
+	if len(train.classes) == 0 || len(test.classes) == 0 {
+		o.note("%s is left out: to judge features, both it and %s need class folders", testDir, trainDir)
+		return nil, nil
+	}
+	number := make([]int, len(test.classes))
+	for i, c := range test.classes {
+		if number[i] = slices.Index(train.classes, c); number[i] < 0 {
+			return nil, fmt.Errorf("%s: want the classes of %s, but there is no training image of class %q", testDir, trainDir, c)
+		}
+	}
+	for i, l := range test.labels {
+		if l >= 0 {
+			test.labels[i] = number[l]
+		}
+	}
+	test.classes = train.classes
+	return test, nil
+}
+
+func wantFolder(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return fmt.Errorf("--data_folder %s: want a folder with images, but %w", path, noSuch(err))
+	case !info.IsDir():
+		return fmt.Errorf("--data_folder %s: want a folder with images, but it is a file", path)
+	}
+	return nil
+}
+
+func noSuch(err error) error {
+	if os.IsNotExist(err) {
+		return fmt.Errorf("there is no such folder")
+	}
+	return reason(err)
 }
 
 func isDir(elem ...string) bool {
@@ -154,65 +117,96 @@ func isDir(elem ...string) bool {
 
 // readFiles lists the images below root: one folder a class, sorted by name, or
 // images without classes. keep, when given, names the classes.
-func readFiles(name, root string, keep []string) (*files, error) {
+func readFiles(o Options, name, root string, keep []string) (*files, error) {
 	entries, err := os.ReadDir(root) // sorted by name
 	if err != nil {
+		return nil, unreadableFolder(root, err)
+	}
+	f := &files{source: disk{}, name: name}
+	if err := wantClasses(name, root, keep); err != nil {
 		return nil, err
 	}
-	f := &files{name: name}
-	var missing []string
-	if keep != nil {
-		keep = slices.Sorted(slices.Values(keep))
-		for _, w := range keep {
-			if !isDir(root, w) {
-				missing = append(missing, w)
-			}
-		}
-		if len(missing) > 0 {
-			return nil, fmt.Errorf("%s: want the %d classes of %s, but %d are missing, the first is %s", root, len(keep), name, len(missing), missing[0])
-		}
+	info, err := os.Stat(root)
+	if err != nil {
+		return nil, unreadableFolder(root, err)
 	}
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), ".") || !isDir(root, e.Name()) || (keep != nil && !slices.Contains(keep, e.Name())) {
 			continue
 		}
 		before := len(f.paths)
-		if err := f.walk(filepath.Join(root, e.Name()), len(f.classes)); err != nil {
+		dir := filepath.Join(root, e.Name())
+		if err := f.walk(o, dir, len(f.classes), []os.FileInfo{info}); err != nil {
 			return nil, err
 		}
-		if len(f.paths) > before {
-			f.classes = append(f.classes, e.Name())
+		if len(f.paths) == before {
+			o.note("class folder %s has no images: left out", dir)
+			continue
+		}
+		f.classes = append(f.classes, e.Name())
+	}
+	loose := 0
+	for _, e := range entries {
+		if !isImage(e.Name()) || isDir(root, e.Name()) {
+			continue
+		}
+		if loose++; len(f.classes) == 0 {
+			f.add(filepath.Join(root, e.Name()), -1)
 		}
 	}
-	if len(f.classes) == 0 {
-		for _, e := range entries {
-			if isImage(e.Name()) && !e.IsDir() {
-				f.add(filepath.Join(root, e.Name()), -1)
-			}
-		}
+	if loose > 0 && len(f.classes) > 0 {
+		o.note("%d images beside the class folders of %s are left out", loose, root)
 	}
 	return f, nil
 }
 
-func (f *files) add(path string, label int) {
-	f.paths = append(f.paths, path)
-	f.labels = append(f.labels, label)
+// wantClasses is an error that says which of the wanted class folders are missing.
+func wantClasses(name, root string, keep []string) error {
+	var missing []string
+	for _, w := range slices.Sorted(slices.Values(keep)) {
+		if !isDir(root, w) {
+			missing = append(missing, w)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%s: want the %d classes of %s, but %d are missing, the first is %s", root, len(keep), name, len(missing), missing[0])
+	}
+	return nil
 }
 
-// walk adds all images of a class folder, sorted by path.
-func (f *files) walk(root string, label int) error {
-	err := filepath.WalkDir(root, func(path string, e os.DirEntry, err error) error {
-		if err != nil {
-			return err
+// walk adds all images below dir, sorted by path. Links to folders are followed,
+// but not back to one of the parents.
+func (f *files) walk(o Options, dir string, label int, parents []os.FileInfo) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return unreadableFolder(dir, err)
+	}
+	for _, p := range parents {
+		if os.SameFile(p, info) {
+			o.note("%s links back to a folder above it: left out", dir)
+			return nil
 		}
-		if !e.IsDir() && isImage(e.Name()) {
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return unreadableFolder(dir, err)
+	}
+	parents = append(slices.Clip(parents), info)
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		switch {
+		case strings.HasPrefix(e.Name(), "."):
+		case e.IsDir() || (e.Type()&os.ModeSymlink != 0 && isDir(path)):
+			if err := f.walk(o, path, label, parents); err != nil {
+				return err
+			}
+		case isImage(e.Name()):
 			f.add(path, label)
 		}
-		return nil
-	})
-	var perr *os.PathError
-	if errors.As(err, &perr) {
-		return fmt.Errorf("%s: want a folder that can be read: %w", perr.Path, perr.Err)
 	}
-	return err
+	return nil
+}
+
+func unreadableFolder(path string, err error) error {
+	return fmt.Errorf("%s: want a folder that can be read, but %w", path, reason(err))
 }

@@ -8,57 +8,58 @@ import (
 )
 
 // OpenData opens the training and test images that the options describe; test
-// is nil when there are none. onBad is told each image that cannot be read, once;
-// it may be nil.
-func OpenData(s config.Shared, onBad func(error)) (train, test data.Dataset, err error) {
-	return data.Open(dataOptions(s, onBad))
+// is nil when there are none. note is told what is left out or replaced, from any
+// goroutine; it may be nil.
+func OpenData(s config.Shared, note func(string)) (train, test data.Dataset, err error) {
+	return data.Open(dataOptions(s, note))
 }
 
 // OpenParts opens all parts of the dataset that the options describe.
-func OpenParts(s config.Shared, onBad func(error)) (data.Parts, error) {
-	return data.OpenParts(dataOptions(s, onBad))
+func OpenParts(s config.Shared, note func(string)) (data.Parts, error) {
+	return data.OpenParts(dataOptions(s, note))
 }
 
-func dataOptions(s config.Shared, onBad func(error)) data.Options {
-	return data.Options{Name: s.Dataset, Folder: s.DataFolder, Imagenet100Path: s.Imagenet100Path, Limit: s.Limit, MaxBad: s.MaxBad, OnBad: onBad}
+func dataOptions(s config.Shared, note func(string)) data.Options {
+	return data.Options{Name: s.Dataset, Folder: s.DataFolder, Imagenet100Path: s.Imagenet100Path, Limit: s.Limit, MaxBad: s.MaxBad, Note: note}
 }
 
-// unreadable collects what loader goroutines find until the loop prints it.
-type unreadable struct {
+// notes collects what loader goroutines say until the loop prints it.
+type notes struct {
 	mu   sync.Mutex
-	errs []error
+	list []string
 }
 
-func (u *unreadable) add(err error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.errs = append(u.errs, err)
+func (n *notes) add(s string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.list = append(n.list, s)
 }
 
-func (u *unreadable) take() []error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	errs := u.errs
-	u.errs = nil
-	return errs
+func (n *notes) take() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	list := n.list
+	n.list = nil
+	return list
 }
 
-// UnreadableHook names the images that cannot be read, each once, and counts
-// them at the end.
-func UnreadableHook(print func(format string, args ...any)) Hook {
-	drain := func(r *Run) {
-		for _, err := range r.unreadable.take() {
-			print("note: replaced by another image of its class: %v", err)
+// DataHook prints what is left out of the data: each image that cannot be read
+// once, and their number at the end.
+func DataHook(print func(format string, args ...any)) Hook {
+	drain := func(r *Run) error {
+		for _, s := range r.notes.take() {
+			print("note: %s", s)
 		}
+		return nil
 	}
 	return Hook{
-		Step: func(r *Run, _ Step) error { drain(r); return nil },
+		Start: drain,
+		Step:  func(r *Run, _ Step) error { return drain(r) },
 		Stop: func(r *Run) error {
-			drain(r)
 			if n := data.Unreadable(r.Train); n > 0 {
-				print("note: %d of %d training images could not be read; contralens data stats lists them", n, r.Train.Len())
+				defer print("note: %d of %d training images could not be read; contralens data stats lists them", n, r.Train.Len())
 			}
-			return nil
+			return drain(r)
 		},
 	}
 }

@@ -39,7 +39,7 @@ type Run struct {
 	Step        int // steps done since the beginning
 	Batches     int // steps an epoch
 	DropLast    bool
-	unreadable  unreadable
+	notes       notes
 }
 
 // Step is what hooks learn of a step.
@@ -68,7 +68,7 @@ type Hook struct {
 // used, inside torch.Run.
 func NewRun(c config.Contrast, dir string) (*Run, error) {
 	r := &Run{Config: c, Dir: dir, Epoch: 1}
-	parts, err := OpenParts(c.Shared, r.unreadable.add)
+	parts, err := OpenParts(c.Shared, r.notes.add)
 	if err != nil {
 		return nil, err
 	}

@@ -202,7 +202,7 @@ func start(r *train.Run, p *train.Progress) error {
 }
 
 func hooks(c config.Contrast, p *train.Progress, accuracies *[]string) []train.Hook {
-	list := []train.Hook{train.UnreadableHook(p.Print), p.Hook(), train.MetricsHook(c.PrintFreq), train.CheckpointHook(c.SaveFreq)}
+	list := []train.Hook{p.Hook(), train.DataHook(p.Print), train.MetricsHook(c.PrintFreq), train.CheckpointHook(c.SaveFreq)}
 	if c.SaveScore {
 		list = append(list, train.ScoreHook())
 	}

@@ -48,7 +48,7 @@ func knn(c *config.KNN, set map[string]bool) error {
 		return err
 	}
 	defer model.Free()
-	bank, queries, err := train.OpenData(c.Shared, nameUnreadable)
+	bank, queries, err := train.OpenData(c.Shared, printNote)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,5 @@ func encoder(s *config.Shared, ckpt string, ema bool, set map[string]bool) (mode
 	return e.Model, e.Epoch, nil
 }
 
-// nameUnreadable tells the user about an image that cannot be read.
-func nameUnreadable(err error) {
-	fmt.Fprintln(os.Stderr, "note: replaced by another image of its class:", err)
-}
+// printNote tells the user something beside the results.
+func printNote(s string) { fmt.Fprintln(os.Stderr, "note:", s) }

@@ -29,7 +29,7 @@ func linear(c *config.Linear, set map[string]bool, warnings []string) error {
 		return err
 	}
 	defer model.Free()
-	trainSet, testSet, err := train.OpenData(c.Shared, nameUnreadable)
+	trainSet, testSet, err := train.OpenData(c.Shared, printNote)
 	if err != nil {
 		return err
 	}

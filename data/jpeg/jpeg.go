@@ -66,11 +66,13 @@ func Decode(file []byte, dst *views.Image) error {
 		if err := decompress(h, src, size, cmyk, w, height, C.TJPF_CMYK); err != nil {
 			return err
 		}
-		// Adobe's files, and so nearly all, store the inks inverted.
+		// Adobe's files, and so nearly all, store the inks inverted. The roundings
+		// are those of Pillow's convert("RGB").
 		for i, j := 0, 0; i < len(cmyk); i, j = i+4, j+3 {
-			k := uint16(cmyk[i+3])
+			k := int(cmyk[i+3])
 			for c := range 3 {
-				dst.Pix[j+c] = uint8(uint16(cmyk[i+c]) * k / 255)
+				ink := (255-int(cmyk[i+c]))*k + 128
+				dst.Pix[j+c] = uint8(max(0, k-(ink>>8+ink)>>8))
 			}
 		}
 		return nil

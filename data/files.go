@@ -1,0 +1,65 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"contralens/views"
+)
+
+// files is a dataset of image files.
+type files struct {
+	source  Source
+	name    string
+	paths   []string
+	labels  []int
+	classes []string
+}
+
+func (f *files) Name() string      { return f.name }
+func (f *files) Len() int          { return len(f.paths) }
+func (f *files) Label(i int) int   { return f.labels[i] }
+func (f *files) Classes() []string { return f.classes }
+func (f *files) Path(i int) string { return f.paths[i] }
+
+func (f *files) Image(i int, dst *views.Image) error {
+	b, err := f.Encoded(i, nil)
+	if err != nil {
+		return err
+	}
+	return decodeNamed(f.paths[i], b, dst)
+}
+
+func (f *files) Encoded(i int, buf []byte) ([]byte, error) {
+	b, err := f.source.Read(buf, f.paths[i], 0, -1)
+	if err != nil {
+		return nil, notAnImage(f.paths[i], err)
+	}
+	return b, nil
+}
+
+func (f *files) add(path string, label int) {
+	f.paths = append(f.paths, path)
+	f.labels = append(f.labels, label)
+}
+
+func decodeNamed(path string, file []byte, dst *views.Image) error {
+	if err := Decode(file, dst); err != nil {
+		return notAnImage(path, err)
+	}
+	return nil
+}
+
+func notAnImage(path string, err error) error {
+	return fmt.Errorf("image %s: want a JPEG, PNG, BMP or WebP file, but %w", path, err)
+}
+
+// reason is a file error without the path, for messages that name it already.
+func reason(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
