@@ -153,10 +153,7 @@ func (g generated) Image(i int, dst *views.Image) error {
 
 func options(workers int) LoaderOptions {
 	spec, _ := views.Preset("B", 6, 0.2)
-	return LoaderOptions{Dataset: generated{n: 53, bad: -1}, BatchSize: 10, Workers: workers, Views: 2, Size: 6, Seed: 4, Epoch: 3, Shuffle: true,
-		Transform: func(dst []float32, img *views.Image, epoch, index, view int, sc *views.Scratch) {
-			spec.Apply(dst, img, views.NewRand(4, epoch, index, view), sc)
-		}}
+	return LoaderOptions{Dataset: generated{n: 53, bad: -1}, Views: []views.Spec{spec, spec}, BatchSize: 10, Workers: workers, Seed: 4, Epoch: 3, Shuffle: true}
 }
 
 func epoch(t *testing.T, o LoaderOptions) []string {

@@ -10,18 +10,12 @@ import (
 	"contralens/views"
 )
 
-// Transform writes one view of an image to dst, planar [3, size, size]. It is
-// called from several goroutines and may depend on its arguments alone.
-type Transform func(dst []float32, img *views.Image, epoch, index, view int, sc *views.Scratch)
-
 // LoaderOptions say what a loader loads.
 type LoaderOptions struct {
 	Dataset    Dataset
-	Transform  Transform
+	Views      []views.Spec // the views of each image, which is decoded once for all
 	BatchSize  int
 	Workers    int // goroutines; 0: one a processor
-	Views      int // views of each image; it is decoded once for all
-	Size       int // side of a view in pixels
 	Seed       uint64
 	Epoch      int
 	Shuffle    bool // in an order that depends on Seed and Epoch alone
@@ -34,7 +28,7 @@ type Batch struct {
 	N       int
 	Indices []int       // of the images in the dataset
 	Labels  []int64     // -1 without classes
-	Views   [][]float32 // a buffer [N, 3, Size, Size] for each view
+	Views   [][]float32 // for each view a buffer [N, Shape of its Spec]
 
 	left atomic.Int32 // pieces that workers have not finished
 	done chan struct{}
@@ -131,9 +125,9 @@ func (l *Loader) batch(indices []int) *Batch {
 	select {
 	case b = <-l.free:
 	default:
-		b = &Batch{Views: make([][]float32, l.o.Views)}
+		b = &Batch{Views: make([][]float32, len(l.o.Views))}
 		for v := range b.Views {
-			b.Views[v] = make([]float32, l.o.BatchSize*l.view())
+			b.Views[v] = make([]float32, l.o.BatchSize*l.o.Views[v].Len())
 		}
 	}
 	b.N, b.Indices, b.err = len(indices), indices, nil
@@ -142,20 +136,16 @@ func (l *Loader) batch(indices []int) *Batch {
 		b.Labels = append(b.Labels, int64(l.o.Dataset.Label(i)))
 	}
 	for v := range b.Views {
-		b.Views[v] = b.Views[v][:b.N*l.view()]
+		b.Views[v] = b.Views[v][:b.N*l.o.Views[v].Len()]
 	}
 	b.done = make(chan struct{})
 	b.left.Store(int32((b.N + pieceRows - 1) / pieceRows))
 	return b
 }
 
-// view is the number of values of one view.
-func (l *Loader) view() int { return 3 * l.o.Size * l.o.Size }
-
 func (l *Loader) work() {
 	defer l.wait.Done()
-	var img views.Image
-	var sc views.Scratch
+	w := newWorker(&l.o)
 	for p := range l.pieces {
 		select {
 		case <-l.quit:
@@ -163,13 +153,9 @@ func (l *Loader) work() {
 		default:
 		}
 		for row := p.start; row < p.end; row++ {
-			index := p.batch.Indices[row]
-			if err := l.o.Dataset.Image(index, &img); err != nil {
+			if err := w.views(p.batch, row); err != nil {
 				p.batch.fail(err)
 				break
-			}
-			for v, dst := range p.batch.Views {
-				l.o.Transform(dst[row*l.view():(row+1)*l.view()], &img, l.o.Epoch, index, v, &sc)
 			}
 		}
 		if p.batch.left.Add(-1) == 0 {

@@ -30,10 +30,7 @@ func Features(m *nn.Model, d data.Dataset, o Options) (features *torch.Tensor, l
 		o.Batch = 256
 	}
 	l := data.NewLoader(data.LoaderOptions{
-		Dataset: d, BatchSize: o.Batch, Workers: o.Workers, Views: 1, Size: o.Size,
-		Transform: func(dst []float32, img *views.Image, _, _, _ int, sc *views.Scratch) {
-			views.Eval(dst, img, o.Size, sc)
-		},
+		Dataset: d, Views: []views.Spec{views.Evaluation(o.Size)}, BatchSize: o.Batch, Workers: o.Workers,
 	})
 	defer l.Close()
 	m.Train(false)

@@ -51,10 +51,7 @@ func Linear(ctx context.Context, m *nn.Model, trainSet, testSet data.Dataset, o 
 	var result LinearResult
 	for epoch := 1; epoch <= o.Epochs; epoch++ {
 		l := data.NewLoader(data.LoaderOptions{
-			Dataset: trainSet, BatchSize: o.Batch, Workers: o.Workers, Views: 1, Size: o.Size, Seed: o.Seed, Epoch: epoch, Shuffle: true,
-			Transform: func(dst []float32, img *views.Image, epoch, index, view int, sc *views.Scratch) {
-				spec.Apply(dst, img, views.NewRand(o.Seed, epoch, index, view), sc)
-			},
+			Dataset: trainSet, Views: []views.Spec{spec}, BatchSize: o.Batch, Workers: o.Workers, Seed: o.Seed, Epoch: epoch, Shuffle: true,
 		})
 		for step := 1; ; step++ {
 			b, err := l.Next()

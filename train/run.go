@@ -180,11 +180,8 @@ func (r *Run) Transforming() bool {
 
 func (r *Run) epoch(ctx context.Context) error {
 	l := data.NewLoader(data.LoaderOptions{
-		Dataset: r.Train, BatchSize: r.Config.BatchSize, Workers: r.Config.Workers, Views: 2, Size: r.Config.InputRes,
+		Dataset: r.Train, Views: []views.Spec{r.Spec, r.Spec}, BatchSize: r.Config.BatchSize, Workers: r.Config.Workers,
 		Seed: r.Config.Seed, Epoch: r.Epoch, Shuffle: true, DropLast: r.DropLast, FirstBatch: r.StepInEpoch,
-		Transform: func(dst []float32, img *views.Image, epoch, index, view int, sc *views.Scratch) {
-			r.Spec.Apply(dst, img, views.NewRand(r.Config.Seed, epoch, index, view), sc)
-		},
 	})
 	defer l.Close()
 	scores := false

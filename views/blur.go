@@ -62,3 +62,67 @@ func boxBlur(dst, src []uint8, radius float32) {
 		}
 	}
 }
+
+const reach = 11 // taps on either side of the 23-tap blur
+
+// gauss23 are the taps 0 … 11 of the normalised kernel exp(-x²/2σ²).
+func gauss23(sigma float64) (taps [reach + 1]float32) {
+	var exact [reach + 1]float64
+	sum := -1.0 // the middle counts once
+	for x := range exact {
+		exact[x] = math.Exp(-float64(x*x) / (2 * sigma * sigma))
+		sum += 2 * exact[x]
+	}
+	for x := range taps {
+		taps[x] = float32(exact[x] / sum)
+	}
+	return taps
+}
+
+// GaussianBlur23 is the true convolution with 23 taps in either direction, in
+// float32 on values in [0, 1], the image reflected at its borders; columns
+// first. The result is truncated. sigma is in pixels.
+func (m *Image) GaussianBlur23(sigma float64, sc *Scratch) {
+	taps := gauss23(sigma)
+	n := 3 * m.W * m.H
+	if cap(sc.columns) < n {
+		sc.columns = make([]float32, n)
+	}
+	columns := sc.columns[:n]
+	stride := 3 * m.W
+	for y := range m.H {
+		for x := range stride {
+			sum := taps[0] * (float32(m.Pix[y*stride+x]) / 255)
+			for i := 1; i <= reach; i++ {
+				up, down := reflect(y-i, m.H), reflect(y+i, m.H)
+				sum += taps[i] * (float32(m.Pix[up*stride+x])/255 + float32(m.Pix[down*stride+x])/255)
+			}
+			columns[y*stride+x] = sum
+		}
+	}
+	for y := range m.H {
+		row := columns[y*stride : (y+1)*stride]
+		for x := range m.W {
+			for c := range 3 {
+				sum := taps[0] * row[3*x+c]
+				for i := 1; i <= reach; i++ {
+					sum += taps[i] * (row[3*reflect(x-i, m.W)+c] + row[3*reflect(x+i, m.W)+c])
+				}
+				m.Pix[y*stride+3*x+c] = uint8(min(sum*255, 255))
+			}
+		}
+	}
+}
+
+// reflect is the index that i stands for when a line of n is mirrored at its
+// ends without repeating them.
+func reflect(i, n int) int {
+	for n > 1 && (i < 0 || i >= n) {
+		if i < 0 {
+			i = -i
+		} else {
+			i = 2*(n-1) - i
+		}
+	}
+	return min(max(i, 0), n-1)
+}

@@ -39,25 +39,3 @@ func (m *Image) Flip() {
 		}
 	}
 }
-
-// Mean and standard deviation of ImageNet's channels, for values in [0, 1].
-var (
-	ImageNetMean = [3]float32{0.485, 0.456, 0.406}
-	ImageNetStd  = [3]float32{0.229, 0.224, 0.225}
-)
-
-// Normalize writes (v/255 - mean)/std into dst, planar [3, H, W].
-func Normalize(dst []float32, m *Image, mean, std [3]float32) {
-	var table [3][256]float32
-	for c := range 3 {
-		for v := range 256 {
-			table[c][v] = (float32(v)/255 - mean[c]) / std[c]
-		}
-	}
-	n := m.W * m.H
-	r, g, b := dst[:n], dst[n:2*n], dst[2*n:3*n]
-	for i := range n {
-		p := m.Pix[3*i : 3*i+3 : 3*i+3]
-		r[i], g[i], b[i] = table[0][p[0]], table[1][p[1]], table[2][p[2]]
-	}
-}

@@ -46,10 +46,11 @@ func triangle(list []taps, pool []int32, in, out int) ([]taps, []int32) {
 // Scratch holds the buffers that one goroutine reuses from view to view. The
 // zero value is ready.
 type Scratch struct {
-	view, rows Image
-	taps       []taps
-	pool       []int32
-	line, box  []uint8
+	view, rows, whole Image
+	taps              []taps
+	pool              []int32
+	line, box         []uint8
+	columns           []float32
 }
 
 // ResizedCrop cuts box out of src and resizes it to w x h in dst: bilinear with
@@ -62,10 +63,7 @@ func ResizedCrop(dst, src *Image, box Box, w, h int, sc *Scratch) {
 	}
 	rows.Resize(w, box.H)
 	if w == box.W {
-		for y := range box.H {
-			from := 3 * ((box.Y+y)*src.W + box.X)
-			copy(rows.Pix[3*y*w:3*(y+1)*w], src.Pix[from:from+3*w])
-		}
+		Cut(rows, src, box)
 	} else {
 		sc.taps, sc.pool = triangle(sc.taps, sc.pool, box.W, w)
 		for y := range box.H {
@@ -80,6 +78,15 @@ func ResizedCrop(dst, src *Image, box Box, w, h int, sc *Scratch) {
 	sc.taps, sc.pool = triangle(sc.taps, sc.pool, box.H, h)
 	for y, t := range sc.taps {
 		vertical(dst.Pix[3*y*w:3*(y+1)*w], rows.Pix[3*t.first*w:], 3*w, t.weights)
+	}
+}
+
+// Cut copies box out of src. dst must not be src.
+func Cut(dst, src *Image, box Box) {
+	dst.Resize(box.W, box.H)
+	for y := range box.H {
+		from := 3 * ((box.Y+y)*src.W + box.X)
+		copy(dst.Pix[3*y*box.W:3*(y+1)*box.W], src.Pix[from:from+3*box.W])
 	}
 }
 
@@ -122,15 +129,18 @@ func EvalCrop(dst, src *Image, size int, sc *Scratch) {
 		dst.Copy(src)
 		return
 	}
-	short := int(math.Round(float64(size) * 256 / 224))
-	w, h := short, short
-	if src.W <= src.H {
-		h = int(float64(short) * float64(src.H) / float64(src.W))
-	} else {
-		w = int(float64(short) * float64(src.W) / float64(src.H))
-	}
-	var whole Image
-	ResizedCrop(&whole, src, Box{0, 0, src.W, src.H}, w, h, sc)
+	w, h := evalSize(src.W, src.H, size)
+	whole := &sc.whole
+	ResizedCrop(whole, src, Box{0, 0, src.W, src.H}, w, h, sc)
 	x, y := int(math.RoundToEven(float64(w-size)/2)), int(math.RoundToEven(float64(h-size)/2))
-	ResizedCrop(dst, &whole, Box{x, y, size, size}, size, size, sc)
+	Cut(dst, whole, Box{x, y, size, size})
+}
+
+// evalSize is the size of an image of w x h before the centre is cut out.
+func evalSize(w, h, size int) (int, int) {
+	short := int(math.Round(float64(size) * 256 / 224))
+	if w <= h {
+		return short, int(float64(short) * float64(h) / float64(w))
+	}
+	return int(float64(short) * float64(w) / float64(h)), short
 }

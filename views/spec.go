@@ -3,145 +3,122 @@ package views
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 )
 
-// Spec says how one view is drawn. Probabilities are in [0, 1].
+// Kind is the geometry of a view.
+type Kind uint8
+
+const (
+	RandomCrop Kind = iota // a random crop, resized
+	CentreCrop             // the evaluation transform: nothing random
+	Jigsaw                 // nine patches of a random crop
+)
+
+// Spec says how one view is drawn. A list of them is what a method needs of an
+// image: two random crops, or a crop and the jigsaw. Probabilities are in [0, 1].
 type Spec struct {
-	Size             int        // side of the view in pixels
+	Kind             Kind
+	Size             int        // side of the view in pixels; Jigsaw derives its sizes from it
 	CropMin, CropMax float64    // share of the image's area that the crop takes
 	RatioMin         float64    // smallest width/height of the crop; the largest is 1/RatioMin
+	FlipP            float64    // probability of the mirror image
 	Jitter           [4]float64 // strengths of brightness, contrast, saturation, hue; in random order
 	JitterP          float64    // probability of the jitter
-	GrayP            float64    // probability of losing the colours
 	BlurP            float64    // probability of the Gaussian blur
 	BlurMin, BlurMax float64    // its sigma in pixels
-	FlipP            float64    // probability of the mirror image
-	Mean, Std        [3]float32 // normalisation of values in [0, 1]
+	Blur23           bool       // the blur is the 23-tap convolution instead of Pillow's
+	Operations       []Op       // RandAugment's; none: no RandAugment
+	GrayP            float64    // probability of losing the colours
+	GrayLast         bool       // after blur and RandAugment instead of before
+	Colours          Colours    // what becomes of RGB in the end; zero: RGB
+	Exact            bool       // the plain path, bit for bit; else the fast one
 }
 
 // Preset is an augmentation by the name that the field gives it: A (MoCo v1), B
-// (MoCo v2), or NULL (crop and flip, for linear evaluation). cropMin is the
-// smallest share of the area that a crop takes.
+// (MoCo v2), C (CMC), D (InfoMin), E (CMC v2), NULL (crop and flip, for linear
+// evaluation) or RA (the same with RandAugment). cropMin is the smallest share
+// of the area that a crop takes.
 func Preset(name string, size int, cropMin float64) (Spec, error) {
-	s := Spec{Size: size, CropMin: cropMin, CropMax: 1, RatioMin: 3. / 4, FlipP: 0.5, Mean: ImageNetMean, Std: ImageNetStd}
+	s := Spec{Size: size, CropMin: cropMin, CropMax: 1, RatioMin: 3. / 4, FlipP: 0.5, Colours: RGB}
 	switch name {
 	case "A":
 		s.Jitter, s.JitterP, s.GrayP = [4]float64{0.4, 0.4, 0.4, 0.4}, 1, 0.2
 	case "B":
 		s.Jitter, s.JitterP, s.GrayP = [4]float64{0.4, 0.4, 0.4, 0.1}, 0.8, 0.2
 		s.BlurP, s.BlurMin, s.BlurMax = 0.5, 0.1, 2
+	case "C":
+		s.Jitter, s.JitterP = [4]float64{0.4, 0.4, 0.4, 0.1}, 1
+	case "D":
+		s.Jitter, s.JitterP, s.GrayP, s.GrayLast = [4]float64{0.8, 0.8, 0.8, 0.2}, 0.8, 0.2, true
+		s.BlurP, s.BlurMin, s.BlurMax, s.Blur23, s.Operations = 0.5, 0.1, 2, true, allOperations
+	case "E":
+		s.Jitter, s.JitterP = [4]float64{0.4, 0.4, 0.4, 0.1}, 0.8
+		s.BlurP, s.BlurMin, s.BlurMax, s.Blur23, s.Operations = 0.5, 0.1, 2, true, allOperations
 	case "NULL":
+	case "RA":
+		s.Operations = allOperations
 	default:
-		return Spec{}, fmt.Errorf("--aug: want A, B or NULL, got %q", name)
+		return Spec{}, fmt.Errorf("--aug: want A, B, C, D, E, NULL or RA, got %q", name)
 	}
 	return s, nil
 }
 
-// Rand is the stream of random numbers of one view. It depends on its key
-// alone, so that a view is the same whichever worker draws it.
-type Rand struct {
-	pcg rand.PCG
-	*rand.Rand
+// Evaluation is the transform of evaluation: the short side becomes
+// round(size·256/224), then the centre is cut out; an image of exactly size x
+// size stays as it is.
+func Evaluation(size int) Spec { return Spec{Kind: CentreCrop, Size: size} }
+
+// JigsawMin is the smallest size of a view for which there is a jigsaw.
+const JigsawMin = 64
+
+// JigsawPreset is the jigsaw of views of that size: a crop of at least 0.6 of
+// the area, resized to 255/224 of the size, mirrored half of the time; from each
+// cell of its 3x3 grid a random patch of 64/85 of the cell's side.
+func JigsawPreset(size int) (Spec, error) {
+	if size < JigsawMin {
+		return Spec{}, fmt.Errorf("--input_res %d: want at least %d with a jigsaw, whose patches would be smaller than %d pixels", size, JigsawMin, scaled(64, JigsawMin))
+	}
+	return Spec{Kind: Jigsaw, Size: size, CropMin: 0.6, CropMax: 1, RatioMin: 3. / 4, FlipP: 0.5}, nil
 }
 
-// NewRand makes the stream of (seed, epoch, image index, view).
-func NewRand(seed uint64, epoch, index, view int) *Rand {
-	r := &Rand{}
-	r.Rand = rand.New(&r.pcg)
-	r.Reset(seed, epoch, index, view)
-	return r
+// CMC is the same augmentation for two modalities: YDbDr instead of RGB, and
+// only those of RandAugment's operations that leave the colours' meaning.
+func (s Spec) CMC() Spec {
+	s.Colours = YDbDr
+	if s.Operations != nil {
+		s.Operations = colourlessOperations
+	}
+	return s
 }
 
-// Reset makes r the stream of another key without allocating.
-func (r *Rand) Reset(seed uint64, epoch, index, view int) {
-	a := mix(seed + 0x9E3779B97F4A7C15*uint64(epoch+1))
-	b := mix(a ^ uint64(index)<<8 ^ uint64(view))
-	r.pcg.Seed(a, b)
+// scaled is a length at 224 pixels in proportion to another size.
+func scaled(at224, size int) int { return int(math.Round(float64(at224*size) / 224)) }
+
+// crop is the side of the resized crop.
+func (s *Spec) crop() int {
+	if s.Kind == Jigsaw {
+		return scaled(255, s.Size)
+	}
+	return s.Size
 }
 
-// mix is splitmix64's finaliser.
-func mix(z uint64) uint64 {
-	z += 0x9E3779B97F4A7C15
-	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
-	z = (z ^ z>>27) * 0x94D049BB133111EB
-	return z ^ z>>31
+// cell and patch are the sides of a jigsaw's cells and patches.
+func (s *Spec) cell() int  { return scaled(85, s.Size) }
+func (s *Spec) patch() int { return scaled(64, s.Size) }
+
+// Shape is the shape of a view: [3, Size, Size], or [9, 3, patch, patch].
+func (s *Spec) Shape() []int {
+	if s.Kind == Jigsaw {
+		return []int{9, 3, s.patch(), s.patch()}
+	}
+	return []int{3, s.Size, s.Size}
 }
 
-func (r *Rand) uniform(low, high float64) float64 { return low + (high-low)*r.Float64() }
-
-// Crop draws RandomResizedCrop's box for an image of w x h: area uniform in
-// [CropMin, CropMax], logarithm of the ratio uniform; after ten boxes that don't
-// fit, the largest central one of an allowed ratio.
-func (s *Spec) Crop(w, h int, r *Rand) Box {
-	low, high := math.Log(s.RatioMin), -math.Log(s.RatioMin)
-	for range 10 {
-		area := float64(w*h) * r.uniform(s.CropMin, s.CropMax)
-		ratio := math.Exp(r.uniform(low, high))
-		bw, bh := int(math.RoundToEven(math.Sqrt(area*ratio))), int(math.RoundToEven(math.Sqrt(area/ratio)))
-		if bw > 0 && bw <= w && bh > 0 && bh <= h {
-			return Box{X: r.IntN(w - bw + 1), Y: r.IntN(h - bh + 1), W: bw, H: bh}
-		}
+// Len is the number of values of a view.
+func (s *Spec) Len() int {
+	n := 1
+	for _, d := range s.Shape() {
+		n *= d
 	}
-	bw, bh := w, h
-	switch ratio := float64(w) / float64(h); {
-	case ratio < s.RatioMin:
-		bh = int(math.RoundToEven(float64(w) / s.RatioMin))
-	case ratio > 1/s.RatioMin:
-		bw = int(math.RoundToEven(float64(h) / s.RatioMin))
-	}
-	return Box{X: (w - bw) / 2, Y: (h - bh) / 2, W: bw, H: bh}
-}
-
-// Apply draws a view of src with r and writes it to dst, planar float32
-// [3, Size, Size], normalised.
-func (s *Spec) Apply(dst []float32, src *Image, r *Rand, sc *Scratch) {
-	v := &sc.view
-	ResizedCrop(v, src, s.Crop(src.W, src.H, r), s.Size, s.Size, sc)
-	if r.Float64() < s.JitterP {
-		s.jitter(v, r)
-	}
-	if r.Float64() < s.GrayP {
-		v.Gray()
-	}
-	if r.Float64() < s.BlurP {
-		v.GaussianBlur(r.uniform(s.BlurMin, s.BlurMax), sc)
-	}
-	if r.Float64() < s.FlipP {
-		v.Flip()
-	}
-	Normalize(dst, v, s.Mean, s.Std)
-}
-
-// jitter is torchvision's ColorJitter.
-func (s *Spec) jitter(m *Image, r *Rand) {
-	order := [4]int{0, 1, 2, 3}
-	r.Shuffle(4, func(i, j int) { order[i], order[j] = order[j], order[i] })
-	var f [4]float64
-	for i, j := range s.Jitter[:3] {
-		f[i] = r.uniform(max(0, 1-j), 1+j)
-	}
-	f[3] = r.uniform(-s.Jitter[3], s.Jitter[3])
-	for _, op := range order {
-		if s.Jitter[op] == 0 {
-			continue
-		}
-		switch op {
-		case 0:
-			m.Brightness(f[0])
-		case 1:
-			m.Contrast(f[1])
-		case 2:
-			m.Saturation(f[2])
-		case 3:
-			m.Hue(f[3])
-		}
-	}
-}
-
-// Eval writes the evaluation view of src to dst, planar float32
-// [3, size, size], normalised with ImageNet's numbers.
-func Eval(dst []float32, src *Image, size int, sc *Scratch) {
-	EvalCrop(&sc.view, src, size, sc)
-	Normalize(dst, &sc.view, ImageNetMean, ImageNetStd)
+	return n
 }

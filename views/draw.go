@@ -1,0 +1,78 @@
+package views
+
+import "math"
+
+// Draw is everything that chance decides about one view. It depends on the
+// image's size but not on its pixels, so that only those need to be decoded
+// which the crop covers.
+type Draw struct {
+	Crop    Box
+	Flip    bool
+	Jitter  bool
+	Order   [4]int     // of brightness, contrast, saturation, hue (0 … 3)
+	Factors [4]float64 // of the same four
+	Sigma   float64    // of the blur; 0: none
+	Applied [2]Applied // RandAugment's operations
+	Gray    bool
+	Patches [9][2]int // x and y of the jigsaw's patches within their cells
+}
+
+// Draw draws a view of an image of w x h pixels.
+func (s *Spec) Draw(w, h int, r *Rand) (d Draw) {
+	if s.Kind == CentreCrop {
+		d.Crop = Box{0, 0, w, h}
+		return d
+	}
+	d.Crop = s.Crop(w, h, r)
+	d.Flip = r.Float64() < s.FlipP
+	if r.Float64() < s.JitterP {
+		d.Jitter, d.Order = true, [4]int{0, 1, 2, 3}
+		for i := 3; i > 0; i-- {
+			j := r.IntN(i + 1)
+			d.Order[i], d.Order[j] = d.Order[j], d.Order[i]
+		}
+		for i, j := range s.Jitter[:3] {
+			d.Factors[i] = r.uniform(max(0, 1-j), 1+j)
+		}
+		d.Factors[3] = r.uniform(-s.Jitter[3], s.Jitter[3])
+	}
+	if r.Float64() < s.BlurP {
+		d.Sigma = r.uniform(s.BlurMin, s.BlurMax)
+	}
+	if s.Operations != nil {
+		for i := range d.Applied {
+			d.Applied[i] = drawOperation(s.Operations, r)
+		}
+	}
+	d.Gray = r.Float64() < s.GrayP
+	if s.Kind == Jigsaw {
+		room := s.cell() - s.patch() + 1
+		for i := range d.Patches {
+			d.Patches[i] = [2]int{r.IntN(room), r.IntN(room)}
+		}
+	}
+	return d
+}
+
+// Crop draws RandomResizedCrop's box for an image of w x h: area uniform in
+// [CropMin, CropMax], logarithm of the ratio uniform; after ten boxes that don't
+// fit, the largest central one of an allowed ratio.
+func (s *Spec) Crop(w, h int, r *Rand) Box {
+	low, high := math.Log(s.RatioMin), -math.Log(s.RatioMin)
+	for range 10 {
+		area := float64(w*h) * r.uniform(s.CropMin, s.CropMax)
+		ratio := math.Exp(r.uniform(low, high))
+		bw, bh := int(math.RoundToEven(math.Sqrt(area*ratio))), int(math.RoundToEven(math.Sqrt(area/ratio)))
+		if bw > 0 && bw <= w && bh > 0 && bh <= h {
+			return Box{X: r.IntN(w - bw + 1), Y: r.IntN(h - bh + 1), W: bw, H: bh}
+		}
+	}
+	bw, bh := w, h
+	switch ratio := float64(w) / float64(h); {
+	case ratio < s.RatioMin:
+		bh = max(1, int(math.RoundToEven(float64(w)/s.RatioMin)))
+	case ratio > 1/s.RatioMin:
+		bw = max(1, int(math.RoundToEven(float64(h)/s.RatioMin)))
+	}
+	return Box{X: (w - bw) / 2, Y: (h - bh) / 2, W: bw, H: bh}
+}

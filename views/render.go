@@ -1,0 +1,101 @@
+package views
+
+import "fmt"
+
+// Pixels are the decoded part of an image that its views need.
+type Pixels struct {
+	*Image
+	X, Y    int // the part's corner in the whole image, at the decoded scale
+	Eighths int // the decoded scale in eighths; 8 is the file's own
+}
+
+// Whole is a wholly decoded image.
+func Whole(m *Image) Pixels { return Pixels{Image: m, Eighths: 8} }
+
+// View draws a view of an image and writes it to dst: Len values in Shape.
+func (s *Spec) View(dst []float32, m *Image, r *Rand, sc *Scratch) {
+	d := s.Draw(m.W, m.H, r)
+	s.Render(dst, Whole(m), &d, sc)
+}
+
+// Render writes the view that was drawn as d to dst: Len values in Shape, planar
+// and normalised. The exact path wants pixels at the file's scale.
+func (s *Spec) Render(dst []float32, p Pixels, d *Draw, sc *Scratch) {
+	s.exact(dst, p, d, sc)
+}
+
+// exact is the plain path: each operation after the other on 8-bit RGB, as
+// Pillow and torchvision do.
+func (s *Spec) exact(dst []float32, p Pixels, d *Draw, sc *Scratch) {
+	if p.Eighths != 8 {
+		panic(fmt.Sprintf("views: the exact path wants pixels at full scale, got %d/8", p.Eighths))
+	}
+	v := &sc.view
+	if s.Kind == CentreCrop {
+		EvalCrop(v, p.Image, s.Size, sc)
+	} else {
+		box := d.Crop
+		box.X, box.Y = box.X-p.X, box.Y-p.Y
+		ResizedCrop(v, p.Image, box, s.crop(), s.crop(), sc)
+	}
+	if d.Flip {
+		v.Flip()
+	}
+	if d.Jitter {
+		v.jitter(s, d)
+	}
+	if d.Gray && !s.GrayLast {
+		v.Gray()
+	}
+	if d.Sigma > 0 {
+		if s.Blur23 {
+			v.GaussianBlur23(d.Sigma, sc)
+		} else {
+			v.GaussianBlur(d.Sigma, sc)
+		}
+	}
+	for _, a := range d.Applied {
+		v.Apply(a, sc)
+	}
+	if d.Gray && s.GrayLast {
+		v.Gray()
+	}
+	s.write(dst, v, d, sc)
+}
+
+// jitter is torchvision's ColorJitter.
+func (m *Image) jitter(s *Spec, d *Draw) {
+	for _, op := range d.Order {
+		f := d.Factors[op]
+		switch {
+		case s.Jitter[op] == 0:
+		case op == 0:
+			m.Brightness(f)
+		case op == 1:
+			m.Contrast(f)
+		case op == 2:
+			m.Saturation(f)
+		case op == 3:
+			m.Hue(f)
+		}
+	}
+}
+
+// write writes the finished view, or a jigsaw's patches of it.
+func (s *Spec) write(dst []float32, v *Image, d *Draw, sc *Scratch) {
+	colours := &s.Colours
+	if *colours == (Colours{}) {
+		colours = &RGB
+	}
+	if s.Kind != Jigsaw {
+		colours.Write(dst, v)
+		return
+	}
+	cell, patch := s.cell(), s.patch()
+	for i, at := range d.Patches {
+		piece := &sc.rows
+		Cut(piece, v, Box{cell*(i%3) + at[0], cell*(i/3) + at[1], patch, patch})
+		n := 3 * patch * patch
+		colours.Write(dst[i*n:(i+1)*n], piece)
+	}
+}
