@@ -5,7 +5,6 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -45,78 +44,6 @@ func fill(t *testing.T, m *Model, seed uint64) {
 	}
 }
 
-// TestManifest holds names and shapes against the reference for every
-// architecture, width and number of input channels (1 and 2 in CMC's encoders).
-func TestManifest(t *testing.T) {
-	for _, a := range Arches {
-		var want struct {
-			Names  []string
-			Shapes map[string][][]int
-		}
-		golden.JSON(t, &want, "manifest", a.Name+".json")
-		for tag, shapes := range want.Shapes {
-			t.Run(a.Name+"/"+tag, func(t *testing.T) { run(t, func() { checkManifest(t, a, tag, want.Names, shapes) }) })
-		}
-	}
-}
-
-// checkManifest reads a tag such as "width0.5_in2".
-func checkManifest(t *testing.T, a Arch, tag string, names []string, shapes [][]int) {
-	number, suffix, narrow := strings.Cut(strings.TrimPrefix(tag, "width"), "_in")
-	width, err := strconv.ParseFloat(number, 64)
-	if err != nil {
-		t.Fatalf("manifest tag %q: %v", tag, err)
-	}
-	in := 3
-	if narrow {
-		if in, err = strconv.Atoi(suffix); err != nil {
-			t.Fatalf("manifest tag %q: %v", tag, err)
-		}
-	}
-	state, train := State{}, true
-	builder{state: &state, train: &train, shapesOnly: true}.resnet(a, width, 1, false, in)
-	defer state.Free()
-	if len(state) != len(shapes) {
-		t.Fatalf("%d entries, want %d", len(state), len(shapes))
-	}
-	for i, e := range state {
-		// A narrower network may lack a shortcut's convolution, and the
-		// manifest lists the names of full width only.
-		if len(names) == len(shapes) && e.Name != names[i] || !slices.Equal(e.Tensor.Shape(), shapes[i]) {
-			t.Fatalf("entry %d is %s %v, want %v", i, e.Name, e.Tensor.Shape(), shapes[i])
-		}
-	}
-}
-
-func TestHeadManifest(t *testing.T) {
-	var summary struct{ Heads map[string][][2]any }
-	golden.JSON(t, &summary, "manifest", "summary.json")
-	for key, want := range summary.Heads {
-		parts := strings.Split(key, "/")
-		if parts[0] != "RGBSingleHead" || !strings.HasPrefix(parts[1], "resnet") || strings.HasSuffix(parts[1], "x4") {
-			continue
-		}
-		t.Run(key, func(t *testing.T) {
-			run(t, func() {
-				m, err := New(Config{Arch: parts[1], Head: parts[2]}, 1)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer m.Free()
-				heads := slices.DeleteFunc(slices.Clone(m.State), func(e Entry) bool { return !strings.HasPrefix(e.Name, "head.") })
-				for i, e := range heads {
-					if got := fmt.Sprint(e.Name, e.Tensor.Shape()); i >= len(want) || got != fmt.Sprint(want[i][0], want[i][1]) {
-						t.Errorf("entry %d: got %s", i, got)
-					}
-				}
-				if len(heads) != len(want) {
-					t.Errorf("%d entries, want %d", len(heads), len(want))
-				}
-			})
-		})
-	}
-}
-
 type networkResult struct {
 	Loss    float64               `json:"loss"`
 	Loss64  float64               `json:"loss_f64"`
@@ -133,10 +60,14 @@ type networkParams struct {
 	Input    string
 }
 
-// supported says whether a golden network is one that this package builds so far.
-func supported(name string) bool {
-	_, _, err := ParseArch(name)
-	return err == nil
+// config is the network of a golden case: "cmc_…" has two modalities,
+// "…_jigsaw_…" a jigsaw head.
+func (p networkParams) config(name string) Config {
+	c := Config{Arch: p.Arch, Head: p.Head, FeatDim: p.FeatDim, Jigsaw: strings.Contains(name, "jigsaw_")}
+	if strings.HasPrefix(name, "cmc_") {
+		c.Modal = "CMC"
+	}
+	return c
 }
 
 // TestNetworks holds outputs, losses, gradients and running statistics against
@@ -145,10 +76,6 @@ func supported(name string) bool {
 func TestNetworks(t *testing.T) {
 	for _, name := range golden.Cases(t, "networks") {
 		if name == "inputs" {
-			continue
-		}
-		if !supported(name) {
-			t.Logf("not yet covered: networks/%s", name)
 			continue
 		}
 		c := golden.Load(t, "networks", name)
@@ -160,16 +87,15 @@ func TestNetworks(t *testing.T) {
 		for key, want := range results {
 			for _, mode := range []string{"eval", "train"} {
 				t.Run(name+"/"+key+"/"+mode, func(t *testing.T) {
-					run(t, func() { checkNetwork(t, c, p, key, mode, want, x) })
+					run(t, func() { checkNetwork(t, c, p.config(name), p.FillSeed, key, mode, want, x) })
 				})
 			}
 		}
 	}
 }
 
-func checkNetwork(t *testing.T, c *golden.Case, p networkParams, key, mode string, want networkResult, x golden.Array) {
+func checkNetwork(t *testing.T, c *golden.Case, config Config, seed uint64, key, mode string, want networkResult, x golden.Array) {
 	kind, isProjection := strings.CutPrefix(key, "proj_")
-	config := Config{Arch: p.Arch, FeatDim: p.FeatDim}
 	if isProjection {
 		config.Head = kind
 	}
@@ -180,32 +106,42 @@ func checkNetwork(t *testing.T, c *golden.Case, p networkParams, key, mode strin
 	defer m.Free()
 	if !isProjection {
 		m.State = slices.DeleteFunc(m.State, func(e Entry) bool {
-			if strings.HasPrefix(e.Name, "head.") {
+			if strings.HasPrefix(e.Name, "head") {
 				e.Tensor.Free()
 				return true
 			}
 			return false
 		})
 	}
-	fill(t, m, p.FillSeed)
+	fill(t, m, seed)
 	m.Train(mode == "train")
 	input := torch.FromFloat32(x.F32, x.Shape...)
-	forward := m.Features
-	if isProjection {
-		forward = m.Forward
+	var outputs []*torch.Tensor
+	suffixes := []string{""}
+	switch {
+	case !isProjection:
+		outputs = []*torch.Tensor{m.Features(input)}
+	case config.Jigsaw:
+		suffixes = []string{"_0", "_1"}
+		outputs = []*torch.Tensor{m.Forward(input), jigsawOutput(m, seed, c.Array(key+"_perms_train").I64)}
+	default:
+		outputs = []*torch.Tensor{m.Forward(input)}
 	}
-	out := forward(input)
-	ref, _ := c.F32(key + "_" + mode)
-	truth := c.Array(key + "_" + mode + "_f64").F64
-	allowed := 4 * golden.Error(ref, truth)
-	if got := golden.Error(out.Float32s(), truth); got > allowed {
-		t.Errorf("output off by %.3g of the largest, allowed %.3g", got, allowed)
+	loss, allowed := torch.Zeros(nil), 0.0
+	for i, out := range outputs {
+		ref, _ := c.F32(key + "_" + mode + suffixes[i])
+		truth := c.Array(key + "_" + mode + suffixes[i] + "_f64").F64
+		limit := 4 * golden.Error(ref, truth)
+		if got := golden.Error(out.Float32s(), truth); got > limit {
+			t.Errorf("output%s off by %.3g of the largest, allowed %.3g", suffixes[i], got, limit)
+		}
+		allowed = max(allowed, limit)
+		loss = loss.Add(out.Mul(torch.FromFloat32(golden.LossWeights(seed, out.Numel()), out.Shape()...)).Sum())
 	}
 	buffers := max(1e-4, allowed) // running statistics carry the output's error
 	if mode == "eval" {
 		return
 	}
-	loss := out.Mul(torch.FromFloat32(golden.LossWeights(p.FillSeed, out.Numel()), out.Shape()...)).Sum()
 	scale := math.Abs(want.Loss64) + 1
 	if got, allowed := math.Abs(loss.Item()-want.Loss64)/scale, 4*math.Abs(want.Loss-want.Loss64)/scale+1e-4; got > allowed {
 		t.Errorf("loss %v, want %v: off by %.3g, allowed %.3g", loss.Item(), want.Loss64, got, allowed)
@@ -266,10 +202,6 @@ func checkGradients(t *testing.T, m *Model, want map[string][2]float64, toleranc
 // gradients agree to about 1e-6.
 func TestNetworkGradients(t *testing.T) {
 	for _, name := range golden.Cases(t, "netgrad") {
-		if !supported(name) {
-			t.Logf("not yet covered: netgrad/%s", name)
-			continue
-		}
 		t.Run(name, func(t *testing.T) { run(t, func() { checkNetgrad(t, name) }) })
 	}
 }
@@ -280,7 +212,7 @@ func checkNetgrad(t *testing.T, name string) {
 	c.Decode(c.Params, &p)
 	var want networkResult
 	c.Decode(c.Results, &want)
-	m := filled(t, Config{Arch: p.Arch, Head: p.Head, FeatDim: p.FeatDim}, p.FillSeed)
+	m := filled(t, p.config(name), p.FillSeed)
 	defer m.Free()
 	m.Train(false)
 	var n, ch, h, w int
