@@ -17,7 +17,7 @@ import (
 
 // Tensor is an array in C order, little endian.
 type Tensor struct {
-	Dtype string // float32, float64, float16, bfloat16, int64, int32, uint8, bool
+	Dtype string // float32, float64, float16, bfloat16, int64, int32, int16, int8, uint8, bool
 	Shape []int
 	Data  []byte
 }
@@ -52,7 +52,7 @@ var storages = map[string]struct {
 	size  int
 }{
 	"float32": {"FloatStorage", 4}, "float64": {"DoubleStorage", 8}, "float16": {"HalfStorage", 2}, "bfloat16": {"BFloat16Storage", 2},
-	"int64": {"LongStorage", 8}, "int32": {"IntStorage", 4}, "uint8": {"ByteStorage", 1}, "bool": {"BoolStorage", 1},
+	"int64": {"LongStorage", 8}, "int32": {"IntStorage", 4}, "int16": {"ShortStorage", 2}, "int8": {"CharStorage", 1}, "uint8": {"ByteStorage", 1}, "bool": {"BoolStorage", 1},
 }
 
 // Write writes a file that torch.load reads. It is written beside path, synced

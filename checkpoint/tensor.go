@@ -1,0 +1,81 @@
+package checkpoint
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/x448/float16"
+)
+
+// FromFloat32 makes a float32 tensor.
+func FromFloat32(values []float32, shape ...int) *Tensor {
+	b := make([]byte, 0, 4*len(values))
+	for _, v := range values {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	}
+	return &Tensor{"float32", shape, b}
+}
+
+// FromInt64 makes an int64 tensor.
+func FromInt64(values []int64, shape ...int) *Tensor {
+	b := make([]byte, 0, 8*len(values))
+	for _, v := range values {
+		b = binary.LittleEndian.AppendUint64(b, uint64(v))
+	}
+	return &Tensor{"int64", shape, b}
+}
+
+// ElementSize is the bytes of an element of a type, or 0 for an unknown type.
+func ElementSize(dtype string) int { return storages[dtype].size }
+
+// Len is the number of elements.
+func (t *Tensor) Len() int { return len(t.Data) / storages[t.Dtype].size }
+
+// Float64s are the values converted to float64; every type but int64 converts
+// exactly.
+func (t *Tensor) Float64s() []float64 {
+	out := make([]float64, t.Len())
+	size := storages[t.Dtype].size
+	le := binary.LittleEndian
+	for i := range out {
+		b := t.Data[i*size:]
+		switch t.Dtype {
+		case "float32":
+			out[i] = float64(math.Float32frombits(le.Uint32(b)))
+		case "float64":
+			out[i] = math.Float64frombits(le.Uint64(b))
+		case "float16":
+			out[i] = float64(float16.Frombits(le.Uint16(b)).Float32())
+		case "bfloat16":
+			out[i] = float64(math.Float32frombits(uint32(le.Uint16(b)) << 16))
+		case "int64":
+			out[i] = float64(int64(le.Uint64(b)))
+		case "int32":
+			out[i] = float64(int32(le.Uint32(b)))
+		case "int16":
+			out[i] = float64(int16(le.Uint16(b)))
+		case "int8":
+			out[i] = float64(int8(b[0]))
+		default: // uint8, bool
+			out[i] = float64(b[0])
+		}
+	}
+	return out
+}
+
+// Float32s are the values converted to float32.
+func (t *Tensor) Float32s() []float32 {
+	if t.Dtype != "float32" {
+		wide := t.Float64s()
+		out := make([]float32, len(wide))
+		for i, v := range wide {
+			out[i] = float32(v)
+		}
+		return out
+	}
+	out := make([]float32, t.Len())
+	for i := range out {
+		out[i] = math.Float32frombits(binary.LittleEndian.Uint32(t.Data[4*i:]))
+	}
+	return out
+}
