@@ -60,7 +60,7 @@ func (o Options) note(format string, args ...any) {
 }
 
 // Names are the datasets that Open knows.
-var Names = []string{"imagenet", "imagenet100", "folder", "fashion-mnist"}
+var Names = []string{"imagenet", "imagenet100", "folder", "list", "cifar10", "cifar100", "stl10", "fashion-mnist", "idx"}
 
 // Parts are the parts of a dataset.
 type Parts struct {
@@ -85,8 +85,14 @@ func OpenParts(o Options) (p Parts, err error) {
 	switch name {
 	case "imagenet", "imagenet100", "folder":
 		p, err = openFolder(o, name)
-	case "fashion-mnist":
-		p.Train, p.Test, err = openFashionMNIST(o.Folder)
+	case "list":
+		p, err = openList(o)
+	case "cifar10", "cifar100":
+		p, err = openCIFAR(o, name)
+	case "stl10":
+		p, err = openSTL10(o)
+	case "fashion-mnist", "idx":
+		p, err = openIDX(o, name)
 	default:
 		err = fmt.Errorf("--dataset: want one of %s, got %q", strings.Join(Names, ", "), o.Name)
 	}

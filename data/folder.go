@@ -74,7 +74,7 @@ func openFolder(o Options, name string) (p Parts, err error) {
 // classes are numbered; classes without test images are fine.
 func sameClasses(o Options, train, test *files, trainDir, testDir string) (Dataset, error) {
 	if len(train.classes) == 0 || len(test.classes) == 0 {
-		o.note("%s is left out: to judge features, both it and %s need class folders", testDir, trainDir)
+		o.note("%s is left out: to judge features, it and %s both need classes", testDir, trainDir)
 		return nil, nil
 	}
 	number := make([]int, len(test.classes))

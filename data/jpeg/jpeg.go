@@ -10,6 +10,7 @@ package jpeg
 import "C"
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -43,12 +44,18 @@ func release(h C.tjhandle) {
 const maxPixels = 400 << 20
 
 // Decode decodes a file's bytes into dst as RGB.
-func Decode(file []byte, dst *views.Image) error {
+func Decode(file []byte, dst *views.Image) (err error) {
 	if len(file) == 0 {
 		return errors.New("the file is empty")
 	}
 	h := acquire()
-	defer release(h)
+	defer func() {
+		if err != nil {
+			C.tjDestroy(h) // a broken header leaves it in the middle of that file
+			return
+		}
+		release(h)
+	}()
 	src, size := (*C.uchar)(unsafe.Pointer(&file[0])), C.ulong(len(file))
 	var w, height, sub, space C.int
 	if C.tjDecompressHeader3(h, src, size, &w, &height, &sub, &space) != 0 {
@@ -88,7 +95,8 @@ func decompress(h C.tjhandle, src *C.uchar, size C.ulong, dst []uint8, w, height
 	message := C.GoString(C.tjGetErrorStr2(h))
 	// Small damage is worth a warning only, but a file that ends early would
 	// train on gray.
-	if C.tjGetErrorCode(h) == C.TJERR_WARNING && !strings.Contains(message, "Premature end") {
+	cut := strings.Contains(message, "Premature end") || !bytes.Contains(unsafe.Slice((*byte)(src), int(size)), []byte{0xFF, 0xD9})
+	if C.tjGetErrorCode(h) == C.TJERR_WARNING && !cut {
 		return nil
 	}
 	return errors.New(message)

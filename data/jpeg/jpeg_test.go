@@ -1,6 +1,9 @@
 package jpeg
 
 import (
+	"bytes"
+	"image"
+	"image/jpeg"
 	"os"
 	"strings"
 	"testing"
@@ -48,6 +51,23 @@ func TestDecodeErrors(t *testing.T) {
 		var m views.Image
 		if err := Decode([]byte(tc.file), &m); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, tc.want)
+		}
+	}
+}
+
+// A broken file leaves nothing behind for the next one.
+func TestDecodeAfterABrokenFile(t *testing.T) {
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, 9, 7)), nil); err != nil {
+		t.Fatal(err)
+	}
+	var m views.Image
+	for n := range b.Len() {
+		bent := bytes.Clone(b.Bytes())
+		bent[n] ^= 0x55
+		_ = Decode(bent, &m)
+		if err := Decode(b.Bytes(), &m); err != nil || m.W != 9 || m.H != 7 {
+			t.Fatalf("after byte %d was wrong: %v, %d x %d", n, err, m.W, m.H)
 		}
 	}
 }

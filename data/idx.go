@@ -43,22 +43,34 @@ func (d *idx) Image(i int, dst *views.Image) error {
 	return nil
 }
 
-func openFashionMNIST(folder string) (train, test Dataset, err error) {
-	if _, err := findIDX(folder, "train-images-idx3-ubyte"); err != nil {
+// openIDX reads a folder with the four files of MNIST and its kin. Fashion-MNIST
+// is found in its Debian package, too; other datasets' classes are numbered.
+func openIDX(o Options, name string) (p Parts, err error) {
+	folder := o.Folder
+	_, err = findIDX(folder, "train-images-idx3-ubyte")
+	switch {
+	case err == nil:
+	case name == "idx":
+		return p, fmt.Errorf("--dataset idx: want train-images-idx3-ubyte(.gz) and its three companions in --data_folder, but %w", err)
+	default:
 		folder = FashionMNISTFolder
 		if _, err := findIDX(folder, "train-images-idx3-ubyte"); err != nil {
-			return nil, nil, fmt.Errorf("--dataset fashion-mnist: want train-images-idx3-ubyte(.gz) in --data_folder or in %s: apt install dataset-fashion-mnist", FashionMNISTFolder)
+			return p, fmt.Errorf("--dataset fashion-mnist: want train-images-idx3-ubyte(.gz) in --data_folder or in %s: apt install dataset-fashion-mnist", FashionMNISTFolder)
 		}
 	}
-	a, err := readIDX(folder, "train")
+	a, err := readIDX(folder, "train", name)
 	if err != nil {
-		return nil, nil, err
+		return p, err
 	}
-	b, err := readIDX(folder, "t10k")
+	b, err := readIDX(folder, "t10k", name)
 	if err != nil {
-		return nil, nil, err
+		return p, err
 	}
-	return a, b, nil
+	if len(b.classes) > len(a.classes) {
+		return p, fmt.Errorf("%s: want labels below %d, as the training images', got %d", b.path, len(a.classes), len(b.classes)-1)
+	}
+	b.classes = a.classes
+	return Parts{Train: a, Test: b}, nil
 }
 
 func findIDX(folder, name string) (string, error) {
@@ -68,11 +80,11 @@ func findIDX(folder, name string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("%s: no %s(.gz)", folder, name)
+	return "", fmt.Errorf("%s has no %s(.gz)", folder, name)
 }
 
-func readIDX(folder, part string) (*idx, error) {
-	d := &idx{name: "fashion-mnist", classes: fashionClasses}
+func readIDX(folder, part, name string) (*idx, error) {
+	d := &idx{name: name}
 	var err error
 	if d.path, err = findIDX(folder, part+"-images-idx3-ubyte"); err != nil {
 		return nil, err
@@ -92,10 +104,16 @@ func readIDX(folder, part string) (*idx, error) {
 	if len(d.labels) != shape[0] {
 		return nil, fmt.Errorf("%s: want %d labels, one an image, got %d", labels, shape[0], len(d.labels))
 	}
+	classes := 0
 	for _, l := range d.labels {
-		if int(l) >= len(d.classes) {
-			return nil, fmt.Errorf("%s: want labels below %d, got %d", labels, len(d.classes), l)
+		classes = max(classes, int(l)+1)
+	}
+	d.classes = numbers(classes)
+	if name == "fashion-mnist" {
+		if classes > len(fashionClasses) {
+			return nil, fmt.Errorf("%s: want labels below %d, got %d", labels, len(fashionClasses), classes-1)
 		}
+		d.classes = fashionClasses
 	}
 	return d, nil
 }
@@ -104,13 +122,13 @@ func readIDX(folder, part string) (*idx, error) {
 func readIDXFile(path string, dims int) (shape []int, values []uint8, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%s: %w", path, reason(err))
 	}
 	defer f.Close()
 	var r io.Reader = f
 	if strings.HasSuffix(path, ".gz") {
 		if r, err = gzip.NewReader(f); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", path, err)
+			return nil, nil, fmt.Errorf("%s: want a file compressed by gzip, but %w", path, err)
 		}
 	}
 	head := make([]byte, 4+4*dims)

@@ -1,0 +1,118 @@
+package data
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// openList reads a text file of lines "path" or "path<tab>label"; # begins a
+// comment line. Paths are relative to the list's folder. --data_folder is the
+// list itself, or a folder with train.txt and, for tests, val.txt or test.txt.
+func openList(o Options) (p Parts, err error) {
+	info, err := os.Stat(o.Folder)
+	if err != nil {
+		return p, fmt.Errorf("--data_folder %s: want a list of images, or a folder with train.txt, but %w", o.Folder, reason(err))
+	}
+	path := o.Folder
+	if info.IsDir() {
+		path = filepath.Join(o.Folder, "train.txt")
+	}
+	a, err := readList(path)
+	if err != nil {
+		return p, err
+	}
+	if a.Len() == 0 {
+		return p, fmt.Errorf("%s: want lines of path<tab>label, or of path alone, got none", path)
+	}
+	p.Train = a
+	for _, name := range []string{"val.txt", "test.txt"} {
+		test := filepath.Join(filepath.Dir(path), name)
+		if _, err := os.Stat(test); err != nil || test == path {
+			continue
+		}
+		b, err := readList(test)
+		if err != nil {
+			return p, err
+		}
+		p.Test, err = sameClasses(o, a, b, path, test)
+		return p, err
+	}
+	return p, nil
+}
+
+func readList(path string) (*files, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: want a list with a line path<tab>label for each image, but %w", path, reason(err))
+	}
+	defer file.Close()
+	f := &files{source: disk{}, name: "list"}
+	var labels []string
+	lines := bufio.NewScanner(file)
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimRight(lines.Text(), "\r")
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		image, label, labelled := strings.Cut(line, "\t")
+		if labelled != (len(labels) > 0) && len(f.paths) > 0 {
+			return nil, fmt.Errorf("%s: line %d: want a label on every line, or on none, as path<tab>label; got %q", path, n, line)
+		}
+		if labelled {
+			if label = strings.TrimSpace(label); label == "" {
+				return nil, fmt.Errorf("%s: line %d: want path<tab>label, but nothing follows the tab of %q", path, n, line)
+			}
+			labels = append(labels, label)
+		}
+		if strings.ContainsRune(image, 0) {
+			return nil, fmt.Errorf("%s: line %d: want text, but it has zero bytes: is it a list?", path, n)
+		}
+		if !filepath.IsAbs(image) {
+			image = filepath.Join(filepath.Dir(path), image)
+		}
+		f.add(image, -1)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("%s: want lines of text, but %w", path, err)
+	}
+	f.classes = sortedClasses(labels)
+	for i, l := range labels {
+		f.labels[i], _ = slices.BinarySearchFunc(f.classes, l, compareClasses)
+	}
+	return f, nil
+}
+
+// sortedClasses are the different labels in order: by number where they are
+// numbers, else by name.
+func sortedClasses(labels []string) []string {
+	seen := map[string]bool{}
+	var classes []string
+	for _, l := range labels {
+		if !seen[l] {
+			seen[l] = true
+			classes = append(classes, l)
+		}
+	}
+	slices.SortFunc(classes, compareClasses)
+	return classes
+}
+
+// compareClasses orders numbers before names.
+func compareClasses(a, b string) int {
+	x, errA := strconv.Atoi(a)
+	y, errB := strconv.Atoi(b)
+	switch {
+	case errA == nil && errB == nil && x != y:
+		return x - y
+	case errA == nil && errB != nil:
+		return -1
+	case errA != nil && errB == nil:
+		return 1
+	}
+	return strings.Compare(a, b)
+}
