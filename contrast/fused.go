@@ -20,11 +20,28 @@ import (
 //	g_j = (λ p_j + (1-λ) p_π⁻¹(j)) / τN
 //
 // and so ∂loss/∂q' = g·n + p_pos k', ∂loss/∂k' = p_pos q'. Output.Loss is
-// Σ q'·∂q' + Σ k'·∂k', which has these derivatives; its value is not the loss.
+// a surrogate that has these derivatives; its value is not the loss.
 func InfoNCE(q, k, negatives *torch.Tensor, draw Draw, o Options) Output {
 	var out Output
 	out.Loss = torch.Scoped1(func() *torch.Tensor {
 		k := k.Detach()
+		if o.Bound > 0 {
+			out.Statistics = observe(q.Detach(), k, negatives, draw, o)
+			loss := out.Statistics.tap(q, func(q *torch.Tensor) *torch.Tensor { return surrogate(&out, q, k, negatives, draw, o) })
+			if !draw.On() {
+				out.Statistics.Raw = out.Statistics.Seen
+			}
+			return loss
+		}
+		return surrogate(&out, q, k, negatives, draw, o)
+	})
+	return out
+}
+
+// surrogate is Σ q'·∂loss/∂q' + Σ k'·∂loss/∂k', whose derivative by q is the
+// loss's.
+func surrogate(out *Output, q, k, negatives *torch.Tensor, draw Draw, o Options) *torch.Tensor {
+	return torch.Scoped1(func() *torch.Tensor {
 		if draw.Positive != nil {
 			q, k = Extrapolate(q, k, *draw.Positive)
 		}
@@ -32,14 +49,13 @@ func InfoNCE(q, k, negatives *torch.Tensor, draw Draw, o Options) Output {
 			q, k = q.Normalize(1), k.Normalize(1)
 		}
 		var dq, dk *torch.Tensor
-		torch.NoGrad(func() { dq, dk = derivative(&out, q.Detach(), k.Detach(), negatives, draw, o) })
+		torch.NoGrad(func() { dq, dk = derivative(out, q.Detach(), k.Detach(), negatives, draw, o) })
 		loss := q.Mul(dq).Sum()
 		if k.RequiresGrad() {
 			loss = loss.Add(k.Mul(dk).Sum())
 		}
 		return loss
 	})
-	return out
 }
 
 // derivative fills out.Value, Accuracy and Scores, and gives ∂loss/∂q' and
@@ -88,7 +104,10 @@ func softmax(out *Output, pos, neg, spare *torch.Tensor, o Options) (p, ppos *to
 	first := pos.Ge(top).To(torch.Float32).Mean()
 	out.Accuracy = 100 * first.Item()
 	var variance, mean *torch.Tensor
-	if o.Scores {
+	switch {
+	case o.Bound > 0:
+		mean, variance = out.Statistics.transformed(pos, neg, o)
+	case o.Scores:
 		variance, mean = neg.VarMean([]int{1}, true, true)
 	}
 	shift := pos.Maximum(top) // the largest score: exponents stay ≤ 0
@@ -97,6 +116,9 @@ func softmax(out *Output, pos, neg, spare *torch.Tensor, o Options) (p, ppos *to
 	epos := pos.Sub(shift).MulScalar_(1 / τ).Exp_()
 	total := sum.Add(epos)
 	out.Value = total.Log().Sub_(pos.Sub(shift).MulScalar_(1 / τ)).Mean().Item()
+	if o.Bound > 0 {
+		out.Statistics.shares(p, neg, sum, shift, τ)
+	}
 	if o.Scores {
 		scale := shift.MulScalar(1 / τ).Exp_()
 		expNeg := sum.Mul(scale).MulScalar_(1 / float64(neg.Size(1)))

@@ -9,6 +9,9 @@ type Output struct {
 	Accuracy float64       // share of the batch whose positive beats every negative, in percent
 	Scores   []float32     // [N, 5] rows of score statistics, when they were asked for
 	Logits   *torch.Tensor // [N, 1+K], positive first, over τ; only the plain path has them
+	// Statistics are those of the batch; only the fused path has them, when they
+	// were asked for.
+	Statistics *Statistics
 }
 
 // Score columns, one row a sample: what `--save_score` records (upstream's order).
@@ -28,6 +31,9 @@ type Options struct {
 	// after the transformation (--postmix_norm).
 	NormalizePositive, NormalizeNegative bool
 	Scores                               bool // fill Output.Scores
+	// Bound, when it is not 0, asks for Output.Statistics, with histograms of the
+	// transformed negatives over [-Bound, Bound].
+	Bound float64
 }
 
 // InfoNCEPlain is the loss as the paper writes it, by autograd alone:

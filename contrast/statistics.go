@@ -1,0 +1,171 @@
+package contrast
+
+import (
+	"math"
+	"slices"
+
+	"contralens/torch"
+)
+
+// Statistics describe the scores and features of one batch.
+type Statistics struct {
+	Raw, Seen Distribution // of the scores before the transformation, and as the loss sees them
+
+	// Entropy of the softmax over a query's negatives in nats, averaged over the
+	// batch; its exponential is the number of negatives that share the work.
+	Entropy float64
+	// Gradient is N·|∂loss/∂q| averaged over the batch: the length of the
+	// gradient that each query gets from its own loss.
+	Gradient float64
+	// Alignment is the mean of |q-k|²; Uniformity the log of the mean over pairs
+	// i<j of exp(-2|z_i-z_j|²), averaged over z = q and z = k (Wang & Isola,
+	// 2020, with their α = t = 2). Both of untransformed features; uniformity is
+	// NaN for a batch of one.
+	Alignment, Uniformity float64
+	// λ of the step, the mean of its elements; NaN on a side that is not transformed.
+	LambdaPositive, LambdaNegative float64
+}
+
+// Distribution describes the positive and negative scores of a batch.
+type Distribution struct {
+	Positives               []float32 // [N]
+	PosMean, PosVar, PosExp float64   // mean, variance (divisor N-1), mean of exp(pos/τ)
+	NegMean, NegVar, NegExp float64   // over each query's negatives (variance: divisor K-1), averaged over queries
+	Hardest                 float64   // mean of each query's largest negative score
+	Negatives               []int64   // counts of all N·K negatives in Bins bins over [-Bound, Bound]
+	Bound                   float64
+}
+
+// Bins is how finely negatives are counted.
+const Bins = 2048
+
+// observe takes the statistics of the untransformed q and k [N, d] against the
+// queue n [K, d]. One buffer of the logits' size comes and goes.
+func observe(q, k, n *torch.Tensor, draw Draw, o Options) *Statistics {
+	s := &Statistics{LambdaPositive: draw.Positive.mean(), LambdaNegative: draw.Negative.mean()}
+	torch.NoGrad(func() {
+		torch.Scoped(func() {
+			s.Alignment = q.Sub(k).Square().Sum().Item() / float64(q.Size(0))
+			s.Uniformity = (uniformity(q) + uniformity(k)) / 2
+			if draw.On() {
+				neg := q.Mm(n.T())
+				s.Raw.measure(q.Mul(k).SumDim([]int{1}, true), neg, 1, o.Temperature)
+				s.Raw.NegExp = neg.MulScalar_(1 / o.Temperature).Exp_().Mean().Item()
+			}
+		})
+	})
+	return s
+}
+
+// mean is λ, or NaN when there is none.
+func (λ *Lambda) mean() (v float64) {
+	switch {
+	case λ == nil:
+		return math.NaN()
+	case λ.Elements == nil:
+		return λ.Value
+	}
+	torch.Scoped(func() { v = λ.Elements.Mean().Item() })
+	return v
+}
+
+// uniformity of z [N, d], from its products alone: |a-b|² = |a|² + |b|² - 2a·b.
+func uniformity(z *torch.Tensor) float64 {
+	n := z.Size(0)
+	g := z.Mm(z.T()).Float32s()
+	sum := 0.0
+	for i := range n {
+		for j := range i {
+			sum += math.Exp(-2 * (float64(g[i*n+i]) + float64(g[j*n+j]) - 2*float64(g[i*n+j])))
+		}
+	}
+	return math.Log(sum / (float64(n) * float64(n-1) / 2))
+}
+
+// tap builds a surrogate loss on q, and one from its gradient alone, which it
+// measures on the way.
+func (s *Statistics) tap(q *torch.Tensor, loss func(q *torch.Tensor) *torch.Tensor) *torch.Tensor {
+	leaf := q.Detach().SetRequiresGrad(true)
+	loss(leaf).Backward()
+	g := leaf.Grad()
+	torch.NoGrad(func() {
+		s.Gradient = g.Square().SumDim([]int{1}, false).Sqrt().Sum().Item()
+	})
+	return q.Mul(g).Sum()
+}
+
+// transformed measures the scores that the loss sees, pos [N, 1] and neg [N, K],
+// and gives the negatives' mean and variance, [N, 1] each.
+func (s *Statistics) transformed(pos, neg *torch.Tensor, o Options) (mean, variance *torch.Tensor) {
+	rows := s.Seen.measure(pos, neg, o.Bound, o.Temperature)
+	n := pos.Size(0)
+	column := func(v []float64) *torch.Tensor {
+		return torch.FromFloat64(v, n, 1).To(torch.Float32).ToDevice(pos.Device())
+	}
+	return column(rows.Mean), column(rows.Variance)
+}
+
+// shares takes from p = exp((neg-shift)/τ) [N, K] and its sums [N, 1] what needs
+// every negative's share: the entropy log Σp - Σ p·(neg-shift)/τ / Σp, and the
+// exponentials' mean.
+func (s *Statistics) shares(p, neg, sum, shift *torch.Tensor, τ float64) {
+	n, k := p.Size(0), p.Size(1)
+	// Σ p·neg by rows as a batched product, which needs no buffer.
+	dot := p.Reshape(n, 1, k).Bmm(neg.Reshape(n, k, 1)).Reshape(n, 1)
+	s.Entropy = sum.Log().Sub(dot.Div(sum).Sub(shift).MulScalar(1 / τ)).Mean().Item()
+	s.Seen.NegExp = sum.Mul(shift.MulScalar(1/τ).Exp_()).Mean().Item() / float64(k)
+}
+
+// measure describes pos [N, 1] and neg [N, K], but for NegExp.
+func (d *Distribution) measure(pos, neg *torch.Tensor, bound, τ float64) torch.Summary {
+	d.Positives, d.Bound = pos.Float32s(), bound
+	n := float64(len(d.Positives))
+	d.PosMean, d.PosVar, d.PosExp = 0, 0, 0
+	for _, v := range d.Positives {
+		d.PosMean += float64(v) / n
+		d.PosExp += math.Exp(float64(v)/τ) / n
+	}
+	for _, v := range d.Positives {
+		d.PosVar += (float64(v) - d.PosMean) * (float64(v) - d.PosMean) / max(1, n-1)
+	}
+	rows := neg.Summarise(-bound, bound, Bins)
+	d.Negatives = rows.Counts
+	d.NegMean, d.NegVar, d.Hardest = average(rows.Mean), average(rows.Variance), average(rows.Max)
+	return rows
+}
+
+func average(v []float64) float64 {
+	sum := 0.0
+	for _, x := range v {
+		sum += x
+	}
+	return sum / float64(len(v))
+}
+
+// NegQuantile is the score below which a share of all negatives lies, from the
+// histogram: off by at most a bin, 2·Bound/Bins.
+func (d *Distribution) NegQuantile(share float64) float64 {
+	total := int64(0)
+	for _, c := range d.Negatives {
+		total += c
+	}
+	rank, below := share*float64(total), 0.0
+	for i, c := range d.Negatives {
+		if c > 0 && below+float64(c) >= rank {
+			return -d.Bound + (float64(i)+(rank-below)/float64(c))*2*d.Bound/Bins
+		}
+		below += float64(c)
+	}
+	return math.NaN()
+}
+
+// PosQuantile is the positive score below which a share of the batch lies,
+// linear between neighbours.
+func (d *Distribution) PosQuantile(share float64) float64 {
+	sorted := slices.Clone(d.Positives)
+	slices.Sort(sorted)
+	at := share * float64(len(sorted)-1)
+	i := min(int(at), max(0, len(sorted)-2))
+	j := min(i+1, len(sorted)-1)
+	return float64(sorted[i]) + (at-float64(i))*(float64(sorted[j])-float64(sorted[i]))
+}

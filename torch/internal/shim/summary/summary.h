@@ -1,0 +1,21 @@
+// One pass over the rows of a matrix, for statistics that would take operators
+// several passes and buffers of the matrix's size.
+#ifndef CONTRALENS_SHIM_SUMMARY_H
+#define CONTRALENS_SHIM_SUMMARY_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// x is a matrix of rows x columns. mean, variance (divisor columns-1) and max
+// have one element a row. counts has `bins` bins of equal width from low to
+// high; elements beyond count in the bin at that end, NaN nowhere. Returns null
+// or an error that the caller frees with free().
+char* cl_summary(void* x, double low, double high, int bins, double* mean, double* variance, double* max, int64_t* counts);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,35 @@
+package torch
+
+/*
+#cgo CFLAGS: -I${SRCDIR}/internal/shim/summary
+#include "summary.h"
+*/
+import "C"
+
+import (
+	"fmt"
+	"unsafe"
+
+	_ "contralens/torch/internal/shim/summary" // the C++ that summary.h declares
+)
+
+// Summary describes the rows of a matrix and counts its elements.
+type Summary struct {
+	Mean, Variance, Max []float64 // of each row; variances have the divisor columns-1
+	Counts              []int64   // of all elements, in bins of equal width
+}
+
+// Summarise reads a float32 matrix once. Elements below low or above high count
+// in the bin at that end, NaN nowhere. Tensors of other devices are copied to
+// the CPU for it.
+func (t *Tensor) Summarise(low, high float64, bins int) Summary {
+	if t.Dim() != 2 || bins < 1 || !(low < high) {
+		panic(&Error{Op: "summarise", Message: fmt.Sprintf("want a matrix and bins between two numbers, got shape %v and %d bins from %v to %v", t.Shape(), bins, low, high)})
+	}
+	n := t.Size(0)
+	s := Summary{make([]float64, n), make([]float64, n), make([]float64, n), make([]int64, bins)}
+	at := func(v []float64) *C.double { return (*C.double)(unsafe.Pointer(unsafe.SliceData(v))) }
+	err := C.cl_summary(unsafe.Pointer(t.c()), C.double(low), C.double(high), C.int(bins), at(s.Mean), at(s.Variance), at(s.Max), (*C.int64_t)(unsafe.Pointer(unsafe.SliceData(s.Counts))))
+	check("summarise", err)
+	return s
+}
