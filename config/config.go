@@ -89,7 +89,9 @@ type Contrast struct {
 	ExpIter      int      `flag:"exp_iter" help:"number of a repetition, for the run's name"`
 	MixEpoch     int      `flag:"mix_start_epoch" help:"transform in epochs above this one"`
 	MixStep      int      `flag:"mix_start_step" help:"transform in steps above this one"`
-	SaveScore    bool     `flag:"save_score" help:"record the scores of every step"`
+	Record       bool     `flag:"record" help:"keep score statistics of every step, which scores plot and serve show; --record=false: none"`
+	Probe        int      `flag:"probe" help:"images whose features are kept after every epoch, for the embedding view; 0: none"`
+	SaveScore    bool     `flag:"save_score" help:"also keep every sample's scores, in the reference implementation's files; turns --record on"`
 	KNNEvery     int      `flag:"knn_every" help:"epochs between k-NN evaluations, the first before training; 0: none"`
 }
 
@@ -125,7 +127,7 @@ func defaultShared() Shared {
 func DefaultContrast() Contrast {
 	return Contrast{
 		Shared: defaultShared(), Aug: "A", Beta: 0.5, MixRatio: 1, MixAlpha: 0.2, TimeMix: 2, MixTarget: "neg",
-		Distribution: "beta", DimMask: "none", BetaAlpha: 2, PosAlpha: 2, NegAlpha: 1.6, ExpIter: -1,
+		Distribution: "beta", DimMask: "none", BetaAlpha: 2, PosAlpha: 2, NegAlpha: 1.6, ExpIter: -1, Record: true,
 	}
 }
 

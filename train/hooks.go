@@ -28,11 +28,12 @@ func CheckpointHook(saveFreq int) Hook {
 	}}
 }
 
-// ScoreHook records the scores of every step.
+// ScoreHook keeps the scores of every step in the reference implementation's
+// files.
 func ScoreHook() Hook {
 	var w *scores.Writer
 	return Hook{
-		WantScores: true,
+		Watch: Watch{Scores: true},
 		Start: func(r *Run) (err error) {
 			w, err = scores.NewWriter(r.Dir, r.Config.BatchSize)
 			return err

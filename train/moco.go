@@ -65,18 +65,36 @@ func (m *MoCo) Free() {
 	m.Optimizer.Free()
 }
 
+// Watch says what a step measures beside its loss.
+type Watch struct {
+	Scores     bool // a row of five numbers a sample
+	Statistics bool // contrast.Statistics
+}
+
+// bound is the range of the negatives' histogram: transformed scores leave that
+// of unit features.
+func (m *MoCo) bound(w Watch) float64 {
+	switch {
+	case !w.Statistics:
+		return 0
+	case m.Transform.On():
+		return 2
+	}
+	return 1
+}
+
 // Step trains on one batch: two views [N, 3, H, W] of the same images.
 //
 // shuffle is the order in which the key encoder sees the batch and in which its
 // keys enter the queue; draw is the step's λ and π, empty without
 // transformation.
-func (m *MoCo) Step(viewQ, viewK *torch.Tensor, shuffle []int64, draw contrast.Draw, lr float64, scores bool) (out contrast.Output) {
+func (m *MoCo) Step(viewQ, viewK *torch.Tensor, shuffle []int64, draw contrast.Draw, lr float64, watch Watch) (out contrast.Output) {
 	torch.Scoped(func() {
 		k, shuffled := m.keys(viewK, shuffle)
 		q := m.embed(m.Query, viewQ)
 
 		out = contrast.InfoNCE(q, k, m.Queue.Keys, draw, contrast.Options{
-			Temperature: m.Temperature, Scores: scores,
+			Temperature: m.Temperature, Scores: watch.Scores, Bound: m.bound(watch),
 			NormalizePositive: m.Transform.Positive.Normalize && draw.On(),
 			NormalizeNegative: m.Transform.Negative.Normalize && draw.On(),
 		})

@@ -50,18 +50,19 @@ type Step struct {
 	Loss          float64
 	Accuracy      float64 // contrastive top-1, percent
 	Rate          float64
-	Scores        []float32 // [Images, 5], when asked for
+	Scores        []float32            // [Images, 5], when asked for
+	Statistics    *contrast.Statistics // when asked for
 	Transformed   bool
 	Wait, Compute time.Duration // for data; for the step itself
 }
 
 // Hook is something that hangs on the loop; nil functions are left out.
 type Hook struct {
-	WantScores bool
-	Start      func(*Run) error
-	Step       func(*Run, Step) error
-	Epoch      func(*Run) error // after an epoch
-	Stop       func(*Run) error // at the end, also when the run was stopped or failed
+	Watch Watch // what Step needs
+	Start func(*Run) error
+	Step  func(*Run, Step) error
+	Epoch func(*Run) error // after an epoch
+	Stop  func(*Run) error // at the end, also when the run was stopped or failed
 }
 
 // NewRun opens the data and builds the model. It must be called, and the Run
@@ -184,9 +185,9 @@ func (r *Run) epoch(ctx context.Context) error {
 		Seed: r.Config.Seed, Epoch: r.Epoch, Shuffle: true, DropLast: r.DropLast, FirstBatch: r.StepInEpoch,
 	})
 	defer l.Close()
-	scores := false
+	var watch Watch
 	for _, h := range r.Hooks {
-		scores = scores || h.WantScores
+		watch.Scores, watch.Statistics = watch.Scores || h.Watch.Scores, watch.Statistics || h.Watch.Statistics
 	}
 	for {
 		start := time.Now()
@@ -199,7 +200,7 @@ func (r *Run) epoch(ctx context.Context) error {
 		}
 		s := Step{Epoch: r.Epoch, Batch: r.StepInEpoch, Images: b.N, Rate: r.Schedule.At(r.Epoch, r.StepInEpoch, r.Batches), Wait: time.Since(start)}
 		start = time.Now()
-		r.step(&s, b, scores)
+		r.step(&s, b, watch)
 		s.Compute = time.Since(start)
 		l.Recycle(b)
 		r.StepInEpoch++
@@ -222,7 +223,7 @@ func (r *Run) epoch(ctx context.Context) error {
 }
 
 // step trains on one batch.
-func (r *Run) step(s *Step, b *data.Batch, scores bool) {
+func (r *Run) step(s *Step, b *data.Batch, watch Watch) {
 	m := r.Model
 	torch.Scoped(func() {
 		shape := []int{b.N, 3, r.Config.InputRes, r.Config.InputRes}
@@ -231,7 +232,7 @@ func (r *Run) step(s *Step, b *data.Batch, scores bool) {
 		if s.Transformed = r.Transforming(); s.Transformed {
 			draw = m.Stream.Next(m.Transform, b.N, m.Queue.Len(), m.Query.Config.FeatDim, m.Device)
 		}
-		out := m.Step(viewQ, viewK, Shuffle(b.N, r.Config.Seed, uint64(r.Step)), draw, s.Rate, scores)
-		s.Loss, s.Accuracy, s.Scores = out.Value, out.Accuracy, out.Scores
+		out := m.Step(viewQ, viewK, Shuffle(b.N, r.Config.Seed, uint64(r.Step)), draw, s.Rate, watch)
+		s.Loss, s.Accuracy, s.Scores, s.Statistics = out.Value, out.Accuracy, out.Scores, out.Statistics
 	})
 }

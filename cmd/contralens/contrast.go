@@ -206,6 +206,12 @@ func hooks(c config.Contrast, p *train.Progress, accuracies *[]string) []train.H
 	if c.SaveScore {
 		list = append(list, train.ScoreHook())
 	}
+	if c.Record || c.SaveScore {
+		list = append(list, train.RecordHook())
+	}
+	if c.Probe > 0 {
+		list = append(list, train.ProbeHook(c.Probe, p.Evaluating))
+	}
 	if c.KNNEvery > 0 {
 		list = append(list, train.KNNHook(c.KNNEvery, func(r *train.Run, epoch int, accuracy float64) error {
 			what := fmt.Sprintf("after epoch %d", epoch)
@@ -237,7 +243,7 @@ func closing(dir string, c config.Contrast, accuracies []string) string {
 	if len(accuracies) > 0 {
 		lines = append(lines, "k-NN top-1: "+strings.Join(accuracies, ", "))
 	}
-	if c.SaveScore {
+	if c.Record || c.SaveScore {
 		lines = append(lines, "scores: contralens scores plot "+dir+" -o figures")
 	}
 	return strings.Join(lines, "\n")

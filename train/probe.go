@@ -1,0 +1,108 @@
+package train
+
+import (
+	"fmt"
+	"image"
+	"slices"
+
+	"contralens/data"
+	"contralens/eval"
+	"contralens/scores/probe"
+	"contralens/views"
+)
+
+// thumbnail is the side of a probe image's picture in pixels.
+const thumbnail = 48
+
+// ProbeHook keeps the features of n fixed images before training and after every
+// epoch: test images where there are any, evenly over the classes.
+func ProbeHook(n int, progress func(done, total int)) Hook {
+	var set *probe.Probe
+	var images data.Dataset
+	add := func(r *Run, epoch int) error {
+		features, _, err := eval.Features(r.Model.Query, images, eval.Options{Size: r.Config.InputRes, Workers: r.Config.Workers, BF16: r.Model.BF16, Progress: progress})
+		if err != nil {
+			return fmt.Errorf("--probe: %w", err)
+		}
+		defer features.Free()
+		return set.Add(epoch, features.Float32s(), features.Size(1))
+	}
+	return Hook{
+		Start: func(r *Run) (err error) {
+			if images = r.Train; r.Test != nil {
+				images = r.Test
+			}
+			images = spread(images, min(n, probe.MaxImages))
+			if set, err = openProbe(r, images); err != nil || r.Step > 0 {
+				return err
+			}
+			return add(r, 0)
+		},
+		Epoch: func(r *Run) error { return add(r, r.Epoch) },
+	}
+}
+
+// openProbe makes the run's probe set, or goes on with the one that is there.
+func openProbe(r *Run, images data.Dataset) (*probe.Probe, error) {
+	set := probe.Images{Classes: images.Classes(), Thumbnail: thumbnail}
+	for i := range images.Len() {
+		set.Labels = append(set.Labels, images.Label(i))
+	}
+	if r.Step > 0 {
+		if old, err := probe.Open(probe.Dir(r.Dir)); err == nil && slices.Equal(old.Labels, set.Labels) {
+			return old, nil
+		}
+	}
+	pictures := make([]image.Image, images.Len())
+	for i := range pictures {
+		var m views.Image
+		if err := images.Image(i, &m); err != nil {
+			return nil, fmt.Errorf("--probe: %w", err)
+		}
+		picture := image.NewRGBA(image.Rect(0, 0, m.W, m.H))
+		for j := range m.W * m.H {
+			copy(picture.Pix[4*j:], []uint8{m.Pix[3*j], m.Pix[3*j+1], m.Pix[3*j+2], 255})
+		}
+		pictures[i] = picture
+	}
+	return probe.Create(probe.Dir(r.Dir), set, pictures)
+}
+
+// chosen is some images of a dataset.
+type chosen struct {
+	data.Dataset
+	indices []int
+}
+
+func (c chosen) Len() int                            { return len(c.indices) }
+func (c chosen) Image(i int, dst *views.Image) error { return c.Dataset.Image(c.indices[i], dst) }
+func (c chosen) Label(i int) int                     { return c.Dataset.Label(c.indices[i]) }
+func (c chosen) Path(i int) string                   { return c.Dataset.Path(c.indices[i]) }
+
+// spread chooses n images, in turn from every class and evenly within each.
+func spread(d data.Dataset, n int) data.Dataset {
+	byClass := make([][]int, len(d.Classes())+1) // the last has those without a class
+	for i := range d.Len() {
+		c := d.Label(i)
+		if c < 0 {
+			c = len(byClass) - 1
+		}
+		byClass[c] = append(byClass[c], i)
+	}
+	share := make([]int, len(byClass))
+	for left := min(n, d.Len()); left > 0; {
+		for c := range byClass {
+			if share[c] < len(byClass[c]) && left > 0 {
+				share[c]++
+				left--
+			}
+		}
+	}
+	out := chosen{Dataset: d}
+	for c, list := range byClass {
+		for i := range share[c] {
+			out.indices = append(out.indices, list[i*len(list)/share[c]])
+		}
+	}
+	return out
+}
