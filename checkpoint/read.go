@@ -40,7 +40,9 @@ func Parse(b []byte) (Dict, error) {
 	var err error
 	switch {
 	case bytes.HasPrefix(b, []byte("PK")):
-		v, err = parseZip(b)
+		if err = verify(b); err == nil {
+			v, err = parseZip(b)
+		}
 	case len(b) > 0 && b[0] == 0x80:
 		v, err = parsePickles(b)
 	default:

@@ -4,15 +4,14 @@ package checkpoint
 
 import (
 	"archive/zip"
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
+
+	"contralens/internal/durable"
 )
 
 // Tensor is an array in C order, little endian.
@@ -56,44 +55,20 @@ var storages = map[string]struct {
 }
 
 // Write writes a file that torch.load reads. It is written beside path, synced
-// and renamed, so that path holds the old content or the new one, never a part.
-func Write(path string, root Dict) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+// and renamed, so that path holds the old content or the new one, never a part,
+// and it ends with a checksum that Read compares.
+func Write(path string, root Dict) error {
+	err := durable.Write(path, func(w io.Writer) error {
+		s := newSealer(w)
+		if err := writeZip(s, root); err != nil {
+			return err
+		}
+		return s.Seal()
+	})
 	if err != nil {
 		return fmt.Errorf("checkpoint %s: %w", path, err)
 	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-			err = fmt.Errorf("checkpoint %s: %w", path, err)
-		}
-	}()
-	b := bufio.NewWriterSize(f, 1<<20)
-	if err = writeZip(b, root); err != nil {
-		return err
-	}
-	if err = b.Flush(); err != nil {
-		return err
-	}
-	if err = f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return nil
 }
 
 // writeZip writes the container: the pickle, a file for each tensor's data
@@ -133,6 +108,9 @@ func writeZip(w io.Writer, root Dict) error {
 		}
 	}
 	if err := add("version", []byte("3\n")); err != nil {
+		return err
+	}
+	if err := z.SetComment(placeholder()); err != nil {
 		return err
 	}
 	return z.Close()

@@ -1,0 +1,96 @@
+// Package durable replaces files so that a path holds the old content or the
+// new one, whatever happens in between: never a part.
+package durable
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// suffix ends the names of files in work; see Clean.
+const suffix = ".partial"
+
+// Write makes or replaces path with what write writes: beside path under another
+// name, synced, then renamed. When anything fails, path is as it was before and
+// nothing is left beside it; only a killed process leaves a file, for Clean.
+func Write(path string, write func(io.Writer) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*"+suffix)
+	if err != nil {
+		return explain(err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+			err = explain(err)
+		}
+	}()
+	b := bufio.NewWriterSize(f, 1<<20)
+	if err = write(b); err != nil {
+		return err
+	}
+	if err = b.Flush(); err != nil {
+		return err
+	}
+	if err = f.Chmod(0o644); err != nil {
+		return err
+	}
+	if err = f.Sync(); err != nil {
+		return err
+	}
+	if err = f.Close(); err != nil {
+		return err
+	}
+	if err = os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	// The new name is durable once the folder is, where the system can say so.
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err = d.Sync(); errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
+		err = nil
+	}
+	return err
+}
+
+// explain says what to do about the errors that a user can mend.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fmt.Errorf("the disk is full; what was there before is untouched: make room and go on (%w)", err)
+	case errors.Is(err, syscall.EROFS), errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("the folder cannot be written to: make it writable or choose another one (%w)", err)
+	}
+	return err
+}
+
+// Clean removes what killed processes left in dir. No other process may be
+// writing there.
+func Clean(dir string) error {
+	paths, err := filepath.Glob(filepath.Join(glob(dir), ".*"+suffix))
+	for _, p := range paths {
+		err = errors.Join(err, os.Remove(p))
+	}
+	return err
+}
+
+// glob is dir with the characters that have a meaning in patterns escaped.
+func glob(dir string) string {
+	var b []rune
+	for _, r := range dir {
+		switch r {
+		case '*', '?', '[', '\\':
+			b = append(b, '\\')
+		}
+		b = append(b, r)
+	}
+	return string(b)
+}

@@ -1,0 +1,82 @@
+package durable
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func put(path, text string) error {
+	return Write(path, func(w io.Writer) error { _, err := io.WriteString(w, text); return err })
+}
+
+// want checks that dir holds one file, path, with that content.
+func want(t *testing.T, path, text string) {
+	t.Helper()
+	if b, err := os.ReadFile(path); err != nil || string(b) != text {
+		t.Errorf("%s holds %.40q, %v; want %.40q", path, b, err, text)
+	}
+	if files, err := os.ReadDir(filepath.Dir(path)); err != nil || len(files) != 1 {
+		t.Errorf("want one file, found %v, %v", files, err)
+	}
+}
+
+func TestWriteReplacesOrLeaves(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a[1]*", "file")
+	if err := put(path, "x"); err == nil {
+		t.Error("a file in a folder that is not there was written")
+	}
+	if err := os.Mkdir(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"old", "new"} {
+		if err := put(path, text); err != nil {
+			t.Fatal(err)
+		}
+		want(t, path, text)
+	}
+	err := Write(path, func(w io.Writer) error {
+		io.WriteString(w, strings.Repeat("part", 1<<20))
+		return fmt.Errorf("write: %w", syscall.ENOSPC)
+	})
+	if err == nil || !strings.Contains(err.Error(), "disk is full") {
+		t.Errorf("a full disk: %v", err)
+	}
+	want(t, path, "new")
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), ".file.123"+suffix), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := Clean(filepath.Dir(path)); err != nil {
+		t.Fatal(err)
+	}
+	want(t, path, "new")
+}
+
+// A real full disk and a real read-only folder, where this process may mount.
+func TestFullAndReadOnlyDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("none", dir, "tmpfs", 0, "size=1m"); err != nil {
+		t.Logf("not tested on a real disk, only by injection above: mounting is not allowed here (%v)", err)
+		return
+	}
+	defer syscall.Unmount(dir, syscall.MNT_DETACH)
+	path := filepath.Join(dir, "file")
+	if err := put(path, "old"); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(path, strings.Repeat("x", 3<<20)); err == nil || !strings.Contains(err.Error(), "disk is full") {
+		t.Errorf("a full disk: %v", err)
+	}
+	want(t, path, "old")
+	if err := syscall.Mount("none", dir, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(path, "new"); err == nil || !strings.Contains(err.Error(), "cannot be written to") {
+		t.Errorf("a read-only folder: %v", err)
+	}
+	want(t, path, "old")
+}
