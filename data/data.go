@@ -84,7 +84,11 @@ func OpenParts(o Options) (p Parts, err error) {
 	}
 	switch name {
 	case "imagenet", "imagenet100", "folder":
-		p, err = openFolder(o, name)
+		if hasShards(o.Folder) {
+			p, err = openShards(o, name)
+		} else {
+			p, err = openFolder(o, name)
+		}
 	case "list":
 		p, err = openList(o)
 	case "cifar10", "cifar100":

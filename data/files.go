@@ -1,9 +1,14 @@
 package data
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"contralens/views"
 )
@@ -15,6 +20,7 @@ type files struct {
 	paths   []string
 	labels  []int
 	classes []string
+	others  others
 }
 
 func (f *files) Name() string      { return f.name }
@@ -62,4 +68,38 @@ func reason(err error) error {
 		return p.Err
 	}
 	return err
+}
+
+// others counts the files that are not taken for images, by extension.
+type others struct {
+	count int
+	by    map[string]int
+}
+
+func (o *others) add(name string) {
+	if o.by == nil {
+		o.by = map[string]int{}
+	}
+	o.count++
+	o.by[strings.ToLower(filepath.Ext(name))]++
+}
+
+// kinds lists the extensions with their numbers, the most frequent first.
+func (o *others) kinds() string {
+	names := slices.SortedFunc(maps.Keys(o.by), func(a, b string) int {
+		return cmp.Or(o.by[b]-o.by[a], strings.Compare(a, b))
+	})
+	var list []string
+	for i, n := range names {
+		if i == 8 {
+			list = append(list, "…")
+			break
+		}
+		text := n
+		if n == "" {
+			text = "without extension"
+		}
+		list = append(list, fmt.Sprintf("%d %s", o.by[n], text))
+	}
+	return strings.Join(list, ", ")
 }

@@ -147,12 +147,19 @@ func readFiles(o Options, name, root string, keep []string) (*files, error) {
 	}
 	loose := 0
 	for _, e := range entries {
-		if !isImage(e.Name()) || isDir(root, e.Name()) {
+		if isDir(root, e.Name()) || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		if !isImage(e.Name()) {
+			f.others.add(e.Name())
 			continue
 		}
 		if loose++; len(f.classes) == 0 {
 			f.add(filepath.Join(root, e.Name()), -1)
 		}
+	}
+	if f.others.count > 0 {
+		o.note("%s: %d files are left out, since they are not %s: %s", root, f.others.count, strings.Join(extensions, ", "), f.others.kinds())
 	}
 	if loose > 0 && len(f.classes) > 0 {
 		o.note("%d images beside the class folders of %s are left out", loose, root)
@@ -202,6 +209,8 @@ func (f *files) walk(o Options, dir string, label int, parents []os.FileInfo) er
 			}
 		case isImage(e.Name()):
 			f.add(path, label)
+		default:
+			f.others.add(e.Name())
 		}
 	}
 	return nil

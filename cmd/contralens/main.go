@@ -59,7 +59,7 @@ func rootCommand() *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(contrastCommand(), linearCommand(), knnCommand(), scoresCommand(), doctorCommand(), versionCommand(), docsCommand())
+	root.AddCommand(contrastCommand(), linearCommand(), knnCommand(), dataCommand(), scoresCommand(), doctorCommand(), versionCommand(), docsCommand())
 	withConfig(root)
 	return root
 }

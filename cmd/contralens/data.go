@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"contralens/data"
+)
+
+func dataCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "data", Short: "Look at, measure and pack images", Args: subcommands}
+	cmd.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	cmd.AddCommand(dataStatsCommand(), dataPackCommand())
+	return cmd
+}
+
+// subcommands refuses what is not one of a command's subcommands.
+func subcommands(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, s := range c.Commands() {
+		names = append(names, s.Name())
+	}
+	return usageError{fmt.Errorf("there is no command %q; want %s %s", c.CommandPath()+" "+args[0], c.CommandPath(), strings.Join(names, " or "))}
+}
+
+// arguments wants as many arguments as example has.
+func arguments(n int, example string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usageError{fmt.Errorf("%s: want %d argument(s), got %d, as in %s", c.CommandPath(), n, len(args), example)}
+		}
+		return nil
+	}
+}
+
+// counter shows on a terminal how many images of a part are done.
+func counter() (show func(part string, done, total int), clear func()) {
+	if !term.IsTerminal(int(os.Stderr.Fd())) {
+		return func(string, int, int) {}, func() {}
+	}
+	var last time.Time
+	begin := time.Now()
+	return func(part string, done, total int) {
+		if time.Since(last) < 200*time.Millisecond {
+			return
+		}
+		last = time.Now()
+		fmt.Fprintf(os.Stderr, "\r\033[K%s: %d of %d images, %.0f a second", part, done, total, float64(done)/time.Since(begin).Seconds())
+	}, func() { fmt.Fprint(os.Stderr, "\r\033[K") }
+}
+
+// openRaw opens the parts of a dataset without replacing unreadable images or
+// caching any.
+func openRaw(folder, name, imagenet100 string, limit int, note func(string)) (data.Parts, error) {
+	p, err := data.OpenParts(data.Options{Name: name, Folder: folder, Imagenet100Path: imagenet100, Limit: limit, CacheBytes: -1, Note: note})
+	if err != nil {
+		// The folder is an argument here, not an option.
+		return p, errors.New(strings.ReplaceAll(err.Error(), "--data_folder ", ""))
+	}
+	return p, nil
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"contralens/config"
+	"contralens/data"
+)
+
+func dataPackCommand() *cobra.Command {
+	c := config.DefaultDataPack()
+	cmd := &cobra.Command{
+		Use:   "pack SRC DST",
+		Short: "Pack images into tar files in WebDataset's layout, smaller if asked",
+		Args:  arguments(2, "contralens data pack photos packed"),
+		Example: `  contralens data pack imagenet imagenet-packed
+  contralens contrast --dataset imagenet --data_folder imagenet-packed
+  # as they are, only in fewer files
+  contralens data pack photos packed --short 0`,
+	}
+	given := bind(cmd, &c)
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		set, err := given()
+		if err != nil {
+			return err
+		}
+		if _, err := c.Resolve(set); err != nil {
+			return usageError{err}
+		}
+		return pack(args[0], args[1], c)
+	}
+	return cmd
+}
+
+func pack(src, dst string, c config.DataPack) error {
+	p, err := openRaw(src, c.Dataset, c.Imagenet100Path, c.Limit, printNote)
+	if err != nil {
+		return err
+	}
+	progress, clear := counter()
+	ctx, done := interruptible(func(string) { fmt.Fprintln(os.Stderr, "stopping; nothing is left of it") })
+	defer done()
+	packed, err := data.Pack(ctx, dst, p, data.PackOptions{
+		Short: c.Short, Quality: c.Quality, ShardBytes: int64(c.ShardMB) << 20, Workers: c.Workers, MaxBad: c.MaxBad, Note: printNote, Progress: progress,
+	})
+	clear()
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return json.NewEncoder(os.Stdout).Encode(map[string]any{"source": src, "packed": dst, "parts": packed})
+	}
+	for _, r := range packed {
+		fmt.Printf("%s: %d images in %d shards, %.1f MB; %d files as they were, %d left out\n", r.Part, r.Images, r.Shards, float64(r.Bytes)/1e6, r.Kept, r.Bad)
+	}
+	fmt.Printf("train on it with --data_folder %s\n", dst)
+	return nil
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"contralens/config"
+	"contralens/data"
+)
+
+func dataStatsCommand() *cobra.Command {
+	var c config.DataStats
+	cmd := &cobra.Command{
+		Use:   "stats DIR",
+		Short: "Count images, classes, sizes, and files that cannot be read",
+		Args:  arguments(1, "contralens data stats photos"),
+		Example: `  contralens data stats photos
+  contralens data stats cifar10 --dataset cifar10 --json`,
+	}
+	given := bind(cmd, &c)
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		set, err := given()
+		if err != nil {
+			return err
+		}
+		if _, err := c.Resolve(set); err != nil {
+			return usageError{err}
+		}
+		return stats(args[0], c)
+	}
+	return cmd
+}
+
+// stats decodes every image and prints what there is.
+func stats(folder string, c config.DataStats) error {
+	notes := []string{}
+	p, err := openRaw(folder, c.Dataset, c.Imagenet100Path, c.Limit, func(s string) { notes = append(notes, s) })
+	if err != nil {
+		return err
+	}
+	progress, clear := counter()
+	var parts []data.Stats
+	for _, part := range []struct {
+		name string
+		d    data.Dataset
+	}{{"train", p.Train}, {"test", p.Test}, {"unlabelled", p.Unlabelled}} {
+		if part.d != nil {
+			parts = append(parts, data.Measure(part.name, part.d, c.Workers, progress))
+		}
+	}
+	clear()
+	if c.JSON {
+		return json.NewEncoder(os.Stdout).Encode(map[string]any{"folder": folder, "dataset": p.Train.Name(), "parts": parts, "notes": notes})
+	}
+	fmt.Printf("%s: dataset %s\n", folder, p.Train.Name())
+	for _, s := range parts {
+		printStats(s)
+	}
+	for _, n := range notes {
+		fmt.Println("note:", n)
+	}
+	return nil
+}
+
+func printStats(s data.Stats) {
+	row := func(name, format string, args ...any) { fmt.Printf("  %-12s %s\n", name, fmt.Sprintf(format, args...)) }
+	fmt.Printf("%s: %d images\n", s.Part, s.Images)
+	if s.PerClass != nil {
+		row("classes", "%d, of %s images", s.Classes, *s.PerClass)
+		if s.PerClass.Min < s.PerClass.Max {
+			row("", "fewest: %s, most: %s", s.Smallest, s.Largest)
+		}
+	} else {
+		row("classes", "none")
+	}
+	row("width", "%s", s.Width)
+	row("height", "%s", s.Height)
+	row("short side", "%s", s.Short)
+	var formats []string
+	for _, f := range slices.Sorted(maps.Keys(s.Formats)) {
+		formats = append(formats, fmt.Sprintf("%d %s", s.Formats[f], f))
+	}
+	row("formats", "%s", strings.Join(formats, ", "))
+	if s.Bytes > 0 {
+		row("files", "%.1f MB", float64(s.Bytes)/1e6)
+	}
+	row("unreadable", "%d", len(s.Unreadable))
+	const most = 20
+	for i, u := range s.Unreadable {
+		if i == most {
+			fmt.Printf("    … and %d more; --json lists all\n", len(s.Unreadable)-most)
+			break
+		}
+		fmt.Printf("    %s\n", u)
+	}
+}

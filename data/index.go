@@ -1,0 +1,240 @@
+package data
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// indexName is the file beside shards that says where their images are.
+const indexName = ".contralens-index"
+
+// indexMagic begins an index: a line, a line of JSON with the shards, the
+// entries in little-endian order, and the CRC-32 of all before it.
+const indexMagic = "contralens index 1\n"
+
+// index says where the images of a folder's shards are.
+type index struct {
+	Shards  []shard
+	Entries int
+	entries []entry
+}
+
+// shard is a tar file as it was when it was indexed.
+type shard struct {
+	Name     string
+	Size     int64
+	Modified int64    // nanoseconds
+	Notes    []string // what is wrong with it
+}
+
+// entry is an image.
+type entry struct {
+	Offset int64
+	Size   uint32
+	Shard  int32
+	Label  int32 // -1 without one
+}
+
+// openIndex reads the index of a folder if it is of the files that are there,
+// else makes it, and keeps it beside them if that is allowed.
+func openIndex(o Options, dir string) (*index, error) {
+	var now []shard
+	for _, name := range shardNames(dir) {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			return nil, fmt.Errorf("%s: want a tar file that can be read, but %w", filepath.Join(dir, name), reason(err))
+		}
+		now = append(now, shard{Name: name, Size: info.Size(), Modified: info.ModTime().UnixNano()})
+	}
+	x := readIndex(filepath.Join(dir, indexName))
+	if x == nil || !sameShards(x.Shards, now) {
+		x = &index{Shards: now}
+		for i := range x.Shards {
+			if err := x.scan(dir, i); err != nil {
+				return nil, err
+			}
+		}
+		x.dropUnlabelled()
+		if err := x.write(filepath.Join(dir, indexName)); err != nil {
+			o.note("the index of %s is made anew each time, since it cannot be kept: %v", dir, reason(err))
+		}
+	}
+	for _, s := range x.Shards {
+		for _, n := range s.Notes {
+			o.note("shard %s: %s", filepath.Join(dir, s.Name), n)
+		}
+	}
+	return x, nil
+}
+
+func sameShards(a, b []shard) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].Name != b[i].Name || a[i].Size != b[i].Size || a[i].Modified != b[i].Modified {
+			return false
+		}
+	}
+	return true
+}
+
+// readIndex is nil when there is no sound index.
+func readIndex(path string) *index {
+	b, err := os.ReadFile(path)
+	if err != nil || len(b) < 4 || !bytes.HasPrefix(b, []byte(indexMagic)) {
+		return nil
+	}
+	body := b[:len(b)-4]
+	if crc32.ChecksumIEEE(body) != binary.LittleEndian.Uint32(b[len(b)-4:]) {
+		return nil
+	}
+	head, rest, _ := bytes.Cut(body[len(indexMagic):], []byte("\n"))
+	x := &index{}
+	if json.Unmarshal(head, x) != nil || x.Entries < 0 || len(rest) != x.Entries*binary.Size(entry{}) {
+		return nil
+	}
+	x.entries = make([]entry, x.Entries)
+	if _, err := binary.Decode(rest, binary.LittleEndian, x.entries); err != nil {
+		return nil
+	}
+	return x
+}
+
+func (x *index) write(path string) error {
+	x.Entries = len(x.entries)
+	head, err := json.Marshal(x)
+	if err != nil {
+		return err
+	}
+	b := append([]byte(indexMagic), head...)
+	b = append(b, '\n')
+	if b, err = binary.Append(b, binary.LittleEndian, x.entries); err != nil {
+		return err
+	}
+	b = binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
+	temporary := fmt.Sprintf("%s.%d", path, os.Getpid())
+	if err := os.WriteFile(temporary, b, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(temporary, path)
+}
+
+// scan adds a shard's images. A shard that ends early gives those before its end.
+func (x *index) scan(dir string, number int) error {
+	s := &x.Shards[number]
+	f, err := os.Open(filepath.Join(dir, s.Name))
+	if err != nil {
+		return fmt.Errorf("%s: want a tar file that can be read, but %w", filepath.Join(dir, s.Name), reason(err))
+	}
+	defer f.Close()
+	start, unpaired, end := len(x.entries), 0, int64(0)
+	var key, open string // of the sample that is being read; of one whose class has no image yet
+	image := -1          // its entry
+	label := int32(-1)
+	r := tar.NewReader(f)
+	for {
+		h, err := r.Next()
+		if err != nil {
+			if cut := err != io.EOF || end+1024 > s.Size; cut {
+				s.note("it ends early or is damaged (%s): the %d images before that are taken", plain(err), len(x.entries)-start)
+			}
+			break
+		}
+		offset, err := f.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return err
+		}
+		end = offset + (h.Size+511)/512*512
+		if offset+h.Size > s.Size {
+			continue // the next header is missing, which is said there
+		}
+		name := path.Base(h.Name)
+		if h.Typeflag != tar.TypeReg || strings.HasPrefix(name, ".") {
+			continue
+		}
+		base, ext, _ := strings.Cut(name, ".")
+		if k := path.Join(path.Dir(h.Name), base); k != key {
+			if open != "" {
+				unpaired++
+			}
+			key, open, image, label = k, "", -1, -1
+		}
+		switch {
+		case isImage("x."+lastExt(ext)) && image < 0 && h.Size <= 1<<32-1:
+			image, open = len(x.entries), ""
+			x.entries = append(x.entries, entry{Offset: offset, Size: uint32(h.Size), Shard: int32(number), Label: label})
+		case ext == "cls":
+			b, err := io.ReadAll(io.LimitReader(r, 20))
+			n, e := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 32)
+			if err = errors.Join(err, e); err != nil || n < 0 {
+				s.note("member %s: want the number of a class, got %q", h.Name, b)
+				break
+			}
+			if label = int32(n); image >= 0 {
+				x.entries[image].Label = label
+			} else {
+				open = key
+			}
+		}
+	}
+	if open != "" {
+		unpaired++
+	}
+	if unpaired > 0 {
+		s.note("%d classes (key.cls) are without an image", unpaired)
+	}
+	return nil
+}
+
+// dropUnlabelled leaves out images without a class where others have one.
+func (x *index) dropUnlabelled() {
+	without := make([]int, len(x.Shards))
+	for _, e := range x.entries {
+		if e.Label < 0 {
+			without[e.Shard]++
+		}
+	}
+	kept := slices.DeleteFunc(slices.Clone(x.entries), func(e entry) bool { return e.Label < 0 })
+	if len(kept) == 0 {
+		return // none has a class: for pre-training
+	}
+	x.entries = kept
+	for i, n := range without {
+		if n > 0 {
+			x.Shards[i].note("%d images without a class (key.cls) are left out", n)
+		}
+	}
+}
+
+func (s *shard) note(format string, args ...any) {
+	s.Notes = append(s.Notes, fmt.Sprintf(format, args...))
+}
+
+// lastExt is what follows the last dot.
+func lastExt(ext string) string { return ext[strings.LastIndex(ext, ".")+1:] }
+
+// plain says a tar error to a user.
+func plain(err error) string {
+	switch {
+	case err == io.EOF:
+		return "tar's end mark is missing"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "the last member is cut"
+	case errors.Is(err, tar.ErrHeader):
+		return "no member's header where one should be"
+	}
+	return err.Error()
+}
