@@ -51,7 +51,7 @@ func TestFusedEqualsPlain(t *testing.T) {
 					stream := Stream{Seed: 7}
 					draw := stream.Next(tc.t, tc.n, tc.k, tc.d, torch.CPU)
 					qa, qb := unitRows(tc.n, tc.d, 1).SetRequiresGrad(true), unitRows(tc.n, tc.d, 1).SetRequiresGrad(true)
-					plain, fused := InfoNCEPlain(qa, k, n, draw, o), InfoNCE(qb, k, n, draw, o)
+					plain, fused := InfoNCEPlain(qa, k, Shared{n}, draw, o), InfoNCE(qb, k, Shared{n}, draw, o)
 					plain.Loss.Backward()
 					fused.Loss.Backward()
 					golden.Near(t, "loss", []float32{float32(fused.Value)}, []float32{float32(plain.Value)}, 2e-6)
@@ -130,7 +130,7 @@ func TestFusedMemory(t *testing.T) {
 		stream := Stream{Seed: 1}
 		before := torch.MemoryInUse()
 		torch.ResetMemoryPeak()
-		out := InfoNCE(q, key, queue.Keys, stream.Next(PaperTransform(), n, k, d, torch.CPU), Options{Temperature: 0.2, Scores: true})
+		out := InfoNCE(q, key, Shared{queue.Keys}, stream.Next(PaperTransform(), n, k, d, torch.CPU), Options{Temperature: 0.2, Scores: true})
 		out.Loss.Backward()
 		buffers := float64(torch.MemoryPeak()-before) / (4 * n * k)
 		t.Logf("%.2f logits-sized buffers", buffers)
@@ -152,7 +152,7 @@ func BenchmarkInfoNCE(b *testing.B) {
 					b.ResetTimer()
 					for range b.N {
 						torch.Scoped(func() {
-							contrast(q, key, queue.Keys, stream.Next(PaperTransform(), n, k, d, torch.CPU), Options{Temperature: 0.2}).Loss.Backward()
+							contrast(q, key, Shared{queue.Keys}, stream.Next(PaperTransform(), n, k, d, torch.CPU), Options{Temperature: 0.2}).Loss.Backward()
 						})
 					}
 				})

@@ -7,8 +7,9 @@ import (
 )
 
 // InfoNCE is InfoNCEPlain with the gradient written out by hand, for queues too
-// large to hold several copies of the logits: beyond the queue it needs two
-// buffers of their size (at most three while a permutation is applied).
+// large to hold several copies of the logits: beyond the negatives it needs two
+// buffers of their size (at most three while a permutation is applied), and with
+// Drawn ones a few blocks of gathered rows.
 //
 // With a scalar λ the mixed queue is never formed, since
 //
@@ -21,12 +22,13 @@ import (
 //
 // and so ∂loss/∂q' = g·n + p_pos k', ∂loss/∂k' = p_pos q'. Output.Loss is
 // a surrogate that has these derivatives; its value is not the loss.
-func InfoNCE(q, k, negatives *torch.Tensor, draw Draw, o Options) Output {
+func InfoNCE(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) Output {
 	var out Output
 	out.Loss = torch.Scoped1(func() *torch.Tensor {
 		k := k.Detach()
 		if o.Bound > 0 {
-			out.Statistics = observe(q.Detach(), k, negatives, draw, o)
+			raw := q.Detach()
+			out.Statistics = observe(raw, k, draw, o, func() *torch.Tensor { return negatives.scores(raw) })
 			loss := out.Statistics.tap(q, func(q *torch.Tensor) *torch.Tensor { return surrogate(&out, q, k, negatives, draw, o) })
 			if !draw.On() {
 				out.Statistics.Raw = out.Statistics.Seen
@@ -40,7 +42,7 @@ func InfoNCE(q, k, negatives *torch.Tensor, draw Draw, o Options) Output {
 
 // surrogate is Σ q'·∂loss/∂q' + Σ k'·∂loss/∂k', whose derivative by q is the
 // loss's.
-func surrogate(out *Output, q, k, negatives *torch.Tensor, draw Draw, o Options) *torch.Tensor {
+func surrogate(out *Output, q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) *torch.Tensor {
 	return torch.Scoped1(func() *torch.Tensor {
 		if draw.Positive != nil {
 			q, k = Extrapolate(q, k, *draw.Positive)
@@ -60,16 +62,13 @@ func surrogate(out *Output, q, k, negatives *torch.Tensor, draw Draw, o Options)
 
 // derivative fills out.Value, Accuracy and Scores, and gives ∂loss/∂q' and
 // ∂loss/∂k', both [N, d].
-func derivative(out *Output, q, k, negatives *torch.Tensor, draw Draw, o Options) (dq, dk *torch.Tensor) {
+func derivative(out *Output, q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) (dq, dk *torch.Tensor) {
 	n := negatives
 	scalar := draw.Negative != nil && draw.Negative.Elements == nil && !o.NormalizeNegative
-	if draw.Negative != nil && !scalar {
-		n = Interpolate(n, draw.Permutation, *draw.Negative)
+	if !scalar {
+		n = n.mixed(draw.Permutation, draw.Negative, o.NormalizeNegative)
 	}
-	if o.NormalizeNegative {
-		n = n.Normalize(1)
-	}
-	a := q.Mm(n.T()) // [N, K], and the first logits-sized buffer
+	a := n.scores(q) // [N, K], and the first logits-sized buffer
 	b := a
 	if scalar {
 		λ := draw.Negative.Value
@@ -92,7 +91,7 @@ func derivative(out *Output, q, k, negatives *torch.Tensor, draw Draw, o Options
 	}
 	g.MulScalar_(1 / size)
 	ppos.AddScalar_(-1).MulScalar_(1 / size)
-	return g.Mm(n).Add(k.Mul(ppos)), q.Mul(ppos)
+	return n.gradient(g).AddInto_(k.Mul(ppos), 1), q.Mul(ppos)
 }
 
 // softmax replaces spare by the share of each negative in the softmax over

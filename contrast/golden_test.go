@@ -45,7 +45,7 @@ func lambda(c *golden.Case, name string) *Lambda {
 	return &Lambda{Elements: tensor(c, name)}
 }
 
-type contrastFunc func(q, k, negatives *torch.Tensor, draw Draw, o Options) Output
+type contrastFunc func(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) Output
 
 // paths are the two implementations that every golden case holds.
 var paths = map[string]contrastFunc{"plain": InfoNCEPlain, "fused": InfoNCE}
@@ -88,7 +88,7 @@ func checkTransform(t *testing.T, c, in *golden.Case, meta ftCase, contrast cont
 	if c.Has("perm") {
 		draw.Permutation = tensor(c, "perm")
 	}
-	out := contrast(q, k, queue.Keys, draw, Options{
+	out := contrast(q, k, Shared{queue.Keys}, draw, Options{
 		Temperature: meta.Params.T, Scores: true,
 		NormalizePositive: meta.Params.PostmixNorm && meta.Params.MixNow,
 	})
@@ -179,7 +179,7 @@ func TestQueueGolden(t *testing.T) {
 						t.Errorf("call %d: index %d, want %d", i, queue.Index, meta.Index[i])
 					}
 					q, k := tensor(c, fmt.Sprint("q_", i)).SetRequiresGrad(true), tensor(c, fmt.Sprint("k_", i))
-					out := contrast(q, k, queue.Keys, Draw{}, Options{Temperature: meta.Params.T, Scores: true})
+					out := contrast(q, k, Shared{queue.Keys}, Draw{}, Options{Temperature: meta.Params.T, Scores: true})
 					if out.Logits != nil {
 						want, _ := c.F32(fmt.Sprint("logits_", i))
 						golden.Near(t, fmt.Sprint("logits ", i), out.Logits.Float32s(), want, 2e-6)
@@ -194,6 +194,57 @@ func TestQueueGolden(t *testing.T) {
 				golden.Near(t, "queue", queue.Keys.Float32s(), want, 0)
 			})
 		})
+	}
+}
+
+// TestQueuesGolden holds the queues of CMC, where each modality meets the other's
+// keys, and jigsaw queries against the keys of their image. Upstream's trainer
+// hands over the jigsaws of the modalities exchanged, so that they meet their own.
+func TestQueuesGolden(t *testing.T) {
+	for _, name := range []string{"cmc", "rgb_jig"} {
+		for path, contrast := range paths {
+			t.Run(name+"/"+path, func(t *testing.T) {
+				c := golden.Load(t, "moco", name)
+				var meta struct {
+					Params struct {
+						T float64
+					}
+					Before int `json:"index_before"`
+					After  int `json:"index_after"`
+				}
+				c.Unmarshal(&meta)
+				inRun(t, func() {
+					branches := []struct{ own, other string }{{"", ""}}
+					if name == "cmc" {
+						branches = []struct{ own, other string }{{"1", "2"}, {"2", "1"}}
+					}
+					for _, b := range branches {
+						for _, jig := range []string{"", "_jig"} {
+							out := contrast(tensor(c, "q"+b.own+jig), tensor(c, "k"+b.other), Shared{tensor(c, "queue"+b.other)}, Draw{}, Options{Temperature: meta.Params.T, Scores: true})
+							want, shape := c.F32("logits" + b.own + jig)
+							if out.Logits != nil {
+								golden.Near(t, "logits "+b.own+jig, out.Logits.Float32s(), want, 2e-6)
+							}
+							if loss := crossEntropy(want, shape[1]); math.Abs(out.Value-loss) > 1e-5*loss {
+								t.Errorf("%s: loss %v, want %v", b.own+jig, out.Value, loss)
+							}
+							if score := "score" + b.own + jig; c.Has(score) {
+								checkScores(t, c, score, out.Scores)
+							}
+						}
+						if after := "queue" + b.own + "_after"; c.Has(after) {
+							queue := &Queue{Keys: tensor(c, "queue"+b.own), Index: meta.Before}
+							queue.Enqueue(tensor(c, "k"+b.own))
+							want, _ := c.F32(after)
+							golden.Near(t, after, queue.Keys.Float32s(), want, 0)
+							if queue.Index != meta.After {
+								t.Errorf("index %d, want %d", queue.Index, meta.After)
+							}
+						}
+					}
+				})
+			})
+		}
 	}
 }
 

@@ -41,26 +41,27 @@ type Options struct {
 //	pos = q'·k'    neg_i = q'·n'_i
 //	loss = -log( exp(pos/τ) / (exp(pos/τ) + Σ exp(neg_i/τ)) )
 //
-// q and k are [N, d], negatives [K, d]; k and the negatives are constants. It is
-// the version to read and the one that holds InfoNCE in place.
-func InfoNCEPlain(q, k, negatives *torch.Tensor, draw Draw, o Options) Output {
+// q and k are [N, d]; k and the negatives are constants. It is the version to
+// read and the one that holds InfoNCE in place.
+func InfoNCEPlain(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) Output {
 	var out Output
 	out.Logits = torch.Scoped1(func() *torch.Tensor {
-		q, k, n := q, k.Detach(), negatives
+		q, k := q, k.Detach()
 		if draw.Positive != nil {
 			q, k = Extrapolate(q, k, *draw.Positive)
-		}
-		if draw.Negative != nil {
-			n = Interpolate(n, draw.Permutation, *draw.Negative)
 		}
 		if o.NormalizePositive {
 			q, k = q.Normalize(1), k.Normalize(1)
 		}
-		if o.NormalizeNegative {
-			n = n.Normalize(1)
-		}
 		pos := q.Mul(k).SumDim([]int{1}, true)
-		neg := q.Mm(n.T())
+		var neg *torch.Tensor
+		switch n := negatives.mixed(draw.Permutation, draw.Negative, o.NormalizeNegative).(type) {
+		case Shared:
+			neg = n.scores(q)
+		case Drawn:
+			rows := n.rows(block{queries: q.Size(0), count: n.Count}) // [N, K, d] at once
+			neg = rows.Bmm(q.Unsqueeze(2)).Squeeze(2)
+		}
 		if o.Scores {
 			torch.NoGrad(func() { out.Scores = scores(pos, neg, o.Temperature) })
 		}

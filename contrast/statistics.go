@@ -39,16 +39,17 @@ type Distribution struct {
 // Bins is how finely negatives are counted.
 const Bins = 2048
 
-// observe takes the statistics of the untransformed q and k [N, d] against the
-// queue n [K, d]. One buffer of the logits' size comes and goes.
-func observe(q, k, n *torch.Tensor, draw Draw, o Options) *Statistics {
+// observe takes the statistics of the untransformed q and k [N, d], and if there
+// is a transformation those of their scores: negatives computes the untransformed
+// negatives' [N, K]. One buffer of the logits' size comes and goes.
+func observe(q, k *torch.Tensor, draw Draw, o Options, negatives func() *torch.Tensor) *Statistics {
 	s := &Statistics{LambdaPositive: draw.Positive.mean(), LambdaNegative: draw.Negative.mean()}
 	torch.NoGrad(func() {
 		torch.Scoped(func() {
 			s.Alignment = q.Sub(k).Square().Sum().Item() / float64(q.Size(0))
 			s.Uniformity = (uniformity(q) + uniformity(k)) / 2
 			if draw.On() {
-				neg := q.Mm(n.T())
+				neg := negatives()
 				s.Raw.measure(q.Mul(k).SumDim([]int{1}, true), neg, 1, o.Temperature)
 				s.Raw.NegExp = neg.MulScalar_(1 / o.Temperature).Exp_().Mean().Item()
 			}

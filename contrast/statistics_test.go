@@ -189,9 +189,9 @@ func checkStatistics(t *testing.T, n, k int, transform Transform, o Options, τ 
 	stream := Stream{Seed: 5}
 	draw := stream.Next(transform, n, k, d, torch.CPU)
 	o.Temperature, o.Scores = τ, true
-	without := InfoNCE(qa, key, queue, draw, o)
+	without := InfoNCE(qa, key, Shared{queue}, draw, o)
 	o.Bound = 2
-	with := InfoNCE(qb, key, queue, draw, o)
+	with := InfoNCE(qb, key, Shared{queue}, draw, o)
 	without.Loss.Backward()
 	with.Loss.Backward()
 	near := func(name string, got, want, tolerance float64) {
@@ -258,7 +258,7 @@ func TestStatisticsMemory(t *testing.T) {
 		stream := Stream{Seed: 1}
 		before := torch.MemoryInUse()
 		torch.ResetMemoryPeak()
-		InfoNCE(q, key, queue.Keys, stream.Next(PaperTransform(), n, k, d, torch.CPU), Options{Temperature: 0.2, Scores: true, Bound: 2}).Loss.Backward()
+		InfoNCE(q, key, Shared{queue.Keys}, stream.Next(PaperTransform(), n, k, d, torch.CPU), Options{Temperature: 0.2, Scores: true, Bound: 2}).Loss.Backward()
 		if buffers := float64(torch.MemoryPeak()-before) / (4 * n * k); buffers > 3 || buffers < 1 {
 			t.Errorf("%.2f logits-sized buffers, want at most 3", buffers)
 		}
@@ -282,7 +282,7 @@ func BenchmarkStatistics(b *testing.B) {
 							draw := stream.Next(transform, n, k, d, torch.CPU)
 							begin := time.Now()
 							torch.Scoped(func() {
-								InfoNCE(q, key, queue.Keys, draw, Options{Temperature: 0.2, Scores: bound > 0, Bound: bound}).Loss.Backward()
+								InfoNCE(q, key, Shared{queue.Keys}, draw, Options{Temperature: 0.2, Scores: bound > 0, Bound: bound}).Loss.Backward()
 							})
 							fastest[bound] = min(fastest[bound], time.Since(begin))
 							draw.Free()

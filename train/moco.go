@@ -93,7 +93,7 @@ func (m *MoCo) Step(viewQ, viewK *torch.Tensor, shuffle []int64, draw contrast.D
 		k, shuffled := m.keys(viewK, shuffle)
 		q := m.embed(m.Query, viewQ)
 
-		out = contrast.InfoNCE(q, k, m.Queue.Keys, draw, contrast.Options{
+		out = contrast.InfoNCE(q, k, contrast.Shared{Rows: m.Queue.Keys}, draw, contrast.Options{
 			Temperature: m.Temperature, Scores: watch.Scores, Bound: m.bound(watch),
 			NormalizePositive: m.Transform.Positive.Normalize && draw.On(),
 			NormalizeNegative: m.Transform.Negative.Normalize && draw.On(),

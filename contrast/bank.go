@@ -1,0 +1,80 @@
+package contrast
+
+import (
+	"math/bits"
+	"math/rand/v2"
+
+	"contralens/torch"
+)
+
+// MemoryBank keeps a feature of every training image (Wu et al., 2018): an
+// image's own row is its key, rows drawn at random are its negatives.
+type MemoryBank struct {
+	Rows *torch.Tensor // float32 [M, d], unit rows
+}
+
+// bankChunk is the number of rows that are made at a time: a bank of 1.28 million
+// rows fills most of a gigabyte, and needs no second one beside it.
+const bankChunk = 1 << 14
+
+// NewMemoryBank makes a bank of m normalised Gaussian rows. Free it when done.
+func NewMemoryBank(m, d int, seed uint64, device torch.Device) *MemoryBank {
+	rng := rand.New(rand.NewPCG(seed, 0x62616e6b))
+	b := &MemoryBank{Rows: torch.Empty([]int{m, d}, torch.Options{Device: device}).Keep()}
+	values := make([]float32, min(m, bankChunk)*d)
+	for first := 0; first < m; first += bankChunk {
+		rows := min(bankChunk, m-first)
+		for i := range values[:rows*d] {
+			values[i] = float32(rng.NormFloat64())
+		}
+		torch.Scoped(func() {
+			b.Rows.Narrow(0, first, rows).Copy_(torch.FromFloat32(values[:rows*d], rows, d).Normalize(1))
+		})
+	}
+	return b
+}
+
+// Len is M, the number of images.
+func (b *MemoryBank) Len() int { return b.Rows.Size(0) }
+
+// Keys are the rows of images, int64 [N]: their positives [N, d].
+func (b *MemoryBank) Keys(images *torch.Tensor) *torch.Tensor {
+	return b.Rows.IndexSelect(0, images)
+}
+
+// Draw draws k negatives uniformly from all rows for every query. They depend on
+// seed and step alone; nothing is prepared or kept, whatever the bank's size.
+func (b *MemoryBank) Draw(k int, seed, step uint64) Drawn {
+	m := uint64(b.Len())
+	base := mix(mix(seed^0x6e65676174697665) + step)
+	return Drawn{Bank: b.Rows, Count: k, At: func(query, i int) int64 {
+		row, _ := bits.Mul64(mix(base+uint64(query)<<32+uint64(i)), m)
+		return int64(row)
+	}}
+}
+
+// mix is SplitMix64's output function: a number as good as random for every x
+// (Steele et al., 2014).
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// Update moves the rows of images, int64 [N], towards their features [N, d]:
+//
+//	row ← normalise(m·row + (1-m)·feature)
+//
+// It must follow the contrast, which reads the bank.
+func (b *MemoryBank) Update(images, features *torch.Tensor, momentum float64) {
+	torch.NoGrad(func() {
+		torch.Scoped(func() {
+			rows := b.Keys(images).MulScalar_(momentum).AddInto_(features.Detach(), 1-momentum)
+			b.Rows.IndexCopy_(0, images, rows.Normalize(1))
+		})
+	})
+}
+
+// Free drops the rows.
+func (b *MemoryBank) Free() { b.Rows.Free() }

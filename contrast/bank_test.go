@@ -1,0 +1,229 @@
+package contrast
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"contralens/internal/golden"
+	"contralens/torch"
+)
+
+type bankParams struct {
+	K    int
+	T, M float64
+}
+
+// drawnBy are the negatives that a golden case drew: all columns but the first.
+func drawnBy(c *golden.Case, name string, bank *torch.Tensor) Drawn {
+	a := c.Array(name)
+	return Drawn{Bank: bank, Count: a.Shape[1] - 1, At: func(query, i int) int64 { return a.I64[query*a.Shape[1]+i+1] }}
+}
+
+// TestBankGolden holds every bank case: logits, gradient and bank, for images and
+// jigsaws, one bank or two crossed ones.
+func TestBankGolden(t *testing.T) {
+	for _, name := range golden.Cases(t, "bank") {
+		c := golden.Load(t, "bank", name)
+		if !c.Has("idx_drawn") {
+			t.Logf("%s: tables of the alias sampler; uniform drawing needs none", name)
+			continue
+		}
+		var p bankParams
+		c.Decode(c.Params, &p)
+		for path, contrast := range paths {
+			t.Run(name+"/"+path, func(t *testing.T) { inRun(t, func() { checkBank(t, c, p, contrast) }) })
+		}
+	}
+}
+
+func checkBank(t *testing.T, c *golden.Case, p bankParams, contrast contrastFunc) {
+	images := tensor(c, "y")
+	// Queries of modality 1 meet the bank of 2, and the other way round.
+	branches := []struct{ own, other string }{{"", ""}}
+	if c.Has("memory1_before") {
+		branches = []struct{ own, other string }{{"1", "2"}, {"2", "1"}}
+	}
+	banks := map[string]*MemoryBank{}
+	for _, b := range branches {
+		banks[b.own] = &MemoryBank{Rows: tensor(c, "memory"+b.own+"_before")}
+	}
+	for _, b := range branches {
+		bank := banks[b.other]
+		for query, logits := range map[string]string{"x" + b.own: "logits" + b.own, "x" + b.own + "_jig": "logits" + b.own + "_jig"} {
+			if !c.Has(query) {
+				continue
+			}
+			x := tensor(c, query).SetRequiresGrad(true)
+			out := contrast(x, bank.Keys(images), drawnBy(c, "idx_drawn", bank.Rows), Draw{}, Options{Temperature: p.T})
+			want, shape := c.F32(logits)
+			if out.Logits != nil {
+				golden.Near(t, logits, out.Logits.Float32s(), want, 4e-6)
+			}
+			if loss := crossEntropy(want, shape[1]); math.Abs(out.Value-loss) > 1e-5*loss {
+				t.Errorf("%s: loss %v, want %v", logits, out.Value, loss)
+			}
+			out.Loss.Backward()
+			if query == "x" && c.Has("grad_x") {
+				grad, _ := c.F32("grad_x")
+				golden.Near(t, "grad_x", x.Grad().Float32s(), grad, 4e-6)
+			}
+		}
+	}
+	for _, b := range branches {
+		banks[b.own].Update(images, tensor(c, "x"+b.own), p.M)
+		want, _ := c.F32("memory" + b.own + "_after")
+		golden.Near(t, "memory "+b.own, banks[b.own].Rows.Float32s(), want, 1e-6)
+	}
+}
+
+// crossEntropy is the mean loss of rows of logits whose first column is right.
+func crossEntropy(logits []float32, columns int) float64 {
+	loss := 0.0
+	for row := 0; row < len(logits); row += columns {
+		sum := 0.0
+		for _, v := range logits[row : row+columns] {
+			sum += math.Exp(float64(v - logits[row]))
+		}
+		loss += math.Log(sum) / float64(len(logits)/columns)
+	}
+	return loss
+}
+
+// Drawn negatives: the chunked path against the plain one, over several blocks of
+// queries and of rows.
+func TestDrawnEqualsPlain(t *testing.T) {
+	elementwise := PaperTransform()
+	elementwise.Positive.Elementwise, elementwise.Negative.Elementwise = true, true
+	for _, tc := range []struct {
+		name       string
+		n, m, k, d int
+		t          Transform
+		o          Options
+	}{
+		{"plain", 5, 50, 33, 8, Transform{}, Options{}},
+		{"paper", 5, 50, 33, 8, PaperTransform(), Options{}},
+		{"elementwise", 5, 50, 33, 8, elementwise, Options{}},
+		{"normalised", 5, 50, 33, 8, elementwise, Options{NormalizePositive: true, NormalizeNegative: true}},
+		{"normalised scalar", 1, 50, 33, 8, PaperTransform(), Options{NormalizeNegative: true}},
+		{"blocks of queries", 7, 60, 3000, 256, elementwise, Options{}},
+		{"blocks of rows", 2, 60, 9000, 512, PaperTransform(), Options{}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inRun(t, func() {
+				bank := &MemoryBank{Rows: unitRows(tc.m, tc.d, 3)}
+				negatives := bank.Draw(tc.k, 1, 2)
+				k := unitRows(tc.n, tc.d, 2)
+				o := tc.o
+				o.Temperature, o.Scores = 0.1, true
+				stream := Stream{Seed: 7}
+				draw := stream.Next(tc.t, tc.n, tc.k, tc.d, torch.CPU)
+				qa, qb := unitRows(tc.n, tc.d, 1).SetRequiresGrad(true), unitRows(tc.n, tc.d, 1).SetRequiresGrad(true)
+				plain, fused := InfoNCEPlain(qa, k, negatives, draw, o), InfoNCE(qb, k, negatives, draw, o)
+				plain.Loss.Backward()
+				fused.Loss.Backward()
+				golden.Near(t, "loss", []float32{float32(fused.Value)}, []float32{float32(plain.Value)}, 2e-6)
+				golden.Near(t, "gradient", qb.Grad().Float32s(), qa.Grad().Float32s(), 5e-6)
+				golden.Near(t, "scores", fused.Scores, plain.Scores, 2e-5)
+				o.Bound = 2
+				watched := InfoNCE(qb, k, negatives, draw, o)
+				if d := math.Abs(watched.Value - fused.Value); d > 1e-6 || watched.Statistics == nil {
+					t.Errorf("with statistics: loss off by %v", d)
+				}
+			})
+		})
+	}
+}
+
+// Negatives are drawn uniformly, afresh every step, the same for the same seed.
+func TestBankDraw(t *testing.T) {
+	inRun(t, func() {
+		const m, n, k = 50, 64, 1000
+		bank := &MemoryBank{Rows: unitRows(m, 4, 3)}
+		a, again, later := bank.Draw(k, 1, 2), bank.Draw(k, 1, 2), bank.Draw(k, 1, 3)
+		counts, same := make([]float64, m), 0
+		for i := range n {
+			for j := range k {
+				counts[a.At(i, j)]++
+				if a.At(i, j) != again.At(i, j) {
+					t.Fatal("the same seed and step draw something else")
+				}
+				if a.At(i, j) == later.At(i, j) {
+					same++
+				}
+			}
+		}
+		chi2, want := 0.0, float64(n*k)/m
+		for _, c := range counts {
+			chi2 += (c - want) * (c - want) / want
+		}
+		if chi2 > 98 { // of 49 degrees of freedom, at five standard deviations
+			t.Errorf("χ² %.1f for %d rows", chi2, m)
+		}
+		if share := float64(same) / (n * k); math.Abs(share-1./m) > 0.01 {
+			t.Errorf("%.3f of the next step's draws are the same, want %.3f", share, 1./m)
+		}
+	})
+}
+
+// At the size of ImageNet's training (batch 256, K = 65,536, d = 128; the bank
+// may be smaller, nothing else depends on it) a step needs less than 256 MB
+// beside the bank, also when every element is mixed. All drawn rows would be 8.6 GB.
+func TestDrawnMemory(t *testing.T) {
+	const n, m, k, d = 256, 5000, 65536, 128
+	elementwise := PaperTransform()
+	elementwise.Positive.Elementwise, elementwise.Negative.Elementwise = true, true
+	torch.TrackMemory()
+	for name, transform := range map[string]Transform{"paper": PaperTransform(), "elementwise": elementwise} {
+		inRun(t, func() {
+			bank := NewMemoryBank(m, d, 3, torch.CPU)
+			defer bank.Free()
+			peak := func(queries int) (scratch float64) {
+				torch.Scoped(func() {
+					q, key := unitRows(queries, d, 1).SetRequiresGrad(true), unitRows(queries, d, 2)
+					stream := Stream{Seed: 1}
+					before := torch.MemoryInUse()
+					draw := stream.Next(transform, queries, k, d, torch.CPU)
+					torch.ResetMemoryPeak()
+					InfoNCE(q, key, bank.Draw(k, 1, 1), draw, Options{Temperature: 0.2, Scores: true}).Loss.Backward()
+					scratch = float64(torch.MemoryPeak()-before) / 1e6
+				})
+				return scratch
+			}
+			// Few queries gather as many rows at a time as a whole batch. What a batch
+			// needs grows with it in a straight line.
+			few, more := peak(4), peak(12)
+			batch := few + (more-few)/8*(n-4)
+			t.Logf("%s: %.0f MB for 4 queries, %.0f MB for 12, so %.0f MB for %d", name, few, more, batch, n)
+			if batch > 256 {
+				t.Errorf("%s: %.0f MB of scratch, want at most 256", name, batch)
+			}
+		})
+	}
+}
+
+func BenchmarkDrawn(b *testing.B) {
+	const n, m, d = 256, 50000, 128
+	for _, k := range []int{4096, 16384} {
+		b.Run(fmt.Sprint("K ", k), func(b *testing.B) {
+			err := torch.Run(func() error {
+				torch.Scoped(func() {
+					q := unitRows(n, d, 1).SetRequiresGrad(true)
+					bank := NewMemoryBank(m, d, 3, torch.CPU)
+					defer bank.Free()
+					stream := Stream{Seed: 1}
+					for i := range b.N {
+						torch.Scoped(func() {
+							draw := stream.Next(PaperTransform(), n, k, d, torch.CPU)
+							InfoNCE(q, unitRows(n, d, 2), bank.Draw(k, 1, uint64(i)), draw, Options{Temperature: 0.2}).Loss.Backward()
+						})
+					}
+				})
+				return nil
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}

@@ -1,0 +1,167 @@
+package contrast
+
+import (
+	"math"
+
+	"contralens/torch"
+)
+
+// NTXent compares the features u and v [N, d] of two views of a batch with each
+// other (SimCLR, Chen et al., 2020). Each of the 2N features z = [u; v] is a
+// query whose positive k is the image's other view and whose negatives are both
+// views of the other images:
+//
+//	loss = -1/2N Σ_i log( exp(q'_i·k'_i/τ) / (exp(q'_i·k'_i/τ) + Σ_j exp(q'_i·n'_ij/τ)) )
+//
+// Nothing is constant: gradients flow to u and v through all three.
+//
+// With the feature transformation the positives of both directions are
+// extrapolated, and each negative n_j is mixed with the same view of another
+// image. The images are taken in a circle, in the order in which π names them, so
+// that none is mixed with itself; mixed negatives with a part of the query's own
+// image are left out, so there are 2N-4 instead of 2N-2. A batch of two images
+// has none left and keeps its negatives as they are.
+//
+// draw is one for 2N queries and 2N negatives. Output.Scores has the rows of u's
+// direction, [N, 5].
+func NTXent(u, v *torch.Tensor, draw Draw, o Options) Output {
+	var out Output
+	draw = draw.forBatch(u.Size(0))
+	out.Loss = torch.Scoped1(func() *torch.Tensor {
+		z := torch.Cat([]*torch.Tensor{u, v}, 0)
+		if o.Bound == 0 {
+			return batchSurrogate(&out, z, draw, o)
+		}
+		d := z.Detach()
+		out.Statistics = observe(d, swap(d), draw, o, func() *torch.Tensor {
+			return d.Mm(d.T()).Gather(1, others(d.Size(0)/2, nil).ToDevice(d.Device()))
+		})
+		loss := out.Statistics.tap(z, func(z *torch.Tensor) *torch.Tensor { return batchSurrogate(&out, z, draw, o) })
+		if !draw.On() {
+			out.Statistics.Raw = out.Statistics.Seen
+		}
+		return loss
+	})
+	if out.Scores != nil {
+		out.Scores = out.Scores[:len(out.Scores)/2]
+	}
+	return out
+}
+
+// batchSurrogate has NTXent's derivatives: Σ scores · ∂loss/∂scores.
+func batchSurrogate(out *Output, z *torch.Tensor, draw Draw, o Options) *torch.Tensor {
+	return torch.Scoped1(func() *torch.Tensor {
+		q, k, n, partner := transformBatch(z, draw, o)
+		pos := q.Mul(k).SumDim([]int{1}, true)
+		neg := q.Mm(n.T()).Gather(1, others(z.Size(0)/2, partner).ToDevice(z.Device()))
+		var p, ppos *torch.Tensor
+		torch.NoGrad(func() {
+			p, ppos = softmax(out, pos.Detach(), neg.Detach(), torch.EmptyLike(neg), o)
+			size := float64(z.Size(0)) * o.Temperature
+			p.MulScalar_(1 / size)
+			ppos.AddScalar_(-1).MulScalar_(1 / size)
+		})
+		return neg.Mul(p).Sum().Add(pos.Mul(ppos).Sum())
+	})
+}
+
+// NTXentPlain is NTXent by autograd alone, from the whole matrix of scores with
+// what is no negative struck out.
+func NTXentPlain(u, v *torch.Tensor, draw Draw, o Options) Output {
+	var out Output
+	images := u.Size(0)
+	draw = draw.forBatch(images)
+	out.Logits = torch.Scoped1(func() *torch.Tensor {
+		z := torch.Cat([]*torch.Tensor{u, v}, 0)
+		q, k, n, partner := transformBatch(z, draw, o)
+		struck := make([]float32, 4*images*images)
+		for i := range 2 * images {
+			for j := range 2 * images {
+				if own, of := i%images, j%images; of == own || (partner != nil && partner[of] == own) {
+					struck[i*2*images+j] = float32(math.Inf(-1))
+				}
+			}
+		}
+		pos := q.Mul(k).SumDim([]int{1}, true)
+		neg := q.Mm(n.T()).Add(torch.FromFloat32(struck, 2*images, 2*images).ToDevice(z.Device()))
+		return torch.Cat([]*torch.Tensor{pos, neg}, 1).DivScalar(o.Temperature)
+	})
+	out.Loss = torch.Scoped1(func() *torch.Tensor {
+		return out.Logits.CrossEntropy(torch.Zeros([]int{2 * images}, torch.Options{Dtype: torch.Int64, Device: u.Device()}))
+	})
+	out.Value = out.Loss.Item()
+	return out
+}
+
+// transformBatch transforms z = [u; v]: queries, keys and the pool of negatives,
+// all [2N, d]. partner is the image that each image of the pool is mixed with, nil
+// for none.
+func transformBatch(z *torch.Tensor, draw Draw, o Options) (q, k, n *torch.Tensor, partner []int) {
+	images := z.Size(0) / 2
+	q, k, n = z, swap(z), z
+	if draw.Positive != nil {
+		q, k = Extrapolate(q, k, *draw.Positive)
+	}
+	if draw.Negative != nil {
+		partner = circle(draw.Permutation.Int64s(), images)
+		π := make([]int64, 2*images)
+		for i, p := range partner {
+			π[i], π[images+i] = int64(p), int64(images+p)
+		}
+		n = Interpolate(n, torch.FromInt64(π, len(π)).ToDevice(z.Device()), *draw.Negative)
+	}
+	if o.NormalizePositive {
+		q, k = q.Normalize(1), k.Normalize(1)
+	}
+	if o.NormalizeNegative {
+		n = n.Normalize(1)
+	}
+	return q, k, n, partner
+}
+
+// swap exchanges the two halves of z [2N, d].
+func swap(z *torch.Tensor) *torch.Tensor {
+	return torch.Scoped1(func() *torch.Tensor {
+		n := z.Size(0) / 2
+		return torch.Cat([]*torch.Tensor{z.Narrow(0, n, n), z.Narrow(0, 0, n)}, 0)
+	})
+}
+
+// circle takes the images 0 … n-1 in the order in which π names them, and gives
+// each one's successor.
+func circle(π []int64, n int) []int {
+	var order []int
+	for _, p := range π {
+		if int(p) < n {
+			order = append(order, int(p))
+		}
+	}
+	next := make([]int, n)
+	for i, image := range order {
+		next[image] = order[(i+1)%n]
+	}
+	return next
+}
+
+// others are the columns of a [2n, 2n] matrix of scores that are negatives, int64
+// [2n, 2n-2], or [2n, 2n-4] when each image is mixed with partner's.
+func others(n int, partner []int) *torch.Tensor {
+	var columns []int64
+	for i := range 2 * n {
+		for j := range 2 * n {
+			if own, of := i%n, j%n; of != own && (partner == nil || partner[of] != own) {
+				columns = append(columns, int64(j))
+			}
+		}
+	}
+	return torch.FromInt64(columns, 2*n, len(columns)/(2*n))
+}
+
+// forBatch is the draw without mixed negatives when a batch of n images is too
+// small for them.
+func (d Draw) forBatch(n int) Draw {
+	if n < 3 {
+		d.Negative, d.Permutation = nil, nil
+	}
+	return d
+}

@@ -1,0 +1,176 @@
+package contrast
+
+import (
+	"math"
+	"testing"
+
+	"contralens/internal/golden"
+	"contralens/torch"
+)
+
+// NTXent's fused form against autograd's, with every transformation.
+func TestNTXentEqualsPlain(t *testing.T) {
+	paper := PaperTransform()
+	elementwise := paper
+	elementwise.Positive.Elementwise, elementwise.Negative.Elementwise = true, true
+	for _, tc := range []struct {
+		name string
+		n    int
+		t    Transform
+		o    Options
+	}{
+		{"plain", 6, Transform{}, Options{}},
+		{"paper", 6, paper, Options{}},
+		{"elementwise", 6, elementwise, Options{}},
+		{"positives", 6, Transform{Positive: paper.Positive}, Options{}},
+		{"normalised", 6, elementwise, Options{NormalizePositive: true, NormalizeNegative: true}},
+		{"three images", 3, paper, Options{}},
+		{"two images", 2, paper, Options{}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inRun(t, func() {
+				const d = 8
+				o := tc.o
+				o.Temperature, o.Scores = 0.2, true
+				stream := Stream{Seed: 7}
+				draw := stream.Next(tc.t, 2*tc.n, 2*tc.n, d, torch.CPU)
+				features := func() (u, v *torch.Tensor) {
+					return unitRows(tc.n, d, 1).SetRequiresGrad(true), unitRows(tc.n, d, 2).SetRequiresGrad(true)
+				}
+				ua, va := features()
+				plain := NTXentPlain(ua, va, draw, o)
+				plain.Loss.Backward()
+				for _, bound := range []float64{0, 2} {
+					o.Bound = bound
+					ub, vb := features()
+					fused := NTXent(ub, vb, draw, o)
+					fused.Loss.Backward()
+					golden.Near(t, "loss", []float32{float32(fused.Value)}, []float32{float32(plain.Value)}, 2e-6)
+					golden.Near(t, "gradient of u", ub.Grad().Float32s(), ua.Grad().Float32s(), 1e-5)
+					golden.Near(t, "gradient of v", vb.Grad().Float32s(), va.Grad().Float32s(), 1e-5)
+					if len(fused.Scores) != tc.n*ScoreColumns {
+						t.Errorf("%d score values, want %d rows", len(fused.Scores), tc.n)
+					}
+					if bound == 0 {
+						continue
+					}
+					count := int64(0)
+					for _, c := range fused.Statistics.Seen.Negatives {
+						count += c
+					}
+					mixed := int64(4)
+					if tc.t.Negative.On == false || tc.n < 3 {
+						mixed = 2
+					}
+					if want := int64(2*tc.n) * (int64(2*tc.n) - mixed); count != want {
+						t.Errorf("%d negative scores, want %d", count, want)
+					}
+				}
+			})
+		})
+	}
+}
+
+// NTXent by its definition in SimCLR's paper, in float64.
+func TestNTXentDefinition(t *testing.T) {
+	inRun(t, func() {
+		const n, d, τ = 5, 6, 0.3
+		u, v := unitRows(n, d, 1), unitRows(n, d, 2)
+		z := torch.Cat([]*torch.Tensor{u, v}, 0).Float32s()
+		s := func(i, j int) (sum float64) {
+			for c := range d {
+				sum += float64(z[i*d+c]) * float64(z[j*d+c])
+			}
+			return sum
+		}
+		want := 0.0
+		for i := range 2 * n {
+			sum := 0.0
+			for j := range 2 * n {
+				if j != i {
+					sum += math.Exp(s(i, j) / τ)
+				}
+			}
+			want -= math.Log(math.Exp(s(i, (i+n)%(2*n))/τ)/sum) / (2 * n)
+		}
+		if got := NTXent(u, v, Draw{}, Options{Temperature: τ}).Value; math.Abs(got-want) > 1e-6 {
+			t.Errorf("loss %v, want %v", got, want)
+		}
+	})
+}
+
+// No mixed negative has a part of the query's own image, and none is an image
+// mixed with itself.
+func TestBatchCircle(t *testing.T) {
+	const n = 5
+	partner := circle([]int64{9, 3, 0, 7, 4, 1, 8, 2, 5, 6}, n)
+	for i, want := range []int{4, 2, 3, 0, 1} { // 3 0 4 1 2 and back to 3
+		if partner[i] != want {
+			t.Errorf("image %d is mixed with %d, want %d", i, partner[i], want)
+		}
+	}
+	inRun(t, func() {
+		columns := others(n, partner)
+		if got := columns.Size(1); got != 2*n-4 {
+			t.Fatalf("%d negatives, want %d", got, 2*n-4)
+		}
+		for at, j := range columns.Int64s() {
+			own, of := at/(2*n-4)%n, int(j)%n
+			if of == own || partner[of] == own {
+				t.Errorf("a negative of image %d is made of %d and %d", own, of, partner[of])
+			}
+		}
+	})
+}
+
+// Similarity's gradient stops at the target; extrapolation by λ multiplies it by
+// 1 + 2λ(λ-1).
+func TestSimilarity(t *testing.T) {
+	inRun(t, func() {
+		const n, d = 6, 8
+		z := unitRows(n, d, 2).SetRequiresGrad(true)
+		run := func(draw Draw, bound float64) (float64, []float32) {
+			p := unitRows(n, d, 1).SetRequiresGrad(true)
+			out := Similarity(p, z, draw, Options{Temperature: 0.1, Scores: true, Bound: bound})
+			out.Loss.Backward()
+			if len(out.Scores) != n*ScoreColumns || (bound > 0) != (out.Statistics != nil) {
+				t.Errorf("%d score values, statistics %v", len(out.Scores), out.Statistics)
+			}
+			return out.Value, p.Grad().Float32s()
+		}
+		plain, g := run(Draw{}, 0)
+		p := unitRows(n, d, 1)
+		if want := -p.Mul(z.Detach()).Sum().Item() / n; math.Abs(plain-want) > 1e-6 {
+			t.Errorf("loss %v, want %v", plain, want)
+		}
+		if z.Grad() != nil {
+			t.Error("the target has a gradient")
+		}
+		const λ = 1.5
+		harder := Draw{Positive: &Lambda{Value: λ}}
+		value, g1 := run(harder, 2)
+		if want := plain + 2*λ*(λ-1)*(1+plain); math.Abs(value-want) > 1e-6 {
+			t.Errorf("extrapolated loss %v, want %v", value, want)
+		}
+		// Of unit rows the gradient also has a part along p, which normalisation
+		// takes away: compare what is left.
+		for i := range n {
+			across := func(g []float32) (out [d]float64) {
+				row, along := p.Float32s()[i*d:(i+1)*d], 0.0
+				for c := range d {
+					along += float64(row[c]) * float64(g[i*d+c])
+				}
+				for c := range d {
+					out[c] = float64(g[i*d+c]) - along*float64(row[c])
+				}
+				return out
+			}
+			a, b := across(g), across(g1)
+			for c := range d {
+				if want := a[c] * (1 + 2*λ*(λ-1)); math.Abs(b[c]-want) > 1e-6 {
+					t.Errorf("row %d: gradient %v, want %v", i, b[c], want)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,142 @@
+package contrast
+
+import "contralens/torch"
+
+// Negatives are what queries are compared with beside their own keys: K rows for
+// each query. There are two kinds, Shared and Drawn.
+type Negatives interface {
+	// Len is K.
+	Len() int
+	// mixed are the negatives after the transformation, n'_i = λ n_i + (1-λ) n_π(i)
+	// if there is a λ, and then of unit length if normalize.
+	mixed(π *torch.Tensor, λ *Lambda, normalize bool) Negatives
+	// scores are q·n_i [N, K] of queries [N, d], without autograd for Drawn.
+	scores(q *torch.Tensor) *torch.Tensor
+	// gradient is Σ_i g_i n_i [N, d] for g [N, K]: the derivative by the queries of
+	// a loss whose derivative by the scores is g.
+	gradient(g *torch.Tensor) *torch.Tensor
+}
+
+// Shared are the same rows for every query: MoCo's queue.
+type Shared struct {
+	Rows *torch.Tensor // [K, d]
+}
+
+// Len is K.
+func (s Shared) Len() int { return s.Rows.Size(0) }
+
+func (s Shared) mixed(π *torch.Tensor, λ *Lambda, normalize bool) Negatives {
+	if λ != nil {
+		s.Rows = Interpolate(s.Rows, π, *λ)
+	}
+	if normalize {
+		s.Rows = s.Rows.Normalize(1)
+	}
+	return s
+}
+
+func (s Shared) scores(q *torch.Tensor) *torch.Tensor   { return q.Mm(s.Rows.T()) }
+func (s Shared) gradient(g *torch.Tensor) *torch.Tensor { return g.Mm(s.Rows) }
+
+// Drawn are rows of a memory bank, others for every query. They are gathered a
+// block at a time, when scores are computed and once more for the gradient: at a
+// batch of 256 with K = 65,536 and d = 128 all of them would be 8.6 GB.
+//
+// π and λ of the transformation are the same for all queries: λ is one number or
+// one an element of the K rows [K, d].
+type Drawn struct {
+	Bank  *torch.Tensor // [M, d]
+	Count int           // K
+	// At is the bank's row that is the i-th negative of a query. It is asked again
+	// for the gradient, so that nobody has to keep N·K numbers.
+	At func(query, i int) int64
+
+	π         []int64
+	λ         *Lambda
+	normalize bool
+}
+
+// blockElements is how many numbers are gathered at a time: 8 MB, a few of which
+// stay in the cache and five of which mixing needs.
+const blockElements = 1 << 21
+
+// Len is K.
+func (d Drawn) Len() int { return d.Count }
+
+func (d Drawn) mixed(π *torch.Tensor, λ *Lambda, normalize bool) Negatives {
+	if λ != nil {
+		d.π, d.λ = π.Int64s(), λ
+	}
+	d.normalize = normalize
+	return d
+}
+
+func (d Drawn) scores(q *torch.Tensor) *torch.Tensor {
+	n := q.Size(0)
+	out := torch.Empty([]int{n, d.Count}, torch.Options{Device: q.Device()})
+	d.blocks(n, func(b block) {
+		of := q.Narrow(0, b.query, b.queries).Unsqueeze(2)
+		out.Narrow(0, b.query, b.queries).Narrow(1, b.first, b.count).Copy_(d.rows(b).Bmm(of).Squeeze(2))
+	})
+	return out
+}
+
+func (d Drawn) gradient(g *torch.Tensor) *torch.Tensor {
+	n := g.Size(0)
+	out := torch.Zeros([]int{n, d.Bank.Size(1)}, torch.Options{Device: g.Device()})
+	d.blocks(n, func(b block) {
+		of := g.Narrow(0, b.query, b.queries).Narrow(1, b.first, b.count).Unsqueeze(1)
+		out.Narrow(0, b.query, b.queries).AddInto_(of.Bmm(d.rows(b)).Squeeze(1), 1)
+	})
+	return out
+}
+
+// block is the negatives first … first+count-1 of the queries query …
+// query+queries-1.
+type block struct{ query, queries, first, count int }
+
+// blocks calls f for blocks that cover n queries, each in a scope of its own.
+func (d Drawn) blocks(n int, f func(block)) {
+	dim := d.Bank.Size(1)
+	count := max(1, min(d.Count, blockElements/dim))
+	queries := max(1, blockElements/(count*dim))
+	for query := 0; query < n; query += queries {
+		for first := 0; first < d.Count; first += count {
+			torch.Scoped(func() {
+				f(block{query, min(queries, n-query), first, min(count, d.Count-first)})
+			})
+		}
+	}
+}
+
+// rows gathers and transforms a block's negatives: [queries, count, d].
+func (d Drawn) rows(b block) *torch.Tensor {
+	return torch.Scoped1(func() *torch.Tensor {
+		rows := d.gather(b, func(i int) int { return i })
+		if d.λ != nil {
+			others := d.gather(b, func(i int) int { return int(d.π[i]) })
+			λ := *d.λ
+			if λ.Elements != nil {
+				λ.Elements = λ.Elements.Narrow(0, b.first, b.count)
+			}
+			rows = λ.mix(rows, others)
+		}
+		if d.normalize {
+			rows = rows.Normalize(2)
+		}
+		return rows
+	})
+}
+
+// gather picks the bank's rows of a block, the i-th negative of each query after
+// moved says which one that is.
+func (d Drawn) gather(b block, moved func(i int) int) *torch.Tensor {
+	at := make([]int64, 0, b.queries*b.count)
+	for query := range b.queries {
+		for i := range b.count {
+			at = append(at, d.At(b.query+query, moved(b.first+i)))
+		}
+	}
+	indices := torch.FromInt64(at, len(at)).ToDevice(d.Bank.Device())
+	return d.Bank.IndexSelect(0, indices).View(b.queries, b.count, -1)
+}

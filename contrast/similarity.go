@@ -1,0 +1,69 @@
+package contrast
+
+import "contralens/torch"
+
+// Similarity is the loss of methods without negatives (SimSiam, Chen & He, 2021;
+// BYOL, Grill et al., 2020):
+//
+//	loss = -1/N Σ_i p'_i·z'_i
+//
+// p are predictions and z their targets, unit rows [N, d]; z is constant, the
+// gradient stops there. Of the feature transformation the positive side applies;
+// a draw for negatives is refused by a panic, since there is nothing to mix.
+//
+// Accuracy, Scores and Statistics compare each prediction with the batch's other
+// targets, which the loss does not see.
+func Similarity(p, z *torch.Tensor, draw Draw, o Options) Output {
+	if draw.Negative != nil {
+		panic(&torch.Error{Op: "similarity", Message: "there are no negatives to interpolate"})
+	}
+	var out Output
+	out.Loss = torch.Scoped1(func() *torch.Tensor {
+		z := z.Detach()
+		loss := func(p *torch.Tensor) *torch.Tensor {
+			return torch.Scoped1(func() *torch.Tensor {
+				p, z := p, z
+				if draw.Positive != nil {
+					p, z = Extrapolate(p, z, *draw.Positive)
+				}
+				if o.NormalizePositive {
+					p, z = p.Normalize(1), z.Normalize(1)
+				}
+				pos := p.Mul(z).SumDim([]int{1}, true)
+				torch.NoGrad(func() {
+					neg := p.Detach().Mm(z.Detach().T()).Gather(1, offDiagonal(p.Size(0)).ToDevice(p.Device()))
+					softmax(&out, pos.Detach(), neg, torch.EmptyLike(neg), o)
+				})
+				mean := pos.Mean().Neg()
+				out.Value = mean.Item()
+				return mean
+			})
+		}
+		if o.Bound == 0 {
+			return loss(p)
+		}
+		d := p.Detach()
+		out.Statistics = observe(d, z, draw, o, func() *torch.Tensor {
+			return d.Mm(z.T()).Gather(1, offDiagonal(d.Size(0)).ToDevice(d.Device()))
+		})
+		tapped := out.Statistics.tap(p, loss)
+		if !draw.On() {
+			out.Statistics.Raw = out.Statistics.Seen
+		}
+		return tapped
+	})
+	return out
+}
+
+// offDiagonal are the columns of an [n, n] matrix off its diagonal, int64 [n, n-1].
+func offDiagonal(n int) *torch.Tensor {
+	var columns []int64
+	for i := range n {
+		for j := range n {
+			if i != j {
+				columns = append(columns, int64(j))
+			}
+		}
+	}
+	return torch.FromInt64(columns, n, n-1)
+}
