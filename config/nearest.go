@@ -3,12 +3,17 @@ package config
 import "strings"
 
 // Nearest is the name that takes the fewest edits to become the mistyped one, or
-// "" when none is near.
+// that is abbreviated to it, or "" when none is near.
 func Nearest(mistyped string, names []string) string {
 	best, fewest := "", len(mistyped)/2+1
 	for _, n := range names {
 		if d := edits(mistyped, n); d < fewest {
 			best, fewest = n, d
+		}
+	}
+	for _, n := range names {
+		if initials(n) == mistyped {
+			return n
 		}
 	}
 	if best == "" && len(mistyped) > 2 {
@@ -19,6 +24,17 @@ func Nearest(mistyped string, names []string) string {
 		}
 	}
 	return best
+}
+
+// initials are the first letters of a name's words: lr of learning_rate.
+func initials(name string) string {
+	var b strings.Builder
+	for _, word := range strings.Split(name, "_") {
+		if word != "" && strings.Contains(name, "_") {
+			b.WriteByte(word[0])
+		}
+	}
+	return b.String()
 }
 
 // edits is the number of letters to insert, delete, replace or swap with their

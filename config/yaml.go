@@ -64,20 +64,24 @@ func ReadValues(file string) (map[string]string, error) {
 	if err != nil {
 		recipe, ok := recipes.Get(file)
 		if !ok {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil, fmt.Errorf("--config %s: want a YAML file or one of the recipes %s; there is neither", file, strings.Join(recipes.Names(), ", "))
-			}
-			return nil, fmt.Errorf("--config: %w", err)
+			return nil, noFile(file, err)
 		}
 		b = recipe
 	}
-	var doc map[string]any
+	var doc any
 	if err := yaml.Unmarshal(b, &doc); err != nil {
 		reason := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "yaml: "), "\n", " ")
 		return nil, fmt.Errorf("--config %s: want YAML, one option a line as \"epochs: 100\", but %s", file, reason)
 	}
+	if doc == nil {
+		return nil, nil
+	}
+	options, ok := doc.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("--config %s: want YAML, one option a line as \"epochs: 100\", got a list or a text", file)
+	}
 	values := map[string]string{}
-	for name, value := range doc {
+	for name, value := range options {
 		switch v := value.(type) {
 		case nil:
 			values[name] = ""
@@ -93,3 +97,18 @@ func ReadValues(file string) (map[string]string, error) {
 }
 
 func canonical(name string) string { return strings.ReplaceAll(name, "-", "_") }
+
+// noFile says what --config could have been.
+func noFile(file string, err error) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		var p *fs.PathError
+		if errors.As(err, &p) {
+			err = p.Err
+		}
+		return fmt.Errorf("--config %s: want a YAML file that can be read, but %w", file, err)
+	}
+	if near := Nearest(file, recipes.Names()); near != "" {
+		return fmt.Errorf("--config %s: there is neither a file nor a recipe of that name; did you mean %s?", file, near)
+	}
+	return fmt.Errorf("--config %s: want a YAML file or one of the recipes %s; there is neither", file, strings.Join(recipes.Names(), ", "))
+}

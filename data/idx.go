@@ -51,7 +51,7 @@ func openIDX(o Options, name string) (p Parts, err error) {
 	switch {
 	case err == nil:
 	case name == "idx":
-		return p, fmt.Errorf("--dataset idx: want train-images-idx3-ubyte(.gz) and its three companions in --data_folder, but %w", err)
+		return p, fmt.Errorf("--dataset idx: %w", err)
 	default:
 		folder = FashionMNISTFolder
 		if _, err := findIDX(folder, "train-images-idx3-ubyte"); err != nil {
@@ -80,7 +80,7 @@ func findIDX(folder, name string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("%s has no %s(.gz)", folder, name)
+	return "", fmt.Errorf("want %s(.gz) in %s, found none", name, folder)
 }
 
 func readIDX(folder, part, name string) (*idx, error) {

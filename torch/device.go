@@ -46,11 +46,11 @@ func ParseDevice(s string) (Device, error) {
 	if rest, ok := strings.CutPrefix(s, "cuda:"); ok {
 		n, err := strconv.Atoi(rest)
 		if err != nil || n < 0 {
-			return CPU, fmt.Errorf("device: want cpu or cuda:N, got %q", s)
+			return CPU, fmt.Errorf("want cpu or cuda:N, got %q", s)
 		}
 		index = n
 	} else if s != "cuda" {
-		return CPU, fmt.Errorf("device: want cpu or cuda:N, got %q", s)
+		return CPU, fmt.Errorf("want cpu or cuda:N, got %q", s)
 	}
 	if n := CUDADevices(); index >= n {
 		return CPU, fmt.Errorf("device %s: this libtorch (%s) sees %d GPUs; use cpu, or build with LIBTORCH=/path/to/a/CUDA/libtorch", s, Version(), n)

@@ -96,7 +96,7 @@ func Prepare(dir string, c any, s config.Shared, command []string) error {
 		return nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("run directory: %w", err)
+		return fmt.Errorf("run directory %s: want a folder that can be made, but %w; see --model_path", dir, err)
 	}
 	b, err := json.MarshalIndent(Record{
 		Config: values, Command: command, Commit: Commit(), Go: runtime.Version(), Torch: torch.Version(),

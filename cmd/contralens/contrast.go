@@ -143,10 +143,11 @@ func pretrain(c config.Contrast, warnings []string) error {
 		if err != nil {
 			return err
 		}
-		if err := train.Prepare(dir, &c, c.Shared, os.Args); err != nil {
+		// What can be wrong with a checkpoint is found before a directory is made.
+		if err := start(r, p); err != nil {
 			return err
 		}
-		if err := start(r, p); err != nil {
+		if err := train.Prepare(dir, &c, c.Shared, os.Args); err != nil {
 			return err
 		}
 		var accuracies []string

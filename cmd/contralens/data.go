@@ -14,22 +14,9 @@ import (
 )
 
 func dataCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "data", Short: "Look at, measure and pack images", Args: subcommands}
-	cmd.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	cmd := &cobra.Command{Use: "data", Short: "Look at, measure and pack images"}
 	cmd.AddCommand(dataStatsCommand(), dataPackCommand())
 	return cmd
-}
-
-// subcommands refuses what is not one of a command's subcommands.
-func subcommands(c *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	var names []string
-	for _, s := range c.Commands() {
-		names = append(names, s.Name())
-	}
-	return usageError{fmt.Errorf("there is no command %q; want %s %s", c.CommandPath()+" "+args[0], c.CommandPath(), strings.Join(names, " or "))}
 }
 
 // arguments wants as many arguments as example has.

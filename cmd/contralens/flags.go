@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 
@@ -41,8 +42,11 @@ func bind(c *cobra.Command, target any) (given func() (map[string]bool, error)) 
 	show := flags.Bool("print_config", false, showHelp)
 	return func() (map[string]bool, error) {
 		set, err := readOptions(flags, *file, target)
-		if err != nil || !*show {
-			return set, err
+		if err != nil {
+			return nil, usageError{fmt.Errorf("%s: %w", c.CommandPath(), err)}
+		}
+		if !*show {
+			return set, nil
 		}
 		if r, ok := target.(interface {
 			Resolve(map[string]bool) ([]string, error)
@@ -82,7 +86,7 @@ func readOptions(flags *pflag.FlagSet, file string, target any) (map[string]bool
 	}
 	names, err := config.ReadYAML(file, target)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, err
 	}
 	for _, n := range names {
 		set[n] = true
@@ -90,7 +94,7 @@ func readOptions(flags *pflag.FlagSet, file string, target any) (map[string]bool
 	for _, f := range fields {
 		if text, ok := typed[f.Name]; ok {
 			if err := f.Set(text); err != nil {
-				return nil, usageError{fmt.Errorf("--%s: %w", f.Name, err)}
+				return nil, fmt.Errorf("--%s: %w", f.Name, err)
 			}
 		}
 	}
@@ -124,7 +128,7 @@ func withConfig(c *cobra.Command) {
 	}
 	c.Run, c.RunE = nil, func(c *cobra.Command, args []string) error {
 		if err := readFlags(flags, *file); err != nil {
-			return usageError{err}
+			return usageError{fmt.Errorf("%s: %w", c.CommandPath(), err)}
 		}
 		if *show {
 			flags.VisitAll(func(f *pflag.Flag) {
@@ -196,6 +200,10 @@ func flagError(c *cobra.Command, err error) error {
 		}
 		return usageError{fmt.Errorf("there is no option --%s%s %s --help lists the options", name, hint, c.CommandPath())}
 	}
+	var empty *pflag.ValueRequiredError
+	if errors.As(err, &empty) {
+		return usageError{fmt.Errorf("--%s: want a value after it, got none; %s --help lists the options", empty.GetFlag().Name, c.CommandPath())}
+	}
 	var invalid *pflag.InvalidValueError
 	if errors.As(err, &invalid) {
 		return usageError{fmt.Errorf("--%s: %w; %s --help lists the options", invalid.GetFlag().Name, invalid.Unwrap(), c.CommandPath())}
@@ -205,7 +213,43 @@ func flagError(c *cobra.Command, err error) error {
 
 func noArguments(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usageError{fmt.Errorf("%s takes no arguments but options, got %q; %s --help lists them", c.CommandPath(), args[0], c.CommandPath())}
+		hint := c.CommandPath() + " --help lists them"
+		if _, err := os.Stat(args[0]); err == nil && c.Flags().Lookup("data_folder") != nil {
+			hint = "for images write --data_folder " + args[0]
+		}
+		return usageError{fmt.Errorf("%s takes no arguments but options, got %q; %s", c.CommandPath(), args[0], hint)}
 	}
 	return nil
+}
+
+// groups makes commands that only group others show their help, and refuse
+// what is none of them.
+func groups(c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		groups(sub)
+	}
+	if c.Runnable() || !c.HasSubCommands() {
+		return
+	}
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return noCommand(c, args[0])
+		}
+		return nil
+	}
+	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+}
+
+// noCommand says which commands there are instead of the mistyped one.
+func noCommand(c *cobra.Command, mistyped string) error {
+	var names []string
+	for _, s := range c.Commands() {
+		if !s.Hidden {
+			names = append(names, s.Name())
+		}
+	}
+	if near := config.Nearest(mistyped, names); near != "" {
+		return usageError{fmt.Errorf("there is no command %q; did you mean %s %s?", mistyped, c.CommandPath(), near)}
+	}
+	return usageError{fmt.Errorf("there is no command %q; want %s and one of %s; each has --help", mistyped, c.CommandPath(), strings.Join(names, ", "))}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 
 	"github.com/spf13/cobra"
 
@@ -36,13 +37,17 @@ func run(args []string) int {
 		return 0
 	case errors.Is(err, train.ErrStopped):
 		return exitStopped
-	case errors.As(err, &usage):
+	case errors.As(err, &usage) || wrongValue.MatchString(err.Error()):
 		fmt.Fprintln(os.Stderr, "contralens:", err)
 		return exitUsage
 	}
 	fmt.Fprintln(os.Stderr, "contralens:", err)
 	return exitFailed
 }
+
+// wrongValue is how packages below say that an option's value is not one of
+// those it can have: wrong usage, whoever finds it.
+var wrongValue = regexp.MustCompile("^--[a-z_-]+: want ")
 
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
@@ -52,7 +57,7 @@ func rootCommand() *cobra.Command {
 		SilenceErrors: true,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError{fmt.Errorf("there is no command %q; contralens --help lists them", args[0])}
+				return noCommand(c, args[0])
 			}
 			return c.Help()
 		},
@@ -60,6 +65,7 @@ func rootCommand() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(contrastCommand(), linearCommand(), knnCommand(), dataCommand(), scoresCommand(), doctorCommand(), versionCommand(), docsCommand())
+	groups(root)
 	withConfig(root)
 	return root
 }

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// mistake is something that a user gets wrong, and what the answer must have.
+// In args, IN is a folder with the inputs that mistakenInputs makes.
+type mistake struct {
+	args string
+	code int
+	want []string // what was expected, what came, what to do
+}
+
+// mistakes are all rows; files beside this one append theirs in an init function.
+var mistakes []mistake
+
+// Every mistake is answered in under a second by one sentence, without a stack
+// trace, and leaves nothing behind.
+func TestMistakes(t *testing.T) {
+	if len(mistakes) < 40 {
+		t.Errorf("%d mistakes, want 40 or more", len(mistakes))
+	}
+	in := mistakenInputs(t)
+	t.Chdir(t.TempDir())
+	seen := map[string]bool{}
+	for _, m := range mistakes {
+		if seen[m.args] {
+			t.Errorf("%s is there twice", m.args)
+		}
+		seen[m.args] = true
+		t.Run(m.args, func(t *testing.T) {
+			args := strings.Fields(strings.ReplaceAll(m.args, "IN", in))
+			var code int
+			var text string
+			fastest := time.Hour
+			for range 3 { // other programs may have the processor
+				start := time.Now()
+				code, text = command(t, args...)
+				if fastest = min(fastest, time.Since(start)); fastest < time.Second {
+					break
+				}
+			}
+			if fastest >= time.Second {
+				t.Errorf("answered after %v", fastest)
+			}
+			if code != m.code {
+				t.Errorf("exit code %d, want %d", code, m.code)
+			}
+			var answers []string
+			for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
+				if !strings.HasPrefix(line, "note: ") {
+					answers = append(answers, line)
+				}
+			}
+			if len(answers) != 1 || !strings.HasPrefix(answers[0], "contralens: ") || len(answers[0]) > 450 {
+				t.Errorf("want one sentence, got\n%s", text)
+			}
+			for _, bad := range []string{"goroutine", "panic", "%!", "<nil>", "runtime error", "strconv", " yaml:", "unmarshal", "main."} {
+				if strings.Contains(text, bad) {
+					t.Errorf("%q in the answer\n%s", bad, text)
+				}
+			}
+			for _, w := range m.want {
+				if !strings.Contains(text, strings.ReplaceAll(w, "IN", in)) {
+					t.Errorf("want %q in\n%s", w, text)
+				}
+			}
+			if left, _ := filepath.Glob("*"); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+				for _, l := range left {
+					os.RemoveAll(l)
+				}
+			}
+		})
+	}
+}
+
+// mistakenInputs makes a folder of inputs, most of them wrong.
+func mistakenInputs(t *testing.T) string {
+	t.Helper()
+	in := t.TempDir()
+	put := func(name, content string) {
+		path := filepath.Join(in, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	good := stripes(t, 4)
+	for from, to := range map[string]string{"train": "good/train", "val": "good/val", "train/class 0": "one/train/a"} {
+		if err := os.CopyFS(filepath.Join(in, to), os.DirFS(filepath.Join(good, from))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	picture, err := os.ReadFile(filepath.Join(good, "train", "class 0", "0.jpg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{"empty", "emptyclasses/train/a", "emptyclasses/train/b"} {
+		if err := os.MkdirAll(filepath.Join(in, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("single/train/a/1.jpg", string(picture))
+	put("otherval/train/a/1.jpg", string(picture))
+	put("otherval/train/a/2.jpg", string(picture))
+	put("otherval/val/b/1.jpg", string(picture))
+	put("flat/1.jpg", string(picture))
+	put("flat/2.jpg", string(picture))
+	for i := range 6 {
+		put("broken/train/a/"+string(rune('0'+i))+".jpg", "not a picture")
+		put("broken/train/b/"+string(rune('0'+i))+".jpg", "not a picture")
+		put("broken/val/a/"+string(rune('0'+i))+".jpg", "not a picture")
+	}
+	put("text/README.txt", "hello")
+	put("picture.jpg", string(picture))
+	put("list.txt", "good/train/class 0/0.jpg\tcat\nno label here\n")
+	put("zeros.txt", "\x00\x01\x02")
+	put("cifar/data_batch_1.bin", "short")
+	put("stl/train_X.bin", strings.Repeat("x", 3*96*96+1))
+	put("idx/train-images-idx3-ubyte", "\x00\x00\x08\x03\x00\x00\x00\x02")
+	put("shards/train/000000.tar", "no tar file")
+	put("cut.pth", "PK\x03\x04 and then nothing")
+	put("text.pth", "these are no weights")
+	put("empty.pth", "")
+	put("options.yaml", "epochs: many\n")
+	put("typo.yaml", "epoch: 3\n")
+	put("nested.yaml", "train:\n  epochs: 3\n")
+	put("list.yaml", "- epochs\n")
+	put("tabs.yaml", "epochs:\t3\n\tx: 1\n")
+	put("wnids.txt", "n00000001\nn00000002\n")
+	put("run/notes.txt", "no run")
+	return in
+}
