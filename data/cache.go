@@ -36,7 +36,17 @@ type cache struct {
 }
 
 func cached(d Dataset, b *budget) Dataset {
-	return &cache{Dataset: d, budget: b, images: make([]atomic.Pointer[views.Image], d.Len())}
+	c := &cache{Dataset: d, budget: b, images: make([]atomic.Pointer[views.Image], d.Len())}
+	e, ok := d.(Encoded)
+	if !ok {
+		return c
+	}
+	return encoded{c, func(i int, buf []byte) ([]byte, error) {
+		if c.images[i].Load() != nil {
+			return nil, nil
+		}
+		return e.Encoded(i, buf)
+	}}
 }
 
 func (c *cache) Image(i int, dst *views.Image) error {

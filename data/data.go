@@ -25,7 +25,9 @@ type Dataset interface {
 // out to be broken, Dataset.Image of the same index counts it and gives its
 // stand-in.
 type Encoded interface {
-	Encoded(i int, buf []byte) ([]byte, error) // image i's file, in buf's memory where it fits
+	// Encoded reads image i's file, into buf's memory where it fits. No bytes and
+	// no error: Image has the decoded image at hand.
+	Encoded(i int, buf []byte) ([]byte, error)
 }
 
 // encoded adds Encoded to a dataset that wraps another one.

@@ -13,7 +13,7 @@ need() { # need FILE-PATTERN PACKAGE
 	ls $1 >/dev/null 2>&1 || missing="$missing $2"
 }
 need "/usr/bin/g++" g++
-need "/usr/include/turbojpeg.h" libturbojpeg0-dev
+need "/usr/include/jpeglib.h" libjpeg62-turbo-dev
 need "/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz" dataset-fashion-mnist
 if [ -z "${LIBTORCH:-}" ]; then
 	need "/usr/include/torch/csrc/api/include/torch/version.h" libtorch-dev

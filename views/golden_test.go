@@ -32,14 +32,25 @@ func operations(t *testing.T, c *golden.Case) []operation {
 
 func image(a golden.Array) *Image { return &Image{H: a.Shape[0], W: a.Shape[1], Pix: a.U8} }
 
+// inputs are the golden images by name; reading them takes longer than most tests.
+var inputs = map[string]*Image{}
+
+// input is a copy of a golden image.
 func input(t *testing.T, name string) *Image {
-	for _, group := range []string{"images", "small"} {
-		if c := golden.Load(t, "augment", group); c.Has(name) {
-			return image(c.Array(name))
+	if len(inputs) == 0 {
+		for _, group := range []string{"images", "small"} {
+			c := golden.Load(t, "augment", group)
+			for n := range c.Arrays {
+				inputs[n] = image(c.Array(n))
+			}
 		}
 	}
-	t.Fatalf("golden augment: no input %s", name)
-	return nil
+	if inputs[name] == nil {
+		t.Fatalf("golden augment: no input %s", name)
+	}
+	m := &Image{}
+	m.Copy(inputs[name])
+	return m
 }
 
 func same(t *testing.T, what string, got, want *Image) {

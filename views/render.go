@@ -21,7 +21,11 @@ func (s *Spec) View(dst []float32, m *Image, r *Rand, sc *Scratch) {
 // Render writes the view that was drawn as d to dst: Len values in Shape, planar
 // and normalised. The exact path wants pixels at the file's scale.
 func (s *Spec) Render(dst []float32, p Pixels, d *Draw, sc *Scratch) {
-	s.exact(dst, p, d, sc)
+	if s.Exact {
+		s.exact(dst, p, d, sc)
+	} else {
+		s.fast(dst, p, d, sc)
+	}
 }
 
 // exact is the plain path: each operation after the other on 8-bit RGB, as
@@ -83,10 +87,7 @@ func (m *Image) jitter(s *Spec, d *Draw) {
 
 // write writes the finished view, or a jigsaw's patches of it.
 func (s *Spec) write(dst []float32, v *Image, d *Draw, sc *Scratch) {
-	colours := &s.Colours
-	if *colours == (Colours{}) {
-		colours = &RGB
-	}
+	colours := s.colours()
 	if s.Kind != Jigsaw {
 		colours.Write(dst, v)
 		return

@@ -1,6 +1,10 @@
 package views
 
-import "math"
+import (
+	"math"
+
+	"contralens/views/internal/kernel"
+)
 
 // Box is a rectangle of an image in pixels.
 type Box struct{ X, Y, W, H int }
@@ -51,6 +55,8 @@ type Scratch struct {
 	pool              []int32
 	line, box         []uint8
 	columns           []float32
+	plan              kernel.Plan
+	room              []uint8
 }
 
 // ResizedCrop cuts box out of src and resizes it to w x h in dst: bilinear with
@@ -132,9 +138,11 @@ func EvalCrop(dst, src *Image, size int, sc *Scratch) {
 	w, h := evalSize(src.W, src.H, size)
 	whole := &sc.whole
 	ResizedCrop(whole, src, Box{0, 0, src.W, src.H}, w, h, sc)
-	x, y := int(math.RoundToEven(float64(w-size)/2)), int(math.RoundToEven(float64(h-size)/2))
-	Cut(dst, whole, Box{x, y, size, size})
+	Cut(dst, whole, Box{centre(w, size), centre(h, size), size, size})
 }
+
+// centre is where the middle size pixels of n begin.
+func centre(n, size int) int { return int(math.RoundToEven(float64(n-size) / 2)) }
 
 // evalSize is the size of an image of w x h before the centre is cut out.
 func evalSize(w, h, size int) (int, int) {

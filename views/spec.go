@@ -91,6 +91,13 @@ func (s Spec) CMC() Spec {
 	return s
 }
 
+func (s *Spec) colours() *Colours {
+	if s.Colours == (Colours{}) {
+		return &RGB
+	}
+	return &s.Colours
+}
+
 // scaled is a length at 224 pixels in proportion to another size.
 func scaled(at224, size int) int { return int(math.Round(float64(at224*size) / 224)) }
 

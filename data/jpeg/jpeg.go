@@ -1,113 +1,99 @@
-// Package jpeg decodes JPEG files through libjpeg-turbo, with the accurate DCT
-// that Pillow uses.
+// Package jpeg decodes JPEG files, or parts of them, through libjpeg-turbo with
+// the accurate DCT that Pillow uses.
 package jpeg
 
 /*
-#cgo LDFLAGS: -lturbojpeg
-#include <stdlib.h>
-#include <turbojpeg.h>
+#cgo CFLAGS: -O2
+#cgo LDFLAGS: -ljpeg
+#include "turbo.h"
+#include <stdio.h>
+#include <jpeglib.h>
+
+static const int version = LIBJPEG_TURBO_VERSION_NUMBER;
 */
 import "C"
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"strings"
+	"sync"
 	"unsafe"
 
 	"contralens/views"
 )
 
-// idle holds decompressors, which are not safe for concurrent use, between
-// images: making one takes longer than decoding a small image.
-var idle = make(chan C.tjhandle, 64)
-
-func acquire() C.tjhandle {
-	select {
-	case h := <-idle:
-		return h
-	default:
-		return C.tjInitDecompress()
-	}
-}
-
-func release(h C.tjhandle) {
-	select {
-	case idle <- h:
-	default:
-		C.tjDestroy(h)
-	}
-}
+// parts are what calls into C leave behind; without the pool each call would
+// allocate one.
+var parts = sync.Pool{New: func() any { return new(C.turbo_part) }}
 
 // maxPixels refuses images whose pixels alone would take a gigabyte or more.
 const maxPixels = 400 << 20
 
-// Decode decodes a file's bytes into dst as RGB.
-func Decode(file []byte, dst *views.Image) (err error) {
+// Decode decodes a file's bytes into dst as RGB. A file that ends early is an
+// error; other damage that the library can go on from is not.
+func Decode(file []byte, dst *views.Image) error {
+	_, _, err := decode(file, views.Box{}, 8, dst)
+	return err
+}
+
+// DecodePart decodes what is needed of the pixels in box, which must not be
+// empty, at a scale of eighths/8 (1 … 8): at scale 8 those pixels are the same
+// as Decode's. x and y are the corner of the decoded part, which is larger than
+// box, in the whole image at that scale. What lies behind the box in the file is
+// not read and not checked.
+func DecodePart(file []byte, box views.Box, eighths int, dst *views.Image) (x, y int, err error) {
+	return decode(file, box, eighths, dst)
+}
+
+func decode(file []byte, box views.Box, eighths int, dst *views.Image) (x, y int, err error) {
 	if len(file) == 0 {
-		return errors.New("the file is empty")
+		return 0, 0, errors.New("the file is empty")
 	}
-	h := acquire()
-	defer func() {
-		if err != nil {
-			C.tjDestroy(h) // a broken header leaves it in the middle of that file
-			return
+	w, h, err := Size(file)
+	if err != nil {
+		return 0, 0, err
+	}
+	if w*h > maxPixels {
+		return 0, 0, fmt.Errorf("%d x %d pixels are more than can be decoded", w, h)
+	}
+	part := parts.Get().(*C.turbo_part)
+	defer parts.Put(part)
+	dst.Pix = dst.Pix[:cap(dst.Pix)]
+	for {
+		var into *uint8
+		if len(dst.Pix) > 0 {
+			into = &dst.Pix[0]
 		}
-		release(h)
-	}()
-	src, size := (*C.uchar)(unsafe.Pointer(&file[0])), C.ulong(len(file))
-	var w, height, sub, space C.int
-	if C.tjDecompressHeader3(h, src, size, &w, &height, &sub, &space) != 0 {
-		return errors.New(C.GoString(C.tjGetErrorStr2(h)))
-	}
-	if w < 1 || height < 1 {
-		return errors.New("the header is cut short")
-	}
-	if int(w)*int(height) > maxPixels {
-		return fmt.Errorf("%d x %d pixels are more than can be decoded", int(w), int(height))
-	}
-	dst.Resize(int(w), int(height))
-	if space == C.TJCS_CMYK || space == C.TJCS_YCCK {
-		cmyk := make([]uint8, 4*int(w)*int(height))
-		if err := decompress(h, src, size, cmyk, w, height, C.TJPF_CMYK); err != nil {
-			return err
+		code := C.turbo_decode((*C.uint8_t)(unsafe.Pointer(&file[0])), C.size_t(len(file)),
+			C.int(box.X), C.int(box.Y), C.int(box.W), C.int(box.H), C.int(eighths),
+			(*C.uint8_t)(unsafe.Pointer(into)), C.size_t(len(dst.Pix)), part)
+		switch code {
+		case C.TURBO_ERROR:
+			return 0, 0, errors.New(C.GoString(&part.message[0]))
+		case C.TURBO_ROOM:
+			dst.Pix = make([]uint8, part.size)
+			continue
 		}
+		break
+	}
+	if part.cmyk != 0 {
 		// Adobe's files, and so nearly all, store the inks inverted. The roundings
 		// are those of Pillow's convert("RGB").
-		for i, j := 0, 0; i < len(cmyk); i, j = i+4, j+3 {
-			k := int(cmyk[i+3])
+		n := int(part.width * part.height)
+		for i, j := 0, 0; j < 3*n; i, j = i+4, j+3 {
+			k := int(dst.Pix[i+3])
 			for c := range 3 {
-				ink := (255-int(cmyk[i+c]))*k + 128
+				ink := (255-int(dst.Pix[i+c]))*k + 128
 				dst.Pix[j+c] = uint8(max(0, k-(ink>>8+ink)>>8))
 			}
 		}
-		return nil
 	}
-	return decompress(h, src, size, dst.Pix, w, height, C.TJPF_RGB)
-}
-
-func decompress(h C.tjhandle, src *C.uchar, size C.ulong, dst []uint8, w, height, format C.int) error {
-	ok := C.tjDecompress2(h, src, size, (*C.uchar)(unsafe.Pointer(&dst[0])), w, 0, height, format, C.TJFLAG_ACCURATEDCT)
-	if ok == 0 {
-		return nil
-	}
-	message := C.GoString(C.tjGetErrorStr2(h))
-	// Small damage is worth a warning only, but a file that ends early would
-	// train on gray.
-	cut := strings.Contains(message, "Premature end") || !bytes.Contains(unsafe.Slice((*byte)(src), int(size)), []byte{0xFF, 0xD9})
-	if C.tjGetErrorCode(h) == C.TJERR_WARNING && !cut {
-		return nil
-	}
-	return errors.New(message)
+	dst.Resize(int(part.width), int(part.height))
+	return int(part.x), int(part.y), nil
 }
 
 // Version names the library in use.
 func Version() string {
-	if d := C.tjInitDecompress(); d == nil {
-		return "libjpeg-turbo does not start"
-	} else {
-		C.tjDestroy(d)
-	}
-	return "libjpeg-turbo (TurboJPEG)"
+	v := int(C.version)
+	return fmt.Sprintf("libjpeg-turbo %d.%d.%d", v/1000000, v/1000%1000, v%1000)
 }

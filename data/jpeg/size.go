@@ -1,0 +1,37 @@
+package jpeg
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// Size reads an image's size from a file's header, without the library: crops
+// are drawn before anything is decoded.
+func Size(file []byte) (w, h int, err error) {
+	if len(file) < 4 || file[0] != 0xFF || file[1] != 0xD8 {
+		return 0, 0, errors.New("not a JPEG file")
+	}
+	for at := 2; at+9 < len(file); {
+		if file[at] != 0xFF {
+			break
+		}
+		marker := file[at+1]
+		if marker == 0xFF { // padding
+			at++
+			continue
+		}
+		// Start of frame: SOF0 to SOF15 without the tables DHT, JPG and DAC.
+		if marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC {
+			h, w = int(binary.BigEndian.Uint16(file[at+5:])), int(binary.BigEndian.Uint16(file[at+7:]))
+			if w < 1 || h < 1 {
+				break
+			}
+			return w, h, nil
+		}
+		at += 2
+		if marker != 0x01 && (marker < 0xD0 || marker > 0xD7) { // those have no length
+			at += int(binary.BigEndian.Uint16(file[at:]))
+		}
+	}
+	return 0, 0, errors.New("the header is cut short")
+}

@@ -1,0 +1,138 @@
+package views
+
+import (
+	"math"
+
+	"contralens/views/internal/kernel"
+)
+
+// fast is the path that training takes: one call to C for the whole view, which
+// computes the same values as the plain path (the 23-tap blur within a level) on
+// the same pixels. RandAugment's operations are the plain ones.
+func (s *Spec) fast(dst []float32, p Pixels, d *Draw, sc *Scratch) {
+	k := &sc.plan
+	s.plan(k, p, d)
+	if s.Operations == nil {
+		kernel.View(k, p.Pix, &sc.room, dst)
+		return
+	}
+	v := &sc.view
+	v.Resize(s.crop(), s.crop())
+	kernel.View8(k, p.Pix, &sc.room, v.Pix)
+	for _, a := range d.Applied {
+		v.Apply(a, sc)
+	}
+	if d.Gray && s.GrayLast {
+		v.Gray()
+	}
+	s.write(dst, v, d, sc)
+}
+
+// plan describes the view to the kernel.
+func (s *Spec) plan(k *kernel.Plan, p Pixels, d *Draw) {
+	*k = kernel.Plan{SourceW: int32(p.W), SourceH: int32(p.H)}
+	scale := float64(p.Eighths) / 8
+	k.X, k.Y = float64(d.Crop.X)*scale-float64(p.X), float64(d.Crop.Y)*scale-float64(p.Y)
+	k.W, k.H = float64(d.Crop.W)*scale, float64(d.Crop.H)*scale
+	out := s.window(d.Crop)
+	k.OutW, k.OutH, k.Left, k.Top = int32(out.wide), int32(out.high), int32(out.X), int32(out.Y)
+	k.SizeW, k.SizeH = int32(out.W), int32(out.H)
+	if d.Flip {
+		k.Flip = 1
+	}
+	if d.Jitter {
+		for _, op := range d.Order {
+			switch f := d.Factors[op]; {
+			case s.Jitter[op] == 0:
+			case op == 0:
+				k.Add(kernel.Brightness, f)
+			case op == 1:
+				k.Add(kernel.Contrast, f)
+			case op == 2:
+				k.Add(kernel.Saturation, f)
+			case op == 3:
+				k.Add(kernel.Hue, float64(uint8(int(f*255))))
+			}
+		}
+	}
+	if d.Gray && !s.GrayLast {
+		k.Add(kernel.Gray, 0)
+	}
+	if d.Sigma > 0 {
+		if s.Blur23 {
+			k.Add(kernel.Blur23, d.Sigma)
+		} else {
+			k.Add(kernel.Blur, d.Sigma)
+		}
+	}
+	if d.Gray && s.GrayLast && s.Operations == nil {
+		k.Add(kernel.Gray, 0)
+	}
+	c := s.colours()
+	for i, row := range c.Matrix {
+		k.Bias[i] = float32(-c.Mean[i] / c.Std[i])
+		for j, v := range row {
+			k.Scale[3*i+j] = float32(v / c.Std[i] / 255)
+		}
+	}
+	if s.Kind == Jigsaw {
+		k.Patches, k.Patch = 9, int32(s.patch())
+		for i, at := range d.Patches {
+			k.At[i] = [2]int32{int32(s.cell()*(i%3) + at[0]), int32(s.cell()*(i/3) + at[1])}
+		}
+	}
+}
+
+// window is what becomes of a crop: it is resized to wide x high, and Box is
+// kept of that.
+type window struct {
+	Box
+	wide, high int
+}
+
+func (s *Spec) window(crop Box) window {
+	size := s.crop()
+	if s.Kind != CentreCrop || (crop.W == size && crop.H == size) {
+		return window{Box{0, 0, size, size}, size, size}
+	}
+	w, h := evalSize(crop.W, crop.H, size)
+	return window{Box{centre(w, size), centre(h, size), size, size}, w, h}
+}
+
+// Need is which pixels of an image of w x h the views need, and the smallest
+// scale in eighths at which no crop has fewer pixels than its view. Evaluation
+// keeps the file's scale, so that its features are comparable with others'.
+func Need(specs []Spec, draws []Draw, w, h int) (box Box, eighths int) {
+	eighths = 1
+	left, top, right, bottom := w, h, 0, 0
+	for i := range specs {
+		s, crop := &specs[i], draws[i].Crop
+		part := crop
+		out := s.window(crop)
+		if s.Kind == CentreCrop {
+			eighths = 8
+			part = source(crop, out)
+		}
+		for eighths < 8 && (crop.W*eighths < 8*out.wide || crop.H*eighths < 8*out.high) {
+			eighths++
+		}
+		left, top = min(left, part.X), min(top, part.Y)
+		right, bottom = max(right, part.X+part.W), max(bottom, part.Y+part.H)
+	}
+	return Box{left, top, right - left, bottom - top}, eighths
+}
+
+// source is the part of a crop from which a window of its resized image comes.
+func source(crop Box, out window) Box {
+	span := func(from, size, start, count, total int) (int, int) {
+		scale := float64(size) / float64(total)
+		support := max(scale, 1)
+		lo := max(0, int(math.Floor((float64(start)+0.5)*scale-support)))
+		hi := min(size, int(math.Ceil((float64(start+count)-0.5)*scale+support)))
+		return from + lo, hi - lo
+	}
+	var b Box
+	b.X, b.W = span(crop.X, crop.W, out.X, out.W, out.wide)
+	b.Y, b.H = span(crop.Y, crop.H, out.Y, out.H, out.high)
+	return b
+}

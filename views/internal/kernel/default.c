@@ -1,0 +1,2 @@
+#define SET kernels_default
+#include "view.h"

@@ -1,0 +1,82 @@
+// Package kernel makes a whole view in one call to C: crop, resize, flip,
+// colours, blur, normalisation. The C is plain loops and GCC's vector types,
+// compiled for AVX-512, AVX2 and whatever the processor has at least, and chosen
+// at start; see docs/views.md for why it is C and what it is measured against.
+package kernel
+
+/*
+#cgo CFLAGS: -O3 -Wall
+#cgo LDFLAGS: -lm
+#include "plan.h"
+*/
+import "C"
+
+import "unsafe"
+
+// Operations of a Step.
+const (
+	Brightness = C.STEP_BRIGHTNESS
+	Contrast   = C.STEP_CONTRAST
+	Saturation = C.STEP_SATURATION
+	Hue        = C.STEP_HUE // argument: in 1/256 of a turn
+	Gray       = C.STEP_GRAY
+	Blur       = C.STEP_BLUR // argument: sigma
+	Blur23     = C.STEP_BLUR23
+)
+
+// Step is an operation on the resized crop.
+type Step struct {
+	Op       int32
+	Argument float32
+}
+
+// Plan describes a view; plan.h explains the fields.
+type Plan struct {
+	X, Y, W, H       float64
+	SourceW, SourceH int32
+	OutW, OutH       int32
+	Left, Top        int32
+	SizeW, SizeH     int32
+	Flip             int32
+	Steps            int32
+	Step             [8]Step
+	Scale            [9]float32
+	Bias             [3]float32
+	Patches, Patch   int32
+	At               [9][2]int32
+}
+
+// Both must be zero: the two declarations agree in size.
+const (
+	_ = uint(unsafe.Sizeof(Plan{}) - C.sizeof_plan)
+	_ = uint(C.sizeof_plan - unsafe.Sizeof(Plan{}))
+)
+
+// Add adds a step.
+func (p *Plan) Add(op int32, argument float64) {
+	p.Step[p.Steps] = Step{op, float32(argument)}
+	p.Steps++
+}
+
+// View makes the view of source, 8-bit RGB interleaved, and writes it to dst,
+// planar float32. room is memory that is kept for the next call.
+func View(p *Plan, source []uint8, room *[]uint8, dst []float32) {
+	C.kernel_view((*C.plan)(unsafe.Pointer(p)), pointer(source), p.room(room), (*C.float)(unsafe.Pointer(&dst[0])), nil)
+}
+
+// View8 makes the view without the final colours, 8-bit RGB interleaved.
+func View8(p *Plan, source []uint8, room *[]uint8, dst []uint8) {
+	C.kernel_view((*C.plan)(unsafe.Pointer(p)), pointer(source), p.room(room), nil, pointer(dst))
+}
+
+func (p *Plan) room(room *[]uint8) *C.uint8_t {
+	if n := int(C.kernel_room((*C.plan)(unsafe.Pointer(p)))); len(*room) < n {
+		*room = make([]uint8, n)
+	}
+	return pointer(*room)
+}
+
+func pointer(b []uint8) *C.uint8_t { return (*C.uint8_t)(unsafe.Pointer(&b[0])) }
+
+// Instructions names the instructions in use.
+func Instructions() string { return C.GoString(C.kernel_sets()) }
