@@ -49,21 +49,30 @@ func (s State) Shapes() map[string][]int {
 	return shapes
 }
 
-// Load copies values into every tensor of the state. lookup gives the shape and
-// the values of a name. All names are checked before anything is copied; the
-// error names the first few that are missing or have another shape.
+// Load copies float32 values into every tensor of the state, as LoadTensors does.
 func (s State) Load(lookup func(name string) (shape []int, values []float32, err error)) error {
-	values := make([][]float32, len(s))
+	return s.LoadTensors(func(name string) ([]int, func() *torch.Tensor, error) {
+		shape, values, err := lookup(name)
+		return shape, func() *torch.Tensor { return torch.FromFloat32(values, shape...) }, err
+	})
+}
+
+// LoadTensors copies a tensor into every tensor of the state, converted to its
+// type. lookup gives the shape of a name and makes its tensor when it is needed.
+// All names are checked before anything is copied; the error names the first few
+// that are missing or have another shape.
+func (s State) LoadTensors(lookup func(name string) (shape []int, tensor func() *torch.Tensor, err error)) error {
+	tensors := make([]func() *torch.Tensor, len(s))
 	var wrong []string
 	for i, e := range s {
-		shape, v, err := lookup(e.Name)
+		shape, t, err := lookup(e.Name)
 		switch want := e.Tensor.Shape(); {
 		case err != nil:
 			wrong = append(wrong, fmt.Sprintf("%s: %v", e.Name, err))
 		case !slices.Equal(shape, want):
 			wrong = append(wrong, fmt.Sprintf("%s: want %v, got %v", e.Name, want, shape))
 		}
-		values[i] = v
+		tensors[i] = t
 	}
 	if len(wrong) > 0 {
 		more := ""
@@ -74,7 +83,7 @@ func (s State) Load(lookup func(name string) (shape []int, values []float32, err
 	}
 	torch.NoGrad(func() {
 		for i, e := range s {
-			torch.Scoped(func() { e.Tensor.Copy_(torch.FromFloat32(values[i], e.Tensor.Shape()...)) })
+			torch.Scoped(func() { e.Tensor.Copy_(tensors[i]()) })
 		}
 	})
 	return nil

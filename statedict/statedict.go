@@ -12,13 +12,13 @@ import (
 	"contralens/torch"
 )
 
-// Tensor is a copy of a tensor's values: int64 as they are, others as float32.
+// Tensor is a copy of a tensor's values, as they are.
 func Tensor(t *torch.Tensor) *checkpoint.Tensor {
-	if t.Dtype() == torch.Int64 {
-		return checkpoint.FromInt64(t.Int64s(), t.Shape()...)
-	}
-	return checkpoint.FromFloat32(t.Float32s(), t.Shape()...)
+	return &checkpoint.Tensor{Dtype: t.Dtype().String(), Shape: t.Shape(), Data: t.Bytes()}
 }
+
+// Torch copies a file's tensor into libtorch's memory, as it is.
+func Torch(t *checkpoint.Tensor) *torch.Tensor { return torch.FromBytes(t.Data, t.Dtype, t.Shape...) }
 
 // Of is a network's state dict, each name after prefix ("module." as PyTorch's
 // DistributedDataParallel writes it).
@@ -55,12 +55,12 @@ func Load(path string, to nn.State, v any, prefix string) error {
 			byName[fmt.Sprint(i.Key)] = t
 		}
 	}
-	err := to.Load(func(name string) ([]int, []float32, error) {
+	err := to.LoadTensors(func(name string) ([]int, func() *torch.Tensor, error) {
 		t := byName[prefix+name]
 		if t == nil {
 			return nil, nil, errors.New("not in the file")
 		}
-		return t.Shape, t.Float32s(), nil
+		return t.Shape, func() *torch.Tensor { return Torch(t) }, nil
 	})
 	if err != nil {
 		return fmt.Errorf("checkpoint %s: %w; was it trained with another --arch, --width, --stem or --head?", path, err)
@@ -93,7 +93,7 @@ func LoadSGD(s *optim.SGD, v any) {
 		torch.Scoped(func() {
 			for i, b := range s.Buffers {
 				if m, ok := Items(states.Get(i)).Get("momentum_buffer").(*checkpoint.Tensor); ok {
-					b.Copy_(torch.FromFloat32(m.Float32s(), b.Shape()...))
+					b.Copy_(Torch(m).Reshape(b.Shape()...))
 				}
 			}
 		})

@@ -45,6 +45,36 @@ func FromUint8(values []uint8, shape ...int) *Tensor {
 	return fromData(unsafe.Pointer(unsafe.SliceData(values)), len(values), Uint8, CPU, shape)
 }
 
+// dtypes are the element types by the names that String gives them.
+var dtypes = map[string]Dtype{}
+
+func init() {
+	for _, d := range []Dtype{Uint8, Int8, Int16, Int32, Int64, Float16, Float32, Float64, Bool, BFloat16} {
+		dtypes[d.String()] = d
+	}
+}
+
+// FromBytes copies a tensor out of its elements' bytes, little endian and in C
+// order. dtype is the type's name, as Dtype.String gives it.
+func FromBytes(data []byte, dtype string, shape ...int) *Tensor {
+	d, ok := dtypes[dtype]
+	n := 1
+	for _, s := range shape {
+		n *= s
+	}
+	if !ok || n*d.Size() != len(data) {
+		panic(&Error{Op: "from bytes", Message: fmt.Sprintf("%s %v with %d bytes", dtype, shape, len(data))})
+	}
+	return fromData(unsafe.Pointer(unsafe.SliceData(data)), n, d, CPU, shape)
+}
+
+// Bytes copies the elements out as they are, little endian and in C order.
+func (t *Tensor) Bytes() []byte {
+	out := make([]byte, t.Numel()*t.Dtype().Size())
+	t.copyOut(unsafe.Pointer(unsafe.SliceData(out)), t.Dtype())
+	return out
+}
+
 func (t *Tensor) copyOut(data unsafe.Pointer, dtype Dtype) {
 	check("to data", C.cl_to_data(t.c(), data, C.int(dtype)))
 }

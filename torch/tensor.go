@@ -21,6 +21,9 @@ type Dtype int
 // The element types in use.
 const (
 	Uint8    Dtype = 0
+	Int8     Dtype = 1
+	Int16    Dtype = 2
+	Int32    Dtype = 3
 	Int64    Dtype = 4
 	Float16  Dtype = 5
 	Float32  Dtype = 6
@@ -33,6 +36,12 @@ func (d Dtype) String() string {
 	switch d {
 	case Uint8:
 		return "uint8"
+	case Int8:
+		return "int8"
+	case Int16:
+		return "int16"
+	case Int32:
+		return "int32"
 	case Int64:
 		return "int64"
 	case Float16:
@@ -47,6 +56,19 @@ func (d Dtype) String() string {
 		return "bfloat16"
 	}
 	return fmt.Sprintf("dtype(%d)", int(d))
+}
+
+// Size is the bytes of an element.
+func (d Dtype) Size() int {
+	switch d {
+	case Uint8, Int8, Bool:
+		return 1
+	case Int16, Float16, BFloat16:
+		return 2
+	case Int64, Float64:
+		return 8
+	}
+	return 4
 }
 
 // MemoryFormat is the order of a 4-D tensor's elements in memory.
