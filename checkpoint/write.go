@@ -131,6 +131,7 @@ func (c *counter) Write(b []byte) (int, error) {
 type pickler struct {
 	b       bytes.Buffer
 	tensors []*Tensor
+	arrays  bool // tensors are written as NumPy arrays, within the pickle
 }
 
 func (p *pickler) raw(s string) { p.b.WriteString(s) }
@@ -205,6 +206,9 @@ func (p *pickler) value(v any) error {
 		p.raw("ccollections\nOrderedDict\n)R")
 		return p.items(v)
 	case *Tensor:
+		if p.arrays {
+			return p.array(v)
+		}
 		return p.tensor(v)
 	default:
 		return fmt.Errorf("a value of type %T cannot be stored", v)

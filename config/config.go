@@ -48,6 +48,7 @@ type Shared struct {
 	Device          string  `flag:"device" help:"cpu or cuda:N"`
 	Threads         int     `flag:"threads" help:"compute threads; 0: one a processor"`
 	Resume          string  `flag:"resume" help:"checkpoint to go on from, or auto: the run directory's newest"`
+	Strict          bool    `flag:"strict" help:"refuse weights of others that differ from the network in any tensor"`
 
 	WorldSize   int    `flag:"world-size" help:"nodes"`
 	Rank        int    `flag:"rank" help:"rank of this node"`

@@ -6,11 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
-	"strings"
 
 	"contralens/checkpoint"
 	"contralens/config"
-	"contralens/nn"
 	"contralens/statedict"
 	"contralens/torch"
 )
@@ -112,83 +110,4 @@ func Newest(dir string) (path string, skipped []error) {
 		return f.path, skipped
 	}
 	return "", skipped
-}
-
-// Encoder is an encoder out of a checkpoint.
-type Encoder struct {
-	Model  *nn.Model
-	Epoch  int
-	Config map[string]string // what the checkpoint's record says of its options; nil without one
-}
-
-// modelOptions are the options that a checkpoint's record decides for those who
-// use its encoder.
-var modelOptions = []string{"arch", "width", "stem", "head", "feat_dim", "modal", "input_res"}
-
-// LoadEncoder builds the network of a checkpoint and loads its weights: the query
-// encoder's, or with ema the key encoder's. The record of the checkpoint sets
-// the options of s that say what the network is, unless set has them; notes are
-// sentences for the user.
-func LoadEncoder(path string, s *config.Shared, set map[string]bool, ema bool) (e *Encoder, notes []string, err error) {
-	file, err := checkpoint.Read(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	e = &Encoder{Epoch: statedict.Int(file.Get("epoch"))}
-	record := statedict.Items(statedict.Items(file.Get("contralens")).Get("config"))
-	if record == nil {
-		notes = append(notes, fmt.Sprintf("%s has no record of its options: --arch, --head, --feat_dim and --input_res are taken from the command line", path))
-	} else {
-		e.Config = map[string]string{}
-		for _, i := range record {
-			e.Config[fmt.Sprint(i.Key)] = fmt.Sprint(i.Value)
-		}
-		for _, f := range config.Fields(s) {
-			for _, name := range modelOptions {
-				value, ok := e.Config[name]
-				switch {
-				case f.Name != name || !ok:
-				case set[name] && f.String() != value:
-					notes = append(notes, fmt.Sprintf("--%s %s instead of the checkpoint's %s", name, f.String(), value))
-				case !set[name]:
-					if err := f.Set(value); err != nil {
-						return nil, nil, fmt.Errorf("checkpoint %s: its record of --%s: %w", path, name, err)
-					}
-				}
-			}
-		}
-	}
-	net, err := Network(*s)
-	if err != nil {
-		return nil, nil, err
-	}
-	if e.Model, err = nn.New(net, 0); err != nil {
-		return nil, nil, err
-	}
-	key, prefix := "model", "module."
-	if ema {
-		key, prefix = "model_ema", ""
-	}
-	if err := statedict.Load(path, e.Model.State, file.Get(key), prefix); err != nil {
-		e.Model.Free()
-		if record == nil && !strings.Contains(err.Error(), "want") {
-			return nil, nil, fmt.Errorf("%w (want a checkpoint with %q)", err, key)
-		}
-		return nil, nil, err
-	}
-	return e, notes, nil
-}
-
-// LoadWeights takes the query encoder's weights of a checkpoint, and starts the
-// key encoder as their copy.
-func (r *Run) LoadWeights(path string) error {
-	file, err := checkpoint.Read(path)
-	if err != nil {
-		return err
-	}
-	if err := statedict.Load(path, r.Model.Query.State, file.Get("model"), "module."); err != nil {
-		return err
-	}
-	r.Model.Key.State.CopyFrom(r.Model.Query.State)
-	return nil
 }

@@ -197,7 +197,11 @@ func start(r *train.Run, p *train.Progress) error {
 		return nil
 	}
 	if r.Config.Init != "" {
-		return r.LoadWeights(r.Config.Init)
+		notes, err := r.LoadWeights(r.Config.Init)
+		for _, n := range notes {
+			fmt.Println("note:", n)
+		}
+		return err
 	}
 	return nil
 }

@@ -1,0 +1,168 @@
+// Package npz reads and writes NumPy's .npz, a zip of one .npy file an array.
+package npz
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"contralens/checkpoint"
+)
+
+// types are NumPy's names of element types by ours. It has none for bfloat16.
+var types = map[string]string{
+	"float32": "<f4", "float64": "<f8", "float16": "<f2", "int64": "<i8", "int32": "<i4", "int16": "<i2", "int8": "|i1", "uint8": "|u1", "bool": "|b1",
+}
+
+// maxRatio bounds how much larger than its file an array of a compressed file may
+// be; deflate itself reaches 1,032 for nothing but zeros.
+const maxRatio = 1100
+
+// Parse reads a file's content. Arrays are copied.
+func Parse(b []byte) (checkpoint.Dict, error) {
+	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		return nil, fmt.Errorf("want an .npz file, a zip of .npy files: %w", err)
+	}
+	var d checkpoint.Dict
+	total := uint64(0)
+	for _, f := range z.File {
+		name, ok := strings.CutSuffix(f.Name, ".npy")
+		if !ok {
+			continue
+		}
+		// Files of the zip can share their bytes: the sum is what counts.
+		if total += f.UncompressedSize64; total > maxRatio*uint64(len(b)) || f.UncompressedSize64 > maxRatio*uint64(len(b)) {
+			return nil, fmt.Errorf("%.60q: want arrays of at most %d times the file's size", f.Name, maxRatio)
+		}
+		t, err := read(f)
+		if err != nil {
+			return nil, fmt.Errorf("%.60q: %w", f.Name, err)
+		}
+		d = append(d, checkpoint.Item{Key: name, Value: t})
+	}
+	if len(d) == 0 {
+		return nil, errors.New("want an .npz file, but there is no .npy in it")
+	}
+	return d, nil
+}
+
+func read(f *zip.File) (*checkpoint.Tensor, error) {
+	r, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	t, count, err := Header(r)
+	if err != nil {
+		return nil, err
+	}
+	want := count * checkpoint.ElementSize(t.Dtype)
+	if uint64(want) > f.UncompressedSize64 {
+		return nil, fmt.Errorf("want %d bytes of values, got %d", want, f.UncompressedSize64)
+	}
+	var data bytes.Buffer // grows with what there is, not with what a header says
+	if _, err := io.Copy(&data, io.LimitReader(r, int64(want)+1)); err != nil {
+		return nil, err
+	}
+	if data.Len() != want {
+		return nil, fmt.Errorf("want %d bytes of values, got another number", want)
+	}
+	t.Data = data.Bytes()
+	return t, nil
+}
+
+var fields = regexp.MustCompile(`^\{\s*'descr':\s*'([^']*)',\s*'fortran_order':\s*(True|False),\s*'shape':\s*\(([0-9, ]*)\),?\s*\}\s*$`)
+
+// Header reads the header of an .npy file: the type and shape, in a tensor
+// without data, and the number of elements.
+func Header(r io.Reader) (t *checkpoint.Tensor, count int, err error) {
+	var start [10]byte
+	if _, err := io.ReadFull(r, start[:]); err != nil || string(start[:6]) != "\x93NUMPY" {
+		return nil, 0, errors.New("want an .npy file, but it begins otherwise")
+	}
+	n := int(binary.LittleEndian.Uint16(start[8:]))
+	var more [2]byte
+	if start[6] > 1 { // version 2 has four bytes of length
+		if _, err := io.ReadFull(r, more[:]); err != nil {
+			return nil, 0, err
+		}
+		n |= int(binary.LittleEndian.Uint16(more[:])) << 16
+	}
+	if n > 1<<16 {
+		return nil, 0, fmt.Errorf("want an .npy header of at most 64 KB, got %d bytes", n)
+	}
+	text := make([]byte, n)
+	if _, err := io.ReadFull(r, text); err != nil {
+		return nil, 0, fmt.Errorf("the file ends within its header: %w", err)
+	}
+	m := fields.FindSubmatch(text)
+	if m == nil {
+		return nil, 0, fmt.Errorf("want an .npy header with descr, fortran_order and shape, got %.80q", text)
+	}
+	if string(m[2]) != "False" {
+		return nil, 0, errors.New("want C order, got Fortran order; numpy.ascontiguousarray turns it")
+	}
+	t = &checkpoint.Tensor{Shape: []int{}}
+	for ours, theirs := range types {
+		if theirs == string(m[1]) {
+			t.Dtype = ours
+		}
+	}
+	if t.Dtype == "" {
+		return nil, 0, fmt.Errorf("the type %.20q is not supported", m[1])
+	}
+	count = 1
+	for _, part := range strings.Split(string(m[3]), ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		n, err := strconv.Atoi(part)
+		if err != nil || (n > 0 && count > (1<<40)/n) {
+			return nil, 0, fmt.Errorf("a shape of (%.80s)", m[3])
+		}
+		count *= n
+		t.Shape = append(t.Shape, n)
+	}
+	return t, count, nil
+}
+
+// AppendHeader appends the header of an .npy file, padded so that the values are
+// aligned to 64 bytes. Its length depends on the shape's digits alone.
+func AppendHeader(b []byte, dtype string, shape ...int) []byte {
+	var text strings.Builder
+	for _, n := range shape {
+		fmt.Fprintf(&text, "%d,", n)
+	}
+	header := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", types[dtype], text.String())
+	pad := 64 - (10+len(header)+1)%64
+	header += strings.Repeat(" ", pad%64) + "\n"
+	b = append(b, "\x93NUMPY\x01\x00"...)
+	return append(binary.LittleEndian.AppendUint16(b, uint16(len(header))), header...)
+}
+
+// Write writes tensors under string keys, uncompressed. bfloat16, which NumPy
+// hasn't, is written as float32.
+func Write(w io.Writer, tensors checkpoint.Dict) error {
+	z := zip.NewWriter(w)
+	for _, i := range tensors {
+		t := i.Value.(*checkpoint.Tensor)
+		if t.Dtype == "bfloat16" {
+			t = checkpoint.FromFloat32(t.Float32s(), t.Shape...)
+		}
+		f, err := z.CreateHeader(&zip.FileHeader{Name: i.Key.(string) + ".npy", Method: zip.Store})
+		if err != nil {
+			return err
+		}
+		if _, err := f.Write(append(AppendHeader(nil, t.Dtype, t.Shape...), t.Data...)); err != nil {
+			return err
+		}
+	}
+	return z.Close()
+}

@@ -1,0 +1,260 @@
+package weights
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"contralens/checkpoint"
+)
+
+// Encoder is the part of a file that is an encoder, under the names of our
+// networks.
+type Encoder struct {
+	File    string
+	Group   string // dictionary in the file
+	Prefix  string // of the backbone's names in it
+	Dialect string // whose names they are
+	Tensors map[string]*checkpoint.Tensor
+	Sources map[string]string // names of ours to names in the file
+	// Left are names of the encoder's that no part of our networks has, as a
+	// classifier's.
+	Left   []string
+	Others []string // prefixes of further encoders in the file
+}
+
+// dialect is a way to name a backbone's layers; ours turns a name into ours.
+type dialect struct {
+	name string
+	ours func(name string) string // "" for none
+}
+
+var dialects = []dialect{
+	{"torchvision", func(name string) string { return name }},
+	{"nn.Sequential", sequential},
+	{"Detectron2", fromDetectron2},
+}
+
+// sequential names torchvision's children by their numbers, as lightly's
+// nn.Sequential(*list(resnet.children())[:-1]) does.
+func sequential(name string) string {
+	child, rest, _ := strings.Cut(name, ".")
+	ours := map[string]string{"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4"}[child]
+	if ours == "" {
+		return ""
+	}
+	return ours + "." + rest
+}
+
+// isBackbone says whether a name of ours without prefix is a backbone's.
+func isBackbone(name string) bool {
+	part, _, dotted := strings.Cut(name, ".")
+	return dotted && slices.Contains([]string{"conv1", "bn1", "layer1", "layer2", "layer3", "layer4"}, part)
+}
+
+// candidate is a prefix under which a backbone was found.
+type candidate struct {
+	group   Group
+	prefix  string
+	dialect dialect
+	names   map[string]string // ours to the file's, prefix and all
+}
+
+// isKey says whether a part of a file is a key, momentum or teacher encoder by
+// its name.
+func (c candidate) isKey() bool {
+	name := strings.ToLower(c.group.Path + "." + c.prefix)
+	for _, word := range []string{"encoder_k", "ema", "momentum", "teacher", "target", "_k."} {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// Encoder finds the file's encoder: the query encoder, or with key the one that
+// follows it. No match is an error that lists names.
+func (f *File) Encoder(key bool) (*Encoder, error) {
+	var found []candidate
+	for _, g := range f.Groups() {
+		found = append(found, candidates(g)...)
+	}
+	if len(found) == 0 {
+		var names []string
+		for _, g := range f.Groups() {
+			for _, i := range g.Tensors {
+				names = append(names, strings.TrimPrefix(g.Path+"."+i.Key.(string), "."))
+			}
+		}
+		return nil, fmt.Errorf("checkpoint %s: want the tensors of a ResNet (conv1.weight, layer1.0.conv1.weight …, after any prefix), found none of them among %s", f.Path, few(names))
+	}
+	var best *candidate
+	for i, c := range found {
+		if c.isKey() == key && (best == nil || len(c.names) > len(best.names)) {
+			best = &found[i]
+		}
+	}
+	if best == nil && key {
+		return nil, fmt.Errorf("checkpoint %s: want a key encoder (model_ema, encoder_k, teacher), found only %s", f.Path, found[0].where())
+	}
+	if best == nil {
+		best = &found[0]
+	}
+	return best.encoder(f.Path, found), nil
+}
+
+func (c candidate) where() string {
+	return strings.Trim(c.group.Path+": "+c.prefix+"*", ": ")
+}
+
+// candidates are the prefixes of a group under which there is a backbone.
+func candidates(g Group) []candidate {
+	var found []candidate
+	seen := map[string]bool{}
+	for _, i := range g.Tensors {
+		name := i.Key.(string)
+		for at := 0; ; {
+			for _, d := range dialects {
+				ours := d.ours(name[at:])
+				if (ours != "conv1.weight" && ours != "conv1.0.weight") || seen[d.name+name[:at]] {
+					continue
+				}
+				seen[d.name+name[:at]] = true
+				if c := (candidate{group: g, prefix: name[:at], dialect: d}); c.fill() {
+					found = append(found, c)
+				}
+			}
+			n := strings.IndexByte(name[at:], '.')
+			if n < 0 {
+				break
+			}
+			at += n + 1
+		}
+	}
+	return found
+}
+
+// fill finds the names under the prefix, and says whether they have a ResNet's
+// first block.
+func (c *candidate) fill() bool {
+	c.names = map[string]string{}
+	for _, i := range c.group.Tensors {
+		name := i.Key.(string)
+		if rest, ok := strings.CutPrefix(name, c.prefix); ok {
+			if ours := c.dialect.ours(rest); isBackbone(ours) {
+				c.names[ours] = name
+			}
+		}
+	}
+	return c.names["layer1.0.conv1.weight"] != ""
+}
+
+// encoder collects the tensors of a candidate and its head; encoder1 and encoder2
+// side by side are CMC's.
+func (c candidate) encoder(path string, all []candidate) *Encoder {
+	e := &Encoder{File: path, Group: c.group.Path, Prefix: c.prefix, Dialect: c.dialect.name, Tensors: map[string]*checkpoint.Tensor{}, Sources: map[string]string{}}
+	parent, isFirst := strings.CutSuffix(c.prefix, "encoder1.")
+	pair := slices.IndexFunc(all, func(o candidate) bool { return o.group.Path == c.group.Path && o.prefix == parent+"encoder2." })
+	if isFirst && pair >= 0 {
+		e.Prefix = parent + "encoder{1,2}."
+		for _, o := range []candidate{c, all[pair]} {
+			number := strings.TrimSuffix(strings.TrimPrefix(o.prefix, parent+"encoder"), ".")
+			e.take(o, "encoder"+number+".", "head"+number)
+		}
+	} else {
+		e.take(c, "encoder.", "head")
+	}
+	for _, o := range all {
+		if o.prefix != c.prefix && !strings.HasPrefix(o.prefix, strings.Split(e.Prefix, "{")[0]) || o.group.Path != c.group.Path {
+			e.Others = append(e.Others, o.where())
+		}
+	}
+	return e
+}
+
+// take adds a candidate's backbone under to, and its projection head.
+func (e *Encoder) take(c candidate, to, head string) {
+	used := map[string]bool{}
+	add := func(ours, name string) {
+		if t, ok := c.group.Tensors.Get(name).(*checkpoint.Tensor); ok {
+			e.Tensors[ours], e.Sources[ours] = t, name
+			used[name] = true
+		}
+	}
+	for ours, name := range c.names {
+		add(to+ours, name)
+	}
+	heads, first := c.head(head)
+	for ours, name := range heads {
+		add(ours, name)
+	}
+	for _, i := range c.group.Tensors {
+		name := i.Key.(string)
+		if !used[name] && (strings.HasPrefix(name, c.prefix) || (first != "" && strings.HasPrefix(name, first))) {
+			e.Left = append(e.Left, name)
+		}
+	}
+}
+
+// head finds a projection head beside or below the backbone: names of ours to
+// names of the file, and the prefix of the latter.
+func (c candidate) head(ours string) (names map[string]string, prefix string) {
+	parent := c.prefix
+	if i := strings.LastIndexByte(strings.TrimSuffix(parent, "."), '.'); i >= 0 {
+		parent = parent[:i+1]
+	} else {
+		parent = ""
+	}
+	places := []string{parent + ours + ".", parent + "projector.", parent + "projection_head.layers.", parent + "projection_head."}
+	if strings.Contains(c.prefix, "momentum") {
+		places = []string{parent + "momentum_projector.", parent + "projection_head_momentum.layers.", parent + "projection_head_momentum."}
+	}
+	if strings.Contains(c.prefix, "encoder_q.") || strings.Contains(c.prefix, "encoder_k.") {
+		// MoCo puts the head where torchvision has the classifier.
+		places = append(places, c.prefix+"fc.")
+	}
+	for _, place := range places {
+		names := map[string]string{}
+		layers := map[string]bool{}
+		for _, i := range c.group.Tensors {
+			name := i.Key.(string)
+			rest, ok := strings.CutPrefix(name, place)
+			if !ok {
+				continue
+			}
+			if rest == "weight" || rest == "bias" {
+				rest = "0." + rest // MoCo v1's single layer
+			}
+			names[ours+"."+rest] = name
+			layer, _, _ := strings.Cut(rest, ".")
+			layers[layer] = true
+		}
+		if headOf(layers) != "" {
+			return names, place
+		}
+	}
+	return nil, ""
+}
+
+// headOf is the projection head whose layers have those numbers; a linear head
+// without normalisation looks like one with it.
+func headOf(layers map[string]bool) string {
+	var numbers []string
+	for n := range layers {
+		numbers = append(numbers, n)
+	}
+	slices.Sort(numbers)
+	return map[string]string{"0": "linear", "0 2": "mlp", "0 1 3": "mlp_bn", "0 1 3 4 6": "2mlp_bn"}[strings.Join(numbers, " ")]
+}
+
+// few lists the first of many names.
+func few(names []string) string {
+	if len(names) == 0 {
+		return "no tensors at all"
+	}
+	more := ""
+	if len(names) > 4 {
+		names, more = names[:4], fmt.Sprintf(" and %d more", len(names)-4)
+	}
+	return strings.Join(names, ", ") + more
+}

@@ -1,0 +1,130 @@
+package weights
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"contralens/nn"
+)
+
+// Network tells the network from the tensors' names and shapes. It is called
+// within torch.Run. A linear head is taken to normalise, which shapes don't tell;
+// without a head the configuration has the default one.
+func (e *Encoder) Network() (nn.Config, error) {
+	c := nn.Config{Modal: "RGB", Stem: "imagenet"}
+	first := "encoder."
+	if e.Tensors["encoder1.conv1.weight"] != nil {
+		c.Modal, first = "CMC", "encoder1."
+	}
+	if t := e.Tensors[first+"conv1.weight"]; t != nil && len(t.Shape) == 4 && t.Shape[2] == 3 {
+		c.Stem = "cifar"
+	}
+	e.guessHead(&c)
+	blocks, bottleneck := e.blocks(first)
+	for _, suffix := range []string{"", "x2", "x4"} {
+		for _, a := range nn.Arches {
+			if a.Blocks != blocks || a.Bottleneck != bottleneck {
+				continue
+			}
+			c.Arch, c.Width = a.Name+suffix, 1
+			if ok, err := e.fits(c); ok || err != nil {
+				return c, err
+			}
+		}
+	}
+	for _, a := range nn.Arches {
+		if a.Blocks != blocks || a.Bottleneck != bottleneck {
+			continue
+		}
+		for _, width := range e.widths(first) {
+			c.Arch, c.Width = a.Name, width
+			if ok, err := e.fits(c); ok || err != nil {
+				return c, err
+			}
+		}
+	}
+	kind := "basic"
+	if bottleneck {
+		kind = "bottleneck"
+	}
+	return c, fmt.Errorf("checkpoint %s: want one of our architectures, got %d+%d+%d+%d %s blocks with a first convolution of %v; give --arch and --width if it is one of them", e.File, blocks[0], blocks[1], blocks[2], blocks[3], kind, shapeOf(e, first+"conv1.weight"))
+}
+
+func shapeOf(e *Encoder, name string) []int {
+	if t := e.Tensors[name]; t != nil {
+		return t.Shape
+	}
+	return nil
+}
+
+// blocks counts the residual blocks of each stage.
+func (e *Encoder) blocks(prefix string) (blocks [4]int, bottleneck bool) {
+	for stage := range blocks {
+		for e.Tensors[fmt.Sprintf("%slayer%d.%d.conv1.weight", prefix, stage+1, blocks[stage])] != nil {
+			blocks[stage]++
+		}
+	}
+	return blocks, e.Tensors[prefix+"layer1.0.conv3.weight"] != nil
+}
+
+// widths are the multipliers that the width of the last stage can come from, the
+// roundest first.
+func (e *Encoder) widths(prefix string) []float64 {
+	var out []float64
+	shape := shapeOf(e, prefix+"layer4.0.conv1.weight")
+	if len(shape) != 4 {
+		return nil
+	}
+	exact := float64(shape[0]) / 512
+	if math.Round(exact*1e4)/1e4 == exact {
+		out = append(out, exact)
+	}
+	for _, digits := range []float64{10, 100, 1000, 1e4} {
+		w := math.Round(exact*digits) / digits
+		if w > 0 && w <= 8 && !slices.Contains(out, w) {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// fits says whether the backbone is that of a network: every name and shape but
+// batch norm's counters, which PyTorch had not before 0.4.1.
+func (e *Encoder) fits(c nn.Config) (bool, error) {
+	shapes, err := nn.Shapes(c)
+	if err != nil {
+		return false, err
+	}
+	for _, s := range shapes {
+		if !strings.HasPrefix(s.Name, "encoder") || strings.HasSuffix(s.Name, "num_batches_tracked") {
+			continue
+		}
+		if t := e.Tensors[s.Name]; t == nil || !slices.Equal(t.Shape, s.Shape) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// guessHead tells the projection head by the numbers of its layers.
+func (e *Encoder) guessHead(c *nn.Config) {
+	head := "head."
+	if c.Modal == "CMC" {
+		head = "head1."
+	}
+	layers := map[string]bool{}
+	last := ""
+	for name := range e.Tensors {
+		if rest, ok := strings.CutPrefix(name, head); ok {
+			layer, _, _ := strings.Cut(rest, ".")
+			layers[layer] = true
+			last = max(last, layer)
+		}
+	}
+	c.Head = headOf(layers)
+	if shape := shapeOf(e, head+last+".weight"); c.Head != "" && len(shape) == 2 {
+		c.FeatDim = shape[0]
+	}
+}

@@ -1,0 +1,111 @@
+package weights
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"contralens/checkpoint"
+	"contralens/checkpoint/npz"
+	"contralens/checkpoint/safetensors"
+	"contralens/internal/durable"
+	"contralens/nn"
+)
+
+// SaveOptions say how an encoder is written.
+type SaveOptions struct {
+	Format   string // one of Formats, or "" to go by the name
+	Head     bool   // the projection head as well
+	InputRes int    // side of the images it was trained on, for the record; 0: unknown
+}
+
+// Save writes the backbone of a network c under torchvision's names, and in
+// Detectron2's format under Detectron2's with the configuration that it needs
+// beside it. It returns the files it wrote. It is called within torch.Run.
+func (e *Encoder) Save(path string, c nn.Config, o SaveOptions) (files []string, err error) {
+	if o.Format == "" {
+		o.Format = FormatOf(path)
+	}
+	shapes, err := nn.Shapes(c)
+	if err != nil {
+		return nil, err
+	}
+	var tensors checkpoint.Dict
+	hasHead := false
+	for _, s := range shapes {
+		t := e.Tensors[s.Name]
+		isHead := strings.HasPrefix(s.Name, "head")
+		if t == nil || (isHead && !o.Head) {
+			continue
+		}
+		hasHead = hasHead || isHead
+		tensors = append(tensors, checkpoint.Item{Key: strings.TrimPrefix(s.Name, "encoder."), Value: t})
+	}
+	if o.Head && !hasHead {
+		return nil, fmt.Errorf("checkpoint %s: want a projection head for --with_head, found none", e.File)
+	}
+	options := map[string]string{
+		"format": "pt", "arch": c.Arch, "width": strconv.FormatFloat(c.Width, 'g', -1, 64), "stem": c.Stem, "modal": c.Modal,
+	}
+	if hasHead {
+		options["head"], options["feat_dim"] = c.Head, strconv.Itoa(c.FeatDim)
+	}
+	if o.InputRes > 0 {
+		options["input_res"] = strconv.Itoa(o.InputRes)
+	}
+	files = []string{path}
+	switch o.Format {
+	case "pth":
+		return files, checkpoint.Write(path, tensors)
+	case "detectron2":
+		if c.Modal == "CMC" || o.Head {
+			return nil, fmt.Errorf("Detectron2 takes the backbone of an RGB network alone")
+		}
+		return e.saveDetectron2(path, tensors, c)
+	}
+	err = durable.Write(path, func(w io.Writer) error {
+		switch o.Format {
+		case "safetensors":
+			return safetensors.Write(w, tensors, options)
+		case "npz":
+			return npz.Write(w, tensors)
+		case "onnx":
+			return e.writeONNX(w, c, o.Head, options)
+		}
+		return fmt.Errorf("want one of the formats %s, got %q", strings.Join(Formats, ", "), o.Format)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return files, nil
+}
+
+func (e *Encoder) saveDetectron2(path string, tensors checkpoint.Dict, c nn.Config) ([]string, error) {
+	arch, _, err := nn.ParseArch(c.Arch)
+	if err != nil {
+		return nil, err
+	}
+	if arch.SplitStem > 0 || c.Stem != "imagenet" {
+		return nil, fmt.Errorf("Detectron2 has the ResNets with a 7x7 stem, not %s with --stem %s", c.Arch, c.Stem)
+	}
+	var renamed checkpoint.Dict
+	for _, i := range tensors {
+		renamed = append(renamed, checkpoint.Item{Key: toDetectron2(i.Key.(string)), Value: i.Value})
+	}
+	root := checkpoint.Dict{{Key: "model", Value: renamed}, {Key: "__author__", Value: "contralens"}, {Key: "matching_heuristics", Value: true}}
+	if err := durable.Write(path, func(w io.Writer) error { return checkpoint.WriteArrays(w, root) }); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	last := "encoder.layer1.0.conv2.weight"
+	if arch.Bottleneck {
+		last = "encoder.layer1.0.conv3.weight"
+	}
+	yaml := strings.TrimSuffix(path, filepath.Ext(path)) + ".yaml"
+	err = durable.Write(yaml, func(w io.Writer) error {
+		_, err := io.WriteString(w, detectron2YAML(path, arch, shapeOf(e, "encoder.conv1.weight")[0], shapeOf(e, last)[0]))
+		return err
+	})
+	return []string{path, yaml}, err
+}

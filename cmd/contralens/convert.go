@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"contralens/checkpoint/weights"
+	"contralens/config"
+	"contralens/nn"
+	"contralens/torch"
+)
+
+func convertCommand() *cobra.Command {
+	c := config.Convert{}
+	cmd := &cobra.Command{
+		Use:   "convert IN OUT",
+		Short: "Move an encoder's weights between formats: .pth, .safetensors, .npz, Detectron2's .pkl, .onnx",
+		Example: `  contralens convert save/run/current.pth encoder.pth          # torchvision's names: model.load_state_dict(…, strict=False)
+  contralens convert save/run/current.pth encoder.safetensors --with_head
+  contralens convert moco_v2_800ep_pretrain.pth.tar detectron2.pkl    # and detectron2.yaml beside it
+  contralens convert save/run/current.pth encoder.onnx`,
+	}
+	given := bind(cmd, &c)
+	cmd.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) != 2 {
+			return usageError{fmt.Errorf("convert: want a file to read and a file to write, got %d arguments", len(args))}
+		}
+		return nil
+	}
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		if _, err := given(); err != nil {
+			return err
+		}
+		return torch.Run(func() error { return convert(&c, args[0], args[1]) })
+	}
+	return cmd
+}
+
+func convert(c *config.Convert, in, out string) error {
+	if a, err := os.Stat(in); err == nil {
+		if b, err := os.Stat(out); err == nil && os.SameFile(a, b) {
+			return usageError{fmt.Errorf("convert: want another file to write than %s, which is read", in)}
+		}
+	}
+	f, err := weights.Open(in, c.From)
+	if err != nil {
+		return err
+	}
+	e, err := f.Encoder(c.UseEMA)
+	if err != nil {
+		return err
+	}
+	net, err := networkOf(f, e)
+	if err != nil {
+		return err
+	}
+	res, _ := strconv.Atoi(f.Options["input_res"])
+	files, err := e.Save(out, net, weights.SaveOptions{Format: c.To, Head: c.WithHead, InputRes: res})
+	if err != nil {
+		return err
+	}
+	fmt.Println(e.Mapping())
+	for _, file := range files {
+		fmt.Println("written:", file)
+	}
+	return nil
+}
+
+// networkOf is the network of a file: by its shapes, and with a record of ours
+// by the record where shapes don't tell.
+func networkOf(f *weights.File, e *weights.Encoder) (nn.Config, error) {
+	c, err := e.Network()
+	if err == nil && f.Options["head"] != "" && c.Head != "" {
+		c.Head = f.Options["head"]
+	}
+	return c, err
+}
