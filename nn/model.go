@@ -49,7 +49,7 @@ type Model struct {
 	Config   Config
 	State    State
 	branches []*branch
-	train    bool
+	train    bool // of the heads
 }
 
 // branch is an encoder that sees some of the image's channels, and its heads.
@@ -81,7 +81,7 @@ func New(c Config, seed uint64) (*Model, error) {
 	if c.Modal != "RGB" && c.Modal != "CMC" {
 		return nil, fmt.Errorf("--modal: want RGB or CMC, got %q", c.Modal)
 	}
-	m := &Model{Config: c, train: true}
+	m := &Model{Config: c}
 	torch.Scoped(func() {
 		b := builder{state: &m.State, rng: rand.New(rand.NewPCG(seed, 0x6e6e)), format: c.Format, device: c.Device, train: &m.train}
 		err = m.build(b, arch, width)
@@ -90,6 +90,7 @@ func New(c Config, seed uint64) (*Model, error) {
 		m.State.Free()
 		return nil, err
 	}
+	m.Train(true)
 	return m, nil
 }
 
@@ -122,10 +123,6 @@ func (m *Model) build(b builder, arch Arch, width float64) (err error) {
 	}
 	return nil
 }
-
-// Train sets whether batch norm uses the batch's statistics (and moves its
-// running ones) or the running ones.
-func (m *Model) Train(on bool) { m.train = on }
 
 // FeatureDim is the width D of the features before the head, over all branches.
 func (m *Model) FeatureDim() int {

@@ -14,6 +14,7 @@ type resnet struct {
 	pool     bool // the ImageNet stem's 3x3 max pooling
 	blocks   []*block
 	dim      int
+	train    [Stages]bool // per stage: whether batch norm uses the batch's statistics
 }
 
 // layer is a part of a network whose input belongs to the caller.
@@ -45,6 +46,7 @@ func (b builder) resnet(a Arch, width, scale float64, cifarStem bool, in int) *r
 		stem = 2 * channels(float64(a.SplitStem)*scale)
 	}
 	r := &resnet{pool: !cifarStem}
+	b.train = &r.train[0]
 	switch {
 	case cifarStem:
 		r.stem = b.conv("conv1", in, stem, 3, 1, 1, 1)
@@ -62,6 +64,7 @@ func (b builder) resnet(a Arch, width, scale float64, cifarStem bool, in int) *r
 			if stage > 0 && i == 0 {
 				stride = 2
 			}
+			b.train = &r.train[stage+1]
 			at := b.at(fmt.Sprintf("layer%d", stage+1)).at(fmt.Sprint(i))
 			var blk *block
 			switch {
