@@ -1,0 +1,113 @@
+package classify
+
+import (
+	"io"
+
+	"contralens/data"
+	"contralens/torch"
+	"contralens/views"
+)
+
+// Source gives the batches of epochs. An epoch's batches depend on its number
+// alone, so that training can go on in its middle.
+type Source interface {
+	Batches() int                   // of an epoch
+	Epoch(epoch, first int) Batches // from batch first (from 0) on
+}
+
+// Batches are the rest of an epoch.
+type Batches interface {
+	// Next gives inputs, whose first dimension is N, and N labels; io.EOF ends the
+	// epoch.
+	Next() (x *torch.Tensor, labels []int64, err error)
+	Close()
+}
+
+// Images is a source of augmented images [N, 3, Size, Size].
+type Images struct {
+	Dataset  data.Dataset
+	Batch    int
+	Workers  int
+	Spec     views.Spec // how images are augmented
+	Seed     uint64
+	Balanced bool // classes are drawn with equal probability instead of images
+	DropLast bool
+	Device   torch.Device
+}
+
+// Batches is the number of batches of an epoch.
+func (s *Images) Batches() int { return data.Batches(s.Dataset.Len(), s.Batch, s.DropLast) }
+
+// Epoch starts the loader of an epoch.
+func (s *Images) Epoch(epoch, first int) Batches {
+	d := s.Dataset
+	if s.Balanced {
+		d = data.ClassBalanced(d, s.Seed, epoch)
+	}
+	return &imageBatches{s, data.NewLoader(data.LoaderOptions{
+		Dataset: d, BatchSize: s.Batch, Workers: s.Workers, Views: 1, Size: s.Spec.Size, Seed: s.Seed, Epoch: epoch,
+		Shuffle: true, DropLast: s.DropLast, FirstBatch: first,
+		Transform: func(dst []float32, img *views.Image, epoch, index, view int, sc *views.Scratch) {
+			s.Spec.Apply(dst, img, views.NewRand(s.Seed, epoch, index, view), sc)
+		},
+	})}
+}
+
+type imageBatches struct {
+	s      *Images
+	loader *data.Loader
+}
+
+func (b *imageBatches) Close() { b.loader.Close() }
+
+func (b *imageBatches) Next() (*torch.Tensor, []int64, error) {
+	batch, err := b.loader.Next()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer b.loader.Recycle(batch)
+	size := b.s.Spec.Size
+	labels := append([]int64(nil), batch.Labels...)
+	return torch.FromFloat32(batch.Views[0], batch.N, 3, size, size).ToDevice(b.s.Device), labels, nil
+}
+
+// Cached is a source of features computed beforehand.
+type Cached struct {
+	Features *torch.Tensor // [N, D]
+	Labels   []int64
+	Batch    int
+	Seed     uint64
+	Balanced bool // classes are drawn with equal probability instead of rows
+}
+
+// Batches is the number of batches of an epoch.
+func (s *Cached) Batches() int { return data.Batches(len(s.Labels), s.Batch, false) }
+
+// Epoch draws the order of an epoch.
+func (s *Cached) Epoch(epoch, first int) Batches {
+	order := data.Order(len(s.Labels), s.Seed, epoch)
+	if s.Balanced {
+		order = data.BalancedOrder(s.Labels, s.Seed, epoch)
+	}
+	return &cachedBatches{s, order[first*s.Batch:]}
+}
+
+type cachedBatches struct {
+	s     *Cached
+	order []int
+}
+
+func (b *cachedBatches) Close() {}
+
+func (b *cachedBatches) Next() (*torch.Tensor, []int64, error) {
+	n := min(b.s.Batch, len(b.order))
+	if n == 0 {
+		return nil, nil, io.EOF
+	}
+	rows, labels := make([]int64, n), make([]int64, n)
+	for i, row := range b.order[:n] {
+		rows[i], labels[i] = int64(row), b.s.Labels[row]
+	}
+	b.order = b.order[n:]
+	return b.s.Features.IndexSelect(0, torch.FromInt64(rows, n).ToDevice(b.s.Features.Device())), labels, nil
+}

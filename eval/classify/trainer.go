@@ -1,0 +1,134 @@
+package classify
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+
+	"contralens/eval"
+	"contralens/optim"
+	"contralens/torch"
+)
+
+// Trainer trains classifiers by SGD, and where it stands. Make one with its
+// exported fields, and use it inside torch.Run.
+type Trainer struct {
+	Source    Source
+	Features  func(x *torch.Tensor) *torch.Tensor // of a batch's inputs: float32 [N, D]
+	Heads     []*Linear                           // each on the same features, for itself
+	Optimizer *optim.SGD                          // of all that is trained
+	Schedule  optim.Schedule
+	Epochs    int
+
+	OnStep  func(Step) error         // after a step; may be nil
+	OnEpoch func(epoch Totals) error // after an epoch; may be nil
+
+	Epoch       int // in training, from 1
+	StepInEpoch int // steps of it that are done
+	Step        int // steps done since the beginning
+	Totals      Totals
+}
+
+// Step is what OnStep learns of a step.
+type Step struct {
+	Epoch, Batch, Batches int // batch from 1
+	Loss, Top1            float64
+	Rate                  float64
+}
+
+// Totals add up an epoch's steps; of several heads those of the first.
+type Totals struct {
+	Images           int
+	Loss, Top1, Top5 float64 // sums over images; the accuracies in percent
+}
+
+// Mean are the means over the images so far.
+func (t Totals) Mean() (loss, top1, top5 float64) {
+	n := float64(max(1, t.Images))
+	return t.Loss / n, t.Top1 / n, t.Top5 / n
+}
+
+// Do trains from where the trainer stands to the end of its epochs. When ctx
+// ends, it returns ctx.Err() after the step in work, and everything that is
+// needed to go on is in the trainer.
+func (t *Trainer) Do(ctx context.Context) error {
+	t.Epoch = max(1, t.Epoch)
+	for ; t.Epoch <= t.Epochs; t.Epoch++ {
+		if err := t.epoch(ctx); err != nil {
+			return err
+		}
+		totals := t.Totals
+		t.Totals, t.StepInEpoch = Totals{}, 0
+		if t.OnEpoch != nil {
+			if err := t.OnEpoch(totals); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *Trainer) epoch(ctx context.Context) (err error) {
+	if t.StepInEpoch >= t.Source.Batches() {
+		return nil // interrupted after the last step of an epoch
+	}
+	batches := t.Source.Epoch(t.Epoch, t.StepInEpoch)
+	defer batches.Close()
+	for {
+		s := Step{Epoch: t.Epoch, Batch: t.StepInEpoch + 1, Batches: t.Source.Batches(), Rate: t.Schedule.At(t.Epoch, t.StepInEpoch, t.Source.Batches())}
+		torch.Scoped(func() {
+			var x *torch.Tensor
+			var labels []int64
+			if x, labels, err = batches.Next(); err == nil {
+				t.step(&s, x, labels)
+			}
+		})
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		t.StepInEpoch++
+		t.Step++
+		if math.IsNaN(s.Loss) || math.IsInf(s.Loss, 0) {
+			return fmt.Errorf("the loss became %v in epoch %d, step %d; a lower --learning_rate than %v may help", s.Loss, s.Epoch, s.Batch, s.Rate)
+		}
+		if t.OnStep != nil {
+			if err := t.OnStep(s); err != nil {
+				return err
+			}
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+// step trains on one batch. The heads' losses are added: none sees another's
+// gradient.
+func (t *Trainer) step(s *Step, x *torch.Tensor, labels []int64) {
+	f := t.Features(x)
+	target := torch.FromInt64(labels, len(labels)).ToDevice(f.Device())
+	var loss, first *torch.Tensor
+	for i, h := range t.Heads {
+		logits := h.Logits(f)
+		l := logits.CrossEntropy(target)
+		if i == 0 {
+			first, loss = logits.Detach(), l
+			s.Loss = l.Item()
+		} else {
+			loss = loss.Add(l)
+		}
+	}
+	loss.Backward()
+	t.Optimizer.Step(s.Rate)
+
+	n := float64(len(labels))
+	s.Top1 = eval.Accuracy(first, labels, 1)
+	t.Totals.Images += len(labels)
+	t.Totals.Loss += n * s.Loss
+	t.Totals.Top1 += n * s.Top1
+	t.Totals.Top5 += n * eval.Accuracy(first, labels, min(5, t.Heads[0].Classes()))
+}
