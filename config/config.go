@@ -6,9 +6,11 @@ package config
 // Shared are the options that pre-training and linear evaluation have in common.
 type Shared struct {
 	DataFolder      string  `flag:"data_folder" help:"folder with the images"`
-	Dataset         string  `flag:"dataset" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist or idx; empty: what the folder looks like"`
+	Dataset         string  `flag:"dataset" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx or inat18; empty: what the folder looks like"`
 	Imagenet100Path string  `flag:"imagenet100path" help:"file with one wnid a line instead of the built-in list of 100"`
 	Limit           int     `flag:"limit" help:"train on this many images, spread evenly over the classes; 0: all"`
+	Imbalance       float64 `flag:"imbalance" help:"keep a long tail of the training images: an exponential profile of class sizes whose first is this many times the last; 0: all"`
+	ImbalanceSeed   uint64  `flag:"imbalance_seed" help:"which images the long tail keeps"`
 	MaxBad          float64 `flag:"max_bad" help:"share of images that may be unreadable: they are named and replaced by another of their class; beyond it training stops"`
 	ModelPath       string  `flag:"model_path" help:"folder for run directories"`
 	TBPath          string  `flag:"tb_path" help:"folder for TensorBoard events"`
@@ -96,14 +98,6 @@ type Contrast struct {
 	KNNEvery     int      `flag:"knn_every" help:"epochs between k-NN evaluations, the first before training; 0: none"`
 }
 
-// Linear are the options of linear evaluation.
-type Linear struct {
-	Shared
-	Ckpt   string `flag:"ckpt" help:"checkpoint of the encoder; empty: an untrained one"`
-	NClass int    `flag:"n_class" help:"number of classes"`
-	UseEMA bool   `flag:"use_ema" help:"take the key encoder's weights"`
-}
-
 // KNN are the options of k-nearest-neighbour evaluation.
 type KNN struct {
 	Shared
@@ -130,13 +124,6 @@ func DefaultContrast() Contrast {
 		Shared: defaultShared(), Aug: "A", Beta: 0.5, MixRatio: 1, MixAlpha: 0.2, TimeMix: 2, MixTarget: "neg",
 		Distribution: "beta", DimMask: "none", BetaAlpha: 2, PosAlpha: 2, NegAlpha: 1.6, ExpIter: -1, Record: true,
 	}
-}
-
-// DefaultLinear are the defaults of linear evaluation.
-func DefaultLinear() Linear {
-	s := defaultShared()
-	s.Epochs, s.LearningRate, s.Milestones, s.WeightDecay = 60, 30, []int{60, 80}, 0
-	return Linear{Shared: s, NClass: 1000}
 }
 
 // DefaultKNN are the defaults of k-NN evaluation.

@@ -44,6 +44,8 @@ func (f Field) Type() string {
 		return "int"
 	case []int:
 		return "ints"
+	case []float64:
+		return "floats"
 	}
 	return "float"
 }
@@ -55,6 +57,12 @@ func (f Field) String() string {
 		text := make([]string, len(v))
 		for i, n := range v {
 			text[i] = strconv.Itoa(n)
+		}
+		return strings.Join(text, ",")
+	case []float64:
+		text := make([]string, len(v))
+		for i, x := range v {
+			text[i] = fmt.Sprint(x)
 		}
 		return strings.Join(text, ",")
 	case *float64:
@@ -90,6 +98,16 @@ func (f Field) Set(text string) error {
 		var x float64
 		x, err = strconv.ParseFloat(text, 64)
 		v = &x
+	case []float64:
+		list := []float64{}
+		for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
+			x, e := strconv.ParseFloat(part, 64)
+			if e != nil {
+				err = e
+			}
+			list = append(list, x)
+		}
+		v = list
 	case []int:
 		list := []int{}
 		for _, part := range strings.Split(text, ",") {
@@ -102,7 +120,7 @@ func (f Field) Set(text string) error {
 		v = list
 	}
 	if err != nil {
-		return fmt.Errorf("want %s, got %q", map[string]string{"bool": "true or false", "int": "a whole number", "ints": "whole numbers separated by commas", "float": "a number"}[f.Type()], text)
+		return fmt.Errorf("want %s, got %q", map[string]string{"bool": "true or false", "int": "a whole number", "ints": "whole numbers separated by commas", "floats": "numbers separated by commas", "float": "a number"}[f.Type()], text)
 	}
 	f.value.Set(reflect.ValueOf(v))
 	return nil

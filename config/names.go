@@ -70,7 +70,7 @@ func (c *Contrast) RunName() string {
 		return c.Name
 	}
 	d := DefaultContrast()
-	return c.UpstreamName() + suffixes(c, &d, "dataset", "limit", "width", "stem", "feat_dim", "input_res", "seed", "dim_mask", "norm_target", "crop", "crop_min", "jitter_p", "gray_p", "blur_p",
+	return c.UpstreamName() + suffixes(c, &d, "dataset", "limit", "imbalance", "imbalance_seed", "width", "stem", "feat_dim", "input_res", "seed", "dim_mask", "norm_target", "crop", "crop_min", "jitter_p", "gray_p", "blur_p",
 		"mix_start_epoch", "mix_start_step", "weight_decay", "momentum", "lr_decay_epochs", "lr_decay_rate", "init") + precisionSuffix(&c.Shared)
 }
 
@@ -97,37 +97,6 @@ func suffixes(config, defaults any, names ...string) string {
 		}
 	}
 	return b.String()
-}
-
-// UpstreamName is the name that the reference implementation gives the run. set
-// has the options that the user gave: a rate that was not given prints as an
-// integer there.
-func (c *Linear) UpstreamName(set map[string]bool) string {
-	from := "Scratch"
-	if c.Ckpt != "" {
-		from = filepath.Base(filepath.Dir(c.Ckpt))
-		if from == "." {
-			from = strings.TrimSuffix(filepath.Base(c.Ckpt), filepath.Ext(c.Ckpt))
-		}
-	}
-	rate := python(c.LearningRate)
-	if !set["learning_rate"] {
-		rate = strconv.FormatFloat(c.LearningRate, 'f', -1, 64)
-	}
-	name := fmt.Sprintf("%s_linear_%s_%s_lr%s", from, c.AugLinear, python(c.Crop), rate)
-	if c.Cosine {
-		name += "_cosine"
-	}
-	return name + "_lrdecay[" + strings.Trim(strings.ReplaceAll(fmt.Sprint(c.Milestones), " ", ", "), "[]") + "]"
-}
-
-// RunName is UpstreamName or --name.
-func (c *Linear) RunName(set map[string]bool) string {
-	if c.Name != "" {
-		return c.Name
-	}
-	d := DefaultLinear()
-	return c.UpstreamName(set) + suffixes(c, &d, "dataset", "limit", "width", "stem", "input_res", "seed")
 }
 
 // RunFolder is where a run keeps its files.

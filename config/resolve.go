@@ -96,7 +96,7 @@ func oneOf(flag, got string, want ...string) error {
 }
 
 // Datasets are the names that --dataset takes; without one the folder decides.
-var Datasets = []string{"imagenet", "imagenet100", "folder", "list", "cifar10", "cifar100", "stl10", "fashion-mnist", "idx"}
+var Datasets = []string{"imagenet", "imagenet100", "folder", "list", "cifar10", "cifar100", "stl10", "fashion-mnist", "idx", "inat18"}
 
 func dataset(name string) error {
 	if name == "" {
@@ -220,25 +220,6 @@ func (s *Shared) distributedNotes() []string {
 		return []string{"no GPU is used: --multiprocessing-distributed runs as one process, and --dist-backend nccl is taken as gloo"}
 	}
 	return nil
-}
-
-// Resolve applies presets and says what would go wrong.
-func (c *Linear) Resolve(set map[string]bool) (warnings []string, err error) {
-	_, warnings, err = c.Shared.resolve(set)
-	if err != nil {
-		return nil, err
-	}
-	c.precision()
-	if c.NClass < 1 {
-		return nil, fmt.Errorf("--n_class: want at least 1, got %d", c.NClass)
-	}
-	if err := c.Shared.validate(); err != nil {
-		return nil, err
-	}
-	if !c.Cosine {
-		warnings = append(warnings, c.milestoneWarning()...)
-	}
-	return append(warnings, c.distributedNotes()...), nil
 }
 
 // Resolve applies presets.

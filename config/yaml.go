@@ -21,7 +21,7 @@ func YAML(config any) string {
 	var b strings.Builder
 	for _, f := range Fields(config) {
 		text := f.String()
-		if f.Type() == "string" || f.Type() == "ints" {
+		if f.Type() == "string" || f.Type() == "ints" || f.Type() == "floats" {
 			text = strconv.Quote(text)
 		}
 		fmt.Fprintf(&b, "%s: %s\n", f.Name, text)

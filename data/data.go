@@ -42,9 +42,11 @@ func (e encoded) Encoded(i int, buf []byte) ([]byte, error) { return e.read(i, b
 type Options struct {
 	Name            string // one of Names; "" looks at the folder
 	Folder          string
-	Imagenet100Path string // a file with one wnid a line instead of the built-in list
-	Limit           int    // keep this many training images, spread evenly over the classes; 0: all
-	CacheBytes      int64  // decoded images kept in memory; 0: 1 GiB, negative: none
+	Imagenet100Path string  // a file with one wnid a line instead of the built-in list
+	Limit           int     // keep this many training images, spread evenly over the classes; 0: all
+	Imbalance       float64 // keep a long tail of the training images with this factor (see LongTail); 0: all
+	ImbalanceSeed   uint64
+	CacheBytes      int64 // decoded images kept in memory; 0: 1 GiB, negative: none
 
 	// MaxBad is the share of images that may be unreadable: they are replaced (see
 	// tolerant), and one more is an error. 0: the first is an error.
@@ -62,7 +64,7 @@ func (o Options) note(format string, args ...any) {
 }
 
 // Names are the datasets that Open knows.
-var Names = []string{"imagenet", "imagenet100", "folder", "list", "cifar10", "cifar100", "stl10", "fashion-mnist", "idx"}
+var Names = []string{"imagenet", "imagenet100", "folder", "list", "cifar10", "cifar100", "stl10", "fashion-mnist", "idx", "inat18"}
 
 // Parts are the parts of a dataset.
 type Parts struct {
@@ -99,8 +101,13 @@ func OpenParts(o Options) (p Parts, err error) {
 		p, err = openSTL10(o)
 	case "fashion-mnist", "idx":
 		p, err = openIDX(o, name)
+	case "inat18":
+		p, err = openINat18(o.Folder)
 	default:
 		err = fmt.Errorf("--dataset: want one of %s, got %q", strings.Join(Names, ", "), o.Name)
+	}
+	if err == nil && o.Imbalance != 0 {
+		p.Train, err = LongTail(p.Train, o.Imbalance, o.ImbalanceSeed)
 	}
 	if err != nil {
 		return Parts{}, err

@@ -29,36 +29,36 @@ type annotations struct {
 // openINat18 reads iNaturalist 2018 as it is distributed: train2018.json and
 // val2018.json (images, annotations, categories) beside the folder train_val2018
 // with the images. Classes are the categories in the order of their ids.
-func openINat18(folder string) (train, test Dataset, err error) {
+func openINat18(folder string) (p Parts, err error) {
 	a, err := readAnnotations(filepath.Join(folder, "train2018.json"))
 	if err != nil {
-		return nil, nil, err
+		return p, err
 	}
 	ids := slices.Sorted(maps.Keys(a.classes))
-	train, err = a.dataset(folder, ids, a.classes)
+	p.Train, err = a.dataset(folder, ids, a.classes)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", filepath.Join(folder, "train2018.json"), err)
+		return p, fmt.Errorf("%s: %w", filepath.Join(folder, "train2018.json"), err)
 	}
 	path := filepath.Join(folder, "val2018.json")
 	if _, err := os.Stat(path); err != nil {
-		return train, nil, nil
+		return p, nil
 	}
 	b, err := readAnnotations(path)
 	if err != nil {
-		return nil, nil, err
+		return p, err
 	}
-	test, err = b.dataset(folder, ids, a.classes)
+	p.Test, err = b.dataset(folder, ids, a.classes)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
+		return p, fmt.Errorf("%s: %w", path, err)
 	}
-	return train, test, nil
+	return p, nil
 }
 
 // dataset lists the annotated images in the order of their ids; ids are the
 // categories in the order of their labels.
 func (a *annotations) dataset(folder string, ids []int64, names map[int64]string) (Dataset, error) {
 	label := make(map[int64]int, len(ids))
-	f := &files{name: "inat18"}
+	f := &files{source: disk{}, name: "inat18"}
 	for i, id := range ids {
 		label[id] = i
 		f.classes = append(f.classes, names[id])

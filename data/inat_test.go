@@ -31,10 +31,11 @@ func inat(t *testing.T, train, val string) string {
 func TestINat18(t *testing.T) {
 	val := `{"annotations": [{"image_id": 5, "category_id": 7}], "images": [{"id": 5, "file_name": "train_val2018/Aves/7/v.jpg"}]}`
 	dir := inat(t, inatTrain, val)
-	train, test, err := openINat18(dir)
+	p, err := openINat18(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
+	train, test := p.Train, p.Test
 	if got, want := train.Classes(), []string{"2", "Corvus corax", "unseen"}; !slices.Equal(got, want) {
 		t.Errorf("classes %q, want %q", got, want)
 	}
@@ -44,8 +45,8 @@ func TestINat18(t *testing.T) {
 	if test.Len() != 1 || test.Label(0) != 1 {
 		t.Errorf("test images: %d, label %d", test.Len(), test.Label(0))
 	}
-	if _, test, err := openINat18(inat(t, inatTrain, "")); err != nil || test != nil {
-		t.Errorf("without val2018.json: %v, %v", test, err)
+	if p, err := openINat18(inat(t, inatTrain, "")); err != nil || p.Test != nil {
+		t.Errorf("without val2018.json: %v, %v", p.Test, err)
 	}
 }
 
@@ -61,7 +62,7 @@ func TestINat18Errors(t *testing.T) {
 		{inatTrain, strings.Replace(inatTrain, `"category_id": 7`, `"category_id": 8`, 1), "category 8 is not among the 3"},
 		{fmt.Sprintf(`{"images": [{"id": 1, "file_name": %q}]}`, strings.Repeat("a", 2*maxAnnotationBytes)), "", "longer than"},
 	} {
-		if _, _, err := openINat18(inat(t, tc.train, tc.val)); err == nil || !strings.Contains(err.Error(), tc.want) {
+		if _, err := openINat18(inat(t, tc.train, tc.val)); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%.60q: error %.200v, want one with %q", tc.train, err, tc.want)
 		}
 	}

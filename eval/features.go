@@ -1,8 +1,10 @@
 // Package eval judges an encoder by what simple classifiers make of its
-// features.
+// features: nearest neighbours here, trained classifiers in eval/classify. It
+// also has the measures and the results that all of them share.
 package eval
 
 import (
+	"context"
 	"io"
 
 	"contralens/data"
@@ -19,6 +21,8 @@ type Options struct {
 	BF16    bool
 	// Progress, when set, is told how many images of how many are done.
 	Progress func(done, total int)
+	// Context, when set, ends the work early with its error.
+	Context context.Context
 }
 
 // Features maps every image of a dataset, in order and without augmentation, to
@@ -26,41 +30,83 @@ type Options struct {
 // memory, which the caller frees, and labels. Batch norm uses its running
 // statistics, which do not change.
 func Features(m *nn.Model, d data.Dataset, o Options) (features *torch.Tensor, labels []int64, err error) {
+	torch.Scoped(func() {
+		features = torch.Zeros([]int{d.Len(), m.FeatureDim()})
+		err = EachBatch(m, d, o, func(f *torch.Tensor, batch []int64) {
+			features.Narrow(0, len(labels), len(batch)).Copy_(f)
+			labels = append(labels, batch...)
+		})
+		features.Keep()
+	})
+	if err != nil {
+		features.Free()
+		return nil, nil, err
+	}
+	return features, labels, nil
+}
+
+// EachBatch computes features as Features does and gives them batch by batch,
+// [n, D] on the network's device with n labels; they are freed after each call.
+func EachBatch(m *nn.Model, d data.Dataset, o Options, each func(features *torch.Tensor, labels []int64)) error {
 	if o.Batch == 0 {
 		o.Batch = 256
 	}
-	l := data.NewLoader(data.LoaderOptions{
-		Dataset: d, Views: []views.Spec{views.Evaluation(o.Size)}, BatchSize: o.Batch, Workers: o.Workers,
-	})
+	spec := View(m, views.Evaluation(o.Size))
+	l := data.NewLoader(data.LoaderOptions{Dataset: d, Views: []views.Spec{spec}, BatchSize: o.Batch, Workers: o.Workers})
 	defer l.Close()
-	m.Train(false)
-	defer m.Train(true)
-	var all []float32
-	for {
+	for done := 0; ; {
 		b, err := l.Next()
 		if err == io.EOF {
-			break
+			return nil
+		}
+		if err == nil && o.Context != nil {
+			err = o.Context.Err()
 		}
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		torch.Inference(func() {
+		torch.NoGrad(func() {
 			torch.Scoped(func() {
-				x := torch.FromFloat32(b.Views[0], b.N, 3, o.Size, o.Size).ToDevice(m.Config.Device)
-				var f *torch.Tensor
-				if o.BF16 {
-					torch.Autocast(m.Config.Device, torch.BFloat16, func() { f = m.Features(x) })
-				} else {
-					f = m.Features(x)
-				}
-				all = append(all, f.Float32s()...)
+				x := torch.FromFloat32(b.Views[0], append([]int{b.N}, spec.Shape()...)...).ToDevice(m.Config.Device)
+				each(Frozen(m, o.BF16)(x), b.Labels)
 			})
 		})
-		labels = append(labels, b.Labels...)
-		if o.Progress != nil {
-			o.Progress(len(labels), d.Len())
-		}
+		done += b.N
 		l.Recycle(b)
+		if o.Progress != nil {
+			o.Progress(done, d.Len())
+		}
 	}
-	return torch.FromFloat32(all, len(labels), m.FeatureDim()), labels, nil
+}
+
+// View is a view as a network wants it: in YDbDr for one of two encoders (CMC).
+func View(m *nn.Model, s views.Spec) views.Spec {
+	if m.Branches() > 1 {
+		return s.CMC()
+	}
+	return s
+}
+
+// Frozen maps images [N, 3, H, W] to the encoder's features, float32 [N, D],
+// without gradients and with batch norm's running statistics, which do not
+// change.
+func Frozen(m *nn.Model, bf16 bool) func(x *torch.Tensor) *torch.Tensor {
+	return func(x *torch.Tensor) (f *torch.Tensor) {
+		torch.NoGrad(func() { m.Evaluating(func() { f = Trained(m, bf16)(x) }) })
+		return f
+	}
+}
+
+// Trained maps images [N, 3, H, W] to the encoder's features, float32 [N, D],
+// with gradients, and batch norm in the mode of the network's stages.
+func Trained(m *nn.Model, bf16 bool) func(x *torch.Tensor) *torch.Tensor {
+	return func(x *torch.Tensor) *torch.Tensor {
+		if !bf16 {
+			return m.Features(x)
+		}
+		return torch.Scoped1(func() (f *torch.Tensor) {
+			torch.Autocast(m.Config.Device, torch.BFloat16, func() { f = m.Features(x) })
+			return f.To(torch.Float32)
+		})
+	}
 }

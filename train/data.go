@@ -20,7 +20,7 @@ func OpenParts(s config.Shared, note func(string)) (data.Parts, error) {
 }
 
 func dataOptions(s config.Shared, note func(string)) data.Options {
-	return data.Options{Name: s.Dataset, Folder: s.DataFolder, Imagenet100Path: s.Imagenet100Path, Limit: s.Limit, MaxBad: s.MaxBad, Note: note}
+	return data.Options{Name: s.Dataset, Folder: s.DataFolder, Imagenet100Path: s.Imagenet100Path, Limit: s.Limit, Imbalance: s.Imbalance, ImbalanceSeed: s.ImbalanceSeed, MaxBad: s.MaxBad, Note: note}
 }
 
 // notes collects what loader goroutines say until the loop prints it.

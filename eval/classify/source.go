@@ -23,7 +23,7 @@ type Batches interface {
 	Close()
 }
 
-// Images is a source of augmented images [N, 3, Size, Size].
+// Images is a source of augmented images [N, 3, H, W].
 type Images struct {
 	Dataset  data.Dataset
 	Batch    int
@@ -45,11 +45,8 @@ func (s *Images) Epoch(epoch, first int) Batches {
 		d = data.ClassBalanced(d, s.Seed, epoch)
 	}
 	return &imageBatches{s, data.NewLoader(data.LoaderOptions{
-		Dataset: d, BatchSize: s.Batch, Workers: s.Workers, Views: 1, Size: s.Spec.Size, Seed: s.Seed, Epoch: epoch,
+		Dataset: d, Views: []views.Spec{s.Spec}, BatchSize: s.Batch, Workers: s.Workers, Seed: s.Seed, Epoch: epoch,
 		Shuffle: true, DropLast: s.DropLast, FirstBatch: first,
-		Transform: func(dst []float32, img *views.Image, epoch, index, view int, sc *views.Scratch) {
-			s.Spec.Apply(dst, img, views.NewRand(s.Seed, epoch, index, view), sc)
-		},
 	})}
 }
 
@@ -66,9 +63,8 @@ func (b *imageBatches) Next() (*torch.Tensor, []int64, error) {
 		return nil, nil, err
 	}
 	defer b.loader.Recycle(batch)
-	size := b.s.Spec.Size
 	labels := append([]int64(nil), batch.Labels...)
-	return torch.FromFloat32(batch.Views[0], batch.N, 3, size, size).ToDevice(b.s.Device), labels, nil
+	return torch.FromFloat32(batch.Views[0], append([]int{batch.N}, b.s.Spec.Shape()...)...).ToDevice(b.s.Device), labels, nil
 }
 
 // Cached is a source of features computed beforehand.

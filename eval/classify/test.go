@@ -1,0 +1,57 @@
+package classify
+
+import (
+	"contralens/data"
+	"contralens/eval"
+	"contralens/nn"
+	"contralens/torch"
+)
+
+// Test judges classifiers on the images of a dataset, all in one pass: the
+// scores of each. counts are the training images of each class.
+func Test(m *nn.Model, heads []*Linear, d data.Dataset, counts []int, o eval.Options) ([]eval.Scores, error) {
+	tallies := newTallies(heads)
+	err := eval.EachBatch(m, d, o, func(f *torch.Tensor, labels []int64) { add(tallies, heads, f, labels) })
+	if err != nil {
+		return nil, err
+	}
+	return scores(tallies, counts), nil
+}
+
+// TestCached judges classifiers on features [N, D] computed beforehand.
+func TestCached(heads []*Linear, features *torch.Tensor, labels []int64, counts []int) []eval.Scores {
+	const chunk = 4096
+	tallies := newTallies(heads)
+	torch.NoGrad(func() {
+		for at := 0; at < len(labels); at += chunk {
+			n := min(chunk, len(labels)-at)
+			torch.Scoped(func() {
+				f := features.Narrow(0, at, n).ToDevice(heads[0].Weight.Device())
+				add(tallies, heads, f, labels[at:at+n])
+			})
+		}
+	})
+	return scores(tallies, counts)
+}
+
+func newTallies(heads []*Linear) []*eval.Tally {
+	tallies := make([]*eval.Tally, len(heads))
+	for i, h := range heads {
+		tallies[i] = eval.NewTally(h.Classes())
+	}
+	return tallies
+}
+
+func add(tallies []*eval.Tally, heads []*Linear, f *torch.Tensor, labels []int64) {
+	for i, h := range heads {
+		tallies[i].Add(h.Logits(f), labels)
+	}
+}
+
+func scores(tallies []*eval.Tally, counts []int) []eval.Scores {
+	all := make([]eval.Scores, len(tallies))
+	for i, t := range tallies {
+		all[i] = t.Scores(counts)
+	}
+	return all
+}

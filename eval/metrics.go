@@ -1,0 +1,109 @@
+package eval
+
+import (
+	"slices"
+
+	"contralens/torch"
+)
+
+// Accuracy is the share, in percent, of rows of logits [N, C] whose label is
+// among the k largest.
+func Accuracy(logits *torch.Tensor, labels []int64, k int) float64 {
+	return 100 * float64(right(logits, labels, k, nil)) / float64(max(1, len(labels)))
+}
+
+// right is how many rows have their label among the k largest; perClass, when
+// given, counts them by label.
+func right(logits *torch.Tensor, labels []int64, k int, perClass []int) (n int) {
+	torch.Scoped(func() {
+		_, at := logits.TopK(k, 1)
+		for i, c := range at.Int64s() {
+			if c == labels[i/k] {
+				n++
+				if perClass != nil {
+					perClass[c]++
+				}
+			}
+		}
+	})
+	return n
+}
+
+// Tally counts right answers over a test set.
+type Tally struct {
+	images, top1, top5 int
+	right, total       []int // by class
+}
+
+// NewTally makes a tally of so many classes.
+func NewTally(classes int) *Tally {
+	return &Tally{right: make([]int, classes), total: make([]int, classes)}
+}
+
+// Add counts the rows of logits [N, C].
+func (t *Tally) Add(logits *torch.Tensor, labels []int64) {
+	t.images += len(labels)
+	t.top1 += right(logits, labels, 1, t.right)
+	t.top5 += right(logits, labels, min(5, len(t.total)), nil)
+	for _, l := range labels {
+		t.total[l]++
+	}
+}
+
+// Scores are the accuracies of a test set, in percent.
+type Scores struct {
+	Top1     float64   `json:"top1"`
+	Top5     float64   `json:"top5"`                // of top-min(5, classes)
+	PerClass []float64 `json:"per_class,omitempty"` // in the order of the classes; -1 without test images
+	Shots    *Shots    `json:"shots,omitempty"`     // of long-tailed training sets
+}
+
+// Shots are the means of the accuracies of the classes with many (>100), medium
+// (20–100) and few (<20) training images, in percent, as Liu et al. (2019) report
+// them; -1 without such classes.
+type Shots struct {
+	Many   float64 `json:"many"`
+	Medium float64 `json:"medium"`
+	Few    float64 `json:"few"`
+}
+
+// Scores are what was counted. counts are the training images of each class; the
+// shots are given when the largest class has more than twice as many as the
+// smallest. nil counts leave them out.
+func (t *Tally) Scores(counts []int) Scores {
+	s := Scores{Top1: percent(t.top1, t.images), Top5: percent(t.top5, t.images)}
+	for c := range t.total {
+		s.PerClass = append(s.PerClass, percent(t.right[c], t.total[c]))
+	}
+	if len(counts) > 0 && slices.Max(counts) > 2*slices.Min(counts) {
+		s.Shots = shots(s.PerClass, counts)
+	}
+	return s
+}
+
+func percent(n, of int) float64 {
+	if of == 0 {
+		return -1
+	}
+	return 100 * float64(n) / float64(of)
+}
+
+func shots(perClass []float64, counts []int) *Shots {
+	mean := func(in func(n int) bool) float64 {
+		sum, n := 0.0, 0
+		for c, accuracy := range perClass {
+			if c < len(counts) && counts[c] > 0 && accuracy >= 0 && in(counts[c]) {
+				sum, n = sum+accuracy, n+1
+			}
+		}
+		if n == 0 {
+			return -1
+		}
+		return sum / float64(n)
+	}
+	return &Shots{
+		Many:   mean(func(n int) bool { return n > 100 }),
+		Medium: mean(func(n int) bool { return n >= 20 && n <= 100 }),
+		Few:    mean(func(n int) bool { return n < 20 }),
+	}
+}

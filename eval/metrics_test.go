@@ -1,0 +1,44 @@
+package eval
+
+import (
+	"math"
+	"reflect"
+	"testing"
+
+	"contralens/torch"
+)
+
+// Accuracies against counting by hand: 4 classes, one without test images.
+func TestTally(t *testing.T) {
+	err := torch.Run(func() error {
+		torch.Scoped(func() {
+			tally := NewTally(4)
+			tally.Add(torch.FromFloat32([]float32{3, 2, 1, 0, 3, 2, 1, 0}, 2, 4), []int64{0, 1})
+			tally.Add(torch.FromFloat32([]float32{0, 1, 9, 0}, 1, 4), []int64{2})
+			s := tally.Scores([]int{101, 100, 20, 19})
+			want := Scores{Top1: 200. / 3, Top5: 100, PerClass: []float64{100, 0, 100, -1}, Shots: &Shots{Many: 100, Medium: 50, Few: -1}}
+			if math.Abs(s.Top1-want.Top1) > 1e-9 {
+				t.Errorf("top-1 %v, want %v", s.Top1, want.Top1)
+			}
+			s.Top1, want.Top1 = 0, 0
+			if !reflect.DeepEqual(s, want) {
+				t.Errorf("got %+v %+v, want %+v %+v", s, s.Shots, want, want.Shots)
+			}
+			if tally.Scores([]int{50, 50, 50, 50}).Shots != nil {
+				t.Error("shots of a balanced training set")
+			}
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The thresholds are >100, 20–100 and <20 training images.
+func TestShots(t *testing.T) {
+	got := shots([]float64{10, 20, 30, 40, 50, 60}, []int{1000, 101, 100, 20, 19, 1})
+	if want := (Shots{Many: 15, Medium: 35, Few: 55}); *got != want {
+		t.Errorf("got %+v, want %+v", *got, want)
+	}
+}
