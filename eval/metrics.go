@@ -32,6 +32,7 @@ func right(logits *torch.Tensor, labels []int64, k int, perClass []int) (n int) 
 // Tally counts right answers over a test set.
 type Tally struct {
 	images, top1, top5 int
+	loss               float64
 	right, total       []int // by class
 }
 
@@ -45,6 +46,9 @@ func (t *Tally) Add(logits *torch.Tensor, labels []int64) {
 	t.images += len(labels)
 	t.top1 += right(logits, labels, 1, t.right)
 	t.top5 += right(logits, labels, min(5, len(t.total)), nil)
+	torch.Scoped(func() {
+		t.loss += float64(len(labels)) * logits.CrossEntropy(torch.FromInt64(labels, len(labels)).ToDevice(logits.Device())).Item()
+	})
 	for _, l := range labels {
 		t.total[l]++
 	}
@@ -54,6 +58,7 @@ func (t *Tally) Add(logits *torch.Tensor, labels []int64) {
 type Scores struct {
 	Top1     float64   `json:"top1"`
 	Top5     float64   `json:"top5"`                // of top-min(5, classes)
+	Loss     float64   `json:"loss"`                // mean cross entropy
 	PerClass []float64 `json:"per_class,omitempty"` // in the order of the classes; -1 without test images
 	Shots    *Shots    `json:"shots,omitempty"`     // of long-tailed training sets
 }
@@ -71,7 +76,7 @@ type Shots struct {
 // shots are given when the largest class has more than twice as many as the
 // smallest. nil counts leave them out.
 func (t *Tally) Scores(counts []int) Scores {
-	s := Scores{Top1: percent(t.top1, t.images), Top5: percent(t.top5, t.images)}
+	s := Scores{Top1: percent(t.top1, t.images), Top5: percent(t.top5, t.images), Loss: t.loss / float64(max(1, t.images))}
 	for c := range t.total {
 		s.PerClass = append(s.PerClass, percent(t.right[c], t.total[c]))
 	}

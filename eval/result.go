@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -94,4 +96,26 @@ func SHA256(path string) (string, error) {
 		return "", fmt.Errorf("%s: %w", path, err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// incidental are options that make no difference to what is measured, and the
+// seeds, by which results are repeated.
+var incidental = []string{"seed", "label_seed", "imbalance_seed", "name", "exp_iter", "ckpt", "data_folder", "model_path", "tb_path", "print_freq", "save_freq", "num_workers",
+	"max_bad", "resume", "overwrite", "threads", "json", "knn_every", "save_score", "device", "gpu", "world-size", "rank", "dist-url", "dist-backend", "multiprocessing-distributed"}
+
+// Group is the group of a result: a hash of the protocol, the dataset, the epoch
+// of the encoder, and the options of the evaluation and of the encoder's
+// training, without those that make no difference and without seeds.
+func Group(protocol, dataset, epoch string, options ...map[string]string) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %q %q", protocol, dataset, epoch)
+	for _, o := range options {
+		fmt.Fprint(h, "\n")
+		for _, name := range slices.Sorted(maps.Keys(o)) {
+			if !slices.Contains(incidental, name) {
+				fmt.Fprintf(h, "%q %q ", name, o[name])
+			}
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
 }

@@ -27,7 +27,7 @@ type Record struct {
 }
 
 // harmless are the options that may differ between the parts of one run.
-var harmless = []string{"print_freq", "save_freq", "num_workers", "max_bad", "resume", "overwrite", "threads", "knn_every", "model_path", "tb_path", "name", "data_folder", "save_score", "record", "probe",
+var harmless = []string{"print_freq", "save_freq", "num_workers", "max_bad", "resume", "overwrite", "threads", "knn_every", "json", "model_path", "tb_path", "name", "data_folder", "save_score", "record", "probe",
 	"world-size", "rank", "dist-url", "dist-backend", "multiprocessing-distributed", "gpu", "device"}
 
 // commit is set by the build (make) where Go itself does not record it.

@@ -16,6 +16,7 @@ import (
 
 	"contralens/config"
 	"contralens/contrast"
+	"contralens/eval"
 	"contralens/torch"
 	"contralens/train"
 )
@@ -228,10 +229,17 @@ func hooks(c config.Contrast, p *train.Progress, accuracies *[]string) []train.H
 			if err := (train.Lines{Path: filepath.Join(r.Dir, "metrics.jsonl")}).Add(map[string]any{"epoch": epoch, "step": r.Step, "epoch_end": true, "knn": accuracy}); err != nil {
 				return err
 			}
-			return (train.Lines{Path: filepath.Join(r.Dir, "results.jsonl")}).Add(map[string]any{
-				"protocol": "knn", "dataset": r.Train.Name(), "epoch": epoch, "metrics": map[string]any{"top1": accuracy, "k": 200, "temperature": 0.1},
-				"seed": c.Seed, "command": os.Args, "time": time.Now().Format(time.RFC3339),
-			})
+			result := eval.NewResult("knn", r.Train.Name(), map[string]any{"top1": accuracy, "k": 200, "temperature": 0.1}, c.Seed)
+			if epoch > 0 { // the checkpoint hook has just written it
+				path := filepath.Join(r.Dir, "current.pth")
+				sum, err := eval.SHA256(path)
+				if err != nil {
+					return err
+				}
+				result.Checkpoint, result.CheckpointSHA256 = path, sum
+			}
+			result.Epoch, result.Group = epoch, eval.Group("knn", r.Train.Name(), fmt.Sprint(epoch), config.Values(&c))
+			return result.Append(r.Dir)
 		}, p.Evaluating))
 	}
 	return list

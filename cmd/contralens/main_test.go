@@ -180,7 +180,7 @@ func TestFromImagesToFigures(t *testing.T) {
 		t.Errorf("knn printed %s", text)
 	}
 	text = must(t, "linear", "--ckpt", "save/ft/current.pth", "--data_folder", data, "--n_class", "2", "--epochs", "8", "--learning_rate", "1", "--cosine", "--batch_size", "8", "--model_path", "save")
-	if !strings.Contains(text, "linear top-1: ") || !strings.Contains(text, "top-2 100.00 %") {
+	if !strings.Contains(text, "linear top-1: ") || !strings.Contains(text, "top-2: 100.00 %") {
 		t.Errorf("linear printed %s", text)
 	}
 	text = must(t, "scores", "plot", "save/ft", "save/plain", "-o", "figures")

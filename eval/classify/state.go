@@ -31,9 +31,9 @@ type EncoderRecord struct {
 // classifier, optimizer) and our record. encoder, when it is trained as well, is
 // stored as "model"; nil leaves it out. best is the best accuracy so far.
 func (t *Trainer) Save(path string, r Record, encoder *nn.Model, best float64) error {
-	completed, inEpoch := t.Epoch-1, t.StepInEpoch
+	completed, inEpoch, totals := t.Epoch-1, t.StepInEpoch, t.Totals
 	if inEpoch == t.Source.Batches() {
-		completed, inEpoch = t.Epoch, 0
+		completed, inEpoch, totals = t.Epoch, 0, Totals{}
 	}
 	h := t.Heads[0]
 	root := checkpoint.Dict{
@@ -55,7 +55,7 @@ func (t *Trainer) Save(path string, r Record, encoder *nn.Model, best float64) e
 	return checkpoint.Write(path, append(root, checkpoint.Item{Key: "contralens", Value: checkpoint.Dict{
 		{Key: "version", Value: 1}, {Key: "protocol", Value: r.Protocol}, {Key: "config", Value: options}, {Key: "classes", Value: classes},
 		{Key: "epoch", Value: completed}, {Key: "step_in_epoch", Value: inEpoch}, {Key: "global_step", Value: t.Step}, {Key: "best_top1", Value: best},
-		{Key: "epoch_totals", Value: checkpoint.Dict{{Key: "images", Value: t.Totals.Images}, {Key: "loss", Value: t.Totals.Loss}, {Key: "top1", Value: t.Totals.Top1}, {Key: "top5", Value: t.Totals.Top5}}},
+		{Key: "epoch_totals", Value: checkpoint.Dict{{Key: "images", Value: totals.Images}, {Key: "loss", Value: totals.Loss}, {Key: "top1", Value: totals.Top1}, {Key: "top5", Value: totals.Top5}}},
 		{Key: "encoder", Value: checkpoint.Dict{{Key: "path", Value: r.Encoder.Path}, {Key: "sha256", Value: r.Encoder.SHA256}, {Key: "epoch", Value: r.Encoder.Epoch}}},
 	}}))
 }

@@ -20,6 +20,7 @@ type Trainer struct {
 	Optimizer *optim.SGD                          // of all that is trained
 	Schedule  optim.Schedule
 	Epochs    int
+	Diverging bool // a loss of NaN or Inf is no error: of several heads one may diverge
 
 	OnStep  func(Step) error         // after a step; may be nil
 	OnEpoch func(epoch Totals) error // after an epoch; may be nil
@@ -50,29 +51,25 @@ func (t Totals) Mean() (loss, top1, top5 float64) {
 }
 
 // Do trains from where the trainer stands to the end of its epochs. When ctx
-// ends, it returns ctx.Err() after the step in work, and everything that is
-// needed to go on is in the trainer.
+// ends, it returns ctx.Err() after the step in work (after an epoch's last step,
+// OnEpoch comes first), and everything that is needed to go on is in the trainer.
 func (t *Trainer) Do(ctx context.Context) error {
 	t.Epoch = max(1, t.Epoch)
 	for ; t.Epoch <= t.Epochs; t.Epoch++ {
 		if err := t.epoch(ctx); err != nil {
 			return err
 		}
-		totals := t.Totals
-		t.Totals, t.StepInEpoch = Totals{}, 0
 		if t.OnEpoch != nil {
-			if err := t.OnEpoch(totals); err != nil {
+			if err := t.OnEpoch(t.Totals); err != nil {
 				return err
 			}
 		}
+		t.Totals, t.StepInEpoch = Totals{}, 0
 	}
 	return nil
 }
 
 func (t *Trainer) epoch(ctx context.Context) (err error) {
-	if t.StepInEpoch >= t.Source.Batches() {
-		return nil // interrupted after the last step of an epoch
-	}
 	batches := t.Source.Epoch(t.Epoch, t.StepInEpoch)
 	defer batches.Close()
 	for {
@@ -92,7 +89,7 @@ func (t *Trainer) epoch(ctx context.Context) (err error) {
 		}
 		t.StepInEpoch++
 		t.Step++
-		if math.IsNaN(s.Loss) || math.IsInf(s.Loss, 0) {
+		if !t.Diverging && (math.IsNaN(s.Loss) || math.IsInf(s.Loss, 0)) {
 			return fmt.Errorf("the loss became %v in epoch %d, step %d; a lower --learning_rate than %v may help", s.Loss, s.Epoch, s.Batch, s.Rate)
 		}
 		if t.OnStep != nil {
@@ -100,7 +97,7 @@ func (t *Trainer) epoch(ctx context.Context) (err error) {
 				return err
 			}
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil && t.StepInEpoch < s.Batches {
 			return ctx.Err()
 		}
 	}
