@@ -10,20 +10,29 @@ import (
 
 func scoresCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "scores", Short: "Look at the scores of trainings", Args: noArguments}
+	cmd.AddCommand(scoresPlotCommand())
+	return cmd
+}
+
+func scoresPlotCommand() *cobra.Command {
 	var o viz.Options
 	out := "figures"
 	plot := &cobra.Command{
 		Use:   "plot RUN...",
-		Short: "Draw mean and variance of negative and positive scores over training",
+		Short: "Draw the scores of trainings: statistics over the steps, waterfalls, histograms, theory",
+		Long: `Draw the scores of trainings: mean and variance of negative and positive scores and their exponentials over the steps, all on
+one page (scores) and one by one; of several runs also as waterfalls, run behind run; histograms before and after the feature
+transformation at some epochs; and what extrapolation makes of the measured positives. The legend tells the options in which the runs differ.
+
+RUN is a run directory, or any directory with the score_EEE.npy that the PyTorch implementation writes.`,
 		Example: `  contralens scores plot save/run -o figures
-  contralens scores plot save/plain save/ft --label "MoCo v2" --label "MoCo v2 + FT" -o figures`,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usageError{fmt.Errorf("scores plot: want one or more run directories, as %s", "contralens scores plot save/run -o figures")}
-			}
-			return nil
-		},
+  contralens scores plot save/m-* --accuracy --style paper --format pdf -o figures
+  contralens scores plot save/plain save/ft --label "MoCo v2" --label "MoCo v2 + FT" --title "CIFAR-10"`,
+		Args: needRuns("scores plot"),
 		RunE: func(_ *cobra.Command, runs []string) error {
+			if _, err := viz.ParseStyle(o.Style); err != nil {
+				return usageError{err}
+			}
 			files, err := viz.Plot(runs, out, o)
 			for _, f := range files {
 				fmt.Println(f)
@@ -32,9 +41,22 @@ func scoresCommand() *cobra.Command {
 		},
 	}
 	plot.Flags().StringVarP(&out, "out", "o", out, "folder for the figures")
+	plot.Flags().StringVar(&o.Style, "style", "web", "size and text: paper, slides or web")
+	plot.Flags().StringSliceVar(&o.Formats, "format", []string{"png", "svg"}, "kinds of files: png, svg, pdf")
+	plot.Flags().BoolVar(&o.Accuracy, "accuracy", false, "accuracies in the legend, from results.jsonl")
+	plot.Flags().IntSliceVar(&o.Epochs, "epochs", nil, "epochs whose histograms are drawn; none: four, evenly spread")
 	plot.Flags().StringArrayVar(&o.Labels, "label", nil, "name of a run in the legend, in the order of the runs")
 	plot.Flags().IntVar(&o.Smooth, "smooth", 0, "steps of the moving mean; 0: a fiftieth of the training")
-	plot.Flags().StringVar(&o.Title, "title", "", "title of the picture with all four panels")
-	cmd.AddCommand(plot)
-	return cmd
+	plot.Flags().StringVar(&o.Title, "title", "", "title of the pages")
+	return plot
+}
+
+// needRuns wants at least one run directory.
+func needRuns(command string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usageError{fmt.Errorf("%s: want one or more run directories, as contralens %s save/run", command, command)}
+		}
+		return nil
+	}
 }

@@ -1,0 +1,126 @@
+package viz
+
+import (
+	"fmt"
+	"os"
+	"slices"
+
+	"gonum.org/v1/plot"
+)
+
+// Options of the score figures.
+type Options struct {
+	Style    string   // one of Styles; "" is web
+	Formats  []string // of Formats; none: png and svg
+	Smooth   int      // steps of the moving mean; 0: a fiftieth of the training
+	Labels   []string // of the runs in the legend; missing ones tell how the runs differ
+	Title    string   // of the pages
+	Accuracy bool     // k-NN or linear accuracies in the legend
+	Epochs   []int    // whose histograms are drawn; none: four, evenly spread
+}
+
+// drawing is what the figures of a call share.
+type drawing struct {
+	options Options
+	style   Style
+	runs    []*run
+}
+
+// Plot draws every figure of some runs' scores into the folder out and returns
+// the files:
+//
+//	scores             all statistics on one page
+//	neg_mean …         each statistic over the steps
+//	waterfall …_3d     the same, run behind run, of two runs or more
+//	histograms_RUN     positive and negative scores at some epochs, before and after the transformation
+//	theory_RUN         what extrapolation makes of the positives
+func Plot(dirs []string, out string, o Options) ([]string, error) {
+	if o.Style == "" {
+		o.Style = "web"
+	}
+	if len(o.Formats) == 0 {
+		o.Formats = []string{"png", "svg"}
+	}
+	d := &drawing{options: o}
+	var err error
+	if d.style, err = ParseStyle(o.Style); err != nil {
+		return nil, err
+	}
+	if err := checkFormats(o.Formats); err != nil {
+		return nil, err
+	}
+	for _, dir := range dirs {
+		r, err := openRun(dir)
+		if err != nil {
+			return nil, err
+		}
+		d.runs = append(d.runs, r)
+	}
+	label(d.runs)
+	for i, r := range d.runs {
+		if i < len(o.Labels) {
+			r.label = o.Labels[i]
+		}
+		r.name = r.label
+		if a := r.accuracy(); o.Accuracy && a != "" {
+			r.label += ": " + a
+		}
+	}
+	figures, err := d.figures()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, f := range figures {
+		list, err := save(out, f, o.Formats, d.style.DPI)
+		if files = append(files, list...); err != nil {
+			return files, err
+		}
+	}
+	return files, nil
+}
+
+func (d *drawing) figures() ([]figure, error) {
+	var names []string
+	for _, name := range statistics {
+		if !slices.ContainsFunc(d.runs, func(r *run) bool { return !r.has(name) }) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("the runs have none of the series %v in common", statistics)
+	}
+	var list []figure
+	var charts []*plot.Plot
+	for _, name := range names {
+		p, err := d.curves(name)
+		if err != nil {
+			return nil, err
+		}
+		charts = append(charts, p)
+		list = append(list, d.single(name, p, d.legend()))
+	}
+	list = append([]figure{d.page("scores", charts, min(3, (len(charts)+1)/2))}, list...)
+	if len(d.runs) > 1 {
+		falls, err := d.waterfalls(names)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, falls...)
+	}
+	for i := range d.runs {
+		for _, draw := range []func(int) (figure, bool, error){d.histograms, d.theory} {
+			f, ok, err := draw(i)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				list = append(list, f)
+			}
+		}
+	}
+	return list, nil
+}

@@ -1,0 +1,195 @@
+// Package viz draws what a training did.
+package viz
+
+import (
+	"fmt"
+	"image/color"
+	"math"
+	"strconv"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// Style is the size of figures and what is in them.
+type Style struct {
+	Name          string
+	Width, Height vg.Length // of a figure with one chart
+	Font          vg.Length // text size
+	Line          vg.Length // width of the main lines
+	DPI           int       // of PNG files
+}
+
+// Styles are the presets: a column of a paper, a slide, a web page.
+var Styles = []Style{
+	{"paper", 8.4 * vg.Centimeter, 6 * vg.Centimeter, 8, 1, 300},
+	{"slides", 25.4 * vg.Centimeter, 14.3 * vg.Centimeter, 20, 2.6, 150},
+	{"web", 16 * vg.Centimeter, 10 * vg.Centimeter, 11, 1.7, 160},
+}
+
+// ParseStyle finds a preset by its name.
+func ParseStyle(name string) (Style, error) {
+	var names []string
+	for _, s := range Styles {
+		if s.Name == name {
+			return s, nil
+		}
+		names = append(names, s.Name)
+	}
+	return Style{}, fmt.Errorf("--style: want one of %s, got %q", strings.Join(names, ", "), name)
+}
+
+// palette is Okabe and Ito's: told apart also by the colour-blind. Beyond it
+// lines repeat their colours with dashes.
+var palette = []color.NRGBA{
+	{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255}, {204, 121, 167, 255}, {230, 159, 0, 255}, {86, 180, 233, 255}, {0, 0, 0, 255},
+}
+
+// ordered are colours for an ordered quantity, dark to light, from viridis.
+var ordered = []color.NRGBA{{68, 1, 84, 255}, {59, 82, 139, 255}, {33, 145, 140, 255}, {94, 190, 80, 255}, {190, 160, 0, 255}}
+
+var gray = color.NRGBA{225, 225, 225, 255}
+
+// line is the n-th run's line.
+func (s Style) line(n int) draw.LineStyle {
+	l := draw.LineStyle{Color: palette[n%len(palette)], Width: s.Line}
+	switch n / len(palette) % 3 {
+	case 1:
+		l.Dashes = []vg.Length{4 * s.Line, 2 * s.Line}
+	case 2:
+		l.Dashes = []vg.Length{s.Line, 1.5 * s.Line}
+	}
+	return l
+}
+
+func faint(c color.Color, alpha uint8) color.Color {
+	n := color.NRGBAModel.Convert(c).(color.NRGBA)
+	n.A = alpha
+	return n
+}
+
+// text is the style of text of a relative size.
+func (s Style) text(size float64) draw.TextStyle {
+	return draw.TextStyle{Color: color.Black, Font: font.Font{Typeface: "Liberation", Variant: "Sans", Size: vg.Length(size) * s.Font}, Handler: plot.DefaultTextHandler}
+}
+
+// chart is an empty plot in this style.
+func (s Style) chart(title, x, y string) *plot.Plot {
+	p := plot.New()
+	p.BackgroundColor = color.White
+	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
+	p.Title.TextStyle.Font, p.Title.Padding = s.text(1.1).Font, s.Font*0.4
+	for _, a := range []*plot.Axis{&p.X, &p.Y} {
+		a.Label.TextStyle.Font, a.Tick.Label.Font = s.text(1).Font, s.text(0.9).Font
+		a.Padding, a.Label.Padding = s.Font*0.3, s.Font*0.15
+		a.Tick.Length, a.Tick.LineStyle.Width, a.LineStyle.Width = s.Font*0.35, s.Line*0.4, s.Line*0.4
+		a.Tick.Marker = ticks{}
+	}
+	grid := plotter.NewGrid()
+	grid.Vertical.Color, grid.Horizontal.Color = gray, gray
+	grid.Vertical.Width, grid.Horizontal.Width = s.Line*0.3, s.Line*0.3
+	p.Add(grid)
+	return p
+}
+
+// ticks are at most seven round numbers without minor ones, large ones in
+// thousands or millions.
+type ticks struct{}
+
+func (ticks) Ticks(low, high float64) []plot.Tick {
+	span := high - low
+	if !(span > 0) || math.IsInf(span, 0) {
+		return []plot.Tick{{Value: low, Label: number(low, 3)}}
+	}
+	unit := math.Pow(10, math.Floor(math.Log10(span/6)))
+	for _, f := range []float64{1, 2, 5, 10} {
+		if span/(unit*f) <= 6 {
+			unit *= f
+			break
+		}
+	}
+	digits := max(0, int(math.Ceil(-math.Log10(unit)-1e-9)))
+	var list []plot.Tick
+	for i := math.Ceil(low/unit - 1e-9); i*unit <= high+1e-9*span; i++ {
+		list = append(list, plot.Tick{Value: i * unit, Label: number(i*unit, digits)})
+	}
+	return list
+}
+
+// number prints v with so many decimals, short where it is large or tiny.
+func number(v float64, digits int) string {
+	switch a := math.Abs(v); {
+	case a < math.Pow(10, -float64(digits))/2:
+		return strconv.FormatFloat(0, 'f', digits, 64) // without the sign of -0
+	case a >= 1e6:
+		return strconv.FormatFloat(v/1e6, 'f', -1, 32) + "M"
+	case a >= 1e4:
+		return strconv.FormatFloat(v/1e3, 'f', -1, 32) + "k"
+	case digits > 4 && a > 0:
+		return strconv.FormatFloat(v, 'g', 3, 64)
+	}
+	return strconv.FormatFloat(v, 'f', digits, 64)
+}
+
+// entry is a line of a legend.
+type entry struct {
+	label string
+	line  draw.LineStyle
+}
+
+// legend draws entries in centred rows from the top of the canvas and gives what
+// is left below.
+func (s Style) legend(c draw.Canvas, entries []entry) draw.Canvas {
+	if len(entries) == 0 {
+		return c
+	}
+	style := s.text(0.95)
+	style.YAlign = draw.YCenter
+	sample, gap, row := s.Font*2, s.Font*1.2, s.Font*1.5
+	width := func(e entry) vg.Length { return sample + s.Font*0.5 + style.Width(e.label) }
+	var rows [][]entry
+	used := vg.Length(math.Inf(1))
+	for _, e := range entries {
+		if w := width(e); used+gap+w > c.Rectangle.Size().X {
+			rows = append(rows, nil)
+			used = -gap
+		}
+		rows[len(rows)-1] = append(rows[len(rows)-1], e)
+		used += gap + width(e)
+	}
+	y := c.Max.Y - row/2
+	for _, list := range rows {
+		total := -gap
+		for _, e := range list {
+			total += gap + width(e)
+		}
+		x := c.Center().X - total/2
+		for _, e := range list {
+			if len(e.line.Dashes) == 0 && e.line.Width < s.Line {
+				e.line.Width = s.Line
+			}
+			c.StrokeLine2(e.line, x, y, x+sample, y)
+			c.FillText(style, vg.Point{X: x + sample + s.Font*0.5, Y: y}, e.label)
+			x += width(e) + gap
+		}
+		y -= row
+	}
+	c.Max.Y = y + row/2 - s.Font*0.3
+	return c
+}
+
+// title draws a heading and gives what is left below.
+func (s Style) title(c draw.Canvas, text string, size float64) draw.Canvas {
+	if text == "" {
+		return c
+	}
+	style := s.text(size)
+	style.XAlign, style.YAlign = draw.XCenter, draw.YTop
+	c.FillText(style, vg.Point{X: c.Center().X, Y: c.Max.Y}, text)
+	c.Max.Y -= style.Font.Size * 1.7
+	return c
+}

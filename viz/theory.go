@@ -1,0 +1,119 @@
+package viz
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// lambdas are the λ whose curves are drawn.
+var lambdas = []float64{1, 1.25, 1.5, 1.75, 2}
+
+// theory draws what extrapolation makes of a positive score,
+//
+//	pos' = 2λ(1-λ)(1-pos) + pos
+//
+// over the scores that the run measured: their distribution as an area at the
+// bottom and, where λ was recorded, each step's mean before and after as a dot
+// in the colour of its λ.
+func (d *drawing) theory(i int) (figure, bool, error) {
+	r := d.runs[i]
+	kind := "raw_pos"
+	if !slices.Contains(r.Kinds(), kind) {
+		kind = "pos"
+	}
+	if !slices.Contains(r.Kinds(), kind) {
+		return figure{}, false, nil
+	}
+	p := d.style.chart("", "positive score q·k", "pos' = 2λ(1-λ)(1-pos) + pos")
+	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = -1, 1, -4, 1
+	if err := d.marginal(p.Add, r, kind, p.Y.Min, p.Y.Max); err != nil {
+		return figure{}, false, err
+	}
+	var entries []entry
+	for n, λ := range lambdas {
+		var line plotter.XYs
+		for x := -1.0; x <= 1.0001; x += 0.005 {
+			if y := 2*λ*(1-λ)*(1-x) + x; y >= p.Y.Min {
+				line = append(line, plotter.XY{X: x, Y: y})
+			}
+		}
+		l, err := plotter.NewLine(line)
+		if err != nil {
+			return figure{}, false, err
+		}
+		l.LineStyle = draw.LineStyle{Color: ordered[n], Width: d.style.Line}
+		p.Add(l)
+		entries = append(entries, entry{fmt.Sprintf("λ = %v", λ), l.LineStyle})
+	}
+	if err := d.dots(p.Add, r, p.Y.Min); err != nil {
+		return figure{}, false, err
+	}
+	area := d.style.line(5)
+	area.Width *= 3
+	entries = append(entries, entry{"measured scores", area})
+	f := d.single("theory_"+filepath.Base(filepath.Clean(r.dir)), p, entries)
+	return f, true, nil
+}
+
+// marginal draws the run's positive scores along the bottom.
+func (d *drawing) marginal(add func(...plot.Plotter), r *run, kind string, low, high float64) error {
+	curve, err := d.density(r, kind, span{from: r.first, to: r.last})
+	if err != nil {
+		return err
+	}
+	top := 0.0
+	for _, v := range curve {
+		top = max(top, v.Y)
+	}
+	for i := range curve {
+		curve[i].X = max(-1, min(1, curve[i].X))
+		curve[i].Y = low + 0.22*(high-low)*curve[i].Y/max(top, 1e-9)
+	}
+	area, err := plotter.NewPolygon(curve)
+	if err != nil {
+		return err
+	}
+	area.Color, area.LineStyle.Width = faint(d.style.line(5).Color, 120), 0
+	add(area)
+	return nil
+}
+
+// dots draws each step's measured means.
+func (d *drawing) dots(add func(...plot.Plotter), r *run, low float64) error {
+	before, after, λ, err := r.measured()
+	if err != nil {
+		return err
+	}
+	next := 0
+	groups := make([]plotter.XYs, len(ordered))
+	every := max(1, len(λ)/600)
+	for i, l := range λ {
+		for next < len(before) && before[next].Step < l.Step {
+			next++
+		}
+		if i%every != 0 || next >= len(before) || next >= len(after) || l.N != 1 || l.Mean < 1 || after[next].Mean < low {
+			continue
+		}
+		at := int(math.Round((l.Mean - 1) * float64(len(ordered)-1)))
+		g := &groups[min(at, len(groups)-1)]
+		*g = append(*g, plotter.XY{X: before[next].Mean, Y: after[next].Mean})
+	}
+	for n, g := range groups {
+		if len(g) == 0 {
+			continue
+		}
+		dots, err := plotter.NewScatter(g)
+		if err != nil {
+			return err
+		}
+		dots.GlyphStyle = draw.GlyphStyle{Color: faint(ordered[n], 170), Radius: d.style.Line * 0.9, Shape: draw.CircleGlyph{}}
+		add(dots)
+	}
+	return nil
+}
