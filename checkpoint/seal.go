@@ -5,10 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"hash"
 	"io"
-	"os"
 )
 
 // A file of ours ends with a seal, the comment of its zip container: the SHA-256
@@ -67,18 +65,4 @@ func verify(b []byte) error {
 		return errors.New("its checksum is wrong, so the file was changed after it was written")
 	}
 	return nil
-}
-
-// SHA256 is the digest of a whole file, as sha256sum prints it.
-func SHA256(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }

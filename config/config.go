@@ -18,6 +18,7 @@ type Shared struct {
 	Overwrite       bool    `flag:"overwrite" help:"remove a run directory of the same name first"`
 	PrintFreq       int     `flag:"print_freq" help:"steps between log lines"`
 	SaveFreq        int     `flag:"save_freq" help:"epochs between ckpt_epoch_N.pth files"`
+	Keep            int     `flag:"keep" help:"newest ckpt_epoch_N.pth files that are kept; 0: all"`
 	BatchSize       int     `flag:"batch_size" help:"images a step"`
 	Workers         int     `flag:"num_workers" short:"j" help:"workers that load images; 0: automatic, one a processor (upstream's 0 meant none)"`
 	Epochs          int     `flag:"epochs" help:"passes over the training images"`

@@ -133,6 +133,9 @@ func (s *Shared) validate() error {
 	if s.Name != "" && (s.Name != filepath.Base(s.Name) || s.Name == "." || s.Name == "..") {
 		return fmt.Errorf("--name: want the name of one folder below --model_path, got %q", s.Name)
 	}
+	if s.Keep < 0 {
+		return fmt.Errorf("--keep: want 0 (all) or the number of files, got %d", s.Keep)
+	}
 	if s.Workers < 0 {
 		return fmt.Errorf("--num_workers: want 0 (automatic) or more workers, got %d", s.Workers)
 	}

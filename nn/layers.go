@@ -1,9 +1,14 @@
 package nn
 
-import "contralens/torch"
+import (
+	"strings"
+
+	"contralens/torch"
+)
 
 // conv is a convolution without bias.
 type conv struct {
+	name            string        // in the state dict, as batchNorm's and linear's
 	weight          *torch.Tensor // [out, in/groups, k, k]
 	stride, padding int
 	groups          int
@@ -11,15 +16,16 @@ type conv struct {
 
 func (b builder) conv(name string, in, out, kernel, stride, padding, groups int) *conv {
 	w := b.at(name).parameter("weight", []int{out, in / groups, kernel, kernel}, b.kaimingNormal(out*kernel*kernel))
-	return &conv{weight: w, stride: stride, padding: padding, groups: groups}
+	return &conv{name: b.prefix + name, weight: w, stride: stride, padding: padding, groups: groups}
 }
 
 func (c *conv) Forward(x *torch.Tensor) *torch.Tensor {
-	return x.Conv2d(c.weight, nil, c.stride, c.padding, 1, c.groups)
+	return observed(c.name, x.Conv2d(c.weight, nil, c.stride, c.padding, 1, c.groups))
 }
 
 // batchNorm has PyTorch's defaults: eps 1e-5, momentum 0.1.
 type batchNorm struct {
+	name                         string
 	weight, bias, mean, variance *torch.Tensor // [channels]
 	batches                      *torch.Tensor // int64 []
 	train                        *bool
@@ -29,6 +35,7 @@ func (b builder) batchNorm(name string, channels int) *batchNorm {
 	b = b.at(name)
 	shape := []int{channels}
 	return &batchNorm{
+		name:     strings.TrimSuffix(b.prefix, "."),
 		weight:   b.parameter("weight", shape, constant(1)),
 		bias:     b.parameter("bias", shape, constant(0)),
 		mean:     b.add("running_mean", true, torch.Zeros(shape)),
@@ -45,20 +52,24 @@ func (n *batchNorm) Forward(x *torch.Tensor) *torch.Tensor {
 	}
 	y := x.BatchNorm(n.weight, n.bias, n.mean, n.variance, *n.train, 0.1, 1e-5)
 	x.Free()
-	return y
+	return observed(n.name, y)
 }
 
 // linear is a fully connected layer with bias.
 type linear struct {
+	name         string
 	weight, bias *torch.Tensor // [out, in], [out]
 }
 
 func (b builder) linear(name string, in, out int) *linear {
 	b = b.at(name)
 	return &linear{
+		name:   strings.TrimSuffix(b.prefix, "."),
 		weight: b.parameter("weight", []int{out, in}, b.uniform(in)),
 		bias:   b.parameter("bias", []int{out}, b.uniform(in)),
 	}
 }
 
-func (l *linear) Forward(x *torch.Tensor) *torch.Tensor { return x.Linear(l.weight, l.bias) }
+func (l *linear) Forward(x *torch.Tensor) *torch.Tensor {
+	return observed(l.name, x.Linear(l.weight, l.bias))
+}

@@ -55,6 +55,20 @@ func (s *SGD) Step(lr float64) {
 	})
 }
 
+// Finite says whether no gradient has a NaN or infinity in it.
+func (s *SGD) Finite() (ok bool) {
+	torch.Scoped(func() {
+		var grads []*torch.Tensor
+		for _, p := range s.Parameters {
+			if g := p.Grad(); g != nil {
+				grads = append(grads, g)
+			}
+		}
+		ok = torch.AllFinite(grads)
+	})
+	return ok
+}
+
 // Free drops the buffers.
 func (s *SGD) Free() {
 	for _, b := range s.Buffers {

@@ -1,5 +1,7 @@
 package torch
 
+import "math"
+
 // Reductions, ordering and products. dims names the reduced dimensions,
 // negative ones counting from the end.
 
@@ -102,4 +104,24 @@ func (t *Tensor) Addmm(a, b *Tensor, beta, alpha float64) *Tensor {
 // Addmm_ replaces t by beta t + alpha a b.
 func (t *Tensor) Addmm_(a, b *Tensor, beta, alpha float64) *Tensor {
 	return t.inplace("aten::addmm_", a, b, beta, alpha)
+}
+
+// AllFinite says whether no value of the tensors is NaN or infinite. It sums
+// them up, one pass each, and waits once: a sum is not finite if a value isn't.
+// Values so large that their float32 sum overflows count as infinite.
+func AllFinite(ts []*Tensor) bool {
+	if len(ts) == 0 {
+		return true
+	}
+	var sum float64
+	NoGrad(func() {
+		Scoped(func() {
+			sums := make([]*Tensor, len(ts))
+			for i, t := range ts {
+				sums[i] = t.Sum()
+			}
+			sum = Stack(sums, 0).Sum().Item()
+		})
+	})
+	return !math.IsNaN(sum) && !math.IsInf(sum, 0)
 }

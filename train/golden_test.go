@@ -96,7 +96,10 @@ func follow(t *testing.T, c *golden.Case, tc trainCase) {
 		for i, w := range m.Optimizer.Parameters {
 			weights, momenta = append(weights, w.Float32s()), append(momenta, m.Optimizer.Buffers[i].Float32s())
 		}
-		out := m.Step(both.Narrow(1, 0, 3).Contiguous(), both.Narrow(1, 3, 3).Contiguous(), c.Array(fmt.Sprint("shuffle_ids_", s)).I64, draw, p.LR, Watch{Scores: true})
+		out, err := m.Step(both.Narrow(1, 0, 3).Contiguous(), both.Narrow(1, 3, 3).Contiguous(), c.Array(fmt.Sprint("shuffle_ids_", s)).I64, draw, p.LR, Watch{Scores: true})
+		if err != nil {
+			t.Fatal(err)
+		}
 
 		want, sens := tc.Steps[s], tc.Sensitivity[s]
 		if d := math.Abs(out.Value-want.Loss) / want.Loss; d > 10*sens.Loss+1e-6 {

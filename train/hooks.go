@@ -1,30 +1,36 @@
 package train
 
 import (
-	"encoding/json"
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
+	"contralens/config"
 	"contralens/eval"
 	"contralens/scores"
 )
 
 // CheckpointHook keeps current.pth after every epoch and ckpt_epoch_N.pth after
-// every saveFreq, and says where they are.
-func CheckpointHook(saveFreq int) Hook {
+// every saveFreq, of which the newest keep stay (0: all).
+func CheckpointHook(saveFreq, keep int) Hook {
 	return Hook{Epoch: func(r *Run) error {
-		r.StepInEpoch = r.Batches // the epoch is complete
-		defer func() { r.StepInEpoch = 0 }()
-		if err := r.Save(filepath.Join(r.Dir, "current.pth")); err != nil {
+		if err := r.Save(filepath.Join(r.Dir, currentFile)); err != nil {
 			return err
 		}
-		os.Remove(filepath.Join(r.Dir, "interrupted.pth"))
+		if err := os.Remove(filepath.Join(r.Dir, interruptedFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 		if r.Epoch%saveFreq != 0 {
 			return nil
 		}
-		return r.Save(filepath.Join(r.Dir, fmt.Sprintf("ckpt_epoch_%d.pth", r.Epoch)))
+		if err := r.Save(filepath.Join(r.Dir, epochFile(r.Epoch))); err != nil {
+			return err
+		}
+		return prune(r.Dir, keep)
 	}}
 }
 
@@ -39,6 +45,7 @@ func ScoreHook() Hook {
 			return err
 		},
 		Step: func(r *Run, s Step) error { return w.Add(s.Epoch, s.Batch, s.Scores) },
+		Save: func(*Run) error { return w.Flush() },
 		Stop: func(*Run) error {
 			if w == nil {
 				return nil
@@ -48,47 +55,38 @@ func ScoreHook() Hook {
 	}
 }
 
-// Lines is a file of JSON objects, one a line.
-type Lines struct{ Path string }
-
-// Add appends one object.
-func (l Lines) Add(v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	f, err := os.OpenFile(l.Path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
-	if err != nil {
-		return err
-	}
-	if _, err := f.Write(append(b, '\n')); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
-}
-
 // KNNHook judges the encoder by k-NN before the first epoch, after every n-th
-// and after the last, and tells report the accuracy in percent.
-func KNNHook(every int, report func(r *Run, epoch int, accuracy float64) error, progress func(done, total int)) Hook {
+// and after the last. The accuracy in percent goes to report, metrics.jsonl and
+// results.jsonl. An evaluation that an interruption left out is made up for at
+// the start; ctx ends one with ErrStopped.
+func KNNHook(ctx context.Context, every int, report func(epoch int, accuracy float64), progress func(done, total int)) Hook {
+	due := func(r *Run, epoch int) bool { return epoch%every == 0 || epoch == r.Config.Epochs }
 	judge := func(r *Run, epoch int) error {
 		accuracy, err := eval.KNNAccuracy(r.Model.Query, r.Bank, r.Test, 200, 0.1, eval.Options{
-			Size: r.Config.InputRes, Workers: r.Config.Workers, BF16: r.Model.BF16, Progress: progress,
+			Size: r.Config.InputRes, Workers: r.Config.Workers, BF16: r.Model.BF16, Progress: progress, Context: ctx,
 		})
+		if ctx.Err() != nil {
+			return ErrStopped
+		}
 		if err != nil {
 			return err
 		}
-		return report(r, epoch, accuracy)
+		report(epoch, accuracy)
+		return r.addKNN(epoch, accuracy)
 	}
 	return Hook{
 		Start: func(r *Run) error {
-			if r.Step > 0 {
+			epoch := r.Epoch - 1
+			if r.StepInEpoch > 0 || !due(r, epoch) {
 				return nil
 			}
-			return judge(r, 0)
+			if done, err := r.judged(epoch); done || err != nil {
+				return err
+			}
+			return judge(r, epoch)
 		},
 		Epoch: func(r *Run) error {
-			if r.Epoch%every != 0 && r.Epoch != r.Config.Epochs {
+			if !due(r, r.Epoch) {
 				return nil
 			}
 			return judge(r, r.Epoch)
@@ -96,23 +94,60 @@ func KNNHook(every int, report func(r *Run, epoch int, accuracy float64) error, 
 	}
 }
 
-// MetricsHook writes metrics.jsonl: a line every printFreq steps.
+// addKNN writes an accuracy into metrics.jsonl and results.jsonl.
+func (r *Run) addKNN(epoch int, accuracy float64) error {
+	if err := r.lines("metrics.jsonl").Add(map[string]any{"epoch": epoch, "step": r.Step, "epoch_end": true, "knn": accuracy}); err != nil {
+		return err
+	}
+	result := eval.NewResult("knn", r.Bank.Name(), map[string]any{"top1": accuracy, "k": 200, "temperature": 0.1}, r.Config.Seed)
+	if r.saved != "" && r.savedStep == r.Step {
+		sum, err := eval.SHA256(r.saved)
+		if err != nil {
+			return err
+		}
+		result.Checkpoint, result.CheckpointSHA256 = r.saved, sum
+	}
+	result.Epoch, result.Group = epoch, eval.Group("knn", r.Bank.Name(), fmt.Sprint(epoch), config.Values(&r.Config))
+	return result.Append(r.Dir)
+}
+
+// judged says whether results.jsonl has an epoch's k-NN accuracy. If not, what
+// metrics.jsonl may have of it is removed.
+func (r *Run) judged(epoch int) (bool, error) {
+	results, err := r.lines(eval.ResultsFile).Read()
+	if err != nil {
+		return false, err
+	}
+	for _, v := range results { // the untrained network's epoch 0 included
+		if v["protocol"] == "knn" && v["epoch"] == float64(epoch) {
+			return true, nil
+		}
+	}
+	return false, r.lines("metrics.jsonl").Keep(func(v map[string]any) bool { return v["knn"] == nil || v["epoch"] != float64(epoch) })
+}
+
+func (r *Run) lines(name string) Lines { return Lines{Path: filepath.Join(r.Dir, name)} }
+
+// MetricsHook writes metrics.jsonl: a line every printFreq steps. A run that
+// goes on from a checkpoint removes the lines of later steps first.
 func MetricsHook(printFreq int) Hook {
-	var lines Lines
 	var wait, compute time.Duration
 	var images int
-	last := time.Now()
+	var last time.Time
 	return Hook{
 		Start: func(r *Run) error {
-			lines.Path, last = filepath.Join(r.Dir, "metrics.jsonl"), time.Now()
-			return nil
+			last = time.Now()
+			if err := r.lines("metrics.jsonl").Keep(func(v map[string]any) bool { return !above(v["step"], r.Step) }); err != nil {
+				return err
+			}
+			return r.lines(eval.ResultsFile).Keep(func(v map[string]any) bool { return v["protocol"] != "knn" || !above(v["epoch"], r.Epoch-1) })
 		},
 		Step: func(r *Run, s Step) error {
 			wait, compute, images = wait+s.Wait, compute+s.Compute, images+s.Images
 			if s.Step%printFreq != 0 {
 				return nil
 			}
-			err := lines.Add(map[string]any{
+			err := r.lines("metrics.jsonl").Add(map[string]any{
 				"epoch": s.Epoch, "step": s.Step, "loss": s.Loss, "acc": s.Accuracy, "lr": s.Rate,
 				"img_s": float64(images) / time.Since(last).Seconds(), "wait_s": wait.Seconds(), "compute_s": compute.Seconds(),
 			})
@@ -121,7 +156,8 @@ func MetricsHook(printFreq int) Hook {
 		},
 		Epoch: func(r *Run) error {
 			wait, compute, images, last = 0, 0, 0, time.Now()
-			return lines.Add(map[string]any{"epoch": r.Epoch, "step": r.Step, "epoch_end": true})
+			loss, accuracy := r.Sums.Means()
+			return r.lines("metrics.jsonl").Add(map[string]any{"epoch": r.Epoch, "step": r.Step, "epoch_end": true, "loss_mean": loss, "acc_mean": accuracy})
 		},
 	}
 }

@@ -87,8 +87,9 @@ func (m *MoCo) bound(w Watch) float64 {
 //
 // shuffle is the order in which the key encoder sees the batch and in which its
 // keys enter the queue; draw is the step's λ and π, empty without
-// transformation.
-func (m *MoCo) Step(viewQ, viewK *torch.Tensor, shuffle []int64, draw contrast.Draw, lr float64, watch Watch) (out contrast.Output) {
+// transformation. A step whose loss or gradients are not finite changes no weight
+// and returns a *NotFinite.
+func (m *MoCo) Step(viewQ, viewK *torch.Tensor, shuffle []int64, draw contrast.Draw, lr float64, watch Watch) (out contrast.Output, err error) {
 	torch.Scoped(func() {
 		k, shuffled := m.keys(viewK, shuffle)
 		q := m.embed(m.Query, viewQ)
@@ -98,13 +99,21 @@ func (m *MoCo) Step(viewQ, viewK *torch.Tensor, shuffle []int64, draw contrast.D
 			NormalizePositive: m.Transform.Positive.Normalize && draw.On(),
 			NormalizeNegative: m.Transform.Negative.Normalize && draw.On(),
 		})
+		if !finite(out.Value) {
+			err = m.findForward(viewQ, viewK)
+			return
+		}
 		out.Loss.Backward()
+		if !m.Optimizer.Finite() {
+			err = m.findGradient()
+			return
+		}
 		m.Optimizer.Step(lr)
 
 		contrast.UpdateKey(m.Key.State.Parameters(), m.Optimizer.Parameters, m.Alpha)
 		m.Queue.Enqueue(shuffled)
 	})
-	return out
+	return out, err
 }
 
 // keys embeds the views with the key encoder, whose batch norm sees them in

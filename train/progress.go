@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -14,14 +15,16 @@ import (
 )
 
 // Progress shows a run: a bar on a terminal, lines elsewhere, and the lines
-// again in log.txt.
+// again in log.txt. Print may be called from any goroutine.
 type Progress struct {
 	Out       io.Writer
 	Terminal  bool
 	PrintFreq int
 
+	mu     sync.Mutex // of Out, bar and log
 	bar    *progressbar.ProgressBar
 	log    *os.File
+	before []string // lines from before there was a log
 	begin  time.Time
 	first  int // steps that were done when this process began
 	mark   time.Time
@@ -35,13 +38,60 @@ type Progress struct {
 
 // Print writes a line to the display and the log.
 func (p *Progress) Print(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	line := fmt.Sprintf(format, args...)
+	p.clear()
+	fmt.Fprintln(p.Out, line)
+	p.note(line)
+}
+
+// Log writes a line to the log alone.
+func (p *Progress) Log(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.note(fmt.Sprintf(format, args...))
+}
+
+// Open begins, or goes on with, log.txt in a run directory. Lines that were
+// printed before go there as well.
+func (p *Progress) Open(dir string) (err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.log, err = os.OpenFile(filepath.Join(dir, "log.txt"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644); err != nil {
+		return err
+	}
+	for _, line := range p.before {
+		p.note(line)
+	}
+	p.before = nil
+	return nil
+}
+
+// Close ends the log.
+func (p *Progress) Close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+	if p.log != nil {
+		p.log.Close()
+		p.log = nil
+	}
+}
+
+// note writes a line to the log; a display that goes on matters more than a log
+// that is full.
+func (p *Progress) note(line string) {
+	if p.log == nil {
+		p.before = append(p.before, line)
+		return
+	}
+	fmt.Fprintln(p.log, line)
+}
+
+func (p *Progress) clear() {
 	if p.bar != nil {
 		p.bar.Clear()
-	}
-	fmt.Fprintln(p.Out, line)
-	if p.log != nil {
-		fmt.Fprintln(p.log, line)
 	}
 }
 
@@ -59,32 +109,25 @@ func (p *Progress) Evaluating(done, total int) {
 // Hook is the hook that shows the steps.
 func (p *Progress) Hook() Hook {
 	return Hook{
-		Start: func(r *Run) (err error) {
-			p.log, err = os.OpenFile(filepath.Join(r.Dir, "log.txt"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+		Start: func(r *Run) error {
 			p.begin, p.mark, p.first = time.Now(), time.Now(), r.Step
-			return err
+			return nil
 		},
 		Step: p.step,
 		Epoch: func(*Run) error {
-			if p.bar != nil {
-				p.bar.Finish()
-				p.bar.Clear()
-				p.bar = nil
-			}
+			p.endBar()
 			p.reset()
 			return nil
 		},
-		Stop: func(*Run) error {
-			if p.bar != nil {
-				p.bar.Clear()
-				p.bar = nil
-			}
-			if p.log != nil {
-				return p.log.Close()
-			}
-			return nil
-		},
+		Stop: func(*Run) error { p.endBar(); return nil },
 	}
+}
+
+func (p *Progress) endBar() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+	p.bar = nil
 }
 
 func (p *Progress) reset() {
@@ -92,6 +135,8 @@ func (p *Progress) reset() {
 }
 
 func (p *Progress) step(r *Run, s Step) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.images, p.wait, p.comp = p.images+s.Images, p.wait+s.Wait, p.comp+s.Compute
 	p.loss, p.acc, p.steps = p.loss+s.Loss, p.acc+s.Accuracy, p.steps+1
 	report := s.Step%p.PrintFreq == 0 || r.StepInEpoch == r.Batches
@@ -110,7 +155,7 @@ func (p *Progress) step(r *Run, s Step) error {
 		if !p.Terminal {
 			fmt.Fprintln(p.Out, line)
 		}
-		fmt.Fprintln(p.log, line)
+		p.note(line)
 		p.reset()
 	}
 	return nil

@@ -2,7 +2,9 @@ package train
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -12,22 +14,29 @@ import (
 	"time"
 
 	"contralens/config"
+	"contralens/internal/durable"
 	"contralens/torch"
 )
 
 // Record is run.json: what was run, with what, where and when.
 type Record struct {
-	Config  map[string]string `json:"config"`
-	Command []string          `json:"command"`
-	Commit  string            `json:"git_commit"`
-	Go      string            `json:"go"`
-	Torch   string            `json:"libtorch"`
-	Machine string            `json:"machine"`
-	Start   string            `json:"start"`
+	Config map[string]string `json:"config"` // every option, resolved
+	Part
+	Go      string `json:"go"`
+	Torch   string `json:"libtorch"`
+	Machine string `json:"machine"`
+	Resumes []Part `json:"resumes,omitempty"`
+}
+
+// Part is one process's share of a run.
+type Part struct {
+	Command []string `json:"command"`
+	Commit  string   `json:"git_commit"`
+	Start   string   `json:"start"`
 }
 
 // harmless are the options that may differ between the parts of one run.
-var harmless = []string{"print_freq", "save_freq", "num_workers", "max_bad", "resume", "overwrite", "threads", "knn_every", "json", "model_path", "tb_path", "name", "data_folder", "save_score", "record", "probe",
+var harmless = []string{"print_freq", "save_freq", "keep", "num_workers", "max_bad", "resume", "overwrite", "threads", "knn_every", "json", "model_path", "tb_path", "name", "data_folder", "save_score", "record", "probe",
 	"world-size", "rank", "dist-url", "dist-backend", "multiprocessing-distributed", "gpu", "device"}
 
 // commit is set by the build (make) where Go itself does not record it.
@@ -65,45 +74,112 @@ func Processor() string {
 	return runtime.GOARCH
 }
 
-// Prepare makes the run directory and writes run.json. c is a pointer to the
-// configuration, s its shared part. A directory that is there already is refused
-// unless the run is resumed with the same options, or is to be overwritten.
-func Prepare(dir string, c any, s config.Shared, command []string) error {
-	values := config.Values(c)
-	path := filepath.Join(dir, "run.json")
-	old, err := os.ReadFile(path)
+// Prepare makes the run directory, locks it until release, and writes run.json.
+// c is a pointer to the configuration, s its shared part. A directory that holds
+// a run is refused unless that run is resumed with the same options, is to be
+// overwritten, or has nothing that could be lost. Nothing is touched when it
+// refuses.
+func Prepare(dir string, c any, s config.Shared, command []string) (release func(), err error) {
+	record, err := readRecord(dir)
+	if err != nil {
+		return nil, err
+	}
+	resume := s.Resume != ""
 	switch {
-	case err != nil: // nothing there, or not a run of ours
-		if files, err := os.ReadDir(dir); err == nil && len(files) > 0 && !s.Overwrite && s.Resume == "" {
-			return fmt.Errorf("run directory %s: want an empty one, but it has files; give --name for another one or --overwrite", dir)
+	case record == nil && !resume && !s.Overwrite:
+		if files, err := os.ReadDir(dir); err == nil && len(files) > 0 {
+			return nil, fmt.Errorf("run directory %s: want an empty one, but it has files; give --name for another one or --overwrite", dir)
 		}
-	case s.Overwrite && s.Resume == "":
-		if err := os.RemoveAll(dir); err != nil {
-			return fmt.Errorf("--overwrite: %w", err)
+	case record == nil:
+	case resume:
+		if err := record.matches(dir, c); err != nil {
+			return nil, err
 		}
-	case s.Resume == "":
-		return fmt.Errorf("run directory %s holds a run already: go on with --resume auto, choose another one with --name, or replace it with --overwrite", dir)
-	default:
-		var r Record
-		if err := json.Unmarshal(old, &r); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		for _, f := range config.Fields(c) {
-			if was, ok := r.Config[f.Name]; ok && was != values[f.Name] && !slices.Contains(harmless, f.Name) {
-				return fmt.Errorf("run directory %s was made with --%s %s, not %s: give the same options, another --name, or --overwrite without --resume", dir, f.Name, was, values[f.Name])
-			}
-		}
-		return nil
+	case !s.Overwrite && trained(dir):
+		return nil, fmt.Errorf("run directory %s holds a run already: go on with --resume auto, choose another one with --name, or replace it with --overwrite", dir)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("run directory %s: want a folder that can be made, but %w; see --model_path", dir, err)
+		return nil, fmt.Errorf("run directory %s: want a folder that can be made, but %w; see --model_path", dir, err)
 	}
-	b, err := json.MarshalIndent(Record{
-		Config: values, Command: command, Commit: Commit(), Go: runtime.Version(), Torch: torch.Version(),
-		Machine: fmt.Sprintf("%s, %d cores", Processor(), runtime.NumCPU()), Start: time.Now().Format(time.RFC3339),
-	}, "", " ")
+	if release, err = lock(dir); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			release()
+		}
+	}()
+	if err := durable.Clean(dir); err != nil {
+		return nil, fmt.Errorf("run directory %s: %w", dir, err)
+	}
+	now := Part{Command: command, Commit: Commit(), Start: time.Now().Format(time.RFC3339)}
+	if record != nil && resume {
+		record.Resumes = append(record.Resumes, now)
+	} else {
+		if record != nil {
+			if err := empty(dir); err != nil {
+				return nil, fmt.Errorf("run directory %s: %w", dir, err)
+			}
+		}
+		record = &Record{
+			Config: config.Values(c), Part: now, Go: runtime.Version(), Torch: torch.Version(),
+			Machine: fmt.Sprintf("%s, %d cores", Processor(), runtime.NumCPU()),
+		}
+	}
+	b, err := json.MarshalIndent(record, "", " ")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return os.WriteFile(path, append(b, '\n'), 0o644)
+	err = durable.Write(filepath.Join(dir, recordFile), func(w io.Writer) error { _, err := w.Write(append(b, '\n')); return err })
+	if err != nil {
+		return nil, fmt.Errorf("run directory %s: %w", dir, err)
+	}
+	return release, nil
+}
+
+const recordFile = "run.json"
+
+// readRecord is the run.json of a directory, nil when there is none.
+func readRecord(dir string) (*Record, error) {
+	path := filepath.Join(dir, recordFile)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil // nothing there, or not a run of ours
+	}
+	r := &Record{}
+	if err := json.Unmarshal(b, r); err != nil {
+		return nil, fmt.Errorf("%s: want the record of a run: %w", path, err)
+	}
+	return r, nil
+}
+
+// matches says which option differs from those that the run was begun with.
+func (r *Record) matches(dir string, c any) error {
+	for _, f := range config.Fields(c) {
+		if was, ok := r.Config[f.Name]; ok && was != f.String() && !slices.Contains(harmless, f.Name) {
+			return fmt.Errorf("run directory %s was made with --%s %s, not %s: give the same options, another --name, or --overwrite without --resume", dir, f.Name, was, f.String())
+		}
+	}
+	return nil
+}
+
+// trained says whether a run directory holds steps that were trained.
+func trained(dir string) bool {
+	for _, name := range []string{currentFile, interruptedFile, "metrics.jsonl", "results.jsonl"} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.Size() > 0 {
+			return true
+		}
+	}
+	return len(epochFiles(dir)) > 0
+}
+
+// empty removes what is in a run directory but the lock.
+func empty(dir string) error {
+	files, err := os.ReadDir(dir)
+	for _, f := range files {
+		if f.Name() != lockFile {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, f.Name())))
+		}
+	}
+	return err
 }

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
-	"path/filepath"
 	"time"
 
 	"contralens/config"
@@ -20,10 +18,11 @@ import (
 	"contralens/views"
 )
 
-// ErrStopped ends a run that was asked to stop, after its state was saved.
+// ErrStopped ends a run that was asked to stop between two steps; SaveInterrupted
+// keeps where it stands.
 var ErrStopped = errors.New("stopped")
 
-// Run is a training and where it stands.
+// Run is a training and where it stands: all that a checkpoint holds.
 type Run struct {
 	Config     config.Contrast
 	Dir        string
@@ -37,9 +36,14 @@ type Run struct {
 	Epoch       int // in training, from 1
 	StepInEpoch int // steps of it that are done
 	Step        int // steps done since the beginning
-	Batches     int // steps an epoch
-	DropLast    bool
-	notes       notes
+	Sums        Sums
+	collapse    collapse
+
+	Batches   int // steps an epoch
+	DropLast  bool
+	notes     notes
+	saved     string // the checkpoint that was written last, or that the run goes on from
+	savedStep int    // and its step
 }
 
 // Step is what hooks learn of a step.
@@ -61,7 +65,8 @@ type Hook struct {
 	Watch Watch // what Step needs
 	Start func(*Run) error
 	Step  func(*Run, Step) error
-	Epoch func(*Run) error // after an epoch
+	Epoch func(*Run) error // after an epoch, when StepInEpoch is Batches
+	Save  func(*Run) error // before a checkpoint is written: what belongs to the steps done goes to disk
 	Stop  func(*Run) error // at the end, also when the run was stopped or failed
 }
 
@@ -142,7 +147,8 @@ func (r *Run) Close() {
 }
 
 // Do trains from where the run stands to its last epoch. When ctx ends, the
-// step is finished and ErrStopped returned.
+// step is finished, and after the last step of an epoch what follows it, and
+// ErrStopped returned.
 func (r *Run) Do(ctx context.Context) (err error) {
 	defer func() {
 		for _, h := range r.Hooks {
@@ -158,11 +164,13 @@ func (r *Run) Do(ctx context.Context) (err error) {
 			}
 		}
 	}
-	for ; r.Epoch <= r.Config.Epochs; r.Epoch++ {
+	for r.Epoch <= r.Config.Epochs {
+		if ctx.Err() != nil {
+			return ErrStopped
+		}
 		if err := r.epoch(ctx); err != nil {
 			return err
 		}
-		r.StepInEpoch = 0
 		for _, h := range r.Hooks {
 			if h.Epoch != nil {
 				if err := h.Epoch(r); err != nil {
@@ -170,6 +178,7 @@ func (r *Run) Do(ctx context.Context) (err error) {
 				}
 			}
 		}
+		r.Epoch, r.StepInEpoch, r.Sums = r.Epoch+1, 0, Sums{}
 	}
 	return nil
 }
@@ -179,16 +188,18 @@ func (r *Run) Transforming() bool {
 	return r.Model.Transform.On() && r.Epoch > r.Config.MixEpoch && r.Step+1 > r.Config.MixStep
 }
 
+// epoch trains to the end of the epoch, unless ctx ends before it.
 func (r *Run) epoch(ctx context.Context) error {
 	l := data.NewLoader(data.LoaderOptions{
 		Dataset: r.Train, Views: []views.Spec{r.Spec, r.Spec}, BatchSize: r.Config.BatchSize, Workers: r.Config.Workers,
 		Seed: r.Config.Seed, Epoch: r.Epoch, Shuffle: true, DropLast: r.DropLast, FirstBatch: r.StepInEpoch,
 	})
 	defer l.Close()
-	var watch Watch
+	var measured Watch
 	for _, h := range r.Hooks {
-		watch.Scores, watch.Statistics = watch.Scores || h.Watch.Scores, watch.Statistics || h.Watch.Statistics
+		measured.Scores, measured.Statistics = measured.Scores || h.Watch.Scores, measured.Statistics || h.Watch.Statistics
 	}
+	watch := measured
 	for {
 		start := time.Now()
 		b, err := l.Next()
@@ -200,15 +211,16 @@ func (r *Run) epoch(ctx context.Context) error {
 		}
 		s := Step{Epoch: r.Epoch, Batch: r.StepInEpoch, Images: b.N, Rate: r.Schedule.At(r.Epoch, r.StepInEpoch, r.Batches), Wait: time.Since(start)}
 		start = time.Now()
-		r.step(&s, b, watch)
+		err = r.step(&s, b, watch)
 		s.Compute = time.Since(start)
 		l.Recycle(b)
+		if err != nil {
+			return r.lastGood(fmt.Errorf("epoch %d, step %d: %w: a lower --learning_rate, --warm or --precision fp32 may help", s.Epoch, r.Step+1, err))
+		}
 		r.StepInEpoch++
 		r.Step++
 		s.Step = r.Step
-		if math.IsNaN(s.Loss) || math.IsInf(s.Loss, 0) {
-			return fmt.Errorf("the loss became %v in epoch %d, step %d: a lower --learning_rate, --warm or --precision fp32 may help; the last checkpoint is %s", s.Loss, s.Epoch, s.Step, filepath.Join(r.Dir, "current.pth"))
-		}
+		r.Sums.add(s)
 		for _, h := range r.Hooks {
 			if h.Step != nil {
 				if err := h.Step(r, s); err != nil {
@@ -216,14 +228,16 @@ func (r *Run) epoch(ctx context.Context) error {
 				}
 			}
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil && r.StepInEpoch < r.Batches {
 			return ErrStopped
 		}
+		// A loss that looks like a collapse has the next step's scores looked at.
+		watch.Scores = measured.Scores || r.collapse.suspect(s.Loss, r.Model.Queue.Len())
 	}
 }
 
 // step trains on one batch.
-func (r *Run) step(s *Step, b *data.Batch, watch Watch) {
+func (r *Run) step(s *Step, b *data.Batch, watch Watch) (err error) {
 	m := r.Model
 	torch.Scoped(func() {
 		shape := []int{b.N, 3, r.Config.InputRes, r.Config.InputRes}
@@ -232,7 +246,9 @@ func (r *Run) step(s *Step, b *data.Batch, watch Watch) {
 		if s.Transformed = r.Transforming(); s.Transformed {
 			draw = m.Stream.Next(m.Transform, b.N, m.Queue.Len(), m.Query.Config.FeatDim, m.Device)
 		}
-		out := m.Step(viewQ, viewK, Shuffle(b.N, r.Config.Seed, uint64(r.Step)), draw, s.Rate, watch)
+		var out contrast.Output
+		out, err = m.Step(viewQ, viewK, Shuffle(b.N, r.Config.Seed, uint64(r.Step)), draw, s.Rate, watch)
 		s.Loss, s.Accuracy, s.Scores, s.Statistics = out.Value, out.Accuracy, out.Scores, out.Statistics
 	})
+	return err
 }

@@ -27,6 +27,7 @@ func RecordHook() Hook {
 			return err
 		},
 		Step: func(r *Run, s Step) error { return w.Add(recordStep(r, s, h)) },
+		Save: func(*Run) error { return w.Flush() },
 		Stop: func(*Run) error {
 			if w == nil {
 				return nil

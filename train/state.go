@@ -2,10 +2,8 @@ package train
 
 import (
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 
 	"contralens/checkpoint"
 	"contralens/config"
@@ -19,8 +17,17 @@ const recordVersion = 1
 
 // Save writes the run's state: PyTorch's keys (model, contrast, optimizer,
 // epoch, model_ema) as the reference implementation has them, and our record
-// with what is needed to go on exactly. epoch is the last completed one.
+// with what is needed to go on exactly. epoch is the last completed one. What
+// hangs on the run is flushed first, so that a checkpoint never knows of more
+// steps than the other files of the run.
 func (r *Run) Save(path string) error {
+	for _, h := range r.Hooks {
+		if h.Save != nil {
+			if err := h.Save(r); err != nil {
+				return err
+			}
+		}
+	}
 	completed := r.Epoch
 	if r.StepInEpoch < r.Batches {
 		completed-- // in the middle of an epoch, or before the first
@@ -31,7 +38,7 @@ func (r *Run) Save(path string) error {
 	for _, f := range config.Fields(&r.Config) {
 		options = append(options, checkpoint.Item{Key: f.Name, Value: f.String()})
 	}
-	return checkpoint.Write(path, checkpoint.Dict{
+	err := checkpoint.Write(path, checkpoint.Dict{
 		{Key: "model", Value: statedict.Of(m.Query.State, "module.")},
 		{Key: "contrast", Value: checkpoint.OrderedDict{{Key: "memory", Value: statedict.Tensor(m.Queue.Keys)}}},
 		{Key: "optimizer", Value: statedict.SGD(m.Optimizer, r.Schedule.Epoch(max(completed, 1)))},
@@ -40,29 +47,58 @@ func (r *Run) Save(path string) error {
 		{Key: "contralens", Value: checkpoint.Dict{
 			{Key: "version", Value: recordVersion}, {Key: "config", Value: options},
 			{Key: "epoch", Value: completed}, {Key: "step_in_epoch", Value: inEpoch}, {Key: "global_step", Value: r.Step},
-			{Key: "queue_index", Value: m.Queue.Index}, {Key: "rng", Value: checkpoint.Dict{{Key: "lambda_step", Value: int(m.Stream.Step)}}},
+			{Key: "images", Value: r.Train.Len()},
+			{Key: "queue_index", Value: m.Queue.Index},
+			{Key: "rng", Value: checkpoint.Dict{{Key: "seed", Value: int(r.Config.Seed)}, {Key: "lambda_step", Value: int(m.Stream.Step)}}},
 			{Key: "precision", Value: r.Config.Precision}, {Key: "memory_format", Value: "channels_last"},
+			{Key: "epoch_sums", Value: r.Sums.dict()}, {Key: "collapse", Value: r.collapse.dict()},
 		}},
 	})
+	if err != nil {
+		return r.lastGood(err)
+	}
+	r.saved, r.savedStep = path, r.Step
+	return nil
 }
 
-// Load puts the run where a checkpoint left it. warning is a sentence for files
-// that don't tell everything.
-func (r *Run) Load(path string) (warning string, err error) {
+// SaveInterrupted saves a run that was stopped, unless its state is in a
+// checkpoint already, and says in which.
+func (r *Run) SaveInterrupted() (path string, err error) {
+	if r.saved != "" && r.savedStep == r.Step {
+		return r.saved, nil
+	}
+	return filepath.Join(r.Dir, interruptedFile), r.Save(filepath.Join(r.Dir, interruptedFile))
+}
+
+// lastGood adds to an error which checkpoint there is to go on from.
+func (r *Run) lastGood(err error) error {
+	if r.saved == "" {
+		return fmt.Errorf("%w; no checkpoint has been saved yet", err)
+	}
+	return fmt.Errorf("%w; the last good checkpoint is %s, of step %d", err, r.saved, r.savedStep)
+}
+
+// Load puts the run where a checkpoint left it. notes are sentences about what
+// the file does not tell, or tells otherwise than the options.
+func (r *Run) Load(path string) (notes []string, err error) {
 	file, err := checkpoint.Read(path)
 	if err != nil {
-		return "", err
+		return nil, otherwise(path, err)
+	}
+	record := statedict.Items(file.Get("contralens"))
+	if p, _ := record.Get("precision").(string); p != "" && p != r.Config.Precision {
+		return nil, fmt.Errorf("checkpoint %s: it was trained in %s; give --precision %s to go on", path, p, p)
 	}
 	m := r.Model
 	if err := statedict.Load(path, m.Query.State, file.Get("model"), "module."); err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := statedict.Load(path, m.Key.State, file.Get("model_ema"), ""); err != nil {
-		return "", err
+		return nil, err
 	}
 	memory, _ := statedict.Items(file.Get("contrast")).Get("memory").(*checkpoint.Tensor)
 	if want := m.Queue.Keys.Shape(); memory == nil || fmt.Sprint(memory.Shape) != fmt.Sprint(want) {
-		return "", fmt.Errorf("checkpoint %s: want a queue %v under contrast.memory; was it trained with another -k or -d?", path, want)
+		return nil, fmt.Errorf("checkpoint %s: want a queue %v under contrast.memory; was it trained with another -k or -d?", path, want)
 	}
 	torch.NoGrad(func() {
 		torch.Scoped(func() {
@@ -70,44 +106,38 @@ func (r *Run) Load(path string) (warning string, err error) {
 		})
 	})
 	statedict.LoadSGD(m.Optimizer, file.Get("optimizer"))
+	if len(statedict.Items(statedict.Items(file.Get("optimizer")).Get("state"))) == 0 {
+		notes = append(notes, fmt.Sprintf("checkpoint %s has no momentum: SGD starts from none", path))
+	}
 	r.Epoch = statedict.Int(file.Get("epoch")) + 1
-	record := statedict.Items(file.Get("contralens"))
+	r.saved = path
 	if record == nil {
 		r.StepInEpoch, r.Step = 0, (r.Epoch-1)*r.Batches
-		return fmt.Sprintf("checkpoint %s has no record of ours: the queue's index, the order of the data and the random numbers start afresh", path), nil
+		r.savedStep = r.Step
+		return append(notes, fmt.Sprintf("checkpoint %s has no record of ours, as PyTorch programs write none: it lacks the queue's index (0 is taken), the state of the random numbers, the order of the data and λ (this run's --seed is taken), and the options; training goes on with epoch %d, but not exactly as it would have", path, r.Epoch)), nil
 	}
 	r.StepInEpoch, r.Step = statedict.Int(record.Get("step_in_epoch")), statedict.Int(record.Get("global_step"))
+	r.savedStep = r.Step
 	m.Queue.Index = statedict.Int(record.Get("queue_index"))
 	m.Stream.Step = uint64(statedict.Int(statedict.Items(record.Get("rng")).Get("lambda_step")))
-	if p, _ := record.Get("precision").(string); p != "" && p != r.Config.Precision {
-		return "", fmt.Errorf("checkpoint %s: it was trained in %s; give --precision %s to go on", path, p, p)
+	r.Sums.set(statedict.Items(record.Get("epoch_sums")))
+	r.collapse.set(statedict.Items(record.Get("collapse")))
+	if n := statedict.Int(record.Get("images")); n != r.Train.Len() {
+		if r.StepInEpoch > 0 {
+			r.StepInEpoch, r.Sums = 0, Sums{}
+		}
+		notes = append(notes, fmt.Sprintf("the dataset had %d images when %s was saved and has %d now: epoch %d starts at its beginning, in another order", n, path, r.Train.Len(), r.Epoch))
 	}
-	return "", nil
+	return append(notes, r.differences(path, statedict.Items(record.Get("config")))...), nil
 }
 
-// Newest finds the newest readable checkpoint of a run directory; the unreadable
-// ones that it passed over are in skipped.
-func Newest(dir string) (path string, skipped []error) {
-	type found struct {
-		path string
-		info fs.FileInfo
-	}
-	var all []found
-	for _, pattern := range []string{"current.pth", "interrupted.pth", "ckpt_epoch_*.pth"} {
-		paths, _ := filepath.Glob(filepath.Join(dir, pattern))
-		for _, p := range paths {
-			if info, err := os.Stat(p); err == nil {
-				all = append(all, found{p, info})
-			}
+// differences names the options that a checkpoint was trained with and that are
+// others now.
+func (r *Run) differences(path string, options checkpoint.Dict) (notes []string) {
+	for _, f := range config.Fields(&r.Config) {
+		if was, ok := options.Get(f.Name).(string); ok && was != f.String() && !slices.Contains(harmless, f.Name) {
+			notes = append(notes, fmt.Sprintf("--%s is %s, where %s was trained with %s", f.Name, f.String(), path, was))
 		}
 	}
-	sort.SliceStable(all, func(i, j int) bool { return all[i].info.ModTime().After(all[j].info.ModTime()) })
-	for _, f := range all {
-		if _, err := checkpoint.Read(f.path); err != nil {
-			skipped = append(skipped, err)
-			continue
-		}
-		return f.path, skipped
-	}
-	return "", skipped
+	return notes
 }

@@ -33,6 +33,7 @@ type classification struct {
 	dir         string
 	out         io.Writer
 	log         *os.File
+	release     func() // of the run directory
 }
 
 // openClassification opens encoder and data, and tells of what doesn't fit.
@@ -79,7 +80,7 @@ func (k *classification) fit(nClass int) error {
 // prepare makes the run directory; c is a pointer to the configuration.
 func (k *classification) prepare(dir string, c any) (err error) {
 	k.dir, k.options = dir, config.Values(c)
-	if err := train.Prepare(dir, c, *k.Shared, os.Args); err != nil {
+	if k.release, err = train.Prepare(dir, c, *k.Shared, os.Args); err != nil {
 		return err
 	}
 	k.log, err = os.OpenFile(filepath.Join(dir, "log.txt"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
@@ -88,6 +89,9 @@ func (k *classification) prepare(dir string, c any) (err error) {
 
 func (k *classification) close() {
 	k.encoder.Model.Free()
+	if k.release != nil {
+		k.release()
+	}
 	if k.log != nil {
 		k.log.Close()
 	}

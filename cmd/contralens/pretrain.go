@@ -1,0 +1,160 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"contralens/config"
+	"contralens/contrast"
+	"contralens/torch"
+	"contralens/train"
+)
+
+// pretrain trains what contrast's options describe.
+func pretrain(c config.Contrast, warnings []string) error {
+	if err := c.Trainable(); err != nil {
+		return usageError{err}
+	}
+	if c.Threads > 0 {
+		torch.SetThreads(c.Threads)
+	}
+	dir := c.RunFolder(c.RunName())
+	p := &train.Progress{Out: os.Stdout, Terminal: term.IsTerminal(int(os.Stdout.Fd())), PrintFreq: c.PrintFreq}
+	defer p.Close()
+	signals := listen(func(s string) { p.Print("%s", s) })
+	defer signals.Close()
+	for _, w := range warnings {
+		p.Print("note: %s", w)
+	}
+	return torch.Run(func() (err error) {
+		r, err := train.NewRun(c, dir)
+		if r != nil {
+			defer r.Close()
+		}
+		if err != nil {
+			return err
+		}
+		// What can be wrong with a checkpoint is found before a directory is made.
+		if err := start(r, p); err != nil {
+			return err
+		}
+		release, err := train.Prepare(dir, &c, c.Shared, os.Args)
+		if err != nil {
+			return err
+		}
+		defer release()
+		if err := p.Open(dir); err != nil {
+			return err
+		}
+		for _, w := range r.Warnings() {
+			p.Print("note: %s", w)
+		}
+		var accuracies []string
+		r.Hooks = hooks(c, p, signals, &accuracies)
+		p.Print("%s", summary(r))
+		begin := time.Now()
+		signals.Begin()
+		err = r.Do(signals.ctx)
+		switch {
+		case errors.Is(err, train.ErrStopped):
+			path, e := r.SaveInterrupted()
+			if e != nil {
+				return fmt.Errorf("stopped, but the state could not be saved: %w", e)
+			}
+			p.Print("stopped in epoch %d after %d of %d steps; %s has everything: go on with the same command and --resume auto", r.Epoch, r.StepInEpoch, r.Batches, path)
+			return err
+		case err != nil:
+			p.Log("failed: %v", err)
+			return err
+		}
+		p.Print("trained %d epochs in %s\n%s", c.Epochs, time.Since(begin).Round(time.Second), closing(dir, c, accuracies))
+		return nil
+	})
+}
+
+// start resumes the run, or gives it its first weights.
+func start(r *train.Run, p *train.Progress) error {
+	path := r.Config.Resume
+	if path == "auto" {
+		var skipped []error
+		path, skipped = train.Newest(r.Dir)
+		for _, err := range skipped {
+			p.Print("note: passed over: %v", err)
+		}
+		if path == "" {
+			p.Print("note: --resume auto: %s has no checkpoint yet, training starts at the beginning", r.Dir)
+		}
+	}
+	if path != "" {
+		notes, err := r.Load(path)
+		if err != nil {
+			return err
+		}
+		for _, n := range notes {
+			p.Print("note: %s", n)
+		}
+		p.Print("resuming %s: epoch %d, step %d", path, r.Epoch, r.StepInEpoch+1)
+		return nil
+	}
+	if r.Config.Init != "" {
+		notes, err := r.LoadWeights(r.Config.Init)
+		for _, n := range notes {
+			p.Print("note: %s", n)
+		}
+		return err
+	}
+	return nil
+}
+
+// hooks are what hangs on the run. What a checkpoint must not be ahead of comes
+// before it, what takes long after it.
+func hooks(c config.Contrast, p *train.Progress, signals *stopping, accuracies *[]string) []train.Hook {
+	list := []train.Hook{
+		p.Hook(), train.DataHook(p.Print), train.MetricsHook(c.PrintFreq), train.CollapseHook(p.Print),
+		train.EventsHook(filepath.Join(c.TBPath, c.RunName()), c.PrintFreq),
+	}
+	if c.SaveScore {
+		list = append(list, train.ScoreHook())
+	}
+	if c.Record || c.SaveScore {
+		list = append(list, train.RecordHook())
+	}
+	if c.Probe > 0 {
+		list = append(list, train.ProbeHook(c.Probe, p.Evaluating))
+	}
+	list = append(list, train.CheckpointHook(c.SaveFreq, c.Keep))
+	if c.KNNEvery > 0 {
+		list = append(list, train.KNNHook(signals.ctx, c.KNNEvery, func(epoch int, accuracy float64) {
+			what := fmt.Sprintf("after epoch %d", epoch)
+			if epoch == 0 {
+				what = "untrained"
+			}
+			*accuracies = append(*accuracies, fmt.Sprintf("%s %.1f %%", what, accuracy))
+			p.Print("k-NN top-1 %s: %.2f %%", what, accuracy)
+		}, p.Evaluating))
+	}
+	return list
+}
+
+func summary(r *train.Run) string {
+	c := r.Config
+	return fmt.Sprintf("%s on %d images of %s (%d classes), %s in %s, %d steps an epoch; features: %s; loss at chance ln(K+1) = %.3f\nrun directory: %s",
+		c.Method, r.Train.Len(), r.Train.Name(), len(r.Train.Classes()), c.Arch, c.Precision, r.Batches, inWords(c), contrast.Chance(c.K), r.Dir)
+}
+
+func closing(dir string, c config.Contrast, accuracies []string) string {
+	lines := []string{"weights: " + filepath.Join(dir, "current.pth")}
+	if len(accuracies) > 0 {
+		lines = append(lines, "k-NN top-1: "+strings.Join(accuracies, ", "))
+	}
+	if c.Record || c.SaveScore {
+		lines = append(lines, "scores: contralens scores plot "+dir+" -o figures")
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+)
+
+// stopping listens to Ctrl-C and SIGTERM.
+type stopping struct {
+	ctx     context.Context // ends with the first of them
+	begun   atomic.Bool
+	signals chan os.Signal
+	cancel  context.CancelFunc
+}
+
+// listen begins to listen. Until Begin the first signal ends the program with
+// exitStopped, since nothing has been done that could be lost; afterwards it
+// ends ctx, and the second one ends the program at once. say tells the user.
+func listen(say func(string)) *stopping {
+	s := &stopping{signals: make(chan os.Signal, 2)}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	signal.Notify(s.signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		if _, ok := <-s.signals; !ok {
+			return
+		}
+		if !s.begun.Load() {
+			say("stopped before training began: nothing was changed")
+			os.Exit(exitStopped)
+		}
+		say("stopping after this step; once more stops at once, without saving")
+		s.cancel()
+		if _, ok := <-s.signals; ok {
+			os.Exit(exitFailed)
+		}
+	}()
+	return s
+}
+
+// Begin says that from now on there is something to save.
+func (s *stopping) Begin() { s.begun.Store(true) }
+
+// Close stops listening.
+func (s *stopping) Close() {
+	signal.Stop(s.signals)
+	close(s.signals)
+	s.cancel()
+}
+
+// interruptible is a context that the first Ctrl-C or SIGTERM ends; the second
+// stops the program at once.
+func interruptible(say func(string)) (context.Context, func()) {
+	s := listen(say)
+	s.Begin()
+	return s.ctx, s.Close
+}

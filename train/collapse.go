@@ -1,0 +1,90 @@
+package train
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+
+	"contralens/checkpoint"
+	"contralens/contrast"
+	"contralens/statedict"
+)
+
+// Features have collapsed when, for collapseSteps steps in a row with a full
+// queue, the loss is that of chance, ln(K+1), within collapseMargin of it, while
+// negatives are more similar than collapseSimilarity on average: every image is
+// then the same to the encoder. A young network looks like that as well, but not
+// for so long: losses of trainings that work leave the margin within some dozens
+// of steps.
+const (
+	collapseSteps      = 200
+	collapseMargin     = 0.02
+	collapseSimilarity = 0.4
+)
+
+// collapse counts the steps in a row that look like it.
+type collapse struct {
+	steps int
+	told  bool
+}
+
+// suspect says whether the loss of a step looks like a collapse; only then the
+// negatives have to be looked at.
+func (c *collapse) suspect(loss float64, k int) bool {
+	chance := contrast.Chance(k)
+	return !c.told && math.Abs(loss-chance) <= collapseMargin*chance
+}
+
+// see counts a step; it is true once.
+func (c *collapse) see(loss float64, k int, full bool, similarity float64) bool {
+	if !full || !c.suspect(loss, k) || !(similarity > collapseSimilarity) {
+		c.steps = 0
+		return false
+	}
+	c.steps++
+	c.told = c.steps >= collapseSteps
+	return c.told
+}
+
+func (c collapse) dict() checkpoint.Dict {
+	return checkpoint.Dict{{Key: "steps", Value: c.steps}, {Key: "told", Value: c.told}}
+}
+
+func (c *collapse) set(d checkpoint.Dict) {
+	c.steps = statedict.Int(d.Get("steps"))
+	c.told, _ = d.Get("told").(bool)
+}
+
+// similarity is the mean of a step's negative scores, NaN where nobody measured
+// them.
+func similarity(s Step) float64 {
+	if s.Statistics != nil {
+		return s.Statistics.Seen.NegMean
+	}
+	sum := 0.0
+	for i := contrast.MeanNegative; i < len(s.Scores); i += contrast.ScoreColumns {
+		sum += float64(s.Scores[i])
+	}
+	return sum / float64(len(s.Scores)/contrast.ScoreColumns)
+}
+
+// CollapseHook tells, once in a run, that the features have collapsed, and what
+// to change; metrics.jsonl keeps it.
+func CollapseHook(print func(format string, args ...any)) Hook {
+	return Hook{Step: func(r *Run, s Step) error {
+		k := r.Model.Queue.Len()
+		same := similarity(s)
+		if !r.collapse.see(s.Loss, k, s.Step*r.Config.BatchSize >= k, same) {
+			return nil
+		}
+		advice := "lower --learning_rate, give --warm, or raise the temperature (--method Customize -t)"
+		if s.Transformed {
+			advice = "let the transformation start later (--mix_start_epoch 2), or lower --learning_rate"
+		}
+		message := fmt.Sprintf("the features have collapsed: for %d steps the loss has been that of chance (%.3f, ln(K+1) = %.3f) and different images are all alike (mean negative score %.2f); %s, and start again", collapseSteps, s.Loss, contrast.Chance(k), same, advice)
+		print("warning: %s", message)
+		return Lines{Path: filepath.Join(r.Dir, "metrics.jsonl")}.Add(map[string]any{
+			"epoch": s.Epoch, "step": s.Step, "event": "collapse", "message": message, "loss": s.Loss, "neg_mean": same,
+		})
+	}}
+}

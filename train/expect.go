@@ -1,0 +1,101 @@
+package train
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"contralens/contrast"
+	"contralens/scores/record"
+)
+
+// Warnings are sentences about what will go wrong, or not as expected, with the
+// run as it stands before training, each with a suggestion.
+func (r *Run) Warnings() []string {
+	var w []string
+	n, c := r.Train.Len(), r.Config
+	if n < c.BatchSize {
+		w = append(w, fmt.Sprintf("the dataset (%d images) is smaller than a batch: every step sees all of it; give --batch_size %d or less", n, max(2, n/8)))
+	}
+	if c.K > n {
+		w = append(w, fmt.Sprintf("the queue (%d keys) is longer than the dataset (%d images): it holds older keys of every image, so that each meets itself among its negatives; give -k %d or less", c.K, n, powerBelow(n)))
+	}
+	need := r.DiskNeed()
+	if free, err := diskFree(r.Dir); err == nil && need > free {
+		w = append(w, fmt.Sprintf("checkpoints and scores will need about %s, but %s has %s left: make room, or give --keep or a larger --save_freq", megabytes(need), r.Dir, megabytes(free)))
+	}
+	return w
+}
+
+// powerBelow is the largest power of two that is not above n/2, at least 1.
+func powerBelow(n int) int {
+	p := 1
+	for 2*p <= n/2 {
+		p *= 2
+	}
+	return p
+}
+
+func megabytes(n int64) string {
+	if n >= 10e9 {
+		return fmt.Sprintf("%.0f GB", float64(n)/1e9)
+	}
+	return fmt.Sprintf("%.0f MB", float64(n)/1e6)
+}
+
+// DiskNeed is about how many bytes the run's checkpoints and scores will take at
+// the most, less what is there already.
+func (r *Run) DiskNeed() int64 {
+	m, c := r.Model, r.Config
+	values := m.Queue.Keys.Numel()
+	for _, e := range append(m.Query.State, m.Key.State...) {
+		values += e.Tensor.Numel()
+	}
+	for _, b := range m.Optimizer.Buffers {
+		values += b.Numel()
+	}
+	kept := c.Epochs / c.SaveFreq
+	if c.Keep > 0 {
+		kept = min(kept, c.Keep+1) // the oldest goes when the newest is there
+	}
+	total := int64(4*values) * int64(kept+2) // current.pth, and the file in work
+	steps := int64(c.Epochs * r.Batches)
+	if c.SaveScore {
+		total += steps * int64(4*c.BatchSize*contrast.ScoreColumns)
+	}
+	if c.Record || c.SaveScore {
+		h := record.NewHeader(record.TrainingNames(), record.TrainingHistograms(m.Transform.On()))
+		row := len(h.Series)
+		for _, k := range h.Histograms {
+			row += k.Bins
+		}
+		total += steps * int64(4*row) * 8 / 7 // and the coarser levels
+	}
+	filepath.WalkDir(r.Dir, func(_ string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			if info, err := d.Info(); err == nil {
+				total -= info.Size()
+			}
+		}
+		return nil
+	})
+	return max(total, 0)
+}
+
+// diskFree is the number of bytes that may still be written below dir, or the
+// nearest folder above it that is there.
+func diskFree(dir string) (int64, error) {
+	for {
+		var s syscall.Statfs_t
+		err := syscall.Statfs(dir, &s)
+		if err == nil {
+			return int64(s.Bavail) * int64(s.Bsize), nil
+		}
+		if parent := filepath.Dir(dir); parent != dir {
+			dir = parent
+			continue
+		}
+		return 0, err
+	}
+}

@@ -1,0 +1,89 @@
+package train
+
+import (
+	"fmt"
+	"math"
+
+	"contralens/nn"
+	"contralens/torch"
+)
+
+// NotFinite is the error of a step in which NaN or infinity came up. The weights
+// are those from before the step.
+type NotFinite struct {
+	What  string // the loss, or a gradient
+	Where string // where it came up first
+}
+
+func (e *NotFinite) Error() string {
+	return fmt.Sprintf("%s became NaN or infinite, first in %s", e.What, e.Where)
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// findForward looks for where a loss that is not finite comes from: the images,
+// the weights, or the first layer whose output is not finite, by going through
+// the encoders once more.
+func (m *MoCo) findForward(viewQ, viewK *torch.Tensor) *NotFinite {
+	e := &NotFinite{What: "the loss", Where: "the scores"}
+	torch.NoGrad(func() {
+		for _, side := range []struct {
+			name string
+			view *torch.Tensor
+			find func() string
+		}{
+			{"the query encoder", viewQ, func() string { return m.firstLayer(m.Query, viewQ) }},
+			{"the key encoder", viewK, func() string { return m.firstLayer(m.Key, viewK) }},
+		} {
+			if !torch.AllFinite([]*torch.Tensor{side.view}) {
+				e.Where = "the images given to " + side.name
+				return
+			}
+			if layer := side.find(); layer != "" {
+				e.Where = layer + " of " + side.name
+				return
+			}
+		}
+		if !torch.AllFinite([]*torch.Tensor{m.Queue.Keys}) {
+			e.Where = "the queue"
+		}
+	})
+	return e
+}
+
+// findGradient looks for the parameter nearest the loss whose gradient is not
+// finite.
+func (m *MoCo) findGradient() *NotFinite {
+	e := &NotFinite{What: "a gradient", Where: "no parameter"}
+	var names []string
+	for _, entry := range m.Query.State {
+		if !entry.Buffer {
+			names = append(names, entry.Name)
+		}
+	}
+	torch.Scoped(func() {
+		for i := len(names) - 1; i >= 0; i-- {
+			if g := m.Optimizer.Parameters[i].Grad(); g != nil && !torch.AllFinite([]*torch.Tensor{g}) {
+				e.Where = names[i]
+				return
+			}
+		}
+	})
+	return e
+}
+
+// firstLayer is the first layer of a network whose weights or output are not
+// finite, "" when there is none.
+func (m *MoCo) firstLayer(model *nn.Model, view *torch.Tensor) (layer string) {
+	for _, e := range model.State {
+		if !e.Buffer && !torch.AllFinite([]*torch.Tensor{e.Tensor}) {
+			return e.Name
+		}
+	}
+	nn.Observe(func(name string, y *torch.Tensor) {
+		if layer == "" && !torch.AllFinite([]*torch.Tensor{y}) {
+			layer = name
+		}
+	}, func() { torch.Scoped(func() { m.embed(model, view) }) })
+	return layer
+}

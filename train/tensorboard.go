@@ -1,0 +1,46 @@
+package train
+
+import "contralens/events"
+
+// EventsHook writes TensorBoard's scalars into dir, under the reference
+// implementation's tags: loss, acc, jig_loss, jig_acc and learning_rate by epoch,
+// loss_step and acc_step every printFreq steps.
+func EventsHook(dir string, printFreq int) Hook {
+	var w *events.Writer
+	var rate float64
+	return Hook{
+		Start: func(r *Run) (err error) {
+			rate = r.Schedule.Epoch(max(r.Epoch, 1))
+			w, err = events.NewWriter(dir, r.Step+1)
+			return err
+		},
+		Step: func(r *Run, s Step) error {
+			rate = s.Rate
+			if s.Step%printFreq != 0 {
+				return nil
+			}
+			if err := w.Scalar("loss_step", s.Step, s.Loss); err != nil {
+				return err
+			}
+			return w.Scalar("acc_step", s.Step, s.Accuracy)
+		},
+		Epoch: func(r *Run) error {
+			loss, accuracy := r.Sums.Means()
+			for _, v := range []struct {
+				tag   string
+				value float64
+			}{{"loss", loss}, {"acc", accuracy}, {"jig_loss", 0}, {"jig_acc", 0}, {"learning_rate", rate}} {
+				if err := w.Scalar(v.tag, r.Epoch, v.value); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		Stop: func(*Run) error {
+			if w == nil {
+				return nil
+			}
+			return w.Close()
+		},
+	}
+}
