@@ -21,7 +21,8 @@ build: deps
 deps:
 	@GO=$(GO) sh scripts/setup.sh
 
-test: deps
+test:
+	@GO=$(GO) sh scripts/setup.sh test
 	@GO=$(GO) sh scripts/test.sh
 
 demo: build

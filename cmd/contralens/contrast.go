@@ -15,7 +15,7 @@ func contrastCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "contrast",
 		Short: "Pre-train an encoder by contrast",
-		Args:  noArguments,
+		Args:  serveAddress,
 		Example: `  # MoCo v2 with the paper's feature transformation on your own photos
   contralens contrast --method MoCov2 --ft posneg --mix_start_epoch 2 --data_folder photos --arch resnet18 --batch_size 64 -k 4096 --epochs 50 --cosine --amp --save_score
   # small images, and how good the features are every 5 epochs
@@ -25,7 +25,8 @@ func contrastCommand() *cobra.Command {
 	}
 	given := bind(cmd, &c)
 	dry := cmd.Flags().Bool("dry_run", false, "say what would be done, and stop")
-	cmd.RunE = func(*cobra.Command, []string) error {
+	serve := serveFlag(cmd)
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		set, err := given()
 		if err != nil {
 			return err
@@ -39,6 +40,11 @@ func contrastCommand() *cobra.Command {
 			describeContrast(c, warnings)
 			return nil
 		}
+		stop, err := serve(c.ModelPath, args)
+		if err != nil {
+			return err
+		}
+		defer stop()
 		return pretrain(c, warnings)
 	}
 	return cmd

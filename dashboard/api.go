@@ -1,0 +1,309 @@
+package dashboard
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"contralens/scores"
+	"contralens/scores/record"
+)
+
+const (
+	maxPoints   = 4000
+	maxRows     = 512
+	maxNames    = 64
+	maxPictures = 64 << 20 // bytes of a probe set's pictures
+)
+
+// answer writes what do returns as JSON; an error is a sentence for the page.
+func (s *Server) answer(do func(url.Values) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		v, err := do(r.URL.Query())
+		w.Header().Set("Content-Type", "application/json")
+		if err != nil {
+			w.WriteHeader(http.StatusNotFound)
+			v = map[string]string{"error": err.Error()}
+		}
+		json.NewEncoder(w).Encode(v)
+	}
+}
+
+// overview is every run in a line, the newest first.
+type overview struct {
+	Dir  string    `json:"dir"`
+	Note string    `json:"note"`
+	Runs []Summary `json:"runs"`
+}
+
+func (s *Server) listRuns(url.Values) (any, error) { return s.overview(), nil }
+
+func (s *Server) overview() overview {
+	o := overview{Dir: s.path, Runs: []Summary{}}
+	now := time.Now()
+	for _, r := range s.all() {
+		o.Runs = append(o.Runs, r.look(now))
+	}
+	sort.Slice(o.Runs, func(i, j int) bool {
+		a, b := o.Runs[i], o.Runs[j]
+		if (a.State == Running) != (b.State == Running) {
+			return a.State == Running
+		}
+		if !a.Updated.Equal(b.Updated) && a.State != Running {
+			return a.Updated.After(b.Updated)
+		}
+		return a.ID < b.ID
+	})
+	s.mu.Lock()
+	o.Note = s.note
+	s.mu.Unlock()
+	return o
+}
+
+// series describes one for the page.
+type series struct {
+	Name  string `json:"name"`
+	Title string `json:"title"`
+	Axis  string `json:"axis"`
+}
+
+// named is a value with its name.
+type named struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// description is all of a run but its data.
+type description struct {
+	Summary
+	Config      map[string]string `json:"config"`
+	Environment []named           `json:"environment"`
+	Results     []json.RawMessage `json:"results"`
+	Series      []series          `json:"series"`
+	Kinds       []string          `json:"kinds"`
+	First       int               `json:"first"`
+	Last        int               `json:"last"`
+	Onset       int               `json:"onset"` // first step with transformed features; 0: none
+	Findings    []Finding         `json:"findings"`
+}
+
+func (s *Server) describeRun(q url.Values) (any, error) {
+	r, err := s.get(q.Get("run"))
+	if err != nil {
+		return nil, err
+	}
+	d := description{Summary: r.look(time.Now()), First: 1, Series: []series{}, Kinds: []string{}, Environment: []named{}, Results: []json.RawMessage{}}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	config, err := r.readManifest()
+	if err == nil {
+		d.Config, d.Environment = config.Config, config.environment()
+	}
+	source := r.open(&d)
+	for _, m := range metricSeries {
+		if len(r.metrics.series[m.name]) > 0 && !slices.ContainsFunc(d.Series, func(s series) bool { return s.Name == m.name }) {
+			d.Series = append(d.Series, series{m.name, m.title, m.axis})
+		}
+	}
+	d.Last = max(d.Last, r.metrics.last())
+	d.Results = append(d.Results, tail[json.RawMessage](s.root, r.file("results.jsonl"), 1<<18)...)
+	d.Onset = r.onset(config, source)
+	d.Findings = append([]Finding{}, Diagnose(r.evidence(config, source))...)
+	return d, nil
+}
+
+// open reads the run's metrics and scores, notes what cannot be read, and
+// returns the scores or nil. The caller holds the lock.
+func (r *run) open(d *description) scores.Source {
+	note := func(err error) {
+		if !slices.Contains(d.Notes, err.Error()) {
+			d.Notes = append(slices.Clone(d.Notes), err.Error())
+		}
+	}
+	if err := r.metrics.refresh(r.server.root, r.file("metrics.jsonl")); err != nil {
+		note(err)
+	}
+	if r.metrics.bad > 0 {
+		note(fmt.Errorf("metrics.jsonl: %d lines are no JSON; they are left out", r.metrics.bad))
+	}
+	if !d.Scores {
+		return nil
+	}
+	source, err := r.scores()
+	if err != nil {
+		note(err)
+		return nil
+	}
+	for _, name := range source.Series() {
+		about := record.Describe(name)
+		d.Series = append(d.Series, series{name, about.Title, about.Axis})
+	}
+	d.Kinds = append(d.Kinds, source.Kinds()...)
+	d.First, d.Last = source.Range()
+	return source
+}
+
+func (r manifest) environment() []named {
+	var list []named
+	for _, n := range []named{
+		{"Command", shellWords(r.Command)}, {"Started", r.Start}, {"Machine", r.Machine}, {"Source revision", r.Commit}, {"Go", r.Go}, {"libtorch", r.Torch},
+	} {
+		if n.Value != "" {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// shellWords joins words so that a shell reads them back.
+func shellWords(words []string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = w
+		if w == "" || strings.ContainsAny(w, " \t\n'\"$&|;<>()*?[]#~`\\!{}") {
+			quoted[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(quoted, " ")
+}
+
+// number is a query's value between low and high, or what it is by default.
+func number(q url.Values, key string, otherwise, low, high int) int {
+	n, err := strconv.Atoi(q.Get(key))
+	if err != nil {
+		n = otherwise
+	}
+	return max(low, min(n, high))
+}
+
+const farthest = 1 << 31
+
+// curve is a series as columns.
+type curve struct {
+	Step []int     `json:"step"`
+	N    []int     `json:"n"`
+	Mean []float64 `json:"mean"`
+	Min  []float64 `json:"min"`
+	Max  []float64 `json:"max"`
+}
+
+func columns(bins []record.Bin) curve {
+	c := curve{[]int{}, []int{}, []float64{}, []float64{}, []float64{}}
+	for _, b := range bins {
+		c.Step, c.N = append(c.Step, b.Step), append(c.N, b.N)
+		c.Mean, c.Min, c.Max = append(c.Mean, b.Mean), append(c.Min, b.Min), append(c.Max, b.Max)
+	}
+	return c
+}
+
+// curves answers with series (names, separated by commas) over the steps from …
+// to in at most points bins.
+func (s *Server) curves(q url.Values) (any, error) {
+	r, err := s.get(q.Get("run"))
+	if err != nil {
+		return nil, err
+	}
+	names := strings.Split(q.Get("names"), ",")
+	if len(names) > maxNames {
+		return nil, fmt.Errorf("want at most %d series, got %d", maxNames, len(names))
+	}
+	from, to, points := number(q, "from", 0, 0, farthest), number(q, "to", farthest, 0, farthest), number(q, "points", 600, 1, maxPoints)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d := description{Summary: Summary{Scores: r.hasScores()}}
+	source := r.open(&d)
+	out := map[string]curve{}
+	var recorded []string
+	for _, name := range names {
+		if source != nil && slices.Contains(source.Series(), name) {
+			recorded = append(recorded, name)
+		} else if r.metrics.series[name] != nil {
+			out[name] = columns(r.metrics.curve(name, from, min(to, r.metrics.last()), points))
+		}
+	}
+	if len(recorded) > 0 {
+		all, err := source.Curves(recorded, from, to, points)
+		if err != nil {
+			return nil, err
+		}
+		for i, name := range recorded {
+			out[name] = columns(all[i])
+		}
+	}
+	return map[string]any{"first": d.First, "last": max(d.Last, r.metrics.last()), "curves": out}, nil
+}
+
+// heat is a kind of histogram over time.
+type heat struct {
+	Edges []float64 `json:"edges"`
+	Rows  []heatRow `json:"rows"`
+}
+
+type heatRow struct {
+	Step   int       `json:"step"`
+	N      int       `json:"n"`
+	Counts []float64 `json:"counts"`
+}
+
+func (s *Server) histogram(q url.Values) (any, error) {
+	r, err := s.get(q.Get("run"))
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	source, err := r.scores()
+	if err != nil {
+		return nil, err
+	}
+	h, err := source.Histograms(q.Get("kind"), number(q, "from", 0, 0, farthest), number(q, "to", farthest, 0, farthest), number(q, "rows", 80, 1, maxRows))
+	if err != nil {
+		return nil, err
+	}
+	out := heat{Edges: h.Edges, Rows: []heatRow{}}
+	for _, row := range h.Rows {
+		out.Rows = append(out.Rows, heatRow{row.Step, row.N, row.Counts})
+	}
+	return out, nil
+}
+
+func (s *Server) embedding(q url.Values) (any, error) {
+	r, err := s.get(q.Get("run"))
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.embed(number(q, "epoch", -1, -1, farthest))
+}
+
+// thumbnails is the picture with all of a probe set's images.
+func (s *Server) thumbnails(w http.ResponseWriter, req *http.Request) {
+	r, err := s.get(req.URL.Query().Get("run"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	f, info, err := openRegular(s.root, r.file("scores/probe/thumbnails.png"))
+	if err != nil {
+		http.Error(w, "this run has no pictures", http.StatusNotFound)
+		return
+	}
+	defer f.Close()
+	head := make([]byte, 8)
+	if _, err := io.ReadFull(f, head); err != nil || !bytes.Equal(head, []byte("\x89PNG\r\n\x1a\n")) || info.Size() > maxPictures {
+		http.Error(w, "thumbnails.png: want a PNG picture", http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "image/png")
+	w.Write(head)
+	io.Copy(w, f)
+}

@@ -1,0 +1,82 @@
+// Package dashboard is a web page that follows trainings: it finds the runs
+// under a directory and shows their scores while they are written. Everything
+// it needs is in the binary; it only reads, and only files under its directory.
+//
+//	files → runs (discovery.go) → answers (api.go, events.go) → page (web/)
+package dashboard
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+//go:embed web
+var web embed.FS
+
+// Options of a server.
+type Options struct {
+	Dir   string        // runs are looked for here and below
+	Token string        // demanded from every visitor; empty: none
+	Hosts []string      // names of this machine, beside localhost and addresses in numbers
+	Poll  time.Duration // between two looks at the files; 0: 500 ms
+}
+
+// Server shows the runs under a directory.
+type Server struct {
+	Options
+	root    *os.Root // of Dir; nothing outside of it can be opened
+	path    string   // Dir, absolute
+	started time.Time
+
+	mu   sync.Mutex // guards runs, note, walked
+	runs map[string]*run
+	note string // about the search for runs
+	// walked is when the search ended, and walk how long it took.
+	walked time.Time
+	walk   time.Duration
+
+	events events
+}
+
+// New opens the directory. Close the server after use.
+func New(o Options) (*Server, error) {
+	path, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: want a directory with runs: %w", o.Dir, err)
+	}
+	if o.Poll == 0 {
+		o.Poll = 500 * time.Millisecond
+	}
+	return &Server{Options: o, root: root, path: path, started: time.Now(), runs: map[string]*run{}}, nil
+}
+
+// Close lets go of the directory.
+func (s *Server) Close() error { return s.root.Close() }
+
+// Handler answers everything: the page and what it asks for.
+func (s *Server) Handler() http.Handler {
+	files, err := fs.Sub(web, "web")
+	if err != nil {
+		panic(err) // the directory is part of the binary
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/runs", s.answer(s.listRuns))
+	mux.HandleFunc("GET /api/run", s.answer(s.describeRun))
+	mux.HandleFunc("GET /api/curves", s.answer(s.curves))
+	mux.HandleFunc("GET /api/histogram", s.answer(s.histogram))
+	mux.HandleFunc("GET /api/embedding", s.answer(s.embedding))
+	mux.HandleFunc("GET /api/thumbnails", s.thumbnails)
+	mux.HandleFunc("GET /events", s.follow)
+	mux.Handle("GET /", http.FileServerFS(files))
+	return s.guard(mux)
+}

@@ -1,0 +1,200 @@
+package dashboard
+
+import (
+	"fmt"
+	"math"
+)
+
+// Evidence is what diagnoses are made from: options of the run and statistics of
+// its last steps. What is not known is zero or missing.
+type Evidence struct {
+	Tau, Alpha float64
+	K, Batch   int
+	FT         string // none, pos, neg, posneg; empty: not known
+	Step       int    // the last one
+
+	Recent map[string]float64 // means of series over the last twentieth of the steps, at most 1,000
+	Jumps  map[string]float64 // standard deviation of a series' change from one step to the next
+	KNN    []float64          // accuracies in percent, oldest first, the first before training
+}
+
+// Finding is a diagnosis in words.
+type Finding struct {
+	Rule     string   `json:"rule"`
+	Kind     string   `json:"kind"` // warning, hint, note or good
+	Title    string   `json:"title"`
+	Text     string   `json:"text"`     // what it means and what may help
+	Evidence []string `json:"evidence"` // the numbers that it rests on
+}
+
+// Diagnose says what the evidence shows. The limits are rules of thumb: they
+// point at charts to look at, they prove nothing.
+func Diagnose(e Evidence) []Finding {
+	var found []Finding
+	for _, rule := range []func(Evidence) *Finding{collapse, leak, keyTooFast, keyTooSlow, saturated, easyNegatives, queueFilling} {
+		if f := rule(e); f != nil {
+			found = append(found, *f)
+		}
+	}
+	if len(found) == 0 && len(e.Recent) > 0 {
+		found = append(found, Finding{Rule: "healthy", Kind: "good", Title: "Nothing stands out",
+			Text: "None of the known troubles shows in the last steps.", Evidence: e.basics()})
+	}
+	return found
+}
+
+// raw is a statistic before the feature transformation, which is the recorded
+// one where nothing is transformed.
+func (e Evidence) raw(name string) (float64, bool) {
+	if v, ok := e.Recent["raw_"+name]; ok {
+		return v, true
+	}
+	v, ok := e.Recent[name]
+	return v, ok
+}
+
+func (e Evidence) basics() []string {
+	var list []string
+	for _, s := range []struct{ name, title string }{{"pos_mean", "positives"}, {"neg_mean", "negatives"}} {
+		if v, ok := e.raw(s.name); ok {
+			list = append(list, fmt.Sprintf("%s: mean score %.2f", s.title, v))
+		}
+	}
+	if v, ok := e.Recent["loss"]; ok {
+		list = append(list, fmt.Sprintf("loss %.3f", v))
+	}
+	return list
+}
+
+// collapse: all features point the same way. Features spread evenly over a
+// sphere of many dimensions have uniformity near -4 and scores around 0;
+// collapsed ones have uniformity 0 and scores of 1.
+func collapse(e Evidence) *Finding {
+	f := Finding{Rule: "collapse", Kind: "warning", Title: "The features are collapsing",
+		Text: "Different images get nearly the same features, so there is little left to tell apart. A lower learning rate, a warm-up, a momentum α nearer to 1, or a later start of the feature transformation may help."}
+	if u, ok := e.Recent["uniformity"]; ok {
+		if u < -0.7 {
+			return nil
+		}
+		f.Evidence = append(f.Evidence, fmt.Sprintf("uniformity %.2f (evenly spread features: about -4, one point: 0)", u))
+	}
+	// A queue that is still filling holds random keys, whose scores are near 0.
+	if m, ok := e.raw("neg_mean"); ok && (m > 0.7 || f.Evidence != nil) {
+		f.Evidence = append(f.Evidence, fmt.Sprintf("negatives: mean score %.2f (different directions: about 0)", m))
+	}
+	if f.Evidence == nil {
+		return nil
+	}
+	return &f
+}
+
+// leak: the contrastive task is solved, but the features don't get better, as
+// when batch norm gives away which key belongs to a query.
+func leak(e Evidence) *Finding {
+	accuracy, ok := e.Recent["accuracy"]
+	if !ok || len(e.KNN) < 2 || accuracy < 80 {
+		return nil
+	}
+	first, last := e.KNN[0], e.KNN[len(e.KNN)-1]
+	if last-first > 2 {
+		return nil
+	}
+	return &Finding{Rule: "leak", Kind: "warning", Title: "The task is solved without learning: a leak?",
+		Text:     "Positives are found almost always, yet neighbours in feature space share classes no more often than before. Batch norm may give away which key belongs to a query (are keys shuffled?), or the views of an image may share a short cut such as its colours.",
+		Evidence: []string{fmt.Sprintf("contrastive accuracy %.1f %%", accuracy), fmt.Sprintf("k-NN %.1f %% now, %.1f %% at first", last, first)}}
+}
+
+// keyTooFast: keys in the queue come from encoders that have become another one
+// since, and scores jump by a good part of the temperature.
+func keyTooFast(e Evidence) *Finding {
+	jump, ok := e.Jumps["raw_neg_mean"]
+	if !ok {
+		jump, ok = e.Jumps["neg_mean"]
+		// Mixed negatives jump by themselves.
+		ok = ok && (e.FT == "none" || e.FT == "pos")
+	}
+	if !ok || e.Tau <= 0 || e.Alpha <= 0 || e.Alpha >= 1 || e.Batch == 0 {
+		return nil
+	}
+	memory, queue := 1/(1-e.Alpha), float64(e.K)/float64(e.Batch)
+	if memory > queue/4 || jump < 0.1*e.Tau {
+		return nil
+	}
+	return &Finding{Rule: "key-fast", Kind: "warning", Title: "The key encoder changes too fast",
+		Text:     "Keys in the queue come from encoders that differ, so that scores of negatives say more about a key's age than about its image. A momentum α nearer to 1, a shorter queue or a higher temperature helps.",
+		Evidence: []string{fmt.Sprintf("the mean negative score jumps by %.3f a step, %.0f %% of τ = %v", jump, 100*jump/e.Tau, e.Tau), fmt.Sprintf("with α = %v the key encoder is renewed every %.0f steps, the queue every %.0f", e.Alpha, memory, queue)}}
+}
+
+// keyTooSlow: the key encoder is still the one of long ago, and positives hardly
+// stand out on the scale of the temperature.
+func keyTooSlow(e Evidence) *Finding {
+	pos, okPos := e.raw("pos_mean")
+	neg, okNeg := e.raw("neg_mean")
+	if !okPos || !okNeg || e.Tau <= 0 || e.Alpha <= 0 || e.Alpha > 1 || e.Step < 300 {
+		return nil
+	}
+	memory := 1 / (1 - e.Alpha)
+	if memory < float64(e.Step)/2 || pos-neg > e.Tau {
+		return nil
+	}
+	renewed := fmt.Sprintf("with α = %v the key encoder is renewed every %.0f steps; %d are done", e.Alpha, memory, e.Step)
+	if e.Alpha == 1 {
+		renewed = "with α = 1 the key encoder never changes"
+	}
+	return &Finding{Rule: "key-slow", Kind: "warning", Title: "The key encoder follows too slowly",
+		Text:     "Queries are compared with what the encoder was long ago, and positives hardly stand out from negatives. A smaller momentum α suits a short training.",
+		Evidence: []string{renewed, fmt.Sprintf("positives are %.3f above negatives, τ is %v", pos-neg, e.Tau)}}
+}
+
+// saturated: positives are as similar as they get, which the paper's
+// extrapolation is for.
+func saturated(e Evidence) *Finding {
+	pos, ok := e.raw("pos_mean")
+	if !ok || pos < 0.9 || e.FT != "none" {
+		return nil
+	}
+	if neg, ok := e.raw("neg_mean"); ok && neg > 0.7 {
+		return nil // everything is alike: a collapse, not easy positives
+	}
+	return &Finding{Rule: "saturated", Kind: "hint", Title: "Positives are saturated: feature transformation could help",
+		Text:     "The two views of an image are almost the same to the encoder, so positives teach it little. Extrapolating them (--ft pos or posneg) makes them harder; so do stronger augmentations.",
+		Evidence: []string{fmt.Sprintf("positives: mean score %.3f of at most 1", pos), "no feature transformation"}}
+}
+
+// easyNegatives: even the hardest negative weighs little in the loss.
+func easyNegatives(e Evidence) *Finding {
+	pos, okPos := e.Recent["pos_mean"]
+	hard, okHard := e.Recent["hardest_neg"]
+	if !okPos || !okHard || e.Tau <= 0 {
+		return nil
+	}
+	gap := (pos - hard) / e.Tau
+	if gap < 2 {
+		return nil
+	}
+	f := &Finding{Rule: "easy-negatives", Kind: "hint", Title: "The negatives are too easy",
+		Text:     "Even the hardest negative is far from the positive, so the loss pulls at little. A longer queue (-k), a higher temperature, or interpolated negatives (--ft neg or posneg) make harder ones.",
+		Evidence: []string{fmt.Sprintf("the hardest negative scores %.2f, the positive %.2f: %.1f τ apart, so it weighs %.1f %% of it", hard, pos, gap, 100*math.Exp(-gap))}}
+	if n, ok := e.Recent["effective_negatives"]; ok && e.K > 0 {
+		f.Evidence = append(f.Evidence, fmt.Sprintf("%.0f of %d negatives share the work", n, e.K))
+	}
+	return f
+}
+
+// queueFilling: the queue still holds random keys.
+func queueFilling(e Evidence) *Finding {
+	fill, ok := e.Recent["queue_fill"]
+	if e.K > 0 && e.Batch > 0 && e.Step > 0 {
+		fill, ok = float64(e.Step)*float64(e.Batch)/float64(e.K), true
+	}
+	if !ok || fill >= 1 {
+		return nil
+	}
+	f := &Finding{Rule: "queue", Kind: "note", Title: "The queue is not full yet",
+		Text:     "Part of the negatives are still the random vectors it began with, which are easy: loss and accuracy look better than they are, and change when it is full.",
+		Evidence: []string{fmt.Sprintf("%.0f %% of the queue are keys of this training", 100*fill)}}
+	if e.K > 0 && e.Batch > 0 {
+		f.Evidence = append(f.Evidence, fmt.Sprintf("it is full at step %d", (e.K+e.Batch-1)/e.Batch))
+	}
+	return f
+}

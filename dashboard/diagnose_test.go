@@ -1,0 +1,101 @@
+package dashboard
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestDiagnose: each rule with evidence for it and, changed a little, not.
+func TestDiagnose(t *testing.T) {
+	sound := Evidence{
+		Tau: 0.2, Alpha: 0.999, K: 4096, Batch: 256, FT: "posneg", Step: 5000,
+		Recent: map[string]float64{"loss": 6, "accuracy": 40, "pos_mean": 0.7, "neg_mean": 0.02, "uniformity": -3, "hardest_neg": 0.6, "effective_negatives": 500},
+		Jumps:  map[string]float64{"raw_neg_mean": 0.004}, KNN: []float64{30, 45},
+	}
+	with := func(change func(*Evidence)) Evidence {
+		e := sound
+		e.Recent, e.Jumps = maps.Clone(e.Recent), maps.Clone(e.Jumps)
+		change(&e)
+		return e
+	}
+	recent := func(values map[string]float64) func(*Evidence) {
+		return func(e *Evidence) { maps.Copy(e.Recent, values) }
+	}
+	for _, c := range []struct {
+		name string
+		e    Evidence
+		want []string
+	}{
+		{"sound", sound, []string{"healthy"}},
+		{"nothing recorded", Evidence{}, nil},
+		{"collapsed", with(recent(map[string]float64{"uniformity": -0.1, "neg_mean": 0.9, "pos_mean": 0.95})), []string{"collapse"}},
+		{"nearly spread", with(recent(map[string]float64{"uniformity": -1.5, "neg_mean": 0.4})), []string{"healthy"}},
+		{"collapsed, by scores alone", with(func(e *Evidence) {
+			delete(e.Recent, "uniformity")
+			e.Recent["neg_mean"] = 0.85
+		}), []string{"collapse"}},
+		{"collapsed before FT though negatives are mixed", with(func(e *Evidence) {
+			delete(e.Recent, "uniformity")
+			e.Recent["raw_neg_mean"], e.Recent["neg_mean"] = 0.85, 0.3
+		}), []string{"collapse"}},
+		{"leak", with(func(e *Evidence) { e.Recent["accuracy"], e.KNN = 97, []float64{30, 30.5} }), []string{"leak"}},
+		{"solved and learning", with(func(e *Evidence) { e.Recent["accuracy"], e.KNN = 97, []float64{30, 45} }), []string{"healthy"}},
+		{"flat but not solved", with(func(e *Evidence) { e.KNN = []float64{30, 30} }), []string{"healthy"}},
+		{"solved, one k-NN only", with(func(e *Evidence) { e.Recent["accuracy"], e.KNN = 97, []float64{30} }), []string{"healthy"}},
+		{"key encoder too fast", with(func(e *Evidence) { e.Alpha, e.Jumps["raw_neg_mean"] = 0.5, 0.05 }), []string{"key-fast"}},
+		{"fast but steady", with(func(e *Evidence) { e.Alpha = 0.5 }), []string{"healthy"}},
+		{"jumps at a high temperature", with(func(e *Evidence) { e.Alpha, e.Tau, e.Jumps["raw_neg_mean"] = 0.5, 1, 0.05 }), []string{"healthy"}},
+		{"jumps of mixed negatives only", with(func(e *Evidence) { e.Alpha, e.Jumps = 0.5, map[string]float64{"neg_mean": 0.2} }), []string{"healthy"}},
+		{"jumps without FT", with(func(e *Evidence) { e.Alpha, e.FT, e.Jumps = 0.5, "none", map[string]float64{"neg_mean": 0.2} }), []string{"key-fast"}},
+		{"key encoder too slow", with(func(e *Evidence) { e.Alpha, e.Recent["pos_mean"] = 0.9999, 0.1 }), []string{"key-slow"}},
+		{"key encoder fixed", with(func(e *Evidence) { e.Alpha, e.Recent["pos_mean"] = 1, 0.1 }), []string{"key-slow"}},
+		{"slow but told apart", with(func(e *Evidence) { e.Alpha = 0.9999 }), []string{"healthy"}},
+		{"slow, at the beginning", with(func(e *Evidence) { e.Alpha, e.Step, e.Recent["pos_mean"] = 0.9999, 200, 0.1 }), []string{"healthy"}},
+		{"saturated", with(func(e *Evidence) { e.FT, e.Recent["pos_mean"], e.Recent["hardest_neg"] = "none", 0.95, 0.8 }), []string{"saturated"}},
+		{"saturated, but transformed", with(func(e *Evidence) { e.Recent["pos_mean"], e.Recent["hardest_neg"] = 0.95, 0.8 }), []string{"healthy"}},
+		{"saturated, transformation unknown", with(func(e *Evidence) { e.FT, e.Recent["pos_mean"], e.Recent["hardest_neg"] = "", 0.95, 0.8 }), []string{"healthy"}},
+		{"easy negatives", with(recent(map[string]float64{"hardest_neg": 0.2})), []string{"easy-negatives"}},
+		{"hard negatives", with(recent(map[string]float64{"hardest_neg": 0.5})), []string{"healthy"}},
+		{"queue filling", with(func(e *Evidence) { e.Step = 8 }), []string{"queue"}},
+		{"queue just full", with(func(e *Evidence) { e.Step = 16 }), []string{"healthy"}},
+		{"queue filling, by its own record", Evidence{Recent: map[string]float64{"queue_fill": 0.5}}, []string{"queue"}},
+		{"several at once", with(func(e *Evidence) { e.Step, e.Recent["hardest_neg"] = 8, 0.1 }), []string{"easy-negatives", "queue"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got []string
+			for _, f := range Diagnose(c.e) {
+				got = append(got, f.Rule)
+				if f.Title == "" || f.Text == "" || len(f.Evidence) == 0 || strings.Contains(strings.Join(f.Evidence, ""), "NaN") {
+					t.Errorf("%s: want a title, a text and evidence, got %+v", f.Rule, f)
+				}
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("want %q, got %q", c.want, got)
+			}
+		})
+	}
+}
+
+// TestEvidence: what is gathered from files is what Diagnose needs.
+func TestEvidence(t *testing.T) {
+	dir := t.TempDir()
+	newRun(t, dir+"/plain", map[string]string{"nce_k": "131072"}).train(t, 400)
+	f := newRun(t, dir+"/ft", map[string]string{"mixnorm": "true", "mixnorm_target": "posneg"})
+	f.train(t, 600)
+	s, err := New(Options{Dir: dir})
+	check(t, err)
+	defer s.Close()
+	for id, want := range map[string]struct {
+		rule  string
+		onset int
+	}{"plain": {"queue", 0}, "ft": {"healthy", 201}} {
+		d, err := s.describeRun(map[string][]string{"run": {id}})
+		check(t, err)
+		got := d.(description)
+		if len(got.Findings) != 1 || got.Findings[0].Rule != want.rule || got.Onset != want.onset {
+			t.Errorf("%s: want the finding %q and onset %d, got %+v and %d", id, want.rule, want.onset, got.Findings, got.Onset)
+		}
+	}
+}

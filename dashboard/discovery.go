@@ -1,0 +1,126 @@
+package dashboard
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"time"
+)
+
+const (
+	maxDepth   = 8
+	maxEntries = 200_000 // files and directories that a search looks at
+	maxRuns    = 5_000
+)
+
+// marks are the files that make a directory a run: ours, a record that another
+// program writes, or the score files of the reference implementation.
+var marks = []string{"run.json", "metrics.jsonl", "results.jsonl", "record.json", "score_*.npy"}
+
+// find looks for runs under the directory, and drops those that are gone.
+// Symbolic links are not followed.
+func (s *Server) find() {
+	start := time.Now()
+	found := map[string]bool{}
+	entries, links := 0, 0
+	tooMany := false
+	fs.WalkDir(s.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		switch entries++; {
+		case err != nil && name == ".":
+			return err
+		case err != nil: // unreadable: the others are still found
+			return fs.SkipDir
+		case entries > maxEntries || len(found) >= maxRuns:
+			tooMany = true
+			return fs.SkipAll
+		case d.Type()&fs.ModeSymlink != 0:
+			links++
+			return nil
+		case !d.IsDir():
+			if isMark(path.Base(name)) {
+				found[runOf(name)] = true
+			}
+			return nil
+		case name != "." && (strings.HasPrefix(d.Name(), ".") || strings.Count(name, "/") >= maxDepth):
+			return fs.SkipDir
+		}
+		return nil
+	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id := range s.runs {
+		if !found[id] {
+			delete(s.runs, id)
+		}
+	}
+	for id := range found {
+		if s.runs[id] == nil {
+			s.runs[id] = &run{id: id, server: s}
+		}
+	}
+	s.note = ""
+	if links > 0 {
+		s.note = fmt.Sprintf("%d symbolic links are not followed; start the dashboard on the directory that they lead to.", links)
+	}
+	if tooMany {
+		s.note = fmt.Sprintf("The search stopped after %d entries and %d runs; start the dashboard on a directory further down.", entries, len(found))
+	}
+	s.walked, s.walk = time.Now(), time.Since(start)
+}
+
+func isMark(base string) bool {
+	for _, m := range marks {
+		if ok, _ := path.Match(m, base); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// runOf is the run that a file marks: scores/record/record.json and
+// scores/score_001.npy belong to the directory above scores.
+func runOf(file string) string {
+	dir := path.Dir(file)
+	if path.Base(dir) == "record" {
+		dir = path.Dir(dir)
+	}
+	if path.Base(dir) == "scores" {
+		dir = path.Dir(dir)
+	}
+	return dir
+}
+
+// all is every run that is known, after a search if the last one was a while
+// ago. Long searches are made less often.
+func (s *Server) all() []*run {
+	s.mu.Lock()
+	due := time.Since(s.walked) > max(2*time.Second, 20*s.walk)
+	s.mu.Unlock()
+	if due {
+		s.find()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var runs []*run
+	for _, r := range s.runs {
+		runs = append(runs, r)
+	}
+	return runs
+}
+
+// get is a run by its id; only runs that a search has found can be asked for.
+func (s *Server) get(id string) (*run, error) {
+	s.mu.Lock()
+	r := s.runs[id]
+	s.mu.Unlock()
+	if r != nil {
+		return r, nil
+	}
+	for _, r := range s.all() {
+		if r.id == id {
+			return r, nil
+		}
+	}
+	return nil, fmt.Errorf("there is no run %q", id)
+}

@@ -1,0 +1,119 @@
+package dashboard
+
+import (
+	"math"
+	"slices"
+	"strconv"
+
+	"contralens/scores"
+)
+
+// evidence gathers what Diagnose wants to know. source may be nil.
+func (r *run) evidence(m manifest, source scores.Source) Evidence {
+	number := func(key string) float64 {
+		v, err := strconv.ParseFloat(m.Config[key], 64)
+		if err != nil {
+			return 0
+		}
+		return v
+	}
+	e := Evidence{
+		Tau: number("nce_t"), Alpha: number("alpha"), K: int(number("nce_k")), Batch: int(number("batch_size")), FT: ftOf(m.Config),
+		Recent: map[string]float64{}, Jumps: map[string]float64{}, Step: r.metrics.last(),
+	}
+	for _, p := range r.metrics.series["knn"] {
+		e.KNN = append(e.KNN, p.value)
+	}
+	if source != nil {
+		first, last := source.Range()
+		e.Step = max(e.Step, last)
+		window := min(max(20, (last-first+1)/20), 1000)
+		names := source.Series()
+		// One bin a step: jumps are between neighbours.
+		curves, err := source.Curves(names, last-window+1, last, window)
+		for i := range curves {
+			if err != nil || len(curves[i]) == 0 {
+				continue
+			}
+			var values []float64
+			for _, b := range curves[i] {
+				values = append(values, b.Mean)
+			}
+			e.Recent[names[i]] = mean(values)
+			if len(values) > 10 {
+				e.Jumps[names[i]] = jump(values)
+			}
+		}
+	}
+	for name, points := range r.metrics.series {
+		if _, ok := e.Recent[name]; ok || name == "knn" {
+			continue
+		}
+		var values []float64
+		for _, p := range points[len(points)-min(len(points), max(5, len(points)/20)):] {
+			values = append(values, p.value)
+		}
+		if len(values) > 0 {
+			e.Recent[name] = mean(values)
+		}
+	}
+	return e
+}
+
+func mean(values []float64) (m float64) {
+	for _, v := range values {
+		m += v / float64(len(values))
+	}
+	return m
+}
+
+// jump is the standard deviation of the change from one value to the next.
+func jump(values []float64) float64 {
+	sum := 0.0
+	for i := range values[1:] {
+		d := values[i+1] - values[i]
+		sum += d * d
+	}
+	return math.Sqrt(sum / float64(len(values)-1))
+}
+
+// onset is the first step whose features were transformed, or 0: the step at
+// which λ is first recorded, or what the options say.
+func (r *run) onset(m manifest, source scores.Source) int {
+	if ft := ftOf(m.Config); ft == "none" || ft == "" {
+		return 0
+	}
+	if source == nil {
+		return 0
+	}
+	first, last := source.Range()
+	for _, name := range []string{"lambda_pos", "lambda_neg"} {
+		if slices.Contains(source.Series(), name) {
+			// A bin that begins before λ does is made finer until it is one step.
+			from, to := first, last
+			for {
+				bins, err := source.Curve(name, from, to, 64)
+				if err != nil || len(bins) == 0 {
+					break
+				}
+				if len(bins) == 1 || to-from < 64 || bins[1].Step-bins[0].Step <= 1 {
+					return bins[0].Step
+				}
+				from, to = bins[0].Step, bins[1].Step-1
+			}
+		}
+	}
+	after, _ := strconv.Atoi(m.Config["mix_start_epoch"])
+	step, _ := strconv.Atoi(m.Config["mix_start_step"])
+	if after > 0 && slices.Contains(source.Series(), "epoch") {
+		if bins, err := source.Curve("epoch", first, last, 1<<16); err == nil {
+			for _, b := range bins {
+				if b.Max > float64(after) {
+					return max(b.Step, step+1)
+				}
+			}
+		}
+		return 0
+	}
+	return step + 1
+}

@@ -1,0 +1,325 @@
+package dashboard
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"contralens/scores"
+)
+
+// run is a run directory. Its lock is its own: a run whose files take long to
+// read keeps no other waiting.
+type run struct {
+	id     string // path under the server's directory, with slashes
+	server *Server
+
+	mu      sync.Mutex
+	summary *Summary
+	print   string // of the files that the summary was made from
+	source  scores.Source
+	metrics metrics
+	mapped  map[int]*embedding // by epoch
+}
+
+// Summary is a run's line in the overview.
+type Summary struct {
+	ID       string    `json:"id"`
+	Name     string    `json:"name"`
+	State    State     `json:"state"`
+	Evidence string    `json:"evidence"` // what State was concluded from
+	Method   string    `json:"method"`
+	FT       string    `json:"ft"`
+	Dataset  string    `json:"dataset"`
+	Arch     string    `json:"arch"`
+	Epoch    int       `json:"epoch"`  // in training, or the last one
+	Epochs   int       `json:"epochs"` // planned; 0: not known
+	Step     int       `json:"step"`
+	Loss     *float64  `json:"loss"`
+	KNN      *float64  `json:"knn"` // percent
+	Speed    *float64  `json:"speed"`
+	Spark    []float64 `json:"spark"` // recent losses
+	Updated  time.Time `json:"updated"`
+	Notes    []string  `json:"notes"` // what could not be read
+	Scores   bool      `json:"scores"`
+	Probe    bool      `json:"probe"`
+}
+
+// manifest is run.json.
+type manifest struct {
+	Config  map[string]string `json:"config"`
+	Command []string          `json:"command"`
+	Commit  string            `json:"git_commit"`
+	Go      string            `json:"go"`
+	Torch   string            `json:"libtorch"`
+	Machine string            `json:"machine"`
+	Start   string            `json:"start"`
+}
+
+const maxRunJSON = 1 << 20
+
+func (r *run) file(name string) string { return path.Join(r.id, name) }
+
+// readManifest reads run.json; a run of another program has none.
+func (r *run) readManifest() (manifest, error) {
+	var m manifest
+	f, info, err := openRegular(r.server.root, r.file("run.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, nil
+	}
+	if err != nil {
+		return m, fmt.Errorf("run.json: %w", err)
+	}
+	defer f.Close()
+	if info.Size() > maxRunJSON {
+		return m, fmt.Errorf("run.json: want at most %d bytes, got %d", maxRunJSON, info.Size())
+	}
+	b, err := io.ReadAll(f)
+	if err != nil {
+		return m, fmt.Errorf("run.json: %w", err)
+	}
+	if err := json.Unmarshal(b, &m); err != nil {
+		return manifest{}, fmt.Errorf("run.json: want JSON as contralens writes it: %w", err)
+	}
+	return m, nil
+}
+
+// ftOf is the feature transformation of a configuration: none, pos, neg or posneg.
+func ftOf(config map[string]string) string {
+	switch {
+	case len(config) == 0:
+		return ""
+	case config["mixnorm"] != "true":
+		return "none"
+	}
+	return config["mixnorm_target"]
+}
+
+// watched are the files whose growth means that a run goes on.
+var watched = []string{"metrics.jsonl", "results.jsonl", "scores/record/values.0", "record/values.0", "values.0", "interrupted.pth", "current.pth", "run.json"}
+
+// newest is when the run's records were last written, and a print of their
+// sizes and times that changes with them.
+func (r *run) newest() (written time.Time, fingerprint string) {
+	var b strings.Builder
+	look := func(name string, counts bool) {
+		info, err := r.server.root.Stat(r.file(name))
+		if err != nil {
+			return
+		}
+		fmt.Fprint(&b, name, info.Size(), info.ModTime().UnixNano(), " ")
+		if t := info.ModTime(); counts && t.After(written) {
+			written = t
+		}
+	}
+	for _, name := range watched {
+		look(name, name != "interrupted.pth" && name != "results.jsonl")
+	}
+	for _, dir := range []string{"scores", "."} {
+		if last := r.lastScores(dir); last != "" {
+			look(path.Join(dir, last), true)
+		}
+	}
+	for _, e := range r.list("scores/probe") {
+		b.WriteString(e.Name())
+	}
+	return written, b.String()
+}
+
+// list is a directory's entries; none if it is not there.
+func (r *run) list(dir string) []fs.DirEntry {
+	f, err := r.server.root.Open(r.file(dir))
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.IsDir() {
+		return nil
+	}
+	entries, _ := f.ReadDir(20_000)
+	return entries
+}
+
+// lastScores is the score_EEE.npy of the highest epoch in a directory.
+func (r *run) lastScores(dir string) (last string) {
+	highest := -1
+	for _, e := range r.list(dir) {
+		text, ok := strings.CutPrefix(e.Name(), "score_")
+		if n, err := strconv.Atoi(strings.TrimSuffix(text, ".npy")); ok && err == nil && n > highest {
+			last, highest = e.Name(), n
+		}
+	}
+	return last
+}
+
+// look is the run's summary, made again if its files have changed or it is
+// running, which time alone can end.
+func (r *run) look(now time.Time) Summary {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	written, fingerprint := r.newest()
+	if r.summary == nil || fingerprint != r.print || r.summary.State == Running {
+		s := r.summarise(written, now)
+		r.summary, r.print = &s, fingerprint
+	}
+	return *r.summary
+}
+
+func (r *run) summarise(written, now time.Time) Summary {
+	s := Summary{ID: r.id, Name: path.Base(r.id), Updated: written, Notes: []string{}, Spark: []float64{}}
+	if r.id == "." {
+		s.Name = filepath.Base(r.server.path)
+	}
+	m, err := r.readManifest()
+	if err != nil {
+		s.Notes = append(s.Notes, err.Error())
+	}
+	c := m.Config
+	s.Method, s.FT, s.Dataset, s.Arch = c["method"], ftOf(c), c["dataset"], c["arch"]
+	if s.Dataset == "folder" || s.Dataset == "" {
+		if base := path.Base(filepath.ToSlash(c["data_folder"])); base != "." {
+			s.Dataset = base
+		}
+	}
+	s.Epochs, _ = strconv.Atoi(c["epochs"])
+	sign := signs{Planned: s.Epochs, Written: written}
+	r.readTail(&s, &sign, c)
+	if info, err := r.server.root.Stat(r.file("interrupted.pth")); err == nil {
+		sign.Interrupted = info.ModTime()
+	}
+	s.Scores, s.Probe = r.hasScores(), slices.ContainsFunc(r.list("scores/probe"), func(e fs.DirEntry) bool { return e.Name() == "probe.json" })
+	r.checkScores(&s)
+	s.State, s.Evidence = sign.state(now)
+	if err != nil && s.Step == 0 {
+		s.State, s.Evidence = Unread, "its files are no run's; see the note"
+	}
+	return s
+}
+
+// readTail takes what the last lines of metrics.jsonl say.
+func (r *run) readTail(s *Summary, sign *signs, config map[string]string) {
+	lines := tail[line](r.server.root, r.file("metrics.jsonl"), 1<<16)
+	for _, l := range lines {
+		s.Epoch = max(s.Epoch, int(l.Epoch))
+		if l.Step != nil {
+			s.Step = int(*l.Step)
+		}
+		if l.EpochEnd {
+			sign.Complete = int(l.Epoch)
+		}
+		if l.Loss != nil {
+			s.Loss = l.Loss
+			s.Spark = append(s.Spark, *l.Loss)
+		}
+		if l.KNN != nil {
+			s.KNN = l.KNN
+		}
+		if l.Speed != nil {
+			s.Speed = l.Speed
+		}
+	}
+	if s.KNN == nil { // the last evaluation may be long ago
+		for _, l := range tail[struct {
+			Protocol string             `json:"protocol"`
+			Metrics  map[string]float64 `json:"metrics"`
+		}](r.server.root, r.file("results.jsonl"), 1<<18) {
+			if top, ok := l.Metrics["top1"]; ok && l.Protocol == "knn" {
+				s.KNN = &top
+			}
+		}
+	}
+	s.Spark = thin(s.Spark, 48)
+	batch, _ := strconv.ParseFloat(config["batch_size"], 64)
+	every, _ := strconv.ParseFloat(config["print_freq"], 64)
+	if s.Speed != nil && *s.Speed > 0 {
+		sign.Interval = time.Duration(batch * every / *s.Speed * float64(time.Second))
+	}
+}
+
+// thin averages values down to at most n.
+func thin(values []float64, n int) []float64 {
+	if len(values) <= n {
+		return values
+	}
+	out := make([]float64, n)
+	for i := range out {
+		part := values[i*len(values)/n : (i+1)*len(values)/n]
+		for _, v := range part {
+			out[i] += v / float64(len(part))
+		}
+	}
+	return out
+}
+
+// checkScores notes what keeps the run's scores from being read, and takes from
+// them what metrics.jsonl, which other programs don't write, has not told.
+// score_EEE.npy are not read for it, they can be large.
+func (r *run) checkScores(s *Summary) {
+	if err := r.sound(); err != nil {
+		s.Notes = append(s.Notes, err.Error())
+		return
+	}
+	if !r.recorded() {
+		if s.Scores && s.Epoch == 0 {
+			fmt.Sscanf(path.Base(r.lastScores("scores")+r.lastScores(".")), "score_%d", &s.Epoch)
+		}
+		return
+	}
+	source, err := r.scores()
+	if err != nil {
+		s.Notes = append(s.Notes, err.Error())
+		return
+	}
+	if s.Step > 0 {
+		return
+	}
+	_, s.Step = source.Range()
+	for _, want := range []string{"loss", "epoch"} {
+		if !slices.Contains(source.Series(), want) {
+			continue
+		}
+		bins, err := source.Curve(want, s.Step-200, s.Step, 40)
+		if err != nil || len(bins) == 0 {
+			continue
+		}
+		if want == "epoch" {
+			s.Epoch = int(bins[len(bins)-1].Max)
+			continue
+		}
+		for _, b := range bins {
+			s.Spark = append(s.Spark, b.Mean)
+		}
+		s.Loss = &bins[len(bins)-1].Mean
+	}
+}
+
+// scores opens the run's scores, or sees what was added. The caller holds the
+// lock.
+func (r *run) scores() (scores.Source, error) {
+	if err := r.sound(); err != nil {
+		return nil, err
+	}
+	if r.source != nil {
+		err := r.source.Refresh()
+		if err == nil {
+			return r.source, nil
+		}
+		r.source = nil // another kind of source may be there by now
+	}
+	source, err := scores.Open(filepath.Join(r.server.path, filepath.FromSlash(r.id)))
+	if err != nil {
+		return nil, errors.New(strings.ReplaceAll(err.Error(), r.server.path+string(os.PathSeparator), ""))
+	}
+	r.source = source
+	return source, nil
+}

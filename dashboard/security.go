@@ -1,0 +1,108 @@
+package dashboard
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// policy lets the page load its own files and nothing else; pictures may also
+// be made in the browser, as downloads of charts are.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; font-src 'self'; worker-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// cookie carries the token after the first visit. Its name has the port, since
+// browsers send a host's cookies to all of its ports.
+func cookie(r *http.Request) string {
+	_, port, _ := net.SplitHostPort(r.Host)
+	return "contralens-" + port
+}
+
+// NewToken is a token that cannot be guessed: 192 random bits.
+func NewToken() string {
+	b := make([]byte, 24)
+	rand.Read(b)
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// guard lets only requests through that come from this machine's own page: by a
+// name of this machine (a page of somewhere else whose name was made to point
+// here asks by its own name), not sent by another site's page, and with the
+// token if one is set.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		switch {
+		case r.Method != http.MethodGet && r.Method != http.MethodHead:
+			http.Error(w, "want GET: the dashboard only shows", http.StatusMethodNotAllowed)
+		case !s.knownHost(r.Host):
+			http.Error(w, "want this machine's address or name, got "+r.Host+"; --host NAME allows another name", http.StatusMisdirectedRequest)
+		case !sameSite(r):
+			http.Error(w, "requests from other sites' pages are refused", http.StatusForbidden)
+		case !s.admitted(w, r):
+			http.Error(w, "want the token: open the address that the program printed, with ?token=…", http.StatusUnauthorized)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// knownHost says whether a Host header names this machine. An address in
+// numbers does: no other site's name can have been made to point here.
+func (s *Server) knownHost(host string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.ToLower(strings.Trim(name, "[]"))
+	return name == "localhost" || net.ParseIP(name) != nil || slices.Contains(s.Hosts, name)
+}
+
+// sameSite says whether a request comes from our own page or from the address
+// bar, and not from a page of another site.
+func sameSite(r *http.Request) bool {
+	if origin := r.Header.Get("Origin"); origin != "" {
+		u, err := url.Parse(origin)
+		if err != nil || u.Host != r.Host {
+			return false
+		}
+	}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "none", "same-origin":
+		return true
+	}
+	// A link from elsewhere may open the page; nothing else may.
+	return r.URL.Path == "/" && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
+}
+
+// admitted says whether a request has the token: in its address, which sets the
+// cookie for what follows, in the cookie, or as Authorization: Bearer.
+func (s *Server) admitted(w http.ResponseWriter, r *http.Request) bool {
+	if s.Token == "" {
+		return true
+	}
+	if s.isToken(r.URL.Query().Get("token")) {
+		http.SetCookie(w, &http.Cookie{Name: cookie(r), Value: s.Token, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
+		return true
+	}
+	if c, err := r.Cookie(cookie(r)); err == nil && s.isToken(c.Value) {
+		return true
+	}
+	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return ok && s.isToken(given)
+}
+
+func (s *Server) isToken(given string) bool {
+	return subtle.ConstantTimeCompare([]byte(given), []byte(s.Token)) == 1
+}

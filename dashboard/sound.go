@@ -1,0 +1,85 @@
+package dashboard
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+
+	"contralens/internal/npy"
+)
+
+// maxScores is the largest score_EEE.npy that is read: they are read whole.
+const maxScores = 1 << 30
+
+// recordDirs are where a run's scores can be.
+var recordDirs = []string{".", "scores", "record", "scores/record", "scores/probe"}
+
+// recordFile are the files there that the readers open.
+var recordFile = regexp.MustCompile(`^(record\.json|probe\.json|thumbnails\.png|[a-z0-9_]+\.[0-9]+|(score|epoch)_[0-9]+\.npy)$`)
+
+// sound refuses scores that the readers, which go by paths, must not open: files
+// that lead out of the server's directory, that are no files, or that are too
+// large to be read whole.
+func (r *run) sound() error {
+	root := r.server.root
+	for _, dir := range recordDirs {
+		if _, err := root.Lstat(r.file(dir)); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if _, err := root.Stat(r.file(dir)); err != nil {
+			return fmt.Errorf("%s: leads out of the dashboard's directory, or nowhere; it is not read", dir)
+		}
+		for _, e := range r.list(dir) {
+			if !recordFile.MatchString(e.Name()) {
+				continue
+			}
+			name := path.Join(dir, e.Name())
+			info, err := root.Stat(r.file(name))
+			switch {
+			case errors.Is(err, fs.ErrNotExist) && e.Type().IsRegular():
+				continue // gone since
+			case err != nil:
+				return fmt.Errorf("%s: leads out of the dashboard's directory, or nowhere; it is not read", name)
+			case !info.Mode().IsRegular():
+				return fmt.Errorf("%s: want a file; it is not read", name)
+			case path.Ext(name) == ".npy" && info.Size() > maxScores:
+				return fmt.Errorf("%s: want at most %d MB, got %d MB; it is not read", name, maxScores>>20, info.Size()>>20)
+			case path.Ext(name) == ".npy":
+				if err := r.checkHeader(name); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// checkHeader reads the header of a .npy file, which says whether it is whole.
+func (r *run) checkHeader(name string) error {
+	f, info, err := openRegular(r.server.root, r.file(name))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := npy.ReadHeader(f, info.Size()); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// hasScores says whether there is something that scores can be read from.
+func (r *run) hasScores() bool {
+	return r.recorded() || r.lastScores("scores") != "" || r.lastScores(".") != ""
+}
+
+// recorded says whether there is a score record.
+func (r *run) recorded() bool {
+	for _, dir := range recordDirs[:4] {
+		if _, err := r.server.root.Stat(r.file(path.Join(dir, "record.json"))); err == nil {
+			return true
+		}
+	}
+	return false
+}

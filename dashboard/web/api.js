@@ -1,0 +1,30 @@
+// What the server is asked for.
+
+async function ask(path, params) {
+  const query = new URLSearchParams(params);
+  const response = await fetch(`api/${path}?${query}`);
+  const body = await response.text();
+  let value;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    throw new Error(body.trim() || `the server answered ${response.status}`);
+  }
+  if (!response.ok) throw new Error(value.error ?? `the server answered ${response.status}`);
+  return value;
+}
+
+export const getRuns = () => ask("runs");
+export const getRun = (run) => ask("run", { run });
+export const getCurves = (run, names, from, to, points) => ask("curves", { run, names: names.join(","), from, to, points });
+export const getHistogram = (run, kind, from, to, rows) => ask("histogram", { run, kind, from, to, rows });
+export const getEmbedding = (run, epoch) => ask("embedding", { run, epoch });
+export const thumbnails = (run) => `api/thumbnails?${new URLSearchParams({ run })}`;
+
+/** follow calls onRuns with every new overview, and onState with whether the connection stands. */
+export function follow(onRuns, onState) {
+  const events = new EventSource("events");
+  events.addEventListener("runs", (e) => onRuns(JSON.parse(e.data)));
+  events.addEventListener("open", () => onState(true));
+  events.addEventListener("error", () => onState(false));
+}

@@ -1,0 +1,84 @@
+// The page's frame: which view is shown, the theme, and the stream of news.
+
+import { follow, getRuns } from "./api.js";
+import { h, setText } from "./dom.js";
+import { overview } from "./overview.js";
+import { applyTheme } from "./palette.js";
+import { runView } from "./runview.js";
+
+const main = document.getElementById("main");
+let news = null; // the last overview
+let view = null; // what is shown: { el, update(news), close() }
+
+/** parse reads #/runs?tab=curves&run=a&run=b; anything else is the overview. */
+function parse(hash) {
+  const [path, query] = hash.replace(/^#/, "").split("?");
+  const params = new URLSearchParams(query);
+  const runs = params.getAll("run");
+  return path === "/runs" && runs.length ? { runs, tab: params.get("tab") ?? "curves" } : null;
+}
+
+export function address(runs, tab) {
+  const params = new URLSearchParams({ tab });
+  for (const r of runs) params.append("run", r);
+  return `#/runs?${params}`;
+}
+
+function show() {
+  if (location.hash === "#main") return;
+  const where = parse(location.hash);
+  if (view?.goTo?.(where)) return;
+  view?.close?.();
+  view = where ? runView(where, address) : overview(address);
+  main.replaceChildren(view.el);
+  if (news) view.update(news);
+  window.scrollTo(0, 0);
+}
+
+function take(overview) {
+  news = overview;
+  setText(document.getElementById("dir"), overview.dir);
+  document.getElementById("dir").title = overview.dir;
+  view?.update(overview);
+}
+
+function connected(yes) {
+  const live = document.getElementById("live");
+  live.dataset.on = yes;
+  setText(live, yes ? "live" : "disconnected, trying again");
+}
+
+const themes = ["", "light", "dark"];
+const button = document.getElementById("theme");
+
+function setTheme(theme) {
+  applyTheme(theme);
+  setText(button, `Theme: ${theme || "system"}`);
+  try {
+    localStorage.setItem("theme", theme);
+  } catch {
+    // Without storage the choice lasts as long as the page.
+  }
+  window.dispatchEvent(new Event("themechange"));
+}
+
+let theme = "";
+try {
+  theme = themes.includes(localStorage.getItem("theme")) ? localStorage.getItem("theme") : "";
+} catch {
+  // as above
+}
+setTheme(theme);
+button.addEventListener("click", () => {
+  theme = themes[(themes.indexOf(theme) + 1) % themes.length];
+  setTheme(theme);
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => window.dispatchEvent(new Event("themechange")));
+
+// The token has done its work once the cookie is set; it should not stay in the address bar.
+if (new URLSearchParams(location.search).has("token")) history.replaceState(null, "", location.pathname + location.hash);
+
+window.addEventListener("hashchange", show);
+show();
+getRuns().then(take, (error) => main.replaceChildren(h("p", { class: "empty" }, `The runs could not be read: ${error.message}`)));
+follow(take, connected);

@@ -1,0 +1,24 @@
+// Elements from names, properties and children.
+
+const svgSpace = "http://www.w3.org/2000/svg";
+
+function make(el, props, children) {
+  for (const [key, value] of Object.entries(props ?? {})) {
+    if (value === undefined || value === null || value === false) continue;
+    if (key.startsWith("on")) el.addEventListener(key.slice(2), value);
+    else if (key === "class") el.setAttribute("class", value);
+    else if (value === true) el.setAttribute(key, "");
+    else if (key === "value") el.value = value;
+    else el.setAttribute(key, value);
+  }
+  el.append(...children.flat().filter((c) => c !== null && c !== undefined && c !== false));
+  return el;
+}
+
+export const h = (name, props, ...children) => make(document.createElement(name), props, children);
+export const s = (name, props, ...children) => make(document.createElementNS(svgSpace, name), props, children);
+
+/** setText changes an element's text only if it differs, so that screen readers aren't told twice. */
+export function setText(el, text) {
+  if (el.textContent !== text) el.textContent = text;
+}

@@ -1,0 +1,37 @@
+// Numbers, steps and times as people read them.
+
+const integers = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+
+/** number shows about digits significant digits. */
+export function number(v, digits = 4) {
+  if (v === null || v === undefined || !Number.isFinite(v)) return "–";
+  if (v === 0) return "0";
+  const a = Math.abs(v);
+  if (a >= 10 ** 6 || a < 10 ** -4) return v.toExponential(Math.min(2, digits - 1)).replace("e+", "e");
+  if (a >= 10 ** (digits - 1)) return integers.format(v);
+  return String(Number(v.toPrecision(digits)));
+}
+
+export const fixed = (v, places) => (v === null || v === undefined || !Number.isFinite(v) ? "–" : v.toFixed(places));
+export const count = (v) => integers.format(v);
+
+/** short shows large steps on an axis: 1,200 or 40k or 1.2M. */
+export function short(v) {
+  const a = Math.abs(v);
+  if (a >= 1e6) return +(v / 1e6).toPrecision(4) + "M";
+  if (a >= 1e4) return +(v / 1e3).toPrecision(4) + "k";
+  return integers.format(v);
+}
+
+export function ago(time, now = Date.now()) {
+  const t = Date.parse(time);
+  if (!(t > 0)) return "";
+  const seconds = Math.max(0, Math.round((now - t) / 1000));
+  if (seconds < 5) return "just now";
+  if (seconds < 90) return `${seconds} s ago`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`;
+  if (seconds < 129600) return `${Math.round(seconds / 3600)} h ago`;
+  return `${Math.round(seconds / 86400)} days ago`;
+}
+
+export const ftName = (ft) => ({ "": "–", none: "none", pos: "positives", neg: "negatives", posneg: "positives + negatives" })[ft] ?? ft;

@@ -1,0 +1,173 @@
+// A chart of curves: uPlot on screen, an SVG of the same for downloads.
+
+import { axes, path, scale } from "./axes.js";
+import { h, s } from "./dom.js";
+import { count, number, short } from "./format.js";
+import { ink, rgba } from "./palette.js";
+
+/**
+ * lineChart draws curves into el. setData takes lines: { label, colour, dash,
+ * width, step[], mean[], min[], max[], shown[] }, where shown is what is drawn
+ * of mean (smoothed). onZoom(from, to) is called when a part was chosen.
+ */
+export function lineChart(el, { title, axis, say, onZoom }) {
+  let plot = null, lines = [], options = {}, size = "", shape = "";
+  el.tabIndex = 0;
+  el.setAttribute("role", "application");
+  el.setAttribute("aria-roledescription", "chart");
+
+  const width = () => Math.max(220, el.clientWidth);
+  const height = () => (width() < 420 ? 190 : 220);
+
+  function draw() {
+    const c = ink();
+    const next = JSON.stringify([width(), c, options.logX, options.logY, options.envelope, lines.map((l) => [l.label, l.colour, l.dash, l.step.length < 3, l.min.length > 0])]);
+    const tables = lines.map((l) => [l.step, l.shown, positive(l.min), positive(l.max)]);
+    const data = tables.length ? uPlot.join(tables) : [[]];
+    if (plot && next === shape) { // the same lines have grown: a drag that is going on goes on
+      plot.setData(data);
+      report(plot.cursor.idx);
+      return;
+    }
+    shape = next;
+    const series = [{}], bands = [];
+    lines.forEach((l) => {
+      const at = series.length;
+      const edge = { stroke: "transparent", width: 0, points: { show: false }, spanGaps: true };
+      series.push({ label: l.label, stroke: l.colour, width: l.width, dash: l.dash, spanGaps: true, points: { show: l.step.length < 3 || l.sparse, size: 6, fill: l.colour } });
+      series.push({ ...edge }, { ...edge });
+      if (options.envelope && l.min.length) bands.push({ series: [at + 2, at + 1], fill: rgba(l.colour, 0.16) });
+    });
+    const font = "11px Inter, system-ui, sans-serif";
+    const side = { stroke: c.muted, font, labelFont: font, labelSize: 14, labelGap: 2, grid: { stroke: c.line, width: 1 }, ticks: { stroke: c.line, size: 4 } };
+    plot?.destroy();
+    plot = new uPlot({
+      width: width(), height: height(), padding: [8, 14, 0, 0], legend: { show: false }, focus: { prox: 24 },
+      cursor: { drag: { x: true, y: false, dist: 6 }, points: { size: 7 }, y: false },
+      scales: {
+        x: { time: false, distr: options.logX ? 3 : 1, range: () => options.range },
+        y: { distr: options.logY ? 3 : 1, range: (u, low, high) => ranged(low, high, options.logY) },
+      },
+      series, bands,
+      axes: [
+        { ...side, size: 30, values: (u, v) => v.map((x) => (x === null ? "" : short(x))) },
+        { ...side, size: 48, values: (u, v) => v.map((y) => (y === null ? "" : number(y))) },
+      ],
+      hooks: {
+        setCursor: [(u) => report(u.cursor.idx)],
+        setSelect: [(u) => {
+          if (u.select.width < 6) return;
+          const from = u.posToVal(u.select.left, "x"), to = u.posToVal(u.select.left + u.select.width, "x");
+          u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+          onZoom(from, to);
+        }],
+      },
+    }, data, el);
+    plot.root.setAttribute("aria-hidden", "true");
+    size = `${width()}`;
+    report(null);
+  }
+
+  function positive(values) {
+    return options.logY ? values.map((v) => (v > 0 ? v : null)) : values;
+  }
+
+  function report(i) {
+    const parts = [];
+    const at = i ?? null;
+    lines.forEach((l, k) => {
+      if (l.quiet) return;
+      const values = plot?.data[1 + 3 * k] ?? [];
+      let j = at ?? values.length - 1;
+      while (j > 0 && (values[j] === null || values[j] === undefined)) j--;
+      if (values.length) parts.push(lines.filter((x) => !x.quiet).length > 1 && l.tag ? `${l.tag} ${number(values[j])}` : number(values[j]));
+    });
+    const step = at === null ? "" : `step ${count(plot.data[0][at])}: `;
+    say(parts.length > 4 ? step.replace(/: $/, "") : step + parts.join(" · "));
+    const last = lines[0]?.step.at(-1);
+    el.setAttribute("aria-label", lines.length ? `${title} over ${lines.filter((l) => !l.quiet).length} lines up to step ${count(last)}. ${step}${parts.join(", ")}. Left and right move the cursor, plus and minus zoom, Shift with left and right move the view, 0 shows all.` : title);
+  }
+
+  el.addEventListener("keydown", (e) => {
+    if (!plot || !lines.length || e.ctrlKey || e.metaKey || e.altKey) return;
+    const [low, high] = options.range, span = high - low;
+    const x = plot.data[0], at = plot.cursor.idx ?? x.length - 1;
+    const middle = Math.max(low, Math.min(high, x[at] ?? high));
+    const zoom = (f) => onZoom(middle - (middle - low) * f, middle + (high - middle) * f);
+    const move = (d) => {
+      const to = Math.max(0, Math.min(x.length - 1, at + d));
+      plot.setCursor({ left: plot.valToPos(x[to], "x"), top: 10 });
+      report(to);
+    };
+    const keys = {
+      ArrowLeft: () => (e.shiftKey ? onZoom(low - span / 4, high - span / 4) : move(-Math.ceil(x.length / 60))),
+      ArrowRight: () => (e.shiftKey ? onZoom(low + span / 4, high + span / 4) : move(Math.ceil(x.length / 60))),
+      "+": () => zoom(0.5), "=": () => zoom(0.5), "-": () => zoom(2), _: () => zoom(2), 0: () => onZoom(null), Home: () => onZoom(null),
+    };
+    if (!keys[e.key]) return;
+    e.preventDefault();
+    keys[e.key]();
+  });
+  el.addEventListener("dblclick", () => onZoom(null));
+
+  const watch = new ResizeObserver(() => {
+    if (plot && `${width()}` !== size) draw();
+  });
+  watch.observe(el);
+
+  return {
+    setData(next, opts) {
+      lines = next;
+      options = opts;
+      draw();
+    },
+    svg: () => vector(title, axis, lines, options),
+    csv() {
+      const rows = [["run", "series", "step", "steps", "mean", "min", "max"]];
+      for (const l of lines) l.step.forEach((x, i) => rows.push([l.run, l.name, x, l.n[i], l.mean[i], l.min[i] ?? l.mean[i], l.max[i] ?? l.mean[i]]));
+      return rows;
+    },
+    close() {
+      watch.disconnect();
+      plot?.destroy();
+    },
+  };
+}
+
+/** ranged leaves room above and below; a flat curve gets a range as well. */
+function ranged(low, high, log) {
+  if (low === null || high === null) return log ? [0.1, 1] : [0, 1];
+  if (log) return [low / 1.2, high * 1.2];
+  const room = (high - low) * 0.06 || Math.abs(high) * 0.05 || 0.5;
+  return [low - room, high + room];
+}
+
+function vector(title, axis, lines, options) {
+  const w = 720, height = 400, c = ink();
+  const box = { left: 76, right: w - 20, top: 64, bottom: height - 52 };
+  let low = Infinity, high = -Infinity;
+  for (const l of lines) for (const list of options.envelope && l.min.length ? [l.min, l.max] : [l.shown]) {
+    for (const v of list) if (v !== null && (!options.logY || v > 0)) [low, high] = [Math.min(low, v), Math.max(high, v)];
+  }
+  const [y0, y1] = ranged(low === Infinity ? null : low, high === -Infinity ? null : high, options.logY);
+  const x = scale(...options.range, box.left, box.right, options.logX), y = scale(y0, y1, box.bottom, box.top, options.logY);
+  const svg = s("svg", { viewBox: `0 0 ${w} ${height}` }, s("text", { x: 16, y: 26, "font-size": 15, "font-weight": 600, fill: c.text }, title));
+  svg.append(axes(box, x, y, { x: "step", y: axis, steps: true }));
+  let at = 16;
+  for (const l of lines) {
+    const points = l.step.map((v, i) => (v >= x.low && v <= x.high && l.shown[i] !== null ? [x(v), y(l.shown[i])] : null));
+    if (options.envelope && l.min.length) {
+      const inside = l.step.map((v, i) => i).filter((i) => l.step[i] >= x.low && l.step[i] <= x.high && (!options.logY || l.min[i] > 0));
+      const edge = [...inside.map((i) => [x(l.step[i]), y(l.max[i])]), ...inside.reverse().map((i) => [x(l.step[i]), y(l.min[i])])];
+      svg.append(s("path", { d: path(edge), fill: l.colour, "fill-opacity": 0.16 }));
+    }
+    svg.append(s("path", { d: path(points), fill: "none", stroke: l.colour, "stroke-width": l.width, "stroke-dasharray": l.dash?.join(" ") || null, "stroke-linejoin": "round" }));
+    if (l.quiet) continue;
+    svg.append(s("line", { x1: at, x2: at + 20, y1: 44, y2: 44, stroke: l.colour, "stroke-width": 2, "stroke-dasharray": l.dash?.join(" ") || null }),
+      s("text", { x: at + 26, y: 48, "font-size": 11, fill: c.text }, l.label));
+    at += 44 + 6.2 * l.label.length;
+  }
+  return svg;
+}
+
+export const emptyPlot = (text) => h("p", { class: "empty" }, text);

@@ -1,0 +1,39 @@
+// Colours that the colour-blind can tell apart: Okabe and Ito's for runs and
+// classes (lighter ones on dark), cividis for heat maps.
+
+const light = ["#0072b2", "#d55e00", "#009e73", "#b0528a", "#b37700", "#3b8fc4", "#4d4d4d"];
+const dark = ["#56b4e9", "#e69f00", "#2fc79a", "#e39bc4", "#ff8a4c", "#f0e442", "#c8d0d8"];
+const cividis = [[0, 34, 78], [18, 53, 112], [59, 73, 108], [87, 93, 109], [112, 113, 115], [138, 134, 120], [165, 156, 116], [195, 179, 105], [225, 204, 85], [254, 232, 56]];
+
+export const isDark = () => {
+  const set = document.documentElement.dataset.theme;
+  return set ? set === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+};
+
+export const colour = (i) => (isDark() ? dark : light)[i % 7];
+export const dashes = (i) => [[], [8, 4], [2, 3]][Math.floor(i / 7) % 3];
+
+/** ink is the colours of axes and text, taken from the style sheet. */
+export function ink() {
+  const css = getComputedStyle(document.documentElement);
+  const get = (name) => css.getPropertyValue(name).trim();
+  return { text: get("--text"), muted: get("--muted"), line: get("--line"), card: get("--card"), accent: get("--accent") };
+}
+
+/** heat maps 0 … 1 to [red, green, blue]. */
+export function heat(v) {
+  const x = Math.max(0, Math.min(1, v)) * (cividis.length - 1);
+  const i = Math.min(Math.floor(x), cividis.length - 2);
+  return cividis[i].map((c, k) => Math.round(c + (x - i) * (cividis[i + 1][k] - c)));
+}
+
+export const rgba = (hex, alpha) => {
+  const n = parseInt(hex.slice(1), 16);
+  return `rgba(${n >> 16}, ${(n >> 8) & 255}, ${n & 255}, ${alpha})`;
+};
+
+/** applyTheme sets "light", "dark" or, for what the system prefers, "". */
+export function applyTheme(theme) {
+  if (theme) document.documentElement.dataset.theme = theme;
+  else delete document.documentElement.dataset.theme;
+}
