@@ -18,8 +18,7 @@ import (
 	"contralens/views"
 )
 
-// ErrStopped ends a run that was asked to stop between two steps; SaveInterrupted
-// keeps where it stands.
+// ErrStopped ends a run that was asked to stop, after its state was saved.
 var ErrStopped = errors.New("stopped")
 
 // Run is a training and where it stands: all that a checkpoint holds.
@@ -147,8 +146,8 @@ func (r *Run) Close() {
 }
 
 // Do trains from where the run stands to its last epoch. When ctx ends, the
-// step is finished, and after the last step of an epoch what follows it, and
-// ErrStopped returned.
+// step is finished, and after the last step of an epoch what follows it; the
+// state is saved and ErrStopped returned.
 func (r *Run) Do(ctx context.Context) (err error) {
 	defer func() {
 		for _, h := range r.Hooks {
@@ -157,6 +156,15 @@ func (r *Run) Do(ctx context.Context) (err error) {
 			}
 		}
 	}()
+	if err = r.do(ctx); errors.Is(err, ErrStopped) {
+		if e := r.saveInterrupted(); e != nil {
+			return fmt.Errorf("stopped, but the state could not be saved: %w", e)
+		}
+	}
+	return err
+}
+
+func (r *Run) do(ctx context.Context) error {
 	for _, h := range r.Hooks {
 		if h.Start != nil {
 			if err := h.Start(r); err != nil {

@@ -33,7 +33,10 @@ func (r *Run) Save(path string) error {
 		completed-- // in the middle of an epoch, or before the first
 	}
 	m := r.Model
-	inEpoch := r.StepInEpoch % r.Batches
+	inEpoch, sums := r.StepInEpoch%r.Batches, r.Sums
+	if inEpoch == 0 {
+		sums = Sums{} // the next epoch's
+	}
 	options := checkpoint.Dict{}
 	for _, f := range config.Fields(&r.Config) {
 		options = append(options, checkpoint.Item{Key: f.Name, Value: f.String()})
@@ -51,7 +54,7 @@ func (r *Run) Save(path string) error {
 			{Key: "queue_index", Value: m.Queue.Index},
 			{Key: "rng", Value: checkpoint.Dict{{Key: "seed", Value: int(r.Config.Seed)}, {Key: "lambda_step", Value: int(m.Stream.Step)}}},
 			{Key: "precision", Value: r.Config.Precision}, {Key: "memory_format", Value: "channels_last"},
-			{Key: "epoch_sums", Value: r.Sums.dict()}, {Key: "collapse", Value: r.collapse.dict()},
+			{Key: "epoch_sums", Value: sums.dict()}, {Key: "collapse", Value: r.collapse.dict()},
 		}},
 	})
 	if err != nil {
@@ -61,14 +64,18 @@ func (r *Run) Save(path string) error {
 	return nil
 }
 
-// SaveInterrupted saves a run that was stopped, unless its state is in a
-// checkpoint already, and says in which.
-func (r *Run) SaveInterrupted() (path string, err error) {
+// saveInterrupted saves a run that was stopped, unless its state is in a
+// checkpoint already.
+func (r *Run) saveInterrupted() error {
 	if r.saved != "" && r.savedStep == r.Step {
-		return r.saved, nil
+		return nil
 	}
-	return filepath.Join(r.Dir, interruptedFile), r.Save(filepath.Join(r.Dir, interruptedFile))
+	return r.Save(filepath.Join(r.Dir, interruptedFile))
 }
+
+// Saved is the checkpoint that was written last, or that the run goes on from;
+// "" before the first.
+func (r *Run) Saved() string { return r.saved }
 
 // lastGood adds to an error which checkpoint there is to go on from.
 func (r *Run) lastGood(err error) error {

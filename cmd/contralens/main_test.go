@@ -199,44 +199,6 @@ func TestFromImagesToFigures(t *testing.T) {
 	}
 }
 
-// Two epochs and two more are, bit for bit, four epochs.
-func TestResumeEqualsNotStopping(t *testing.T) {
-	data := stripes(t, 9)
-	t.Chdir(t.TempDir())
-	common := []string{"--ft", "posneg", "--mix_start_step", "3", "--epochs", "4", "--save_freq", "2"}
-	must(t, small(data, append(common, "--name", "whole")...)...)
-	// A run that ended after two epochs is one whose newest file is from then.
-	if err := os.CopyFS("save/parts", os.DirFS("save/whole")); err != nil {
-		t.Fatal(err)
-	}
-	os.Remove("save/parts/current.pth")
-	os.Remove("save/parts/ckpt_epoch_4.pth")
-	text := must(t, small(data, append(common, "--name", "parts", "--resume", "auto")...)...)
-	if !strings.Contains(text, "resuming save/parts/ckpt_epoch_2.pth: epoch 3") {
-		t.Errorf("resuming printed %s", text)
-	}
-	a, err := checkpoint.Read("save/whole/current.pth")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := checkpoint.Read("save/parts/current.pth")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, key := range []string{"model", "model_ema", "contrast", "optimizer"} {
-		if !bytes.Equal(tensors(a.Get(key)), tensors(b.Get(key))) {
-			t.Errorf("%s differs", key)
-		}
-	}
-	if len(tensors(a.Get("model"))) == 0 {
-		t.Error("no weights were compared")
-	}
-	// Other options than the run's are refused.
-	if code, text := command(t, small(data, append(common, "--name", "parts", "--resume", "auto", "--alpha", "0.9")...)...); code != exitFailed || !strings.Contains(text, "--alpha 0.999") {
-		t.Errorf("resuming with another --alpha: exit code %d\n%s", code, text)
-	}
-}
-
 // tensors are the bytes of all tensors below v.
 func tensors(v any) (all []byte) {
 	switch v := v.(type) {

@@ -63,11 +63,7 @@ func pretrain(c config.Contrast, warnings []string) error {
 		err = r.Do(signals.ctx)
 		switch {
 		case errors.Is(err, train.ErrStopped):
-			path, e := r.SaveInterrupted()
-			if e != nil {
-				return fmt.Errorf("stopped, but the state could not be saved: %w", e)
-			}
-			p.Print("stopped in epoch %d after %d of %d steps; %s has everything: go on with the same command and --resume auto", r.Epoch, r.StepInEpoch, r.Batches, path)
+			p.Print("stopped in epoch %d after %d of %d steps; %s has everything: go on with the same command and --resume auto", r.Epoch, r.StepInEpoch, r.Batches, r.Saved())
 			return err
 		case err != nil:
 			p.Log("failed: %v", err)

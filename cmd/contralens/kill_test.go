@@ -1,0 +1,117 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"contralens/checkpoint"
+	"contralens/statedict"
+	"contralens/train"
+)
+
+// A training that is killed again and again, at moments that a seed chooses and
+// every other time in the middle of a save, ends in the same files as one that
+// is not. CONTRALENS_KILLS sets how often (5).
+func TestKilledTraining(t *testing.T) {
+	kills := 5
+	if n, err := strconv.Atoi(os.Getenv("CONTRALENS_KILLS")); err == nil {
+		kills = n
+	}
+	data := stripes(t, 9)
+	t.Chdir(t.TempDir())
+	epochs := fmt.Sprint(max(12, 2*kills))
+	must(t, tiny(data, "whole", "--epochs", epochs)...)
+	rng := rand.New(rand.NewPCG(uint64(kills), 17))
+	inSaves := 0
+	for kill := 1; kill <= kills; kill++ {
+		before := partial("save/killed")
+		p := spawn(t, tiny(data, "killed", "--epochs", epochs, "--resume", "auto")...)
+		if kill%2 == 0 {
+			p.until(t, "run directory:")
+			for range rng.IntN(3) { // a save of this or one of the next epochs
+				p.until(t, "step 5/5")
+			}
+			waitForSave(t, p)
+		} else {
+			time.Sleep(time.Duration(rng.IntN(1500)) * time.Millisecond)
+		}
+		p.Process.Kill()
+		if code, text := p.end(t); code != -1 {
+			if code == 0 {
+				t.Logf("kill %d: the training was at its end already", kill)
+				break
+			}
+			t.Fatalf("exit code %d\n%s", code, text)
+		}
+		where, saving := whereKilled(t, "save/killed", before)
+		if saving {
+			inSaves++
+		}
+		t.Logf("kill %d: %s", kill, where)
+	}
+	if inSaves == 0 {
+		t.Error("no kill hit a save")
+	}
+	t.Logf("%d kills hit a save", inSaves)
+	text := must(t, tiny(data, "killed", "--epochs", epochs, "--resume", "auto")...)
+	if left := partial("save/killed"); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	if strings.Contains(text, "passed over") {
+		t.Errorf("a checkpoint was damaged:\n%s", text)
+	}
+	same(t, "save/whole", "save/killed")
+}
+
+// waitForSave waits until a checkpoint is in work.
+func waitForSave(t *testing.T, p *process) {
+	t.Helper()
+	for begin := time.Now(); time.Since(begin) < time.Minute; time.Sleep(50 * time.Microsecond) {
+		if files, _ := filepath.Glob("save/killed/.*.pth.*.partial"); len(files) > 0 {
+			return
+		}
+	}
+	t.Fatal("no checkpoint was written in a minute")
+}
+
+// partial are the files in work in a run directory, or left behind by a kill.
+func partial(dir string) []string {
+	files, _ := filepath.Glob(filepath.Join(dir, ".*.partial"))
+	return files
+}
+
+// whereKilled says where a training was when it was killed, and checks that its
+// newest checkpoint is whole. before are the partial files of earlier kills.
+func whereKilled(t *testing.T, dir string, before []string) (where string, saving bool) {
+	t.Helper()
+	newest, skipped := train.Newest(dir)
+	for _, err := range skipped {
+		t.Errorf("a kill damaged a checkpoint: %v", err)
+	}
+	where = "before the first checkpoint"
+	if newest != "" {
+		file, err := checkpoint.Read(newest)
+		if err != nil {
+			t.Error(err)
+		}
+		where = fmt.Sprintf("after step %d of %s", statedict.Int(statedict.Items(file.Get("contralens")).Get("global_step")), filepath.Base(newest))
+	}
+	if lines, err := (train.Lines{Path: filepath.Join(dir, "metrics.jsonl")}).Read(); err == nil && len(lines) > 0 {
+		where += fmt.Sprintf(", at step %v", lines[len(lines)-1]["step"])
+	} else {
+		where += ", before the first step"
+	}
+	for _, path := range partial(dir) {
+		if !slices.Contains(before, path) {
+			return where + ", in the middle of writing " + filepath.Base(path), true
+		}
+	}
+	return where, false
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"contralens/checkpoint"
+)
+
+// Ctrl-C and SIGTERM finish the step, save and exit with 75; going on gives what
+// an uninterrupted training gives, bit for bit, in both precisions.
+func TestInterruptedTraining(t *testing.T) {
+	data := stripes(t, 24)
+	t.Chdir(t.TempDir())
+	for _, precision := range []string{"fp32", "bf16"} {
+		t.Run(precision, func(t *testing.T) {
+			line := []string{"--epochs", "4", "--precision", precision}
+			whole, parts := "whole-"+precision, "parts-"+precision
+			must(t, tiny(data, whole, line...)...)
+			for i, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+				p := spawn(t, tiny(data, parts, append(line, "--resume", "auto")...)...)
+				p.until(t, []string{"epoch 2/4 step 2/12", "epoch 3/4 step 1/12"}[i])
+				p.Process.Signal(signal)
+				code, text := p.end(t)
+				if code != exitStopped || !strings.Contains(text, "go on with the same command and --resume auto") || !strings.Contains(text, "interrupted.pth has everything") {
+					t.Fatalf("%v: exit code %d, want %d\n%s", signal, code, exitStopped, text)
+				}
+			}
+			text := must(t, tiny(data, parts, append(line, "--resume", "auto")...)...)
+			if !strings.Contains(text, "resuming save/"+parts+"/interrupted.pth: epoch 3") {
+				t.Errorf("resuming printed\n%s", text)
+			}
+			if _, err := os.Stat("save/" + parts + "/interrupted.pth"); err == nil {
+				t.Error("interrupted.pth outlives its epoch")
+			}
+			same(t, "save/"+whole, "save/"+parts)
+		})
+	}
+}
+
+// Two epochs, and two more in another directory from the first one's checkpoint,
+// are four; --keep leaves the newest files; run.json tells of the parts.
+func TestTwoAndTwoEpochsAreFour(t *testing.T) {
+	data := stripes(t, 9)
+	t.Chdir(t.TempDir())
+	must(t, tiny(data, "whole", "--epochs", "4", "--save_freq", "1")...)
+	if files, _ := filepath.Glob("save/whole/ckpt_epoch_*.pth"); !slices.Equal(files, []string{"save/whole/ckpt_epoch_3.pth", "save/whole/ckpt_epoch_4.pth"}) {
+		t.Errorf("--keep 2 kept %v", files)
+	}
+	must(t, tiny(data, "two", "--epochs", "2")...)
+	if err := os.CopyFS("save/four", os.DirFS("save/two")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"run.json", ".lock"} { // of a training of two epochs
+		if err := os.Remove("save/four/" + name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := must(t, tiny(data, "four", "--epochs", "4", "--resume", "save/two/current.pth")...)
+	if !strings.Contains(text, "--epochs is 4, where save/two/current.pth was trained with 2") {
+		t.Errorf("resuming printed\n%s", text)
+	}
+	for _, file := range []string{"metrics.jsonl", "results.jsonl"} { // epoch 2 was two's last, and judged for that
+		for _, run := range []string{"save/whole", "save/four"} {
+			dropLines(t, filepath.Join(run, file), `"epoch":2,`)
+		}
+	}
+	same(t, "save/whole", "save/four")
+
+	// Options that differ from the run's are refused.
+	if code, text := command(t, tiny(data, "whole", "--epochs", "4", "--resume", "auto", "--alpha", "0.9")...); code != exitFailed || !strings.Contains(text, "--alpha 0.999") {
+		t.Errorf("resuming with another --alpha: exit code %d\n%s", code, text)
+	}
+	must(t, tiny(data, "whole", "--epochs", "4", "--resume", "auto")...) // at its end: nothing to do
+	b, err := os.ReadFile("save/whole/run.json")
+	if err != nil || bytes.Count(b, []byte(`"start":`)) != 2 || !bytes.Contains(b, []byte(`"resumes": [`)) || !bytes.Contains(b, []byte(`"libtorch"`)) {
+		t.Errorf("run.json is %s", b)
+	}
+	log, err := os.ReadFile("save/whole/log.txt")
+	if err != nil || !strings.Contains(string(log), "epoch 4/4 step 5/5") || !strings.Contains(string(log), "run directory: ") || !strings.Contains(string(log), "k-NN top-1 after epoch 4") {
+		t.Errorf("log.txt is %s", log)
+	}
+}
+
+func dropLines(t *testing.T, path, with string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := slices.DeleteFunc(strings.SplitAfter(string(b), "\n"), func(s string) bool { return strings.Contains(s, with) })
+	if err := os.WriteFile(path, []byte(strings.Join(lines, "")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A PyTorch program's checkpoint resumes, and what it lacks is said; --init takes
+// weights alone.
+func TestForeignCheckpointAndInit(t *testing.T) {
+	data := stripes(t, 9)
+	t.Chdir(t.TempDir())
+	must(t, tiny(data, "ours", "--epochs", "2")...)
+	tree, err := checkpoint.Read("save/ours/current.pth")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree = slices.DeleteFunc(tree, func(i checkpoint.Item) bool { return i.Key == "contralens" })
+	if err := checkpoint.Write("theirs.pth", tree); err != nil {
+		t.Fatal(err)
+	}
+	text := must(t, tiny(data, "on", "--epochs", "3", "--resume", "theirs.pth")...)
+	for _, want := range []string{"no record of ours", "the queue's index", "random numbers", "order of the data", "λ", "resuming theirs.pth: epoch 3, step 1"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("want %q in\n%s", want, text)
+		}
+	}
+	text = must(t, tiny(data, "init", "--epochs", "1", "--init", "save/ours/current.pth", "--learning_rate", "1e-30", "--alpha", "1")...)
+	if !strings.Contains(text, "epoch 1/1 step 1/5") {
+		t.Errorf("--init printed\n%s", text)
+	}
+	started, err := checkpoint.Read("save/init/current.pth")
+	if err != nil {
+		t.Fatal(err)
+	}
+	weights := func(d checkpoint.Dict, key, name string) []byte {
+		o, _ := d.Get(key).(checkpoint.OrderedDict)
+		return tensors(o.Get(name))
+	}
+	want := weights(tree, "model", "module.encoder.conv1.weight")
+	if len(want) == 0 || !bytes.Equal(want, weights(started, "model", "module.encoder.conv1.weight")) || !bytes.Equal(want, weights(started, "model_ema", "encoder.conv1.weight")) {
+		t.Error("--init: the encoders don't start with the checkpoint's weights")
+	}
+}
+
+// A damaged checkpoint is named, and so is the newest good one; auto takes it.
+func TestDamagedCheckpoint(t *testing.T) {
+	data := stripes(t, 9)
+	t.Chdir(t.TempDir())
+	must(t, tiny(data, "run", "--epochs", "3")...)
+	b, err := os.ReadFile("save/run/current.pth")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)/2] ^= 4
+	if err := os.WriteFile("save/run/current.pth", b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, text := command(t, tiny(data, "run", "--epochs", "3", "--resume", "save/run/current.pth")...)
+	if code != exitFailed || !strings.Contains(text, "checksum") || !strings.Contains(text, "newest good checkpoint beside it is save/run/ckpt_epoch_2.pth") {
+		t.Errorf("exit code %d\n%s", code, text)
+	}
+	text = must(t, tiny(data, "run", "--epochs", "3", "--resume", "auto")...)
+	if !strings.Contains(text, "passed over: checkpoint save/run/current.pth") || !strings.Contains(text, "resuming save/run/ckpt_epoch_2.pth: epoch 3") {
+		t.Errorf("--resume auto printed\n%s", text)
+	}
+}
+
+// One training at a time in a directory; the second Ctrl-C stops at once; a
+// Ctrl-C before training leaves nothing.
+func TestLockAndSignals(t *testing.T) {
+	data := stripes(t, 9)
+	t.Chdir(t.TempDir())
+	p := spawn(t, tiny(data, "run", "--epochs", "10000")...)
+	p.until(t, "step 1/5")
+	for _, more := range [][]string{nil, {"--resume", "auto"}, {"--overwrite"}} {
+		code, text := command(t, tiny(data, "run", append([]string{"--epochs", "10000"}, more...)...)...)
+		if code != exitFailed || more != nil && !strings.Contains(text, "another training is at work in it (process ") {
+			t.Errorf("%v: exit code %d\n%s", more, code, text)
+		}
+	}
+	// Stopped by the system, it gets both signals before it can finish its step.
+	p.Process.Signal(syscall.SIGSTOP)
+	p.Process.Signal(os.Interrupt)
+	p.Process.Signal(syscall.SIGTERM)
+	p.Process.Signal(syscall.SIGCONT)
+	if code, text := p.end(t); code != exitFailed && code != exitStopped {
+		t.Errorf("two signals: exit code %d\n%s", code, text)
+	}
+
+	// A list of classes that never comes holds the program up before training.
+	if err := syscall.Mkfifo("classes", 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p = spawn(t, "contrast", "--dataset", "imagenet100", "--imagenet100path", "classes", "--data_folder", data, "--epochs", "3", "--name", "early", "--model_path", "save")
+	p.until(t, "milestone")
+	p.Process.Signal(os.Interrupt)
+	begin := time.Now()
+	if code, text := p.end(t); code != exitStopped || !strings.Contains(text, "nothing was changed") || time.Since(begin) > 5*time.Second {
+		t.Errorf("Ctrl-C at the start: exit code %d after %v\n%s", code, time.Since(begin), text)
+	}
+	if _, err := os.Stat("save/early"); err == nil {
+		t.Error("a run directory was made")
+	}
+}
