@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"contralens/scores"
+	"contralens/scores/export"
+)
+
+func scoresExportCommand() *cobra.Command {
+	format, out, rows := "csv", "export", 1000
+	cmd := &cobra.Command{
+		Use:   "export RUN",
+		Short: "Write the scores of a training as CSV, Parquet or npz",
+		Long: `Write the scores of a training for other programs: every series step by step and the histograms, as CSV or Parquet tables
+(scores and histograms) or as the arrays of an npz file.`,
+		Example: `  contralens scores export save/run --format parquet -o run-scores
+  contralens scores export pytorch/scores --format npz`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usageError{fmt.Errorf("scores export: want one run directory, got %d", len(args))}
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			if !slices.Contains(export.Formats, format) {
+				return usageError{fmt.Errorf("--format: want one of %s, got %q", strings.Join(export.Formats, ", "), format)}
+			}
+			s, err := scores.Open(args[0])
+			if err != nil {
+				return err
+			}
+			files, err := export.Write(s, out, format, rows)
+			for _, f := range files {
+				fmt.Println(f)
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", format, "csv, parquet or npz")
+	cmd.Flags().StringVarP(&out, "out", "o", out, "folder for the files")
+	cmd.Flags().IntVar(&rows, "rows", rows, "most rows of histograms, each summed over neighbouring steps")
+	return cmd
+}

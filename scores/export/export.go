@@ -1,0 +1,122 @@
+// Package export writes a run's score statistics for other programs: CSV,
+// Parquet or NumPy's npz.
+//
+// CSV and Parquet come as two tables: scores, a row a step with a column a
+// series, and histograms, a row a bin that is not empty. An npz holds the same
+// as arrays.
+package export
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"contralens/scores"
+	"contralens/scores/record"
+)
+
+// Formats that Write knows.
+var Formats = []string{"csv", "parquet", "npz"}
+
+// chunk is how many steps are read at once.
+const chunk = 1 << 15
+
+// count is a bin of a histogram that sums up `Steps` steps from Step on.
+type count struct {
+	Kind  string  `parquet:"kind,dict"`
+	Step  int64   `parquet:"step"`
+	Steps int64   `parquet:"steps"`
+	Low   float64 `parquet:"low"`
+	High  float64 `parquet:"high"`
+	Count float64 `parquet:"count"`
+}
+
+// sink takes the tables row by row. values has NaN where a step has none.
+type sink interface {
+	row(step int, values []float64) error
+	heat(kind string, h record.Heat) error
+	close() error
+}
+
+// Write writes the scores of a run into dir and returns the files. Histograms
+// come in at most rows rows a kind, summed over neighbouring steps.
+func Write(s scores.Source, dir, format string, rows int) ([]string, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	open := map[string]func(dir string, series []string) (sink, []string, error){"csv": newCSV, "parquet": newParquet, "npz": newNPZ}[format]
+	if open == nil {
+		return nil, fmt.Errorf("--format: want one of %s, got %q", strings.Join(Formats, ", "), format)
+	}
+	out, files, err := open(dir, s.Series())
+	if err != nil {
+		return nil, err
+	}
+	err = write(s, out, rows)
+	return files, errors.Join(err, out.close())
+}
+
+func write(s scores.Source, out sink, rows int) error {
+	first, last := s.Range()
+	values := make([]float64, len(s.Series()))
+	for from := first; from <= last; from += chunk {
+		to := min(from+chunk-1, last)
+		curves, err := s.Curves(s.Series(), from, to, chunk)
+		if err != nil {
+			return err
+		}
+		next := make([]int, len(curves))
+		for step := from; step <= to; step++ {
+			for i, c := range curves {
+				values[i] = math.NaN()
+				if j := next[i]; j < len(c) && c[j].Step == step {
+					values[i] = c[j].Mean
+					next[i]++
+				}
+			}
+			if err := out.row(step, values); err != nil {
+				return err
+			}
+		}
+	}
+	for _, kind := range s.Kinds() {
+		heat, err := s.Histograms(kind, first, last, rows)
+		if err != nil {
+			return err
+		}
+		if err := out.heat(kind, heat); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// counts are the bins of a heat that are not empty.
+func counts(kind string, h record.Heat, visit func(count) error) error {
+	for _, row := range h.Rows {
+		for i, n := range row.Counts {
+			if n == 0 {
+				continue
+			}
+			if err := visit(count{kind, int64(row.Step), int64(row.N), h.Edges[i], h.Edges[i+1], n}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// create makes the files of a format.
+func create(dir string, names ...string) (files []*os.File, paths []string, err error) {
+	for _, n := range names {
+		f, err := os.Create(filepath.Join(dir, n))
+		if err != nil {
+			return nil, nil, err
+		}
+		files, paths = append(files, f), append(paths, f.Name())
+	}
+	return files, paths, nil
+}

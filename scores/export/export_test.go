@@ -1,0 +1,135 @@
+package export
+
+import (
+	"encoding/csv"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/sbinet/npyio/npz"
+
+	"contralens/scores/record"
+)
+
+// source is a record of steps 5 … 44 of two series, one of them with gaps.
+func source(t *testing.T) *record.Record {
+	t.Helper()
+	dir := t.TempDir()
+	w, err := record.NewWriter(dir, record.NewHeader([]string{"zeta", "alpha"}, []record.Histogram{{Kind: "pos", Low: -1, High: 1, Bins: 2}}), 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 5; i <= 44; i++ {
+		s := record.Step{Step: i, Values: []float32{float32(i) / 2, float32(-i)}, Histograms: [][]float32{{0, float32(i)}}}
+		if i%2 == 0 {
+			s.Values[1] = float32(math.NaN())
+		}
+		if err := w.Add(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := record.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestCSV(t *testing.T) {
+	dir := t.TempDir()
+	files, err := Write(source(t), dir, "csv", 1000)
+	if err != nil || len(files) != 2 {
+		t.Fatalf("%v %v", files, err)
+	}
+	f, err := os.Open(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil || len(rows) != 41 || fmt.Sprint(rows[0]) != "[step zeta alpha]" || fmt.Sprint(rows[1]) != "[5 2.5 -5]" || rows[2][2] != "" {
+		t.Errorf("%v, %d rows: %v", err, len(rows), rows[:3])
+	}
+	b, err := os.ReadFile(files[1])
+	if err != nil || !strings.Contains(string(b), "\npos,5,1,0,1,5\n") || strings.Count(string(b), "\n") != 41 {
+		t.Errorf("%v: %s", err, b)
+	}
+}
+
+func TestParquet(t *testing.T) {
+	files, err := Write(source(t), t.TempDir(), "parquet", 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type row struct {
+		Step  int64    `parquet:"step"`
+		Zeta  *float32 `parquet:"zeta"`
+		Alpha *float32 `parquet:"alpha"`
+	}
+	rows, err := parquet.ReadFile[row](files[0])
+	if err != nil || len(rows) != 40 || rows[0].Step != 5 || *rows[0].Zeta != 2.5 || *rows[0].Alpha != -5 || rows[1].Alpha != nil {
+		t.Errorf("%v, %d rows: %+v", err, len(rows), rows[:2])
+	}
+	heat, err := parquet.ReadFile[count](files[1])
+	if err != nil || len(heat) != 10 {
+		t.Fatalf("%v, %d rows", err, len(heat))
+	}
+	total := 0.0
+	for _, c := range heat {
+		total += c.Count
+	}
+	if want := float64((5 + 44) * 40 / 2); total != want || heat[0].Kind != "pos" || heat[0].Low != 0 {
+		t.Errorf("%v scores, want %v: %+v", total, want, heat[0])
+	}
+}
+
+func TestNPZ(t *testing.T) {
+	files, err := Write(source(t), t.TempDir(), "npz", 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := npz.Open(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	for name, want := range map[string]string{"step.npy": "[40]", "alpha.npy": "[40]", "hist_pos.npy": "[40 2]", "hist_pos_edges.npy": "[3]"} {
+		if h := z.Header(name); h == nil || fmt.Sprint(h.Descr.Shape) != want {
+			t.Errorf("%s: %v, want %s", name, h, want)
+		}
+	}
+	var zeta []float32
+	if err := z.Read("zeta.npy", &zeta); err != nil || zeta[3] != 4 {
+		t.Errorf("%v %v", zeta, err)
+	}
+}
+
+// More steps than are read at once.
+func TestLong(t *testing.T) {
+	dir := t.TempDir()
+	if err := record.Generate(filepath.Join(dir, "r"), 2*chunk+17); err != nil {
+		t.Fatal(err)
+	}
+	r, err := record.Open(filepath.Join(dir, "r"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := Write(r, dir, "csv", 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(files[0])
+	if n := strings.Count(string(b), "\n"); err != nil || n != 2*chunk+18 || strings.Contains(string(b), ",,") {
+		t.Errorf("%d lines, want %d (%v)", n, 2*chunk+18, err)
+	}
+	if _, err := Write(r, dir, "xls", 5); err == nil || !strings.Contains(err.Error(), "csv, parquet, npz") {
+		t.Errorf("an unknown format: %v", err)
+	}
+}
