@@ -10,7 +10,7 @@ import (
 
 func scoresCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "scores", Short: "Look at the scores of trainings", Args: noArguments}
-	cmd.AddCommand(scoresPlotCommand(), scoresExportCommand())
+	cmd.AddCommand(scoresPlotCommand(), scoresExportCommand(), scoresSweepCommand())
 	return cmd
 }
 

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"contralens/scores"
+	probeset "contralens/scores/probe"
+	"contralens/scores/record"
+)
+
+// A grid is trained once, gone on with where it stopped, and drawn.
+func TestSweep(t *testing.T) {
+	data := stripes(t, 5)
+	t.Chdir(t.TempDir())
+	sweepLine := append([]string{"scores", "sweep", "--vary", "alpha=.9,.5", "--format", "svg", "-o", "out", "--"}, small(data, "--epochs", "1", "--record", "--probe", "6")[1:]...)
+	text := must(t, sweepLine...)
+	for _, want := range []string{"run 1 of 2: alpha=.9", "run 2 of 2: alpha=.5", "figures in out/figures"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("want %q in\n%s", want, text)
+		}
+	}
+	b, err := os.ReadFile("out/figures/neg_mean.svg")
+	if err != nil || !strings.Contains(string(b), "m = 0.9: k-NN ") || !strings.Contains(string(b), "m = 0.5: k-NN ") {
+		t.Errorf("the legend lacks options and accuracies: %v", err)
+	}
+	// As if it had been stopped in the second run.
+	var s sweep
+	if b, err = os.ReadFile("out/sweep.json"); err == nil {
+		err = json.Unmarshal(b, &s)
+	}
+	if err != nil || len(s.Finished) != 2 {
+		t.Fatalf("%v: %+v", err, s)
+	}
+	s.Finished = s.Finished[:1]
+	if err := s.save("out/sweep.json"); err != nil {
+		t.Fatal(err)
+	}
+	text = must(t, sweepLine...)
+	if !strings.Contains(text, "run 1 of 2: alpha=.9: finished") || !strings.Contains(text, "resuming out/alpha-.5/") {
+		t.Errorf("going on printed\n%s", text)
+	}
+	if code, text := command(t, append(sweepLine, "--seed", "9")...); code != exitFailed || !strings.Contains(text, "other options") {
+		t.Errorf("other options: exit code %d, %s", code, text)
+	}
+	checkRecord(t, filepath.Join("out", "alpha-.9"))
+	if files := must(t, "scores", "export", "out/alpha-.9", "--format", "npz", "-o", "out/export"); !strings.Contains(files, "scores.npz") {
+		t.Errorf("export printed %s", files)
+	}
+}
+
+// checkRecord looks at a training of one epoch of two steps, and its probe set.
+func checkRecord(t *testing.T, run string) {
+	t.Helper()
+	s, err := scores.Open(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, last := s.Range(); first != 1 || last != 2 {
+		t.Errorf("steps %d to %d are recorded, want 1 to 2", first, last)
+	}
+	for _, name := range record.TrainingNames() {
+		bins, err := s.Curve(name, 1, 2, 10)
+		if none := strings.HasPrefix(name, "lambda_"); err != nil || !none && len(bins) != 2 || none && len(bins) != 0 {
+			t.Errorf("%s: %v, %v", name, bins, err)
+		}
+	}
+	p, err := probeset.Open(probeset.Dir(run))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if epochs, err := p.Epochs(); err != nil || len(epochs) != 2 || len(p.Labels) != 6 {
+		t.Errorf("probe: epochs %v, %d images, %v", epochs, len(p.Labels), err)
+	}
+}
+
+func TestWithoutRecord(t *testing.T) {
+	data := stripes(t, 5)
+	t.Chdir(t.TempDir())
+	must(t, small(data, "--epochs", "1", "--record=false", "--name", "off")...)
+	if _, err := os.Stat("save/off/scores"); err == nil {
+		t.Error("--record=false leaves a record")
+	}
+}
+
+func TestScoresUsage(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for line, want := range map[string]string{
+		"scores sweep -- --epochs 3":                 "--vary alpha=1,.99,.9",
+		"scores sweep --vary alpha":                  "OPTION=VALUE",
+		"scores sweep --vary momentom=1":             `no option "momentom"`,
+		"scores sweep --vary alpha=1,many":           "a number",
+		"scores plot run --style poster":             "paper, slides, web",
+		"scores export":                              "one run directory",
+		"scores export run --format xls":             "csv, parquet, npz",
+		"scores sweep --vary alpha=1 -- --no_such 3": "no_such",
+	} {
+		if code, text := command(t, strings.Fields(line)...); code != exitUsage || !strings.Contains(text, want) {
+			t.Errorf("%s: exit code %d, want %d with %q in\n%s", line, code, exitUsage, want, text)
+		}
+	}
+}
