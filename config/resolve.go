@@ -145,6 +145,9 @@ func (s *Shared) validate() error {
 	if s.InputRes < 8 {
 		return fmt.Errorf("--input_res: want at least 8 pixels, got %d", s.InputRes)
 	}
+	if s.Imbalance != 0 && !(s.Imbalance >= 1) {
+		return fmt.Errorf("--imbalance: want a factor of at least 1, or 0 for all images, got %v", s.Imbalance)
+	}
 	return first(
 		dataset(s.Dataset), share("max_bad", s.MaxBad),
 		oneOf("modal", s.Modal, "RGB", "CMC"), oneOf("mem", s.Memory, "bank", "moco"), oneOf("stem", s.Stem, "imagenet", "cifar"),

@@ -80,6 +80,9 @@ func (k *classification) fit(nClass int) error {
 // prepare makes the run directory; c is a pointer to the configuration.
 func (k *classification) prepare(dir string, c any) (err error) {
 	k.dir, k.options = dir, config.Values(c)
+	if k.Resume != "" && k.Resume != "auto" && !isFile(k.Resume) {
+		return fmt.Errorf("--resume %s: want a checkpoint, or auto for the run directory's newest, but there is no such file", k.Resume)
+	}
 	if k.release, err = train.Prepare(dir, c, *k.Shared, os.Args); err != nil {
 		return err
 	}

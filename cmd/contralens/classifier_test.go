@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"contralens/checkpoint"
+	"contralens/eval"
+)
+
+// pretrained trains a small encoder for the tests and gives a folder of images
+// for it; the working directory is a new one.
+func pretrained(t *testing.T) (images string) {
+	t.Helper()
+	images = stripes(t, 12)
+	t.Chdir(t.TempDir())
+	must(t, small(images, "--epochs", "1", "--name", "pre")...)
+	return images
+}
+
+func linearArgs(images, name string, more ...string) []string {
+	return append([]string{"linear", "--ckpt", "save/pre/current.pth", "--data_folder", images, "--epochs", "12", "--learning_rate", "1", "--cosine", "--batch_size", "8", "--name", name, "--print_freq", "1"}, more...)
+}
+
+func results(t *testing.T, dir string) []eval.Result {
+	t.Helper()
+	r, err := eval.ReadResults(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// A probe that Ctrl-C stops in the middle of an epoch says so with its exit code
+// and, resumed, ends bit for bit as one that was not stopped.
+func TestInterruptedProbeGoesOnExactly(t *testing.T) {
+	images := pretrained(t)
+	must(t, linearArgs(images, "whole")...)
+
+	// A signal that comes after the run must not end the tests.
+	late := make(chan os.Signal, 1)
+	signal.Notify(late, os.Interrupt)
+	defer signal.Stop(late)
+	stopped := make(chan struct{})
+	go func() {
+		for range 2000 {
+			if b, _ := os.ReadFile("save/parts/log.txt"); bytes.Contains(b, []byte("epoch 3/12 step 1/")) {
+				syscall.Kill(os.Getpid(), syscall.SIGINT)
+				break
+			}
+			time.Sleep(2 * time.Millisecond)
+		}
+		close(stopped)
+	}()
+	code, text := command(t, linearArgs(images, "parts")...)
+	<-stopped
+	if code != exitStopped || !strings.Contains(text, "--resume auto") {
+		t.Fatalf("exit code %d, want %d\n%s", code, exitStopped, text)
+	}
+	if text := must(t, linearArgs(images, "parts", "--resume", "auto")...); !strings.Contains(text, "resuming save/parts/") {
+		t.Errorf("resuming printed\n%s", text)
+	}
+	whole, err := checkpoint.Read("save/whole/current.pth")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := checkpoint.Read("save/parts/current.pth")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"classifier", "optimizer"} {
+		if a, b := tensors(whole.Get(key)), tensors(parts.Get(key)); len(a) == 0 || !bytes.Equal(a, b) {
+			t.Errorf("%s differs (%d bytes)", key, len(a))
+		}
+	}
+	if isFile("save/parts/interrupted.pth") {
+		t.Error("interrupted.pth is still there")
+	}
+	// Both are the same result but for name and time.
+	if a, b := results(t, "save/whole")[0], results(t, "save/parts")[0]; a.Metrics["top1"] != b.Metrics["top1"] || a.Group != b.Group {
+		t.Errorf("results %v and %v", a, b)
+	}
+}
+
+// From a checkpoint to every kind of result, predictions and the table.
+func TestJudgingAnEncoder(t *testing.T) {
+	images := pretrained(t)
+	must(t, "knn", "--ckpt", "save/pre/current.pth", "--data_folder", images, "-K", "5")
+	for _, seed := range []string{"0", "1"} {
+		text := must(t, linearArgs(images, "sweep_seed-"+seed, "--cached", "--lr_sweep", "0.01,3", "--seed", seed, "--json")...)
+		if !strings.Contains(text, "held out") || !strings.Contains(text, `"protocol":"linear-cached"`) {
+			t.Errorf("a sweep printed\n%s", text)
+		}
+	}
+	must(t, "linear", "--ckpt", "save/pre/current.pth", "--data_folder", images, "--name", "lbfgs", "--cached", "--solver", "lbfgs")
+	must(t, "finetune", "--ckpt", "save/pre/current.pth", "--data_folder", images, "--name", "tuned", "--epochs", "2", "--cosine", "--batch_size", "8",
+		"--label_fraction", "0.5", "--layer_decay", "0.7", "--classifier_lr", "0.5", "--last_stages", "2", "--crt_epochs", "2", "--tau", "0.5", "--aug_linear", "RA")
+
+	for dir, protocols := range map[string][]string{"pre": {"knn"}, "sweep_seed-1": {"linear-cached"}, "lbfgs": {"linear-lbfgs"}, "tuned": {"finetune", "crt"}} {
+		for i, r := range results(t, filepath.Join("save", dir)) {
+			if top1, ok := r.Metrics["top1"].(float64); r.Protocol != protocols[i] || !ok || top1 < 0 || top1 > 100 || len(r.CheckpointSHA256) != 64 || r.Epoch != 1 || r.Time == "" {
+				t.Errorf("%s: %+v", dir, r)
+			}
+		}
+	}
+	sweep := results(t, "save/sweep_seed-0")[0].Metrics
+	if sweep["cached"] != true || sweep["learning_rate"] != 3. || sweep["top1"].(float64) < 90 || sweep["per_class"] == nil {
+		t.Errorf("the sweep's metrics: %v", sweep)
+	}
+	list, err := os.ReadFile("save/tuned/labels_0.5_seed0.txt")
+	if lines := strings.Count(string(list), "\n"); err != nil || lines != 12 || strings.Count(string(list), "\tclass 1\n") != 6 {
+		t.Errorf("label list: %v\n%s", err, list)
+	}
+
+	photo := filepath.Join(images, "val", "class 1", "3.jpg")
+	for _, ckpt := range []string{"sweep_seed-0/current.pth", "lbfgs/current.pth", "tuned/current.pth", "tuned/crt/current.pth"} {
+		text := must(t, "predict", "--ckpt", "save/"+ckpt, "--top", "2", "--json", photo)
+		var p struct {
+			Image   string
+			Classes []struct {
+				Class       string
+				Probability float64
+			}
+		}
+		if err := json.Unmarshal([]byte(text[strings.Index(text, "{"):]), &p); err != nil || p.Image != photo || len(p.Classes) != 2 || p.Classes[0].Probability < p.Classes[1].Probability {
+			t.Errorf("%s: %v\n%s", ckpt, err, text)
+		} else if strings.HasPrefix(ckpt, "sweep") && p.Classes[0].Class != "class 1" {
+			t.Errorf("a probe of more than 90 %% says %+v", p.Classes)
+		}
+	}
+	if text := must(t, "report", "save"); !strings.Contains(text, "| sweep | linear-cached | folder | 1 | 2 |") || !strings.Contains(text, "±") {
+		t.Errorf("report printed\n%s", text)
+	}
+	must(t, "report", "save", "-o", "table.html")
+	if b, err := os.ReadFile("table.html"); err != nil || !bytes.Contains(b, []byte("<td>sweep</td>")) {
+		t.Errorf("table.html: %v\n%s", err, b)
+	}
+	// The encoder of the probes changes under them.
+	must(t, small(images, "--epochs", "1", "--name", "pre", "--overwrite", "--alpha", "0.5")...)
+	if code, text := command(t, "predict", "--ckpt", "save/lbfgs/current.pth", photo); code != exitFailed || !strings.Contains(text, "has changed") {
+		t.Errorf("a changed encoder: exit code %d\n%s", code, text)
+	}
+}
+
+// A long tail keeps the profile, and what is reported are its shots.
+func TestLongTailedProbe(t *testing.T) {
+	images := pretrained(t)
+	must(t, linearArgs(images, "tail", "--imbalance", "6", "--sampling", "class", "--tau", "1", "--epochs", "2")...)
+	m := results(t, "save/tail")[0].Metrics
+	if m["train_images"] != 14. || m["few"] == nil || m["many"] != nil || m["tau_normalized"].(map[string]any)["few"] == nil {
+		t.Errorf("metrics %v", m)
+	}
+}
+
+func TestJudgingMistakes(t *testing.T) {
+	images := pretrained(t)
+	for line, want := range map[string]string{
+		"linear --n_class 1 --data_folder IMAGES":                               "has 2 classes",
+		"linear --n_class 0":                                                    "--n_class",
+		"linear --data_folder IMAGES/val":                                       "val/ or test/",
+		"linear --data_folder IMAGES --ckpt nowhere.pth":                        "nowhere.pth",
+		"linear --cached --aug_linear RA":                                       "--aug_linear",
+		"linear --solver lbfgs":                                                 "--cached",
+		"linear --solver adam":                                                  "lbfgs",
+		"linear --cached --solver lbfgs --lr_sweep 1,2":                         "no learning rate",
+		"linear --cached --lr_sweep 1,-2":                                       "above 0",
+		"linear --tau -1":                                                       "--tau",
+		"linear --imbalance 0.1":                                                "--imbalance",
+		"linear --dataset inat18 --data_folder IMAGES":                          "train2018.json",
+		"finetune --last_stages 6":                                              "1 to 5",
+		"finetune --layer_decay 0":                                              "--layer_decay",
+		"finetune --label_fraction 2":                                           "--label_fraction",
+		"finetune --ckpt save/pre/current.pth --data_folder IMAGES --n_class 1": "has 2 classes",
+		"predict a.jpg":                                                         "--ckpt",
+		"predict --ckpt save/pre/current.pth":                                   "want images",
+		"predict --ckpt save/pre/current.pth nowhere.jpg":                       "nowhere.jpg",
+		"predict --ckpt save/pre/current.pth IMAGES":                            "want a classifier",
+		"report":                   "one directory",
+		"report tb":                "no directory",
+		"report save":              "found none",
+		"report save --format pdf": "markdown",
+		"linear --ckpt save/pre/current.pth --data_folder IMAGES --lr_sweep 1,2,x":  "numbers separated by commas",
+		"linear --ckpt save/pre/current.pth --data_folder IMAGES --resume else.pth": "else.pth",
+	} {
+		code, text := command(t, strings.Fields(strings.ReplaceAll(line, "IMAGES", images))...)
+		if code != exitUsage && code != exitFailed || !strings.Contains(text, want) || strings.Contains(text, "goroutine") {
+			t.Errorf("%s: exit code %d, want %q in\n%s", line, code, want, text)
+		}
+	}
+	if entries, err := os.ReadDir("save"); err != nil || len(entries) != 1 {
+		t.Errorf("run directories that mistakes left: %v, %v", entries, err)
+	}
+	if text := must(t, "linear", "--ckpt", "save/pre/current.pth", "--dry-run"); !strings.Contains(text, "--learning_rate 1.88") || !strings.Contains(text, "milestone 60 never comes") {
+		t.Errorf("the defaults are run without warnings:\n%s", text)
+	}
+}

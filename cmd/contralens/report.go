@@ -1,0 +1,67 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"contralens/eval/report"
+)
+
+func reportCommand() *cobra.Command {
+	var o report.Options
+	var out, format string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "report DIR",
+		Short: "Print a table of the results of all runs below a directory",
+		Example: `  contralens report save
+  contralens report save -o results.html`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usageError{fmt.Errorf("report: want one directory with runs below it, as contralens report save, got %d", len(args))}
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			if format == "" {
+				format = map[string]string{".csv": "csv", ".html": "html", ".htm": "html"}[strings.ToLower(filepath.Ext(out))]
+			}
+			if format == "" {
+				format = "markdown"
+			}
+			if !slices.Contains(report.Formats, format) {
+				return usageError{fmt.Errorf("--format: want %s, got %q", strings.Join(report.Formats, ", "), format)}
+			}
+			rows, err := report.Collect(args[0], o)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(os.Stdout).Encode(rows)
+			}
+			if out == "" {
+				return report.Write(os.Stdout, format, rows)
+			}
+			f, err := os.Create(out)
+			if err != nil {
+				return fmt.Errorf("-o: %w", err)
+			}
+			if err := report.Write(f, format, rows); err != nil {
+				f.Close()
+				return err
+			}
+			return f.Close()
+		},
+	}
+	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write instead of printing; .csv and .html decide the format")
+	cmd.Flags().StringVar(&format, "format", "", "markdown, csv or html; empty: by the name of the file, else markdown")
+	cmd.Flags().BoolVar(&o.AllEpochs, "all_epochs", false, "of an encoder judged after several epochs all instead of the last")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the rows as JSON")
+	return cmd
+}

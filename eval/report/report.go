@@ -1,0 +1,183 @@
+// Package report gathers the results of many runs in one table, with means and
+// standard deviations over seeds.
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"contralens/eval"
+)
+
+// Metrics are the accuracies that a table has, in the order of its columns; a
+// table leaves out those that no result has.
+var Metrics = []string{"top1", "top5", "many", "medium", "few"}
+
+// Value is a metric over the seeds of a row, in percent.
+type Value struct {
+	Mean float64 `json:"mean"`
+	Std  float64 `json:"std"` // of the sample (divisor n-1); 0 of one seed
+}
+
+// Row is what repeated evaluations found: they differ in nothing but seeds.
+type Row struct {
+	Run      string           `json:"run"` // the run directories' name; what is common to several
+	Protocol string           `json:"protocol"`
+	Dataset  string           `json:"dataset"`
+	Epoch    int              `json:"epoch"`
+	Seeds    int              `json:"seeds"`
+	Metrics  map[string]Value `json:"metrics"`
+
+	runs []string
+}
+
+// Options say what Collect keeps.
+type Options struct {
+	AllEpochs bool // of an encoder judged after several epochs, all; else the last
+}
+
+// Collect reads the results.jsonl of every run directory in or below dir. Of an
+// evaluation that was repeated with the same seed and checkpoint, the last counts.
+func Collect(dir string, o Options) ([]Row, error) {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("report: want a directory with runs below it, but there is no directory %s", dir)
+	}
+	groups := map[string]*group{}
+	found := false
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if e.IsDir() || e.Name() != eval.ResultsFile {
+			return nil
+		}
+		found = true
+		results, err := eval.ReadResults(filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		run, err := filepath.Rel(dir, filepath.Dir(path))
+		if run == "." {
+			run = filepath.Base(filepath.Dir(path))
+		}
+		for _, r := range results {
+			add(groups, run, r)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	if !found {
+		return nil, fmt.Errorf("report: want run directories with %s in or below %s, found none; knn, linear and finetune write it", eval.ResultsFile, dir)
+	}
+	var rows []Row
+	for _, g := range groups {
+		rows = append(rows, g.row())
+	}
+	slices.SortFunc(rows, func(a, b Row) int {
+		return cmp.Or(cmp.Compare(a.Dataset, b.Dataset), cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Run, b.Run), cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Metrics["top1"].Mean, b.Metrics["top1"].Mean))
+	})
+	if !o.AllEpochs {
+		rows = lastEpochs(rows)
+	}
+	return rows, nil
+}
+
+// group are the results of a row, by what tells repetitions apart.
+type group struct {
+	first   eval.Result
+	results map[string]eval.Result
+	runs    []string
+}
+
+var seedInName = regexp.MustCompile(`_seed-\d+`)
+
+func add(groups map[string]*group, run string, r eval.Result) {
+	key := r.Group
+	if key == "" { // of another program: runs whose names differ in the seed alone
+		key = fmt.Sprint(r.Protocol, " ", r.Dataset, " ", r.Epoch, " ", seedInName.ReplaceAllString(run, ""))
+	}
+	g := groups[key]
+	if g == nil {
+		g = &group{first: r, results: map[string]eval.Result{}}
+		groups[key] = g
+	}
+	// The encoder's file tells seeds of its training apart; k-NN during training
+	// knows its run only.
+	g.results[fmt.Sprint(r.Seed, " ", cmp.Or(r.CheckpointSHA256, run))] = r
+	if !slices.Contains(g.runs, run) {
+		g.runs = append(g.runs, run)
+	}
+}
+
+func (g *group) row() Row {
+	r := Row{Run: commonName(g.runs), Protocol: g.first.Protocol, Dataset: g.first.Dataset, Epoch: g.first.Epoch, Seeds: len(g.results), Metrics: map[string]Value{}, runs: g.runs}
+	for _, name := range Metrics {
+		var values []float64
+		for _, result := range g.results {
+			if v, ok := result.Metrics[name].(float64); ok {
+				values = append(values, v)
+			}
+		}
+		if len(values) > 0 {
+			r.Metrics[name] = meanStd(values)
+		}
+	}
+	return r
+}
+
+func meanStd(values []float64) Value {
+	slices.Sort(values) // sums don't depend on the order of a map
+	n := float64(len(values))
+	var v Value
+	for _, x := range values {
+		v.Mean += x / n
+	}
+	if n < 2 {
+		return v
+	}
+	for _, x := range values {
+		v.Std += (x - v.Mean) * (x - v.Mean) / (n - 1)
+	}
+	v.Std = math.Sqrt(v.Std)
+	return v
+}
+
+// commonName is a run's name without its seed, or what several begin with.
+func commonName(runs []string) string {
+	name := seedInName.ReplaceAllString(runs[0], "")
+	for _, r := range runs[1:] {
+		r = seedInName.ReplaceAllString(r, "")
+		n := 0
+		for n < min(len(name), len(r)) && name[n] == r[n] {
+			n++
+		}
+		if name[:n] != name || n != len(r) {
+			name = name[:n]
+		}
+	}
+	if short := strings.TrimRight(name, "-_ ."); short != "" {
+		return short
+	}
+	return strings.Join(runs, ", ")
+}
+
+// lastEpochs keeps of rows that differ in the epoch alone the last.
+func lastEpochs(rows []Row) []Row {
+	last := map[string]int{}
+	key := func(r Row) string {
+		return fmt.Sprint(r.Dataset, "\x00", r.Protocol, "\x00", strings.Join(r.runs, "\x00"))
+	}
+	for _, r := range rows {
+		last[key(r)] = max(last[key(r)], r.Epoch)
+	}
+	return slices.DeleteFunc(rows, func(r Row) bool { return r.Epoch < last[key(r)] })
+}
