@@ -183,7 +183,7 @@ func TestJudgingMistakes(t *testing.T) {
 		"predict --ckpt save/pre/current.pth nowhere.jpg":                       "nowhere.jpg",
 		"predict --ckpt save/pre/current.pth IMAGES":                            "want a classifier",
 		"report":                   "one directory",
-		"report tb":                "no directory",
+		"report nowhere":           "no directory",
 		"report save":              "found none",
 		"report save --format pdf": "markdown",
 		"linear --ckpt save/pre/current.pth --data_folder IMAGES --lr_sweep 1,2,x":  "numbers separated by commas",
