@@ -94,7 +94,7 @@ func (t *tolerant) count(i int, err error) error {
 	}
 	t.bad[i] = true
 	if len(t.bad) > t.limit {
-		return fmt.Errorf("%d of %d images cannot be read, and --max_bad %v allows %d; contralens data stats lists them; the last is %w", len(t.bad), t.Len(), t.o.MaxBad, t.limit, err)
+		return fmt.Errorf("%d of %d images cannot be read, and --max_bad %v allows %d: remove them (contralens data stats lists them) or raise --max_bad; the last is %w", len(t.bad), t.Len(), t.o.MaxBad, t.limit, err)
 	}
 	t.o.note("replaced by another image of its class: %v", err)
 	return nil
