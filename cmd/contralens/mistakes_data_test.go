@@ -107,5 +107,23 @@ func init() {
 		mistake{"scores plot", exitUsage, []string{"want one or more run directories", "scores plot save/run"}},
 		mistake{"scores plot nowhere", exitFailed, []string{"nowhere", "none of that name"}},
 		mistake{"scores plot IN/run", exitFailed, []string{"IN/run", "want"}},
+
+		// Evaluation and files of weights.
+		mistake{"linear --data_folder IN/one --arch resnet18 --width 0.125 --input_res 16 --n_class 1", exitFailed, []string{"want images in folders of at least 2 classes", "got 1"}},
+		mistake{"linear --data_folder IN/good --arch resnet18 --width 0.125 --input_res 16 --n_class 1", exitFailed, []string{"--n_class 1", "2"}},
+		mistake{"linear --cachd --data_folder IN/good", exitUsage, []string{"did you mean --cached?"}},
+		mistake{"finetune --ckpt nowhere.pth --data_folder IN/good", exitFailed, []string{"nowhere.pth", "want"}},
+		mistake{"finetune --label_fraction 2 --data_folder IN/good", exitUsage, []string{"--label_fraction", "want", "got 2"}},
+		mistake{"finetune --data_folder nowhere --arch resnet18 --width 0.125 --input_res 16", exitFailed, []string{"--data_folder nowhere", "no such folder"}},
+		mistake{"inspect", exitUsage, []string{"inspect", "want"}},
+		mistake{"inspect nowhere.pth", exitFailed, []string{"nowhere.pth", "want"}},
+		mistake{"inspect IN/picture.jpg", exitFailed, []string{"picture.jpg", "want"}},
+		mistake{"inspect IN/empty.pth", exitFailed, []string{"empty.pth", "want"}},
+		mistake{"inspect IN/good", exitFailed, []string{"IN/good", "want"}},
+		mistake{"convert IN/cut.pth", exitUsage, []string{"convert", "want"}},
+		mistake{"convert nowhere.pth x.safetensors", exitFailed, []string{"nowhere.pth", "want"}},
+		mistake{"convert IN/text.pth x.onnx", exitFailed, []string{"text.pth", "want"}},
+		mistake{"serve nowhere", exitFailed, []string{"nowhere", "want"}},
+		mistake{"serve --address here IN/good", exitUsage, []string{"--address", "want", "here"}},
 	)
 }
