@@ -33,7 +33,8 @@ func isImage(name string) bool {
 }
 
 const (
-	// maxPixels is where Pillow refuses an image as a decompression bomb.
+	// maxPixels is where Pillow refuses an image as a decompression bomb:
+	// 178,956,970 pixels.
 	maxPixels = 2 * (1 << 30) / 4 / 3
 	// bigPixels and more are decoded one image at a time, whatever the number of
 	// workers: the decoders hold 4 or 8 bytes a pixel beside the result.
@@ -69,58 +70,53 @@ func Decode(file []byte, dst *views.Image) error {
 		return errors.New("the file is empty")
 	case kind == "":
 		return fmt.Errorf("it begins with %q", file[:min(8, len(file))])
-	case kind == "JPEG":
-		return jpeg.Decode(file, dst)
 	}
-	size, err := dimensions(kind, file)
+	w, h, err := size(kind, file)
+	switch {
+	case err != nil:
+		return err
+	case w < 1 || h < 1:
+		return fmt.Errorf("its size is %d x %d", w, h)
+	case kind != "JPEG" && w > maxPixels/h: // data/jpeg has its own limit
+		return fmt.Errorf("%d x %d pixels are more than the %d that are decoded", w, h, maxPixels)
+	case w*h >= bigPixels:
+		big.Lock()
+		defer big.Unlock()
+	case cap(dst.Pix) > 3*bigPixels:
+		dst.Pix = nil // one giant must not keep its memory for the small ones after it
+	}
+	var m image.Image
+	switch kind {
+	case "JPEG":
+		return jpeg.Decode(file, dst)
+	case "PNG":
+		m, err = png.Decode(bytes.NewReader(file))
+	case "BMP":
+		m, err = bmp.Decode(bytes.NewReader(file))
+	case "WebP":
+		m, err = webp.Decode(bytes.NewReader(file))
+	}
 	if err != nil {
 		return err
 	}
-	n := size.X * size.Y
-	switch {
-	case size.X < 1 || size.Y < 1:
-		return fmt.Errorf("its size is %d x %d", size.X, size.Y)
-	case size.X > maxPixels/size.Y:
-		return fmt.Errorf("%d x %d pixels are more than the %d that are decoded", size.X, size.Y, maxPixels)
-	case n >= bigPixels:
-		big.Lock()
-		defer big.Unlock()
-	}
-	// One giant must not keep its memory for the thumbnails after it.
-	if cap(dst.Pix) > 3*bigPixels && n < bigPixels {
-		dst.Pix = nil
-	}
-	switch kind {
-	case "PNG":
-		m, err := png.Decode(bytes.NewReader(file))
-		if err != nil {
-			return err
-		}
-		return convert(dst, m, file[24] == 16 && (file[25] == 0))
-	case "BMP":
-		m, err := bmp.Decode(bytes.NewReader(file))
-		if err != nil {
-			return err
-		}
-		return convert(dst, m, false)
-	default:
-		m, err := webp.Decode(bytes.NewReader(file))
-		if err != nil {
-			return err
-		}
-		return convert(dst, m, false)
-	}
+	gray16 := kind == "PNG" && file[24] == 16 && file[25] == 0 // depth and colour type in the header
+	return convert(dst, m, gray16)
 }
 
-// dimensions reads a file's header: width and height.
-func dimensions(kind string, file []byte) (image.Point, error) {
-	decode := map[string]func(*bytes.Reader) (image.Config, error){
-		"PNG":  func(r *bytes.Reader) (image.Config, error) { return png.DecodeConfig(r) },
-		"BMP":  func(r *bytes.Reader) (image.Config, error) { return bmp.DecodeConfig(r) },
-		"WebP": func(r *bytes.Reader) (image.Config, error) { return webp.DecodeConfig(r) },
-	}[kind]
-	c, err := decode(bytes.NewReader(file))
-	return image.Pt(c.Width, c.Height), err
+// size reads a file's header: width and height.
+func size(kind string, file []byte) (w, h int, err error) {
+	var c image.Config
+	switch kind {
+	case "JPEG":
+		return jpeg.Size(file)
+	case "PNG":
+		c, err = png.DecodeConfig(bytes.NewReader(file))
+	case "BMP":
+		c, err = bmp.DecodeConfig(bytes.NewReader(file))
+	case "WebP":
+		c, err = webp.DecodeConfig(bytes.NewReader(file))
+	}
+	return c.Width, c.Height, err
 }
 
 // convert copies the colours of m; clip16 takes 16-bit values as Pillow takes
