@@ -1,0 +1,169 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"contralens/config"
+	"contralens/data"
+	"contralens/embeddings"
+	"contralens/eval"
+	"contralens/internal/durable"
+	"contralens/torch"
+	"contralens/views"
+	"contralens/viz"
+)
+
+func neighboursCommand() *cobra.Command {
+	c := config.DefaultNeighbours()
+	cmd := &cobra.Command{
+		Use:   "neighbours IMAGE",
+		Short: "Show the images whose embeddings are nearest to an image's",
+		Example: `  contralens neighbours photos/cat.jpg --in photos.parquet -o grid.png
+  contralens neighbours new.jpg --in photos.npy --ckpt save/run/current.pth -o grid.png`,
+	}
+	given := bind(cmd, &c)
+	cmd.Args = oneArgument("neighbours", "one image")
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		set, err := given()
+		if err != nil {
+			return err
+		}
+		if c.In == "" || (c.Out == "" && !c.JSON) {
+			return usageError{errors.New("neighbours: want --in with a file of contralens features and -o with a picture to write")}
+		}
+		if c.K < 1 {
+			return usageError{fmt.Errorf("--neighbours: want at least 1, got %d", c.K)}
+		}
+		if c.Threads > 0 {
+			torch.SetThreads(c.Threads)
+		}
+		return torch.Run(func() error { return neighbours(&c, set, args[0]) })
+	}
+	return cmd
+}
+
+func neighbours(c *config.Neighbours, set map[string]bool, path string) error {
+	meta, err := embeddings.Each(c.In, func(embeddings.Row) error { return nil })
+	if err != nil {
+		return err
+	}
+	folder := meta["folder"]
+	name := path
+	if folder != "" {
+		if r, err := filepath.Rel(folder, path); err == nil {
+			name = filepath.ToSlash(r)
+		}
+	}
+	query, _, err := embeddings.Find(c.In, name)
+	if err == nil && (query == nil || set["ckpt"]) {
+		query, err = embed(c, set, meta, path)
+	}
+	if err != nil {
+		return err
+	}
+	found, err := embeddings.Nearest(c.In, query, c.K, name)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		if err := json.NewEncoder(os.Stdout).Encode(found); err != nil {
+			return err
+		}
+	}
+	if c.Out == "" {
+		return nil
+	}
+	return drawNeighbours(c.Out, path, folder, found)
+}
+
+// embed computes the query's features with the encoder that made the file's, or
+// the one that was given.
+func embed(c *config.Neighbours, set map[string]bool, meta map[string]string, path string) (feature []float32, err error) {
+	if c.Ckpt == "" {
+		if c.Ckpt = meta["checkpoint"]; c.Ckpt == "" {
+			return nil, usageError{fmt.Errorf("%s is not in %s: want --ckpt with the encoder that made it", path, c.In)}
+		}
+		if res, err := strconv.Atoi(meta["input_res"]); err == nil && !set["input_res"] {
+			c.InputRes = res
+			set["input_res"] = true
+		}
+		c.UseEMA, c.Amp = meta["use_ema"] == "true", meta["amp"] == "true"
+	}
+	img, err := readImage(path)
+	if err != nil {
+		return nil, err
+	}
+	m, o, about, err := loadEncoder(c.Encoder, set)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Free()
+	if was := meta["checkpoint_sha256"]; was != "" && was != about["checkpoint_sha256"] {
+		printNote(fmt.Sprintf("%s is not the encoder that made %s (%s then, its content was another): similarities mean nothing unless you know better", c.Ckpt, c.In, meta["checkpoint"]))
+	}
+	spec := eval.View(m, views.Evaluation(o.Size))
+	torch.Scoped(func() {
+		x := make([]float32, spec.Len())
+		spec.View(x, img, views.NewRand(0, 0, 0, 0), &views.Scratch{})
+		feature = eval.Frozen(m, o.BF16)(torch.FromFloat32(x, append([]int{1}, spec.Shape()...)...).ToDevice(m.Config.Device)).Float32s()
+	})
+	return feature, nil
+}
+
+func readImage(path string) (*views.Image, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	img := &views.Image{}
+	if err := data.Decode(b, img); err != nil {
+		return nil, fmt.Errorf("image %s: %w", path, err)
+	}
+	return img, nil
+}
+
+// drawNeighbours writes the contact sheet, the query first.
+func drawNeighbours(out, query, folder string, found []embeddings.Neighbour) error {
+	img, err := readImage(query)
+	if err != nil {
+		return err
+	}
+	tiles := []viz.Tile{{Picture: picture(img), Title: "query", Caption: query, Marked: true}}
+	for i, n := range found {
+		tile := viz.Tile{Title: fmt.Sprintf("%d.  cos %.3f", i+1, n.Similarity), Caption: n.Path}
+		if img, err := readImage(filepath.Join(folder, filepath.FromSlash(n.Path))); err == nil {
+			tile.Picture = picture(img)
+		} else {
+			tile.Picture, tile.Title = image.NewGray(image.Rect(0, 0, 1, 1)), tile.Title+" (not there)"
+		}
+		tiles = append(tiles, tile)
+	}
+	sheet, err := viz.Sheet(tiles, 6, 150)
+	if err != nil {
+		return err
+	}
+	if err := durable.Write(out, func(w io.Writer) error { return png.Encode(w, sheet) }); err != nil {
+		return err
+	}
+	fmt.Printf("%d neighbours: %s\n", len(found), out)
+	return nil
+}
+
+func picture(m *views.Image) image.Image {
+	out := image.NewNRGBA(image.Rect(0, 0, m.W, m.H))
+	for i := range m.W * m.H {
+		copy(out.Pix[4*i:], m.Pix[3*i:3*i+3])
+		out.Pix[4*i+3] = 255
+	}
+	return out
+}

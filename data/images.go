@@ -1,0 +1,19 @@
+package data
+
+import "fmt"
+
+// Images lists all images below a folder, whatever its folders mean, sorted by
+// path and without classes. note is told what is left out; nil: nobody is told.
+func Images(root string, note func(string)) (Dataset, error) {
+	if err := wantFolder(root); err != nil {
+		return nil, err
+	}
+	f := &files{source: disk{}, name: "folder"}
+	if err := f.walk(Options{Note: note}, root, -1, nil); err != nil {
+		return nil, err
+	}
+	if len(f.paths) == 0 {
+		return nil, fmt.Errorf("%s: want a folder with images in it or below it, found none", root)
+	}
+	return f, nil
+}

@@ -1,0 +1,261 @@
+// Package embeddings writes the features of many images to a file and finds
+// neighbours in it, neither with more than a batch in memory.
+package embeddings
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"contralens/data"
+	"contralens/eval"
+	"contralens/internal/durable"
+	"contralens/internal/npy"
+	"contralens/nn"
+	"contralens/torch"
+	"contralens/views"
+)
+
+// ErrStopped ends an extraction that was asked to stop; Extract goes on from
+// there.
+var ErrStopped = errors.New("stopped")
+
+// Job is an extraction.
+type Job struct {
+	Out   string            // .parquet or .npy
+	Root  string            // folder that the paths in the file are relative to
+	Meta  map[string]string // what made the features: goes into the file, and must be equal to go on
+	Fresh bool              // start afresh
+	// Note, when set, is told what the user should know.
+	Note func(format string, args ...any)
+}
+
+// partial is what an unfinished extraction leaves beside Out: the rows as .npy,
+// and what they are of.
+type partial struct {
+	rows, about string
+	header      []byte
+	dim         int
+}
+
+// Extract writes a row of features for every image of d. An image that cannot be
+// read gets a row of NaN. When ctx ends, what is done is kept and ErrStopped
+// returned; the next call with the same job goes on. bad counts the unreadable.
+func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o eval.Options, j Job) (bad int, err error) {
+	if ext := filepath.Ext(j.Out); ext != ".parquet" && ext != ".npy" {
+		return 0, fmt.Errorf("%s: want a name that ends in .parquet or .npy", j.Out)
+	}
+	p := partial{rows: j.Out + ".partial", about: j.Out + ".partial.json", dim: m.FeatureDim()}
+	p.header = npy.Encode(d.Len(), p.dim)
+	if o.Batch == 0 {
+		o.Batch = 256
+	}
+	f, first, err := p.open(j, d, o.Batch)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	if first > 0 {
+		j.Note("going on after %d of %d images", min(first*o.Batch, d.Len()), d.Len())
+	}
+	gaps := &withGaps{Dataset: d, note: j.Note}
+	w := bufio.NewWriterSize(f, 1<<20)
+	err = each(ctx, m, gaps, o, first, func(b *data.Batch, rows []float32) error {
+		for i, index := range b.Indices {
+			if gaps.isBad(index) {
+				for k := range p.dim {
+					rows[i*p.dim+k] = float32(math.NaN())
+				}
+			}
+		}
+		_, err := w.Write(npy.Append(nil, rows))
+		return err
+	})
+	if flushed := w.Flush(); err == nil || errors.Is(err, ErrStopped) {
+		err = errors.Join(err, flushed, f.Sync())
+	}
+	if err != nil {
+		return 0, err
+	}
+	return gaps.count(), p.finish(j, d)
+}
+
+// each gives use one batch after the other and its rows of features, from batch
+// first on.
+func each(ctx context.Context, m *nn.Model, d data.Dataset, o eval.Options, first int, use func(b *data.Batch, rows []float32) error) error {
+	spec := eval.View(m, views.Evaluation(o.Size))
+	l := data.NewLoader(data.LoaderOptions{Dataset: d, Views: []views.Spec{spec}, BatchSize: o.Batch, Workers: o.Workers, FirstBatch: first})
+	defer l.Close()
+	features := eval.Frozen(m, o.BF16)
+	for done := min(first*o.Batch, d.Len()); ; {
+		b, err := l.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil && ctx.Err() != nil {
+			err = ErrStopped
+		}
+		if err != nil {
+			return err
+		}
+		var rows []float32
+		torch.Scoped(func() {
+			x := torch.FromFloat32(b.Views[0], append([]int{b.N}, spec.Shape()...)...).ToDevice(m.Config.Device)
+			rows = features(x).Float32s()
+		})
+		if err := use(b, rows); err != nil {
+			return err
+		}
+		done += b.N
+		l.Recycle(b)
+		if o.Progress != nil {
+			o.Progress(done, d.Len())
+		}
+	}
+}
+
+// about identifies what rows are of: everything that they depend on.
+func about(j Job, d data.Dataset) string {
+	h := sha256.New()
+	meta, _ := json.Marshal(j.Meta) // in the order of the keys
+	h.Write(meta)
+	for i := range d.Len() {
+		size := int64(-1)
+		if info, err := os.Stat(d.Path(i)); err == nil {
+			size = info.Size()
+		}
+		fmt.Fprintf(h, "%s\n%d\n", d.Path(i), size)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// open starts the partial file, or goes on with one of the same job: first is
+// the batch to begin with.
+func (p partial) open(j Job, d data.Dataset, batch int) (f *os.File, first int, err error) {
+	id := about(j, d)
+	old, _ := os.ReadFile(p.about)
+	rows := int64(0)
+	if info, err := os.Stat(p.rows); err == nil && string(old) == id && !j.Fresh {
+		rows = max(0, (info.Size()-int64(len(p.header)))/int64(4*p.dim))
+	} else if err == nil && !j.Fresh {
+		j.Note("%s is of other images or another encoder: starting afresh", p.rows)
+	}
+	if rows < int64(d.Len()) {
+		rows -= rows % int64(batch) // whole batches
+	}
+	if rows == 0 {
+		err := durable.Write(p.about, func(w io.Writer) error { _, err := io.WriteString(w, id); return err })
+		if err != nil {
+			return nil, 0, err
+		}
+		if err := os.WriteFile(p.rows, p.header, 0o644); err != nil {
+			return nil, 0, err
+		}
+	}
+	if f, err = os.OpenFile(p.rows, os.O_RDWR, 0); err != nil {
+		return nil, 0, err
+	}
+	end := int64(len(p.header)) + rows*int64(4*p.dim)
+	if err = f.Truncate(end); err == nil {
+		_, err = f.Seek(end, io.SeekStart)
+	}
+	if err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	return f, int((rows + int64(batch) - 1) / int64(batch)), nil
+}
+
+// finish turns the whole partial file into the one that was asked for.
+func (p partial) finish(j Job, d data.Dataset) error {
+	if filepath.Ext(j.Out) == ".npy" {
+		list := strings.TrimSuffix(j.Out, ".npy") + ".txt"
+		err := durable.Write(list, func(w io.Writer) error {
+			for i := range d.Len() {
+				if _, err := fmt.Fprintln(w, relative(j.Root, d.Path(i))); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if err := os.Rename(p.rows, j.Out); err != nil {
+			return err
+		}
+		return os.Remove(p.about)
+	}
+	f, err := os.Open(p.rows)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.Seek(int64(len(p.header)), io.SeekStart); err != nil {
+		return err
+	}
+	err = durable.Write(j.Out, func(w io.Writer) error {
+		return writeParquet(w, bufio.NewReaderSize(f, 1<<20), d, p.dim, j)
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Remove(p.rows), os.Remove(p.about))
+}
+
+func relative(root, path string) string {
+	if r, err := filepath.Rel(root, path); err == nil {
+		return filepath.ToSlash(r)
+	}
+	return path
+}
+
+// withGaps gives a gray picture in the place of an image that cannot be read, and
+// remembers which.
+type withGaps struct {
+	data.Dataset
+	note func(format string, args ...any)
+	mu   sync.Mutex
+	bad  map[int]bool
+}
+
+func (g *withGaps) Image(i int, dst *views.Image) error {
+	err := g.Dataset.Image(i, dst)
+	if err == nil {
+		return nil
+	}
+	dst.Resize(1, 1)
+	copy(dst.Pix, []uint8{128, 128, 128})
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.bad == nil {
+		g.bad = map[int]bool{}
+	}
+	if !g.bad[i] {
+		g.note("%v: its features are NaN", err)
+	}
+	g.bad[i] = true
+	return nil
+}
+
+func (g *withGaps) isBad(i int) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.bad[i]
+}
+
+func (g *withGaps) count() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.bad)
+}
