@@ -25,6 +25,9 @@ test:
 	@GO=$(GO) sh scripts/setup.sh test
 	@GO=$(GO) sh scripts/test.sh
 
+check-long: deps
+	@GO=$(GO) SECTIONS="$(SECTIONS)" sh scripts/check-long.sh
+
 demo: build
 	@sh scripts/demo.sh
 

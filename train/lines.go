@@ -23,11 +23,11 @@ func (l Lines) Add(v any) error {
 	}
 	f, err := os.OpenFile(l.Path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
 	if err != nil {
-		return err
+		return durable.Explain(err)
 	}
 	if _, err := f.Write(append(b, '\n')); err != nil {
 		f.Close()
-		return err
+		return durable.Explain(err)
 	}
 	return f.Close()
 }

@@ -21,6 +21,14 @@ func (e *NotFinite) Error() string {
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
+// allFinite looks at every value, where torch.AllFinite adds them up.
+func allFinite(t *torch.Tensor) (ok bool) {
+	torch.NoGrad(func() {
+		torch.Scoped(func() { ok = t.IsFinite().To(torch.Float64).Sum().Item() == float64(t.Numel()) })
+	})
+	return ok
+}
+
 // findForward looks for where a loss that is not finite comes from: the images,
 // the weights, or the first layer whose output is not finite, by going through
 // the encoders once more.
@@ -28,23 +36,20 @@ func (m *MoCo) findForward(viewQ, viewK *torch.Tensor) *NotFinite {
 	e := &NotFinite{What: "the loss", Where: "the scores"}
 	torch.NoGrad(func() {
 		for _, side := range []struct {
-			name string
-			view *torch.Tensor
-			find func() string
-		}{
-			{"the query encoder", viewQ, func() string { return m.firstLayer(m.Query, viewQ) }},
-			{"the key encoder", viewK, func() string { return m.firstLayer(m.Key, viewK) }},
-		} {
-			if !torch.AllFinite([]*torch.Tensor{side.view}) {
+			name  string
+			model *nn.Model
+			view  *torch.Tensor
+		}{{"the query encoder", m.Query, viewQ}, {"the key encoder", m.Key, viewK}} {
+			if !allFinite(side.view) {
 				e.Where = "the images given to " + side.name
 				return
 			}
-			if layer := side.find(); layer != "" {
+			if layer := m.firstLayer(side.model, side.view); layer != "" {
 				e.Where = layer + " of " + side.name
 				return
 			}
 		}
-		if !torch.AllFinite([]*torch.Tensor{m.Queue.Keys}) {
+		if !allFinite(m.Queue.Keys) {
 			e.Where = "the queue"
 		}
 	})
@@ -54,7 +59,7 @@ func (m *MoCo) findForward(viewQ, viewK *torch.Tensor) *NotFinite {
 // findGradient looks for the parameter nearest the loss whose gradient is not
 // finite.
 func (m *MoCo) findGradient() *NotFinite {
-	e := &NotFinite{What: "a gradient", Where: "no parameter"}
+	e := &NotFinite{What: "a gradient", Where: "the sum of all gradients"}
 	var names []string
 	for _, entry := range m.Query.State {
 		if !entry.Buffer {
@@ -63,7 +68,7 @@ func (m *MoCo) findGradient() *NotFinite {
 	}
 	torch.Scoped(func() {
 		for i := len(names) - 1; i >= 0; i-- {
-			if g := m.Optimizer.Parameters[i].Grad(); g != nil && !torch.AllFinite([]*torch.Tensor{g}) {
+			if g := m.Optimizer.Parameters[i].Grad(); g != nil && !allFinite(g) {
 				e.Where = names[i]
 				return
 			}
@@ -76,12 +81,12 @@ func (m *MoCo) findGradient() *NotFinite {
 // finite, "" when there is none.
 func (m *MoCo) firstLayer(model *nn.Model, view *torch.Tensor) (layer string) {
 	for _, e := range model.State {
-		if !e.Buffer && !torch.AllFinite([]*torch.Tensor{e.Tensor}) {
+		if !e.Buffer && !allFinite(e.Tensor) {
 			return e.Name
 		}
 	}
 	nn.Observe(func(name string, y *torch.Tensor) {
-		if layer == "" && !torch.AllFinite([]*torch.Tensor{y}) {
+		if layer == "" && !allFinite(y) {
 			layer = name
 		}
 	}, func() { torch.Scoped(func() { m.embed(model, view) }) })

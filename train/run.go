@@ -156,10 +156,14 @@ func (r *Run) Do(ctx context.Context) (err error) {
 			}
 		}
 	}()
-	if err = r.do(ctx); errors.Is(err, ErrStopped) {
-		if e := r.saveInterrupted(); e != nil {
-			return fmt.Errorf("stopped, but the state could not be saved: %w", e)
-		}
+	switch err = r.do(ctx); {
+	case err == nil:
+		return nil
+	case !errors.Is(err, ErrStopped):
+		return r.lastGood(err)
+	}
+	if e := r.saveInterrupted(); e != nil {
+		return r.lastGood(fmt.Errorf("stopped, but the state could not be saved: %w", e))
 	}
 	return err
 }
@@ -223,7 +227,7 @@ func (r *Run) epoch(ctx context.Context) error {
 		s.Compute = time.Since(start)
 		l.Recycle(b)
 		if err != nil {
-			return r.lastGood(fmt.Errorf("epoch %d, step %d: %w: a lower --learning_rate, --warm or --precision fp32 may help", s.Epoch, r.Step+1, err))
+			return fmt.Errorf("epoch %d, step %d: %w: a lower --learning_rate, --warm or --precision fp32 may help", s.Epoch, r.Step+1, err)
 		}
 		r.StepInEpoch++
 		r.Step++

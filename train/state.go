@@ -58,7 +58,7 @@ func (r *Run) Save(path string) error {
 		}},
 	})
 	if err != nil {
-		return r.lastGood(err)
+		return err
 	}
 	r.saved, r.savedStep = path, r.Step
 	return nil

@@ -21,13 +21,13 @@ const suffix = ".partial"
 func Write(path string, write func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*"+suffix)
 	if err != nil {
-		return explain(err)
+		return Explain(err)
 	}
 	defer func() {
 		if err != nil {
 			f.Close()
 			os.Remove(f.Name())
-			err = explain(err)
+			err = Explain(err)
 		}
 	}()
 	b := bufio.NewWriterSize(f, 1<<20)
@@ -61,8 +61,8 @@ func Write(path string, write func(io.Writer) error) (err error) {
 	return err
 }
 
-// explain says what to do about the errors that a user can mend.
-func explain(err error) error {
+// Explain says what to do about the errors of writing that a user can mend.
+func Explain(err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fmt.Errorf("the disk is full; what was there before is untouched: make room and go on (%w)", err)

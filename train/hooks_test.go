@@ -1,0 +1,63 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"contralens/config"
+	"contralens/eval"
+	"contralens/views"
+)
+
+// painted is a dataset of plain images whose colour is their class.
+type painted struct{ fake }
+
+func (p painted) Image(i int, dst *views.Image) error {
+	dst.W, dst.H, dst.Pix = 16, 16, make([]uint8, 3*16*16)
+	for j := range dst.Pix {
+		dst.Pix[j] = uint8(80*p.labels[i] + j%50)
+	}
+	return nil
+}
+
+// A k-NN evaluation that is stopped leaves nothing and is made up for, once.
+func TestStoppedKNN(t *testing.T) {
+	c := config.DefaultContrast()
+	c.K, c.BatchSize, c.Epochs, c.InputRes = 8, 4, 2, 16
+	inTorch(t, func() {
+		r := small(t, 12, c)
+		defer r.Close()
+		images := painted{fake{make([]int, 700)}}
+		for i := range images.labels {
+			images.labels[i] = i % 3
+		}
+		r.Train, r.Bank, r.Test = images, images, images
+		count := func() (n int) {
+			results, err := r.lines(eval.ResultsFile).Read()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(results)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		calls, reports := 0, 0
+		report := func(int, float64) { reports++ }
+		stopped := KNNHook(ctx, 1, report, func(int, int) { calls++; cancel() })
+		if err := stopped.Start(r); !errors.Is(err, ErrStopped) || calls != 1 || reports != 0 || count() != 0 {
+			t.Errorf("stopped after the first batch: %v, %d batches, %d reports, %d results", err, calls, reports, count())
+		}
+		for range 2 {
+			if err := KNNHook(context.Background(), 1, report, nil).Start(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if reports != 1 || count() != 1 {
+			t.Errorf("made up for %d times, %d results", reports, count())
+		}
+		r.Epoch, r.StepInEpoch = 2, 1
+		if err := stopped.Start(r); err != nil || reports != 1 {
+			t.Errorf("in the middle of an epoch: %v, %d reports", err, reports)
+		}
+	})
+}

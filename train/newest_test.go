@@ -1,0 +1,64 @@
+package train
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"contralens/checkpoint"
+)
+
+func TestNewest(t *testing.T) {
+	dir := t.TempDir()
+	put := func(name string, epoch, step int) {
+		t.Helper()
+		err := checkpoint.Write(filepath.Join(dir, name), checkpoint.Dict{{Key: "epoch", Value: epoch}, {Key: "contralens", Value: checkpoint.Dict{{Key: "global_step", Value: step}}}})
+		if err == nil { // times tell nothing: copying changes them
+			old := time.Now().Add(-time.Duration(step) * time.Hour)
+			err = os.Chtimes(filepath.Join(dir, name), old, old)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	newest := func(want string, passed int) {
+		t.Helper()
+		got, skipped := Newest(dir)
+		if got != "" {
+			got = filepath.Base(got)
+		}
+		if got != want || len(skipped) != passed {
+			t.Errorf("got %q, passed over %v; want %q, passed over %d", got, skipped, want, passed)
+		}
+	}
+	cut := func(name string) {
+		if err := os.Truncate(filepath.Join(dir, name), 200); err != nil {
+			t.Fatal(err)
+		}
+	}
+	newest("", 0)
+	for _, epoch := range []int{2, 10, 8} {
+		put(epochFile(epoch), epoch, 5*epoch)
+	}
+	newest("ckpt_epoch_10.pth", 0)
+	put(currentFile, 11, 55)
+	newest(currentFile, 0)
+	put(interruptedFile, 11, 57)
+	newest(interruptedFile, 0)
+	put(currentFile, 12, 60) // killed before it removed interrupted.pth
+	newest(currentFile, 0)
+	cut(currentFile)
+	newest(interruptedFile, 1)
+	cut(interruptedFile)
+	cut(epochFile(10))
+	newest("ckpt_epoch_8.pth", 3)
+	os.WriteFile(filepath.Join(dir, "ckpt_epoch_x.pth"), nil, 0o644)
+	if err := prune(dir, 2); err != nil || !slices.Equal(epochFiles(dir), []int{10, 8}) {
+		t.Errorf("pruned to %v, %v", epochFiles(dir), err)
+	}
+	if err := prune(dir, 0); err != nil || len(epochFiles(dir)) != 2 {
+		t.Errorf("0 keeps all: %v, %v", epochFiles(dir), err)
+	}
+}

@@ -1,0 +1,105 @@
+package train
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"contralens/contrast"
+	"contralens/nn"
+	"contralens/torch"
+)
+
+// inTorch runs f where tensors may be made, in a scope of its own.
+func inTorch(t *testing.T, f func()) {
+	t.Helper()
+	if err := torch.Run(func() error { torch.Scoped(f); return nil }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A step with NaN or infinity somewhere names the first place and changes no
+// weight.
+func TestNotFiniteIsTraced(t *testing.T) {
+	inf, nan := float32(math.Inf(1)), float32(math.NaN())
+	set := func(s nn.State, name string, v float32) {
+		for _, e := range s {
+			if e.Name == name {
+				torch.NoGrad(func() { e.Tensor.MulScalar_(float64(v)) })
+				return
+			}
+		}
+		t.Fatalf("no tensor %s", name)
+	}
+	for _, c := range []struct {
+		name, want string
+		spoil      func(m *MoCo, views []float32)
+	}{
+		{"images", "the images given to the query encoder", func(m *MoCo, v []float32) { v[7] = nan }},
+		{"weight", "encoder.layer3.0.conv2.weight of the query encoder", func(m *MoCo, v []float32) { set(m.Query.State, "encoder.layer3.0.conv2.weight", inf) }},
+		{"key", "encoder.layer1.1.bn1.weight of the key encoder", func(m *MoCo, v []float32) { set(m.Key.State, "encoder.layer1.1.bn1.weight", nan) }},
+		{"activation", "encoder.layer2.0.conv2 of the query encoder", func(m *MoCo, v []float32) {
+			set(m.Query.State, "encoder.layer2.0.bn1.weight", 1e37)
+			set(m.Query.State, "encoder.layer2.0.conv2.weight", 1000)
+		}},
+		{"queue", "the queue", func(m *MoCo, v []float32) { torch.NoGrad(func() { m.Queue.Keys.MulScalar_(math.NaN()) }) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inTorch(t, func() {
+				m, err := NewMoCo(MoCoOptions{Net: nn.Config{Arch: "resnet18", Width: 0.06, Stem: "cifar", Head: "mlp", FeatDim: 8}, K: 6, Alpha: 0.9, Temperature: 0.2, Momentum: 0.9, Seed: 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer m.Free()
+				n := 4 * 3 * 16 * 16
+				views := make([]float32, n)
+				for i := range views {
+					views[i] = float32(math.Sin(float64(i * i)))
+				}
+				before := m.Query.State[0].Tensor.Float32s()
+				good := torch.FromFloat32(views, 4, 3, 16, 16)
+				c.spoil(m, views)
+				_, err = m.Step(torch.FromFloat32(views, 4, 3, 16, 16), good, []int64{2, 0, 3, 1}, contrast.Draw{}, 0.1, Watch{})
+				var bad *NotFinite
+				if !errors.As(err, &bad) || bad.What != "the loss" || bad.Where != c.want {
+					t.Fatalf("got %v, want %s", err, c.want)
+				}
+				for i, v := range m.Query.State[0].Tensor.Float32s() {
+					if v != before[i] {
+						t.Fatal("weights changed")
+					}
+				}
+			})
+		})
+	}
+}
+
+// A gradient that is not finite, of a loss that is, is found by name.
+func TestNotFiniteGradient(t *testing.T) {
+	inTorch(t, func() {
+		m, err := NewMoCo(MoCoOptions{Net: nn.Config{Arch: "resnet18", Width: 0.06, Stem: "cifar", Head: "mlp", FeatDim: 8}, K: 6, Alpha: 0.9, Temperature: 0.2, Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Free()
+		if !m.Optimizer.Finite() {
+			t.Error("no gradient at all is taken for an infinite one")
+		}
+		// The derivative of √w at w = 0 is infinite.
+		for _, name := range []string{"encoder.conv1.weight", "encoder.layer4.1.bn2.bias"} {
+			for _, e := range m.Query.State {
+				if e.Name == name {
+					torch.NoGrad(func() { e.Tensor.MulScalar_(0) })
+					e.Tensor.Sqrt().Sum().Backward()
+				}
+			}
+		}
+		if m.Optimizer.Finite() {
+			t.Error("an infinite gradient was not seen")
+		}
+		if e := m.findGradient(); e.Where != "encoder.layer4.1.bn2.bias" || !strings.Contains(e.Error(), "a gradient became NaN or infinite, first in") {
+			t.Errorf("got %v", e)
+		}
+	})
+}

@@ -1,0 +1,152 @@
+package train
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"contralens/config"
+	"contralens/contrast"
+	"contralens/data"
+	"contralens/nn"
+	"contralens/optim"
+)
+
+func TestCollapse(t *testing.T) {
+	const k = 4096
+	chance := contrast.Chance(k)
+	run := func(c *collapse, n int, loss, same float64, full bool) (at int) {
+		for i := 1; i <= n; i++ {
+			if c.see(loss, k, full, same) {
+				return i
+			}
+		}
+		return 0
+	}
+	for _, tc := range []struct {
+		name       string
+		loss, same float64
+		full       bool
+		want       int
+	}{
+		{"collapsed", chance, 0.95, true, collapseSteps},
+		{"within the margin", chance * 1.019, 0.41, true, collapseSteps},
+		{"learning", chance * 0.97, 0.95, true, 0},
+		{"worse than chance", chance * 1.03, 0.95, true, 0},
+		{"spread out", chance, 0.39, true, 0},
+		{"queue not full", chance, 0.95, false, 0},
+	} {
+		c := &collapse{}
+		if at := run(c, 2*collapseSteps, tc.loss, tc.same, tc.full); at != tc.want {
+			t.Errorf("%s: told at step %d, want %d", tc.name, at, tc.want)
+		}
+		if tc.want > 0 && run(c, 2*collapseSteps, tc.loss, tc.same, true) != 0 {
+			t.Errorf("%s: told twice", tc.name)
+		}
+	}
+	c := &collapse{}
+	run(c, collapseSteps-1, chance, 0.9, true)
+	run(c, 1, 7, 0.9, true)
+	if run(c, collapseSteps-1, chance, 0.9, true) != 0 {
+		t.Error("steps that are not in a row are counted together")
+	}
+	var again collapse
+	if again.set(c.dict()); again != *c || again.steps != collapseSteps-1 {
+		t.Errorf("%+v came back as %+v", *c, again)
+	}
+}
+
+func TestSimilarity(t *testing.T) {
+	if got := similarity(Step{Scores: []float32{0.25, 0, 9, 9, 9, 0.75, 0, 9, 9, 9}}); got != 0.5 {
+		t.Errorf("from scores: %v", got)
+	}
+	if got := similarity(Step{Statistics: &contrast.Statistics{Seen: contrast.Distribution{NegMean: 0.3}}}); got != 0.3 {
+		t.Errorf("from statistics: %v", got)
+	}
+	if got := similarity(Step{}); got == got {
+		t.Errorf("from nothing: %v", got)
+	}
+}
+
+// small is a run on images that are never looked at.
+func small(t *testing.T, images int, c config.Contrast) *Run {
+	t.Helper()
+	m, err := NewMoCo(MoCoOptions{Net: nn.Config{Arch: "resnet18", Width: 0.06, Stem: "cifar", FeatDim: 8}, K: c.K, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Run{Config: c, Dir: t.TempDir(), Train: fake{make([]int, images)}, Batches: data.Batches(images, c.BatchSize, false), Model: m, Epoch: 1}
+	r.Schedule = optim.Schedule{Rate: 0.1, Epochs: c.Epochs, Cosine: true, DecayRate: 0.1}
+	return r
+}
+
+func TestWarnings(t *testing.T) {
+	c := config.DefaultContrast()
+	c.K, c.BatchSize, c.Epochs = 64, 10, 10
+	warned := func(c config.Contrast, want ...string) {
+		t.Helper()
+		inTorch(t, func() {
+			r := small(t, 60, c)
+			defer r.Close()
+			got := r.Warnings()
+			if len(got) != len(want) {
+				t.Fatalf("got %q, want %q", got, want)
+			}
+			for i, w := range want {
+				if !strings.Contains(got[i], w) {
+					t.Errorf("got %q, want %q", got[i], w)
+				}
+			}
+		})
+	}
+	warned(c, "the queue (64 keys) is longer than the dataset (60 images)")
+	c.K = 60
+	warned(c)
+	c.BatchSize = 61
+	warned(c, "smaller than a batch")
+	c.BatchSize, c.Epochs, c.SaveFreq = 10, 50_000_000, 1
+	warned(c, "give --keep or a larger --save_freq")
+	c.Record = false
+	c.Keep = 3
+	warned(c)
+}
+
+// The estimate of the disk is about what a run takes.
+func TestDiskNeed(t *testing.T) {
+	c := config.DefaultContrast()
+	c.K, c.BatchSize, c.Epochs, c.SaveFreq, c.Record = 500, 10, 4, 1, false
+	inTorch(t, func() {
+		r := small(t, 60, c)
+		defer r.Close()
+		need := r.DiskNeed()
+		for _, name := range []string{currentFile, epochFile(1), epochFile(2), epochFile(3), epochFile(4), ".work"} {
+			if err := r.Save(filepath.Join(r.Dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		took := int64(0)
+		files, err := os.ReadDir(r.Dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			info, _ := f.Info()
+			took += info.Size()
+		}
+		if ratio := float64(took) / float64(need); ratio < 0.9 || ratio > 1.5 {
+			t.Errorf("estimated %d bytes, took %d", need, took)
+		}
+		if left := r.DiskNeed(); left != max(0, need-took) {
+			t.Errorf("with everything there %d bytes are still needed", left)
+		}
+		if n, err := diskFree(filepath.Join(r.Dir, "not", "there")); err != nil || n <= 0 {
+			t.Errorf("free: %d, %v", n, err)
+		}
+		for n, want := range map[int64]string{12_000_000_000: "12 GB", 3_500_000: "4 MB"} {
+			if got := megabytes(n); got != want {
+				t.Errorf("%d bytes are %s, want %s", n, got, want)
+			}
+		}
+	})
+}
