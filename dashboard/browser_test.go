@@ -191,3 +191,11 @@ func (p *tab) shot(name string) {
 func runHash(tab string, runs ...string) string {
 	return "#/runs?tab=" + tab + "&run=" + strings.Join(runs, "&run=")
 }
+
+// js runs JavaScript for its effect.
+func js(source string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := chromedp.Evaluate[bool]("(() => {"+source+"; return true;})()")(ctx, target)
+		return err
+	})
+}

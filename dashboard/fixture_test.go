@@ -189,7 +189,7 @@ func (f *fixture) probe(t testing.TB, n int, epochs ...int) {
 			for j := range dim {
 				x := f.rng.NormFloat64() * 0.6
 				if j == i%classes {
-					x += float64(e) / 4
+					x += float64(e)
 				}
 				features = append(features, float32(x))
 			}

@@ -27,7 +27,7 @@ export function figure({ id, title, unit, read, svg, csv }) {
   menu.addEventListener("focusout", (e) => {
     if (e.relatedTarget && !menu.contains(e.relatedTarget)) menu.open = false;
   });
-  const how = h("details", { class: "how" }, h("summary", { "aria-label": `How to read: ${title}` }, "How to read this"), h("p", null, read));
+  const how = h("details", { class: "how" }, h("summary", null, "How to read this", h("span", { class: "hidden" }, `: ${title}`)), h("p", null, read));
   const el = h("figure", { class: "chart", "data-chart": id },
     h("figcaption", null, h("h3", null, title), readout, menu), unit && unit !== title && h("p", { class: "unit" }, unit), body, how);
   return { el, body, menu, say: (text) => setText(readout, text) };

@@ -27,6 +27,12 @@ export function heat(v) {
   return cividis[i].map((c, k) => Math.round(c + (x - i) * (cividis[i + 1][k] - c)));
 }
 
+/** age maps 0 (old) … 1 (new) to a colour from blue to orange that stands out from the page. */
+export function age(v) {
+  const [a, b] = isDark() ? [[66, 118, 158], [255, 184, 92]] : [[122, 178, 216], [176, 68, 0]];
+  return `rgb(${a.map((c, k) => Math.round(c + v * (b[k] - c)))})`;
+}
+
 export const rgba = (hex, alpha) => {
   const n = parseInt(hex.slice(1), 16);
   return `rgba(${n >> 16}, ${(n >> 8) & 255}, ${n & 255}, ${alpha})`;
