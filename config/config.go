@@ -28,10 +28,10 @@ type Shared struct {
 	WeightDecay     float64 `flag:"weight_decay" help:"L2 penalty, on every parameter"`
 	Momentum        float64 `flag:"momentum" help:"momentum of SGD"`
 	Cosine          bool    `flag:"cosine" help:"cosine schedule of the learning rate"`
-	Method          string  `flag:"method" help:"preset: Customize, MoCo, MoCoMLP, MoCo_wo_norm, MoCov2, MoCov2_tau0.1, InsDis, CMC, CMCv2, PIRL, InfoMin"`
+	Method          string  `flag:"method" help:"preset: Customize, MoCo, MoCoMLP, MoCo_wo_norm, MoCov2, MoCov2_tau0.1, InsDis, CMC, CMCv2, PIRL, InfoMin, SimCLR, SimSiam, BYOL"`
 	Modal           string  `flag:"modal" help:"RGB or CMC (luminance and chrominance apart)"`
 	Jigsaw          bool    `flag:"jigsaw" help:"add the jigsaw branch"`
-	Memory          string  `flag:"mem" help:"where negatives come from: moco (queue) or bank"`
+	Memory          string  `flag:"mem" help:"where negatives come from: moco (queue), bank, batch, or none and target, which have none"`
 	Arch            string  `flag:"arch" help:"resnet18 to resnet152, resnext50, resnext101v1 to v3, resnext152v1 to v3, resnest50, resnest101, wide_resnet50_2, wide_resnet101_2, each with x2 or x4 for wider ones"`
 	Width           float64 `flag:"width" help:"multiplies all channels, the stem's too"`
 	Stem            string  `flag:"stem" help:"imagenet (7x7, stride 2, pooling) or cifar (3x3, stride 1)"`
@@ -64,8 +64,9 @@ type Shared struct {
 // Contrast are the options of pre-training.
 type Contrast struct {
 	Shared
-	Aug          string   `flag:"aug" help:"augmentation: A (MoCo v1) or B (MoCo v2)"`
+	Aug          string   `flag:"aug" help:"augmentation: A (MoCo v1), B (MoCo v2), C (CMC), D (InfoMin), E (CMC v2), NULL (crop and flip) or RA (and RandAugment)"`
 	Beta         float64  `flag:"beta" help:"weight of the jigsaw loss"`
+	Symmetric    bool     `flag:"symmetric" help:"with a queue: each crop is query and key, losses are added"`
 	Warm         bool     `flag:"warm" help:"warm the learning rate up; always with a batch above 256"`
 	Init         string   `flag:"init" help:"checkpoint to take weights from, without its state"`
 	CropMin      *float64 `flag:"crop_min" help:"smallest share of the area that a crop takes, instead of --crop"`

@@ -30,6 +30,25 @@ var Methods = map[string]Preset{
 	"MoCov2_tau0.1": {"RGB", false, "moco", "B", "mlp", 0.1},
 	"CMCv2":         {"CMC", false, "moco", "E", "mlp", 0.2},
 	"InfoMin":       {"RGB", true, "moco", "D", "mlp", 0.15},
+	"SimCLR":        {"RGB", false, "batch", "B", "mlp", 0.1},
+	"SimSiam":       {"RGB", false, "none", "B", "2mlp_bn", 0.2},
+	"BYOL":          {"RGB", false, "target", "B", "mlp_bn", 0.2},
+}
+
+// Memory is what a kind of negatives goes together with.
+type Memory struct {
+	Negatives bool // there are some, which can be interpolated
+	CMC       bool // it works with two modalities
+	Jigsaw    bool // it works with a jigsaw
+}
+
+// Memories are where negatives come from (--mem), by name.
+var Memories = map[string]Memory{
+	"moco":   {Negatives: true, CMC: true, Jigsaw: true}, // a queue of a momentum encoder's keys
+	"bank":   {Negatives: true, CMC: true, Jigsaw: true}, // a feature of every image
+	"batch":  {Negatives: true, CMC: true},               // the batch's other images
+	"none":   {},                                         // no negatives: a predictor and a stopped gradient
+	"target": {},                                         // no negatives: a predictor and a momentum encoder
 }
 
 // resolve applies the method's preset. set has the options that the user gave.
@@ -62,6 +81,9 @@ func (c *Contrast) Resolve(set map[string]bool) (warnings []string, err error) {
 	if c.CustomHead != "" {
 		c.Head = c.CustomHead
 	}
+	if !set["crop"] {
+		c.Crop = usualCrop(c.Memory)
+	}
 	switch c.FT {
 	case "", "none":
 	case "pos", "neg", "posneg":
@@ -77,6 +99,15 @@ func (c *Contrast) Resolve(set map[string]bool) (warnings []string, err error) {
 		return nil, err
 	}
 	return append(warnings, c.warnings(set)...), nil
+}
+
+// usualCrop is the smallest share of the area that a crop takes unless --crop says
+// otherwise: memory banks came with smaller crops than queues.
+func usualCrop(memory string) float64 {
+	if memory == "bank" {
+		return 0.08
+	}
+	return defaultShared().Crop
 }
 
 func (s *Shared) precision() {
@@ -150,7 +181,7 @@ func (s *Shared) validate() error {
 	}
 	return first(
 		dataset(s.Dataset), share("max_bad", s.MaxBad),
-		oneOf("modal", s.Modal, "RGB", "CMC"), oneOf("mem", s.Memory, "bank", "moco"), oneOf("stem", s.Stem, "imagenet", "cifar"),
+		oneOf("modal", s.Modal, "RGB", "CMC"), oneOf("mem", s.Memory, slices.Sorted(maps.Keys(Memories))...), oneOf("stem", s.Stem, "imagenet", "cifar"),
 		oneOf("head", s.Head, "linear", "linear_wo_norm", "mlp", "mlp_bn", "2mlp_bn"), oneOf("precision", s.Precision, "fp32", "bf16"),
 		oneOf("aug_linear", s.AugLinear, "NULL", "RA"), oneOf("opt_level", s.OptLevel, "O1", "O2"), oneOf("dist-backend", s.DistBackend, "nccl", "gloo"),
 		positive("batch_size", float64(s.BatchSize)), positive("epochs", float64(s.Epochs)), positive("learning_rate", s.LearningRate),
@@ -172,6 +203,9 @@ func (c *Contrast) validate() error {
 	if c.CropMin != nil && *c.CropMin == 0 {
 		return fmt.Errorf("--crop_min: want a number above 0, got 0")
 	}
+	if err := c.combination(); err != nil {
+		return err
+	}
 	if !c.MixNorm {
 		return nil
 	}
@@ -188,14 +222,32 @@ func (c *Contrast) validate() error {
 		oneOf("dim_mask", c.DimMask, "pos", "neg", "both", "none"))
 }
 
-// Trainable says in one sentence what this build cannot train of a resolved
-// configuration, or nil.
-func (c *Contrast) Trainable() error {
-	if c.Memory != "moco" || c.Modal != "RGB" || c.Jigsaw || (c.Aug != "A" && c.Aug != "B" && c.Aug != "NULL") {
-		return fmt.Errorf("--method %s (modal %s, memory %s, augmentation %s, jigsaw %v): this build trains RGB images with a queue and augmentation A or B: MoCo, MoCoMLP, MoCo_wo_norm, MoCov2, MoCov2_tau0.1, Customize",
-			c.Method, c.Modal, c.Memory, c.Aug, c.Jigsaw)
+// jigsawMin is the smallest view whose jigsaw has patches that show something.
+const jigsawMin = 64
+
+// combination refuses what does not go together.
+func (c *Contrast) combination() error {
+	memory := Memories[c.Memory]
+	t := c.FeatureTransformation()
+	switch {
+	case c.Modal == "CMC" && !memory.CMC:
+		return fmt.Errorf("--mem %s: want --modal RGB: its predictor takes one embedding, and CMC has two", c.Memory)
+	case c.Jigsaw && !memory.Jigsaw:
+		return fmt.Errorf("--mem %s: want no --jigsaw, whose queries need the keys of a queue or a bank (--mem moco or bank)", c.Memory)
+	case c.Jigsaw && c.InputRes < jigsawMin:
+		return fmt.Errorf("--input_res %d: want at least %d with a jigsaw, whose nine patches would be too small to show anything", c.InputRes, jigsawMin)
+	case c.Symmetric && c.Memory != "moco":
+		return fmt.Errorf("--symmetric: want --mem moco, got %s, which has no second direction or both already", c.Memory)
+	case t.Negative && !memory.Negatives:
+		return fmt.Errorf("--mem %s has no negatives to interpolate: give --ft pos, or --mixnorm_target pos", c.Memory)
+	case t.NegNormalize && !memory.Negatives:
+		return fmt.Errorf("--mem %s has no negatives to normalise: give --norm_target pos", c.Memory)
+	case !(c.Beta >= 0 && c.Beta <= 1):
+		return fmt.Errorf("--beta: want a number from 0 to 1, got %v", c.Beta)
+	case !(c.BankMomentum >= 0 && c.BankMomentum <= 1):
+		return fmt.Errorf("--nce_m: want a number from 0 to 1, got %v", c.BankMomentum)
 	}
-	return nil
+	return oneOf("aug", c.Aug, "A", "B", "C", "D", "E", "NULL", "RA")
 }
 
 func (c *Contrast) warnings(set map[string]bool) []string {

@@ -54,6 +54,7 @@ func batchSurrogate(out *Output, z *torch.Tensor, draw Draw, o Options) *torch.T
 		q, k, n, partner := transformBatch(z, draw, o)
 		pos := q.Mul(k).SumDim([]int{1}, true)
 		neg := q.Mm(n.T()).Gather(1, others(z.Size(0)/2, partner).ToDevice(z.Device()))
+		out.Negatives = neg.Size(1)
 		var p, ppos *torch.Tensor
 		torch.NoGrad(func() {
 			p, ppos = softmax(out, pos.Detach(), neg.Detach(), torch.EmptyLike(neg), o)

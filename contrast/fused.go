@@ -23,7 +23,7 @@ import (
 // and so ∂loss/∂q' = g·n + p_pos k', ∂loss/∂k' = p_pos q'. Output.Loss is
 // a surrogate that has these derivatives; its value is not the loss.
 func InfoNCE(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) Output {
-	var out Output
+	out := Output{Negatives: negatives.Len()}
 	out.Loss = torch.Scoped1(func() *torch.Tensor {
 		k := k.Detach()
 		if o.Bound > 0 {

@@ -7,8 +7,10 @@ type Output struct {
 	Loss     *torch.Tensor // one element: call Backward on it, or nothing flows to the query encoder
 	Value    float64       // the loss: mean over the batch of -log softmax of the positive
 	Accuracy float64       // share of the batch whose positive beats every negative, in percent
-	Scores   []float32     // [N, 5] rows of score statistics, when they were asked for
-	Logits   *torch.Tensor // [N, 1+K], positive first, over τ; only the plain path has them
+	// Negatives is how many each query met; 0 where the loss has none.
+	Negatives int
+	Scores    []float32     // [N, 5] rows of score statistics, when they were asked for
+	Logits    *torch.Tensor // [N, 1+K], positive first, over τ; only the plain path has them
 	// Statistics are those of the batch; only the fused path has them, when they
 	// were asked for.
 	Statistics *Statistics
@@ -44,7 +46,7 @@ type Options struct {
 // q and k are [N, d]; k and the negatives are constants. It is the version to
 // read and the one that holds InfoNCE in place.
 func InfoNCEPlain(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) Output {
-	var out Output
+	out := Output{Negatives: negatives.Len()}
 	out.Logits = torch.Scoped1(func() *torch.Tensor {
 		q, k := q, k.Detach()
 		if draw.Positive != nil {

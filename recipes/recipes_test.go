@@ -40,9 +40,6 @@ func TestRecipes(t *testing.T) {
 		if err != nil || len(warnings) > 0 {
 			t.Errorf("%s: %v, warnings %q", name, err, warnings)
 		}
-		if err := c.Trainable(); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
 		if got := c.UpstreamName(); got != want[name] {
 			t.Errorf("%s\n got %s\nwant %s", name, got, want[name])
 		}

@@ -28,11 +28,12 @@ type collapse struct {
 	told  bool
 }
 
-// suspect says whether the loss of a step looks like a collapse; only then the
-// negatives have to be looked at.
+// suspect says whether the loss of a step against k negatives looks like a
+// collapse; only then the negatives have to be looked at. A loss without any tells
+// nothing about it.
 func (c *collapse) suspect(loss float64, k int) bool {
 	chance := contrast.Chance(k)
-	return !c.told && math.Abs(loss-chance) <= collapseMargin*chance
+	return k > 0 && !c.told && math.Abs(loss-chance) <= collapseMargin*chance
 }
 
 // see counts a step; it is true once.
@@ -72,9 +73,9 @@ func similarity(s Step) float64 {
 // to change; metrics.jsonl keeps it.
 func CollapseHook(print func(format string, args ...any)) Hook {
 	return Hook{Step: func(r *Run, s Step) error {
-		k := r.Model.Queue.Len()
+		k, queue := s.Negatives, r.Model.Method.Memory().Queue
 		same := similarity(s)
-		if !r.collapse.see(s.Loss, k, s.Step*r.Config.BatchSize >= k, same) {
+		if !r.collapse.see(s.Loss, k, s.Step*r.Config.BatchSize >= queue, same) {
 			return nil
 		}
 		advice := "lower --learning_rate, give --warm, or raise the temperature (--method Customize -t)"

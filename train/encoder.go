@@ -107,6 +107,8 @@ func (r *Run) LoadWeights(path string) (notes []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Model.Key.State.CopyFrom(r.Model.Query.State)
+	if r.Model.Key != nil {
+		r.Model.Key.State.CopyFrom(r.Model.Query.State)
+	}
 	return append([]string{"weights: " + found.Mapping()}, notes...), nil
 }

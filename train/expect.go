@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"contralens/contrast"
@@ -18,7 +19,7 @@ func (r *Run) Warnings() []string {
 	if n < c.BatchSize {
 		w = append(w, fmt.Sprintf("the dataset (%d images) is smaller than a batch: every step sees all of it; give --batch_size %d or less", n, max(2, n/8)))
 	}
-	if c.K > n {
+	if c.K > n && r.Model.Method.Memory().Queue > 0 {
 		w = append(w, fmt.Sprintf("the queue (%d keys) is longer than the dataset (%d images): it holds older keys of every image, so that each meets itself among its negatives; give -k %d or less", c.K, n, powerBelow(n)))
 	}
 	need := r.DiskNeed()
@@ -48,8 +49,13 @@ func megabytes(n int64) string {
 // the most, less what is there already.
 func (r *Run) DiskNeed() int64 {
 	m, c := r.Model, r.Config
-	values := m.Queue.Keys.Numel()
-	for _, e := range append(m.Query.State, m.Key.State...) {
+	memory := m.Method.Memory()
+	states := slices.Concat(m.Query.State, memory.Contrast, memory.Own)
+	if m.Key != nil {
+		states = append(states, m.Key.State...)
+	}
+	values := 0
+	for _, e := range states {
 		values += e.Tensor.Numel()
 	}
 	for _, b := range m.Optimizer.Buffers {

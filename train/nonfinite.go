@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"contralens/nn"
 	"contralens/torch"
@@ -30,27 +31,35 @@ func allFinite(t *torch.Tensor) (ok bool) {
 }
 
 // findForward looks for where a loss that is not finite comes from: the images,
-// the weights, or the first layer whose output is not finite, by going through
-// the encoders once more.
-func (m *MoCo) findForward(viewQ, viewK *torch.Tensor) *NotFinite {
+// the weights, the first layer whose output is not finite, by going through the
+// encoders once more, or the method's memory.
+func (m *Model) findForward(b *Batch) *NotFinite {
 	e := &NotFinite{What: "the loss", Where: "the scores"}
+	encoders := []struct {
+		name  string
+		model *nn.Model
+	}{{"the query encoder", m.Query}, {"the key encoder", m.Key}}
 	torch.NoGrad(func() {
-		for _, side := range []struct {
-			name  string
-			model *nn.Model
-			view  *torch.Tensor
-		}{{"the query encoder", m.Query, viewQ}, {"the key encoder", m.Key, viewK}} {
-			if !allFinite(side.view) {
-				e.Where = "the images given to " + side.name
+		for i, view := range b.Crops {
+			if !allFinite(view) {
+				e.Where = fmt.Sprintf("crop %d of the images", i+1)
 				return
 			}
-			if layer := m.firstLayer(side.model, side.view); layer != "" {
-				e.Where = layer + " of " + side.name
-				return
+			for _, encoder := range encoders {
+				if encoder.model == nil {
+					continue
+				}
+				if layer := m.firstLayer(encoder.model, view); layer != "" {
+					e.Where = layer + " of " + encoder.name
+					return
+				}
 			}
 		}
-		if !allFinite(m.Queue.Keys) {
-			e.Where = "the queue"
+		for _, entry := range m.Method.Memory().Contrast {
+			if !allFinite(entry.Tensor) {
+				e.Where = "contrast." + entry.Name
+				return
+			}
 		}
 	})
 	return e
@@ -58,10 +67,10 @@ func (m *MoCo) findForward(viewQ, viewK *torch.Tensor) *NotFinite {
 
 // findGradient looks for the parameter nearest the loss whose gradient is not
 // finite.
-func (m *MoCo) findGradient() *NotFinite {
+func (m *Model) findGradient() *NotFinite {
 	e := &NotFinite{What: "a gradient", Where: "the sum of all gradients"}
 	var names []string
-	for _, entry := range m.Query.State {
+	for _, entry := range slices.Concat(m.Query.State, m.Method.Memory().Own) {
 		if !entry.Buffer {
 			names = append(names, entry.Name)
 		}
@@ -79,7 +88,7 @@ func (m *MoCo) findGradient() *NotFinite {
 
 // firstLayer is the first layer of a network whose weights or output are not
 // finite, "" when there is none.
-func (m *MoCo) firstLayer(model *nn.Model, view *torch.Tensor) (layer string) {
+func (m *Model) firstLayer(model *nn.Model, view *torch.Tensor) (layer string) {
 	for _, e := range model.State {
 		if !e.Buffer && !allFinite(e.Tensor) {
 			return e.Name
@@ -89,6 +98,6 @@ func (m *MoCo) firstLayer(model *nn.Model, view *torch.Tensor) (layer string) {
 		if layer == "" && !allFinite(y) {
 			layer = name
 		}
-	}, func() { torch.Scoped(func() { m.embed(model, view) }) })
+	}, func() { torch.Scoped(func() { m.cast(func() *torch.Tensor { return model.Forward(view) }) }) })
 	return layer
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"contralens/contrast"
 	"contralens/nn"
 	"contralens/torch"
 )
@@ -34,20 +33,20 @@ func TestNotFiniteIsTraced(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name, want string
-		spoil      func(m *MoCo, views []float32)
+		spoil      func(m *Model, views []float32)
 	}{
-		{"images", "the images given to the query encoder", func(m *MoCo, v []float32) { v[7] = nan }},
-		{"weight", "encoder.layer3.0.conv2.weight of the query encoder", func(m *MoCo, v []float32) { set(m.Query.State, "encoder.layer3.0.conv2.weight", inf) }},
-		{"key", "encoder.layer1.1.bn1.weight of the key encoder", func(m *MoCo, v []float32) { set(m.Key.State, "encoder.layer1.1.bn1.weight", nan) }},
-		{"activation", "encoder.layer2.0.conv2 of the query encoder", func(m *MoCo, v []float32) {
+		{"images", "crop 1 of the images", func(m *Model, v []float32) { v[7] = nan }},
+		{"weight", "encoder.layer3.0.conv2.weight of the query encoder", func(m *Model, v []float32) { set(m.Query.State, "encoder.layer3.0.conv2.weight", inf) }},
+		{"key", "encoder.layer1.1.bn1.weight of the key encoder", func(m *Model, v []float32) { set(m.Key.State, "encoder.layer1.1.bn1.weight", nan) }},
+		{"activation", "encoder.layer2.0.conv2 of the query encoder", func(m *Model, v []float32) {
 			set(m.Query.State, "encoder.layer2.0.bn1.weight", 1e37)
 			set(m.Query.State, "encoder.layer2.0.conv2.weight", 1000)
 		}},
-		{"queue", "the queue", func(m *MoCo, v []float32) { torch.NoGrad(func() { m.Queue.Keys.MulScalar_(math.NaN()) }) }},
+		{"queue", "contrast.memory", func(m *Model, v []float32) { torch.NoGrad(func() { m.Method.Memory().Contrast[0].Tensor.MulScalar_(math.NaN()) }) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inTorch(t, func() {
-				m, err := NewMoCo(MoCoOptions{Net: nn.Config{Arch: "resnet18", Width: 0.06, Stem: "cifar", Head: "mlp", FeatDim: 8}, K: 6, Alpha: 0.9, Temperature: 0.2, Momentum: 0.9, Seed: 1})
+				m, err := NewModel(Options{Memory: "moco", Net: nn.Config{Arch: "resnet18", Width: 0.06, Stem: "cifar", Head: "mlp", FeatDim: 8}, K: 6, Alpha: 0.9, Temperature: 0.2, Momentum: 0.9, Seed: 1})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -60,7 +59,7 @@ func TestNotFiniteIsTraced(t *testing.T) {
 				before := m.Query.State[0].Tensor.Float32s()
 				good := torch.FromFloat32(views, 4, 3, 16, 16)
 				c.spoil(m, views)
-				_, err = m.Step(torch.FromFloat32(views, 4, 3, 16, 16), good, []int64{2, 0, 3, 1}, contrast.Draw{}, 0.1, Watch{})
+				_, err = m.Step(&Batch{Crops: []*torch.Tensor{torch.FromFloat32(views, 4, 3, 16, 16), good}, Random: m.Random(0, false)}, 0.1)
 				var bad *NotFinite
 				if !errors.As(err, &bad) || bad.What != "the loss" || bad.Where != c.want {
 					t.Fatalf("got %v, want %s", err, c.want)
@@ -78,7 +77,7 @@ func TestNotFiniteIsTraced(t *testing.T) {
 // A gradient that is not finite, of a loss that is, is found by name.
 func TestNotFiniteGradient(t *testing.T) {
 	inTorch(t, func() {
-		m, err := NewMoCo(MoCoOptions{Net: nn.Config{Arch: "resnet18", Width: 0.06, Stem: "cifar", Head: "mlp", FeatDim: 8}, K: 6, Alpha: 0.9, Temperature: 0.2, Seed: 1})
+		m, err := NewModel(Options{Memory: "moco", Net: nn.Config{Arch: "resnet18", Width: 0.06, Stem: "cifar", Head: "mlp", FeatDim: 8}, K: 6, Alpha: 0.9, Temperature: 0.2, Seed: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

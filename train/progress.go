@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -166,19 +167,24 @@ func (p *Progress) line(r *Run, s Step) string {
 	spent := time.Since(p.mark)
 	share := func(d time.Duration) float64 { return 100 * d.Seconds() / max(spent.Seconds(), 1e-9) }
 	left := time.Duration(float64(time.Since(p.begin)) / float64(r.Step-p.first) * float64(r.Config.Epochs*r.Batches-r.Step)).Round(time.Second)
-	k := r.Model.Queue.Len()
-	filled := min(100, 100*r.Step*r.Config.BatchSize/k)
+	loss := fmt.Sprintf("loss %.3f", p.loss/float64(p.steps))
+	if s.Negatives > 0 {
+		loss += fmt.Sprintf(" (chance %.3f)", contrast.Chance(s.Negatives))
+	}
 	parts := []string{
 		fmt.Sprintf("epoch %d/%d step %d/%d", r.Epoch, r.Config.Epochs, r.StepInEpoch, r.Batches),
-		fmt.Sprintf("loss %.3f (chance %.3f)", p.loss/float64(p.steps), contrast.Chance(k)),
+		loss,
 		fmt.Sprintf("acc %.1f %%", p.acc/float64(p.steps)),
 		fmt.Sprintf("lr %.4g", s.Rate),
 		fmt.Sprintf("%.0f img/s", float64(p.images)/spent.Seconds()),
 		fmt.Sprintf("wait %.0f %% compute %.0f %% rest %.0f %%", share(p.wait), share(p.comp), max(0, 100-share(p.wait)-share(p.comp))),
 		fmt.Sprintf("left %s", left),
 	}
-	if filled < 100 {
-		parts = append(parts, fmt.Sprintf("queue %d %%", filled))
+	if s.Jigsaw != nil {
+		parts = slices.Insert(parts, 3, fmt.Sprintf("jigsaw loss %.3f acc %.1f %%", s.Jigsaw.Loss, s.Jigsaw.Accuracy))
+	}
+	if k := r.Model.Method.Memory().Queue; r.Step*r.Config.BatchSize < k {
+		parts = append(parts, fmt.Sprintf("queue %d %%", 100*r.Step*r.Config.BatchSize/k))
 	}
 	if s.Transformed {
 		parts = append(parts, "FT")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"contralens/config"
@@ -27,9 +28,9 @@ type Run struct {
 	Dir        string
 	Train      data.Dataset // what is trained on: the part without labels where the dataset has one
 	Bank, Test data.Dataset // labelled images for k-NN; Test may be nil
-	Spec       views.Spec
+	Views      []views.Spec // that a step needs of each image
 	Schedule   optim.Schedule
-	Model      *MoCo
+	Model      *Model
 	Hooks      []Hook
 
 	Epoch       int // in training, from 1
@@ -52,6 +53,8 @@ type Step struct {
 	Images        int
 	Loss          float64
 	Accuracy      float64 // contrastive top-1, percent
+	Negatives     int     // that each query met; 0 where the loss has none
+	Jigsaw        *Jigsaw // nil for methods without
 	Rate          float64
 	Scores        []float32            // [Images, 5], when asked for
 	Statistics    *contrast.Statistics // when asked for
@@ -88,18 +91,21 @@ func NewRun(c config.Contrast, dir string) (*Run, error) {
 	// Batch norm cannot train on one image: a last batch of one is left out.
 	r.DropLast = n%c.BatchSize == 1
 	r.Batches = data.Batches(n, c.BatchSize, r.DropLast)
-	if r.Spec, err = ViewSpec(c); err != nil {
-		return nil, err
-	}
 	r.Schedule = optim.Schedule{Rate: c.LearningRate, Epochs: c.Epochs, Cosine: c.Cosine, DecayRate: c.DecayRate, Milestones: c.Milestones}.Warmed(c.Warm)
 	net, err := Network(c.Shared)
 	if err != nil {
 		return nil, err
 	}
-	r.Model, err = NewMoCo(MoCoOptions{
-		Net: net, K: c.K, Alpha: c.Alpha, Temperature: c.Temperature, Momentum: c.Momentum, WeightDecay: c.WeightDecay,
+	net.Jigsaw = c.Jigsaw
+	r.Model, err = NewModel(Options{
+		Net: net, Memory: c.Memory, Images: n, K: c.K, Symmetric: c.Symmetric, Alpha: c.Alpha, BankMomentum: c.BankMomentum,
+		Temperature: c.Temperature, Beta: c.Beta, Momentum: c.Momentum, WeightDecay: c.WeightDecay,
 		Transform: transform(c), BF16: c.Precision == "bf16", Seed: c.Seed,
 	})
+	if err != nil {
+		return nil, err
+	}
+	r.Views, err = ViewSpecs(c, r.Model.Method.Crops())
 	return r, err
 }
 
@@ -113,12 +119,16 @@ func Network(s config.Shared) (nn.Config, error) {
 	if err != nil {
 		return nn.Config{}, fmt.Errorf("--device: %w", err)
 	}
-	return nn.Config{Arch: s.Arch, Width: s.Width, Stem: s.Stem, Head: s.Head, FeatDim: s.FeatDim, Format: torch.ChannelsLast, Device: device}, nil
+	return nn.Config{Arch: s.Arch, Width: s.Width, Stem: s.Stem, Head: s.Head, FeatDim: s.FeatDim, Modal: s.Modal, Format: torch.ChannelsLast, Device: device}, nil
 }
 
-// ViewSpec is the augmentation that the options describe.
-func ViewSpec(c config.Contrast) (views.Spec, error) {
+// ViewSpecs are the views of each image that the options describe: that many random
+// crops, and the jigsaw if there is one.
+func ViewSpecs(c config.Contrast, crops int) ([]views.Spec, error) {
 	s, err := views.Preset(c.Aug, c.InputRes, c.Crop)
+	if err != nil {
+		return nil, err
+	}
 	for _, o := range []struct {
 		from *float64
 		to   *float64
@@ -127,7 +137,20 @@ func ViewSpec(c config.Contrast) (views.Spec, error) {
 			*o.to = *o.from
 		}
 	}
-	return s, err
+	all := slices.Repeat([]views.Spec{s}, crops)
+	if c.Jigsaw {
+		j, err := views.JigsawPreset(c.InputRes)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, j)
+	}
+	if c.Modal == "CMC" {
+		for i := range all {
+			all[i] = all[i].CMC()
+		}
+	}
+	return all, nil
 }
 
 func transform(c config.Contrast) contrast.Transform {
@@ -203,7 +226,7 @@ func (r *Run) Transforming() bool {
 // epoch trains to the end of the epoch, unless ctx ends before it.
 func (r *Run) epoch(ctx context.Context) error {
 	l := data.NewLoader(data.LoaderOptions{
-		Dataset: r.Train, Views: []views.Spec{r.Spec, r.Spec}, BatchSize: r.Config.BatchSize, Workers: r.Config.Workers,
+		Dataset: r.Train, Views: r.Views, BatchSize: r.Config.BatchSize, Workers: r.Config.Workers,
 		Seed: r.Config.Seed, Epoch: r.Epoch, Shuffle: true, DropLast: r.DropLast, FirstBatch: r.StepInEpoch,
 	})
 	defer l.Close()
@@ -244,23 +267,31 @@ func (r *Run) epoch(ctx context.Context) error {
 			return ErrStopped
 		}
 		// A loss that looks like a collapse has the next step's scores looked at.
-		watch.Scores = measured.Scores || r.collapse.suspect(s.Loss, r.Model.Queue.Len())
+		watch.Scores = measured.Scores || r.collapse.suspect(s.Loss, s.Negatives)
 	}
 }
 
 // step trains on one batch.
 func (r *Run) step(s *Step, b *data.Batch, watch Watch) (err error) {
 	m := r.Model
+	s.Transformed = r.Transforming()
 	torch.Scoped(func() {
-		shape := []int{b.N, 3, r.Config.InputRes, r.Config.InputRes}
-		viewQ, viewK := torch.FromFloat32(b.Views[0], shape...).ToDevice(m.Device), torch.FromFloat32(b.Views[1], shape...).ToDevice(m.Device)
-		var draw contrast.Draw
-		if s.Transformed = r.Transforming(); s.Transformed {
-			draw = m.Stream.Next(m.Transform, b.N, m.Queue.Len(), m.Query.Config.FeatDim, m.Device)
+		batch := &Batch{Random: m.Random(r.Step, s.Transformed), Watch: watch}
+		for _, i := range b.Indices {
+			batch.Images = append(batch.Images, int64(i))
 		}
-		var out contrast.Output
-		out, err = m.Step(viewQ, viewK, Shuffle(b.N, r.Config.Seed, uint64(r.Step)), draw, s.Rate, watch)
-		s.Loss, s.Accuracy, s.Scores, s.Statistics = out.Value, out.Accuracy, out.Scores, out.Statistics
+		for v, spec := range r.Views {
+			shape := spec.Shape()
+			if spec.Kind == views.Jigsaw {
+				shape = append([]int{shape[0] * b.N}, shape[1:]...)
+				batch.Patches = torch.FromFloat32(b.Views[v], shape...).ToDevice(m.Device())
+				continue
+			}
+			batch.Crops = append(batch.Crops, torch.FromFloat32(b.Views[v], append([]int{b.N}, shape...)...).ToDevice(m.Device()))
+		}
+		var out Outcome
+		out, err = m.Step(batch, s.Rate)
+		s.Loss, s.Accuracy, s.Negatives, s.Scores, s.Statistics, s.Jigsaw = out.Value, out.Accuracy, out.Negatives, out.Scores, out.Statistics, out.Jigsaw
 	})
 	return err
 }

@@ -40,7 +40,7 @@ func RecordHook() Hook {
 // recordStep is a step as the record keeps it.
 func recordStep(r *Run, s Step, h record.Header) record.Step {
 	st := s.Statistics
-	age, fill := QueueAge(s.Epoch-1, s.Batch, r.Batches, r.Config.BatchSize, r.Train.Len(), r.Model.Queue.Len())
+	age, fill := QueueAge(s.Epoch-1, s.Batch, r.Batches, r.Config.BatchSize, r.Train.Len(), r.Model.Method.Memory().Queue)
 	v := map[string]float64{
 		"epoch": float64(s.Epoch), "loss": s.Loss, "accuracy": s.Accuracy, "lr": s.Rate,
 		"neg_entropy": st.Entropy, "effective_negatives": math.Exp(st.Entropy), "grad_q": st.Gradient,

@@ -62,10 +62,11 @@ func TestRecordStep(t *testing.T) {
 	s := Step{Epoch: 3, Batch: 1, Step: 21, Loss: 1, Accuracy: 2, Rate: 3, Statistics: &contrast.Statistics{
 		Raw: d, Seen: d, Entropy: 1, Gradient: 2, Alignment: 3, Uniformity: -4, LambdaPositive: 5, LambdaNegative: 6,
 	}}
-	r := &Run{Config: config.DefaultContrast(), Batches: 10, Train: fake{make([]int, 160)}, Model: &MoCo{}}
+	r := &Run{Config: config.DefaultContrast(), Batches: 10, Train: fake{make([]int, 160)}, Model: &Model{}}
 	if err := torch.Run(func() error {
-		r.Model.Queue = contrast.NewQueue(64, 4, 1, torch.CPU)
-		defer r.Model.Queue.Free()
+		queue := contrast.NewQueue(64, 4, 1, torch.CPU)
+		defer queue.Free()
+		r.Model.Method = &queued{queues: []*contrast.Queue{queue}}
 		h := record.NewHeader(record.TrainingNames(), record.TrainingHistograms(true))
 		row := recordStep(r, s, h)
 		for i, name := range h.Series {

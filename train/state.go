@@ -8,7 +8,6 @@ import (
 	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/statedict"
-	"contralens/torch"
 )
 
 // recordVersion is the version of the record that a checkpoint keeps under
@@ -41,23 +40,24 @@ func (r *Run) Save(path string) error {
 	for _, f := range config.Fields(&r.Config) {
 		options = append(options, checkpoint.Item{Key: f.Name, Value: f.String()})
 	}
-	err := checkpoint.Write(path, checkpoint.Dict{
+	file := checkpoint.Dict{
 		{Key: "model", Value: statedict.Of(m.Query.State, "module.")},
-		{Key: "contrast", Value: checkpoint.OrderedDict{{Key: "memory", Value: statedict.Tensor(m.Queue.Keys)}}},
+		{Key: "contrast", Value: statedict.Of(m.Method.Memory().Contrast, "")},
 		{Key: "optimizer", Value: statedict.SGD(m.Optimizer, r.Schedule.Epoch(max(completed, 1)))},
 		{Key: "epoch", Value: completed},
-		{Key: "model_ema", Value: statedict.Of(m.Key.State, "")},
-		{Key: "contralens", Value: checkpoint.Dict{
+		{Key: "contralens", Value: append(checkpoint.Dict{
 			{Key: "version", Value: recordVersion}, {Key: "config", Value: options},
 			{Key: "epoch", Value: completed}, {Key: "step_in_epoch", Value: inEpoch}, {Key: "global_step", Value: r.Step},
 			{Key: "images", Value: r.Train.Len()},
-			{Key: "queue_index", Value: m.Queue.Index},
 			{Key: "rng", Value: checkpoint.Dict{{Key: "seed", Value: int(r.Config.Seed)}, {Key: "lambda_step", Value: int(m.Stream.Step)}}},
 			{Key: "precision", Value: r.Config.Precision}, {Key: "memory_format", Value: "channels_last"},
 			{Key: "epoch_sums", Value: sums.dict()}, {Key: "collapse", Value: r.collapse.dict()},
-		}},
-	})
-	if err != nil {
+		}, m.saveMemory()...)},
+	}
+	if m.Key != nil {
+		file = append(file, checkpoint.Item{Key: "model_ema", Value: statedict.Of(m.Key.State, "")})
+	}
+	if err := checkpoint.Write(path, file); err != nil {
 		return err
 	}
 	r.saved, r.savedStep = path, r.Step
@@ -100,18 +100,14 @@ func (r *Run) Load(path string) (notes []string, err error) {
 	if err := statedict.Load(path, m.Query.State, file.Get("model"), "module."); err != nil {
 		return nil, err
 	}
-	if err := statedict.Load(path, m.Key.State, file.Get("model_ema"), ""); err != nil {
+	if m.Key != nil {
+		if err := statedict.Load(path, m.Key.State, file.Get("model_ema"), ""); err != nil {
+			return nil, err
+		}
+	}
+	if err := m.loadMemory(path, file.Get("contrast"), record); err != nil {
 		return nil, err
 	}
-	memory, _ := statedict.Items(file.Get("contrast")).Get("memory").(*checkpoint.Tensor)
-	if want := m.Queue.Keys.Shape(); memory == nil || fmt.Sprint(memory.Shape) != fmt.Sprint(want) {
-		return nil, fmt.Errorf("checkpoint %s: want a queue %v under contrast.memory; was it trained with another -k or -d?", path, want)
-	}
-	torch.NoGrad(func() {
-		torch.Scoped(func() {
-			m.Queue.Keys.Copy_(torch.FromFloat32(memory.Float32s(), memory.Shape...))
-		})
-	})
 	statedict.LoadSGD(m.Optimizer, file.Get("optimizer"))
 	if len(statedict.Items(statedict.Items(file.Get("optimizer")).Get("state"))) == 0 {
 		notes = append(notes, fmt.Sprintf("checkpoint %s has no momentum: SGD starts from none", path))
@@ -125,7 +121,6 @@ func (r *Run) Load(path string) (notes []string, err error) {
 	}
 	r.StepInEpoch, r.Step = statedict.Int(record.Get("step_in_epoch")), statedict.Int(record.Get("global_step"))
 	r.savedStep = r.Step
-	m.Queue.Index = statedict.Int(record.Get("queue_index"))
 	m.Stream.Step = uint64(statedict.Int(statedict.Items(record.Get("rng")).Get("lambda_step")))
 	r.Sums.set(statedict.Items(record.Get("epoch_sums")))
 	r.collapse.set(statedict.Items(record.Get("collapse")))

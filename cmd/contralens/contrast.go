@@ -55,9 +55,6 @@ func describeContrast(c config.Contrast, warnings []string) {
 	fmt.Printf("\nrun directory: %s\nTensorBoard:   %s\n", c.RunFolder(c.RunName()), filepath.Join(c.TBPath, c.RunName()))
 	fmt.Printf("method:        %s: %s, augmentation %s, head %s, memory %s, τ %v\n", c.Method, c.Modal, c.Aug, c.Head, c.Memory, c.Temperature)
 	fmt.Printf("features:      %s\n", inWords(c))
-	if err := c.Trainable(); err != nil {
-		fmt.Printf("not trainable: %v\n", err)
-	}
 	for _, w := range warnings {
 		fmt.Printf("note:          %s\n", w)
 	}

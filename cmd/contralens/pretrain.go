@@ -18,9 +18,6 @@ import (
 
 // pretrain trains what contrast's options describe.
 func pretrain(c config.Contrast, warnings []string) error {
-	if err := c.Trainable(); err != nil {
-		return usageError{err}
-	}
 	if c.Threads > 0 {
 		torch.SetThreads(c.Threads)
 	}
@@ -140,8 +137,12 @@ func hooks(c config.Contrast, p *train.Progress, signals *stopping, accuracies *
 
 func summary(r *train.Run) string {
 	c := r.Config
-	return fmt.Sprintf("%s on %d images of %s (%d classes), %s in %s, %d steps an epoch; features: %s; loss at chance ln(K+1) = %.3f\nrun directory: %s",
-		c.Method, r.Train.Len(), r.Train.Name(), len(r.Train.Classes()), c.Arch, c.Precision, r.Batches, inWords(c), contrast.Chance(c.K), r.Dir)
+	chance := ""
+	if c.Memory == "moco" || c.Memory == "bank" {
+		chance = fmt.Sprintf("; loss at chance ln(K+1) = %.3f", contrast.Chance(c.K))
+	}
+	return fmt.Sprintf("%s on %d images of %s (%d classes), %s in %s, %d steps an epoch; features: %s%s\nrun directory: %s",
+		c.Method, r.Train.Len(), r.Train.Name(), len(r.Train.Classes()), c.Arch, c.Precision, r.Batches, inWords(c), chance, r.Dir)
 }
 
 func closing(dir string, c config.Contrast, accuracies []string) string {

@@ -1,0 +1,54 @@
+package train
+
+import (
+	"fmt"
+	"slices"
+
+	"contralens/checkpoint"
+	"contralens/nn"
+	"contralens/statedict"
+	"contralens/torch"
+)
+
+// saveMemory is the method's part of our record in a checkpoint.
+func (m *Model) saveMemory() checkpoint.Dict {
+	memory := m.Method.Memory()
+	d := checkpoint.Dict{{Key: "method", Value: statedict.Of(memory.Own, "")}}
+	if memory.Index != nil {
+		d = append(d, checkpoint.Item{Key: "queue_index", Value: *memory.Index})
+	}
+	return d
+}
+
+// loadMemory puts the method's memory where a checkpoint left it: what PyTorch
+// code has of it, and of our record what is there.
+func (m *Model) loadMemory(path string, contrast any, record checkpoint.Dict) error {
+	memory := m.Method.Memory()
+	if err := loadRows(path, memory.Contrast, statedict.Items(contrast)); err != nil {
+		return err
+	}
+	if record == nil {
+		return nil
+	}
+	if memory.Index != nil {
+		*memory.Index = statedict.Int(record.Get("queue_index"))
+	}
+	return statedict.Load(path, memory.Own, record.Get("method"), "")
+}
+
+// loadRows copies a queue or bank.
+func loadRows(path string, to nn.State, from checkpoint.Dict) error {
+	for _, e := range to {
+		rows, _ := from.Get(e.Name).(*checkpoint.Tensor)
+		switch want := e.Tensor.Shape(); {
+		case rows == nil:
+			return fmt.Errorf("checkpoint %s: want contrast.%s %v, which is not there; was it trained with another --method, --modal or --mem?", path, e.Name, want)
+		case !slices.Equal(rows.Shape, want):
+			return fmt.Errorf("checkpoint %s: contrast.%s: want %v, got %v; was it trained with another -k or -d, or a bank on other images?", path, e.Name, want, rows.Shape)
+		}
+		torch.NoGrad(func() {
+			torch.Scoped(func() { e.Tensor.Copy_(torch.FromFloat32(rows.Float32s(), rows.Shape...)) })
+		})
+	}
+	return nil
+}

@@ -1,0 +1,185 @@
+package train
+
+import (
+	"fmt"
+
+	"contralens/contrast"
+	"contralens/nn"
+	"contralens/optim"
+	"contralens/torch"
+)
+
+// Model is what every method trains: a query encoder, for some a momentum encoder,
+// the optimiser, and the method with its memory.
+type Model struct {
+	Options
+	Query     *nn.Model
+	Key       *nn.Model // moves after Query; nil for methods without
+	Optimizer *optim.SGD
+	Method    Method
+	Stream    contrast.Stream // of λ and π
+}
+
+// Options say what NewModel makes.
+type Options struct {
+	Net                   nn.Config
+	Memory                string // moco, bank, batch, none, target, or a registered one
+	Images                int    // in the training set: rows of a bank
+	K                     int    // negatives from a queue or bank
+	Symmetric             bool   // queue: both crops are queries
+	Alpha                 float64
+	BankMomentum          float64
+	Temperature           float64 // τ
+	Beta                  float64 // weight of the jigsaw's loss
+	Momentum, WeightDecay float64 // of SGD
+	Transform             contrast.Transform
+	BF16                  bool // encoders in bfloat16
+	Seed                  uint64
+}
+
+// NewModel makes the networks and the method. Free it when done.
+func NewModel(o Options) (*Model, error) {
+	m := &Model{Options: o, Stream: contrast.Stream{Seed: o.Seed}}
+	var err error
+	if m.Query, err = nn.New(o.Net, o.Seed); err != nil {
+		return nil, err
+	}
+	m.Net = m.Query.Config
+	make, ok := methods[o.Memory]
+	if !ok {
+		m.Free()
+		return nil, fmt.Errorf("--mem: no method is called %q", o.Memory)
+	}
+	if m.Method, err = make(m); err != nil {
+		m.Free()
+		return nil, err
+	}
+	parameters := append(m.Query.State.Parameters(), m.Method.Memory().Own.Parameters()...)
+	m.Optimizer = optim.NewSGD(parameters, o.Momentum, o.WeightDecay)
+	return m, nil
+}
+
+// Free drops the tensors.
+func (m *Model) Free() {
+	m.Query.Free()
+	if m.Key != nil {
+		m.Key.Free()
+	}
+	if m.Method != nil {
+		m.Method.Free()
+	}
+	if m.Optimizer != nil {
+		m.Optimizer.Free()
+	}
+}
+
+// Device is where the networks are.
+func (m *Model) Device() torch.Device { return m.Net.Device }
+
+// Step trains on one batch at a learning rate. A step whose loss or gradients are
+// not finite changes no weight and returns a *NotFinite.
+func (m *Model) Step(b *Batch, lr float64) (out Outcome, err error) {
+	torch.Scoped(func() {
+		out = m.Method.Forward(b)
+		if !finite(out.Value) {
+			err = m.findForward(b)
+			return
+		}
+		out.Loss.Backward()
+		if !m.Optimizer.Finite() {
+			err = m.findGradient()
+			return
+		}
+		m.Optimizer.Step(lr)
+		if out.Then != nil {
+			out.Then()
+		}
+	})
+	return out, err
+}
+
+// Options of the contrast of a batch whose features draw transforms.
+func (m *Model) contrast(b *Batch, draw contrast.Draw) contrast.Options {
+	o := contrast.Options{
+		Temperature: m.Temperature, Scores: b.Watch.Scores,
+		NormalizePositive: m.Transform.Positive.Normalize && draw.On(),
+		NormalizeNegative: m.Transform.Negative.Normalize && draw.On(),
+	}
+	if b.Watch.Statistics {
+		// Transformed scores leave the range of unit features.
+		if o.Bound = 1; m.Transform.On() {
+			o.Bound = 2
+		}
+	}
+	return o
+}
+
+// AddKey makes the momentum encoder, which starts as the query encoder's copy.
+func (m *Model) AddKey() (err error) {
+	if m.Key, err = nn.New(m.Net, m.Seed); err != nil {
+		return err
+	}
+	for _, p := range m.Key.State.Parameters() {
+		p.SetRequiresGrad(false)
+	}
+	return nil
+}
+
+// UpdateKey moves the momentum encoder towards the query encoder.
+func (m *Model) UpdateKey() {
+	contrast.UpdateKey(m.Key.State.Parameters(), m.Query.State.Parameters(), m.Alpha)
+}
+
+// Embed maps a view to the query encoder's embeddings, for each branch [N, d].
+func (m *Model) Embed(view *torch.Tensor) []*torch.Tensor {
+	return m.branches(m.cast(func() *torch.Tensor { return m.Query.Forward(view) }))
+}
+
+// EmbedJigsaw maps the patches of a batch to embeddings, for each branch [N, d];
+// nil without patches.
+func (m *Model) EmbedJigsaw(b *Batch) []*torch.Tensor {
+	if b.Patches == nil {
+		return nil
+	}
+	var orders []*torch.Tensor
+	for range m.Query.Branches() {
+		order := b.Random.Patches(b.Len())
+		orders = append(orders, torch.FromInt64(order, len(order)).ToDevice(m.Device()))
+	}
+	return m.branches(m.cast(func() *torch.Tensor { return m.Query.ForwardJigsaw(b.Patches, orders) }))
+}
+
+// Keys maps a view to the momentum encoder's embeddings, without gradients. Its
+// batch norm sees the images in another order (shuffled BN): keys are in the
+// batch's order, shuffled in that other one, for each branch [N, d].
+func (m *Model) Keys(view *torch.Tensor, order []int64) (keys, shuffled []*torch.Tensor) {
+	torch.NoGrad(func() {
+		order := torch.FromInt64(order, len(order)).ToDevice(m.Device())
+		z := m.cast(func() *torch.Tensor { return m.Key.Forward(view.IndexSelect(0, order)) })
+		keys, shuffled = m.branches(torch.EmptyLike(z).IndexCopy_(0, order, z)), m.branches(z)
+	})
+	return keys, shuffled
+}
+
+// cast runs f in the encoders' precision and gives its result in float32.
+func (m *Model) cast(f func() *torch.Tensor) (z *torch.Tensor) {
+	if !m.BF16 {
+		return f()
+	}
+	torch.Autocast(m.Device(), torch.BFloat16, func() { z = f() })
+	return z.To(torch.Float32)
+}
+
+// branches cuts embeddings [N, d·branches] into each encoder's [N, d].
+func (m *Model) branches(z *torch.Tensor) []*torch.Tensor {
+	n := m.Query.Branches()
+	if n == 1 {
+		return []*torch.Tensor{z}
+	}
+	d := m.Net.FeatDim
+	var out []*torch.Tensor
+	for i := range n {
+		out = append(out, z.Narrow(1, i*d, d).Contiguous())
+	}
+	return out
+}

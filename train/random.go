@@ -1,0 +1,80 @@
+package train
+
+import (
+	"math/rand/v2"
+
+	"contralens/contrast"
+	"contralens/nn"
+	"contralens/torch"
+)
+
+// Random is what is random in a step, beside the views.
+type Random interface {
+	// Order is an order of n images, for shuffled BN.
+	Order(n int) []int64
+	// Draw is the transformation of n queries [n, d] and k negatives [k, d]; empty
+	// in steps that transform nothing.
+	Draw(n, k, d int) contrast.Draw
+	// Negatives draws k negatives of a bank for each query.
+	Negatives(bank *contrast.MemoryBank, k int) contrast.Drawn
+	// Patches is an order of the patches of n images, each image's nine among
+	// themselves, [9n].
+	Patches(n int) []int64
+}
+
+// seeded draws from the run's seed: everything by step, but for λ and π, which
+// come from the model's stream.
+type seeded struct {
+	seed, step uint64
+	calls      uint64 // tells the second draw of a kind in a step from the first
+	stream     *contrast.Stream
+	transform  contrast.Transform // zero: nothing is transformed
+	device     torch.Device
+}
+
+// Random are the draws of a step, counted from 0.
+func (m *Model) Random(step int, transforming bool) Random {
+	s := &seeded{seed: m.Seed, step: uint64(step), stream: &m.Stream, device: m.Device()}
+	if transforming {
+		s.transform = m.Transform
+	}
+	return s
+}
+
+// next is a generator for the next draw of a kind.
+func (s *seeded) next(kind uint64) *rand.Rand {
+	rng := rand.New(rand.NewPCG(s.seed^kind+s.calls<<56, s.step))
+	s.calls++
+	return rng
+}
+
+func (s *seeded) Order(n int) []int64 {
+	order := make([]int64, n)
+	for i, p := range s.next(0x73687566666c65).Perm(n) {
+		order[i] = int64(p)
+	}
+	return order
+}
+
+func (s *seeded) Draw(n, k, d int) contrast.Draw {
+	if !s.transform.On() {
+		return contrast.Draw{}
+	}
+	return s.stream.Next(s.transform, n, k, d, s.device)
+}
+
+func (s *seeded) Negatives(bank *contrast.MemoryBank, k int) contrast.Drawn {
+	s.calls++
+	return bank.Draw(k, s.seed+s.calls<<56, s.step)
+}
+
+func (s *seeded) Patches(n int) []int64 {
+	rng := s.next(0x6a6967736177)
+	order := make([]int64, 0, nn.JigsawPatches*n)
+	for image := range n {
+		for _, p := range rng.Perm(nn.JigsawPatches) {
+			order = append(order, int64(image*nn.JigsawPatches+p))
+		}
+	}
+	return order
+}

@@ -1,0 +1,55 @@
+package train
+
+import (
+	"fmt"
+
+	"contralens/contrast"
+	"contralens/nn"
+	"contralens/torch"
+)
+
+// siamese predicts each view's embedding from the other's, without negatives.
+// Targets are the same encoder's embeddings, through which no gradient flows
+// (SimSiam, Chen & He, 2021), or those of a momentum encoder (BYOL, Grill et al.,
+// 2020).
+type siamese struct {
+	model     *Model
+	predictor *nn.Predictor
+}
+
+func newSiamese(m *Model) (Method, error) {
+	if m.Query.Branches() > 1 {
+		return nil, fmt.Errorf("--mem %s: want --modal RGB: a predictor needs one embedding", m.Memory)
+	}
+	if m.Memory == "target" {
+		if err := m.AddKey(); err != nil {
+			return nil, err
+		}
+	}
+	d := m.Net.FeatDim
+	return &siamese{m, nn.NewPredictor(d, max(1, d/4), m.Seed, m.Device())}, nil
+}
+
+func (*siamese) Crops() int       { return 2 }
+func (s *siamese) Memory() Memory { return Memory{Own: s.predictor.State} }
+func (s *siamese) Free()          { s.predictor.State.Free() }
+
+func (s *siamese) Forward(b *Batch) (sum Outcome) {
+	m := s.model
+	u, v := m.Embed(b.Crops[0])[0], m.Embed(b.Crops[1])[0]
+	targetU, targetV := u, v
+	if m.Key != nil {
+		target := func(view *torch.Tensor) *torch.Tensor {
+			keys, _ := m.Keys(view, b.Random.Order(b.Len()))
+			return keys[0]
+		}
+		targetU, targetV = target(b.Crops[0]), target(b.Crops[1])
+		sum.Then = m.UpdateKey
+	}
+	for _, pair := range [][2]*torch.Tensor{{u, targetV}, {v, targetU}} {
+		p, z := s.predictor.Forward(pair[0]), pair[1].Normalize(1)
+		draw := b.Random.Draw(p.Size(0), 0, p.Size(1))
+		sum.add(contrast.Similarity(p, z, draw, m.contrast(b, draw)), 0.5, 2)
+	}
+	return sum
+}
