@@ -77,15 +77,20 @@ func TestUpstreamCommandLines(t *testing.T) {
 
 func TestUsageErrors(t *testing.T) {
 	for line, want := range map[string]string{
-		"contrats":                       `no command "contrats"`,
-		"contrast --epoch 3":             "--epoch",
-		"contrast --epochs many":         "whole number",
-		"contrast stray":                 "stray",
-		"contrast --method MoCov9":       "MoCov2",
-		"contrast --method InsDis":       "this build trains",
-		"scores plot":                    "run directories",
-		"contrast --config nowhere.yaml": "nowhere.yaml",
-		"linear --lr_sweep 1,2":          "--cached",
+		"contrats":                              `no command "contrats"`,
+		"contrast --epoch 3":                    "--epoch",
+		"contrast --epochs many":                "whole number",
+		"contrast stray":                        "stray",
+		"contrast --method MoCov9":              "MoCov2",
+		"contrast --method SimSiam --ft posneg": "no negatives to interpolate",
+		"contrast --method Customize --mem batch --symmetric": "--mem moco",
+		"contrast --method Customize --mem batch --jigsaw":    "queue or a bank",
+		"contrast --method Customize --mem none --modal CMC":  "--modal RGB",
+		"contrast --method PIRL --input_res 32":               "at least 64",
+		"contrast --method Customize --mem disk":              "target",
+		"scores plot":                                         "run directories",
+		"contrast --config nowhere.yaml":                      "nowhere.yaml",
+		"linear --lr_sweep 1,2":                               "--cached",
 	} {
 		if code, text := command(t, strings.Fields(line)...); code != exitUsage || !strings.Contains(text, want) {
 			t.Errorf("%s: exit code %d, want %d with %q in\n%s", line, code, exitUsage, want, text)
