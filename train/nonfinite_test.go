@@ -42,7 +42,9 @@ func TestNotFiniteIsTraced(t *testing.T) {
 			set(m.Query.State, "encoder.layer2.0.bn1.weight", 1e37)
 			set(m.Query.State, "encoder.layer2.0.conv2.weight", 1000)
 		}},
-		{"queue", "contrast.memory", func(m *Model, v []float32) { torch.NoGrad(func() { m.Method.Memory().Contrast[0].Tensor.MulScalar_(math.NaN()) }) }},
+		{"queue", "contrast.memory", func(m *Model, v []float32) {
+			torch.NoGrad(func() { m.Method.Memory().Contrast[0].Tensor.MulScalar_(math.NaN()) })
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inTorch(t, func() {
