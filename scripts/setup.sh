@@ -16,6 +16,8 @@ need "/usr/bin/g++" g++
 need "/usr/include/jpeglib.h" libjpeg62-turbo-dev
 # The tests of the dashboard look at it in a browser; using it needs none of ours.
 [ "${1:-}" != test ] || need "/usr/bin/chromium" chromium
+# Others read here what is written here: PyTorch, and below ONNX Runtime.
+[ "${1:-}" != test ] || need "/usr/lib/python3/dist-packages/torch/__init__.py" python3-torch
 need "/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz" dataset-fashion-mnist
 if [ -z "${LIBTORCH:-}" ]; then
 	need "/usr/include/torch/csrc/api/include/torch/version.h" libtorch-dev
@@ -25,6 +27,11 @@ if [ -z "${LIBTORCH:-}" ]; then
 	need "/usr/lib/*/openblas-openmp/libblas.so.3" libopenblas0-openmp
 else
 	[ -e "$LIBTORCH/lib/libtorch.so" ] || fail "LIBTORCH=$LIBTORCH: want a folder with lib/libtorch.so, found none"
+fi
+# Without npm the test of exported networks says that it compared nothing.
+if [ "${1:-}" = test ] && command -v npm >/dev/null 2>&1 && [ ! -d test/interop/node_modules/onnxruntime-node ]; then
+	(cd test/interop && npm install --ignore-scripts --no-audit --no-fund --no-package-lock --silent) ||
+		echo "setup: onnxruntime-node could not be installed: exported networks will not be compared with ONNX Runtime" >&2
 fi
 [ -z "$missing" ] && exit 0
 
