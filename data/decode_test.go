@@ -15,11 +15,15 @@ import (
 )
 
 // testdata/formats holds files of every kind and what Pillow makes of them;
-// make.py there wrote both.
+// make.py there wrote both. FORMATS_DIR is another folder of its making.
 func TestDecodeAsPillow(t *testing.T) {
-	want, _ := filepath.Glob("testdata/formats/*.rgb")
+	dir := "testdata/formats"
+	if other := os.Getenv("FORMATS_DIR"); other != "" {
+		dir = other
+	}
+	want, _ := filepath.Glob(dir + "/*.rgb")
 	if len(want) < 30 {
-		t.Fatalf("%d files in testdata/formats, want 30 or more", len(want))
+		t.Fatalf("%d files in %s, want 30 or more", len(want), dir)
 	}
 	var m views.Image
 	for _, path := range want {
@@ -118,4 +122,22 @@ func TestDecodeGiants(t *testing.T) {
 	if err := Decode(bomb, &m); err == nil || !strings.Contains(err.Error(), "20000 x 20000 pixels") {
 		t.Errorf("a PNG file of 20,000 x 20,000 pixels: error %v", err)
 	}
+}
+
+func FuzzDecode(f *testing.F) {
+	all, _ := filepath.Glob("testdata/formats/*")
+	for _, path := range all {
+		if b, err := os.ReadFile(path); err == nil && isImage(path) {
+			f.Add(b)
+		}
+	}
+	f.Fuzz(func(t *testing.T, file []byte) {
+		if w, h, err := size(format(file), file); err == nil && w > 0 && h > (1<<22)/w {
+			return // large images take memory and time, but no other code
+		}
+		var m views.Image
+		if err := Decode(file, &m); err == nil && (m.W < 1 || m.H < 1 || len(m.Pix) != 3*m.W*m.H) {
+			t.Errorf("an image of %d x %d with %d values", m.W, m.H, len(m.Pix))
+		}
+	})
 }

@@ -325,3 +325,30 @@ func TestShardsOfImageNet100(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func FuzzShards(f *testing.F) {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, m := range []struct{ name, content string }{{"a.jpg", "no image"}, {"a.cls", "3"}, {"b/c.d.png", ""}, {"b/c.cls", "0"}} {
+		w.WriteHeader(&tar.Header{Name: m.name, Size: int64(len(m.content)), Mode: 0o644})
+		w.Write([]byte(m.content))
+	}
+	w.Close()
+	f.Add(b.Bytes(), []byte(indexMagic))
+	f.Fuzz(func(t *testing.T, shard, index []byte) {
+		dir := t.TempDir()
+		put(t, dir, "x.tar", shard)
+		put(t, dir, indexName, index)
+		p, err := OpenParts(Options{Folder: dir})
+		if err != nil {
+			return
+		}
+		var m views.Image
+		for i := range min(10, p.Train.Len()) {
+			_ = p.Train.Image(i, &m)
+			if l := p.Train.Label(i); l >= len(p.Train.Classes()) || p.Train.Path(i) == "" {
+				t.Errorf("image %d: label %d of %d classes", i, l, len(p.Train.Classes()))
+			}
+		}
+	})
+}

@@ -1,8 +1,13 @@
 #!/usr/bin/python3
 """Writes the image files of this folder and, as NAME.rgb (width and height as
 little-endian uint16, then the pixels), what Pillow's convert('RGB') makes of
-them. Debian 12: python3-pil, python3-numpy."""
+them. Debian 12: python3-pil, python3-numpy.
+
+    make.py [FOLDER WIDTH HEIGHT]   noise of another size into another folder
+"""
+import os
 import struct
+import sys
 import zlib
 from pathlib import Path
 
@@ -10,9 +15,14 @@ import numpy as np
 from PIL import Image
 
 W, H = 23, 17
+if len(sys.argv) > 1:
+    W, H = int(sys.argv[2]), int(sys.argv[3])
+os.chdir(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent)
 y, x = np.mgrid[0:H, 0:W]
 rgb = np.stack([x * 11, y * 15, (x + y) * 6], -1).astype(np.uint8)
 rgb[4:9, 5:14] = [250, 20, 60]
+if len(sys.argv) > 1:
+    rgb = np.random.default_rng(W * H).integers(0, 256, (H, W, 3), np.uint8)
 gray = rgb[..., 1]
 alpha = (255 - x * 11).astype(np.uint8)
 im = Image.fromarray(rgb)
