@@ -8,7 +8,24 @@ kills() { # a training killed 50 times at random moments, saves included
 	CONTRALENS_KILLS=50 $GO test -count 1 -timeout 20m -run TestKilledTraining -v ./cmd/contralens | grep -v '^=== '
 }
 
-for section in ${SECTIONS:-kills}; do
+formats() { # image files of every kind and of odd sizes, made and converted by Debian's Pillow, held against ours
+	tmp=$(mktemp -d)
+	trap 'rm -rf "$tmp"' EXIT
+	for size in "1 1" "2 3" "3 2" "64 64" "101 37" "640 427"; do
+		rm -rf "$tmp/formats" && mkdir "$tmp/formats"
+		# shellcheck disable=SC2086
+		/usr/bin/python3 -W ignore data/testdata/formats/make.py "$tmp/formats" $size >/dev/null
+		FORMATS_DIR=$tmp/formats $GO test ./data -count=1 -run TestDecodeAsPillow
+	done
+}
+
+fuzz_data() { # damaged image files, shards and their indexes
+	for target in FuzzDecode FuzzShards; do
+		$GO test ./data -run '^$' -fuzz "^$target\$" -fuzztime 60s -fuzzminimizetime 10x -parallel 1
+	done
+}
+
+for section in ${SECTIONS:-kills formats fuzz_data}; do
 	echo "== $section"
 	"$section"
 done
