@@ -62,19 +62,24 @@ func recordStep(r *Run, s Step, h record.Header) record.Step {
 	}
 	for _, k := range h.Histograms {
 		counts := make([]float32, k.Bins)
-		switch k.Kind {
-		case "pos":
-			countPositives(counts, k, st.Seen)
-		case "neg":
-			countNegatives(counts, k, st.Seen)
-		case "raw_pos":
-			countPositives(counts, k, st.Raw)
-		case "raw_neg":
-			countNegatives(counts, k, st.Raw)
-		}
+		count(counts, k, st)
 		row.Histograms = append(row.Histograms, counts)
 	}
 	return row
+}
+
+// count adds a step's scores to a histogram of their kind.
+func count(counts []float32, k record.Histogram, st *contrast.Statistics) {
+	switch k.Kind {
+	case "pos":
+		countPositives(counts, k, st.Seen)
+	case "neg":
+		countNegatives(counts, k, st.Seen)
+	case "raw_pos":
+		countPositives(counts, k, st.Raw)
+	case "raw_neg":
+		countNegatives(counts, k, st.Raw)
+	}
 }
 
 // bin is the bin that a score counts in.

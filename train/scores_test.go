@@ -114,3 +114,10 @@ func TestSpread(t *testing.T) {
 		t.Errorf("%d images of 100", d.Len())
 	}
 }
+
+func TestTensorBoardHistogram(t *testing.T) {
+	h := tensorBoard(record.Histogram{Kind: "pos", Low: -1, High: 1, Bins: 8}, []float32{0, 0, 2, 0, 3, 0, 0, 0})
+	if h.Min != -0.5 || h.Max != 0.25 || h.Num != 5 || h.Sum != 2*-0.375+3*0.125 || len(h.Limits) != 3 || h.Limits[2] != 0.25 || h.Counts[0] != 2 || h.Counts[1] != 0 {
+		t.Errorf("%+v", h)
+	}
+}

@@ -4,10 +4,13 @@ import "contralens/events"
 
 // EventsHook writes TensorBoard's scalars into dir, under the reference
 // implementation's tags: loss, acc, jig_loss, jig_acc and learning_rate by epoch,
-// loss_step and acc_step every printFreq steps.
+// loss_step and acc_step every printFreq steps. Where scores are recorded, their
+// histograms come by epoch: scores/pos, scores/neg and, before a feature
+// transformation, scores/raw_pos and scores/raw_neg.
 func EventsHook(dir string, printFreq int) Hook {
 	var w *events.Writer
 	var rate float64
+	var scores epochScores
 	return Hook{
 		Start: func(r *Run) (err error) {
 			rate = r.Schedule.Epoch(max(r.Epoch, 1))
@@ -16,6 +19,7 @@ func EventsHook(dir string, printFreq int) Hook {
 		},
 		Step: func(r *Run, s Step) error {
 			rate = s.Rate
+			scores.add(r, s)
 			if s.Step%printFreq != 0 {
 				return nil
 			}
@@ -34,7 +38,7 @@ func EventsHook(dir string, printFreq int) Hook {
 					return err
 				}
 			}
-			return nil
+			return scores.write(w, r.Epoch)
 		},
 		Stop: func(*Run) error {
 			if w == nil {

@@ -47,6 +47,13 @@ func TestSweep(t *testing.T) {
 		t.Errorf("other options: exit code %d, %s", code, text)
 	}
 	checkRecord(t, filepath.Join("out", "alpha-.9"))
+	files, err := filepath.Glob("out/tb/alpha-.9/events.out.tfevents.*")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("event files: %v, %v", files, err)
+	}
+	if all := strings.Join(records(t, files[0]), "\n"); !strings.Contains(all, "scores/pos") || !strings.Contains(all, "scores/neg") {
+		t.Error("TensorBoard has no histograms of scores")
+	}
 	if files := must(t, "scores", "export", "out/alpha-.9", "--format", "npz", "-o", "out/export"); !strings.Contains(files, "scores.npz") {
 		t.Errorf("export printed %s", files)
 	}
