@@ -25,7 +25,12 @@ fuzz_data() { # damaged image files, shards and their indexes
 	done
 }
 
-for section in ${SECTIONS:-kills formats fuzz_data}; do
+fuzz_scores() { # the readers of score records and .npy files, a minute each
+	$GO test ./scores/record -run '^$' -fuzz FuzzOpen -fuzztime 60s -fuzzminimizetime 5x -parallel 1 | tail -3
+	$GO test ./internal/npy -run '^$' -fuzz FuzzRead -fuzztime 60s -fuzzminimizetime 5x -parallel 1 | tail -3
+}
+
+for section in ${SECTIONS:-kills formats fuzz_data fuzz_scores}; do
 	echo "== $section"
 	"$section"
 done
