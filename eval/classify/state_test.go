@@ -1,0 +1,89 @@
+package classify
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"contralens/eval"
+	"contralens/internal/golden"
+	"contralens/nn"
+	"contralens/optim"
+	"contralens/torch"
+)
+
+// probeOf is a trainer of a probe on random features.
+func probeOf(classes, dim int) *Trainer {
+	x := torch.Zeros([]int{10, dim}).Normal_(0, 1, torch.NewGenerator(1, torch.CPU))
+	h := NewLinear(classes, dim, 0, torch.CPU)
+	return &Trainer{Source: &Cached{Features: x, Labels: make([]int64, 10), Batch: 5}, Features: Identity, Heads: []*Linear{h},
+		Optimizer: optim.NewSGD(h.Parameters(), 0.9, 0), Schedule: optim.Schedule{Rate: 30, Epochs: 5}, Epochs: 5}
+}
+
+// A linear checkpoint that PyTorch wrote is read exactly, and goes on at the
+// epoch after its last, with a warning that says what it lacks.
+func TestPyTorchsLinearCheckpoint(t *testing.T) {
+	path := golden.Path(t, "checkpoint", "linear_zip.pth")
+	inside(t, func() {
+		tr := probeOf(3, 8)
+		_, warning, err := tr.Load(path, nil)
+		if err != nil || !strings.Contains(warning, "no record of ours") || tr.Epoch != 4 || tr.StepInEpoch != 0 {
+			t.Fatalf("%v, %q, epoch %d, step %d", err, warning, tr.Epoch, tr.StepInEpoch)
+		}
+		for _, c := range []struct {
+			what   string
+			values []float32
+			first  float32
+			last   float32
+		}{
+			{"weight", tr.Heads[0].Weight.Float32s(), -3.652289628982544, -0.21760433912277222},
+			{"bias", tr.Heads[0].Bias.Float32s(), 4.414115905761719, -8.0558500289917},
+			{"momentum of the weight", tr.Optimizer.Buffers[0].Float32s(), 0.12204431742429733, 0.008780493400990963},
+			{"momentum of the bias", tr.Optimizer.Buffers[1].Float32s(), -0.1532498598098755, 0.2706332802772522},
+		} {
+			if c.values[0] != c.first || c.values[len(c.values)-1] != c.last {
+				t.Errorf("%s: %v … %v, want %v … %v", c.what, c.values[0], c.values[len(c.values)-1], c.first, c.last)
+			}
+		}
+		if err := tr.Do(context.Background()); err != nil || tr.Step != 3*2+2*2 {
+			t.Errorf("going on: %v, step %d", err, tr.Step)
+		}
+		l, record, err := Read(path, torch.CPU)
+		if err != nil || l.Classes() != 3 || record.Protocol != "" {
+			t.Errorf("Read: %v, %+v", err, record)
+		}
+		// Another number of classes or features is told apart.
+		if _, _, err := probeOf(4, 8).Load(path, nil); err == nil || !strings.Contains(err.Error(), "--n_class") {
+			t.Errorf("4 classes: %v", err)
+		}
+	})
+}
+
+// An encoder of luminance and one of chrominance are judged on both's features,
+// in YDbDr.
+func TestTwoEncoders(t *testing.T) {
+	inside(t, func() {
+		m, err := nn.New(nn.Config{Arch: "resnet18", Width: 0.125, Stem: "cifar", FeatDim: 4, Modal: "CMC"}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Free()
+		features, labels, err := eval.Features(m, colours{[]int{20, 20, 20}}, eval.Options{Size: 8})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer features.Free()
+		if d := features.Size(1); d != m.FeatureDim() || m.Branches() != 2 {
+			t.Errorf("%d features of %d encoders", d, m.Branches())
+		}
+		l, err := Logistic(features, labels, 3, 1e-4, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Free()
+		s, err := Test(m, []*Linear{l}, colours{[]int{10, 10, 10}}, nil, eval.Options{Size: 8})
+		if err != nil || s[0].Top1 < 75 {
+			t.Errorf("%v, top-1 %v", err, s)
+		}
+	})
+}
