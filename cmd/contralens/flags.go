@@ -107,24 +107,29 @@ func withConfig(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		withConfig(sub)
 	}
-	if !c.Runnable() || !c.HasParent() || c.HasSubCommands() || c.Hidden || c.Flags().Lookup("config") != nil {
+	if !c.Runnable() || !c.HasParent() || c.HasSubCommands() || c.Hidden {
 		return
 	}
 	flags := c.Flags()
+	// Options may be asked for without the arguments that running needs.
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if show, err := flags.GetBool("print_config"); show && err == nil {
+				return nil
+			}
+			return check(c, args)
+		}
+	}
+	if flags.Lookup("config") != nil {
+		return
+	}
 	flags.SetNormalizeFunc(dashes)
 	file := flags.String("config", "", configHelp)
 	show := flags.Bool("print_config", false, showHelp)
-	inner, check := c.RunE, c.Args
+	inner := c.RunE
 	if inner == nil {
 		run := c.Run
 		inner = func(c *cobra.Command, args []string) error { run(c, args); return nil }
-	}
-	// The file may be asked for without the arguments that running needs.
-	c.Args = func(c *cobra.Command, args []string) error {
-		if *show || check == nil {
-			return nil
-		}
-		return check(c, args)
 	}
 	c.Run, c.RunE = nil, func(c *cobra.Command, args []string) error {
 		if err := readFlags(flags, *file); err != nil {
@@ -175,42 +180,6 @@ func readFlags(flags *pflag.FlagSet, file string) error {
 	return nil
 }
 
-// suggestion is "; did you mean --x?" for a mistyped option, or nothing when no
-// option is near.
-func suggestion(name string, flags *pflag.FlagSet) string {
-	var all []string
-	flags.VisitAll(func(f *pflag.Flag) { all = append(all, f.Name) })
-	if near := config.Nearest(strings.ReplaceAll(name, "-", "_"), all); near != "" {
-		return fmt.Sprintf("; did you mean --%s?", near)
-	}
-	return ""
-}
-
-// flagError is what the user reads when a flag cannot be parsed.
-func flagError(c *cobra.Command, err error) error {
-	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) {
-		name := unknown.GetSpecifiedName()
-		if unknown.GetSpecifiedShortnames() != "" {
-			return usageError{fmt.Errorf("there is no option -%s; %s --help lists the options", name, c.CommandPath())}
-		}
-		hint := suggestion(name, c.Flags())
-		if hint == "" {
-			hint = ";"
-		}
-		return usageError{fmt.Errorf("there is no option --%s%s %s --help lists the options", name, hint, c.CommandPath())}
-	}
-	var empty *pflag.ValueRequiredError
-	if errors.As(err, &empty) {
-		return usageError{fmt.Errorf("--%s: want a value after it, got none; %s --help lists the options", empty.GetFlag().Name, c.CommandPath())}
-	}
-	var invalid *pflag.InvalidValueError
-	if errors.As(err, &invalid) {
-		return usageError{fmt.Errorf("--%s: %w; %s --help lists the options", invalid.GetFlag().Name, invalid.Unwrap(), c.CommandPath())}
-	}
-	return usageError{fmt.Errorf("%w; %s --help lists the options", err, c.CommandPath())}
-}
-
 func noArguments(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		hint := c.CommandPath() + " --help lists them"
@@ -220,36 +189,4 @@ func noArguments(c *cobra.Command, args []string) error {
 		return usageError{fmt.Errorf("%s takes no arguments but options, got %q; %s", c.CommandPath(), args[0], hint)}
 	}
 	return nil
-}
-
-// groups makes commands that only group others show their help, and refuse
-// what is none of them.
-func groups(c *cobra.Command) {
-	for _, sub := range c.Commands() {
-		groups(sub)
-	}
-	if c.Runnable() || !c.HasSubCommands() {
-		return
-	}
-	c.Args = func(c *cobra.Command, args []string) error {
-		if len(args) > 0 {
-			return noCommand(c, args[0])
-		}
-		return nil
-	}
-	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
-}
-
-// noCommand says which commands there are instead of the mistyped one.
-func noCommand(c *cobra.Command, mistyped string) error {
-	var names []string
-	for _, s := range c.Commands() {
-		if !s.Hidden {
-			names = append(names, s.Name())
-		}
-	}
-	if near := config.Nearest(mistyped, names); near != "" {
-		return usageError{fmt.Errorf("there is no command %q; did you mean %s %s?", mistyped, c.CommandPath(), near)}
-	}
-	return usageError{fmt.Errorf("there is no command %q; want %s and one of %s; each has --help", mistyped, c.CommandPath(), strings.Join(names, ", "))}
 }
