@@ -43,6 +43,7 @@ type Shared struct {
 	Head            string  `flag:"head" help:"linear, linear_wo_norm, mlp, mlp_bn or 2mlp_bn"`
 	Crop            float64 `flag:"crop" help:"smallest share of the image's area that a crop takes"`
 	AugLinear       string  `flag:"aug_linear" help:"augmentation of linear evaluation: NULL or RA"`
+	Decode          string  `flag:"decode" help:"fast (only the pixels that the crops need, at the smallest scale that has enough of them) or exact (every image whole, views as Pillow and torchvision compute them)"`
 	InputRes        int     `flag:"input_res" help:"side of a view in pixels"`
 	Amp             bool    `flag:"amp" help:"mixed precision (bfloat16 on a CPU)"`
 	OptLevel        string  `flag:"opt_level" help:"O1 or O2: accepted, both mean --amp's mixed precision"`
@@ -115,7 +116,7 @@ func defaultShared() Shared {
 		DataFolder: "./data", MaxBad: 0.01, ModelPath: "./save", TBPath: "./tb", PrintFreq: 10, SaveFreq: 20, BatchSize: 16,
 		Epochs: 200, LearningRate: 0.03, Milestones: []int{120, 160}, DecayRate: 0.1, WeightDecay: 1e-4, Momentum: 0.9,
 		Method: "Customize", Modal: "RGB", Memory: "moco", Arch: "resnet50", Width: 1, Stem: "imagenet", FeatDim: 128,
-		K: 65536, BankMomentum: 0.5, Temperature: 0.07, Alpha: 0.999, Head: "linear", Crop: 0.2, AugLinear: "NULL", InputRes: 224,
+		K: 65536, BankMomentum: 0.5, Temperature: 0.07, Alpha: 0.999, Head: "linear", Crop: 0.2, AugLinear: "NULL", Decode: "fast", InputRes: 224,
 		OptLevel: "O2", Precision: "auto", Device: "cpu", WorldSize: -1, Rank: -1, DistURL: "tcp://127.0.0.1:23456", DistBackend: "nccl",
 	}
 }

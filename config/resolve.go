@@ -183,7 +183,7 @@ func (s *Shared) validate() error {
 		dataset(s.Dataset), share("max_bad", s.MaxBad),
 		oneOf("modal", s.Modal, "RGB", "CMC"), oneOf("mem", s.Memory, slices.Sorted(maps.Keys(Memories))...), oneOf("stem", s.Stem, "imagenet", "cifar"),
 		oneOf("head", s.Head, "linear", "linear_wo_norm", "mlp", "mlp_bn", "2mlp_bn"), oneOf("precision", s.Precision, "fp32", "bf16"),
-		oneOf("aug_linear", s.AugLinear, "NULL", "RA"), oneOf("opt_level", s.OptLevel, "O1", "O2"), oneOf("dist-backend", s.DistBackend, "nccl", "gloo"),
+		oneOf("aug_linear", s.AugLinear, "NULL", "RA"), oneOf("decode", s.Decode, "fast", "exact"), oneOf("opt_level", s.OptLevel, "O1", "O2"), oneOf("dist-backend", s.DistBackend, "nccl", "gloo"),
 		positive("batch_size", float64(s.BatchSize)), positive("epochs", float64(s.Epochs)), positive("learning_rate", s.LearningRate),
 		positive("nce_k", float64(s.K)), positive("nce_t", s.Temperature), positive("feat_dim", float64(s.FeatDim)), positive("width", s.Width),
 		positive("print_freq", float64(s.PrintFreq)), positive("save_freq", float64(s.SaveFreq)), positive("crop", s.Crop),

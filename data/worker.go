@@ -1,6 +1,8 @@
 package data
 
 import (
+	"time"
+
 	"contralens/data/jpeg"
 	"contralens/views"
 )
@@ -28,7 +30,7 @@ func newWorker(o *LoaderOptions) *worker {
 
 // views writes all views of the image in that row of a batch.
 func (w *worker) views(b *Batch, row int) error {
-	index := b.Indices[row]
+	index, start := b.Indices[row], time.Now()
 	pixels, ok := w.part(index)
 	if !ok {
 		// The dataset also knows what to do about an image that is broken.
@@ -38,10 +40,16 @@ func (w *worker) views(b *Batch, row int) error {
 		w.draw(index, w.image.W, w.image.H)
 		pixels = views.Whole(&w.image)
 	}
+	decoded := time.Now()
 	for v := range w.o.Views {
 		s := &w.o.Views[v]
 		n := s.Len()
 		s.Render(b.Views[v][row*n:(row+1)*n], pixels, &w.draws[v], &w.sc)
+	}
+	if t := w.o.Timing; t != nil {
+		t.Images.Add(1)
+		t.Decode.Add(int64(decoded.Sub(start)))
+		t.Transform.Add(int64(time.Since(decoded)))
 	}
 	return nil
 }

@@ -145,10 +145,11 @@ func ViewSpecs(c config.Contrast, crops int) ([]views.Spec, error) {
 		}
 		all = append(all, j)
 	}
-	if c.Modal == "CMC" {
-		for i := range all {
+	for i := range all {
+		if c.Modal == "CMC" {
 			all[i] = all[i].CMC()
 		}
+		all[i].Exact = c.Decode == "exact"
 	}
 	return all, nil
 }

@@ -36,6 +36,21 @@ var kernelSteps = map[string]func(k *kernel.Plan, f float64){
 	"gaussian_blur_kernel23": func(k *kernel.Plan, f float64) { k.Add(kernel.Blur23, f) },
 }
 
+// All colours of every fifth shade of red, turned in hue by both paths.
+func TestFastHue(t *testing.T) {
+	m := &Image{}
+	m.Resize(256, 256)
+	for r := 0; r < 256; r += 5 {
+		for i := range 256 * 256 {
+			m.Pix[3*i], m.Pix[3*i+1], m.Pix[3*i+2] = uint8(r), uint8(i>>8), uint8(i)
+		}
+		factor := float64(r%80-40) / 100
+		fast := steps(m, func(k *kernel.Plan) { kernelSteps["hue"](k, factor) })
+		m.Hue(factor)
+		within(t, fmt.Sprintf("red %d, hue %v", r, factor), fast, m, 1, 1e-6)
+	}
+}
+
 // The fast path against every golden case that it has operations for: within 2
 // levels and 0.5 on average.
 func TestFastGolden(t *testing.T) {

@@ -381,24 +381,3 @@ func TestViewsAreKeyed(t *testing.T) {
 		t.Error("preset Z exists")
 	}
 }
-
-func BenchmarkApply(b *testing.B) {
-	for _, size := range []int{32, 224} {
-		src := &Image{}
-		src.Resize(size*3/2, size)
-		for i := range src.Pix {
-			src.Pix[i] = uint8(i * 7)
-		}
-		for _, name := range []string{"A", "B"} {
-			s, _ := Preset(name, size, 0.2)
-			b.Run(fmt.Sprint(name, size), func(b *testing.B) {
-				dst, sc, r := make([]float32, 3*size*size), Scratch{}, NewRand(0, 0, 0, 0)
-				for i := range b.N {
-					r.Reset(0, 0, i, 0)
-					s.View(dst, src, r, &sc)
-				}
-				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "views/s")
-			})
-		}
-	}
-}

@@ -114,6 +114,7 @@ func (k *classification) evalOptions(ctx context.Context) eval.Options {
 // images is the source of augmented training images.
 func (k *classification) images(balanced bool) (*classify.Images, error) {
 	spec, err := views.Preset(k.AugLinear, k.InputRes, k.Crop)
+	spec.Exact = k.Decode == "exact"
 	return &classify.Images{
 		Dataset: k.train, Batch: k.BatchSize, Workers: k.Workers, Spec: eval.View(k.encoder.Model, spec),
 		Seed: k.Seed, Balanced: balanced, Device: k.encoder.Model.Config.Device,

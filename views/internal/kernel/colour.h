@@ -10,11 +10,11 @@ static inline uint8_t blend(float a, float b, float f) {
 
 static inline int luma(int r, int g, int b) { return (19595 * r + 38470 * g + 7471 * b + 32768) >> 16; }
 
-static void blend_all(uint8_t *restrict v, int n, float a, float f) {
+static __attribute__((noinline)) void blend_all(uint8_t *restrict v, int n, float a, float f) {
 	for (int i = 0; i < n; i++) v[i] = blend(a, v[i], f);
 }
 
-static void saturation(uint8_t *restrict r, uint8_t *restrict g, uint8_t *restrict b, int n, float f) {
+static __attribute__((noinline)) void saturation(uint8_t *restrict r, uint8_t *restrict g, uint8_t *restrict b, int n, float f) {
 	for (int i = 0; i < n; i++) {
 		float l = luma(r[i], g[i], b[i]);
 		r[i] = blend(l, r[i], f);
@@ -23,48 +23,65 @@ static void saturation(uint8_t *restrict r, uint8_t *restrict g, uint8_t *restri
 	}
 }
 
-static void gray(uint8_t *restrict r, uint8_t *restrict g, uint8_t *restrict b, int n) {
+static __attribute__((noinline)) void gray(uint8_t *restrict r, uint8_t *restrict g, uint8_t *restrict b, int n) {
 	for (int i = 0; i < n; i++) r[i] = g[i] = b[i] = luma(r[i], g[i], b[i]);
 }
 
-static uint64_t luma_sum(const uint8_t *restrict r, const uint8_t *restrict g, const uint8_t *restrict b, int n) {
+static __attribute__((noinline)) uint64_t luma_sum(const uint8_t *restrict r, const uint8_t *restrict g, const uint8_t *restrict b, int n) {
 	uint32_t sum = 0; // n is at most CHUNK
 	for (int i = 0; i < n; i++) sum += luma(r[i], g[i], b[i]);
 	return sum;
 }
 
-// hue turns the hue by shift/256 in 8-bit HSV. The forward half takes double
-// precision where Pillow does, since a hue that is one off is up to six levels;
-// the way back cannot round the other way in float by more than one.
-static void hue(uint8_t *restrict r, uint8_t *restrict g, uint8_t *restrict b, int n, int shift) {
+// below is the whole part of a·255, not rounded up where the product is: what
+// double precision gives.
+static inline int below(float a) {
+#ifdef __FMA__
+	int v = (int)(a * 255);
+	return v - (__builtin_fmaf(a, 255, -(float)v) < 0);
+#else
+	return (int)((double)a * 255);
+#endif
+}
+
+static inline int ramp(int up, int down) {
+	int v = up < down ? up : down;
+	v = v < 0 ? 0 : v;
+	return v > 255 ? 255 : v;
+}
+
+static inline int toned(int value, int s, int w) { return (int)((float)(value * s * w) * (1 / 65025.f) + 0.5f); }
+
+// hue turns the hue by shift/256 in 8-bit HSV, as Pillow does it in a mixture of
+// float and double: a hue that is one off would be up to six levels. Of the two
+// quotients that Pillow subtracts one is always 1, so that one division remains
+// and all sums are rounded once, in float as in double. A test holds it against
+// the plain path for all colours.
+static __attribute__((noinline)) void hue(uint8_t *restrict r, uint8_t *restrict g, uint8_t *restrict b, int n, int shift) {
 	for (int i = 0; i < n; i++) {
 		int ri = r[i], gi = g[i], bi = b[i];
 		int hi = ri > gi ? ri : gi, lo = ri < gi ? ri : gi;
 		hi = hi > bi ? hi : bi;
 		lo = lo < bi ? lo : bi;
-		int range = hi - lo;
-		float cr = range > 0 ? range : 1;
-		float rc = (float)(hi - ri) / cr, gc = (float)(hi - gi) / cr, bc = (float)(hi - bi) / cr;
+		int range = hi - lo, mid = ri + gi + bi - hi - lo;
+		float part = (float)(hi - mid) / (float)(range + (range == 0));
+		// Which channel is largest: R, else G, else B; and whether the hue grows
+		// from there to the one in the middle.
 		int isr = ri == hi, isg = gi == hi;
-		float base = isr ? 0 : isg ? 2 : 4;
-		float plus = isr ? bc : isg ? rc : gc, minus = isr ? gc : isg ? bc : rc;
-		float h6 = (float)((double)base + (double)plus - (double)minus);
-		double turn = (double)h6 / 6 + 1;
-		float part = (float)(turn - (turn >= 1 ? 1 : 0));
-		int h = ((int)((double)part * 255) + shift) & 255;
-		float value = hi;
-		int s = (int)((double)((float)range / (value > 0 ? value : 1)) * 255);
+		float base = (1 - isr) * (4 - 2 * isg);
+		int after = isr * bi + (1 - isr) * (isg * ri + (1 - isg) * gi); // smallest: the hue grows
+		float sign = 2 * (after == lo) - 1;
+		float h6 = (base + sign) - sign * part;
+		float sixth = h6 / 6;
+		float turn = (sixth + (float)(h6 < 0)) * (float)(range > 0);
+		int h = (below(turn) + shift) & 255;
+		int s = below((float)range / (float)(hi + (hi == 0)));
 
-		int h6i = h * 6;
-		int sector = (h6i * 257 + 257) >> 16; // h6i / 255
-		float f = (float)(h6i - 255 * sector) * (1 / 255.f);
-		float fs = (float)s * (1 / 255.f);
-		int p = (int)(value * (1 - fs) + 0.5f);
-		int q = (int)(value * (1 - fs * f) + 0.5f);
-		int t = (int)(value * (1 - fs * (1 - f)) + 0.5f);
-		sector = sector == 6 ? 0 : sector;
-		r[i] = sector == 0 || sector == 5 ? hi : sector == 1 ? q : sector == 4 ? t : p;
-		g[i] = sector == 1 || sector == 2 ? hi : sector == 0 ? t : sector == 3 ? q : p;
-		b[i] = sector == 3 || sector == 4 ? hi : sector == 2 ? t : sector == 5 ? q : p;
+		// Back: each channel is value · (1 - s·w) with a weight w that rises and falls
+		// with the hue; in 1/255, so that the product is exact.
+		int turn6 = 6 * h;
+		r[i] = hi - toned(hi, s, ramp(turn6 - 255, 1275 - turn6));
+		g[i] = hi - toned(hi, s, 255 - ramp(turn6, 1020 - turn6));
+		b[i] = hi - toned(hi, s, 255 - ramp(turn6 - 510, 1530 - turn6));
 	}
 }

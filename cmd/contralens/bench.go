@@ -1,0 +1,9 @@
+package main
+
+import "github.com/spf13/cobra"
+
+func benchCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "bench", Short: "Measure how fast this machine is"}
+	cmd.AddCommand(benchViewsCommand())
+	return cmd
+}
