@@ -38,7 +38,7 @@ type epochFile struct {
 var fileSeries = []string{"epoch", "pos_mean", "pos_var", "neg_mean", "neg_var", "exp_pos", "exp_neg"}
 
 // fileHistogram holds transformed positives as well.
-var fileHistogram = record.Histogram{Kind: "pos", Low: -2, High: 1, Bins: 192}
+var fileHistogram = record.Histogram{Kind: "pos", Low: -4, High: 1, Bins: 320}
 
 func openFiles(run string) (*Files, error) {
 	f := &Files{run: run, dir: run}

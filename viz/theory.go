@@ -23,9 +23,9 @@ var lambdas = []float64{1, 1.25, 1.5, 1.75, 2}
 // in the colour of its λ.
 func (d *drawing) theory(i int) (figure, bool, error) {
 	r := d.runs[i]
-	kind := "raw_pos"
+	kind, measured := "raw_pos", "measured scores"
 	if !slices.Contains(r.Kinds(), kind) {
-		kind = "pos"
+		kind, measured = "pos", "measured scores, as the loss saw them"
 	}
 	if !slices.Contains(r.Kinds(), kind) {
 		return figure{}, false, nil
@@ -56,7 +56,7 @@ func (d *drawing) theory(i int) (figure, bool, error) {
 	}
 	area := d.style.line(5)
 	area.Width *= 3
-	entries = append(entries, entry{"measured scores", area})
+	entries = append(entries, entry{measured, area})
 	f := d.single("theory_"+filepath.Base(filepath.Clean(r.dir)), p, entries)
 	return f, true, nil
 }
