@@ -30,7 +30,32 @@ fuzz_scores() { # the readers of score records and .npy files, a minute each
 	$GO test ./internal/npy -run '^$' -fuzz FuzzRead -fuzztime 60s -fuzzminimizetime 5x -parallel 1 | tail -3
 }
 
-for section in ${SECTIONS:-kills formats fuzz_data fuzz_scores}; do
+recorder() { # docs/recorder.py against our reader: what it writes comes out as numpy computes it
+	tmp=$(mktemp -d)
+	trap 'rm -rf "$tmp"' EXIT
+	PYTHONPATH=docs PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 - "$tmp" <<'END'
+import sys, numpy as np
+from recorder import Recorder
+rng, tmp = np.random.default_rng(0), sys.argv[1]
+record, rows = Recorder(tmp + "/run"), []
+for step in range(500):
+    pos, neg = rng.normal(.5, .1, 32), rng.normal(0, .2, (32, 100))
+    record(pos, neg, .2, loss=step)
+    rows.append([step, pos.mean(), neg.var(1, ddof=1).mean(), neg.max(1).mean()])
+np.save(tmp + "/want.npy", np.array(rows))
+END
+	$GO run ./cmd/contralens scores export "$tmp/run" --format npz -o "$tmp" >/dev/null
+	/usr/bin/python3 - "$tmp" <<'END'
+import sys, numpy as np
+got, want = np.load(sys.argv[1] + "/scores.npz"), np.load(sys.argv[1] + "/want.npy")
+for i, name in enumerate(["loss", "pos_mean", "neg_var", "hardest_neg"]):
+    assert np.allclose(got[name], want[:, i], rtol=1e-6), name
+assert got["hist_neg"].sum() == 500 * 3200 and got["hist_pos"].sum() == 500 * 32 and len(got["step"]) == 500
+print("500 steps of recorder.py read back")
+END
+}
+
+for section in ${SECTIONS:-kills formats fuzz_data fuzz_scores recorder}; do
 	echo "== $section"
 	"$section"
 done

@@ -129,6 +129,22 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// A record by another program, which may leave the coarser levels out.
+func TestWithoutPyramid(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, testHeader, 1, 600)
+	coarse, err := filepath.Glob(filepath.Join(dir, "*.[1-9]"))
+	if err != nil || len(coarse) != 9 { // three levels of three tables
+		t.Fatalf("%v, %v", coarse, err)
+	}
+	for _, path := range coarse {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	checkAll(t, dir, 600)
+}
+
 // What was flushed is read while the writer goes on, and a step that is half
 // written is passed over.
 func TestLive(t *testing.T) {
