@@ -3,7 +3,6 @@ package data
 import (
 	"compress/gzip"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -141,10 +140,9 @@ func readIDXFile(path string, dims int) (shape []int, values []uint8, err error)
 	total := 1
 	for i := range dims {
 		shape = append(shape, int(binary.BigEndian.Uint32(head[4+4*i:])))
-		total *= shape[i]
-	}
-	if total < 0 || total > 1<<32 {
-		return nil, nil, errors.New(path + ": the header names more values than a file can hold")
+		if total *= shape[i]; shape[i] == 0 || total > 1<<32 { // checked each time: the product of three can overflow
+			return nil, nil, fmt.Errorf("%s: want values that a file can hold, got a shape of %v", path, shape)
+		}
 	}
 	values, err = io.ReadAll(io.LimitReader(r, int64(total)+1))
 	if err != nil || len(values) != total {

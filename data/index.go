@@ -103,7 +103,7 @@ func readIndex(path string) *index {
 	}
 	head, rest, _ := bytes.Cut(body[len(indexMagic):], []byte("\n"))
 	x := &index{}
-	if json.Unmarshal(head, x) != nil || x.Entries < 0 || len(rest) != x.Entries*binary.Size(entry{}) {
+	if json.Unmarshal(head, x) != nil || x.Entries < 0 || x.Entries > len(rest) || len(rest) != x.Entries*binary.Size(entry{}) {
 		return nil
 	}
 	x.entries = make([]entry, x.Entries)
