@@ -1,6 +1,10 @@
 package data
 
-import "fmt"
+import (
+	"fmt"
+
+	"contralens/views"
+)
 
 // Images lists all images below a folder, whatever its folders mean, sorted by
 // path and without classes. note is told what is left out; nil: nobody is told.
@@ -16,4 +20,14 @@ func Images(root string, note func(string)) (Dataset, error) {
 		return nil, fmt.Errorf("%s: want a folder with images in it or below it, found none", root)
 	}
 	return f, nil
+}
+
+// ReadImage reads and decodes an image file.
+func ReadImage(path string) (*views.Image, error) {
+	b, err := disk{}.Read(nil, path, 0, -1)
+	if err != nil {
+		return nil, notAnImage(path, err)
+	}
+	img := &views.Image{}
+	return img, decodeNamed(path, b, img)
 }

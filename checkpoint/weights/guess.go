@@ -78,7 +78,7 @@ func (e *Encoder) widths(prefix string) []float64 {
 		return nil
 	}
 	exact := float64(shape[0]) / 512
-	if math.Round(exact*1e4)/1e4 == exact {
+	if math.Round(exact*1e5)/1e5 == exact {
 		out = append(out, exact)
 	}
 	for _, digits := range []float64{10, 100, 1000, 1e4} {

@@ -9,6 +9,34 @@ import (
 	"contralens/torch"
 )
 
+// Model builds the network of a file of any origin and loads its encoder's
+// weights; --arch and the like are told from the shapes. Without a projection
+// head in the file the model has a freshly drawn one. The caller frees the model;
+// it is called within torch.Run.
+func Model(path string) (*nn.Model, error) {
+	f, err := Open(path, "")
+	if err != nil {
+		return nil, err
+	}
+	e, err := f.Encoder(false)
+	if err != nil {
+		return nil, err
+	}
+	c, err := e.Network()
+	if err != nil {
+		return nil, err
+	}
+	m, err := nn.New(c, 0)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := e.Load(m, false, false); err != nil {
+		m.Free()
+		return nil, err
+	}
+	return m, nil
+}
+
 // Mapping is a sentence that says what of the file becomes what.
 func (e *Encoder) Mapping() string {
 	from := e.Prefix + "*"

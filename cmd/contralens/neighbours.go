@@ -88,7 +88,7 @@ func neighbours(c *config.Neighbours, set map[string]bool, path string) error {
 
 // embed computes the query's features with the encoder that made the file's, or
 // the one that was given.
-func embed(c *config.Neighbours, set map[string]bool, meta map[string]string, path string) (feature []float32, err error) {
+func embed(c *config.Neighbours, set map[string]bool, meta map[string]string, path string) ([]float32, error) {
 	if c.Ckpt == "" {
 		if c.Ckpt = meta["checkpoint"]; c.Ckpt == "" {
 			return nil, usageError{fmt.Errorf("%s is not in %s: want --ckpt with the encoder that made it", path, c.In)}
@@ -99,7 +99,7 @@ func embed(c *config.Neighbours, set map[string]bool, meta map[string]string, pa
 		}
 		c.UseEMA, c.Amp = meta["use_ema"] == "true", meta["amp"] == "true"
 	}
-	img, err := readImage(path)
+	img, err := data.ReadImage(path)
 	if err != nil {
 		return nil, err
 	}
@@ -111,37 +111,19 @@ func embed(c *config.Neighbours, set map[string]bool, meta map[string]string, pa
 	if was := meta["checkpoint_sha256"]; was != "" && was != about["checkpoint_sha256"] {
 		printNote(fmt.Sprintf("%s is not the encoder that made %s (%s then, its content was another): similarities mean nothing unless you know better", c.Ckpt, c.In, meta["checkpoint"]))
 	}
-	spec := eval.View(m, views.Evaluation(o.Size))
-	torch.Scoped(func() {
-		x := make([]float32, spec.Len())
-		spec.View(x, img, views.NewRand(0, 0, 0, 0), &views.Scratch{})
-		feature = eval.Frozen(m, o.BF16)(torch.FromFloat32(x, append([]int{1}, spec.Shape()...)...).ToDevice(m.Config.Device)).Float32s()
-	})
-	return feature, nil
-}
-
-func readImage(path string) (*views.Image, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	img := &views.Image{}
-	if err := data.Decode(b, img); err != nil {
-		return nil, fmt.Errorf("image %s: %w", path, err)
-	}
-	return img, nil
+	return eval.Embed(m, img, o), nil
 }
 
 // drawNeighbours writes the contact sheet, the query first.
 func drawNeighbours(out, query, folder string, found []embeddings.Neighbour) error {
-	img, err := readImage(query)
+	img, err := data.ReadImage(query)
 	if err != nil {
 		return err
 	}
 	tiles := []viz.Tile{{Picture: picture(img), Title: "query", Caption: query, Marked: true}}
 	for i, n := range found {
 		tile := viz.Tile{Title: fmt.Sprintf("%d.  cos %.3f", i+1, n.Similarity), Caption: n.Path}
-		if img, err := readImage(filepath.Join(folder, filepath.FromSlash(n.Path))); err == nil {
+		if img, err := data.ReadImage(filepath.Join(folder, filepath.FromSlash(n.Path))); err == nil {
 			tile.Picture = picture(img)
 		} else {
 			tile.Picture, tile.Title = image.NewGray(image.Rect(0, 0, 1, 1)), tile.Title+" (not there)"

@@ -1,0 +1,32 @@
+package weights_test
+
+import (
+	"fmt"
+
+	"contralens/checkpoint/weights"
+	"contralens/data"
+	"contralens/eval"
+	"contralens/torch"
+)
+
+// A checkpoint of any origin, an image, its features.
+func Example() {
+	err := torch.Run(func() error {
+		model, err := weights.Model("testdata/tiny.safetensors")
+		if err != nil {
+			return err
+		}
+		defer model.Free()
+		photo, err := data.ReadImage("../../testdata/golden/augment/images/img0.jpg")
+		if err != nil {
+			return err
+		}
+		features := eval.Embed(model, photo, eval.Options{Size: 32})
+		fmt.Printf("%s: %d features, the first is %.2f\n", model.Config.Arch, len(features), features[0])
+		return nil
+	})
+	if err != nil {
+		fmt.Println(err)
+	}
+	// Output: resnet18: 16 features, the first is 1.06
+}
