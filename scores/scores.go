@@ -109,7 +109,7 @@ func (w *Writer) open(epoch int) error {
 		return fmt.Errorf("scores: %w", err)
 	}
 	w.file, w.epoch = f, epoch
-	return nil
+	return w.Flush() // readable from its first moment
 }
 
 // Flush puts the file's header right, so that it can be read.

@@ -121,7 +121,7 @@ func (w *Writer) Add(s Step) error {
 		w.add(nothing)
 	}
 	w.add(s)
-	if w.pending >= 50 || time.Since(w.flushed) > 5*time.Second {
+	if w.pending >= 50 || time.Since(w.flushed) > time.Second {
 		return w.Flush()
 	}
 	return nil
