@@ -31,7 +31,11 @@ type Finding struct {
 // point at charts to look at, they prove nothing.
 func Diagnose(e Evidence) []Finding {
 	var found []Finding
-	for _, rule := range []func(Evidence) *Finding{collapse, leak, keyTooFast, keyTooSlow, saturated, easyNegatives, queueFilling} {
+	rules := []func(Evidence) *Finding{collapse, leak, keyTooFast, keyTooSlow, saturated, easyNegatives, queueFilling}
+	if e.Step < settled {
+		rules = []func(Evidence) *Finding{tooEarly, queueFilling}
+	}
+	for _, rule := range rules {
 		if f := rule(e); f != nil {
 			found = append(found, *f)
 		}
@@ -41,6 +45,19 @@ func Diagnose(e Evidence) []Finding {
 			Text: "None of the known troubles shows in the last steps.", Evidence: e.basics()})
 	}
 	return found
+}
+
+// settled is the step from which on statistics tell something: an untrained
+// network maps all images to nearly the same place, which looks like a collapse.
+const settled = 200
+
+func tooEarly(e Evidence) *Finding {
+	if len(e.Recent) == 0 {
+		return nil
+	}
+	return &Finding{Rule: "early", Kind: "note", Title: "It is too early to tell",
+		Text:     "The features of an untrained network all point nearly the same way, and the first steps pull them apart. Diagnoses come later.",
+		Evidence: []string{fmt.Sprintf("%d steps are done; diagnoses begin at %d", e.Step, settled)}}
 }
 
 // raw is a statistic before the feature transformation, which is the recorded

@@ -52,16 +52,18 @@ func TestDiagnose(t *testing.T) {
 		{"key encoder too slow", with(func(e *Evidence) { e.Alpha, e.Recent["pos_mean"] = 0.9999, 0.1 }), []string{"key-slow"}},
 		{"key encoder fixed", with(func(e *Evidence) { e.Alpha, e.Recent["pos_mean"] = 1, 0.1 }), []string{"key-slow"}},
 		{"slow but told apart", with(func(e *Evidence) { e.Alpha = 0.9999 }), []string{"healthy"}},
-		{"slow, at the beginning", with(func(e *Evidence) { e.Alpha, e.Step, e.Recent["pos_mean"] = 0.9999, 200, 0.1 }), []string{"healthy"}},
+		{"slow, at the beginning", with(func(e *Evidence) { e.Alpha, e.Step, e.Recent["pos_mean"] = 0.9999, 250, 0.1 }), []string{"healthy"}},
 		{"saturated", with(func(e *Evidence) { e.FT, e.Recent["pos_mean"], e.Recent["hardest_neg"] = "none", 0.95, 0.8 }), []string{"saturated"}},
 		{"saturated, but transformed", with(func(e *Evidence) { e.Recent["pos_mean"], e.Recent["hardest_neg"] = 0.95, 0.8 }), []string{"healthy"}},
 		{"saturated, transformation unknown", with(func(e *Evidence) { e.FT, e.Recent["pos_mean"], e.Recent["hardest_neg"] = "", 0.95, 0.8 }), []string{"healthy"}},
 		{"easy negatives", with(recent(map[string]float64{"hardest_neg": 0.2})), []string{"easy-negatives"}},
 		{"hard negatives", with(recent(map[string]float64{"hardest_neg": 0.5})), []string{"healthy"}},
-		{"queue filling", with(func(e *Evidence) { e.Step = 8 }), []string{"queue"}},
-		{"queue just full", with(func(e *Evidence) { e.Step = 16 }), []string{"healthy"}},
-		{"queue filling, by its own record", Evidence{Recent: map[string]float64{"queue_fill": 0.5}}, []string{"queue"}},
-		{"several at once", with(func(e *Evidence) { e.Step, e.Recent["hardest_neg"] = 8, 0.1 }), []string{"easy-negatives", "queue"}},
+		{"untrained", with(func(e *Evidence) { e.Step, e.Recent["uniformity"], e.Recent["neg_mean"] = 50, -0.1, 0.9 }), []string{"early"}},
+		{"queue filling", with(func(e *Evidence) { e.Step, e.K = 300, 131072 }), []string{"queue"}},
+		{"queue filling, early", with(func(e *Evidence) { e.Step = 8 }), []string{"early", "queue"}},
+		{"queue just full", with(func(e *Evidence) { e.Step, e.K = 256, 65536 }), []string{"healthy"}},
+		{"queue filling, by its own record", Evidence{Step: 300, Recent: map[string]float64{"queue_fill": 0.5}}, []string{"queue"}},
+		{"several at once", with(func(e *Evidence) { e.Step, e.K, e.Recent["hardest_neg"] = 300, 131072, 0.1 }), []string{"easy-negatives", "queue"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string

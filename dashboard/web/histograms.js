@@ -13,21 +13,28 @@ import { colour, heat, ink } from "./palette.js";
 export const kindTitle = { pos: "Positives", neg: "Negatives", raw_pos: "Positives before FT", raw_neg: "Negatives before FT" };
 const settings = { style: "heat", before: false };
 
-/** trimmed cuts bins off both ends that are empty at all times, and makes rows densities of mean 1 bin. */
+/** trimmed cuts bins off both ends that hold less than a 500th of all scores, and gives each row's densities. */
 export function trimmed(data) {
-  let first = data.edges.length, last = -1;
-  for (const row of data.rows) row.counts.forEach((c, i) => {
-    if (c > 0) [first, last] = [Math.min(first, i), Math.max(last, i)];
-  });
-  if (last < 0) return null;
+  const total = data.edges.slice(1).map((_, i) => data.rows.reduce((sum, row) => sum + row.counts[i], 0));
+  const all = total.reduce((a, b) => a + b, 0);
+  if (all === 0) return null;
+  let first = 0, last = total.length - 1;
+  for (let sum = total[first]; sum < all / 500; sum += total[first]) first++;
+  for (let sum = total[last]; sum < all / 500; sum += total[last]) last--;
   first = Math.max(0, first - 2);
-  last = Math.min(data.edges.length - 2, last + 2);
+  last = Math.min(total.length - 1, last + 2);
   const edges = data.edges.slice(first, last + 2);
   const rows = data.rows.map((r) => {
-    const counts = r.counts.slice(first, last + 1), sum = counts.reduce((a, b) => a + b, 0);
+    const counts = r.counts.slice(first, last + 1), sum = r.counts.reduce((a, b) => a + b, 0);
     return { step: r.step, n: r.n, counts, density: counts.map((c) => (sum ? c / sum / (edges[1] - edges[0]) : 0)) };
   });
   return { edges, rows };
+}
+
+/** usual is the height of most rows; the spike of an untrained network would dwarf all others. */
+function usual(rows) {
+  const tops = rows.map((r) => Math.max(...r.density)).sort((a, b) => a - b);
+  return Math.min(tops.at(-1), 1.25 * tops[Math.floor(tops.length * 0.85)]) || 1;
 }
 
 export function histogramsTab(first) {
@@ -163,7 +170,7 @@ function heatMap(d, w, { title, step, last, onset }) {
   canvas.width = d.rows.length;
   canvas.height = d.edges.length - 1;
   const g = canvas.getContext("2d"), pixels = g.createImageData(canvas.width, canvas.height);
-  const top = Math.max(...d.rows.flatMap((r) => r.density));
+  const top = usual(d.rows);
   d.rows.forEach((r, i) => r.density.forEach((v, j) => {
     const k = 4 * ((canvas.height - 1 - j) * canvas.width + i);
     pixels.data.set([...heat(Math.sqrt(v / top)), 255], k); // the root keeps thin tails visible
@@ -184,7 +191,7 @@ function heatMap(d, w, { title, step, last, onset }) {
 /** ridges draws about twenty distributions, each a little below the one before it. */
 function ridges(d, w, { title, step, colour }) {
   const height = 300, c = ink(), box = { left: 58, right: w - 14, top: 54, bottom: height - 44 };
-  const n = Math.min(20, d.rows.length), top = Math.max(...d.rows.flatMap((r) => r.density));
+  const n = Math.min(20, d.rows.length), top = usual(d.rows);
   const x = scale(d.edges[0], d.edges.at(-1), box.left, box.right);
   const svg = s("svg", { viewBox: `0 0 ${w} ${height}`, role: "img", "aria-label": `Ridgelines: ${title}, oldest at the top` }, axes({ ...box, top: 10 }, x, scale(0, 1, 0, 0), { x: "score", y: "" }));
   svg.firstChild.querySelectorAll("line[y1='0'], text[text-anchor='end']").forEach((el) => el.remove());
@@ -192,7 +199,7 @@ function ridges(d, w, { title, step, colour }) {
   for (let i = 0; i < n; i++) {
     const at = n > 1 ? Math.round((i * (d.rows.length - 1)) / (n - 1)) : 0, row = d.rows[at];
     const y0 = box.top + ((box.bottom - box.top) * (n > 1 ? i : 1)) / Math.max(1, n - 1);
-    const points = row.density.map((v, j) => [x((d.edges[j] + d.edges[j + 1]) / 2), y0 - (v / top) * 64]);
+    const points = row.density.map((v, j) => [x((d.edges[j] + d.edges[j + 1]) / 2), y0 - Math.min(1.4, v / top) * 56]);
     const near = Math.abs(at - chosen) <= d.rows.length / n / 2;
     svg.append(s("path", { d: `${path([[points[0][0], y0], ...points, [points.at(-1)[0], y0]])}Z`, fill: c.card, "fill-opacity": 0.86 }),
       s("path", { d: `${path(points)}`, fill: colour, "fill-opacity": near ? 0.5 : 0.12, stroke: colour, "stroke-width": near ? 2.2 : 1.2 }));
