@@ -54,7 +54,7 @@ export function charts(runs) {
 }
 
 export const read = {
-  heat: "Each column is a time, each row a score; bright means that many pairs have it. Follow the bright band: positives move up as the encoder learns, the transformation moves them down again and makes them wider.",
+  heat: "Each column is a time, each row a score; bright means that many pairs have it. Follow the bright band: positives move up as the encoder learns, the transformation moves them down again and makes them wider. The few scores beyond the recorded range are left out.",
   distribution: "The distributions at the chosen time. Where positives and negatives overlap, the loss has work to do. Dashed: before the feature transformation. Each curve is scaled to the same area.",
   waterfall: "The same distributions as a landscape: score to the right, time into the depth, newest in front. A ridge that moves right is a score that rises; a flat wide ridge is a wide distribution. Turn it by dragging or with the arrow keys.",
   runs3d: "One statistic over the steps, one run behind the other: how a changed option moves it. Turn it by dragging or with the arrow keys.",

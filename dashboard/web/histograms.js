@@ -13,16 +13,21 @@ import { colour, heat, ink } from "./palette.js";
 export const kindTitle = { pos: "Positives", neg: "Negatives", raw_pos: "Positives before FT", raw_neg: "Negatives before FT" };
 const settings = { style: "heat", before: false };
 
-/** trimmed cuts bins off both ends that hold less than a 500th of all scores, and gives each row's densities. */
+/**
+ * trimmed cuts bins off both ends that hold less than a 500th of all scores, and
+ * gives each row's densities. End bins beyond [-1, 1] go too: they collect all
+ * that lies further out, and would show as a spike that is none.
+ */
 export function trimmed(data) {
   const total = data.edges.slice(1).map((_, i) => data.rows.reduce((sum, row) => sum + row.counts[i], 0));
   const all = total.reduce((a, b) => a + b, 0);
   if (all === 0) return null;
-  let first = 0, last = total.length - 1;
-  for (let sum = total[first]; sum < all / 500; sum += total[first]) first++;
-  for (let sum = total[last]; sum < all / 500; sum += total[last]) last--;
-  first = Math.max(0, first - 2);
-  last = Math.min(total.length - 1, last + 2);
+  const low = data.edges[0] < -1 ? 1 : 0, high = total.length - (data.edges.at(-1) > 1 ? 2 : 1);
+  let first = low, last = high;
+  for (let sum = total[first]; sum < all / 500 && first < high; sum += total[first]) first++;
+  for (let sum = total[last]; sum < all / 500 && last > first; sum += total[last]) last--;
+  first = Math.max(low, first - 2);
+  last = Math.min(high, last + 2);
   const edges = data.edges.slice(first, last + 2);
   const rows = data.rows.map((r) => {
     const counts = r.counts.slice(first, last + 1), sum = r.counts.reduce((a, b) => a + b, 0);

@@ -129,7 +129,7 @@ function about(runs) {
     h("tbody", null, runs.map((run) => {
       const swatch = h("span", { class: "swatch", "aria-hidden": "true" });
       swatch.style.background = colour(run.index);
-      return h("tr", null, h("th", { scope: "row", title: run.id }, swatch, h("span", null, run.label), notes(run)), h("td", null, chip(run)),
+      return h("tr", null, h("th", { scope: "row", title: run.id }, h("div", { class: "who" }, swatch, h("span", null, run.label)), notes(run)), h("td", null, chip(run)),
         names.map((n) => {
           const value = Object.fromEntries(facts(run))[n], differs = ["Method", "FT", "Dataset", "Encoder"].includes(n) && runs.some((r) => Object.fromEntries(facts(r))[n] !== value);
           return h("td", { class: differs ? "differs" : null }, String(value || "–"));
