@@ -90,13 +90,13 @@ func collapse(e Evidence) *Finding {
 	f := Finding{Rule: "collapse", Kind: "warning", Title: "The features are collapsing",
 		Text: "Different images get nearly the same features, so there is little left to tell apart. A lower learning rate, a warm-up, a momentum α nearer to 1, or a later start of the feature transformation may help."}
 	if u, ok := e.Recent["uniformity"]; ok {
-		if u < -0.7 {
+		if neg, ok := e.raw("neg_mean"); u < -1 && !(ok && neg > 0.5) {
 			return nil
 		}
 		f.Evidence = append(f.Evidence, fmt.Sprintf("uniformity %.2f (evenly spread features: about -4, one point: 0)", u))
 	}
 	// A queue that is still filling holds random keys, whose scores are near 0.
-	if m, ok := e.raw("neg_mean"); ok && (m > 0.7 || f.Evidence != nil) {
+	if m, ok := e.raw("neg_mean"); ok && (m > 0.5 || f.Evidence != nil) {
 		f.Evidence = append(f.Evidence, fmt.Sprintf("negatives: mean score %.2f (different directions: about 0)", m))
 	}
 	if f.Evidence == nil {
@@ -170,7 +170,7 @@ func saturated(e Evidence) *Finding {
 	if !ok || pos < 0.9 || e.FT != "none" {
 		return nil
 	}
-	if neg, ok := e.raw("neg_mean"); ok && neg > 0.7 {
+	if neg, ok := e.raw("neg_mean"); ok && neg > 0.5 {
 		return nil // everything is alike: a collapse, not easy positives
 	}
 	return &Finding{Rule: "saturated", Kind: "hint", Title: "Positives are saturated: feature transformation could help",

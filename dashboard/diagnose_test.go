@@ -31,6 +31,7 @@ func TestDiagnose(t *testing.T) {
 		{"sound", sound, []string{"healthy"}},
 		{"nothing recorded", Evidence{}, nil},
 		{"collapsed", with(recent(map[string]float64{"uniformity": -0.1, "neg_mean": 0.9, "pos_mean": 0.95})), []string{"collapse"}},
+		{"half collapsed", with(recent(map[string]float64{"uniformity": -1.1, "neg_mean": 0.6, "pos_mean": 0.8})), []string{"collapse"}},
 		{"nearly spread", with(recent(map[string]float64{"uniformity": -1.5, "neg_mean": 0.4})), []string{"healthy"}},
 		{"collapsed, by scores alone", with(func(e *Evidence) {
 			delete(e.Recent, "uniformity")
