@@ -101,7 +101,7 @@ func SHA256(path string) (string, error) {
 // incidental are options that make no difference to what is measured, and the
 // seeds, by which results are repeated.
 var incidental = []string{"seed", "label_seed", "imbalance_seed", "name", "exp_iter", "ckpt", "data_folder", "model_path", "tb_path", "print_freq", "save_freq", "num_workers",
-	"max_bad", "resume", "overwrite", "threads", "json", "knn_every", "save_score", "device", "gpu", "world-size", "rank", "dist-url", "dist-backend", "multiprocessing-distributed"}
+	"max_bad", "resume", "overwrite", "threads", "json", "knn_every", "save_score", "keep", "record", "probe", "serve", "strict", "device", "gpu", "world-size", "rank", "dist-url", "dist-backend", "multiprocessing-distributed"}
 
 // Group is the group of a result: a hash of the protocol, the dataset, the epoch
 // of the encoder, and the options of the evaluation and of the encoder's

@@ -73,7 +73,8 @@ func TestLogisticErrors(t *testing.T) {
 }
 
 // A linear probe here and in PyTorch on the same features: L-BFGS and SGD agree
-// within 0.2 points; SGD in the same order ends with the same weights.
+// within 0.2 points; SGD in the same order ends with the same weights, and its
+// checkpoint is read there.
 func TestProbesAgreeWithPyTorch(t *testing.T) {
 	const python = "/usr/bin/python3"
 	if err := exec.Command(python, "-c", "import torch, numpy").Run(); err != nil {
@@ -105,6 +106,9 @@ func TestProbesAgreeWithPyTorch(t *testing.T) {
 		if err := tr.Do(context.Background()); err != nil {
 			t.Fatal(err)
 		}
+		if err := tr.Save(filepath.Join(dir, "probe.pth"), Record{Protocol: "linear"}, nil, 0); err != nil {
+			t.Fatal(err)
+		}
 		ours.sgd = TestCached(tr.Heads, test, testLabels, nil)[0].Top1
 		weights = h.Weight.Float32s()
 	})
@@ -115,6 +119,8 @@ func TestProbesAgreeWithPyTorch(t *testing.T) {
 	var theirs struct {
 		LBFGS  float64
 		SGD    float64
+		Stored float64 // of the checkpoint that we wrote
+		Epoch  int
 		Weight []float32 `json:"sgd_weight"`
 	}
 	if err := json.Unmarshal(out, &theirs); err != nil {
@@ -123,6 +129,9 @@ func TestProbesAgreeWithPyTorch(t *testing.T) {
 	t.Logf("L-BFGS %.2f %% here, %.2f %% in PyTorch; SGD %.2f %%, %.2f %%", ours.lbfgs, theirs.LBFGS, ours.sgd, theirs.SGD)
 	if math.Abs(ours.lbfgs-theirs.LBFGS) > 0.2 || math.Abs(ours.sgd-theirs.SGD) > 0.2 {
 		t.Error("more than 0.2 points apart")
+	}
+	if theirs.Stored != ours.sgd || theirs.Epoch != epochs {
+		t.Errorf("our checkpoint in PyTorch: %v %% after epoch %d, want %v %% after %d", theirs.Stored, theirs.Epoch, ours.sgd, epochs)
 	}
 	if ours.lbfgs < 40 || ours.lbfgs > 97 {
 		t.Error("an accuracy that tells little")

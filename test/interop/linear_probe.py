@@ -1,7 +1,7 @@
 """Linear probes in PyTorch on features that a Go test wrote: the other side of eval/classify/interop_test.go.
 
 In DIR: shapes.json (of the arrays with two dimensions, which come flat), train.npy [N, D], train_labels.npy, test.npy [M, D], test_labels.npy, weight.npy [C, D] (where SGD starts; its bias starts at 0),
-order.npy [epochs, N] (the order of the images). Prints one JSON object: accuracies in percent, and the weights that SGD ends with.
+order.npy [epochs, N] (the order of the images), probe.pth (the checkpoint that our SGD wrote). Prints one JSON object: accuracies in percent, and the weights that SGD ends with.
 """
 import json
 import sys
@@ -57,4 +57,10 @@ for epoch in order:
         F.cross_entropy(probe(x[rows]), y[rows]).backward()
         sgd.step()
 
-print(json.dumps({"lbfgs": accuracy(lin(b)), "sgd": accuracy(probe(xt)), "sgd_weight": probe.weight.flatten().tolist()}))
+# Our checkpoint, as PyTorch's linear evaluation takes one up.
+ours = torch.load(f"{sys.argv[1]}/probe.pth", map_location="cpu")
+stored = torch.nn.Linear(x.shape[1], weight.shape[0])
+stored.load_state_dict({name.removeprefix("module."): t for name, t in ours["classifier"].items()})
+torch.optim.SGD(stored.parameters(), 1, 0).load_state_dict(ours["optimizer"])
+
+print(json.dumps({"lbfgs": accuracy(lin(b)), "sgd": accuracy(probe(xt)), "stored": accuracy(stored(xt)), "epoch": ours["epoch"], "sgd_weight": probe.weight.flatten().tolist()}))
