@@ -3,7 +3,6 @@ package viz
 import (
 	"fmt"
 	"math"
-	"path/filepath"
 	"slices"
 	"sort"
 
@@ -52,7 +51,7 @@ func (d *drawing) histograms(i int) (figure, bool, error) {
 		entries = []entry{{"before the transformation", s.line(0)}, {"after it, as the loss sees them", s.line(1)}}
 	}
 	h := s.Height*0.42*vg.Length(len(epochs)) + 5*s.Font
-	return figure{"histograms_" + filepath.Base(filepath.Clean(r.dir)), s.Width * 0.72 * vg.Length(len(kinds)), h, func(c draw.Canvas) error {
+	return figure{"histograms_" + r.file, s.Width * 0.72 * vg.Length(len(kinds)), h, func(c draw.Canvas) error {
 		title := d.options.Title
 		if title == "" {
 			title = r.label

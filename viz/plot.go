@@ -3,6 +3,7 @@ package viz
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"gonum.org/v1/plot"
@@ -49,10 +50,15 @@ func Plot(dirs []string, out string, o Options) ([]string, error) {
 	if err := checkFormats(o.Formats); err != nil {
 		return nil, err
 	}
+	seen := map[string]int{}
 	for _, dir := range dirs {
 		r, err := openRun(dir)
 		if err != nil {
 			return nil, err
+		}
+		r.file = filepath.Base(filepath.Clean(dir))
+		if seen[r.file]++; seen[r.file] > 1 {
+			r.file += fmt.Sprint("_", seen[r.file])
 		}
 		d.runs = append(d.runs, r)
 	}

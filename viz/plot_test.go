@@ -72,6 +72,9 @@ func TestPlot(t *testing.T) {
 	for _, path := range files {
 		checkFile(t, path, strings.Contains(path, "_a.") || strings.Contains(path, "_b."))
 	}
+	if files, err = Plot([]string{a, filepath.Join(b, "..", "a")}, filepath.Join(dir, "twice"), Options{Formats: []string{"svg"}}); err != nil || !slices.Contains(files, filepath.Join(dir, "twice", "theory_a_2.svg")) {
+		t.Errorf("two runs of one name: %v, %v", files, err)
+	}
 	text, err := os.ReadFile(filepath.Join(out, "pos_mean.svg"))
 	if err != nil {
 		t.Fatal(err)

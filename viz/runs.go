@@ -20,6 +20,7 @@ type run struct {
 	scores.Source
 	dir, label  string
 	name        string            // label without the accuracy
+	file        string            // in names of figures
 	config      map[string]string // its run.json; empty without one
 	first, last int
 	onset       int // step at which the feature transformation sets in; 0: from the beginning or not at all

@@ -3,7 +3,6 @@ package viz
 import (
 	"fmt"
 	"math"
-	"path/filepath"
 	"slices"
 
 	"gonum.org/v1/plot"
@@ -57,7 +56,7 @@ func (d *drawing) theory(i int) (figure, bool, error) {
 	area := d.style.line(5)
 	area.Width *= 3
 	entries = append(entries, entry{measured, area})
-	f := d.single("theory_"+filepath.Base(filepath.Clean(r.dir)), p, entries)
+	f := d.single("theory_"+r.file, p, entries)
 	return f, true, nil
 }
 
