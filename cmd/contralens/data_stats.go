@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -79,14 +80,16 @@ func printStats(s data.Stats) {
 	} else {
 		row("classes", "none")
 	}
-	row("width", "%s", s.Width)
-	row("height", "%s", s.Height)
-	row("short side", "%s", s.Short)
+	if len(s.Formats) > 0 {
+		row("width", "%s", s.Width)
+		row("height", "%s", s.Height)
+		row("short side", "%s", s.Short)
+	}
 	var formats []string
 	for _, f := range slices.Sorted(maps.Keys(s.Formats)) {
 		formats = append(formats, fmt.Sprintf("%d %s", s.Formats[f], f))
 	}
-	row("formats", "%s", strings.Join(formats, ", "))
+	row("formats", "%s", cmp.Or(strings.Join(formats, ", "), "none"))
 	if s.Bytes > 0 {
 		row("files", "%.1f MB", float64(s.Bytes)/1e6)
 	}
