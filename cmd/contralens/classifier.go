@@ -73,6 +73,13 @@ func (k *classification) fit(nClass int) error {
 			k.classes = append(k.classes, fmt.Sprint("unused ", i))
 		}
 	}
+	for _, d := range []data.Dataset{k.train, k.test} {
+		for i := range d.Len() {
+			if d.Label(i) < 0 {
+				return fmt.Errorf("dataset %s: want a class for every image, but %s has none; a classifier learns from labels", d.Name(), d.Path(i))
+			}
+		}
+	}
 	k.counts = data.ClassCounts(k.train)
 	return nil
 }

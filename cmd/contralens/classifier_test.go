@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -83,6 +84,22 @@ func TestInterruptedProbeGoesOnExactly(t *testing.T) {
 	if isFile("save/parts/interrupted.pth") {
 		t.Error("interrupted.pth is still there")
 	}
+	// The curves of the epochs before the stop, and the rest after it, in two files.
+	paths, err := filepath.Glob("tb/parts/events.out.tfevents.*")
+	if err != nil || len(paths) != 2 {
+		t.Fatalf("event files %v, %v", paths, err)
+	}
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tag := range []string{"train_acc", "train_acc5", "train_loss", "test_acc", "test_acc5", "test_loss"} {
+			if !bytes.Contains(b, []byte("lr_1.000/"+tag)) {
+				t.Errorf("%s has no lr_1.000/%s", path, tag)
+			}
+		}
+	}
 	// Both are the same result but for name and time.
 	if a, b := results(t, "save/whole")[0], results(t, "save/parts")[0]; a.Metrics["top1"] != b.Metrics["top1"] || a.Group != b.Group {
 		t.Errorf("results %v and %v", a, b)
@@ -156,6 +173,31 @@ func TestLongTailedProbe(t *testing.T) {
 	m := results(t, "save/tail")[0].Metrics
 	if m["train_images"] != 14. || m["few"] == nil || m["many"] != nil || m["tau_normalized"].(map[string]any)["few"] == nil {
 		t.Errorf("metrics %v", m)
+	}
+}
+
+// iNaturalist's layout from its annotation files to a result.
+func TestProbeOnAnnotations(t *testing.T) {
+	images := pretrained(t)
+	categories := `"categories": [{"id": 4, "name": "Linea"}, {"id": 8, "name": "Columna"}]`
+	for split, name := range map[string]string{"train": "train2018.json", "val": "val2018.json"} {
+		var list, labels []string
+		for class := range 2 {
+			for i := range 12 {
+				id := 100*class + i
+				list = append(list, fmt.Sprintf(`{"id": %d, "file_name": "%s/class %d/%d.jpg"}`, id, split, class, i))
+				labels = append(labels, fmt.Sprintf(`{"image_id": %d, "category_id": %d}`, id, 4+4*class))
+			}
+		}
+		text := fmt.Sprintf(`{"images": [%s], "annotations": [%s], %s}`, strings.Join(list, ","), strings.Join(labels, ","), categories)
+		if err := os.WriteFile(filepath.Join(images, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := must(t, "linear", "--ckpt", "save/pre/current.pth", "--use_ema", "--dataset", "inat18", "--data_folder", images, "--name", "inat", "--cached", "--solver", "lbfgs")
+	m := results(t, "save/inat")[0]
+	if per := m.Metrics["per_class"].(map[string]any); m.Dataset != "inat18" || per["Linea"] == nil || per["Columna"] == nil {
+		t.Errorf("%+v\n%s", m, text)
 	}
 }
 
