@@ -1,11 +1,28 @@
 #!/bin/sh
 # What takes too long for every change: each section is a function, and
-# `make check-long SECTIONS="kills ..."` runs some of them. Each prints a summary.
+# `make check-long SECTIONS="kills"` runs some of them. Each prints a summary.
 set -eu
 GO=${GO:-go}
 
+# verbose GO-TEST-ARGUMENTS: the log lines of tests that pass, all of those that don't
+verbose() {
+	log=$(mktemp)
+	if $GO test -count 1 -v "$@" >"$log" 2>&1; then
+		grep -v '^=== ' "$log"
+		rm -f "$log"
+	else
+		cat "$log"
+		rm -f "$log"
+		return 1
+	fi
+}
+
 kills() { # a training killed 50 times at random moments, saves included
-	CONTRALENS_KILLS=50 $GO test -count 1 -timeout 20m -run TestKilledTraining -v ./cmd/contralens | grep -v '^=== '
+	CONTRALENS_KILLS=50 verbose -timeout 20m -run TestKilledTraining ./cmd/contralens
+}
+
+resume() { # going on bit for bit with more than one compute thread
+	CONTRALENS_THREADS=2 verbose -timeout 10m -run 'TestInterruptedTraining|TestTwoAndTwo' ./cmd/contralens
 }
 
 formats() { # image files of every kind and of odd sizes, made and converted by Debian's Pillow, held against ours
@@ -55,7 +72,7 @@ print("500 steps of recorder.py read back")
 END
 }
 
-for section in ${SECTIONS:-kills formats fuzz_data fuzz_scores recorder}; do
+for section in ${SECTIONS:-kills resume formats fuzz_data fuzz_scores recorder}; do
 	echo "== $section"
 	"$section"
 done

@@ -98,6 +98,8 @@ func (p *Progress) clear() {
 
 // Evaluating shows how far an evaluation is.
 func (p *Progress) Evaluating(done, total int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.Terminal {
 		fmt.Fprintf(p.Out, "\r\033[Kk-NN: features of %d of %d images", done, total)
 		if done == total {
@@ -147,9 +149,7 @@ func (p *Progress) step(r *Run, s Step) error {
 				progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false))
 		}
 		p.bar.Describe(p.line(r, s))
-		if err := p.bar.Set(r.StepInEpoch); err != nil {
-			return err
-		}
+		p.bar.Set(r.StepInEpoch) // a terminal that is gone does not end the training
 	}
 	if report {
 		line := p.line(r, s)

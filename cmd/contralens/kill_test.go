@@ -16,9 +16,9 @@ import (
 	"contralens/train"
 )
 
-// A training that is killed again and again, at moments that a seed chooses and
-// every other time in the middle of a save, ends in the same files as one that
-// is not. CONTRALENS_KILLS sets how often (5).
+// A training that is killed again and again, at moments that a seed chooses, in
+// start-up, between and within steps, and every other time in the middle of a
+// save, ends in the same files as one that is not. CONTRALENS_KILLS sets how often (5).
 func TestKilledTraining(t *testing.T) {
 	kills := 5
 	if n, err := strconv.Atoi(os.Getenv("CONTRALENS_KILLS")); err == nil {
@@ -26,33 +26,37 @@ func TestKilledTraining(t *testing.T) {
 	}
 	data := stripes(t, 9)
 	t.Chdir(t.TempDir())
-	epochs := fmt.Sprint(max(12, 2*kills))
+	epochs := fmt.Sprint(4 * kills)
 	must(t, tiny(data, "whole", "--epochs", epochs)...)
 	rng := rand.New(rand.NewPCG(uint64(kills), 17))
 	inSaves := 0
 	for kill := 1; kill <= kills; kill++ {
 		before := partial("save/killed")
 		p := spawn(t, tiny(data, "killed", "--epochs", epochs, "--resume", "auto")...)
-		if kill%2 == 0 {
-			p.until(t, "run directory:")
-			for range rng.IntN(3) { // a save of this or one of the next epochs
-				p.until(t, "step 5/5")
-			}
-			waitForSave(t, p)
+		if kill%2 == 1 && rng.IntN(4) == 0 {
+			time.Sleep(time.Duration(rng.IntN(300)) * time.Millisecond) // in start-up
 		} else {
-			time.Sleep(time.Duration(rng.IntN(1500)) * time.Millisecond)
+			p.until(t, "run directory:")
+			if kill%2 == 1 {
+				time.Sleep(time.Duration(rng.IntN(150_000)) * time.Microsecond)
+			} else {
+				for range rng.IntN(2) { // a save of this epoch or the next one
+					p.until(t, "step 5/5")
+				}
+				waitForSave(t, p)
+			}
 		}
 		p.Process.Kill()
-		if code, text := p.end(t); code != -1 {
-			if code == 0 {
-				t.Logf("kill %d: the training was at its end already", kill)
-				break
-			}
-			t.Fatalf("exit code %d\n%s", code, text)
+		code, text := p.end(t)
+		if code != -1 {
+			t.Fatalf("kill %d came too late: exit code %d\n%s", kill, code, text)
 		}
 		where, saving := whereKilled(t, "save/killed", before)
 		if saving {
 			inSaves++
+		}
+		if !strings.Contains(text, "run directory:") {
+			where = "in start-up, with a training " + where
 		}
 		t.Logf("kill %d: %s", kill, where)
 	}

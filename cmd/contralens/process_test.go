@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -31,8 +32,9 @@ func TestMain(m *testing.M) {
 // process is the program at work on a command line.
 type process struct {
 	*exec.Cmd
-	lines chan string // of its output
-	text  bytes.Buffer
+	output *os.File    // where its output comes from
+	lines  chan string // of it
+	text   bytes.Buffer
 }
 
 func spawn(t *testing.T, args ...string) *process {
@@ -48,6 +50,7 @@ func spawn(t *testing.T, args ...string) *process {
 		t.Fatal(err)
 	}
 	w.Close()
+	p.output = r
 	go func() {
 		defer r.Close()
 		defer close(p.lines)
@@ -90,9 +93,12 @@ func (p *process) end(t *testing.T) (int, string) {
 	return p.ProcessState.ExitCode(), p.text.String()
 }
 
-// tiny is a training of moments that keeps every kind of file that a run has.
+// tiny is a training of moments that keeps every kind of file that a run has. It
+// computes with one thread, since two of them are slow where other programs
+// work; CONTRALENS_THREADS sets another number.
 func tiny(data, name string, more ...string) []string {
-	return append(strings.Fields("contrast --method MoCov2 --ft posneg --mix_start_step 7 --arch resnet18 --width 0.06 --stem cifar --input_res 16 --batch_size 4 -k 10 -d 8 --seed 3 --threads 1 -j 1 --print_freq 1 --save_score --probe 4 --knn_every 3 --save_freq 2 --keep 2 --model_path save --tb_path tb --data_folder "+data+" --name "+name), more...)
+	threads := cmp.Or(os.Getenv("CONTRALENS_THREADS"), "1")
+	return append(strings.Fields("contrast --method MoCov2 --ft posneg --mix_start_step 7 --arch resnet18 --width 0.06 --stem cifar --input_res 16 --batch_size 4 -k 10 -d 8 --seed 3 -j 1 --print_freq 1 --save_score --probe 4 --knn_every 3 --save_freq 2 --keep 2 --model_path save --tb_path tb --data_folder "+data+" --threads "+threads+" --name "+name), more...)
 }
 
 // same compares two runs: weights, key encoder, queue, optimiser and where they

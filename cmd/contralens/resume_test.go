@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"contralens/checkpoint"
+	"contralens/train"
 )
 
 // Ctrl-C and SIGTERM finish the step, save and exit with 75; going on gives what
@@ -158,6 +159,23 @@ func TestDamagedCheckpoint(t *testing.T) {
 	text = must(t, tiny(data, "run", "--epochs", "3", "--resume", "auto")...)
 	if !strings.Contains(text, "passed over: checkpoint save/run/current.pth") || !strings.Contains(text, "resuming save/run/ckpt_epoch_2.pth: epoch 3") {
 		t.Errorf("--resume auto printed\n%s", text)
+	}
+}
+
+// Whoever reads the output may be gone before the training has saved, as tee is
+// after Ctrl-C.
+func TestInterruptedWithoutReader(t *testing.T) {
+	data := stripes(t, 9)
+	t.Chdir(t.TempDir())
+	p := spawn(t, tiny(data, "run", "--epochs", "10000")...)
+	p.until(t, "step 1/5")
+	p.output.Close()
+	p.Process.Signal(syscall.SIGHUP)
+	if err := p.Wait(); p.ProcessState.ExitCode() != exitStopped {
+		t.Errorf("ended with %v, want exit code %d", err, exitStopped)
+	}
+	if path, skipped := train.Newest("save/run"); path == "" || len(skipped) > 0 {
+		t.Errorf("saved %q, %v", path, skipped)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// stopping listens to Ctrl-C and SIGTERM.
+// stopping listens to Ctrl-C, SIGTERM, and SIGHUP, which a closing terminal sends.
 type stopping struct {
 	ctx     context.Context // ends with the first of them
 	begun   atomic.Bool
@@ -23,6 +23,12 @@ func listen(say func(string)) *stopping {
 	s := &stopping{signals: make(chan os.Signal, 2)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	signal.Notify(s.signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup has it ignored
+		signal.Notify(s.signals, syscall.SIGHUP)
+	}
+	// Of `contralens … | tee log` Ctrl-C ends tee as well: what is printed to it
+	// then must not end the program before it has saved.
+	signal.Ignore(syscall.SIGPIPE)
 	go func() {
 		if _, ok := <-s.signals; !ok {
 			return
@@ -46,6 +52,7 @@ func (s *stopping) Begin() { s.begun.Store(true) }
 // Close stops listening.
 func (s *stopping) Close() {
 	signal.Stop(s.signals)
+	signal.Reset(syscall.SIGPIPE)
 	close(s.signals)
 	s.cancel()
 }
