@@ -181,7 +181,7 @@ func TestDamagedFormats(t *testing.T) {
 		{"idx", cut("train-labels-idx1-ubyte", 1), "want 2 values, got 1"},
 		{"idx", replace("train-labels-idx1-ubyte", 0, 0, 8, 1, 0, 0, 0, 1, 1), "want 2 labels, one an image, got 1"},
 		{"idx", replace("train-images-idx3-ubyte", 0, 0, 13, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3), "got type 13"},
-		{"idx", replace("train-images-idx3-ubyte", 0, 0, 8, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255), "more values than"},
+		{"idx", replace("train-images-idx3-ubyte", 0, 0, 8, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255), "values that a file can hold"},
 		{"idx", replace("t10k-images-idx3-ubyte.gz", []byte("no gzip")...), "compressed by gzip"},
 		{"idx", replace("t10k-labels-idx1-ubyte", 0, 0, 8, 1, 0, 0, 0, 1, 9), "want labels below 4"},
 		{"list", replace("train.txt", []byte("3.jpg\t1\nü/2.png\n")...), "line 2: want a label on every line"},
