@@ -1,6 +1,10 @@
 package views
 
-import "math"
+import (
+	"fmt"
+	"math"
+	"strings"
+)
 
 // Draw is everything that chance decides about one view. It depends on the
 // image's size but not on its pixels, so that only those need to be decoded
@@ -75,4 +79,22 @@ func (s *Spec) Crop(w, h int, r *Rand) Box {
 		bw = max(1, int(math.RoundToEven(float64(h)/s.RatioMin)))
 	}
 	return Box{X: (w - bw) / 2, Y: (h - bh) / 2, W: bw, H: bh}
+}
+
+// String says what was drawn in a few words.
+func (d *Draw) String() string {
+	words := []string{fmt.Sprintf("%dx%d", d.Crop.W, d.Crop.H)}
+	add := func(on bool, word string) {
+		if on {
+			words = append(words, word)
+		}
+	}
+	add(d.Flip, "flip")
+	add(d.Jitter, "jitter")
+	add(d.Sigma > 0, fmt.Sprintf("blur %.1f", d.Sigma))
+	for _, a := range d.Applied {
+		add(a.Op != Identity, a.Op.String())
+	}
+	add(d.Gray, "gray")
+	return strings.Join(words, ", ")
 }

@@ -24,6 +24,11 @@ const (
 	TranslateY
 )
 
+var opNames = [...]string{"identity", "autocontrast", "equalize", "invert", "rotate", "posterize", "solarize", "solarize-add", "colour", "contrast", "brightness", "sharpness",
+	"shear x", "shear y", "translate x", "translate y"}
+
+func (op Op) String() string { return opNames[op] }
+
 var (
 	allOperations        = []Op{AutoContrast, Equalize, Invert, Rotate, Posterize, Solarize, SolarizeAdd, Color, Contrast, Brightness, Sharpness, ShearX, ShearY, TranslateX, TranslateY}
 	colourlessOperations = []Op{AutoContrast, Identity, Rotate, Sharpness, ShearX, ShearY, TranslateX, TranslateY}

@@ -15,7 +15,7 @@ import (
 
 func dataCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "data", Short: "Look at, measure and pack images"}
-	cmd.AddCommand(dataStatsCommand(), dataPackCommand())
+	cmd.AddCommand(dataStatsCommand(), dataPackCommand(), dataShowCommand())
 	return cmd
 }
 

@@ -7,6 +7,7 @@
 package golden
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -172,7 +173,7 @@ func readArray(path string) (Array, error) {
 		return Array{}, err
 	}
 	defer f.Close()
-	r, err := npyio.NewReader(f)
+	r, err := npyio.NewReader(bufio.NewReader(f)) // it reads value by value
 	if err != nil {
 		return Array{}, err
 	}

@@ -78,5 +78,13 @@ func (p *Plan) room(room *[]uint8) *C.uint8_t {
 
 func pointer(b []uint8) *C.uint8_t { return (*C.uint8_t)(unsafe.Pointer(&b[0])) }
 
+// Sets is how many sets of instructions Use takes.
+const Sets = 3
+
+// Use changes to other instructions than the widest: 0 the portable ones, 1 AVX2,
+// 2 the widest again. It says whether the processor has them. For tests; no view
+// may be in the making.
+func Use(set int) bool { return C.kernel_use(C.int(set)) != 0 }
+
 // Instructions names the instructions in use.
 func Instructions() string { return C.GoString(C.kernel_sets()) }

@@ -38,6 +38,8 @@ extern const kernels kernels_default, kernels_avx2, kernels_avx512;
 void kernel_view(const plan *, const uint8_t *source, uint8_t *room, float *dst, uint8_t *dst8);
 size_t kernel_room(const plan *);
 
+int kernel_use(int set);
+
 // kernel_sets names the instructions that kernel_view was chosen for.
 const char *kernel_sets(void);
 

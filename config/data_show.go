@@ -1,0 +1,31 @@
+package config
+
+import "fmt"
+
+// DataShow are the options of a contact sheet of views.
+type DataShow struct {
+	Aug      string  `flag:"aug" help:"A, B, C, D, E, NULL, RA, jigsaw or eval"`
+	N        int     `flag:"number" short:"n" help:"views to draw"`
+	Out      string  `flag:"output" short:"o" help:"PNG file to write"`
+	InputRes int     `flag:"input_res" help:"side of a view in pixels"`
+	Crop     float64 `flag:"crop" help:"smallest share of the image's area that a crop takes"`
+	Modal    string  `flag:"modal" help:"RGB, or CMC, whose RandAugment leaves the colours alone"`
+	Decode   string  `flag:"decode" help:"fast or exact"`
+	Seed     uint64  `flag:"seed" help:"seed of everything random"`
+}
+
+// DefaultDataShow are the defaults of a contact sheet.
+func DefaultDataShow() DataShow {
+	return DataShow{Aug: "B", N: 16, Out: "views.png", InputRes: 224, Crop: 0.2, Modal: "RGB", Decode: "fast"}
+}
+
+// Resolve says what cannot work.
+func (c *DataShow) Resolve(map[string]bool) ([]string, error) {
+	if c.N < 1 || c.N > 400 {
+		return nil, fmt.Errorf("--number: want 1 to 400 views, got %d", c.N)
+	}
+	if !(c.Crop > 0 && c.Crop <= 1) {
+		return nil, fmt.Errorf("--crop: want a number above 0 and at most 1, got %v", c.Crop)
+	}
+	return nil, first(oneOf("modal", c.Modal, "RGB", "CMC"), oneOf("decode", c.Decode, "fast", "exact"), atLeast("input_res", c.InputRes, 1))
+}
