@@ -81,9 +81,9 @@ func (s *Spec) Crop(w, h int, r *Rand) Box {
 	return Box{X: (w - bw) / 2, Y: (h - bh) / 2, W: bw, H: bh}
 }
 
-// String says what was drawn in a few words.
+// String says in a few words what else than the crop was drawn.
 func (d *Draw) String() string {
-	words := []string{fmt.Sprintf("%dx%d", d.Crop.W, d.Crop.H)}
+	var words []string
 	add := func(on bool, word string) {
 		if on {
 			words = append(words, word)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"contralens/config"
+	"contralens/data"
 	"contralens/internal/durable"
 	"contralens/views"
 	"contralens/viz"
@@ -38,6 +39,9 @@ func dataShowCommand() *cobra.Command {
 	return cmd
 }
 
+// showSide is the smallest side of a picture on the sheet, with room for words.
+const showSide = 150
+
 // showViews writes a contact sheet: the image, then its views.
 func showViews(path string, c *config.DataShow) error {
 	spec, _, err := pipeline(c.Aug, c.InputRes, c.Crop)
@@ -49,7 +53,7 @@ func showViews(path string, c *config.DataShow) error {
 	}
 	spec.Exact = c.Decode == "exact"
 	spec.Colours = views.RGB // a picture for people, whatever the network gets
-	img, err := readImage(path)
+	img, err := data.ReadImage(path)
 	if err != nil {
 		return err
 	}
@@ -59,10 +63,10 @@ func showViews(path string, c *config.DataShow) error {
 	for v := range c.N {
 		d := spec.Draw(img.W, img.H, views.NewRand(c.Seed, 1, 0, v))
 		spec.Render(values, views.Whole(img), &d, &sc)
-		tiles = append(tiles, viz.Tile{Picture: viewPicture(values, spec.Shape()), Title: fmt.Sprintf("%s %d", c.Aug, v+1), Caption: d.String()})
+		tiles = append(tiles, viz.Tile{Picture: viewPicture(values, spec.Shape()), Title: fmt.Sprintf("%d: %d x %d", v+1, d.Crop.W, d.Crop.H), Caption: d.String()})
 	}
 	columns := int(math.Ceil(math.Sqrt(float64(len(tiles)))))
-	sheet, err := viz.Sheet(tiles, columns, min(max(c.InputRes, 96), 224))
+	sheet, err := viz.Sheet(tiles, columns, min(max(c.InputRes, showSide), 224))
 	if err != nil {
 		return err
 	}

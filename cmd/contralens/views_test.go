@@ -21,7 +21,7 @@ func TestDataShow(t *testing.T) {
 		}
 		m, err := png.Decode(f)
 		f.Close()
-		if err != nil || m.Bounds().Dx() != 12+2*(96+12) {
+		if err != nil || m.Bounds().Dx() != 12+2*(showSide+12) {
 			t.Errorf("%s: %v, %v", aug, m.Bounds(), err)
 		}
 	}
