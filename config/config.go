@@ -107,6 +107,7 @@ type KNN struct {
 	Ckpt           string  `flag:"ckpt" help:"checkpoint of the encoder; empty: an untrained one"`
 	Neighbours     int     `flag:"neighbours" short:"K" help:"neighbours that vote"`
 	KNNTemperature float64 `flag:"temperature" help:"temperature of the votes"`
+	Standardize    bool    `flag:"standardize" help:"bring every feature to mean 0 and variance 1 over the training images first"`
 	UseEMA         bool    `flag:"use_ema" help:"take the key encoder's weights"`
 	JSON           bool    `flag:"json" help:"print the result as JSON"`
 }

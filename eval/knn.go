@@ -8,15 +8,32 @@ import (
 	"contralens/torch"
 )
 
-// KNN is the accuracy in percent of a vote of the k nearest of bank [N, D] for
-// each query [M, D], by cosine similarity s, each vote weighing exp(s/τ) (Wu et
-// al., 2018). k larger than the bank takes all of it.
-func KNN(bank *torch.Tensor, bankLabels []int64, queries *torch.Tensor, queryLabels []int64, k int, τ float64, classes int) float64 {
+// Vote says how the nearest neighbours vote.
+type Vote struct {
+	K           int     // neighbours; more than the bank has: all of it
+	Temperature float64 // τ
+	// Standardize takes from each feature its mean over the bank and divides it
+	// by its standard deviation there, so that a few large features don't decide
+	// alone.
+	Standardize bool
+}
+
+// PaperVote is the vote of Wu et al. (2018): 200 neighbours, τ 0.1.
+var PaperVote = Vote{K: 200, Temperature: 0.1}
+
+// KNN is the accuracy in percent of a vote of the nearest of bank [N, D] for
+// each query [M, D], by cosine similarity s, each vote weighing exp(s/τ).
+func KNN(bank *torch.Tensor, bankLabels []int64, queries *torch.Tensor, queryLabels []int64, v Vote, classes int) float64 {
 	const chunk = 1000
-	k = min(k, len(bankLabels))
+	k := min(v.K, len(bankLabels))
 	right := 0
 	torch.NoGrad(func() {
 		torch.Scoped(func() {
+			if v.Standardize {
+				variance, mean := bank.VarMean([]int{0}, true, true)
+				deviation := variance.Sqrt().AddScalar_(1e-6)
+				bank, queries = bank.Sub(mean).Div(deviation), queries.Sub(mean).Div(deviation)
+			}
 			b := bank.Normalize(1).T()
 			labels := torch.FromInt64(bankLabels, len(bankLabels))
 			for start := 0; start < len(queryLabels); start += chunk {
@@ -24,7 +41,7 @@ func KNN(bank *torch.Tensor, bankLabels []int64, queries *torch.Tensor, queryLab
 				torch.Scoped(func() {
 					s, at := queries.Narrow(0, start, n).Normalize(1).Mm(b).TopK(k, 1)
 					voters := labels.IndexSelect(0, at.Reshape(-1)).Reshape(n, k)
-					votes := torch.Zeros([]int{n, classes}).ScatterAdd_(1, voters, s.DivScalar(τ).Exp_())
+					votes := torch.Zeros([]int{n, classes}).ScatterAdd_(1, voters, s.DivScalar(v.Temperature).Exp_())
 					for i, c := range votes.Argmax(1, false).Int64s() {
 						if c == queryLabels[start+i] {
 							right++
@@ -39,7 +56,7 @@ func KNN(bank *torch.Tensor, bankLabels []int64, queries *torch.Tensor, queryLab
 
 // KNNAccuracy is KNN of a network's features: the bank is the training set, the
 // queries are the test set.
-func KNNAccuracy(m *nn.Model, train, test data.Dataset, k int, τ float64, o Options) (accuracy float64, err error) {
+func KNNAccuracy(m *nn.Model, train, test data.Dataset, v Vote, o Options) (accuracy float64, err error) {
 	if test == nil {
 		return 0, fmt.Errorf("k-NN: want a val/ or test/ folder beside train/ for the queries, found none in dataset %s", train.Name())
 	}
@@ -61,7 +78,7 @@ func KNNAccuracy(m *nn.Model, train, test data.Dataset, k int, τ float64, o Opt
 		if queries, queryLabels, err = Features(m, test, o); err != nil {
 			return
 		}
-		accuracy = KNN(bank, bankLabels, queries, queryLabels, k, τ, len(train.Classes()))
+		accuracy = KNN(bank, bankLabels, queries, queryLabels, v, len(train.Classes()))
 	})
 	return accuracy, err
 }

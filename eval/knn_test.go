@@ -62,7 +62,7 @@ func TestKNN(t *testing.T) {
 		want := 100 * float64(right) / m
 		err := torch.Run(func() error {
 			torch.Scoped(func() {
-				got := KNN(torch.FromFloat32(bank, n, d), bankLabels, torch.FromFloat32(queries, m, d), labels, k, 0.1, classes)
+				got := KNN(torch.FromFloat32(bank, n, d), bankLabels, torch.FromFloat32(queries, m, d), labels, Vote{K: k, Temperature: 0.1}, classes)
 				if math.Abs(got-want) > 1e-9 {
 					t.Errorf("k %d: got %v, want %v", k, got, want)
 				}
@@ -72,5 +72,42 @@ func TestKNN(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// Standardised features are the same whatever the bank's own scale and offset,
+// which without it decide the vote.
+func TestKNNStandardized(t *testing.T) {
+	const n, d = 40, 3
+	rng := rand.New(rand.NewPCG(5, 6))
+	plain, scaled, labels := make([]float32, n*d), make([]float32, n*d), make([]int64, n)
+	for i := range n {
+		labels[i] = int64(i % 2)
+		for j := range d {
+			v := rng.NormFloat64()
+			if j == 0 {
+				v += 4 * float64(labels[i]-1)
+			}
+			plain[i*d+j] = float32(v)
+			scaled[i*d+j] = float32(1000 + v*math.Pow(10, float64(j)))
+		}
+	}
+	err := torch.Run(func() error {
+		torch.Scoped(func() {
+			accuracy := func(x []float32, standardize bool) float64 {
+				f := torch.FromFloat32(x, n, d)
+				return KNN(f, labels, f, labels, Vote{K: 5, Temperature: 0.1, Standardize: standardize}, 2)
+			}
+			if a, b := accuracy(plain, true), accuracy(scaled, true); a != b || a < 90 {
+				t.Errorf("standardised: %v %% of the features, %v %% of the same at another scale", a, b)
+			}
+			if a := accuracy(scaled, false); a > 80 {
+				t.Errorf("%v %% without standardising: the test's features need none", a)
+			}
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

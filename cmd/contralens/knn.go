@@ -52,11 +52,12 @@ func knn(c *config.KNN, set map[string]bool) error {
 		return err
 	}
 	o := eval.Options{Size: c.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: c.Precision == "bf16", Progress: featureProgress()}
-	accuracy, err := eval.KNNAccuracy(e.Model, bank, queries, c.Neighbours, c.KNNTemperature, o)
+	vote := eval.Vote{K: c.Neighbours, Temperature: c.KNNTemperature, Standardize: c.Standardize}
+	accuracy, err := eval.KNNAccuracy(e.Model, bank, queries, vote, o)
 	if err != nil {
 		return err
 	}
-	result := e.result("knn", bank.Name(), map[string]any{"top1": accuracy, "k": c.Neighbours, "temperature": c.KNNTemperature}, c.Seed, config.Values(c))
+	result := e.result("knn", bank.Name(), map[string]any{"top1": accuracy, "k": c.Neighbours, "temperature": c.KNNTemperature, "standardized": c.Standardize}, c.Seed, config.Values(c))
 	// A checkpoint of a run directory has its results there.
 	if dir := filepath.Dir(c.Ckpt); c.Ckpt != "" && isFile(filepath.Join(dir, "run.json")) {
 		if err := result.Append(dir); err != nil {
@@ -66,7 +67,11 @@ func knn(c *config.KNN, set map[string]bool) error {
 	if c.JSON {
 		return json.NewEncoder(os.Stdout).Encode(result)
 	}
-	fmt.Printf("k-NN top-1: %.2f %% (%d neighbours, τ %v; %d training images, %d test images)\n", accuracy, c.Neighbours, c.KNNTemperature, bank.Len(), queries.Len())
+	features := ""
+	if c.Standardize {
+		features = " of standardised features"
+	}
+	fmt.Printf("k-NN top-1%s: %.2f %% (%d neighbours, τ %v; %d training images, %d test images)\n", features, accuracy, c.Neighbours, c.KNNTemperature, bank.Len(), queries.Len())
 	return nil
 }
 
