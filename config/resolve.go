@@ -180,7 +180,7 @@ func (s *Shared) validate() error {
 		return fmt.Errorf("--imbalance: want a factor of at least 1, or 0 for all images, got %v", s.Imbalance)
 	}
 	return first(
-		dataset(s.Dataset), share("max_bad", s.MaxBad),
+		dataset(s.Dataset), share("max_bad", s.MaxBad), atLeast("limit", s.Limit, 0), atLeast("threads", s.Threads, 0),
 		oneOf("modal", s.Modal, "RGB", "CMC"), oneOf("mem", s.Memory, slices.Sorted(maps.Keys(Memories))...), oneOf("stem", s.Stem, "imagenet", "cifar"),
 		oneOf("head", s.Head, "linear", "linear_wo_norm", "mlp", "mlp_bn", "2mlp_bn"), oneOf("precision", s.Precision, "fp32", "bf16"),
 		oneOf("aug_linear", s.AugLinear, "NULL", "RA"), oneOf("decode", s.Decode, "fast", "exact"), oneOf("opt_level", s.OptLevel, "O1", "O2"), oneOf("dist-backend", s.DistBackend, "nccl", "gloo"),

@@ -67,6 +67,9 @@ func hasShards(folder string) bool {
 func onlyShards(dir string) bool {
 	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
 		if isImage(e.Name()) || (e.IsDir() && !slices.Contains([]string{"val", "test", "unlabelled"}, e.Name())) {
 			return false
 		}

@@ -307,6 +307,18 @@ func TestDamagedAndForeignShards(t *testing.T) {
 	}
 }
 
+// A tar file beside images or class folders is somebody's backup, not a shard.
+func TestTarBesideImages(t *testing.T) {
+	for _, name := range []string{"a/1.jpg", "1.jpg"} {
+		dir := t.TempDir()
+		write(t, dir, name)
+		put(t, dir, "backup.tar", []byte("x"))
+		if train, _, err := Open(Options{Folder: dir}); err != nil || train.Len() != 1 {
+			t.Errorf("%s and backup.tar: %v", name, err)
+		}
+	}
+}
+
 // ImageNet-100's classes are picked out of shards of more.
 func TestShardsOfImageNet100(t *testing.T) {
 	src := t.TempDir()

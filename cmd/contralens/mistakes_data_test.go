@@ -25,6 +25,8 @@ func init() {
 		mistake{"contrast --epochs 0", exitUsage, []string{"--epochs", "want a number above 0", "got 0"}},
 		mistake{"contrast --batch_size -4", exitUsage, []string{"--batch_size", "want a number above 0", "got -4"}},
 		mistake{"contrast -j -1", exitUsage, []string{"--num_workers", "want 0 (automatic)", "got -1"}},
+		mistake{"contrast --limit -5", exitUsage, []string{"--limit", "at least 0", "got -5"}},
+		mistake{"contrast --threads -1", exitUsage, []string{"--threads", "at least 0", "got -1"}},
 		mistake{"contrast --momentum 1.5", exitUsage, []string{"--momentum", "want a number from 0 to 1", "got 1.5"}},
 		mistake{"contrast --max_bad 5", exitUsage, []string{"--max_bad", "want a number from 0 to 1", "got 5"}},
 		mistake{"contrast --crop 0", exitUsage, []string{"--crop", "want a number above 0", "got 0"}},
