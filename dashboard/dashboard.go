@@ -52,7 +52,7 @@ func New(o Options) (*Server, error) {
 	}
 	root, err := os.OpenRoot(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: want a directory with runs: %w", o.Dir, err)
+		return nil, fmt.Errorf("%s: want a directory with runs, as in contralens serve DIR: %w", o.Dir, err)
 	}
 	if o.Poll == 0 {
 		o.Poll = 500 * time.Millisecond

@@ -50,8 +50,9 @@ func (r *run) embed(epoch int) (*embedding, error) {
 		epoch = epochs[len(epochs)-1]
 	}
 	if m := r.mapped[epoch]; m != nil {
-		m.Epochs = epochs
-		return m, nil
+		now := *m // others may be writing m out
+		now.Epochs = epochs
+		return &now, nil
 	}
 	features, dim, err := p.Features(epoch)
 	if err != nil {

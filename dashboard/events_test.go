@@ -85,6 +85,15 @@ func TestServe(t *testing.T) {
 	}
 	l, err := Listen("127.0.0.1:0")
 	check(t, err)
+	if _, err := Listen(l.Addr().String()); err == nil || !strings.Contains(err.Error(), "choose another port") {
+		t.Errorf("want what to do about a port in use, got %v", err)
+	}
+	// Without an address a port that is taken is passed over.
+	for range 2 {
+		near, err := Listen("")
+		check(t, err)
+		defer near.Close()
+	}
 	if err := Serve(t.Context(), l, Options{Dir: filepath.Join(dir, "missing")}, func(string) {}); err == nil || !strings.Contains(err.Error(), "want a directory") {
 		t.Errorf("want what is missing, got %v", err)
 	}

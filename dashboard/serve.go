@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -32,10 +33,10 @@ func Listen(address string) (net.Listener, error) {
 		return nil, fmt.Errorf("address %q: want HOST:PORT or PORT, as 127.0.0.1:8420", address)
 	}
 	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("%w; another port may be free", err)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%w by another program; choose another port", err)
 	}
-	return l, nil
+	return l, err
 }
 
 func listenNear(address string) (l net.Listener, err error) {
