@@ -42,6 +42,13 @@ fuzz_data() { # damaged image files, shards and their indexes
 	done
 }
 
+fuzz_checkpoints() { # damaged checkpoints of every format, files of features, IDX, records and lists, a minute each
+	for target in ./checkpoint:FuzzParse ./checkpoint/pickle:FuzzLoad ./checkpoint/safetensors:FuzzParse ./checkpoint/npz:FuzzParse ./checkpoint/onnx:FuzzParse \
+		./embeddings:FuzzParquet ./data:FuzzIDX ./data:FuzzRecords ./data:FuzzList; do
+		$GO test "${target%:*}" -run '^$' -fuzz "^${target#*:}\$" -fuzztime 60s -fuzzminimizetime 10x -parallel 2 | tail -3
+	done
+}
+
 fuzz_scores() { # the readers of score records and .npy files, a minute each
 	$GO test ./scores/record -run '^$' -fuzz FuzzOpen -fuzztime 60s -fuzzminimizetime 5x -parallel 1 | tail -3
 	$GO test ./internal/npy -run '^$' -fuzz FuzzRead -fuzztime 60s -fuzzminimizetime 5x -parallel 1 | tail -3
@@ -72,7 +79,7 @@ print("500 steps of recorder.py read back")
 END
 }
 
-for section in ${SECTIONS:-kills resume formats fuzz_data fuzz_scores recorder}; do
+for section in ${SECTIONS:-kills resume formats fuzz_data fuzz_checkpoints fuzz_scores recorder}; do
 	echo "== $section"
 	"$section"
 done

@@ -145,6 +145,9 @@ func (p *part) count(v any) {
 func kindOf(v any) string {
 	switch v := v.(type) {
 	case *checkpoint.Tensor:
+		if len(v.Shape) == 0 && v.Len() == 1 {
+			return fmt.Sprintf("%v (%s [])", v.Float64s()[0], v.Dtype)
+		}
 		return fmt.Sprintf("%s %v", v.Dtype, v.Shape)
 	case checkpoint.Dict:
 		return fmt.Sprintf("%d entries", len(v))
