@@ -68,6 +68,7 @@ type Contrast struct {
 	Aug          string   `flag:"aug" help:"augmentation: A (MoCo v1), B (MoCo v2), C (CMC), D (InfoMin), E (CMC v2), NULL (crop and flip) or RA (and RandAugment)"`
 	Beta         float64  `flag:"beta" help:"weight of the jigsaw loss"`
 	Symmetric    bool     `flag:"symmetric" help:"with a queue: each crop is query and key, losses are added"`
+	BNSplits     int      `flag:"bn_splits" help:"parts of a batch with batch-norm statistics of their own, as that many devices have; keys are shuffled between them"`
 	Warm         bool     `flag:"warm" help:"warm the learning rate up; always with a batch above 256"`
 	Init         string   `flag:"init" help:"checkpoint to take weights from, without its state"`
 	CropMin      *float64 `flag:"crop_min" help:"smallest share of the area that a crop takes, instead of --crop"`
@@ -95,6 +96,7 @@ type Contrast struct {
 	ExpIter      int      `flag:"exp_iter" help:"number of a repetition, for the run's name"`
 	MixEpoch     int      `flag:"mix_start_epoch" help:"transform in epochs above this one"`
 	MixStep      int      `flag:"mix_start_step" help:"transform in steps above this one"`
+	MixStart     string   `flag:"mix_start" help:"auto: transform as soon as positives have separated from negatives, and from then on"`
 	Record       bool     `flag:"record" help:"keep score statistics of every step, which scores plot and serve show; --record=false: none"`
 	Probe        int      `flag:"probe" help:"images whose features are kept after every epoch, for the embedding view; 0: none"`
 	SaveScore    bool     `flag:"save_score" help:"also keep every sample's scores, in the reference implementation's files; turns --record on"`
@@ -125,7 +127,7 @@ func defaultShared() Shared {
 // DefaultContrast are the defaults of pre-training.
 func DefaultContrast() Contrast {
 	return Contrast{
-		Shared: defaultShared(), Aug: "A", Beta: 0.5, MixRatio: 1, MixAlpha: 0.2, TimeMix: 2, MixTarget: "neg",
+		Shared: defaultShared(), BNSplits: 1, Aug: "A", Beta: 0.5, MixRatio: 1, MixAlpha: 0.2, TimeMix: 2, MixTarget: "neg",
 		Distribution: "beta", DimMask: "none", BetaAlpha: 2, PosAlpha: 2, NegAlpha: 1.6, ExpIter: -1, Record: true,
 	}
 }

@@ -247,6 +247,12 @@ func (c *Contrast) combination() error {
 	case !(c.BankMomentum >= 0 && c.BankMomentum <= 1):
 		return fmt.Errorf("--nce_m: want a number from 0 to 1, got %v", c.BankMomentum)
 	}
+	if c.BNSplits < 1 || c.BNSplits > max(1, c.BatchSize/2) {
+		return fmt.Errorf("--bn_splits: want 1 to half of --batch_size, %d, got %d: a part needs two images", max(1, c.BatchSize/2), c.BNSplits)
+	}
+	if c.MixStart != "" && c.MixStart != "auto" {
+		return fmt.Errorf("--mix_start: want auto, got %q; --mix_start_epoch and --mix_start_step take numbers", c.MixStart)
+	}
 	return oneOf("aug", c.Aug, "A", "B", "C", "D", "E", "NULL", "RA")
 }
 

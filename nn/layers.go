@@ -29,6 +29,7 @@ type batchNorm struct {
 	weight, bias, mean, variance *torch.Tensor // [channels]
 	batches                      *torch.Tensor // int64 []
 	train                        *bool
+	groups                       int // parts of the batch with statistics of their own; 0 and 1: none
 }
 
 func (b builder) batchNorm(name string, channels int) *batchNorm {
@@ -42,6 +43,7 @@ func (b builder) batchNorm(name string, channels int) *batchNorm {
 		variance: b.add("running_var", true, torch.Ones(shape)),
 		batches:  b.add("num_batches_tracked", true, torch.Zeros(nil, torch.Options{Dtype: torch.Int64})),
 		train:    b.train,
+		groups:   b.groups,
 	}
 }
 
@@ -50,7 +52,12 @@ func (n *batchNorm) Forward(x *torch.Tensor) *torch.Tensor {
 	if *n.train {
 		n.batches.AddInt_(1)
 	}
-	y := x.BatchNorm(n.weight, n.bias, n.mean, n.variance, *n.train, 0.1, 1e-5)
+	var y *torch.Tensor
+	if *n.train && n.groups > 1 {
+		y = n.normalizeSplit(x, n.groups)
+	} else {
+		y = x.BatchNorm(n.weight, n.bias, n.mean, n.variance, *n.train, 0.1, 1e-5)
+	}
 	x.Free()
 	return observed(n.name, y)
 }

@@ -16,6 +16,7 @@ type Config struct {
 	FeatDim int                // size d of the embedding; default 128
 	Modal   string             // RGB, or CMC for two half-width encoders of luminance and chrominance; default RGB
 	Jigsaw  bool               // with a head for shuffled patches
+	Groups  int                // parts of a batch with batch-norm statistics of their own (split batch norm); default 1
 	Format  torch.MemoryFormat // of the convolutions' weights and activations; default Contiguous
 	Device  torch.Device       // default CPU
 }
@@ -83,7 +84,7 @@ func New(c Config, seed uint64) (*Model, error) {
 	}
 	m := &Model{Config: c}
 	torch.Scoped(func() {
-		b := builder{state: &m.State, rng: rand.New(rand.NewPCG(seed, 0x6e6e)), format: c.Format, device: c.Device, train: &m.train}
+		b := builder{state: &m.State, rng: rand.New(rand.NewPCG(seed, 0x6e6e)), format: c.Format, device: c.Device, train: &m.train, groups: c.Groups}
 		err = m.build(b, arch, width)
 	})
 	if err != nil {

@@ -113,6 +113,7 @@ type builder struct {
 	format torch.MemoryFormat
 	device torch.Device
 	train  *bool
+	groups int // of batch norm
 	// shapesOnly leaves parameters unset: for counting and comparing shapes.
 	shapesOnly bool
 }

@@ -135,8 +135,10 @@ func follow(t *testing.T, c *golden.Case, tc trainCase) {
 		if d := math.Abs(out.Value-want.Loss) / want.Loss; d > 10*sens.Loss+1e-6 {
 			t.Errorf("step %d: loss %v, want %v: off by %.2g, allowed %.2g", s, out.Value, want.Loss, d, 10*sens.Loss+1e-6)
 		}
-		if index := m.Method.Memory().Index; index != nil && *index != want.Index {
-			t.Errorf("step %d: index %d, want %d", s, *index, want.Index)
+		for _, index := range m.Method.Memory().Indices {
+			if *index != want.Index {
+				t.Errorf("step %d: index %d, want %d", s, *index, want.Index)
+			}
 		}
 		grads := map[string][]float32{}
 		i := 0

@@ -14,8 +14,8 @@ import (
 func (m *Model) saveMemory() checkpoint.Dict {
 	memory := m.Method.Memory()
 	d := checkpoint.Dict{{Key: "method", Value: statedict.Of(memory.Own, "")}}
-	if memory.Index != nil {
-		d = append(d, checkpoint.Item{Key: "queue_index", Value: *memory.Index})
+	if memory.Indices != nil {
+		d = append(d, checkpoint.Item{Key: "queue_index", Value: *memory.Indices[0]})
 	}
 	return d
 }
@@ -30,8 +30,8 @@ func (m *Model) loadMemory(path string, contrast any, record checkpoint.Dict) er
 	if record == nil {
 		return nil
 	}
-	if memory.Index != nil {
-		*memory.Index = statedict.Int(record.Get("queue_index"))
+	for _, index := range memory.Indices {
+		*index = statedict.Int(record.Get("queue_index"))
 	}
 	return statedict.Load(path, memory.Own, record.Get("method"), "")
 }

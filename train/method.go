@@ -61,8 +61,8 @@ type Jigsaw struct {
 type Memory struct {
 	Contrast nn.State // under "contrast" in a checkpoint, by the names of PyTorch code
 	Own      nn.State // what PyTorch code has no place for: kept in our record
-	Index    *int     // where a queue goes on; nil without one
-	Queue    int      // length of the queue; 0 without one
+	Indices  []*int   // where each queue goes on, all at the same row; nil without one
+	Queue    int      // length of a queue; 0 without one
 }
 
 // methods make a method by the name of its memory (--mem).

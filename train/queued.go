@@ -63,12 +63,13 @@ func (q *queued) targets(keys []*torch.Tensor) []target {
 }
 
 func (q *queued) Memory() Memory {
+	memory := Memory{Queue: q.queues[0].Len()}
 	var rows []*torch.Tensor
 	for _, queue := range q.queues {
-		rows = append(rows, queue.Keys)
+		rows, memory.Indices = append(rows, queue.Keys), append(memory.Indices, &queue.Index)
 	}
-	// All queues take the same number of keys; the first one's index is theirs.
-	return Memory{Contrast: memories(rows), Index: &q.queues[0].Index, Queue: q.queues[0].Len()}
+	memory.Contrast = memories(rows)
+	return memory
 }
 
 func (q *queued) Free() {

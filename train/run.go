@@ -38,6 +38,7 @@ type Run struct {
 	Step        int // steps done since the beginning
 	Sums        Sums
 	collapse    collapse
+	mixStart    mixStart
 
 	Batches   int // steps an epoch
 	DropLast  bool
@@ -96,7 +97,7 @@ func NewRun(c config.Contrast, dir string) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	net.Jigsaw = c.Jigsaw
+	net.Jigsaw, net.Groups = c.Jigsaw, c.BNSplits
 	r.Model, err = NewModel(Options{
 		Net: net, Memory: c.Memory, Images: n, K: c.K, Symmetric: c.Symmetric, Alpha: c.Alpha, BankMomentum: c.BankMomentum,
 		Temperature: c.Temperature, Beta: c.Beta, Momentum: c.Momentum, WeightDecay: c.WeightDecay,
@@ -221,7 +222,7 @@ func (r *Run) do(ctx context.Context) error {
 
 // Transforming says whether the step after the one done transforms features.
 func (r *Run) Transforming() bool {
-	return r.Model.Transform.On() && r.Epoch > r.Config.MixEpoch && r.Step+1 > r.Config.MixStep
+	return r.Model.Transform.On() && !r.undecided() && r.Epoch > r.Config.MixEpoch && r.Step+1 > r.Config.MixStep
 }
 
 // epoch trains to the end of the epoch, unless ctx ends before it.
@@ -236,6 +237,7 @@ func (r *Run) epoch(ctx context.Context) error {
 		measured.Scores, measured.Statistics = measured.Scores || h.Watch.Scores, measured.Statistics || h.Watch.Statistics
 	}
 	watch := measured
+	watch.Scores = measured.Scores || r.undecided()
 	for {
 		start := time.Now()
 		b, err := l.Next()
@@ -257,6 +259,9 @@ func (r *Run) epoch(ctx context.Context) error {
 		r.Step++
 		s.Step = r.Step
 		r.Sums.add(s)
+		if r.undecided() {
+			r.mixStart.see(s, r.filled())
+		}
 		for _, h := range r.Hooks {
 			if h.Step != nil {
 				if err := h.Step(r, s); err != nil {
@@ -268,7 +273,7 @@ func (r *Run) epoch(ctx context.Context) error {
 			return ErrStopped
 		}
 		// A loss that looks like a collapse has the next step's scores looked at.
-		watch.Scores = measured.Scores || r.collapse.suspect(s.Loss, s.Negatives)
+		watch.Scores = measured.Scores || r.undecided() || r.collapse.suspect(s.Loss, s.Negatives)
 	}
 }
 

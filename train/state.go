@@ -51,7 +51,7 @@ func (r *Run) Save(path string) error {
 			{Key: "images", Value: r.Train.Len()},
 			{Key: "rng", Value: checkpoint.Dict{{Key: "seed", Value: int(r.Config.Seed)}, {Key: "lambda_step", Value: int(m.Stream.Step)}}},
 			{Key: "precision", Value: r.Config.Precision}, {Key: "memory_format", Value: "channels_last"},
-			{Key: "epoch_sums", Value: sums.dict()}, {Key: "collapse", Value: r.collapse.dict()},
+			{Key: "epoch_sums", Value: sums.dict()}, {Key: "collapse", Value: r.collapse.dict()}, {Key: "mix_start", Value: r.mixStart.dict()},
 		}, m.saveMemory()...)},
 	}
 	if m.Key != nil {
@@ -124,6 +124,7 @@ func (r *Run) Load(path string) (notes []string, err error) {
 	m.Stream.Step = uint64(statedict.Int(statedict.Items(record.Get("rng")).Get("lambda_step")))
 	r.Sums.set(statedict.Items(record.Get("epoch_sums")))
 	r.collapse.set(statedict.Items(record.Get("collapse")))
+	r.mixStart.set(statedict.Items(record.Get("mix_start")))
 	if n := statedict.Int(record.Get("images")); n != r.Train.Len() {
 		if r.StepInEpoch > 0 {
 			r.StepInEpoch, r.Sums = 0, Sums{}

@@ -89,6 +89,9 @@ func inWords(c config.Contrast) string {
 	if c.MixEpoch > 0 {
 		parts = append(parts, fmt.Sprintf("from epoch %d on", c.MixEpoch+1))
 	}
+	if c.MixStart == "auto" {
+		parts = append(parts, "as soon as positives have separated from negatives")
+	}
 	if c.MixStep > 0 {
 		parts = append(parts, fmt.Sprintf("from step %d on", c.MixStep+1))
 	}

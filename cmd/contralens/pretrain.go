@@ -109,7 +109,7 @@ func start(r *train.Run, p *train.Progress) error {
 // before it, what takes long after it.
 func hooks(c config.Contrast, p *train.Progress, signals *stopping, accuracies *[]string) []train.Hook {
 	list := []train.Hook{
-		p.Hook(), train.DataHook(p.Print), train.MetricsHook(c.PrintFreq), train.CollapseHook(p.Print),
+		p.Hook(), train.DataHook(p.Print), train.MetricsHook(c.PrintFreq), train.CollapseHook(p.Print), train.MixStartHook(p.Print),
 		train.EventsHook(filepath.Join(c.TBPath, c.RunName()), c.PrintFreq),
 	}
 	if c.SaveScore {

@@ -1,0 +1,132 @@
+package nn
+
+import (
+	"slices"
+	"testing"
+
+	"contralens/internal/golden"
+	"contralens/torch"
+)
+
+// Split batch norm gives each part of a batch what a network of its own would give
+// it, leaves the mean of their running statistics, and passes gradients on.
+func TestSplitNorm(t *testing.T) {
+	err := torch.Run(func() error {
+		torch.Scoped(func() {
+			build := func(groups int) *Model {
+				m, err := New(Config{Arch: "resnet18", Width: 0.0625, Stem: "cifar", FeatDim: 8, Groups: groups}, 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return m
+			}
+			const n, groups = 7, 3 // parts of 2, 2 and 3
+			x := torch.FromFloat32(golden.Input(golden.CInput, n*3*16*16), n, 3, 16, 16)
+			split := build(groups)
+			defer split.Free()
+			out := split.Forward(x)
+			out.Square().Mul(out).Sum().Backward()
+
+			var parts []float32
+			running, gradient := make([]float32, split.State[2].Tensor.Numel()), make([]float32, split.State[0].Tensor.Numel())
+			for g := range groups {
+				m := build(0)
+				defer m.Free()
+				first, end := g*n/groups, (g+1)*n/groups
+				y := m.Forward(x.Narrow(0, first, end-first))
+				y.Square().Mul(y).Sum().Backward()
+				parts = append(parts, y.Float32s()...)
+				for _, e := range m.State {
+					switch e.Name {
+					case "encoder.bn1.running_var":
+						for i, v := range e.Tensor.Float32s() {
+							running[i] += v / groups
+						}
+					case "encoder.conv1.weight":
+						for i, v := range e.Tensor.Grad().Float32s() {
+							gradient[i] += v
+						}
+					}
+				}
+			}
+			golden.Near(t, "embeddings", out.Float32s(), parts, 1e-5)
+			for _, e := range split.State {
+				switch e.Name {
+				case "encoder.bn1.running_var":
+					golden.Near(t, e.Name, e.Tensor.Float32s(), running, 1e-6)
+				case "encoder.conv1.weight":
+					golden.Near(t, "gradient", e.Tensor.Grad().Float32s(), gradient, 1e-4)
+				}
+			}
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// In evaluation neither groups nor the order of a batch change an image's
+// embedding; in training both do.
+func TestShuffleChangesNothingInEvaluation(t *testing.T) {
+	err := torch.Run(func() error {
+		torch.Scoped(func() {
+			m, err := New(Config{Arch: "resnet18", Width: 0.0625, Stem: "cifar", FeatDim: 8, Groups: 2}, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Free()
+			const n = 6
+			x := torch.FromFloat32(golden.Input(golden.CInput, n*3*16*16), n, 3, 16, 16)
+			order := torch.FromInt64([]int64{4, 0, 5, 2, 1, 3}, n)
+			restored := func() []float32 {
+				shuffled := m.Forward(x.IndexSelect(0, order))
+				return torch.EmptyLike(shuffled).IndexCopy_(0, order, shuffled).Float32s()
+			}
+			torch.NoGrad(func() {
+				for _, train := range []bool{true, false} {
+					m.Train(train)
+					plain := m.Forward(x).Float32s()
+					shuffled := restored()
+					if train {
+						if slices.Equal(plain, shuffled) {
+							t.Error("shuffling between groups changes nothing in training")
+						}
+						continue
+					}
+					golden.Near(t, "embeddings", shuffled, plain, 1e-6)
+				}
+			})
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What groups cost: `go test ./nn -run - -bench SplitNorm`.
+func BenchmarkSplitNorm(b *testing.B) {
+	for name, groups := range map[string]int{"whole batch": 1, "8 groups": 8} {
+		b.Run(name, func(b *testing.B) {
+			err := torch.Run(func() error {
+				torch.Scoped(func() {
+					m, err := New(Config{Arch: "resnet18", Width: 0.25, Stem: "cifar", Groups: groups, Format: torch.ChannelsLast}, 1)
+					if err != nil {
+						b.Fatal(err)
+					}
+					defer m.Free()
+					x := torch.FromFloat32(golden.Input(golden.CInput, 64*3*32*32), 64, 3, 32, 32)
+					b.ResetTimer()
+					for range b.N {
+						torch.Scoped(func() { m.Forward(x).Sum().Backward() })
+					}
+				})
+				return nil
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}

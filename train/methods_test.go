@@ -1,0 +1,200 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"contralens/config"
+	"contralens/internal/golden"
+	"contralens/torch"
+)
+
+// writePatches makes a folder of small images, cut out of the photos that come with
+// the project: colours and textures are real, so that chrominance has something to
+// say. The result is the same every time.
+func writePatches(t *testing.T, count, side int) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "photos")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	photos, err := filepath.Glob(golden.Path(t, "augment", "images") + "/*.npy")
+	if err != nil || len(photos) == 0 {
+		t.Skip("no photos in the golden directory")
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range count {
+		photo := golden.ReadArray(t, photos[i%len(photos)])
+		h, w := photo.Shape[0], photo.Shape[1]
+		y0, x0 := rng.IntN(h-side), rng.IntN(w-side)
+		m := image.NewRGBA(image.Rect(0, 0, side, side))
+		for y := range side {
+			for x := range side {
+				p := photo.U8[3*((y0+y)*w+x0+x):]
+				m.Set(x, y, color.RGBA{p[0], p[1], p[2], 255})
+			}
+		}
+		f, err := os.Create(filepath.Join(dir, fmt.Sprintf("%03d.png", i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := png.Encode(f, m); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// methodRun is a training small enough for a test.
+func methodRun(t *testing.T, folder string, change func(*config.Contrast), set ...string) config.Contrast {
+	t.Helper()
+	c := config.DefaultContrast()
+	c.DataFolder, c.Dataset, c.Arch, c.Width, c.FeatDim, c.InputRes = folder, "folder", "resnet18", 0.0625, 16, 32
+	c.K, c.BatchSize, c.Epochs, c.LearningRate, c.Alpha, c.Seed = 32, 16, 2, 0.02, 0.99, 3
+	c.Milestones, c.Workers = nil, 1
+	change(&c)
+	if c.Jigsaw || config.Methods[c.Method].Jigsaw {
+		c.InputRes = 64
+	}
+	switch {
+	case c.Method == "MoCo_wo_norm":
+		c.LearningRate = 0.0005 // scores without bounds
+	case c.Memory == "bank" || config.Methods[c.Method].Memory == "bank":
+		// Rows begin at random and are an image's own for the second epoch only.
+		c.BankMomentum, c.LearningRate, c.FeatDim = 0.1, 0.002, 64
+	}
+	given := map[string]bool{}
+	for _, name := range set {
+		given[name] = true
+	}
+	if _, err := c.Resolve(given); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// follows runs a configuration, from a checkpoint if there is one, to the step
+// where it is stopped, and gives its losses and what a checkpoint would hold.
+func follows(t *testing.T, c config.Contrast, from, to string, stop int) (losses []float64, state [][]float32) {
+	t.Helper()
+	err := torch.Run(func() error {
+		torch.SetThreads(1) // such small tensors gain nothing by more
+		r, err := NewRun(c, t.TempDir())
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		if from != "" {
+			if notes, err := r.Load(from); err != nil || len(notes) > 0 {
+				t.Errorf("notes %q, error %v", notes, err)
+			}
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		r.Hooks = []Hook{{Watch: Watch{Scores: true, Statistics: true}, Step: func(r *Run, s Step) error {
+			losses = append(losses, s.Loss)
+			if len(s.Scores) != 5*s.Images || s.Statistics == nil {
+				t.Errorf("step %d: %d score values for %d images, statistics %v", s.Step, len(s.Scores), s.Images, s.Statistics)
+			}
+			if (s.Jigsaw != nil) != c.Jigsaw {
+				t.Errorf("step %d: jigsaw %v", s.Step, s.Jigsaw)
+			}
+			if s.Step == stop {
+				cancel()
+			}
+			return nil
+		}}}
+		if err := r.Do(ctx); err != nil && err != ErrStopped {
+			return err
+		}
+		for _, e := range slices.Concat(r.Model.Query.State, r.Model.Method.Memory().Contrast, r.Model.Method.Memory().Own) {
+			state = append(state, e.Tensor.Float32s())
+		}
+		if to != "" {
+			return r.Save(to)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return losses, state
+}
+
+// interrupted are the cases of TestMethods that are also interrupted: each kind of
+// memory, with two modalities, jigsaws, and both kinds of λ.
+var interrupted = []string{"CMC jigsaw bank", "CMC jigsaw queue", "symmetric queue", "CMC batch", "BYOL", "SimSiam FT", "SimCLR FT", "InsDis FT by element"}
+
+// TestMethods trains every method for two epochs: its loss falls, and a run that
+// was interrupted in the middle and went on ends with the same bits.
+func TestMethods(t *testing.T) {
+	folder := writePatches(t, 200, 64)
+	customize := func(change func(c *config.Contrast)) func(*config.Contrast) {
+		return func(c *config.Contrast) { c.Temperature = 0.2; change(c) }
+	}
+	cases := map[string]func(*config.Contrast){
+		"CMC jigsaw bank":  customize(func(c *config.Contrast) { c.Modal, c.Jigsaw, c.Memory, c.Aug = "CMC", true, "bank", "C" }),
+		"CMC jigsaw queue": customize(func(c *config.Contrast) { c.Modal, c.Jigsaw, c.Aug, c.Head = "CMC", true, "E", "mlp_bn" }),
+		"symmetric queue":  customize(func(c *config.Contrast) { c.Symmetric = true }),
+		"CMC batch":        customize(func(c *config.Contrast) { c.Modal, c.Memory, c.Aug = "CMC", "batch", "C" }),
+	}
+	for name := range config.Methods {
+		cases[name] = func(c *config.Contrast) { c.Method = name }
+	}
+	// The transformation on every kind of memory, one λ a step or an element.
+	for _, name := range []string{"InsDis", "CMC", "PIRL", "CMCv2", "InfoMin", "SimCLR"} {
+		cases[name+" FT"] = func(c *config.Contrast) { c.Method, c.FT = name, "posneg" }
+	}
+	cases["InsDis FT by element"] = func(c *config.Contrast) { c.Method, c.FT, c.DimMask = "InsDis", "posneg", "both" }
+	cases["SimCLR FT by element"] = func(c *config.Contrast) { c.Method, c.FT, c.DimMask = "SimCLR", "posneg", "both" }
+	cases["SimSiam FT"] = func(c *config.Contrast) { c.Method, c.FT = "SimSiam", "pos" }
+	for name, change := range cases {
+		t.Run(name, func(t *testing.T) {
+			c := methodRun(t, folder, change)
+			losses, state := follows(t, c, "", "", 0)
+			if slices.Contains(interrupted, name) {
+				const stop = 17 // of 26 steps: in the second epoch
+				half := filepath.Join(t.TempDir(), "half.pth")
+				first, _ := follows(t, c, "", half, stop)
+				rest, resumed := follows(t, c, half, "", 0)
+				if fmt.Sprint(append(first, rest...)) != fmt.Sprint(losses) {
+					t.Errorf("losses of an interrupted run\n got %.5f\nwant %.5f", append(first, rest...), losses)
+				}
+				for i := range state {
+					if !slices.Equal(state[i], resumed[i]) {
+						t.Fatalf("tensor %d differs after an interruption", i)
+					}
+				}
+			}
+			// A queue holds the encoder's own features after two steps, a bank for the
+			// second epoch.
+			start, end := mean(losses[2:6]), mean(losses[22:])
+			if c.Memory == "bank" {
+				start, end = mean(losses[:13]), mean(losses[13:])
+			}
+			t.Logf("loss %.4f to %.4f", start, end)
+			if !(end < start) {
+				t.Errorf("the loss went from %.4f to %.4f: %.3f", start, end, losses)
+			}
+		})
+	}
+}
+
+func mean(v []float64) float64 {
+	sum := 0.0
+	for _, x := range v {
+		sum += x
+	}
+	return sum / float64(len(v))
+}

@@ -1,0 +1,97 @@
+package train
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+
+	"contralens/checkpoint"
+	"contralens/contrast"
+	"contralens/statedict"
+)
+
+// With --mix_start auto the transformation sets in when positives have separated
+// from negatives: for separatedSteps steps in a row the mean positive score is
+// above the mean negative one by separation standard deviations of a query's
+// negatives and by separationGap. Before, harder positives and mixed negatives can
+// make the features of a young network collapse. The memory must hold the
+// encoder's own features by then, not the random ones that it started with. Once
+// it has set in, the transformation stays on.
+const (
+	separatedSteps = 20
+	separation     = 2.0
+	separationGap  = 0.2
+)
+
+// mixStart watches for it. It is part of a checkpoint.
+type mixStart struct {
+	separated int // steps in a row
+	since     int // the step after which features are transformed; 0: not yet
+}
+
+// see looks at a step. filled says that the memory holds the encoder's features.
+func (m *mixStart) see(s Step, filled bool) {
+	if m.since > 0 {
+		return
+	}
+	gap, deviation := gaps(s)
+	if !filled || !(gap >= separationGap && gap >= separation*deviation) {
+		m.separated = 0
+		return
+	}
+	if m.separated++; m.separated >= separatedSteps {
+		m.since = s.Step
+	}
+}
+
+// gaps are how far a step's mean positive score is above its mean negative one,
+// and the standard deviation of a query's negatives; NaN where nobody measured.
+func gaps(s Step) (gap, deviation float64) {
+	if s.Statistics != nil {
+		d := s.Statistics.Seen
+		return d.PosMean - d.NegMean, math.Sqrt(d.NegVar)
+	}
+	n := float64(len(s.Scores) / contrast.ScoreColumns)
+	var variance float64
+	for i := 0; i < len(s.Scores); i += contrast.ScoreColumns {
+		gap += float64(s.Scores[i+contrast.Positive]) - float64(s.Scores[i+contrast.MeanNegative])
+		variance += float64(s.Scores[i+contrast.VarNegative])
+	}
+	return gap / n, math.Sqrt(variance / n)
+}
+
+// filled says whether the memory holds nothing of what it started with.
+func (r *Run) filled() bool {
+	memory := r.Model.Method.Memory()
+	if memory.Queue > 0 {
+		return r.Step*r.Config.BatchSize >= memory.Queue
+	}
+	return len(memory.Contrast) == 0 || r.Step >= r.Batches
+}
+
+// undecided says whether the scores of the next step decide about transforming.
+func (r *Run) undecided() bool {
+	return r.Config.MixStart == "auto" && r.mixStart.since == 0 && r.Model.Transform.On()
+}
+
+func (m mixStart) dict() checkpoint.Dict {
+	return checkpoint.Dict{{Key: "separated", Value: m.separated}, {Key: "since", Value: m.since}}
+}
+
+func (m *mixStart) set(d checkpoint.Dict) {
+	m.separated, m.since = statedict.Int(d.Get("separated")), statedict.Int(d.Get("since"))
+}
+
+// MixStartHook tells when --mix_start auto lets the transformation set in;
+// metrics.jsonl keeps it.
+func MixStartHook(print func(format string, args ...any)) Hook {
+	return Hook{Step: func(r *Run, s Step) error {
+		if r.mixStart.since == 0 || r.mixStart.since != s.Step {
+			return nil
+		}
+		gap, deviation := gaps(s)
+		message := fmt.Sprintf("positives are %.2f above negatives, %.1f of their standard deviations, and have been for %d steps: features are transformed from step %d on", gap, gap/deviation, separatedSteps, s.Step+1)
+		print("%s", message)
+		return Lines{Path: filepath.Join(r.Dir, "metrics.jsonl")}.Add(map[string]any{"epoch": s.Epoch, "step": s.Step, "event": "mix_start", "message": message, "gap": gap, "deviation": deviation})
+	}}
+}
