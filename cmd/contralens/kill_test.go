@@ -38,10 +38,13 @@ func TestKilledTraining(t *testing.T) {
 		} else {
 			p.until(t, "run directory:")
 			if kill%2 == 1 {
-				time.Sleep(time.Duration(rng.IntN(150_000)) * time.Microsecond)
+				for range rng.IntN(13) { // steps
+					p.until(t, "epoch ")
+				}
+				time.Sleep(time.Duration(rng.IntN(20_000)) * time.Microsecond)
 			} else {
-				for range rng.IntN(2) { // a save of this epoch or the next one
-					p.until(t, "step 5/5")
+				for range 1 + rng.IntN(3) { // the save of the epoch that begins, or of a later one
+					p.until(t, "step 1/5")
 				}
 				waitForSave(t, p)
 			}
