@@ -34,8 +34,12 @@ demo: build
 docs: build
 	bin/contralens docs -o docs/cli.md
 
-bench: deps
+# PHOTOS=folder make bench also measures the loader, beside torchvision.
+bench: build
 	$(GO) test -run '^$$' -bench . ./torch ./contrast ./views
+ifneq ($(PHOTOS),)
+	bin/contralens bench views --data_folder "$(PHOTOS)" --pipelines A,B,NULL,eval --peer bench/peer/views.py
+endif
 
 clean:
 	rm -rf bin demo
