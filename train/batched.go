@@ -19,7 +19,7 @@ func (k *batched) Forward(b *Batch) (sum Outcome) {
 	for i := range u {
 		a, z := u[i], v[len(v)-1-i]
 		draw := b.Random.Draw(2*a.Size(0), 2*a.Size(0), a.Size(1))
-		sum.add(contrast.NTXent(a, z, draw, m.contrast(b, draw)), 1, len(u))
+		sum.add(contrast.NTXent(a, z, draw, m.ContrastOptions(b, draw)), 1, len(u))
 	}
 	return sum
 }

@@ -27,7 +27,7 @@ func (m *Model) meet(b *Batch, images, jigsaws []*torch.Tensor, targets []target
 	for i, q := range images {
 		t := targets[len(targets)-1-i]
 		draw := b.Random.Draw(q.Size(0), t.negatives.Len(), q.Size(1))
-		sum.add(contrast.InfoNCE(q, t.keys, t.negatives, draw, m.contrast(b, draw)), weight, len(images))
+		sum.add(contrast.InfoNCE(q, t.keys, t.negatives, draw, m.ContrastOptions(b, draw)), weight, len(images))
 	}
 	if jigsaws == nil {
 		return sum

@@ -98,8 +98,9 @@ func (m *Model) Step(b *Batch, lr float64) (out Outcome, err error) {
 	return out, err
 }
 
-// Options of the contrast of a batch whose features draw transforms.
-func (m *Model) contrast(b *Batch, draw contrast.Draw) contrast.Options {
+// ContrastOptions are those of the contrast of a batch whose features draw
+// transforms.
+func (m *Model) ContrastOptions(b *Batch, draw contrast.Draw) contrast.Options {
 	o := contrast.Options{
 		Temperature: m.Temperature, Scores: b.Watch.Scores,
 		NormalizePositive: m.Transform.Positive.Normalize && draw.On(),

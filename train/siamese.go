@@ -49,7 +49,7 @@ func (s *siamese) Forward(b *Batch) (sum Outcome) {
 	for _, pair := range [][2]*torch.Tensor{{u, targetV}, {v, targetU}} {
 		p, z := s.predictor.Forward(pair[0]), pair[1].Normalize(1)
 		draw := b.Random.Draw(p.Size(0), 0, p.Size(1))
-		sum.add(contrast.Similarity(p, z, draw, m.contrast(b, draw)), 0.5, 2)
+		sum.add(contrast.Similarity(p, z, draw, m.ContrastOptions(b, draw)), 0.5, 2)
 	}
 	return sum
 }

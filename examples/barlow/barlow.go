@@ -1,0 +1,55 @@
+// Package barlow adds Barlow Twins (Zbontar et al., 2021) to the methods, from
+// outside: importing it is enough for --method BarlowTwins. docs/extending.md goes
+// through it.
+package barlow
+
+import (
+	"contralens/config"
+	"contralens/contrast"
+	"contralens/torch"
+	"contralens/train"
+)
+
+// offDiagonal is λ of the paper: the weight of what should be uncorrelated.
+const offDiagonal = 0.005
+
+func init() {
+	train.Register("BarlowTwins",
+		config.Preset{Modal: "RGB", Memory: "barlow", Aug: "B", Head: "mlp_bn", Temperature: 0.2},
+		config.Memory{}, // no negatives to transform, no CMC, no jigsaw
+		func(m *train.Model) (train.Method, error) { return &barlow{m}, nil })
+}
+
+type barlow struct{ model *train.Model }
+
+func (*barlow) Crops() int           { return 2 }
+func (*barlow) Memory() train.Memory { return train.Memory{} }
+func (*barlow) Free()                {}
+
+// Forward makes each dimension of the embedding agree between both views and the
+// dimensions differ from each other, by the views' cross-correlation C over the
+// batch:
+//
+//	loss = Σ_i (1 - C_ii)² + λ Σ_{i≠j} C_ij²
+func (k *barlow) Forward(b *train.Batch) train.Outcome {
+	m := k.model
+	u, v := m.Embed(b.Crops[0])[0], m.Embed(b.Crops[1])[0]
+
+	c := standardise(u).T().Mm(standardise(v)).DivScalar(float64(b.Len())) // [d, d]
+	eye := torch.Eye(c.Size(0), torch.Options{Device: m.Device()})
+	off := c.Square().Mul(eye.SubFrom(1)).Sum().MulScalar(offDiagonal)
+	loss := c.Sub(eye).Square().Mul(eye).Sum().Add(off)
+
+	// Scores, statistics and accuracy to look at: each view of an image against the
+	// other views of the batch.
+	var none contrast.Draw
+	seen := contrast.Similarity(u.Detach(), v, none, m.ContrastOptions(b, none))
+	seen.Loss, seen.Value = loss, loss.Item()
+	return train.Outcome{Output: seen}
+}
+
+// standardise gives each dimension of z [N, d] mean 0 and variance 1 over the batch.
+func standardise(z *torch.Tensor) *torch.Tensor {
+	variance, mean := z.VarMean([]int{0}, false, true)
+	return z.Sub(mean).Div(variance.AddScalar(1e-5).Sqrt())
+}

@@ -1,0 +1,122 @@
+package barlow
+
+import (
+	"context"
+	"image"
+	"image/color"
+	"image/png"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"contralens/config"
+	"contralens/torch"
+	"contralens/train"
+)
+
+// The method trains through the same trainer as all others: its loss falls, the
+// record has its scores, a checkpoint holds it.
+func TestTrains(t *testing.T) {
+	c := config.DefaultContrast()
+	c.Method, c.DataFolder, c.Dataset = "BarlowTwins", pictures(t, 128), "folder"
+	c.Arch, c.Width, c.FeatDim, c.InputRes = "resnet18", 0.0625, 8, 32
+	c.BatchSize, c.Epochs, c.LearningRate, c.Workers, c.Milestones = 32, 10, 0.05, 1, nil
+	if _, err := c.Resolve(map[string]bool{}); err != nil {
+		t.Fatal(err)
+	}
+	var losses []float64
+	err := torch.Run(func() error {
+		torch.SetThreads(1)
+		r, err := train.NewRun(c, t.TempDir())
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		r.Hooks = []train.Hook{train.RecordHook(), {Step: func(_ *train.Run, s train.Step) error {
+			losses = append(losses, s.Loss)
+			return nil
+		}}}
+		if err := r.Do(context.Background()); err != nil {
+			return err
+		}
+		path := filepath.Join(r.Dir, "current.pth")
+		if err := r.Save(path); err != nil {
+			return err
+		}
+		_, err = r.Load(path)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start, end := 0.0, 0.0 // over the first and the last eight steps
+	for i := range 8 {
+		start, end = start+losses[i]/8, end+losses[len(losses)-1-i]/8
+	}
+	t.Logf("loss %.3f to %.3f", start, end)
+	if !(end < 0.9*start) {
+		t.Errorf("the loss went from %.3f to %.3f: %.3f", start, end, losses)
+	}
+}
+
+func TestRefusesNegatives(t *testing.T) {
+	c := config.DefaultContrast()
+	c.Method, c.FT = "BarlowTwins", "posneg"
+	if _, err := c.Resolve(map[string]bool{}); err == nil || !strings.Contains(err.Error(), "no negatives") {
+		t.Errorf("error %v, want one about negatives", err)
+	}
+}
+
+// The document shows this package as it is.
+func TestDocument(t *testing.T) {
+	code, err := os.ReadFile("barlow.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := os.ReadFile("../../docs/extending.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(document), "```go\n"+string(code)+"```\n") {
+		t.Error("docs/extending.md does not show barlow.go as it is")
+	}
+}
+
+// pictures makes a folder of coloured shapes on coloured grounds.
+func pictures(t *testing.T, n int) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "pictures")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 1))
+	random := func() color.RGBA {
+		return color.RGBA{uint8(rng.IntN(256)), uint8(rng.IntN(256)), uint8(rng.IntN(256)), 255}
+	}
+	for i := range n {
+		const side = 40
+		ground, shape, x, y, r := random(), random(), rng.IntN(side), rng.IntN(side), 5+rng.IntN(15)
+		m := image.NewRGBA(image.Rect(0, 0, side, side))
+		for p := range side * side {
+			c := ground
+			if dx, dy := p%side-x, p/side-y; dx*dx+dy*dy < r*r {
+				c = shape
+			}
+			m.SetRGBA(p%side, p/side, c)
+		}
+		f, err := os.Create(filepath.Join(dir, strconv.Itoa(i)+".png"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := png.Encode(f, m); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
