@@ -82,7 +82,7 @@ func finetune(c *config.Finetune, set map[string]bool) error {
 	}
 	ctx, done := interruptible(printNote)
 	defer done()
-	f := &tuning{k, c}
+	f := &tuning{k, c, "finetune"}
 	err = f.train(ctx, filepath.Join(c.TBPath, name))
 	if err == nil && c.CRTEpochs > 0 {
 		err = f.retrain(ctx, filepath.Join(c.TBPath, name, "crt"))
@@ -106,7 +106,8 @@ func writeList(path string, d data.Dataset) error {
 // tuning is a fine-tuning.
 type tuning struct {
 	*classification
-	c *config.Finetune
+	c        *config.Finetune
+	protocol string // what results call it
 }
 
 // train trains the encoder's last stages and the classifier.
@@ -129,13 +130,13 @@ func (f *tuning) train(ctx context.Context, curves string) error {
 	defer optimizer.Free()
 	r := &classify.Run{
 		Trainer: &classify.Trainer{Source: images, Features: eval.Trained(model, f.Precision == "bf16"), Heads: []*classify.Linear{head}, Optimizer: optimizer, Schedule: f.schedule(), Epochs: f.Epochs},
-		Dir:     f.dir, Record: f.record("finetune"), Encoder: model,
+		Dir:     f.dir, Record: f.record(f.protocol), Encoder: model,
 		Test: func(ctx context.Context) (eval.Scores, error) { return f.judge(ctx, head) },
 	}
 	if err := f.run(ctx, r, curves); err != nil {
 		return err
 	}
-	return f.report(ctx, "finetune", head, r, nil)
+	return f.report(ctx, f.protocol, head, r, nil)
 }
 
 // retrain is the second stage of Kang et al.'s classifier re-training (cRT,

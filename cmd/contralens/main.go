@@ -64,7 +64,7 @@ func rootCommand() *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(contrastCommand(), linearCommand(), finetuneCommand(), predictCommand(), reportCommand(), knnCommand(), dataCommand(), benchCommand(), scoresCommand(), serveCommand(), convertCommand(), inspectCommand(), featuresCommand(), neighboursCommand(), doctorCommand(), versionCommand(), docsCommand())
+	root.AddCommand(contrastCommand(), linearCommand(), finetuneCommand(), supervisedCommand(), predictCommand(), reportCommand(), knnCommand(), dataCommand(), benchCommand(), scoresCommand(), serveCommand(), convertCommand(), inspectCommand(), featuresCommand(), neighboursCommand(), doctorCommand(), versionCommand(), docsCommand())
 	groups(root)
 	withConfig(root)
 	return root
