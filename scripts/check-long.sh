@@ -79,7 +79,41 @@ print("500 steps of recorder.py read back")
 END
 }
 
-for section in ${SECTIONS:-kills resume formats fuzz_data fuzz_checkpoints fuzz_scores recorder}; do
+methods() { # every method trains for METHOD_BUDGET seconds (180) on CIFAR-10 in CIFAR_DIR; k-NN of its features against the untrained encoder's
+	if [ -z "${CIFAR_DIR:-}" ]; then
+		echo "not run: CIFAR_DIR must name a folder with CIFAR-10 (class folders in train/ and test/, or the binary files)"
+		return
+	fi
+	tmp=$(mktemp -d)
+	trap 'rm -rf "$tmp"' EXIT
+	$GO build -o "$tmp/contralens" ./cmd/contralens
+	top1() { # top1 FLAGS...: k-NN accuracy in percent
+		"$tmp/contralens" knn --data_folder "$CIFAR_DIR" --json "$@" 2>/dev/null | sed -n 's/.*"top1":\([0-9.]*\).*/\1/p'
+	}
+	failed=
+	for method in ${METHODS:-InsDis CMC PIRL MoCo MoCoMLP MoCo_wo_norm MoCov2 MoCov2_tau0.1 CMCv2 InfoMin SimCLR SimSiam BYOL}; do
+		# Jigsaws need larger views, so there is time for fewer images.
+		size="--input_res 32 --limit 10000" modal=RGB rate=0.06
+		case $method in PIRL | InfoMin) size="--input_res 96 --limit 2000" ;; esac
+		case $method in CMC*) modal=CMC ;; esac
+		case $method in MoCo_wo_norm) rate=0.003 ;; esac
+		net="--arch resnet18 --width 0.25 --stem cifar --modal $modal --seed 0"
+		# shellcheck disable=SC2086
+		timeout --preserve-status -s INT "${METHOD_BUDGET:-180}" "$tmp/contralens" contrast --method $method --data_folder "$CIFAR_DIR" $size $net --crop 0.2 --blur_p 0 \
+			--batch_size 128 -k 2048 --alpha 0.99 --learning_rate $rate --lr_decay_epochs 1000 --weight_decay 5e-4 --epochs 1000 --save_freq 1000 --amp --record=false \
+			--model_path "$tmp" --tb_path "$tmp/tb" --name "$method" >"$tmp/log" 2>&1 || [ $? = 75 ] || { cat "$tmp/log"; failed="$failed $method"; continue; }
+		checkpoint=$tmp/$method/interrupted.pth
+		[ -f "$checkpoint" ] || checkpoint=$tmp/$method/current.pth
+		# shellcheck disable=SC2086
+		after=$(top1 --ckpt "$checkpoint" ${size#*--input_res ?? }) before=$(top1 $size $net)
+		echo "$method: k-NN $after %, untrained $before %; $(grep '^epoch' "$tmp/log" | tail -1 | cut -d' ' -f1-4)"
+		awk "BEGIN { exit !($after > $before) }" || failed="$failed $method"
+		rm -rf "${tmp:?}/$method"
+	done
+	[ -z "$failed" ] || { echo "not better than untrained:$failed"; return 1; }
+}
+
+for section in ${SECTIONS:-kills resume formats fuzz_data fuzz_checkpoints fuzz_scores recorder methods}; do
 	echo "== $section"
 	"$section"
 done

@@ -157,7 +157,11 @@ func MetricsHook(printFreq int) Hook {
 		Epoch: func(r *Run) error {
 			wait, compute, images, last = 0, 0, 0, time.Now()
 			loss, accuracy := r.Sums.Means()
-			return r.lines("metrics.jsonl").Add(map[string]any{"epoch": r.Epoch, "step": r.Step, "epoch_end": true, "loss_mean": loss, "acc_mean": accuracy})
+			line := map[string]any{"epoch": r.Epoch, "step": r.Step, "epoch_end": true, "loss_mean": loss, "acc_mean": accuracy}
+			if r.Config.Jigsaw {
+				line["jig_loss_mean"], line["jig_acc_mean"] = r.Sums.Jigsaw().Loss, r.Sums.Jigsaw().Accuracy
+			}
+			return r.lines("metrics.jsonl").Add(line)
 		},
 	}
 }

@@ -34,6 +34,7 @@ type Progress struct {
 	comp   time.Duration
 	loss   float64
 	acc    float64
+	chance float64 // sum of ln(K+1)
 	steps  int
 }
 
@@ -134,7 +135,7 @@ func (p *Progress) endBar() {
 }
 
 func (p *Progress) reset() {
-	p.mark, p.images, p.wait, p.comp, p.loss, p.acc, p.steps = time.Now(), 0, 0, 0, 0, 0, 0
+	p.mark, p.images, p.wait, p.comp, p.loss, p.acc, p.chance, p.steps = time.Now(), 0, 0, 0, 0, 0, 0, 0
 }
 
 func (p *Progress) step(r *Run, s Step) error {
@@ -142,6 +143,7 @@ func (p *Progress) step(r *Run, s Step) error {
 	defer p.mu.Unlock()
 	p.images, p.wait, p.comp = p.images+s.Images, p.wait+s.Wait, p.comp+s.Compute
 	p.loss, p.acc, p.steps = p.loss+s.Loss, p.acc+s.Accuracy, p.steps+1
+	p.chance += contrast.Chance(s.Negatives)
 	report := s.Step%p.PrintFreq == 0 || r.StepInEpoch == r.Batches
 	if p.Terminal {
 		if p.bar == nil {
@@ -169,7 +171,7 @@ func (p *Progress) line(r *Run, s Step) string {
 	left := time.Duration(float64(time.Since(p.begin)) / float64(r.Step-p.first) * float64(r.Config.Epochs*r.Batches-r.Step)).Round(time.Second)
 	loss := fmt.Sprintf("loss %.3f", p.loss/float64(p.steps))
 	if s.Negatives > 0 {
-		loss += fmt.Sprintf(" (chance %.3f)", contrast.Chance(s.Negatives))
+		loss += fmt.Sprintf(" (chance %.3f)", p.chance/float64(p.steps))
 	}
 	parts := []string{
 		fmt.Sprintf("epoch %d/%d step %d/%d", r.Epoch, r.Config.Epochs, r.StepInEpoch, r.Batches),

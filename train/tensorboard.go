@@ -30,10 +30,11 @@ func EventsHook(dir string, printFreq int) Hook {
 		},
 		Epoch: func(r *Run) error {
 			loss, accuracy := r.Sums.Means()
+			jigsaw := r.Sums.Jigsaw()
 			for _, v := range []struct {
 				tag   string
 				value float64
-			}{{"loss", loss}, {"acc", accuracy}, {"jig_loss", 0}, {"jig_acc", 0}, {"learning_rate", rate}} {
+			}{{"loss", loss}, {"acc", accuracy}, {"jig_loss", jigsaw.Loss}, {"jig_acc", jigsaw.Accuracy}, {"learning_rate", rate}} {
 				if err := w.Scalar(v.tag, r.Epoch, v.value); err != nil {
 					return err
 				}
