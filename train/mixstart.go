@@ -18,8 +18,8 @@ import (
 // encoder's own features by then, not the random ones that it started with. Once
 // it has set in, the transformation stays on.
 const (
-	separatedSteps = 20
-	separation     = 2.0
+	separatedSteps = 100
+	separation     = 1.25
 	separationGap  = 0.2
 )
 
