@@ -112,8 +112,9 @@ func TestNeed(t *testing.T) {
 		box     Box
 	}{
 		{"half size is enough", []Spec{small}, []Box{{10, 20, 200, 300}}, 4, Box{10, 20, 200, 300}},
-		{"one pixel less and it is not", []Spec{small}, []Box{{10, 20, 199, 300}}, 5, Box{10, 20, 199, 300}},
-		{"the smaller crop decides", []Spec{small, small}, []Box{{10, 20, 200, 300}, {100, 0, 115, 120}}, 7, Box{10, 0, 205, 320}},
+		{"one pixel less and it is not", []Spec{small}, []Box{{10, 20, 199, 300}}, 8, Box{10, 20, 199, 300}},
+		{"the smaller crop decides", []Spec{small, small}, []Box{{10, 20, 200, 300}, {100, 0, 115, 120}}, 8, Box{10, 0, 205, 320}},
+		{"a quarter", []Spec{small}, []Box{{0, 0, 400, 512}}, 2, Box{0, 0, 400, 512}},
 		{"smaller than the view", []Spec{small}, []Box{{0, 0, 20, 20}}, 8, Box{0, 0, 20, 20}},
 		{"evaluation keeps the scale", []Spec{eval}, []Box{{0, 0, 400, 512}}, 8, Box{24, 80, 352, 353}},
 	} {

@@ -100,8 +100,11 @@ func (s *Spec) window(crop Box) window {
 }
 
 // Need is which pixels of an image of w x h the views need, and the smallest
-// scale in eighths at which no crop has fewer pixels than its view. Evaluation
-// keeps the file's scale, so that its features are comparable with others'.
+// scale of 8, 4, 2 and 1 eighths at which no crop has fewer pixels than its view.
+// The scales between take longer than the full one: libjpeg-turbo has no vector
+// code for their transforms (300 photos, ms each: 8/8 1.17, 6/8 1.54, 4/8 1.00).
+// Evaluation keeps the file's scale, so that its features are comparable with
+// others'.
 func Need(specs []Spec, draws []Draw, w, h int) (box Box, eighths int) {
 	eighths = 1
 	left, top, right, bottom := w, h, 0, 0
@@ -114,7 +117,7 @@ func Need(specs []Spec, draws []Draw, w, h int) (box Box, eighths int) {
 			part = source(crop, out)
 		}
 		for eighths < 8 && (crop.W*eighths < 8*out.wide || crop.H*eighths < 8*out.high) {
-			eighths++
+			eighths *= 2
 		}
 		left, top = min(left, part.X), min(top, part.Y)
 		right, bottom = max(right, part.X+part.W), max(bottom, part.Y+part.H)
