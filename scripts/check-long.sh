@@ -102,7 +102,7 @@ methods() { # every method trains for METHOD_BUDGET seconds (180) on CIFAR-10 in
 		case $method in MoCo_wo_norm) rate=0.003 ;; esac
 		net="--arch resnet18 --width 0.25 --stem $stem --modal $modal --seed 0"
 		# shellcheck disable=SC2086
-		timeout --preserve-status -s INT "${METHOD_BUDGET:-180}" "$tmp/contralens" contrast --method $method --data_folder "$CIFAR_DIR" $size $net --crop 0.2 --blur_p 0 \
+		timeout --foreground --preserve-status -s INT "${METHOD_BUDGET:-180}" "$tmp/contralens" contrast --method $method --data_folder "$CIFAR_DIR" $size $net --crop 0.2 --blur_p 0 \
 			--batch_size 128 -k $queue --alpha 0.99 --learning_rate $rate --lr_decay_epochs 1000 --weight_decay 5e-4 --epochs 1000 --save_freq 1000 --amp --record=false \
 			--model_path "$tmp" --tb_path "$tmp/tb" --name "$method" >"$tmp/log" 2>&1 || [ $? = 75 ] || { cat "$tmp/log"; failed="$failed $method"; continue; }
 		checkpoint=$tmp/$method/interrupted.pth
