@@ -118,5 +118,5 @@ methods() { # every method trains for METHOD_BUDGET seconds (180) on CIFAR-10 in
 
 for section in ${SECTIONS:-kills resume formats fuzz_data fuzz_checkpoints fuzz_scores recorder methods}; do
 	echo "== $section"
-	"$section"
+	("$section") # in a process of its own, whose end removes what it made
 done
