@@ -5,6 +5,7 @@ package statedict
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"contralens/checkpoint"
 	"contralens/nn"
@@ -86,16 +87,26 @@ func SGD(s *optim.SGD, rate float64) checkpoint.Dict {
 	}
 }
 
-// LoadSGD copies the momentum buffers that a file has; the settings stay.
-func LoadSGD(s *optim.SGD, v any) {
+// LoadSGD copies the momentum buffers that a file has; the settings stay. path is
+// for the message. Nothing is copied when a buffer has another shape.
+func LoadSGD(path string, s *optim.SGD, v any) error {
 	states := Items(Items(v).Get("state"))
+	momenta := make([]*checkpoint.Tensor, len(s.Buffers))
+	for i, b := range s.Buffers {
+		m, _ := Items(states.Get(i)).Get("momentum_buffer").(*checkpoint.Tensor)
+		if m != nil && !slices.Equal(m.Shape, b.Shape()) {
+			return fmt.Errorf("checkpoint %s: optimizer: momentum of parameter %d: want %v, got %v; were other parameters trained?", path, i, b.Shape(), m.Shape)
+		}
+		momenta[i] = m
+	}
 	torch.NoGrad(func() {
 		torch.Scoped(func() {
-			for i, b := range s.Buffers {
-				if m, ok := Items(states.Get(i)).Get("momentum_buffer").(*checkpoint.Tensor); ok {
-					b.Copy_(Torch(m).Reshape(b.Shape()...))
+			for i, m := range momenta {
+				if m != nil {
+					s.Buffers[i].Copy_(Torch(m))
 				}
 			}
 		})
 	})
+	return nil
 }

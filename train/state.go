@@ -108,7 +108,9 @@ func (r *Run) Load(path string) (notes []string, err error) {
 	if err := m.loadMemory(path, file.Get("contrast"), record); err != nil {
 		return nil, err
 	}
-	statedict.LoadSGD(m.Optimizer, file.Get("optimizer"))
+	if err := statedict.LoadSGD(path, m.Optimizer, file.Get("optimizer")); err != nil {
+		return nil, err
+	}
 	if len(statedict.Items(statedict.Items(file.Get("optimizer")).Get("state"))) == 0 {
 		notes = append(notes, fmt.Sprintf("checkpoint %s has no momentum: SGD starts from none", path))
 	}

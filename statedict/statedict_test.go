@@ -1,0 +1,45 @@
+package statedict
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"contralens/checkpoint"
+	"contralens/optim"
+	"contralens/torch"
+)
+
+// Momenta come back as they were written; those of other parameters are refused
+// and leave everything as it is.
+func TestLoadSGD(t *testing.T) {
+	err := torch.Run(func() error {
+		torch.Scoped(func() {
+			a, b := torch.Ones([]int{2, 3}), torch.Ones([]int{4})
+			from, to := optim.NewSGD([]*torch.Tensor{a, b}, 0.9, 0), optim.NewSGD([]*torch.Tensor{a, b}, 0.9, 0)
+			defer from.Free()
+			defer to.Free()
+			from.Buffers[0].Copy_(torch.FromFloat32([]float32{1, 2, 3, 4, 5, 6}, 2, 3))
+			if err := LoadSGD("a.pth", to, SGD(from, 0.1)); err != nil || !slices.Equal(to.Buffers[0].Float32s(), []float32{1, 2, 3, 4, 5, 6}) {
+				t.Errorf("%v, momentum %v", err, to.Buffers[0].Float32s())
+			}
+			other := optim.NewSGD([]*torch.Tensor{b, a}, 0.9, 0)
+			defer other.Free()
+			err := LoadSGD("a.pth", to, SGD(other, 0.1))
+			if want := "checkpoint a.pth: optimizer: momentum of parameter 0: want [2 3], got [4]"; err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("error %v, want %s", err, want)
+			}
+			if to.Buffers[0].Float32s()[5] != 6 {
+				t.Error("a refused file was copied")
+			}
+			// A file without momenta, as before the first step, leaves them.
+			if err := LoadSGD("a.pth", to, checkpoint.Dict{}); err != nil || to.Buffers[0].Float32s()[5] != 6 {
+				t.Errorf("without momenta: %v", err)
+			}
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
