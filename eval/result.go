@@ -18,7 +18,7 @@ import (
 
 // Result is one line of a run's results.jsonl: what an evaluation found.
 type Result struct {
-	Protocol         string         `json:"protocol"` // knn, linear, linear-cached, linear-lbfgs, finetune, crt
+	Protocol         string         `json:"protocol"` // knn, linear, linear-cached, linear-lbfgs, finetune, supervised, crt
 	Dataset          string         `json:"dataset"`
 	Checkpoint       string         `json:"checkpoint,omitempty"`
 	CheckpointSHA256 string         `json:"checkpoint_sha256"` // of the encoder's file; empty: untrained, or still in training

@@ -110,8 +110,8 @@ func className(classes []string, i int) string {
 	return fmt.Sprint("class ", i)
 }
 
-// predictor is the encoder of a classifier: stored with it by finetune, in a
-// checkpoint of its own for a probe.
+// predictor is the encoder of a classifier: in the same file where both were
+// trained, in a checkpoint of its own for a probe.
 func predictor(c *config.Predict, record classify.Record) (*nn.Model, *config.Shared, error) {
 	s := config.DefaultLinear().Shared
 	for _, f := range config.Fields(&s) {
@@ -123,7 +123,7 @@ func predictor(c *config.Predict, record classify.Record) (*nn.Model, *config.Sh
 	}
 	s.Device, s.GPU = c.Device, ""
 	path, ema := c.Ckpt, false
-	if record.Protocol != "finetune" {
+	if !record.Encoder.Stored {
 		path, ema = record.Encoder.Path, record.Config["use_ema"] == "true" && record.Protocol != "crt"
 		switch {
 		case c.Encoder != "":

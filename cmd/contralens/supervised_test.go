@@ -24,6 +24,19 @@ func TestSupervised(t *testing.T) {
 	if text := must(t, "knn", "--ckpt", "save/labels/current.pth", "--data_folder", images, "-K", "5"); !strings.Contains(text, "top-1") {
 		t.Errorf("knn printed\n%s", text)
 	}
+	text = must(t, "predict", "--ckpt", "save/labels/current.pth", "--top", "1", images+"/val")
+	right := 0
+	for _, line := range strings.Split(text, "\n") {
+		path, answer, _ := strings.Cut(line, ".jpg: ")
+		for _, class := range []string{"class 0", "class 1"} {
+			if strings.Contains(path, "/"+class+"/") && strings.HasPrefix(answer, class) {
+				right++
+			}
+		}
+	}
+	if accuracy := r[0].Metrics["top1"].(float64); 100*float64(right)/24 != accuracy {
+		t.Errorf("predict is right %d times of 24, where the test was right in %.2f %%:\n%s", right, accuracy, text)
+	}
 	for line, want := range map[string]string{
 		"supervised --data_folder nowhere": "no such folder",
 		"supervised --n_class -1":          "--n_class",

@@ -14,14 +14,15 @@ import (
 // Record is what a classifier's checkpoint keeps of its training under
 // "contralens", beside the state to go on from.
 type Record struct {
-	Protocol string            // linear or finetune
+	Protocol string            // as in eval.Result
 	Config   map[string]string // every option
 	Classes  []string          // the names of the outputs
 	Encoder  EncoderRecord
 }
 
-// EncoderRecord says which encoder a linear probe belongs to.
+// EncoderRecord says which encoder a classifier belongs to.
 type EncoderRecord struct {
+	Stored bool   // with the classifier in its own file, as it was trained with it
 	Path   string // of its checkpoint; empty: untrained, of the probe's seed
 	SHA256 string
 	Epoch  int
@@ -54,7 +55,7 @@ func (t *Trainer) Save(path string, r Record, encoder *nn.Model, best float64) e
 	}
 	return checkpoint.Write(path, append(root, checkpoint.Item{Key: "contralens", Value: checkpoint.Dict{
 		{Key: "version", Value: 1}, {Key: "protocol", Value: r.Protocol}, {Key: "config", Value: options}, {Key: "classes", Value: classes},
-		{Key: "epoch", Value: completed}, {Key: "step_in_epoch", Value: inEpoch}, {Key: "global_step", Value: t.Step}, {Key: "best_top1", Value: best},
+		{Key: "epoch", Value: completed}, {Key: "step_in_epoch", Value: inEpoch}, {Key: "batches", Value: t.Source.Batches()}, {Key: "global_step", Value: t.Step}, {Key: "best_top1", Value: best},
 		{Key: "epoch_totals", Value: checkpoint.Dict{{Key: "images", Value: totals.Images}, {Key: "loss", Value: totals.Loss}, {Key: "top1", Value: totals.Top1}, {Key: "top5", Value: totals.Top5}}},
 		{Key: "encoder", Value: checkpoint.Dict{{Key: "path", Value: r.Encoder.Path}, {Key: "sha256", Value: r.Encoder.SHA256}, {Key: "epoch", Value: r.Encoder.Epoch}}},
 	}}))
@@ -62,7 +63,7 @@ func (t *Trainer) Save(path string, r Record, encoder *nn.Model, best float64) e
 
 // Load puts the trainer, whose classifier and optimiser have their final shapes,
 // where a checkpoint left it, and the encoder too when the file has one.
-// warning is a sentence for files without our record.
+// warning is a sentence for files without our record, or of other data.
 func (t *Trainer) Load(path string, encoder *nn.Model) (best float64, warning string, err error) {
 	file, err := checkpoint.Read(path)
 	if err != nil {
@@ -76,7 +77,9 @@ func (t *Trainer) Load(path string, encoder *nn.Model) (best float64, warning st
 			return 0, "", err
 		}
 	}
-	statedict.LoadSGD(t.Optimizer, file.Get("optimizer"))
+	if err := statedict.LoadSGD(path, t.Optimizer, file.Get("optimizer")); err != nil {
+		return 0, "", err
+	}
 	t.Epoch = statedict.Int(file.Get("epoch")) + 1
 	record := statedict.Items(file.Get("contralens"))
 	if record == nil {
@@ -85,6 +88,10 @@ func (t *Trainer) Load(path string, encoder *nn.Model) (best float64, warning st
 	}
 	t.StepInEpoch, t.Step = statedict.Int(record.Get("step_in_epoch")), statedict.Int(record.Get("global_step"))
 	best, _ = record.Get("best_top1").(float64)
+	if n := t.Source.Batches(); t.StepInEpoch > 0 && statedict.Int(record.Get("batches")) != n {
+		t.StepInEpoch = 0
+		return best, fmt.Sprintf("the dataset or --batch_size is another than when %s was saved: epoch %d starts at its beginning, with %d steps", path, t.Epoch, n), nil
+	}
 	totals := statedict.Items(record.Get("epoch_totals"))
 	t.Totals.Images = statedict.Int(totals.Get("images"))
 	t.Totals.Loss, _ = totals.Get("loss").(float64)
@@ -151,6 +158,7 @@ func Read(path string, device torch.Device) (*Linear, Record, error) {
 		r.Classes = append(r.Classes, fmt.Sprint(c))
 	}
 	encoder := statedict.Items(record.Get("encoder"))
+	r.Encoder.Stored = file.Get("model") != nil
 	r.Encoder.Path, _ = encoder.Get("path").(string)
 	r.Encoder.SHA256, _ = encoder.Get("sha256").(string)
 	r.Encoder.Epoch = statedict.Int(encoder.Get("epoch"))

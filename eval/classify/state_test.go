@@ -2,6 +2,7 @@ package classify
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -55,6 +56,32 @@ func TestPyTorchsLinearCheckpoint(t *testing.T) {
 		// Another number of classes or features is told apart.
 		if _, _, err := probeOf(4, 8).Load(path, nil); err == nil || !strings.Contains(err.Error(), "--n_class") {
 			t.Errorf("4 classes: %v", err)
+		}
+	})
+}
+
+// A checkpoint of the middle of an epoch goes on there, and on fewer images at the
+// beginning of the epoch, with a warning.
+func TestFewerImagesThanBefore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.pth")
+	inside(t, func() {
+		tr := probeOf(3, 8)
+		tr.Epoch, tr.StepInEpoch, tr.Step, tr.Totals.Images = 3, 1, 5, 5
+		if err := tr.Save(path, Record{}, nil, 40); err != nil {
+			t.Fatal(err)
+		}
+		same := probeOf(3, 8)
+		if _, warning, err := same.Load(path, nil); err != nil || warning != "" || same.Epoch != 3 || same.StepInEpoch != 1 || same.Totals.Images != 5 {
+			t.Errorf("on the same images: %v, %q, epoch %d, step %d, %+v", err, warning, same.Epoch, same.StepInEpoch, same.Totals)
+		}
+		fewer := probeOf(3, 8)
+		fewer.Source.(*Cached).Labels = make([]int64, 4)
+		best, warning, err := fewer.Load(path, nil)
+		if err != nil || best != 40 || !strings.Contains(warning, "epoch 3 starts at its beginning") || fewer.StepInEpoch != 0 || fewer.Totals.Images != 0 {
+			t.Errorf("on fewer images: %v, %q, best %v, step %d, %+v", err, warning, best, fewer.StepInEpoch, fewer.Totals)
+		}
+		if err := fewer.Do(context.Background()); err != nil || fewer.Step != 5+3 {
+			t.Errorf("going on: %v, step %d", err, fewer.Step)
 		}
 	})
 }
