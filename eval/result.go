@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -14,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"contralens/internal/jsonl"
 )
 
 // Result is one line of a run's results.jsonl: what an evaluation found.
@@ -42,16 +43,10 @@ func NewResult(protocol, dataset string, metrics map[string]any, seed uint64) Re
 
 // Append adds the result to the results of a run directory.
 func (r Result) Append(dir string) error {
-	b, err := json.Marshal(r)
-	if err != nil {
+	if err := jsonl.File(filepath.Join(dir, ResultsFile)).Add(r); err != nil {
 		return fmt.Errorf("results: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, ResultsFile), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
-	if err != nil {
-		return fmt.Errorf("results: %w", err)
-	}
-	_, err = f.Write(append(b, '\n')) // in one call, so that two processes don't mix their lines
-	return errors.Join(err, f.Close())
+	return nil
 }
 
 // ReadResults reads the results of a run directory. A last line that was cut off

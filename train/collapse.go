@@ -3,7 +3,6 @@ package train
 import (
 	"fmt"
 	"math"
-	"path/filepath"
 
 	"contralens/checkpoint"
 	"contralens/contrast"
@@ -84,7 +83,7 @@ func CollapseHook(print func(format string, args ...any)) Hook {
 		}
 		message := fmt.Sprintf("the features have collapsed: for %d steps the loss has been that of chance (%.3f, ln(K+1) = %.3f) and different images are all alike (mean negative score %.2f); %s, and start again", collapseSteps, s.Loss, contrast.Chance(k), same, advice)
 		print("warning: %s", message)
-		return Lines{Path: filepath.Join(r.Dir, "metrics.jsonl")}.Add(map[string]any{
+		return r.lines(metricsFile).Add(map[string]any{
 			"epoch": s.Epoch, "step": s.Step, "event": "collapse", "message": message, "loss": s.Loss, "neg_mean": same,
 		})
 	}}

@@ -11,6 +11,7 @@ import (
 
 	"contralens/config"
 	"contralens/eval"
+	"contralens/internal/jsonl"
 	"contralens/scores"
 )
 
@@ -96,10 +97,10 @@ func KNNHook(ctx context.Context, every int, report func(epoch int, accuracy flo
 
 // addKNN writes an accuracy into metrics.jsonl and results.jsonl.
 func (r *Run) addKNN(epoch int, accuracy float64) error {
-	if err := r.lines("metrics.jsonl").Add(map[string]any{"epoch": epoch, "step": r.Step, "epoch_end": true, "knn": accuracy}); err != nil {
+	if err := r.lines(metricsFile).Add(map[string]any{"epoch": epoch, "step": r.Step, "epoch_end": true, "knn": accuracy}); err != nil {
 		return err
 	}
-	result := eval.NewResult("knn", r.Bank.Name(), map[string]any{"top1": accuracy, "k": 200, "temperature": 0.1}, r.Config.Seed)
+	result := eval.NewResult("knn", r.Bank.Name(), map[string]any{"top1": accuracy, "k": eval.PaperVote.K, "temperature": eval.PaperVote.Temperature}, r.Config.Seed)
 	if r.saved != "" && r.savedStep == r.Step {
 		sum, err := eval.SHA256(r.saved)
 		if err != nil {
@@ -123,10 +124,19 @@ func (r *Run) judged(epoch int) (bool, error) {
 			return true, nil
 		}
 	}
-	return false, r.lines("metrics.jsonl").Keep(func(v map[string]any) bool { return v["knn"] == nil || v["epoch"] != float64(epoch) })
+	return false, r.lines(metricsFile).Keep(func(v map[string]any) bool { return v["knn"] == nil || v["epoch"] != float64(epoch) })
 }
 
-func (r *Run) lines(name string) Lines { return Lines{Path: filepath.Join(r.Dir, name)} }
+// metricsFile has what metrics there are of the steps and epochs of a run.
+const metricsFile = "metrics.jsonl"
+
+func (r *Run) lines(name string) jsonl.File { return jsonl.File(filepath.Join(r.Dir, name)) }
+
+// above says whether a value of a line is a number above n.
+func above(v any, n int) bool {
+	x, ok := v.(float64)
+	return ok && x > float64(n)
+}
 
 // MetricsHook writes metrics.jsonl: a line every printFreq steps. A run that
 // goes on from a checkpoint removes the lines of later steps first.
@@ -137,7 +147,7 @@ func MetricsHook(printFreq int) Hook {
 	return Hook{
 		Start: func(r *Run) error {
 			last = time.Now()
-			if err := r.lines("metrics.jsonl").Keep(func(v map[string]any) bool { return !above(v["step"], r.Step) }); err != nil {
+			if err := r.lines(metricsFile).Keep(func(v map[string]any) bool { return !above(v["step"], r.Step) }); err != nil {
 				return err
 			}
 			return r.lines(eval.ResultsFile).Keep(func(v map[string]any) bool { return v["protocol"] != "knn" || !above(v["epoch"], r.Epoch-1) })
@@ -147,7 +157,7 @@ func MetricsHook(printFreq int) Hook {
 			if s.Step%printFreq != 0 {
 				return nil
 			}
-			err := r.lines("metrics.jsonl").Add(map[string]any{
+			err := r.lines(metricsFile).Add(map[string]any{
 				"epoch": s.Epoch, "step": s.Step, "loss": s.Loss, "acc": s.Accuracy, "lr": s.Rate,
 				"img_s": float64(images) / time.Since(last).Seconds(), "wait_s": wait.Seconds(), "compute_s": compute.Seconds(),
 			})

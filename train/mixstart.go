@@ -3,7 +3,6 @@ package train
 import (
 	"fmt"
 	"math"
-	"path/filepath"
 
 	"contralens/checkpoint"
 	"contralens/contrast"
@@ -92,6 +91,6 @@ func MixStartHook(print func(format string, args ...any)) Hook {
 		gap, deviation := gaps(s)
 		message := fmt.Sprintf("positives are %.2f above negatives, %.1f of their standard deviations, and have been for %d steps: features are transformed from step %d on", gap, gap/deviation, separatedSteps, s.Step+1)
 		print("%s", message)
-		return Lines{Path: filepath.Join(r.Dir, "metrics.jsonl")}.Add(map[string]any{"epoch": s.Epoch, "step": s.Step, "event": "mix_start", "message": message, "gap": gap, "deviation": deviation})
+		return r.lines(metricsFile).Add(map[string]any{"epoch": s.Epoch, "step": s.Step, "event": "mix_start", "message": message, "gap": gap, "deviation": deviation})
 	}}
 }

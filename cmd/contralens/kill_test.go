@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"contralens/checkpoint"
+	"contralens/internal/jsonl"
 	"contralens/statedict"
 	"contralens/train"
 )
@@ -110,7 +111,7 @@ func whereKilled(t *testing.T, dir string, before []string) (where string, savin
 		}
 		where = fmt.Sprintf("after step %d of %s", statedict.Int(statedict.Items(file.Get("contralens")).Get("global_step")), filepath.Base(newest))
 	}
-	if lines, err := (train.Lines{Path: filepath.Join(dir, "metrics.jsonl")}).Read(); err == nil && len(lines) > 0 {
+	if lines, err := jsonl.File(filepath.Join(dir, "metrics.jsonl")).Read(); err == nil && len(lines) > 0 {
 		where += fmt.Sprintf(", at step %v", lines[len(lines)-1]["step"])
 	} else {
 		where += ", before the first step"

@@ -1,0 +1,76 @@
+// Package jsonl appends to, reads and thins files of JSON objects, one a line, as
+// processes that may be killed at any moment leave them.
+package jsonl
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"contralens/internal/durable"
+)
+
+// File is the path of such a file.
+type File string
+
+// Add appends one object, in one call, so that two processes don't mix their lines.
+func (f File) Add(v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	w, err := os.OpenFile(string(f), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	if err != nil {
+		return durable.Explain(err)
+	}
+	if _, err := w.Write(append(b, '\n')); err != nil {
+		w.Close()
+		return durable.Explain(err)
+	}
+	return w.Close()
+}
+
+// Read is what the file holds; lines that a killed process left unfinished are
+// left out, and a file that is not there holds nothing.
+func (f File) Read() (objects []map[string]any, err error) {
+	err = f.each(func(_ []byte, v map[string]any) { objects = append(objects, v) })
+	return objects, err
+}
+
+// Keep removes the lines that keep is against, and unfinished ones.
+func (f File) Keep(keep func(map[string]any) bool) error {
+	var kept []byte
+	err := f.each(func(line []byte, v map[string]any) {
+		if keep(v) {
+			kept = append(append(kept, line...), '\n')
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if info, err := os.Stat(string(f)); err != nil || info.Size() == int64(len(kept)) {
+		return nil // not there, or all is kept
+	}
+	return durable.Write(string(f), func(w io.Writer) error { _, err := w.Write(kept); return err })
+}
+
+func (f File) each(do func(line []byte, v map[string]any)) error {
+	b, err := os.ReadFile(string(f))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", string(f), err)
+	}
+	for _, line := range bytes.Split(b, []byte("\n")) {
+		var v map[string]any
+		if json.Unmarshal(line, &v) == nil && v != nil {
+			do(line, v)
+		}
+	}
+	return nil
+}
