@@ -5,15 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"contralens/config"
+	"contralens/eval"
 	"contralens/internal/durable"
 	"contralens/torch"
 )
@@ -143,8 +146,11 @@ const recordFile = "run.json"
 func readRecord(dir string) (*Record, error) {
 	path := filepath.Join(dir, recordFile)
 	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, nil // not a run of ours
+	}
 	if err != nil {
-		return nil, nil // nothing there, or not a run of ours
+		return nil, fmt.Errorf("run directory %s: want its record, but %w", dir, err)
 	}
 	r := &Record{}
 	if err := json.Unmarshal(b, r); err != nil {
@@ -165,7 +171,7 @@ func (r *Record) matches(dir string, c any) error {
 
 // trained says whether a run directory holds steps that were trained.
 func trained(dir string) bool {
-	for _, name := range []string{currentFile, interruptedFile, "metrics.jsonl", "results.jsonl"} {
+	for _, name := range []string{currentFile, interruptedFile, metricsFile, eval.ResultsFile} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.Size() > 0 {
 			return true
 		}
