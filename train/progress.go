@@ -102,7 +102,7 @@ func (p *Progress) Evaluating(done, total int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.Terminal {
-		fmt.Fprintf(p.Out, "\r\033[Kk-NN: features of %d of %d images", done, total)
+		fmt.Fprintf(p.Out, "\r\033[Kfeatures of %d of %d images", done, total)
 		if done == total {
 			fmt.Fprint(p.Out, "\r\033[K")
 		}
