@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -128,12 +129,26 @@ func TestMistakes(t *testing.T) {
 		"--aug F":                                          "NULL",
 		"--nce_m 2":                                        "--nce_m",
 		"--epochs 0":                                       "--epochs",
-		"--name ../..":                                     "one folder",
-		"--name .":                                         "one folder",
+		"--mixnorm --mixnorm_target pos --pos_alpha NaN": "--pos_alpha: want a number above 0, got NaN",
+		"--crop_min 0": "--crop_min: want a number above 0",
+		"--name ../..": "one folder",
+		"--name .":     "one folder",
 	} {
 		c := DefaultContrast()
 		if _, err := c.Resolve(parse(t, &c, strings.Fields(flags))); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one with %q", flags, err, want)
+		}
+	}
+}
+
+// A mistyped name would make runs differ that don't.
+func TestIncidentalOptionsExist(t *testing.T) {
+	c, l := DefaultContrast(), DefaultLinear()
+	have := Values(&c)
+	maps.Copy(have, Values(&l))
+	for _, name := range Incidental {
+		if _, ok := have[name]; !ok {
+			t.Errorf("there is no option --%s", name)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"time"
 
+	"contralens/config"
 	"contralens/internal/jsonl"
 )
 
@@ -93,10 +94,9 @@ func SHA256(path string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// incidental are options that make no difference to what is measured, and the
-// seeds, by which results are repeated.
-var incidental = []string{"seed", "label_seed", "imbalance_seed", "name", "exp_iter", "ckpt", "data_folder", "model_path", "tb_path", "print_freq", "save_freq", "num_workers",
-	"max_bad", "resume", "overwrite", "threads", "json", "knn_every", "save_score", "keep", "record", "probe", "serve", "strict", "device", "gpu", "world-size", "rank", "dist-url", "dist-backend", "multiprocessing-distributed"}
+// repeated are further options that results of one group may differ in: seeds, by
+// which they are repeated, and what only names or checks the encoder.
+var repeated = []string{"seed", "label_seed", "imbalance_seed", "exp_iter", "ckpt", "strict"}
 
 // Group is the group of a result: a hash of the protocol, the dataset, the epoch
 // of the encoder, and the options of the evaluation and of the encoder's
@@ -107,7 +107,7 @@ func Group(protocol, dataset, epoch string, options ...map[string]string) string
 	for _, o := range options {
 		fmt.Fprint(h, "\n")
 		for _, name := range slices.Sorted(maps.Keys(o)) {
-			if !slices.Contains(incidental, name) {
+			if !slices.Contains(config.Incidental, name) && !slices.Contains(repeated, name) {
 				fmt.Fprintf(h, "%q %q ", name, o[name])
 			}
 		}

@@ -38,10 +38,6 @@ type Part struct {
 	Start   string   `json:"start"`
 }
 
-// harmless are the options that may differ between the parts of one run.
-var harmless = []string{"print_freq", "save_freq", "keep", "num_workers", "max_bad", "resume", "overwrite", "threads", "knn_every", "json", "model_path", "tb_path", "name", "data_folder", "save_score", "record", "probe",
-	"world-size", "rank", "dist-url", "dist-backend", "multiprocessing-distributed", "gpu", "device"}
-
 // commit is set by the build (make) where Go itself does not record it.
 var commit string
 
@@ -162,7 +158,7 @@ func readRecord(dir string) (*Record, error) {
 // matches says which option differs from those that the run was begun with.
 func (r *Record) matches(dir string, c any) error {
 	for _, f := range config.Fields(c) {
-		if was, ok := r.Config[f.Name]; ok && was != f.String() && !slices.Contains(harmless, f.Name) {
+		if was, ok := r.Config[f.Name]; ok && was != f.String() && !slices.Contains(config.Incidental, f.Name) {
 			return fmt.Errorf("run directory %s was made with --%s %s, not %s: give the same options, another --name, or --overwrite without --resume", dir, f.Name, was, f.String())
 		}
 	}
