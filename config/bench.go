@@ -1,7 +1,5 @@
 package config
 
-import "fmt"
-
 // BenchViews are the options of measuring the loader.
 type BenchViews struct {
 	DataFolder string  `flag:"data_folder" help:"folder with the images; photos of the size that will be trained on, more of them than fit a cache"`
@@ -23,12 +21,6 @@ func DefaultBenchViews() BenchViews {
 
 // Resolve says what cannot work.
 func (c *BenchViews) Resolve(map[string]bool) ([]string, error) {
-	if !(c.Crop > 0 && c.Crop <= 1) {
-		return nil, fmt.Errorf("--crop: want a number above 0 and at most 1, got %v", c.Crop)
-	}
-	if !(c.Seconds > 0) {
-		return nil, fmt.Errorf("--seconds: want a number above 0, got %v", c.Seconds)
-	}
-	return nil, first(oneOf("decode", c.Decode, "fast", "exact", "both"), atLeast("views", c.Views, 0), atLeast("input_res", c.InputRes, 1),
+	return nil, first(fraction("crop", c.Crop), positive("seconds", c.Seconds), oneOf("decode", c.Decode, "fast", "exact", "both"), atLeast("views", c.Views, 0), atLeast("input_res", c.InputRes, 1),
 		atLeast("num_workers", c.Workers, 0))
 }

@@ -4,7 +4,7 @@ import "fmt"
 
 // DataStats are the options of counting and measuring a dataset.
 type DataStats struct {
-	Dataset         string `flag:"dataset" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist or idx; empty: what the folder looks like"`
+	Dataset         string `flag:"dataset" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx or inat18; empty: what the folder looks like"`
 	Imagenet100Path string `flag:"imagenet100path" help:"file with one wnid a line instead of the built-in list of 100"`
 	Limit           int    `flag:"limit" help:"look at this many training images, spread evenly over the classes; 0: all"`
 	Workers         int    `flag:"num_workers" short:"j" help:"workers that read images; 0: automatic, one a processor"`
@@ -13,7 +13,7 @@ type DataStats struct {
 
 // DataPack are the options of packing a dataset into shards.
 type DataPack struct {
-	Dataset         string  `flag:"dataset" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist or idx; empty: what the folder looks like"`
+	Dataset         string  `flag:"dataset" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx or inat18; empty: what the folder looks like"`
 	Imagenet100Path string  `flag:"imagenet100path" help:"file with one wnid a line instead of the built-in list of 100"`
 	Limit           int     `flag:"limit" help:"pack this many training images, spread evenly over the classes; 0: all"`
 	MaxBad          float64 `flag:"max_bad" help:"share of images that may be unreadable: they are named and left out; beyond it packing stops"`
@@ -37,15 +37,5 @@ func (c *DataPack) Resolve(map[string]bool) ([]string, error) {
 	if c.Quality < 1 || c.Quality > 100 {
 		return nil, fmt.Errorf("--quality: want 1 to 100, got %d", c.Quality)
 	}
-	if !(c.MaxBad >= 0 && c.MaxBad <= 1) {
-		return nil, fmt.Errorf("--max_bad: want a number from 0 to 1, got %v", c.MaxBad)
-	}
-	return nil, first(dataset(c.Dataset), atLeast("num_workers", c.Workers, 0), atLeast("limit", c.Limit, 0), atLeast("short", c.Short, 0), atLeast("shard_mb", c.ShardMB, 1))
-}
-
-func atLeast(flag string, got, least int) error {
-	if got >= least {
-		return nil
-	}
-	return fmt.Errorf("--%s: want a whole number of at least %d, got %d", flag, least, got)
+	return nil, first(within("max_bad", c.MaxBad, 0, 1), dataset(c.Dataset), atLeast("num_workers", c.Workers, 0), atLeast("limit", c.Limit, 0), atLeast("short", c.Short, 0), atLeast("shard_mb", c.ShardMB, 1))
 }

@@ -24,8 +24,5 @@ func (c *DataShow) Resolve(map[string]bool) ([]string, error) {
 	if c.N < 1 || c.N > 400 {
 		return nil, fmt.Errorf("--number: want 1 to 400 views, got %d", c.N)
 	}
-	if !(c.Crop > 0 && c.Crop <= 1) {
-		return nil, fmt.Errorf("--crop: want a number above 0 and at most 1, got %v", c.Crop)
-	}
-	return nil, first(oneOf("modal", c.Modal, "RGB", "CMC"), oneOf("decode", c.Decode, "fast", "exact"), atLeast("input_res", c.InputRes, 1))
+	return nil, first(fraction("crop", c.Crop), oneOf("modal", c.Modal, "RGB", "CMC"), oneOf("decode", c.Decode, "fast", "exact"), atLeast("input_res", c.InputRes, 1))
 }

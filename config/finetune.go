@@ -39,14 +39,13 @@ func (c *Finetune) Resolve(set map[string]bool) (warnings []string, err error) {
 	switch {
 	case c.LastStages < 1 || c.LastStages > 5:
 		return nil, fmt.Errorf("--last_stages: want 1 to 5 stages, got %d; contralens linear trains none", c.LastStages)
-	case !(c.LayerDecay > 0 && c.LayerDecay <= 1):
-		return nil, fmt.Errorf("--layer_decay: want a number above 0 and at most 1, got %v", c.LayerDecay)
-	case !(c.LabelFraction > 0 && c.LabelFraction <= 1):
-		return nil, fmt.Errorf("--label_fraction: want a number above 0 and at most 1, got %v", c.LabelFraction)
-	case c.ClassifierRate < 0 || c.CRTEpochs < 0 || c.NClass < 0 || !(c.CRTRate > 0):
-		return nil, fmt.Errorf("--classifier_lr, --crt_epochs, --crt_lr, --n_class: want none below 0 and a --crt_lr above it")
-	case c.Tau < 0 || c.Tau > 4:
-		return nil, fmt.Errorf("--tau: want a number from 0 to 4, got %v", c.Tau)
+	case c.NClass < 0:
+		return nil, fmt.Errorf("--n_class: want 0 (the dataset's) or the number of classes, got %d", c.NClass)
+	case !(c.ClassifierRate >= 0):
+		return nil, fmt.Errorf("--classifier_lr: want 0 (--learning_rate) or a number above it, got %v", c.ClassifierRate)
+	}
+	if err := first(fraction("layer_decay", c.LayerDecay), fraction("label_fraction", c.LabelFraction), atLeast("crt_epochs", c.CRTEpochs, 0), positive("crt_lr", c.CRTRate), within("tau", c.Tau, 0, 4)); err != nil {
+		return nil, err
 	}
 	if !c.Cosine {
 		warnings = append(warnings, c.milestoneWarning()...)

@@ -25,7 +25,7 @@ type Linear struct {
 // DefaultLinear are the defaults of linear evaluation.
 func DefaultLinear() Linear {
 	s := defaultShared()
-	s.Epochs, s.LearningRate, s.Milestones, s.WeightDecay = 60, 30, []int{60, 80}, 0
+	s.Epochs, s.LearningRate, s.Milestones, s.WeightDecay = 60, linearRate, []int{60, 80}, 0
 	return Linear{Shared: s, NClass: 1000, Solver: "sgd", L2: 1e-4, Sampling: "instance"}
 }
 
@@ -39,11 +39,11 @@ func (c *Linear) Resolve(set map[string]bool) (warnings []string, err error) {
 	if c.NClass < 1 {
 		return nil, fmt.Errorf("--n_class: want at least 1, got %d", c.NClass)
 	}
-	if err := first(c.Shared.validate(), oneOf("solver", c.Solver, "sgd", "lbfgs"), oneOf("sampling", c.Sampling, "instance", "class"), c.cachedOptions(set)); err != nil {
+	if err := first(c.Shared.validate(), within("tau", c.Tau, 0, 4), oneOf("solver", c.Solver, "sgd", "lbfgs"), oneOf("sampling", c.Sampling, "instance", "class"), c.cachedOptions(set)); err != nil {
 		return nil, err
 	}
-	if c.Tau < 0 || c.Tau > 4 || c.L2 < 0 {
-		return nil, fmt.Errorf("--tau and --l2: want τ from 0 to 4 and a penalty of at least 0, got %v and %v", c.Tau, c.L2)
+	if !(c.L2 >= 0) {
+		return nil, fmt.Errorf("--l2: want a penalty of at least 0, got %v", c.L2)
 	}
 	if c.Solver == "sgd" {
 		if !c.Cosine {
@@ -67,8 +67,8 @@ func (c *Linear) cachedOptions(set map[string]bool) error {
 		return fmt.Errorf("--solver lbfgs: it has no learning rate and takes every image; leave --lr_sweep, --learning_rate and --sampling out")
 	}
 	for _, r := range c.Sweep {
-		if !(r > 0) {
-			return fmt.Errorf("--lr_sweep: want rates above 0, got %v", r)
+		if err := positive("lr_sweep", r); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -84,7 +84,7 @@ func (s *Shared) rateWarning() []string {
 	if s.LearningRate <= 4*fits {
 		return nil
 	}
-	return []string{fmt.Sprintf("a learning rate of %v is high for a batch of %d (30 is meant for 256): give --learning_rate %.3g or --batch_size 256", s.LearningRate, s.BatchSize, fits)}
+	return []string{fmt.Sprintf("a learning rate of %v is high for a batch of %d (%v is meant for 256): give --learning_rate %.3g or --batch_size 256", s.LearningRate, s.BatchSize, float64(linearRate), fits)}
 }
 
 // UpstreamName is the name that the reference implementation gives the run. set

@@ -22,8 +22,5 @@ func (c *Predict) Resolve(map[string]bool) (warnings []string, err error) {
 	if c.Ckpt == "" {
 		return nil, fmt.Errorf("--ckpt: want a checkpoint that contralens linear or finetune wrote, as --ckpt save/RUN/current.pth")
 	}
-	if c.Top < 1 || c.BatchSize < 1 || c.Workers < 0 {
-		return nil, fmt.Errorf("--top, --batch_size, --num_workers: want at least 1, 1 and 0, got %d, %d and %d", c.Top, c.BatchSize, c.Workers)
-	}
-	return nil, nil
+	return nil, first(atLeast("top", c.Top, 1), atLeast("batch_size", c.BatchSize, 1), atLeast("num_workers", c.Workers, 0))
 }

@@ -119,45 +119,7 @@ func (s *Shared) precision() {
 	}
 }
 
-func oneOf(flag, got string, want ...string) error {
-	if slices.Contains(want, got) {
-		return nil
-	}
-	return fmt.Errorf("--%s: want %s or %s, got %q", flag, strings.Join(want[:len(want)-1], ", "), want[len(want)-1], got)
-}
-
-// Datasets are the names that --dataset takes; without one the folder decides.
-var Datasets = []string{"imagenet", "imagenet100", "folder", "list", "cifar10", "cifar100", "stl10", "fashion-mnist", "idx", "inat18"}
-
-func dataset(name string) error {
-	if name == "" {
-		return nil
-	}
-	return oneOf("dataset", name, Datasets...)
-}
-
-func first(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (s *Shared) validate() error {
-	positive := func(flag string, v float64) error {
-		if v > 0 {
-			return nil
-		}
-		return fmt.Errorf("--%s: want a number above 0, got %v", flag, v)
-	}
-	share := func(flag string, v float64) error {
-		if v >= 0 && v <= 1 {
-			return nil
-		}
-		return fmt.Errorf("--%s: want a number from 0 to 1, got %v", flag, v)
-	}
 	if s.WorldSize > 1 {
 		return fmt.Errorf("--world-size %d: this build trains in one process; leave the flag out or give 1", s.WorldSize)
 	}
@@ -180,14 +142,14 @@ func (s *Shared) validate() error {
 		return fmt.Errorf("--imbalance: want a factor of at least 1, or 0 for all images, got %v", s.Imbalance)
 	}
 	return first(
-		dataset(s.Dataset), share("max_bad", s.MaxBad), atLeast("limit", s.Limit, 0), atLeast("threads", s.Threads, 0),
+		dataset(s.Dataset), within("max_bad", s.MaxBad, 0, 1), atLeast("limit", s.Limit, 0), atLeast("threads", s.Threads, 0),
 		oneOf("modal", s.Modal, "RGB", "CMC"), oneOf("mem", s.Memory, slices.Sorted(maps.Keys(Memories))...), oneOf("stem", s.Stem, "imagenet", "cifar"),
 		oneOf("head", s.Head, "linear", "linear_wo_norm", "mlp", "mlp_bn", "2mlp_bn"), oneOf("precision", s.Precision, "fp32", "bf16"),
 		oneOf("aug_linear", s.AugLinear, "NULL", "RA"), oneOf("decode", s.Decode, "fast", "exact"), oneOf("opt_level", s.OptLevel, "O1", "O2"), oneOf("dist-backend", s.DistBackend, "nccl", "gloo"),
 		positive("batch_size", float64(s.BatchSize)), positive("epochs", float64(s.Epochs)), positive("learning_rate", s.LearningRate),
 		positive("nce_k", float64(s.K)), positive("nce_t", s.Temperature), positive("feat_dim", float64(s.FeatDim)), positive("width", s.Width),
-		positive("print_freq", float64(s.PrintFreq)), positive("save_freq", float64(s.SaveFreq)), positive("crop", s.Crop),
-		share("alpha", s.Alpha), share("crop", s.Crop), share("momentum", s.Momentum),
+		positive("print_freq", float64(s.PrintFreq)), positive("save_freq", float64(s.SaveFreq)), fraction("crop", s.Crop),
+		within("alpha", s.Alpha, 0, 1), within("momentum", s.Momentum, 0, 1),
 	)
 }
 
@@ -195,13 +157,17 @@ func (c *Contrast) validate() error {
 	if err := c.Shared.validate(); err != nil {
 		return err
 	}
-	for flag, p := range map[string]*float64{"crop_min": c.CropMin, "jitter_p": c.JitterP, "gray_p": c.GrayP, "blur_p": c.BlurP} {
-		if p != nil && !(*p >= 0 && *p <= 1) {
-			return fmt.Errorf("--%s: want a number from 0 to 1, got %v", flag, *p)
+	for flag, p := range map[string]*float64{"jitter_p": c.JitterP, "gray_p": c.GrayP, "blur_p": c.BlurP} {
+		if p != nil {
+			if err := within(flag, *p, 0, 1); err != nil {
+				return err
+			}
 		}
 	}
-	if c.CropMin != nil && *c.CropMin == 0 {
-		return fmt.Errorf("--crop_min: want a number above 0, got 0")
+	if c.CropMin != nil {
+		if err := fraction("crop_min", *c.CropMin); err != nil {
+			return err
+		}
 	}
 	if err := c.combination(); err != nil {
 		return err
@@ -212,13 +178,12 @@ func (c *Contrast) validate() error {
 	if c.MixTarget == "neg" && c.Extrapolate && c.FT == "" {
 		return fmt.Errorf("--expolation_mask extrapolates positives, but --mixnorm_target is neg; give pos or posneg, or leave --expolation_mask out")
 	}
-	if c.PosAlpha <= 0 || c.NegAlpha <= 0 || c.BetaAlpha <= 0 {
-		return fmt.Errorf("--pos_alpha, --neg_alpha, --beta_alpha: want numbers above 0, got %v, %v, %v", c.PosAlpha, c.NegAlpha, c.BetaAlpha)
+	if c.NormTarget != "" {
+		if err := oneOf("norm_target", c.NormTarget, "pos", "neg", "both"); err != nil {
+			return err
+		}
 	}
-	if err := oneOf("norm_target", c.NormTarget, "", "pos", "neg", "both"); err != nil {
-		return fmt.Errorf("--norm_target: want pos, neg or both, got %q", c.NormTarget)
-	}
-	return first(oneOf("mixnorm_target", c.MixTarget, "pos", "neg", "posneg"), oneOf("mask_distribution", c.Distribution, "uniform", "beta"),
+	return first(positive("pos_alpha", c.PosAlpha), positive("neg_alpha", c.NegAlpha), positive("beta_alpha", c.BetaAlpha), oneOf("mixnorm_target", c.MixTarget, "pos", "neg", "posneg"), oneOf("mask_distribution", c.Distribution, "uniform", "beta"),
 		oneOf("dim_mask", c.DimMask, "pos", "neg", "both", "none"))
 }
 
@@ -242,10 +207,6 @@ func (c *Contrast) combination() error {
 		return fmt.Errorf("--mem %s has no negatives to interpolate: give --ft pos, or --mixnorm_target pos", c.Memory)
 	case t.NegNormalize && !memory.Negatives:
 		return fmt.Errorf("--mem %s has no negatives to normalise: give --norm_target pos", c.Memory)
-	case !(c.Beta >= 0 && c.Beta <= 1):
-		return fmt.Errorf("--beta: want a number from 0 to 1, got %v", c.Beta)
-	case !(c.BankMomentum >= 0 && c.BankMomentum <= 1):
-		return fmt.Errorf("--nce_m: want a number from 0 to 1, got %v", c.BankMomentum)
 	}
 	if c.BNSplits < 1 || c.BNSplits > max(1, c.BatchSize/2) {
 		return fmt.Errorf("--bn_splits: want 1 to half of --batch_size, %d, got %d: a part needs two images", max(1, c.BatchSize/2), c.BNSplits)
@@ -253,7 +214,7 @@ func (c *Contrast) combination() error {
 	if c.MixStart != "" && c.MixStart != "auto" {
 		return fmt.Errorf("--mix_start: want auto, got %q; --mix_start_epoch and --mix_start_step take numbers", c.MixStart)
 	}
-	return oneOf("aug", c.Aug, "A", "B", "C", "D", "E", "NULL", "RA")
+	return first(within("beta", c.Beta, 0, 1), within("nce_m", c.BankMomentum, 0, 1), oneOf("aug", c.Aug, "A", "B", "C", "D", "E", "NULL", "RA"))
 }
 
 func (c *Contrast) warnings(set map[string]bool) []string {
@@ -292,7 +253,7 @@ func (c *KNN) Resolve(set map[string]bool) (warnings []string, err error) {
 		return nil, err
 	}
 	c.precision()
-	if c.Neighbours < 1 || c.KNNTemperature <= 0 {
+	if c.Neighbours < 1 || !(c.KNNTemperature > 0) {
 		return nil, fmt.Errorf("-K and --temperature: want numbers above 0, got %d and %v", c.Neighbours, c.KNNTemperature)
 	}
 	return warnings, c.Shared.validate()

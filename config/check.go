@@ -1,0 +1,66 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Checks of one option, each an error that says what is wanted and what came.
+
+// first is the first error of several checks.
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func oneOf(flag, got string, want ...string) error {
+	if slices.Contains(want, got) {
+		return nil
+	}
+	return fmt.Errorf("--%s: want %s or %s, got %q", flag, strings.Join(want[:len(want)-1], ", "), want[len(want)-1], got)
+}
+
+func atLeast(flag string, got, least int) error {
+	if got >= least {
+		return nil
+	}
+	return fmt.Errorf("--%s: want a whole number of at least %d, got %d", flag, least, got)
+}
+
+// within takes neither NaN nor what lies outside.
+func within(flag string, got, low, high float64) error {
+	if got >= low && got <= high {
+		return nil
+	}
+	return fmt.Errorf("--%s: want a number from %v to %v, got %v", flag, low, high, got)
+}
+
+func positive(flag string, got float64) error {
+	if got > 0 {
+		return nil
+	}
+	return fmt.Errorf("--%s: want a number above 0, got %v", flag, got)
+}
+
+// fraction is a share that is not nothing.
+func fraction(flag string, got float64) error {
+	if got > 0 && got <= 1 {
+		return nil
+	}
+	return fmt.Errorf("--%s: want a number above 0 and at most 1, got %v", flag, got)
+}
+
+// Datasets are the names that --dataset takes; without one the folder decides.
+var Datasets = []string{"imagenet", "imagenet100", "folder", "list", "cifar10", "cifar100", "stl10", "fashion-mnist", "idx", "inat18"}
+
+func dataset(name string) error {
+	if name == "" {
+		return nil
+	}
+	return oneOf("dataset", name, Datasets...)
+}
