@@ -193,6 +193,10 @@ func TestYAML(t *testing.T) {
 	if _, err := ReadYAML(path, &d); err != nil || d.Epochs != 7 || fmt.Sprint(d.Milestones) != "[3 5]" || d.WorldSize != 1 {
 		t.Errorf("%v: %+v", err, d)
 	}
+	write("lr_decay_epochs: []\n")
+	if _, err := ReadYAML(path, &d); err != nil || len(d.Milestones) != 0 || !strings.Contains(YAML(&d), "lr_decay_epochs: \"\"\n") {
+		t.Errorf("no milestones: %v: %v", err, d.Milestones)
+	}
 	for text, want := range map[string]string{"epoch: 3": `"epochs"`, "epochs: many": "whole number", "- a": "YAML"} {
 		write(text)
 		if _, err := ReadYAML(path, &d); err == nil || !strings.Contains(err.Error(), want) {

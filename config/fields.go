@@ -54,17 +54,9 @@ func (f Field) Type() string {
 func (f Field) String() string {
 	switch v := f.value.Interface().(type) {
 	case []int:
-		text := make([]string, len(v))
-		for i, n := range v {
-			text[i] = strconv.Itoa(n)
-		}
-		return strings.Join(text, ",")
+		return join(v)
 	case []float64:
-		text := make([]string, len(v))
-		for i, x := range v {
-			text[i] = fmt.Sprint(x)
-		}
-		return strings.Join(text, ",")
+		return join(v)
 	case *float64:
 		if v == nil {
 			return ""
@@ -99,31 +91,35 @@ func (f Field) Set(text string) error {
 		x, err = strconv.ParseFloat(text, 64)
 		v = &x
 	case []float64:
-		list := []float64{}
-		for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
-			x, e := strconv.ParseFloat(part, 64)
-			if e != nil {
-				err = e
-			}
-			list = append(list, x)
-		}
-		v = list
+		v, err = list(text, func(s string) (float64, error) { return strconv.ParseFloat(s, 64) })
 	case []int:
-		list := []int{}
-		for _, part := range strings.Split(text, ",") {
-			n, e := strconv.Atoi(strings.TrimSpace(part))
-			if e != nil {
-				err = e
-			}
-			list = append(list, n)
-		}
-		v = list
+		v, err = list(text, strconv.Atoi)
 	}
 	if err != nil {
 		return fmt.Errorf("want %s, got %q", map[string]string{"bool": "true or false", "int": "a whole number", "ints": "whole numbers separated by commas", "floats": "numbers separated by commas", "float": "a number"}[f.Type()], text)
 	}
 	f.value.Set(reflect.ValueOf(v))
 	return nil
+}
+
+func join[T any](values []T) string {
+	text := make([]string, len(values))
+	for i, v := range values {
+		text[i] = fmt.Sprint(v)
+	}
+	return strings.Join(text, ",")
+}
+
+// list parses the values between commas; of an empty text there are none.
+func list[T any](text string, parse func(string) (T, error)) (values []T, err error) {
+	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
+		v, err := parse(part)
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, v)
+	}
+	return values, nil
 }
 
 // Values are all options as they would be typed.
