@@ -171,7 +171,7 @@ func MetricsHook(printFreq int) Hook {
 			if r.Config.Jigsaw {
 				line["jig_loss_mean"], line["jig_acc_mean"] = r.Sums.Jigsaw().Loss, r.Sums.Jigsaw().Accuracy
 			}
-			return r.lines("metrics.jsonl").Add(line)
+			return r.lines(metricsFile).Add(line)
 		},
 	}
 }

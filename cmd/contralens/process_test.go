@@ -121,7 +121,7 @@ func same(t *testing.T, a, b string) {
 	record := func(i int) string {
 		d := statedict.Items(trees[i].Get("contralens"))
 		var s []string
-		for _, key := range []string{"epoch", "step_in_epoch", "global_step", "queue_index", "rng", "epoch_sums", "collapse", "precision"} {
+		for _, key := range []string{"epoch", "step_in_epoch", "global_step", "queue_index", "rng", "epoch_sums", "collapse", "mix_start", "precision"} {
 			s = append(s, fmt.Sprint(key, d.Get(key)))
 		}
 		return strings.Join(s, " ")
