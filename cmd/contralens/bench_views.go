@@ -67,13 +67,13 @@ type measurement struct {
 const rounds = 3
 
 func benchViews(c *config.BenchViews) error {
-	train, _, err := data.Open(data.Options{Folder: c.DataFolder, CacheBytes: cache(c)})
-	if err != nil {
-		return err
-	}
 	list, err := measurements(c)
 	if err != nil {
 		return usageError{err}
+	}
+	train, _, err := data.Open(data.Options{Folder: c.DataFolder, CacheBytes: cache(c)})
+	if err != nil {
+		return err
 	}
 	peers := map[string]float64{}
 	for range rounds {
@@ -91,21 +91,29 @@ func benchViews(c *config.BenchViews) error {
 			}
 		}
 	}
-	if !c.JSON {
-		fmt.Printf("%-9s %5s %4s %3s %-6s %9s %9s %10s %10s %13s", "pipeline", "views", "size", "-j", "decode", "images/s", "views/s", "images/cpu", "ms decode", "ms transform")
-		if c.Peer != "" {
-			fmt.Printf(" %9s %6s", "peer/cpu", "ratio")
-		}
-		fmt.Println()
-	}
 	for _, m := range list {
 		m.finish(peers[m.Pipeline])
-		if c.JSON {
-			if err := json.NewEncoder(os.Stdout).Encode(m); err != nil {
-				return err
-			}
-			continue
+	}
+	if !c.JSON {
+		printMeasurements(list, c.Peer != "")
+		return nil
+	}
+	for _, m := range list {
+		if err := json.NewEncoder(os.Stdout).Encode(m); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// printMeasurements prints the table.
+func printMeasurements(list []*measurement, peer bool) {
+	fmt.Printf("%-9s %5s %4s %3s %-6s %9s %9s %10s %10s %13s", "pipeline", "views", "size", "-j", "decode", "images/s", "views/s", "images/cpu", "ms decode", "ms transform")
+	if peer {
+		fmt.Printf(" %9s %6s", "peer/cpu", "ratio")
+	}
+	fmt.Println()
+	for _, m := range list {
 		fmt.Printf("%-9s %5d %4d %3d %-6s %9.0f %9.0f %10.0f %10.2f %13.2f", m.Pipeline, m.Views, m.InputRes, m.Workers, m.Decode, m.ImagesPerSecond, m.ViewsPerSecond, m.PerCore,
 			m.Milliseconds["decode"], m.Milliseconds["transform"])
 		if m.Peer > 0 {
@@ -113,7 +121,6 @@ func benchViews(c *config.BenchViews) error {
 		}
 		fmt.Println()
 	}
-	return nil
 }
 
 // measurements are what the options ask for.
@@ -188,30 +195,41 @@ func cpuSeconds() float64 {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
 }
 
-// run loads images for that long.
+// run loads images for that long, a batch at least.
 func (m *measurement) run(d data.Dataset, seconds float64) error {
 	o := data.LoaderOptions{Dataset: d, Views: m.specs, BatchSize: 64, Workers: m.Workers, Shuffle: true, Timing: &m.timing}
 	begin, used := time.Now(), cpuSeconds()
 	end := begin.Add(time.Duration(seconds * float64(time.Second)))
-	for time.Now().Before(end) {
+	for more := true; more; {
 		o.Epoch++
 		l := data.NewLoader(o)
-		for time.Now().Before(end) {
-			b, err := l.Next()
-			if err == io.EOF {
-				break
-			}
-			if err != nil {
-				l.Close()
-				return err
-			}
-			l.Recycle(b)
-		}
+		var err error
+		more, err = load(l, end)
 		l.Close()
+		if err != nil {
+			return err
+		}
 	}
 	m.seconds += time.Since(begin).Seconds()
 	m.cpu += cpuSeconds() - used
 	return nil
+}
+
+// load takes an epoch's batches, and says whether there is time for another's.
+func load(l *data.Loader, end time.Time) (more bool, err error) {
+	for {
+		b, err := l.Next()
+		if err == io.EOF {
+			return time.Now().Before(end), nil
+		}
+		if err != nil {
+			return false, err
+		}
+		l.Recycle(b)
+		if !time.Now().Before(end) {
+			return false, nil
+		}
+	}
 }
 
 // finish computes the rates. Images count that workers finished: the last

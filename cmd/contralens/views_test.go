@@ -50,6 +50,10 @@ func TestBenchViews(t *testing.T) {
 			t.Errorf("%v: %s", err, line)
 		}
 	}
+	// However short, something is measured.
+	if text := must(t, "bench", "views", "--data_folder", filepath.Dir(photo), "--pipelines", "NULL", "--input_res", "64", "--seconds", "1e-9", "-j", "1", "--decode", "fast", "--json"); !strings.Contains(text, `"images_per_second":`) {
+		t.Errorf("in no time: %s", text)
+	}
 	for line, want := range map[string]string{
 		"bench views --pipelines B,Z --data_folder " + filepath.Dir(photo):                 "want A, B",
 		"bench views --decode slow":                                                        "fast",
