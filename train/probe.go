@@ -59,11 +59,7 @@ func openProbe(r *Run, images data.Dataset) (*probe.Probe, error) {
 		if err := images.Image(i, &m); err != nil {
 			return nil, fmt.Errorf("--probe: %w", err)
 		}
-		picture := image.NewRGBA(image.Rect(0, 0, m.W, m.H))
-		for j := range m.W * m.H {
-			copy(picture.Pix[4*j:], []uint8{m.Pix[3*j], m.Pix[3*j+1], m.Pix[3*j+2], 255})
-		}
-		pictures[i] = picture
+		pictures[i] = m.Picture()
 	}
 	return probe.Create(probe.Dir(r.Dir), set, pictures)
 }

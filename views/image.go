@@ -4,6 +4,8 @@
 // Pillow 9.4 and torchvision 0.14 compute from the same numbers.
 package views
 
+import "image"
+
 // Image is a decoded picture, 8-bit RGB interleaved: Pix has 3*W*H values, row
 // by row.
 type Image struct {
@@ -38,4 +40,14 @@ func (m *Image) Flip() {
 			row[a+2], row[b+2] = row[b+2], row[a+2]
 		}
 	}
+}
+
+// Picture is a copy of the image for Go's image packages.
+func (m *Image) Picture() image.Image {
+	out := image.NewNRGBA(image.Rect(0, 0, m.W, m.H))
+	for i := range m.W * m.H {
+		copy(out.Pix[4*i:], m.Pix[3*i:3*i+3])
+		out.Pix[4*i+3] = 255
+	}
+	return out
 }

@@ -24,12 +24,7 @@ func convertCommand() *cobra.Command {
   contralens convert save/run/current.pth encoder.onnx`,
 	}
 	given := bind(cmd, &c)
-	cmd.Args = func(_ *cobra.Command, args []string) error {
-		if len(args) != 2 {
-			return usageError{fmt.Errorf("convert: want a file to read and a file to write, got %d arguments", len(args))}
-		}
-		return nil
-	}
+	cmd.Args = arguments(2, "a file to read and a file to write", "convert save/run/current.pth encoder.safetensors")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if _, err := given(); err != nil {
 			return err

@@ -19,16 +19,6 @@ func dataCommand() *cobra.Command {
 	return cmd
 }
 
-// arguments wants as many arguments as example has.
-func arguments(n int, example string) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if len(args) != n {
-			return usageError{fmt.Errorf("%s: want %d argument(s), got %d, as in %s", c.CommandPath(), n, len(args), example)}
-		}
-		return nil
-	}
-}
-
 // counter shows on a terminal how many images of a part are done.
 func counter() (show func(part string, done, total int), clear func()) {
 	if !term.IsTerminal(int(os.Stderr.Fd())) {

@@ -16,7 +16,7 @@ func dataPackCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pack SRC DST",
 		Short: "Pack images into tar files in WebDataset's layout, smaller if asked",
-		Args:  arguments(2, "contralens data pack photos packed"),
+		Args:  arguments(2, "2 arguments, a folder of images and a new one", "data pack photos packed"),
 		Example: `  contralens data pack imagenet imagenet-packed
   contralens contrast --dataset imagenet --data_folder imagenet-packed
   # as they are, only in fewer files

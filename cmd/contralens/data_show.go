@@ -3,15 +3,12 @@ package main
 import (
 	"fmt"
 	"image"
-	"image/png"
-	"io"
 	"math"
 
 	"github.com/spf13/cobra"
 
 	"contralens/config"
 	"contralens/data"
-	"contralens/internal/durable"
 	"contralens/views"
 	"contralens/viz"
 )
@@ -21,7 +18,7 @@ func dataShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show IMAGE",
 		Short: "Draw views of an image, as a network in training sees it",
-		Args:  arguments(1, "contralens data show photo.jpg --aug B -n 16 -o grid.png"),
+		Args:  arguments(1, "1 argument, an image", "data show photo.jpg --aug B -n 16 -o grid.png"),
 		Example: `  contralens data show photo.jpg --aug B -n 16 -o grid.png
   contralens data show photo.jpg --aug jigsaw -n 4`,
 	}
@@ -57,7 +54,7 @@ func showViews(path string, c *config.DataShow) error {
 	if err != nil {
 		return err
 	}
-	tiles := []viz.Tile{{Picture: picture(img), Title: fmt.Sprintf("%d x %d", img.W, img.H), Caption: path, Marked: true}}
+	tiles := []viz.Tile{{Picture: img.Picture(), Title: fmt.Sprintf("%d x %d", img.W, img.H), Caption: path, Marked: true}}
 	var sc views.Scratch
 	values := make([]float32, spec.Len())
 	for v := range c.N {
@@ -66,11 +63,7 @@ func showViews(path string, c *config.DataShow) error {
 		tiles = append(tiles, viz.Tile{Picture: viewPicture(values, spec.Shape()), Title: fmt.Sprintf("%d: %d x %d", v+1, d.Crop.W, d.Crop.H), Caption: d.String()})
 	}
 	columns := int(math.Ceil(math.Sqrt(float64(len(tiles)))))
-	sheet, err := viz.Sheet(tiles, columns, min(max(c.InputRes, showSide), 224))
-	if err != nil {
-		return err
-	}
-	if err := durable.Write(c.Out, func(w io.Writer) error { return png.Encode(w, sheet) }); err != nil {
+	if err := writeSheet(c.Out, tiles, columns, min(max(c.InputRes, showSide), 224)); err != nil {
 		return err
 	}
 	fmt.Printf("%d views of %s: %s\n", c.N, path, c.Out)

@@ -20,7 +20,7 @@ func dataStatsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stats DIR",
 		Short: "Count images, classes, sizes, and files that cannot be read",
-		Args:  arguments(1, "contralens data stats photos"),
+		Args:  arguments(1, "1 argument, a folder of images", "data stats photos"),
 		Example: `  contralens data stats photos
   contralens data stats cifar10 --dataset cifar10 --json`,
 	}

@@ -28,7 +28,7 @@ func featuresCommand() *cobra.Command {
   # Ctrl-C stops it (exit code 75); the same command goes on`,
 	}
 	given := bind(cmd, &c)
-	cmd.Args = oneArgument("features", "a folder of images")
+	cmd.Args = arguments(1, "a folder of images", "features photos --ckpt save/run/current.pth -o photos.parquet")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		set, err := given()
 		if err != nil {
@@ -43,15 +43,6 @@ func featuresCommand() *cobra.Command {
 		return torch.Run(func() error { return features(&c, set, args[0]) })
 	}
 	return cmd
-}
-
-func oneArgument(command, what string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
-		if len(args) != 1 {
-			return usageError{fmt.Errorf("%s: want %s, got %d arguments", command, what, len(args))}
-		}
-		return nil
-	}
 }
 
 // loadEncoder is the encoder that the options name, with the side of its views

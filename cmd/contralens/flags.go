@@ -180,6 +180,16 @@ func readFlags(flags *pflag.FlagSet, file string) error {
 	return nil
 }
 
+// arguments wants n arguments; what names them in words, and example shows them.
+func arguments(n int, what, example string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usageError{fmt.Errorf("%s: want %s, got %d arguments, as in contralens %s", c.CommandPath(), what, len(args), example)}
+		}
+		return nil
+	}
+}
+
 func noArguments(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		hint := c.CommandPath() + " --help lists them"

@@ -56,12 +56,7 @@ func inspectCommand() *cobra.Command {
   contralens inspect encoder.safetensors --json`,
 	}
 	given := bind(cmd, &c)
-	cmd.Args = func(_ *cobra.Command, args []string) error {
-		if len(args) != 1 {
-			return usageError{fmt.Errorf("inspect: want one file, got %d arguments", len(args))}
-		}
-		return nil
-	}
+	cmd.Args = arguments(1, "one file", "inspect save/run/current.pth")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if _, err := given(); err != nil {
 			return err

@@ -19,7 +19,6 @@ import (
 	"contralens/eval"
 	"contralens/internal/durable"
 	"contralens/torch"
-	"contralens/views"
 	"contralens/viz"
 )
 
@@ -32,7 +31,7 @@ func neighboursCommand() *cobra.Command {
   contralens neighbours new.jpg --in photos.npy --ckpt save/run/current.pth -o grid.png`,
 	}
 	given := bind(cmd, &c)
-	cmd.Args = oneArgument("neighbours", "one image")
+	cmd.Args = arguments(1, "one image", "neighbours photos/cat.jpg --in photos.parquet -o grid.png")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		set, err := given()
 		if err != nil {
@@ -120,32 +119,28 @@ func drawNeighbours(out, query, folder string, found []embeddings.Neighbour) err
 	if err != nil {
 		return err
 	}
-	tiles := []viz.Tile{{Picture: picture(img), Title: "query", Caption: query, Marked: true}}
+	tiles := []viz.Tile{{Picture: img.Picture(), Title: "query", Caption: query, Marked: true}}
 	for i, n := range found {
 		tile := viz.Tile{Title: fmt.Sprintf("%d.  cos %.3f", i+1, n.Similarity), Caption: n.Path}
 		if img, err := data.ReadImage(filepath.Join(folder, filepath.FromSlash(n.Path))); err == nil {
-			tile.Picture = picture(img)
+			tile.Picture = img.Picture()
 		} else {
 			tile.Picture, tile.Title = image.NewGray(image.Rect(0, 0, 1, 1)), tile.Title+" (not there)"
 		}
 		tiles = append(tiles, tile)
 	}
-	sheet, err := viz.Sheet(tiles, 6, 150)
-	if err != nil {
-		return err
-	}
-	if err := durable.Write(out, func(w io.Writer) error { return png.Encode(w, sheet) }); err != nil {
+	if err := writeSheet(out, tiles, 6, 150); err != nil {
 		return err
 	}
 	fmt.Printf("%d neighbours: %s\n", len(found), out)
 	return nil
 }
 
-func picture(m *views.Image) image.Image {
-	out := image.NewNRGBA(image.Rect(0, 0, m.W, m.H))
-	for i := range m.W * m.H {
-		copy(out.Pix[4*i:], m.Pix[3*i:3*i+3])
-		out.Pix[4*i+3] = 255
+// writeSheet writes a contact sheet of tiles that have room for a side.
+func writeSheet(out string, tiles []viz.Tile, columns, side int) error {
+	sheet, err := viz.Sheet(tiles, columns, side)
+	if err != nil {
+		return err
 	}
-	return out
+	return durable.Write(out, func(w io.Writer) error { return png.Encode(w, sheet) })
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"contralens/eval/report"
+	"contralens/internal/durable"
 )
 
 func reportCommand() *cobra.Command {
@@ -22,12 +24,7 @@ func reportCommand() *cobra.Command {
 		Short: "Print a table of the results of all runs below a directory",
 		Example: `  contralens report save
   contralens report save -o results.html`,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usageError{fmt.Errorf("report: want one directory with runs below it, as contralens report save, got %d", len(args))}
-			}
-			return nil
-		},
+		Args: arguments(1, "one directory with runs below it", "report save"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if format == "" {
 				format = map[string]string{".csv": "csv", ".html": "html", ".htm": "html"}[strings.ToLower(filepath.Ext(out))]
@@ -48,15 +45,10 @@ func reportCommand() *cobra.Command {
 			if out == "" {
 				return report.Write(os.Stdout, format, rows)
 			}
-			f, err := os.Create(out)
-			if err != nil {
-				return fmt.Errorf("-o: %w", err)
+			if err := durable.Write(out, func(w io.Writer) error { return report.Write(w, format, rows) }); err != nil {
+				return fmt.Errorf("-o %s: %w", out, err)
 			}
-			if err := report.Write(f, format, rows); err != nil {
-				f.Close()
-				return err
-			}
-			return f.Close()
+			return nil
 		},
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write instead of printing; .csv and .html decide the format")

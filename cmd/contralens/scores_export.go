@@ -20,12 +20,7 @@ func scoresExportCommand() *cobra.Command {
 (scores and histograms) or as the arrays of an npz file.`,
 		Example: `  contralens scores export save/run --format parquet -o run-scores
   contralens scores export pytorch/scores --format npz`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usageError{fmt.Errorf("scores export: want one run directory, got %d", len(args))}
-			}
-			return nil
-		},
+		Args: arguments(1, "one run directory", "scores export save/run"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if !slices.Contains(export.Formats, format) {
 				return usageError{fmt.Errorf("--format: want one of %s, got %q", strings.Join(export.Formats, ", "), format)}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"contralens/config"
+	"contralens/internal/durable"
 	"contralens/train"
 	"contralens/viz"
 )
@@ -112,7 +114,7 @@ func runSweep(grid []variation, out string, options []string, o viz.Options) err
 	if b, err := os.ReadFile(path); err == nil {
 		var old sweep
 		if err := json.Unmarshal(b, &old); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			return fmt.Errorf("%s: want what an earlier sweep wrote, got something else (%w); choose another folder with -o", path, err)
 		}
 		if !slices.Equal(old.Options, options) {
 			return fmt.Errorf("%s was made with other options of contrast: %s; choose another folder with -o, or give the same ones", out, strings.Join(old.Options, " "))
@@ -186,8 +188,5 @@ func (s sweep) save(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path+".new", append(b, '\n'), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
+	return durable.Write(path, func(w io.Writer) error { _, err := w.Write(append(b, '\n')); return err })
 }
