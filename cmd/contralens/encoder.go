@@ -9,6 +9,7 @@ import (
 	"contralens/config"
 	"contralens/eval"
 	"contralens/nn"
+	"contralens/torch"
 	"contralens/train"
 )
 
@@ -47,6 +48,14 @@ func (j *judged) result(protocol, dataset string, metrics map[string]any, seed u
 	r.Checkpoint, r.CheckpointSHA256, r.Epoch = j.Path, j.SHA256, j.Epoch
 	r.Group = eval.Group(protocol, dataset, fmt.Sprint(j.Epoch), options, j.Config)
 	return r
+}
+
+// compute does tensor work with that many compute threads; 0 is one a processor.
+func compute(threads int, f func() error) error {
+	if threads > 0 {
+		torch.SetThreads(threads)
+	}
+	return torch.Run(f)
 }
 
 // printNote tells the user something beside the results.

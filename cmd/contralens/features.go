@@ -14,7 +14,6 @@ import (
 	"contralens/embeddings"
 	"contralens/eval"
 	"contralens/nn"
-	"contralens/torch"
 	"contralens/train"
 )
 
@@ -37,10 +36,7 @@ func featuresCommand() *cobra.Command {
 		if c.Out == "" || c.Ckpt == "" {
 			return usageError{errors.New("features: want --ckpt with an encoder and -o with a file to write")}
 		}
-		if c.Threads > 0 {
-			torch.SetThreads(c.Threads)
-		}
-		return torch.Run(func() error { return features(&c, set, args[0]) })
+		return compute(c.Threads, func() error { return features(&c, set, args[0]) })
 	}
 	return cmd
 }

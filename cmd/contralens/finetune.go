@@ -15,7 +15,6 @@ import (
 	"contralens/eval"
 	"contralens/eval/classify"
 	"contralens/optim"
-	"contralens/torch"
 	"contralens/train"
 )
 
@@ -41,13 +40,10 @@ func finetuneCommand() *cobra.Command {
 		if err != nil {
 			return usageError{err}
 		}
-		if c.Threads > 0 {
-			torch.SetThreads(c.Threads)
-		}
 		for _, w := range warnings {
 			printNote(w)
 		}
-		return torch.Run(func() error { return finetune(&c, set) })
+		return compute(c.Threads, func() error { return finetune(&c, set) })
 	}
 	return cmd
 }

@@ -10,7 +10,6 @@ import (
 
 	"contralens/config"
 	"contralens/eval"
-	"contralens/torch"
 	"contralens/train"
 )
 
@@ -33,10 +32,7 @@ func knnCommand() *cobra.Command {
 		if _, err := c.Resolve(set); err != nil {
 			return usageError{err}
 		}
-		if c.Threads > 0 {
-			torch.SetThreads(c.Threads)
-		}
-		return torch.Run(func() error { return knn(&c, set) })
+		return compute(c.Threads, func() error { return knn(&c, set) })
 	}
 	return cmd
 }

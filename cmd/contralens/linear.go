@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"contralens/config"
-	"contralens/torch"
 	"contralens/train"
 )
 
@@ -45,10 +44,7 @@ func linearCommand() *cobra.Command {
 			}
 			return nil
 		}
-		if c.Threads > 0 {
-			torch.SetThreads(c.Threads)
-		}
-		return torch.Run(func() error { return linear(&c, set, warnings) })
+		return compute(c.Threads, func() error { return linear(&c, set, warnings) })
 	}
 	return cmd
 }

@@ -18,7 +18,6 @@ import (
 	"contralens/embeddings"
 	"contralens/eval"
 	"contralens/internal/durable"
-	"contralens/torch"
 	"contralens/viz"
 )
 
@@ -43,10 +42,7 @@ func neighboursCommand() *cobra.Command {
 		if c.K < 1 {
 			return usageError{fmt.Errorf("--neighbours: want at least 1, got %d", c.K)}
 		}
-		if c.Threads > 0 {
-			torch.SetThreads(c.Threads)
-		}
-		return torch.Run(func() error { return neighbours(&c, set, args[0]) })
+		return compute(c.Threads, func() error { return neighbours(&c, set, args[0]) })
 	}
 	return cmd
 }

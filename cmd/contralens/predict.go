@@ -42,10 +42,7 @@ func predictCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if c.Threads > 0 {
-			torch.SetThreads(c.Threads)
-		}
-		return torch.Run(func() error { return predict(&c, images) })
+		return compute(c.Threads, func() error { return predict(&c, images) })
 	}
 	return cmd
 }
@@ -64,7 +61,7 @@ type classPercent struct {
 func predict(c *config.Predict, images data.Dataset) error {
 	device, err := torch.ParseDevice(c.Device)
 	if err != nil {
-		return usageError{err}
+		return usageError{fmt.Errorf("--device: %w", err)}
 	}
 	head, record, err := classify.Read(c.Ckpt, device)
 	if err != nil {

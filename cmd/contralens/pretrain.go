@@ -12,15 +12,11 @@ import (
 
 	"contralens/config"
 	"contralens/contrast"
-	"contralens/torch"
 	"contralens/train"
 )
 
 // pretrain trains what contrast's options describe.
 func pretrain(c config.Contrast, warnings []string) error {
-	if c.Threads > 0 {
-		torch.SetThreads(c.Threads)
-	}
 	dir := c.RunFolder(c.RunName())
 	p := &train.Progress{Out: os.Stdout, Terminal: term.IsTerminal(int(os.Stdout.Fd())), PrintFreq: c.PrintFreq}
 	defer p.Close()
@@ -29,7 +25,7 @@ func pretrain(c config.Contrast, warnings []string) error {
 	for _, w := range warnings {
 		p.Print("note: %s", w)
 	}
-	return torch.Run(func() (err error) {
+	return compute(c.Threads, func() (err error) {
 		r, err := train.NewRun(c, dir)
 		if r != nil {
 			defer r.Close()

@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"contralens/config"
-	"contralens/torch"
 )
 
 func supervisedCommand() *cobra.Command {
@@ -29,13 +28,10 @@ func supervisedCommand() *cobra.Command {
 		if err != nil {
 			return usageError{err}
 		}
-		if c.Threads > 0 {
-			torch.SetThreads(c.Threads)
-		}
 		for _, w := range warnings {
 			printNote(w)
 		}
-		return torch.Run(func() error { return supervised(&c, set) })
+		return compute(c.Threads, func() error { return supervised(&c, set) })
 	}
 	return cmd
 }
