@@ -50,3 +50,15 @@ func DefaultFeatures() Features { return Features{Encoder: defaultEncoder()} }
 
 // DefaultNeighbours are the defaults of showing neighbours.
 func DefaultNeighbours() Neighbours { return Neighbours{Encoder: defaultEncoder(), K: 23} }
+
+func (e Encoder) check() error {
+	return first(atLeast("batch_size", e.BatchSize, 1), atLeast("num_workers", e.Workers, 0), atLeast("threads", e.Threads, 0), atLeast("input_res", e.InputRes, 8), positive("width", e.Width))
+}
+
+// Resolve says what cannot work.
+func (c *Features) Resolve(map[string]bool) ([]string, error) { return nil, c.check() }
+
+// Resolve says what cannot work.
+func (c *Neighbours) Resolve(map[string]bool) ([]string, error) {
+	return nil, first(c.check(), atLeast("neighbours", c.K, 1))
+}

@@ -33,6 +33,9 @@ func featuresCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if _, err := c.Resolve(set); err != nil {
+			return usageError{err}
+		}
 		if c.Out == "" || c.Ckpt == "" {
 			return usageError{errors.New("features: want --ckpt with an encoder and -o with a file to write")}
 		}

@@ -73,13 +73,15 @@ func TestMovingFeatures(t *testing.T) {
 		t.Errorf("neighbours of a copy: %v %s", err, text)
 	}
 	for line, want := range map[string]string{
-		"convert " + tinyWeights:                                                "want a file to read and a file to write",
-		"convert " + tinyWeights + " x.bmp --to bmp":                            "pth, safetensors, npz, detectron2, onnx",
-		"convert " + tinyWeights + " " + tinyWeights:                            "another file to write",
-		"inspect nowhere.pth":                                                   "none of that name",
-		"features " + photos:                                                    "--ckpt",
-		"features " + dir + " --ckpt " + tinyWeights + " -o " + at("x.parquet"): "",
-		"neighbours " + photo + " -o x.png":                                     "--in",
+		"convert " + tinyWeights:                                                                  "want a file to read and a file to write",
+		"convert " + tinyWeights + " x.bmp --to bmp":                                              "pth, safetensors, npz, detectron2, onnx",
+		"convert " + tinyWeights + " " + tinyWeights:                                              "another file to write",
+		"inspect nowhere.pth":                                                                     "none of that name",
+		"features " + photos:                                                                      "--ckpt",
+		"features " + dir + " --ckpt " + tinyWeights + " -o " + at("x.parquet"):                   "",
+		"features " + photos + " --ckpt " + tinyWeights + " -o x.npy --batch_size -3":             "--batch_size: want a whole number of at least 1",
+		"neighbours " + photo + " --in x.parquet -o x.png -k 0":                                   "--neighbours: want a whole number of at least 1",
+		"neighbours " + photo + " -o x.png":                                                       "--in",
 		"knn --strict --ckpt " + at("d.safetensors") + " --arch resnet34 --data_folder " + photos: "tensors are missing",
 	} {
 		code, text := command(t, strings.Fields(line)...)

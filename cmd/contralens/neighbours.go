@@ -36,11 +36,11 @@ func neighboursCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if _, err := c.Resolve(set); err != nil {
+			return usageError{err}
+		}
 		if c.In == "" || (c.Out == "" && !c.JSON) {
 			return usageError{errors.New("neighbours: want --in with a file of contralens features and -o with a picture to write")}
-		}
-		if c.K < 1 {
-			return usageError{fmt.Errorf("--neighbours: want at least 1, got %d", c.K)}
 		}
 		return compute(c.Threads, func() error { return neighbours(&c, set, args[0]) })
 	}
