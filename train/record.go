@@ -74,28 +74,15 @@ func Processor() string {
 }
 
 // Prepare makes the run directory, locks it until release, and writes run.json.
-// c is a pointer to the configuration, s its shared part. A directory that holds
-// a run is refused unless that run is resumed with the same options, is to be
-// overwritten, or has nothing that could be lost. Nothing is touched when it
-// refuses.
+// c is a pointer to the configuration, s its shared part. Nothing is touched when
+// it refuses.
 func Prepare(dir string, c any, s config.Shared, command []string) (release func(), err error) {
 	record, err := readRecord(dir)
 	if err != nil {
 		return nil, err
 	}
-	resume := s.Resume != ""
-	switch {
-	case record == nil && !resume && !s.Overwrite:
-		if files, err := os.ReadDir(dir); err == nil && len(files) > 0 {
-			return nil, fmt.Errorf("run directory %s: want an empty one, but it has files; give --name for another one or --overwrite", dir)
-		}
-	case record == nil:
-	case resume:
-		if err := record.matches(dir, c); err != nil {
-			return nil, err
-		}
-	case !s.Overwrite && trained(dir):
-		return nil, fmt.Errorf("run directory %s holds a run already: go on with --resume auto, choose another one with --name, or replace it with --overwrite", dir)
+	if err := admit(dir, record, c, s); err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("run directory %s: want a folder that can be made, but %w; see --model_path", dir, err)
@@ -103,23 +90,45 @@ func Prepare(dir string, c any, s config.Shared, command []string) (release func
 	if release, err = lock(dir); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			release()
-		}
-	}()
-	if err := durable.Clean(dir); err != nil {
+	if err := begin(dir, record, c, s.Resume != "", command); err != nil {
+		release()
 		return nil, fmt.Errorf("run directory %s: %w", dir, err)
+	}
+	return release, nil
+}
+
+// admit refuses a directory that holds a run, unless that run is resumed with the
+// same options, is to be overwritten, or has nothing that could be lost.
+func admit(dir string, record *Record, c any, s config.Shared) error {
+	switch {
+	case record == nil && s.Resume == "" && !s.Overwrite:
+		if files, err := os.ReadDir(dir); err == nil && len(files) > 0 {
+			return fmt.Errorf("run directory %s: want an empty one, but it has files; give --name for another one or --overwrite", dir)
+		}
+	case record == nil:
+	case s.Resume != "":
+		return record.matches(dir, c)
+	case !s.Overwrite && trained(dir):
+		return fmt.Errorf("run directory %s holds a run already: go on with --resume auto, choose another one with --name, or replace it with --overwrite", dir)
+	}
+	return nil
+}
+
+// begin clears what is in the way and writes run.json: of a resumed run with its
+// new part, else of a new one.
+func begin(dir string, record *Record, c any, resume bool, command []string) error {
+	if err := durable.Clean(dir); err != nil {
+		return err
+	}
+	if record != nil && !resume {
+		if err := empty(dir); err != nil {
+			return err
+		}
 	}
 	now := Part{Command: command, Commit: Commit(), Start: time.Now().Format(time.RFC3339)}
 	if record != nil && resume {
 		record.Resumes = append(record.Resumes, now)
 	} else {
-		if record != nil {
-			if err := empty(dir); err != nil {
-				return nil, fmt.Errorf("run directory %s: %w", dir, err)
-			}
-		}
 		record = &Record{
 			Config: config.Values(c), Part: now, Go: runtime.Version(), Torch: torch.Version(),
 			Machine: fmt.Sprintf("%s, %d cores", Processor(), runtime.NumCPU()),
@@ -127,13 +136,9 @@ func Prepare(dir string, c any, s config.Shared, command []string) (release func
 	}
 	b, err := json.MarshalIndent(record, "", " ")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	err = durable.Write(filepath.Join(dir, recordFile), func(w io.Writer) error { _, err := w.Write(append(b, '\n')); return err })
-	if err != nil {
-		return nil, fmt.Errorf("run directory %s: %w", dir, err)
-	}
-	return release, nil
+	return durable.Write(filepath.Join(dir, recordFile), func(w io.Writer) error { _, err := w.Write(append(b, '\n')); return err })
 }
 
 const recordFile = "run.json"
