@@ -22,7 +22,7 @@ func (r *Run) Warnings() []string {
 	if c.K > n && r.Model.Method.Memory().Queue > 0 {
 		w = append(w, fmt.Sprintf("the queue (%d keys) is longer than the dataset (%d images): it holds older keys of every image, so that each meets itself among its negatives; give -k %d or less", c.K, n, powerBelow(n)))
 	}
-	need := r.DiskNeed()
+	need := r.diskNeed()
 	if free, err := diskFree(r.Dir); err == nil && need > free {
 		w = append(w, fmt.Sprintf("checkpoints and scores will need about %s, but %s has %s left: make room, or give --keep or a larger --save_freq", megabytes(need), r.Dir, megabytes(free)))
 	}
@@ -45,9 +45,9 @@ func megabytes(n int64) string {
 	return fmt.Sprintf("%.0f MB", float64(n)/1e6)
 }
 
-// DiskNeed is about how many bytes the run's checkpoints and scores will take at
+// diskNeed is about how many bytes the run's checkpoints and scores will take at
 // the most, less what is there already.
-func (r *Run) DiskNeed() int64 {
+func (r *Run) diskNeed() int64 {
 	m, c := r.Model, r.Config
 	memory := m.Method.Memory()
 	states := slices.Concat(m.Query.State, memory.Contrast, memory.Own)

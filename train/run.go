@@ -106,7 +106,7 @@ func NewRun(c config.Contrast, dir string) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Views, err = ViewSpecs(c, r.Model.Method.Crops())
+	r.Views, err = viewSpecs(c, r.Model.Method.Crops())
 	return r, err
 }
 
@@ -123,9 +123,9 @@ func Network(s config.Shared) (nn.Config, error) {
 	return nn.Config{Arch: s.Arch, Width: s.Width, Stem: s.Stem, Head: s.Head, FeatDim: s.FeatDim, Modal: s.Modal, Format: torch.ChannelsLast, Device: device}, nil
 }
 
-// ViewSpecs are the views of each image that the options describe: that many random
+// viewSpecs are the views of each image that the options describe: that many random
 // crops, and the jigsaw if there is one.
-func ViewSpecs(c config.Contrast, crops int) ([]views.Spec, error) {
+func viewSpecs(c config.Contrast, crops int) ([]views.Spec, error) {
 	s, err := views.Preset(c.Aug, c.InputRes, c.Crop)
 	if err != nil {
 		return nil, err
@@ -220,8 +220,8 @@ func (r *Run) do(ctx context.Context) error {
 	return nil
 }
 
-// Transforming says whether the step after the one done transforms features.
-func (r *Run) Transforming() bool {
+// transforming says whether the step after the one done transforms features.
+func (r *Run) transforming() bool {
 	return r.Model.Transform.On() && !r.undecided() && r.Epoch > r.Config.MixEpoch && r.Step+1 > r.Config.MixStep
 }
 
@@ -280,7 +280,7 @@ func (r *Run) epoch(ctx context.Context) error {
 // step trains on one batch.
 func (r *Run) step(s *Step, b *data.Batch, watch Watch) (err error) {
 	m := r.Model
-	s.Transformed = r.Transforming()
+	s.Transformed = r.transforming()
 	torch.Scoped(func() {
 		batch := &Batch{Random: m.Random(r.Step, s.Transformed), Watch: watch}
 		for _, i := range b.Indices {

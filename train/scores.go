@@ -40,7 +40,7 @@ func RecordHook() Hook {
 // recordStep is a step as the record keeps it.
 func recordStep(r *Run, s Step, h record.Header) record.Step {
 	st := s.Statistics
-	age, fill := QueueAge(s.Epoch-1, s.Batch, r.Batches, r.Config.BatchSize, r.Train.Len(), r.Model.Method.Memory().Queue)
+	age, fill := queueAge(s.Epoch-1, s.Batch, r.Batches, r.Config.BatchSize, r.Train.Len(), r.Model.Method.Memory().Queue)
 	v := map[string]float64{
 		"epoch": float64(s.Epoch), "loss": s.Loss, "accuracy": s.Accuracy, "lr": s.Rate,
 		"neg_entropy": st.Entropy, "effective_negatives": math.Exp(st.Entropy), "grad_q": st.Gradient,
@@ -105,12 +105,12 @@ func countNegatives(counts []float32, k record.Histogram, d contrast.Distributio
 	}
 }
 
-// QueueAge is the mean age in steps of the keys that training put into a queue
+// queueAge is the mean age in steps of the keys that training put into a queue
 // of k rows, as the step after `batch` steps of the epoch after `epochs` whole
 // ones meets them, and their share of the queue. A key of the step before is 1
 // old. Epochs have so many batches of batchSize, the last one with what is left
 // of the images.
-func QueueAge(epochs, batch, batches, batchSize, images, k int) (age, fill float64) {
+func queueAge(epochs, batch, batches, batchSize, images, k int) (age, fill float64) {
 	last := min(batchSize, images-(batches-1)*batchSize)
 	keys, sum := 0, 0.0
 	for step := epochs*batches + batch - 1; step >= 0 && keys < k; step-- {

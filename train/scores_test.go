@@ -34,7 +34,7 @@ func TestQueueAge(t *testing.T) {
 			for _, s := range born {
 				sum += float64(step - s)
 			}
-			age, fill := QueueAge(epochs, batch, batches, c.batch, c.images, c.k)
+			age, fill := queueAge(epochs, batch, batches, c.batch, c.images, c.k)
 			if want := sum / max(1, float64(len(born))); math.Abs(age-want) > 1e-12 || fill != float64(len(born))/float64(c.k) {
 				t.Errorf("%+v step %d: age %v fill %v, want %v and %v", c, step, age, fill, want, float64(len(born))/float64(c.k))
 			}

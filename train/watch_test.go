@@ -119,7 +119,7 @@ func TestDiskNeed(t *testing.T) {
 	inTorch(t, func() {
 		r := small(t, 60, c)
 		defer r.Close()
-		need := r.DiskNeed()
+		need := r.diskNeed()
 		for _, name := range []string{currentFile, epochFile(1), epochFile(2), epochFile(3), epochFile(4), ".work"} {
 			if err := r.Save(filepath.Join(r.Dir, name)); err != nil {
 				t.Fatal(err)
@@ -137,7 +137,7 @@ func TestDiskNeed(t *testing.T) {
 		if ratio := float64(took) / float64(need); ratio < 0.9 || ratio > 1.5 {
 			t.Errorf("estimated %d bytes, took %d", need, took)
 		}
-		if left := r.DiskNeed(); left != max(0, need-took) {
+		if left := r.diskNeed(); left != max(0, need-took) {
 			t.Errorf("with everything there %d bytes are still needed", left)
 		}
 		if n, err := diskFree(filepath.Join(r.Dir, "not", "there")); err != nil || n <= 0 {

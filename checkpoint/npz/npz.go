@@ -59,7 +59,7 @@ func read(f *zip.File) (*checkpoint.Tensor, error) {
 		return nil, err
 	}
 	defer r.Close()
-	t, count, err := Header(r)
+	t, count, err := readHeader(r)
 	if err != nil {
 		return nil, err
 	}
@@ -80,9 +80,9 @@ func read(f *zip.File) (*checkpoint.Tensor, error) {
 
 var fields = regexp.MustCompile(`^\{\s*'descr':\s*'([^']*)',\s*'fortran_order':\s*(True|False),\s*'shape':\s*\(([0-9, ]*)\),?\s*\}\s*$`)
 
-// Header reads the header of an .npy file: the type and shape, in a tensor
+// readHeader reads the header of an .npy file: the type and shape, in a tensor
 // without data, and the number of elements.
-func Header(r io.Reader) (t *checkpoint.Tensor, count int, err error) {
+func readHeader(r io.Reader) (t *checkpoint.Tensor, count int, err error) {
 	var start [10]byte
 	if _, err := io.ReadFull(r, start[:]); err != nil || string(start[:6]) != "\x93NUMPY" {
 		return nil, 0, errors.New("want an .npy file, but it begins otherwise")
@@ -133,18 +133,17 @@ func Header(r io.Reader) (t *checkpoint.Tensor, count int, err error) {
 	return t, count, nil
 }
 
-// AppendHeader appends the header of an .npy file, padded so that the values are
-// aligned to 64 bytes. Its length depends on the shape's digits alone.
-func AppendHeader(b []byte, dtype string, shape ...int) []byte {
+// header is the header of an .npy file, padded so that the values are aligned to
+// 64 bytes.
+func header(dtype string, shape []int) []byte {
 	var text strings.Builder
 	for _, n := range shape {
 		fmt.Fprintf(&text, "%d,", n)
 	}
-	header := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", types[dtype], text.String())
-	pad := 64 - (10+len(header)+1)%64
-	header += strings.Repeat(" ", pad%64) + "\n"
-	b = append(b, "\x93NUMPY\x01\x00"...)
-	return append(binary.LittleEndian.AppendUint16(b, uint16(len(header))), header...)
+	h := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", types[dtype], text.String())
+	h += strings.Repeat(" ", (64-(10+len(h)+1)%64)%64) + "\n"
+	b := binary.LittleEndian.AppendUint16([]byte("\x93NUMPY\x01\x00"), uint16(len(h)))
+	return append(b, h...)
 }
 
 // Write writes tensors under string keys, uncompressed. bfloat16, which NumPy
@@ -160,7 +159,7 @@ func Write(w io.Writer, tensors checkpoint.Dict) error {
 		if err != nil {
 			return err
 		}
-		if _, err := f.Write(append(AppendHeader(nil, t.Dtype, t.Shape...), t.Data...)); err != nil {
+		if _, err := f.Write(append(header(t.Dtype, t.Shape), t.Data...)); err != nil {
 			return err
 		}
 	}

@@ -20,9 +20,9 @@ import (
 // Formats are the file formats by name.
 var Formats = []string{"pth", "safetensors", "npz", "detectron2", "onnx"}
 
-// FormatOf is the format that a file's name says it has: pth unless the
+// formatOf is the format that a file's name says it has: pth unless the
 // extension is another format's.
-func FormatOf(path string) string {
+func formatOf(path string) string {
 	switch ext := strings.ToLower(filepath.Ext(path)); ext {
 	case ".safetensors", ".npz", ".onnx":
 		return ext[1:]
@@ -44,7 +44,7 @@ type File struct {
 // Open reads a file. format is one of Formats, or "" to go by the name.
 func Open(path, format string) (*File, error) {
 	if format == "" {
-		format = FormatOf(path)
+		format = formatOf(path)
 	}
 	f := &File{Path: path, Format: format}
 	var err error

@@ -26,7 +26,7 @@ type SaveOptions struct {
 // beside it. It returns the files it wrote. It is called within torch.Run.
 func (e *Encoder) Save(path string, c nn.Config, o SaveOptions) (files []string, err error) {
 	if o.Format == "" {
-		o.Format = FormatOf(path)
+		o.Format = formatOf(path)
 	}
 	shapes, err := nn.Shapes(c)
 	if err != nil {

@@ -22,14 +22,14 @@ func splitmix(x uint64) uint64 {
 
 func u(c, i uint64) float64 { return float64(splitmix(c<<40+i)>>40) / (1 << 24) }
 
-// Signed is s(c, i) = 2u(c, i) - 1 of the fill formula, in [-1, 1).
-func Signed(c, i uint64) float64 { return 2*u(c, i) - 1 }
+// signed is s(c, i) = 2u(c, i) - 1 of the fill formula, in [-1, 1).
+func signed(c, i uint64) float64 { return 2*u(c, i) - 1 }
 
 // Input is n values of float32(1.7 s(c, i)): the input of a network case.
 func Input(c uint64, n int) []float32 {
 	x := make([]float32, n)
 	for i := range x {
-		x[i] = float32(1.7 * Signed(c, uint64(i)))
+		x[i] = float32(1.7 * signed(c, uint64(i)))
 	}
 	return x
 }
@@ -38,7 +38,7 @@ func Input(c uint64, n int) []float32 {
 func LossWeights(seed uint64, n int) []float32 {
 	x := make([]float32, n)
 	for i := range x {
-		x[i] = float32(Signed(CLoss+16*seed, uint64(i)))
+		x[i] = float32(signed(CLoss+16*seed, uint64(i)))
 	}
 	return x
 }
@@ -67,14 +67,14 @@ func fillOne(name string, shape []int, c uint64) []float32 {
 		}
 	}
 	bound := math.Sqrt(6 / float64(fanIn))
-	value := func(i uint64) float64 { return 0.75 + 0.25*Signed(c, i) }
+	value := func(i uint64) float64 { return 0.75 + 0.25*signed(c, i) }
 	switch {
 	case len(shape) >= 2:
-		value = func(i uint64) float64 { return Signed(c, i) * bound }
+		value = func(i uint64) float64 { return signed(c, i) * bound }
 	case strings.HasSuffix(name, "running_var"):
 		value = func(i uint64) float64 { return 1 + 0.5*u(c, i) }
 	case strings.HasSuffix(name, "running_mean"), strings.HasSuffix(name, ".bias"):
-		value = func(i uint64) float64 { return 0.1 * Signed(c, i) }
+		value = func(i uint64) float64 { return 0.1 * signed(c, i) }
 	case strings.HasSuffix(name, "num_batches_tracked"):
 		value = func(uint64) float64 { return 0 }
 	}
