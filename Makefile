@@ -25,7 +25,8 @@ test:
 	@GO=$(GO) sh scripts/setup.sh test
 	@GO=$(GO) sh scripts/test.sh
 
-check-long: deps
+check-long:
+	@GO=$(GO) sh scripts/setup.sh check-long
 	@GO=$(GO) SECTIONS="$(SECTIONS)" sh scripts/check-long.sh
 
 demo: build

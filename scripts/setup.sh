@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what is missing from Debian, or says what to install.
+# Installs what is missing from Debian, or says what to install: for building, with
+# the argument test or check-long for that as well.
 set -eu
 
 GO=${GO:-go}
@@ -14,10 +15,15 @@ need() { # need FILE-PATTERN PACKAGE
 }
 need "/usr/bin/g++" g++
 need "/usr/include/jpeglib.h" libjpeg62-turbo-dev
-# The tests of the dashboard look at it in a browser; using it needs none of ours.
-[ "${1:-}" != test ] || need "/usr/bin/chromium" chromium
-# Others read here what is written here: PyTorch, and below ONNX Runtime.
-[ "${1:-}" != test ] || need "/usr/lib/python3/dist-packages/torch/__init__.py" python3-torch
+if [ "${1:-}" = test ]; then
+	# The tests of the dashboard look at it in a browser; using it needs none of ours.
+	need "/usr/bin/chromium" chromium
+	# Others read here what is written here: PyTorch, and below ONNX Runtime.
+	need "/usr/lib/python3/dist-packages/torch/__init__.py" python3-torch
+elif [ "${1:-}" = check-long ]; then
+	need "/usr/lib/python3/dist-packages/PIL/__init__.py" python3-pil
+	need "/usr/lib/python3/dist-packages/numpy/__init__.py" python3-numpy
+fi
 need "/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz" dataset-fashion-mnist
 if [ -z "${LIBTORCH:-}" ]; then
 	need "/usr/include/torch/csrc/api/include/torch/version.h" libtorch-dev
