@@ -49,18 +49,23 @@ func TestInterruptedProbeGoesOnExactly(t *testing.T) {
 	late := make(chan os.Signal, 1)
 	signal.Notify(late, os.Interrupt)
 	defer signal.Stop(late)
-	stopped := make(chan struct{})
+	ended, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
-		for range 2000 {
+		defer close(stopped)
+		for {
 			if b, _ := os.ReadFile("save/parts/log.txt"); bytes.Contains(b, []byte("epoch 3/12 step 1/")) {
 				syscall.Kill(os.Getpid(), syscall.SIGINT)
-				break
+				return
 			}
-			time.Sleep(2 * time.Millisecond)
+			select {
+			case <-ended:
+				return
+			case <-time.After(2 * time.Millisecond):
+			}
 		}
-		close(stopped)
 	}()
 	code, text := command(t, linearArgs(images, "parts")...)
+	close(ended)
 	<-stopped
 	if code != exitStopped || !strings.Contains(text, "--resume auto") {
 		t.Fatalf("exit code %d, want %d\n%s", code, exitStopped, text)
