@@ -23,6 +23,8 @@ import (
 type sweep struct {
 	Options  []string `json:"options"`  // of every run
 	Finished []string `json:"finished"` // names of the runs that are done
+
+	path string
 }
 
 // variation is an option and its values in the grid.
@@ -109,49 +111,13 @@ func combinations(grid []variation) [][]string {
 }
 
 func runSweep(grid []variation, out string, options []string, o viz.Options) error {
-	path := filepath.Join(out, "sweep.json")
-	s := sweep{Options: options}
-	if b, err := os.ReadFile(path); err == nil {
-		var old sweep
-		if err := json.Unmarshal(b, &old); err != nil {
-			return fmt.Errorf("%s: want what an earlier sweep wrote, got something else (%w); choose another folder with -o", path, err)
-		}
-		if !slices.Equal(old.Options, options) {
-			return fmt.Errorf("%s was made with other options of contrast: %s; choose another folder with -o, or give the same ones", out, strings.Join(old.Options, " "))
-		}
-		s = old
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	s, err := openSweep(out, options)
+	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(out, 0o755); err != nil {
+	runs, failed, err := s.train(combinations(grid), out)
+	if err != nil {
 		return err
-	}
-	var runs []string
-	var failed []error
-	all := combinations(grid)
-	for i, given := range all {
-		name := strings.NewReplacer("=", "-", "/", "-", " ", "-").Replace(strings.Join(given, "_"))
-		dir := filepath.Join(out, name)
-		what := fmt.Sprintf("run %d of %d: %s", i+1, len(all), strings.Join(given, ", "))
-		if slices.Contains(s.Finished, name) {
-			fmt.Printf("== %s: finished\n", what)
-			runs = append(runs, dir)
-			continue
-		}
-		fmt.Printf("== %s\n", what)
-		var usage usageError
-		switch err := trainOne(out, name, given, options); {
-		case errors.Is(err, train.ErrStopped) || errors.As(err, &usage):
-			return err
-		case err != nil:
-			fmt.Println("==", err)
-			failed = append(failed, fmt.Errorf("%s: %w", name, err))
-			continue
-		}
-		runs, s.Finished = append(runs, dir), append(s.Finished, name)
-		if err := s.save(path); err != nil {
-			return err
-		}
 	}
 	if len(runs) == 0 {
 		return errors.Join(failed...)
@@ -164,6 +130,56 @@ func runSweep(grid []variation, out string, options []string, o viz.Options) err
 	}
 	fmt.Printf("== %d figures in %s, all statistics on %s\n", len(files), figures, files[0])
 	return errors.Join(failed...)
+}
+
+// openSweep begins a sweep in a folder, or goes on with the one that is there.
+func openSweep(out string, options []string) (*sweep, error) {
+	s := &sweep{path: filepath.Join(out, "sweep.json")}
+	b, err := os.ReadFile(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		s.Options = options
+		return s, os.MkdirAll(out, 0o755)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(b, s); err != nil {
+		return nil, fmt.Errorf("%s: want what an earlier sweep wrote, got something else (%w); choose another folder with -o", s.path, err)
+	}
+	if !slices.Equal(s.Options, options) {
+		return nil, fmt.Errorf("%s was made with other options of contrast: %s; choose another folder with -o, or give the same ones", out, strings.Join(s.Options, " "))
+	}
+	return s, nil
+}
+
+// train trains the runs of the grid that are not finished: the directories of those
+// that there are then, and why the others failed.
+func (s *sweep) train(all [][]string, out string) (runs []string, failed []error, err error) {
+	for i, given := range all {
+		name := strings.NewReplacer("=", "-", "/", "-", " ", "-").Replace(strings.Join(given, "_"))
+		dir := filepath.Join(out, name)
+		what := fmt.Sprintf("run %d of %d: %s", i+1, len(all), strings.Join(given, ", "))
+		if slices.Contains(s.Finished, name) {
+			fmt.Printf("== %s: finished\n", what)
+			runs = append(runs, dir)
+			continue
+		}
+		fmt.Printf("== %s\n", what)
+		var usage usageError
+		switch err := trainOne(out, name, given, s.Options); {
+		case errors.Is(err, train.ErrStopped) || errors.As(err, &usage):
+			return nil, nil, err
+		case err != nil:
+			fmt.Println("==", err)
+			failed = append(failed, fmt.Errorf("%s: %w", name, err))
+			continue
+		}
+		runs, s.Finished = append(runs, dir), append(s.Finished, name)
+		if err := s.save(); err != nil {
+			return nil, nil, err
+		}
+	}
+	return runs, failed, nil
 }
 
 // trainOne trains a run of the grid, or goes on with it.
@@ -183,10 +199,10 @@ func trainOne(out, name string, given, options []string) error {
 	return err
 }
 
-func (s sweep) save(path string) error {
+func (s *sweep) save() error {
 	b, err := json.MarshalIndent(s, "", " ")
 	if err != nil {
 		return err
 	}
-	return durable.Write(path, func(w io.Writer) error { _, err := w.Write(append(b, '\n')); return err })
+	return durable.Write(s.path, func(w io.Writer) error { _, err := w.Write(append(b, '\n')); return err })
 }

@@ -35,8 +35,8 @@ func TestSweep(t *testing.T) {
 	if err != nil || len(s.Finished) != 2 {
 		t.Fatalf("%v: %+v", err, s)
 	}
-	s.Finished = s.Finished[:1]
-	if err := s.save("out/sweep.json"); err != nil {
+	s.path, s.Finished = "out/sweep.json", s.Finished[:1]
+	if err := s.save(); err != nil {
 		t.Fatal(err)
 	}
 	text = must(t, sweepLine...)
