@@ -20,7 +20,7 @@ type Shared struct {
 	SaveFreq        int     `flag:"save_freq" help:"epochs between ckpt_epoch_N.pth files"`
 	Keep            int     `flag:"keep" help:"newest ckpt_epoch_N.pth files that are kept; 0: all"`
 	BatchSize       int     `flag:"batch_size" help:"images a step"`
-	Workers         int     `flag:"num_workers" short:"j" help:"workers that load images; 0: automatic, one a processor (upstream's 0 meant none)"`
+	Workers         int     `flag:"num_workers" short:"j" help:"workers that load images; 0: automatic, one a processor (in the paper's code 0 meant none)"`
 	Epochs          int     `flag:"epochs" help:"passes over the training images"`
 	LearningRate    float64 `flag:"learning_rate" help:"learning rate"`
 	Milestones      []int   `flag:"lr_decay_epochs" help:"epochs after which the rate decays, separated by commas"`
@@ -75,11 +75,11 @@ type Contrast struct {
 	JitterP      *float64 `flag:"jitter_p" help:"probability of the colour jitter, instead of the preset's"`
 	GrayP        *float64 `flag:"gray_p" help:"probability of losing the colours, instead of the preset's"`
 	BlurP        *float64 `flag:"blur_p" help:"probability of the blur, instead of the preset's"`
-	FeatureMix   bool     `flag:"feature_mix" help:"accepted and unused, as upstream"`
-	MixRatio     float64  `flag:"mix_ratio" help:"accepted and unused, as upstream"`
-	MixAlpha     float64  `flag:"mix_alpha" help:"accepted and unused, as upstream"`
-	TimeMix      int      `flag:"time_mix" help:"accepted and unused, as upstream"`
-	OnlyMix      bool     `flag:"only_mix" help:"accepted and unused, as upstream"`
+	FeatureMix   bool     `flag:"feature_mix" help:"accepted and unused, as in the paper's code"`
+	MixRatio     float64  `flag:"mix_ratio" help:"accepted and unused, as in the paper's code"`
+	MixAlpha     float64  `flag:"mix_alpha" help:"accepted and unused, as in the paper's code"`
+	TimeMix      int      `flag:"time_mix" help:"accepted and unused, as in the paper's code"`
+	OnlyMix      bool     `flag:"only_mix" help:"accepted and unused, as in the paper's code"`
 	FT           string   `flag:"ft" help:"shorthand for the paper's feature transformation: none, pos, neg or posneg"`
 	MixNorm      bool     `flag:"mixnorm" help:"transform features"`
 	MixTarget    string   `flag:"mixnorm_target" help:"what is transformed: pos, neg or posneg"`
