@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"contralens/internal/durable"
 )
 
 // Writer appends events to a file of its own. A resumed run opens another
@@ -32,7 +34,7 @@ type Writer struct {
 // which goes on from a checkpoint shows every step once; 1 forgets everything.
 func NewWriter(dir string, next int) (*Writer, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("TensorBoard events: %w", err)
+		return nil, fmt.Errorf("TensorBoard events: %w", durable.Explain(err))
 	}
 	host, err := os.Hostname()
 	if err != nil {
@@ -43,7 +45,7 @@ func NewWriter(dir string, next int) (*Writer, error) {
 	for i := 0; w.file == nil; i++ { // two writers in one second
 		w.file, err = os.OpenFile(filepath.Join(dir, fmt.Sprintf("%s.%d", name, i)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if err != nil && !os.IsExist(err) {
-			return nil, fmt.Errorf("TensorBoard events: %w", err)
+			return nil, fmt.Errorf("TensorBoard events: %w", durable.Explain(err))
 		}
 	}
 	if err := w.event(0, fieldVersion, []byte("brain.Event:2")); err != nil {
@@ -114,7 +116,7 @@ func (w *Writer) event(step int, field protowire.Number, content []byte) error {
 	record = append(record, b...)
 	record = binary.LittleEndian.AppendUint32(record, maskedCRC(b))
 	if _, err := w.file.Write(record); err != nil {
-		return fmt.Errorf("TensorBoard events: %w", err)
+		return fmt.Errorf("TensorBoard events: %w", durable.Explain(err))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"sort"
+	"strings"
 	"testing"
 	"time"
 )
@@ -191,5 +192,13 @@ func TestErrors(t *testing.T) {
 	w.Close()
 	if err := w.Scalar("s", 1, 1); err == nil {
 		t.Error("a closed writer writes")
+	}
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	if err := (&Writer{file: full, now: time.Now}).Scalar("s", 1, 1); err == nil || !strings.Contains(err.Error(), "the disk is full") {
+		t.Errorf("a full disk: %v", err)
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/x448/float16"
 
+	"contralens/internal/durable"
 	"contralens/internal/npy"
 )
 
@@ -84,7 +85,7 @@ func (w *Writer) Add(epoch, step int, rows []float32) error {
 	}
 	b := npy.Append(nil, padded)
 	if _, err := w.file.WriteAt(b, npy.HeaderSize+int64(step)*int64(len(b))); err != nil {
-		return fmt.Errorf("scores: %w", err)
+		return fmt.Errorf("scores: %w", durable.Explain(err))
 	}
 	w.pending++
 	if w.pending >= 50 || time.Since(w.last) > 5*time.Second {
@@ -106,7 +107,7 @@ func (w *Writer) open(epoch int) error {
 	}
 	f, err := os.OpenFile(path(w.dir, epoch), os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
-		return fmt.Errorf("scores: %w", err)
+		return fmt.Errorf("scores: %w", durable.Explain(err))
 	}
 	w.file, w.epoch = f, epoch
 	return w.Flush() // readable from its first moment
@@ -121,10 +122,10 @@ func (w *Writer) Flush() error {
 	n := len(w.rows[w.epoch])
 	head := npy.Encode(n, w.batch, Columns)
 	if err := w.file.Truncate(npy.HeaderSize + int64(n)*int64(4*w.batch*Columns)); err != nil {
-		return fmt.Errorf("scores: %w", err)
+		return fmt.Errorf("scores: %w", durable.Explain(err))
 	}
 	if _, err := w.file.WriteAt(head, 0); err != nil {
-		return fmt.Errorf("scores: %w", err)
+		return fmt.Errorf("scores: %w", durable.Explain(err))
 	}
 	b, err := json.Marshal(steps{Batch: w.batch, Rows: w.rows})
 	if err != nil {
@@ -132,7 +133,7 @@ func (w *Writer) Flush() error {
 	}
 	temporary := filepath.Join(w.dir, ".steps.json")
 	if err := os.WriteFile(temporary, b, 0o644); err != nil {
-		return fmt.Errorf("scores: %w", err)
+		return fmt.Errorf("scores: %w", durable.Explain(err))
 	}
 	return os.Rename(temporary, filepath.Join(w.dir, "steps.json"))
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"reflect"
 	"time"
+
+	"contralens/internal/durable"
 )
 
 // Writer appends to a record. Nothing is rewritten: a program that dies leaves
@@ -42,7 +44,7 @@ func NewWriter(dir string, h Header, resumeStep int) (*Writer, error) {
 		return nil, fmt.Errorf("score record: %w", err)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("score record: %w", err)
+		return nil, fmt.Errorf("score record: %w", durable.Explain(err))
 	}
 	if old, err := readHeader(dir); err == nil && resumeStep >= old.FirstStep && same(old, h) {
 		h.FirstStep = old.FirstStep
@@ -50,7 +52,7 @@ func NewWriter(dir string, h Header, resumeStep int) (*Writer, error) {
 		resumeStep = max(resumeStep, 0)
 		h.FirstStep = resumeStep + 1
 		if err := errors.Join(remove(dir, old), remove(dir, h), writeHeader(dir, h)); err != nil {
-			return nil, fmt.Errorf("score record: %w", err)
+			return nil, fmt.Errorf("score record: %w", durable.Explain(err))
 		}
 	}
 	w := &Writer{header: h, flushed: time.Now()}
@@ -60,14 +62,14 @@ func NewWriter(dir string, h Header, resumeStep int) (*Writer, error) {
 	}
 	have, err := pyramids[0].rows(0)
 	if err != nil {
-		return nil, fmt.Errorf("score record: %w", err)
+		return nil, fmt.Errorf("score record: %w", durable.Explain(err))
 	}
 	w.steps = min(have, resumeStep-h.FirstStep+1)
 	for _, p := range pyramids {
 		t, err := openTable(p, w.steps)
 		if err != nil {
 			w.close()
-			return nil, fmt.Errorf("score record: %w", err)
+			return nil, fmt.Errorf("score record: %w", durable.Explain(err))
 		}
 		w.tables = append(w.tables, t)
 	}
@@ -142,7 +144,7 @@ func (w *Writer) Flush() error {
 	w.pending, w.flushed = 0, time.Now()
 	for i := len(w.tables) - 1; i >= 0; i-- {
 		if err := w.tables[i].flush(); err != nil {
-			return fmt.Errorf("score record: %w", err)
+			return fmt.Errorf("score record: %w", durable.Explain(err))
 		}
 	}
 	return nil
