@@ -54,6 +54,16 @@ func KNN(bank *torch.Tensor, bankLabels []int64, queries *torch.Tensor, queryLab
 	return 100 * float64(right) / float64(len(queryLabels))
 }
 
+// Labelled makes sure that every image of a dataset has a class.
+func Labelled(d data.Dataset) error {
+	for i := range d.Len() {
+		if d.Label(i) < 0 {
+			return fmt.Errorf("dataset %s: want a class for every image, but %s has none", d.Name(), d.Path(i))
+		}
+	}
+	return nil
+}
+
 // KNNAccuracy is KNN of a network's features: the bank is the training set, the
 // queries are the test set.
 func KNNAccuracy(m *nn.Model, train, test data.Dataset, v Vote, o Options) (accuracy float64, err error) {
@@ -62,6 +72,11 @@ func KNNAccuracy(m *nn.Model, train, test data.Dataset, v Vote, o Options) (accu
 	}
 	if len(train.Classes()) < 2 {
 		return 0, fmt.Errorf("k-NN: want at least 2 classes in dataset %s, got %d", train.Name(), len(train.Classes()))
+	}
+	for _, d := range []data.Dataset{train, test} {
+		if err := Labelled(d); err != nil {
+			return 0, err
+		}
 	}
 	total := train.Len() + test.Len()
 	done := 0

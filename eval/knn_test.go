@@ -1,12 +1,16 @@
 package eval
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"sort"
+	"strings"
 	"testing"
 
 	"contralens/torch"
+	"contralens/views"
 )
 
 // KNN against sorting all similarities.
@@ -71,6 +75,29 @@ func TestKNN(t *testing.T) {
 		})
 		if err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// named is a dataset of labels alone.
+type named struct {
+	name   string
+	labels []int
+}
+
+func (n named) Name() string                  { return n.name }
+func (n named) Len() int                      { return len(n.labels) }
+func (n named) Image(int, *views.Image) error { return errors.New("there are no images") }
+func (n named) Label(i int) int               { return n.labels[i] }
+func (n named) Classes() []string             { return []string{"a", "b"} }
+func (n named) Path(i int) string             { return fmt.Sprint("image ", i) }
+
+// Images without a class are named before any feature is computed.
+func TestKNNOfUnlabelledImages(t *testing.T) {
+	some, all := named{"some", []int{0, -1, 1}}, named{"all", []int{0, 1}}
+	for _, pair := range [][2]named{{some, all}, {all, some}} {
+		if _, err := KNNAccuracy(nil, pair[0], pair[1], PaperVote, Options{}); err == nil || !strings.Contains(err.Error(), "dataset some: want a class for every image, but image 1 has none") {
+			t.Errorf("bank %s: %v", pair[0].name, err)
 		}
 	}
 }

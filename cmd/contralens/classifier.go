@@ -74,10 +74,8 @@ func (k *classification) fit(nClass int) error {
 		}
 	}
 	for _, d := range []data.Dataset{k.train, k.test} {
-		for i := range d.Len() {
-			if d.Label(i) < 0 {
-				return fmt.Errorf("dataset %s: want a class for every image, but %s has none; a classifier learns from labels", d.Name(), d.Path(i))
-			}
+		if err := eval.Labelled(d); err != nil {
+			return fmt.Errorf("%w; a classifier learns from labels", err)
 		}
 	}
 	k.counts = data.ClassCounts(k.train)
