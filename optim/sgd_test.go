@@ -1,7 +1,6 @@
 package optim
 
 import (
-	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -16,9 +15,7 @@ func TestSGDGolden(t *testing.T) {
 		Momentum    float64
 		WeightDecay float64 `json:"weight_decay"`
 	}
-	if err := json.Unmarshal(c.Params, &p); err != nil {
-		t.Fatal(err)
-	}
+	c.Decode(c.Params, &p)
 	if err := torch.Run(func() error {
 		torch.Scoped(func() {
 			start, shape := c.F32("param_0")
