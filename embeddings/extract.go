@@ -70,7 +70,9 @@ func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o eval.Options, j
 	}
 	gaps := &withGaps{Dataset: d, note: j.Note}
 	w := bufio.NewWriterSize(f, 1<<20)
-	err = each(ctx, m, gaps, o, first, func(b *data.Batch, rows []float32) error {
+	o.First, o.Context = first, ctx
+	err = eval.EachBatch(m, gaps, o, func(features *torch.Tensor, b *data.Batch) error {
+		rows := features.Float32s()
 		for i, index := range b.Indices {
 			if gaps.isBad(index) {
 				for k := range p.dim {
@@ -81,6 +83,9 @@ func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o eval.Options, j
 		_, err := w.Write(npy.Append(nil, rows))
 		return err
 	})
+	if err != nil && errors.Is(err, ctx.Err()) {
+		err = ErrStopped
+	}
 	if flushed := w.Flush(); err == nil || errors.Is(err, ErrStopped) {
 		err = errors.Join(err, flushed, f.Sync())
 	}
@@ -88,40 +93,6 @@ func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o eval.Options, j
 		return 0, err
 	}
 	return gaps.count(), p.finish(j, d)
-}
-
-// each gives use one batch after the other and its rows of features, from batch
-// first on.
-func each(ctx context.Context, m *nn.Model, d data.Dataset, o eval.Options, first int, use func(b *data.Batch, rows []float32) error) error {
-	spec := eval.View(m, views.Evaluation(o.Size))
-	l := data.NewLoader(data.LoaderOptions{Dataset: d, Views: []views.Spec{spec}, BatchSize: o.Batch, Workers: o.Workers, FirstBatch: first})
-	defer l.Close()
-	features := eval.Frozen(m, o.BF16)
-	for done := min(first*o.Batch, d.Len()); ; {
-		b, err := l.Next()
-		if err == io.EOF {
-			return nil
-		}
-		if err == nil && ctx.Err() != nil {
-			err = ErrStopped
-		}
-		if err != nil {
-			return err
-		}
-		var rows []float32
-		torch.Scoped(func() {
-			x := torch.FromFloat32(b.Views[0], append([]int{b.N}, spec.Shape()...)...).ToDevice(m.Config.Device)
-			rows = features(x).Float32s()
-		})
-		if err := use(b, rows); err != nil {
-			return err
-		}
-		done += b.N
-		l.Recycle(b)
-		if o.Progress != nil {
-			o.Progress(done, d.Len())
-		}
-	}
 }
 
 // about identifies what rows are of: everything that they depend on.

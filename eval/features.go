@@ -18,6 +18,7 @@ type Options struct {
 	Size    int // side of the evaluation view in pixels
 	Batch   int // images at once; 0: 256
 	Workers int // goroutines that load images; 0: one a processor
+	First   int // batch that EachBatch begins with, for work that goes on
 	BF16    bool
 	// Progress, when set, is told how many images of how many are done.
 	Progress func(done, total int)
@@ -32,9 +33,10 @@ type Options struct {
 func Features(m *nn.Model, d data.Dataset, o Options) (features *torch.Tensor, labels []int64, err error) {
 	torch.Scoped(func() {
 		features = torch.Zeros([]int{d.Len(), m.FeatureDim()})
-		err = EachBatch(m, d, o, func(f *torch.Tensor, batch []int64) {
-			features.Narrow(0, len(labels), len(batch)).Copy_(f)
-			labels = append(labels, batch...)
+		err = EachBatch(m, d, o, func(f *torch.Tensor, b *data.Batch) error {
+			features.Narrow(0, len(labels), b.N).Copy_(f)
+			labels = append(labels, b.Labels...)
+			return nil
 		})
 		features.Keep()
 	})
@@ -46,15 +48,16 @@ func Features(m *nn.Model, d data.Dataset, o Options) (features *torch.Tensor, l
 }
 
 // EachBatch computes features as Features does and gives them batch by batch,
-// [n, D] on the network's device with n labels; they are freed after each call.
-func EachBatch(m *nn.Model, d data.Dataset, o Options, each func(features *torch.Tensor, labels []int64)) error {
+// [n, D] on the network's device; features and batch are gone after each call,
+// whose error ends the work.
+func EachBatch(m *nn.Model, d data.Dataset, o Options, each func(features *torch.Tensor, b *data.Batch) error) error {
 	if o.Batch == 0 {
 		o.Batch = 256
 	}
 	spec := View(m, views.Evaluation(o.Size))
-	l := data.NewLoader(data.LoaderOptions{Dataset: d, Views: []views.Spec{spec}, BatchSize: o.Batch, Workers: o.Workers})
+	l := data.NewLoader(data.LoaderOptions{Dataset: d, Views: []views.Spec{spec}, BatchSize: o.Batch, Workers: o.Workers, FirstBatch: o.First})
 	defer l.Close()
-	for done := 0; ; {
+	for done := min(o.First*o.Batch, d.Len()); ; {
 		b, err := l.Next()
 		if err == io.EOF {
 			return nil
@@ -68,9 +71,12 @@ func EachBatch(m *nn.Model, d data.Dataset, o Options, each func(features *torch
 		torch.NoGrad(func() {
 			torch.Scoped(func() {
 				x := torch.FromFloat32(b.Views[0], append([]int{b.N}, spec.Shape()...)...).ToDevice(m.Config.Device)
-				each(Frozen(m, o.BF16)(x), b.Labels)
+				err = each(Frozen(m, o.BF16)(x), b)
 			})
 		})
+		if err != nil {
+			return err
+		}
 		done += b.N
 		l.Recycle(b)
 		if o.Progress != nil {

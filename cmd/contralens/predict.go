@@ -78,17 +78,19 @@ func predict(c *config.Predict, images data.Dataset) error {
 	}
 	top, at := min(c.Top, head.Classes()), 0
 	out := json.NewEncoder(os.Stdout)
-	return eval.EachBatch(model, images, eval.Options{Size: s.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: s.Precision == "bf16"}, func(f *torch.Tensor, labels []int64) {
+	return eval.EachBatch(model, images, eval.Options{Size: s.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: s.Precision == "bf16"}, func(f *torch.Tensor, b *data.Batch) error {
 		p, classes := head.Logits(f).Softmax(1).TopK(top, 1)
 		probabilities, indices := p.Float64s(), classes.Int64s()
-		for i := range labels {
+		for i := range b.N {
 			answer := prediction{Image: images.Path(at)}
 			for j := i * top; j < (i+1)*top; j++ {
 				answer.Classes = append(answer.Classes, classPercent{className(record.Classes, int(indices[j])), probabilities[j]})
 			}
 			at++
 			if c.JSON {
-				out.Encode(answer)
+				if err := out.Encode(answer); err != nil {
+					return err
+				}
 				continue
 			}
 			var parts []string
@@ -97,6 +99,7 @@ func predict(c *config.Predict, images data.Dataset) error {
 			}
 			fmt.Printf("%s: %s\n", answer.Image, strings.Join(parts, ", "))
 		}
+		return nil
 	})
 }
 

@@ -11,7 +11,10 @@ import (
 // scores of each. counts are the training images of each class.
 func Test(m *nn.Model, heads []*Linear, d data.Dataset, counts []int, o eval.Options) ([]eval.Scores, error) {
 	tallies := newTallies(heads)
-	err := eval.EachBatch(m, d, o, func(f *torch.Tensor, labels []int64) { add(tallies, heads, f, labels) })
+	err := eval.EachBatch(m, d, o, func(f *torch.Tensor, b *data.Batch) error {
+		add(tallies, heads, f, b.Labels)
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
