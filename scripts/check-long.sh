@@ -3,18 +3,27 @@
 # `make check-long SECTIONS="kills"` runs some of them. Each prints a summary.
 set -eu
 GO=${GO:-go}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' INT TERM
 
-# verbose GO-TEST-ARGUMENTS: the log lines of tests that pass, all of those that don't
+# tested GO-TEST-ARGUMENTS: the log is in $tmp/log; all of it is shown when a test fails
+tested() {
+	$GO test "$@" >"$tmp/log" 2>&1 || { cat "$tmp/log"; return 1; }
+}
+
+# verbose GO-TEST-ARGUMENTS: the log lines of tests that pass
 verbose() {
-	log=$(mktemp)
-	if $GO test -count 1 -v "$@" >"$log" 2>&1; then
-		grep -v '^=== ' "$log"
-		rm -f "$log"
-	else
-		cat "$log"
-		rm -f "$log"
-		return 1
-	fi
+	tested -count 1 -v "$@"
+	grep -v '^=== ' "$tmp/log"
+}
+
+# fuzz PACKAGE TARGET FLAGS...: a minute of damaged input, and the last lines of the log
+fuzz() {
+	package=$1 target=$2
+	shift 2
+	tested "$package" -run '^$' -fuzz "^$target\$" -fuzztime 60s -fuzzminimizetime 10x "$@"
+	tail -3 "$tmp/log"
 }
 
 kills() { # a training killed 50 times at random moments, saves included
@@ -26,8 +35,6 @@ resume() { # going on bit for bit with more than one compute thread
 }
 
 formats() { # image files of every kind and of odd sizes, made and converted by Debian's Pillow, held against ours
-	tmp=$(mktemp -d)
-	trap 'rm -rf "$tmp"' EXIT
 	for size in "1 1" "2 3" "3 2" "64 64" "101 37" "640 427"; do
 		rm -rf "$tmp/formats" && mkdir "$tmp/formats"
 		# shellcheck disable=SC2086
@@ -37,26 +44,23 @@ formats() { # image files of every kind and of odd sizes, made and converted by 
 }
 
 fuzz_data() { # damaged image files, shards and their indexes
-	for target in FuzzDecode FuzzShards; do
-		$GO test ./data -run '^$' -fuzz "^$target\$" -fuzztime 60s -fuzzminimizetime 10x -parallel 1
-	done
+	fuzz ./data FuzzDecode -parallel 1
+	fuzz ./data FuzzShards -parallel 1
 }
 
 fuzz_checkpoints() { # damaged checkpoints of every format, files of features, IDX, records and lists, a minute each
-	for target in ./checkpoint:FuzzParse ./checkpoint/pickle:FuzzLoad ./checkpoint/safetensors:FuzzParse ./checkpoint/npz:FuzzParse ./checkpoint/onnx:FuzzParse \
+	for pair in ./checkpoint:FuzzParse ./checkpoint/pickle:FuzzLoad ./checkpoint/safetensors:FuzzParse ./checkpoint/npz:FuzzParse ./checkpoint/onnx:FuzzParse \
 		./embeddings:FuzzParquet ./data:FuzzIDX ./data:FuzzRecords ./data:FuzzList; do
-		$GO test "${target%:*}" -run '^$' -fuzz "^${target#*:}\$" -fuzztime 60s -fuzzminimizetime 10x -parallel 2 | tail -3
+		fuzz "${pair%:*}" "${pair#*:}" -parallel 2
 	done
 }
 
 fuzz_scores() { # the readers of score records and .npy files, a minute each
-	$GO test ./scores/record -run '^$' -fuzz FuzzOpen -fuzztime 60s -fuzzminimizetime 5x -parallel 1 | tail -3
-	$GO test ./internal/npy -run '^$' -fuzz FuzzRead -fuzztime 60s -fuzzminimizetime 5x -parallel 1 | tail -3
+	fuzz ./scores/record FuzzOpen -parallel 1 -fuzzminimizetime 5x
+	fuzz ./internal/npy FuzzRead -parallel 1 -fuzzminimizetime 5x
 }
 
 recorder() { # docs/recorder.py against our reader: what it writes comes out as numpy computes it
-	tmp=$(mktemp -d)
-	trap 'rm -rf "$tmp"' EXIT
 	PYTHONPATH=docs PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 - "$tmp" <<'END'
 import sys, numpy as np
 from recorder import Recorder
@@ -84,8 +88,6 @@ methods() { # every method trains for METHOD_BUDGET seconds (180) on CIFAR-10 in
 		echo "not run: CIFAR_DIR must name a folder with CIFAR-10 (class folders in train/ and test/, or the binary files)"
 		return
 	fi
-	tmp=$(mktemp -d)
-	trap 'rm -rf "$tmp"' EXIT
 	$GO build -o "$tmp/contralens" ./cmd/contralens
 	top1() { # top1 FLAGS...: k-NN accuracy in percent
 		"$tmp/contralens" knn --data_folder "$CIFAR_DIR" --json "$@" 2>/dev/null | sed -n 's/.*"top1":\([0-9.]*\).*/\1/p'
@@ -118,5 +120,5 @@ methods() { # every method trains for METHOD_BUDGET seconds (180) on CIFAR-10 in
 
 for section in ${SECTIONS:-kills resume formats fuzz_data fuzz_checkpoints fuzz_scores recorder methods}; do
 	echo "== $section"
-	("$section") # in a process of its own, whose end removes what it made
+	"$section"
 done
