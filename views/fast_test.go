@@ -86,21 +86,21 @@ func fastGolden(t *testing.T) {
 			} else if o.Op == "gaussian_blur_kernel23" {
 				mean = 0.05
 			}
-			within(t, o.Output, got, image(c.Array(o.Output)), worst, mean)
+			within(t, o.Output, got, stored(c.Array(o.Output)), worst, mean)
 		}
 	}
 	crops := golden.Load(t, "augment", "resized_crop")
 	for _, o := range operations(t, crops) {
 		m := input(t, o.Input)
 		s := Spec{Size: o.Size[0]}
-		within(t, o.Output, fast8(&s, m, &Draw{Crop: Box{o.Left, o.Top, o.Width, o.Height}}), image(crops.Array(o.Output)), 0, 0)
+		within(t, o.Output, fast8(&s, m, &Draw{Crop: Box{o.Left, o.Top, o.Width, o.Height}}), stored(crops.Array(o.Output)), 0, 0)
 	}
 	centre := golden.Load(t, "augment", "eval_crop")
 	for _, o := range operations(t, centre) {
 		m := input(t, o.Input)
 		s := Evaluation(224)
 		d := s.Draw(m.W, m.H, nil)
-		within(t, o.Output, fast8(&s, m, &d), image(centre.Array(o.Output)), 0, 0)
+		within(t, o.Output, fast8(&s, m, &d), stored(centre.Array(o.Output)), 0, 0)
 	}
 	whole := golden.Load(t, "augment", "pipeline_b")
 	for _, o := range operations(t, whole) {
@@ -110,7 +110,7 @@ func fastGolden(t *testing.T) {
 			d.Order[i] = map[string]int{"brightness": 0, "contrast": 1, "saturation": 2, "hue": 3}[name]
 			d.Factors[d.Order[i]] = o.Factors[name]
 		}
-		within(t, o.Output, fast8(&s, input(t, o.Input), &d), image(whole.Array(o.Output+"_uint8")), 2, 0.5)
+		within(t, o.Output, fast8(&s, input(t, o.Input), &d), stored(whole.Array(o.Output+"_uint8")), 2, 0.5)
 	}
 }
 

@@ -30,7 +30,7 @@ func operations(t *testing.T, c *golden.Case) []operation {
 	return items
 }
 
-func image(a golden.Array) *Image { return &Image{H: a.Shape[0], W: a.Shape[1], Pix: a.U8} }
+func stored(a golden.Array) *Image { return &Image{H: a.Shape[0], W: a.Shape[1], Pix: a.U8} }
 
 // inputs are the golden images by name; reading them takes longer than most tests.
 var inputs = map[string]*Image{}
@@ -41,7 +41,7 @@ func input(t *testing.T, name string) *Image {
 		for _, group := range []string{"images", "small"} {
 			c := golden.Load(t, "augment", group)
 			for n := range c.Arrays {
-				inputs[n] = image(c.Array(n))
+				inputs[n] = stored(c.Array(n))
 			}
 		}
 	}
@@ -96,7 +96,7 @@ func TestCropGolden(t *testing.T) {
 	for _, o := range operations(t, c) {
 		var got Image
 		ResizedCrop(&got, input(t, o.Input), Box{o.Left, o.Top, o.Width, o.Height}, o.Size[1], o.Size[0], &sc)
-		same(t, o.Output, &got, image(c.Array(o.Output)))
+		same(t, o.Output, &got, stored(c.Array(o.Output)))
 	}
 }
 
@@ -105,7 +105,7 @@ func TestEvalCropGolden(t *testing.T) {
 	var sc Scratch
 	for _, o := range operations(t, c) {
 		var got Image
-		want := image(c.Array(o.Output))
+		want := stored(c.Array(o.Output))
 		EvalCrop(&got, input(t, o.Input), want.W, &sc)
 		same(t, o.Output, &got, want)
 	}
@@ -134,7 +134,7 @@ func TestColourAndBlurGolden(t *testing.T) {
 				t.Errorf("%s: no operation %q", o.Output, o.Op)
 				continue
 			}
-			m, want := input(t, o.Input), image(c.Array(o.Output))
+			m, want := input(t, o.Input), stored(c.Array(o.Output))
 			apply(m, o)
 			if o.Op == "gaussian_blur_kernel23" { // the reference is in floating point
 				within(t, o.Output, m, want, 1, 0.01)
@@ -188,7 +188,7 @@ func TestRandAugmentGolden(t *testing.T) {
 	for _, o := range operations(t, c) {
 		m := input(t, o.Input)
 		m.Apply(o.applied(t), &sc)
-		same(t, o.Output, m, image(c.Array(o.Output)))
+		same(t, o.Output, m, stored(c.Array(o.Output)))
 	}
 	var meta struct {
 		Levels []struct {
@@ -235,7 +235,7 @@ func TestJigsawGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := image(c.Array("image"))
+	m := stored(c.Array("image"))
 	d := Draw{Crop: Box{0, 0, 255, 255}}
 	for i := range d.Patches {
 		d.Patches[i] = [2]int{meta.Second[i], meta.First[i]}
@@ -300,7 +300,7 @@ func TestPipelineGolden(t *testing.T) {
 		if o.BlurSigma != nil {
 			m.GaussianBlur(*o.BlurSigma, &sc)
 		}
-		same(t, o.Output, &m, image(c.Array(o.Output+"_uint8")))
+		same(t, o.Output, &m, stored(c.Array(o.Output+"_uint8")))
 		got := make([]float32, 3*m.W*m.H)
 		RGB.Write(got, &m)
 		want, _ := c.F32(o.Output)
