@@ -272,7 +272,9 @@ func runONNX(t *testing.T, path string, x []float32, shape []int) (all, one []fl
 	if err != nil {
 		return nil, nil, err
 	}
-	if message, err := exec.Command("node", "onnx.mjs", path, in, string(dims), out).CombinedOutput(); err != nil {
+	node := exec.Command("node", "onnx.mjs", path, in, string(dims), out)
+	node.Env = append(os.Environ(), "TMPDIR="+t.TempDir()) // where it leaves a log
+	if message, err := node.CombinedOutput(); err != nil {
 		return nil, nil, fmt.Errorf("%v\n%s", err, message)
 	}
 	text, err := os.ReadFile(out)
