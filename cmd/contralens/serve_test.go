@@ -4,7 +4,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -21,12 +24,16 @@ func TestServeBesideTraining(t *testing.T) {
 	address := l.Addr().String()
 	l.Close()
 
-	seen, stop := make(chan string, 1), make(chan struct{})
+	// A signal that comes after the run must not end the tests.
+	late := make(chan os.Signal, 1)
+	signal.Notify(late, os.Interrupt)
+	defer signal.Stop(late)
+	seen, ended := make(chan string, 1), make(chan struct{})
 	go func() {
 		last := "nothing"
-		for {
+		for limit := time.Now().Add(2 * time.Minute); time.Now().Before(limit); {
 			select {
-			case <-stop:
+			case <-ended:
 				seen <- last
 				return
 			case <-time.After(10 * time.Millisecond):
@@ -38,15 +45,18 @@ func TestServeBesideTraining(t *testing.T) {
 			b, _ := io.ReadAll(res.Body)
 			res.Body.Close()
 			if last = string(b); strings.Contains(last, `"id":"served"`) && strings.Contains(last, `"state":"running"`) && !strings.Contains(last, `"loss":null`) {
-				seen <- ""
-				return
+				last = ""
+				break
 			}
 		}
+		syscall.Kill(os.Getpid(), syscall.SIGINT)
+		seen <- last
 	}()
-	text := must(t, small(images, "--epochs", "4", "--print_freq", "1", "--name", "served", "--serve", address)...)
-	close(stop)
-	if last := <-seen; last != "" {
-		t.Errorf("want the training in the dashboard while it goes on, last seen: %s", last)
+	// It trains until it was seen.
+	code, text := command(t, small(images, "--epochs", "1000000", "--print_freq", "1", "--name", "served", "--serve", address)...)
+	close(ended)
+	if last := <-seen; last != "" || code != exitStopped {
+		t.Errorf("want the training in the dashboard while it goes on, last seen: %s; exit code %d, want %d", last, code, exitStopped)
 	}
 	if want := "dashboard: http://" + address + "/\n"; !strings.Contains(text, want) {
 		t.Errorf("want %q in\n%s", want, text)
