@@ -257,6 +257,11 @@ func TestJigsawGolden(t *testing.T) {
 			t.Errorf("jigsaw at %d: %v, %v, want %v", size, got, err, want)
 		}
 	}
+	for size := JigsawMin; size <= 512; size++ {
+		if s, err := JigsawPreset(size); err != nil || s.crop() < 3*s.cell() || s.cell() < s.patch() {
+			t.Errorf("jigsaw at %d: %v, cells of %d in a crop of %d, patches of %d", size, err, s.cell(), s.crop(), s.patch())
+		}
+	}
 	if _, err := JigsawPreset(48); err == nil {
 		t.Error("a jigsaw of 48 pixels is not refused")
 	}

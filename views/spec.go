@@ -101,10 +101,11 @@ func (s *Spec) colours() *Colours {
 // scaled is a length at 224 pixels in proportion to another size.
 func scaled(at224, size int) int { return int(math.Round(float64(at224*size) / 224)) }
 
-// crop is the side of the resized crop.
+// crop is the side of the resized crop; a jigsaw's holds three cells, which
+// rounding could make a pixel longer.
 func (s *Spec) crop() int {
 	if s.Kind == Jigsaw {
-		return scaled(255, s.Size)
+		return max(scaled(255, s.Size), 3*s.cell())
 	}
 	return s.Size
 }
