@@ -54,7 +54,7 @@ func decode(file []byte, box views.Box, eighths int, dst *views.Image) (x, y int
 		return 0, 0, err
 	}
 	if w*h > maxPixels {
-		return 0, 0, fmt.Errorf("%d x %d pixels are more than can be decoded", w, h)
+		return 0, 0, fmt.Errorf("%d x %d pixels are more than the %d that are decoded", w, h, maxPixels)
 	}
 	part := parts.Get().(*C.turbo_part)
 	defer parts.Put(part)

@@ -3,6 +3,7 @@ package jpeg
 import (
 	"math/rand/v2"
 	"os"
+	"strings"
 	"testing"
 
 	"contralens/internal/golden"
@@ -83,6 +84,21 @@ func TestSize(t *testing.T) {
 		w, h, err := Size(tc.file)
 		if (err == nil) != tc.ok || (tc.ok && (w < 1 || h < 1)) {
 			t.Errorf("%s: %dx%d, %v", tc.name, w, h, err)
+		}
+	}
+}
+
+// Size and libjpeg can be made to read different sizes: a part outside the
+// image that libjpeg sees is an error.
+func TestPartBeyondTheImage(t *testing.T) {
+	file := readGolden(t, "img0")
+	w, h, err := Size(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, box := range []views.Box{{X: w, W: 5, H: 5}, {X: 5, W: w, H: 5}, {Y: h, W: 5, H: 5}, {Y: 60000, W: 5, H: 5000}, {X: -1, W: 5, H: 5}} {
+		if _, _, err := DecodePart(file, box, 8, &views.Image{}); err == nil || !strings.Contains(err.Error(), "contradictory") {
+			t.Errorf("%+v of %d x %d pixels: error %v", box, w, h, err)
 		}
 	}
 }

@@ -61,6 +61,14 @@ int turbo_decode(const uint8_t *file, size_t length, int x, int y, int width, in
 	int channels = part->cmyk ? 4 : 3;
 	int x0 = 0, y0 = 0, x1 = info->output_width, y1 = info->output_height;
 	if (width > 0) {
+		// The caller took the size from its own reading of the header, which a forged
+		// file can lead astray.
+		if (x < 0 || y < 0 || height < 1 || width > (int)info->image_width - x || height > (int)info->image_height - y) {
+			snprintf(part->message, sizeof part->message, "its header is contradictory: %d x %d from %d, %d are not within %u x %u pixels", width, height, x, y,
+				info->image_width, info->image_height);
+			jpeg_destroy_decompress(info);
+			return TURBO_ERROR;
+		}
 		// Pixels beside a border of the decoded part miss the neighbours that the
 		// upsampling of chroma takes into account: two more on each side, so that
 		// those asked for are as in the whole image.
