@@ -50,6 +50,9 @@ type Packed struct {
 // as PNG. Images that cannot be read are named, counted and left out. dst appears
 // when all is done.
 func Pack(ctx context.Context, dst string, p Parts, o PackOptions) ([]Packed, error) {
+	if info, err := os.Stat(dst); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("%s: want a folder that is new or empty, but it is a file; choose another name", dst)
+	}
 	if entries, err := os.ReadDir(dst); err == nil && len(entries) > 0 {
 		return nil, fmt.Errorf("%s: want a folder that is new or empty, but it has %d files; choose another one or remove it", dst, len(entries))
 	}

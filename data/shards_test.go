@@ -144,6 +144,13 @@ func TestPackRefuses(t *testing.T) {
 	if _, err := Pack(context.Background(), src, raw, o); err == nil || !strings.Contains(err.Error(), "new or empty") {
 		t.Errorf("into a folder with files: error %v", err)
 	}
+	file := filepath.Join(src, "a/1.jpg")
+	if _, err := Pack(context.Background(), file, raw, o); err == nil || !strings.Contains(err.Error(), "it is a file") {
+		t.Errorf("onto a file: error %v", err)
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Error(err)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	stop()
 	dst := filepath.Join(t.TempDir(), "x")
