@@ -24,6 +24,9 @@ const indexName = ".contralens-index"
 // entries in little-endian order, and the CRC-32 of all before it.
 const indexMagic = "contralens index 1\n"
 
+// maxClasses bounds the number of a class, and so the memory of their names.
+const maxClasses = 1 << 20
+
 // index says where the images of a folder's shards are.
 type index struct {
 	Shards  []shard
@@ -110,6 +113,11 @@ func readIndex(path string) *index {
 	if _, err := binary.Decode(rest, binary.LittleEndian, x.entries); err != nil {
 		return nil
 	}
+	for _, e := range x.entries {
+		if e.Shard < 0 || int(e.Shard) >= len(x.Shards) || e.Offset < 0 || e.Offset > x.Shards[e.Shard].Size-int64(e.Size) || e.Label < -1 || e.Label >= maxClasses {
+			return nil
+		}
+	}
 	return x
 }
 
@@ -179,8 +187,8 @@ func (x *index) scan(dir string, number int) error {
 		case ext == "cls":
 			b, err := io.ReadAll(io.LimitReader(r, 20))
 			n, e := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 32)
-			if err = errors.Join(err, e); err != nil || n < 0 {
-				s.note("member %s: want the number of a class, got %q", h.Name, b)
+			if err = errors.Join(err, e); err != nil || n < 0 || n >= maxClasses {
+				s.note("member %s: want the number of a class, 0 to %d, got %q", h.Name, maxClasses-1, b)
 				break
 			}
 			if label = int32(n); image >= 0 {

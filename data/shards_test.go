@@ -204,6 +204,12 @@ func TestIndex(t *testing.T) {
 	for name, spoil := range map[string]func(){
 		"missing": func() { os.Remove(path) },
 		"cut":     func() { os.Truncate(path, 40) },
+		"foreign": func() {
+			other := *fresh
+			other.entries = slices.Clone(marked.entries)
+			other.entries[1].Shard = 99
+			other.write(path)
+		},
 		"flipped": func() { b := bytes.Clone(sound); b[len(b)-9] ^= 1; os.WriteFile(path, b, 0o644) },
 		"other time": func() {
 			marked.write(path)
@@ -283,7 +289,8 @@ func TestDamagedAndForeignShards(t *testing.T) {
 	member(w, "a.cls", "0")
 	member(w, "a.jpg", string(jpg)) // the class may come first
 	member(w, "b.cls", "1")         // no image
-	member(w, "c.jpg", string(jpg)) // no class
+	member(w, "c.jpg", string(jpg)) // no class that could be
+	member(w, "c.cls", "2000000000")
 	member(w, "d.jpg", string(jpg))
 	member(w, "d.cls", "dog")
 	member(w, "e.png", string(jpg))
@@ -302,8 +309,8 @@ func TestDamagedAndForeignShards(t *testing.T) {
 	if err := p.Train.Image(2, &m); err != nil {
 		t.Error(err)
 	}
-	for i, want := range []string{"member d.cls: want the number of a class", "1 classes (key.cls) are without an image", "2 images without a class", "x.tar#f.jpg"} {
-		if len(notes) != 4 || !strings.Contains(notes[i], want) {
+	for i, want := range []string{"member c.cls: want the number of a class, 0 to 1048575", "member d.cls: want the number of a class", "1 classes (key.cls) are without an image", "2 images without a class", "x.tar#f.jpg"} {
+		if len(notes) != 5 || !strings.Contains(notes[i], want) {
 			t.Fatalf("notes %q, want %q", notes, want)
 		}
 	}
