@@ -72,6 +72,7 @@ func FuzzRecords(f *testing.F) {
 // FuzzList reads lists of paths and labels.
 func FuzzList(f *testing.F) {
 	f.Add([]byte("a.jpg\t3\n# b\nc d.png\tcat\n"))
+	f.Add([]byte("a\t9223372036854775807\nb\t-5\nc\t0\n"))
 	f.Add([]byte("\t\n\x00\t-1\r\n../a\t99999999999999999999"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		dir := writeAll(t, map[string][]byte{"list.txt": b})

@@ -2,6 +2,7 @@ package data
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -108,7 +109,7 @@ func compareClasses(a, b string) int {
 	y, errB := strconv.Atoi(b)
 	switch {
 	case errA == nil && errB == nil && x != y:
-		return x - y
+		return cmp.Compare(x, y)
 	case errA == nil && errB != nil:
 		return -1
 	case errA != nil && errB == nil:
