@@ -108,9 +108,11 @@ func TestFolderWithoutPermission(t *testing.T) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(filepath.Join(dir, "b"), 0); err != nil {
+	closed := filepath.Join(dir, "b")
+	if err := os.Chmod(closed, 0); err != nil {
 		t.Fatal(err)
 	}
+	defer os.Chmod(closed, 0o755) // else it could not be removed
 	program, err := os.ReadFile(os.Args[0])
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +128,7 @@ func TestFolderWithoutPermission(t *testing.T) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	}
 	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), filepath.Join(dir, "b")+": want a folder that can be read, but permission denied") {
+	if err != nil || !strings.Contains(string(out), closed+": want a folder that can be read, but permission denied") {
 		t.Errorf("%v: %s", err, out)
 	}
 }
