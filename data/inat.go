@@ -103,7 +103,7 @@ func (g *gate) Read(p []byte) (int, error) {
 func readAnnotations(path string) (*annotations, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("--dataset inat18: want %s, with the images below it as the file names them: %w", path, errors.Unwrap(err))
+		return nil, fmt.Errorf("--dataset inat18: want %s, with the images below it as the file names them, but %w", path, reason(err))
 	}
 	defer f.Close()
 	a, err := decodeAnnotations(f)

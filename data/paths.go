@@ -2,9 +2,7 @@ package data
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 )
 
 // Paths is a dataset of those image files, without classes; of a folder, of all
@@ -21,13 +19,7 @@ func Paths(paths []string) (Dataset, error) {
 			continue
 		}
 		before := f.Len()
-		err = filepath.WalkDir(path, func(path string, e fs.DirEntry, err error) error {
-			if err == nil && !e.IsDir() && isImage(e.Name()) {
-				f.add(path, -1)
-			}
-			return err
-		})
-		if err != nil {
+		if err := f.walk(Options{}, path, -1, nil); err != nil {
 			return nil, err
 		}
 		if f.Len() == before {

@@ -133,12 +133,7 @@ func (s *Stats) classes(d Dataset) {
 	if len(names) == 0 {
 		return
 	}
-	each := make([]int, len(names))
-	for i := range d.Len() {
-		if l := d.Label(i); l >= 0 {
-			each[l]++
-		}
-	}
+	each := ClassCounts(d)
 	sizes := counts{}
 	least, most := 0, 0
 	for i, n := range each {
