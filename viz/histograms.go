@@ -10,8 +10,6 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-
-	"contralens/scores/record"
 )
 
 // histograms draws the scores of a run at some epochs: a row an epoch, positives
@@ -197,19 +195,4 @@ func sameX(charts [][]*plot.Plot, column int) {
 	for _, row := range charts {
 		row[column].X.Min, row[column].X.Max = low, high
 	}
-}
-
-// measured are the steps' mean positive score before and after extrapolation.
-func (r *run) measured() ([]record.Bin, []record.Bin, []record.Bin, error) {
-	names := []string{"raw_pos_mean", "pos_mean", "lambda_pos"}
-	for _, n := range names {
-		if !r.has(n) {
-			return nil, nil, nil, nil
-		}
-	}
-	all, err := r.Curves(names, max(r.first, r.onset), r.last, r.last-r.first+1)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	return all[0], all[1], all[2], nil
 }

@@ -29,7 +29,8 @@ type figure struct {
 	paint         func(c draw.Canvas) error
 }
 
-// save writes a figure into dir in each format and returns the files.
+// save writes a figure into dir in each of the formats, which checkFormats has
+// seen, and returns the files.
 func save(dir string, f figure, formats []string, dpi int) ([]string, error) {
 	var files []string
 	for _, format := range formats {
@@ -45,8 +46,6 @@ func save(dir string, f figure, formats []string, dpi int) ([]string, error) {
 		case "pdf":
 			pdf := vgpdf.New(f.width, f.height)
 			canvas, from = outlined{pdf}, pdf
-		default:
-			return files, fmt.Errorf("--format: want %s, got %q", strings.Join(Formats, ", "), format)
 		}
 		c := draw.New(canvas)
 		c.SetColor(color.White)
@@ -76,7 +75,7 @@ func write(path string, from io.WriterTo) error {
 	return f.Close()
 }
 
-// checkFormats says whether all formats are known.
+// checkFormats is an error when a format is not one of Formats.
 func checkFormats(formats []string) error {
 	for _, f := range formats {
 		if !slices.Contains(Formats, f) {

@@ -8,6 +8,8 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg/draw"
+
+	"contralens/scores/record"
 )
 
 // lambdas are the λ whose curves are drawn.
@@ -115,4 +117,20 @@ func (d *drawing) dots(add func(...plot.Plotter), r *run, low float64) error {
 		add(dots)
 	}
 	return nil
+}
+
+// measured are each step's mean positive score before and after extrapolation,
+// and its λ; nothing where one of them was not recorded.
+func (r *run) measured() (before, after, λ []record.Bin, err error) {
+	names := []string{"raw_pos_mean", "pos_mean", "lambda_pos"}
+	for _, n := range names {
+		if !r.has(n) {
+			return nil, nil, nil, nil
+		}
+	}
+	all, err := r.Curves(names, max(r.first, r.onset), r.last, r.last-r.first+1)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return all[0], all[1], all[2], nil
 }
