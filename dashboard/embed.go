@@ -120,23 +120,23 @@ func principal(rows *mat.Dense, k int) (projected [][]float64, explained []float
 	for c := range k {
 		at := size - 1 - c // ascending order
 		axis := mat.NewVecDense(size, mat.Col(nil, at, &vectors))
-		values64 := make([]float64, n)
+		coordinates := make([]float64, n)
 		if d <= n {
 			var onto mat.VecDense
 			onto.MulVec(rows, axis)
-			copy(values64, onto.RawVector().Data)
+			copy(coordinates, onto.RawVector().Data)
 		} else {
-			for i := range values64 {
-				values64[i] = axis.AtVec(i) * math.Sqrt(max(0, values[at]))
+			for i := range coordinates {
+				coordinates[i] = axis.AtVec(i) * math.Sqrt(max(0, values[at]))
 			}
 		}
 		sign, largest := 1.0, 0.0
-		for _, v := range values64 {
+		for _, v := range coordinates {
 			if math.Abs(v) > largest+1e-12 {
 				largest, sign = math.Abs(v), math.Copysign(1, v)
 			}
 		}
-		for i, v := range values64 {
+		for i, v := range coordinates {
 			projected[i] = append(projected[i], sign*v)
 		}
 		share := 0.0

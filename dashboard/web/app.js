@@ -18,7 +18,7 @@ function parse(hash) {
   return path === "/runs" && runs.length ? { runs, tab: params.get("tab") ?? "curves" } : null;
 }
 
-export function address(runs, tab) {
+function address(runs, tab) {
   const params = new URLSearchParams({ tab });
   for (const r of runs) params.append("run", r);
   return `#/runs?${params}`;

@@ -9,10 +9,6 @@ export function scale(low, high, from, to, log = false) {
   const f = log ? Math.log10 : (v) => v;
   const a = f(low), span = f(high) - a || 1;
   const map = (v) => from + ((f(v) - a) / span) * (to - from);
-  map.invert = (p) => {
-    const v = a + ((p - from) / (to - from)) * span;
-    return log ? 10 ** v : v;
-  };
   map.low = low;
   map.high = high;
   map.log = log;
@@ -20,7 +16,7 @@ export function scale(low, high, from, to, log = false) {
 }
 
 /** ticks are about n round values from low to high. */
-export function ticks(low, high, n = 5, log = false) {
+function ticks(low, high, n = 5, log = false) {
   const list = [];
   if (log) {
     for (let e = Math.floor(Math.log10(low)); e <= Math.ceil(Math.log10(high)); e++) if (10 ** e >= low && 10 ** e <= high) list.push(10 ** e);

@@ -4,7 +4,7 @@
 import { ink } from "./palette.js";
 import { s } from "./dom.js";
 
-export function save(blob, name) {
+function save(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = name;

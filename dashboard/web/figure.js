@@ -30,5 +30,5 @@ export function figure({ id, title, unit, read, svg, csv }) {
   const how = h("details", { class: "how" }, h("summary", null, "How to read this", h("span", { class: "hidden" }, `: ${title}`)), h("p", null, read));
   const el = h("figure", { class: "chart", "data-chart": id },
     h("figcaption", null, h("h3", null, title), readout, menu), unit && unit !== title && h("p", { class: "unit" }, unit), body, how);
-  return { el, body, menu, say: (text) => setText(readout, text) };
+  return { el, body, say: (text) => setText(readout, text) };
 }

@@ -1,7 +1,7 @@
 // Which series make a chart, and how to read it. A series named raw_… is the
 // same statistic before the feature transformation; it is drawn dashed.
 
-export const groups = [
+const groups = [
   ["Learning", [
     { id: "loss", title: "Loss", series: ["loss"], read: "InfoNCE: −log of the share that the positive has among all scores. At chance it is ln(K+1); falling means that positives are told from negatives. A jump up where the transformation sets in is meant: the task became harder. Compare losses only at the same K and τ." },
     { id: "accuracy", title: "Contrastive accuracy", series: ["accuracy"], read: "How often the positive is ranked before every negative. Near 100 % the task is solved and teaches little more; high while k-NN stays flat hints at a leak." },

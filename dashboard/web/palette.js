@@ -5,7 +5,7 @@ const light = ["#0072b2", "#d55e00", "#009e73", "#b0528a", "#b37700", "#3b8fc4",
 const dark = ["#56b4e9", "#e69f00", "#2fc79a", "#e39bc4", "#ff8a4c", "#f0e442", "#c8d0d8"];
 const cividis = [[0, 34, 78], [18, 53, 112], [59, 73, 108], [87, 93, 109], [112, 113, 115], [138, 134, 120], [165, 156, 116], [195, 179, 105], [225, 204, 85], [254, 232, 56]];
 
-export const isDark = () => {
+const isDark = () => {
   const set = document.documentElement.dataset.theme;
   return set ? set === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 };
