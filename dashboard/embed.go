@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"time"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -27,6 +28,8 @@ type embedding struct {
 	Explained  []float64   `json:"explained"`  // share of the variance of each component
 	Thumbnail  int         `json:"thumbnail"`  // side in pixels
 	Columns    int         `json:"columns"`    // pictures in a row of the sheet
+
+	written time.Time // the features
 }
 
 // embed maps the features after an epoch; epoch < 0: the last one. The caller
@@ -49,7 +52,11 @@ func (r *run) embed(epoch int) (*embedding, error) {
 	if epoch < 0 {
 		epoch = epochs[len(epochs)-1]
 	}
-	if m := r.mapped[epoch]; m != nil {
+	written, err := p.Written(epoch)
+	if err != nil {
+		return nil, err
+	}
+	if m := r.mapped[epoch]; m != nil && m.written.Equal(written) {
 		now := *m // others may be writing m out
 		now.Epochs = epochs
 		return &now, nil
@@ -58,7 +65,7 @@ func (r *run) embed(epoch int) (*embedding, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &embedding{Epoch: epoch, Epochs: epochs, Classes: p.Classes, Thumbnail: p.Thumbnail, Columns: p.Columns}
+	m := &embedding{Epoch: epoch, Epochs: epochs, Classes: p.Classes, Thumbnail: p.Thumbnail, Columns: p.Columns, written: written}
 	n := len(p.Labels)
 	for i := range min(n, maxMapped) {
 		m.Images = append(m.Images, i*n/min(n, maxMapped))

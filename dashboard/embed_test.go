@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -69,6 +70,13 @@ func TestEmbedding(t *testing.T) {
 		if _, body := fetch(t, server.URL+target); !strings.Contains(body, want) {
 			t.Errorf("%s: want %q, got %.300s", target, want, body)
 		}
+	}
+	// A run that begins anew under the same name has other features.
+	_, before := fetch(t, server.URL+"/api/embedding?run=run&epoch=0")
+	f.probe(t, 50, 0, 4)
+	touch(t, filepath.Join(dir, "run"), time.Now().Add(time.Hour))
+	if _, after := fetch(t, server.URL+"/api/embedding?run=run&epoch=0"); after == before {
+		t.Error("the embedding is that of a run that is gone")
 	}
 	res, err := http.Get(server.URL + "/api/thumbnails?run=run")
 	check(t, err)

@@ -19,6 +19,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/image/draw"
 
@@ -113,6 +114,15 @@ func (p *Probe) Epochs() ([]int, error) {
 
 func (p *Probe) path(epoch int) string {
 	return filepath.Join(p.dir, fmt.Sprintf("epoch_%03d.npy", epoch))
+}
+
+// Written is when the features after an epoch were written.
+func (p *Probe) Written(epoch int) (time.Time, error) {
+	info, err := os.Stat(p.path(epoch))
+	if err != nil {
+		return time.Time{}, err
+	}
+	return info.ModTime(), nil
 }
 
 // Features are the images' features after an epoch, [N, dim] row by row.
