@@ -114,6 +114,27 @@ func fastGolden(t *testing.T) {
 	}
 }
 
+// Slices that are too short are refused before C sees them.
+func TestFastWantsRoom(t *testing.T) {
+	m := picture(20, 30, rand.New(rand.NewPCG(1, 2)))
+	s, _ := Preset("NULL", 16, 0.2)
+	j, _ := JigsawPreset(JigsawMin)
+	for name, view := range map[string]func(){
+		"image":  func() { s.View(make([]float32, s.Len()), &Image{W: 20, H: 30, Pix: m.Pix[:3*20*29]}, NewRand(0, 0, 0, 0), &Scratch{}) },
+		"view":   func() { s.View(make([]float32, s.Len()-1), m, NewRand(0, 0, 0, 0), &Scratch{}) },
+		"jigsaw": func() { j.View(make([]float32, j.Len()-1), m, NewRand(0, 0, 0, 0), &Scratch{}) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("a short %s reaches C", name)
+				}
+			}()
+			view()
+		}()
+	}
+}
+
 // fast8 is a view of the fast path as 8-bit RGB.
 func fast8(s *Spec, m *Image, d *Draw) *Image {
 	var k kernel.Plan

@@ -11,7 +11,10 @@ package kernel
 */
 import "C"
 
-import "unsafe"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // Operations of a Step.
 const (
@@ -61,12 +64,25 @@ func (p *Plan) Add(op int32, argument float64) {
 // View makes the view of source, 8-bit RGB interleaved, and writes it to dst,
 // planar float32. room is memory that is kept for the next call.
 func View(p *Plan, source []uint8, room *[]uint8, dst []float32) {
+	values := 3 * int(p.SizeW) * int(p.SizeH)
+	if p.Patches > 0 {
+		values = 3 * int(p.Patches) * int(p.Patch) * int(p.Patch)
+	}
+	p.check(len(source), len(dst), values)
 	C.kernel_view((*C.plan)(unsafe.Pointer(p)), pointer(source), p.room(room), (*C.float)(unsafe.Pointer(&dst[0])), nil)
 }
 
 // View8 makes the view without the final colours, 8-bit RGB interleaved.
 func View8(p *Plan, source []uint8, room *[]uint8, dst []uint8) {
+	p.check(len(source), len(dst), 3*int(p.SizeW)*int(p.SizeH))
 	C.kernel_view((*C.plan)(unsafe.Pointer(p)), pointer(source), p.room(room), nil, pointer(dst))
+}
+
+// check panics where C would read or write beyond a slice.
+func (p *Plan) check(source, dst, values int) {
+	if pixels := 3 * int(p.SourceW) * int(p.SourceH); source < pixels || dst < values {
+		panic(fmt.Sprintf("views: want %d values of the image and room for %d, got %d and %d", pixels, values, source, dst))
+	}
 }
 
 func (p *Plan) room(room *[]uint8) *C.uint8_t {
