@@ -120,7 +120,9 @@ func TestFastWantsRoom(t *testing.T) {
 	s, _ := Preset("NULL", 16, 0.2)
 	j, _ := JigsawPreset(JigsawMin)
 	for name, view := range map[string]func(){
-		"image":  func() { s.View(make([]float32, s.Len()), &Image{W: 20, H: 30, Pix: m.Pix[:3*20*29]}, NewRand(0, 0, 0, 0), &Scratch{}) },
+		"image": func() {
+			s.View(make([]float32, s.Len()), &Image{W: 20, H: 30, Pix: m.Pix[:3*20*29]}, NewRand(0, 0, 0, 0), &Scratch{})
+		},
 		"view":   func() { s.View(make([]float32, s.Len()-1), m, NewRand(0, 0, 0, 0), &Scratch{}) },
 		"jigsaw": func() { j.View(make([]float32, j.Len()-1), m, NewRand(0, 0, 0, 0), &Scratch{}) },
 	} {

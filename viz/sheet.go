@@ -45,10 +45,10 @@ func Sheet(tiles []Tile, columns, side int) (image.Image, error) {
 	for i, t := range tiles {
 		x, y := sheetGap+i%columns*(side+sheetGap), sheetGap+i/columns*(height+sheetGap)
 		cell := image.Rect(x, y, x+side, y+side)
-		draw.Draw(m, cell, image.NewUniform(color.Gray{238}), image.Point{}, draw.Src)
 		if t.Marked {
 			draw.Draw(m, cell.Inset(-4), image.NewUniform(color.RGBA{220, 90, 20, 255}), image.Point{}, draw.Src)
 		}
+		draw.Draw(m, cell, image.NewUniform(color.Gray{238}), image.Point{}, draw.Src)
 		b := t.Picture.Bounds()
 		w, h := side, side
 		if b.Dx() > b.Dy() {
