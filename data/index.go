@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"contralens/internal/durable"
 )
 
 // indexName is the file beside shards that says where their images are.
@@ -133,11 +135,10 @@ func (x *index) write(path string) error {
 		return err
 	}
 	b = binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
-	temporary := fmt.Sprintf("%s.%d", path, os.Getpid())
-	if err := os.WriteFile(temporary, b, 0o644); err != nil {
+	return durable.Write(path, func(w io.Writer) error {
+		_, err := w.Write(b)
 		return err
-	}
-	return os.Rename(temporary, path)
+	})
 }
 
 // scan adds a shard's images. A shard that ends early gives those before its end.
