@@ -50,6 +50,22 @@ func (f *files) add(path string, label int) {
 	f.labels = append(f.labels, label)
 }
 
+// decodeWhole decodes image i of a dataset without stand-ins, and gives its file,
+// in buf's memory where that fits; nil for images that are no files.
+func decodeWhole(d Dataset, i int, buf []byte, dst *views.Image) (file []byte, err error) {
+	e, ok := d.(Encoded)
+	if !ok {
+		return nil, d.Image(i, dst)
+	}
+	if file, err = e.Encoded(i, buf); err != nil {
+		return nil, err
+	}
+	if err := Decode(file, dst); err != nil {
+		return file, notAnImage(d.Path(i), err)
+	}
+	return file, nil
+}
+
 func decodeNamed(path string, file []byte, dst *views.Image) error {
 	if err := Decode(file, dst); err != nil {
 		return notAnImage(path, err)

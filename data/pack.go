@@ -103,45 +103,10 @@ func packPart(ctx context.Context, dir, part string, d Dataset, o PackOptions) (
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return r, fmt.Errorf("%s: %w", dir, reason(err))
 	}
-	if o.Workers <= 0 {
-		o.Workers = runtime.NumCPU()
-	}
-	// Samples enter both channels in order; workers finish them in any order, the
-	// writer waits for each. The channels' lengths bound the memory.
-	work, ordered := make(chan *sample), make(chan *sample, 4*o.Workers)
 	ctx, stop := context.WithCancel(ctx)
 	var wait sync.WaitGroup
 	defer wait.Wait()
 	defer stop()
-	wait.Add(1 + o.Workers)
-	go func() {
-		defer wait.Done()
-		defer close(work)
-		defer close(ordered)
-		for i := range d.Len() {
-			s := &sample{index: i, done: make(chan struct{})}
-			select {
-			case work <- s:
-			case <-ctx.Done():
-				return
-			}
-			select {
-			case ordered <- s:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	for range o.Workers {
-		go func() {
-			defer wait.Done()
-			var p packer
-			for s := range work {
-				s.file, s.ext, s.kept, s.err = p.pack(d, s.index, o)
-				close(s.done)
-			}
-		}()
-	}
 	w := shardWriter{dir: dir, limit: o.ShardBytes}
 	defer func() {
 		if e := w.close(); err == nil {
@@ -150,7 +115,7 @@ func packPart(ctx context.Context, dir, part string, d Dataset, o PackOptions) (
 		r.Shards, r.Bytes = w.shards, w.total
 	}()
 	limit := int(math.Ceil(o.MaxBad * float64(d.Len())))
-	for s := range ordered {
+	for s := range samples(ctx, d, o, &wait) {
 		<-s.done
 		if o.Progress != nil {
 			o.Progress(part, s.index+1, d.Len())
@@ -181,6 +146,45 @@ func packPart(ctx context.Context, dir, part string, d Dataset, o PackOptions) (
 	return r, os.WriteFile(filepath.Join(dir, "classes.txt"), []byte(strings.Join(d.Classes(), "\n")+"\n"), 0o644)
 }
 
+// samples starts workers that make the files of d's images, and gives the images
+// in order: done is closed when a file is there. wait counts the goroutines,
+// which end with the images or with ctx.
+func samples(ctx context.Context, d Dataset, o PackOptions, wait *sync.WaitGroup) <-chan *sample {
+	if o.Workers <= 0 {
+		o.Workers = runtime.NumCPU()
+	}
+	// Samples enter both channels in order; workers finish them in any order, the
+	// writer waits for each. The channels' lengths bound the memory.
+	work, ordered := make(chan *sample), make(chan *sample, 4*o.Workers)
+	wait.Add(1 + o.Workers)
+	go func() {
+		defer wait.Done()
+		defer close(work)
+		defer close(ordered)
+		for i := range d.Len() {
+			s := &sample{index: i, done: make(chan struct{})}
+			for _, c := range []chan *sample{work, ordered} {
+				select {
+				case c <- s:
+				case <-ctx.Done():
+					return
+				}
+			}
+		}
+	}()
+	for range o.Workers {
+		go func() {
+			defer wait.Done()
+			var p packer
+			for s := range work {
+				s.file, s.ext, s.kept, s.err = p.pack(d, s.index, o)
+				close(s.done)
+			}
+		}()
+	}
+	return ordered
+}
+
 // packer has the buffers of one worker.
 type packer struct {
 	image, small views.Image
@@ -190,15 +194,7 @@ type packer struct {
 
 // pack makes the file of an image.
 func (p *packer) pack(d Dataset, i int, o PackOptions) (file []byte, ext string, kept bool, err error) {
-	e, isFile := d.(Encoded)
-	if isFile {
-		if file, err = e.Encoded(i, nil); err != nil {
-			return nil, "", false, err
-		}
-		if err := Decode(file, &p.image); err != nil {
-			return nil, "", false, notAnImage(d.Path(i), err)
-		}
-	} else if err := d.Image(i, &p.image); err != nil {
+	if file, err = decodeWhole(d, i, nil, &p.image); err != nil {
 		return nil, "", false, err
 	}
 	m := &p.image
@@ -214,7 +210,7 @@ func (p *packer) pack(d Dataset, i int, o PackOptions) (file []byte, ext string,
 		return file, "png", true, nil
 	}
 	var b bytes.Buffer
-	if !isFile && m == &p.image {
+	if file == nil && m == &p.image {
 		err = png.Encode(&b, p.opaque(m))
 		return b.Bytes(), "png", false, err
 	}

@@ -88,20 +88,13 @@ func Measure(part string, d Dataset, workers int, progress func(part string, don
 				if i >= d.Len() {
 					return
 				}
-				kind, size, err := "raw", 0, error(nil)
-				if e, ok := d.(Encoded); ok {
-					var file []byte
-					if file, err = e.Encoded(i, buf); err == nil {
-						buf, size, kind = file, len(file), format(file)
-						if err = Decode(file, &m); err != nil {
-							err = notAnImage(d.Path(i), err)
-						}
-					}
-				} else {
-					err = d.Image(i, &m)
+				file, err := decodeWhole(d, i, buf, &m)
+				kind := "raw"
+				if file != nil {
+					buf, kind = file, format(file)
 				}
 				mu.Lock()
-				s.Bytes += int64(size)
+				s.Bytes += int64(len(file))
 				if err != nil {
 					bad = append(bad, broken{i, err.Error()})
 				} else {
