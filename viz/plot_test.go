@@ -60,7 +60,7 @@ func TestPlot(t *testing.T) {
 	makeRun(t, b, -0.1)
 	configure(t, a, `"nce_t":"0.2","seed":"0","name":"a"`)
 	configure(t, b, `"nce_t":"0.07","seed":"0","name":"b","mixnorm":"true","mixnorm_target":"posneg","mix_start_epoch":"1"`)
-	os.WriteFile(filepath.Join(b, "results.jsonl"), []byte(`{"protocol":"knn","metrics":{"top1":41}}`+"\n"+`{"protocol":"knn","metrics":{"top1":43.21}}`+"\n{\"half"), 0o644)
+	os.WriteFile(filepath.Join(b, "results.jsonl"), []byte(`{"protocol":"knn","metrics":{"top1":41}}`+"\n"+`{"protocol":"knn","metrics":{"per_class":"`+strings.Repeat("1", 1<<17)+`"}}`+"\n"+`{"protocol":"knn","metrics":{"top1":43.21}}`+"\n{\"half"), 0o644)
 	files, err := Plot([]string{a, b}, out, Options{Title: "two runs", Formats: Formats, Accuracy: true})
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,7 @@
 package viz
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -162,19 +162,17 @@ func (r *run) transformation() string {
 // accuracy is the run's last k-NN or else linear top-1 from results.jsonl, as a
 // legend shows it; empty when it was not judged.
 func (r *run) accuracy() string {
-	f, err := os.Open(filepath.Join(r.dir, "results.jsonl"))
+	b, err := os.ReadFile(filepath.Join(r.dir, "results.jsonl"))
 	if err != nil {
 		return ""
 	}
-	defer f.Close()
 	last := map[string]string{}
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
+	for line := range bytes.Lines(b) {
 		var result struct {
 			Protocol string
 			Metrics  map[string]any
 		}
-		if json.Unmarshal(lines.Bytes(), &result) != nil {
+		if json.Unmarshal(line, &result) != nil {
 			continue // a line that a crash cut off
 		}
 		if top, ok := result.Metrics["top1"].(float64); ok {
