@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"contralens/views"
@@ -30,6 +31,17 @@ func brokenFolder(t *testing.T, n int, broken ...string) string {
 		}
 	}
 	return dir
+}
+
+// A pipe that nobody writes to is no image, and nothing waits for it.
+func TestPipe(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe.jpg")
+	if err := syscall.Mkfifo(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadImage(path); err == nil || !strings.Contains(err.Error(), "it is a pipe") {
+		t.Errorf("error %v", err)
+	}
 }
 
 // A broken image is named once and replaced by the next of its class, whatever

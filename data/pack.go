@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -53,12 +54,12 @@ func Pack(ctx context.Context, dst string, p Parts, o PackOptions) ([]Packed, er
 	if info, err := os.Stat(dst); err == nil && !info.IsDir() {
 		return nil, fmt.Errorf("%s: want a folder that is new or empty, but it is a file; choose another name", dst)
 	}
-	if entries, err := os.ReadDir(dst); err == nil && len(entries) > 0 {
-		return nil, fmt.Errorf("%s: want a folder that is new or empty, but it has %d files; choose another one or remove it", dst, len(entries))
-	}
 	dst = filepath.Clean(dst)
-	temporary := dst + ".part"
-	if err := os.RemoveAll(temporary); err != nil {
+	temporary, err := unfinishedPack(dst)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.RemoveAll(temporary); err != nil { // of a killed process
 		return nil, err
 	}
 	defer os.RemoveAll(temporary)
@@ -76,9 +77,16 @@ func Pack(ctx context.Context, dst string, p Parts, o PackOptions) ([]Packed, er
 		}
 		all = append(all, result)
 	}
-	os.Remove(dst) // an empty folder
-	if err := os.Rename(temporary, dst); err != nil {
-		return nil, fmt.Errorf("%s: %w", dst, reason(err))
+	if filepath.Dir(temporary) != dst {
+		if err := os.Rename(temporary, dst); err != nil {
+			return nil, fmt.Errorf("%s: %w", dst, reason(err))
+		}
+	} else {
+		for _, r := range all {
+			if err := os.Rename(filepath.Join(temporary, r.Part), filepath.Join(dst, r.Part)); err != nil {
+				return nil, fmt.Errorf("%s: %w", dst, reason(err))
+			}
+		}
 	}
 	for _, r := range all {
 		if _, err := openIndex(Options{Note: o.Note}, filepath.Join(dst, r.Part)); err != nil {
@@ -86,6 +94,25 @@ func Pack(ctx context.Context, dst string, p Parts, o PackOptions) ([]Packed, er
 		}
 	}
 	return all, nil
+}
+
+// unfinishedPack is the folder that parts are written to until all are whole:
+// beside dst, or within it when it is there, since a disk may be mounted on it or
+// somebody work in it.
+func unfinishedPack(dst string) (string, error) {
+	const name = ".partial"
+	entries, err := os.ReadDir(dst)
+	if err == nil {
+		entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return e.Name() == name })
+		if len(entries) > 0 {
+			return "", fmt.Errorf("%s: want a folder that is new or empty, but it has %d files; choose another one or remove it", dst, len(entries))
+		}
+		return filepath.Join(dst, name), nil
+	}
+	if _, there := os.Lstat(dst); there == nil {
+		return "", fmt.Errorf("%s: want a folder that is new or empty, but %w; choose another one", dst, reason(err))
+	}
+	return filepath.Join(filepath.Dir(dst), "."+filepath.Base(dst)+name), nil
 }
 
 // sample is an image on its way through the workers.

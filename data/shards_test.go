@@ -168,6 +168,32 @@ func TestPackRefuses(t *testing.T) {
 	}
 }
 
+// A folder that is there is filled in place, as a disk that is mounted on it needs;
+// nothing beside it is touched, whatever its name.
+func TestPackIntoFolder(t *testing.T) {
+	src := filepath.Join(t.TempDir(), "x.part")
+	write(t, src, "a/1.jpg", "b/2.jpg")
+	raw, err := OpenParts(Options{Folder: src, CacheBytes: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := PackOptions{Quality: 90, ShardBytes: 1 << 20}
+	if _, err := Pack(context.Background(), strings.TrimSuffix(src, ".part"), raw, o); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	put(t, ".partial", "left by a killed process", nil)
+	if _, err := Pack(context.Background(), ".", raw, o); err != nil {
+		t.Fatal(err)
+	}
+	if d, _, err := Open(Options{Folder: "."}); err != nil || d.Len() != 2 {
+		t.Errorf("what was packed: %v", err)
+	}
+	if entries, err := os.ReadDir("."); err != nil || len(entries) != 1 {
+		t.Errorf("want train alone, got %v, %v", entries, err)
+	}
+}
+
 // The index is made when it is missing, of other files, or damaged, and else used.
 func TestIndex(t *testing.T) {
 	src := t.TempDir()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 )
 
 // Source is where the bytes of a dataset's files come from. disk is the one
@@ -19,7 +20,8 @@ type Source interface {
 type disk struct{}
 
 func (disk) Read(buf []byte, name string, offset, size int64) ([]byte, error) {
-	f, err := os.Open(name)
+	// Without O_NONBLOCK opening a pipe that nobody writes to takes forever.
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, reason(err)
 	}
@@ -31,6 +33,9 @@ func (disk) Read(buf []byte, name string, offset, size int64) ([]byte, error) {
 		}
 		if info.IsDir() {
 			return nil, fmt.Errorf("it is a folder")
+		}
+		if !info.Mode().IsRegular() {
+			return nil, fmt.Errorf("it is a pipe or a device")
 		}
 		size = info.Size() - offset
 	}
