@@ -30,13 +30,9 @@ func contrastCommand() *cobra.Command {
 	dry := cmd.Flags().Bool("dry_run", false, "say what would be done, and stop")
 	serve := serveFlag(cmd)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		set, err := given()
+		_, warnings, err := given()
 		if err != nil {
 			return err
-		}
-		warnings, err := c.Resolve(set)
-		if err != nil {
-			return usageError{err}
 		}
 		if *dry {
 			fmt.Print(config.YAML(&c))

@@ -26,7 +26,7 @@ func convertCommand() *cobra.Command {
 	given := bind(cmd, &c)
 	cmd.Args = arguments(2, "a file to read and a file to write", "convert save/run/current.pth encoder.safetensors")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		if _, err := given(); err != nil {
+		if _, _, err := given(); err != nil {
 			return err
 		}
 		return torch.Run(func() error { return convert(&c, args[0], args[1]) })

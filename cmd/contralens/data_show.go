@@ -24,12 +24,8 @@ func dataShowCommand() *cobra.Command {
 	}
 	given := bind(cmd, &c)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		set, err := given()
-		if err != nil {
+		if _, _, err := given(); err != nil {
 			return err
-		}
-		if _, err := c.Resolve(set); err != nil {
-			return usageError{err}
 		}
 		return showViews(args[0], &c)
 	}

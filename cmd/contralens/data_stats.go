@@ -26,12 +26,8 @@ func dataStatsCommand() *cobra.Command {
 	}
 	given := bind(cmd, &c)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		set, err := given()
-		if err != nil {
+		if _, _, err := given(); err != nil {
 			return err
-		}
-		if _, err := c.Resolve(set); err != nil {
-			return usageError{err}
 		}
 		return stats(args[0], c)
 	}

@@ -29,12 +29,9 @@ func featuresCommand() *cobra.Command {
 	given := bind(cmd, &c)
 	cmd.Args = arguments(1, "a folder of images", "features photos --ckpt save/run/current.pth -o photos.parquet")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		set, err := given()
+		set, _, err := given()
 		if err != nil {
 			return err
-		}
-		if _, err := c.Resolve(set); err != nil {
-			return usageError{err}
 		}
 		if c.Out == "" || c.Ckpt == "" {
 			return usageError{errors.New("features: want --ckpt with an encoder and -o with a file to write")}

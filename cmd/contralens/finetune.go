@@ -32,13 +32,9 @@ func finetuneCommand() *cobra.Command {
 	}
 	given := bind(cmd, &c)
 	cmd.RunE = func(*cobra.Command, []string) error {
-		set, err := given()
+		set, warnings, err := given()
 		if err != nil {
 			return err
-		}
-		warnings, err := c.Resolve(set)
-		if err != nil {
-			return usageError{err}
 		}
 		for _, w := range warnings {
 			printNote(w)

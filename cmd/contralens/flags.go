@@ -23,11 +23,16 @@ func (o option) Set(s string) error { return o.Field.Set(s) }
 // errPrinted ends a command that has printed its options instead of running.
 var errPrinted = errors.New("options printed")
 
+// resolver is a configuration with presets to apply and values to refuse.
+type resolver interface {
+	Resolve(set map[string]bool) (warnings []string, err error)
+}
+
 // bind makes a flag of every field of a configuration; - and _ are the same in
-// its name. The function it returns reads --config, on which flags win, and
-// tells which options the user gave; with --print_config it prints the options
-// and returns errPrinted.
-func bind(c *cobra.Command, target any) (given func() (map[string]bool, error)) {
+// its name. The function it returns reads --config, on which flags win, resolves
+// the configuration, and tells which options the user gave; with --print_config it
+// prints the options and returns errPrinted.
+func bind(c *cobra.Command, target any) (given func() (set map[string]bool, warnings []string, err error)) {
 	flags := c.Flags()
 	flags.SortFlags = false
 	flags.SetNormalizeFunc(dashes)
@@ -40,23 +45,20 @@ func bind(c *cobra.Command, target any) (given func() (map[string]bool, error)) 
 	}
 	file := flags.String("config", "", configHelp)
 	show := flags.Bool("print_config", false, showHelp)
-	return func() (map[string]bool, error) {
-		set, err := readOptions(flags, *file, target)
-		if err != nil {
-			return nil, usageError{fmt.Errorf("%s: %w", c.CommandPath(), err)}
+	return func() (set map[string]bool, warnings []string, err error) {
+		if set, err = readOptions(flags, *file, target); err != nil {
+			return nil, nil, usageError{fmt.Errorf("%s: %w", c.CommandPath(), err)}
 		}
-		if !*show {
-			return set, nil
-		}
-		if r, ok := target.(interface {
-			Resolve(map[string]bool) ([]string, error)
-		}); ok {
-			if _, err := r.Resolve(set); err != nil {
-				return nil, usageError{err}
+		if r, ok := target.(resolver); ok {
+			if warnings, err = r.Resolve(set); err != nil {
+				return nil, nil, usageError{err}
 			}
 		}
-		fmt.Print(config.YAML(target))
-		return nil, errPrinted
+		if *show {
+			fmt.Print(config.YAML(target))
+			return nil, nil, errPrinted
+		}
+		return set, warnings, nil
 	}
 }
 

@@ -58,7 +58,7 @@ func inspectCommand() *cobra.Command {
 	given := bind(cmd, &c)
 	cmd.Args = arguments(1, "one file", "inspect save/run/current.pth")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		if _, err := given(); err != nil {
+		if _, _, err := given(); err != nil {
 			return err
 		}
 		var i *inspection

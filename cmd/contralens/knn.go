@@ -25,12 +25,12 @@ func knnCommand() *cobra.Command {
 	}
 	given := bind(cmd, &c)
 	cmd.RunE = func(*cobra.Command, []string) error {
-		set, err := given()
+		set, warnings, err := given()
 		if err != nil {
 			return err
 		}
-		if _, err := c.Resolve(set); err != nil {
-			return usageError{err}
+		for _, w := range warnings {
+			printNote(w)
 		}
 		return compute(c.Threads, func() error { return knn(&c, set) })
 	}

@@ -27,13 +27,9 @@ func linearCommand() *cobra.Command {
 	given := bind(cmd, &c)
 	dry := cmd.Flags().Bool("dry_run", false, "say what would be done, and stop")
 	cmd.RunE = func(*cobra.Command, []string) error {
-		set, err := given()
+		set, warnings, err := given()
 		if err != nil {
 			return err
-		}
-		warnings, err := c.Resolve(set)
-		if err != nil {
-			return usageError{err}
 		}
 		if *dry {
 			fmt.Print(config.YAML(&c))

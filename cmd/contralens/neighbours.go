@@ -32,12 +32,9 @@ func neighboursCommand() *cobra.Command {
 	given := bind(cmd, &c)
 	cmd.Args = arguments(1, "one image", "neighbours photos/cat.jpg --in photos.parquet -o grid.png")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		set, err := given()
+		set, _, err := given()
 		if err != nil {
 			return err
-		}
-		if _, err := c.Resolve(set); err != nil {
-			return usageError{err}
 		}
 		if c.In == "" || (c.Out == "" && !c.JSON) {
 			return usageError{errors.New("neighbours: want --in with a file of contralens features and -o with a picture to write")}

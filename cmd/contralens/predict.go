@@ -28,12 +28,8 @@ func predictCommand() *cobra.Command {
 	}
 	given := bind(cmd, &c)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		set, err := given()
-		if err != nil {
+		if _, _, err := given(); err != nil {
 			return err
-		}
-		if _, err := c.Resolve(set); err != nil {
-			return usageError{err}
 		}
 		if len(args) == 0 {
 			return usageError{fmt.Errorf("predict: want images or folders of images, as contralens predict --ckpt %s photo.jpg", c.Ckpt)}

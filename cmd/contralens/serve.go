@@ -33,7 +33,7 @@ func serveCommand() *cobra.Command {
 	}
 	given := bind(cmd, &c)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		if _, err := given(); err != nil {
+		if _, _, err := given(); err != nil {
 			return err
 		}
 		dir := "./save"
