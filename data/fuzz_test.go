@@ -81,3 +81,27 @@ func FuzzList(f *testing.F) {
 		}
 	})
 }
+
+// FuzzINat18 reads annotation files: labels are classes, and no image lies
+// outside the folder.
+func FuzzINat18(f *testing.F) {
+	f.Add([]byte(`{"images":[{"id":1,"file_name":"a/1.jpg"}],"annotations":[{"image_id":1,"category_id":7}],"categories":[{"id":7,"name":"cat"}]}`))
+	f.Add([]byte(`{"info":{"x":[1,{}]},"images":[{"id":-1,"file_name":"../1.jpg"}],"annotations":[],"categories":[{"id":9223372036854775807}]}`))
+	f.Add([]byte(`{"images":[{"id":1e3,"file_name":null}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		dir := writeAll(t, map[string][]byte{"train2018.json": b})
+		p, err := OpenParts(Options{Name: "inat18", Folder: dir})
+		if err != nil {
+			return
+		}
+		for i := range p.Train.Len() {
+			if c := p.Train.Label(i); c < 0 || c >= len(p.Train.Classes()) {
+				t.Fatalf("image %d has class %d of %d", i, c, len(p.Train.Classes()))
+			}
+			path := p.Train.(interface{ Path(int) string }).Path(i)
+			if inside, err := filepath.Rel(dir, path); err != nil || !filepath.IsLocal(inside) {
+				t.Fatalf("image %d is %s, outside %s", i, path, dir)
+			}
+		}
+	})
+}

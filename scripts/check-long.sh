@@ -48,9 +48,9 @@ fuzz_data() { # damaged image files, shards and their indexes
 	fuzz ./data FuzzShards -parallel 1
 }
 
-fuzz_checkpoints() { # damaged checkpoints of every format, files of features, IDX, records and lists, a minute each
+fuzz_checkpoints() { # damaged checkpoints of every format, files of features, IDX, records, lists and annotations, a minute each
 	for pair in ./checkpoint:FuzzParse ./checkpoint/pickle:FuzzLoad ./checkpoint/safetensors:FuzzParse ./checkpoint/npz:FuzzParse ./checkpoint/onnx:FuzzParse \
-		./embeddings:FuzzParquet ./data:FuzzIDX ./data:FuzzRecords ./data:FuzzList; do
+		./embeddings:FuzzParquet ./data:FuzzIDX ./data:FuzzRecords ./data:FuzzList ./data:FuzzINat18; do
 		fuzz "${pair%:*}" "${pair#*:}" -parallel 2
 	done
 }
