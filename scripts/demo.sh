@@ -5,7 +5,7 @@ set -eu
 
 out=demo
 cl=bin/contralens
-images=${DEMO_IMAGES:-30000}
+images=${DEMO_IMAGES:-25000}
 epochs=${DEMO_EPOCHS:-6}
 # The transformation sets in after two epochs: from the first step it can make
 # the features collapse.
@@ -49,7 +49,8 @@ does to the scores: it makes positives harder and negatives fresh. What it does
 not show: the paper's gains, which come from hundreds of epochs on ImageNet;
 minutes of training on small gray pictures favour the plain method as often.
 
-Next: your own pictures, sorted into folders or not:
-  $cl contrast --method MoCov2 --data_folder YOUR/PHOTOS --arch resnet18 --batch_size 64 -k 4096 --epochs 50 --cosine --amp --save_score
+Next: look into both runs in the browser, then train on your own pictures, sorted into folders or not:
+  $cl serve $out
+  $cl contrast --config own-folder --data_folder YOUR/PHOTOS --serve
   $cl contrast --help
 END

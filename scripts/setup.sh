@@ -47,7 +47,7 @@ if [ "$(id -u)" != 0 ]; then
 	command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null && as="sudo" ||
 		fail "missing packages, and no rights to install them. Run: sudo apt-get install$missing"
 fi
-echo "installing$missing"
+echo "installing$missing (a minute or two)"
 $as env DEBIAN_FRONTEND=noninteractive apt-get update -qq || fail "apt-get update failed; see above"
 # shellcheck disable=SC2086
-$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing || fail "installing failed; see above. Run: apt-get install$missing"
+$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 $missing >/dev/null || fail "installing failed; see above. Run: apt-get install$missing"
