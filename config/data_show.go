@@ -19,10 +19,16 @@ func DefaultDataShow() DataShow {
 	return DataShow{Aug: "B", N: 16, Out: "views.png", InputRes: 224, Crop: 0.2, Modal: "RGB", Decode: "fast"}
 }
 
+// maxShown is the largest side of a view that is drawn.
+const maxShown = 4096
+
 // Resolve says what cannot work.
 func (c *DataShow) Resolve(map[string]bool) ([]string, error) {
 	if c.N < 1 || c.N > 400 {
 		return nil, fmt.Errorf("--number: want 1 to 400 views, got %d", c.N)
+	}
+	if c.InputRes > maxShown {
+		return nil, fmt.Errorf("--input_res: want at most %d pixels on a sheet, got %d", maxShown, c.InputRes)
 	}
 	return nil, first(fraction("crop", c.Crop), oneOf("modal", c.Modal, "RGB", "CMC"), oneOf("decode", c.Decode, "fast", "exact"), atLeast("input_res", c.InputRes, 1))
 }

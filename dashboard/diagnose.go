@@ -8,8 +8,9 @@ import (
 // Evidence is what diagnoses are made from: options of the run and statistics of
 // its last steps. What is not known is zero or missing.
 type Evidence struct {
+	Memory     string // where negatives come from (--mem); empty: not known
 	Tau, Alpha float64
-	K, Batch   int
+	K, Batch   int    // K: negatives of a queue or bank
 	FT         string // none, pos, neg, posneg; empty: not known
 	Step       int    // the last one
 
@@ -50,6 +51,13 @@ func Diagnose(e Evidence) []Finding {
 // settled is the step from which on statistics tell something: an untrained
 // network maps all images to nearly the same place, which looks like a collapse.
 const settled = 200
+
+// queue says whether negatives come from a queue, as far as is known.
+func (e Evidence) queue() bool { return e.Memory == "" || e.Memory == "moco" }
+
+// negatives says whether the loss has negatives. Where it has none, those that are
+// recorded are the batch's other images, to compare.
+func (e Evidence) negatives() bool { return e.Memory != "none" && e.Memory != "target" }
 
 func tooEarly(e Evidence) *Finding {
 	if len(e.Recent) == 0 {
@@ -130,7 +138,7 @@ func keyTooFast(e Evidence) *Finding {
 		// Mixed negatives jump by themselves.
 		ok = ok && (e.FT == "none" || e.FT == "pos")
 	}
-	if !ok || e.Tau <= 0 || e.Alpha <= 0 || e.Alpha >= 1 || e.Batch == 0 {
+	if !ok || !e.queue() || e.Tau <= 0 || e.Alpha <= 0 || e.Alpha >= 1 || e.Batch == 0 {
 		return nil
 	}
 	memory, queue := 1/(1-e.Alpha), float64(e.K)/float64(e.Batch)
@@ -147,7 +155,7 @@ func keyTooFast(e Evidence) *Finding {
 func keyTooSlow(e Evidence) *Finding {
 	pos, okPos := e.raw("pos_mean")
 	neg, okNeg := e.raw("neg_mean")
-	if !okPos || !okNeg || e.Tau <= 0 || e.Alpha <= 0 || e.Alpha > 1 || e.Step < 300 {
+	if !okPos || !okNeg || !e.queue() || e.Tau <= 0 || e.Alpha <= 0 || e.Alpha > 1 || e.Step < 300 {
 		return nil
 	}
 	memory := 1 / (1 - e.Alpha)
@@ -173,8 +181,12 @@ func saturated(e Evidence) *Finding {
 	if neg, ok := e.raw("neg_mean"); ok && neg > 0.5 {
 		return nil // everything is alike: a collapse, not easy positives
 	}
+	ft := "--ft pos or posneg"
+	if !e.negatives() {
+		ft = "--ft pos"
+	}
 	return &Finding{Rule: "saturated", Kind: "hint", Title: "Positives are saturated: feature transformation could help",
-		Text:     "The two views of an image are almost the same to the encoder, so positives teach it little. Extrapolating them (--ft pos or posneg) makes them harder; so do stronger augmentations.",
+		Text:     "The two views of an image are almost the same to the encoder, so positives teach it little. Extrapolating them (" + ft + ") makes them harder; so do stronger augmentations.",
 		Evidence: []string{fmt.Sprintf("positives: mean score %.3f of at most 1", pos), "no feature transformation"}}
 }
 
@@ -182,15 +194,19 @@ func saturated(e Evidence) *Finding {
 func easyNegatives(e Evidence) *Finding {
 	pos, okPos := e.Recent["pos_mean"]
 	hard, okHard := e.Recent["hardest_neg"]
-	if !okPos || !okHard || e.Tau <= 0 {
+	if !okPos || !okHard || !e.negatives() || e.Tau <= 0 {
 		return nil
 	}
 	gap := (pos - hard) / e.Tau
 	if gap < 2 {
 		return nil
 	}
+	more := map[string]string{"bank": "More drawn negatives (-k)", "batch": "A larger batch"}[e.Memory]
+	if more == "" {
+		more = "A longer queue (-k)"
+	}
 	f := &Finding{Rule: "easy-negatives", Kind: "hint", Title: "The negatives are too easy",
-		Text:     "Even the hardest negative is far from the positive, so the loss pulls at little. A longer queue (-k), a higher temperature, or interpolated negatives (--ft neg or posneg) make harder ones.",
+		Text:     "Even the hardest negative is far from the positive, so the loss pulls at little. " + more + ", a higher temperature, or interpolated negatives (--ft neg or posneg) make harder ones.",
 		Evidence: []string{fmt.Sprintf("the hardest negative scores %.2f, the positive %.2f: %.1f τ apart, so it weighs %.1f %% of it", hard, pos, gap, 100*math.Exp(-gap))}}
 	if n, ok := e.Recent["effective_negatives"]; ok && e.K > 0 {
 		f.Evidence = append(f.Evidence, fmt.Sprintf("%.0f of %d negatives share the work", n, e.K))
@@ -200,6 +216,9 @@ func easyNegatives(e Evidence) *Finding {
 
 // queueFilling: the queue still holds random keys.
 func queueFilling(e Evidence) *Finding {
+	if !e.queue() {
+		return nil
+	}
 	fill, ok := e.Recent["queue_fill"]
 	if e.K > 0 && e.Batch > 0 && e.Step > 0 {
 		fill, ok = float64(e.Step)*float64(e.Batch)/float64(e.K), true

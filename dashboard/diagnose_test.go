@@ -64,6 +64,9 @@ func TestDiagnose(t *testing.T) {
 		{"queue filling, early", with(func(e *Evidence) { e.Step = 8 }), []string{"early", "queue"}},
 		{"queue just full", with(func(e *Evidence) { e.Step, e.K = 256, 65536 }), []string{"healthy"}},
 		{"queue filling, by its own record", Evidence{Step: 300, Recent: map[string]float64{"queue_fill": 0.5}}, []string{"queue"}},
+		{"no queue, a bank", with(func(e *Evidence) { e.Memory, e.Step, e.K = "bank", 300, 131072 }), []string{"healthy"}},
+		{"no key encoder", with(func(e *Evidence) { e.Memory, e.Alpha, e.Recent["pos_mean"] = "none", 0.9999, 0.1 }), []string{"healthy"}},
+		{"no negatives that could be too easy", with(func(e *Evidence) { e.Memory, e.Recent["hardest_neg"] = "target", 0.2 }), []string{"healthy"}},
 		{"several at once", with(func(e *Evidence) { e.Step, e.K, e.Recent["hardest_neg"] = 300, 131072, 0.1 }), []string{"easy-negatives", "queue"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -87,13 +90,14 @@ func TestEvidence(t *testing.T) {
 	newRun(t, dir+"/plain", map[string]string{"nce_k": "131072"}).train(t, 400)
 	f := newRun(t, dir+"/ft", map[string]string{"mixnorm": "true", "mixnorm_target": "posneg"})
 	f.train(t, 600)
+	newRun(t, dir+"/waiting", map[string]string{"mixnorm": "true", "mixnorm_target": "posneg", "mix_start": "auto"}).train(t, 150)
 	s, err := New(Options{Dir: dir})
 	check(t, err)
 	defer s.Close()
 	for id, want := range map[string]struct {
 		rule  string
 		onset int
-	}{"plain": {"queue", 0}, "ft": {"healthy", 201}} {
+	}{"plain": {"queue", 0}, "ft": {"healthy", 201}, "waiting": {"early", 0}} {
 		d, err := s.describeRun(map[string][]string{"run": {id}})
 		check(t, err)
 		got := d.(description)

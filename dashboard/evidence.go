@@ -18,8 +18,12 @@ func (r *run) evidence(m manifest, source scores.Source) Evidence {
 		return v
 	}
 	e := Evidence{
-		Tau: number("nce_t"), Alpha: number("alpha"), K: int(number("nce_k")), Batch: int(number("batch_size")), FT: ftOf(m.Config),
+		Memory: m.Config["mem"],
+		Tau:    number("nce_t"), Alpha: number("alpha"), K: int(number("nce_k")), Batch: int(number("batch_size")), FT: ftOf(m.Config),
 		Recent: map[string]float64{}, Jumps: map[string]float64{}, Step: r.metrics.last(),
+	}
+	if e.Memory != "" && e.Memory != "moco" && e.Memory != "bank" {
+		e.K = 0 // nce_k has no meaning
 	}
 	for _, p := range r.metrics.series["knn"] {
 		e.KNN = append(e.KNN, p.value)
@@ -87,8 +91,10 @@ func (r *run) onset(m manifest, source scores.Source) int {
 		return 0
 	}
 	first, last := source.Range()
+	recorded := false
 	for _, name := range []string{"lambda_pos", "lambda_neg"} {
 		if slices.Contains(source.Series(), name) {
+			recorded = true
 			// A bin that begins before λ does is made finer until it is one step.
 			from, to := first, last
 			for {
@@ -102,6 +108,9 @@ func (r *run) onset(m manifest, source scores.Source) int {
 				from, to = bins[0].Step, bins[1].Step-1
 			}
 		}
+	}
+	if recorded || m.Config["mix_start"] == "auto" {
+		return 0 // not yet, or nothing tells
 	}
 	after, _ := strconv.Atoi(m.Config["mix_start_epoch"])
 	step, _ := strconv.Atoi(m.Config["mix_start_step"])

@@ -105,6 +105,14 @@ func ftOf(config map[string]string) string {
 	return config["mixnorm_target"]
 }
 
+// classifier is the command that trained from labels, or empty.
+func (m manifest) classifier() string {
+	if len(m.Command) > 1 && slices.Contains([]string{"supervised", "linear", "finetune"}, m.Command[1]) {
+		return m.Command[1]
+	}
+	return ""
+}
+
 // watched are the files whose growth means that a run goes on.
 var watched = []string{"metrics.jsonl", "results.jsonl", "scores/record/values.0", "record/values.0", "values.0", "interrupted.pth", "current.pth", "run.json"}
 
@@ -192,10 +200,18 @@ func (r *run) summarise(written, now time.Time) Summary {
 		}
 	}
 	s.Epochs, _ = strconv.Atoi(c["epochs"])
-	sign := signs{Planned: s.Epochs, Written: written}
+	classifier := m.classifier()
+	if classifier != "" { // the method and its transformation are the encoder's, if anybody's
+		s.Method, s.FT = classifier, ""
+	}
+	sign := signs{Planned: s.Epochs, Written: written, Classifier: classifier != ""}
 	r.readTail(&s, &sign, c)
 	if info, err := r.server.root.Stat(r.file("interrupted.pth")); err == nil {
 		sign.Interrupted = info.ModTime()
+	}
+	sign.Judged = len(tail[json.RawMessage](r.server.root, r.file("results.jsonl"), 1<<18)) > 0
+	if sign.Classifier && sign.Judged {
+		s.Epoch = s.Epochs
 	}
 	s.Scores, s.Probe = r.hasScores(), slices.ContainsFunc(r.list("scores/probe"), func(e fs.DirEntry) bool { return e.Name() == "probe.json" })
 	r.checkScores(&s)

@@ -24,6 +24,8 @@ type signs struct {
 	Complete    int           // epochs
 	Written     time.Time     // when something was last recorded
 	Interrupted time.Time     // when interrupted.pth was saved; zero: there is none
+	Classifier  bool          // it trains from labels, which leaves a result but no metrics.jsonl
+	Judged      bool          // a result is there
 	Interval    time.Duration // usual time between two lines of metrics.jsonl
 }
 
@@ -42,6 +44,10 @@ func (s signs) state(now time.Time) (State, string) {
 		return t.Format("15:04:05")
 	}
 	switch silent := now.Sub(s.Written); {
+	case s.Classifier && s.Judged:
+		return Finished, "its result is in results.jsonl"
+	case s.Classifier && silent >= s.patience():
+		return Ended, fmt.Sprintf("nothing was written since %s and there is no result; it may still be at an epoch", clock(s.Written))
 	case s.Planned > 0 && s.Complete >= s.Planned:
 		return Finished, fmt.Sprintf("epoch %d of %d is complete", s.Complete, s.Planned)
 	case !s.Interrupted.IsZero() && s.Written.Sub(s.Interrupted) < 5*time.Second:

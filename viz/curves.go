@@ -3,6 +3,7 @@ package viz
 import (
 	"fmt"
 	"math"
+	"sort"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -39,7 +40,7 @@ func (d *drawing) curves(series string) (*plot.Plot, error) {
 		if d.options.Smooth == 0 {
 			width = len(raw) / 50
 		}
-		smooth := movingMean(raw, max(1, width))
+		smooth := movingMean(raw, max(1, width), r.onset)
 		for _, v := range smooth {
 			low, high = min(low, v.Y), max(high, v.Y)
 		}
@@ -75,7 +76,7 @@ func (d *drawing) curves(series string) (*plot.Plot, error) {
 		p.Add(bold)
 	}
 	for i, r := range d.runs {
-		if r.onset > 0 {
+		if r.onset > 0 && r.onset < never {
 			onset, err := plotter.NewLine(plotter.XYs{{X: float64(r.onset), Y: p.Y.Min}, {X: float64(r.onset), Y: p.Y.Max}})
 			if err != nil {
 				return nil, err
@@ -109,11 +110,18 @@ func outline(bins []record.Bin, scale func(float64) float64, low, high float64) 
 	return upper
 }
 
-// movingMean averages over width bins around each bin.
-func movingMean(bins []record.Bin, width int) plotter.XYs {
+// movingMean averages over width bins around each bin, but not across the step at
+// which the transformation sets in: the line would change before it.
+func movingMean(bins []record.Bin, width, onset int) plotter.XYs {
 	out := make(plotter.XYs, len(bins))
+	// Bins from turn on are after the onset.
+	turn := sort.Search(len(bins), func(i int) bool { return bins[i].Step >= onset })
 	for i := range bins {
-		lo, hi := max(0, i-width/2), min(len(bins), i+width/2+1)
+		from, to := turn, len(bins)
+		if i < turn {
+			from, to = 0, turn
+		}
+		lo, hi := max(from, i-width/2), min(to, i+width/2+1)
 		sum, n := 0.0, 0.0
 		for _, b := range bins[lo:hi] {
 			sum += b.Mean * float64(b.N)
@@ -149,7 +157,7 @@ func (d *drawing) legend() []entry {
 	onset := -1
 	for i, r := range d.runs {
 		entries = append(entries, entry{r.label, d.style.line(i)})
-		if r.onset > 0 {
+		if r.onset > 0 && r.onset < never {
 			onset = i
 		}
 	}

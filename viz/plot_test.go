@@ -144,12 +144,12 @@ func TestTransformedRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := 1; i <= 20; i++ {
-		λ := float32(1)
+		λ, recorded := float32(1), float32(math.NaN())
 		if i > 10 {
-			λ = 1.5
+			λ, recorded = 1.5, 1.5
 		}
 		pos := float32(0.2 + 0.03*float64(i))
-		s := record.Step{Step: i, Values: []float32{float32(1 + (i-1)/10), 2*λ*(1-λ)*(1-pos) + pos, pos, λ}}
+		s := record.Step{Step: i, Values: []float32{float32(1 + (i-1)/10), 2*λ*(1-λ)*(1-pos) + pos, pos, recorded}}
 		for _, k := range h.Histograms {
 			counts := make([]float32, k.Bins)
 			counts[k.Bins/2+i%3] = 7
@@ -196,6 +196,11 @@ func TestTransformedRecord(t *testing.T) {
 		if want := 2*l.Mean*(1-l.Mean)*(1-before[i].Mean) + before[i].Mean; math.Abs(after[i].Mean-want) > 1e-6 {
 			t.Errorf("step %d: %v after extrapolation, want %v", l.Step, after[i].Mean, want)
 		}
+	}
+	// With --mix_start auto the first λ tells.
+	configure(t, dir, `"mixnorm":"true","mixnorm_target":"posneg","mix_start":"auto","mix_start_epoch":"0"`)
+	if r, err = openRun(dir); err != nil || r.onset != 11 {
+		t.Errorf("decided by the scores: onset %d, want 11 (%v)", r.onset, err)
 	}
 	if _, err := Plot([]string{dir}, t.TempDir(), Options{Epochs: []int{7}}); err == nil || !strings.Contains(err.Error(), "from 1 to 2") {
 		t.Errorf("an epoch that is not there: %v", err)
@@ -286,8 +291,11 @@ func TestOnset(t *testing.T) {
 // The smoothed line keeps the mean, the band every peak.
 func TestCurveParts(t *testing.T) {
 	bins := []record.Bin{{Step: 1, N: 1, Mean: 1, Min: 1, Max: 1}, {Step: 2, N: 3, Mean: 5, Min: 0, Max: 9}, {Step: 5, N: 1, Mean: 3, Min: 3, Max: 3}}
-	if s := movingMean(bins, 3); s[0].Y != 4 || s[1].Y != 19.0/5 || s[2].Y != 18.0/4 {
+	if s := movingMean(bins, 3, 0); s[0].Y != 4 || s[1].Y != 19.0/5 || s[2].Y != 18.0/4 {
 		t.Errorf("moving mean %v", s)
+	}
+	if s := movingMean(bins, 3, 2); s[0].Y != 1 || s[1].Y != 18.0/4 || s[2].Y != 18.0/4 {
+		t.Errorf("moving mean with the transformation from step 2 on %v", s)
 	}
 	band := outline(bins, func(v float64) float64 { return v }, -1, 8)
 	if len(band) != 6 || band[1].Y != 8 || !slices.ContainsFunc(band, func(p plotter.XY) bool { return p.Y == 0 }) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,7 +24,7 @@ type run struct {
 	file        string            // in names of figures
 	config      map[string]string // its run.json; empty without one
 	first, last int
-	onset       int // step at which the feature transformation sets in; 0: from the beginning or not at all
+	onset       int // step at which the feature transformation sets in; 0: from the beginning or not at all; never: it has not yet
 }
 
 func openRun(dir string) (*run, error) {
@@ -66,10 +67,17 @@ func (r *run) epochs() (begin map[int]int, numbers []int, err error) {
 	return begin, numbers, err
 }
 
-// findOnset reads from run.json when the feature transformation sets in.
+// never is an onset after every step.
+const never = math.MaxInt
+
+// findOnset reads from run.json when the feature transformation sets in, or, where
+// the scores decided about it, from the first λ.
 func (r *run) findOnset() (int, error) {
 	if r.config["mixnorm"] != "true" {
 		return 0, nil
+	}
+	if r.config["mix_start"] == "auto" {
+		return r.firstLambda()
 	}
 	at := 0
 	if n, err := strconv.Atoi(r.config["mix_start_step"]); err == nil && n > 0 {
@@ -81,6 +89,27 @@ func (r *run) findOnset() (int, error) {
 			return 0, err
 		}
 		at = max(at, begin[e+1])
+	}
+	return at, nil
+}
+
+// firstLambda is the first step with a λ: never when features were not
+// transformed, 0 when nothing recorded tells.
+func (r *run) firstLambda() (at int, err error) {
+	for _, name := range []string{"lambda_pos", "lambda_neg"} {
+		if !r.has(name) {
+			continue
+		}
+		if at == 0 {
+			at = never
+		}
+		bins, err := r.Curve(name, r.first, r.last, r.last-r.first+1)
+		if err != nil {
+			return 0, err
+		}
+		if len(bins) > 0 {
+			at = min(at, bins[0].Step)
+		}
 	}
 	return at, nil
 }

@@ -123,6 +123,9 @@ func (d *drawing) dots(add func(...plot.Plotter), r *run, low float64) error {
 // and its λ; nothing where one of them was not recorded.
 func (r *run) measured() (before, after, λ []record.Bin, err error) {
 	names := []string{"raw_pos_mean", "pos_mean", "lambda_pos"}
+	if r.onset > r.last {
+		return nil, nil, nil, nil
+	}
 	for _, n := range names {
 		if !r.has(n) {
 			return nil, nil, nil, nil

@@ -67,7 +67,7 @@ func (d *drawing) waterfall(name string) (*waterfall, error) {
 		if err != nil {
 			return nil, err
 		}
-		line := movingMean(bins, max(1, len(bins)/40))
+		line := movingMean(bins, max(1, len(bins)/40), r.onset)
 		for _, v := range line {
 			w.low, w.high, w.steps = min(w.low, v.Y), max(w.high, v.Y), max(w.steps, v.X)
 		}
@@ -91,7 +91,8 @@ func (w *waterfall) draw(c draw.Canvas) {
 		left = max(left, label.Width(t.Label))
 	}
 	left += s.Font * 2.2
-	box := draw.Crop(c, left, -w.right(c.Rectangle.Size().X-left), s.Font*2.6, 0)
+	right, named := w.right(c.Rectangle.Size().X - left)
+	box := draw.Crop(c, left, -right, s.Font*2.6, 0)
 	size := box.Rectangle.Size()
 	front, tall := size.X*vg.Length(1-w.depthX), size.Y*vg.Length(1-w.depthY)
 	// at maps step, run (0 in front to 1 at the back) and value to the paper.
@@ -111,21 +112,25 @@ func (w *waterfall) draw(c draw.Canvas) {
 	}
 	c.StrokeLines(thin, []vg.Point{at(w.steps, 0, w.low), at(w.steps, 1, w.low), at(0, 1, w.low)})
 	for i := len(w.ridges) - 1; i >= 0; i-- {
-		w.drawRidge(c, w.ridges[i], w.depth(i), at)
+		w.drawRidge(c, w.ridges[i], w.depth(i), named, at)
 	}
 	c.StrokeLines(axis, []vg.Point{at(0, 0, w.high), at(0, 0, w.low), at(w.steps, 0, w.low)})
 	w.drawLabels(c, xTicks, zTicks, left, at)
 }
 
 // right is the room that the runs' names need beside their lines, in a box of
-// that width; those behind stick out further.
-func (w *waterfall) right(width vg.Length) vg.Length {
-	room := w.style.Font * 0.5
+// that width; those behind stick out further. Names that would take more than a
+// quarter of it are left to the legend.
+func (w *waterfall) right(width vg.Length) (room vg.Length, named bool) {
+	room = w.style.Font * 0.5
 	for i, r := range w.ridges {
 		free := vg.Length(w.depthX*(1-w.depth(i))) * width * 0.8
 		room = max(room, w.style.text(0.85).Width(r.label)+w.style.Font*0.6-free)
 	}
-	return min(room, width/4)
+	if room > width/4 {
+		return w.style.Font * 0.5, false
+	}
+	return room, true
 }
 
 // depth of the i-th run: the first one is in front.
@@ -133,7 +138,7 @@ func (w *waterfall) depth(i int) float64 {
 	return float64(i) / float64(max(1, len(w.ridges)-1))
 }
 
-func (w *waterfall) drawRidge(c draw.Canvas, r ridge, depth float64, at func(step, depth, value float64) vg.Point) {
+func (w *waterfall) drawRidge(c draw.Canvas, r ridge, depth float64, named bool, at func(step, depth, value float64) vg.Point) {
 	if len(r.line) == 0 {
 		return
 	}
@@ -149,6 +154,9 @@ func (w *waterfall) drawRidge(c draw.Canvas, r ridge, depth float64, at func(ste
 	base.Width, base.Dashes = w.style.Line*0.4, nil
 	c.StrokeLines(base, []vg.Point{at(0, depth, w.low), at(w.steps, depth, w.low)})
 	c.StrokeLines(r.style, top)
+	if !named {
+		return
+	}
 	name := w.style.text(0.85)
 	name.Color, name.YAlign = r.style.Color, draw.YCenter
 	end := at(w.steps, depth, w.low)

@@ -169,6 +169,9 @@ func pipeline(name string, size int, crop float64) (spec views.Spec, n int, err 
 		n = 2
 	}
 	spec, err = views.Preset(name, size, crop)
+	if err != nil {
+		err = fmt.Errorf("augmentation %q: want A, B, C, D, E, NULL, RA, jigsaw or eval", name)
+	}
 	return spec, n, err
 }
 

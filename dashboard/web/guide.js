@@ -3,7 +3,7 @@
 
 const groups = [
   ["Learning", [
-    { id: "loss", title: "Loss", series: ["loss"], read: "InfoNCE: −log of the share that the positive has among all scores. At chance it is ln(K+1); falling means that positives are told from negatives. A jump up where the transformation sets in is meant: the task became harder. Compare losses only at the same K and τ." },
+    { id: "loss", title: "Loss", series: ["loss"], read: "InfoNCE: −log of the share that the positive has among all scores. At chance it is ln(K+1); falling means that positives are told from negatives. SimSiam and BYOL have no negatives: theirs is minus the mean score, −1 at best. A jump up where the transformation sets in is meant: the task became harder. Compare losses only at the same K and τ." },
     { id: "accuracy", title: "Contrastive accuracy", series: ["accuracy"], read: "How often the positive is ranked before every negative. Near 100 % the task is solved and teaches little more; high while k-NN stays flat hints at a leak." },
     { id: "knn", title: "k-NN accuracy", series: ["knn"], read: "How often the neighbours in feature space, out of the training images, know the class of a test image. This is about the features themselves; loss and accuracy are about the task." },
   ]],
@@ -14,7 +14,7 @@ const groups = [
     { id: "pos_q", title: "Positives: quantiles", series: ["pos_q50", "pos_q05", "pos_q25", "pos_q75", "pos_q95"], read: "The median with the 5, 25, 75 and 95 % quantiles. A lower end that falls away shows a few very hard positives, often crops with nothing in common." },
   ]],
   ["Negatives", [
-    { id: "neg_mean", title: "Negatives: mean score", series: ["neg_mean"], read: "Mean similarity with the other images in the queue. Around 0 features use all directions; a rise towards 1 is a collapse. Strong jumps mean that the key encoder changes too fast." },
+    { id: "neg_mean", title: "Negatives: mean score", series: ["neg_mean"], read: "Mean similarity with other images, of the queue, the bank or the batch. Where the method has no negatives (SimSiam, BYOL), the batch's other images are shown to compare. Around 0 features use all directions; a rise towards 1 is a collapse. Strong jumps mean that the key encoder changes too fast." },
     { id: "neg_var", title: "Negatives: variance", series: ["neg_var"], read: "How much negatives differ. The paper reads stability and hardness from it: a larger variance means more hard negatives. Interpolation mixes the queue afresh in every step." },
     { id: "hardest_neg", title: "Hardest negatives", series: ["hardest_neg"], read: "The largest negative score of a query, averaged over the batch. It should stay below the positives, but not far: hard negatives are what the loss learns from." },
     { id: "effective_negatives", title: "Effective number of negatives", series: ["effective_negatives"], log: true, read: "exp of the entropy of the softmax over negatives: how many of them share the gradient. Small means that a few hard ones do all the work, K that none stands out." },
