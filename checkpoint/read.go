@@ -17,7 +17,10 @@ import (
 // their strides are not those of C order.
 func Read(path string) (Dict, error) {
 	info, err := os.Stat(path)
-	if err != nil || info.IsDir() {
+	if err == nil && info.IsDir() {
+		return nil, fmt.Errorf("checkpoint %s: want a checkpoint file, but it is a folder", path)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("checkpoint %s: want a checkpoint file, but there is none of that name", path)
 	}
 	b, err := os.ReadFile(path)

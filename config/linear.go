@@ -49,7 +49,9 @@ func (c *Linear) Resolve(set map[string]bool) (warnings []string, err error) {
 		if !c.Cosine {
 			warnings = append(warnings, c.milestoneWarning()...)
 		}
-		warnings = append(warnings, c.rateWarning()...)
+		if len(c.Sweep) == 0 {
+			warnings = append(warnings, c.rateWarning()...)
+		}
 	}
 	return append(warnings, c.distributedNotes()...), nil
 }

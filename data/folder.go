@@ -93,12 +93,19 @@ func sameClasses(o Options, train, test *files, trainDir, testDir string) (Datas
 }
 
 func wantFolder(path string) error {
+	if err := imageFolder(path); err != nil {
+		return fmt.Errorf("--data_folder %w", err)
+	}
+	return nil
+}
+
+func imageFolder(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return fmt.Errorf("--data_folder %s: want a folder with images, but %w", path, noSuch(err))
+		return fmt.Errorf("%s: want a folder with images, but %w", path, noSuch(err))
 	case !info.IsDir():
-		return fmt.Errorf("--data_folder %s: want a folder with images, but it is a file", path)
+		return fmt.Errorf("%s: want a folder with images, but it is a file", path)
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 // Images lists all images below a folder, whatever its folders mean, sorted by
 // path and without classes. note is told what is left out; nil: nobody is told.
 func Images(root string, note func(string)) (Dataset, error) {
-	if err := wantFolder(root); err != nil {
+	if err := imageFolder(root); err != nil {
 		return nil, err
 	}
 	f := &files{source: disk{}, name: "folder"}

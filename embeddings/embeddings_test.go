@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"contralens/data"
@@ -137,6 +138,21 @@ func rows(t *testing.T, path string) (all []Row) {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// A list has a line a path: a name with a line break would shift all that follow.
+func TestLineBreak(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a\nb.png"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d, err := data.Images(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Extract(context.Background(), nil, d, eval.Options{}, Job{Out: filepath.Join(dir, "x.npy"), Root: dir}); err == nil || !strings.Contains(err.Error(), "line break") {
+		t.Errorf("error %v", err)
+	}
 }
 
 // FuzzParquet opens damaged files: an error or rows, never a crash.

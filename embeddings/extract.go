@@ -15,7 +15,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 
 	"contralens/data"
 	"contralens/eval"
@@ -23,7 +22,6 @@ import (
 	"contralens/internal/npy"
 	"contralens/nn"
 	"contralens/torch"
-	"contralens/views"
 )
 
 // ErrStopped ends an extraction that was asked to stop; Extract goes on from
@@ -55,6 +53,13 @@ func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o eval.Options, j
 	if ext := filepath.Ext(j.Out); ext != ".parquet" && ext != ".npy" {
 		return 0, fmt.Errorf("%s: want a name that ends in .parquet or .npy", j.Out)
 	}
+	if filepath.Ext(j.Out) == ".npy" {
+		for i := range d.Len() {
+			if strings.ContainsAny(d.Path(i), "\r\n") {
+				return 0, fmt.Errorf("image %q has a line break in its name, which the list beside an .npy file cannot hold: write a .parquet file, or rename it", d.Path(i))
+			}
+		}
+	}
 	p := partial{rows: j.Out + ".partial", about: j.Out + ".partial.json", dim: m.FeatureDim()}
 	p.header = npy.Encode(d.Len(), p.dim)
 	if o.Batch == 0 {
@@ -68,13 +73,13 @@ func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o eval.Options, j
 	if first > 0 {
 		j.Note("going on after %d of %d images", min(first*o.Batch, d.Len()), d.Len())
 	}
-	gaps := &withGaps{Dataset: d, note: j.Note}
+	whole, gaps := data.WithGaps(d, func(err error) { j.Note("%v: its features are NaN", err) })
 	w := bufio.NewWriterSize(f, 1<<20)
 	o.First, o.Context = first, ctx
-	err = eval.EachBatch(m, gaps, o, func(features *torch.Tensor, b *data.Batch) error {
+	err = eval.EachBatch(m, whole, o, func(features *torch.Tensor, b *data.Batch) error {
 		rows := features.Float32s()
 		for i, index := range b.Indices {
-			if gaps.isBad(index) {
+			if gaps.Bad(index) {
 				for k := range p.dim {
 					rows[i*p.dim+k] = float32(math.NaN())
 				}
@@ -92,7 +97,7 @@ func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o eval.Options, j
 	if err != nil {
 		return 0, err
 	}
-	return gaps.count(), p.finish(j, d)
+	return gaps.Count(), p.finish(j, d)
 }
 
 // about identifies what rows are of: everything that they depend on.
@@ -189,44 +194,4 @@ func relative(root, path string) string {
 		return filepath.ToSlash(r)
 	}
 	return path
-}
-
-// withGaps gives a gray picture in the place of an image that cannot be read, and
-// remembers which.
-type withGaps struct {
-	data.Dataset
-	note func(format string, args ...any)
-	mu   sync.Mutex
-	bad  map[int]bool
-}
-
-func (g *withGaps) Image(i int, dst *views.Image) error {
-	err := g.Dataset.Image(i, dst)
-	if err == nil {
-		return nil
-	}
-	dst.Resize(1, 1)
-	copy(dst.Pix, []uint8{128, 128, 128})
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.bad == nil {
-		g.bad = map[int]bool{}
-	}
-	if !g.bad[i] {
-		g.note("%v: its features are NaN", err)
-	}
-	g.bad[i] = true
-	return nil
-}
-
-func (g *withGaps) isBad(i int) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.bad[i]
-}
-
-func (g *withGaps) count() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return len(g.bad)
 }

@@ -33,7 +33,11 @@ const (
 // writeParquet copies rows to a parquet file with two columns, path and feature,
 // and the job's texts as metadata.
 func writeParquet(w io.Writer, rows io.Reader, d data.Dataset, dim int, j Job) error {
-	options := []parquet.WriterOption{parquet.MaxRowsPerRowGroup(groupRows), parquet.KeyValueMetadata("folder", j.Root)}
+	folder, err := filepath.Abs(j.Root) // the file may be read from elsewhere
+	if err != nil {
+		return err
+	}
+	options := []parquet.WriterOption{parquet.MaxRowsPerRowGroup(groupRows), parquet.KeyValueMetadata("folder", folder)}
 	for _, key := range slices.Sorted(maps.Keys(j.Meta)) {
 		options = append(options, parquet.KeyValueMetadata(key, j.Meta[key]))
 	}

@@ -20,6 +20,9 @@ import (
 // Formats are the file formats by name.
 var Formats = []string{"pth", "safetensors", "npz", "detectron2", "onnx"}
 
+// Extensions are those of files that are written, unless their format is named.
+var Extensions = []string{".pth", ".pt", ".tar", ".bin", ".ckpt", ".safetensors", ".npz", ".pkl", ".onnx"}
+
 // formatOf is the format that a file's name says it has: pth unless the
 // extension is another format's.
 func formatOf(path string) string {

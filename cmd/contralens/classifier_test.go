@@ -157,6 +157,14 @@ func TestJudgingAnEncoder(t *testing.T) {
 			t.Errorf("a probe of more than 90 %% says %+v", p.Classes)
 		}
 	}
+	photos := t.TempDir()
+	if b, err := os.ReadFile(photo); err != nil || os.WriteFile(filepath.Join(photos, "b.jpg"), b, 0o644) != nil || os.WriteFile(filepath.Join(photos, "a.jpg"), b[:9], 0o644) != nil {
+		t.Fatal(err)
+	}
+	code, text := command(t, "predict", "--ckpt", "save/lbfgs/current.pth", photos)
+	if code != exitFailed || !strings.Contains(text, "b.jpg: class ") || strings.Contains(text, "a.jpg: class ") || !strings.Contains(text, "1 of 2 images could not be read") {
+		t.Errorf("a broken image beside a good one: exit code %d\n%s", code, text)
+	}
 	if text := must(t, "report", "save"); !strings.Contains(text, "| sweep | linear-cached | folder | 1 | 2 |") || !strings.Contains(text, "±") {
 		t.Errorf("report printed\n%s", text)
 	}

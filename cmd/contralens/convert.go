@@ -3,7 +3,10 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -39,6 +42,9 @@ func convert(c *config.Convert, in, out string) error {
 		if b, err := os.Stat(out); err == nil && os.SameFile(a, b) {
 			return usageError{fmt.Errorf("convert: want another file to write than %s, which is read", in)}
 		}
+	}
+	if c.To == "" && !slices.Contains(weights.Extensions, strings.ToLower(filepath.Ext(out))) {
+		return usageError{fmt.Errorf("convert: want a name that ends in %s, or --to with a format, got %s", strings.Join(weights.Extensions, ", "), out)}
 	}
 	f, err := weights.Open(in, c.From)
 	if err != nil {

@@ -58,7 +58,7 @@ func loadEncoder(c config.Encoder, set map[string]bool) (m *nn.Model, o eval.Opt
 		return nil, o, nil, err
 	}
 	about = map[string]string{
-		"checkpoint": c.Ckpt, "checkpoint_sha256": sum, "input_res": strconv.Itoa(s.InputRes), "use_ema": strconv.FormatBool(c.UseEMA), "amp": strconv.FormatBool(c.Amp),
+		"checkpoint": absolute(c.Ckpt), "checkpoint_sha256": sum, "input_res": strconv.Itoa(s.InputRes), "use_ema": strconv.FormatBool(c.UseEMA), "amp": strconv.FormatBool(c.Amp),
 	}
 	return e.Model, eval.Options{Size: s.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: c.Amp}, about, nil
 }

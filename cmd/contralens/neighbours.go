@@ -52,7 +52,7 @@ func neighbours(c *config.Neighbours, set map[string]bool, path string) error {
 	folder := meta["folder"]
 	name := path
 	if folder != "" {
-		if r, err := filepath.Rel(folder, path); err == nil {
+		if r, err := filepath.Rel(absolute(folder), absolute(path)); err == nil {
 			name = filepath.ToSlash(r)
 		}
 	}

@@ -72,17 +72,20 @@ func predict(c *config.Predict, images data.Dataset) error {
 	if got, want := model.FeatureDim(), head.Weight.Size(1); got != want {
 		return fmt.Errorf("checkpoint %s: its classifier wants %d features, the encoder has %d; is it another encoder's?", c.Ckpt, want, got)
 	}
-	top, at := min(c.Top, head.Classes()), 0
+	whole, gaps := data.WithGaps(images, func(err error) { printNote(err.Error()) })
+	top := min(c.Top, head.Classes())
 	out := json.NewEncoder(os.Stdout)
-	return eval.EachBatch(model, images, eval.Options{Size: s.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: s.Precision == "bf16"}, func(f *torch.Tensor, b *data.Batch) error {
+	err = eval.EachBatch(model, whole, eval.Options{Size: s.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: s.Precision == "bf16"}, func(f *torch.Tensor, b *data.Batch) error {
 		p, classes := head.Logits(f).Softmax(1).TopK(top, 1)
 		probabilities, indices := p.Float64s(), classes.Int64s()
-		for i := range b.N {
-			answer := prediction{Image: images.Path(at)}
+		for i, index := range b.Indices {
+			if gaps.Bad(index) {
+				continue
+			}
+			answer := prediction{Image: images.Path(index)}
 			for j := i * top; j < (i+1)*top; j++ {
 				answer.Classes = append(answer.Classes, classPercent{className(record.Classes, int(indices[j])), probabilities[j]})
 			}
-			at++
 			if c.JSON {
 				if err := out.Encode(answer); err != nil {
 					return err
@@ -97,6 +100,10 @@ func predict(c *config.Predict, images data.Dataset) error {
 		}
 		return nil
 	})
+	if n := gaps.Count(); err == nil && n > 0 {
+		err = fmt.Errorf("%d of %d images could not be read, and have no prediction", n, images.Len())
+	}
+	return err
 }
 
 func className(classes []string, i int) string {

@@ -21,7 +21,7 @@ const suffix = ".partial"
 func Write(path string, write func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*"+suffix)
 	if err != nil {
-		return Explain(err)
+		return Explain(noFolder(path, err))
 	}
 	defer func() {
 		if err != nil {
@@ -36,6 +36,9 @@ func Write(path string, write func(io.Writer) error) (err error) {
 	}
 	if err = b.Flush(); err != nil {
 		return err
+	}
+	if info, e := os.Stat(path); e == nil && info.IsDir() {
+		return fmt.Errorf("want the name of a file, but %s is a folder", path)
 	}
 	if err = f.Chmod(0o644); err != nil {
 		return err
@@ -57,6 +60,14 @@ func Write(path string, write func(io.Writer) error) (err error) {
 	defer d.Close()
 	if err = d.Sync(); errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
 		err = nil
+	}
+	return err
+}
+
+// noFolder says which folder is missing, where that is why path can't be made.
+func noFolder(path string, err error) error {
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return fmt.Errorf("there is no folder %s to write %s in: make it, or choose another one", filepath.Dir(path), filepath.Base(path))
 	}
 	return err
 }

@@ -30,6 +30,9 @@ func TestWriteReplacesOrLeaves(t *testing.T) {
 	if err := put(path, "x"); err == nil {
 		t.Error("a file in a folder that is not there was written")
 	}
+	if err := put(path, "x"); err == nil || !strings.Contains(err.Error(), "there is no folder "+filepath.Dir(path)) {
+		t.Errorf("no folder: %v", err)
+	}
 	if err := os.Mkdir(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -38,6 +41,9 @@ func TestWriteReplacesOrLeaves(t *testing.T) {
 			t.Fatal(err)
 		}
 		want(t, path, text)
+	}
+	if err := put(filepath.Dir(path), "x"); err == nil || !strings.Contains(err.Error(), "is a folder") {
+		t.Errorf("onto a folder: %v", err)
 	}
 	err := Write(path, func(w io.Writer) error {
 		io.WriteString(w, strings.Repeat("part", 1<<20))
