@@ -113,6 +113,13 @@ func (s *Server) describeRun(q url.Values) (any, error) {
 			d.Series = append(d.Series, series{m.name, m.title, m.axis})
 		}
 	}
+	if e := (Evidence{Memory: config.Config["mem"]}); !e.negatives() {
+		for i := range d.Series {
+			if d.Series[i].Name == "loss" {
+				d.Series[i].Axis = "minus the mean score"
+			}
+		}
+	}
 	d.Last = max(d.Last, r.metrics.last())
 	d.Results = append(d.Results, tail[json.RawMessage](s.root, r.file("results.jsonl"), 1<<18)...)
 	d.Onset = r.onset(config, source)

@@ -95,8 +95,12 @@ func (e Evidence) basics() []string {
 // sphere of many dimensions have uniformity near -4 and scores around 0;
 // collapsed ones have uniformity 0 and scores of 1.
 func collapse(e Evidence) *Finding {
+	alpha := "a momentum α nearer to 1, "
+	if e.Memory == "bank" || e.Memory == "batch" || e.Memory == "none" {
+		alpha = "" // no key encoder
+	}
 	f := Finding{Rule: "collapse", Kind: "warning", Title: "The features are collapsing",
-		Text: "Different images get nearly the same features, so there is little left to tell apart. A lower learning rate, a warm-up, a momentum α nearer to 1, or a later start of the feature transformation may help."}
+		Text: "Different images get nearly the same features, so there is little left to tell apart. A lower learning rate, a warm-up, " + alpha + "or a later start of the feature transformation may help."}
 	if u, ok := e.Recent["uniformity"]; ok {
 		if neg, ok := e.raw("neg_mean"); u < -1 && !(ok && neg > 0.5) {
 			return nil

@@ -90,6 +90,7 @@ func TestEvidence(t *testing.T) {
 	newRun(t, dir+"/plain", map[string]string{"nce_k": "131072"}).train(t, 400)
 	f := newRun(t, dir+"/ft", map[string]string{"mixnorm": "true", "mixnorm_target": "posneg"})
 	f.train(t, 600)
+	newRun(t, dir+"/siamese", map[string]string{"mem": "none", "nce_k": "65536"}).train(t, 150)
 	newRun(t, dir+"/waiting", map[string]string{"mixnorm": "true", "mixnorm_target": "posneg", "mix_start": "auto"}).train(t, 150)
 	s, err := New(Options{Dir: dir})
 	check(t, err)
@@ -97,10 +98,14 @@ func TestEvidence(t *testing.T) {
 	for id, want := range map[string]struct {
 		rule  string
 		onset int
-	}{"plain": {"queue", 0}, "ft": {"healthy", 201}, "waiting": {"early", 0}} {
+	}{"plain": {"queue", 0}, "ft": {"healthy", 201}, "waiting": {"early", 0}, "siamese": {"early", 0}} {
 		d, err := s.describeRun(map[string][]string{"run": {id}})
 		check(t, err)
 		got := d.(description)
+		axis := got.Series[slices.IndexFunc(got.Series, func(s series) bool { return s.Name == "loss" })].Axis
+		if (axis == "InfoNCE loss") == (id == "siamese") {
+			t.Errorf("%s: the loss is called %q", id, axis)
+		}
 		if len(got.Findings) != 1 || got.Findings[0].Rule != want.rule || got.Onset != want.onset {
 			t.Errorf("%s: want the finding %q and onset %d, got %+v and %d", id, want.rule, want.onset, got.Findings, got.Onset)
 		}

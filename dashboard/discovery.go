@@ -60,7 +60,9 @@ func (s *Server) find() {
 		}
 	}
 	s.note = ""
-	if links > 0 {
+	if links == 1 {
+		s.note = "A symbolic link is not followed; start the dashboard on the directory that it leads to."
+	} else if links > 1 {
 		s.note = fmt.Sprintf("%d symbolic links are not followed; start the dashboard on the directory that they lead to.", links)
 	}
 	if tooMany {

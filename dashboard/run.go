@@ -216,7 +216,7 @@ func (r *run) summarise(written, now time.Time) Summary {
 	s.Scores, s.Probe = r.hasScores(), slices.ContainsFunc(r.list("scores/probe"), func(e fs.DirEntry) bool { return e.Name() == "probe.json" })
 	r.checkScores(&s)
 	s.State, s.Evidence = sign.state(now)
-	if err != nil && s.Step == 0 {
+	if len(s.Notes) > 0 && len(c) == 0 && s.Step == 0 {
 		s.State, s.Evidence = Unread, "its files are no run's; see the note"
 	}
 	return s

@@ -33,6 +33,12 @@ RUN is a run directory, or any directory with the score_EEE.npy that the PyTorch
 			if _, err := viz.ParseStyle(o.Style); err != nil {
 				return usageError{err}
 			}
+			switch {
+			case o.Smooth < 0:
+				return usageError{fmt.Errorf("--smooth: want 0 or more steps, got %d", o.Smooth)}
+			case len(o.Labels) > len(runs):
+				return usageError{fmt.Errorf("--label: want one a run, got %d labels of %d runs", len(o.Labels), len(runs))}
+			}
 			files, err := viz.Plot(runs, out, o)
 			for _, f := range files {
 				fmt.Println(f)

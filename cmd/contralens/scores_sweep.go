@@ -54,6 +54,9 @@ interrupted one is resumed. A run that fails is left out of the figures. Images 
 			if _, err := viz.ParseStyle(o.Style); err != nil {
 				return usageError{err}
 			}
+			if err := overridden(grid, options); err != nil {
+				return usageError{err}
+			}
 			return runSweep(grid, out, options, o)
 		},
 	}
@@ -93,6 +96,32 @@ func parseGrid(vary []string) ([]variation, error) {
 		grid = append(grid, v)
 	}
 	return grid, nil
+}
+
+// overridden refuses to vary what the method sets: all trainings would be the same.
+func overridden(grid []variation, options []string) error {
+	method := ""
+	for i, o := range options {
+		if value, ok := strings.CutPrefix(o, "--method="); ok {
+			method = value
+		} else if o == "--method" && i+1 < len(options) {
+			method = options[i+1]
+		}
+	}
+	if _, ok := config.Methods[method]; !ok {
+		return nil
+	}
+	for _, v := range grid {
+		if v.option == "method" {
+			return nil
+		}
+	}
+	for _, v := range grid {
+		if slices.Contains([]string{"nce_t", "modal", "jigsaw", "mem", "aug", "head"}, strings.ReplaceAll(v.option, "-", "_")) {
+			return fmt.Errorf("--vary %s: %s sets it, so that all trainings would be the same; give --method Customize and what it consists of (docs/methods.md)", v.option, method)
+		}
+	}
+	return nil
 }
 
 // combinations are the options of each run of a grid, as option=value.

@@ -96,14 +96,17 @@ func TestWithoutRecord(t *testing.T) {
 func TestScoresUsage(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for line, want := range map[string]string{
-		"scores sweep -- --epochs 3":                 "--vary alpha=1,.99,.9",
-		"scores sweep --vary alpha":                  "OPTION=VALUE",
-		"scores sweep --vary momentom=1":             `no option "momentom"`,
-		"scores sweep --vary alpha=1,many":           "a number",
-		"scores plot run --style poster":             "paper, slides, web",
-		"scores export":                              "one run directory",
-		"scores export run --format xls":             "csv, parquet, npz",
-		"scores sweep --vary alpha=1 -- --no_such 3": "no_such",
+		"scores sweep -- --epochs 3":                         "--vary alpha=1,.99,.9",
+		"scores sweep --vary alpha":                          "OPTION=VALUE",
+		"scores sweep --vary momentom=1":                     `no option "momentom"`,
+		"scores sweep --vary alpha=1,many":                   "a number",
+		"scores sweep --vary nce_t=.1,.2 -- --method MoCov2": "Customize",
+		"scores plot run --smooth -5":                        "0 or more",
+		"scores plot run --label a --label b":                "2 labels",
+		"scores plot run --style poster":                     "paper, slides, web",
+		"scores export":                                      "one run directory",
+		"scores export run --format xls":                     "csv, parquet, npz",
+		"scores sweep --vary alpha=1 -- --no_such 3":         "no_such",
 	} {
 		if code, text := command(t, strings.Fields(line)...); code != exitUsage || !strings.Contains(text, want) {
 			t.Errorf("%s: exit code %d, want %d with %q in\n%s", line, code, exitUsage, want, text)

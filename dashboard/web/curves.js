@@ -74,7 +74,7 @@ export function curvesTab(first) {
     for (const { chart } of shown.values()) chart.close();
     shown.clear();
     grid.replaceChildren();
-    if (specs.length === 0) grid.append(emptyPlot("Nothing is recorded yet. Curves appear with the first line of metrics.jsonl; --record adds the statistics of every step."));
+    if (specs.length === 0) grid.append(emptyPlot(runs.every((r) => r.results.length) ? "This run has no curves; its results are under Configuration." : "Nothing is recorded yet. Curves appear with the first line of metrics.jsonl; --record adds the statistics of every step."));
     let last = null, row = null;
     for (const spec of specs) {
       if (spec.group !== last) {
