@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -170,7 +171,11 @@ func TestInterruptedWithoutReader(t *testing.T) {
 	p := spawn(t, tiny(data, "run", "--epochs", "10000")...)
 	p.until(t, "step 1/5")
 	p.output.Close()
-	p.Process.Signal(syscall.SIGHUP)
+	hangup := syscall.SIGHUP
+	if signal.Ignored(hangup) { // as below nohup: the child ignores it as well
+		hangup = syscall.SIGTERM
+	}
+	p.Process.Signal(hangup)
 	if err := p.Wait(); p.ProcessState.ExitCode() != exitStopped {
 		t.Errorf("ended with %v, want exit code %d", err, exitStopped)
 	}
