@@ -25,6 +25,14 @@ func oneOf(flag, got string, want ...string) error {
 	return fmt.Errorf("--%s: want %s or %s, got %q", flag, strings.Join(want[:len(want)-1], ", "), want[len(want)-1], got)
 }
 
+// atMost refuses what no memory would hold.
+func atMost(flag string, got, most int) error {
+	if got <= most {
+		return nil
+	}
+	return fmt.Errorf("--%s: want a whole number of at most %d, got %d", flag, most, got)
+}
+
 func atLeast(flag string, got, least int) error {
 	if got >= least {
 		return nil
