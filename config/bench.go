@@ -22,5 +22,5 @@ func DefaultBenchViews() BenchViews {
 // Resolve says what cannot work.
 func (c *BenchViews) Resolve(map[string]bool) ([]string, error) {
 	return nil, first(fraction("crop", c.Crop), positive("seconds", c.Seconds), oneOf("decode", c.Decode, "fast", "exact", "both"), atLeast("views", c.Views, 0), atLeast("input_res", c.InputRes, 1),
-		atLeast("num_workers", c.Workers, 0))
+		atLeast("num_workers", c.Workers, 0), atMost("num_workers", c.Workers, mostWorkers), atMost("input_res", c.InputRes, mostSide), atMost("views", c.Views, 64))
 }

@@ -25,6 +25,13 @@ func oneOf(flag, got string, want ...string) error {
 	return fmt.Errorf("--%s: want %s or %s, got %q", flag, strings.Join(want[:len(want)-1], ", "), want[len(want)-1], got)
 }
 
+// The largest values of options that decide how much memory is asked for.
+const (
+	mostBatch   = 1 << 16
+	mostWorkers = 1 << 12
+	mostSide    = 1 << 12
+)
+
 // atMost refuses what no memory would hold.
 func atMost(flag string, got, most int) error {
 	if got <= most {

@@ -29,7 +29,7 @@ func DefaultDataPack() DataPack { return DataPack{MaxBad: 0.01, Short: 400, Qual
 
 // Resolve says what cannot work.
 func (c *DataStats) Resolve(map[string]bool) ([]string, error) {
-	return nil, first(dataset(c.Dataset), atLeast("num_workers", c.Workers, 0), atLeast("limit", c.Limit, 0))
+	return nil, first(dataset(c.Dataset), atLeast("num_workers", c.Workers, 0), atMost("num_workers", c.Workers, mostWorkers), atLeast("limit", c.Limit, 0))
 }
 
 // Resolve says what cannot work.
@@ -37,5 +37,5 @@ func (c *DataPack) Resolve(map[string]bool) ([]string, error) {
 	if c.Quality < 1 || c.Quality > 100 {
 		return nil, fmt.Errorf("--quality: want 1 to 100, got %d", c.Quality)
 	}
-	return nil, first(within("max_bad", c.MaxBad, 0, 1), dataset(c.Dataset), atLeast("num_workers", c.Workers, 0), atLeast("limit", c.Limit, 0), atLeast("short", c.Short, 0), atLeast("shard_mb", c.ShardMB, 1))
+	return nil, first(within("max_bad", c.MaxBad, 0, 1), dataset(c.Dataset), atLeast("num_workers", c.Workers, 0), atMost("num_workers", c.Workers, mostWorkers), atLeast("limit", c.Limit, 0), atLeast("short", c.Short, 0), atLeast("shard_mb", c.ShardMB, 1))
 }

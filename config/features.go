@@ -52,7 +52,8 @@ func DefaultFeatures() Features { return Features{Encoder: defaultEncoder()} }
 func DefaultNeighbours() Neighbours { return Neighbours{Encoder: defaultEncoder(), K: 23} }
 
 func (e Encoder) check() error {
-	return first(atLeast("batch_size", e.BatchSize, 1), atLeast("num_workers", e.Workers, 0), atLeast("threads", e.Threads, 0), atLeast("input_res", e.InputRes, 8), positive("width", e.Width))
+	return first(atLeast("batch_size", e.BatchSize, 1), atLeast("num_workers", e.Workers, 0), atLeast("threads", e.Threads, 0), atLeast("input_res", e.InputRes, 8), positive("width", e.Width),
+		atMost("batch_size", e.BatchSize, mostBatch), atMost("num_workers", e.Workers, mostWorkers), atMost("threads", e.Threads, mostWorkers), atMost("input_res", e.InputRes, mostSide))
 }
 
 // Resolve says what cannot work.

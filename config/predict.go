@@ -22,5 +22,6 @@ func (c *Predict) Resolve(map[string]bool) (warnings []string, err error) {
 	if c.Ckpt == "" {
 		return nil, fmt.Errorf("--ckpt: want a checkpoint that contralens linear or finetune wrote, as --ckpt save/RUN/current.pth")
 	}
-	return nil, first(atLeast("top", c.Top, 1), atLeast("batch_size", c.BatchSize, 1), atLeast("num_workers", c.Workers, 0), atLeast("threads", c.Threads, 0))
+	return nil, first(atLeast("top", c.Top, 1), atLeast("batch_size", c.BatchSize, 1), atLeast("num_workers", c.Workers, 0), atLeast("threads", c.Threads, 0),
+		atMost("batch_size", c.BatchSize, mostBatch), atMost("num_workers", c.Workers, mostWorkers), atMost("threads", c.Threads, mostWorkers))
 }

@@ -150,8 +150,8 @@ func (s *Shared) validate() error {
 		positive("nce_k", float64(s.K)), positive("nce_t", s.Temperature), positive("feat_dim", float64(s.FeatDim)), positive("width", s.Width),
 		positive("print_freq", float64(s.PrintFreq)), positive("save_freq", float64(s.SaveFreq)), fraction("crop", s.Crop),
 		within("alpha", s.Alpha, 0, 1), within("momentum", s.Momentum, 0, 1), within("weight_decay", s.WeightDecay, 0, 1),
-		atMost("batch_size", s.BatchSize, 1<<16), atMost("nce_k", s.K, 1<<24), atMost("feat_dim", s.FeatDim, 1<<16), atMost("input_res", s.InputRes, 1<<12),
-		atMost("num_workers", s.Workers, 1<<12), atMost("threads", s.Threads, 1<<12),
+		atMost("batch_size", s.BatchSize, mostBatch), atMost("nce_k", s.K, 1<<24), atMost("feat_dim", s.FeatDim, 1<<16), atMost("input_res", s.InputRes, mostSide),
+		atMost("num_workers", s.Workers, mostWorkers), atMost("threads", s.Threads, mostWorkers),
 	)
 }
 
