@@ -171,7 +171,7 @@ func (c *Contrast) validate() error {
 			return err
 		}
 	}
-	if err := c.combination(); err != nil {
+	if err := first(atLeast("probe", c.Probe, 0), c.combination()); err != nil {
 		return err
 	}
 	if !c.MixNorm {
@@ -227,7 +227,7 @@ func (c *Contrast) warnings(set map[string]bool) []string {
 	if c.MixNorm && c.DimMask != "none" && !(c.MixTarget == "posneg" && c.SepAlpha && c.Distribution == "beta") {
 		w = append(w, "--dim_mask has an effect only with --mixnorm_target posneg, --mask_distribution beta and --sep_alpha: here λ is elementwise")
 	}
-	if !c.MixNorm && (set["mixnorm_target"] || set["expolation_mask"] || set["sep_alpha"]) {
+	if !c.MixNorm && (c.MixStart != "" || set["mixnorm_target"] || set["expolation_mask"] || set["sep_alpha"]) {
 		w = append(w, "features are not transformed: --mixnorm (or --ft) is missing")
 	}
 	return append(w, c.Shared.distributedNotes()...)

@@ -24,6 +24,7 @@ func init() {
 		mistake{"contrast IN/good", exitUsage, []string{"takes no arguments", "IN/good", "--data_folder"}},
 		mistake{"contrast --epochs 0", exitUsage, []string{"--epochs", "want a number above 0", "got 0"}},
 		mistake{"contrast --batch_size 1000000000", exitUsage, []string{"--batch_size", "at most 65536"}},
+		mistake{"contrast --probe -5", exitUsage, []string{"--probe", "at least 0"}},
 		mistake{"contrast -k 100000000000", exitUsage, []string{"--nce_k", "at most 16777216"}},
 		mistake{"features IN/good --ckpt IN/weights.pth -o f.npy --batch_size 1000000000", exitUsage, []string{"--batch_size", "at most 65536"}},
 		mistake{"predict IN/good --ckpt IN/weights.pth --batch_size 100000000000", exitUsage, []string{"--batch_size", "at most 65536"}},

@@ -92,14 +92,23 @@ export function waterfallTab(first) {
     const flat = (k) => scene.curves.flatMap((v) => v[k]);
     const [x0, x1, y0, y1] = [Math.min(...flat("x")), Math.max(...flat("x")), Math.min(...flat("y"), scene.z === "run" ? Infinity : 0), Math.max(...flat("y"))];
     const n = scene.curves.length;
-    const size = Math.min(w * 0.66, height * 1.12);
     // The scene is a box of 1 x 0.55 x 1 around the origin; depth 1 is the back.
-    const project = (x, y, z) => {
+    const unit = (x, y, z) => {
       const u = x - 0.5, v = z - 0.5;
       const right = u * Math.cos(view.turn) - v * Math.sin(view.turn), back = u * Math.sin(view.turn) + v * Math.cos(view.turn);
       const up = (y - 0.275) * Math.cos(view.tilt) + back * Math.sin(view.tilt);
       const near = 1 / (1 + 0.22 * (back * Math.cos(view.tilt)));
-      return [w / 2 + right * size * near, height * 0.5 - up * size * near];
+      return [right * near, -up * near];
+    };
+    // However it is turned, the box fills the picture but for the labels' margins.
+    const corners = [0, 1].flatMap((x) => [0, 0.55].flatMap((y) => [0, 1].map((z) => unit(x, y, z))));
+    const span = (k) => [Math.min(...corners.map((p) => p[k])), Math.max(...corners.map((p) => p[k]))];
+    const [left, right] = span(0), [top, bottom] = span(1);
+    const margin = { side: Math.min(90, w * 0.15), top: 12, bottom: 48 };
+    const size = Math.min((w - 2 * margin.side) / (right - left), (height - margin.top - margin.bottom) / (bottom - top));
+    const project = (x, y, z) => {
+      const p = unit(x, y, z);
+      return [w / 2 + (p[0] - (left + right) / 2) * size, (height + margin.top - margin.bottom) / 2 + (p[1] - (top + bottom) / 2) * size];
     };
     // Time runs into the depth with the newest in front; runs stand in their order.
     const depth = (i) => (n > 1 ? (scene.z === "step" ? 1 - i / (n - 1) : i / (n - 1)) : 0.5);
