@@ -102,7 +102,7 @@ func (s *Spec) window(crop Box) window {
 // Need is which pixels of an image of w x h the views need, and the smallest
 // scale of 8, 4, 2 and 1 eighths at which no crop has fewer pixels than its view.
 // The scales between take longer than the full one: libjpeg-turbo has no vector
-// code for their transforms (300 photos, ms each: 8/8 1.17, 6/8 1.54, 4/8 1.00).
+// code for their transforms (300 photos, ms each: 8/8 1.18, 6/8 1.59, 4/8 1.03).
 // Evaluation keeps the file's scale, so that its features are comparable with
 // others'.
 func Need(specs []Spec, draws []Draw, w, h int) (box Box, eighths int) {
