@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -56,10 +58,18 @@ func within(flag string, got, low, high float64) error {
 }
 
 func positive(flag string, got float64) error {
-	if got > 0 {
+	if got > 0 && !math.IsInf(got, 1) {
 		return nil
 	}
 	return fmt.Errorf("--%s: want a number above 0, got %v", flag, got)
+}
+
+// picture is the name of a PNG file, the only kind that is written.
+func picture(flag, name string) error {
+	if strings.EqualFold(filepath.Ext(name), ".png") {
+		return nil
+	}
+	return fmt.Errorf("--%s: want a file name that ends in .png, got %q", flag, name)
 }
 
 // fraction is a share that is not nothing.

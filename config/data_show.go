@@ -5,7 +5,7 @@ import "fmt"
 // DataShow are the options of a contact sheet of views.
 type DataShow struct {
 	Aug      string  `flag:"aug" help:"A, B, C, D, E, NULL, RA, jigsaw or eval"`
-	N        int     `flag:"number" short:"n" help:"views to draw"`
+	N        int     `flag:"number" short:"n" help:"views to draw; of eval, in which nothing is random, one"`
 	Out      string  `flag:"output" short:"o" help:"PNG file to write"`
 	InputRes int     `flag:"input_res" help:"side of a view in pixels"`
 	Crop     float64 `flag:"crop" help:"smallest share of the image's area that a crop takes"`
@@ -26,6 +26,9 @@ const maxShown = 4096
 func (c *DataShow) Resolve(map[string]bool) ([]string, error) {
 	if c.N < 1 || c.N > 400 {
 		return nil, fmt.Errorf("--number: want 1 to 400 views, got %d", c.N)
+	}
+	if err := picture("output", c.Out); err != nil {
+		return nil, err
 	}
 	if c.InputRes > maxShown {
 		return nil, fmt.Errorf("--input_res: want at most %d pixels on a sheet, got %d", maxShown, c.InputRes)

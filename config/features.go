@@ -61,5 +61,9 @@ func (c *Features) Resolve(map[string]bool) ([]string, error) { return nil, c.ch
 
 // Resolve says what cannot work.
 func (c *Neighbours) Resolve(map[string]bool) ([]string, error) {
-	return nil, first(c.check(), atLeast("neighbours", c.K, 1))
+	err := first(c.check(), atLeast("neighbours", c.K, 1))
+	if err == nil && c.Out != "" {
+		err = picture("out", c.Out)
+	}
+	return nil, err
 }

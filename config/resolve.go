@@ -123,8 +123,8 @@ func (s *Shared) validate() error {
 	if s.WorldSize > 1 {
 		return fmt.Errorf("--world-size %d: this build trains in one process; leave the flag out or give 1", s.WorldSize)
 	}
-	if s.Name != "" && (s.Name != filepath.Base(s.Name) || s.Name == "." || s.Name == "..") {
-		return fmt.Errorf("--name: want the name of one folder below --model_path, got %q", s.Name)
+	if s.Name != "" && (strings.TrimSpace(s.Name) != s.Name || s.Name != filepath.Base(s.Name) || s.Name == "." || s.Name == "..") {
+		return fmt.Errorf("--name: want the name of one folder below --model_path, without spaces around it, got %q", s.Name)
 	}
 	if s.Keep < 0 {
 		return fmt.Errorf("--keep: want 0 (all) or the number of files, got %d", s.Keep)

@@ -84,6 +84,9 @@ func Prepare(dir string, c any, s config.Shared, command []string) (release func
 	if err := admit(dir, record, c, s); err != nil {
 		return nil, err
 	}
+	if file := fileInTheWay(s.TBPath); file != "" {
+		return nil, fmt.Errorf("--tb_path %s: want a folder that can be made, but %s is a file", s.TBPath, file)
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("run directory %s: want a folder that can be made, but %w; see --model_path", dir, err)
 	}
@@ -95,6 +98,19 @@ func Prepare(dir string, c any, s config.Shared, command []string) (release func
 		return nil, fmt.Errorf("run directory %s: %w", dir, err)
 	}
 	return release, nil
+}
+
+// fileInTheWay is the file among a path's folders, or "".
+func fileInTheWay(path string) string {
+	for ; ; path = filepath.Dir(path) {
+		info, err := os.Stat(path)
+		if err == nil && !info.IsDir() {
+			return path
+		}
+		if err == nil || path == filepath.Dir(path) {
+			return ""
+		}
+	}
 }
 
 // admit refuses a directory that holds a run, unless that run is resumed with the

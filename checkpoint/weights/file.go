@@ -75,7 +75,7 @@ func Open(path, format string) (*File, error) {
 			f.Options = options
 		}
 	default:
-		err = fmt.Errorf("want one of the formats %s, got %q", strings.Join(Formats, ", "), format)
+		err = fmt.Errorf("want a format (--from) among %s, got %q", strings.Join(Formats, ", "), format)
 	}
 	if err != nil {
 		return nil, err

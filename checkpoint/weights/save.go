@@ -74,7 +74,7 @@ func (e *Encoder) Save(path string, c nn.Config, o SaveOptions) (files []string,
 		case "onnx":
 			return e.writeONNX(w, c, o.Head, options)
 		}
-		return fmt.Errorf("want one of the formats %s, got %q", strings.Join(Formats, ", "), o.Format)
+		return fmt.Errorf("want a format (--to) among %s, got %q", strings.Join(Formats, ", "), o.Format)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

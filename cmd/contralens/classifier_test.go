@@ -241,6 +241,7 @@ func TestJudgingMistakes(t *testing.T) {
 		"report nowhere":           "no directory",
 		"report save":              "found none",
 		"report save --format pdf": "markdown",
+		"report save -o t.xlsx":    ".csv",
 		"linear --ckpt save/pre/current.pth --data_folder IMAGES --lr_sweep 1,2,x":  "numbers separated by commas",
 		"linear --ckpt save/pre/current.pth --data_folder IMAGES --resume else.pth": "else.pth",
 	} {

@@ -41,6 +41,10 @@ func showViews(path string, c *config.DataShow) error {
 	if err != nil {
 		return usageError{err}
 	}
+	n := c.N
+	if spec.Kind == views.CentreCrop {
+		n = 1 // nothing in it is random
+	}
 	if c.Modal == "CMC" {
 		spec = spec.CMC()
 	}
@@ -53,7 +57,7 @@ func showViews(path string, c *config.DataShow) error {
 	tiles := []viz.Tile{{Picture: img.Picture(), Title: fmt.Sprintf("%d x %d", img.W, img.H), Caption: path, Marked: true}}
 	var sc views.Scratch
 	values := make([]float32, spec.Len())
-	for v := range c.N {
+	for v := range n {
 		d := spec.Draw(img.W, img.H, views.NewRand(c.Seed, 1, 0, v))
 		spec.Render(values, views.Whole(img), &d, &sc)
 		tiles = append(tiles, viz.Tile{Picture: viewPicture(values, spec.Shape()), Title: fmt.Sprintf("%d: %d x %d", v+1, d.Crop.W, d.Crop.H), Caption: d.String()})
@@ -62,7 +66,7 @@ func showViews(path string, c *config.DataShow) error {
 	if err := writeSheet(c.Out, tiles, columns, min(max(c.InputRes, showSide), 224)); err != nil {
 		return err
 	}
-	fmt.Printf("%d views of %s: %s\n", c.N, path, c.Out)
+	fmt.Printf("%d views of %s: %s\n", n, path, c.Out)
 	return nil
 }
 

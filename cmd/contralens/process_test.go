@@ -22,9 +22,22 @@ import (
 // asProgram makes the test binary the program itself.
 const asProgram = "CONTRALENS_TEST_AS_PROGRAM"
 
+// asEndless makes it a training whose step never ends.
+const asEndless = "CONTRALENS_TEST_AS_ENDLESS"
+
+func endlessStep() {
+	_, stop := interruptible(func(s string) { fmt.Println(s) })
+	defer stop()
+	fmt.Println("at work")
+	select {}
+}
+
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
+	}
+	if os.Getenv(asEndless) != "" {
+		endlessStep()
 	}
 	os.Exit(m.Run())
 }
@@ -39,8 +52,14 @@ type process struct {
 
 func spawn(t *testing.T, args ...string) *process {
 	t.Helper()
+	return spawnAs(t, asProgram, args...)
+}
+
+// spawnAs starts the test binary as what a variable makes of it.
+func spawnAs(t *testing.T, variable string, args ...string) *process {
+	t.Helper()
 	p := &process{Cmd: exec.Command(os.Args[0], args...), lines: make(chan string, 10000)}
-	p.Env = append(os.Environ(), asProgram+"=1")
+	p.Env = append(os.Environ(), variable+"=1")
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

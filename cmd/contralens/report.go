@@ -15,6 +15,9 @@ import (
 	"contralens/internal/durable"
 )
 
+// reportFormats are formats by the end of the file's name; what is printed has none.
+var reportFormats = map[string]string{"": "markdown", ".md": "markdown", ".csv": "csv", ".html": "html", ".htm": "html"}
+
 func reportCommand() *cobra.Command {
 	var o report.Options
 	var out, format string
@@ -27,10 +30,10 @@ func reportCommand() *cobra.Command {
 		Args: arguments(1, "one directory with runs below it", "report save"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if format == "" {
-				format = map[string]string{".csv": "csv", ".html": "html", ".htm": "html"}[strings.ToLower(filepath.Ext(out))]
-			}
-			if format == "" {
-				format = "markdown"
+				var ok bool
+				if format, ok = reportFormats[strings.ToLower(filepath.Ext(out))]; !ok {
+					return usageError{fmt.Errorf("-o: want a name that ends in .md, .csv or .html, or --format beside it, got %s", out)}
+				}
 			}
 			if !slices.Contains(report.Formats, format) {
 				return usageError{fmt.Errorf("--format: want %s, got %q", strings.Join(report.Formats, ", "), format)}
@@ -51,7 +54,7 @@ func reportCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write instead of printing; .csv and .html decide the format")
+	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write instead of printing; .md, .csv and .html decide the format")
 	cmd.Flags().StringVar(&format, "format", "", "markdown, csv or html; empty: by the name of the file, else markdown")
 	cmd.Flags().BoolVar(&o.AllEpochs, "all_epochs", false, "of an encoder judged after several epochs all instead of the last")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the rows as JSON")

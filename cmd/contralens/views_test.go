@@ -30,6 +30,7 @@ func TestDataShow(t *testing.T) {
 		"data show ../../README.md -o " + out:                           "README.md",
 		"data show " + photo + " --aug F -o " + out:                     "want A, B",
 		"data show " + photo + " -n 0 -o " + out:                        "1 to 400",
+		"data show " + photo + " -o views.jpg":                          "ends in .png",
 		"data show " + photo + " --input_res 100000000 -o " + out:       "at most 4096",
 		"data show " + photo + " --aug jigsaw --input_res 32 -o " + out: "at least 64",
 	} {
