@@ -35,6 +35,7 @@ func (k *banked) Forward(b *Batch) Outcome {
 	}
 	out := m.meet(b, features, jigsaws, targets)
 	out.Then = func() {
+		m.Clock.Enter(Enqueue)
 		for i, bank := range k.banks {
 			bank.Update(images, features[i], m.BankMomentum)
 		}

@@ -18,6 +18,7 @@ type Model struct {
 	Optimizer *optim.SGD
 	Method    Method
 	Stream    contrast.Stream // of λ and π
+	Clock     Clock           // where the time of its steps goes
 }
 
 // Options say what NewModel makes.
@@ -80,12 +81,15 @@ func (m *Model) Device() torch.Device { return m.Net.Device }
 // not finite changes no weight and returns a *NotFinite.
 func (m *Model) Step(b *Batch, lr float64) (out Outcome, err error) {
 	torch.Scoped(func() {
+		defer m.Clock.Enter(Contrast)()
 		out = m.Method.Forward(b)
 		if !finite(out.Value) {
 			err = m.findForward(b)
 			return
 		}
+		m.Clock.Enter(Backward)
 		out.Loss.Backward()
+		m.Clock.Enter(Update)
 		if !m.Optimizer.Finite() {
 			err = m.findGradient()
 			return
@@ -133,6 +137,7 @@ func (m *Model) UpdateKey() {
 
 // Embed maps a view to the query encoder's embeddings, for each branch [N, d].
 func (m *Model) Embed(view *torch.Tensor) []*torch.Tensor {
+	defer m.Clock.Enter(Query)()
 	return m.branches(m.cast(func() *torch.Tensor { return m.Query.Forward(view) }))
 }
 
@@ -142,6 +147,7 @@ func (m *Model) EmbedJigsaw(b *Batch) []*torch.Tensor {
 	if b.Patches == nil {
 		return nil
 	}
+	defer m.Clock.Enter(Query)()
 	var orders []*torch.Tensor
 	for range m.Query.Branches() {
 		order := b.Random.Patches(b.Len())
@@ -154,6 +160,7 @@ func (m *Model) EmbedJigsaw(b *Batch) []*torch.Tensor {
 // batch norm sees the images in another order (shuffled BN): keys are in the
 // batch's order, shuffled in that other one, for each branch [N, d].
 func (m *Model) Keys(view *torch.Tensor, order []int64) (keys, shuffled []*torch.Tensor) {
+	defer m.Clock.Enter(Key)()
 	torch.NoGrad(func() {
 		order := torch.FromInt64(order, len(order)).ToDevice(m.Device())
 		z := m.cast(func() *torch.Tensor { return m.Key.Forward(view.IndexSelect(0, order)) })

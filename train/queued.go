@@ -47,6 +47,7 @@ func (q *queued) Forward(b *Batch) Outcome {
 	}
 	out.Then = func() {
 		m.UpdateKey()
+		m.Clock.Enter(Enqueue)
 		for i, queue := range q.queues {
 			queue.Enqueue(shuffled[i])
 		}

@@ -232,6 +232,8 @@ func (r *Run) epoch(ctx context.Context) error {
 		Seed: r.Config.Seed, Epoch: r.Epoch, Shuffle: true, DropLast: r.DropLast, FirstBatch: r.StepInEpoch,
 	})
 	defer l.Close()
+	clock := &r.Model.Clock
+	defer clock.Enter(Other)()
 	var measured Watch
 	for _, h := range r.Hooks {
 		measured.Scores, measured.Statistics = measured.Scores || h.Watch.Scores, measured.Statistics || h.Watch.Statistics
@@ -239,6 +241,7 @@ func (r *Run) epoch(ctx context.Context) error {
 	watch := measured
 	watch.Scores = measured.Scores || r.undecided()
 	for {
+		clock.Enter(Views)
 		start := time.Now()
 		b, err := l.Next()
 		if err == io.EOF {
@@ -262,6 +265,7 @@ func (r *Run) epoch(ctx context.Context) error {
 		if r.undecided() {
 			r.mixStart.see(s, r.filled())
 		}
+		clock.Enter(Recording)
 		for _, h := range r.Hooks {
 			if h.Step != nil {
 				if err := h.Step(r, s); err != nil {
@@ -295,6 +299,7 @@ func (r *Run) step(s *Step, b *data.Batch, watch Watch) (err error) {
 			}
 			batch.Crops = append(batch.Crops, torch.FromFloat32(b.Views[v], append([]int{b.N}, shape...)...).ToDevice(m.Device()))
 		}
+		m.Clock.Enter(Other)
 		var out Outcome
 		out, err = m.Step(batch, s.Rate)
 		s.Loss, s.Accuracy, s.Negatives, s.Scores, s.Statistics, s.Jigsaw = out.Value, out.Accuracy, out.Negatives, out.Scores, out.Statistics, out.Jigsaw
