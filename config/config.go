@@ -65,42 +65,44 @@ type Shared struct {
 // Contrast are the options of pre-training.
 type Contrast struct {
 	Shared
-	Aug          string   `flag:"aug" help:"augmentation: A (MoCo v1), B (MoCo v2), C (CMC), D (InfoMin), E (CMC v2), NULL (crop and flip) or RA (and RandAugment)"`
-	Beta         float64  `flag:"beta" help:"weight of the jigsaw loss"`
-	Symmetric    bool     `flag:"symmetric" help:"with a queue: each crop is query and key, losses are added"`
-	BNSplits     int      `flag:"bn_splits" help:"parts of a batch with batch-norm statistics of their own, as that many devices have; keys are shuffled between them"`
-	Warm         bool     `flag:"warm" help:"warm the learning rate up; always with a batch above 256"`
-	Init         string   `flag:"init" help:"checkpoint to take weights from, without its state"`
-	CropMin      *float64 `flag:"crop_min" help:"smallest share of the area that a crop takes, instead of --crop"`
-	JitterP      *float64 `flag:"jitter_p" help:"probability of the colour jitter, instead of the preset's"`
-	GrayP        *float64 `flag:"gray_p" help:"probability of losing the colours, instead of the preset's"`
-	BlurP        *float64 `flag:"blur_p" help:"probability of the blur, instead of the preset's"`
-	FeatureMix   bool     `flag:"feature_mix" help:"accepted and unused, as in the paper's code"`
-	MixRatio     float64  `flag:"mix_ratio" help:"accepted and unused, as in the paper's code"`
-	MixAlpha     float64  `flag:"mix_alpha" help:"accepted and unused, as in the paper's code"`
-	TimeMix      int      `flag:"time_mix" help:"accepted and unused, as in the paper's code"`
-	OnlyMix      bool     `flag:"only_mix" help:"accepted and unused, as in the paper's code"`
-	FT           string   `flag:"ft" help:"shorthand for the paper's feature transformation: none, pos, neg or posneg"`
-	MixNorm      bool     `flag:"mixnorm" help:"transform features"`
-	MixTarget    string   `flag:"mixnorm_target" help:"what is transformed: pos, neg or posneg"`
-	PostmixNorm  bool     `flag:"postmix_norm" help:"normalise again after the transformation"`
-	Extrapolate  bool     `flag:"expolation_mask" help:"extrapolate positives: λ + 1"`
-	Distribution string   `flag:"mask_distribution" help:"of λ: uniform or beta"`
-	DimMask      string   `flag:"dim_mask" help:"which side gets one λ an element: pos, neg, both or none; needs posneg, beta and --sep_alpha"`
-	BetaAlpha    float64  `flag:"beta_alpha" help:"a of Beta(a, a) without --sep_alpha"`
-	SepAlpha     bool     `flag:"sep_alpha" help:"an alpha for each side"`
-	PosAlpha     float64  `flag:"pos_alpha" help:"a of the positives' Beta(a, a)"`
-	NegAlpha     float64  `flag:"neg_alpha" help:"a of the negatives' Beta(a, a)"`
-	NormTarget   string   `flag:"norm_target" help:"what --postmix_norm normalises: pos, neg or both; empty: pos"`
-	CustomHead   string   `flag:"custom_head" help:"head instead of the preset's"`
-	ExpIter      int      `flag:"exp_iter" help:"number of a repetition, for the run's name"`
-	MixEpoch     int      `flag:"mix_start_epoch" help:"transform in epochs above this one"`
-	MixStep      int      `flag:"mix_start_step" help:"transform in steps above this one"`
-	MixStart     string   `flag:"mix_start" help:"auto: transform as soon as positives have separated from negatives, and from then on"`
-	Record       bool     `flag:"record" help:"keep score statistics of every step, which scores plot and serve show; --record=false: none"`
-	Probe        int      `flag:"probe" help:"images whose features are kept after every epoch, for the embedding view; 0: none"`
-	SaveScore    bool     `flag:"save_score" help:"also keep every sample's scores, in the reference implementation's files; turns --record on"`
-	KNNEvery     int      `flag:"knn_every" help:"epochs between k-NN evaluations, the first before training; 0: none"`
+	Aug                   string   `flag:"aug" help:"augmentation: A (MoCo v1), B (MoCo v2), C (CMC), D (InfoMin), E (CMC v2), NULL (crop and flip) or RA (and RandAugment)"`
+	Beta                  float64  `flag:"beta" help:"weight of the jigsaw loss"`
+	Symmetric             bool     `flag:"symmetric" help:"with a queue: each crop is query and key, losses are added"`
+	BNSplits              int      `flag:"bn_splits" help:"parts of a batch with batch-norm statistics of their own, as that many devices have; keys are shuffled between them"`
+	Accum                 int      `flag:"accum" help:"parts that a batch goes through the encoders in, for batches beyond the memory: the loss is the whole batch's, batch norm's statistics are a part's; takes a second forward pass"`
+	CheckpointActivations bool     `flag:"checkpoint_activations" help:"keep only the inputs of the encoder's blocks for the backward pass, which computes the rest again: the same results, less memory, a second forward pass"`
+	Warm                  bool     `flag:"warm" help:"warm the learning rate up; always with a batch above 256"`
+	Init                  string   `flag:"init" help:"checkpoint to take weights from, without its state"`
+	CropMin               *float64 `flag:"crop_min" help:"smallest share of the area that a crop takes, instead of --crop"`
+	JitterP               *float64 `flag:"jitter_p" help:"probability of the colour jitter, instead of the preset's"`
+	GrayP                 *float64 `flag:"gray_p" help:"probability of losing the colours, instead of the preset's"`
+	BlurP                 *float64 `flag:"blur_p" help:"probability of the blur, instead of the preset's"`
+	FeatureMix            bool     `flag:"feature_mix" help:"accepted and unused, as in the paper's code"`
+	MixRatio              float64  `flag:"mix_ratio" help:"accepted and unused, as in the paper's code"`
+	MixAlpha              float64  `flag:"mix_alpha" help:"accepted and unused, as in the paper's code"`
+	TimeMix               int      `flag:"time_mix" help:"accepted and unused, as in the paper's code"`
+	OnlyMix               bool     `flag:"only_mix" help:"accepted and unused, as in the paper's code"`
+	FT                    string   `flag:"ft" help:"shorthand for the paper's feature transformation: none, pos, neg or posneg"`
+	MixNorm               bool     `flag:"mixnorm" help:"transform features"`
+	MixTarget             string   `flag:"mixnorm_target" help:"what is transformed: pos, neg or posneg"`
+	PostmixNorm           bool     `flag:"postmix_norm" help:"normalise again after the transformation"`
+	Extrapolate           bool     `flag:"expolation_mask" help:"extrapolate positives: λ + 1"`
+	Distribution          string   `flag:"mask_distribution" help:"of λ: uniform or beta"`
+	DimMask               string   `flag:"dim_mask" help:"which side gets one λ an element: pos, neg, both or none; needs posneg, beta and --sep_alpha"`
+	BetaAlpha             float64  `flag:"beta_alpha" help:"a of Beta(a, a) without --sep_alpha"`
+	SepAlpha              bool     `flag:"sep_alpha" help:"an alpha for each side"`
+	PosAlpha              float64  `flag:"pos_alpha" help:"a of the positives' Beta(a, a)"`
+	NegAlpha              float64  `flag:"neg_alpha" help:"a of the negatives' Beta(a, a)"`
+	NormTarget            string   `flag:"norm_target" help:"what --postmix_norm normalises: pos, neg or both; empty: pos"`
+	CustomHead            string   `flag:"custom_head" help:"head instead of the preset's"`
+	ExpIter               int      `flag:"exp_iter" help:"number of a repetition, for the run's name"`
+	MixEpoch              int      `flag:"mix_start_epoch" help:"transform in epochs above this one"`
+	MixStep               int      `flag:"mix_start_step" help:"transform in steps above this one"`
+	MixStart              string   `flag:"mix_start" help:"auto: transform as soon as positives have separated from negatives, and from then on"`
+	Record                bool     `flag:"record" help:"keep score statistics of every step, which scores plot and serve show; --record=false: none"`
+	Probe                 int      `flag:"probe" help:"images whose features are kept after every epoch, for the embedding view; 0: none"`
+	SaveScore             bool     `flag:"save_score" help:"also keep every sample's scores, in the reference implementation's files; turns --record on"`
+	KNNEvery              int      `flag:"knn_every" help:"epochs between k-NN evaluations, the first before training; 0: none"`
 }
 
 // KNN are the options of k-nearest-neighbour evaluation.
@@ -127,7 +129,7 @@ func defaultShared() Shared {
 // DefaultContrast are the defaults of pre-training.
 func DefaultContrast() Contrast {
 	return Contrast{
-		Shared: defaultShared(), BNSplits: 1, Aug: "A", Beta: 0.5, MixRatio: 1, MixAlpha: 0.2, TimeMix: 2, MixTarget: "neg",
+		Shared: defaultShared(), BNSplits: 1, Accum: 1, Aug: "A", Beta: 0.5, MixRatio: 1, MixAlpha: 0.2, TimeMix: 2, MixTarget: "neg",
 		Distribution: "beta", DimMask: "none", BetaAlpha: 2, PosAlpha: 2, NegAlpha: 1.6, ExpIter: -1, Record: true,
 	}
 }

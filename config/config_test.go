@@ -124,6 +124,8 @@ func TestMistakes(t *testing.T) {
 		"--head mlp3":                                      "2mlp_bn",
 		"--world-size 4":                                   "one process",
 		"--batch_size 8 --bn_splits 5":                     "two images",
+		"--batch_size 8 --accum 5":                         "two images",
+		"--accum 0":                                        "--accum: want 1",
 		"--mix_start 3":                                    "--mix_start_epoch",
 		"--method BYOL --ft neg":                           "no negatives",
 		"--aug F":                                          "NULL",

@@ -72,7 +72,7 @@ func (c *Contrast) RunName() string {
 	d := DefaultContrast()
 	d.Crop = usualCrop(c.Memory)
 	return c.UpstreamName() + suffixes(c, &d, "dataset", "limit", "imbalance", "imbalance_seed", "width", "stem", "feat_dim", "input_res", "seed", "dim_mask", "norm_target", "crop", "crop_min", "jitter_p", "gray_p", "blur_p", "decode", "beta", "nce_m", "symmetric",
-		"mix_start_epoch", "mix_start_step", "mix_start", "bn_splits", "weight_decay", "momentum", "lr_decay_epochs", "lr_decay_rate", "init") + precisionSuffix(&c.Shared)
+		"mix_start_epoch", "mix_start_step", "mix_start", "bn_splits", "accum", "weight_decay", "momentum", "lr_decay_epochs", "lr_decay_rate", "init") + precisionSuffix(&c.Shared)
 }
 
 func precisionSuffix(s *Shared) string {

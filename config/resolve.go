@@ -213,6 +213,9 @@ func (c *Contrast) combination() error {
 	if c.BNSplits < 1 || c.BNSplits > max(1, c.BatchSize/2) {
 		return fmt.Errorf("--bn_splits: want 1 to half of --batch_size, %d, got %d: a part needs two images", max(1, c.BatchSize/2), c.BNSplits)
 	}
+	if c.Accum < 1 || c.Accum > max(1, c.BatchSize/2) {
+		return fmt.Errorf("--accum: want 1 to half of --batch_size, %d, got %d: batch norm needs two images in a part", max(1, c.BatchSize/2), c.Accum)
+	}
 	if c.MixStart != "" && c.MixStart != "auto" {
 		return fmt.Errorf("--mix_start: want auto, got %q; --mix_start_epoch and --mix_start_step take numbers", c.MixStart)
 	}

@@ -49,14 +49,19 @@ func (b builder) batchNorm(name string, channels int) *batchNorm {
 
 // Forward takes ownership of x, a tensor that nobody else uses.
 func (n *batchNorm) Forward(x *torch.Tensor) *torch.Tensor {
-	if *n.train {
+	mean, variance := n.mean, n.variance
+	switch {
+	case !*n.train:
+	case recomputing:
+		mean, variance = nil, nil // they have moved
+	default:
 		n.batches.AddInt_(1)
 	}
 	var y *torch.Tensor
 	if *n.train && n.groups > 1 {
 		y = n.normalizeSplit(x, n.groups)
 	} else {
-		y = x.BatchNorm(n.weight, n.bias, n.mean, n.variance, *n.train, 0.1, 1e-5)
+		y = x.BatchNorm(n.weight, n.bias, mean, variance, *n.train, 0.1, 1e-5)
 	}
 	x.Free()
 	return observed(n.name, y)

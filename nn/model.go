@@ -9,16 +9,17 @@ import (
 
 // Config is what defines a network.
 type Config struct {
-	Arch    string             // a name of Arches, or one with x2 or x4; default resnet50
-	Width   float64            // multiplies all channels, the stem's too; default 1
-	Stem    string             // imagenet (7x7 stride 2, max pooling) or cifar (3x3 stride 1); default imagenet
-	Head    string             // one of Heads; default linear
-	FeatDim int                // size d of the embedding; default 128
-	Modal   string             // RGB, or CMC for two half-width encoders of luminance and chrominance; default RGB
-	Jigsaw  bool               // with a head for shuffled patches
-	Groups  int                // parts of a batch with batch-norm statistics of their own (split batch norm); default 1
-	Format  torch.MemoryFormat // of the convolutions' weights and activations; default Contiguous
-	Device  torch.Device       // default CPU
+	Arch       string             // a name of Arches, or one with x2 or x4; default resnet50
+	Width      float64            // multiplies all channels, the stem's too; default 1
+	Stem       string             // imagenet (7x7 stride 2, max pooling) or cifar (3x3 stride 1); default imagenet
+	Head       string             // one of Heads; default linear
+	FeatDim    int                // size d of the embedding; default 128
+	Modal      string             // RGB, or CMC for two half-width encoders of luminance and chrominance; default RGB
+	Jigsaw     bool               // with a head for shuffled patches
+	Groups     int                // parts of a batch with batch-norm statistics of their own (split batch norm); default 1
+	Format     torch.MemoryFormat // of the convolutions' weights and activations; default Contiguous
+	Device     torch.Device       // default CPU
+	Checkpoint bool               // stem and residual blocks are pieces of Model.Tape (activation check-pointing); default false
 }
 
 func (c Config) withDefaults() Config {
@@ -49,6 +50,7 @@ func (c Config) withDefaults() Config {
 type Model struct {
 	Config   Config
 	State    State
+	Tape     *Tape // what a loss's Backward leaves to do
 	branches []*branch
 	train    bool // of the heads
 }
@@ -82,7 +84,7 @@ func New(c Config, seed uint64) (*Model, error) {
 	if c.Modal != "RGB" && c.Modal != "CMC" {
 		return nil, fmt.Errorf("--modal: want RGB or CMC, got %q", c.Modal)
 	}
-	m := &Model{Config: c}
+	m := &Model{Config: c, Tape: &Tape{}}
 	torch.Scoped(func() {
 		b := builder{state: &m.State, rng: rand.New(rand.NewPCG(seed, 0x6e6e)), format: c.Format, device: c.Device, train: &m.train, groups: c.Groups}
 		err = m.build(b, arch, width)
@@ -108,6 +110,9 @@ func (m *Model) build(b builder, arch Arch, width float64) (err error) {
 	}
 	for i, br := range m.branches {
 		br.encoder = b.at("encoder"+numbers[i]).resnet(arch, width, c.Width, c.Stem == "cifar", br.channels)
+		if c.Checkpoint {
+			br.encoder.tape = m.Tape
+		}
 	}
 	for i, br := range m.branches {
 		if br.head, err = b.at("head"+numbers[i]).head(c.Head, br.encoder.dim, c.FeatDim); err != nil {
@@ -162,10 +167,7 @@ func (m *Model) each(x *torch.Tensor, then func(i int, br *branch, features *tor
 	return torch.Scoped1(func() *torch.Tensor {
 		var out []*torch.Tensor
 		for i, br := range m.branches {
-			in := x
-			if len(m.branches) > 1 {
-				in = x.Narrow(1, br.first, br.channels)
-			}
+			in := x.Narrow(1, br.first, br.channels)
 			if m.Config.Format == torch.ChannelsLast {
 				in = in.Contiguous(torch.ChannelsLast)
 			}

@@ -15,6 +15,7 @@ type resnet struct {
 	blocks   []*block
 	dim      int
 	train    [Stages]bool // per stage: whether batch norm uses the batch's statistics
+	tape     *Tape        // nil: everything is recorded
 }
 
 // layer is a part of a network whose input belongs to the caller.
@@ -147,19 +148,26 @@ func (blk *block) Forward(x *torch.Tensor) *torch.Tensor {
 	return y
 }
 
+// Forward takes ownership of x.
 func (r *resnet) Forward(x *torch.Tensor) *torch.Tensor {
+	y := r.tape.Pass(x, r.begin)
+	for _, b := range r.blocks {
+		y = r.tape.Pass(y, b.Forward)
+	}
+	f := y.MeanDim([]int{2, 3}, false)
+	if r.tape == nil {
+		y.Free()
+	}
+	return f
+}
+
+// begin is the stem, up to the first block.
+func (r *resnet) begin(x *torch.Tensor) *torch.Tensor {
 	y := r.stemNorm.Forward(r.stem.Forward(x)).Relu_()
 	if r.pool {
 		p := y.MaxPool2d(3, 2, 1)
 		y.Free()
 		y = p
 	}
-	for _, b := range r.blocks {
-		z := b.Forward(y)
-		y.Free()
-		y = z
-	}
-	f := y.MeanDim([]int{2, 3}, false)
-	y.Free()
-	return f
+	return y
 }

@@ -22,6 +22,9 @@ func (n *batchNorm) normalizeSplit(x *torch.Tensor, groups int) *torch.Tensor {
 			means, variances = append(means, mean), append(variances, variance)
 		}
 		torch.NoGrad(func() {
+			if recomputing {
+				return // they have moved
+			}
 			n.mean.Copy_(torch.Stack(means, 0).MeanDim([]int{0}, false))
 			n.variance.Copy_(torch.Stack(variances, 0).MeanDim([]int{0}, false))
 		})

@@ -35,6 +35,7 @@ type Options struct {
 	Momentum, WeightDecay float64 // of SGD
 	Transform             contrast.Transform
 	BF16                  bool // encoders in bfloat16
+	Parts                 int  // that a batch goes through the encoders in; 0 and 1: whole
 	Seed                  uint64
 }
 
@@ -82,6 +83,7 @@ func (m *Model) Device() torch.Device { return m.Net.Device }
 func (m *Model) Step(b *Batch, lr float64) (out Outcome, err error) {
 	torch.Scoped(func() {
 		defer m.Clock.Enter(Contrast)()
+		defer m.Query.Tape.Drop()
 		out = m.Method.Forward(b)
 		if !finite(out.Value) {
 			err = m.findForward(b)
@@ -89,6 +91,7 @@ func (m *Model) Step(b *Batch, lr float64) (out Outcome, err error) {
 		}
 		m.Clock.Enter(Backward)
 		out.Loss.Backward()
+		m.Query.Tape.Backward(m.autocast)
 		m.Clock.Enter(Update)
 		if !m.Optimizer.Finite() {
 			err = m.findGradient()
@@ -138,7 +141,7 @@ func (m *Model) UpdateKey() {
 // Embed maps a view to the query encoder's embeddings, for each branch [N, d].
 func (m *Model) Embed(view *torch.Tensor) []*torch.Tensor {
 	defer m.Clock.Enter(Query)()
-	return m.branches(m.cast(func() *torch.Tensor { return m.Query.Forward(view) }))
+	return m.branches(m.encode(view, 1, func(x *torch.Tensor, _ part) *torch.Tensor { return m.Query.Forward(x) }))
 }
 
 // EmbedJigsaw maps the patches of a batch to embeddings, for each branch [N, d];
@@ -148,12 +151,17 @@ func (m *Model) EmbedJigsaw(b *Batch) []*torch.Tensor {
 		return nil
 	}
 	defer m.Clock.Enter(Query)()
-	var orders []*torch.Tensor
+	var orders [][]int64
 	for range m.Query.Branches() {
-		order := b.Random.Patches(b.Len())
-		orders = append(orders, torch.FromInt64(order, len(order)).ToDevice(m.Device()))
+		orders = append(orders, b.Random.Patches(b.Len()))
 	}
-	return m.branches(m.cast(func() *torch.Tensor { return m.Query.ForwardJigsaw(b.Patches, orders) }))
+	return m.branches(m.encode(b.Patches, nn.JigsawPatches, func(x *torch.Tensor, rows part) *torch.Tensor {
+		var own []*torch.Tensor
+		for _, order := range orders {
+			own = append(own, rows.of(order).ToDevice(m.Device()))
+		}
+		return m.Query.ForwardJigsaw(x, own)
+	}))
 }
 
 // Keys maps a view to the momentum encoder's embeddings, without gradients. Its
@@ -163,19 +171,12 @@ func (m *Model) Keys(view *torch.Tensor, order []int64) (keys, shuffled []*torch
 	defer m.Clock.Enter(Key)()
 	torch.NoGrad(func() {
 		order := torch.FromInt64(order, len(order)).ToDevice(m.Device())
-		z := m.cast(func() *torch.Tensor { return m.Key.Forward(view.IndexSelect(0, order)) })
+		z := torch.Scoped1(func() *torch.Tensor {
+			return m.encode(view.IndexSelect(0, order), 1, func(x *torch.Tensor, _ part) *torch.Tensor { return m.Key.Forward(x) })
+		})
 		keys, shuffled = m.branches(torch.EmptyLike(z).IndexCopy_(0, order, z)), m.branches(z)
 	})
 	return keys, shuffled
-}
-
-// cast runs f in the encoders' precision and gives its result in float32.
-func (m *Model) cast(f func() *torch.Tensor) (z *torch.Tensor) {
-	if !m.BF16 {
-		return f()
-	}
-	torch.Autocast(m.Device(), torch.BFloat16, func() { z = f() })
-	return z.To(torch.Float32)
 }
 
 // branches cuts embeddings [N, d·branches] into each encoder's [N, d].

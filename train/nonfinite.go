@@ -98,6 +98,10 @@ func (m *Model) firstLayer(model *nn.Model, view *torch.Tensor) (layer string) {
 		if layer == "" && !allFinite(y) {
 			layer = name
 		}
-	}, func() { torch.Scoped(func() { m.cast(func() *torch.Tensor { return model.Forward(view) }) }) })
+	}, func() {
+		torch.Scoped(func() {
+			m.encode(view, 1, func(x *torch.Tensor, _ part) *torch.Tensor { return model.Forward(x) })
+		})
+	})
 	return layer
 }

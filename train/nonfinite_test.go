@@ -2,6 +2,7 @@ package train
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -46,33 +47,35 @@ func TestNotFiniteIsTraced(t *testing.T) {
 			torch.NoGrad(func() { m.Method.Memory().Contrast[0].Tensor.MulScalar_(math.NaN()) })
 		}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			inTorch(t, func() {
-				m, err := NewModel(Options{Memory: "moco", Net: nn.Config{Arch: "resnet18", Width: 0.06, Stem: "cifar", Head: "mlp", FeatDim: 8}, K: 6, Alpha: 0.9, Temperature: 0.2, Momentum: 0.9, Seed: 1})
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer m.Free()
-				n := 4 * 3 * 16 * 16
-				views := make([]float32, n)
-				for i := range views {
-					views[i] = float32(math.Sin(float64(i * i)))
-				}
-				before := m.Query.State[0].Tensor.Float32s()
-				good := torch.FromFloat32(views, 4, 3, 16, 16)
-				c.spoil(m, views)
-				_, err = m.Step(&Batch{Crops: []*torch.Tensor{torch.FromFloat32(views, 4, 3, 16, 16), good}, Random: m.Random(0, false)}, 0.1)
-				var bad *NotFinite
-				if !errors.As(err, &bad) || bad.What != "the loss" || bad.Where != c.want {
-					t.Fatalf("got %v, want %s", err, c.want)
-				}
-				for i, v := range m.Query.State[0].Tensor.Float32s() {
-					if v != before[i] {
-						t.Fatal("weights changed")
+		for parts := range 2 {
+			t.Run(fmt.Sprint(c.name, parts+1), func(t *testing.T) {
+				inTorch(t, func() {
+					m, err := NewModel(Options{Memory: "moco", Net: nn.Config{Arch: "resnet18", Width: 0.06, Stem: "cifar", Head: "mlp", FeatDim: 8}, Parts: parts + 1, K: 6, Alpha: 0.9, Temperature: 0.2, Momentum: 0.9, Seed: 1})
+					if err != nil {
+						t.Fatal(err)
 					}
-				}
+					defer m.Free()
+					n := 4 * 3 * 16 * 16
+					views := make([]float32, n)
+					for i := range views {
+						views[i] = float32(math.Sin(float64(i * i)))
+					}
+					before := m.Query.State[0].Tensor.Float32s()
+					good := torch.FromFloat32(views, 4, 3, 16, 16)
+					c.spoil(m, views)
+					_, err = m.Step(&Batch{Crops: []*torch.Tensor{torch.FromFloat32(views, 4, 3, 16, 16), good}, Random: m.Random(0, false)}, 0.1)
+					var bad *NotFinite
+					if !errors.As(err, &bad) || bad.What != "the loss" || bad.Where != c.want {
+						t.Fatalf("got %v, want %s", err, c.want)
+					}
+					for i, v := range m.Query.State[0].Tensor.Float32s() {
+						if v != before[i] {
+							t.Fatal("weights changed")
+						}
+					}
+				})
 			})
-		})
+		}
 	}
 }
 

@@ -97,11 +97,11 @@ func NewRun(c config.Contrast, dir string) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	net.Jigsaw, net.Groups = c.Jigsaw, c.BNSplits
+	net.Jigsaw, net.Groups, net.Checkpoint = c.Jigsaw, c.BNSplits, c.CheckpointActivations
 	r.Model, err = NewModel(Options{
 		Net: net, Memory: c.Memory, Images: n, K: c.K, Symmetric: c.Symmetric, Alpha: c.Alpha, BankMomentum: c.BankMomentum,
 		Temperature: c.Temperature, Beta: c.Beta, Momentum: c.Momentum, WeightDecay: c.WeightDecay,
-		Transform: transform(c), BF16: c.Precision == "bf16", Seed: c.Seed,
+		Transform: transform(c), BF16: c.Precision == "bf16", Parts: c.Accum, Seed: c.Seed,
 	})
 	if err != nil {
 		return nil, err

@@ -1,0 +1,118 @@
+package train
+
+import (
+	"math"
+	"testing"
+
+	"contralens/contrast"
+	"contralens/internal/golden"
+	"contralens/nn"
+	"contralens/torch"
+)
+
+// steps trains for two steps on seven images and gives all that came of them:
+// outcomes, weights, gradients (in SGD's momenta), memories. Batch norm uses its
+// running statistics.
+func steps(t *testing.T, o Options) (names []string, values [][]float32) {
+	t.Helper()
+	o.Net.Arch, o.Net.Width, o.Net.Stem, o.Net.FeatDim = "resnet18", 0.0625, "cifar", 8
+	o.Images, o.K, o.Alpha, o.BankMomentum, o.Temperature, o.Beta, o.Momentum, o.Seed = 20, 16, 0.9, 0.5, 0.2, 0.5, 0.9, 5
+	m, err := NewModel(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Free()
+	m.Query.Train(false)
+	if m.Key != nil {
+		m.Key.Train(false)
+	}
+	add := func(name string, v []float32) { names, values = append(names, name), append(values, v) }
+	const n, side = 7, 12
+	image := func(count int, phase float64) *torch.Tensor {
+		v := make([]float32, count*3*side*side)
+		for i := range v {
+			v[i] = float32(math.Sin(phase + float64(i)*(1+float64(i)/3000)))
+		}
+		return torch.FromFloat32(v, count, 3, side, side)
+	}
+	for step := range 2 {
+		b := &Batch{Random: m.Random(step, true), Watch: Watch{Scores: true, Statistics: true}}
+		for crop := range m.Method.Crops() {
+			b.Crops = append(b.Crops, image(n, float64(3*step+crop)))
+		}
+		if o.Net.Jigsaw {
+			b.Patches = image(nn.JigsawPatches*n, float64(step))
+		}
+		for i := range n {
+			b.Images = append(b.Images, int64(2*i+step))
+		}
+		out, err := m.Step(b, 0.1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		st := out.Statistics
+		add("figures", []float32{float32(out.Value), float32(out.Accuracy), float32(out.Negatives), float32(st.Entropy), float32(st.Gradient),
+			float32(st.Alignment), float32(st.Uniformity), float32(st.Seen.NegMean), float32(st.Raw.NegVar), float32(st.Seen.Hardest)})
+		add("scores", out.Scores)
+		if out.Jigsaw != nil {
+			add("jigsaw", []float32{float32(out.Jigsaw.Loss), float32(out.Jigsaw.Accuracy)})
+		}
+	}
+	// What belongs together is compared with the largest of it: gradients of biases
+	// before batch norm are zero in theory.
+	all := func(name string, tensors []*torch.Tensor) {
+		var v []float32
+		for _, t := range tensors {
+			v = append(v, t.Float32s()...)
+		}
+		add(name, v)
+	}
+	all("weights", m.Optimizer.Parameters)
+	all("momenta", m.Optimizer.Buffers)
+	for _, e := range m.Method.Memory().Contrast {
+		add(e.Name, e.Tensor.Float32s())
+	}
+	if m.Key != nil {
+		all("key encoder", m.Key.State.Parameters())
+	}
+	return names, values
+}
+
+// Without batch norm's influence a batch in parts, even or not, trains as a whole
+// one: loss, scores, statistics, gradients, weights, memories.
+func TestPartsEqualWhole(t *testing.T) {
+	paper := contrast.PaperTransform()
+	elementwise, positives := paper, contrast.Transform{Positive: paper.Positive}
+	elementwise.Positive.Elementwise, elementwise.Negative.Elementwise = true, true
+	for name, o := range map[string]Options{
+		"queue":            {Memory: "moco", Transform: paper},
+		"queue by element": {Memory: "moco", Transform: elementwise},
+		"symmetric queue":  {Memory: "moco", Symmetric: true, Transform: paper},
+		"CMC jigsaw queue": {Memory: "moco", Net: nn.Config{Modal: "CMC", Jigsaw: true}},
+		"bank":             {Memory: "bank", Transform: paper},
+		"jigsaw bank":      {Memory: "bank", Net: nn.Config{Jigsaw: true}, Transform: elementwise},
+		"batch":            {Memory: "batch", Transform: paper},
+		"CMC batch":        {Memory: "batch", Net: nn.Config{Modal: "CMC"}},
+		"SimSiam":          {Memory: "none", Transform: positives},
+		"BYOL":             {Memory: "target"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := torch.LiveTensors()
+			inTorch(t, func() {
+				torch.SetThreads(1) // such small tensors gain nothing by more
+				names, whole := steps(t, o)
+				o.Parts = 3 // of 2, 2 and 3 images
+				_, parts := steps(t, o)
+				o.Net.Checkpoint = true
+				_, both := steps(t, o)
+				for i, name := range names {
+					golden.Near(t, name, parts[i], whole[i], 2e-6)
+					golden.Near(t, "check-pointed "+name, both[i], whole[i], 2e-6)
+				}
+			})
+			if n := torch.LiveTensors() - before; n != 0 {
+				t.Errorf("%d tensors left alive", n)
+			}
+		})
+	}
+}
