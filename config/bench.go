@@ -24,3 +24,29 @@ func (c *BenchViews) Resolve(map[string]bool) ([]string, error) {
 	return nil, first(fraction("crop", c.Crop), positive("seconds", c.Seconds), oneOf("decode", c.Decode, "fast", "exact", "both"), atLeast("views", c.Views, 0), atLeast("input_res", c.InputRes, 1),
 		atLeast("num_workers", c.Workers, 0), atMost("num_workers", c.Workers, mostWorkers), atMost("input_res", c.InputRes, mostSide), atMost("views", c.Views, 64))
 }
+
+// BenchStep are the options of measuring a training step: those of pre-training,
+// and how it is measured.
+type BenchStep struct {
+	Contrast
+	Steps       int  `flag:"steps" help:"steps that are measured"`
+	Warmup      int  `flag:"warmup" help:"steps before them"`
+	NetworkOnly bool `flag:"network_only" help:"measure forward and backward of the encoder alone, on random images"`
+	JSON        bool `flag:"json" help:"print the result as JSON"`
+}
+
+// DefaultBenchStep are the defaults of measuring a step: MoCo v2 with the paper's
+// feature transformation, on generated photos.
+func DefaultBenchStep() BenchStep {
+	c := DefaultContrast()
+	c.Method, c.FT, c.DataFolder = "MoCov2", "posneg", ""
+	return BenchStep{Contrast: c, Steps: 8, Warmup: 3}
+}
+
+// Resolve applies presets and says what cannot work.
+func (c *BenchStep) Resolve(set map[string]bool) (warnings []string, err error) {
+	if warnings, err = c.Contrast.Resolve(set); err != nil {
+		return nil, err
+	}
+	return warnings, first(atLeast("steps", c.Steps, 1), atMost("steps", c.Steps, 1<<20), atLeast("warmup", c.Warmup, 1), atMost("warmup", c.Warmup, 1<<20))
+}

@@ -48,6 +48,9 @@ func (c *Clock) Enter(p Phase) (leave func()) {
 	return func() { c.turn(outer) }
 }
 
+// Phase is the one that is running.
+func (c *Clock) Phase() Phase { return c.now }
+
 // Times are those of all that passed since the first Enter.
 func (c *Clock) Times() Times {
 	c.turn(c.now)

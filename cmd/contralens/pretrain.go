@@ -104,6 +104,22 @@ func start(r *train.Run, p *train.Progress) error {
 // hooks are what hangs on the run. What a checkpoint must not be ahead of comes
 // before it, what takes long after it.
 func hooks(c config.Contrast, p *train.Progress, signals *stopping, accuracies *[]string) []train.Hook {
+	list := append(stepHooks(c, p), train.CheckpointHook(c.SaveFreq, c.Keep))
+	if c.KNNEvery > 0 {
+		list = append(list, train.KNNHook(signals.ctx, c.KNNEvery, func(epoch int, accuracy float64) {
+			what := fmt.Sprintf("after epoch %d", epoch)
+			if epoch == 0 {
+				what = "untrained"
+			}
+			*accuracies = append(*accuracies, fmt.Sprintf("%s %.1f %%", what, accuracy))
+			p.Print("k-NN top-1 %s: %.2f %%", what, accuracy)
+		}, p.Evaluating))
+	}
+	return list
+}
+
+// stepHooks are those that follow every step.
+func stepHooks(c config.Contrast, p *train.Progress) []train.Hook {
 	list := []train.Hook{
 		p.Hook(), train.DataHook(p.Print), train.MetricsHook(c.PrintFreq), train.CollapseHook(p.Print), train.MixStartHook(p.Print),
 		train.EventsHook(filepath.Join(c.TBPath, c.RunName()), c.PrintFreq),
@@ -116,17 +132,6 @@ func hooks(c config.Contrast, p *train.Progress, signals *stopping, accuracies *
 	}
 	if c.Probe > 0 {
 		list = append(list, train.ProbeHook(c.Probe, p.Evaluating))
-	}
-	list = append(list, train.CheckpointHook(c.SaveFreq, c.Keep))
-	if c.KNNEvery > 0 {
-		list = append(list, train.KNNHook(signals.ctx, c.KNNEvery, func(epoch int, accuracy float64) {
-			what := fmt.Sprintf("after epoch %d", epoch)
-			if epoch == 0 {
-				what = "untrained"
-			}
-			*accuracies = append(*accuracies, fmt.Sprintf("%s %.1f %%", what, accuracy))
-			p.Print("k-NN top-1 %s: %.2f %%", what, accuracy)
-		}, p.Evaluating))
 	}
 	return list
 }

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"contralens/measure"
+)
+
+// TestBenchStep measures small steps, on generated images and on photos: what is
+// told agrees with itself, and nothing is left behind.
+func TestBenchStep(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	small := "bench step --arch resnet18 --width 0.0625 --input_res 32 --batch_size 4 -k 64 --steps 2 --warmup 1 --json "
+	for _, line := range []string{"--amp --stem cifar", "--method SimCLR --ft none --data_folder " + filepath.Dir(photo) + " --batch_size 2", "--network_only --stem cifar"} {
+		text := must(t, strings.Fields(small+line)...)
+		var r measure.Result
+		if err := json.Unmarshal([]byte(text[strings.Index(text, "{"):]), &r); err != nil {
+			t.Fatalf("%s: %v in\n%s", line, err, text)
+		}
+		sum := -r.Seconds["total"]
+		for _, s := range r.Seconds {
+			sum += s
+		}
+		if d := math.Abs(sum - r.Seconds["total"]); d > r.Seconds["total"] || r.Seconds["backward"] <= 0 || r.Seconds["query"] <= 0 {
+			t.Errorf("%s: phases do not add up to the total: %v", line, r.Seconds)
+		}
+		if got, want := r.ImagesPerSecond*r.Seconds["total"], float64(r.Batch); math.Abs(got-want) > 1e-6*want {
+			t.Errorf("%s: %v images a step, want %v", line, got, want)
+		}
+		if r.Steps != 2 || r.Arch != "resnet18" || r.PeakMB < 10 || r.Peak <= 0 || r.GFLOPS <= 0 || r.GFLOPS > r.Peak {
+			t.Errorf("%s: %s", line, text)
+		}
+		if want := map[bool]string{true: "bf16", false: "fp32"}[strings.Contains(line, "--amp")]; r.Precision != want || r.NetworkOnly != strings.Contains(line, "network") {
+			t.Errorf("%s: %s, want %s", line, text, want)
+		}
+	}
+	if left, _ := os.ReadDir(temp); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	for line, want := range map[string]string{
+		"bench step --steps 0":             "--steps",
+		"bench step --data_folder nowhere": "nowhere",
+		"bench step --batch_size 64 -k 64 --arch resnet18 --data_folder " + filepath.Dir(photo): "as many images as a batch",
+	} {
+		if code, text := command(t, strings.Fields(line)...); code == 0 || !strings.Contains(text, want) {
+			t.Errorf("%s: exit code %d, want an error with %q in\n%s", line, code, want, text)
+		}
+	}
+}

@@ -1,0 +1,176 @@
+package measure
+
+import (
+	"errors"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"contralens/contrast"
+	"contralens/data"
+	"contralens/nn"
+	"contralens/torch"
+	"contralens/train"
+	"contralens/views"
+)
+
+// TestMedian measures three steps after one that would spoil them.
+func TestMedian(t *testing.T) {
+	s := NewSteps(1, 3)
+	var clock train.Times
+	for i, backward := range []time.Duration{1000, 30, 10, 20} {
+		clock[train.Backward] += backward
+		clock[train.Key] += 5
+		err := s.Add(clock)
+		if done := i == 3; errors.Is(err, ErrDone) != done {
+			t.Errorf("step %d: %v", i, err)
+		}
+	}
+	phases, total := s.Median()
+	if phases[train.Backward] != 20 || phases[train.Key] != 5 || total != 25 {
+		t.Errorf("medians %v, total %v", phases, total)
+	}
+	r := Result{Batch: 50, Arch: "resnet18", Precision: "fp32", Peak: 4e9}
+	r.Take(s, 1e9)
+	if r.ImagesPerSecond != 2e9 || r.GFLOPS != 2e9 || r.Seconds["backward"] != 20e-9 || r.Seconds["total"] != 25e-9 {
+		t.Errorf("%+v", r)
+	}
+	var b strings.Builder
+	r.Print(&b)
+	for _, want := range []string{"backward ", " 80.0 %", "50 % of the measured peak"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+}
+
+// fixed draws nothing at random.
+type fixed struct{ train.Random }
+
+func (fixed) Order(n int) []int64 {
+	order := make([]int64, n)
+	for i := range order {
+		order[i] = int64(i)
+	}
+	return order
+}
+
+func (fixed) Draw(_, _, _ int) contrast.Draw { return contrast.Draw{} }
+
+// TestWork holds the operations of a step against those of its forward passes.
+func TestWork(t *testing.T) {
+	const k, d, batch = 32, 16, 3
+	forward := func(m *nn.Model) (n float64) {
+		torch.NoGrad(func() {
+			torch.Scoped(func() {
+				x := torch.Zeros([]int{2, 3, 32, 32})
+				nn.MultiplyAdds(m.State, func(of int) { n += float64(of) / 2 }, func() { m.Forward(x) })
+			})
+		})
+		return 2 * n
+	}
+	queue := 4.0 * k * d
+	for memory, want := range map[string]func(f float64) float64{
+		"moco":      func(f float64) float64 { return f + 3*f + queue },
+		"symmetric": func(f float64) float64 { return 2 * (f + 3*f + queue) },
+		"batch":     func(f float64) float64 { return 2 * 3 * f },
+		// Both views go through encoder and predictor, d to d/4 to d.
+		"none": func(f float64) float64 { return 2 * 3 * (f + 2*2*d*d/4) },
+	} {
+		err := torch.Run(func() (err error) {
+			o := train.Options{Net: nn.Config{Arch: "resnet18", Width: 0.0625, FeatDim: d}, Memory: memory, K: k, Alpha: 0.9, Temperature: 0.2}
+			if memory == "symmetric" {
+				o.Memory, o.Symmetric = "moco", true
+			}
+			m, err := train.NewModel(o)
+			if err != nil {
+				return err
+			}
+			defer m.Free()
+			w := Count(m)
+			torch.Scoped(func() {
+				x := torch.FromFloat32(noise(batch*3*32*32), batch, 3, 32, 32)
+				for range 2 {
+					if _, err = m.Step(&train.Batch{Crops: []*torch.Tensor{x, x}, Random: fixed{}}, 0.01); err != nil {
+						return
+					}
+				}
+			})
+			if want := want(forward(m.Query)); math.Abs(w.PerImage()-want) > 1e-6*want {
+				t.Errorf("%s: %v operations an image, want %v", memory, w.PerImage(), want)
+			}
+			return err
+		})
+		if err != nil {
+			t.Errorf("%s: %v", memory, err)
+		}
+	}
+}
+
+func noise(n int) []float32 {
+	rng := rand.New(rand.NewPCG(1, 2))
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(rng.NormFloat64())
+	}
+	return x
+}
+
+// TestPhotos loads generated photos as training does. Their files are as long as
+// ImageNet's of that size, 110 kB on average.
+func TestPhotos(t *testing.T) {
+	dir := t.TempDir()
+	list, err := Photos(dir, 70, 500, 375)
+	if err != nil {
+		t.Fatal(err)
+	}
+	photos, _, err := data.Open(data.Options{Name: "list", Folder: list, CacheBytes: -1})
+	if err != nil || photos.Len() != 70 {
+		t.Fatalf("%v, %v", photos, err)
+	}
+	l := data.NewLoader(data.LoaderOptions{Dataset: photos, Views: []views.Spec{views.Evaluation(32)}, BatchSize: 70, Workers: 1})
+	defer l.Close()
+	if _, err := l.Next(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Next(); err != io.EOF {
+		t.Error(err)
+	}
+	var m views.Image
+	if err := photos.Image(69, &m); err != nil || m.W != 500 || m.H != 375 {
+		t.Errorf("%d x %d, %v", m.W, m.H, err)
+	}
+	info, err := os.Stat(photos.Path(3))
+	if err != nil || info.Size() < 70<<10 || info.Size() > 150<<10 {
+		t.Errorf("%v, %v", info.Size(), err)
+	}
+}
+
+// TestMemory holds a large array: the peak has room for it.
+func TestMemory(t *testing.T) {
+	before := PeakResident()
+	block := make([]byte, 64<<20)
+	for i := range block {
+		block[i] = byte(i)
+	}
+	if after := PeakResident(); before == 0 || after < 64<<20 || after < before || block[1<<20] != 0 {
+		t.Errorf("%d before, %d after", before, after)
+	}
+}
+
+// TestPeak multiplies matrices: a rate that some processor could have.
+func TestPeak(t *testing.T) {
+	err := torch.Run(func() error {
+		if rate := Peak(torch.Float32, torch.CPU); rate < 1e8 || rate > 1e16 {
+			t.Errorf("%v operations a second", rate)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

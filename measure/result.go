@@ -1,0 +1,68 @@
+package measure
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"contralens/train"
+)
+
+// Result is what a step cost.
+type Result struct {
+	Method          string             `json:"method"`
+	Arch            string             `json:"arch"`
+	Batch           int                `json:"batch"`
+	K               int                `json:"K"`
+	Precision       string             `json:"precision"`
+	ImagesPerSecond float64            `json:"images_per_second"`
+	Seconds         map[string]float64 `json:"seconds"` // of a phase by name, and total: medians over the steps
+	GFLOPS          float64            `json:"gflops"`  // a second
+	Peak            float64            `json:"gemm_peak_gflops"`
+	PeakMB          float64            `json:"peak_rss_mb"` // of 2^20 bytes
+
+	NetworkOnly   bool    `json:"network_only"`
+	GFLOPPerImage float64 `json:"gflop_per_image"`
+	InputRes      int     `json:"input_res"`
+	Steps         int     `json:"steps"`
+	MemoryFormat  string  `json:"memory_format"`
+	Threads       int     `json:"threads"`
+	Machine       string  `json:"machine"`
+	Commit        string  `json:"commit"`
+	Torch         string  `json:"libtorch"`
+}
+
+// shown are the phases in the order of the table.
+var shown = []train.Phase{train.Views, train.Key, train.Query, train.Contrast, train.Backward, train.Update, train.Enqueue, train.Recording, train.Other}
+
+// Take fills in what the steps and the count of operations say.
+func (r *Result) Take(s *Steps, perImage float64) {
+	phases, total := s.Median()
+	r.Steps, r.Seconds = len(s.times), map[string]float64{"total": total.Seconds()}
+	for _, p := range shown {
+		r.Seconds[p.String()] = phases[p].Seconds()
+	}
+	r.ImagesPerSecond = float64(r.Batch) / total.Seconds()
+	r.GFLOPPerImage = perImage / 1e9
+	r.GFLOPS = r.GFLOPPerImage * r.ImagesPerSecond
+}
+
+// Print writes the result as a table.
+func (r *Result) Print(w io.Writer) {
+	what := fmt.Sprintf("a step of %s, %s, K %d", r.Method, r.Arch, r.K)
+	if r.NetworkOnly {
+		what = r.Arch + " alone, forward and backward"
+	}
+	fmt.Fprintf(w, "%s: batch %d, %d px, %s, %s, %d threads; median of %d steps\n\n", what, r.Batch, r.InputRes, r.Precision, r.MemoryFormat, r.Threads, r.Steps)
+	const bar = 40
+	total := r.Seconds["total"]
+	for _, p := range shown {
+		if s := r.Seconds[p.String()]; s > 0 {
+			fmt.Fprintf(w, "%-9s %9.4f s %5.1f %%  %s\n", p, s, 100*s/total, strings.Repeat("█", int(bar*s/total+0.5)))
+		}
+	}
+	fmt.Fprintf(w, "%-9s %9.4f s\n\n", "total", total)
+	fmt.Fprintf(w, "speed     %9.2f images/s\n", r.ImagesPerSecond)
+	fmt.Fprintf(w, "compute   %9.1f GFLOP/s, %.0f %% of the measured peak of %.0f GFLOP/s (%s matrix product; %.2f GFLOP an image)\n", r.GFLOPS, 100*r.GFLOPS/r.Peak, r.Peak, r.Precision, r.GFLOPPerImage)
+	fmt.Fprintf(w, "memory    %9.0f MB resident at most\n", r.PeakMB)
+}
