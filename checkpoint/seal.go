@@ -30,14 +30,16 @@ type sealer struct {
 func newSealer(w io.Writer) *sealer { return &sealer{w: w, hash: sha256.New()} }
 
 func (s *sealer) Write(b []byte) (int, error) {
-	s.held = append(s.held, b...)
-	if n := len(s.held) - sealSize; n > 0 {
-		s.hash.Write(s.held[:n])
-		if _, err := s.w.Write(s.held[:n]); err != nil {
+	// Of what is held and b together, all but the last sealSize bytes go on.
+	pass := max(0, len(s.held)+len(b)-sealSize)
+	held := min(pass, len(s.held))
+	for _, p := range [][]byte{s.held[:held], b[:pass-held]} {
+		s.hash.Write(p)
+		if _, err := s.w.Write(p); err != nil {
 			return 0, err
 		}
-		s.held = append(s.held[:0], s.held[n:]...)
 	}
+	s.held = append(append(s.held[:0], s.held[held:]...), b[pass-held:]...)
 	return len(b), nil
 }
 

@@ -1,5 +1,6 @@
 // Package checkpoint reads and writes PyTorch's .pth files as trees of Go
 // values: nil, bool, int, float64, string, []any, Dict, OrderedDict, *Tensor.
+// Write takes a *Source as well.
 package checkpoint
 
 import (
@@ -10,6 +11,7 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
+	"slices"
 
 	"contralens/internal/durable"
 )
@@ -19,6 +21,14 @@ type Tensor struct {
 	Dtype string // float32, float64, float16, bfloat16, int64, int32, int16, int8, uint8, bool
 	Shape []int
 	Data  []byte
+}
+
+// Source is a tensor to be written that is made only then: a whole network and its
+// optimiser need not be in memory twice. It is read back as a *Tensor.
+type Source struct {
+	Dtype string
+	Shape []int
+	Fill  func(data []byte) // gets as many bytes as the tensor has
 }
 
 // Item is one entry of a dictionary; keys are strings or ints.
@@ -102,8 +112,18 @@ func writeZip(w io.Writer, root Dict) error {
 	if err := add("data.pkl", p.b.Bytes()); err != nil {
 		return err
 	}
+	var buffer []byte
 	for i, t := range p.tensors {
-		if err := add(fmt.Sprint("data/", i), t.Data); err != nil {
+		data := buffer[:0]
+		switch t := t.(type) {
+		case *Tensor:
+			data = t.Data
+		case *Source:
+			buffer = slices.Grow(data, size(t.Dtype, t.Shape))
+			data = buffer[:size(t.Dtype, t.Shape)]
+			t.Fill(data)
+		}
+		if err := add(fmt.Sprint("data/", i), data); err != nil {
 			return err
 		}
 	}
@@ -130,8 +150,8 @@ func (c *counter) Write(b []byte) (int, error) {
 // pickler writes protocol 2.
 type pickler struct {
 	b       bytes.Buffer
-	tensors []*Tensor
-	arrays  bool // tensors are written as NumPy arrays, within the pickle
+	tensors []any // *Tensor or *Source
+	arrays  bool  // tensors are written as NumPy arrays, within the pickle
 }
 
 func (p *pickler) raw(s string) { p.b.WriteString(s) }
@@ -209,23 +229,37 @@ func (p *pickler) value(v any) error {
 		if p.arrays {
 			return p.array(v)
 		}
-		return p.tensor(v)
+		if size(v.Dtype, v.Shape) != len(v.Data) {
+			return fmt.Errorf("tensor of %s %v with %d bytes", v.Dtype, v.Shape, len(v.Data))
+		}
+		return p.tensor(v, v.Dtype, v.Shape)
+	case *Source:
+		return p.tensor(v, v.Dtype, v.Shape)
 	default:
 		return fmt.Errorf("a value of type %T cannot be stored", v)
 	}
 	return nil
 }
 
-func (p *pickler) tensor(t *Tensor) error {
-	s, ok := storages[t.Dtype]
-	count := 1
-	strides := make([]int, len(t.Shape))
-	for i := len(t.Shape) - 1; i >= 0; i-- {
-		strides[i] = count
-		count *= t.Shape[i]
+// size is the bytes of a tensor.
+func size(dtype string, shape []int) int {
+	n := storages[dtype].size
+	for _, d := range shape {
+		n *= d
 	}
-	if !ok || len(t.Data) != count*s.size {
-		return fmt.Errorf("tensor of %s %v with %d bytes", t.Dtype, t.Shape, len(t.Data))
+	return n
+}
+
+func (p *pickler) tensor(t any, dtype string, shape []int) error {
+	s, ok := storages[dtype]
+	if !ok {
+		return fmt.Errorf("tensor of %s %v", dtype, shape)
+	}
+	count := 1
+	strides := make([]int, len(shape))
+	for i := len(shape) - 1; i >= 0; i-- {
+		strides[i] = count
+		count *= shape[i]
 	}
 	p.raw("ctorch._utils\n_rebuild_tensor_v2\n((")
 	p.text("storage")
@@ -235,7 +269,7 @@ func (p *pickler) tensor(t *Tensor) error {
 	p.int(count)
 	p.raw("tQ")
 	p.int(0)
-	p.ints(t.Shape)
+	p.ints(shape)
 	p.ints(strides)
 	p.raw("\x89ccollections\nOrderedDict\n)RtR")
 	p.tensors = append(p.tensors, t)

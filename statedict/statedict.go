@@ -18,15 +18,20 @@ func Tensor(t *torch.Tensor) *checkpoint.Tensor {
 	return &checkpoint.Tensor{Dtype: t.Dtype().String(), Shape: t.Shape(), Data: t.Bytes()}
 }
 
+// source is a tensor for a file, copied when that is written.
+func source(t *torch.Tensor) *checkpoint.Source {
+	return &checkpoint.Source{Dtype: t.Dtype().String(), Shape: t.Shape(), Fill: t.CopyBytes}
+}
+
 // Torch copies a file's tensor into libtorch's memory, as it is.
 func Torch(t *checkpoint.Tensor) *torch.Tensor { return torch.FromBytes(t.Data, t.Dtype, t.Shape...) }
 
 // Of is a network's state dict, each name after prefix ("module." as PyTorch's
-// DistributedDataParallel writes it).
+// DistributedDataParallel writes it). Its values are read when a file is written.
 func Of(s nn.State, prefix string) checkpoint.OrderedDict {
 	var d checkpoint.OrderedDict
 	for _, e := range s {
-		d = append(d, checkpoint.Item{Key: prefix + e.Name, Value: Tensor(e.Tensor)})
+		d = append(d, checkpoint.Item{Key: prefix + e.Name, Value: source(e.Tensor)})
 	}
 	return d
 }
@@ -70,12 +75,13 @@ func Load(path string, to nn.State, v any, prefix string) error {
 }
 
 // SGD is the state dict of torch.optim.SGD: momentum buffers by the number of
-// their parameter, and one group with the settings.
+// their parameter, and one group with the settings. Its values are read when a file
+// is written.
 func SGD(s *optim.SGD, rate float64) checkpoint.Dict {
 	state := checkpoint.Dict{}
 	params := make([]any, len(s.Buffers))
 	for i, b := range s.Buffers {
-		state = append(state, checkpoint.Item{Key: i, Value: checkpoint.Dict{{Key: "momentum_buffer", Value: Tensor(b)}}})
+		state = append(state, checkpoint.Item{Key: i, Value: checkpoint.Dict{{Key: "momentum_buffer", Value: source(b)}}})
 		params[i] = i
 	}
 	return checkpoint.Dict{

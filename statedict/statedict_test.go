@@ -1,6 +1,7 @@
 package statedict
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,20 @@ import (
 	"contralens/optim"
 	"contralens/torch"
 )
+
+// written is what a file holds of a tree.
+func written(t *testing.T, d checkpoint.Dict) checkpoint.Dict {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "a.pth")
+	if err := checkpoint.Write(path, d); err != nil {
+		t.Fatal(err)
+	}
+	d, err := checkpoint.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
 
 // Momenta come back as they were written; those of other parameters are refused
 // and leave everything as it is.
@@ -20,12 +35,12 @@ func TestLoadSGD(t *testing.T) {
 			defer from.Free()
 			defer to.Free()
 			from.Buffers[0].Copy_(torch.FromFloat32([]float32{1, 2, 3, 4, 5, 6}, 2, 3))
-			if err := LoadSGD("a.pth", to, SGD(from, 0.1)); err != nil || !slices.Equal(to.Buffers[0].Float32s(), []float32{1, 2, 3, 4, 5, 6}) {
+			if err := LoadSGD("a.pth", to, written(t, SGD(from, 0.1))); err != nil || !slices.Equal(to.Buffers[0].Float32s(), []float32{1, 2, 3, 4, 5, 6}) {
 				t.Errorf("%v, momentum %v", err, to.Buffers[0].Float32s())
 			}
 			other := optim.NewSGD([]*torch.Tensor{b, a}, 0.9, 0)
 			defer other.Free()
-			err := LoadSGD("a.pth", to, SGD(other, 0.1))
+			err := LoadSGD("a.pth", to, written(t, SGD(other, 0.1)))
 			if want := "checkpoint a.pth: optimizer: momentum of parameter 0: want [2 3], got [4]"; err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("error %v, want %s", err, want)
 			}

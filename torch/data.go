@@ -71,8 +71,16 @@ func FromBytes(data []byte, dtype string, shape ...int) *Tensor {
 // Bytes copies the elements out as they are, little endian and in C order.
 func (t *Tensor) Bytes() []byte {
 	out := make([]byte, t.Numel()*t.Dtype().Size())
-	t.copyOut(unsafe.Pointer(unsafe.SliceData(out)), t.Dtype())
+	t.CopyBytes(out)
 	return out
+}
+
+// CopyBytes is Bytes into dst. It panics with an *Error unless dst has as many bytes.
+func (t *Tensor) CopyBytes(dst []byte) {
+	if n := t.Numel() * t.Dtype().Size(); n != len(dst) {
+		panic(&Error{Op: "copy bytes", Message: fmt.Sprintf("tensor %v has %d bytes, the slice %d", t.Shape(), n, len(dst))})
+	}
+	t.copyOut(unsafe.Pointer(unsafe.SliceData(dst)), t.Dtype())
 }
 
 func (t *Tensor) copyOut(data unsafe.Pointer, dtype Dtype) {

@@ -114,6 +114,7 @@ func TestErrors(t *testing.T) {
 		"grad":          {func() { Ones([]int{1}).Backward() }, "does not require grad"},
 		"values":        {func() { FromFloat32([]float32{1}, 2) }, "wants 2 values, got 1"},
 		"item":          {func() { Ones([]int{2}).Item() }, "want one element"},
+		"copy bytes":    {func() { Ones([]int{2}).CopyBytes(make([]byte, 4)) }, "8 bytes"},
 		"copy to slice": {func() { Ones([]int{2}).CopyTo(make([]float32, 3)) }, "2 values"},
 	} {
 		err := Run(func() error { Scoped(c.f); return nil })
