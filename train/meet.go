@@ -16,8 +16,8 @@ type target struct {
 // branches are added; jigsaws weigh β and images then 1-β. Features are transformed
 // for images only.
 //
-// What is reported is the mean over the branches, of scores and statistics the
-// first branch's.
+// What is reported is the mean over the branches, statistics are those of all
+// queries; score rows, one an image, are the first branch's.
 func (m *Model) meet(b *Batch, images, jigsaws []*torch.Tensor, targets []target) Outcome {
 	var sum Outcome
 	weight := 1.0
@@ -53,16 +53,26 @@ func (o *Outcome) add(out contrast.Output, weight float64, n int) {
 		o.Loss, o.Negatives, o.Scores, o.Statistics = loss, out.Negatives, out.Scores, out.Statistics
 	} else {
 		o.Loss = o.Loss.Add(loss)
+		o.mergeStatistics(out)
 	}
 	o.Value += out.Value / float64(n)
 	o.Accuracy += out.Accuracy / float64(n)
 }
 
-// both is the outcome of two directions: losses added, figures averaged, scores
-// and statistics the first one's.
+// mergeStatistics takes in the statistics of a further contrast, where they are
+// watched.
+func (o *Outcome) mergeStatistics(out contrast.Output) {
+	if o.Statistics != nil {
+		o.Statistics.Merge(out.Statistics)
+	}
+}
+
+// both is the outcome of two directions: losses added, figures averaged, statistics
+// those of all queries, score rows the first one's.
 func both(a, b Outcome) Outcome {
 	a.Loss = a.Loss.Add(b.Loss)
 	a.Value, a.Accuracy = (a.Value+b.Value)/2, (a.Accuracy+b.Accuracy)/2
+	a.mergeStatistics(b.Output)
 	if a.Jigsaw != nil {
 		a.Jigsaw = &Jigsaw{Loss: (a.Jigsaw.Loss + b.Jigsaw.Loss) / 2, Accuracy: (a.Jigsaw.Accuracy + b.Jigsaw.Accuracy) / 2}
 	}

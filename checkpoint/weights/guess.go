@@ -38,7 +38,7 @@ func (e *Encoder) Network() (nn.Config, error) {
 		if a.Blocks != blocks || a.Bottleneck != bottleneck {
 			continue
 		}
-		for _, width := range e.widths(first) {
+		for _, width := range e.widths(c.Modal, first) {
 			c.Arch, c.Width = a.Name, width
 			if ok, err := e.fits(c); ok || err != nil {
 				return c, err
@@ -70,14 +70,17 @@ func (e *Encoder) blocks(prefix string) (blocks [4]int, bottleneck bool) {
 }
 
 // widths are the multipliers that the width of the last stage can come from, the
-// roundest first.
-func (e *Encoder) widths(prefix string) []float64 {
+// roundest first. CMC's encoders have half the channels of their multiplier.
+func (e *Encoder) widths(modal, prefix string) []float64 {
 	var out []float64
 	shape := shapeOf(e, prefix+"layer4.0.conv1.weight")
 	if len(shape) != 4 {
 		return nil
 	}
 	exact := float64(shape[0]) / 512
+	if modal == "CMC" {
+		exact *= 2
+	}
 	if math.Round(exact*1e5)/1e5 == exact {
 		out = append(out, exact)
 	}

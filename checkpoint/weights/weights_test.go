@@ -179,6 +179,8 @@ func TestNetworks(t *testing.T) {
 		nn.Config{Arch: "resnet18", Width: 0.25, Stem: "cifar", Modal: "RGB", Head: "mlp_bn", FeatDim: 64},
 		nn.Config{Arch: "resnet50", Width: 0.3, Stem: "cifar", Modal: "RGB", Head: "2mlp_bn", FeatDim: 64},
 		nn.Config{Arch: "resnet50", Width: 1, Stem: "imagenet", Modal: "CMC", Head: "mlp", FeatDim: 64},
+		nn.Config{Arch: "resnet18", Width: 0.25, Stem: "cifar", Modal: "CMC", Head: "linear", FeatDim: 128},
+		nn.Config{Arch: "resnet50", Width: 0.3, Stem: "imagenet", Modal: "CMC", Head: "mlp", FeatDim: 64},
 	)
 	within(t, func() {
 		for _, c := range configs {
