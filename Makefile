@@ -35,10 +35,22 @@ demo: build
 docs: build
 	bin/contralens docs -o docs/cli.md
 
-# PHOTOS=folder make bench also measures the loader, beside torchvision.
+# Speeds as ratios to PyTorch programs of the same work, about ten minutes on a
+# machine that does nothing else: PARTS="step network small kernels views" says
+# what, BATCH=32 is of ResNet-50. PHOTOS=folder takes real photos instead of
+# generated ones, and is what views needs.
+PARTS ?= step network small kernels views
+BATCH ?= 16
+PEERS  = $(filter step network small,$(PARTS))
 bench: build
+	@GO=$(GO) sh scripts/setup.sh bench
+ifneq ($(PEERS),)
+	@PARTS="$(PEERS)" BATCH=$(BATCH) bench/compare.py $(if $(PHOTOS),"$(PHOTOS)")
+endif
+ifneq ($(filter kernels,$(PARTS)),)
 	$(GO) test -run '^$$' -bench . ./torch ./contrast ./views
-ifneq ($(PHOTOS),)
+endif
+ifneq ($(and $(PHOTOS),$(filter views,$(PARTS))),)
 	bin/contralens bench views --data_folder "$(PHOTOS)" --pipelines A,B,NULL,eval --peer bench/peer/views.py
 endif
 

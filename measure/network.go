@@ -12,13 +12,8 @@ import (
 // random images of side x side pixels, and returns the operations an image,
 // counted as Work does. Weights stay as they are.
 func Network(m *train.Model, batch, side int, steps *Steps) (perImage float64) {
-	rng := rand.New(rand.NewPCG(m.Seed, 0x616c6f6e65))
-	pixels := make([]float32, batch*3*side*side)
-	for i := range pixels {
-		pixels[i] = float32(rng.NormFloat64())
-	}
 	torch.Scoped(func() {
-		images := torch.FromFloat32(pixels, batch, 3, side, side).ToDevice(m.Device())
+		images := torch.FromFloat32(normal(batch*3*side*side, m.Seed), batch, 3, side, side).ToDevice(m.Device())
 		pass := func() {
 			torch.Scoped(func() {
 				defer m.Clock.Enter(train.Backward)()
@@ -35,4 +30,14 @@ func Network(m *train.Model, batch, side int, steps *Steps) (perImage float64) {
 		}
 	})
 	return perImage
+}
+
+// normal draws n numbers from N(0, 1).
+func normal(n int, seed uint64) []float32 {
+	rng := rand.New(rand.NewPCG(seed, 0x6e6f726d))
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(rng.NormFloat64())
+	}
+	return x
 }

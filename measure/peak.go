@@ -6,24 +6,31 @@ import (
 	"contralens/torch"
 )
 
-// Peak is the rate in operations a second of the fastest of several products of
-// large square matrices of a type, with the threads that training has: what the
-// processor can do in practice.
-func Peak(dtype torch.Dtype, device torch.Device) (best float64) {
-	// The larger size comes nearer to the peak on some processors; many repetitions
-	// of the smaller one find a quiet moment.
-	for _, try := range []struct{ side, repetitions int }{{2048, 8}, {4096, 3}} {
-		torch.Scoped(func() {
-			a := torch.Full([]int{try.side, try.side}, 0.5, torch.Options{Dtype: dtype, Device: device})
-			for range try.repetitions {
-				torch.Scoped(func() {
-					begin := time.Now()
-					a.Mm(a).Select(0, 0).Float64s() // reading it waits for a GPU
-					n := float64(try.side)
-					best = max(best, 2*n*n*n/time.Since(begin).Seconds())
-				})
+// Peak is the rate in operations a second of the fastest among products of large
+// square matrices of a type, with the threads that training has: what the
+// processor can do in practice. They are repeated for so long, several times each,
+// to find a quiet moment.
+func Peak(dtype torch.Dtype, device torch.Device, long time.Duration) (best float64) {
+	torch.Scoped(func() {
+		// The larger size comes nearer to the peak on some processors.
+		sides := []int{2048, 3072}
+		var matrices []*torch.Tensor
+		for _, n := range sides {
+			matrices = append(matrices, torch.FromFloat32(normal(n*n, 0), n, n).To(dtype).ToDevice(device))
+		}
+		for begin, round := time.Now(), 0; round < 3 || time.Since(begin) < long; round++ {
+			for i, n := range sides {
+				best = max(best, rate(matrices[i], n))
 			}
-		})
-	}
+		}
+	})
 	return best
+}
+
+// rate is that of a product [n, n] by [n, n].
+func rate(a *torch.Tensor, n int) float64 {
+	begin := time.Now()
+	torch.Scoped(func() { a.Mm(a).Select(0, 0).Float64s() }) // reading it waits for a GPU
+	side := float64(n)
+	return 2 * side * side * side / time.Since(begin).Seconds()
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing from Debian, or says what to install: for building, with
-# the argument test or check-long for that as well.
+# the argument test, check-long or bench for that as well.
 set -eu
 
 GO=${GO:-go}
@@ -23,6 +23,10 @@ if [ "${1:-}" = test ]; then
 elif [ "${1:-}" = check-long ]; then
 	need "/usr/lib/python3/dist-packages/PIL/__init__.py" python3-pil
 	need "/usr/lib/python3/dist-packages/numpy/__init__.py" python3-numpy
+elif [ "${1:-}" = bench ]; then
+	need "/usr/lib/python3/dist-packages/torch/__init__.py" python3-torch
+	need "/usr/lib/python3/dist-packages/torchvision/__init__.py" python3-torchvision
+	need "/usr/lib/python3/dist-packages/PIL/__init__.py" python3-pil
 fi
 need "/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz" dataset-fashion-mnist
 if [ -z "${LIBTORCH:-}" ]; then

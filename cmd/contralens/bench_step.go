@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -74,6 +75,13 @@ func benchStep(c *config.BenchStep) error {
 		return err
 	}
 	result := measured(c, r)
+	dtype := torch.Float32
+	if r.Model.BF16 {
+		dtype = torch.BFloat16
+	}
+	// Before and after: the machine may be busier for a while.
+	peak := func() { result.Peak = max(result.Peak, measure.Peak(dtype, r.Model.Device(), time.Second)/1e9) }
+	peak()
 	steps := measure.NewSteps(c.Warmup, c.Steps)
 	if c.NetworkOnly {
 		result.Take(steps, measure.Network(r.Model, c.BatchSize, c.InputRes, steps))
@@ -93,11 +101,7 @@ func benchStep(c *config.BenchStep) error {
 		result.Take(steps, work.PerImage())
 	}
 	result.PeakMB = float64(measure.PeakResident()) / (1 << 20)
-	dtype := torch.Float32
-	if r.Model.BF16 {
-		dtype = torch.BFloat16
-	}
-	result.Peak = measure.Peak(dtype, r.Model.Device()) / 1e9
+	peak()
 	if c.JSON {
 		return json.NewEncoder(os.Stdout).Encode(result)
 	}
