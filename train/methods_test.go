@@ -70,6 +70,8 @@ func methodRun(t *testing.T, folder string, change func(*config.Contrast), set .
 	switch {
 	case c.Method == "MoCo_wo_norm":
 		c.LearningRate = 0.0005 // scores without bounds
+	case c.Method == "SimSiam":
+		c.LearningRate = 0.2 // predictions begin unrelated to their targets
 	case c.Memory == "bank" || config.Methods[c.Method].Memory == "bank":
 		// Rows begin at random and are an image's own for the second epoch only.
 		c.BankMomentum, c.LearningRate, c.FeatDim = 0.1, 0.002, 64

@@ -105,9 +105,12 @@ func TestPartsEqualWhole(t *testing.T) {
 				_, parts := steps(t, o)
 				o.Net.Checkpoint = true
 				_, both := steps(t, o)
+				// Rounding grows where embeddings are divided by a small deviation, and
+				// in exponentials of scores over τ.
+				const tolerance = 1e-5
 				for i, name := range names {
-					golden.Near(t, name, parts[i], whole[i], 2e-6)
-					golden.Near(t, "check-pointed "+name, both[i], whole[i], 2e-6)
+					golden.Near(t, name, parts[i], whole[i], tolerance)
+					golden.Near(t, "check-pointed "+name, both[i], whole[i], tolerance)
 				}
 			})
 			if n := torch.LiveTensors() - before; n != 0 {

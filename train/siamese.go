@@ -36,7 +36,7 @@ func (s *siamese) Free()          { s.predictor.State.Free() }
 
 func (s *siamese) Forward(b *Batch) (sum Outcome) {
 	m := s.model
-	u, v := m.Embed(b.Crops[0])[0], m.Embed(b.Crops[1])[0]
+	u, v := s.standardised(m.Embed(b.Crops[0])[0]), s.standardised(m.Embed(b.Crops[1])[0])
 	targetU, targetV := u, v
 	if m.Key != nil {
 		target := func(view *torch.Tensor) *torch.Tensor {
@@ -52,4 +52,19 @@ func (s *siamese) Forward(b *Batch) (sum Outcome) {
 		sum.add(contrast.Similarity(p, z, draw, m.ContrastOptions(b, draw)), 0.5, 2)
 	}
 	return sum
+}
+
+// standardised gives each dimension of SimSiam's embeddings z [N, d] mean 0 and
+// variance 1 over the batch and each row unit length again: the batch norm without
+// weights in which its projection ends. What all images have in common, which at
+// first is nearly everything, is then no part of what is predicted. BYOL's
+// projection ends without one.
+func (s *siamese) standardised(z *torch.Tensor) *torch.Tensor {
+	if s.model.Key != nil {
+		return z
+	}
+	return torch.Scoped1(func() *torch.Tensor {
+		variance, mean := z.VarMean([]int{0}, false, true)
+		return z.Sub(mean).Div(variance.AddScalar(1e-5).Sqrt()).Normalize(1)
+	})
 }

@@ -1,0 +1,47 @@
+package train
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"contralens/internal/golden"
+	"contralens/nn"
+	"contralens/torch"
+)
+
+// What all embeddings have in common is no part of SimSiam's; BYOL's are left as
+// they are.
+func TestStandardised(t *testing.T) {
+	const n, d = 6, 4
+	rng := rand.New(rand.NewPCG(1, 2))
+	apart, alike := make([]float32, n*d), make([]float32, n*d)
+	for i := range apart {
+		apart[i] = float32(rng.NormFloat64())
+		alike[i] = apart[i] + 20*float32(i%d+1) // the same for every row
+	}
+	err := torch.Run(func() error {
+		torch.Scoped(func() {
+			simsiam := &siamese{model: &Model{}}
+			got := simsiam.standardised(torch.FromFloat32(alike, n, d)).Float32s()
+			golden.Near(t, "embeddings that are alike", got, simsiam.standardised(torch.FromFloat32(apart, n, d)).Float32s(), 1e-4)
+			for row := range n {
+				length := 0.0
+				for _, x := range got[row*d : (row+1)*d] {
+					length += float64(x) * float64(x)
+				}
+				if math.Abs(length-1) > 1e-5 {
+					t.Errorf("row %d has a squared length of %v", row, length)
+				}
+			}
+			z := torch.FromFloat32(alike, n, d)
+			if byol := (&siamese{model: &Model{Key: &nn.Model{}}}); byol.standardised(z) != z {
+				t.Error("BYOL's embeddings are changed")
+			}
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
