@@ -99,6 +99,12 @@ func checkNetwork(t *testing.T, c *golden.Case, config Config, seed uint64, key,
 	if isProjection {
 		config.Head = kind
 	}
+	// Over the two values a channel of a ResNeSt's attention a gradient under batch
+	// norm is rounding noise, large beyond what the reference's own leaves room for:
+	// there only libtorch's operators, in their order, come close.
+	if !strings.HasPrefix(config.Arch, "resnest") {
+		config.Format = torch.ChannelsLast
+	}
 	m, err := New(config, 0)
 	if err != nil {
 		t.Fatal(err)

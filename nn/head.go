@@ -56,9 +56,10 @@ func (h *head) Forward(x *torch.Tensor) *torch.Tensor {
 		for _, l := range h.hidden {
 			y = l.linear.Forward(y)
 			if l.norm != nil {
-				y = l.norm.Forward(y)
+				y = l.norm.ForwardRelu(y)
+			} else {
+				y = y.Relu_()
 			}
-			y = y.Relu_()
 		}
 		y = h.out.Forward(y)
 		if h.normalize {

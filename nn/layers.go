@@ -48,7 +48,19 @@ func (b builder) batchNorm(name string, channels int) *batchNorm {
 }
 
 // Forward takes ownership of x, a tensor that nobody else uses.
-func (n *batchNorm) Forward(x *torch.Tensor) *torch.Tensor {
+func (n *batchNorm) Forward(x *torch.Tensor) *torch.Tensor { return n.forward(x, nil, false) }
+
+// ForwardRelu is Forward and then ReLU.
+func (n *batchNorm) ForwardRelu(x *torch.Tensor) *torch.Tensor { return n.forward(x, nil, true) }
+
+// ForwardAddRelu is Forward, plus shortcut, then ReLU. The shortcut stays the
+// caller's.
+func (n *batchNorm) ForwardAddRelu(x, shortcut *torch.Tensor) *torch.Tensor {
+	return n.forward(x, shortcut, true)
+}
+
+func (n *batchNorm) forward(x, shortcut *torch.Tensor, relu bool) *torch.Tensor {
+	defer x.Free()
 	mean, variance := n.mean, n.variance
 	switch {
 	case !*n.train:
@@ -57,15 +69,33 @@ func (n *batchNorm) Forward(x *torch.Tensor) *torch.Tensor {
 	default:
 		n.batches.AddInt_(1)
 	}
+	if n.fuses(x, shortcut) {
+		return x.FusedNorm(torch.Norm{Weight: n.weight, Bias: n.bias, Mean: mean, Variance: variance, Train: *n.train, Momentum: 0.1, Eps: 1e-5}, shortcut, relu)
+	}
 	var y *torch.Tensor
 	if *n.train && n.groups > 1 {
 		y = n.normalizeSplit(x, n.groups)
 	} else {
 		y = x.BatchNorm(n.weight, n.bias, mean, variance, *n.train, 0.1, 1e-5)
 	}
-	x.Free()
-	return observed(n.name, y)
+	observed(n.name, y)
+	if shortcut != nil {
+		y.AddInto_(shortcut, 1)
+	}
+	if relu {
+		y.Relu_()
+	}
+	return y
 }
+
+// fuses says whether one kernel does all of it. An observer sees batch norm's own
+// output, which the kernel keeps to itself.
+func (n *batchNorm) fuses(x, shortcut *torch.Tensor) bool {
+	return !plainNorm && observer == nil && !(*n.train && n.groups > 1) && x.FusesNorm() && (shortcut == nil || shortcut.Dtype() == x.Dtype())
+}
+
+// plainNorm turns the kernel off, for tests and benchmarks.
+var plainNorm bool
 
 // linear is a fully connected layer with bias.
 type linear struct {

@@ -24,8 +24,8 @@ func (b builder) deepStem(in, width int) *deepStem {
 }
 
 func (s *deepStem) Forward(x *torch.Tensor) *torch.Tensor {
-	a := s.norms[0].Forward(s.convs[0].Forward(x)).Relu_()
-	b := s.norms[1].Forward(s.convs[1].Forward(a)).Relu_()
+	a := s.norms[0].ForwardRelu(s.convs[0].Forward(x))
+	b := s.norms[1].ForwardRelu(s.convs[1].Forward(a))
 	a.Free()
 	c := s.convs[2].Forward(b)
 	b.Free()
@@ -88,10 +88,10 @@ func (b builder) splitAttention(channels int) *splitAttention {
 // Forward maps x [N, C, H, W] to [N, C, H, W].
 func (s *splitAttention) Forward(x *torch.Tensor) *torch.Tensor {
 	return torch.Scoped1(func() *torch.Tensor {
-		u := s.norm0.Forward(s.conv.Forward(x)).Relu_()
+		u := s.norm0.ForwardRelu(s.conv.Forward(x))
 		a, b := u.Narrow(1, 0, s.channels), u.Narrow(1, s.channels, s.channels)
 		gap := a.Add(b).MeanDim([]int{2, 3}, true)
-		attention := s.fc2.Forward(s.norm1.Forward(s.fc1.Forward(gap)).Relu_())
+		attention := s.fc2.Forward(s.norm1.ForwardRelu(s.fc1.Forward(gap)))
 		share := attention.Reshape(x.Size(0), radix, s.channels, 1, 1).Softmax(1)
 		of := func(split int) *torch.Tensor {
 			return share.Narrow(1, split, 1).Reshape(x.Size(0), s.channels, 1, 1)

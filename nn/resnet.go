@@ -123,11 +123,11 @@ func (blk *block) Forward(x *torch.Tensor) *torch.Tensor {
 	last := len(blk.steps) - 1
 	for i, s := range blk.steps {
 		z := s.conv.Forward(y)
-		if s.norm != nil {
-			z = s.norm.Forward(z)
-			if i < last {
-				z.Relu_()
-			}
+		switch {
+		case i == last:
+			z = blk.join(x, z)
+		case s.norm != nil:
+			z = s.norm.ForwardRelu(z)
 		}
 		if s.pool {
 			p := z.AvgPool2d(3, 2, 1, false, true)
@@ -139,13 +139,19 @@ func (blk *block) Forward(x *torch.Tensor) *torch.Tensor {
 		}
 		y = z
 	}
-	if blk.down == nil {
-		return y.AddInto_(x, 1).Relu_()
-	}
-	identity := blk.dnorm.Forward(blk.down.Forward(x))
-	y.AddInto_(identity, 1).Relu_()
-	identity.Free()
 	return y
+}
+
+// join ends a block: the last convolution's output z under batch norm, plus the
+// shortcut from the block's input x, then ReLU. It takes ownership of z.
+func (blk *block) join(x, z *torch.Tensor) *torch.Tensor {
+	norm := blk.steps[len(blk.steps)-1].norm
+	if blk.down == nil {
+		return norm.ForwardAddRelu(z, x)
+	}
+	shortcut := blk.dnorm.Forward(blk.down.Forward(x))
+	defer shortcut.Free()
+	return norm.ForwardAddRelu(z, shortcut)
 }
 
 // Forward takes ownership of x.
@@ -163,7 +169,7 @@ func (r *resnet) Forward(x *torch.Tensor) *torch.Tensor {
 
 // begin is the stem, up to the first block.
 func (r *resnet) begin(x *torch.Tensor) *torch.Tensor {
-	y := r.stemNorm.Forward(r.stem.Forward(x)).Relu_()
+	y := r.stemNorm.ForwardRelu(r.stem.Forward(x))
 	if r.pool {
 		p := y.MaxPool2d(3, 2, 1)
 		y.Free()

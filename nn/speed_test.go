@@ -1,0 +1,106 @@
+package nn
+
+import (
+	"fmt"
+	"syscall"
+	"testing"
+	"time"
+
+	"contralens/internal/golden"
+	"contralens/torch"
+)
+
+// Forward and backward alone, in the FLOP that the convolutions and linear layers
+// need (the backward pass twice the forward one): `go test ./nn -run - -bench
+// ForwardBackward`, for one size `-bench ForwardBackward/resnet50_batch_16_bf16`.
+func BenchmarkForwardBackward(b *testing.B) {
+	for _, c := range []struct {
+		name        string
+		config      Config
+		batch, size int
+	}{
+		{"resnet50", Config{Head: "mlp"}, 16, 224},
+		{"resnet50", Config{Head: "mlp"}, 32, 224},
+		{"small", Config{Arch: "resnet18", Stem: "cifar", Width: 0.25, Head: "mlp"}, 256, 32},
+	} {
+		for _, precision := range []string{"fp32", "bf16"} {
+			for _, norm := range []string{"plain", "fused"} {
+				b.Run(fmt.Sprintf("%s batch %d %s %s", c.name, c.batch, precision, norm), func(b *testing.B) {
+					plainNorm = norm == "plain"
+					defer func() { plainNorm = false }()
+					c.config.Format = torch.ChannelsLast
+					benchmarkForwardBackward(b, c.config, c.batch, c.size, precision == "bf16")
+				})
+			}
+		}
+	}
+}
+
+func benchmarkForwardBackward(b *testing.B, c Config, batch, size int, bf16 bool) {
+	err := torch.Run(func() error {
+		torch.Scoped(func() {
+			m, err := New(c, 1)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer m.Free()
+			x := torch.FromFloat32(golden.Input(golden.CInput, batch*3*size*size), batch, 3, size, size)
+			var forward, backward time.Duration
+			flop := 0.0
+			step := func() {
+				torch.Scoped(func() {
+					start := time.Now()
+					var y *torch.Tensor
+					if bf16 {
+						torch.Autocast(torch.CPU, torch.BFloat16, func() { y = m.Forward(x) })
+					} else {
+						y = m.Forward(x)
+					}
+					middle := time.Now()
+					y.BackwardFrom(torch.OnesLike(y))
+					forward += middle.Sub(start)
+					backward += time.Since(middle)
+				})
+			}
+			weights := m.State.byName()
+			Observe(func(layer string, y *torch.Tensor) {
+				if w := weights[layer+".weight"]; w.Dim() > 1 {
+					flop += 6 * float64(y.Numel()) * float64(w.Numel()) / float64(w.Size(0))
+				}
+			}, step)
+			forward, backward = 0, 0
+			before := processorTime()
+			b.ResetTimer()
+			for range b.N {
+				step()
+			}
+			n := float64(b.N)
+			b.ReportMetric(forward.Seconds()/n*1e3, "ms-forward")
+			b.ReportMetric(backward.Seconds()/n*1e3, "ms-backward")
+			b.ReportMetric((processorTime()-before).Seconds()/n*1e3, "ms-processor")
+			b.ReportMetric(flop*n/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+		})
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// processorTime is what all threads have used, which other programs on the machine
+// change less than the time that passes.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func (s State) byName() map[string]*torch.Tensor {
+	tensors := map[string]*torch.Tensor{}
+	for _, e := range s {
+		tensors[e.Name] = e.Tensor
+	}
+	return tensors
+}

@@ -1,0 +1,9 @@
+// Package norm compiles a kernel that package torch calls through norm.h; see
+// package core for why it stands alone.
+package norm
+
+/*
+#cgo CXXFLAGS: -std=c++17 -O3 -g0 -fopenmp -I${SRCDIR}/../core -Wno-deprecated-declarations
+#cgo LDFLAGS: -ltorch -ltorch_cpu -lc10 -fopenmp -Wl,--unresolved-symbols=ignore-all
+*/
+import "C"

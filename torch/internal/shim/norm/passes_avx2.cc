@@ -1,0 +1,8 @@
+#include "passes.h"
+
+#ifdef NORM_X86
+#pragma GCC target("arch=x86-64-v3")
+namespace avx2 {
+#include "passes.inc"
+}
+#endif

@@ -1,0 +1,67 @@
+package torch
+
+import "testing"
+
+// FusedNorm against the operators that it stands for; package nn holds them
+// together over many shapes.
+func TestFusedNorm(t *testing.T) {
+	inRun(t, func() {
+		shape := []int{2, 3, 4, 5}
+		x := d(shape...).To(Float32).Contiguous(ChannelsLast)
+		shortcut := d(shape...).To(Float32).MulScalar_(-0.5)
+		parameters := func() Norm {
+			return Norm{
+				Weight: FromFloat32([]float32{1, 2, -1}, 3), Bias: FromFloat32([]float32{0, 0.5, -0.5}, 3),
+				Mean: Zeros([]int{3}), Variance: Ones([]int{3}), Train: true, Momentum: 0.1, Eps: 1e-5,
+			}
+		}
+		plain, fused := parameters(), parameters()
+		want := x.BatchNorm(plain.Weight, plain.Bias, plain.Mean, plain.Variance, true, 0.1, 1e-5).Add(shortcut).Relu()
+		if !x.FusesNorm() {
+			t.Fatal("channels-last float32 is not taken")
+		}
+		leaf := x.Clone().SetRequiresGrad(true)
+		recorded := leaf.FusedNorm(fused, shortcut, true)
+		if !recorded.RequiresGrad() || recorded.SharesMemory(leaf) {
+			t.Error("a recorded result overwrites its input")
+		}
+		if off := recorded.Sub(want).Abs().Max().Item(); !(off < 1e-5) {
+			t.Errorf("values are off by %g", off)
+		}
+		for what, of := range map[string][2]*Tensor{"mean": {fused.Mean, plain.Mean}, "variance": {fused.Variance, plain.Variance}} {
+			if off := of[0].Sub(of[1]).Abs().Max().Item(); !(off < 1e-6) {
+				t.Errorf("the running %s is off by %g", what, off)
+			}
+		}
+		if y := x.FusedNorm(parameters(), shortcut, true); !y.SharesMemory(x) || !(y.Sub(want).Abs().Max().Item() < 1e-5) {
+			t.Error("an unrecorded result is not x overwritten")
+		}
+	})
+}
+
+// What FusedNorm does not take, and what it refuses.
+func TestFusedNormRefuses(t *testing.T) {
+	inRun(t, func() {
+		for what, x := range map[string]*Tensor{
+			"contiguous": Zeros([]int{2, 3, 4, 4}),
+			"float64":    Zeros([]int{2, 3}, Options{Dtype: Float64}),
+			"3-D":        Zeros([]int{2, 3, 4}),
+			"empty":      Zeros([]int{0, 3}),
+		} {
+			if x.FusesNorm() {
+				t.Errorf("%s is taken", what)
+			}
+		}
+		n := Norm{Weight: Ones([]int{3}), Bias: Zeros([]int{3}), Mean: Zeros([]int{3}), Variance: Ones([]int{3}), Train: true, Momentum: 0.1, Eps: 1e-5}
+		for what, f := range map[string]func(){
+			"one value a channel": func() { Zeros([]int{1, 3}).FusedNorm(n, nil, false) },
+			"other channels":      func() { Zeros([]int{2, 4}).FusedNorm(n, nil, false) },
+			"shape of shortcut":   func() { Zeros([]int{2, 3}).FusedNorm(n, Zeros([]int{3, 3}), false) },
+			"type of shortcut":    func() { Zeros([]int{2, 3}).FusedNorm(n, Zeros([]int{2, 3}, Options{Dtype: BFloat16}), false) },
+		} {
+			if err := Run(func() error { f(); return nil }); err == nil {
+				t.Errorf("%s: no error", what)
+			}
+		}
+	})
+}
