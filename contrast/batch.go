@@ -33,8 +33,8 @@ func NTXent(u, v *torch.Tensor, draw Draw, o Options) Output {
 			return batchSurrogate(&out, z, draw, o)
 		}
 		d := z.Detach()
-		out.Statistics = observe(d, swap(d), draw, o, func() *torch.Tensor {
-			return d.Mm(d.T()).Gather(1, others(d.Size(0)/2, nil).ToDevice(d.Device()))
+		out.Statistics = observe(d, swap(d), draw, o, func(raw *Distribution) {
+			raw.describe(d.Mm(d.T()).Gather(1, others(d.Size(0)/2, nil).ToDevice(d.Device())), o.Temperature)
 		})
 		loss := out.Statistics.tap(z, func(z *torch.Tensor) *torch.Tensor { return batchSurrogate(&out, z, draw, o) })
 		if !draw.On() {
@@ -147,15 +147,38 @@ func circle(π []int64, n int) []int {
 // others are the columns of a [2n, 2n] matrix of scores that are negatives, int64
 // [2n, 2n-2], or [2n, 2n-4] when each image is mixed with partner's.
 func others(n int, partner []int) *torch.Tensor {
-	var columns []int64
-	for i := range 2 * n {
-		for j := range 2 * n {
-			if own, of := i%n, j%n; of != own && (partner == nil || partner[of] != own) {
-				columns = append(columns, int64(j))
-			}
-		}
+	before := make([]int, len(partner)) // the image that is mixed with each one
+	for i, p := range partner {
+		before[p] = i
 	}
-	return torch.FromInt64(columns, 2*n, len(columns)/(2*n))
+	return columnsWithout(2*n, func(row int) []int {
+		i := row % n
+		if partner == nil {
+			return []int{i, n + i}
+		}
+		j := before[i]
+		return []int{min(i, j), max(i, j), n + min(i, j), n + max(i, j)}
+	})
+}
+
+// columnsWithout are the columns of each row of an [n, n] matrix but for those
+// that without names, ascending and equally many for every row: int64 [n, …]. They
+// are written a run at a time, since a step may need n² of them.
+func columnsWithout(n int, without func(row int) []int) *torch.Tensor {
+	all := make([]int64, n)
+	for i := range all {
+		all[i] = int64(i)
+	}
+	columns := make([]int64, 0, n*n)
+	for row := range n {
+		from := 0
+		for _, out := range without(row) {
+			columns = append(columns, all[from:out]...)
+			from = out + 1
+		}
+		columns = append(columns, all[from:]...)
+	}
+	return torch.FromInt64(columns, n, len(columns)/n)
 }
 
 // forBatch is the draw without mixed negatives when a batch of n images is too

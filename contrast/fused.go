@@ -6,29 +6,23 @@ import (
 	"contralens/torch"
 )
 
-// InfoNCE is InfoNCEPlain with the gradient written out by hand, for queues too
-// large to hold several copies of the logits: beyond the negatives it needs two
-// buffers of their size (at most three while a permutation is applied), and with
-// Drawn ones a few blocks of gathered rows.
-//
-// With a scalar λ the mixed queue is never formed, since
-//
-//	q'·n'_i = λ q'·n_i + (1-λ) q'·n_π(i)
-//
-// is a permutation of scores already there. With p_i = softmax_i - [i positive]
-// over the logits, the derivative of the loss by the raw scores q'·n_j is
-//
-//	g_j = (λ p_j + (1-λ) p_π⁻¹(j)) / τN
-//
-// and so ∂loss/∂q' = g·n + p_pos k', ∂loss/∂k' = p_pos q'. Output.Loss is
-// a surrogate that has these derivatives; its value is not the loss.
+// InfoNCE is InfoNCEPlain with the gradient written out by hand: Output.Loss is a
+// surrogate that has the loss's derivatives; its value is not the loss. Negatives
+// that all queries share are read once, see streamed.go; Drawn ones, and all on
+// another device than the CPU, go through a matrix of scores, see derivative.
 func InfoNCE(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) Output {
 	out := Output{Negatives: negatives.Len()}
 	out.Loss = torch.Scoped1(func() *torch.Tensor {
 		k := k.Detach()
 		if o.Bound > 0 {
 			raw := q.Detach()
-			out.Statistics = observe(raw, k, draw, o, func() *torch.Tensor { return negatives.scores(raw) })
+			out.Statistics = observe(raw, k, draw, o, func(d *Distribution) {
+				if s, ok := streams(raw, negatives); ok {
+					d.negatives(s.mix(Draw{}, false).Attend(raw, o.Temperature, false, counting(rawBound)), s.Len(), rawBound)
+				} else {
+					d.describe(negatives.scores(raw), o.Temperature)
+				}
+			})
 			loss := out.Statistics.tap(q, func(q *torch.Tensor) *torch.Tensor { return surrogate(&out, q, k, negatives, draw, o) })
 			if !draw.On() {
 				out.Statistics.Raw = out.Statistics.Seen
@@ -51,7 +45,13 @@ func surrogate(out *Output, q, k *torch.Tensor, negatives Negatives, draw Draw, 
 			q, k = q.Normalize(1), k.Normalize(1)
 		}
 		var dq, dk *torch.Tensor
-		torch.NoGrad(func() { dq, dk = derivative(out, q.Detach(), k.Detach(), negatives, draw, o) })
+		torch.NoGrad(func() {
+			if s, ok := streams(q, negatives); ok {
+				dq, dk = streamed(out, q.Detach(), k.Detach(), s, draw, o)
+			} else {
+				dq, dk = derivative(out, q.Detach(), k.Detach(), negatives, draw, o)
+			}
+		})
 		loss := q.Mul(dq).Sum()
 		if k.RequiresGrad() {
 			loss = loss.Add(k.Mul(dk).Sum())
@@ -60,8 +60,20 @@ func surrogate(out *Output, q, k *torch.Tensor, negatives Negatives, draw Draw, 
 	})
 }
 
-// derivative fills out.Value, Accuracy and Scores, and gives ∂loss/∂q' and
-// ∂loss/∂k', both [N, d].
+// derivative fills out.Value, Accuracy, Scores and Statistics, and gives ∂loss/∂q'
+// and ∂loss/∂k', both [N, d]. It needs two buffers of the logits' size, three while
+// a permutation is applied, and with Drawn negatives a few blocks of gathered rows.
+//
+// With a scalar λ mixed negatives are never formed, since
+//
+//	q'·n'_i = λ q'·n_i + (1-λ) q'·n_π(i)
+//
+// is a permutation of scores already there. With p_i = softmax_i - [i positive]
+// over the logits, the derivative of the loss by the raw scores q'·n_j is
+//
+//	g_j = (λ p_j + (1-λ) p_π⁻¹(j)) / τN
+//
+// and so ∂loss/∂q' = g·n + p_pos k', ∂loss/∂k' = p_pos q'.
 func derivative(out *Output, q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) (dq, dk *torch.Tensor) {
 	n := negatives
 	scalar := draw.Negative != nil && draw.Negative.Elements == nil && !o.NormalizeNegative

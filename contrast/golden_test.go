@@ -47,8 +47,13 @@ func lambda(c *golden.Case, name string) *Lambda {
 
 type contrastFunc func(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) Output
 
-// paths are the two implementations that every golden case holds.
-var paths = map[string]contrastFunc{"plain": InfoNCEPlain, "fused": InfoNCE}
+// paths are the implementations that every golden case holds.
+var paths = map[string]contrastFunc{"plain": InfoNCEPlain, "fused": InfoNCE, "operators": operators}
+
+// operators is InfoNCE through a matrix of scores, as on other devices.
+func operators(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) Output {
+	return InfoNCE(q, k, struct{ Negatives }{negatives}, draw, o)
+}
 
 type ftCase struct {
 	Params struct {

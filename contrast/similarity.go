@@ -43,8 +43,8 @@ func Similarity(p, z *torch.Tensor, draw Draw, o Options) Output {
 			return loss(p)
 		}
 		d := p.Detach()
-		out.Statistics = observe(d, z, draw, o, func() *torch.Tensor {
-			return d.Mm(z.T()).Gather(1, offDiagonal(d.Size(0)).ToDevice(d.Device()))
+		out.Statistics = observe(d, z, draw, o, func(raw *Distribution) {
+			raw.describe(d.Mm(z.T()).Gather(1, offDiagonal(d.Size(0)).ToDevice(d.Device())), o.Temperature)
 		})
 		tapped := out.Statistics.tap(p, loss)
 		if !draw.On() {
@@ -57,13 +57,5 @@ func Similarity(p, z *torch.Tensor, draw Draw, o Options) Output {
 
 // offDiagonal are the columns of an [n, n] matrix off its diagonal, int64 [n, n-1].
 func offDiagonal(n int) *torch.Tensor {
-	var columns []int64
-	for i := range n {
-		for j := range n {
-			if i != j {
-				columns = append(columns, int64(j))
-			}
-		}
-	}
-	return torch.FromInt64(columns, n, n-1)
+	return columnsWithout(n, func(row int) []int { return []int{row} })
 }

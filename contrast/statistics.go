@@ -39,23 +39,45 @@ type Distribution struct {
 // Bins is how finely negatives are counted.
 const Bins = 2048
 
+// rawBound is the Bound of untransformed scores, products of unit rows.
+const rawBound = 1
+
 // observe takes the statistics of the untransformed q and k [N, d], and if there
-// is a transformation those of their scores: negatives computes the untransformed
-// negatives' [N, K]. One buffer of the logits' size comes and goes.
-func observe(q, k *torch.Tensor, draw Draw, o Options, negatives func() *torch.Tensor) *Statistics {
+// is a transformation those of their scores: negatives fills in the untransformed
+// negatives'.
+func observe(q, k *torch.Tensor, draw Draw, o Options, negatives func(raw *Distribution)) *Statistics {
 	s := &Statistics{LambdaPositive: draw.Positive.mean(), LambdaNegative: draw.Negative.mean()}
 	torch.NoGrad(func() {
 		torch.Scoped(func() {
 			s.Alignment = q.Sub(k).Square().Sum().Item() / float64(q.Size(0))
 			s.Uniformity = (uniformity(q) + uniformity(k)) / 2
 			if draw.On() {
-				neg := negatives()
-				s.Raw.measure(q.Mul(k).SumDim([]int{1}, true), neg, 1, o.Temperature)
-				s.Raw.NegExp = neg.MulScalar_(1 / o.Temperature).Exp_().Mean().Item()
+				s.Raw.positives(q.Mul(k).SumDim([]int{1}, false).Float64s(), o.Temperature)
+				negatives(&s.Raw)
 			}
 		})
 	})
 	return s
+}
+
+// counting counts scores in Bins over [-bound, bound], for a bound of 0 not at all.
+func counting(bound float64) torch.Counting {
+	if bound == 0 {
+		return torch.Counting{}
+	}
+	return torch.Counting{Low: -bound, High: bound, Bins: Bins}
+}
+
+// describe describes scores neg [N, K] of untransformed negatives, and overwrites
+// them.
+func (d *Distribution) describe(neg *torch.Tensor, τ float64) {
+	torch.Scoped(func() {
+		a := torch.Attention{Summary: neg.Summarise(-rawBound, rawBound, Bins)}
+		top := neg.Amax([]int{1}, true)
+		sum := neg.Sub_(top).MulScalar_(1/τ).Exp_().SumDim([]int{1}, true)
+		a.LogSum = sum.Log().AddInto_(top, 1/τ).Float64s()
+		d.negatives(a, neg.Size(1), rawBound)
+	})
 }
 
 // mean is λ, or NaN when there is none.
@@ -98,7 +120,9 @@ func (s *Statistics) tap(q *torch.Tensor, loss func(q *torch.Tensor) *torch.Tens
 // transformed measures the scores that the loss sees, pos [N, 1] and neg [N, K],
 // and gives the negatives' mean and variance, [N, 1] each.
 func (s *Statistics) transformed(pos, neg *torch.Tensor, o Options) (mean, variance *torch.Tensor) {
-	rows := s.Seen.measure(pos, neg, o.Bound, o.Temperature)
+	rows := torch.Attention{Summary: neg.Summarise(-o.Bound, o.Bound, Bins)}
+	s.Seen.positives(pos.Float64s(), o.Temperature)
+	s.Seen.negatives(rows, neg.Size(1), o.Bound)
 	n := pos.Size(0)
 	column := func(v []float64) *torch.Tensor {
 		return torch.FromFloat64(v, n, 1).To(torch.Float32).ToDevice(pos.Device())
@@ -117,22 +141,32 @@ func (s *Statistics) shares(p, neg, sum, shift *torch.Tensor, τ float64) {
 	s.Seen.NegExp = sum.Mul(shift.MulScalar(1/τ).Exp_()).Mean().Item() / float64(k)
 }
 
-// measure describes pos [N, 1] and neg [N, K], but for NegExp.
-func (d *Distribution) measure(pos, neg *torch.Tensor, bound, τ float64) torch.Summary {
-	d.Positives, d.Bound = pos.Float32s(), bound
-	n := float64(len(d.Positives))
+// positives describes positive scores.
+func (d *Distribution) positives(pos []float64, τ float64) {
+	d.Positives = make([]float32, len(pos))
 	d.PosMean, d.PosVar, d.PosExp = 0, 0, 0
-	for _, v := range d.Positives {
-		d.PosMean += float64(v) / n
-		d.PosExp += math.Exp(float64(v)/τ) / n
+	n := float64(len(pos))
+	for i, v := range pos {
+		d.Positives[i] = float32(v)
+		d.PosMean += v / n
+		d.PosExp += math.Exp(v/τ) / n
 	}
-	for _, v := range d.Positives {
-		d.PosVar += (float64(v) - d.PosMean) * (float64(v) - d.PosMean) / max(1, n-1)
+	for _, v := range pos {
+		d.PosVar += (v - d.PosMean) * (v - d.PosMean) / max(1, n-1)
 	}
-	rows := neg.Summarise(-bound, bound, Bins)
-	d.Negatives = rows.Counts
+}
+
+// negatives describes the scores of k negatives of each query; without a LogSum
+// NegExp is left as it is.
+func (d *Distribution) negatives(rows torch.Attention, k int, bound float64) {
+	d.Negatives, d.Bound = rows.Counts, bound
 	d.NegMean, d.NegVar, d.Hardest = average(rows.Mean), average(rows.Variance), average(rows.Max)
-	return rows
+	if rows.LogSum != nil {
+		d.NegExp = 0
+		for _, l := range rows.LogSum {
+			d.NegExp += math.Exp(l) / float64(k*len(rows.LogSum))
+		}
+	}
 }
 
 func average(v []float64) float64 {

@@ -5,7 +5,6 @@ import (
 	"math"
 	"sort"
 	"testing"
-	"time"
 
 	"contralens/torch"
 )
@@ -176,22 +175,25 @@ func TestStatistics(t *testing.T) {
 	} {
 		for _, τ := range []float64{0.07, 0.2} {
 			t.Run(fmt.Sprint(tc.name, " τ ", τ), func(t *testing.T) {
-				inRun(t, func() { checkStatistics(t, tc.n, tc.k, tc.t, tc.o, τ) })
+				inRun(t, func() {
+					checkStatistics(t, InfoNCE, tc.n, tc.k, tc.t, tc.o, τ)
+					checkStatistics(t, operators, tc.n, tc.k, tc.t, tc.o, τ)
+				})
 			})
 		}
 	}
 }
 
-func checkStatistics(t *testing.T, n, k int, transform Transform, o Options, τ float64) {
+func checkStatistics(t *testing.T, path contrastFunc, n, k int, transform Transform, o Options, τ float64) {
 	const d = 8
 	key, queue := unitRows(n, d, 2), unitRows(k, d, 3)
 	qa, qb := unitRows(n, d, 1).SetRequiresGrad(true), unitRows(n, d, 1).SetRequiresGrad(true)
 	stream := Stream{Seed: 5}
 	draw := stream.Next(transform, n, k, d, torch.CPU)
 	o.Temperature, o.Scores = τ, true
-	without := InfoNCE(qa, key, Shared{queue}, draw, o)
+	without := path(qa, key, Shared{queue}, draw, o)
 	o.Bound = 2
-	with := InfoNCE(qb, key, Shared{queue}, draw, o)
+	with := path(qb, key, Shared{queue}, draw, o)
 	without.Loss.Backward()
 	with.Loss.Backward()
 	near := func(name string, got, want, tolerance float64) {
@@ -246,56 +248,4 @@ func median(v []float32) float64 {
 	sort.Slice(sorted, func(i, j int) bool { return sorted[i] < sorted[j] })
 	n := len(sorted)
 	return (float64(sorted[(n-1)/2]) + float64(sorted[n/2])) / 2
-}
-
-// Statistics keep within the buffers that the loss has.
-func TestStatisticsMemory(t *testing.T) {
-	const n, k, d = 64, 65536, 128
-	torch.TrackMemory()
-	inRun(t, func() {
-		q, key, queue := unitRows(n, d, 1).SetRequiresGrad(true), unitRows(n, d, 2), NewQueue(k, d, 3, torch.CPU)
-		defer queue.Free()
-		stream := Stream{Seed: 1}
-		before := torch.MemoryInUse()
-		torch.ResetMemoryPeak()
-		InfoNCE(q, key, Shared{queue.Keys}, stream.Next(PaperTransform(), n, k, d, torch.CPU), Options{Temperature: 0.2, Scores: true, Bound: 2}).Loss.Backward()
-		if buffers := float64(torch.MemoryPeak()-before) / (4 * n * k); buffers > 3 || buffers < 1 {
-			t.Errorf("%.2f logits-sized buffers, want at most 3", buffers)
-		}
-	})
-}
-
-// What recording costs at the paper's queue and a batch of 64: loss and backward
-// pass with and without statistics, in turn, the fastest of each.
-func BenchmarkStatistics(b *testing.B) {
-	const n, k, d = 64, 65536, 128
-	for name, transform := range map[string]Transform{"plain": {}, "transformed": PaperTransform()} {
-		b.Run(name, func(b *testing.B) {
-			err := torch.Run(func() error {
-				torch.Scoped(func() {
-					q, key, queue := unitRows(n, d, 1).SetRequiresGrad(true), unitRows(n, d, 2), NewQueue(k, d, 3, torch.CPU)
-					defer queue.Free()
-					stream := Stream{Seed: 1}
-					fastest := map[float64]time.Duration{0: time.Hour, 2: time.Hour}
-					for b.Loop() {
-						for bound := range fastest {
-							draw := stream.Next(transform, n, k, d, torch.CPU)
-							begin := time.Now()
-							torch.Scoped(func() {
-								InfoNCE(q, key, Shared{queue.Keys}, draw, Options{Temperature: 0.2, Scores: bound > 0, Bound: bound}).Loss.Backward()
-							})
-							fastest[bound] = min(fastest[bound], time.Since(begin))
-							draw.Free()
-						}
-					}
-					b.ReportMetric(fastest[0].Seconds()*1e3, "ms-without")
-					b.ReportMetric((fastest[2]-fastest[0]).Seconds()*1e3, "ms-added")
-				})
-				return nil
-			})
-			if err != nil {
-				b.Fatal(err)
-			}
-		})
-	}
 }

@@ -1,0 +1,139 @@
+package contrast
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"contralens/torch"
+)
+
+// bench is a batch of queries beside a queue, and what it takes to contrast them.
+type bench struct {
+	n, k, d   int
+	transform Transform
+	record    bool // Options.Bound: statistics for the score record
+
+	q, key *torch.Tensor
+	queue  *Queue
+	stream Stream
+}
+
+func (c *bench) setUp() {
+	c.q, c.key, c.queue = unitRows(c.n, c.d, 1).SetRequiresGrad(true), unitRows(c.n, c.d, 2), NewQueue(c.k, c.d, 3, torch.CPU)
+	c.stream = Stream{Seed: 1}
+}
+
+// fused is what a training does: draw, scores, transformation, statistics, loss
+// and the gradient of the queries.
+func (c *bench) fused() {
+	o := Options{Temperature: 0.2, Scores: true}
+	if c.record {
+		o.Bound = 2
+	}
+	InfoNCE(c.q, c.key, Shared{c.queue.Keys}, c.stream.Next(c.transform, c.n, c.k, c.d, torch.CPU), o).Loss.Backward()
+}
+
+// plain is the same in the plain formulation: a mixed copy of the queue, logits,
+// statistics from the logits, cross entropy, autograd. The record's histograms
+// take the same kernel as everywhere, but a matrix of scores each.
+func (c *bench) plain() {
+	o := Options{Temperature: 0.2, Scores: true}
+	out := InfoNCEPlain(c.q, c.key, Shared{c.queue.Keys}, c.stream.Next(c.transform, c.n, c.k, c.d, torch.CPU), o)
+	out.Loss.Backward()
+	if c.record {
+		torch.NoGrad(func() {
+			var raw, seen Distribution
+			raw.describe(c.q.Mm(c.queue.Keys.T()), o.Temperature)
+			seen.describe(out.Logits.Narrow(1, 1, c.k).MulScalar(o.Temperature), o.Temperature)
+		})
+	}
+}
+
+// measure runs f in a scope and gives its time and the most memory that it had in
+// use beyond what was there.
+func measure(f func()) (time.Duration, int64) {
+	before := torch.MemoryInUse()
+	torch.ResetMemoryPeak()
+	begin := time.Now()
+	torch.Scoped(f)
+	return time.Since(begin), torch.MemoryPeak() - before
+}
+
+// The fused path needs a third of the plain one's memory at most, with and without
+// the score record.
+func TestFusedMemory(t *testing.T) {
+	torch.TrackMemory()
+	for _, record := range []bool{false, true} {
+		inRun(t, func() {
+			c := bench{n: 64, k: 32768, d: 128, transform: PaperTransform(), record: record}
+			c.setUp()
+			defer c.queue.Free()
+			_, plain := measure(c.plain)
+			_, fused := measure(c.fused)
+			t.Logf("plain %.1f MB, fused %.1f MB", float64(plain)/1e6, float64(fused)/1e6)
+			if fused > plain/3 || fused <= 0 {
+				t.Errorf("recording %v: fused takes %d bytes, plain %d", record, fused, plain)
+			}
+		})
+	}
+}
+
+// Plain and fused in turn, at the paper's size and that of small trainings: the
+// median times, their ratio, and the peaks of memory.
+func BenchmarkInfoNCE(b *testing.B) {
+	paper := PaperTransform()
+	for name, c := range map[string]bench{
+		"65536":         {n: 256, k: 65536, d: 128, transform: paper},
+		"65536/record":  {n: 256, k: 65536, d: 128, transform: paper, record: true},
+		"65536/batch64": {n: 64, k: 65536, d: 128, transform: paper, record: true},
+		"65536/unmixed": {n: 256, k: 65536, d: 128},
+		"4096":          {n: 256, k: 4096, d: 128, transform: paper},
+		"4096/record":   {n: 256, k: 4096, d: 128, transform: paper, record: true},
+	} {
+		b.Run(name, func(b *testing.B) {
+			torch.TrackMemory()
+			err := torch.Run(func() error {
+				torch.Scoped(func() {
+					c.setUp()
+					defer c.queue.Free()
+					measure(c.fused)
+					var plain, fused []float64
+					var most [2]int64
+					for b.Loop() {
+						t, m := measure(c.plain)
+						plain, most[0] = append(plain, t.Seconds()*1e3), max(most[0], m)
+						t, m = measure(c.fused)
+						fused, most[1] = append(fused, t.Seconds()*1e3), max(most[1], m)
+					}
+					slices.Sort(plain)
+					slices.Sort(fused)
+					p, f := plain[len(plain)/2], fused[len(fused)/2]
+					b.ReportMetric(p, "ms-plain")
+					b.ReportMetric(f, "ms-fused")
+					b.ReportMetric(p/f, "times-faster")
+					b.ReportMetric(float64(most[0])/1e6, "MB-plain")
+					b.ReportMetric(float64(most[1])/1e6, "MB-fused")
+				})
+				return nil
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}
+
+// The draw of λ and π alone, which both paths have in them.
+func BenchmarkDraw(b *testing.B) {
+	err := torch.Run(func() error {
+		stream := Stream{Seed: 1}
+		for b.Loop() {
+			torch.Scoped(func() { stream.Next(PaperTransform(), 256, 65536, 128, torch.CPU) })
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+}

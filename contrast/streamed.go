@@ -1,0 +1,66 @@
+package contrast
+
+import (
+	"math"
+
+	"contralens/torch"
+)
+
+// streamed is derivative for negatives that all queries share, on the CPU, in one
+// pass over their rows: neither the mixed rows nor the scores are ever in memory
+// (torch.Mixed.Attend). With
+//
+//	L = log Σ_i exp(q'·n'_i/τ)    a = Σ_i n'_i exp(q'·n'_i/τ) / exp(L)
+//
+// of each query, and the share w of its negatives in the softmax over all scores,
+//
+//	loss = log(1 + exp(L - pos/τ))    w = 1 / (1 + exp(pos/τ - L))
+//	∂loss/∂q' = w (a - k') / τN       ∂loss/∂k' = -w q' / τN
+func streamed(out *Output, q, k *torch.Tensor, n Shared, draw Draw, o Options) (dq, dk *torch.Tensor) {
+	a := n.mix(draw, o.NormalizeNegative).Attend(q, o.Temperature, true, counting(o.Bound))
+	pos := q.Mul(k).SumDim([]int{1}, false).Float64s()
+	τ, size := o.Temperature, float64(len(pos))
+	w := make([]float64, len(pos))
+	first := 0.0
+	for i, pos := range pos {
+		margin := pos/τ - a.LogSum[i]
+		w[i] = 1 / (1 + math.Exp(margin)) / (τ * size)
+		out.Value += softplus(-margin) / size
+		if pos >= a.Max[i] {
+			first++
+		}
+	}
+	out.Accuracy = 100 * first / size
+	if o.Scores {
+		out.Scores = make([]float32, 0, len(pos)*ScoreColumns)
+		for i, pos := range pos {
+			expNeg := math.Exp(a.LogSum[i]) / float64(n.Len())
+			out.Scores = append(out.Scores, float32(a.Mean[i]), float32(a.Variance[i]), float32(pos), float32(expNeg), float32(math.Exp(pos/τ)))
+		}
+	}
+	if o.Bound > 0 {
+		out.Statistics.Seen.positives(pos, τ)
+		out.Statistics.Seen.negatives(a, n.Len(), o.Bound)
+		out.Statistics.Entropy = average(a.Entropy)
+	}
+	share := torch.FromFloat64(w, len(w), 1).To(torch.Float32)
+	return a.Sum.Sub_(k).Mul(share), q.Mul(share).Neg()
+}
+
+// streams says whether queries can be compared with negatives in one pass.
+func streams(q *torch.Tensor, negatives Negatives) (Shared, bool) {
+	s, shared := negatives.(Shared)
+	return s, shared && q.Device() == torch.CPU
+}
+
+// mix are the rows as the draw transforms them.
+func (s Shared) mix(draw Draw, normalize bool) torch.Mixed {
+	m := torch.Mixed{Rows: s.Rows, Normalize: normalize}
+	if λ := draw.Negative; λ != nil {
+		m.Permutation, m.Lambda, m.Elements = draw.Permutation, λ.Value, λ.Elements
+	}
+	return m
+}
+
+// softplus is log(1 + exp(x)).
+func softplus(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }

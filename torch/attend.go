@@ -1,0 +1,88 @@
+package torch
+
+/*
+#cgo CFLAGS: -I${SRCDIR}/internal/shim/attend
+#include "attend.h"
+*/
+import "C"
+
+import (
+	"fmt"
+	"unsafe"
+
+	_ "contralens/torch/internal/shim/attend" // the C++ that attend.h declares
+)
+
+// Mixed are rows n'_i = λ n_i + (1-λ) n_π(i) made of the rows n [K, d] of a matrix.
+type Mixed struct {
+	Rows        *Tensor // n, float32 [K, d] on the CPU
+	Permutation *Tensor // π, int64 [K]; nil: n' = n
+	Lambda      float64 // λ for all, or
+	Elements    *Tensor // λ of each element [K, d]
+	Normalize   bool    // n' of unit length
+}
+
+// Attention is the softmax of queries over rows.
+type Attention struct {
+	Summary           // of the scores s_i = q·n'_i of each query
+	LogSum  []float64 // log Σ exp(s_i/τ) of each query
+	Entropy []float64 // of its p_i = exp(s_i/τ) / Σ exp(s_j/τ), in nats
+	Sum     *Tensor   // Σ p_i n'_i [N, d]; nil when it was not asked for
+}
+
+// Counting says how scores are counted: in Bins bins of equal width from Low to
+// High, see Summarise. No Bins: not at all.
+type Counting struct {
+	Low, High float64
+	Bins      int
+}
+
+// Attend compares queries q, float32 [N, d] on the CPU, with every row at the
+// temperature τ, in one pass over the rows and without a matrix of scores. Nothing
+// is recorded for autograd. The result has the same bits for any number of threads.
+func (m Mixed) Attend(q *Tensor, τ float64, sum bool, count Counting) Attention {
+	return m.attend(q, τ, sum, count, 0)
+}
+
+// attend is Attend with vectors of a level, see attend.h.
+func (m Mixed) attend(q *Tensor, τ float64, sum bool, count Counting, level int) (a Attention) {
+	if q.Dim() != 2 || !(τ > 0) || (count.Bins > 0 && !(count.Low < count.High)) {
+		panic(&Error{Op: "attend", Message: fmt.Sprintf("want queries [N, d], a temperature above 0 and bins between two numbers, got shape %v, %v and %+v", q.Shape(), τ, count)})
+	}
+	n := q.Size(0)
+	if sum {
+		a.Sum = Empty([]int{n, q.Size(1)}, Options{})
+	}
+	Scoped(func() {
+		statistics := Empty([]int{n, 5}, Options{Dtype: Float64})
+		c := C.cl_attention{
+			queries: q.Contiguous().pointer(), rows: m.Rows.Contiguous().pointer(), permutation: m.Permutation.pointer(), elements: m.Elements.pointer(),
+			value: C.double(m.Lambda), normalize: cbool(m.Normalize), temperature: C.double(τ),
+			low: C.double(count.Low), high: C.double(count.High), bins: C.int(count.Bins),
+			attended: a.Sum.pointer(), statistics: statistics.pointer(), level: C.int(level),
+		}
+		counts := Empty([]int{count.Bins}, Options{Dtype: Int64})
+		c.counts = counts.pointer()
+		check("attend", C.cl_attend(&c))
+		rows := statistics.Float64s()
+		for i, column := range []*[]float64{&a.Max, &a.Mean, &a.Variance, &a.LogSum, &a.Entropy} {
+			*column = make([]float64, n)
+			for j := range n {
+				(*column)[j] = rows[j*5+i]
+			}
+		}
+		a.Counts = counts.Int64s()
+	})
+	return a
+}
+
+// pointer is t as C takes it, null if there is none.
+func (t *Tensor) pointer() unsafe.Pointer {
+	if t == nil {
+		return nil
+	}
+	return unsafe.Pointer(t.c())
+}
+
+// attendLevel is the best level of this processor.
+func attendLevel() int { return int(C.cl_attend_level()) }

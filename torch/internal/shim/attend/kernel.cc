@@ -1,0 +1,213 @@
+#include "kernel.h"
+
+#include <algorithm>
+#include <cfloat>
+#include <cmath>
+#include <cstring>
+
+namespace attend {
+namespace {
+
+#define INLINE inline __attribute__((always_inline))
+
+// Vectors of W floats. Everything below is a template over W that the functions
+// at the end compile for one kind of processor each, inlined whole: no vector is
+// passed, whose calling convention would depend on the kind (-Wno-psabi).
+template <int W> struct Vector;
+#define VECTOR(W)                                                                    \
+  template <> struct Vector<W> {                                                     \
+    typedef float F __attribute__((vector_size(W * 4)));                             \
+    typedef int32_t I __attribute__((vector_size(W * 4)));                           \
+    typedef float U __attribute__((vector_size(W * 4), aligned(4), may_alias));      \
+    static constexpr int64_t outs = W == 16 ? 8 : 4; /* 2·outs accumulators */       \
+  };
+VECTOR(4) VECTOR(8) VECTOR(16)
+
+#define F typename Vector<W>::F
+#define I typename Vector<W>::I
+#define LOAD(p) F(*reinterpret_cast<const typename Vector<W>::U*>(p))
+#define STORE(p, v) (*reinterpret_cast<typename Vector<W>::U*>(p) = (v))
+
+// c[o][·] = Σ_r a[r][·] b(o, r), added to what is there if add. a and c are panels,
+// their rows kLanes long; b(o, r) is b[o·bo + r·br]. outs is a multiple of kGroup.
+template <int W> INLINE void product(const float* a, const float* b, int64_t bo, int64_t br, int64_t outs, int64_t length, bool add, float* c) {
+  constexpr int64_t O = Vector<W>::outs;
+  for (int64_t o = 0; o < outs; o += O) {
+    for (int64_t h = 0; h < kLanes; h += 2 * W) {
+      F x[O], y[O];
+      for (int64_t j = 0; j < O; j++) {
+        x[j] = add ? LOAD(c + (o + j) * kLanes + h) : F{};
+        y[j] = add ? LOAD(c + (o + j) * kLanes + h + W) : F{};
+      }
+      for (int64_t r = 0; r < length; r++) {
+        const F u = LOAD(a + r * kLanes + h), v = LOAD(a + r * kLanes + h + W);
+        for (int64_t j = 0; j < O; j++) {
+          const float w = b[(o + j) * bo + r * br];
+          x[j] += u * w;
+          y[j] += v * w;
+        }
+      }
+      for (int64_t j = 0; j < O; j++) {
+        STORE(c + (o + j) * kLanes + h, x[j]);
+        STORE(c + (o + j) * kLanes + h + W, y[j]);
+      }
+    }
+  }
+}
+
+// 2^t for t ≤ 0, to 2 ulp; NaN stays NaN. t = n + f with n whole and |f| ≤ ½; the
+// polynomial is 2^f's Taylor series in f ln 2.
+template <int W> INLINE F exp2(F t) {
+  const F low = F{} - 125.f;
+  t = t < low ? low : t;
+  const float magic = 12582912.f; // 1.5·2^23: adding it rounds to whole numbers
+  const F shifted = t + magic;
+  const F f = t - (shifted - magic);
+  F p = F{} + 1.5403530e-4f;
+  p = p * f + 1.3333558e-3f;
+  p = p * f + 9.6181291e-3f;
+  p = p * f + 5.5504109e-2f;
+  p = p * f + 2.4022651e-1f;
+  p = p * f + 6.9314718e-1f;
+  p = p * f + 1.f;
+  return p * F(((I)shifted << 23) + (127 << 23));
+}
+
+// The rows first … first+count-1, mixed: n' = λ n + (1-λ) n_π.
+template <int W> INLINE void mix(const Problem& p, int64_t first, int64_t count, float* block) {
+  for (int64_t i = 0; i < count; i++) {
+    const float* a = p.rows + (first + i) * p.d;
+    float* out = block + i * p.stride();
+    if (!p.permutation) {
+      std::memcpy(out, a, p.d * sizeof(float));
+    } else {
+      if (first + i + 4 < p.k) {
+        const float* next = p.rows + p.permutation[first + i + 4] * p.d;
+        for (int64_t c = 0; c < p.d; c += 16) __builtin_prefetch(next + c);
+      }
+      const float* b = p.rows + p.permutation[first + i] * p.d;
+      if (p.elements) {
+        const float* l = p.elements + (first + i) * p.d;
+        for (int64_t c = 0; c < p.d; c++) out[c] = l[c] * a[c] + (1 - l[c]) * b[c];
+      } else {
+        const float l = p.value, m = 1 - l;
+        for (int64_t c = 0; c < p.d; c++) out[c] = l * a[c] + m * b[c];
+      }
+    }
+    if (p.normalize) {
+      double square = 0;
+      for (int64_t c = 0; c < p.d; c++) square += static_cast<double>(out[c]) * out[c];
+      const float length = std::max(static_cast<float>(std::sqrt(square)), 1e-12f);
+      for (int64_t c = 0; c < p.d; c++) out[c] /= length;
+    }
+    std::fill(out + p.d, out + p.depth, 0.f);
+  }
+  for (int64_t i = count; i % kGroup != 0; i++) std::fill_n(block + i * p.stride(), p.depth, 0.f);
+}
+
+// Counts the scores s[count][kLanes] of a panel's first `live` queries.
+template <int W> INLINE void histogram(const Problem& p, const float* s, int64_t count, int64_t live, uint32_t* counts) {
+  uint32_t *even = counts, *odd = counts + p.bins + 1; // equal neighbours don't wait for each other
+  int32_t bin[kLanes];
+  for (int64_t i = 0; i < count; i++) {
+    for (int64_t h = 0; h < kLanes; h += W) {
+      const F x = LOAD(s + i * kLanes + h), last = F{} + static_cast<float>(p.bins - 1);
+      F b = x * p.bin_scale + p.bin_offset;
+      b = b > 0.f ? b : F{};
+      b = b < last ? b : last;
+      const I whole = x == x ? __builtin_convertvector(b, I) : I{} + p.bins;
+      std::memcpy(bin + h, &whole, sizeof whole);
+    }
+    int64_t l = 0;
+    for (; l + 2 <= live; l += 2) {
+      even[bin[l]]++;
+      odd[bin[l + 1]]++;
+    }
+    if (l < live) even[bin[l]]++;
+  }
+}
+
+// Takes the scores s[count][kLanes] into a panel's sums and replaces each by its
+// e = exp((s - max)/τ). Where the maximum grows, what was summed shrinks.
+template <int W> INLINE void softmax(const Problem& p, float* s, int64_t count, bool begin, Lanes& lanes, float* weighted) {
+  for (int64_t h = 0; h < kLanes; h += W) {
+    if (begin) std::memcpy(lanes.first + h, s + h, sizeof(F));
+    const F before = LOAD(lanes.max + h), first = LOAD(lanes.first + h);
+    F top = before, deviation{}, square{};
+    for (int64_t i = 0; i < count; i++) {
+      const F x = LOAD(s + i * kLanes + h), y = x - first;
+      top = x > top ? x : top;
+      deviation += y;
+      square += y * y;
+    }
+    if (std::memcmp(&top, &before, sizeof top) != 0) {
+      STORE(lanes.max + h, top);
+      const F shrink = exp2<W>((before - top) * p.scale);
+      for (int j = 0; j < W; j++) {
+        lanes.sum[h + j] *= shrink[j];
+        lanes.dot[h + j] *= shrink[j];
+      }
+      for (int64_t c = 0; p.weigh && c < p.depth; c++) {
+        float* w = weighted + c * kLanes + h;
+        STORE(w, LOAD(w) * shrink);
+      }
+    }
+    F sum{}, dot{};
+    for (int64_t i = 0; i < count; i++) {
+      float* at = s + i * kLanes + h;
+      const F x = LOAD(at), e = exp2<W>((x - top) * p.scale);
+      STORE(at, e);
+      sum += e;
+      dot += e * (x - first);
+    }
+    for (int j = 0; j < W; j++) {
+      lanes.sum[h + j] += sum[j];
+      lanes.dot[h + j] += dot[j];
+      lanes.deviation[h + j] += deviation[j];
+      lanes.square[h + j] += square[j];
+    }
+  }
+}
+
+template <int W> INLINE void go(const Problem& p, int64_t first, int64_t last, State state, float* block) {
+  alignas(64) float s[kBlock * kLanes];
+  for (int64_t at = first; at < last; at += kBlock) {
+    const int64_t count = std::min(kBlock, last - at), padded = (count + kGroup - 1) / kGroup * kGroup;
+    mix<W>(p, at, count, block);
+    for (int64_t panel = 0; panel < p.panels(); panel++) {
+      float* weighted = state.weighted + panel * p.depth * kLanes;
+      product<W>(p.q + panel * p.depth * kLanes, block, p.stride(), 1, padded, p.depth, false, s);
+      if (p.bins > 0) histogram<W>(p, s, count, std::min(kLanes, p.n - panel * kLanes), state.counts);
+      softmax<W>(p, s, count, at == first, state.lanes[panel], weighted);
+      if (p.weigh) product<W>(s, block, 1, p.stride(), p.depth, count, true, weighted);
+    }
+  }
+}
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+__attribute__((target("arch=x86-64-v4"))) void go4(const Problem& p, int64_t first, int64_t last, State s, float* block) { go<16>(p, first, last, s, block); }
+__attribute__((target("arch=x86-64-v3"))) void go3(const Problem& p, int64_t first, int64_t last, State s, float* block) { go<8>(p, first, last, s, block); }
+#define LEVELS 3
+#else
+#define LEVELS 1
+#endif
+
+} // namespace
+
+int best() {
+#if LEVELS == 3
+  if (__builtin_cpu_supports("x86-64-v4")) return 3;
+  if (__builtin_cpu_supports("x86-64-v3")) return 2;
+#endif
+  return 1;
+}
+
+void run(const Problem& p, int64_t first, int64_t last, State state, float* block, int level) {
+#if LEVELS == 3
+  if (level == 3) return go4(p, first, last, state, block);
+  if (level == 2) return go3(p, first, last, state, block);
+#endif
+  go<4>(p, first, last, state, block);
+}
+
+} // namespace attend
