@@ -55,7 +55,7 @@ template <int W> INLINE void product(const float* a, const float* b, int64_t bo,
   }
 }
 
-// 2^t for t ≤ 0, to 2 ulp; NaN stays NaN. t = n + f with n whole and |f| ≤ ½; the
+// 2^t for t ≤ 0, to some 2e-7 of it; NaN stays NaN. t = n + f with n whole and |f| ≤ ½; the
 // polynomial is 2^f's Taylor series in f ln 2.
 template <int W> INLINE F exp2(F t) {
   const F low = F{} - 125.f;
