@@ -11,7 +11,21 @@ func (t *Tensor) Relu_() *Tensor { return t.inplace("aten::relu_") }
 // Conv2d is a convolution of t [N, C, H, W] with weight [O, C/groups, kh, kw]
 // and bias [O] or nil.
 func (t *Tensor) Conv2d(weight, bias *Tensor, stride, padding, dilation, groups int) *Tensor {
+	if weight.Size(2) == 1 && weight.Size(3) == 1 && stride > 1 && padding == 0 && t.Size(1) < fewChannels {
+		return Scoped1(func() *Tensor { return t.every(2, stride).every(3, stride).Conv2d(weight, bias, 1, 0, 1, groups) })
+	}
 	return call("aten::conv2d", t, weight, bias, []int{stride, stride}, []int{padding, padding}, []int{dilation, dilation}, groups)
+}
+
+// fewChannels is below what oneDNN 2.6 computes a strided 1x1 convolution of without
+// writing beyond its memory: in the weights' gradient of an odd number of images,
+// with two threads, in the channels-last format. Such a convolution is one without a
+// stride of every stride-th row and column.
+const fewChannels = 16
+
+// every is each step-th index of a dimension, the first being 0.
+func (t *Tensor) every(dim, step int) *Tensor {
+	return call("aten::slice.Tensor", t, dim, nil, nil, step)
 }
 
 // BatchNorm normalises each channel: with the batch's statistics when training,

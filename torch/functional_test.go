@@ -119,3 +119,36 @@ func TestSoftmaxes(t *testing.T) {
 		expect(t, "CrossEntropy", d(2, 3).CrossEntropy(FromInt64(labels, 2)), []int{}, loss)
 	})
 }
+
+// Strided 1x1 convolutions with few channels end the process without Conv2d's way
+// around them.
+func TestStridedPointwise(t *testing.T) {
+	before := Threads()
+	defer SetThreads(before)
+	SetThreads(2)
+	for _, dtype := range []Dtype{Float32, BFloat16} {
+		for _, n := range []int{3, 5, 7} {
+			for _, c := range []int{4, 8, 16} {
+				inRun(t, func() {
+					xs, ws := []int{n, c, 16, 16}, []int{2 * c, c, 1, 1}
+					x := FromFloat64(ramp(size(xs)), xs...).To(dtype)
+					gradient := func(x, w *Tensor) *Tensor {
+						w.SetRequiresGrad(true)
+						y := x.Conv2d(w, nil, 2, 0, 1, 1)
+						y.BackwardFrom(OnesLike(y))
+						return w.Grad().To(Float64)
+					}
+					want := gradient(x.To(Float64), Zeros(ws, Options{Dtype: Float64})).Float64s()
+					for range 5 {
+						got := gradient(x.Contiguous(ChannelsLast), Zeros(ws, Options{Dtype: dtype})).Float64s()
+						for i := range want {
+							if math.Abs(got[i]-want[i]) > 0.01*math.Abs(want[i])+1e-3 {
+								t.Fatalf("%v, %d images of %d channels: gradient %d is %v, want %v", dtype, n, c, i, got[i], want[i])
+							}
+						}
+					}
+				})
+			}
+		}
+	}
+}
