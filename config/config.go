@@ -47,7 +47,9 @@ type Shared struct {
 	InputRes        int     `flag:"input_res" help:"side of a view in pixels"`
 	Amp             bool    `flag:"amp" help:"mixed precision (bfloat16 on a CPU)"`
 	OptLevel        string  `flag:"opt_level" help:"O1 or O2: accepted, both mean --amp's mixed precision"`
-	Precision       string  `flag:"precision" help:"fp32, bf16, or auto: fp32 unless --amp"`
+	Precision       string  `flag:"precision" help:"fp32, bf16, or auto: with --amp bf16, else where a network is trained the faster by a short measurement, and fp32 elsewhere"`
+	MemoryFormat    string  `flag:"memory_format" help:"of images in memory: channels_last, contiguous, or auto: where a network is trained the faster by a short measurement, and channels_last elsewhere"`
+	Retune          bool    `flag:"retune" help:"measure again what auto means for --precision and --memory_format, instead of what was measured before on this machine"`
 	Seed            uint64  `flag:"seed" help:"seed of everything random"`
 	Device          string  `flag:"device" help:"cpu or cuda:N"`
 	Threads         int     `flag:"threads" help:"compute threads; 0: one a processor"`
@@ -122,7 +124,7 @@ func defaultShared() Shared {
 		Epochs: 200, LearningRate: 0.03, Milestones: []int{120, 160}, DecayRate: 0.1, WeightDecay: 1e-4, Momentum: 0.9,
 		Method: "Customize", Modal: "RGB", Memory: "moco", Arch: "resnet50", Width: 1, Stem: "imagenet", FeatDim: 128,
 		K: 65536, BankMomentum: 0.5, Temperature: 0.07, Alpha: 0.999, Head: "linear", Crop: 0.2, AugLinear: "NULL", Decode: "fast", InputRes: 224,
-		OptLevel: "O2", Precision: "auto", Device: "cpu", WorldSize: -1, Rank: -1, DistURL: "tcp://127.0.0.1:23456", DistBackend: "nccl",
+		OptLevel: "O2", Precision: "auto", MemoryFormat: "auto", Device: "cpu", WorldSize: -1, Rank: -1, DistURL: "tcp://127.0.0.1:23456", DistBackend: "nccl",
 	}
 }
 

@@ -32,7 +32,7 @@ func (c *Finetune) Resolve(set map[string]bool) (warnings []string, err error) {
 	if _, warnings, err = c.Shared.resolve(set); err != nil {
 		return nil, err
 	}
-	c.precision()
+	c.amp()
 	if err := first(c.Shared.validate(), oneOf("sampling", c.Sampling, "instance", "class")); err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ func (c *Linear) Resolve(set map[string]bool) (warnings []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c.precision()
+	c.Settle()
 	if c.NClass < 1 {
 		return nil, fmt.Errorf("--n_class: want at least 1, got %d", c.NClass)
 	}

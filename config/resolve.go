@@ -94,7 +94,7 @@ func (c *Contrast) Resolve(set map[string]bool) (warnings []string, err error) {
 	if c.BatchSize > 256 {
 		c.Warm = true
 	}
-	c.Shared.precision()
+	c.Shared.amp()
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
@@ -110,12 +110,21 @@ func usualCrop(memory string) float64 {
 	return defaultShared().Crop
 }
 
-func (s *Shared) precision() {
-	if s.Precision == "auto" {
+// amp is what --amp says of the precision.
+func (s *Shared) amp() {
+	if s.Precision == "auto" && s.Amp {
+		s.Precision = "bf16"
+	}
+}
+
+// Settle makes fp32 and channels_last of what nobody chose: for commands that train no
+// network, and for programs that use this one as a library.
+func (s *Shared) Settle() {
+	if s.amp(); s.Precision == "auto" {
 		s.Precision = "fp32"
-		if s.Amp {
-			s.Precision = "bf16"
-		}
+	}
+	if s.MemoryFormat == "auto" {
+		s.MemoryFormat = "channels_last"
 	}
 }
 
@@ -144,7 +153,7 @@ func (s *Shared) validate() error {
 	return first(
 		dataset(s.Dataset), within("max_bad", s.MaxBad, 0, 1), atLeast("limit", s.Limit, 0), atLeast("threads", s.Threads, 0),
 		oneOf("modal", s.Modal, "RGB", "CMC"), oneOf("mem", s.Memory, slices.Sorted(maps.Keys(Memories))...), oneOf("stem", s.Stem, "imagenet", "cifar"),
-		oneOf("head", s.Head, "linear", "linear_wo_norm", "mlp", "mlp_bn", "2mlp_bn"), oneOf("precision", s.Precision, "fp32", "bf16"),
+		oneOf("head", s.Head, "linear", "linear_wo_norm", "mlp", "mlp_bn", "2mlp_bn"), oneOf("precision", s.Precision, "auto", "fp32", "bf16"), oneOf("memory_format", s.MemoryFormat, "auto", "channels_last", "contiguous"),
 		oneOf("aug_linear", s.AugLinear, "NULL", "RA"), oneOf("decode", s.Decode, "fast", "exact"), oneOf("opt_level", s.OptLevel, "O1", "O2"), oneOf("dist-backend", s.DistBackend, "nccl", "gloo"),
 		positive("batch_size", float64(s.BatchSize)), positive("epochs", float64(s.Epochs)), positive("learning_rate", s.LearningRate),
 		positive("nce_k", float64(s.K)), positive("nce_t", s.Temperature), positive("feat_dim", float64(s.FeatDim)), positive("width", s.Width),
@@ -257,7 +266,7 @@ func (c *KNN) Resolve(set map[string]bool) (warnings []string, err error) {
 	if _, warnings, err = c.Shared.resolve(set); err != nil {
 		return nil, err
 	}
-	c.precision()
+	c.Settle()
 	if c.Neighbours < 1 || !(c.KNNTemperature > 0) {
 		return nil, fmt.Errorf("-K and --temperature: want numbers above 0, got %d and %v", c.Neighbours, c.KNNTemperature)
 	}

@@ -23,7 +23,7 @@ func (c *Supervised) Resolve(set map[string]bool) (warnings []string, err error)
 	if _, warnings, err = c.Shared.resolve(set); err != nil {
 		return nil, err
 	}
-	c.precision()
+	c.amp()
 	if err := c.Shared.validate(); err != nil {
 		return nil, err
 	}

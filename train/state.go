@@ -8,6 +8,7 @@ import (
 	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/statedict"
+	"contralens/torch"
 )
 
 // recordVersion is the version of the record that a checkpoint keeps under
@@ -50,7 +51,8 @@ func (r *Run) Save(path string) error {
 			{Key: "epoch", Value: completed}, {Key: "step_in_epoch", Value: inEpoch}, {Key: "global_step", Value: r.Step},
 			{Key: "images", Value: r.Train.Len()},
 			{Key: "rng", Value: checkpoint.Dict{{Key: "seed", Value: int(r.Config.Seed)}, {Key: "lambda_step", Value: int(m.Stream.Step)}}},
-			{Key: "precision", Value: r.Config.Precision}, {Key: "memory_format", Value: "channels_last"},
+			{Key: "precision", Value: r.Config.Precision}, {Key: "memory_format", Value: r.Config.MemoryFormat},
+			{Key: "threads", Value: torch.Threads()}, {Key: "workers", Value: r.Config.Workers},
 			{Key: "epoch_sums", Value: sums.dict()}, {Key: "collapse", Value: r.collapse.dict()}, {Key: "mix_start", Value: r.mixStart.dict()},
 		}, m.saveMemory()...)},
 	}
@@ -94,7 +96,7 @@ func (r *Run) Load(path string) (notes []string, err error) {
 	}
 	record := statedict.Items(file.Get("contralens"))
 	if p, _ := record.Get("precision").(string); p != "" && p != r.Config.Precision {
-		return nil, fmt.Errorf("checkpoint %s: it was trained in %s; give --precision %s to go on", path, p, p)
+		return nil, fmt.Errorf("checkpoint %s: it was trained in %s; leave --precision out to go on", path, p)
 	}
 	m := r.Model
 	if err := statedict.Load(path, m.Query.State, file.Get("model"), "module."); err != nil {

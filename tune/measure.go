@@ -1,0 +1,121 @@
+package tune
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"contralens/nn"
+	"contralens/torch"
+)
+
+// Task is what is computed.
+type Task struct {
+	Net     nn.Config // its Format is not looked at
+	Batch   int       // images a step
+	Side    int       // of an image, pixels
+	Threads int       // that compute
+	Given   Choice    // what is chosen already
+}
+
+const (
+	// budget is what measuring may take, as long as it is enough for fewest images.
+	budget = 900 * time.Millisecond
+	rounds = 2 // that are timed; the fastest counts
+	// fewest images still fill the vector units: a ResNet-50 goes through forward and
+	// back in half a second then.
+	fewest = 4
+)
+
+// Measure times a step of the encoder, forward and backward, in every way that the
+// task leaves open. bf16 says that the processor has bfloat16 instructions. report,
+// which may be nil, is told of each first result. Call it inside torch.Run.
+func Measure(t Task, bf16 bool, report func(Measured)) (all []Measured, err error) {
+	torch.Scoped(func() { all, err = measure(t, bf16, report) })
+	return all, err
+}
+
+func measure(t Task, bf16 bool, report func(Measured)) ([]Measured, error) {
+	choices := candidates(t.Given, bf16)
+	probes := map[string]*probe{} // by format: a network serves both precisions
+	for _, c := range choices {
+		if probes[c.Format] != nil {
+			continue
+		}
+		p, err := newProbe(t.Net, c.Format)
+		if err != nil {
+			return nil, err
+		}
+		defer p.Free()
+		probes[c.Format] = p
+	}
+	n := max(2, min(t.Batch, fewest))
+	first := probes[choices[0].Format]
+	first.step(choices[0], n, t.Side) // kernels are made at their first use
+	each := first.step(choices[0], n, t.Side) / time.Duration(n)
+	if fits := int(budget / max(1, each) / time.Duration(len(choices)*(rounds+1))); fits > n {
+		n = min(fits, max(2, t.Batch))
+	}
+	all := make([]Measured, len(choices))
+	for round := range rounds + 1 {
+		for i, c := range choices {
+			rate := float64(n) / probes[c.Format].step(c, n, t.Side).Seconds()
+			if round == 0 {
+				continue // of these many images it is the first use again
+			}
+			all[i] = Measured{c, max(all[i].Rate, rate)}
+			if round == 1 && report != nil {
+				report(all[i])
+			}
+		}
+	}
+	return all, nil
+}
+
+// probe is a network that is measured.
+type probe struct{ *nn.Model }
+
+func newProbe(c nn.Config, format string) (*probe, error) {
+	c.Format, c.Jigsaw, c.Groups = Format(format), false, 0 // which change little, and want whole batches
+	m, err := nn.New(c, 0)
+	return &probe{m}, err
+}
+
+// Format is the memory format of that name.
+func Format(name string) torch.MemoryFormat {
+	if name == "contiguous" {
+		return torch.Contiguous
+	}
+	return torch.ChannelsLast
+}
+
+// step sends n random images forward and back, and tells how long that took.
+func (p *probe) step(c Choice, n, side int) (took time.Duration) {
+	torch.Scoped(func() {
+		x := torch.FromFloat32(noise(n*3*side*side), n, 3, side, side).ToDevice(p.Config.Device)
+		start := time.Now()
+		var z *torch.Tensor
+		forward := func() { z = p.Forward(x) }
+		if c.Precision == "bf16" {
+			torch.Autocast(p.Config.Device, torch.BFloat16, forward)
+		} else {
+			forward()
+		}
+		z = z.To(torch.Float32)
+		z.BackwardFrom(torch.OnesLike(z))
+		took = time.Since(start)
+	})
+	for _, w := range p.State.Parameters() {
+		w.ClearGrad()
+	}
+	return took
+}
+
+// noise is what normalised images look like to a processor.
+func noise(n int) []float32 {
+	rng := rand.New(rand.NewPCG(0, 0))
+	values := make([]float32, n)
+	for i := range values {
+		values[i] = 4*rng.Float32() - 2
+	}
+	return values
+}
