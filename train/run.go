@@ -76,6 +76,7 @@ type Hook struct {
 // NewRun opens the data and builds the model. It must be called, and the Run
 // used, inside torch.Run.
 func NewRun(c config.Contrast, dir string) (*Run, error) {
+	c.Settle()
 	r := &Run{Config: c, Dir: dir, Epoch: 1}
 	parts, err := OpenParts(c.Shared, r.notes.add)
 	if err != nil {

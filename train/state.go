@@ -98,6 +98,9 @@ func (r *Run) Load(path string) (notes []string, err error) {
 	if p, _ := record.Get("precision").(string); p != "" && p != r.Config.Precision {
 		return nil, fmt.Errorf("checkpoint %s: it was trained in %s; leave --precision out to go on", path, p)
 	}
+	if f, _ := record.Get("memory_format").(string); f != "" && f != r.Config.MemoryFormat {
+		notes = append(notes, fmt.Sprintf("--memory_format is %s, where %s was trained in %s: sums are rounded otherwise", r.Config.MemoryFormat, path, f))
+	}
 	m := r.Model
 	if err := statedict.Load(path, m.Query.State, file.Get("model"), "module."); err != nil {
 		return nil, err

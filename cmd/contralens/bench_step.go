@@ -67,6 +67,13 @@ func benchStep(c *config.BenchStep) error {
 		return err
 	}
 	c.TBPath = filepath.Join(dir, "tb")
+	net, err := train.Network(c.Shared)
+	if err != nil {
+		return err
+	}
+	if err := choose(&c.Shared, net, c.Accum, p.Print); err != nil {
+		return err
+	}
 	r, err := train.NewRun(c.Contrast, run)
 	if r != nil {
 		defer r.Close()
@@ -92,7 +99,7 @@ func benchStep(c *config.BenchStep) error {
 			return fmt.Errorf("--data_folder %s: want at least as many images as a batch, %d, got %d; without --data_folder they are generated", c.DataFolder, c.BatchSize, r.Train.Len())
 		}
 		work := measure.Count(r.Model)
-		r.Hooks = append(stepHooks(c.Contrast, p), steps.Hook())
+		r.Hooks = append(stepHooks(c.Contrast, c.TBPath, p), steps.Hook())
 		err := r.Do(signals.ctx)
 		p.Close()
 		if !errors.Is(err, measure.ErrDone) {

@@ -18,6 +18,7 @@ import (
 	"contralens/events"
 	"contralens/optim"
 	"contralens/train"
+	"contralens/tune"
 	"contralens/views"
 )
 
@@ -50,6 +51,26 @@ func openClassification(s *config.Shared, set map[string]bool, ckpt string, ema 
 	if k.train, k.test, err = train.OpenData(*s, printNote); err == nil {
 		err = k.fit(nClass)
 	}
+	if err != nil {
+		k.close()
+		return nil, err
+	}
+	return k, nil
+}
+
+// openTraining is openClassification for an encoder that is trained too. The
+// encoder's file decides its network, which is measured when it is there: what is
+// chosen then is the precision alone. name is the run's.
+func openTraining(s *config.Shared, set map[string]bool, ckpt string, ema bool, nClass int, toStderr bool, name string) (*classification, error) {
+	resumeAs(s, s.RunFolder(name))
+	if s.MemoryFormat == tune.Auto {
+		s.MemoryFormat = "channels_last"
+	}
+	k, err := openClassification(s, set, ckpt, ema, nClass, toStderr)
+	if err != nil {
+		return nil, err
+	}
+	err = choose(s, k.encoder.Model.Config, 1, func(format string, args ...any) { printNote(fmt.Sprintf(format, args...)) })
 	if err != nil {
 		k.close()
 		return nil, err

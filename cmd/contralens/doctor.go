@@ -15,6 +15,7 @@ import (
 	"contralens/data/jpeg"
 	"contralens/torch"
 	"contralens/train"
+	"contralens/tune"
 )
 
 // finding is one line of the doctor's report.
@@ -80,6 +81,7 @@ func examine() []finding {
 		problem = "without AVX2 training is several times slower; another machine helps"
 	}
 	add("instructions", sets, problem)
+	add("measurements", kept(), "")
 	blas, problem := blasLibrary()
 	add("BLAS", blas, problem)
 	add("JPEG", jpeg.Version(), "")
@@ -94,23 +96,35 @@ func examine() []finding {
 // instructions lists the processor's vector instructions; slow means that it
 // lacks what every fast kernel uses.
 func instructions() (sets string, slow bool) {
-	if runtime.GOARCH != "amd64" {
-		return runtime.GOARCH, false
+	known := vectors()
+	sets = strings.Join(append([]string{runtime.GOARCH}, known...), " ")
+	if !tune.NativeBF16(known) {
+		sets += " (no bfloat16 instructions: --amp brings no speed, and --precision auto is fp32)"
 	}
-	b, _ := os.ReadFile("/proc/cpuinfo")
-	_, flags, _ := strings.Cut(string(b), "\nflags")
-	flags, _, _ = strings.Cut(flags, "\n")
-	have := strings.Fields(flags)
-	var known []string
-	for _, f := range []string{"avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16"} {
+	return sets, runtime.GOARCH == "amd64" && !slices.Contains(known, "avx2")
+}
+
+// vectors are the sets of vector instructions that make a difference here.
+func vectors() (known []string) {
+	have := tune.Instructions()
+	for _, f := range []string{"avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16"} {
 		if slices.Contains(have, f) {
 			known = append(known, f)
 		}
 	}
-	if !slices.Contains(known, "avx512_bf16") && !slices.Contains(known, "amx_bf16") {
-		return strings.Join(known, " ") + " (no bfloat16 instructions: --amp brings no speed)", !slices.Contains(known, "avx2")
+	return known
+}
+
+// kept says where the measurements of --precision auto are.
+func kept() string {
+	path := tune.CacheFile()
+	if path == "" {
+		return "are not kept, since the system has no folder for such files (HOME or XDG_CACHE_HOME)"
 	}
-	return strings.Join(known, " "), false
+	if !isFile(path) {
+		return "will be kept in " + path
+	}
+	return "are kept in " + path
 }
 
 // blasLibrary names the library of matrix products, on Debian an alternative.

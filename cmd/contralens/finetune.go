@@ -48,7 +48,7 @@ func finetuneCommand() *cobra.Command {
 // it is asked to.
 func finetune(c *config.Finetune, set map[string]bool) error {
 	name := c.RunName() // before the checkpoint's record sets options
-	k, err := openClassification(&c.Shared, set, c.Ckpt, c.UseEMA, c.NClass, c.JSON)
+	k, err := openTraining(&c.Shared, set, c.Ckpt, c.UseEMA, c.NClass, c.JSON, name)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,8 @@ import (
 
 // pretrain trains what contrast's options describe.
 func pretrain(c config.Contrast, warnings []string) error {
-	dir := c.RunFolder(c.RunName())
+	name := c.RunName() // before a measurement settles options
+	dir := c.RunFolder(name)
 	p := &train.Progress{Out: os.Stdout, Terminal: term.IsTerminal(int(os.Stdout.Fd())), PrintFreq: c.PrintFreq}
 	defer p.Close()
 	signals := listen(func(s string) { p.Print("%s", s) })
@@ -26,6 +27,14 @@ func pretrain(c config.Contrast, warnings []string) error {
 		p.Print("note: %s", w)
 	}
 	return compute(c.Threads, func() (err error) {
+		resumeAs(&c.Shared, dir)
+		net, err := train.Network(c.Shared)
+		if err != nil {
+			return err
+		}
+		if err := choose(&c.Shared, net, c.Accum, p.Print); err != nil {
+			return err
+		}
 		r, err := train.NewRun(c, dir)
 		if r != nil {
 			defer r.Close()
@@ -49,7 +58,7 @@ func pretrain(c config.Contrast, warnings []string) error {
 			p.Print("note: %s", w)
 		}
 		var accuracies []string
-		r.Hooks = hooks(c, p, signals, &accuracies)
+		r.Hooks = hooks(c, filepath.Join(c.TBPath, name), p, signals, &accuracies)
 		p.Print("%s", summary(r))
 		begin := time.Now()
 		signals.Begin()
@@ -102,9 +111,9 @@ func start(r *train.Run, p *train.Progress) error {
 }
 
 // hooks are what hangs on the run. What a checkpoint must not be ahead of comes
-// before it, what takes long after it.
-func hooks(c config.Contrast, p *train.Progress, signals *stopping, accuracies *[]string) []train.Hook {
-	list := append(stepHooks(c, p), train.CheckpointHook(c.SaveFreq, c.Keep))
+// before it, what takes long after it. curves is the folder of TensorBoard's events.
+func hooks(c config.Contrast, curves string, p *train.Progress, signals *stopping, accuracies *[]string) []train.Hook {
+	list := append(stepHooks(c, curves, p), train.CheckpointHook(c.SaveFreq, c.Keep))
 	if c.KNNEvery > 0 {
 		list = append(list, train.KNNHook(signals.ctx, c.KNNEvery, func(epoch int, accuracy float64) {
 			what := fmt.Sprintf("after epoch %d", epoch)
@@ -119,10 +128,10 @@ func hooks(c config.Contrast, p *train.Progress, signals *stopping, accuracies *
 }
 
 // stepHooks are those that follow every step.
-func stepHooks(c config.Contrast, p *train.Progress) []train.Hook {
+func stepHooks(c config.Contrast, curves string, p *train.Progress) []train.Hook {
 	list := []train.Hook{
 		p.Hook(), train.DataHook(p.Print), train.MetricsHook(c.PrintFreq), train.CollapseHook(p.Print), train.MixStartHook(p.Print),
-		train.EventsHook(filepath.Join(c.TBPath, c.RunName()), c.PrintFreq),
+		train.EventsHook(curves, c.PrintFreq),
 	}
 	if c.SaveScore {
 		list = append(list, train.ScoreHook())
@@ -142,8 +151,8 @@ func summary(r *train.Run) string {
 	if c.Memory == "moco" || c.Memory == "bank" {
 		chance = fmt.Sprintf("; loss at chance ln(K+1) = %.3f", contrast.Chance(c.K))
 	}
-	return fmt.Sprintf("%s on %d images of %s (%d classes), %s in %s, %d steps an epoch; features: %s%s\nrun directory: %s",
-		c.Method, r.Train.Len(), r.Train.Name(), len(r.Train.Classes()), c.Arch, c.Precision, r.Batches, inWords(c), chance, r.Dir)
+	return fmt.Sprintf("%s on %d images of %s (%d classes), %s in %s (%s), %d steps an epoch; features: %s%s\nrun directory: %s",
+		c.Method, r.Train.Len(), r.Train.Name(), len(r.Train.Classes()), c.Arch, c.Precision, c.MemoryFormat, r.Batches, inWords(c), chance, r.Dir)
 }
 
 func closing(dir string, c config.Contrast, accuracies []string) string {

@@ -35,7 +35,7 @@ func supervisedCommand() *cobra.Command {
 // supervised is a fine-tuning of an untrained encoder, under its own name.
 func supervised(c *config.Supervised, set map[string]bool) error {
 	name := c.RunName()
-	k, err := openClassification(&c.Shared, set, "", false, c.NClass, c.JSON)
+	k, err := openTraining(&c.Shared, set, "", false, c.NClass, c.JSON, name)
 	if err != nil {
 		return err
 	}
