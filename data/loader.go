@@ -72,11 +72,18 @@ func Order(n int, seed uint64, epoch int) []int {
 	return rand.New(rand.NewPCG(seed^0x6f72646572, uint64(epoch))).Perm(n)
 }
 
+// Workers is how many workers a loader has that was asked for n: for 0 one a
+// processor.
+func Workers(n int) int {
+	if n <= 0 {
+		return runtime.NumCPU()
+	}
+	return n
+}
+
 // NewLoader starts loading.
 func NewLoader(o LoaderOptions) *Loader {
-	if o.Workers <= 0 {
-		o.Workers = runtime.NumCPU()
-	}
+	o.Workers = Workers(o.Workers)
 	l := &Loader{o: o, batches: make(chan *Batch, ahead-1), pieces: make(chan piece, o.Workers), free: make(chan *Batch, ahead+2), quit: make(chan struct{})}
 	if o.Shuffle {
 		l.order = Order(o.Dataset.Len(), o.Seed, o.Epoch)

@@ -15,6 +15,7 @@ import (
 	"contralens/checkpoint"
 	"contralens/checkpoint/weights"
 	"contralens/config"
+	"contralens/statedict"
 	"contralens/torch"
 )
 
@@ -26,6 +27,7 @@ type inspection struct {
 	Epoch    int               `json:"epoch,omitempty"`
 	Network  map[string]any    `json:"network,omitempty"`
 	Encoder  string            `json:"encoder,omitempty"`
+	Computed string            `json:"computed,omitempty"` // how it was trained
 	Problem  string            `json:"problem,omitempty"`
 	Contents []part            `json:"contents"`
 	Tensors  []tensorInfo      `json:"tensors"`
@@ -101,6 +103,9 @@ func inspect(path, format string) (*inspection, error) {
 			i.Tensors = append(i.Tensors, tensorInfo{strings.TrimPrefix(g.Path+"."+t.Key.(string), "."), x.Dtype, x.Shape})
 		}
 	}
+	if r := statedict.Items(f.Tree.Get("contralens")); r.Get("threads") != nil {
+		i.Computed = fmt.Sprintf("%v, %v, %v threads, %v workers", r.Get("precision"), r.Get("memory_format"), r.Get("threads"), r.Get("workers"))
+	}
 	e, err := f.Encoder(false)
 	if err != nil {
 		i.Problem = err.Error()
@@ -173,6 +178,9 @@ func (i *inspection) print(w io.Writer, tensors bool) {
 	}
 	if i.Encoder != "" {
 		row("encoder", "%s", i.Encoder)
+	}
+	if i.Computed != "" {
+		row("trained in", "%s", i.Computed)
 	}
 	if i.Problem != "" {
 		row("problem", "%s", i.Problem)

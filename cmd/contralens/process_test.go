@@ -39,7 +39,19 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asEndless) != "" {
 		endlessStep()
 	}
-	os.Exit(m.Run())
+	os.Exit(withCache(m.Run))
+}
+
+// withCache gives the tests a cache of their own, for measurements.
+func withCache(run func() int) int {
+	dir, err := os.MkdirTemp("", "contralens-cache-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	os.Setenv("XDG_CACHE_HOME", dir)
+	return run()
 }
 
 // process is the program at work on a command line.
@@ -112,12 +124,12 @@ func (p *process) end(t *testing.T) (int, string) {
 	return p.ProcessState.ExitCode(), p.text.String()
 }
 
-// tiny is a training of moments that keeps every kind of file that a run has. It
-// computes with one thread, since two of them are slow where other programs
+// tiny is a training of moments that keeps every kind of file that a run has. How it
+// computes is fixed, so that runs can be compared: in fp32, with one thread, since two of them are slow where other programs
 // work; CONTRALENS_THREADS sets another number.
 func tiny(data, name string, more ...string) []string {
 	threads := cmp.Or(os.Getenv("CONTRALENS_THREADS"), "1")
-	return append(strings.Fields("contrast --method MoCov2 --ft posneg --mix_start_step 7 --arch resnet18 --width 0.06 --stem cifar --input_res 16 --batch_size 4 -k 10 -d 8 --seed 3 -j 1 --print_freq 1 --save_score --probe 4 --knn_every 3 --save_freq 2 --keep 2 --model_path save --tb_path tb --data_folder "+data+" --threads "+threads+" --name "+name), more...)
+	return append(strings.Fields("contrast --method MoCov2 --ft posneg --mix_start_step 7 --arch resnet18 --width 0.06 --stem cifar --input_res 16 --batch_size 4 -k 10 -d 8 --seed 3 -j 1 --print_freq 1 --precision fp32 --memory_format channels_last --save_score --probe 4 --knn_every 3 --save_freq 2 --keep 2 --model_path save --tb_path tb --data_folder "+data+" --threads "+threads+" --name "+name), more...)
 }
 
 // same compares two runs: weights, key encoder, queue, optimiser and where they

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"contralens/checkpoint"
+	"contralens/statedict"
+	"contralens/tune"
+)
+
+// computedIn is how the checkpoint of a run says that it was trained.
+func computedIn(t *testing.T, name string) tune.Choice {
+	t.Helper()
+	tree, err := checkpoint.Read(filepath.Join("save", name, "current.pth"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := statedict.Items(tree.Get("contralens"))
+	precision, _ := record.Get("precision").(string)
+	format, _ := record.Get("memory_format").(string)
+	return tune.Choice{Precision: precision, Format: format}
+}
+
+// favour makes one of each task's measurements in the cache the fastest by far, and
+// returns what it is: the first one measured, or the last one.
+func favour(t *testing.T, last bool) (c tune.Choice) {
+	t.Helper()
+	b, err := os.ReadFile(tune.CacheFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all map[string][]tune.Measured
+	if err := json.Unmarshal(b, &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, found := range all {
+		at := 0
+		if last {
+			at = len(found) - 1
+		}
+		for i := range found {
+			found[i].Rate = 1
+		}
+		found[at].Rate, c = 1000, found[at].Choice
+	}
+	if b, err = json.Marshal(all); err == nil {
+		err = os.WriteFile(tune.CacheFile(), b, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// What is left open is measured once, kept for the next run, and in the checkpoint;
+// measuring changes nothing of a training.
+func TestAutomaticPrecision(t *testing.T) {
+	data := stripes(t, 9)
+	t.Chdir(t.TempDir())
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	auto := func(name string, more ...string) []string {
+		return tiny(data, name, append([]string{"--epochs", "2", "--precision", "auto", "--memory_format", "auto"}, more...)...)
+	}
+	text := must(t, auto("measured")...)
+	c := computedIn(t, "measured")
+	if !strings.Contains(text, "computing in "+c.String()+": ") {
+		t.Errorf("trained in %s, and printed\n%s", c, text)
+	}
+	must(t, tiny(data, "given", "--epochs", "2", "--precision", c.Precision, "--memory_format", c.Format)...)
+	same(t, "save/measured", "save/given")
+
+	slow := favour(t, true)
+	must(t, auto("remembered")...)
+	if got := computedIn(t, "remembered"); got != slow {
+		t.Errorf("trained in %s, want %s as measured before", got, slow)
+	}
+	// A run that is resumed stays what it is, whatever is measured by then.
+	quick := favour(t, false)
+	text = must(t, auto("resumed", "--epochs", "3", "--resume", "save/remembered/current.pth")...)
+	if got := computedIn(t, "resumed"); got != slow || strings.Contains(text, "computing in") {
+		t.Errorf("went on in %s, want %s:\n%s", got, slow, text)
+	}
+	must(t, auto("remembered", "--resume", "auto")...)
+	if code, text := command(t, auto("refused", "--resume", "save/remembered/current.pth", "--precision", other(slow.Precision))...); code != exitFailed || !strings.Contains(text, "leave --precision out") {
+		t.Errorf("exit code %d\n%s", code, text)
+	}
+	text = must(t, auto("noted", "--epochs", "3", "--resume", "save/remembered/current.pth", "--memory_format", quick.Format)...)
+	if !strings.Contains(text, "--memory_format is "+quick.Format) {
+		t.Errorf("resumed without a note:\n%s", text)
+	}
+	if text := must(t, "inspect", "save/remembered/current.pth"); !strings.Contains(text, slow.Precision+", "+slow.Format+", 1 threads, 1 workers") {
+		t.Errorf("inspect printed\n%s", text)
+	}
+
+	// Names of runs tell of options alone.
+	must(t, slices.Concat(auto("x"), []string{"--name="})...)
+	if found, _ := filepath.Glob("save/MoCov2_*"); len(found) != 1 || strings.Contains(found[0], "precision") || strings.Contains(found[0], "format") {
+		t.Errorf("runs without a name: %v", found)
+	}
+}
+
+func other(precision string) string {
+	if precision == "fp32" {
+		return "bf16"
+	}
+	return "fp32"
+}
+
+// A cache that is damaged, or that cannot be kept, is no reason not to train.
+func TestCacheOfNoUse(t *testing.T) {
+	data := stripes(t, 4)
+	t.Chdir(t.TempDir())
+	cache := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	line := func(name string) []string {
+		return tiny(data, name, "--epochs", "1", "--precision", "auto", "--memory_format", "channels_last")
+	}
+	if err := os.Mkdir(filepath.Join(cache, "contralens"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(tune.CacheFile(), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if text := must(t, line("damaged")...); !strings.Contains(text, "measuring again, since "+tune.CacheFile()) {
+		t.Errorf("a damaged cache: printed\n%s", text)
+	}
+	if text := must(t, line("mended")...); strings.Contains(text, "measuring again") {
+		t.Errorf("a cache that was damaged: printed\n%s", text)
+	}
+	t.Setenv("XDG_CACHE_HOME", tune.CacheFile())
+	if text := must(t, line("unkept")...); !strings.Contains(text, "cannot be kept") {
+		t.Errorf("a cache below a file: printed\n%s", text)
+	}
+}
+
+// fp32 gives the same bits again, with several compute threads too.
+func TestFP32IsReproducible(t *testing.T) {
+	data := stripes(t, 9)
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"once", "twice"} {
+		must(t, tiny(data, name, "--epochs", "2", "--precision", "fp32", "--threads", "2", "-j", "2")...)
+	}
+	same(t, "save/once", "save/twice")
+}

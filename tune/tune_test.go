@@ -1,0 +1,145 @@
+package tune
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"contralens/nn"
+	"contralens/torch"
+)
+
+func TestBest(t *testing.T) {
+	for name, c := range map[string]struct {
+		rates []float64 // of all four candidates, in their order
+		want  string
+	}{
+		"a tie":                         {[]float64{100, 102, 104, 108}, "fp32 channels_last"},
+		"the other format":              {[]float64{100, 104, 0, 0}, "fp32 contiguous"},
+		"bf16":                          {[]float64{100, 90, 115, 117}, "bf16 channels_last"},
+		"bf16, but only in one format":  {[]float64{100, 0, 100, 115}, "bf16 contiguous"},
+		"not worth its rounding errors": {[]float64{100, 104, 112, 113}, "fp32 contiguous"},
+		"bf16 and the other format":     {[]float64{100, 50, 150, 170}, "bf16 contiguous"},
+		"slower, as on old processors":  {[]float64{100, 90, 40, 30}, "fp32 channels_last"},
+	} {
+		var all []Measured
+		for i, candidate := range candidates(Choice{Auto, Auto}, true) {
+			all = append(all, Measured{candidate, c.rates[i]})
+		}
+		if got := Best(all).String(); got != c.want {
+			t.Errorf("%s: chose %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+func TestCandidates(t *testing.T) {
+	for _, c := range []struct {
+		given Choice
+		bf16  bool
+		want  []Choice
+	}{
+		{Choice{Auto, Auto}, false, []Choice{{"fp32", "channels_last"}, {"fp32", "contiguous"}}},
+		{Choice{"bf16", Auto}, false, []Choice{{"bf16", "channels_last"}, {"bf16", "contiguous"}}}, // as the user wants
+		{Choice{Auto, "contiguous"}, true, []Choice{{"fp32", "contiguous"}, {"bf16", "contiguous"}}},
+	} {
+		if got := candidates(c.given, c.bf16); !slices.Equal(got, c.want) {
+			t.Errorf("%v, bf16 %v: %v, want %v", c.given, c.bf16, got, c.want)
+		}
+	}
+}
+
+func TestNativeBF16(t *testing.T) {
+	for cpuinfo, want := range map[string]bool{
+		"processor\t: 0\nflags\t\t: fpu avx2 avx512_bf16\n\nprocessor\t: 1\n": true,
+		"flags\t\t: fpu avx2 amx_bf16 amx_tile\n":                             true,
+		"flags\t\t: fpu avx2 avx512f\nbugs\t\t: avx512_bf16\n":                false,
+		"Features\t: fp asimd bf16\n":                                         true,
+		"Features\t: fp asimd\n":                                              false,
+		"":                                                                    false,
+	} {
+		if got := NativeBF16(instructions(cpuinfo)); got != want {
+			t.Errorf("%q: %v, want %v", cpuinfo, got, want)
+		}
+	}
+}
+
+var small = Task{Net: nn.Config{Arch: "resnet18", Width: 0.06, Stem: "cifar", Groups: 4, Jigsaw: true}, Batch: 8, Side: 16, Threads: 1, Given: Choice{Auto, Auto}}
+
+// Every way is measured, by networks of its own, and nothing of them stays.
+func TestMeasure(t *testing.T) {
+	err := torch.Run(func() error {
+		torch.SetThreads(1) // such small tensors gain nothing by more
+		torch.TrackMemory()
+		before := torch.MemoryInUse()
+		var seen []Choice
+		all, err := Measure(small, true, func(m Measured) { seen = append(seen, m.Choice) })
+		if err != nil {
+			return err
+		}
+		want := candidates(small.Given, true)
+		for i, m := range all {
+			if m.Choice != want[i] || !(m.Rate > 0) {
+				t.Errorf("measured %v, want %v", m, want[i])
+			}
+		}
+		if len(all) != len(want) || !slices.Equal(seen, want) {
+			t.Errorf("measured %v and told of %v, want %v", all, seen, want)
+		}
+		if left := torch.MemoryInUse() - before; left > 1<<20 {
+			t.Errorf("%d bytes are still in use", left)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCache(t *testing.T) {
+	c := Cache{Path: filepath.Join(t.TempDir(), "new", "tune.json"), Key: "this machine"}
+	other := small
+	other.Batch = 16
+	found := []Measured{{Choice{"fp32", "channels_last"}, 100}, {Choice{"fp32", "contiguous"}, 90}}
+	load := func(c Cache, task Task, want []Measured) {
+		t.Helper()
+		if got, err := c.Load(task); err != nil || !slices.Equal(got, want) {
+			t.Errorf("loaded %v, %v, want %v", got, err, want)
+		}
+	}
+	load(c, small, nil)
+	for _, task := range []Task{small, other} {
+		if err := c.Store(task, found); err != nil {
+			t.Fatal(err)
+		}
+	}
+	load(c, small, found)
+	load(c, other, found)
+	load(Cache{c.Path, "another machine"}, small, nil)
+
+	// Nothing is remembered where there is no place for it.
+	if err := (Cache{}).Store(small, found); err != nil {
+		t.Error(err)
+	}
+	load(Cache{}, small, nil)
+	unwritable := Cache{Path: filepath.Join(c.Path, "tune.json")}
+	if unwritable.Store(small, found) == nil {
+		t.Error("stored below a file")
+	}
+
+	for _, text := range []string{"", "{", `{"x": 3}`, "[]"} {
+		if err := os.WriteFile(c.Path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.Load(small); err == nil || len(got) > 0 || !strings.Contains(err.Error(), c.Path) {
+			t.Errorf("%q: loaded %v, %v", text, got, err)
+		}
+	}
+	if err := c.Store(small, []Measured{{Choice{"fp8", "channels_last"}, 100}}); err != nil {
+		t.Error(err)
+	}
+	if got, err := c.Load(small); err == nil {
+		t.Errorf("loaded %v", got)
+	}
+}
