@@ -30,7 +30,9 @@ func choose(s *config.Shared, net nn.Config, parts int, print func(format string
 		print("note: measuring again, since %v", err)
 	}
 	if len(found) == 0 || s.Retune {
-		if found, err = tune.Measure(t, tune.NativeBF16(tune.Instructions()), measuring()); err != nil {
+		report, done := measuring()
+		found, err = tune.Measure(t, tune.NativeBF16(tune.Instructions()), report)
+		if done(); err != nil {
 			return err
 		}
 		if err := cache.Store(t, found); err != nil {
@@ -66,12 +68,12 @@ func choices() tune.Cache {
 	}
 }
 
-// measuring shows on a terminal what is measured; nil elsewhere.
-func measuring() func(tune.Measured) {
+// measuring shows on a terminal what is measured, until done.
+func measuring() (report func(tune.Measured), done func()) {
 	if !term.IsTerminal(int(os.Stderr.Fd())) {
-		return nil
+		return nil, func() {}
 	}
-	return func(m tune.Measured) {
-		fmt.Fprintf(os.Stderr, "\r\033[Kmeasuring: %s %.3g images/s\r", m.Choice, m.Rate)
-	}
+	show := func(s string) { fmt.Fprintf(os.Stderr, "\r\033[K%s", s) }
+	show("measuring how to compute …")
+	return func(m tune.Measured) { show(fmt.Sprintf("measuring: %s %.3g images/s …", m.Choice, m.Rate)) }, func() { show("") }
 }
