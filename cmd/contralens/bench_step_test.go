@@ -17,7 +17,7 @@ func TestBenchStep(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	small := "bench step --arch resnet18 --width 0.0625 --input_res 32 --batch_size 4 -k 64 --steps 2 --warmup 1 --json "
-	for _, line := range []string{"--amp --stem cifar", "--method SimCLR --ft none --data_folder " + filepath.Dir(photo) + " --batch_size 2", "--network_only --stem cifar"} {
+	for _, line := range []string{"--amp --stem cifar", "--method SimCLR --ft none --data_folder " + filepath.Dir(photo) + " --batch_size 2 --precision fp32", "--network_only --stem cifar --precision fp32"} {
 		text := must(t, strings.Fields(small+line)...)
 		var r measure.Result
 		if err := json.Unmarshal([]byte(text[strings.Index(text, "{"):]), &r); err != nil {
