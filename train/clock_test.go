@@ -54,7 +54,7 @@ func TestPhases(t *testing.T) {
 			var got Times
 			var all time.Duration
 			err := torch.Run(func() error {
-				r, err := NewRun(c, t.TempDir())
+				r, err := NewRun(c, t.TempDir(), nil)
 				if err != nil {
 					return err
 				}

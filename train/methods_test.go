@@ -92,7 +92,7 @@ func follows(t *testing.T, c config.Contrast, from, to string, stop int) (losses
 	t.Helper()
 	err := torch.Run(func() error {
 		torch.SetThreads(1) // such small tensors gain nothing by more
-		r, err := NewRun(c, t.TempDir())
+		r, err := NewRun(c, t.TempDir(), nil)
 		if err != nil {
 			return err
 		}

@@ -73,10 +73,14 @@ type Hook struct {
 	Stop  func(*Run) error // at the end, also when the run was stopped or failed
 }
 
-// NewRun opens the data and builds the model. It must be called, and the Run
-// used, inside torch.Run.
-func NewRun(c config.Contrast, dir string) (*Run, error) {
-	c.Settle()
+// Chooser settles the precision and the memory format of a network where options
+// leave them open.
+type Chooser func(*config.Shared, nn.Config) error
+
+// NewRun opens the data, has choose settle how to compute, which without one is in
+// fp32 and channels_last, and builds the model. It must be called, and the Run used,
+// inside torch.Run.
+func NewRun(c config.Contrast, dir string, choose Chooser) (*Run, error) {
 	r := &Run{Config: c, Dir: dir, Epoch: 1}
 	parts, err := OpenParts(c.Shared, r.notes.add)
 	if err != nil {
@@ -94,10 +98,11 @@ func NewRun(c config.Contrast, dir string) (*Run, error) {
 	r.DropLast = n%c.BatchSize == 1
 	r.Batches = data.Batches(n, c.BatchSize, r.DropLast)
 	r.Schedule = optim.Schedule{Rate: c.LearningRate, Epochs: c.Epochs, Cosine: c.Cosine, DecayRate: c.DecayRate, Milestones: c.Milestones}.Warmed(c.Warm)
-	net, err := Network(c.Shared)
+	net, err := r.network(choose)
 	if err != nil {
 		return nil, err
 	}
+	c = r.Config
 	net.Jigsaw, net.Groups, net.Checkpoint = c.Jigsaw, c.BNSplits, c.CheckpointActivations
 	r.Model, err = NewModel(Options{
 		Net: net, Memory: c.Memory, Images: n, K: c.K, Symmetric: c.Symmetric, Alpha: c.Alpha, BankMomentum: c.BankMomentum,
@@ -109,6 +114,22 @@ func NewRun(c config.Contrast, dir string) (*Run, error) {
 	}
 	r.Views, err = viewSpecs(c, r.Model.Method.Crops())
 	return r, err
+}
+
+// network is the one that the options describe, once they are settled.
+func (r *Run) network(choose Chooser) (nn.Config, error) {
+	s := &r.Config.Shared
+	if choose != nil {
+		net, err := Network(*s)
+		if err == nil {
+			err = choose(s, net)
+		}
+		if err != nil {
+			return net, err
+		}
+	}
+	s.Settle()
+	return Network(*s)
 }
 
 // Network is the network that the options describe.

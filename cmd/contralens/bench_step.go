@@ -14,6 +14,7 @@ import (
 	"contralens/config"
 	"contralens/data"
 	"contralens/measure"
+	"contralens/nn"
 	"contralens/torch"
 	"contralens/train"
 )
@@ -67,20 +68,20 @@ func benchStep(c *config.BenchStep) error {
 		return err
 	}
 	c.TBPath = filepath.Join(dir, "tb")
-	net, err := train.Network(c.Shared)
-	if err != nil {
+	r, err := train.NewRun(c.Contrast, run, func(s *config.Shared, net nn.Config) error {
+		chosen, err := choose(s, net, c.Accum, p.Print)
+		if chosen != "" {
+			p.Print("%s", chosen)
+		}
 		return err
-	}
-	if err := choose(&c.Shared, net, c.Accum, p.Print); err != nil {
-		return err
-	}
-	r, err := train.NewRun(c.Contrast, run)
+	})
 	if r != nil {
 		defer r.Close()
 	}
 	if err != nil {
 		return err
 	}
+	c.Contrast = r.Config
 	result := measured(c, r)
 	dtype := torch.Float32
 	if r.Model.BF16 {

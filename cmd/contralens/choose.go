@@ -17,12 +17,13 @@ import (
 
 // choose settles in which precision and memory format a network is trained, where
 // the options leave it open, by measuring, once for each machine and configuration.
-// parts is what a batch is cut into.
-func choose(s *config.Shared, net nn.Config, parts int, print func(format string, args ...any)) error {
+// parts is what a batch is cut into. said tells what was chosen, "" that nothing was
+// left open.
+func choose(s *config.Shared, net nn.Config, parts int, print func(format string, args ...any)) (said string, err error) {
 	defer s.Settle()
 	t := tune.Task{Net: net, Batch: s.BatchSize / max(1, parts), Side: s.InputRes, Threads: torch.Threads(), Given: tune.Choice{Precision: s.Precision, Format: s.MemoryFormat}}
 	if !t.Given.Open() || !net.Device.IsCPU() {
-		return nil
+		return "", nil
 	}
 	cache := choices()
 	found, err := cache.Load(t)
@@ -33,7 +34,7 @@ func choose(s *config.Shared, net nn.Config, parts int, print func(format string
 		report, done := measuring()
 		found, err = tune.Measure(t, tune.NativeBF16(tune.Instructions()), report)
 		if done(); err != nil {
-			return err
+			return "", err
 		}
 		if err := cache.Store(t, found); err != nil {
 			print("note: it will be measured again next time, since the measurement cannot be kept: %v", err)
@@ -41,8 +42,7 @@ func choose(s *config.Shared, net nn.Config, parts int, print func(format string
 	}
 	chosen := tune.Best(found)
 	s.Precision, s.MemoryFormat = chosen.Precision, chosen.Format
-	print("%s", tune.Describe(chosen, found))
-	return nil
+	return tune.Describe(chosen, found), nil
 }
 
 // resumeAs has a run that is resumed go on in the precision and the memory format

@@ -70,10 +70,13 @@ func openTraining(s *config.Shared, set map[string]bool, ckpt string, ema bool, 
 	if err != nil {
 		return nil, err
 	}
-	err = choose(s, k.encoder.Model.Config, 1, func(format string, args ...any) { printNote(fmt.Sprintf(format, args...)) })
+	chosen, err := choose(s, k.encoder.Model.Config, 1, func(format string, args ...any) { printNote(fmt.Sprintf(format, args...)) })
 	if err != nil {
 		k.close()
 		return nil, err
+	}
+	if chosen != "" {
+		printNote(chosen)
 	}
 	return k, nil
 }

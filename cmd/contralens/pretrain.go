@@ -12,6 +12,7 @@ import (
 
 	"contralens/config"
 	"contralens/contrast"
+	"contralens/nn"
 	"contralens/train"
 )
 
@@ -28,20 +29,18 @@ func pretrain(c config.Contrast, warnings []string) error {
 	}
 	return compute(c.Threads, func() (err error) {
 		resumeAs(&c.Shared, dir)
-		net, err := train.Network(c.Shared)
-		if err != nil {
+		var chosen string
+		r, err := train.NewRun(c, dir, func(s *config.Shared, net nn.Config) (err error) {
+			chosen, err = choose(s, net, c.Accum, p.Print)
 			return err
-		}
-		if err := choose(&c.Shared, net, c.Accum, p.Print); err != nil {
-			return err
-		}
-		r, err := train.NewRun(c, dir)
+		})
 		if r != nil {
 			defer r.Close()
 		}
 		if err != nil {
 			return err
 		}
+		c = r.Config
 		// What can be wrong with a checkpoint is found before a directory is made.
 		if err := start(r, p); err != nil {
 			return err
@@ -59,6 +58,9 @@ func pretrain(c config.Contrast, warnings []string) error {
 		}
 		var accuracies []string
 		r.Hooks = hooks(c, filepath.Join(c.TBPath, name), p, signals, &accuracies)
+		if chosen != "" {
+			p.Print("%s", chosen)
+		}
 		p.Print("%s", summary(r))
 		begin := time.Now()
 		signals.Begin()
