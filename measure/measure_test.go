@@ -110,6 +110,42 @@ func TestWork(t *testing.T) {
 	}
 }
 
+// TestNetwork measures an encoder whole and in pieces, which keeps nothing and takes
+// the same operations, those of one forward pass and twice as many back.
+func TestNetwork(t *testing.T) {
+	err := torch.Run(func() error {
+		torch.SetThreads(1) // such small tensors gain nothing by more
+		var operations []float64
+		for _, pieces := range []bool{false, true} {
+			o := train.Options{Net: nn.Config{Arch: "resnet18", Width: 0.0625, FeatDim: 16, Checkpoint: pieces}, Memory: "moco", K: 32, Alpha: 0.9, Temperature: 0.2}
+			if pieces {
+				o.Parts = 2
+			}
+			m, err := train.NewModel(o)
+			if err != nil {
+				return err
+			}
+			before := torch.LiveTensors()
+			s := NewSteps(1, 2)
+			operations = append(operations, Network(m, 4, 32, s))
+			if left := torch.LiveTensors() - before; left != 0 {
+				t.Errorf("in pieces %v: %d tensors are left", pieces, left)
+			}
+			if phases, _ := s.Median(); phases[train.Query] <= 0 || phases[train.Backward] <= 0 {
+				t.Errorf("in pieces %v: phases %v", pieces, phases)
+			}
+			m.Free()
+		}
+		if operations[0] <= 0 || operations[0] != operations[1] {
+			t.Errorf("%v operations whole and in pieces", operations)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // TestPhotos loads generated photos as training does. Their files are as long as
 // ImageNet's of that size, 110 kB on average.
 func TestPhotos(t *testing.T) {

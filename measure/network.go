@@ -9,22 +9,24 @@ import (
 )
 
 // Network measures forward and backward passes of a model's query encoder on
-// random images of side x side pixels, and returns the operations an image,
-// counted as Work does. Weights stay as they are.
+// random images of side x side pixels, in pieces where the model trains so, and
+// returns the operations an image, counted as Work does. Weights stay as they are.
 func Network(m *train.Model, batch, side int, steps *Steps) (perImage float64) {
 	torch.Scoped(func() {
 		images := torch.FromFloat32(normal(batch*3*side*side, m.Seed), batch, 3, side, side).ToDevice(m.Device())
 		pass := func() {
 			torch.Scoped(func() {
 				defer m.Clock.Enter(train.Backward)()
-				loss := torch.Cat(m.Embed(images), 1).Sum()
-				loss.Backward()
+				m.Backward(torch.Cat(m.Embed(images), 1).Sum())
 			})
 			for _, p := range m.Query.State.Parameters() {
 				p.ClearGrad()
 			}
 		}
-		nn.MultiplyAdds(m.Query.State, func(n int) { perImage += 3 * 2 * float64(n) / float64(batch) }, pass)
+		nn.MultiplyAdds(m.Query.State, func(n int) { perImage += 3 * 2 * float64(n) / float64(batch) }, func() {
+			torch.NoGrad(func() { torch.Scoped(func() { m.Embed(images) }) })
+		})
+		pass()
 		for steps.Add(m.Clock.Times()) == nil {
 			pass()
 		}

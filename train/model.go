@@ -90,8 +90,7 @@ func (m *Model) Step(b *Batch, lr float64) (out Outcome, err error) {
 			return
 		}
 		m.Clock.Enter(Backward)
-		out.Loss.Backward()
-		m.Query.Tape.Backward(m.autocast)
+		m.Backward(out.Loss)
 		m.Clock.Enter(Update)
 		if !m.Optimizer.Finite() {
 			err = m.findGradient()
@@ -103,6 +102,13 @@ func (m *Model) Step(b *Batch, lr float64) (out Outcome, err error) {
 		}
 	})
 	return out, err
+}
+
+// Backward gives the parameters the gradients of a loss, also through the pieces of
+// the forward pass that wait on the tape.
+func (m *Model) Backward(loss *torch.Tensor) {
+	loss.Backward()
+	m.Query.Tape.Backward(m.autocast)
 }
 
 // ContrastOptions are those of the contrast of a batch whose features draw
