@@ -22,6 +22,15 @@ type Config struct {
 	Checkpoint bool               // stem and residual blocks are pieces of Model.Tape (activation check-pointing); default false
 }
 
+// Format is the memory format that an option or a file names: channels-last unless
+// it says contiguous.
+func Format(name string) torch.MemoryFormat {
+	if name == "contiguous" {
+		return torch.Contiguous
+	}
+	return torch.ChannelsLast
+}
+
 func (c Config) withDefaults() Config {
 	if c.Arch == "" {
 		c.Arch = "resnet50"

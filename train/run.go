@@ -142,11 +142,7 @@ func Network(s config.Shared) (nn.Config, error) {
 	if err != nil {
 		return nn.Config{}, fmt.Errorf("--device: %w", err)
 	}
-	format := torch.ChannelsLast
-	if s.MemoryFormat == "contiguous" {
-		format = torch.Contiguous
-	}
-	return nn.Config{Arch: s.Arch, Width: s.Width, Stem: s.Stem, Head: s.Head, FeatDim: s.FeatDim, Modal: s.Modal, Format: format, Device: device}, nil
+	return nn.Config{Arch: s.Arch, Width: s.Width, Stem: s.Stem, Head: s.Head, FeatDim: s.FeatDim, Modal: s.Modal, Format: nn.Format(s.MemoryFormat), Device: device}, nil
 }
 
 // viewSpecs are the views of each image that the options describe: that many random

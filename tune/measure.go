@@ -80,17 +80,11 @@ func measure(t Task, bf16 bool, report func(Measured)) ([]Measured, error) {
 type probe struct{ *nn.Model }
 
 func newProbe(c nn.Config, format string) (*probe, error) {
-	c.Format, c.Jigsaw, c.Groups = Format(format), false, 0 // which change little, and want whole batches
+	// Jigsaws and split batch norm change little, and want whole batches; a tape would
+	// want a call of its own to go back.
+	c.Format, c.Jigsaw, c.Groups, c.Checkpoint = nn.Format(format), false, 0, false
 	m, err := nn.New(c, 0)
 	return &probe{m}, err
-}
-
-// Format is the memory format of that name.
-func Format(name string) torch.MemoryFormat {
-	if name == "contiguous" {
-		return torch.Contiguous
-	}
-	return torch.ChannelsLast
 }
 
 // step sends n random images forward and back, and tells how long that took.

@@ -82,7 +82,7 @@ func benchStep(c *config.BenchStep) error {
 		return err
 	}
 	c.Contrast = r.Config
-	result := measured(c, r)
+	result := measured(c)
 	dtype := torch.Float32
 	if r.Model.BF16 {
 		dtype = torch.BFloat16
@@ -133,14 +133,10 @@ func generate(c *config.BenchStep, dir string) error {
 	return err
 }
 
-// measured is a result that says what is measured.
-func measured(c *config.BenchStep, r *train.Run) *measure.Result {
-	format := "channels_last"
-	if r.Model.Net.Format == torch.Contiguous {
-		format = "contiguous"
-	}
+// measured is a result that says what is measured, by options that are settled.
+func measured(c *config.BenchStep) *measure.Result {
 	return &measure.Result{
 		Method: c.Method, Arch: c.Arch, Batch: c.BatchSize, K: c.K, Precision: c.Precision, NetworkOnly: c.NetworkOnly, InputRes: c.InputRes,
-		MemoryFormat: format, Threads: torch.Threads(), Machine: train.Processor(), Commit: train.Commit(), Torch: torch.Version(),
+		MemoryFormat: c.MemoryFormat, Threads: torch.Threads(), Machine: train.Processor(), Commit: train.Commit(), Torch: torch.Version(),
 	}
 }
