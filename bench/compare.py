@@ -7,7 +7,6 @@ Environment: PARTS (step, network, small: what is compared), BATCH (16; of ResNe
 """
 import json
 import os
-import random
 import statistics
 import subprocess
 import sys

@@ -11,8 +11,8 @@ type Output struct {
 	Negatives int
 	Scores    []float32     // [N, 5] rows of score statistics, when they were asked for
 	Logits    *torch.Tensor // [N, 1+K], positive first, over τ; only the plain path has them
-	// Statistics are those of the batch; only the fused path has them, when they
-	// were asked for.
+	// Statistics are those of the batch, when they were asked for; InfoNCEPlain has
+	// none.
 	Statistics *Statistics
 }
 

@@ -62,12 +62,7 @@ func benchmarkForwardBackward(b *testing.B, c Config, batch, size int, bf16 bool
 					backward += time.Since(middle)
 				})
 			}
-			weights := m.State.byName()
-			Observe(func(layer string, y *torch.Tensor) {
-				if w := weights[layer+".weight"]; w.Dim() > 1 {
-					flop += 6 * float64(y.Numel()) * float64(w.Numel()) / float64(w.Size(0))
-				}
-			}, step)
+			MultiplyAdds(m.State, func(n int) { flop += 2 * 3 * float64(n) }, step)
 			forward, backward = 0, 0
 			before := processorTime()
 			b.ResetTimer()
@@ -95,12 +90,4 @@ func processorTime() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-func (s State) byName() map[string]*torch.Tensor {
-	tensors := map[string]*torch.Tensor{}
-	for _, e := range s {
-		tensors[e.Name] = e.Tensor
-	}
-	return tensors
 }

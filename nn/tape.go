@@ -54,6 +54,8 @@ func (t *Tape) Backward(recorded func(f func())) {
 			recorded(func() { y = p.run(p.in) })
 			y.BackwardFrom(gradient)
 		})
+		// Where the input is the piece before's result, its gradient is there by now and
+		// that piece's to take.
 		if n == 1 || t.pieces[n-2].out != p.in {
 			p.in.Free()
 		}

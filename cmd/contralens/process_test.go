@@ -125,8 +125,8 @@ func (p *process) end(t *testing.T) (int, string) {
 }
 
 // tiny is a training of moments that keeps every kind of file that a run has. How it
-// computes is fixed, so that runs can be compared: in fp32, with one thread, since two of them are slow where other programs
-// work; CONTRALENS_THREADS sets another number.
+// computes is fixed, so that runs can be compared: in fp32, with one thread, since two
+// of them are slow where other programs work; CONTRALENS_THREADS sets another number.
 func tiny(data, name string, more ...string) []string {
 	threads := cmp.Or(os.Getenv("CONTRALENS_THREADS"), "1")
 	return append(strings.Fields("contrast --method MoCov2 --ft posneg --mix_start_step 7 --arch resnet18 --width 0.06 --stem cifar --input_res 16 --batch_size 4 -k 10 -d 8 --seed 3 -j 1 --print_freq 1 --precision fp32 --memory_format channels_last --save_score --probe 4 --knn_every 3 --save_freq 2 --keep 2 --model_path save --tb_path tb --data_folder "+data+" --threads "+threads+" --name "+name), more...)
