@@ -29,6 +29,8 @@ type Measured struct {
 	Rate float64 `json:"images_per_second"` // through the encoder and back
 }
 
+func (m Measured) String() string { return fmt.Sprintf("%s %.3g images/s", m.Choice, m.Rate) }
+
 // candidates are the ways to compute that given leaves open, those preferred first.
 // Without bfloat16 instructions bf16 is emulated, and never taken unasked.
 func candidates(given Choice, bf16 bool) (all []Choice) {

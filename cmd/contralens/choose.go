@@ -75,5 +75,5 @@ func measuring() (report func(tune.Measured), done func()) {
 	}
 	show := func(s string) { fmt.Fprintf(os.Stderr, "\r\033[K%s", s) }
 	show("measuring how to compute …")
-	return func(m tune.Measured) { show(fmt.Sprintf("measuring: %s %.3g images/s …", m.Choice, m.Rate)) }, func() { show("") }
+	return func(m tune.Measured) { show(fmt.Sprintf("measuring: %s …", m)) }, func() { show("") }
 }
