@@ -47,8 +47,8 @@ type Shared struct {
 	InputRes        int     `flag:"input_res" help:"side of a view in pixels"`
 	Amp             bool    `flag:"amp" help:"mixed precision (bfloat16 on a CPU)"`
 	OptLevel        string  `flag:"opt_level" help:"O1 or O2: accepted, both mean --amp's mixed precision"`
-	Precision       string  `flag:"precision" help:"fp32, bf16, or auto: with --amp bf16, else where a network is trained the faster by a short measurement, and fp32 elsewhere"`
-	MemoryFormat    string  `flag:"memory_format" help:"of images in memory: channels_last, contiguous, or auto: where a network is trained the faster by a short measurement, and channels_last elsewhere"`
+	Precision       string  `flag:"precision" help:"fp32, bf16, or auto: bf16 with --amp; else, where a network is trained, the faster of both by a short measurement, and fp32 elsewhere"`
+	MemoryFormat    string  `flag:"memory_format" help:"of images in memory: channels_last, contiguous, or auto: in contrast and bench step the faster of both by a short measurement, and channels_last elsewhere"`
 	Retune          bool    `flag:"retune" help:"measure again what auto means for --precision and --memory_format, instead of what was measured before on this machine"`
 	Seed            uint64  `flag:"seed" help:"seed of everything random"`
 	Device          string  `flag:"device" help:"cpu or cuda:N"`
