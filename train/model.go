@@ -177,8 +177,11 @@ func (m *Model) Keys(view *torch.Tensor, order []int64) (keys, shuffled []*torch
 	defer m.Clock.Enter(Key)()
 	torch.NoGrad(func() {
 		order := torch.FromInt64(order, len(order)).ToDevice(m.Device())
-		z := torch.Scoped1(func() *torch.Tensor {
-			return m.encode(view.IndexSelect(0, order), 1, func(x *torch.Tensor, _ part) *torch.Tensor { return m.Key.Forward(x) })
+		z := torch.Scoped1(func() (z *torch.Tensor) {
+			torch.Inference(func() {
+				z = m.encode(view.IndexSelect(0, order), 1, func(x *torch.Tensor, _ part) *torch.Tensor { return m.Key.Forward(x) })
+			})
+			return z.Clone() // which a loss may keep for its gradient
 		})
 		keys, shuffled = m.branches(torch.EmptyLike(z).IndexCopy_(0, order, z)), m.branches(z)
 	})
