@@ -3,6 +3,7 @@ package nn
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"contralens/internal/golden"
@@ -115,6 +116,177 @@ func compareNorms(t *testing.T, got, want map[string][]float32, tolerance float6
 		}
 		if !(worst <= tolerance*largest) {
 			t.Errorf("%s: differs by %g, the largest value is %g", name, worst, largest)
+		}
+	}
+}
+
+// Off the truth in float64 the kernel is at most twice as far as libtorch's
+// operators in float32, where rounding matters most: over the two values a channel
+// of a split attention, whose gradients cancel, and with means far from zero.
+func TestNormErrors(t *testing.T) {
+	bottleneck := func(in, planes, stride int) func(builder) layer {
+		return func(b builder) layer {
+			l, _ := b.splitBottleneck(in, planes, stride, true)
+			return l
+		}
+	}
+	norm := func(b builder) layer { return normRelu{b.batchNorm("bn", 64)} }
+	for _, c := range []struct {
+		name         string
+		build        func(builder) layer
+		shape        []int
+		mean, spread float32
+	}{
+		{"split attention", bottleneck(64, 16, 1), []int{2, 64, 4, 4}, 0, 1},
+		{"split attention, pooled", bottleneck(64, 32, 2), []int{2, 64, 8, 8}, 0, 1},
+		{"split attention of images alike", bottleneck(64, 16, 1), []int{2, 64, 1, 1}, 1, 0.01},
+		{"two values alike", norm, []int{2, 64, 1, 1}, 1, 1e-3},
+		{"two values far from zero", norm, []int{2, 64, 1, 1}, -30, 1},
+		{"many values far from zero", norm, []int{8, 64, 14, 14}, 30, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			run(t, func() {
+				logs := map[string]float64{} // of how many times plain's error fused's is
+				const seeds = 8
+				for seed := range uint64(seeds) {
+					truth := layerResults(c.build, seed, c.shape, c.mean, c.spread, torch.Float64, true)
+					plain := layerResults(c.build, seed, c.shape, c.mean, c.spread, torch.Float32, true)
+					fused := layerResults(c.build, seed, c.shape, c.mean, c.spread, torch.Float32, false)
+					for what, want := range truth {
+						of := func(got []float64) float64 { return math.Log(max(1e-8, golden.Error(single(got), want))) }
+						logs[what] += (of(fused[what]) - of(plain[what])) / seeds
+					}
+				}
+				for what, l := range logs {
+					t.Logf("%s: %.2f times the operators' error", what, math.Exp(l))
+					if !(math.Exp(l) <= 2) {
+						t.Errorf("%s: %.2f times the operators' error in the mean of %d seeds", what, math.Exp(l), seeds)
+					}
+				}
+			})
+		})
+	}
+}
+
+// layerResults are the output of a layer in training, and the gradients of its
+// input and of all its parameters one after the other.
+func layerResults(build func(builder) layer, seed uint64, shape []int, mean, spread float32, dtype torch.Dtype, plain bool) map[string][]float64 {
+	plainNorm = plain
+	defer func() { plainNorm = false }()
+	train, state := true, State{}
+	l := build(builder{state: &state, rng: rand.New(rand.NewPCG(seed, 1)), format: torch.ChannelsLast, train: &train})
+	defer func() {
+		for _, e := range state {
+			e.Tensor.Free()
+		}
+	}()
+	var parameters []*torch.Tensor
+	for _, p := range layerTensors(l) {
+		if !(*p).RequiresGrad() {
+			*p = (*p).To(dtype)
+			continue
+		}
+		*p = (*p).Detach().To(dtype).SetRequiresGrad(true)
+		parameters = append(parameters, *p)
+	}
+	n := 1
+	for _, s := range shape {
+		n *= s
+	}
+	values := golden.Input(golden.CInput+seed, n)
+	for i := range values {
+		values[i] = mean + spread*values[i]
+	}
+	x := torch.FromFloat32(values, shape...).To(dtype).Contiguous(torch.ChannelsLast).SetRequiresGrad(true)
+	y := l.Forward(x)
+	y.BackwardFrom(torch.FromFloat32(golden.LossWeights(seed, y.Numel()), y.Shape()...).To(dtype).Contiguous(torch.ChannelsLast))
+	results := map[string][]float64{"output": y.To(torch.Float64).Float64s(), "input's gradient": x.Grad().To(torch.Float64).Float64s()}
+	for _, p := range parameters {
+		results["parameters' gradients"] = append(results["parameters' gradients"], p.Grad().To(torch.Float64).Float64s()...)
+	}
+	return results
+}
+
+// normRelu is a batch norm and ReLU as a layer.
+type normRelu struct{ *batchNorm }
+
+func (n normRelu) Forward(x *torch.Tensor) *torch.Tensor { return n.ForwardRelu(x.MulScalar(1)) }
+
+// layerTensors are where a layer keeps its tensors.
+func layerTensors(l layer) []**torch.Tensor {
+	norm := func(n *batchNorm) []**torch.Tensor {
+		if n == nil {
+			return nil
+		}
+		return []**torch.Tensor{&n.weight, &n.bias, &n.mean, &n.variance}
+	}
+	var all []**torch.Tensor
+	switch l := l.(type) {
+	case normRelu:
+		all = norm(l.batchNorm)
+	case *conv:
+		all = append(all, &l.weight)
+	case *pooledConv:
+		all = layerTensors(l.conv)
+	case *splitAttention:
+		all = append(layerTensors(l.conv), &l.fc1.weight, &l.fc1.bias, &l.fc2.weight, &l.fc2.bias)
+		all = append(append(all, norm(l.norm0)...), norm(l.norm1)...)
+	case *block:
+		for _, s := range l.steps {
+			all = append(append(all, layerTensors(s.conv)...), norm(s.norm)...)
+		}
+		if l.down != nil {
+			all = append(append(all, layerTensors(l.down)...), norm(l.dnorm)...)
+		}
+	}
+	return all
+}
+
+func single(values []float64) []float32 {
+	s := make([]float32, len(values))
+	for i, v := range values {
+		s[i] = float32(v)
+	}
+	return s
+}
+
+// The backward pass lets through exactly the elements that are above zero in the
+// output: the bias's gradient counts them.
+func TestFusedNormMask(t *testing.T) {
+	for _, shape := range [][]int{{16, 64, 32, 32}, {4, 128, 32, 32}, {4, 1024, 4, 4}} {
+		for _, dtype := range []torch.Dtype{torch.Float32, torch.BFloat16} {
+			for _, add := range []bool{false, true} {
+				run(t, func() {
+					train, state := true, State{}
+					m := builder{state: &state, rng: rand.New(rand.NewPCG(1, 1)), train: &train}.batchNorm("bn", shape[1])
+					defer func() {
+						for _, e := range state {
+							e.Tensor.Free()
+						}
+					}()
+					n := shape[0] * shape[1] * shape[2] * shape[3]
+					x := torch.FromFloat32(golden.Input(golden.CInput, n), shape...).AddScalar_(3).To(dtype).Contiguous(torch.ChannelsLast).SetRequiresGrad(true)
+					var y *torch.Tensor
+					if add {
+						y = m.ForwardAddRelu(x.MulScalar(1), x.MulScalar(0.5).AddScalar(-1.5))
+					} else {
+						y = m.ForwardRelu(x.MulScalar(1))
+					}
+					y.BackwardFrom(torch.OnesLike(y))
+					above := make([]float32, shape[1])
+					for i, v := range y.Float32s() {
+						if v > 0 {
+							above[i/(shape[2]*shape[3])%shape[1]]++
+						}
+					}
+					for c, g := range m.bias.Grad().Float32s() {
+						if g != above[c] {
+							t.Errorf("%v %v shortcut %v: channel %d has %v elements above zero, %v let through", dtype, shape, add, c, above[c], g)
+							break
+						}
+					}
+				})
+			}
 		}
 	}
 }

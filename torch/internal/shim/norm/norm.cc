@@ -31,9 +31,9 @@ T* data(const at::Tensor& t) { return t.defined() ? static_cast<T*>(t.data_ptr()
 // Whether nobody else can see t's memory.
 bool sole(const at::Tensor& t) { return t.use_count() == 1 && t.storage().use_count() == 1; }
 
-// The affine map that a batch norm is, for each channel: y = a·x + b with
+// The affine map that a batch norm is, for each channel: y = a·(x - mean) + b with
 // a = weight · inverse, inverse = 1/sqrt(variance + eps). `rest` is what single
-// precision cuts off the mean.
+// precision cuts off the mean; b makes up for it.
 struct Affine {
   std::vector<double> inverse, rest;
   std::vector<float> mean, a, b;
@@ -83,12 +83,12 @@ Affine forward(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& 
     f.mean.push_back(static_cast<float>(mean[c]));
     f.rest.push_back(mean[c] - f.mean[c]);
     f.a.push_back(static_cast<float>(w[c] * f.inverse[c]));
-    f.b.push_back(static_cast<float>(shift[c] - mean[c] * w[c] * f.inverse[c]));
+    f.b.push_back(static_cast<float>(shift[c] - f.rest[c] * w[c] * f.inverse[c]));
   }
-  const std::vector<float> a = l.widen(f.a), b = l.widen(f.b);
+  const std::vector<float> m = l.widen(f.mean), a = l.widen(f.a), b = l.widen(f.b);
   const T *from = data<T>(x), *add = data<T>(residual);
   T* to = data<T>(y);
-  l.blocks([&](int64_t, int64_t i, int64_t count) { passes<T>().apply(from + i, add ? add + i : nullptr, count, l.width, a.data(), b.data(), relu, to + i); });
+  l.blocks([&](int64_t, int64_t i, int64_t count) { passes<T>().apply(from + i, add ? add + i : nullptr, count, l.width, m.data(), a.data(), b.data(), relu, to + i); });
   return f;
 }
 

@@ -14,7 +14,7 @@ struct Bfloat16 {
 };
 
 // What ReLU lets through: everything, where its result is above zero, or where
-// a·x + b, which was its argument, is.
+// a·(x - mean) + b, which was its argument, is.
 enum class Mask { none, result, argument };
 
 template <typename T>
@@ -22,8 +22,9 @@ struct Passes {
   // Adds x - shift and its square to the sums.
   void (*moments)(const T* x, int64_t n, int64_t width, const float* shift, float* sum, float* squares);
 
-  // y = a·x + b (+ residual unless null), then max(y, 0) if relu is set. y may be x.
-  void (*apply)(const T* x, const T* residual, int64_t n, int64_t width, const float* a, const float* b, bool relu, T* y);
+  // y = a·(x - mean) + b (+ residual unless null), then max(y, 0) if relu is set. y
+  // may be x. a·x + (b - a·mean) would lose what a mean far from zero hides.
+  void (*apply)(const T* x, const T* residual, int64_t n, int64_t width, const float* mean, const float* a, const float* b, bool relu, T* y);
 
   // Adds g and g·(x - mean) to the sums, where g is the gradient gy under the mask.
   // With a mask by the result y, g is written to `masked`, which may be gy.
