@@ -2,6 +2,7 @@ package interop
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -13,7 +14,6 @@ import (
 	"contralens/checkpoint"
 	"contralens/checkpoint/npz"
 	"contralens/contrast"
-	"contralens/internal/npy"
 	"contralens/nn"
 	"contralens/statedict"
 	"contralens/torch"
@@ -21,18 +21,24 @@ import (
 )
 
 // TestSameTraining trains 20 steps of MoCo v2 with the feature transformation here
-// and in plain PyTorch, from the same weights and queue on the same views, λ and π:
-// the loss curves are the same to 1e-3.
+// and in plain PyTorch, from the same weights and queue on the same views, λ and π,
+// at the rate of the paper's recipe: the loss curves are the same to 1e-3, or to
+// three times what PyTorch's float32 is from its float64, where rounding grows to
+// more. One step by itself, from each state that the run here came through, is
+// compared with float64: it is as near to that as PyTorch's own float32.
+//
+// Where the argument of a ReLU is 0 but for rounding, either derivative is right;
+// float64 takes the one that is nearer to what is compared with it.
 func TestSameTraining(t *testing.T) {
 	if exec.Command(python, "-c", "import torch, numpy; torch.__version__").Run() != nil {
 		t.Log("not compared: python3-torch is not on this machine")
 		return
 	}
-	const steps, tolerance = 20, 1e-3
+	const steps, rate = 20, 0.03
 	dir := t.TempDir()
 	var losses []float64
 	err := torch.Run(func() (err error) {
-		torch.Scoped(func() { losses, err = training(dir, steps) })
+		torch.Scoped(func() { losses, err = training(dir, steps, rate) })
 		return err
 	})
 	if err != nil {
@@ -41,29 +47,69 @@ func TestSameTraining(t *testing.T) {
 	if out, err := exec.Command(python, "train.py", dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	want, _, err := npy.Read(filepath.Join(dir, "losses.npy"))
-	if err != nil || len(want) != steps {
-		t.Fatalf("%d losses, %v", len(want), err)
+	var report struct {
+		Float32, Float64 []float64 // PyTorch's losses
+		Steps            []struct{ Run, Here result }
 	}
-	worst := 0.0
-	for i, loss := range losses {
-		off := math.Abs(loss-float64(want[i])) / float64(want[i])
-		worst = max(worst, off)
-		if !(off <= tolerance) {
-			t.Errorf("step %d: loss %v, PyTorch's %v", i+1, loss, want[i])
-		}
+	text, err := os.ReadFile(filepath.Join(dir, "report.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &report); err != nil || len(report.Float32) != steps || len(report.Float64) != steps || len(report.Steps) != steps {
+		t.Fatalf("%v in %.200s", err, text)
+	}
+	worst, rounding := farthest(losses, report.Float32), farthest(report.Float32, report.Float64)
+	if !(worst <= max(1e-3, 3*rounding)) {
+		t.Errorf("losses %v, PyTorch's %v: off by %.2g, PyTorch's own from float64 by %.2g", losses, report.Float32, worst, rounding)
 	}
 	if low, high := slices.Min(losses), slices.Max(losses); high < 1.1*low {
 		t.Errorf("nothing changes: %v", losses)
 	}
-	t.Logf("losses %.3f … %.3f, off by at most %.2g", losses[0], losses[steps-1], worst)
+	t.Logf("losses %.3f … %.3f, off by at most %.2g; PyTorch's own from float64 by %.2g", losses[0], losses[steps-1], worst, rounding)
+
+	run, here, flipped := result{Apart: map[string]float64{}}, result{Apart: map[string]float64{}}, 0
+	for i, step := range report.Steps {
+		for name, off := range step.Run.Apart {
+			run.Apart[name], here.Apart[name] = max(run.Apart[name], off), max(here.Apart[name], step.Here.Apart[name])
+			if !(off <= 1e-4) {
+				t.Errorf("step %d by itself: %s is %.2g from float64, PyTorch's %.2g", i+1, name, off, step.Here.Apart[name])
+			}
+		}
+		flipped += step.Run.Flipped
+	}
+	for name, off := range run.Apart {
+		if !(off <= 3*here.Apart[name]) {
+			t.Errorf("steps by themselves: %s is up to %.2g from float64, PyTorch's %.2g", name, off, here.Apart[name])
+		}
+	}
+	if flipped > steps {
+		t.Errorf("%d ReLUs of %d steps were not float64's", flipped, steps)
+	}
+	for _, name := range []string{"loss", "momenta", "queue"} {
+		t.Logf("%s of a step by itself: up to %.2g from float64, PyTorch's %.2g", name, run.Apart[name], here.Apart[name])
+	}
+}
+
+// farthest is the largest relative difference of two curves.
+func farthest(a, b []float64) float64 {
+	worst := 0.0
+	for i := range a {
+		worst = max(worst, math.Abs(a[i]-b[i])/b[i])
+	}
+	return worst
+}
+
+// result is how far a step is from float64's.
+type result struct {
+	Apart   map[string]float64 // of all that it changes, relative
+	Flipped int                // ReLUs whose argument was on the other side of 0
 }
 
 // drawn keeps what a run draws.
 type drawn struct {
 	train.Random
 	order, pi []int64
-	pos, neg  []float32
+	lambda    [][2]float64 // of the positives and the negatives
 }
 
 func (d *drawn) Order(n int) []int64 {
@@ -74,39 +120,33 @@ func (d *drawn) Order(n int) []int64 {
 
 func (d *drawn) Draw(n, k, dim int) contrast.Draw {
 	draw := d.Random.Draw(n, k, dim)
-	d.pos, d.neg = append(d.pos, float32(draw.Positive.Value)), append(d.neg, float32(draw.Negative.Value))
+	d.lambda = append(d.lambda, [2]float64{draw.Positive.Value, draw.Negative.Value})
 	d.pi = append(d.pi, draw.Permutation.Int64s()...)
 	return draw
 }
 
 // training trains, and writes into dir what train.py needs to do the same.
-func training(dir string, steps int) (losses []float64, err error) {
+func training(dir string, steps int, rate float64) (losses []float64, err error) {
 	const batch, side, k = 16, 48, 128
 	o := train.Options{
 		Net:    nn.Config{Arch: "resnet18", Width: 0.25, Head: "mlp", FeatDim: 32, Format: torch.ChannelsLast},
 		Memory: "moco", K: k, Alpha: 0.99, Temperature: 0.2, Momentum: 0.9, WeightDecay: 1e-4, Transform: contrast.PaperTransform(), Seed: 5,
 	}
-	// So small a network amplifies rounding, by a ReLU here and there that falls to
-	// the other side: at rates below this one up to 0.8 % of the loss after 20 steps,
-	// here 0.02 %, since weights grow at once and then turn more slowly.
-	const rate = 0.1
 	m, err := train.NewModel(o)
 	if err != nil {
 		return nil, err
 	}
 	defer m.Free()
-	err = checkpoint.Write(filepath.Join(dir, "start.pth"), checkpoint.Dict{{Key: "model", Value: statedict.Of(m.Query.State, "")}})
-	if err != nil {
+	queue := m.Method.Memory().Contrast[0].Tensor
+	save := func(step int) error {
+		return checkpoint.Write(filepath.Join(dir, fmt.Sprint(step, ".pth")), checkpoint.Dict{
+			{Key: "model", Value: statedict.Of(m.Query.State, "")}, {Key: "model_ema", Value: statedict.Of(m.Key.State, "")},
+			{Key: "optimizer", Value: statedict.SGD(m.Optimizer, rate)}, {Key: "memory", Value: statedict.Tensor(queue)},
+		})
+	}
+	if err := save(0); err != nil {
 		return nil, err
 	}
-	shape, err := json.Marshal(map[string]any{"width": 16, "dim": o.Net.FeatDim, "lr": rate, "momentum": o.Momentum, "weight_decay": o.WeightDecay, "alpha": o.Alpha, "tau": o.Temperature})
-	if err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "shape.json"), shape, 0o644); err != nil {
-		return nil, err
-	}
-	queue := m.Method.Memory().Contrast[0].Tensor.Float32s()
 	q, keys := noisy(steps, batch, side)
 	each := len(q) / steps
 	d := &drawn{}
@@ -122,17 +162,28 @@ func training(dir string, steps int) (losses []float64, err error) {
 			return nil, err
 		}
 		losses = append(losses, out.Value)
+		if err := save(s + 1); err != nil {
+			return nil, err
+		}
 	}
-	f, err := os.Create(filepath.Join(dir, "start.npz"))
+	settings, err := json.Marshal(map[string]any{
+		"width": 16, "dim": o.Net.FeatDim, "lr": rate, "momentum": o.Momentum, "weight_decay": o.WeightDecay, "alpha": o.Alpha, "tau": o.Temperature,
+		"lambda": d.lambda, "loss": losses,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "settings.json"), settings, 0o644); err != nil {
+		return nil, err
+	}
+	f, err := os.Create(filepath.Join(dir, "run.npz"))
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	return losses, npz.Write(f, checkpoint.Dict{
-		{Key: "queue", Value: checkpoint.FromFloat32(queue, k, o.Net.FeatDim)},
 		{Key: "q", Value: checkpoint.FromFloat32(q, steps, batch, 3, side, side)}, {Key: "k", Value: checkpoint.FromFloat32(keys, steps, batch, 3, side, side)},
 		{Key: "order", Value: checkpoint.FromInt64(d.order, steps, batch)}, {Key: "pi", Value: checkpoint.FromInt64(d.pi, steps, k)},
-		{Key: "pos", Value: checkpoint.FromFloat32(d.pos, steps)}, {Key: "neg", Value: checkpoint.FromFloat32(d.neg, steps)},
 	})
 }
 
