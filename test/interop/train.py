@@ -91,28 +91,41 @@ class Relu(torch.autograd.Function):
 
 
 def truth(step, other=frozenset()):
-    """The step in float64. Also gives the ReLUs (call, element) whose argument is so near 0 that float32 may see it on the other side; those in other have
-    the other side's derivative."""
-    plain, near, calls = F.relu, [], 0
+    """The step in float64. Also gives where float32 may well decide otherwise (call, element): ReLUs whose argument is all but 0, windows of max pooling
+    whose two largest elements are all but equal. Those in other have the other derivative."""
+    plain, near, calls = (F.relu, F.max_pool2d), [], 0
 
-    def relu(x, inplace=False):
+    def decide(x, chosen, margin):
+        """Whether each is chosen, but for those in other."""
         nonlocal calls
-        if not x.requires_grad:
-            return plain(x)
-        near.extend((calls, j) for j in (x.abs() < 1e-5 * x.std()).flatten().nonzero().flatten().tolist())
-        derivative = x > 0
+        near.extend((calls, j) for j in (margin < 1e-5 * x.std()).flatten().nonzero().flatten().tolist())
         for call, j in other:
             if call == calls:
-                derivative.view(-1)[j] ^= True
+                chosen.view(-1)[j] ^= True
         calls += 1
-        return Relu.apply(x, derivative)
+        return chosen
+
+    def relu(x, inplace=False):
+        return Relu.apply(x, decide(x, x > 0, x.abs())) if x.requires_grad else plain[0](x)
+
+    def max_pool2d(x, size, stride, padding):
+        y = plain[1](x, size, stride, padding)
+        if not x.requires_grad:
+            return y
+        # Padded with 0, which is no more than ReLU's results.
+        windows = F.unfold(F.pad(x.flatten(0, 1)[:, None], 4 * [padding]), size, stride=stride)
+        largest, at = windows.detach().topk(2, 1)
+        first, second = largest.unbind(1)
+        margin = torch.where(first > 0, first - second, torch.inf)  # of zeros no derivative goes on
+        choice = torch.where(decide(x, torch.ones_like(first, dtype=torch.bool), margin), at[:, 0], at[:, 1])
+        return windows.gather(1, choice[:, None]).view_as(y)
 
     t = Training(step, torch.float64)
-    F.relu = relu
+    F.relu, F.max_pool2d = relu, max_pool2d
     try:
         return t.advance(), t.parts(), near
     finally:
-        F.relu = plain
+        F.relu, F.max_pool2d = plain
 
 
 def apart(a, b):
@@ -120,11 +133,11 @@ def apart(a, b):
 
 
 def error(step, parts, true, near):
-    """How far parts are from float64, and how many ReLUs had to be seen on the other side for that."""
+    """How far parts are from float64, and how many decisions had to be the other way for that."""
     other, least = frozenset(), apart(parts, true)
     while least["momenta"] > 1e-6:
-        tried = {relu: apart(parts, truth(step, other | {relu})[1]) for relu in near if relu not in other}
-        best = min(tried, key=lambda relu: tried[relu]["momenta"], default=None)
+        tried = {one: apart(parts, truth(step, other | {one})[1]) for one in near if one not in other}
+        best = min(tried, key=lambda one: tried[one]["momenta"], default=None)
         if best is None or tried[best]["momenta"] > least["momenta"] / 2:
             break
         other, least = other | {best}, tried[best]
@@ -137,8 +150,8 @@ def by_itself(step):
     results = (s["loss"][step], Training(step + 1, torch.float32).parts()), (loss, here.parts())
     report = []
     for loss, changed in results:
-        apart, flipped = error(step, changed, parts, near)
-        report.append({"apart": {"loss": abs(loss - true) / true, **apart}, "flipped": flipped})
+        apart, decided = error(step, changed, parts, near)
+        report.append({"apart": {"loss": abs(loss - true) / true, **apart}, "decided": decided})
     return dict(zip(("run", "here"), report))
 
 

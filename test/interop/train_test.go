@@ -27,8 +27,9 @@ import (
 // more. One step by itself, from each state that the run here came through, is
 // compared with float64: it is as near to that as PyTorch's own float32.
 //
-// Where the argument of a ReLU is 0 but for rounding, either derivative is right;
-// float64 takes the one that is nearer to what is compared with it.
+// Where the argument of a ReLU is 0 but for rounding, or the two largest elements
+// of a pooling window are equal, either derivative is right; float64 takes the one
+// that is nearer to what is compared with it.
 func TestSameTraining(t *testing.T) {
 	if exec.Command(python, "-c", "import torch, numpy; torch.__version__").Run() != nil {
 		t.Log("not compared: python3-torch is not on this machine")
@@ -67,7 +68,7 @@ func TestSameTraining(t *testing.T) {
 	}
 	t.Logf("losses %.3f … %.3f, off by at most %.2g; PyTorch's own from float64 by %.2g", losses[0], losses[steps-1], worst, rounding)
 
-	run, here, flipped := result{Apart: map[string]float64{}}, result{Apart: map[string]float64{}}, 0
+	run, here, decided := result{Apart: map[string]float64{}}, result{Apart: map[string]float64{}}, 0
 	for i, step := range report.Steps {
 		for name, off := range step.Run.Apart {
 			run.Apart[name], here.Apart[name] = max(run.Apart[name], off), max(here.Apart[name], step.Here.Apart[name])
@@ -75,15 +76,19 @@ func TestSameTraining(t *testing.T) {
 				t.Errorf("step %d by itself: %s is %.2g from float64, PyTorch's %.2g", i+1, name, off, step.Here.Apart[name])
 			}
 		}
-		flipped += step.Run.Flipped
+		decided += step.Run.Decided
 	}
 	for name, off := range run.Apart {
-		if !(off <= 3*here.Apart[name]) {
+		bound := 3 * here.Apart[name]
+		if name == "loss" {
+			bound = 1e-6 // one number, which rounding may miss by chance
+		}
+		if !(off <= bound) {
 			t.Errorf("steps by themselves: %s is up to %.2g from float64, PyTorch's %.2g", name, off, here.Apart[name])
 		}
 	}
-	if flipped > steps {
-		t.Errorf("%d ReLUs of %d steps were not float64's", flipped, steps)
+	if decided > steps {
+		t.Errorf("%d ReLUs and pooling windows of %d steps were not float64's", decided, steps)
 	}
 	for _, name := range []string{"loss", "momenta", "queue"} {
 		t.Logf("%s of a step by itself: up to %.2g from float64, PyTorch's %.2g", name, run.Apart[name], here.Apart[name])
@@ -102,7 +107,7 @@ func farthest(a, b []float64) float64 {
 // result is how far a step is from float64's.
 type result struct {
 	Apart   map[string]float64 // of all that it changes, relative
-	Flipped int                // ReLUs whose argument was on the other side of 0
+	Decided int                // ReLUs and windows that had the other derivative
 }
 
 // drawn keeps what a run draws.
