@@ -96,7 +96,11 @@ func TestNetworks(t *testing.T) {
 		x := golden.ReadArray(t, filepath.Join(golden.Path(t, "networks"), p.Input))
 		for key, want := range results {
 			for _, mode := range []string{"eval", "train"} {
-				for format, draws := range map[torch.MemoryFormat]int{torch.Contiguous: 1, torch.ChannelsLast: 8} {
+				inputs := map[torch.MemoryFormat]int{torch.Contiguous: 1}
+				if mode == "train" { // TestFusedNorm has the kernel's other half
+					inputs[torch.ChannelsLast] = 8
+				}
+				for format, draws := range inputs {
 					t.Run(fmt.Sprintf("%s/%s/%s/%s", name, key, mode, formatName[format]), func(t *testing.T) {
 						config := p.config(name)
 						config.Format = format
