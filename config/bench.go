@@ -45,6 +45,9 @@ func DefaultBenchStep() BenchStep {
 
 // Resolve applies presets and says what cannot work.
 func (c *BenchStep) Resolve(set map[string]bool) (warnings []string, err error) {
+	if !set["ft"] && !Memories[Methods[c.Method].Memory].Negatives && c.Method != "Customize" {
+		c.FT = "pos"
+	}
 	if warnings, err = c.Contrast.Resolve(set); err != nil {
 		return nil, err
 	}

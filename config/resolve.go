@@ -219,6 +219,9 @@ func (c *Contrast) combination() error {
 	case t.NegNormalize && !memory.Negatives:
 		return fmt.Errorf("--mem %s has no negatives to normalise: give --norm_target pos", c.Memory)
 	}
+	if part := c.BatchSize / max(1, c.Accum); c.Accum > 1 && c.BNSplits > max(1, part/2) {
+		return fmt.Errorf("--bn_splits %d: want two images at least in a split of each of the parts that --accum makes, which have %d images", c.BNSplits, part)
+	}
 	if c.BNSplits < 1 || c.BNSplits > max(1, c.BatchSize/2) {
 		return fmt.Errorf("--bn_splits: want 1 to half of --batch_size, %d, got %d: a part needs two images", max(1, c.BatchSize/2), c.BNSplits)
 	}

@@ -22,15 +22,16 @@ import (
 func choose(s *config.Shared, net nn.Config, parts int, print func(format string, args ...any)) (said string, err error) {
 	defer s.Settle()
 	t := tune.Task{Net: net, Batch: s.BatchSize / max(1, parts), Side: s.InputRes, Threads: torch.Threads(), Given: tune.Choice{Precision: s.Precision, Format: s.MemoryFormat}}
-	if !t.Given.Open() || !net.Device.IsCPU() {
-		return "", nil
+	if !t.Given.Open() || !net.Device.IsCPU() || t.Given.Precision == "fp32" && t.Given.Format == tune.Auto {
+		return "", nil // in fp32 results must not depend on a measurement
 	}
 	cache := choices()
 	found, err := cache.Load(t)
 	if err != nil {
 		print("note: measuring again, since %v", err)
 	}
-	if len(found) == 0 || s.Retune {
+	remembered := len(found) > 0 && !s.Retune
+	if !remembered {
 		report, done := measuring()
 		found, err = tune.Measure(t, tune.NativeBF16(tune.Instructions()), report)
 		if done(); err != nil {
@@ -42,7 +43,11 @@ func choose(s *config.Shared, net nn.Config, parts int, print func(format string
 	}
 	chosen := tune.Best(found)
 	s.Precision, s.MemoryFormat = chosen.Precision, chosen.Format
-	return tune.Describe(chosen, found), nil
+	said = tune.Describe(chosen, found)
+	if remembered {
+		said += "; measured by an earlier run, --retune measures again"
+	}
+	return said, nil
 }
 
 // resumeAs has a run that is resumed go on in the precision and the memory format

@@ -228,3 +228,12 @@ func TestReferenceIsCurrent(t *testing.T) {
 		t.Error("docs/cli.md is not what `make docs` writes")
 	}
 }
+
+func TestDoctor(t *testing.T) {
+	text := must(t, "doctor")
+	for _, want := range []string{"libtorch", "JPEG", "libjpeg-turbo ", "measurements"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("want %q in\n%s", want, text)
+		}
+	}
+}

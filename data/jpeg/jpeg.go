@@ -8,8 +8,6 @@ package jpeg
 #include "turbo.h"
 #include <stdio.h>
 #include <jpeglib.h>
-
-static const int version = LIBJPEG_TURBO_VERSION_NUMBER;
 */
 import "C"
 
@@ -94,6 +92,6 @@ func decode(file []byte, box views.Box, eighths int, dst *views.Image) (x, y int
 
 // Version names the library in use.
 func Version() string {
-	v := int(C.version)
+	v := C.LIBJPEG_TURBO_VERSION_NUMBER
 	return fmt.Sprintf("libjpeg-turbo %d.%d.%d", v/1000000, v/1000%1000, v%1000)
 }
