@@ -116,7 +116,7 @@ func init() {
 		mistake{"contrast --arch resnet19 --data_folder IN/good", exitUsage, []string{"--arch", "resnet18", `"resnet19"`}},
 		mistake{"contrast --device tpu --data_folder IN/good", exitUsage, []string{"--device", "cpu", `"tpu"`}},
 		mistake{"contrast --device cuda:7 --data_folder IN/good --arch resnet18 --width 0.125", exitFailed, []string{"cuda:7"}},
-		mistake{"contrast --model_path IN/picture.jpg --data_folder IN/good --arch resnet18 --width 0.125", exitFailed, []string{"picture.jpg", "want a folder"}},
+		mistake{"contrast --model_path IN/picture.jpg --data_folder IN/good --arch resnet18 --width 0.125 --precision fp32", exitFailed, []string{"picture.jpg", "want a folder"}},
 		mistake{"scores plot", exitUsage, []string{"want one or more run directories", "scores plot save/run"}},
 		mistake{"scores plot nowhere", exitFailed, []string{"nowhere", "none of that name"}},
 		mistake{"scores plot IN/run", exitFailed, []string{"IN/run", "want"}},
