@@ -105,9 +105,10 @@ func TestPartsEqualWhole(t *testing.T) {
 				_, parts := steps(t, o)
 				o.Net.Checkpoint = true
 				_, both := steps(t, o)
-				// Rounding grows where embeddings are divided by a small deviation, and
-				// in exponentials of scores over τ.
-				const tolerance = 3e-5
+				tolerance := 2e-6
+				if o.Memory == "none" {
+					tolerance = 2e-5 // SimSiam divides by the small deviation of young embeddings, and rounding with it
+				}
 				for i, name := range names {
 					golden.Near(t, name, parts[i], whole[i], tolerance)
 					golden.Near(t, "check-pointed "+name, both[i], whole[i], tolerance)

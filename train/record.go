@@ -84,8 +84,8 @@ func Prepare(dir string, c any, s config.Shared, command []string) (release func
 	if err := admit(dir, record, c, s); err != nil {
 		return nil, err
 	}
-	if file := fileInTheWay(s.TBPath); file != "" {
-		return nil, fmt.Errorf("--tb_path %s: want a folder that can be made, but %s is a file", s.TBPath, file)
+	if err := Possible(dir, s.TBPath); err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("run directory %s: want a folder that can be made, but %w; see --model_path", dir, err)
@@ -98,6 +98,18 @@ func Prepare(dir string, c any, s config.Shared, command []string) (release func
 		return nil, fmt.Errorf("run directory %s: %w", dir, err)
 	}
 	return release, nil
+}
+
+// Possible refuses a run directory or a folder for TensorBoard's events that cannot be
+// made, since a file has the name of one of the folders on the way.
+func Possible(dir, curves string) error {
+	if file := fileInTheWay(dir); file != "" {
+		return fmt.Errorf("run directory %s: want a folder that can be made, but %s is a file; see --model_path", dir, file)
+	}
+	if file := fileInTheWay(curves); file != "" {
+		return fmt.Errorf("--tb_path %s: want a folder that can be made, but %s is a file", curves, file)
+	}
+	return nil
 }
 
 // fileInTheWay is the file among a path's folders, or "".

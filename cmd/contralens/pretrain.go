@@ -30,7 +30,7 @@ func pretrain(c config.Contrast, warnings []string) error {
 		p.Print("note: %s", w)
 	}
 	return compute(c.Threads, func() (err error) {
-		if err := readable(c); err != nil {
+		if err := errors.Join(readable(c), train.Possible(dir, c.TBPath)); err != nil {
 			return err
 		}
 		resumeAs(&c.Shared, dir)
