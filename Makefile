@@ -42,6 +42,9 @@ docs: build
 PARTS ?= step network small kernels views
 BATCH ?= 16
 PEERS  = $(filter step network small,$(PARTS))
+ifneq ($(filter-out step network small kernels views,$(PARTS)),)
+$(error PARTS: want some of step, network, small, kernels, views, got $(PARTS))
+endif
 bench: build
 	@GO=$(GO) sh scripts/setup.sh bench
 ifneq ($(PEERS),)

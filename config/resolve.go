@@ -236,6 +236,9 @@ func (c *Contrast) combination() error {
 
 func (c *Contrast) warnings(set map[string]bool) []string {
 	var w []string
+	if c.Amp && c.Precision == "fp32" {
+		w = append(w, "--amp is overridden by --precision fp32")
+	}
 	if !c.Cosine {
 		w = append(w, c.Shared.milestoneWarning()...)
 	}

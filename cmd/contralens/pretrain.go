@@ -30,7 +30,10 @@ func pretrain(c config.Contrast, warnings []string) error {
 		p.Print("note: %s", w)
 	}
 	return compute(c.Threads, func() (err error) {
-		if err := errors.Join(readable(c), train.Possible(dir, c.TBPath)); err != nil {
+		if err := readable(c); err != nil {
+			return err
+		}
+		if err := train.Possible(dir, c.TBPath); err != nil {
 			return err
 		}
 		resumeAs(&c.Shared, dir)
