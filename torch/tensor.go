@@ -2,7 +2,6 @@ package torch
 
 /*
 #cgo CFLAGS: -I${SRCDIR}/internal/shim/core
-#cgo LDFLAGS: -Wl,--unresolved-symbols=ignore-all
 #include <stdlib.h>
 #include "core.h"
 */

@@ -3,6 +3,11 @@
 // It is a package of its own because cgo compiles all C++ of a package again
 // whenever one of its files changes; this way an edit of the Go binding costs a
 // second. Never include torch/torch.h here: it costs 15 s and 1 GB a file.
+//
+// What one of these packages uses of another is found when the binary is linked.
+// cgo also links each package by itself, which fails then, as the go command
+// expects: no linker flag has to allow missing symbols, which would allow them in
+// the binary too.
 package core
 
 /*

@@ -4,6 +4,6 @@ package norm
 
 /*
 #cgo CXXFLAGS: -std=c++17 -O3 -g0 -fopenmp -I${SRCDIR}/../core -Wno-deprecated-declarations
-#cgo LDFLAGS: -ltorch -ltorch_cpu -lc10 -fopenmp -Wl,--unresolved-symbols=ignore-all
+#cgo LDFLAGS: -ltorch -ltorch_cpu -lc10 -fopenmp
 */
 import "C"
