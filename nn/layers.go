@@ -69,12 +69,13 @@ func (n *batchNorm) forward(x, shortcut *torch.Tensor, relu bool) *torch.Tensor 
 	default:
 		n.batches.AddInt_(1)
 	}
+	groups := n.parts(x.Size(0))
 	if n.fuses(x, shortcut) {
-		return x.FusedNorm(torch.Norm{Weight: n.weight, Bias: n.bias, Mean: mean, Variance: variance, Train: *n.train, Momentum: 0.1, Eps: 1e-5}, shortcut, relu)
+		return x.FusedNorm(torch.Norm{Weight: n.weight, Bias: n.bias, Mean: mean, Variance: variance, Train: *n.train, Groups: groups, Momentum: 0.1, Eps: 1e-5}, shortcut, relu)
 	}
 	var y *torch.Tensor
-	if *n.train && n.groups > 1 {
-		y = n.normalizeSplit(x, n.groups)
+	if groups > 1 {
+		y = n.normalizeSplit(x, groups)
 	} else {
 		y = x.BatchNorm(n.weight, n.bias, mean, variance, *n.train, 0.1, 1e-5)
 	}
@@ -91,7 +92,7 @@ func (n *batchNorm) forward(x, shortcut *torch.Tensor, relu bool) *torch.Tensor 
 // fuses says whether one kernel does all of it. An observer sees batch norm's own
 // output, which the kernel keeps to itself.
 func (n *batchNorm) fuses(x, shortcut *torch.Tensor) bool {
-	return !plainNorm && observer == nil && !(*n.train && n.groups > 1) && x.FusesNorm() && (shortcut == nil || shortcut.Dtype() == x.Dtype())
+	return !plainNorm && observer == nil && x.FusesNorm() && (shortcut == nil || shortcut.Dtype() == x.Dtype())
 }
 
 // plainNorm turns the kernel off, for tests and benchmarks.

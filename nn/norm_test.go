@@ -11,24 +11,24 @@ import (
 )
 
 // The fused kernel and libtorch's operators one after the other give the same
-// values, gradients and running statistics. In bfloat16 the kernel is held to what
-// the operators give in float32 for the same numbers: it computes in float32 and
-// rounds once, where they round between norm, sum and ReLU.
+// values, gradients and running statistics, also by parts of a batch. In bfloat16
+// the kernel is held to what the operators give in float32 for the same numbers: it
+// computes in float32 and rounds once, where they round between norm, sum and ReLU.
 func TestFusedNorm(t *testing.T) {
 	for _, dtype := range []torch.Dtype{torch.Float32, torch.BFloat16} {
-		for _, shape := range [][]int{{2, 3, 1, 1}, {2, 1}, {5, 17}, {3, 1, 5, 7}, {3, 3, 31, 9}, {2, 17, 13, 11}, {4, 64, 33, 20}, {2, 300, 9, 8}} {
-			for _, train := range []bool{true, false} {
+		for _, shape := range [][]int{{2, 3, 1, 1}, {2, 1}, {5, 17}, {3, 1, 5, 7}, {3, 3, 31, 9}, {2, 17, 13, 11}, {4, 64, 33, 20}, {2, 300, 9, 8}, {7, 24, 9, 5}} {
+			for _, mode := range []normMode{{train: true}, {train: true, groups: 3}, {train: false}} {
 				for _, kind := range []string{"norm", "relu", "add relu"} {
-					t.Run(fmt.Sprint(dtype, shape, kind, " train ", train), func(t *testing.T) {
+					t.Run(fmt.Sprint(dtype, shape, kind, fmt.Sprintf("%+v", mode)), func(t *testing.T) {
 						run(t, func() {
-							want := normResults(shape, dtype, torch.Float32, train, kind, true)
-							got := normResults(shape, dtype, dtype, train, kind, false)
+							want := normResults(shape, dtype, torch.Float32, mode, kind, true)
+							got := normResults(shape, dtype, dtype, mode, kind, false)
 							tolerance := 1e-5
 							if dtype == torch.BFloat16 {
 								tolerance = 1.0 / 256
 							}
 							compareNorms(t, got, want, tolerance)
-							again := normResults(shape, dtype, dtype, train, kind, false)
+							again := normResults(shape, dtype, dtype, mode, kind, false)
 							compareNorms(t, again, got, 0)
 						})
 					})
@@ -38,10 +38,15 @@ func TestFusedNorm(t *testing.T) {
 	}
 }
 
+type normMode struct {
+	train  bool
+	groups int
+}
+
 // normResults are a batch norm's results and what they leave behind, forward and
 // backward, for channels of unequal mean and spread. The numbers are what dtype
 // can hold, whatever type they are computed in.
-func normResults(shape []int, dtype, in torch.Dtype, train bool, kind string, plain bool) map[string][]float32 {
+func normResults(shape []int, dtype, in torch.Dtype, mode normMode, kind string, plain bool) map[string][]float32 {
 	plainNorm = plain
 	defer func() { plainNorm = false }()
 	channels, n := shape[1], 1
@@ -67,9 +72,13 @@ func normResults(shape []int, dtype, in torch.Dtype, train bool, kind string, pl
 		mean:     torch.Arange(channels).To(torch.Float32).MulScalar_(0.5),
 		variance: torch.Arange(channels).To(torch.Float32).MulScalar_(0.2).AddScalar_(1),
 		batches:  torch.Zeros(nil, torch.Options{Dtype: torch.Int64}),
-		train:    &train,
+		train:    &mode.train,
+		groups:   mode.groups,
 	}
 	x, shortcut, gradient := values(1, 0.5).SetRequiresGrad(true), values(0.7, 0).SetRequiresGrad(true), values(0.3, 0)
+	if !plain && !m.fuses(x, shortcut) {
+		panic("not the kernel")
+	}
 	forward := func(z *torch.Tensor) *torch.Tensor {
 		switch kind {
 		case "relu":

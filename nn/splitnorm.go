@@ -2,10 +2,18 @@ package nn
 
 import "contralens/torch"
 
+// parts is how many parts of a batch have statistics of their own. A part has two
+// samples at least: of a small batch there are fewer parts.
+func (n *batchNorm) parts(size int) int {
+	if !*n.train {
+		return 1
+	}
+	return max(1, min(n.groups, size/2))
+}
+
 // normalizeSplit is batch norm in training with statistics of its own for each of
 // groups parts of the batch, as that many devices have them. Running statistics
-// become the mean of what each device's would be. A part has two samples at least:
-// of a small batch there are fewer parts.
+// become the mean of what each device's would be.
 //
 // With it, and keys in a shuffled order, one device trains as several do: the
 // statistics of a query's group tell nothing about which key is its own (shuffling
@@ -13,7 +21,6 @@ import "contralens/torch"
 func (n *batchNorm) normalizeSplit(x *torch.Tensor, groups int) *torch.Tensor {
 	return torch.Scoped1(func() *torch.Tensor {
 		size := x.Size(0)
-		groups = max(1, min(groups, size/2))
 		var parts, means, variances []*torch.Tensor
 		for g := range groups {
 			first, end := g*size/groups, (g+1)*size/groups

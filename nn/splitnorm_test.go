@@ -9,60 +9,59 @@ import (
 )
 
 // Split batch norm gives each part of a batch what a network of its own would give
-// it, leaves the mean of their running statistics, and passes gradients on.
+// it, leaves the mean of their running statistics, and passes gradients on: by
+// libtorch's operators, and in channels-last order by the fused kernel.
 func TestSplitNorm(t *testing.T) {
-	err := torch.Run(func() error {
-		torch.Scoped(func() {
-			build := func(groups int) *Model {
-				m, err := New(Config{Arch: "resnet18", Width: 0.0625, Stem: "cifar", FeatDim: 8, Groups: groups}, 1)
-				if err != nil {
-					t.Fatal(err)
+	for format, name := range formatName {
+		t.Run(name, func(t *testing.T) {
+			run(t, func() {
+				build := func(groups int) *Model {
+					m, err := New(Config{Arch: "resnet18", Width: 0.0625, Stem: "cifar", FeatDim: 8, Groups: groups, Format: format}, 1)
+					if err != nil {
+						t.Fatal(err)
+					}
+					return m
 				}
-				return m
-			}
-			const n, groups = 7, 3 // parts of 2, 2 and 3
-			x := torch.FromFloat32(golden.Input(golden.CInput, n*3*16*16), n, 3, 16, 16)
-			split := build(groups)
-			defer split.Free()
-			out := split.Forward(x)
-			out.Square().Mul(out).Sum().Backward()
+				const n, groups = 7, 3 // parts of 2, 2 and 3
+				x := torch.FromFloat32(golden.Input(golden.CInput, n*3*16*16), n, 3, 16, 16)
+				split := build(groups)
+				defer split.Free()
+				out := split.Forward(x)
+				out.Square().Mul(out).Sum().Backward()
 
-			var parts []float32
-			running, gradient := make([]float32, split.State[2].Tensor.Numel()), make([]float32, split.State[0].Tensor.Numel())
-			for g := range groups {
-				m := build(0)
-				defer m.Free()
-				first, end := g*n/groups, (g+1)*n/groups
-				y := m.Forward(x.Narrow(0, first, end-first))
-				y.Square().Mul(y).Sum().Backward()
-				parts = append(parts, y.Float32s()...)
-				for _, e := range m.State {
-					switch e.Name {
-					case "encoder.bn1.running_var":
-						for i, v := range e.Tensor.Float32s() {
-							running[i] += v / groups
-						}
-					case "encoder.conv1.weight":
-						for i, v := range e.Tensor.Grad().Float32s() {
-							gradient[i] += v
+				var parts []float32
+				running, gradient := make([]float32, split.State[2].Tensor.Numel()), make([]float32, split.State[0].Tensor.Numel())
+				for g := range groups {
+					m := build(0)
+					defer m.Free()
+					first, end := g*n/groups, (g+1)*n/groups
+					y := m.Forward(x.Narrow(0, first, end-first))
+					y.Square().Mul(y).Sum().Backward()
+					parts = append(parts, y.Float32s()...)
+					for _, e := range m.State {
+						switch e.Name {
+						case "encoder.bn1.running_var":
+							for i, v := range e.Tensor.Float32s() {
+								running[i] += v / groups
+							}
+						case "encoder.conv1.weight":
+							for i, v := range e.Tensor.Grad().Float32s() {
+								gradient[i] += v
+							}
 						}
 					}
 				}
-			}
-			golden.Near(t, "embeddings", out.Float32s(), parts, 1e-5)
-			for _, e := range split.State {
-				switch e.Name {
-				case "encoder.bn1.running_var":
-					golden.Near(t, e.Name, e.Tensor.Float32s(), running, 1e-6)
-				case "encoder.conv1.weight":
-					golden.Near(t, "gradient", e.Tensor.Grad().Float32s(), gradient, 1e-4)
+				golden.Near(t, "embeddings", out.Float32s(), parts, 1e-5)
+				for _, e := range split.State {
+					switch e.Name {
+					case "encoder.bn1.running_var":
+						golden.Near(t, e.Name, e.Tensor.Float32s(), running, 1e-6)
+					case "encoder.conv1.weight":
+						golden.Near(t, "gradient", e.Tensor.Grad().Float32s(), gradient, 1e-4)
+					}
 				}
-			}
+			})
 		})
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 

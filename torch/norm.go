@@ -13,6 +13,7 @@ type Norm struct {
 	Weight, Bias   *Tensor // float32 [C]
 	Mean, Variance *Tensor // the running ones, float32 [C]; in training nil if they are not to move
 	Train          bool    // with the batch's statistics, which move the running ones
+	Groups         int     // in training: parts of the batch, each with statistics of its own, by whose mean the running ones move; 0: 1
 	Momentum, Eps  float64
 }
 
@@ -31,7 +32,7 @@ func (t *Tensor) FusedNorm(n Norm, residual *Tensor, relu bool) *Tensor {
 		}
 		return t.c()
 	}
-	r := C.cl_norm(t.c(), n.Weight.c(), n.Bias.c(), optional(n.Mean), optional(n.Variance), optional(residual), cbool(n.Train), C.double(n.Momentum), C.double(n.Eps), cbool(relu))
+	r := C.cl_norm(t.c(), n.Weight.c(), n.Bias.c(), optional(n.Mean), optional(n.Variance), optional(residual), cbool(n.Train), C.int(max(1, n.Groups)), C.double(n.Momentum), C.double(n.Eps), cbool(relu))
 	check("norm", r.err)
 	return wrap(r.t)
 }

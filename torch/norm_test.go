@@ -52,12 +52,18 @@ func TestFusedNormRefuses(t *testing.T) {
 				t.Errorf("%s is taken", what)
 			}
 		}
-		n := Norm{Weight: Ones([]int{3}), Bias: Zeros([]int{3}), Mean: Zeros([]int{3}), Variance: Ones([]int{3}), Train: true, Momentum: 0.1, Eps: 1e-5}
+		grouped := func(train bool, groups int) Norm {
+			return Norm{Weight: Ones([]int{3}), Bias: Zeros([]int{3}), Mean: Zeros([]int{3}), Variance: Ones([]int{3}), Train: train, Groups: groups, Momentum: 0.1, Eps: 1e-5}
+		}
+		n := grouped(true, 1)
 		for what, f := range map[string]func(){
-			"one value a channel": func() { Zeros([]int{1, 3}).FusedNorm(n, nil, false) },
-			"other channels":      func() { Zeros([]int{2, 4}).FusedNorm(n, nil, false) },
-			"shape of shortcut":   func() { Zeros([]int{2, 3}).FusedNorm(n, Zeros([]int{3, 3}), false) },
-			"type of shortcut":    func() { Zeros([]int{2, 3}).FusedNorm(n, Zeros([]int{2, 3}, Options{Dtype: BFloat16}), false) },
+			"one value a channel":     func() { Zeros([]int{1, 3}).FusedNorm(n, nil, false) },
+			"one value in a group":    func() { Zeros([]int{5, 3}).FusedNorm(grouped(true, 3), nil, false) },
+			"more groups than images": func() { Zeros([]int{2, 3, 2, 2}).Contiguous(ChannelsLast).FusedNorm(grouped(true, 3), nil, false) },
+			"groups in evaluation":    func() { Zeros([]int{4, 3}).FusedNorm(grouped(false, 2), nil, false) },
+			"other channels":          func() { Zeros([]int{2, 4}).FusedNorm(n, nil, false) },
+			"shape of shortcut":       func() { Zeros([]int{2, 3}).FusedNorm(n, Zeros([]int{3, 3}), false) },
+			"type of shortcut":        func() { Zeros([]int{2, 3}).FusedNorm(n, Zeros([]int{2, 3}, Options{Dtype: BFloat16}), false) },
 		} {
 			if err := Run(func() error { f(); return nil }); err == nil {
 				t.Errorf("%s: no error", what)

@@ -31,6 +31,13 @@ T* data(const at::Tensor& t) { return t.defined() ? static_cast<T*>(t.data_ptr()
 // Whether nobody else can see t's memory.
 bool sole(const at::Tensor& t) { return t.use_count() == 1 && t.storage().use_count() == 1; }
 
+// Group i of x's images, of which there are `groups`.
+Layout group(const at::Tensor& x, int64_t groups, int64_t i) {
+  const int64_t images = x.size(0), image = x.numel() / images;
+  const int64_t first = images * i / groups, end = images * (i + 1) / groups;
+  return Layout(first * image, (end - first) * image, x.size(1));
+}
+
 // The affine map that a batch norm is, for each channel: y = a·(x - mean) + b with
 // a = weight · inverse, inverse = 1/sqrt(variance + eps). `rest` is what single
 // precision cuts off the mean; b makes up for it.
@@ -46,8 +53,8 @@ void batch_moments(const at::Tensor& x, const Layout& l, std::vector<double>& me
   const T* elements = data<T>(x);
   std::vector<float> first(l.channels);
   for (int64_t c = 0; c < l.channels; c++) {
-    if constexpr (std::is_same<T, float>::value) first[c] = elements[c];
-    else first[c] = static_cast<float>(c10::BFloat16(elements[c].bits, c10::BFloat16::from_bits()));
+    if constexpr (std::is_same<T, float>::value) first[c] = elements[l.first + c];
+    else first[c] = static_cast<float>(c10::BFloat16(elements[l.first + c].bits, c10::BFloat16::from_bits()));
   }
   const std::vector<float> shift = l.widen(first);
   l.sums([&](int64_t from, int64_t count, float* s, float* q) { passes<T>().moments(elements + from, count, l.width, shift.data(), s, q); }, mean, variance);
@@ -60,42 +67,51 @@ void batch_moments(const at::Tensor& x, const Layout& l, std::vector<double>& me
   }
 }
 
+// Writes y and moves the running statistics; the maps are the groups'.
 template <typename T>
-Affine forward(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& running_mean, const at::Tensor& running_variance, const at::Tensor& residual, bool training, double momentum, double eps, bool relu, const at::Tensor& y) {
-  const Layout l(x.numel(), x.size(1));
+std::vector<Affine> forward(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& running_mean, const at::Tensor& running_variance, const at::Tensor& residual, bool training, int64_t groups, double momentum, double eps, bool relu, const at::Tensor& y) {
+  const int64_t channels = x.size(1);
   float *rm = data<float>(running_mean), *rv = data<float>(running_variance);
-  std::vector<double> mean, variance;
-  if (training) {
-    batch_moments<T>(x, l, mean, variance);
-    const double m = static_cast<double>(l.n / l.channels);
-    for (int64_t c = 0; rm && rv && c < l.channels; c++) {
-      rm[c] = static_cast<float>(momentum * mean[c] + (1 - momentum) * rm[c]);
-      rv[c] = static_cast<float>(momentum * variance[c] * m / (m - 1) + (1 - momentum) * rv[c]);
-    }
-  } else {
-    mean.assign(rm, rm + l.channels);
-    variance.assign(rv, rv + l.channels);
-  }
-  Affine f;
   const float *w = data<float>(weight), *shift = data<float>(bias);
-  for (int64_t c = 0; c < l.channels; c++) {
-    f.inverse.push_back(1 / std::sqrt(variance[c] + eps));
-    f.mean.push_back(static_cast<float>(mean[c]));
-    f.rest.push_back(mean[c] - f.mean[c]);
-    f.a.push_back(static_cast<float>(w[c] * f.inverse[c]));
-    f.b.push_back(static_cast<float>(shift[c] - f.rest[c] * w[c] * f.inverse[c]));
-  }
-  const std::vector<float> m = l.widen(f.mean), a = l.widen(f.a), b = l.widen(f.b);
   const T *from = data<T>(x), *add = data<T>(residual);
   T* to = data<T>(y);
-  l.blocks([&](int64_t, int64_t i, int64_t count) { passes<T>().apply(from + i, add ? add + i : nullptr, count, l.width, m.data(), a.data(), b.data(), relu, to + i); });
-  return f;
+  std::vector<Affine> maps(groups);
+  std::vector<double> mean, variance, means(channels), variances(channels); // of a group, and of all the mean
+  for (int64_t g = 0; g < groups; g++) {
+    const Layout l = group(x, groups, g);
+    if (training) {
+      batch_moments<T>(x, l, mean, variance);
+      const double m = static_cast<double>(l.n / channels);
+      for (int64_t c = 0; c < channels; c++) {
+        means[c] += mean[c] / groups;
+        variances[c] += variance[c] * m / (m - 1) / groups;
+      }
+    } else {
+      mean.assign(rm, rm + channels);
+      variance.assign(rv, rv + channels);
+    }
+    Affine& f = maps[g];
+    for (int64_t c = 0; c < channels; c++) {
+      f.inverse.push_back(1 / std::sqrt(variance[c] + eps));
+      f.mean.push_back(static_cast<float>(mean[c]));
+      f.rest.push_back(mean[c] - f.mean[c]);
+      f.a.push_back(static_cast<float>(w[c] * f.inverse[c]));
+      f.b.push_back(static_cast<float>(shift[c] - f.rest[c] * w[c] * f.inverse[c]));
+    }
+    const std::vector<float> m = l.widen(f.mean), a = l.widen(f.a), b = l.widen(f.b);
+    l.blocks([&](int64_t, int64_t i, int64_t count) { passes<T>().apply(from + i, add ? add + i : nullptr, count, l.width, m.data(), a.data(), b.data(), relu, to + i); });
+  }
+  for (int64_t c = 0; training && rm && rv && c < channels; c++) {
+    rm[c] = static_cast<float>(momentum * means[c] + (1 - momentum) * rm[c]);
+    rv[c] = static_cast<float>(momentum * variances[c] + (1 - momentum) * rv[c]);
+  }
+  return maps;
 }
 
 // The derivative. Its inputs' order is x, weight, bias and the residual.
 struct NormBackward : Node {
   SavedVariable x, y; // y only where the residual hides which elements ReLU let through
-  Affine affine;
+  std::vector<Affine> maps; // the groups'
   bool training, relu, residual;
   bool last = false; // whether nobody will ask again, so that x may be overwritten
 
@@ -125,11 +141,36 @@ struct NormBackward : Node {
   template <typename T>
   void run(at::Tensor gy, at::Tensor input, const at::Tensor& result, variable_list& gradients) {
     gy = gy.contiguous(format(input));
-    const Layout l(input.numel(), input.size(1));
+    const int64_t channels = input.size(1);
     const Mask mask = !relu ? Mask::none : residual ? Mask::result : Mask::argument;
     // g is the gradient under ReLU's mask: of the sum, so of the residual too.
     const at::Tensor g = mask != Mask::result || sole(gy) ? gy : at::empty_like(gy);
-    const std::vector<float> mean = l.widen(affine.mean), a = l.widen(affine.a), b = l.widen(affine.b);
+    const bool shortcut = residual && task_should_compute_output(3);
+    at::Tensor gx;
+    if (task_should_compute_output(0)) {
+      if (!shortcut && sole_gradient(gy, g)) gx = g;
+      else if (last && sole(input)) gx = input;
+      else gx = at::empty_like(input);
+    }
+    std::vector<double> weight(channels), bias(channels);
+    for (size_t i = 0; i < maps.size(); i++) differentiate<T>(maps[i], group(input, maps.size(), i), mask, gy, input, result, g, gx, weight, bias);
+
+    const auto vector = [&](const std::vector<double>& values) {
+      at::Tensor v = at::empty({channels}, at::kFloat);
+      std::copy(values.begin(), values.end(), data<float>(v));
+      return v;
+    };
+    if (task_should_compute_output(1)) gradients[1] = vector(weight);
+    if (task_should_compute_output(2)) gradients[2] = vector(bias);
+    gradients[0] = gx;
+    if (shortcut) gradients[3] = g;
+  }
+
+  // Writes a group's part of gx, unless that is not wanted, and adds to the gradients
+  // of weight and bias.
+  template <typename T>
+  void differentiate(const Affine& f, const Layout& l, Mask mask, const at::Tensor& gy, const at::Tensor& input, const at::Tensor& result, const at::Tensor& g, const at::Tensor& gx, std::vector<double>& weight, std::vector<double>& bias) const {
+    const std::vector<float> mean = l.widen(f.mean), a = l.widen(f.a), b = l.widen(f.b);
     std::vector<double> sum, products;
     l.sums(
         [&](int64_t i, int64_t count, float* s, float* p) {
@@ -137,37 +178,23 @@ struct NormBackward : Node {
           passes<T>().reduce(mask, data<T>(gy) + i, data<T>(input) + i, by_result ? data<T>(result) + i : nullptr, count, l.width, mean.data(), a.data(), b.data(), s, p, by_result ? data<T>(g) + i : nullptr);
         },
         sum, products);
-    for (int64_t c = 0; c < l.channels; c++) products[c] -= affine.rest[c] * sum[c];
-
-    const auto vector = at::TensorOptions().dtype(at::kFloat);
-    if (task_should_compute_output(1)) {
-      gradients[1] = at::empty({l.channels}, vector);
-      for (int64_t c = 0; c < l.channels; c++) data<float>(gradients[1])[c] = static_cast<float>(products[c] * affine.inverse[c]);
+    for (int64_t c = 0; c < l.channels; c++) {
+      products[c] -= f.rest[c] * sum[c];
+      weight[c] += products[c] * f.inverse[c];
+      bias[c] += sum[c];
     }
-    if (task_should_compute_output(2)) {
-      gradients[2] = at::empty({l.channels}, vector);
-      std::copy(sum.begin(), sum.end(), data<float>(gradients[2]));
+    if (!gx.defined()) return;
+    // With the batch's statistics gx = a (g - mean(g) - x̂ mean(g·x̂)).
+    std::vector<double> c(l.channels), d(l.channels);
+    const double m = static_cast<double>(l.n / l.channels);
+    for (int64_t i = 0; training && i < l.channels; i++) {
+      d[i] = f.inverse[i] * f.inverse[i] * products[i] / m;
+      c[i] = sum[i] / m - d[i] * f.rest[i];
     }
-    const bool shortcut = residual && task_should_compute_output(3);
-    if (task_should_compute_output(0)) {
-      // With the batch's statistics gx = a (g - mean(g) - x̂ mean(g·x̂)).
-      std::vector<double> c(l.channels), d(l.channels);
-      const double m = static_cast<double>(l.n / l.channels);
-      for (int64_t i = 0; training && i < l.channels; i++) {
-        d[i] = affine.inverse[i] * affine.inverse[i] * products[i] / m;
-        c[i] = sum[i] / m - d[i] * affine.rest[i];
-      }
-      const std::vector<float> wide_c = l.widen(c), wide_d = l.widen(d);
-      const T *from = data<T>(g), *at_x = data<T>(input);
-      at::Tensor gx;
-      if (!shortcut && sole_gradient(gy, g)) gx = g;
-      else if (last && sole(input)) gx = input;
-      else gx = at::empty_like(input);
-      T* to = data<T>(gx);
-      l.blocks([&](int64_t, int64_t i, int64_t count) { passes<T>().gradient(mask, from + i, at_x + i, count, l.width, mean.data(), a.data(), b.data(), wide_c.data(), wide_d.data(), to + i); });
-      gradients[0] = gx;
-    }
-    if (shortcut) gradients[3] = g;
+    const std::vector<float> wide_c = l.widen(c), wide_d = l.widen(d);
+    const T *from = data<T>(g), *at_x = data<T>(input);
+    T* to = data<T>(gx);
+    l.blocks([&](int64_t, int64_t i, int64_t count) { passes<T>().gradient(mask, from + i, at_x + i, count, l.width, mean.data(), a.data(), b.data(), wide_c.data(), wide_d.data(), to + i); });
   }
 
   // Whether g's memory is this node's alone: its own, or that of a gy which nobody
@@ -177,9 +204,10 @@ struct NormBackward : Node {
   }
 };
 
-at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& mean, const at::Tensor& variance, at::Tensor residual, bool training, double momentum, double eps, bool relu) {
+at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& mean, const at::Tensor& variance, at::Tensor residual, bool training, int64_t groups, double momentum, double eps, bool relu) {
   TORCH_CHECK(takes(x), "want float32 or bfloat16 in channels-last order on the CPU, got ", x.scalar_type(), x.sizes(), " with strides ", x.strides());
-  TORCH_CHECK(!training || x.numel() > x.size(1), "Expected more than 1 value per channel when training, got input size ", x.sizes());
+  TORCH_CHECK(training ? groups > 0 : groups == 1, "want groups in training only, got ", groups);
+  TORCH_CHECK(!training || x.size(0) / groups * (x.numel() / x.size(0)) > x.size(1), "Expected more than 1 value per channel when training, got input size ", x.sizes(), " in ", groups, " groups");
   for (const at::Tensor* t : {&weight, &bias, &mean, &variance})
     TORCH_CHECK(!t->defined() ? training : t->scalar_type() == at::kFloat && t->dim() == 1 && t->size(0) == x.size(1) && t->is_contiguous(), "want float32 [", x.size(1), "] for weight, bias and the running statistics");
   if (residual.defined()) {
@@ -188,12 +216,12 @@ at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor&
   }
   const bool record = torch::autograd::compute_requires_grad(x, weight, bias, residual);
   at::Tensor y;
-  Affine affine;
+  std::vector<Affine> maps;
   {
     at::NoGradGuard guard;
     y = record || x.requires_grad() ? at::empty_like(x) : x; // with x's strides either way, so that what follows is the same code
-    affine = x.scalar_type() == at::kFloat ? forward<float>(x, weight, bias, mean, variance, residual, training, momentum, eps, relu, y)
-                                           : forward<Bfloat16>(x, weight, bias, mean, variance, residual, training, momentum, eps, relu, y);
+    maps = x.scalar_type() == at::kFloat ? forward<float>(x, weight, bias, mean, variance, residual, training, groups, momentum, eps, relu, y)
+                                         : forward<Bfloat16>(x, weight, bias, mean, variance, residual, training, groups, momentum, eps, relu, y);
   }
   if (!record) return y;
   std::shared_ptr<NormBackward> node(new NormBackward(), torch::autograd::deleteNode);
@@ -201,7 +229,7 @@ at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor&
   node->training = training;
   node->relu = relu;
   node->residual = residual.defined();
-  node->affine = std::move(affine);
+  node->maps = std::move(maps);
   node->x = SavedVariable(x, false);
   torch::autograd::set_history(y, node);
   if (relu && residual.defined()) node->y = SavedVariable(y, true);
@@ -212,8 +240,9 @@ at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor&
 
 extern "C" int cl_norm_takes(cl_tensor x) { return takes(shim::borrow(x)); }
 
-extern "C" cl_tensor_result cl_norm(cl_tensor x, cl_tensor weight, cl_tensor bias, cl_tensor mean, cl_tensor variance, cl_tensor residual, int training, double momentum, double eps, int relu) {
+extern "C" cl_tensor_result cl_norm(cl_tensor x, cl_tensor weight, cl_tensor bias, cl_tensor mean, cl_tensor variance, cl_tensor residual,
+                                    int training, int groups, double momentum, double eps, int relu) {
   cl_tensor_result out{nullptr, nullptr};
-  CL_TRY(out.err, out.t = shim::own(norm(shim::borrow(x), shim::borrow(weight), shim::borrow(bias), shim::borrow(mean), shim::borrow(variance), shim::borrow(residual), training != 0, momentum, eps, relu != 0)));
+  CL_TRY(out.err, out.t = shim::own(norm(shim::borrow(x), shim::borrow(weight), shim::borrow(bias), shim::borrow(mean), shim::borrow(variance), shim::borrow(residual), training != 0, groups, momentum, eps, relu != 0)));
   return out;
 }

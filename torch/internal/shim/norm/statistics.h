@@ -9,12 +9,12 @@
 
 #include "passes.h"
 
-// Layout is how the passes see a tensor of n elements with `channels` in a row.
+// Layout is how the passes see n elements from `first` on, with `channels` in a row.
 struct Layout {
-  int64_t n, channels, width, rows;
+  int64_t first, n, channels, width, rows;
   int parts; // of the rows, one for each thread; the same for equal shapes and threads
 
-  Layout(int64_t n, int64_t channels) : n(n), channels(channels) {
+  Layout(int64_t first, int64_t n, int64_t channels) : first(first), n(n), channels(channels) {
     // At least 256 elements in a row, a multiple of any vector.
     int64_t together = channels >= 256 ? 1 : (256 + channels - 1) / channels;
     if (channels % 16 != 0 && channels < 256) together = (together + 15) / 16 * 16;
@@ -40,8 +40,8 @@ struct Layout {
       for (int64_t p = begin; p < end; p++) {
         const int64_t last = rows * (p + 1) / parts;
         for (int64_t r = rows * p / parts; r < last; r += block) {
-          const int64_t first = r * width;
-          f(p, first, std::min(n, std::min(last, r + block) * width) - first);
+          const int64_t start = r * width;
+          f(p, first + start, std::min(n, std::min(last, r + block) * width) - start);
         }
       }
     });
@@ -50,7 +50,7 @@ struct Layout {
   // Sums two values an element over all elements of each channel. f adds a block's
   // to float vectors of the width; the blocks' sums are added in double precision.
   template <typename F>
-  void sums(const F& f, std::vector<double>& first, std::vector<double>& second) const {
+  void sums(const F& f, std::vector<double>& one, std::vector<double>& other) const {
     std::vector<double> totals(2 * width * parts);
     std::vector<float> scratch(2 * width * parts);
     blocks([&](int64_t p, int64_t from, int64_t count) {
@@ -60,12 +60,12 @@ struct Layout {
       f(from, count, s, s + width);
       for (int64_t j = 0; j < 2 * width; j++) t[j] += s[j];
     });
-    first.assign(channels, 0);
-    second.assign(channels, 0);
+    one.assign(channels, 0);
+    other.assign(channels, 0);
     for (int p = 0; p < parts; p++) {
       for (int64_t j = 0; j < width; j++) {
-        first[j % channels] += totals[2 * width * p + j];
-        second[j % channels] += totals[2 * width * p + width + j];
+        one[j % channels] += totals[2 * width * p + j];
+        other[j % channels] += totals[2 * width * p + width + j];
       }
     }
   }
