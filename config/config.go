@@ -20,7 +20,7 @@ type Shared struct {
 	SaveFreq        int     `flag:"save_freq" help:"epochs between ckpt_epoch_N.pth files"`
 	Keep            int     `flag:"keep" help:"newest ckpt_epoch_N.pth files that are kept; 0: all"`
 	BatchSize       int     `flag:"batch_size" help:"images a step"`
-	Workers         int     `flag:"num_workers" short:"j" help:"workers that load images; 0: automatic, one a processor (in the paper's code 0 meant none)"`
+	Workers         int     `flag:"num_workers" short:"j" help:"workers that load images; 0: automatic, one a processor or as many as --threads leaves best (in the paper's code 0 meant none)"`
 	Epochs          int     `flag:"epochs" help:"passes over the training images"`
 	LearningRate    float64 `flag:"learning_rate" help:"learning rate"`
 	Milestones      []int   `flag:"lr_decay_epochs" help:"epochs after which the rate decays, separated by commas"`
@@ -49,10 +49,10 @@ type Shared struct {
 	OptLevel        string  `flag:"opt_level" help:"O1 or O2: accepted, both mean --amp's mixed precision"`
 	Precision       string  `flag:"precision" help:"fp32, bf16, or auto: bf16 with --amp; else, where a network is trained, the faster of both by a short measurement, and fp32 elsewhere"`
 	MemoryFormat    string  `flag:"memory_format" help:"of images in memory: channels_last, contiguous, or auto: in contrast and bench step the faster of both by a short measurement, and channels_last elsewhere"`
-	Retune          bool    `flag:"retune" help:"measure again what auto means for --precision and --memory_format, instead of what was measured before on this machine"`
+	Retune          bool    `flag:"retune" help:"measure again what is automatic in --precision, --memory_format, --threads and --num_workers, instead of what was measured before on this machine"`
 	Seed            uint64  `flag:"seed" help:"seed of everything random"`
 	Device          string  `flag:"device" help:"cpu or cuda:N"`
-	Threads         int     `flag:"threads" help:"compute threads; 0: one a processor"`
+	Threads         int     `flag:"threads" help:"compute threads; 0: automatic, one a processor, or, where a network is trained and --precision is not fp32, what a short measurement beside the loading of images finds best"`
 	Resume          string  `flag:"resume" help:"checkpoint to go on from, or auto: the run directory's newest"`
 	Strict          bool    `flag:"strict" help:"refuse weights of others that differ from the network in any tensor"`
 

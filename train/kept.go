@@ -1,39 +1,50 @@
 package train
 
 import (
+	"strconv"
+
 	"contralens/checkpoint"
 	"contralens/statedict"
+	"contralens/tune"
 )
 
 // Kept is how the run computes that goes on with --resume: what run.json says of
-// the run in dir, or the record of the checkpoint that resume names. Both are empty
-// where there is nothing to go on from, or where it does not say; a checkpoint that
-// cannot be read is Load's to complain about.
-func Kept(resume, dir string) (precision, format string) {
+// the run in dir, or the record of the checkpoint that resume names. It is empty
+// where there is nothing to go on from, and in parts where that does not say; a
+// checkpoint that cannot be read is Load's to complain about. A split of processors
+// is kept on machines of the same kind.
+func Kept(resume, dir string) tune.Choice {
 	if resume == "" {
-		return "", ""
+		return tune.Choice{}
 	}
 	if resume == "auto" {
 		if r, err := readRecord(dir); err == nil && r != nil {
-			return stored(r.Config["precision"], r.Config["memory_format"])
+			threads, _ := strconv.Atoi(r.Config["threads"])
+			workers, _ := strconv.Atoi(r.Config["num_workers"])
+			return stored(r.Config["precision"], r.Config["memory_format"], threads, workers, r.Machine)
 		}
 		resume, _ = Newest(dir)
 	}
 	file, err := checkpoint.Read(resume)
 	if err != nil {
-		return "", ""
+		return tune.Choice{}
 	}
 	record := statedict.Items(file.Get("contralens"))
 	options := statedict.Items(record.Get("config"))
-	precision, _ = options.Get("precision").(string)
-	format, _ = options.Get("memory_format").(string)
-	return stored(precision, format)
+	precision, _ := options.Get("precision").(string)
+	format, _ := options.Get("memory_format").(string)
+	on, _ := record.Get("machine").(string)
+	return stored(precision, format, statedict.Int(record.Get("threads")), statedict.Int(record.Get("workers")), on)
 }
 
 // stored fills in the format of runs from when there was but one.
-func stored(precision, format string) (string, string) {
+func stored(precision, format string, threads, workers int, on string) tune.Choice {
 	if precision != "" && format == "" {
 		format = "channels_last"
 	}
-	return precision, format
+	c := tune.Choice{Precision: precision, Format: format}
+	if on == machine() {
+		c.Threads, c.Workers = threads, workers
+	}
+	return c
 }

@@ -73,6 +73,8 @@ func Processor() string {
 	return runtime.GOARCH
 }
 
+func machine() string { return fmt.Sprintf("%s, %d cores", Processor(), runtime.NumCPU()) }
+
 // Prepare makes the run directory, locks it until release, and writes run.json.
 // c is a pointer to the configuration, s its shared part. Nothing is touched when
 // it refuses.
@@ -159,7 +161,7 @@ func begin(dir string, record *Record, c any, resume bool, command []string) err
 	} else {
 		record = &Record{
 			Config: config.Values(c), Part: now, Go: runtime.Version(), Torch: torch.Version(),
-			Machine: fmt.Sprintf("%s, %d cores", Processor(), runtime.NumCPU()),
+			Machine: machine(),
 		}
 	}
 	b, err := json.MarshalIndent(record, "", " ")

@@ -34,7 +34,7 @@ func CacheFile() string {
 func (c Cache) Load(t Task) ([]Measured, error) {
 	all, err := c.read()
 	found := all[c.key(t)]
-	want := candidates(t.Given, true)
+	want := t.candidates(true)
 	for _, m := range found { // a file that was written by hand, say
 		if !(m.Rate > 0) || !slices.Contains(want, m.Choice) {
 			return nil, fmt.Errorf("%s: want the speed of %v, got %v", c.Path, want, found)
@@ -81,6 +81,10 @@ func (c Cache) read() (all map[string][]Measured, err error) {
 // key names machine, program and all that decides how long a step takes.
 func (c Cache) key(t Task) string {
 	n := t.Net
-	return fmt.Sprintf("%s, %d threads; %s width %v, stem %s, head %s %d, %s; batch %d of %d pixels; %s",
+	key := fmt.Sprintf("%s, %d threads; %s width %v, stem %s, head %s %d, %s; batch %d of %d pixels; %s",
 		c.Key, t.Threads, n.Arch, n.Width, n.Stem, n.Head, n.FeatDim, n.Modal, t.Batch, t.Side, t.Given)
+	if l := t.Loading; l != nil {
+		key += fmt.Sprintf(", %d, %d; %s as %v", t.Given.Threads, t.Given.Workers, l.Dataset.Name(), l.Views)
+	}
+	return key
 }

@@ -2,8 +2,10 @@ package tune
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"time"
 
+	"contralens/data"
 	"contralens/nn"
 	"contralens/torch"
 )
@@ -13,8 +15,27 @@ type Task struct {
 	Net     nn.Config // its Format is not looked at
 	Batch   int       // images a step
 	Side    int       // of an image, pixels
-	Threads int       // that compute
+	Threads int       // that compute, unless a split is chosen
 	Given   Choice    // what is chosen already
+	// Loading is what to choose a split for: dataset and views. nil: precision and
+	// format are chosen.
+	Loading *data.LoaderOptions
+}
+
+// candidates are the ways to go about a task, those preferred first.
+func (t Task) candidates(bf16 bool) []Choice {
+	if t.Loading != nil {
+		return splits(runtime.NumCPU(), t.Given)
+	}
+	return candidates(t.Given, bf16)
+}
+
+// Open says whether something is to be chosen.
+func (t Task) Open() bool {
+	if t.Loading != nil {
+		return len(t.candidates(true)) > 1
+	}
+	return t.Given.Open()
 }
 
 const (
@@ -31,7 +52,13 @@ const (
 // task leaves open. bf16 says that the processor has bfloat16 instructions. report,
 // which may be nil, is told of each first result. Call it inside torch.Run.
 func Measure(t Task, bf16 bool, report func(Measured)) (all []Measured, err error) {
-	torch.Scoped(func() { all, err = measure(t, bf16, report) })
+	torch.Scoped(func() {
+		if t.Loading != nil {
+			all, err = measureSplits(t, report)
+		} else {
+			all, err = measure(t, bf16, report)
+		}
+	})
 	return all, err
 }
 
@@ -92,21 +119,31 @@ func (p *probe) step(c Choice, n, side int) (took time.Duration) {
 	torch.Scoped(func() {
 		x := torch.FromFloat32(noise(n*3*side*side), n, 3, side, side).ToDevice(p.Config.Device)
 		start := time.Now()
-		var z *torch.Tensor
-		forward := func() { z = p.Forward(x) }
-		if c.Precision == "bf16" {
-			torch.Autocast(p.Config.Device, torch.BFloat16, forward)
-		} else {
-			forward()
-		}
-		z = z.To(torch.Float32)
-		z.BackwardFrom(torch.OnesLike(z))
+		p.forthAndBack(c, x)
 		took = time.Since(start)
 	})
+	return took
+}
+
+// forward gives embeddings in float32.
+func (p *probe) forward(c Choice, x *torch.Tensor) (z *torch.Tensor) {
+	forward := func() { z = p.Forward(x) }
+	if c.Precision == "bf16" {
+		torch.Autocast(p.Config.Device, torch.BFloat16, forward)
+	} else {
+		forward()
+	}
+	return z.To(torch.Float32)
+}
+
+// forthAndBack sends images [n, 3, side, side] through the network and their
+// gradients back.
+func (p *probe) forthAndBack(c Choice, x *torch.Tensor) {
+	z := p.forward(c, x)
+	z.BackwardFrom(torch.OnesLike(z))
 	for _, w := range p.State.Parameters() {
 		w.ClearGrad()
 	}
-	return took
 }
 
 // noise is what normalised images look like to a processor.

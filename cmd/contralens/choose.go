@@ -9,10 +9,12 @@ import (
 	"golang.org/x/term"
 
 	"contralens/config"
+	"contralens/data"
 	"contralens/nn"
 	"contralens/torch"
 	"contralens/train"
 	"contralens/tune"
+	"contralens/views"
 )
 
 // choose settles in which precision and memory format a network is trained, where
@@ -21,47 +23,88 @@ import (
 // left open.
 func choose(s *config.Shared, net nn.Config, parts int, print func(format string, args ...any)) (said string, err error) {
 	defer s.Settle()
-	t := tune.Task{Net: net, Batch: s.BatchSize / max(1, parts), Side: s.InputRes, Threads: torch.Threads(), Given: tune.Choice{Precision: s.Precision, Format: s.MemoryFormat}}
-	if !t.Given.Open() || !net.Device.IsCPU() || t.Given.Precision == "fp32" && t.Given.Format == tune.Auto {
+	if s.Precision == "bf16" && net.Device.IsCPU() && !tune.NativeBF16(tune.Instructions()) {
+		print("note: this processor has no bfloat16 instructions: emulated, bf16 is many times slower than --precision fp32")
+	}
+	t := task(s, net, parts)
+	t.Given = tune.Choice{Precision: s.Precision, Format: s.MemoryFormat}
+	if s.Precision == "fp32" && s.MemoryFormat == tune.Auto {
 		return "", nil // in fp32 results must not depend on a measurement
+	}
+	chosen, said, err := fastest(t, s.Retune, print)
+	s.Precision, s.MemoryFormat = chosen.Precision, chosen.Format
+	return said, err
+}
+
+// share settles, likewise, how the processors are split between threads that compute
+// and workers that load such views of a dataset. Rounding depends on the threads, so
+// all compute where the user wants fp32: precision is what the options say.
+func share(s *config.Shared, precision string, net nn.Config, parts int, d data.Dataset, specs []views.Spec, print func(format string, args ...any)) (said string, err error) {
+	if precision == "fp32" {
+		return "", nil
+	}
+	t := task(s, net, parts)
+	t.Given = tune.Choice{Precision: s.Precision, Format: s.MemoryFormat, Threads: s.Threads, Workers: s.Workers}
+	t.Loading = &data.LoaderOptions{Dataset: d, Views: specs, Seed: s.Seed}
+	chosen, said, err := fastest(t, s.Retune, print)
+	if said != "" {
+		s.Threads, s.Workers = chosen.Threads, chosen.Workers
+		torch.SetThreads(chosen.Threads)
+	}
+	return said, err
+}
+
+func task(s *config.Shared, net nn.Config, parts int) tune.Task {
+	return tune.Task{Net: net, Batch: s.BatchSize / max(1, parts), Side: s.InputRes, Threads: torch.Threads()}
+}
+
+// fastest is the best choice for a task and says what it is; "" that nothing was
+// open.
+func fastest(t tune.Task, retune bool, print func(format string, args ...any)) (chosen tune.Choice, said string, err error) {
+	if !t.Open() || !t.Net.Device.IsCPU() {
+		return t.Given, "", nil
 	}
 	cache := choices()
 	found, err := cache.Load(t)
 	if err != nil {
 		print("note: measuring again, since %v", err)
 	}
-	remembered := len(found) > 0 && !s.Retune
+	remembered := len(found) > 0 && !retune
 	if !remembered {
 		report, done := measuring()
 		found, err = tune.Measure(t, tune.NativeBF16(tune.Instructions()), report)
 		if done(); err != nil {
-			return "", err
+			return t.Given, "", err
 		}
 		if err := cache.Store(t, found); err != nil {
 			print("note: it will be measured again next time, since the measurement cannot be kept: %v", err)
 		}
 	}
-	chosen := tune.Best(found)
-	s.Precision, s.MemoryFormat = chosen.Precision, chosen.Format
+	chosen = tune.Best(found)
 	said = tune.Describe(chosen, found)
 	if remembered {
 		said += "; measured by an earlier run, --retune measures again"
 	}
-	return said, nil
+	return chosen, said, nil
 }
 
 // resumeAs has a run that is resumed go on in the precision and the memory format
-// that it was begun in, where the options leave them open. dir is the run directory.
+// that it was begun in, and with as many threads and workers, where the options leave
+// them open. dir is the run directory.
 func resumeAs(s *config.Shared, dir string) {
-	if s.Precision != tune.Auto && s.MemoryFormat != tune.Auto {
-		return
+	kept := train.Kept(s.Resume, dir)
+	if s.Precision == tune.Auto && kept.Precision != "" {
+		s.Precision = kept.Precision
 	}
-	precision, format := train.Kept(s.Resume, dir)
-	if s.Precision == tune.Auto && precision != "" {
-		s.Precision = precision
+	if s.MemoryFormat == tune.Auto && kept.Format != "" {
+		s.MemoryFormat = kept.Format
 	}
-	if s.MemoryFormat == tune.Auto && format != "" {
-		s.MemoryFormat = format
+	if s.Threads == 0 && kept.Threads > 0 {
+		s.Threads = kept.Threads
+		torch.SetThreads(s.Threads)
+	}
+	if s.Workers == 0 {
+		s.Workers = kept.Workers
 	}
 }
 

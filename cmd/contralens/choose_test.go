@@ -2,14 +2,17 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
 	"contralens/checkpoint"
 	"contralens/statedict"
+	"contralens/torch"
 	"contralens/tune"
 )
 
@@ -101,6 +104,51 @@ func TestAutomaticPrecision(t *testing.T) {
 	must(t, slices.Concat(auto("x"), []string{"--name="})...)
 	if found, _ := filepath.Glob("save/MoCov2_*"); len(found) != 1 || strings.Contains(found[0], "precision") || strings.Contains(found[0], "format") {
 		t.Errorf("runs without a name: %v", found)
+	}
+}
+
+// How the processors are shared is measured too, kept for the next run, by the run
+// that goes on, and left alone where the user wants fp32.
+func TestAutomaticSplit(t *testing.T) {
+	if runtime.NumCPU() < 2 {
+		t.Skip("one processor is not split")
+	}
+	data := stripes(t, 9)
+	t.Chdir(t.TempDir())
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	line := func(name, precision string, more ...string) []string {
+		return tiny(data, name, append([]string{"--epochs", "1", "--precision", precision, "--memory_format", "channels_last", "--threads", "0", "-j", "0"}, more...)...)
+	}
+	defer torch.SetThreads(torch.Threads())
+	if text := must(t, line("measured", "auto")...); !strings.Contains(text, "processors are shared as ") {
+		t.Errorf("a first run printed\n%s", text)
+	}
+	slow := favour(t, true)
+	text := must(t, line("remembered", "auto")...)
+	if !strings.Contains(text, "processors are shared as "+slow.String()) || torch.Threads() != slow.Threads {
+		t.Errorf("computed with %d threads where %s is fastest, and printed\n%s", torch.Threads(), slow, text)
+	}
+	computed := fmt.Sprintf("%d threads, %d workers", slow.Threads, slow.Workers)
+	if text := must(t, "inspect", "save/remembered/current.pth"); !strings.Contains(text, computed) {
+		t.Errorf("want %s, inspect printed\n%s", computed, text)
+	}
+	favour(t, false)
+	for _, resumed := range [][]string{line("remembered", "auto", "--resume", "auto"), line("resumed", "auto", "--epochs", "2", "--resume", "save/remembered/current.pth")} {
+		torch.SetThreads(runtime.NumCPU())
+		if text := must(t, resumed...); torch.Threads() != slow.Threads || strings.Contains(text, "shared") {
+			t.Errorf("went on with %d threads, want %d, and printed\n%s", torch.Threads(), slow.Threads, text)
+		}
+	}
+	if text := must(t, "inspect", "save/resumed/current.pth"); !strings.Contains(text, computed) {
+		t.Errorf("want %s, inspect printed\n%s", computed, text)
+	}
+	native := tune.NativeBF16(tune.Instructions())
+	if text := must(t, line("asked", "bf16")...); strings.Contains(text, "emulated") == native {
+		t.Errorf("bf16 with native instructions %v printed\n%s", native, text)
+	}
+	torch.SetThreads(runtime.NumCPU())
+	if text := must(t, line("given", "fp32")...); strings.Contains(text, "shared") || torch.Threads() != runtime.NumCPU() {
+		t.Errorf("fp32 with %d threads, printed\n%s", torch.Threads(), text)
 	}
 }
 

@@ -70,15 +70,32 @@ func openTraining(s *config.Shared, set map[string]bool, ckpt string, ema bool, 
 	if err != nil {
 		return nil, err
 	}
-	chosen, err := choose(s, k.encoder.Model.Config, 1, func(format string, args ...any) { printNote(fmt.Sprintf(format, args...)) })
-	if err != nil {
+	if err := k.choose(); err != nil {
 		k.close()
 		return nil, err
 	}
-	if chosen != "" {
-		printNote(chosen)
-	}
 	return k, nil
+}
+
+// choose settles how the encoder is trained.
+func (k *classification) choose() error {
+	print := func(format string, args ...any) { printNote(fmt.Sprintf(format, args...)) }
+	net, precision := k.encoder.Model.Config, k.Precision
+	chosen, err := choose(k.Shared, net, 1, print)
+	if err != nil {
+		return err
+	}
+	images, err := k.images(false)
+	if err != nil {
+		return err
+	}
+	split, err := share(k.Shared, precision, net, 1, k.train, []views.Spec{images.Spec}, print)
+	for _, said := range []string{chosen, split} {
+		if said != "" {
+			printNote(said)
+		}
+	}
+	return err
 }
 
 // fit makes sure that data and number of classes go together.

@@ -48,6 +48,10 @@ func pretrain(c config.Contrast, warnings []string) error {
 		if err != nil {
 			return err
 		}
+		split, err := share(&r.Config.Shared, c.Precision, r.Model.Net, c.Accum, r.Train, r.Views, p.Print)
+		if err != nil {
+			return err
+		}
 		c = r.Config
 		// What can be wrong with a checkpoint is found before a directory is made.
 		if err := start(r, p); err != nil {
@@ -66,8 +70,10 @@ func pretrain(c config.Contrast, warnings []string) error {
 		}
 		var accuracies []string
 		r.Hooks = hooks(c, filepath.Join(c.TBPath, name), p, signals, &accuracies)
-		if chosen != "" {
-			p.Print("%s", chosen)
+		for _, said := range []string{chosen, split} {
+			if said != "" {
+				p.Print("%s", said)
+			}
 		}
 		p.Print("%s", summary(r))
 		begin := time.Now()
