@@ -4,35 +4,27 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
-#include <c10/util/Exception.h>
 
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
 
+#include "internal.h"
 #include "kernel.h"
 
 namespace attend {
 namespace {
 
-// A part is at least 8 blocks, which its sums are small beside, and there are at
-// most 32, which all processors of a machine find work in.
+// A part has at least 8 blocks, so that its sums are small beside its rows; there
+// are at most 32 parts, enough to keep the processors of a machine busy.
 constexpr int64_t kPartBlocks = 8, kMaxParts = 32;
 
-at::Tensor borrow(void* t) {
-  if (t == nullptr) return at::Tensor();
-  return at::Tensor::wrap_tensor_impl(
-      c10::intrusive_ptr<at::TensorImpl, at::UndefinedTensorImpl>::reclaim_copy(static_cast<at::TensorImpl*>(t)));
-}
-
-template <class T> T* data(void* tensor, at::ScalarType type, at::IntArrayRef shape, const char* name) {
-  if (tensor == nullptr) return nullptr;
-  at::Tensor t = borrow(tensor);
-  TORCH_CHECK(t.device().is_cpu() && t.scalar_type() == type && t.is_contiguous() && t.sizes() == shape,
+template <typename T>
+T* checked(cl_tensor tensor, at::ScalarType type, at::IntArrayRef shape, const char* name) {
+  const at::Tensor t = shim::borrow(tensor);
+  TORCH_CHECK(!t.defined() || (t.device().is_cpu() && t.scalar_type() == type && t.is_contiguous() && t.sizes() == shape),
               name, ": want ", type, " ", shape, " contiguous on the CPU, got ", t.scalar_type(), " ", t.sizes());
-  return static_cast<T*>(t.data_ptr());
+  return shim::data<T>(t);
 }
 
 // Joins the parts' sums of one query, in the order of the parts, into its row of
@@ -62,26 +54,26 @@ void join(const Problem& p, const Lanes* lanes, int64_t panels, int64_t parts, i
 }
 
 void attend(const cl_attention& a) {
-  const at::Tensor queries = borrow(a.queries), rows = borrow(a.rows);
+  const at::Tensor queries = shim::borrow(a.queries), rows = shim::borrow(a.rows);
   TORCH_CHECK(queries.dim() == 2 && rows.dim() == 2 && rows.size(0) > 0 && queries.size(1) == rows.size(1),
               "want queries [N, d] and rows [K, d], got ", queries.sizes(), " and ", rows.sizes());
   Problem p{};
   p.n = queries.size(0), p.k = rows.size(0), p.d = rows.size(1);
   p.depth = (p.d + kGroup - 1) / kGroup * kGroup;
-  const float* q = data<float>(a.queries, at::kFloat, {p.n, p.d}, "queries");
-  p.rows = data<float>(a.rows, at::kFloat, {p.k, p.d}, "rows");
-  p.permutation = data<int64_t>(a.permutation, at::kLong, {p.k}, "permutation");
-  p.elements = data<float>(a.elements, at::kFloat, {p.k, p.d}, "λ");
+  const float* q = checked<float>(a.queries, at::kFloat, {p.n, p.d}, "queries");
+  p.rows = checked<float>(a.rows, at::kFloat, {p.k, p.d}, "rows");
+  p.permutation = checked<int64_t>(a.permutation, at::kLong, {p.k}, "permutation");
+  p.elements = checked<float>(a.elements, at::kFloat, {p.k, p.d}, "λ");
   p.value = static_cast<float>(a.value);
   p.normalize = a.normalize;
   p.scale = static_cast<float>(M_LOG2E / a.temperature);
   p.bins = a.bins;
   p.bin_scale = static_cast<float>(a.bins / (a.high - a.low));
   p.bin_offset = static_cast<float>(-a.low * a.bins / (a.high - a.low));
-  float* attended = data<float>(a.attended, at::kFloat, {p.n, p.d}, "attended");
+  float* attended = checked<float>(a.attended, at::kFloat, {p.n, p.d}, "attended");
   p.weigh = attended != nullptr;
-  double* statistics = data<double>(a.statistics, at::kDouble, {p.n, 5}, "statistics");
-  int64_t* counts = data<int64_t>(a.counts, at::kLong, {a.bins}, "counts");
+  double* statistics = checked<double>(a.statistics, at::kDouble, {p.n, 5}, "statistics");
+  int64_t* counts = checked<int64_t>(a.counts, at::kLong, {a.bins}, "counts");
   for (int64_t i = 0; p.permutation && i < p.k; i++) {
     TORCH_CHECK(p.permutation[i] >= 0 && p.permutation[i] < p.k, "permutation: ", p.permutation[i], " is none of ", p.k, " rows");
   }
@@ -92,7 +84,7 @@ void attend(const cl_attention& a) {
   const int64_t parts = (p.k + length - 1) / length;
 
   at::Tensor packed = at::zeros({panels, p.depth, kLanes}, at::kFloat);
-  float* pack = static_cast<float*>(packed.data_ptr());
+  float* pack = shim::data<float>(packed);
   for (int64_t i = 0; i < p.n; i++) {
     for (int64_t c = 0; c < p.d; c++) pack[(i / kLanes * p.depth + c) * kLanes + i % kLanes] = q[i * p.d + c];
   }
@@ -102,8 +94,8 @@ void attend(const cl_attention& a) {
   at::Tensor weighted = at::empty({p.weigh ? parts * panels * panel : 0}, at::kFloat);
   at::Tensor count = at::empty({parts * 2 * (p.bins + 1)}, at::kInt);
   at::Tensor mixed = at::empty({at::get_num_threads(), kBlock * p.stride()}, at::kFloat);
-  State all{static_cast<Lanes*>(lanes.data_ptr()), static_cast<float*>(weighted.data_ptr()), static_cast<uint32_t*>(count.data_ptr())};
-  float* block = static_cast<float*>(mixed.data_ptr());
+  State all{shim::data<Lanes>(lanes), shim::data<float>(weighted), shim::data<uint32_t>(count)};
+  float* block = shim::data<float>(mixed);
   const int level = a.level ? a.level : best();
 
   at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
@@ -142,12 +134,9 @@ void attend(const cl_attention& a) {
 } // namespace attend
 
 extern "C" char* cl_attend(const cl_attention* a) {
-  try {
-    attend::attend(*a);
-  } catch (const std::exception& e) {
-    return strdup(e.what());
-  }
-  return nullptr;
+  char* err = nullptr;
+  CL_TRY(err, attend::attend(*a));
+  return err;
 }
 
 extern "C" int cl_attend_level(void) { return attend::best(); }

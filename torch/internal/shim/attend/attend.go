@@ -3,7 +3,7 @@
 package attend
 
 /*
-#cgo CXXFLAGS: -std=c++17 -O3 -g0 -fopenmp -Wno-deprecated-declarations -Wno-psabi
+#cgo CXXFLAGS: -std=c++17 -O3 -g0 -fopenmp -I${SRCDIR}/../core -Wno-deprecated-declarations -Wno-psabi
 #cgo LDFLAGS: -fopenmp -ltorch -ltorch_cpu -lc10
 */
 import "C"

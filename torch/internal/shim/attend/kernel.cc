@@ -169,7 +169,7 @@ template <int W> INLINE void softmax(const Problem& p, float* s, int64_t count, 
   }
 }
 
-template <int W> INLINE void go(const Problem& p, int64_t first, int64_t last, State state, float* block) {
+template <int W> INLINE void pass(const Problem& p, int64_t first, int64_t last, State state, float* block) {
   alignas(64) float s[kBlock * kLanes];
   for (int64_t at = first; at < last; at += kBlock) {
     const int64_t count = std::min(kBlock, last - at), padded = (count + kGroup - 1) / kGroup * kGroup;
@@ -185,8 +185,8 @@ template <int W> INLINE void go(const Problem& p, int64_t first, int64_t last, S
 }
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-__attribute__((target("arch=x86-64-v4"))) void go4(const Problem& p, int64_t first, int64_t last, State s, float* block) { go<16>(p, first, last, s, block); }
-__attribute__((target("arch=x86-64-v3"))) void go3(const Problem& p, int64_t first, int64_t last, State s, float* block) { go<8>(p, first, last, s, block); }
+__attribute__((target("arch=x86-64-v4"))) void pass_avx512(const Problem& p, int64_t first, int64_t last, State s, float* block) { pass<16>(p, first, last, s, block); }
+__attribute__((target("arch=x86-64-v3"))) void pass_avx2(const Problem& p, int64_t first, int64_t last, State s, float* block) { pass<8>(p, first, last, s, block); }
 #define LEVELS 3
 #else
 #define LEVELS 1
@@ -204,10 +204,10 @@ int best() {
 
 void run(const Problem& p, int64_t first, int64_t last, State state, float* block, int level) {
 #if LEVELS == 3
-  if (level == 3) return go4(p, first, last, state, block);
-  if (level == 2) return go3(p, first, last, state, block);
+  if (level == 3) return pass_avx512(p, first, last, state, block);
+  if (level == 2) return pass_avx2(p, first, last, state, block);
 #endif
-  go<4>(p, first, last, state, block);
+  pass<4>(p, first, last, state, block);
 }
 
 } // namespace attend

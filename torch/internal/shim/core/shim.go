@@ -7,7 +7,8 @@
 // What one of these packages uses of another is found when the binary is linked.
 // cgo also links each package by itself, which fails then, as the go command
 // expects: no linker flag has to allow missing symbols, which would allow them in
-// the binary too.
+// the binary too. The go command sees no change of a header in another's folder:
+// after one, go build -a ./torch/...
 package core
 
 /*

@@ -14,6 +14,7 @@
 
 namespace {
 
+using shim::data;
 using torch::autograd::Node;
 using torch::autograd::SavedVariable;
 using torch::autograd::variable_list;
@@ -24,9 +25,6 @@ bool takes(const at::Tensor& x) {
   return x.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) && (x.dim() == 2 || x.dim() == 4) &&
       x.numel() > 0 && x.is_contiguous(format(x));
 }
-
-template <typename T>
-T* data(const at::Tensor& t) { return t.defined() ? static_cast<T*>(t.data_ptr()) : nullptr; }
 
 // Whether nobody else can see t's memory.
 bool sole(const at::Tensor& t) { return t.use_count() == 1 && t.storage().use_count() == 1; }

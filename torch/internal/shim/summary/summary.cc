@@ -1,13 +1,10 @@
 #include "summary.h"
 
-#include <ATen/core/Tensor.h>
-#include <c10/util/Exception.h>
-
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
 #include <limits>
 #include <vector>
+
+#include "internal.h"
 
 namespace {
 
@@ -57,7 +54,7 @@ CLONES void block(const float* x, int64_t n, float scale, float offset, float la
 void summarise(const at::Tensor& x, double low, double high, int bins, double* mean, double* variance, double* max, int64_t* counts) {
   TORCH_CHECK(x.dim() == 2, "want a matrix, got ", x.dim(), " dimensions");
   at::Tensor t = x.detach().to(at::TensorOptions().device(c10::kCPU).dtype(at::kFloat)).contiguous();
-  const float* data = static_cast<const float*>(t.data_ptr());
+  const float* data = shim::data<float>(t);
   const int64_t rows = t.size(0), columns = t.size(1);
   const float scale = static_cast<float>(bins / (high - low)), offset = static_cast<float>(-low * bins / (high - low));
   // Two tables, so that equal neighbours don't wait for each other; the last
@@ -91,12 +88,7 @@ void summarise(const at::Tensor& x, double low, double high, int bins, double* m
 } // namespace
 
 extern "C" char* cl_summary(void* x, double low, double high, int bins, double* mean, double* variance, double* max, int64_t* counts) {
-  try {
-    at::Tensor t = at::Tensor::wrap_tensor_impl(
-        c10::intrusive_ptr<at::TensorImpl, at::UndefinedTensorImpl>::reclaim_copy(static_cast<at::TensorImpl*>(x)));
-    summarise(t, low, high, bins, mean, variance, max, counts);
-  } catch (const std::exception& e) {
-    return strdup(e.what());
-  }
-  return nullptr;
+  char* err = nullptr;
+  CL_TRY(err, summarise(shim::borrow(x), low, high, bins, mean, variance, max, counts));
+  return err;
 }
