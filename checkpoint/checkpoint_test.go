@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"fmt"
+	"io"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -85,5 +86,13 @@ func TestErrors(t *testing.T) {
 	}
 	if err := Write(filepath.Join(t.TempDir(), "x.pth"), Dict{{"t", &Tensor{"float32", []int{3}, nil}}}); err == nil {
 		t.Error("a tensor without its data is written")
+	}
+}
+
+// A pickle of arrays has no place for data that is made while it is written.
+func TestArraysRefuseSources(t *testing.T) {
+	err := WriteArrays(io.Discard, Dict{{"model", Dict{{"w", &Source{Dtype: "float32", Shape: []int{2}}}}}})
+	if err == nil || !strings.Contains(err.Error(), "model: w: ") {
+		t.Errorf("error %v", err)
 	}
 }

@@ -234,6 +234,9 @@ func (p *pickler) value(v any) error {
 		}
 		return p.tensor(v, v.Dtype, v.Shape)
 	case *Source:
+		if p.arrays {
+			return fmt.Errorf("a pickle of arrays takes a %T, got a %T", &Tensor{}, v)
+		}
 		return p.tensor(v, v.Dtype, v.Shape)
 	default:
 		return fmt.Errorf("a value of type %T cannot be stored", v)
