@@ -239,6 +239,9 @@ func (c *Contrast) warnings(set map[string]bool) []string {
 	if c.Amp && c.Precision == "fp32" {
 		w = append(w, "--amp is overridden by --precision fp32")
 	}
+	if c.Retune && c.Resume != "" {
+		w = append(w, "--retune has an effect only where --resume finds nothing to go on from: a run goes on as it was begun")
+	}
 	if !c.Cosine {
 		w = append(w, c.Shared.milestoneWarning()...)
 	}

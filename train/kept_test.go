@@ -57,8 +57,8 @@ func TestKept(t *testing.T) {
 		"a checkpoint of another machine": {shared("AMD K6, 1 cores"), run, tune.Choice{}},
 		"a damaged checkpoint":            {damaged, run, tune.Choice{}},
 	} {
-		if got := Kept(c.resume, c.dir); got != c.want {
-			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		if got, err := Kept(c.resume, c.dir); got != c.want || (err != nil) != (c.resume == damaged) {
+			t.Errorf("%s: %+v, %v, want %+v", name, got, err, c.want)
 		}
 	}
 }

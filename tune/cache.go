@@ -2,6 +2,7 @@ package tune
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,7 +16,7 @@ import (
 // Key names, and by task. It is of use only: whatever is wrong with it, measuring
 // again makes up for it.
 type Cache struct {
-	Path string // empty: nothing is remembered
+	Path string // empty: there is no place for it
 	Key  string
 }
 
@@ -47,21 +48,25 @@ func (c Cache) Load(t Task) ([]Measured, error) {
 // a damaged file is replaced.
 func (c Cache) Store(t Task, found []Measured) error {
 	if c.Path == "" {
-		return nil
+		return errors.New("want a folder for such files, HOME or XDG_CACHE_HOME, but neither is set")
 	}
 	all, _ := c.read()
 	if all == nil {
 		all = map[string][]Measured{}
 	}
 	all[c.key(t)] = found
-	if err := os.MkdirAll(filepath.Dir(c.Path), 0o755); err != nil {
-		return err
-	}
 	b, err := json.MarshalIndent(all, "", " ")
 	if err != nil {
 		return err
 	}
-	return durable.Write(c.Path, func(w io.Writer) error { _, err := w.Write(append(b, '\n')); return err })
+	err = os.MkdirAll(filepath.Dir(c.Path), 0o755)
+	if err == nil {
+		err = durable.Write(c.Path, func(w io.Writer) error { _, err := w.Write(append(b, '\n')); return err })
+	}
+	if err != nil {
+		return fmt.Errorf("%w; XDG_CACHE_HOME may name another folder", err)
+	}
+	return nil
 }
 
 func (c Cache) read() (all map[string][]Measured, err error) {
@@ -73,7 +78,7 @@ func (c Cache) read() (all map[string][]Measured, err error) {
 		return nil, err
 	}
 	if err := json.Unmarshal(b, &all); err != nil {
-		return nil, fmt.Errorf("%s: want measurements, got %w", c.Path, err)
+		return nil, fmt.Errorf("%s is damaged, and replaced: %w", c.Path, err)
 	}
 	return all, nil
 }

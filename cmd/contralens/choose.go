@@ -91,10 +91,17 @@ func fastest(t tune.Task, retune bool, print func(format string, args ...any)) (
 // resumeAs has a run that is resumed go on in the precision and the memory format
 // that it was begun in, and with as many threads and workers, where the options leave
 // them open. dir is the run directory.
-func resumeAs(s *config.Shared, dir string) {
-	kept := train.Kept(s.Resume, dir)
-	if s.Precision == tune.Auto && kept.Precision != "" {
+func resumeAs(s *config.Shared, dir string) error {
+	kept, err := train.Kept(s.Resume, dir)
+	if err != nil {
+		return err
+	}
+	switch {
+	case kept.Precision == "":
+	case s.Precision == tune.Auto:
 		s.Precision = kept.Precision
+	case s.Precision != kept.Precision:
+		return fmt.Errorf("--precision %s with --resume %s: want %s, in which that run was begun; leave --precision and --amp out", s.Precision, s.Resume, kept.Precision)
 	}
 	if s.MemoryFormat == tune.Auto && kept.Format != "" {
 		s.MemoryFormat = kept.Format
@@ -106,6 +113,7 @@ func resumeAs(s *config.Shared, dir string) {
 	if s.Workers == 0 {
 		s.Workers = kept.Workers
 	}
+	return nil
 }
 
 // choices are those that were measured on this machine with this program.

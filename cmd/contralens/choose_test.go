@@ -89,7 +89,7 @@ func TestAutomaticPrecision(t *testing.T) {
 		t.Errorf("went on in %s, want %s:\n%s", got, slow, text)
 	}
 	must(t, auto("remembered", "--resume", "auto")...)
-	if code, text := command(t, auto("refused", "--resume", "save/remembered/current.pth", "--precision", other(slow.Precision))...); code != exitFailed || !strings.Contains(text, "leave --precision out") {
+	if code, text := command(t, auto("refused", "--resume", "save/remembered/current.pth", "--precision", other(slow.Precision))...); code != exitFailed || !strings.Contains(text, "leave --precision and --amp out") {
 		t.Errorf("exit code %d\n%s", code, text)
 	}
 	text = must(t, auto("noted", "--epochs", "3", "--resume", "save/remembered/current.pth", "--memory_format", quick.Format)...)
@@ -174,7 +174,7 @@ func TestCacheOfNoUse(t *testing.T) {
 	if err := os.WriteFile(tune.CacheFile(), []byte("{"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if text := must(t, line("damaged")...); !strings.Contains(text, "measuring again, since "+tune.CacheFile()) {
+	if text := must(t, line("damaged")...); !strings.Contains(text, "measuring again, since "+tune.CacheFile()+" is damaged") {
 		t.Errorf("a damaged cache: printed\n%s", text)
 	}
 	if text := must(t, line("mended")...); strings.Contains(text, "measuring again") {

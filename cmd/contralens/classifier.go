@@ -62,7 +62,9 @@ func openClassification(s *config.Shared, set map[string]bool, ckpt string, ema 
 // encoder's file decides its network, which is measured when it is there: what is
 // chosen then is the precision alone. name is the run's.
 func openTraining(s *config.Shared, set map[string]bool, ckpt string, ema bool, nClass int, toStderr bool, name string) (*classification, error) {
-	resumeAs(s, s.RunFolder(name))
+	if err := resumeAs(s, s.RunFolder(name)); err != nil {
+		return nil, err
+	}
 	if s.MemoryFormat == tune.Auto {
 		s.MemoryFormat = "channels_last"
 	}

@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/term"
 
-	"contralens/checkpoint"
 	"contralens/checkpoint/weights"
 	"contralens/config"
 	"contralens/contrast"
@@ -30,13 +29,17 @@ func pretrain(c config.Contrast, warnings []string) error {
 		p.Print("note: %s", w)
 	}
 	return compute(c.Threads, func() (err error) {
-		if err := readable(c); err != nil {
-			return err
+		if c.Init != "" {
+			if _, err := weights.Open(c.Init, ""); err != nil {
+				return err // before time goes into measuring how to compute
+			}
 		}
 		if err := train.Possible(dir, c.TBPath); err != nil {
 			return err
 		}
-		resumeAs(&c.Shared, dir)
+		if err := resumeAs(&c.Shared, dir); err != nil {
+			return err
+		}
 		var chosen string
 		r, err := train.NewRun(c, dir, func(s *config.Shared, net nn.Config) (err error) {
 			chosen, err = choose(s, net, c.Accum, p.Print)
@@ -90,19 +93,6 @@ func pretrain(c config.Contrast, warnings []string) error {
 		p.Print("trained %d epochs in %s\n%s", c.Epochs, time.Since(begin).Round(time.Second), closing(dir, c, accuracies))
 		return nil
 	})
-}
-
-// readable finds checkpoints that are missing or cannot be read before time goes into
-// measuring how to compute. What is damaged in one to be resumed Run.Load says, which
-// knows what else there is.
-func readable(c config.Contrast) (err error) {
-	if _, missing := os.Stat(c.Resume); missing != nil && c.Resume != "" && c.Resume != "auto" {
-		_, err = checkpoint.Read(c.Resume)
-	}
-	if err == nil && c.Init != "" {
-		_, err = weights.Open(c.Init, "")
-	}
-	return err
 }
 
 // start resumes the run, or gives it its first weights.
