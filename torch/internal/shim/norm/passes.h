@@ -1,4 +1,4 @@
-// The passes over memory, with nothing of libtorch: passes.inc holds them once,
+// The passes over memory, with nothing of libtorch: passes_body.h holds them once,
 // and one file for each kind of processor compiles it.
 //
 // A tensor is n elements whose last dimension, the channels, has been widened to

@@ -1,7 +1,7 @@
 #include "passes.h"
 
 namespace portable {
-#include "passes.inc"
+#include "passes_body.h"
 }
 
 namespace {
