@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"contralens/internal/plain"
 )
 
 // Auto stands for what is to be chosen.
@@ -44,7 +46,9 @@ type Measured struct {
 	Rate float64 `json:"images_per_second"`
 }
 
-func (m Measured) String() string { return fmt.Sprintf("%s %.3g images/s", m.Choice, m.Rate) }
+func (m Measured) String() string {
+	return fmt.Sprintf("%s %s images/s", m.Choice, plain.Number(m.Rate))
+}
 
 // candidates are the ways to compute that given leaves open, those preferred first.
 // Without bfloat16 instructions bf16 is emulated, and never taken unasked.
@@ -115,9 +119,9 @@ func Describe(chosen Choice, all []Measured) string {
 	own, others := "", []string(nil)
 	for _, m := range all {
 		if m.Choice == chosen {
-			own = fmt.Sprintf("%.3g", m.Rate)
+			own = plain.Number(m.Rate)
 		} else {
-			others = append(others, fmt.Sprintf("%s %.3g", m.Choice, m.Rate))
+			others = append(others, fmt.Sprintf("%s %s", m.Choice, plain.Number(m.Rate)))
 		}
 	}
 	if chosen.split() {

@@ -105,6 +105,18 @@ func TestNativeBF16(t *testing.T) {
 	}
 }
 
+// TestDescribe has rates in plain digits.
+func TestDescribe(t *testing.T) {
+	all := []Measured{{way("fp32", "channels_last"), 1963.4}, {way("fp32", "contiguous"), 12345}, {way("bf16", "channels_last"), 3.456}}
+	want := "computing in fp32 channels_last: 1960 images/s through the encoder and back (fp32 contiguous 12300, bf16 channels_last 3.46); --precision and --memory_format choose otherwise"
+	if got := Describe(all[0].Choice, all); got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+	if got, want := all[0].String(), "fp32 channels_last 1960 images/s"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 var small = Task{Net: nn.Config{Arch: "resnet18", Width: 0.06, Stem: "cifar", Groups: 4, Jigsaw: true}, Batch: 8, Side: 16, Threads: 1, Given: way(Auto, Auto)}
 
 // Every way is measured, by networks of its own, and nothing of them stays.

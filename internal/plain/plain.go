@@ -1,0 +1,21 @@
+// Package plain writes numbers as people read them.
+package plain
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// Number is x to three significant digits, without an exponent: 1960, 12.3, 0.0178.
+func Number(x float64) string {
+	x, _ = strconv.ParseFloat(strconv.FormatFloat(x, 'e', 2, 64), 64)
+	return strconv.FormatFloat(x, 'f', -1, 64)
+}
+
+// Count is n of a thing: 1 thread, 2 threads.
+func Count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}
