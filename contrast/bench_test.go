@@ -84,12 +84,13 @@ func TestFusedMemory(t *testing.T) {
 func BenchmarkInfoNCE(b *testing.B) {
 	paper := PaperTransform()
 	for name, c := range map[string]bench{
-		"65536":         {n: 256, k: 65536, d: 128, transform: paper},
-		"65536/record":  {n: 256, k: 65536, d: 128, transform: paper, record: true},
-		"65536/batch64": {n: 64, k: 65536, d: 128, transform: paper, record: true},
-		"65536/unmixed": {n: 256, k: 65536, d: 128},
-		"4096":          {n: 256, k: 4096, d: 128, transform: paper},
-		"4096/record":   {n: 256, k: 4096, d: 128, transform: paper, record: true},
+		"65536":                {n: 256, k: 65536, d: 128, transform: paper},
+		"65536/record":         {n: 256, k: 65536, d: 128, transform: paper, record: true},
+		"65536/batch64":        {n: 64, k: 65536, d: 128, transform: paper},
+		"65536/batch64/record": {n: 64, k: 65536, d: 128, transform: paper, record: true},
+		"65536/unmixed":        {n: 256, k: 65536, d: 128},
+		"4096":                 {n: 256, k: 4096, d: 128, transform: paper},
+		"4096/record":          {n: 256, k: 4096, d: 128, transform: paper, record: true},
 	} {
 		b.Run(name, func(b *testing.B) {
 			torch.TrackMemory()
@@ -135,40 +136,5 @@ func BenchmarkDraw(b *testing.B) {
 	})
 	if err != nil {
 		b.Fatal(err)
-	}
-}
-
-// What recording costs at the paper's queue and a batch of 64: loss and backward
-// pass with and without statistics, in turn, the fastest of each.
-func BenchmarkStatistics(b *testing.B) {
-	const n, k, d = 64, 65536, 128
-	for name, transform := range map[string]Transform{"plain": {}, "transformed": PaperTransform()} {
-		b.Run(name, func(b *testing.B) {
-			err := torch.Run(func() error {
-				torch.Scoped(func() {
-					q, key, queue := unitRows(n, d, 1).SetRequiresGrad(true), unitRows(n, d, 2), NewQueue(k, d, 3, torch.CPU)
-					defer queue.Free()
-					stream := Stream{Seed: 1}
-					fastest := map[float64]time.Duration{0: time.Hour, 2: time.Hour}
-					for b.Loop() {
-						for bound := range fastest {
-							draw := stream.Next(transform, n, k, d, torch.CPU)
-							begin := time.Now()
-							torch.Scoped(func() {
-								InfoNCE(q, key, Shared{queue.Keys}, draw, Options{Temperature: 0.2, Scores: bound > 0, Bound: bound}).Loss.Backward()
-							})
-							fastest[bound] = min(fastest[bound], time.Since(begin))
-							draw.Free()
-						}
-					}
-					b.ReportMetric(fastest[0].Seconds()*1e3, "ms-without")
-					b.ReportMetric((fastest[2]-fastest[0]).Seconds()*1e3, "ms-added")
-				})
-				return nil
-			})
-			if err != nil {
-				b.Fatal(err)
-			}
-		})
 	}
 }
