@@ -96,7 +96,7 @@ func TestAutomaticPrecision(t *testing.T) {
 	if !strings.Contains(text, "--memory_format is "+quick.Format) {
 		t.Errorf("resumed without a note:\n%s", text)
 	}
-	if text := must(t, "inspect", "save/remembered/current.pth"); !strings.Contains(text, slow.Precision+", "+slow.Format+", 1 threads, 1 workers") {
+	if text := must(t, "inspect", "save/remembered/current.pth"); !strings.Contains(text, slow.Precision+", "+slow.Format+", 1 thread, 1 worker\n") {
 		t.Errorf("inspect printed\n%s", text)
 	}
 

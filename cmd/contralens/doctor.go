@@ -13,6 +13,7 @@ import (
 
 	"contralens/data"
 	"contralens/data/jpeg"
+	"contralens/internal/plain"
 	"contralens/torch"
 	"contralens/train"
 	"contralens/tune"
@@ -74,7 +75,7 @@ func examine() []finding {
 	} else {
 		add("devices", "cpu; no GPU (a CUDA build of libtorch is chosen with LIBTORCH=/path make build)", "")
 	}
-	add("processor", fmt.Sprintf("%s, %d cores, %d compute threads", train.Processor(), runtime.NumCPU(), torch.Threads()), "")
+	add("processor", fmt.Sprintf("%s, %s, %s", train.Processor(), plain.Count(runtime.NumCPU(), "core"), plain.Count(torch.Threads(), "compute thread")), "")
 	sets, slow := instructions()
 	problem := ""
 	if slow {

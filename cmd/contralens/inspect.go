@@ -15,8 +15,10 @@ import (
 	"contralens/checkpoint"
 	"contralens/checkpoint/weights"
 	"contralens/config"
+	"contralens/internal/plain"
 	"contralens/statedict"
 	"contralens/torch"
+	"contralens/tune"
 )
 
 // inspection is what a file holds.
@@ -103,9 +105,7 @@ func inspect(path, format string) (*inspection, error) {
 			i.Tensors = append(i.Tensors, tensorInfo{strings.TrimPrefix(g.Path+"."+t.Key.(string), "."), x.Dtype, x.Shape})
 		}
 	}
-	if r := statedict.Items(f.Tree.Get("contralens")); r.Get("threads") != nil {
-		i.Computed = fmt.Sprintf("%v, %v, %v threads, %v workers", r.Get("precision"), r.Get("memory_format"), r.Get("threads"), r.Get("workers"))
-	}
+	i.Computed = trainedIn(f)
 	e, err := f.Encoder(false)
 	if err != nil {
 		i.Problem = err.Error()
@@ -122,6 +122,20 @@ func inspect(path, format string) (*inspection, error) {
 		i.Network["head"], i.Network["feat_dim"] = net.Head, net.FeatDim
 	}
 	return i, nil
+}
+
+// trainedIn says how the training computed that wrote a file, "" where that is not
+// known: in which precision and format, and of a pre-training with how many threads.
+func trainedIn(f *weights.File) string {
+	precision := f.Options["precision"]
+	if precision == "" || precision == tune.Auto {
+		return ""
+	}
+	how := strings.TrimSuffix(precision+", "+f.Options["memory_format"], ", ")
+	if r := statedict.Items(f.Tree.Get("contralens")); r.Get("threads") != nil {
+		how += ", " + plain.Count(statedict.Int(r.Get("threads")), "thread") + ", " + plain.Count(statedict.Int(r.Get("workers")), "worker")
+	}
+	return how
 }
 
 func (p *part) count(v any) {
