@@ -1,5 +1,7 @@
 package config
 
+import "fmt"
+
 // BenchViews are the options of measuring the loader.
 type BenchViews struct {
 	DataFolder string  `flag:"data_folder" help:"folder with the images; photos of the size that will be trained on, more of them than fit a cache"`
@@ -48,8 +50,37 @@ func (c *BenchStep) Resolve(set map[string]bool) (warnings []string, err error) 
 	if !set["ft"] && !Memories[Methods[c.Method].Memory].Negatives && c.Method != "Customize" {
 		c.FT = "pos"
 	}
+	c.Milestones = nil // none comes in so few steps
 	if warnings, err = c.Contrast.Resolve(set); err != nil {
 		return nil, err
 	}
-	return warnings, first(atLeast("steps", c.Steps, 1), atMost("steps", c.Steps, 1<<20), atLeast("warmup", c.Warmup, 1), atMost("warmup", c.Warmup, 1<<20))
+	if c.Warmup < 1 {
+		return nil, fmt.Errorf("--warmup: want 1 step or more, got %d: the first step makes room in memory, which later ones don't", c.Warmup)
+	}
+	if err := first(atLeast("steps", c.Steps, 1), atMost("steps", c.Steps, 1<<20), atMost("warmup", c.Warmup, 1<<20)); err != nil {
+		return nil, err
+	}
+	warnings = append(warnings, c.unread()...)
+	c.MixEpoch, c.MixStep, c.MixStart = 0, 0, ""
+	c.Epochs = max(c.Epochs, c.Warmup+c.Steps)
+	return warnings, nil
+}
+
+// unread says which options have no effect although one could expect it.
+func (c *BenchStep) unread() (notes []string) {
+	for _, o := range []struct {
+		given bool
+		note  string
+	}{
+		{c.Resume != "", "--resume is not read: steps start from random weights, and are computed as --precision and --memory_format say"},
+		{c.Init != "", "--init is not read: steps start from random weights"},
+		{c.KNNEvery > 0, "--knn_every is not measured: it comes between epochs, not in a step"},
+		{c.Probe > 0, "--probe is not measured: it comes between epochs, not in a step"},
+		{c.Dataset != "" && c.DataFolder == "", "--dataset is not read without --data_folder: photos are generated"},
+	} {
+		if o.given {
+			notes = append(notes, o.note)
+		}
+	}
+	return notes
 }

@@ -206,3 +206,27 @@ func TestYAML(t *testing.T) {
 		}
 	}
 }
+
+// A measurement says which options it does not read, has epochs for all its steps, and
+// transforms features from the first one on.
+func TestBenchStep(t *testing.T) {
+	c := DefaultBenchStep()
+	if warnings, err := c.Resolve(nil); err != nil || len(warnings) > 0 {
+		t.Errorf("as it stands: %v, %q", err, warnings)
+	}
+	c = DefaultBenchStep()
+	c.Resume, c.Init, c.KNNEvery, c.Probe, c.Dataset = "auto", "weights.pth", 5, 10, "cifar10"
+	c.Epochs, c.MixEpoch, c.MixStep, c.MixStart = 1, 2, 100, "auto"
+	warnings, err := c.Resolve(nil)
+	if err != nil || len(warnings) != 5 {
+		t.Errorf("%v, %d notes: %q", err, len(warnings), warnings)
+	}
+	for i, option := range []string{"--resume", "--init", "--knn_every", "--probe", "--dataset"} {
+		if i < len(warnings) && !strings.HasPrefix(warnings[i], option+" is not ") {
+			t.Errorf("note %q, want one about %s", warnings[i], option)
+		}
+	}
+	if c.Epochs < c.Warmup+c.Steps || c.MixEpoch != 0 || c.MixStep != 0 || c.MixStart != "" || !c.FeatureTransformation().Positive {
+		t.Errorf("%+v", c)
+	}
+}

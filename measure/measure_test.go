@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,9 @@ import (
 
 // TestMedian measures three steps after one that would spoil them.
 func TestMedian(t *testing.T) {
-	s := NewSteps(1, 3)
+	var shown []string
+	s := NewSteps(1, 3, func(what string) { shown = append(shown, what) })
+	s.Begin(train.Times{})
 	var clock train.Times
 	for i, backward := range []time.Duration{1000, 30, 10, 20} {
 		clock[train.Backward] += backward
@@ -29,21 +32,29 @@ func TestMedian(t *testing.T) {
 			t.Errorf("step %d: %v", i, err)
 		}
 	}
+	if want := []string{"warming up: step 1 of 1", "measuring: step 1 of 3", "measuring: step 2 of 3", "measuring: step 3 of 3"}; !slices.Equal(shown, want) {
+		t.Errorf("shown: %q, want %q", shown, want)
+	}
 	phases, total := s.Median()
 	if phases[train.Backward] != 20 || phases[train.Key] != 5 || total != 25 {
 		t.Errorf("medians %v, total %v", phases, total)
 	}
-	r := Result{Batch: 50, Arch: "resnet18", Precision: "fp32", Peak: 4e9}
+	r := Result{Batch: 50, Arch: "resnet18", Precision: "fp32", Peak: 4e9, Threads: 1}
 	r.Take(s, 1e9)
 	if r.ImagesPerSecond != 2e9 || r.GFLOPS != 2e9 || r.Seconds["backward"] != 20e-9 || r.Seconds["total"] != 25e-9 {
 		t.Errorf("%+v", r)
 	}
 	var b strings.Builder
 	r.Print(&b)
-	for _, want := range []string{"backward ", " 80.0 %", "50 % of the measured peak"} {
+	for _, want := range []string{"1 thread\n", "medians over 3 steps", "backward ", " 80.0 %", "50 % of the measured peak", "; 1 GFLOP an image"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}
+	}
+	b.Reset()
+	r.GFLOPPerImage = 0.0012345
+	if r.Print(&b); !strings.Contains(b.String(), "; 0.00123 GFLOP an image") {
+		t.Errorf("a small network's operations are not in\n%s", b.String())
 	}
 }
 
@@ -126,7 +137,7 @@ func TestNetwork(t *testing.T) {
 				return err
 			}
 			before := torch.LiveTensors()
-			s := NewSteps(1, 2)
+			s := NewSteps(1, 2, func(string) {})
 			operations = append(operations, Network(m, 4, 32, s))
 			if left := torch.LiveTensors() - before; left != 0 {
 				t.Errorf("in pieces %v: %d tensors are left", pieces, left)

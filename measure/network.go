@@ -26,6 +26,7 @@ func Network(m *train.Model, batch, side int, steps *Steps) (perImage float64) {
 		nn.MultiplyAdds(m.Query.State, func(n int) { perImage += 3 * 2 * float64(n) / float64(batch) }, func() {
 			torch.NoGrad(func() { torch.Scoped(func() { m.Embed(images) }) })
 		})
+		steps.Begin(m.Clock.Times())
 		pass()
 		for steps.Add(m.Clock.Times()) == nil {
 			pass()

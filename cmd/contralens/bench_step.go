@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"contralens/config"
 	"contralens/data"
@@ -24,7 +24,15 @@ func benchStepCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "step",
 		Short: "Measure a training step: images a second, phases, arithmetic against the processor's peak, memory",
-		Args:  noArguments,
+		Long: `Measure steps of a pre-training, run as contrast would run them with the same options, in a temporary folder that is removed afterwards:
+images a second, phases, arithmetic against the processor's peak, memory. Without --data_folder photos are generated.
+
+Every option of contrast is taken. Steps start from random weights (--init and --resume are not read). Where features are transformed, they
+are from the first step on, whatever --mix_start, --mix_start_epoch and --mix_start_step say. Nothing between epochs is measured
+(--knn_every, --probe), and nothing stays: --name, --model_path, --tb_path, --overwrite, --save_freq and --keep change nothing, nor does
+--epochs. With --network_only the encoder alone is measured, on random images: options of data, views, loss and records change nothing.
+Ctrl-C stops at once, without a result (exit code 130).`,
+		Args: noArguments,
 		Example: `  # MoCo v2 with feature transformation, ResNet-50 at 224 px, on generated photos
   contralens bench step --amp
   # as contrast would run it with these options
@@ -51,70 +59,61 @@ func benchStepCommand() *cobra.Command {
 func benchStep(c *config.BenchStep) error {
 	dir, err := os.MkdirTemp("", "contralens-bench-")
 	if err != nil {
-		return err
+		return fmt.Errorf("temporary folder: want one that can be made, but %w; TMPDIR says where it is made", err)
 	}
-	defer os.RemoveAll(dir)
-	p := &train.Progress{Out: os.Stderr, Terminal: term.IsTerminal(int(os.Stderr.Fd())), PrintFreq: c.PrintFreq}
-	signals := listen(func(s string) { p.Print("%s", s) })
-	defer signals.Close()
-	signals.Begin()
-	if c.DataFolder == "" {
-		if err := generate(c, dir); err != nil {
-			return err
-		}
-	}
-	run := filepath.Join(dir, "run")
-	if err := os.Mkdir(run, 0o755); err != nil {
-		return err
-	}
-	c.TBPath = filepath.Join(dir, "tb")
-	r, err := train.NewRun(c.Contrast, run, func(s *config.Shared, net nn.Config) error {
-		chosen, err := choose(s, net, c.Accum, p.Print)
-		if chosen != "" {
-			p.Print("%s", chosen)
-		}
-		return err
-	})
+	remove := func() { os.RemoveAll(dir) }
+	defer remove()
+	defer abandonable(remove)()
+	defer display("")
+	r, err := benchRun(c, dir)
 	if r != nil {
 		defer r.Close()
 	}
 	if err != nil {
 		return err
 	}
-	c.Contrast = r.Config
-	result := measured(c)
-	dtype := torch.Float32
-	if r.Model.BF16 {
-		dtype = torch.BFloat16
+	result, err := measureRun(c, r)
+	if err != nil {
+		return err
 	}
-	// Before and after: the machine may be busier for a while.
-	peak := func() { result.Peak = max(result.Peak, measure.Peak(dtype, r.Model.Device(), time.Second)/1e9) }
-	peak()
-	steps := measure.NewSteps(c.Warmup, c.Steps)
-	if c.NetworkOnly {
-		result.Take(steps, measure.Network(r.Model, c.BatchSize, c.InputRes, steps))
-	} else {
-		// Whole batches alone are measured.
-		r.DropLast = true
-		if r.Batches = data.Batches(r.Train.Len(), c.BatchSize, true); r.Batches == 0 {
-			return fmt.Errorf("--data_folder %s: want at least as many images as a batch, %d, got %d; without --data_folder they are generated", c.DataFolder, c.BatchSize, r.Train.Len())
-		}
-		work := measure.Count(r.Model)
-		r.Hooks = append(stepHooks(c.Contrast, c.TBPath, p), steps.Hook())
-		err := r.Do(signals.ctx)
-		p.Close()
-		if !errors.Is(err, measure.ErrDone) {
-			return err
-		}
-		result.Take(steps, work.PerImage())
-	}
-	result.PeakMB = float64(measure.PeakResident()) / (1 << 20)
-	peak()
+	display("")
 	if c.JSON {
 		return json.NewEncoder(os.Stdout).Encode(result)
 	}
 	result.Print(os.Stdout)
 	return nil
+}
+
+// benchRun makes the run that the options describe, below dir, and settles them.
+func benchRun(c *config.BenchStep, dir string) (*train.Run, error) {
+	if c.DataFolder == "" {
+		display("generating photos …")
+		if err := generate(c, dir); err != nil {
+			return nil, err
+		}
+	}
+	run := filepath.Join(dir, "run")
+	if err := os.Mkdir(run, 0o755); err != nil {
+		return nil, err
+	}
+	c.TBPath = filepath.Join(dir, "tb")
+	r, err := train.NewRun(c.Contrast, run, func(s *config.Shared, net nn.Config) error {
+		chosen, err := choose(s, net, c.Accum, displayLine)
+		if chosen != "" {
+			displayLine("%s", chosen)
+		}
+		return err
+	})
+	if err != nil {
+		return r, err
+	}
+	c.Contrast = r.Config
+	// Whole batches alone are measured.
+	r.DropLast = true
+	if r.Batches = data.Batches(r.Train.Len(), c.BatchSize, true); r.Batches == 0 && !c.NetworkOnly {
+		return r, fmt.Errorf("--data_folder %s: want at least as many images as a batch, %d, got %d; without --data_folder they are generated", c.DataFolder, c.BatchSize, r.Train.Len())
+	}
+	return r, nil
 }
 
 // generate makes photos for all steps, of the size of ImageNet's, or of the
@@ -129,14 +128,48 @@ func generate(c *config.BenchStep, dir string) error {
 		n = 2 // none is looked at
 	}
 	list, err := measure.Photos(dir, n, width, height)
-	c.Dataset, c.DataFolder = "list", list
+	c.Dataset, c.DataFolder, c.Limit, c.Imbalance = "list", list, 0, 0
 	return err
 }
 
-// measured is a result that says what is measured, by options that are settled.
-func measured(c *config.BenchStep) *measure.Result {
-	return &measure.Result{
+// measureRun measures what the processor can do, and steps of a run.
+func measureRun(c *config.BenchStep, r *train.Run) (*measure.Result, error) {
+	result := &measure.Result{
 		Method: c.Method, Arch: c.Arch, Batch: c.BatchSize, K: c.K, Precision: c.Precision, NetworkOnly: c.NetworkOnly, InputRes: c.InputRes,
 		MemoryFormat: c.MemoryFormat, Threads: torch.Threads(), Machine: train.Processor(), Commit: train.Commit(), Torch: torch.Version(),
 	}
+	// Before and after: the machine may be busier for a while.
+	result.Peak = peak(r.Model)
+	steps := measure.NewSteps(c.Warmup, c.Steps, display)
+	perImage, err := take(c, r, steps)
+	if err != nil {
+		return nil, err
+	}
+	result.Take(steps, perImage)
+	result.PeakMB = float64(measure.PeakResident()) / (1 << 20)
+	result.Peak = max(result.Peak, peak(r.Model))
+	return result, nil
+}
+
+// peak is the rate of matrix products in a model's precision, in GFLOP/s.
+func peak(m *train.Model) float64 {
+	display("measuring: matrix products …")
+	dtype := torch.Float32
+	if m.BF16 {
+		dtype = torch.BFloat16
+	}
+	return measure.Peak(dtype, m.Device(), time.Second) / 1e9
+}
+
+// take takes the steps, and tells how many operations an image they need.
+func take(c *config.BenchStep, r *train.Run, steps *measure.Steps) (perImage float64, err error) {
+	if c.NetworkOnly {
+		return measure.Network(r.Model, c.BatchSize, c.InputRes, steps), nil
+	}
+	work := measure.Count(r.Model)
+	r.Hooks = append(stepHooks(c.Contrast, c.TBPath, displayLine), steps.Hook())
+	if err := r.Do(context.Background()); !errors.Is(err, measure.ErrDone) {
+		return 0, err
+	}
+	return work.PerImage(), nil
 }

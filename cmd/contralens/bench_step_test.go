@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"contralens/measure"
 )
@@ -16,8 +17,13 @@ import (
 func TestBenchStep(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
-	small := "bench step --arch resnet18 --width 0.0625 --input_res 32 --batch_size 4 -k 64 --steps 2 --warmup 1 --json "
-	for _, line := range []string{"--amp --stem cifar", "--method SimCLR --ft none --data_folder " + filepath.Dir(photo) + " --batch_size 2 --precision fp32", "--network_only --stem cifar --precision fp32"} {
+	small := "bench step --arch resnet18 --width 0.0625 --input_res 32 --batch_size 4 -k 64 --steps 2 --warmup 1 --threads 1 --json "
+	for _, line := range []string{
+		"--amp --stem cifar",
+		// Epochs of a step each, more of them than are asked for.
+		"--method SimCLR --ft none --data_folder " + filepath.Dir(photo) + " --limit 3 --batch_size 2 --precision fp32 --epochs 1",
+		"--network_only --stem cifar --precision fp32",
+	} {
 		text := must(t, strings.Fields(small+line)...)
 		var r measure.Result
 		if err := json.Unmarshal([]byte(text[strings.Index(text, "{"):]), &r); err != nil {
@@ -33,6 +39,9 @@ func TestBenchStep(t *testing.T) {
 		if got, want := r.ImagesPerSecond*r.Seconds["total"], float64(r.Batch); math.Abs(got-want) > 1e-6*want {
 			t.Errorf("%s: %v images a step, want %v", line, got, want)
 		}
+		if strings.Contains(text, "epoch") || strings.Contains(text, "step 1 of") {
+			t.Errorf("%s: the progress of a training in\n%s", line, text)
+		}
 		if r.Steps != 2 || r.Arch != "resnet18" || r.PeakMB < 10 || r.Peak <= 0 || r.GFLOPS <= 0 || r.GFLOPS > r.Peak {
 			t.Errorf("%s: %s", line, text)
 		}
@@ -45,11 +54,37 @@ func TestBenchStep(t *testing.T) {
 	}
 	for line, want := range map[string]string{
 		"bench step --steps 0":             "--steps",
+		"bench step --warmup 0":            "--warmup: want 1 step or more, got 0",
 		"bench step --data_folder nowhere": "nowhere",
-		"bench step --batch_size 64 -k 64 --arch resnet18 --data_folder " + filepath.Dir(photo): "as many images as a batch",
+		"bench step --batch_size 64 -k 64 --arch resnet18 --precision fp32 --data_folder " + filepath.Dir(photo): "as many images as a batch",
 	} {
 		if code, text := command(t, strings.Fields(line)...); code == 0 || !strings.Contains(text, want) {
 			t.Errorf("%s: exit code %d, want an error with %q in\n%s", line, code, want, text)
 		}
+	}
+}
+
+// TestBenchStepNowhere has no folder for temporary files.
+func TestBenchStepNowhere(t *testing.T) {
+	t.Setenv("TMPDIR", "/nowhere")
+	if code, text := command(t, "bench", "step"); code != exitFailed || !strings.Contains(text, "/nowhere") || !strings.Contains(text, "TMPDIR") || strings.Count(text, "\n") != 1 {
+		t.Errorf("exit code %d, want %d and one sentence about TMPDIR, got\n%s", code, exitFailed, text)
+	}
+}
+
+// TestBenchStepInterrupted stops a measurement, which saves nothing, says so, and leaves
+// nothing behind.
+func TestBenchStepInterrupted(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	p := spawn(t, strings.Fields("bench step --arch resnet18 --width 0.0625 --stem cifar --input_res 16 --batch_size 2 -k 64 --steps 20000 --warmup 1 --threads 1 -j 1")...)
+	p.until(t, "computing in")
+	time.Sleep(time.Second) // into the steps, or wherever it is
+	p.Process.Signal(os.Interrupt)
+	if code, text := p.end(t); code != 130 || !strings.Contains(text, "stopped without a result\n") || strings.Contains(text, "sav") {
+		t.Errorf("exit code %d, want 130 and nothing saved, got\n%s", code, text)
+	}
+	if left, _ := os.ReadDir(temp); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }

@@ -17,7 +17,8 @@ import (
 const (
 	exitFailed  = 1
 	exitUsage   = 2
-	exitStopped = 75 // by a signal, with everything saved
+	exitStopped = 75  // by a signal, with everything saved
+	exitSignal  = 128 // and the signal's number, as shells have it: by a signal, without a result
 )
 
 // usageError is a command line that cannot be run.

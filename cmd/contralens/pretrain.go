@@ -132,7 +132,11 @@ func start(r *train.Run, p *train.Progress) error {
 // hooks are what hangs on the run. What a checkpoint must not be ahead of comes
 // before it, what takes long after it. curves is the folder of TensorBoard's events.
 func hooks(c config.Contrast, curves string, p *train.Progress, signals *stopping, accuracies *[]string) []train.Hook {
-	list := append(stepHooks(c, curves, p), train.CheckpointHook(c.SaveFreq, c.Keep))
+	list := append([]train.Hook{p.Hook()}, stepHooks(c, curves, p.Print)...)
+	if c.Probe > 0 {
+		list = append(list, train.ProbeHook(c.Probe, p.Evaluating))
+	}
+	list = append(list, train.CheckpointHook(c.SaveFreq, c.Keep))
 	if c.KNNEvery > 0 {
 		list = append(list, train.KNNHook(signals.ctx, c.KNNEvery, func(epoch int, accuracy float64) {
 			what := fmt.Sprintf("after epoch %d", epoch)
@@ -146,20 +150,16 @@ func hooks(c config.Contrast, curves string, p *train.Progress, signals *stoppin
 	return list
 }
 
-// stepHooks are those that follow every step.
-func stepHooks(c config.Contrast, curves string, p *train.Progress) []train.Hook {
+// stepHooks are those that follow every step, but for what shows it.
+func stepHooks(c config.Contrast, curves string, print func(format string, args ...any)) []train.Hook {
 	list := []train.Hook{
-		p.Hook(), train.DataHook(p.Print), train.MetricsHook(c.PrintFreq), train.CollapseHook(p.Print), train.MixStartHook(p.Print),
-		train.EventsHook(curves, c.PrintFreq),
+		train.DataHook(print), train.MetricsHook(c.PrintFreq), train.CollapseHook(print), train.MixStartHook(print), train.EventsHook(curves, c.PrintFreq),
 	}
 	if c.SaveScore {
 		list = append(list, train.ScoreHook())
 	}
 	if c.Record || c.SaveScore {
 		list = append(list, train.RecordHook())
-	}
-	if c.Probe > 0 {
-		list = append(list, train.ProbeHook(c.Probe, p.Evaluating))
 	}
 	return list
 }

@@ -4,11 +4,12 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"sync"
 	"sync/atomic"
 	"syscall"
 )
 
-// stopping listens to Ctrl-C, SIGTERM, and SIGHUP, which a closing terminal sends.
+// stopping listens to the signals that stop a program.
 type stopping struct {
 	ctx     context.Context // ends with the first of them
 	begun   atomic.Bool
@@ -16,16 +17,22 @@ type stopping struct {
 	cancel  context.CancelFunc
 }
 
+// stopSignals are Ctrl-C, SIGTERM, and SIGHUP, which a closing terminal sends.
+func stopSignals() chan os.Signal {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup has it ignored
+		signal.Notify(signals, syscall.SIGHUP)
+	}
+	return signals
+}
+
 // listen begins to listen. Until Begin the first signal ends the program with
 // exitStopped, since nothing has been done that could be lost; afterwards it
 // ends ctx, and the second one ends the program at once. say tells the user.
 func listen(say func(string)) *stopping {
-	s := &stopping{signals: make(chan os.Signal, 2)}
+	s := &stopping{signals: stopSignals()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	signal.Notify(s.signals, os.Interrupt, syscall.SIGTERM)
-	if !signal.Ignored(syscall.SIGHUP) { // nohup has it ignored
-		signal.Notify(s.signals, syscall.SIGHUP)
-	}
 	// Of `contralens … | tee log` Ctrl-C ends tee as well: what is printed to it
 	// then must not end the program before it has saved.
 	signal.Ignore(syscall.SIGPIPE)
@@ -63,4 +70,26 @@ func interruptible(say func(string)) (context.Context, func()) {
 	s := listen(say)
 	s.Begin()
 	return s.ctx, s.Close
+}
+
+// abandonable is for work that keeps nothing, until done: the first signal ends the
+// program at once, as one that nobody listens to does, but after clean.
+func abandonable(clean func()) (done func()) {
+	signals := stopSignals()
+	var ending sync.Mutex
+	go func() {
+		s, ok := <-signals
+		if !ok {
+			return
+		}
+		ending.Lock() // for good: what clean breaks is not the program's last word
+		clean()
+		displayLine("contralens: stopped without a result")
+		os.Exit(exitSignal + int(s.(syscall.Signal)))
+	}()
+	return func() {
+		ending.Lock()
+		signal.Stop(signals)
+		close(signals)
+	}
 }
