@@ -107,12 +107,21 @@ func benchRun(c *config.BenchStep, dir string) (*train.Run, error) {
 	if err != nil {
 		return r, err
 	}
-	c.Contrast = r.Config
 	// Whole batches alone are measured.
 	r.DropLast = true
 	if r.Batches = data.Batches(r.Train.Len(), c.BatchSize, true); r.Batches == 0 && !c.NetworkOnly {
 		return r, fmt.Errorf("--data_folder %s: want at least as many images as a batch, %d, got %d; without --data_folder they are generated", c.DataFolder, c.BatchSize, r.Train.Len())
 	}
+	if !c.NetworkOnly {
+		split, err := share(&r.Config.Shared, c.Precision, r.Model.Net, c.Accum, r.Train, r.Views, displayLine)
+		if err != nil {
+			return r, err
+		}
+		if split != "" {
+			displayLine("%s", split)
+		}
+	}
+	c.Contrast = r.Config
 	return r, nil
 }
 

@@ -2,11 +2,8 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"strings"
-
-	"golang.org/x/term"
 
 	"contralens/config"
 	"contralens/data"
@@ -126,10 +123,6 @@ func choices() tune.Cache {
 
 // measuring shows on a terminal what is measured, until done.
 func measuring() (report func(tune.Measured), done func()) {
-	if !term.IsTerminal(int(os.Stderr.Fd())) {
-		return nil, func() {}
-	}
-	show := func(s string) { fmt.Fprintf(os.Stderr, "\r\033[K%s", s) }
-	show("measuring how to compute …")
-	return func(m tune.Measured) { show(fmt.Sprintf("measuring: %s …", m)) }, func() { show("") }
+	display("measuring how to compute …")
+	return func(m tune.Measured) { display(fmt.Sprintf("measuring: %s …", m)) }, func() { display("") }
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,6 +10,7 @@ import (
 	"testing"
 
 	"contralens/checkpoint"
+	"contralens/internal/plain"
 	"contralens/statedict"
 	"contralens/torch"
 	"contralens/tune"
@@ -128,7 +128,7 @@ func TestAutomaticSplit(t *testing.T) {
 	if !strings.Contains(text, "processors are shared as "+slow.String()) || torch.Threads() != slow.Threads {
 		t.Errorf("computed with %d threads where %s is fastest, and printed\n%s", torch.Threads(), slow, text)
 	}
-	computed := fmt.Sprintf("%d threads, %d workers", slow.Threads, slow.Workers)
+	computed := plain.Count(slow.Threads, "thread") + ", " + plain.Count(slow.Workers, "worker")
 	if text := must(t, "inspect", "save/remembered/current.pth"); !strings.Contains(text, computed) {
 		t.Errorf("want %s, inspect printed\n%s", computed, text)
 	}
