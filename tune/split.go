@@ -22,7 +22,7 @@ func measureSplits(t Task, report func(Measured)) (all []Measured, err error) {
 	defer p.Free()
 	defer torch.SetThreads(torch.Threads())
 	choices := t.candidates(true)
-	share := budget / time.Duration(len(choices))
+	share := budget / 2 / time.Duration(len(choices)) // precision and format have had theirs
 	n := 2
 	p.step(t.Given, n, t.Side) // kernels are made at their first use
 	each := p.step(t.Given, n, t.Side) / time.Duration(n)
