@@ -149,6 +149,15 @@ func (s subset) Image(i int, dst *views.Image) error { return s.Dataset.Image(s.
 func (s subset) Label(i int) int                     { return s.Dataset.Label(s.indices[i]) }
 func (s subset) Path(i int) string                   { return s.Dataset.Path(s.indices[i]) }
 
+// Repeat is a dataset of n images: d's, over and over.
+func Repeat(d Dataset, n int) Dataset {
+	indices := make([]int, n)
+	for i := range indices {
+		indices[i] = i % d.Len()
+	}
+	return newSubset(d, indices)
+}
+
 // limit keeps n images: the first of every class, then the second of every
 // class, and so on.
 func limit(d Dataset, n int) Dataset {

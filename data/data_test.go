@@ -1,6 +1,8 @@
 package data
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"image"
 	stdjpeg "image/jpeg"
@@ -128,6 +130,26 @@ func TestLimitIsBalanced(t *testing.T) {
 	}
 	if fmt.Sprint(count) != "map[0:2 1:1 2:1]" {
 		t.Errorf("got %v", count)
+	}
+}
+
+// Repeated, a dataset begins again after its end, and its files stay files.
+func TestRepeat(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "a/1.jpg", "b/1.jpg", "c/1.jpg")
+	images, _, err := Open(Options{Folder: dir, CacheBytes: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := Repeat(images, 7)
+	var m, want views.Image
+	for i := range long.Len() {
+		if err := errors.Join(long.Image(i, &m), images.Image(i%3, &want)); err != nil || long.Label(i) != i%3 || long.Path(i) != images.Path(i%3) || !bytes.Equal(m.Pix, want.Pix) {
+			t.Errorf("image %d is not image %d: %v", i, i%3, err)
+		}
+	}
+	if _, ok := long.(Encoded); long.Len() != 7 || !ok {
+		t.Errorf("%d images, encoded %v", long.Len(), ok)
 	}
 }
 

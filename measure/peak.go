@@ -9,32 +9,40 @@ import (
 // Peak is the rate in operations a second of the fastest among products of large
 // square matrices of a type, with the threads that training has: what the
 // processor can do in practice. They are repeated for so long, several times each,
-// to find a quiet moment, but where they are slow, as bfloat16 without instructions
-// for it is, for ten times as long at most and the product that it then is at.
+// to find a quiet moment. Where a large one alone would take longer, as in bfloat16
+// without instructions for it, they are smaller.
 func Peak(dtype torch.Dtype, device torch.Device, long time.Duration) (best float64) {
 	torch.Scoped(func() {
+		matrix := func(n int) *torch.Tensor { return torch.FromFloat32(normal(n*n, 0), n, n).To(dtype).ToDevice(device) }
 		// The larger size comes nearer to the peak on some processors.
 		sides := []int{2048, 3072}
+		small := matrix(512)
+		rate(small) // kernels are made at their first use
+		if best = rate(small); operations(sides[0]) > 2*best*max(time.Second, long).Seconds() {
+			sides = []int{512, 768}
+		}
 		var matrices []*torch.Tensor
 		for _, n := range sides {
-			matrices = append(matrices, torch.FromFloat32(normal(n*n, 0), n, n).To(dtype).ToDevice(device))
+			matrices = append(matrices, matrix(n))
 		}
 		for begin, round := time.Now(), 0; round < 3 || time.Since(begin) < long; round++ {
-			for i, n := range sides {
-				best = max(best, rate(matrices[i], n))
-				if time.Since(begin) > 10*long {
-					return
-				}
+			for _, m := range matrices {
+				best = max(best, rate(m))
 			}
 		}
 	})
 	return best
 }
 
-// rate is that of a product [n, n] by [n, n].
-func rate(a *torch.Tensor, n int) float64 {
+// rate is that of a product of a [n, n] with itself.
+func rate(a *torch.Tensor) float64 {
 	begin := time.Now()
 	torch.Scoped(func() { a.Mm(a).Select(0, 0).Float64s() }) // reading it waits for a GPU
+	return operations(a.Size(0)) / time.Since(begin).Seconds()
+}
+
+// operations are those of a product [n, n] by [n, n].
+func operations(n int) float64 {
 	side := float64(n)
-	return 2 * side * side * side / time.Since(begin).Seconds()
+	return 2 * side * side * side
 }

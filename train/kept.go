@@ -1,52 +1,59 @@
 package train
 
 import (
-	"strconv"
+	"runtime"
 
 	"contralens/checkpoint"
 	"contralens/statedict"
-	"contralens/tune"
 )
 
-// Kept is how the run computes that goes on with --resume: what run.json says of
-// the run in dir, or the record of the checkpoint that resume names. It is empty
-// where there is nothing to go on from, and in parts where that does not say. A
-// split of processors is kept on machines of the same kind. The error is that of a
-// checkpoint that cannot be read.
-func Kept(resume, dir string) (tune.Choice, error) {
-	if resume == "" {
-		return tune.Choice{}, nil
-	}
+// Computing is how a run computes. What is empty or 0 is not known.
+type Computing struct {
+	Precision, Format string // fp32 or bf16; channels_last or contiguous
+	Threads, Workers  int    // that compute; that load images
+}
+
+// Kept is how the run computes that goes on with --resume: what the record of the
+// checkpoint says that resume names, or the newest one of the run in dir, or without
+// one run.json, of what a run of that name must not differ in. It is empty where there
+// is nothing to go on from. The split of processors is that of the last run on a
+// machine of this kind. The error is that of a checkpoint that cannot be read.
+func Kept(resume, dir string) (Computing, error) {
 	if resume == "auto" {
-		if r, err := readRecord(dir); err == nil && r != nil {
-			threads, _ := strconv.Atoi(r.Config["threads"])
-			workers, _ := strconv.Atoi(r.Config["num_workers"])
-			return stored(r.Config["precision"], r.Config["memory_format"], threads, workers, r.Machine), nil
+		newest, _ := Newest(dir)
+		if newest == "" {
+			if r, err := readRecord(dir); err == nil && r != nil {
+				return stored(r.Config["precision"], r.Config["memory_format"]), nil
+			}
 		}
-		if resume, _ = Newest(dir); resume == "" {
-			return tune.Choice{}, nil
-		}
+		resume = newest
+	}
+	if resume == "" {
+		return Computing{}, nil
 	}
 	file, err := checkpoint.Read(resume)
 	if err != nil {
-		return tune.Choice{}, otherwise(resume, err)
+		return Computing{}, otherwise(resume, err)
 	}
 	record := statedict.Items(file.Get("contralens"))
 	options := statedict.Items(record.Get("config"))
 	precision, _ := options.Get("precision").(string)
 	format, _ := options.Get("memory_format").(string)
-	on, _ := record.Get("machine").(string)
-	return stored(precision, format, statedict.Int(record.Get("threads")), statedict.Int(record.Get("workers")), on), nil
+	c := stored(precision, format)
+	switch on, _ := record.Get("machine").(string); {
+	case record == nil:
+	case on == "": // from before splits were chosen: all computed, and as many loaded
+		c.Threads, c.Workers = runtime.NumCPU(), runtime.NumCPU()
+	case on == Machine():
+		c.Threads, c.Workers = statedict.Int(record.Get("threads")), statedict.Int(record.Get("workers"))
+	}
+	return c, nil
 }
 
 // stored fills in the format of runs from when there was but one.
-func stored(precision, format string, threads, workers int, on string) tune.Choice {
+func stored(precision, format string) Computing {
 	if precision != "" && format == "" {
 		format = "channels_last"
 	}
-	c := tune.Choice{Precision: precision, Format: format}
-	if on == machine() {
-		c.Threads, c.Workers = threads, workers
-	}
-	return c
+	return Computing{Precision: precision, Format: format}
 }

@@ -73,7 +73,8 @@ func Processor() string {
 	return runtime.GOARCH
 }
 
-func machine() string { return fmt.Sprintf("%s, %d cores", Processor(), runtime.NumCPU()) }
+// Machine is the kind of machine this is: processor and cores.
+func Machine() string { return fmt.Sprintf("%s, %d cores", Processor(), runtime.NumCPU()) }
 
 // Prepare makes the run directory, locks it until release, and writes run.json.
 // c is a pointer to the configuration, s its shared part. Nothing is touched when
@@ -161,7 +162,7 @@ func begin(dir string, record *Record, c any, resume bool, command []string) err
 	} else {
 		record = &Record{
 			Config: config.Values(c), Part: now, Go: runtime.Version(), Torch: torch.Version(),
-			Machine: machine(),
+			Machine: Machine(),
 		}
 	}
 	b, err := json.MarshalIndent(record, "", " ")

@@ -88,8 +88,8 @@ func (c Cache) key(t Task) string {
 	n := t.Net
 	key := fmt.Sprintf("%s, %d threads; %s width %v, stem %s, head %s %d, %s; batch %d of %d pixels; %s",
 		c.Key, t.Threads, n.Arch, n.Width, n.Stem, n.Head, n.FeatDim, n.Modal, t.Batch, t.Side, t.Given)
-	if l := t.Loading; l != nil {
-		key += fmt.Sprintf(", %d, %d; %s as %v", t.Given.Threads, t.Given.Workers, l.Dataset.Name(), l.Views)
+	if i := t.Images; i != nil {
+		key += fmt.Sprintf(", %d, %d; %d images, %s in %s as %v", t.Given.Threads, t.Given.Workers, i.Dataset.Len(), i.Dataset.Name(), i.From, i.Views)
 	}
 	return key
 }

@@ -8,6 +8,7 @@ import (
 	"contralens/data"
 	"contralens/nn"
 	"contralens/torch"
+	"contralens/views"
 )
 
 // Task is what is computed.
@@ -17,14 +18,20 @@ type Task struct {
 	Side    int       // of an image, pixels
 	Threads int       // that compute, unless a split is chosen
 	Given   Choice    // what is chosen already
-	// Loading is what to choose a split for: dataset and views. nil: precision and
-	// format are chosen.
-	Loading *data.LoaderOptions
+	// Images are what to choose a split for. nil: precision and format are chosen.
+	Images *Images
+}
+
+// Images are what a step loads.
+type Images struct {
+	Dataset data.Dataset
+	Views   []views.Spec // of each image; the first is a crop
+	From    string       // where the dataset is, which tells it from others
 }
 
 // candidates are the ways to go about a task, those preferred first.
 func (t Task) candidates(bf16 bool) []Choice {
-	if t.Loading != nil {
+	if t.Images != nil {
 		return splits(runtime.NumCPU(), t.Given)
 	}
 	return candidates(t.Given, bf16)
@@ -32,7 +39,7 @@ func (t Task) candidates(bf16 bool) []Choice {
 
 // Open says whether something is to be chosen.
 func (t Task) Open() bool {
-	if t.Loading != nil {
+	if t.Images != nil {
 		return len(t.candidates(true)) > 1
 	}
 	return t.Given.Open()
@@ -53,7 +60,7 @@ const (
 // which may be nil, is told of each first result. Call it inside torch.Run.
 func Measure(t Task, bf16 bool, report func(Measured)) (all []Measured, err error) {
 	torch.Scoped(func() {
-		if t.Loading != nil {
+		if t.Images != nil {
 			all, err = measureSplits(t, report)
 		} else {
 			all, err = measure(t, bf16, report)

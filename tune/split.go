@@ -6,14 +6,21 @@ import (
 
 	"contralens/data"
 	"contralens/torch"
+	"contralens/views"
 )
 
-// hopeless is how much slower than the best so far a split may begin: it is not
-// measured on.
-const hopeless = 1.25
+const (
+	// fewestSteps are timed of every split: a single one may meet another program.
+	fewestSteps = 3
+	// hopeless is how much slower than the best so far a split may begin, to be measured
+	// on: more than trainings of the same split differ by, a tenth.
+	hopeless = 1.25
+	// most images are loaded for a split.
+	most = 1 << 16
+)
 
-// measureSplits times, for each split of the processors, what a step with a momentum
-// encoder takes while the images of the next ones are loaded.
+// measureSplits times, for each split of the processors, what a step takes while the
+// images of the next ones are loaded.
 func measureSplits(t Task, report func(Measured)) (all []Measured, err error) {
 	p, err := newProbe(t.Net, t.Given.Format)
 	if err != nil {
@@ -27,7 +34,7 @@ func measureSplits(t Task, report func(Measured)) (all []Measured, err error) {
 	p.step(t.Given, n, t.Side) // kernels are made at their first use
 	each := p.step(t.Given, n, t.Side) / time.Duration(n)
 	if fits := int(share / max(1, each) / 6); fits > n { // about four steps
-		n = min(fits, max(n, t.Batch), t.Loading.Dataset.Len())
+		n = min(fits, max(n, t.Batch))
 	}
 	best := 0.0
 	for _, c := range choices {
@@ -46,43 +53,39 @@ func measureSplits(t Task, report func(Measured)) (all []Measured, err error) {
 
 // loading is how many images a second go through the encoders and back while the next
 // are loaded, n a step: in so long, or less if that is hopeless beside the best so
-// far. The first step, for which nothing was loaded ahead, doesn't count.
-func (p *probe) loading(t Task, c Choice, n int, long time.Duration, best float64) (float64, error) {
-	o := *t.Loading
-	o.BatchSize, o.Workers, o.Shuffle = n, c.Workers, true
-	l := data.NewLoader(o)
-	defer func() { l.Close() }()
-	begin, images := time.Time{}, 0
-	for {
+// far. The first step, for which nothing was loaded ahead, doesn't count. A small
+// dataset is loaded again and again.
+func (p *probe) loading(t Task, c Choice, n int, long time.Duration, best float64) (rate float64, err error) {
+	l := data.NewLoader(data.LoaderOptions{Dataset: data.Repeat(t.Images.Dataset, most), Views: t.Images.Views, BatchSize: n, Workers: c.Workers, Shuffle: true, DropLast: true})
+	defer l.Close()
+	var begin time.Time
+	for step := 0; step <= fewestSteps || time.Since(begin) < long && hopeless*rate >= best; step++ {
 		b, err := l.Next()
-		if err == io.EOF { // after an epoch the next
-			l.Close()
-			l = data.NewLoader(o)
-			continue
+		if err == io.EOF {
+			break // so many images are enough
 		}
 		if err != nil {
 			return 0, err
 		}
-		p.views(c, b, t.Loading.Views[0].Shape())
+		p.batch(c, b, t.Images.Views)
 		l.Recycle(b)
-		if begin.IsZero() {
+		if step == 0 {
 			begin = time.Now()
-			continue
-		}
-		images += b.N
-		took := time.Since(begin)
-		if rate := float64(images) / took.Seconds(); took >= long || hopeless*rate < best {
-			return rate, nil
+		} else {
+			rate = float64(n*step) / time.Since(begin).Seconds()
 		}
 	}
+	return rate, nil
 }
 
-// views sends a batch's first crops through a key encoder, which takes as long as this
-// one, and forth and back.
-func (p *probe) views(c Choice, b *data.Batch, shape []int) {
+// batch sends a batch's first crops forth and back. Where there are more views, they go
+// through a key encoder, which takes as long as this one without its way back.
+func (p *probe) batch(c Choice, b *data.Batch, specs []views.Spec) {
 	torch.Scoped(func() {
-		x := torch.FromFloat32(b.Views[0], append([]int{b.N}, shape...)...).ToDevice(p.Config.Device)
-		torch.NoGrad(func() { torch.Scoped(func() { p.forward(c, x) }) })
+		x := torch.FromFloat32(b.Views[0], append([]int{b.N}, specs[0].Shape()...)...).ToDevice(p.Config.Device)
+		if len(specs) > 1 {
+			torch.NoGrad(func() { torch.Scoped(func() { p.forward(c, x) }) })
+		}
 		p.forthAndBack(c, x)
 	})
 }

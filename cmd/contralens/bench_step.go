@@ -17,6 +17,7 @@ import (
 	"contralens/nn"
 	"contralens/torch"
 	"contralens/train"
+	"contralens/tune"
 )
 
 func benchStepCommand() *cobra.Command {
@@ -86,6 +87,7 @@ func benchStep(c *config.BenchStep) error {
 
 // benchRun makes the run that the options describe, below dir, and settles them.
 func benchRun(c *config.BenchStep, dir string) (*train.Run, error) {
+	from := absolute(c.DataFolder)
 	if c.DataFolder == "" {
 		display("generating photos …")
 		if err := generate(c, dir); err != nil {
@@ -113,7 +115,7 @@ func benchRun(c *config.BenchStep, dir string) (*train.Run, error) {
 		return r, fmt.Errorf("--data_folder %s: want at least as many images as a batch, %d, got %d; without --data_folder they are generated", c.DataFolder, c.BatchSize, r.Train.Len())
 	}
 	if !c.NetworkOnly {
-		split, err := share(&r.Config.Shared, c.Precision, r.Model.Net, c.Accum, r.Train, r.Views, displayLine)
+		split, err := share(&r.Config.Shared, c.Precision, r.Model.Net, c.Accum, tune.Images{Dataset: r.Train, Views: r.Views, From: from}, displayLine)
 		if err != nil {
 			return r, err
 		}

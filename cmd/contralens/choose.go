@@ -6,12 +6,10 @@ import (
 	"strings"
 
 	"contralens/config"
-	"contralens/data"
 	"contralens/nn"
 	"contralens/torch"
 	"contralens/train"
 	"contralens/tune"
-	"contralens/views"
 )
 
 // choose settles in which precision and memory format a network is trained, where
@@ -34,15 +32,16 @@ func choose(s *config.Shared, net nn.Config, parts int, print func(format string
 }
 
 // share settles, likewise, how the processors are split between threads that compute
-// and workers that load such views of a dataset. Rounding depends on the threads, so
-// all compute where the user wants fp32: precision is what the options say.
-func share(s *config.Shared, precision string, net nn.Config, parts int, d data.Dataset, specs []views.Spec, print func(format string, args ...any)) (said string, err error) {
-	if precision == "fp32" {
+// and workers that load images. asked is the precision of the options before choose:
+// fp32 that is asked for is reproducible, so nothing is measured, since sums are rounded
+// otherwise with other threads; where auto became fp32, a measurement decided already.
+func share(s *config.Shared, asked string, net nn.Config, parts int, images tune.Images, print func(format string, args ...any)) (said string, err error) {
+	if asked == "fp32" {
 		return "", nil
 	}
 	t := task(s, net, parts)
 	t.Given = tune.Choice{Precision: s.Precision, Format: s.MemoryFormat, Threads: s.Threads, Workers: s.Workers}
-	t.Loading = &data.LoaderOptions{Dataset: d, Views: specs, Seed: s.Seed}
+	t.Images = &images
 	chosen, said, err := fastest(t, s.Retune, print)
 	if said != "" {
 		s.Threads, s.Workers = chosen.Threads, chosen.Workers
@@ -51,6 +50,7 @@ func share(s *config.Shared, precision string, net nn.Config, parts int, d data.
 	return said, err
 }
 
+// task is what is computed: a batch in that many parts.
 func task(s *config.Shared, net nn.Config, parts int) tune.Task {
 	return tune.Task{Net: net, Batch: s.BatchSize / max(1, parts), Side: s.InputRes, Threads: torch.Threads()}
 }
@@ -98,7 +98,7 @@ func resumeAs(s *config.Shared, dir string) error {
 	case s.Precision == tune.Auto:
 		s.Precision = kept.Precision
 	case s.Precision != kept.Precision:
-		return fmt.Errorf("--precision %s with --resume %s: want %s, in which that run was begun; leave --precision and --amp out", s.Precision, s.Resume, kept.Precision)
+		return fmt.Errorf("--precision %s with --resume %s: want %s, in which that run was begun; leave --precision and --amp out, or begin a run of another --name without --resume", s.Precision, s.Resume, kept.Precision)
 	}
 	if s.MemoryFormat == tune.Auto && kept.Format != "" {
 		s.MemoryFormat = kept.Format

@@ -17,6 +17,7 @@ import (
 	"contralens/eval/classify"
 	"contralens/events"
 	"contralens/optim"
+	"contralens/torch"
 	"contralens/train"
 	"contralens/tune"
 	"contralens/views"
@@ -59,8 +60,8 @@ func openClassification(s *config.Shared, set map[string]bool, ckpt string, ema 
 }
 
 // openTraining is openClassification for an encoder that is trained too. The
-// encoder's file decides its network, which is measured when it is there: what is
-// chosen then is the precision alone. name is the run's.
+// encoder's file decides its network, which is measured when it is there: its memory
+// format is not chosen. name is the run's.
 func openTraining(s *config.Shared, set map[string]bool, ckpt string, ema bool, nClass int, toStderr bool, name string) (*classification, error) {
 	if err := resumeAs(s, s.RunFolder(name)); err != nil {
 		return nil, err
@@ -91,7 +92,7 @@ func (k *classification) choose() error {
 	if err != nil {
 		return err
 	}
-	split, err := share(k.Shared, precision, net, 1, k.train, []views.Spec{images.Spec}, print)
+	split, err := share(k.Shared, precision, net, 1, tune.Images{Dataset: k.train, Views: []views.Spec{images.Spec}, From: absolute(k.DataFolder)}, print)
 	for _, said := range []string{chosen, split} {
 		if said != "" {
 			printNote(said)
@@ -174,7 +175,10 @@ func (k *classification) schedule() optim.Schedule {
 }
 
 func (k *classification) record(protocol string) classify.Record {
-	return classify.Record{Protocol: protocol, Config: k.options, Classes: k.classes, Encoder: classify.EncoderRecord{Path: absolute(k.encoder.Path), SHA256: k.encoder.SHA256, Epoch: k.encoder.Epoch}}
+	return classify.Record{
+		Protocol: protocol, Config: k.options, Classes: k.classes, Encoder: classify.EncoderRecord{Path: absolute(k.encoder.Path), SHA256: k.encoder.SHA256, Epoch: k.encoder.Epoch},
+		Threads: torch.Threads(), Workers: data.Workers(k.Workers), Machine: train.Machine(),
+	}
 }
 
 func absolute(path string) string {

@@ -15,6 +15,7 @@ import (
 	"contralens/contrast"
 	"contralens/nn"
 	"contralens/train"
+	"contralens/tune"
 )
 
 // pretrain trains what contrast's options describe.
@@ -51,7 +52,7 @@ func pretrain(c config.Contrast, warnings []string) error {
 		if err != nil {
 			return err
 		}
-		split, err := share(&r.Config.Shared, c.Precision, r.Model.Net, c.Accum, r.Train, r.Views, p.Print)
+		split, err := share(&r.Config.Shared, c.Precision, r.Model.Net, c.Accum, tune.Images{Dataset: r.Train, Views: r.Views, From: absolute(c.DataFolder)}, p.Print)
 		if err != nil {
 			return err
 		}

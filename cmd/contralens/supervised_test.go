@@ -25,7 +25,7 @@ func TestSupervised(t *testing.T) {
 	if text := must(t, "knn", "--ckpt", "save/labels/current.pth", "--data_folder", images, "-K", "5"); !strings.Contains(text, "top-1") {
 		t.Errorf("knn printed\n%s", text)
 	}
-	if text := must(t, "inspect", "save/labels/current.pth"); !regexp.MustCompile("trained in +(fp32|bf16), channels_last\n").MatchString(text) {
+	if text := must(t, "inspect", "save/labels/current.pth"); !regexp.MustCompile("trained in +(fp32|bf16), channels_last, [1-9][0-9]* threads?, [1-9][0-9]* workers?\n").MatchString(text) {
 		t.Errorf("inspect printed\n%s", text)
 	}
 	text = must(t, "predict", "--ckpt", "save/labels/current.pth", "--top", "1", images+"/val")

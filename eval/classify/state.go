@@ -18,6 +18,9 @@ type Record struct {
 	Config   map[string]string // every option
 	Classes  []string          // the names of the outputs
 	Encoder  EncoderRecord
+	// How it computes, and on which kind of machine.
+	Threads, Workers int
+	Machine          string
 }
 
 // EncoderRecord says which encoder a classifier belongs to.
@@ -57,6 +60,7 @@ func (t *Trainer) Save(path string, r Record, encoder *nn.Model, best float64) e
 		{Key: "version", Value: 1}, {Key: "protocol", Value: r.Protocol}, {Key: "config", Value: options}, {Key: "classes", Value: classes},
 		{Key: "epoch", Value: completed}, {Key: "step_in_epoch", Value: inEpoch}, {Key: "batches", Value: t.Source.Batches()}, {Key: "global_step", Value: t.Step}, {Key: "best_top1", Value: best},
 		{Key: "epoch_totals", Value: checkpoint.Dict{{Key: "images", Value: totals.Images}, {Key: "loss", Value: totals.Loss}, {Key: "top1", Value: totals.Top1}, {Key: "top5", Value: totals.Top5}}},
+		{Key: "threads", Value: r.Threads}, {Key: "workers", Value: r.Workers}, {Key: "machine", Value: r.Machine},
 		{Key: "encoder", Value: checkpoint.Dict{{Key: "path", Value: r.Encoder.Path}, {Key: "sha256", Value: r.Encoder.SHA256}, {Key: "epoch", Value: r.Encoder.Epoch}}},
 	}}))
 }
