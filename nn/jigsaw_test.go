@@ -22,7 +22,8 @@ func jigsawOutput(m *Model, seed uint64, perms []int64) *torch.Tensor {
 		}
 		orders = append(orders, torch.FromInt64(order, len(order)))
 	}
-	return m.ForwardJigsaw(torch.FromFloat32(x, images*JigsawPatches, 3, side, side), orders)
+	patches := torch.FromFloat32(x, images*JigsawPatches, 3, side, side)
+	return m.ForwardJigsaw(inPrecision(patches, m.Config), orders)
 }
 
 // TestJigsawHead holds the head alone, gradients included.

@@ -114,6 +114,7 @@ type builder struct {
 	device torch.Device
 	train  *bool
 	groups int // of batch norm
+	double bool
 	// shapesOnly leaves parameters unset: for counting and comparing shapes.
 	shapesOnly bool
 }
@@ -125,6 +126,9 @@ func (b builder) at(name string) builder {
 
 func (b builder) add(name string, buffer bool, t *torch.Tensor) *torch.Tensor {
 	t = t.ToDevice(b.device)
+	if b.double && t.Dtype() == torch.Float32 {
+		t = t.To(torch.Float64)
+	}
 	if t.Dim() == 4 {
 		t = t.Contiguous(b.format)
 	}

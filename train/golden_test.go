@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"contralens/contrast"
@@ -42,8 +43,20 @@ type trainCase struct {
 	} `json:"sensitivity_to_1e-6_weight_noise"`
 }
 
-func fill(t *testing.T, m *nn.Model, seed uint64) {
+// fill gives m the fill formula's weights, disturbed by about 1e-6 of each, other
+// ones for each number from 1 on; 0 disturbs nothing.
+func fill(t *testing.T, m *nn.Model, seed, disturbed uint64) {
+	t.Helper()
 	values := golden.Fill(m.State.Shapes(), seed)
+	rng := rand.New(rand.NewPCG(seed, disturbed))
+	for _, e := range m.State {
+		if disturbed == 0 || e.Buffer {
+			continue
+		}
+		for i := range values[e.Name] {
+			values[e.Name][i] *= float32(1 + 1e-6*rng.NormFloat64())
+		}
+	}
 	err := m.State.Load(func(name string) ([]int, []float32, error) { return m.State.Shapes()[name], values[name], nil })
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +72,11 @@ func TestTrainGolden(t *testing.T) {
 			var tc trainCase
 			c.Unmarshal(&tc)
 			before := torch.LiveTensors()
-			if err := torch.Run(func() error { torch.Scoped(func() { follow(t, c, tc) }); return nil }); err != nil {
+			err := torch.Run(func() error {
+				torch.Scoped(func() { follow(t, c, tc, scoreMovement(t, c, tc)) })
+				return nil
+			})
+			if err != nil {
 				t.Fatal(err)
 			}
 			if n := torch.LiveTensors() - before; n != 0 {
@@ -94,7 +111,9 @@ func (r recorded) Negatives(bank *contrast.MemoryBank, k int) contrast.Drawn {
 
 func (r recorded) Patches(int) []int64 { return nil }
 
-func follow(t *testing.T, c *golden.Case, tc trainCase) {
+// started is the case's model before its first step.
+func started(t *testing.T, c *golden.Case, tc trainCase, disturbed uint64) *Model {
+	t.Helper()
 	p := tc.Params
 	memory, shape := c.F32("memory_0")
 	o := Options{Net: nn.Config{Arch: p.Arch, Head: p.Head, FeatDim: p.FeatDim}, Memory: "moco", Images: shape[0], K: p.K, Alpha: p.EMA, BankMomentum: 0.5, Temperature: p.T, Momentum: p.Momentum, WeightDecay: p.WeightDecay}
@@ -105,23 +124,70 @@ func follow(t *testing.T, c *golden.Case, tc trainCase) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Free()
-	fill(t, m.Query, p.FillSeed)
+	fill(t, m.Query, p.FillSeed, disturbed)
 	if m.Key != nil {
-		fill(t, m.Key, p.FillSeed)
+		fill(t, m.Key, p.FillSeed, disturbed)
 	}
-	rows := m.Method.Memory().Contrast[0].Tensor.Copy_(torch.FromFloat32(memory, shape...))
-	n, crops, plane := p.Bsz, m.Method.Crops(), 3*p.Size*p.Size
+	m.Method.Memory().Contrast[0].Tensor.Copy_(torch.FromFloat32(memory, shape...))
+	return m
+}
+
+// batch is the input of a step, from 0, for a model with so many crops.
+func batch(c *golden.Case, tc trainCase, s, crops int) *Batch {
+	p := tc.Params
+	n, plane := p.Bsz, 3*p.Size*p.Size
+	// The input has the crops stacked on channels.
+	all := torch.FromFloat32(golden.Input(golden.CInput+1000+uint64(s)+16*p.Seed, n*crops*plane), n, 3*crops, p.Size, p.Size)
+	b := &Batch{Random: recorded{c, s}, Watch: Watch{Scores: true}}
+	for i := range crops {
+		b.Crops = append(b.Crops, all.Narrow(1, 3*i, 3).Contiguous())
+	}
+	if y := fmt.Sprint("y_", s); c.Has(y) {
+		b.Images = c.Array(y).I64
+	}
+	return b
+}
+
+// scoreMovement is how far each column of each step's scores moves when the weights
+// are disturbed as the reference's were for its "sensitivity", which it has recorded
+// of losses and norms only.
+func scoreMovement(t *testing.T, c *golden.Case, tc trainCase) [][]float64 {
+	if !c.Has("score_0") {
+		return nil
+	}
+	moved := make([][]float64, len(tc.Steps))
+	plain := make([][]float32, len(tc.Steps))
+	for disturbed := range uint64(3) {
+		torch.Scoped(func() {
+			m := started(t, c, tc, disturbed)
+			defer m.Free()
+			for s := range tc.Steps {
+				out, err := m.Step(batch(c, tc, s, m.Method.Crops()), tc.Params.LR)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if disturbed == 0 {
+					plain[s], moved[s] = out.Scores, make([]float64, contrast.ScoreColumns)
+				}
+				for i, v := range out.Scores {
+					column := &moved[s][i%contrast.ScoreColumns]
+					*column = max(*column, math.Abs(float64(v-plain[s][i])))
+				}
+			}
+		})
+	}
+	return moved
+}
+
+// follow takes the case's steps. A step's scores may be off by ten times what they
+// move (scoreMovement), as the losses may by ten times theirs.
+func follow(t *testing.T, c *golden.Case, tc trainCase, moved [][]float64) {
+	p := tc.Params
+	m := started(t, c, tc, 0)
+	defer m.Free()
+	rows := m.Method.Memory().Contrast[0].Tensor
 	for s := range tc.Steps {
-		// The input has the crops stacked on channels.
-		all := torch.FromFloat32(golden.Input(golden.CInput+1000+uint64(s)+16*p.Seed, n*crops*plane), n, 3*crops, p.Size, p.Size)
-		batch := &Batch{Random: recorded{c, s}, Watch: Watch{Scores: true}}
-		for i := range crops {
-			batch.Crops = append(batch.Crops, all.Narrow(1, 3*i, 3).Contiguous())
-		}
-		if y := fmt.Sprint("y_", s); c.Has(y) {
-			batch.Images = c.Array(y).I64
-		}
+		batch := batch(c, tc, s, m.Method.Crops())
 		var weights, momenta [][]float32
 		for i, w := range m.Optimizer.Parameters {
 			weights, momenta = append(weights, w.Float32s()), append(momenta, m.Optimizer.Buffers[i].Float32s())
@@ -173,11 +239,33 @@ func follow(t *testing.T, c *golden.Case, tc trainCase) {
 		}
 		if name := fmt.Sprint("score_", s); c.Has(name) {
 			score, _ := c.F32(name)
-			golden.Near(t, name, out.Scores, score, 10*sens.Loss+2e-3)
+			for column, moved := range moved[s] {
+				got, want := columnOf(out.Scores, column), columnOf(score, column)
+				golden.Near(t, fmt.Sprint(name, " column ", column), got, want, scoreRounding[column]+10*moved/largest(want))
+			}
 		}
 	}
 	final, _ := c.F32("memory_final")
 	golden.Near(t, "memory", rows.Float32s(), final, 10*tc.Sensitivity[len(tc.Steps)-1].Model+1e-3)
+}
+
+// scoreRounding is what two roundings of the same score differ by, relative to the
+// largest of its column: the first three are stored in half precision.
+var scoreRounding = [contrast.ScoreColumns]float64{1e-3, 1e-3, 1e-3, 1e-5, 1e-5}
+
+func columnOf(scores []float32, column int) []float32 {
+	var c []float32
+	for i := column; i < len(scores); i += contrast.ScoreColumns {
+		c = append(c, scores[i])
+	}
+	return c
+}
+
+func largest(values []float32) (top float64) {
+	for _, v := range values {
+		top = max(top, math.Abs(float64(v)))
+	}
+	return top
 }
 
 // norms compares L2 norms, relative to the largest of the group: gradients of

@@ -234,7 +234,7 @@ func (c *Case) Unmarshal(v any) {
 
 // Error is the largest difference between two arrays relative to the largest
 // magnitude in want.
-func Error(got []float32, want []float64) float64 {
+func Error[T float32 | float64](got []T, want []float64) float64 {
 	var top, worst float64
 	for i := range want {
 		top = max(top, math.Abs(want[i]))
