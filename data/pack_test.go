@@ -3,6 +3,7 @@ package data
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -152,8 +153,8 @@ func TestPackRefuses(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	stop()
 	dst := filepath.Join(t.TempDir(), "x")
-	if _, err := Pack(ctx, dst, raw, o); err == nil {
-		t.Error("stopped, and no error")
+	if _, err := Pack(ctx, dst, raw, o); !errors.Is(err, context.Canceled) {
+		t.Errorf("stopped: error %v", err)
 	}
 	put(t, src, "a/1.jpg", []byte("x"))
 	put(t, src, "a/2.jpg", []byte("x"))

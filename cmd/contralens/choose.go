@@ -55,6 +55,13 @@ func task(s *config.Shared, net nn.Config, parts int) tune.Task {
 	return tune.Task{Net: net, Batch: s.BatchSize / max(1, parts), Side: s.InputRes, Threads: torch.Threads()}
 }
 
+// disturbed is the part of all processors that other programs may take while
+// something is measured, for it to be remembered.
+const disturbed = 0.1
+
+// watchOthers is tune.WatchOthers, or what a test has in its place.
+var watchOthers = tune.WatchOthers
+
 // fastest is the best choice for a task and says what it is; "" that nothing was
 // open.
 func fastest(t tune.Task, retune bool, print func(format string, args ...any)) (chosen tune.Choice, said string, err error) {
@@ -69,11 +76,14 @@ func fastest(t tune.Task, retune bool, print func(format string, args ...any)) (
 	remembered := len(found) > 0 && !retune
 	if !remembered {
 		report, done := measuring()
+		others := watchOthers()
 		found, err = tune.Measure(t, tune.NativeBF16(tune.Instructions()), report)
 		if done(); err != nil {
 			return t.Given, "", err
 		}
-		if err := cache.Store(t, found); err != nil {
+		if taken := others(); taken > disturbed {
+			print("note: measured while other programs took %.0f %% of the processors, so it will be measured again next time", 100*taken)
+		} else if err := cache.Store(t, found); err != nil {
 			print("note: it will be measured again next time, since the measurement cannot be kept: %v", err)
 		}
 	}

@@ -162,6 +162,31 @@ func other(precision string) string {
 	return "fp32"
 }
 
+// others has other programs take that part of the processors.
+func others(share float64) {
+	watchOthers = func() func() float64 { return func() float64 { return share } }
+}
+
+// What was measured beside other programs is used, but not remembered.
+func TestMeasuredBesideOthers(t *testing.T) {
+	data := stripes(t, 4)
+	t.Chdir(t.TempDir())
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	defer others(0)
+	others(0.5)
+	for _, name := range []string{"first", "second"} {
+		text := must(t, tiny(data, name, "--epochs", "1", "--precision", "auto", "--memory_format", "channels_last")...)
+		if !strings.Contains(text, "other programs took 50 % of the processors") || strings.Contains(text, "measured by an earlier run") {
+			t.Errorf("the %s run printed\n%s", name, text)
+		}
+	}
+	others(0)
+	must(t, tiny(data, "third", "--epochs", "1", "--precision", "auto", "--memory_format", "channels_last")...)
+	if text := must(t, tiny(data, "fourth", "--epochs", "1", "--precision", "auto", "--memory_format", "channels_last")...); !strings.Contains(text, "measured by an earlier run") {
+		t.Errorf("after a run without others, printed\n%s", text)
+	}
+}
+
 // A cache that is damaged, or that cannot be kept, is no reason not to train.
 func TestCacheOfNoUse(t *testing.T) {
 	data := stripes(t, 4)

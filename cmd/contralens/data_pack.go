@@ -38,7 +38,7 @@ func pack(src, dst string, c config.DataPack) error {
 		return err
 	}
 	progress, clear := counter()
-	ctx, done := interruptible(func(string) { fmt.Fprintln(os.Stderr, "stopping; nothing is left of it") })
+	ctx, done := interruptible(func(string) { displayLine("contralens: stopping and removing what was packed so far") })
 	defer done()
 	packed, err := data.Pack(ctx, dst, p, data.PackOptions{
 		Short: c.Short, Quality: c.Quality, ShardBytes: int64(c.ShardMB) << 20, Workers: c.Workers, MaxBad: c.MaxBad, Note: printNote, Progress: progress,

@@ -3,10 +3,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"regexp"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -38,6 +40,9 @@ func run(args []string) int {
 		return 0
 	case errors.Is(err, train.ErrStopped):
 		return exitStopped
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(os.Stderr, "contralens: stopped without a result")
+		return exitSignal + int(syscall.SIGINT)
 	case errors.As(err, &usage) || wrongValue.MatchString(err.Error()):
 		fmt.Fprintln(os.Stderr, "contralens:", err)
 		return exitUsage
