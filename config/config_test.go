@@ -160,6 +160,7 @@ func TestWarnings(t *testing.T) {
 		"--method MoCov2 -t 0.07":                "--method Customize",
 		"--epochs 100":                           "milestone 120",
 		"--expolation_mask --cosine":             "--mixnorm (or --ft) is missing",
+		"--method MoCo_wo_norm --cosine":         "no unit length",
 		"--multiprocessing-distributed --cosine": "gloo",
 	} {
 		c := DefaultContrast()

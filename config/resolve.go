@@ -248,6 +248,9 @@ func (c *Contrast) warnings(set map[string]bool) []string {
 	if c.MixNorm && c.DimMask != "none" && !(c.MixTarget == "posneg" && c.SepAlpha && c.Distribution == "beta") {
 		w = append(w, "--dim_mask has an effect only with --mixnorm_target posneg, --mask_distribution beta and --sep_alpha: here λ is elementwise")
 	}
+	if c.Head == "linear_wo_norm" && c.Memory == "moco" {
+		w = append(w, "embeddings of linear_wo_norm have no unit length: against a queue the loss can fall because newer keys are longer than older ones, with features that tell nothing apart; judge by --knn_every, not by the loss")
+	}
 	if !c.MixNorm && (c.MixStart != "" || set["mixnorm_target"] || set["expolation_mask"] || set["sep_alpha"]) {
 		w = append(w, "features are not transformed: --mixnorm (or --ft) is missing")
 	}

@@ -90,6 +90,8 @@ func TestWork(t *testing.T) {
 		"batch":     func(f float64) float64 { return 2 * 3 * f },
 		// Both views go through encoder and predictor, d to d/4 to d.
 		"none": func(f float64) float64 { return 2 * 3 * (f + 2*2*d*d/4) },
+		// A target encoder too; its predictor is as wide as the 32 features.
+		"target": func(f float64) float64 { return 2 * (f + 3*(f+2*2*d*32)) },
 	} {
 		err := torch.Run(func() (err error) {
 			o := train.Options{Net: nn.Config{Arch: "resnet18", Width: 0.0625, FeatDim: d}, Memory: memory, K: k, Alpha: 0.9, Temperature: 0.2}

@@ -26,8 +26,11 @@ func newSiamese(m *Model) (Method, error) {
 			return nil, err
 		}
 	}
-	d := m.Net.FeatDim
-	return &siamese{m, nn.NewPredictor(d, max(1, d/4), m.Seed, m.Device())}, nil
+	hidden := max(1, m.Net.FeatDim/4) // SimSiam's bottleneck
+	if m.Key != nil {
+		hidden = m.Query.FeatureDim() // BYOL's predictor is built as its projection
+	}
+	return &siamese{m, nn.NewPredictor(m.Net.FeatDim, hidden, m.Seed, m.Device())}, nil
 }
 
 func (*siamese) Crops() int       { return 2 }

@@ -253,6 +253,7 @@ func TestTicks(t *testing.T) {
 		{1, 1e6, "200k 400k 600k 800k 1M"},
 		{0.0241, 0.0262, "0.0245 0.0250 0.0255 0.0260"},
 		{-2.1, -0.4, "-2.0 -1.5 -1.0 -0.5"},
+		{0, 6e29, "0 1e29 2e29 3e29 4e29 5e29 6e29"},
 	} {
 		var got []string
 		for _, tick := range (ticks{}).Ticks(tc.low, tc.high) {

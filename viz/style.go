@@ -97,7 +97,7 @@ func (s Style) chart(title, x, y string) *plot.Plot {
 }
 
 // ticks are at most seven round numbers without minor ones, large ones in
-// thousands or millions.
+// thousands or millions, or with an exponent.
 type ticks struct{}
 
 func (ticks) Ticks(low, high float64) []plot.Tick {
@@ -125,6 +125,8 @@ func number(v float64, digits int) string {
 	switch a := math.Abs(v); {
 	case a < math.Pow(10, -float64(digits))/2:
 		return strconv.FormatFloat(0, 'f', digits, 64) // without the sign of -0
+	case a >= 1e10:
+		return strings.Replace(strconv.FormatFloat(v, 'e', -1, 32), "e+", "e", 1)
 	case a >= 1e6:
 		return strconv.FormatFloat(v/1e6, 'f', -1, 32) + "M"
 	case a >= 1e4:
