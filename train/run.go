@@ -82,14 +82,11 @@ func (r *Run) Do(ctx context.Context) (err error) {
 			}
 		}
 	}()
-	switch err = r.do(ctx); {
-	case err == nil:
-		return nil
-	case !errors.Is(err, ErrStopped):
-		return r.lastGood(err)
+	if err = r.do(ctx); !errors.Is(err, ErrStopped) {
+		return err
 	}
 	if e := r.saveInterrupted(); e != nil {
-		return r.lastGood(fmt.Errorf("stopped, but the state could not be saved: %w", e))
+		return fmt.Errorf("stopped, but the state could not be saved: %w", e)
 	}
 	return err
 }

@@ -80,8 +80,8 @@ func (r *Run) saveInterrupted() error {
 // "" before the first.
 func (r *Run) Saved() string { return r.saved }
 
-// lastGood adds to an error which checkpoint there is to go on from.
-func (r *Run) lastGood(err error) error {
+// LastGood adds to an error of Do which checkpoint there is to go on from.
+func (r *Run) LastGood(err error) error {
 	if r.saved == "" {
 		return fmt.Errorf("%w; no checkpoint has been saved yet", err)
 	}

@@ -88,6 +88,7 @@ func pretrain(c config.Contrast, warnings []string) error {
 			p.Print("stopped in epoch %d after %d of %d steps; %s has everything: go on with the same command and --resume auto", r.Epoch, r.StepInEpoch, r.Batches, r.Saved())
 			return err
 		case err != nil:
+			err = r.LastGood(err)
 			p.Log("failed: %v", err)
 			return err
 		}
