@@ -19,8 +19,9 @@ type Config struct {
 	Groups     int                // parts of a batch with batch-norm statistics of their own (split batch norm); default 1
 	Format     torch.MemoryFormat // of the convolutions' weights and activations; default Contiguous
 	Device     torch.Device       // default CPU
-	Double     bool               // float64 parameters and activations, for checks of exactness; default float32
 	Checkpoint bool               // stem and residual blocks are pieces of Model.Tape (activation check-pointing); default false
+
+	double bool // float64 parameters and activations, for tests of exactness
 }
 
 // Format is the memory format that an option or a file names: channels-last unless
@@ -96,7 +97,7 @@ func New(c Config, seed uint64) (*Model, error) {
 	}
 	m := &Model{Config: c, Tape: &Tape{}}
 	torch.Scoped(func() {
-		b := builder{state: &m.State, rng: rand.New(rand.NewPCG(seed, 0x6e6e)), format: c.Format, device: c.Device, train: &m.train, groups: c.Groups, double: c.Double}
+		b := builder{state: &m.State, rng: rand.New(rand.NewPCG(seed, 0x6e6e)), format: c.Format, device: c.Device, train: &m.train, groups: c.Groups, double: c.double}
 		err = m.build(b, arch, width)
 	})
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 // Predictor guesses one view's embedding from the other's, [N, d] to [N, d]:
 // Linear(d, h), BN, ReLU, Linear(h, d), unit length. It is what keeps methods
 // without negatives from collapsing (SimSiam, Chen & He, 2021, with h = d/4; BYOL,
-// Grill et al., 2020, with the projection's h).
+// Grill et al., 2020, with the h of its projection, which is that of the features).
 type Predictor struct {
 	State  State
 	hidden *head

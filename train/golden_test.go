@@ -43,14 +43,14 @@ type trainCase struct {
 	} `json:"sensitivity_to_1e-6_weight_noise"`
 }
 
-// fill gives m the fill formula's weights, disturbed by about 1e-6 of each, other
-// ones for each number from 1 on; 0 disturbs nothing.
-func fill(t *testing.T, m *nn.Model, seed, disturbed uint64) {
+// fill gives m the fill formula's weights, with noise of 1e-6 of each (normally
+// distributed) drawn with noiseSeed; 0: without.
+func fill(t *testing.T, m *nn.Model, seed, noiseSeed uint64) {
 	t.Helper()
 	values := golden.Fill(m.State.Shapes(), seed)
-	rng := rand.New(rand.NewPCG(seed, disturbed))
+	rng := rand.New(rand.NewPCG(seed, noiseSeed))
 	for _, e := range m.State {
-		if disturbed == 0 || e.Buffer {
+		if noiseSeed == 0 || e.Buffer {
 			continue
 		}
 		for i := range values[e.Name] {
@@ -112,7 +112,7 @@ func (r recorded) Negatives(bank *contrast.MemoryBank, k int) contrast.Drawn {
 func (r recorded) Patches(int) []int64 { return nil }
 
 // started is the case's model before its first step.
-func started(t *testing.T, c *golden.Case, tc trainCase, disturbed uint64) *Model {
+func started(t *testing.T, c *golden.Case, tc trainCase, noiseSeed uint64) *Model {
 	t.Helper()
 	p := tc.Params
 	memory, shape := c.F32("memory_0")
@@ -124,16 +124,16 @@ func started(t *testing.T, c *golden.Case, tc trainCase, disturbed uint64) *Mode
 	if err != nil {
 		t.Fatal(err)
 	}
-	fill(t, m.Query, p.FillSeed, disturbed)
+	fill(t, m.Query, p.FillSeed, noiseSeed)
 	if m.Key != nil {
-		fill(t, m.Key, p.FillSeed, disturbed)
+		fill(t, m.Key, p.FillSeed, noiseSeed)
 	}
 	m.Method.Memory().Contrast[0].Tensor.Copy_(torch.FromFloat32(memory, shape...))
 	return m
 }
 
-// batch is the input of a step, from 0, for a model with so many crops.
-func batch(c *golden.Case, tc trainCase, s, crops int) *Batch {
+// batchOf is the input of a step, from 0, for a model with so many crops.
+func batchOf(c *golden.Case, tc trainCase, s, crops int) *Batch {
 	p := tc.Params
 	n, plane := p.Bsz, 3*p.Size*p.Size
 	// The input has the crops stacked on channels.
@@ -148,26 +148,31 @@ func batch(c *golden.Case, tc trainCase, s, crops int) *Batch {
 	return b
 }
 
-// scoreMovement is how far each column of each step's scores moves when the weights
-// are disturbed as the reference's were for its "sensitivity", which it has recorded
-// of losses and norms only.
+// scoreMovement is how far each column of each step's scores moves with noise of 1e-6
+// on the weights, which the reference has recorded of losses and norms only (its
+// "sensitivity"). Losses must not move by more than ten times what the reference's do,
+// so that a mistake that makes steps less stable doesn't widen its own bound.
 func scoreMovement(t *testing.T, c *golden.Case, tc trainCase) [][]float64 {
 	if !c.Has("score_0") {
 		return nil
 	}
 	moved := make([][]float64, len(tc.Steps))
 	plain := make([][]float32, len(tc.Steps))
-	for disturbed := range uint64(3) {
+	losses := make([]float64, len(tc.Steps))
+	for noiseSeed := range uint64(3) {
 		torch.Scoped(func() {
-			m := started(t, c, tc, disturbed)
+			m := started(t, c, tc, noiseSeed)
 			defer m.Free()
 			for s := range tc.Steps {
-				out, err := m.Step(batch(c, tc, s, m.Method.Crops()), tc.Params.LR)
+				out, err := m.Step(batchOf(c, tc, s, m.Method.Crops()), tc.Params.LR)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if disturbed == 0 {
-					plain[s], moved[s] = out.Scores, make([]float64, contrast.ScoreColumns)
+				if noiseSeed == 0 {
+					losses[s], plain[s], moved[s] = out.Value, out.Scores, make([]float64, contrast.ScoreColumns)
+				}
+				if d, allowed := math.Abs(out.Value-losses[s])/losses[s], 10*tc.Sensitivity[s].Loss+1e-6; d > allowed {
+					t.Errorf("step %d: noise moves the loss by %.2g of itself, allowed %.2g", s, d, allowed)
 				}
 				for i, v := range out.Scores {
 					column := &moved[s][i%contrast.ScoreColumns]
@@ -180,14 +185,14 @@ func scoreMovement(t *testing.T, c *golden.Case, tc trainCase) [][]float64 {
 }
 
 // follow takes the case's steps. A step's scores may be off by ten times what they
-// move (scoreMovement), as the losses may by ten times theirs.
+// move (scoreMovement), as losses may by ten times theirs.
 func follow(t *testing.T, c *golden.Case, tc trainCase, moved [][]float64) {
 	p := tc.Params
 	m := started(t, c, tc, 0)
 	defer m.Free()
 	rows := m.Method.Memory().Contrast[0].Tensor
 	for s := range tc.Steps {
-		batch := batch(c, tc, s, m.Method.Crops())
+		batch := batchOf(c, tc, s, m.Method.Crops())
 		var weights, momenta [][]float32
 		for i, w := range m.Optimizer.Parameters {
 			weights, momenta = append(weights, w.Float32s()), append(momenta, m.Optimizer.Buffers[i].Float32s())
@@ -239,9 +244,9 @@ func follow(t *testing.T, c *golden.Case, tc trainCase, moved [][]float64) {
 		}
 		if name := fmt.Sprint("score_", s); c.Has(name) {
 			score, _ := c.F32(name)
-			for column, moved := range moved[s] {
+			for column, distance := range moved[s] {
 				got, want := columnOf(out.Scores, column), columnOf(score, column)
-				golden.Near(t, fmt.Sprint(name, " column ", column), got, want, scoreRounding[column]+10*moved/largest(want))
+				golden.Near(t, fmt.Sprint(name, " column ", column), got, want, scoreRounding[column]+10*distance/largest(want))
 			}
 		}
 	}
@@ -249,8 +254,8 @@ func follow(t *testing.T, c *golden.Case, tc trainCase, moved [][]float64) {
 	golden.Near(t, "memory", rows.Float32s(), final, 10*tc.Sensitivity[len(tc.Steps)-1].Model+1e-3)
 }
 
-// scoreRounding is what two roundings of the same score differ by, relative to the
-// largest of its column: the first three are stored in half precision.
+// scoreRounding is what a score may differ by without noise, relative to the largest of
+// its column: the reference has rounded the first three to half precision.
 var scoreRounding = [contrast.ScoreColumns]float64{1e-3, 1e-3, 1e-3, 1e-5, 1e-5}
 
 func columnOf(scores []float32, column int) []float32 {

@@ -28,7 +28,7 @@ func newSiamese(m *Model) (Method, error) {
 	}
 	hidden := max(1, m.Net.FeatDim/4) // SimSiam's bottleneck
 	if m.Key != nil {
-		hidden = m.Query.FeatureDim() // BYOL's predictor is built as its projection
+		hidden = m.Query.FeatureDim() // BYOL's is as wide as the hidden layer of its projection
 	}
 	return &siamese{m, nn.NewPredictor(m.Net.FeatDim, hidden, m.Seed, m.Device())}, nil
 }

@@ -113,11 +113,25 @@ func (ticks) Ticks(low, high float64) []plot.Tick {
 		}
 	}
 	digits := max(0, int(math.Ceil(-math.Log10(unit)-1e-9)))
+	label := func(v float64) string { return number(v, digits) }
+	if max(math.Abs(low), math.Abs(high)) >= enormous {
+		label = exponential
+	}
 	var list []plot.Tick
 	for i := math.Ceil(low/unit - 1e-9); i*unit <= high+1e-9*span; i++ {
-		list = append(list, plot.Tick{Value: i * unit, Label: number(i*unit, digits)})
+		list = append(list, plot.Tick{Value: i * unit, Label: label(i * unit)})
 	}
 	return list
+}
+
+// enormous is where numbers on an axis get exponents.
+const enormous = 1e10
+
+func exponential(v float64) string {
+	if v == 0 {
+		return "0" // without the sign of -0
+	}
+	return strings.NewReplacer("e+0", "e", "e+", "e").Replace(strconv.FormatFloat(v, 'g', 6, 64))
 }
 
 // number prints v with so many decimals, short where it is large or tiny.
@@ -125,8 +139,8 @@ func number(v float64, digits int) string {
 	switch a := math.Abs(v); {
 	case a < math.Pow(10, -float64(digits))/2:
 		return strconv.FormatFloat(0, 'f', digits, 64) // without the sign of -0
-	case a >= 1e10:
-		return strings.Replace(strconv.FormatFloat(v, 'e', -1, 32), "e+", "e", 1)
+	case a >= enormous:
+		return exponential(v)
 	case a >= 1e6:
 		return strconv.FormatFloat(v/1e6, 'f', -1, 32) + "M"
 	case a >= 1e4:

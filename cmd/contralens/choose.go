@@ -55,8 +55,8 @@ func task(s *config.Shared, net nn.Config, parts int) tune.Task {
 	return tune.Task{Net: net, Batch: s.BatchSize / max(1, parts), Side: s.InputRes, Threads: torch.Threads()}
 }
 
-// disturbed is the part of all processors that other programs may take while
-// something is measured, for it to be remembered.
+// disturbed is the part of the processors that other programs may take while something
+// is measured, for it to be remembered.
 const disturbed = 0.1
 
 // watchOthers is tune.WatchOthers, or what a test has in its place.
@@ -82,7 +82,7 @@ func fastest(t tune.Task, retune bool, print func(format string, args ...any)) (
 			return t.Given, "", err
 		}
 		if taken := others(); taken > disturbed {
-			print("note: measured while other programs took %.0f %% of the processors, so it will be measured again next time", 100*taken)
+			print("note: other programs took %.0f %% of the processors while this was measured, so it is not remembered", 100*taken)
 		} else if err := cache.Store(t, found); err != nil {
 			print("note: it will be measured again next time, since the measurement cannot be kept: %v", err)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -17,6 +18,9 @@ func dataPackCommand() *cobra.Command {
 		Use:   "pack SRC DST",
 		Short: "Pack images into tar files in WebDataset's layout, smaller if asked",
 		Args:  arguments(2, "2 arguments, a folder of images and a new one", "data pack photos packed"),
+		Long: `Pack images into tar files in WebDataset's layout, smaller if asked.
+
+Ctrl-C stops it and removes what was packed so far (exit code 130).`,
 		Example: `  contralens data pack imagenet imagenet-packed
   contralens contrast --dataset imagenet --data_folder imagenet-packed
   # as they are, only in fewer files
@@ -44,6 +48,9 @@ func pack(src, dst string, c config.DataPack) error {
 		Short: c.Short, Quality: c.Quality, ShardBytes: int64(c.ShardMB) << 20, Workers: c.Workers, MaxBad: c.MaxBad, Note: printNote, Progress: progress,
 	})
 	clear()
+	if stopped := context.Cause(ctx); stopped != nil {
+		return stopped
+	}
 	if err != nil {
 		return err
 	}

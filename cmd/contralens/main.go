@@ -3,12 +3,10 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"regexp"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -35,14 +33,15 @@ func run(args []string) int {
 	root.SetArgs(args)
 	err := root.Execute()
 	var usage usageError
+	var stopped *abandoned
 	switch {
 	case err == nil, errors.Is(err, errPrinted):
 		return 0
 	case errors.Is(err, train.ErrStopped):
 		return exitStopped
-	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(os.Stderr, "contralens: stopped without a result")
-		return exitSignal + int(syscall.SIGINT)
+	case errors.As(err, &stopped):
+		fmt.Fprintln(os.Stderr, "contralens:", err)
+		return stopped.code()
 	case errors.As(err, &usage) || wrongValue.MatchString(err.Error()):
 		fmt.Fprintln(os.Stderr, "contralens:", err)
 		return exitUsage

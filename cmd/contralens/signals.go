@@ -14,7 +14,7 @@ type stopping struct {
 	ctx     context.Context // ends with the first of them
 	begun   atomic.Bool
 	signals chan os.Signal
-	cancel  context.CancelFunc
+	cancel  context.CancelCauseFunc
 }
 
 // stopSignals are Ctrl-C, SIGTERM, and SIGHUP, which a closing terminal sends.
@@ -32,12 +32,13 @@ func stopSignals() chan os.Signal {
 // ends ctx, and the second one ends the program at once. say tells the user.
 func listen(say func(string)) *stopping {
 	s := &stopping{signals: stopSignals()}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	// Of `contralens … | tee log` Ctrl-C ends tee as well: what is printed to it
 	// then must not end the program before it has saved.
 	signal.Ignore(syscall.SIGPIPE)
 	go func() {
-		if _, ok := <-s.signals; !ok {
+		first, ok := <-s.signals
+		if !ok {
 			return
 		}
 		if !s.begun.Load() {
@@ -45,7 +46,7 @@ func listen(say func(string)) *stopping {
 			os.Exit(exitStopped)
 		}
 		say("stopping after this step; once more stops at once, without saving")
-		s.cancel()
+		s.cancel(&abandoned{first})
 		if _, ok := <-s.signals; ok {
 			os.Exit(exitFailed)
 		}
@@ -61,8 +62,17 @@ func (s *stopping) Close() {
 	signal.Stop(s.signals)
 	signal.Reset(syscall.SIGPIPE)
 	close(s.signals)
-	s.cancel()
+	s.cancel(nil)
 }
+
+// abandoned is the end of work that a signal stopped and that keeps nothing. It is the
+// cause of a context that a signal ended.
+type abandoned struct{ signal os.Signal }
+
+func (*abandoned) Error() string { return "stopped without a result" }
+
+// code is the exit code, as shells have it.
+func (a *abandoned) code() int { return exitSignal + int(a.signal.(syscall.Signal)) }
 
 // interruptible is a context that the first Ctrl-C or SIGTERM ends; the second
 // stops the program at once.
@@ -84,8 +94,9 @@ func abandonable(clean func()) (done func()) {
 		}
 		ending.Lock() // for good: what clean breaks is not the program's last word
 		clean()
-		displayLine("contralens: stopped without a result")
-		os.Exit(exitSignal + int(s.(syscall.Signal)))
+		end := &abandoned{s}
+		displayLine("contralens: %v", end)
+		os.Exit(end.code())
 	}()
 	return func() {
 		ending.Lock()
