@@ -2,6 +2,7 @@ package train
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"contralens/contrast"
@@ -11,9 +12,9 @@ import (
 )
 
 // steps trains for two steps on seven images and gives all that came of them:
-// outcomes, weights, gradients (in SGD's momenta), memories. Batch norm uses its
-// running statistics.
-func steps(t *testing.T, o Options) (names []string, values [][]float32) {
+// outcomes, weights, gradients (in SGD's momenta), memories. Batch norm uses the batch's
+// statistics or its running ones.
+func steps(t *testing.T, o Options, batchStatistics bool) (names []string, values [][]float32) {
 	t.Helper()
 	o.Net.Arch, o.Net.Width, o.Net.Stem, o.Net.FeatDim = "resnet18", 0.0625, "cifar", 8
 	o.Images, o.K, o.Alpha, o.BankMomentum, o.Temperature, o.Beta, o.Momentum, o.Seed = 20, 16, 0.9, 0.5, 0.2, 0.5, 0.9, 5
@@ -22,9 +23,9 @@ func steps(t *testing.T, o Options) (names []string, values [][]float32) {
 		t.Fatal(err)
 	}
 	defer m.Free()
-	m.Query.Train(false)
+	m.Query.Train(batchStatistics)
 	if m.Key != nil {
-		m.Key.Train(false)
+		m.Key.Train(batchStatistics)
 	}
 	add := func(name string, v []float32) { names, values = append(names, name), append(values, v) }
 	const n, side = 7, 12
@@ -100,11 +101,11 @@ func TestPartsEqualWhole(t *testing.T) {
 			before := torch.LiveTensors()
 			inTorch(t, func() {
 				torch.SetThreads(1) // such small tensors gain nothing by more
-				names, whole := steps(t, o)
+				names, whole := steps(t, o, false)
 				o.Parts = 3 // of 2, 2 and 3 images
-				_, parts := steps(t, o)
+				_, parts := steps(t, o, false)
 				o.Net.Checkpoint = true
-				_, both := steps(t, o)
+				_, both := steps(t, o, false)
 				tolerance := 2e-6
 				if o.Memory == "none" {
 					tolerance = 2e-5 // SimSiam divides by the small deviation of young embeddings, and rounding with it
@@ -117,6 +118,32 @@ func TestPartsEqualWhole(t *testing.T) {
 			if n := torch.LiveTensors() - before; n != 0 {
 				t.Errorf("%d tensors left alive", n)
 			}
+		})
+	}
+}
+
+// A batch in parts has the statistics of its parts, as split batch norm has them.
+func TestPartsAreSplits(t *testing.T) {
+	for name, o := range map[string]Options{
+		"batch":     {Memory: "batch", Transform: contrast.PaperTransform()},
+		"CMC batch": {Memory: "batch", Net: nn.Config{Modal: "CMC"}},
+		"bank":      {Memory: "bank", Transform: contrast.PaperTransform()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTorch(t, func() {
+				torch.SetThreads(1)
+				_, undivided := steps(t, o, true)
+				o.Parts = 3
+				names, parts := steps(t, o, true)
+				o.Parts, o.Net.Groups = 0, 3
+				_, splits := steps(t, o, true)
+				for i, name := range names {
+					golden.Near(t, name, parts[i], splits[i], 2e-5)
+					if name == "momenta" && slices.EqualFunc(parts[i], undivided[i], func(a, b float32) bool { return math.Abs(float64(a-b)) < 1e-3 }) {
+						t.Error("parts change nothing")
+					}
+				}
+			})
 		})
 	}
 }
