@@ -90,7 +90,7 @@ type Contrast struct {
 	PostmixNorm           bool     `flag:"postmix_norm" help:"normalise again after the transformation"`
 	Extrapolate           bool     `flag:"expolation_mask" help:"extrapolate positives: λ + 1"`
 	Distribution          string   `flag:"mask_distribution" help:"of λ: uniform or beta"`
-	DimMask               string   `flag:"dim_mask" help:"which side gets one λ an element: pos, neg, both or none; needs posneg, beta and --sep_alpha"`
+	DimMask               string   `flag:"dim_mask" help:"which side gets one λ an element: pos, neg, both or none; with --ft, or with posneg and --sep_alpha, and beta"`
 	BetaAlpha             float64  `flag:"beta_alpha" help:"a of Beta(a, a) without --sep_alpha"`
 	SepAlpha              bool     `flag:"sep_alpha" help:"an alpha for each side"`
 	PosAlpha              float64  `flag:"pos_alpha" help:"a of the positives' Beta(a, a)"`

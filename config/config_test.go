@@ -96,8 +96,9 @@ func TestFeatureTransformation(t *testing.T) {
 		"--mixnorm --mixnorm_target posneg --sep_alpha --mask_distribution uniform":       {Positive: true, Negative: true, Uniform: true, PosAlpha: 2, NegAlpha: 2, PosElementwise: true, NegElementwise: true},
 		"--mixnorm --mixnorm_target posneg --sep_alpha --dim_mask both --postmix_norm":    {Positive: true, Negative: true, PosAlpha: 2, NegAlpha: 1.6, PosElementwise: true, NegElementwise: true, PosNormalize: true},
 		"--mixnorm --mixnorm_target posneg --sep_alpha --postmix_norm --norm_target both": {Positive: true, Negative: true, PosAlpha: 2, NegAlpha: 1.6, PosNormalize: true, NegNormalize: true},
-		"--ft posneg":       {Positive: true, Negative: true, Extrapolate: true, PosAlpha: 2, NegAlpha: 1.6},
-		"--ft neg":          {Negative: true, PosAlpha: 2, NegAlpha: 1.6},
+		"--ft posneg": {Positive: true, Negative: true, Extrapolate: true, PosAlpha: 2, NegAlpha: 1.6},
+		"--ft neg":    {Negative: true, PosAlpha: 2, NegAlpha: 1.6},
+		"--method SimSiam --ft pos --dim_mask pos": {Positive: true, Extrapolate: true, PosAlpha: 2, NegAlpha: 1.6, PosElementwise: true},
 		"--ft none":         {},
 		"--norm_target neg": {},
 	} {
@@ -128,6 +129,8 @@ func TestMistakes(t *testing.T) {
 		"--accum 0":                                        "--accum: want 1",
 		"--mix_start 3":                                    "--mix_start_epoch",
 		"--method BYOL --ft neg":                           "no negatives",
+		"--method BYOL --ft pos --dim_mask neg":            "--dim_mask: want pos or none",
+		"--ft neg --dim_mask both":                         "--dim_mask: want neg or none",
 		"--aug F":                                          "NULL",
 		"--nce_m 2":                                        "--nce_m",
 		"--epochs 0":                                       "--epochs",
@@ -162,12 +165,17 @@ func TestWarnings(t *testing.T) {
 		"--expolation_mask --cosine":             "--mixnorm (or --ft) is missing",
 		"--method MoCo_wo_norm --cosine":         "no unit length",
 		"--multiprocessing-distributed --cosine": "gloo",
+		"--mixnorm --mixnorm_target pos --sep_alpha --dim_mask pos --cosine": "--dim_mask has an effect only",
 	} {
 		c := DefaultContrast()
 		w, err := c.Resolve(parse(t, &c, strings.Fields(flags)))
 		if err != nil || !strings.Contains(strings.Join(w, "\n"), want) {
 			t.Errorf("%s: %v, warnings %q, want one with %q", flags, err, w, want)
 		}
+	}
+	c := DefaultContrast()
+	if w, err := c.Resolve(parse(t, &c, strings.Fields("--ft pos --dim_mask pos --cosine"))); err != nil || len(w) > 0 {
+		t.Errorf("a mask of the side that is transformed: %v, warnings %q", err, w)
 	}
 	l := DefaultLinear()
 	if w, _ := l.Resolve(nil); !strings.Contains(strings.Join(w, "\n"), "milestone 60") {

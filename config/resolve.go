@@ -189,6 +189,9 @@ func (c *Contrast) validate() error {
 	if c.MixTarget == "neg" && c.Extrapolate && c.FT == "" {
 		return fmt.Errorf("--expolation_mask extrapolates positives, but --mixnorm_target is neg; give pos or posneg, or leave --expolation_mask out")
 	}
+	if other := map[string]string{"pos": "neg", "neg": "pos"}[c.FT]; other != "" && (c.DimMask == other || c.DimMask == "both") {
+		return fmt.Errorf("--dim_mask: want %s or none with --ft %s, which transforms nothing else, got %s", c.FT, c.FT, c.DimMask)
+	}
 	if c.NormTarget != "" {
 		if err := oneOf("norm_target", c.NormTarget, "pos", "neg", "both"); err != nil {
 			return err
@@ -245,8 +248,8 @@ func (c *Contrast) warnings(set map[string]bool) []string {
 	if !c.Cosine {
 		w = append(w, c.Shared.milestoneWarning()...)
 	}
-	if c.MixNorm && c.DimMask != "none" && !(c.MixTarget == "posneg" && c.SepAlpha && c.Distribution == "beta") {
-		w = append(w, "--dim_mask has an effect only with --mixnorm_target posneg, --mask_distribution beta and --sep_alpha: here λ is elementwise")
+	if c.MixNorm && c.DimMask != "none" && !c.eachSide() {
+		w = append(w, "--dim_mask has an effect only with --ft, or with --mixnorm_target posneg and --sep_alpha, and with --mask_distribution beta: here λ is elementwise")
 	}
 	if c.Head == "linear_wo_norm" && c.Memory == "moco" {
 		w = append(w, "embeddings of linear_wo_norm have no unit length: against a queue the loss can fall because newer keys are longer than older ones, with features that tell nothing apart; judge by --knn_every, not by the loss")
@@ -298,6 +301,13 @@ type Transformation struct {
 	NegNormalize       bool
 }
 
+// eachSide says whether positives and negatives have an alpha and a dimension mask of
+// their own. --ft asks for the paper's transformation whichever side it names; the long
+// flags keep upstream's meaning, where one side alone is elementwise.
+func (c *Contrast) eachSide() bool {
+	return c.SepAlpha && c.Distribution == "beta" && (c.MixTarget == "posneg" || c.FT != "")
+}
+
 // FeatureTransformation is what a resolved configuration transforms.
 func (c *Contrast) FeatureTransformation() Transformation {
 	if !c.MixNorm {
@@ -308,9 +318,7 @@ func (c *Contrast) FeatureTransformation() Transformation {
 		PosAlpha: c.BetaAlpha, NegAlpha: c.BetaAlpha, PosElementwise: true, NegElementwise: true,
 	}
 	t.Extrapolate = c.Extrapolate && t.Positive
-	// --ft asks for the paper's transformation whichever side it names; the
-	// long flags keep upstream's meaning, where one side alone is elementwise.
-	if c.SepAlpha && !t.Uniform && (c.MixTarget == "posneg" || c.FT != "") {
+	if c.eachSide() {
 		t.PosAlpha, t.NegAlpha = c.PosAlpha, c.NegAlpha
 		t.PosElementwise = c.DimMask == "pos" || c.DimMask == "both"
 		t.NegElementwise = c.DimMask == "neg" || c.DimMask == "both"
