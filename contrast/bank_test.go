@@ -3,6 +3,7 @@ package contrast
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"contralens/internal/golden"
@@ -168,7 +169,8 @@ func TestBankDraw(t *testing.T) {
 
 // At the size of ImageNet's training (batch 256, K = 65,536, d = 128; the bank
 // may be smaller, nothing else depends on it) a step needs less than 256 MB
-// beside the bank, also when every element is mixed. All drawn rows would be 8.6 GB.
+// beside the bank, also when every element is mixed and all is recorded. All drawn
+// rows would be 8.6 GB.
 func TestDrawnMemory(t *testing.T) {
 	const n, m, k, d = 256, 5000, 65536, 128
 	elementwise := PaperTransform()
@@ -185,7 +187,7 @@ func TestDrawnMemory(t *testing.T) {
 					before := torch.MemoryInUse()
 					draw := stream.Next(transform, queries, k, d, torch.CPU)
 					torch.ResetMemoryPeak()
-					InfoNCE(q, key, bank.Draw(k, 1, 1), draw, Options{Temperature: 0.2, Scores: true}).Loss.Backward()
+					InfoNCE(q, key, bank.Draw(k, 1, 1), draw, Options{Temperature: 0.2, Scores: true, Bound: 2}).Loss.Backward()
 					scratch = float64(torch.MemoryPeak()-before) / 1e6
 				})
 				return scratch
@@ -200,6 +202,42 @@ func TestDrawnMemory(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A bank of ImageNet's 1.28 million images is N·d·4 bytes and little else while it is
+// made, updated in place, and drawn from without anything that grows with it.
+func TestBankOfImageNet(t *testing.T) {
+	const m, d, n = 1_280_000, 4, 256
+	torch.TrackMemory()
+	inRun(t, func() {
+		before := torch.MemoryInUse()
+		torch.ResetMemoryPeak()
+		bank := NewMemoryBank(m, d, 3, torch.CPU)
+		defer bank.Free()
+		if peak := torch.MemoryPeak() - before; peak > m*d*4*5/4 {
+			t.Errorf("making it takes %d bytes, want little more than N·d·4 = %d", peak, m*d*4)
+		}
+		images := make([]int64, n)
+		for i := range images {
+			images[i] = int64(i) * (m / n)
+		}
+		features, row := unitRows(n, d, 1), bank.Rows.Narrow(0, m/n, 1).Float32s()
+		torch.ResetMemoryPeak()
+		held := torch.MemoryInUse()
+		bank.Update(torch.FromInt64(images, n), features, 0)
+		if scratch := torch.MemoryPeak() - held; scratch > 1<<20 {
+			t.Errorf("an update takes %d bytes", scratch)
+		}
+		golden.Near(t, "a row that was replaced", bank.Rows.Narrow(0, m/n, 1).Float32s(), features.Narrow(0, 1, 1).Float32s(), 1e-6)
+		if slices.Equal(row, bank.Rows.Narrow(0, m/n, 1).Float32s()) {
+			t.Error("the row is as it was")
+		}
+		small := NewMemoryBank(50, d, 3, torch.CPU)
+		defer small.Free()
+		if of, ofSmall := testing.AllocsPerRun(10, func() { bank.Draw(65536, 1, 2) }), testing.AllocsPerRun(10, func() { small.Draw(65536, 1, 2) }); of != ofSmall {
+			t.Errorf("a draw allocates %v times, from a bank of 50 rows %v times", of, ofSmall)
+		}
+	})
 }
 
 func BenchmarkDrawn(b *testing.B) {

@@ -3,6 +3,8 @@ package dashboard
 import (
 	"fmt"
 	"math"
+
+	"contralens/config"
 )
 
 // Evidence is what diagnoses are made from: options of the run and statistics of
@@ -55,9 +57,12 @@ const settled = 200
 // queue says whether negatives come from a queue, as far as is known.
 func (e Evidence) queue() bool { return e.Memory == "" || e.Memory == "moco" }
 
-// negatives says whether the loss has negatives. Where it has none, those that are
-// recorded are the batch's other images, to compare.
-func (e Evidence) negatives() bool { return e.Memory != "none" && e.Memory != "target" }
+// negatives says whether the loss has negatives, as it does where nothing else is known.
+// Where it has none, those that are recorded are the batch's other images, to compare.
+func (e Evidence) negatives() bool {
+	memory, known := config.Memories[e.Memory]
+	return !known || memory.Negatives
+}
 
 func tooEarly(e Evidence) *Finding {
 	if len(e.Recent) == 0 {

@@ -5,10 +5,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"contralens/config"
 )
 
 // TestDiagnose: each rule with evidence for it and, changed a little, not.
 func TestDiagnose(t *testing.T) {
+	config.Memories["outside"] = config.Memory{}
+	defer delete(config.Memories, "outside")
 	sound := Evidence{
 		Tau: 0.2, Alpha: 0.999, K: 4096, Batch: 256, FT: "posneg", Step: 5000,
 		Recent: map[string]float64{"loss": 6, "accuracy": 40, "pos_mean": 0.7, "neg_mean": 0.02, "uniformity": -3, "hardest_neg": 0.6, "effective_negatives": 500},
@@ -67,6 +71,7 @@ func TestDiagnose(t *testing.T) {
 		{"no queue, a bank", with(func(e *Evidence) { e.Memory, e.Step, e.K = "bank", 300, 131072 }), []string{"healthy"}},
 		{"no key encoder", with(func(e *Evidence) { e.Memory, e.Alpha, e.Recent["pos_mean"] = "none", 0.9999, 0.1 }), []string{"healthy"}},
 		{"no negatives that could be too easy", with(func(e *Evidence) { e.Memory, e.Recent["hardest_neg"] = "target", 0.2 }), []string{"healthy"}},
+		{"none of a method from outside either", with(func(e *Evidence) { e.Memory, e.Recent["hardest_neg"] = "outside", 0.2 }), []string{"healthy"}},
 		{"several at once", with(func(e *Evidence) { e.Step, e.K, e.Recent["hardest_neg"] = 300, 131072, 0.1 }), []string{"easy-negatives", "queue"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

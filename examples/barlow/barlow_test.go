@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"contralens/config"
+	"contralens/scores"
 	"contralens/torch"
 	"contralens/train"
 )
@@ -46,8 +48,24 @@ func TestTrains(t *testing.T) {
 		if err := r.Save(path); err != nil {
 			return err
 		}
-		_, err = r.Load(path)
-		return err
+		if _, err := r.Load(path); err != nil {
+			return err
+		}
+		source, err := scores.Open(r.Dir)
+		if err != nil {
+			return err
+		}
+		if first, last := source.Range(); first != 1 || last != len(losses) {
+			t.Errorf("the record has steps %d to %d, want 1 to %d", first, last, len(losses))
+		}
+		curves, err := source.Curves([]string{"pos_mean", "loss"}, len(losses), len(losses), 1)
+		if err != nil {
+			return err
+		}
+		if mean, loss := curves[0][0].Mean, curves[1][0].Mean; !(mean > 0.1 && mean <= 1) || math.Abs(loss-losses[len(losses)-1]) > 1e-5*loss {
+			t.Errorf("recorded: positives of %v, loss %v, want views that agree and %v", mean, loss, losses[len(losses)-1])
+		}
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
