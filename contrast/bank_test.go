@@ -109,6 +109,7 @@ func TestDrawnEqualsPlain(t *testing.T) {
 		{"normalised scalar", 1, 50, 33, 8, PaperTransform(), Options{NormalizeNegative: true}},
 		{"blocks of queries", 7, 60, 3000, 256, elementwise, Options{}},
 		{"blocks of rows", 2, 60, 9000, 512, PaperTransform(), Options{}},
+		{"elementwise blocks of rows", 2, 60, 1100, 2048, elementwise, Options{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			inRun(t, func() {

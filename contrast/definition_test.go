@@ -1,0 +1,202 @@
+package contrast
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"contralens/internal/golden"
+	"contralens/torch"
+)
+
+// Here are the losses by their definitions, number by number in float64, with the
+// feature transformation and without any code of the implementation's.
+
+// mixed is λa + (1-λ)b for row i of what λ is for.
+func mixed(λ func(row, column int) float64, i int, a, b []float64) []float64 {
+	out := make([]float64, len(a))
+	for c := range a {
+		out[c] = λ(i, c)*a[c] + (1-λ(i, c))*b[c]
+	}
+	return out
+}
+
+func softmaxOf(scores []float64) []float64 {
+	shares, sum := make([]float64, len(scores)), 0.0
+	for _, s := range scores {
+		sum += math.Exp(s)
+	}
+	for i, s := range scores {
+		shares[i] = math.Exp(s) / sum
+	}
+	return shares
+}
+
+// transforms are both sides of the transformation, each and together, with one λ
+// and with one an element.
+func transforms() map[string]Transform {
+	all := map[string]Transform{"plain": {}}
+	for _, elementwise := range []bool{false, true} {
+		positive := Side{On: true, Uniform: true, Extrapolate: true, Elementwise: elementwise}
+		negative := Side{On: true, Uniform: true, Elementwise: elementwise}
+		all[fmt.Sprint("positives, elementwise ", elementwise)] = Transform{Positive: positive}
+		all[fmt.Sprint("negatives, elementwise ", elementwise)] = Transform{Negative: negative}
+		all[fmt.Sprint("both, elementwise ", elementwise)] = Transform{Positive: positive, Negative: negative}
+	}
+	return all
+}
+
+// NTXent as SimCLR's paper defines it: every query meets its image's other view and
+// both views of the others.
+func TestNTXentDefinition(t *testing.T) {
+	const n, d, τ = 5, 6, 0.3
+	π := []int64{9, 3, 0, 7, 4, 1, 8, 2, 5, 6}
+	partner := []int{4, 2, 3, 0, 1} // in the circle of images 3 0 4 1 2 that π names
+	definition := func(z [][]float64, draw Draw) (loss float64) {
+		λ := plainly(draw, d, 2*n)
+		for i := range 2 * n {
+			other := z[(i+n)%(2*n)]
+			q, k := mixed(λ.positive, i, z[i], other), mixed(λ.positive, i, other, z[i])
+			scores := []float64{dot(q, k) / τ}
+			for j := range 2 * n {
+				image, with := j%n, partner[j%n]
+				if image != i%n && (draw.Negative == nil || with != i%n) {
+					scores = append(scores, dot(q, mixed(λ.negative, j, z[j], z[j-image+with]))/τ)
+				}
+			}
+			loss -= math.Log(softmaxOf(scores)[0]) / (2 * n)
+		}
+		return loss
+	}
+	for name, transform := range transforms() {
+		for path, contrast := range map[string]func(u, v *torch.Tensor, draw Draw, o Options) Output{"fused": NTXent, "plain": NTXentPlain} {
+			t.Run(name+"/"+path, func(t *testing.T) {
+				inRun(t, func() {
+					stream := Stream{Seed: 7}
+					draw := stream.Next(transform, 2*n, 2*n, d, torch.CPU)
+					if draw.Negative != nil {
+						draw.Permutation = torch.FromInt64(π, 2*n)
+					}
+					u, v := unitRows(n, d, 1).SetRequiresGrad(true), unitRows(n, d, 2).SetRequiresGrad(true)
+					z := append(rows(u), rows(v)...)
+					out := contrast(u, v, draw, Options{Temperature: τ})
+					out.Loss.Backward()
+					if want := definition(z, draw); math.Abs(out.Value-want) > 1e-6 {
+						t.Errorf("loss %v, want %v", out.Value, want)
+					}
+					var slopes []float32
+					for _, row := range z {
+						for c, x := range row {
+							const h = 1e-5
+							row[c] = x + h
+							above := definition(z, draw)
+							row[c] = x - h
+							slopes = append(slopes, float32((above-definition(z, draw))/(2*h)))
+							row[c] = x
+						}
+					}
+					golden.Near(t, "gradient", append(u.Grad().Float32s(), v.Grad().Float32s()...), slopes, 1e-5)
+				})
+			})
+		}
+	}
+}
+
+// The contrast with n'_i = λ_i n_i + (1-λ_i) n_π(i) of a bank's rows, also where they
+// are gathered in several blocks.
+func TestDrawnDefinition(t *testing.T) {
+	const queries, images, τ = 2, 20, 0.3
+	for name, transform := range transforms() {
+		if transform.Positive.On {
+			continue
+		}
+		for size, shape := range map[string][2]int{"one block": {9, 5}, "two blocks": {1100, 2048}} {
+			k, d := shape[0], shape[1]
+			if several := k*d > blockElements; several != (size == "two blocks") {
+				t.Fatalf("%s: %d numbers in blocks of %d", size, k*d, blockElements)
+			}
+			t.Run(name+"/"+size, func(t *testing.T) {
+				inRun(t, func() {
+					stream := Stream{Seed: 7}
+					draw := stream.Next(transform, queries, k, d, torch.CPU)
+					key, bank := unitRows(queries, d, 2), unitRows(images, d, 3)
+					at := func(query, i int) int64 { return int64(7*query+i*i) % images }
+
+					q, keys, stored, plain := rows(unitRows(queries, d, 1)), rows(key), rows(bank), plainly(draw, d, k)
+					loss, gradient := 0.0, make([]float32, 0, queries*d)
+					for query := range queries {
+						met := [][]float64{keys[query]}
+						for i := range k {
+							met = append(met, mixed(plain.negative, i, stored[at(query, i)], stored[at(query, int(plain.permutation[i]))]))
+						}
+						scores := make([]float64, len(met))
+						for i, n := range met {
+							scores[i] = dot(q[query], n) / τ
+						}
+						shares := softmaxOf(scores)
+						loss -= math.Log(shares[0]) / queries
+						for c := range d {
+							slope := -keys[query][c]
+							for i, n := range met {
+								slope += shares[i] * n[c]
+							}
+							gradient = append(gradient, float32(slope/(τ*queries)))
+						}
+					}
+					for path, contrast := range paths {
+						if path == "operators" {
+							continue // which is what "fused" is for a bank
+						}
+						x := unitRows(queries, d, 1).SetRequiresGrad(true)
+						out := contrast(x, key, Drawn{Bank: bank, Count: k, At: at}, draw, Options{Temperature: τ})
+						out.Loss.Backward()
+						if math.Abs(out.Value-loss) > 2e-6*loss {
+							t.Errorf("%s: loss %v, want %v", path, out.Value, loss)
+						}
+						golden.Near(t, path+": gradient", x.Grad().Float32s(), gradient, 5e-6)
+					}
+				})
+			})
+		}
+	}
+}
+
+// Similarity is the mean of -p'·z', whose slope is -(λz' + (1-λ)p')/N: nothing flows
+// through the target alone.
+func TestSimilarityDefinition(t *testing.T) {
+	const n, d = 6, 8
+	for name, transform := range transforms() {
+		if transform.Negative.On {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			inRun(t, func() {
+				stream := Stream{Seed: 7}
+				draw := stream.Next(transform, n, 0, d, torch.CPU)
+				λ := plainly(draw, d, 0).positive
+				x, target := unitRows(n, d, 1).SetRequiresGrad(true), unitRows(n, d, 2).SetRequiresGrad(true)
+				loss, gradient := 0.0, make([]float32, 0, n*d)
+				z := rows(target)
+				for i, p := range rows(x) {
+					p1, z1 := mixed(λ, i, p, z[i]), mixed(λ, i, z[i], p)
+					loss -= dot(p1, z1) / n
+					for _, slope := range mixed(λ, i, z1, p1) {
+						gradient = append(gradient, float32(-slope/n))
+					}
+				}
+				for _, bound := range []float64{0, 2} {
+					x.ClearGrad()
+					out := Similarity(x, target, draw, Options{Temperature: 0.1, Bound: bound})
+					out.Loss.Backward()
+					if math.Abs(out.Value-loss) > 1e-6 {
+						t.Errorf("loss %v, want %v", out.Value, loss)
+					}
+					golden.Near(t, "gradient", x.Grad().Float32s(), gradient, 1e-5)
+					if target.Grad() != nil {
+						t.Error("the target has a gradient")
+					}
+				}
+			})
+		})
+	}
+}
