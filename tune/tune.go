@@ -124,8 +124,13 @@ func Describe(chosen Choice, all []Measured) string {
 			others = append(others, fmt.Sprintf("%s %s", m.Choice, plain.Number(m.Rate)))
 		}
 	}
+	what, between, options := "computing in %s: %s images/s through the encoder and back", ", ", "--precision and --memory_format"
 	if chosen.split() {
-		return fmt.Sprintf("processors are shared as %s: %s images/s (%s); --threads and -j choose otherwise", chosen, own, strings.Join(others, "; "))
+		what, between, options = "processors are shared as %s: %s images/s", "; ", "--threads and -j"
 	}
-	return fmt.Sprintf("computing in %s: %s images/s through the encoder and back (%s); --precision and --memory_format choose otherwise", chosen, own, strings.Join(others, ", "))
+	said := fmt.Sprintf(what, chosen, own)
+	if len(others) > 0 {
+		said += " (" + strings.Join(others, between) + ")"
+	}
+	return said + "; " + options + " choose otherwise"
 }

@@ -112,6 +112,9 @@ func TestDescribe(t *testing.T) {
 	if got := Describe(all[0].Choice, all); got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
+	if got, want := Describe(all[0].Choice, all[:1]), "computing in fp32 channels_last: 1960 images/s through the encoder and back; --precision and --memory_format choose otherwise"; got != want {
+		t.Errorf("nothing to choose from: got %s\nwant %s", got, want)
+	}
 	if got, want := all[0].String(), "fp32 channels_last 1960 images/s"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -48,5 +52,41 @@ func TestSupervised(t *testing.T) {
 		if _, text := command(t, strings.Fields(line)...); !strings.Contains(text, want) {
 			t.Errorf("%s: want %q in\n%s", line, want, text)
 		}
+	}
+}
+
+// Of more than five classes the right one may be among five and not the first; predict
+// counts as the training's test does. The rate falls by milestones.
+func TestSupervisedTopFive(t *testing.T) {
+	images := stripes(t, 6)
+	t.Chdir(t.TempDir())
+	for _, split := range []string{"train", "val"} {
+		for class := 2; class < 8; class++ { // like one of the first two: there is no telling them apart
+			from, to := filepath.Join(images, split, fmt.Sprint("class ", class%2)), filepath.Join(images, split, fmt.Sprint("class ", class))
+			if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	text := must(t, "supervised", "--data_folder", images, "--arch", "resnet18", "--width", "0.06", "--stem", "cifar", "--input_res", "16", "--batch_size", "16",
+		"--epochs", "4", "--lr_decay_epochs", "3", "--learning_rate", "0.05", "--crop", "0.8", "--name", "labels", "-j", "1")
+	r := results(t, "save/labels")[0]
+	var right [6]int // among so many first answers
+	for _, line := range strings.Split(must(t, "predict", "--ckpt", "save/labels/current.pth", "--top", "5", images+"/val"), "\n") {
+		path, answers, _ := strings.Cut(line, ".jpg: ")
+		class := filepath.Base(filepath.Dir(path))
+		for i, answer := range strings.Split(answers, ", ") {
+			if strings.HasPrefix(answer, class) {
+				right[i+1]++
+			}
+		}
+	}
+	top1, top5 := r.Metrics["top1"].(float64), r.Metrics["top5"].(float64)
+	if among := right[1] + right[2] + right[3] + right[4] + right[5]; !(top1 > 0 && top1 < top5 && top5 < 100) ||
+		math.Abs(100*float64(right[1])/48-top1) > 0.01 || math.Abs(100*float64(among)/48-top5) > 0.01 {
+		t.Errorf("top-1 %.2f, top-5 %.2f %%; predict has the class first, second, … %v times of 48", top1, top5, right[1:])
+	}
+	if !strings.Contains(text, "lr 0.05\n") || !strings.Contains(text, "lr 0.005\n") {
+		t.Errorf("want a rate of 0.05 that falls to 0.005:\n%s", text)
 	}
 }
