@@ -13,6 +13,7 @@ type bench struct {
 	n, k, d   int
 	transform Transform
 	record    bool // Options.Bound: statistics for the score record
+	forward   bool // alone: logits, transformation and statistics without gradients
 
 	q, key *torch.Tensor
 	queue  *Queue
@@ -31,7 +32,12 @@ func (c *bench) fused() {
 	if c.record {
 		o.Bound = 2
 	}
-	InfoNCE(c.q, c.key, Shared{c.queue.Keys}, c.stream.Next(c.transform, c.n, c.k, c.d, torch.CPU), o).Loss.Backward()
+	draw := c.stream.Next(c.transform, c.n, c.k, c.d, torch.CPU)
+	if c.forward {
+		Shared{c.queue.Keys}.mix(draw, false).Attend(c.q.Detach(), o.Temperature, false, counting(o.Bound))
+		return
+	}
+	InfoNCE(c.q, c.key, Shared{c.queue.Keys}, draw, o).Loss.Backward()
 }
 
 // plain is the same in the plain formulation: a mixed copy of the queue, logits,
@@ -39,7 +45,12 @@ func (c *bench) fused() {
 // take the same kernel as everywhere, but a matrix of scores each.
 func (c *bench) plain() {
 	o := Options{Temperature: 0.2, Scores: true}
-	out := InfoNCEPlain(c.q, c.key, Shared{c.queue.Keys}, c.stream.Next(c.transform, c.n, c.k, c.d, torch.CPU), o)
+	draw := c.stream.Next(c.transform, c.n, c.k, c.d, torch.CPU)
+	if c.forward {
+		torch.NoGrad(func() { InfoNCEPlain(c.q, c.key, Shared{c.queue.Keys}, draw, o) })
+		return
+	}
+	out := InfoNCEPlain(c.q, c.key, Shared{c.queue.Keys}, draw, o)
 	out.Loss.Backward()
 	if c.record {
 		torch.NoGrad(func() {
@@ -89,6 +100,7 @@ func BenchmarkInfoNCE(b *testing.B) {
 		"65536/batch64":        {n: 64, k: 65536, d: 128, transform: paper},
 		"65536/batch64/record": {n: 64, k: 65536, d: 128, transform: paper, record: true},
 		"65536/unmixed":        {n: 256, k: 65536, d: 128},
+		"65536/forward":        {n: 256, k: 65536, d: 128, transform: paper, forward: true},
 		"4096":                 {n: 256, k: 4096, d: 128, transform: paper},
 		"4096/record":          {n: 256, k: 4096, d: 128, transform: paper, record: true},
 	} {
