@@ -11,14 +11,22 @@ import (
 	"contralens/torch"
 )
 
+// β is a jigsaw's weight in small models, other than an image's.
+const β = 0.3
+
+// smallOptions are options of a model for tests.
+func smallOptions(o Options) Options {
+	o.Net.Arch, o.Net.Width, o.Net.Stem, o.Net.FeatDim = "resnet18", 0.0625, "cifar", 8
+	o.Images, o.K, o.Alpha, o.BankMomentum, o.Temperature, o.Beta, o.Momentum, o.Seed = 20, 16, 0.9, 0.3, 0.2, β, 0.9, 5
+	return o
+}
+
 // steps trains for two steps on seven images and gives all that came of them:
 // outcomes, weights, gradients (in SGD's momenta), memories. Batch norm uses the batch's
 // statistics or its running ones.
 func steps(t *testing.T, o Options, batchStatistics bool) (names []string, values [][]float32) {
 	t.Helper()
-	o.Net.Arch, o.Net.Width, o.Net.Stem, o.Net.FeatDim = "resnet18", 0.0625, "cifar", 8
-	o.Images, o.K, o.Alpha, o.BankMomentum, o.Temperature, o.Beta, o.Momentum, o.Seed = 20, 16, 0.9, 0.5, 0.2, 0.5, 0.9, 5
-	m, err := NewModel(o)
+	m, err := NewModel(smallOptions(o))
 	if err != nil {
 		t.Fatal(err)
 	}
