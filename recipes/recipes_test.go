@@ -3,6 +3,7 @@ package recipes_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -10,7 +11,13 @@ import (
 	"contralens/recipes"
 )
 
-// Every recipe resolves, trains what its name says, and says where it is from.
+var (
+	opening = regexp.MustCompile(`^(#.*\n)+`)
+	cited   = regexp.MustCompile(`\p{Lu}\p{L}+ (et al\.|& [\p{L} ]+)(?s:.*)\b(19|20)\d\d\b`) // Zhu et al. (ICCV 2021)
+)
+
+// Every recipe resolves, trains what its name says, and begins with what it is;
+// those for ImageNet, which are published trainings, with authors and year.
 func TestRecipes(t *testing.T) {
 	want := map[string]string{ // the run's name as the reference implementation gives it, and what is transformed
 		"imagenet-mocov2":       "MoCov2_resnet50_RGB_Jig_False_moco_aug_B_mlp_0.2_cosine_alpha0.999_ncet0.2_ncek65536_baseline_epoch200_bs256_lr0.03",
@@ -51,8 +58,12 @@ func TestRecipes(t *testing.T) {
 			t.Errorf("%s\n got %s\nwant %s", name, got, want[name])
 		}
 		text, ok := recipes.Get(name)
-		if !ok || !strings.HasPrefix(string(text), "# ") {
+		comment := opening.FindString(string(text))
+		if !ok || comment == "" {
 			t.Errorf("%s does not begin with a comment that says what it is", name)
+		}
+		if strings.HasPrefix(name, "imagenet") && !cited.MatchString(comment) {
+			t.Errorf("%s does not say whose training it is, authors and year:\n%s", name, comment)
 		}
 		// A recipe is also a file like any other.
 		path := filepath.Join(t.TempDir(), "mine.yaml")
