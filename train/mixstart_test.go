@@ -1,9 +1,13 @@
 package train
 
 import (
+	"context"
+	"math"
 	"testing"
 
+	"contralens/config"
 	"contralens/contrast"
+	"contralens/torch"
 )
 
 // steps of one query with those scores.
@@ -35,6 +39,12 @@ func TestMixStart(t *testing.T) {
 		}, 115},
 		{"collapsed: many deviations, no gap", func(i int) (Step, bool) { return scored(i, 0.99, 0.97, 1e-6), true }, 0},
 		{"a gap within the deviation", func(i int) (Step, bool) { return scored(i, 0.6, 0.1, 0.25), true }, 0},
+		{"collapsed afterwards: it stays on", func(i int) (Step, bool) {
+			if i > 150 {
+				return scored(i, 0.99, 0.97, 1e-6), true
+			}
+			return scored(i, 0.8, 0.2, 0.04), true
+		}, 100},
 		{"nobody measured", func(i int) (Step, bool) { return Step{Step: i}, true }, 0},
 		{"from statistics", func(i int) (Step, bool) {
 			return Step{Step: i, Statistics: &contrast.Statistics{Seen: contrast.Distribution{PosMean: 0.8, NegMean: 0.2, NegVar: 0.04}}}, true
@@ -53,5 +63,76 @@ func TestMixStart(t *testing.T) {
 		if m.since != c.since {
 			t.Errorf("%s: sets in after step %d, want %d", c.name, m.since, c.since)
 		}
+	}
+}
+
+// apart is a method whose scores, where they are asked for, say that positives have
+// separated from negatives; it keeps the λ of each step.
+type apart struct {
+	Method
+	λ []float64 // NaN: nothing was transformed
+}
+
+func (a *apart) Forward(b *Batch) Outcome {
+	b.Watch.Statistics = true
+	out := a.Method.Forward(b)
+	a.λ = append(a.λ, out.Statistics.LambdaPositive)
+	out.Statistics = nil // which the run did not ask for
+	if out.Scores != nil {
+		out.Scores = scored(0, 0.8, 0.2, 0.04).Scores
+	}
+	return out
+}
+
+// A run transforms features from the step on that its options name, and in every
+// step after it.
+func TestTransformationSetsIn(t *testing.T) {
+	const batches, batch = 5, 4
+	folder := writePatches(t, batches*batch, 16)
+	for _, c := range []struct {
+		name   string
+		change func(*config.Contrast)
+		first  int // step that transforms; 0: none
+	}{
+		{"at once", func(c *config.Contrast) {}, 1},
+		{"epoch", func(c *config.Contrast) { c.MixEpoch = 2 }, 2*batches + 1},
+		{"step", func(c *config.Contrast) { c.MixStep = 7 }, 8},
+		{"step after epoch", func(c *config.Contrast) { c.MixEpoch, c.MixStep = 1, 8 }, 9},
+		{"epoch after step", func(c *config.Contrast) { c.MixEpoch, c.MixStep = 2, 8 }, 11},
+		// The queue is full after two steps, the second is the first that counts.
+		{"auto", func(c *config.Contrast) { c.MixStart, c.Epochs = "auto", 22 }, 2 + separatedSteps},
+		{"auto before epoch", func(c *config.Contrast) { c.MixStart, c.MixEpoch, c.Epochs = "auto", 21, 22 }, 21*batches + 1},
+		{"auto, too short", func(c *config.Contrast) { c.MixStart = "auto" }, 0},
+		{"without transformation", func(c *config.Contrast) { c.FT = "none" }, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			config := methodRun(t, folder, func(config *config.Contrast) {
+				config.FT, config.InputRes, config.BatchSize, config.K, config.Epochs = "posneg", 16, batch, 2*batch, 3
+				c.change(config)
+			})
+			inTorch(t, func() {
+				torch.SetThreads(1) // such small tensors gain nothing by more
+				r, err := NewRun(config, t.TempDir(), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer r.Close()
+				method := &apart{Method: r.Model.Method}
+				r.Model.Method = method
+				r.Hooks = []Hook{{Step: func(_ *Run, s Step) error {
+					λ := method.λ[s.Step-1]
+					if want := c.first > 0 && s.Step >= c.first; s.Transformed != want || (λ >= 1 && λ <= 2) != want || math.IsNaN(λ) == want {
+						t.Errorf("step %d: transformed %v with λ %v, want %v", s.Step, s.Transformed, λ, want)
+					}
+					return nil
+				}}}
+				if err := r.Do(context.Background()); err != nil {
+					t.Fatal(err)
+				}
+				if want := config.Epochs * batches; len(method.λ) != want || c.first > want {
+					t.Errorf("%d steps, want %d", len(method.λ), want)
+				}
+			})
+		})
 	}
 }
