@@ -9,6 +9,7 @@ import (
 
 	"contralens/config"
 	"contralens/internal/golden"
+	"contralens/nn"
 	"contralens/torch"
 )
 
@@ -18,19 +19,26 @@ func TestTransformationOfEveryMethod(t *testing.T) {
 	withoutNegatives := []string{"SimSiam", "BYOL"}
 	for _, name := range slices.Sorted(maps.Keys(config.Methods)) {
 		t.Run(name, func(t *testing.T) {
-			plain, _ := firstStep(t, name, "none")
+			method := func(ft string) Outcome {
+				c, err := tiny(func(c *config.Contrast) { c.Method, c.FT = name, ft })
+				if err != nil {
+					t.Fatal(err)
+				}
+				out, _ := firstStep(t, c)
+				return out
+			}
+			plain := method("none").Value
 			for _, side := range []string{"pos", "neg", "posneg"} {
 				if side != "pos" && slices.Contains(withoutNegatives, name) {
-					c := config.DefaultContrast()
-					c.Method, c.FT = name, side
-					if _, err := c.Resolve(nil); err == nil || !strings.Contains(err.Error(), "no negatives to interpolate: give --ft pos") {
+					_, err := tiny(func(c *config.Contrast) { c.Method, c.FT = name, side })
+					if err == nil || !strings.Contains(err.Error(), "no negatives to interpolate: give --ft pos") {
 						t.Errorf("--ft %s: %v, want it refused", side, err)
 					}
 					continue
 				}
-				loss, out := firstStep(t, name, side)
-				if loss == plain {
-					t.Errorf("--ft %s changes nothing: loss %v", side, loss)
+				out := method(side)
+				if out.Value == plain {
+					t.Errorf("--ft %s changes nothing: loss %v", side, plain)
 				}
 				λpos, λneg := out.Statistics.LambdaPositive, out.Statistics.LambdaNegative
 				if positives := side != "neg"; positives != (λpos >= 1 && λpos <= 2) || positives == math.IsNaN(λpos) {
@@ -44,45 +52,58 @@ func TestTransformationOfEveryMethod(t *testing.T) {
 	}
 }
 
-// firstStep is the first step of a method on a fixed batch, at a temperature at
-// which no loss vanishes, features without normalisation included.
-func firstStep(t *testing.T, method, ft string) (loss float64, out Outcome) {
-	t.Helper()
+// tiny is a resolved configuration of a network as small as can be. Its temperature
+// is one at which no loss vanishes, features without normalisation included.
+func tiny(change func(*config.Contrast)) (config.Contrast, error) {
 	c := config.DefaultContrast()
-	c.Method, c.FT, c.InputRes = method, ft, 64
-	if _, err := c.Resolve(nil); err != nil {
-		t.Fatal(err)
-	}
+	c.Arch, c.Width, c.Stem, c.FeatDim, c.InputRes, c.K = "resnet18", 0.0625, "cifar", 16, 64, 32
+	change(&c)
+	_, err := c.Resolve(nil)
+	c.Temperature = 1
+	return c, err
+}
+
+// firstStep is the first step on a fixed batch, whose loss and gradients are finite,
+// and the parameters that it gave no gradient.
+func firstStep(t *testing.T, c config.Contrast) (out Outcome, flat []string) {
+	t.Helper()
 	net, err := Network(c.Shared)
 	if err != nil {
 		t.Fatal(err)
 	}
+	net.Jigsaw = c.Jigsaw
 	const n, side = 8, 32
-	net.Arch, net.Width, net.Stem, net.FeatDim, net.Jigsaw = "resnet18", 0.0625, "cifar", 16, c.Jigsaw
-	err = torch.Run(func() error {
+	inTorch(t, func() {
+		torch.SetThreads(1) // such small tensors gain nothing by more
 		m, err := NewModel(Options{
-			Net: net, Memory: c.Memory, Images: n, K: 32, Alpha: c.Alpha, BankMomentum: c.BankMomentum,
-			Temperature: 1, Beta: c.Beta, Momentum: c.Momentum, Transform: transform(c), Seed: 1,
+			Net: net, Memory: c.Memory, Images: n, K: c.K, Alpha: c.Alpha, BankMomentum: c.BankMomentum,
+			Temperature: c.Temperature, Beta: c.Beta, Momentum: c.Momentum, Transform: transform(c), Seed: 1,
 		})
 		if err != nil {
-			return err
+			t.Fatal(err)
 		}
 		defer m.Free()
-		torch.Scoped(func() {
-			b := &Batch{Images: []int64{0, 1, 2, 3, 4, 5, 6, 7}, Random: m.Random(0, true), Watch: Watch{Statistics: true}}
-			pixels := golden.Input(golden.CInput, 2*n*3*side*side)
-			for v := range 2 {
-				b.Crops = append(b.Crops, torch.FromFloat32(pixels[v*n*3*side*side:(v+1)*n*3*side*side], n, 3, side, side))
+		b := &Batch{Images: []int64{0, 1, 2, 3, 4, 5, 6, 7}, Random: m.Random(0, true), Watch: Watch{Statistics: true}}
+		pixels := golden.Input(golden.CInput, 2*n*3*side*side)
+		for v := range 2 {
+			b.Crops = append(b.Crops, torch.FromFloat32(pixels[v*n*3*side*side:(v+1)*n*3*side*side], n, 3, side, side))
+		}
+		if c.Jigsaw {
+			b.Patches = torch.FromFloat32(golden.Input(golden.CInput, 9*n*3*8*8), 9*n, 3, 8, 8)
+		}
+		if out, err = m.Step(b, 0.01); err != nil {
+			t.Fatal(err)
+		}
+		// Without weight decay the first momentum is the gradient.
+		for i, e := range parameters(slices.Concat(m.Query.State, m.Method.Memory().Own)) {
+			if !slices.ContainsFunc(m.Optimizer.Buffers[i].Float32s(), func(g float32) bool { return g != 0 }) {
+				flat = append(flat, e.Name)
 			}
-			if c.Jigsaw {
-				b.Patches = torch.FromFloat32(golden.Input(golden.CInput, 9*n*3*8*8), 9*n, 3, 8, 8)
-			}
-			out, err = m.Step(b, 0.01)
-		})
-		return err
+		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out.Value, out
+	return out, flat
+}
+
+func parameters(s nn.State) nn.State {
+	return slices.DeleteFunc(s, func(e nn.Entry) bool { return e.Buffer })
 }
