@@ -109,9 +109,10 @@ methods() { # every method trains for METHOD_BUDGET seconds (180) on CIFAR-10 in
 		# past after it: it must not run away from them.
 		case $method in InsDis | CMC | PIRL) rate=0.01 ;; esac
 		case $method in CMC*) modal=CMC ;; esac
+		case $method in CMC) batch=32 ;; esac
 		case $method in MoCo_wo_norm) rate=0.0003 ;; esac
-		# Without negatives it learns as its target moves, and needs many steps.
-		case $method in BYOL) batch=32 alpha=0.9 ;; esac
+		# Without negatives many steps are needed, and a target that moves.
+		case $method in BYOL) batch=32 alpha=0.9 ;; SimSiam) batch=32 rate=0.03 ;; esac
 		net="--arch resnet18 --width 0.25 --stem $stem --modal $modal --seed 0"
 		# shellcheck disable=SC2086
 		timeout --foreground --preserve-status -s INT "${METHOD_BUDGET:-180}" "$tmp/contralens" contrast --method $method --data_folder "$CIFAR_DIR" $size $net $views \
