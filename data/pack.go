@@ -165,7 +165,7 @@ func packPart(ctx context.Context, dir, part string, d Dataset, o PackOptions) (
 		}
 	}
 	if err := ctx.Err(); err != nil {
-		return r, fmt.Errorf("packing was stopped; nothing is left of it")
+		return r, fmt.Errorf("packing was stopped, nothing is left of it: %w", err)
 	}
 	if len(d.Classes()) == 0 {
 		return r, nil

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
@@ -48,8 +49,8 @@ func pack(src, dst string, c config.DataPack) error {
 		Short: c.Short, Quality: c.Quality, ShardBytes: int64(c.ShardMB) << 20, Workers: c.Workers, MaxBad: c.MaxBad, Note: printNote, Progress: progress,
 	})
 	clear()
-	if stopped := context.Cause(ctx); stopped != nil {
-		return stopped
+	if errors.Is(err, context.Canceled) {
+		return context.Cause(ctx)
 	}
 	if err != nil {
 		return err
