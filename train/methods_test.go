@@ -188,8 +188,9 @@ func TestMethods(t *testing.T) {
 					}
 				}
 			}
-			// Without training: the same images, views and draws at a rate of almost 0.
-			c.LearningRate = 1e-9
+			// Without training: the same images, views and draws at a rate of almost 0, and
+			// no more work than that takes.
+			c.LearningRate, c.Accum, c.CheckpointActivations, c.Precision = 1e-9, 1, false, "fp32"
 			still, _ := follows(t, c, "", "", 0)
 			last := len(losses) - 6
 			trained, untrained := mean(losses[last:]), mean(still[last:])
