@@ -82,7 +82,11 @@ func fastest(t tune.Task, retune bool, print func(format string, args ...any)) (
 			return t.Given, "", err
 		}
 		if taken := others(); taken > disturbed {
-			print("note: other programs took %.0f %% of the processors while this was measured, so it is not remembered", 100*taken)
+			what := "precision and memory format"
+			if t.Images != nil {
+				what = "splits of the processors"
+			}
+			print("note: other programs took %.0f %% of the processors while %s were measured: this is not remembered", 100*taken, what)
 		} else if err := cache.Store(t, found); err != nil {
 			print("note: it will be measured again next time, since the measurement cannot be kept: %v", err)
 		}
