@@ -24,7 +24,7 @@ type Tensor struct {
 }
 
 // Source is a tensor to be written that is made only then: a whole network and its
-// optimiser need not be in memory twice. It is read back as a *Tensor.
+// optimizer need not be in memory twice. It is read back as a *Tensor.
 type Source struct {
 	Dtype string
 	Shape []int

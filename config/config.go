@@ -76,8 +76,8 @@ type Contrast struct {
 	Warm                  bool     `flag:"warm" help:"warm the learning rate up; always with a batch above 256"`
 	Init                  string   `flag:"init" help:"checkpoint to take weights from, without its state"`
 	CropMin               *float64 `flag:"crop_min" help:"smallest share of the area that a crop takes, instead of --crop"`
-	JitterP               *float64 `flag:"jitter_p" help:"probability of the colour jitter, instead of the preset's"`
-	GrayP                 *float64 `flag:"gray_p" help:"probability of losing the colours, instead of the preset's"`
+	JitterP               *float64 `flag:"jitter_p" help:"probability of the color jitter, instead of the preset's"`
+	GrayP                 *float64 `flag:"gray_p" help:"probability of losing the colors, instead of the preset's"`
 	BlurP                 *float64 `flag:"blur_p" help:"probability of the blur, instead of the preset's"`
 	FeatureMix            bool     `flag:"feature_mix" help:"accepted and unused, as in the paper's code"`
 	MixRatio              float64  `flag:"mix_ratio" help:"accepted and unused, as in the paper's code"`
@@ -87,7 +87,7 @@ type Contrast struct {
 	FT                    string   `flag:"ft" help:"shorthand for the paper's feature transformation: none, pos, neg or posneg"`
 	MixNorm               bool     `flag:"mixnorm" help:"transform features"`
 	MixTarget             string   `flag:"mixnorm_target" help:"what is transformed: pos, neg or posneg"`
-	PostmixNorm           bool     `flag:"postmix_norm" help:"normalise again after the transformation"`
+	PostmixNorm           bool     `flag:"postmix_norm" help:"normalize again after the transformation"`
 	Extrapolate           bool     `flag:"expolation_mask" help:"extrapolate positives: λ + 1"`
 	Distribution          string   `flag:"mask_distribution" help:"of λ: uniform or beta"`
 	DimMask               string   `flag:"dim_mask" help:"which side gets one λ an element: pos, neg, both or none; with --ft, or with posneg and --sep_alpha, and beta"`
@@ -95,7 +95,7 @@ type Contrast struct {
 	SepAlpha              bool     `flag:"sep_alpha" help:"an alpha for each side"`
 	PosAlpha              float64  `flag:"pos_alpha" help:"a of the positives' Beta(a, a)"`
 	NegAlpha              float64  `flag:"neg_alpha" help:"a of the negatives' Beta(a, a)"`
-	NormTarget            string   `flag:"norm_target" help:"what --postmix_norm normalises: pos, neg or both; empty: pos"`
+	NormTarget            string   `flag:"norm_target" help:"what --postmix_norm normalizes: pos, neg or both; empty: pos"`
 	CustomHead            string   `flag:"custom_head" help:"head instead of the preset's"`
 	ExpIter               int      `flag:"exp_iter" help:"number of a repetition, for the run's name"`
 	MixEpoch              int      `flag:"mix_start_epoch" help:"transform in epochs above this one"`
@@ -107,11 +107,11 @@ type Contrast struct {
 	KNNEvery              int      `flag:"knn_every" help:"epochs between k-NN evaluations, the first before training; 0: none"`
 }
 
-// KNN are the options of k-nearest-neighbour evaluation.
+// KNN are the options of k-nearest-neighbor evaluation.
 type KNN struct {
 	Shared
 	Ckpt           string  `flag:"ckpt" help:"checkpoint of the encoder; empty: an untrained one"`
-	Neighbours     int     `flag:"neighbours" short:"K" help:"neighbours that vote"`
+	Neighbors      int     `flag:"neighbors" short:"K" help:"neighbors that vote"`
 	KNNTemperature float64 `flag:"temperature" help:"temperature of the votes"`
 	Standardize    bool    `flag:"standardize" help:"bring every feature to mean 0 and variance 1 over the training images first"`
 	UseEMA         bool    `flag:"use_ema" help:"take the key encoder's weights"`
@@ -140,5 +140,5 @@ func DefaultContrast() Contrast {
 func DefaultKNN() KNN {
 	s := defaultShared()
 	s.BatchSize = 256
-	return KNN{Shared: s, Neighbours: 200, KNNTemperature: 0.1}
+	return KNN{Shared: s, Neighbors: 200, KNNTemperature: 0.1}
 }

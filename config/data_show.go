@@ -9,7 +9,7 @@ type DataShow struct {
 	Out      string  `flag:"output" short:"o" help:"PNG file to write"`
 	InputRes int     `flag:"input_res" help:"side of a view in pixels"`
 	Crop     float64 `flag:"crop" help:"smallest share of the image's area that a crop takes"`
-	Modal    string  `flag:"modal" help:"RGB, or CMC, whose RandAugment leaves the colours alone"`
+	Modal    string  `flag:"modal" help:"RGB, or CMC, whose RandAugment leaves the colors alone"`
 	Decode   string  `flag:"decode" help:"fast or exact"`
 	Seed     uint64  `flag:"seed" help:"seed of everything random"`
 }

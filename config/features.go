@@ -23,13 +23,13 @@ type Features struct {
 	Fresh bool   `flag:"fresh" help:"start afresh instead of going on with what an interrupted command left"`
 }
 
-// Neighbours are the options of showing an image's nearest neighbours.
-type Neighbours struct {
+// Neighbors are the options of showing an image's nearest neighbors.
+type Neighbors struct {
 	Encoder
 	In   string `flag:"in" help:"file that contralens features wrote"`
 	Out  string `flag:"out" short:"o" help:"picture to write, a .png"`
-	K    int    `flag:"neighbours" short:"k" help:"images to show"`
-	JSON bool   `flag:"json" help:"print the neighbours as JSON"`
+	K    int    `flag:"neighbors" short:"k" help:"images to show"`
+	JSON bool   `flag:"json" help:"print the neighbors as JSON"`
 }
 
 // Shared are the same options as the evaluation commands have them.
@@ -48,8 +48,8 @@ func defaultEncoder() Encoder {
 // DefaultFeatures are the defaults of writing embeddings.
 func DefaultFeatures() Features { return Features{Encoder: defaultEncoder()} }
 
-// DefaultNeighbours are the defaults of showing neighbours.
-func DefaultNeighbours() Neighbours { return Neighbours{Encoder: defaultEncoder(), K: 23} }
+// DefaultNeighbors are the defaults of showing neighbors.
+func DefaultNeighbors() Neighbors { return Neighbors{Encoder: defaultEncoder(), K: 23} }
 
 func (e Encoder) check() error {
 	return first(atLeast("batch_size", e.BatchSize, 1), atLeast("num_workers", e.Workers, 0), atLeast("threads", e.Threads, 0), atLeast("input_res", e.InputRes, 8), positive("width", e.Width),
@@ -60,8 +60,8 @@ func (e Encoder) check() error {
 func (c *Features) Resolve(map[string]bool) ([]string, error) { return nil, c.check() }
 
 // Resolve says what cannot work.
-func (c *Neighbours) Resolve(map[string]bool) ([]string, error) {
-	err := first(c.check(), atLeast("neighbours", c.K, 1))
+func (c *Neighbors) Resolve(map[string]bool) ([]string, error) {
+	err := first(c.check(), atLeast("neighbors", c.K, 1))
 	if err == nil && c.Out != "" {
 		err = picture("out", c.Out)
 	}

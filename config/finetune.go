@@ -16,7 +16,7 @@ type Finetune struct {
 	Sampling       string  `flag:"sampling" help:"instance: every image once an epoch, or class: classes equally often"`
 	CRTEpochs      int     `flag:"crt_epochs" help:"epochs of a second stage that trains a new classifier on the frozen encoder with classes equally often (cRT); 0: none"`
 	CRTRate        float64 `flag:"crt_lr" help:"learning rate of the second stage"`
-	Tau            float64 `flag:"tau" help:"judge the τ-normalised classifier with this τ as well; 0: don't"`
+	Tau            float64 `flag:"tau" help:"judge the τ-normalized classifier with this τ as well; 0: don't"`
 	JSON           bool    `flag:"json" help:"print the result as JSON"`
 }
 

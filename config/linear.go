@@ -13,12 +13,12 @@ type Linear struct {
 	Ckpt     string    `flag:"ckpt" help:"checkpoint of the encoder; empty: an untrained one"`
 	NClass   int       `flag:"n_class" help:"number of classes; when it is not given, the dataset's"`
 	UseEMA   bool      `flag:"use_ema" help:"take the key encoder's weights"`
-	Cached   bool      `flag:"cached" help:"compute the features once, without augmentation: quick, and labelled so in the results"`
+	Cached   bool      `flag:"cached" help:"compute the features once, without augmentation: quick, and labeled so in the results"`
 	Sweep    []float64 `flag:"lr_sweep" help:"with --cached: learning rates to try at once, separated by commas; a tenth of the training images, held out, chooses"`
-	Solver   string    `flag:"solver" help:"sgd, or with --cached lbfgs: logistic regression on standardised features"`
+	Solver   string    `flag:"solver" help:"sgd, or with --cached lbfgs: logistic regression on standardized features"`
 	L2       float64   `flag:"l2" help:"lbfgs: the penalty is this times the sum of the squared weights"`
 	Sampling string    `flag:"sampling" help:"instance: every image once an epoch, or class: classes equally often (with a long-tailed --ckpt from finetune this is cRT)"`
-	Tau      float64   `flag:"tau" help:"judge the τ-normalised classifier with this τ as well; 0: don't"`
+	Tau      float64   `flag:"tau" help:"judge the τ-normalized classifier with this τ as well; 0: don't"`
 	JSON     bool      `flag:"json" help:"print the result as JSON"`
 }
 

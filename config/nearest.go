@@ -38,7 +38,7 @@ func initials(name string) string {
 }
 
 // edits is the number of letters to insert, delete, replace or swap with their
-// neighbour to turn a into b.
+// neighbor to turn a into b.
 func edits(a, b string) int {
 	before, row := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {

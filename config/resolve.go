@@ -220,7 +220,7 @@ func (c *Contrast) combination() error {
 	case t.Negative && !memory.Negatives:
 		return fmt.Errorf("--mem %s has no negatives to interpolate: give --ft pos, or --mixnorm_target pos", c.Memory)
 	case t.NegNormalize && !memory.Negatives:
-		return fmt.Errorf("--mem %s has no negatives to normalise: give --norm_target pos", c.Memory)
+		return fmt.Errorf("--mem %s has no negatives to normalize: give --norm_target pos", c.Memory)
 	}
 	if part := c.BatchSize / max(1, c.Accum); c.Accum > 1 && c.BNSplits > max(1, part/2) {
 		return fmt.Errorf("--bn_splits %d: want two images at least in a split of each of the parts that --accum makes, which have %d images", c.BNSplits, part)
@@ -282,8 +282,8 @@ func (c *KNN) Resolve(set map[string]bool) (warnings []string, err error) {
 		return nil, err
 	}
 	c.Settle()
-	if c.Neighbours < 1 || !(c.KNNTemperature > 0) {
-		return nil, fmt.Errorf("-K and --temperature: want numbers above 0, got %d and %v", c.Neighbours, c.KNNTemperature)
+	if c.Neighbors < 1 || !(c.KNNTemperature > 0) {
+		return nil, fmt.Errorf("-K and --temperature: want numbers above 0, got %d and %v", c.Neighbors, c.KNNTemperature)
 	}
 	return warnings, c.Shared.validate()
 }

@@ -17,7 +17,7 @@ type MemoryBank struct {
 // rows fills most of a gigabyte, and needs no second one beside it.
 const bankChunk = 1 << 14
 
-// NewMemoryBank makes a bank of m normalised Gaussian rows. Free it when done.
+// NewMemoryBank makes a bank of m normalized Gaussian rows. Free it when done.
 func NewMemoryBank(m, d int, seed uint64, device torch.Device) *MemoryBank {
 	rng := rand.New(rand.NewPCG(seed, 0x62616e6b))
 	b := &MemoryBank{Rows: torch.Empty([]int{m, d}, torch.Options{Device: device}).Keep()}
@@ -64,7 +64,7 @@ func mix(x uint64) uint64 {
 
 // Update moves the rows of images, int64 [N], towards their features [N, d]:
 //
-//	row ← normalise(m·row + (1-m)·feature)
+//	row ← normalize(m·row + (1-m)·feature)
 //
 // It must follow the contrast, which reads the bank.
 func (b *MemoryBank) Update(images, features *torch.Tensor, momentum float64) {

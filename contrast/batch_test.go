@@ -23,7 +23,7 @@ func TestNTXentEqualsPlain(t *testing.T) {
 		{"paper", 6, paper, Options{}},
 		{"elementwise", 6, elementwise, Options{}},
 		{"positives", 6, Transform{Positive: paper.Positive}, Options{}},
-		{"normalised", 6, elementwise, Options{NormalizePositive: true, NormalizeNegative: true}},
+		{"normalized", 6, elementwise, Options{NormalizePositive: true, NormalizeNegative: true}},
 		{"three images", 3, paper, Options{}},
 		{"two images", 2, paper, Options{}},
 	} {
@@ -117,7 +117,7 @@ func TestSimilarity(t *testing.T) {
 		if want := plain + 2*λ*(λ-1)*(1+plain); math.Abs(value-want) > 1e-6 {
 			t.Errorf("extrapolated loss %v, want %v", value, want)
 		}
-		// Of unit rows the gradient also has a part along p, which normalisation
+		// Of unit rows the gradient also has a part along p, which normalization
 		// takes away: compare what is left.
 		for i := range n {
 			across := func(g []float32) (out [d]float64) {

@@ -20,7 +20,7 @@ func unitRows(n, d int, seed uint64) *torch.Tensor {
 }
 
 // The fused path against the plain one where the golden cases do not reach:
-// normalised negatives, one side alone, batches of one, K below the batch.
+// normalized negatives, one side alone, batches of one, K below the batch.
 func TestFusedEqualsPlain(t *testing.T) {
 	paper := PaperTransform()
 	elementwise := paper
@@ -38,9 +38,9 @@ func TestFusedEqualsPlain(t *testing.T) {
 		{"elementwise", 5, 33, 8, elementwise, Options{}},
 		{"positives alone", 5, 33, 8, Transform{Positive: paper.Positive}, Options{}},
 		{"negatives alone", 5, 33, 8, Transform{Negative: paper.Negative}, Options{}},
-		{"normalised positives", 5, 33, 8, paper, Options{NormalizePositive: true}},
-		{"normalised negatives", 5, 33, 8, paper, Options{NormalizeNegative: true}},
-		{"normalised both", 5, 33, 8, elementwise, Options{NormalizePositive: true, NormalizeNegative: true}},
+		{"normalized positives", 5, 33, 8, paper, Options{NormalizePositive: true}},
+		{"normalized negatives", 5, 33, 8, paper, Options{NormalizeNegative: true}},
+		{"normalized both", 5, 33, 8, elementwise, Options{NormalizePositive: true, NormalizeNegative: true}},
 	} {
 		for _, τ := range []float64{0.05, 0.07, 0.2} {
 			t.Run(fmt.Sprint(tc.name, " τ ", τ), func(t *testing.T) {

@@ -29,7 +29,7 @@ const (
 // Options of the contrast.
 type Options struct {
 	Temperature float64 // τ
-	// NormalizePositive and NormalizeNegative L2-normalise q' and k', and n',
+	// NormalizePositive and NormalizeNegative L2-normalize q' and k', and n',
 	// after the transformation (--postmix_norm).
 	NormalizePositive, NormalizeNegative bool
 	Scores                               bool // fill Output.Scores

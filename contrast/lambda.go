@@ -15,7 +15,7 @@ type Side struct {
 	Alpha       float64 // a of Beta(a, a)
 	Elementwise bool    // one λ an element ("dimension-level mixing") instead of one a step
 	Extrapolate bool    // λ + 1; positives only
-	Normalize   bool    // L2-normalise the transformed rows
+	Normalize   bool    // L2-normalize the transformed rows
 }
 
 // Transform is the feature transformation as a run uses it. The zero value

@@ -12,7 +12,7 @@ type Queue struct {
 	Index int           // the row that the next key overwrites
 }
 
-// NewQueue makes a queue of normalised Gaussian rows. Free its Keys when done.
+// NewQueue makes a queue of normalized Gaussian rows. Free its Keys when done.
 func NewQueue(k, d int, seed uint64, device torch.Device) *Queue {
 	rng := rand.New(rand.NewPCG(seed, 0x7175657565))
 	values := make([]float32, k*d)

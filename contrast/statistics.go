@@ -72,7 +72,7 @@ func counting(bound float64) torch.Counting {
 // them.
 func (d *Distribution) describe(neg *torch.Tensor, τ float64) {
 	torch.Scoped(func() {
-		a := torch.Attention{Summary: neg.Summarise(-rawBound, rawBound, Bins)}
+		a := torch.Attention{Summary: neg.Summarize(-rawBound, rawBound, Bins)}
 		top := neg.Amax([]int{1}, true)
 		sum := neg.Sub_(top).MulScalar_(1/τ).Exp_().SumDim([]int{1}, true)
 		a.LogSum = sum.Log().AddInto_(top, 1/τ).Float64s()
@@ -120,7 +120,7 @@ func (s *Statistics) tap(q *torch.Tensor, loss func(q *torch.Tensor) *torch.Tens
 // transformed measures the scores that the loss sees, pos [N, 1] and neg [N, K],
 // and gives the negatives' mean and variance, [N, 1] each.
 func (s *Statistics) transformed(pos, neg *torch.Tensor, o Options) (mean, variance *torch.Tensor) {
-	rows := torch.Attention{Summary: neg.Summarise(-o.Bound, o.Bound, Bins)}
+	rows := torch.Attention{Summary: neg.Summarize(-o.Bound, o.Bound, Bins)}
 	s.Seen.positives(pos.Float64s(), o.Temperature)
 	s.Seen.negatives(rows, neg.Size(1), o.Bound)
 	n := pos.Size(0)
@@ -195,7 +195,7 @@ func (d *Distribution) NegQuantile(share float64) float64 {
 }
 
 // PosQuantile is the positive score below which a share of the batch lies,
-// linear between neighbours.
+// linear between neighbors.
 func (d *Distribution) PosQuantile(share float64) float64 {
 	sorted := slices.Clone(d.Positives)
 	slices.Sort(sorted)

@@ -171,7 +171,7 @@ func TestStatistics(t *testing.T) {
 		{"elementwise", 5, 33, elementwise, Options{}},
 		{"positives alone", 5, 33, Transform{Positive: paper.Positive}, Options{}},
 		{"negatives alone", 5, 33, Transform{Negative: paper.Negative}, Options{}},
-		{"normalised both", 5, 33, elementwise, Options{NormalizePositive: true, NormalizeNegative: true}},
+		{"normalized both", 5, 33, elementwise, Options{NormalizePositive: true, NormalizeNegative: true}},
 	} {
 		for _, τ := range []float64{0.07, 0.2} {
 			t.Run(fmt.Sprint(tc.name, " τ ", τ), func(t *testing.T) {

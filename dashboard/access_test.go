@@ -34,7 +34,7 @@ func TestAccessibility(t *testing.T) {
 	source := axe(t)
 	for _, l := range []look{{1280, 860, false, false}, {1280, 860, true, false}, {390, 844, false, true}, {390, 844, true, true}} {
 		rules := `["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]`
-		if l.dark { // only colours differ from light
+		if l.dark { // only colors differ from light
 			rules = `{type: "rule", values: ["color-contrast", "link-in-text-block"]}`
 		}
 		p := open(t, server, "", l)

@@ -175,7 +175,7 @@ func (p *tab) press(keys ...string) {
 	}
 }
 
-// shot keeps a picture of the page as artefact of the tests.
+// shot keeps a picture of the page as artifact of the tests.
 func (p *tab) shot(name string) {
 	p.Helper()
 	dir := os.Getenv("SCREENSHOT_DIR")

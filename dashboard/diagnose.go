@@ -134,7 +134,7 @@ func leak(e Evidence) *Finding {
 		return nil
 	}
 	return &Finding{Rule: "leak", Kind: "warning", Title: "The task is solved without learning: a leak?",
-		Text:     "Positives are found almost always, yet neighbours in feature space share classes no more often than before. Batch norm may give away which key belongs to a query (are keys shuffled?), or the views of an image may share a short cut such as its colours.",
+		Text:     "Positives are found almost always, yet neighbors in feature space share classes no more often than before. Batch norm may give away which key belongs to a query (are keys shuffled?), or the views of an image may share a short cut such as its colors.",
 		Evidence: []string{fmt.Sprintf("contrastive accuracy %.1f %%", accuracy), fmt.Sprintf("k-NN %.1f %% now, %.1f %% at first", last, first)}}
 }
 

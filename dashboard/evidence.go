@@ -33,7 +33,7 @@ func (r *run) evidence(m manifest, source scores.Source) Evidence {
 		e.Step = max(e.Step, last)
 		window := min(max(20, (last-first+1)/20), 1000)
 		names := source.Series()
-		// One bin a step: jumps are between neighbours.
+		// One bin a step: jumps are between neighbors.
 		curves, err := source.Curves(names, last-window+1, last, window)
 		for i := range curves {
 			if err != nil || len(curves[i]) == 0 {

@@ -243,7 +243,7 @@ func TestEmbeddingView(t *testing.T) {
 	share := eval[float64](p, `(() => { const m = [...document.querySelectorAll(".scatter [data-i]")].map((e) => { const b = e.getBBox(); return [b.x + b.width / 2, b.y + b.height / 2]; });
 		return m.filter((a, i) => { let best = -1, d = Infinity; m.forEach((b, j) => { const e = (a[0]-b[0])**2 + (a[1]-b[1])**2; if (j !== i && e < d) [best, d] = [j, e]; }); return best % 10 === i % 10; }).length / m.length; })()`)
 	if share < 0.4 {
-		t.Errorf("want most nearest neighbours of the same class (1 in 10 by chance), got %.2f", share)
+		t.Errorf("want most nearest neighbors of the same class (1 in 10 by chance), got %.2f", share)
 	}
 	p.do(js(`document.querySelector("[value=pca]").click()`), js(`document.querySelector("[name=epoch]").focus()`))
 	p.press(kb.Home)

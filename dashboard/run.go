@@ -177,13 +177,13 @@ func (r *run) look(now time.Time) Summary {
 	defer r.mu.Unlock()
 	written, fingerprint := r.newest()
 	if r.summary == nil || fingerprint != r.print || r.summary.State == Running {
-		s := r.summarise(written, now)
+		s := r.summarize(written, now)
 		r.summary, r.print = &s, fingerprint
 	}
 	return *r.summary
 }
 
-func (r *run) summarise(written, now time.Time) Summary {
+func (r *run) summarize(written, now time.Time) Summary {
 	s := Summary{ID: r.id, Name: path.Base(r.id), Updated: written, Notes: []string{}, Spark: []float64{}}
 	if r.id == "." {
 		s.Name = filepath.Base(r.server.path)

@@ -68,9 +68,9 @@ var Names = []string{"imagenet", "imagenet100", "folder", "list", "cifar10", "ci
 
 // Parts are the parts of a dataset.
 type Parts struct {
-	Train      Dataset
-	Test       Dataset // nil when there is none
-	Unlabelled Dataset // for pre-training, where a dataset has such a part; else nil
+	Train     Dataset
+	Test      Dataset // nil when there is none
+	Unlabeled Dataset // for pre-training, where a dataset has such a part; else nil
 }
 
 // Open reads the lists of a dataset's training and test images; test is nil
@@ -113,7 +113,7 @@ func OpenParts(o Options) (p Parts, err error) {
 		return Parts{}, err
 	}
 	budget := newBudget(o.CacheBytes)
-	for _, d := range []*Dataset{&p.Train, &p.Test, &p.Unlabelled} {
+	for _, d := range []*Dataset{&p.Train, &p.Test, &p.Unlabeled} {
 		if *d == nil {
 			continue
 		}

@@ -60,8 +60,8 @@ func format(b []byte) string {
 }
 
 // Decode decodes a JPEG, PNG, BMP or WebP file to RGB as Pillow's
-// convert("RGB") does: alpha is dropped and the colour below it kept, 16-bit
-// colours keep their high byte, 16-bit gray is clipped at 255, EXIF's rotation
+// convert("RGB") does: alpha is dropped and the color below it kept, 16-bit
+// colors keep their high byte, 16-bit gray is clipped at 255, EXIF's rotation
 // is ignored. dst's pixels are undefined after an error.
 func Decode(file []byte, dst *views.Image) error {
 	kind := format(file)
@@ -99,7 +99,7 @@ func Decode(file []byte, dst *views.Image) error {
 	if err != nil {
 		return err
 	}
-	gray16 := kind == "PNG" && file[24] == 16 && file[25] == 0 // depth and colour type in the header
+	gray16 := kind == "PNG" && file[24] == 16 && file[25] == 0 // depth and color type in the header
 	return convert(dst, m, gray16)
 }
 
@@ -119,7 +119,7 @@ func size(kind string, file []byte) (w, h int, err error) {
 	return c.Width, c.Height, err
 }
 
-// convert copies the colours of m; clip16 takes 16-bit values as Pillow takes
+// convert copies the colors of m; clip16 takes 16-bit values as Pillow takes
 // 16-bit gray.
 func convert(dst *views.Image, m image.Image, clip16 bool) error {
 	r := m.Bounds()

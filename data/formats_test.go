@@ -78,13 +78,13 @@ var makers = map[string]func(t *testing.T, dir string){
 
 func TestFormats(t *testing.T) {
 	for _, tc := range []struct {
-		name                    string
-		train, test, unlabelled int
-		labels                  string // of the training images
-		testLabel               int
-		classes                 string
-		last                    string // the last training image's size and the pixel in its second column of its first row
-		path                    string // end of its Path
+		name                   string
+		train, test, unlabeled int
+		labels                 string // of the training images
+		testLabel              int
+		classes                string
+		last                   string // the last training image's size and the pixel in its second column of its first row
+		path                   string // end of its Path
 	}{
 		{"cifar10", 10, 1, 0, "[1 9 2 9 3 9 4 9 5 9]", 7, "[airplane automobile bird cat deer dog frog horse ship truck]", "32x32 [1 0 105]", "data_batch_5.bin#1"},
 		{"cifar100", 2, 1, 0, "[99 4]", 50, "", "32x32 [1 0 2]", "train.bin#1"},
@@ -124,12 +124,12 @@ func TestFormats(t *testing.T) {
 				if path := p.Train.Path(p.Train.Len() - 1); !strings.HasSuffix(path, tc.path) {
 					t.Errorf("last path %s, want …%s", path, tc.path)
 				}
-				if tc.unlabelled > 0 {
-					if err := p.Unlabelled.Image(2, &m); err != nil || p.Unlabelled.Len() != tc.unlabelled || p.Unlabelled.Label(2) != -1 || m.Pix[2] != 5 || m.Pix[3*96+1] != 1 {
-						t.Errorf("unlabelled: %v, %d images, label %d, pixels %v", err, p.Unlabelled.Len(), p.Unlabelled.Label(2), m.Pix[:3])
+				if tc.unlabeled > 0 {
+					if err := p.Unlabeled.Image(2, &m); err != nil || p.Unlabeled.Len() != tc.unlabeled || p.Unlabeled.Label(2) != -1 || m.Pix[2] != 5 || m.Pix[3*96+1] != 1 {
+						t.Errorf("unlabeled: %v, %d images, label %d, pixels %v", err, p.Unlabeled.Len(), p.Unlabeled.Label(2), m.Pix[:3])
 					}
-				} else if p.Unlabelled != nil {
-					t.Error("an unlabelled part out of nowhere")
+				} else if p.Unlabeled != nil {
+					t.Error("an unlabeled part out of nowhere")
 				}
 			}
 		})

@@ -71,7 +71,7 @@ func openIndex(o Options, dir string) (*index, error) {
 				return nil, err
 			}
 		}
-		x.dropUnlabelled()
+		x.dropUnlabeled()
 		if err := x.write(filepath.Join(dir, indexName)); err != nil {
 			o.note("the index of %s is made anew each time, since it cannot be kept: %v", dir, reason(err))
 		}
@@ -208,8 +208,8 @@ func (x *index) scan(dir string, number int) error {
 	return nil
 }
 
-// dropUnlabelled leaves out images without a class where others have one.
-func (x *index) dropUnlabelled() {
+// dropUnlabeled leaves out images without a class where others have one.
+func (x *index) dropUnlabeled() {
 	without := make([]int, len(x.Shards))
 	for _, e := range x.entries {
 		if e.Label < 0 {

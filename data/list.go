@@ -60,11 +60,11 @@ func readList(path string) (*files, error) {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		image, label, labelled := strings.Cut(line, "\t")
-		if labelled != (len(labels) > 0) && len(f.paths) > 0 {
+		image, label, labeled := strings.Cut(line, "\t")
+		if labeled != (len(labels) > 0) && len(f.paths) > 0 {
 			return nil, fmt.Errorf("%s: line %d: want a label on every line, or on none, as path<tab>label; got %q", path, n, line)
 		}
-		if labelled {
+		if labeled {
 			if label = strings.TrimSpace(label); label == "" {
 				return nil, fmt.Errorf("%s: line %d: want path<tab>label, but nothing follows the tab of %q", path, n, line)
 			}

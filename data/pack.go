@@ -67,7 +67,7 @@ func Pack(ctx context.Context, dst string, p Parts, o PackOptions) ([]Packed, er
 	for _, part := range []struct {
 		name string
 		d    Dataset
-	}{{"train", p.Train}, {"val", p.Test}, {"unlabelled", p.Unlabelled}} {
+	}{{"train", p.Train}, {"val", p.Test}, {"unlabelled", p.Unlabeled}} {
 		if part.d == nil {
 			continue
 		}

@@ -89,7 +89,7 @@ func shardNames(dir string) []string {
 	return names
 }
 
-// openShards reads shards in train/ and val/ or test/, and unlabelled/ for
+// openShards reads shards in train/ and val/ or test/, and unlabeled/ for
 // pre-training, or all in one folder.
 func openShards(o Options, name string) (p Parts, err error) {
 	dir := o.Folder
@@ -122,7 +122,7 @@ func openShards(o Options, name string) (p Parts, err error) {
 		p.Test = test
 	}
 	if part := filepath.Join(o.Folder, "unlabelled"); len(shardNames(part)) > 0 {
-		if p.Unlabelled, err = readShards(o, name, part); err != nil {
+		if p.Unlabeled, err = readShards(o, name, part); err != nil {
 			return p, err
 		}
 	}

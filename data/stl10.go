@@ -9,7 +9,7 @@ import (
 // openSTL10 reads the binary layout of STL-10 (train_X.bin and train_y.bin,
 // test_X.bin and test_y.bin, unlabeled_X.bin, class_names.txt): 96 x 96 RGB,
 // planar and column by column, labels from 1, as cs.stanford.edu/~acoates/stl10
-// describes it. The unlabelled part, if it is there, is what pre-training takes.
+// describes it. The unlabeled part, if it is there, is what pre-training takes.
 func openSTL10(o Options) (p Parts, err error) {
 	if err := wantFolder(o.Folder); err != nil {
 		return p, err
@@ -54,7 +54,7 @@ func openSTL10(o Options) (p Parts, err error) {
 	p = Parts{Train: a, Test: b}
 	path := filepath.Join(dir, "unlabeled_X.bin")
 	if _, err := os.Stat(path); err != nil {
-		o.note("%s is not there: pre-training takes the %d labelled images", path, a.Len())
+		o.note("%s is not there: pre-training takes the %d labeled images", path, a.Len())
 		return p, nil
 	}
 	u := &records{name: "stl10", source: disk{}, side: 96, columns: true}
@@ -65,6 +65,6 @@ func openSTL10(o Options) (p Parts, err error) {
 	for i := range u.labels {
 		u.labels[i] = -1
 	}
-	p.Unlabelled = u
+	p.Unlabeled = u
 	return p, nil
 }

@@ -1,5 +1,5 @@
 // Package eval judges an encoder by what simple classifiers make of its
-// features: nearest neighbours here, trained classifiers in eval/classify. It
+// features: nearest neighbors here, trained classifiers in eval/classify. It
 // also has the measures and the results that all of them share.
 package eval
 

@@ -8,9 +8,9 @@ import (
 	"contralens/torch"
 )
 
-// Vote says how the nearest neighbours vote.
+// Vote says how the nearest neighbors vote.
 type Vote struct {
-	K           int     // neighbours; more than the bank has: all of it
+	K           int     // neighbors; more than the bank has: all of it
 	Temperature float64 // τ
 	// Standardize takes from each feature its mean over the bank and divides it
 	// by its standard deviation there, so that a few large features don't decide
@@ -18,7 +18,7 @@ type Vote struct {
 	Standardize bool
 }
 
-// PaperVote is the vote of Wu et al. (2018): 200 neighbours, τ 0.1.
+// PaperVote is the vote of Wu et al. (2018): 200 neighbors, τ 0.1.
 var PaperVote = Vote{K: 200, Temperature: 0.1}
 
 // KNN is the accuracy in percent of a vote of the nearest of bank [N, D] for
@@ -54,8 +54,8 @@ func KNN(bank *torch.Tensor, bankLabels []int64, queries *torch.Tensor, queryLab
 	return 100 * float64(right) / float64(len(queryLabels))
 }
 
-// Labelled makes sure that every image of a dataset has a class.
-func Labelled(d data.Dataset) error {
+// Labeled makes sure that every image of a dataset has a class.
+func Labeled(d data.Dataset) error {
 	for i := range d.Len() {
 		if d.Label(i) < 0 {
 			return fmt.Errorf("dataset %s: want a class for every image, but %s has none", d.Name(), d.Path(i))
@@ -74,7 +74,7 @@ func KNNAccuracy(m *nn.Model, train, test data.Dataset, v Vote, o Options) (accu
 		return 0, fmt.Errorf("k-NN: want at least 2 classes in dataset %s, got %d", train.Name(), len(train.Classes()))
 	}
 	for _, d := range []data.Dataset{train, test} {
-		if err := Labelled(d); err != nil {
+		if err := Labeled(d); err != nil {
 			return 0, err
 		}
 	}

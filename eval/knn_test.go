@@ -40,13 +40,13 @@ func TestKNN(t *testing.T) {
 	for _, k := range []int{1, 7, 60, 500} {
 		right := 0
 		for i := range m {
-			type neighbour struct {
+			type neighbor struct {
 				s float64
 				y int64
 			}
-			all := make([]neighbour, n)
+			all := make([]neighbor, n)
 			for j := range n {
-				all[j] = neighbour{cosine(queries[i*d:(i+1)*d], bank[j*d:(j+1)*d]), bankLabels[j]}
+				all[j] = neighbor{cosine(queries[i*d:(i+1)*d], bank[j*d:(j+1)*d]), bankLabels[j]}
 			}
 			sort.Slice(all, func(a, b int) bool { return all[a].s > all[b].s })
 			var votes [classes]float64
@@ -93,7 +93,7 @@ func (n named) Classes() []string             { return []string{"a", "b"} }
 func (n named) Path(i int) string             { return fmt.Sprint("image ", i) }
 
 // Images without a class are named before any feature is computed.
-func TestKNNOfUnlabelledImages(t *testing.T) {
+func TestKNNOfUnlabeledImages(t *testing.T) {
 	some, all := named{"some", []int{0, -1, 1}}, named{"all", []int{0, 1}}
 	for _, pair := range [][2]named{{some, all}, {all, some}} {
 		if _, err := KNNAccuracy(nil, pair[0], pair[1], PaperVote, Options{}); err == nil || !strings.Contains(err.Error(), "dataset some: want a class for every image, but image 1 has none") {
@@ -102,7 +102,7 @@ func TestKNNOfUnlabelledImages(t *testing.T) {
 	}
 }
 
-// Standardised features are the same whatever the bank's own scale and offset,
+// Standardized features are the same whatever the bank's own scale and offset,
 // which without it decide the vote.
 func TestKNNStandardized(t *testing.T) {
 	const n, d = 40, 3
@@ -126,10 +126,10 @@ func TestKNNStandardized(t *testing.T) {
 				return KNN(f, labels, f, labels, Vote{K: 5, Temperature: 0.1, Standardize: standardize}, 2)
 			}
 			if a, b := accuracy(plain, true), accuracy(scaled, true); a != b || a < 90 {
-				t.Errorf("standardised: %v %% of the features, %v %% of the same at another scale", a, b)
+				t.Errorf("standardized: %v %% of the features, %v %% of the same at another scale", a, b)
 			}
 			if a := accuracy(scaled, false); a > 80 {
-				t.Errorf("%v %% without standardising: the test's features need none", a)
+				t.Errorf("%v %% without standardizing: the test's features need none", a)
 			}
 		})
 		return nil

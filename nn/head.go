@@ -11,10 +11,10 @@ import (
 // Heads are the projection heads: features [N, D] to embeddings [N, d], of unit
 // length except with linear_wo_norm.
 //
-//	linear          Linear(D, d), normalise
+//	linear          Linear(D, d), normalize
 //	linear_wo_norm  Linear(D, d)
-//	mlp             Linear(D, D), ReLU, Linear(D, d), normalise
-//	mlp_bn          Linear(D, D), BN, ReLU, Linear(D, d), normalise
+//	mlp             Linear(D, D), ReLU, Linear(D, d), normalize
+//	mlp_bn          Linear(D, D), BN, ReLU, Linear(D, d), normalize
 //	2mlp_bn         the hidden layer of mlp_bn twice
 var Heads = []string{"linear", "linear_wo_norm", "mlp", "mlp_bn", "2mlp_bn"}
 

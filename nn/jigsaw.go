@@ -9,7 +9,7 @@ const JigsawPatches = 9
 // 2020): every patch through fc1, the patches in a shuffled order side by side,
 // fc2, unit length.
 type jigsawHead struct {
-	fc1 *head // linear or mlp, without normalisation
+	fc1 *head // linear or mlp, without normalization
 	fc2 *linear
 }
 

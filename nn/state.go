@@ -29,7 +29,7 @@ type Entry struct {
 type State []Entry
 
 // Parameters are the trained tensors, in the order in which PyTorch's
-// optimisers number them.
+// optimizers number them.
 func (s State) Parameters() []*torch.Tensor {
 	var p []*torch.Tensor
 	for _, e := range s {
@@ -155,7 +155,7 @@ func (b builder) parameter(name string, shape []int, value func() float64) *torc
 	return b.add(name, false, torch.FromFloat32(values, shape...))
 }
 
-// kaimingNormal is He et al.'s initialisation for ReLU, by fan-out.
+// kaimingNormal is He et al.'s initialization for ReLU, by fan-out.
 func (b builder) kaimingNormal(fanOut int) func() float64 {
 	std := math.Sqrt(2 / float64(fanOut))
 	return func() float64 { return std * b.rng.NormFloat64() }

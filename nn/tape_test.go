@@ -92,7 +92,7 @@ func TestCheckpointEqualsPlain(t *testing.T) {
 		{"jigsaw", Config{Arch: "resnet18", Jigsaw: true, Stem: "cifar"}, 3, single},
 		{"CMC jigsaw", Config{Arch: "resnet18", Modal: "CMC", Jigsaw: true}, 2, both},
 		{"split batch norm", Config{Arch: "resnet18", Groups: 2, Format: torch.ChannelsLast}, 1, both},
-		{"without normalisation", Config{Arch: "resnet18", Head: "linear_wo_norm"}, 2, both},
+		{"without normalization", Config{Arch: "resnet18", Head: "linear_wo_norm"}, 2, both},
 	} {
 		for _, dtype := range tc.dtypes {
 			t.Run(tc.name+" "+dtype.String(), func(t *testing.T) {

@@ -14,7 +14,7 @@ type SGD struct {
 	Scales      []float64       // factors of lr, one a parameter, as layer-wise rates have them; nil: all 1
 }
 
-// NewSGD makes an optimiser with v = 0.
+// NewSGD makes an optimizer with v = 0.
 func NewSGD(parameters []*torch.Tensor, momentum, weightDecay float64) *SGD {
 	s := &SGD{Parameters: parameters, Momentum: momentum, WeightDecay: weightDecay}
 	torch.NoGrad(func() {

@@ -24,7 +24,7 @@ type Files struct {
 	steps    int
 }
 
-// epochFile is one file, summarised.
+// epochFile is one file, summarized.
 type epochFile struct {
 	path     string
 	epoch    int
@@ -99,14 +99,14 @@ func (e *epochFile) read() error {
 	}
 	size := h.Shape[1] * Columns
 	for s := range h.Shape[0] {
-		e.summarise(rows[s*size : (s+1)*size])
+		e.summarize(rows[s*size : (s+1)*size])
 	}
 	return nil
 }
 
-// summarise appends a step's statistics from its rows [n, 5], those left out
+// summarize appends a step's statistics from its rows [n, 5], those left out
 // that are padding.
-func (e *epochFile) summarise(rows []float32) {
+func (e *epochFile) summarize(rows []float32) {
 	var sum [Columns]float64
 	counts := make([]uint16, fileHistogram.Bins)
 	n, squares := 0.0, 0.0

@@ -35,7 +35,7 @@ echo
 $cl scores plot $out/plain $out/ft --label "MoCo v2" --label "MoCo v2 + FT" --title "Scores while training on Fashion-MNIST" -o $out/figures >/dev/null
 
 echo
-echo "k-NN accuracy on the 10,000 test images (200 neighbours among the $images training images)"
+echo "k-NN accuracy on the 10,000 test images (200 neighbors among the $images training images)"
 echo
 printf '  %-36s %6s %%\n' "untrained network" "$(accuracy plain 0)" "MoCo v2, $epochs epochs" "$(accuracy plain "$epochs")" "MoCo v2 + FT, $epochs epochs" "$(accuracy ft "$epochs")"
 cat <<END
@@ -47,7 +47,7 @@ Every step:   $out/*/metrics.jsonl, $out/*/scores/*.npy
 What this shows: features learned without a label, and what the transformation
 does to the scores: it makes positives harder and negatives fresh. What it does
 not show: the paper's gains, which come from hundreds of epochs on ImageNet;
-minutes of training on small gray pictures favour the plain method as often.
+minutes of training on small gray pictures favor the plain method as often.
 
 Next: look into both runs in the browser, then train on your own pictures, sorted into folders or not:
   $cl serve $out

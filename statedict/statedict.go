@@ -1,4 +1,4 @@
-// Package statedict moves networks and optimisers between memory and the trees
+// Package statedict moves networks and optimizers between memory and the trees
 // of checkpoint files, with PyTorch's names and layout.
 package statedict
 

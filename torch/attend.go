@@ -31,7 +31,7 @@ type Attention struct {
 }
 
 // Counting says how scores are counted: in Bins bins of equal width from Low to
-// High, see Summarise. No Bins: not at all.
+// High, see Summarize. No Bins: not at all.
 type Counting struct {
 	Low, High float64
 	Bins      int

@@ -86,7 +86,7 @@ func TestAttend(t *testing.T) {
 				p := e.Div(sum)
 				within(t, "entropy", a.Entropy, sum.Log().Sub(p.Mul(s.Sub(top)).SumDim([]int{1}, true).DivScalar(τ)).Float64s(), 1e-6/τ)
 				within(t, "sum", a.Sum.Float64s(), p.Mm(n).Float64s(), 1e-6/τ)
-				want := s.To(Float32).Summarise(-1, 1, 64).Counts
+				want := s.To(Float32).Summarize(-1, 1, 64).Counts
 				total, moved := int64(0), int64(0)
 				for i := range want {
 					total += a.Counts[i]

@@ -28,7 +28,7 @@ func (t *Tensor) every(dim, step int) *Tensor {
 	return call("aten::slice.Tensor", t, dim, nil, nil, step)
 }
 
-// BatchNorm normalises each channel: with the batch's statistics when training,
+// BatchNorm normalizes each channel: with the batch's statistics when training,
 // moving runningMean and runningVar (unbiased) by momentum, else with the
 // running ones.
 func (t *Tensor) BatchNorm(weight, bias, runningMean, runningVar *Tensor, training bool, momentum, eps float64) *Tensor {

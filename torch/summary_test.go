@@ -7,7 +7,7 @@ import (
 )
 
 // The kernel against the definitions in float64, over sizes around its block.
-func TestSummarise(t *testing.T) {
+func TestSummarize(t *testing.T) {
 	for _, columns := range []int{1, 2, 7, 511, 512, 513, 1300} {
 		const rows, low, high, bins = 3, -1.0, 1.0, 16
 		rng := rand.New(rand.NewPCG(1, uint64(columns)))
@@ -19,7 +19,7 @@ func TestSummarise(t *testing.T) {
 		}
 		var s Summary
 		if err := Run(func() error {
-			Scoped(func() { s = FromFloat32(values, rows, columns).Summarise(low, high, bins) })
+			Scoped(func() { s = FromFloat32(values, rows, columns).Summarize(low, high, bins) })
 			return nil
 		}); err != nil {
 			t.Fatal(err)
@@ -47,11 +47,11 @@ func TestSummarise(t *testing.T) {
 	}
 }
 
-func TestSummariseOddValues(t *testing.T) {
+func TestSummarizeOddValues(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	if err := Run(func() error {
 		Scoped(func() {
-			s := FromFloat32([]float32{nan, inf, -inf, 0, 1, -1, 5, -5, 0.5, nan}, 1, 10).Summarise(-1, 1, 4)
+			s := FromFloat32([]float32{nan, inf, -inf, 0, 1, -1, 5, -5, 0.5, nan}, 1, 10).Summarize(-1, 1, 4)
 			if s.Counts[0] != 3 || s.Counts[1] != 0 || s.Counts[2] != 1 || s.Counts[3] != 4 || !math.IsNaN(s.Mean[0]) {
 				t.Errorf("%+v", s)
 			}
@@ -60,17 +60,17 @@ func TestSummariseOddValues(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if err := Run(func() error { FromFloat32([]float32{1}, 1).Summarise(-1, 1, 4); return nil }); err == nil {
-		t.Error("a vector is summarised")
+	if err := Run(func() error { FromFloat32([]float32{1}, 1).Summarize(-1, 1, 4); return nil }); err == nil {
+		t.Error("a vector is summarized")
 	}
 }
 
-func BenchmarkSummarise(b *testing.B) {
+func BenchmarkSummarize(b *testing.B) {
 	if err := Run(func() error {
 		Scoped(func() {
 			x := Zeros([]int{64, 65536}, Options{}).AddScalar_(0.01)
 			for b.Loop() {
-				x.Summarise(-1, 1, 2048)
+				x.Summarize(-1, 1, 2048)
 			}
 		})
 		return nil

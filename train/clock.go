@@ -13,7 +13,7 @@ const (
 	Query                  // forward through the query encoder
 	Contrast               // the rest of Method.Forward: draws, logits, transformation, loss, statistics
 	Backward               // the gradients
-	Update                 // optimiser and momentum encoder
+	Update                 // optimizer and momentum encoder
 	Enqueue                // keys into the queue, features into the bank
 	Recording              // the hooks: scores, metrics, display
 	phases                 // how many there are

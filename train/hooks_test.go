@@ -10,7 +10,7 @@ import (
 	"contralens/views"
 )
 
-// painted is a dataset of plain images whose colour is their class.
+// painted is a dataset of plain images whose color is their class.
 type painted struct{ fake }
 
 func (p painted) Image(i int, dst *views.Image) error {

@@ -10,7 +10,7 @@ import (
 )
 
 // Method is one way to learn from views: which ones it needs, what a step
-// computes, what it remembers from step to step. Encoders, optimiser, data,
+// computes, what it remembers from step to step. Encoders, optimizer, data,
 // schedule, records and checkpoints are the same for all; docs/extending.md adds
 // one from outside.
 type Method interface {
@@ -44,9 +44,9 @@ type Watch struct {
 
 // Outcome is what a batch gave.
 type Outcome struct {
-	contrast.Output         // of the images; Loss is what the optimiser follows, jigsaws and all
+	contrast.Output         // of the images; Loss is what the optimizer follows, jigsaws and all
 	Jigsaw          *Jigsaw // nil for methods without
-	// Then follows the optimiser's step: memories and momentum encoders move. nil:
+	// Then follows the optimizer's step: memories and momentum encoders move. nil:
 	// nothing does.
 	Then func()
 }

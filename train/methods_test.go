@@ -18,7 +18,7 @@ import (
 )
 
 // writePatches makes a folder of small images, cut out of the photos that come with
-// the project: colours and textures are real, so that chrominance has something to
+// the project: colors and textures are real, so that chrominance has something to
 // say. The result is the same every time.
 func writePatches(t *testing.T, count, side int) string {
 	t.Helper()

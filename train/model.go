@@ -10,7 +10,7 @@ import (
 )
 
 // Model is what every method trains: a query encoder, for some a momentum encoder,
-// the optimiser, and the method with its memory.
+// the optimizer, and the method with its memory.
 type Model struct {
 	Options
 	Query     *nn.Model

@@ -25,7 +25,7 @@ type Run struct {
 	Config     config.Contrast
 	Dir        string
 	Train      data.Dataset // what is trained on: the part without labels where the dataset has one
-	Bank, Test data.Dataset // labelled images for k-NN; Test may be nil
+	Bank, Test data.Dataset // labeled images for k-NN; Test may be nil
 	Views      []views.Spec // that a step needs of each image
 	Schedule   optim.Schedule
 	Model      *Model

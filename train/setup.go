@@ -27,8 +27,8 @@ func NewRun(c config.Contrast, dir string, choose Chooser) (*Run, error) {
 		return nil, err
 	}
 	r.Train, r.Bank, r.Test = parts.Train, parts.Train, parts.Test
-	if parts.Unlabelled != nil {
-		r.Train = parts.Unlabelled
+	if parts.Unlabeled != nil {
+		r.Train = parts.Unlabeled
 	}
 	n := r.Train.Len()
 	if n < 2 {

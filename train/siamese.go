@@ -39,7 +39,7 @@ func (s *siamese) Free()          { s.predictor.State.Free() }
 
 func (s *siamese) Forward(b *Batch) (sum Outcome) {
 	m := s.model
-	u, v := s.standardised(m.Embed(b.Crops[0])[0]), s.standardised(m.Embed(b.Crops[1])[0])
+	u, v := s.standardized(m.Embed(b.Crops[0])[0]), s.standardized(m.Embed(b.Crops[1])[0])
 	targetU, targetV := u, v
 	if m.Key != nil {
 		target := func(view *torch.Tensor) *torch.Tensor {
@@ -57,12 +57,12 @@ func (s *siamese) Forward(b *Batch) (sum Outcome) {
 	return sum
 }
 
-// standardised gives each dimension of SimSiam's embeddings z [N, d] mean 0 and
+// standardized gives each dimension of SimSiam's embeddings z [N, d] mean 0 and
 // variance 1 over the batch and each row unit length again: the batch norm without
 // weights in which its projection ends. What all images have in common, which at
 // first is nearly everything, is then no part of what is predicted. BYOL's
 // projection ends without one.
-func (s *siamese) standardised(z *torch.Tensor) *torch.Tensor {
+func (s *siamese) standardized(z *torch.Tensor) *torch.Tensor {
 	if s.model.Key != nil {
 		return z
 	}

@@ -12,7 +12,7 @@ import (
 
 // What all embeddings have in common is no part of SimSiam's; BYOL's are left as
 // they are.
-func TestStandardised(t *testing.T) {
+func TestStandardized(t *testing.T) {
 	const n, d = 6, 4
 	rng := rand.New(rand.NewPCG(1, 2))
 	apart, alike := make([]float32, n*d), make([]float32, n*d)
@@ -23,8 +23,8 @@ func TestStandardised(t *testing.T) {
 	err := torch.Run(func() error {
 		torch.Scoped(func() {
 			simsiam := &siamese{model: &Model{}}
-			got := simsiam.standardised(torch.FromFloat32(alike, n, d)).Float32s()
-			golden.Near(t, "embeddings that are alike", got, simsiam.standardised(torch.FromFloat32(apart, n, d)).Float32s(), 1e-4)
+			got := simsiam.standardized(torch.FromFloat32(alike, n, d)).Float32s()
+			golden.Near(t, "embeddings that are alike", got, simsiam.standardized(torch.FromFloat32(apart, n, d)).Float32s(), 1e-4)
 			for row := range n {
 				length := 0.0
 				for _, x := range got[row*d : (row+1)*d] {
@@ -35,7 +35,7 @@ func TestStandardised(t *testing.T) {
 				}
 			}
 			z := torch.FromFloat32(alike, n, d)
-			if byol := (&siamese{model: &Model{Key: &nn.Model{}}}); byol.standardised(z) != z {
+			if byol := (&siamese{model: &Model{Key: &nn.Model{}}}); byol.standardized(z) != z {
 				t.Error("BYOL's embeddings are changed")
 			}
 		})

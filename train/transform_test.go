@@ -53,7 +53,7 @@ func TestTransformationOfEveryMethod(t *testing.T) {
 }
 
 // tiny is a resolved configuration of a network as small as can be. Its temperature
-// is one at which no loss vanishes, features without normalisation included.
+// is one at which no loss vanishes, features without normalization included.
 func tiny(change func(*config.Contrast)) (config.Contrast, error) {
 	c := config.DefaultContrast()
 	c.Arch, c.Width, c.Stem, c.FeatDim, c.InputRes, c.K = "resnet18", 0.0625, "cifar", 16, 64, 32

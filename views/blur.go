@@ -65,7 +65,7 @@ func boxBlur(dst, src []uint8, radius float32) {
 
 const reach = 11 // taps on either side of the 23-tap blur
 
-// gauss23 are the taps 0 … 11 of the normalised kernel exp(-x²/2σ²).
+// gauss23 are the taps 0 … 11 of the normalized kernel exp(-x²/2σ²).
 func gauss23(sigma float64) (taps [reach + 1]float32) {
 	var exact [reach + 1]float64
 	sum := -1.0 // the middle counts once

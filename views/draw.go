@@ -23,7 +23,7 @@ type Draw struct {
 
 // Draw draws a view of an image of w x h pixels.
 func (s *Spec) Draw(w, h int, r *Rand) (d Draw) {
-	if s.Kind == CentreCrop {
+	if s.Kind == CenterCrop {
 		d.Crop = Box{0, 0, w, h}
 		return d
 	}

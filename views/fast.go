@@ -68,7 +68,7 @@ func (s *Spec) plan(k *kernel.Plan, p Pixels, d *Draw) {
 	if d.Gray && s.GrayLast && s.Operations == nil {
 		k.Add(kernel.Gray, 0)
 	}
-	c := s.colours()
+	c := s.colors()
 	for i, row := range c.Matrix {
 		k.Bias[i] = float32(-c.Mean[i] / c.Std[i])
 		for j, v := range row {
@@ -92,11 +92,11 @@ type window struct {
 
 func (s *Spec) window(crop Box) window {
 	size := s.crop()
-	if s.Kind != CentreCrop || (crop.W == size && crop.H == size) {
+	if s.Kind != CenterCrop || (crop.W == size && crop.H == size) {
 		return window{Box{0, 0, size, size}, size, size}
 	}
 	w, h := evalSize(crop.W, crop.H, size)
-	return window{Box{centre(w, size), centre(h, size), size, size}, w, h}
+	return window{Box{center(w, size), center(h, size), size, size}, w, h}
 }
 
 // Need is which pixels of an image of w x h the views need, and the smallest
@@ -112,7 +112,7 @@ func Need(specs []Spec, draws []Draw, w, h int) (box Box, eighths int) {
 		s, crop := &specs[i], draws[i].Crop
 		part := crop
 		out := s.window(crop)
-		if s.Kind == CentreCrop {
+		if s.Kind == CenterCrop {
 			eighths = 8
 			part = source(crop, out)
 		}

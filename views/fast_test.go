@@ -46,7 +46,7 @@ func eachSet(t *testing.T, test func(t *testing.T)) {
 	}
 }
 
-// All colours of every fifteenth shade of red, turned in hue by both paths.
+// All colors of every fifteenth shade of red, turned in hue by both paths.
 func TestFastHue(t *testing.T) { eachSet(t, fastHue) }
 
 func fastHue(t *testing.T) {
@@ -95,12 +95,12 @@ func fastGolden(t *testing.T) {
 		s := Spec{Size: o.Size[0]}
 		within(t, o.Output, fast8(&s, m, &Draw{Crop: Box{o.Left, o.Top, o.Width, o.Height}}), stored(crops.Array(o.Output)), 0, 0)
 	}
-	centre := golden.Load(t, "augment", "eval_crop")
-	for _, o := range operations(t, centre) {
+	center := golden.Load(t, "augment", "eval_crop")
+	for _, o := range operations(t, center) {
 		m := input(t, o.Input)
 		s := Evaluation(224)
 		d := s.Draw(m.W, m.H, nil)
-		within(t, o.Output, fast8(&s, m, &d), stored(centre.Array(o.Output)), 0, 0)
+		within(t, o.Output, fast8(&s, m, &d), stored(center.Array(o.Output)), 0, 0)
 	}
 	whole := golden.Load(t, "augment", "pipeline_b")
 	for _, o := range operations(t, whole) {
@@ -227,7 +227,7 @@ func compare(t *testing.T, what string, s *Spec, m *Image, d *Draw, sc *Scratch)
 
 func near(t *testing.T, what string, s *Spec, fast, exact []float32) {
 	t.Helper()
-	c, n := s.colours(), len(exact)/3
+	c, n := s.colors(), len(exact)/3
 	if s.Kind == Jigsaw {
 		n = s.patch() * s.patch()
 	}

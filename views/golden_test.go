@@ -111,7 +111,7 @@ func TestEvalCropGolden(t *testing.T) {
 	}
 }
 
-// simple are the operations of the golden colour and blur groups.
+// simple are the operations of the golden color and blur groups.
 var simple = map[string]func(m *Image, o operation){
 	"brightness":             func(m *Image, o operation) { m.Brightness(o.Factor) },
 	"contrast":               func(m *Image, o operation) { m.Contrast(o.Factor) },
@@ -125,7 +125,7 @@ var simple = map[string]func(m *Image, o operation){
 	"gaussian_blur_kernel23": func(m *Image, o operation) { m.GaussianBlur23(o.Sigma, &Scratch{}) },
 }
 
-func TestColourAndBlurGolden(t *testing.T) {
+func TestColorAndBlurGolden(t *testing.T) {
 	for _, group := range []string{"colour", "blur"} {
 		c := golden.Load(t, "augment", group)
 		for _, o := range operations(t, c) {
@@ -213,7 +213,7 @@ func TestRandAugmentGolden(t *testing.T) {
 	for _, list := range []struct {
 		names []string
 		got   []Op
-	}{{meta.RGB, allOperations}, {meta.Two, colourlessOperations}} {
+	}{{meta.RGB, allOperations}, {meta.Two, colorlessOperations}} {
 		var want []Op
 		for _, n := range list.names {
 			want = append(want, named[n])
@@ -277,7 +277,7 @@ func TestNormalizeGolden(t *testing.T) {
 	YDbDr.Write(got, m)
 	want, _ = c.F32("ydbdr_normalised")
 	golden.Near(t, "YDbDr", got, want, 1e-6)
-	raw := Colours{Matrix: YDbDr.Matrix, Std: [3]float64{1, 1, 1}}
+	raw := Colors{Matrix: YDbDr.Matrix, Std: [3]float64{1, 1, 1}}
 	raw.Write(got, m)
 	interleaved, n := c.Array("ydbdr").F64, m.W*m.H
 	for i := range n {

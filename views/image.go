@@ -1,5 +1,5 @@
 // Package views makes the augmented views of an image that contrastive
-// training compares: a decoded image in, a normalised float view out. No files
+// training compares: a decoded image in, a normalized float view out. No files
 // and no tensors. There are two paths: the plain one, an operation after the
 // other in Go, bit for bit what Pillow 9.4 and torchvision 0.14 compute from the
 // same numbers, and the fast one, a call to C for the whole view that computes

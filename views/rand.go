@@ -24,7 +24,7 @@ func (r *Rand) Reset(seed uint64, epoch, index, view int) {
 	r.pcg.Seed(a, b)
 }
 
-// mix is splitmix64's finaliser.
+// mix is splitmix64's finalizer.
 func mix(z uint64) uint64 {
 	z += 0x9E3779B97F4A7C15
 	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9

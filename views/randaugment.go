@@ -24,17 +24,17 @@ const (
 	TranslateY
 )
 
-var opNames = [...]string{"identity", "autocontrast", "equalize", "invert", "rotate", "posterize", "solarize", "solarize-add", "colour", "contrast", "brightness", "sharpness",
+var opNames = [...]string{"identity", "autocontrast", "equalize", "invert", "rotate", "posterize", "solarize", "solarize-add", "color", "contrast", "brightness", "sharpness",
 	"shear x", "shear y", "translate x", "translate y"}
 
 func (op Op) String() string { return opNames[op] }
 
 var (
-	allOperations        = []Op{AutoContrast, Equalize, Invert, Rotate, Posterize, Solarize, SolarizeAdd, Color, Contrast, Brightness, Sharpness, ShearX, ShearY, TranslateX, TranslateY}
-	colourlessOperations = []Op{AutoContrast, Identity, Rotate, Sharpness, ShearX, ShearY, TranslateX, TranslateY}
+	allOperations       = []Op{AutoContrast, Equalize, Invert, Rotate, Posterize, Solarize, SolarizeAdd, Color, Contrast, Brightness, Sharpness, ShearX, ShearY, TranslateX, TranslateY}
+	colorlessOperations = []Op{AutoContrast, Identity, Rotate, Sharpness, ShearX, ShearY, TranslateX, TranslateY}
 )
 
-// Fill is the colour of pixels that a geometric operation uncovers: ImageNet's mean.
+// Fill is the color of pixels that a geometric operation uncovers: ImageNet's mean.
 var Fill = [3]uint8{124, 116, 104}
 
 // Applied is an operation with its argument: degrees for Rotate, a slope for

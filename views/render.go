@@ -19,7 +19,7 @@ func (s *Spec) View(dst []float32, m *Image, r *Rand, sc *Scratch) {
 }
 
 // Render writes the view that was drawn as d to dst: Len values in Shape, planar
-// and normalised. The exact path wants pixels at the file's scale.
+// and normalized. The exact path wants pixels at the file's scale.
 func (s *Spec) Render(dst []float32, p Pixels, d *Draw, sc *Scratch) {
 	if s.Exact {
 		s.exact(dst, p, d, sc)
@@ -35,7 +35,7 @@ func (s *Spec) exact(dst []float32, p Pixels, d *Draw, sc *Scratch) {
 		panic(fmt.Sprintf("views: the exact path wants pixels at full scale, got %d/8", p.Eighths))
 	}
 	v := &sc.view
-	if s.Kind == CentreCrop {
+	if s.Kind == CenterCrop {
 		EvalCrop(v, p.Image, s.Size, sc)
 	} else {
 		box := d.Crop
@@ -87,9 +87,9 @@ func (m *Image) jitter(s *Spec, d *Draw) {
 
 // write writes the finished view, or a jigsaw's patches of it.
 func (s *Spec) write(dst []float32, v *Image, d *Draw, sc *Scratch) {
-	colours := s.colours()
+	colors := s.colors()
 	if s.Kind != Jigsaw {
-		colours.Write(dst, v)
+		colors.Write(dst, v)
 		return
 	}
 	cell, patch := s.cell(), s.patch()
@@ -97,6 +97,6 @@ func (s *Spec) write(dst []float32, v *Image, d *Draw, sc *Scratch) {
 		piece := &sc.rows
 		Cut(piece, v, Box{cell*(i%3) + at[0], cell*(i/3) + at[1], patch, patch})
 		n := 3 * patch * patch
-		colours.Write(dst[i*n:(i+1)*n], piece)
+		colors.Write(dst[i*n:(i+1)*n], piece)
 	}
 }

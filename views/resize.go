@@ -129,7 +129,7 @@ func clamp8(v int32) uint8 {
 
 // EvalCrop is the evaluation transform: the short side becomes
 // round(size·256/224), the long side in proportion (rounded down), then the
-// centre size x size is cut out. An image of exactly that size is copied.
+// center size x size is cut out. An image of exactly that size is copied.
 func EvalCrop(dst, src *Image, size int, sc *Scratch) {
 	if src.W == size && src.H == size {
 		dst.Copy(src)
@@ -138,13 +138,13 @@ func EvalCrop(dst, src *Image, size int, sc *Scratch) {
 	w, h := evalSize(src.W, src.H, size)
 	whole := &sc.whole
 	ResizedCrop(whole, src, Box{0, 0, src.W, src.H}, w, h, sc)
-	Cut(dst, whole, Box{centre(w, size), centre(h, size), size, size})
+	Cut(dst, whole, Box{center(w, size), center(h, size), size, size})
 }
 
-// centre is where the middle size pixels of n begin.
-func centre(n, size int) int { return int(math.RoundToEven(float64(n-size) / 2)) }
+// center is where the middle size pixels of n begin.
+func center(n, size int) int { return int(math.RoundToEven(float64(n-size) / 2)) }
 
-// evalSize is the size of an image of w x h before the centre is cut out.
+// evalSize is the size of an image of w x h before the center is cut out.
 func evalSize(w, h, size int) (int, int) {
 	short := int(math.Round(float64(size) * 256 / 224))
 	if w <= h {

@@ -10,7 +10,7 @@ type Kind uint8
 
 const (
 	RandomCrop Kind = iota // a random crop, resized
-	CentreCrop             // the evaluation transform: nothing random
+	CenterCrop             // the evaluation transform: nothing random
 	Jigsaw                 // nine patches of a random crop
 )
 
@@ -28,9 +28,9 @@ type Spec struct {
 	BlurMin, BlurMax float64    // its sigma in pixels
 	Blur23           bool       // the blur is the 23-tap convolution instead of Pillow's
 	Operations       []Op       // RandAugment's; none: no RandAugment
-	GrayP            float64    // probability of losing the colours
+	GrayP            float64    // probability of losing the colors
 	GrayLast         bool       // after blur and RandAugment instead of before
-	Colours          Colours    // what becomes of RGB in the end; zero: RGB
+	Colors           Colors     // what becomes of RGB in the end; zero: RGB
 	Exact            bool       // the plain path, bit for bit; else the fast one
 }
 
@@ -39,7 +39,7 @@ type Spec struct {
 // evaluation) or RA (the same with RandAugment). cropMin is the smallest share
 // of the area that a crop takes.
 func Preset(name string, size int, cropMin float64) (Spec, error) {
-	s := Spec{Size: size, CropMin: cropMin, CropMax: 1, RatioMin: 3. / 4, FlipP: 0.5, Colours: RGB}
+	s := Spec{Size: size, CropMin: cropMin, CropMax: 1, RatioMin: 3. / 4, FlipP: 0.5, Colors: RGB}
 	switch name {
 	case "A":
 		s.Jitter, s.JitterP, s.GrayP = [4]float64{0.4, 0.4, 0.4, 0.4}, 1, 0.2
@@ -64,9 +64,9 @@ func Preset(name string, size int, cropMin float64) (Spec, error) {
 }
 
 // Evaluation is the transform of evaluation: the short side becomes
-// round(size·256/224), then the centre is cut out; an image of exactly size x
+// round(size·256/224), then the center is cut out; an image of exactly size x
 // size stays as it is.
-func Evaluation(size int) Spec { return Spec{Kind: CentreCrop, Size: size} }
+func Evaluation(size int) Spec { return Spec{Kind: CenterCrop, Size: size} }
 
 // JigsawMin is the smallest size of a view for which there is a jigsaw.
 const JigsawMin = 64
@@ -82,20 +82,20 @@ func JigsawPreset(size int) (Spec, error) {
 }
 
 // CMC is the same augmentation for two modalities: YDbDr instead of RGB, and
-// only those of RandAugment's operations that leave the colours' meaning.
+// only those of RandAugment's operations that leave the colors' meaning.
 func (s Spec) CMC() Spec {
-	s.Colours = YDbDr
+	s.Colors = YDbDr
 	if s.Operations != nil {
-		s.Operations = colourlessOperations
+		s.Operations = colorlessOperations
 	}
 	return s
 }
 
-func (s *Spec) colours() *Colours {
-	if s.Colours == (Colours{}) {
+func (s *Spec) colors() *Colors {
+	if s.Colors == (Colors{}) {
 		return &RGB
 	}
-	return &s.Colours
+	return &s.Colors
 }
 
 // scaled is a length at 224 pixels in proportion to another size.

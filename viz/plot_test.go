@@ -86,7 +86,7 @@ func TestPlot(t *testing.T) {
 	}
 }
 
-// checkFile reads a picture back; those of several runs have each run's colour.
+// checkFile reads a picture back; those of several runs have each run's color.
 func checkFile(t *testing.T, path string, single bool) {
 	t.Helper()
 	f, err := os.Open(path)
@@ -102,7 +102,7 @@ func checkFile(t *testing.T, path string, single bool) {
 		}
 		for i, c := range palette[:2] {
 			if n := count(m, c); n < 200 && !single {
-				t.Errorf("%s: %d pixels in run %d's colour", path, n, i)
+				t.Errorf("%s: %d pixels in run %d's color", path, n, i)
 			}
 		}
 	case ".svg":

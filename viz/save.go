@@ -89,7 +89,7 @@ func checkFormats(formats []string) error {
 // vgpdf's own text lacks Greek letters and the middle dot.
 type outlined struct{ *vgpdf.Canvas }
 
-// SetColor hands on colours as they are before their opacity is multiplied in:
+// SetColor hands on colors as they are before their opacity is multiplied in:
 // vgpdf sets the opacity as well, which would count twice.
 func (o outlined) SetColor(c color.Color) {
 	if c == nil {

@@ -43,13 +43,13 @@ func ParseStyle(name string) (Style, error) {
 	return Style{}, fmt.Errorf("--style: want one of %s, got %q", strings.Join(names, ", "), name)
 }
 
-// palette is Okabe and Ito's: told apart also by the colour-blind. Beyond it
-// lines repeat their colours with dashes.
+// palette is Okabe and Ito's: told apart also by the color-blind. Beyond it
+// lines repeat their colors with dashes.
 var palette = []color.NRGBA{
 	{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255}, {204, 121, 167, 255}, {230, 159, 0, 255}, {86, 180, 233, 255}, {0, 0, 0, 255},
 }
 
-// ordered are colours for an ordered quantity, dark to light, from viridis.
+// ordered are colors for an ordered quantity, dark to light, from viridis.
 var ordered = []color.NRGBA{{68, 1, 84, 255}, {59, 82, 139, 255}, {33, 145, 140, 255}, {94, 190, 80, 255}, {190, 160, 0, 255}}
 
 var gray = color.NRGBA{225, 225, 225, 255}
@@ -157,7 +157,7 @@ type entry struct {
 	line  draw.LineStyle
 }
 
-// legend draws entries in centred rows from the top of the canvas and gives what
+// legend draws entries in centered rows from the top of the canvas and gives what
 // is left below.
 func (s Style) legend(c draw.Canvas, entries []entry) draw.Canvas {
 	if len(entries) == 0 {

@@ -21,7 +21,7 @@ var lambdas = []float64{1, 1.25, 1.5, 1.75, 2}
 //
 // over the scores that the run measured: their distribution as an area at the
 // bottom and, where λ was recorded, each step's mean before and after as a dot
-// in the colour of its λ.
+// in the color of its λ.
 func (d *drawing) theory(i int) (figure, bool, error) {
 	r := d.runs[i]
 	kind, measured := "raw_pos", "measured scores"

@@ -19,7 +19,7 @@ from torchvision import transforms as T
 
 p = argparse.ArgumentParser()
 p.add_argument("--data_folder", required=True, help="class folders in train/ and test/")
-p.add_argument("--limit", type=int, default=10000, help="images of train/, drawn at random, for training and as neighbours")
+p.add_argument("--limit", type=int, default=10000, help="images of train/, drawn at random, for training and as neighbors")
 p.add_argument("--test_limit", type=int, default=2000, help="images of test/")
 p.add_argument("--wo_norm", action="store_true")
 p.add_argument("--seconds", type=float, default=300)

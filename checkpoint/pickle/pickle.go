@@ -39,7 +39,7 @@ type Object struct {
 type Persistent struct{ ID any }
 
 // maxSteps bounds the work and, at some 100 bytes a step, the memory that a
-// pickle can ask for beyond its own size. A ResNet-152 with its optimiser takes
+// pickle can ask for beyond its own size. A ResNet-152 with its optimizer takes
 // 60,000 steps.
 const maxSteps = 4_000_000
 

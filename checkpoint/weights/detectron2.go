@@ -45,7 +45,7 @@ func fromDetectron2(name string) string {
 
 // detectron2YAML is what a Detectron2 configuration needs to use the weights:
 // torchvision's ResNets have the stride in the 3x3 convolution, and their input
-// is RGB, normalised with ImageNet's mean and standard deviation, here of pixels
+// is RGB, normalized with ImageNet's mean and standard deviation, here of pixels
 // of 0…255. stem and res2 are the widths of the stem and of the first stage.
 func detectron2YAML(weights string, a nn.Arch, stem, res2 int) string {
 	depth := 2

@@ -237,7 +237,7 @@ func (c candidate) head(ours string) (names map[string]string, prefix string) {
 }
 
 // headOf is the projection head whose layers have those numbers; a linear head
-// without normalisation looks like one with it.
+// without normalization looks like one with it.
 func headOf(layers map[string]bool) string {
 	var numbers []string
 	for n := range layers {

@@ -16,7 +16,7 @@ type graph struct {
 }
 
 // writeONNX writes the backbone, and with head the projection head after it:
-// input "images" [batch, 3, height, width], normalised as for training; output
+// input "images" [batch, 3, height, width], normalized as for training; output
 // "features" [batch, D] or "embeddings" [batch, d].
 func (e *Encoder) writeONNX(w io.Writer, c nn.Config, head bool, options map[string]string) error {
 	arch, _, err := nn.ParseArch(c.Arch)

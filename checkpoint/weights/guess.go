@@ -10,7 +10,7 @@ import (
 )
 
 // Network tells the network from the tensors' names and shapes. It is called
-// within torch.Run. A linear head is taken to normalise, which shapes don't tell;
+// within torch.Run. A linear head is taken to normalize, which shapes don't tell;
 // without a head the configuration has the default one.
 func (e *Encoder) Network() (nn.Config, error) {
 	c := nn.Config{Modal: "RGB", Stem: "imagenet"}

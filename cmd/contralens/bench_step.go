@@ -11,13 +11,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/autotune"
 	"contralens/config"
 	"contralens/data"
-	"contralens/measure"
 	"contralens/nn"
+	"contralens/profile"
 	"contralens/torch"
 	"contralens/train"
-	"contralens/tune"
 )
 
 func benchStepCommand() *cobra.Command {
@@ -115,7 +115,7 @@ func benchRun(c *config.BenchStep, dir string) (*train.Run, error) {
 		return r, fmt.Errorf("--data_folder %s: want at least as many images as a batch, %d, got %d; without --data_folder they are generated", c.DataFolder, c.BatchSize, r.Train.Len())
 	}
 	if !c.NetworkOnly {
-		split, err := share(&r.Config.Shared, c.Precision, r.Model.Net, c.Accum, tune.Images{Dataset: r.Train, Views: r.Views, From: from}, displayLine)
+		split, err := share(&r.Config.Shared, c.Precision, r.Model.Net, c.Accum, autotune.Images{Dataset: r.Train, Views: r.Views, From: from}, displayLine)
 		if err != nil {
 			return r, err
 		}
@@ -138,26 +138,26 @@ func generate(c *config.BenchStep, dir string) error {
 	if c.NetworkOnly {
 		n = 2 // none is looked at
 	}
-	list, err := measure.Photos(dir, n, width, height)
+	list, err := profile.Photos(dir, n, width, height)
 	c.Dataset, c.DataFolder, c.Limit, c.Imbalance = "list", list, 0, 0
 	return err
 }
 
 // measureRun measures what the processor can do, and steps of a run.
-func measureRun(c *config.BenchStep, r *train.Run) (*measure.Result, error) {
-	result := &measure.Result{
+func measureRun(c *config.BenchStep, r *train.Run) (*profile.Result, error) {
+	result := &profile.Result{
 		Method: c.Method, Arch: c.Arch, Batch: c.BatchSize, K: c.K, Precision: c.Precision, NetworkOnly: c.NetworkOnly, InputRes: c.InputRes,
 		MemoryFormat: c.MemoryFormat, Threads: torch.Threads(), Machine: train.Processor(), Commit: train.Commit(), Torch: torch.Version(),
 	}
 	// Before and after: the machine may be busier for a while.
 	result.Peak = peak(r.Model)
-	steps := measure.NewSteps(c.Warmup, c.Steps, display)
+	steps := profile.NewSteps(c.Warmup, c.Steps, display)
 	perImage, err := take(c, r, steps)
 	if err != nil {
 		return nil, err
 	}
 	result.Take(steps, perImage)
-	result.PeakMB = float64(measure.PeakResident()) / (1 << 20)
+	result.PeakMB = float64(profile.PeakResident()) / (1 << 20)
 	result.Peak = max(result.Peak, peak(r.Model))
 	return result, nil
 }
@@ -169,17 +169,17 @@ func peak(m *train.Model) float64 {
 	if m.BF16 {
 		dtype = torch.BFloat16
 	}
-	return measure.Peak(dtype, m.Device(), time.Second) / 1e9
+	return profile.Peak(dtype, m.Device(), time.Second) / 1e9
 }
 
 // take takes the steps, and tells how many operations an image they need.
-func take(c *config.BenchStep, r *train.Run, steps *measure.Steps) (perImage float64, err error) {
+func take(c *config.BenchStep, r *train.Run, steps *profile.Steps) (perImage float64, err error) {
 	if c.NetworkOnly {
-		return measure.Network(r.Model, c.BatchSize, c.InputRes, steps), nil
+		return profile.Network(r.Model, c.BatchSize, c.InputRes, steps), nil
 	}
-	work := measure.Count(r.Model)
+	work := profile.Count(r.Model)
 	r.Hooks = append(stepHooks(c.Contrast, c.TBPath, displayLine), steps.Hook())
-	if err := r.Do(context.Background()); !errors.Is(err, measure.ErrDone) {
+	if err := r.Do(context.Background()); !errors.Is(err, profile.ErrDone) {
 		return 0, err
 	}
 	return work.PerImage(), nil

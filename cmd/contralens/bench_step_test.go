@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"contralens/measure"
+	"contralens/profile"
 )
 
 // TestBenchStep measures small steps, on generated images and on photos: what is
@@ -25,7 +25,7 @@ func TestBenchStep(t *testing.T) {
 		"--network_only --stem cifar --precision fp32",
 	} {
 		text := must(t, strings.Fields(small+line)...)
-		var r measure.Result
+		var r profile.Result
 		if err := json.Unmarshal([]byte(text[strings.Index(text, "{"):]), &r); err != nil {
 			t.Fatalf("%s: %v in\n%s", line, err, text)
 		}

@@ -5,11 +5,11 @@ import (
 	"runtime"
 	"strings"
 
+	"contralens/autotune"
 	"contralens/config"
 	"contralens/nn"
 	"contralens/torch"
 	"contralens/train"
-	"contralens/tune"
 )
 
 // choose settles in which precision and memory format a network is trained, where
@@ -18,12 +18,12 @@ import (
 // left open.
 func choose(s *config.Shared, net nn.Config, parts int, print func(format string, args ...any)) (said string, err error) {
 	defer s.Settle()
-	if s.Precision == "bf16" && net.Device.IsCPU() && !tune.NativeBF16(tune.Instructions()) {
+	if s.Precision == "bf16" && net.Device.IsCPU() && !autotune.NativeBF16(autotune.Instructions()) {
 		print("note: this processor has no bfloat16 instructions: emulated, bf16 is many times slower than --precision fp32")
 	}
 	t := task(s, net, parts)
-	t.Given = tune.Choice{Precision: s.Precision, Format: s.MemoryFormat}
-	if s.Precision == "fp32" && s.MemoryFormat == tune.Auto {
+	t.Given = autotune.Choice{Precision: s.Precision, Format: s.MemoryFormat}
+	if s.Precision == "fp32" && s.MemoryFormat == autotune.Auto {
 		return "", nil // in fp32 results must not depend on a measurement
 	}
 	chosen, said, err := fastest(t, s.Retune, print)
@@ -35,12 +35,12 @@ func choose(s *config.Shared, net nn.Config, parts int, print func(format string
 // and workers that load images. asked is the precision of the options before choose:
 // fp32 that is asked for is reproducible, so nothing is measured, since sums are rounded
 // otherwise with other threads; where auto became fp32, a measurement decided already.
-func share(s *config.Shared, asked string, net nn.Config, parts int, images tune.Images, print func(format string, args ...any)) (said string, err error) {
+func share(s *config.Shared, asked string, net nn.Config, parts int, images autotune.Images, print func(format string, args ...any)) (said string, err error) {
 	if asked == "fp32" {
 		return "", nil
 	}
 	t := task(s, net, parts)
-	t.Given = tune.Choice{Precision: s.Precision, Format: s.MemoryFormat, Threads: s.Threads, Workers: s.Workers}
+	t.Given = autotune.Choice{Precision: s.Precision, Format: s.MemoryFormat, Threads: s.Threads, Workers: s.Workers}
 	t.Images = &images
 	chosen, said, err := fastest(t, s.Retune, print)
 	if said != "" {
@@ -51,20 +51,20 @@ func share(s *config.Shared, asked string, net nn.Config, parts int, images tune
 }
 
 // task is what is computed: a batch in that many parts.
-func task(s *config.Shared, net nn.Config, parts int) tune.Task {
-	return tune.Task{Net: net, Batch: s.BatchSize / max(1, parts), Side: s.InputRes, Threads: torch.Threads()}
+func task(s *config.Shared, net nn.Config, parts int) autotune.Task {
+	return autotune.Task{Net: net, Batch: s.BatchSize / max(1, parts), Side: s.InputRes, Threads: torch.Threads()}
 }
 
 // disturbed is the part of the processors that other programs may take while something
 // is measured, for it to be remembered.
 const disturbed = 0.1
 
-// watchOthers is tune.WatchOthers, or what a test has in its place.
-var watchOthers = tune.WatchOthers
+// watchOthers is autotune.WatchOthers, or what a test has in its place.
+var watchOthers = autotune.WatchOthers
 
 // fastest is the best choice for a task and says what it is; "" that nothing was
 // open.
-func fastest(t tune.Task, retune bool, print func(format string, args ...any)) (chosen tune.Choice, said string, err error) {
+func fastest(t autotune.Task, retune bool, print func(format string, args ...any)) (chosen autotune.Choice, said string, err error) {
 	if !t.Open() || !t.Net.Device.IsCPU() {
 		return t.Given, "", nil
 	}
@@ -77,7 +77,7 @@ func fastest(t tune.Task, retune bool, print func(format string, args ...any)) (
 	if !remembered {
 		report, done := measuring()
 		others := watchOthers()
-		found, err = tune.Measure(t, tune.NativeBF16(tune.Instructions()), report)
+		found, err = autotune.Measure(t, autotune.NativeBF16(autotune.Instructions()), report)
 		if done(); err != nil {
 			return t.Given, "", err
 		}
@@ -91,8 +91,8 @@ func fastest(t tune.Task, retune bool, print func(format string, args ...any)) (
 			print("note: it will be measured again next time, since the measurement cannot be kept: %v", err)
 		}
 	}
-	chosen = tune.Best(found)
-	said = tune.Describe(chosen, found)
+	chosen = autotune.Best(found)
+	said = autotune.Describe(chosen, found)
 	if remembered {
 		said += "; measured by an earlier run, --retune measures again"
 	}
@@ -109,12 +109,12 @@ func resumeAs(s *config.Shared, dir string) error {
 	}
 	switch {
 	case kept.Precision == "":
-	case s.Precision == tune.Auto:
+	case s.Precision == autotune.Auto:
 		s.Precision = kept.Precision
 	case s.Precision != kept.Precision:
 		return fmt.Errorf("--precision %s with --resume %s: want %s, in which that run was begun; leave --precision and --amp out, or begin a run of another --name without --resume", s.Precision, s.Resume, kept.Precision)
 	}
-	if s.MemoryFormat == tune.Auto && kept.Format != "" {
+	if s.MemoryFormat == autotune.Auto && kept.Format != "" {
 		s.MemoryFormat = kept.Format
 	}
 	if s.Threads == 0 && kept.Threads > 0 {
@@ -128,15 +128,15 @@ func resumeAs(s *config.Shared, dir string) error {
 }
 
 // choices are those that were measured on this machine with this program.
-func choices() tune.Cache {
-	return tune.Cache{
-		Path: tune.CacheFile(),
+func choices() autotune.Cache {
+	return autotune.Cache{
+		Path: autotune.CacheFile(),
 		Key:  fmt.Sprintf("%s, %d cores, %s; contralens %s, libtorch %s", train.Processor(), runtime.NumCPU(), strings.Join(vectors(), " "), train.Commit(), torch.Version()),
 	}
 }
 
 // measuring shows on a terminal what is measured, until done.
-func measuring() (report func(tune.Measured), done func()) {
+func measuring() (report func(autotune.Measured), done func()) {
 	display("measuring how to compute …")
-	return func(m tune.Measured) { display(fmt.Sprintf("measuring: %s …", m)) }, func() { display("") }
+	return func(m autotune.Measured) { display(fmt.Sprintf("measuring: %s …", m)) }, func() { display("") }
 }

@@ -9,15 +9,15 @@ import (
 	"strings"
 	"testing"
 
+	"contralens/autotune"
 	"contralens/checkpoint"
-	"contralens/internal/plain"
+	"contralens/internal/humanize"
 	"contralens/statedict"
 	"contralens/torch"
-	"contralens/tune"
 )
 
 // computedIn is how the checkpoint of a run says that it was trained.
-func computedIn(t *testing.T, name string) tune.Choice {
+func computedIn(t *testing.T, name string) autotune.Choice {
 	t.Helper()
 	tree, err := checkpoint.Read(filepath.Join("save", name, "current.pth"))
 	if err != nil {
@@ -26,19 +26,19 @@ func computedIn(t *testing.T, name string) tune.Choice {
 	record := statedict.Items(tree.Get("contralens"))
 	precision, _ := record.Get("precision").(string)
 	format, _ := record.Get("memory_format").(string)
-	return tune.Choice{Precision: precision, Format: format}
+	return autotune.Choice{Precision: precision, Format: format}
 }
 
-// favour makes one of each task's measurements in the cache the fastest by far, and
+// favor makes one of each task's measurements in the cache the fastest by far, and
 // returns what it is, a split of processors if there is one: the first one measured,
 // or the last one.
-func favour(t *testing.T, last bool) (c tune.Choice) {
+func favor(t *testing.T, last bool) (c autotune.Choice) {
 	t.Helper()
-	b, err := os.ReadFile(tune.CacheFile())
+	b, err := os.ReadFile(autotune.CacheFile())
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all map[string][]tune.Measured
+	var all map[string][]autotune.Measured
 	if err := json.Unmarshal(b, &all); err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func favour(t *testing.T, last bool) (c tune.Choice) {
 		}
 	}
 	if b, err = json.Marshal(all); err == nil {
-		err = os.WriteFile(tune.CacheFile(), b, 0o644)
+		err = os.WriteFile(autotune.CacheFile(), b, 0o644)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -80,13 +80,13 @@ func TestAutomaticPrecision(t *testing.T) {
 	must(t, tiny(data, "given", "--epochs", "2", "--precision", c.Precision, "--memory_format", c.Format)...)
 	same(t, "save/measured", "save/given")
 
-	slow := favour(t, true)
+	slow := favor(t, true)
 	must(t, auto("remembered")...)
 	if got := computedIn(t, "remembered"); got != slow {
 		t.Errorf("trained in %s, want %s as measured before", got, slow)
 	}
 	// A run that is resumed stays what it is, whatever is measured by then.
-	quick := favour(t, false)
+	quick := favor(t, false)
 	text = must(t, auto("resumed", "--epochs", "3", "--resume", "save/remembered/current.pth")...)
 	if got := computedIn(t, "resumed"); got != slow || strings.Contains(text, "computing in") {
 		t.Errorf("went on in %s, want %s:\n%s", got, slow, text)
@@ -126,16 +126,16 @@ func TestAutomaticSplit(t *testing.T) {
 	if text := must(t, line("measured", "auto")...); !strings.Contains(text, "processors are shared as ") {
 		t.Errorf("a first run printed\n%s", text)
 	}
-	slow := favour(t, true)
+	slow := favor(t, true)
 	text := must(t, line("remembered", "auto")...)
 	if !strings.Contains(text, "processors are shared as "+slow.String()) || torch.Threads() != slow.Threads {
 		t.Errorf("computed with %d threads where %s is fastest, and printed\n%s", torch.Threads(), slow, text)
 	}
-	computed := plain.Count(slow.Threads, "thread") + ", " + plain.Count(slow.Workers, "worker")
+	computed := humanize.Count(slow.Threads, "thread") + ", " + humanize.Count(slow.Workers, "worker")
 	if text := must(t, "inspect", "save/remembered/current.pth"); !strings.Contains(text, computed) {
 		t.Errorf("want %s, inspect printed\n%s", computed, text)
 	}
-	favour(t, false)
+	favor(t, false)
 	for _, resumed := range [][]string{line("remembered", "auto", "--resume", "auto"), line("resumed", "auto", "--epochs", "2", "--resume", "save/remembered/current.pth")} {
 		torch.SetThreads(runtime.NumCPU())
 		if text := must(t, resumed...); torch.Threads() != slow.Threads || strings.Contains(text, "shared") {
@@ -145,7 +145,7 @@ func TestAutomaticSplit(t *testing.T) {
 	if text := must(t, "inspect", "save/resumed/current.pth"); !strings.Contains(text, computed) {
 		t.Errorf("want %s, inspect printed\n%s", computed, text)
 	}
-	native := tune.NativeBF16(tune.Instructions())
+	native := autotune.NativeBF16(autotune.Instructions())
 	if text := must(t, line("asked", "bf16")...); strings.Contains(text, "emulated") == native {
 		t.Errorf("bf16 with native instructions %v printed\n%s", native, text)
 	}
@@ -199,16 +199,16 @@ func TestCacheOfNoUse(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(cache, "contralens"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(tune.CacheFile(), []byte("{"), 0o644); err != nil {
+	if err := os.WriteFile(autotune.CacheFile(), []byte("{"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if text := must(t, line("damaged")...); !strings.Contains(text, "measuring again, since "+tune.CacheFile()+" is damaged") {
+	if text := must(t, line("damaged")...); !strings.Contains(text, "measuring again, since "+autotune.CacheFile()+" is damaged") {
 		t.Errorf("a damaged cache: printed\n%s", text)
 	}
 	if text := must(t, line("mended")...); strings.Contains(text, "measuring again") {
 		t.Errorf("a cache that was damaged: printed\n%s", text)
 	}
-	t.Setenv("XDG_CACHE_HOME", tune.CacheFile())
+	t.Setenv("XDG_CACHE_HOME", autotune.CacheFile())
 	if text := must(t, line("unkept")...); !strings.Contains(text, "cannot be kept") {
 		t.Errorf("a cache below a file: printed\n%s", text)
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"contralens/autotune"
 	"contralens/config"
 	"contralens/data"
 	"contralens/eval"
@@ -19,7 +20,6 @@ import (
 	"contralens/optim"
 	"contralens/torch"
 	"contralens/train"
-	"contralens/tune"
 	"contralens/views"
 )
 
@@ -66,7 +66,7 @@ func openTraining(s *config.Shared, set map[string]bool, ckpt string, ema bool, 
 	if err := resumeAs(s, s.RunFolder(name)); err != nil {
 		return nil, err
 	}
-	if s.MemoryFormat == tune.Auto {
+	if s.MemoryFormat == autotune.Auto {
 		s.MemoryFormat = "channels_last"
 	}
 	k, err := openClassification(s, set, ckpt, ema, nClass, toStderr)
@@ -92,7 +92,7 @@ func (k *classification) choose() error {
 	if err != nil {
 		return err
 	}
-	split, err := share(k.Shared, precision, net, 1, tune.Images{Dataset: k.train, Views: []views.Spec{images.Spec}, From: absolute(k.DataFolder)}, print)
+	split, err := share(k.Shared, precision, net, 1, autotune.Images{Dataset: k.train, Views: []views.Spec{images.Spec}, From: absolute(k.DataFolder)}, print)
 	for _, said := range []string{chosen, split} {
 		if said != "" {
 			printNote(said)
@@ -118,7 +118,7 @@ func (k *classification) fit(nClass int) error {
 		}
 	}
 	for _, d := range []data.Dataset{k.train, k.test} {
-		if err := eval.Labelled(d); err != nil {
+		if err := eval.Labeled(d); err != nil {
 			return fmt.Errorf("%w; a classifier learns from labels", err)
 		}
 	}

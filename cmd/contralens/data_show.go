@@ -42,14 +42,14 @@ func showViews(path string, c *config.DataShow) error {
 		return usageError{err}
 	}
 	n := c.N
-	if spec.Kind == views.CentreCrop {
+	if spec.Kind == views.CenterCrop {
 		n = 1 // nothing in it is random
 	}
 	if c.Modal == "CMC" {
 		spec = spec.CMC()
 	}
 	spec.Exact = c.Decode == "exact"
-	spec.Colours = views.RGB // a picture for people, whatever the network gets
+	spec.Colors = views.RGB // a picture for people, whatever the network gets
 	img, err := data.ReadImage(path)
 	if err != nil {
 		return err
@@ -70,7 +70,7 @@ func showViews(path string, c *config.DataShow) error {
 	return nil
 }
 
-// viewPicture is a normalised view as a picture; a jigsaw's patches lie in their
+// viewPicture is a normalized view as a picture; a jigsaw's patches lie in their
 // grid, a little apart.
 func viewPicture(values []float32, shape []int) image.Image {
 	side := shape[len(shape)-1]

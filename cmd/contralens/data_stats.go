@@ -46,7 +46,7 @@ func stats(folder string, c config.DataStats) error {
 	for _, part := range []struct {
 		name string
 		d    data.Dataset
-	}{{"train", p.Train}, {"test", p.Test}, {"unlabelled", p.Unlabelled}} {
+	}{{"train", p.Train}, {"test", p.Test}, {"unlabeled", p.Unlabeled}} {
 		if part.d != nil {
 			parts = append(parts, data.Measure(part.name, part.d, c.Workers, progress))
 		}

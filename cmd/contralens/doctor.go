@@ -11,12 +11,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/autotune"
 	"contralens/data"
 	"contralens/data/jpeg"
-	"contralens/internal/plain"
+	"contralens/internal/humanize"
 	"contralens/torch"
 	"contralens/train"
-	"contralens/tune"
 )
 
 // finding is one line of the doctor's report.
@@ -75,7 +75,7 @@ func examine() []finding {
 	} else {
 		add("devices", "cpu; no GPU (a CUDA build of libtorch is chosen with LIBTORCH=/path make build)", "")
 	}
-	add("processor", fmt.Sprintf("%s, %s, %s", train.Processor(), plain.Count(runtime.NumCPU(), "core"), plain.Count(torch.Threads(), "compute thread")), "")
+	add("processor", fmt.Sprintf("%s, %s, %s", train.Processor(), humanize.Count(runtime.NumCPU(), "core"), humanize.Count(torch.Threads(), "compute thread")), "")
 	sets, slow := instructions()
 	problem := ""
 	if slow {
@@ -99,7 +99,7 @@ func examine() []finding {
 func instructions() (sets string, slow bool) {
 	known := vectors()
 	sets = strings.Join(append([]string{runtime.GOARCH}, known...), " ")
-	if !tune.NativeBF16(known) {
+	if !autotune.NativeBF16(known) {
 		sets += " (no bfloat16 instructions: --amp brings no speed, and --precision auto is fp32)"
 	}
 	return sets, runtime.GOARCH == "amd64" && !slices.Contains(known, "avx2")
@@ -107,7 +107,7 @@ func instructions() (sets string, slow bool) {
 
 // vectors are the sets of vector instructions that make a difference here.
 func vectors() (known []string) {
-	have := tune.Instructions()
+	have := autotune.Instructions()
 	for _, f := range []string{"avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16"} {
 		if slices.Contains(have, f) {
 			known = append(known, f)
@@ -118,7 +118,7 @@ func vectors() (known []string) {
 
 // kept says where the measurements of --precision auto are.
 func kept() string {
-	path := tune.CacheFile()
+	path := autotune.CacheFile()
 	if path == "" {
 		return "are not kept, since the system has no folder for such files (HOME or XDG_CACHE_HOME)"
 	}

@@ -11,8 +11,8 @@ import (
 
 	"contralens/config"
 	"contralens/data"
-	"contralens/embeddings"
 	"contralens/eval"
+	"contralens/features"
 	"contralens/nn"
 	"contralens/train"
 )
@@ -36,7 +36,7 @@ func featuresCommand() *cobra.Command {
 		if c.Out == "" || c.Ckpt == "" {
 			return usageError{errors.New("features: want --ckpt with an encoder and -o with a file to write")}
 		}
-		return compute(c.Threads, func() error { return features(&c, set, args[0]) })
+		return compute(c.Threads, func() error { return extractFeatures(&c, set, args[0]) })
 	}
 	return cmd
 }
@@ -63,7 +63,7 @@ func loadEncoder(c config.Encoder, set map[string]bool) (m *nn.Model, o eval.Opt
 	return e.Model, eval.Options{Size: s.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: c.Amp}, about, nil
 }
 
-func features(c *config.Features, set map[string]bool, dir string) error {
+func extractFeatures(c *config.Features, set map[string]bool, dir string) error {
 	d, err := data.Images(dir, printNote)
 	if err != nil {
 		return err
@@ -79,10 +79,10 @@ func features(c *config.Features, set map[string]bool, dir string) error {
 	}
 	ctx, done := interruptible(printNote)
 	defer done()
-	bad, err := embeddings.Extract(ctx, m, d, o, embeddings.Job{
+	bad, err := features.Extract(ctx, m, d, o, features.Job{
 		Out: c.Out, Root: dir, Meta: about, Fresh: c.Fresh, Note: func(format string, args ...any) { printNote(fmt.Sprintf(format, args...)) },
 	})
-	if errors.Is(err, embeddings.ErrStopped) {
+	if errors.Is(err, features.ErrStopped) {
 		printNote("what is done is kept; the same command goes on")
 		return train.ErrStopped
 	}

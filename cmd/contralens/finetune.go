@@ -27,7 +27,7 @@ func finetuneCommand() *cobra.Command {
 		Example: `  contralens finetune --ckpt save/run/current.pth --data_folder photos --epochs 30 --cosine
   # with a hundredth of the labels, the classifier at a higher rate
   contralens finetune --ckpt save/run/current.pth --data_folder photos --label_fraction 0.01 --classifier_lr 0.2 --layer_decay 0.8
-  # a long-tailed version of the data, a second stage with balanced classes (cRT), and the τ-normalised classifier
+  # a long-tailed version of the data, a second stage with balanced classes (cRT), and the τ-normalized classifier
   contralens finetune --ckpt save/run/current.pth --data_folder photos --imbalance 100 --crt_epochs 10 --tau 0.7`,
 	}
 	given := bind(cmd, &c)
@@ -70,7 +70,7 @@ func finetune(c *config.Finetune, set map[string]bool) error {
 		if err := writeList(path, k.train); err != nil {
 			return err
 		}
-		k.print("%d labelled images, listed in %s", k.train.Len(), path)
+		k.print("%d labeled images, listed in %s", k.train.Len(), path)
 	}
 	ctx, done := interruptible(printNote)
 	defer done()
@@ -192,7 +192,7 @@ func (f *tuning) report(ctx context.Context, protocol string, head *classify.Lin
 			return err
 		}
 		metrics["tau_normalized"] = tauMetrics(f.c.Tau, s)
-		for _, line := range summaryLines(fmt.Sprintf("%s, τ-normalised (τ = %v)", protocol, f.c.Tau), s, f.classes) {
+		for _, line := range summaryLines(fmt.Sprintf("%s, τ-normalized (τ = %v)", protocol, f.c.Tau), s, f.classes) {
 			f.print("%s", line)
 		}
 	}

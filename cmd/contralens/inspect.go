@@ -12,13 +12,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/autotune"
 	"contralens/checkpoint"
 	"contralens/checkpoint/weights"
 	"contralens/config"
-	"contralens/internal/plain"
+	"contralens/internal/humanize"
 	"contralens/statedict"
 	"contralens/torch"
-	"contralens/tune"
 )
 
 // inspection is what a file holds.
@@ -128,12 +128,12 @@ func inspect(path, format string) (*inspection, error) {
 // known: in which precision and format, and of a pre-training with how many threads.
 func trainedIn(f *weights.File) string {
 	precision := f.Options["precision"]
-	if precision == "" || precision == tune.Auto {
+	if precision == "" || precision == autotune.Auto {
 		return ""
 	}
 	how := strings.TrimSuffix(precision+", "+f.Options["memory_format"], ", ")
 	if r := statedict.Items(f.Tree.Get("contralens")); r.Get("threads") != nil {
-		how += ", " + plain.Count(statedict.Int(r.Get("threads")), "thread") + ", " + plain.Count(statedict.Int(r.Get("workers")), "worker")
+		how += ", " + humanize.Count(statedict.Int(r.Get("threads")), "thread") + ", " + humanize.Count(statedict.Int(r.Get("workers")), "worker")
 	}
 	return how
 }

@@ -17,7 +17,7 @@ func knnCommand() *cobra.Command {
 	c := config.DefaultKNN()
 	cmd := &cobra.Command{
 		Use:   "knn",
-		Short: "Judge an encoder's features by their nearest neighbours",
+		Short: "Judge an encoder's features by their nearest neighbors",
 		Args:  noArguments,
 		Example: `  contralens knn --ckpt save/run/current.pth --data_folder photos
   # the same network untrained, to compare
@@ -48,12 +48,12 @@ func knn(c *config.KNN, set map[string]bool) error {
 		return err
 	}
 	o := eval.Options{Size: c.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: c.Precision == "bf16", Progress: featureProgress()}
-	vote := eval.Vote{K: c.Neighbours, Temperature: c.KNNTemperature, Standardize: c.Standardize}
+	vote := eval.Vote{K: c.Neighbors, Temperature: c.KNNTemperature, Standardize: c.Standardize}
 	accuracy, err := eval.KNNAccuracy(e.Model, bank, queries, vote, o)
 	if err != nil {
 		return err
 	}
-	result := e.result("knn", bank.Name(), map[string]any{"top1": accuracy, "k": c.Neighbours, "temperature": c.KNNTemperature, "standardized": c.Standardize}, c.Seed, config.Values(c))
+	result := e.result("knn", bank.Name(), map[string]any{"top1": accuracy, "k": c.Neighbors, "temperature": c.KNNTemperature, "standardized": c.Standardize}, c.Seed, config.Values(c))
 	// A checkpoint of a run directory has its results there.
 	if dir := filepath.Dir(c.Ckpt); c.Ckpt != "" && isFile(filepath.Join(dir, "run.json")) {
 		if err := result.Append(dir); err != nil {
@@ -65,9 +65,9 @@ func knn(c *config.KNN, set map[string]bool) error {
 	}
 	features := ""
 	if c.Standardize {
-		features = " of standardised features"
+		features = " of standardized features"
 	}
-	fmt.Printf("k-NN top-1%s: %.2f %% (%d neighbours, τ %v; %d training images, %d test images)\n", features, accuracy, c.Neighbours, c.KNNTemperature, bank.Len(), queries.Len())
+	fmt.Printf("k-NN top-1%s: %.2f %% (%d neighbors, τ %v; %d training images, %d test images)\n", features, accuracy, c.Neighbors, c.KNNTemperature, bank.Len(), queries.Len())
 	return nil
 }
 

@@ -20,7 +20,7 @@ func linearCommand() *cobra.Command {
 		Example: `  contralens linear --method MoCov2 --ckpt save/run/current.pth --data_folder photos --n_class 10 --epochs 100 --lr_decay_epochs 60,80
   # in minutes: features computed once, the learning rate chosen by held-out training images
   contralens linear --ckpt save/run/current.pth --data_folder photos --cached --lr_sweep 0.1,1,10,30 --batch_size 256 --epochs 50 --cosine
-  # in seconds: logistic regression on standardised features
+  # in seconds: logistic regression on standardized features
   contralens linear --ckpt save/run/current.pth --data_folder photos --cached --solver lbfgs
   contralens linear --method MoCov2 --ckpt save/run/current.pth --dry-run`,
 	}

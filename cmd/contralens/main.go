@@ -69,7 +69,7 @@ func rootCommand() *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(contrastCommand(), linearCommand(), finetuneCommand(), supervisedCommand(), predictCommand(), reportCommand(), knnCommand(), dataCommand(), benchCommand(), scoresCommand(), serveCommand(), convertCommand(), inspectCommand(), featuresCommand(), neighboursCommand(), doctorCommand(), versionCommand(), docsCommand())
+	root.AddCommand(contrastCommand(), linearCommand(), finetuneCommand(), supervisedCommand(), predictCommand(), reportCommand(), knnCommand(), dataCommand(), benchCommand(), scoresCommand(), serveCommand(), convertCommand(), inspectCommand(), featuresCommand(), neighborsCommand(), doctorCommand(), versionCommand(), docsCommand())
 	groups(root)
 	withConfig(root)
 	return root

@@ -14,7 +14,7 @@ import (
 const tinyWeights = "../../checkpoint/weights/testdata/tiny.safetensors"
 
 // TestMovingFeatures takes an encoder of others through every format, and its
-// features to the picture of an image's neighbours.
+// features to the picture of an image's neighbors.
 func TestMovingFeatures(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
@@ -46,7 +46,7 @@ func TestMovingFeatures(t *testing.T) {
 		t.Errorf("features: %s", text)
 	}
 	photo := filepath.Join(photos, "img0.jpg")
-	must(t, "neighbours", photo, "--in", at("f.parquet"), "-o", at("grid.png"), "-k", "3")
+	must(t, "neighbors", photo, "--in", at("f.parquet"), "-o", at("grid.png"), "-k", "3")
 	f, err := os.Open(at("grid.png"))
 	if err != nil {
 		t.Fatal(err)
@@ -64,13 +64,13 @@ func TestMovingFeatures(t *testing.T) {
 	if err := os.WriteFile(at("copy.jpg"), b, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	text = must(t, "neighbours", at("copy.jpg"), "--in", at("f.parquet"), "--json", "-k", "2")
+	text = must(t, "neighbors", at("copy.jpg"), "--in", at("f.parquet"), "--json", "-k", "2")
 	var found []struct {
 		Path       string
 		Similarity float64
 	}
 	if err := json.Unmarshal([]byte(text[strings.Index(text, "[{"):]), &found); err != nil || len(found) != 2 || found[0].Path != "img0.jpg" || found[0].Similarity < 0.9999 {
-		t.Errorf("neighbours of a copy: %v %s", err, text)
+		t.Errorf("neighbors of a copy: %v %s", err, text)
 	}
 	for line, want := range map[string]string{
 		"convert " + tinyWeights:                                                                  "want a file to read and a file to write",
@@ -80,8 +80,8 @@ func TestMovingFeatures(t *testing.T) {
 		"features " + photos:                                                                      "--ckpt",
 		"features " + dir + " --ckpt " + tinyWeights + " -o " + at("x.parquet"):                   "",
 		"features " + photos + " --ckpt " + tinyWeights + " -o x.npy --batch_size -3":             "--batch_size: want a whole number of at least 1",
-		"neighbours " + photo + " --in x.parquet -o x.png -k 0":                                   "--neighbours: want a whole number of at least 1",
-		"neighbours " + photo + " -o x.png":                                                       "--in",
+		"neighbors " + photo + " --in x.parquet -o x.png -k 0":                                    "--neighbors: want a whole number of at least 1",
+		"neighbors " + photo + " -o x.png":                                                        "--in",
 		"knn --strict --ckpt " + at("d.safetensors") + " --arch resnet34 --data_folder " + photos: "tensors are missing",
 	} {
 		code, text := command(t, strings.Fields(line)...)

@@ -10,12 +10,12 @@ import (
 
 	"golang.org/x/term"
 
+	"contralens/autotune"
 	"contralens/checkpoint/weights"
 	"contralens/config"
 	"contralens/contrast"
 	"contralens/nn"
 	"contralens/train"
-	"contralens/tune"
 )
 
 // pretrain trains what contrast's options describe.
@@ -52,7 +52,7 @@ func pretrain(c config.Contrast, warnings []string) error {
 		if err != nil {
 			return err
 		}
-		split, err := share(&r.Config.Shared, c.Precision, r.Model.Net, c.Accum, tune.Images{Dataset: r.Train, Views: r.Views, From: absolute(c.DataFolder)}, p.Print)
+		split, err := share(&r.Config.Shared, c.Precision, r.Model.Net, c.Accum, autotune.Images{Dataset: r.Train, Views: r.Views, From: absolute(c.DataFolder)}, p.Print)
 		if err != nil {
 			return err
 		}

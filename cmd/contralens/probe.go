@@ -151,7 +151,7 @@ func (p *probe) lbfgs(ctx context.Context, features *torch.Tensor, labels []int6
 	return t.Save(filepath.Join(p.dir, "current.pth"), p.record(p.protocol), nil, p.scores.Top1)
 }
 
-// tauNormalized judges the τ-normalised classifier as well.
+// tauNormalized judges the τ-normalized classifier as well.
 func (p *probe) tauNormalized(ctx context.Context) error {
 	h := p.head.TauNormalized(p.c.Tau)
 	defer h.Free()
@@ -160,7 +160,7 @@ func (p *probe) tauNormalized(ctx context.Context) error {
 		return err
 	}
 	p.metrics["tau_normalized"] = tauMetrics(p.c.Tau, s)
-	for _, line := range summaryLines(fmt.Sprintf("τ-normalised (τ = %v)", p.c.Tau), s, p.classes) {
+	for _, line := range summaryLines(fmt.Sprintf("τ-normalized (τ = %v)", p.c.Tau), s, p.classes) {
 		p.print("%s", line)
 	}
 	return nil

@@ -133,7 +133,7 @@ func tiny(data, name string, more ...string) []string {
 	return append(strings.Fields("contrast --method MoCov2 --ft posneg --mix_start_step 7 --arch resnet18 --width 0.06 --stem cifar --input_res 16 --batch_size 4 -k 10 -d 8 --seed 3 -j 1 --print_freq 1 --precision fp32 --memory_format channels_last --save_score --probe 4 --knn_every 3 --save_freq 2 --keep 2 --model_path save --tb_path tb --data_folder "+data+" --threads "+threads+" --name "+name), more...)
 }
 
-// same compares two runs: weights, key encoder, queue, optimiser and where they
+// same compares two runs: weights, key encoder, queue, optimizer and where they
 // stand, bit for bit; score files; metrics but for times.
 func same(t *testing.T, a, b string) {
 	t.Helper()

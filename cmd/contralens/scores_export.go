@@ -38,6 +38,6 @@ func scoresExportCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&format, "format", format, "csv, parquet or npz")
 	cmd.Flags().StringVarP(&out, "out", "o", out, "folder for the files")
-	cmd.Flags().IntVar(&rows, "rows", rows, "most rows of histograms, each summed over neighbouring steps")
+	cmd.Flags().IntVar(&rows, "rows", rows, "most rows of histograms, each summed over neighboring steps")
 	return cmd
 }

@@ -6,7 +6,7 @@ import { count } from "./format.js";
 import { figure } from "./figure.js";
 import { charts } from "./guide.js";
 import { emptyPlot, lineChart } from "./linechart.js";
-import { colour, dashes } from "./palette.js";
+import { color, dashes } from "./palette.js";
 
 const settings = { smooth: 0.6, logX: false, logY: false, envelope: true }; // kept while the page is open
 
@@ -100,7 +100,7 @@ export function curvesTab(first) {
           const label = [runs.length > 1 ? r.label : "", raw ? "before FT" : "", several ? (k ? "negatives" : "positives") : "", spread ? name.slice(-2) + " %" : ""].filter(Boolean).join(", ") || r.label;
           lines.push({
             run: r.id, name: raw + name, label, tag: raw ? "before" : several ? ["pos", "neg"][k] : runs.length > 1 ? "" : r.onset > 0 && data[i][`raw_${name}`] ? "after" : "",
-            colour: colour(several ? 2 * i + k : r.index), dash: raw ? [6, 4] : spread ? [2, 3] : dashes(r.index), width: spread || raw ? 1.3 : 1.9,
+            color: color(several ? 2 * i + k : r.index), dash: raw ? [6, 4] : spread ? [2, 3] : dashes(r.index), width: spread || raw ? 1.3 : 1.9,
             quiet: spread, ...c, min: spread || !c.n.some((n) => n > 1) ? [] : c.min, max: spread || !c.n.some((n) => n > 1) ? [] : c.max,
             shown: smoothed(c.mean, name === "knn" || name === "lr" ? 0 : settings.smooth, settings.logY), sparse: name === "knn",
           });

@@ -12,7 +12,7 @@ function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-/** text is the SVG as a file, on the page's background colour. */
+/** text is the SVG as a file, on the page's background color. */
 function text(svg) {
   const copy = svg.cloneNode(true);
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");

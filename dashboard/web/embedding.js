@@ -7,7 +7,7 @@ import { figure } from "./figure.js";
 import { number } from "./format.js";
 import { read } from "./guide.js";
 import { emptyPlot } from "./linechart.js";
-import { colour, ink } from "./palette.js";
+import { color, ink } from "./palette.js";
 
 const settings = { method: "pca" };
 const shapes = ["circle", "square", "triangle"]; // classes beyond seven get another shape
@@ -70,7 +70,7 @@ export function embeddingTab(first) {
     const key = `${run.id} ${data.epoch}`;
     if (maps.has(key)) {
       points = maps.get(key);
-      frame.say(`epoch ${data.epoch}, ${data.images.length} images, UMAP with 15 neighbours`);
+      frame.say(`epoch ${data.epoch}, ${data.images.length} images, UMAP with 15 neighbors`);
       draw();
       return;
     }
@@ -86,11 +86,11 @@ export function embeddingTab(first) {
       maps.set(answer.key, answer.points);
       place();
     };
-    worker.postMessage({ rows: data.components, neighbours: 15, key });
+    worker.postMessage({ rows: data.components, neighbors: 15, key });
   }
 
   const className = (i) => (data.labels[i] >= 0 ? data.classes[data.labels[i]] ?? `class ${data.labels[i]}` : "no class");
-  const paint = (label) => (label < 0 ? ink().muted : colour(label));
+  const paint = (label) => (label < 0 ? ink().muted : color(label));
   const shape = (label) => shapes[label < 0 ? 0 : Math.floor(label / 7) % 3];
 
   function mark(kind, x, y, r, props) {

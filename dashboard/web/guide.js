@@ -5,7 +5,7 @@ const groups = [
   ["Learning", [
     { id: "loss", title: "Loss", series: ["loss"], read: "InfoNCE: −log of the share that the positive has among all scores. At chance it is ln(K+1); falling means that positives are told from negatives. SimSiam and BYOL have no negatives: theirs is minus the mean score, −1 at best. A jump up where the transformation sets in is meant: the task became harder. Compare losses only at the same K and τ." },
     { id: "accuracy", title: "Contrastive accuracy", series: ["accuracy"], read: "How often the positive is ranked before every negative. Near 100 % the task is solved and teaches little more; high while k-NN stays flat hints at a leak." },
-    { id: "knn", title: "k-NN accuracy", series: ["knn"], read: "How often the neighbours in feature space, out of the training images, know the class of a test image. This is about the features themselves; loss and accuracy are about the task." },
+    { id: "knn", title: "k-NN accuracy", series: ["knn"], read: "How often the neighbors in feature space, out of the training images, know the class of a test image. This is about the features themselves; loss and accuracy are about the task." },
   ]],
   ["Positives", [
     { id: "pos_mean", title: "Positives: mean score", series: ["pos_mean"], read: "Mean similarity of two views of the same image. Extrapolation lowers it (the dashed line is before, the solid one after): positives become harder. Near 1 they teach nothing." },
@@ -58,5 +58,5 @@ export const read = {
   distribution: "The distributions at the chosen time. Where positives and negatives overlap, the loss has work to do. Dashed: before the feature transformation. Each curve is scaled to the same area.",
   waterfall: "The same distributions as a landscape: score to the right, time into the depth, newest in front. A ridge that moves right is a score that rises; a flat wide ridge is a wide distribution. Turn it by dragging or with the arrow keys.",
   runs3d: "One statistic over the steps, one run behind the other: how a changed option moves it. Turn it by dragging or with the arrow keys.",
-  embedding: "Each mark is an image of the probe set, placed by its features; near means similar to the encoder. Classes that the encoder has found on its own form groups. PCA keeps distances along the two strongest directions; UMAP keeps neighbourhoods, so distances between far groups mean little.",
+  embedding: "Each mark is an image of the probe set, placed by its features; near means similar to the encoder. Classes that the encoder has found on its own form groups. PCA keeps distances along the two strongest directions; UMAP keeps neighborhoods, so distances between far groups mean little.",
 };

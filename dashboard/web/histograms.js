@@ -8,7 +8,7 @@ import { figure } from "./figure.js";
 import { count, number } from "./format.js";
 import { read } from "./guide.js";
 import { emptyPlot } from "./linechart.js";
-import { colour, heat, ink } from "./palette.js";
+import { color, heat, ink } from "./palette.js";
 
 export const kindTitle = { pos: "Positives", neg: "Negatives", raw_pos: "Positives before FT", raw_neg: "Negatives before FT" };
 const settings = { style: "heat", before: false };
@@ -104,7 +104,7 @@ export function histogramsTab(first) {
       const w = Math.max(260, frames[kind].body.clientWidth);
       const draw = settings.style === "heat" ? heatMap : ridges;
       const onset = run.onset > 0 && !k.startsWith("raw_") ? run.onset : 0;
-      frames[kind].body.replaceChildren(draw(d, w, { title: kindTitle[k], step: d.rows[Math.min(rowAt(), d.rows.length - 1)].step, last: run.last, onset, colour: colour(kind === "pos" ? 0 : 1) }));
+      frames[kind].body.replaceChildren(draw(d, w, { title: kindTitle[k], step: d.rows[Math.min(rowAt(), d.rows.length - 1)].step, last: run.last, onset, color: color(kind === "pos" ? 0 : 1) }));
       frames[kind].say(k.startsWith("raw_") ? "before FT" : data[`raw_${kind}`] ? "after FT" : "");
     }
     const rows = (data.pos ?? data.neg).rows, row = rows[rowAt()], end = rows[rowAt() + 1]?.step - 1 || run.last;
@@ -128,7 +128,7 @@ export function histogramsTab(first) {
     const svg = s("svg", { viewBox: `0 0 ${w} ${height}`, role: "img", "aria-label": `Distributions of scores: ${curves.map((k) => kindTitle[k.kind]).join(", ")}` }, axes(box, x, y, { x: "score", y: "density" }));
     let at = box.left;
     for (const k of curves) {
-      const raw = k.kind.startsWith("raw_"), paint = colour(k.kind.endsWith("pos") ? 0 : 1);
+      const raw = k.kind.startsWith("raw_"), paint = color(k.kind.endsWith("pos") ? 0 : 1);
       const points = k.density.map((v, i) => [x((k.edges[i] + k.edges[i + 1]) / 2), y(v)]);
       if (!raw) svg.append(s("path", { d: `${path([[points[0][0], y(0)], ...points, [points.at(-1)[0], y(0)]])}Z`, fill: paint, "fill-opacity": 0.22 }));
       svg.append(s("path", { d: path(points), fill: "none", stroke: paint, "stroke-width": raw ? 1.5 : 2, "stroke-dasharray": raw ? "5 4" : null, "stroke-linejoin": "round" }));
@@ -194,7 +194,7 @@ function heatMap(d, w, { title, step, last, onset }) {
 }
 
 /** ridges draws about twenty distributions, each a little below the one before it. */
-function ridges(d, w, { title, step, colour }) {
+function ridges(d, w, { title, step, color }) {
   const height = 300, c = ink(), box = { left: 58, right: w - 14, top: 54, bottom: height - 44 };
   const n = Math.min(20, d.rows.length), top = usual(d.rows);
   const x = scale(d.edges[0], d.edges.at(-1), box.left, box.right);
@@ -207,7 +207,7 @@ function ridges(d, w, { title, step, colour }) {
     const points = row.density.map((v, j) => [x((d.edges[j] + d.edges[j + 1]) / 2), y0 - Math.min(1.4, v / top) * 56]);
     const near = Math.abs(at - chosen) <= d.rows.length / n / 2;
     svg.append(s("path", { d: `${path([[points[0][0], y0], ...points, [points.at(-1)[0], y0]])}Z`, fill: c.card, "fill-opacity": 0.86 }),
-      s("path", { d: `${path(points)}`, fill: colour, "fill-opacity": near ? 0.5 : 0.12, stroke: colour, "stroke-width": near ? 2.2 : 1.2 }));
+      s("path", { d: `${path(points)}`, fill: color, "fill-opacity": near ? 0.5 : 0.12, stroke: color, "stroke-width": near ? 2.2 : 1.2 }));
     if (i % 4 === 0 || i === n - 1) svg.append(s("text", { x: box.left - 8, y: y0 + 4, "font-size": 11, "text-anchor": "end", fill: c.muted }, count(row.step)));
   }
   return svg;

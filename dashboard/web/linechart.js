@@ -6,7 +6,7 @@ import { count, number, short } from "./format.js";
 import { ink, rgba } from "./palette.js";
 
 /**
- * lineChart draws curves into el. setData takes lines: { label, colour, dash,
+ * lineChart draws curves into el. setData takes lines: { label, color, dash,
  * width, step[], mean[], min[], max[], shown[] }, where shown is what is drawn
  * of mean (smoothed). onZoom(from, to) is called when a part was chosen.
  */
@@ -21,7 +21,7 @@ export function lineChart(el, { title, axis, say, onZoom }) {
 
   function draw() {
     const c = ink();
-    const next = JSON.stringify([width(), c, options.logX, options.logY, options.envelope, lines.map((l) => [l.label, l.colour, l.dash, l.step.length < 3, l.min.length > 0])]);
+    const next = JSON.stringify([width(), c, options.logX, options.logY, options.envelope, lines.map((l) => [l.label, l.color, l.dash, l.step.length < 3, l.min.length > 0])]);
     const tables = lines.map((l) => [l.step, l.shown, positive(l.min), positive(l.max)]);
     const data = tables.length ? uPlot.join(tables) : [[]];
     if (plot && next === shape) { // the same lines have grown: a drag that is going on goes on
@@ -34,9 +34,9 @@ export function lineChart(el, { title, axis, say, onZoom }) {
     lines.forEach((l) => {
       const at = series.length;
       const edge = { stroke: "transparent", width: 0, points: { show: false }, spanGaps: true };
-      series.push({ label: l.label, stroke: l.colour, width: l.width, dash: l.dash, spanGaps: true, points: { show: l.step.length < 3 || l.sparse, size: 6, fill: l.colour } });
+      series.push({ label: l.label, stroke: l.color, width: l.width, dash: l.dash, spanGaps: true, points: { show: l.step.length < 3 || l.sparse, size: 6, fill: l.color } });
       series.push({ ...edge }, { ...edge });
-      if (options.envelope && l.min.length) bands.push({ series: [at + 2, at + 1], fill: rgba(l.colour, 0.16) });
+      if (options.envelope && l.min.length) bands.push({ series: [at + 2, at + 1], fill: rgba(l.color, 0.16) });
     });
     const font = "11px Inter, system-ui, sans-serif";
     const side = { stroke: c.muted, font, labelFont: font, labelSize: 14, labelGap: 2, grid: { stroke: c.line, width: 1 }, ticks: { stroke: c.line, size: 4 } };
@@ -159,11 +159,11 @@ function vector(title, axis, lines, options) {
     if (options.envelope && l.min.length) {
       const inside = l.step.map((v, i) => i).filter((i) => l.step[i] >= x.low && l.step[i] <= x.high && (!options.logY || l.min[i] > 0));
       const edge = [...inside.map((i) => [x(l.step[i]), y(l.max[i])]), ...inside.reverse().map((i) => [x(l.step[i]), y(l.min[i])])];
-      svg.append(s("path", { d: path(edge), fill: l.colour, "fill-opacity": 0.16 }));
+      svg.append(s("path", { d: path(edge), fill: l.color, "fill-opacity": 0.16 }));
     }
-    svg.append(s("path", { d: path(points), fill: "none", stroke: l.colour, "stroke-width": l.width, "stroke-dasharray": l.dash?.join(" ") || null, "stroke-linejoin": "round" }));
+    svg.append(s("path", { d: path(points), fill: "none", stroke: l.color, "stroke-width": l.width, "stroke-dasharray": l.dash?.join(" ") || null, "stroke-linejoin": "round" }));
     if (l.quiet) continue;
-    svg.append(s("line", { x1: at, x2: at + 20, y1: 44, y2: 44, stroke: l.colour, "stroke-width": 2, "stroke-dasharray": l.dash?.join(" ") || null }),
+    svg.append(s("line", { x1: at, x2: at + 20, y1: 44, y2: 44, stroke: l.color, "stroke-width": 2, "stroke-dasharray": l.dash?.join(" ") || null }),
       s("text", { x: at + 26, y: 48, "font-size": 11, fill: c.text }, l.label));
     at += 44 + 6.2 * l.label.length;
   }

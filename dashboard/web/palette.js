@@ -1,4 +1,4 @@
-// Colours that the colour-blind can tell apart: Okabe and Ito's for runs and
+// Colors that the color-blind can tell apart: Okabe and Ito's for runs and
 // classes (lighter ones on dark), cividis for heat maps.
 
 const light = ["#0072b2", "#d55e00", "#009e73", "#b0528a", "#b37700", "#3b8fc4", "#4d4d4d"];
@@ -10,10 +10,10 @@ const isDark = () => {
   return set ? set === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 };
 
-export const colour = (i) => (isDark() ? dark : light)[i % 7];
+export const color = (i) => (isDark() ? dark : light)[i % 7];
 export const dashes = (i) => [[], [8, 4], [2, 3]][Math.floor(i / 7) % 3];
 
-/** ink is the colours of axes and text, taken from the style sheet. */
+/** ink is the colors of axes and text, taken from the style sheet. */
 export function ink() {
   const css = getComputedStyle(document.documentElement);
   const get = (name) => css.getPropertyValue(name).trim();
@@ -27,7 +27,7 @@ export function heat(v) {
   return cividis[i].map((c, k) => Math.round(c + (x - i) * (cividis[i + 1][k] - c)));
 }
 
-/** age maps 0 (old) … 1 (new) to a colour from blue to orange that stands out from the page. */
+/** age maps 0 (old) … 1 (new) to a color from blue to orange that stands out from the page. */
 export function age(v) {
   const [a, b] = isDark() ? [[66, 118, 158], [255, 184, 92]] : [[122, 178, 216], [176, 68, 0]];
   return `rgb(${a.map((c, k) => Math.round(c + v * (b[k] - c)))})`;

@@ -6,7 +6,7 @@ import { h } from "./dom.js";
 import { embeddingTab } from "./embedding.js";
 import { count, fixed, ftName, number } from "./format.js";
 import { histogramsTab } from "./histograms.js";
-import { colour } from "./palette.js";
+import { color } from "./palette.js";
 import { settingsTab } from "./settings.js";
 import { waterfallTab } from "./waterfall.js";
 
@@ -128,7 +128,7 @@ function about(runs) {
     h("thead", null, h("tr", null, ["Run", "State", ...names].map((n) => h("th", { scope: "col" }, n)))),
     h("tbody", null, runs.map((run) => {
       const swatch = h("span", { class: "swatch", "aria-hidden": "true" });
-      swatch.style.background = colour(run.index);
+      swatch.style.background = color(run.index);
       return h("tr", null, h("th", { scope: "row", title: run.id }, h("div", { class: "who" }, swatch, h("span", null, run.label)), notes(run)), h("td", null, chip(run)),
         names.map((n) => {
           const value = Object.fromEntries(facts(run))[n], differs = ["Method", "FT", "Dataset", "Encoder"].includes(n) && runs.some((r) => Object.fromEntries(facts(r))[n] !== value);

@@ -2,7 +2,7 @@
 /* global UMAP, importScripts */
 importScripts("lib/umap-js.min.js");
 
-self.onmessage = ({ data: { rows, neighbours, key } }) => {
+self.onmessage = ({ data: { rows, neighbors, key } }) => {
   let state = 1;
   const random = () => { // mulberry32
     state = (state + 0x6d2b79f5) | 0;
@@ -11,7 +11,7 @@ self.onmessage = ({ data: { rows, neighbours, key } }) => {
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
   try {
-    const map = new UMAP.UMAP({ nComponents: 2, nNeighbors: Math.min(neighbours, rows.length - 1), minDist: 0.1, random });
+    const map = new UMAP.UMAP({ nComponents: 2, nNeighbors: Math.min(neighbors, rows.length - 1), minDist: 0.1, random });
     self.postMessage({ key, points: map.fit(rows) });
   } catch (error) {
     self.postMessage({ key, error: String(error.message ?? error) });

@@ -10,7 +10,7 @@ import { charts, read } from "./guide.js";
 import { smoothed } from "./curves.js";
 import { kindTitle, trimmed } from "./histograms.js";
 import { emptyPlot } from "./linechart.js";
-import { age, colour, ink } from "./palette.js";
+import { age, color, ink } from "./palette.js";
 
 const view = { turn: -0.55, tilt: 0.5 }; // radians: around the upright axis, downwards
 const limits = { turn: [-1.3, 1.3], tilt: [0.08, 1.35] };
@@ -121,7 +121,7 @@ export function waterfallTab(first) {
       const points = curve.x.map((x, i) => (curve.y[i] === null ? null : project(fx(x), fy(curve.y[i]), z))).filter(Boolean);
       if (points.length === 0) continue;
       svg.append(s("path", { d: `${path([project(fx(curve.x[0]), 0, z), ...points, project(fx(curve.x.at(-1)), 0, z)])}Z`, fill: c.card, "fill-opacity": 0.8 }),
-        s("path", { d: path(points), fill: "none", stroke: curve.run ? colour(curve.run.index) : age(curve.age), "stroke-width": scene.z === "run" ? 2 : 1.5, "stroke-linejoin": "round" }));
+        s("path", { d: path(points), fill: "none", stroke: curve.run ? color(curve.run.index) : age(curve.age), "stroke-width": scene.z === "run" ? 2 : 1.5, "stroke-linejoin": "round" }));
     }
     const text = (p, value, anchor = "middle", dx = 0, dy = 0) => svg.append(s("text", { x: p[0] + dx, y: p[1] + dy, "font-size": 11, fill: c.muted, "text-anchor": anchor }, value));
     for (const k of [0, 0.5, 1]) text(project(k, 0, 0), scene.x.text(x0 + k * (x1 - x0)), "middle", 0, 18);

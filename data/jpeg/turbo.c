@@ -69,7 +69,7 @@ int turbo_decode(const uint8_t *file, size_t length, int x, int y, int width, in
 			jpeg_destroy_decompress(info);
 			return TURBO_ERROR;
 		}
-		// Pixels beside a border of the decoded part miss the neighbours that the
+		// Pixels beside a border of the decoded part miss the neighbors that the
 		// upsampling of chroma takes into account: two more on each side, so that
 		// those asked for are as in the whole image.
 		x0 = larger(0, x * eighths / 8 - 2);

@@ -48,7 +48,7 @@ func (l *Linear) Free() {
 	l.Bias.Free()
 }
 
-// TauNormalized is the τ-normalised classifier of Kang et al. (ICLR 2020), which
+// TauNormalized is the τ-normalized classifier of Kang et al. (ICLR 2020), which
 // takes the length of a class's weights, and so its frequency in training, out
 // of its scores; like theirs without bias. τ = 0 leaves the weights as they are.
 //

@@ -12,7 +12,7 @@ import (
 )
 
 // Logistic fits a multinomial logistic regression to features [N, D] by L-BFGS:
-// with the features standardised, x̂ = (x-μ)/σ column by column, it minimises
+// with the features standardized, x̂ = (x-μ)/σ column by column, it minimizes
 //
 //	mean cross entropy(x̂ Wᵀ + b) + l2 Σ W²
 //
@@ -35,7 +35,7 @@ func Logistic(features *torch.Tensor, labels []int64, classes int, l2 float64, i
 			variance, mean := features.VarMean([]int{0}, true, true)
 			p = logistic{features: features, labels: torch.FromInt64(labels, n), mean: mean.To(torch.Float64), scale: variance.Sqrt().AddScalar(1e-6).To(torch.Float64), n: n, d: d, classes: classes, l2: l2}
 			var at []float64
-			if at, err = p.minimise(iterations); err != nil {
+			if at, err = p.minimize(iterations); err != nil {
 				return
 			}
 			w, b := p.unpack(at)
@@ -63,7 +63,7 @@ func (p *logistic) unpack(at []float64) (w, b *torch.Tensor) {
 }
 
 // evaluate is the value at a point; gradient is set to the derivative there.
-// Features are standardised chunk by chunk: a copy of all in double precision
+// Features are standardized chunk by chunk: a copy of all in double precision
 // would be twice their size.
 func (p *logistic) evaluate(at, gradient []float64) (value float64) {
 	const chunk = 8192
@@ -90,9 +90,9 @@ func (p *logistic) evaluate(at, gradient []float64) (value float64) {
 	return value
 }
 
-// minimise runs gonum's L-BFGS, which calls back from goroutines of its own; the
+// minimize runs gonum's L-BFGS, which calls back from goroutines of its own; the
 // tensors' work is handed to this one.
-func (p *logistic) minimise(iterations int) ([]float64, error) {
+func (p *logistic) minimize(iterations int) ([]float64, error) {
 	type request struct {
 		at    []float64
 		reply chan struct{}

@@ -20,17 +20,17 @@ import (
 // mixture draws n features of overlapping classes, in columns of very different
 // scale, as networks give them.
 func mixture(n, d, classes int, seed uint64) (x []float32, labels []int64) {
-	centre := rand.New(rand.NewPCG(7, 7))
-	centres := make([]float64, classes*d)
-	for i := range centres {
-		centres[i] = 0.35 * centre.NormFloat64()
+	center := rand.New(rand.NewPCG(7, 7))
+	centers := make([]float64, classes*d)
+	for i := range centers {
+		centers[i] = 0.35 * center.NormFloat64()
 	}
 	r := rand.New(rand.NewPCG(seed, 1))
 	for range n {
 		c := r.IntN(classes)
 		labels = append(labels, int64(c))
 		for j := range d {
-			x = append(x, float32((r.NormFloat64()+centres[c*d+j])*math.Pow(10, float64(j%3)-1)+2))
+			x = append(x, float32((r.NormFloat64()+centers[c*d+j])*math.Pow(10, float64(j%3)-1)+2))
 		}
 	}
 	return x, labels

@@ -65,7 +65,7 @@ func (t *Trainer) Save(path string, r Record, encoder *nn.Model, best float64) e
 	}}))
 }
 
-// Load puts the trainer, whose classifier and optimiser have their final shapes,
+// Load puts the trainer, whose classifier and optimizer have their final shapes,
 // where a checkpoint left it, and the encoder too when the file has one.
 // warning is a sentence for files without our record, or of other data.
 func (t *Trainer) Load(path string, encoder *nn.Model) (best float64, warning string, err error) {

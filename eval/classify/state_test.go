@@ -95,7 +95,7 @@ func TestTwoEncoders(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer m.Free()
-		features, labels, err := eval.Features(m, colours{[]int{20, 20, 20}}, eval.Options{Size: 8})
+		features, labels, err := eval.Features(m, colors{[]int{20, 20, 20}}, eval.Options{Size: 8})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +108,7 @@ func TestTwoEncoders(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer l.Free()
-		s, err := Test(m, []*Linear{l}, colours{[]int{10, 10, 10}}, nil, eval.Options{Size: 8})
+		s, err := Test(m, []*Linear{l}, colors{[]int{10, 10, 10}}, nil, eval.Options{Size: 8})
 		if err != nil || s[0].Top1 < 75 {
 			t.Errorf("%v, top-1 %v", err, s)
 		}

@@ -18,20 +18,20 @@ import (
 	"contralens/views"
 )
 
-// colours is a dataset whose classes differ in colour, with some noise.
-type colours struct{ per []int }
+// colors is a dataset whose classes differ in color, with some noise.
+type colors struct{ per []int }
 
-func (c colours) Name() string      { return "colours" }
-func (c colours) Classes() []string { return []string{"red", "green", "blue"}[:len(c.per)] }
-func (c colours) Path(i int) string { return fmt.Sprint("image ", i) }
-func (c colours) Len() (n int) {
+func (c colors) Name() string      { return "colors" }
+func (c colors) Classes() []string { return []string{"red", "green", "blue"}[:len(c.per)] }
+func (c colors) Path(i int) string { return fmt.Sprint("image ", i) }
+func (c colors) Len() (n int) {
 	for _, p := range c.per {
 		n += p
 	}
 	return n
 }
 
-func (c colours) Label(i int) int {
+func (c colors) Label(i int) int {
 	for class, n := range c.per {
 		if i < n {
 			return class
@@ -41,7 +41,7 @@ func (c colours) Label(i int) int {
 	return -1
 }
 
-func (c colours) Image(i int, dst *views.Image) error {
+func (c colors) Image(i int, dst *views.Image) error {
 	r := rand.New(rand.NewPCG(uint64(i), 1))
 	dst.Resize(12, 12)
 	for p := range dst.Pix {
@@ -109,11 +109,11 @@ func TestProbeLeavesTheEncoder(t *testing.T) {
 		m := network(t)
 		defer m.Free()
 		before := state(m)
-		tr := trainer(t, m, colours{[]int{20, 20, 20}}, 0)
+		tr := trainer(t, m, colors{[]int{20, 20, 20}}, 0)
 		if err := tr.Do(context.Background()); err != nil {
 			t.Fatal(err)
 		}
-		s, err := Test(m, tr.Heads, colours{[]int{10, 10, 10}}, nil, eval.Options{Size: 8})
+		s, err := Test(m, tr.Heads, colors{[]int{10, 10, 10}}, nil, eval.Options{Size: 8})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +135,7 @@ func TestFineTuningTrainsTheLastStages(t *testing.T) {
 		m := network(t)
 		defer m.Free()
 		before := state(m)
-		tr := trainer(t, m, colours{[]int{20, 20, 20}}, 2)
+		tr := trainer(t, m, colors{[]int{20, 20, 20}}, 2)
 		if err := tr.Do(context.Background()); err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +175,7 @@ func TestResumeIsExact(t *testing.T) {
 	for _, last := range []int{0, 5} {
 		t.Run(fmt.Sprint("last ", last), func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "interrupted.pth")
-			d := colours{[]int{13, 11, 10}}
+			d := colors{[]int{13, 11, 10}}
 			var whole, parts []byte
 			save := func(tr *Trainer, m *nn.Model, path string) []byte {
 				encoder := m
@@ -303,7 +303,7 @@ func TestBalancedSamplingLiftsRareClasses(t *testing.T) {
 	inside(t, func() {
 		m := network(t)
 		defer m.Free()
-		d := colours{[]int{60, 3}}
+		d := colors{[]int{60, 3}}
 		var rare [2]float64
 		for i, balanced := range []bool{false, true} {
 			tr := trainer(t, m, d, 0)
@@ -312,7 +312,7 @@ func TestBalancedSamplingLiftsRareClasses(t *testing.T) {
 			if err := tr.Do(context.Background()); err != nil {
 				t.Fatal(err)
 			}
-			s, err := Test(m, tr.Heads, colours{[]int{40, 40}}, data.ClassCounts(d), eval.Options{Size: 8})
+			s, err := Test(m, tr.Heads, colors{[]int{40, 40}}, data.ClassCounts(d), eval.Options{Size: 8})
 			if err != nil {
 				t.Fatal(err)
 			}

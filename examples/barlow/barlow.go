@@ -35,7 +35,7 @@ func (k *barlow) Forward(b *train.Batch) train.Outcome {
 	m := k.model
 	u, v := m.Embed(b.Crops[0])[0], m.Embed(b.Crops[1])[0]
 
-	c := standardise(u).T().Mm(standardise(v)).DivScalar(float64(b.Len())) // [d, d]
+	c := standardize(u).T().Mm(standardize(v)).DivScalar(float64(b.Len())) // [d, d]
 	eye := torch.Eye(c.Size(0), torch.Options{Device: m.Device()})
 	off := c.Square().Mul(eye.SubFrom(1)).Sum().MulScalar(offDiagonal)
 	loss := c.Sub(eye).Square().Mul(eye).Sum().Add(off)
@@ -48,8 +48,8 @@ func (k *barlow) Forward(b *train.Batch) train.Outcome {
 	return train.Outcome{Output: seen}
 }
 
-// standardise gives each dimension of z [N, d] mean 0 and variance 1 over the batch.
-func standardise(z *torch.Tensor) *torch.Tensor {
+// standardize gives each dimension of z [N, d] mean 0 and variance 1 over the batch.
+func standardize(z *torch.Tensor) *torch.Tensor {
 	variance, mean := z.VarMean([]int{0}, false, true)
 	return z.Sub(mean).Div(variance.AddScalar(1e-5).Sqrt())
 }

@@ -103,7 +103,7 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// pictures makes a folder of coloured shapes on coloured grounds.
+// pictures makes a folder of colored shapes on colored grounds.
 func pictures(t *testing.T, n int) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "pictures")

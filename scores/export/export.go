@@ -42,7 +42,7 @@ type sink interface {
 }
 
 // Write writes the scores of a run into dir and returns the files. Histograms
-// come in at most rows rows a kind, summed over neighbouring steps.
+// come in at most rows rows a kind, summed over neighboring steps.
 func Write(s scores.Source, dir, format string, rows int) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err

@@ -26,9 +26,9 @@ func TestProbe(t *testing.T) {
 	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "--probe") {
 		t.Errorf("no probe: %v", err)
 	}
-	colours := []color.Color{color.RGBA{255, 0, 0, 255}, color.RGBA{0, 255, 0, 255}, color.RGBA{0, 0, 255, 255}}
+	colors := []color.Color{color.RGBA{255, 0, 0, 255}, color.RGBA{0, 255, 0, 255}, color.RGBA{0, 0, 255, 255}}
 	var pictures []image.Image
-	for i, c := range colours {
+	for i, c := range colors {
 		pictures = append(pictures, square(20+30*i, 50, c))
 	}
 	made, err := Create(dir, Images{Labels: []int{0, 1, -1}, Classes: []string{"a", "b"}, Thumbnail: 16}, pictures)
@@ -60,7 +60,7 @@ func TestProbe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, c := range colours {
+	for i, c := range colors {
 		x, y := i%p.Columns*16+8, i/p.Columns*16+8
 		if r, g, b, _ := sheet.At(x, y).RGBA(); fmt.Sprint(r>>8, g>>8, b>>8) != fmt.Sprint(c.(color.RGBA).R, c.(color.RGBA).G, c.(color.RGBA).B) {
 			t.Errorf("picture %d: %v", i, sheet.At(x, y))

@@ -16,7 +16,7 @@ import (
 //
 // A file is rows of a fixed size: the number of the first step that the row
 // covers (uint32), then float32 values, all little-endian. A row of level l
-// covers unit·fan^l steps. Level 0 has what was recorded; the others summarise.
+// covers unit·fan^l steps. Level 0 has what was recorded; the others summarize.
 type pyramid struct {
 	dir, name string
 	first     int // step of the first row
@@ -170,7 +170,7 @@ func (p *pyramid) read(level, from, to int, visit func(row int, values []float32
 }
 
 // scan visits the level-0 rows [from, to) in the largest pieces that level and
-// the levels below it have: what is not yet summarised comes in finer ones.
+// the levels below it have: what is not yet summarized comes in finer ones.
 // from is a multiple of the level's span.
 func (p *pyramid) scan(level, from, to int, visit func(start, span int, values []float32)) error {
 	for ; level >= 0 && from < to; level-- {
@@ -192,7 +192,7 @@ func (p *pyramid) scan(level, from, to int, visit func(start, span int, values [
 }
 
 // pieces says how [from, to) is cut into at most n bins of equal span, aligned
-// so that neighbouring views agree: the level to read, at most four of whose
+// so that neighboring views agree: the level to read, at most four of whose
 // rows make a bin, and the level-0 rows of a bin.
 func (p *pyramid) pieces(from, to, n int) (level, span int) {
 	for p.span(level)*4*n < to-from {

@@ -50,7 +50,7 @@ func (r *Record) Kinds() []string {
 // record.
 func (r *Record) Range() (first, last int) { return r.FirstStep, r.FirstStep + r.steps - 1 }
 
-// Bin summarises a series over the steps from Step to before the next bin's. N
+// Bin summarizes a series over the steps from Step to before the next bin's. N
 // of them had a finite value; all of Mean, Min and Max are finite.
 type Bin struct {
 	Step, N        int

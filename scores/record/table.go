@@ -63,7 +63,7 @@ func (t *table) open(l, want int) error {
 	}
 	t.levels[l].rows = have
 	if l > 0 {
-		return t.summarise(l, have, want)
+		return t.summarize(l, have, want)
 	}
 	// Histograms that a crash lost: their steps stay, without counts.
 	for range want - have {
@@ -72,8 +72,8 @@ func (t *table) open(l, want int) error {
 	return t.flush()
 }
 
-// summarise makes rows [have, want) of level l from those of level l-1.
-func (t *table) summarise(l, have, want int) error {
+// summarize makes rows [have, want) of level l from those of level l-1.
+func (t *table) summarize(l, have, want int) error {
 	sum := make([]float32, t.width)
 	err := t.read(l-1, have*t.fan, want*t.fan, func(row int, values []float32) {
 		if row%t.fan == 0 {

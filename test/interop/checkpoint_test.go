@@ -24,7 +24,7 @@ import (
 const python = "/usr/bin/python3"
 
 // TestPyTorch writes a whole training state. PyTorch loads it strictly into a
-// network and an optimiser of its own, gets the same features and takes the same
+// network and an optimizer of its own, gets the same features and takes the same
 // step; what it writes back, in both formats, strided and in half precision, has
 // the same tensors.
 func TestPyTorch(t *testing.T) {

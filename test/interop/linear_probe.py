@@ -28,7 +28,7 @@ def accuracy(logits):
     return (logits.argmax(1) == yt).double().mean().item() * 100
 
 
-# Logistic regression on standardised features.
+# Logistic regression on standardized features.
 mean, std = x.mean(0), x.std(0) + 1e-6
 a, b = ((x - mean) / std).double(), ((xt - mean) / std).double()
 lin = torch.nn.Linear(x.shape[1], weight.shape[0]).double()

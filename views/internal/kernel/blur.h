@@ -1,7 +1,7 @@
 // The two blurs on planes, included once for each instruction set.
 
 // box is one pass of the extended box blur: out[i] from in[i-r-1 … i+r+1], the
-// outermost two weighted by fw. Neighbours are step values apart.
+// outermost two weighted by fw. Neighbors are step values apart.
 static inline __attribute__((always_inline)) void box(uint8_t *restrict out, const uint8_t *const *in, int n, int r, uint32_t ww, uint32_t fw) {
 	// in[k] is the input moved by k - (r+1)
 	if (r == 0) {

@@ -1,5 +1,5 @@
 // Package kernel makes a whole view in one call to C: crop, resize, flip,
-// colours, blur, normalisation. The C is plain loops and GCC's vector types,
+// colors, blur, normalization. The C is plain loops and GCC's vector types,
 // compiled for AVX-512, AVX2 and whatever the processor has at least, and chosen
 // at start; see docs/views.md for why it is C and what it is measured against.
 package kernel
@@ -72,7 +72,7 @@ func View(p *Plan, source []uint8, room *[]uint8, dst []float32) {
 	C.kernel_view((*C.plan)(unsafe.Pointer(p)), pointer(source), p.room(room), (*C.float)(unsafe.Pointer(&dst[0])), nil)
 }
 
-// View8 makes the view without the final colours, 8-bit RGB interleaved.
+// View8 makes the view without the final colors, 8-bit RGB interleaved.
 func View8(p *Plan, source []uint8, room *[]uint8, dst []uint8) {
 	p.check(len(source), len(dst), 3*int(p.SizeW)*int(p.SizeH))
 	C.kernel_view((*C.plan)(unsafe.Pointer(p)), pointer(source), p.room(room), nil, pointer(dst))

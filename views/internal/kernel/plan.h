@@ -22,7 +22,7 @@ typedef struct {
 	int32_t flip;
 	int32_t steps;
 	step step[8];
-	float scale[9], bias[3];     // colours = scale · (r, g, b) + bias, values 0 … 255
+	float scale[9], bias[3];     // colors = scale · (r, g, b) + bias, values 0 … 255
 	int32_t patches, patch;      // squares to write, and their side;
 	int32_t at[9][2];            // 0 patches: the whole view
 } plan;
@@ -34,7 +34,7 @@ typedef struct {
 extern const kernels kernels_default, kernels_avx2, kernels_avx512;
 
 // kernel_view writes a view: to dst, float32 planar, or when dst8 is given to it,
-// 8-bit interleaved, without colours. room has kernel_room(plan) bytes.
+// 8-bit interleaved, without colors. room has kernel_room(plan) bytes.
 void kernel_view(const plan *, const uint8_t *source, uint8_t *room, float *dst, uint8_t *dst8);
 size_t kernel_room(const plan *);
 

@@ -48,7 +48,7 @@ static inline uint8_t rounded(int32_t sum) {
 	return sum < 0 ? 0 : sum > 255 ? 255 : sum;
 }
 
-// pixel weights n neighbours in a row; the fourth lane is the next pixel's.
+// pixel weights n neighbors in a row; the fourth lane is the next pixel's.
 static inline __attribute__((always_inline)) v4 pixel(const uint8_t *p, const int32_t *w, int n) {
 	v4 sum = {1 << (PRECISION - 1), 1 << (PRECISION - 1), 1 << (PRECISION - 1), 1 << (PRECISION - 1)};
 	for (int k = 0; k < n; k++) {

@@ -8,7 +8,7 @@
 #pragma GCC optimize("O3", "no-math-errno", "no-trapping-math", "fp-contract=off")
 
 #include "resample.h"
-#include "colour.h"
+#include "color.h"
 #include "blur.h"
 
 enum { CHUNK = 4096 }; // pixels whose planes fit the first-level cache
@@ -63,7 +63,7 @@ static void all(const plan *p, const room *room) {
 	}
 }
 
-// write writes a square or the whole of the planes in the final colours.
+// write writes a square or the whole of the planes in the final colors.
 static void write(const plan *p, const room *room, int x0, int y0, int w, int h, float *restrict dst) {
 	size_t n = (size_t)w * h;
 	int plain = p->scale[1] == 0 && p->scale[2] == 0 && p->scale[3] == 0 && p->scale[5] == 0 && p->scale[6] == 0 && p->scale[7] == 0;

@@ -107,7 +107,7 @@ template <int W> INLINE void mix(const Problem& p, int64_t first, int64_t count,
 
 // Counts the scores s[count][kLanes] of a panel's first `live` queries.
 template <int W> INLINE void histogram(const Problem& p, const float* s, int64_t count, int64_t live, uint32_t* counts) {
-  uint32_t *even = counts, *odd = counts + p.bins + 1; // equal neighbours don't wait for each other
+  uint32_t *even = counts, *odd = counts + p.bins + 1; // equal neighbors don't wait for each other
   int32_t bin[kLanes];
   for (int64_t i = 0; i < count; i++) {
     for (int64_t h = 0; h < kLanes; h += W) {

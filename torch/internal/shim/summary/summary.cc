@@ -51,13 +51,13 @@ CLONES void block(const float* x, int64_t n, float scale, float offset, float la
   }
 }
 
-void summarise(const at::Tensor& x, double low, double high, int bins, double* mean, double* variance, double* max, int64_t* counts) {
+void summarize(const at::Tensor& x, double low, double high, int bins, double* mean, double* variance, double* max, int64_t* counts) {
   TORCH_CHECK(x.dim() == 2, "want a matrix, got ", x.dim(), " dimensions");
   at::Tensor t = x.detach().to(at::TensorOptions().device(c10::kCPU).dtype(at::kFloat)).contiguous();
   const float* data = shim::data<float>(t);
   const int64_t rows = t.size(0), columns = t.size(1);
   const float scale = static_cast<float>(bins / (high - low)), offset = static_cast<float>(-low * bins / (high - low));
-  // Two tables, so that equal neighbours don't wait for each other; the last
+  // Two tables, so that equal neighbors don't wait for each other; the last
   // bin of each takes what is not a number.
   std::vector<uint32_t> even(bins + 1), odd(bins + 1);
   int32_t bin[kBlock];
@@ -89,6 +89,6 @@ void summarise(const at::Tensor& x, double low, double high, int bins, double* m
 
 extern "C" char* cl_summary(void* x, double low, double high, int bins, double* mean, double* variance, double* max, int64_t* counts) {
   char* err = nullptr;
-  CL_TRY(err, summarise(shim::borrow(x), low, high, bins, mean, variance, max, counts));
+  CL_TRY(err, summarize(shim::borrow(x), low, high, bins, mean, variance, max, counts));
   return err;
 }

@@ -1,4 +1,4 @@
-package tune
+package autotune
 
 import (
 	"math/rand/v2"
@@ -153,7 +153,7 @@ func (p *probe) forthAndBack(c Choice, x *torch.Tensor) {
 	}
 }
 
-// noise is what normalised images look like to a processor.
+// noise is what normalized images look like to a processor.
 func noise(n int) []float32 {
 	rng := rand.New(rand.NewPCG(0, 0))
 	values := make([]float32, n)

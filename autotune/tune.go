@@ -1,15 +1,15 @@
-// Package tune chooses how a network is computed on this machine, by measuring: in
+// Package autotune chooses how a network is computed on this machine, by measuring: in
 // fp32 or bfloat16, in which memory format, and how the processors are shared with
 // the loading of images. It computes on random images with networks of its own, so
 // that a training learns the same whether its choice was measured or remembered.
-package tune
+package autotune
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 
-	"contralens/internal/plain"
+	"contralens/internal/humanize"
 )
 
 // Auto stands for what is to be chosen.
@@ -47,7 +47,7 @@ type Measured struct {
 }
 
 func (m Measured) String() string {
-	return fmt.Sprintf("%s %s images/s", m.Choice, plain.Number(m.Rate))
+	return fmt.Sprintf("%s %s images/s", m.Choice, humanize.Number(m.Rate))
 }
 
 // candidates are the ways to compute that given leaves open, those preferred first.
@@ -119,9 +119,9 @@ func Describe(chosen Choice, all []Measured) string {
 	own, others := "", []string(nil)
 	for _, m := range all {
 		if m.Choice == chosen {
-			own = plain.Number(m.Rate)
+			own = humanize.Number(m.Rate)
 		} else {
-			others = append(others, fmt.Sprintf("%s %s", m.Choice, plain.Number(m.Rate)))
+			others = append(others, fmt.Sprintf("%s %s", m.Choice, humanize.Number(m.Rate)))
 		}
 	}
 	what, between, options := "computing in %s: %s images/s through the encoder and back", ", ", "--precision and --memory_format"

@@ -1,4 +1,4 @@
-// Colour operations on planes, included once for each instruction set: the
+// Color operations on planes, included once for each instruction set: the
 // arithmetic of the plain path, so that the values are the same.
 
 static inline uint8_t blend(float a, float b, float f) {
@@ -56,7 +56,7 @@ static inline int toned(int value, int s, int w) { return (int)((float)(value * 
 // float and double: a hue that is one off would be up to six levels. Of the two
 // quotients that Pillow subtracts one is always 1, so that one division remains
 // and all sums are rounded once, in float as in double. A test holds it against
-// the plain path for all colours.
+// the plain path for all colors.
 static __attribute__((noinline)) void hue(uint8_t *restrict r, uint8_t *restrict g, uint8_t *restrict b, int n, int shift) {
 	for (int i = 0; i < n; i++) {
 		int ri = r[i], gi = g[i], bi = b[i];

@@ -1,11 +1,11 @@
-package measure
+package profile
 
 import (
 	"fmt"
 	"io"
 	"strings"
 
-	"contralens/internal/plain"
+	"contralens/internal/humanize"
 	"contralens/train"
 )
 
@@ -54,8 +54,8 @@ func (r *Result) Print(w io.Writer) {
 	if r.NetworkOnly {
 		what = r.Arch + " alone, forward and backward"
 	}
-	fmt.Fprintf(w, "%s: batch %d, %d px, %s, %s, %s\n", what, r.Batch, r.InputRes, r.Precision, r.MemoryFormat, plain.Count(r.Threads, "thread"))
-	fmt.Fprintf(w, "medians over %s, each line's its own: they need not add up\n\n", plain.Count(r.Steps, "step"))
+	fmt.Fprintf(w, "%s: batch %d, %d px, %s, %s, %s\n", what, r.Batch, r.InputRes, r.Precision, r.MemoryFormat, humanize.Count(r.Threads, "thread"))
+	fmt.Fprintf(w, "medians over %s, each line's its own: they need not add up\n\n", humanize.Count(r.Steps, "step"))
 	const bar = 40
 	total := r.Seconds["total"]
 	for _, p := range shown {
@@ -65,6 +65,6 @@ func (r *Result) Print(w io.Writer) {
 	}
 	fmt.Fprintf(w, "%-9s %9.4f s\n\n", "total", total)
 	fmt.Fprintf(w, "speed     %9.2f images/s\n", r.ImagesPerSecond)
-	fmt.Fprintf(w, "compute   %9.1f GFLOP/s, %.0f %% of the measured peak of %.0f GFLOP/s (%s matrix product; %s GFLOP an image)\n", r.GFLOPS, 100*r.GFLOPS/r.Peak, r.Peak, r.Precision, plain.Number(r.GFLOPPerImage))
+	fmt.Fprintf(w, "compute   %9.1f GFLOP/s, %.0f %% of the measured peak of %.0f GFLOP/s (%s matrix product; %s GFLOP an image)\n", r.GFLOPS, 100*r.GFLOPS/r.Peak, r.Peak, r.Precision, humanize.Number(r.GFLOPPerImage))
 	fmt.Fprintf(w, "memory    %9.0f MB resident at most\n", r.PeakMB)
 }

@@ -1,4 +1,4 @@
-package embeddings
+package features
 
 import (
 	"fmt"
@@ -6,20 +6,20 @@ import (
 	"slices"
 )
 
-// Neighbour is an image near another one.
-type Neighbour struct {
+// Neighbor is an image near another one.
+type Neighbor struct {
 	Path       string  `json:"path"`
 	Similarity float64 `json:"similarity"` // cosine, 1 for the same direction
 }
 
 // Nearest are the k rows of a file with the highest cosine similarity to a
 // query, the best first; exclude names a row to pass over.
-func Nearest(path string, query []float32, k int, exclude string) ([]Neighbour, error) {
+func Nearest(path string, query []float32, k int, exclude string) ([]Neighbor, error) {
 	length := norm(query)
 	if !(length > 0) {
 		return nil, fmt.Errorf("the query has no features: its image could not be read")
 	}
-	var best []Neighbour
+	var best []Neighbor
 	_, err := Each(path, func(r Row) error {
 		if len(r.Feature) != len(query) {
 			return fmt.Errorf("want %d features an image, as the query has, got %d: was another encoder used?", len(query), len(r.Feature))
@@ -28,13 +28,13 @@ func Nearest(path string, query []float32, k int, exclude string) ([]Neighbour, 
 		if r.Path == exclude || math.IsNaN(s) || (len(best) == k && s <= best[k-1].Similarity) {
 			return nil
 		}
-		at, _ := slices.BinarySearchFunc(best, s, func(n Neighbour, s float64) int {
+		at, _ := slices.BinarySearchFunc(best, s, func(n Neighbor, s float64) int {
 			if n.Similarity >= s { // equals stay in the file's order
 				return -1
 			}
 			return 1
 		})
-		best = slices.Insert(best, at, Neighbour{r.Path, s})
+		best = slices.Insert(best, at, Neighbor{r.Path, s})
 		best = best[:min(len(best), k)]
 		return nil
 	})

@@ -1,4 +1,4 @@
-package embeddings
+package features
 
 import (
 	"bufio"

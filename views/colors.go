@@ -1,29 +1,29 @@
 package views
 
-// Colours is what RGB in [0, 1] becomes in the end: Matrix·(R, G, B), then
+// Colors is what RGB in [0, 1] becomes in the end: Matrix·(R, G, B), then
 // (v - Mean)/Std in each channel.
-type Colours struct {
+type Colors struct {
 	Matrix    [3][3]float64
 	Mean, Std [3]float64
 }
 
 var (
-	// RGB is normalised with ImageNet's mean and standard deviation.
-	RGB = Colours{
+	// RGB is normalized with ImageNet's mean and standard deviation.
+	RGB = Colors{
 		Matrix: [3][3]float64{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}},
 		Mean:   [3]float64{0.485, 0.456, 0.406},
 		Std:    [3]float64{0.229, 0.224, 0.225},
 	}
 	// YDbDr is luminance and twice chrominance (SECAM's), CMC's modalities.
-	YDbDr = Colours{
+	YDbDr = Colors{
 		Matrix: [3][3]float64{{0.299, 0.587, 0.114}, {-0.45, -0.883, 1.333}, {-1.333, 1.116, 0.217}},
 		Mean:   [3]float64{0.457, -0.082, -0.052},
 		Std:    [3]float64{0.500, 1.331, 1.333},
 	}
 )
 
-// Write writes an image's colours into dst, planar [3, H, W].
-func (k *Colours) Write(dst []float32, m *Image) {
+// Write writes an image's colors into dst, planar [3, H, W].
+func (k *Colors) Write(dst []float32, m *Image) {
 	n := m.W * m.H
 	if k.Matrix == RGB.Matrix {
 		var table [3][256]float32

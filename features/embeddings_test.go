@@ -1,4 +1,4 @@
-package embeddings
+package features
 
 import (
 	"bytes"
@@ -20,7 +20,7 @@ import (
 	"contralens/torch"
 )
 
-// pictures makes a folder of n small pictures of changing colours, and a file
+// pictures makes a folder of n small pictures of changing colors, and a file
 // that is none.
 func pictures(t *testing.T, n int) (dir string, d data.Dataset) {
 	t.Helper()

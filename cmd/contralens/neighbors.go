@@ -15,37 +15,37 @@ import (
 
 	"contralens/config"
 	"contralens/data"
-	"contralens/embeddings"
 	"contralens/eval"
+	"contralens/features"
 	"contralens/internal/durable"
 	"contralens/viz"
 )
 
-func neighboursCommand() *cobra.Command {
-	c := config.DefaultNeighbours()
+func neighborsCommand() *cobra.Command {
+	c := config.DefaultNeighbors()
 	cmd := &cobra.Command{
-		Use:   "neighbours IMAGE",
+		Use:   "neighbors IMAGE",
 		Short: "Show the images whose embeddings are nearest to an image's",
-		Example: `  contralens neighbours photos/cat.jpg --in photos.parquet -o grid.png
-  contralens neighbours new.jpg --in photos.npy --ckpt save/run/current.pth -o grid.png`,
+		Example: `  contralens neighbors photos/cat.jpg --in photos.parquet -o grid.png
+  contralens neighbors new.jpg --in photos.npy --ckpt save/run/current.pth -o grid.png`,
 	}
 	given := bind(cmd, &c)
-	cmd.Args = arguments(1, "one image", "neighbours photos/cat.jpg --in photos.parquet -o grid.png")
+	cmd.Args = arguments(1, "one image", "neighbors photos/cat.jpg --in photos.parquet -o grid.png")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		set, _, err := given()
 		if err != nil {
 			return err
 		}
 		if c.In == "" || (c.Out == "" && !c.JSON) {
-			return usageError{errors.New("neighbours: want --in with a file of contralens features and -o with a picture to write")}
+			return usageError{errors.New("neighbors: want --in with a file of contralens features and -o with a picture to write")}
 		}
-		return compute(c.Threads, func() error { return neighbours(&c, set, args[0]) })
+		return compute(c.Threads, func() error { return neighbors(&c, set, args[0]) })
 	}
 	return cmd
 }
 
-func neighbours(c *config.Neighbours, set map[string]bool, path string) error {
-	meta, err := embeddings.Each(c.In, func(embeddings.Row) error { return nil })
+func neighbors(c *config.Neighbors, set map[string]bool, path string) error {
+	meta, err := features.Each(c.In, func(features.Row) error { return nil })
 	if err != nil {
 		return err
 	}
@@ -56,14 +56,14 @@ func neighbours(c *config.Neighbours, set map[string]bool, path string) error {
 			name = filepath.ToSlash(r)
 		}
 	}
-	query, _, err := embeddings.Find(c.In, name)
+	query, _, err := features.Find(c.In, name)
 	if err == nil && (query == nil || set["ckpt"]) {
 		query, err = embed(c, set, meta, path)
 	}
 	if err != nil {
 		return err
 	}
-	found, err := embeddings.Nearest(c.In, query, c.K, name)
+	found, err := features.Nearest(c.In, query, c.K, name)
 	if err != nil {
 		return err
 	}
@@ -75,12 +75,12 @@ func neighbours(c *config.Neighbours, set map[string]bool, path string) error {
 	if c.Out == "" {
 		return nil
 	}
-	return drawNeighbours(c.Out, path, folder, found)
+	return drawNeighbors(c.Out, path, folder, found)
 }
 
 // embed computes the query's features with the encoder that made the file's, or
 // the one that was given.
-func embed(c *config.Neighbours, set map[string]bool, meta map[string]string, path string) ([]float32, error) {
+func embed(c *config.Neighbors, set map[string]bool, meta map[string]string, path string) ([]float32, error) {
 	if c.Ckpt == "" {
 		if c.Ckpt = meta["checkpoint"]; c.Ckpt == "" {
 			return nil, usageError{fmt.Errorf("%s is not in %s: want --ckpt with the encoder that made it", path, c.In)}
@@ -106,8 +106,8 @@ func embed(c *config.Neighbours, set map[string]bool, meta map[string]string, pa
 	return eval.Embed(m, img, o), nil
 }
 
-// drawNeighbours writes the contact sheet, the query first.
-func drawNeighbours(out, query, folder string, found []embeddings.Neighbour) error {
+// drawNeighbors writes the contact sheet, the query first.
+func drawNeighbors(out, query, folder string, found []features.Neighbor) error {
 	img, err := data.ReadImage(query)
 	if err != nil {
 		return err
@@ -125,7 +125,7 @@ func drawNeighbours(out, query, folder string, found []embeddings.Neighbour) err
 	if err := writeSheet(out, tiles, 6, 150); err != nil {
 		return err
 	}
-	fmt.Printf("%d neighbours: %s\n", len(found), out)
+	fmt.Printf("%d neighbors: %s\n", len(found), out)
 	return nil
 }
 

@@ -1,6 +1,6 @@
-// Package embeddings writes the features of many images to a file and finds
-// neighbours in it, neither with more than a batch in memory.
-package embeddings
+// Package features writes the features of many images to a file and finds
+// neighbors in it, neither with more than a batch in memory.
+package features
 
 import (
 	"bufio"

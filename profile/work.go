@@ -1,6 +1,6 @@
-// Package measure says what a training step costs on a machine: the time of its
+// Package profile says what a training step costs on a machine: the time of its
 // phases, its arithmetic against what the processor can do, its memory.
-package measure
+package profile
 
 import (
 	"contralens/nn"

@@ -1,5 +1,5 @@
-// Package plain writes numbers as people read them.
-package plain
+// Package humanize writes numbers as people read them.
+package humanize
 
 import (
 	"fmt"
