@@ -13,7 +13,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sort"
 	"testing"
 
@@ -25,8 +24,25 @@ func Dir() string {
 	if d := os.Getenv("GOLDEN_DIR"); d != "" {
 		return d
 	}
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "..", "..", "testdata", "golden")
+	return filepath.Join(root(), "testdata", "golden")
+}
+
+// root is the project's folder: the closest one above the test's own that has a
+// go.mod. It is looked for there, and not beside this file, since a program built
+// with -trimpath does not know where its source is.
+func root() string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "."
+	}
+	for d := dir; ; d = filepath.Dir(d) {
+		if _, err := os.Stat(filepath.Join(d, "go.mod")); err == nil {
+			return d
+		}
+		if d == filepath.Dir(d) {
+			return dir
+		}
+	}
 }
 
 // Path returns the path of a file or directory below Dir; the test is skipped
