@@ -13,7 +13,7 @@ export CGO_CFLAGS   := -I$(LIBTORCH)/include
 export CGO_LDFLAGS  := -L$(LIBTORCH)/lib -Wl,-rpath,$(LIBTORCH)/lib
 endif
 
-.PHONY: build test demo deps check-long bench docs clean
+.PHONY: build test lint demo deps check-long bench docs clean
 
 build: deps
 	$(GO) build -ldflags "$(LDFLAGS)" -o bin/contralens ./cmd/contralens
@@ -24,6 +24,11 @@ deps:
 test:
 	@GO=$(GO) sh scripts/setup.sh test
 	@GO=$(GO) sh scripts/test.sh
+
+# Format, go vet and the linters of .golangci.yml.
+lint:
+	@GO=$(GO) sh scripts/setup.sh lint
+	@GO=$(GO) sh scripts/lint.sh
 
 check-long:
 	@GO=$(GO) sh scripts/setup.sh check-long

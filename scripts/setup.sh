@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing from Debian, or says what to install: for building, with
-# the argument test, check-long or bench for that as well.
+# the argument test, lint, check-long or bench for that as well.
 set -eu
 
 GO=${GO:-go}
@@ -38,6 +38,17 @@ if [ -z "${LIBTORCH:-}" ]; then
 else
 	[ -e "$LIBTORCH/lib/libtorch.so" ] || fail "LIBTORCH=$LIBTORCH: want a folder with lib/libtorch.so, found none"
 fi
+# The linter is built from its source; the version is part of what a commit means.
+LINTER=v2.15.0
+case "${1:-}" in
+test | lint)
+	if ! bin/golangci-lint version 2>/dev/null | grep -q "${LINTER#v}"; then
+		echo "building golangci-lint $LINTER (a minute or two)"
+		GOFLAGS='' GOBIN="$PWD/bin" "$GO" install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$LINTER" 2>/dev/null ||
+			fail "golangci-lint $LINTER could not be built from the Go module proxy. Try: GOBIN=\$PWD/bin $GO install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$LINTER"
+	fi
+	;;
+esac
 # Without npm the test of exported networks says that it compared nothing.
 if [ "${1:-}" = test ] && command -v npm >/dev/null 2>&1 && [ ! -d test/interop/node_modules/onnxruntime-node ]; then
 	(cd test/interop && npm install --ignore-scripts --no-audit --no-fund --no-package-lock --silent) ||
