@@ -18,6 +18,7 @@ import (
 	"contralens/eval/classify"
 	"contralens/events"
 	"contralens/optim"
+	"contralens/setup"
 	"contralens/torch"
 	"contralens/train"
 	"contralens/views"
@@ -49,7 +50,7 @@ func openClassification(s *config.Shared, set map[string]bool, ckpt string, ema 
 	if k.encoder, err = encoder(s, ckpt, ema, set); err != nil {
 		return nil, err
 	}
-	if k.train, k.test, err = train.OpenData(*s, printNote); err == nil {
+	if k.train, k.test, err = setup.Datasets(*s, printNote); err == nil {
 		err = k.fit(nClass)
 	}
 	if err != nil {

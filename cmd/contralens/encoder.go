@@ -8,30 +8,24 @@ import (
 
 	"contralens/config"
 	"contralens/eval"
-	"contralens/nn"
+	"contralens/setup"
 	"contralens/torch"
-	"contralens/train"
 )
 
 // judged is an encoder that is judged, and the file that it is from.
 type judged struct {
-	*train.Encoder
-	Path   string // empty: untrained
-	SHA256 string // of the file
+	*setup.Encoder
+	SHA256 string // of the checkpoint; empty: untrained
 }
 
 // encoder is the encoder of a checkpoint, or without one an untrained encoder.
 func encoder(s *config.Shared, ckpt string, ema bool, set map[string]bool) (*judged, error) {
 	if ckpt == "" {
 		printNote("no --ckpt: the encoder is untrained")
-		net, err := train.Network(*s)
-		if err != nil {
-			return nil, err
-		}
-		model, err := nn.New(net, s.Seed)
-		return &judged{Encoder: &train.Encoder{Model: model}}, err
+		e, err := setup.UntrainedEncoder(*s)
+		return &judged{Encoder: e}, err
 	}
-	e, notes, err := train.LoadEncoder(ckpt, s, set, ema)
+	e, notes, err := setup.LoadEncoder(ckpt, s, set, ema)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +33,7 @@ func encoder(s *config.Shared, ckpt string, ema bool, set map[string]bool) (*jud
 		printNote(n)
 	}
 	sum, err := eval.SHA256(ckpt)
-	return &judged{Encoder: e, Path: ckpt, SHA256: sum}, err
+	return &judged{Encoder: e, SHA256: sum}, err
 }
 
 // result is a result about the encoder. options are those of the evaluation.

@@ -10,7 +10,7 @@ import (
 
 	"contralens/config"
 	"contralens/eval"
-	"contralens/train"
+	"contralens/setup"
 )
 
 func knnCommand() *cobra.Command {
@@ -43,7 +43,7 @@ func knn(c *config.KNN, set map[string]bool) error {
 		return err
 	}
 	defer e.Model.Free()
-	bank, queries, err := train.OpenData(c.Shared, printNote)
+	bank, queries, err := setup.Datasets(c.Shared, printNote)
 	if err != nil {
 		return err
 	}

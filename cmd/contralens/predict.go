@@ -13,8 +13,8 @@ import (
 	"contralens/eval"
 	"contralens/eval/classify"
 	"contralens/nn"
+	"contralens/setup"
 	"contralens/torch"
-	"contralens/train"
 )
 
 func predictCommand() *cobra.Command {
@@ -143,14 +143,13 @@ func predictor(c *config.Predict, record classify.Record) (*nn.Model, *config.Sh
 		}
 	}
 	if path == "" { // a probe on an untrained encoder, whose seed says everything
-		net, err := train.Network(s)
+		e, err := setup.UntrainedEncoder(s)
 		if err != nil {
 			return nil, nil, err
 		}
-		model, err := nn.New(net, s.Seed)
-		return model, &s, err
+		return e.Model, &s, nil
 	}
-	e, notes, err := train.LoadEncoder(path, &s, nil, ema)
+	e, notes, err := setup.LoadEncoder(path, &s, nil, ema)
 	if err != nil {
 		return nil, nil, err
 	}
