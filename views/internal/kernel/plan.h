@@ -31,16 +31,11 @@ typedef struct {
 	void (*view)(const plan *, const uint8_t *source, uint8_t *room, float *dst, uint8_t *dst8);
 } kernels;
 
-extern const kernels kernels_default, kernels_avx2, kernels_avx512;
+extern const kernels kernels_baseline, kernels_avx2, kernels_avx512;
 
 // kernel_view writes a view: to dst, float32 planar, or when dst8 is given to it,
 // 8-bit interleaved, without colors. room has kernel_room(plan) bytes.
 void kernel_view(const plan *, const uint8_t *source, uint8_t *room, float *dst, uint8_t *dst8);
 size_t kernel_room(const plan *);
-
-int kernel_use(int set);
-
-// kernel_sets names the instructions that kernel_view was chosen for.
-const char *kernel_sets(void);
 
 #endif

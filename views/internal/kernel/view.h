@@ -1,4 +1,5 @@
-// A whole view, included once for each instruction set with SET as its name.
+// A whole view, included once for each level of instructions, with KERNELS as the
+// name of what it defines.
 
 #include "room.h"
 
@@ -101,4 +102,4 @@ static void view(const plan *p, const uint8_t *source, uint8_t *base, float *dst
 		write(p, &room, p->at[i][0], p->at[i][1], p->patch, p->patch, dst + (size_t)i * 3 * p->patch * p->patch);
 }
 
-const kernels SET = {view};
+const kernels KERNELS = {view};

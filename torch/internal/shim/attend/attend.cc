@@ -96,7 +96,7 @@ void attend(const cl_attention& a) {
   at::Tensor mixed = at::empty({at::get_num_threads(), kBlock * p.stride()}, at::kFloat);
   State all{shim::data<Lanes>(lanes), shim::data<float>(weighted), shim::data<uint32_t>(count)};
   float* block = shim::data<float>(mixed);
-  const int level = a.level ? a.level : best();
+  Run* const pass = run();
 
   at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
@@ -105,7 +105,7 @@ void attend(const cl_attention& a) {
       for (int64_t j = 0; j < panels; j++) std::fill_n(s.lanes[j].max, kLanes, -FLT_MAX);
       if (p.weigh) std::fill_n(s.weighted, panels * panel, 0.f);
       std::fill_n(s.counts, 2 * (p.bins + 1), 0);
-      run(p, i * length, std::min((i + 1) * length, p.k), s, block + at::get_thread_num() * kBlock * p.stride(), level);
+      pass(p, i * length, std::min((i + 1) * length, p.k), s, block + at::get_thread_num() * kBlock * p.stride());
     }
   });
 
@@ -138,5 +138,3 @@ extern "C" char* cl_attend(const cl_attention* a) {
   CL_TRY(err, attend::attend(*a));
   return err;
 }
-
-extern "C" int cl_attend_level(void) { return attend::best(); }

@@ -5,14 +5,16 @@
 #include <cmath>
 #include <cstring>
 
+#include "cpu.h"
+
 namespace attend {
 namespace {
 
 #define INLINE inline __attribute__((always_inline))
 
 // Vectors of W floats. Everything below is a template over W that the functions
-// at the end compile for one kind of processor each, inlined whole: no vector is
-// passed, whose calling convention would depend on the kind (-Wno-psabi).
+// at the end compile for one level of instructions each, inlined whole: no vector is
+// passed, whose calling convention would depend on the level (-Wno-psabi).
 template <int W> struct Vector;
 #define VECTOR(W)                                                                    \
   template <> struct Vector<W> {                                                     \
@@ -184,30 +186,20 @@ template <int W> INLINE void pass(const Problem& p, int64_t first, int64_t last,
   }
 }
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-__attribute__((target("arch=x86-64-v4"))) void pass_avx512(const Problem& p, int64_t first, int64_t last, State s, float* block) { pass<16>(p, first, last, s, block); }
-__attribute__((target("arch=x86-64-v3"))) void pass_avx2(const Problem& p, int64_t first, int64_t last, State s, float* block) { pass<8>(p, first, last, s, block); }
-#define LEVELS 3
-#else
-#define LEVELS 1
+#if CPU_X86
+CPU_FOR_AVX512 void run_avx512(const Problem& p, int64_t first, int64_t last, State state, float* block) {
+  pass<16>(p, first, last, state, block);
+}
+CPU_FOR_AVX2 void run_avx2(const Problem& p, int64_t first, int64_t last, State state, float* block) {
+  pass<8>(p, first, last, state, block);
+}
 #endif
+void run_baseline(const Problem& p, int64_t first, int64_t last, State state, float* block) {
+  pass<4>(p, first, last, state, block);
+}
 
 } // namespace
 
-int best() {
-#if LEVELS == 3
-  if (__builtin_cpu_supports("x86-64-v4")) return 3;
-  if (__builtin_cpu_supports("x86-64-v3")) return 2;
-#endif
-  return 1;
-}
-
-void run(const Problem& p, int64_t first, int64_t last, State state, float* block, int level) {
-#if LEVELS == 3
-  if (level == 3) return pass_avx512(p, first, last, state, block);
-  if (level == 2) return pass_avx2(p, first, last, state, block);
-#endif
-  pass<4>(p, first, last, state, block);
-}
+Run* run() { return CPU_PICK(run_avx512, run_avx2, run_baseline); }
 
 } // namespace attend

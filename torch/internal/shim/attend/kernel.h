@@ -46,9 +46,9 @@ struct State {
 };
 
 // Goes over the rows first … last-1. block has room for kBlock mixed rows.
-void run(const Problem& p, int64_t first, int64_t last, State state, float* block, int level);
+using Run = void(const Problem& p, int64_t first, int64_t last, State state, float* block);
 
-// The vectors that run may use: 3 AVX-512, 2 AVX2, 1 those that every processor has.
-int best();
+// The version for the level of instructions in use.
+Run* run();
 
 } // namespace attend

@@ -1,5 +1,5 @@
 // The passes over memory, with nothing of libtorch: passes_body.h holds them once,
-// and one file for each kind of processor compiles it.
+// and one file for each level of instructions compiles it.
 //
 // A tensor is n elements whose last dimension, the channels, has been widened to
 // `width` by taking several rows as one, so that few channels fill the vectors as
@@ -8,6 +8,8 @@
 #pragma once
 
 #include <stdint.h>
+
+#include "cpu.h"
 
 struct Bfloat16 {
   uint16_t bits;
@@ -35,13 +37,16 @@ struct Passes {
   void (*gradient)(Mask mask, const T* g, const T* x, int64_t n, int64_t width, const float* mean, const float* a, const float* b, const float* c, const float* d, T* gx);
 };
 
-// The passes for this processor.
+// The passes at the level of instructions in use.
 template <typename T>
 const Passes<T>& passes();
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define NORM_X86 1
-namespace avx512 { extern const Passes<float> floats; extern const Passes<Bfloat16> bfloats; }
-namespace avx2 { extern const Passes<float> floats; extern const Passes<Bfloat16> bfloats; }
-#endif
-namespace portable { extern const Passes<float> floats; extern const Passes<Bfloat16> bfloats; }
+#define PASSES(level)                     \
+  namespace level {                       \
+  extern const Passes<float> floats;      \
+  extern const Passes<Bfloat16> bfloats;  \
+  }
+PASSES(baseline)
+PASSES(avx2)
+PASSES(avx512)
+#undef PASSES
