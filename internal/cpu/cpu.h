@@ -17,9 +17,7 @@ enum {
 // The highest level that may be used, and the one in use; package cpu sets both.
 extern int cl_cpu_best, cl_cpu_level;
 
-static inline int cpu_level(void) {
-  return __atomic_load_n(&cl_cpu_level, __ATOMIC_RELAXED);
-}
+static inline int cpu_level(void) { return __atomic_load_n(&cl_cpu_level, __ATOMIC_RELAXED); }
 
 #ifdef __cplusplus
 }

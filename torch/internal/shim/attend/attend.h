@@ -35,7 +35,7 @@ typedef struct {
 
   void* attended;   // gets a [N, d]; null: not wanted
   void* statistics; // gets float64 [N, 5], see below
-  void* counts;     // gets int64 [bins] of all scores: those beyond an end count in its bin, NaN nowhere; null without bins
+  void* counts; // gets int64 [bins] of all scores: those beyond an end count in its bin, NaN nowhere; null without bins
 } cl_attention;
 
 // Columns of statistics: largest score, mean, variance (divisor K-1), log Σ exp(s/τ),

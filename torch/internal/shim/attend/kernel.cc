@@ -16,14 +16,16 @@ namespace {
 // at the end compile for one level of instructions each, inlined whole: no vector is
 // passed, whose calling convention would depend on the level (-Wno-psabi).
 template <int W> struct Vector;
-#define VECTOR(W)                                                                    \
-  template <> struct Vector<W> {                                                     \
-    typedef float F __attribute__((vector_size(W * 4)));                             \
-    typedef int32_t I __attribute__((vector_size(W * 4)));                           \
-    typedef float U __attribute__((vector_size(W * 4), aligned(4), may_alias));      \
-    static constexpr int64_t outs = W == 16 ? 8 : 4; /* 2·outs accumulators */       \
+#define VECTOR(W)                                                               \
+  template <> struct Vector<W> {                                                \
+    typedef float F __attribute__((vector_size(W * 4)));                        \
+    typedef int32_t I __attribute__((vector_size(W * 4)));                      \
+    typedef float U __attribute__((vector_size(W * 4), aligned(4), may_alias)); \
+    static constexpr int64_t outs = W == 16 ? 8 : 4; /* 2·outs accumulators */ \
   };
-VECTOR(4) VECTOR(8) VECTOR(16)
+VECTOR(4)
+VECTOR(8)
+VECTOR(16)
 
 #define F typename Vector<W>::F
 #define I typename Vector<W>::I
@@ -32,7 +34,9 @@ VECTOR(4) VECTOR(8) VECTOR(16)
 
 // c[o][·] = Σ_r a[r][·] b(o, r), added to what is there if add. a and c are panels,
 // their rows kLanes long; b(o, r) is b[o·bo + r·br]. outs is a multiple of kGroup.
-template <int W> INLINE void product(const float* a, const float* b, int64_t bo, int64_t br, int64_t outs, int64_t length, bool add, float* c) {
+template <int W>
+INLINE void product(const float* a, const float* b, int64_t bo, int64_t br, int64_t outs, int64_t length, bool add,
+                    float* c) {
   constexpr int64_t O = Vector<W>::outs;
   for (int64_t o = 0; o < outs; o += O) {
     for (int64_t h = 0; h < kLanes; h += 2 * W) {
@@ -108,7 +112,8 @@ template <int W> INLINE void mix(const Problem& p, int64_t first, int64_t count,
 }
 
 // Counts the scores s[count][kLanes] of a panel's first `live` queries.
-template <int W> INLINE void histogram(const Problem& p, const float* s, int64_t count, int64_t live, uint32_t* counts) {
+template <int W>
+INLINE void histogram(const Problem& p, const float* s, int64_t count, int64_t live, uint32_t* counts) {
   uint32_t *even = counts, *odd = counts + p.bins + 1; // equal neighbors don't wait for each other
   int32_t bin[kLanes];
   for (int64_t i = 0; i < count; i++) {
@@ -131,7 +136,8 @@ template <int W> INLINE void histogram(const Problem& p, const float* s, int64_t
 
 // Takes the scores s[count][kLanes] into a panel's sums and replaces each by its
 // e = exp((s - max)/τ). Where the maximum grows, what was summed shrinks.
-template <int W> INLINE void softmax(const Problem& p, float* s, int64_t count, bool begin, Lanes& lanes, float* weighted) {
+template <int W>
+INLINE void softmax(const Problem& p, float* s, int64_t count, bool begin, Lanes& lanes, float* weighted) {
   for (int64_t h = 0; h < kLanes; h += W) {
     if (begin) std::memcpy(lanes.first + h, s + h, sizeof(F));
     const F before = LOAD(lanes.max + h), first = LOAD(lanes.first + h);

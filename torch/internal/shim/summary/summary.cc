@@ -68,7 +68,8 @@ CPU_FOR_AVX2 void block_avx2(const float* x, int64_t n, Bins bins, Row& row, int
 #endif
 void block_baseline(const float* x, int64_t n, Bins bins, Row& row, int32_t* bin) { block(x, n, bins, row, bin); }
 
-void summarize(const at::Tensor& x, double low, double high, int bins, double* mean, double* variance, double* max, int64_t* counts) {
+void summarize(const at::Tensor& x, double low, double high, int bins, double* mean, double* variance, double* max,
+               int64_t* counts) {
   TORCH_CHECK(x.dim() == 2, "want a matrix, got ", x.dim(), " dimensions");
   at::Tensor t = x.detach().to(at::TensorOptions().device(c10::kCPU).dtype(at::kFloat)).contiguous();
   const float* data = shim::data<float>(t);
@@ -105,7 +106,8 @@ void summarize(const at::Tensor& x, double low, double high, int bins, double* m
 
 } // namespace
 
-extern "C" char* cl_summary(void* x, double low, double high, int bins, double* mean, double* variance, double* max, int64_t* counts) {
+extern "C" char* cl_summary(void* x, double low, double high, int bins, double* mean, double* variance, double* max,
+                            int64_t* counts) {
   char* err = nullptr;
   CL_TRY(err, summarize(shim::borrow(x), low, high, bins, mean, variance, max, counts));
   return err;
