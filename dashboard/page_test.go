@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,17 @@ func TestCurves(t *testing.T) {
 	p.do(js(`document.querySelector("[aria-label='Show all']").click()`))
 	p.until(`document.querySelector(".span").textContent === ""`)
 
+	// A logarithm refuses what is not above 0: such a chart stays linear and says so.
+	p.do(js(`document.querySelector("[name=logY]").click()`))
+	p.until(`document.querySelector("[data-chart=uniformity] .readout").textContent.includes("drawn linearly")`)
+	if got := eval[int](p, `[...document.querySelectorAll(".chart")].filter((c) => !c.querySelector(".u-over")).length`); got != 0 {
+		t.Errorf("with log values %d charts vanish", got)
+	}
+	if got := eval[string](p, chartText("loss", ".readout")); strings.Contains(got, "linearly") {
+		t.Errorf("the loss has a logarithm, got %q", got)
+	}
+	p.do(js(`document.querySelector("[name=logY]").click()`))
+
 	svg := func() string { return p.download("loss", "svg") }
 	plain := svg()
 	for _, change := range []string{`i = document.querySelector("[name=smooth]"); i.value = 0.96; i.dispatchEvent(new Event("input"))`, `document.querySelector("[name=logY]").click()`, `document.querySelector("[name=logX]").click()`, `document.querySelector("[name=envelope]").click()`} {
@@ -137,6 +149,22 @@ func TestCompare(t *testing.T) {
 	if !strings.Contains(csv, "\nft,loss,") || !strings.Contains(csv, "\nplain,loss,") {
 		t.Errorf("want both runs' losses, got %.200s", csv)
 	}
+	// The pointer over one chart shows the values of both runs, by name, in all charts.
+	p.do(js(`document.querySelector("[data-chart=pos_mean]").scrollIntoView({block: "center"})`))
+	box := eval[[]float64](p, `(() => { const r = document.querySelector("[data-chart=pos_mean] .u-over").getBoundingClientRect(); return [r.left, r.top, r.width, r.height]; })()`)
+	p.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, box[0]+box[2]/2, box[1]+box[3]/2))
+	for _, chart := range []string{"pos_mean", "neg_mean"} {
+		p.until(fmt.Sprintf(`document.querySelector("[data-chart=%s] .values")?.hidden === false`, chart))
+		shown := eval[[]string](p, fmt.Sprintf(`[...document.querySelectorAll("[data-chart=%s] .values .value span")].map((e) => e.textContent)`, chart))
+		slices.Sort(shown)
+		if strings.Join(shown, " | ") != "ft | ft, before FT | plain" {
+			t.Errorf("%s: want the values of both runs by name, got %q", chart, shown)
+		}
+	}
+	steps := eval[[]string](p, `["pos_mean", "neg_mean"].map((c) => document.querySelector("[data-chart=" + c + "] .values .at").textContent)`)
+	if steps[0] != steps[1] || !strings.HasPrefix(steps[0], "step ") {
+		t.Errorf("want the same step in all charts, got %q", steps)
+	}
 	p.shot("compare")
 	p.do(js(`document.querySelector(".tabs a:last-child").click()`))
 	p.until(`document.querySelectorAll(".options .differs").length > 0`)
@@ -146,6 +174,15 @@ func TestCompare(t *testing.T) {
 	p.do(js(`document.querySelector("[name=only]").click()`))
 	p.until(`document.querySelectorAll(".options tbody tr").length > 15 && document.querySelectorAll(".options .differs").length === 2`)
 	p.until(`document.querySelector(".environment code").textContent.startsWith("contralens contrast")`)
+}
+
+// TestForeignRun: the configuration of a run that another program recorded says
+// that there is none.
+func TestForeignRun(t *testing.T) {
+	dir := t.TempDir()
+	check(t, record.Generate(filepath.Join(dir, "pytorch", "scores", "record"), 50))
+	p := open(t, serve(t, dir), runHash("settings", "pytorch"), desktop)
+	p.until(`document.querySelector(".settings .empty")?.textContent.includes("another program")`)
 }
 
 // TestHistograms: heat map and ridgelines, the time slider, before and after.
