@@ -14,6 +14,7 @@ import (
 	"contralens/autotune"
 	"contralens/config"
 	"contralens/data"
+	"contralens/internal/machine"
 	"contralens/nn"
 	"contralens/profile"
 	"contralens/torch"
@@ -147,7 +148,7 @@ func generate(c *config.BenchStep, dir string) error {
 func measureRun(c *config.BenchStep, r *train.Run) (*profile.Result, error) {
 	result := &profile.Result{
 		Method: c.Method, Arch: c.Arch, Batch: c.BatchSize, K: c.K, Precision: c.Precision, NetworkOnly: c.NetworkOnly, InputRes: c.InputRes,
-		MemoryFormat: c.MemoryFormat, Threads: torch.Threads(), Machine: train.Processor(), Commit: train.Commit(), Torch: torch.Version(),
+		MemoryFormat: c.MemoryFormat, Threads: torch.Threads(), Machine: machine.Model(), Commit: train.Commit(), Torch: torch.Version(),
 	}
 	// Before and after: the machine may be busier for a while.
 	result.Peak = peak(r.Model)
@@ -157,7 +158,7 @@ func measureRun(c *config.BenchStep, r *train.Run) (*profile.Result, error) {
 		return nil, err
 	}
 	result.Take(steps, perImage)
-	result.PeakMB = float64(profile.PeakResident()) / (1 << 20)
+	result.PeakMB = float64(machine.PeakResident()) / (1 << 20)
 	result.Peak = max(result.Peak, peak(r.Model))
 	return result, nil
 }

@@ -17,6 +17,7 @@ import (
 	"contralens/eval"
 	"contralens/eval/classify"
 	"contralens/events"
+	"contralens/internal/machine"
 	"contralens/optim"
 	"contralens/setup"
 	"contralens/torch"
@@ -178,7 +179,7 @@ func (k *classification) schedule() optim.Schedule {
 func (k *classification) record(protocol string) classify.Record {
 	return classify.Record{
 		Protocol: protocol, Config: k.options, Classes: k.classes, Encoder: classify.EncoderRecord{Path: absolute(k.encoder.Path), SHA256: k.encoder.SHA256, Epoch: k.encoder.Epoch},
-		Threads: torch.Threads(), Workers: data.Workers(k.Workers), Machine: train.Machine(),
+		Threads: torch.Threads(), Workers: data.Workers(k.Workers), Machine: machine.Kind(),
 	}
 }
 

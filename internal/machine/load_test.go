@@ -1,6 +1,7 @@
-package autotune
+package machine
 
 import (
+	"math"
 	"testing"
 	"time"
 )
@@ -20,20 +21,25 @@ func TestProcessorTimes(t *testing.T) {
 	}
 }
 
-func TestOthersShare(t *testing.T) {
+func TestLoadOfOthers(t *testing.T) {
 	const s = time.Second
 	for _, tc := range []struct {
 		busy, all, own time.Duration
-		want           float64
+		part, want     float64
 	}{
-		{3 * s, 4 * s, 2 * s, 0.25},
-		{2 * s, 4 * s, 2*s + 1, 0}, // own time is finer than the system's
-		{s, s, 0, 1},
-		{s / 4, s / 4, 0, 0}, // too short
-		{0, 0, s, 0},
+		{3 * s, 4 * s, 2 * s, 1, 0.25},
+		{2 * s, 4 * s, 2*s + 1, 1, 0}, // own time is finer than the system's
+		{s, s, 0, 1, 1},
+		{s / 4, s / 4, 0, 1, 0}, // too short
+		{0, 0, s, 1, 0},
+		// With a quota of a quarter others may take three quarters of the processors.
+		{6 * s, 8 * s, 2 * s, 0.25, 0},
+		{7 * s, 8 * s, 0, 0.25, 0.5},
+		{8 * s, 8 * s, 2 * s, 0.25, 0},
+		{8 * s, 8 * s, 0, 0.25, 1},
 	} {
-		if got := othersShare(tc.busy, tc.all, tc.own); got != tc.want {
-			t.Errorf("busy %v of %v, %v own: %v, want %v", tc.busy, tc.all, tc.own, got, tc.want)
+		if got := loadOfOthers(tc.busy, tc.all, tc.own, tc.part); math.Abs(got-tc.want) > 1e-12 {
+			t.Errorf("busy %v of %v, %v own, a part of %v: %v, want %v", tc.busy, tc.all, tc.own, tc.part, got, tc.want)
 		}
 	}
 }
