@@ -13,6 +13,7 @@ import (
 	"contralens/contrast"
 	"contralens/data"
 	"contralens/nn"
+	"contralens/nn/layers"
 	"contralens/torch"
 	"contralens/train"
 	"contralens/views"
@@ -78,7 +79,7 @@ func TestWork(t *testing.T) {
 		torch.NoGrad(func() {
 			torch.Scoped(func() {
 				x := torch.Zeros([]int{2, 3, 32, 32})
-				nn.MultiplyAdds(m.State, func(of int) { n += float64(of) / 2 }, func() { m.Forward(x) })
+				layers.MultiplyAdds(m.State, func(of int) { n += float64(of) / 2 }, func() { m.Forward(x) })
 			})
 		})
 		return 2 * n

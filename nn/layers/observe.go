@@ -1,14 +1,13 @@
-package nn
+package layers
 
 import "contralens/torch"
 
 // observer is told the output of every layer while Observe runs.
 var observer func(layer string, y *torch.Tensor)
 
-// Observe runs f and tells see the output of every convolution, batch norm and
-// linear layer that is gone through, under the layer's name in the state dict.
-// The tensor belongs to the network. It is for looking into a network, on the
-// goroutine that computes with it.
+// Observe runs f and shows see the output of every convolution, norm and linear layer
+// that f goes through, under the layer's name in the state dict. The tensor belongs to
+// the network. It works on the goroutine that computes.
 func Observe(see func(layer string, y *torch.Tensor), f func()) {
 	before := observer
 	observer = see
@@ -16,7 +15,7 @@ func Observe(see func(layer string, y *torch.Tensor), f func()) {
 	f()
 }
 
-// observed passes a layer's output on.
+// observed shows the observer a layer's output, and returns it.
 func observed(layer string, y *torch.Tensor) *torch.Tensor {
 	if observer != nil {
 		observer(layer, y)

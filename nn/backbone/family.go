@@ -1,13 +1,10 @@
-package nn
+package backbone
 
-import (
-	"fmt"
-	"strings"
-)
+import "contralens/nn/layers"
 
-// Arch describes one member of the ResNet family, in torchvision's layout: the
+// ResNet describes one member of the ResNet family, in torchvision's layout: the
 // stride sits in the 3x3 convolution, no classifier.
-type Arch struct {
+type ResNet struct {
 	Name       string
 	Blocks     [4]int // residual blocks per stage
 	Bottleneck bool   // 1x1-3x3-1x1 blocks, 4 times wider at their output
@@ -18,11 +15,11 @@ type Arch struct {
 	SplitStem int
 }
 
-// Arches are the architectures by name: ResNet (He et al. 2015), ResNeXt (Xie et
-// al. 2017: 32x4d, for the 101 and 152 layers v1 32x4d, v2 32x8d, v3 64x4d),
-// ResNeSt (Zhang et al. 2020), wide ResNets (Zagoruyko & Komodakis 2016). Each
-// also goes by name+"x2" and "x4".
-var Arches = []Arch{
+// ResNets are the family by name: ResNet (He et al. 2015), ResNeXt (Xie et al. 2017:
+// 32x4d, for the 101 and 152 layers v1 32x4d, v2 32x8d, v3 64x4d), ResNeSt (Zhang et
+// al. 2020), wide ResNets (Zagoruyko & Komodakis 2016). Each also goes by name+"x2"
+// and "x4".
+var ResNets = []ResNet{
 	{Name: "resnet18", Blocks: [4]int{2, 2, 2, 2}},
 	{Name: "resnet34", Blocks: [4]int{3, 4, 6, 3}},
 	{Name: "resnet50", Blocks: layers50, Bottleneck: true},
@@ -47,28 +44,30 @@ var (
 	layers152 = [4]int{3, 8, 36, 3}
 )
 
-// ParseArch splits a name such as "resnet50x2" into its architecture and its
-// width multiplier.
-func ParseArch(name string) (Arch, float64, error) {
-	base, width := name, 1.0
-	if s, ok := strings.CutSuffix(name, "x2"); ok {
-		base, width = s, 2
-	} else if s, ok := strings.CutSuffix(name, "x4"); ok {
-		base, width = s, 4
+func resnetArches() []Arch {
+	var all []Arch
+	for _, r := range ResNets {
+		all = append(all, Arch{Name: r.Name, Widths: true, Stems: true, Jigsaw: true,
+			New: func(b layers.Builder, o Options) (Backbone, error) { return newResNet(b, r, o), nil }})
 	}
-	var names []string
-	for _, a := range Arches {
-		if a.Name == base {
-			return a, width, nil
-		}
-		names = append(names, a.Name)
-	}
-	return Arch{}, 0, fmt.Errorf("--arch: want one of %s, each also with x2 or x4, got %q", strings.Join(names, ", "), name)
+	return all
 }
 
-// inner is the number of groups and the width of a bottleneck's 3x3 convolution
+// FindResNet returns the member of the family that a name such as "resnet50x2" says,
+// and whether it is one.
+func FindResNet(name string) (ResNet, bool) {
+	base, _ := split(name)
+	for _, r := range ResNets {
+		if r.Name == base {
+			return r, true
+		}
+	}
+	return ResNet{}, false
+}
+
+// inner returns the number of groups and the width of a bottleneck's 3x3 convolution
 // in a block with that many planes.
-func (a Arch) inner(planes int) (groups, width int) {
+func (a ResNet) inner(planes int) (groups, width int) {
 	groups, width = max(a.Groups, 1), planes
 	if a.GroupWidth > 0 {
 		width = max(1, planes*a.GroupWidth/64) * groups

@@ -1,15 +1,8 @@
-// Package nn has the layers of contrastive training: the ResNet family, the
-// projection heads, and state dicts with PyTorch's names and shapes.
-//
-// A layer's Forward frees the tensors it makes on the way as soon as autograd
-// allows; its input belongs to the caller. Shape mistakes panic with a
-// *torch.Error, as package torch describes.
-package nn
+package layers
 
 import (
 	"fmt"
-	"math"
-	"math/rand/v2"
+	"iter"
 	"slices"
 	"strings"
 
@@ -22,6 +15,7 @@ type Entry struct {
 	Name   string
 	Tensor *torch.Tensor
 	Buffer bool
+	Stage  int // of its layer; see Modes
 }
 
 // State is a network's tensors in PyTorch's state_dict order. The tensors are
@@ -38,6 +32,17 @@ func (s State) Parameters() []*torch.Tensor {
 		}
 	}
 	return p
+}
+
+// NamedParameters are the trained tensors under their names, in order.
+func (s State) NamedParameters() iter.Seq2[string, *torch.Tensor] {
+	return func(yield func(string, *torch.Tensor) bool) {
+		for _, e := range s {
+			if !e.Buffer && !yield(e.Name, e.Tensor) {
+				return
+			}
+		}
+	}
 }
 
 // Shapes maps each name to its shape.
@@ -104,67 +109,3 @@ func (s State) Free() {
 		e.Tensor.Free()
 	}
 }
-
-// builder makes the tensors of a network and remembers them under their names.
-type builder struct {
-	prefix string
-	state  *State
-	rng    *rand.Rand
-	format torch.MemoryFormat
-	device torch.Device
-	train  *bool
-	groups int // of batch norm
-	double bool
-	// shapesOnly leaves parameters unset: for counting and comparing shapes.
-	shapesOnly bool
-}
-
-func (b builder) at(name string) builder {
-	b.prefix += name + "."
-	return b
-}
-
-func (b builder) add(name string, buffer bool, t *torch.Tensor) *torch.Tensor {
-	t = t.ToDevice(b.device)
-	if b.double && t.Dtype() == torch.Float32 {
-		t = t.To(torch.Float64)
-	}
-	if t.Dim() == 4 {
-		t = t.Contiguous(b.format)
-	}
-	t.Keep()
-	if !buffer {
-		t.SetRequiresGrad(true)
-	}
-	*b.state = append(*b.state, Entry{Name: b.prefix + name, Tensor: t, Buffer: buffer})
-	return t
-}
-
-func (b builder) parameter(name string, shape []int, value func() float64) *torch.Tensor {
-	if b.shapesOnly {
-		return b.add(name, false, torch.Empty(shape))
-	}
-	n := 1
-	for _, s := range shape {
-		n *= s
-	}
-	values := make([]float32, n)
-	for i := range values {
-		values[i] = float32(value())
-	}
-	return b.add(name, false, torch.FromFloat32(values, shape...))
-}
-
-// kaimingNormal is He et al.'s initialization for ReLU, by fan-out.
-func (b builder) kaimingNormal(fanOut int) func() float64 {
-	std := math.Sqrt(2 / float64(fanOut))
-	return func() float64 { return std * b.rng.NormFloat64() }
-}
-
-// uniform is PyTorch's default for linear layers: U(-1/√in, 1/√in).
-func (b builder) uniform(in int) func() float64 {
-	bound := 1 / math.Sqrt(float64(in))
-	return func() float64 { return bound * (2*b.rng.Float64() - 1) }
-}
-
-func constant(v float64) func() float64 { return func() float64 { return v } }

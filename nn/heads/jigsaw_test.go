@@ -1,4 +1,4 @@
-package nn
+package heads
 
 import (
 	"math"
@@ -6,30 +6,15 @@ import (
 	"testing"
 
 	"contralens/internal/golden"
+	"contralens/internal/tensortest"
+	"contralens/nn/layers"
 	"contralens/torch"
 )
-
-// jigsawOutput embeds the formula's patches of two images; perms has a row of
-// nine for each image of each branch.
-func jigsawOutput(m *Model, seed uint64, perms []int64) *torch.Tensor {
-	const images, side = 2, 64
-	x := golden.Input(golden.CJig+16*seed, images*JigsawPatches*3*side*side)
-	var orders []*torch.Tensor
-	for b := range m.Branches() {
-		order := make([]int64, images*JigsawPatches)
-		for i := range order {
-			order[i] = int64(i/JigsawPatches*JigsawPatches) + perms[b*len(order)+i]
-		}
-		orders = append(orders, torch.FromInt64(order, len(order)))
-	}
-	patches := torch.FromFloat32(x, images*JigsawPatches, 3, side, side)
-	return m.ForwardJigsaw(inPrecision(patches, m.Config), orders)
-}
 
 // TestJigsawHead holds the head alone, gradients included.
 func TestJigsawHead(t *testing.T) {
 	for _, kind := range golden.Cases(t, "jigsaw") {
-		t.Run(kind, func(t *testing.T) { run(t, func() { checkJigsawHead(t, kind) }) })
+		t.Run(kind, func(t *testing.T) { tensortest.Run(t, func() { checkJigsawHead(t, kind) }) })
 	}
 }
 
@@ -45,11 +30,12 @@ func checkJigsawHead(t *testing.T, kind string) {
 		Grads map[string][2]float64
 	}
 	golden.JSON(t, &want, "jigsaw", kind, "meta.json")
-	state, train := State{}, true
-	h, err := builder{state: &state, rng: rand.New(rand.NewPCG(1, 1)), train: &train}.jigsawHead(kind, p.DimIn, p.DimOut)
+	b := layers.NewBuilder(layers.Options{Rand: rand.New(rand.NewPCG(1, 1))})
+	h, err := NewJigsaw(b, kind, p.DimIn, p.DimOut)
 	if err != nil {
 		t.Fatal(err)
 	}
+	state := b.State()
 	defer state.Free()
 	err = state.Load(func(name string) ([]int, []float32, error) {
 		values, shape := c.F32("param_" + name)
@@ -71,5 +57,5 @@ func checkJigsawHead(t *testing.T, kind string) {
 	loss.Backward()
 	gradX, _ := c.F32("grad_x")
 	golden.Near(t, "gradient of x", x.Grad().Float32s(), gradX, 1e-5)
-	checkGradients(t, &Model{State: state}, want.Grads, 1e-5)
+	tensortest.Gradients(t, state.NamedParameters(), want.Grads, 1e-5)
 }
