@@ -33,6 +33,9 @@ func TestProgram(t *testing.T) {
 		}
 		return string(out)
 	}
+	if help := do("contrast --help"); !strings.Contains(help, "vit_tiny") {
+		t.Error("the help of --arch does not name vit_tiny")
+	}
 	train := "contrast --method MoCov2 --ft posneg --arch vit_tiny --width 0.125 --stem cifar --input_res 24 -k 32 -d 8 " +
 		"--batch_size 8 --learning_rate 0.01 --seed 3 -j 1 --threads 1 --memory_format channels_last --data_folder photos " +
 		"--model_path save --tb_path tb "
