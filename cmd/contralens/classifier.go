@@ -86,7 +86,7 @@ func openTraining(s *config.Shared, set map[string]bool, ckpt string, ema bool, 
 func (k *classification) choose() error {
 	print := func(format string, args ...any) { printNote(fmt.Sprintf(format, args...)) }
 	net, precision := k.encoder.Model.Config, k.Precision
-	chosen, err := choose(k.Shared, net, 1, print)
+	chosen, err := setup.Precision(tuner(k.Retune, print), k.Shared, net, 1)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (k *classification) choose() error {
 	if err != nil {
 		return err
 	}
-	split, err := share(k.Shared, precision, net, 1, autotune.Images{Dataset: k.train, Views: []views.Spec{images.Spec}, From: absolute(k.DataFolder)}, print)
+	split, err := setup.SplitThreads(tuner(k.Retune, print), k.Shared, precision, net, 1, autotune.Images{Dataset: k.train, Views: []views.Spec{images.Spec}, From: absolute(k.DataFolder)})
 	for _, said := range []string{chosen, split} {
 		if said != "" {
 			printNote(said)
