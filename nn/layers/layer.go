@@ -127,8 +127,12 @@ func (b Builder) LayerNorm(name string, dim int) *LayerNorm {
 	}
 }
 
-// Forward normalizes x.
+// Forward normalizes x, in float32 where x is bfloat16.
 func (n *LayerNorm) Forward(x *torch.Tensor) *torch.Tensor {
+	if x.Dtype() == torch.BFloat16 {
+		x = x.To(torch.Float32)
+		defer x.Free()
+	}
 	return observed(n.name, x.LayerNorm(n.Weight, n.Bias, 1e-6))
 }
 
