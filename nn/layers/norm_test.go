@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"contralens/internal/cpu"
 	"contralens/internal/golden"
 	"contralens/internal/tensortest"
 	"contralens/torch"
@@ -16,6 +17,12 @@ import (
 // the kernel is held to what the operators give in float32 for the same numbers: it
 // computes in float32 and rounds once, where they round between norm, sum and ReLU.
 func TestFusedNorm(t *testing.T) {
+	for level := range cpu.Levels() {
+		t.Run(level.String(), fusedNorm)
+	}
+}
+
+func fusedNorm(t *testing.T) {
 	for _, dtype := range []torch.Dtype{torch.Float32, torch.BFloat16} {
 		for _, shape := range [][]int{
 			{2, 3, 1, 1}, {2, 1}, {5, 17}, {3, 1, 5, 7}, {3, 3, 31, 9},
@@ -137,6 +144,12 @@ func compareNorms(t *testing.T, got, want map[string][]float32, tolerance float6
 // The backward pass lets through exactly the elements that are above zero in the
 // output: the bias's gradient counts them.
 func TestFusedNormMask(t *testing.T) {
+	for level := range cpu.Levels() {
+		t.Run(level.String(), fusedNormMask)
+	}
+}
+
+func fusedNormMask(t *testing.T) {
 	for _, shape := range [][]int{{16, 64, 32, 32}, {4, 128, 32, 32}, {4, 1024, 4, 4}} {
 		for _, dtype := range []torch.Dtype{torch.Float32, torch.BFloat16} {
 			for _, add := range []bool{false, true} {
