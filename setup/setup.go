@@ -70,3 +70,12 @@ func Transform(c config.Contrast) contrast.Transform {
 		Negative: contrast.Side{On: t.Negative, Uniform: t.Uniform, Alpha: t.NegAlpha, Elementwise: t.NegElementwise, Normalize: t.NegNormalize},
 	}
 }
+
+// Compute runs f, which does tensor work, with that many compute threads; 0 leaves
+// their number. A panic of the tensor library is an error.
+func Compute(threads int, f func() error) error {
+	if threads > 0 {
+		torch.SetThreads(threads)
+	}
+	return torch.Run(f)
+}

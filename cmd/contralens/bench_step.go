@@ -53,7 +53,7 @@ Ctrl-C stops at once, without a result (exit code 130).`,
 		for _, w := range warnings {
 			printNote(w)
 		}
-		return compute(c.Threads, func() error { return benchStep(&c) })
+		return setup.Compute(c.Threads, func() error { return benchStep(&c) })
 	}
 	return cmd
 }
@@ -66,7 +66,7 @@ func benchStep(c *config.BenchStep) error {
 	}
 	remove := func() { os.RemoveAll(dir) }
 	defer remove()
-	defer abandonable(remove)()
+	defer cleanOnSignal(remove)()
 	defer display("")
 	r, err := benchRun(c, dir)
 	if r != nil {

@@ -37,7 +37,7 @@ func featuresCommand() *cobra.Command {
 		if c.Out == "" || c.Ckpt == "" {
 			return usageError{errors.New("features: want --ckpt with an encoder and -o with a file to write")}
 		}
-		return compute(c.Threads, func() error { return extractFeatures(&c, set, args[0]) })
+		return setup.Compute(c.Threads, func() error { return extractFeatures(&c, set, args[0]) })
 	}
 	return cmd
 }

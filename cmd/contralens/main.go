@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/eval/protocol"
 	"contralens/nn"
 	"contralens/train"
 )
@@ -35,11 +36,11 @@ func run(args []string) int {
 	root.SetArgs(args)
 	err := asTyped(root.Execute())
 	var usage usageError
-	var stopped *abandoned
+	var stopped *signalError
 	switch {
 	case err == nil, errors.Is(err, errPrinted):
 		return 0
-	case errors.Is(err, train.ErrStopped):
+	case errors.Is(err, train.ErrStopped), errors.Is(err, protocol.ErrStopped):
 		return exitStopped
 	case errors.As(err, &stopped):
 		fmt.Fprintln(os.Stderr, "contralens:", err)
