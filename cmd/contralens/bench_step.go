@@ -102,7 +102,7 @@ func benchRun(c *config.BenchStep, dir string) (*train.Run, error) {
 	}
 	c.TBPath = filepath.Join(dir, "tb")
 	r, err := train.NewRun(c.Contrast, run, func(s *config.Shared, net nn.Config) error {
-		chosen, err := choose(s, net, c.Accum, displayLine)
+		chosen, err := setup.Precision(tuner(s.Retune, displayLine), s, net, c.Accum)
 		if chosen != "" {
 			displayLine("%s", chosen)
 		}
@@ -117,7 +117,7 @@ func benchRun(c *config.BenchStep, dir string) (*train.Run, error) {
 		return r, fmt.Errorf("--data_folder %s: want at least as many images as a batch, %d, got %d; without --data_folder they are generated", c.DataFolder, c.BatchSize, r.Train.Len())
 	}
 	if !c.NetworkOnly {
-		split, err := share(&r.Config.Shared, c.Precision, r.Model.Net, c.Accum, autotune.Images{Dataset: r.Train, Views: r.Views, From: from}, displayLine)
+		split, err := setup.SplitThreads(tuner(c.Retune, displayLine), &r.Config.Shared, c.Precision, r.Model.Net, c.Accum, autotune.Images{Dataset: r.Train, Views: r.Views, From: from})
 		if err != nil {
 			return r, err
 		}

@@ -11,6 +11,7 @@ import (
 	"contralens/config"
 	"contralens/eval"
 	"contralens/eval/protocol"
+	"contralens/setup"
 	"contralens/views"
 )
 
@@ -36,15 +37,16 @@ func printJSON(r eval.Result) error { return json.NewEncoder(os.Stdout).Encode(r
 
 // tune settles by measurements how an encoder is trained.
 func tune(s *config.Shared, w protocol.Workload) error {
-	print := func(format string, args ...any) { printNote(fmt.Sprintf(format, args...)) }
-	chosen, err := choose(s, w.Net, 1, print)
+	t := tuner(s.Retune, func(format string, args ...any) { printNote(fmt.Sprintf(format, args...)) })
+	chosen, err := setup.Precision(t, s, w.Net, 1)
 	if err != nil {
 		return err
 	}
-	split, err := share(s, w.Asked, w.Net, 1, autotune.Images{Dataset: w.Images, Views: []views.Spec{w.View}, From: w.Folder}, print)
-	for _, said := range []string{chosen, split} {
-		if said != "" {
-			printNote(said)
+	images := autotune.Images{Dataset: w.Images, Views: []views.Spec{w.View}, From: w.Folder}
+	split, err := setup.SplitThreads(t, s, w.Asked, w.Net, 1, images)
+	for _, line := range []string{chosen, split} {
+		if line != "" {
+			printNote(line)
 		}
 	}
 	return err

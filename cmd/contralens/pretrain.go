@@ -45,7 +45,7 @@ func pretrain(c config.Contrast, warnings []string) error {
 		}
 		var chosen string
 		r, err := train.NewRun(c, dir, func(s *config.Shared, net nn.Config) (err error) {
-			chosen, err = choose(s, net, c.Accum, p.Print)
+			chosen, err = setup.Precision(tuner(s.Retune, p.Print), s, net, c.Accum)
 			return err
 		})
 		if r != nil {
@@ -54,7 +54,7 @@ func pretrain(c config.Contrast, warnings []string) error {
 		if err != nil {
 			return err
 		}
-		split, err := share(&r.Config.Shared, c.Precision, r.Model.Net, c.Accum, autotune.Images{Dataset: r.Train, Views: r.Views, From: absolute(c.DataFolder)}, p.Print)
+		split, err := setup.SplitThreads(tuner(c.Retune, p.Print), &r.Config.Shared, c.Precision, r.Model.Net, c.Accum, autotune.Images{Dataset: r.Train, Views: r.Views, From: absolute(c.DataFolder)})
 		if err != nil {
 			return err
 		}
