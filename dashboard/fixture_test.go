@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"contralens/scores/probe"
+	"contralens/features/probe"
 	"contralens/scores/record"
 )
 

@@ -71,8 +71,8 @@ func (o Options) newRun(c *config.BenchStep) (*train.Run, error) {
 		return nil, err
 	}
 	c.TBPath = filepath.Join(o.Dir, "tb")
-	r, err := train.NewRun(c.Contrast, dir, func(s *config.Shared, net nn.Config) error {
-		return o.told(setup.Precision(o.Tuner, s, net, c.Accum))
+	r, err := train.NewRun(c.Contrast, dir, func(m *config.Machine, net nn.Config) error {
+		return o.told(setup.Precision(o.Tuner, m, setup.ContrastStep(&c.Contrast, net)))
 	})
 	if err != nil {
 		return r, err
@@ -84,8 +84,8 @@ func (o Options) newRun(c *config.BenchStep) (*train.Run, error) {
 	}
 	if !c.NetworkOnly {
 		images := autotune.Images{Dataset: r.Train, Views: r.Views, From: from}
-		err := o.told(setup.SplitThreads(o.Tuner, &r.Config.Shared, c.Precision, r.Model.Net, c.Accum, images))
-		if err != nil {
+		step := setup.ContrastStep(&c.Contrast, r.Model.Net)
+		if err := o.told(setup.SplitThreads(o.Tuner, &r.Config.Machine, c.Precision, step, images)); err != nil {
 			return r, err
 		}
 	}

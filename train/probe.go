@@ -7,7 +7,7 @@ import (
 
 	"contralens/data"
 	"contralens/eval"
-	"contralens/scores/probe"
+	"contralens/features/probe"
 	"contralens/views"
 )
 

@@ -45,8 +45,8 @@ func featuresCommand() *cobra.Command {
 // loadEncoder is the encoder that the options name, with the side of its views
 // and what its features depend on.
 func loadEncoder(c config.Encoder, set map[string]bool) (m *nn.Model, o eval.Options, about map[string]string, err error) {
-	s := c.Shared()
-	e, notes, err := setup.LoadEncoder(c.Ckpt, &s, set, c.UseEMA)
+	net, machine, from := c.Options()
+	e, notes, err := setup.LoadEncoder(&net, machine, from, set)
 	if err != nil {
 		return nil, o, nil, err
 	}
@@ -59,9 +59,9 @@ func loadEncoder(c config.Encoder, set map[string]bool) (m *nn.Model, o eval.Opt
 		return nil, o, nil, err
 	}
 	about = map[string]string{
-		"checkpoint": absolute(c.Ckpt), "checkpoint_sha256": sum, "input_res": strconv.Itoa(s.InputRes), "use_ema": strconv.FormatBool(c.UseEMA), "amp": strconv.FormatBool(c.Amp),
+		"checkpoint": absolute(c.Ckpt), "checkpoint_sha256": sum, "input_res": strconv.Itoa(net.InputRes), "use_ema": strconv.FormatBool(c.UseEMA), "amp": strconv.FormatBool(c.Amp),
 	}
-	return e.Model, eval.Options{Size: s.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: c.Amp}, about, nil
+	return e.Model, eval.Options{Size: net.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: c.Amp}, about, nil
 }
 
 func extractFeatures(c *config.Features, set map[string]bool, dir string) error {

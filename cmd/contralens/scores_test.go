@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	probeset "contralens/features/probe"
 	"contralens/scores"
-	probeset "contralens/scores/probe"
 	"contralens/scores/record"
 )
 
