@@ -72,11 +72,11 @@ func (c *Contrast) RunName() string {
 	d := DefaultContrast()
 	d.Crop = usualCrop(c.Memory)
 	return c.UpstreamName() + suffixes(c, &d, "dataset", "limit", "imbalance", "imbalance_seed", "width", "stem", "feat_dim", "input_res", "seed", "dim_mask", "norm_target", "crop", "crop_min", "jitter_p", "gray_p", "blur_p", "decode", "beta", "nce_m", "symmetric",
-		"mix_start_epoch", "mix_start_step", "mix_start", "bn_splits", "accum", "weight_decay", "momentum", "lr_decay_epochs", "lr_decay_rate", "init") + precisionSuffix(&c.Shared)
+		"mix_start_epoch", "mix_start_step", "mix_start", "bn_splits", "accum", "weight_decay", "momentum", "lr_decay_epochs", "lr_decay_rate", "init") + precisionSuffix(&c.Machine)
 }
 
-func precisionSuffix(s *Shared) string {
-	if s.Precision == "bf16" && !s.Amp {
+func precisionSuffix(m *Machine) string {
+	if m.Precision == "bf16" && !m.Amp {
 		return "_precision-bf16"
 	}
 	return ""
@@ -101,4 +101,4 @@ func suffixes(config, defaults any, names ...string) string {
 }
 
 // RunFolder is where a run keeps its files.
-func (s *Shared) RunFolder(name string) string { return filepath.Join(s.ModelPath, name) }
+func (o *Output) RunFolder(name string) string { return filepath.Join(o.ModelPath, name) }

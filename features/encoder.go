@@ -25,8 +25,8 @@ type Encoder struct {
 // checkpoint's record. note receives sentences for the user. It is called within
 // torch.Run; free Model when done.
 func Open(c config.Encoder, set map[string]bool, note func(string)) (*Encoder, error) {
-	s := c.Shared()
-	e, notes, err := setup.LoadEncoder(c.Ckpt, &s, set, c.UseEMA)
+	net, machine, from := c.Options()
+	e, notes, err := setup.LoadEncoder(&net, machine, from, set)
 	if err != nil {
 		return nil, err
 	}
@@ -44,9 +44,9 @@ func Open(c config.Encoder, set map[string]bool, note func(string)) (*Encoder, e
 	}
 	return &Encoder{
 		Model:   e.Model,
-		Options: eval.Options{Size: s.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: c.Amp},
+		Options: eval.Options{Size: net.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: c.Amp},
 		Meta: map[string]string{
-			"checkpoint": path, "checkpoint_sha256": sum, "input_res": strconv.Itoa(s.InputRes),
+			"checkpoint": path, "checkpoint_sha256": sum, "input_res": strconv.Itoa(net.InputRes),
 			"use_ema": strconv.FormatBool(c.UseEMA), "amp": strconv.FormatBool(c.Amp),
 		},
 	}, nil

@@ -7,31 +7,31 @@ import (
 	"contralens/torch"
 )
 
-// ResumeCompute has a run that is resumed compute in the precision and the memory
-// format that it was begun in, and with as many threads and workers, where the options
-// leave them open. dir is the run directory.
-func ResumeCompute(s *config.Shared, dir string) error {
-	kept, err := Kept(s.Resume, dir)
+// ResumeCompute makes a resumed run compute as it began: in its precision and memory
+// format, and with its threads and workers, where the options leave them open. resume
+// is the checkpoint, or auto for the newest in the run directory dir.
+func ResumeCompute(m *config.Machine, resume, dir string) error {
+	kept, err := Kept(resume, dir)
 	if err != nil {
 		return err
 	}
 	switch {
 	case kept.Precision == "":
-	case s.Precision == "auto":
-		s.Precision = kept.Precision
-	case s.Precision != kept.Precision:
+	case m.Precision == "auto":
+		m.Precision = kept.Precision
+	case m.Precision != kept.Precision:
 		return fmt.Errorf("--precision %s with --resume %s: want %s, in which that run was begun; leave --precision and --amp out, "+
-			"or begin a run of another --name without --resume", s.Precision, s.Resume, kept.Precision)
+			"or begin a run of another --name without --resume", m.Precision, resume, kept.Precision)
 	}
-	if s.MemoryFormat == "auto" && kept.Format != "" {
-		s.MemoryFormat = kept.Format
+	if m.MemoryFormat == "auto" && kept.Format != "" {
+		m.MemoryFormat = kept.Format
 	}
-	if s.Threads == 0 && kept.Threads > 0 {
-		s.Threads = kept.Threads
-		torch.SetThreads(s.Threads)
+	if m.Threads == 0 && kept.Threads > 0 {
+		m.Threads = kept.Threads
+		torch.SetThreads(m.Threads)
 	}
-	if s.Workers == 0 {
-		s.Workers = kept.Workers
+	if m.Workers == 0 {
+		m.Workers = kept.Workers
 	}
 	return nil
 }

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"syscall"
 	"time"
 
@@ -63,17 +62,17 @@ func Commit() string {
 }
 
 // Prepare makes the run directory, locks it until release, and writes run.json.
-// c is a pointer to the configuration, s its shared part. Nothing is touched when
+// c is a pointer to the configuration, o its part about output. Nothing is touched when
 // it refuses.
-func Prepare(dir string, c any, s config.Shared, command []string) (release func(), err error) {
+func Prepare(dir string, c any, o config.Output, command []string) (release func(), err error) {
 	record, err := readRecord(dir)
 	if err != nil {
 		return nil, err
 	}
-	if err := admit(dir, record, c, s); err != nil {
+	if err := admit(dir, record, c, o); err != nil {
 		return nil, err
 	}
-	if err := Possible(dir, s.TBPath); err != nil {
+	if err := Possible(dir, o.TBPath); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -82,7 +81,7 @@ func Prepare(dir string, c any, s config.Shared, command []string) (release func
 	if release, err = lock(dir); err != nil {
 		return nil, err
 	}
-	if err := begin(dir, record, c, s.Resume != "", command); err != nil {
+	if err := begin(dir, record, c, o.Resume != "", command); err != nil {
 		release()
 		return nil, fmt.Errorf("run directory %s: %w", dir, err)
 	}
@@ -116,16 +115,16 @@ func fileInTheWay(path string) string {
 
 // admit refuses a directory that holds a run, unless that run is resumed with the
 // same options, is to be overwritten, or has nothing that could be lost.
-func admit(dir string, record *Record, c any, s config.Shared) error {
+func admit(dir string, record *Record, c any, o config.Output) error {
 	switch {
-	case record == nil && s.Resume == "" && !s.Overwrite:
+	case record == nil && o.Resume == "" && !o.Overwrite:
 		if files, err := os.ReadDir(dir); err == nil && len(files) > 0 {
 			return fmt.Errorf("run directory %s: want an empty one, but it has files; give --name for another one or --overwrite", dir)
 		}
 	case record == nil:
-	case s.Resume != "":
+	case o.Resume != "":
 		return record.matches(dir, c)
-	case !s.Overwrite && trained(dir):
+	case !o.Overwrite && trained(dir):
 		return fmt.Errorf("run directory %s holds a run already: go on with --resume auto, choose another one with --name, or replace it with --overwrite", dir)
 	}
 	return nil
@@ -180,7 +179,7 @@ func readRecord(dir string) (*Record, error) {
 // matches says which option differs from those that the run was begun with.
 func (r *Record) matches(dir string, c any) error {
 	for _, f := range config.Fields(c) {
-		if was, ok := r.Config[f.Name]; ok && was != f.String() && !slices.Contains(config.Incidental, f.Name) {
+		if was, ok := f.Recorded(r.Config); ok && was != f.String() && !f.Runtime && !f.Ignored {
 			return fmt.Errorf("run directory %s was made with --%s %s, not %s: give the same options, another --name, or --overwrite without --resume", dir, f.Name, was, f.String())
 		}
 	}

@@ -12,14 +12,14 @@ import (
 
 // Chooser settles the precision and the memory format of a network where options
 // leave them open.
-type Chooser func(*config.Shared, nn.Config) error
+type Chooser func(*config.Machine, nn.Config) error
 
 // NewRun opens the data, has choose settle how to compute, which without one is in
 // fp32 and channels_last, and builds the model. It must be called, and the Run used,
 // inside torch.Run.
 func NewRun(c config.Contrast, dir string, choose Chooser) (*Run, error) {
 	r := &Run{Config: c, Dir: dir, Epoch: 1}
-	parts, err := setup.Splits(c.Shared, r.notes.add)
+	parts, err := setup.Splits(c.Data, r.notes.add)
 	if err != nil {
 		return nil, err
 	}
@@ -55,18 +55,18 @@ func NewRun(c config.Contrast, dir string, choose Chooser) (*Run, error) {
 
 // network is the one that the options describe, once they are settled.
 func (r *Run) network(choose Chooser) (nn.Config, error) {
-	s := &r.Config.Shared
+	c := &r.Config
 	if choose != nil {
-		net, err := setup.Network(*s)
+		net, err := setup.Network(c.Net, c.Machine)
 		if err == nil {
-			err = choose(s, net)
+			err = choose(&c.Machine, net)
 		}
 		if err != nil {
 			return net, err
 		}
 	}
-	s.Settle()
-	return setup.Network(*s)
+	c.Settle()
+	return setup.Network(c.Net, c.Machine)
 }
 
 // Close frees the model.

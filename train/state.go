@@ -3,7 +3,6 @@ package train
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 
 	"contralens/checkpoint"
 	"contralens/config"
@@ -147,7 +146,7 @@ func (r *Run) Load(path string) (notes []string, err error) {
 // others now.
 func (r *Run) differences(path string, options checkpoint.Dict) (notes []string) {
 	for _, f := range config.Fields(&r.Config) {
-		if was, ok := options.Get(f.Name).(string); ok && was != f.String() && !slices.Contains(config.Incidental, f.Name) {
+		if was, ok := options.Get(f.Name).(string); ok && was != f.String() && !f.Runtime && !f.Ignored {
 			notes = append(notes, fmt.Sprintf("--%s is %s, where %s was trained with %s", f.Name, f.String(), path, was))
 		}
 	}

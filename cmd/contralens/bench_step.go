@@ -101,8 +101,8 @@ func benchRun(c *config.BenchStep, dir string) (*train.Run, error) {
 		return nil, err
 	}
 	c.TBPath = filepath.Join(dir, "tb")
-	r, err := train.NewRun(c.Contrast, run, func(s *config.Shared, net nn.Config) error {
-		chosen, err := setup.Precision(tuner(s.Retune, displayLine), s, net, c.Accum)
+	r, err := train.NewRun(c.Contrast, run, func(m *config.Machine, net nn.Config) error {
+		chosen, err := setup.Precision(tuner(c.Retune, displayLine), m, setup.ContrastStep(&c.Contrast, net))
 		if chosen != "" {
 			displayLine("%s", chosen)
 		}
@@ -117,7 +117,9 @@ func benchRun(c *config.BenchStep, dir string) (*train.Run, error) {
 		return r, fmt.Errorf("--data_folder %s: want at least as many images as a batch, %d, got %d; without --data_folder they are generated", c.DataFolder, c.BatchSize, r.Train.Len())
 	}
 	if !c.NetworkOnly {
-		split, err := setup.SplitThreads(tuner(c.Retune, displayLine), &r.Config.Shared, c.Precision, r.Model.Net, c.Accum, autotune.Images{Dataset: r.Train, Views: r.Views, From: from})
+		images := autotune.Images{Dataset: r.Train, Views: r.Views, From: from}
+		step := setup.ContrastStep(&c.Contrast, r.Model.Net)
+		split, err := setup.SplitThreads(tuner(c.Retune, displayLine), &r.Config.Machine, c.Precision, step, images)
 		if err != nil {
 			return r, err
 		}

@@ -36,14 +36,15 @@ func reporter(out io.Writer) protocol.Reporter {
 func printJSON(r eval.Result) error { return json.NewEncoder(os.Stdout).Encode(r) }
 
 // tune settles by measurements how an encoder is trained.
-func tune(s *config.Shared, w protocol.Workload) error {
-	t := tuner(s.Retune, func(format string, args ...any) { printNote(fmt.Sprintf(format, args...)) })
-	chosen, err := setup.Precision(t, s, w.Net, 1)
+func tune(m *config.Machine, w protocol.Workload) error {
+	step := setup.Step{Net: w.Net, Batch: w.Batch, Side: w.Side}
+	t := tuner(w.Retune, func(format string, args ...any) { printNote(fmt.Sprintf(format, args...)) })
+	chosen, err := setup.Precision(t, m, step)
 	if err != nil {
 		return err
 	}
 	images := autotune.Images{Dataset: w.Images, Views: []views.Spec{w.View}, From: w.Folder}
-	split, err := setup.SplitThreads(t, s, w.Asked, w.Net, 1, images)
+	split, err := setup.SplitThreads(t, m, w.Asked, step, images)
 	for _, line := range []string{chosen, split} {
 		if line != "" {
 			printNote(line)

@@ -40,12 +40,12 @@ func pretrain(c config.Contrast, warnings []string) error {
 		if err := train.Possible(dir, c.TBPath); err != nil {
 			return err
 		}
-		if err := train.ResumeCompute(&c.Shared, dir); err != nil {
+		if err := train.ResumeCompute(&c.Machine, c.Resume, dir); err != nil {
 			return err
 		}
 		var chosen string
-		r, err := train.NewRun(c, dir, func(s *config.Shared, net nn.Config) (err error) {
-			chosen, err = setup.Precision(tuner(s.Retune, p.Print), s, net, c.Accum)
+		r, err := train.NewRun(c, dir, func(m *config.Machine, net nn.Config) (err error) {
+			chosen, err = setup.Precision(tuner(c.Retune, p.Print), m, setup.ContrastStep(&c, net))
 			return err
 		})
 		if r != nil {
@@ -54,7 +54,9 @@ func pretrain(c config.Contrast, warnings []string) error {
 		if err != nil {
 			return err
 		}
-		split, err := setup.SplitThreads(tuner(c.Retune, p.Print), &r.Config.Shared, c.Precision, r.Model.Net, c.Accum, autotune.Images{Dataset: r.Train, Views: r.Views, From: absolute(c.DataFolder)})
+		images := autotune.Images{Dataset: r.Train, Views: r.Views, From: absolute(c.DataFolder)}
+		step := setup.ContrastStep(&c, r.Model.Net)
+		split, err := setup.SplitThreads(tuner(c.Retune, p.Print), &r.Config.Machine, c.Precision, step, images)
 		if err != nil {
 			return err
 		}
@@ -63,7 +65,7 @@ func pretrain(c config.Contrast, warnings []string) error {
 		if err := start(r, p); err != nil {
 			return err
 		}
-		release, err := train.Prepare(dir, &c, c.Shared, os.Args)
+		release, err := train.Prepare(dir, &c, c.Output, os.Args)
 		if err != nil {
 			return err
 		}

@@ -28,7 +28,7 @@ func Finetune(ctx context.Context, c config.Finetune, o Options) (results []eval
 
 func finetune(ctx context.Context, c *config.Finetune, o Options) ([]eval.Result, error) {
 	name := c.RunName() // before the checkpoint's record sets options
-	k, err := openTraining(&c.Shared, o, c.Ckpt, c.UseEMA, c.NClass, name)
+	k, err := openTraining(c, o, name)
 	if err != nil {
 		return nil, err
 	}
@@ -65,15 +65,16 @@ func finetune(ctx context.Context, c *config.Finetune, o Options) ([]eval.Result
 func Supervised(ctx context.Context, c config.Supervised, o Options) (result eval.Result, err error) {
 	err = setup.Compute(c.Threads, func() error {
 		name := c.RunName()
-		k, err := openTraining(&c.Shared, o, "", false, c.NClass, name)
+		tuned := c.Finetune()
+		k, err := openTraining(&tuned, o, name)
 		if err != nil {
 			return err
 		}
 		defer k.close()
+		c.Classifier = tuned.Classifier // as it was settled
 		if err := k.prepare(c.RunFolder(name), &c); err != nil {
 			return err
 		}
-		tuned := c.Finetune()
 		f := &finetuning{session: k, c: &tuned, protocol: "supervised", curves: filepath.Join(c.TBPath, name)}
 		if err := f.tuneEncoder(ctx); err != nil {
 			return k.stop(ctx, err)

@@ -23,12 +23,12 @@ func KNN(ctx context.Context, c config.KNN, o Options) (result eval.Result, err 
 }
 
 func knn(ctx context.Context, c config.KNN, o Options) (eval.Result, error) {
-	e, err := openEncoder(&c.Shared, c.Ckpt, c.UseEMA, o)
+	e, err := openEncoder(&c.Net, c.Machine, c.Weights, c.Seed, o)
 	if err != nil {
 		return eval.Result{}, err
 	}
 	defer e.Model.Free()
-	bank, queries, err := setup.Datasets(c.Shared, o.Note)
+	bank, queries, err := setup.Datasets(c.Data, o.Note)
 	if err != nil {
 		return eval.Result{}, err
 	}

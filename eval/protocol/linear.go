@@ -30,7 +30,7 @@ func linear(ctx context.Context, c *config.Linear, o Options) (eval.Result, erro
 	if o.Set["n_class"] {
 		asked = c.NClass
 	}
-	k, err := openSession(&c.Shared, o, c.Ckpt, c.UseEMA, asked)
+	k, err := openSession(&c.Classifier, o, c.Weights, asked)
 	if err != nil {
 		return eval.Result{}, err
 	}

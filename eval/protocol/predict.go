@@ -88,29 +88,25 @@ func className(classes []string, i int) string {
 }
 
 // encoderOf opens the encoder of a classifier: in the same file where both were
-// trained, in a checkpoint of its own for a probe. s are the options of the encoder.
-func encoderOf(c *config.Predict, record classify.Record, o Options) (m *nn.Model, s config.Shared, err error) {
-	s = config.DefaultLinear().Shared
-	for _, f := range config.Fields(&s) {
-		if v, ok := record.Config[f.Name]; ok {
-			if err := f.Set(v); err != nil {
-				return nil, s, fmt.Errorf("checkpoint %s: its record of --%s: %w", c.Ckpt, f.Name, err)
-			}
-		}
+// trained, in a checkpoint of its own for a probe. record has the options of its
+// training, which come back.
+func encoderOf(c *config.Predict, record classify.Record, o Options) (m *nn.Model, s config.Linear, err error) {
+	s = config.DefaultLinear()
+	if err := config.Apply(&s, record.Config); err != nil {
+		return nil, s, fmt.Errorf("checkpoint %s: its record of options: %w", c.Ckpt, err)
 	}
 	s.Device, s.GPU = c.Device, ""
-	path, ema, err := encoderFile(c, record, o)
-	if err != nil {
+	if s.Ckpt, s.UseEMA, err = encoderFile(c, record, o); err != nil {
 		return nil, s, err
 	}
-	if path == "" { // a probe on an untrained encoder, whose seed says everything
-		e, err := setup.UntrainedEncoder(s)
+	if s.Ckpt == "" { // a probe on an untrained encoder, whose seed says everything
+		e, err := setup.UntrainedEncoder(s.Net, s.Machine, s.Seed)
 		if err != nil {
 			return nil, s, err
 		}
 		return e.Model, s, nil
 	}
-	e, notes, err := setup.LoadEncoder(path, &s, nil, ema)
+	e, notes, err := setup.LoadEncoder(&s.Net, s.Machine, s.Weights, nil)
 	if err != nil {
 		return nil, s, err
 	}

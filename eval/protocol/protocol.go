@@ -37,7 +37,7 @@ type Options struct {
 	// Tune, when set, chooses precision, memory format, threads and workers where the
 	// options leave them open and an encoder is trained. Without it they are fp32,
 	// channels_last and one a processor.
-	Tune func(s *config.Shared, w Workload) error
+	Tune func(m *config.Machine, w Workload) error
 	Reporter
 }
 
@@ -48,6 +48,9 @@ type Workload struct {
 	View   views.Spec // of each image
 	Folder string     // of the images
 	Asked  string     // the precision that the options asked for
+	Batch  int        // images per step
+	Side   int        // of a view, in pixels
+	Retune bool       // measure again
 }
 
 // Reporter receives what a protocol says; functions that are nil are left out.

@@ -22,7 +22,7 @@ import (
 // session is what all trained classifiers have in common: the encoder, the images,
 // and the run directory with its log.
 type session struct {
-	*config.Shared
+	*config.Classifier
 	Options
 	encoder     *evaluatedEncoder
 	train, test data.Dataset
@@ -36,13 +36,13 @@ type session struct {
 
 // openSession opens encoder and data and refuses what does not fit together. nClass
 // is the number of outputs that the user asked for, 0 for the dataset's.
-func openSession(s *config.Shared, o Options, ckpt string, ema bool, nClass int) (*session, error) {
-	k := &session{Shared: s, Options: o}
+func openSession(c *config.Classifier, o Options, w config.Weights, nClass int) (*session, error) {
+	k := &session{Classifier: c, Options: o}
 	var err error
-	if k.encoder, err = openEncoder(s, ckpt, ema, o); err != nil {
+	if k.encoder, err = openEncoder(&c.Net, c.Machine, w, c.Seed, o); err != nil {
 		return nil, err
 	}
-	if k.train, k.test, err = setup.Datasets(*s, o.Note); err == nil {
+	if k.train, k.test, err = setup.Datasets(c.Data, o.Note); err == nil {
 		err = k.fit(nClass)
 	}
 	if err != nil {
@@ -55,18 +55,18 @@ func openSession(s *config.Shared, o Options, ckpt string, ema bool, nClass int)
 // openTraining is openSession for an encoder that is trained too. name is the run's.
 // The network is known when the encoder's file is read, and measured only then: its
 // memory format is not chosen.
-func openTraining(s *config.Shared, o Options, ckpt string, ema bool, nClass int, name string) (*session, error) {
-	if err := train.ResumeCompute(s, s.RunFolder(name)); err != nil {
+func openTraining(c *config.Finetune, o Options, name string) (*session, error) {
+	if err := train.ResumeCompute(&c.Machine, c.Resume, c.RunFolder(name)); err != nil {
 		return nil, err
 	}
-	if s.MemoryFormat == "auto" {
-		s.MemoryFormat = "channels_last"
+	if c.MemoryFormat == "auto" {
+		c.MemoryFormat = "channels_last"
 	}
-	k, err := openSession(s, o, ckpt, ema, nClass)
+	k, err := openSession(&c.Classifier, o, c.Weights, c.NClass)
 	if err != nil {
 		return nil, err
 	}
-	if err := k.tune(); err != nil {
+	if err := k.tune(c.Retune); err != nil {
 		k.close()
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func openTraining(s *config.Shared, o Options, ckpt string, ema bool, nClass int
 }
 
 // tune settles how the encoder is trained.
-func (k *session) tune() error {
+func (k *session) tune(retune bool) error {
 	if k.Tune == nil {
 		k.Settle()
 		return nil
@@ -83,8 +83,9 @@ func (k *session) tune() error {
 	if err != nil {
 		return err
 	}
-	return k.Tune(k.Shared, Workload{
+	return k.Tune(&k.Machine, Workload{
 		Net: k.encoder.Model.Config, Images: k.train, View: images.Spec, Folder: absolute(k.DataFolder), Asked: k.Precision,
+		Batch: k.BatchSize, Side: k.InputRes, Retune: retune,
 	})
 }
 
@@ -119,7 +120,7 @@ func (k *session) prepare(dir string, c any) (err error) {
 	if k.Resume != "" && k.Resume != "auto" && !isFile(k.Resume) {
 		return fmt.Errorf("--resume %s: want a checkpoint, or auto for the run directory's newest, but there is no such file", k.Resume)
 	}
-	if k.release, err = train.Prepare(dir, c, *k.Shared, os.Args); err != nil {
+	if k.release, err = train.Prepare(dir, c, k.Output, os.Args); err != nil {
 		return err
 	}
 	k.log, err = os.OpenFile(filepath.Join(dir, "log.txt"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)

@@ -31,13 +31,12 @@ func ParseGrid(vary []string) (Grid, error) {
 		}
 		v := variation{option, strings.Split(list, ",")}
 		c := config.DefaultContrast()
-		fields := config.Fields(&c)
-		i := slices.IndexFunc(fields, func(f config.Field) bool { return flagName(f.Name) == flagName(option) })
-		if i < 0 {
+		field := config.Find(config.Fields(&c), option)
+		if field == nil {
 			return nil, fmt.Errorf("--vary: contrast has no option %q; contralens contrast --help lists them", option)
 		}
 		for _, value := range v.values {
-			if err := fields[i].Set(value); err != nil {
+			if err := field.Set(value); err != nil {
 				return nil, fmt.Errorf("--vary %s: %w", option, err)
 			}
 		}
