@@ -36,7 +36,7 @@ const showSide = 150
 
 // showViews writes a contact sheet: the image, then its views.
 func showViews(path string, c *config.DataShow) error {
-	spec, _, err := pipeline(c.Aug, c.InputRes, c.Crop)
+	spec, _, err := views.Pipeline(c.Aug, c.InputRes, c.Crop)
 	if err != nil {
 		return usageError{err}
 	}
