@@ -1,6 +1,12 @@
 package config
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
+
+// Groups are the headings of options in --help, in its order.
+var Groups = []string{"data", "network", "method", "feature transformation", "optimization", "machine", "output", "distributed"}
 
 // commands are the configurations that records of runs and results have options of.
 func commands() map[string]any {
@@ -41,4 +47,16 @@ func Apply(config any, record map[string]string) error {
 		}
 	}
 	return nil
+}
+
+// Having are the commands that read an option of that name, sorted: for users who give
+// it to another command.
+func Having(name string) (names []string) {
+	for command, c := range commands() {
+		if f := Find(Fields(c), name); f != nil && !f.Ignored {
+			names = append(names, command)
+		}
+	}
+	slices.Sort(names)
+	return names
 }

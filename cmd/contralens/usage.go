@@ -22,29 +22,49 @@ func suggestion(name string, flags *pflag.FlagSet) string {
 	return ""
 }
 
+// elsewhere says which other commands have an option of that name; "" if none has.
+func elsewhere(name string) string {
+	commands := config.Having(name)
+	if len(commands) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; contralens %s has it;", strings.Join(commands, ", "))
+}
+
+// helpOf is the command line that lists all options of a command.
+func helpOf(c *cobra.Command) string {
+	if c.Flags().Lookup(allFlag) != nil {
+		return c.CommandPath() + " --help --all"
+	}
+	return c.CommandPath() + " --help"
+}
+
 // flagError is what the user reads when a flag cannot be parsed.
 func flagError(c *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) {
 		name := unknown.GetSpecifiedName()
 		if unknown.GetSpecifiedShortnames() != "" {
-			return usageError{fmt.Errorf("there is no option -%s; %s --help lists the options", name, c.CommandPath())}
+			return usageError{fmt.Errorf("there is no option -%s; %s lists the options", name, helpOf(c))}
 		}
-		hint := suggestion(name, c.Flags())
+		hint := elsewhere(name)
+		if hint == "" {
+			hint = suggestion(name, c.Flags())
+		}
 		if hint == "" {
 			hint = ";"
 		}
-		return usageError{fmt.Errorf("there is no option --%s%s %s --help lists the options", name, hint, c.CommandPath())}
+		return usageError{fmt.Errorf("there is no option --%s%s %s lists the options", name, hint, helpOf(c))}
 	}
 	var empty *pflag.ValueRequiredError
 	if errors.As(err, &empty) {
-		return usageError{fmt.Errorf("--%s: want a value after it, got none; %s --help lists the options", empty.GetFlag().Name, c.CommandPath())}
+		return usageError{fmt.Errorf("--%s: want a value after it, got none; %s lists the options", empty.GetFlag().Name, helpOf(c))}
 	}
 	var invalid *pflag.InvalidValueError
 	if errors.As(err, &invalid) {
-		return usageError{fmt.Errorf("--%s: %w; %s --help lists the options", invalid.GetFlag().Name, invalid.Unwrap(), c.CommandPath())}
+		return usageError{fmt.Errorf("--%s: %w; %s lists the options", invalid.GetFlag().Name, invalid.Unwrap(), helpOf(c))}
 	}
-	return usageError{fmt.Errorf("%w; %s --help lists the options", err, c.CommandPath())}
+	return usageError{fmt.Errorf("%w; %s lists the options", err, helpOf(c))}
 }
 
 // groups makes commands that only group others show their help, and refuse
