@@ -41,7 +41,7 @@ func TestMedian(t *testing.T) {
 		t.Errorf("medians %v, total %v", phases, total)
 	}
 	r := Result{Batch: 50, Arch: "resnet18", Precision: "fp32", Peak: 4e9, Threads: 1}
-	r.Take(s, 1e9)
+	r.Summarize(s, 1e9)
 	if r.ImagesPerSecond != 2e9 || r.GFLOPS != 2e9 || r.Seconds["backward"] != 20e-9 || r.Seconds["total"] != 25e-9 {
 		t.Errorf("%+v", r)
 	}

@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
+	"contralens/autotune"
 	"contralens/config"
 	"contralens/data"
 	"contralens/eval"
@@ -75,18 +77,36 @@ func openTraining(c *config.Finetune, o Options, name string) (*session, error) 
 
 // tune settles how the encoder is trained.
 func (k *session) tune(retune bool) error {
-	if k.Tune == nil {
+	if k.Tuner == nil {
 		k.Settle()
 		return nil
+	}
+	t := *k.Tuner
+	t.Retune = t.Retune || retune
+	if t.Note == nil {
+		t.Note = func(format string, args ...any) {
+			k.note("%s", strings.TrimPrefix(fmt.Sprintf(format, args...), "note: "))
+		}
 	}
 	images, err := k.images(false)
 	if err != nil {
 		return err
 	}
-	return k.Tune(&k.Machine, Workload{
-		Net: k.encoder.Model.Config, Images: k.train, View: images.Spec, Folder: absolute(k.DataFolder), Asked: k.Precision,
-		Batch: k.BatchSize, Side: k.InputRes, Retune: retune,
+	asked := k.Precision
+	step := setup.Step{Net: k.encoder.Model.Config, Batch: k.BatchSize, Side: k.InputRes}
+	chosen, err := setup.Precision(&t, &k.Machine, step)
+	if err != nil {
+		return err
+	}
+	split, err := setup.SplitThreads(&t, &k.Machine, asked, step, autotune.Images{
+		Dataset: k.train, Views: []views.Spec{images.Spec}, From: absolute(k.DataFolder),
 	})
+	for _, described := range []string{chosen, split} {
+		if described != "" {
+			k.note("%s", described)
+		}
+	}
+	return err
 }
 
 // fit makes sure that data and number of classes go together.
