@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"contralens/autotune"
-	"contralens/data"
-	"contralens/data/jpeg"
+	"contralens/data/codec/jpeg"
+	"contralens/data/sets"
 	"contralens/internal/humanize"
 	"contralens/internal/machine"
 	"contralens/torch"
@@ -110,8 +110,8 @@ func blas(library string) Finding {
 }
 
 func fashionMNIST() string {
-	if _, err := os.Stat(filepath.Join(data.FashionMNISTFolder, "train-images-idx3-ubyte.gz")); err != nil {
+	if _, err := os.Stat(filepath.Join(sets.FashionMNISTFolder, "train-images-idx3-ubyte.gz")); err != nil {
 		return "not installed (only the demo needs it: apt install dataset-fashion-mnist)"
 	}
-	return data.FashionMNISTFolder
+	return sets.FashionMNISTFolder
 }
