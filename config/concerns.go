@@ -10,10 +10,10 @@ type Data struct {
 	DataFolder      string   `flag:"data_folder" default:"./data" runtime:"true" everyday:"true" legend:"data" help:"folder with the images"`
 	Dataset         string   `flag:"dataset" everyday:"true" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx or inat18; empty: what the folder looks like"`
 	Imagenet100Path string   `flag:"imagenet100path" help:"file with one wnid per line, in place of the built-in list of 100"`
-	Limit           int      `flag:"limit" help:"train on this many images, spread evenly over the classes; 0: all"`
+	Limit           int      `flag:"limit" help:"use this many training images, spread evenly over the classes; 0: all"`
 	Imbalance       float64  `flag:"imbalance" help:"keep a long tail of the training images: an exponential profile of class sizes, the largest this many times the smallest; 0: all images"`
 	ImbalanceSeed   uint64   `flag:"imbalance_seed" repeat:"true" help:"seed that chooses the images of the long tail"`
-	MaxBad          float64  `flag:"max_bad" default:"0.01" runtime:"true" help:"largest share of unreadable images; each is named and replaced by another of its class, and above this share training stops"`
+	MaxBad          float64  `flag:"max_bad" default:"0.01" runtime:"true" help:"largest share of unreadable images; each is named and replaced by another of its class, and above this share the command stops"`
 	BatchSize       int      `flag:"batch_size" default:"16" group:"optimization" everyday:"true" legend:"batch" help:"images per step"`
 }
 
@@ -50,7 +50,7 @@ type Objective struct {
 // FeatureTransform is the paper's feature transformation, as typed.
 type FeatureTransform struct {
 	_            struct{} `group:"feature transformation"`
-	FT           string   `flag:"ft" everyday:"true" legend:"-" help:"the paper's feature transformation in a word: none, pos, neg or posneg; sets the long options below"`
+	FT           string   `flag:"ft" everyday:"true" legend:"-" help:"the paper's feature transformation in a word: none, pos, neg or posneg; sets the long options of its group"`
 	MixNorm      bool     `flag:"mixnorm" legend:"-" help:"transform features"`
 	MixTarget    string   `flag:"mixnorm_target" default:"neg" legend:"-" help:"which scores are transformed: pos, neg or posneg"`
 	PostmixNorm  bool     `flag:"postmix_norm" help:"normalize again after the transformation"`

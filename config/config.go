@@ -19,6 +19,7 @@
 //	legend    short name in legends of figures; "-": legends never show it
 //	ignored   "true", on a field that holds concerns: their options are accepted, as
 //	          older programs and the reference implementation have them, and not read
+//	hides     on an embedded struct, names of options that this command does not read
 package config
 
 // Contrast are the options of pre-training.

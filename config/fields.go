@@ -18,6 +18,7 @@ type Field struct {
 	Runtime           bool     // it changes nothing of what is computed
 	Repeat            bool     // repetitions of one experiment differ in it
 	Ignored           bool     // accepted and not read
+	Hidden            bool     // --help never shows it
 	Legend            string   // short name in legends; empty: Name; "-": not shown
 	usual             string   // the default, as typed
 	value             reflect.Value
@@ -42,7 +43,12 @@ func fields(v reflect.Value, common Field) (list []Field) {
 		if f.Anonymous || tag.Get("ignored") != "" {
 			inner := common
 			inner.Ignored = common.Ignored || tag.Get("ignored") == "true"
-			list = append(list, fields(v.Field(i), inner)...)
+			inner.Hidden = inner.Ignored
+			options := fields(v.Field(i), inner)
+			for _, name := range strings.Fields(tag.Get("hides")) {
+				Find(options, name).Hidden = true
+			}
+			list = append(list, options...)
 			continue
 		}
 		name := tag.Get("flag")
@@ -103,6 +109,15 @@ func (f Field) Recorded(values map[string]string) (value string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// Changed reports whether the value is another than the default of the option's tag.
+func (f Field) Changed() bool {
+	usual := Field{value: reflect.New(f.value.Type()).Elem()}
+	if f.usual != "" && usual.Set(f.usual) != nil {
+		return true
+	}
+	return usual.String() != f.String()
 }
 
 // IsBool reports whether the option is a switch.

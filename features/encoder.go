@@ -1,6 +1,7 @@
 package features
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -8,7 +9,8 @@ import (
 	"strconv"
 
 	"contralens/config"
-	"contralens/data"
+	"contralens/data/sets"
+	"contralens/data/store"
 	"contralens/eval"
 	"contralens/nn"
 	"contralens/setup"
@@ -112,7 +114,7 @@ func embed(
 		}
 		c.UseEMA, c.Amp = meta["use_ema"] == "true", meta["amp"] == "true"
 	}
-	img, err := data.ReadImage(path)
+	img, err := sets.ReadImage(context.Background(), store.Disk{}, path)
 	if err != nil {
 		return nil, err
 	}

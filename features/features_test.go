@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"contralens/data"
+	"contralens/data/sets"
+	"contralens/data/store"
 	"contralens/eval"
 	"contralens/nn"
 	"contralens/torch"
@@ -41,7 +43,7 @@ func pictures(t *testing.T, n int) (dir string, d data.Dataset) {
 			t.Fatal(err)
 		}
 	}
-	d, err := data.Images(dir, nil)
+	d, err := sets.Images(t.Context(), store.Disk{}, dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +148,7 @@ func TestLineBreak(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "a\nb.png"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	d, err := data.Images(dir, nil)
+	d, err := sets.Images(t.Context(), store.Disk{}, dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +164,7 @@ func FuzzParquet(f *testing.F) {
 	if err := os.WriteFile(filepath.Join(dir, "a.png"), nil, 0o644); err != nil {
 		f.Fatal(err)
 	}
-	d, err := data.Images(dir, nil)
+	d, err := sets.Images(f.Context(), store.Disk{}, dir, nil)
 	if err != nil {
 		f.Fatal(err)
 	}

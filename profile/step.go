@@ -10,7 +10,7 @@ import (
 
 	"contralens/autotune"
 	"contralens/config"
-	"contralens/data"
+	"contralens/data/loader"
 	"contralens/internal/machine"
 	"contralens/nn"
 	"contralens/setup"
@@ -78,7 +78,7 @@ func (o Options) newRun(c *config.BenchStep) (*train.Run, error) {
 		return r, err
 	}
 	r.DropLast = true // only whole batches are measured
-	if r.Batches = data.Batches(r.Train.Len(), c.BatchSize, true); r.Batches == 0 && !c.NetworkOnly {
+	if r.Batches = loader.Batches(r.Train.Len(), c.BatchSize, true); r.Batches == 0 && !c.NetworkOnly {
 		return r, fmt.Errorf("%s: want at least as many images as a batch, %d, got %d; "+
 			"without a folder photos are generated", c.DataFolder, c.BatchSize, r.Train.Len())
 	}

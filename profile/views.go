@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -8,6 +9,8 @@ import (
 
 	"contralens/config"
 	"contralens/data"
+	"contralens/data/loader"
+	"contralens/data/sets"
 	"contralens/internal/machine"
 	"contralens/views"
 )
@@ -29,7 +32,7 @@ type Views struct {
 	specs   []views.Spec
 	seconds float64 // that went by
 	busy    float64 // of processor time
-	timing  data.Timing
+	timing  loader.Timing
 }
 
 // Pipelines returns what the options ask for, not measured yet.
@@ -39,7 +42,7 @@ func Pipelines(c *config.BenchViews) (all []*Views, err error) {
 		decodes = []string{c.Decode}
 	}
 	workers := []int{1}
-	if n := data.Workers(c.Workers); c.Workers != 1 {
+	if n := loader.Workers(c.Workers); c.Workers != 1 {
 		workers = append(workers, n)
 	}
 	for _, name := range strings.Split(c.Pipelines, ",") {
@@ -74,14 +77,14 @@ type Peer func(pipeline string, views, size int, seconds float64) (rate float64,
 // MeasureViews measures the pipelines on the images of a folder, and beside each the
 // peer, unless it is nil.
 func MeasureViews(c *config.BenchViews, all []*Views, peer Peer) error {
-	train, _, err := data.Open(data.Options{Folder: c.DataFolder, CacheBytes: imageCache(c)})
+	p, err := sets.Open(context.Background(), sets.Options{Folder: c.DataFolder, CacheBytes: imageCache(c)})
 	if err != nil {
 		return err
 	}
 	peers := map[string]float64{}
 	for range rounds {
 		for _, v := range all {
-			if err := v.run(train, c.Seconds/rounds); err != nil {
+			if err := v.run(p.Train, c.Seconds/rounds); err != nil {
 				return err
 			}
 			// The peer follows at once, so that both see the same machine.
@@ -111,14 +114,14 @@ func imageCache(c *config.BenchViews) int64 {
 
 // run loads images for that many seconds, a batch at least.
 func (v *Views) run(d data.Dataset, seconds float64) error {
-	o := data.LoaderOptions{
+	o := loader.ViewOptions{
 		Dataset: d, Views: v.specs, BatchSize: 64, Workers: v.Workers, Shuffle: true, Timing: &v.timing,
 	}
 	begin, used := time.Now(), machine.ProcessorTime()
 	end := begin.Add(time.Duration(seconds * float64(time.Second)))
 	for more := true; more; {
 		o.Epoch++
-		l := data.NewLoader(o)
+		l := loader.NewViews(context.Background(), o)
 		var err error
 		more, err = load(l, end)
 		l.Close()
@@ -132,7 +135,7 @@ func (v *Views) run(d data.Dataset, seconds float64) error {
 }
 
 // load takes the batches of an epoch, and reports whether there is time for another.
-func load(l *data.Loader, end time.Time) (more bool, err error) {
+func load(l *loader.ViewLoader, end time.Time) (more bool, err error) {
 	for {
 		b, err := l.Next()
 		if err == io.EOF {

@@ -1,13 +1,15 @@
 package viz
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"image/png"
 	"io"
 	"math"
 
-	"contralens/data"
+	"contralens/data/sets"
+	"contralens/data/store"
 	"contralens/internal/durable"
 	"contralens/views"
 )
@@ -23,7 +25,7 @@ func WriteSheet(out string, tiles []Tile, columns, side int) error {
 
 // PhotoTile is the tile of an image file. The title of one that cannot be read says so.
 func PhotoTile(path, title, caption string) Tile {
-	img, err := data.ReadImage(path)
+	img, err := sets.ReadImage(context.Background(), store.Disk{}, path)
 	if err != nil {
 		return Tile{Picture: image.NewGray(image.Rect(0, 0, 1, 1)), Title: title + " (not there)", Caption: caption}
 	}

@@ -1,13 +1,15 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math"
 
 	"github.com/spf13/cobra"
 
 	"contralens/config"
-	"contralens/data"
+	"contralens/data/sets"
+	"contralens/data/store"
 	"contralens/views"
 	"contralens/viz"
 )
@@ -48,7 +50,7 @@ func showViews(path string, c *config.DataShow) error {
 		spec = spec.CMC()
 	}
 	spec.Exact = c.Decode == "exact"
-	img, err := data.ReadImage(path)
+	img, err := sets.ReadImage(context.Background(), store.Disk{}, path)
 	if err != nil {
 		return err
 	}

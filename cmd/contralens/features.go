@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -9,7 +10,8 @@ import (
 	"golang.org/x/term"
 
 	"contralens/config"
-	"contralens/data"
+	"contralens/data/sets"
+	"contralens/data/store"
 	"contralens/features"
 	"contralens/setup"
 	"contralens/train"
@@ -40,7 +42,7 @@ func featuresCommand() *cobra.Command {
 }
 
 func extractFeatures(c *config.Features, set map[string]bool, dir string) error {
-	d, err := data.Images(dir, printNote)
+	d, err := sets.Images(context.Background(), store.Disk{}, dir, printNote)
 	if err != nil {
 		return err
 	}

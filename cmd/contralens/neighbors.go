@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,7 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"contralens/config"
-	"contralens/data"
+	"contralens/data/sets"
+	"contralens/data/store"
 	"contralens/features"
 	"contralens/setup"
 	"contralens/viz"
@@ -61,7 +63,7 @@ func neighbors(c *config.Neighbors, set map[string]bool, path string) error {
 
 // drawNeighbors writes the contact sheet, the query first.
 func drawNeighbors(out, query, folder string, found []features.Neighbor) error {
-	img, err := data.ReadImage(query)
+	img, err := sets.ReadImage(context.Background(), store.Disk{}, query)
 	if err != nil {
 		return err
 	}

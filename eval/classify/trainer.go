@@ -70,7 +70,7 @@ func (t *Trainer) Do(ctx context.Context) error {
 }
 
 func (t *Trainer) epoch(ctx context.Context) (err error) {
-	batches := t.Source.Epoch(t.Epoch, t.StepInEpoch)
+	batches := t.Source.Epoch(ctx, t.Epoch, t.StepInEpoch)
 	defer batches.Close()
 	for {
 		n := t.Source.Batches()

@@ -28,7 +28,7 @@ func knn(ctx context.Context, c config.KNN, o Options) (eval.Result, error) {
 		return eval.Result{}, err
 	}
 	defer e.Model.Free()
-	bank, queries, err := setup.Datasets(c.Data, o.Note)
+	bank, queries, err := setup.Datasets(ctx, c.Data, o.Note)
 	if err != nil {
 		return eval.Result{}, err
 	}

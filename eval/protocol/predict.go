@@ -6,6 +6,7 @@ import (
 
 	"contralens/config"
 	"contralens/data"
+	"contralens/data/loader"
 	"contralens/eval"
 	"contralens/eval/classify"
 	"contralens/nn"
@@ -53,15 +54,15 @@ func predict(
 		return fmt.Errorf("checkpoint %s: its classifier wants %d features, the encoder has %d; is it another encoder's?",
 			c.Ckpt, want, got)
 	}
-	whole, gaps := data.WithGaps(images, func(err error) { o.note("%v", err) })
+	whole, unreadable := data.WithPlaceholder(images, func(err error) { o.note("%v", err) })
 	top := min(c.Top, head.Classes())
 	err = eval.EachBatch(model, whole, eval.Options{
 		Size: s.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: s.Precision == "bf16", Context: ctx,
-	}, func(f *torch.Tensor, b *data.Batch) error {
+	}, func(f *torch.Tensor, b *loader.ViewBatch) error {
 		p, classes := head.Logits(f).Softmax(1).TopK(top, 1)
 		probabilities, indices := p.Float64s(), classes.Int64s()
 		for i, index := range b.Indices {
-			if gaps.Bad(index) {
+			if unreadable.Unreadable(index) {
 				continue
 			}
 			answer := Prediction{Image: images.Path(index)}
@@ -77,7 +78,7 @@ func predict(
 	if stopped(ctx, err) {
 		return ErrStopped
 	}
-	if n := gaps.Count(); err == nil && n > 0 {
+	if n := unreadable.Count(); err == nil && n > 0 {
 		err = fmt.Errorf("%d of %d images could not be read, and have no prediction", n, images.Len())
 	}
 	return err

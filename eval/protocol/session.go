@@ -11,6 +11,7 @@ import (
 	"contralens/autotune"
 	"contralens/config"
 	"contralens/data"
+	"contralens/data/loader"
 	"contralens/eval"
 	"contralens/eval/classify"
 	"contralens/internal/machine"
@@ -44,7 +45,7 @@ func openSession(c *config.Classifier, o Options, w config.Weights, nClass int) 
 	if k.encoder, err = openEncoder(&c.Net, c.Machine, w, c.Seed, o); err != nil {
 		return nil, err
 	}
-	if k.train, k.test, err = setup.Datasets(c.Data, o.Note); err == nil {
+	if k.train, k.test, err = setup.Datasets(context.Background(), c.Data, o.Note); err == nil {
 		err = k.fit(nClass)
 	}
 	if err != nil {
@@ -206,7 +207,7 @@ func (k *session) record(protocol string) classify.Record {
 	return classify.Record{
 		Protocol: protocol, Config: k.values, Classes: k.classes,
 		Encoder: classify.EncoderRecord{Path: absolute(k.encoder.Path), SHA256: k.encoder.SHA256, Epoch: k.encoder.Epoch},
-		Threads: torch.Threads(), Workers: data.Workers(k.Workers), Machine: machine.Kind(),
+		Threads: torch.Threads(), Workers: loader.Workers(k.Workers), Machine: machine.Kind(),
 	}
 }
 
