@@ -8,6 +8,7 @@ import (
 
 	"contralens/config"
 	"contralens/eval"
+	"contralens/features"
 	"contralens/setup"
 )
 
@@ -33,7 +34,7 @@ func knn(ctx context.Context, c config.KNN, o Options) (eval.Result, error) {
 		return eval.Result{}, err
 	}
 	vote := eval.Vote{K: c.Neighbors, Temperature: c.KNNTemperature, Standardize: c.Standardize}
-	accuracy, err := eval.KNNAccuracy(e.Model, bank, queries, vote, eval.Options{
+	accuracy, err := eval.KNNAccuracy(e.Model, bank, queries, vote, features.Options{
 		Size: c.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: c.Precision == "bf16",
 		Progress: o.Features, Context: ctx,
 	})

@@ -8,6 +8,7 @@ import (
 	"contralens/config"
 	"contralens/eval"
 	"contralens/eval/classify"
+	"contralens/features"
 	"contralens/optim"
 	"contralens/setup"
 	"contralens/torch"
@@ -93,7 +94,7 @@ func (p *linearProbe) trainOnImages(ctx context.Context) error {
 		return err
 	}
 	p.testWith = p.testHead
-	return p.sgd(ctx, images, eval.Frozen(p.encoder.Model, p.bf16()))
+	return p.sgd(ctx, images, features.Frozen(p.encoder.Model, p.bf16()))
 }
 
 func (p *linearProbe) balanced() bool { return p.c.Sampling == "class" }

@@ -9,6 +9,7 @@ import (
 	"contralens/data/loader"
 	"contralens/eval"
 	"contralens/eval/classify"
+	"contralens/features"
 	"contralens/nn"
 	"contralens/setup"
 	"contralens/torch"
@@ -56,7 +57,7 @@ func predict(
 	}
 	whole, unreadable := data.WithPlaceholder(images, func(err error) { o.note("%v", err) })
 	top := min(c.Top, head.Classes())
-	err = eval.EachBatch(model, whole, eval.Options{
+	err = features.EachBatch(model, whole, features.Options{
 		Size: s.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: s.Precision == "bf16", Context: ctx,
 	}, func(f *torch.Tensor, b *loader.ViewBatch) error {
 		p, classes := head.Logits(f).Softmax(1).TopK(top, 1)

@@ -14,6 +14,7 @@ import (
 	"contralens/data/loader"
 	"contralens/eval"
 	"contralens/eval/classify"
+	"contralens/features"
 	"contralens/internal/machine"
 	"contralens/optim"
 	"contralens/setup"
@@ -172,8 +173,8 @@ func (k *session) print(format string, args ...any) {
 	fmt.Fprintln(k.log, line)
 }
 
-func (k *session) evalOptions(ctx context.Context) eval.Options {
-	return eval.Options{
+func (k *session) evalOptions(ctx context.Context) features.Options {
+	return features.Options{
 		Size: k.InputRes, Batch: max(64, min(256, k.BatchSize)), Workers: k.Workers, BF16: k.bf16(),
 		Progress: k.Features, Context: ctx,
 	}
@@ -186,7 +187,7 @@ func (k *session) images(balanced bool) (*classify.Images, error) {
 	spec, err := views.Preset(k.AugLinear, k.InputRes, k.Crop)
 	spec.Exact = k.Decode == "exact"
 	return &classify.Images{
-		Dataset: k.train, Batch: k.BatchSize, Workers: k.Workers, Spec: eval.View(k.encoder.Model, spec),
+		Dataset: k.train, Batch: k.BatchSize, Workers: k.Workers, Spec: features.View(k.encoder.Model, spec),
 		Seed: k.Seed, Balanced: balanced, Device: k.encoder.Model.Config.Device,
 	}, err
 }
