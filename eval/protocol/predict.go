@@ -36,7 +36,7 @@ func Predict(ctx context.Context, c config.Predict, images data.Dataset, o Optio
 func predict(ctx context.Context, c *config.Predict, images data.Dataset, o Options, each func(Prediction) error) error {
 	device, err := torch.ParseDevice(c.Device)
 	if err != nil {
-		return fmt.Errorf("--device: %w", err)
+		return err
 	}
 	head, record, err := classify.Read(c.Ckpt, device)
 	if err != nil {
