@@ -1,6 +1,6 @@
-// Package eval judges an encoder by what simple classifiers make of its
-// features: nearest neighbors here, trained classifiers in eval/classify. It
-// also has the measures and the results that all of them share.
+// Package eval evaluates an encoder by what simple classifiers make of its features:
+// nearest neighbors here, trained classifiers in eval/classify, whole protocols in
+// eval/protocol. It also has the metrics and the results that all of them share.
 package eval
 
 import (
@@ -19,9 +19,9 @@ type Options struct {
 	Size    int // side of the evaluation view in pixels
 	Batch   int // images at once; 0: 256
 	Workers int // goroutines that load images; 0: one a processor
-	First   int // batch that EachBatch begins with, for work that goes on
+	First   int // batch that EachBatch begins with, for work that resumes
 	BF16    bool
-	// Progress, when set, is told how many images of how many are done.
+	// Progress, when set, receives how many images of how many are done.
 	Progress func(done, total int)
 	// Context, when set, ends the work early with its error.
 	Context context.Context
@@ -49,9 +49,11 @@ func Features(m *nn.Model, d data.Dataset, o Options) (features *torch.Tensor, l
 }
 
 // EachBatch computes features as Features does and gives them batch by batch,
-// [n, D] on the network's device; features and batch are gone after each call,
+// [n, D] on the network's device; features and batch are valid during the call only,
 // whose error ends the work.
-func EachBatch(m *nn.Model, d data.Dataset, o Options, each func(features *torch.Tensor, b *loader.ViewBatch) error) error {
+func EachBatch(
+	m *nn.Model, d data.Dataset, o Options, each func(features *torch.Tensor, b *loader.ViewBatch) error,
+) error {
 	if o.Batch == 0 {
 		o.Batch = 256
 	}

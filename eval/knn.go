@@ -23,7 +23,9 @@ var PaperVote = Vote{K: 200, Temperature: 0.1}
 
 // KNN is the accuracy in percent of a vote of the nearest of bank [N, D] for
 // each query [M, D], by cosine similarity s, each vote weighing exp(s/τ).
-func KNN(bank *torch.Tensor, bankLabels []int64, queries *torch.Tensor, queryLabels []int64, v Vote, classes int) float64 {
+func KNN(
+	bank *torch.Tensor, bankLabels []int64, queries *torch.Tensor, queryLabels []int64, v Vote, classes int,
+) float64 {
 	const chunk = 1000
 	k := min(v.K, len(bankLabels))
 	right := 0
@@ -68,7 +70,8 @@ func Labeled(d data.Dataset) error {
 // queries are the test set.
 func KNNAccuracy(m *nn.Model, train, test data.Dataset, v Vote, o Options) (accuracy float64, err error) {
 	if test == nil {
-		return 0, fmt.Errorf("k-NN: want a val/ or test/ folder beside train/ for the queries, found none in dataset %s", train.Name())
+		return 0, fmt.Errorf("k-NN: want a val/ or test/ folder beside train/ for the queries, found none in dataset %s",
+			train.Name())
 	}
 	if len(train.Classes()) < 2 {
 		return 0, fmt.Errorf("k-NN: want at least 2 classes in dataset %s, got %d", train.Name(), len(train.Classes()))

@@ -58,7 +58,8 @@ func extractFeatures(c *config.Features, set map[string]bool, dir string) error 
 	ctx, done := interruptible(printNote)
 	defer done()
 	bad, err := features.Extract(ctx, e.Model, d, e.Options, features.Job{
-		Out: c.Out, Root: dir, Meta: e.Meta, Fresh: c.Fresh, Note: func(format string, args ...any) { printNote(fmt.Sprintf(format, args...)) },
+		Out: c.Out, Root: dir, Meta: e.Meta, Fresh: c.Fresh,
+		Note: func(format string, args ...any) { printNote(fmt.Sprintf(format, args...)) },
 	})
 	if errors.Is(err, features.ErrStopped) {
 		printNote("what is done is kept; the same command continues")

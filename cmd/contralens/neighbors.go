@@ -34,7 +34,8 @@ func neighborsCommand() *cobra.Command {
 			return err
 		}
 		if c.In == "" || (c.Out == "" && !c.JSON) {
-			return usageError{errors.New("neighbors: want --in with a file of contralens features and -o with a picture to write")}
+			return usageError{errors.New("neighbors: want --in with a file of contralens features and -o " +
+				"with a picture to write")}
 		}
 		return setup.Compute(c.Threads, func() error { return neighbors(&c, set, args[0]) })
 	}

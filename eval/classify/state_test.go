@@ -21,7 +21,7 @@ func probeOf(classes, dim int) *Trainer {
 		Optimizer: optim.NewSGD(h.Parameters(), 0.9, 0), Schedule: optim.Schedule{Rate: 30, Epochs: 5}, Epochs: 5}
 }
 
-// A linear checkpoint that PyTorch wrote is read exactly, and goes on at the
+// A linear checkpoint that PyTorch wrote is read exactly, and resumes at the
 // epoch after its last, with a warning that says what it lacks.
 func TestPyTorchsLinearCheckpoint(t *testing.T) {
 	path := golden.Path(t, "checkpoint", "linear_zip.pth")
@@ -47,7 +47,7 @@ func TestPyTorchsLinearCheckpoint(t *testing.T) {
 			}
 		}
 		if err := tr.Do(context.Background()); err != nil || tr.Step != 3*2+2*2 {
-			t.Errorf("going on: %v, step %d", err, tr.Step)
+			t.Errorf("resuming: %v, step %d", err, tr.Step)
 		}
 		l, record, err := Read(path, torch.CPU)
 		if err != nil || l.Classes() != 3 || record.Protocol != "" {
@@ -60,7 +60,7 @@ func TestPyTorchsLinearCheckpoint(t *testing.T) {
 	})
 }
 
-// A checkpoint of the middle of an epoch goes on there, and on fewer images at the
+// A checkpoint of the middle of an epoch resumes there, and on fewer images at the
 // beginning of the epoch, with a warning.
 func TestFewerImagesThanBefore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.pth")
@@ -81,12 +81,12 @@ func TestFewerImagesThanBefore(t *testing.T) {
 			t.Errorf("on fewer images: %v, %q, best %v, step %d, %+v", err, warning, best, fewer.StepInEpoch, fewer.Totals)
 		}
 		if err := fewer.Do(context.Background()); err != nil || fewer.Step != 5+3 {
-			t.Errorf("going on: %v, step %d", err, fewer.Step)
+			t.Errorf("resuming: %v, step %d", err, fewer.Step)
 		}
 	})
 }
 
-// An encoder of luminance and one of chrominance are judged on both's features,
+// An encoder of luminance and one of chrominance are evaluated on both's features,
 // in YDbDr.
 func TestTwoEncoders(t *testing.T) {
 	inside(t, func() {

@@ -236,7 +236,7 @@ func TestResumeIsExact(t *testing.T) {
 					t.Fatal(err)
 				}
 				if want := []int{34, 34}; !slices.Equal(images, want) {
-					t.Errorf("totals over %v images, want %v: an epoch's totals go on too", images, want)
+					t.Errorf("totals over %v images, want %v: an epoch's totals continue too", images, want)
 				}
 				parts = save(tr, m, filepath.Join(t.TempDir(), "parts.pth"))
 			})

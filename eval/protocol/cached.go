@@ -27,7 +27,8 @@ func (p *linearProbe) trainCached(ctx context.Context) error {
 		return err
 	}
 	p.cached = append(p.cached, test)
-	p.print("features of %d training and %d test images, computed once and without augmentation", len(labels), len(testLabels))
+	p.print("features of %d training and %d test images, computed once and without augmentation",
+		len(labels), len(testLabels))
 	p.testWith = func(_ context.Context, head *classify.Linear) (eval.Scores, error) {
 		return classify.TestCached([]*classify.Linear{head}, test, testLabels, p.counts)[0], nil
 	}

@@ -178,7 +178,9 @@ func (f *finetuning) retrainClassifier(ctx context.Context) error {
 }
 
 // report writes and reports the result of a stage.
-func (f *finetuning) report(ctx context.Context, protocol string, head *classify.Linear, r *classify.Run, more map[string]any) error {
+func (f *finetuning) report(
+	ctx context.Context, protocol string, head *classify.Linear, r *classify.Run, more map[string]any,
+) error {
 	metrics := map[string]any{"best_top1": r.Best, "label_fraction": f.c.LabelFraction}
 	for name, v := range more {
 		metrics[name] = v

@@ -39,7 +39,9 @@ func linear(ctx context.Context, c *config.Linear, o Options) (eval.Result, erro
 	if err := k.prepare(c.RunFolder(name), c); err != nil {
 		return eval.Result{}, err
 	}
-	p := &linearProbe{session: k, c: c, protocol: "linear", metrics: map[string]any{}, curves: filepath.Join(c.TBPath, name)}
+	p := &linearProbe{
+		session: k, c: c, protocol: "linear", metrics: map[string]any{}, curves: filepath.Join(c.TBPath, name),
+	}
 	defer p.free()
 	if err := p.probe(ctx); err != nil {
 		return eval.Result{}, k.stop(ctx, err)
@@ -79,9 +81,8 @@ func (p *linearProbe) probe(ctx context.Context) (err error) {
 	if err != nil || p.c.Tau == 0 {
 		return err
 	}
-	p.metrics["tau_normalized"], err = p.tauNormalized(p.c.Tau, p.head, "τ-normalized", func(h *classify.Linear) (eval.Scores, error) {
-		return p.testWith(ctx, h)
-	})
+	test := func(h *classify.Linear) (eval.Scores, error) { return p.testWith(ctx, h) }
+	p.metrics["tau_normalized"], err = p.tauNormalized(p.c.Tau, p.head, "τ-normalized", test)
 	return err
 }
 
@@ -98,7 +99,9 @@ func (p *linearProbe) trainOnImages(ctx context.Context) error {
 func (p *linearProbe) balanced() bool { return p.c.Sampling == "class" }
 
 // sgd trains the classifier by SGD in the run directory.
-func (p *linearProbe) sgd(ctx context.Context, source classify.Source, features func(*torch.Tensor) *torch.Tensor) error {
+func (p *linearProbe) sgd(
+	ctx context.Context, source classify.Source, features func(*torch.Tensor) *torch.Tensor,
+) error {
 	p.head = p.newHead(p.c.NClass, p.Seed)
 	optimizer := optim.NewSGD(p.head.Parameters(), p.Momentum, p.WeightDecay)
 	defer optimizer.Free()

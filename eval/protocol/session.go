@@ -115,11 +115,14 @@ func (k *session) fit(nClass int) error {
 	k.classes = slices.Clone(k.train.Classes())
 	switch n := len(k.classes); {
 	case n < 2:
-		return fmt.Errorf("--data_folder %s: want images in folders of at least 2 classes, got %d; a classifier learns from labels", k.DataFolder, n)
+		return fmt.Errorf("--data_folder %s: want images in folders of at least 2 classes, got %d; a classifier learns "+
+			"from labels", k.DataFolder, n)
 	case k.test == nil:
-		return fmt.Errorf("--data_folder %s: want a val/ or test/ folder beside train/ to test on, found none in dataset %s", k.DataFolder, k.train.Name())
+		return fmt.Errorf("--data_folder %s: want a val/ or test/ folder beside train/ to test on, found none in dataset %s",
+			k.DataFolder, k.train.Name())
 	case nClass > 0 && nClass < n:
-		return fmt.Errorf("--n_class %d: dataset %s has %d classes; give --n_class %d, or leave it out", nClass, k.train.Name(), n, n)
+		return fmt.Errorf("--n_class %d: dataset %s has %d classes; give --n_class %d, or leave it out",
+			nClass, k.train.Name(), n, n)
 	case nClass > n:
 		k.note("--n_class %d: dataset %s has %d classes; the other outputs learn never to answer", nClass, k.train.Name(), n)
 		for i := n; i < nClass; i++ {
@@ -139,7 +142,8 @@ func (k *session) fit(nClass int) error {
 func (k *session) prepare(dir string, c any) (err error) {
 	k.dir, k.values = dir, config.Values(c)
 	if k.Resume != "" && k.Resume != "auto" && !isFile(k.Resume) {
-		return fmt.Errorf("--resume %s: want a checkpoint, or auto for the run directory's newest, but there is no such file", k.Resume)
+		return fmt.Errorf("--resume %s: want a checkpoint, or auto for the run directory's newest, but there is no such file",
+			k.Resume)
 	}
 	if k.release, err = train.Prepare(dir, c, k.Output, os.Args); err != nil {
 		return err

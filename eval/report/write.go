@@ -15,7 +15,9 @@ import (
 var Formats = []string{"markdown", "csv", "html"}
 
 // titles are the headings of Metrics.
-var titles = map[string]string{"top1": "top-1 %", "top5": "top-5 %", "many": "many %", "medium": "medium %", "few": "few %"}
+var titles = map[string]string{
+	"top1": "top-1 %", "top5": "top-5 %", "many": "many %", "medium": "medium %", "few": "few %",
+}
 
 // Write writes the table.
 func Write(w io.Writer, format string, rows []Row) error {
