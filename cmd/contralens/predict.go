@@ -39,7 +39,7 @@ func predictCommand() *cobra.Command {
 			return err
 		}
 		if _, err := torch.ParseDevice(c.Device); err != nil {
-			return usageError{fmt.Errorf("--device: %w", err)}
+			return err
 		}
 		o := protocol.Options{Reporter: protocol.Reporter{Note: printNote}}
 		return protocol.Predict(context.Background(), c, images, o, func(p protocol.Prediction) error {

@@ -39,7 +39,7 @@ func predict(
 ) error {
 	device, err := torch.ParseDevice(c.Device)
 	if err != nil {
-		return fmt.Errorf("--device: %w", err)
+		return err
 	}
 	head, record, err := classify.Read(c.Ckpt, device)
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"contralens/internal/option"
 )
 
 // Formats are the formats of Write.
@@ -36,7 +38,7 @@ func Write(w io.Writer, format string, rows []Row) error {
 	case "html":
 		return page.Execute(w, table(rows, used))
 	}
-	return fmt.Errorf("--format: want %s, got %q", strings.Join(Formats, ", "), format)
+	return option.Text("format", strings.Join(Formats, ", "), format)
 }
 
 // text is "52.27 ± 0.31", or the mean alone of one seed.
