@@ -2,10 +2,10 @@ package autotune
 
 import (
 	"math/rand/v2"
-	"runtime"
 	"time"
 
 	"contralens/data"
+	"contralens/internal/machine"
 	"contralens/nn"
 	"contralens/torch"
 	"contralens/views"
@@ -32,7 +32,7 @@ type Images struct {
 // candidates are the ways to go about a task, those preferred first.
 func (t Task) candidates(bf16 bool) []Choice {
 	if t.Images != nil {
-		return splits(runtime.NumCPU(), t.Given)
+		return splits(machine.Processors(), t.Given)
 	}
 	return candidates(t.Given, bf16)
 }

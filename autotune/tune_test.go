@@ -3,13 +3,13 @@ package autotune
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"contralens/data"
+	"contralens/internal/machine"
 	"contralens/nn"
 	"contralens/torch"
 	"contralens/views"
@@ -90,21 +90,6 @@ func TestSplits(t *testing.T) {
 	}
 }
 
-func TestNativeBF16(t *testing.T) {
-	for cpuinfo, want := range map[string]bool{
-		"processor\t: 0\nflags\t\t: fpu avx2 avx512_bf16\n\nprocessor\t: 1\n": true,
-		"flags\t\t: fpu avx2 amx_bf16 amx_tile\n":                             true,
-		"flags\t\t: fpu avx2 avx512f\nbugs\t\t: avx512_bf16\n":                false,
-		"Features\t: fp asimd bf16\n":                                         true,
-		"Features\t: fp asimd\n":                                              false,
-		"":                                                                    false,
-	} {
-		if got := NativeBF16(instructions(cpuinfo)); got != want {
-			t.Errorf("%q: %v, want %v", cpuinfo, got, want)
-		}
-	}
-}
-
 // TestDescribe has rates in plain digits.
 func TestDescribe(t *testing.T) {
 	all := []Measured{{way("fp32", "channels_last"), 1963.4}, {way("fp32", "contiguous"), 12345}, {way("bf16", "channels_last"), 3.456}}
@@ -178,7 +163,7 @@ func TestMeasureSplits(t *testing.T) {
 		task.Net.Head = "mlp_bn" // cannot train on a last image alone, as 3 in batches of 2 have it
 		task.Given = Choice{Precision: "fp32", Format: "contiguous"}
 		task.Images = &Images{Dataset: images, Views: []views.Spec{views.Evaluation(task.Side)}}
-		want := splits(runtime.NumCPU(), task.Given)
+		want := splits(machine.Processors(), task.Given)
 		all, err := Measure(task, false, nil)
 		if err != nil {
 			return err
@@ -231,7 +216,7 @@ func TestCache(t *testing.T) {
 	split := small
 	split.Given, split.Images = Choice{Precision: "fp32", Format: "contiguous"}, &Images{Dataset: &pictures{}, From: "here"}
 	load(c, split, nil)
-	shared := []Measured{{splits(runtime.NumCPU(), split.Given)[0], 80}}
+	shared := []Measured{{splits(machine.Processors(), split.Given)[0], 80}}
 	if err := c.Store(split, shared); err != nil {
 		t.Fatal(err)
 	}

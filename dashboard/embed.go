@@ -24,6 +24,7 @@ type embedding struct {
 	Images     []int       `json:"images"` // indices into the probe set
 	Labels     []int       `json:"labels"` // of these images; -1: none
 	Classes    []string    `json:"classes"`
+	Paths      []string    `json:"paths"`      // of all images of the probe set, by index; empty where the run has none
 	Components [][]float64 `json:"components"` // [images, up to 30]
 	Explained  []float64   `json:"explained"`  // share of the variance of each component
 	Thumbnail  int         `json:"thumbnail"`  // side in pixels
@@ -65,7 +66,7 @@ func (r *run) embed(epoch int) (*embedding, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &embedding{Epoch: epoch, Epochs: epochs, Classes: p.Classes, Thumbnail: p.Thumbnail, Columns: p.Columns, written: written}
+	m := &embedding{Epoch: epoch, Epochs: epochs, Classes: p.Classes, Paths: p.Paths, Thumbnail: p.Thumbnail, Columns: p.Columns, written: written}
 	n := len(p.Labels)
 	for i := range min(n, maxMapped) {
 		m.Images = append(m.Images, i*n/min(n, maxMapped))

@@ -174,6 +174,7 @@ func (f *fixture) probe(t testing.TB, n int, epochs ...int) {
 	var pictures []image.Image
 	for i := range n {
 		set.Labels = append(set.Labels, i%classes)
+		set.Paths = append(set.Paths, fmt.Sprintf("photos/class-%d/img-%d.jpg", i%classes, i))
 		picture := image.NewNRGBA(image.Rect(0, 0, 24, 24))
 		for p := range 24 * 24 {
 			picture.Set(p%24, p/24, color.NRGBA{uint8(25 * (i % classes)), uint8(10 * (p % 24)), uint8(200 - 8*(p/24)), 255})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,17 @@ func TestCurves(t *testing.T) {
 	p.do(js(`document.querySelector("[aria-label='Show all']").click()`))
 	p.until(`document.querySelector(".span").textContent === ""`)
 
+	// A logarithm refuses what is not above 0: such a chart stays linear and says so.
+	p.do(js(`document.querySelector("[name=logY]").click()`))
+	p.until(`document.querySelector("[data-chart=uniformity] .readout").textContent.includes("drawn linearly")`)
+	if got := eval[int](p, `[...document.querySelectorAll(".chart")].filter((c) => !c.querySelector(".u-over")).length`); got != 0 {
+		t.Errorf("with log values %d charts vanish", got)
+	}
+	if got := eval[string](p, chartText("loss", ".readout")); strings.Contains(got, "linearly") {
+		t.Errorf("the loss has a logarithm, got %q", got)
+	}
+	p.do(js(`document.querySelector("[name=logY]").click()`))
+
 	svg := func() string { return p.download("loss", "svg") }
 	plain := svg()
 	for _, change := range []string{`i = document.querySelector("[name=smooth]"); i.value = 0.96; i.dispatchEvent(new Event("input"))`, `document.querySelector("[name=logY]").click()`, `document.querySelector("[name=logX]").click()`, `document.querySelector("[name=envelope]").click()`} {
@@ -137,6 +149,22 @@ func TestCompare(t *testing.T) {
 	if !strings.Contains(csv, "\nft,loss,") || !strings.Contains(csv, "\nplain,loss,") {
 		t.Errorf("want both runs' losses, got %.200s", csv)
 	}
+	// The pointer over one chart shows the values of both runs, by name, in all charts.
+	p.do(js(`document.querySelector("[data-chart=pos_mean]").scrollIntoView({block: "center"})`))
+	box := eval[[]float64](p, `(() => { const r = document.querySelector("[data-chart=pos_mean] .u-over").getBoundingClientRect(); return [r.left, r.top, r.width, r.height]; })()`)
+	p.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, box[0]+box[2]/2, box[1]+box[3]/2))
+	for _, chart := range []string{"pos_mean", "neg_mean"} {
+		p.until(fmt.Sprintf(`document.querySelector("[data-chart=%s] .values")?.hidden === false`, chart))
+		shown := eval[[]string](p, fmt.Sprintf(`[...document.querySelectorAll("[data-chart=%s] .values .value span")].map((e) => e.textContent)`, chart))
+		slices.Sort(shown)
+		if strings.Join(shown, " | ") != "ft | ft, before FT | plain" {
+			t.Errorf("%s: want the values of both runs by name, got %q", chart, shown)
+		}
+	}
+	steps := eval[[]string](p, `["pos_mean", "neg_mean"].map((c) => document.querySelector("[data-chart=" + c + "] .values .at").textContent)`)
+	if steps[0] != steps[1] || !strings.HasPrefix(steps[0], "step ") {
+		t.Errorf("want the same step in all charts, got %q", steps)
+	}
 	p.shot("compare")
 	p.do(js(`document.querySelector(".tabs a:last-child").click()`))
 	p.until(`document.querySelectorAll(".options .differs").length > 0`)
@@ -146,6 +174,15 @@ func TestCompare(t *testing.T) {
 	p.do(js(`document.querySelector("[name=only]").click()`))
 	p.until(`document.querySelectorAll(".options tbody tr").length > 15 && document.querySelectorAll(".options .differs").length === 2`)
 	p.until(`document.querySelector(".environment code").textContent.startsWith("contralens contrast")`)
+}
+
+// TestForeignRun: the configuration of a run that another program recorded says
+// that there is none.
+func TestForeignRun(t *testing.T) {
+	dir := t.TempDir()
+	check(t, record.Generate(filepath.Join(dir, "pytorch", "scores", "record"), 50))
+	p := open(t, serve(t, dir), runHash("settings", "pytorch"), desktop)
+	p.until(`document.querySelector(".settings .empty")?.textContent.includes("another program")`)
 }
 
 // TestHistograms: heat map and ridgelines, the time slider, before and after.
@@ -214,13 +251,47 @@ func TestEmbeddingView(t *testing.T) {
 	at := eval[[]float64](p, `(() => { const r = document.querySelector(".scatter [data-i='17']").getBoundingClientRect(); return [r.left + r.width / 2, r.top + r.height / 2]; })()`)
 	p.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, at[0], at[1]))
 	p.until(`!document.querySelector(".tip").hidden`)
-	if got := eval[string](p, `document.querySelector(".caption").textContent`); !strings.Contains(got, "class-7 · image 17") {
-		t.Errorf("want class and number of the image, got %q", got)
+	if got := eval[string](p, `document.querySelector(".caption").textContent`); !strings.Contains(got, "class-7 · image 17 · img-17.jpg") {
+		t.Errorf("want class, number and file of the image, got %q", got)
 	}
 	if got := eval[string](p, `getComputedStyle(document.querySelector(".picture")).backgroundImage`); !strings.Contains(got, "thumbnails?run=ft") {
 		t.Errorf("want the image's picture, got %q", got)
 	}
+	// A click chooses the image: its file, and its neighbors, which can be chosen in turn.
+	p.click(at[0], at[1])
+	p.until(`document.querySelector(".picked .file")?.textContent === "photos/class-7/img-17.jpg"`)
+	same := eval[int](p, `[...document.querySelectorAll(".neighbor")].filter((e) => e.textContent.startsWith("class-7")).length`)
+	if n := eval[int](p, `document.querySelectorAll(".neighbor").length`); n != 8 || same < 6 {
+		t.Errorf("want 8 neighbors, most of class 7 whose features lie along one axis, got %d and %d", n, same)
+	}
 	p.shot("embedding")
+	p.do(js(`document.querySelector(".neighbor").click()`))
+	p.until(`document.querySelector(".picked .file").textContent !== "photos/class-7/img-17.jpg"`)
+	// Zoom spreads the marks and keeps the point under the pointer; All goes back.
+	place := `(() => { const r = document.querySelector(".scatter [data-i='17']").getBoundingClientRect(); return Math.round(r.left + r.width / 2); })()`
+	spread := `(() => { const x = [...document.querySelectorAll(".scatter [data-i]")].map((e) => e.getBoundingClientRect().left); return Math.max(...x) - Math.min(...x); })()`
+	narrow := eval[float64](p, spread)
+	p.do(js(fmt.Sprintf(`document.querySelector(".scatter svg").dispatchEvent(new WheelEvent("wheel", {deltaY: -300, clientX: %f, clientY: %f, cancelable: true}))`, at[0], at[1])))
+	p.until(fmt.Sprintf(`%s > 2 * %f`, spread, narrow))
+	if x := eval[float64](p, place); x < at[0]-2 || x > at[0]+2 {
+		t.Errorf("zooming at an image moved it from %.0f to %.0f", at[0], x)
+	}
+	corner := eval[[]float64](p, `(() => { const r = document.querySelector(".scatter svg").getBoundingClientRect(); return [r.left, r.top]; })()`)
+	p.drag(corner[0]+40, corner[1]+30, corner[0]+90, corner[1]+30)
+	p.until(fmt.Sprintf(`Math.abs(%s - %f) < 3`, place, at[0]+50))
+	p.do(js(`document.querySelector("[aria-label='Show all']").click()`))
+	p.until(fmt.Sprintf(`Math.abs(%s - %f) < 2`, spread, narrow))
+	// The legend fades all classes but those that are pressed.
+	p.do(js(`document.querySelector(".classes [data-label='3']").click()`))
+	if n := eval[int](p, `document.querySelectorAll(".scatter [data-i]:not([opacity])").length`); n != 12 {
+		t.Errorf("want the 12 images of one class in full color, got %d", n)
+	}
+	p.do(js(`document.querySelector(".classes [data-label='3']").click()`))
+	p.do(js(`document.querySelector("[name=pictures]").click()`))
+	p.until(`document.querySelectorAll(".scatter svg image").length === 120`)
+	p.shot("embedding-pictures")
+	p.do(js(`document.querySelector("[name=pictures]").click()`))
+	p.do(js(`document.activeElement.blur()`))
 	p.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, 5, 5))
 	p.until(`document.querySelector(".tip").hidden`)
 	p.do(js(`document.querySelector(".scatter svg").focus()`))
@@ -228,9 +299,8 @@ func TestEmbeddingView(t *testing.T) {
 	first := eval[string](p, `document.querySelector(".caption").textContent`)
 	p.press(kb.ArrowRight)
 	p.press(kb.ArrowDown)
-	if now := eval[string](p, `document.querySelector(".caption").textContent`); now == first {
-		t.Error("arrow keys stay at the same image")
-	}
+	// The page may draw the answer to a key after the press returns.
+	p.until(fmt.Sprintf(`document.querySelector(".caption").textContent !== %q`, first))
 	p.until(`document.querySelector(".embedding [role=status]").textContent.startsWith("class-")`)
 
 	pca := eval[string](p, `document.querySelector(".scatter g").innerHTML`)
@@ -245,11 +315,34 @@ func TestEmbeddingView(t *testing.T) {
 	if share < 0.4 {
 		t.Errorf("want most nearest neighbors of the same class (1 in 10 by chance), got %.2f", share)
 	}
-	p.do(js(`document.querySelector("[value=pca]").click()`), js(`document.querySelector("[name=epoch]").focus()`))
+	p.do(js(`document.querySelector("[value=pca]").click()`))
+	p.do(js(`document.querySelector("[name=epoch]").focus()`))
 	p.press(kb.Home)
 	p.until(`document.querySelector("[data-chart=embedding] .readout").textContent.startsWith("epoch 0,")`)
 	if csv := p.download("embedding", "csv"); strings.Count(csv, "\n") != 121 {
 		t.Errorf("want 120 rows, got %.100s", csv)
+	}
+}
+
+// TestAligned: layouts of one map that is turned, mirrored, scaled and moved lie on
+// each other, so that images can be followed from epoch to epoch.
+func TestAligned(t *testing.T) {
+	dir, _, _ := twoRuns(t)
+	p := open(t, serve(t, dir), "", desktop)
+	p.do(js(`import("./layout.js").then((m) => { window.layout = m; })`))
+	p.until(`window.layout`)
+	for _, mirror := range []int{1, -1} {
+		worst := eval[float64](p, fmt.Sprintf(`(() => {
+			const reference = Array.from({ length: 50 }, (_, i) => [Math.sin(3 * i) * (1 + i %% 7), Math.cos(5 * i) * (2 + i %% 3) + 4]);
+			const turned = reference.map(([x, y]) => [0.3 * (Math.cos(2) * x - Math.sin(2) * y) - 9, %d * 0.3 * (Math.sin(2) * x + Math.cos(2) * y) + 2]);
+			return Math.max(...layout.aligned(turned, reference).map((q, i) => Math.hypot(q[0] - reference[i][0], q[1] - reference[i][1])));
+		})()`, mirror))
+		if worst > 1e-9 {
+			t.Errorf("mirrored %d: a point is %g off after aligning", mirror, worst)
+		}
+	}
+	if got := eval[string](p, `JSON.stringify(layout.nearestTo([[1, 0], [0, 1], [2, 0.1], [-1, 0]], 0, 2).map((n) => n.j))`); got != "[2,1]" {
+		t.Errorf("the nearest by cosine are %s, want [2,1]", got)
 	}
 }
 
@@ -276,6 +369,15 @@ func TestMillion(t *testing.T) {
 	if csv := p.download("loss", "csv"); !strings.Contains(csv, ",1,") {
 		t.Error("want single steps when zoomed in far")
 	}
+}
+
+// click presses and releases the left button.
+func (p *tab) click(x, y float64) {
+	p.Helper()
+	left := chromedp.ButtonType(input.MouseButtonLeft)
+	p.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, x, y),
+		chromedp.MouseEvent(input.DispatchMouseEventTypeMousePressed, x, y, left, chromedp.ClickCount(1)),
+		chromedp.MouseEvent(input.DispatchMouseEventTypeMouseReleased, x, y, left, chromedp.ClickCount(1)))
 }
 
 // drag moves the mouse with its button down.

@@ -3,10 +3,10 @@ package data
 import (
 	"io"
 	"math/rand/v2"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
+	"contralens/internal/machine"
 	"contralens/views"
 )
 
@@ -76,7 +76,7 @@ func Order(n int, seed uint64, epoch int) []int {
 // processor.
 func Workers(n int) int {
 	if n <= 0 {
-		return runtime.NumCPU()
+		return machine.Processors()
 	}
 	return n
 }

@@ -12,13 +12,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"contralens/internal/machine"
 	"contralens/views"
 )
 
@@ -178,7 +178,7 @@ func packPart(ctx context.Context, dir, part string, d Dataset, o PackOptions) (
 // which end with the images or with ctx.
 func samples(ctx context.Context, d Dataset, o PackOptions, wait *sync.WaitGroup) <-chan *sample {
 	if o.Workers <= 0 {
-		o.Workers = runtime.NumCPU()
+		o.Workers = machine.Processors()
 	}
 	// Samples enter both channels in order; workers finish them in any order, the
 	// writer waits for each. The channels' lengths bound the memory.

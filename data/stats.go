@@ -2,10 +2,10 @@ package data
 
 import (
 	"fmt"
-	"runtime"
 	"slices"
 	"sync"
 
+	"contralens/internal/machine"
 	"contralens/views"
 )
 
@@ -62,7 +62,7 @@ func (c counts) spread() Range {
 // (Options.MaxBad 0). Workers 0 is one a processor; progress may be nil.
 func Measure(part string, d Dataset, workers int, progress func(part string, done, total int)) Stats {
 	if workers <= 0 {
-		workers = runtime.NumCPU()
+		workers = machine.Processors()
 	}
 	s := Stats{Part: part, Images: d.Len(), Classes: len(d.Classes()), Formats: map[string]int{}, Unreadable: []string{}}
 	width, height, short := counts{}, counts{}, counts{}

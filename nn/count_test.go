@@ -3,6 +3,7 @@ package nn
 import (
 	"testing"
 
+	"contralens/nn/layers"
 	"contralens/torch"
 )
 
@@ -40,7 +41,7 @@ func TestMultiplyAdds(t *testing.T) {
 			torch.NoGrad(func() {
 				torch.Scoped(func() {
 					x := torch.Zeros([]int{2, 3, c.side, c.side})
-					MultiplyAdds(model.State, func(n int) { got += float64(n) / 2 }, func() { model.Forward(x) })
+					layers.MultiplyAdds(model.State, func(n int) { got += float64(n) / 2 }, func() { model.Forward(x) })
 				})
 			})
 			if got != c.want {

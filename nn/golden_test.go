@@ -9,20 +9,9 @@ import (
 	"testing"
 
 	"contralens/internal/golden"
+	"contralens/internal/tensortest"
 	"contralens/torch"
 )
-
-// run does a test's tensor work and checks that nothing of it stays alive.
-func run(t *testing.T, f func()) {
-	t.Helper()
-	before := torch.LiveTensors()
-	if err := torch.Run(func() error { torch.Scoped(f); return nil }); err != nil {
-		t.Fatal(err)
-	}
-	if n := torch.LiveTensors() - before; n != 0 {
-		t.Errorf("%d tensors leaked", n)
-	}
-}
 
 // filled builds a network with the fill formula's weights.
 func filled(t *testing.T, c Config, seed uint64) *Model {
@@ -120,7 +109,7 @@ func TestNetworks(t *testing.T) {
 						var off deviations
 						for draw := range draws {
 							off = nil
-							run(t, func() { checkNetwork(t, &off, c, config, p.FillSeed, key, mode, want, lastBits(x, draw)) })
+							tensortest.Run(t, func() { checkNetwork(t, &off, c, config, p.FillSeed, key, mode, want, lastBits(x, draw)) })
 							if off == nil {
 								break
 							}
@@ -159,11 +148,6 @@ func (d *deviations) Errorf(format string, args ...any) {
 	*d = append(*d, fmt.Sprintf(format, args...))
 }
 
-// reporter is a test, or deviations.
-type reporter interface {
-	Errorf(format string, args ...any)
-}
-
 // lastBits is x with some of its elements changed by about a millionth, which ones
 // depends on draw. Draw 0 is x itself.
 func lastBits(x golden.Array, draw int) golden.Array {
@@ -174,7 +158,7 @@ func lastBits(x golden.Array, draw int) golden.Array {
 	return x
 }
 
-func checkNetwork(t *testing.T, off reporter, c *golden.Case, config Config, seed uint64, key, mode string, want networkResult, x golden.Array) {
+func checkNetwork(t *testing.T, off tensortest.Reporter, c *golden.Case, config Config, seed uint64, key, mode string, want networkResult, x golden.Array) {
 	kind, isProjection := strings.CutPrefix(key, "proj_")
 	if isProjection {
 		config.Head = kind
@@ -238,7 +222,7 @@ func checkNetwork(t *testing.T, off reporter, c *golden.Case, config Config, see
 	}
 	loss.Backward()
 	if len(want.Grads64) > 0 {
-		checkGradients(off, m, want.Grads64, gradients)
+		tensortest.Gradients(off, m.State.NamedParameters(), want.Grads64, gradients)
 	}
 	for _, e := range m.State {
 		b, ok := want.Buffers[e.Name]
@@ -262,29 +246,21 @@ func gradientError(r networkResult) float64 {
 	return 4*worst/top + 1e-6
 }
 
-func checkGradients(off reporter, m *Model, want map[string][2]float64, tolerance float64) {
-	var top float64
-	for _, g := range want {
-		top = max(top, g[0])
+// jigsawOutput embeds the formula's patches of two images; perms has a row of
+// nine for each image of each branch.
+func jigsawOutput(m *Model, seed uint64, perms []int64) *torch.Tensor {
+	const images, side = 2, 64
+	x := golden.Input(golden.CJig+16*seed, images*JigsawPatches*3*side*side)
+	var orders []*torch.Tensor
+	for b := range m.Branches() {
+		order := make([]int64, images*JigsawPatches)
+		for i := range order {
+			order[i] = int64(i/JigsawPatches*JigsawPatches) + perms[b*len(order)+i]
+		}
+		orders = append(orders, torch.FromInt64(order, len(order)))
 	}
-	for _, e := range m.State {
-		if e.Buffer {
-			continue
-		}
-		w, ok := want[e.Name]
-		if !ok {
-			off.Errorf("no golden gradient for %s", e.Name)
-			continue
-		}
-		g := e.Tensor.Grad()
-		if g == nil {
-			off.Errorf("%s has no gradient", e.Name)
-			continue
-		}
-		if n := g.To(torch.Float64).Norm().Item(); math.Abs(n-w[0]) > tolerance*top {
-			off.Errorf("gradient of %s has norm %v, want %v (largest %v, tolerance %.3g)", e.Name, n, w[0], top, tolerance)
-		}
-	}
+	patches := torch.FromFloat32(x, images*JigsawPatches, 3, side, side)
+	return m.ForwardJigsaw(inPrecision(patches, m.Config), orders)
 }
 
 // TestNetworkGradients is the sharp check: frozen statistics, so that
@@ -292,7 +268,7 @@ func checkGradients(off reporter, m *Model, want map[string][2]float64, toleranc
 func TestNetworkGradients(t *testing.T) {
 	for _, name := range golden.Cases(t, "netgrad") {
 		for _, format := range []torch.MemoryFormat{torch.Contiguous, torch.ChannelsLast} {
-			t.Run(name+"/"+formatName[format], func(t *testing.T) { run(t, func() { checkNetgrad(t, name, format) }) })
+			t.Run(name+"/"+formatName[format], func(t *testing.T) { tensortest.Run(t, func() { checkNetgrad(t, name, format) }) })
 		}
 	}
 }
@@ -324,7 +300,7 @@ func checkNetgrad(t *testing.T, name string, format torch.MemoryFormat) {
 		t.Errorf("loss %v, want %v", loss.Item(), want.Loss64)
 	}
 	loss.Backward()
-	checkGradients(t, m, want.Grads64, 1e-5)
+	tensortest.Gradients(t, m.State.NamedParameters(), want.Grads64, 1e-5)
 	gx, shape := c.F32("grad_x")
 	full := x.Grad().Float32s()
 	got := make([]float32, 0, len(gx))

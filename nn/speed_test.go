@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"contralens/internal/golden"
+	"contralens/nn/layers"
 	"contralens/torch"
 )
 
@@ -26,10 +27,13 @@ func BenchmarkForwardBackward(b *testing.B) {
 		for _, precision := range []string{"fp32", "bf16"} {
 			for _, norm := range []string{"plain", "fused"} {
 				b.Run(fmt.Sprintf("%s batch %d %s %s", c.name, c.batch, precision, norm), func(b *testing.B) {
-					plainNorm = norm == "plain"
-					defer func() { plainNorm = false }()
 					c.config.Format = torch.ChannelsLast
-					benchmarkForwardBackward(b, c.config, c.batch, c.size, precision == "bf16")
+					measure := func() { benchmarkForwardBackward(b, c.config, c.batch, c.size, precision == "bf16") }
+					if norm == "plain" {
+						layers.WithoutFusedNorm(measure)
+					} else {
+						measure()
+					}
 				})
 			}
 		}
@@ -62,7 +66,7 @@ func benchmarkForwardBackward(b *testing.B, c Config, batch, size int, bf16 bool
 					backward += time.Since(middle)
 				})
 			}
-			MultiplyAdds(m.State, func(n int) { flop += 2 * 3 * float64(n) }, step)
+			layers.MultiplyAdds(m.State, func(n int) { flop += 2 * 3 * float64(n) }, step)
 			forward, backward = 0, 0
 			before := processorTime()
 			b.ResetTimer()

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"contralens/internal/golden"
+	"contralens/internal/tensortest"
 	"contralens/torch"
 )
 
@@ -13,7 +14,7 @@ import (
 func TestSplitNorm(t *testing.T) {
 	for format, name := range formatName {
 		t.Run(name, func(t *testing.T) {
-			run(t, func() {
+			tensortest.Run(t, func() {
 				build := func(groups int) *Model {
 					m, err := New(Config{Arch: "resnet18", Width: 0.0625, Stem: "cifar", FeatDim: 8, Groups: groups, Format: format}, 1)
 					if err != nil {

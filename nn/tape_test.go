@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"contralens/internal/tensortest"
 	"contralens/torch"
 )
 
@@ -96,7 +97,7 @@ func TestCheckpointEqualsPlain(t *testing.T) {
 	} {
 		for _, dtype := range tc.dtypes {
 			t.Run(tc.name+" "+dtype.String(), func(t *testing.T) {
-				run(t, func() {
+				tensortest.Run(t, func() {
 					c := tc.c
 					if c.FeatDim = 16; c.Width == 0 {
 						c.Width = 0.0625
@@ -118,31 +119,10 @@ func TestCheckpointEqualsPlain(t *testing.T) {
 	}
 }
 
-// A piece that the loss does not come from is passed over, and a tape can be
-// emptied without a backward pass.
-func TestTapePassesOver(t *testing.T) {
-	run(t, func() {
-		var tape Tape
-		calls := 0
-		double := func(x *torch.Tensor) *torch.Tensor { calls++; return x.MulScalar(2) }
-		w := torch.FromFloat32([]float32{3}, 1).SetRequiresGrad(true)
-		y := tape.Pass(torch.FromFloat32([]float32{5}, 1), func(x *torch.Tensor) *torch.Tensor { return x.Mul(w) })
-		used := tape.Pass(y, double)
-		tape.Pass(torch.FromFloat32([]float32{7}, 1), double)
-		used.Sum().Backward()
-		tape.Backward(func(f func()) { f() })
-		if g := w.Grad().Item(); g != 10 || calls != 3 {
-			t.Errorf("gradient %v, want 10; %d runs, want 3", g, calls)
-		}
-		tape.Pass(torch.FromFloat32([]float32{7}, 1), double)
-		tape.Drop()
-	})
-}
-
 // Check-pointing halves what a ResNet needs at least.
 func TestCheckpointMemory(t *testing.T) {
 	torch.TrackMemory()
-	run(t, func() {
+	tensortest.Run(t, func() {
 		peak := func(checkpoint bool) int64 {
 			m, err := New(Config{Arch: "resnet50", Width: 0.125, Checkpoint: checkpoint}, 1)
 			if err != nil {

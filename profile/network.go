@@ -3,7 +3,7 @@ package profile
 import (
 	"math/rand/v2"
 
-	"contralens/nn"
+	"contralens/nn/layers"
 	"contralens/torch"
 	"contralens/train"
 )
@@ -23,7 +23,7 @@ func Network(m *train.Model, batch, side int, steps *Steps) (perImage float64) {
 				p.ClearGrad()
 			}
 		}
-		nn.MultiplyAdds(m.Query.State, func(n int) { perImage += 3 * 2 * float64(n) / float64(batch) }, func() {
+		layers.MultiplyAdds(m.Query.State, func(n int) { perImage += 3 * 2 * float64(n) / float64(batch) }, func() {
 			torch.NoGrad(func() { torch.Scoped(func() { m.Embed(images) }) })
 		})
 		steps.Begin(m.Clock.Times())

@@ -3,7 +3,7 @@
 package profile
 
 import (
-	"contralens/nn"
+	"contralens/nn/layers"
 	"contralens/train"
 )
 
@@ -35,8 +35,8 @@ func (w *Work) Forward(b *train.Batch) (out train.Outcome) {
 		return w.Method.Forward(b)
 	}
 	m, operations := w.model, 0.0
-	layers := append(append(nn.State{}, m.Query.State...), w.Memory().Own...)
-	nn.MultiplyAdds(layers, func(n int) {
+	all := append(append(layers.State{}, m.Query.State...), w.Memory().Own...)
+	layers.MultiplyAdds(all, func(n int) {
 		if m.Clock.Phase() == train.Key {
 			operations += 2 * float64(n)
 		} else {

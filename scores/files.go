@@ -189,6 +189,24 @@ func (f *Files) Curves(names []string, from, to, points int) ([][]record.Bin, er
 	return out, nil
 }
 
+// Sum is the histogram of the positives over exactly the steps from … to, in one
+// row.
+func (f *Files) Sum(kind string, from, to int) (record.Heat, error) {
+	heat, err := f.Histograms(kind, from, to, max(1, to-from+1))
+	if err != nil || len(heat.Rows) < 2 {
+		return heat, err
+	}
+	sum := &heat.Rows[0]
+	for _, row := range heat.Rows[1:] {
+		sum.N += row.N
+		for i, c := range row.Counts {
+			sum.Counts[i] += c
+		}
+	}
+	heat.Rows = heat.Rows[:1]
+	return heat, nil
+}
+
 // Histograms are those of the positives.
 func (f *Files) Histograms(kind string, from, to, rows int) (record.Heat, error) {
 	h := fileHistogram

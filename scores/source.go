@@ -20,6 +20,7 @@ type Source interface {
 	Curve(name string, from, to, points int) ([]record.Bin, error)
 	Curves(names []string, from, to, points int) ([][]record.Bin, error)
 	Histograms(kind string, from, to, rows int) (record.Heat, error)
+	Sum(kind string, from, to int) (record.Heat, error)
 }
 
 // Open opens the scores of a run: its record, or else its score_EEE.npy, ours or

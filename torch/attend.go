@@ -40,12 +40,7 @@ type Counting struct {
 // Attend compares queries q, float32 [N, d] on the CPU, with every row at the
 // temperature τ, in one pass over the rows and without a matrix of scores. Nothing
 // is recorded for autograd. The result has the same bits for any number of threads.
-func (m Mixed) Attend(q *Tensor, τ float64, sum bool, count Counting) Attention {
-	return m.attend(q, τ, sum, count, 0)
-}
-
-// attend is Attend with vectors of a level, see attend.h.
-func (m Mixed) attend(q *Tensor, τ float64, sum bool, count Counting, level int) (a Attention) {
+func (m Mixed) Attend(q *Tensor, τ float64, sum bool, count Counting) (a Attention) {
 	if q.Dim() != 2 || !(τ > 0) || (count.Bins > 0 && !(count.Low < count.High)) {
 		panic(&Error{Op: "attend", Message: fmt.Sprintf("want queries [N, d], a temperature above 0 and bins between two numbers, got shape %v, %v and %+v", q.Shape(), τ, count)})
 	}
@@ -59,7 +54,7 @@ func (m Mixed) attend(q *Tensor, τ float64, sum bool, count Counting, level int
 			queries: q.Contiguous().pointer(), rows: m.Rows.Contiguous().pointer(), permutation: m.Permutation.pointer(), elements: m.Elements.pointer(),
 			value: C.double(m.Lambda), normalize: cbool(m.Normalize), temperature: C.double(τ),
 			low: C.double(count.Low), high: C.double(count.High), bins: C.int(count.Bins),
-			attended: a.Sum.pointer(), statistics: statistics.pointer(), level: C.int(level),
+			attended: a.Sum.pointer(), statistics: statistics.pointer(),
 		}
 		counts := Empty([]int{count.Bins}, Options{Dtype: Int64})
 		c.counts = counts.pointer()
@@ -83,6 +78,3 @@ func (t *Tensor) pointer() unsafe.Pointer {
 	}
 	return unsafe.Pointer(t.c())
 }
-
-// attendLevel is the best level of this processor.
-func attendLevel() int { return int(C.cl_attend_level()) }

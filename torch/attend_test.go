@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"contralens/internal/cpu"
 )
 
 // attendCase is a problem around the kernel's sizes: panels of 32 queries, blocks
@@ -64,7 +66,9 @@ func within(t *testing.T, what string, got, want []float64, tolerance float64) {
 }
 
 // The kernel against operators in float64.
-func TestAttend(t *testing.T) {
+func TestAttend(t *testing.T) { eachLevel(t, attend) }
+
+func attend(t *testing.T) {
 	for _, c := range []attendCase{
 		{n: 1, k: 1, d: 1}, {n: 1, k: 7, d: 3, mixed: true}, {n: 33, k: 129, d: 8}, {n: 31, k: 1000, d: 20, mixed: true},
 		{n: 64, k: 1025, d: 16, mixed: true, elements: true}, {n: 5, k: 5000, d: 128, mixed: true, elements: true, normalize: true}, {n: 40, k: 300, d: 17, normalize: true},
@@ -105,25 +109,27 @@ func TestAttend(t *testing.T) {
 func TestAttendBits(t *testing.T) {
 	before := Threads()
 	defer SetThreads(before)
-	var want []float64
-	for i, run := range []struct{ threads, level int }{{1, 0}, {2, 0}, {3, 0}, {2, 2}, {2, 1}} {
-		if run.level > attendLevel() {
-			continue
-		}
-		SetThreads(run.threads)
+	sums := func() (all []float64) {
 		in(t, func() {
 			q, m := attendCase{n: 50, k: 5000, d: 24, mixed: true}.make()
-			a := m.attend(q, 0.1, true, Counting{Low: -1, High: 1, Bins: 16}, run.level)
-			got := slices.Concat(a.Sum.Float64s(), a.Max, a.Mean, a.Variance, a.LogSum, a.Entropy)
-			switch {
-			case i == 0:
-				want = got
-			case run.level == 1:
-				within(t, "portable", got, want, 1e-5)
-			case !slices.Equal(got, want):
-				t.Errorf("%+v gives other bits", run)
-			}
+			a := m.Attend(q, 0.1, true, Counting{Low: -1, High: 1, Bins: 16})
+			all = slices.Concat(a.Sum.Float64s(), a.Max, a.Mean, a.Variance, a.LogSum, a.Entropy)
 		})
+		return all
+	}
+	SetThreads(1)
+	want := sums()
+	for _, threads := range []int{2, 3} {
+		if SetThreads(threads); !slices.Equal(sums(), want) {
+			t.Errorf("%d threads give other bits", threads)
+		}
+	}
+	for level := range cpu.Levels() {
+		got := sums()
+		within(t, level.String(), got, want, 1e-5)
+		if level != cpu.Baseline && cpu.Best() != cpu.Baseline && !slices.Equal(got, want) {
+			t.Errorf("%v gives other bits than %v", level, cpu.Best())
+		}
 	}
 }
 

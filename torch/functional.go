@@ -88,3 +88,12 @@ func ForeachMul_(ts []*Tensor, s float64) {
 		invoke("aten::_foreach_mul_.Scalar", ts, s)
 	}
 }
+
+// LayerNorm normalizes each vector t[..., :] of size D by its mean and variance, then
+// scales and shifts it by weight and bias [D].
+func (t *Tensor) LayerNorm(weight, bias *Tensor, eps float64) *Tensor {
+	return call("aten::layer_norm", t, []int{t.Size(-1)}, weight, bias, eps, true)
+}
+
+// Gelu is t·Φ(t), Φ the normal distribution's cumulative one (Hendrycks & Gimpel, 2016).
+func (t *Tensor) Gelu() *Tensor { return call("aten::gelu", t) }

@@ -4,7 +4,9 @@ import "testing"
 
 // FusedNorm against the operators that it stands for; package nn holds them
 // together over many shapes.
-func TestFusedNorm(t *testing.T) {
+func TestFusedNorm(t *testing.T) { eachLevel(t, fusedNorm) }
+
+func fusedNorm(t *testing.T) {
 	inRun(t, func() {
 		shape := []int{2, 3, 4, 5}
 		x := d(shape...).To(Float32).Contiguous(ChannelsLast)

@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"strings"
 	"unsafe"
+
+	"contralens/internal/machine"
 )
 
 // Error is what an operator panics with: libtorch's own message and the
@@ -33,10 +35,10 @@ func check(op string, message *C.char) {
 	panic(&Error{Op: op, Message: strings.TrimSpace(text)})
 }
 
-var threads = runtime.NumCPU()
+var threads = machine.Processors()
 
 // SetThreads sets how many threads one operator may use, for this and every
-// later Run. The default is the number of processors.
+// later Run. The default is one a processor that this process may use.
 func SetThreads(n int) {
 	threads = max(n, 1)
 	C.cl_set_threads(C.int(threads))

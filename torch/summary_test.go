@@ -7,7 +7,9 @@ import (
 )
 
 // The kernel against the definitions in float64, over sizes around its block.
-func TestSummarize(t *testing.T) {
+func TestSummarize(t *testing.T) { eachLevel(t, summarize) }
+
+func summarize(t *testing.T) {
 	for _, columns := range []int{1, 2, 7, 511, 512, 513, 1300} {
 		const rows, low, high, bins = 3, -1.0, 1.0, 16
 		rng := rand.New(rand.NewPCG(1, uint64(columns)))
@@ -47,7 +49,9 @@ func TestSummarize(t *testing.T) {
 	}
 }
 
-func TestSummarizeOddValues(t *testing.T) {
+func TestSummarizeOddValues(t *testing.T) { eachLevel(t, summarizeOddValues) }
+
+func summarizeOddValues(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	if err := Run(func() error {
 		Scoped(func() {

@@ -5,7 +5,17 @@ import (
 	"math"
 	"slices"
 	"testing"
+
+	"contralens/internal/cpu"
 )
+
+// eachLevel runs a test of a kernel at every level of instructions that the processor
+// has.
+func eachLevel(t *testing.T, test func(t *testing.T)) {
+	for level := range cpu.Levels() {
+		t.Run(level.String(), test)
+	}
+}
 
 // inRun runs a test's tensor work in a scope, and fails the test on an
 // operator's error or on tensors left alive.

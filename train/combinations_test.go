@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"contralens/config"
-	"contralens/nn"
+	"contralens/nn/heads"
 )
 
 // Every combination of modality, jigsaw, memory, head and transformation takes a
@@ -27,7 +27,7 @@ func TestCombinations(t *testing.T) {
 	for _, memory := range []string{"moco", "bank", "batch", "none", "target"} {
 		for _, modal := range []string{"RGB", "CMC"} {
 			for _, jigsaw := range []bool{false, true} {
-				for _, head := range nn.Heads {
+				for _, head := range heads.Names {
 					for _, ft := range []string{"none", "pos", "neg", "posneg"} {
 						t.Run(fmt.Sprintf("%s %s jigsaw=%v %s %s", memory, modal, jigsaw, head, ft), func(t *testing.T) {
 							c, err := tiny(func(c *config.Contrast) {

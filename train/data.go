@@ -3,25 +3,8 @@ package train
 import (
 	"sync"
 
-	"contralens/config"
 	"contralens/data"
 )
-
-// OpenData opens the training and test images that the options describe; test
-// is nil when there are none. note is told what is left out or replaced, from any
-// goroutine; it may be nil.
-func OpenData(s config.Shared, note func(string)) (train, test data.Dataset, err error) {
-	return data.Open(dataOptions(s, note))
-}
-
-// OpenParts opens all parts of the dataset that the options describe.
-func OpenParts(s config.Shared, note func(string)) (data.Parts, error) {
-	return data.OpenParts(dataOptions(s, note))
-}
-
-func dataOptions(s config.Shared, note func(string)) data.Options {
-	return data.Options{Name: s.Dataset, Folder: s.DataFolder, Imagenet100Path: s.Imagenet100Path, Limit: s.Limit, Imbalance: s.Imbalance, ImbalanceSeed: s.ImbalanceSeed, MaxBad: s.MaxBad, Note: note}
-}
 
 // notes collects what loader goroutines say until the loop prints it.
 type notes struct {

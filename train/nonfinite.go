@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"contralens/nn"
+	"contralens/nn/layers"
 	"contralens/torch"
 )
 
@@ -94,7 +95,7 @@ func (m *Model) firstLayer(model *nn.Model, view *torch.Tensor) (layer string) {
 			return e.Name
 		}
 	}
-	nn.Observe(func(name string, y *torch.Tensor) {
+	layers.Observe(func(name string, y *torch.Tensor) {
 		if layer == "" && !allFinite(y) {
 			layer = name
 		}

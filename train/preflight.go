@@ -5,9 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
 
 	"contralens/contrast"
+	"contralens/internal/machine"
 	"contralens/scores/record"
 )
 
@@ -23,7 +23,7 @@ func (r *Run) Warnings() []string {
 		w = append(w, fmt.Sprintf("the queue (%d keys) is longer than the dataset (%d images): it holds older keys of every image, so that each meets itself among its negatives; give -k %d or less", c.K, n, powerBelow(n)))
 	}
 	need := r.diskNeed()
-	if free, err := diskFree(r.Dir); err == nil && need > free {
+	if free, err := machine.DiskFree(r.Dir); err == nil && need > free {
 		w = append(w, fmt.Sprintf("checkpoints and scores will need about %s, but %s has %s left: make room, or give --keep or a larger --save_freq", megabytes(need), r.Dir, megabytes(free)))
 	}
 	return w
@@ -87,21 +87,4 @@ func (r *Run) diskNeed() int64 {
 		return nil
 	})
 	return max(total, 0)
-}
-
-// diskFree is the number of bytes that may still be written below dir, or the
-// nearest folder above it that is there.
-func diskFree(dir string) (int64, error) {
-	for {
-		var s syscall.Statfs_t
-		err := syscall.Statfs(dir, &s)
-		if err == nil {
-			return int64(s.Bavail) * int64(s.Bsize), nil
-		}
-		if parent := filepath.Dir(dir); parent != dir {
-			dir = parent
-			continue
-		}
-		return 0, err
-	}
 }

@@ -47,6 +47,7 @@ func openProbe(r *Run, images data.Dataset) (*probe.Probe, error) {
 	set := probe.Images{Classes: images.Classes(), Thumbnail: thumbnail}
 	for i := range images.Len() {
 		set.Labels = append(set.Labels, images.Label(i))
+		set.Paths = append(set.Paths, images.Path(i))
 	}
 	if r.Step > 0 {
 		if old, err := probe.Open(probe.Dir(r.Dir)); err == nil && slices.Equal(old.Labels, set.Labels) {

@@ -11,13 +11,13 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
 	"contralens/config"
 	"contralens/eval"
 	"contralens/internal/durable"
+	"contralens/internal/machine"
 	"contralens/torch"
 )
 
@@ -61,20 +61,6 @@ func Commit() string {
 	}
 	return revision + dirty
 }
-
-// Processor is the processor's name.
-func Processor() string {
-	b, _ := os.ReadFile("/proc/cpuinfo")
-	for _, line := range strings.Split(string(b), "\n") {
-		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return runtime.GOARCH
-}
-
-// Machine is the kind of machine this is: processor and cores.
-func Machine() string { return fmt.Sprintf("%s, %d cores", Processor(), runtime.NumCPU()) }
 
 // Prepare makes the run directory, locks it until release, and writes run.json.
 // c is a pointer to the configuration, s its shared part. Nothing is touched when
@@ -162,7 +148,7 @@ func begin(dir string, record *Record, c any, resume bool, command []string) err
 	} else {
 		record = &Record{
 			Config: config.Values(c), Part: now, Go: runtime.Version(), Torch: torch.Version(),
-			Machine: Machine(),
+			Machine: machine.Kind(),
 		}
 	}
 	b, err := json.MarshalIndent(record, "", " ")

@@ -4,6 +4,7 @@ import (
 	"runtime"
 
 	"contralens/checkpoint"
+	"contralens/internal/machine"
 	"contralens/statedict"
 )
 
@@ -43,8 +44,8 @@ func Kept(resume, dir string) (Computing, error) {
 	switch on, _ := record.Get("machine").(string); {
 	case record == nil:
 	case on == "": // from before splits were chosen: all computed, and as many loaded
-		c.Threads, c.Workers = runtime.NumCPU(), runtime.NumCPU()
-	case on == Machine():
+		c.Threads, c.Workers = machine.Processors(), runtime.NumCPU()
+	case on == machine.Kind():
 		c.Threads, c.Workers = statedict.Int(record.Get("threads")), statedict.Int(record.Get("workers"))
 	}
 	return c, nil

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"contralens/checkpoint"
+	"contralens/internal/machine"
 )
 
 // What a run that goes on computes in is what its record or its checkpoint says.
@@ -40,7 +41,7 @@ func TestKept(t *testing.T) {
 	}
 	// All processors computed and loaded before it was said which did.
 	asBefore := func(precision, format string) Computing {
-		return Computing{precision, format, runtime.NumCPU(), runtime.NumCPU()}
+		return Computing{precision, format, machine.Processors(), runtime.NumCPU()}
 	}
 	for name, c := range map[string]struct {
 		resume, dir string
@@ -54,7 +55,7 @@ func TestKept(t *testing.T) {
 		"another run's checkpoint":        {both, run, asBefore("fp32", "contiguous")},
 		"a checkpoint without a format":   {file(checkpoint.Dict{{Key: "precision", Value: "bf16"}}), run, asBefore("bf16", "channels_last")},
 		"a checkpoint without options":    {file(nil), run, asBefore("", "")},
-		"a checkpoint of this machine":    {shared(Machine()), run, Computing{Threads: 3, Workers: 2}},
+		"a checkpoint of this machine":    {shared(machine.Kind()), run, Computing{Threads: 3, Workers: 2}},
 		"a checkpoint of another machine": {shared("AMD K6, 1 cores"), run, Computing{}},
 		"a damaged checkpoint":            {damaged, run, Computing{}},
 	} {

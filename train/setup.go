@@ -2,15 +2,12 @@ package train
 
 import (
 	"fmt"
-	"slices"
 
 	"contralens/config"
-	"contralens/contrast"
 	"contralens/data"
 	"contralens/nn"
 	"contralens/optim"
-	"contralens/torch"
-	"contralens/views"
+	"contralens/setup"
 )
 
 // Chooser settles the precision and the memory format of a network where options
@@ -22,7 +19,7 @@ type Chooser func(*config.Shared, nn.Config) error
 // inside torch.Run.
 func NewRun(c config.Contrast, dir string, choose Chooser) (*Run, error) {
 	r := &Run{Config: c, Dir: dir, Epoch: 1}
-	parts, err := OpenParts(c.Shared, r.notes.add)
+	parts, err := setup.Splits(c.Shared, r.notes.add)
 	if err != nil {
 		return nil, err
 	}
@@ -47,12 +44,12 @@ func NewRun(c config.Contrast, dir string, choose Chooser) (*Run, error) {
 	r.Model, err = NewModel(Options{
 		Net: net, Memory: c.Memory, Images: n, K: c.K, Symmetric: c.Symmetric, Alpha: c.Alpha, BankMomentum: c.BankMomentum,
 		Temperature: c.Temperature, Beta: c.Beta, Momentum: c.Momentum, WeightDecay: c.WeightDecay,
-		Transform: transform(c), BF16: c.Precision == "bf16", Parts: c.Accum, Seed: c.Seed,
+		Transform: setup.Transform(c), BF16: c.Precision == "bf16", Parts: c.Accum, Seed: c.Seed,
 	})
 	if err != nil {
 		return nil, err
 	}
-	r.Views, err = viewSpecs(c, r.Model.Method.Crops())
+	r.Views, err = setup.Views(c, r.Model.Method.Crops())
 	return r, err
 }
 
@@ -60,7 +57,7 @@ func NewRun(c config.Contrast, dir string, choose Chooser) (*Run, error) {
 func (r *Run) network(choose Chooser) (nn.Config, error) {
 	s := &r.Config.Shared
 	if choose != nil {
-		net, err := Network(*s)
+		net, err := setup.Network(*s)
 		if err == nil {
 			err = choose(s, net)
 		}
@@ -69,60 +66,7 @@ func (r *Run) network(choose Chooser) (nn.Config, error) {
 		}
 	}
 	s.Settle()
-	return Network(*s)
-}
-
-// Network is the network that the options describe.
-func Network(s config.Shared) (nn.Config, error) {
-	name := s.Device
-	if s.GPU != "" {
-		name = "cuda:" + s.GPU
-	}
-	device, err := torch.ParseDevice(name)
-	if err != nil {
-		return nn.Config{}, fmt.Errorf("--device: %w", err)
-	}
-	return nn.Config{Arch: s.Arch, Width: s.Width, Stem: s.Stem, Head: s.Head, FeatDim: s.FeatDim, Modal: s.Modal, Format: nn.Format(s.MemoryFormat), Device: device}, nil
-}
-
-// viewSpecs are the views of each image that the options describe: that many random
-// crops, and the jigsaw if there is one.
-func viewSpecs(c config.Contrast, crops int) ([]views.Spec, error) {
-	s, err := views.Preset(c.Aug, c.InputRes, c.Crop)
-	if err != nil {
-		return nil, err
-	}
-	for _, o := range []struct {
-		from *float64
-		to   *float64
-	}{{c.CropMin, &s.CropMin}, {c.JitterP, &s.JitterP}, {c.GrayP, &s.GrayP}, {c.BlurP, &s.BlurP}} {
-		if o.from != nil {
-			*o.to = *o.from
-		}
-	}
-	all := slices.Repeat([]views.Spec{s}, crops)
-	if c.Jigsaw {
-		j, err := views.JigsawPreset(c.InputRes)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, j)
-	}
-	for i := range all {
-		if c.Modal == "CMC" {
-			all[i] = all[i].CMC()
-		}
-		all[i].Exact = c.Decode == "exact"
-	}
-	return all, nil
-}
-
-func transform(c config.Contrast) contrast.Transform {
-	t := c.FeatureTransformation()
-	return contrast.Transform{
-		Positive: contrast.Side{On: t.Positive, Uniform: t.Uniform, Alpha: t.PosAlpha, Elementwise: t.PosElementwise, Extrapolate: t.Extrapolate, Normalize: t.PosNormalize},
-		Negative: contrast.Side{On: t.Negative, Uniform: t.Uniform, Alpha: t.NegAlpha, Elementwise: t.NegElementwise, Normalize: t.NegNormalize},
-	}
+	return setup.Network(*s)
 }
 
 // Close frees the model.

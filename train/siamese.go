@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"contralens/contrast"
-	"contralens/nn"
+	"contralens/nn/heads"
 	"contralens/torch"
 )
 
@@ -14,7 +14,7 @@ import (
 // 2020).
 type siamese struct {
 	model     *Model
-	predictor *nn.Predictor
+	predictor *heads.Predictor
 }
 
 func newSiamese(m *Model) (Method, error) {
@@ -30,7 +30,7 @@ func newSiamese(m *Model) (Method, error) {
 	if m.Key != nil {
 		hidden = m.Query.FeatureDim() // BYOL's is as wide as the hidden layer of its projection
 	}
-	return &siamese{m, nn.NewPredictor(m.Net.FeatDim, hidden, m.Seed, m.Device())}, nil
+	return &siamese{m, heads.NewPredictor(m.Net.FeatDim, hidden, m.Seed, m.Device())}, nil
 }
 
 func (*siamese) Crops() int       { return 2 }

@@ -10,6 +10,7 @@ import (
 	"contralens/config"
 	"contralens/internal/golden"
 	"contralens/nn"
+	"contralens/setup"
 	"contralens/torch"
 )
 
@@ -67,7 +68,7 @@ func tiny(change func(*config.Contrast)) (config.Contrast, error) {
 // and the parameters that it gave no gradient.
 func firstStep(t *testing.T, c config.Contrast) (out Outcome, flat []string) {
 	t.Helper()
-	net, err := Network(c.Shared)
+	net, err := setup.Network(c.Shared)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +78,7 @@ func firstStep(t *testing.T, c config.Contrast) (out Outcome, flat []string) {
 		torch.SetThreads(1) // such small tensors gain nothing by more
 		m, err := NewModel(Options{
 			Net: net, Memory: c.Memory, Images: n, K: c.K, Alpha: c.Alpha, BankMomentum: c.BankMomentum,
-			Temperature: c.Temperature, Beta: c.Beta, Momentum: c.Momentum, Transform: transform(c), Seed: 1,
+			Temperature: c.Temperature, Beta: c.Beta, Momentum: c.Momentum, Transform: setup.Transform(c), Seed: 1,
 		})
 		if err != nil {
 			t.Fatal(err)

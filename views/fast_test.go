@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"contralens/internal/cpu"
 	"contralens/internal/golden"
 	"contralens/views/internal/kernel"
 )
@@ -36,18 +37,15 @@ var kernelSteps = map[string]func(k *kernel.Plan, f float64){
 	"gaussian_blur_kernel23": func(k *kernel.Plan, f float64) { k.Add(kernel.Blur23, f) },
 }
 
-// eachSet runs a test with every set of instructions that the processor has.
-func eachSet(t *testing.T, test func(t *testing.T)) {
-	defer kernel.Use(kernel.Sets - 1)
-	for set := range kernel.Sets {
-		if kernel.Use(set) {
-			t.Run(kernel.Instructions(), test)
-		}
+// eachLevel runs a test at every level of instructions that the processor has.
+func eachLevel(t *testing.T, test func(t *testing.T)) {
+	for level := range cpu.Levels() {
+		t.Run(level.String(), test)
 	}
 }
 
 // All colors of every fifteenth shade of red, turned in hue by both paths.
-func TestFastHue(t *testing.T) { eachSet(t, fastHue) }
+func TestFastHue(t *testing.T) { eachLevel(t, fastHue) }
 
 func fastHue(t *testing.T) {
 	m := &Image{}
@@ -65,7 +63,7 @@ func fastHue(t *testing.T) {
 
 // The fast path against every golden case that it has operations for: within 2
 // levels and 0.5 on average.
-func TestFastGolden(t *testing.T) { eachSet(t, fastGolden) }
+func TestFastGolden(t *testing.T) { eachLevel(t, fastGolden) }
 
 func fastGolden(t *testing.T) {
 	for _, group := range []string{"colour", "blur"} {
@@ -208,20 +206,17 @@ func TestFastIsNearExact(t *testing.T) {
 	}
 }
 
-// compare compares the final values of both paths, in levels, with every set of
-// instructions.
+// compare compares the final values of both paths, in levels of a color, at every level
+// of instructions.
 func compare(t *testing.T, what string, s *Spec, m *Image, d *Draw, sc *Scratch) {
 	t.Helper()
 	exact, fast := make([]float32, s.Len()), make([]float32, s.Len())
 	e := *s
 	e.Exact = true
 	e.Render(exact, Whole(m), d, sc)
-	defer kernel.Use(kernel.Sets - 1)
-	for set := range kernel.Sets {
-		if kernel.Use(set) {
-			s.Render(fast, Whole(m), d, sc)
-			near(t, what+" with "+kernel.Instructions(), s, fast, exact)
-		}
+	for level := range cpu.Levels() {
+		s.Render(fast, Whole(m), d, sc)
+		near(t, fmt.Sprintf("%s with %v", what, level), s, fast, exact)
 	}
 }
 

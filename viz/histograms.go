@@ -156,7 +156,7 @@ const tail = 0.001
 // density is a histogram over a span of steps as a curve with area 1, closed at
 // the bottom, without its tails.
 func (d *drawing) density(r *run, kind string, at span) (plotter.XYs, error) {
-	heat, err := r.Histograms(kind, at.from, at.to, 1)
+	heat, err := r.Sum(kind, at.from, at.to)
 	if err != nil {
 		return nil, err
 	}

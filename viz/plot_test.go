@@ -177,6 +177,35 @@ func TestTransformedRecord(t *testing.T) {
 			t.Errorf("epoch %d: two distributions %v, want %v (%v)", tc.at.epoch, both, tc.both, err)
 		}
 	}
+	// The histogram of an epoch has the scores of its own steps and of no other.
+	for _, at := range []span{{1, 1, 10}, {2, 11, 20}, {3, 13, 14}} {
+		heat, err := r.Sum("neg", at.from, at.to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		curve, err := d.density(r, "neg", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		width := heat.Edges[1] - heat.Edges[0]
+		for rest := range 3 {
+			bin, steps := len(heat.Edges)/2+rest, 0
+			for i := at.from; i <= at.to; i++ {
+				if i%3 == rest {
+					steps++
+				}
+			}
+			drawn := 0.0
+			for i := 1; i < len(curve); i++ {
+				if curve[i-1].X == heat.Edges[bin] && curve[i].X == heat.Edges[bin+1] {
+					drawn = max(drawn, curve[i-1].Y*width)
+				}
+			}
+			if want := float64(steps) / float64(at.to-at.from+1); math.Abs(drawn-want) > 1e-6 {
+				t.Errorf("steps %d to %d: the share of bin %d is drawn as %.3f, want %.3f", at.from, at.to, bin, drawn, want)
+			}
+		}
+	}
 	curve, err := d.density(r, "neg", span{2, 11, 20})
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"contralens/nn"
+	"contralens/nn/backbone"
 )
 
 // toDetectron2 is the name that Detectron2's ResNet has for a backbone's tensor,
@@ -47,7 +47,7 @@ func fromDetectron2(name string) string {
 // torchvision's ResNets have the stride in the 3x3 convolution, and their input
 // is RGB, normalized with ImageNet's mean and standard deviation, here of pixels
 // of 0…255. stem and res2 are the widths of the stem and of the first stage.
-func detectron2YAML(weights string, a nn.Arch, stem, res2 int) string {
+func detectron2YAML(weights string, a backbone.ResNet, stem, res2 int) string {
 	depth := 2
 	for _, n := range a.Blocks {
 		if depth += 2 * n; a.Bottleneck {

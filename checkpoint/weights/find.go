@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"contralens/checkpoint"
+	"contralens/nn"
 )
 
 // Encoder is the part of a file that is an encoder, under the names of our
@@ -21,6 +22,8 @@ type Encoder struct {
 	// classifier's.
 	Left   []string
 	Others []string // prefixes of further encoders in the file
+
+	recorded *nn.Config // the network, where the file's own record tells it
 }
 
 // dialect is a way to name a backbone's layers; ours turns a name into ours.
@@ -46,7 +49,7 @@ func sequential(name string) string {
 	return ours + "." + rest
 }
 
-// isBackbone says whether a name of ours without prefix is a backbone's.
+// isBackbone reports whether a name of ours without prefix is a backbone's.
 func isBackbone(name string) bool {
 	part, _, dotted := strings.Cut(name, ".")
 	return dotted && slices.Contains([]string{"conv1", "bn1", "layer1", "layer2", "layer3", "layer4"}, part)
@@ -60,7 +63,7 @@ type candidate struct {
 	names   map[string]string // ours to the file's, prefix and all
 }
 
-// isKey says whether a part of a file is a key, momentum or teacher encoder by
+// isKey reports whether a part of a file is a key, momentum or teacher encoder by
 // its name.
 func (c candidate) isKey() bool {
 	name := strings.ToLower(c.group.Path + "." + c.prefix)
@@ -75,9 +78,21 @@ func (c candidate) isKey() bool {
 // Encoder finds the file's encoder: the query encoder, or with key the one that
 // follows it. No match is an error that lists names.
 func (f *File) Encoder(key bool) (*Encoder, error) {
+	net, err := f.recorded()
+	if err != nil {
+		return nil, err
+	}
 	var found []candidate
 	for _, g := range f.Groups() {
-		found = append(found, candidates(g)...)
+		if net != nil {
+			found = append(found, net.candidates(g)...)
+		} else {
+			found = append(found, candidates(g)...)
+		}
+	}
+	if len(found) == 0 && net != nil {
+		return nil, fmt.Errorf("checkpoint %s: want the tensors of %s, as its record says (%s, after any prefix), "+
+			"found not all of them", f.Path, net.config.Arch, few(net.names))
 	}
 	if len(found) == 0 {
 		var names []string
@@ -100,7 +115,11 @@ func (f *File) Encoder(key bool) (*Encoder, error) {
 	if best == nil {
 		best = &found[0]
 	}
-	return best.encoder(f.Path, found), nil
+	e := best.encoder(f.Path, found)
+	if net != nil {
+		e.recorded = &net.config
+	}
+	return e, nil
 }
 
 func (c candidate) where() string {

@@ -7,6 +7,7 @@ import (
 
 	"contralens/checkpoint/onnx"
 	"contralens/nn"
+	"contralens/nn/backbone"
 )
 
 // graph writes the ONNX of a network's forward pass in evaluation mode.
@@ -19,11 +20,8 @@ type graph struct {
 // input "images" [batch, 3, height, width], normalized as for training; output
 // "features" [batch, D] or "embeddings" [batch, d].
 func (e *Encoder) writeONNX(w io.Writer, c nn.Config, head bool, options map[string]string) error {
-	arch, _, err := nn.ParseArch(c.Arch)
-	if err != nil {
-		return err
-	}
-	if c.Modal == "CMC" || arch.SplitStem > 0 {
+	arch, known := backbone.FindResNet(c.Arch)
+	if !known || c.Modal == "CMC" || arch.SplitStem > 0 {
 		return fmt.Errorf("ONNX is written of ResNet, ResNeXt and wide ResNet on RGB, not of %s with --modal %s", c.Arch, c.Modal)
 	}
 	g := &graph{e: e}
@@ -97,7 +95,7 @@ func (g *graph) block(x, at string, bottleneck bool, stride, in int) (string, in
 	return g.Node("Relu", []string{g.Node("Add", []string{y, x}, nil)}, nil), channels
 }
 
-// head is a projection head of nn.Heads; unit length as PyTorch's normalize has
+// head is a projection head of heads.Names; unit length as PyTorch's normalize has
 // it, x / max(|x|, 1e-12).
 func (g *graph) head(x, kind string) string {
 	linear := func(n int) {

@@ -7,12 +7,17 @@ import (
 	"strings"
 
 	"contralens/nn"
+	"contralens/nn/backbone"
 )
 
-// Network tells the network from the tensors' names and shapes. It is called
-// within torch.Run. A linear head is taken to normalize, which shapes don't tell;
-// without a head the configuration has the default one.
+// Network tells the network from the tensors' names and shapes, or where it is no
+// ResNet from the file's own record. It is called within torch.Run. A linear head is
+// assumed to normalize, which shapes don't tell; without a head the configuration has the
+// default one.
 func (e *Encoder) Network() (nn.Config, error) {
+	if e.recorded != nil {
+		return *e.recorded, nil
+	}
 	c := nn.Config{Modal: "RGB", Stem: "imagenet"}
 	first := "encoder."
 	if e.Tensors["encoder1.conv1.weight"] != nil {
@@ -24,7 +29,7 @@ func (e *Encoder) Network() (nn.Config, error) {
 	e.guessHead(&c)
 	blocks, bottleneck := e.blocks(first)
 	for _, suffix := range []string{"", "x2", "x4"} {
-		for _, a := range nn.Arches {
+		for _, a := range backbone.ResNets {
 			if a.Blocks != blocks || a.Bottleneck != bottleneck {
 				continue
 			}
@@ -34,7 +39,7 @@ func (e *Encoder) Network() (nn.Config, error) {
 			}
 		}
 	}
-	for _, a := range nn.Arches {
+	for _, a := range backbone.ResNets {
 		if a.Blocks != blocks || a.Bottleneck != bottleneck {
 			continue
 		}
@@ -93,7 +98,7 @@ func (e *Encoder) widths(modal, prefix string) []float64 {
 	return out
 }
 
-// fits says whether the backbone is that of a network: every name and shape but
+// fits reports whether the backbone is that of a network: every name and shape but
 // batch norm's counters, which PyTorch had not before 0.4.1.
 func (e *Encoder) fits(c nn.Config) (bool, error) {
 	shapes, err := nn.Shapes(c)

@@ -48,12 +48,12 @@ func (e *Encoder) Mapping() string {
 	for ours, name := range e.Sources {
 		if strings.HasPrefix(ours, "encoder") {
 			backbone++
+			if strings.HasPrefix(ours, "encoder1.") {
+				to = "encoder{1,2}.*"
+			}
 		} else if head == "" || name < head {
 			head = name
 		}
-	}
-	if e.Tensors["encoder1.conv1.weight"] != nil {
-		to = "encoder{1,2}.*"
 	}
 	s := fmt.Sprintf("%s → %s (%d tensors, %s's names)", from, to, backbone, e.Dialect)
 	if head != "" {

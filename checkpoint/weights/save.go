@@ -12,6 +12,7 @@ import (
 	"contralens/checkpoint/safetensors"
 	"contralens/internal/durable"
 	"contralens/nn"
+	"contralens/nn/backbone"
 )
 
 // SaveOptions say how an encoder is written.
@@ -83,11 +84,8 @@ func (e *Encoder) Save(path string, c nn.Config, o SaveOptions) (files []string,
 }
 
 func (e *Encoder) saveDetectron2(path string, tensors checkpoint.Dict, c nn.Config) ([]string, error) {
-	arch, _, err := nn.ParseArch(c.Arch)
-	if err != nil {
-		return nil, err
-	}
-	if arch.SplitStem > 0 || c.Stem != "imagenet" {
+	arch, known := backbone.FindResNet(c.Arch)
+	if !known || arch.SplitStem > 0 || c.Stem != "imagenet" {
 		return nil, fmt.Errorf("Detectron2 has the ResNets with a 7x7 stem, not %s with --stem %s", c.Arch, c.Stem)
 	}
 	var renamed checkpoint.Dict
@@ -103,7 +101,7 @@ func (e *Encoder) saveDetectron2(path string, tensors checkpoint.Dict, c nn.Conf
 		last = "encoder.layer1.0.conv3.weight"
 	}
 	yaml := strings.TrimSuffix(path, filepath.Ext(path)) + ".yaml"
-	err = durable.Write(yaml, func(w io.Writer) error {
+	err := durable.Write(yaml, func(w io.Writer) error {
 		_, err := io.WriteString(w, detectron2YAML(path, arch, shapeOf(e, "encoder.conv1.weight")[0], shapeOf(e, last)[0]))
 		return err
 	})

@@ -14,8 +14,10 @@ import (
 	"contralens/autotune"
 	"contralens/config"
 	"contralens/data"
+	"contralens/internal/machine"
 	"contralens/nn"
 	"contralens/profile"
+	"contralens/setup"
 	"contralens/torch"
 	"contralens/train"
 )
@@ -51,7 +53,7 @@ Ctrl-C stops at once, without a result (exit code 130).`,
 		for _, w := range warnings {
 			printNote(w)
 		}
-		return compute(c.Threads, func() error { return benchStep(&c) })
+		return setup.Compute(c.Threads, func() error { return benchStep(&c) })
 	}
 	return cmd
 }
@@ -64,7 +66,7 @@ func benchStep(c *config.BenchStep) error {
 	}
 	remove := func() { os.RemoveAll(dir) }
 	defer remove()
-	defer abandonable(remove)()
+	defer cleanOnSignal(remove)()
 	defer display("")
 	r, err := benchRun(c, dir)
 	if r != nil {
@@ -147,7 +149,7 @@ func generate(c *config.BenchStep, dir string) error {
 func measureRun(c *config.BenchStep, r *train.Run) (*profile.Result, error) {
 	result := &profile.Result{
 		Method: c.Method, Arch: c.Arch, Batch: c.BatchSize, K: c.K, Precision: c.Precision, NetworkOnly: c.NetworkOnly, InputRes: c.InputRes,
-		MemoryFormat: c.MemoryFormat, Threads: torch.Threads(), Machine: train.Processor(), Commit: train.Commit(), Torch: torch.Version(),
+		MemoryFormat: c.MemoryFormat, Threads: torch.Threads(), Machine: machine.Model(), Commit: train.Commit(), Torch: torch.Version(),
 	}
 	// Before and after: the machine may be busier for a while.
 	result.Peak = peak(r.Model)
@@ -157,7 +159,7 @@ func measureRun(c *config.BenchStep, r *train.Run) (*profile.Result, error) {
 		return nil, err
 	}
 	result.Take(steps, perImage)
-	result.PeakMB = float64(profile.PeakResident()) / (1 << 20)
+	result.PeakMB = float64(machine.PeakResident()) / (1 << 20)
 	result.Peak = max(result.Peak, peak(r.Model))
 	return result, nil
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,6 +16,7 @@ import (
 
 	"contralens/config"
 	"contralens/data"
+	"contralens/internal/machine"
 	"contralens/views"
 )
 
@@ -128,7 +128,7 @@ func measurements(c *config.BenchViews) ([]*measurement, error) {
 	workers := []int{1}
 	if n := c.Workers; n != 1 {
 		if n == 0 {
-			n = runtime.NumCPU()
+			n = machine.Processors()
 		}
 		workers = append(workers, n)
 	}

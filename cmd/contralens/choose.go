@@ -2,11 +2,11 @@ package main
 
 import (
 	"fmt"
-	"runtime"
 	"strings"
 
 	"contralens/autotune"
 	"contralens/config"
+	"contralens/internal/machine"
 	"contralens/nn"
 	"contralens/torch"
 	"contralens/train"
@@ -18,7 +18,7 @@ import (
 // left open.
 func choose(s *config.Shared, net nn.Config, parts int, print func(format string, args ...any)) (said string, err error) {
 	defer s.Settle()
-	if s.Precision == "bf16" && net.Device.IsCPU() && !autotune.NativeBF16(autotune.Instructions()) {
+	if s.Precision == "bf16" && net.Device.IsCPU() && !machine.NativeBF16() {
 		print("note: this processor has no bfloat16 instructions: emulated, bf16 is many times slower than --precision fp32")
 	}
 	t := task(s, net, parts)
@@ -59,8 +59,8 @@ func task(s *config.Shared, net nn.Config, parts int) autotune.Task {
 // is measured, for it to be remembered.
 const disturbed = 0.1
 
-// watchOthers is autotune.WatchOthers, or what a test has in its place.
-var watchOthers = autotune.WatchOthers
+// watchOthers is machine.WatchLoad, or what a test has in its place.
+var watchOthers = machine.WatchLoad
 
 // fastest is the best choice for a task and says what it is; "" that nothing was
 // open.
@@ -77,7 +77,7 @@ func fastest(t autotune.Task, retune bool, print func(format string, args ...any
 	if !remembered {
 		report, done := measuring()
 		others := watchOthers()
-		found, err = autotune.Measure(t, autotune.NativeBF16(autotune.Instructions()), report)
+		found, err = autotune.Measure(t, machine.NativeBF16(), report)
 		if done(); err != nil {
 			return t.Given, "", err
 		}
@@ -99,39 +99,11 @@ func fastest(t autotune.Task, retune bool, print func(format string, args ...any
 	return chosen, said, nil
 }
 
-// resumeAs has a run that is resumed go on in the precision and the memory format
-// that it was begun in, and with as many threads and workers, where the options leave
-// them open. dir is the run directory.
-func resumeAs(s *config.Shared, dir string) error {
-	kept, err := train.Kept(s.Resume, dir)
-	if err != nil {
-		return err
-	}
-	switch {
-	case kept.Precision == "":
-	case s.Precision == autotune.Auto:
-		s.Precision = kept.Precision
-	case s.Precision != kept.Precision:
-		return fmt.Errorf("--precision %s with --resume %s: want %s, in which that run was begun; leave --precision and --amp out, or begin a run of another --name without --resume", s.Precision, s.Resume, kept.Precision)
-	}
-	if s.MemoryFormat == autotune.Auto && kept.Format != "" {
-		s.MemoryFormat = kept.Format
-	}
-	if s.Threads == 0 && kept.Threads > 0 {
-		s.Threads = kept.Threads
-		torch.SetThreads(s.Threads)
-	}
-	if s.Workers == 0 {
-		s.Workers = kept.Workers
-	}
-	return nil
-}
-
 // choices are those that were measured on this machine with this program.
 func choices() autotune.Cache {
 	return autotune.Cache{
 		Path: autotune.CacheFile(),
-		Key:  fmt.Sprintf("%s, %d cores, %s; contralens %s, libtorch %s", train.Processor(), runtime.NumCPU(), strings.Join(vectors(), " "), train.Commit(), torch.Version()),
+		Key:  fmt.Sprintf("%s, %d cores, %s; contralens %s, libtorch %s", machine.Model(), machine.Processors(), strings.Join(machine.Vectors(), " "), train.Commit(), torch.Version()),
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"contralens/autotune"
 	"contralens/checkpoint"
 	"contralens/internal/humanize"
+	"contralens/internal/machine"
 	"contralens/statedict"
 	"contralens/torch"
 )
@@ -113,7 +113,7 @@ func TestAutomaticPrecision(t *testing.T) {
 // How the processors are shared is measured too, kept for the next run, by the run
 // that goes on, and left alone where the user wants fp32.
 func TestAutomaticSplit(t *testing.T) {
-	if runtime.NumCPU() < 2 {
+	if machine.Processors() < 2 {
 		t.Skip("one processor is not split")
 	}
 	data := stripes(t, 9)
@@ -137,7 +137,7 @@ func TestAutomaticSplit(t *testing.T) {
 	}
 	favor(t, false)
 	for _, resumed := range [][]string{line("remembered", "auto", "--resume", "auto"), line("resumed", "auto", "--epochs", "2", "--resume", "save/remembered/current.pth")} {
-		torch.SetThreads(runtime.NumCPU())
+		torch.SetThreads(machine.Processors())
 		if text := must(t, resumed...); torch.Threads() != slow.Threads || strings.Contains(text, "shared") {
 			t.Errorf("went on with %d threads, want %d, and printed\n%s", torch.Threads(), slow.Threads, text)
 		}
@@ -145,12 +145,12 @@ func TestAutomaticSplit(t *testing.T) {
 	if text := must(t, "inspect", "save/resumed/current.pth"); !strings.Contains(text, computed) {
 		t.Errorf("want %s, inspect printed\n%s", computed, text)
 	}
-	native := autotune.NativeBF16(autotune.Instructions())
+	native := machine.NativeBF16()
 	if text := must(t, line("asked", "bf16")...); strings.Contains(text, "emulated") == native {
 		t.Errorf("bf16 with native instructions %v printed\n%s", native, text)
 	}
-	torch.SetThreads(runtime.NumCPU())
-	if text := must(t, line("given", "fp32")...); strings.Contains(text, "shared") || torch.Threads() != runtime.NumCPU() {
+	torch.SetThreads(machine.Processors())
+	if text := must(t, line("given", "fp32")...); strings.Contains(text, "shared") || torch.Threads() != machine.Processors() {
 		t.Errorf("fp32 with %d threads, printed\n%s", torch.Threads(), text)
 	}
 }

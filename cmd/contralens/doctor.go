@@ -15,6 +15,7 @@ import (
 	"contralens/data"
 	"contralens/data/jpeg"
 	"contralens/internal/humanize"
+	"contralens/internal/machine"
 	"contralens/torch"
 	"contralens/train"
 )
@@ -75,14 +76,15 @@ func examine() []finding {
 	} else {
 		add("devices", "cpu; no GPU (a CUDA build of libtorch is chosen with LIBTORCH=/path make build)", "")
 	}
-	add("processor", fmt.Sprintf("%s, %s, %s", train.Processor(), humanize.Count(runtime.NumCPU(), "core"), humanize.Count(torch.Threads(), "compute thread")), "")
+	add("processor", processor(), "")
+	add("memory", memory(), "")
 	sets, slow := instructions()
 	problem := ""
 	if slow {
 		problem = "without AVX2 training is several times slower; another machine helps"
 	}
 	add("instructions", sets, problem)
-	add("measurements", kept(), "")
+	add("measurements", cacheFile(), "")
 	blas, problem := blasLibrary()
 	add("BLAS", blas, problem)
 	add("JPEG", jpeg.Version(), "")
@@ -97,27 +99,38 @@ func examine() []finding {
 // instructions lists the processor's vector instructions; slow means that it
 // lacks what every fast kernel uses.
 func instructions() (sets string, slow bool) {
-	known := vectors()
+	known := machine.Vectors()
 	sets = strings.Join(append([]string{runtime.GOARCH}, known...), " ")
-	if !autotune.NativeBF16(known) {
+	if !machine.NativeBF16() {
 		sets += " (no bfloat16 instructions: --amp brings no speed, and --precision auto is fp32)"
 	}
 	return sets, runtime.GOARCH == "amd64" && !slices.Contains(known, "avx2")
 }
 
-// vectors are the sets of vector instructions that make a difference here.
-func vectors() (known []string) {
-	have := autotune.Instructions()
-	for _, f := range []string{"avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16"} {
-		if slices.Contains(have, f) {
-			known = append(known, f)
-		}
+// processor describes the processor, and how many of it this program uses.
+func processor() string {
+	cores := humanize.Count(machine.Processors(), "core")
+	if n := machine.Affinity(); n > machine.Processors() {
+		cores += fmt.Sprintf(" of %d (a control group limits its time to %s of them)", n, humanize.Number(machine.Quota()))
 	}
-	return known
+	return fmt.Sprintf("%s, %s, %s", machine.Model(), cores, humanize.Count(torch.Threads(), "compute thread"))
 }
 
-// kept says where the measurements of --precision auto are.
-func kept() string {
+// memory describes the memory that this program may use.
+func memory() string {
+	m := machine.MemorySize()
+	if m.Total == 0 {
+		return "unknown"
+	}
+	size := func(bytes int64) string { return fmt.Sprintf("%.1f GB", float64(bytes)/1e9) }
+	if m.Limit < m.Total {
+		return fmt.Sprintf("%s of %s (a control group limits it)", size(m.Limit), size(m.Total))
+	}
+	return size(m.Total)
+}
+
+// cacheFile says where the measurements of --precision auto are kept.
+func cacheFile() string {
 	path := autotune.CacheFile()
 	if path == "" {
 		return "are not kept, since the system has no folder for such files (HOME or XDG_CACHE_HOME)"

@@ -14,6 +14,7 @@ import (
 	"contralens/eval"
 	"contralens/features"
 	"contralens/nn"
+	"contralens/setup"
 	"contralens/train"
 )
 
@@ -36,7 +37,7 @@ func featuresCommand() *cobra.Command {
 		if c.Out == "" || c.Ckpt == "" {
 			return usageError{errors.New("features: want --ckpt with an encoder and -o with a file to write")}
 		}
-		return compute(c.Threads, func() error { return extractFeatures(&c, set, args[0]) })
+		return setup.Compute(c.Threads, func() error { return extractFeatures(&c, set, args[0]) })
 	}
 	return cmd
 }
@@ -45,7 +46,7 @@ func featuresCommand() *cobra.Command {
 // and what its features depend on.
 func loadEncoder(c config.Encoder, set map[string]bool) (m *nn.Model, o eval.Options, about map[string]string, err error) {
 	s := c.Shared()
-	e, notes, err := train.LoadEncoder(c.Ckpt, &s, set, c.UseEMA)
+	e, notes, err := setup.LoadEncoder(c.Ckpt, &s, set, c.UseEMA)
 	if err != nil {
 		return nil, o, nil, err
 	}

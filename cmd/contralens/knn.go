@@ -1,16 +1,13 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
+	"context"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"contralens/config"
-	"contralens/eval"
-	"contralens/train"
+	"contralens/eval/protocol"
 )
 
 func knnCommand() *cobra.Command {
@@ -29,49 +26,13 @@ func knnCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		for _, w := range warnings {
-			printNote(w)
+		printNotes(warnings)
+		r := reporter(os.Stdout)
+		if c.JSON {
+			r.Line, r.Result = nil, printJSON
 		}
-		return compute(c.Threads, func() error { return knn(&c, set) })
+		_, err = protocol.KNN(context.Background(), c, protocol.Options{Set: set, Reporter: r})
+		return err
 	}
 	return cmd
-}
-
-func knn(c *config.KNN, set map[string]bool) error {
-	e, err := encoder(&c.Shared, c.Ckpt, c.UseEMA, set)
-	if err != nil {
-		return err
-	}
-	defer e.Model.Free()
-	bank, queries, err := train.OpenData(c.Shared, printNote)
-	if err != nil {
-		return err
-	}
-	o := eval.Options{Size: c.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: c.Precision == "bf16", Progress: featureProgress()}
-	vote := eval.Vote{K: c.Neighbors, Temperature: c.KNNTemperature, Standardize: c.Standardize}
-	accuracy, err := eval.KNNAccuracy(e.Model, bank, queries, vote, o)
-	if err != nil {
-		return err
-	}
-	result := e.result("knn", bank.Name(), map[string]any{"top1": accuracy, "k": c.Neighbors, "temperature": c.KNNTemperature, "standardized": c.Standardize}, c.Seed, config.Values(c))
-	// A checkpoint of a run directory has its results there.
-	if dir := filepath.Dir(c.Ckpt); c.Ckpt != "" && isFile(filepath.Join(dir, "run.json")) {
-		if err := result.Append(dir); err != nil {
-			printNote(err.Error())
-		}
-	}
-	if c.JSON {
-		return json.NewEncoder(os.Stdout).Encode(result)
-	}
-	features := ""
-	if c.Standardize {
-		features = " of standardized features"
-	}
-	fmt.Printf("k-NN top-1%s: %.2f %% (%d neighbors, τ %v; %d training images, %d test images)\n", features, accuracy, c.Neighbors, c.KNNTemperature, bank.Len(), queries.Len())
-	return nil
-}
-
-func isFile(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
 }

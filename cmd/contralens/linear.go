@@ -1,14 +1,13 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"contralens/config"
-	"contralens/train"
+	"contralens/eval/protocol"
 )
 
 func linearCommand() *cobra.Command {
@@ -40,44 +39,11 @@ func linearCommand() *cobra.Command {
 			}
 			return nil
 		}
-		return compute(c.Threads, func() error { return linear(&c, set, warnings) })
+		printNotes(warnings)
+		ctx, o, done := evaluation(set, c.JSON)
+		defer done()
+		_, err = protocol.Linear(ctx, c, o)
+		return err
 	}
 	return cmd
-}
-
-// linear trains and reports the linear probe.
-func linear(c *config.Linear, set map[string]bool, warnings []string) error {
-	for _, w := range warnings {
-		printNote(w)
-	}
-	name := c.RunName(set) // before the checkpoint's record sets options
-	asked := 0
-	if set["n_class"] {
-		asked = c.NClass
-	}
-	k, err := openClassification(&c.Shared, set, c.Ckpt, c.UseEMA, asked, c.JSON)
-	if err != nil {
-		return err
-	}
-	defer k.close()
-	c.NClass = len(k.classes)
-	if err := k.prepare(c.RunFolder(name), c); err != nil {
-		return err
-	}
-	ctx, done := interruptible(printNote)
-	defer done()
-	p := &probe{classification: k, c: c, metrics: map[string]any{}}
-	defer p.close()
-	err = p.train(ctx, filepath.Join(c.TBPath, name))
-	if err == nil && c.Tau > 0 {
-		err = p.tauNormalized(ctx)
-	}
-	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		k.print("stopped outside the training; the same command with --resume auto goes on")
-		return train.ErrStopped
-	}
-	if err != nil {
-		return err
-	}
-	return k.finish(k.encoder.result(p.protocol, k.train.Name(), k.metrics(p.scores, p.metrics), c.Seed, k.options), p.scores, c.JSON)
 }

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"contralens/eval/protocol"
+	"contralens/nn"
 	"contralens/train"
 )
 
@@ -31,13 +34,13 @@ func main() {
 func run(args []string) int {
 	root := rootCommand()
 	root.SetArgs(args)
-	err := root.Execute()
+	err := asTyped(root.Execute())
 	var usage usageError
-	var stopped *abandoned
+	var stopped *signalError
 	switch {
 	case err == nil, errors.Is(err, errPrinted):
 		return 0
-	case errors.Is(err, train.ErrStopped):
+	case errors.Is(err, train.ErrStopped), errors.Is(err, protocol.ErrStopped):
 		return exitStopped
 	case errors.As(err, &stopped):
 		fmt.Fprintln(os.Stderr, "contralens:", err)
@@ -49,6 +52,24 @@ func run(args []string) int {
 	fmt.Fprintln(os.Stderr, "contralens:", err)
 	return exitFailed
 }
+
+// asTyped writes the option that an error is about the way it is typed.
+func asTyped(err error) error {
+	var value *nn.OptionError
+	if !errors.As(err, &value) {
+		return err
+	}
+	return typedError{err, strings.Replace(err.Error(), value.Error(), "--"+value.Error(), 1)}
+}
+
+// typedError is an error in the command line's words.
+type typedError struct {
+	error
+	text string
+}
+
+func (e typedError) Error() string { return e.text }
+func (e typedError) Unwrap() error { return e.error }
 
 // wrongValue is how packages below say that an option's value is not one of
 // those it can have: wrong usage, whoever finds it.
@@ -71,6 +92,7 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(contrastCommand(), linearCommand(), finetuneCommand(), supervisedCommand(), predictCommand(), reportCommand(), knnCommand(), dataCommand(), benchCommand(), scoresCommand(), serveCommand(), convertCommand(), inspectCommand(), featuresCommand(), neighborsCommand(), doctorCommand(), versionCommand(), docsCommand())
 	groups(root)
+	backbonesInHelp(root)
 	withConfig(root)
 	return root
 }

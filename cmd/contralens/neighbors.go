@@ -18,6 +18,7 @@ import (
 	"contralens/eval"
 	"contralens/features"
 	"contralens/internal/durable"
+	"contralens/setup"
 	"contralens/viz"
 )
 
@@ -39,7 +40,7 @@ func neighborsCommand() *cobra.Command {
 		if c.In == "" || (c.Out == "" && !c.JSON) {
 			return usageError{errors.New("neighbors: want --in with a file of contralens features and -o with a picture to write")}
 		}
-		return compute(c.Threads, func() error { return neighbors(&c, set, args[0]) })
+		return setup.Compute(c.Threads, func() error { return neighbors(&c, set, args[0]) })
 	}
 	return cmd
 }

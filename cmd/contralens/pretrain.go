@@ -15,6 +15,7 @@ import (
 	"contralens/config"
 	"contralens/contrast"
 	"contralens/nn"
+	"contralens/setup"
 	"contralens/train"
 )
 
@@ -24,12 +25,13 @@ func pretrain(c config.Contrast, warnings []string) error {
 	dir := c.RunFolder(name)
 	p := &train.Progress{Out: os.Stdout, Terminal: term.IsTerminal(int(os.Stdout.Fd())), PrintFreq: c.PrintFreq}
 	defer p.Close()
-	signals := listen(func(s string) { p.Print("%s", s) })
+	signals := newStopping(func(s string) { p.Print("%s", s) })
+	signals.Listen()
 	defer signals.Close()
 	for _, w := range warnings {
 		p.Print("note: %s", w)
 	}
-	return compute(c.Threads, func() (err error) {
+	return setup.Compute(c.Threads, func() (err error) {
 		if c.Init != "" {
 			if _, err := weights.Open(c.Init, ""); err != nil {
 				return err // before time goes into measuring how to compute
@@ -38,7 +40,7 @@ func pretrain(c config.Contrast, warnings []string) error {
 		if err := train.Possible(dir, c.TBPath); err != nil {
 			return err
 		}
-		if err := resumeAs(&c.Shared, dir); err != nil {
+		if err := train.ResumeCompute(&c.Shared, dir); err != nil {
 			return err
 		}
 		var chosen string

@@ -9,15 +9,23 @@ import (
 	"syscall"
 )
 
-// stopping listens to the signals that stop a program.
+// stopping is a context that a signal ends.
 type stopping struct {
-	ctx     context.Context // ends with the first of them
-	begun   atomic.Bool
-	signals chan os.Signal
+	ctx     context.Context
 	cancel  context.CancelCauseFunc
+	say     func(string) // tells the user
+	begun   atomic.Bool
+	signals chan os.Signal // nil: nobody listens yet
 }
 
-// stopSignals are Ctrl-C, SIGTERM, and SIGHUP, which a closing terminal sends.
+// newStopping makes a context that no signal ends until Listen is called.
+func newStopping(say func(string)) *stopping {
+	s := &stopping{say: say}
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	return s
+}
+
+// stopSignals receives Ctrl-C, SIGTERM, and SIGHUP, which a closing terminal sends.
 func stopSignals() chan os.Signal {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -27,14 +35,13 @@ func stopSignals() chan os.Signal {
 	return signals
 }
 
-// listen begins to listen. Until Begin the first signal ends the program with
-// exitStopped, since nothing has been done that could be lost; afterwards it
-// ends ctx, and the second one ends the program at once. say tells the user.
-func listen(say func(string)) *stopping {
-	s := &stopping{signals: stopSignals()}
-	s.ctx, s.cancel = context.WithCancelCause(context.Background())
-	// Of `contralens … | tee log` Ctrl-C ends tee as well: what is printed to it
-	// then must not end the program before it has saved.
+// Listen starts to listen for the signals that stop a program. Until Begin the first
+// one ends the program with exitStopped, since nothing can be lost yet; after Begin it
+// ends ctx, and a second one ends the program at once.
+func (s *stopping) Listen() {
+	s.signals = stopSignals()
+	// In `contralens … | tee log` Ctrl-C ends tee as well: printing to it must not end
+	// this program before it has saved.
 	signal.Ignore(syscall.SIGPIPE)
 	go func() {
 		first, ok := <-s.signals
@@ -42,16 +49,15 @@ func listen(say func(string)) *stopping {
 			return
 		}
 		if !s.begun.Load() {
-			say("stopped before training began: nothing was changed")
+			s.say("stopped before training began: nothing was changed")
 			os.Exit(exitStopped)
 		}
-		say("stopping after this step; once more stops at once, without saving")
-		s.cancel(&abandoned{first})
+		s.say("stopping after this step; once more stops at once, without saving")
+		s.cancel(&signalError{first})
 		if _, ok := <-s.signals; ok {
 			os.Exit(exitFailed)
 		}
 	}()
-	return s
 }
 
 // Begin says that from now on there is something to save.
@@ -59,32 +65,36 @@ func (s *stopping) Begin() { s.begun.Store(true) }
 
 // Close stops listening.
 func (s *stopping) Close() {
-	signal.Stop(s.signals)
-	signal.Reset(syscall.SIGPIPE)
-	close(s.signals)
+	if s.signals != nil {
+		signal.Stop(s.signals)
+		signal.Reset(syscall.SIGPIPE)
+		close(s.signals)
+	}
 	s.cancel(nil)
 }
 
-// abandoned is the end of work that a signal stopped and that keeps nothing. It is the
-// cause of a context that a signal ended.
-type abandoned struct{ signal os.Signal }
+// signalError is the signal that stopped work without a result. It is the cause of a
+// context that a signal ended.
+type signalError struct{ signal os.Signal }
 
-func (*abandoned) Error() string { return "stopped without a result" }
+func (*signalError) Error() string { return "stopped without a result" }
 
-// code is the exit code, as shells have it.
-func (a *abandoned) code() int { return exitSignal + int(a.signal.(syscall.Signal)) }
+// code is the exit code of shells: 128 and the signal's number.
+func (e *signalError) code() int { return exitSignal + int(e.signal.(syscall.Signal)) }
 
-// interruptible is a context that the first Ctrl-C or SIGTERM ends; the second
-// stops the program at once.
+// interruptible makes a context that the first Ctrl-C or SIGTERM ends; the second ends
+// the program at once.
 func interruptible(say func(string)) (context.Context, func()) {
-	s := listen(say)
+	s := newStopping(say)
 	s.Begin()
+	s.Listen()
 	return s.ctx, s.Close
 }
 
-// abandonable is for work that keeps nothing, until done: the first signal ends the
-// program at once, as one that nobody listens to does, but after clean.
-func abandonable(clean func()) (done func()) {
+// cleanOnSignal has the first signal end the program at once, as it would without
+// this, but only after clean has run; until done is called. It is for work that has
+// nothing to save.
+func cleanOnSignal(clean func()) (done func()) {
 	signals := stopSignals()
 	var ending sync.Mutex
 	go func() {
@@ -92,9 +102,9 @@ func abandonable(clean func()) (done func()) {
 		if !ok {
 			return
 		}
-		ending.Lock() // for good: what clean breaks is not the program's last word
+		ending.Lock() // for good: work that fails because clean ran must not report that
 		clean()
-		end := &abandoned{s}
+		end := &signalError{s}
 		displayLine("contralens: %v", end)
 		os.Exit(end.code())
 	}()

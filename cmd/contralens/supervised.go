@@ -1,11 +1,10 @@
 package main
 
 import (
-	"path/filepath"
-
 	"github.com/spf13/cobra"
 
 	"contralens/config"
+	"contralens/eval/protocol"
 )
 
 func supervisedCommand() *cobra.Command {
@@ -24,27 +23,11 @@ func supervisedCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		for _, w := range warnings {
-			printNote(w)
-		}
-		return compute(c.Threads, func() error { return supervised(&c, set) })
+		printNotes(warnings)
+		ctx, o, done := evaluation(set, c.JSON)
+		defer done()
+		_, err = protocol.Supervised(ctx, c, o)
+		return err
 	}
 	return cmd
-}
-
-// supervised is a fine-tuning of an untrained encoder, under its own name.
-func supervised(c *config.Supervised, set map[string]bool) error {
-	name := c.RunName()
-	k, err := openTraining(&c.Shared, set, "", false, c.NClass, c.JSON, name)
-	if err != nil {
-		return err
-	}
-	defer k.close()
-	if err := k.prepare(c.RunFolder(name), c); err != nil {
-		return err
-	}
-	ctx, done := interruptible(printNote)
-	defer done()
-	f := c.Finetune()
-	return (&tuning{k, &f, "supervised"}).train(ctx, filepath.Join(c.TBPath, name))
 }

@@ -15,7 +15,12 @@ async function ask(path, params) {
 }
 
 export const getRuns = () => ask("runs");
-export const getRun = (run) => ask("run", { run });
+/** getRun asks for a run; what a run of another program lacks comes as an empty list. */
+export async function getRun(run) {
+  const r = await ask("run", { run });
+  for (const list of ["environment", "results", "findings", "notes", "series", "kinds"]) r[list] ??= [];
+  return r;
+}
 export const getCurves = (run, names, from, to, points) => ask("curves", { run, names: names.join(","), from, to, points });
 export const getHistogram = (run, kind, from, to, rows) => ask("histogram", { run, kind, from, to, rows });
 export const getEmbedding = (run, epoch) => ask("embedding", { run, epoch });

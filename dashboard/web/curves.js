@@ -26,7 +26,7 @@ export function curvesTab(first) {
   const button = (label, text, go) => h("button", { type: "button", "aria-label": label, title: label, onclick: go }, text);
   const span = h("output", { class: "span" });
   const toolbar = h("div", { class: "toolbar", role: "group", "aria-label": "Curves" },
-    h("label", { class: "slider" }, "Smoothing", smooth, smoothText), box("envelope", "Peaks"), box("logY", "Log values"), box("logX", "Log steps"),
+    h("label", { class: "slider" }, "Smoothing", smooth, smoothText), box("envelope", "Range"), box("logY", "Log values"), box("logX", "Log steps"),
     h("span", { class: "zoom" }, span, button("Zoom in", "+", () => scaleBy(0.5)), button("Zoom out", "−", () => scaleBy(2)),
       button("Earlier", "←", () => shift(-1)), button("Later", "→", () => shift(1)), button("Show all", "All", () => zoom(null))));
   const grid = h("div", { class: "groups" });
@@ -84,12 +84,21 @@ export function curvesTab(first) {
       }
       const frame = figure({ id: spec.id, title: spec.title, unit: spec.axis, read: spec.read, svg: () => chart.svg(), csv: () => chart.csv() });
       row.append(frame.el);
-      const chart = lineChart(frame.body, { title: spec.title, axis: spec.axis, say: frame.say, onZoom: zoom });
+      const chart = lineChart(frame.body, { title: spec.title, axis: spec.axis, say: frame.say, onZoom: zoom, sync: "curves" });
       shown.set(spec.id, { chart, spec });
     }
   }
 
-  function linesOf(spec) {
+  /** positive reports whether a chart has no value that a logarithm refuses. */
+  const positive = (spec) => runs.every((r, i) => spec.series.every((name) => ["", "raw_"].every((raw) => (data[i]?.[raw + name]?.min ?? []).every((v) => v === null || v > 0))));
+
+  /** marksOf are the steps at which something begins: a full queue, the feature transformation. */
+  const marksOf = () => runs.flatMap((r) => [
+    filled(r) > r.first && { step: filled(r), label: "queue full", color: null, dash: [1, 4] },
+    r.onset > r.first && { step: r.onset, label: "FT", color: runs.length > 1 ? color(r.index) : null, dash: [5, 4] },
+  ]).filter(Boolean);
+
+  function linesOf(spec, log) {
     const lines = [];
     runs.forEach((r, i) => {
       spec.series.forEach((name, k) => {
@@ -102,7 +111,7 @@ export function curvesTab(first) {
             run: r.id, name: raw + name, label, tag: raw ? "before" : several ? ["pos", "neg"][k] : runs.length > 1 ? "" : r.onset > 0 && data[i][`raw_${name}`] ? "after" : "",
             color: color(several ? 2 * i + k : r.index), dash: raw ? [6, 4] : spread ? [2, 3] : dashes(r.index), width: spread || raw ? 1.3 : 1.9,
             quiet: spread, ...c, min: spread || !c.n.some((n) => n > 1) ? [] : c.min, max: spread || !c.n.some((n) => n > 1) ? [] : c.max,
-            shown: smoothed(c.mean, name === "knn" || name === "lr" ? 0 : settings.smooth, settings.logY), sparse: name === "knn",
+            shown: smoothed(c.mean, name === "knn" || name === "lr" ? 0 : settings.smooth, log), sparse: name === "knn",
           });
         }
       });
@@ -114,8 +123,10 @@ export function curvesTab(first) {
     const [low, high] = view();
     const logX = settings.logX;
     span.textContent = range ? `steps ${count(low)} to ${count(high)}` : "";
+    const marks = marksOf(), settled = Math.max(0, ...runs.map(filled));
     for (const { chart, spec } of shown.values()) {
-      chart.setData(linesOf(spec), { range: [logX ? Math.max(1, low) : low, Math.max(high, low + 1)], logX, logY: settings.logY, envelope: settings.envelope });
+      const logY = settings.logY && positive(spec);
+      chart.setData(linesOf(spec, logY), { range: [logX ? Math.max(1, low) : low, Math.max(high, low + 1)], logX, logY, linear: settings.logY && !logY, envelope: settings.envelope, marks, settled: spec.series.includes("queue_fill") ? 0 : settled });
     }
   }
 
@@ -134,6 +145,12 @@ export function curvesTab(first) {
       for (const { chart } of shown.values()) chart.close();
     },
   };
+}
+
+/** filled is the step at which a queue holds nothing of what it began with; 0 without a queue. */
+function filled(r) {
+  const { mem, nce_k: k, batch_size: n, symmetric } = r.config ?? {};
+  return mem === "moco" && k > 0 && n > 0 ? Math.ceil(k / (n * (symmetric === "true" ? 2 : 1))) : 0;
 }
 
 /** smoothed is the running mean with weights that fall by w a point, without the pull to 0 at the start. */

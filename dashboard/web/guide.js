@@ -26,12 +26,12 @@ const groups = [
     { id: "uniformity", title: "Uniformity", series: ["uniformity"], read: "log of the mean of exp(−2·distance²) over pairs: −4 for features spread evenly, 0 when all are one point. Rising towards 0 is a collapse." },
     { id: "grad_q", title: "Gradient of the query", series: ["grad_q"], read: "Length of the loss's gradient at a query. A fall to almost nothing means that the task has become easy." },
   ]],
-  ["Machinery", [
+  ["System and schedule", [
     { id: "queue_fill", title: "Queue: share of trained keys", series: ["queue_fill"], read: "The queue begins with random vectors. Until it is full, negatives are easier than they look." },
     { id: "queue_age", title: "Queue: age of the keys", series: ["queue_age"], read: "How many steps ago the keys were made, on average. Old keys come from another encoder; a momentum near 1 keeps them comparable." },
     { id: "lambda", title: "λ of the transformation", series: ["lambda_pos", "lambda_neg"], read: "Drawn anew in every step. Positives: 1 to 2, 1 changes nothing. Negatives: 0 to 1, the share of the first of two mixed keys." },
     { id: "lr", title: "Learning rate", series: ["lr"], read: "What the schedule says." },
-    { id: "speed", title: "Speed", series: ["speed"], read: "Images a second, evaluations between epochs left out." },
+    { id: "speed", title: "Speed", series: ["speed"], read: "Images per second, evaluations between epochs left out." },
     { id: "wait", title: "Waiting for data", series: ["wait"], read: "Seconds that the training waited for images between two lines of the log. If it is more than a few percent, more loader workers (-j) or packed data help." },
   ]],
 ];

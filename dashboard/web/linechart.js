@@ -8,10 +8,16 @@ import { ink, rgba } from "./palette.js";
 /**
  * lineChart draws curves into el. setData takes lines: { label, color, dash,
  * width, step[], mean[], min[], max[], shown[] }, where shown is what is drawn
- * of mean (smoothed). onZoom(from, to) is called when a part was chosen.
+ * of mean (smoothed). onZoom(from, to) is called when a part was chosen. Charts of
+ * one sync key share the step under the pointer.
+ *
+ * The options of setData are range, logX, logY, envelope, settled, the step from
+ * which values decide the height of the chart, and marks: { step, label, color },
+ * drawn as vertical lines.
  */
-export function lineChart(el, { title, axis, say, onZoom }) {
+export function lineChart(el, { title, axis, say, onZoom, sync }) {
   let plot = null, lines = [], options = {}, size = "", shape = "";
+  const tip = h("div", { class: "values", hidden: true, "aria-hidden": "true" });
   el.tabIndex = 0;
   el.setAttribute("role", "application");
   el.setAttribute("aria-roledescription", "chart");
@@ -21,7 +27,7 @@ export function lineChart(el, { title, axis, say, onZoom }) {
 
   function draw() {
     const c = ink();
-    const next = JSON.stringify([width(), c, options.logX, options.logY, options.envelope, lines.map((l) => [l.label, l.color, l.dash, l.step.length < 3, l.min.length > 0])]);
+    const next = JSON.stringify([width(), c, options.logX, options.logY, options.envelope, options.marks, lines.map((l) => [l.label, l.color, l.dash, l.step.length < 3, l.min.length > 0])]);
     const tables = lines.map((l) => [l.step, l.shown, positive(l.min), positive(l.max)]);
     const data = tables.length ? uPlot.join(tables) : [[]];
     if (plot && next === shape) { // the same lines have grown: a drag that is going on goes on
@@ -43,18 +49,22 @@ export function lineChart(el, { title, axis, say, onZoom }) {
     plot?.destroy();
     plot = new uPlot({
       width: width(), height: height(), padding: [8, 14, 0, 0], legend: { show: false }, focus: { prox: 24 },
-      cursor: { drag: { x: true, y: false, dist: 6 }, points: { size: 7 }, y: false },
+      cursor: { drag: { x: true, y: false, dist: 6 }, points: { size: 7 }, y: false, sync: { key: sync, scales: ["x", null] } },
       scales: {
         x: { time: false, distr: options.logX ? 3 : 1, range: () => options.range },
-        y: { distr: options.logY ? 3 : 1, range: (u, low, high) => ranged(low, high, options.logY) },
+        y: { distr: options.logY ? 3 : 1, range: () => ranged(...extent(lines, options), options.logY) },
       },
       series, bands,
       axes: [
-        { ...side, size: 30, values: (u, v) => v.map((x) => (x === null ? "" : short(x))) },
-        { ...side, size: 48, values: (u, v) => v.map((y) => (y === null ? "" : number(y))) },
+        { ...side, size: 28, label: "step", incrs: whole, values: (u, v) => v.map((x) => (x === null ? "" : short(x))) },
+        { ...side, size: 60, values: (u, v) => v.map((y) => (y === null ? "" : number(y))) },
       ],
       hooks: {
-        setCursor: [(u) => report(u.cursor.idx)],
+        setCursor: [(u) => {
+          report(u.cursor.idx);
+          showValues(u);
+        }],
+        drawAxes: [(u) => (options.marks ?? []).forEach((m) => mark(u, m))],
         setSelect: [(u) => {
           if (u.select.width < 6) return;
           const from = u.posToVal(u.select.left, "x"), to = u.posToVal(u.select.left + u.select.width, "x");
@@ -64,6 +74,7 @@ export function lineChart(el, { title, axis, say, onZoom }) {
       },
     }, data, el);
     plot.root.setAttribute("aria-hidden", "true");
+    el.append(tip);
     size = `${width()}`;
     report(null);
   }
@@ -72,18 +83,58 @@ export function lineChart(el, { title, axis, say, onZoom }) {
     return options.logY ? values.map((v) => (v > 0 ? v : null)) : values;
   }
 
-  function report(i) {
-    const parts = [];
-    const at = i ?? null;
-    lines.forEach((l, k) => {
-      if (l.quiet) return;
+  /** mark draws a vertical line at a step, with its label. */
+  function mark(u, { step, label, color, dash }) {
+    const x = Math.round(u.valToPos(step, "x", true)), { left, top, width: w, height: hh } = u.bbox;
+    if (!(x > left && x < left + w)) return;
+    const { ctx } = u, ratio = devicePixelRatio;
+    ctx.save();
+    ctx.strokeStyle = ctx.fillStyle = color ?? ink().muted;
+    ctx.lineWidth = ratio;
+    ctx.setLineDash(dash.map((d) => d * ratio));
+    ctx.beginPath();
+    ctx.moveTo(x, top);
+    ctx.lineTo(x, top + hh);
+    ctx.stroke();
+    ctx.font = `${10 * ratio}px Inter, system-ui, sans-serif`;
+    const beyond = x + ctx.measureText(label).width + 8 * ratio > left + w;
+    ctx.textAlign = beyond ? "right" : "left";
+    ctx.fillText(label, x + (beyond ? -4 : 4) * ratio, top + 10 * ratio);
+    ctx.restore();
+  }
+
+  /** valuesAt are the lines at a point of the data, the largest value first: a gap takes the value before it. */
+  function valuesAt(i) {
+    return lines.map((l, k) => {
       const values = plot?.data[1 + 3 * k] ?? [];
-      let j = at ?? values.length - 1;
+      let j = i ?? values.length - 1;
       while (j > 0 && (values[j] === null || values[j] === undefined)) j--;
-      if (values.length) parts.push(lines.filter((x) => !x.quiet).length > 1 && l.tag ? `${l.tag} ${number(values[j])}` : number(values[j]));
-    });
+      return { line: l, value: values[j] };
+    }).filter((v) => !v.line.quiet && v.value !== null && v.value !== undefined);
+  }
+
+  /** showValues puts color, name and value of each line beside the pointer. */
+  function showValues(u) {
+    const at = u.cursor.idx, left = u.cursor.left;
+    tip.hidden = at === null || at === undefined || left < 0;
+    if (tip.hidden) return;
+    const values = valuesAt(at).sort((a, b) => b.value - a.value);
+    tip.replaceChildren(h("div", { class: "at" }, `step ${count(u.data[0][at])}`), ...values.map(({ line: l, value }) => {
+      const swatch = s("svg", { width: 16, height: 8, "aria-hidden": "true" }, s("line", { x1: 0, x2: 16, y1: 4, y2: 4, stroke: l.color, "stroke-width": 2, "stroke-dasharray": l.dash?.join(" ") || null }));
+      return h("div", { class: "value" }, swatch, h("span", null, l.label), h("b", null, number(value)));
+    }));
+    const x = u.over.offsetLeft + left, beyond = x + tip.offsetWidth + 18 > el.clientWidth;
+    tip.style.left = `${Math.max(0, beyond ? x - tip.offsetWidth - 12 : x + 12)}px`;
+    tip.style.top = `${u.over.offsetTop + 4}px`;
+  }
+
+  function report(i) {
+    const at = i ?? null;
+    const values = valuesAt(at);
+    const parts = values.map(({ line: l, value }) => (values.length > 1 && (l.tag || l.label) ? `${l.tag || l.label} ${number(value)}` : number(value)));
     const step = at === null ? "" : `step ${count(plot.data[0][at])}: `;
-    say(parts.length > 4 ? step.replace(/: $/, "") : step + parts.join(" · "));
+    const note = options.linear ? "has values ≤ 0: drawn linearly · " : "";
+    say(note + (parts.length > 4 ? step.replace(/: $/, "") : step + parts.join(" · ")));
     const last = lines[0]?.step.at(-1);
     el.setAttribute("aria-label", lines.length ? `${title} over ${lines.filter((l) => !l.quiet).length} lines up to step ${count(last)}. ${step}${parts.join(", ")}. Left and right move the cursor, plus and minus zoom, Shift with left and right move the view, 0 shows all.` : title);
   }
@@ -134,6 +185,30 @@ export function lineChart(el, { title, axis, say, onZoom }) {
   };
 }
 
+/** whole are the distances of ticks on the axis of steps: no fractions of a step. */
+const whole = [1, 2, 5].flatMap((m) => Array.from({ length: 10 }, (_, e) => m * 10 ** e)).sort((a, b) => a - b);
+
+/** extent is the lowest and highest value in view, of the steps after settled where there are any: a queue that fills makes the first ones extreme. */
+function extent(lines, { range, logY, envelope, settled = 0 }) {
+  const within = (from) => {
+    let low = null, high = null;
+    for (const l of lines) {
+      const [bottom, top] = envelope && l.min.length ? [l.min, l.max] : [l.shown, l.shown];
+      l.step.forEach((x, i) => {
+        if (x < from || x < range[0] || x > range[1]) return;
+        for (const v of [bottom[i], top[i], l.shown[i]]) {
+          if (v === null || v === undefined || (logY && v <= 0)) continue;
+          low = low === null ? v : Math.min(low, v);
+          high = high === null ? v : Math.max(high, v);
+        }
+      });
+    }
+    return [low, high];
+  };
+  const settledRange = settled > range[0] && settled < (range[0] + range[1]) / 2 ? within(settled) : [null, null];
+  return settledRange[0] === null ? within(-Infinity) : settledRange;
+}
+
 /** ranged leaves room above and below; a flat curve gets a range as well. */
 function ranged(low, high, log) {
   if (low === null || high === null) return log ? [0.1, 1] : [0, 1];
@@ -142,26 +217,31 @@ function ranged(low, high, log) {
   return [low - room, high + room];
 }
 
+let clips = 0; // names of clip paths, each its own on the page
+
 function vector(title, axis, lines, options) {
   const w = 720, height = 400, c = ink();
   const box = { left: 76, right: w - 20, top: 64, bottom: height - 52 };
-  let low = Infinity, high = -Infinity;
-  for (const l of lines) for (const list of options.envelope && l.min.length ? [l.min, l.max] : [l.shown]) {
-    for (const v of list) if (v !== null && (!options.logY || v > 0)) [low, high] = [Math.min(low, v), Math.max(high, v)];
-  }
-  const [y0, y1] = ranged(low === Infinity ? null : low, high === -Infinity ? null : high, options.logY);
+  const [y0, y1] = ranged(...extent(lines, options), options.logY);
   const x = scale(...options.range, box.left, box.right, options.logX), y = scale(y0, y1, box.bottom, box.top, options.logY);
   const svg = s("svg", { viewBox: `0 0 ${w} ${height}` }, s("text", { x: 16, y: 26, "font-size": 15, "font-weight": 600, fill: c.text }, title));
   svg.append(axes(box, x, y, { x: "step", y: axis, steps: true }));
+  const clip = `clip-${++clips}`, inner = s("g", { "clip-path": `url(#${clip})` });
+  svg.append(s("clipPath", { id: clip }, s("rect", { x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top })), inner);
+  for (const m of options.marks ?? []) {
+    if (!(m.step > x.low && m.step < x.high)) continue;
+    svg.append(s("line", { x1: x(m.step), x2: x(m.step), y1: box.top, y2: box.bottom, stroke: m.color ?? c.muted, "stroke-dasharray": m.dash.join(" ") }),
+      s("text", { x: x(m.step) + 4, y: box.top + 11, "font-size": 10, fill: m.color ?? c.muted }, m.label));
+  }
   let at = 16;
   for (const l of lines) {
     const points = l.step.map((v, i) => (v >= x.low && v <= x.high && l.shown[i] !== null ? [x(v), y(l.shown[i])] : null));
     if (options.envelope && l.min.length) {
       const inside = l.step.map((v, i) => i).filter((i) => l.step[i] >= x.low && l.step[i] <= x.high && (!options.logY || l.min[i] > 0));
       const edge = [...inside.map((i) => [x(l.step[i]), y(l.max[i])]), ...inside.reverse().map((i) => [x(l.step[i]), y(l.min[i])])];
-      svg.append(s("path", { d: path(edge), fill: l.color, "fill-opacity": 0.16 }));
+      inner.append(s("path", { d: path(edge), fill: l.color, "fill-opacity": 0.16 }));
     }
-    svg.append(s("path", { d: path(points), fill: "none", stroke: l.color, "stroke-width": l.width, "stroke-dasharray": l.dash?.join(" ") || null, "stroke-linejoin": "round" }));
+    inner.append(s("path", { d: path(points), fill: "none", stroke: l.color, "stroke-width": l.width, "stroke-dasharray": l.dash?.join(" ") || null, "stroke-linejoin": "round" }));
     if (l.quiet) continue;
     svg.append(s("line", { x1: at, x2: at + 20, y1: 44, y2: 44, stroke: l.color, "stroke-width": 2, "stroke-dasharray": l.dash?.join(" ") || null }),
       s("text", { x: at + 26, y: 48, "font-size": 11, fill: c.text }, l.label));

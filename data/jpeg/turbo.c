@@ -8,102 +8,103 @@
 // turbo is made anew for every file: that takes microseconds, while one that is
 // used again keeps tables of the file before for a file that lacks some.
 typedef struct {
-	struct jpeg_decompress_struct info;
-	struct jpeg_error_mgr errors;
-	jmp_buf escape;
-	char *message;
+  struct jpeg_decompress_struct info;
+  struct jpeg_error_mgr errors;
+  jmp_buf escape;
+  char* message;
 } turbo;
 
 static void fail(j_common_ptr info) {
-	turbo *t = info->client_data;
-	char text[JMSG_LENGTH_MAX];
-	info->err->format_message(info, text);
-	snprintf(t->message, sizeof ((turbo_part *)NULL)->message, "%s", text);
-	longjmp(t->escape, 1);
+  turbo* t = info->client_data;
+  char text[JMSG_LENGTH_MAX];
+  info->err->format_message(info, text);
+  snprintf(t->message, sizeof((turbo_part*)NULL)->message, "%s", text);
+  longjmp(t->escape, 1);
 }
 
 // Small damage is worth a warning only, but a file that ends early would train
 // on gray.
 static void warn(j_common_ptr info, int level) {
-	if (level < 0 && info->err->msg_code == JWRN_JPEG_EOF) fail(info);
+  if (level < 0 && info->err->msg_code == JWRN_JPEG_EOF) fail(info);
 }
 
 static int smaller(int a, int b) { return a < b ? a : b; }
 static int larger(int a, int b) { return a > b ? a : b; }
 
 // skip passes over rows that nobody needs.
-static void skip(struct jpeg_decompress_struct *info, int rows) {
-	if (rows > 0) jpeg_skip_scanlines(info, rows);
+static void skip(struct jpeg_decompress_struct* info, int rows) {
+  if (rows > 0) jpeg_skip_scanlines(info, rows);
 }
 
-int turbo_decode(const uint8_t *file, size_t length, int x, int y, int width, int height, int eighths,
-	uint8_t *dst, size_t room, turbo_part *part) {
-	turbo t = {.message = part->message};
-	struct jpeg_decompress_struct *info = &t.info;
-	info->err = jpeg_std_error(&t.errors);
-	t.errors.error_exit = fail;
-	t.errors.emit_message = warn;
-	info->client_data = &t;
-	if (setjmp(t.escape)) {
-		jpeg_destroy_decompress(info);
-		return TURBO_ERROR;
-	}
-	jpeg_create_decompress(info);
-	jpeg_mem_src(info, file, length);
-	jpeg_read_header(info, TRUE);
-	part->cmyk = info->jpeg_color_space == JCS_CMYK || info->jpeg_color_space == JCS_YCCK;
-	info->out_color_space = part->cmyk ? JCS_CMYK : JCS_RGB;
-	info->dct_method = JDCT_ISLOW;
-	info->scale_num = eighths;
-	info->scale_denom = 8;
-	jpeg_calc_output_dimensions(info);
+int turbo_decode(const uint8_t* file, size_t length, int x, int y, int width, int height, int eighths, uint8_t* dst,
+                 size_t room, turbo_part* part) {
+  turbo t = {.message = part->message};
+  struct jpeg_decompress_struct* info = &t.info;
+  info->err = jpeg_std_error(&t.errors);
+  t.errors.error_exit = fail;
+  t.errors.emit_message = warn;
+  info->client_data = &t;
+  if (setjmp(t.escape)) {
+    jpeg_destroy_decompress(info);
+    return TURBO_ERROR;
+  }
+  jpeg_create_decompress(info);
+  jpeg_mem_src(info, file, length);
+  jpeg_read_header(info, TRUE);
+  part->cmyk = info->jpeg_color_space == JCS_CMYK || info->jpeg_color_space == JCS_YCCK;
+  info->out_color_space = part->cmyk ? JCS_CMYK : JCS_RGB;
+  info->dct_method = JDCT_ISLOW;
+  info->scale_num = eighths;
+  info->scale_denom = 8;
+  jpeg_calc_output_dimensions(info);
 
-	int channels = part->cmyk ? 4 : 3;
-	int x0 = 0, y0 = 0, x1 = info->output_width, y1 = info->output_height;
-	if (width > 0) {
-		// The caller took the size from its own reading of the header, which a forged
-		// file can lead astray.
-		if (x < 0 || y < 0 || height < 1 || width > (int)info->image_width - x || height > (int)info->image_height - y) {
-			snprintf(part->message, sizeof part->message, "its header is contradictory: %d x %d from %d, %d are not within %u x %u pixels", width, height, x, y,
-				info->image_width, info->image_height);
-			jpeg_destroy_decompress(info);
-			return TURBO_ERROR;
-		}
-		// Pixels beside a border of the decoded part miss the neighbors that the
-		// upsampling of chroma takes into account: two more on each side, so that
-		// those asked for are as in the whole image.
-		x0 = larger(0, x * eighths / 8 - 2);
-		y0 = larger(0, y * eighths / 8 - 2);
-		x1 = smaller(x1, ((x + width) * eighths + 7) / 8 + 2);
-		y1 = smaller(y1, ((y + height) * eighths + 7) / 8 + 2);
-	}
-	// The largest size, before the part is aligned to blocks: asked without
-	// starting to decode.
-	int block = info->max_h_samp_factor * DCTSIZE;
-	part->size = (size_t)channels * smaller(info->output_width, x1 - x0 + 2 * block) * (y1 - y0);
-	if (part->size > room) {
-		jpeg_destroy_decompress(info);
-		return TURBO_ROOM;
-	}
+  int channels = part->cmyk ? 4 : 3;
+  int x0 = 0, y0 = 0, x1 = info->output_width, y1 = info->output_height;
+  if (width > 0) {
+    // The caller took the size from its own reading of the header, which a forged
+    // file can lead astray.
+    if (x < 0 || y < 0 || height < 1 || width > (int)info->image_width - x || height > (int)info->image_height - y) {
+      snprintf(part->message, sizeof part->message,
+               "its header is contradictory: %d x %d from %d, %d are not within %u x %u pixels", width, height, x, y,
+               info->image_width, info->image_height);
+      jpeg_destroy_decompress(info);
+      return TURBO_ERROR;
+    }
+    // Pixels beside a border of the decoded part miss the neighbors that the
+    // upsampling of chroma takes into account: two more on each side, so that
+    // those asked for are as in the whole image.
+    x0 = larger(0, x * eighths / 8 - 2);
+    y0 = larger(0, y * eighths / 8 - 2);
+    x1 = smaller(x1, ((x + width) * eighths + 7) / 8 + 2);
+    y1 = smaller(y1, ((y + height) * eighths + 7) / 8 + 2);
+  }
+  // The largest size, before the part is aligned to blocks: asked without
+  // starting to decode.
+  int block = info->max_h_samp_factor * DCTSIZE;
+  part->size = (size_t)channels * smaller(info->output_width, x1 - x0 + 2 * block) * (y1 - y0);
+  if (part->size > room) {
+    jpeg_destroy_decompress(info);
+    return TURBO_ROOM;
+  }
 
-	jpeg_start_decompress(info);
-	JDIMENSION left = x0, columns = x1 - x0;
-	if (width > 0 && columns < info->output_width) jpeg_crop_scanline(info, &left, &columns);
-	part->x = left;
-	part->y = y0;
-	part->width = columns;
-	part->height = y1 - y0;
-	skip(info, y0);
-	size_t stride = (size_t)channels * columns;
-	while (info->output_scanline < (JDIMENSION)y1) {
-		JSAMPROW rows[8];
-		int n = smaller(8, y1 - info->output_scanline);
-		for (int i = 0; i < n; i++) rows[i] = dst + (info->output_scanline + i - y0) * stride;
-		jpeg_read_scanlines(info, rows, n);
-	}
-	part->size = stride * part->height;
-	// Of a whole image the end of the file is part, of a crop it is not.
-	if (width == 0) jpeg_finish_decompress(info);
-	jpeg_destroy_decompress(info);
-	return TURBO_OK;
+  jpeg_start_decompress(info);
+  JDIMENSION left = x0, columns = x1 - x0;
+  if (width > 0 && columns < info->output_width) jpeg_crop_scanline(info, &left, &columns);
+  part->x = left;
+  part->y = y0;
+  part->width = columns;
+  part->height = y1 - y0;
+  skip(info, y0);
+  size_t stride = (size_t)channels * columns;
+  while (info->output_scanline < (JDIMENSION)y1) {
+    JSAMPROW rows[8];
+    int n = smaller(8, y1 - info->output_scanline);
+    for (int i = 0; i < n; i++) rows[i] = dst + (info->output_scanline + i - y0) * stride;
+    jpeg_read_scanlines(info, rows, n);
+  }
+  part->size = stride * part->height;
+  // Of a whole image the end of the file is part, of a crop it is not.
+  if (width == 0) jpeg_finish_decompress(info);
+  jpeg_destroy_decompress(info);
+  return TURBO_OK;
 }

@@ -7,15 +7,16 @@ import (
 	"contralens/torch"
 )
 
-// Layers readies an encoder for training its last stages (see nn.TrainLast) and
+// Layers readies an encoder for training its last stages (see nn.Model.TrainLast) and
 // gives the parameters that are trained, with the factor of each one's learning
 // rate: decay for the last stage, decay² for the one before it, and so on.
 func Layers(m *nn.Model, last int, decay float64) (parameters []*torch.Tensor, scales []float64) {
 	m.TrainLast(last)
+	stages := m.StageCount()
 	for _, e := range m.State {
-		if s := nn.Stage(e.Name); !e.Buffer && s < nn.Stages && s >= nn.Stages-last {
+		if !e.Buffer && e.Stage < stages && e.Stage >= stages-last {
 			parameters = append(parameters, e.Tensor)
-			scales = append(scales, math.Pow(decay, float64(nn.Stages-s)))
+			scales = append(scales, math.Pow(decay, float64(stages-e.Stage)))
 		}
 	}
 	return parameters, scales

@@ -139,8 +139,10 @@ func TestFineTuningTrainsTheLastStages(t *testing.T) {
 		if err := tr.Do(context.Background()); err != nil {
 			t.Fatal(err)
 		}
-		for name, values := range state(m) {
-			if trained := nn.Stage(name) == 3 || nn.Stage(name) == 4; slices.Equal(values, before[name]) == trained {
+		after := state(m)
+		for _, e := range m.State {
+			name, values := e.Name, after[e.Name]
+			if trained := e.Stage == 3 || e.Stage == 4; slices.Equal(values, before[name]) == trained {
 				t.Errorf("%s: changed %v, want %v", name, !trained, trained)
 			}
 		}
@@ -154,10 +156,10 @@ func TestLayerRates(t *testing.T) {
 		parameters, scales := Layers(m, 5, 0.5)
 		at := 0
 		for _, e := range m.State {
-			if e.Buffer || nn.Stage(e.Name) == nn.Stages {
+			if e.Buffer || e.Stage == m.StageCount() {
 				continue
 			}
-			want := []float64{1. / 32, 1. / 16, 1. / 8, 1. / 4, 1. / 2}[nn.Stage(e.Name)]
+			want := []float64{1. / 32, 1. / 16, 1. / 8, 1. / 4, 1. / 2}[e.Stage]
 			if parameters[at] != e.Tensor || scales[at] != want {
 				t.Fatalf("%s: scale %v, want %v", e.Name, scales[at], want)
 			}

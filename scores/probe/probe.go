@@ -31,16 +31,17 @@ func Dir(run string) string { return filepath.Join(run, "scores", "probe") }
 
 // Images describe the probe set.
 type Images struct {
-	Labels    []int    `json:"labels"`    // of each image, an index into Classes or -1
-	Classes   []string `json:"classes"`   // may be empty
-	Thumbnail int      `json:"thumbnail"` // side of a picture in pixels
-	Columns   int      `json:"columns"`   // pictures in a row of thumbnails.png
+	Labels    []int    `json:"labels"`          // of each image, an index into Classes or -1
+	Classes   []string `json:"classes"`         // may be empty
+	Paths     []string `json:"paths,omitempty"` // the images' files; runs of earlier versions have none
+	Thumbnail int      `json:"thumbnail"`       // side of a picture in pixels
+	Columns   int      `json:"columns"`         // pictures in a row of thumbnails.png
 }
 
 const (
 	// MaxImages is the largest probe set.
 	MaxImages = 10_000
-	maxJSON   = 4 << 20
+	maxJSON   = 16 << 20
 	maxPixels = 256 // side of a thumbnail
 	maxValues = 1 << 28
 )
@@ -53,6 +54,9 @@ func (p Images) check() error {
 		return fmt.Errorf("want thumbnails of 1 to %d pixels, got %d", maxPixels, p.Thumbnail)
 	case p.Columns < 1 || p.Columns > MaxImages:
 		return fmt.Errorf("want 1 to %d columns, got %d", MaxImages, p.Columns)
+	}
+	if len(p.Paths) > 0 && len(p.Paths) != len(p.Labels) {
+		return fmt.Errorf("want a path for each of the %d images, or none, got %d", len(p.Labels), len(p.Paths))
 	}
 	for i, l := range p.Labels {
 		if l < -1 || l >= max(1, len(p.Classes)) {

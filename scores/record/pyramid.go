@@ -205,3 +205,25 @@ func (p *pyramid) pieces(from, to, n int) (level, span int) {
 	}
 	return level, span
 }
+
+// cover visits exactly the level-0 rows [from, to), in the largest rows of any level
+// that begin and end within them.
+func (p *pyramid) cover(from, to int, visit func(start, span int, values []float32)) error {
+	for from < to {
+		level := 0
+		for wider := p.span(1); from%wider == 0 && from+wider <= to; wider *= p.fan {
+			level++
+		}
+		// Rows of this level as far as the next coarser one could take over, or to the end.
+		span, end := p.span(level), to
+		if next := (from/p.span(level+1) + 1) * p.span(level+1); next < to {
+			end = next
+		}
+		end = from + (end-from)/span*span
+		if err := p.scan(level, from, end, visit); err != nil {
+			return err
+		}
+		from = end
+	}
+	return nil
+}

@@ -175,13 +175,47 @@ func (r *Record) Histograms(kind string, from, to, rows int) (Heat, error) {
 			last++
 		}
 		heat.Rows[last].N += n * p.unit
-		for j, v := range row {
-			if x := float64(v); x > 0 && !math.IsInf(x, 0) {
-				heat.Rows[last].Counts[j] += x
-			}
-		}
+		addCounts(heat.Rows[last].Counts, row)
 	})
 	return heat, err
+}
+
+// Sum is the one histogram of a kind over exactly the steps from … to, as a Heat of
+// at most one row; its row says which steps there were. Where the record adds up the
+// histograms of several steps, HistogramSteps, those that hold from and to are whole.
+func (r *Record) Sum(kind string, from, to int) (Heat, error) {
+	i := r.histogram(kind)
+	if i < 0 {
+		return Heat{}, fmt.Errorf("%s: there is no histogram %q", r.dir, kind)
+	}
+	h := r.Header.Histograms[i]
+	heat := Heat{Edges: h.Edges()}
+	p := counts(r.dir, r.Header, h)
+	have, err := p.rows(0)
+	if err != nil {
+		return heat, err
+	}
+	from, to, _ = r.clip(from, to, 1)
+	from, to = from/p.unit, min((to+p.unit-1)/p.unit, have)
+	if from >= to {
+		return heat, nil
+	}
+	row := HeatRow{Step: r.FirstStep + from*p.unit, Counts: make([]float64, h.Bins)}
+	err = p.cover(from, to, func(_, n int, values []float32) {
+		row.N += n * p.unit
+		addCounts(row.Counts, values)
+	})
+	heat.Rows = []HeatRow{row}
+	return heat, err
+}
+
+// addCounts adds a row's counts; a damaged one, negative or not finite, is none.
+func addCounts(sum []float64, row []float32) {
+	for j, v := range row {
+		if x := float64(v); x > 0 && !math.IsInf(x, 0) {
+			sum[j] += x
+		}
+	}
 }
 
 // histogram is the index of a kind, or -1.

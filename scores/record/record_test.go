@@ -78,6 +78,17 @@ func checkAll(t *testing.T, dir string, n int) {
 				}
 			}
 		}
+		sum, err := r.Sum("pos", v.from, v.to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		exact, from, to := make([]float64, 4), max(v.from, 1), min(v.to, n)
+		for s := from; s <= to; s++ {
+			exact[s%4] += float64(s)
+		}
+		if from <= to && (len(sum.Rows) != 1 || sum.Rows[0].Step != from || sum.Rows[0].N != to-from+1 || fmt.Sprint(sum.Rows[0].Counts) != fmt.Sprint(exact)) {
+			t.Fatalf("%+v: the sum of steps %d to %d is %+v, want %v", v, from, to, sum.Rows, exact)
+		}
 		heat, err := r.Histograms("pos", v.from, v.to, v.points)
 		if err != nil {
 			t.Fatal(err)

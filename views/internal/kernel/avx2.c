@@ -1,7 +1,10 @@
-#ifdef __x86_64__
 #include <math.h>
 #include <string.h>
-#pragma GCC target("avx2,fma,bmi2")
-#define SET kernels_avx2
+
+#include "cpu.h"
+
+#if CPU_X86
+CPU_FILE_FOR_AVX2
+#define KERNELS kernels_avx2
 #include "view.h"
 #endif

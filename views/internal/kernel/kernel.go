@@ -1,11 +1,11 @@
 // Package kernel makes a whole view in one call to C: crop, resize, flip,
 // colors, blur, normalization. The C is plain loops and GCC's vector types,
-// compiled for AVX-512, AVX2 and whatever the processor has at least, and chosen
-// at start; see docs/views.md for why it is C and what it is measured against.
+// compiled for each level of instructions (package cpu); see docs/views.md for why
+// it is C and what it is measured against.
 package kernel
 
 /*
-#cgo CFLAGS: -O3 -Wall
+#cgo CFLAGS: -O3 -Wall -I${SRCDIR}/../../../internal/cpu
 #cgo LDFLAGS: -lm
 #include "plan.h"
 */
@@ -14,6 +14,8 @@ import "C"
 import (
 	"fmt"
 	"unsafe"
+
+	_ "contralens/internal/cpu" // the level that cpu.h declares
 )
 
 // Operations of a Step.
@@ -93,14 +95,3 @@ func (p *Plan) room(room *[]uint8) *C.uint8_t {
 }
 
 func pointer(b []uint8) *C.uint8_t { return (*C.uint8_t)(unsafe.Pointer(&b[0])) }
-
-// Sets is how many sets of instructions Use takes.
-const Sets = 3
-
-// Use changes to other instructions than the widest: 0 the portable ones, 1 AVX2,
-// 2 the widest again. It says whether the processor has them. For tests; no view
-// may be in the making.
-func Use(set int) bool { return C.kernel_use(C.int(set)) != 0 }
-
-// Instructions names the instructions in use.
-func Instructions() string { return C.GoString(C.kernel_sets()) }

@@ -8,39 +8,34 @@
 enum { STEP_BRIGHTNESS, STEP_CONTRAST, STEP_SATURATION, STEP_HUE, STEP_GRAY, STEP_BLUR, STEP_BLUR23 };
 
 typedef struct {
-	int32_t op;
-	float argument;
+  int32_t op;
+  float argument;
 } step;
 
 // plan is kernel.Plan; the two must agree field by field.
 typedef struct {
-	double x, y, w, h;           // the crop in pixels of the source
-	int32_t source_w, source_h;  // the source's size
-	int32_t out_w, out_h;        // what the crop is resized to,
-	int32_t left, top;           // and the window of it
-	int32_t size_w, size_h;      // that becomes the view
-	int32_t flip;
-	int32_t steps;
-	step step[8];
-	float scale[9], bias[3];     // colors = scale · (r, g, b) + bias, values 0 … 255
-	int32_t patches, patch;      // squares to write, and their side;
-	int32_t at[9][2];            // 0 patches: the whole view
+  double x, y, w, h;          // the crop in pixels of the source
+  int32_t source_w, source_h; // the source's size
+  int32_t out_w, out_h;       // what the crop is resized to,
+  int32_t left, top;          // and the window of it
+  int32_t size_w, size_h;     // that becomes the view
+  int32_t flip;
+  int32_t steps;
+  step step[8];
+  float scale[9], bias[3]; // colors = scale · (r, g, b) + bias, values 0 … 255
+  int32_t patches, patch;  // squares to write, and their side;
+  int32_t at[9][2];        // 0 patches: the whole view
 } plan;
 
 typedef struct {
-	void (*view)(const plan *, const uint8_t *source, uint8_t *room, float *dst, uint8_t *dst8);
+  void (*view)(const plan*, const uint8_t* source, uint8_t* room, float* dst, uint8_t* dst8);
 } kernels;
 
-extern const kernels kernels_default, kernels_avx2, kernels_avx512;
+extern const kernels kernels_baseline, kernels_avx2, kernels_avx512;
 
 // kernel_view writes a view: to dst, float32 planar, or when dst8 is given to it,
 // 8-bit interleaved, without colors. room has kernel_room(plan) bytes.
-void kernel_view(const plan *, const uint8_t *source, uint8_t *room, float *dst, uint8_t *dst8);
-size_t kernel_room(const plan *);
-
-int kernel_use(int set);
-
-// kernel_sets names the instructions that kernel_view was chosen for.
-const char *kernel_sets(void);
+void kernel_view(const plan*, const uint8_t* source, uint8_t* room, float* dst, uint8_t* dst8);
+size_t kernel_room(const plan*);
 
 #endif

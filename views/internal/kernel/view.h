@@ -1,4 +1,5 @@
-// A whole view, included once for each instruction set with SET as its name.
+// A whole view, included once for each level of instructions, with KERNELS as the
+// name of what it defines.
 
 #include "room.h"
 
@@ -15,90 +16,95 @@ enum { CHUNK = 4096 }; // pixels whose planes fit the first-level cache
 
 // pointwise applies the steps first … last-1, none of which looks at other
 // pixels, to a chunk after the other, and returns the sum of the luma after them.
-static uint64_t pointwise(const plan *p, const room *room, int first, int last, float mean, int sum) {
-	int n = p->size_w * p->size_h;
-	uint64_t total = 0;
-	for (int at = 0; at < n; at += CHUNK) {
-		uint8_t *r = room->planes[0] + at, *g = room->planes[1] + at, *b = room->planes[2] + at;
-		int count = n - at < CHUNK ? n - at : CHUNK;
-		for (int i = first; i < last; i++) {
-			float f = p->step[i].argument;
-			switch (p->step[i].op) {
-			case STEP_BRIGHTNESS:
-			case STEP_CONTRAST: {
-				float a = p->step[i].op == STEP_CONTRAST ? mean : 0;
-				blend_all(r, count, a, f);
-				blend_all(g, count, a, f);
-				blend_all(b, count, a, f);
-				break;
-			}
-			case STEP_SATURATION: saturation(r, g, b, count, f); break;
-			case STEP_HUE: hue(r, g, b, count, (int)f); break;
-			case STEP_GRAY: gray(r, g, b, count); break;
-			}
-		}
-		if (sum) total += luma_sum(r, g, b, count);
-	}
-	return total;
+static uint64_t pointwise(const plan* p, const room* room, int first, int last, float mean, int sum) {
+  int n = p->size_w * p->size_h;
+  uint64_t total = 0;
+  for (int at = 0; at < n; at += CHUNK) {
+    uint8_t *r = room->planes[0] + at, *g = room->planes[1] + at, *b = room->planes[2] + at;
+    int count = n - at < CHUNK ? n - at : CHUNK;
+    for (int i = first; i < last; i++) {
+      float f = p->step[i].argument;
+      switch (p->step[i].op) {
+        case STEP_BRIGHTNESS:
+        case STEP_CONTRAST: {
+          float a = p->step[i].op == STEP_CONTRAST ? mean : 0;
+          blend_all(r, count, a, f);
+          blend_all(g, count, a, f);
+          blend_all(b, count, a, f);
+          break;
+        }
+        case STEP_SATURATION: saturation(r, g, b, count, f); break;
+        case STEP_HUE: hue(r, g, b, count, (int)f); break;
+        case STEP_GRAY: gray(r, g, b, count); break;
+      }
+    }
+    if (sum) total += luma_sum(r, g, b, count);
+  }
+  return total;
 }
 
 // all applies all steps: those that look at single pixels together, up to a
 // contrast, which wants the mean of what came before, or a blur.
-static void all(const plan *p, const room *room) {
-	int pixels = p->size_w * p->size_h, known = 0;
-	float mean = 0;
-	for (int i = 0, last; i < p->steps; i = last) {
-		last = i + 1;
-		int op = p->step[i].op;
-		if (op == STEP_BLUR || op == STEP_BLUR23) {
-			(op == STEP_BLUR ? blur : blur23)(p, room, p->step[i].argument);
-			known = 0;
-			continue;
-		}
-		if (op == STEP_CONTRAST && !known) mean = (int)((double)pointwise(p, room, i, i, 0, 1) / pixels + 0.5);
-		while (last < p->steps && p->step[last].op != STEP_CONTRAST && p->step[last].op != STEP_BLUR && p->step[last].op != STEP_BLUR23) last++;
-		known = last < p->steps && p->step[last].op == STEP_CONTRAST;
-		uint64_t sum = pointwise(p, room, i, last, mean, known);
-		if (known) mean = (int)((double)sum / pixels + 0.5);
-	}
+static void all(const plan* p, const room* room) {
+  int pixels = p->size_w * p->size_h, known = 0;
+  float mean = 0;
+  for (int i = 0, last; i < p->steps; i = last) {
+    last = i + 1;
+    int op = p->step[i].op;
+    if (op == STEP_BLUR || op == STEP_BLUR23) {
+      (op == STEP_BLUR ? blur : blur23)(p, room, p->step[i].argument);
+      known = 0;
+      continue;
+    }
+    if (op == STEP_CONTRAST && !known) mean = (int)((double)pointwise(p, room, i, i, 0, 1) / pixels + 0.5);
+    while (last < p->steps && p->step[last].op != STEP_CONTRAST && p->step[last].op != STEP_BLUR &&
+           p->step[last].op != STEP_BLUR23)
+      last++;
+    known = last < p->steps && p->step[last].op == STEP_CONTRAST;
+    uint64_t sum = pointwise(p, room, i, last, mean, known);
+    if (known) mean = (int)((double)sum / pixels + 0.5);
+  }
 }
 
 // write writes a square or the whole of the planes in the final colors.
-static void write(const plan *p, const room *room, int x0, int y0, int w, int h, float *restrict dst) {
-	size_t n = (size_t)w * h;
-	int plain = p->scale[1] == 0 && p->scale[2] == 0 && p->scale[3] == 0 && p->scale[5] == 0 && p->scale[6] == 0 && p->scale[7] == 0;
-	for (int y = 0; y < h; y++) {
-		size_t from = (size_t)(y0 + y) * p->size_w + x0;
-		const uint8_t *restrict r = room->planes[0] + from, *restrict g = room->planes[1] + from, *restrict b = room->planes[2] + from;
-		for (int c = 0; c < 3; c++) {
-			float *restrict out = dst + c * n + (size_t)y * w;
-			const float *s = p->scale + 3 * c, bias = p->bias[c];
-			if (plain) {
-				const uint8_t *restrict v = room->planes[c] + from;
-				for (int x = 0; x < w; x++) out[x] = s[c] * v[x] + bias;
-			} else {
-				for (int x = 0; x < w; x++) out[x] = s[0] * r[x] + s[1] * g[x] + s[2] * b[x] + bias;
-			}
-		}
-	}
+static void write(const plan* p, const room* room, int x0, int y0, int w, int h, float* restrict dst) {
+  size_t n = (size_t)w * h;
+  int plain = p->scale[1] == 0 && p->scale[2] == 0 && p->scale[3] == 0 && p->scale[5] == 0 && p->scale[6] == 0 &&
+              p->scale[7] == 0;
+  for (int y = 0; y < h; y++) {
+    size_t from = (size_t)(y0 + y) * p->size_w + x0;
+    const uint8_t* restrict r = room->planes[0] + from;
+    const uint8_t* restrict g = room->planes[1] + from;
+    const uint8_t* restrict b = room->planes[2] + from;
+    for (int c = 0; c < 3; c++) {
+      float* restrict out = dst + c * n + (size_t)y * w;
+      const float *s = p->scale + 3 * c, bias = p->bias[c];
+      if (plain) {
+        const uint8_t* restrict v = room->planes[c] + from;
+        for (int x = 0; x < w; x++) out[x] = s[c] * v[x] + bias;
+      } else {
+        for (int x = 0; x < w; x++) out[x] = s[0] * r[x] + s[1] * g[x] + s[2] * b[x] + bias;
+      }
+    }
+  }
 }
 
-static void view(const plan *p, const uint8_t *source, uint8_t *base, float *dst, uint8_t *dst8) {
-	room room = room_of(p, base);
-	resample(p, &room, source);
-	all(p, &room);
-	if (dst8 != NULL) {
-		const uint8_t *restrict r = room.planes[0], *restrict g = room.planes[1], *restrict b = room.planes[2];
-		for (int i = 0; i < p->size_w * p->size_h; i++) {
-			dst8[3 * i] = r[i];
-			dst8[3 * i + 1] = g[i];
-			dst8[3 * i + 2] = b[i];
-		}
-		return;
-	}
-	if (p->patches == 0) write(p, &room, 0, 0, p->size_w, p->size_h, dst);
-	for (int i = 0; i < p->patches; i++)
-		write(p, &room, p->at[i][0], p->at[i][1], p->patch, p->patch, dst + (size_t)i * 3 * p->patch * p->patch);
+static void view(const plan* p, const uint8_t* source, uint8_t* base, float* dst, uint8_t* dst8) {
+  room room = room_of(p, base);
+  resample(p, &room, source);
+  all(p, &room);
+  if (dst8 != NULL) {
+    const uint8_t* restrict r = room.planes[0], * restrict g = room.planes[1], * restrict b = room.planes[2];
+    for (int i = 0; i < p->size_w * p->size_h; i++) {
+      dst8[3 * i] = r[i];
+      dst8[3 * i + 1] = g[i];
+      dst8[3 * i + 2] = b[i];
+    }
+    return;
+  }
+  if (p->patches == 0) write(p, &room, 0, 0, p->size_w, p->size_h, dst);
+  for (int i = 0; i < p->patches; i++)
+    write(p, &room, p->at[i][0], p->at[i][1], p->patch, p->patch, dst + (size_t)i * 3 * p->patch * p->patch);
 }
 
-const kernels SET = {view};
+const kernels KERNELS = {view};

@@ -19,17 +19,18 @@ namespace {
 // are at most 32 parts, enough to keep the processors of a machine busy.
 constexpr int64_t kPartBlocks = 8, kMaxParts = 32;
 
-template <typename T>
-T* checked(cl_tensor tensor, at::ScalarType type, at::IntArrayRef shape, const char* name) {
+template <typename T> T* checked(cl_tensor tensor, at::ScalarType type, at::IntArrayRef shape, const char* name) {
   const at::Tensor t = shim::borrow(tensor);
-  TORCH_CHECK(!t.defined() || (t.device().is_cpu() && t.scalar_type() == type && t.is_contiguous() && t.sizes() == shape),
-              name, ": want ", type, " ", shape, " contiguous on the CPU, got ", t.scalar_type(), " ", t.sizes());
+  TORCH_CHECK(
+      !t.defined() || (t.device().is_cpu() && t.scalar_type() == type && t.is_contiguous() && t.sizes() == shape), name,
+      ": want ", type, " ", shape, " contiguous on the CPU, got ", t.scalar_type(), " ", t.sizes());
   return shim::data<T>(t);
 }
 
 // Joins the parts' sums of one query, in the order of the parts, into its row of
 // statistics; weight[part][lane] gets what the part's Σ e·n' counts in a.
-void join(const Problem& p, const Lanes* lanes, int64_t panels, int64_t parts, int64_t rows, int64_t lane, double* statistics, double (*weight)[kLanes]) {
+void join(const Problem& p, const Lanes* lanes, int64_t panels, int64_t parts, int64_t rows, int64_t lane,
+          double* statistics, double (*weight)[kLanes]) {
   double max = -FLT_MAX;
   for (int64_t i = 0; i < parts; i++) max = std::max<double>(max, lanes[i * panels].max[lane]);
   const double rate = p.scale * M_LN2; // 1/τ
@@ -75,7 +76,8 @@ void attend(const cl_attention& a) {
   double* statistics = checked<double>(a.statistics, at::kDouble, {p.n, 5}, "statistics");
   int64_t* counts = checked<int64_t>(a.counts, at::kLong, {a.bins}, "counts");
   for (int64_t i = 0; p.permutation && i < p.k; i++) {
-    TORCH_CHECK(p.permutation[i] >= 0 && p.permutation[i] < p.k, "permutation: ", p.permutation[i], " is none of ", p.k, " rows");
+    TORCH_CHECK(p.permutation[i] >= 0 && p.permutation[i] < p.k, "permutation: ", p.permutation[i], " is none of ", p.k,
+                " rows");
   }
 
   const int64_t panels = p.panels(), panel = p.depth * kLanes;
@@ -96,16 +98,17 @@ void attend(const cl_attention& a) {
   at::Tensor mixed = at::empty({at::get_num_threads(), kBlock * p.stride()}, at::kFloat);
   State all{shim::data<Lanes>(lanes), shim::data<float>(weighted), shim::data<uint32_t>(count)};
   float* block = shim::data<float>(mixed);
-  const int level = a.level ? a.level : best();
+  Run* const pass = run();
 
   at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
-      State s{all.lanes + i * panels, all.weighted + (p.weigh ? i * panels * panel : 0), all.counts + i * 2 * (p.bins + 1)};
+      State s{all.lanes + i * panels, all.weighted + (p.weigh ? i * panels * panel : 0),
+              all.counts + i * 2 * (p.bins + 1)};
       std::memset(s.lanes, 0, panels * sizeof(Lanes));
       for (int64_t j = 0; j < panels; j++) std::fill_n(s.lanes[j].max, kLanes, -FLT_MAX);
       if (p.weigh) std::fill_n(s.weighted, panels * panel, 0.f);
       std::fill_n(s.counts, 2 * (p.bins + 1), 0);
-      run(p, i * length, std::min((i + 1) * length, p.k), s, block + at::get_thread_num() * kBlock * p.stride(), level);
+      pass(p, i * length, std::min((i + 1) * length, p.k), s, block + at::get_thread_num() * kBlock * p.stride());
     }
   });
 
@@ -113,7 +116,8 @@ void attend(const cl_attention& a) {
     double weight[kMaxParts][kLanes] = {};
     for (int64_t i = begin; i < end; i++) {
       const int64_t live = std::min(kLanes, p.n - i * kLanes);
-      for (int64_t l = 0; l < live; l++) join(p, all.lanes + i, panels, parts, length, l, statistics + (i * kLanes + l) * 5, weight);
+      for (int64_t l = 0; l < live; l++)
+        join(p, all.lanes + i, panels, parts, length, l, statistics + (i * kLanes + l) * 5, weight);
       for (int64_t c = 0; p.weigh && c < p.d; c++) {
         double sum[kLanes] = {0};
         for (int64_t j = 0; j < parts; j++) {
@@ -138,5 +142,3 @@ extern "C" char* cl_attend(const cl_attention* a) {
   CL_TRY(err, attend::attend(*a));
   return err;
 }
-
-extern "C" int cl_attend_level(void) { return attend::best(); }

@@ -3,7 +3,9 @@
 package attend
 
 /*
-#cgo CXXFLAGS: -std=c++17 -O3 -g0 -fopenmp -I${SRCDIR}/../core -Wno-deprecated-declarations -Wno-psabi
+#cgo CXXFLAGS: -std=c++17 -O3 -g0 -fopenmp -I${SRCDIR}/../core -I${SRCDIR}/../../../../internal/cpu -Wno-deprecated-declarations -Wno-psabi
 #cgo LDFLAGS: -fopenmp -ltorch -ltorch_cpu -lc10
 */
 import "C"
+
+import _ "contralens/internal/cpu" // the level that cpu.h declares

@@ -35,9 +35,7 @@ typedef struct {
 
   void* attended;   // gets a [N, d]; null: not wanted
   void* statistics; // gets float64 [N, 5], see below
-  void* counts;     // gets int64 [bins] of all scores: those beyond an end count in its bin, NaN nowhere; null without bins
-
-  int level; // vectors: 3 AVX-512, 2 AVX2, 1 what every processor has; 0 the best there are
+  void* counts; // gets int64 [bins] of all scores: those beyond an end count in its bin, NaN nowhere; null without bins
 } cl_attention;
 
 // Columns of statistics: largest score, mean, variance (divisor K-1), log Σ exp(s/τ),
@@ -45,9 +43,6 @@ typedef struct {
 
 // Returns null or an error that the caller frees with free().
 char* cl_attend(const cl_attention* a);
-
-// The best level of this processor.
-int cl_attend_level(void);
 
 #ifdef __cplusplus
 }

@@ -5,23 +5,27 @@
 #include <cmath>
 #include <cstring>
 
+#include "cpu.h"
+
 namespace attend {
 namespace {
 
 #define INLINE inline __attribute__((always_inline))
 
 // Vectors of W floats. Everything below is a template over W that the functions
-// at the end compile for one kind of processor each, inlined whole: no vector is
-// passed, whose calling convention would depend on the kind (-Wno-psabi).
+// at the end compile for one level of instructions each, inlined whole: no vector is
+// passed, whose calling convention would depend on the level (-Wno-psabi).
 template <int W> struct Vector;
-#define VECTOR(W)                                                                    \
-  template <> struct Vector<W> {                                                     \
-    typedef float F __attribute__((vector_size(W * 4)));                             \
-    typedef int32_t I __attribute__((vector_size(W * 4)));                           \
-    typedef float U __attribute__((vector_size(W * 4), aligned(4), may_alias));      \
-    static constexpr int64_t outs = W == 16 ? 8 : 4; /* 2·outs accumulators */       \
+#define VECTOR(W)                                                               \
+  template <> struct Vector<W> {                                                \
+    typedef float F __attribute__((vector_size(W * 4)));                        \
+    typedef int32_t I __attribute__((vector_size(W * 4)));                      \
+    typedef float U __attribute__((vector_size(W * 4), aligned(4), may_alias)); \
+    static constexpr int64_t outs = W == 16 ? 8 : 4; /* 2·outs accumulators */ \
   };
-VECTOR(4) VECTOR(8) VECTOR(16)
+VECTOR(4)
+VECTOR(8)
+VECTOR(16)
 
 #define F typename Vector<W>::F
 #define I typename Vector<W>::I
@@ -30,7 +34,9 @@ VECTOR(4) VECTOR(8) VECTOR(16)
 
 // c[o][·] = Σ_r a[r][·] b(o, r), added to what is there if add. a and c are panels,
 // their rows kLanes long; b(o, r) is b[o·bo + r·br]. outs is a multiple of kGroup.
-template <int W> INLINE void product(const float* a, const float* b, int64_t bo, int64_t br, int64_t outs, int64_t length, bool add, float* c) {
+template <int W>
+INLINE void product(const float* a, const float* b, int64_t bo, int64_t br, int64_t outs, int64_t length, bool add,
+                    float* c) {
   constexpr int64_t O = Vector<W>::outs;
   for (int64_t o = 0; o < outs; o += O) {
     for (int64_t h = 0; h < kLanes; h += 2 * W) {
@@ -106,7 +112,8 @@ template <int W> INLINE void mix(const Problem& p, int64_t first, int64_t count,
 }
 
 // Counts the scores s[count][kLanes] of a panel's first `live` queries.
-template <int W> INLINE void histogram(const Problem& p, const float* s, int64_t count, int64_t live, uint32_t* counts) {
+template <int W>
+INLINE void histogram(const Problem& p, const float* s, int64_t count, int64_t live, uint32_t* counts) {
   uint32_t *even = counts, *odd = counts + p.bins + 1; // equal neighbors don't wait for each other
   int32_t bin[kLanes];
   for (int64_t i = 0; i < count; i++) {
@@ -129,7 +136,8 @@ template <int W> INLINE void histogram(const Problem& p, const float* s, int64_t
 
 // Takes the scores s[count][kLanes] into a panel's sums and replaces each by its
 // e = exp((s - max)/τ). Where the maximum grows, what was summed shrinks.
-template <int W> INLINE void softmax(const Problem& p, float* s, int64_t count, bool begin, Lanes& lanes, float* weighted) {
+template <int W>
+INLINE void softmax(const Problem& p, float* s, int64_t count, bool begin, Lanes& lanes, float* weighted) {
   for (int64_t h = 0; h < kLanes; h += W) {
     if (begin) std::memcpy(lanes.first + h, s + h, sizeof(F));
     const F before = LOAD(lanes.max + h), first = LOAD(lanes.first + h);
@@ -184,30 +192,20 @@ template <int W> INLINE void pass(const Problem& p, int64_t first, int64_t last,
   }
 }
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-__attribute__((target("arch=x86-64-v4"))) void pass_avx512(const Problem& p, int64_t first, int64_t last, State s, float* block) { pass<16>(p, first, last, s, block); }
-__attribute__((target("arch=x86-64-v3"))) void pass_avx2(const Problem& p, int64_t first, int64_t last, State s, float* block) { pass<8>(p, first, last, s, block); }
-#define LEVELS 3
-#else
-#define LEVELS 1
+#if CPU_X86
+CPU_FOR_AVX512 void run_avx512(const Problem& p, int64_t first, int64_t last, State state, float* block) {
+  pass<16>(p, first, last, state, block);
+}
+CPU_FOR_AVX2 void run_avx2(const Problem& p, int64_t first, int64_t last, State state, float* block) {
+  pass<8>(p, first, last, state, block);
+}
 #endif
+void run_baseline(const Problem& p, int64_t first, int64_t last, State state, float* block) {
+  pass<4>(p, first, last, state, block);
+}
 
 } // namespace
 
-int best() {
-#if LEVELS == 3
-  if (__builtin_cpu_supports("x86-64-v4")) return 3;
-  if (__builtin_cpu_supports("x86-64-v3")) return 2;
-#endif
-  return 1;
-}
-
-void run(const Problem& p, int64_t first, int64_t last, State state, float* block, int level) {
-#if LEVELS == 3
-  if (level == 3) return pass_avx512(p, first, last, state, block);
-  if (level == 2) return pass_avx2(p, first, last, state, block);
-#endif
-  pass<4>(p, first, last, state, block);
-}
+Run* run() { return CPU_PICK(run_avx512, run_avx2, run_baseline); }
 
 } // namespace attend

@@ -14,12 +14,12 @@ constexpr int64_t kBlock = 128;
 constexpr int64_t kGroup = 8;
 
 struct Problem {
-  int64_t n, k, d;             // queries, rows, dimensions
-  int64_t depth;               // d, padded
-  const float* q;              // [panels][depth][kLanes]
-  const float* rows;           // [k][d]
-  const int64_t* permutation;  // π [k], or null: rows are not mixed
-  const float* elements;       // λ [k][d], or null: value is everybody's
+  int64_t n, k, d;            // queries, rows, dimensions
+  int64_t depth;              // d, padded
+  const float* q;             // [panels][depth][kLanes]
+  const float* rows;          // [k][d]
+  const int64_t* permutation; // π [k], or null: rows are not mixed
+  const float* elements;      // λ [k][d], or null: value is everybody's
   float value;
   bool normalize;
   float scale;                 // log2(e)/τ
@@ -28,27 +28,28 @@ struct Problem {
   bool weigh;                  // whether to fill State.weighted
 
   int64_t panels() const { return (n + kLanes - 1) / kLanes; }
-  int64_t stride() const { return depth + 16; } // of a mixed row: not a power of two, which would fall on few cache lines
+  // Of a mixed row: not a power of two, which would fall on few cache lines.
+  int64_t stride() const { return depth + 16; }
 };
 
 // What one panel of queries has seen of a part of the rows.
 struct Lanes {
   float max[kLanes];
-  float first[kLanes];                         // the first score, which the others are taken from
-  double sum[kLanes], dot[kLanes];             // Σ e and Σ e·(s - first), e = exp((s - max)/τ)
-  double deviation[kLanes], square[kLanes];    // Σ (s - first) and Σ (s - first)²
+  float first[kLanes];                      // the first score, which the others are taken from
+  double sum[kLanes], dot[kLanes];          // Σ e and Σ e·(s - first), e = exp((s - max)/τ)
+  double deviation[kLanes], square[kLanes]; // Σ (s - first) and Σ (s - first)²
 };
 
 struct State {
-  Lanes* lanes;       // [panels]
-  float* weighted;    // Σ e·n' [panels][depth][kLanes]
-  uint32_t* counts;   // [2][bins + 1]; the last one is for what is not a number
+  Lanes* lanes;     // [panels]
+  float* weighted;  // Σ e·n' [panels][depth][kLanes]
+  uint32_t* counts; // [2][bins + 1]; the last one is for what is not a number
 };
 
 // Goes over the rows first … last-1. block has room for kBlock mixed rows.
-void run(const Problem& p, int64_t first, int64_t last, State state, float* block, int level);
+using Run = void(const Problem& p, int64_t first, int64_t last, State state, float* block);
 
-// The vectors that run may use: 3 AVX-512, 2 AVX2, 1 those that every processor has.
-int best();
+// The version for the level of instructions in use.
+Run* run();
 
 } // namespace attend

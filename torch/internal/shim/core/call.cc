@@ -64,7 +64,8 @@ extern "C" cl_lookup_result cl_lookup(const char* name, const char* overload) {
   return out;
 }
 
-extern "C" cl_results cl_call(cl_op op, const char* kinds, const cl_tensor* tensors, const int64_t* ints, const double* doubles) {
+extern "C" cl_results cl_call(cl_op op, const char* kinds, const cl_tensor* tensors, const int64_t* ints,
+                              const double* doubles) {
   cl_results out{};
   CL_TRY(out.err, {
     const auto& handle = *static_cast<c10::OperatorHandle*>(op);
@@ -73,10 +74,12 @@ extern "C" cl_results cl_call(cl_op op, const char* kinds, const cl_tensor* tens
     torch::jit::Stack stack;
     stack.reserve(arguments.size());
     size_t given = strlen(kinds);
-    TORCH_CHECK(given <= arguments.size(), handle.schema().name(), " takes ", arguments.size(), " arguments, got ", given);
+    TORCH_CHECK(given <= arguments.size(), handle.schema().name(), " takes ", arguments.size(), " arguments, got ",
+                given);
     for (size_t i = 0; i < given; i++) stack.push_back(reader.next(kinds[i]));
     for (size_t i = given; i < arguments.size(); i++) {
-      TORCH_CHECK(arguments[i].default_value(), handle.schema().name(), ": argument ", arguments[i].name(), " is missing");
+      TORCH_CHECK(arguments[i].default_value(), handle.schema().name(), ": argument ", arguments[i].name(),
+                  " is missing");
       stack.push_back(*arguments[i].default_value());
     }
     handle.callBoxed(stack);

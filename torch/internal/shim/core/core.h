@@ -60,7 +60,7 @@ cl_results cl_call(cl_op op, const char* kinds, const cl_tensor* tensors, const 
 
 // Tensors. device: -1 is the CPU, n >= 0 is cuda:n.
 cl_tensor_result cl_from_data(const void* data, const int64_t* shape, int dims, int dtype, int device);
-char* cl_to_data(cl_tensor t, void* data, int dtype);   // copies out, contiguous, converted to dtype
+char* cl_to_data(cl_tensor t, void* data, int dtype); // copies out, contiguous, converted to dtype
 void cl_free(cl_tensor t);
 int cl_dims(cl_tensor t);
 void cl_shape(cl_tensor t, int64_t* shape);
@@ -73,7 +73,7 @@ int64_t cl_live(void);
 int cl_requires_grad(cl_tensor t);
 char* cl_set_requires_grad(cl_tensor t, int on);
 char* cl_backward(cl_tensor t, cl_tensor gradient /* or null */, int keep_graph);
-cl_tensor_result cl_grad(cl_tensor t);                  // null tensor when there is none
+cl_tensor_result cl_grad(cl_tensor t); // null tensor when there is none
 char* cl_set_grad(cl_tensor t, cl_tensor gradient /* or null */);
 int cl_grad_enabled(void);
 void cl_set_grad_enabled(int on);
@@ -94,12 +94,12 @@ char* cl_uniform_(cl_tensor t, double low, double high, void* g);
 
 // The process.
 const char* cl_version(void);
-int cl_version_number(void);                             // 10000 major + 100 minor + patch
+int cl_version_number(void); // 10000 major + 100 minor + patch
 int cl_cuda_devices(void);
-char* cl_config(void);                                   // build and parallel settings; free()
+char* cl_config(void); // build and parallel settings; free()
 void cl_set_threads(int n);
 int cl_get_threads(void);
-void cl_track_memory(void);                              // count the CPU allocator from now on
+void cl_track_memory(void); // count the CPU allocator from now on
 int64_t cl_memory_now(void);
 int64_t cl_memory_peak(void);
 void cl_memory_reset_peak(void);

@@ -25,8 +25,7 @@ inline at::Tensor borrow(cl_tensor t) {
       c10::intrusive_ptr<at::TensorImpl, at::UndefinedTensorImpl>::reclaim_copy(static_cast<at::TensorImpl*>(t)));
 }
 
-template <typename T>
-T* data(const at::Tensor& t) { return t.defined() ? static_cast<T*>(t.data_ptr()) : nullptr; }
+template <typename T> T* data(const at::Tensor& t) { return t.defined() ? static_cast<T*>(t.data_ptr()) : nullptr; }
 
 inline c10::Device device(int index) {
   return index < 0 ? c10::Device(c10::kCPU) : c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(index));
@@ -35,9 +34,9 @@ inline c10::Device device(int index) {
 } // namespace shim
 
 // Runs body, turning a C++ exception into a message in the variable err.
-#define CL_TRY(err, ...)                \
-  try {                                 \
-    __VA_ARGS__;                        \
-  } catch (const std::exception& e) {   \
-    err = shim::message(e);             \
+#define CL_TRY(err, ...)              \
+  try {                               \
+    __VA_ARGS__;                      \
+  } catch (const std::exception& e) { \
+    err = shim::message(e);           \
   }

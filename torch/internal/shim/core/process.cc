@@ -14,7 +14,8 @@
 
 #include "internal.h"
 
-#define AT_LEAST(major, minor) (TORCH_VERSION_MAJOR > (major) || (TORCH_VERSION_MAJOR == (major) && TORCH_VERSION_MINOR >= (minor)))
+#define AT_LEAST(major, minor) \
+  (TORCH_VERSION_MAJOR > (major) || (TORCH_VERSION_MAJOR == (major) && TORCH_VERSION_MINOR >= (minor)))
 
 namespace {
 
@@ -59,7 +60,8 @@ struct CountingAllocator final : c10::Allocator {
     *reinterpret_cast<int64_t*>(base) = static_cast<int64_t>(bytes);
     int64_t total = now += static_cast<int64_t>(bytes);
     int64_t top = peak;
-    while (total > top && !peak.compare_exchange_weak(top, total)) {}
+    while (total > top && !peak.compare_exchange_weak(top, total)) {
+    }
     return {base + header, base + header, &release, c10::Device(c10::kCPU)};
   }
 
@@ -133,18 +135,26 @@ extern "C" char* cl_generator_set_state(void* g, cl_tensor state) {
 
 extern "C" char* cl_normal_(cl_tensor t, double mean, double std, void* g) {
   char* err = nullptr;
-  CL_TRY(err, { at::NoGradGuard guard; shim::borrow(t).normal_(mean, std, generator(g)); });
+  CL_TRY(err, {
+    at::NoGradGuard guard;
+    shim::borrow(t).normal_(mean, std, generator(g));
+  });
   return err;
 }
 
 extern "C" char* cl_uniform_(cl_tensor t, double low, double high, void* g) {
   char* err = nullptr;
-  CL_TRY(err, { at::NoGradGuard guard; shim::borrow(t).uniform_(low, high, generator(g)); });
+  CL_TRY(err, {
+    at::NoGradGuard guard;
+    shim::borrow(t).uniform_(low, high, generator(g));
+  });
   return err;
 }
 
 extern "C" const char* cl_version(void) { return TORCH_VERSION; }
-extern "C" int cl_version_number(void) { return TORCH_VERSION_MAJOR * 10000 + TORCH_VERSION_MINOR * 100 + TORCH_VERSION_PATCH; }
+extern "C" int cl_version_number(void) {
+  return TORCH_VERSION_MAJOR * 10000 + TORCH_VERSION_MINOR * 100 + TORCH_VERSION_PATCH;
+}
 
 extern "C" int cl_cuda_devices(void) {
   try {

@@ -19,11 +19,13 @@ using torch::autograd::Node;
 using torch::autograd::SavedVariable;
 using torch::autograd::variable_list;
 
-at::MemoryFormat format(const at::Tensor& x) { return x.dim() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous; }
+at::MemoryFormat format(const at::Tensor& x) {
+  return x.dim() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+}
 
 bool takes(const at::Tensor& x) {
-  return x.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) && (x.dim() == 2 || x.dim() == 4) &&
-      x.numel() > 0 && x.is_contiguous(format(x));
+  return x.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) &&
+         (x.dim() == 2 || x.dim() == 4) && x.numel() > 0 && x.is_contiguous(format(x));
 }
 
 // Whether nobody else can see t's memory.
@@ -55,7 +57,9 @@ void batch_moments(const at::Tensor& x, const Layout& l, std::vector<double>& me
     else first[c] = static_cast<float>(c10::BFloat16(elements[l.first + c].bits, c10::BFloat16::from_bits()));
   }
   const std::vector<float> shift = l.widen(first);
-  l.sums([&](int64_t from, int64_t count, float* s, float* q) { passes<T>().moments(elements + from, count, l.width, shift.data(), s, q); }, mean, variance);
+  l.sums([&](int64_t from, int64_t count, float* s,
+             float* q) { passes<T>().moments(elements + from, count, l.width, shift.data(), s, q); },
+         mean, variance);
   const double m = static_cast<double>(l.n / l.channels);
   for (int64_t c = 0; c < l.channels; c++) {
     const double difference = mean[c] / m;
@@ -67,7 +71,10 @@ void batch_moments(const at::Tensor& x, const Layout& l, std::vector<double>& me
 
 // Writes y and moves the running statistics; the maps are the groups'.
 template <typename T>
-std::vector<Affine> forward(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& running_mean, const at::Tensor& running_variance, const at::Tensor& residual, bool training, int64_t groups, double momentum, double eps, bool relu, const at::Tensor& y) {
+std::vector<Affine> forward(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                            const at::Tensor& running_mean, const at::Tensor& running_variance,
+                            const at::Tensor& residual, bool training, int64_t groups, double momentum, double eps,
+                            bool relu, const at::Tensor& y) {
   const int64_t channels = x.size(1);
   float *rm = data<float>(running_mean), *rv = data<float>(running_variance);
   const float *w = data<float>(weight), *shift = data<float>(bias);
@@ -97,7 +104,9 @@ std::vector<Affine> forward(const at::Tensor& x, const at::Tensor& weight, const
       f.b.push_back(static_cast<float>(shift[c] - f.rest[c] * w[c] * f.inverse[c]));
     }
     const std::vector<float> m = l.widen(f.mean), a = l.widen(f.a), b = l.widen(f.b);
-    l.blocks([&](int64_t, int64_t i, int64_t count) { passes<T>().apply(from + i, add ? add + i : nullptr, count, l.width, m.data(), a.data(), b.data(), relu, to + i); });
+    l.blocks([&](int64_t, int64_t i, int64_t count) {
+      passes<T>().apply(from + i, add ? add + i : nullptr, count, l.width, m.data(), a.data(), b.data(), relu, to + i);
+    });
   }
   for (int64_t c = 0; training && rm && rv && c < channels; c++) {
     rm[c] = static_cast<float>(momentum * means[c] + (1 - momentum) * rm[c]);
@@ -108,7 +117,7 @@ std::vector<Affine> forward(const at::Tensor& x, const at::Tensor& weight, const
 
 // The derivative. Its inputs' order is x, weight, bias and the residual.
 struct NormBackward : Node {
-  SavedVariable x, y; // y only where the residual hides which elements ReLU let through
+  SavedVariable x, y;       // y only where the residual hides which elements ReLU let through
   std::vector<Affine> maps; // the groups'
   bool training, relu, residual;
   bool last = false; // whether nobody will ask again, so that x may be overwritten
@@ -136,8 +145,7 @@ struct NormBackward : Node {
     return gradients;
   }
 
-  template <typename T>
-  void run(at::Tensor gy, at::Tensor input, const at::Tensor& result, variable_list& gradients) {
+  template <typename T> void run(at::Tensor gy, at::Tensor input, const at::Tensor& result, variable_list& gradients) {
     gy = gy.contiguous(format(input));
     const int64_t channels = input.size(1);
     const Mask mask = !relu ? Mask::none : residual ? Mask::result : Mask::argument;
@@ -151,7 +159,8 @@ struct NormBackward : Node {
       else gx = at::empty_like(input);
     }
     std::vector<double> weight(channels), bias(channels);
-    for (size_t i = 0; i < maps.size(); i++) differentiate<T>(maps[i], group(input, maps.size(), i), mask, gy, input, result, g, gx, weight, bias);
+    for (size_t i = 0; i < maps.size(); i++)
+      differentiate<T>(maps[i], group(input, maps.size(), i), mask, gy, input, result, g, gx, weight, bias);
 
     const auto vector = [&](const std::vector<double>& values) {
       at::Tensor v = at::empty({channels}, at::kFloat);
@@ -167,13 +176,17 @@ struct NormBackward : Node {
   // Writes a group's part of gx, unless that is not wanted, and adds to the gradients
   // of weight and bias.
   template <typename T>
-  void differentiate(const Affine& f, const Layout& l, Mask mask, const at::Tensor& gy, const at::Tensor& input, const at::Tensor& result, const at::Tensor& g, const at::Tensor& gx, std::vector<double>& weight, std::vector<double>& bias) const {
+  void differentiate(const Affine& f, const Layout& l, Mask mask, const at::Tensor& gy, const at::Tensor& input,
+                     const at::Tensor& result, const at::Tensor& g, const at::Tensor& gx, std::vector<double>& weight,
+                     std::vector<double>& bias) const {
     const std::vector<float> mean = l.widen(f.mean), a = l.widen(f.a), b = l.widen(f.b);
     std::vector<double> sum, products;
     l.sums(
         [&](int64_t i, int64_t count, float* s, float* p) {
           const bool by_result = mask == Mask::result;
-          passes<T>().reduce(mask, data<T>(gy) + i, data<T>(input) + i, by_result ? data<T>(result) + i : nullptr, count, l.width, mean.data(), a.data(), b.data(), s, p, by_result ? data<T>(g) + i : nullptr);
+          passes<T>().reduce(mask, data<T>(gy) + i, data<T>(input) + i, by_result ? data<T>(result) + i : nullptr,
+                             count, l.width, mean.data(), a.data(), b.data(), s, p,
+                             by_result ? data<T>(g) + i : nullptr);
         },
         sum, products);
     for (int64_t c = 0; c < l.channels; c++) {
@@ -192,7 +205,10 @@ struct NormBackward : Node {
     const std::vector<float> wide_c = l.widen(c), wide_d = l.widen(d);
     const T *from = data<T>(g), *at_x = data<T>(input);
     T* to = data<T>(gx);
-    l.blocks([&](int64_t, int64_t i, int64_t count) { passes<T>().gradient(mask, from + i, at_x + i, count, l.width, mean.data(), a.data(), b.data(), wide_c.data(), wide_d.data(), to + i); });
+    l.blocks([&](int64_t, int64_t i, int64_t count) {
+      passes<T>().gradient(mask, from + i, at_x + i, count, l.width, mean.data(), a.data(), b.data(), wide_c.data(),
+                           wide_d.data(), to + i);
+    });
   }
 
   // Whether g's memory is this node's alone: its own, or that of a gy which nobody
@@ -202,14 +218,23 @@ struct NormBackward : Node {
   }
 };
 
-at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& mean, const at::Tensor& variance, at::Tensor residual, bool training, int64_t groups, double momentum, double eps, bool relu) {
-  TORCH_CHECK(takes(x), "want float32 or bfloat16 in channels-last order on the CPU, got ", x.scalar_type(), x.sizes(), " with strides ", x.strides());
+at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& mean,
+                const at::Tensor& variance, at::Tensor residual, bool training, int64_t groups, double momentum,
+                double eps, bool relu) {
+  TORCH_CHECK(takes(x), "want float32 or bfloat16 in channels-last order on the CPU, got ", x.scalar_type(), x.sizes(),
+              " with strides ", x.strides());
   TORCH_CHECK(training ? groups > 0 : groups == 1, "want groups in training only, got ", groups);
-  TORCH_CHECK(!training || x.size(0) / groups * (x.numel() / x.size(0)) > x.size(1), "Expected more than 1 value per channel when training, got input size ", x.sizes(), " in ", groups, " groups");
+  TORCH_CHECK(!training || x.size(0) / groups * (x.numel() / x.size(0)) > x.size(1),
+              "Expected more than 1 value per channel when training, got input size ", x.sizes(), " in ", groups,
+              " groups");
   for (const at::Tensor* t : {&weight, &bias, &mean, &variance})
-    TORCH_CHECK(!t->defined() ? training : t->scalar_type() == at::kFloat && t->dim() == 1 && t->size(0) == x.size(1) && t->is_contiguous(), "want float32 [", x.size(1), "] for weight, bias and the running statistics");
+    TORCH_CHECK(!t->defined()
+                    ? training
+                    : t->scalar_type() == at::kFloat && t->dim() == 1 && t->size(0) == x.size(1) && t->is_contiguous(),
+                "want float32 [", x.size(1), "] for weight, bias and the running statistics");
   if (residual.defined()) {
-    TORCH_CHECK(residual.sizes() == x.sizes() && residual.scalar_type() == x.scalar_type(), "want a residual ", x.scalar_type(), x.sizes(), ", got ", residual.scalar_type(), residual.sizes());
+    TORCH_CHECK(residual.sizes() == x.sizes() && residual.scalar_type() == x.scalar_type(), "want a residual ",
+                x.scalar_type(), x.sizes(), ", got ", residual.scalar_type(), residual.sizes());
     residual = residual.contiguous(format(x));
   }
   const bool record = torch::autograd::compute_requires_grad(x, weight, bias, residual);
@@ -217,9 +242,11 @@ at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor&
   std::vector<Affine> maps;
   {
     at::NoGradGuard guard;
-    y = record || x.requires_grad() ? at::empty_like(x) : x; // with x's strides either way, so that what follows is the same code
-    maps = x.scalar_type() == at::kFloat ? forward<float>(x, weight, bias, mean, variance, residual, training, groups, momentum, eps, relu, y)
-                                         : forward<Bfloat16>(x, weight, bias, mean, variance, residual, training, groups, momentum, eps, relu, y);
+    y = record || x.requires_grad() ? at::empty_like(x)
+                                    : x; // with x's strides either way, so that what follows is the same code
+    maps = x.scalar_type() == at::kFloat
+               ? forward<float>(x, weight, bias, mean, variance, residual, training, groups, momentum, eps, relu, y)
+               : forward<Bfloat16>(x, weight, bias, mean, variance, residual, training, groups, momentum, eps, relu, y);
   }
   if (!record) return y;
   std::shared_ptr<NormBackward> node(new NormBackward(), torch::autograd::deleteNode);
@@ -238,9 +265,12 @@ at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor&
 
 extern "C" int cl_norm_takes(cl_tensor x) { return takes(shim::borrow(x)); }
 
-extern "C" cl_tensor_result cl_norm(cl_tensor x, cl_tensor weight, cl_tensor bias, cl_tensor mean, cl_tensor variance, cl_tensor residual,
-                                    int training, int groups, double momentum, double eps, int relu) {
+extern "C" cl_tensor_result cl_norm(cl_tensor x, cl_tensor weight, cl_tensor bias, cl_tensor mean, cl_tensor variance,
+                                    cl_tensor residual, int training, int groups, double momentum, double eps,
+                                    int relu) {
   cl_tensor_result out{nullptr, nullptr};
-  CL_TRY(out.err, out.t = shim::own(norm(shim::borrow(x), shim::borrow(weight), shim::borrow(bias), shim::borrow(mean), shim::borrow(variance), shim::borrow(residual), training != 0, groups, momentum, eps, relu != 0)));
+  CL_TRY(out.err, out.t = shim::own(norm(shim::borrow(x), shim::borrow(weight), shim::borrow(bias), shim::borrow(mean),
+                                         shim::borrow(variance), shim::borrow(residual), training != 0, groups,
+                                         momentum, eps, relu != 0)));
   return out;
 }

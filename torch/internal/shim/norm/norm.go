@@ -3,7 +3,9 @@
 package norm
 
 /*
-#cgo CXXFLAGS: -std=c++17 -O3 -g0 -fopenmp -I${SRCDIR}/../core -Wno-deprecated-declarations
+#cgo CXXFLAGS: -std=c++17 -O3 -g0 -fopenmp -I${SRCDIR}/../core -I${SRCDIR}/../../../../internal/cpu -Wno-deprecated-declarations
 #cgo LDFLAGS: -ltorch -ltorch_cpu -lc10 -fopenmp
 */
 import "C"
+
+import _ "contralens/internal/cpu" // the level that cpu.h declares

@@ -21,8 +21,8 @@ int cl_norm_takes(cl_tensor x);
 // and variance, the running ones, move by momentum unless they are null; group g of
 // G, the images gN/G up to (g+1)N/G, has statistics of its own, whose mean over the
 // groups the running ones move by. Where nothing is recorded y overwrites x and is x.
-cl_tensor_result cl_norm(cl_tensor x, cl_tensor weight, cl_tensor bias, cl_tensor mean, cl_tensor variance, cl_tensor residual,
-                         int training, int groups, double momentum, double eps, int relu);
+cl_tensor_result cl_norm(cl_tensor x, cl_tensor weight, cl_tensor bias, cl_tensor mean, cl_tensor variance,
+                         cl_tensor residual, int training, int groups, double momentum, double eps, int relu);
 
 #ifdef __cplusplus
 }

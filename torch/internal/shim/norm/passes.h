@@ -1,5 +1,5 @@
 // The passes over memory, with nothing of libtorch: passes_body.h holds them once,
-// and one file for each kind of processor compiles it.
+// and one file for each level of instructions compiles it.
 //
 // A tensor is n elements whose last dimension, the channels, has been widened to
 // `width` by taking several rows as one, so that few channels fill the vectors as
@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "cpu.h"
+
 struct Bfloat16 {
   uint16_t bits;
 };
@@ -17,31 +19,35 @@ struct Bfloat16 {
 // a·(x - mean) + b, which was its argument, is.
 enum class Mask { none, result, argument };
 
-template <typename T>
-struct Passes {
+template <typename T> struct Passes {
   // Adds x - shift and its square to the sums.
   void (*moments)(const T* x, int64_t n, int64_t width, const float* shift, float* sum, float* squares);
 
   // y = a·(x - mean) + b (+ residual unless null), then max(y, 0) if relu is set. y
   // may be x. a·x + (b - a·mean) would lose what a mean far from zero hides.
-  void (*apply)(const T* x, const T* residual, int64_t n, int64_t width, const float* mean, const float* a, const float* b, bool relu, T* y);
+  void (*apply)(const T* x, const T* residual, int64_t n, int64_t width, const float* mean, const float* a,
+                const float* b, bool relu, T* y);
 
   // Adds g and g·(x - mean) to the sums, where g is the gradient gy under the mask.
   // With a mask by the result y, g is written to `masked`, which may be gy.
-  void (*reduce)(Mask mask, const T* gy, const T* x, const T* y, int64_t n, int64_t width, const float* mean, const float* a, const float* b, float* sum, float* products, T* masked);
+  void (*reduce)(Mask mask, const T* gy, const T* x, const T* y, int64_t n, int64_t width, const float* mean,
+                 const float* a, const float* b, float* sum, float* products, T* masked);
 
   // gx = a·((g - c) - d·(x - mean)), with a mask by the argument applied to g
   // first. gx may be g or x.
-  void (*gradient)(Mask mask, const T* g, const T* x, int64_t n, int64_t width, const float* mean, const float* a, const float* b, const float* c, const float* d, T* gx);
+  void (*gradient)(Mask mask, const T* g, const T* x, int64_t n, int64_t width, const float* mean, const float* a,
+                   const float* b, const float* c, const float* d, T* gx);
 };
 
-// The passes for this processor.
-template <typename T>
-const Passes<T>& passes();
+// The passes at the level of instructions in use.
+template <typename T> const Passes<T>& passes();
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define NORM_X86 1
-namespace avx512 { extern const Passes<float> floats; extern const Passes<Bfloat16> bfloats; }
-namespace avx2 { extern const Passes<float> floats; extern const Passes<Bfloat16> bfloats; }
-#endif
-namespace portable { extern const Passes<float> floats; extern const Passes<Bfloat16> bfloats; }
+#define PASSES(level)                    \
+  namespace level {                      \
+  extern const Passes<float> floats;     \
+  extern const Passes<Bfloat16> bfloats; \
+  }
+PASSES(baseline)
+PASSES(avx2)
+PASSES(avx512)
+#undef PASSES

@@ -1,7 +1,7 @@
 #include "passes.h"
 
-#ifdef NORM_X86
-#pragma GCC target("arch=x86-64-v3")
+#if CPU_X86
+CPU_FILE_FOR_AVX2
 namespace avx2 {
 #include "passes_body.h"
 }

@@ -1,7 +1,7 @@
 #include "passes.h"
 
-#ifdef NORM_X86
-#pragma GCC target("arch=x86-64-v4,prefer-vector-width=512")
+#if CPU_X86
+CPU_FILE_FOR_AVX512_WIDE
 namespace avx512 {
 #include "passes_body.h"
 }

@@ -26,7 +26,8 @@ inline void store(Bfloat16* to, float x) {
 constexpr int kRows = 8;
 
 template <typename T, int rows>
-inline void moments_rows(const T* __restrict x, int64_t columns, int64_t width, const float* __restrict shift, float* __restrict sum, float* __restrict squares) {
+inline void moments_rows(const T* __restrict x, int64_t columns, int64_t width, const float* __restrict shift,
+                         float* __restrict sum, float* __restrict squares) {
   for (int64_t j = 0; j < columns; j++) {
     float s = 0, q = 0;
 #pragma GCC unroll 8
@@ -48,7 +49,8 @@ void moments(const T* x, int64_t n, int64_t width, const float* shift, float* su
 }
 
 template <typename T, bool add, bool relu>
-inline void apply_row(const T* x, const T* residual, int64_t columns, const float* __restrict mean, const float* __restrict a, const float* __restrict b, T* y) {
+inline void apply_row(const T* x, const T* residual, int64_t columns, const float* __restrict mean,
+                      const float* __restrict a, const float* __restrict b, T* y) {
 #pragma GCC ivdep
   for (int64_t j = 0; j < columns; j++) {
     float v = (load(x[j]) - mean[j]) * a[j] + b[j];
@@ -59,12 +61,15 @@ inline void apply_row(const T* x, const T* residual, int64_t columns, const floa
 }
 
 template <typename T, bool add, bool relu>
-void apply_rows(const T* x, const T* residual, int64_t n, int64_t width, const float* mean, const float* a, const float* b, T* y) {
-  for (int64_t i = 0; i < n; i += width) apply_row<T, add, relu>(x + i, add ? residual + i : nullptr, n - i < width ? n - i : width, mean, a, b, y + i);
+void apply_rows(const T* x, const T* residual, int64_t n, int64_t width, const float* mean, const float* a,
+                const float* b, T* y) {
+  for (int64_t i = 0; i < n; i += width)
+    apply_row<T, add, relu>(x + i, add ? residual + i : nullptr, n - i < width ? n - i : width, mean, a, b, y + i);
 }
 
 template <typename T>
-void apply(const T* x, const T* residual, int64_t n, int64_t width, const float* mean, const float* a, const float* b, bool relu, T* y) {
+void apply(const T* x, const T* residual, int64_t n, int64_t width, const float* mean, const float* a, const float* b,
+           bool relu, T* y) {
   if (residual && relu) apply_rows<T, true, true>(x, residual, n, width, mean, a, b, y);
   else if (residual) apply_rows<T, true, false>(x, residual, n, width, mean, a, b, y);
   else if (relu) apply_rows<T, false, true>(x, residual, n, width, mean, a, b, y);
@@ -72,7 +77,9 @@ void apply(const T* x, const T* residual, int64_t n, int64_t width, const float*
 }
 
 template <typename T, Mask mask, int rows>
-inline void reduce_rows(const T* gy, const T* x, const T* y, int64_t columns, int64_t width, const float* __restrict mean, const float* __restrict a, const float* __restrict b, float* __restrict sum, float* __restrict products, T* masked) {
+inline void reduce_rows(const T* gy, const T* x, const T* y, int64_t columns, int64_t width,
+                        const float* __restrict mean, const float* __restrict a, const float* __restrict b,
+                        float* __restrict sum, float* __restrict products, T* masked) {
 #pragma GCC ivdep
   for (int64_t j = 0; j < columns; j++) {
     float s = 0, p = 0;
@@ -94,11 +101,16 @@ inline void reduce_rows(const T* gy, const T* x, const T* y, int64_t columns, in
 }
 
 template <typename T, Mask mask, int rows>
-void reduce_by(const T* gy, const T* x, const T* y, int64_t n, int64_t width, const float* mean, const float* a, const float* b, float* sum, float* products, T* masked) {
+void reduce_by(const T* gy, const T* x, const T* y, int64_t n, int64_t width, const float* mean, const float* a,
+               const float* b, float* sum, float* products, T* masked) {
   const bool by_result = mask == Mask::result;
   int64_t i = 0;
-  for (; i + rows * width <= n; i += rows * width) reduce_rows<T, mask, rows>(gy + i, x + i, by_result ? y + i : nullptr, width, width, mean, a, b, sum, products, by_result ? masked + i : nullptr);
-  for (; i < n; i += width) reduce_rows<T, mask, 1>(gy + i, x + i, by_result ? y + i : nullptr, n - i < width ? n - i : width, width, mean, a, b, sum, products, by_result ? masked + i : nullptr);
+  for (; i + rows * width <= n; i += rows * width)
+    reduce_rows<T, mask, rows>(gy + i, x + i, by_result ? y + i : nullptr, width, width, mean, a, b, sum, products,
+                               by_result ? masked + i : nullptr);
+  for (; i < n; i += width)
+    reduce_rows<T, mask, 1>(gy + i, x + i, by_result ? y + i : nullptr, n - i < width ? n - i : width, width, mean, a,
+                            b, sum, products, by_result ? masked + i : nullptr);
 }
 
 // One row after the other: these are two to four streams already, and rows at a
@@ -106,13 +118,16 @@ void reduce_by(const T* gy, const T* x, const T* y, int64_t n, int64_t width, co
 // whose coefficients and sums fill the nearest cache, are four taken together, unless
 // they are written as well.
 template <typename T, Mask mask>
-void reduce_all(const T* gy, const T* x, const T* y, int64_t n, int64_t width, const float* mean, const float* a, const float* b, float* sum, float* products, T* masked) {
-  if (mask == Mask::result || width <= 512) reduce_by<T, mask, 1>(gy, x, y, n, width, mean, a, b, sum, products, masked);
+void reduce_all(const T* gy, const T* x, const T* y, int64_t n, int64_t width, const float* mean, const float* a,
+                const float* b, float* sum, float* products, T* masked) {
+  if (mask == Mask::result || width <= 512)
+    reduce_by<T, mask, 1>(gy, x, y, n, width, mean, a, b, sum, products, masked);
   else reduce_by<T, mask, 4>(gy, x, y, n, width, mean, a, b, sum, products, masked);
 }
 
 template <typename T>
-void reduce(Mask mask, const T* gy, const T* x, const T* y, int64_t n, int64_t width, const float* mean, const float* a, const float* b, float* sum, float* products, T* masked) {
+void reduce(Mask mask, const T* gy, const T* x, const T* y, int64_t n, int64_t width, const float* mean, const float* a,
+            const float* b, float* sum, float* products, T* masked) {
   switch (mask) {
     case Mask::none: return reduce_all<T, Mask::none>(gy, x, y, n, width, mean, a, b, sum, products, masked);
     case Mask::result: return reduce_all<T, Mask::result>(gy, x, y, n, width, mean, a, b, sum, products, masked);
@@ -121,7 +136,9 @@ void reduce(Mask mask, const T* gy, const T* x, const T* y, int64_t n, int64_t w
 }
 
 template <typename T, bool by_argument>
-inline void gradient_row(const T* g, const T* x, int64_t columns, const float* __restrict mean, const float* __restrict a, const float* __restrict b, const float* __restrict c, const float* __restrict d, T* gx) {
+inline void gradient_row(const T* g, const T* x, int64_t columns, const float* __restrict mean,
+                         const float* __restrict a, const float* __restrict b, const float* __restrict c,
+                         const float* __restrict d, T* gx) {
 #pragma GCC ivdep
   for (int64_t j = 0; j < columns; j++) {
     float u = load(g[j]), v = load(x[j]) - mean[j];
@@ -131,7 +148,8 @@ inline void gradient_row(const T* g, const T* x, int64_t columns, const float* _
 }
 
 template <typename T>
-void gradient(Mask mask, const T* g, const T* x, int64_t n, int64_t width, const float* mean, const float* a, const float* b, const float* c, const float* d, T* gx) {
+void gradient(Mask mask, const T* g, const T* x, int64_t n, int64_t width, const float* mean, const float* a,
+              const float* b, const float* c, const float* d, T* gx) {
   for (int64_t i = 0; i < n; i += width) {
     const int64_t columns = n - i < width ? n - i : width;
     if (mask == Mask::argument) gradient_row<T, true>(g + i, x + i, columns, mean, a, b, c, d, gx + i);

@@ -24,8 +24,7 @@ struct Layout {
   }
 
   // A vector of channels, repeated to the width.
-  template <typename V>
-  std::vector<float> widen(const V& values) const {
+  template <typename V> std::vector<float> widen(const V& values) const {
     std::vector<float> wide(width);
     for (int64_t j = 0; j < width; j++) wide[j] = static_cast<float>(values[j % channels]);
     return wide;
@@ -33,8 +32,7 @@ struct Layout {
 
   // Calls f(part, first element, number of elements) for each block of rows of the
   // thread's part, small enough that its sums need no more than single precision.
-  template <typename F>
-  void blocks(const F& f) const {
+  template <typename F> void blocks(const F& f) const {
     constexpr int64_t block = 64;
     at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
       for (int64_t p = begin; p < end; p++) {
@@ -49,8 +47,7 @@ struct Layout {
 
   // Sums two values an element over all elements of each channel. f adds a block's
   // to float vectors of the width; the blocks' sums are added in double precision.
-  template <typename F>
-  void sums(const F& f, std::vector<double>& one, std::vector<double>& other) const {
+  template <typename F> void sums(const F& f, std::vector<double>& one, std::vector<double>& other) const {
     std::vector<double> totals(2 * width * parts);
     std::vector<float> scratch(2 * width * parts);
     blocks([&](int64_t p, int64_t from, int64_t count) {

@@ -3,7 +3,9 @@
 package summary
 
 /*
-#cgo CXXFLAGS: -std=c++17 -O3 -g0 -I${SRCDIR}/../core -Wno-deprecated-declarations
+#cgo CXXFLAGS: -std=c++17 -O3 -g0 -I${SRCDIR}/../core -I${SRCDIR}/../../../../internal/cpu -Wno-deprecated-declarations
 #cgo LDFLAGS: -ltorch -ltorch_cpu -lc10
 */
 import "C"
+
+import _ "contralens/internal/cpu" // the level that cpu.h declares

@@ -13,7 +13,8 @@ extern "C" {
 // have one element a row. counts has `bins` bins of equal width from low to
 // high; elements beyond count in the bin at that end, NaN nowhere. Returns null
 // or an error that the caller frees with free().
-char* cl_summary(void* x, double low, double high, int bins, double* mean, double* variance, double* max, int64_t* counts);
+char* cl_summary(void* x, double low, double high, int bins, double* mean, double* variance, double* max,
+                 int64_t* counts);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,68 @@
+package weights
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"contralens/checkpoint"
+	"contralens/nn"
+	"contralens/nn/backbone"
+)
+
+// recorded is a network that is no ResNet, as the record of a file of ours tells it.
+type recorded struct {
+	config nn.Config
+	names  []string // of one encoder's tensors, without prefix
+}
+
+// recorded returns the network of the file's record, or nil where there is no record or
+// where it is a ResNet, which names and shapes tell.
+func (f *File) recorded() (*recorded, error) {
+	name := f.Options["arch"]
+	if _, known := backbone.FindResNet(name); known || name == "" {
+		return nil, nil
+	}
+	r := &recorded{config: nn.Config{
+		Arch: name, Stem: f.Options["stem"], Head: f.Options["head"], Modal: f.Options["modal"],
+	}}
+	if width, err := strconv.ParseFloat(f.Options["width"], 64); err == nil {
+		r.config.Width = width
+	}
+	if dim, err := strconv.Atoi(f.Options["feat_dim"]); err == nil {
+		r.config.FeatDim = dim
+	}
+	shapes, err := nn.Shapes(r.config)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint %s: its record: %w", f.Path, err)
+	}
+	for _, s := range shapes {
+		for _, encoder := range []string{"encoder.", "encoder1."} {
+			if rest, ok := strings.CutPrefix(s.Name, encoder); ok {
+				r.names = append(r.names, rest)
+			}
+		}
+	}
+	return r, nil
+}
+
+// candidates are the prefixes of a group under which there are all of the names.
+func (r *recorded) candidates(g Group) []candidate {
+	var found []candidate
+	for _, i := range g.Tensors {
+		prefix, ok := strings.CutSuffix(i.Key.(string), r.names[0])
+		if !ok || (prefix != "" && !strings.HasSuffix(prefix, ".")) {
+			continue
+		}
+		c := candidate{group: g, prefix: prefix, dialect: dialect{name: "contralens"}, names: map[string]string{}}
+		for _, name := range r.names {
+			if _, ok := g.Tensors.Get(prefix + name).(*checkpoint.Tensor); ok {
+				c.names[name] = prefix + name
+			}
+		}
+		if len(c.names) == len(r.names) {
+			found = append(found, c)
+		}
+	}
+	return found
+}

@@ -1,0 +1,73 @@
+package weights
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"contralens/checkpoint"
+	"contralens/nn"
+	"contralens/nn/backbone"
+	"contralens/nn/layers"
+	"contralens/torch"
+)
+
+// brightness is a backbone whose tensors do not look like a ResNet's.
+type brightness struct{ norm *layers.BatchNorm }
+
+func (b brightness) Dims() []int { return []int{3} }
+func (b brightness) Features(x *torch.Tensor) *torch.Tensor {
+	return b.norm.Forward(x.MeanDim([]int{2, 3}, false))
+}
+func (b brightness) Stages(x *torch.Tensor) []*torch.Tensor {
+	return []*torch.Tensor{b.norm.Forward(x)}
+}
+
+// A backbone that is no ResNet loads by the record of its file, whatever the prefix, and
+// the query encoder is told from the key encoder.
+func TestRecorded(t *testing.T) {
+	backbone.Register(backbone.Arch{Name: "brightness", New: func(b layers.Builder, _ backbone.Options) (backbone.Backbone, error) {
+		return brightness{b.BatchNorm("scale", 3)}, nil
+	}})
+	file := func(arch string, names ...string) *File {
+		var query, key checkpoint.OrderedDict
+		for i, name := range names {
+			query = append(query, checkpoint.Item{Key: "module.encoder.scale." + name, Value: vector(float32(i))})
+			key = append(key, checkpoint.Item{Key: "encoder.scale." + name, Value: vector(10)})
+		}
+		tree := checkpoint.Dict{{Key: "model_ema", Value: key}, {Key: "model", Value: query}}
+		return &File{Path: "x.pth", Tree: tree, Options: map[string]string{"arch": arch, "width": "1", "head": "linear", "feat_dim": "4"}}
+	}
+	all := []string{"weight", "bias", "running_mean", "running_var"}
+	within(t, func() {
+		e, err := file("brightness", append(all, "num_batches_tracked")...).Encoder(false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := e.Network()
+		if err != nil || c.Arch != "brightness" || c.Head != "linear" || c.FeatDim != 4 {
+			t.Errorf("the network is %+v, error %v", c, err)
+		}
+		if got := e.Sources["encoder.scale.bias"]; got != "module.encoder.scale.bias" || len(e.Others) != 1 {
+			t.Errorf("the bias comes from %q, others are %q", got, e.Others)
+		}
+	})
+	for want, f := range map[string]*File{
+		"want the tensors of brightness, as its record says": file("brightness", all...),
+		`x.pth: its record: arch: want one of resnet18`:      file("darkness", all...),
+	} {
+		within(t, func() {
+			if _, err := f.Encoder(false); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("error %v, want %q in it", err, want)
+			}
+		})
+	}
+	within(t, func() {
+		shapes, err := nn.Shapes(nn.Config{Arch: "brightness", FeatDim: 4})
+		if err != nil || !slices.ContainsFunc(shapes, func(s nn.Shape) bool { return s.Name == "encoder.scale.running_var" }) {
+			t.Errorf("the network has %v, error %v", shapes, err)
+		}
+	})
+}
+
+func vector(v float32) *checkpoint.Tensor { return checkpoint.FromFloat32([]float32{v, v, v}, 3) }

@@ -1,0 +1,51 @@
+// Layouts of the embedding that can be compared from epoch to epoch.
+
+/**
+ * aligned turns, mirrors and scales points so that they lie as near as possible to
+ * reference (ordinary Procrustes analysis in the plane; both are centered first).
+ * Components and UMAPs are only defined up to such a motion, so that without it an
+ * image would jump from epoch to epoch. Lists of other lengths stay as they are.
+ */
+export function aligned(points, reference) {
+  if (!reference || reference.length !== points.length) return points;
+  const a = centered(points), b = centered(reference);
+  // Σ conj(a) b as complex numbers fits a rotation, Σ a b one with a mirror.
+  let [re, im, mirrorRe, mirrorIm, norm] = [0, 0, 0, 0, 0];
+  a.list.forEach(([x, y], i) => {
+    const [u, v] = b.list[i];
+    re += x * u + y * v;
+    im += x * v - y * u;
+    mirrorRe += x * u - y * v;
+    mirrorIm += x * v + y * u;
+    norm += x * x + y * y;
+  });
+  if (!(norm > 0)) return points;
+  const mirror = Math.hypot(mirrorRe, mirrorIm) > Math.hypot(re, im);
+  const [c, d] = mirror ? [mirrorRe / norm, mirrorIm / norm] : [re / norm, im / norm];
+  return a.list.map(([x, y]) => {
+    const w = mirror ? -y : y;
+    return [c * x - d * w + b.x, d * x + c * w + b.y];
+  });
+}
+
+function centered(points) {
+  const x = points.reduce((sum, p) => sum + p[0], 0) / points.length, y = points.reduce((sum, p) => sum + p[1], 0) / points.length;
+  return { x, y, list: points.map((p) => [p[0] - x, p[1] - y]) };
+}
+
+/** frameOf is the square that all points but the outermost hundredth fill, so that one outlier squeezes nobody. */
+export function frameOf(points) {
+  const side = (k) => {
+    const sorted = points.map((p) => p[k]).sort((a, b) => a - b), cut = Math.floor(sorted.length / 200);
+    return [sorted[cut], sorted[sorted.length - 1 - cut]];
+  };
+  const [x0, x1] = side(0), [y0, y1] = side(1);
+  return { x: (x0 + x1) / 2, y: (y0 + y1) / 2, width: x1 - x0 || 1, height: y1 - y0 || 1 };
+}
+
+/** nearestTo are the k images whose features are nearest to those of image i, by the cosine of the components. */
+export function nearestTo(rows, i, k) {
+  const length = rows.map((r) => Math.hypot(...r) || 1);
+  return rows.map((r, j) => ({ j, cosine: r.reduce((sum, v, d) => sum + v * rows[i][d], 0) / (length[i] * length[j]) }))
+    .filter(({ j }) => j !== i).sort((a, b) => b.cosine - a.cosine).slice(0, k);
+}

@@ -1,0 +1,97 @@
+package protocol
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"contralens/eval"
+	"contralens/eval/classify"
+	"contralens/optim"
+	"contralens/torch"
+)
+
+// trainCached computes the features of all images once, without augmentation, and
+// trains on them.
+func (p *linearProbe) trainCached(ctx context.Context) error {
+	model := p.encoder.Model
+	p.protocol, p.metrics["cached"] = "linear-cached", true
+	features, labels, err := eval.Features(model, p.train, p.evalOptions(ctx))
+	if err != nil {
+		return err
+	}
+	p.cached = append(p.cached, features)
+	test, testLabels, err := eval.Features(model, p.test, p.evalOptions(ctx))
+	if err != nil {
+		return err
+	}
+	p.cached = append(p.cached, test)
+	p.print("features of %d training and %d test images, computed once and without augmentation", len(labels), len(testLabels))
+	p.testWith = func(_ context.Context, head *classify.Linear) (eval.Scores, error) {
+		return classify.TestCached([]*classify.Linear{head}, test, testLabels, p.counts)[0], nil
+	}
+	if p.c.Solver == "lbfgs" {
+		return p.lbfgs(ctx, features, labels)
+	}
+	features = features.ToDevice(model.Config.Device).Keep()
+	p.cached = append(p.cached, features)
+	if len(p.c.Sweep) > 0 {
+		if err := p.sweep(ctx, features, labels); err != nil {
+			return err
+		}
+	}
+	return p.sgd(ctx, &classify.Cached{
+		Features: features, Labels: labels, Batch: p.BatchSize, Seed: p.Seed, Balanced: p.balanced(),
+	}, classify.Identity)
+}
+
+// sweep chooses the learning rate: the one that does best on training images that
+// are held out.
+func (p *linearProbe) sweep(ctx context.Context, features *torch.Tensor, labels []int64) error {
+	inWords := func(accuracies []float64) string {
+		var parts []string
+		for i, a := range accuracies {
+			parts = append(parts, fmt.Sprintf("%v: %.2f %%", p.c.Sweep[i], a))
+		}
+		return strings.Join(parts, "  ")
+	}
+	best, accuracies, err := classify.Sweep(ctx, p.train, features, labels, classify.SweepOptions{
+		Rates: p.c.Sweep, Classes: p.c.NClass, Batch: p.BatchSize, Epochs: p.Epochs, Schedule: p.schedule(),
+		Momentum: p.Momentum, WeightDecay: p.WeightDecay, Seed: p.Seed, Balanced: p.balanced(),
+		Report: func(epoch int, accuracies []float64) {
+			p.print("sweep, epoch %d/%d, top-1 on training images held out by rate: %s", epoch, p.Epochs, inWords(accuracies))
+		},
+	})
+	if err != nil {
+		return err
+	}
+	held := map[string]float64{}
+	for i, a := range accuracies {
+		held[fmt.Sprint(p.c.Sweep[i])] = a
+	}
+	p.LearningRate, p.metrics["held_out_top1_by_rate"] = best, held
+	p.print("learning rate %v does best on the training images held out; training with it on all of them", best)
+	return nil
+}
+
+// lbfgsIterations bounds L-BFGS, as scikit-learn's logistic regression does.
+const lbfgsIterations = 100
+
+// lbfgs fits a logistic regression and writes it as a checkpoint.
+func (p *linearProbe) lbfgs(ctx context.Context, features *torch.Tensor, labels []int64) (err error) {
+	p.protocol, p.metrics["l2"] = "linear-lbfgs", p.c.L2
+	if p.head, err = classify.Logistic(features, labels, p.c.NClass, p.c.L2, lbfgsIterations); err != nil {
+		return err
+	}
+	if p.scores, err = p.testWith(ctx, p.head); err != nil {
+		return err
+	}
+	optimizer := optim.NewSGD(p.head.Parameters(), 0, 0)
+	defer optimizer.Free()
+	t := &classify.Trainer{
+		Source: &classify.Cached{Features: features, Labels: labels, Batch: p.BatchSize},
+		Heads:  []*classify.Linear{p.head}, Optimizer: optimizer, Epoch: 1,
+	}
+	return t.Save(filepath.Join(p.dir, "current.pth"), p.record(p.protocol), nil, p.scores.Top1)
+}

@@ -1,0 +1,47 @@
+package protocol
+
+import (
+	"fmt"
+
+	"contralens/config"
+	"contralens/eval"
+	"contralens/setup"
+)
+
+// evaluatedEncoder is the encoder under evaluation.
+type evaluatedEncoder struct {
+	*setup.Encoder
+	SHA256 string // of its checkpoint; empty: untrained
+}
+
+// openEncoder loads the encoder of a checkpoint, or builds an untrained one where
+// ckpt is empty. The checkpoint's record sets the options of s that say what the
+// network is.
+func openEncoder(s *config.Shared, ckpt string, ema bool, o Options) (*evaluatedEncoder, error) {
+	if ckpt == "" {
+		o.note("no --ckpt: the encoder is untrained")
+		e, err := setup.UntrainedEncoder(*s)
+		return &evaluatedEncoder{Encoder: e}, err
+	}
+	e, notes, err := setup.LoadEncoder(ckpt, s, o.Set, ema)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range notes {
+		o.note("%s", n)
+	}
+	sum, err := eval.SHA256(ckpt)
+	if err != nil {
+		e.Model.Free()
+		return nil, err
+	}
+	return &evaluatedEncoder{Encoder: e, SHA256: sum}, nil
+}
+
+// result is a result about the encoder. options are those of the evaluation.
+func (e *evaluatedEncoder) result(protocol, dataset string, metrics map[string]any, seed uint64, options map[string]string) eval.Result {
+	r := eval.NewResult(protocol, dataset, metrics, seed)
+	r.Checkpoint, r.CheckpointSHA256, r.Epoch = e.Path, e.SHA256, e.Epoch
+	r.Group = eval.Group(protocol, dataset, fmt.Sprint(e.Epoch), options, e.Config)
+	return r
+}

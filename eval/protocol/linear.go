@@ -1,0 +1,119 @@
+package protocol
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"contralens/config"
+	"contralens/eval"
+	"contralens/eval/classify"
+	"contralens/optim"
+	"contralens/setup"
+	"contralens/torch"
+)
+
+// Linear trains a linear classifier on the features of a frozen encoder: by SGD on
+// augmented images, or with Cached on features that are computed once, by SGD or
+// L-BFGS.
+func Linear(ctx context.Context, c config.Linear, o Options) (result eval.Result, err error) {
+	err = setup.Compute(c.Threads, func() error {
+		result, err = linear(ctx, &c, o)
+		return err
+	})
+	return result, err
+}
+
+func linear(ctx context.Context, c *config.Linear, o Options) (eval.Result, error) {
+	name := c.RunName(o.Set) // before the checkpoint's record sets options
+	asked := 0
+	if o.Set["n_class"] {
+		asked = c.NClass
+	}
+	k, err := openSession(&c.Shared, o, c.Ckpt, c.UseEMA, asked)
+	if err != nil {
+		return eval.Result{}, err
+	}
+	defer k.close()
+	c.NClass = len(k.classes)
+	if err := k.prepare(c.RunFolder(name), c); err != nil {
+		return eval.Result{}, err
+	}
+	p := &linearProbe{session: k, c: c, protocol: "linear", metrics: map[string]any{}, curves: filepath.Join(c.TBPath, name)}
+	defer p.free()
+	if err := p.probe(ctx); err != nil {
+		return eval.Result{}, k.stop(ctx, err)
+	}
+	return k.finish(p.protocol, p.scores, p.metrics)
+}
+
+// linearProbe is a linear classifier in training.
+type linearProbe struct {
+	*session
+	c        *config.Linear
+	protocol string // its name in results
+	curves   string // folder of TensorBoard's events
+	head     *classify.Linear
+	testWith func(ctx context.Context, head *classify.Linear) (eval.Scores, error)
+	scores   eval.Scores
+	metrics  map[string]any  // beside the accuracies
+	cached   []*torch.Tensor // features to free
+}
+
+func (p *linearProbe) free() {
+	if p.head != nil {
+		p.head.Free()
+	}
+	for _, t := range p.cached {
+		t.Free()
+	}
+}
+
+// probe trains and tests the classifier, and tests its τ-normalized version.
+func (p *linearProbe) probe(ctx context.Context) (err error) {
+	if p.c.Cached {
+		err = p.trainCached(ctx)
+	} else {
+		err = p.trainOnImages(ctx)
+	}
+	if err != nil || p.c.Tau == 0 {
+		return err
+	}
+	p.metrics["tau_normalized"], err = p.tauNormalized(p.c.Tau, p.head, "τ-normalized", func(h *classify.Linear) (eval.Scores, error) {
+		return p.testWith(ctx, h)
+	})
+	return err
+}
+
+// trainOnImages trains on the features of augmented images.
+func (p *linearProbe) trainOnImages(ctx context.Context) error {
+	images, err := p.images(p.balanced())
+	if err != nil {
+		return err
+	}
+	p.testWith = p.testHead
+	return p.sgd(ctx, images, eval.Frozen(p.encoder.Model, p.bf16()))
+}
+
+func (p *linearProbe) balanced() bool { return p.c.Sampling == "class" }
+
+// sgd trains the classifier by SGD in the run directory.
+func (p *linearProbe) sgd(ctx context.Context, source classify.Source, features func(*torch.Tensor) *torch.Tensor) error {
+	p.head = p.newHead(p.c.NClass, p.Seed)
+	optimizer := optim.NewSGD(p.head.Parameters(), p.Momentum, p.WeightDecay)
+	defer optimizer.Free()
+	r := &classify.Run{
+		Trainer: &classify.Trainer{
+			Source: source, Features: features, Heads: []*classify.Linear{p.head},
+			Optimizer: optimizer, Schedule: p.schedule(), Epochs: p.Epochs,
+		},
+		Dir: p.dir, Record: p.record(p.protocol),
+		Test: func(ctx context.Context) (eval.Scores, error) { return p.testWith(ctx, p.head) },
+	}
+	if p.LearningRate != 30 {
+		r.Prefix = fmt.Sprintf("lr_%.3f/", p.LearningRate)
+	}
+	err := p.run(ctx, r, p.curves)
+	p.scores, p.metrics["best_top1"], p.metrics["learning_rate"] = r.Scores, r.Best, p.LearningRate
+	return err
+}

@@ -1,0 +1,156 @@
+package protocol
+
+import (
+	"context"
+	"fmt"
+
+	"contralens/config"
+	"contralens/data"
+	"contralens/eval"
+	"contralens/eval/classify"
+	"contralens/nn"
+	"contralens/setup"
+	"contralens/torch"
+)
+
+// Prediction is the answer for an image.
+type Prediction struct {
+	Image   string        `json:"image"`   // its path
+	Classes []Probability `json:"classes"` // the most probable first
+}
+
+// Probability is the probability of a class, in [0, 1].
+type Probability struct {
+	Class       string  `json:"class"`
+	Probability float64 `json:"probability"`
+}
+
+// Predict gives each the most probable classes of every image, in order, by a
+// classifier that Linear, Finetune or Supervised trained. Images that cannot be read
+// are noted and left out, and are an error at the end.
+func Predict(ctx context.Context, c config.Predict, images data.Dataset, o Options, each func(Prediction) error) error {
+	return setup.Compute(c.Threads, func() error { return predict(ctx, &c, images, o, each) })
+}
+
+func predict(ctx context.Context, c *config.Predict, images data.Dataset, o Options, each func(Prediction) error) error {
+	device, err := torch.ParseDevice(c.Device)
+	if err != nil {
+		return fmt.Errorf("--device: %w", err)
+	}
+	head, record, err := classify.Read(c.Ckpt, device)
+	if err != nil {
+		return err
+	}
+	defer head.Free()
+	model, s, err := encoderOf(c, record, o)
+	if err != nil {
+		return err
+	}
+	defer model.Free()
+	if got, want := model.FeatureDim(), head.Weight.Size(1); got != want {
+		return fmt.Errorf("checkpoint %s: its classifier wants %d features, the encoder has %d; is it another encoder's?", c.Ckpt, want, got)
+	}
+	whole, gaps := data.WithGaps(images, func(err error) { o.note("%v", err) })
+	top := min(c.Top, head.Classes())
+	err = eval.EachBatch(model, whole, eval.Options{
+		Size: s.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: s.Precision == "bf16", Context: ctx,
+	}, func(f *torch.Tensor, b *data.Batch) error {
+		p, classes := head.Logits(f).Softmax(1).TopK(top, 1)
+		probabilities, indices := p.Float64s(), classes.Int64s()
+		for i, index := range b.Indices {
+			if gaps.Bad(index) {
+				continue
+			}
+			answer := Prediction{Image: images.Path(index)}
+			for j := i * top; j < (i+1)*top; j++ {
+				answer.Classes = append(answer.Classes, Probability{className(record.Classes, int(indices[j])), probabilities[j]})
+			}
+			if err := each(answer); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if stopped(ctx, err) {
+		return ErrStopped
+	}
+	if n := gaps.Count(); err == nil && n > 0 {
+		err = fmt.Errorf("%d of %d images could not be read, and have no prediction", n, images.Len())
+	}
+	return err
+}
+
+func className(classes []string, i int) string {
+	if i < len(classes) {
+		return classes[i]
+	}
+	return fmt.Sprint("class ", i)
+}
+
+// encoderOf opens the encoder of a classifier: in the same file where both were
+// trained, in a checkpoint of its own for a probe. s are the options of the encoder.
+func encoderOf(c *config.Predict, record classify.Record, o Options) (m *nn.Model, s config.Shared, err error) {
+	s = config.DefaultLinear().Shared
+	for _, f := range config.Fields(&s) {
+		if v, ok := record.Config[f.Name]; ok {
+			if err := f.Set(v); err != nil {
+				return nil, s, fmt.Errorf("checkpoint %s: its record of --%s: %w", c.Ckpt, f.Name, err)
+			}
+		}
+	}
+	s.Device, s.GPU = c.Device, ""
+	path, ema, err := encoderFile(c, record, o)
+	if err != nil {
+		return nil, s, err
+	}
+	if path == "" { // a probe on an untrained encoder, whose seed says everything
+		e, err := setup.UntrainedEncoder(s)
+		if err != nil {
+			return nil, s, err
+		}
+		return e.Model, s, nil
+	}
+	e, notes, err := setup.LoadEncoder(path, &s, nil, ema)
+	if err != nil {
+		return nil, s, err
+	}
+	for _, n := range notes {
+		o.note("%s", n)
+	}
+	return e.Model, s, nil
+}
+
+// encoderFile is the checkpoint of a classifier's encoder, "" for an untrained one;
+// ema reports whether the classifier was trained on the key encoder in it.
+func encoderFile(c *config.Predict, record classify.Record, o Options) (path string, ema bool, err error) {
+	if record.Encoder.Stored {
+		return c.Ckpt, false, nil
+	}
+	path, ema = record.Encoder.Path, record.Config["use_ema"] == "true" && record.Protocol != "crt"
+	switch {
+	case c.Encoder != "":
+		path = c.Encoder
+	case path == "" && record.Protocol == "":
+		return "", false, fmt.Errorf("checkpoint %s does not say which encoder it was trained on; name it with --encoder", c.Ckpt)
+	case path != "" && !isFile(path):
+		return "", false, fmt.Errorf("checkpoint %s was trained on the encoder %s, which is gone; name it with --encoder", c.Ckpt, path)
+	}
+	if path == "" {
+		return "", ema, nil
+	}
+	return path, ema, sameFile(c, path, record.Encoder.SHA256, o)
+}
+
+// sameFile makes sure that the encoder is the one that the probe was trained on.
+func sameFile(c *config.Predict, path, want string, o Options) error {
+	got, err := eval.SHA256(path)
+	if err != nil || want == "" || got == want {
+		return err
+	}
+	if c.Encoder != "" {
+		o.note("%s is not the file that the probe was trained on", path)
+		return nil
+	}
+	return fmt.Errorf("encoder %s has changed since the probe %s was trained on it: want SHA-256 %.12s…, got %.12s…; "+
+		"train the probe again, or name a copy of the old encoder with --encoder", path, c.Ckpt, want, got)
+}

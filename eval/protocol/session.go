@@ -1,0 +1,197 @@
+package protocol
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"contralens/config"
+	"contralens/data"
+	"contralens/eval"
+	"contralens/eval/classify"
+	"contralens/internal/machine"
+	"contralens/optim"
+	"contralens/setup"
+	"contralens/torch"
+	"contralens/train"
+	"contralens/views"
+)
+
+// session is what all trained classifiers have in common: the encoder, the images,
+// and the run directory with its log.
+type session struct {
+	*config.Shared
+	Options
+	encoder     *evaluatedEncoder
+	train, test data.Dataset
+	counts      []int             // training images of each class
+	classes     []string          // names of the outputs
+	values      map[string]string // all options, as they would be typed
+	dir         string
+	log         *os.File
+	release     func() // of the run directory
+}
+
+// openSession opens encoder and data and refuses what does not fit together. nClass
+// is the number of outputs that the user asked for, 0 for the dataset's.
+func openSession(s *config.Shared, o Options, ckpt string, ema bool, nClass int) (*session, error) {
+	k := &session{Shared: s, Options: o}
+	var err error
+	if k.encoder, err = openEncoder(s, ckpt, ema, o); err != nil {
+		return nil, err
+	}
+	if k.train, k.test, err = setup.Datasets(*s, o.Note); err == nil {
+		err = k.fit(nClass)
+	}
+	if err != nil {
+		k.close()
+		return nil, err
+	}
+	return k, nil
+}
+
+// openTraining is openSession for an encoder that is trained too. name is the run's.
+// The network is known when the encoder's file is read, and measured only then: its
+// memory format is not chosen.
+func openTraining(s *config.Shared, o Options, ckpt string, ema bool, nClass int, name string) (*session, error) {
+	if err := train.ResumeCompute(s, s.RunFolder(name)); err != nil {
+		return nil, err
+	}
+	if s.MemoryFormat == "auto" {
+		s.MemoryFormat = "channels_last"
+	}
+	k, err := openSession(s, o, ckpt, ema, nClass)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.tune(); err != nil {
+		k.close()
+		return nil, err
+	}
+	return k, nil
+}
+
+// tune settles how the encoder is trained.
+func (k *session) tune() error {
+	if k.Tune == nil {
+		k.Settle()
+		return nil
+	}
+	images, err := k.images(false)
+	if err != nil {
+		return err
+	}
+	return k.Tune(k.Shared, Workload{
+		Net: k.encoder.Model.Config, Images: k.train, View: images.Spec, Folder: absolute(k.DataFolder), Asked: k.Precision,
+	})
+}
+
+// fit makes sure that data and number of classes go together.
+func (k *session) fit(nClass int) error {
+	k.classes = slices.Clone(k.train.Classes())
+	switch n := len(k.classes); {
+	case n < 2:
+		return fmt.Errorf("--data_folder %s: want images in folders of at least 2 classes, got %d; a classifier learns from labels", k.DataFolder, n)
+	case k.test == nil:
+		return fmt.Errorf("--data_folder %s: want a val/ or test/ folder beside train/ to test on, found none in dataset %s", k.DataFolder, k.train.Name())
+	case nClass > 0 && nClass < n:
+		return fmt.Errorf("--n_class %d: dataset %s has %d classes; give --n_class %d, or leave it out", nClass, k.train.Name(), n, n)
+	case nClass > n:
+		k.note("--n_class %d: dataset %s has %d classes; the other outputs learn never to answer", nClass, k.train.Name(), n)
+		for i := n; i < nClass; i++ {
+			k.classes = append(k.classes, fmt.Sprint("unused ", i))
+		}
+	}
+	for _, d := range []data.Dataset{k.train, k.test} {
+		if err := eval.Labeled(d); err != nil {
+			return fmt.Errorf("%w; a classifier learns from labels", err)
+		}
+	}
+	k.counts = data.ClassCounts(k.train)
+	return nil
+}
+
+// prepare makes the run directory; c is a pointer to the configuration.
+func (k *session) prepare(dir string, c any) (err error) {
+	k.dir, k.values = dir, config.Values(c)
+	if k.Resume != "" && k.Resume != "auto" && !isFile(k.Resume) {
+		return fmt.Errorf("--resume %s: want a checkpoint, or auto for the run directory's newest, but there is no such file", k.Resume)
+	}
+	if k.release, err = train.Prepare(dir, c, *k.Shared, os.Args); err != nil {
+		return err
+	}
+	k.log, err = os.OpenFile(filepath.Join(dir, "log.txt"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	if err == nil && k.Begin != nil {
+		k.Begin()
+	}
+	return err
+}
+
+func (k *session) close() {
+	k.encoder.Model.Free()
+	if k.release != nil {
+		k.release()
+	}
+	if k.log != nil {
+		k.log.Close()
+	}
+}
+
+// print reports a line and writes it to the log.
+func (k *session) print(format string, args ...any) {
+	line := fmt.Sprintf(format, args...)
+	k.line(line)
+	fmt.Fprintln(k.log, line)
+}
+
+func (k *session) evalOptions(ctx context.Context) eval.Options {
+	return eval.Options{
+		Size: k.InputRes, Batch: max(64, min(256, k.BatchSize)), Workers: k.Workers, BF16: k.bf16(),
+		Progress: k.Features, Context: ctx,
+	}
+}
+
+func (k *session) bf16() bool { return k.Precision == "bf16" }
+
+// images is the source of augmented training images.
+func (k *session) images(balanced bool) (*classify.Images, error) {
+	spec, err := views.Preset(k.AugLinear, k.InputRes, k.Crop)
+	spec.Exact = k.Decode == "exact"
+	return &classify.Images{
+		Dataset: k.train, Batch: k.BatchSize, Workers: k.Workers, Spec: eval.View(k.encoder.Model, spec),
+		Seed: k.Seed, Balanced: balanced, Device: k.encoder.Model.Config.Device,
+	}, err
+}
+
+// newHead makes a classifier of n outputs on the encoder's features.
+func (k *session) newHead(n int, seed uint64) *classify.Linear {
+	return classify.NewLinear(n, k.encoder.Model.FeatureDim(), seed, k.encoder.Model.Config.Device)
+}
+
+func (k *session) schedule() optim.Schedule {
+	return optim.Schedule{
+		Rate: k.LearningRate, Epochs: k.Epochs, Cosine: k.Cosine, DecayRate: k.DecayRate, Milestones: k.Milestones,
+	}
+}
+
+// record is what a classifier's checkpoint keeps beside its state.
+func (k *session) record(protocol string) classify.Record {
+	return classify.Record{
+		Protocol: protocol, Config: k.values, Classes: k.classes,
+		Encoder: classify.EncoderRecord{Path: absolute(k.encoder.Path), SHA256: k.encoder.SHA256, Epoch: k.encoder.Epoch},
+		Threads: torch.Threads(), Workers: data.Workers(k.Workers), Machine: machine.Kind(),
+	}
+}
+
+func absolute(path string) string {
+	if path == "" {
+		return ""
+	}
+	full, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	return full
+}

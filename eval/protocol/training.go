@@ -1,0 +1,186 @@
+package protocol
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"contralens/eval"
+	"contralens/eval/classify"
+	"contralens/events"
+	"contralens/train"
+)
+
+// run trains in the run directory from the start, or from a checkpoint with Resume.
+// curves is the folder for TensorBoard's events. It returns ErrStopped when ctx ended
+// and the state is saved.
+func (k *session) run(ctx context.Context, r *classify.Run, curves string) error {
+	if k.Resume != "" {
+		if err := k.resume(r); err != nil {
+			return err
+		}
+	}
+	w, err := events.NewWriter(curves, max(1, r.Trainer.Epoch))
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	r.SaveFreq, r.PrintFreq, r.Print, r.Curves = k.SaveFreq, k.PrintFreq, k.print, w
+	err = r.Do(ctx)
+	if stopped(ctx, err) {
+		k.print("stopped; %s has everything: go on with the same command and --resume auto", r.Interrupted())
+		return ErrStopped
+	}
+	return err
+}
+
+// resume puts the training where a checkpoint left it.
+func (k *session) resume(r *classify.Run) error {
+	path := k.Resume
+	if path == "auto" {
+		var skipped []error
+		path, skipped = train.Newest(r.Dir)
+		for _, err := range skipped {
+			k.print("note: passed over: %v", err)
+		}
+	}
+	if path == "" {
+		k.print("note: --resume auto: %s has no checkpoint yet, training starts at the beginning", r.Dir)
+		return nil
+	}
+	warning, err := r.Resume(path)
+	if err != nil {
+		return err
+	}
+	if warning != "" {
+		k.print("note: %s", warning)
+	}
+	k.print("resuming %s: epoch %d, step %d", path, r.Trainer.Epoch, r.Trainer.StepInEpoch+1)
+	return nil
+}
+
+// stop says that ctx ended outside of the training, where nothing needs saving.
+func (k *session) stop(ctx context.Context, err error) error {
+	if !stopped(ctx, err) {
+		return err
+	}
+	k.print("stopped outside the training; the same command with --resume auto continues")
+	return ErrStopped
+}
+
+// test tests a classifier on the encoder's features of the test images.
+func (k *session) testHead(ctx context.Context, head *classify.Linear) (eval.Scores, error) {
+	s, err := classify.Test(k.encoder.Model, []*classify.Linear{head}, k.test, k.counts, k.evalOptions(ctx))
+	if err != nil {
+		return eval.Scores{}, err
+	}
+	return s[0], nil
+}
+
+// finish writes a result to the run directory and reports it.
+func (k *session) finish(protocol string, s eval.Scores, metrics map[string]any) (eval.Result, error) {
+	all := k.metrics(s)
+	maps.Copy(all, metrics)
+	r := k.encoder.result(protocol, k.train.Name(), all, k.Seed, k.values)
+	if err := r.Append(k.dir); err != nil {
+		return r, err
+	}
+	for _, line := range summary(protocol, s, k.classes) {
+		k.print("%s", line)
+	}
+	k.print("results: %s", filepath.Join(k.dir, eval.ResultsFile))
+	return r, k.result(r)
+}
+
+// metrics are the metrics of a test: accuracies in percent.
+func (k *session) metrics(s eval.Scores) map[string]any {
+	perClass := map[string]float64{}
+	for i, a := range s.PerClass {
+		if a >= 0 {
+			perClass[k.classes[i]] = a
+		}
+	}
+	m := map[string]any{
+		"top1": s.Top1, "top5": s.Top5, "loss": s.Loss, "per_class": perClass,
+		"train_images": k.train.Len(), "test_images": k.test.Len(),
+	}
+	addShots(m, s.Shots)
+	return m
+}
+
+// addShots adds the accuracies of the shots that have classes.
+func addShots(m map[string]any, s *eval.Shots) {
+	if s == nil {
+		return
+	}
+	for name, v := range map[string]float64{"many": s.Many, "medium": s.Medium, "few": s.Few} {
+		if v >= 0 {
+			m[name] = v
+		}
+	}
+}
+
+// tauNormalized tests the τ-normalized classifier (Kang et al., 2020) by test, reports
+// its accuracies under a title and returns its metrics.
+func (k *session) tauNormalized(
+	τ float64, head *classify.Linear, title string, test func(*classify.Linear) (eval.Scores, error),
+) (map[string]any, error) {
+	h := head.TauNormalized(τ)
+	defer h.Free()
+	s, err := test(h)
+	if err != nil {
+		return nil, err
+	}
+	for _, line := range summary(fmt.Sprintf("%s (τ = %v)", title, τ), s, k.classes) {
+		k.print("%s", line)
+	}
+	m := map[string]any{"tau": τ, "top1": s.Top1, "top5": s.Top5}
+	addShots(m, s.Shots)
+	return m, nil
+}
+
+// summary is a test's scores in words; of many classes it names the best and the worst.
+func summary(title string, s eval.Scores, classes []string) []string {
+	lines := []string{fmt.Sprintf("%s top-1: %.2f %%  top-%d: %.2f %%", title, s.Top1, min(5, len(s.PerClass)), s.Top5)}
+	if s.Shots != nil {
+		percent := func(v float64) string {
+			if v < 0 {
+				return "–"
+			}
+			return fmt.Sprintf("%.2f %%", v)
+		}
+		lines = append(lines, fmt.Sprintf("classes with many (>100) training images: %s  medium (20–100): %s  few (<20): %s",
+			percent(s.Shots.Many), percent(s.Shots.Medium), percent(s.Shots.Few)))
+	}
+	var order []int
+	for c, a := range s.PerClass {
+		if a >= 0 {
+			order = append(order, c)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		switch {
+		case s.PerClass[a] > s.PerClass[b]:
+			return -1
+		case s.PerClass[a] < s.PerClass[b]:
+			return 1
+		}
+		return 0
+	})
+	list := func(what string, order []int) string {
+		var parts []string
+		for _, c := range order {
+			parts = append(parts, fmt.Sprintf("%s %.1f %%", classes[c], s.PerClass[c]))
+		}
+		return what + ": " + strings.Join(parts, ", ")
+	}
+	if len(order) <= 10 {
+		return append(lines, list("classes", order))
+	}
+	worst := slices.Clone(order[len(order)-5:])
+	slices.Reverse(worst)
+	return append(lines, list("best classes", order[:5]), list("worst classes", worst))
+}

@@ -1,0 +1,56 @@
+// Package cpu decides which instructions the kernels in C and C++ use: those of the
+// highest level that the processor has, or a lower one that the environment variable
+// ATEN_CPU_CAPABILITY (default, avx2, avx512) names for libtorch's kernels and these.
+// The kernels include cpu.h and import this package, which is linked with them.
+package cpu
+
+/*
+#include "cpu.h"
+
+static void use(int level) { __atomic_store_n(&cl_cpu_level, level, __ATOMIC_RELAXED); }
+*/
+import "C"
+
+import "iter"
+
+// Level is a set of instructions. Each includes those below it.
+type Level int
+
+// The levels; processors other than x86-64 have the first one alone.
+const (
+	Baseline Level = C.CPU_BASELINE
+	AVX2     Level = C.CPU_AVX2
+	AVX512   Level = C.CPU_AVX512
+)
+
+func (l Level) String() string {
+	switch l {
+	case AVX512:
+		return "AVX-512"
+	case AVX2:
+		return "AVX2"
+	default:
+		return "baseline"
+	}
+}
+
+// Best returns the highest level that may be used.
+func Best() Level { return Level(C.cl_cpu_best) }
+
+// Current returns the level in use.
+func Current() Level { return Level(C.cpu_level()) }
+
+// Levels yields every level that may be used, lowest first, while the kernels use it,
+// and leaves them with the one they had. It is for tests: nothing else may compute
+// meanwhile.
+func Levels() iter.Seq[Level] {
+	return func(yield func(Level) bool) {
+		defer C.use(C.int(Current()))
+		for l := Baseline; l <= Best(); l++ {
+			C.use(C.int(l))
+			if !yield(l) {
+				return
+			}
+		}
+	}
+}

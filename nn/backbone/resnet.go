@@ -1,0 +1,106 @@
+package backbone
+
+import (
+	"fmt"
+	"math"
+
+	"contralens/nn/layers"
+	"contralens/torch"
+)
+
+// resnet is a backbone of the ResNet family: a stem and four stages of residual blocks.
+type resnet struct {
+	stem   layers.Sequential
+	stages [4][]layers.Layer
+	dims   []int
+	tape   *layers.Tape // nil: autograd records everything
+}
+
+// newResNet builds a member of the family. The multiplier acts on the channels of all
+// stages, but the stem keeps 64 channels below multiplier 1 (half-width encoders of CMC)
+// unless the width, our own --width, multiplies everything. A ResNeSt's stem follows the
+// width alone.
+func newResNet(b layers.Builder, a ResNet, o Options) *resnet {
+	stem := channels(math.Max(64*o.Multiplier, 64) * o.Width)
+	if a.SplitStem > 0 {
+		stem = 2 * channels(float64(a.SplitStem)*o.Width)
+	}
+	r := &resnet{tape: o.Tape, dims: []int{stem}}
+	r.stem = resnetStem(b.Stage(0), a, o, stem)
+	c := stem
+	for stage, n := range a.Blocks {
+		planes := channels(float64(int(64)<<stage) * o.Multiplier * o.Width)
+		for i := range n {
+			stride := 1
+			if stage > 0 && i == 0 {
+				stride = 2
+			}
+			at := b.Stage(stage + 1).At(fmt.Sprintf("layer%d", stage+1)).At(fmt.Sprint(i))
+			var blk *block
+			switch {
+			case a.SplitStem > 0:
+				blk, c = newSplitBottleneck(at, c, planes, stride, i == 0)
+			case a.Bottleneck:
+				blk, c = newBottleneck(at, a, c, planes, stride)
+			default:
+				blk, c = newBasic(at, c, planes, stride)
+			}
+			r.stages[stage] = append(r.stages[stage], blk)
+		}
+		r.dims = append(r.dims, c)
+	}
+	return r
+}
+
+func channels(n float64) int { return max(1, int(math.Round(n))) }
+
+// resnetStem is everything before the first block: for small images a 3x3 convolution,
+// otherwise one of stride 2 and max pooling, which leave a quarter of the side.
+func resnetStem(b layers.Builder, a ResNet, o Options, out int) layers.Sequential {
+	var first layers.Layer
+	switch {
+	case o.Stem == "cifar":
+		first = b.Conv2d("conv1", o.Channels, out, layers.Conv{Kernel: 3, Padding: 1})
+	case a.SplitStem > 0:
+		first = deepStem(b.At("conv1"), o.Channels, out/2)
+	default:
+		first = b.Conv2d("conv1", o.Channels, out, layers.Conv{Kernel: 7, Stride: 2, Padding: 3})
+	}
+	stem := layers.Sequential{first, b.BatchNorm("bn1", out).ReLU()}
+	if o.Stem != "cifar" {
+		stem = append(stem, layers.MaxPool{Kernel: 3, Stride: 2, Padding: 1})
+	}
+	return stem
+}
+
+// Dims are the channels of the stem and of layer1 … layer4.
+func (r *resnet) Dims() []int { return r.dims }
+
+// Features averages the last stage's map over the image.
+func (r *resnet) Features(x *torch.Tensor) *torch.Tensor {
+	y := r.tape.Pass(x, r.stem.Forward)
+	for _, stage := range r.stages {
+		for _, b := range stage {
+			y = r.tape.Pass(y, b.Forward)
+		}
+	}
+	f := y.MeanDim([]int{2, 3}, false)
+	if r.tape == nil {
+		y.Free()
+	}
+	return f
+}
+
+// Stages are the maps after the stem's pooling and after layer1 … layer4.
+func (r *resnet) Stages(x *torch.Tensor) []*torch.Tensor {
+	y := r.tape.Pass(x, r.stem.Forward)
+	maps := []*torch.Tensor{y}
+	for _, stage := range r.stages {
+		y = r.tape.Branch(y, stage[0].Forward)
+		for _, b := range stage[1:] {
+			y = r.tape.Pass(y, b.Forward)
+		}
+		maps = append(maps, y)
+	}
+	return maps
+}

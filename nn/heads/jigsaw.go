@@ -1,0 +1,41 @@
+package heads
+
+import (
+	"contralens/nn/layers"
+	"contralens/torch"
+)
+
+// JigsawPatches is the number of patches that an image is cut into.
+const JigsawPatches = 9
+
+// Jigsaw embeds an image's patches as one (PIRL, Misra & van der Maaten 2020): every
+// patch through fc1, the patches in a shuffled order side by side, fc2, unit length.
+type Jigsaw struct {
+	fc1 layers.Layer // linear or mlp, without normalization
+	fc2 layers.Layer
+}
+
+// NewJigsaw builds the head of a kind among Names, from in to out values.
+func NewJigsaw(b layers.Builder, kind string, in, out int) (*Jigsaw, error) {
+	h := &Jigsaw{}
+	if kind == "linear" || kind == "linear_wo_norm" {
+		h.fc1 = b.Linear("fc1", in, out) // a single layer has no number in its name
+	} else {
+		fc1, err := New(b.At("fc1"), kind, in, out)
+		if err != nil {
+			return nil, err
+		}
+		h.fc1 = fc1.layers
+	}
+	h.fc2 = b.Linear("fc2", JigsawPatches*out, out)
+	return h, nil
+}
+
+// Forward maps the features of patches [9N, D], an image's nine in a row, to embeddings
+// [N, d]. order re-orders the rows within each image, int64 [9N].
+func (h *Jigsaw) Forward(x, order *torch.Tensor) *torch.Tensor {
+	return torch.Scoped1(func() *torch.Tensor {
+		y := h.fc1.Forward(x).IndexSelect(0, order)
+		return unit(h.fc2.Forward(y.Reshape(x.Size(0)/JigsawPatches, -1)))
+	})
+}

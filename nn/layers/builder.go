@@ -1,0 +1,145 @@
+package layers
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"contralens/torch"
+)
+
+// Options say how a network's tensors are made.
+type Options struct {
+	Rand   *rand.Rand         // draws the initial values; nil leaves them unset, for names and shapes alone
+	Format torch.MemoryFormat // of weights with four dimensions
+	Device torch.Device
+	Groups int  // parts of a batch with batch-norm statistics of their own; 0 and 1: none
+	Double bool // float64 parameters, for tests of exactness
+}
+
+// Builder makes layers. It draws their parameters, in the order in which the layers
+// are built, and enters them into the network's state under PyTorch's names. A Builder
+// is a value: At and Stage return one for a part of the network, and leave it as it was.
+type Builder struct {
+	network *network
+	prefix  string // of names: "encoder.layer1.0."
+	stage   int
+}
+
+// network is what the builders of a network share.
+type network struct {
+	Options
+	state State
+	modes Modes
+}
+
+// NewBuilder begins a network. Whoever begins it frees its State.
+func NewBuilder(o Options) Builder { return Builder{network: &network{Options: o}} }
+
+// At returns a builder of layers whose names begin with name and a dot.
+func (b Builder) At(name string) Builder {
+	b.prefix += name + "."
+	return b
+}
+
+// Stage returns a builder of layers of stage n, counted from 0. A stage trains or is
+// frozen as a whole (see Modes).
+func (b Builder) Stage(n int) Builder {
+	b.stage = n
+	return b
+}
+
+// State returns the tensors made so far, in order.
+func (b Builder) State() State { return b.network.state }
+
+// Modes returns the modes of the stages built so far.
+func (b Builder) Modes() Modes { return b.network.modes }
+
+// Mode returns the mode of the builder's stage, for layers that compute another thing
+// in training.
+func (b Builder) Mode() *Mode {
+	for len(b.network.modes) <= b.stage {
+		b.network.modes = append(b.network.modes, &Mode{Train: true})
+	}
+	return b.network.modes[b.stage]
+}
+
+// Parameter makes a trained tensor. value draws one initial value; it is called for
+// each element, in row-major order.
+func (b Builder) Parameter(name string, shape []int, value func() float64) *torch.Tensor {
+	if b.network.Rand == nil {
+		return b.add(name, false, torch.Empty(shape))
+	}
+	n := 1
+	for _, s := range shape {
+		n *= s
+	}
+	values := make([]float32, n)
+	for i := range values {
+		values[i] = float32(value())
+	}
+	return b.add(name, false, torch.FromFloat32(values, shape...))
+}
+
+// Buffer makes a tensor that is stored with the network but not trained.
+func (b Builder) Buffer(name string, t *torch.Tensor) *torch.Tensor { return b.add(name, true, t) }
+
+func (b Builder) add(name string, buffer bool, t *torch.Tensor) *torch.Tensor {
+	n := b.network
+	t = t.ToDevice(n.Device)
+	if n.Double && t.Dtype() == torch.Float32 {
+		t = t.To(torch.Float64)
+	}
+	if t.Dim() == 4 {
+		t = t.Contiguous(n.Format)
+	}
+	t.Keep()
+	if !buffer {
+		t.SetRequiresGrad(true)
+	}
+	b.Mode() // the stage exists, whether it has batch norm or not
+	n.state = append(n.state, Entry{Name: b.prefix + name, Tensor: t, Buffer: buffer, Stage: b.stage})
+	return t
+}
+
+// KaimingNormal draws from N(0, 2/fanOut), the initialization of He et al. (2015) for
+// ReLU by the number of outputs that an input reaches.
+func (b Builder) KaimingNormal(fanOut int) func() float64 {
+	std := math.Sqrt(2 / float64(fanOut))
+	return func() float64 { return std * b.network.Rand.NormFloat64() }
+}
+
+// Uniform draws from U(-1/√in, 1/√in), PyTorch's default for a linear layer with in
+// inputs.
+func (b Builder) Uniform(in int) func() float64 {
+	bound := 1 / math.Sqrt(float64(in))
+	return func() float64 { return bound * (2*b.network.Rand.Float64() - 1) }
+}
+
+// Constant is v for every element.
+func Constant(v float64) func() float64 { return func() float64 { return v } }
+
+// Mode is how the layers of a stage compute.
+type Mode struct {
+	Train bool // batch norm takes the batch's statistics and moves the running ones
+}
+
+// Modes are the modes of a network's stages. A new stage is in training mode.
+type Modes []*Mode
+
+// Set sets the mode of each stage.
+func (m Modes) Set(train func(stage int) bool) {
+	for i, mode := range m {
+		mode.Train = train(i)
+	}
+}
+
+// Evaluating runs f with all stages in evaluation mode, and restores their modes.
+func (m Modes) Evaluating(f func()) {
+	before := make([]bool, len(m))
+	for i, mode := range m {
+		before[i] = mode.Train
+	}
+	defer m.Set(func(stage int) bool { return before[stage] })
+	m.Set(func(int) bool { return false })
+	f()
+}

@@ -1,0 +1,140 @@
+// Package layers has the layers of networks, and the Builder that makes them with
+// seeded initial values and PyTorch's names.
+//
+// A layer's input belongs to the caller, its output is new. A layer frees what it makes
+// on the way as soon as autograd allows. Wrong shapes panic with a *torch.Error, which
+// torch.Run turns into an error.
+package layers
+
+import (
+	"strings"
+
+	"contralens/torch"
+)
+
+// Layer is a differentiable function of a tensor.
+type Layer interface {
+	Forward(x *torch.Tensor) *torch.Tensor
+}
+
+// Func is a function as a layer.
+type Func func(x *torch.Tensor) *torch.Tensor
+
+// Forward calls f.
+func (f Func) Forward(x *torch.Tensor) *torch.Tensor { return f(x) }
+
+// Sequential applies layers one after the other.
+type Sequential []Layer
+
+// Forward frees the tensors between the layers.
+func (s Sequential) Forward(x *torch.Tensor) *torch.Tensor {
+	y := x
+	for _, l := range s {
+		z := l.Forward(y)
+		if y != x && y != z {
+			y.Free()
+		}
+		y = z
+	}
+	return y
+}
+
+// ReLU is max(x, 0). Behind batch norm, BatchNorm.ReLU is faster.
+var ReLU Layer = Func((*torch.Tensor).Relu)
+
+// MaxPool takes the maximum over windows of Kernel x Kernel: [N, C, H, W] to
+// [N, C, (H+2·Padding-Kernel)/Stride+1, …].
+type MaxPool struct{ Kernel, Stride, Padding int }
+
+// Forward pools x.
+func (p MaxPool) Forward(x *torch.Tensor) *torch.Tensor {
+	return x.MaxPool2d(p.Kernel, p.Stride, p.Padding)
+}
+
+// Conv has the settings of a convolution; the zero value of a field is its default.
+type Conv struct {
+	Kernel  int // side, default 1
+	Stride  int // default 1
+	Padding int // zeros on each side, default 0
+	Groups  int // of channels that are convolved apart, default 1
+	Bias    bool
+}
+
+// Conv2d is a two-dimensional convolution, [N, in, H, W] to [N, out, H', W'].
+type Conv2d struct {
+	Weight *torch.Tensor // [out, in/groups, kernel, kernel]
+	Bias   *torch.Tensor // [out], nil without
+	conv   Conv
+	name   string
+}
+
+// Conv2d makes a convolution from in to out channels, with weights by He's rule for
+// ReLU and PyTorch's default bias.
+func (b Builder) Conv2d(name string, in, out int, c Conv) *Conv2d {
+	c.Kernel, c.Stride, c.Groups = max(c.Kernel, 1), max(c.Stride, 1), max(c.Groups, 1)
+	b = b.At(name)
+	shape := []int{out, in / c.Groups, c.Kernel, c.Kernel}
+	l := &Conv2d{conv: c, name: b.name(), Weight: b.Parameter("weight", shape, b.KaimingNormal(out*c.Kernel*c.Kernel))}
+	if c.Bias {
+		l.Bias = b.Parameter("bias", []int{out}, b.Uniform(shape[1]*c.Kernel*c.Kernel))
+	}
+	return l
+}
+
+// Forward convolves x.
+func (l *Conv2d) Forward(x *torch.Tensor) *torch.Tensor {
+	c := l.conv
+	return observed(l.name, x.Conv2d(l.Weight, l.Bias, c.Stride, c.Padding, 1, c.Groups))
+}
+
+// Linear is x·Wᵀ + b, [..., in] to [..., out].
+type Linear struct {
+	Weight *torch.Tensor // [out, in]
+	Bias   *torch.Tensor // [out]
+	name   string
+}
+
+// Linear makes a fully connected layer with PyTorch's default initial values.
+func (b Builder) Linear(name string, in, out int) *Linear {
+	b = b.At(name)
+	return &Linear{
+		name:   b.name(),
+		Weight: b.Parameter("weight", []int{out, in}, b.Uniform(in)),
+		Bias:   b.Parameter("bias", []int{out}, b.Uniform(in)),
+	}
+}
+
+// Forward maps x.
+func (l *Linear) Forward(x *torch.Tensor) *torch.Tensor {
+	return observed(l.name, x.Linear(l.Weight, l.Bias))
+}
+
+// LayerNorm normalizes each vector of the last dimension (Ba et al., 2016), [..., D] to
+// [..., D], then scales and shifts it by trained factors. Its eps is 1e-6, as usual in
+// vision transformers.
+type LayerNorm struct {
+	Weight, Bias *torch.Tensor // [D]
+	name         string
+}
+
+// LayerNorm makes a layer norm of vectors of size dim, with weight 1 and bias 0.
+func (b Builder) LayerNorm(name string, dim int) *LayerNorm {
+	b = b.At(name)
+	return &LayerNorm{
+		name:   b.name(),
+		Weight: b.Parameter("weight", []int{dim}, Constant(1)),
+		Bias:   b.Parameter("bias", []int{dim}, Constant(0)),
+	}
+}
+
+// Forward normalizes x, in float32 where x is bfloat16.
+func (n *LayerNorm) Forward(x *torch.Tensor) *torch.Tensor {
+	if x.Dtype() == torch.BFloat16 {
+		x = x.To(torch.Float32)
+		defer x.Free()
+	}
+	return observed(n.name, x.LayerNorm(n.Weight, n.Bias, 1e-6))
+}
+
+// name is that of the layer whose tensors the builder names.
+func (b Builder) name() string { return strings.TrimSuffix(b.prefix, ".") }

@@ -1,0 +1,101 @@
+package layers
+
+import "contralens/torch"
+
+// PyTorch's defaults for batch norm.
+const (
+	normMomentum = 0.1
+	normEps      = 1e-5
+)
+
+// BatchNorm normalizes each channel over batch and image (Ioffe & Szegedy, 2015), then
+// scales and shifts it by trained factors: [N, C, H, W] or [N, C] to the same shape.
+type BatchNorm struct {
+	Weight, Bias   *torch.Tensor // [C]
+	Mean, Variance *torch.Tensor // running statistics, [C]
+	Batches        *torch.Tensor // that the running statistics have seen, int64 []
+	name           string
+	mode           *Mode
+	groups         int // parts of the batch with statistics of their own; 0 and 1: none
+}
+
+// BatchNorm makes a batch norm with weight 1, bias 0, and running statistics 0 and 1.
+func (b Builder) BatchNorm(name string, channels int) *BatchNorm {
+	b = b.At(name)
+	shape := []int{channels}
+	return &BatchNorm{
+		name:     b.name(),
+		Weight:   b.Parameter("weight", shape, Constant(1)),
+		Bias:     b.Parameter("bias", shape, Constant(0)),
+		Mean:     b.Buffer("running_mean", torch.Zeros(shape)),
+		Variance: b.Buffer("running_var", torch.Ones(shape)),
+		Batches:  b.Buffer("num_batches_tracked", torch.Zeros(nil, torch.Options{Dtype: torch.Int64})),
+		mode:     b.Mode(),
+		groups:   b.network.Groups,
+	}
+}
+
+// Forward normalizes x.
+func (n *BatchNorm) Forward(x *torch.Tensor) *torch.Tensor { return n.forward(x, nil, false) }
+
+// ReLU is the layer followed by ReLU, in one kernel where there is one.
+func (n *BatchNorm) ReLU() Layer { return normRelu{n} }
+
+type normRelu struct{ *BatchNorm }
+
+func (n normRelu) Forward(x *torch.Tensor) *torch.Tensor { return n.forward(x, nil, true) }
+
+// ForwardAddRelu is ReLU(norm(x) + shortcut), the end of a residual block.
+func (n *BatchNorm) ForwardAddRelu(x, shortcut *torch.Tensor) *torch.Tensor {
+	return n.forward(x, shortcut, true)
+}
+
+func (n *BatchNorm) forward(x, shortcut *torch.Tensor, relu bool) *torch.Tensor {
+	mean, variance, train := n.Mean, n.Variance, n.mode.Train
+	switch {
+	case !train:
+	case recomputing:
+		mean, variance = nil, nil // they moved in the first pass
+	default:
+		n.Batches.AddInt_(1)
+	}
+	groups := n.parts(x.Size(0))
+	if n.fuses(x, shortcut) {
+		return x.FusedNorm(torch.Norm{
+			Weight: n.Weight, Bias: n.Bias, Mean: mean, Variance: variance,
+			Train: train, Groups: groups, Momentum: normMomentum, Eps: normEps,
+		}, shortcut, relu)
+	}
+	var y *torch.Tensor
+	if groups > 1 {
+		y = n.normalizeSplit(x, groups)
+	} else {
+		y = x.BatchNorm(n.Weight, n.Bias, mean, variance, train, normMomentum, normEps)
+	}
+	observed(n.name, y)
+	if shortcut != nil {
+		y.AddInto_(shortcut, 1)
+	}
+	if relu {
+		y.Relu_()
+	}
+	return y
+}
+
+// fuses reports whether one kernel does all of it. An observer sees batch norm's own
+// output, which the kernel keeps to itself.
+func (n *BatchNorm) fuses(x, shortcut *torch.Tensor) bool {
+	return !plainNorm && observer == nil && x.FusesNorm() && (shortcut == nil || shortcut.Dtype() == x.Dtype())
+}
+
+// plainNorm turns the fused kernel off.
+var plainNorm bool
+
+// WithoutFusedNorm runs f with batch norm by libtorch's operators alone, on the
+// goroutine that computes: for comparing the kernel with them.
+func WithoutFusedNorm(f func()) {
+	before := plainNorm
+	plainNorm = true
+	defer func() { plainNorm = before }()
+	f()
+}

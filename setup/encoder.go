@@ -1,0 +1,121 @@
+package setup
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"contralens/checkpoint/weights"
+	"contralens/config"
+	"contralens/nn"
+)
+
+// Encoder is a network and where its weights come from.
+type Encoder struct {
+	Model  *nn.Model
+	Path   string            // the checkpoint; empty: untrained
+	Epoch  int               // of its training
+	Config map[string]string // the options in the checkpoint's record; nil without a record
+}
+
+// modelOptions are the options that a checkpoint decides for those who use its
+// encoder.
+var modelOptions = []string{"arch", "width", "stem", "head", "feat_dim", "modal", "input_res"}
+
+// UntrainedEncoder builds the network that the options describe, with the weights
+// that their seed gives it.
+func UntrainedEncoder(s config.Shared) (*Encoder, error) {
+	net, err := Network(s)
+	if err != nil {
+		return nil, err
+	}
+	model, err := nn.New(net, s.Seed)
+	if err != nil {
+		return nil, err
+	}
+	return &Encoder{Model: model}, nil
+}
+
+// LoadEncoder builds the network of a checkpoint of any origin and loads its
+// weights: the query encoder's, or with ema the key encoder's. The record of the
+// checkpoint, or else the shapes of its tensors, set the options of s that say
+// what the network is, unless set has them; notes are sentences for the user.
+func LoadEncoder(path string, s *config.Shared, set map[string]bool, ema bool) (e *Encoder, notes []string, err error) {
+	file, err := weights.Open(path, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	found, err := file.Encoder(ema)
+	if err != nil {
+		return nil, nil, err
+	}
+	e = &Encoder{Path: path, Epoch: file.Epoch, Config: file.Options}
+	known, source := e.Config, "the checkpoint's"
+	if known == nil {
+		guess, err := found.Network()
+		if err == nil {
+			known, source = options(guess), "what the shapes say:"
+			notes = append(notes, fmt.Sprintf("%s has no record of its options; by its shapes it is %s; --input_res is %d", path, describe(guess), s.InputRes))
+		} else if !set["arch"] {
+			return nil, nil, err
+		}
+	}
+	overrides, err := adopt(s, known, set, path, source)
+	if err != nil {
+		return nil, nil, err
+	}
+	net, err := Network(*s)
+	if err != nil {
+		return nil, nil, err
+	}
+	if e.Model, err = nn.New(net, 0); err != nil {
+		return nil, nil, err
+	}
+	more, err := found.Load(e.Model, false, s.Strict)
+	if err != nil {
+		e.Model.Free()
+		return nil, nil, err
+	}
+	return e, slices.Concat(notes, overrides, []string{"weights: " + found.Mapping()}, more), nil
+}
+
+// adopt sets the options of s that a checkpoint decides to what is known of it. An
+// option in set keeps its value; where the two differ a note says so, in which source
+// is where the other value was found.
+func adopt(s *config.Shared, known map[string]string, set map[string]bool, path, source string) (notes []string, err error) {
+	for _, f := range config.Fields(s) {
+		value, ok := known[f.Name]
+		switch {
+		case !ok || !slices.Contains(modelOptions, f.Name):
+		case set[f.Name] && f.String() != value:
+			notes = append(notes, fmt.Sprintf("--%s %s instead of %s %s", f.Name, f.String(), source, value))
+		case !set[f.Name]:
+			if err := f.Set(value); err != nil {
+				return nil, fmt.Errorf("checkpoint %s: its record of --%s: %w", path, f.Name, err)
+			}
+		}
+	}
+	return notes, nil
+}
+
+// options are a network's options as they would be typed.
+func options(c nn.Config) map[string]string {
+	o := map[string]string{
+		"arch": c.Arch, "width": strconv.FormatFloat(c.Width, 'g', -1, 64), "stem": c.Stem, "modal": c.Modal,
+	}
+	if c.Head != "" {
+		o["head"], o["feat_dim"] = c.Head, strconv.Itoa(c.FeatDim)
+	}
+	return o
+}
+
+func describe(c nn.Config) string {
+	s := fmt.Sprintf("--arch %s --width %v --stem %s", c.Arch, c.Width, c.Stem)
+	if c.Modal != "RGB" {
+		s += " --modal " + c.Modal
+	}
+	if c.Head != "" {
+		s += fmt.Sprintf(" --head %s --feat_dim %d", c.Head, c.FeatDim)
+	}
+	return s
+}

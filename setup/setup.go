@@ -1,0 +1,81 @@
+// Package setup makes the objects that options describe: datasets, the network,
+// views, the feature transformation, and an encoder out of a checkpoint. Training
+// and evaluation both start here, so that the same options mean the same things.
+package setup
+
+import (
+	"fmt"
+	"slices"
+
+	"contralens/config"
+	"contralens/contrast"
+	"contralens/nn"
+	"contralens/torch"
+	"contralens/views"
+)
+
+// Network is the network that the options describe, on the device that they name.
+func Network(s config.Shared) (nn.Config, error) {
+	name := s.Device
+	if s.GPU != "" {
+		name = "cuda:" + s.GPU
+	}
+	device, err := torch.ParseDevice(name)
+	if err != nil {
+		return nn.Config{}, fmt.Errorf("--device: %w", err)
+	}
+	return nn.Config{
+		Arch: s.Arch, Width: s.Width, Stem: s.Stem, Head: s.Head, FeatDim: s.FeatDim, Modal: s.Modal,
+		Format: nn.Format(s.MemoryFormat), Device: device,
+	}, nil
+}
+
+// Views are the views of each image that the options describe: as many random crops
+// as asked for, and the jigsaw if there is one.
+func Views(c config.Contrast, crops int) ([]views.Spec, error) {
+	s, err := views.Preset(c.Aug, c.InputRes, c.Crop)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range []struct {
+		from *float64
+		to   *float64
+	}{{c.CropMin, &s.CropMin}, {c.JitterP, &s.JitterP}, {c.GrayP, &s.GrayP}, {c.BlurP, &s.BlurP}} {
+		if o.from != nil {
+			*o.to = *o.from
+		}
+	}
+	all := slices.Repeat([]views.Spec{s}, crops)
+	if c.Jigsaw {
+		j, err := views.JigsawPreset(c.InputRes)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, j)
+	}
+	for i := range all {
+		if c.Modal == "CMC" {
+			all[i] = all[i].CMC()
+		}
+		all[i].Exact = c.Decode == "exact"
+	}
+	return all, nil
+}
+
+// Transform is the feature transformation that the options describe.
+func Transform(c config.Contrast) contrast.Transform {
+	t := c.FeatureTransformation()
+	return contrast.Transform{
+		Positive: contrast.Side{On: t.Positive, Uniform: t.Uniform, Alpha: t.PosAlpha, Elementwise: t.PosElementwise, Extrapolate: t.Extrapolate, Normalize: t.PosNormalize},
+		Negative: contrast.Side{On: t.Negative, Uniform: t.Uniform, Alpha: t.NegAlpha, Elementwise: t.NegElementwise, Normalize: t.NegNormalize},
+	}
+}
+
+// Compute runs f, which does tensor work, with that many compute threads; 0 leaves
+// their number. A panic of the tensor library is an error.
+func Compute(threads int, f func() error) error {
+	if threads > 0 {
+		torch.SetThreads(threads)
+	}
+	return torch.Run(f)
+}

@@ -1,0 +1,26 @@
+package train
+
+import (
+	"contralens/checkpoint/weights"
+)
+
+// LoadWeights takes the query encoder's weights of a checkpoint of any origin,
+// and starts the key encoder as their copy. notes are sentences for the user.
+func (r *Run) LoadWeights(path string) (notes []string, err error) {
+	file, err := weights.Open(path, "")
+	if err != nil {
+		return nil, err
+	}
+	found, err := file.Encoder(false)
+	if err != nil {
+		return nil, err
+	}
+	notes, err = found.Load(r.Model.Query, false, r.Config.Strict)
+	if err != nil {
+		return nil, err
+	}
+	if r.Model.Key != nil {
+		r.Model.Key.State.CopyFrom(r.Model.Query.State)
+	}
+	return append([]string{"weights: " + found.Mapping()}, notes...), nil
+}

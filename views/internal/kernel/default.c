@@ -1,2 +1,0 @@
-#define SET kernels_default
-#include "view.h"
