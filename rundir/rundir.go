@@ -11,7 +11,7 @@
 //	.lock                 held by the process that writes to the directory
 //
 // It knows no tensors: a checkpoint is a checkpoint.Dict here. Functions that take a path
-// serve the process that owns the run. Those that take an fs.FS serve readers that do not
+// serve the process that owns the run. Those that take an fs.StatFS serve readers that do not
 // trust the folder, such as the dashboard: they open regular files only, and read no more
 // of them than a limit.
 package rundir

@@ -1,60 +1,91 @@
 package train
 
 import (
+	"fmt"
 	"runtime"
 
 	"contralens/checkpoint"
+	"contralens/config"
 	"contralens/internal/machine"
-	"contralens/statedict"
+	"contralens/rundir"
+	"contralens/torch"
 )
 
-// Computing is how a run computes. What is empty or 0 is not known.
-type Computing struct {
+// ComputeSettings is how a run computes. What is empty or 0 is not known.
+type ComputeSettings struct {
 	Precision, Format string // fp32 or bf16; channels_last or contiguous
 	Threads, Workers  int    // that compute; that load images
 }
 
-// Kept is how the run computes that goes on with --resume: what the record of the
-// checkpoint says that resume names, or the newest one of the run in dir, or without
-// one run.json, of what a run of that name must not differ in. It is empty where there
-// is nothing to go on from. The split of processors is that of the last run on a
-// machine of this kind. The error is that of a checkpoint that cannot be read.
-func Kept(resume, dir string) (Computing, error) {
+// ResumeSettings returns how a run that is resumed with --resume computes. The checkpoint
+// says it that resume names, for "auto" the newest one of the run in dir. If that run has
+// none yet, its run.json says it. The result is empty where there is nothing to resume.
+// Threads and workers are known if the last session ran on a machine of this kind. The
+// error is that of a checkpoint that cannot be read.
+func ResumeSettings(resume, dir string) (ComputeSettings, error) {
 	if resume == "auto" {
-		newest, _ := Newest(dir)
+		newest, _ := rundir.Newest(dir)
 		if newest == "" {
-			if r, err := readRecord(dir); err == nil && r != nil {
-				return stored(r.Config["precision"], r.Config["memory_format"]), nil
+			if r, err := rundir.ReadRecord(dir); err == nil && r != nil {
+				return stored(r.Config), nil
 			}
 		}
 		resume = newest
 	}
 	if resume == "" {
-		return Computing{}, nil
+		return ComputeSettings{}, nil
 	}
 	file, err := checkpoint.Read(resume)
 	if err != nil {
-		return Computing{}, otherwise(resume, err)
+		return ComputeSettings{}, rundir.Otherwise(resume, err)
 	}
-	record := statedict.Items(file.Get("contralens"))
-	options := statedict.Items(record.Get("config"))
-	precision, _ := options.Get("precision").(string)
-	format, _ := options.Get("memory_format").(string)
-	c := stored(precision, format)
-	switch on, _ := record.Get("machine").(string); {
-	case record == nil:
-	case on == "": // from before splits were chosen: all computed, and as many loaded
+	var record rundir.CheckpointRecord
+	ours := rundir.DecodeRecord(file, &record) != nil
+	c := stored(record.Config)
+	switch {
+	case !ours:
+	case record.Machine == "": // from before splits were chosen: all computed, and as many loaded
 		c.Threads, c.Workers = machine.Processors(), runtime.NumCPU()
-	case on == machine.Kind():
-		c.Threads, c.Workers = statedict.Int(record.Get("threads")), statedict.Int(record.Get("workers"))
+	case record.Machine == machine.Kind():
+		c.Threads, c.Workers = record.Threads, record.Workers
 	}
 	return c, nil
 }
 
-// stored fills in the format of runs from when there was but one.
-func stored(precision, format string) Computing {
-	if precision != "" && format == "" {
-		format = "channels_last"
+// stored is what options say. Runs from when there was but one format do not name it.
+func stored(options map[string]string) ComputeSettings {
+	c := ComputeSettings{Precision: options["precision"], Format: options["memory_format"]}
+	if c.Precision != "" && c.Format == "" {
+		c.Format = "channels_last"
 	}
-	return Computing{Precision: precision, Format: format}
+	return c
+}
+
+// ResumeCompute has a run that is resumed compute in the precision and the memory
+// format that it was begun in, and with as many threads and workers, where the options
+// leave them open. dir is the run directory.
+func ResumeCompute(s *config.Shared, dir string) error {
+	before, err := ResumeSettings(s.Resume, dir)
+	if err != nil {
+		return err
+	}
+	switch {
+	case before.Precision == "":
+	case s.Precision == "auto":
+		s.Precision = before.Precision
+	case s.Precision != before.Precision:
+		return fmt.Errorf("--precision %s with --resume %s: want %s, in which that run was begun; leave --precision and --amp out, "+
+			"or begin a run of another --name without --resume", s.Precision, s.Resume, before.Precision)
+	}
+	if s.MemoryFormat == "auto" && before.Format != "" {
+		s.MemoryFormat = before.Format
+	}
+	if s.Threads == 0 && before.Threads > 0 {
+		s.Threads = before.Threads
+		torch.SetThreads(s.Threads)
+	}
+	if s.Workers == 0 {
+		s.Workers = before.Workers
+	}
+	return nil
 }

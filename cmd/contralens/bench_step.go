@@ -15,6 +15,7 @@ import (
 	"contralens/config"
 	"contralens/data"
 	"contralens/internal/machine"
+	"contralens/internal/version"
 	"contralens/nn"
 	"contralens/profile"
 	"contralens/setup"
@@ -149,7 +150,7 @@ func generate(c *config.BenchStep, dir string) error {
 func measureRun(c *config.BenchStep, r *train.Run) (*profile.Result, error) {
 	result := &profile.Result{
 		Method: c.Method, Arch: c.Arch, Batch: c.BatchSize, K: c.K, Precision: c.Precision, NetworkOnly: c.NetworkOnly, InputRes: c.InputRes,
-		MemoryFormat: c.MemoryFormat, Threads: torch.Threads(), Machine: machine.Model(), Commit: train.Commit(), Torch: torch.Version(),
+		MemoryFormat: c.MemoryFormat, Threads: torch.Threads(), Machine: machine.Model(), Commit: version.Commit(), Torch: torch.Version(),
 	}
 	// Before and after: the machine may be busier for a while.
 	result.Peak = peak(r.Model)

@@ -7,9 +7,9 @@ import (
 	"contralens/autotune"
 	"contralens/config"
 	"contralens/internal/machine"
+	"contralens/internal/version"
 	"contralens/nn"
 	"contralens/torch"
-	"contralens/train"
 )
 
 // choose settles in which precision and memory format a network is trained, where
@@ -103,7 +103,7 @@ func fastest(t autotune.Task, retune bool, print func(format string, args ...any
 func choices() autotune.Cache {
 	return autotune.Cache{
 		Path: autotune.CacheFile(),
-		Key:  fmt.Sprintf("%s, %d cores, %s; contralens %s, libtorch %s", machine.Model(), machine.Processors(), strings.Join(machine.Vectors(), " "), train.Commit(), torch.Version()),
+		Key:  fmt.Sprintf("%s, %d cores, %s; contralens %s, libtorch %s", machine.Model(), machine.Processors(), strings.Join(machine.Vectors(), " "), version.Commit(), torch.Version()),
 	}
 }
 

@@ -16,8 +16,8 @@ import (
 	"contralens/data/jpeg"
 	"contralens/internal/humanize"
 	"contralens/internal/machine"
+	"contralens/internal/version"
 	"contralens/torch"
-	"contralens/train"
 )
 
 // finding is one line of the doctor's report.
@@ -69,7 +69,7 @@ func doctorCommand() *cobra.Command {
 func examine() []finding {
 	var list []finding
 	add := func(what, found, problem string) { list = append(list, finding{what, found, problem}) }
-	add("contralens", train.Commit()+", "+runtime.Version(), "")
+	add("contralens", version.Commit()+", "+runtime.Version(), "")
 	add("libtorch", torch.Version(), "")
 	if n := torch.CUDADevices(); n > 0 {
 		add("devices", fmt.Sprintf("cpu, %d GPU(s) as cuda:0 … cuda:%d", n, n-1), "")

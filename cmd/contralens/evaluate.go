@@ -9,8 +9,8 @@ import (
 
 	"contralens/autotune"
 	"contralens/config"
-	"contralens/eval"
 	"contralens/eval/protocol"
+	"contralens/rundir"
 	"contralens/views"
 )
 
@@ -32,7 +32,7 @@ func reporter(out io.Writer) protocol.Reporter {
 	return protocol.Reporter{Note: printNote, Features: featureProgress(), Line: func(s string) { fmt.Fprintln(out, s) }}
 }
 
-func printJSON(r eval.Result) error { return json.NewEncoder(os.Stdout).Encode(r) }
+func printJSON(r rundir.Result) error { return json.NewEncoder(os.Stdout).Encode(r) }
 
 // tune settles by measurements how an encoder is trained.
 func tune(s *config.Shared, w protocol.Workload) error {

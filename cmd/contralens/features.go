@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/data"
 	"contralens/eval"
@@ -53,7 +54,7 @@ func loadEncoder(c config.Encoder, set map[string]bool) (m *nn.Model, o eval.Opt
 	for _, n := range notes {
 		printNote(n)
 	}
-	sum, err := eval.SHA256(c.Ckpt)
+	sum, err := checkpoint.SHA256(c.Ckpt)
 	if err != nil {
 		e.Model.Free()
 		return nil, o, nil, err

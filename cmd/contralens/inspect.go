@@ -17,7 +17,7 @@ import (
 	"contralens/checkpoint/weights"
 	"contralens/config"
 	"contralens/internal/humanize"
-	"contralens/statedict"
+	"contralens/rundir"
 	"contralens/torch"
 )
 
@@ -132,8 +132,9 @@ func trainedIn(f *weights.File) string {
 		return ""
 	}
 	how := strings.TrimSuffix(precision+", "+f.Options["memory_format"], ", ")
-	if r := statedict.Items(f.Tree.Get("contralens")); r.Get("threads") != nil {
-		how += ", " + humanize.Count(statedict.Int(r.Get("threads")), "thread") + ", " + humanize.Count(statedict.Int(r.Get("workers")), "worker")
+	var r rundir.CheckpointRecord
+	if rundir.DecodeRecord(f.Tree, &r); r.Threads > 0 {
+		how += ", " + humanize.Count(r.Threads, "thread") + ", " + humanize.Count(r.Workers, "worker")
 	}
 	return how
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"contralens/checkpoint"
-	"contralens/train"
+	"contralens/rundir"
 )
 
 // Ctrl-C and SIGTERM finish the step, save and exit with 75; going on gives what
@@ -179,7 +179,7 @@ func TestInterruptedWithoutReader(t *testing.T) {
 	if err := p.Wait(); p.ProcessState.ExitCode() != exitStopped {
 		t.Errorf("ended with %v, want exit code %d", err, exitStopped)
 	}
-	if path, skipped := train.Newest("save/run"); path == "" || len(skipped) > 0 {
+	if path, skipped := rundir.Newest("save/run"); path == "" || len(skipped) > 0 {
 		t.Errorf("saved %q, %v", path, skipped)
 	}
 }

@@ -40,8 +40,10 @@ type Step struct {
 
 // Totals add up an epoch's steps; of several heads those of the first.
 type Totals struct {
-	Images           int
-	Loss, Top1, Top5 float64 // sums over images; the accuracies in percent
+	Images int     `key:"images"`
+	Loss   float64 `key:"loss"` // sums over the images, of accuracies in percent
+	Top1   float64 `key:"top1"`
+	Top5   float64 `key:"top5"`
 }
 
 // Mean are the means over the images so far.
@@ -52,7 +54,7 @@ func (t Totals) Mean() (loss, top1, top5 float64) {
 
 // Do trains from where the trainer stands to the end of its epochs. When ctx
 // ends, it returns ctx.Err() after the step in work (after an epoch's last step,
-// OnEpoch comes first), and everything that is needed to go on is in the trainer.
+// OnEpoch comes first), and the trainer has everything that is needed to resume.
 func (t *Trainer) Do(ctx context.Context) error {
 	t.Epoch = max(1, t.Epoch)
 	for ; t.Epoch <= t.Epochs; t.Epoch++ {

@@ -3,8 +3,10 @@ package protocol
 import (
 	"fmt"
 
+	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/eval"
+	"contralens/rundir"
 	"contralens/setup"
 )
 
@@ -30,7 +32,7 @@ func openEncoder(s *config.Shared, ckpt string, ema bool, o Options) (*evaluated
 	for _, n := range notes {
 		o.note("%s", n)
 	}
-	sum, err := eval.SHA256(ckpt)
+	sum, err := checkpoint.SHA256(ckpt)
 	if err != nil {
 		e.Model.Free()
 		return nil, err
@@ -39,8 +41,8 @@ func openEncoder(s *config.Shared, ckpt string, ema bool, o Options) (*evaluated
 }
 
 // result is a result about the encoder. options are those of the evaluation.
-func (e *evaluatedEncoder) result(protocol, dataset string, metrics map[string]any, seed uint64, options map[string]string) eval.Result {
-	r := eval.NewResult(protocol, dataset, metrics, seed)
+func (e *evaluatedEncoder) result(protocol, dataset string, metrics map[string]any, seed uint64, options map[string]string) rundir.Result {
+	r := rundir.NewResult(protocol, dataset, metrics, seed)
 	r.Checkpoint, r.CheckpointSHA256, r.Epoch = e.Path, e.SHA256, e.Epoch
 	r.Group = eval.Group(protocol, dataset, fmt.Sprint(e.Epoch), options, e.Config)
 	return r

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/data"
 	"contralens/eval"
@@ -143,7 +144,7 @@ func encoderFile(c *config.Predict, record classify.Record, o Options) (path str
 
 // sameFile makes sure that the encoder is the one that the probe was trained on.
 func sameFile(c *config.Predict, path, want string, o Options) error {
-	got, err := eval.SHA256(path)
+	got, err := checkpoint.SHA256(path)
 	if err != nil || want == "" || got == want {
 		return err
 	}
