@@ -8,20 +8,31 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"contralens/internal/durable"
+	"contralens/internal/machine"
+	"contralens/torch"
 )
 
-// Cache is a file that remembers what was measured: by machine and program, which
-// Key names, and by task. It is of use only: whatever is wrong with it, measuring
-// again makes up for it.
+// Cache is a file that remembers trials, by machine and program, which Key names, and
+// by workload. Nothing depends on it: whatever is wrong with the file, measuring again
+// makes up for it.
 type Cache struct {
 	Path string // empty: there is no place for it
 	Key  string
 }
 
-// CacheFile is where a user's measurements are kept; empty where the system has no
-// place for such files.
+// UserCache returns the user's cache of what was measured on this machine by a version
+// of the program.
+func UserCache(version string) Cache {
+	key := fmt.Sprintf("%s, %s; contralens %s, libtorch %s",
+		machine.Kind(), strings.Join(machine.Vectors(), " "), version, torch.Version())
+	return Cache{Path: CacheFile(), Key: key}
+}
+
+// CacheFile returns the path of the user's cache; empty where the system has no
+// folder for such files.
 func CacheFile() string {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -30,31 +41,30 @@ func CacheFile() string {
 	return filepath.Join(dir, "contralens", "tune.json")
 }
 
-// Load is what was measured of a task: nil if nothing was. The error says what is
+// Load returns the trials of a workload; nil if there are none. The error says what is
 // wrong with the file.
-func (c Cache) Load(t Task) ([]Measured, error) {
+func (c Cache) Load(w Workload) ([]Trial, error) {
 	all, err := c.read()
-	found := all[c.key(t)]
-	want := t.candidates(true)
-	for _, m := range found { // a file that was written by hand, say
-		if !(m.Rate > 0) || !slices.Contains(want, m.Choice) {
+	found := all[c.key(w)]
+	want := w.candidates(true)
+	for _, t := range found { // someone may have edited the file
+		if !(t.Rate > 0) || !slices.Contains(want, t.Setting) {
 			return nil, fmt.Errorf("%s: want the speed of %v, got %v", c.Path, want, found)
 		}
 	}
 	return found, err
 }
 
-// Store remembers what was measured of a task, beside what is in the file already;
-// a damaged file is replaced.
-func (c Cache) Store(t Task, found []Measured) error {
+// Store adds the trials of a workload to the file, and replaces a damaged one.
+func (c Cache) Store(w Workload, found []Trial) error {
 	if c.Path == "" {
 		return errors.New("want a folder for such files, HOME or XDG_CACHE_HOME, but neither is set")
 	}
 	all, _ := c.read()
 	if all == nil {
-		all = map[string][]Measured{}
+		all = map[string][]Trial{}
 	}
-	all[c.key(t)] = found
+	all[c.key(w)] = found
 	b, err := json.MarshalIndent(all, "", " ")
 	if err != nil {
 		return err
@@ -69,7 +79,7 @@ func (c Cache) Store(t Task, found []Measured) error {
 	return nil
 }
 
-func (c Cache) read() (all map[string][]Measured, err error) {
+func (c Cache) read() (all map[string][]Trial, err error) {
 	b, err := os.ReadFile(c.Path)
 	if err != nil {
 		if c.Path == "" || os.IsNotExist(err) {
@@ -83,13 +93,14 @@ func (c Cache) read() (all map[string][]Measured, err error) {
 	return all, nil
 }
 
-// key names machine, program and all that decides how long a step takes.
-func (c Cache) key(t Task) string {
-	n := t.Net
+// key names the machine, the program, and all that decides how long a step takes.
+func (c Cache) key(w Workload) string {
+	n := w.Net
 	key := fmt.Sprintf("%s, %d threads; %s width %v, stem %s, head %s %d, %s; batch %d of %d pixels; %s",
-		c.Key, t.Threads, n.Arch, n.Width, n.Stem, n.Head, n.FeatDim, n.Modal, t.Batch, t.Side, t.Given)
-	if i := t.Images; i != nil {
-		key += fmt.Sprintf(", %d, %d; %d images, %s in %s as %v", t.Given.Threads, t.Given.Workers, i.Dataset.Len(), i.Dataset.Name(), i.From, i.Views)
+		c.Key, w.Threads, n.Arch, n.Width, n.Stem, n.Head, n.FeatDim, n.Modal, w.Batch, w.Side, w.Given)
+	if i := w.Images; i != nil {
+		key += fmt.Sprintf(", %d, %d; %d images, %s in %s as %v",
+			w.Given.Threads, w.Given.Workers, i.Dataset.Len(), i.Dataset.Name(), i.From, i.Views)
 	}
 	return key
 }

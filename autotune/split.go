@@ -1,62 +1,67 @@
 package autotune
 
 import (
+	"context"
 	"io"
 	"time"
 
 	"contralens/data"
+	"contralens/data/loader"
 	"contralens/torch"
 	"contralens/views"
 )
 
 const (
-	// fewestSteps are timed of every split: a single one may meet another program.
+	// fewestSteps are timed for every split: another program may disturb a single one.
 	fewestSteps = 3
-	// hopeless is how much slower than the best so far a split may begin, to be measured
-	// on: more than trainings of the same split differ by, a tenth.
+	// hopeless is how much slower than the best split so far another may begin before
+	// it is given up: more than the tenth by which trainings of one split differ.
 	hopeless = 1.25
 	// most images are loaded for a split.
 	most = 1 << 16
 )
 
-// measureSplits times, for each split of the processors, what a step takes while the
-// images of the next ones are loaded.
-func measureSplits(t Task, report func(Measured)) (all []Measured, err error) {
-	p, err := newProbe(t.Net, t.Given.Format)
+// measureSplits times, for each split of the processors, steps while images for the
+// next ones are loaded.
+func measureSplits(w Workload, report func(Trial)) (all []Trial, err error) {
+	p, err := newProbe(w.Net, w.Given.Format)
 	if err != nil {
 		return nil, err
 	}
 	defer p.Free()
 	defer torch.SetThreads(torch.Threads())
-	choices := t.candidates(true)
-	share := budget / 2 / time.Duration(len(choices)) // precision and format have had theirs
+	settings := w.candidates(true)
+	each := budget / 2 / time.Duration(len(settings)) // the rest was for precision and format
 	n := 2
-	p.step(t.Given, n, t.Side) // kernels are made at their first use
-	each := p.step(t.Given, n, t.Side) / time.Duration(n)
-	if fits := int(share / max(1, each) / 6); fits > n { // about four steps
-		n = min(fits, max(n, t.Batch))
+	p.step(w.Given, n, w.Side) // the first use of a kernel compiles it
+	image := p.step(w.Given, n, w.Side) / time.Duration(n)
+	if fits := int(each / max(1, image) / 6); fits > n { // about four steps
+		n = min(fits, max(n, w.Batch))
 	}
 	best := 0.0
-	for _, c := range choices {
-		torch.SetThreads(c.Threads)
-		m := Measured{Choice: c}
-		if m.Rate, err = p.loading(t, c, n, share, best); err != nil {
+	for _, s := range settings {
+		torch.SetThreads(s.Threads)
+		t := Trial{Setting: s}
+		if t.Rate, err = p.loading(w, s, n, each, best); err != nil {
 			return nil, err
 		}
-		if best = max(best, m.Rate); report != nil {
-			report(m)
+		if best = max(best, t.Rate); report != nil {
+			report(t)
 		}
-		all = append(all, m)
+		all = append(all, t)
 	}
 	return all, nil
 }
 
-// loading is how many images a second go through the encoders and back while the next
-// are loaded, n a step: in so long, or less if that is hopeless beside the best so
-// far. The first step, for which nothing was loaded ahead, doesn't count. A small
-// dataset is loaded again and again.
-func (p *probe) loading(t Task, c Choice, n int, long time.Duration, best float64) (rate float64, err error) {
-	l := data.NewLoader(data.LoaderOptions{Dataset: data.Repeat(t.Images.Dataset, most), Views: t.Images.Views, BatchSize: n, Workers: c.Workers, Shuffle: true, DropLast: true})
+// loading returns how many images a second go through the encoders, n a step, while
+// images for the next steps are loaded. It measures that long, or less if the split is
+// hopeless beside the best so far. The first step does not count, since nothing was
+// loaded ahead of it. A small dataset is loaded again and again.
+func (p *probe) loading(w Workload, s Setting, n int, long time.Duration, best float64) (rate float64, err error) {
+	l := loader.NewViews(context.Background(), loader.ViewOptions{
+		Dataset: data.Repeat(w.Images.Dataset, most), Views: w.Images.Views,
+		BatchSize: n, Workers: s.Workers, Shuffle: true, DropLast: true,
+	})
 	defer l.Close()
 	var begin time.Time
 	for step := 0; step <= fewestSteps || time.Since(begin) < long && hopeless*rate >= best; step++ {
@@ -67,7 +72,7 @@ func (p *probe) loading(t Task, c Choice, n int, long time.Duration, best float6
 		if err != nil {
 			return 0, err
 		}
-		p.batch(c, b, t.Images.Views)
+		p.batch(s, b, w.Images.Views)
 		l.Recycle(b)
 		if step == 0 {
 			begin = time.Now()
@@ -78,14 +83,15 @@ func (p *probe) loading(t Task, c Choice, n int, long time.Duration, best float6
 	return rate, nil
 }
 
-// batch sends a batch's first crops forth and back. Where there are more views, they go
-// through a key encoder, which takes as long as this one without its way back.
-func (p *probe) batch(c Choice, b *data.Batch, specs []views.Spec) {
+// batch sends a batch's first crops forward and backward. Where there are more views,
+// they go through a key encoder: this network's forward pass takes as long.
+func (p *probe) batch(s Setting, b *loader.ViewBatch, specs []views.Spec) {
 	torch.Scoped(func() {
-		x := torch.FromFloat32(b.Views[0], append([]int{b.N}, specs[0].Shape()...)...).ToDevice(p.Config.Device)
+		shape := append([]int{b.N}, specs[0].Shape()...)
+		x := torch.FromFloat32(b.Samples.Values[0], shape...).ToDevice(p.Config.Device)
 		if len(specs) > 1 {
-			torch.NoGrad(func() { torch.Scoped(func() { p.forward(c, x) }) })
+			torch.NoGrad(func() { torch.Scoped(func() { p.forward(s, x) }) })
 		}
-		p.forthAndBack(c, x)
+		p.forwardBackward(s, x)
 	})
 }

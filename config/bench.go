@@ -1,48 +1,48 @@
 package config
 
-import "fmt"
-
 // BenchViews are the options of measuring the loader.
 type BenchViews struct {
-	DataFolder string  `flag:"data_folder" help:"folder with the images; photos of the size that will be trained on, more of them than fit a cache"`
-	Pipelines  string  `flag:"pipelines" help:"what to measure, separated by commas: A, B, C, D, E, NULL, RA, jigsaw, eval"`
-	Views      int     `flag:"views" help:"views of an image; 0: what the pipeline is used with, two for A to E, else one"`
-	InputRes   int     `flag:"input_res" help:"side of a view in pixels"`
-	Crop       float64 `flag:"crop" help:"smallest share of the image's area that a crop takes"`
-	Workers    int     `flag:"num_workers" short:"j" help:"measure with 1 and with this many workers; 0: one a processor"`
-	Decode     string  `flag:"decode" help:"fast, exact or both"`
-	Seconds    float64 `flag:"seconds" help:"how long to measure each, in rounds that alternate"`
-	Peer       string  `flag:"peer" help:"program to compare with: it is given FOLDER PIPELINE VIEWS SIZE SECONDS and prints images per second of processor time (bench/peer/views.py)"`
-	JSON       bool    `flag:"json" help:"print a line of JSON for each"`
+	DataFolder string  `flag:"data_folder" default:"./data" group:"data" everyday:"true" help:"folder with photos of the size to train on, more of them than fit a cache"`
+	Pipelines  string  `flag:"pipelines" default:"B,NULL" group:"data" everyday:"true" help:"augmentations to measure, separated by commas: A, B, C, D, E, NULL, RA, jigsaw, eval"`
+	Views      int     `flag:"views" group:"data" everyday:"true" help:"views per image; 0: as the pipeline is used: two for A to E, one for others"`
+	InputRes   int     `flag:"input_res" default:"224" group:"data" everyday:"true" help:"side of a view in pixels"`
+	Crop       float64 `flag:"crop" default:"0.2" group:"data" everyday:"true" help:"smallest share of the image's area that a random crop covers"`
+	Workers    int     `flag:"num_workers" short:"j" group:"machine" everyday:"true" help:"measure with 1 and with this many workers; 0: one per processor"`
+	Decode     string  `flag:"decode" default:"both" group:"data" everyday:"true" help:"fast, exact or both"`
+	Seconds    float64 `flag:"seconds" default:"9" group:"machine" everyday:"true" help:"seconds to measure each, in rounds that alternate"`
+	Peer       string  `flag:"peer" group:"machine" everyday:"true" help:"program to compare with: it is called with FOLDER PIPELINE VIEWS SIZE SECONDS and prints images per second of processor time (bench/peer/views.py)"`
+	JSON       bool    `flag:"json" group:"output" everyday:"true" help:"print a line of JSON for each measurement"`
 }
 
 // DefaultBenchViews are the defaults of measuring the loader.
-func DefaultBenchViews() BenchViews {
-	return BenchViews{DataFolder: "./data", Pipelines: "B,NULL", InputRes: 224, Crop: 0.2, Decode: "both", Seconds: 9}
+func DefaultBenchViews() (c BenchViews) {
+	Defaults(&c)
+	return c
 }
 
 // Resolve says what cannot work.
 func (c *BenchViews) Resolve(map[string]bool) ([]string, error) {
-	return nil, first(fraction("crop", c.Crop), positive("seconds", c.Seconds), oneOf("decode", c.Decode, "fast", "exact", "both"), atLeast("views", c.Views, 0), atLeast("input_res", c.InputRes, 1),
-		atLeast("num_workers", c.Workers, 0), atMost("num_workers", c.Workers, mostWorkers), atMost("input_res", c.InputRes, mostSide), atMost("views", c.Views, 64))
+	return nil, first(fraction("crop", c.Crop), positive("seconds", c.Seconds), oneOf("decode", c.Decode, "fast", "exact", "both"),
+		atLeast("views", c.Views, 0), atMost("views", c.Views, 64), atLeast("input_res", c.InputRes, 1), atMost("input_res", c.InputRes, mostSide),
+		atLeast("num_workers", c.Workers, 0), atMost("num_workers", c.Workers, mostWorkers))
 }
 
 // BenchStep are the options of measuring a training step: those of pre-training,
 // and how it is measured.
 type BenchStep struct {
-	Contrast
-	Steps       int  `flag:"steps" help:"steps that are measured"`
-	Warmup      int  `flag:"warmup" help:"steps before them"`
-	NetworkOnly bool `flag:"network_only" help:"measure forward and backward of the encoder alone, on random images"`
-	JSON        bool `flag:"json" help:"print the result as JSON"`
+	Contrast    `hides:"init strict resume name model_path tb_path overwrite save_freq keep exp_iter probe knn_every world-size rank dist-url dist-backend multiprocessing-distributed"`
+	Steps       int  `flag:"steps" default:"8" group:"machine" everyday:"true" help:"steps to measure"`
+	Warmup      int  `flag:"warmup" default:"3" group:"machine" everyday:"true" help:"steps before them"`
+	NetworkOnly bool `flag:"network_only" group:"machine" everyday:"true" help:"measure only forward and backward of the encoder, on random images"`
+	Printing
 }
 
 // DefaultBenchStep are the defaults of measuring a step: MoCo v2 with the paper's
 // feature transformation, on generated photos.
-func DefaultBenchStep() BenchStep {
-	c := DefaultContrast()
+func DefaultBenchStep() (c BenchStep) {
+	Defaults(&c)
 	c.Method, c.FT, c.DataFolder = "MoCov2", "posneg", ""
-	return BenchStep{Contrast: c, Steps: 8, Warmup: 3}
+	return c
 }
 
 // Resolve applies presets and says what cannot work.
@@ -55,7 +55,7 @@ func (c *BenchStep) Resolve(set map[string]bool) (warnings []string, err error) 
 		return nil, err
 	}
 	if c.Warmup < 1 {
-		return nil, fmt.Errorf("--warmup: want 1 step or more, got %d: the first step makes room in memory, which later ones don't", c.Warmup)
+		return nil, &ValueError{Option: "warmup", Want: "1 step or more", Got: c.Warmup, Hint: "the first step allocates memory, which later ones don't"}
 	}
 	if err := first(atLeast("steps", c.Steps, 1), atMost("steps", c.Steps, 1<<20), atMost("warmup", c.Warmup, 1<<20)); err != nil {
 		return nil, err

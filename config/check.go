@@ -2,13 +2,14 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"path/filepath"
 	"slices"
 	"strings"
 )
 
-// Checks of one option, each an error that says what is wanted and what came.
+// Checks of one option, each a *ValueError.
 
 // first is the first error of several checks.
 func first(errs ...error) error {
@@ -24,7 +25,7 @@ func oneOf(flag, got string, want ...string) error {
 	if slices.Contains(want, got) {
 		return nil
 	}
-	return fmt.Errorf("--%s: want %s or %s, got %q", flag, strings.Join(want[:len(want)-1], ", "), want[len(want)-1], got)
+	return &ValueError{Option: flag, Want: strings.Join(want[:len(want)-1], ", ") + " or " + want[len(want)-1], Got: got}
 }
 
 // The largest values of options that decide how much memory is asked for.
@@ -39,14 +40,14 @@ func atMost(flag string, got, most int) error {
 	if got <= most {
 		return nil
 	}
-	return fmt.Errorf("--%s: want a whole number of at most %d, got %d", flag, most, got)
+	return &ValueError{Option: flag, Want: fmt.Sprintf("a whole number of at most %d", most), Got: got}
 }
 
 func atLeast(flag string, got, least int) error {
 	if got >= least {
 		return nil
 	}
-	return fmt.Errorf("--%s: want a whole number of at least %d, got %d", flag, least, got)
+	return &ValueError{Option: flag, Want: fmt.Sprintf("a whole number of at least %d", least), Got: got}
 }
 
 // within takes neither NaN nor what lies outside.
@@ -54,14 +55,14 @@ func within(flag string, got, low, high float64) error {
 	if got >= low && got <= high {
 		return nil
 	}
-	return fmt.Errorf("--%s: want a number from %v to %v, got %v", flag, low, high, got)
+	return &ValueError{Option: flag, Want: fmt.Sprintf("a number from %v to %v", low, high), Got: got}
 }
 
 func positive(flag string, got float64) error {
 	if got > 0 && !math.IsInf(got, 1) {
 		return nil
 	}
-	return fmt.Errorf("--%s: want a number above 0, got %v", flag, got)
+	return &ValueError{Option: flag, Want: "a number above 0", Got: got}
 }
 
 // picture is the name of a PNG file, the only kind that is written.
@@ -69,7 +70,7 @@ func picture(flag, name string) error {
 	if strings.EqualFold(filepath.Ext(name), ".png") {
 		return nil
 	}
-	return fmt.Errorf("--%s: want a file name that ends in .png, got %q", flag, name)
+	return &ValueError{Option: flag, Want: "a file name that ends in .png", Got: name}
 }
 
 // fraction is a share that is not nothing.
@@ -77,7 +78,7 @@ func fraction(flag string, got float64) error {
 	if got > 0 && got <= 1 {
 		return nil
 	}
-	return fmt.Errorf("--%s: want a number above 0 and at most 1, got %v", flag, got)
+	return &ValueError{Option: flag, Want: "a number above 0 and at most 1", Got: got}
 }
 
 // Datasets are the names that --dataset takes; without one the folder decides.
@@ -88,4 +89,83 @@ func dataset(name string) error {
 		return nil
 	}
 	return oneOf("dataset", name, Datasets...)
+}
+
+// The checks of each concern.
+
+func (d *Data) check() error {
+	if d.Imbalance != 0 && !(d.Imbalance >= 1) {
+		return &ValueError{Option: "imbalance", Want: "a factor of at least 1, or 0 for all images", Got: d.Imbalance}
+	}
+	return first(dataset(d.Dataset), within("max_bad", d.MaxBad, 0, 1), atLeast("limit", d.Limit, 0),
+		positive("batch_size", float64(d.BatchSize)), atMost("batch_size", d.BatchSize, mostBatch))
+}
+
+func (n *Net) check() error {
+	if n.InputRes < 8 {
+		return &ValueError{Option: "input_res", Want: "at least 8 pixels", Got: n.InputRes}
+	}
+	return first(oneOf("modal", n.Modal, "RGB", "CMC"), oneOf("stem", n.Stem, "imagenet", "cifar"),
+		oneOf("head", n.Head, "linear", "linear_wo_norm", "mlp", "mlp_bn", "2mlp_bn"),
+		positive("feat_dim", float64(n.FeatDim)), positive("width", n.Width),
+		atMost("feat_dim", n.FeatDim, 1<<16), atMost("input_res", n.InputRes, mostSide))
+}
+
+func (o *Objective) check() error {
+	return first(oneOf("mem", o.Memory, slices.Sorted(maps.Keys(Memories))...),
+		positive("nce_k", float64(o.K)), atMost("nce_k", o.K, 1<<24), positive("nce_t", o.Temperature), within("alpha", o.Alpha, 0, 1))
+}
+
+func (c *Crops) check() error {
+	return first(oneOf("decode", c.Decode, "fast", "exact"), fraction("crop", c.Crop))
+}
+
+func (v *ContrastViews) check() error {
+	for _, o := range []struct {
+		flag string
+		p    *float64
+	}{{"jitter_p", v.JitterP}, {"gray_p", v.GrayP}, {"blur_p", v.BlurP}} {
+		if o.p != nil {
+			if err := within(o.flag, *o.p, 0, 1); err != nil {
+				return err
+			}
+		}
+	}
+	if v.CropMin != nil {
+		if err := fraction("crop_min", *v.CropMin); err != nil {
+			return err
+		}
+	}
+	return oneOf("aug", v.Aug, "A", "B", "C", "D", "E", "NULL", "RA")
+}
+
+func (o *Optim) check() error {
+	if !slices.IsSorted(o.Milestones) {
+		return &ValueError{Option: "lr_decay_epochs", Want: "rising epochs", Got: o.Milestones}
+	}
+	return first(positive("epochs", float64(o.Epochs)), positive("learning_rate", o.LearningRate),
+		within("momentum", o.Momentum, 0, 1), within("weight_decay", o.WeightDecay, 0, 1))
+}
+
+func (m *Machine) check() error {
+	if m.Workers < 0 {
+		return &ValueError{Option: "num_workers", Want: "0 (automatic) or more workers", Got: m.Workers}
+	}
+	return first(atLeast("threads", m.Threads, 0), oneOf("precision", m.Precision, "auto", "fp32", "bf16"),
+		oneOf("memory_format", m.MemoryFormat, "auto", "channels_last", "contiguous"),
+		atMost("num_workers", m.Workers, mostWorkers), atMost("threads", m.Threads, mostWorkers))
+}
+
+func (o *Output) check() error {
+	if n := o.Name; n != "" && (strings.TrimSpace(n) != n || n != filepath.Base(n) || n == "." || n == "..") {
+		return &ValueError{Option: "name", Want: "the name of one folder below --model_path, without spaces around it", Got: n}
+	}
+	return first(positive("print_freq", float64(o.PrintFreq)), positive("save_freq", float64(o.SaveFreq)))
+}
+
+func (d *Dist) check() error {
+	if d.WorldSize > 1 {
+		return &ValueError{Option: "world-size", Value: d.WorldSize, Want: "1, since this build trains in one process", Hint: "leave the option out"}
+	}
+	return oneOf("dist-backend", d.DistBackend, "nccl", "gloo")
 }

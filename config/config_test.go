@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,7 +18,7 @@ func parse(t *testing.T, config any, flags []string) map[string]bool {
 	all := Fields(config)
 	for i := 0; i < len(flags); i++ {
 		name := strings.TrimLeft(flags[i], "-")
-		at := slices.IndexFunc(all, func(f Field) bool { return f.Name == name || (len(name) == 1 && f.Short == name) })
+		at := slices.IndexFunc(all, func(f Field) bool { return f.Is(name) || (len(name) == 1 && f.Short == name) })
 		if at < 0 {
 			t.Fatalf("no option %s", flags[i])
 		}
@@ -142,18 +141,6 @@ func TestMistakes(t *testing.T) {
 		c := DefaultContrast()
 		if _, err := c.Resolve(parse(t, &c, strings.Fields(flags))); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one with %q", flags, err, want)
-		}
-	}
-}
-
-// A mistyped name would make runs differ that don't.
-func TestIncidentalOptionsExist(t *testing.T) {
-	c, l := DefaultContrast(), DefaultLinear()
-	have := Values(&c)
-	maps.Copy(have, Values(&l))
-	for _, name := range Incidental {
-		if _, ok := have[name]; !ok {
-			t.Errorf("there is no option --%s", name)
 		}
 	}
 }

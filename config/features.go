@@ -2,58 +2,61 @@ package config
 
 // Encoder are the options that say what encoder to use and how to run it.
 type Encoder struct {
-	Ckpt      string  `flag:"ckpt" help:"checkpoint of the encoder, of any origin"`
-	UseEMA    bool    `flag:"use_ema" help:"take the key encoder's weights"`
-	Strict    bool    `flag:"strict" help:"refuse weights that differ from the network in any tensor"`
-	Arch      string  `flag:"arch" help:"architecture, instead of the checkpoint's"`
-	Width     float64 `flag:"width" help:"multiplies all channels, instead of the checkpoint's"`
-	Stem      string  `flag:"stem" help:"imagenet or cifar, instead of the checkpoint's"`
-	InputRes  int     `flag:"input_res" help:"side of a view in pixels, instead of the checkpoint's; 224 when it doesn't say"`
-	BatchSize int     `flag:"batch_size" help:"images at once"`
-	Workers   int     `flag:"num_workers" short:"j" help:"goroutines that load images; 0: one a processor"`
-	Amp       bool    `flag:"amp" help:"mixed precision (bfloat16 on a CPU)"`
-	Device    string  `flag:"device" help:"cpu or cuda:N"`
-	Threads   int     `flag:"threads" help:"compute threads; 0: one a processor"`
+	Ckpt      string  `flag:"ckpt" group:"network" everyday:"true" repeat:"true" help:"checkpoint of the encoder, of any origin"`
+	UseEMA    bool    `flag:"use_ema" group:"network" everyday:"true" help:"use the key encoder's weights"`
+	Strict    bool    `flag:"strict" group:"network" everyday:"true" repeat:"true" help:"refuse weights that differ from the network in any tensor"`
+	Arch      string  `flag:"arch" default:"resnet50" group:"network" everyday:"true" help:"architecture, in place of the checkpoint's"`
+	Width     float64 `flag:"width" default:"1" group:"network" everyday:"true" help:"factor on all channels, in place of the checkpoint's"`
+	Stem      string  `flag:"stem" default:"imagenet" group:"network" everyday:"true" help:"imagenet or cifar, in place of the checkpoint's"`
+	InputRes  int     `flag:"input_res" default:"224" group:"network" everyday:"true" help:"side of a view in pixels, in place of the checkpoint's; 224 where it has none"`
+	BatchSize int     `flag:"batch_size" default:"64" group:"machine" everyday:"true" help:"images per batch"`
+	Workers   int     `flag:"num_workers" short:"j" group:"machine" everyday:"true" runtime:"true" help:"workers that load images; 0: one per processor"`
+	Amp       bool    `flag:"amp" group:"machine" everyday:"true" help:"mixed precision (bfloat16 on a CPU)"`
+	Device    string  `flag:"device" default:"cpu" group:"machine" everyday:"true" runtime:"true" help:"cpu or cuda:N"`
+	Threads   int     `flag:"threads" group:"machine" everyday:"true" runtime:"true" help:"compute threads; 0: one per processor"`
 }
 
-// Features are the options of writing the embeddings of a folder.
+// Features are the options of writing the features of a folder of images.
 type Features struct {
 	Encoder
-	Out   string `flag:"out" short:"o" help:"file to write: .parquet, or .npy with a .txt of the paths beside it"`
-	Fresh bool   `flag:"fresh" help:"start afresh instead of going on with what an interrupted command left"`
+	Out   string `flag:"out" short:"o" group:"output" everyday:"true" help:"file to write: .parquet, or .npy with a .txt of the paths beside it"`
+	Fresh bool   `flag:"fresh" group:"output" everyday:"true" help:"start anew, in place of resuming what an interrupted command left"`
 }
 
 // Neighbors are the options of showing an image's nearest neighbors.
 type Neighbors struct {
 	Encoder
-	In   string `flag:"in" help:"file that contralens features wrote"`
-	Out  string `flag:"out" short:"o" help:"picture to write, a .png"`
-	K    int    `flag:"neighbors" short:"k" help:"images to show"`
-	JSON bool   `flag:"json" help:"print the neighbors as JSON"`
+	In   string `flag:"in" group:"data" everyday:"true" help:"file that contralens features wrote"`
+	Out  string `flag:"out" short:"o" group:"output" everyday:"true" help:"picture to write, a .png"`
+	K    int    `flag:"neighbors" short:"k" alias:"neighbours" default:"23" group:"output" everyday:"true" help:"images to show"`
+	JSON bool   `flag:"json" group:"output" everyday:"true" help:"print the neighbors as JSON"`
 }
 
-// Shared are the same options as the evaluation commands have them.
-func (e Encoder) Shared() Shared {
-	s := defaultShared()
-	s.Strict, s.Arch, s.Width, s.Stem, s.InputRes = e.Strict, e.Arch, e.Width, e.Stem, e.InputRes
-	s.BatchSize, s.Workers, s.Amp, s.Device, s.Threads = e.BatchSize, e.Workers, e.Amp, e.Device, e.Threads
-	return s
+// Options are the same options as the evaluation commands have them.
+func (e *Encoder) Options() (n Net, m Machine, w Weights) {
+	Defaults(&n)
+	Defaults(&m)
+	n.Arch, n.Width, n.Stem, n.InputRes = e.Arch, e.Width, e.Stem, e.InputRes
+	m.Workers, m.Amp, m.Device, m.Threads = e.Workers, e.Amp, e.Device, e.Threads
+	return n, m, Weights{Ckpt: e.Ckpt, UseEMA: e.UseEMA, Strict: e.Strict}
 }
 
-func defaultEncoder() Encoder {
-	s := defaultShared()
-	return Encoder{Arch: s.Arch, Width: s.Width, Stem: s.Stem, InputRes: s.InputRes, BatchSize: 64, Device: s.Device}
+// DefaultFeatures are the defaults of writing features.
+func DefaultFeatures() (c Features) {
+	Defaults(&c)
+	return c
 }
-
-// DefaultFeatures are the defaults of writing embeddings.
-func DefaultFeatures() Features { return Features{Encoder: defaultEncoder()} }
 
 // DefaultNeighbors are the defaults of showing neighbors.
-func DefaultNeighbors() Neighbors { return Neighbors{Encoder: defaultEncoder(), K: 23} }
+func DefaultNeighbors() (c Neighbors) {
+	Defaults(&c)
+	return c
+}
 
-func (e Encoder) check() error {
-	return first(atLeast("batch_size", e.BatchSize, 1), atLeast("num_workers", e.Workers, 0), atLeast("threads", e.Threads, 0), atLeast("input_res", e.InputRes, 8), positive("width", e.Width),
-		atMost("batch_size", e.BatchSize, mostBatch), atMost("num_workers", e.Workers, mostWorkers), atMost("threads", e.Threads, mostWorkers), atMost("input_res", e.InputRes, mostSide))
+func (e *Encoder) check() error {
+	return first(atLeast("batch_size", e.BatchSize, 1), atLeast("num_workers", e.Workers, 0), atLeast("threads", e.Threads, 0),
+		atLeast("input_res", e.InputRes, 8), positive("width", e.Width), atMost("batch_size", e.BatchSize, mostBatch),
+		atMost("num_workers", e.Workers, mostWorkers), atMost("threads", e.Threads, mostWorkers), atMost("input_res", e.InputRes, mostSide))
 }
 
 // Resolve says what cannot work.

@@ -3,34 +3,124 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// Field is one option of a configuration.
+// Field is one option of a configuration, with what the tags of the struct's field say
+// of it.
 type Field struct {
 	Name, Short, Help string
+	Aliases           []string // former names
+	Group             string   // heading in --help
+	Everyday          bool     // the short --help shows it
+	Runtime           bool     // it changes nothing of what is computed
+	Repeat            bool     // repetitions of one experiment differ in it
+	Ignored           bool     // accepted and not read
+	Hidden            bool     // --help never shows it
+	Legend            string   // short name in legends; empty: Name; "-": not shown
+	usual             string   // the default, as typed
 	value             reflect.Value
 }
 
 // Fields lists the options of a configuration struct, given its pointer, in the
 // order of their declaration.
-func Fields(config any) []Field { return fields(reflect.ValueOf(config).Elem()) }
+func Fields(config any) []Field {
+	v := reflect.ValueOf(config).Elem()
+	return fields(v, Field{})
+}
 
-func fields(v reflect.Value) []Field {
-	var list []Field
+// fields lists the options of a struct; common has what holds for all of them.
+func fields(v reflect.Value, common Field) (list []Field) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
-		if f.Anonymous {
-			list = append(list, fields(v.Field(i))...)
-		} else if name := f.Tag.Get("flag"); name != "" {
-			list = append(list, Field{Name: name, Short: f.Tag.Get("short"), Help: f.Tag.Get("help"), value: v.Field(i)})
+		tag := f.Tag
+		if group := tag.Get("group"); f.Name == "_" {
+			common.Group = group
+			continue
 		}
+		if f.Anonymous || tag.Get("ignored") != "" {
+			inner := common
+			inner.Ignored = common.Ignored || tag.Get("ignored") == "true"
+			inner.Hidden = inner.Ignored
+			options := fields(v.Field(i), inner)
+			for _, name := range strings.Fields(tag.Get("hides")) {
+				Find(options, name).Hidden = true
+			}
+			list = append(list, options...)
+			continue
+		}
+		name := tag.Get("flag")
+		if name == "" {
+			continue
+		}
+		o := common
+		o.Name, o.Short, o.Help, o.Legend, o.usual = name, tag.Get("short"), tag.Get("help"), tag.Get("legend"), tag.Get("default")
+		o.Aliases = strings.Fields(tag.Get("alias"))
+		o.Everyday = tag.Get("everyday") == "true" && !o.Ignored
+		o.Runtime, o.Repeat = tag.Get("runtime") == "true", tag.Get("repeat") == "true"
+		if group := tag.Get("group"); group != "" {
+			o.Group = group
+		}
+		o.value = v.Field(i)
+		list = append(list, o)
 	}
 	return list
 }
 
-// IsBool says whether the option is a switch.
+// Defaults gives every option of a configuration, given its pointer, the default of
+// its tag.
+func Defaults(config any) {
+	for _, f := range Fields(config) {
+		if f.usual == "" {
+			continue
+		}
+		if err := f.Set(f.usual); err != nil {
+			panic(fmt.Sprintf("config: default of --%s: %v", f.Name, err))
+		}
+	}
+}
+
+// Find is the field of that name or former name, in which - and _ are the same; nil
+// when there is none.
+func Find(fields []Field, name string) *Field {
+	for i := range fields {
+		if fields[i].Is(name) {
+			return &fields[i]
+		}
+	}
+	return nil
+}
+
+// Is reports whether name is the option's name or one of its former names; - and _ are
+// the same.
+func (f Field) Is(name string) bool {
+	name = canonical(name)
+	return canonical(f.Name) == name || slices.ContainsFunc(f.Aliases, func(a string) bool { return canonical(a) == name })
+}
+
+// Recorded is the option's value in the record of a run or a checkpoint, which may
+// have it under a former name.
+func (f Field) Recorded(values map[string]string) (value string, ok bool) {
+	for _, name := range append([]string{f.Name}, f.Aliases...) {
+		if value, ok = values[name]; ok {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// Changed reports whether the value is another than the default of the option's tag.
+func (f Field) Changed() bool {
+	usual := Field{value: reflect.New(f.value.Type()).Elem()}
+	if f.usual != "" && usual.Set(f.usual) != nil {
+		return true
+	}
+	return usual.String() != f.String()
+}
+
+// IsBool reports whether the option is a switch.
 func (f Field) IsBool() bool { return f.value.Kind() == reflect.Bool }
 
 // Type names what the option takes.
@@ -67,6 +157,12 @@ func (f Field) String() string {
 	}
 }
 
+// kinds are types in words.
+var kinds = map[string]string{
+	"bool": "true or false", "int": "a whole number", "ints": "whole numbers separated by commas",
+	"float": "a number", "floats": "numbers separated by commas",
+}
+
 // Set reads a value as it was typed.
 func (f Field) Set(text string) error {
 	var v any
@@ -96,7 +192,7 @@ func (f Field) Set(text string) error {
 		v, err = list(text, strconv.Atoi)
 	}
 	if err != nil {
-		return fmt.Errorf("want %s, got %q", map[string]string{"bool": "true or false", "int": "a whole number", "ints": "whole numbers separated by commas", "floats": "numbers separated by commas", "float": "a number"}[f.Type()], text)
+		return fmt.Errorf("want %s, got %q", kinds[f.Type()], text)
 	}
 	f.value.Set(reflect.ValueOf(v))
 	return nil

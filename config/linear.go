@@ -9,64 +9,69 @@ import (
 
 // Linear are the options of linear evaluation.
 type Linear struct {
-	Shared
-	Ckpt     string    `flag:"ckpt" help:"checkpoint of the encoder; empty: an untrained one"`
-	NClass   int       `flag:"n_class" help:"number of classes; when it is not given, the dataset's"`
-	UseEMA   bool      `flag:"use_ema" help:"take the key encoder's weights"`
-	Cached   bool      `flag:"cached" help:"compute the features once, without augmentation: quick, and labeled so in the results"`
-	Sweep    []float64 `flag:"lr_sweep" help:"with --cached: learning rates to try at once, separated by commas; a tenth of the training images, held out, chooses"`
-	Solver   string    `flag:"solver" help:"sgd, or with --cached lbfgs: logistic regression on standardized features"`
-	L2       float64   `flag:"l2" help:"lbfgs: the penalty is this times the sum of the squared weights"`
-	Sampling string    `flag:"sampling" help:"instance: every image once an epoch, or class: classes equally often (with a long-tailed --ckpt from finetune this is cRT)"`
-	Tau      float64   `flag:"tau" help:"judge the τ-normalized classifier with this τ as well; 0: don't"`
-	JSON     bool      `flag:"json" help:"print the result as JSON"`
+	Weights
+	Classifier
+	LongTail
+	Probe
+	NClass int              `flag:"n_class" default:"1000" group:"data" everyday:"true" help:"number of classes; when it is not given, the dataset's"`
+	Unread struct{ Tuning } `ignored:"true"`
+}
+
+// Probe is how the linear classifier is trained.
+type Probe struct {
+	_      struct{}  `group:"optimization"`
+	Cached bool      `flag:"cached" everyday:"true" help:"compute the features once, without augmentation: fast, and labeled so in the results"`
+	Sweep  []float64 `flag:"lr_sweep" everyday:"true" help:"with --cached: learning rates to try at once, separated by commas; accuracy on a held-out tenth of the training images chooses"`
+	Solver string    `flag:"solver" default:"sgd" help:"sgd, or with --cached lbfgs: logistic regression on standardized features"`
+	L2     float64   `flag:"l2" default:"0.0001" help:"with lbfgs: the penalty is this times the sum of the squared weights"`
 }
 
 // DefaultLinear are the defaults of linear evaluation.
-func DefaultLinear() Linear {
-	s := defaultShared()
-	s.Epochs, s.LearningRate, s.Milestones, s.WeightDecay = 60, linearRate, []int{60, 80}, 0
-	return Linear{Shared: s, NClass: 1000, Solver: "sgd", L2: 1e-4, Sampling: "instance"}
+func DefaultLinear() (c Linear) {
+	Defaults(&c)
+	c.Epochs, c.LearningRate, c.Milestones, c.WeightDecay = 60, linearRate, []int{60, 80}, 0
+	return c
 }
 
 // Resolve applies presets and says what would go wrong.
 func (c *Linear) Resolve(set map[string]bool) (warnings []string, err error) {
-	_, warnings, err = c.Shared.resolve(set)
-	if err != nil {
+	if warnings, err = c.Classifier.resolve(set); err != nil {
 		return nil, err
 	}
 	c.Settle()
-	if c.NClass < 1 {
-		return nil, fmt.Errorf("--n_class: want at least 1, got %d", c.NClass)
+	switch {
+	case c.NClass < 1:
+		err = &ValueError{Option: "n_class", Want: "at least 1", Got: c.NClass}
+	case !(c.L2 >= 0):
+		err = &ValueError{Option: "l2", Want: "a penalty of at least 0", Got: c.L2}
 	}
-	if err := first(c.Shared.validate(), within("tau", c.Tau, 0, 4), oneOf("solver", c.Solver, "sgd", "lbfgs"), oneOf("sampling", c.Sampling, "instance", "class"), c.cachedOptions(set)); err != nil {
+	err = first(err, c.LongTail.check(), oneOf("solver", c.Solver, "sgd", "lbfgs"), c.cachedOptions(set))
+	if err != nil {
 		return nil, err
 	}
-	if !(c.L2 >= 0) {
-		return nil, fmt.Errorf("--l2: want a penalty of at least 0, got %v", c.L2)
+	if c.Solver == "lbfgs" {
+		return append(warnings, distributedNotes(&c.Dist, &c.Machine)...), nil
 	}
-	if c.Solver == "sgd" {
-		if !c.Cosine {
-			warnings = append(warnings, c.milestoneWarning()...)
-		}
-		if len(c.Sweep) == 0 {
-			warnings = append(warnings, c.rateWarning()...)
-		}
+	warnings = append(warnings, c.scheduleNotes()...)
+	if len(c.Sweep) == 0 {
+		warnings = append(warnings, c.rateWarning()...)
 	}
-	return append(warnings, c.distributedNotes()...), nil
+	return warnings, nil
 }
 
 // cachedOptions refuses what cannot be had together.
 func (c *Linear) cachedOptions(set map[string]bool) error {
 	switch {
 	case c.Cached && (c.AugLinear != "NULL" || set["crop"]):
-		return fmt.Errorf("--cached: the features are computed once, without augmentation; leave --aug_linear and --crop out, or --cached")
+		return &ValueError{Option: "cached", Want: "neither --aug_linear nor --crop beside it",
+			Hint: "features are computed once, without augmentation"}
 	case len(c.Sweep) > 0 && !c.Cached:
-		return fmt.Errorf("--lr_sweep: several rates are trained at once on cached features; give --cached as well")
+		return &ValueError{Option: "lr_sweep", Want: "--cached as well", Hint: "several rates are trained at once on cached features"}
 	case c.Solver == "lbfgs" && !c.Cached:
-		return fmt.Errorf("--solver lbfgs: it needs all features at once; give --cached as well")
+		return &ValueError{Option: "solver", Value: c.Solver, Want: "--cached as well", Hint: "the solver needs all features at once"}
 	case c.Solver == "lbfgs" && (len(c.Sweep) > 0 || set["learning_rate"] || c.Sampling != "instance"):
-		return fmt.Errorf("--solver lbfgs: it has no learning rate and takes every image; leave --lr_sweep, --learning_rate and --sampling out")
+		return &ValueError{Option: "solver", Value: c.Solver, Want: "none of --lr_sweep, --learning_rate and --sampling beside it",
+			Hint: "the solver has no learning rate and uses every image"}
 	}
 	for _, r := range c.Sweep {
 		if err := positive("lr_sweep", r); err != nil {
@@ -79,14 +84,15 @@ func (c *Linear) cachedOptions(set map[string]bool) error {
 // linearRate is the reference's rate for a batch of 256.
 const linearRate = 30
 
-// rateWarning tells of a rate that is high for its batch: 30 belongs to a batch
-// of 256.
-func (s *Shared) rateWarning() []string {
-	fits := linearRate * float64(s.BatchSize) / 256
-	if s.LearningRate <= 4*fits {
+// rateWarning warns of a learning rate that is high for the batch: 30 belongs to a
+// batch of 256.
+func (c *Classifier) rateWarning() []string {
+	fits := linearRate * float64(c.BatchSize) / 256
+	if c.LearningRate <= 4*fits {
 		return nil
 	}
-	return []string{fmt.Sprintf("a learning rate of %v is high for a batch of %d (%v is meant for 256): give --learning_rate %.3g or --batch_size 256", s.LearningRate, s.BatchSize, float64(linearRate), fits)}
+	return []string{fmt.Sprintf("a learning rate of %v is high for a batch of %d (%v is meant for 256): "+
+		"give --learning_rate %.3g or --batch_size 256", c.LearningRate, c.BatchSize, float64(linearRate), fits)}
 }
 
 // UpstreamName is the name that the reference implementation gives the run. set
@@ -104,8 +110,8 @@ func (c *Linear) UpstreamName(set map[string]bool) string {
 	return name + "_lrdecay[" + strings.Trim(strings.ReplaceAll(fmt.Sprint(c.Milestones), " ", ", "), "[]") + "]"
 }
 
-// ckptName is what a checkpoint gives to the names of runs that judge it: its
-// folder's name.
+// ckptName is what a checkpoint gives to the names of runs that evaluate it: the name of
+// its folder.
 func ckptName(ckpt string) string {
 	if ckpt == "" {
 		return "Scratch"
@@ -121,7 +127,7 @@ func ckptName(ckpt string) string {
 func (c *Linear) RunName(set map[string]bool) RunName {
 	seedless := *c
 	seedless.Seed = DefaultLinear().Seed
-	return c.Shared.runName(c.nameParts(set), seedless.nameParts(set))
+	return c.runName(c.Seed, c.nameParts(set), seedless.nameParts(set))
 }
 
 func (c *Linear) nameParts(set map[string]bool) nameParts {

@@ -66,7 +66,7 @@ func (c *Contrast) UpstreamName() string {
 func (c *Contrast) RunName() RunName {
 	seedless := *c
 	seedless.Seed = DefaultContrast().Seed
-	return c.Shared.runName(c.nameParts(), seedless.nameParts())
+	return c.runName(c.Seed, c.nameParts(), seedless.nameParts())
 }
 
 func (c *Contrast) nameParts() nameParts {
@@ -76,7 +76,7 @@ func (c *Contrast) nameParts() nameParts {
 		"dataset", "limit", "imbalance", "imbalance_seed", "width", "stem", "feat_dim", "input_res", "seed", "dim_mask", "norm_target",
 		"crop", "crop_min", "jitter_p", "gray_p", "blur_p", "decode", "beta", "nce_m", "symmetric",
 		"mix_start_epoch", "mix_start_step", "mix_start", "bn_splits", "accum",
-		"weight_decay", "momentum", "lr_decay_epochs", "lr_decay_rate", "init") + precisionSuffix(&c.Shared)
+		"weight_decay", "momentum", "lr_decay_epochs", "lr_decay_rate", "init") + precisionSuffix(&c.Machine)
 	short := c.Method + "_" + c.Arch + suffixes(c, &d, "width", "dataset")
 	if c.MixNorm {
 		short += "_ft-" + c.MixTarget
@@ -88,8 +88,8 @@ func (c *Contrast) nameParts() nameParts {
 	return nameParts{upstream: long, head: short, whole: long}
 }
 
-func precisionSuffix(s *Shared) string {
-	if s.Precision == "bf16" && !s.Amp {
+func precisionSuffix(m *Machine) string {
+	if m.Precision == "bf16" && !m.Amp {
 		return "_precision-bf16"
 	}
 	return ""

@@ -37,17 +37,17 @@ type nameParts struct {
 
 // runName returns the names of a run. seedless is made from the same options with the
 // default's seed.
-func (s *Shared) runName(parts, seedless nameParts) RunName {
+func (o *Output) runName(seed uint64, parts, seedless nameParts) RunName {
 	name := parts.whole
 	switch {
-	case s.Name != "":
-		name = s.Name
+	case o.Name != "":
+		name = o.Name
 	case !fits(name):
-		seed := ""
-		if s.Seed != defaultShared().Seed {
-			seed = fmt.Sprintf("_seed-%d", s.Seed)
+		end := ""
+		if parts != seedless {
+			end = fmt.Sprintf("_seed-%d", seed)
 		}
-		name = seedless.shorten(seed)
+		name = seedless.shorten(end)
 	}
 	return RunName{Name: name, Upstream: parts.upstream}
 }

@@ -16,10 +16,13 @@ import (
 )
 
 // YAML is the configuration as a file that ReadYAML takes, in the order of the
-// options.
+// options. Options that are not read are left out.
 func YAML(config any) string {
 	var b strings.Builder
 	for _, f := range Fields(config) {
+		if f.Ignored {
+			continue
+		}
 		text := f.String()
 		if f.Type() == "string" || f.Type() == "ints" || f.Type() == "floats" {
 			text = strconv.Quote(text)
@@ -37,8 +40,8 @@ func ReadYAML(file string, config any) (set []string, err error) {
 	}
 	all := Fields(config)
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		i := slices.IndexFunc(all, func(f Field) bool { return canonical(f.Name) == canonical(name) })
-		if i < 0 {
+		f := Find(all, name)
+		if f == nil {
 			names := make([]string, len(all))
 			for i, f := range all {
 				names[i] = f.Name
@@ -49,10 +52,10 @@ func ReadYAML(file string, config any) (set []string, err error) {
 			}
 			return nil, fmt.Errorf("--config %s: there is no option %q%s", file, name, hint)
 		}
-		if err := all[i].Set(values[name]); err != nil {
+		if err := f.Set(values[name]); err != nil {
 			return nil, fmt.Errorf("--config %s: %s: %w", file, name, err)
 		}
-		set = append(set, all[i].Name)
+		set = append(set, f.Name)
 	}
 	return set, nil
 }

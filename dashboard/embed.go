@@ -8,7 +8,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
-	"contralens/scores/probe"
+	"contralens/features/probe"
 )
 
 const (

@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"contralens/data"
+	"contralens/data/loader"
 	"contralens/nn"
 	"contralens/torch"
 	"contralens/views"
@@ -33,9 +34,9 @@ type Options struct {
 func Features(m *nn.Model, d data.Dataset, o Options) (features *torch.Tensor, labels []int64, err error) {
 	torch.Scoped(func() {
 		features = torch.Zeros([]int{d.Len(), m.FeatureDim()})
-		err = EachBatch(m, d, o, func(f *torch.Tensor, b *data.Batch) error {
+		err = EachBatch(m, d, o, func(f *torch.Tensor, b *loader.ViewBatch) error {
 			features.Narrow(0, len(labels), b.N).Copy_(f)
-			labels = append(labels, b.Labels...)
+			labels = append(labels, b.Samples.Labels...)
 			return nil
 		})
 		features.Keep()
@@ -50,27 +51,33 @@ func Features(m *nn.Model, d data.Dataset, o Options) (features *torch.Tensor, l
 // EachBatch computes features as Features does and gives them batch by batch,
 // [n, D] on the network's device; features and batch are gone after each call,
 // whose error ends the work.
-func EachBatch(m *nn.Model, d data.Dataset, o Options, each func(features *torch.Tensor, b *data.Batch) error) error {
+func EachBatch(m *nn.Model, d data.Dataset, o Options, each func(features *torch.Tensor, b *loader.ViewBatch) error) error {
 	if o.Batch == 0 {
 		o.Batch = 256
 	}
 	spec := View(m, views.Evaluation(o.Size))
-	l := data.NewLoader(data.LoaderOptions{Dataset: d, Views: []views.Spec{spec}, BatchSize: o.Batch, Workers: o.Workers, FirstBatch: o.First})
+	ctx := o.Context
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	l := loader.NewViews(ctx, loader.ViewOptions{
+		Dataset: d, Views: []views.Spec{spec}, BatchSize: o.Batch, Workers: o.Workers, FirstBatch: o.First,
+	})
 	defer l.Close()
 	for done := min(o.First*o.Batch, d.Len()); ; {
 		b, err := l.Next()
 		if err == io.EOF {
 			return nil
 		}
-		if err == nil && o.Context != nil {
-			err = o.Context.Err()
+		if err == nil {
+			err = ctx.Err()
 		}
 		if err != nil {
 			return err
 		}
 		torch.NoGrad(func() {
 			torch.Scoped(func() {
-				x := torch.FromFloat32(b.Views[0], append([]int{b.N}, spec.Shape()...)...).ToDevice(m.Config.Device)
+				x := torch.FromFloat32(b.Samples.Values[0], append([]int{b.N}, spec.Shape()...)...).ToDevice(m.Config.Device)
 				err = each(Frozen(m, o.BF16)(x), b)
 			})
 		})

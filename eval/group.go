@@ -10,10 +10,6 @@ import (
 	"contralens/config"
 )
 
-// repeated are further options that results of one group may differ in: seeds, by
-// which they are repeated, and what only names or checks the encoder.
-var repeated = []string{"seed", "label_seed", "imbalance_seed", "exp_iter", "ckpt", "strict"}
-
 // Group is the group of a result: a hash of the protocol, the dataset, the epoch
 // of the encoder, and the options of the evaluation and of the encoder's
 // training, without those that make no difference and without seeds.
@@ -23,7 +19,7 @@ func Group(protocol, dataset, epoch string, options ...map[string]string) string
 	for _, o := range options {
 		fmt.Fprint(h, "\n")
 		for _, name := range slices.Sorted(maps.Keys(o)) {
-			if !slices.Contains(config.Incidental, name) && !slices.Contains(repeated, name) {
+			if f, _ := config.Lookup(name); !f.Runtime && !f.Repeat {
 				fmt.Fprintf(h, "%q %q ", name, o[name])
 			}
 		}

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -85,12 +86,14 @@ type named struct {
 	labels []int
 }
 
-func (n named) Name() string                  { return n.name }
-func (n named) Len() int                      { return len(n.labels) }
-func (n named) Image(int, *views.Image) error { return errors.New("there are no images") }
-func (n named) Label(i int) int               { return n.labels[i] }
-func (n named) Classes() []string             { return []string{"a", "b"} }
-func (n named) Path(i int) string             { return fmt.Sprint("image ", i) }
+func (n named) Name() string { return n.name }
+func (n named) Len() int     { return len(n.labels) }
+func (n named) Image(context.Context, int, *views.Image) error {
+	return errors.New("there are no images")
+}
+func (n named) Label(i int) int   { return n.labels[i] }
+func (n named) Classes() []string { return []string{"a", "b"} }
+func (n named) Path(i int) string { return fmt.Sprint("image ", i) }
 
 // Images without a class are named before any feature is computed.
 func TestKNNOfUnlabeledImages(t *testing.T) {

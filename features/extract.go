@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"contralens/data"
+	"contralens/data/loader"
 	"contralens/eval"
 	"contralens/internal/durable"
 	"contralens/internal/npy"
@@ -73,13 +74,13 @@ func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o eval.Options, j
 	if first > 0 {
 		j.Note("going on after %d of %d images", min(first*o.Batch, d.Len()), d.Len())
 	}
-	whole, gaps := data.WithGaps(d, func(err error) { j.Note("%v: its features are NaN", err) })
+	whole, unreadable := data.WithPlaceholder(d, func(err error) { j.Note("%v: its features are NaN", err) })
 	w := bufio.NewWriterSize(f, 1<<20)
 	o.First, o.Context = first, ctx
-	err = eval.EachBatch(m, whole, o, func(features *torch.Tensor, b *data.Batch) error {
+	err = eval.EachBatch(m, whole, o, func(features *torch.Tensor, b *loader.ViewBatch) error {
 		rows := features.Float32s()
 		for i, index := range b.Indices {
-			if gaps.Bad(index) {
+			if unreadable.Unreadable(index) {
 				for k := range p.dim {
 					rows[i*p.dim+k] = float32(math.NaN())
 				}
@@ -97,7 +98,7 @@ func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o eval.Options, j
 	if err != nil {
 		return 0, err
 	}
-	return gaps.Count(), p.finish(j, d)
+	return unreadable.Count(), p.finish(j, d)
 }
 
 // about identifies what rows are of: everything that they depend on.

@@ -41,7 +41,7 @@ type Config struct {
 	Groups     int                // parts of a batch with their own batch-norm statistics (split batch norm); default 1
 	Format     torch.MemoryFormat // of the convolutions' weights and activations; default Contiguous
 	Device     torch.Device       // default CPU
-	Checkpoint bool               // the encoder's blocks are pieces of Model.Tape (activation checkpointing); default false
+	Checkpoint bool               // the encoder's blocks are pieces of Model.Tape; default false
 
 	double bool // float64 parameters and activations, for tests of exactness
 }

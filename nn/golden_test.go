@@ -28,7 +28,8 @@ func fill(t *testing.T, m *Model, seed uint64) {
 	t.Helper()
 	shapes := m.State.Shapes()
 	values := golden.Fill(shapes, seed)
-	if err := m.State.Load(func(name string) ([]int, []float32, error) { return shapes[name], values[name], nil }); err != nil {
+	err := m.State.Load(func(name string) ([]int, []float32, error) { return shapes[name], values[name], nil })
+	if err != nil {
 		t.Fatal(err)
 	}
 }
@@ -158,7 +159,8 @@ func lastBits(x golden.Array, draw int) golden.Array {
 	return x
 }
 
-func checkNetwork(t *testing.T, off tensortest.Reporter, c *golden.Case, config Config, seed uint64, key, mode string, want networkResult, x golden.Array) {
+func checkNetwork(t *testing.T, off tensortest.Reporter, c *golden.Case, config Config, seed uint64,
+	key, mode string, want networkResult, x golden.Array) {
 	kind, isProjection := strings.CutPrefix(key, "proj_")
 	if isProjection {
 		config.Head = kind
@@ -268,7 +270,9 @@ func jigsawOutput(m *Model, seed uint64, perms []int64) *torch.Tensor {
 func TestNetworkGradients(t *testing.T) {
 	for _, name := range golden.Cases(t, "netgrad") {
 		for _, format := range []torch.MemoryFormat{torch.Contiguous, torch.ChannelsLast} {
-			t.Run(name+"/"+formatName[format], func(t *testing.T) { tensortest.Run(t, func() { checkNetgrad(t, name, format) }) })
+			t.Run(name+"/"+formatName[format], func(t *testing.T) {
+				tensortest.Run(t, func() { checkNetgrad(t, name, format) })
+			})
 		}
 	}
 }
@@ -324,7 +328,8 @@ func checkNetgrad(t *testing.T, name string, format torch.MemoryFormat) {
 // loss. A golden array that contradicts the derivative of its own loss is
 // reported, not followed (so it is with the stored resnet50: Debian's PyTorch
 // contradicts that array as well).
-func checkInputGradient(t *testing.T, m *Model, seed uint64, x *torch.Tensor, got, want []float32, index func(int) int) {
+func checkInputGradient(t *testing.T, m *Model, seed uint64, x *torch.Tensor,
+	got, want []float32, index func(int) int) {
 	t.Helper()
 	var top, worst float64
 	at := 0
@@ -343,7 +348,8 @@ func checkInputGradient(t *testing.T, m *Model, seed uint64, x *torch.Tensor, go
 		moved := slices.Clone(values)
 		moved[index(at)] += delta
 		out := m.Forward(torch.FromFloat32(moved, x.Shape()...))
-		return out.Mul(torch.FromFloat32(golden.LossWeights(seed, out.Numel()), out.Shape()...)).To(torch.Float64).Sum().Item()
+		weights := torch.FromFloat32(golden.LossWeights(seed, out.Numel()), out.Shape()...)
+		return out.Mul(weights).To(torch.Float64).Sum().Item()
 	}
 	quotient := (loss(step) - loss(-step)) / (2 * step)
 	ours, theirs := math.Abs(float64(got[at])-quotient), math.Abs(float64(want[at])-quotient)

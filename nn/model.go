@@ -48,7 +48,9 @@ func build(c Config, rng *rand.Rand) (*Model, error) {
 		return nil, err
 	}
 	m := &Model{Config: c, Tape: &Tape{}}
-	b := layers.NewBuilder(layers.Options{Rand: rng, Format: c.Format, Device: c.Device, Groups: c.Groups, Double: c.double})
+	b := layers.NewBuilder(layers.Options{
+		Rand: rng, Format: c.Format, Device: c.Device, Groups: c.Groups, Double: c.double,
+	})
 	var err error
 	torch.Scoped(func() { err = m.build(b) })
 	m.State, m.modes = b.State(), b.Modes()
@@ -142,7 +144,9 @@ func (m *Model) ForwardJigsaw(x *torch.Tensor, orders []*torch.Tensor) *torch.Te
 
 // each sends every branch's channels of x through its encoder and then, and puts
 // the results side by side.
-func (m *Model) each(x *torch.Tensor, then func(i int, br *branch, features *torch.Tensor) *torch.Tensor) *torch.Tensor {
+func (m *Model) each(
+	x *torch.Tensor, then func(i int, br *branch, features *torch.Tensor) *torch.Tensor,
+) *torch.Tensor {
 	return torch.Scoped1(func() *torch.Tensor {
 		var out []*torch.Tensor
 		for i, br := range m.branches {

@@ -16,7 +16,8 @@ func TestSplitNorm(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tensortest.Run(t, func() {
 				build := func(groups int) *Model {
-					m, err := New(Config{Arch: "resnet18", Width: 0.0625, Stem: "cifar", FeatDim: 8, Groups: groups, Format: format}, 1)
+					c := Config{Arch: "resnet18", Width: 0.0625, Stem: "cifar", FeatDim: 8, Groups: groups, Format: format}
+					m, err := New(c, 1)
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -11,7 +11,8 @@ import (
 	"time"
 
 	"contralens/contrast"
-	"contralens/data"
+	"contralens/data/loader"
+	"contralens/data/sets"
 	"contralens/nn"
 	"contralens/nn/layers"
 	"contralens/torch"
@@ -41,7 +42,7 @@ func TestMedian(t *testing.T) {
 		t.Errorf("medians %v, total %v", phases, total)
 	}
 	r := Result{Batch: 50, Arch: "resnet18", Precision: "fp32", Peak: 4e9, Threads: 1}
-	r.Take(s, 1e9)
+	r.Summarize(s, 1e9)
 	if r.ImagesPerSecond != 2e9 || r.GFLOPS != 2e9 || r.Seconds["backward"] != 20e-9 || r.Seconds["total"] != 25e-9 {
 		t.Errorf("%+v", r)
 	}
@@ -168,11 +169,13 @@ func TestPhotos(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	photos, _, err := data.Open(data.Options{Name: "list", Folder: list, CacheBytes: -1})
-	if err != nil || photos.Len() != 70 {
-		t.Fatalf("%v, %v", photos, err)
+	p, err := sets.Open(t.Context(), sets.Options{Name: "list", Folder: list, CacheBytes: -1})
+	if err != nil || p.Train.Len() != 70 {
+		t.Fatalf("%v, %v", p.Train, err)
 	}
-	l := data.NewLoader(data.LoaderOptions{Dataset: photos, Views: []views.Spec{views.Evaluation(32)}, BatchSize: 70, Workers: 1})
+	l := loader.NewViews(t.Context(), loader.ViewOptions{
+		Dataset: p.Train, Views: []views.Spec{views.Evaluation(32)}, BatchSize: 70, Workers: 1,
+	})
 	defer l.Close()
 	if _, err := l.Next(); err != nil {
 		t.Fatal(err)
@@ -181,10 +184,10 @@ func TestPhotos(t *testing.T) {
 		t.Error(err)
 	}
 	var m views.Image
-	if err := photos.Image(69, &m); err != nil || m.W != 500 || m.H != 375 {
+	if err := p.Train.Image(t.Context(), 69, &m); err != nil || m.W != 500 || m.H != 375 {
 		t.Errorf("%d x %d, %v", m.W, m.H, err)
 	}
-	info, err := os.Stat(photos.Path(3))
+	info, err := os.Stat(p.Train.Path(3))
 	if err != nil || info.Size() < 70<<10 || info.Size() > 150<<10 {
 		t.Errorf("%v, %v", info.Size(), err)
 	}

@@ -63,17 +63,29 @@ func (r *Record) write(dir string) error {
 
 // Option is an option of a run as it would be typed.
 type Option struct {
-	Name, Value string
-	Runtime     bool // it changes nothing of what the run computes: sessions may differ in it
+	Name    string
+	Aliases []string // former names, under which an older record may have it
+	Value   string
+	Runtime bool // it changes nothing of what the run computes: sessions may differ in it
 }
 
 // matches refuses options that differ from those that the run was begun with.
 func (r *Record) matches(dir string, options []Option) error {
 	for _, o := range options {
-		if was, ok := r.Config[o.Name]; ok && was != o.Value && !o.Runtime {
+		if was, ok := o.recorded(r.Config); ok && was != o.Value && !o.Runtime {
 			return fmt.Errorf("run directory %s was made with --%s %s, not %s: "+
 				"give the same options, another --name, or --overwrite without --resume", dir, o.Name, was, o.Value)
 		}
 	}
 	return nil
+}
+
+// recorded returns the option's value in the record of a run.
+func (o Option) recorded(config map[string]string) (value string, ok bool) {
+	for _, name := range append([]string{o.Name}, o.Aliases...) {
+		if value, ok = config[name]; ok {
+			return value, true
+		}
+	}
+	return "", false
 }

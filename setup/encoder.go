@@ -18,34 +18,31 @@ type Encoder struct {
 	Config map[string]string // the options in the checkpoint's record; nil without a record
 }
 
-// modelOptions are the options that a checkpoint decides for those who use its
-// encoder.
-var modelOptions = []string{"arch", "width", "stem", "head", "feat_dim", "modal", "input_res"}
-
 // UntrainedEncoder builds the network that the options describe, with the weights
 // that their seed gives it.
-func UntrainedEncoder(s config.Shared) (*Encoder, error) {
-	net, err := Network(s)
+func UntrainedEncoder(n config.Net, m config.Machine, seed uint64) (*Encoder, error) {
+	net, err := Network(n, m)
 	if err != nil {
 		return nil, err
 	}
-	model, err := nn.New(net, s.Seed)
+	model, err := nn.New(net, seed)
 	if err != nil {
 		return nil, err
 	}
 	return &Encoder{Model: model}, nil
 }
 
-// LoadEncoder builds the network of a checkpoint of any origin and loads its
-// weights: the query encoder's, or with ema the key encoder's. The record of the
-// checkpoint, or else the shapes of its tensors, set the options of s that say
-// what the network is, unless set has them; notes are sentences for the user.
-func LoadEncoder(path string, s *config.Shared, set map[string]bool, ema bool) (e *Encoder, notes []string, err error) {
+// LoadEncoder builds the network of a checkpoint of any origin and loads its weights:
+// the query encoder's, or with UseEMA the key encoder's. The record of the checkpoint, or
+// else the shapes of its tensors, set the options of n, except for those in set; notes
+// are sentences for the user.
+func LoadEncoder(n *config.Net, m config.Machine, w config.Weights, set map[string]bool) (e *Encoder, notes []string, err error) {
+	path := w.Ckpt
 	file, err := weights.Open(path, "")
 	if err != nil {
 		return nil, nil, err
 	}
-	found, err := file.Encoder(ema)
+	found, err := file.Encoder(w.UseEMA)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -55,23 +52,23 @@ func LoadEncoder(path string, s *config.Shared, set map[string]bool, ema bool) (
 		guess, err := found.Network()
 		if err == nil {
 			known, source = options(guess), "what the shapes say:"
-			notes = append(notes, fmt.Sprintf("%s has no record of its options; by its shapes it is %s; --input_res is %d", path, describe(guess), s.InputRes))
+			notes = append(notes, fmt.Sprintf("%s has no record of its options; by its shapes it is %s; --input_res is %d", path, describe(guess), n.InputRes))
 		} else if !set["arch"] {
 			return nil, nil, err
 		}
 	}
-	overrides, err := adopt(s, known, set, path, source)
+	overrides, err := adopt(n, known, set, path, source)
 	if err != nil {
 		return nil, nil, err
 	}
-	net, err := Network(*s)
+	net, err := Network(*n, m)
 	if err != nil {
 		return nil, nil, err
 	}
 	if e.Model, err = nn.New(net, 0); err != nil {
 		return nil, nil, err
 	}
-	more, err := found.Load(e.Model, false, s.Strict)
+	more, err := found.Load(e.Model, false, w.Strict)
 	if err != nil {
 		e.Model.Free()
 		return nil, nil, err
@@ -79,14 +76,14 @@ func LoadEncoder(path string, s *config.Shared, set map[string]bool, ema bool) (
 	return e, slices.Concat(notes, overrides, []string{"weights: " + found.Mapping()}, more), nil
 }
 
-// adopt sets the options of s that a checkpoint decides to what is known of it. An
-// option in set keeps its value; where the two differ a note says so, in which source
-// is where the other value was found.
-func adopt(s *config.Shared, known map[string]string, set map[string]bool, path, source string) (notes []string, err error) {
-	for _, f := range config.Fields(s) {
-		value, ok := known[f.Name]
+// adopt sets the options of n to what is known of the checkpoint. An option in set keeps
+// its value; where the two differ, a note says so. source is where the other value was
+// found.
+func adopt(n *config.Net, known map[string]string, set map[string]bool, path, source string) (notes []string, err error) {
+	for _, f := range config.Fields(n) {
+		value, ok := f.Recorded(known)
 		switch {
-		case !ok || !slices.Contains(modelOptions, f.Name):
+		case !ok:
 		case set[f.Name] && f.String() != value:
 			notes = append(notes, fmt.Sprintf("--%s %s instead of %s %s", f.Name, f.String(), source, value))
 		case !set[f.Name]:

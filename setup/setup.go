@@ -14,19 +14,19 @@ import (
 	"contralens/views"
 )
 
-// Network is the network that the options describe, on the device that they name.
-func Network(s config.Shared) (nn.Config, error) {
-	name := s.Device
-	if s.GPU != "" {
-		name = "cuda:" + s.GPU
+// Network is the network that the options describe, on the machine's device.
+func Network(n config.Net, m config.Machine) (nn.Config, error) {
+	name := m.Device
+	if m.GPU != "" {
+		name = "cuda:" + m.GPU
 	}
 	device, err := torch.ParseDevice(name)
 	if err != nil {
 		return nn.Config{}, fmt.Errorf("--device: %w", err)
 	}
 	return nn.Config{
-		Arch: s.Arch, Width: s.Width, Stem: s.Stem, Head: s.Head, FeatDim: s.FeatDim, Modal: s.Modal,
-		Format: nn.Format(s.MemoryFormat), Device: device,
+		Arch: n.Arch, Width: n.Width, Stem: n.Stem, Head: n.Head, FeatDim: n.FeatDim, Modal: n.Modal,
+		Format: nn.Format(m.MemoryFormat), Device: device,
 	}, nil
 }
 

@@ -149,3 +149,19 @@ func MetricsHook(printFreq int) Hook {
 		},
 	}
 }
+
+// StepHooks are the hooks of a pre-training that follow every step. curves is the
+// folder of TensorBoard's events; print receives sentences for the user.
+func StepHooks(c config.Contrast, curves string, print func(format string, args ...any)) []Hook {
+	list := []Hook{
+		DataHook(print), MetricsHook(c.PrintFreq), CollapseHook(print), MixStartHook(print),
+		EventsHook(curves, c.PrintFreq),
+	}
+	if c.SaveScore {
+		list = append(list, ScoreHook())
+	}
+	if c.Record || c.SaveScore {
+		list = append(list, RecordHook())
+	}
+	return list
+}

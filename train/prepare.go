@@ -2,7 +2,6 @@ package train
 
 import (
 	"path/filepath"
-	"slices"
 
 	"contralens/config"
 	"contralens/internal/machine"
@@ -19,26 +18,27 @@ type Place struct {
 
 // FindPlace returns the place of a run: where the run is if it exists, see
 // rundir.Find, and else where it will be. It creates nothing.
-func FindPlace(s config.Shared, name config.RunName) (Place, error) {
+func FindPlace(o config.Output, name config.RunName) (Place, error) {
 	upstream := name.Upstream
-	if s.Name != "" {
+	if o.Name != "" {
 		upstream = "" // the name that was asked for and no other
 	}
-	dir, err := rundir.Find(s.ModelPath, name.Name, upstream, s.Resume == "auto")
-	return Place{Dir: dir, Events: filepath.Join(s.TBPath, filepath.Base(dir)), name: name}, err
+	dir, err := rundir.Find(o.ModelPath, name.Name, upstream, o.Resume == "auto")
+	return Place{Dir: dir, Events: filepath.Join(o.TBPath, filepath.Base(dir)), name: name}, err
 }
 
 // Prepare makes the run directory, locks it until release, and writes run.json; see
-// rundir.Prepare. c points to the configuration, and s is its shared part.
-func Prepare(p Place, c any, s config.Shared, command []string) (release func(), err error) {
+// rundir.Prepare. c points to the configuration, and o is its part about output.
+func Prepare(p Place, c any, o config.Output, command []string) (release func(), err error) {
 	var options []rundir.Option
 	for _, f := range config.Fields(c) {
-		runtime := slices.Contains(config.Incidental, f.Name)
-		options = append(options, rundir.Option{Name: f.Name, Value: f.String(), Runtime: runtime})
+		options = append(options, rundir.Option{
+			Name: f.Name, Aliases: f.Aliases, Value: f.String(), Runtime: f.Runtime || f.Ignored,
+		})
 	}
 	return rundir.Prepare(rundir.Plan{
-		Dir: p.Dir, Events: s.TBPath, Options: options, UpstreamName: p.name.Upstream,
-		Resume: s.Resume != "", Overwrite: s.Overwrite,
+		Dir: p.Dir, Events: o.TBPath, Options: options, UpstreamName: p.name.Upstream,
+		Resume: o.Resume != "", Overwrite: o.Overwrite,
 		Command: command, Torch: torch.Version(), Machine: machine.Kind(),
 	})
 }

@@ -1,13 +1,14 @@
 package train
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"slices"
 
 	"contralens/data"
 	"contralens/eval"
-	"contralens/scores/probe"
+	"contralens/features/probe"
 	"contralens/views"
 )
 
@@ -57,7 +58,7 @@ func openProbe(r *Run, images data.Dataset) (*probe.Probe, error) {
 	pictures := make([]image.Image, images.Len())
 	for i := range pictures {
 		var m views.Image
-		if err := images.Image(i, &m); err != nil {
+		if err := images.Image(context.Background(), i, &m); err != nil {
 			return nil, fmt.Errorf("--probe: %w", err)
 		}
 		pictures[i] = m.Picture()
@@ -71,10 +72,12 @@ type chosen struct {
 	indices []int
 }
 
-func (c chosen) Len() int                            { return len(c.indices) }
-func (c chosen) Image(i int, dst *views.Image) error { return c.Dataset.Image(c.indices[i], dst) }
-func (c chosen) Label(i int) int                     { return c.Dataset.Label(c.indices[i]) }
-func (c chosen) Path(i int) string                   { return c.Dataset.Path(c.indices[i]) }
+func (c chosen) Len() int { return len(c.indices) }
+func (c chosen) Image(ctx context.Context, i int, dst *views.Image) error {
+	return c.Dataset.Image(ctx, c.indices[i], dst)
+}
+func (c chosen) Label(i int) int   { return c.Dataset.Label(c.indices[i]) }
+func (c chosen) Path(i int) string { return c.Dataset.Path(c.indices[i]) }
 
 // spread chooses n images, in turn from every class and evenly within each.
 func spread(d data.Dataset, n int) data.Dataset {

@@ -2,7 +2,6 @@ package train
 
 import (
 	"fmt"
-	"runtime"
 
 	"contralens/checkpoint"
 	"contralens/config"
@@ -45,7 +44,7 @@ func ResumeSettings(resume, dir string) (ComputeSettings, error) {
 	switch {
 	case !ours:
 	case record.Machine == "": // from before splits were chosen: all computed, and as many loaded
-		c.Threads, c.Workers = machine.Processors(), runtime.NumCPU()
+		c.Threads, c.Workers = machine.Processors(), machine.Processors()
 	case record.Machine == machine.Kind():
 		c.Threads, c.Workers = record.Threads, record.Workers
 	}
@@ -61,31 +60,31 @@ func stored(options map[string]string) ComputeSettings {
 	return c
 }
 
-// ResumeCompute has a run that is resumed compute in the precision and the memory
-// format that it was begun in, and with as many threads and workers, where the options
-// leave them open. dir is the run directory.
-func ResumeCompute(s *config.Shared, dir string) error {
-	before, err := ResumeSettings(s.Resume, dir)
+// ResumeCompute makes a resumed run compute as it began: in its precision and memory
+// format, and with its threads and workers, where the options leave them open. resume
+// is the checkpoint, or auto for the newest in the run directory dir.
+func ResumeCompute(m *config.Machine, resume, dir string) error {
+	before, err := ResumeSettings(resume, dir)
 	if err != nil {
 		return err
 	}
 	switch {
 	case before.Precision == "":
-	case s.Precision == "auto":
-		s.Precision = before.Precision
-	case s.Precision != before.Precision:
+	case m.Precision == "auto":
+		m.Precision = before.Precision
+	case m.Precision != before.Precision:
 		return fmt.Errorf("--precision %s with --resume %s: want %s, in which that run was begun; leave --precision and --amp out, "+
-			"or begin a run of another --name without --resume", s.Precision, s.Resume, before.Precision)
+			"or begin a run of another --name without --resume", m.Precision, resume, before.Precision)
 	}
-	if s.MemoryFormat == "auto" && before.Format != "" {
-		s.MemoryFormat = before.Format
+	if m.MemoryFormat == "auto" && before.Format != "" {
+		m.MemoryFormat = before.Format
 	}
-	if s.Threads == 0 && before.Threads > 0 {
-		s.Threads = before.Threads
-		torch.SetThreads(s.Threads)
+	if m.Threads == 0 && before.Threads > 0 {
+		m.Threads = before.Threads
+		torch.SetThreads(m.Threads)
 	}
-	if s.Workers == 0 {
-		s.Workers = before.Workers
+	if m.Workers == 0 {
+		m.Workers = before.Workers
 	}
 	return nil
 }

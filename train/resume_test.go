@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 
 	"contralens/checkpoint"
@@ -42,7 +41,7 @@ func TestResumeSettings(t *testing.T) {
 	}
 	// All processors computed and loaded before it was said which did.
 	asBefore := func(precision, format string) ComputeSettings {
-		return ComputeSettings{precision, format, machine.Processors(), runtime.NumCPU()}
+		return ComputeSettings{precision, format, machine.Processors(), machine.Processors()}
 	}
 	for name, c := range map[string]struct {
 		resume, dir string

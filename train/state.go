@@ -3,11 +3,10 @@ package train
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 
 	"contralens/checkpoint"
 	"contralens/config"
-	"contralens/data"
+	"contralens/data/loader"
 	"contralens/internal/machine"
 	"contralens/rundir"
 	"contralens/statedict"
@@ -58,7 +57,7 @@ func (r *Run) Save(path string) error {
 		CheckpointRecord: rundir.CheckpointRecord{
 			Version: rundir.CheckpointVersion, Config: config.Values(&r.Config),
 			Epoch: completed, StepInEpoch: inEpoch, GlobalStep: r.GlobalStep,
-			Threads: torch.Threads(), Workers: data.Workers(r.Config.Workers), Machine: machine.Kind(),
+			Threads: torch.Threads(), Workers: loader.Workers(r.Config.Workers), Machine: machine.Kind(),
 		},
 		Images: r.Train.Len(), RNG: rng{Seed: int(r.Config.Seed), LambdaStep: int(m.Stream.Step)},
 		Precision: r.Config.Precision, MemoryFormat: r.Config.MemoryFormat,
@@ -170,7 +169,7 @@ func (r *Run) loadModel(path string, file, record checkpoint.Dict) error {
 // now.
 func (r *Run) differences(path string, options map[string]string) (notes []string) {
 	for _, f := range config.Fields(&r.Config) {
-		if was, ok := options[f.Name]; ok && was != f.String() && !slices.Contains(config.Incidental, f.Name) {
+		if was, ok := f.Recorded(options); ok && was != f.String() && !f.Runtime && !f.Ignored {
 			notes = append(notes, fmt.Sprintf("--%s is %s, where %s was trained with %s", f.Name, f.String(), path, was))
 		}
 	}

@@ -68,7 +68,7 @@ func tiny(change func(*config.Contrast)) (config.Contrast, error) {
 // and the parameters that it gave no gradient.
 func firstStep(t *testing.T, c config.Contrast) (out Outcome, flat []string) {
 	t.Helper()
-	net, err := setup.Network(c.Shared)
+	net, err := setup.Network(c.Net, c.Machine)
 	if err != nil {
 		t.Fatal(err)
 	}

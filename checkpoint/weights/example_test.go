@@ -1,10 +1,12 @@
 package weights_test
 
 import (
+	"context"
 	"fmt"
 
 	"contralens/checkpoint/weights"
-	"contralens/data"
+	"contralens/data/sets"
+	"contralens/data/store"
 	"contralens/eval"
 	"contralens/torch"
 )
@@ -17,7 +19,7 @@ func Example() {
 			return err
 		}
 		defer model.Free()
-		photo, err := data.ReadImage("../../testdata/golden/augment/images/img0.jpg")
+		photo, err := sets.ReadImage(context.Background(), store.Disk{}, "../../testdata/golden/augment/images/img0.jpg")
 		if err != nil {
 			return err
 		}

@@ -9,8 +9,7 @@ import (
 	"contralens/nn"
 )
 
-// Encoder is the part of a file that is an encoder, under the names of our
-// networks.
+// Encoder is the encoder in a file, under the names of our networks.
 type Encoder struct {
 	File    string
 	Group   string // dictionary in the file
@@ -18,18 +17,17 @@ type Encoder struct {
 	Dialect string // whose names they are
 	Tensors map[string]*checkpoint.Tensor
 	Sources map[string]string // names of ours to names in the file
-	// Left are names of the encoder's that no part of our networks has, as a
-	// classifier's.
+	// Left are names of the encoder that our networks lack, such as a classifier's.
 	Left   []string
 	Others []string // prefixes of further encoders in the file
 
 	recorded *nn.Config // the network, where the file's own record tells it
 }
 
-// dialect is a way to name a backbone's layers; ours turns a name into ours.
+// dialect is a way to name a backbone's layers.
 type dialect struct {
 	name string
-	ours func(name string) string // "" for none
+	ours func(name string) string // turns a name into ours, or into "" where there is none
 }
 
 var dialects = []dialect{
@@ -101,7 +99,8 @@ func (f *File) Encoder(key bool) (*Encoder, error) {
 				names = append(names, strings.TrimPrefix(g.Path+"."+i.Key.(string), "."))
 			}
 		}
-		return nil, fmt.Errorf("checkpoint %s: want the tensors of a ResNet (conv1.weight, layer1.0.conv1.weight …, after any prefix), found none of them among %s", f.Path, few(names))
+		return nil, fmt.Errorf("checkpoint %s: want the tensors of a ResNet (conv1.weight, layer1.0.conv1.weight …, "+
+			"after any prefix), found none of them among %s", f.Path, few(names))
 	}
 	var best *candidate
 	for i, c := range found {
@@ -110,7 +109,8 @@ func (f *File) Encoder(key bool) (*Encoder, error) {
 		}
 	}
 	if best == nil && key {
-		return nil, fmt.Errorf("checkpoint %s: want a key encoder (model_ema, encoder_k, teacher), found only %s", f.Path, found[0].where())
+		return nil, fmt.Errorf("checkpoint %s: want a key encoder (model_ema, encoder_k, teacher), found only %s",
+			f.Path, found[0].where())
 	}
 	if best == nil {
 		best = &found[0]
@@ -171,9 +171,14 @@ func (c *candidate) fill() bool {
 // encoder collects the tensors of a candidate and its head; encoder1 and encoder2
 // side by side are CMC's.
 func (c candidate) encoder(path string, all []candidate) *Encoder {
-	e := &Encoder{File: path, Group: c.group.Path, Prefix: c.prefix, Dialect: c.dialect.name, Tensors: map[string]*checkpoint.Tensor{}, Sources: map[string]string{}}
+	e := &Encoder{
+		File: path, Group: c.group.Path, Prefix: c.prefix, Dialect: c.dialect.name,
+		Tensors: map[string]*checkpoint.Tensor{}, Sources: map[string]string{},
+	}
 	parent, isFirst := strings.CutSuffix(c.prefix, "encoder1.")
-	pair := slices.IndexFunc(all, func(o candidate) bool { return o.group.Path == c.group.Path && o.prefix == parent+"encoder2." })
+	pair := slices.IndexFunc(all, func(o candidate) bool {
+		return o.group.Path == c.group.Path && o.prefix == parent+"encoder2."
+	})
 	if isFirst && pair >= 0 {
 		e.Prefix = parent + "encoder{1,2}."
 		for _, o := range []candidate{c, all[pair]} {
@@ -184,7 +189,8 @@ func (c candidate) encoder(path string, all []candidate) *Encoder {
 		e.take(c, "encoder.", "head")
 	}
 	for _, o := range all {
-		if o.prefix != c.prefix && !strings.HasPrefix(o.prefix, strings.Split(e.Prefix, "{")[0]) || o.group.Path != c.group.Path {
+		elsewhere := o.prefix != c.prefix && !strings.HasPrefix(o.prefix, strings.Split(e.Prefix, "{")[0])
+		if elsewhere || o.group.Path != c.group.Path {
 			e.Others = append(e.Others, o.where())
 		}
 	}
@@ -224,9 +230,13 @@ func (c candidate) head(ours string) (names map[string]string, prefix string) {
 	} else {
 		parent = ""
 	}
-	places := []string{parent + ours + ".", parent + "projector.", parent + "projection_head.layers.", parent + "projection_head."}
+	places := []string{
+		parent + ours + ".", parent + "projector.", parent + "projection_head.layers.", parent + "projection_head.",
+	}
 	if strings.Contains(c.prefix, "momentum") {
-		places = []string{parent + "momentum_projector.", parent + "projection_head_momentum.layers.", parent + "projection_head_momentum."}
+		places = []string{
+			parent + "momentum_projector.", parent + "projection_head_momentum.layers.", parent + "projection_head_momentum.",
+		}
 	}
 	if strings.Contains(c.prefix, "encoder_q.") || strings.Contains(c.prefix, "encoder_k.") {
 		// MoCo puts the head where torchvision has the classifier.
@@ -263,7 +273,8 @@ func headOf(layers map[string]bool) string {
 		numbers = append(numbers, n)
 	}
 	slices.Sort(numbers)
-	return map[string]string{"0": "linear", "0 2": "mlp", "0 1 3": "mlp_bn", "0 1 3 4 6": "2mlp_bn"}[strings.Join(numbers, " ")]
+	heads := map[string]string{"0": "linear", "0 2": "mlp", "0 1 3": "mlp_bn", "0 1 3 4 6": "2mlp_bn"}
+	return heads[strings.Join(numbers, " ")]
 }
 
 // few lists the first of many names.

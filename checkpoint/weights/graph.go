@@ -22,7 +22,8 @@ type graph struct {
 func (e *Encoder) writeONNX(w io.Writer, c nn.Config, head bool, options map[string]string) error {
 	arch, known := backbone.FindResNet(c.Arch)
 	if !known || c.Modal == "CMC" || arch.SplitStem > 0 {
-		return fmt.Errorf("ONNX is written of ResNet, ResNeXt and wide ResNet on RGB, not of %s with --modal %s", c.Arch, c.Modal)
+		return fmt.Errorf("ONNX is written of ResNet, ResNeXt and wide ResNet on RGB, not of %s with --modal %s",
+			c.Arch, c.Modal)
 	}
 	g := &graph{e: e}
 	kernel, stride := 7, 2
@@ -32,7 +33,9 @@ func (e *Encoder) writeONNX(w io.Writer, c nn.Config, head bool, options map[str
 	x := g.conv("images", "encoder.conv1", kernel, stride, 3)
 	x = g.Node("Relu", []string{g.norm(x, "encoder.bn1")}, nil)
 	if c.Stem == "imagenet" {
-		x = g.Node("MaxPool", []string{x}, map[string]any{"kernel_shape": []int{3, 3}, "strides": []int{2, 2}, "pads": []int{1, 1, 1, 1}})
+		x = g.Node("MaxPool", []string{x}, map[string]any{
+			"kernel_shape": []int{3, 3}, "strides": []int{2, 2}, "pads": []int{1, 1, 1, 1},
+		})
 	}
 	in := shapeOf(e, "encoder.conv1.weight")[0]
 	for stage, n := range arch.Blocks {
@@ -70,7 +73,11 @@ func (g *graph) conv(x, name string, kernel, stride, in int) string {
 }
 
 func (g *graph) norm(x, name string) string {
-	return g.Node("BatchNormalization", []string{x, g.weight(name + ".weight"), g.weight(name + ".bias"), g.weight(name + ".running_mean"), g.weight(name + ".running_var")}, map[string]any{"epsilon": 1e-5})
+	inputs := []string{x}
+	for _, of := range []string{".weight", ".bias", ".running_mean", ".running_var"} {
+		inputs = append(inputs, g.weight(name+of))
+	}
+	return g.Node("BatchNormalization", inputs, map[string]any{"epsilon": 1e-5})
 }
 
 // block is a residual block after x with in channels; it returns its output and

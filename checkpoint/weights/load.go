@@ -68,10 +68,10 @@ func (e *Encoder) Mapping() string {
 	return s
 }
 
-// Load copies the weights into a network. A backbone that is not there whole is
-// an error that lists names, and so is a head with needHead; otherwise a head
-// that the file hasn't stays as it was drawn. strict refuses every difference.
-// notes are sentences for the user. It is called within torch.Run.
+// Load copies the weights into a network. An incomplete backbone is an error that lists
+// names. So is an incomplete head with needHead; without it, such a head keeps its
+// initial values. strict refuses every difference. notes are sentences for the user. It
+// is called within torch.Run.
 func (e *Encoder) Load(to *nn.Model, needHead, strict bool) (notes []string, err error) {
 	var missing, other, noHead, counters []string
 	for _, s := range to.State {
@@ -94,10 +94,12 @@ func (e *Encoder) Load(to *nn.Model, needHead, strict bool) (notes []string, err
 		return nil, e.mismatch(missing, other)
 	}
 	if len(noHead) > 0 {
-		notes = append(notes, fmt.Sprintf("the file has no projection head of this kind (%s): it is freshly drawn; features don't need it", few(noHead)))
+		notes = append(notes, fmt.Sprintf("the file has no projection head of this kind (%s): it is freshly drawn; "+
+			"features don't need it", few(noHead)))
 	}
 	if len(counters) > 0 {
-		notes = append(notes, fmt.Sprintf("the file has no counters of batch norm (%s), as before PyTorch 0.4.1", few(counters)))
+		notes = append(notes, fmt.Sprintf("the file has no counters of batch norm (%s), as before PyTorch 0.4.1",
+			few(counters)))
 	}
 	part := nn.State{}
 	for _, s := range to.State {
@@ -122,5 +124,6 @@ func (e *Encoder) mismatch(missing, other []string) error {
 	if len(e.Left) > 0 {
 		parts = append(parts, fmt.Sprintf("%d are not the network's: %s", len(e.Left), few(e.Left)))
 	}
-	return fmt.Errorf("checkpoint %s: want the weights of this network (was it another --arch, --width, --stem or --head?): %s", e.File, strings.Join(parts, "; "))
+	return fmt.Errorf("checkpoint %s: want the weights of this network (was it another --arch, --width, --stem or "+
+		"--head?): %s", e.File, strings.Join(parts, "; "))
 }

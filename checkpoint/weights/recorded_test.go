@@ -26,9 +26,10 @@ func (b brightness) Stages(x *torch.Tensor) []*torch.Tensor {
 // A backbone that is no ResNet loads by the record of its file, whatever the prefix, and
 // the query encoder is told from the key encoder.
 func TestRecorded(t *testing.T) {
-	backbone.Register(backbone.Arch{Name: "brightness", New: func(b layers.Builder, _ backbone.Options) (backbone.Backbone, error) {
+	build := func(b layers.Builder, _ backbone.Options) (backbone.Backbone, error) {
 		return brightness{b.BatchNorm("scale", 3)}, nil
-	}})
+	}
+	backbone.Register(backbone.Arch{Name: "brightness", New: build})
 	file := func(arch string, names ...string) *File {
 		var query, key checkpoint.OrderedDict
 		for i, name := range names {
@@ -36,7 +37,8 @@ func TestRecorded(t *testing.T) {
 			key = append(key, checkpoint.Item{Key: "encoder.scale." + name, Value: vector(10)})
 		}
 		tree := checkpoint.Dict{{Key: "model_ema", Value: key}, {Key: "model", Value: query}}
-		return &File{Path: "x.pth", Tree: tree, Options: map[string]string{"arch": arch, "width": "1", "head": "linear", "feat_dim": "4"}}
+		options := map[string]string{"arch": arch, "width": "1", "head": "linear", "feat_dim": "4"}
+		return &File{Path: "x.pth", Tree: tree, Options: options}
 	}
 	all := []string{"weight", "bias", "running_mean", "running_var"}
 	within(t, func() {
@@ -64,7 +66,8 @@ func TestRecorded(t *testing.T) {
 	}
 	within(t, func() {
 		shapes, err := nn.Shapes(nn.Config{Arch: "brightness", FeatDim: 4})
-		if err != nil || !slices.ContainsFunc(shapes, func(s nn.Shape) bool { return s.Name == "encoder.scale.running_var" }) {
+		named := func(s nn.Shape) bool { return s.Name == "encoder.scale.running_var" }
+		if err != nil || !slices.ContainsFunc(shapes, named) {
 			t.Errorf("the network has %v, error %v", shapes, err)
 		}
 	})

@@ -92,7 +92,9 @@ func (e *Encoder) saveDetectron2(path string, tensors checkpoint.Dict, c nn.Conf
 	for _, i := range tensors {
 		renamed = append(renamed, checkpoint.Item{Key: toDetectron2(i.Key.(string)), Value: i.Value})
 	}
-	root := checkpoint.Dict{{Key: "model", Value: renamed}, {Key: "__author__", Value: "contralens"}, {Key: "matching_heuristics", Value: true}}
+	root := checkpoint.Dict{
+		{Key: "model", Value: renamed}, {Key: "__author__", Value: "contralens"}, {Key: "matching_heuristics", Value: true},
+	}
 	if err := durable.Write(path, func(w io.Writer) error { return checkpoint.WriteArrays(w, root) }); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

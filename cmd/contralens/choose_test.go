@@ -16,7 +16,7 @@ import (
 )
 
 // computedIn is how the checkpoint of a run says that it was trained.
-func computedIn(t *testing.T, name string) autotune.Choice {
+func computedIn(t *testing.T, name string) autotune.Setting {
 	t.Helper()
 	tree, err := checkpoint.Read(filepath.Join("save", name, "current.pth"))
 	if err != nil {
@@ -25,19 +25,19 @@ func computedIn(t *testing.T, name string) autotune.Choice {
 	record := tree.Dict("contralens")
 	precision, _ := record.Get("precision").(string)
 	format, _ := record.Get("memory_format").(string)
-	return autotune.Choice{Precision: precision, Format: format}
+	return autotune.Setting{Precision: precision, Format: format}
 }
 
 // favor makes one of each task's measurements in the cache the fastest by far, and
 // returns what it is, a split of processors if there is one: the first one measured,
 // or the last one.
-func favor(t *testing.T, last bool) (c autotune.Choice) {
+func favor(t *testing.T, last bool) (c autotune.Setting) {
 	t.Helper()
 	b, err := os.ReadFile(autotune.CacheFile())
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all map[string][]autotune.Measured
+	var all map[string][]autotune.Trial
 	if err := json.Unmarshal(b, &all); err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func favor(t *testing.T, last bool) (c autotune.Choice) {
 			found[i].Rate = 1
 		}
 		if found[at].Rate = 1000; c.Threads == 0 {
-			c = found[at].Choice
+			c = found[at].Setting
 		}
 	}
 	if b, err = json.Marshal(all); err == nil {
@@ -163,7 +163,7 @@ func other(precision string) string {
 
 // others has other programs take that part of the processors.
 func others(share float64) {
-	watchOthers = func() func() float64 { return func() float64 { return share } }
+	watchLoad = func() func() float64 { return func() float64 { return share } }
 }
 
 // What was measured beside other programs is used, but not remembered.

@@ -50,7 +50,7 @@ func contrastCommand() *cobra.Command {
 
 // describeContrast says in words what a run would do.
 func describeContrast(c config.Contrast, warnings []string) error {
-	if err := printPlace(c.Shared, c.RunName()); err != nil {
+	if err := printPlace(c.Output, c.RunName()); err != nil {
 		return err
 	}
 	fmt.Printf("method:        %s: %s, augmentation %s, head %s, memory %s, τ %v\n", c.Method, c.Modal, c.Aug, c.Head, c.Memory, c.Temperature)
@@ -62,8 +62,8 @@ func describeContrast(c config.Contrast, warnings []string) error {
 }
 
 // printPlace says where a run would be.
-func printPlace(s config.Shared, name config.RunName) error {
-	place, err := train.FindPlace(s, name)
+func printPlace(o config.Output, name config.RunName) error {
+	place, err := train.FindPlace(o, name)
 	if err != nil {
 		return err
 	}

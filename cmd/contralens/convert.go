@@ -12,7 +12,6 @@ import (
 
 	"contralens/checkpoint/weights"
 	"contralens/config"
-	"contralens/nn"
 	"contralens/torch"
 )
 
@@ -54,7 +53,7 @@ func convert(c *config.Convert, in, out string) error {
 	if err != nil {
 		return err
 	}
-	net, err := networkOf(f, e)
+	net, err := f.Network(e)
 	if err != nil {
 		return err
 	}
@@ -68,14 +67,4 @@ func convert(c *config.Convert, in, out string) error {
 		fmt.Println("written:", file)
 	}
 	return nil
-}
-
-// networkOf is the network of a file: by its shapes, and with a record of ours
-// by the record where shapes don't tell.
-func networkOf(f *weights.File, e *weights.Encoder) (nn.Config, error) {
-	c, err := e.Network()
-	if err == nil && f.Options["head"] != "" && c.Head != "" {
-		c.Head = f.Options["head"]
-	}
-	return c, err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -12,7 +13,6 @@ import (
 	"time"
 
 	"contralens/checkpoint"
-	"contralens/internal/jsonl"
 	"contralens/rundir"
 )
 
@@ -108,10 +108,12 @@ func whereKilled(t *testing.T, dir string, before []string) (where string, savin
 		if err != nil {
 			t.Error(err)
 		}
-		where = fmt.Sprintf("after step %d of %s", file.Dict("contralens").Int("global_step"), filepath.Base(newest))
+		var record rundir.CheckpointRecord
+		rundir.DecodeRecord(file, &record)
+		where = fmt.Sprintf("after step %d of %s", record.GlobalStep, filepath.Base(newest))
 	}
-	if lines, err := jsonl.File(filepath.Join(dir, "metrics.jsonl")).Read(); err == nil && len(lines) > 0 {
-		where += fmt.Sprintf(", at step %v", lines[len(lines)-1]["step"])
+	if lines := rundir.LastMetrics(os.DirFS(dir).(fs.StatFS)); len(lines) > 0 {
+		where += fmt.Sprintf(", at step %v", *lines[len(lines)-1].Step)
 	} else {
 		where += ", before the first step"
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +31,7 @@ func linearCommand() *cobra.Command {
 		}
 		if *dry {
 			fmt.Print(config.YAML(&c))
-			if err := printPlace(c.Shared, c.RunName(set)); err != nil {
+			if err := printPlace(c.Output, c.RunName(set)); err != nil {
 				return err
 			}
 			for _, w := range warnings {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/data"
+	"contralens/data/sets"
 	"contralens/eval/protocol"
 	"contralens/nn"
 	"contralens/train"
@@ -56,10 +58,28 @@ func run(args []string) int {
 // asTyped writes the option that an error is about the way it is typed.
 func asTyped(err error) error {
 	var value *nn.OptionError
-	if !errors.As(err, &value) {
+	var dataset *sets.OptionError
+	var images *data.TooManyUnreadable
+	var said, typed string // in the error's words and in the command line's
+	switch {
+	case errors.As(err, &value):
+		said, typed = value.Error(), "--"+value.Error()
+	case errors.As(err, &dataset):
+		said, typed = dataset.Error(), dataset.Named("--"+dataOptions[dataset.Option])
+	case errors.As(err, &images):
+		said = images.Error()
+		typed = fmt.Sprintf("%d of %d images cannot be read, and --max_bad %v allows %d: "+
+			"remove them (contralens data stats lists them) or raise --max_bad; the last is %v",
+			images.Unreadable, images.Images, images.Share, data.Allowed(images.Share, images.Images), images.Last)
+	default:
 		return err
 	}
-	return typedError{err, strings.Replace(err.Error(), value.Error(), "--"+value.Error(), 1)}
+	return typedError{err, strings.Replace(err.Error(), said, typed, 1)}
+}
+
+// dataOptions are the options that errors of a dataset are about.
+var dataOptions = map[sets.Option]string{
+	sets.Name: "dataset", sets.Folder: "data_folder", sets.ClassList: "imagenet100path", sets.Imbalance: "imbalance",
 }
 
 // typedError is an error in the command line's words.

@@ -10,7 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"contralens/config"
-	"contralens/data"
+	"contralens/data/sets"
+	"contralens/data/store"
 	"contralens/eval/protocol"
 	"contralens/torch"
 )
@@ -32,7 +33,7 @@ func predictCommand() *cobra.Command {
 		if len(args) == 0 {
 			return usageError{fmt.Errorf("predict: want images or folders of images, as contralens predict --ckpt %s photo.jpg", c.Ckpt)}
 		}
-		images, err := data.Paths(args)
+		images, err := sets.Paths(context.Background(), store.Disk{}, args)
 		if err != nil {
 			return err
 		}

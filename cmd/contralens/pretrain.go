@@ -22,7 +22,7 @@ import (
 
 // pretrain trains what contrast's options describe.
 func pretrain(c config.Contrast, warnings []string) error {
-	place, err := train.FindPlace(c.Shared, c.RunName()) // before a measurement settles options
+	place, err := train.FindPlace(c.Output, c.RunName()) // before a measurement settles options
 	if err != nil {
 		return err
 	}
@@ -44,12 +44,12 @@ func pretrain(c config.Contrast, warnings []string) error {
 		if err := rundir.Possible(dir, c.TBPath); err != nil {
 			return err
 		}
-		if err := train.ResumeCompute(&c.Shared, dir); err != nil {
+		if err := train.ResumeCompute(&c.Machine, c.Resume, dir); err != nil {
 			return err
 		}
 		var chosen string
-		r, err := train.NewRun(c, dir, func(s *config.Shared, net nn.Config) (err error) {
-			chosen, err = choose(s, net, c.Accum, p.Print)
+		r, err := train.NewRun(c, dir, func(m *config.Machine, net nn.Config) (err error) {
+			chosen, err = setup.Precision(tuner(c.Retune, p.Print), m, setup.ContrastStep(&c, net))
 			return err
 		})
 		if r != nil {
@@ -58,7 +58,9 @@ func pretrain(c config.Contrast, warnings []string) error {
 		if err != nil {
 			return err
 		}
-		split, err := share(&r.Config.Shared, c.Precision, r.Model.Net, c.Accum, autotune.Images{Dataset: r.Train, Views: r.Views, From: absolute(c.DataFolder)}, p.Print)
+		images := autotune.Images{Dataset: r.Train, Views: r.Views, From: absolute(c.DataFolder)}
+		step := setup.ContrastStep(&c, r.Model.Net)
+		split, err := setup.SplitThreads(tuner(c.Retune, p.Print), &r.Config.Machine, c.Precision, step, images)
 		if err != nil {
 			return err
 		}
@@ -67,7 +69,7 @@ func pretrain(c config.Contrast, warnings []string) error {
 		if err := start(r, p); err != nil {
 			return err
 		}
-		release, err := train.Prepare(place, &c, c.Shared, os.Args)
+		release, err := train.Prepare(place, &c, c.Output, os.Args)
 		if err != nil {
 			return err
 		}
@@ -91,7 +93,7 @@ func pretrain(c config.Contrast, warnings []string) error {
 		err = r.Do(signals.ctx)
 		switch {
 		case errors.Is(err, train.ErrStopped):
-			p.Print("stopped in epoch %d after %d of %d steps; %s has everything: go on with the same command and --resume auto", r.Epoch, r.StepInEpoch, r.Batches, r.Saved())
+			p.Print("stopped in epoch %d after %d of %d steps; %s has everything: resume with the same command and --resume auto", r.Epoch, r.StepInEpoch, r.Batches, r.Saved())
 			return err
 		case err != nil:
 			err = r.LastGood(err)
@@ -140,7 +142,7 @@ func start(r *train.Run, p *train.Progress) error {
 // hooks are what hangs on the run. What a checkpoint must not be ahead of comes
 // before it, what takes long after it. curves is the folder of TensorBoard's events.
 func hooks(c config.Contrast, curves string, p *train.Progress, signals *stopping, accuracies *[]string) []train.Hook {
-	list := append([]train.Hook{p.Hook()}, stepHooks(c, curves, p.Print)...)
+	list := append([]train.Hook{p.Hook()}, train.StepHooks(c, curves, p.Print)...)
 	if c.Probe > 0 {
 		list = append(list, train.ProbeHook(c.Probe, p.Evaluating))
 	}
@@ -154,20 +156,6 @@ func hooks(c config.Contrast, curves string, p *train.Progress, signals *stoppin
 			*accuracies = append(*accuracies, fmt.Sprintf("%s %.1f %%", what, accuracy))
 			p.Print("k-NN top-1 %s: %.2f %%", what, accuracy)
 		}, p.Evaluating))
-	}
-	return list
-}
-
-// stepHooks are those that follow every step, but for what shows it.
-func stepHooks(c config.Contrast, curves string, print func(format string, args ...any)) []train.Hook {
-	list := []train.Hook{
-		train.DataHook(print), train.MetricsHook(c.PrintFreq), train.CollapseHook(print), train.MixStartHook(print), train.EventsHook(curves, c.PrintFreq),
-	}
-	if c.SaveScore {
-		list = append(list, train.ScoreHook())
-	}
-	if c.Record || c.SaveScore {
-		list = append(list, train.RecordHook())
 	}
 	return list
 }

@@ -30,7 +30,7 @@ func TestInterruptedTraining(t *testing.T) {
 				p.until(t, []string{"epoch 2/4 step 2/12", "epoch 3/4 step 1/12"}[i])
 				p.Process.Signal(signal)
 				code, text := p.end(t)
-				if code != exitStopped || !strings.Contains(text, "go on with the same command and --resume auto") || !strings.Contains(text, "interrupted.pth has everything") {
+				if code != exitStopped || !strings.Contains(text, "resume with the same command and --resume auto") || !strings.Contains(text, "interrupted.pth has everything") {
 					t.Fatalf("%v: exit code %d, want %d\n%s", signal, code, exitStopped, text)
 				}
 			}

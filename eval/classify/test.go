@@ -2,6 +2,7 @@ package classify
 
 import (
 	"contralens/data"
+	"contralens/data/loader"
 	"contralens/eval"
 	"contralens/nn"
 	"contralens/torch"
@@ -11,8 +12,8 @@ import (
 // scores of each. counts are the training images of each class.
 func Test(m *nn.Model, heads []*Linear, d data.Dataset, counts []int, o eval.Options) ([]eval.Scores, error) {
 	tallies := newTallies(heads)
-	err := eval.EachBatch(m, d, o, func(f *torch.Tensor, b *data.Batch) error {
-		add(tallies, heads, f, b.Labels)
+	err := eval.EachBatch(m, d, o, func(f *torch.Tensor, b *loader.ViewBatch) error {
+		add(tallies, heads, f, b.Samples.Labels)
 		return nil
 	})
 	if err != nil {

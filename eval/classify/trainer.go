@@ -72,7 +72,7 @@ func (t *Trainer) Do(ctx context.Context) error {
 }
 
 func (t *Trainer) epoch(ctx context.Context) (err error) {
-	batches := t.Source.Epoch(t.Epoch, t.StepInEpoch)
+	batches := t.Source.Epoch(ctx, t.Epoch, t.StepInEpoch)
 	defer batches.Close()
 	for {
 		s := Step{Epoch: t.Epoch, Batch: t.StepInEpoch + 1, Batches: t.Source.Batches(), Rate: t.Schedule.At(t.Epoch, t.StepInEpoch, t.Source.Batches())}

@@ -41,7 +41,7 @@ func (c colors) Label(i int) int {
 	return -1
 }
 
-func (c colors) Image(i int, dst *views.Image) error {
+func (c colors) Image(_ context.Context, i int, dst *views.Image) error {
 	r := rand.New(rand.NewPCG(uint64(i), 1))
 	dst.Resize(12, 12)
 	for p := range dst.Pix {

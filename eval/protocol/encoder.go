@@ -17,22 +17,21 @@ type evaluatedEncoder struct {
 }
 
 // openEncoder loads the encoder of a checkpoint, or builds an untrained one where
-// ckpt is empty. The checkpoint's record sets the options of s that say what the
-// network is.
-func openEncoder(s *config.Shared, ckpt string, ema bool, o Options) (*evaluatedEncoder, error) {
-	if ckpt == "" {
+// there is none. The checkpoint's record sets the options of n.
+func openEncoder(n *config.Net, m config.Machine, w config.Weights, seed uint64, o Options) (*evaluatedEncoder, error) {
+	if w.Ckpt == "" {
 		o.note("no --ckpt: the encoder is untrained")
-		e, err := setup.UntrainedEncoder(*s)
+		e, err := setup.UntrainedEncoder(*n, m, seed)
 		return &evaluatedEncoder{Encoder: e}, err
 	}
-	e, notes, err := setup.LoadEncoder(ckpt, s, o.Set, ema)
+	e, notes, err := setup.LoadEncoder(n, m, w, o.Set)
 	if err != nil {
 		return nil, err
 	}
 	for _, n := range notes {
 		o.note("%s", n)
 	}
-	sum, err := checkpoint.SHA256(ckpt)
+	sum, err := checkpoint.SHA256(w.Ckpt)
 	if err != nil {
 		e.Model.Free()
 		return nil, err

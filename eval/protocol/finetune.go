@@ -30,11 +30,11 @@ func Finetune(ctx context.Context, c config.Finetune, o Options) (results []rund
 }
 
 func finetune(ctx context.Context, c *config.Finetune, o Options) ([]rundir.Result, error) {
-	place, err := train.FindPlace(c.Shared, c.RunName()) // before the checkpoint's record sets options
+	place, err := train.FindPlace(c.Output, c.RunName()) // before the checkpoint's record sets options
 	if err != nil {
 		return nil, err
 	}
-	k, err := openTraining(&c.Shared, o, c.Ckpt, c.UseEMA, c.NClass, place)
+	k, err := openTraining(c, o, place)
 	if err != nil {
 		return nil, err
 	}
@@ -70,19 +70,20 @@ func finetune(ctx context.Context, c *config.Finetune, o Options) ([]rundir.Resu
 // all stages from random weights.
 func Supervised(ctx context.Context, c config.Supervised, o Options) (result rundir.Result, err error) {
 	err = setup.Compute(c.Threads, func() error {
-		place, err := train.FindPlace(c.Shared, c.RunName())
+		place, err := train.FindPlace(c.Output, c.RunName())
 		if err != nil {
 			return err
 		}
-		k, err := openTraining(&c.Shared, o, "", false, c.NClass, place)
+		tuned := c.Finetune()
+		k, err := openTraining(&tuned, o, place)
 		if err != nil {
 			return err
 		}
 		defer k.close()
+		c.Classifier = tuned.Classifier // as it was settled
 		if err := k.prepare(place, &c); err != nil {
 			return err
 		}
-		tuned := c.Finetune()
 		f := &finetuning{session: k, c: &tuned, protocol: "supervised", curves: place.Events}
 		if err := f.tuneEncoder(ctx); err != nil {
 			return k.stop(ctx, err)

@@ -24,12 +24,12 @@ func KNN(ctx context.Context, c config.KNN, o Options) (result rundir.Result, er
 }
 
 func knn(ctx context.Context, c config.KNN, o Options) (rundir.Result, error) {
-	e, err := openEncoder(&c.Shared, c.Ckpt, c.UseEMA, o)
+	e, err := openEncoder(&c.Net, c.Machine, c.Weights, c.Seed, o)
 	if err != nil {
 		return rundir.Result{}, err
 	}
 	defer e.Model.Free()
-	bank, queries, err := setup.Datasets(c.Shared, o.Note)
+	bank, queries, err := setup.Datasets(ctx, c.Data, o.Note)
 	if err != nil {
 		return rundir.Result{}, err
 	}

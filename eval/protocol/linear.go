@@ -26,7 +26,7 @@ func Linear(ctx context.Context, c config.Linear, o Options) (result rundir.Resu
 }
 
 func linear(ctx context.Context, c *config.Linear, o Options) (rundir.Result, error) {
-	place, err := train.FindPlace(c.Shared, c.RunName(o.Set)) // before the checkpoint's record sets options
+	place, err := train.FindPlace(c.Output, c.RunName(o.Set)) // before the checkpoint's record sets options
 	if err != nil {
 		return rundir.Result{}, err
 	}
@@ -34,7 +34,7 @@ func linear(ctx context.Context, c *config.Linear, o Options) (rundir.Result, er
 	if o.Set["n_class"] {
 		asked = c.NClass
 	}
-	k, err := openSession(&c.Shared, o, c.Ckpt, c.UseEMA, asked)
+	k, err := openSession(&c.Classifier, o, c.Weights, asked)
 	if err != nil {
 		return rundir.Result{}, err
 	}

@@ -7,6 +7,7 @@ import (
 	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/data"
+	"contralens/data/loader"
 	"contralens/eval"
 	"contralens/eval/classify"
 	"contralens/nn"
@@ -51,15 +52,15 @@ func predict(ctx context.Context, c *config.Predict, images data.Dataset, o Opti
 	if got, want := model.FeatureDim(), head.Weight.Size(1); got != want {
 		return fmt.Errorf("checkpoint %s: its classifier wants %d features, the encoder has %d; is it another encoder's?", c.Ckpt, want, got)
 	}
-	whole, gaps := data.WithGaps(images, func(err error) { o.note("%v", err) })
+	whole, unreadable := data.WithPlaceholder(images, func(err error) { o.note("%v", err) })
 	top := min(c.Top, head.Classes())
 	err = eval.EachBatch(model, whole, eval.Options{
 		Size: s.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: s.Precision == "bf16", Context: ctx,
-	}, func(f *torch.Tensor, b *data.Batch) error {
+	}, func(f *torch.Tensor, b *loader.ViewBatch) error {
 		p, classes := head.Logits(f).Softmax(1).TopK(top, 1)
 		probabilities, indices := p.Float64s(), classes.Int64s()
 		for i, index := range b.Indices {
-			if gaps.Bad(index) {
+			if unreadable.Unreadable(index) {
 				continue
 			}
 			answer := Prediction{Image: images.Path(index)}
@@ -75,7 +76,7 @@ func predict(ctx context.Context, c *config.Predict, images data.Dataset, o Opti
 	if stopped(ctx, err) {
 		return ErrStopped
 	}
-	if n := gaps.Count(); err == nil && n > 0 {
+	if n := unreadable.Count(); err == nil && n > 0 {
 		err = fmt.Errorf("%d of %d images could not be read, and have no prediction", n, images.Len())
 	}
 	return err
@@ -89,29 +90,25 @@ func className(classes []string, i int) string {
 }
 
 // encoderOf opens the encoder of a classifier: in the same file where both were
-// trained, in a checkpoint of its own for a probe. s are the options of the encoder.
-func encoderOf(c *config.Predict, record classify.Record, o Options) (m *nn.Model, s config.Shared, err error) {
-	s = config.DefaultLinear().Shared
-	for _, f := range config.Fields(&s) {
-		if v, ok := record.Config[f.Name]; ok {
-			if err := f.Set(v); err != nil {
-				return nil, s, fmt.Errorf("checkpoint %s: its record of --%s: %w", c.Ckpt, f.Name, err)
-			}
-		}
+// trained, in a checkpoint of its own for a probe. record has the options of its
+// training, which come back.
+func encoderOf(c *config.Predict, record classify.Record, o Options) (m *nn.Model, s config.Linear, err error) {
+	s = config.DefaultLinear()
+	if err := config.Apply(&s, record.Config); err != nil {
+		return nil, s, fmt.Errorf("checkpoint %s: its record of options: %w", c.Ckpt, err)
 	}
 	s.Device, s.GPU = c.Device, ""
-	path, ema, err := encoderFile(c, record, o)
-	if err != nil {
+	if s.Ckpt, s.UseEMA, err = encoderFile(c, record, o); err != nil {
 		return nil, s, err
 	}
-	if path == "" { // a probe on an untrained encoder, whose seed says everything
-		e, err := setup.UntrainedEncoder(s)
+	if s.Ckpt == "" { // a probe on an untrained encoder, whose seed says everything
+		e, err := setup.UntrainedEncoder(s.Net, s.Machine, s.Seed)
 		if err != nil {
 			return nil, s, err
 		}
 		return e.Model, s, nil
 	}
-	e, notes, err := setup.LoadEncoder(path, &s, nil, ema)
+	e, notes, err := setup.LoadEncoder(&s.Net, s.Machine, s.Weights, nil)
 	if err != nil {
 		return nil, s, err
 	}

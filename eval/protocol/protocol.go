@@ -4,7 +4,7 @@
 // applies the classifiers that they leave.
 //
 // Each is a function of its configuration, which Resolve has checked, and does its
-// tensor work itself. What it finds comes back as an rundir.Result and is written to
+// tensor work itself. What it finds comes back as a rundir.Result and is written to
 // results.jsonl in the run directory; a Reporter hears of the progress. When the
 // context ends, everything is saved, ErrStopped comes back, and the same call with
 // Resume "auto" continues.
@@ -15,11 +15,8 @@ import (
 	"errors"
 	"fmt"
 
-	"contralens/config"
-	"contralens/data"
-	"contralens/nn"
+	"contralens/autotune"
 	"contralens/rundir"
-	"contralens/views"
 )
 
 // ErrStopped ends a protocol whose context ended, after its state was saved.
@@ -34,20 +31,11 @@ type Options struct {
 	// Begin, when set, is called when the run directory is made: from here on there is
 	// something to save when the context ends.
 	Begin func()
-	// Tune, when set, chooses precision, memory format, threads and workers where the
-	// options leave them open and an encoder is trained. Without it they are fp32,
-	// channels_last and one a processor.
-	Tune func(s *config.Shared, w Workload) error
+	// Tuner, when set, measures which precision and which split of the processors train
+	// an encoder fastest, where the options leave that open. Without it they are fp32 and
+	// one thread and one worker a processor. Its notes go to Note unless it has its own.
+	Tuner *autotune.Tuner
 	Reporter
-}
-
-// Workload is the training that Options.Tune chooses for.
-type Workload struct {
-	Net    nn.Config
-	Images data.Dataset
-	View   views.Spec // of each image
-	Folder string     // of the images
-	Asked  string     // the precision that the options asked for
 }
 
 // Reporter receives what a protocol says; functions that are nil are left out.

@@ -6,9 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
+	"contralens/autotune"
 	"contralens/config"
 	"contralens/data"
+	"contralens/data/loader"
 	"contralens/eval"
 	"contralens/eval/classify"
 	"contralens/internal/machine"
@@ -23,7 +26,7 @@ import (
 // session is what all trained classifiers have in common: the encoder, the images,
 // and the run directory with its log.
 type session struct {
-	*config.Shared
+	*config.Classifier
 	Options
 	encoder     *evaluatedEncoder
 	train, test data.Dataset
@@ -37,13 +40,13 @@ type session struct {
 
 // openSession opens encoder and data and refuses what does not fit together. nClass
 // is the number of outputs that the user asked for, 0 for the dataset's.
-func openSession(s *config.Shared, o Options, ckpt string, ema bool, nClass int) (*session, error) {
-	k := &session{Shared: s, Options: o}
+func openSession(c *config.Classifier, o Options, w config.Weights, nClass int) (*session, error) {
+	k := &session{Classifier: c, Options: o}
 	var err error
-	if k.encoder, err = openEncoder(s, ckpt, ema, o); err != nil {
+	if k.encoder, err = openEncoder(&c.Net, c.Machine, w, c.Seed, o); err != nil {
 		return nil, err
 	}
-	if k.train, k.test, err = setup.Datasets(*s, o.Note); err == nil {
+	if k.train, k.test, err = setup.Datasets(context.Background(), c.Data, o.Note); err == nil {
 		err = k.fit(nClass)
 	}
 	if err != nil {
@@ -56,18 +59,18 @@ func openSession(s *config.Shared, o Options, ckpt string, ema bool, nClass int)
 // openTraining is openSession for an encoder that is trained too. place is the run's.
 // The network is known when the encoder's file is read, and measured only then: its
 // memory format is not chosen.
-func openTraining(s *config.Shared, o Options, ckpt string, ema bool, nClass int, place train.Place) (*session, error) {
-	if err := train.ResumeCompute(s, place.Dir); err != nil {
+func openTraining(c *config.Finetune, o Options, place train.Place) (*session, error) {
+	if err := train.ResumeCompute(&c.Machine, c.Resume, place.Dir); err != nil {
 		return nil, err
 	}
-	if s.MemoryFormat == "auto" {
-		s.MemoryFormat = "channels_last"
+	if c.MemoryFormat == "auto" {
+		c.MemoryFormat = "channels_last"
 	}
-	k, err := openSession(s, o, ckpt, ema, nClass)
+	k, err := openSession(&c.Classifier, o, c.Weights, c.NClass)
 	if err != nil {
 		return nil, err
 	}
-	if err := k.tune(); err != nil {
+	if err := k.tune(c.Retune); err != nil {
 		k.close()
 		return nil, err
 	}
@@ -75,18 +78,37 @@ func openTraining(s *config.Shared, o Options, ckpt string, ema bool, nClass int
 }
 
 // tune settles how the encoder is trained.
-func (k *session) tune() error {
-	if k.Tune == nil {
+func (k *session) tune(retune bool) error {
+	if k.Tuner == nil {
 		k.Settle()
 		return nil
+	}
+	t := *k.Tuner
+	t.Retune = t.Retune || retune
+	if t.Note == nil {
+		t.Note = func(format string, args ...any) {
+			k.note("%s", strings.TrimPrefix(fmt.Sprintf(format, args...), "note: "))
+		}
 	}
 	images, err := k.images(false)
 	if err != nil {
 		return err
 	}
-	return k.Tune(k.Shared, Workload{
-		Net: k.encoder.Model.Config, Images: k.train, View: images.Spec, Folder: absolute(k.DataFolder), Asked: k.Precision,
+	asked := k.Precision
+	step := setup.Step{Net: k.encoder.Model.Config, Batch: k.BatchSize, Side: k.InputRes}
+	chosen, err := setup.Precision(&t, &k.Machine, step)
+	if err != nil {
+		return err
+	}
+	split, err := setup.SplitThreads(&t, &k.Machine, asked, step, autotune.Images{
+		Dataset: k.train, Views: []views.Spec{images.Spec}, From: absolute(k.DataFolder),
 	})
+	for _, described := range []string{chosen, split} {
+		if described != "" {
+			k.note("%s", described)
+		}
+	}
+	return err
 }
 
 // fit makes sure that data and number of classes go together.
@@ -120,7 +142,7 @@ func (k *session) prepare(place train.Place, c any) (err error) {
 	if k.Resume != "" && k.Resume != "auto" && !isFile(k.Resume) {
 		return fmt.Errorf("--resume %s: want a checkpoint, or auto for the run directory's newest, but there is no such file", k.Resume)
 	}
-	if k.release, err = train.Prepare(place, c, *k.Shared, os.Args); err != nil {
+	if k.release, err = train.Prepare(place, c, k.Output, os.Args); err != nil {
 		return err
 	}
 	k.log, err = os.OpenFile(filepath.Join(k.dir, rundir.LogFile), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
@@ -182,7 +204,7 @@ func (k *session) record(protocol string) classify.Record {
 	return classify.Record{
 		Protocol: protocol, Config: k.values, Classes: k.classes,
 		Encoder: classify.EncoderRecord{Path: absolute(k.encoder.Path), SHA256: k.encoder.SHA256, Epoch: k.encoder.Epoch},
-		Threads: torch.Threads(), Workers: data.Workers(k.Workers), Machine: machine.Kind(),
+		Threads: torch.Threads(), Workers: loader.Workers(k.Workers), Machine: machine.Kind(),
 	}
 }
 

@@ -31,7 +31,7 @@ func (k *session) run(ctx context.Context, r *classify.Run, curves string) error
 	r.SaveFreq, r.PrintFreq, r.Print, r.Curves = k.SaveFreq, k.PrintFreq, k.print, w
 	err = r.Do(ctx)
 	if stopped(ctx, err) {
-		k.print("stopped; %s has everything: go on with the same command and --resume auto", r.Interrupted())
+		k.print("stopped; %s has everything: resume with the same command and --resume auto", r.Interrupted())
 		return ErrStopped
 	}
 	return err

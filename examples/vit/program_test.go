@@ -78,7 +78,8 @@ func TestProgram(t *testing.T) {
 // compile makes the program with one more file, which imports this package.
 func compile(t *testing.T, dir string) string {
 	t.Helper()
-	file, overlay, program := filepath.Join(dir, "vit.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "contralens")
+	file, overlay := filepath.Join(dir, "vit.go"), filepath.Join(dir, "overlay.json")
+	program := filepath.Join(dir, "contralens")
 	command, err := filepath.Abs("../../cmd/contralens")
 	if err != nil {
 		t.Fatal(err)

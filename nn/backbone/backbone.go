@@ -166,7 +166,7 @@ func (o Options) check(a Arch) error {
 	case !a.Widths && o.Multiplier != 1:
 		return &option.Error{Name: "arch", Want: "one that comes in half widths, for two encoders side by side", Got: a.Name}
 	case !a.Stems && o.Stem != "imagenet":
-		return &option.Error{Name: "stem", Want: fmt.Sprintf("imagenet, since %s has one stem of its own", a.Name), Got: o.Stem}
+		return &option.Error{Name: "stem", Want: "imagenet, since " + a.Name + " has one stem of its own", Got: o.Stem}
 	}
 	return nil
 }

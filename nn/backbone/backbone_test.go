@@ -44,7 +44,7 @@ func TestOptions(t *testing.T) {
 		{"flat", Options{}, ""},
 		{"flat", Options{Width: 0.5}, "width: want 1, the only width of flat, got 0.5"},
 		{"flat", Options{Stem: "cifar"}, "stem: want imagenet, since flat has one stem of its own, got cifar"},
-		{"flat", Options{Multiplier: 0.5}, "arch: want one that comes in half widths, for two encoders side by side, got flat"},
+		{"flat", Options{Multiplier: 0.5}, "arch: want one that comes in half widths, for two encoders"},
 		{"flatx2", Options{}, `wide_resnet101_2, each also with x2 or x4, or flat, got "flatx2"`},
 		{"resnet18", Options{Width: 9}, "width: want a number above 0 and at most 8, got 9"},
 		{"resnet18", Options{Stem: "small"}, `stem: want imagenet or cifar, got "small"`},

@@ -61,7 +61,10 @@ func TestNormErrors(t *testing.T) {
 
 // layerResults are the output of a layer in training, and the gradients of its
 // input and of all its parameters one after the other.
-func layerResults(build func(layers.Builder) layers.Layer, seed uint64, shape []int, mean, spread float32, dtype torch.Dtype, plain bool) map[string][]float64 {
+func layerResults(
+	build func(layers.Builder) layers.Layer, seed uint64, shape []int, mean, spread float32,
+	dtype torch.Dtype, plain bool,
+) map[string][]float64 {
 	o := layers.Options{
 		Rand: rand.New(rand.NewPCG(seed, 1)), Format: torch.ChannelsLast, Double: dtype == torch.Float64,
 	}
@@ -83,8 +86,11 @@ func layerResults(build func(layers.Builder) layers.Layer, seed uint64, shape []
 	} else {
 		y = l.Forward(x)
 	}
-	y.BackwardFrom(torch.FromFloat32(golden.LossWeights(seed, y.Numel()), y.Shape()...).To(dtype).Contiguous(torch.ChannelsLast))
-	results := map[string][]float64{"output": y.To(torch.Float64).Float64s(), "input's gradient": x.Grad().To(torch.Float64).Float64s()}
+	gradient := torch.FromFloat32(golden.LossWeights(seed, y.Numel()), y.Shape()...)
+	y.BackwardFrom(gradient.To(dtype).Contiguous(torch.ChannelsLast))
+	results := map[string][]float64{
+		"output": y.To(torch.Float64).Float64s(), "input's gradient": x.Grad().To(torch.Float64).Float64s(),
+	}
 	for _, p := range b.State().Parameters() {
 		results["parameters' gradients"] = append(results["parameters' gradients"], p.Grad().To(torch.Float64).Float64s()...)
 	}

@@ -16,10 +16,9 @@ type resnet struct {
 	tape   *layers.Tape // nil: autograd records everything
 }
 
-// newResNet builds a member of the family. The multiplier acts on the channels of all
-// stages, but the stem keeps 64 channels below multiplier 1 (half-width encoders of CMC)
-// unless the width, our own --width, multiplies everything. A ResNeSt's stem follows the
-// width alone.
+// newResNet builds a member of the family. Width multiplies all channels. Multiplier
+// does so too, but a stem has no fewer than 64 channels by it (in half-width encoders of
+// CMC), and a ResNeSt's stem does not follow it.
 func newResNet(b layers.Builder, a ResNet, o Options) *resnet {
 	stem := channels(math.Max(64*o.Multiplier, 64) * o.Width)
 	if a.SplitStem > 0 {

@@ -24,7 +24,10 @@ func TestFusedNorm(t *testing.T) {
 
 func fusedNorm(t *testing.T) {
 	for _, dtype := range []torch.Dtype{torch.Float32, torch.BFloat16} {
-		for _, shape := range [][]int{{2, 3, 1, 1}, {2, 1}, {5, 17}, {3, 1, 5, 7}, {3, 3, 31, 9}, {2, 17, 13, 11}, {4, 64, 33, 20}, {2, 300, 9, 8}, {7, 24, 9, 5}} {
+		for _, shape := range [][]int{
+			{2, 3, 1, 1}, {2, 1}, {5, 17}, {3, 1, 5, 7}, {3, 3, 31, 9},
+			{2, 17, 13, 11}, {4, 64, 33, 20}, {2, 300, 9, 8}, {7, 24, 9, 5},
+		} {
 			for _, mode := range []normMode{{train: true}, {train: true, groups: 3}, {train: false}} {
 				for _, kind := range []string{"norm", "relu", "add relu"} {
 					t.Run(fmt.Sprint(dtype, shape, kind, fmt.Sprintf("%+v", mode)), func(t *testing.T) {
@@ -99,7 +102,8 @@ func normResults(shape []int, dtype, in torch.Dtype, mode normMode, kind string,
 	y := forward(x.MulScalar(1))
 	y.BackwardFrom(gradient)
 	results := map[string][]float32{
-		"y": y.Float32s(), "x's gradient": x.Grad().Float32s(), "weight's gradient": m.Weight.Grad().Float32s(), "bias's gradient": m.Bias.Grad().Float32s(),
+		"y": y.Float32s(), "x's gradient": x.Grad().Float32s(),
+		"weight's gradient": m.Weight.Grad().Float32s(), "bias's gradient": m.Bias.Grad().Float32s(),
 		"running mean": m.Mean.Float32s(), "running variance": m.Variance.Float32s(), "batches": m.Batches.Float32s(),
 	}
 	if kind == "add relu" {
@@ -154,7 +158,8 @@ func fusedNormMask(t *testing.T) {
 					m := b.BatchNorm("bn", shape[1])
 					defer b.State().Free()
 					n := shape[0] * shape[1] * shape[2] * shape[3]
-					x := torch.FromFloat32(golden.Input(golden.CInput, n), shape...).AddScalar_(3).To(dtype).Contiguous(torch.ChannelsLast).SetRequiresGrad(true)
+					x := torch.FromFloat32(golden.Input(golden.CInput, n), shape...).AddScalar_(3).To(dtype)
+					x = x.Contiguous(torch.ChannelsLast).SetRequiresGrad(true)
 					var y *torch.Tensor
 					if add {
 						y = m.ForwardAddRelu(x.MulScalar(1), x.MulScalar(0.5).AddScalar(-1.5))
@@ -170,7 +175,8 @@ func fusedNormMask(t *testing.T) {
 					}
 					for c, g := range m.Bias.Grad().Float32s() {
 						if g != above[c] {
-							t.Errorf("%v %v shortcut %v: channel %d has %v elements above zero, %v let through", dtype, shape, add, c, above[c], g)
+							t.Errorf("%v %v shortcut %v: channel %d has %v elements above zero, %v let through",
+								dtype, shape, add, c, above[c], g)
 							break
 						}
 					}

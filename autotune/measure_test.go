@@ -1,0 +1,101 @@
+package autotune
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	"contralens/data"
+	"contralens/internal/machine"
+	"contralens/nn"
+	"contralens/torch"
+	"contralens/views"
+)
+
+var small = Workload{Net: nn.Config{Arch: "resnet18", Width: 0.06, Stem: "cifar", Groups: 4, Jigsaw: true}, Batch: 8, Side: 16, Threads: 1, Given: way(Auto, Auto)}
+
+// Every way is measured, by networks of its own, and nothing of them stays.
+func TestMeasure(t *testing.T) {
+	err := torch.Run(func() error {
+		torch.SetThreads(1) // such small tensors gain nothing by more
+		torch.TrackMemory()
+		before := torch.MemoryInUse()
+		var seen []Setting
+		all, err := Measure(small, true, func(m Trial) { seen = append(seen, m.Setting) })
+		if err != nil {
+			return err
+		}
+		want := candidates(small.Given, true)
+		for i, m := range all {
+			if m.Setting != want[i] || !(m.Rate > 0) {
+				t.Errorf("measured %v, want %v", m, want[i])
+			}
+		}
+		if len(all) != len(want) || !slices.Equal(seen, want) {
+			t.Errorf("measured %v and told of %v, want %v", all, seen, want)
+		}
+		if left := torch.MemoryInUse() - before; left > 1<<20 {
+			t.Errorf("%d bytes are still in use", left)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// pictures are noise that takes a moment to load.
+type pictures struct {
+	data.Dataset
+	loaded atomic.Int64
+}
+
+func (*pictures) Len() int      { return 3 }
+func (*pictures) Name() string  { return "pictures" }
+func (*pictures) Label(int) int { return -1 }
+func (p *pictures) Image(_ context.Context, _ int, m *views.Image) error {
+	p.loaded.Add(1)
+	m.W, m.H, m.Pix = 20, 20, make([]byte, 3*20*20)
+	return nil
+}
+
+// Splits are measured with images that are loaded meanwhile, also beyond the end of a
+// small dataset, and the number of threads is as before.
+func TestMeasureSplits(t *testing.T) {
+	err := torch.Run(func() error {
+		torch.SetThreads(1)
+		torch.TrackMemory()
+		before := torch.MemoryInUse()
+		images, w := &pictures{}, small
+		w.Net.Head = "mlp_bn" // cannot train on a last image alone, as 3 in batches of 2 have it
+		w.Given = Setting{Precision: "fp32", Format: "contiguous"}
+		w.Images = &Images{Dataset: images, Views: []views.Spec{views.Evaluation(w.Side)}}
+		want := splits(machine.Processors(), w.Given)
+		all, err := Measure(w, false, nil)
+		if err != nil {
+			return err
+		}
+		for i, m := range all {
+			if m.Setting != want[i] || !(m.Rate > 0) {
+				t.Errorf("measured %v, want %v", m, want[i])
+			}
+		}
+		if len(all) != len(want) || w.Open() != (len(want) > 1) {
+			t.Errorf("measured %v, want %v", all, want)
+		}
+		if n := images.loaded.Load(); n <= 3 {
+			t.Errorf("%d images were loaded", n)
+		}
+		if torch.Threads() != 1 {
+			t.Errorf("%d threads are left", torch.Threads())
+		}
+		if left := torch.MemoryInUse() - before; left > 1<<20 {
+			t.Errorf("%d bytes are still in use", left)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

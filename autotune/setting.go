@@ -1,0 +1,141 @@
+// Package autotune chooses how a network is computed on this machine, by measuring:
+// in fp32 or bfloat16, in which memory format, and how processors are split between
+// computing and loading images. It measures networks of its own on random images, so
+// that a training learns the same whether its setting was measured or remembered.
+//
+// A Tuner settles what options leave open. Below it, Measure times the candidates of a
+// Workload, Best chooses among the trials, and a Cache remembers them.
+package autotune
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"contralens/internal/humanize"
+)
+
+// Auto stands for a value that is to be chosen.
+const Auto = "auto"
+
+// Setting is a way to compute.
+type Setting struct {
+	Precision string `json:"precision"`     // fp32 or bf16
+	Format    string `json:"memory_format"` // channels_last or contiguous
+	// The split of the processors: threads that compute, and workers that load images
+	// at the same time. 0 before a split is chosen.
+	Threads int `json:"threads,omitempty"`
+	Workers int `json:"workers,omitempty"`
+}
+
+func (s Setting) String() string {
+	if s.split() {
+		return fmt.Sprintf("%d compute, %d load", s.Threads, s.Workers)
+	}
+	return s.Precision + " " + s.Format
+}
+
+// Open reports whether precision or format is to be chosen.
+func (s Setting) Open() bool { return s.Precision == Auto || s.Format == Auto }
+
+// split reports whether the setting says how the processors are split.
+func (s Setting) split() bool { return s.Threads > 0 && s.Workers > 0 }
+
+// Trial is the measured speed of a setting.
+type Trial struct {
+	Setting
+	// Rate counts images forward and backward through the encoder; for a split also
+	// forward through the key encoder, while images are loaded.
+	Rate float64 `json:"images_per_second"`
+}
+
+func (t Trial) String() string {
+	return fmt.Sprintf("%s %s images/s", t.Setting, humanize.Number(t.Rate))
+}
+
+// candidates returns the settings that given leaves open, preferred ones first. A
+// processor without bfloat16 instructions emulates bf16, which is never chosen unasked.
+func candidates(given Setting, bf16 bool) (all []Setting) {
+	for _, precision := range []string{"fp32", "bf16"} {
+		if precision == "bf16" && !bf16 && given.Precision == Auto {
+			continue
+		}
+		for _, format := range []string{"channels_last", "contiguous"} {
+			if (given.Precision == Auto || given.Precision == precision) && (given.Format == Auto || given.Format == format) {
+				all = append(all, Setting{Precision: precision, Format: format})
+			}
+		}
+	}
+	return all
+}
+
+// splits returns the ways to split that many processors that given leaves open,
+// preferred ones first: all processors for both, fewer workers, and each processor
+// for one of the two.
+func splits(processors int, given Setting) (all []Setting) {
+	n := processors
+	for _, load := range []int{n, (n + 1) / 2, (n + 3) / 4} {
+		for _, compute := range []int{n, n - load} {
+			s := given
+			if s.Threads == 0 {
+				s.Threads = compute
+			}
+			if s.Workers == 0 {
+				s.Workers = load
+			}
+			if s.split() && !slices.Contains(all, s) {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
+// A setting replaces a preferred one if it is faster by these factors. A format must
+// gain more than measurements vary by; a split more, since loading images disturbs the
+// measurement; and bf16 enough to be worth its rounding errors.
+const (
+	formatGain    = 1.03
+	splitGain     = 1.1
+	precisionGain = 1.1
+)
+
+// Best returns the best setting of at least one trial, given preferred ones first.
+func Best(all []Trial) Setting {
+	best := all[0]
+	for _, t := range all[1:] {
+		gain := formatGain
+		switch {
+		case t.split():
+			gain = splitGain
+		case t.Precision != best.Precision:
+			gain = precisionGain
+		}
+		if t.Rate > gain*best.Rate {
+			best = t
+		}
+	}
+	return best.Setting
+}
+
+// Describe says in one line what was chosen, and how fast the alternatives were.
+func Describe(chosen Setting, all []Trial) string {
+	own, others := "", []string(nil)
+	for _, t := range all {
+		if t.Setting == chosen {
+			own = humanize.Number(t.Rate)
+		} else {
+			others = append(others, fmt.Sprintf("%s %s", t.Setting, humanize.Number(t.Rate)))
+		}
+	}
+	what := "computing in %s: %s images/s through the encoder and back"
+	between, options := ", ", "--precision and --memory_format"
+	if chosen.split() {
+		what, between, options = "processors are shared as %s: %s images/s", "; ", "--threads and -j"
+	}
+	line := fmt.Sprintf(what, chosen, own)
+	if len(others) > 0 {
+		line += " (" + strings.Join(others, between) + ")"
+	}
+	return line + "; " + options + " choose otherwise"
+}

@@ -1,0 +1,60 @@
+package config
+
+// Classifier are the options that all trainings of a classifier have in common:
+// linear evaluation, fine-tuning, and supervised training.
+type Classifier struct {
+	Data
+	LinearViews
+	Crops
+	Net
+	MethodName
+	Optim
+	Seeding
+	Machine
+	Output
+	Dist
+	Printing
+	Ignored struct {
+		Objective
+		Apex
+		Pruning
+	} `ignored:"true"`
+}
+
+// LongTail are the options for datasets whose classes differ in size.
+type LongTail struct {
+	_        struct{} `group:"optimization"`
+	Sampling string   `flag:"sampling" default:"instance" help:"instance: every image once per epoch; class: classes equally often (linear on a long-tailed checkpoint of finetune is then cRT)"`
+	Tau      float64  `flag:"tau" help:"also evaluate the τ-normalized classifier with this τ; 0: don't"`
+}
+
+func (t *LongTail) check() error {
+	return first(oneOf("sampling", t.Sampling, "instance", "class"), within("tau", t.Tau, 0, 4))
+}
+
+// resolve applies the method's preset and checks all values.
+func (c *Classifier) resolve(set map[string]bool) (warnings []string, err error) {
+	_, warnings, err = resolvePreset(c.Method, &c.Net, &c.Ignored.Objective, set)
+	if err != nil {
+		return nil, err
+	}
+	c.amp()
+	return warnings, first(c.Dist.check(), c.Output.check(), c.Data.check(), c.Net.check(), c.Machine.check(), c.Optim.check(),
+		c.Crops.check(), oneOf("aug_linear", c.AugLinear, "NULL", "RA"))
+}
+
+// scheduleNotes are sentences about the schedule and about distributed training.
+func (c *Classifier) scheduleNotes() (notes []string) {
+	if !c.Cosine {
+		notes = c.milestoneWarning()
+	}
+	return append(notes, distributedNotes(&c.Dist, &c.Machine)...)
+}
+
+// classes checks --n_class of commands that take the dataset's number by default.
+func classes(n int) error {
+	if n >= 0 {
+		return nil
+	}
+	return &ValueError{Option: "n_class", Want: "0 (the dataset's) or the number of classes", Got: n}
+}

@@ -1,0 +1,139 @@
+package config
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// every are the configurations of all commands.
+func every() map[string]any {
+	all := commands()
+	all["bench step"], all["bench views"] = &BenchStep{}, &BenchViews{}
+	all["features"], all["neighbors"], all["predict"] = &Features{}, &Neighbors{}, &Predict{}
+	all["data show"], all["data stats"], all["data pack"] = &DataShow{}, &DataStats{}, &DataPack{}
+	all["convert"], all["inspect"], all["serve"] = &Convert{}, &Inspect{}, &Serve{}
+	return all
+}
+
+// Every option is classified: what it is for, where --help lists it, and what it
+// changes. No two options of a command have one name.
+func TestOptionsAreClassified(t *testing.T) {
+	for command, c := range every() {
+		Defaults(c)
+		names, shorts := map[string]bool{}, map[string]bool{}
+		for _, f := range Fields(c) {
+			for _, name := range append([]string{f.Name}, f.Aliases...) {
+				if names[canonical(name)] {
+					t.Errorf("%s: two options --%s", command, name)
+				}
+				names[canonical(name)] = true
+			}
+			if f.Short != "" && shorts[f.Short] {
+				t.Errorf("%s: two options -%s", command, f.Short)
+			}
+			shorts[f.Short] = true
+			if f.Help == "" || strings.HasSuffix(f.Help, ".") || strings.HasPrefix(f.Help, " ") {
+				t.Errorf("%s --%s: help %q, want words without a period", command, f.Name, f.Help)
+			}
+			if !slices.Contains(Groups, f.Group) {
+				t.Errorf("%s --%s: group %q, want one of %q", command, f.Name, f.Group, Groups)
+			}
+			if f.Runtime && f.Repeat {
+				t.Errorf("%s --%s: an option that changes nothing distinguishes no repetitions", command, f.Name)
+			}
+		}
+	}
+}
+
+// A mistyped tag would be no tag.
+func TestTagsAreKnown(t *testing.T) {
+	known := []string{"flag", "short", "alias", "default", "help", "group", "everyday", "runtime", "repeat", "legend", "ignored", "hides"}
+	var walk func(reflect.Type)
+	walk = func(s reflect.Type) {
+		for i := range s.NumField() {
+			f := s.Field(i)
+			for _, tag := range tags(f.Tag) {
+				if !slices.Contains(known, tag) {
+					t.Errorf("%v.%s: unknown tag %q", s, f.Name, tag)
+				}
+			}
+			if f.Type.Kind() == reflect.Struct {
+				walk(f.Type)
+			} else if f.Tag.Get("flag") == "" {
+				t.Errorf("%v.%s has no flag", s, f.Name)
+			}
+		}
+	}
+	for _, c := range every() {
+		walk(reflect.TypeOf(c).Elem())
+	}
+}
+
+// tags are the names of a field's tags.
+func tags(tag reflect.StructTag) (names []string) {
+	for i, text := range strings.Split(string(tag), `"`) {
+		if i%2 == 0 && strings.TrimSpace(text) != "" {
+			names = append(names, strings.Trim(text, " :"))
+		}
+	}
+	return names
+}
+
+// A record names an option without its command, so facts must not depend on it.
+func TestFactsAgree(t *testing.T) {
+	seen := map[string]Field{}
+	for command, c := range commands() {
+		for _, f := range Fields(c) {
+			was, ok := seen[f.Name]
+			if ok && (was.Runtime != f.Runtime || was.Repeat != f.Repeat || was.Legend != f.Legend || was.Group != f.Group) {
+				t.Errorf("%s --%s: %+v, elsewhere %+v", command, f.Name, f, was)
+			}
+			seen[f.Name] = f
+		}
+	}
+}
+
+// These lists decide which old runs resume and which old results are repetitions of one
+// experiment, so they may grow but not change.
+func TestFactsOfRecords(t *testing.T) {
+	for fact, names := range map[string]string{
+		"runtime": "print_freq save_freq keep num_workers max_bad resume overwrite threads knn_every json model_path tb_path name data_folder " +
+			"save_score record probe world-size rank dist-url dist-backend multiprocessing-distributed gpu device memory_format retune " +
+			"checkpoint_activations",
+		"repeat": "seed label_seed imbalance_seed exp_iter ckpt strict",
+	} {
+		want := strings.Fields(names)
+		var got []string
+		for _, f := range facts() {
+			if fact == "runtime" && f.Runtime || fact == "repeat" && f.Repeat {
+				got = append(got, f.Name)
+			}
+		}
+		slices.Sort(want)
+		slices.Sort(got)
+		if !slices.Equal(slices.Compact(got), want) {
+			t.Errorf("%s\n got %q\nwant %q", fact, got, want)
+		}
+	}
+}
+
+// A former name is read in files and records, and in none of them are - and _ different.
+func TestFormerNames(t *testing.T) {
+	c := DefaultKNN()
+	if f := Find(Fields(&c), "neighbours"); f == nil || f.Name != "neighbors" {
+		t.Fatalf("neighbours is %+v", f)
+	}
+	if err := Apply(&c, map[string]string{"neighbours": "7", "use_ema": "true", "of another program": "x"}); err != nil || c.Neighbors != 7 || !c.UseEMA {
+		t.Errorf("%v: %+v", err, c)
+	}
+	for _, name := range []string{"dist-url", "dist_url", "neighbours"} {
+		if _, ok := Lookup(name); !ok {
+			t.Errorf("there is no option %s", name)
+		}
+	}
+	if _, ok := Lookup("epoch"); ok {
+		t.Error("there is an option epoch")
+	}
+}

@@ -1,0 +1,52 @@
+package setup
+
+import (
+	"contralens/autotune"
+	"contralens/config"
+	"contralens/nn"
+	"contralens/torch"
+)
+
+// Step is what a network computes at once in training.
+type Step struct {
+	Net   nn.Config
+	Batch int // images, of a micro-batch where a batch is cut
+	Side  int // of a view, in pixels
+}
+
+// ContrastStep is the step of a pre-training.
+func ContrastStep(c *config.Contrast, net nn.Config) Step {
+	return Step{net, c.BatchSize / max(1, c.Accum), c.InputRes}
+}
+
+// Precision settles the precision and memory format of m for training a network, where
+// the options leave them open. described says what was chosen; "" if nothing was
+// measured. Call it inside torch.Run.
+func Precision(t *autotune.Tuner, m *config.Machine, s Step) (described string, err error) {
+	defer m.Settle()
+	w := s.workload()
+	w.Given = autotune.Setting{Precision: m.Precision, Format: m.MemoryFormat}
+	chosen, described, err := t.Precision(w)
+	m.Precision, m.MemoryFormat = chosen.Precision, chosen.Format
+	return described, err
+}
+
+// SplitThreads settles, likewise, how many threads compute and how many workers load
+// images, and sets the number of compute threads. asked is the precision of the options
+// before Precision settled it.
+func SplitThreads(
+	t *autotune.Tuner, m *config.Machine, asked string, s Step, images autotune.Images,
+) (described string, err error) {
+	w := s.workload()
+	w.Given = autotune.Setting{
+		Precision: m.Precision, Format: m.MemoryFormat, Threads: m.Threads, Workers: m.Workers,
+	}
+	w.Images = &images
+	chosen, described, err := t.SplitThreads(w, asked)
+	m.Threads, m.Workers = chosen.Threads, chosen.Workers
+	return described, err
+}
+
+func (s Step) workload() autotune.Workload {
+	return autotune.Workload{Net: s.Net, Batch: s.Batch, Side: s.Side, Threads: torch.Threads()}
+}
