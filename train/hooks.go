@@ -8,6 +8,7 @@ import (
 	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/eval"
+	"contralens/features"
 	"contralens/rundir"
 	"contralens/scores"
 )
@@ -46,7 +47,7 @@ func ScoreHook() Hook {
 func KNNHook(ctx context.Context, every int, report func(epoch int, accuracy float64), progress func(done, total int)) Hook {
 	due := func(r *Run, epoch int) bool { return epoch%every == 0 || epoch == r.Config.Epochs }
 	evaluate := func(r *Run, epoch int) error {
-		accuracy, err := eval.KNNAccuracy(r.Model.Query, r.Bank, r.Test, eval.PaperVote, eval.Options{
+		accuracy, err := eval.KNNAccuracy(r.Model.Query, r.Bank, r.Test, eval.PaperVote, features.Options{
 			Size: r.Config.InputRes, Workers: r.Config.Workers, BF16: r.Model.BF16, Progress: progress, Context: ctx,
 		})
 		if ctx.Err() != nil {
