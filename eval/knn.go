@@ -1,9 +1,13 @@
+// Package eval evaluates an encoder by what simple classifiers make of its features:
+// nearest neighbors here, trained classifiers in eval/classify, whole protocols in
+// eval/protocol. It also has the metrics and the results that all of them share.
 package eval
 
 import (
 	"fmt"
 
 	"contralens/data"
+	"contralens/features"
 	"contralens/nn"
 	"contralens/torch"
 )
@@ -68,7 +72,7 @@ func Labeled(d data.Dataset) error {
 
 // KNNAccuracy is KNN of a network's features: the bank is the training set, the
 // queries are the test set.
-func KNNAccuracy(m *nn.Model, train, test data.Dataset, v Vote, o Options) (accuracy float64, err error) {
+func KNNAccuracy(m *nn.Model, train, test data.Dataset, v Vote, o features.Options) (accuracy float64, err error) {
 	if test == nil {
 		return 0, fmt.Errorf("k-NN: want a val/ or test/ folder beside train/ for the queries, found none in dataset %s",
 			train.Name())
@@ -89,11 +93,11 @@ func KNNAccuracy(m *nn.Model, train, test data.Dataset, v Vote, o Options) (accu
 	torch.Scoped(func() {
 		var bank, queries *torch.Tensor
 		var bankLabels, queryLabels []int64
-		if bank, bankLabels, err = Features(m, train, o); err != nil {
+		if bank, bankLabels, err = features.Compute(m, train, o); err != nil {
 			return
 		}
 		done = train.Len()
-		if queries, queryLabels, err = Features(m, test, o); err != nil {
+		if queries, queryLabels, err = features.Compute(m, test, o); err != nil {
 			return
 		}
 		accuracy = KNN(bank, bankLabels, queries, queryLabels, v, len(train.Classes()))

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"contralens/data"
-	"contralens/eval"
+	"contralens/features"
 	"contralens/features/probe"
 	"contralens/views"
 )
@@ -21,7 +21,7 @@ func ProbeHook(n int, progress func(done, total int)) Hook {
 	var set *probe.Probe
 	var images data.Dataset
 	add := func(r *Run, epoch int) error {
-		features, _, err := eval.Features(r.Model.Query, images, eval.Options{Size: r.Config.InputRes, Workers: r.Config.Workers, BF16: r.Model.BF16, Progress: progress})
+		features, _, err := features.Compute(r.Model.Query, images, features.Options{Size: r.Config.InputRes, Workers: r.Config.Workers, BF16: r.Model.BF16, Progress: progress})
 		if err != nil {
 			return fmt.Errorf("--probe: %w", err)
 		}
@@ -34,7 +34,7 @@ func ProbeHook(n int, progress func(done, total int)) Hook {
 				images = r.Test
 			}
 			images = spread(images, min(n, probe.MaxImages))
-			if set, err = openProbe(r, images); err != nil || r.Step > 0 {
+			if set, err = openProbe(r, images); err != nil || r.GlobalStep > 0 {
 				return err
 			}
 			return add(r, 0)
@@ -50,7 +50,7 @@ func openProbe(r *Run, images data.Dataset) (*probe.Probe, error) {
 		set.Labels = append(set.Labels, images.Label(i))
 		set.Paths = append(set.Paths, images.Path(i))
 	}
-	if r.Step > 0 {
+	if r.GlobalStep > 0 {
 		if old, err := probe.Open(probe.Dir(r.Dir)); err == nil && slices.Equal(old.Labels, set.Labels) {
 			return old, nil
 		}

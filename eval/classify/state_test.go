@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"contralens/eval"
+	"contralens/features"
 	"contralens/internal/golden"
 	"contralens/nn"
 	"contralens/optim"
@@ -95,20 +95,20 @@ func TestTwoEncoders(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer m.Free()
-		features, labels, err := eval.Features(m, colors{[]int{20, 20, 20}}, eval.Options{Size: 8})
+		f, labels, err := features.Compute(m, colors{[]int{20, 20, 20}}, features.Options{Size: 8})
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer features.Free()
-		if d := features.Size(1); d != m.FeatureDim() || m.Branches() != 2 {
+		defer f.Free()
+		if d := f.Size(1); d != m.FeatureDim() || m.Branches() != 2 {
 			t.Errorf("%d features of %d encoders", d, m.Branches())
 		}
-		l, err := Logistic(features, labels, 3, 1e-4, 100)
+		l, err := Logistic(f, labels, 3, 1e-4, 100)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer l.Free()
-		s, err := Test(m, []*Linear{l}, colors{[]int{10, 10, 10}}, nil, eval.Options{Size: 8})
+		s, err := Test(m, []*Linear{l}, colors{[]int{10, 10, 10}}, nil, features.Options{Size: 8})
 		if err != nil || s[0].Top1 < 75 {
 			t.Errorf("%v, top-1 %v", err, s)
 		}

@@ -8,7 +8,9 @@ import (
 
 	"contralens/eval"
 	"contralens/eval/classify"
+	"contralens/features"
 	"contralens/optim"
+	"contralens/rundir"
 	"contralens/torch"
 )
 
@@ -17,12 +19,12 @@ import (
 func (p *linearProbe) trainCached(ctx context.Context) error {
 	model := p.encoder.Model
 	p.protocol, p.metrics["cached"] = "linear-cached", true
-	features, labels, err := eval.Features(model, p.train, p.evalOptions(ctx))
+	train, labels, err := features.Compute(model, p.train, p.evalOptions(ctx))
 	if err != nil {
 		return err
 	}
-	p.cached = append(p.cached, features)
-	test, testLabels, err := eval.Features(model, p.test, p.evalOptions(ctx))
+	p.cached = append(p.cached, train)
+	test, testLabels, err := features.Compute(model, p.test, p.evalOptions(ctx))
 	if err != nil {
 		return err
 	}
@@ -33,17 +35,17 @@ func (p *linearProbe) trainCached(ctx context.Context) error {
 		return classify.TestCached([]*classify.Linear{head}, test, testLabels, p.counts)[0], nil
 	}
 	if p.c.Solver == "lbfgs" {
-		return p.lbfgs(ctx, features, labels)
+		return p.lbfgs(ctx, train, labels)
 	}
-	features = features.ToDevice(model.Config.Device).Keep()
-	p.cached = append(p.cached, features)
+	train = train.ToDevice(model.Config.Device).Keep()
+	p.cached = append(p.cached, train)
 	if len(p.c.Sweep) > 0 {
-		if err := p.sweep(ctx, features, labels); err != nil {
+		if err := p.sweep(ctx, train, labels); err != nil {
 			return err
 		}
 	}
 	return p.sgd(ctx, &classify.Cached{
-		Features: features, Labels: labels, Batch: p.BatchSize, Seed: p.Seed, Balanced: p.balanced(),
+		Features: train, Labels: labels, Batch: p.BatchSize, Seed: p.Seed, Balanced: p.balanced(),
 	}, classify.Identity)
 }
 
@@ -94,5 +96,5 @@ func (p *linearProbe) lbfgs(ctx context.Context, features *torch.Tensor, labels 
 		Source: &classify.Cached{Features: features, Labels: labels, Batch: p.BatchSize},
 		Heads:  []*classify.Linear{p.head}, Optimizer: optimizer, Epoch: 1,
 	}
-	return t.Save(filepath.Join(p.dir, "current.pth"), p.record(p.protocol), nil, p.scores.Top1)
+	return t.Save(filepath.Join(p.dir, rundir.CurrentFile), p.record(p.protocol), nil, p.scores.Top1)
 }

@@ -4,11 +4,12 @@ import (
 	"context"
 	"fmt"
 
+	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/data"
 	"contralens/data/loader"
-	"contralens/eval"
 	"contralens/eval/classify"
+	"contralens/features"
 	"contralens/nn"
 	"contralens/setup"
 	"contralens/torch"
@@ -56,7 +57,7 @@ func predict(
 	}
 	whole, unreadable := data.WithPlaceholder(images, func(err error) { o.note("%v", err) })
 	top := min(c.Top, head.Classes())
-	err = eval.EachBatch(model, whole, eval.Options{
+	err = features.EachBatch(model, whole, features.Options{
 		Size: s.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: s.Precision == "bf16", Context: ctx,
 	}, func(f *torch.Tensor, b *loader.ViewBatch) error {
 		p, classes := head.Logits(f).Softmax(1).TopK(top, 1)
@@ -145,7 +146,7 @@ func encoderFile(c *config.Predict, record classify.Record, o Options) (path str
 
 // sameFile makes sure that the encoder is the one that the probe was trained on.
 func sameFile(c *config.Predict, path, want string, o Options) error {
-	got, err := eval.SHA256(path)
+	got, err := checkpoint.SHA256(path)
 	if err != nil || want == "" || got == want {
 		return err
 	}

@@ -1,6 +1,6 @@
-// Package features writes the features of many images to a file and finds
+// Package table writes the features of many images to a file and finds
 // neighbors in it, neither with more than a batch in memory.
-package features
+package table
 
 import (
 	"bufio"
@@ -18,7 +18,7 @@ import (
 
 	"contralens/data"
 	"contralens/data/loader"
-	"contralens/eval"
+	"contralens/features"
 	"contralens/internal/durable"
 	"contralens/internal/npy"
 	"contralens/nn"
@@ -49,7 +49,7 @@ type partial struct {
 // Extract writes a row of features for every image of d. An image that cannot be
 // read gets a row of NaN. When ctx ends, what is done is kept and ErrStopped
 // returned; the next call with the same job resumes. bad counts the unreadable.
-func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o eval.Options, j Job) (bad int, err error) {
+func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o features.Options, j Job) (bad int, err error) {
 	if ext := filepath.Ext(j.Out); ext != ".parquet" && ext != ".npy" {
 		return 0, fmt.Errorf("%s: want a name that ends in .parquet or .npy", j.Out)
 	}
@@ -77,7 +77,7 @@ func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o eval.Options, j
 	whole, unreadable := data.WithPlaceholder(d, func(err error) { j.Note("%v: its features are NaN", err) })
 	w := bufio.NewWriterSize(f, 1<<20)
 	o.First, o.Context = first, ctx
-	err = eval.EachBatch(m, whole, o, func(features *torch.Tensor, b *loader.ViewBatch) error {
+	err = features.EachBatch(m, whole, o, func(features *torch.Tensor, b *loader.ViewBatch) error {
 		rows := features.Float32s()
 		for i, index := range b.Indices {
 			if unreadable.Unreadable(index) {

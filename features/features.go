@@ -1,7 +1,7 @@
-// Package eval evaluates an encoder by what simple classifiers make of its features:
-// nearest neighbors here, trained classifiers in eval/classify, whole protocols in
-// eval/protocol. It also has the metrics and the results that all of them share.
-package eval
+// Package features computes what an encoder makes of images: its features before the
+// projection head. features/table keeps those of many images in a file,
+// features/probe those of a fixed set epoch after epoch.
+package features
 
 import (
 	"context"
@@ -27,11 +27,11 @@ type Options struct {
 	Context context.Context
 }
 
-// Features maps every image of a dataset, in order and without augmentation, to
+// Compute maps every image of a dataset, in order and without augmentation, to
 // the encoder's features before the projection head: float32 [N, D] in main
 // memory, which the caller frees, and labels. Batch norm uses its running
 // statistics, which do not change.
-func Features(m *nn.Model, d data.Dataset, o Options) (features *torch.Tensor, labels []int64, err error) {
+func Compute(m *nn.Model, d data.Dataset, o Options) (features *torch.Tensor, labels []int64, err error) {
 	torch.Scoped(func() {
 		features = torch.Zeros([]int{d.Len(), m.FeatureDim()})
 		err = EachBatch(m, d, o, func(f *torch.Tensor, b *loader.ViewBatch) error {
@@ -48,7 +48,7 @@ func Features(m *nn.Model, d data.Dataset, o Options) (features *torch.Tensor, l
 	return features, labels, nil
 }
 
-// EachBatch computes features as Features does and gives them batch by batch,
+// EachBatch computes features as Compute does and gives them batch by batch,
 // [n, D] on the network's device; features and batch are valid during the call only,
 // whose error ends the work.
 func EachBatch(

@@ -1,4 +1,4 @@
-package features
+package table
 
 import (
 	"context"
@@ -8,10 +8,11 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/data/sets"
 	"contralens/data/store"
-	"contralens/eval"
+	"contralens/features"
 	"contralens/nn"
 	"contralens/setup"
 )
@@ -19,7 +20,7 @@ import (
 // Encoder is an encoder that computes features.
 type Encoder struct {
 	Model   *nn.Model
-	Options eval.Options      // how it computes them
+	Options features.Options  // how it computes them
 	Meta    map[string]string // what they depend on, for Job.Meta
 }
 
@@ -35,7 +36,7 @@ func Open(c config.Encoder, set map[string]bool, note func(string)) (*Encoder, e
 	for _, n := range notes {
 		note(n)
 	}
-	sum, err := eval.SHA256(c.Ckpt)
+	sum, err := checkpoint.SHA256(c.Ckpt)
 	if err != nil {
 		e.Model.Free()
 		return nil, err
@@ -46,7 +47,7 @@ func Open(c config.Encoder, set map[string]bool, note func(string)) (*Encoder, e
 	}
 	return &Encoder{
 		Model:   e.Model,
-		Options: eval.Options{Size: net.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: c.Amp},
+		Options: features.Options{Size: net.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: c.Amp},
 		Meta: map[string]string{
 			"checkpoint": path, "checkpoint_sha256": sum, "input_res": strconv.Itoa(net.InputRes),
 			"use_ema": strconv.FormatBool(c.UseEMA), "amp": strconv.FormatBool(c.Amp),
@@ -128,5 +129,5 @@ func embed(
 			"nothing unless you know better",
 			c.Ckpt, c.In, meta["checkpoint"]))
 	}
-	return eval.Embed(e.Model, img, e.Options), nil
+	return features.Embed(e.Model, img, e.Options), nil
 }
