@@ -112,7 +112,7 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(contrastCommand(), linearCommand(), finetuneCommand(), supervisedCommand(), predictCommand(), reportCommand(), knnCommand(), dataCommand(), benchCommand(), scoresCommand(), serveCommand(), convertCommand(), inspectCommand(), featuresCommand(), neighborsCommand(), doctorCommand(), versionCommand(), docsCommand())
 	groups(root)
-	backbonesInHelp(root)
+	admitOutside(root)
 	withConfig(root)
 	return root
 }
