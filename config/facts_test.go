@@ -49,7 +49,7 @@ func TestOptionsAreClassified(t *testing.T) {
 
 // A mistyped tag would be no tag.
 func TestTagsAreKnown(t *testing.T) {
-	known := []string{"flag", "short", "alias", "default", "help", "group", "everyday", "runtime", "repeat", "legend", "ignored", "hides"}
+	known := []string{"flag", "short", "alias", "default", "help", "group", "everyday", "runtime", "repeat", "preset", "legend", "ignored", "hides"}
 	var walk func(reflect.Type)
 	walk = func(s reflect.Type) {
 		for i := range s.NumField() {
@@ -135,5 +135,37 @@ func TestFormerNames(t *testing.T) {
 	}
 	if _, ok := Lookup("epoch"); ok {
 		t.Error("there is an option epoch")
+	}
+}
+
+// What a named method sets is tagged so, and nothing else is.
+func TestPresetOptions(t *testing.T) {
+	for name := range Methods {
+		c, plain := DefaultContrast(), DefaultContrast()
+		c.Method = name
+		if _, err := c.Resolve(nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := plain.Resolve(map[string]bool{}); err != nil {
+			t.Fatal(err)
+		}
+		usual := Values(&plain)
+		for _, f := range Fields(&c) {
+			// A memory bank comes with smaller crops, unless --crop is given.
+			if f.String() != usual[f.Name] && !f.Preset && f.Name != "method" && f.Name != "crop" {
+				t.Errorf("%s sets --%s, which is not tagged preset", name, f.Name)
+			}
+		}
+	}
+	var tagged []string
+	c := DefaultContrast()
+	for _, f := range Fields(&c) {
+		if f.Preset {
+			tagged = append(tagged, f.Name)
+		}
+	}
+	slices.Sort(tagged)
+	if want := []string{"aug", "head", "jigsaw", "mem", "modal", "nce_t"}; !slices.Equal(tagged, want) {
+		t.Errorf("tagged preset: %q, want %q", tagged, want)
 	}
 }

@@ -17,6 +17,7 @@ type Field struct {
 	Everyday          bool     // the short --help shows it
 	Runtime           bool     // it changes nothing of what is computed
 	Repeat            bool     // repetitions of one experiment differ in it
+	Preset            bool     // a named method sets it
 	Ignored           bool     // accepted and not read
 	Hidden            bool     // --help never shows it
 	Legend            string   // short name in legends; empty: Name; "-": not shown
@@ -59,7 +60,7 @@ func fields(v reflect.Value, common Field) (list []Field) {
 		o.Name, o.Short, o.Help, o.Legend, o.usual = name, tag.Get("short"), tag.Get("help"), tag.Get("legend"), tag.Get("default")
 		o.Aliases = strings.Fields(tag.Get("alias"))
 		o.Everyday = tag.Get("everyday") == "true" && !o.Ignored
-		o.Runtime, o.Repeat = tag.Get("runtime") == "true", tag.Get("repeat") == "true"
+		o.Runtime, o.Repeat, o.Preset = tag.Get("runtime") == "true", tag.Get("repeat") == "true", tag.Get("preset") == "true"
 		if group := tag.Get("group"); group != "" {
 			o.Group = group
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"contralens/features"
 	"contralens/torch"
 	"contralens/views"
 )
@@ -99,7 +100,7 @@ func (n named) Path(i int) string { return fmt.Sprint("image ", i) }
 func TestKNNOfUnlabeledImages(t *testing.T) {
 	some, all := named{"some", []int{0, -1, 1}}, named{"all", []int{0, 1}}
 	for _, pair := range [][2]named{{some, all}, {all, some}} {
-		if _, err := KNNAccuracy(nil, pair[0], pair[1], PaperVote, Options{}); err == nil || !strings.Contains(err.Error(), "dataset some: want a class for every image, but image 1 has none") {
+		if _, err := KNNAccuracy(nil, pair[0], pair[1], PaperVote, features.Options{}); err == nil || !strings.Contains(err.Error(), "dataset some: want a class for every image, but image 1 has none") {
 			t.Errorf("bank %s: %v", pair[0].name, err)
 		}
 	}

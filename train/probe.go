@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"contralens/data"
-	"contralens/eval"
+	"contralens/features"
 	"contralens/features/probe"
 	"contralens/views"
 )
@@ -21,7 +21,7 @@ func ProbeHook(n int, progress func(done, total int)) Hook {
 	var set *probe.Probe
 	var images data.Dataset
 	add := func(r *Run, epoch int) error {
-		features, _, err := eval.Features(r.Model.Query, images, eval.Options{Size: r.Config.InputRes, Workers: r.Config.Workers, BF16: r.Model.BF16, Progress: progress})
+		features, _, err := features.Compute(r.Model.Query, images, features.Options{Size: r.Config.InputRes, Workers: r.Config.Workers, BF16: r.Model.BF16, Progress: progress})
 		if err != nil {
 			return fmt.Errorf("--probe: %w", err)
 		}

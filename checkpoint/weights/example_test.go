@@ -7,7 +7,7 @@ import (
 	"contralens/checkpoint/weights"
 	"contralens/data/sets"
 	"contralens/data/store"
-	"contralens/eval"
+	"contralens/features"
 	"contralens/torch"
 )
 
@@ -23,7 +23,7 @@ func Example() {
 		if err != nil {
 			return err
 		}
-		features := eval.Embed(model, photo, eval.Options{Size: 32})
+		features := features.Embed(model, photo, features.Options{Size: 32})
 		fmt.Printf("%s: %d features, the first is %.2f\n", model.Config.Arch, len(features), features[0])
 		return nil
 	})

@@ -43,7 +43,8 @@ func convert(c *config.Convert, in, out string) error {
 		}
 	}
 	if c.To == "" && !slices.Contains(weights.Extensions, strings.ToLower(filepath.Ext(out))) {
-		return usageError{fmt.Errorf("convert: want a name that ends in %s, or --to with a format, got %s", strings.Join(weights.Extensions, ", "), out)}
+		return usageError{fmt.Errorf("convert: want a name that ends in %s, or --to with a format, got %s",
+			strings.Join(weights.Extensions, ", "), out)}
 	}
 	f, err := weights.Open(in, c.From)
 	if err != nil {

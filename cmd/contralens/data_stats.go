@@ -59,7 +59,9 @@ func stats(folder string, c config.DataStats) error {
 	}
 	clear()
 	if c.JSON {
-		return json.NewEncoder(os.Stdout).Encode(map[string]any{"folder": folder, "dataset": p.Train.Name(), "parts": parts, "notes": notes})
+		return json.NewEncoder(os.Stdout).Encode(map[string]any{
+			"folder": folder, "dataset": p.Train.Name(), "parts": parts, "notes": notes,
+		})
 	}
 	fmt.Printf("%s: dataset %s\n", folder, p.Train.Name())
 	for _, s := range parts {

@@ -12,7 +12,7 @@ import (
 	"contralens/config"
 	"contralens/data/sets"
 	"contralens/data/store"
-	"contralens/features"
+	"contralens/features/table"
 	"contralens/setup"
 	"contralens/train"
 )
@@ -46,7 +46,7 @@ func extractFeatures(c *config.Features, set map[string]bool, dir string) error 
 	if err != nil {
 		return err
 	}
-	e, err := features.Open(c.Encoder, set, printNote)
+	e, err := table.Open(c.Encoder, set, printNote)
 	if err != nil {
 		return err
 	}
@@ -57,10 +57,11 @@ func extractFeatures(c *config.Features, set map[string]bool, dir string) error 
 	}
 	ctx, done := interruptible(printNote)
 	defer done()
-	bad, err := features.Extract(ctx, e.Model, d, e.Options, features.Job{
-		Out: c.Out, Root: dir, Meta: e.Meta, Fresh: c.Fresh, Note: func(format string, args ...any) { printNote(fmt.Sprintf(format, args...)) },
+	bad, err := table.Extract(ctx, e.Model, d, e.Options, table.Job{
+		Out: c.Out, Root: dir, Meta: e.Meta, Fresh: c.Fresh,
+		Note: func(format string, args ...any) { printNote(fmt.Sprintf(format, args...)) },
 	})
-	if errors.Is(err, features.ErrStopped) {
+	if errors.Is(err, table.ErrStopped) {
 		printNote("what is done is kept; the same command continues")
 		return train.ErrStopped
 	}

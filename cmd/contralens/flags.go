@@ -13,12 +13,12 @@ import (
 	"contralens/config"
 )
 
-// option lets pflag read and show a field of a configuration.
-type option struct{ config.Field }
+// flagValue lets pflag read and show a field of a configuration.
+type flagValue struct{ config.Field }
 
-func (o option) Type() string       { return o.Field.Type() }
-func (o option) String() string     { return o.Field.String() }
-func (o option) Set(s string) error { return o.Field.Set(s) }
+func (o flagValue) Type() string       { return o.Field.Type() }
+func (o flagValue) String() string     { return o.Field.String() }
+func (o flagValue) Set(s string) error { return o.Field.Set(s) }
 
 // errPrinted ends a command that has printed its options instead of running.
 var errPrinted = errors.New("options printed")
@@ -38,7 +38,7 @@ func bind(c *cobra.Command, target any) (given func() (set map[string]bool, warn
 	all := config.Fields(target)
 	flags.SetNormalizeFunc(canonical(all))
 	for _, f := range all {
-		flag := flags.VarPF(option{f}, f.Name, f.Short, f.Help)
+		flag := flags.VarPF(flagValue{f}, f.Name, f.Short, f.Help)
 		if f.IsBool() {
 			flag.NoOptDefVal = "true"
 		}

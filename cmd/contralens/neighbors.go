@@ -13,7 +13,7 @@ import (
 	"contralens/config"
 	"contralens/data/sets"
 	"contralens/data/store"
-	"contralens/features"
+	"contralens/features/table"
 	"contralens/setup"
 	"contralens/viz"
 )
@@ -34,7 +34,8 @@ func neighborsCommand() *cobra.Command {
 			return err
 		}
 		if c.In == "" || (c.Out == "" && !c.JSON) {
-			return usageError{errors.New("neighbors: want --in with a file of contralens features and -o with a picture to write")}
+			return usageError{errors.New("neighbors: want --in with a file of contralens features and -o " +
+				"with a picture to write")}
 		}
 		return setup.Compute(c.Threads, func() error { return neighbors(&c, set, args[0]) })
 	}
@@ -42,8 +43,8 @@ func neighborsCommand() *cobra.Command {
 }
 
 func neighbors(c *config.Neighbors, set map[string]bool, path string) error {
-	found, folder, err := features.Search(*c, set, path, printNote)
-	if errors.Is(err, features.ErrNoEncoder) {
+	found, folder, err := table.Search(*c, set, path, printNote)
+	if errors.Is(err, table.ErrNoEncoder) {
 		return usageError{err}
 	}
 	if err != nil {
@@ -61,7 +62,7 @@ func neighbors(c *config.Neighbors, set map[string]bool, path string) error {
 }
 
 // drawNeighbors writes the contact sheet, the query first.
-func drawNeighbors(out, query, folder string, found []features.Neighbor) error {
+func drawNeighbors(out, query, folder string, found []table.Neighbor) error {
 	img, err := sets.ReadImage(context.Background(), store.Disk{}, query)
 	if err != nil {
 		return err

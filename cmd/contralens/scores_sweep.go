@@ -19,10 +19,12 @@ func scoresSweepCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sweep --vary OPTION=VALUE,VALUE... -- OPTIONS of contrast",
 		Short: "Train a small grid one after the other and draw the comparison",
-		Long: `Train a grid of runs that differ in an option or two, one after the other, and draw their scores over each other with their
-k-NN accuracies in the legend: how the paper found its transformation. --vary several times makes every combination. What follows -- goes to
-each training (see contralens contrast --help). The same command again continues where it stopped: finished runs are skipped, an
-interrupted one is resumed. A run that fails is left out of the figures. Images without labels have no k-NN accuracy: add --knn_every 0.`,
+		Long: `Train a grid of runs that differ in an option or two, one after the other, and draw their
+scores over each other with their k-NN accuracies in the legend: how the paper found its
+transformation. --vary several times makes every combination. What follows -- goes to each
+training (see contralens contrast --help). The same command again continues where it stopped:
+finished runs are skipped, an interrupted one is resumed. A run that fails is left out of the
+figures. Images without labels have no k-NN accuracy: add --knn_every 0.`,
 		Example: `  contralens scores sweep --vary alpha=1,.999,.99,.9,.5 -o momentum -- --method MoCov2 --dataset fashion-mnist --arch resnet18 --width 0.25 --stem cifar --input_res 28 -k 4096 --epochs 5 --cosine
   contralens scores sweep --vary nce_t=.05,.1,.2 --vary ft=none,posneg -- --data_folder photos --arch resnet18 --epochs 50`,
 		RunE: func(_ *cobra.Command, options []string) error {

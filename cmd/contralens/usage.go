@@ -9,7 +9,64 @@ import (
 	"github.com/spf13/pflag"
 
 	"contralens/config"
+	"contralens/data"
+	"contralens/data/sets"
+	"contralens/internal/option"
 )
+
+// usageError is a command line that cannot be run.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// wrongUsage reports whether an error is about the command line itself: an option has a
+// value that it cannot have, whoever found that. A folder or file that is not as
+// expected is none.
+func wrongUsage(err error) bool {
+	var usage usageError
+	var value *config.ValueError
+	var field *option.Error
+	var dataset *sets.OptionError
+	return errors.As(err, &usage) || errors.As(err, &value) || errors.As(err, &field) ||
+		errors.As(err, &dataset) && dataset.Value == "" && dataset.Option != sets.ClassList
+}
+
+// asTyped has an error name an option the way it is typed: packages below know options by
+// the names of their fields.
+func asTyped(err error) error {
+	var value *option.Error
+	var dataset *sets.OptionError
+	var images *data.TooManyUnreadable
+	var said, typed string // in the error's words and in the command line's
+	switch {
+	case errors.As(err, &value):
+		said, typed = value.Error(), "--"+value.Error()
+	case errors.As(err, &dataset):
+		said, typed = dataset.Error(), dataset.Named("--"+dataOptions[dataset.Option])
+	case errors.As(err, &images):
+		said = images.Error()
+		typed = fmt.Sprintf("%d of %d images cannot be read, and --max_bad %v allows %d: "+
+			"remove them (contralens data stats lists them) or raise --max_bad; the last is %v",
+			images.Unreadable, images.Images, images.Share, data.Allowed(images.Share, images.Images), images.Last)
+	default:
+		return err
+	}
+	return typedError{err, strings.Replace(err.Error(), said, typed, 1)}
+}
+
+// dataOptions are the options that errors of a dataset are about.
+var dataOptions = map[sets.Option]string{
+	sets.Name: "dataset", sets.Folder: "data_folder", sets.ClassList: "imagenet100path", sets.Imbalance: "imbalance",
+}
+
+// typedError is an error in the command line's words.
+type typedError struct {
+	error
+	text string
+}
+
+func (e typedError) Error() string { return e.text }
+func (e typedError) Unwrap() error { return e.error }
 
 // suggestion is "; did you mean --x?" for a mistyped option, or nothing when no
 // option is near.

@@ -11,7 +11,7 @@ import (
 )
 
 // Source gives the batches of epochs. An epoch's batches depend on its number
-// alone, so that training can go on in its middle.
+// alone, so that training can resume in its middle.
 type Source interface {
 	Batches() int // of an epoch
 	// Epoch gives an epoch's batches from batch first (from 0) on, until ctx ends.
@@ -67,7 +67,8 @@ func (b *imageBatches) Next() (*torch.Tensor, []int64, error) {
 	}
 	defer b.loader.Recycle(batch)
 	labels := append([]int64(nil), batch.Samples.Labels...)
-	return torch.FromFloat32(batch.Samples.Values[0], append([]int{batch.N}, b.s.Spec.Shape()...)...).ToDevice(b.s.Device), labels, nil
+	x := torch.FromFloat32(batch.Samples.Values[0], append([]int{batch.N}, b.s.Spec.Shape()...)...)
+	return x.ToDevice(b.s.Device), labels, nil
 }
 
 // Cached is a source of features computed beforehand.

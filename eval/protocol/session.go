@@ -14,6 +14,7 @@ import (
 	"contralens/data/loader"
 	"contralens/eval"
 	"contralens/eval/classify"
+	"contralens/features"
 	"contralens/internal/machine"
 	"contralens/optim"
 	"contralens/setup"
@@ -115,11 +116,14 @@ func (k *session) fit(nClass int) error {
 	k.classes = slices.Clone(k.train.Classes())
 	switch n := len(k.classes); {
 	case n < 2:
-		return fmt.Errorf("--data_folder %s: want images in folders of at least 2 classes, got %d; a classifier learns from labels", k.DataFolder, n)
+		return fmt.Errorf("--data_folder %s: want images in folders of at least 2 classes, got %d; a classifier learns "+
+			"from labels", k.DataFolder, n)
 	case k.test == nil:
-		return fmt.Errorf("--data_folder %s: want a val/ or test/ folder beside train/ to test on, found none in dataset %s", k.DataFolder, k.train.Name())
+		return fmt.Errorf("--data_folder %s: want a val/ or test/ folder beside train/ to test on, found none in dataset %s",
+			k.DataFolder, k.train.Name())
 	case nClass > 0 && nClass < n:
-		return fmt.Errorf("--n_class %d: dataset %s has %d classes; give --n_class %d, or leave it out", nClass, k.train.Name(), n, n)
+		return fmt.Errorf("--n_class %d: dataset %s has %d classes; give --n_class %d, or leave it out",
+			nClass, k.train.Name(), n, n)
 	case nClass > n:
 		k.note("--n_class %d: dataset %s has %d classes; the other outputs learn never to answer", nClass, k.train.Name(), n)
 		for i := n; i < nClass; i++ {
@@ -139,7 +143,8 @@ func (k *session) fit(nClass int) error {
 func (k *session) prepare(dir string, c any) (err error) {
 	k.dir, k.values = dir, config.Values(c)
 	if k.Resume != "" && k.Resume != "auto" && !isFile(k.Resume) {
-		return fmt.Errorf("--resume %s: want a checkpoint, or auto for the run directory's newest, but there is no such file", k.Resume)
+		return fmt.Errorf("--resume %s: want a checkpoint, or auto for the run directory's newest, but there is no such file",
+			k.Resume)
 	}
 	if k.release, err = train.Prepare(dir, c, k.Output, os.Args); err != nil {
 		return err
@@ -168,8 +173,8 @@ func (k *session) print(format string, args ...any) {
 	fmt.Fprintln(k.log, line)
 }
 
-func (k *session) evalOptions(ctx context.Context) eval.Options {
-	return eval.Options{
+func (k *session) evalOptions(ctx context.Context) features.Options {
+	return features.Options{
 		Size: k.InputRes, Batch: max(64, min(256, k.BatchSize)), Workers: k.Workers, BF16: k.bf16(),
 		Progress: k.Features, Context: ctx,
 	}
@@ -182,7 +187,7 @@ func (k *session) images(balanced bool) (*classify.Images, error) {
 	spec, err := views.Preset(k.AugLinear, k.InputRes, k.Crop)
 	spec.Exact = k.Decode == "exact"
 	return &classify.Images{
-		Dataset: k.train, Batch: k.BatchSize, Workers: k.Workers, Spec: eval.View(k.encoder.Model, spec),
+		Dataset: k.train, Batch: k.BatchSize, Workers: k.Workers, Spec: features.View(k.encoder.Model, spec),
 		Seed: k.Seed, Balanced: balanced, Device: k.encoder.Model.Config.Device,
 	}, err
 }

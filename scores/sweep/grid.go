@@ -27,7 +27,7 @@ func ParseGrid(vary []string) (Grid, error) {
 	for _, text := range vary {
 		option, list, ok := strings.Cut(text, "=")
 		if !ok || list == "" {
-			return nil, fmt.Errorf("--vary: want OPTION=VALUE,VALUE, got %q", text)
+			return nil, &config.ValueError{Option: "vary", Want: "OPTION=VALUE,VALUE", Got: text}
 		}
 		v := variation{option, strings.Split(list, ",")}
 		c := config.DefaultContrast()
@@ -44,12 +44,6 @@ func ParseGrid(vary []string) (Grid, error) {
 	}
 	return grid, nil
 }
-
-// flagName is the name of an option in its one spelling: - and _ are the same.
-func flagName(s string) string { return strings.ReplaceAll(s, "-", "_") }
-
-// presetOptions are the options that a method sets.
-var presetOptions = []string{"nce_t", "modal", "jigsaw", "mem", "aug", "head"}
 
 // CheckMethod refuses to vary an option that the method among options sets: all
 // trainings would be the same.
@@ -69,7 +63,7 @@ func (g Grid) CheckMethod(options []string) error {
 		return nil
 	}
 	for _, v := range g {
-		if slices.Contains(presetOptions, flagName(v.option)) {
+		if f, _ := config.Lookup(v.option); f.Preset {
 			return fmt.Errorf("--vary %s: %s sets it, so that all trainings would be the same; give --method Customize "+
 				"and what it consists of (docs/methods.md)", v.option, method)
 		}

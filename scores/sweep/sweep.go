@@ -44,10 +44,12 @@ func Open(dir string, options []string) (*Sweep, error) {
 		return nil, err
 	}
 	if err := json.Unmarshal(b, s); err != nil {
-		return nil, fmt.Errorf("%s: want what an earlier sweep wrote, got something else (%w); choose another folder with -o", s.path(), err)
+		return nil, fmt.Errorf("%s: want what an earlier sweep wrote, got something else (%w); choose another folder with -o",
+			s.path(), err)
 	}
 	if !slices.Equal(s.Options, options) {
-		return nil, fmt.Errorf("%s was made with other options of contrast: %s; choose another folder with -o, or give the same ones",
+		return nil, fmt.Errorf("%s was made with other options of contrast: %s; choose another folder with -o, or give "+
+			"the same ones",
 			dir, strings.Join(s.Options, " "))
 	}
 	return s, nil

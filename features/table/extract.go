@@ -1,6 +1,6 @@
-// Package features writes the features of many images to a file and finds
+// Package table writes the features of many images to a file and finds
 // neighbors in it, neither with more than a batch in memory.
-package features
+package table
 
 import (
 	"bufio"
@@ -18,23 +18,22 @@ import (
 
 	"contralens/data"
 	"contralens/data/loader"
-	"contralens/eval"
+	"contralens/features"
 	"contralens/internal/durable"
 	"contralens/internal/npy"
 	"contralens/nn"
 	"contralens/torch"
 )
 
-// ErrStopped ends an extraction that was asked to stop; Extract goes on from
-// there.
+// ErrStopped ends an extraction that was asked to stop; Extract resumes it.
 var ErrStopped = errors.New("stopped")
 
 // Job is an extraction.
 type Job struct {
 	Out   string            // .parquet or .npy
 	Root  string            // folder that the paths in the file are relative to
-	Meta  map[string]string // what made the features: goes into the file, and must be equal to go on
-	Fresh bool              // start afresh
+	Meta  map[string]string // what made the features: goes into the file, and must be equal to resume
+	Fresh bool              // start anew
 	// Note, when set, is told what the user should know.
 	Note func(format string, args ...any)
 }
@@ -49,15 +48,16 @@ type partial struct {
 
 // Extract writes a row of features for every image of d. An image that cannot be
 // read gets a row of NaN. When ctx ends, what is done is kept and ErrStopped
-// returned; the next call with the same job goes on. bad counts the unreadable.
-func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o eval.Options, j Job) (bad int, err error) {
+// returned; the next call with the same job resumes. bad counts the unreadable.
+func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o features.Options, j Job) (bad int, err error) {
 	if ext := filepath.Ext(j.Out); ext != ".parquet" && ext != ".npy" {
 		return 0, fmt.Errorf("%s: want a name that ends in .parquet or .npy", j.Out)
 	}
 	if filepath.Ext(j.Out) == ".npy" {
 		for i := range d.Len() {
 			if strings.ContainsAny(d.Path(i), "\r\n") {
-				return 0, fmt.Errorf("image %q has a line break in its name, which the list beside an .npy file cannot hold: write a .parquet file, or rename it", d.Path(i))
+				return 0, fmt.Errorf("image %q has a line break in its name, which the list beside an .npy file cannot hold: "+
+					"write a .parquet file, or rename it", d.Path(i))
 			}
 		}
 	}
@@ -72,12 +72,12 @@ func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o eval.Options, j
 	}
 	defer f.Close()
 	if first > 0 {
-		j.Note("going on after %d of %d images", min(first*o.Batch, d.Len()), d.Len())
+		j.Note("resuming after %d of %d images", min(first*o.Batch, d.Len()), d.Len())
 	}
 	whole, unreadable := data.WithPlaceholder(d, func(err error) { j.Note("%v: its features are NaN", err) })
 	w := bufio.NewWriterSize(f, 1<<20)
 	o.First, o.Context = first, ctx
-	err = eval.EachBatch(m, whole, o, func(features *torch.Tensor, b *loader.ViewBatch) error {
+	err = features.EachBatch(m, whole, o, func(features *torch.Tensor, b *loader.ViewBatch) error {
 		rows := features.Float32s()
 		for i, index := range b.Indices {
 			if unreadable.Unreadable(index) {
@@ -116,7 +116,7 @@ func about(j Job, d data.Dataset) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// open starts the partial file, or goes on with one of the same job: first is
+// open starts the partial file, or resumes one of the same job: first is
 // the batch to begin with.
 func (p partial) open(j Job, d data.Dataset, batch int) (f *os.File, first int, err error) {
 	id := about(j, d)

@@ -1,4 +1,4 @@
-package features
+package table
 
 import (
 	"fmt"
@@ -22,7 +22,8 @@ func Nearest(path string, query []float32, k int, exclude string) ([]Neighbor, e
 	var best []Neighbor
 	_, err := Each(path, func(r Row) error {
 		if len(r.Feature) != len(query) {
-			return fmt.Errorf("want %d features an image, as the query has, got %d: was another encoder used?", len(query), len(r.Feature))
+			return fmt.Errorf("want %d features an image, as the query has, got %d: was another encoder used?",
+				len(query), len(r.Feature))
 		}
 		s := dot(query, r.Feature) / (length * norm(r.Feature))
 		if r.Path == exclude || math.IsNaN(s) || (len(best) == k && s <= best[k-1].Similarity) {

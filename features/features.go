@@ -1,7 +1,7 @@
-// Package eval judges an encoder by what simple classifiers make of its
-// features: nearest neighbors here, trained classifiers in eval/classify. It
-// also has the measures and the results that all of them share.
-package eval
+// Package features computes what an encoder makes of images: its features before the
+// projection head. features/table keeps those of many images in a file,
+// features/probe those of a fixed set epoch after epoch.
+package features
 
 import (
 	"context"
@@ -19,19 +19,19 @@ type Options struct {
 	Size    int // side of the evaluation view in pixels
 	Batch   int // images at once; 0: 256
 	Workers int // goroutines that load images; 0: one a processor
-	First   int // batch that EachBatch begins with, for work that goes on
+	First   int // batch that EachBatch begins with, for work that resumes
 	BF16    bool
-	// Progress, when set, is told how many images of how many are done.
+	// Progress, when set, receives how many images of how many are done.
 	Progress func(done, total int)
 	// Context, when set, ends the work early with its error.
 	Context context.Context
 }
 
-// Features maps every image of a dataset, in order and without augmentation, to
+// Compute maps every image of a dataset, in order and without augmentation, to
 // the encoder's features before the projection head: float32 [N, D] in main
 // memory, which the caller frees, and labels. Batch norm uses its running
 // statistics, which do not change.
-func Features(m *nn.Model, d data.Dataset, o Options) (features *torch.Tensor, labels []int64, err error) {
+func Compute(m *nn.Model, d data.Dataset, o Options) (features *torch.Tensor, labels []int64, err error) {
 	torch.Scoped(func() {
 		features = torch.Zeros([]int{d.Len(), m.FeatureDim()})
 		err = EachBatch(m, d, o, func(f *torch.Tensor, b *loader.ViewBatch) error {
@@ -48,10 +48,12 @@ func Features(m *nn.Model, d data.Dataset, o Options) (features *torch.Tensor, l
 	return features, labels, nil
 }
 
-// EachBatch computes features as Features does and gives them batch by batch,
-// [n, D] on the network's device; features and batch are gone after each call,
+// EachBatch computes features as Compute does and gives them batch by batch,
+// [n, D] on the network's device; features and batch are valid during the call only,
 // whose error ends the work.
-func EachBatch(m *nn.Model, d data.Dataset, o Options, each func(features *torch.Tensor, b *loader.ViewBatch) error) error {
+func EachBatch(
+	m *nn.Model, d data.Dataset, o Options, each func(features *torch.Tensor, b *loader.ViewBatch) error,
+) error {
 	if o.Batch == 0 {
 		o.Batch = 256
 	}

@@ -1,4 +1,4 @@
-package features
+package table
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"contralens/data/sets"
 	"contralens/data/store"
 	"contralens/eval"
+	"contralens/features"
 	"contralens/nn"
 	"contralens/setup"
 )
@@ -19,7 +20,7 @@ import (
 // Encoder is an encoder that computes features.
 type Encoder struct {
 	Model   *nn.Model
-	Options eval.Options      // how it computes them
+	Options features.Options  // how it computes them
 	Meta    map[string]string // what they depend on, for Job.Meta
 }
 
@@ -46,7 +47,7 @@ func Open(c config.Encoder, set map[string]bool, note func(string)) (*Encoder, e
 	}
 	return &Encoder{
 		Model:   e.Model,
-		Options: eval.Options{Size: net.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: c.Amp},
+		Options: features.Options{Size: net.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: c.Amp},
 		Meta: map[string]string{
 			"checkpoint": path, "checkpoint_sha256": sum, "input_res": strconv.Itoa(net.InputRes),
 			"use_ema": strconv.FormatBool(c.UseEMA), "amp": strconv.FormatBool(c.Amp),
@@ -61,7 +62,9 @@ var ErrNoEncoder = errors.New("want --ckpt with the encoder that made it")
 // path, the best first; that image is not among them. Its features are the file's, or
 // computed by the encoder of c.Ckpt, or else by the one that the file names. folder is
 // what the paths found are relative to. It is called within torch.Run.
-func Search(c config.Neighbors, set map[string]bool, path string, note func(string)) (found []Neighbor, folder string, err error) {
+func Search(
+	c config.Neighbors, set map[string]bool, path string, note func(string),
+) (found []Neighbor, folder string, err error) {
 	meta, err := Each(c.In, func(Row) error { return nil })
 	if err != nil {
 		return nil, "", err
@@ -99,7 +102,9 @@ func between(folder, file string) (string, error) {
 
 // embed computes the features of an image. meta is of the file that they are compared
 // with.
-func embed(c config.Neighbors, set map[string]bool, meta map[string]string, path string, note func(string)) ([]float32, error) {
+func embed(
+	c config.Neighbors, set map[string]bool, meta map[string]string, path string, note func(string),
+) ([]float32, error) {
 	if c.Ckpt == "" {
 		if c.Ckpt = meta["checkpoint"]; c.Ckpt == "" {
 			return nil, fmt.Errorf("%s is not in %s: %w", path, c.In, ErrNoEncoder)
@@ -120,8 +125,9 @@ func embed(c config.Neighbors, set map[string]bool, meta map[string]string, path
 	}
 	defer e.Model.Free()
 	if was := meta["checkpoint_sha256"]; was != "" && was != e.Meta["checkpoint_sha256"] {
-		note(fmt.Sprintf("%s is not the encoder that made %s (%s then, its content was another): similarities mean nothing unless you know better",
+		note(fmt.Sprintf("%s is not the encoder that made %s (%s then, its content was another): similarities mean "+
+			"nothing unless you know better",
 			c.Ckpt, c.In, meta["checkpoint"]))
 	}
-	return eval.Embed(e.Model, img, e.Options), nil
+	return features.Embed(e.Model, img, e.Options), nil
 }

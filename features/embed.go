@@ -1,4 +1,4 @@
-package eval
+package features
 
 import (
 	"contralens/nn"
@@ -6,7 +6,7 @@ import (
 	"contralens/views"
 )
 
-// Embed is the encoder's features [D] of one image, as Features has them. It is
+// Embed is the encoder's features [D] of one image, as Compute has them. It is
 // called within torch.Run.
 func Embed(m *nn.Model, img *views.Image, o Options) (features []float32) {
 	spec := View(m, views.Evaluation(o.Size))
