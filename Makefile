@@ -4,7 +4,7 @@
 GO      ?= go
 LIBTORCH ?=
 COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null)$(shell git diff --quiet HEAD 2>/dev/null || echo +changes)
-LDFLAGS := -X contralens/train.commit=$(COMMIT)
+LDFLAGS := -X contralens/internal/version.commit=$(COMMIT)
 
 # Another libtorch, as a CUDA build unpacked somewhere: LIBTORCH=/path make build
 ifneq ($(LIBTORCH),)

@@ -11,7 +11,7 @@
 //	alias     former names, separated by spaces; still read everywhere
 //	default   value as typed; without it the zero value
 //	help      meaning, for --help
-//	group     heading in --help; on a blank field, that of all fields of its struct
+//	group     heading in --help
 //	everyday  "true": the short --help shows it
 //	runtime   "true": it changes nothing of what is computed, so a run may resume with
 //	          another value
@@ -21,6 +21,8 @@
 //	ignored   "true", on a field that holds concerns: their options are accepted, as
 //	          older programs and the reference implementation have them, and not read
 //	hides     on an embedded struct, names of options that this command does not read
+//
+// On a blank field, group and everyday are those of all fields of its struct.
 package config
 
 // Contrast are the options of pre-training.

@@ -60,13 +60,20 @@ func (c *Finetune) Resolve(set map[string]bool) (warnings []string, err error) {
 	return append(warnings, c.scheduleNotes()...), nil
 }
 
-// RunName is made of the checkpoint's folder and the options, or --name.
-func (c *Finetune) RunName() string {
-	if c.Name != "" {
-		return c.Name
-	}
+// RunName names the run after the checkpoint's folder and the options.
+func (c *Finetune) RunName() RunName {
+	seedless := *c
+	seedless.Seed = DefaultFinetune().Seed
+	return c.runName(c.Seed, c.nameParts(), seedless.nameParts())
+}
+
+func (c *Finetune) nameParts() nameParts {
 	d := DefaultFinetune()
-	return ckptName(c.Ckpt) + "_finetune" + suffixes(c, &d, "learning_rate", "cosine", "lr_decay_epochs", "lr_decay_rate", "epochs", "batch_size", "weight_decay", "momentum",
+	settings := "_finetune" + suffixes(c, &d,
+		"learning_rate", "cosine", "lr_decay_epochs", "lr_decay_rate", "epochs", "batch_size", "weight_decay", "momentum",
 		"last_stages", "layer_decay", "classifier_lr", "label_fraction", "label_seed", "sampling", "crt_epochs", "crt_lr",
-		"dataset", "limit", "imbalance", "imbalance_seed", "crop", "aug_linear", "width", "stem", "input_res", "use_ema", "seed")
+		"dataset", "limit", "imbalance", "imbalance_seed", "crop", "aug_linear", "width", "stem", "input_res",
+		"use_ema", "seed")
+	encoder := ckptName(c.Ckpt)
+	return nameParts{encoder + settings, encoder, settings, encoder + settings}
 }

@@ -123,12 +123,19 @@ func ckptName(ckpt string) string {
 	return name
 }
 
-// RunName is UpstreamName or --name.
-func (c *Linear) RunName(set map[string]bool) string {
-	if c.Name != "" {
-		return c.Name
-	}
+// RunName names the run. set is as in UpstreamName.
+func (c *Linear) RunName(set map[string]bool) RunName {
+	seedless := *c
+	seedless.Seed = DefaultLinear().Seed
+	return c.runName(c.Seed, c.nameParts(set), seedless.nameParts(set))
+}
+
+func (c *Linear) nameParts(set map[string]bool) nameParts {
 	d := DefaultLinear()
-	return c.UpstreamName(set) + suffixes(c, &d, "dataset", "limit", "imbalance", "imbalance_seed", "width", "stem", "input_res", "seed",
+	encoder, upstream := ckptName(c.Ckpt), c.UpstreamName(set)
+	more := suffixes(c, &d, "dataset", "limit", "imbalance", "imbalance_seed", "width", "stem", "input_res", "seed",
 		"weight_decay", "momentum", "use_ema", "cached", "lr_sweep", "solver", "l2", "sampling")
+	// Shells read lrdecay[60, 80] as a pattern of two words.
+	settings := strings.NewReplacer("[", "", "]", "", ", ", "-").Replace(strings.TrimPrefix(upstream, encoder))
+	return nameParts{upstream + more, encoder, settings + more, encoder + settings + more}
 }

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -63,16 +62,30 @@ func (c *Contrast) UpstreamName() string {
 	return b.String()
 }
 
-// RunName is UpstreamName and, as _key-value, the options that it leaves out and
-// that differ from their defaults; or --name.
-func (c *Contrast) RunName() string {
-	if c.Name != "" {
-		return c.Name
-	}
+// RunName names the run of a resolved configuration.
+func (c *Contrast) RunName() RunName {
+	seedless := *c
+	seedless.Seed = DefaultContrast().Seed
+	return c.runName(c.Seed, c.nameParts(), seedless.nameParts())
+}
+
+func (c *Contrast) nameParts() nameParts {
 	d := DefaultContrast()
 	d.Crop = usualCrop(c.Memory)
-	return c.UpstreamName() + suffixes(c, &d, "dataset", "limit", "imbalance", "imbalance_seed", "width", "stem", "feat_dim", "input_res", "seed", "dim_mask", "norm_target", "crop", "crop_min", "jitter_p", "gray_p", "blur_p", "decode", "beta", "nce_m", "symmetric",
-		"mix_start_epoch", "mix_start_step", "mix_start", "bn_splits", "accum", "weight_decay", "momentum", "lr_decay_epochs", "lr_decay_rate", "init") + precisionSuffix(&c.Machine)
+	long := c.UpstreamName() + suffixes(c, &d,
+		"dataset", "limit", "imbalance", "imbalance_seed", "width", "stem", "feat_dim", "input_res", "seed", "dim_mask", "norm_target",
+		"crop", "crop_min", "jitter_p", "gray_p", "blur_p", "decode", "beta", "nce_m", "symmetric",
+		"mix_start_epoch", "mix_start_step", "mix_start", "bn_splits", "accum",
+		"weight_decay", "momentum", "lr_decay_epochs", "lr_decay_rate", "init") + precisionSuffix(&c.Machine)
+	short := c.Method + "_" + c.Arch + suffixes(c, &d, "width", "dataset")
+	if c.MixNorm {
+		short += "_ft-" + c.MixTarget
+	}
+	short += fmt.Sprintf("_epoch%d_bs%d_lr%s", c.Epochs, c.BatchSize, python(c.LearningRate))
+	if c.ExpIter >= 0 {
+		short += fmt.Sprintf("_iter%d", c.ExpIter)
+	}
+	return nameParts{upstream: long, head: short, whole: long}
 }
 
 func precisionSuffix(m *Machine) string {
@@ -99,6 +112,3 @@ func suffixes(config, defaults any, names ...string) string {
 	}
 	return b.String()
 }
-
-// RunFolder is where a run keeps its files.
-func (o *Output) RunFolder(name string) string { return filepath.Join(o.ModelPath, name) }

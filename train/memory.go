@@ -24,14 +24,14 @@ func (m *Model) saveMemory() checkpoint.Dict {
 // code has of it, and of our record what is there.
 func (m *Model) loadMemory(path string, contrast any, record checkpoint.Dict) error {
 	memory := m.Method.Memory()
-	if err := loadRows(path, memory.Contrast, statedict.Items(contrast)); err != nil {
+	if err := loadRows(path, memory.Contrast, checkpoint.AsDict(contrast)); err != nil {
 		return err
 	}
 	if record == nil {
 		return nil
 	}
 	for _, index := range memory.Indices {
-		*index = statedict.Int(record.Get("queue_index"))
+		*index = record.Int("queue_index")
 	}
 	return statedict.Load(path, memory.Own, record.Get("method"), "")
 }

@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/internal/version"
 	"contralens/torch"
-	"contralens/train"
 )
 
 func versionCommand() *cobra.Command {
@@ -16,7 +16,7 @@ func versionCommand() *cobra.Command {
 		Short: "Print the versions",
 		Args:  noArguments,
 		Run: func(*cobra.Command, []string) {
-			fmt.Printf("contralens %s, libtorch %s, %s\n", train.Commit(), torch.Version(), runtime.Version())
+			fmt.Printf("contralens %s, libtorch %s, %s\n", version.Commit(), torch.Version(), runtime.Version())
 		},
 	}
 }
