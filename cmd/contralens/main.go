@@ -67,7 +67,7 @@ func rootCommand() *cobra.Command {
 		featuresCommand(), neighborsCommand(), doctorCommand(), versionCommand(), docsCommand(),
 	)
 	groups(root)
-	backbonesInHelp(root)
+	admitOutside(root)
 	withConfig(root)
 	return root
 }
