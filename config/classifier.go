@@ -24,7 +24,7 @@ type Classifier struct {
 // LongTail are the options for datasets whose classes differ in size.
 type LongTail struct {
 	_        struct{} `group:"optimization"`
-	Sampling string   `flag:"sampling" default:"instance" help:"instance: every image once per epoch; class: classes equally often (linear on a long-tailed checkpoint of finetune is then cRT)"`
+	Sampling string   `flag:"sampling" default:"instance" name:"linear=16 finetune=14" help:"instance: every image once per epoch; class: classes equally often (linear on a long-tailed checkpoint of finetune is then cRT)"`
 	Tau      float64  `flag:"tau" help:"also evaluate the τ-normalized classifier with this τ; 0: don't"`
 }
 

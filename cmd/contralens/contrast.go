@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"contralens/config"
-	"contralens/train"
+	"contralens/setup"
 )
 
 func contrastCommand() *cobra.Command {
@@ -63,7 +63,7 @@ func describeContrast(c config.Contrast, warnings []string) error {
 
 // printPlace says where a run would be.
 func printPlace(o config.Output, name config.RunName) error {
-	place, err := train.FindPlace(o, name)
+	place, err := setup.FindPlace(o, name)
 	if err != nil {
 		return err
 	}
