@@ -53,7 +53,9 @@ func (t *Trainer) Save(path string, r Record, encoder *nn.Model, best float64) e
 	h := t.Heads[0]
 	root := checkpoint.Dict{
 		{Key: "epoch", Value: completed},
-		{Key: "classifier", Value: checkpoint.OrderedDict{{Key: "module.weight", Value: statedict.Tensor(h.Weight)}, {Key: "module.bias", Value: statedict.Tensor(h.Bias)}}},
+		{Key: "classifier", Value: checkpoint.OrderedDict{
+			{Key: "module.weight", Value: statedict.Tensor(h.Weight)}, {Key: "module.bias", Value: statedict.Tensor(h.Bias)},
+		}},
 		{Key: "optimizer", Value: statedict.SGD(t.Optimizer, t.Schedule.Epoch(max(completed, 1)))},
 	}
 	if encoder != nil {
@@ -64,7 +66,8 @@ func (t *Trainer) Save(path string, r Record, encoder *nn.Model, best float64) e
 			Version: rundir.CheckpointVersion, Config: r.Config, Epoch: completed, StepInEpoch: inEpoch, GlobalStep: t.Step,
 			Threads: r.Threads, Workers: r.Workers, Machine: r.Machine,
 		},
-		Protocol: r.Protocol, Classes: r.Classes, Batches: t.Source.Batches(), BestTop1: best, Totals: totals, Encoder: r.Encoder,
+		Protocol: r.Protocol, Classes: r.Classes, Batches: t.Source.Batches(), BestTop1: best,
+		Totals: totals, Encoder: r.Encoder,
 	}))
 }
 
@@ -91,7 +94,8 @@ func (t *Trainer) Load(path string, encoder *nn.Model) (best float64, warning st
 	var record checkpointRecord
 	if rundir.DecodeRecord(file, &record) == nil {
 		t.StepInEpoch, t.Step = 0, (t.Epoch-1)*t.Source.Batches()
-		return 0, fmt.Sprintf("checkpoint %s has no record of ours: the order of the data starts afresh at epoch %d", path, t.Epoch), nil
+		return 0, fmt.Sprintf("checkpoint %s has no record of ours: the order of the data starts afresh at epoch %d",
+			path, t.Epoch), nil
 	}
 	t.StepInEpoch, t.Step = record.StepInEpoch, record.GlobalStep
 	if n := t.Source.Batches(); t.StepInEpoch > 0 && record.Batches != n {
