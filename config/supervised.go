@@ -48,9 +48,6 @@ func (c *Supervised) RunName() RunName {
 func (c *Supervised) nameParts() nameParts {
 	d := DefaultSupervised()
 	head := "supervised_" + c.Arch
-	settings := suffixes(c, &d,
-		"learning_rate", "cosine", "lr_decay_epochs", "lr_decay_rate", "epochs", "batch_size", "weight_decay", "momentum",
-		"dataset", "limit", "imbalance", "imbalance_seed", "modal", "crop", "aug_linear", "width", "stem", "input_res",
-		"seed") + precisionSuffix(&c.Machine)
+	settings := suffixes("supervised", c, &d) + precisionSuffix(&c.Machine)
 	return nameParts{head + settings, head, settings, head + settings}
 }

@@ -32,7 +32,7 @@ func TestTransformationOfEveryMethod(t *testing.T) {
 			for _, side := range []string{"pos", "neg", "posneg"} {
 				if side != "pos" && slices.Contains(withoutNegatives, name) {
 					_, err := tiny(func(c *config.Contrast) { c.Method, c.FT = name, side })
-					if err == nil || !strings.Contains(err.Error(), "no negatives to interpolate: give --ft pos") {
+					if err == nil || !strings.Contains(err.Error(), "no negatives to interpolate; give --ft pos") {
 						t.Errorf("--ft %s: %v, want it refused", side, err)
 					}
 					continue

@@ -2,12 +2,13 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"contralens/config"
-	"contralens/train"
+	"contralens/setup"
 )
 
 func contrastCommand() *cobra.Command {
@@ -63,11 +64,14 @@ func describeContrast(c config.Contrast, warnings []string) error {
 
 // printPlace says where a run would be.
 func printPlace(o config.Output, name config.RunName) error {
-	place, err := train.FindPlace(o, name)
+	place, err := setup.FindPlace(o, name)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("\nrun directory: %s\nTensorBoard:   %s\n", place.Dir, place.Events)
+	if name.Upstream != filepath.Base(place.Dir) {
+		fmt.Printf("upstream name: %s\n", name.Upstream)
+	}
 	return nil
 }
 

@@ -22,7 +22,7 @@ import (
 
 // pretrain trains what contrast's options describe.
 func pretrain(c config.Contrast, warnings []string) error {
-	place, err := train.FindPlace(c.Output, c.RunName()) // before a measurement settles options
+	place, err := setup.FindPlace(c.Output, c.RunName()) // before a measurement settles options
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func pretrain(c config.Contrast, warnings []string) error {
 		if err := rundir.Possible(dir, c.TBPath); err != nil {
 			return err
 		}
-		if err := train.ResumeCompute(&c.Machine, c.Resume, dir); err != nil {
+		if err := setup.ResumeCompute(&c.Machine, c.Resume, dir); err != nil {
 			return err
 		}
 		var chosen string
@@ -69,7 +69,7 @@ func pretrain(c config.Contrast, warnings []string) error {
 		if err := start(r, p); err != nil {
 			return err
 		}
-		release, err := train.Prepare(place, &c, c.Output, os.Args)
+		release, err := setup.Prepare(place, &c, c.Output, os.Args)
 		if err != nil {
 			return err
 		}

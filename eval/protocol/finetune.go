@@ -16,7 +16,6 @@ import (
 	"contralens/optim"
 	"contralens/rundir"
 	"contralens/setup"
-	"contralens/train"
 )
 
 // Finetune trains the last stages of an encoder together with a classifier, on all
@@ -31,7 +30,7 @@ func Finetune(ctx context.Context, c config.Finetune, o Options) (results []rund
 }
 
 func finetune(ctx context.Context, c *config.Finetune, o Options) ([]rundir.Result, error) {
-	place, err := train.FindPlace(c.Output, c.RunName()) // before the checkpoint's record sets options
+	place, err := setup.FindPlace(c.Output, c.RunName()) // before the checkpoint's record sets options
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +70,7 @@ func finetune(ctx context.Context, c *config.Finetune, o Options) ([]rundir.Resu
 // all stages from random weights.
 func Supervised(ctx context.Context, c config.Supervised, o Options) (result rundir.Result, err error) {
 	err = setup.Compute(c.Threads, func() error {
-		place, err := train.FindPlace(c.Output, c.RunName())
+		place, err := setup.FindPlace(c.Output, c.RunName())
 		if err != nil {
 			return err
 		}

@@ -12,7 +12,6 @@ import (
 	"contralens/rundir"
 	"contralens/setup"
 	"contralens/torch"
-	"contralens/train"
 )
 
 // Linear trains a linear classifier on the features of a frozen encoder: by SGD on
@@ -27,7 +26,7 @@ func Linear(ctx context.Context, c config.Linear, o Options) (result rundir.Resu
 }
 
 func linear(ctx context.Context, c *config.Linear, o Options) (rundir.Result, error) {
-	place, err := train.FindPlace(c.Output, c.RunName(o.Set)) // before the checkpoint's record sets options
+	place, err := setup.FindPlace(c.Output, c.RunName(o.Set)) // before the checkpoint's record sets options
 	if err != nil {
 		return rundir.Result{}, err
 	}

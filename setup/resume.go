@@ -1,4 +1,4 @@
-package train
+package setup
 
 import (
 	"fmt"
@@ -73,8 +73,8 @@ func ResumeCompute(m *config.Machine, resume, dir string) error {
 	case m.Precision == "auto":
 		m.Precision = before.Precision
 	case m.Precision != before.Precision:
-		return fmt.Errorf("--precision %s with --resume %s: want %s, in which that run was begun; leave --precision and --amp out, "+
-			"or begin a run of another --name without --resume", m.Precision, resume, before.Precision)
+		return fmt.Errorf("--precision %s with --resume %s: want %s, in which that run was begun; leave --precision "+
+			"and --amp out, or begin a run of another --name without --resume", m.Precision, resume, before.Precision)
 	}
 	if m.MemoryFormat == "auto" && before.Format != "" {
 		m.MemoryFormat = before.Format
