@@ -1,6 +1,7 @@
 package autotune
 
 import (
+	"context"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -53,7 +54,7 @@ type pictures struct {
 func (*pictures) Len() int      { return 3 }
 func (*pictures) Name() string  { return "pictures" }
 func (*pictures) Label(int) int { return -1 }
-func (p *pictures) Image(_ int, m *views.Image) error {
+func (p *pictures) Image(_ context.Context, _ int, m *views.Image) error {
 	p.loaded.Add(1)
 	m.W, m.H, m.Pix = 20, 20, make([]byte, 3*20*20)
 	return nil

@@ -1,10 +1,12 @@
 package autotune
 
 import (
+	"context"
 	"io"
 	"time"
 
 	"contralens/data"
+	"contralens/data/loader"
 	"contralens/torch"
 	"contralens/views"
 )
@@ -56,7 +58,7 @@ func measureSplits(w Workload, report func(Trial)) (all []Trial, err error) {
 // hopeless beside the best so far. The first step does not count, since nothing was
 // loaded ahead of it. A small dataset is loaded again and again.
 func (p *probe) loading(w Workload, s Setting, n int, long time.Duration, best float64) (rate float64, err error) {
-	l := data.NewLoader(data.LoaderOptions{
+	l := loader.NewViews(context.Background(), loader.ViewOptions{
 		Dataset: data.Repeat(w.Images.Dataset, most), Views: w.Images.Views,
 		BatchSize: n, Workers: s.Workers, Shuffle: true, DropLast: true,
 	})
@@ -83,10 +85,10 @@ func (p *probe) loading(w Workload, s Setting, n int, long time.Duration, best f
 
 // batch sends a batch's first crops forward and backward. Where there are more views,
 // they go through a key encoder: this network's forward pass takes as long.
-func (p *probe) batch(s Setting, b *data.Batch, specs []views.Spec) {
+func (p *probe) batch(s Setting, b *loader.ViewBatch, specs []views.Spec) {
 	torch.Scoped(func() {
 		shape := append([]int{b.N}, specs[0].Shape()...)
-		x := torch.FromFloat32(b.Views[0], shape...).ToDevice(p.Config.Device)
+		x := torch.FromFloat32(b.Samples.Values[0], shape...).ToDevice(p.Config.Device)
 		if len(specs) > 1 {
 			torch.NoGrad(func() { torch.Scoped(func() { p.forward(s, x) }) })
 		}

@@ -28,7 +28,8 @@ const disturbed = 0.1
 // on a measurement: asked for, it keeps w.Given as it is.
 func (t *Tuner) Precision(w Workload) (chosen Setting, described string, err error) {
 	if w.Given.Precision == "bf16" && w.Net.Device.IsCPU() && !machine.NativeBF16() {
-		t.Note("note: this processor has no bfloat16 instructions: emulated, bf16 is many times slower than --precision fp32")
+		t.Note("note: this processor has no bfloat16 instructions: " +
+			"emulated, bf16 is many times slower than --precision fp32")
 	}
 	if w.Given.Precision == "fp32" && w.Given.Format == Auto {
 		return w.Given, "", nil
@@ -101,7 +102,8 @@ func (t *Tuner) measure(w Workload) ([]Trial, error) {
 		if w.Images != nil {
 			what = "splits of the processors"
 		}
-		t.Note("note: other programs took %.0f %% of the processors while %s were measured: this is not remembered", 100*taken, what)
+		t.Note("note: other programs took %.0f %% of the processors while %s were measured: this is not remembered",
+			100*taken, what)
 	} else if err := t.Cache.Store(w, trials); err != nil {
 		t.Note("note: it will be measured again next time, since the measurement cannot be kept: %v", err)
 	}

@@ -30,7 +30,7 @@ func (c *BenchViews) Resolve(map[string]bool) ([]string, error) {
 // BenchStep are the options of measuring a training step: those of pre-training,
 // and how it is measured.
 type BenchStep struct {
-	Contrast
+	Contrast    `hides:"init strict resume name model_path tb_path overwrite save_freq keep exp_iter probe knn_every world-size rank dist-url dist-backend multiprocessing-distributed"`
 	Steps       int  `flag:"steps" default:"8" group:"machine" everyday:"true" help:"steps to measure"`
 	Warmup      int  `flag:"warmup" default:"3" group:"machine" everyday:"true" help:"steps before them"`
 	NetworkOnly bool `flag:"network_only" group:"machine" everyday:"true" help:"measure only forward and backward of the encoder, on random images"`

@@ -10,10 +10,10 @@ type Data struct {
 	DataFolder      string   `flag:"data_folder" default:"./data" runtime:"true" everyday:"true" legend:"data" help:"folder with the images"`
 	Dataset         string   `flag:"dataset" everyday:"true" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx or inat18; empty: what the folder looks like"`
 	Imagenet100Path string   `flag:"imagenet100path" help:"file with one wnid per line, in place of the built-in list of 100"`
-	Limit           int      `flag:"limit" help:"train on this many images, spread evenly over the classes; 0: all"`
+	Limit           int      `flag:"limit" help:"use this many training images, spread evenly over the classes; 0: all"`
 	Imbalance       float64  `flag:"imbalance" help:"keep a long tail of the training images: an exponential profile of class sizes, the largest this many times the smallest; 0: all images"`
 	ImbalanceSeed   uint64   `flag:"imbalance_seed" repeat:"true" help:"seed that chooses the images of the long tail"`
-	MaxBad          float64  `flag:"max_bad" default:"0.01" runtime:"true" help:"largest share of unreadable images; each is named and replaced by another of its class, and above this share training stops"`
+	MaxBad          float64  `flag:"max_bad" default:"0.01" runtime:"true" help:"largest share of unreadable images; each is named and replaced by another of its class, and above this share the command stops"`
 	BatchSize       int      `flag:"batch_size" default:"16" group:"optimization" everyday:"true" legend:"batch" help:"images per step"`
 }
 
@@ -24,8 +24,8 @@ type Net struct {
 	Arch     string   `flag:"arch" default:"resnet50" everyday:"true" help:"resnet18 to resnet152, resnext50, resnext101v1 to v3, resnext152v1 to v3, resnest50, resnest101, wide_resnet50_2, wide_resnet101_2; each also with x2 or x4 for wider ones"`
 	Width    float64  `flag:"width" default:"1" help:"factor on all channels, the stem's included"`
 	Stem     string   `flag:"stem" default:"imagenet" help:"imagenet (7x7, stride 2, pooling) or cifar (3x3, stride 1)"`
-	Modal    string   `flag:"modal" default:"RGB" help:"RGB, or CMC: one network for luminance and one for chrominance"`
-	Head     string   `flag:"head" default:"linear" help:"projection head: linear, linear_wo_norm, mlp, mlp_bn or 2mlp_bn"`
+	Modal    string   `flag:"modal" default:"RGB" preset:"true" help:"RGB, or CMC: one network for luminance and one for chrominance"`
+	Head     string   `flag:"head" default:"linear" preset:"true" help:"projection head: linear, linear_wo_norm, mlp, mlp_bn or 2mlp_bn"`
 	FeatDim  int      `flag:"feat_dim" short:"d" default:"128" help:"size of the embedding"`
 	InputRes int      `flag:"input_res" default:"224" help:"side of a view in pixels"`
 }
@@ -39,18 +39,18 @@ type MethodName struct {
 // Objective is the contrast: where negatives come from, and the temperature.
 type Objective struct {
 	_            struct{} `group:"method"`
-	Jigsaw       bool     `flag:"jigsaw" help:"add the jigsaw branch"`
-	Memory       string   `flag:"mem" default:"moco" help:"where negatives come from: moco (queue), bank (memory bank) or batch; none and target have no negatives"`
+	Jigsaw       bool     `flag:"jigsaw" preset:"true" help:"add the jigsaw branch"`
+	Memory       string   `flag:"mem" default:"moco" preset:"true" help:"where negatives come from: moco (queue), bank (memory bank) or batch; none and target have no negatives"`
 	K            int      `flag:"nce_k" short:"k" default:"65536" legend:"K" help:"number of negatives: the length of the queue"`
 	BankMomentum float64  `flag:"nce_m" short:"m" default:"0.5" help:"momentum of the memory bank"`
-	Temperature  float64  `flag:"nce_t" short:"t" default:"0.07" legend:"τ" help:"temperature τ"`
+	Temperature  float64  `flag:"nce_t" short:"t" default:"0.07" preset:"true" legend:"τ" help:"temperature τ"`
 	Alpha        float64  `flag:"alpha" default:"0.999" legend:"m" help:"momentum of the key encoder"`
 }
 
 // FeatureTransform is the paper's feature transformation, as typed.
 type FeatureTransform struct {
 	_            struct{} `group:"feature transformation"`
-	FT           string   `flag:"ft" everyday:"true" legend:"-" help:"the paper's feature transformation in a word: none, pos, neg or posneg; sets the long options below"`
+	FT           string   `flag:"ft" everyday:"true" legend:"-" help:"the paper's feature transformation in a word: none, pos, neg or posneg; sets the long options of its group"`
 	MixNorm      bool     `flag:"mixnorm" legend:"-" help:"transform features"`
 	MixTarget    string   `flag:"mixnorm_target" default:"neg" legend:"-" help:"which scores are transformed: pos, neg or posneg"`
 	PostmixNorm  bool     `flag:"postmix_norm" help:"normalize again after the transformation"`

@@ -16,9 +16,11 @@
 //	runtime   "true": it changes nothing of what is computed, so a run may resume with
 //	          another value
 //	repeat    "true": repetitions of one experiment differ in it, as in seeds
+//	preset    "true": a named method sets it
 //	legend    short name in legends of figures; "-": legends never show it
 //	ignored   "true", on a field that holds concerns: their options are accepted, as
 //	          older programs and the reference implementation have them, and not read
+//	hides     on an embedded struct, names of options that this command does not read
 package config
 
 // Contrast are the options of pre-training.
@@ -51,7 +53,7 @@ type Contrast struct {
 // ContrastViews are the augmentation of pre-training. A nil number is the preset's.
 type ContrastViews struct {
 	_       struct{} `group:"data"`
-	Aug     string   `flag:"aug" default:"A" help:"augmentation: A (MoCo v1), B (MoCo v2), C (CMC), D (InfoMin), E (CMC v2), NULL (crop and flip) or RA (also RandAugment)"`
+	Aug     string   `flag:"aug" default:"A" preset:"true" help:"augmentation: A (MoCo v1), B (MoCo v2), C (CMC), D (InfoMin), E (CMC v2), NULL (crop and flip) or RA (also RandAugment)"`
 	CropMin *float64 `flag:"crop_min" help:"smallest share of the area that a crop covers, in place of --crop"`
 	JitterP *float64 `flag:"jitter_p" help:"probability of color jitter, in place of the preset's"`
 	GrayP   *float64 `flag:"gray_p" help:"probability of grayscale, in place of the preset's"`

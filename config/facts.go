@@ -1,6 +1,16 @@
 package config
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
+
+// GroupTransformation is the group of options that matter to runs with a feature
+// transformation alone.
+const GroupTransformation = "feature transformation"
+
+// Groups are the headings of options in --help, in its order.
+var Groups = []string{"data", "network", "method", GroupTransformation, "optimization", "machine", "output", "distributed"}
 
 // commands are the configurations that records of runs and results have options of.
 func commands() map[string]any {
@@ -41,4 +51,16 @@ func Apply(config any, record map[string]string) error {
 		}
 	}
 	return nil
+}
+
+// Having are the commands that read an option of that name, sorted: for users who give
+// it to another command.
+func Having(name string) (names []string) {
+	for command, c := range commands() {
+		if f := Find(Fields(c), name); f != nil && !f.Ignored {
+			names = append(names, command)
+		}
+	}
+	slices.Sort(names)
+	return names
 }

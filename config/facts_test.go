@@ -17,9 +17,6 @@ func every() map[string]any {
 	return all
 }
 
-// groups are the headings of --help.
-var groups = []string{"data", "network", "method", "feature transformation", "optimization", "machine", "output", "distributed"}
-
 // Every option is classified: what it is for, where --help lists it, and what it
 // changes. No two options of a command have one name.
 func TestOptionsAreClassified(t *testing.T) {
@@ -40,8 +37,8 @@ func TestOptionsAreClassified(t *testing.T) {
 			if f.Help == "" || strings.HasSuffix(f.Help, ".") || strings.HasPrefix(f.Help, " ") {
 				t.Errorf("%s --%s: help %q, want words without a period", command, f.Name, f.Help)
 			}
-			if !slices.Contains(groups, f.Group) {
-				t.Errorf("%s --%s: group %q, want one of %q", command, f.Name, f.Group, groups)
+			if !slices.Contains(Groups, f.Group) {
+				t.Errorf("%s --%s: group %q, want one of %q", command, f.Name, f.Group, Groups)
 			}
 			if f.Runtime && f.Repeat {
 				t.Errorf("%s --%s: an option that changes nothing distinguishes no repetitions", command, f.Name)
@@ -52,7 +49,7 @@ func TestOptionsAreClassified(t *testing.T) {
 
 // A mistyped tag would be no tag.
 func TestTagsAreKnown(t *testing.T) {
-	known := []string{"flag", "short", "alias", "default", "help", "group", "everyday", "runtime", "repeat", "legend", "ignored"}
+	known := []string{"flag", "short", "alias", "default", "help", "group", "everyday", "runtime", "repeat", "preset", "legend", "ignored", "hides"}
 	var walk func(reflect.Type)
 	walk = func(s reflect.Type) {
 		for i := range s.NumField() {
@@ -138,5 +135,37 @@ func TestFormerNames(t *testing.T) {
 	}
 	if _, ok := Lookup("epoch"); ok {
 		t.Error("there is an option epoch")
+	}
+}
+
+// What a named method sets is tagged so, and nothing else is.
+func TestPresetOptions(t *testing.T) {
+	for name := range Methods {
+		c, plain := DefaultContrast(), DefaultContrast()
+		c.Method = name
+		if _, err := c.Resolve(nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := plain.Resolve(map[string]bool{}); err != nil {
+			t.Fatal(err)
+		}
+		usual := Values(&plain)
+		for _, f := range Fields(&c) {
+			// A memory bank comes with smaller crops, unless --crop is given.
+			if f.String() != usual[f.Name] && !f.Preset && f.Name != "method" && f.Name != "crop" {
+				t.Errorf("%s sets --%s, which is not tagged preset", name, f.Name)
+			}
+		}
+	}
+	var tagged []string
+	c := DefaultContrast()
+	for _, f := range Fields(&c) {
+		if f.Preset {
+			tagged = append(tagged, f.Name)
+		}
+	}
+	slices.Sort(tagged)
+	if want := []string{"aug", "head", "jigsaw", "mem", "modal", "nce_t"}; !slices.Equal(tagged, want) {
+		t.Errorf("tagged preset: %q, want %q", tagged, want)
 	}
 }

@@ -17,7 +17,9 @@ type Field struct {
 	Everyday          bool     // the short --help shows it
 	Runtime           bool     // it changes nothing of what is computed
 	Repeat            bool     // repetitions of one experiment differ in it
+	Preset            bool     // a named method sets it
 	Ignored           bool     // accepted and not read
+	Hidden            bool     // --help never shows it
 	Legend            string   // short name in legends; empty: Name; "-": not shown
 	usual             string   // the default, as typed
 	value             reflect.Value
@@ -42,7 +44,12 @@ func fields(v reflect.Value, common Field) (list []Field) {
 		if f.Anonymous || tag.Get("ignored") != "" {
 			inner := common
 			inner.Ignored = common.Ignored || tag.Get("ignored") == "true"
-			list = append(list, fields(v.Field(i), inner)...)
+			inner.Hidden = inner.Ignored
+			options := fields(v.Field(i), inner)
+			for _, name := range strings.Fields(tag.Get("hides")) {
+				Find(options, name).Hidden = true
+			}
+			list = append(list, options...)
 			continue
 		}
 		name := tag.Get("flag")
@@ -53,7 +60,7 @@ func fields(v reflect.Value, common Field) (list []Field) {
 		o.Name, o.Short, o.Help, o.Legend, o.usual = name, tag.Get("short"), tag.Get("help"), tag.Get("legend"), tag.Get("default")
 		o.Aliases = strings.Fields(tag.Get("alias"))
 		o.Everyday = tag.Get("everyday") == "true" && !o.Ignored
-		o.Runtime, o.Repeat = tag.Get("runtime") == "true", tag.Get("repeat") == "true"
+		o.Runtime, o.Repeat, o.Preset = tag.Get("runtime") == "true", tag.Get("repeat") == "true", tag.Get("preset") == "true"
 		if group := tag.Get("group"); group != "" {
 			o.Group = group
 		}
@@ -103,6 +110,15 @@ func (f Field) Recorded(values map[string]string) (value string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// Changed reports whether the value is another than the default of the option's tag.
+func (f Field) Changed() bool {
+	usual := Field{value: reflect.New(f.value.Type()).Elem()}
+	if f.usual != "" && usual.Set(f.usual) != nil {
+		return true
+	}
+	return usual.String() != f.String()
 }
 
 // IsBool reports whether the option is a switch.

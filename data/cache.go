@@ -1,25 +1,24 @@
 package data
 
 import (
+	"context"
 	"sync/atomic"
 
 	"contralens/views"
 )
 
-// budget is the memory that caches may still take.
-type budget struct{ left atomic.Int64 }
+// Budget is memory that caches share.
+type Budget struct{ left atomic.Int64 }
 
-func newBudget(bytes int64) *budget {
-	b := &budget{}
-	if bytes == 0 {
-		bytes = 1 << 30
-	}
+// NewBudget is a budget of so many bytes.
+func NewBudget(bytes int64) *Budget {
+	b := &Budget{}
 	b.left.Store(bytes)
 	return b
 }
 
 // take reserves n bytes if they are there.
-func (b *budget) take(n int64) bool {
+func (b *Budget) take(n int64) bool {
 	if b.left.Add(-n) >= 0 {
 		return true
 	}
@@ -27,34 +26,34 @@ func (b *budget) take(n int64) bool {
 	return false
 }
 
-// cache keeps decoded images while the budget lasts, so that epochs after the
-// first don't decode small datasets again.
 type cache struct {
 	Dataset
-	budget *budget
+	budget *Budget
 	images []atomic.Pointer[views.Image]
 }
 
-func cached(d Dataset, b *budget) Dataset {
+// Cache keeps decoded images of d while the budget lasts, so that epochs after the
+// first don't decode small datasets again.
+func Cache(d Dataset, b *Budget) Dataset {
 	c := &cache{Dataset: d, budget: b, images: make([]atomic.Pointer[views.Image], d.Len())}
-	e, ok := d.(Encoded)
+	f, ok := d.(Files)
 	if !ok {
 		return c
 	}
-	return encoded{c, func(i int, buf []byte) ([]byte, error) {
+	return withFiles{c, func(ctx context.Context, i int, buf []byte) ([]byte, error) {
 		if c.images[i].Load() != nil {
 			return nil, nil
 		}
-		return e.Encoded(i, buf)
+		return f.File(ctx, i, buf)
 	}}
 }
 
-func (c *cache) Image(i int, dst *views.Image) error {
+func (c *cache) Image(ctx context.Context, i int, dst *views.Image) error {
 	if m := c.images[i].Load(); m != nil {
 		dst.Copy(m)
 		return nil
 	}
-	if err := c.Dataset.Image(i, dst); err != nil {
+	if err := c.Dataset.Image(ctx, i, dst); err != nil {
 		return err
 	}
 	if n := int64(len(dst.Pix)); c.budget.take(n) {

@@ -1,9 +1,13 @@
+// Package eval evaluates an encoder by what simple classifiers make of its features:
+// nearest neighbors here, trained classifiers in eval/classify, whole protocols in
+// eval/protocol. It also has the metrics and the results that all of them share.
 package eval
 
 import (
 	"fmt"
 
 	"contralens/data"
+	"contralens/features"
 	"contralens/nn"
 	"contralens/torch"
 )
@@ -23,7 +27,9 @@ var PaperVote = Vote{K: 200, Temperature: 0.1}
 
 // KNN is the accuracy in percent of a vote of the nearest of bank [N, D] for
 // each query [M, D], by cosine similarity s, each vote weighing exp(s/τ).
-func KNN(bank *torch.Tensor, bankLabels []int64, queries *torch.Tensor, queryLabels []int64, v Vote, classes int) float64 {
+func KNN(
+	bank *torch.Tensor, bankLabels []int64, queries *torch.Tensor, queryLabels []int64, v Vote, classes int,
+) float64 {
 	const chunk = 1000
 	k := min(v.K, len(bankLabels))
 	right := 0
@@ -66,9 +72,10 @@ func Labeled(d data.Dataset) error {
 
 // KNNAccuracy is KNN of a network's features: the bank is the training set, the
 // queries are the test set.
-func KNNAccuracy(m *nn.Model, train, test data.Dataset, v Vote, o Options) (accuracy float64, err error) {
+func KNNAccuracy(m *nn.Model, train, test data.Dataset, v Vote, o features.Options) (accuracy float64, err error) {
 	if test == nil {
-		return 0, fmt.Errorf("k-NN: want a val/ or test/ folder beside train/ for the queries, found none in dataset %s", train.Name())
+		return 0, fmt.Errorf("k-NN: want a val/ or test/ folder beside train/ for the queries, found none in dataset %s",
+			train.Name())
 	}
 	if len(train.Classes()) < 2 {
 		return 0, fmt.Errorf("k-NN: want at least 2 classes in dataset %s, got %d", train.Name(), len(train.Classes()))
@@ -86,11 +93,11 @@ func KNNAccuracy(m *nn.Model, train, test data.Dataset, v Vote, o Options) (accu
 	torch.Scoped(func() {
 		var bank, queries *torch.Tensor
 		var bankLabels, queryLabels []int64
-		if bank, bankLabels, err = Features(m, train, o); err != nil {
+		if bank, bankLabels, err = features.Compute(m, train, o); err != nil {
 			return
 		}
 		done = train.Len()
-		if queries, queryLabels, err = Features(m, test, o); err != nil {
+		if queries, queryLabels, err = features.Compute(m, test, o); err != nil {
 			return
 		}
 		accuracy = KNN(bank, bankLabels, queries, queryLabels, v, len(train.Classes()))

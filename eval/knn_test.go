@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"contralens/features"
 	"contralens/torch"
 	"contralens/views"
 )
@@ -85,18 +87,20 @@ type named struct {
 	labels []int
 }
 
-func (n named) Name() string                  { return n.name }
-func (n named) Len() int                      { return len(n.labels) }
-func (n named) Image(int, *views.Image) error { return errors.New("there are no images") }
-func (n named) Label(i int) int               { return n.labels[i] }
-func (n named) Classes() []string             { return []string{"a", "b"} }
-func (n named) Path(i int) string             { return fmt.Sprint("image ", i) }
+func (n named) Name() string { return n.name }
+func (n named) Len() int     { return len(n.labels) }
+func (n named) Image(context.Context, int, *views.Image) error {
+	return errors.New("there are no images")
+}
+func (n named) Label(i int) int   { return n.labels[i] }
+func (n named) Classes() []string { return []string{"a", "b"} }
+func (n named) Path(i int) string { return fmt.Sprint("image ", i) }
 
 // Images without a class are named before any feature is computed.
 func TestKNNOfUnlabeledImages(t *testing.T) {
 	some, all := named{"some", []int{0, -1, 1}}, named{"all", []int{0, 1}}
 	for _, pair := range [][2]named{{some, all}, {all, some}} {
-		if _, err := KNNAccuracy(nil, pair[0], pair[1], PaperVote, Options{}); err == nil || !strings.Contains(err.Error(), "dataset some: want a class for every image, but image 1 has none") {
+		if _, err := KNNAccuracy(nil, pair[0], pair[1], PaperVote, features.Options{}); err == nil || !strings.Contains(err.Error(), "dataset some: want a class for every image, but image 1 has none") {
 			t.Errorf("bank %s: %v", pair[0].name, err)
 		}
 	}

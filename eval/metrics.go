@@ -47,7 +47,8 @@ func (t *Tally) Add(logits *torch.Tensor, labels []int64) {
 	t.top1 += right(logits, labels, 1, t.right)
 	t.top5 += right(logits, labels, min(5, len(t.total)), nil)
 	torch.Scoped(func() {
-		t.loss += float64(len(labels)) * logits.CrossEntropy(torch.FromInt64(labels, len(labels)).ToDevice(logits.Device())).Item()
+		target := torch.FromInt64(labels, len(labels)).ToDevice(logits.Device())
+		t.loss += float64(len(labels)) * logits.CrossEntropy(target).Item()
 	})
 	for _, l := range labels {
 		t.total[l]++

@@ -1,181 +1,113 @@
 package features
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"image"
-	"image/color"
-	"image/png"
 	"math"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
-	"contralens/data"
-	"contralens/eval"
+	"contralens/data/loader"
 	"contralens/nn"
 	"contralens/torch"
+	"contralens/views"
 )
 
-// pictures makes a folder of n small pictures of changing colors, and a file
-// that is none.
-func pictures(t *testing.T, n int) (dir string, d data.Dataset) {
-	t.Helper()
-	dir = t.TempDir()
-	for i := range n {
-		m := image.NewNRGBA(image.Rect(0, 0, 16, 16))
-		for p := range 256 {
-			m.Set(p%16, p/16, color.NRGBA{uint8(i * 11), uint8(p), uint8(255 - i*7), 255})
-		}
-		var b bytes.Buffer
-		if err := png.Encode(&b, m); err != nil {
-			t.Fatal(err)
-		}
-		if i == 5 {
-			b.Truncate(40)
-		}
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%02d.png", i)), b.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
+// gradients is a dataset of n pictures that differ in their slope.
+type gradients int
+
+func (gradients) Name() string      { return "gradients" }
+func (gradients) Classes() []string { return []string{"even", "odd"} }
+func (gradients) Label(i int) int   { return i % 2 }
+func (gradients) Path(i int) string { return fmt.Sprint("picture ", i) }
+func (g gradients) Len() int        { return int(g) }
+
+func (gradients) Image(_ context.Context, i int, dst *views.Image) error {
+	dst.Resize(12, 12)
+	for p := range dst.Pix {
+		dst.Pix[p] = uint8(p * (i + 1) % 251)
 	}
-	d, err := data.Images(dir, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir, d
+	return nil
 }
 
-// TestExtract writes both formats, interrupted and in one go: the same rows, NaN
-// where an image could not be read, and what was left in between is gone.
-func TestExtract(t *testing.T) {
-	dir, d := pictures(t, 22)
-	out := t.TempDir()
-	err := torch.Run(func() error {
-		m, err := nn.New(nn.Config{Arch: "resnet18", Width: 0.0625, Stem: "cifar"}, 1)
+func inside(t *testing.T, f func(m *nn.Model)) {
+	t.Helper()
+	if err := torch.Run(func() error {
+		m, err := nn.New(nn.Config{Arch: "resnet18", Width: 0.0625, Stem: "cifar", FeatDim: 4}, 1)
 		if err != nil {
 			return err
 		}
 		defer m.Free()
-		o := eval.Options{Size: 16, Batch: 4, Workers: 2}
-		notes := 0
-		job := func(name string) Job {
-			return Job{Out: filepath.Join(out, name), Root: dir, Meta: map[string]string{"checkpoint": "x"}, Note: func(string, ...any) { notes++ }}
-		}
-		bad, err := Extract(context.Background(), m, d, o, job("whole.npy"))
-		if err != nil || bad != 1 {
-			t.Fatalf("%d unreadable images, %v", bad, err)
-		}
-		for _, name := range []string{"parts.npy", "parts.parquet"} {
-			for round := 0; ; round++ {
-				ctx, cancel := context.WithCancel(context.Background())
-				steps := o
-				steps.Progress = func(done, total int) {
-					if round < 3 && done >= 8*(round+1) {
-						cancel()
-					}
-				}
-				_, err := Extract(ctx, m, d, steps, job(name))
-				cancel()
-				if err == nil {
-					if round == 0 {
-						t.Errorf("%s was never interrupted", name)
-					}
-					break
-				}
-				if !errors.Is(err, ErrStopped) || round > 10 {
-					t.Fatalf("%s: %v", name, err)
-				}
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := rows(t, filepath.Join(out, "whole.npy"))
-	if len(want) != 22 || want[0].Path != "00.png" || !math.IsNaN(float64(want[5].Feature[0])) {
-		t.Fatalf("%d rows, the sixth begins with %v", len(want), want[5].Feature[0])
-	}
-	for _, name := range []string{"parts.npy", "parts.parquet"} {
-		if got := rows(t, filepath.Join(out, name)); fmt.Sprint(got) != fmt.Sprint(want) {
-			t.Errorf("%s has other rows when it was interrupted", name)
-		}
-	}
-	if left, _ := filepath.Glob(filepath.Join(out, "*.partial*")); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
-	}
-	found, err := Nearest(filepath.Join(out, "parts.parquet"), want[3].Feature, 4, "03.png")
-	if err != nil || len(found) != 4 || found[0].Similarity < found[3].Similarity || found[0].Path == "03.png" {
-		t.Errorf("nearest: %v %v", found, err)
-	}
-	// The definition: the largest cosine among all rows.
-	best := -1.0
-	for i, r := range want {
-		if s := dot(r.Feature, want[3].Feature) / norm(r.Feature) / norm(want[3].Feature); i != 3 && s > best {
-			best = s
-		}
-	}
-	if math.Abs(found[0].Similarity-best) > 1e-12 {
-		t.Errorf("the nearest has similarity %v, want %v", found[0].Similarity, best)
-	}
-	if f, meta, err := Find(filepath.Join(out, "parts.parquet"), "07.png"); err != nil || fmt.Sprint(f) != fmt.Sprint(want[7].Feature) || meta["folder"] != dir || meta["checkpoint"] != "x" {
-		t.Errorf("found %v %v %v", len(f), meta, err)
-	}
-	if _, err := Nearest(filepath.Join(out, "parts.npy"), []float32{1, 2}, 4, ""); err == nil {
-		t.Error("a query of another width is compared")
-	}
-}
-
-func rows(t *testing.T, path string) (all []Row) {
-	t.Helper()
-	if _, err := Each(path, func(r Row) error {
-		all = append(all, Row{r.Path, append([]float32(nil), r.Feature...)})
+		torch.Scoped(func() { f(m) })
 		return nil
 	}); err != nil {
 		t.Fatal(err)
 	}
-	return all
 }
 
-// A list has a line a path: a name with a line break would shift all that follow.
-func TestLineBreak(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "a\nb.png"), nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	d, err := data.Images(dir, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Extract(context.Background(), nil, d, eval.Options{}, Job{Out: filepath.Join(dir, "x.npy"), Root: dir}); err == nil || !strings.Contains(err.Error(), "line break") {
-		t.Errorf("error %v", err)
-	}
-}
-
-// FuzzParquet opens damaged files: an error or rows, never a crash.
-func FuzzParquet(f *testing.F) {
-	var b bytes.Buffer
-	dir := f.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "a.png"), nil, 0o644); err != nil {
-		f.Fatal(err)
-	}
-	d, err := data.Images(dir, nil)
-	if err != nil {
-		f.Fatal(err)
-	}
-	if err := writeParquet(&b, bytes.NewReader(make([]byte, 8)), d, 2, Job{Root: dir}); err != nil {
-		f.Fatal(err)
-	}
-	f.Add(b.Bytes())
-	f.Fuzz(func(t *testing.T, b []byte) {
-		path := filepath.Join(t.TempDir(), "x.parquet")
-		if err := os.WriteFile(path, b, 0o644); err != nil {
-			t.Fatal(err)
+// An image's features do not depend on the images beside it: in batches of any size
+// they are what Embed computes of it alone.
+func TestCompute(t *testing.T) {
+	inside(t, func(m *nn.Model) {
+		d := gradients(7)
+		for _, batch := range []int{1, 3, 0} {
+			o := Options{Size: 12, Batch: batch, Workers: 2}
+			var progress []int
+			o.Progress = func(done, total int) { progress = append(progress, done, total) }
+			f, labels, err := Compute(m, d, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dim := m.FeatureDim()
+			all := f.Float32s()
+			if shape := f.Shape(); len(shape) != 2 || shape[0] != 7 || shape[1] != dim || len(labels) != 7 || labels[3] != 1 {
+				t.Fatalf("features %v, labels %v", shape, labels)
+			}
+			if n := len(progress); n < 2 || progress[n-2] != 7 || progress[n-1] != 7 {
+				t.Errorf("batch %d: progress %v", batch, progress)
+			}
+			for i := range d.Len() {
+				var img views.Image
+				d.Image(context.Background(), i, &img)
+				for k, want := range Embed(m, &img, o) {
+					if got := all[i*dim+k]; math.Abs(float64(got-want)) > 1e-5*math.Abs(float64(want))+1e-6 {
+						t.Fatalf("batch %d, image %d, feature %d: %v, alone %v", batch, i, k, got, want)
+					}
+				}
+			}
+			f.Free()
 		}
-		_, err := Each(path, func(Row) error { return nil })
-		_ = err // damaged or not: what counts is that it returns
+	})
+}
+
+// Work that resumes begins with any batch; a context that ends, and an error of each,
+// end it.
+func TestEachBatch(t *testing.T) {
+	inside(t, func(m *nn.Model) {
+		var indices []int
+		err := EachBatch(m, gradients(7), Options{Size: 12, Batch: 3, First: 1}, func(_ *torch.Tensor, b *loader.ViewBatch) error {
+			indices = append(indices, b.Indices...)
+			return nil
+		})
+		if err != nil || fmt.Sprint(indices) != "[3 4 5 6]" {
+			t.Errorf("from the second batch on: %v, %v", indices, err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		batches := 0
+		err = EachBatch(m, gradients(7), Options{Size: 12, Batch: 3, Context: ctx}, func(*torch.Tensor, *loader.ViewBatch) error {
+			batches++
+			cancel()
+			return nil
+		})
+		if !errors.Is(err, context.Canceled) || batches != 1 {
+			t.Errorf("canceled: %v after %d batches", err, batches)
+		}
+		broken := errors.New("broken")
+		if _, _, err := Compute(m, gradients(3), Options{Size: 12, Context: ctx}); !errors.Is(err, context.Canceled) {
+			t.Errorf("canceled before: %v", err)
+		}
+		if err := EachBatch(m, gradients(3), Options{Size: 12}, func(*torch.Tensor, *loader.ViewBatch) error { return broken }); !errors.Is(err, broken) {
+			t.Errorf("got %v", err)
+		}
 	})
 }

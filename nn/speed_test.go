@@ -2,11 +2,11 @@ package nn
 
 import (
 	"fmt"
-	"syscall"
 	"testing"
 	"time"
 
 	"contralens/internal/golden"
+	"contralens/internal/machine"
 	"contralens/nn/layers"
 	"contralens/torch"
 )
@@ -68,7 +68,7 @@ func benchmarkForwardBackward(b *testing.B, c Config, batch, size int, bf16 bool
 			}
 			layers.MultiplyAdds(m.State, func(n int) { flop += 2 * 3 * float64(n) }, step)
 			forward, backward = 0, 0
-			before := processorTime()
+			before := machine.ProcessorTime()
 			b.ResetTimer()
 			for range b.N {
 				step()
@@ -76,7 +76,7 @@ func benchmarkForwardBackward(b *testing.B, c Config, batch, size int, bf16 bool
 			n := float64(b.N)
 			b.ReportMetric(forward.Seconds()/n*1e3, "ms-forward")
 			b.ReportMetric(backward.Seconds()/n*1e3, "ms-backward")
-			b.ReportMetric((processorTime()-before).Seconds()/n*1e3, "ms-processor")
+			b.ReportMetric((machine.ProcessorTime()-before).Seconds()/n*1e3, "ms-processor")
 			b.ReportMetric(flop*n/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 		})
 		return nil
@@ -84,14 +84,4 @@ func benchmarkForwardBackward(b *testing.B, c Config, batch, size int, bf16 bool
 	if err != nil {
 		b.Fatal(err)
 	}
-}
-
-// processorTime is what all threads have used, which other programs on the machine
-// change less than the time that passes.
-func processorTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

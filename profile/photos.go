@@ -19,8 +19,8 @@ const (
 	quality  = 90 // of JPEG
 )
 
-// Photos writes generated JPEG photos of a size into dir, and returns a list of n
-// of them for --dataset list. Their waves and grain make files about as long as
+// Photos writes generated JPEG photos of a size into dir, and returns the path of a list
+// of n of them, a dataset of the kind "list". Waves and grain make files about as long as
 // those of real photos of that size, which is what decoding costs.
 func Photos(dir string, n, width, height int) (list string, err error) {
 	var lines strings.Builder
@@ -49,7 +49,9 @@ func photo(path string, seed uint64, width, height int) error {
 	const waves = 6
 	var ax, ay, phase [3 * waves]float64
 	for i := range ax {
-		ax[i], ay[i], phase[i] = 40*(rng.Float64()-0.5)/float64(width), 40*(rng.Float64()-0.5)/float64(height), 2*math.Pi*rng.Float64()
+		ax[i] = 40 * (rng.Float64() - 0.5) / float64(width)
+		ay[i] = 40 * (rng.Float64() - 0.5) / float64(height)
+		phase[i] = 2 * math.Pi * rng.Float64()
 	}
 	m := image.NewRGBA(image.Rect(0, 0, width, height))
 	for y := range height {

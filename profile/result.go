@@ -34,10 +34,14 @@ type Result struct {
 }
 
 // shown are the phases in the order of the table.
-var shown = []train.Phase{train.Views, train.Key, train.Query, train.Contrast, train.Backward, train.Update, train.Enqueue, train.Recording, train.Other}
+var shown = []train.Phase{
+	train.Views, train.Key, train.Query, train.Contrast, train.Backward,
+	train.Update, train.Enqueue, train.Recording, train.Other,
+}
 
-// Take fills in what the steps and the count of operations say.
-func (r *Result) Take(s *Steps, perImage float64) {
+// Summarize fills in the medians of steps, and what follows from the number of
+// operations an image takes.
+func (r *Result) Summarize(s *Steps, perImage float64) {
 	phases, total := s.Median()
 	r.Steps, r.Seconds = len(s.times), map[string]float64{"total": total.Seconds()}
 	for _, p := range shown {
@@ -54,7 +58,8 @@ func (r *Result) Print(w io.Writer) {
 	if r.NetworkOnly {
 		what = r.Arch + " alone, forward and backward"
 	}
-	fmt.Fprintf(w, "%s: batch %d, %d px, %s, %s, %s\n", what, r.Batch, r.InputRes, r.Precision, r.MemoryFormat, humanize.Count(r.Threads, "thread"))
+	fmt.Fprintf(w, "%s: batch %d, %d px, %s, %s, %s\n",
+		what, r.Batch, r.InputRes, r.Precision, r.MemoryFormat, humanize.Count(r.Threads, "thread"))
 	fmt.Fprintf(w, "medians over %s, each line's its own: they need not add up\n\n", humanize.Count(r.Steps, "step"))
 	const bar = 40
 	total := r.Seconds["total"]
@@ -65,6 +70,8 @@ func (r *Result) Print(w io.Writer) {
 	}
 	fmt.Fprintf(w, "%-9s %9.4f s\n\n", "total", total)
 	fmt.Fprintf(w, "speed     %9.2f images/s\n", r.ImagesPerSecond)
-	fmt.Fprintf(w, "compute   %9.1f GFLOP/s, %.0f %% of the measured peak of %.0f GFLOP/s (%s matrix product; %s GFLOP an image)\n", r.GFLOPS, 100*r.GFLOPS/r.Peak, r.Peak, r.Precision, humanize.Number(r.GFLOPPerImage))
+	fmt.Fprintf(w, "compute   %9.1f GFLOP/s, %.0f %% of the measured peak of %.0f GFLOP/s "+
+		"(%s matrix product; %s GFLOP an image)\n",
+		r.GFLOPS, 100*r.GFLOPS/r.Peak, r.Peak, r.Precision, humanize.Number(r.GFLOPPerImage))
 	fmt.Fprintf(w, "memory    %9.0f MB resident at most\n", r.PeakMB)
 }

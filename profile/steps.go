@@ -9,24 +9,25 @@ import (
 	"contralens/train"
 )
 
-// ErrDone ends a run that has been measured.
+// ErrDone ends a run whose steps have been measured.
 var ErrDone = errors.New("measured")
 
 // Steps are the times of the steps of a run.
 type Steps struct {
 	warmup, count int
 	show          func(what string)
-	done          int // of both kinds
+	done          int // steps, of both kinds
 	times         []train.Times
 	last          train.Times
 }
 
-// NewSteps measures count steps after warmup others, and shows which one is running.
+// NewSteps measures count steps after warmup others. show receives which one is running.
 func NewSteps(warmup, count int, show func(what string)) *Steps {
 	return &Steps{warmup: warmup, count: count, show: show}
 }
 
-// Hook belongs behind the other hooks of a run, which it ends with ErrDone.
+// Hook returns a hook that measures a run and ends it with ErrDone. It belongs behind
+// all other hooks.
 func (s *Steps) Hook() train.Hook {
 	return train.Hook{
 		Start: func(r *train.Run) error { s.Begin(r.Model.Clock.Times()); return nil },
@@ -34,14 +35,13 @@ func (s *Steps) Hook() train.Hook {
 	}
 }
 
-// Begin begins a step, given the clock's times.
+// Begin starts a step. now is the clock's times.
 func (s *Steps) Begin(now train.Times) {
 	s.last = now
 	s.show(s.running())
 }
 
-// Add ends a step, given the clock's times, and begins the next one. It returns
-// ErrDone after the last one.
+// Add ends a step and starts the next one. It returns ErrDone after the last one.
 func (s *Steps) Add(now train.Times) error {
 	if s.done++; s.done > s.warmup {
 		s.times = append(s.times, now.Sub(s.last))
@@ -53,7 +53,7 @@ func (s *Steps) Add(now train.Times) error {
 	return nil
 }
 
-// running says which step is.
+// running says which step is running.
 func (s *Steps) running() string {
 	if s.done < s.warmup {
 		return fmt.Sprintf("warming up: step %d of %d", s.done+1, s.warmup)
@@ -61,7 +61,7 @@ func (s *Steps) running() string {
 	return fmt.Sprintf("measuring: step %d of %d", s.done-s.warmup+1, s.count)
 }
 
-// Median is the median of each phase and that of the steps' totals.
+// Median returns the median of each phase, and of the steps' totals.
 func (s *Steps) Median() (phases train.Times, total time.Duration) {
 	for p := range phases {
 		phases[p] = s.median(func(t train.Times) time.Duration { return t[p] })

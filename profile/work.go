@@ -1,5 +1,6 @@
-// Package profile says what a training step costs on a machine: the time of its
-// phases, its arithmetic against what the processor can do, its memory.
+// Package profile measures what training costs on a machine: the phases of a step, its
+// arithmetic against what the processor can do, its memory (Step), and how fast images
+// are decoded and augmented (Views).
 package profile
 
 import (
@@ -7,29 +8,28 @@ import (
 	"contralens/train"
 )
 
-// Work counts the floating-point operations of a step by looking at one.
+// Work counts the floating-point operations of a step by observing one.
 type Work struct {
 	train.Method
 	model    *train.Model
 	perImage float64
 }
 
-// Count makes a model's method count the operations of the first batch that it
-// sees.
+// Count wraps the model's method, so that it counts the operations of the first batch.
 func Count(m *train.Model) *Work {
 	w := &Work{Method: m.Method, model: m}
 	m.Method = w
 	return w
 }
 
-// PerImage is the number of operations an image, 0 before the first step. A
-// multiply-add is two. Forward passes count once and, where gradients flow back
-// through them, backward passes twice as much again; what is computed a second time
-// to save memory counts once. Beside convolutions and linear layers there are the
-// products of queries and the rows of a queue or bank, forward and backward.
+// PerImage returns the number of operations an image takes, 0 before the first step. A
+// multiply-add is two operations. A forward pass counts once, and its backward pass, if
+// there is one, twice as much again. What is computed again to save memory counts once.
+// Convolutions and linear layers count, and the products of queries with the rows of a
+// queue or bank, forward and backward.
 func (w *Work) PerImage() float64 { return w.perImage }
 
-// Forward is the method's.
+// Forward calls the method.
 func (w *Work) Forward(b *train.Batch) (out train.Outcome) {
 	if w.perImage > 0 {
 		return w.Method.Forward(b)
@@ -47,7 +47,7 @@ func (w *Work) Forward(b *train.Batch) (out train.Outcome) {
 	return out
 }
 
-// products are the operations between an image's queries and their negatives.
+// products returns the operations between an image's queries and their negatives.
 func (w *Work) products(negatives int) float64 {
 	if len(w.Memory().Contrast) == 0 {
 		return 0

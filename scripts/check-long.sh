@@ -38,19 +38,19 @@ formats() { # image files of every kind and of odd sizes, made and converted by 
 	for size in "1 1" "2 3" "3 2" "64 64" "101 37" "640 427"; do
 		rm -rf "$tmp/formats" && mkdir "$tmp/formats"
 		# shellcheck disable=SC2086
-		/usr/bin/python3 -W ignore data/testdata/formats/make.py "$tmp/formats" $size >/dev/null
-		FORMATS_DIR=$tmp/formats $GO test ./data -count=1 -run TestDecodeAsPillow
+		/usr/bin/python3 -W ignore data/codec/testdata/formats/make.py "$tmp/formats" $size >/dev/null
+		FORMATS_DIR=$tmp/formats $GO test ./data/codec -count=1 -run TestDecodeAsPillow
 	done
 }
 
 fuzz_data() { # damaged image files, shards and their indexes
-	fuzz ./data FuzzDecode -parallel 1
-	fuzz ./data FuzzShards -parallel 1
+	fuzz ./data/codec FuzzDecode -parallel 1
+	fuzz ./data/sets FuzzShards -parallel 1
 }
 
 fuzz_checkpoints() { # damaged checkpoints of every format, files of features, IDX, records, lists and annotations, a minute each
 	for pair in ./checkpoint:FuzzParse ./checkpoint/pickle:FuzzLoad ./checkpoint/safetensors:FuzzParse ./checkpoint/npz:FuzzParse ./checkpoint/onnx:FuzzParse \
-		./embeddings:FuzzParquet ./data:FuzzIDX ./data:FuzzRecords ./data:FuzzList ./data:FuzzINat18; do
+		./features:FuzzParquet ./data/sets:FuzzIDX ./data/sets:FuzzRecords ./data/sets:FuzzList ./data/sets:FuzzINat18; do
 		fuzz "${pair%:*}" "${pair#*:}" -parallel 2
 	done
 }

@@ -1,24 +1,28 @@
 package setup
 
 import (
+	"context"
+
 	"contralens/config"
 	"contralens/data"
+	"contralens/data/sets"
 )
 
 // Datasets opens the training and test images that the options describe; test is
 // nil when there are none. note receives a sentence for every image that is left out
 // or replaced, from any goroutine; it may be nil.
-func Datasets(d config.Data, note func(string)) (train, test data.Dataset, err error) {
-	return data.Open(dataOptions(d, note))
+func Datasets(ctx context.Context, d config.Data, note func(string)) (train, test data.Dataset, err error) {
+	p, err := sets.Open(ctx, dataOptions(d, note))
+	return p.Train, p.Test, err
 }
 
 // Splits opens all splits of the dataset that the options describe.
-func Splits(d config.Data, note func(string)) (data.Parts, error) {
-	return data.OpenParts(dataOptions(d, note))
+func Splits(ctx context.Context, d config.Data, note func(string)) (data.Splits, error) {
+	return sets.Open(ctx, dataOptions(d, note))
 }
 
-func dataOptions(d config.Data, note func(string)) data.Options {
-	return data.Options{
+func dataOptions(d config.Data, note func(string)) sets.Options {
+	return sets.Options{
 		Name: d.Dataset, Folder: d.DataFolder, Imagenet100Path: d.Imagenet100Path, Limit: d.Limit,
 		Imbalance: d.Imbalance, ImbalanceSeed: d.ImbalanceSeed, MaxBad: d.MaxBad, Note: note,
 	}

@@ -36,7 +36,9 @@ func UntrainedEncoder(n config.Net, m config.Machine, seed uint64) (*Encoder, er
 // the query encoder's, or with UseEMA the key encoder's. The record of the checkpoint, or
 // else the shapes of its tensors, set the options of n, except for those in set; notes
 // are sentences for the user.
-func LoadEncoder(n *config.Net, m config.Machine, w config.Weights, set map[string]bool) (e *Encoder, notes []string, err error) {
+func LoadEncoder(
+	n *config.Net, m config.Machine, w config.Weights, set map[string]bool,
+) (e *Encoder, notes []string, err error) {
 	path := w.Ckpt
 	file, err := weights.Open(path, "")
 	if err != nil {
@@ -52,7 +54,8 @@ func LoadEncoder(n *config.Net, m config.Machine, w config.Weights, set map[stri
 		guess, err := found.Network()
 		if err == nil {
 			known, source = options(guess), "what the shapes say:"
-			notes = append(notes, fmt.Sprintf("%s has no record of its options; by its shapes it is %s; --input_res is %d", path, describe(guess), n.InputRes))
+			notes = append(notes, fmt.Sprintf("%s has no record of its options; by its shapes it is %s; --input_res is %d",
+				path, describe(guess), n.InputRes))
 		} else if !set["arch"] {
 			return nil, nil, err
 		}
@@ -79,7 +82,9 @@ func LoadEncoder(n *config.Net, m config.Machine, w config.Weights, set map[stri
 // adopt sets the options of n to what is known of the checkpoint. An option in set keeps
 // its value; where the two differ, a note says so. source is where the other value was
 // found.
-func adopt(n *config.Net, known map[string]string, set map[string]bool, path, source string) (notes []string, err error) {
+func adopt(
+	n *config.Net, known map[string]string, set map[string]bool, path, source string,
+) (notes []string, err error) {
 	for _, f := range config.Fields(n) {
 		value, ok := f.Recorded(known)
 		switch {

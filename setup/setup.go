@@ -4,7 +4,6 @@
 package setup
 
 import (
-	"fmt"
 	"slices"
 
 	"contralens/config"
@@ -21,7 +20,7 @@ func Network(n config.Net, m config.Machine) (nn.Config, error) {
 	}
 	device, err := torch.ParseDevice(name)
 	if err != nil {
-		return nn.Config{}, fmt.Errorf("--device: %w", err)
+		return nn.Config{}, err
 	}
 	return nn.Config{
 		Arch: n.Arch, Width: n.Width, Stem: n.Stem, Head: n.Head, FeatDim: n.FeatDim, Modal: n.Modal,

@@ -34,7 +34,9 @@ func Precision(t *autotune.Tuner, m *config.Machine, s Step) (described string, 
 // SplitThreads settles, likewise, how many threads compute and how many workers load
 // images, and sets the number of compute threads. asked is the precision of the options
 // before Precision settled it.
-func SplitThreads(t *autotune.Tuner, m *config.Machine, asked string, s Step, images autotune.Images) (described string, err error) {
+func SplitThreads(
+	t *autotune.Tuner, m *config.Machine, asked string, s Step, images autotune.Images,
+) (described string, err error) {
 	w := s.workload()
 	w.Given = autotune.Setting{
 		Precision: m.Precision, Format: m.MemoryFormat, Threads: m.Threads, Workers: m.Workers,

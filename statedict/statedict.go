@@ -69,7 +69,7 @@ func Load(path string, to nn.State, v any, prefix string) error {
 		return t.Shape, func() *torch.Tensor { return Torch(t) }, nil
 	})
 	if err != nil {
-		return fmt.Errorf("checkpoint %s: %w; was it trained with another --arch, --width, --stem or --head?", path, err)
+		return fmt.Errorf("checkpoint %s: %w; was it trained with another architecture, width, stem or head?", path, err)
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"contralens/internal/option"
 )
 
 // Device is where a tensor lives. The zero value is the CPU.
@@ -46,11 +48,11 @@ func ParseDevice(s string) (Device, error) {
 	if rest, ok := strings.CutPrefix(s, "cuda:"); ok {
 		n, err := strconv.Atoi(rest)
 		if err != nil || n < 0 {
-			return CPU, fmt.Errorf("want cpu or cuda:N, got %q", s)
+			return CPU, option.Text("device", "cpu or cuda:N", s)
 		}
 		index = n
 	} else if s != "cuda" {
-		return CPU, fmt.Errorf("want cpu or cuda:N, got %q", s)
+		return CPU, option.Text("device", "cpu or cuda:N", s)
 	}
 	if n := CUDADevices(); index >= n {
 		return CPU, fmt.Errorf("device %s: this libtorch (%s) sees %d GPUs; use cpu, or build with LIBTORCH=/path/to/a/CUDA/libtorch", s, Version(), n)

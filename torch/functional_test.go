@@ -94,6 +94,25 @@ func TestPools(t *testing.T) {
 	})
 }
 
+func TestLayerNorm(t *testing.T) {
+	inRun(t, func() {
+		weight, bias, x := []float64{1, 2, -1}, []float64{0, 0.5, -0.5}, ramp(6)
+		var want []float64
+		for r := 0; r < 6; r += 3 {
+			row := x[r : r+3]
+			mean := (row[0] + row[1] + row[2]) / 3
+			variance := 0.0
+			for _, v := range row {
+				variance += (v - mean) * (v - mean) / 3
+			}
+			for i, v := range row {
+				want = append(want, (v-mean)/math.Sqrt(variance+1e-5)*weight[i]+bias[i])
+			}
+		}
+		expect(t, "LayerNorm", d(2, 3).LayerNorm(FromFloat64(weight, 3), FromFloat64(bias, 3), 1e-5), []int{2, 3}, want...)
+	})
+}
+
 func TestSoftmaxes(t *testing.T) {
 	inRun(t, func() {
 		x := ramp(6)

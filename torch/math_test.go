@@ -34,6 +34,7 @@ func TestElementwise(t *testing.T) {
 		"Square":      {func(x, y *Tensor) *Tensor { return x.Square() }, func(x, y float64) float64 { return x * x }},
 		"Reciprocal":  {func(x, y *Tensor) *Tensor { return y.Reciprocal() }, func(x, y float64) float64 { return 1 / y }},
 		"Pow":         {func(x, y *Tensor) *Tensor { return y.Pow(1.7) }, func(x, y float64) float64 { return math.Pow(y, 1.7) }},
+		"Gelu":        {func(x, y *Tensor) *Tensor { return x.Gelu() }, func(x, y float64) float64 { return x / 2 * (1 + math.Erf(x/math.Sqrt2)) }},
 		"Sigmoid":     {func(x, y *Tensor) *Tensor { return x.Sigmoid() }, func(x, y float64) float64 { return 1 / (1 + math.Exp(-x)) }},
 		"Tanh":        {func(x, y *Tensor) *Tensor { return x.Tanh() }, func(x, y float64) float64 { return math.Tanh(x) }},
 		"Clamp":       {func(x, y *Tensor) *Tensor { return x.Clamp(-0.5, 0.8) }, func(x, y float64) float64 { return min(max(x, -0.5), 0.8) }},

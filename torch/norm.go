@@ -13,11 +13,13 @@ type Norm struct {
 	Weight, Bias   *Tensor // float32 [C]
 	Mean, Variance *Tensor // the running ones, float32 [C]; in training nil if they are not to move
 	Train          bool    // with the batch's statistics, which move the running ones
-	Groups         int     // in training: parts of the batch, each with statistics of its own, by whose mean the running ones move; 0: 1
-	Momentum, Eps  float64
+	// Groups of the batch, in training, have statistics of their own; the running ones move
+	// by their mean. 0: 1.
+	Groups        int
+	Momentum, Eps float64
 }
 
-// FusesNorm says whether FusedNorm takes t: on the CPU, float32 or bfloat16,
+// FusesNorm reports whether FusedNorm takes t: on the CPU, float32 or bfloat16,
 // [N, C, H, W] in channels-last order or [N, C].
 func (t *Tensor) FusesNorm() bool { return C.cl_norm_takes(t.c()) != 0 }
 
@@ -32,7 +34,8 @@ func (t *Tensor) FusedNorm(n Norm, residual *Tensor, relu bool) *Tensor {
 		}
 		return t.c()
 	}
-	r := C.cl_norm(t.c(), n.Weight.c(), n.Bias.c(), optional(n.Mean), optional(n.Variance), optional(residual), cbool(n.Train), C.int(max(1, n.Groups)), C.double(n.Momentum), C.double(n.Eps), cbool(relu))
+	r := C.cl_norm(t.c(), n.Weight.c(), n.Bias.c(), optional(n.Mean), optional(n.Variance), optional(residual),
+		cbool(n.Train), C.int(max(1, n.Groups)), C.double(n.Momentum), C.double(n.Eps), cbool(relu))
 	check("norm", r.err)
 	return wrap(r.t)
 }

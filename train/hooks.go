@@ -11,6 +11,7 @@ import (
 
 	"contralens/config"
 	"contralens/eval"
+	"contralens/features"
 	"contralens/internal/jsonl"
 	"contralens/scores"
 )
@@ -63,7 +64,7 @@ func ScoreHook() Hook {
 func KNNHook(ctx context.Context, every int, report func(epoch int, accuracy float64), progress func(done, total int)) Hook {
 	due := func(r *Run, epoch int) bool { return epoch%every == 0 || epoch == r.Config.Epochs }
 	judge := func(r *Run, epoch int) error {
-		accuracy, err := eval.KNNAccuracy(r.Model.Query, r.Bank, r.Test, eval.PaperVote, eval.Options{
+		accuracy, err := eval.KNNAccuracy(r.Model.Query, r.Bank, r.Test, eval.PaperVote, features.Options{
 			Size: r.Config.InputRes, Workers: r.Config.Workers, BF16: r.Model.BF16, Progress: progress, Context: ctx,
 		})
 		if ctx.Err() != nil {
@@ -174,4 +175,20 @@ func MetricsHook(printFreq int) Hook {
 			return r.lines(metricsFile).Add(line)
 		},
 	}
+}
+
+// StepHooks are the hooks of a pre-training that follow every step. curves is the
+// folder of TensorBoard's events; print receives sentences for the user.
+func StepHooks(c config.Contrast, curves string, print func(format string, args ...any)) []Hook {
+	list := []Hook{
+		DataHook(print), MetricsHook(c.PrintFreq), CollapseHook(print), MixStartHook(print),
+		EventsHook(curves, c.PrintFreq),
+	}
+	if c.SaveScore {
+		list = append(list, ScoreHook())
+	}
+	if c.Record || c.SaveScore {
+		list = append(list, RecordHook())
+	}
+	return list
 }

@@ -13,7 +13,7 @@ import (
 // painted is a dataset of plain images whose color is their class.
 type painted struct{ fake }
 
-func (p painted) Image(i int, dst *views.Image) error {
+func (p painted) Image(_ context.Context, i int, dst *views.Image) error {
 	dst.W, dst.H, dst.Pix = 16, 16, make([]uint8, 3*16*16)
 	for j := range dst.Pix {
 		dst.Pix[j] = uint8(80*p.labels[i] + j%50)

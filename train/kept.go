@@ -1,8 +1,6 @@
 package train
 
 import (
-	"runtime"
-
 	"contralens/checkpoint"
 	"contralens/internal/machine"
 	"contralens/statedict"
@@ -44,7 +42,7 @@ func Kept(resume, dir string) (Computing, error) {
 	switch on, _ := record.Get("machine").(string); {
 	case record == nil:
 	case on == "": // from before splits were chosen: all computed, and as many loaded
-		c.Threads, c.Workers = machine.Processors(), runtime.NumCPU()
+		c.Threads, c.Workers = machine.Processors(), machine.Processors()
 	case on == machine.Kind():
 		c.Threads, c.Workers = statedict.Int(record.Get("threads")), statedict.Int(record.Get("workers"))
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 
 	"contralens/checkpoint"
@@ -41,7 +40,7 @@ func TestKept(t *testing.T) {
 	}
 	// All processors computed and loaded before it was said which did.
 	asBefore := func(precision, format string) Computing {
-		return Computing{precision, format, machine.Processors(), runtime.NumCPU()}
+		return Computing{precision, format, machine.Processors(), machine.Processors()}
 	}
 	for name, c := range map[string]struct {
 		resume, dir string

@@ -1,12 +1,13 @@
 package train
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"slices"
 
 	"contralens/data"
-	"contralens/eval"
+	"contralens/features"
 	"contralens/features/probe"
 	"contralens/views"
 )
@@ -20,7 +21,7 @@ func ProbeHook(n int, progress func(done, total int)) Hook {
 	var set *probe.Probe
 	var images data.Dataset
 	add := func(r *Run, epoch int) error {
-		features, _, err := eval.Features(r.Model.Query, images, eval.Options{Size: r.Config.InputRes, Workers: r.Config.Workers, BF16: r.Model.BF16, Progress: progress})
+		features, _, err := features.Compute(r.Model.Query, images, features.Options{Size: r.Config.InputRes, Workers: r.Config.Workers, BF16: r.Model.BF16, Progress: progress})
 		if err != nil {
 			return fmt.Errorf("--probe: %w", err)
 		}
@@ -57,7 +58,7 @@ func openProbe(r *Run, images data.Dataset) (*probe.Probe, error) {
 	pictures := make([]image.Image, images.Len())
 	for i := range pictures {
 		var m views.Image
-		if err := images.Image(i, &m); err != nil {
+		if err := images.Image(context.Background(), i, &m); err != nil {
 			return nil, fmt.Errorf("--probe: %w", err)
 		}
 		pictures[i] = m.Picture()
@@ -71,10 +72,12 @@ type chosen struct {
 	indices []int
 }
 
-func (c chosen) Len() int                            { return len(c.indices) }
-func (c chosen) Image(i int, dst *views.Image) error { return c.Dataset.Image(c.indices[i], dst) }
-func (c chosen) Label(i int) int                     { return c.Dataset.Label(c.indices[i]) }
-func (c chosen) Path(i int) string                   { return c.Dataset.Path(c.indices[i]) }
+func (c chosen) Len() int { return len(c.indices) }
+func (c chosen) Image(ctx context.Context, i int, dst *views.Image) error {
+	return c.Dataset.Image(ctx, c.indices[i], dst)
+}
+func (c chosen) Label(i int) int   { return c.Dataset.Label(c.indices[i]) }
+func (c chosen) Path(i int) string { return c.Dataset.Path(c.indices[i]) }
 
 // spread chooses n images, in turn from every class and evenly within each.
 func spread(d data.Dataset, n int) data.Dataset {

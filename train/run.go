@@ -12,6 +12,7 @@ import (
 	"contralens/config"
 	"contralens/contrast"
 	"contralens/data"
+	"contralens/data/loader"
 	"contralens/optim"
 	"contralens/torch"
 	"contralens/views"
@@ -125,7 +126,7 @@ func (r *Run) transforming() bool {
 
 // epoch trains to the end of the epoch, unless ctx ends before it.
 func (r *Run) epoch(ctx context.Context) error {
-	l := data.NewLoader(data.LoaderOptions{
+	l := loader.NewViews(ctx, loader.ViewOptions{
 		Dataset: r.Train, Views: r.Views, BatchSize: r.Config.BatchSize, Workers: r.Config.Workers,
 		Seed: r.Config.Seed, Epoch: r.Epoch, Shuffle: true, DropLast: r.DropLast, FirstBatch: r.StepInEpoch,
 	})
@@ -144,6 +145,9 @@ func (r *Run) epoch(ctx context.Context) error {
 		b, err := l.Next()
 		if err == io.EOF {
 			return nil
+		}
+		if err != nil && ctx.Err() != nil {
+			return ErrStopped
 		}
 		if err != nil {
 			return err
@@ -180,7 +184,7 @@ func (r *Run) epoch(ctx context.Context) error {
 }
 
 // step trains on one batch.
-func (r *Run) step(s *Step, b *data.Batch, watch Watch) (err error) {
+func (r *Run) step(s *Step, b *loader.ViewBatch, watch Watch) (err error) {
 	m := r.Model
 	s.Transformed = r.transforming()
 	torch.Scoped(func() {
@@ -192,10 +196,10 @@ func (r *Run) step(s *Step, b *data.Batch, watch Watch) (err error) {
 			shape := spec.Shape()
 			if spec.Kind == views.Jigsaw {
 				shape = append([]int{shape[0] * b.N}, shape[1:]...)
-				batch.Patches = torch.FromFloat32(b.Views[v], shape...).ToDevice(m.Device())
+				batch.Patches = torch.FromFloat32(b.Samples.Values[v], shape...).ToDevice(m.Device())
 				continue
 			}
-			batch.Crops = append(batch.Crops, torch.FromFloat32(b.Views[v], append([]int{b.N}, shape...)...).ToDevice(m.Device()))
+			batch.Crops = append(batch.Crops, torch.FromFloat32(b.Samples.Values[v], append([]int{b.N}, shape...)...).ToDevice(m.Device()))
 		}
 		m.Clock.Enter(Other)
 		var out Outcome

@@ -1,13 +1,14 @@
 package train
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 	"testing"
 
 	"contralens/config"
 	"contralens/contrast"
-	"contralens/data"
+	"contralens/data/loader"
 	"contralens/scores/record"
 	"contralens/torch"
 	"contralens/views"
@@ -16,17 +17,17 @@ import (
 // fake is a dataset of images that are never looked at.
 type fake struct{ labels []int }
 
-func (f fake) Name() string                  { return "fake" }
-func (f fake) Len() int                      { return len(f.labels) }
-func (f fake) Image(int, *views.Image) error { return nil }
-func (f fake) Label(i int) int               { return f.labels[i] }
-func (f fake) Classes() []string             { return []string{"a", "b", "c"} }
-func (f fake) Path(int) string               { return "" }
+func (f fake) Name() string                                   { return "fake" }
+func (f fake) Len() int                                       { return len(f.labels) }
+func (f fake) Image(context.Context, int, *views.Image) error { return nil }
+func (f fake) Label(i int) int                                { return f.labels[i] }
+func (f fake) Classes() []string                              { return []string{"a", "b", "c"} }
+func (f fake) Path(int) string                                { return "" }
 
 // The queue's age against a queue that is written out.
 func TestQueueAge(t *testing.T) {
 	for _, c := range []struct{ images, batch, k int }{{10, 3, 7}, {10, 4, 16}, {8, 4, 6}, {5, 5, 3}, {7, 2, 100}} {
-		batches := data.Batches(c.images, c.batch, c.images%c.batch == 1)
+		batches := loader.Batches(c.images, c.batch, c.images%c.batch == 1)
 		var born []int // step of each key, oldest first
 		for step := range 5 * batches {
 			epochs, batch := step/batches, step%batches

@@ -1,10 +1,11 @@
 package train
 
 import (
+	"context"
 	"fmt"
 
 	"contralens/config"
-	"contralens/data"
+	"contralens/data/loader"
 	"contralens/nn"
 	"contralens/optim"
 	"contralens/setup"
@@ -19,13 +20,13 @@ type Chooser func(*config.Machine, nn.Config) error
 // inside torch.Run.
 func NewRun(c config.Contrast, dir string, choose Chooser) (*Run, error) {
 	r := &Run{Config: c, Dir: dir, Epoch: 1}
-	parts, err := setup.Splits(c.Data, r.notes.add)
+	splits, err := setup.Splits(context.Background(), c.Data, r.notes.add)
 	if err != nil {
 		return nil, err
 	}
-	r.Train, r.Bank, r.Test = parts.Train, parts.Train, parts.Test
-	if parts.Unlabeled != nil {
-		r.Train = parts.Unlabeled
+	r.Train, r.Bank, r.Test = splits.Train, splits.Train, splits.Test
+	if splits.Unlabeled != nil {
+		r.Train = splits.Unlabeled
 	}
 	n := r.Train.Len()
 	if n < 2 {
@@ -33,7 +34,7 @@ func NewRun(c config.Contrast, dir string, choose Chooser) (*Run, error) {
 	}
 	// Batch norm cannot train on one image: a last batch of one is left out.
 	r.DropLast = n%c.BatchSize == 1
-	r.Batches = data.Batches(n, c.BatchSize, r.DropLast)
+	r.Batches = loader.Batches(n, c.BatchSize, r.DropLast)
 	r.Schedule = optim.Schedule{Rate: c.LearningRate, Epochs: c.Epochs, Cosine: c.Cosine, DecayRate: c.DecayRate, Milestones: c.Milestones}.Warmed(c.Warm)
 	net, err := r.network(choose)
 	if err != nil {

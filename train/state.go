@@ -6,7 +6,7 @@ import (
 
 	"contralens/checkpoint"
 	"contralens/config"
-	"contralens/data"
+	"contralens/data/loader"
 	"contralens/internal/machine"
 	"contralens/statedict"
 	"contralens/torch"
@@ -53,7 +53,7 @@ func (r *Run) Save(path string) error {
 			{Key: "images", Value: r.Train.Len()},
 			{Key: "rng", Value: checkpoint.Dict{{Key: "seed", Value: int(r.Config.Seed)}, {Key: "lambda_step", Value: int(m.Stream.Step)}}},
 			{Key: "precision", Value: r.Config.Precision}, {Key: "memory_format", Value: r.Config.MemoryFormat},
-			{Key: "threads", Value: torch.Threads()}, {Key: "workers", Value: data.Workers(r.Config.Workers)}, {Key: "machine", Value: machine.Kind()},
+			{Key: "threads", Value: torch.Threads()}, {Key: "workers", Value: loader.Workers(r.Config.Workers)}, {Key: "machine", Value: machine.Kind()},
 			{Key: "epoch_sums", Value: sums.dict()}, {Key: "collapse", Value: r.collapse.dict()}, {Key: "mix_start", Value: r.mixStart.dict()},
 		}, m.saveMemory()...)},
 	}

@@ -8,7 +8,7 @@ import (
 
 	"contralens/config"
 	"contralens/contrast"
-	"contralens/data"
+	"contralens/data/loader"
 	"contralens/nn"
 	"contralens/optim"
 )
@@ -76,7 +76,7 @@ func small(t *testing.T, images int, c config.Contrast) *Run {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Run{Config: c, Dir: t.TempDir(), Train: fake{make([]int, images)}, Batches: data.Batches(images, c.BatchSize, false), Model: m, Epoch: 1}
+	r := &Run{Config: c, Dir: t.TempDir(), Train: fake{make([]int, images)}, Batches: loader.Batches(images, c.BatchSize, false), Model: m, Epoch: 1}
 	r.Schedule = optim.Schedule{Rate: 0.1, Epochs: c.Epochs, Cosine: true, DecayRate: 0.1}
 	return r
 }

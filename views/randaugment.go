@@ -5,6 +5,7 @@ import "fmt"
 // Op is one of RandAugment's operations (Cubuk et al. 2020, as timm has them).
 type Op uint8
 
+// The operations, in the order of opNames.
 const (
 	Identity Op = iota
 	AutoContrast
@@ -24,13 +25,18 @@ const (
 	TranslateY
 )
 
-var opNames = [...]string{"identity", "autocontrast", "equalize", "invert", "rotate", "posterize", "solarize", "solarize-add", "color", "contrast", "brightness", "sharpness",
-	"shear x", "shear y", "translate x", "translate y"}
+var opNames = [...]string{
+	"identity", "autocontrast", "equalize", "invert", "rotate", "posterize", "solarize", "solarize-add",
+	"color", "contrast", "brightness", "sharpness", "shear x", "shear y", "translate x", "translate y",
+}
 
 func (op Op) String() string { return opNames[op] }
 
 var (
-	allOperations       = []Op{AutoContrast, Equalize, Invert, Rotate, Posterize, Solarize, SolarizeAdd, Color, Contrast, Brightness, Sharpness, ShearX, ShearY, TranslateX, TranslateY}
+	allOperations = []Op{
+		AutoContrast, Equalize, Invert, Rotate, Posterize, Solarize, SolarizeAdd, Color, Contrast, Brightness,
+		Sharpness, ShearX, ShearY, TranslateX, TranslateY,
+	}
 	colorlessOperations = []Op{AutoContrast, Identity, Rotate, Sharpness, ShearX, ShearY, TranslateX, TranslateY}
 )
 

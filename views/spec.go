@@ -3,6 +3,8 @@ package views
 import (
 	"fmt"
 	"math"
+
+	"contralens/internal/option"
 )
 
 // Kind is the geometry of a view.
@@ -58,7 +60,7 @@ func Preset(name string, size int, cropMin float64) (Spec, error) {
 	case "RA":
 		s.Operations = allOperations
 	default:
-		return Spec{}, fmt.Errorf("--aug: want A, B, C, D, E, NULL or RA, got %q", name)
+		return Spec{}, option.Text("aug", "A, B, C, D, E, NULL or RA", name)
 	}
 	return s, nil
 }
@@ -76,7 +78,8 @@ const JigsawMin = 64
 // cell of its 3x3 grid a random patch of 64/85 of the cell's side.
 func JigsawPreset(size int) (Spec, error) {
 	if size < JigsawMin {
-		return Spec{}, fmt.Errorf("--input_res %d: want at least %d with a jigsaw, whose patches would be smaller than %d pixels", size, JigsawMin, scaled(64, JigsawMin))
+		return Spec{}, fmt.Errorf("a jigsaw of %d pixels: want at least %d, since its patches would be smaller than %d pixels",
+			size, JigsawMin, scaled(64, JigsawMin))
 	}
 	return Spec{Kind: Jigsaw, Size: size, CropMin: 0.6, CropMax: 1, RatioMin: 3. / 4, FlipP: 0.5}, nil
 }

@@ -261,6 +261,9 @@ func TestLabels(t *testing.T) {
 		{runs(c("seed", "1"), c("seed", "1"), c("seed", "2")), "seed = 1 (r0)|seed = 1 (r1)|seed = 2"},
 		{runs(nil, c("alpha", "1")), "r0|m = 1"},
 		{runs(c("alpha", "1")), "r0"},
+		{runs(c("world-size", "1", "memory_format", "contiguous", "precision", "fp32"), c("world-size", "-1", "precision", "bf16")), "r0|r1"},
+		{runs(c("data_folder", "a", "epochs", "3"), c("data_folder", "b", "epochs", "3")), "data = a|data = b"},
+		{runs(c("mix_start_epoch", "2", "epochs", "3"), c("mix_start_epoch", "0", "epochs", "3")), "r0|r1"},
 	} {
 		var got []string
 		for _, r := range tc.runs {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"contralens/config"
 	"contralens/scores"
 	"contralens/scores/record"
 )
@@ -114,19 +115,26 @@ func (r *run) firstLambda() (at int, err error) {
 	return at, nil
 }
 
-// symbols are short names of options in legends.
-var symbols = map[string]string{"nce_t": "τ", "alpha": "m", "nce_k": "K", "learning_rate": "lr", "batch_size": "batch", "pos_alpha": "α pos", "neg_alpha": "α neg", "data_folder": "data"}
+// inLegend reports whether a legend may tell runs apart by an option: it says something
+// about what was trained, and is not part of what transformation says.
+func inLegend(option string) bool {
+	f, known := config.Lookup(option)
+	return !known || f.Legend != "-" && (f.Legend != "" || !f.Runtime)
+}
 
-// silent are options that say nothing about what was trained.
-var silent = []string{"name", "model_path", "tb_path", "resume", "overwrite", "print_freq", "save_freq", "num_workers", "threads", "knn_every", "record", "probe", "save_score", "max_bad", "ft",
-	"mixnorm", "mixnorm_target", "sep_alpha", "expolation_mask", "mask_distribution", "world_size", "rank", "dist_url", "dist_backend", "multiprocessing_distributed", "gpu", "device", "serve", "precision", "amp", "opt_level", "aug_linear"}
+// symbol is the short name of an option in legends.
+func symbol(option string) string {
+	if f, _ := config.Lookup(option); f.Legend != "" {
+		return f.Legend
+	}
+	return option
+}
 
-// transforming are options that only concern runs with feature transformation.
-var transforming = []string{"mix_start_epoch", "mix_start_step", "mix_start", "pos_alpha", "neg_alpha", "beta_alpha", "dim_mask", "norm_target", "postmix_norm"}
-
-// concerns says whether an option means anything to the run.
+// concerns reports whether an option means anything to the run: those of the feature
+// transformation do only where there is one.
 func (r *run) concerns(option string) bool {
-	return r.config["mixnorm"] == "true" || !slices.Contains(transforming, option)
+	f, _ := config.Lookup(option)
+	return r.config["mixnorm"] == "true" || f.Group != config.GroupTransformation
 }
 
 // label names runs by the options in which they differ, else by their folders.
@@ -139,7 +147,7 @@ func label(runs []*run) {
 	}
 	var differ []string
 	for k := range keys {
-		if slices.Contains(silent, strings.ReplaceAll(k, "-", "_")) {
+		if !inLegend(k) {
 			continue
 		}
 		concerned := slices.DeleteFunc(slices.Clone(runs), func(r *run) bool { return !r.concerns(k) })
@@ -159,10 +167,7 @@ func label(runs []*run) {
 			if !r.concerns(k) {
 				continue
 			}
-			name, value := k, r.config[k]
-			if s, ok := symbols[k]; ok {
-				name = s
-			}
+			name, value := symbol(k), r.config[k]
 			if value == "" {
 				value = "default"
 			}

@@ -17,6 +17,8 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgpdf"
 	"gonum.org/v1/plot/vg/vgsvg"
+
+	"contralens/internal/option"
 )
 
 // Formats are the kinds of files that figures are written as.
@@ -79,7 +81,7 @@ func write(path string, from io.WriterTo) error {
 func checkFormats(formats []string) error {
 	for _, f := range formats {
 		if !slices.Contains(Formats, f) {
-			return fmt.Errorf("--format: want %s, got %q", strings.Join(Formats, ", "), f)
+			return option.Text("format", strings.Join(Formats, ", "), f)
 		}
 	}
 	return nil

@@ -2,7 +2,6 @@
 package viz
 
 import (
-	"fmt"
 	"image/color"
 	"math"
 	"strconv"
@@ -13,6 +12,8 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"contralens/internal/option"
 )
 
 // Style is the size of figures and what is in them.
@@ -40,7 +41,7 @@ func ParseStyle(name string) (Style, error) {
 		}
 		names = append(names, s.Name)
 	}
-	return Style{}, fmt.Errorf("--style: want one of %s, got %q", strings.Join(names, ", "), name)
+	return Style{}, option.Text("style", "one of "+strings.Join(names, ", "), name)
 }
 
 // palette is Okabe and Ito's: told apart also by the color-blind. Beyond it

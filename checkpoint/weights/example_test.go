@@ -1,11 +1,13 @@
 package weights_test
 
 import (
+	"context"
 	"fmt"
 
 	"contralens/checkpoint/weights"
-	"contralens/data"
-	"contralens/eval"
+	"contralens/data/sets"
+	"contralens/data/store"
+	"contralens/features"
 	"contralens/torch"
 )
 
@@ -17,11 +19,11 @@ func Example() {
 			return err
 		}
 		defer model.Free()
-		photo, err := data.ReadImage("../../testdata/golden/augment/images/img0.jpg")
+		photo, err := sets.ReadImage(context.Background(), store.Disk{}, "../../testdata/golden/augment/images/img0.jpg")
 		if err != nil {
 			return err
 		}
-		features := eval.Embed(model, photo, eval.Options{Size: 32})
+		features := features.Embed(model, photo, features.Options{Size: 32})
 		fmt.Printf("%s: %d features, the first is %.2f\n", model.Config.Arch, len(features), features[0])
 		return nil
 	})

@@ -15,6 +15,7 @@ import (
 	"contralens/checkpoint/npz"
 	"contralens/checkpoint/onnx"
 	"contralens/checkpoint/safetensors"
+	"contralens/internal/option"
 )
 
 // Formats are the file formats by name.
@@ -75,7 +76,7 @@ func Open(path, format string) (*File, error) {
 			f.Options = options
 		}
 	default:
-		err = fmt.Errorf("want a format (--from) among %s, got %q", strings.Join(Formats, ", "), format)
+		err = option.Text("from", "a format among "+strings.Join(Formats, ", "), format)
 	}
 	if err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ type graph struct {
 func (e *Encoder) writeONNX(w io.Writer, c nn.Config, head bool, options map[string]string) error {
 	arch, known := backbone.FindResNet(c.Arch)
 	if !known || c.Modal == "CMC" || arch.SplitStem > 0 {
-		return fmt.Errorf("ONNX is written of ResNet, ResNeXt and wide ResNet on RGB, not of %s with --modal %s",
+		return fmt.Errorf("ONNX is written of ResNet, ResNeXt and wide ResNet on RGB, not of %s with modal %s",
 			c.Arch, c.Modal)
 	}
 	g := &graph{e: e}

@@ -55,7 +55,7 @@ func (e *Encoder) Network() (nn.Config, error) {
 		kind = "bottleneck"
 	}
 	return c, fmt.Errorf("checkpoint %s: want one of our architectures, got %d+%d+%d+%d %s blocks with a first "+
-		"convolution of %v; give --arch and --width if it is one of them",
+		"convolution of %v; name architecture and width if it is one of them",
 		e.File, blocks[0], blocks[1], blocks[2], blocks[3], kind, shapeOf(e, first+"conv1.weight"))
 }
 

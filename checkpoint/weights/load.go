@@ -124,6 +124,6 @@ func (e *Encoder) mismatch(missing, other []string) error {
 	if len(e.Left) > 0 {
 		parts = append(parts, fmt.Sprintf("%d are not the network's: %s", len(e.Left), few(e.Left)))
 	}
-	return fmt.Errorf("checkpoint %s: want the weights of this network (was it another --arch, --width, --stem or "+
-		"--head?): %s", e.File, strings.Join(parts, "; "))
+	return fmt.Errorf("checkpoint %s: want the weights of this network (was it another architecture, width, stem "+
+		"or head?): %s", e.File, strings.Join(parts, "; "))
 }

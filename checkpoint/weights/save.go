@@ -11,6 +11,7 @@ import (
 	"contralens/checkpoint/npz"
 	"contralens/checkpoint/safetensors"
 	"contralens/internal/durable"
+	"contralens/internal/option"
 	"contralens/nn"
 	"contralens/nn/backbone"
 )
@@ -45,7 +46,7 @@ func (e *Encoder) Save(path string, c nn.Config, o SaveOptions) (files []string,
 		tensors = append(tensors, checkpoint.Item{Key: strings.TrimPrefix(s.Name, "encoder."), Value: t})
 	}
 	if o.Head && !hasHead {
-		return nil, fmt.Errorf("checkpoint %s: want a projection head for --with_head, found none", e.File)
+		return nil, fmt.Errorf("checkpoint %s: want a projection head to keep, found none", e.File)
 	}
 	options := map[string]string{
 		"format": "pt", "arch": c.Arch, "width": strconv.FormatFloat(c.Width, 'g', -1, 64), "stem": c.Stem, "modal": c.Modal,
@@ -75,7 +76,7 @@ func (e *Encoder) Save(path string, c nn.Config, o SaveOptions) (files []string,
 		case "onnx":
 			return e.writeONNX(w, c, o.Head, options)
 		}
-		return fmt.Errorf("want a format (--to) among %s, got %q", strings.Join(Formats, ", "), o.Format)
+		return option.Text("to", "a format among "+strings.Join(Formats, ", "), o.Format)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -86,7 +87,7 @@ func (e *Encoder) Save(path string, c nn.Config, o SaveOptions) (files []string,
 func (e *Encoder) saveDetectron2(path string, tensors checkpoint.Dict, c nn.Config) ([]string, error) {
 	arch, known := backbone.FindResNet(c.Arch)
 	if !known || arch.SplitStem > 0 || c.Stem != "imagenet" {
-		return nil, fmt.Errorf("Detectron2 has the ResNets with a 7x7 stem, not %s with --stem %s", c.Arch, c.Stem)
+		return nil, fmt.Errorf("Detectron2 has the ResNets with a 7x7 stem, not %s with stem %s", c.Arch, c.Stem)
 	}
 	var renamed checkpoint.Dict
 	for _, i := range tensors {

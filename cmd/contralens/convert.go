@@ -12,7 +12,6 @@ import (
 
 	"contralens/checkpoint/weights"
 	"contralens/config"
-	"contralens/nn"
 	"contralens/torch"
 )
 
@@ -44,7 +43,8 @@ func convert(c *config.Convert, in, out string) error {
 		}
 	}
 	if c.To == "" && !slices.Contains(weights.Extensions, strings.ToLower(filepath.Ext(out))) {
-		return usageError{fmt.Errorf("convert: want a name that ends in %s, or --to with a format, got %s", strings.Join(weights.Extensions, ", "), out)}
+		return usageError{fmt.Errorf("convert: want a name that ends in %s, or --to with a format, got %s",
+			strings.Join(weights.Extensions, ", "), out)}
 	}
 	f, err := weights.Open(in, c.From)
 	if err != nil {
@@ -54,7 +54,7 @@ func convert(c *config.Convert, in, out string) error {
 	if err != nil {
 		return err
 	}
-	net, err := networkOf(f, e)
+	net, err := f.Network(e)
 	if err != nil {
 		return err
 	}
@@ -68,14 +68,4 @@ func convert(c *config.Convert, in, out string) error {
 		fmt.Println("written:", file)
 	}
 	return nil
-}
-
-// networkOf is the network of a file: by its shapes, and with a record of ours
-// by the record where shapes don't tell.
-func networkOf(f *weights.File, e *weights.Encoder) (nn.Config, error) {
-	c, err := e.Network()
-	if err == nil && f.Options["head"] != "" && c.Head != "" {
-		c.Head = f.Options["head"]
-	}
-	return c, err
 }

@@ -1,16 +1,17 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"contralens/data"
+	"contralens/data/sets"
 )
 
 func dataCommand() *cobra.Command {
@@ -19,29 +20,32 @@ func dataCommand() *cobra.Command {
 	return cmd
 }
 
-// counter shows on a terminal how many images of a part are done.
-func counter() (show func(part string, done, total int), clear func()) {
+// counter shows on a terminal how many images of a split are done.
+func counter() (show func(split string, done, total int), clear func()) {
 	if !term.IsTerminal(int(os.Stderr.Fd())) {
 		return func(string, int, int) {}, func() {}
 	}
 	var last time.Time
 	begin := time.Now()
-	return func(part string, done, total int) {
+	return func(split string, done, total int) {
 		if time.Since(last) < 200*time.Millisecond {
 			return
 		}
 		last = time.Now()
-		fmt.Fprintf(os.Stderr, "\r\033[K%s: %d of %d images, %.0f a second", part, done, total, float64(done)/time.Since(begin).Seconds())
+		fmt.Fprintf(os.Stderr, "\r\033[K%s: %d of %d images, %.0f a second", split, done, total, float64(done)/time.Since(begin).Seconds())
 	}, func() { fmt.Fprint(os.Stderr, "\r\033[K") }
 }
 
-// openRaw opens the parts of a dataset without replacing unreadable images or
+// openRaw opens the splits of a dataset without replacing unreadable images or
 // caching any.
-func openRaw(folder, name, imagenet100 string, limit int, note func(string)) (data.Parts, error) {
-	p, err := data.OpenParts(data.Options{Name: name, Folder: folder, Imagenet100Path: imagenet100, Limit: limit, CacheBytes: -1, Note: note})
-	if err != nil {
+func openRaw(ctx context.Context, folder, name, imagenet100 string, limit int, note func(string)) (data.Splits, error) {
+	p, err := sets.Open(ctx, sets.Options{
+		Name: name, Folder: folder, Imagenet100Path: imagenet100, Limit: limit, CacheBytes: -1, Note: note,
+	})
+	var wrong *sets.OptionError
+	if errors.As(err, &wrong) && wrong.Option == sets.Folder {
 		// The folder is an argument here, not an option.
-		return p, errors.New(strings.ReplaceAll(err.Error(), "--data_folder ", ""))
+		return p, fmt.Errorf("%s: %w", wrong.Value, wrong.Err)
 	}
-	return p, nil
+	return p, err
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"contralens/config"
-	"contralens/data"
+	"contralens/data/pack"
 )
 
 func dataPackCommand() *cobra.Command {
@@ -32,20 +32,20 @@ Ctrl-C stops it and removes what was packed so far (exit code 130).`,
 		if _, _, err := given(); err != nil {
 			return err
 		}
-		return pack(args[0], args[1], c)
+		return packImages(args[0], args[1], c)
 	}
 	return cmd
 }
 
-func pack(src, dst string, c config.DataPack) error {
-	p, err := openRaw(src, c.Dataset, c.Imagenet100Path, c.Limit, printNote)
+func packImages(src, dst string, c config.DataPack) error {
+	ctx, done := interruptible(func(string) { displayLine("contralens: stopping and removing what was packed so far") })
+	defer done()
+	p, err := openRaw(ctx, src, c.Dataset, c.Imagenet100Path, c.Limit, printNote)
 	if err != nil {
 		return err
 	}
 	progress, clear := counter()
-	ctx, done := interruptible(func(string) { displayLine("contralens: stopping and removing what was packed so far") })
-	defer done()
-	packed, err := data.Pack(ctx, dst, p, data.PackOptions{
+	packed, err := pack.Write(ctx, dst, p, pack.Options{
 		Short: c.Short, Quality: c.Quality, ShardBytes: int64(c.ShardMB) << 20, Workers: c.Workers, MaxBad: c.MaxBad, Note: printNote, Progress: progress,
 	})
 	clear()
@@ -59,7 +59,7 @@ func pack(src, dst string, c config.DataPack) error {
 		return json.NewEncoder(os.Stdout).Encode(map[string]any{"source": src, "packed": dst, "parts": packed})
 	}
 	for _, r := range packed {
-		fmt.Printf("%s: %d images in %d shards, %.1f MB; %d files as they were, %d left out\n", r.Part, r.Images, r.Shards, float64(r.Bytes)/1e6, r.Kept, r.Bad)
+		fmt.Printf("%s: %d images in %d shards, %.1f MB; %d files as they were, %d left out\n", r.Split, r.Images, r.Shards, float64(r.Bytes)/1e6, r.Kept, r.Bad)
 	}
 	fmt.Printf("train on it with --data_folder %s\n", dst)
 	return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -13,6 +14,7 @@ import (
 
 	"contralens/config"
 	"contralens/data"
+	"contralens/data/pack"
 )
 
 func dataStatsCommand() *cobra.Command {
@@ -37,23 +39,29 @@ func dataStatsCommand() *cobra.Command {
 // stats decodes every image and prints what there is.
 func stats(folder string, c config.DataStats) error {
 	notes := []string{}
-	p, err := openRaw(folder, c.Dataset, c.Imagenet100Path, c.Limit, func(s string) { notes = append(notes, s) })
+	p, err := openRaw(context.Background(), folder, c.Dataset, c.Imagenet100Path, c.Limit, func(s string) { notes = append(notes, s) })
 	if err != nil {
 		return err
 	}
 	progress, clear := counter()
-	var parts []data.Stats
+	var parts []pack.Stats
 	for _, part := range []struct {
 		name string
 		d    data.Dataset
 	}{{"train", p.Train}, {"test", p.Test}, {"unlabeled", p.Unlabeled}} {
 		if part.d != nil {
-			parts = append(parts, data.Measure(part.name, part.d, c.Workers, progress))
+			s, err := pack.Measure(context.Background(), part.name, part.d, c.Workers, progress)
+			if err != nil {
+				return err
+			}
+			parts = append(parts, s)
 		}
 	}
 	clear()
 	if c.JSON {
-		return json.NewEncoder(os.Stdout).Encode(map[string]any{"folder": folder, "dataset": p.Train.Name(), "parts": parts, "notes": notes})
+		return json.NewEncoder(os.Stdout).Encode(map[string]any{
+			"folder": folder, "dataset": p.Train.Name(), "parts": parts, "notes": notes,
+		})
 	}
 	fmt.Printf("%s: dataset %s\n", folder, p.Train.Name())
 	for _, s := range parts {
@@ -65,9 +73,9 @@ func stats(folder string, c config.DataStats) error {
 	return nil
 }
 
-func printStats(s data.Stats) {
+func printStats(s pack.Stats) {
 	row := func(name, format string, args ...any) { fmt.Printf("  %-12s %s\n", name, fmt.Sprintf(format, args...)) }
-	fmt.Printf("%s: %d images\n", s.Part, s.Images)
+	fmt.Printf("%s: %d images\n", s.Split, s.Images)
 	if s.PerClass != nil {
 		row("classes", "%d, of %s images", s.Classes, *s.PerClass)
 		if s.PerClass.Min < s.PerClass.Max {

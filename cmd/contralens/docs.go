@@ -33,23 +33,7 @@ func reference(root *cobra.Command) string {
 			if c.Example != "" {
 				fmt.Fprintf(&b, "\n```sh\n%s\n```\n", strings.ReplaceAll(strings.TrimLeft(c.Example, " "), "\n  ", "\n"))
 			}
-			if c.Flags().HasFlags() {
-				b.WriteString("\n| option | default | meaning |\n| --- | --- | --- |\n")
-			}
-			c.Flags().VisitAll(func(f *pflag.Flag) {
-				if f.Name == "help" {
-					return
-				}
-				name := "`--" + f.Name + "`"
-				if f.Shorthand != "" {
-					name += ", `-" + f.Shorthand + "`"
-				}
-				value := ""
-				if f.DefValue != "" {
-					value = "`" + f.DefValue + "`"
-				}
-				fmt.Fprintf(&b, "| %s | %s | %s |\n", name, value, strings.ReplaceAll(f.Usage, "|", "\\|"))
-			})
+			writeOptions(&b, c.Flags())
 		}
 		for _, sub := range c.Commands() {
 			walk(sub)
@@ -57,4 +41,34 @@ func reference(root *cobra.Command) string {
 	}
 	walk(root)
 	return b.String()
+}
+
+// writeOptions writes a table of the options in each group, and the names of those that
+// are accepted without being read.
+func writeOptions(b *strings.Builder, flags *pflag.FlagSet) {
+	for _, s := range sections(flags) {
+		b.WriteString("\n| " + s.heading() + " | default | meaning |\n| --- | --- | --- |\n")
+		for _, f := range s.flags {
+			if f.Name == "help" {
+				continue
+			}
+			name, value := "`--"+f.Name+"`", ""
+			if f.Shorthand != "" {
+				name += ", `-" + f.Shorthand + "`"
+			}
+			if f.DefValue != "" {
+				value = "`" + f.DefValue + "`"
+			}
+			fmt.Fprintf(b, "| %s | %s | %s |\n", name, value, strings.ReplaceAll(f.Usage, "|", "\\|"))
+		}
+	}
+	var unread []string
+	flags.VisitAll(func(f *pflag.Flag) {
+		if noted(f, ignoredNote) {
+			unread = append(unread, "`--"+f.Name+"`")
+		}
+	})
+	if len(unread) > 0 {
+		fmt.Fprintf(b, "\nAccepted and not read, as other programs have them: %s.\n", strings.Join(unread, ", "))
+	}
 }

@@ -7,12 +7,8 @@ import (
 	"io"
 	"os"
 
-	"contralens/autotune"
-	"contralens/config"
 	"contralens/eval"
 	"contralens/eval/protocol"
-	"contralens/setup"
-	"contralens/views"
 )
 
 // evaluation is what a command that trains a classifier gives to a protocol: notes go
@@ -20,7 +16,9 @@ import (
 // Begin on the first signal ends the context, after which everything is saved.
 func evaluation(set map[string]bool, asJSON bool) (ctx context.Context, o protocol.Options, done func()) {
 	s := newStopping(printNote)
-	o = protocol.Options{Set: set, Reporter: reporter(os.Stdout), Tune: tune, Begin: func() { s.Begin(); s.Listen() }}
+	o = protocol.Options{
+		Set: set, Reporter: reporter(os.Stdout), Tuner: tuner(false, nil), Begin: func() { s.Begin(); s.Listen() },
+	}
 	if asJSON {
 		o.Reporter = reporter(os.Stderr)
 		o.Result = printJSON
@@ -34,21 +32,3 @@ func reporter(out io.Writer) protocol.Reporter {
 }
 
 func printJSON(r eval.Result) error { return json.NewEncoder(os.Stdout).Encode(r) }
-
-// tune settles by measurements how an encoder is trained.
-func tune(m *config.Machine, w protocol.Workload) error {
-	step := setup.Step{Net: w.Net, Batch: w.Batch, Side: w.Side}
-	t := tuner(w.Retune, func(format string, args ...any) { printNote(fmt.Sprintf(format, args...)) })
-	chosen, err := setup.Precision(t, m, step)
-	if err != nil {
-		return err
-	}
-	images := autotune.Images{Dataset: w.Images, Views: []views.Spec{w.View}, From: w.Folder}
-	split, err := setup.SplitThreads(t, m, w.Asked, step, images)
-	for _, line := range []string{chosen, split} {
-		if line != "" {
-			printNote(line)
-		}
-	}
-	return err
-}

@@ -13,12 +13,12 @@ import (
 	"contralens/config"
 )
 
-// option lets pflag read and show a field of a configuration.
-type option struct{ config.Field }
+// flagValue lets pflag read and show a field of a configuration.
+type flagValue struct{ config.Field }
 
-func (o option) Type() string       { return o.Field.Type() }
-func (o option) String() string     { return o.Field.String() }
-func (o option) Set(s string) error { return o.Field.Set(s) }
+func (o flagValue) Type() string       { return o.Field.Type() }
+func (o flagValue) String() string     { return o.Field.String() }
+func (o flagValue) Set(s string) error { return o.Field.Set(s) }
 
 // errPrinted ends a command that has printed its options instead of running.
 var errPrinted = errors.New("options printed")
@@ -28,27 +28,34 @@ type resolver interface {
 	Resolve(set map[string]bool) (warnings []string, err error)
 }
 
-// bind makes a flag of every field of a configuration; - and _ are the same in
-// its name. The function it returns reads --config, on which flags win, resolves
-// the configuration, and tells which options the user gave; with --print_config it
-// prints the options and returns errPrinted.
+// bind makes a flag of every option of a configuration, under its name and its former
+// names, in which - and _ are the same. The function it returns reads --config, on which
+// flags win, resolves the configuration, and returns the names of the options that the
+// user gave; with --print_config it prints the options and returns errPrinted.
 func bind(c *cobra.Command, target any) (given func() (set map[string]bool, warnings []string, err error)) {
 	flags := c.Flags()
 	flags.SortFlags = false
-	flags.SetNormalizeFunc(dashes)
-	for _, f := range config.Fields(target) {
-		if name := strings.ReplaceAll(f.Name, "-", "_"); f.IsBool() {
-			flags.VarPF(option{f}, name, f.Short, f.Help).NoOptDefVal = "true"
-		} else {
-			flags.VarP(option{f}, name, f.Short, f.Help)
+	all := config.Fields(target)
+	flags.SetNormalizeFunc(canonical(all))
+	for _, f := range all {
+		flag := flags.VarPF(flagValue{f}, f.Name, f.Short, f.Help)
+		if f.IsBool() {
+			flag.NoOptDefVal = "true"
 		}
+		annotate(flag, f)
 	}
 	file := flags.String("config", "", configHelp)
 	show := flags.Bool("print_config", false, showHelp)
+	every := flags.Bool(allFlag, false, "with --help: list every option, in groups")
+	c.SetUsageFunc(usage)
 	return func() (set map[string]bool, warnings []string, err error) {
+		if *every {
+			return nil, nil, usageError{fmt.Errorf("--all: want --help beside it; %s --help --all lists every option", c.CommandPath())}
+		}
 		if set, err = readOptions(flags, *file, target); err != nil {
 			return nil, nil, usageError{fmt.Errorf("%s: %w", c.CommandPath(), err)}
 		}
+		unread := unreadOptions(c, all, set)
 		if r, ok := target.(resolver); ok {
 			if warnings, err = r.Resolve(set); err != nil {
 				return nil, nil, usageError{err}
@@ -58,14 +65,40 @@ func bind(c *cobra.Command, target any) (given func() (set map[string]bool, warn
 			fmt.Print(config.YAML(target))
 			return nil, nil, errPrinted
 		}
-		return set, warnings, nil
+		return set, append(unread, warnings...), nil
 	}
 }
 
+// unreadOptions is a note about options that the user gave and the command accepts
+// without reading them, or nothing.
+func unreadOptions(c *cobra.Command, all []config.Field, set map[string]bool) []string {
+	var names []string
+	for _, f := range all {
+		if f.Ignored && set[f.Name] && f.Changed() {
+			names = append(names, "--"+f.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s does not read %s: accepted for command lines of other programs", c.CommandPath(), strings.Join(names, ", "))}
+}
+
 const (
+	allFlag    = "all"
 	configHelp = "YAML file with options, or the name of a recipe; flags win"
 	showHelp   = "print all options as YAML, and stop"
 )
+
+// canonical makes former names and dashes in names the same as the flags' names.
+func canonical(fields []config.Field) func(*pflag.FlagSet, string) pflag.NormalizedName {
+	return func(flags *pflag.FlagSet, name string) pflag.NormalizedName {
+		if f := config.Find(fields, name); f != nil {
+			name = f.Name
+		}
+		return dashes(flags, name)
+	}
+}
 
 func dashes(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 	return pflag.NormalizedName(strings.ReplaceAll(name, "-", "_"))

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"contralens/config"
-	"contralens/data"
+	"contralens/data/sets"
 )
 
 // Every command reads options from a file and prints them as one, and what it
@@ -57,7 +57,7 @@ func TestFlagsWin(t *testing.T) {
 }
 
 func TestDatasetNames(t *testing.T) {
-	if !slices.Equal(config.Datasets, data.Names) {
-		t.Errorf("config knows the datasets %q, data %q", config.Datasets, data.Names)
+	if !slices.Equal(config.Datasets, sets.Names()) {
+		t.Errorf("config knows the datasets %q, data %q", config.Datasets, sets.Names())
 	}
 }

@@ -6,13 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"contralens/eval/protocol"
-	"contralens/nn"
 	"contralens/train"
 )
 
@@ -24,9 +21,6 @@ const (
 	exitSignal  = 128 // and the signal's number, as shells have it: by a signal, without a result
 )
 
-// usageError is a command line that cannot be run.
-type usageError struct{ error }
-
 func main() {
 	os.Exit(run(os.Args[1:]))
 }
@@ -35,7 +29,6 @@ func run(args []string) int {
 	root := rootCommand()
 	root.SetArgs(args)
 	err := asTyped(root.Execute())
-	var usage usageError
 	var stopped *signalError
 	switch {
 	case err == nil, errors.Is(err, errPrinted):
@@ -45,35 +38,13 @@ func run(args []string) int {
 	case errors.As(err, &stopped):
 		fmt.Fprintln(os.Stderr, "contralens:", err)
 		return stopped.code()
-	case errors.As(err, &usage) || wrongValue.MatchString(err.Error()):
-		fmt.Fprintln(os.Stderr, "contralens:", err)
-		return exitUsage
 	}
 	fmt.Fprintln(os.Stderr, "contralens:", err)
+	if wrongUsage(err) {
+		return exitUsage
+	}
 	return exitFailed
 }
-
-// asTyped writes the option that an error is about the way it is typed.
-func asTyped(err error) error {
-	var value *nn.OptionError
-	if !errors.As(err, &value) {
-		return err
-	}
-	return typedError{err, strings.Replace(err.Error(), value.Error(), "--"+value.Error(), 1)}
-}
-
-// typedError is an error in the command line's words.
-type typedError struct {
-	error
-	text string
-}
-
-func (e typedError) Error() string { return e.text }
-func (e typedError) Unwrap() error { return e.error }
-
-// wrongValue is how packages below say that an option's value is not one of
-// those it can have: wrong usage, whoever finds it.
-var wrongValue = regexp.MustCompile("^--[a-z_-]+: want ")
 
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{

@@ -4,9 +4,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"contralens/internal/machine"
 )
 
 // mistake is something that a user gets wrong, and what the answer must have.
@@ -38,10 +39,10 @@ func TestMistakes(t *testing.T) {
 			args := strings.Fields(strings.ReplaceAll(m.args, "IN", in))
 			var code int
 			var text string
-			start, worked := time.Now(), processorTime(t)
+			start, worked := time.Now(), machine.ProcessorTime()
 			code, text = command(t, args...)
 			// Other programs may have the processor meanwhile.
-			if spent := min(time.Since(start), processorTime(t)-worked); spent >= time.Second {
+			if spent := min(time.Since(start), machine.ProcessorTime()-worked); spent >= time.Second {
 				t.Errorf("answered after %v", spent)
 			}
 			if code != m.code {
@@ -74,16 +75,6 @@ func TestMistakes(t *testing.T) {
 			}
 		})
 	}
-}
-
-// processorTime is what this process has used so far.
-func processorTime(t *testing.T) time.Duration {
-	t.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // mistakenInputs makes a folder of inputs, most of them wrong.

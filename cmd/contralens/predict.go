@@ -10,7 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"contralens/config"
-	"contralens/data"
+	"contralens/data/sets"
+	"contralens/data/store"
 	"contralens/eval/protocol"
 	"contralens/torch"
 )
@@ -30,17 +31,20 @@ func predictCommand() *cobra.Command {
 			return err
 		}
 		if len(args) == 0 {
-			return usageError{fmt.Errorf("predict: want images or folders of images, as contralens predict --ckpt %s photo.jpg", c.Ckpt)}
+			return usageError{fmt.Errorf("predict: want images or folders of images, as contralens predict --ckpt %s photo.jpg",
+				c.Ckpt)}
 		}
-		images, err := data.Paths(args)
+		images, err := sets.Paths(context.Background(), store.Disk{}, args)
 		if err != nil {
 			return err
 		}
 		if _, err := torch.ParseDevice(c.Device); err != nil {
-			return usageError{fmt.Errorf("--device: %w", err)}
+			return err
 		}
 		o := protocol.Options{Reporter: protocol.Reporter{Note: printNote}}
-		return protocol.Predict(context.Background(), c, images, o, func(p protocol.Prediction) error { return printPrediction(p, c.JSON) })
+		return protocol.Predict(context.Background(), c, images, o, func(p protocol.Prediction) error {
+			return printPrediction(p, c.JSON)
+		})
 	}
 	return cmd
 }

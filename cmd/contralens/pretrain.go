@@ -138,7 +138,7 @@ func start(r *train.Run, p *train.Progress) error {
 // hooks are what hangs on the run. What a checkpoint must not be ahead of comes
 // before it, what takes long after it. curves is the folder of TensorBoard's events.
 func hooks(c config.Contrast, curves string, p *train.Progress, signals *stopping, accuracies *[]string) []train.Hook {
-	list := append([]train.Hook{p.Hook()}, stepHooks(c, curves, p.Print)...)
+	list := append([]train.Hook{p.Hook()}, train.StepHooks(c, curves, p.Print)...)
 	if c.Probe > 0 {
 		list = append(list, train.ProbeHook(c.Probe, p.Evaluating))
 	}
@@ -152,20 +152,6 @@ func hooks(c config.Contrast, curves string, p *train.Progress, signals *stoppin
 			*accuracies = append(*accuracies, fmt.Sprintf("%s %.1f %%", what, accuracy))
 			p.Print("k-NN top-1 %s: %.2f %%", what, accuracy)
 		}, p.Evaluating))
-	}
-	return list
-}
-
-// stepHooks are those that follow every step, but for what shows it.
-func stepHooks(c config.Contrast, curves string, print func(format string, args ...any)) []train.Hook {
-	list := []train.Hook{
-		train.DataHook(print), train.MetricsHook(c.PrintFreq), train.CollapseHook(print), train.MixStartHook(print), train.EventsHook(curves, c.PrintFreq),
-	}
-	if c.SaveScore {
-		list = append(list, train.ScoreHook())
-	}
-	if c.Record || c.SaveScore {
-		list = append(list, train.RecordHook())
 	}
 	return list
 }

@@ -32,7 +32,8 @@ func reportCommand() *cobra.Command {
 			if format == "" {
 				var ok bool
 				if format, ok = reportFormats[strings.ToLower(filepath.Ext(out))]; !ok {
-					return usageError{fmt.Errorf("-o: want a name that ends in .md, .csv or .html, or --format beside it, got %s", out)}
+					return usageError{fmt.Errorf("-o: want a name that ends in .md, .csv or .html, or --format beside it, got %s",
+						out)}
 				}
 			}
 			if !slices.Contains(report.Formats, format) {
@@ -54,9 +55,11 @@ func reportCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write instead of printing; .md, .csv and .html decide the format")
+	cmd.Flags().StringVarP(&out, "out", "o", "",
+		"file to write instead of printing; .md, .csv and .html decide the format")
 	cmd.Flags().StringVar(&format, "format", "", "markdown, csv or html; empty: by the name of the file, else markdown")
-	cmd.Flags().BoolVar(&o.AllEpochs, "all_epochs", false, "of an encoder judged after several epochs all instead of the last")
+	cmd.Flags().BoolVar(&o.AllEpochs, "all_epochs", false,
+		"all evaluations of an encoder that was evaluated after several epochs, not only the last")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the rows as JSON")
 	return cmd
 }

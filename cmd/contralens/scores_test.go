@@ -10,9 +10,10 @@ import (
 	probeset "contralens/features/probe"
 	"contralens/scores"
 	"contralens/scores/record"
+	"contralens/scores/sweep"
 )
 
-// A grid is trained once, gone on with where it stopped, and drawn.
+// A grid is trained once, continued where it stopped, and drawn.
 func TestSweep(t *testing.T) {
 	data := stripes(t, 5)
 	t.Chdir(t.TempDir())
@@ -28,20 +29,20 @@ func TestSweep(t *testing.T) {
 		t.Errorf("the legend lacks options and accuracies: %v", err)
 	}
 	// As if it had been stopped in the second run.
-	var s sweep
+	var s sweep.Sweep
 	if b, err = os.ReadFile("out/sweep.json"); err == nil {
 		err = json.Unmarshal(b, &s)
 	}
 	if err != nil || len(s.Finished) != 2 {
 		t.Fatalf("%v: %+v", err, s)
 	}
-	s.path, s.Finished = "out/sweep.json", s.Finished[:1]
-	if err := s.save(); err != nil {
+	s.Finished = s.Finished[:1]
+	if b, err = json.Marshal(s); err != nil || os.WriteFile("out/sweep.json", b, 0o644) != nil {
 		t.Fatal(err)
 	}
 	text = must(t, sweepLine...)
 	if !strings.Contains(text, "run 1 of 2: alpha=.9: finished") || !strings.Contains(text, "resuming out/alpha-.5/") {
-		t.Errorf("going on printed\n%s", text)
+		t.Errorf("continuing printed\n%s", text)
 	}
 	if code, text := command(t, append(sweepLine, "--seed", "9")...); code != exitFailed || !strings.Contains(text, "other options") {
 		t.Errorf("other options: exit code %d, %s", code, text)

@@ -61,7 +61,8 @@ func names(list string) []string {
 // the runs under dir if it was given, in goroutines that touch no tensor, until
 // stop is called.
 func serveFlag(cmd *cobra.Command) func(dir string, args []string) (stop func(), err error) {
-	address := cmd.Flags().String("serve", "", "show this run and those beside it in the browser meanwhile; listens at 127.0.0.1:8420 or the next free port, or at the HOST:PORT that follows")
+	address := cmd.Flags().String("serve", "", "show this run and those beside it in the browser meanwhile; "+
+		"listens at 127.0.0.1:8420 or the next free port, or at the HOST:PORT that follows")
 	cmd.Flags().Lookup("serve").NoOptDefVal = "auto"
 	return func(dir string, args []string) (func(), error) {
 		if !cmd.Flags().Changed("serve") {
@@ -83,7 +84,9 @@ func serveFlag(cmd *cobra.Command) func(dir string, args []string) (stop func(),
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error, 1)
 		go func() {
-			done <- dashboard.Serve(ctx, l, dashboard.Options{Dir: dir}, func(address string) { fmt.Println("dashboard:", address) })
+			done <- dashboard.Serve(ctx, l, dashboard.Options{Dir: dir}, func(address string) {
+				fmt.Println("dashboard:", address)
+			})
 		}()
 		return func() {
 			cancel()

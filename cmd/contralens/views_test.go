@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"contralens/profile"
 )
 
 const photo = "../../testdata/golden/augment/images/img0.jpg"
@@ -47,7 +49,7 @@ func TestBenchViews(t *testing.T) {
 		t.Fatalf("%d lines, want 6:\n%s", len(lines), text)
 	}
 	for _, line := range lines {
-		var m measurement
+		var m profile.Views
 		if err := json.Unmarshal([]byte(line), &m); err != nil || m.ImagesPerSecond <= 0 || m.Milliseconds["decode"] <= 0 || m.Workers != 1 {
 			t.Errorf("%v: %s", err, line)
 		}

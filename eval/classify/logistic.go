@@ -33,7 +33,10 @@ func Logistic(features *torch.Tensor, labels []int64, classes int, l2 float64, i
 				return
 			}
 			variance, mean := features.VarMean([]int{0}, true, true)
-			p = logistic{features: features, labels: torch.FromInt64(labels, n), mean: mean.To(torch.Float64), scale: variance.Sqrt().AddScalar(1e-6).To(torch.Float64), n: n, d: d, classes: classes, l2: l2}
+			p = logistic{
+				features: features, labels: torch.FromInt64(labels, n), n: n, d: d, classes: classes, l2: l2,
+				mean: mean.To(torch.Float64), scale: variance.Sqrt().AddScalar(1e-6).To(torch.Float64),
+			}
 			var at []float64
 			if at, err = p.minimize(iterations); err != nil {
 				return
@@ -79,7 +82,8 @@ func (p *logistic) evaluate(at, gradient []float64) (value float64) {
 				log := x.Linear(w, b).LogSoftmax(1)
 				value -= log.Gather(1, target).Sum().Item() / float64(p.n)
 				// d/dlogits = (softmax - onehot) / n
-				g := log.Exp_().ScatterAdd_(1, target, torch.Full([]int{rows, 1}, -1, torch.Options{Dtype: torch.Float64})).MulScalar_(1 / float64(p.n))
+				minusOne := torch.Full([]int{rows, 1}, -1, torch.Options{Dtype: torch.Float64})
+				g := log.Exp_().ScatterAdd_(1, target, minusOne).MulScalar_(1 / float64(p.n))
 				gw.AddInto_(g.T().Mm(x), 1)
 				gb.AddInto_(g.SumDim([]int{0}, false), 1)
 			})
@@ -113,7 +117,9 @@ func (p *logistic) minimize(iterations int) ([]float64, error) {
 		result, err = optimize.Minimize(optimize.Problem{
 			Func: func(at []float64) float64 { ask(at); return value },
 			Grad: func(g, at []float64) { ask(at); copy(g, gradient) },
-		}, make([]float64, len(gradient)), &optimize.Settings{MajorIterations: iterations, GradientThreshold: 1e-7, Concurrent: 1}, &optimize.LBFGS{Store: 10})
+		}, make([]float64, len(gradient)), &optimize.Settings{
+			MajorIterations: iterations, GradientThreshold: 1e-7, Concurrent: 1,
+		}, &optimize.LBFGS{Store: 10})
 	}()
 	for r := range requests {
 		if last == nil || !slices.Equal(last, r.at) {

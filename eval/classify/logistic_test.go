@@ -12,7 +12,7 @@ import (
 
 	"github.com/sbinet/npyio"
 
-	"contralens/data"
+	"contralens/data/loader"
 	"contralens/optim"
 	"contralens/torch"
 )
@@ -97,7 +97,7 @@ func TestProbesAgreeWithPyTorch(t *testing.T) {
 		h := NewLinear(classes, d, 3, torch.CPU)
 		var order [][]int
 		for e := range epochs {
-			order = append(order, data.Order(n, 11, e+1))
+			order = append(order, loader.Shuffled(n, 11, e+1))
 		}
 		writeArrays(t, dir, map[string]any{"train": x, "train_labels": labels, "test": xt, "test_labels": testLabels, "weight": h.Weight.Float32s(), "order": flat(order)},
 			map[string][]int{"train": {n, d}, "test": {m, d}, "weight": {classes, d}, "order": {epochs, n}})

@@ -48,7 +48,8 @@ func (r *Run) Do(ctx context.Context) error {
 	t.OnStep = func(s Step) error {
 		if s.Batch%r.PrintFreq == 0 || s.Batch == s.Batches {
 			loss, top1, _ := t.Totals.Mean()
-			r.Print("epoch %d/%d step %d/%d  loss %.3f  top-1 %.1f %%  lr %.4g", s.Epoch, t.Epochs, s.Batch, s.Batches, loss, top1, s.Rate)
+			r.Print("epoch %d/%d step %d/%d  loss %.3f  top-1 %.1f %%  lr %.4g",
+				s.Epoch, t.Epochs, s.Batch, s.Batches, loss, top1, s.Rate)
 		}
 		return nil
 	}
@@ -77,13 +78,17 @@ func (r *Run) epoch(ctx context.Context, totals Totals) (err error) {
 		return err
 	}
 	r.tested, r.Best = true, max(r.Best, r.Scores.Top1)
-	r.Print("epoch %d/%d  train loss %.3f, top-1 %.2f %%  test loss %.3f, top-1 %.2f %%, top-%d %.2f %%", epoch, r.Trainer.Epochs, loss, top1,
+	r.Print("epoch %d/%d  train loss %.3f, top-1 %.2f %%  test loss %.3f, top-1 %.2f %%, top-%d %.2f %%",
+		epoch, r.Trainer.Epochs, loss, top1,
 		r.Scores.Loss, r.Scores.Top1, min(5, len(r.Scores.PerClass)), r.Scores.Top5)
 	if r.Curves != nil {
 		for _, c := range []struct {
 			tag   string
 			value float64
-		}{{"train_acc", top1}, {"train_acc5", top5}, {"train_loss", loss}, {"test_acc", r.Scores.Top1}, {"test_acc5", r.Scores.Top5}, {"test_loss", r.Scores.Loss}} {
+		}{
+			{"train_acc", top1}, {"train_acc5", top5}, {"train_loss", loss},
+			{"test_acc", r.Scores.Top1}, {"test_acc5", r.Scores.Top5}, {"test_loss", r.Scores.Loss},
+		} {
 			if err := r.Curves.Scalar(r.Prefix+c.tag, epoch, c.value); err != nil {
 				return err
 			}

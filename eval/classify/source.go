@@ -1,18 +1,21 @@
 package classify
 
 import (
+	"context"
 	"io"
 
 	"contralens/data"
+	"contralens/data/loader"
 	"contralens/torch"
 	"contralens/views"
 )
 
 // Source gives the batches of epochs. An epoch's batches depend on its number
-// alone, so that training can go on in its middle.
+// alone, so that training can resume in its middle.
 type Source interface {
-	Batches() int                   // of an epoch
-	Epoch(epoch, first int) Batches // from batch first (from 0) on
+	Batches() int // of an epoch
+	// Epoch gives an epoch's batches from batch first (from 0) on, until ctx ends.
+	Epoch(ctx context.Context, epoch, first int) Batches
 }
 
 // Batches are the rest of an epoch.
@@ -36,15 +39,15 @@ type Images struct {
 }
 
 // Batches is the number of batches of an epoch.
-func (s *Images) Batches() int { return data.Batches(s.Dataset.Len(), s.Batch, s.DropLast) }
+func (s *Images) Batches() int { return loader.Batches(s.Dataset.Len(), s.Batch, s.DropLast) }
 
 // Epoch starts the loader of an epoch.
-func (s *Images) Epoch(epoch, first int) Batches {
+func (s *Images) Epoch(ctx context.Context, epoch, first int) Batches {
 	d := s.Dataset
 	if s.Balanced {
 		d = data.ClassBalanced(d, s.Seed, epoch)
 	}
-	return &imageBatches{s, data.NewLoader(data.LoaderOptions{
+	return &imageBatches{s, loader.NewViews(ctx, loader.ViewOptions{
 		Dataset: d, Views: []views.Spec{s.Spec}, BatchSize: s.Batch, Workers: s.Workers, Seed: s.Seed, Epoch: epoch,
 		Shuffle: true, DropLast: s.DropLast, FirstBatch: first,
 	})}
@@ -52,7 +55,7 @@ func (s *Images) Epoch(epoch, first int) Batches {
 
 type imageBatches struct {
 	s      *Images
-	loader *data.Loader
+	loader *loader.ViewLoader
 }
 
 func (b *imageBatches) Close() { b.loader.Close() }
@@ -63,8 +66,9 @@ func (b *imageBatches) Next() (*torch.Tensor, []int64, error) {
 		return nil, nil, err
 	}
 	defer b.loader.Recycle(batch)
-	labels := append([]int64(nil), batch.Labels...)
-	return torch.FromFloat32(batch.Views[0], append([]int{batch.N}, b.s.Spec.Shape()...)...).ToDevice(b.s.Device), labels, nil
+	labels := append([]int64(nil), batch.Samples.Labels...)
+	x := torch.FromFloat32(batch.Samples.Values[0], append([]int{batch.N}, b.s.Spec.Shape()...)...)
+	return x.ToDevice(b.s.Device), labels, nil
 }
 
 // Cached is a source of features computed beforehand.
@@ -77,11 +81,11 @@ type Cached struct {
 }
 
 // Batches is the number of batches of an epoch.
-func (s *Cached) Batches() int { return data.Batches(len(s.Labels), s.Batch, false) }
+func (s *Cached) Batches() int { return loader.Batches(len(s.Labels), s.Batch, false) }
 
 // Epoch draws the order of an epoch.
-func (s *Cached) Epoch(epoch, first int) Batches {
-	order := data.Order(len(s.Labels), s.Seed, epoch)
+func (s *Cached) Epoch(_ context.Context, epoch, first int) Batches {
+	order := loader.Shuffled(len(s.Labels), s.Seed, epoch)
 	if s.Balanced {
 		order = data.BalancedOrder(s.Labels, s.Seed, epoch)
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"contralens/eval"
+	"contralens/features"
 	"contralens/internal/golden"
 	"contralens/nn"
 	"contralens/optim"
@@ -21,7 +21,7 @@ func probeOf(classes, dim int) *Trainer {
 		Optimizer: optim.NewSGD(h.Parameters(), 0.9, 0), Schedule: optim.Schedule{Rate: 30, Epochs: 5}, Epochs: 5}
 }
 
-// A linear checkpoint that PyTorch wrote is read exactly, and goes on at the
+// A linear checkpoint that PyTorch wrote is read exactly, and resumes at the
 // epoch after its last, with a warning that says what it lacks.
 func TestPyTorchsLinearCheckpoint(t *testing.T) {
 	path := golden.Path(t, "checkpoint", "linear_zip.pth")
@@ -47,7 +47,7 @@ func TestPyTorchsLinearCheckpoint(t *testing.T) {
 			}
 		}
 		if err := tr.Do(context.Background()); err != nil || tr.Step != 3*2+2*2 {
-			t.Errorf("going on: %v, step %d", err, tr.Step)
+			t.Errorf("resuming: %v, step %d", err, tr.Step)
 		}
 		l, record, err := Read(path, torch.CPU)
 		if err != nil || l.Classes() != 3 || record.Protocol != "" {
@@ -60,7 +60,7 @@ func TestPyTorchsLinearCheckpoint(t *testing.T) {
 	})
 }
 
-// A checkpoint of the middle of an epoch goes on there, and on fewer images at the
+// A checkpoint of the middle of an epoch resumes there, and on fewer images at the
 // beginning of the epoch, with a warning.
 func TestFewerImagesThanBefore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.pth")
@@ -81,12 +81,12 @@ func TestFewerImagesThanBefore(t *testing.T) {
 			t.Errorf("on fewer images: %v, %q, best %v, step %d, %+v", err, warning, best, fewer.StepInEpoch, fewer.Totals)
 		}
 		if err := fewer.Do(context.Background()); err != nil || fewer.Step != 5+3 {
-			t.Errorf("going on: %v, step %d", err, fewer.Step)
+			t.Errorf("resuming: %v, step %d", err, fewer.Step)
 		}
 	})
 }
 
-// An encoder of luminance and one of chrominance are judged on both's features,
+// An encoder of luminance and one of chrominance are evaluated on both's features,
 // in YDbDr.
 func TestTwoEncoders(t *testing.T) {
 	inside(t, func() {
@@ -95,20 +95,20 @@ func TestTwoEncoders(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer m.Free()
-		features, labels, err := eval.Features(m, colors{[]int{20, 20, 20}}, eval.Options{Size: 8})
+		f, labels, err := features.Compute(m, colors{[]int{20, 20, 20}}, features.Options{Size: 8})
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer features.Free()
-		if d := features.Size(1); d != m.FeatureDim() || m.Branches() != 2 {
+		defer f.Free()
+		if d := f.Size(1); d != m.FeatureDim() || m.Branches() != 2 {
 			t.Errorf("%d features of %d encoders", d, m.Branches())
 		}
-		l, err := Logistic(features, labels, 3, 1e-4, 100)
+		l, err := Logistic(f, labels, 3, 1e-4, 100)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer l.Free()
-		s, err := Test(m, []*Linear{l}, colors{[]int{10, 10, 10}}, nil, eval.Options{Size: 8})
+		s, err := Test(m, []*Linear{l}, colors{[]int{10, 10, 10}}, nil, features.Options{Size: 8})
 		if err != nil || s[0].Top1 < 75 {
 			t.Errorf("%v, top-1 %v", err, s)
 		}

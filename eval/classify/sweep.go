@@ -2,10 +2,10 @@ package classify
 
 import (
 	"context"
-	"fmt"
 	"math"
 
 	"contralens/data"
+	"contralens/internal/option"
 	"contralens/optim"
 	"contralens/torch"
 )
@@ -34,15 +34,20 @@ const heldOut = 0.1
 // all at once, and gives the rate that does best on a tenth of every class that
 // is held out of the training, with all accuracies there, in percent. The test
 // set has no part in it.
-func Sweep(ctx context.Context, d data.Dataset, features *torch.Tensor, labels []int64, o SweepOptions) (best float64, accuracies []float64, err error) {
+func Sweep(
+	ctx context.Context, d data.Dataset, features *torch.Tensor, labels []int64, o SweepOptions,
+) (best float64, accuracies []float64, err error) {
 	train, held := data.Split(d, heldOut, o.Seed)
 	if len(held) == 0 {
-		return 0, nil, fmt.Errorf("--lr_sweep: want at least one class of two or more training images, to hold some out")
+		return 0, nil, &option.Error{Name: "lr_sweep", Want: "at least one class of two or more training images, to hold some out"}
 	}
 	torch.Scoped(func() {
 		x, y := rows(features, labels, train)
 		test, testLabels := rows(features, labels, held)
-		t := &Trainer{Source: &Cached{Features: x, Labels: y, Batch: o.Batch, Seed: o.Seed, Balanced: o.Balanced}, Features: Identity, Schedule: o.Schedule, Epochs: o.Epochs, Diverging: true}
+		t := &Trainer{
+			Source:   &Cached{Features: x, Labels: y, Batch: o.Batch, Seed: o.Seed, Balanced: o.Balanced},
+			Features: Identity, Schedule: o.Schedule, Epochs: o.Epochs, Diverging: true,
+		}
 		t.Schedule.Rate = 1
 		var parameters []*torch.Tensor
 		var scales []float64

@@ -2,17 +2,19 @@ package classify
 
 import (
 	"contralens/data"
+	"contralens/data/loader"
 	"contralens/eval"
+	"contralens/features"
 	"contralens/nn"
 	"contralens/torch"
 )
 
-// Test judges classifiers on the images of a dataset, all in one pass: the
+// Test evaluates classifiers on the images of a dataset, all in one pass: the
 // scores of each. counts are the training images of each class.
-func Test(m *nn.Model, heads []*Linear, d data.Dataset, counts []int, o eval.Options) ([]eval.Scores, error) {
+func Test(m *nn.Model, heads []*Linear, d data.Dataset, counts []int, o features.Options) ([]eval.Scores, error) {
 	tallies := newTallies(heads)
-	err := eval.EachBatch(m, d, o, func(f *torch.Tensor, b *data.Batch) error {
-		add(tallies, heads, f, b.Labels)
+	err := features.EachBatch(m, d, o, func(f *torch.Tensor, b *loader.ViewBatch) error {
+		add(tallies, heads, f, b.Samples.Labels)
 		return nil
 	})
 	if err != nil {
@@ -21,7 +23,7 @@ func Test(m *nn.Model, heads []*Linear, d data.Dataset, counts []int, o eval.Opt
 	return scores(tallies, counts), nil
 }
 
-// TestCached judges classifiers on features [N, D] computed beforehand.
+// TestCached evaluates classifiers on features [N, D] computed beforehand.
 func TestCached(heads []*Linear, features *torch.Tensor, labels []int64, counts []int) []eval.Scores {
 	const chunk = 4096
 	tallies := newTallies(heads)

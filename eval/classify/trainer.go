@@ -52,7 +52,7 @@ func (t Totals) Mean() (loss, top1, top5 float64) {
 
 // Do trains from where the trainer stands to the end of its epochs. When ctx
 // ends, it returns ctx.Err() after the step in work (after an epoch's last step,
-// OnEpoch comes first), and everything that is needed to go on is in the trainer.
+// OnEpoch comes first), and the trainer has everything that resuming needs.
 func (t *Trainer) Do(ctx context.Context) error {
 	t.Epoch = max(1, t.Epoch)
 	for ; t.Epoch <= t.Epochs; t.Epoch++ {
@@ -70,10 +70,11 @@ func (t *Trainer) Do(ctx context.Context) error {
 }
 
 func (t *Trainer) epoch(ctx context.Context) (err error) {
-	batches := t.Source.Epoch(t.Epoch, t.StepInEpoch)
+	batches := t.Source.Epoch(ctx, t.Epoch, t.StepInEpoch)
 	defer batches.Close()
 	for {
-		s := Step{Epoch: t.Epoch, Batch: t.StepInEpoch + 1, Batches: t.Source.Batches(), Rate: t.Schedule.At(t.Epoch, t.StepInEpoch, t.Source.Batches())}
+		n := t.Source.Batches()
+		s := Step{Epoch: t.Epoch, Batch: t.StepInEpoch + 1, Batches: n, Rate: t.Schedule.At(t.Epoch, t.StepInEpoch, n)}
 		torch.Scoped(func() {
 			var x *torch.Tensor
 			var labels []int64
@@ -90,7 +91,8 @@ func (t *Trainer) epoch(ctx context.Context) (err error) {
 		t.StepInEpoch++
 		t.Step++
 		if !t.Diverging && (math.IsNaN(s.Loss) || math.IsInf(s.Loss, 0)) {
-			return fmt.Errorf("the loss became %v in epoch %d, step %d; a lower --learning_rate than %v may help", s.Loss, s.Epoch, s.Batch, s.Rate)
+			return fmt.Errorf("the loss became %v in epoch %d, step %d; a lower --learning_rate than %v may help",
+				s.Loss, s.Epoch, s.Batch, s.Rate)
 		}
 		if t.OnStep != nil {
 			if err := t.OnStep(s); err != nil {

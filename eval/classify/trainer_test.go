@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"contralens/data"
-	"contralens/eval"
+	"contralens/features"
 	"contralens/nn"
 	"contralens/optim"
 	"contralens/torch"
@@ -41,7 +41,7 @@ func (c colors) Label(i int) int {
 	return -1
 }
 
-func (c colors) Image(i int, dst *views.Image) error {
+func (c colors) Image(_ context.Context, i int, dst *views.Image) error {
 	r := rand.New(rand.NewPCG(uint64(i), 1))
 	dst.Resize(12, 12)
 	for p := range dst.Pix {
@@ -87,14 +87,14 @@ func trainer(t *testing.T, m *nn.Model, d data.Dataset, last int) *Trainer {
 	head := NewLinear(len(d.Classes()), m.FeatureDim(), 1, torch.CPU)
 	tr := &Trainer{
 		Source:   &Images{Dataset: d, Batch: 8, Spec: spec, Seed: 5},
-		Features: eval.Frozen(m, false),
+		Features: features.Frozen(m, false),
 		Heads:    []*Linear{head},
 		Schedule: optim.Schedule{Rate: 0.5, Epochs: 3, Cosine: true, DecayRate: 0.1},
 		Epochs:   3,
 	}
 	parameters, scales := head.Parameters(), []float64{1, 1}
 	if last > 0 {
-		tr.Features = eval.Trained(m, false)
+		tr.Features = features.Trained(m, false)
 		p, s := Layers(m, last, 0.5)
 		parameters, scales = append(p, parameters...), append(s, scales...)
 	}
@@ -113,7 +113,7 @@ func TestProbeLeavesTheEncoder(t *testing.T) {
 		if err := tr.Do(context.Background()); err != nil {
 			t.Fatal(err)
 		}
-		s, err := Test(m, tr.Heads, colors{[]int{10, 10, 10}}, nil, eval.Options{Size: 8})
+		s, err := Test(m, tr.Heads, colors{[]int{10, 10, 10}}, nil, features.Options{Size: 8})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -236,7 +236,7 @@ func TestResumeIsExact(t *testing.T) {
 					t.Fatal(err)
 				}
 				if want := []int{34, 34}; !slices.Equal(images, want) {
-					t.Errorf("totals over %v images, want %v: an epoch's totals go on too", images, want)
+					t.Errorf("totals over %v images, want %v: an epoch's totals continue too", images, want)
 				}
 				parts = save(tr, m, filepath.Join(t.TempDir(), "parts.pth"))
 			})
@@ -314,7 +314,7 @@ func TestBalancedSamplingLiftsRareClasses(t *testing.T) {
 			if err := tr.Do(context.Background()); err != nil {
 				t.Fatal(err)
 			}
-			s, err := Test(m, tr.Heads, colors{[]int{40, 40}}, data.ClassCounts(d), eval.Options{Size: 8})
+			s, err := Test(m, tr.Heads, colors{[]int{40, 40}}, data.ClassCounts(d), features.Options{Size: 8})
 			if err != nil {
 				t.Fatal(err)
 			}

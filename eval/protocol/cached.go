@@ -8,6 +8,7 @@ import (
 
 	"contralens/eval"
 	"contralens/eval/classify"
+	"contralens/features"
 	"contralens/optim"
 	"contralens/torch"
 )
@@ -17,32 +18,33 @@ import (
 func (p *linearProbe) trainCached(ctx context.Context) error {
 	model := p.encoder.Model
 	p.protocol, p.metrics["cached"] = "linear-cached", true
-	features, labels, err := eval.Features(model, p.train, p.evalOptions(ctx))
+	train, labels, err := features.Compute(model, p.train, p.evalOptions(ctx))
 	if err != nil {
 		return err
 	}
-	p.cached = append(p.cached, features)
-	test, testLabels, err := eval.Features(model, p.test, p.evalOptions(ctx))
+	p.cached = append(p.cached, train)
+	test, testLabels, err := features.Compute(model, p.test, p.evalOptions(ctx))
 	if err != nil {
 		return err
 	}
 	p.cached = append(p.cached, test)
-	p.print("features of %d training and %d test images, computed once and without augmentation", len(labels), len(testLabels))
+	p.print("features of %d training and %d test images, computed once and without augmentation",
+		len(labels), len(testLabels))
 	p.testWith = func(_ context.Context, head *classify.Linear) (eval.Scores, error) {
 		return classify.TestCached([]*classify.Linear{head}, test, testLabels, p.counts)[0], nil
 	}
 	if p.c.Solver == "lbfgs" {
-		return p.lbfgs(ctx, features, labels)
+		return p.lbfgs(ctx, train, labels)
 	}
-	features = features.ToDevice(model.Config.Device).Keep()
-	p.cached = append(p.cached, features)
+	train = train.ToDevice(model.Config.Device).Keep()
+	p.cached = append(p.cached, train)
 	if len(p.c.Sweep) > 0 {
-		if err := p.sweep(ctx, features, labels); err != nil {
+		if err := p.sweep(ctx, train, labels); err != nil {
 			return err
 		}
 	}
 	return p.sgd(ctx, &classify.Cached{
-		Features: features, Labels: labels, Batch: p.BatchSize, Seed: p.Seed, Balanced: p.balanced(),
+		Features: train, Labels: labels, Batch: p.BatchSize, Seed: p.Seed, Balanced: p.balanced(),
 	}, classify.Identity)
 }
 

@@ -38,7 +38,9 @@ func openEncoder(n *config.Net, m config.Machine, w config.Weights, seed uint64,
 }
 
 // result is a result about the encoder. options are those of the evaluation.
-func (e *evaluatedEncoder) result(protocol, dataset string, metrics map[string]any, seed uint64, options map[string]string) eval.Result {
+func (e *evaluatedEncoder) result(
+	protocol, dataset string, metrics map[string]any, seed uint64, options map[string]string,
+) eval.Result {
 	r := eval.NewResult(protocol, dataset, metrics, seed)
 	r.Checkpoint, r.CheckpointSHA256, r.Epoch = e.Path, e.SHA256, e.Epoch
 	r.Group = eval.Group(protocol, dataset, fmt.Sprint(e.Epoch), options, e.Config)

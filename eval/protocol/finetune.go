@@ -11,6 +11,7 @@ import (
 	"contralens/data"
 	"contralens/eval"
 	"contralens/eval/classify"
+	"contralens/features"
 	"contralens/optim"
 	"contralens/setup"
 )
@@ -123,7 +124,7 @@ func (f *finetuning) tuneEncoder(ctx context.Context) error {
 	defer optimizer.Free()
 	r := &classify.Run{
 		Trainer: &classify.Trainer{
-			Source: images, Features: eval.Trained(model, f.bf16()), Heads: []*classify.Linear{head},
+			Source: images, Features: features.Trained(model, f.bf16()), Heads: []*classify.Linear{head},
 			Optimizer: optimizer, Schedule: f.schedule(), Epochs: f.Epochs,
 		},
 		Dir: f.dir, Record: f.record(f.protocol), Encoder: model,
@@ -160,7 +161,7 @@ func (f *finetuning) retrainClassifier(ctx context.Context) error {
 	}
 	r := &classify.Run{
 		Trainer: &classify.Trainer{
-			Source: images, Features: eval.Frozen(model, f.bf16()), Heads: []*classify.Linear{head}, Optimizer: optimizer,
+			Source: images, Features: features.Frozen(model, f.bf16()), Heads: []*classify.Linear{head}, Optimizer: optimizer,
 			Schedule: optim.Schedule{Rate: f.c.CRTRate, Epochs: f.c.CRTEpochs, Cosine: true, DecayRate: f.DecayRate},
 			Epochs:   f.c.CRTEpochs,
 		},
@@ -178,7 +179,9 @@ func (f *finetuning) retrainClassifier(ctx context.Context) error {
 }
 
 // report writes and reports the result of a stage.
-func (f *finetuning) report(ctx context.Context, protocol string, head *classify.Linear, r *classify.Run, more map[string]any) error {
+func (f *finetuning) report(
+	ctx context.Context, protocol string, head *classify.Linear, r *classify.Run, more map[string]any,
+) error {
 	metrics := map[string]any{"best_top1": r.Best, "label_fraction": f.c.LabelFraction}
 	for name, v := range more {
 		metrics[name] = v

@@ -8,6 +8,7 @@ import (
 
 	"contralens/config"
 	"contralens/eval"
+	"contralens/features"
 	"contralens/setup"
 )
 
@@ -28,13 +29,14 @@ func knn(ctx context.Context, c config.KNN, o Options) (eval.Result, error) {
 		return eval.Result{}, err
 	}
 	defer e.Model.Free()
-	bank, queries, err := setup.Datasets(c.Data, o.Note)
+	bank, queries, err := setup.Datasets(ctx, c.Data, o.Note)
 	if err != nil {
 		return eval.Result{}, err
 	}
 	vote := eval.Vote{K: c.Neighbors, Temperature: c.KNNTemperature, Standardize: c.Standardize}
-	accuracy, err := eval.KNNAccuracy(e.Model, bank, queries, vote, eval.Options{
-		Size: c.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: c.Precision == "bf16", Progress: o.Features, Context: ctx,
+	accuracy, err := eval.KNNAccuracy(e.Model, bank, queries, vote, features.Options{
+		Size: c.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: c.Precision == "bf16",
+		Progress: o.Features, Context: ctx,
 	})
 	if stopped(ctx, err) {
 		return eval.Result{}, ErrStopped
@@ -42,7 +44,9 @@ func knn(ctx context.Context, c config.KNN, o Options) (eval.Result, error) {
 	if err != nil {
 		return eval.Result{}, err
 	}
-	metrics := map[string]any{"top1": accuracy, "k": c.Neighbors, "temperature": c.KNNTemperature, "standardized": c.Standardize}
+	metrics := map[string]any{
+		"top1": accuracy, "k": c.Neighbors, "temperature": c.KNNTemperature, "standardized": c.Standardize,
+	}
 	result := e.result("knn", bank.Name(), metrics, c.Seed, config.Values(&c))
 	if dir := filepath.Dir(c.Ckpt); c.Ckpt != "" && isFile(filepath.Join(dir, "run.json")) {
 		if err := result.Append(dir); err != nil {

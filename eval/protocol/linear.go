@@ -8,6 +8,7 @@ import (
 	"contralens/config"
 	"contralens/eval"
 	"contralens/eval/classify"
+	"contralens/features"
 	"contralens/optim"
 	"contralens/setup"
 	"contralens/torch"
@@ -39,7 +40,9 @@ func linear(ctx context.Context, c *config.Linear, o Options) (eval.Result, erro
 	if err := k.prepare(c.RunFolder(name), c); err != nil {
 		return eval.Result{}, err
 	}
-	p := &linearProbe{session: k, c: c, protocol: "linear", metrics: map[string]any{}, curves: filepath.Join(c.TBPath, name)}
+	p := &linearProbe{
+		session: k, c: c, protocol: "linear", metrics: map[string]any{}, curves: filepath.Join(c.TBPath, name),
+	}
 	defer p.free()
 	if err := p.probe(ctx); err != nil {
 		return eval.Result{}, k.stop(ctx, err)
@@ -79,9 +82,8 @@ func (p *linearProbe) probe(ctx context.Context) (err error) {
 	if err != nil || p.c.Tau == 0 {
 		return err
 	}
-	p.metrics["tau_normalized"], err = p.tauNormalized(p.c.Tau, p.head, "τ-normalized", func(h *classify.Linear) (eval.Scores, error) {
-		return p.testWith(ctx, h)
-	})
+	test := func(h *classify.Linear) (eval.Scores, error) { return p.testWith(ctx, h) }
+	p.metrics["tau_normalized"], err = p.tauNormalized(p.c.Tau, p.head, "τ-normalized", test)
 	return err
 }
 
@@ -92,13 +94,15 @@ func (p *linearProbe) trainOnImages(ctx context.Context) error {
 		return err
 	}
 	p.testWith = p.testHead
-	return p.sgd(ctx, images, eval.Frozen(p.encoder.Model, p.bf16()))
+	return p.sgd(ctx, images, features.Frozen(p.encoder.Model, p.bf16()))
 }
 
 func (p *linearProbe) balanced() bool { return p.c.Sampling == "class" }
 
 // sgd trains the classifier by SGD in the run directory.
-func (p *linearProbe) sgd(ctx context.Context, source classify.Source, features func(*torch.Tensor) *torch.Tensor) error {
+func (p *linearProbe) sgd(
+	ctx context.Context, source classify.Source, features func(*torch.Tensor) *torch.Tensor,
+) error {
 	p.head = p.newHead(p.c.NClass, p.Seed)
 	optimizer := optim.NewSGD(p.head.Parameters(), p.Momentum, p.WeightDecay)
 	defer optimizer.Free()

@@ -6,8 +6,10 @@ import (
 
 	"contralens/config"
 	"contralens/data"
+	"contralens/data/loader"
 	"contralens/eval"
 	"contralens/eval/classify"
+	"contralens/features"
 	"contralens/nn"
 	"contralens/setup"
 	"contralens/torch"
@@ -32,10 +34,12 @@ func Predict(ctx context.Context, c config.Predict, images data.Dataset, o Optio
 	return setup.Compute(c.Threads, func() error { return predict(ctx, &c, images, o, each) })
 }
 
-func predict(ctx context.Context, c *config.Predict, images data.Dataset, o Options, each func(Prediction) error) error {
+func predict(
+	ctx context.Context, c *config.Predict, images data.Dataset, o Options, each func(Prediction) error,
+) error {
 	device, err := torch.ParseDevice(c.Device)
 	if err != nil {
-		return fmt.Errorf("--device: %w", err)
+		return err
 	}
 	head, record, err := classify.Read(c.Ckpt, device)
 	if err != nil {
@@ -48,17 +52,18 @@ func predict(ctx context.Context, c *config.Predict, images data.Dataset, o Opti
 	}
 	defer model.Free()
 	if got, want := model.FeatureDim(), head.Weight.Size(1); got != want {
-		return fmt.Errorf("checkpoint %s: its classifier wants %d features, the encoder has %d; is it another encoder's?", c.Ckpt, want, got)
+		return fmt.Errorf("checkpoint %s: its classifier wants %d features, the encoder has %d; is it another encoder's?",
+			c.Ckpt, want, got)
 	}
-	whole, gaps := data.WithGaps(images, func(err error) { o.note("%v", err) })
+	whole, unreadable := data.WithPlaceholder(images, func(err error) { o.note("%v", err) })
 	top := min(c.Top, head.Classes())
-	err = eval.EachBatch(model, whole, eval.Options{
+	err = features.EachBatch(model, whole, features.Options{
 		Size: s.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: s.Precision == "bf16", Context: ctx,
-	}, func(f *torch.Tensor, b *data.Batch) error {
+	}, func(f *torch.Tensor, b *loader.ViewBatch) error {
 		p, classes := head.Logits(f).Softmax(1).TopK(top, 1)
 		probabilities, indices := p.Float64s(), classes.Int64s()
 		for i, index := range b.Indices {
-			if gaps.Bad(index) {
+			if unreadable.Unreadable(index) {
 				continue
 			}
 			answer := Prediction{Image: images.Path(index)}
@@ -74,7 +79,7 @@ func predict(ctx context.Context, c *config.Predict, images data.Dataset, o Opti
 	if stopped(ctx, err) {
 		return ErrStopped
 	}
-	if n := gaps.Count(); err == nil && n > 0 {
+	if n := unreadable.Count(); err == nil && n > 0 {
 		err = fmt.Errorf("%d of %d images could not be read, and have no prediction", n, images.Len())
 	}
 	return err
@@ -127,9 +132,11 @@ func encoderFile(c *config.Predict, record classify.Record, o Options) (path str
 	case c.Encoder != "":
 		path = c.Encoder
 	case path == "" && record.Protocol == "":
-		return "", false, fmt.Errorf("checkpoint %s does not say which encoder it was trained on; name it with --encoder", c.Ckpt)
+		return "", false, fmt.Errorf("checkpoint %s does not say which encoder it was trained on; name it with --encoder",
+			c.Ckpt)
 	case path != "" && !isFile(path):
-		return "", false, fmt.Errorf("checkpoint %s was trained on the encoder %s, which is gone; name it with --encoder", c.Ckpt, path)
+		return "", false, fmt.Errorf("checkpoint %s was trained on the encoder %s, which is gone; name it with --encoder",
+			c.Ckpt, path)
 	}
 	if path == "" {
 		return "", ema, nil

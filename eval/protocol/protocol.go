@@ -15,11 +15,8 @@ import (
 	"errors"
 	"fmt"
 
-	"contralens/config"
-	"contralens/data"
+	"contralens/autotune"
 	"contralens/eval"
-	"contralens/nn"
-	"contralens/views"
 )
 
 // ErrStopped ends a protocol whose context ended, after its state was saved.
@@ -34,23 +31,11 @@ type Options struct {
 	// Begin, when set, is called when the run directory is made: from here on there is
 	// something to save when the context ends.
 	Begin func()
-	// Tune, when set, chooses precision, memory format, threads and workers where the
-	// options leave them open and an encoder is trained. Without it they are fp32,
-	// channels_last and one a processor.
-	Tune func(m *config.Machine, w Workload) error
+	// Tuner, when set, measures which precision and which split of the processors train
+	// an encoder fastest, where the options leave that open. Without it they are fp32 and
+	// one thread and one worker a processor. Its notes go to Note unless it has its own.
+	Tuner *autotune.Tuner
 	Reporter
-}
-
-// Workload is the training that Options.Tune chooses for.
-type Workload struct {
-	Net    nn.Config
-	Images data.Dataset
-	View   views.Spec // of each image
-	Folder string     // of the images
-	Asked  string     // the precision that the options asked for
-	Batch  int        // images per step
-	Side   int        // of a view, in pixels
-	Retune bool       // measure again
 }
 
 // Reporter receives what a protocol says; functions that are nil are left out.

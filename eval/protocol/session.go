@@ -6,11 +6,15 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
+	"contralens/autotune"
 	"contralens/config"
 	"contralens/data"
+	"contralens/data/loader"
 	"contralens/eval"
 	"contralens/eval/classify"
+	"contralens/features"
 	"contralens/internal/machine"
 	"contralens/optim"
 	"contralens/setup"
@@ -42,7 +46,7 @@ func openSession(c *config.Classifier, o Options, w config.Weights, nClass int) 
 	if k.encoder, err = openEncoder(&c.Net, c.Machine, w, c.Seed, o); err != nil {
 		return nil, err
 	}
-	if k.train, k.test, err = setup.Datasets(c.Data, o.Note); err == nil {
+	if k.train, k.test, err = setup.Datasets(context.Background(), c.Data, o.Note); err == nil {
 		err = k.fit(nClass)
 	}
 	if err != nil {
@@ -75,18 +79,36 @@ func openTraining(c *config.Finetune, o Options, name string) (*session, error) 
 
 // tune settles how the encoder is trained.
 func (k *session) tune(retune bool) error {
-	if k.Tune == nil {
+	if k.Tuner == nil {
 		k.Settle()
 		return nil
+	}
+	t := *k.Tuner
+	t.Retune = t.Retune || retune
+	if t.Note == nil {
+		t.Note = func(format string, args ...any) {
+			k.note("%s", strings.TrimPrefix(fmt.Sprintf(format, args...), "note: "))
+		}
 	}
 	images, err := k.images(false)
 	if err != nil {
 		return err
 	}
-	return k.Tune(&k.Machine, Workload{
-		Net: k.encoder.Model.Config, Images: k.train, View: images.Spec, Folder: absolute(k.DataFolder), Asked: k.Precision,
-		Batch: k.BatchSize, Side: k.InputRes, Retune: retune,
+	asked := k.Precision
+	step := setup.Step{Net: k.encoder.Model.Config, Batch: k.BatchSize, Side: k.InputRes}
+	chosen, err := setup.Precision(&t, &k.Machine, step)
+	if err != nil {
+		return err
+	}
+	split, err := setup.SplitThreads(&t, &k.Machine, asked, step, autotune.Images{
+		Dataset: k.train, Views: []views.Spec{images.Spec}, From: absolute(k.DataFolder),
 	})
+	for _, described := range []string{chosen, split} {
+		if described != "" {
+			k.note("%s", described)
+		}
+	}
+	return err
 }
 
 // fit makes sure that data and number of classes go together.
@@ -94,11 +116,14 @@ func (k *session) fit(nClass int) error {
 	k.classes = slices.Clone(k.train.Classes())
 	switch n := len(k.classes); {
 	case n < 2:
-		return fmt.Errorf("--data_folder %s: want images in folders of at least 2 classes, got %d; a classifier learns from labels", k.DataFolder, n)
+		return fmt.Errorf("--data_folder %s: want images in folders of at least 2 classes, got %d; a classifier learns "+
+			"from labels", k.DataFolder, n)
 	case k.test == nil:
-		return fmt.Errorf("--data_folder %s: want a val/ or test/ folder beside train/ to test on, found none in dataset %s", k.DataFolder, k.train.Name())
+		return fmt.Errorf("--data_folder %s: want a val/ or test/ folder beside train/ to test on, found none in dataset %s",
+			k.DataFolder, k.train.Name())
 	case nClass > 0 && nClass < n:
-		return fmt.Errorf("--n_class %d: dataset %s has %d classes; give --n_class %d, or leave it out", nClass, k.train.Name(), n, n)
+		return fmt.Errorf("--n_class %d: dataset %s has %d classes; give --n_class %d, or leave it out",
+			nClass, k.train.Name(), n, n)
 	case nClass > n:
 		k.note("--n_class %d: dataset %s has %d classes; the other outputs learn never to answer", nClass, k.train.Name(), n)
 		for i := n; i < nClass; i++ {
@@ -118,7 +143,8 @@ func (k *session) fit(nClass int) error {
 func (k *session) prepare(dir string, c any) (err error) {
 	k.dir, k.values = dir, config.Values(c)
 	if k.Resume != "" && k.Resume != "auto" && !isFile(k.Resume) {
-		return fmt.Errorf("--resume %s: want a checkpoint, or auto for the run directory's newest, but there is no such file", k.Resume)
+		return fmt.Errorf("--resume %s: want a checkpoint, or auto for the run directory's newest, but there is no such file",
+			k.Resume)
 	}
 	if k.release, err = train.Prepare(dir, c, k.Output, os.Args); err != nil {
 		return err
@@ -147,8 +173,8 @@ func (k *session) print(format string, args ...any) {
 	fmt.Fprintln(k.log, line)
 }
 
-func (k *session) evalOptions(ctx context.Context) eval.Options {
-	return eval.Options{
+func (k *session) evalOptions(ctx context.Context) features.Options {
+	return features.Options{
 		Size: k.InputRes, Batch: max(64, min(256, k.BatchSize)), Workers: k.Workers, BF16: k.bf16(),
 		Progress: k.Features, Context: ctx,
 	}
@@ -161,7 +187,7 @@ func (k *session) images(balanced bool) (*classify.Images, error) {
 	spec, err := views.Preset(k.AugLinear, k.InputRes, k.Crop)
 	spec.Exact = k.Decode == "exact"
 	return &classify.Images{
-		Dataset: k.train, Batch: k.BatchSize, Workers: k.Workers, Spec: eval.View(k.encoder.Model, spec),
+		Dataset: k.train, Batch: k.BatchSize, Workers: k.Workers, Spec: features.View(k.encoder.Model, spec),
 		Seed: k.Seed, Balanced: balanced, Device: k.encoder.Model.Config.Device,
 	}, err
 }
@@ -182,7 +208,7 @@ func (k *session) record(protocol string) classify.Record {
 	return classify.Record{
 		Protocol: protocol, Config: k.values, Classes: k.classes,
 		Encoder: classify.EncoderRecord{Path: absolute(k.encoder.Path), SHA256: k.encoder.SHA256, Epoch: k.encoder.Epoch},
-		Threads: torch.Threads(), Workers: data.Workers(k.Workers), Machine: machine.Kind(),
+		Threads: torch.Threads(), Workers: loader.Workers(k.Workers), Machine: machine.Kind(),
 	}
 }
 

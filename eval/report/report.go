@@ -40,7 +40,7 @@ type Row struct {
 
 // Options say what Collect keeps.
 type Options struct {
-	AllEpochs bool // of an encoder judged after several epochs, all; else the last
+	AllEpochs bool // all evaluations of an encoder that was evaluated after several epochs; else the last
 }
 
 // Collect reads the results.jsonl of every run directory in or below dir. Of an
@@ -76,14 +76,16 @@ func Collect(dir string, o Options) ([]Row, error) {
 		return nil, fmt.Errorf("report: %w", err)
 	}
 	if !found {
-		return nil, fmt.Errorf("report: want run directories with %s in or below %s, found none; knn, linear and finetune write it", eval.ResultsFile, dir)
+		return nil, fmt.Errorf("report: want run directories with %s in or below %s, found none; knn, linear and "+
+			"finetune write it", eval.ResultsFile, dir)
 	}
 	var rows []Row
 	for _, g := range groups {
 		rows = append(rows, g.row())
 	}
 	slices.SortFunc(rows, func(a, b Row) int {
-		return cmp.Or(cmp.Compare(a.Dataset, b.Dataset), cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Run, b.Run), cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Metrics["top1"].Mean, b.Metrics["top1"].Mean))
+		return cmp.Or(cmp.Compare(a.Dataset, b.Dataset), cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Run, b.Run),
+			cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Metrics["top1"].Mean, b.Metrics["top1"].Mean))
 	})
 	if !o.AllEpochs {
 		rows = lastEpochs(rows)
@@ -119,7 +121,10 @@ func add(groups map[string]*group, run string, r eval.Result) {
 }
 
 func (g *group) row() Row {
-	r := Row{Run: commonName(g.runs), Protocol: g.first.Protocol, Dataset: g.first.Dataset, Epoch: g.first.Epoch, Seeds: len(g.results), Metrics: map[string]Value{}, runs: g.runs}
+	r := Row{
+		Run: commonName(g.runs), Protocol: g.first.Protocol, Dataset: g.first.Dataset, Epoch: g.first.Epoch,
+		Seeds: len(g.results), Metrics: map[string]Value{}, runs: g.runs,
+	}
 	for _, name := range Metrics {
 		var values []float64
 		for _, result := range g.results {

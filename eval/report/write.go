@@ -7,13 +7,17 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"contralens/internal/option"
 )
 
 // Formats are the formats of Write.
 var Formats = []string{"markdown", "csv", "html"}
 
 // titles are the headings of Metrics.
-var titles = map[string]string{"top1": "top-1 %", "top5": "top-5 %", "many": "many %", "medium": "medium %", "few": "few %"}
+var titles = map[string]string{
+	"top1": "top-1 %", "top5": "top-5 %", "many": "many %", "medium": "medium %", "few": "few %",
+}
 
 // Write writes the table.
 func Write(w io.Writer, format string, rows []Row) error {
@@ -34,7 +38,7 @@ func Write(w io.Writer, format string, rows []Row) error {
 	case "html":
 		return page.Execute(w, table(rows, used))
 	}
-	return fmt.Errorf("--format: want %s, got %q", strings.Join(Formats, ", "), format)
+	return option.Text("format", strings.Join(Formats, ", "), format)
 }
 
 // text is "52.27 ± 0.31", or the mean alone of one seed.

@@ -77,7 +77,8 @@ func Open(dir string) (*Probe, error) {
 	path := filepath.Join(dir, "probe.json")
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: want a probe set with probe.json, found none; was the run made with --probe? (%w)", dir, fs.ErrNotExist)
+		return nil, fmt.Errorf("%s: want a probe set with probe.json, found none; was the run made with --probe? (%w)",
+			dir, fs.ErrNotExist)
 	}
 	if err != nil {
 		return nil, err
@@ -146,7 +147,8 @@ func (p *Probe) Features(epoch int) (features []float32, dim int, err error) {
 		return nil, 0, fmt.Errorf("%s: %w", path, err)
 	}
 	if len(h.Shape) != 2 || h.Shape[0] != len(p.Labels) || h.Shape[1] < 1 || h.Len() > maxValues {
-		return nil, 0, fmt.Errorf("%s: want an array [%d, D] of at most %d values, got %v", path, len(p.Labels), maxValues, h.Shape)
+		return nil, 0, fmt.Errorf("%s: want an array [%d, D] of at most %d values, got %v",
+			path, len(p.Labels), maxValues, h.Shape)
 	}
 	features, _, err = npy.Read(path)
 	return features, h.Shape[1], err

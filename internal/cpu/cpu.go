@@ -11,7 +11,10 @@ static void use(int level) { __atomic_store_n(&cl_cpu_level, level, __ATOMIC_REL
 */
 import "C"
 
-import "iter"
+import (
+	"iter"
+	"os"
+)
 
 // Level is a set of instructions. Each includes those below it.
 type Level int
@@ -44,6 +47,7 @@ func Current() Level { return Level(C.cpu_level()) }
 // and leaves them with the one they had. It is for tests: nothing else may compute
 // meanwhile.
 func Levels() iter.Seq[Level] {
+	_ = os.Getenv("ATEN_CPU_CAPABILITY") // go test repeats a test when a variable that it read has changed
 	return func(yield func(Level) bool) {
 		defer C.use(C.int(Current()))
 		for l := Baseline; l <= Best(); l++ {

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"io/fs"
 	"math"
 	"runtime"
 	"slices"
@@ -144,6 +145,23 @@ func TestInstructions(t *testing.T) {
 		if got := s.nativeBF16(); got != c.bf16 {
 			t.Errorf("%q: bfloat16 %v, want %v", c.cpuinfo, got, c.bf16)
 		}
+	}
+}
+
+func TestBLAS(t *testing.T) {
+	s := machineWith(1, nil)
+	if got := s.blas(); got != "" {
+		t.Errorf("without alternatives: %s", got)
+	}
+	const library = "/usr/lib/x86_64-linux-gnu/openblas-openmp/libblas.so.3"
+	s.files = fstest.MapFS{
+		"etc/alternatives/libblas.so.3-x86_64-linux-gnu": {Data: []byte(library), Mode: fs.ModeSymlink},
+	}
+	if got := s.blas(); got != library || ReferenceBLAS(got) {
+		t.Errorf("%s, want %s, which is optimized", got, library)
+	}
+	if !ReferenceBLAS("/usr/lib/x86_64-linux-gnu/blas/libblas.so.3") {
+		t.Error("the reference BLAS is not recognized")
 	}
 }
 

@@ -8,8 +8,18 @@ import "fmt"
 type Error struct {
 	Name string // of the option, as in a configuration: "feat_dim"
 	Want string // the values it can have: "at least 1"
-	Got  string // the value, quoted where it is text
+	Got  string // the value, quoted where it is text; may be empty
 }
 
 // Error is a sentence such as "feat_dim: want at least 1, got 0".
-func (e *Error) Error() string { return fmt.Sprintf("%s: want %s, got %s", e.Name, e.Want, e.Got) }
+func (e *Error) Error() string {
+	if e.Got == "" {
+		return fmt.Sprintf("%s: want %s", e.Name, e.Want)
+	}
+	return fmt.Sprintf("%s: want %s, got %s", e.Name, e.Want, e.Got)
+}
+
+// Text is the error of an option whose value is the text got.
+func Text(name, want, got string) *Error {
+	return &Error{Name: name, Want: want, Got: fmt.Sprintf("%q", got)}
+}

@@ -8,12 +8,12 @@ package export
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"contralens/internal/option"
 	"contralens/scores"
 	"contralens/scores/record"
 )
@@ -49,7 +49,7 @@ func Write(s scores.Source, dir, format string, rows int) ([]string, error) {
 	}
 	open := map[string]func(dir string, series []string) (sink, []string, error){"csv": newCSV, "parquet": newParquet, "npz": newNPZ}[format]
 	if open == nil {
-		return nil, fmt.Errorf("--format: want one of %s, got %q", strings.Join(Formats, ", "), format)
+		return nil, option.Text("format", "one of "+strings.Join(Formats, ", "), format)
 	}
 	out, files, err := open(dir, s.Series())
 	if err != nil {

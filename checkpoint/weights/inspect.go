@@ -1,0 +1,205 @@
+package weights
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"contralens/checkpoint"
+	"contralens/internal/humanize"
+	"contralens/nn"
+)
+
+// Inspection is what a file holds.
+type Inspection struct {
+	File     string            `json:"file"`
+	Format   string            `json:"format"`
+	Bytes    int64             `json:"bytes"`
+	Epoch    int               `json:"epoch,omitempty"`
+	Network  map[string]any    `json:"network,omitempty"`
+	Encoder  string            `json:"encoder,omitempty"`
+	Computed string            `json:"computed,omitempty"` // how it was trained
+	Problem  string            `json:"problem,omitempty"`
+	Contents []Entry           `json:"contents"`
+	Tensors  []TensorInfo      `json:"tensors"`
+	Options  map[string]string `json:"options,omitempty"`
+}
+
+// Entry is an entry at the top of a file.
+type Entry struct {
+	Name    string `json:"name"`
+	What    string `json:"what"`
+	Tensors int    `json:"tensors"`
+	Values  int    `json:"values"`
+}
+
+// TensorInfo is a tensor's name, type and shape.
+type TensorInfo struct {
+	Name  string `json:"name"`
+	Dtype string `json:"dtype"`
+	Shape []int  `json:"shape"`
+}
+
+// Inspect reads a file and finds the network and the encoder in it; what hinders that
+// is Problem. format is one of Formats, or "" to go by the name.
+func Inspect(path, format string) (*Inspection, error) {
+	f, err := Open(path, format)
+	if err != nil {
+		return nil, err
+	}
+	i := &Inspection{File: path, Format: f.Format, Epoch: f.Epoch, Options: f.Options}
+	if info, err := os.Stat(path); err == nil {
+		i.Bytes = info.Size()
+	}
+	for _, item := range f.Tree {
+		p := Entry{Name: fmt.Sprint(item.Key)}
+		p.count(item.Value)
+		p.What = kindOf(item.Value)
+		i.Contents = append(i.Contents, p)
+	}
+	for _, g := range f.Groups() {
+		for _, t := range g.Tensors {
+			x := t.Value.(*checkpoint.Tensor)
+			i.Tensors = append(i.Tensors, TensorInfo{strings.TrimPrefix(g.Path+"."+t.Key.(string), "."), x.Dtype, x.Shape})
+		}
+	}
+	i.Computed = trainedIn(f)
+	e, err := f.Encoder(false)
+	if err != nil {
+		i.Problem = err.Error()
+		return i, nil
+	}
+	i.Encoder = e.Mapping()
+	net, err := f.Network(e)
+	if err != nil {
+		i.Problem = err.Error()
+		return i, nil
+	}
+	i.Network = map[string]any{"arch": net.Arch, "width": net.Width, "stem": net.Stem, "modal": net.Modal}
+	if net.Head != "" {
+		i.Network["head"], i.Network["feat_dim"] = net.Head, net.FeatDim
+	}
+	return i, nil
+}
+
+// trainedIn is how the training that wrote a file computed, "" where that is not known:
+// precision, memory format, and of a pre-training also threads and workers.
+func trainedIn(f *File) string {
+	precision := f.Options["precision"]
+	if precision == "" || precision == "auto" {
+		return ""
+	}
+	how := strings.TrimSuffix(precision+", "+f.Options["memory_format"], ", ")
+	r, _ := f.Tree.Get("contralens").(checkpoint.Dict)
+	if threads, ok := r.Get("threads").(int); ok {
+		workers, _ := r.Get("workers").(int)
+		how += ", " + humanize.Count(threads, "thread") + ", " + humanize.Count(workers, "worker")
+	}
+	return how
+}
+
+func (e *Entry) count(v any) {
+	switch v := v.(type) {
+	case *checkpoint.Tensor:
+		e.Tensors++
+		e.Values += v.Len()
+	case checkpoint.Dict:
+		for _, i := range v {
+			e.count(i.Value)
+		}
+	case checkpoint.OrderedDict:
+		e.count(checkpoint.Dict(v))
+	case []any:
+		for _, x := range v {
+			e.count(x)
+		}
+	}
+}
+
+// kindOf describes a value of a checkpoint in a few words.
+func kindOf(v any) string {
+	switch v := v.(type) {
+	case *checkpoint.Tensor:
+		if len(v.Shape) == 0 && v.Len() == 1 {
+			return fmt.Sprintf("%v (%s [])", v.Float64s()[0], v.Dtype)
+		}
+		return fmt.Sprintf("%s %v", v.Dtype, v.Shape)
+	case checkpoint.Dict:
+		return fmt.Sprintf("%d entries", len(v))
+	case checkpoint.OrderedDict:
+		return fmt.Sprintf("%d entries", len(v))
+	case []any:
+		return fmt.Sprintf("%d values", len(v))
+	}
+	return fmt.Sprintf("%.80s", fmt.Sprint(v))
+}
+
+// Write writes the inspection as text; with tensors it lists all of them.
+func (i *Inspection) Write(w io.Writer, tensors bool) error {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	row := func(name, format string, args ...any) { fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
+	row("file", "%s (%s, %.1f MB)", i.File, i.Format, float64(i.Bytes)/1e6)
+	if i.Epoch > 0 {
+		row("epoch", "%d", i.Epoch)
+	}
+	if i.Network != nil {
+		s := ""
+		for _, name := range []string{"arch", "width", "stem", "modal", "head", "feat_dim"} {
+			if v, ok := i.Network[name]; ok {
+				s += fmt.Sprintf("--%s %v ", name, v)
+			}
+		}
+		row("network", "%s", s)
+	}
+	if i.Encoder != "" {
+		row("encoder", "%s", i.Encoder)
+	}
+	if i.Computed != "" {
+		row("trained in", "%s", i.Computed)
+	}
+	if i.Problem != "" {
+		row("problem", "%s", i.Problem)
+	}
+	if len(i.Contents) > 30 {
+		row("contents", "%d entries, %d tensors", len(i.Contents), len(i.Tensors))
+	} else {
+		for _, p := range i.Contents {
+			what := p.What
+			if p.Tensors > 0 && !strings.Contains(what, "[") {
+				what += fmt.Sprintf(", %d tensors of %d values together", p.Tensors, p.Values)
+			}
+			row("  "+p.Name, "%s", what)
+		}
+	}
+	if len(i.Options) > 0 {
+		t.Flush()
+		fmt.Fprintln(w, "options")
+		for _, name := range slices.Sorted(maps.Keys(i.Options)) {
+			if v := i.Options[name]; v != "" && v != "false" {
+				row("  --"+name, "%s", v)
+			}
+		}
+	}
+	if tensors {
+		t.Flush()
+		fmt.Fprintln(w, "tensors")
+		for _, x := range i.Tensors {
+			row("  "+x.Name, "%s\t%v", x.Dtype, x.Shape)
+		}
+	}
+	return t.Flush()
+}
+
+// Network is the network of an encoder in the file: as its shapes tell, and as our
+// record tells where shapes don't.
+func (f *File) Network(e *Encoder) (nn.Config, error) {
+	c, err := e.Network()
+	if err == nil && f.Options["head"] != "" && c.Head != "" {
+		c.Head = f.Options["head"]
+	}
+	return c, err
+}

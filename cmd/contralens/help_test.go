@@ -1,0 +1,128 @@
+package main
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"contralens/config"
+)
+
+// bound are the command lines of the commands whose options are fields of a
+// configuration, with that configuration.
+func bound() map[string]any {
+	return map[string]any{
+		"contrast": &config.Contrast{}, "linear": &config.Linear{}, "finetune": &config.Finetune{}, "supervised": &config.Supervised{},
+		"knn": &config.KNN{}, "features": &config.Features{}, "neighbors": &config.Neighbors{}, "predict": &config.Predict{},
+		"bench step": &config.BenchStep{}, "bench views": &config.BenchViews{}, "data pack": &config.DataPack{}, "data stats": &config.DataStats{},
+	}
+}
+
+// optionsOf are the options that a help text lists.
+func optionsOf(text string) map[string]bool {
+	listed := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^ {2}(?:-\w, | {4})--(\w+)`).FindAllStringSubmatch(text, -1) {
+		listed[m[1]] = true
+	}
+	return listed
+}
+
+// The short help lists what is used every day, the long one what the command reads, in
+// groups; no help lists what is not read.
+func TestHelp(t *testing.T) {
+	for line, c := range bound() {
+		short := must(t, append(strings.Fields(line), "--help")...)
+		long := must(t, append(strings.Fields(line), "--help", "--all")...)
+		inShort, inLong := optionsOf(short), optionsOf(long)
+		rest := 0
+		for _, f := range config.Fields(c) {
+			name := strings.ReplaceAll(f.Name, "-", "_")
+			if inLong[name] == f.Hidden {
+				t.Errorf("%s --help --all lists --%s: %v, hidden: %v", line, name, inLong[name], f.Hidden)
+			}
+			if inShort[name] != (f.Everyday && !f.Hidden) {
+				t.Errorf("%s --help lists --%s: %v, everyday: %v", line, name, inShort[name], f.Everyday)
+			}
+			if heading := strings.ToUpper(f.Group[:1]) + f.Group[1:] + " options:\n"; !f.Hidden && strings.Count(long, heading) != 1 {
+				t.Errorf("%s --help --all: want the heading %q once", line, heading)
+			}
+			if !f.Hidden && !f.Everyday {
+				rest++
+			}
+		}
+		if more := strings.Contains(short, "--help --all\n"); more != (rest > 0) {
+			t.Errorf("%s --help leaves %d options out; tells how to list them: %v", line, rest, more)
+		}
+		if n := len(inShort); n > 20 {
+			t.Errorf("%s --help lists %d options, want 20 or less", line, n)
+		}
+		for _, text := range strings.Split(short+long, "\n") {
+			if strings.HasPrefix(text, "      ") && len([]rune(text)) > helpWidth {
+				t.Errorf("%s --help: a line of %d columns: %s", line, len([]rune(text)), text)
+			}
+		}
+	}
+	if n := len(optionsOf(must(t, "knn", "--help", "--all"))); n > 36 {
+		t.Errorf("knn --help --all lists %d options, want at most 36", n)
+	}
+}
+
+// Options of other programs are accepted with a note, under all their names.
+func TestUnreadOptions(t *testing.T) {
+	t.Chdir(t.TempDir())
+	missing := "--data_folder nowhere --arch resnet18 --width 0.125 --input_res 16"
+	for line, want := range map[string]string{
+		"linear --mem bank -k 100 --nce_m 0.4 " + missing:    "note: contralens linear does not read --mem, --nce_k, --nce_m",
+		"knn --epochs 3 --world-size 4 --cosine " + missing:  "note: contralens knn does not read --epochs, --cosine, --world-size",
+		"contrast --feature_mix --aug_linear RA " + missing:  "note: contralens contrast does not read --aug_linear, --feature_mix",
+		"supervised --strict --opt_level O1 " + missing:      "note: contralens supervised does not read --opt_level, --strict",
+		"knn --neighbours 5 --dist-url tcp://a:1 " + missing: "note: contralens knn does not read --dist-url",
+	} {
+		code, text := command(t, strings.Fields(line)...)
+		if code != exitFailed || !strings.Contains(text, want+":") {
+			t.Errorf("%s: exit code %d, want %d and %q in\n%s", line, code, exitFailed, want, text)
+		}
+	}
+	if text := must(t, "linear", "--epochs", "100", "--method", "MoCov2", "--rank", "0", "--dry-run"); strings.Contains(text, "does not read") {
+		t.Errorf("a note about options that are read:\n%s", text)
+	}
+	if text := must(t, "knn", "--neighbours", "5", "--print-config"); !strings.Contains(text, "\nneighbors: 5\n") {
+		t.Errorf("a former name set nothing:\n%s", text)
+	}
+}
+
+// Every option of the reference has its row in docs/cli.md.
+func TestReference(t *testing.T) {
+	root := rootCommand()
+	text := reference(root)
+	cmd, _, err := root.Find([]string{"contrast"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rows, _ := strings.Cut(text, "## contralens contrast\n")
+	rows, _, _ = strings.Cut(rows, "\n## ")
+	for _, s := range sections(cmd.Flags()) {
+		if !strings.Contains(rows, "| "+s.heading()+" |") {
+			t.Errorf("no table %s", s.heading())
+		}
+		for _, f := range s.flags {
+			if f.Name != "help" && !strings.Contains(rows, "| `--"+f.Name+"`") {
+				t.Errorf("no row --%s", f.Name)
+			}
+		}
+	}
+	var plain func(c *cobra.Command)
+	plain = func(c *cobra.Command) {
+		for _, f := range sections(c.Flags()) {
+			if len(f.flags) == 0 {
+				t.Errorf("%s: an empty section %q", c.CommandPath(), f.title)
+			}
+		}
+		for _, sub := range c.Commands() {
+			plain(sub)
+		}
+	}
+	plain(cmd)
+}

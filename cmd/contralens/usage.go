@@ -1,0 +1,157 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"contralens/config"
+	"contralens/data"
+	"contralens/data/sets"
+	"contralens/internal/option"
+)
+
+// usageError is a command line that cannot be run.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// wrongUsage reports whether an error is about the command line itself: an option has a
+// value that it cannot have, whoever found that. A folder or file that is not as
+// expected is none.
+func wrongUsage(err error) bool {
+	var usage usageError
+	var value *config.ValueError
+	var field *option.Error
+	var dataset *sets.OptionError
+	return errors.As(err, &usage) || errors.As(err, &value) || errors.As(err, &field) ||
+		errors.As(err, &dataset) && dataset.Value == "" && dataset.Option != sets.ClassList
+}
+
+// asTyped has an error name an option the way it is typed: packages below know options by
+// the names of their fields.
+func asTyped(err error) error {
+	var value *option.Error
+	var dataset *sets.OptionError
+	var images *data.TooManyUnreadable
+	var said, typed string // in the error's words and in the command line's
+	switch {
+	case errors.As(err, &value):
+		said, typed = value.Error(), "--"+value.Error()
+	case errors.As(err, &dataset):
+		said, typed = dataset.Error(), dataset.Named("--"+dataOptions[dataset.Option])
+	case errors.As(err, &images):
+		said = images.Error()
+		typed = fmt.Sprintf("%d of %d images cannot be read, and --max_bad %v allows %d: "+
+			"remove them (contralens data stats lists them) or raise --max_bad; the last is %v",
+			images.Unreadable, images.Images, images.Share, data.Allowed(images.Share, images.Images), images.Last)
+	default:
+		return err
+	}
+	return typedError{err, strings.Replace(err.Error(), said, typed, 1)}
+}
+
+// dataOptions are the options that errors of a dataset are about.
+var dataOptions = map[sets.Option]string{
+	sets.Name: "dataset", sets.Folder: "data_folder", sets.ClassList: "imagenet100path", sets.Imbalance: "imbalance",
+}
+
+// typedError is an error in the command line's words.
+type typedError struct {
+	error
+	text string
+}
+
+func (e typedError) Error() string { return e.text }
+func (e typedError) Unwrap() error { return e.error }
+
+// suggestion is "; did you mean --x?" for a mistyped option, or nothing when no
+// option is near.
+func suggestion(name string, flags *pflag.FlagSet) string {
+	var all []string
+	flags.VisitAll(func(f *pflag.Flag) { all = append(all, f.Name) })
+	if near := config.Nearest(strings.ReplaceAll(name, "-", "_"), all); near != "" {
+		return fmt.Sprintf("; did you mean --%s?", near)
+	}
+	return ""
+}
+
+// elsewhere says which other commands have an option of that name; "" if none has.
+func elsewhere(name string) string {
+	commands := config.Having(name)
+	if len(commands) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; contralens %s has it;", strings.Join(commands, ", "))
+}
+
+// helpOf is the command line that lists all options of a command.
+func helpOf(c *cobra.Command) string {
+	if c.Flags().Lookup(allFlag) != nil {
+		return c.CommandPath() + " --help --all"
+	}
+	return c.CommandPath() + " --help"
+}
+
+// flagError is what the user reads when a flag cannot be parsed.
+func flagError(c *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		name := unknown.GetSpecifiedName()
+		if unknown.GetSpecifiedShortnames() != "" {
+			return usageError{fmt.Errorf("there is no option -%s; %s lists the options", name, helpOf(c))}
+		}
+		hint := elsewhere(name)
+		if hint == "" {
+			hint = suggestion(name, c.Flags())
+		}
+		if hint == "" {
+			hint = ";"
+		}
+		return usageError{fmt.Errorf("there is no option --%s%s %s lists the options", name, hint, helpOf(c))}
+	}
+	var empty *pflag.ValueRequiredError
+	if errors.As(err, &empty) {
+		return usageError{fmt.Errorf("--%s: want a value after it, got none; %s lists the options", empty.GetFlag().Name, helpOf(c))}
+	}
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		return usageError{fmt.Errorf("--%s: %w; %s lists the options", invalid.GetFlag().Name, invalid.Unwrap(), helpOf(c))}
+	}
+	return usageError{fmt.Errorf("%w; %s lists the options", err, helpOf(c))}
+}
+
+// groups makes commands that only group others show their help, and refuse
+// what is none of them.
+func groups(c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		groups(sub)
+	}
+	if c.Runnable() || !c.HasSubCommands() {
+		return
+	}
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return noCommand(c, args[0])
+		}
+		return nil
+	}
+	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+}
+
+// noCommand says which commands there are instead of the mistyped one.
+func noCommand(c *cobra.Command, mistyped string) error {
+	var names []string
+	for _, s := range c.Commands() {
+		if !s.Hidden {
+			names = append(names, s.Name())
+		}
+	}
+	if near := config.Nearest(mistyped, names); near != "" {
+		return usageError{fmt.Errorf("there is no command %q; did you mean %s %s?", mistyped, c.CommandPath(), near)}
+	}
+	return usageError{fmt.Errorf("there is no command %q; want %s and one of %s; each has --help", mistyped, c.CommandPath(), strings.Join(names, ", "))}
+}

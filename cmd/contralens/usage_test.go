@@ -1,0 +1,37 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"testing"
+
+	"contralens/config"
+	"contralens/data/sets"
+	"contralens/internal/option"
+)
+
+// Whether an error is wrong usage depends on its type, not on its words; and only the
+// command line writes options with dashes.
+func TestWrongUsage(t *testing.T) {
+	field := option.Text("style", "one of paper, slides, web", "a0")
+	for _, tc := range []struct {
+		err   error
+		usage bool
+		text  string
+	}{
+		{&config.ValueError{Option: "epochs", Want: "a number above 0", Got: 0}, true, "--epochs: want a number above 0, got 0"},
+		{&config.ValueError{Option: "mem", Value: "none", Want: "--modal RGB", Hint: "CMC has two"}, true, "--mem none: want --modal RGB; CMC has two"},
+		{fmt.Errorf("plotting: %w", field), true, `plotting: --style: want one of paper, slides, web, got "a0"`},
+		{usageError{fmt.Errorf("predict: %w", field)}, true, `predict: --style: want one of paper, slides, web, got "a0"`},
+		{&sets.OptionError{Option: sets.Name, Err: errors.New("want one of folder, got \"x\"")}, true, "--dataset: want one of folder, got \"x\""},
+		{&sets.OptionError{Option: sets.Folder, Value: "x", Err: errors.New("want a folder")}, false, "--data_folder x: want a folder"},
+		{&sets.OptionError{Option: sets.ClassList, Err: fs.ErrNotExist}, false, "--imagenet100path: file does not exist"},
+		{errors.New("--epochs: want words that look like wrong usage"), false, "--epochs: want words that look like wrong usage"},
+	} {
+		err := asTyped(tc.err)
+		if err.Error() != tc.text || wrongUsage(err) != tc.usage {
+			t.Errorf("%v\n reads %q, want %q; wrong usage: %v, want %v", tc.err, err, tc.text, wrongUsage(err), tc.usage)
+		}
+	}
+}

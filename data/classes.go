@@ -1,0 +1,133 @@
+package data
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+)
+
+// ClassCounts is the number of images of each class.
+func ClassCounts(d Dataset) []int {
+	n := make([]int, len(d.Classes()))
+	for i := range d.Len() {
+		if l := d.Label(i); l >= 0 {
+			n[l]++
+		}
+	}
+	return n
+}
+
+// LongTail keeps of class c of C
+//
+//	n_c = ⌊n_max F^(-c/(C-1))⌋
+//
+// images, at least one: the exponential profile of Cao et al. (2019), where F,
+// the imbalance factor, is how often the first class comes for each image of the
+// last, and n_max the size of the largest class. Classes with fewer images keep
+// what they have. Which images stay depends on the seed alone.
+func LongTail(d Dataset, factor float64, seed uint64) (Dataset, error) {
+	if factor < 1 || math.IsNaN(factor) || math.IsInf(factor, 0) {
+		return nil, fmt.Errorf("want a factor of at least 1, got %v", factor)
+	}
+	counts := ClassCounts(d)
+	if len(counts) < 2 {
+		return nil, fmt.Errorf("want a dataset of at least 2 classes, %s has %d", d.Name(), len(counts))
+	}
+	most := float64(slices.Max(counts))
+	return draw(d, seed, func(class int) int {
+		n := math.Floor(most*math.Pow(factor, -float64(class)/float64(len(counts)-1)) + 1e-9)
+		return min(counts[class], max(1, int(n)))
+	}), nil
+}
+
+// Fraction keeps that share of the images of every class, rounded, at least one,
+// as semi-supervised evaluation does. Which ones depends on the seed alone.
+func Fraction(d Dataset, share float64, seed uint64) (Dataset, error) {
+	if !(share > 0 && share <= 1) {
+		return nil, fmt.Errorf("want a share above 0 and at most 1, got %v", share)
+	}
+	counts := ClassCounts(d)
+	return draw(d, seed, func(class int) int {
+		return min(counts[class], max(1, int(math.Round(share*float64(counts[class])))))
+	}), nil
+}
+
+// Split divides a dataset's images in two, class by class. The second half gets that
+// share of each class: of two or more images, at least one.
+func Split(d Dataset, share float64, seed uint64) (first, second []int) {
+	for class, members := range members(d) {
+		shuffle(members, seed, class)
+		n := 0
+		if len(members) > 1 {
+			n = max(1, int(math.Round(share*float64(len(members)))))
+		}
+		first, second = append(first, members[n:]...), append(second, members[:n]...)
+	}
+	slices.Sort(first)
+	slices.Sort(second)
+	return first, second
+}
+
+// draw keeps n(class) random images of every class, in the dataset's order.
+func draw(d Dataset, seed uint64, n func(class int) int) Dataset {
+	var indices []int
+	for class, members := range members(d) {
+		shuffle(members, seed, class)
+		indices = append(indices, members[:n(class)]...)
+	}
+	slices.Sort(indices)
+	return Select(d, indices)
+}
+
+// members are the indices of every class's images.
+func members(d Dataset) [][]int {
+	all := make([][]int, len(d.Classes()))
+	for i := range d.Len() {
+		if l := d.Label(i); l >= 0 {
+			all[l] = append(all[l], i)
+		}
+	}
+	return all
+}
+
+func shuffle(list []int, seed uint64, class int) {
+	r := rand.New(rand.NewPCG(seed^0x636c617373, uint64(class)))
+	r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+}
+
+// ClassBalanced is as many images as d has, drawn for an epoch so that every
+// class comes equally often (to within one image).
+func ClassBalanced(d Dataset, seed uint64, epoch int) Dataset {
+	labels := make([]int64, d.Len())
+	for i := range labels {
+		labels[i] = int64(d.Label(i))
+	}
+	return Select(d, BalancedOrder(labels, seed, epoch))
+}
+
+// BalancedOrder draws as many indices as there are labels so that every class
+// comes equally often, to within one: each class's images in shuffled order, and
+// again from the first when they are used up. It depends on seed and epoch alone.
+func BalancedOrder(labels []int64, seed uint64, epoch int) []int {
+	byClass := map[int64][]int{}
+	for i, l := range labels {
+		byClass[l] = append(byClass[l], i)
+	}
+	r := rand.New(rand.NewPCG(seed^0x62616c616e6365, uint64(epoch)))
+	var classes [][]int
+	for _, l := range slices.Sorted(maps.Keys(byClass)) {
+		list := byClass[l]
+		r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+		classes = append(classes, list)
+	}
+	r.Shuffle(len(classes), func(i, j int) { classes[i], classes[j] = classes[j], classes[i] })
+	order := make([]int, len(labels))
+	for i := range order {
+		list := classes[i%len(classes)]
+		order[i] = list[i/len(classes)%len(list)]
+	}
+	r.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+	return order
+}

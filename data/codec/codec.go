@@ -1,0 +1,128 @@
+// Package codec decodes image files to RGB, whatever their names say they are.
+package codec
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/webp"
+
+	"contralens/data/codec/jpeg"
+	"contralens/views"
+)
+
+// Extensions are how the names of image files end. What a file holds is told by its
+// first bytes.
+var Extensions = []string{".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+
+// IsImage reports whether a file of that name is taken for an image: it is not
+// hidden, and has one of the Extensions.
+func IsImage(name string) bool {
+	ext := strings.ToLower(filepath.Ext(name))
+	for _, e := range Extensions {
+		if ext == e {
+			return !strings.HasPrefix(filepath.Base(name), ".")
+		}
+	}
+	return false
+}
+
+const (
+	// maxPixels is where Pillow refuses an image as a decompression bomb:
+	// 178,956,970 pixels.
+	maxPixels = 2 * (1 << 30) / 4 / 3
+	// bigPixels and more are decoded one image at a time, whatever the number of
+	// workers: the decoders hold 4 or 8 bytes a pixel beside the result.
+	bigPixels = 16 << 20
+)
+
+var big sync.Mutex
+
+// Format names an image file's format by its first bytes: JPEG, PNG, BMP, WebP, or ""
+// for one that Decode doesn't read.
+func Format(b []byte) string {
+	switch {
+	case bytes.HasPrefix(b, []byte("\xFF\xD8")):
+		return "JPEG"
+	case bytes.HasPrefix(b, []byte("\x89PNG\r\n\x1a\n")):
+		return "PNG"
+	case bytes.HasPrefix(b, []byte("BM")):
+		return "BMP"
+	case len(b) > 11 && string(b[:4]) == "RIFF" && string(b[8:12]) == "WEBP":
+		return "WebP"
+	}
+	return ""
+}
+
+// Decode decodes a JPEG, PNG, BMP or WebP file to RGB as Pillow's
+// convert("RGB") does: alpha is dropped and the color below it kept, 16-bit
+// colors keep their high byte, 16-bit gray is clipped at 255, EXIF's rotation
+// is ignored. dst's pixels are undefined after an error.
+func Decode(file []byte, dst *views.Image) error {
+	kind := Format(file)
+	switch {
+	case len(file) == 0:
+		return errors.New("the file is empty")
+	case kind == "":
+		return fmt.Errorf("it begins with %q", file[:min(8, len(file))])
+	}
+	w, h, err := size(kind, file)
+	switch {
+	case err != nil:
+		return err
+	case w < 1 || h < 1:
+		return fmt.Errorf("its size is %d x %d", w, h)
+	case kind != "JPEG" && w > maxPixels/h: // package jpeg has its own limit
+		return fmt.Errorf("%d x %d pixels are more than the %d that are decoded", w, h, maxPixels)
+	case w*h >= bigPixels:
+		big.Lock()
+		defer big.Unlock()
+	case cap(dst.Pix) > 3*bigPixels:
+		dst.Pix = nil // one giant must not keep its memory for the small ones after it
+	}
+	var m image.Image
+	switch kind {
+	case "JPEG":
+		return jpeg.Decode(file, dst)
+	case "PNG":
+		m, err = png.Decode(bytes.NewReader(file))
+	case "BMP":
+		m, err = bmp.Decode(bytes.NewReader(file))
+	case "WebP":
+		m, err = webp.Decode(bytes.NewReader(file))
+	}
+	if err != nil {
+		return err
+	}
+	gray16 := kind == "PNG" && file[24] == 16 && file[25] == 0 // depth and color type in the header
+	return convert(dst, m, gray16)
+}
+
+// NotAnImage is err with the name of the image file that it is about, and what was
+// expected of the file.
+func NotAnImage(name string, err error) error {
+	return fmt.Errorf("image %s: want a JPEG, PNG, BMP or WebP file, but %w", name, err)
+}
+
+// size reads a file's header: width and height.
+func size(kind string, file []byte) (w, h int, err error) {
+	var c image.Config
+	switch kind {
+	case "JPEG":
+		return jpeg.Size(file)
+	case "PNG":
+		c, err = png.DecodeConfig(bytes.NewReader(file))
+	case "BMP":
+		c, err = bmp.DecodeConfig(bytes.NewReader(file))
+	case "WebP":
+		c, err = webp.DecodeConfig(bytes.NewReader(file))
+	}
+	return c.Width, c.Height, err
+}

@@ -1,0 +1,38 @@
+package datatest
+
+import (
+	"fmt"
+	"io"
+	"testing"
+
+	"contralens/data/loader"
+	"contralens/views"
+)
+
+// Options load views of a generated dataset, or of another one put in its place.
+func Options(workers int) loader.ViewOptions {
+	spec, _ := views.Preset("B", 6, 0.2)
+	return loader.ViewOptions{
+		Dataset: Generated{N: 53, Bad: -1}, Views: []views.Spec{spec, spec}, BatchSize: 10, Workers: workers,
+		Seed: 4, Epoch: 3, Shuffle: true,
+	}
+}
+
+// Epoch is an epoch's batches as text.
+func Epoch(t *testing.T, o loader.ViewOptions) []string {
+	t.Helper()
+	l := loader.NewViews(t.Context(), o)
+	defer l.Close()
+	var out []string
+	for {
+		b, err := l.Next()
+		if err == io.EOF {
+			return out
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, fmt.Sprint(b.N, b.Indices, b.Samples.Labels, b.Samples.Values))
+		l.Recycle(b)
+	}
+}

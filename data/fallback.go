@@ -1,0 +1,125 @@
+package data
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync"
+
+	"contralens/views"
+)
+
+// TooManyUnreadable is the error of a dataset with more unreadable images than are
+// allowed.
+type TooManyUnreadable struct {
+	Unreadable, Images int
+	Share              float64 // of the images that may be unreadable
+	Last               error   // what is wrong with the last of them
+}
+
+// Allowed is how many of n images may be unreadable if that share of them may:
+// rounded up, so that it is one in any dataset.
+func Allowed(share float64, n int) int { return int(math.Ceil(share * float64(n))) }
+
+func (e *TooManyUnreadable) Error() string {
+	return fmt.Sprintf("%d of %d images cannot be read, and a share of %v allows %d: remove them or allow more; the last is %v",
+		e.Unreadable, e.Images, e.Share, Allowed(e.Share, e.Images), e.Last)
+}
+
+func (e *TooManyUnreadable) Unwrap() error { return e.Last }
+
+// fallback is a dataset whose unreadable images are replaced.
+type fallback struct {
+	Dataset
+	share   float64
+	note    func(string)
+	mu      sync.Mutex
+	bad     map[int]bool
+	standIn map[int]int
+}
+
+// Fallback lets that share of d's images be unreadable (see Allowed) and replaces
+// them, so that batches keep their size: in place of image i comes the next readable
+// one of the same class (after the last, from the first). The replacement depends on
+// the files alone, so neither the number of workers nor the order matters. One more
+// unreadable image, and Image returns TooManyUnreadable. note, unless nil, is told of
+// each unreadable image once, perhaps from several goroutines at once.
+func Fallback(d Dataset, share float64, note func(string)) Dataset {
+	f := &fallback{Dataset: d, share: share, note: note, bad: map[int]bool{}, standIn: map[int]int{}}
+	return wrap(f, d)
+}
+
+// Unreadable is how many images could not be read so far of a dataset made by
+// Fallback; 0 of others.
+func Unreadable(d Dataset) int {
+	if w, ok := d.(withFiles); ok {
+		d = w.Dataset
+	}
+	f, ok := d.(*fallback)
+	if !ok {
+		return 0
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.bad)
+}
+
+func (f *fallback) Image(ctx context.Context, i int, dst *views.Image) error {
+	f.mu.Lock()
+	j, known := f.standIn[i]
+	f.mu.Unlock()
+	if known {
+		return f.Dataset.Image(ctx, j, dst)
+	}
+	label, n := f.Label(i), f.Len()
+	for step := range n {
+		j := (i + step) % n
+		if f.Label(j) != label || f.isBad(j) {
+			continue
+		}
+		err := f.Dataset.Image(ctx, j, dst)
+		if err == nil {
+			if j != i {
+				f.mu.Lock()
+				f.standIn[i] = j
+				f.mu.Unlock()
+			}
+			return nil
+		}
+		if ctx.Err() != nil {
+			return err // nothing is wrong with the image
+		}
+		if err := f.count(j, err); err != nil {
+			return err
+		}
+	}
+	what := "it"
+	if label >= 0 {
+		what = fmt.Sprintf("class %q", f.Classes()[label])
+	}
+	return fmt.Errorf("dataset %s: want at least one readable image in %s, but all are broken, %s too; remove them, or the class",
+		f.Name(), what, f.Path(i))
+}
+
+func (f *fallback) isBad(i int) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.bad[i]
+}
+
+// count counts and reports an unreadable image; beyond the limit it is an error.
+func (f *fallback) count(i int, err error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.bad[i] {
+		return nil
+	}
+	f.bad[i] = true
+	if len(f.bad) > Allowed(f.share, f.Len()) {
+		return &TooManyUnreadable{Unreadable: len(f.bad), Images: f.Len(), Share: f.share, Last: err}
+	}
+	if f.note != nil {
+		f.note(fmt.Sprintf("replaced by another image of its class: %v", err))
+	}
+	return nil
+}

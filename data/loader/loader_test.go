@@ -1,0 +1,76 @@
+package loader_test
+
+import (
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"contralens/data/datatest"
+	"contralens/data/loader"
+)
+
+func TestLoaderIsTheSameForAnyWorkers(t *testing.T) {
+	want := datatest.Epoch(t, datatest.Options(1))
+	if len(want) != 6 {
+		t.Fatalf("%d batches, want 6", len(want))
+	}
+	for _, j := range []int{2, 5, 16} {
+		if got := datatest.Epoch(t, datatest.Options(j)); strings.Join(got, "\n") != strings.Join(want, "\n") {
+			t.Errorf("%d workers give other batches than one", j)
+		}
+	}
+	o := datatest.Options(3)
+	o.FirstBatch = 4
+	if got := datatest.Epoch(t, o); strings.Join(got, "\n") != strings.Join(want[4:], "\n") {
+		t.Error("starting at batch 4 gives other batches")
+	}
+	o = datatest.Options(3)
+	o.DropLast = true
+	if got := datatest.Epoch(t, o); len(got) != 5 {
+		t.Errorf("%d full batches, want 5", len(got))
+	}
+	o.Epoch = 4
+	if got := datatest.Epoch(t, o); got[0] == want[0] {
+		t.Error("another epoch has the same first batch")
+	}
+}
+
+func TestLoaderStopsEarly(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for range 20 {
+		l := loader.NewViews(t.Context(), datatest.Options(4))
+		if _, err := l.Next(); err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+		l.Close()
+	}
+	for range 100 {
+		if runtime.NumGoroutine() <= before {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%d goroutines more than before", runtime.NumGoroutine()-before)
+}
+
+func TestLoaderNamesABrokenImage(t *testing.T) {
+	o := datatest.Options(3)
+	o.Dataset = datatest.Generated{N: 53, Bad: 17}
+	l := loader.NewViews(t.Context(), o)
+	defer l.Close()
+	for {
+		_, err := l.Next()
+		if err == io.EOF {
+			t.Fatal("no error")
+		}
+		if err != nil {
+			if !strings.Contains(err.Error(), "image 17") {
+				t.Errorf("error %v", err)
+			}
+			return
+		}
+	}
+}

@@ -1,0 +1,158 @@
+package pack
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"contralens/data"
+	"contralens/data/codec"
+	"contralens/internal/machine"
+	"contralens/views"
+)
+
+// Stats are what Measure finds out about the images of a split.
+type Stats struct {
+	Split      string         `json:"part"`
+	Images     int            `json:"images"`
+	Classes    int            `json:"classes"`
+	PerClass   *Range         `json:"per_class,omitempty"` // images a class
+	Smallest   string         `json:"smallest_class,omitempty"`
+	Largest    string         `json:"largest_class,omitempty"`
+	Width      Range          `json:"width"`
+	Height     Range          `json:"height"`
+	Short      Range          `json:"short_side"` // the shorter of width and height
+	Formats    map[string]int `json:"formats"`    // "raw" for images that are no files
+	Bytes      int64          `json:"bytes"`      // of the image files
+	Unreadable []string       `json:"unreadable"` // one sentence each
+}
+
+// Range is a distribution: its smallest, middle and largest value.
+type Range struct {
+	Min    int `json:"min"`
+	Median int `json:"median"`
+	Max    int `json:"max"`
+}
+
+// counts are how often each value occurs: memory that does not grow with the
+// number of images.
+type counts map[int]int
+
+func (c counts) spread() Range {
+	var keys []int
+	n := 0
+	for k, v := range c {
+		keys = append(keys, k)
+		n += v
+	}
+	if n == 0 {
+		return Range{}
+	}
+	slices.Sort(keys)
+	r := Range{Min: keys[0], Max: keys[len(keys)-1]}
+	seen := 0
+	for _, k := range keys {
+		if seen += c[k]; seen > (n-1)/2 {
+			r.Median = k
+			break
+		}
+	}
+	return r
+}
+
+// Measure decodes every image of a dataset, until ctx ends. d must not replace
+// unreadable images (sets.Options.MaxBad 0). Workers 0 is one a processor; progress
+// may be nil.
+func Measure(
+	ctx context.Context, split string, d data.Dataset, workers int, progress func(split string, done, total int),
+) (Stats, error) {
+	if workers <= 0 {
+		workers = machine.Processors()
+	}
+	s := Stats{Split: split, Images: d.Len(), Classes: len(d.Classes()), Formats: map[string]int{}, Unreadable: []string{}}
+	width, height, short := counts{}, counts{}, counts{}
+	type broken struct {
+		index int
+		why   string
+	}
+	var bad []broken
+	var mu sync.Mutex
+	next := 0
+	var wait sync.WaitGroup
+	wait.Add(workers)
+	for range workers {
+		go func() {
+			defer wait.Done()
+			var m views.Image
+			var buf []byte
+			for {
+				mu.Lock()
+				i := next
+				next++
+				mu.Unlock()
+				if i >= d.Len() || ctx.Err() != nil {
+					return
+				}
+				file, err := data.Decode(ctx, d, i, buf, &m)
+				kind := "raw"
+				if file != nil {
+					buf, kind = file, codec.Format(file)
+				}
+				mu.Lock()
+				s.Bytes += int64(len(file))
+				if err != nil {
+					bad = append(bad, broken{i, err.Error()})
+				} else {
+					s.Formats[kind]++
+					width[m.W]++
+					height[m.H]++
+					short[min(m.W, m.H)]++
+				}
+				if progress != nil {
+					progress(split, min(next, d.Len()), d.Len())
+				}
+				mu.Unlock()
+			}
+		}()
+	}
+	wait.Wait()
+	s.Width, s.Height, s.Short = width.spread(), height.spread(), short.spread()
+	slices.SortFunc(bad, func(a, b broken) int { return a.index - b.index })
+	for _, b := range bad {
+		s.Unreadable = append(s.Unreadable, b.why)
+	}
+	s.classes(d)
+	return s, ctx.Err()
+}
+
+// classes counts the images of each class.
+func (s *Stats) classes(d data.Dataset) {
+	names := d.Classes()
+	if len(names) == 0 {
+		return
+	}
+	each := data.ClassCounts(d)
+	sizes := counts{}
+	least, most := 0, 0
+	for i, n := range each {
+		sizes[n]++
+		if n < each[least] {
+			least = i
+		}
+		if n > each[most] {
+			most = i
+		}
+	}
+	r := sizes.spread()
+	s.PerClass = &r
+	s.Smallest, s.Largest = names[least], names[most]
+}
+
+// String is one of the lines that tell a person about a distribution.
+func (r Range) String() string {
+	if r.Min == r.Max {
+		return fmt.Sprint(r.Min)
+	}
+	return fmt.Sprintf("%d to %d, median %d", r.Min, r.Max, r.Median)
+}

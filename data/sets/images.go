@@ -1,0 +1,74 @@
+package sets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"contralens/data"
+	"contralens/data/codec"
+	"contralens/data/store"
+	"contralens/views"
+)
+
+// Images lists all images below a folder, whatever its folders mean, sorted by path
+// and without classes. note is told what is left out; nil: nobody is told.
+func Images(ctx context.Context, s store.Store, root string, note func(string)) (data.Dataset, error) {
+	o := Options{Store: s, Folder: root, Note: note}
+	if err := wantFolder(ctx, o); err != nil {
+		var folder *OptionError
+		if errors.As(err, &folder) {
+			err = errors.New(root + ": " + folder.Err.Error())
+		}
+		return nil, err
+	}
+	f := &files{store: s, name: "folder"}
+	if err := f.walk(ctx, o, root, -1, nil); err != nil {
+		return nil, err
+	}
+	if len(f.paths) == 0 {
+		return nil, fmt.Errorf("%s: want a folder with images in it or below it, found none", root)
+	}
+	return f, nil
+}
+
+// Paths is a dataset of those image files, without classes; of a folder, of all images
+// in and below it, sorted.
+func Paths(ctx context.Context, s store.Store, names []string) (data.Dataset, error) {
+	f := &files{store: s, name: "files"}
+	for _, name := range names {
+		info, err := s.Stat(ctx, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = errors.New("there is no such file")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("image %s: want an image or a folder of images, but %w", name, err)
+		}
+		if !info.Folder {
+			f.add(name, -1)
+			continue
+		}
+		before := f.Len()
+		if err := f.walk(ctx, Options{Store: s}, name, -1, nil); err != nil {
+			return nil, err
+		}
+		if f.Len() == before {
+			return nil, fmt.Errorf("folder %s: want images in it, found none", name)
+		}
+	}
+	return f, nil
+}
+
+// ReadImage reads and decodes an image file.
+func ReadImage(ctx context.Context, s store.Store, name string) (*views.Image, error) {
+	b, err := store.ReadFile(ctx, s, name)
+	if err != nil {
+		return nil, codec.NotAnImage(name, err)
+	}
+	img := &views.Image{}
+	if err := codec.Decode(b, img); err != nil {
+		return nil, codec.NotAnImage(name, err)
+	}
+	return img, nil
+}

@@ -1,0 +1,149 @@
+// Package sets opens datasets: folders and lists of images, tar shards, and the files
+// that well-known datasets are distributed as, a Go file each. Whatever they read, they
+// read through a store. Register adds a dataset from outside.
+package sets
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"contralens/data"
+	"contralens/data/store"
+)
+
+// Options name a dataset and say what to make of it.
+type Options struct {
+	Name            string      // one of Names; "" looks at the folder
+	Store           store.Store // where its files are; nil: store.Disk
+	Folder          string
+	Imagenet100Path string  // a file with one wnid a line instead of the built-in list
+	Limit           int     // keep this many training images, spread evenly over the classes; 0: all
+	Imbalance       float64 // keep a long tail of the training images with this factor (see data.LongTail); 0: all
+	ImbalanceSeed   uint64
+	CacheBytes      int64 // decoded images kept in memory; 0: 1 GiB, negative: none
+
+	// MaxBad is the share of images that may be unreadable: they are replaced (see
+	// data.Fallback), and one more is an error. 0: the first is an error.
+	MaxBad float64
+
+	// Note is told what is left out or replaced, an unreadable image once, perhaps
+	// from several goroutines at once; nil: nobody is told.
+	Note func(string)
+}
+
+func (o Options) note(format string, args ...any) {
+	if o.Note != nil {
+		o.Note(fmt.Sprintf(format, args...))
+	}
+}
+
+// Opener reads the lists of a dataset's images: where they are, and their classes. The
+// Store and the Name of its options are set. It doesn't care for Limit, Imbalance,
+// CacheBytes and MaxBad, which Open applies to whatever an Opener opens.
+type Opener func(ctx context.Context, o Options) (data.Splits, error)
+
+// set is a registered dataset.
+type set struct {
+	name  string
+	open  Opener
+	marks []string // files that tell that a folder holds it
+}
+
+// registered are the datasets that Open knows, those of this package first.
+var registered = []set{
+	{"imagenet", openImageNet, nil},
+	{"imagenet100", openImageNet100, nil},
+	{"folder", openFolder, nil},
+	{"list", openList, nil},
+	{"cifar10", openCIFAR10, []string{"data_batch_1.bin", "cifar-10-batches-bin/data_batch_1.bin"}},
+	{"cifar100", openCIFAR100, []string{"train.bin", "cifar-100-binary/train.bin"}},
+	{"stl10", openSTL10, []string{"train_X.bin", "stl10_binary/train_X.bin"}},
+	{"fashion-mnist", openFashionMNIST, nil},
+	{"idx", openIDX, []string{"train-images-idx3-ubyte.gz", "train-images-idx3-ubyte"}},
+	{"inat18", openINat18, nil},
+}
+
+// Register adds a dataset to those that Open knows. A folder that has a file of marks
+// (paths below the folder) is recognized as this dataset when no name is given. It is
+// meant to be called when a package is initialized, and panics if the name is taken.
+func Register(name string, open Opener, marks ...string) {
+	if slices.Contains(Names(), name) {
+		panic("sets: dataset " + name + " is registered twice")
+	}
+	registered = append(registered, set{name, open, marks})
+}
+
+// Names are the datasets that Open knows.
+func Names() []string {
+	var names []string
+	for _, s := range registered {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// Open reads the lists of all splits of a dataset.
+func Open(ctx context.Context, o Options) (p data.Splits, err error) {
+	if o.Store == nil {
+		o.Store = store.Disk{}
+	}
+	given := o.Name
+	if o.Name == "" {
+		o.Name = detect(ctx, o)
+	}
+	at := slices.IndexFunc(registered, func(s set) bool { return s.name == o.Name })
+	if at < 0 {
+		return p, wrongOption(Name, "", "want one of %s, got %q", strings.Join(Names(), ", "), given)
+	}
+	p, err = registered[at].open(ctx, o)
+	if err == nil && o.Imbalance != 0 {
+		if p.Train, err = data.LongTail(p.Train, o.Imbalance, o.ImbalanceSeed); err != nil {
+			err = &OptionError{Option: Imbalance, Err: err}
+		}
+	}
+	if err != nil {
+		return data.Splits{}, err
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 1 << 30
+	}
+	budget := data.NewBudget(o.CacheBytes)
+	for _, d := range []*data.Dataset{&p.Train, &p.Test, &p.Unlabeled} {
+		if *d == nil {
+			continue
+		}
+		if o.Limit > 0 && o.Limit < (*d).Len() && d != &p.Test {
+			*d = data.Limit(*d, o.Limit)
+		}
+		if o.CacheBytes >= 0 {
+			*d = data.Cache(*d, budget)
+		}
+		if o.MaxBad > 0 {
+			*d = data.Fallback(*d, o.MaxBad, o.Note)
+		}
+	}
+	return p, nil
+}
+
+// detect is the dataset that a folder holds: a list if it is a file, imagenet100 when
+// it has those classes, a dataset whose marks are there, else a plain folder.
+func detect(ctx context.Context, o Options) string {
+	if info, err := o.Store.Stat(ctx, o.Folder); err == nil && !info.Folder {
+		return "list"
+	}
+	train := path.Join(o.Folder, "train")
+	if wnids, err := readWnids(ctx, o); err == nil && wantClasses(ctx, o, "imagenet100", train, wnids) == nil {
+		return "imagenet100"
+	}
+	for _, s := range registered {
+		for _, m := range s.marks {
+			if store.Exists(ctx, o.Store, path.Join(o.Folder, m)) {
+				return s.name
+			}
+		}
+	}
+	return "folder"
+}

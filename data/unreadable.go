@@ -1,0 +1,55 @@
+package data
+
+import (
+	"context"
+	"sync"
+
+	"contralens/views"
+)
+
+// Placeholder is a dataset with a gray picture in place of each image that cannot be
+// read. It remembers which those are.
+type Placeholder struct {
+	Dataset
+	note func(error)
+	mu   sync.Mutex
+	bad  map[int]bool
+}
+
+// WithPlaceholder is d with gray pictures in place of unreadable images, and what
+// remembers these; note is told of each once.
+func WithPlaceholder(d Dataset, note func(error)) (Dataset, *Placeholder) {
+	p := &Placeholder{Dataset: d, note: note, bad: map[int]bool{}}
+	return wrap(p, d), p
+}
+
+// Image decodes image i into dst, or makes dst gray. Its only error is that of ctx.
+func (p *Placeholder) Image(ctx context.Context, i int, dst *views.Image) error {
+	err := p.Dataset.Image(ctx, i, dst)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	dst.Resize(1, 1)
+	copy(dst.Pix, []uint8{128, 128, 128})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.bad[i] {
+		p.note(err)
+	}
+	p.bad[i] = true
+	return nil
+}
+
+// Unreadable reports whether image i was found unreadable.
+func (p *Placeholder) Unreadable(i int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.bad[i]
+}
+
+// Count is how many images were found unreadable so far.
+func (p *Placeholder) Count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.bad)
+}

@@ -1,0 +1,20 @@
+package features
+
+import (
+	"contralens/nn"
+	"contralens/torch"
+	"contralens/views"
+)
+
+// Embed is the encoder's features [D] of one image, as Compute has them. It is
+// called within torch.Run.
+func Embed(m *nn.Model, img *views.Image, o Options) (features []float32) {
+	spec := View(m, views.Evaluation(o.Size))
+	x := make([]float32, spec.Len())
+	spec.View(x, img, views.NewRand(0, 0, 0, 0), &views.Scratch{})
+	torch.Scoped(func() {
+		batch := torch.FromFloat32(x, append([]int{1}, spec.Shape()...)...).ToDevice(m.Config.Device)
+		features = Frozen(m, o.BF16)(batch).Float32s()
+	})
+	return features
+}

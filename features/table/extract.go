@@ -1,0 +1,198 @@
+// Package table writes the features of many images to a file and finds
+// neighbors in it, neither with more than a batch in memory.
+package table
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"contralens/data"
+	"contralens/data/loader"
+	"contralens/features"
+	"contralens/internal/durable"
+	"contralens/internal/npy"
+	"contralens/nn"
+	"contralens/torch"
+)
+
+// ErrStopped ends an extraction that was asked to stop; Extract resumes it.
+var ErrStopped = errors.New("stopped")
+
+// Job is an extraction.
+type Job struct {
+	Out   string            // .parquet or .npy
+	Root  string            // folder that the paths in the file are relative to
+	Meta  map[string]string // what made the features: goes into the file, and must be equal to resume
+	Fresh bool              // start anew
+	// Note, when set, is told what the user should know.
+	Note func(format string, args ...any)
+}
+
+// partial is what an unfinished extraction leaves beside Out: the rows as .npy,
+// and what they are of.
+type partial struct {
+	rows, about string
+	header      []byte
+	dim         int
+}
+
+// Extract writes a row of features for every image of d. An image that cannot be
+// read gets a row of NaN. When ctx ends, what is done is kept and ErrStopped
+// returned; the next call with the same job resumes. bad counts the unreadable.
+func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o features.Options, j Job) (bad int, err error) {
+	if ext := filepath.Ext(j.Out); ext != ".parquet" && ext != ".npy" {
+		return 0, fmt.Errorf("%s: want a name that ends in .parquet or .npy", j.Out)
+	}
+	if filepath.Ext(j.Out) == ".npy" {
+		for i := range d.Len() {
+			if strings.ContainsAny(d.Path(i), "\r\n") {
+				return 0, fmt.Errorf("image %q has a line break in its name, which the list beside an .npy file cannot hold: "+
+					"write a .parquet file, or rename it", d.Path(i))
+			}
+		}
+	}
+	p := partial{rows: j.Out + ".partial", about: j.Out + ".partial.json", dim: m.FeatureDim()}
+	p.header = npy.Encode(d.Len(), p.dim)
+	if o.Batch == 0 {
+		o.Batch = 256
+	}
+	f, first, err := p.open(j, d, o.Batch)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	if first > 0 {
+		j.Note("resuming after %d of %d images", min(first*o.Batch, d.Len()), d.Len())
+	}
+	whole, unreadable := data.WithPlaceholder(d, func(err error) { j.Note("%v: its features are NaN", err) })
+	w := bufio.NewWriterSize(f, 1<<20)
+	o.First, o.Context = first, ctx
+	err = features.EachBatch(m, whole, o, func(features *torch.Tensor, b *loader.ViewBatch) error {
+		rows := features.Float32s()
+		for i, index := range b.Indices {
+			if unreadable.Unreadable(index) {
+				for k := range p.dim {
+					rows[i*p.dim+k] = float32(math.NaN())
+				}
+			}
+		}
+		_, err := w.Write(npy.Append(nil, rows))
+		return err
+	})
+	if err != nil && errors.Is(err, ctx.Err()) {
+		err = ErrStopped
+	}
+	if flushed := w.Flush(); err == nil || errors.Is(err, ErrStopped) {
+		err = errors.Join(err, flushed, f.Sync())
+	}
+	if err != nil {
+		return 0, err
+	}
+	return unreadable.Count(), p.finish(j, d)
+}
+
+// about identifies what rows are of: everything that they depend on.
+func about(j Job, d data.Dataset) string {
+	h := sha256.New()
+	meta, _ := json.Marshal(j.Meta) // in the order of the keys
+	h.Write(meta)
+	for i := range d.Len() {
+		size := int64(-1)
+		if info, err := os.Stat(d.Path(i)); err == nil {
+			size = info.Size()
+		}
+		fmt.Fprintf(h, "%s\n%d\n", d.Path(i), size)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// open starts the partial file, or resumes one of the same job: first is
+// the batch to begin with.
+func (p partial) open(j Job, d data.Dataset, batch int) (f *os.File, first int, err error) {
+	id := about(j, d)
+	old, _ := os.ReadFile(p.about)
+	rows := int64(0)
+	if info, err := os.Stat(p.rows); err == nil && string(old) == id && !j.Fresh {
+		rows = max(0, (info.Size()-int64(len(p.header)))/int64(4*p.dim))
+	} else if err == nil && !j.Fresh {
+		j.Note("%s is of other images or another encoder: starting afresh", p.rows)
+	}
+	if rows < int64(d.Len()) {
+		rows -= rows % int64(batch) // whole batches
+	}
+	if rows == 0 {
+		err := durable.Write(p.about, func(w io.Writer) error { _, err := io.WriteString(w, id); return err })
+		if err != nil {
+			return nil, 0, err
+		}
+		if err := os.WriteFile(p.rows, p.header, 0o644); err != nil {
+			return nil, 0, err
+		}
+	}
+	if f, err = os.OpenFile(p.rows, os.O_RDWR, 0); err != nil {
+		return nil, 0, err
+	}
+	end := int64(len(p.header)) + rows*int64(4*p.dim)
+	if err = f.Truncate(end); err == nil {
+		_, err = f.Seek(end, io.SeekStart)
+	}
+	if err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	return f, int((rows + int64(batch) - 1) / int64(batch)), nil
+}
+
+// finish turns the whole partial file into the one that was asked for.
+func (p partial) finish(j Job, d data.Dataset) error {
+	if filepath.Ext(j.Out) == ".npy" {
+		list := strings.TrimSuffix(j.Out, ".npy") + ".txt"
+		err := durable.Write(list, func(w io.Writer) error {
+			for i := range d.Len() {
+				if _, err := fmt.Fprintln(w, relative(j.Root, d.Path(i))); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if err := os.Rename(p.rows, j.Out); err != nil {
+			return err
+		}
+		return os.Remove(p.about)
+	}
+	f, err := os.Open(p.rows)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.Seek(int64(len(p.header)), io.SeekStart); err != nil {
+		return err
+	}
+	err = durable.Write(j.Out, func(w io.Writer) error {
+		return writeParquet(w, bufio.NewReaderSize(f, 1<<20), d, p.dim, j)
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Remove(p.rows), os.Remove(p.about))
+}
+
+func relative(root, path string) string {
+	if r, err := filepath.Rel(root, path); err == nil {
+		return filepath.ToSlash(r)
+	}
+	return path
+}

@@ -1,0 +1,168 @@
+package table
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/parquet-go/parquet-go"
+
+	"contralens/data"
+	"contralens/internal/npy"
+)
+
+// Row is an image and its features.
+type Row struct {
+	Path    string    `parquet:"path"` // relative to the folder
+	Feature []float32 `parquet:"feature"`
+}
+
+const (
+	rowsAtOnce = 256
+	groupRows  = 4096 // of a row group, the unit that parquet is written and read in
+)
+
+// writeParquet copies rows to a parquet file with two columns, path and feature,
+// and the job's texts as metadata.
+func writeParquet(w io.Writer, rows io.Reader, d data.Dataset, dim int, j Job) error {
+	folder, err := filepath.Abs(j.Root) // the file may be read from elsewhere
+	if err != nil {
+		return err
+	}
+	options := []parquet.WriterOption{parquet.MaxRowsPerRowGroup(groupRows), parquet.KeyValueMetadata("folder", folder)}
+	for _, key := range slices.Sorted(maps.Keys(j.Meta)) {
+		options = append(options, parquet.KeyValueMetadata(key, j.Meta[key]))
+	}
+	out := parquet.NewGenericWriter[Row](w, options...)
+	raw := make([]byte, 4*dim)
+	for i := range d.Len() {
+		if _, err := io.ReadFull(rows, raw); err != nil {
+			return err
+		}
+		if _, err := out.Write([]Row{{relative(j.Root, d.Path(i)), floats(raw)}}); err != nil {
+			return err
+		}
+	}
+	return out.Close()
+}
+
+func floats(raw []byte) []float32 {
+	values := make([]float32, len(raw)/4)
+	for i := range values {
+		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
+	}
+	return values
+}
+
+// Each gives every row of a file that Extract wrote to use, in order, and
+// returns the file's texts. A row's memory is used again for later ones.
+func Each(path string, use func(Row) error) (meta map[string]string, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("%s: want a file written by contralens features: %w", path, err)
+		}
+	}()
+	switch filepath.Ext(path) {
+	case ".parquet":
+		return eachParquet(path, use)
+	case ".npy":
+		return nil, eachNpy(path, use)
+	}
+	return nil, errors.New("its name ends neither in .parquet nor in .npy")
+}
+
+func eachParquet(path string, use func(Row) error) (meta map[string]string, err error) {
+	defer func() {
+		if r := recover(); r != nil { // the library's answer to some damaged files
+			err = fmt.Errorf("it is damaged (%v)", r)
+		}
+	}()
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	p, err := parquet.OpenFile(f, info.Size())
+	if err != nil {
+		return nil, err
+	}
+	for _, column := range []string{"path", "feature"} {
+		if _, ok := p.Schema().Lookup(column); !ok && p.Root().Column(column) == nil {
+			return nil, fmt.Errorf("it has no column %q", column)
+		}
+	}
+	meta = map[string]string{}
+	for _, kv := range p.Metadata().KeyValueMetadata {
+		meta[kv.Key] = kv.Value
+	}
+	r := parquet.NewGenericReader[Row](p)
+	defer r.Close()
+	rows := make([]Row, rowsAtOnce)
+	for {
+		n, err := r.Read(rows)
+		for _, row := range rows[:n] {
+			if err := use(row); err != nil {
+				return nil, err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return meta, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func eachNpy(path string, use func(Row) error) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	h, err := npy.ReadHeader(f, info.Size())
+	if err != nil {
+		return err
+	}
+	if len(h.Shape) != 2 || h.Item != 4 {
+		return fmt.Errorf("want float32 [N, D], got %v of %d bytes", h.Shape, h.Item)
+	}
+	if _, err := f.Seek(h.Data, io.SeekStart); err != nil {
+		return err
+	}
+	list, err := os.Open(strings.TrimSuffix(path, ".npy") + ".txt")
+	if err != nil {
+		return fmt.Errorf("the list of paths beside it: %w", err)
+	}
+	defer list.Close()
+	rows, paths := bufio.NewReaderSize(f, 1<<20), bufio.NewScanner(list)
+	raw := make([]byte, 4*h.Shape[1])
+	for i := range h.Shape[0] {
+		if !paths.Scan() {
+			return fmt.Errorf("want %d paths in the list beside it, got %d", h.Shape[0], i)
+		}
+		if _, err := io.ReadFull(rows, raw); err != nil {
+			return err
+		}
+		if err := use(Row{paths.Text(), floats(raw)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

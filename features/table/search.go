@@ -1,0 +1,133 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"strconv"
+
+	"contralens/config"
+	"contralens/data/sets"
+	"contralens/data/store"
+	"contralens/eval"
+	"contralens/features"
+	"contralens/nn"
+	"contralens/setup"
+)
+
+// Encoder is an encoder that computes features.
+type Encoder struct {
+	Model   *nn.Model
+	Options features.Options  // how it computes them
+	Meta    map[string]string // what they depend on, for Job.Meta
+}
+
+// Open loads the encoder that the options name; set has those that win over its
+// checkpoint's record. note receives sentences for the user. It is called within
+// torch.Run; free Model when done.
+func Open(c config.Encoder, set map[string]bool, note func(string)) (*Encoder, error) {
+	net, machine, from := c.Options()
+	e, notes, err := setup.LoadEncoder(&net, machine, from, set)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range notes {
+		note(n)
+	}
+	sum, err := eval.SHA256(c.Ckpt)
+	if err != nil {
+		e.Model.Free()
+		return nil, err
+	}
+	path, err := filepath.Abs(c.Ckpt)
+	if err != nil {
+		path = c.Ckpt
+	}
+	return &Encoder{
+		Model:   e.Model,
+		Options: features.Options{Size: net.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: c.Amp},
+		Meta: map[string]string{
+			"checkpoint": path, "checkpoint_sha256": sum, "input_res": strconv.Itoa(net.InputRes),
+			"use_ema": strconv.FormatBool(c.UseEMA), "amp": strconv.FormatBool(c.Amp),
+		},
+	}, nil
+}
+
+// ErrNoEncoder is the lack of an encoder for an image whose features are not in a file.
+var ErrNoEncoder = errors.New("want --ckpt with the encoder that made it")
+
+// Search finds the images in a file of features that are nearest to the image at
+// path, the best first; that image is not among them. Its features are the file's, or
+// computed by the encoder of c.Ckpt, or else by the one that the file names. folder is
+// what the paths found are relative to. It is called within torch.Run.
+func Search(
+	c config.Neighbors, set map[string]bool, path string, note func(string),
+) (found []Neighbor, folder string, err error) {
+	meta, err := Each(c.In, func(Row) error { return nil })
+	if err != nil {
+		return nil, "", err
+	}
+	folder = meta["folder"]
+	name := path
+	if folder != "" {
+		if r, err := between(folder, path); err == nil {
+			name = filepath.ToSlash(r)
+		}
+	}
+	query, _, err := Find(c.In, name)
+	if err == nil && (query == nil || set["ckpt"]) {
+		query, err = embed(c, set, meta, path, note)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	found, err = Nearest(c.In, query, c.K, name)
+	return found, folder, err
+}
+
+// between is the path from folder to file, both from wherever the program runs.
+func between(folder, file string) (string, error) {
+	from, err := filepath.Abs(folder)
+	if err != nil {
+		return "", err
+	}
+	to, err := filepath.Abs(file)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Rel(from, to)
+}
+
+// embed computes the features of an image. meta is of the file that they are compared
+// with.
+func embed(
+	c config.Neighbors, set map[string]bool, meta map[string]string, path string, note func(string),
+) ([]float32, error) {
+	if c.Ckpt == "" {
+		if c.Ckpt = meta["checkpoint"]; c.Ckpt == "" {
+			return nil, fmt.Errorf("%s is not in %s: %w", path, c.In, ErrNoEncoder)
+		}
+		if res, err := strconv.Atoi(meta["input_res"]); err == nil && !set["input_res"] {
+			c.InputRes, set = res, maps.Clone(set)
+			set["input_res"] = true
+		}
+		c.UseEMA, c.Amp = meta["use_ema"] == "true", meta["amp"] == "true"
+	}
+	img, err := sets.ReadImage(context.Background(), store.Disk{}, path)
+	if err != nil {
+		return nil, err
+	}
+	e, err := Open(c.Encoder, set, note)
+	if err != nil {
+		return nil, err
+	}
+	defer e.Model.Free()
+	if was := meta["checkpoint_sha256"]; was != "" && was != e.Meta["checkpoint_sha256"] {
+		note(fmt.Sprintf("%s is not the encoder that made %s (%s then, its content was another): similarities mean "+
+			"nothing unless you know better",
+			c.Ckpt, c.In, meta["checkpoint"]))
+	}
+	return features.Embed(e.Model, img, e.Options), nil
+}

@@ -1,0 +1,183 @@
+package table
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"contralens/data"
+	"contralens/data/sets"
+	"contralens/data/store"
+	"contralens/features"
+	"contralens/nn"
+	"contralens/torch"
+)
+
+// pictures makes a folder of n small pictures of changing colors, and a file
+// that is none.
+func pictures(t *testing.T, n int) (dir string, d data.Dataset) {
+	t.Helper()
+	dir = t.TempDir()
+	for i := range n {
+		m := image.NewNRGBA(image.Rect(0, 0, 16, 16))
+		for p := range 256 {
+			m.Set(p%16, p/16, color.NRGBA{uint8(i * 11), uint8(p), uint8(255 - i*7), 255})
+		}
+		var b bytes.Buffer
+		if err := png.Encode(&b, m); err != nil {
+			t.Fatal(err)
+		}
+		if i == 5 {
+			b.Truncate(40)
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%02d.png", i)), b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d, err := sets.Images(t.Context(), store.Disk{}, dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir, d
+}
+
+// TestExtract writes both formats, interrupted and in one go: the same rows, NaN
+// where an image could not be read, and what was left in between is gone.
+func TestExtract(t *testing.T) {
+	dir, d := pictures(t, 22)
+	out := t.TempDir()
+	err := torch.Run(func() error {
+		m, err := nn.New(nn.Config{Arch: "resnet18", Width: 0.0625, Stem: "cifar"}, 1)
+		if err != nil {
+			return err
+		}
+		defer m.Free()
+		o := features.Options{Size: 16, Batch: 4, Workers: 2}
+		notes := 0
+		job := func(name string) Job {
+			return Job{Out: filepath.Join(out, name), Root: dir, Meta: map[string]string{"checkpoint": "x"}, Note: func(string, ...any) { notes++ }}
+		}
+		bad, err := Extract(context.Background(), m, d, o, job("whole.npy"))
+		if err != nil || bad != 1 {
+			t.Fatalf("%d unreadable images, %v", bad, err)
+		}
+		for _, name := range []string{"parts.npy", "parts.parquet"} {
+			for round := 0; ; round++ {
+				ctx, cancel := context.WithCancel(context.Background())
+				steps := o
+				steps.Progress = func(done, total int) {
+					if round < 3 && done >= 8*(round+1) {
+						cancel()
+					}
+				}
+				_, err := Extract(ctx, m, d, steps, job(name))
+				cancel()
+				if err == nil {
+					if round == 0 {
+						t.Errorf("%s was never interrupted", name)
+					}
+					break
+				}
+				if !errors.Is(err, ErrStopped) || round > 10 {
+					t.Fatalf("%s: %v", name, err)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := rows(t, filepath.Join(out, "whole.npy"))
+	if len(want) != 22 || want[0].Path != "00.png" || !math.IsNaN(float64(want[5].Feature[0])) {
+		t.Fatalf("%d rows, the sixth begins with %v", len(want), want[5].Feature[0])
+	}
+	for _, name := range []string{"parts.npy", "parts.parquet"} {
+		if got := rows(t, filepath.Join(out, name)); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s has other rows when it was interrupted", name)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(out, "*.partial*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	found, err := Nearest(filepath.Join(out, "parts.parquet"), want[3].Feature, 4, "03.png")
+	if err != nil || len(found) != 4 || found[0].Similarity < found[3].Similarity || found[0].Path == "03.png" {
+		t.Errorf("nearest: %v %v", found, err)
+	}
+	// The definition: the largest cosine among all rows.
+	best := -1.0
+	for i, r := range want {
+		if s := dot(r.Feature, want[3].Feature) / norm(r.Feature) / norm(want[3].Feature); i != 3 && s > best {
+			best = s
+		}
+	}
+	if math.Abs(found[0].Similarity-best) > 1e-12 {
+		t.Errorf("the nearest has similarity %v, want %v", found[0].Similarity, best)
+	}
+	if f, meta, err := Find(filepath.Join(out, "parts.parquet"), "07.png"); err != nil || fmt.Sprint(f) != fmt.Sprint(want[7].Feature) || meta["folder"] != dir || meta["checkpoint"] != "x" {
+		t.Errorf("found %v %v %v", len(f), meta, err)
+	}
+	if _, err := Nearest(filepath.Join(out, "parts.npy"), []float32{1, 2}, 4, ""); err == nil {
+		t.Error("a query of another width is compared")
+	}
+}
+
+func rows(t *testing.T, path string) (all []Row) {
+	t.Helper()
+	if _, err := Each(path, func(r Row) error {
+		all = append(all, Row{r.Path, append([]float32(nil), r.Feature...)})
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// A list has a line a path: a name with a line break would shift all that follow.
+func TestLineBreak(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a\nb.png"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d, err := sets.Images(t.Context(), store.Disk{}, dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Extract(context.Background(), nil, d, features.Options{}, Job{Out: filepath.Join(dir, "x.npy"), Root: dir}); err == nil || !strings.Contains(err.Error(), "line break") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// FuzzParquet opens damaged files: an error or rows, never a crash.
+func FuzzParquet(f *testing.F) {
+	var b bytes.Buffer
+	dir := f.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.png"), nil, 0o644); err != nil {
+		f.Fatal(err)
+	}
+	d, err := sets.Images(f.Context(), store.Disk{}, dir, nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	if err := writeParquet(&b, bytes.NewReader(make([]byte, 8)), d, 2, Job{Root: dir}); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b.Bytes())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		path := filepath.Join(t.TempDir(), "x.parquet")
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Each(path, func(Row) error { return nil })
+		_ = err // damaged or not: what counts is that it returns
+	})
+}

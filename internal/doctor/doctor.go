@@ -1,0 +1,117 @@
+// Package doctor examines what a machine has for training and what is missing.
+package doctor
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"contralens/autotune"
+	"contralens/data/codec/jpeg"
+	"contralens/data/sets"
+	"contralens/internal/humanize"
+	"contralens/internal/machine"
+	"contralens/torch"
+)
+
+// Finding is a fact about the machine.
+type Finding struct {
+	What    string `json:"what"`
+	Found   string `json:"found"`
+	Problem string `json:"problem,omitempty"` // what is wrong and what to do
+}
+
+// Examine lists what training depends on. version is that of the program.
+func Examine(version string) []Finding {
+	return []Finding{
+		{"contralens", version + ", " + runtime.Version(), ""},
+		{"libtorch", torch.Version(), ""},
+		{"devices", devices(torch.CUDADevices()), ""},
+		{"processor", processor(), ""},
+		{"memory", memory(machine.MemorySize()), ""},
+		instructions(runtime.GOARCH, machine.Vectors(), machine.NativeBF16()),
+		{"measurements", measurements(autotune.CacheFile()), ""},
+		blas(machine.BLAS()),
+		{"JPEG", jpeg.Version(), ""},
+		{"Fashion-MNIST", fashionMNIST(), ""},
+	}
+}
+
+func devices(gpus int) string {
+	if gpus > 0 {
+		return fmt.Sprintf("cpu, %d GPU(s) as cuda:0 … cuda:%d", gpus, gpus-1)
+	}
+	return "cpu; no GPU (a CUDA build of libtorch is chosen with LIBTORCH=/path make build)"
+}
+
+// processor describes the processor, and how many of its cores the program uses.
+func processor() string {
+	cores := cores(machine.Processors(), machine.Affinity(), machine.Quota())
+	return fmt.Sprintf("%s, %s, %s", machine.Model(), cores, humanize.Count(torch.Threads(), "compute thread"))
+}
+
+func cores(used, all int, quota float64) string {
+	text := humanize.Count(used, "core")
+	if used < all {
+		text += fmt.Sprintf(" of %d (a control group limits its time to %s of them)", all, humanize.Number(quota))
+	}
+	return text
+}
+
+// memory describes the memory that the program may use.
+func memory(m machine.Memory) string {
+	size := func(bytes int64) string { return fmt.Sprintf("%.1f GB", float64(bytes)/1e9) }
+	switch {
+	case m.Total == 0:
+		return "unknown"
+	case m.Limit < m.Total:
+		return fmt.Sprintf("%s of %s (a control group limits it)", size(m.Limit), size(m.Total))
+	default:
+		return size(m.Total)
+	}
+}
+
+// instructions lists the processor's vector instructions.
+func instructions(arch string, vectors []string, bf16 bool) Finding {
+	f := Finding{What: "instructions", Found: strings.Join(append([]string{arch}, vectors...), " ")}
+	if !bf16 {
+		f.Found += " (no bfloat16 instructions: --amp brings no speed, and --precision auto is fp32)"
+	}
+	if arch == "amd64" && !slices.Contains(vectors, "avx2") {
+		f.Problem = "without AVX2 training is several times slower; another machine helps"
+	}
+	return f
+}
+
+// measurements says where the measurements of --precision auto are kept.
+func measurements(path string) string {
+	if path == "" {
+		return "are not kept, since the system has no folder for such files (HOME or XDG_CACHE_HOME)"
+	}
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return "will be kept in " + path
+	}
+	return "are kept in " + path
+}
+
+func blas(library string) Finding {
+	f := Finding{What: "BLAS", Found: library}
+	if library == "" {
+		f.Found = "not from Debian's alternatives"
+	}
+	if machine.ReferenceBLAS(library) {
+		f.Problem = "the reference BLAS makes fp32 matrix products many times slower; " +
+			"mend it with: apt install libopenblas0-openmp"
+	}
+	return f
+}
+
+func fashionMNIST() string {
+	if _, err := os.Stat(filepath.Join(sets.FashionMNISTFolder, "train-images-idx3-ubyte.gz")); err != nil {
+		return "not installed (only the demo needs it: apt install dataset-fashion-mnist)"
+	}
+	return sets.FashionMNISTFolder
+}

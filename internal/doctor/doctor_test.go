@@ -1,0 +1,50 @@
+package doctor
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"contralens/internal/machine"
+)
+
+func TestFindings(t *testing.T) {
+	for _, c := range []struct{ what, got, want string }{
+		{"cores", cores(2, 2, 3), "2 cores"},
+		{"cores of a container", cores(2, 64, 1.5), "2 cores of 64 (a control group limits its time to 1.5 of them)"},
+		{"memory", memory(machine.Memory{Total: 16e9, Limit: 16e9}), "16.0 GB"},
+		{"memory of a container", memory(machine.Memory{Total: 16e9, Limit: 8e9}), "8.0 GB of 16.0 GB (a control group limits it)"},
+		{"unknown memory", memory(machine.Memory{}), "unknown"},
+		{"no folder for measurements", measurements(""), "are not kept, since the system has no folder for such files (HOME or XDG_CACHE_HOME)"},
+		{"GPUs", devices(2), "cpu, 2 GPU(s) as cuda:0 … cuda:1"},
+		{"no alternatives", blas("").Found, "not from Debian's alternatives"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %s, want %s", c.what, c.got, c.want)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "tune.json")
+	if got := measurements(path); got != "will be kept in "+path {
+		t.Errorf("without measurements: %s", got)
+	}
+}
+
+func TestProblems(t *testing.T) {
+	for name, c := range map[string]struct {
+		f    Finding
+		want string // of the problem, if there is one
+	}{
+		"AVX2":           {instructions("amd64", []string{"avx2", "fma"}, true), ""},
+		"no AVX2":        {instructions("amd64", nil, false), "without AVX2"},
+		"arm64":          {instructions("arm64", []string{"asimd"}, false), ""},
+		"OpenBLAS":       {blas("/usr/lib/x86_64-linux-gnu/openblas-openmp/libblas.so.3"), ""},
+		"reference BLAS": {blas("/usr/lib/x86_64-linux-gnu/blas/libblas.so.3"), "apt install libopenblas0-openmp"},
+	} {
+		if (c.f.Problem == "") != (c.want == "") || !strings.Contains(c.f.Problem, c.want) {
+			t.Errorf("%s: problem %q, want %q", name, c.f.Problem, c.want)
+		}
+	}
+	if f := instructions("amd64", []string{"avx2"}, false); !strings.HasPrefix(f.Found, "amd64 avx2 (no bfloat16") {
+		t.Errorf("found %q", f.Found)
+	}
+}

@@ -1,0 +1,141 @@
+package profile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"contralens/autotune"
+	"contralens/config"
+	"contralens/data/loader"
+	"contralens/internal/machine"
+	"contralens/nn"
+	"contralens/setup"
+	"contralens/torch"
+	"contralens/train"
+)
+
+// Options are what Step needs besides the options of a run.
+type Options struct {
+	Dir    string          // an empty folder for what the run writes
+	Tuner  *autotune.Tuner // settles what the options leave open
+	Print  func(format string, args ...any)
+	Show   func(what string) // receives what is being measured
+	Commit string            // of the program
+}
+
+// Step measures training steps as c describes them: phases, arithmetic against what
+// the processor can do, and memory. Call it inside torch.Run.
+func Step(c config.BenchStep, o Options) (*Result, error) {
+	r, err := o.newRun(&c)
+	if r != nil {
+		defer r.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	result := &Result{
+		Method: c.Method, Arch: c.Arch, Batch: c.BatchSize, K: c.K, NetworkOnly: c.NetworkOnly, InputRes: c.InputRes,
+		Precision: c.Precision, MemoryFormat: c.MemoryFormat, Threads: torch.Threads(),
+		Machine: machine.Model(), Commit: o.Commit, Torch: torch.Version(),
+	}
+	// The peak is measured before and after: the machine may be busier for a while.
+	result.Peak = o.peak(r.Model)
+	steps := NewSteps(c.Warmup, c.Steps, o.Show)
+	perImage, err := o.measureSteps(&c, r, steps)
+	if err != nil {
+		return nil, err
+	}
+	result.Summarize(steps, perImage)
+	result.PeakMB = float64(machine.PeakResident()) / (1 << 20)
+	result.Peak = max(result.Peak, o.peak(r.Model))
+	return result, nil
+}
+
+// newRun makes the run that the options describe, and settles them.
+func (o Options) newRun(c *config.BenchStep) (*train.Run, error) {
+	from := c.DataFolder
+	if from == "" {
+		o.Show("generating photos …")
+		if err := generate(c, o.Dir); err != nil {
+			return nil, err
+		}
+	} else if full, err := filepath.Abs(from); err == nil {
+		from = full
+	}
+	dir := filepath.Join(o.Dir, "run")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return nil, err
+	}
+	c.TBPath = filepath.Join(o.Dir, "tb")
+	r, err := train.NewRun(c.Contrast, dir, func(m *config.Machine, net nn.Config) error {
+		return o.told(setup.Precision(o.Tuner, m, setup.ContrastStep(&c.Contrast, net)))
+	})
+	if err != nil {
+		return r, err
+	}
+	r.DropLast = true // only whole batches are measured
+	if r.Batches = loader.Batches(r.Train.Len(), c.BatchSize, true); r.Batches == 0 && !c.NetworkOnly {
+		return r, fmt.Errorf("%s: want at least as many images as a batch, %d, got %d; "+
+			"without a folder photos are generated", c.DataFolder, c.BatchSize, r.Train.Len())
+	}
+	if !c.NetworkOnly {
+		images := autotune.Images{Dataset: r.Train, Views: r.Views, From: from}
+		step := setup.ContrastStep(&c.Contrast, r.Model.Net)
+		if err := o.told(setup.SplitThreads(o.Tuner, &r.Config.Machine, c.Precision, step, images)); err != nil {
+			return r, err
+		}
+	}
+	c.Contrast = r.Config
+	return r, nil
+}
+
+// told prints what was chosen, if anything was.
+func (o Options) told(described string, err error) error {
+	if err == nil && described != "" {
+		o.Print("%s", described)
+	}
+	return err
+}
+
+// generate writes photos for all steps into dir, of the size of ImageNet's, or of the
+// views' where these are small.
+func generate(c *config.BenchStep, dir string) error {
+	width, height := 500, 375
+	if c.InputRes <= 64 {
+		width, height = c.InputRes, c.InputRes
+	}
+	n := c.BatchSize * (c.Warmup + c.Steps + 1)
+	if c.NetworkOnly {
+		n = 2 // none is looked at
+	}
+	list, err := Photos(dir, n, width, height)
+	c.Dataset, c.DataFolder, c.Limit, c.Imbalance = "list", list, 0, 0
+	return err
+}
+
+// peak returns the rate of matrix products in a model's precision, in GFLOP/s.
+func (o Options) peak(m *train.Model) float64 {
+	o.Show("measuring: matrix products …")
+	dtype := torch.Float32
+	if m.BF16 {
+		dtype = torch.BFloat16
+	}
+	return Peak(dtype, m.Device(), time.Second) / 1e9
+}
+
+// measureSteps measures the steps, and returns how many operations an image takes.
+func (o Options) measureSteps(c *config.BenchStep, r *train.Run, steps *Steps) (perImage float64, err error) {
+	if c.NetworkOnly {
+		return Network(r.Model, c.BatchSize, c.InputRes, steps), nil
+	}
+	work := Count(r.Model)
+	r.Hooks = append(train.StepHooks(c.Contrast, c.TBPath, o.Print), steps.Hook())
+	if err := r.Do(context.Background()); !errors.Is(err, ErrDone) {
+		return 0, err
+	}
+	return work.PerImage(), nil
+}
