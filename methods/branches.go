@@ -12,19 +12,19 @@ import (
 // of the encoder. With CMC a modality's images meet the other modality's keys and
 // negatives, its jigsaws their own: contrast gets the number of the branch that the
 // queries [N, d] meet. Jigsaws weigh β and images then 1-β; they are not
-// transformed and not measured, which the batch that contrast gets says.
+// transformed and not measured, which the batch that loss gets says.
 //
 // What is reported is the mean over the branches, statistics are those of all
 // queries; score rows, one an image, are the first branch's.
 func (m *Model) contrastBranches(b *Batch, images []*torch.Tensor,
-	contrast func(branch int, q *torch.Tensor, b *Batch) contrast.Output) (sum Outcome) {
+	loss func(branch int, q *torch.Tensor, b *Batch) contrast.Output) (sum Outcome) {
 	jigsaws := m.EmbedJigsaw(b)
 	weight := 1.0
 	if jigsaws != nil {
 		weight = 1 - m.Beta
 	}
 	for i, q := range images {
-		sum.add(contrast(len(images)-1-i, q, b), weight, len(images))
+		sum.add(loss(len(images)-1-i, q, b), weight, len(images))
 	}
 	if jigsaws == nil {
 		return sum
@@ -32,7 +32,7 @@ func (m *Model) contrastBranches(b *Batch, images []*torch.Tensor,
 	sum.Jigsaw = &Jigsaw{}
 	plain := &Batch{Random: untransformed{b.Random}}
 	for i, q := range jigsaws {
-		out := contrast(i, q, plain)
+		out := loss(i, q, plain)
 		sum.Jigsaw.Loss += out.Value / float64(len(jigsaws))
 		sum.Jigsaw.Accuracy += out.Accuracy / float64(len(jigsaws))
 		sum.Loss = sum.Loss.AddScaled(out.Loss, m.Beta)
@@ -46,8 +46,8 @@ type untransformed struct{ Random }
 // Transform transforms nothing.
 func (untransformed) Transform(_, _, _ int) contrast.Draw { return contrast.Draw{} }
 
-// options are those of the contrast of a batch.
-func (m *Model) options(b *Batch) contrast.Options {
+// ContrastOptions are the options of package contrast for a batch.
+func (m *Model) ContrastOptions(b *Batch) contrast.Options {
 	o := contrast.Options{Temperature: m.Temperature, Scores: b.Collect.Scores}
 	if b.Collect.Statistics {
 		// Transformed scores leave the range of unit features.
@@ -57,10 +57,6 @@ func (m *Model) options(b *Batch) contrast.Options {
 	}
 	return o
 }
-
-// ContrastOptions are the options of package contrast for a batch, for methods from
-// outside.
-func (m *Model) ContrastOptions(b *Batch) contrast.Options { return m.options(b) }
 
 // add takes in one of n contrasts: its loss with a weight, its figures to the mean.
 func (o *Outcome) add(out contrast.Output, weight float64, n int) {

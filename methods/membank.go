@@ -38,7 +38,7 @@ func (m *membank) Forward(b *Batch) Outcome {
 	}
 	out := m.contrastBranches(b, features, func(i int, q *torch.Tensor, b *Batch) contrast.Output {
 		ft := b.Random.Transform(q.Size(0), m.K, q.Size(1)) // λ of both sides, π
-		return contrast.InfoNCE(q, keys[i], negatives[i], ft, m.options(b))
+		return contrast.InfoNCE(q, keys[i], negatives[i], ft, m.ContrastOptions(b))
 	})
 	out.AfterStep = func() { m.updateBanks(m.banks, images, features) }
 	return out

@@ -12,7 +12,8 @@ import (
 // Method is one way to learn from views: which ones it needs, what a step
 // computes, what it remembers from step to step. Encoders, optimizer, data,
 // schedule, records and checkpoints are the same for all; docs/extending.md adds
-// one from outside.
+// one from outside. A type that embeds *Model needs a Free of its own, since
+// Model.Free calls it.
 type Method interface {
 	// Crops is the number of random crops of each image that a step needs.
 	Crops() int

@@ -52,7 +52,7 @@ func (m *moco) contrast(b *Batch, query, key *torch.Tensor) (out Outcome, shuffl
 	out = m.contrastBranches(b, q, func(i int, q *torch.Tensor, b *Batch) contrast.Output {
 		negatives := m.queues[i].Negatives()
 		ft := b.Random.Transform(q.Size(0), negatives.Len(), q.Size(1)) // λ of both sides, π
-		return contrast.InfoNCE(q, k[i], negatives, ft, m.options(b))
+		return contrast.InfoNCE(q, k[i], negatives, ft, m.ContrastOptions(b))
 	})
 	return out, shuffled
 }

@@ -47,7 +47,8 @@ func (t *Tensor) ClearGrad() { check("grad", C.cl_set_grad(t.c(), nil)) }
 // CustomGrad is value, of one element, as a function of inputs whose gradients
 // were computed by hand: gradients[i] = ∂value/∂inputs[i], of the shape of
 // inputs[i]. A backward pass hands each input its gradient times the one that
-// comes from above. Gradients are freed with the graph; there is no derivative of
+// comes from above. Gradients are freed with the graph and must not be changed
+// before; there is no derivative of
 // the derivative. It panics with an *Error where shapes or counts differ.
 func CustomGrad(value *Tensor, inputs, gradients []*Tensor) *Tensor {
 	if value.Numel() != 1 || len(inputs) == 0 || len(inputs) != len(gradients) {

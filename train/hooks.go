@@ -13,6 +13,7 @@ import (
 	"contralens/eval"
 	"contralens/features"
 	"contralens/internal/jsonl"
+	"contralens/methods"
 	"contralens/scores"
 )
 
@@ -41,7 +42,7 @@ func CheckpointHook(saveFreq, keep int) Hook {
 func ScoreHook() Hook {
 	var w *scores.Writer
 	return Hook{
-		Watch: Watch{Scores: true},
+		Collect: methods.Collect{Scores: true},
 		Start: func(r *Run) (err error) {
 			w, err = scores.NewWriter(r.Dir, r.Config.BatchSize)
 			return err

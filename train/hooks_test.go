@@ -7,6 +7,7 @@ import (
 
 	"contralens/config"
 	"contralens/eval"
+	"contralens/torch"
 	"contralens/views"
 )
 
@@ -60,4 +61,12 @@ func TestStoppedKNN(t *testing.T) {
 			t.Errorf("in the middle of an epoch: %v, %d reports", err, reports)
 		}
 	})
+}
+
+// inTorch runs f where tensors may be made, in a scope of its own.
+func inTorch(t *testing.T, f func()) {
+	t.Helper()
+	if err := torch.Run(func() error { torch.Scoped(f); return nil }); err != nil {
+		t.Fatal(err)
+	}
 }

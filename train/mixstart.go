@@ -61,7 +61,7 @@ func gaps(s Step) (gap, deviation float64) {
 
 // filled says whether the memory holds nothing of what it started with.
 func (r *Run) filled() bool {
-	memory := r.Model.Method.Memory()
+	memory := r.Model.Method.State()
 	if memory.Queue > 0 {
 		return r.Step*r.Config.BatchSize >= memory.Queue
 	}

@@ -44,7 +44,7 @@ func (r *Run) Save(path string) error {
 	}
 	file := checkpoint.Dict{
 		{Key: "model", Value: statedict.Of(m.Query.State, "module.")},
-		{Key: "contrast", Value: statedict.Of(m.Method.Memory().Contrast, "")},
+		{Key: "contrast", Value: statedict.Of(m.Method.State().Contrast, "")},
 		{Key: "optimizer", Value: statedict.SGD(m.Optimizer, r.Schedule.Epoch(max(completed, 1)))},
 		{Key: "epoch", Value: completed},
 		{Key: "contralens", Value: append(checkpoint.Dict{
@@ -55,7 +55,7 @@ func (r *Run) Save(path string) error {
 			{Key: "precision", Value: r.Config.Precision}, {Key: "memory_format", Value: r.Config.MemoryFormat},
 			{Key: "threads", Value: torch.Threads()}, {Key: "workers", Value: loader.Workers(r.Config.Workers)}, {Key: "machine", Value: machine.Kind()},
 			{Key: "epoch_sums", Value: sums.dict()}, {Key: "collapse", Value: r.collapse.dict()}, {Key: "mix_start", Value: r.mixStart.dict()},
-		}, m.saveMemory()...)},
+		}, saveMethod(m)...)},
 	}
 	if m.Key != nil {
 		file = append(file, checkpoint.Item{Key: "model_ema", Value: statedict.Of(m.Key.State, "")})
@@ -111,7 +111,7 @@ func (r *Run) Load(path string) (notes []string, err error) {
 			return nil, err
 		}
 	}
-	if err := m.loadMemory(path, file.Get("contrast"), record); err != nil {
+	if err := loadMethod(m, path, file.Get("contrast"), record); err != nil {
 		return nil, err
 	}
 	if err := statedict.LoadSGD(path, m.Optimizer, file.Get("optimizer")); err != nil {

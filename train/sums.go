@@ -2,6 +2,7 @@ package train
 
 import (
 	"contralens/checkpoint"
+	"contralens/methods"
 	"contralens/statedict"
 )
 
@@ -32,9 +33,9 @@ func (s Sums) Means() (loss, accuracy float64) {
 }
 
 // Jigsaw are the mean loss and accuracy of the jigsaws, 0 for methods without.
-func (s Sums) Jigsaw() Jigsaw {
+func (s Sums) Jigsaw() methods.Jigsaw {
 	n := max(1, float64(s.Images))
-	return Jigsaw{Loss: s.JigsawLoss / n, Accuracy: s.JigsawAccuracy / n}
+	return methods.Jigsaw{Loss: s.JigsawLoss / n, Accuracy: s.JigsawAccuracy / n}
 }
 
 func (s Sums) dict() checkpoint.Dict {
