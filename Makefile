@@ -4,7 +4,12 @@
 GO      ?= go
 LIBTORCH ?=
 COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null)$(shell git diff --quiet HEAD 2>/dev/null || echo +changes)
-LDFLAGS := -X contralens/train.commit=$(COMMIT)
+LDFLAGS := -X contralens/internal/version.commit=$(COMMIT)
+
+# Another version than the source says, as for a tag: make build VERSION=1.2.3
+ifneq ($(VERSION),)
+LDFLAGS += -X contralens/internal/version.number=$(VERSION:v%=%)
+endif
 
 # Another libtorch, as a CUDA build unpacked somewhere: LIBTORCH=/path make build
 ifneq ($(LIBTORCH),)

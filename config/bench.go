@@ -2,16 +2,17 @@ package config
 
 // BenchViews are the options of measuring the loader.
 type BenchViews struct {
-	DataFolder string  `flag:"data_folder" default:"./data" group:"data" everyday:"true" help:"folder with photos of the size to train on, more of them than fit a cache"`
-	Pipelines  string  `flag:"pipelines" default:"B,NULL" group:"data" everyday:"true" help:"augmentations to measure, separated by commas: A, B, C, D, E, NULL, RA, jigsaw, eval"`
-	Views      int     `flag:"views" group:"data" everyday:"true" help:"views per image; 0: as the pipeline is used: two for A to E, one for others"`
-	InputRes   int     `flag:"input_res" default:"224" group:"data" everyday:"true" help:"side of a view in pixels"`
-	Crop       float64 `flag:"crop" default:"0.2" group:"data" everyday:"true" help:"smallest share of the image's area that a random crop covers"`
-	Workers    int     `flag:"num_workers" short:"j" group:"machine" everyday:"true" help:"measure with 1 and with this many workers; 0: one per processor"`
-	Decode     string  `flag:"decode" default:"both" group:"data" everyday:"true" help:"fast, exact or both"`
-	Seconds    float64 `flag:"seconds" default:"9" group:"machine" everyday:"true" help:"seconds to measure each, in rounds that alternate"`
-	Peer       string  `flag:"peer" group:"machine" everyday:"true" help:"program to compare with: it is called with FOLDER PIPELINE VIEWS SIZE SECONDS and prints images per second of processor time (bench/peer/views.py)"`
-	JSON       bool    `flag:"json" group:"output" everyday:"true" help:"print a line of JSON for each measurement"`
+	_          struct{} `group:"data" everyday:"true"`
+	DataFolder string   `flag:"data_folder" default:"./data" help:"folder with photos of the size to train on, more of them than fit a cache"`
+	Pipelines  string   `flag:"pipelines" default:"B,NULL" help:"augmentations to measure, separated by commas: A, B, C, D, E, NULL, RA, jigsaw, eval"`
+	Views      int      `flag:"views" help:"views per image; 0: as the pipeline is used: two for A to E, one for others"`
+	InputRes   int      `flag:"input_res" default:"224" help:"side of a view in pixels"`
+	Crop       float64  `flag:"crop" default:"0.2" help:"smallest share of the image's area that a random crop covers"`
+	Workers    int      `flag:"num_workers" short:"j" group:"machine" help:"measure with 1 and with this many workers; 0: one per processor"`
+	Decode     string   `flag:"decode" default:"both" help:"fast, exact or both"`
+	Seconds    float64  `flag:"seconds" default:"9" group:"machine" help:"seconds to measure each, in rounds that alternate"`
+	Peer       string   `flag:"peer" group:"machine" help:"program to compare with: it is called with FOLDER PIPELINE VIEWS SIZE SECONDS and prints images per second of processor time (bench/peer/views.py)"`
+	JSON       bool     `flag:"json" group:"output" help:"print a line of JSON for each measurement"`
 }
 
 // DefaultBenchViews are the defaults of measuring the loader.
@@ -22,9 +23,10 @@ func DefaultBenchViews() (c BenchViews) {
 
 // Resolve says what cannot work.
 func (c *BenchViews) Resolve(map[string]bool) ([]string, error) {
-	return nil, first(fraction("crop", c.Crop), positive("seconds", c.Seconds), oneOf("decode", c.Decode, "fast", "exact", "both"),
-		atLeast("views", c.Views, 0), atMost("views", c.Views, 64), atLeast("input_res", c.InputRes, 1), atMost("input_res", c.InputRes, mostSide),
-		atLeast("num_workers", c.Workers, 0), atMost("num_workers", c.Workers, mostWorkers))
+	return nil, first(fraction("crop", c.Crop), positive("seconds", c.Seconds),
+		oneOf("decode", c.Decode, "fast", "exact", "both"),
+		between("views", c.Views, 0, 64), between("input_res", c.InputRes, 1, mostSide),
+		between("num_workers", c.Workers, 0, mostWorkers))
 }
 
 // BenchStep are the options of measuring a training step: those of pre-training,
@@ -57,7 +59,7 @@ func (c *BenchStep) Resolve(set map[string]bool) (warnings []string, err error) 
 	if c.Warmup < 1 {
 		return nil, &ValueError{Option: "warmup", Want: "1 step or more", Got: c.Warmup, Hint: "the first step allocates memory, which later ones don't"}
 	}
-	if err := first(atLeast("steps", c.Steps, 1), atMost("steps", c.Steps, 1<<20), atMost("warmup", c.Warmup, 1<<20)); err != nil {
+	if err := first(between("steps", c.Steps, 1, 1<<20), atMost("warmup", c.Warmup, 1<<20)); err != nil {
 		return nil, err
 	}
 	warnings = append(warnings, c.unread()...)
@@ -72,7 +74,8 @@ func (c *BenchStep) unread() (notes []string) {
 		given bool
 		note  string
 	}{
-		{c.Resume != "", "--resume is not read: steps start from random weights, and are computed as --precision and --memory_format say"},
+		{c.Resume != "", "--resume is not read: steps start from random weights, " +
+			"and are computed as --precision and --memory_format say"},
 		{c.Init != "", "--init is not read: steps start from random weights"},
 		{c.KNNEvery > 0, "--knn_every is not measured: it comes between epochs, not in a step"},
 		{c.Probe > 0, "--probe is not measured: it comes between epochs, not in a step"},

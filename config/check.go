@@ -50,6 +50,11 @@ func atLeast(flag string, got, least int) error {
 	return &ValueError{Option: flag, Want: fmt.Sprintf("a whole number of at least %d", least), Got: got}
 }
 
+// between refuses what is below least or above most.
+func between(flag string, got, least, most int) error {
+	return first(atLeast(flag, got, least), atMost(flag, got, most))
+}
+
 // within takes neither NaN nor what lies outside.
 func within(flag string, got, low, high float64) error {
 	if got >= low && got <= high {
@@ -82,7 +87,9 @@ func fraction(flag string, got float64) error {
 }
 
 // Datasets are the names that --dataset takes; without one the folder decides.
-var Datasets = []string{"imagenet", "imagenet100", "folder", "list", "cifar10", "cifar100", "stl10", "fashion-mnist", "idx", "inat18"}
+var Datasets = []string{
+	"imagenet", "imagenet100", "folder", "list", "cifar10", "cifar100", "stl10", "fashion-mnist", "idx", "inat18",
+}
 
 func dataset(name string) error {
 	if name == "" {
@@ -151,9 +158,9 @@ func (m *Machine) check() error {
 	if m.Workers < 0 {
 		return &ValueError{Option: "num_workers", Want: "0 (automatic) or more workers", Got: m.Workers}
 	}
-	return first(atLeast("threads", m.Threads, 0), oneOf("precision", m.Precision, "auto", "fp32", "bf16"),
+	return first(between("threads", m.Threads, 0, mostWorkers), oneOf("precision", m.Precision, "auto", "fp32", "bf16"),
 		oneOf("memory_format", m.MemoryFormat, "auto", "channels_last", "contiguous"),
-		atMost("num_workers", m.Workers, mostWorkers), atMost("threads", m.Threads, mostWorkers))
+		atMost("num_workers", m.Workers, mostWorkers))
 }
 
 func (o *Output) check() error {

@@ -24,7 +24,7 @@ type Classifier struct {
 // LongTail are the options for datasets whose classes differ in size.
 type LongTail struct {
 	_        struct{} `group:"optimization"`
-	Sampling string   `flag:"sampling" default:"instance" help:"instance: every image once per epoch; class: classes equally often (linear on a long-tailed checkpoint of finetune is then cRT)"`
+	Sampling string   `flag:"sampling" default:"instance" name:"linear=16 finetune=14" help:"instance: every image once per epoch; class: classes equally often (linear on a long-tailed checkpoint of finetune is then cRT)"`
 	Tau      float64  `flag:"tau" help:"also evaluate the τ-normalized classifier with this τ; 0: don't"`
 }
 
@@ -39,8 +39,8 @@ func (c *Classifier) resolve(set map[string]bool) (warnings []string, err error)
 		return nil, err
 	}
 	c.amp()
-	return warnings, first(c.Dist.check(), c.Output.check(), c.Data.check(), c.Net.check(), c.Machine.check(), c.Optim.check(),
-		c.Crops.check(), oneOf("aug_linear", c.AugLinear, "NULL", "RA"))
+	return warnings, first(c.Dist.check(), c.Output.check(), c.Data.check(), c.Net.check(), c.Machine.check(),
+		c.Optim.check(), c.Crops.check(), oneOf("aug_linear", c.AugLinear, "NULL", "RA"))
 }
 
 // scheduleNotes are sentences about the schedule and about distributed training.

@@ -8,13 +8,13 @@ package config
 type Data struct {
 	_               struct{} `group:"data"`
 	DataFolder      string   `flag:"data_folder" default:"./data" runtime:"true" everyday:"true" legend:"data" help:"folder with the images"`
-	Dataset         string   `flag:"dataset" everyday:"true" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx or inat18; empty: what the folder looks like"`
+	Dataset         string   `flag:"dataset" everyday:"true" name:"contrast=1 linear=1 finetune=17 supervised=9" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx or inat18; empty: what the folder looks like"`
 	Imagenet100Path string   `flag:"imagenet100path" help:"file with one wnid per line, in place of the built-in list of 100"`
-	Limit           int      `flag:"limit" help:"use this many training images, spread evenly over the classes; 0: all"`
-	Imbalance       float64  `flag:"imbalance" help:"keep a long tail of the training images: an exponential profile of class sizes, the largest this many times the smallest; 0: all images"`
-	ImbalanceSeed   uint64   `flag:"imbalance_seed" repeat:"true" help:"seed that chooses the images of the long tail"`
+	Limit           int      `flag:"limit" name:"contrast=2 linear=2 finetune=18 supervised=10" help:"use this many training images, spread evenly over the classes; 0: all"`
+	Imbalance       float64  `flag:"imbalance" name:"contrast=3 linear=3 finetune=19 supervised=11" help:"keep a long tail of the training images: an exponential profile of class sizes, the largest this many times the smallest; 0: all images"`
+	ImbalanceSeed   uint64   `flag:"imbalance_seed" repeat:"true" name:"contrast=4 linear=4 finetune=20 supervised=12" help:"seed that chooses the images of the long tail"`
 	MaxBad          float64  `flag:"max_bad" default:"0.01" runtime:"true" help:"largest share of unreadable images; each is named and replaced by another of its class, and above this share the command stops"`
-	BatchSize       int      `flag:"batch_size" default:"16" group:"optimization" everyday:"true" legend:"batch" help:"images per step"`
+	BatchSize       int      `flag:"batch_size" default:"16" group:"optimization" everyday:"true" legend:"batch" name:"finetune=6 supervised=6" help:"images per step"`
 }
 
 // Net says which network there is. A checkpoint that has a record decides these
@@ -22,12 +22,12 @@ type Data struct {
 type Net struct {
 	_        struct{} `group:"network"`
 	Arch     string   `flag:"arch" default:"resnet50" everyday:"true" help:"resnet18 to resnet152, resnext50, resnext101v1 to v3, resnext152v1 to v3, resnest50, resnest101, wide_resnet50_2, wide_resnet101_2; each also with x2 or x4 for wider ones"`
-	Width    float64  `flag:"width" default:"1" help:"factor on all channels, the stem's included"`
-	Stem     string   `flag:"stem" default:"imagenet" help:"imagenet (7x7, stride 2, pooling) or cifar (3x3, stride 1)"`
-	Modal    string   `flag:"modal" default:"RGB" preset:"true" help:"RGB, or CMC: one network for luminance and one for chrominance"`
+	Width    float64  `flag:"width" default:"1" name:"contrast=5 linear=5 finetune=23 supervised=16" help:"factor on all channels, the stem's included"`
+	Stem     string   `flag:"stem" default:"imagenet" name:"contrast=6 linear=6 finetune=24 supervised=17" help:"imagenet (7x7, stride 2, pooling) or cifar (3x3, stride 1)"`
+	Modal    string   `flag:"modal" default:"RGB" preset:"true" name:"supervised=13" help:"RGB, or CMC: one network for luminance and one for chrominance"`
 	Head     string   `flag:"head" default:"linear" preset:"true" help:"projection head: linear, linear_wo_norm, mlp, mlp_bn or 2mlp_bn"`
-	FeatDim  int      `flag:"feat_dim" short:"d" default:"128" help:"size of the embedding"`
-	InputRes int      `flag:"input_res" default:"224" help:"side of a view in pixels"`
+	FeatDim  int      `flag:"feat_dim" short:"d" default:"128" name:"contrast=7" help:"size of the embedding"`
+	InputRes int      `flag:"input_res" default:"224" name:"contrast=8 linear=7 finetune=25 supervised=18" help:"side of a view in pixels"`
 }
 
 // MethodName is the preset. It sets modal, head, memory, jigsaw, augmentation and
@@ -42,7 +42,7 @@ type Objective struct {
 	Jigsaw       bool     `flag:"jigsaw" preset:"true" help:"add the jigsaw branch"`
 	Memory       string   `flag:"mem" default:"moco" preset:"true" help:"where negatives come from: moco (queue), bank (memory bank) or batch; none and target have no negatives"`
 	K            int      `flag:"nce_k" short:"k" default:"65536" legend:"K" help:"number of negatives: the length of the queue"`
-	BankMomentum float64  `flag:"nce_m" short:"m" default:"0.5" help:"momentum of the memory bank"`
+	BankMomentum float64  `flag:"nce_m" short:"m" default:"0.5" name:"contrast=19" help:"momentum of the memory bank"`
 	Temperature  float64  `flag:"nce_t" short:"t" default:"0.07" preset:"true" legend:"τ" help:"temperature τ"`
 	Alpha        float64  `flag:"alpha" default:"0.999" legend:"m" help:"momentum of the key encoder"`
 }
@@ -56,45 +56,45 @@ type FeatureTransform struct {
 	PostmixNorm  bool     `flag:"postmix_norm" help:"normalize again after the transformation"`
 	Extrapolate  bool     `flag:"expolation_mask" legend:"-" help:"extrapolate positives: λ + 1"`
 	Distribution string   `flag:"mask_distribution" default:"beta" legend:"-" help:"distribution of λ: uniform or beta"`
-	DimMask      string   `flag:"dim_mask" default:"none" help:"which side has one λ per element: pos, neg, both or none; needs beta, and --ft or --mixnorm_target posneg --sep_alpha"`
+	DimMask      string   `flag:"dim_mask" default:"none" name:"contrast=10" help:"which side has one λ per element: pos, neg, both or none; needs beta, and --ft or --mixnorm_target posneg --sep_alpha"`
 	BetaAlpha    float64  `flag:"beta_alpha" default:"2" help:"a of Beta(a, a) without --sep_alpha"`
 	SepAlpha     bool     `flag:"sep_alpha" legend:"-" help:"positives and negatives each have their own alpha"`
 	PosAlpha     float64  `flag:"pos_alpha" default:"2" legend:"α pos" help:"a of Beta(a, a) for positives"`
 	NegAlpha     float64  `flag:"neg_alpha" default:"1.6" legend:"α neg" help:"a of Beta(a, a) for negatives"`
-	NormTarget   string   `flag:"norm_target" help:"what --postmix_norm normalizes: pos, neg or both; empty: pos"`
-	MixEpoch     int      `flag:"mix_start_epoch" help:"transform in epochs after this one"`
-	MixStep      int      `flag:"mix_start_step" help:"transform in steps after this one"`
-	MixStart     string   `flag:"mix_start" help:"auto: transform from the step on in which positives have separated from negatives"`
+	NormTarget   string   `flag:"norm_target" name:"contrast=11" help:"what --postmix_norm normalizes: pos, neg or both; empty: pos"`
+	MixEpoch     int      `flag:"mix_start_epoch" name:"contrast=21" help:"transform in epochs after this one"`
+	MixStep      int      `flag:"mix_start_step" name:"contrast=22" help:"transform in steps after this one"`
+	MixStart     string   `flag:"mix_start" name:"contrast=23" help:"auto: transform from the step on in which positives have separated from negatives"`
 }
 
 // Crops say how a random crop is taken and decoded.
 type Crops struct {
 	_      struct{} `group:"data"`
-	Crop   float64  `flag:"crop" default:"0.2" help:"smallest share of the image's area that a random crop covers"`
-	Decode string   `flag:"decode" default:"fast" help:"fast (decode only the pixels that the crops need, at the smallest sufficient scale) or exact (decode whole images; views equal Pillow's and torchvision's)"`
+	Crop   float64  `flag:"crop" default:"0.2" name:"contrast=12 finetune=21 supervised=14" help:"smallest share of the image's area that a random crop covers"`
+	Decode string   `flag:"decode" default:"fast" name:"contrast=17" help:"fast (decode only the pixels that the crops need, at the smallest sufficient scale) or exact (decode whole images; views equal Pillow's and torchvision's)"`
 }
 
 // LinearViews are the augmentation of training images in linear evaluation,
 // fine-tuning and supervised training.
 type LinearViews struct {
-	AugLinear string `flag:"aug_linear" default:"NULL" group:"data" legend:"-" help:"augmentation of training images: NULL (crop and flip) or RA (also RandAugment)"`
+	AugLinear string `flag:"aug_linear" default:"NULL" group:"data" legend:"-" name:"finetune=22 supervised=15" help:"augmentation of training images: NULL (crop and flip) or RA (also RandAugment)"`
 }
 
 // Optim is how weights are optimized.
 type Optim struct {
 	_            struct{} `group:"optimization"`
-	Epochs       int      `flag:"epochs" default:"200" everyday:"true" help:"passes over the training images"`
-	LearningRate float64  `flag:"learning_rate" default:"0.03" everyday:"true" legend:"lr" help:"learning rate"`
-	Milestones   []int    `flag:"lr_decay_epochs" default:"120,160" help:"epochs after which the learning rate decays, separated by commas"`
-	DecayRate    float64  `flag:"lr_decay_rate" default:"0.1" help:"factor of each decay"`
-	WeightDecay  float64  `flag:"weight_decay" default:"0.0001" help:"L2 penalty, on every parameter"`
-	Momentum     float64  `flag:"momentum" default:"0.9" help:"momentum of SGD"`
-	Cosine       bool     `flag:"cosine" everyday:"true" help:"cosine schedule of the learning rate"`
+	Epochs       int      `flag:"epochs" default:"200" everyday:"true" name:"finetune=5 supervised=5" help:"passes over the training images"`
+	LearningRate float64  `flag:"learning_rate" default:"0.03" everyday:"true" legend:"lr" name:"finetune=1 supervised=1" help:"learning rate"`
+	Milestones   []int    `flag:"lr_decay_epochs" default:"120,160" name:"contrast=28 finetune=3 supervised=3" help:"epochs after which the learning rate decays, separated by commas"`
+	DecayRate    float64  `flag:"lr_decay_rate" default:"0.1" name:"contrast=29 finetune=4 supervised=4" help:"factor of each decay"`
+	WeightDecay  float64  `flag:"weight_decay" default:"0.0001" name:"contrast=26 linear=9 finetune=7 supervised=7" help:"L2 penalty, on every parameter"`
+	Momentum     float64  `flag:"momentum" default:"0.9" name:"contrast=27 linear=10 finetune=8 supervised=8" help:"momentum of SGD"`
+	Cosine       bool     `flag:"cosine" everyday:"true" name:"finetune=2 supervised=2" help:"cosine schedule of the learning rate"`
 }
 
 // Seeding is the seed of everything random.
 type Seeding struct {
-	Seed uint64 `flag:"seed" group:"optimization" repeat:"true" help:"seed of everything random"`
+	Seed uint64 `flag:"seed" group:"optimization" repeat:"true" name:"contrast=9 linear=8 finetune=27 supervised=19" help:"seed of everything random"`
 }
 
 // Machine is what computes, and how.
@@ -151,7 +151,7 @@ type Dist struct {
 type Weights struct {
 	_      struct{} `group:"network"`
 	Ckpt   string   `flag:"ckpt" everyday:"true" repeat:"true" help:"checkpoint of the encoder, of any origin; empty: an untrained one"`
-	UseEMA bool     `flag:"use_ema" help:"use the key encoder's weights"`
+	UseEMA bool     `flag:"use_ema" name:"linear=11 finetune=26" help:"use the key encoder's weights"`
 	Strict bool     `flag:"strict" repeat:"true" help:"refuse weights that differ from the network in any tensor"`
 }
 

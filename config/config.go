@@ -11,8 +11,10 @@
 //	alias     former names, separated by spaces; still read everywhere
 //	default   value as typed; without it the zero value
 //	help      meaning, for --help
-//	group     heading in --help; on a blank field, that of all fields of its struct
+//	group     heading in --help
 //	everyday  "true": the short --help shows it
+//	name      command=place: its place in the names of that command's runs. Places are those
+//	          of older versions, whose runs must be found: a new option comes last
 //	runtime   "true": it changes nothing of what is computed, so a run may resume with
 //	          another value
 //	repeat    "true": repetitions of one experiment differ in it, as in seeds
@@ -21,6 +23,8 @@
 //	ignored   "true", on a field that holds concerns: their options are accepted, as
 //	          older programs and the reference implementation have them, and not read
 //	hides     on an embedded struct, names of options that this command does not read
+//
+// On a blank field, group and everyday are those of all fields of its struct.
 package config
 
 // Contrast are the options of pre-training.
@@ -54,26 +58,26 @@ type Contrast struct {
 type ContrastViews struct {
 	_       struct{} `group:"data"`
 	Aug     string   `flag:"aug" default:"A" preset:"true" help:"augmentation: A (MoCo v1), B (MoCo v2), C (CMC), D (InfoMin), E (CMC v2), NULL (crop and flip) or RA (also RandAugment)"`
-	CropMin *float64 `flag:"crop_min" help:"smallest share of the area that a crop covers, in place of --crop"`
-	JitterP *float64 `flag:"jitter_p" help:"probability of color jitter, in place of the preset's"`
-	GrayP   *float64 `flag:"gray_p" help:"probability of grayscale, in place of the preset's"`
-	BlurP   *float64 `flag:"blur_p" help:"probability of Gaussian blur, in place of the preset's"`
+	CropMin *float64 `flag:"crop_min" name:"contrast=13" help:"smallest share of the area that a crop covers, in place of --crop"`
+	JitterP *float64 `flag:"jitter_p" name:"contrast=14" help:"probability of color jitter, in place of the preset's"`
+	GrayP   *float64 `flag:"gray_p" name:"contrast=15" help:"probability of grayscale, in place of the preset's"`
+	BlurP   *float64 `flag:"blur_p" name:"contrast=16" help:"probability of Gaussian blur, in place of the preset's"`
 }
 
 // Start is what pre-training starts from.
 type Start struct {
 	_          struct{} `group:"network"`
 	CustomHead string   `flag:"custom_head" help:"projection head, in place of the preset's"`
-	Init       string   `flag:"init" help:"checkpoint to take initial weights from, without its training state"`
+	Init       string   `flag:"init" name:"contrast=30" help:"checkpoint to take initial weights from, without its training state"`
 	Strict     bool     `flag:"strict" repeat:"true" help:"refuse weights that differ from the network in any tensor"`
 }
 
 // Branches are what a method adds to the plain contrast of two crops.
 type Branches struct {
 	_         struct{} `group:"method"`
-	Beta      float64  `flag:"beta" default:"0.5" help:"weight of the jigsaw loss"`
-	Symmetric bool     `flag:"symmetric" help:"with a queue: each crop serves as query and as key, and the losses are added"`
-	BNSplits  int      `flag:"bn_splits" default:"1" help:"groups of a batch with their own batch-norm statistics, as on that many devices; keys are shuffled between groups"`
+	Beta      float64  `flag:"beta" default:"0.5" name:"contrast=18" help:"weight of the jigsaw loss"`
+	Symmetric bool     `flag:"symmetric" name:"contrast=20" help:"with a queue: each crop serves as query and as key, and the losses are added"`
+	BNSplits  int      `flag:"bn_splits" default:"1" name:"contrast=24" help:"groups of a batch with their own batch-norm statistics, as on that many devices; keys are shuffled between groups"`
 	ExpIter   int      `flag:"exp_iter" default:"-1" repeat:"true" help:"number of the repetition, for the run's name"`
 }
 
@@ -81,7 +85,7 @@ type Branches struct {
 type MicroBatches struct {
 	_                     struct{} `group:"optimization"`
 	Warm                  bool     `flag:"warm" help:"warm up the learning rate; always on with a batch above 256"`
-	Accum                 int      `flag:"accum" default:"1" help:"micro-batches per batch, to train with less memory: the loss is that of the whole batch, batch-norm statistics are a micro-batch's; takes a second forward pass"`
+	Accum                 int      `flag:"accum" default:"1" name:"contrast=25" help:"micro-batches per batch, to train with less memory: the loss is that of the whole batch, batch-norm statistics are a micro-batch's; takes a second forward pass"`
 	CheckpointActivations bool     `flag:"checkpoint_activations" runtime:"true" help:"keep only the inputs of the encoder's blocks and recompute the rest in the backward pass: the same results with less memory and a second forward pass"`
 }
 

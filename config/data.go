@@ -2,25 +2,25 @@ package config
 
 // DataStats are the options of counting and measuring a dataset.
 type DataStats struct {
-	_               struct{} `group:"data"`
-	Dataset         string   `flag:"dataset" everyday:"true" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx or inat18; empty: what the folder looks like"`
-	Imagenet100Path string   `flag:"imagenet100path" everyday:"true" help:"file with one wnid per line, in place of the built-in list of 100"`
-	Limit           int      `flag:"limit" everyday:"true" help:"look at this many training images, spread evenly over the classes; 0: all"`
-	Workers         int      `flag:"num_workers" short:"j" everyday:"true" group:"machine" help:"workers that read images; 0: automatic, one per processor"`
+	_               struct{} `group:"data" everyday:"true"`
+	Dataset         string   `flag:"dataset" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx or inat18; empty: what the folder looks like"`
+	Imagenet100Path string   `flag:"imagenet100path" help:"file with one wnid per line, in place of the built-in list of 100"`
+	Limit           int      `flag:"limit" help:"look at this many training images, spread evenly over the classes; 0: all"`
+	Workers         int      `flag:"num_workers" short:"j" group:"machine" help:"workers that read images; 0: automatic, one per processor"`
 	Printing
 }
 
 // DataPack are the options of packing a dataset into shards.
 type DataPack struct {
-	_               struct{} `group:"data"`
-	Dataset         string   `flag:"dataset" everyday:"true" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx or inat18; empty: what the folder looks like"`
-	Imagenet100Path string   `flag:"imagenet100path" everyday:"true" help:"file with one wnid per line, in place of the built-in list of 100"`
-	Limit           int      `flag:"limit" everyday:"true" help:"pack this many training images, spread evenly over the classes; 0: all"`
-	MaxBad          float64  `flag:"max_bad" default:"0.01" everyday:"true" help:"largest share of unreadable images; each is named and left out, and above this share packing stops"`
-	Short           int      `flag:"short" default:"400" everyday:"true" help:"resize images to at most this many pixels on the shorter side; 0: keep their size"`
-	Quality         int      `flag:"quality" default:"90" everyday:"true" help:"quality of JPEG files that are encoded again"`
-	ShardMB         int      `flag:"shard_mb" default:"256" everyday:"true" help:"size of a shard in megabytes"`
-	Workers         int      `flag:"num_workers" short:"j" everyday:"true" group:"machine" help:"workers that decode and encode; 0: automatic, one per processor"`
+	_               struct{} `group:"data" everyday:"true"`
+	Dataset         string   `flag:"dataset" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx or inat18; empty: what the folder looks like"`
+	Imagenet100Path string   `flag:"imagenet100path" help:"file with one wnid per line, in place of the built-in list of 100"`
+	Limit           int      `flag:"limit" help:"pack this many training images, spread evenly over the classes; 0: all"`
+	MaxBad          float64  `flag:"max_bad" default:"0.01" help:"largest share of unreadable images; each is named and left out, and above this share packing stops"`
+	Short           int      `flag:"short" default:"400" help:"resize images to at most this many pixels on the shorter side; 0: keep their size"`
+	Quality         int      `flag:"quality" default:"90" help:"quality of JPEG files that are encoded again"`
+	ShardMB         int      `flag:"shard_mb" default:"256" help:"size of a shard in megabytes"`
+	Workers         int      `flag:"num_workers" short:"j" group:"machine" help:"workers that decode and encode; 0: automatic, one per processor"`
 	Printing
 }
 
@@ -32,7 +32,7 @@ func DefaultDataPack() (c DataPack) {
 
 // Resolve says what cannot work.
 func (c *DataStats) Resolve(map[string]bool) ([]string, error) {
-	return nil, first(dataset(c.Dataset), atLeast("num_workers", c.Workers, 0), atMost("num_workers", c.Workers, mostWorkers), atLeast("limit", c.Limit, 0))
+	return nil, first(dataset(c.Dataset), between("num_workers", c.Workers, 0, mostWorkers), atLeast("limit", c.Limit, 0))
 }
 
 // Resolve says what cannot work.
@@ -40,6 +40,6 @@ func (c *DataPack) Resolve(map[string]bool) ([]string, error) {
 	if c.Quality < 1 || c.Quality > 100 {
 		return nil, &ValueError{Option: "quality", Want: "1 to 100", Got: c.Quality}
 	}
-	return nil, first(within("max_bad", c.MaxBad, 0, 1), dataset(c.Dataset), atLeast("num_workers", c.Workers, 0),
-		atMost("num_workers", c.Workers, mostWorkers), atLeast("limit", c.Limit, 0), atLeast("short", c.Short, 0), atLeast("shard_mb", c.ShardMB, 1))
+	return nil, first(within("max_bad", c.MaxBad, 0, 1), dataset(c.Dataset), between("num_workers", c.Workers, 0, mostWorkers),
+		atLeast("limit", c.Limit, 0), atLeast("short", c.Short, 0), atLeast("shard_mb", c.ShardMB, 1))
 }

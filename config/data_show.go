@@ -4,15 +4,15 @@ import "fmt"
 
 // DataShow are the options of a contact sheet of views.
 type DataShow struct {
-	_        struct{} `group:"data"`
-	Aug      string   `flag:"aug" default:"B" everyday:"true" help:"A, B, C, D, E, NULL, RA, jigsaw or eval"`
-	N        int      `flag:"number" short:"n" default:"16" everyday:"true" help:"views to draw; one of eval, in which nothing is random"`
-	Out      string   `flag:"output" short:"o" default:"views.png" everyday:"true" group:"output" help:"PNG file to write"`
-	InputRes int      `flag:"input_res" default:"224" everyday:"true" help:"side of a view in pixels"`
-	Crop     float64  `flag:"crop" default:"0.2" everyday:"true" help:"smallest share of the image's area that a random crop covers"`
-	Modal    string   `flag:"modal" default:"RGB" everyday:"true" help:"RGB, or CMC, whose RandAugment leaves the colors alone"`
-	Decode   string   `flag:"decode" default:"fast" everyday:"true" help:"fast or exact"`
-	Seed     uint64   `flag:"seed" everyday:"true" help:"seed of everything random"`
+	_        struct{} `group:"data" everyday:"true"`
+	Aug      string   `flag:"aug" default:"B" help:"A, B, C, D, E, NULL, RA, jigsaw or eval"`
+	N        int      `flag:"number" short:"n" default:"16" help:"views to draw; one of eval, in which nothing is random"`
+	Out      string   `flag:"output" short:"o" default:"views.png" group:"output" help:"PNG file to write"`
+	InputRes int      `flag:"input_res" default:"224" help:"side of a view in pixels"`
+	Crop     float64  `flag:"crop" default:"0.2" help:"smallest share of the image's area that a random crop covers"`
+	Modal    string   `flag:"modal" default:"RGB" help:"RGB, or CMC, whose RandAugment leaves the colors alone"`
+	Decode   string   `flag:"decode" default:"fast" help:"fast or exact"`
+	Seed     uint64   `flag:"seed" help:"seed of everything random"`
 }
 
 // DefaultDataShow are the defaults of a contact sheet.
@@ -35,5 +35,6 @@ func (c *DataShow) Resolve(map[string]bool) ([]string, error) {
 	if c.InputRes > maxShown {
 		return nil, &ValueError{Option: "input_res", Want: fmt.Sprintf("at most %d pixels on a sheet", maxShown), Got: c.InputRes}
 	}
-	return nil, first(fraction("crop", c.Crop), oneOf("modal", c.Modal, "RGB", "CMC"), oneOf("decode", c.Decode, "fast", "exact"), atLeast("input_res", c.InputRes, 1))
+	return nil, first(fraction("crop", c.Crop), oneOf("modal", c.Modal, "RGB", "CMC"),
+		oneOf("decode", c.Decode, "fast", "exact"), atLeast("input_res", c.InputRes, 1))
 }

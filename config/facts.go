@@ -10,7 +10,9 @@ import (
 const GroupTransformation = "feature transformation"
 
 // Groups are the headings of options in --help, in its order.
-var Groups = []string{"data", "network", "method", GroupTransformation, "optimization", "machine", "output", "distributed"}
+var Groups = []string{
+	"data", "network", "method", GroupTransformation, "optimization", "machine", "output", "distributed",
+}
 
 // commands are the configurations that records of runs and results have options of.
 func commands() map[string]any {

@@ -49,7 +49,7 @@ func TestOptionsAreClassified(t *testing.T) {
 
 // A mistyped tag would be no tag.
 func TestTagsAreKnown(t *testing.T) {
-	known := []string{"flag", "short", "alias", "default", "help", "group", "everyday", "runtime", "repeat", "preset", "legend", "ignored", "hides"}
+	known := []string{"flag", "short", "alias", "default", "help", "name", "group", "everyday", "runtime", "repeat", "preset", "legend", "ignored", "hides"}
 	var walk func(reflect.Type)
 	walk = func(s reflect.Type) {
 		for i := range s.NumField() {
@@ -167,5 +167,34 @@ func TestPresetOptions(t *testing.T) {
 	slices.Sort(tagged)
 	if want := []string{"aug", "head", "jigsaw", "mem", "modal", "nce_t"}; !slices.Equal(tagged, want) {
 		t.Errorf("tagged preset: %q, want %q", tagged, want)
+	}
+}
+
+// The places of options in names are 1, 2, 3 …, and no option has one that is not read
+// or changes nothing.
+func TestPlacesInNames(t *testing.T) {
+	for command, count := range map[string]int{"contrast": 30, "linear": 16, "finetune": 27, "supervised": 19, "knn": 0} {
+		places := map[int]string{}
+		for _, f := range Fields(commands()[command]) {
+			p := f.place(command)
+			if p == 0 {
+				continue
+			}
+			if f.Ignored || f.Runtime {
+				t.Errorf("%s: --%s has a place in names", command, f.Name)
+			}
+			if places[p] != "" {
+				t.Errorf("%s: --%s and --%s have one place", command, f.Name, places[p])
+			}
+			places[p] = f.Name
+		}
+		for p := range count {
+			if places[p+1] == "" {
+				t.Errorf("%s: no option has place %d", command, p+1)
+			}
+		}
+		if len(places) != count {
+			t.Errorf("%s: %d options in names, want %d", command, len(places), count)
+		}
 	}
 }

@@ -2,34 +2,37 @@ package config
 
 // Encoder are the options that say what encoder to use and how to run it.
 type Encoder struct {
-	Ckpt      string  `flag:"ckpt" group:"network" everyday:"true" repeat:"true" help:"checkpoint of the encoder, of any origin"`
-	UseEMA    bool    `flag:"use_ema" group:"network" everyday:"true" help:"use the key encoder's weights"`
-	Strict    bool    `flag:"strict" group:"network" everyday:"true" repeat:"true" help:"refuse weights that differ from the network in any tensor"`
-	Arch      string  `flag:"arch" default:"resnet50" group:"network" everyday:"true" help:"architecture, in place of the checkpoint's"`
-	Width     float64 `flag:"width" default:"1" group:"network" everyday:"true" help:"factor on all channels, in place of the checkpoint's"`
-	Stem      string  `flag:"stem" default:"imagenet" group:"network" everyday:"true" help:"imagenet or cifar, in place of the checkpoint's"`
-	InputRes  int     `flag:"input_res" default:"224" group:"network" everyday:"true" help:"side of a view in pixels, in place of the checkpoint's; 224 where it has none"`
-	BatchSize int     `flag:"batch_size" default:"64" group:"machine" everyday:"true" help:"images per batch"`
-	Workers   int     `flag:"num_workers" short:"j" group:"machine" everyday:"true" runtime:"true" help:"workers that load images; 0: one per processor"`
-	Amp       bool    `flag:"amp" group:"machine" everyday:"true" help:"mixed precision (bfloat16 on a CPU)"`
-	Device    string  `flag:"device" default:"cpu" group:"machine" everyday:"true" runtime:"true" help:"cpu or cuda:N"`
-	Threads   int     `flag:"threads" group:"machine" everyday:"true" runtime:"true" help:"compute threads; 0: one per processor"`
+	_         struct{} `group:"network" everyday:"true"`
+	Ckpt      string   `flag:"ckpt" repeat:"true" help:"checkpoint of the encoder, of any origin"`
+	UseEMA    bool     `flag:"use_ema" help:"use the key encoder's weights"`
+	Strict    bool     `flag:"strict" repeat:"true" help:"refuse weights that differ from the network in any tensor"`
+	Arch      string   `flag:"arch" default:"resnet50" help:"architecture, in place of the checkpoint's"`
+	Width     float64  `flag:"width" default:"1" help:"factor on all channels, in place of the checkpoint's"`
+	Stem      string   `flag:"stem" default:"imagenet" help:"imagenet or cifar, in place of the checkpoint's"`
+	InputRes  int      `flag:"input_res" default:"224" help:"side of a view in pixels, in place of the checkpoint's; 224 where it has none"`
+	BatchSize int      `flag:"batch_size" default:"64" group:"machine" help:"images per batch"`
+	Workers   int      `flag:"num_workers" short:"j" group:"machine" runtime:"true" help:"workers that load images; 0: one per processor"`
+	Amp       bool     `flag:"amp" group:"machine" help:"mixed precision (bfloat16 on a CPU)"`
+	Device    string   `flag:"device" default:"cpu" group:"machine" runtime:"true" help:"cpu or cuda:N"`
+	Threads   int      `flag:"threads" group:"machine" runtime:"true" help:"compute threads; 0: one per processor"`
 }
 
 // Features are the options of writing the features of a folder of images.
 type Features struct {
+	_ struct{} `group:"output" everyday:"true"`
 	Encoder
-	Out   string `flag:"out" short:"o" group:"output" everyday:"true" help:"file to write: .parquet, or .npy with a .txt of the paths beside it"`
-	Fresh bool   `flag:"fresh" group:"output" everyday:"true" help:"start anew, in place of resuming what an interrupted command left"`
+	Out   string `flag:"out" short:"o" help:"file to write: .parquet, or .npy with a .txt of the paths beside it"`
+	Fresh bool   `flag:"fresh" help:"start anew, in place of resuming what an interrupted command left"`
 }
 
 // Neighbors are the options of showing an image's nearest neighbors.
 type Neighbors struct {
+	_ struct{} `group:"output" everyday:"true"`
 	Encoder
-	In   string `flag:"in" group:"data" everyday:"true" help:"file that contralens features wrote"`
-	Out  string `flag:"out" short:"o" group:"output" everyday:"true" help:"picture to write, a .png"`
-	K    int    `flag:"neighbors" short:"k" alias:"neighbours" default:"23" group:"output" everyday:"true" help:"images to show"`
-	JSON bool   `flag:"json" group:"output" everyday:"true" help:"print the neighbors as JSON"`
+	In   string `flag:"in" group:"data" help:"file that contralens features wrote"`
+	Out  string `flag:"out" short:"o" help:"picture to write, a .png"`
+	K    int    `flag:"neighbors" short:"k" alias:"neighbours" default:"23" help:"images to show"`
+	JSON bool   `flag:"json" help:"print the neighbors as JSON"`
 }
 
 // Options are the same options as the evaluation commands have them.
@@ -54,9 +57,8 @@ func DefaultNeighbors() (c Neighbors) {
 }
 
 func (e *Encoder) check() error {
-	return first(atLeast("batch_size", e.BatchSize, 1), atLeast("num_workers", e.Workers, 0), atLeast("threads", e.Threads, 0),
-		atLeast("input_res", e.InputRes, 8), positive("width", e.Width), atMost("batch_size", e.BatchSize, mostBatch),
-		atMost("num_workers", e.Workers, mostWorkers), atMost("threads", e.Threads, mostWorkers), atMost("input_res", e.InputRes, mostSide))
+	return first(between("batch_size", e.BatchSize, 1, mostBatch), between("num_workers", e.Workers, 0, mostWorkers),
+		between("threads", e.Threads, 0, mostWorkers), between("input_res", e.InputRes, 8, mostSide), positive("width", e.Width))
 }
 
 // Resolve says what cannot work.

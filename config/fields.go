@@ -21,6 +21,7 @@ type Field struct {
 	Ignored           bool     // accepted and not read
 	Hidden            bool     // --help never shows it
 	Legend            string   // short name in legends; empty: Name; "-": not shown
+	named             string   // its places in the names of runs
 	usual             string   // the default, as typed
 	value             reflect.Value
 }
@@ -37,8 +38,8 @@ func fields(v reflect.Value, common Field) (list []Field) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
 		tag := f.Tag
-		if group := tag.Get("group"); f.Name == "_" {
-			common.Group = group
+		if f.Name == "_" {
+			common.Group, common.Everyday = tag.Get("group"), tag.Get("everyday") == "true"
 			continue
 		}
 		if f.Anonymous || tag.Get("ignored") != "" {
@@ -58,8 +59,9 @@ func fields(v reflect.Value, common Field) (list []Field) {
 		}
 		o := common
 		o.Name, o.Short, o.Help, o.Legend, o.usual = name, tag.Get("short"), tag.Get("help"), tag.Get("legend"), tag.Get("default")
+		o.named = tag.Get("name")
 		o.Aliases = strings.Fields(tag.Get("alias"))
-		o.Everyday = tag.Get("everyday") == "true" && !o.Ignored
+		o.Everyday = (common.Everyday || tag.Get("everyday") == "true") && !o.Ignored
 		o.Runtime, o.Repeat, o.Preset = tag.Get("runtime") == "true", tag.Get("repeat") == "true", tag.Get("preset") == "true"
 		if group := tag.Get("group"); group != "" {
 			o.Group = group

@@ -15,23 +15,23 @@ type Finetune struct {
 // Stages says which parts of the encoder are trained at which rate.
 type Stages struct {
 	_              struct{} `group:"optimization"`
-	LastStages     int      `flag:"last_stages" default:"5" help:"how many of the encoder's 5 stages (stem, layer1 to layer4) to train, counted from the last; the others keep their weights and statistics"`
-	LayerDecay     float64  `flag:"layer_decay" default:"1" help:"factor of the learning rate from each stage to the one before it; the classifier has the full rate"`
-	ClassifierRate float64  `flag:"classifier_lr" help:"learning rate of the classifier alone; 0: --learning_rate"`
+	LastStages     int      `flag:"last_stages" default:"5" name:"finetune=9" help:"how many of the encoder's 5 stages (stem, layer1 to layer4) to train, counted from the last; the others keep their weights and statistics"`
+	LayerDecay     float64  `flag:"layer_decay" default:"1" name:"finetune=10" help:"factor of the learning rate from each stage to the one before it; the classifier has the full rate"`
+	ClassifierRate float64  `flag:"classifier_lr" name:"finetune=11" help:"learning rate of the classifier alone; 0: --learning_rate"`
 }
 
 // Labels says which training images have a label.
 type Labels struct {
 	_             struct{} `group:"data"`
-	LabelFraction float64  `flag:"label_fraction" default:"1" everyday:"true" help:"share of the training images of every class to use, such as 0.01 or 0.1"`
-	LabelSeed     uint64   `flag:"label_seed" repeat:"true" help:"seed that chooses the images of --label_fraction; the run directory lists them"`
+	LabelFraction float64  `flag:"label_fraction" default:"1" everyday:"true" name:"finetune=12" help:"share of the training images of every class to use, such as 0.01 or 0.1"`
+	LabelSeed     uint64   `flag:"label_seed" repeat:"true" name:"finetune=13" help:"seed that chooses the images of --label_fraction; the run directory lists them"`
 }
 
 // Retraining is a second stage in the manner of cRT (Kang et al., ICLR 2020).
 type Retraining struct {
 	_         struct{} `group:"optimization"`
-	CRTEpochs int      `flag:"crt_epochs" help:"epochs of a second stage that trains a new classifier on the frozen encoder, classes equally often (cRT); 0: none"`
-	CRTRate   float64  `flag:"crt_lr" default:"0.1" help:"learning rate of the second stage"`
+	CRTEpochs int      `flag:"crt_epochs" name:"finetune=15" help:"epochs of a second stage that trains a new classifier on the frozen encoder, classes equally often (cRT); 0: none"`
+	CRTRate   float64  `flag:"crt_lr" default:"0.1" name:"finetune=16" help:"learning rate of the second stage"`
 }
 
 // DefaultFinetune are the defaults of fine-tuning.
@@ -60,13 +60,16 @@ func (c *Finetune) Resolve(set map[string]bool) (warnings []string, err error) {
 	return append(warnings, c.scheduleNotes()...), nil
 }
 
-// RunName is made of the checkpoint's folder and the options, or --name.
-func (c *Finetune) RunName() string {
-	if c.Name != "" {
-		return c.Name
-	}
+// RunName names the run after the checkpoint's folder and the options.
+func (c *Finetune) RunName() RunName {
+	seedless := *c
+	seedless.Seed = DefaultFinetune().Seed
+	return c.runName(c.Seed, c.nameParts(), seedless.nameParts())
+}
+
+func (c *Finetune) nameParts() nameParts {
 	d := DefaultFinetune()
-	return ckptName(c.Ckpt) + "_finetune" + suffixes(c, &d, "learning_rate", "cosine", "lr_decay_epochs", "lr_decay_rate", "epochs", "batch_size", "weight_decay", "momentum",
-		"last_stages", "layer_decay", "classifier_lr", "label_fraction", "label_seed", "sampling", "crt_epochs", "crt_lr",
-		"dataset", "limit", "imbalance", "imbalance_seed", "crop", "aug_linear", "width", "stem", "input_res", "use_ema", "seed")
+	settings := "_finetune" + suffixes("finetune", c, &d)
+	encoder := ckptName(c.Ckpt)
+	return nameParts{encoder + settings, encoder, settings, encoder + settings}
 }

@@ -20,10 +20,10 @@ type Linear struct {
 // Probe is how the linear classifier is trained.
 type Probe struct {
 	_      struct{}  `group:"optimization"`
-	Cached bool      `flag:"cached" everyday:"true" help:"compute the features once, without augmentation: fast, and labeled so in the results"`
-	Sweep  []float64 `flag:"lr_sweep" everyday:"true" help:"with --cached: learning rates to try at once, separated by commas; accuracy on a held-out tenth of the training images chooses"`
-	Solver string    `flag:"solver" default:"sgd" help:"sgd, or with --cached lbfgs: logistic regression on standardized features"`
-	L2     float64   `flag:"l2" default:"0.0001" help:"with lbfgs: the penalty is this times the sum of the squared weights"`
+	Cached bool      `flag:"cached" everyday:"true" name:"linear=12" help:"compute the features once, without augmentation: fast, and labeled so in the results"`
+	Sweep  []float64 `flag:"lr_sweep" everyday:"true" name:"linear=13" help:"with --cached: learning rates to try at once, separated by commas; accuracy on a held-out tenth of the training images chooses"`
+	Solver string    `flag:"solver" default:"sgd" name:"linear=14" help:"sgd, or with --cached lbfgs: logistic regression on standardized features"`
+	L2     float64   `flag:"l2" default:"0.0001" name:"linear=15" help:"with lbfgs: the penalty is this times the sum of the squared weights"`
 }
 
 // DefaultLinear are the defaults of linear evaluation.
@@ -123,12 +123,18 @@ func ckptName(ckpt string) string {
 	return name
 }
 
-// RunName is UpstreamName or --name.
-func (c *Linear) RunName(set map[string]bool) string {
-	if c.Name != "" {
-		return c.Name
-	}
+// RunName names the run. set is as in UpstreamName.
+func (c *Linear) RunName(set map[string]bool) RunName {
+	seedless := *c
+	seedless.Seed = DefaultLinear().Seed
+	return c.runName(c.Seed, c.nameParts(set), seedless.nameParts(set))
+}
+
+func (c *Linear) nameParts(set map[string]bool) nameParts {
 	d := DefaultLinear()
-	return c.UpstreamName(set) + suffixes(c, &d, "dataset", "limit", "imbalance", "imbalance_seed", "width", "stem", "input_res", "seed",
-		"weight_decay", "momentum", "use_ema", "cached", "lr_sweep", "solver", "l2", "sampling")
+	encoder, upstream := ckptName(c.Ckpt), c.UpstreamName(set)
+	more := suffixes("linear", c, &d)
+	// Shells read lrdecay[60, 80] as a pattern of two words.
+	settings := strings.NewReplacer("[", "", "]", "", ", ", "-").Replace(strings.TrimPrefix(upstream, encoder))
+	return nameParts{upstream + more, encoder, settings + more, encoder + settings + more}
 }

@@ -2,7 +2,7 @@ package config
 
 import (
 	"fmt"
-	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -63,16 +63,32 @@ func (c *Contrast) UpstreamName() string {
 	return b.String()
 }
 
-// RunName is UpstreamName and, as _key-value, the options that it leaves out and
-// that differ from their defaults; or --name.
-func (c *Contrast) RunName() string {
-	if c.Name != "" {
-		return c.Name
-	}
+// RunName names the run of a resolved configuration.
+func (c *Contrast) RunName() RunName {
+	seedless := *c
+	seedless.Seed = DefaultContrast().Seed
+	return c.runName(c.Seed, c.nameParts(), seedless.nameParts())
+}
+
+func (c *Contrast) nameParts() nameParts {
 	d := DefaultContrast()
 	d.Crop = usualCrop(c.Memory)
-	return c.UpstreamName() + suffixes(c, &d, "dataset", "limit", "imbalance", "imbalance_seed", "width", "stem", "feat_dim", "input_res", "seed", "dim_mask", "norm_target", "crop", "crop_min", "jitter_p", "gray_p", "blur_p", "decode", "beta", "nce_m", "symmetric",
-		"mix_start_epoch", "mix_start_step", "mix_start", "bn_splits", "accum", "weight_decay", "momentum", "lr_decay_epochs", "lr_decay_rate", "init") + precisionSuffix(&c.Machine)
+	long := c.UpstreamName() + suffixes("contrast", c, &d) + precisionSuffix(&c.Machine)
+	short := c.Method + "_" + c.Arch
+	if c.Width != d.Width {
+		short += fmt.Sprintf("_width-%v", c.Width)
+	}
+	if c.Dataset != d.Dataset {
+		short += "_dataset-" + c.Dataset
+	}
+	if c.MixNorm {
+		short += "_ft-" + c.MixTarget
+	}
+	short += fmt.Sprintf("_epoch%d_bs%d_lr%s", c.Epochs, c.BatchSize, python(c.LearningRate))
+	if c.ExpIter >= 0 {
+		short += fmt.Sprintf("_iter%d", c.ExpIter)
+	}
+	return nameParts{upstream: long, head: short, whole: long}
 }
 
 func precisionSuffix(m *Machine) string {
@@ -82,23 +98,35 @@ func precisionSuffix(m *Machine) string {
 	return ""
 }
 
-// suffixes are _key-value for the named options that differ from the defaults.
-func suffixes(config, defaults any, names ...string) string {
-	have, usual := Values(config), Values(defaults)
-	var b strings.Builder
-	for _, n := range names {
-		if have[n] != usual[n] {
-			value := strings.Map(func(r rune) rune {
-				if r == '/' || r == ' ' {
-					return '-'
-				}
-				return r
-			}, have[n])
-			b.WriteString("_" + n + "-" + value)
+// suffixes are _key-value for the options that have a place in the names of a command's
+// runs and differ from the defaults.
+func suffixes(command string, config, defaults any) string {
+	usual := Values(defaults)
+	var named []Field
+	for _, f := range Fields(config) {
+		if f.place(command) > 0 && f.String() != usual[f.Name] {
+			named = append(named, f)
 		}
+	}
+	slices.SortFunc(named, func(a, b Field) int { return a.place(command) - b.place(command) })
+	var b strings.Builder
+	for _, f := range named {
+		b.WriteString("_" + f.Name + "-" + strings.NewReplacer("/", "-", " ", "-").Replace(f.String()))
 	}
 	return b.String()
 }
 
-// RunFolder is where a run keeps its files.
-func (o *Output) RunFolder(name string) string { return filepath.Join(o.ModelPath, name) }
+// place is the option's place in the names of a command's runs, from 1; 0 where it has
+// none.
+func (f Field) place(command string) int {
+	for _, entry := range strings.Fields(f.named) {
+		if place, ok := strings.CutPrefix(entry, command+"="); ok {
+			n, err := strconv.Atoi(place)
+			if err != nil {
+				panic(fmt.Sprintf("config: place of --%s in names: %v", f.Name, err))
+			}
+			return n
+		}
+	}
+	return 0
+}

@@ -2,14 +2,15 @@ package config
 
 // Predict are the options of prediction.
 type Predict struct {
-	Ckpt      string `flag:"ckpt" group:"network" everyday:"true" help:"checkpoint of a linear probe or a fine-tuned model"`
-	Encoder   string `flag:"encoder" group:"network" everyday:"true" help:"checkpoint of the probe's encoder; empty: the one that the probe was trained on"`
-	Top       int    `flag:"top" default:"5" group:"output" everyday:"true" help:"classes per image, the most probable first"`
-	BatchSize int    `flag:"batch_size" default:"64" group:"machine" everyday:"true" help:"images per batch"`
-	Workers   int    `flag:"num_workers" short:"j" group:"machine" everyday:"true" help:"workers that load images; 0: automatic"`
-	Threads   int    `flag:"threads" group:"machine" everyday:"true" help:"compute threads; 0: one per processor"`
-	Device    string `flag:"device" default:"cpu" group:"machine" everyday:"true" help:"cpu or cuda:N"`
-	JSON      bool   `flag:"json" group:"output" everyday:"true" help:"print one JSON object per line"`
+	_         struct{} `group:"machine" everyday:"true"`
+	Ckpt      string   `flag:"ckpt" group:"network" help:"checkpoint of a linear probe or a fine-tuned model"`
+	Encoder   string   `flag:"encoder" group:"network" help:"checkpoint of the probe's encoder; empty: the one that the probe was trained on"`
+	Top       int      `flag:"top" default:"5" group:"output" help:"classes per image, the most probable first"`
+	BatchSize int      `flag:"batch_size" default:"64" help:"images per batch"`
+	Workers   int      `flag:"num_workers" short:"j" help:"workers that load images; 0: automatic"`
+	Threads   int      `flag:"threads" help:"compute threads; 0: one per processor"`
+	Device    string   `flag:"device" default:"cpu" help:"cpu or cuda:N"`
+	JSON      bool     `flag:"json" group:"output" help:"print one JSON object per line"`
 }
 
 // DefaultPredict are the defaults of prediction.
@@ -23,7 +24,6 @@ func (c *Predict) Resolve(map[string]bool) (warnings []string, err error) {
 	if c.Ckpt == "" {
 		return nil, &ValueError{Option: "ckpt", Want: "a checkpoint that contralens linear or finetune wrote", Hint: "write --ckpt save/RUN/current.pth"}
 	}
-	return nil, first(atLeast("top", c.Top, 1), atLeast("batch_size", c.BatchSize, 1), atLeast("num_workers", c.Workers, 0),
-		atLeast("threads", c.Threads, 0), atMost("batch_size", c.BatchSize, mostBatch), atMost("num_workers", c.Workers, mostWorkers),
-		atMost("threads", c.Threads, mostWorkers))
+	return nil, first(atLeast("top", c.Top, 1), between("batch_size", c.BatchSize, 1, mostBatch),
+		between("num_workers", c.Workers, 0, mostWorkers), between("threads", c.Threads, 0, mostWorkers))
 }

@@ -129,8 +129,8 @@ func (m *Machine) Settle() {
 }
 
 func (c *Contrast) validate() error {
-	return first(c.Dist.check(), c.Output.check(), atLeast("keep", c.Keep, 0), c.Data.check(), c.Net.check(), c.Objective.check(),
-		c.Machine.check(), c.Optim.check(), c.Crops.check(), oneOf("opt_level", c.OptLevel, "O1", "O2"),
+	return first(c.Dist.check(), c.Output.check(), atLeast("keep", c.Keep, 0), c.Data.check(), c.Net.check(),
+		c.Objective.check(), c.Machine.check(), c.Optim.check(), c.Crops.check(), oneOf("opt_level", c.OptLevel, "O1", "O2"),
 		c.ContrastViews.check(), atLeast("probe", c.Probe, 0), c.combination(), c.FeatureTransform.check())
 }
 
@@ -197,7 +197,8 @@ func (c *Contrast) warnings(set map[string]bool) []string {
 func (o *Optim) milestoneWarning() []string {
 	for _, m := range o.Milestones {
 		if m >= o.Epochs {
-			return []string{fmt.Sprintf("the learning rate's milestone %d never comes in %d epochs; give --lr_decay_epochs or --cosine", m, o.Epochs)}
+			return []string{fmt.Sprintf("the learning rate's milestone %d never comes in %d epochs; "+
+				"give --lr_decay_epochs or --cosine", m, o.Epochs)}
 		}
 	}
 	return nil
@@ -219,5 +220,6 @@ func (c *KNN) Resolve(set map[string]bool) (warnings []string, err error) {
 	if c.Neighbors < 1 {
 		err = &ValueError{Option: "neighbors", Want: "a number above 0", Got: c.Neighbors, Hint: "-K is its short form"}
 	}
-	return warnings, first(err, positive("temperature", c.KNNTemperature), c.Data.check(), c.Net.check(), c.Machine.check())
+	return warnings, first(err, positive("temperature", c.KNNTemperature),
+		c.Data.check(), c.Net.check(), c.Machine.check())
 }

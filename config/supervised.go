@@ -38,12 +38,16 @@ func (c *Supervised) Finetune() Finetune {
 	return f
 }
 
-// RunName is made of the options, or --name.
-func (c *Supervised) RunName() string {
-	if c.Name != "" {
-		return c.Name
-	}
+// RunName names the run after the options.
+func (c *Supervised) RunName() RunName {
+	seedless := *c
+	seedless.Seed = DefaultSupervised().Seed
+	return c.runName(c.Seed, c.nameParts(), seedless.nameParts())
+}
+
+func (c *Supervised) nameParts() nameParts {
 	d := DefaultSupervised()
-	return "supervised_" + c.Arch + suffixes(c, &d, "learning_rate", "cosine", "lr_decay_epochs", "lr_decay_rate", "epochs", "batch_size", "weight_decay", "momentum",
-		"dataset", "limit", "imbalance", "imbalance_seed", "modal", "crop", "aug_linear", "width", "stem", "input_res", "seed") + precisionSuffix(&c.Machine)
+	head := "supervised_" + c.Arch
+	settings := suffixes("supervised", c, &d) + precisionSuffix(&c.Machine)
+	return nameParts{head + settings, head, settings, head + settings}
 }

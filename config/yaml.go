@@ -42,15 +42,7 @@ func ReadYAML(file string, config any) (set []string, err error) {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		f := Find(all, name)
 		if f == nil {
-			names := make([]string, len(all))
-			for i, f := range all {
-				names[i] = f.Name
-			}
-			hint := ""
-			if near := Nearest(name, names); near != "" {
-				hint = fmt.Sprintf("; did you mean %q?", near)
-			}
-			return nil, fmt.Errorf("--config %s: there is no option %q%s", file, name, hint)
+			return nil, fmt.Errorf("--config %s: there is no option %q%s", file, name, hint(name, all))
 		}
 		if err := f.Set(values[name]); err != nil {
 			return nil, fmt.Errorf("--config %s: %s: %w", file, name, err)
@@ -58,6 +50,22 @@ func ReadYAML(file string, config any) (set []string, err error) {
 		set = append(set, f.Name)
 	}
 	return set, nil
+}
+
+// hint is "; …" with what the user may have meant by an option that is none of these,
+// or nothing.
+func hint(name string, all []Field) string {
+	if commands := Having(name); len(commands) > 0 {
+		return fmt.Sprintf("; contralens %s has it", strings.Join(commands, ", "))
+	}
+	names := make([]string, len(all))
+	for i, f := range all {
+		names[i] = f.Name
+	}
+	if near := Nearest(name, names); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
+	}
+	return ""
 }
 
 // ReadValues reads a YAML file, or the recipe of that name, as option values as
@@ -113,5 +121,6 @@ func noFile(file string, err error) error {
 	if near := Nearest(file, recipes.Names()); near != "" {
 		return fmt.Errorf("--config %s: there is neither a file nor a recipe of that name; did you mean %s?", file, near)
 	}
-	return fmt.Errorf("--config %s: want a YAML file or one of the recipes %s; there is neither", file, strings.Join(recipes.Names(), ", "))
+	return fmt.Errorf("--config %s: want a YAML file or one of the recipes %s; there is neither",
+		file, strings.Join(recipes.Names(), ", "))
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"contralens/rundir"
 	"contralens/scores"
 	"contralens/scores/record"
 )
@@ -103,9 +104,9 @@ func (s *Server) describeRun(q url.Values) (any, error) {
 	d := description{Summary: r.look(time.Now()), First: 1, Series: []series{}, Kinds: []string{}, Environment: []named{}, Results: []json.RawMessage{}}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	config, err := r.readManifest()
+	about, err := rundir.ReadRecordFS(folder{r})
 	if err == nil {
-		d.Config, d.Environment = config.Config, config.environment()
+		d.Config, d.Environment = about.Config, environment(about)
 	}
 	source := r.open(&d)
 	for _, m := range metricSeries {
@@ -113,7 +114,7 @@ func (s *Server) describeRun(q url.Values) (any, error) {
 			d.Series = append(d.Series, series{m.name, m.title, m.axis})
 		}
 	}
-	if e := (Evidence{Memory: config.Config["mem"]}); !e.negatives() {
+	if e := (Evidence{Memory: about.Config["mem"]}); !e.negatives() {
 		for i := range d.Series {
 			if d.Series[i].Name == "loss" {
 				d.Series[i].Axis = "minus the mean score"
@@ -121,9 +122,9 @@ func (s *Server) describeRun(q url.Values) (any, error) {
 		}
 	}
 	d.Last = max(d.Last, r.metrics.last())
-	d.Results = append(d.Results, tail[json.RawMessage](s.root, r.file("results.jsonl"), 1<<18)...)
-	d.Onset = r.onset(config, source)
-	d.Findings = append([]Finding{}, Diagnose(r.evidence(config, source))...)
+	d.Results = append(d.Results, rundir.LastResults[json.RawMessage](folder{r})...)
+	d.Onset = onset(about.Config, source)
+	d.Findings = append([]Finding{}, Diagnose(r.evidence(about, source))...)
 	return d, nil
 }
 
@@ -135,11 +136,11 @@ func (r *run) open(d *description) scores.Source {
 			d.Notes = append(slices.Clone(d.Notes), err.Error())
 		}
 	}
-	if err := r.metrics.refresh(r.server.root, r.file("metrics.jsonl")); err != nil {
+	if err := r.metrics.refresh(folder{r}); err != nil {
 		note(err)
 	}
-	if r.metrics.bad > 0 {
-		note(fmt.Errorf("metrics.jsonl: %d lines are no JSON; they are left out", r.metrics.bad))
+	if r.metrics.Bad > 0 {
+		note(fmt.Errorf("%s: %d lines are no JSON; they are left out", rundir.MetricsFile, r.metrics.Bad))
 	}
 	if !d.Scores {
 		return nil
@@ -158,7 +159,7 @@ func (r *run) open(d *description) scores.Source {
 	return source
 }
 
-func (r manifest) environment() []named {
+func environment(r rundir.Record) []named {
 	var list []named
 	for _, n := range []named{
 		{"Command", shellWords(r.Command)}, {"Started", r.Start}, {"Machine", r.Machine}, {"Source revision", r.Commit}, {"Go", r.Go}, {"libtorch", r.Torch},
@@ -299,7 +300,7 @@ func (s *Server) thumbnails(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
 	}
-	f, info, err := openRegular(s.root, r.file("scores/probe/thumbnails.png"))
+	f, info, err := r.openRegular("scores/probe/thumbnails.png")
 	if err != nil {
 		http.Error(w, "this run has no pictures", http.StatusNotFound)
 		return

@@ -6,6 +6,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"contralens/rundir"
 )
 
 const (
@@ -16,7 +18,7 @@ const (
 
 // marks are the files that make a directory a run: ours, a record that another
 // program writes, or the score files of the reference implementation.
-var marks = []string{"run.json", "metrics.jsonl", "results.jsonl", "record.json", "score_*.npy"}
+var marks = []string{rundir.RecordFile, rundir.MetricsFile, rundir.ResultsFile, "record.json", "score_*.npy"}
 
 // find looks for runs under the directory, and drops those that are gone.
 // Symbolic links are not followed.

@@ -36,7 +36,7 @@ type embedding struct {
 // embed maps the features after an epoch; epoch < 0: the last one. The caller
 // holds the lock.
 func (r *run) embed(epoch int) (*embedding, error) {
-	if err := r.sound(); err != nil {
+	if err := r.validate(); err != nil {
 		return nil, err
 	}
 	p, err := probe.Open(probe.Dir(filepath.Join(r.server.path, filepath.FromSlash(r.id))))

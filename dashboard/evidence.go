@@ -2,24 +2,24 @@ package dashboard
 
 import (
 	"math"
-	"slices"
 	"strconv"
 
+	"contralens/rundir"
 	"contralens/scores"
 )
 
 // evidence gathers what Diagnose wants to know. source may be nil.
-func (r *run) evidence(m manifest, source scores.Source) Evidence {
+func (r *run) evidence(record rundir.Record, source scores.Source) Evidence {
 	number := func(key string) float64 {
-		v, err := strconv.ParseFloat(m.Config[key], 64)
+		v, err := strconv.ParseFloat(record.Config[key], 64)
 		if err != nil {
 			return 0
 		}
 		return v
 	}
 	e := Evidence{
-		Memory: m.Config["mem"],
-		Tau:    number("nce_t"), Alpha: number("alpha"), K: int(number("nce_k")), Batch: int(number("batch_size")), FT: ftOf(m.Config),
+		Memory: record.Config["mem"],
+		Tau:    number("nce_t"), Alpha: number("alpha"), K: int(number("nce_k")), Batch: int(number("batch_size")), FT: ftOf(record.Config),
 		Recent: map[string]float64{}, Jumps: map[string]float64{}, Step: r.metrics.last(),
 	}
 	if e.Memory != "" && e.Memory != "moco" && e.Memory != "bank" {
@@ -81,48 +81,14 @@ func jump(values []float64) float64 {
 	return math.Sqrt(sum / float64(len(values)-1))
 }
 
-// onset is the first step whose features were transformed, or 0: the step at
-// which λ is first recorded, or what the options say.
-func (r *run) onset(m manifest, source scores.Source) int {
-	if ft := ftOf(m.Config); ft == "none" || ft == "" {
-		return 0
-	}
+// onset is the first step whose features were transformed, or 0.
+func onset(options map[string]string, source scores.Source) int {
 	if source == nil {
 		return 0
 	}
-	first, last := source.Range()
-	recorded := false
-	for _, name := range []string{"lambda_pos", "lambda_neg"} {
-		if slices.Contains(source.Series(), name) {
-			recorded = true
-			// A bin that begins before λ does is made finer until it is one step.
-			from, to := first, last
-			for {
-				bins, err := source.Curve(name, from, to, 64)
-				if err != nil || len(bins) == 0 {
-					break
-				}
-				if len(bins) == 1 || to-from < 64 || bins[1].Step-bins[0].Step <= 1 {
-					return bins[0].Step
-				}
-				from, to = bins[0].Step, bins[1].Step-1
-			}
-		}
-	}
-	if recorded || m.Config["mix_start"] == "auto" {
-		return 0 // not yet, or nothing tells
-	}
-	after, _ := strconv.Atoi(m.Config["mix_start_epoch"])
-	step, _ := strconv.Atoi(m.Config["mix_start_step"])
-	if after > 0 && slices.Contains(source.Series(), "epoch") {
-		if bins, err := source.Curve("epoch", first, last, 1<<16); err == nil {
-			for _, b := range bins {
-				if b.Max > float64(after) {
-					return max(b.Step, step+1)
-				}
-			}
-		}
+	step, err := rundir.Onset(options, source)
+	if err != nil || step == rundir.NotYet {
 		return 0
 	}
-	return step + 1
+	return step
 }

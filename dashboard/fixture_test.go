@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"contralens/features/probe"
+	"contralens/rundir"
 	"contralens/scores/record"
 )
 
@@ -51,12 +52,15 @@ func newRun(t testing.TB, dir string, options map[string]string) *fixture {
 	check(t, os.MkdirAll(dir, 0o755))
 	config := baseConfig()
 	maps.Copy(config, options)
-	b, err := json.MarshalIndent(manifest{
-		Config: config, Command: []string{"contralens", "contrast", "--method", config["method"], "--name", filepath.Base(dir)},
-		Commit: "0123456789ab", Go: "go1.26.0", Torch: "1.13.0", Machine: "AMD EPYC, 2 cores", Start: "2026-11-24T21:38:57Z",
+	b, err := json.MarshalIndent(rundir.Record{
+		Config: config, Go: "go1.26.0", Torch: "1.13.0", Machine: "AMD EPYC, 2 cores",
+		Session: rundir.Session{
+			Command: []string{"contralens", "contrast", "--method", config["method"], "--name", filepath.Base(dir)},
+			Commit:  "0123456789ab", Start: "2026-11-24T21:38:57Z",
+		},
 	}, "", " ")
 	check(t, err)
-	write(t, filepath.Join(dir, "run.json"), string(b))
+	write(t, filepath.Join(dir, rundir.RecordFile), string(b))
 	f := &fixture{dir: dir, perStep: 100, rng: rand.New(rand.NewPCG(7, uint64(len(dir))))}
 	if config["mixnorm"] == "true" {
 		f.onset = 201

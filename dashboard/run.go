@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -15,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"contralens/rundir"
 	"contralens/scores"
 )
 
@@ -55,44 +55,14 @@ type Summary struct {
 	Probe    bool      `json:"probe"`
 }
 
-// manifest is run.json.
-type manifest struct {
-	Config  map[string]string `json:"config"`
-	Command []string          `json:"command"`
-	Commit  string            `json:"git_commit"`
-	Go      string            `json:"go"`
-	Torch   string            `json:"libtorch"`
-	Machine string            `json:"machine"`
-	Start   string            `json:"start"`
-}
-
-const maxRunJSON = 1 << 20
-
 func (r *run) file(name string) string { return path.Join(r.id, name) }
 
-// readManifest reads run.json; a run of another program has none.
-func (r *run) readManifest() (manifest, error) {
-	var m manifest
-	f, info, err := openRegular(r.server.root, r.file("run.json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return m, nil
-	}
-	if err != nil {
-		return m, fmt.Errorf("run.json: %w", err)
-	}
-	defer f.Close()
-	if info.Size() > maxRunJSON {
-		return m, fmt.Errorf("run.json: want at most %d bytes, got %d", maxRunJSON, info.Size())
-	}
-	b, err := io.ReadAll(f)
-	if err != nil {
-		return m, fmt.Errorf("run.json: %w", err)
-	}
-	if err := json.Unmarshal(b, &m); err != nil {
-		return manifest{}, fmt.Errorf("run.json: want JSON as contralens writes it: %w", err)
-	}
-	return m, nil
-}
+// folder is a run directory as rundir reads it: through the server's root, so that nothing
+// outside of it can be opened.
+type folder struct{ *run }
+
+func (f folder) Open(name string) (fs.File, error)     { return f.server.root.Open(f.file(name)) }
+func (f folder) Stat(name string) (fs.FileInfo, error) { return f.server.root.Stat(f.file(name)) }
 
 // ftOf is the feature transformation of a configuration: none, pos, neg or posneg.
 func ftOf(config map[string]string) string {
@@ -106,15 +76,18 @@ func ftOf(config map[string]string) string {
 }
 
 // classifier is the command that trained from labels, or empty.
-func (m manifest) classifier() string {
-	if len(m.Command) > 1 && slices.Contains([]string{"supervised", "linear", "finetune"}, m.Command[1]) {
-		return m.Command[1]
+func classifier(r rundir.Record) string {
+	if len(r.Command) > 1 && slices.Contains([]string{"supervised", "linear", "finetune"}, r.Command[1]) {
+		return r.Command[1]
 	}
 	return ""
 }
 
-// watched are the files whose growth means that a run goes on.
-var watched = []string{"metrics.jsonl", "results.jsonl", "scores/record/values.0", "record/values.0", "values.0", "interrupted.pth", "current.pth", "run.json"}
+// watched are the files whose growth means that a run is alive.
+var watched = []string{
+	rundir.MetricsFile, rundir.ResultsFile, "scores/record/values.0", "record/values.0", "values.0",
+	rundir.InterruptedFile, rundir.CurrentFile, rundir.RecordFile,
+}
 
 // newest is when the run's records were last written, and a print of their
 // sizes and times that changes with them.
@@ -131,7 +104,7 @@ func (r *run) newest() (written time.Time, fingerprint string) {
 		}
 	}
 	for _, name := range watched {
-		look(name, name != "interrupted.pth" && name != "results.jsonl")
+		look(name, name != rundir.InterruptedFile && name != rundir.ResultsFile)
 	}
 	for _, dir := range []string{"scores", "."} {
 		if last := r.lastScores(dir); last != "" {
@@ -188,11 +161,11 @@ func (r *run) summarize(written, now time.Time) Summary {
 	if r.id == "." {
 		s.Name = filepath.Base(r.server.path)
 	}
-	m, err := r.readManifest()
+	record, err := rundir.ReadRecordFS(folder{r})
 	if err != nil {
 		s.Notes = append(s.Notes, err.Error())
 	}
-	c := m.Config
+	c := record.Config
 	s.Method, s.FT, s.Dataset, s.Arch = c["method"], ftOf(c), c["dataset"], c["arch"]
 	if s.Dataset == "folder" || s.Dataset == "" {
 		if base := path.Base(filepath.ToSlash(c["data_folder"])); base != "." {
@@ -200,16 +173,16 @@ func (r *run) summarize(written, now time.Time) Summary {
 		}
 	}
 	s.Epochs, _ = strconv.Atoi(c["epochs"])
-	classifier := m.classifier()
-	if classifier != "" { // the method and its transformation are the encoder's, if anybody's
-		s.Method, s.FT = classifier, ""
+	labels := classifier(record)
+	if labels != "" { // the method and its transformation are the encoder's, if anybody's
+		s.Method, s.FT = labels, ""
 	}
-	sign := signs{Planned: s.Epochs, Written: written, Classifier: classifier != ""}
+	sign := signs{Planned: s.Epochs, Written: written, Classifier: labels != ""}
 	r.readTail(&s, &sign, c)
-	if info, err := r.server.root.Stat(r.file("interrupted.pth")); err == nil {
+	if info, err := r.server.root.Stat(r.file(rundir.InterruptedFile)); err == nil {
 		sign.Interrupted = info.ModTime()
 	}
-	sign.Judged = len(tail[json.RawMessage](r.server.root, r.file("results.jsonl"), 1<<18)) > 0
+	sign.Judged = len(rundir.LastResults[json.RawMessage](folder{r})) > 0
 	if sign.Classifier && sign.Judged {
 		s.Epoch = s.Epochs
 	}
@@ -224,7 +197,7 @@ func (r *run) summarize(written, now time.Time) Summary {
 
 // readTail takes what the last lines of metrics.jsonl say.
 func (r *run) readTail(s *Summary, sign *signs, config map[string]string) {
-	lines := tail[line](r.server.root, r.file("metrics.jsonl"), 1<<16)
+	lines := rundir.LastMetrics(folder{r})
 	for _, l := range lines {
 		s.Epoch = max(s.Epoch, int(l.Epoch))
 		if l.Step != nil {
@@ -245,12 +218,9 @@ func (r *run) readTail(s *Summary, sign *signs, config map[string]string) {
 		}
 	}
 	if s.KNN == nil { // the last evaluation may be long ago
-		for _, l := range tail[struct {
-			Protocol string             `json:"protocol"`
-			Metrics  map[string]float64 `json:"metrics"`
-		}](r.server.root, r.file("results.jsonl"), 1<<18) {
-			if top, ok := l.Metrics["top1"]; ok && l.Protocol == "knn" {
-				s.KNN = &top
+		for _, result := range rundir.LastResults[rundir.Result](folder{r}) {
+			if top1, ok := result.Metrics["top1"].(float64); ok && result.Protocol == "knn" {
+				s.KNN = &top1
 			}
 		}
 	}
@@ -281,7 +251,7 @@ func thin(values []float64, n int) []float64 {
 // them what metrics.jsonl, which other programs don't write, has not told.
 // score_EEE.npy are not read for it, they can be large.
 func (r *run) checkScores(s *Summary) {
-	if err := r.sound(); err != nil {
+	if err := r.validate(); err != nil {
 		s.Notes = append(s.Notes, err.Error())
 		return
 	}
@@ -322,7 +292,7 @@ func (r *run) checkScores(s *Summary) {
 // scores opens the run's scores, or sees what was added. The caller holds the
 // lock.
 func (r *run) scores() (scores.Source, error) {
-	if err := r.sound(); err != nil {
+	if err := r.validate(); err != nil {
 		return nil, err
 	}
 	if r.source != nil {

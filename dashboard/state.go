@@ -51,7 +51,7 @@ func (s signs) state(now time.Time) (State, string) {
 	case s.Planned > 0 && s.Complete >= s.Planned:
 		return Finished, fmt.Sprintf("epoch %d of %d is complete", s.Complete, s.Planned)
 	case !s.Interrupted.IsZero() && s.Written.Sub(s.Interrupted) < 5*time.Second:
-		return Stopped, fmt.Sprintf("interrupted.pth was saved at %s; --resume auto goes on from it", clock(s.Interrupted))
+		return Stopped, fmt.Sprintf("interrupted.pth was saved at %s; --resume auto continues from it", clock(s.Interrupted))
 	case s.Written.IsZero():
 		return Ended, "nothing is recorded yet"
 	case silent < s.patience():

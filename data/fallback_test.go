@@ -2,6 +2,8 @@ package data_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,11 +12,13 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"contralens/data"
 	"contralens/data/datatest"
 	"contralens/data/sets"
 	"contralens/data/store"
+	"contralens/data/store/storetest"
 	"contralens/views"
 )
 
@@ -139,5 +143,51 @@ func TestFilesThroughWrappers(t *testing.T) {
 		if buf, err = f.File(t.Context(), i, buf); err != nil || !bytes.Equal(buf, want) {
 			t.Errorf("%s: %v, other bytes", train.Path(i), err)
 		}
+	}
+}
+
+// Images that a stop keeps from being read are not unreadable.
+func TestStopIsNoBrokenImage(t *testing.T) {
+	slow := &storetest.Store{Store: store.Disk{}}
+	p, err := sets.Open(t.Context(), sets.Options{Folder: brokenFolder(t, 5), MaxBad: 1, Store: slow, CacheBytes: -1, Note: func(s string) { t.Error(s) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gray, placeholder := data.WithPlaceholder(p.Train, func(err error) { t.Error(err) })
+	slow.Delay = time.Hour
+	for _, d := range []data.Dataset{p.Train, gray} {
+		ctx, stop := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer stop()
+		var m views.Image
+		if err := d.Image(ctx, 2, &m); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v, want that of the context", err)
+		}
+	}
+	if n := data.Unreadable(p.Train) + placeholder.Count(); n != 0 {
+		t.Errorf("%d images count as unreadable", n)
+	}
+}
+
+// A placeholder is gray, and remembers which images it stands for.
+func TestPlaceholder(t *testing.T) {
+	train, err := openTrain(t, sets.Options{Folder: brokenFolder(t, 3, "a/001.png")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var notes []error
+	d, placeholder := data.WithPlaceholder(train, func(err error) { notes = append(notes, err) })
+	var m views.Image
+	for range 2 {
+		for i := range d.Len() {
+			if err := d.Image(t.Context(), i, &m); err != nil || placeholder.Unreadable(i) != (i == 1) {
+				t.Errorf("image %d: %v, unreadable %v", i, err, placeholder.Unreadable(i))
+			}
+			if gray := m.W == 1 && bytes.Equal(m.Pix, []byte{128, 128, 128}); gray != (i == 1) {
+				t.Errorf("image %d: gray %v", i, gray)
+			}
+		}
+	}
+	if _, ok := d.(data.Files); !ok || len(notes) != 1 || placeholder.Count() != 1 {
+		t.Errorf("%d notes, %d counted, files %v", len(notes), placeholder.Count(), ok)
 	}
 }

@@ -1,6 +1,7 @@
-// Package setup makes the objects that options describe: datasets, the network,
-// views, the feature transformation, and an encoder out of a checkpoint. Training
-// and evaluation both start here, so that the same options mean the same things.
+// Package setup makes the objects that options describe: datasets, the network, views,
+// the feature transformation, an encoder out of a checkpoint, and the run directory.
+// Training and evaluation both start here, so that the same options mean the same
+// things.
 package setup
 
 import (

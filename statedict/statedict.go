@@ -36,27 +36,10 @@ func Of(s nn.State, prefix string) checkpoint.OrderedDict {
 	return d
 }
 
-// Items are the entries of either kind of dictionary; nil of anything else.
-func Items(v any) checkpoint.Dict {
-	switch v := v.(type) {
-	case checkpoint.Dict:
-		return v
-	case checkpoint.OrderedDict:
-		return checkpoint.Dict(v)
-	}
-	return nil
-}
-
-// Int is a whole number of a file; 0 of anything else.
-func Int(v any) int {
-	n, _ := v.(int)
-	return n
-}
-
 // Load copies a file's state dict into a network. path is for the message.
 func Load(path string, to nn.State, v any, prefix string) error {
 	byName := map[string]*checkpoint.Tensor{}
-	for _, i := range Items(v) {
+	for _, i := range checkpoint.AsDict(v) {
 		if t, ok := i.Value.(*checkpoint.Tensor); ok {
 			byName[fmt.Sprint(i.Key)] = t
 		}
@@ -96,10 +79,10 @@ func SGD(s *optim.SGD, rate float64) checkpoint.Dict {
 // LoadSGD copies the momentum buffers that a file has; the settings stay. path is
 // for the message. Nothing is copied when a buffer has another shape.
 func LoadSGD(path string, s *optim.SGD, v any) error {
-	states := Items(Items(v).Get("state"))
+	states := checkpoint.AsDict(v).Dict("state")
 	momenta := make([]*checkpoint.Tensor, len(s.Buffers))
 	for i, b := range s.Buffers {
-		m, _ := Items(states.Get(i)).Get("momentum_buffer").(*checkpoint.Tensor)
+		m := states.Dict(i).Tensor("momentum_buffer")
 		if m != nil && !slices.Equal(m.Shape, b.Shape()) {
 			return fmt.Errorf("checkpoint %s: optimizer: momentum of parameter %d: want %v, got %v; were other parameters trained?", path, i, b.Shape(), m.Shape)
 		}

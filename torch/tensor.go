@@ -76,7 +76,6 @@ type MemoryFormat int
 // The memory formats of image tensors [N, C, H, W].
 const (
 	Contiguous   MemoryFormat = 0
-	Preserve     MemoryFormat = 1
 	ChannelsLast MemoryFormat = 2
 )
 

@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"math"
 
-	"contralens/checkpoint"
 	"contralens/contrast"
-	"contralens/statedict"
+	"contralens/rundir"
 )
 
 // Features have collapsed when, for collapseSteps steps in a row with a full
@@ -23,36 +22,27 @@ const (
 
 // collapse counts the steps in a row that look like it.
 type collapse struct {
-	steps int
-	told  bool
+	Steps int  `key:"steps"`
+	Told  bool `key:"told"`
 }
 
-// suspect says whether the loss of a step against k negatives looks like a
+// suspect reports whether the loss of a step against k negatives looks like a
 // collapse; only then the negatives have to be looked at. A loss without any tells
 // nothing about it.
 func (c *collapse) suspect(loss float64, k int) bool {
 	chance := contrast.Chance(k)
-	return k > 0 && !c.told && math.Abs(loss-chance) <= collapseMargin*chance
+	return k > 0 && !c.Told && math.Abs(loss-chance) <= collapseMargin*chance
 }
 
 // see counts a step; it is true once.
 func (c *collapse) see(loss float64, k int, full bool, similarity float64) bool {
 	if !full || !c.suspect(loss, k) || !(similarity > collapseSimilarity) {
-		c.steps = 0
+		c.Steps = 0
 		return false
 	}
-	c.steps++
-	c.told = c.steps >= collapseSteps
-	return c.told
-}
-
-func (c collapse) dict() checkpoint.Dict {
-	return checkpoint.Dict{{Key: "steps", Value: c.steps}, {Key: "told", Value: c.told}}
-}
-
-func (c *collapse) set(d checkpoint.Dict) {
-	c.steps = statedict.Int(d.Get("steps"))
-	c.told, _ = d.Get("told").(bool)
+	c.Steps++
+	c.Told = c.Steps >= collapseSteps
+	return c.Told
 }
 
 // similarity is the mean of a step's negative scores, NaN where nobody measured
@@ -83,8 +73,9 @@ func CollapseHook(print func(format string, args ...any)) Hook {
 		}
 		message := fmt.Sprintf("the features have collapsed: for %d steps the loss has been that of chance (%.3f, ln(K+1) = %.3f) and different images are all alike (mean negative score %.2f); %s, and start again", collapseSteps, s.Loss, contrast.Chance(k), same, advice)
 		print("warning: %s", message)
-		return r.lines(metricsFile).Add(map[string]any{
-			"epoch": s.Epoch, "step": s.Step, "event": "collapse", "message": message, "loss": s.Loss, "neg_mean": same,
+		return rundir.AddMetrics(r.Dir, rundir.Metrics{
+			Epoch: float64(s.Epoch), Step: new(float64(s.Step)), Event: rundir.EventCollapse, Message: message,
+			Loss: &s.Loss, NegativeMean: &same,
 		})
 	}}
 }

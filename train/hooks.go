@@ -2,39 +2,22 @@ package train
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 
+	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/eval"
 	"contralens/features"
-	"contralens/internal/jsonl"
 	"contralens/methods"
+	"contralens/rundir"
 	"contralens/scores"
 )
 
 // CheckpointHook keeps current.pth after every epoch and ckpt_epoch_N.pth after
 // every saveFreq, of which the newest keep stay (0: all).
 func CheckpointHook(saveFreq, keep int) Hook {
-	return Hook{Epoch: func(r *Run) error {
-		if err := r.Save(filepath.Join(r.Dir, currentFile)); err != nil {
-			return err
-		}
-		if err := os.Remove(filepath.Join(r.Dir, interruptedFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if r.Epoch%saveFreq != 0 {
-			return nil
-		}
-		if err := r.Save(filepath.Join(r.Dir, epochFile(r.Epoch))); err != nil {
-			return err
-		}
-		return prune(r.Dir, keep)
-	}}
+	return Hook{Epoch: func(r *Run) error { return rundir.SaveEpoch(r.Dir, r.Epoch, saveFreq, keep, r.Save) }}
 }
 
 // ScoreHook keeps the scores of every step in the reference implementation's
@@ -58,13 +41,13 @@ func ScoreHook() Hook {
 	}
 }
 
-// KNNHook judges the encoder by k-NN before the first epoch, after every n-th
+// KNNHook evaluates the encoder by k-NN before the first epoch, after every n-th
 // and after the last. The accuracy in percent goes to report, metrics.jsonl and
 // results.jsonl. An evaluation that an interruption left out is made up for at
 // the start; ctx ends one with ErrStopped.
 func KNNHook(ctx context.Context, every int, report func(epoch int, accuracy float64), progress func(done, total int)) Hook {
 	due := func(r *Run, epoch int) bool { return epoch%every == 0 || epoch == r.Config.Epochs }
-	judge := func(r *Run, epoch int) error {
+	evaluate := func(r *Run, epoch int) error {
 		accuracy, err := eval.KNNAccuracy(r.Model.Query, r.Bank, r.Test, eval.PaperVote, features.Options{
 			Size: r.Config.InputRes, Workers: r.Config.Workers, BF16: r.Model.BF16, Progress: progress, Context: ctx,
 		})
@@ -83,28 +66,33 @@ func KNNHook(ctx context.Context, every int, report func(epoch int, accuracy flo
 			if r.StepInEpoch > 0 || !due(r, epoch) {
 				return nil
 			}
-			if done, err := r.judged(epoch); done || err != nil {
+			if done, err := r.evaluated(epoch); done || err != nil {
 				return err
 			}
-			return judge(r, epoch)
+			return evaluate(r, epoch)
 		},
 		Epoch: func(r *Run) error {
 			if !due(r, r.Epoch) {
 				return nil
 			}
-			return judge(r, r.Epoch)
+			return evaluate(r, r.Epoch)
 		},
 	}
 }
 
 // addKNN writes an accuracy into metrics.jsonl and results.jsonl.
 func (r *Run) addKNN(epoch int, accuracy float64) error {
-	if err := r.lines(metricsFile).Add(map[string]any{"epoch": epoch, "step": r.Step, "epoch_end": true, "knn": accuracy}); err != nil {
+	err := rundir.AddMetrics(r.Dir, rundir.Metrics{
+		Epoch: float64(epoch), Step: new(float64(r.GlobalStep)), EpochEnd: true, KNN: &accuracy,
+	})
+	if err != nil {
 		return err
 	}
-	result := eval.NewResult("knn", r.Bank.Name(), map[string]any{"top1": accuracy, "k": eval.PaperVote.K, "temperature": eval.PaperVote.Temperature}, r.Config.Seed)
-	if r.saved != "" && r.savedStep == r.Step {
-		sum, err := eval.SHA256(r.saved)
+	vote := eval.PaperVote
+	metrics := map[string]any{"top1": accuracy, "k": vote.K, "temperature": vote.Temperature}
+	result := rundir.NewResult("knn", r.Bank.Name(), metrics, r.Config.Seed)
+	if r.saved != "" && r.savedStep == r.GlobalStep {
+		sum, err := checkpoint.SHA256(r.saved)
 		if err != nil {
 			return err
 		}
@@ -114,34 +102,17 @@ func (r *Run) addKNN(epoch int, accuracy float64) error {
 	return result.Append(r.Dir)
 }
 
-// judged says whether results.jsonl has an epoch's k-NN accuracy. If not, what
+// evaluated reports whether results.jsonl has an epoch's k-NN accuracy. If not, what
 // metrics.jsonl may have of it is removed.
-func (r *Run) judged(epoch int) (bool, error) {
-	results, err := r.lines(eval.ResultsFile).Read()
-	if err != nil {
-		return false, err
+func (r *Run) evaluated(epoch int) (bool, error) {
+	if done, err := rundir.HasKNN(r.Dir, epoch); done || err != nil {
+		return done, err
 	}
-	for _, v := range results { // the untrained network's epoch 0 included
-		if v["protocol"] == "knn" && v["epoch"] == float64(epoch) {
-			return true, nil
-		}
-	}
-	return false, r.lines(metricsFile).Keep(func(v map[string]any) bool { return v["knn"] == nil || v["epoch"] != float64(epoch) })
+	return false, rundir.RemoveKNN(r.Dir, epoch)
 }
 
-// metricsFile has what metrics there are of the steps and epochs of a run.
-const metricsFile = "metrics.jsonl"
-
-func (r *Run) lines(name string) jsonl.File { return jsonl.File(filepath.Join(r.Dir, name)) }
-
-// above says whether a value of a line is a number above n.
-func above(v any, n int) bool {
-	x, ok := v.(float64)
-	return ok && x > float64(n)
-}
-
-// MetricsHook writes metrics.jsonl: a line every printFreq steps. A run that
-// goes on from a checkpoint removes the lines of later steps first.
+// MetricsHook writes metrics.jsonl: a line every printFreq steps. A run that resumes from a
+// checkpoint removes the lines of later steps first.
 func MetricsHook(printFreq int) Hook {
 	var wait, compute time.Duration
 	var images int
@@ -149,31 +120,34 @@ func MetricsHook(printFreq int) Hook {
 	return Hook{
 		Start: func(r *Run) error {
 			last = time.Now()
-			if err := r.lines(metricsFile).Keep(func(v map[string]any) bool { return !above(v["step"], r.Step) }); err != nil {
+			if err := rundir.KeepMetrics(r.Dir, r.GlobalStep); err != nil {
 				return err
 			}
-			return r.lines(eval.ResultsFile).Keep(func(v map[string]any) bool { return v["protocol"] != "knn" || !above(v["epoch"], r.Epoch-1) })
+			return rundir.KeepKNN(r.Dir, r.Epoch-1)
 		},
 		Step: func(r *Run, s Step) error {
 			wait, compute, images = wait+s.Wait, compute+s.Compute, images+s.Images
 			if s.Step%printFreq != 0 {
 				return nil
 			}
-			err := r.lines(metricsFile).Add(map[string]any{
-				"epoch": s.Epoch, "step": s.Step, "loss": s.Loss, "acc": s.Accuracy, "lr": s.Rate,
-				"img_s": float64(images) / time.Since(last).Seconds(), "wait_s": wait.Seconds(), "compute_s": compute.Seconds(),
+			err := rundir.AddMetrics(r.Dir, rundir.Metrics{
+				Epoch: float64(s.Epoch), Step: new(float64(s.Step)), Loss: &s.Loss, Accuracy: &s.Accuracy, Rate: &s.Rate,
+				Speed: new(float64(images) / time.Since(last).Seconds()), Wait: new(wait.Seconds()), Compute: new(compute.Seconds()),
 			})
 			wait, compute, images, last = 0, 0, 0, time.Now()
 			return err
 		},
 		Epoch: func(r *Run) error {
 			wait, compute, images, last = 0, 0, 0, time.Now()
-			loss, accuracy := r.Sums.Means()
-			line := map[string]any{"epoch": r.Epoch, "step": r.Step, "epoch_end": true, "loss_mean": loss, "acc_mean": accuracy}
-			if r.Config.Jigsaw {
-				line["jig_loss_mean"], line["jig_acc_mean"] = r.Sums.Jigsaw().Loss, r.Sums.Jigsaw().Accuracy
+			loss, accuracy := r.Meter.Means()
+			line := rundir.Metrics{
+				Epoch: float64(r.Epoch), Step: new(float64(r.GlobalStep)), EpochEnd: true, LossMean: &loss, AccuracyMean: &accuracy,
 			}
-			return r.lines(metricsFile).Add(line)
+			if r.Config.Jigsaw {
+				jigsaw := r.Meter.Jigsaw()
+				line.JigsawLoss, line.JigsawAccuracy = &jigsaw.Loss, &jigsaw.Accuracy
+			}
+			return rundir.AddMetrics(r.Dir, line)
 		},
 	}
 }

@@ -25,14 +25,14 @@ func saveMethod(m *methods.Model) checkpoint.Dict {
 // code has of it, and of our record what is there.
 func loadMethod(m *methods.Model, path string, contrast any, record checkpoint.Dict) error {
 	state := m.Method.State()
-	if err := loadRows(path, state.Contrast, statedict.Items(contrast)); err != nil {
+	if err := loadRows(path, state.Contrast, checkpoint.AsDict(contrast)); err != nil {
 		return err
 	}
 	if record == nil {
 		return nil
 	}
 	for _, index := range state.Indices {
-		*index = statedict.Int(record.Get("queue_index"))
+		*index = record.Int("queue_index")
 	}
 	return statedict.Load(path, state.Own, record.Get("method"), "")
 }

@@ -114,7 +114,7 @@ func follows(t *testing.T, c config.Contrast, from, to string, stop int) (losses
 			if (s.Jigsaw != nil) != c.Jigsaw {
 				t.Errorf("step %d: jigsaw %v", s.Step, s.Jigsaw)
 			}
-			if j := r.Sums.Jigsaw(); (j.Loss > 0) != c.Jigsaw {
+			if j := r.Meter.Jigsaw(); (j.Loss > 0) != c.Jigsaw {
 				t.Errorf("step %d: the jigsaws' mean loss is %v", s.Step, j.Loss)
 			}
 			if s.Step == stop {

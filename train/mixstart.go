@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"math"
 
-	"contralens/checkpoint"
 	"contralens/contrast"
-	"contralens/statedict"
+	"contralens/rundir"
 )
 
 // With --mix_start auto the transformation sets in when positives have separated
@@ -24,22 +23,22 @@ const (
 
 // mixStart watches for it. It is part of a checkpoint.
 type mixStart struct {
-	separated int // steps in a row
-	since     int // the step after which features are transformed; 0: not yet
+	Separated int `key:"separated"` // steps in a row
+	Since     int `key:"since"`     // the step after which features are transformed; 0: not yet
 }
 
 // see looks at a step. filled says that the memory holds the encoder's features.
 func (m *mixStart) see(s Step, filled bool) {
-	if m.since > 0 {
+	if m.Since > 0 {
 		return
 	}
 	gap, deviation := gaps(s)
 	if !filled || !(gap >= separationGap && gap >= separation*deviation) {
-		m.separated = 0
+		m.Separated = 0
 		return
 	}
-	if m.separated++; m.separated >= separatedSteps {
-		m.since = s.Step
+	if m.Separated++; m.Separated >= separatedSteps {
+		m.Since = s.Step
 	}
 }
 
@@ -59,38 +58,33 @@ func gaps(s Step) (gap, deviation float64) {
 	return gap / n, math.Sqrt(variance / n)
 }
 
-// filled says whether the memory holds nothing of what it started with.
+// filled reports whether the memory holds nothing of what it started with.
 func (r *Run) filled() bool {
 	memory := r.Model.Method.State()
 	if memory.Queue > 0 {
-		return r.Step*r.Config.BatchSize >= memory.Queue
+		return r.GlobalStep*r.Config.BatchSize >= memory.Queue
 	}
-	return len(memory.Contrast) == 0 || r.Step >= r.Batches
+	return len(memory.Contrast) == 0 || r.GlobalStep >= r.Batches
 }
 
-// undecided says whether the scores of the next step decide about transforming.
+// undecided reports whether the scores of the next step decide about transforming.
 func (r *Run) undecided() bool {
-	return r.Config.MixStart == "auto" && r.mixStart.since == 0 && r.Model.Transform.On()
-}
-
-func (m mixStart) dict() checkpoint.Dict {
-	return checkpoint.Dict{{Key: "separated", Value: m.separated}, {Key: "since", Value: m.since}}
-}
-
-func (m *mixStart) set(d checkpoint.Dict) {
-	m.separated, m.since = statedict.Int(d.Get("separated")), statedict.Int(d.Get("since"))
+	return r.Config.MixStart == "auto" && r.mixStart.Since == 0 && r.Model.Transform.On()
 }
 
 // MixStartHook tells when --mix_start auto lets the transformation set in;
 // metrics.jsonl keeps it.
 func MixStartHook(print func(format string, args ...any)) Hook {
 	return Hook{Step: func(r *Run, s Step) error {
-		if r.mixStart.since == 0 || r.mixStart.since != s.Step {
+		if r.mixStart.Since == 0 || r.mixStart.Since != s.Step {
 			return nil
 		}
 		gap, deviation := gaps(s)
 		message := fmt.Sprintf("positives are %.2f above negatives, %.1f of their standard deviations, and have been for %d steps: features are transformed from step %d on", gap, gap/deviation, separatedSteps, s.Step+1)
 		print("%s", message)
-		return r.lines(metricsFile).Add(map[string]any{"epoch": s.Epoch, "step": s.Step, "event": "mix_start", "message": message, "gap": gap, "deviation": deviation})
+		return rundir.AddMetrics(r.Dir, rundir.Metrics{
+			Epoch: float64(s.Epoch), Step: new(float64(s.Step)), Event: rundir.EventMixStart, Message: message,
+			Gap: &gap, Deviation: &deviation,
+		})
 	}}
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"testing"
 
+	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/contrast"
 	"contralens/methods"
@@ -56,13 +57,13 @@ func TestMixStart(t *testing.T) {
 			// Half-way everything goes through a checkpoint.
 			if i == 10 {
 				var again mixStart
-				again.set(m.dict())
+				checkpoint.Encode(m).Decode(&again)
 				m = again
 			}
 			m.see(c.step(i))
 		}
-		if m.since != c.since {
-			t.Errorf("%s: sets in after step %d, want %d", c.name, m.since, c.since)
+		if m.Since != c.since {
+			t.Errorf("%s: sets in after step %d, want %d", c.name, m.Since, c.since)
 		}
 	}
 }

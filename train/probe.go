@@ -34,7 +34,7 @@ func ProbeHook(n int, progress func(done, total int)) Hook {
 				images = r.Test
 			}
 			images = spread(images, min(n, probe.MaxImages))
-			if set, err = openProbe(r, images); err != nil || r.Step > 0 {
+			if set, err = openProbe(r, images); err != nil || r.GlobalStep > 0 {
 				return err
 			}
 			return add(r, 0)
@@ -50,7 +50,7 @@ func openProbe(r *Run, images data.Dataset) (*probe.Probe, error) {
 		set.Labels = append(set.Labels, images.Label(i))
 		set.Paths = append(set.Paths, images.Path(i))
 	}
-	if r.Step > 0 {
+	if r.GlobalStep > 0 {
 		if old, err := probe.Open(probe.Dir(r.Dir)); err == nil && slices.Equal(old.Labels, set.Labels) {
 			return old, nil
 		}

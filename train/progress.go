@@ -13,6 +13,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"contralens/contrast"
+	"contralens/rundir"
 )
 
 // Progress shows a run: a bar on a terminal, lines elsewhere, and the lines
@@ -55,12 +56,12 @@ func (p *Progress) Log(format string, args ...any) {
 	p.note(fmt.Sprintf(format, args...))
 }
 
-// Open begins, or goes on with, log.txt in a run directory. Lines that were
-// printed before go there as well.
+// Open begins or continues the log of a run directory. Lines that were printed before go
+// there as well.
 func (p *Progress) Open(dir string) (err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.log, err = os.OpenFile(filepath.Join(dir, "log.txt"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644); err != nil {
+	if p.log, err = os.OpenFile(filepath.Join(dir, rundir.LogFile), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644); err != nil {
 		return err
 	}
 	for _, line := range p.before {
@@ -81,8 +82,8 @@ func (p *Progress) Close() {
 	}
 }
 
-// note writes a line to the log; a display that goes on matters more than a log
-// that is full.
+// note writes a line to the log. A log that cannot be written to, since the disk is full,
+// does not keep the display from continuing.
 func (p *Progress) note(line string) {
 	if p.log == nil {
 		p.before = append(p.before, line)
@@ -114,7 +115,7 @@ func (p *Progress) Evaluating(done, total int) {
 func (p *Progress) Hook() Hook {
 	return Hook{
 		Start: func(r *Run) error {
-			p.begin, p.mark, p.first = time.Now(), time.Now(), r.Step
+			p.begin, p.mark, p.first = time.Now(), time.Now(), r.GlobalStep
 			return nil
 		},
 		Step: p.step,
@@ -168,7 +169,7 @@ func (p *Progress) step(r *Run, s Step) error {
 func (p *Progress) line(r *Run, s Step) string {
 	spent := time.Since(p.mark)
 	share := func(d time.Duration) float64 { return 100 * d.Seconds() / max(spent.Seconds(), 1e-9) }
-	left := time.Duration(float64(time.Since(p.begin)) / float64(r.Step-p.first) * float64(r.Config.Epochs*r.Batches-r.Step)).Round(time.Second)
+	left := time.Duration(float64(time.Since(p.begin)) / float64(r.GlobalStep-p.first) * float64(r.Config.Epochs*r.Batches-r.GlobalStep)).Round(time.Second)
 	loss := fmt.Sprintf("loss %.3f", p.loss/float64(p.steps))
 	if s.Negatives > 0 {
 		loss += fmt.Sprintf(" (chance %.3f)", p.chance/float64(p.steps))
@@ -185,8 +186,8 @@ func (p *Progress) line(r *Run, s Step) string {
 	if s.Jigsaw != nil {
 		parts = slices.Insert(parts, 3, fmt.Sprintf("jigsaw loss %.3f acc %.1f %%", s.Jigsaw.Loss, s.Jigsaw.Accuracy))
 	}
-	if k := r.Model.Method.State().Queue; r.Step*r.Config.BatchSize < k {
-		parts = append(parts, fmt.Sprintf("queue %d %%", 100*r.Step*r.Config.BatchSize/k))
+	if k := r.Model.Method.State().Queue; r.GlobalStep*r.Config.BatchSize < k {
+		parts = append(parts, fmt.Sprintf("queue %d %%", 100*r.GlobalStep*r.Config.BatchSize/k))
 	}
 	if s.Transformed {
 		parts = append(parts, "FT")

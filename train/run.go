@@ -35,8 +35,8 @@ type Run struct {
 
 	Epoch       int // in training, from 1
 	StepInEpoch int // steps of it that are done
-	Step        int // steps done since the beginning
-	Sums        Sums
+	GlobalStep  int // steps done since the beginning
+	Meter       EpochMeter
 	collapse    collapse
 	mixStart    mixStart
 
@@ -115,14 +115,14 @@ func (r *Run) do(ctx context.Context) error {
 				}
 			}
 		}
-		r.Epoch, r.StepInEpoch, r.Sums = r.Epoch+1, 0, Sums{}
+		r.Epoch, r.StepInEpoch, r.Meter = r.Epoch+1, 0, EpochMeter{}
 	}
 	return nil
 }
 
 // transforming says whether the step after the one done transforms features.
 func (r *Run) transforming() bool {
-	return r.Model.Transform.On() && !r.undecided() && r.Epoch > r.Config.MixEpoch && r.Step+1 > r.Config.MixStep
+	return r.Model.Transform.On() && !r.undecided() && r.Epoch > r.Config.MixEpoch && r.GlobalStep+1 > r.Config.MixStep
 }
 
 // epoch trains to the end of the epoch, unless ctx ends before it.
@@ -159,12 +159,12 @@ func (r *Run) epoch(ctx context.Context) error {
 		s.Compute = time.Since(start)
 		l.Recycle(b)
 		if err != nil {
-			return fmt.Errorf("epoch %d, step %d: %w: a lower --learning_rate, --warm or --precision fp32 may help", s.Epoch, r.Step+1, err)
+			return fmt.Errorf("epoch %d, step %d: %w: a lower --learning_rate, --warm or --precision fp32 may help", s.Epoch, r.GlobalStep+1, err)
 		}
 		r.StepInEpoch++
-		r.Step++
-		s.Step = r.Step
-		r.Sums.add(s)
+		r.GlobalStep++
+		s.Step = r.GlobalStep
+		r.Meter.add(s)
 		if r.undecided() {
 			r.mixStart.see(s, r.filled())
 		}
@@ -189,7 +189,7 @@ func (r *Run) step(s *Step, b *loader.ViewBatch, collect methods.Collect) (err e
 	m := r.Model
 	s.Transformed = r.transforming()
 	torch.Scoped(func() {
-		batch := &methods.Batch{Random: m.Random(r.Step, s.Transformed), Collect: collect}
+		batch := &methods.Batch{Random: m.Random(r.GlobalStep, s.Transformed), Collect: collect}
 		for _, i := range b.Indices {
 			batch.Images = append(batch.Images, int64(i))
 		}

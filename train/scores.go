@@ -24,7 +24,7 @@ func RecordHook() Hook {
 			if r.Config.Epochs*r.Batches > fineSteps {
 				h.HistogramSteps = 8
 			}
-			w, err = record.NewWriter(record.Dir(r.Dir), h, r.Step)
+			w, err = record.NewWriter(record.Dir(r.Dir), h, r.GlobalStep)
 			return err
 		},
 		Step: func(r *Run, s Step) error { return w.Add(recordStep(r, s, h)) },

@@ -14,7 +14,7 @@ func EventsHook(dir string, printFreq int) Hook {
 	return Hook{
 		Start: func(r *Run) (err error) {
 			rate = r.Schedule.Epoch(max(r.Epoch, 1))
-			w, err = events.NewWriter(dir, r.Step+1)
+			w, err = events.NewWriter(dir, r.GlobalStep+1)
 			return err
 		},
 		Step: func(r *Run, s Step) error {
@@ -29,8 +29,8 @@ func EventsHook(dir string, printFreq int) Hook {
 			return w.Scalar("acc_step", s.Step, s.Accuracy)
 		},
 		Epoch: func(r *Run) error {
-			loss, accuracy := r.Sums.Means()
-			jigsaw := r.Sums.Jigsaw()
+			loss, accuracy := r.Meter.Means()
+			jigsaw := r.Meter.Jigsaw()
 			for _, v := range []struct {
 				tag   string
 				value float64

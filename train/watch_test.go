@@ -6,12 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/contrast"
 	"contralens/data/loader"
 	"contralens/methods"
 	"contralens/nn"
 	"contralens/optim"
+	"contralens/rundir"
 )
 
 func TestCollapse(t *testing.T) {
@@ -53,7 +55,7 @@ func TestCollapse(t *testing.T) {
 		t.Error("steps that are not in a row are counted together")
 	}
 	var again collapse
-	if again.set(c.dict()); again != *c || again.steps != collapseSteps-1 {
+	if checkpoint.Encode(*c).Decode(&again); again != *c || again.Steps != collapseSteps-1 {
 		t.Errorf("%+v came back as %+v", *c, again)
 	}
 }
@@ -121,7 +123,7 @@ func TestDiskNeed(t *testing.T) {
 		r := small(t, 60, c)
 		defer r.Close()
 		need := r.diskNeed()
-		for _, name := range []string{currentFile, epochFile(1), epochFile(2), epochFile(3), epochFile(4), ".work"} {
+		for _, name := range []string{rundir.CurrentFile, rundir.EpochFile(1), rundir.EpochFile(2), rundir.EpochFile(3), rundir.EpochFile(4), ".work"} {
 			if err := r.Save(filepath.Join(r.Dir, name)); err != nil {
 				t.Fatal(err)
 			}

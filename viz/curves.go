@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"contralens/rundir"
 	"contralens/scores/record"
 )
 
@@ -76,7 +77,7 @@ func (d *drawing) curves(series string) (*plot.Plot, error) {
 		p.Add(bold)
 	}
 	for i, r := range d.runs {
-		if r.onset > 0 && r.onset < never {
+		if r.onset > 0 && r.onset < rundir.NotYet {
 			onset, err := plotter.NewLine(plotter.XYs{{X: float64(r.onset), Y: p.Y.Min}, {X: float64(r.onset), Y: p.Y.Max}})
 			if err != nil {
 				return nil, err
@@ -157,7 +158,7 @@ func (d *drawing) legend() []entry {
 	onset := -1
 	for i, r := range d.runs {
 		entries = append(entries, entry{r.label, d.style.line(i)})
-		if r.onset > 0 && r.onset < never {
+		if r.onset > 0 && r.onset < rundir.NotYet {
 			onset = i
 		}
 	}

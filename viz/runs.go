@@ -1,18 +1,14 @@
 package viz
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"sort"
-	"strconv"
 	"strings"
 
 	"contralens/config"
+	"contralens/rundir"
 	"contralens/scores"
 	"contralens/scores/record"
 )
@@ -25,7 +21,7 @@ type run struct {
 	file        string            // in names of figures
 	config      map[string]string // its run.json; empty without one
 	first, last int
-	onset       int // step at which the feature transformation sets in; 0: from the beginning or not at all; never: it has not yet
+	onset       int // step at which the feature transformation sets in, or rundir.NotYet; 0: from the beginning or not at all
 }
 
 func openRun(dir string) (*run, error) {
@@ -37,18 +33,20 @@ func openRun(dir string) (*run, error) {
 	if r.first, r.last = s.Range(); r.last < r.first {
 		return nil, fmt.Errorf("%s: no step is recorded yet", dir)
 	}
-	if b, err := os.ReadFile(filepath.Join(dir, "run.json")); err == nil {
-		var file struct{ Config map[string]string }
-		if err := json.Unmarshal(b, &file); err != nil {
-			return nil, fmt.Errorf("%s: %w", filepath.Join(dir, "run.json"), err)
-		}
-		r.config = file.Config
+	record, err := rundir.ReadRecord(dir)
+	if err != nil {
+		return nil, err
 	}
-	r.onset, err = r.findOnset()
+	if record != nil {
+		r.config = record.Config
+	}
+	if r.onset, err = rundir.Onset(r.config, s); r.onset <= r.first {
+		r.onset = 0
+	}
 	return r, err
 }
 
-// has says whether a series was recorded.
+// has reports whether a series was recorded.
 func (r *run) has(series string) bool { return slices.Contains(r.Series(), series) }
 
 // epochs are the steps at which epochs begin, from the series epoch.
@@ -66,53 +64,6 @@ func (r *run) epochs() (begin map[int]int, numbers []int, err error) {
 	}
 	sort.Ints(numbers)
 	return begin, numbers, err
-}
-
-// never is an onset after every step.
-const never = math.MaxInt
-
-// findOnset reads from run.json when the feature transformation sets in, or, where
-// the scores decided about it, from the first λ.
-func (r *run) findOnset() (int, error) {
-	if r.config["mixnorm"] != "true" {
-		return 0, nil
-	}
-	if r.config["mix_start"] == "auto" {
-		return r.firstLambda()
-	}
-	at := 0
-	if n, err := strconv.Atoi(r.config["mix_start_step"]); err == nil && n > 0 {
-		at = n + 1
-	}
-	if e, err := strconv.Atoi(r.config["mix_start_epoch"]); err == nil && e > 0 {
-		begin, _, err := r.epochs()
-		if err != nil {
-			return 0, err
-		}
-		at = max(at, begin[e+1])
-	}
-	return at, nil
-}
-
-// firstLambda is the first step with a λ: never when features were not
-// transformed, 0 when nothing recorded tells.
-func (r *run) firstLambda() (at int, err error) {
-	for _, name := range []string{"lambda_pos", "lambda_neg"} {
-		if !r.has(name) {
-			continue
-		}
-		if at == 0 {
-			at = never
-		}
-		bins, err := r.Curve(name, r.first, r.last, r.last-r.first+1)
-		if err != nil {
-			return 0, err
-		}
-		if len(bins) > 0 {
-			at = min(at, bins[0].Step)
-		}
-	}
-	return at, nil
 }
 
 // inLegend reports whether a legend may tell runs apart by an option: it says something
@@ -194,30 +145,14 @@ func (r *run) transformation() string {
 }
 
 // accuracy is the run's last k-NN or else linear top-1 from results.jsonl, as a
-// legend shows it; empty when it was not judged.
+// legend shows it; empty when it was not evaluated.
 func (r *run) accuracy() string {
-	b, err := os.ReadFile(filepath.Join(r.dir, "results.jsonl"))
-	if err != nil {
-		return ""
+	top1 := rundir.LastTop1(r.dir)
+	if v, ok := top1["knn"]; ok {
+		return fmt.Sprintf("k-NN %.1f %%", v)
 	}
-	last := map[string]string{}
-	for line := range bytes.Lines(b) {
-		var result struct {
-			Protocol string
-			Metrics  map[string]any
-		}
-		if json.Unmarshal(line, &result) != nil {
-			continue // a line that a crash cut off
-		}
-		if top, ok := result.Metrics["top1"].(float64); ok {
-			last[result.Protocol] = fmt.Sprintf("%.1f %%", top)
-		}
-	}
-	if v, ok := last["knn"]; ok {
-		return "k-NN " + v
-	}
-	if v, ok := last["linear"]; ok {
-		return "linear " + v
+	if v, ok := top1["linear"]; ok {
+		return fmt.Sprintf("linear %.1f %%", v)
 	}
 	return ""
 }

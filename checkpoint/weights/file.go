@@ -16,6 +16,7 @@ import (
 	"contralens/checkpoint/onnx"
 	"contralens/checkpoint/safetensors"
 	"contralens/internal/option"
+	"contralens/rundir"
 )
 
 // Formats are the file formats by name.
@@ -82,12 +83,9 @@ func Open(path, format string) (*File, error) {
 		return nil, err
 	}
 	f.Epoch, _ = f.Tree.Get("epoch").(int)
-	if record, ok := f.Tree.Get("contralens").(checkpoint.Dict); ok {
-		f.Options = map[string]string{}
-		config, _ := record.Get("config").(checkpoint.Dict)
-		for _, i := range config {
-			f.Options[fmt.Sprint(i.Key)] = fmt.Sprint(i.Value)
-		}
+	var record rundir.CheckpointRecord
+	if rundir.DecodeRecord(f.Tree, &record) != nil {
+		f.Options = record.Config
 	}
 	return f, nil
 }

@@ -12,6 +12,7 @@ import (
 	"contralens/checkpoint"
 	"contralens/internal/humanize"
 	"contralens/nn"
+	"contralens/rundir"
 )
 
 // Inspection is what a file holds.
@@ -94,10 +95,9 @@ func trainedIn(f *File) string {
 		return ""
 	}
 	how := strings.TrimSuffix(precision+", "+f.Options["memory_format"], ", ")
-	r, _ := f.Tree.Get("contralens").(checkpoint.Dict)
-	if threads, ok := r.Get("threads").(int); ok {
-		workers, _ := r.Get("workers").(int)
-		how += ", " + humanize.Count(threads, "thread") + ", " + humanize.Count(workers, "worker")
+	var r rundir.CheckpointRecord
+	if rundir.DecodeRecord(f.Tree, &r); r.Threads > 0 {
+		how += ", " + humanize.Count(r.Threads, "thread") + ", " + humanize.Count(r.Workers, "worker")
 	}
 	return how
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"contralens/config"
+	"contralens/internal/version"
 	"contralens/profile"
 	"contralens/setup"
-	"contralens/train"
 )
 
 func benchStepCommand() *cobra.Command {
@@ -62,7 +62,7 @@ func benchStep(c *config.BenchStep) error {
 	defer cleanOnSignal(remove)()
 	defer display("")
 	result, err := profile.Step(*c, profile.Options{
-		Dir: dir, Tuner: tuner(c.Retune, displayLine), Print: displayLine, Show: display, Commit: train.Commit(),
+		Dir: dir, Tuner: tuner(c.Retune, displayLine), Print: displayLine, Show: display, Commit: version.Commit(),
 	})
 	if err != nil {
 		return err

@@ -3,7 +3,7 @@ package main
 import (
 	"contralens/autotune"
 	"contralens/internal/machine"
-	"contralens/train"
+	"contralens/internal/version"
 )
 
 // watchLoad is machine.WatchLoad, unless a test replaces it.
@@ -13,6 +13,6 @@ var watchLoad = machine.WatchLoad
 // gives notes to print.
 func tuner(retune bool, print func(format string, args ...any)) *autotune.Tuner {
 	return &autotune.Tuner{
-		Cache: autotune.UserCache(train.Commit()), Retune: retune, Note: print, Show: display, Load: watchLoad,
+		Cache: autotune.UserCache(version.Commit()), Retune: retune, Note: print, Show: display, Load: watchLoad,
 	}
 }

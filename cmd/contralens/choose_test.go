@@ -12,7 +12,6 @@ import (
 	"contralens/checkpoint"
 	"contralens/internal/humanize"
 	"contralens/internal/machine"
-	"contralens/statedict"
 	"contralens/torch"
 )
 
@@ -23,7 +22,7 @@ func computedIn(t *testing.T, name string) autotune.Setting {
 	if err != nil {
 		t.Fatal(err)
 	}
-	record := statedict.Items(tree.Get("contralens"))
+	record := tree.Dict("contralens")
 	precision, _ := record.Get("precision").(string)
 	format, _ := record.Get("memory_format").(string)
 	return autotune.Setting{Precision: precision, Format: format}

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"contralens/checkpoint"
-	"contralens/eval"
+	"contralens/rundir"
 )
 
 // pretrained trains a small encoder for the tests and gives a folder of images
@@ -30,9 +30,9 @@ func linearArgs(images, name string, more ...string) []string {
 	return append([]string{"linear", "--ckpt", "save/pre/current.pth", "--data_folder", images, "--epochs", "12", "--learning_rate", "1", "--cosine", "--batch_size", "8", "--name", name, "--print_freq", "1"}, more...)
 }
 
-func results(t *testing.T, dir string) []eval.Result {
+func results(t *testing.T, dir string) []rundir.Result {
 	t.Helper()
-	r, err := eval.ReadResults(dir)
+	r, err := rundir.ReadResults(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

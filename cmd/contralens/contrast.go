@@ -2,12 +2,12 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"contralens/config"
+	"contralens/setup"
 )
 
 func contrastCommand() *cobra.Command {
@@ -36,8 +36,7 @@ func contrastCommand() *cobra.Command {
 		}
 		if *dry {
 			fmt.Print(config.YAML(&c))
-			describeContrast(c, warnings)
-			return nil
+			return describeContrast(c, warnings)
 		}
 		stop, err := serve(c.ModelPath, args)
 		if err != nil {
@@ -50,13 +49,26 @@ func contrastCommand() *cobra.Command {
 }
 
 // describeContrast says in words what a run would do.
-func describeContrast(c config.Contrast, warnings []string) {
-	fmt.Printf("\nrun directory: %s\nTensorBoard:   %s\n", c.RunFolder(c.RunName()), filepath.Join(c.TBPath, c.RunName()))
+func describeContrast(c config.Contrast, warnings []string) error {
+	if err := printPlace(c.Output, c.RunName()); err != nil {
+		return err
+	}
 	fmt.Printf("method:        %s: %s, augmentation %s, head %s, memory %s, τ %v\n", c.Method, c.Modal, c.Aug, c.Head, c.Memory, c.Temperature)
 	fmt.Printf("features:      %s\n", inWords(c))
 	for _, w := range warnings {
 		fmt.Printf("note:          %s\n", w)
 	}
+	return nil
+}
+
+// printPlace says where a run would be.
+func printPlace(o config.Output, name config.RunName) error {
+	place, err := setup.FindPlace(o, name)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\nrun directory: %s\nTensorBoard:   %s\n", place.Dir, place.Events)
+	return nil
 }
 
 // inWords is the feature transformation in a sentence.

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"contralens/internal/doctor"
-	"contralens/train"
+	"contralens/internal/version"
 )
 
 func doctorCommand() *cobra.Command {
@@ -20,7 +20,7 @@ func doctorCommand() *cobra.Command {
 	}
 	asJSON := cmd.Flags().Bool("json", false, "print the findings as JSON")
 	cmd.RunE = func(*cobra.Command, []string) error {
-		found := doctor.Examine(train.Commit())
+		found := doctor.Examine(version.Commit())
 		problems := 0
 		for _, f := range found {
 			if f.Problem != "" {

@@ -7,8 +7,8 @@ import (
 	"io"
 	"os"
 
-	"contralens/eval"
 	"contralens/eval/protocol"
+	"contralens/rundir"
 )
 
 // evaluation is what a command that trains a classifier gives to a protocol: notes go
@@ -31,4 +31,4 @@ func reporter(out io.Writer) protocol.Reporter {
 	return protocol.Reporter{Note: printNote, Features: featureProgress(), Line: func(s string) { fmt.Fprintln(out, s) }}
 }
 
-func printJSON(r eval.Result) error { return json.NewEncoder(os.Stdout).Encode(r) }
+func printJSON(r rundir.Result) error { return json.NewEncoder(os.Stdout).Encode(r) }

@@ -50,7 +50,8 @@ func bind(c *cobra.Command, target any) (given func() (set map[string]bool, warn
 	c.SetUsageFunc(usage)
 	return func() (set map[string]bool, warnings []string, err error) {
 		if *every {
-			return nil, nil, usageError{fmt.Errorf("--all: want --help beside it; %s --help --all lists every option", c.CommandPath())}
+			hint := c.CommandPath() + " --help --all lists every option"
+			return nil, nil, usageError{&config.ValueError{Option: allFlag, Want: "--help beside it", Hint: hint}}
 		}
 		if set, err = readOptions(flags, *file, target); err != nil {
 			return nil, nil, usageError{fmt.Errorf("%s: %w", c.CommandPath(), err)}
@@ -81,7 +82,8 @@ func unreadOptions(c *cobra.Command, all []config.Field, set map[string]bool) []
 	if len(names) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s does not read %s: accepted for command lines of other programs", c.CommandPath(), strings.Join(names, ", "))}
+	return []string{fmt.Sprintf("%s does not read %s: accepted for command lines of other programs",
+		c.CommandPath(), strings.Join(names, ", "))}
 }
 
 const (
@@ -219,7 +221,8 @@ func readFlags(flags *pflag.FlagSet, file string) error {
 func arguments(n int, what, example string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) != n {
-			return usageError{fmt.Errorf("%s: want %s, got %d arguments, as in contralens %s", c.CommandPath(), what, len(args), example)}
+			err := fmt.Errorf("%s: want %s, got %d arguments, as in contralens %s", c.CommandPath(), what, len(args), example)
+			return usageError{err}
 		}
 		return nil
 	}

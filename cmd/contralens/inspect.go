@@ -15,7 +15,7 @@ func inspectCommand() *cobra.Command {
 	c := config.Inspect{}
 	cmd := &cobra.Command{
 		Use:   "inspect FILE",
-		Short: "Say what is in a checkpoint of any origin: network, epoch, tensors, options",
+		Short: "Show what is in a checkpoint of any origin: network, epoch, tensors, options",
 		Example: `  contralens inspect save/run/current.pth
   contralens inspect moco_v2_800ep_pretrain.pth.tar --tensors
   contralens inspect encoder.safetensors --json`,

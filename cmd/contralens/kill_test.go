@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -12,9 +13,7 @@ import (
 	"time"
 
 	"contralens/checkpoint"
-	"contralens/internal/jsonl"
-	"contralens/statedict"
-	"contralens/train"
+	"contralens/rundir"
 )
 
 // A training that is killed again and again, at moments that a seed chooses, in
@@ -99,7 +98,7 @@ func partial(dir string) []string {
 // newest checkpoint is whole. before are the partial files of earlier kills.
 func whereKilled(t *testing.T, dir string, before []string) (where string, saving bool) {
 	t.Helper()
-	newest, skipped := train.Newest(dir)
+	newest, skipped := rundir.Newest(dir)
 	for _, err := range skipped {
 		t.Errorf("a kill damaged a checkpoint: %v", err)
 	}
@@ -109,10 +108,12 @@ func whereKilled(t *testing.T, dir string, before []string) (where string, savin
 		if err != nil {
 			t.Error(err)
 		}
-		where = fmt.Sprintf("after step %d of %s", statedict.Int(statedict.Items(file.Get("contralens")).Get("global_step")), filepath.Base(newest))
+		var record rundir.CheckpointRecord
+		rundir.DecodeRecord(file, &record)
+		where = fmt.Sprintf("after step %d of %s", record.GlobalStep, filepath.Base(newest))
 	}
-	if lines, err := jsonl.File(filepath.Join(dir, "metrics.jsonl")).Read(); err == nil && len(lines) > 0 {
-		where += fmt.Sprintf(", at step %v", lines[len(lines)-1]["step"])
+	if lines := rundir.LastMetrics(os.DirFS(dir).(fs.StatFS)); len(lines) > 0 {
+		where += fmt.Sprintf(", at step %v", *lines[len(lines)-1].Step)
 	} else {
 		where += ", before the first step"
 	}

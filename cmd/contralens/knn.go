@@ -14,7 +14,7 @@ func knnCommand() *cobra.Command {
 	c := config.DefaultKNN()
 	cmd := &cobra.Command{
 		Use:   "knn",
-		Short: "Judge an encoder's features by their nearest neighbors",
+		Short: "Evaluate an encoder's features by their nearest neighbors",
 		Args:  noArguments,
 		Example: `  contralens knn --ckpt save/run/current.pth --data_folder photos
   # the same network untrained, to compare

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -32,8 +31,9 @@ func linearCommand() *cobra.Command {
 		}
 		if *dry {
 			fmt.Print(config.YAML(&c))
-			name := c.RunName(set)
-			fmt.Printf("\nrun directory: %s\nTensorBoard:   %s\n", c.RunFolder(name), filepath.Join(c.TBPath, name))
+			if err := printPlace(c.Output, c.RunName(set)); err != nil {
+				return err
+			}
 			for _, w := range warnings {
 				fmt.Printf("note:          %s\n", w)
 			}

@@ -61,9 +61,13 @@ func rootCommand() *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(contrastCommand(), linearCommand(), finetuneCommand(), supervisedCommand(), predictCommand(), reportCommand(), knnCommand(), dataCommand(), benchCommand(), scoresCommand(), serveCommand(), convertCommand(), inspectCommand(), featuresCommand(), neighborsCommand(), doctorCommand(), versionCommand(), docsCommand())
+	root.AddCommand(
+		contrastCommand(), linearCommand(), finetuneCommand(), supervisedCommand(), predictCommand(), reportCommand(),
+		knnCommand(), dataCommand(), benchCommand(), scoresCommand(), serveCommand(), convertCommand(), inspectCommand(),
+		featuresCommand(), neighborsCommand(), doctorCommand(), versionCommand(), docsCommand(),
+	)
 	groups(root)
-	backbonesInHelp(root)
+	admitOutside(root)
 	withConfig(root)
 	return root
 }

@@ -68,7 +68,7 @@ func init() {
 		mistake{"contrast --config IN/list.yaml", exitUsage, []string{"list.yaml", "one option a line"}},
 		mistake{"contrast --config IN/tabs.yaml", exitUsage, []string{"tabs.yaml", "line 2"}},
 		mistake{"contrast --config IN/good", exitUsage, []string{"--config IN/good", "want a YAML file"}},
-		mistake{"knn --config own-folder", exitUsage, []string{"no option", "knn"}},
+		mistake{"knn --config own-folder", exitUsage, []string{"no option", "knn", "contralens contrast has it"}},
 
 		// Data.
 		mistake{"contrast --data_folder nowhere", exitFailed, []string{"--data_folder nowhere", "want a folder", "no such folder"}},

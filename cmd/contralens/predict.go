@@ -13,7 +13,6 @@ import (
 	"contralens/data/sets"
 	"contralens/data/store"
 	"contralens/eval/protocol"
-	"contralens/torch"
 )
 
 func predictCommand() *cobra.Command {
@@ -36,9 +35,6 @@ func predictCommand() *cobra.Command {
 		}
 		images, err := sets.Paths(context.Background(), store.Disk{}, args)
 		if err != nil {
-			return err
-		}
-		if _, err := torch.ParseDevice(c.Device); err != nil {
 			return err
 		}
 		o := protocol.Options{Reporter: protocol.Reporter{Note: printNote}}

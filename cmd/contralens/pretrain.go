@@ -15,14 +15,18 @@ import (
 	"contralens/config"
 	"contralens/contrast"
 	"contralens/nn"
+	"contralens/rundir"
 	"contralens/setup"
 	"contralens/train"
 )
 
 // pretrain trains what contrast's options describe.
 func pretrain(c config.Contrast, warnings []string) error {
-	name := c.RunName() // before a measurement settles options
-	dir := c.RunFolder(name)
+	place, err := setup.FindPlace(c.Output, c.RunName()) // before a measurement settles options
+	if err != nil {
+		return err
+	}
+	dir := place.Dir
 	p := &train.Progress{Out: os.Stdout, Terminal: term.IsTerminal(int(os.Stdout.Fd())), PrintFreq: c.PrintFreq}
 	defer p.Close()
 	signals := newStopping(func(s string) { p.Print("%s", s) })
@@ -37,10 +41,10 @@ func pretrain(c config.Contrast, warnings []string) error {
 				return err // before time goes into measuring how to compute
 			}
 		}
-		if err := train.Possible(dir, c.TBPath); err != nil {
+		if err := rundir.Possible(dir, c.TBPath); err != nil {
 			return err
 		}
-		if err := train.ResumeCompute(&c.Machine, c.Resume, dir); err != nil {
+		if err := setup.ResumeCompute(&c.Machine, c.Resume, dir); err != nil {
 			return err
 		}
 		var chosen string
@@ -65,7 +69,7 @@ func pretrain(c config.Contrast, warnings []string) error {
 		if err := start(r, p); err != nil {
 			return err
 		}
-		release, err := train.Prepare(dir, &c, c.Output, os.Args)
+		release, err := setup.Prepare(place, &c, c.Output, os.Args)
 		if err != nil {
 			return err
 		}
@@ -77,7 +81,7 @@ func pretrain(c config.Contrast, warnings []string) error {
 			p.Print("note: %s", w)
 		}
 		var accuracies []string
-		r.Hooks = hooks(c, filepath.Join(c.TBPath, name), p, signals, &accuracies)
+		r.Hooks = hooks(c, place.Events, p, signals, &accuracies)
 		for _, said := range []string{chosen, split} {
 			if said != "" {
 				p.Print("%s", said)
@@ -89,7 +93,7 @@ func pretrain(c config.Contrast, warnings []string) error {
 		err = r.Do(signals.ctx)
 		switch {
 		case errors.Is(err, train.ErrStopped):
-			p.Print("stopped in epoch %d after %d of %d steps; %s has everything: go on with the same command and --resume auto", r.Epoch, r.StepInEpoch, r.Batches, r.Saved())
+			p.Print("stopped in epoch %d after %d of %d steps; %s has everything: resume with the same command and --resume auto", r.Epoch, r.StepInEpoch, r.Batches, r.Saved())
 			return err
 		case err != nil:
 			err = r.LastGood(err)
@@ -106,7 +110,7 @@ func start(r *train.Run, p *train.Progress) error {
 	path := r.Config.Resume
 	if path == "auto" {
 		var skipped []error
-		path, skipped = train.Newest(r.Dir)
+		path, skipped = rundir.Newest(r.Dir)
 		for _, err := range skipped {
 			p.Print("note: passed over: %v", err)
 		}
@@ -167,7 +171,7 @@ func summary(r *train.Run) string {
 }
 
 func closing(dir string, c config.Contrast, accuracies []string) string {
-	lines := []string{"weights: " + filepath.Join(dir, "current.pth")}
+	lines := []string{"weights: " + filepath.Join(dir, rundir.CurrentFile)}
 	if len(accuracies) > 0 {
 		lines = append(lines, "k-NN top-1: "+strings.Join(accuracies, ", "))
 	}

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"contralens/checkpoint"
-	"contralens/statedict"
 )
 
 // asProgram makes the test binary the program itself.
@@ -151,7 +150,7 @@ func same(t *testing.T, a, b string) {
 		}
 	}
 	record := func(i int) string {
-		d := statedict.Items(trees[i].Get("contralens"))
+		d := trees[i].Dict("contralens")
 		var s []string
 		for _, key := range []string{"epoch", "step_in_epoch", "global_step", "queue_index", "rng", "epoch_sums", "collapse", "mix_start", "precision"} {
 			s = append(s, fmt.Sprint(key, d.Get(key)))

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"contralens/checkpoint"
-	"contralens/train"
+	"contralens/rundir"
 )
 
 // Ctrl-C and SIGTERM finish the step, save and exit with 75; going on gives what
@@ -30,7 +30,7 @@ func TestInterruptedTraining(t *testing.T) {
 				p.until(t, []string{"epoch 2/4 step 2/12", "epoch 3/4 step 1/12"}[i])
 				p.Process.Signal(signal)
 				code, text := p.end(t)
-				if code != exitStopped || !strings.Contains(text, "go on with the same command and --resume auto") || !strings.Contains(text, "interrupted.pth has everything") {
+				if code != exitStopped || !strings.Contains(text, "resume with the same command and --resume auto") || !strings.Contains(text, "interrupted.pth has everything") {
 					t.Fatalf("%v: exit code %d, want %d\n%s", signal, code, exitStopped, text)
 				}
 			}
@@ -179,7 +179,7 @@ func TestInterruptedWithoutReader(t *testing.T) {
 	if err := p.Wait(); p.ProcessState.ExitCode() != exitStopped {
 		t.Errorf("ended with %v, want exit code %d", err, exitStopped)
 	}
-	if path, skipped := train.Newest("save/run"); path == "" || len(skipped) > 0 {
+	if path, skipped := rundir.Newest("save/run"); path == "" || len(skipped) > 0 {
 		t.Errorf("saved %q, %v", path, skipped)
 	}
 }

@@ -87,6 +87,5 @@ func trainOne(out, name string, varied, options []string) (stop bool, err error)
 	if errors.Is(err, train.ErrStopped) {
 		fmt.Println("== the same command continues from here")
 	}
-	var usage usageError
-	return errors.Is(err, train.ErrStopped) || errors.As(err, &usage), err
+	return errors.Is(err, train.ErrStopped) || wrongUsage(err), err
 }

@@ -153,5 +153,6 @@ func noCommand(c *cobra.Command, mistyped string) error {
 	if near := config.Nearest(mistyped, names); near != "" {
 		return usageError{fmt.Errorf("there is no command %q; did you mean %s %s?", mistyped, c.CommandPath(), near)}
 	}
-	return usageError{fmt.Errorf("there is no command %q; want %s and one of %s; each has --help", mistyped, c.CommandPath(), strings.Join(names, ", "))}
+	return usageError{fmt.Errorf("there is no command %q; want %s and one of %s; each has --help",
+		mistyped, c.CommandPath(), strings.Join(names, ", "))}
 }

@@ -6,17 +6,18 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/internal/version"
 	"contralens/torch"
-	"contralens/train"
 )
 
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Print the versions",
+		Short: "Print the version, and what the program was built from",
 		Args:  noArguments,
 		Run: func(*cobra.Command, []string) {
-			fmt.Printf("contralens %s, libtorch %s, %s\n", train.Commit(), torch.Version(), runtime.Version())
+			fmt.Printf("contralens %s (commit %s, libtorch %s, %s)\n",
+				version.Number(), version.Commit(), torch.Version(), runtime.Version())
 		},
 	}
 }

@@ -1,6 +1,8 @@
 package loader_test
 
 import (
+	"context"
+	"errors"
 	"io"
 	"runtime"
 	"strings"
@@ -9,6 +11,7 @@ import (
 
 	"contralens/data/datatest"
 	"contralens/data/loader"
+	"contralens/views"
 )
 
 func TestLoaderIsTheSameForAnyWorkers(t *testing.T) {
@@ -72,5 +75,47 @@ func TestLoaderNamesABrokenImage(t *testing.T) {
 			}
 			return
 		}
+	}
+}
+
+// waiting is a dataset whose images come only when the context ends.
+type waiting struct{ datatest.Generated }
+
+func (waiting) Image(ctx context.Context, _ int, _ *views.Image) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// A stop ends the wait for a batch, and the reads; so does Close.
+func TestLoaderStopsWithItsContext(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	o := datatest.Options(3)
+	o.Dataset = waiting{datatest.Generated{N: 53, Bad: -1}}
+	l := loader.NewViews(ctx, o)
+	time.AfterFunc(10*time.Millisecond, stop)
+	if _, err := l.Next(); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that of the context", err)
+	}
+	l.Close()
+	loader.NewViews(t.Context(), o).Close()
+}
+
+// A stop during the last step doesn't keep the epoch from being complete.
+func TestEndOfEpochAfterStop(t *testing.T) {
+	for range 50 {
+		ctx, stop := context.WithCancel(t.Context())
+		l := loader.NewViews(ctx, datatest.Options(2))
+		for range l.Batches() {
+			b, err := l.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.Recycle(b)
+		}
+		stop()
+		if _, err := l.Next(); err != io.EOF {
+			t.Fatalf("error %v, want io.EOF", err)
+		}
+		l.Close()
 	}
 }

@@ -216,3 +216,32 @@ func TestShardsOfImageNet100(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// The unlabeled split is packed as "unlabeled". Packs of earlier versions, which have
+// it as "unlabelled", are read too.
+func TestUnlabeledSplit(t *testing.T) {
+	src := t.TempDir()
+	datatest.Formats["stl10"](t, src)
+	raw, err := sets.Open(t.Context(), sets.Options{Folder: src, Name: "stl10", CacheBytes: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dst := filepath.Join(t.TempDir(), "packed")
+	if _, err := Write(t.Context(), dst, raw, Options{Quality: 90, ShardBytes: 1 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"unlabeled", "unlabelled"} {
+		if name != "unlabeled" {
+			if err := os.Rename(filepath.Join(dst, "unlabeled"), filepath.Join(dst, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p, err := sets.Open(t.Context(), sets.Options{Folder: dst})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Unlabeled == nil || p.Unlabeled.Len() != 3 || p.Unlabeled.Label(0) != -1 || p.Train.Len() != 2 || p.Test.Len() != 1 {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"contralens/data"
 	"contralens/data/codec"
 	"contralens/data/store"
 	"contralens/views"
@@ -22,6 +23,23 @@ type files struct {
 	labels  []int
 	classes []string
 	others  others
+}
+
+// FromFiles is a dataset of image files, by their names in a store. labels are indices
+// into classes, one an image, or -1; without classes they may be nil.
+func FromFiles(s store.Store, name string, paths []string, labels []int, classes []string) (data.Dataset, error) {
+	if labels == nil && len(classes) == 0 {
+		labels = slices.Repeat([]int{-1}, len(paths))
+	}
+	if len(labels) != len(paths) {
+		return nil, fmt.Errorf("dataset %s: want a label for each of %d images, got %d", name, len(paths), len(labels))
+	}
+	for i, l := range labels {
+		if l < -1 || l >= len(classes) {
+			return nil, fmt.Errorf("dataset %s: image %s: want a label from -1 to %d, got %d", name, paths[i], len(classes)-1, l)
+		}
+	}
+	return &files{store: s, name: name, paths: paths, labels: labels, classes: classes}, nil
 }
 
 func (f *files) Name() string      { return f.name }

@@ -99,6 +99,9 @@ func Open(ctx context.Context, o Options) (p data.Splits, err error) {
 		return p, wrongOption(Name, "", "want one of %s, got %q", strings.Join(Names(), ", "), given)
 	}
 	p, err = registered[at].open(ctx, o)
+	if ctx.Err() != nil { // what was not found may be there
+		err = fmt.Errorf("dataset %s: reading its lists was stopped: %w", o.Name, ctx.Err())
+	}
 	if err == nil && o.Imbalance != 0 {
 		if p.Train, err = data.LongTail(p.Train, o.Imbalance, o.ImbalanceSeed); err != nil {
 			err = &OptionError{Option: Imbalance, Err: err}

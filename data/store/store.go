@@ -60,7 +60,8 @@ func IsFolder(ctx context.Context, s Store, name string) bool {
 	return err == nil && info.Folder
 }
 
-// Exists reports whether there is a file or folder of that name.
+// Exists reports whether there is a file or folder of that name. A store whose calls
+// can fail for a while tries again itself: a failure is taken for a missing file.
 func Exists(ctx context.Context, s Store, name string) bool {
 	_, err := s.Stat(ctx, name)
 	return err == nil

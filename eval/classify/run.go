@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	"contralens/eval"
 	"contralens/nn"
+	"contralens/rundir"
 )
 
 // Scalars takes the curves of a training, as events.Writer does for TensorBoard.
@@ -39,7 +38,7 @@ type Run struct {
 }
 
 // Interrupted is the file in which Do saves the state of a run that was stopped.
-func (r *Run) Interrupted() string { return filepath.Join(r.Dir, "interrupted.pth") }
+func (r *Run) Interrupted() string { return filepath.Join(r.Dir, rundir.InterruptedFile) }
 
 // Do trains to the end. When ctx ends, everything is saved in Interrupted and
 // the error is ctx.Err().
@@ -94,16 +93,7 @@ func (r *Run) epoch(ctx context.Context, totals Totals) (err error) {
 			}
 		}
 	}
-	if err := r.save(filepath.Join(r.Dir, "current.pth")); err != nil {
-		return err
-	}
-	if err := os.Remove(r.Interrupted()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if epoch%r.SaveFreq != 0 {
-		return nil
-	}
-	return r.save(filepath.Join(r.Dir, fmt.Sprintf("ckpt_epoch_%d.pth", epoch)))
+	return rundir.SaveEpoch(r.Dir, epoch, r.SaveFreq, 0, r.save)
 }
 
 // Resume puts the run where a checkpoint left it.

@@ -2,19 +2,19 @@ package classify
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 
 	"contralens/checkpoint"
 	"contralens/nn"
+	"contralens/rundir"
 	"contralens/statedict"
 	"contralens/torch"
 )
 
 // Record is what a classifier's checkpoint keeps of its training under
-// "contralens", beside the state to go on from.
+// "contralens", beside the state to resume from.
 type Record struct {
-	Protocol string            // as in eval.Result
+	Protocol string            // as in rundir.Result
 	Config   map[string]string // every option
 	Classes  []string          // the names of the outputs
 	Encoder  EncoderRecord
@@ -26,9 +26,20 @@ type Record struct {
 // EncoderRecord says which encoder a classifier belongs to.
 type EncoderRecord struct {
 	Stored bool   // with the classifier in its own file, as it was trained with it
-	Path   string // of its checkpoint; empty: untrained, of the probe's seed
-	SHA256 string
-	Epoch  int
+	Path   string `key:"path"` // of its checkpoint; empty: untrained, of the probe's seed
+	SHA256 string `key:"sha256"`
+	Epoch  int    `key:"epoch"`
+}
+
+// checkpointRecord is what a classifier's checkpoint keeps beside PyTorch's keys.
+type checkpointRecord struct {
+	rundir.CheckpointRecord
+	Protocol string        `key:"protocol"`
+	Classes  []string      `key:"classes"`
+	Batches  int           `key:"batches"` // of an epoch
+	BestTop1 float64       `key:"best_top1"`
+	Totals   Totals        `key:"epoch_totals"`
+	Encoder  EncoderRecord `key:"encoder"`
 }
 
 // Save writes the trainer's state as PyTorch's linear evaluation has it (epoch,
@@ -48,21 +59,13 @@ func (t *Trainer) Save(path string, r Record, encoder *nn.Model, best float64) e
 	if encoder != nil {
 		root = append(root, checkpoint.Item{Key: "model", Value: statedict.Of(encoder.State, "module.")})
 	}
-	options := checkpoint.Dict{}
-	for _, name := range slices.Sorted(maps.Keys(r.Config)) {
-		options = append(options, checkpoint.Item{Key: name, Value: r.Config[name]})
-	}
-	classes := make([]any, len(r.Classes))
-	for i, c := range r.Classes {
-		classes[i] = c
-	}
-	return checkpoint.Write(path, append(root, checkpoint.Item{Key: "contralens", Value: checkpoint.Dict{
-		{Key: "version", Value: 1}, {Key: "protocol", Value: r.Protocol}, {Key: "config", Value: options}, {Key: "classes", Value: classes},
-		{Key: "epoch", Value: completed}, {Key: "step_in_epoch", Value: inEpoch}, {Key: "batches", Value: t.Source.Batches()}, {Key: "global_step", Value: t.Step}, {Key: "best_top1", Value: best},
-		{Key: "epoch_totals", Value: checkpoint.Dict{{Key: "images", Value: totals.Images}, {Key: "loss", Value: totals.Loss}, {Key: "top1", Value: totals.Top1}, {Key: "top5", Value: totals.Top5}}},
-		{Key: "threads", Value: r.Threads}, {Key: "workers", Value: r.Workers}, {Key: "machine", Value: r.Machine},
-		{Key: "encoder", Value: checkpoint.Dict{{Key: "path", Value: r.Encoder.Path}, {Key: "sha256", Value: r.Encoder.SHA256}, {Key: "epoch", Value: r.Encoder.Epoch}}},
-	}}))
+	return checkpoint.Write(path, rundir.WithRecord(root, checkpointRecord{
+		CheckpointRecord: rundir.CheckpointRecord{
+			Version: rundir.CheckpointVersion, Config: r.Config, Epoch: completed, StepInEpoch: inEpoch, GlobalStep: t.Step,
+			Threads: r.Threads, Workers: r.Workers, Machine: r.Machine,
+		},
+		Protocol: r.Protocol, Classes: r.Classes, Batches: t.Source.Batches(), BestTop1: best, Totals: totals, Encoder: r.Encoder,
+	}))
 }
 
 // Load puts the trainer, whose classifier and optimizer have their final shapes,
@@ -84,24 +87,20 @@ func (t *Trainer) Load(path string, encoder *nn.Model) (best float64, warning st
 	if err := statedict.LoadSGD(path, t.Optimizer, file.Get("optimizer")); err != nil {
 		return 0, "", err
 	}
-	t.Epoch = statedict.Int(file.Get("epoch")) + 1
-	record := statedict.Items(file.Get("contralens"))
-	if record == nil {
+	t.Epoch = file.Int("epoch") + 1
+	var record checkpointRecord
+	if rundir.DecodeRecord(file, &record) == nil {
 		t.StepInEpoch, t.Step = 0, (t.Epoch-1)*t.Source.Batches()
 		return 0, fmt.Sprintf("checkpoint %s has no record of ours: the order of the data starts afresh at epoch %d", path, t.Epoch), nil
 	}
-	t.StepInEpoch, t.Step = statedict.Int(record.Get("step_in_epoch")), statedict.Int(record.Get("global_step"))
-	best, _ = record.Get("best_top1").(float64)
-	if n := t.Source.Batches(); t.StepInEpoch > 0 && statedict.Int(record.Get("batches")) != n {
+	t.StepInEpoch, t.Step = record.StepInEpoch, record.GlobalStep
+	if n := t.Source.Batches(); t.StepInEpoch > 0 && record.Batches != n {
 		t.StepInEpoch = 0
-		return best, fmt.Sprintf("the dataset or --batch_size is another than when %s was saved: epoch %d starts at its beginning, with %d steps", path, t.Epoch, n), nil
+		return record.BestTop1, fmt.Sprintf("the dataset or --batch_size is another than when %s was saved: "+
+			"epoch %d starts at its beginning, with %d steps", path, t.Epoch, n), nil
 	}
-	totals := statedict.Items(record.Get("epoch_totals"))
-	t.Totals.Images = statedict.Int(totals.Get("images"))
-	t.Totals.Loss, _ = totals.Get("loss").(float64)
-	t.Totals.Top1, _ = totals.Get("top1").(float64)
-	t.Totals.Top5, _ = totals.Get("top5").(float64)
-	return best, "", nil
+	t.Totals = record.Totals
+	return record.BestTop1, "", nil
 }
 
 // loadLinear copies a file's classifier: PyTorch's names, with "module." or
@@ -124,7 +123,7 @@ func loadLinear(path string, l *Linear, v any) error {
 }
 
 func linearTensors(v any) (weight, bias *checkpoint.Tensor) {
-	d := statedict.Items(v)
+	d := checkpoint.AsDict(v)
 	for _, prefix := range []string{"module.", ""} {
 		if w, ok := d.Get(prefix + "weight").(*checkpoint.Tensor); ok && len(w.Shape) == 2 {
 			b, _ := d.Get(prefix + "bias").(*checkpoint.Tensor)
@@ -151,20 +150,12 @@ func Read(path string, device torch.Device) (*Linear, Record, error) {
 		l.Free()
 		return nil, r, err
 	}
-	record := statedict.Items(file.Get("contralens"))
-	r.Protocol, _ = record.Get("protocol").(string)
-	r.Config = map[string]string{}
-	for _, i := range statedict.Items(record.Get("config")) {
-		r.Config[fmt.Sprint(i.Key)] = fmt.Sprint(i.Value)
+	var record checkpointRecord
+	rundir.DecodeRecord(file, &record)
+	r.Protocol, r.Config, r.Classes, r.Encoder = record.Protocol, record.Config, record.Classes, record.Encoder
+	if r.Config == nil {
+		r.Config = map[string]string{}
 	}
-	classes, _ := record.Get("classes").([]any)
-	for _, c := range classes {
-		r.Classes = append(r.Classes, fmt.Sprint(c))
-	}
-	encoder := statedict.Items(record.Get("encoder"))
 	r.Encoder.Stored = file.Get("model") != nil
-	r.Encoder.Path, _ = encoder.Get("path").(string)
-	r.Encoder.SHA256, _ = encoder.Get("sha256").(string)
-	r.Encoder.Epoch = statedict.Int(encoder.Get("epoch"))
 	return l, r, nil
 }

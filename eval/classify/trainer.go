@@ -40,8 +40,10 @@ type Step struct {
 
 // Totals add up an epoch's steps; of several heads those of the first.
 type Totals struct {
-	Images           int
-	Loss, Top1, Top5 float64 // sums over images; the accuracies in percent
+	Images int     `key:"images"`
+	Loss   float64 `key:"loss"` // sums over the images, of accuracies in percent
+	Top1   float64 `key:"top1"`
+	Top5   float64 `key:"top5"`
 }
 
 // Mean are the means over the images so far.

@@ -10,6 +10,7 @@ import (
 	"contralens/eval/classify"
 	"contralens/features"
 	"contralens/optim"
+	"contralens/rundir"
 	"contralens/torch"
 )
 
@@ -95,5 +96,5 @@ func (p *linearProbe) lbfgs(ctx context.Context, features *torch.Tensor, labels 
 		Source: &classify.Cached{Features: features, Labels: labels, Batch: p.BatchSize},
 		Heads:  []*classify.Linear{p.head}, Optimizer: optimizer, Epoch: 1,
 	}
-	return t.Save(filepath.Join(p.dir, "current.pth"), p.record(p.protocol), nil, p.scores.Top1)
+	return t.Save(filepath.Join(p.dir, rundir.CurrentFile), p.record(p.protocol), nil, p.scores.Top1)
 }

@@ -3,8 +3,10 @@ package protocol
 import (
 	"fmt"
 
+	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/eval"
+	"contralens/rundir"
 	"contralens/setup"
 )
 
@@ -29,7 +31,7 @@ func openEncoder(n *config.Net, m config.Machine, w config.Weights, seed uint64,
 	for _, n := range notes {
 		o.note("%s", n)
 	}
-	sum, err := eval.SHA256(w.Ckpt)
+	sum, err := checkpoint.SHA256(w.Ckpt)
 	if err != nil {
 		e.Model.Free()
 		return nil, err
@@ -40,8 +42,8 @@ func openEncoder(n *config.Net, m config.Machine, w config.Weights, seed uint64,
 // result is a result about the encoder. options are those of the evaluation.
 func (e *evaluatedEncoder) result(
 	protocol, dataset string, metrics map[string]any, seed uint64, options map[string]string,
-) eval.Result {
-	r := eval.NewResult(protocol, dataset, metrics, seed)
+) rundir.Result {
+	r := rundir.NewResult(protocol, dataset, metrics, seed)
 	r.Checkpoint, r.CheckpointSHA256, r.Epoch = e.Path, e.SHA256, e.Epoch
 	r.Group = eval.Group(protocol, dataset, fmt.Sprint(e.Epoch), options, e.Config)
 	return r

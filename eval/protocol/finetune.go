@@ -7,19 +7,21 @@ import (
 	"path/filepath"
 	"strings"
 
+	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/data"
 	"contralens/eval"
 	"contralens/eval/classify"
 	"contralens/features"
 	"contralens/optim"
+	"contralens/rundir"
 	"contralens/setup"
 )
 
 // Finetune trains the last stages of an encoder together with a classifier, on all
 // labels or a share of them, and with CRTEpochs a new classifier after that. It
 // returns a result for each.
-func Finetune(ctx context.Context, c config.Finetune, o Options) (results []eval.Result, err error) {
+func Finetune(ctx context.Context, c config.Finetune, o Options) (results []rundir.Result, err error) {
 	err = setup.Compute(c.Threads, func() error {
 		results, err = finetune(ctx, &c, o)
 		return err
@@ -27,9 +29,12 @@ func Finetune(ctx context.Context, c config.Finetune, o Options) (results []eval
 	return results, err
 }
 
-func finetune(ctx context.Context, c *config.Finetune, o Options) ([]eval.Result, error) {
-	name := c.RunName() // before the checkpoint's record sets options
-	k, err := openTraining(c, o, name)
+func finetune(ctx context.Context, c *config.Finetune, o Options) ([]rundir.Result, error) {
+	place, err := setup.FindPlace(c.Output, c.RunName()) // before the checkpoint's record sets options
+	if err != nil {
+		return nil, err
+	}
+	k, err := openTraining(c, o, place)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +48,7 @@ func finetune(ctx context.Context, c *config.Finetune, o Options) ([]eval.Result
 	if n := k.train.Len(); n < 2 {
 		return nil, fmt.Errorf("--label_fraction %v: want at least 2 training images, got %d", c.LabelFraction, n)
 	}
-	if err := k.prepare(c.RunFolder(name), c); err != nil {
+	if err := k.prepare(place, c); err != nil {
 		return nil, err
 	}
 	if c.LabelFraction < 1 {
@@ -53,7 +58,7 @@ func finetune(ctx context.Context, c *config.Finetune, o Options) ([]eval.Result
 		}
 		k.print("%d labeled images, listed in %s", k.train.Len(), path)
 	}
-	f := &finetuning{session: k, c: c, protocol: "finetune", curves: filepath.Join(c.TBPath, name)}
+	f := &finetuning{session: k, c: c, protocol: "finetune", curves: place.Events}
 	err = f.tuneEncoder(ctx)
 	if err == nil && c.CRTEpochs > 0 {
 		err = f.retrainClassifier(ctx)
@@ -63,20 +68,23 @@ func finetune(ctx context.Context, c *config.Finetune, o Options) ([]eval.Result
 
 // Supervised trains an untrained encoder together with a classifier: a fine-tuning of
 // all stages from random weights.
-func Supervised(ctx context.Context, c config.Supervised, o Options) (result eval.Result, err error) {
+func Supervised(ctx context.Context, c config.Supervised, o Options) (result rundir.Result, err error) {
 	err = setup.Compute(c.Threads, func() error {
-		name := c.RunName()
+		place, err := setup.FindPlace(c.Output, c.RunName())
+		if err != nil {
+			return err
+		}
 		tuned := c.Finetune()
-		k, err := openTraining(&tuned, o, name)
+		k, err := openTraining(&tuned, o, place)
 		if err != nil {
 			return err
 		}
 		defer k.close()
 		c.Classifier = tuned.Classifier // as it was settled
-		if err := k.prepare(c.RunFolder(name), &c); err != nil {
+		if err := k.prepare(place, &c); err != nil {
 			return err
 		}
-		f := &finetuning{session: k, c: &tuned, protocol: "supervised", curves: filepath.Join(c.TBPath, name)}
+		f := &finetuning{session: k, c: &tuned, protocol: "supervised", curves: place.Events}
 		if err := f.tuneEncoder(ctx); err != nil {
 			return k.stop(ctx, err)
 		}
@@ -101,7 +109,7 @@ type finetuning struct {
 	c        *config.Finetune
 	protocol string // its name in results
 	curves   string // folder of TensorBoard's events
-	results  []eval.Result
+	results  []rundir.Result
 }
 
 // tuneEncoder trains the encoder's last stages and the classifier.
@@ -154,9 +162,9 @@ func (f *finetuning) retrainClassifier(ctx context.Context) error {
 	optimizer := optim.NewSGD(head.Parameters(), f.Momentum, f.WeightDecay)
 	defer optimizer.Free()
 	record := f.record("crt")
-	path := filepath.Join(f.dir, "current.pth")
+	path := filepath.Join(f.dir, rundir.CurrentFile)
 	record.Encoder = classify.EncoderRecord{Path: absolute(path), Epoch: f.Epochs}
-	if record.Encoder.SHA256, err = eval.SHA256(path); err != nil {
+	if record.Encoder.SHA256, err = checkpoint.SHA256(path); err != nil {
 		return err
 	}
 	r := &classify.Run{

@@ -9,13 +9,14 @@ import (
 	"contralens/config"
 	"contralens/eval"
 	"contralens/features"
+	"contralens/rundir"
 	"contralens/setup"
 )
 
 // KNN classifies the test images by a vote of the training images whose features are
 // nearest (Wu et al., 2018). The result also goes to the run directory that the
 // checkpoint is in, if it is in one.
-func KNN(ctx context.Context, c config.KNN, o Options) (result eval.Result, err error) {
+func KNN(ctx context.Context, c config.KNN, o Options) (result rundir.Result, err error) {
 	err = setup.Compute(c.Threads, func() error {
 		result, err = knn(ctx, c, o)
 		return err
@@ -23,15 +24,15 @@ func KNN(ctx context.Context, c config.KNN, o Options) (result eval.Result, err 
 	return result, err
 }
 
-func knn(ctx context.Context, c config.KNN, o Options) (eval.Result, error) {
+func knn(ctx context.Context, c config.KNN, o Options) (rundir.Result, error) {
 	e, err := openEncoder(&c.Net, c.Machine, c.Weights, c.Seed, o)
 	if err != nil {
-		return eval.Result{}, err
+		return rundir.Result{}, err
 	}
 	defer e.Model.Free()
 	bank, queries, err := setup.Datasets(ctx, c.Data, o.Note)
 	if err != nil {
-		return eval.Result{}, err
+		return rundir.Result{}, err
 	}
 	vote := eval.Vote{K: c.Neighbors, Temperature: c.KNNTemperature, Standardize: c.Standardize}
 	accuracy, err := eval.KNNAccuracy(e.Model, bank, queries, vote, features.Options{
@@ -39,16 +40,16 @@ func knn(ctx context.Context, c config.KNN, o Options) (eval.Result, error) {
 		Progress: o.Features, Context: ctx,
 	})
 	if stopped(ctx, err) {
-		return eval.Result{}, ErrStopped
+		return rundir.Result{}, ErrStopped
 	}
 	if err != nil {
-		return eval.Result{}, err
+		return rundir.Result{}, err
 	}
 	metrics := map[string]any{
 		"top1": accuracy, "k": c.Neighbors, "temperature": c.KNNTemperature, "standardized": c.Standardize,
 	}
 	result := e.result("knn", bank.Name(), metrics, c.Seed, config.Values(&c))
-	if dir := filepath.Dir(c.Ckpt); c.Ckpt != "" && isFile(filepath.Join(dir, "run.json")) {
+	if dir := filepath.Dir(c.Ckpt); c.Ckpt != "" && rundir.IsRun(dir) {
 		if err := result.Append(dir); err != nil {
 			o.note("%v", err)
 		}

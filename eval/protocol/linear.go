@@ -3,13 +3,13 @@ package protocol
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 
 	"contralens/config"
 	"contralens/eval"
 	"contralens/eval/classify"
 	"contralens/features"
 	"contralens/optim"
+	"contralens/rundir"
 	"contralens/setup"
 	"contralens/torch"
 )
@@ -17,7 +17,7 @@ import (
 // Linear trains a linear classifier on the features of a frozen encoder: by SGD on
 // augmented images, or with Cached on features that are computed once, by SGD or
 // L-BFGS.
-func Linear(ctx context.Context, c config.Linear, o Options) (result eval.Result, err error) {
+func Linear(ctx context.Context, c config.Linear, o Options) (result rundir.Result, err error) {
 	err = setup.Compute(c.Threads, func() error {
 		result, err = linear(ctx, &c, o)
 		return err
@@ -25,27 +25,30 @@ func Linear(ctx context.Context, c config.Linear, o Options) (result eval.Result
 	return result, err
 }
 
-func linear(ctx context.Context, c *config.Linear, o Options) (eval.Result, error) {
-	name := c.RunName(o.Set) // before the checkpoint's record sets options
+func linear(ctx context.Context, c *config.Linear, o Options) (rundir.Result, error) {
+	place, err := setup.FindPlace(c.Output, c.RunName(o.Set)) // before the checkpoint's record sets options
+	if err != nil {
+		return rundir.Result{}, err
+	}
 	asked := 0
 	if o.Set["n_class"] {
 		asked = c.NClass
 	}
 	k, err := openSession(&c.Classifier, o, c.Weights, asked)
 	if err != nil {
-		return eval.Result{}, err
+		return rundir.Result{}, err
 	}
 	defer k.close()
 	c.NClass = len(k.classes)
-	if err := k.prepare(c.RunFolder(name), c); err != nil {
-		return eval.Result{}, err
+	if err := k.prepare(place, c); err != nil {
+		return rundir.Result{}, err
 	}
 	p := &linearProbe{
-		session: k, c: c, protocol: "linear", metrics: map[string]any{}, curves: filepath.Join(c.TBPath, name),
+		session: k, c: c, protocol: "linear", metrics: map[string]any{}, curves: place.Events,
 	}
 	defer p.free()
 	if err := p.probe(ctx); err != nil {
-		return eval.Result{}, k.stop(ctx, err)
+		return rundir.Result{}, k.stop(ctx, err)
 	}
 	return k.finish(p.protocol, p.scores, p.metrics)
 }

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 
+	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/data"
 	"contralens/data/loader"
-	"contralens/eval"
 	"contralens/eval/classify"
 	"contralens/features"
 	"contralens/nn"
@@ -146,7 +146,7 @@ func encoderFile(c *config.Predict, record classify.Record, o Options) (path str
 
 // sameFile makes sure that the encoder is the one that the probe was trained on.
 func sameFile(c *config.Predict, path, want string, o Options) error {
-	got, err := eval.SHA256(path)
+	got, err := checkpoint.SHA256(path)
 	if err != nil || want == "" || got == want {
 		return err
 	}

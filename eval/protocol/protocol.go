@@ -4,7 +4,7 @@
 // applies the classifiers that they leave.
 //
 // Each is a function of its configuration, which Resolve has checked, and does its
-// tensor work itself. What it finds comes back as an eval.Result and is written to
+// tensor work itself. What it finds comes back as a rundir.Result and is written to
 // results.jsonl in the run directory; a Reporter hears of the progress. When the
 // context ends, everything is saved, ErrStopped comes back, and the same call with
 // Resume "auto" continues.
@@ -16,7 +16,7 @@ import (
 	"fmt"
 
 	"contralens/autotune"
-	"contralens/eval"
+	"contralens/rundir"
 )
 
 // ErrStopped ends a protocol whose context ended, after its state was saved.
@@ -40,10 +40,10 @@ type Options struct {
 
 // Reporter receives what a protocol says; functions that are nil are left out.
 type Reporter struct {
-	Note     func(string)            // a sentence beside the results; called from any goroutine
-	Line     func(string)            // a line of progress or results; log.txt has it as well
-	Features func(done, total int)   // images whose features are computed
-	Result   func(eval.Result) error // a result, as soon as it is written
+	Note     func(string)              // a sentence beside the results; called from any goroutine
+	Line     func(string)              // a line of progress or results; log.txt has it as well
+	Features func(done, total int)     // images whose features are computed
+	Result   func(rundir.Result) error // a result, as soon as it is written
 }
 
 func (r Reporter) note(format string, args ...any) {
@@ -58,7 +58,7 @@ func (r Reporter) line(s string) {
 	}
 }
 
-func (r Reporter) result(result eval.Result) error {
+func (r Reporter) result(result rundir.Result) error {
 	if r.Result == nil {
 		return nil
 	}

@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"contralens/config"
-	"contralens/eval"
 	"contralens/eval/protocol"
+	"contralens/rundir"
 )
 
 // probeOptions are a linear probe on augmented images, in a run directory of the name.
@@ -56,8 +56,8 @@ func TestStopAndResume(t *testing.T) {
 		t.Errorf("begun %v, %v, log.txt\n%s\nlines\n%s", begun, err, log, strings.Join(lines, "\n"))
 	}
 
-	var reported []eval.Result
-	o = protocol.Options{Reporter: protocol.Reporter{Result: func(r eval.Result) error { reported = append(reported, r); return nil }}}
+	var reported []rundir.Result
+	o = protocol.Options{Reporter: protocol.Reporter{Result: func(r rundir.Result) error { reported = append(reported, r); return nil }}}
 	c.Resume = "auto"
 	parts, err := protocol.Linear(context.Background(), c, o)
 	if err != nil {
@@ -66,7 +66,7 @@ func TestStopAndResume(t *testing.T) {
 	if parts.Metrics["top1"] != whole.Metrics["top1"] || parts.Metrics["loss"] != whole.Metrics["loss"] || parts.Group != whole.Group {
 		t.Errorf("resumed %v, not stopped %v", parts, whole)
 	}
-	written, err := eval.ReadResults("save/parts")
+	written, err := rundir.ReadResults("save/parts")
 	if err != nil || len(written) != 1 || len(reported) != 1 || written[0].Group != parts.Group {
 		t.Errorf("written %v (%v), reported %v", written, err, reported)
 	}

@@ -17,9 +17,9 @@ import (
 	"contralens/features"
 	"contralens/internal/machine"
 	"contralens/optim"
+	"contralens/rundir"
 	"contralens/setup"
 	"contralens/torch"
-	"contralens/train"
 	"contralens/views"
 )
 
@@ -56,11 +56,11 @@ func openSession(c *config.Classifier, o Options, w config.Weights, nClass int) 
 	return k, nil
 }
 
-// openTraining is openSession for an encoder that is trained too. name is the run's.
+// openTraining is openSession for an encoder that is trained too. place is the run's.
 // The network is known when the encoder's file is read, and measured only then: its
 // memory format is not chosen.
-func openTraining(c *config.Finetune, o Options, name string) (*session, error) {
-	if err := train.ResumeCompute(&c.Machine, c.Resume, c.RunFolder(name)); err != nil {
+func openTraining(c *config.Finetune, o Options, place setup.Place) (*session, error) {
+	if err := setup.ResumeCompute(&c.Machine, c.Resume, place.Dir); err != nil {
 		return nil, err
 	}
 	if c.MemoryFormat == "auto" {
@@ -140,16 +140,16 @@ func (k *session) fit(nClass int) error {
 }
 
 // prepare makes the run directory; c is a pointer to the configuration.
-func (k *session) prepare(dir string, c any) (err error) {
-	k.dir, k.values = dir, config.Values(c)
+func (k *session) prepare(place setup.Place, c any) (err error) {
+	k.dir, k.values = place.Dir, config.Values(c)
 	if k.Resume != "" && k.Resume != "auto" && !isFile(k.Resume) {
 		return fmt.Errorf("--resume %s: want a checkpoint, or auto for the run directory's newest, but there is no such file",
 			k.Resume)
 	}
-	if k.release, err = train.Prepare(dir, c, k.Output, os.Args); err != nil {
+	if k.release, err = setup.Prepare(place, c, k.Output, os.Args); err != nil {
 		return err
 	}
-	k.log, err = os.OpenFile(filepath.Join(dir, "log.txt"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	k.log, err = os.OpenFile(filepath.Join(k.dir, rundir.LogFile), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
 	if err == nil && k.Begin != nil {
 		k.Begin()
 	}

@@ -11,7 +11,7 @@ import (
 	"contralens/eval"
 	"contralens/eval/classify"
 	"contralens/events"
-	"contralens/train"
+	"contralens/rundir"
 )
 
 // run trains in the run directory from the start, or from a checkpoint with Resume.
@@ -31,7 +31,7 @@ func (k *session) run(ctx context.Context, r *classify.Run, curves string) error
 	r.SaveFreq, r.PrintFreq, r.Print, r.Curves = k.SaveFreq, k.PrintFreq, k.print, w
 	err = r.Do(ctx)
 	if stopped(ctx, err) {
-		k.print("stopped; %s has everything: go on with the same command and --resume auto", r.Interrupted())
+		k.print("stopped; %s has everything: resume with the same command and --resume auto", r.Interrupted())
 		return ErrStopped
 	}
 	return err
@@ -42,7 +42,7 @@ func (k *session) resume(r *classify.Run) error {
 	path := k.Resume
 	if path == "auto" {
 		var skipped []error
-		path, skipped = train.Newest(r.Dir)
+		path, skipped = rundir.Newest(r.Dir)
 		for _, err := range skipped {
 			k.print("note: passed over: %v", err)
 		}
@@ -81,7 +81,7 @@ func (k *session) testHead(ctx context.Context, head *classify.Linear) (eval.Sco
 }
 
 // finish writes a result to the run directory and reports it.
-func (k *session) finish(protocol string, s eval.Scores, metrics map[string]any) (eval.Result, error) {
+func (k *session) finish(protocol string, s eval.Scores, metrics map[string]any) (rundir.Result, error) {
 	all := k.metrics(s)
 	maps.Copy(all, metrics)
 	r := k.encoder.result(protocol, k.train.Name(), all, k.Seed, k.values)
@@ -91,7 +91,7 @@ func (k *session) finish(protocol string, s eval.Scores, metrics map[string]any)
 	for _, line := range summary(protocol, s, k.classes) {
 		k.print("%s", line)
 	}
-	k.print("results: %s", filepath.Join(k.dir, eval.ResultsFile))
+	k.print("results: %s", filepath.Join(k.dir, rundir.ResultsFile))
 	return r, k.result(r)
 }
 

@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strings"
 
-	"contralens/eval"
+	"contralens/rundir"
 )
 
 // Metrics are the accuracies that a table has, in the order of its columns; a
@@ -55,11 +55,11 @@ func Collect(dir string, o Options) ([]Row, error) {
 		if err != nil {
 			return err
 		}
-		if e.IsDir() || e.Name() != eval.ResultsFile {
+		if e.IsDir() || e.Name() != rundir.ResultsFile {
 			return nil
 		}
 		found = true
-		results, err := eval.ReadResults(filepath.Dir(path))
+		results, err := rundir.ReadResults(filepath.Dir(path))
 		if err != nil {
 			return err
 		}
@@ -77,7 +77,7 @@ func Collect(dir string, o Options) ([]Row, error) {
 	}
 	if !found {
 		return nil, fmt.Errorf("report: want run directories with %s in or below %s, found none; knn, linear and "+
-			"finetune write it", eval.ResultsFile, dir)
+			"finetune write it", rundir.ResultsFile, dir)
 	}
 	var rows []Row
 	for _, g := range groups {
@@ -95,21 +95,21 @@ func Collect(dir string, o Options) ([]Row, error) {
 
 // group are the results of a row, by what tells repetitions apart.
 type group struct {
-	first   eval.Result
-	results map[string]eval.Result
+	first   rundir.Result
+	results map[string]rundir.Result
 	runs    []string
 }
 
 var seedInName = regexp.MustCompile(`_seed-\d+`)
 
-func add(groups map[string]*group, run string, r eval.Result) {
+func add(groups map[string]*group, run string, r rundir.Result) {
 	key := r.Group
 	if key == "" { // of another program: runs whose names differ in the seed alone
 		key = fmt.Sprint(r.Protocol, " ", r.Dataset, " ", r.Epoch, " ", seedInName.ReplaceAllString(run, ""))
 	}
 	g := groups[key]
 	if g == nil {
-		g = &group{first: r, results: map[string]eval.Result{}}
+		g = &group{first: r, results: map[string]rundir.Result{}}
 		groups[key] = g
 	}
 	// The encoder's file tells seeds of its training apart; k-NN during training

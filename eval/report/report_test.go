@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"contralens/eval"
+	"contralens/rundir"
 )
 
-func put(t *testing.T, dir, run string, r eval.Result) {
+func put(t *testing.T, dir, run string, r rundir.Result) {
 	t.Helper()
 	path := filepath.Join(dir, run)
 	if err := os.MkdirAll(path, 0o755); err != nil {
@@ -22,8 +22,8 @@ func put(t *testing.T, dir, run string, r eval.Result) {
 	}
 }
 
-func result(protocol, group, sum string, seed uint64, epoch int, metrics map[string]any) eval.Result {
-	r := eval.NewResult(protocol, "photos", metrics, seed)
+func result(protocol, group, sum string, seed uint64, epoch int, metrics map[string]any) rundir.Result {
+	r := rundir.NewResult(protocol, "photos", metrics, seed)
 	r.Group, r.CheckpointSHA256, r.Epoch = group, sum, epoch
 	return r
 }
@@ -87,7 +87,7 @@ func TestCollectErrors(t *testing.T) {
 			t.Errorf("%s: %v, want %q", path, err, want)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, eval.ResultsFile), []byte("nonsense\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, rundir.ResultsFile), []byte("nonsense\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Collect(dir, Options{}); err == nil || !strings.Contains(err.Error(), "line 1") {

@@ -8,10 +8,10 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/data/sets"
 	"contralens/data/store"
-	"contralens/eval"
 	"contralens/features"
 	"contralens/nn"
 	"contralens/setup"
@@ -36,7 +36,7 @@ func Open(c config.Encoder, set map[string]bool, note func(string)) (*Encoder, e
 	for _, n := range notes {
 		note(n)
 	}
-	sum, err := eval.SHA256(c.Ckpt)
+	sum, err := checkpoint.SHA256(c.Ckpt)
 	if err != nil {
 		e.Model.Free()
 		return nil, err

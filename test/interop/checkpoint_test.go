@@ -73,7 +73,7 @@ func TestPyTorch(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, bits := range map[string]float64{"half": 11, "bf16": 8} {
-		tensors := statedict.Items(half.Get(name))
+		tensors := half.Dict(name)
 		for _, i := range tensors {
 			want := plain.Get(i.Key).(*checkpoint.Tensor).Float64s()
 			for k, v := range i.Value.(*checkpoint.Tensor).Float64s() {
@@ -97,7 +97,7 @@ func TestPyTorch(t *testing.T) {
 		if got := arrays.Get("scalar").(*checkpoint.Tensor).Float64s(); fmt.Sprint(got) != "[0.5]" {
 			t.Errorf("protocol %d: a NumPy scalar: %v", protocol, got)
 		}
-		model := statedict.Items(arrays.Get("model"))
+		model := arrays.Dict("model")
 		if len(model) != len(plain) || !reflect.DeepEqual(model.Get("stem.conv1.weight"), plain.Get("conv1.weight")) {
 			t.Errorf("protocol %d: %d arrays, want %d equal ones", protocol, len(model), len(plain))
 		}

@@ -1,4 +1,4 @@
-package train
+package setup
 
 import (
 	"encoding/json"
@@ -8,14 +8,15 @@ import (
 
 	"contralens/checkpoint"
 	"contralens/internal/machine"
+	"contralens/rundir"
 )
 
-// What a run that goes on computes in is what its record or its checkpoint says.
-func TestKept(t *testing.T) {
+// What a run that is resumed computes in is what its record or its checkpoint says.
+func TestResumeSettings(t *testing.T) {
 	write := func(dir string, config map[string]string) string {
-		b, err := json.Marshal(Record{Config: config})
+		b, err := json.Marshal(rundir.Record{Config: config})
 		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, recordFile), b, 0o644)
+			err = os.WriteFile(filepath.Join(dir, rundir.RecordFile), b, 0o644)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -39,26 +40,26 @@ func TestKept(t *testing.T) {
 		return file(nil, checkpoint.Item{Key: "threads", Value: 3}, checkpoint.Item{Key: "workers", Value: 2}, checkpoint.Item{Key: "machine", Value: machine})
 	}
 	// All processors computed and loaded before it was said which did.
-	asBefore := func(precision, format string) Computing {
-		return Computing{precision, format, machine.Processors(), machine.Processors()}
+	asBefore := func(precision, format string) ComputeSettings {
+		return ComputeSettings{precision, format, machine.Processors(), machine.Processors()}
 	}
 	for name, c := range map[string]struct {
 		resume, dir string
-		want        Computing
+		want        ComputeSettings
 	}{
-		"a run that begins":               {"", run, Computing{}},
-		"a run's record":                  {"auto", run, Computing{Precision: "bf16", Format: "contiguous"}},
-		"a record without a format":       {"auto", write(t.TempDir(), map[string]string{"precision": "bf16"}), Computing{Precision: "bf16", Format: "channels_last"}},
+		"a run that begins":               {"", run, ComputeSettings{}},
+		"a run's record":                  {"auto", run, ComputeSettings{Precision: "bf16", Format: "contiguous"}},
+		"a record without a format":       {"auto", write(t.TempDir(), map[string]string{"precision": "bf16"}), ComputeSettings{Precision: "bf16", Format: "channels_last"}},
 		"a checkpoint beside a record":    {"auto", write(filepath.Dir(both), map[string]string{"precision": "bf16"}), asBefore("fp32", "contiguous")},
-		"no run":                          {"auto", t.TempDir(), Computing{}},
+		"no run":                          {"auto", t.TempDir(), ComputeSettings{}},
 		"another run's checkpoint":        {both, run, asBefore("fp32", "contiguous")},
 		"a checkpoint without a format":   {file(checkpoint.Dict{{Key: "precision", Value: "bf16"}}), run, asBefore("bf16", "channels_last")},
 		"a checkpoint without options":    {file(nil), run, asBefore("", "")},
-		"a checkpoint of this machine":    {shared(machine.Kind()), run, Computing{Threads: 3, Workers: 2}},
-		"a checkpoint of another machine": {shared("AMD K6, 1 cores"), run, Computing{}},
-		"a damaged checkpoint":            {damaged, run, Computing{}},
+		"a checkpoint of this machine":    {shared(machine.Kind()), run, ComputeSettings{Threads: 3, Workers: 2}},
+		"a checkpoint of another machine": {shared("AMD K6, 1 cores"), run, ComputeSettings{}},
+		"a damaged checkpoint":            {damaged, run, ComputeSettings{}},
 	} {
-		if got, err := Kept(c.resume, c.dir); got != c.want || (err != nil) != (c.resume == damaged) {
+		if got, err := ResumeSettings(c.resume, c.dir); got != c.want || (err != nil) != (c.resume == damaged) {
 			t.Errorf("%s: %+v, %v, want %+v", name, got, err, c.want)
 		}
 	}

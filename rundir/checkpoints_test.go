@@ -1,4 +1,4 @@
-package train
+package rundir
 
 import (
 	"os"
@@ -40,25 +40,25 @@ func TestNewest(t *testing.T) {
 	}
 	newest("", 0)
 	for _, epoch := range []int{2, 10, 8} {
-		put(epochFile(epoch), epoch, 5*epoch)
+		put(EpochFile(epoch), epoch, 5*epoch)
 	}
 	newest("ckpt_epoch_10.pth", 0)
-	put(currentFile, 11, 55)
-	newest(currentFile, 0)
-	put(interruptedFile, 11, 57)
-	newest(interruptedFile, 0)
-	put(currentFile, 12, 60) // killed before it removed interrupted.pth
-	newest(currentFile, 0)
-	cut(currentFile)
-	newest(interruptedFile, 1)
-	cut(interruptedFile)
-	cut(epochFile(10))
+	put(CurrentFile, 11, 55)
+	newest(CurrentFile, 0)
+	put(InterruptedFile, 11, 57)
+	newest(InterruptedFile, 0)
+	put(CurrentFile, 12, 60) // killed before it removed interrupted.pth
+	newest(CurrentFile, 0)
+	cut(CurrentFile)
+	newest(InterruptedFile, 1)
+	cut(InterruptedFile)
+	cut(EpochFile(10))
 	newest("ckpt_epoch_8.pth", 3)
 	os.WriteFile(filepath.Join(dir, "ckpt_epoch_x.pth"), nil, 0o644)
-	if err := prune(dir, 2); err != nil || !slices.Equal(epochFiles(dir), []int{10, 8}) {
-		t.Errorf("pruned to %v, %v", epochFiles(dir), err)
+	if err := prune(dir, 2); err != nil || !slices.Equal(EpochFiles(dir), []int{10, 8}) {
+		t.Errorf("pruned to %v, %v", EpochFiles(dir), err)
 	}
-	if err := prune(dir, 0); err != nil || len(epochFiles(dir)) != 2 {
-		t.Errorf("0 keeps all: %v, %v", epochFiles(dir), err)
+	if err := prune(dir, 0); err != nil || len(EpochFiles(dir)) != 2 {
+		t.Errorf("0 keeps all: %v, %v", EpochFiles(dir), err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"regexp"
 
@@ -19,10 +20,10 @@ var recordDirs = []string{".", "scores", "record", "scores/record", "scores/prob
 // recordFile are the files there that the readers open.
 var recordFile = regexp.MustCompile(`^(record\.json|probe\.json|thumbnails\.png|[a-z0-9_]+\.[0-9]+|(score|epoch)_[0-9]+\.npy)$`)
 
-// sound refuses scores that the readers, which go by paths, must not open: files
+// validate refuses scores that the readers, which go by paths, must not open: files
 // that lead out of the server's directory, that are no files, or that are too
 // large to be read whole.
-func (r *run) sound() error {
+func (r *run) validate() error {
 	root, recorded := r.server.root, r.recorded()
 	for _, dir := range recordDirs {
 		if _, err := root.Lstat(r.file(dir)); errors.Is(err, fs.ErrNotExist) {
@@ -56,9 +57,9 @@ func (r *run) sound() error {
 	return nil
 }
 
-// checkHeader reads the header of a .npy file, which says whether it is whole.
+// checkHeader reads the header of a .npy file, which reports whether it is whole.
 func (r *run) checkHeader(name string) error {
-	f, info, err := openRegular(r.server.root, r.file(name))
+	f, info, err := r.openRegular(name)
 	if err != nil {
 		return err
 	}
@@ -69,12 +70,26 @@ func (r *run) checkHeader(name string) error {
 	return nil
 }
 
-// hasScores says whether there is something that scores can be read from.
+// openRegular opens a regular file of the run; others, such as a pipe, could block.
+func (r *run) openRegular(name string) (*os.File, os.FileInfo, error) {
+	name = r.file(name)
+	info, err := r.server.root.Stat(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, errors.New(name + ": want a file")
+	}
+	f, err := r.server.root.Open(name)
+	return f, info, err
+}
+
+// hasScores reports whether there is something that scores can be read from.
 func (r *run) hasScores() bool {
 	return r.recorded() || r.lastScores("scores") != "" || r.lastScores(".") != ""
 }
 
-// recorded says whether there is a score record.
+// recorded reports whether there is a score record.
 func (r *run) recorded() bool {
 	for _, dir := range recordDirs[:4] {
 		if _, err := r.server.root.Stat(r.file(path.Join(dir, "record.json"))); err == nil {

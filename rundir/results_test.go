@@ -1,4 +1,4 @@
-package eval
+package rundir
 
 import (
 	"os"
@@ -35,16 +35,5 @@ func TestResults(t *testing.T) {
 	}
 	if _, err := ReadResults(dir); err == nil || !strings.Contains(err.Error(), "line 1") {
 		t.Errorf("a broken line: %v", err)
-	}
-}
-
-func TestSHA256(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a")
-	if err := os.WriteFile(path, []byte("abc"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	// FIPS 180-2, appendix B.1.
-	if got, err := SHA256(path); err != nil || got != "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" {
-		t.Errorf("got %s, %v", got, err)
 	}
 }

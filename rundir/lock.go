@@ -1,4 +1,4 @@
-package train
+package rundir
 
 import (
 	"errors"
@@ -9,11 +9,8 @@ import (
 	"syscall"
 )
 
-// lockFile is in every run directory. The lock on it ends with the process that
-// holds it, however that ends; the file stays.
-const lockFile = ".lock"
-
-// lock keeps other trainings out of a run directory until release.
+// lock keeps other processes out of a run directory until release. The lock ends with the
+// process that holds it, however that ends; its file stays.
 func lock(dir string) (release func(), err error) {
 	path := filepath.Join(dir, lockFile)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)

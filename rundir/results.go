@@ -1,20 +1,16 @@
-package eval
+package rundir
 
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
-	"contralens/config"
 	"contralens/internal/jsonl"
 )
 
@@ -34,17 +30,17 @@ type Result struct {
 	Group string `json:"group,omitempty"`
 }
 
-// ResultsFile is the name of the file in a run directory.
-const ResultsFile = "results.jsonl"
-
-// NewResult is a result of this process, now.
+// NewResult returns a result of this process, now.
 func NewResult(protocol, dataset string, metrics map[string]any, seed uint64) Result {
-	return Result{Protocol: protocol, Dataset: dataset, Metrics: metrics, Seed: seed, Command: os.Args, Time: time.Now().Format(time.RFC3339)}
+	return Result{
+		Protocol: protocol, Dataset: dataset, Metrics: metrics, Seed: seed,
+		Command: os.Args, Time: time.Now().Format(time.RFC3339),
+	}
 }
 
 // Append adds the result to the results of a run directory.
 func (r Result) Append(dir string) error {
-	if err := jsonl.File(filepath.Join(dir, ResultsFile)).Add(r); err != nil {
+	if err := resultsOf(dir).Add(r); err != nil {
 		return fmt.Errorf("results: %w", err)
 	}
 	return nil
@@ -80,33 +76,45 @@ func ReadResults(dir string) ([]Result, error) {
 	}
 }
 
-// SHA256 is the hash of a file, in hexadecimal.
-func SHA256(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+// KeepKNN removes what the results of a run directory have of k-NN evaluations after
+// epoch, to which the run was put back.
+func KeepKNN(dir string, epoch int) error {
+	return resultsOf(dir).Keep(func(v map[string]any) bool { return v["protocol"] != "knn" || !above(v["epoch"], epoch) })
 }
 
-// Group is the group of a result: a hash of the protocol, the dataset, the epoch
-// of the encoder, and the options of the evaluation and of the encoder's
-// training, without those that make no difference and without seeds.
-func Group(protocol, dataset, epoch string, options ...map[string]string) string {
-	h := sha256.New()
-	fmt.Fprintf(h, "%q %q %q", protocol, dataset, epoch)
-	for _, o := range options {
-		fmt.Fprint(h, "\n")
-		for _, name := range slices.Sorted(maps.Keys(o)) {
-			if f, _ := config.Lookup(name); !f.Runtime && !f.Repeat {
-				fmt.Fprintf(h, "%q %q ", name, o[name])
-			}
+// HasKNN reports whether the results of a run directory have the k-NN accuracy of an
+// epoch, the untrained network's epoch 0 included.
+func HasKNN(dir string, epoch int) (bool, error) {
+	results, err := resultsOf(dir).Read()
+	for _, v := range results {
+		if v["protocol"] == "knn" && v["epoch"] == float64(epoch) {
+			return true, nil
 		}
 	}
-	return hex.EncodeToString(h.Sum(nil)[:8])
+	return false, err
 }
+
+// LastTop1 returns the last top-1 accuracy of each protocol, in percent. Lines that are no
+// results are left out, and a run directory whose results cannot be read has none.
+func LastTop1(dir string) map[string]float64 {
+	last := map[string]float64{}
+	results, _ := resultsOf(dir).Read()
+	for _, v := range results {
+		protocol, _ := v["protocol"].(string)
+		metrics, _ := v["metrics"].(map[string]any)
+		if top1, ok := metrics["top1"].(float64); ok {
+			last[protocol] = top1
+		}
+	}
+	return last
+}
+
+func resultsOf(dir string) jsonl.File { return jsonl.File(filepath.Join(dir, ResultsFile)) }
+
+// resultsTail is how many bytes of results.jsonl LastResults reads.
+const resultsTail = 1 << 18
+
+// LastResults reads the last lines of the results in a folder that is not trusted, the
+// oldest first, as T: a Result, or json.RawMessage for what is shown as it is. Lines that
+// are none are left out; a file that cannot be read has none.
+func LastResults[T any](folder fs.StatFS) []T { return tail[T](folder, ResultsFile, resultsTail) }

@@ -1,0 +1,68 @@
+package loader_test
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"testing"
+
+	"contralens/data/datatest"
+	"contralens/data/loader"
+	"contralens/world"
+)
+
+// The processes of a world load together what one process loads: each batch is the
+// batches of the ranks one after the other, also where a rank has no row of it.
+func TestWorld(t *testing.T) {
+	for size := 1; size <= 5; size++ { // 53 images: the last batch of 10 has 3
+		one := loader.NewViews(t.Context(), datatest.Options(2))
+		defer one.Close()
+		var ranks []*loader.ViewLoader
+		for rank := range size {
+			o := datatest.Options(2)
+			o.World = world.World{Rank: rank, Size: size}
+			ranks = append(ranks, loader.NewViews(t.Context(), o))
+			defer ranks[rank].Close()
+		}
+		for batch := 0; ; batch++ {
+			want, err := one.Next()
+			var indices []int
+			var labels []int64
+			values := make([][]float32, 2)
+			for _, l := range ranks {
+				b, e := l.Next()
+				if e != err || l.Batches() != one.Batches() {
+					t.Fatalf("world of %d: batch %d: %v, want %v", size, batch, e, err)
+				}
+				if e == nil {
+					indices, labels = append(indices, b.Indices...), append(labels, b.Samples.Labels...)
+					for v := range values {
+						values[v] = append(values[v], b.Samples.Values[v]...)
+					}
+					l.Recycle(b)
+				}
+			}
+			if err == io.EOF {
+				break
+			}
+			if fmt.Sprint(indices, labels) != fmt.Sprint(want.Indices, want.Samples.Labels) ||
+				!slices.Equal(values[0], want.Samples.Values[0]) || !slices.Equal(values[1], want.Samples.Values[1]) {
+				t.Errorf("world of %d: batch %d is another one", size, batch)
+			}
+			one.Recycle(want)
+		}
+	}
+}
+
+// The order of an epoch is the one that all checkpoints were trained in.
+func TestShuffled(t *testing.T) {
+	for _, tc := range []struct {
+		seed  uint64
+		epoch int
+		want  string
+	}{{0, 1, "[4 0 3 2 7 1 5 6]"}, {7, 3, "[0 6 1 3 5 7 4 2]"}} {
+		if got := fmt.Sprint(loader.Shuffled(8, tc.seed, tc.epoch)); got != tc.want {
+			t.Errorf("seed %d, epoch %d: %s, want %s", tc.seed, tc.epoch, got, tc.want)
+		}
+	}
+}

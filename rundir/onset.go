@@ -1,0 +1,101 @@
+package rundir
+
+import (
+	"math"
+	"slices"
+	"strconv"
+
+	"contralens/scores/record"
+)
+
+// NotYet is the onset of a transformation that has not set in.
+const NotYet = math.MaxInt
+
+// Curves are the recorded series of a run, as scores.Source has them.
+type Curves interface {
+	Series() []string
+	Range() (first, last int)
+	Curve(name string, from, to, points int) ([]record.Bin, error)
+}
+
+// Onset returns the first step whose features were transformed: 1 or the first recorded
+// step for a run that transforms from the beginning, NotYet for one that has not begun to
+// by its last recorded step, and 0 for one that transforms nothing or does not tell.
+//
+// options are those of run.json. Where λ was recorded, the first λ tells, whatever the
+// options say: with --mix_start auto the scores decide, and a resumed run may have had
+// other options before. Elsewhere --mix_start_epoch and --mix_start_step tell, both of
+// which must have passed.
+func Onset(options map[string]string, c Curves) (int, error) {
+	if options["mixnorm"] != "true" {
+		return 0, nil
+	}
+	first, last := c.Range()
+	at, recorded := NotYet, false
+	for _, name := range []string{"lambda_pos", "lambda_neg"} {
+		if !slices.Contains(c.Series(), name) {
+			continue
+		}
+		recorded = true
+		step, err := firstWhere(c, name, first, last, func(record.Bin) bool { return true })
+		if err != nil {
+			return 0, err
+		}
+		at = min(at, step)
+	}
+	if recorded {
+		return at, nil
+	}
+	if options["mix_start"] == "auto" {
+		return 0, nil
+	}
+	step, _ := strconv.Atoi(options["mix_start_step"])
+	at = max(0, step) + 1
+	if epoch, _ := strconv.Atoi(options["mix_start_epoch"]); epoch > 0 && slices.Contains(c.Series(), "epoch") {
+		begin, err := firstWhere(c, "epoch", first, last, func(b record.Bin) bool { return b.Max > float64(epoch) })
+		if err != nil {
+			return 0, err
+		}
+		at = max(at, begin)
+	}
+	if at > last {
+		return NotYet, nil
+	}
+	return at, nil
+}
+
+// onsetBins is the number of bins in which firstWhere looks at a series at a time; a range
+// of so many steps has a step in each.
+const onsetBins = 64
+
+// firstWhere returns the first of the steps from … to at which a series has a value for
+// which is is true, or NotYet. is must be true of a bin that holds such a step.
+func firstWhere(c Curves, name string, from, to int, is func(record.Bin) bool) (int, error) {
+	bins, err := c.Curve(name, from, to, onsetBins)
+	if err != nil {
+		return 0, err
+	}
+	for i, b := range bins {
+		if !is(b) {
+			continue
+		}
+		if to-from < onsetBins {
+			return b.Step, nil
+		}
+		// Look at the bin more finely. It may also hold steps outside of the range.
+		parts := [][2]int{{max(from, b.Step), to}}
+		if i+1 < len(bins) {
+			parts[0][1] = min(to, bins[i+1].Step-1)
+		}
+		if parts[0] == [2]int{from, to} {
+			middle := from + (to-from)/2
+			parts = [][2]int{{from, middle}, {middle + 1, to}}
+		}
+		for _, p := range parts {
+			if at, err := firstWhere(c, name, p[0], p[1], is); err != nil || at != NotYet {
+				return at, err
+			}
+		}
+	}
+	return NotYet, nil
+}

@@ -1,0 +1,91 @@
+package rundir
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"contralens/internal/durable"
+)
+
+// Record is run.json: what was run, with what, where and when.
+type Record struct {
+	Config  map[string]string `json:"config"` // every option, resolved
+	Session                   // the first one
+	Go      string            `json:"go"`
+	Torch   string            `json:"libtorch"`
+	Machine string            `json:"machine"`
+	// UpstreamName is the name that the options give a run by the reference
+	// implementation's rules. It has no limit: the directory may have a shorter one.
+	UpstreamName string    `json:"upstream_name,omitempty"`
+	Resumes      []Session `json:"resumes,omitempty"` // the later sessions
+}
+
+// Session is one process that trained the run.
+type Session struct {
+	Command []string `json:"command"`
+	Commit  string   `json:"git_commit"`
+	Start   string   `json:"start"` // RFC 3339
+}
+
+// ReadRecord reads the run.json of a directory, and returns nil if there is none.
+func ReadRecord(dir string) (*Record, error) {
+	path := filepath.Join(dir, RecordFile)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, nil // not a run of ours
+	}
+	if err != nil {
+		return nil, fmt.Errorf("run directory %s: want its record, but %w", dir, err)
+	}
+	r := &Record{}
+	if err := json.Unmarshal(b, r); err != nil {
+		return nil, fmt.Errorf("%s: want the record of a run: %w", path, err)
+	}
+	return r, nil
+}
+
+func (r *Record) write(dir string) error {
+	b, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err
+	}
+	return durable.Write(filepath.Join(dir, RecordFile), func(w io.Writer) error {
+		_, err := w.Write(append(b, '\n'))
+		return err
+	})
+}
+
+// Option is an option of a run as it would be typed.
+type Option struct {
+	Name    string
+	Aliases []string // former names, under which an older record may have it
+	Value   string
+	Runtime bool // it changes nothing of what the run computes: sessions may differ in it
+}
+
+// matches refuses options that differ from those that the run was begun with.
+func (r *Record) matches(dir string, options []Option) error {
+	for _, o := range options {
+		if was, ok := o.recorded(r.Config); ok && was != o.Value && !o.Runtime {
+			return fmt.Errorf("run directory %s was made with --%s %s, not %s: "+
+				"give the same options, another --name, or --overwrite without --resume", dir, o.Name, was, o.Value)
+		}
+	}
+	return nil
+}
+
+// recorded returns the option's value in the record of a run.
+func (o Option) recorded(config map[string]string) (value string, ok bool) {
+	for _, name := range append([]string{o.Name}, o.Aliases...) {
+		if value, ok = config[name]; ok {
+			return value, true
+		}
+	}
+	return "", false
+}

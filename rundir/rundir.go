@@ -1,0 +1,63 @@
+// Package rundir owns the run directory: everything that a training or an evaluation
+// leaves on disk, the names of the files, their formats, and who may write to them.
+//
+//	run.json              Record: options, versions, machine, and the sessions of the run
+//	metrics.jsonl         Metrics, one object a line
+//	results.jsonl         Result, one object a line
+//	current.pth           the state after the last complete epoch
+//	interrupted.pth       the state at an interruption within an epoch
+//	ckpt_epoch_N.pth      the state after epoch N
+//	log.txt               what was printed
+//	.lock                 held by the process that writes to the directory
+//
+// It knows no tensors: a checkpoint is a checkpoint.Dict here. Functions that take a path
+// serve the process that owns the run. Those that take an fs.StatFS serve readers that do not
+// trust the folder, such as the dashboard: they open regular files only, and read no more
+// of them than a limit.
+package rundir
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Names of files in a run directory.
+const (
+	RecordFile      = "run.json"
+	MetricsFile     = "metrics.jsonl"
+	ResultsFile     = "results.jsonl"
+	LogFile         = "log.txt"
+	CurrentFile     = "current.pth"
+	InterruptedFile = "interrupted.pth"
+
+	lockFile = ".lock"
+)
+
+// EpochFile returns the name of the checkpoint of an epoch that is kept.
+func EpochFile(epoch int) string { return fmt.Sprintf("ckpt_epoch_%d.pth", epoch) }
+
+// EpochFiles returns the epochs of the ckpt_epoch_N.pth in dir, the newest first.
+func EpochFiles(dir string) []int {
+	var epochs []int
+	entries, _ := os.ReadDir(dir) // a folder that cannot be read holds none
+	for _, e := range entries {
+		name, found := strings.CutPrefix(e.Name(), "ckpt_epoch_")
+		n, err := strconv.Atoi(strings.TrimSuffix(name, ".pth"))
+		if found && err == nil && e.Name() == EpochFile(n) {
+			epochs = append(epochs, n)
+		}
+	}
+	slices.Sort(epochs)
+	slices.Reverse(epochs)
+	return epochs
+}
+
+// IsRun reports whether dir holds a run of this program.
+func IsRun(dir string) bool {
+	info, err := os.Stat(filepath.Join(dir, RecordFile))
+	return err == nil && info.Mode().IsRegular()
+}
