@@ -43,7 +43,7 @@ type Run struct {
 	Batches   int // steps an epoch
 	DropLast  bool
 	notes     notes
-	saved     string // the checkpoint that was written last, or that the run goes on from
+	saved     string // the checkpoint that was written last, or that the run was resumed from
 	savedStep int    // and its step
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -68,6 +69,9 @@ func printPlace(o config.Output, name config.RunName) error {
 		return err
 	}
 	fmt.Printf("\nrun directory: %s\nTensorBoard:   %s\n", place.Dir, place.Events)
+	if name.Upstream != filepath.Base(place.Dir) {
+		fmt.Printf("upstream name: %s\n", name.Upstream)
+	}
 	return nil
 }
 

@@ -32,7 +32,8 @@ func counter() (show func(split string, done, total int), clear func()) {
 			return
 		}
 		last = time.Now()
-		fmt.Fprintf(os.Stderr, "\r\033[K%s: %d of %d images, %.0f a second", split, done, total, float64(done)/time.Since(begin).Seconds())
+		rate := float64(done) / time.Since(begin).Seconds()
+		fmt.Fprintf(os.Stderr, "\r\033[K%s: %d of %d images, %.0f a second", split, done, total, rate)
 	}, func() { fmt.Fprint(os.Stderr, "\r\033[K") }
 }
 

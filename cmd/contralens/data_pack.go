@@ -46,7 +46,8 @@ func packImages(src, dst string, c config.DataPack) error {
 	}
 	progress, clear := counter()
 	packed, err := pack.Write(ctx, dst, p, pack.Options{
-		Short: c.Short, Quality: c.Quality, ShardBytes: int64(c.ShardMB) << 20, Workers: c.Workers, MaxBad: c.MaxBad, Note: printNote, Progress: progress,
+		Short: c.Short, Quality: c.Quality, ShardBytes: int64(c.ShardMB) << 20, Workers: c.Workers,
+		MaxBad: c.MaxBad, Note: printNote, Progress: progress,
 	})
 	clear()
 	if errors.Is(err, context.Canceled) {
@@ -59,7 +60,8 @@ func packImages(src, dst string, c config.DataPack) error {
 		return json.NewEncoder(os.Stdout).Encode(map[string]any{"source": src, "packed": dst, "parts": packed})
 	}
 	for _, r := range packed {
-		fmt.Printf("%s: %d images in %d shards, %.1f MB; %d files as they were, %d left out\n", r.Split, r.Images, r.Shards, float64(r.Bytes)/1e6, r.Kept, r.Bad)
+		fmt.Printf("%s: %d images in %d shards, %.1f MB; %d files as they were, %d left out\n",
+			r.Split, r.Images, r.Shards, float64(r.Bytes)/1e6, r.Kept, r.Bad)
 	}
 	fmt.Printf("train on it with --data_folder %s\n", dst)
 	return nil

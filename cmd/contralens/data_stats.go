@@ -39,7 +39,8 @@ func dataStatsCommand() *cobra.Command {
 // stats decodes every image and prints what there is.
 func stats(folder string, c config.DataStats) error {
 	notes := []string{}
-	p, err := openRaw(context.Background(), folder, c.Dataset, c.Imagenet100Path, c.Limit, func(s string) { notes = append(notes, s) })
+	note := func(s string) { notes = append(notes, s) }
+	p, err := openRaw(context.Background(), folder, c.Dataset, c.Imagenet100Path, c.Limit, note)
 	if err != nil {
 		return err
 	}

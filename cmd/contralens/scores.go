@@ -20,9 +20,11 @@ func scoresPlotCommand() *cobra.Command {
 	plot := &cobra.Command{
 		Use:   "plot RUN...",
 		Short: "Draw the scores of trainings: statistics over the steps, waterfalls, histograms, theory",
-		Long: `Draw the scores of trainings: mean and variance of negative and positive scores and their exponentials over the steps, all on
-one page (scores) and one by one; of several runs also as waterfalls, run behind run; histograms before and after the feature
-transformation at some epochs; and what extrapolation makes of the measured positives. The legend tells the options in which the runs differ.
+		Long: `Draw the scores of trainings: mean and variance of negative and positive scores and their
+exponentials over the steps, all on one page (scores) and one by one; of several runs also as
+waterfalls, run behind run; histograms before and after the feature transformation at some
+epochs; and what extrapolation makes of the measured positives. The legend names the options
+in which the runs differ.
 
 RUN is a run directory, or any directory with the score_EEE.npy that the PyTorch implementation writes.`,
 		Example: `  contralens scores plot save/run -o figures

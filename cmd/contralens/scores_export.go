@@ -16,8 +16,8 @@ func scoresExportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export RUN",
 		Short: "Write the scores of a training as CSV, Parquet or npz",
-		Long: `Write the scores of a training for other programs: every series step by step and the histograms, as CSV or Parquet tables
-(scores and histograms) or as the arrays of an npz file.`,
+		Long: `Write the scores of a training for other programs: every series step by step and the
+histograms, as CSV or Parquet tables (scores and histograms) or as the arrays of an npz file.`,
 		Example: `  contralens scores export save/run --format parquet -o run-scores
   contralens scores export pytorch/scores --format npz`,
 		Args: arguments(1, "one run directory", "scores export save/run"),

@@ -53,7 +53,9 @@ func (t *Trainer) Save(path string, r Record, encoder *nn.Model, best float64) e
 	h := t.Heads[0]
 	root := checkpoint.Dict{
 		{Key: "epoch", Value: completed},
-		{Key: "classifier", Value: checkpoint.OrderedDict{{Key: "module.weight", Value: statedict.Tensor(h.Weight)}, {Key: "module.bias", Value: statedict.Tensor(h.Bias)}}},
+		{Key: "classifier", Value: checkpoint.OrderedDict{
+			{Key: "module.weight", Value: statedict.Tensor(h.Weight)}, {Key: "module.bias", Value: statedict.Tensor(h.Bias)},
+		}},
 		{Key: "optimizer", Value: statedict.SGD(t.Optimizer, t.Schedule.Epoch(max(completed, 1)))},
 	}
 	if encoder != nil {
@@ -64,7 +66,8 @@ func (t *Trainer) Save(path string, r Record, encoder *nn.Model, best float64) e
 			Version: rundir.CheckpointVersion, Config: r.Config, Epoch: completed, StepInEpoch: inEpoch, GlobalStep: t.Step,
 			Threads: r.Threads, Workers: r.Workers, Machine: r.Machine,
 		},
-		Protocol: r.Protocol, Classes: r.Classes, Batches: t.Source.Batches(), BestTop1: best, Totals: totals, Encoder: r.Encoder,
+		Protocol: r.Protocol, Classes: r.Classes, Batches: t.Source.Batches(), BestTop1: best,
+		Totals: totals, Encoder: r.Encoder,
 	}))
 }
 
@@ -91,7 +94,8 @@ func (t *Trainer) Load(path string, encoder *nn.Model) (best float64, warning st
 	var record checkpointRecord
 	if rundir.DecodeRecord(file, &record) == nil {
 		t.StepInEpoch, t.Step = 0, (t.Epoch-1)*t.Source.Batches()
-		return 0, fmt.Sprintf("checkpoint %s has no record of ours: the order of the data starts afresh at epoch %d", path, t.Epoch), nil
+		return 0, fmt.Sprintf("checkpoint %s has no record of ours: the order of the data starts afresh at epoch %d",
+			path, t.Epoch), nil
 	}
 	t.StepInEpoch, t.Step = record.StepInEpoch, record.GlobalStep
 	if n := t.Source.Batches(); t.StepInEpoch > 0 && record.Batches != n {
@@ -108,10 +112,12 @@ func (t *Trainer) Load(path string, encoder *nn.Model) (best float64, warning st
 func loadLinear(path string, l *Linear, v any) error {
 	weight, bias := linearTensors(v)
 	if weight == nil || bias == nil {
-		return fmt.Errorf("checkpoint %s: want a classifier (weight and bias under \"classifier\"), found none; was it written by contralens linear or finetune?", path)
+		return fmt.Errorf("checkpoint %s: want a classifier (weight and bias under \"classifier\"), found none; "+
+			"was it written by contralens linear or finetune?", path)
 	}
 	if want := l.Weight.Shape(); !slices.Equal(weight.Shape, want) || len(bias.Shape) != 1 || bias.Shape[0] != want[0] {
-		return fmt.Errorf("checkpoint %s: want a classifier of %d classes on %d features, got %v; was it trained with another --n_class or encoder?", path, want[0], want[1], weight.Shape)
+		return fmt.Errorf("checkpoint %s: want a classifier of %d classes on %d features, got %v; "+
+			"was it trained with another --n_class or encoder?", path, want[0], want[1], weight.Shape)
 	}
 	torch.NoGrad(func() {
 		torch.Scoped(func() {
@@ -143,7 +149,8 @@ func Read(path string, device torch.Device) (*Linear, Record, error) {
 	}
 	weight, bias := linearTensors(file.Get("classifier"))
 	if weight == nil || bias == nil {
-		return nil, r, fmt.Errorf("checkpoint %s: want a classifier (weight and bias under \"classifier\"), found none; train one with contralens linear or finetune", path)
+		return nil, r, fmt.Errorf("checkpoint %s: want a classifier (weight and bias under \"classifier\"), found none; "+
+			"train one with contralens linear or finetune", path)
 	}
 	l := NewLinear(weight.Shape[0], weight.Shape[1], 0, device)
 	if err := loadLinear(path, l, file.Get("classifier")); err != nil {

@@ -39,7 +39,9 @@ func Sweep(
 ) (best float64, accuracies []float64, err error) {
 	train, held := data.Split(d, heldOut, o.Seed)
 	if len(held) == 0 {
-		return 0, nil, &option.Error{Name: "lr_sweep", Want: "at least one class of two or more training images, to hold some out"}
+		return 0, nil, &option.Error{
+			Name: "lr_sweep", Want: "at least one class of two or more training images, to hold some out",
+		}
 	}
 	torch.Scoped(func() {
 		x, y := rows(features, labels, train)
