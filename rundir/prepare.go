@@ -108,6 +108,9 @@ func (p *Plan) begin(record *Record) error {
 	now := Session{Command: p.Command, Commit: version.Commit(), Start: time.Now().Format(time.RFC3339)}
 	if record != nil && p.Resume {
 		record.Resumes = append(record.Resumes, now)
+		if record.UpstreamName == "" { // of a run from when the directory had that name
+			record.UpstreamName = p.UpstreamName
+		}
 	} else {
 		record = &Record{
 			Config: map[string]string{}, Session: now, Go: runtime.Version(), Torch: p.Torch,

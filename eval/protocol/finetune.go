@@ -34,7 +34,7 @@ func finetune(ctx context.Context, c *config.Finetune, o Options) ([]rundir.Resu
 	if err != nil {
 		return nil, err
 	}
-	k, err := openTraining(c, o, place)
+	k, err := openTraining(ctx, c, o, place)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func Supervised(ctx context.Context, c config.Supervised, o Options) (result run
 			return err
 		}
 		tuned := c.Finetune()
-		k, err := openTraining(&tuned, o, place)
+		k, err := openTraining(ctx, &tuned, o, place)
 		if err != nil {
 			return err
 		}

@@ -34,7 +34,7 @@ func linear(ctx context.Context, c *config.Linear, o Options) (rundir.Result, er
 	if o.Set["n_class"] {
 		asked = c.NClass
 	}
-	k, err := openSession(&c.Classifier, o, c.Weights, asked)
+	k, err := openSession(ctx, &c.Classifier, o, c.Weights, asked)
 	if err != nil {
 		return rundir.Result{}, err
 	}
