@@ -31,6 +31,9 @@ func knn(ctx context.Context, c config.KNN, o Options) (rundir.Result, error) {
 	}
 	defer e.Model.Free()
 	bank, queries, err := setup.Datasets(ctx, c.Data, o.Note)
+	if stopped(ctx, err) {
+		return rundir.Result{}, ErrStopped
+	}
 	if err != nil {
 		return rundir.Result{}, err
 	}

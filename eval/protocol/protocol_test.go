@@ -97,3 +97,16 @@ func TestRefusals(t *testing.T) {
 		t.Error("a run directory was made")
 	}
 }
+
+// A stop while the dataset is opened ends a protocol as one in training does.
+func TestStopBeforeTraining(t *testing.T) {
+	images := colorFolder(2)
+	defer os.RemoveAll(images)
+	t.Chdir(t.TempDir())
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	c := probeOptions(t, images, "early")
+	if _, err := protocol.Linear(ctx, c, protocol.Options{}); !errors.Is(err, protocol.ErrStopped) {
+		t.Errorf("got error %v, want ErrStopped", err)
+	}
+}

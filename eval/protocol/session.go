@@ -49,6 +49,9 @@ func openSession(ctx context.Context, c *config.Classifier, o Options, w config.
 	if k.train, k.test, err = setup.Datasets(ctx, c.Data, o.Note); err == nil {
 		err = k.fit(nClass)
 	}
+	if stopped(ctx, err) {
+		err = ErrStopped
+	}
 	if err != nil {
 		k.close()
 		return nil, err
