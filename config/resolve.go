@@ -140,7 +140,7 @@ const jigsawMin = 64
 // combination refuses options that do not go together.
 func (c *Contrast) combination() error {
 	memory := Memories[c.Memory]
-	t := c.FeatureTransformation()
+	t := c.Transform()
 	half := max(1, c.BatchSize/2)
 	part := c.BatchSize / max(1, c.Accum)
 	switch {
@@ -154,10 +154,10 @@ func (c *Contrast) combination() error {
 			Hint: "its nine patches would be too small to show anything"}
 	case c.Symmetric && c.Memory != "moco":
 		return &ValueError{Option: "symmetric", Want: "--mem moco", Got: c.Memory, Hint: "the others have no second direction, or both already"}
-	case t.Negative && !memory.Negatives:
+	case t.Negative.On && !memory.Negatives:
 		return &ValueError{Option: "mem", Value: c.Memory, Want: "no transformed negatives, since it has no negatives to interpolate",
 			Hint: "give --ft pos, or --mixnorm_target pos"}
-	case t.NegNormalize && !memory.Negatives:
+	case t.Negative.Normalize && !memory.Negatives:
 		return &ValueError{Option: "mem", Value: c.Memory, Want: "no normalized negatives, since it has no negatives", Hint: "give --norm_target pos"}
 	case c.Accum > 1 && c.BNSplits > max(1, part/2):
 		return &ValueError{Option: "bn_splits", Value: c.BNSplits,

@@ -54,10 +54,10 @@ func Diagnose(e Evidence) []Finding {
 // network maps all images to nearly the same place, which looks like a collapse.
 const settled = 200
 
-// queue says whether negatives come from a queue, as far as is known.
+// queue reports whether negatives come from a queue, as far as is known.
 func (e Evidence) queue() bool { return e.Memory == "" || e.Memory == "moco" }
 
-// negatives says whether the loss has negatives, as it does where nothing else is known.
+// negatives reports whether the loss has negatives, as it does where nothing else is known.
 // Where it has none, those that are recorded are the batch's other images, to compare.
 func (e Evidence) negatives() bool {
 	memory, known := config.Memories[e.Memory]

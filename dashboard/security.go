@@ -60,7 +60,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	})
 }
 
-// knownHost says whether a Host header names this machine. An address in
+// knownHost reports whether a Host header names this machine. An address in
 // numbers does: no other site's name can have been made to point here.
 func (s *Server) knownHost(host string) bool {
 	name := host
@@ -71,7 +71,7 @@ func (s *Server) knownHost(host string) bool {
 	return name == "localhost" || net.ParseIP(name) != nil || slices.Contains(s.Hosts, name)
 }
 
-// sameSite says whether a request comes from our own page or from the address
+// sameSite reports whether a request comes from our own page or from the address
 // bar, and not from a page of another site.
 func sameSite(r *http.Request) bool {
 	if origin := r.Header.Get("Origin"); origin != "" {
@@ -89,7 +89,7 @@ func sameSite(r *http.Request) bool {
 	return r.URL.Path == "/" && mode == "navigate" && dest == "document"
 }
 
-// admitted says whether a request has the token: in its address, which sets the
+// admitted reports whether a request has the token: in its address, which sets the
 // cookie for what follows, in the cookie, or as Authorization: Bearer.
 func (s *Server) admitted(w http.ResponseWriter, r *http.Request) bool {
 	if s.Token == "" {

@@ -62,7 +62,7 @@ func similarity(s Step) float64 {
 // to change; metrics.jsonl keeps it.
 func CollapseHook(print func(format string, args ...any)) Hook {
 	return Hook{Step: func(r *Run, s Step) error {
-		k, queue := s.Negatives, r.Model.Method.Memory().Queue
+		k, queue := s.Negatives, r.Model.Method.State().Queue
 		same := similarity(s)
 		if !r.collapse.see(s.Loss, k, s.Step*r.Config.BatchSize >= queue, same) {
 			return nil

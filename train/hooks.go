@@ -9,6 +9,7 @@ import (
 	"contralens/config"
 	"contralens/eval"
 	"contralens/features"
+	"contralens/methods"
 	"contralens/rundir"
 	"contralens/scores"
 )
@@ -24,7 +25,7 @@ func CheckpointHook(saveFreq, keep int) Hook {
 func ScoreHook() Hook {
 	var w *scores.Writer
 	return Hook{
-		Watch: Watch{Scores: true},
+		Collect: methods.Collect{Scores: true},
 		Start: func(r *Run) (err error) {
 			w, err = scores.NewWriter(r.Dir, r.Config.BatchSize)
 			return err

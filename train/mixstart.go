@@ -60,7 +60,7 @@ func gaps(s Step) (gap, deviation float64) {
 
 // filled reports whether the memory holds nothing of what it started with.
 func (r *Run) filled() bool {
-	memory := r.Model.Method.Memory()
+	memory := r.Model.Method.State()
 	if memory.Queue > 0 {
 		return r.GlobalStep*r.Config.BatchSize >= memory.Queue
 	}

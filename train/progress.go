@@ -190,7 +190,7 @@ func (p *Progress) line(r *Run, s Step) string {
 	if s.Jigsaw != nil {
 		parts = slices.Insert(parts, 3, fmt.Sprintf("jigsaw loss %.3f acc %.1f %%", s.Jigsaw.Loss, s.Jigsaw.Accuracy))
 	}
-	if k := r.Model.Method.Memory().Queue; r.GlobalStep*r.Config.BatchSize < k {
+	if k := r.Model.Method.State().Queue; r.GlobalStep*r.Config.BatchSize < k {
 		parts = append(parts, fmt.Sprintf("queue %d %%", 100*r.GlobalStep*r.Config.BatchSize/k))
 	}
 	if s.Transformed {

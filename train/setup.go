@@ -6,6 +6,7 @@ import (
 
 	"contralens/config"
 	"contralens/data/loader"
+	"contralens/methods"
 	"contralens/nn"
 	"contralens/optim"
 	"contralens/setup"
@@ -42,10 +43,10 @@ func NewRun(c config.Contrast, dir string, choose Chooser) (*Run, error) {
 	}
 	c = r.Config
 	net.Jigsaw, net.Groups, net.Checkpoint = c.Jigsaw, c.BNSplits, c.CheckpointActivations
-	r.Model, err = NewModel(Options{
+	r.Model, err = methods.NewModel(methods.Options{
 		Net: net, Memory: c.Memory, Images: n, K: c.K, Symmetric: c.Symmetric, Alpha: c.Alpha, BankMomentum: c.BankMomentum,
 		Temperature: c.Temperature, Beta: c.Beta, Momentum: c.Momentum, WeightDecay: c.WeightDecay,
-		Transform: setup.Transform(c), BF16: c.Precision == "bf16", Parts: c.Accum, Seed: c.Seed,
+		Transform: c.Transform(), BF16: c.Precision == "bf16", Microbatches: c.Accum, Seed: c.Seed,
 	})
 	if err != nil {
 		return nil, err

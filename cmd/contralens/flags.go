@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -46,7 +47,10 @@ func bind(c *cobra.Command, target any) (given func() (set map[string]bool, warn
 	}
 	file := flags.String("config", "", configHelp)
 	show := flags.Bool("print_config", false, showHelp)
-	every := flags.Bool(allFlag, false, "with --help: list every option, in groups")
+	every := new(bool)
+	if slices.ContainsFunc(all, func(f config.Field) bool { return !f.Everyday && !f.Hidden }) {
+		flags.BoolVar(every, allFlag, false, "with --help: list every option, in groups")
+	}
 	c.SetUsageFunc(usage)
 	return func() (set map[string]bool, warnings []string, err error) {
 		if *every {
