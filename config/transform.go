@@ -16,18 +16,29 @@ func (c *FeatureTransform) resolve() error {
 
 func (c *FeatureTransform) check() error {
 	if c.MixStart != "" && c.MixStart != "auto" {
-		return &ValueError{Option: "mix_start", Want: "auto", Got: c.MixStart, Hint: "--mix_start_epoch and --mix_start_step take numbers"}
+		return &ValueError{
+			Option: "mix_start",
+			Want:   "auto", Got: c.MixStart,
+			Hint: "--mix_start_epoch and --mix_start_step take numbers",
+		}
 	}
 	if !c.MixNorm {
 		return nil
 	}
 	if c.MixTarget == "neg" && c.Extrapolate && c.FT == "" {
-		return &ValueError{Option: "expolation_mask", Want: "--mixnorm_target pos or posneg, since it extrapolates positives", Got: c.MixTarget,
-			Hint: "or leave --expolation_mask out"}
+		return &ValueError{
+			Option: "expolation_mask",
+			Want:   "--mixnorm_target pos or posneg, since it extrapolates positives", Got: c.MixTarget,
+			Hint: "or leave --expolation_mask out",
+		}
 	}
 	other := map[string]string{"pos": "neg", "neg": "pos"}[c.FT]
 	if other != "" && (c.DimMask == other || c.DimMask == "both") {
-		return &ValueError{Option: "dim_mask", Want: c.FT + " or none with --ft " + c.FT, Got: c.DimMask, Hint: "nothing else is transformed"}
+		return &ValueError{
+			Option: "dim_mask",
+			Want:   c.FT + " or none with --ft " + c.FT, Got: c.DimMask,
+			Hint: "nothing else is transformed",
+		}
 	}
 	if c.NormTarget != "" {
 		if err := oneOf("norm_target", c.NormTarget, "pos", "neg", "both"); err != nil {

@@ -82,7 +82,8 @@ func (p *Plan) admit(record *Record) error {
 	switch {
 	case record == nil && !p.Resume && !p.Overwrite:
 		if files, err := os.ReadDir(p.Dir); err == nil && len(files) > 0 {
-			return fmt.Errorf("run directory %s: want an empty one, but it has files; give --name for another one or --overwrite", p.Dir)
+			return fmt.Errorf("run directory %s: want an empty one, but it has files; give --name for another one or "+
+				"--overwrite", p.Dir)
 		}
 	case record == nil:
 	case p.Resume:

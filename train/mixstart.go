@@ -80,7 +80,8 @@ func MixStartHook(print func(format string, args ...any)) Hook {
 			return nil
 		}
 		gap, deviation := gaps(s)
-		message := fmt.Sprintf("positives are %.2f above negatives, %.1f of their standard deviations, and have been for %d steps: features are transformed from step %d on", gap, gap/deviation, separatedSteps, s.Step+1)
+		message := fmt.Sprintf("positives are %.2f above negatives, %.1f of their standard deviations, and have been "+
+			"for %d steps: features are transformed from step %d on", gap, gap/deviation, separatedSteps, s.Step+1)
 		print("%s", message)
 		return rundir.AddMetrics(r.Dir, rundir.Metrics{
 			Epoch: float64(s.Epoch), Step: new(float64(s.Step)), Event: rundir.EventMixStart, Message: message,

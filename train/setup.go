@@ -6,6 +6,7 @@ import (
 
 	"contralens/config"
 	"contralens/data/loader"
+	"contralens/data/sets"
 	"contralens/methods"
 	"contralens/nn"
 	"contralens/optim"
@@ -31,7 +32,9 @@ func NewRun(c config.Contrast, dir string, choose Chooser) (*Run, error) {
 	}
 	n := r.Train.Len()
 	if n < 2 {
-		return nil, fmt.Errorf("--data_folder %s: want at least 2 training images, got %d", c.DataFolder, n)
+		return nil, &sets.OptionError{
+			Option: sets.Folder, Value: c.DataFolder, Err: fmt.Errorf("want at least 2 training images, got %d", n),
+		}
 	}
 	// Batch norm cannot train on one image: a last batch of one is left out.
 	r.DropLast = n%c.BatchSize == 1

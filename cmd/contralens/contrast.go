@@ -54,7 +54,8 @@ func describeContrast(c config.Contrast, warnings []string) error {
 	if err := printPlace(c.Output, c.RunName()); err != nil {
 		return err
 	}
-	fmt.Printf("method:        %s: %s, augmentation %s, head %s, memory %s, τ %v\n", c.Method, c.Modal, c.Aug, c.Head, c.Memory, c.Temperature)
+	fmt.Printf("method:        %s: %s, augmentation %s, head %s, memory %s, τ %v\n",
+		c.Method, c.Modal, c.Aug, c.Head, c.Memory, c.Temperature)
 	fmt.Printf("features:      %s\n", inWords(c))
 	for _, w := range warnings {
 		fmt.Printf("note:          %s\n", w)
