@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/cmd/internal/cli"
 	"contralens/config"
 	"contralens/setup"
 )
@@ -27,7 +28,7 @@ func contrastCommand() *cobra.Command {
   # what a command line would do
   contralens contrast --method MoCov2 --epochs 100 --dry-run`,
 	}
-	given := bind(cmd, &c)
+	given := cli.Bind(cmd, &c)
 	dry := cmd.Flags().Bool("dry_run", false, "say what would be done, and stop")
 	serve := serveFlag(cmd)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
