@@ -98,11 +98,18 @@ const (
 
 // canonical makes former names and dashes in names the same as the flags' names.
 func canonical(fields []config.Field) func(*pflag.FlagSet, string) pflag.NormalizedName {
-	return func(flags *pflag.FlagSet, name string) pflag.NormalizedName {
-		if f := config.Find(fields, name); f != nil {
-			name = f.Name
+	now := map[pflag.NormalizedName]pflag.NormalizedName{}
+	for _, f := range fields {
+		for _, was := range f.Aliases {
+			now[dashes(nil, was)] = dashes(nil, f.Name)
 		}
-		return dashes(flags, name)
+	}
+	return func(flags *pflag.FlagSet, name string) pflag.NormalizedName {
+		given := dashes(flags, name)
+		if name, renamed := now[given]; renamed {
+			return name
+		}
+		return given
 	}
 }
 
