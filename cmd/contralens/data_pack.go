@@ -19,7 +19,7 @@ func dataPackCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pack SRC DST",
 		Short: "Pack images into tar files in WebDataset's layout, smaller if asked",
-		Args:  cli.Arguments(2, "2 cli.Arguments, a folder of images and a new one", "data pack photos packed"),
+		Args:  cli.Arguments(2, "2 arguments, a folder of images and a new one", "data pack photos packed"),
 		Long: `Pack images into tar files in WebDataset's layout, smaller if asked.
 
 Ctrl-C stops it and removes what was packed so far (exit code 130).`,

@@ -234,7 +234,7 @@ func readFlags(flags *pflag.FlagSet, file string) error {
 func Arguments(n int, what, example string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) != n {
-			err := fmt.Errorf("%s: want %s, got %d Arguments, as in contralens %s", c.CommandPath(), what, len(args), example)
+			err := fmt.Errorf("%s: want %s, got %d arguments, as in contralens %s", c.CommandPath(), what, len(args), example)
 			return usageError{err}
 		}
 		return nil
@@ -248,7 +248,7 @@ func NoArguments(c *cobra.Command, args []string) error {
 		if _, err := os.Stat(args[0]); err == nil && c.Flags().Lookup("data_folder") != nil {
 			hint = "for images write --data_folder " + args[0]
 		}
-		return usageError{fmt.Errorf("%s takes no Arguments but options, got %q; %s", c.CommandPath(), args[0], hint)}
+		return usageError{fmt.Errorf("%s takes no arguments but options, got %q; %s", c.CommandPath(), args[0], hint)}
 	}
 	return nil
 }

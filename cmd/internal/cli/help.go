@@ -117,7 +117,7 @@ func usage(c *cobra.Command) error {
 	return err
 }
 
-// everyday is the Sections cut to what is used every day, and how many flags that
+// everyday is the sections cut to what is used every day, and how many flags that
 // leaves out.
 func everyday(all []Section) (short []Section, rest int) {
 	first := Section{Title: "everyday"}
