@@ -57,7 +57,11 @@ func (c *BenchStep) Resolve(set map[string]bool) (warnings []string, err error) 
 		return nil, err
 	}
 	if c.Warmup < 1 {
-		return nil, &ValueError{Option: "warmup", Want: "1 step or more", Got: c.Warmup, Hint: "the first step allocates memory, which later ones don't"}
+		return nil, &ValueError{
+			Option: "warmup",
+			Want:   "1 step or more", Got: c.Warmup,
+			Hint: "the first step allocates memory, which later ones don't",
+		}
 	}
 	if err := first(between("steps", c.Steps, 1, 1<<20), atMost("warmup", c.Warmup, 1<<20)); err != nil {
 		return nil, err

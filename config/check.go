@@ -120,7 +120,8 @@ func (n *Net) check() error {
 
 func (o *Objective) check() error {
 	return first(oneOf("mem", o.Memory, slices.Sorted(maps.Keys(Memories))...),
-		positive("nce_k", float64(o.K)), atMost("nce_k", o.K, 1<<24), positive("nce_t", o.Temperature), within("alpha", o.Alpha, 0, 1))
+		positive("nce_k", float64(o.K)), atMost("nce_k", o.K, 1<<24), positive("nce_t", o.Temperature),
+		within("alpha", o.Alpha, 0, 1))
 }
 
 func (c *Crops) check() error {
@@ -165,14 +166,21 @@ func (m *Machine) check() error {
 
 func (o *Output) check() error {
 	if n := o.Name; n != "" && (strings.TrimSpace(n) != n || n != filepath.Base(n) || n == "." || n == "..") {
-		return &ValueError{Option: "name", Want: "the name of one folder below --model_path, without spaces around it", Got: n}
+		return &ValueError{
+			Option: "name",
+			Want:   "the name of one folder below --model_path, without spaces around it", Got: n,
+		}
 	}
 	return first(positive("print_freq", float64(o.PrintFreq)), positive("save_freq", float64(o.SaveFreq)))
 }
 
 func (d *Dist) check() error {
 	if d.WorldSize > 1 {
-		return &ValueError{Option: "world-size", Value: d.WorldSize, Want: "1, since this build trains in one process", Hint: "leave the option out"}
+		return &ValueError{
+			Option: "world-size", Value: d.WorldSize,
+			Want: "1, since this build trains in one process",
+			Hint: "leave the option out",
+		}
 	}
 	return oneOf("dist-backend", d.DistBackend, "nccl", "gloo")
 }

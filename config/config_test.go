@@ -1,6 +1,7 @@
 package config
 
 import (
+	"contralens/contrast/ft"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -87,17 +88,17 @@ func jsonText(v any) string {
 }
 
 func TestFeatureTransformation(t *testing.T) {
-	for flags, want := range map[string]Transformation{
-		"--mixnorm":                      {Negative: true, PosAlpha: 2, NegAlpha: 2, PosElementwise: true, NegElementwise: true},
-		"--mixnorm --mixnorm_target pos": {Positive: true, PosAlpha: 2, NegAlpha: 2, PosElementwise: true, NegElementwise: true},
-		"--mixnorm --mixnorm_target posneg --sep_alpha --expolation_mask":                 {Positive: true, Negative: true, Extrapolate: true, PosAlpha: 2, NegAlpha: 1.6},
-		"--mixnorm --mixnorm_target posneg --sep_alpha --dim_mask pos":                    {Positive: true, Negative: true, PosAlpha: 2, NegAlpha: 1.6, PosElementwise: true},
-		"--mixnorm --mixnorm_target posneg --sep_alpha --mask_distribution uniform":       {Positive: true, Negative: true, Uniform: true, PosAlpha: 2, NegAlpha: 2, PosElementwise: true, NegElementwise: true},
-		"--mixnorm --mixnorm_target posneg --sep_alpha --dim_mask both --postmix_norm":    {Positive: true, Negative: true, PosAlpha: 2, NegAlpha: 1.6, PosElementwise: true, NegElementwise: true, PosNormalize: true},
-		"--mixnorm --mixnorm_target posneg --sep_alpha --postmix_norm --norm_target both": {Positive: true, Negative: true, PosAlpha: 2, NegAlpha: 1.6, PosNormalize: true, NegNormalize: true},
-		"--ft posneg": {Positive: true, Negative: true, Extrapolate: true, PosAlpha: 2, NegAlpha: 1.6},
-		"--ft neg":    {Negative: true, PosAlpha: 2, NegAlpha: 1.6},
-		"--method SimSiam --ft pos --dim_mask pos": {Positive: true, Extrapolate: true, PosAlpha: 2, NegAlpha: 1.6, PosElementwise: true},
+	for flags, want := range map[string]ft.Transform{
+		"--mixnorm":                      {Positive: ft.Side{Alpha: 2, Elementwise: true}, Negative: ft.Side{On: true, Alpha: 2, Elementwise: true}},
+		"--mixnorm --mixnorm_target pos": {Positive: ft.Side{On: true, Alpha: 2, Elementwise: true}, Negative: ft.Side{Alpha: 2, Elementwise: true}},
+		"--mixnorm --mixnorm_target posneg --sep_alpha --expolation_mask":                 {Positive: ft.Side{On: true, Alpha: 2, Extrapolate: true}, Negative: ft.Side{On: true, Alpha: 1.6}},
+		"--mixnorm --mixnorm_target posneg --sep_alpha --dim_mask pos":                    {Positive: ft.Side{On: true, Alpha: 2, Elementwise: true}, Negative: ft.Side{On: true, Alpha: 1.6}},
+		"--mixnorm --mixnorm_target posneg --sep_alpha --mask_distribution uniform":       {Positive: ft.Side{On: true, Uniform: true, Alpha: 2, Elementwise: true}, Negative: ft.Side{On: true, Uniform: true, Alpha: 2, Elementwise: true}},
+		"--mixnorm --mixnorm_target posneg --sep_alpha --dim_mask both --postmix_norm":    {Positive: ft.Side{On: true, Alpha: 2, Elementwise: true, Normalize: true}, Negative: ft.Side{On: true, Alpha: 1.6, Elementwise: true}},
+		"--mixnorm --mixnorm_target posneg --sep_alpha --postmix_norm --norm_target both": {Positive: ft.Side{On: true, Alpha: 2, Normalize: true}, Negative: ft.Side{On: true, Alpha: 1.6, Normalize: true}},
+		"--ft posneg": {Positive: ft.Side{On: true, Alpha: 2, Extrapolate: true}, Negative: ft.Side{On: true, Alpha: 1.6}},
+		"--ft neg":    {Positive: ft.Side{Alpha: 2}, Negative: ft.Side{On: true, Alpha: 1.6}},
+		"--method SimSiam --ft pos --dim_mask pos": {Positive: ft.Side{On: true, Alpha: 2, Elementwise: true, Extrapolate: true}, Negative: ft.Side{Alpha: 1.6}},
 		"--ft none":         {},
 		"--norm_target neg": {},
 	} {
@@ -105,7 +106,7 @@ func TestFeatureTransformation(t *testing.T) {
 		if _, err := c.Resolve(parse(t, &c, strings.Fields(flags))); err != nil {
 			t.Errorf("%s: %v", flags, err)
 		}
-		if got := c.FeatureTransformation(); got != want {
+		if got := c.Transform(); got != want {
 			t.Errorf("%s:\n got %+v\nwant %+v", flags, got, want)
 		}
 	}
@@ -222,7 +223,7 @@ func TestBenchStep(t *testing.T) {
 			t.Errorf("note %q, want one about %s", warnings[i], option)
 		}
 	}
-	if c.Epochs < c.Warmup+c.Steps || c.MixEpoch != 0 || c.MixStep != 0 || c.MixStart != "" || !c.FeatureTransformation().Positive {
+	if c.Epochs < c.Warmup+c.Steps || c.MixEpoch != 0 || c.MixStep != 0 || c.MixStart != "" || !c.Transform().Positive.On {
 		t.Errorf("%+v", c)
 	}
 }

@@ -40,6 +40,7 @@ func (c *DataPack) Resolve(map[string]bool) ([]string, error) {
 	if c.Quality < 1 || c.Quality > 100 {
 		return nil, &ValueError{Option: "quality", Want: "1 to 100", Got: c.Quality}
 	}
-	return nil, first(within("max_bad", c.MaxBad, 0, 1), dataset(c.Dataset), between("num_workers", c.Workers, 0, mostWorkers),
-		atLeast("limit", c.Limit, 0), atLeast("short", c.Short, 0), atLeast("shard_mb", c.ShardMB, 1))
+	return nil, first(within("max_bad", c.MaxBad, 0, 1), dataset(c.Dataset),
+		between("num_workers", c.Workers, 0, mostWorkers), atLeast("limit", c.Limit, 0),
+		atLeast("short", c.Short, 0), atLeast("shard_mb", c.ShardMB, 1))
 }

@@ -33,7 +33,10 @@ func (c *DataShow) Resolve(map[string]bool) ([]string, error) {
 		return nil, err
 	}
 	if c.InputRes > maxShown {
-		return nil, &ValueError{Option: "input_res", Want: fmt.Sprintf("at most %d pixels on a sheet", maxShown), Got: c.InputRes}
+		return nil, &ValueError{
+			Option: "input_res",
+			Want:   fmt.Sprintf("at most %d pixels on a sheet", maxShown), Got: c.InputRes,
+		}
 	}
 	return nil, first(fraction("crop", c.Crop), oneOf("modal", c.Modal, "RGB", "CMC"),
 		oneOf("decode", c.Decode, "fast", "exact"), atLeast("input_res", c.InputRes, 1))

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -195,6 +197,27 @@ func TestPlacesInNames(t *testing.T) {
 		}
 		if len(places) != count {
 			t.Errorf("%s: %d options in names, want %d", command, len(places), count)
+		}
+	}
+}
+
+// Files that older versions wrote have every option, also those that the command does
+// not read.
+func TestFilesOfOlderVersions(t *testing.T) {
+	for command, c := range commands() {
+		Defaults(c)
+		var text strings.Builder
+		for _, f := range Fields(c) {
+			text.WriteString(strings.ReplaceAll(f.Name, "neighbors", "neighbours") + ": \"" + f.String() + "\"\n")
+		}
+		path := filepath.Join(t.TempDir(), "old.yaml")
+		if err := os.WriteFile(path, []byte(text.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		fresh := commands()[command]
+		set, err := ReadYAML(path, fresh)
+		if err != nil || len(set) != len(Fields(c)) || !reflect.DeepEqual(Values(fresh), Values(c)) {
+			t.Errorf("%s: %d of %d options read: %v", command, len(set), len(Fields(c)), err)
 		}
 	}
 }

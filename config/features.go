@@ -58,7 +58,8 @@ func DefaultNeighbors() (c Neighbors) {
 
 func (e *Encoder) check() error {
 	return first(between("batch_size", e.BatchSize, 1, mostBatch), between("num_workers", e.Workers, 0, mostWorkers),
-		between("threads", e.Threads, 0, mostWorkers), between("input_res", e.InputRes, 8, mostSide), positive("width", e.Width))
+		between("threads", e.Threads, 0, mostWorkers), between("input_res", e.InputRes, 8, mostSide),
+		positive("width", e.Width))
 }
 
 // Resolve says what cannot work.

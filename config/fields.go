@@ -58,8 +58,8 @@ func fields(v reflect.Value, common Field) (list []Field) {
 			continue
 		}
 		o := common
-		o.Name, o.Short, o.Help, o.Legend, o.usual = name, tag.Get("short"), tag.Get("help"), tag.Get("legend"), tag.Get("default")
-		o.named = tag.Get("name")
+		o.Name, o.Short, o.Help, o.usual = name, tag.Get("short"), tag.Get("help"), tag.Get("default")
+		o.named, o.Legend = tag.Get("name"), tag.Get("legend")
 		o.Aliases = strings.Fields(tag.Get("alias"))
 		o.Everyday = (common.Everyday || tag.Get("everyday") == "true") && !o.Ignored
 		o.Runtime, o.Repeat, o.Preset = tag.Get("runtime") == "true", tag.Get("repeat") == "true", tag.Get("preset") == "true"

@@ -48,7 +48,11 @@ func (c *Finetune) Resolve(set map[string]bool) (warnings []string, err error) {
 	}
 	switch {
 	case c.LastStages < 1 || c.LastStages > 5:
-		err = &ValueError{Option: "last_stages", Want: "1 to 5 stages", Got: c.LastStages, Hint: "contralens linear trains none"}
+		err = &ValueError{
+			Option: "last_stages",
+			Want:   "1 to 5 stages", Got: c.LastStages,
+			Hint: "contralens linear trains none",
+		}
 	case !(c.ClassifierRate >= 0):
 		err = &ValueError{Option: "classifier_lr", Want: "0 (--learning_rate) or a number above it", Got: c.ClassifierRate}
 	}

@@ -66,12 +66,23 @@ func (c *Linear) cachedOptions(set map[string]bool) error {
 		return &ValueError{Option: "cached", Want: "neither --aug_linear nor --crop beside it",
 			Hint: "features are computed once, without augmentation"}
 	case len(c.Sweep) > 0 && !c.Cached:
-		return &ValueError{Option: "lr_sweep", Want: "--cached as well", Hint: "several rates are trained at once on cached features"}
+		return &ValueError{
+			Option: "lr_sweep",
+			Want:   "--cached as well",
+			Hint:   "several rates are trained at once on cached features",
+		}
 	case c.Solver == "lbfgs" && !c.Cached:
-		return &ValueError{Option: "solver", Value: c.Solver, Want: "--cached as well", Hint: "the solver needs all features at once"}
+		return &ValueError{
+			Option: "solver", Value: c.Solver,
+			Want: "--cached as well",
+			Hint: "the solver needs all features at once",
+		}
 	case c.Solver == "lbfgs" && (len(c.Sweep) > 0 || set["learning_rate"] || c.Sampling != "instance"):
-		return &ValueError{Option: "solver", Value: c.Solver, Want: "none of --lr_sweep, --learning_rate and --sampling beside it",
-			Hint: "the solver has no learning rate and uses every image"}
+		return &ValueError{
+			Option: "solver", Value: c.Solver,
+			Want: "none of --lr_sweep, --learning_rate and --sampling beside it",
+			Hint: "the solver has no learning rate and uses every image",
+		}
 	}
 	for _, r := range c.Sweep {
 		if err := positive("lr_sweep", r); err != nil {

@@ -30,7 +30,8 @@ func pythonBool(b bool) string {
 // resolved configuration.
 func (c *Contrast) UpstreamName() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s_%s_%s_Jig_%s_%s_aug_%s_%s_%s", c.Method, c.Arch, c.Modal, pythonBool(c.Jigsaw), c.Memory, c.Aug, c.Head, python(c.Temperature))
+	fmt.Fprintf(&b, "%s_%s_%s_Jig_%s_%s_aug_%s_%s_%s",
+		c.Method, c.Arch, c.Modal, pythonBool(c.Jigsaw), c.Memory, c.Aug, c.Head, python(c.Temperature))
 	if c.Amp {
 		b.WriteString("_amp_" + c.OptLevel)
 	}

@@ -22,7 +22,11 @@ func DefaultPredict() (c Predict) {
 // Resolve says what would go wrong.
 func (c *Predict) Resolve(map[string]bool) (warnings []string, err error) {
 	if c.Ckpt == "" {
-		return nil, &ValueError{Option: "ckpt", Want: "a checkpoint that contralens linear or finetune wrote", Hint: "write --ckpt save/RUN/current.pth"}
+		return nil, &ValueError{
+			Option: "ckpt",
+			Want:   "a checkpoint that contralens linear or finetune wrote",
+			Hint:   "write --ckpt save/RUN/current.pth",
+		}
 	}
 	return nil, first(atLeast("top", c.Top, 1), between("batch_size", c.BatchSize, 1, mostBatch),
 		between("num_workers", c.Workers, 0, mostWorkers), between("threads", c.Threads, 0, mostWorkers))

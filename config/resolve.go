@@ -140,12 +140,16 @@ const jigsawMin = 64
 // combination refuses options that do not go together.
 func (c *Contrast) combination() error {
 	memory := Memories[c.Memory]
-	t := c.FeatureTransformation()
+	t := c.Transform()
 	half := max(1, c.BatchSize/2)
 	part := c.BatchSize / max(1, c.Accum)
 	switch {
 	case c.Modal == "CMC" && !memory.CMC:
-		return &ValueError{Option: "mem", Value: c.Memory, Want: "--modal RGB", Hint: "its predictor takes one embedding, and CMC has two"}
+		return &ValueError{
+			Option: "mem", Value: c.Memory,
+			Want: "--modal RGB",
+			Hint: "its predictor takes one embedding, and CMC has two",
+		}
 	case c.Jigsaw && !memory.Jigsaw:
 		return &ValueError{Option: "mem", Value: c.Memory, Want: "no --jigsaw",
 			Hint: "jigsaw queries need the keys of a queue or a bank (--mem moco or bank)"}
@@ -153,17 +157,32 @@ func (c *Contrast) combination() error {
 		return &ValueError{Option: "input_res", Value: c.InputRes, Want: fmt.Sprintf("at least %d with a jigsaw", jigsawMin),
 			Hint: "its nine patches would be too small to show anything"}
 	case c.Symmetric && c.Memory != "moco":
-		return &ValueError{Option: "symmetric", Want: "--mem moco", Got: c.Memory, Hint: "the others have no second direction, or both already"}
-	case t.Negative && !memory.Negatives:
-		return &ValueError{Option: "mem", Value: c.Memory, Want: "no transformed negatives, since it has no negatives to interpolate",
-			Hint: "give --ft pos, or --mixnorm_target pos"}
-	case t.NegNormalize && !memory.Negatives:
-		return &ValueError{Option: "mem", Value: c.Memory, Want: "no normalized negatives, since it has no negatives", Hint: "give --norm_target pos"}
+		return &ValueError{
+			Option: "symmetric",
+			Want:   "--mem moco", Got: c.Memory,
+			Hint: "the others have no second direction, or both already",
+		}
+	case t.Negative.On && !memory.Negatives:
+		return &ValueError{
+			Option: "mem", Value: c.Memory,
+			Want: "no transformed negatives, since it has no negatives to interpolate",
+			Hint: "give --ft pos, or --mixnorm_target pos",
+		}
+	case t.Negative.Normalize && !memory.Negatives:
+		return &ValueError{
+			Option: "mem", Value: c.Memory,
+			Want: "no normalized negatives, since it has no negatives",
+			Hint: "give --norm_target pos",
+		}
 	case c.Accum > 1 && c.BNSplits > max(1, part/2):
 		return &ValueError{Option: "bn_splits", Value: c.BNSplits,
 			Want: fmt.Sprintf("at least two images in each split of a micro-batch of --accum, which has %d images", part)}
 	case c.BNSplits < 1 || c.BNSplits > half:
-		return &ValueError{Option: "bn_splits", Want: fmt.Sprintf("1 to %d, half of --batch_size", half), Got: c.BNSplits, Hint: "a split needs two images"}
+		return &ValueError{
+			Option: "bn_splits",
+			Want:   fmt.Sprintf("1 to %d, half of --batch_size", half), Got: c.BNSplits,
+			Hint: "a split needs two images",
+		}
 	case c.Accum < 1 || c.Accum > half:
 		return &ValueError{Option: "accum", Want: fmt.Sprintf("1 to %d, half of --batch_size", half), Got: c.Accum,
 			Hint: "batch norm needs two images in a micro-batch"}
@@ -183,10 +202,12 @@ func (c *Contrast) warnings(set map[string]bool) []string {
 		w = append(w, c.milestoneWarning()...)
 	}
 	if c.MixNorm && c.DimMask != "none" && !c.eachSide() {
-		w = append(w, "--dim_mask has an effect only with --ft, or with --mixnorm_target posneg and --sep_alpha, and with --mask_distribution beta: here λ is elementwise")
+		w = append(w, "--dim_mask has an effect only with --ft, or with --mixnorm_target posneg and --sep_alpha, "+
+			"and with --mask_distribution beta: here λ is elementwise")
 	}
 	if c.Head == "linear_wo_norm" && c.Memory == "moco" {
-		w = append(w, "embeddings of linear_wo_norm have no unit length: against a queue the loss can fall because newer keys are longer than older ones, with features that tell nothing apart; judge by --knn_every, not by the loss")
+		w = append(w, "embeddings of linear_wo_norm have no unit length: against a queue the loss can fall because newer "+
+			"keys are longer than older ones, with features that tell nothing apart; judge by --knn_every, not by the loss")
 	}
 	if !c.MixNorm && (c.MixStart != "" || set["mixnorm_target"] || set["expolation_mask"] || set["sep_alpha"]) {
 		w = append(w, "features are not transformed: --mixnorm (or --ft) is missing")
@@ -206,7 +227,8 @@ func (o *Optim) milestoneWarning() []string {
 
 func distributedNotes(d *Dist, m *Machine) []string {
 	if d.Multiproc && d.DistBackend == "nccl" && m.Device == "cpu" {
-		return []string{"no GPU is used: --multiprocessing-distributed runs as one process, and --dist-backend nccl is taken as gloo"}
+		return []string{"no GPU is used: --multiprocessing-distributed runs as one process, " +
+			"and --dist-backend nccl is taken as gloo"}
 	}
 	return nil
 }

@@ -44,10 +44,10 @@ func (b *MemoryBank) Keys(images *torch.Tensor) *torch.Tensor {
 
 // Draw draws k negatives uniformly from all rows for every query. They depend on
 // seed and step alone; nothing is prepared or kept, whatever the bank's size.
-func (b *MemoryBank) Draw(k int, seed, step uint64) Drawn {
+func (b *MemoryBank) Draw(k int, seed, step uint64) SampledNegatives {
 	m := uint64(b.Len())
 	base := mix(mix(seed^0x6e65676174697665) + step)
-	return Drawn{Bank: b.Rows, Count: k, At: func(query, i int) int64 {
+	return SampledNegatives{Bank: b.Rows, Count: k, At: func(query, i int) int64 {
 		row, _ := bits.Mul64(mix(base+uint64(query)<<32+uint64(i)), m)
 		return int64(row)
 	}}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"contralens/contrast/ft"
 	"contralens/internal/golden"
 	"contralens/internal/numeric"
 	"contralens/torch"
@@ -17,9 +18,9 @@ type bankParams struct {
 }
 
 // drawnBy are the negatives that a golden case drew: all columns but the first.
-func drawnBy(c *golden.Case, name string, bank *torch.Tensor) Drawn {
+func drawnBy(c *golden.Case, name string, bank *torch.Tensor) SampledNegatives {
 	a := c.Array(name)
-	return Drawn{Bank: bank, Count: a.Shape[1] - 1, At: func(query, i int) int64 { return a.I64[query*a.Shape[1]+i+1] }}
+	return SampledNegatives{Bank: bank, Count: a.Shape[1] - 1, At: func(query, i int) int64 { return a.I64[query*a.Shape[1]+i+1] }}
 }
 
 // TestBankGolden holds every bank case: logits, gradient and bank, for images and
@@ -94,21 +95,21 @@ func crossEntropy(logits []float32, columns int) float64 {
 // Drawn negatives: the chunked path against the plain one, over several blocks of
 // queries and of rows.
 func TestDrawnEqualsPlain(t *testing.T) {
-	elementwise := PaperTransform()
+	elementwise := ft.Paper()
 	elementwise.Positive.Elementwise, elementwise.Negative.Elementwise = true, true
 	for _, tc := range []struct {
 		name       string
 		n, m, k, d int
-		t          Transform
+		t          ft.Transform
 		o          Options
 	}{
-		{"plain", 5, 50, 33, 8, Transform{}, Options{}},
-		{"paper", 5, 50, 33, 8, PaperTransform(), Options{}},
+		{"plain", 5, 50, 33, 8, ft.Transform{}, Options{}},
+		{"paper", 5, 50, 33, 8, ft.Paper(), Options{}},
 		{"elementwise", 5, 50, 33, 8, elementwise, Options{}},
-		{"normalized", 5, 50, 33, 8, elementwise, Options{NormalizePositive: true, NormalizeNegative: true}},
-		{"normalized scalar", 1, 50, 33, 8, PaperTransform(), Options{NormalizeNegative: true}},
+		{"normalized", 5, 50, 33, 8, normalized(elementwise, true, true), Options{}},
+		{"normalized scalar", 1, 50, 33, 8, normalized(ft.Paper(), false, true), Options{}},
 		{"blocks of queries", 7, 60, 3000, 256, elementwise, Options{}},
-		{"blocks of rows", 2, 60, 9000, 512, PaperTransform(), Options{}},
+		{"blocks of rows", 2, 60, 9000, 512, ft.Paper(), Options{}},
 		{"elementwise blocks of rows", 2, 60, 1100, 2048, elementwise, Options{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -175,10 +176,10 @@ func TestBankDraw(t *testing.T) {
 // rows would be 8.6 GB.
 func TestDrawnMemory(t *testing.T) {
 	const n, m, k, d = 256, 5000, 65536, 128
-	elementwise := PaperTransform()
+	elementwise := ft.Paper()
 	elementwise.Positive.Elementwise, elementwise.Negative.Elementwise = true, true
 	torch.TrackMemory()
-	for name, transform := range map[string]Transform{"paper": PaperTransform(), "elementwise": elementwise} {
+	for name, transform := range map[string]ft.Transform{"paper": ft.Paper(), "elementwise": elementwise} {
 		inRun(t, func() {
 			bank := NewMemoryBank(m, d, 3, torch.CPU)
 			defer bank.Free()
@@ -254,7 +255,7 @@ func BenchmarkDrawn(b *testing.B) {
 					stream := Stream{Seed: 1}
 					for i := range b.N {
 						torch.Scoped(func() {
-							draw := stream.Next(PaperTransform(), n, k, d, torch.CPU)
+							draw := stream.Next(ft.Paper(), n, k, d, torch.CPU)
 							InfoNCE(q, unitRows(n, d, 2), bank.Draw(k, 1, uint64(i)), draw, Options{Temperature: 0.2}).Loss.Backward()
 						})
 					}

@@ -29,18 +29,13 @@ func NTXent(u, v *torch.Tensor, draw Draw, o Options) Output {
 	draw = draw.forBatch(u.Size(0))
 	out.Loss = torch.Scoped1(func() *torch.Tensor {
 		z := torch.Cat([]*torch.Tensor{u, v}, 0)
-		if o.Bound == 0 {
-			return batchSurrogate(&out, z, draw, o)
+		if o.Bound > 0 {
+			d := z.Detach()
+			out.Statistics = observe(d, swap(d), draw, o, func(raw *Distribution) {
+				raw.describe(d.Mm(d.T()).Gather(1, others(d.Size(0)/2, nil).ToDevice(d.Device())), o.Temperature)
+			})
 		}
-		d := z.Detach()
-		out.Statistics = observe(d, swap(d), draw, o, func(raw *Distribution) {
-			raw.describe(d.Mm(d.T()).Gather(1, others(d.Size(0)/2, nil).ToDevice(d.Device())), o.Temperature)
-		})
-		loss := out.Statistics.tap(z, func(z *torch.Tensor) *torch.Tensor { return batchSurrogate(&out, z, draw, o) })
-		if !draw.On() {
-			out.Statistics.Raw = out.Statistics.Seen
-		}
-		return loss
+		return out.measured(z, draw, func(z *torch.Tensor) *torch.Tensor { return batchLoss(&out, z, draw, o) })
 	})
 	if out.Scores != nil {
 		out.Scores = out.Scores[:len(out.Scores)/2]
@@ -48,10 +43,10 @@ func NTXent(u, v *torch.Tensor, draw Draw, o Options) Output {
 	return out
 }
 
-// batchSurrogate has NTXent's derivatives: Σ scores · ∂loss/∂scores.
-func batchSurrogate(out *Output, z *torch.Tensor, draw Draw, o Options) *torch.Tensor {
+// batchLoss is NTXent's loss, with its gradient at the scores by hand.
+func batchLoss(out *Output, z *torch.Tensor, draw Draw, o Options) *torch.Tensor {
 	return torch.Scoped1(func() *torch.Tensor {
-		q, k, n, partner := transformBatch(z, draw, o)
+		q, k, n, partner := transformBatch(z, draw)
 		pos := q.Mul(k).SumDim([]int{1}, true)
 		neg := q.Mm(n.T()).Gather(1, others(z.Size(0)/2, partner).ToDevice(z.Device()))
 		out.Negatives = neg.Size(1)
@@ -62,7 +57,7 @@ func batchSurrogate(out *Output, z *torch.Tensor, draw Draw, o Options) *torch.T
 			p.MulScalar_(1 / size)
 			ppos.AddScalar_(-1).MulScalar_(1 / size)
 		})
-		return neg.Mul(p).Sum().Add(pos.Mul(ppos).Sum())
+		return out.loss(z.Device(), []*torch.Tensor{neg, pos}, []*torch.Tensor{p, ppos})
 	})
 }
 
@@ -74,7 +69,7 @@ func NTXentPlain(u, v *torch.Tensor, draw Draw, o Options) Output {
 	draw = draw.forBatch(images)
 	out.Logits = torch.Scoped1(func() *torch.Tensor {
 		z := torch.Cat([]*torch.Tensor{u, v}, 0)
-		q, k, n, partner := transformBatch(z, draw, o)
+		q, k, n, partner := transformBatch(z, draw)
 		struck := make([]float32, 4*images*images)
 		for i := range 2 * images {
 			for j := range 2 * images {
@@ -97,12 +92,10 @@ func NTXentPlain(u, v *torch.Tensor, draw Draw, o Options) Output {
 // transformBatch transforms z = [u; v]: queries, keys and the pool of negatives,
 // all [2N, d]. partner is the image that each image of the pool is mixed with, nil
 // for none.
-func transformBatch(z *torch.Tensor, draw Draw, o Options) (q, k, n *torch.Tensor, partner []int) {
+func transformBatch(z *torch.Tensor, draw Draw) (q, k, n *torch.Tensor, partner []int) {
 	images := z.Size(0) / 2
 	q, k, n = z, swap(z), z
-	if draw.Positive != nil {
-		q, k = Extrapolate(q, k, *draw.Positive)
-	}
+	q, k = draw.positives(q, k)
 	if draw.Negative != nil {
 		partner = circle(draw.Permutation.Int64s(), images)
 		π := make([]int64, 2*images)
@@ -111,10 +104,7 @@ func transformBatch(z *torch.Tensor, draw Draw, o Options) (q, k, n *torch.Tenso
 		}
 		n = Interpolate(n, torch.FromInt64(π, len(π)).ToDevice(z.Device()), *draw.Negative)
 	}
-	if o.NormalizePositive {
-		q, k = q.Normalize(1), k.Normalize(1)
-	}
-	if o.NormalizeNegative {
+	if draw.NormalizeNegative {
 		n = n.Normalize(1)
 	}
 	return q, k, n, partner

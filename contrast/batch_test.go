@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"contralens/contrast/ft"
 	"contralens/internal/golden"
 	"contralens/internal/numeric"
 	"contralens/torch"
@@ -11,20 +12,20 @@ import (
 
 // NTXent's fused form against autograd's, with every transformation.
 func TestNTXentEqualsPlain(t *testing.T) {
-	paper := PaperTransform()
+	paper := ft.Paper()
 	elementwise := paper
 	elementwise.Positive.Elementwise, elementwise.Negative.Elementwise = true, true
 	for _, tc := range []struct {
 		name string
 		n    int
-		t    Transform
+		t    ft.Transform
 		o    Options
 	}{
-		{"plain", 6, Transform{}, Options{}},
+		{"plain", 6, ft.Transform{}, Options{}},
 		{"paper", 6, paper, Options{}},
 		{"elementwise", 6, elementwise, Options{}},
-		{"positives", 6, Transform{Positive: paper.Positive}, Options{}},
-		{"normalized", 6, elementwise, Options{NormalizePositive: true, NormalizeNegative: true}},
+		{"positives", 6, ft.Transform{Positive: paper.Positive}, Options{}},
+		{"normalized", 6, normalized(elementwise, true, true), Options{}},
 		{"three images", 3, paper, Options{}},
 		{"two images", 2, paper, Options{}},
 	} {

@@ -5,13 +5,14 @@ import (
 	"testing"
 	"time"
 
+	"contralens/contrast/ft"
 	"contralens/torch"
 )
 
 // bench is a batch of queries beside a queue, and what it takes to contrast them.
 type bench struct {
 	n, k, d   int
-	transform Transform
+	transform ft.Transform
 	record    bool // Options.Bound: statistics for the score record
 	forward   bool // alone: logits, transformation and statistics without gradients
 
@@ -34,10 +35,10 @@ func (c *bench) fused() {
 	}
 	draw := c.stream.Next(c.transform, c.n, c.k, c.d, torch.CPU)
 	if c.forward {
-		Shared{c.queue.Keys}.mix(draw, false).Attend(c.q.Detach(), o.Temperature, false, counting(o.Bound))
+		QueueNegatives{c.queue.Keys}.mix(draw).Attend(c.q.Detach(), o.Temperature, false, counting(o.Bound))
 		return
 	}
-	InfoNCE(c.q, c.key, Shared{c.queue.Keys}, draw, o).Loss.Backward()
+	InfoNCE(c.q, c.key, QueueNegatives{c.queue.Keys}, draw, o).Loss.Backward()
 }
 
 // plain is the same in the plain formulation: a mixed copy of the queue, logits,
@@ -47,10 +48,10 @@ func (c *bench) plain() {
 	o := Options{Temperature: 0.2, Scores: true}
 	draw := c.stream.Next(c.transform, c.n, c.k, c.d, torch.CPU)
 	if c.forward {
-		torch.NoGrad(func() { InfoNCEPlain(c.q, c.key, Shared{c.queue.Keys}, draw, o) })
+		torch.NoGrad(func() { InfoNCEPlain(c.q, c.key, QueueNegatives{c.queue.Keys}, draw, o) })
 		return
 	}
-	out := InfoNCEPlain(c.q, c.key, Shared{c.queue.Keys}, draw, o)
+	out := InfoNCEPlain(c.q, c.key, QueueNegatives{c.queue.Keys}, draw, o)
 	out.Loss.Backward()
 	if c.record {
 		torch.NoGrad(func() {
@@ -77,7 +78,7 @@ func TestFusedMemory(t *testing.T) {
 	torch.TrackMemory()
 	for _, record := range []bool{false, true} {
 		inRun(t, func() {
-			c := bench{n: 64, k: 32768, d: 128, transform: PaperTransform(), record: record}
+			c := bench{n: 64, k: 32768, d: 128, transform: ft.Paper(), record: record}
 			c.setUp()
 			defer c.queue.Free()
 			_, plain := measure(c.plain)
@@ -93,7 +94,7 @@ func TestFusedMemory(t *testing.T) {
 // Plain and fused in turn, at the paper's size and that of small trainings: the
 // median times, their ratio, and the peaks of memory.
 func BenchmarkInfoNCE(b *testing.B) {
-	paper := PaperTransform()
+	paper := ft.Paper()
 	for name, c := range map[string]bench{
 		"65536":                {n: 256, k: 65536, d: 128, transform: paper},
 		"65536/record":         {n: 256, k: 65536, d: 128, transform: paper, record: true},
@@ -142,7 +143,7 @@ func BenchmarkDraw(b *testing.B) {
 	err := torch.Run(func() error {
 		stream := Stream{Seed: 1}
 		for b.Loop() {
-			torch.Scoped(func() { stream.Next(PaperTransform(), 256, 65536, 128, torch.CPU) })
+			torch.Scoped(func() { stream.Next(ft.Paper(), 256, 65536, 128, torch.CPU) })
 		}
 		return nil
 	})

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"contralens/contrast/ft"
 	"contralens/internal/golden"
 	"contralens/internal/numeric"
 	"contralens/torch"
@@ -23,25 +24,25 @@ func unitRows(n, d int, seed uint64) *torch.Tensor {
 // The fused path against the plain one where the golden cases do not reach:
 // normalized negatives, one side alone, batches of one, K below the batch.
 func TestFusedEqualsPlain(t *testing.T) {
-	paper := PaperTransform()
+	paper := ft.Paper()
 	elementwise := paper
 	elementwise.Positive.Elementwise, elementwise.Negative.Elementwise = true, true
 	for _, tc := range []struct {
 		name    string
 		n, k, d int
-		t       Transform
+		t       ft.Transform
 		o       Options
 	}{
-		{"plain", 5, 33, 8, Transform{}, Options{}},
+		{"plain", 5, 33, 8, ft.Transform{}, Options{}},
 		{"paper", 5, 33, 8, paper, Options{}},
 		{"one row", 1, 7, 4, paper, Options{}},
 		{"more rows than keys", 9, 3, 4, paper, Options{}},
 		{"elementwise", 5, 33, 8, elementwise, Options{}},
-		{"positives alone", 5, 33, 8, Transform{Positive: paper.Positive}, Options{}},
-		{"negatives alone", 5, 33, 8, Transform{Negative: paper.Negative}, Options{}},
-		{"normalized positives", 5, 33, 8, paper, Options{NormalizePositive: true}},
-		{"normalized negatives", 5, 33, 8, paper, Options{NormalizeNegative: true}},
-		{"normalized both", 5, 33, 8, elementwise, Options{NormalizePositive: true, NormalizeNegative: true}},
+		{"positives alone", 5, 33, 8, ft.Transform{Positive: paper.Positive}, Options{}},
+		{"negatives alone", 5, 33, 8, ft.Transform{Negative: paper.Negative}, Options{}},
+		{"normalized positives", 5, 33, 8, normalized(paper, true, false), Options{}},
+		{"normalized negatives", 5, 33, 8, normalized(paper, false, true), Options{}},
+		{"normalized both", 5, 33, 8, normalized(elementwise, true, true), Options{}},
 	} {
 		for _, τ := range []float64{0.05, 0.07, 0.2} {
 			t.Run(fmt.Sprint(tc.name, " τ ", τ), func(t *testing.T) {
@@ -52,11 +53,14 @@ func TestFusedEqualsPlain(t *testing.T) {
 					stream := Stream{Seed: 7}
 					draw := stream.Next(tc.t, tc.n, tc.k, tc.d, torch.CPU)
 					qa := unitRows(tc.n, tc.d, 1).SetRequiresGrad(true)
-					plain := InfoNCEPlain(qa, k, Shared{n}, draw, o)
+					plain := InfoNCEPlain(qa, k, QueueNegatives{n}, draw, o)
 					plain.Loss.Backward()
 					for _, path := range []contrastFunc{InfoNCE, operators} {
 						qb := unitRows(tc.n, tc.d, 1).SetRequiresGrad(true)
-						fused := path(qb, k, Shared{n}, draw, o)
+						fused := path(qb, k, QueueNegatives{n}, draw, o)
+						if got := fused.Loss.Item(); got != float64(float32(fused.Value)) {
+							t.Errorf("the loss is %v as a tensor and %v as a number", got, fused.Value)
+						}
 						fused.Loss.Backward()
 						numeric.Near(t, "loss", fused.Value, plain.Value, 2*lossRounding(draw, tc.d, tc.k, τ))
 						if got, want := right(fused, tc.n), right(plain, tc.n); got != want {
@@ -69,7 +73,7 @@ func TestFusedEqualsPlain(t *testing.T) {
 					// The operators in float64, where they must agree far better.
 					exact := func(path contrastFunc) (loss float64, gradient []float64) {
 						q := unitRows(tc.n, tc.d, 1).To(torch.Float64).SetRequiresGrad(true)
-						out := path(q, k.To(torch.Float64), Shared{n.To(torch.Float64)}, draw.inFloat64(), o)
+						out := path(q, k.To(torch.Float64), QueueNegatives{n.To(torch.Float64)}, draw.inFloat64(), o)
 						out.Loss.Backward()
 						return out.Value, q.Grad().Float64s()
 					}
@@ -92,12 +96,12 @@ func TestNotANumberAndTies(t *testing.T) {
 			for at := range 3 {
 				rows := []*torch.Tensor{unitRows(3, 8, 1), unitRows(3, 8, 2), unitRows(200, 8, 3)}
 				rows[at].Narrow(0, 1, 1).MulScalar_(math.NaN())
-				if out := path(rows[0].SetRequiresGrad(true), rows[1], Shared{rows[2]}, Draw{}, o); !math.IsNaN(out.Value) {
+				if out := path(rows[0].SetRequiresGrad(true), rows[1], QueueNegatives{rows[2]}, Draw{}, o); !math.IsNaN(out.Value) {
 					t.Errorf("%s: NaN in input %d: loss %v", name, at, out.Value)
 				}
 			}
 			q := torch.Eye(8).SetRequiresGrad(true)
-			if out := path(q, torch.Eye(8), Shared{torch.Eye(8)}, Draw{}, o); out.Accuracy != 100 {
+			if out := path(q, torch.Eye(8), QueueNegatives{torch.Eye(8)}, Draw{}, o); out.Accuracy != 100 {
 				t.Errorf("%s: accuracy of ties %v", name, out.Accuracy)
 			}
 		}
@@ -124,21 +128,21 @@ func TestStream(t *testing.T) {
 	inRun(t, func() {
 		a := Stream{Seed: 3}
 		for range 5 {
-			a.Next(PaperTransform(), 2, 4, 2, torch.CPU)
+			a.Next(ft.Paper(), 2, 4, 2, torch.CPU)
 		}
 		saved := a
-		x, y := a.Next(PaperTransform(), 2, 4, 2, torch.CPU), saved.Next(PaperTransform(), 2, 4, 2, torch.CPU)
+		x, y := a.Next(ft.Paper(), 2, 4, 2, torch.CPU), saved.Next(ft.Paper(), 2, 4, 2, torch.CPU)
 		if *x.Positive != *y.Positive || *x.Negative != *y.Negative || fmt.Sprint(x.Permutation.Int64s()) != fmt.Sprint(y.Permutation.Int64s()) {
 			t.Error("a saved stream draws something else")
 		}
 		other := Stream{Seed: 4, Step: 5}
-		if z := other.Next(PaperTransform(), 2, 4, 2, torch.CPU); *z.Positive == *x.Positive {
+		if z := other.Next(ft.Paper(), 2, 4, 2, torch.CPU); *z.Positive == *x.Positive {
 			t.Error("another seed draws the same λ")
 		}
-		for _, side := range []Side{{Alpha: 2}, {Alpha: 1.6}, {Uniform: true}, {Alpha: 2, Extrapolate: true}} {
+		for _, side := range []ft.Side{{Alpha: 2}, {Alpha: 1.6}, {Uniform: true}, {Alpha: 2, Extrapolate: true}} {
 			side.On, side.Elementwise = true, true
 			s := Stream{Seed: 1}
-			λ := s.Next(Transform{Positive: side}, 200, 1, 100, torch.CPU).Positive.Elements
+			λ := s.Next(ft.Transform{Positive: side}, 200, 1, 100, torch.CPU).Positive.Elements
 			shift, variance := 0.0, 1/(4*(2*side.Alpha+1))
 			if side.Extrapolate {
 				shift = 1
@@ -159,3 +163,9 @@ func TestStream(t *testing.T) {
 
 // right is how many of n queries an accuracy says are nearest to their key.
 func right(o Output, n int) float64 { return math.Round(o.Accuracy * float64(n) / 100) }
+
+// normalized is t with rows of unit length after the mixing.
+func normalized(t ft.Transform, positive, negative bool) ft.Transform {
+	t.Positive.Normalize, t.Negative.Normalize = positive, negative
+	return t
+}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"testing"
 
+	"contralens/contrast/ft"
 	"contralens/internal/golden"
 	"contralens/internal/numeric"
 	"contralens/torch"
@@ -35,14 +36,14 @@ func softmaxOf(scores []float64) []float64 {
 
 // transforms are both sides of the transformation, each and together, with one λ
 // and with one an element.
-func transforms() map[string]Transform {
-	all := map[string]Transform{"plain": {}}
+func transforms() map[string]ft.Transform {
+	all := map[string]ft.Transform{"plain": {}}
 	for _, elementwise := range []bool{false, true} {
-		positive := Side{On: true, Uniform: true, Extrapolate: true, Elementwise: elementwise}
-		negative := Side{On: true, Uniform: true, Elementwise: elementwise}
-		all[fmt.Sprint("positives, elementwise ", elementwise)] = Transform{Positive: positive}
-		all[fmt.Sprint("negatives, elementwise ", elementwise)] = Transform{Negative: negative}
-		all[fmt.Sprint("both, elementwise ", elementwise)] = Transform{Positive: positive, Negative: negative}
+		positive := ft.Side{On: true, Uniform: true, Extrapolate: true, Elementwise: elementwise}
+		negative := ft.Side{On: true, Uniform: true, Elementwise: elementwise}
+		all[fmt.Sprint("positives, elementwise ", elementwise)] = ft.Transform{Positive: positive}
+		all[fmt.Sprint("negatives, elementwise ", elementwise)] = ft.Transform{Negative: negative}
+		all[fmt.Sprint("both, elementwise ", elementwise)] = ft.Transform{Positive: positive, Negative: negative}
 	}
 	return all
 }
@@ -155,7 +156,7 @@ func TestDrawnDefinition(t *testing.T) {
 							continue // which is what "fused" is for a bank
 						}
 						x := unitRows(queries, d, 1).SetRequiresGrad(true)
-						out := contrast(x, key, Drawn{Bank: bank, Count: k, At: at}, draw, Options{Temperature: τ})
+						out := contrast(x, key, SampledNegatives{Bank: bank, Count: k, At: at}, draw, Options{Temperature: τ})
 						out.Loss.Backward()
 						numeric.Near(t, path+": loss", out.Value, loss, lossRounding(draw, d, k, τ))
 						golden.Near(t, path+": gradient", x.Grad().Float32s(), gradient, 5e-6)

@@ -6,9 +6,8 @@ import (
 	"contralens/torch"
 )
 
-// InfoNCE is InfoNCEPlain with the gradient written out by hand: Output.Loss is a
-// surrogate that has the loss's derivatives; its value is not the loss. Negatives
-// that all queries share are read once, see streamed.go; Drawn ones, and all on
+// InfoNCE is InfoNCEPlain with the gradient written out by hand. Negatives that
+// all queries share are read once, see streamed.go; sampled ones, and all on
 // another device than the CPU, go through a matrix of scores, see derivative.
 func InfoNCE(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) Output {
 	out := Output{Negatives: negatives.Len()}
@@ -18,51 +17,38 @@ func InfoNCE(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) Outp
 			raw := q.Detach()
 			out.Statistics = observe(raw, k, draw, o, func(d *Distribution) {
 				if s, ok := streams(raw, negatives); ok {
-					d.negatives(s.mix(Draw{}, false).Attend(raw, o.Temperature, false, counting(rawBound)), s.Len(), rawBound)
+					d.negatives(s.mix(Draw{}).Attend(raw, o.Temperature, false, counting(rawBound)), s.Len(), rawBound)
 				} else {
 					d.describe(negatives.scores(raw), o.Temperature)
 				}
 			})
-			loss := out.Statistics.tap(q, func(q *torch.Tensor) *torch.Tensor { return surrogate(&out, q, k, negatives, draw, o) })
-			if !draw.On() {
-				out.Statistics.Raw = out.Statistics.Seen
-			}
-			return loss
 		}
-		return surrogate(&out, q, k, negatives, draw, o)
+		return out.measured(q, draw, func(q *torch.Tensor) *torch.Tensor {
+			return torch.Scoped1(func() *torch.Tensor {
+				q, k := draw.positives(q, k)
+				var dq, dk *torch.Tensor
+				torch.NoGrad(func() {
+					if s, ok := streams(q, negatives); ok {
+						dq, dk = streamed(&out, q.Detach(), k.Detach(), s, draw, o)
+					} else {
+						dq, dk = derivative(&out, q.Detach(), k.Detach(), negatives, draw, o)
+					}
+				})
+				return out.loss(q.Device(), []*torch.Tensor{q, k}, []*torch.Tensor{dq, dk})
+			})
+		})
 	})
 	return out
 }
 
-// surrogate is Σ q'·∂loss/∂q' + Σ k'·∂loss/∂k', whose derivative by q is the
-// loss's.
-func surrogate(out *Output, q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) *torch.Tensor {
-	return torch.Scoped1(func() *torch.Tensor {
-		if draw.Positive != nil {
-			q, k = Extrapolate(q, k, *draw.Positive)
-		}
-		if o.NormalizePositive {
-			q, k = q.Normalize(1), k.Normalize(1)
-		}
-		var dq, dk *torch.Tensor
-		torch.NoGrad(func() {
-			if s, ok := streams(q, negatives); ok {
-				dq, dk = streamed(out, q.Detach(), k.Detach(), s, draw, o)
-			} else {
-				dq, dk = derivative(out, q.Detach(), k.Detach(), negatives, draw, o)
-			}
-		})
-		loss := q.Mul(dq).Sum()
-		if k.RequiresGrad() {
-			loss = loss.Add(k.Mul(dk).Sum())
-		}
-		return loss
-	})
+// loss is out.Value as a tensor, whose gradients at the inputs are given.
+func (out *Output) loss(device torch.Device, inputs, gradients []*torch.Tensor) *torch.Tensor {
+	return torch.CustomGrad(torch.Scalar(out.Value, torch.Options{Device: device}), inputs, gradients)
 }
 
 // derivative fills out.Value, Accuracy, Scores and Statistics, and gives ∂loss/∂q'
 // and ∂loss/∂k', both [N, d]. It needs two buffers of the logits' size, three while
-// a permutation is applied, and with Drawn negatives a few blocks of gathered rows.
+// a permutation is applied, and with sampled negatives a few blocks of gathered rows.
 //
 // With a scalar λ mixed negatives are never formed, since
 //
@@ -76,9 +62,9 @@ func surrogate(out *Output, q, k *torch.Tensor, negatives Negatives, draw Draw, 
 // and so ∂loss/∂q' = g·n + p_pos k', ∂loss/∂k' = p_pos q'.
 func derivative(out *Output, q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) (dq, dk *torch.Tensor) {
 	n := negatives
-	scalar := draw.Negative != nil && draw.Negative.Elements == nil && !o.NormalizeNegative
+	scalar := draw.Negative != nil && draw.Negative.Elements == nil && !draw.NormalizeNegative
 	if !scalar {
-		n = n.mixed(draw.Permutation, draw.Negative, o.NormalizeNegative)
+		n = n.mixed(draw)
 	}
 	a := n.scores(q) // [N, K], and the first logits-sized buffer
 	b := a

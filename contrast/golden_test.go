@@ -106,10 +106,8 @@ func checkTransform(t *testing.T, c, in *golden.Case, meta ftCase, contrast cont
 	if c.Has("perm") {
 		draw.Permutation = tensor(c, "perm")
 	}
-	out := contrast(q, k, Shared{queue.Keys}, draw, Options{
-		Temperature: meta.Params.T, Scores: true,
-		NormalizePositive: meta.Params.PostmixNorm && meta.Params.MixNow,
-	})
+	draw.NormalizePositive = meta.Params.PostmixNorm && meta.Params.MixNow
+	out := contrast(q, k, QueueNegatives{queue.Keys}, draw, Options{Temperature: meta.Params.T, Scores: true})
 	// Float32Error is absolute. What is stored is off by as much; float32 here may be
 	// off by several times that, but never by 5e-4 of the largest value.
 	errors, loss, exponential := 4.0, 1e-12*meta.Loss64, 4*meta.Float32Error["logits"]
@@ -197,7 +195,7 @@ func TestQueueGolden(t *testing.T) {
 						t.Errorf("call %d: index %d, want %d", i, queue.Index, meta.Index[i])
 					}
 					q, k := tensor(c, fmt.Sprint("q_", i)).SetRequiresGrad(true), tensor(c, fmt.Sprint("k_", i))
-					out := contrast(q, k, Shared{queue.Keys}, Draw{}, Options{Temperature: meta.Params.T, Scores: true})
+					out := contrast(q, k, QueueNegatives{queue.Keys}, Draw{}, Options{Temperature: meta.Params.T, Scores: true})
 					if out.Logits != nil {
 						want, _ := c.F32(fmt.Sprint("logits_", i))
 						golden.Near(t, fmt.Sprint("logits ", i), out.Logits.Float32s(), want, 2e-6)
@@ -238,7 +236,7 @@ func TestQueuesGolden(t *testing.T) {
 					}
 					for _, b := range branches {
 						for _, jig := range []string{"", "_jig"} {
-							out := contrast(tensor(c, "q"+b.own+jig), tensor(c, "k"+b.other), Shared{tensor(c, "queue"+b.other)}, Draw{}, Options{Temperature: meta.Params.T, Scores: true})
+							out := contrast(tensor(c, "q"+b.own+jig), tensor(c, "k"+b.other), QueueNegatives{tensor(c, "queue"+b.other)}, Draw{}, Options{Temperature: meta.Params.T, Scores: true})
 							want, shape := c.F32("logits" + b.own + jig)
 							if out.Logits != nil {
 								golden.Near(t, "logits "+b.own+jig, out.Logits.Float32s(), want, 2e-6)

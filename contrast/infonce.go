@@ -4,8 +4,8 @@ import "contralens/torch"
 
 // Output is what the contrast of one batch gives.
 type Output struct {
-	Loss     *torch.Tensor // one element: call Backward on it, or nothing flows to the query encoder
-	Value    float64       // the loss: mean over the batch of -log softmax of the positive
+	Loss     *torch.Tensor // one element: mean over the batch of -log softmax of the positive
+	Value    float64       // the same as a number
 	Accuracy float64       // share of the batch whose positive beats every negative, in percent
 	// Negatives is how many each query met; 0 where the loss has none.
 	Negatives int
@@ -29,10 +29,7 @@ const (
 // Options of the contrast.
 type Options struct {
 	Temperature float64 // τ
-	// NormalizePositive and NormalizeNegative L2-normalize q' and k', and n',
-	// after the transformation (--postmix_norm).
-	NormalizePositive, NormalizeNegative bool
-	Scores                               bool // fill Output.Scores
+	Scores      bool    // fill Output.Scores
 	// Bound, when it is not 0, asks for Output.Statistics, with histograms of the
 	// transformed negatives over [-Bound, Bound].
 	Bound float64
@@ -48,19 +45,13 @@ type Options struct {
 func InfoNCEPlain(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) Output {
 	out := Output{Negatives: negatives.Len()}
 	out.Logits = torch.Scoped1(func() *torch.Tensor {
-		q, k := q, k.Detach()
-		if draw.Positive != nil {
-			q, k = Extrapolate(q, k, *draw.Positive)
-		}
-		if o.NormalizePositive {
-			q, k = q.Normalize(1), k.Normalize(1)
-		}
+		q, k := draw.positives(q, k.Detach())
 		pos := q.Mul(k).SumDim([]int{1}, true)
 		var neg *torch.Tensor
-		switch n := negatives.mixed(draw.Permutation, draw.Negative, o.NormalizeNegative).(type) {
-		case Shared:
+		switch n := negatives.mixed(draw).(type) {
+		case QueueNegatives:
 			neg = n.scores(q)
-		case Drawn:
+		case SampledNegatives:
 			rows := n.rows(block{queries: q.Size(0), count: n.Count}) // [N, K, d] at once
 			neg = rows.Bmm(q.Unsqueeze(2)).Squeeze(2)
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"contralens/contrast/ft"
 	"contralens/internal/numeric"
 	"contralens/torch"
 )
@@ -17,8 +18,8 @@ func TestMerge(t *testing.T) {
 	err := torch.Run(func() error {
 		torch.Scoped(func() {
 			q, keys := unitRows(n+more, d, 1), unitRows(n+more, d, 2)
-			queue := Shared{unitRows(k, d, 3)}
-			transformed := (&Stream{Seed: 1}).Next(PaperTransform(), n+more, k, d, torch.CPU)
+			queue := QueueNegatives{unitRows(k, d, 3)}
+			transformed := (&Stream{Seed: 1}).Next(ft.Paper(), n+more, k, d, torch.CPU)
 			for name, draw := range map[string]Draw{"plain": {}, "transformed": transformed} {
 				of := func(first, count int) *Statistics {
 					query := q.Narrow(0, first, count).Clone().SetRequiresGrad(true)

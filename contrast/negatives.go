@@ -3,48 +3,50 @@ package contrast
 import "contralens/torch"
 
 // Negatives are what queries are compared with beside their own keys: K rows for
-// each query. There are two kinds, Shared and Drawn.
+// each query. There are two kinds, QueueNegatives and
+// SampledNegatives.
 type Negatives interface {
 	// Len is K.
 	Len() int
 	// mixed are the negatives after the transformation, n'_i = λ n_i + (1-λ) n_π(i)
-	// if there is a λ, and then of unit length if normalize.
-	mixed(π *torch.Tensor, λ *Lambda, normalize bool) Negatives
-	// scores are q·n_i [N, K] of queries [N, d], without autograd for Drawn.
+	// if there is a λ, and then of unit length if the draw normalizes them.
+	mixed(draw Draw) Negatives
+	// scores are q·n_i [N, K] of queries [N, d], without autograd for
+	// SampledNegatives.
 	scores(q *torch.Tensor) *torch.Tensor
 	// gradient is Σ_i g_i n_i [N, d] for g [N, K]: the derivative by the queries of
 	// a loss whose derivative by the scores is g.
 	gradient(g *torch.Tensor) *torch.Tensor
 }
 
-// Shared are the same rows for every query: MoCo's queue.
-type Shared struct {
+// QueueNegatives are the same rows for every query: MoCo's queue.
+type QueueNegatives struct {
 	Rows *torch.Tensor // [K, d]
 }
 
 // Len is K.
-func (s Shared) Len() int { return s.Rows.Size(0) }
+func (s QueueNegatives) Len() int { return s.Rows.Size(0) }
 
-func (s Shared) mixed(π *torch.Tensor, λ *Lambda, normalize bool) Negatives {
-	if λ != nil {
-		s.Rows = Interpolate(s.Rows, π, *λ)
+func (s QueueNegatives) mixed(draw Draw) Negatives {
+	if draw.Negative != nil {
+		s.Rows = Interpolate(s.Rows, draw.Permutation, *draw.Negative)
 	}
-	if normalize {
+	if draw.NormalizeNegative {
 		s.Rows = s.Rows.Normalize(1)
 	}
 	return s
 }
 
-func (s Shared) scores(q *torch.Tensor) *torch.Tensor   { return q.Mm(s.Rows.T()) }
-func (s Shared) gradient(g *torch.Tensor) *torch.Tensor { return g.Mm(s.Rows) }
+func (s QueueNegatives) scores(q *torch.Tensor) *torch.Tensor   { return q.Mm(s.Rows.T()) }
+func (s QueueNegatives) gradient(g *torch.Tensor) *torch.Tensor { return g.Mm(s.Rows) }
 
-// Drawn are rows of a memory bank, others for every query. They are gathered a
+// SampledNegatives are rows of a memory bank, others for every query. They are gathered a
 // block at a time, when scores are computed and once more for the gradient: at a
 // batch of 256 with K = 65,536 and d = 128 all of them would be 8.6 GB.
 //
 // π and λ of the transformation are the same for all queries: λ is one number or
 // one an element of the K rows [K, d].
-type Drawn struct {
+type SampledNegatives struct {
 	Bank  *torch.Tensor // [M, d]
 	Count int           // K
 	// At is the bank's row that is the i-th negative of a query. It is asked again
@@ -61,17 +63,17 @@ type Drawn struct {
 const blockElements = 1 << 21
 
 // Len is K.
-func (d Drawn) Len() int { return d.Count }
+func (d SampledNegatives) Len() int { return d.Count }
 
-func (d Drawn) mixed(π *torch.Tensor, λ *Lambda, normalize bool) Negatives {
-	if λ != nil {
-		d.π, d.λ = π.Int64s(), λ
+func (d SampledNegatives) mixed(draw Draw) Negatives {
+	if draw.Negative != nil {
+		d.π, d.λ = draw.Permutation.Int64s(), draw.Negative
 	}
-	d.normalize = normalize
+	d.normalize = draw.NormalizeNegative
 	return d
 }
 
-func (d Drawn) scores(q *torch.Tensor) *torch.Tensor {
+func (d SampledNegatives) scores(q *torch.Tensor) *torch.Tensor {
 	n := q.Size(0)
 	out := torch.Empty([]int{n, d.Count}, torch.Options{Device: q.Device()})
 	d.blocks(n, func(b block) {
@@ -81,7 +83,7 @@ func (d Drawn) scores(q *torch.Tensor) *torch.Tensor {
 	return out
 }
 
-func (d Drawn) gradient(g *torch.Tensor) *torch.Tensor {
+func (d SampledNegatives) gradient(g *torch.Tensor) *torch.Tensor {
 	n := g.Size(0)
 	out := torch.Zeros([]int{n, d.Bank.Size(1)}, torch.Options{Device: g.Device()})
 	d.blocks(n, func(b block) {
@@ -96,7 +98,7 @@ func (d Drawn) gradient(g *torch.Tensor) *torch.Tensor {
 type block struct{ query, queries, first, count int }
 
 // blocks calls f for blocks that cover n queries, each in a scope of its own.
-func (d Drawn) blocks(n int, f func(block)) {
+func (d SampledNegatives) blocks(n int, f func(block)) {
 	dim := d.Bank.Size(1)
 	count := max(1, min(d.Count, blockElements/dim))
 	queries := max(1, blockElements/(count*dim))
@@ -110,7 +112,7 @@ func (d Drawn) blocks(n int, f func(block)) {
 }
 
 // rows gathers and transforms a block's negatives: [queries, count, d].
-func (d Drawn) rows(b block) *torch.Tensor {
+func (d SampledNegatives) rows(b block) *torch.Tensor {
 	return torch.Scoped1(func() *torch.Tensor {
 		rows := d.gather(b, func(i int) int { return i })
 		if d.λ != nil {
@@ -130,7 +132,7 @@ func (d Drawn) rows(b block) *torch.Tensor {
 
 // gather picks the bank's rows of a block, the i-th negative of each query after
 // moved says which one that is.
-func (d Drawn) gather(b block, moved func(i int) int) *torch.Tensor {
+func (d SampledNegatives) gather(b block, moved func(i int) int) *torch.Tensor {
 	at := make([]int64, 0, b.queries*b.count)
 	for query := range b.queries {
 		for i := range b.count {

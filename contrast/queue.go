@@ -29,6 +29,9 @@ func NewQueue(k, d int, seed uint64, device torch.Device) *Queue {
 // Len is K, the number of keys.
 func (q *Queue) Len() int { return q.Keys.Size(0) }
 
+// Negatives are the queue's keys, for every query the same.
+func (q *Queue) Negatives() QueueNegatives { return QueueNegatives{Rows: q.Keys} }
+
 // Enqueue overwrites the rows Index … Index+N-1 (mod K) with keys [N, d] and
 // moves Index on. Of more than K keys the last K stay. It must follow the
 // backward pass, which reads the queue.

@@ -20,15 +20,15 @@ func Similarity(p, z *torch.Tensor, draw Draw, o Options) Output {
 	var out Output
 	out.Loss = torch.Scoped1(func() *torch.Tensor {
 		z := z.Detach()
-		loss := func(p *torch.Tensor) *torch.Tensor {
+		if o.Bound > 0 {
+			d := p.Detach()
+			out.Statistics = observe(d, z, draw, o, func(raw *Distribution) {
+				raw.describe(d.Mm(z.T()).Gather(1, offDiagonal(d.Size(0)).ToDevice(d.Device())), o.Temperature)
+			})
+		}
+		return out.measured(p, draw, func(p *torch.Tensor) *torch.Tensor {
 			return torch.Scoped1(func() *torch.Tensor {
-				p, z := p, z
-				if draw.Positive != nil {
-					p, z = Extrapolate(p, z, *draw.Positive)
-				}
-				if o.NormalizePositive {
-					p, z = p.Normalize(1), z.Normalize(1)
-				}
+				p, z := draw.positives(p, z)
 				pos := p.Mul(z).SumDim([]int{1}, true)
 				torch.NoGrad(func() {
 					neg := p.Detach().Mm(z.Detach().T()).Gather(1, offDiagonal(p.Size(0)).ToDevice(p.Device()))
@@ -38,19 +38,7 @@ func Similarity(p, z *torch.Tensor, draw Draw, o Options) Output {
 				out.Value = mean.Item()
 				return mean
 			})
-		}
-		if o.Bound == 0 {
-			return loss(p)
-		}
-		d := p.Detach()
-		out.Statistics = observe(d, z, draw, o, func(raw *Distribution) {
-			raw.describe(d.Mm(z.T()).Gather(1, offDiagonal(d.Size(0)).ToDevice(d.Device())), o.Temperature)
 		})
-		tapped := out.Statistics.tap(p, loss)
-		if !draw.On() {
-			out.Statistics.Raw = out.Statistics.Seen
-		}
-		return tapped
 	})
 	return out
 }

@@ -105,16 +105,24 @@ func uniformity(z *torch.Tensor) float64 {
 	return math.Log(sum / (float64(n) * float64(n-1) / 2))
 }
 
-// tap builds a surrogate loss on q, and one from its gradient alone, which it
-// measures on the way.
-func (s *Statistics) tap(q *torch.Tensor, loss func(q *torch.Tensor) *torch.Tensor) *torch.Tensor {
+// measured is loss(q). Where statistics are asked for, the gradient at q is
+// computed here, its length is measured, and the loss is handed on with it, so
+// that the caller's backward pass does not go through the contrast again.
+func (out *Output) measured(q *torch.Tensor, draw Draw, loss func(q *torch.Tensor) *torch.Tensor) *torch.Tensor {
+	if out.Statistics == nil {
+		return loss(q)
+	}
 	leaf := q.Detach().SetRequiresGrad(true)
-	loss(leaf).Backward()
-	g := leaf.Grad()
+	value := loss(leaf)
+	value.Backward()
+	gradient := leaf.Grad()
 	torch.NoGrad(func() {
-		s.Gradient = g.Square().SumDim([]int{1}, false).Sqrt().Sum().Item()
+		out.Statistics.Gradient = gradient.Square().SumDim([]int{1}, false).Sqrt().Sum().Item()
 	})
-	return q.Mul(g).Sum()
+	if !draw.On() {
+		out.Statistics.Raw = out.Statistics.Seen
+	}
+	return torch.CustomGrad(value, []*torch.Tensor{q}, []*torch.Tensor{gradient})
 }
 
 // transformed measures the scores that the loss sees, pos [N, 1] and neg [N, K],

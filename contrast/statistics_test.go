@@ -6,6 +6,7 @@ import (
 	"sort"
 	"testing"
 
+	"contralens/contrast/ft"
 	"contralens/internal/numeric"
 	"contralens/torch"
 )
@@ -158,21 +159,21 @@ func rows(t *torch.Tensor) (out [][]float64) {
 // Every statistic of the fused path against its definition, and the loss, the
 // gradient and the score rows against those without statistics.
 func TestStatistics(t *testing.T) {
-	paper := PaperTransform()
+	paper := ft.Paper()
 	elementwise := paper
 	elementwise.Positive.Elementwise, elementwise.Negative.Elementwise = true, true
 	for _, tc := range []struct {
 		name string
 		n, k int
-		t    Transform
+		t    ft.Transform
 		o    Options
 	}{
-		{"plain", 5, 33, Transform{}, Options{}},
+		{"plain", 5, 33, ft.Transform{}, Options{}},
 		{"paper", 9, 700, paper, Options{}},
 		{"elementwise", 5, 33, elementwise, Options{}},
-		{"positives alone", 5, 33, Transform{Positive: paper.Positive}, Options{}},
-		{"negatives alone", 5, 33, Transform{Negative: paper.Negative}, Options{}},
-		{"normalized both", 5, 33, elementwise, Options{NormalizePositive: true, NormalizeNegative: true}},
+		{"positives alone", 5, 33, ft.Transform{Positive: paper.Positive}, Options{}},
+		{"negatives alone", 5, 33, ft.Transform{Negative: paper.Negative}, Options{}},
+		{"normalized both", 5, 33, normalized(elementwise, true, true), Options{}},
 	} {
 		for _, τ := range []float64{0.07, 0.2} {
 			t.Run(fmt.Sprint(tc.name, " τ ", τ), func(t *testing.T) {
@@ -185,16 +186,16 @@ func TestStatistics(t *testing.T) {
 	}
 }
 
-func checkStatistics(t *testing.T, path contrastFunc, n, k int, transform Transform, o Options, τ float64) {
+func checkStatistics(t *testing.T, path contrastFunc, n, k int, transform ft.Transform, o Options, τ float64) {
 	const d = 8
 	key, queue := unitRows(n, d, 2), unitRows(k, d, 3)
 	qa, qb := unitRows(n, d, 1).SetRequiresGrad(true), unitRows(n, d, 1).SetRequiresGrad(true)
 	stream := Stream{Seed: 5}
 	draw := stream.Next(transform, n, k, d, torch.CPU)
 	o.Temperature, o.Scores = τ, true
-	without := path(qa, key, Shared{queue}, draw, o)
+	without := path(qa, key, QueueNegatives{queue}, draw, o)
 	o.Bound = 2
-	with := path(qb, key, Shared{queue}, draw, o)
+	with := path(qb, key, QueueNegatives{queue}, draw, o)
 	without.Loss.Backward()
 	with.Loss.Backward()
 	near := func(name string, got, want, tolerance float64) {
@@ -214,7 +215,7 @@ func checkStatistics(t *testing.T, path contrastFunc, n, k int, transform Transf
 		near("score rows", float64(with.Scores[i]), float64(without.Scores[i]), 1e-5)
 	}
 	s := with.Statistics
-	want := definition(rows(qa), rows(key), rows(queue), plainly(draw, d, k), τ, o.NormalizePositive, o.NormalizeNegative)
+	want := definition(rows(qa), rows(key), rows(queue), plainly(draw, d, k), τ, draw.NormalizePositive, draw.NormalizeNegative)
 	near("gradient's length", s.Gradient, norm, 1e-5)
 	near("alignment", s.Alignment, want.Alignment, 1e-5)
 	near("uniformity", s.Uniformity, want.Uniformity, 1e-5)

@@ -16,8 +16,8 @@ import (
 //
 //	loss = log(1 + exp(L - pos/τ))    w = 1 / (1 + exp(pos/τ - L))
 //	∂loss/∂q' = w (a - k') / τN       ∂loss/∂k' = -w q' / τN
-func streamed(out *Output, q, k *torch.Tensor, n Shared, draw Draw, o Options) (dq, dk *torch.Tensor) {
-	a := n.mix(draw, o.NormalizeNegative).Attend(q, o.Temperature, true, counting(o.Bound))
+func streamed(out *Output, q, k *torch.Tensor, n QueueNegatives, draw Draw, o Options) (dq, dk *torch.Tensor) {
+	a := n.mix(draw).Attend(q, o.Temperature, true, counting(o.Bound))
 	pos := q.Mul(k).SumDim([]int{1}, false).Float64s()
 	τ, size := o.Temperature, float64(len(pos))
 	w := make([]float64, len(pos))
@@ -47,15 +47,15 @@ func streamed(out *Output, q, k *torch.Tensor, n Shared, draw Draw, o Options) (
 	return a.Sum.Sub_(k).Mul(share), q.Mul(share).Neg()
 }
 
-// streams says whether queries can be compared with negatives in one pass.
-func streams(q *torch.Tensor, negatives Negatives) (Shared, bool) {
-	s, shared := negatives.(Shared)
+// streams reports whether queries can be compared with negatives in one pass.
+func streams(q *torch.Tensor, negatives Negatives) (QueueNegatives, bool) {
+	s, shared := negatives.(QueueNegatives)
 	return s, shared && q.Device() == torch.CPU
 }
 
 // mix are the rows as the draw transforms them.
-func (s Shared) mix(draw Draw, normalize bool) torch.Mixed {
-	m := torch.Mixed{Rows: s.Rows, Normalize: normalize}
+func (s QueueNegatives) mix(draw Draw) torch.Mixed {
+	m := torch.Mixed{Rows: s.Rows, Normalize: draw.NormalizeNegative}
 	if λ := draw.Negative; λ != nil {
 		m.Permutation, m.Lambda, m.Elements = draw.Permutation, λ.Value, λ.Elements
 	}

@@ -49,15 +49,29 @@ func (λ Lambda) mix(a, b *torch.Tensor) *torch.Tensor {
 	})
 }
 
-// Draw is one step's random part of the feature transformation. A nil field is
-// a side that is not transformed.
+// Draw is the feature transformation of one step: λ of both sides and π. The zero
+// value transforms nothing.
 type Draw struct {
-	Positive    *Lambda
-	Negative    *Lambda
+	Positive    *Lambda       // nil: positives are not mixed
+	Negative    *Lambda       // nil: negatives are not mixed
 	Permutation *torch.Tensor // π, int64 [K]; set with Negative
+	// NormalizePositive and NormalizeNegative L2-normalize q' and k', and n', after
+	// the mixing.
+	NormalizePositive, NormalizeNegative bool
 }
 
-// On says whether the draw transforms anything.
+// positives are q' and k' [N, d].
+func (d Draw) positives(q, k *torch.Tensor) (q1, k1 *torch.Tensor) {
+	if d.Positive != nil {
+		q, k = Extrapolate(q, k, *d.Positive)
+	}
+	if d.NormalizePositive {
+		q, k = q.Normalize(1), k.Normalize(1)
+	}
+	return q, k
+}
+
+// On reports whether λ mixes anything.
 func (d Draw) On() bool { return d.Positive != nil || d.Negative != nil }
 
 // Free drops the tensors of the draw.

@@ -101,7 +101,10 @@ func (s *Server) describeRun(q url.Values) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := description{Summary: r.look(time.Now()), First: 1, Series: []series{}, Kinds: []string{}, Environment: []named{}, Results: []json.RawMessage{}}
+	d := description{
+		Summary: r.look(time.Now()), First: 1,
+		Series: []series{}, Kinds: []string{}, Environment: []named{}, Results: []json.RawMessage{},
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	about, err := rundir.ReadRecordFS(folder{r})
@@ -110,7 +113,8 @@ func (s *Server) describeRun(q url.Values) (any, error) {
 	}
 	source := r.open(&d)
 	for _, m := range metricSeries {
-		if len(r.metrics.series[m.name]) > 0 && !slices.ContainsFunc(d.Series, func(s series) bool { return s.Name == m.name }) {
+		shown := slices.ContainsFunc(d.Series, func(s series) bool { return s.Name == m.name })
+		if len(r.metrics.series[m.name]) > 0 && !shown {
 			d.Series = append(d.Series, series{m.name, m.title, m.axis})
 		}
 	}
@@ -162,7 +166,8 @@ func (r *run) open(d *description) scores.Source {
 func environment(r rundir.Record) []named {
 	var list []named
 	for _, n := range []named{
-		{"Command", shellWords(r.Command)}, {"Started", r.Start}, {"Machine", r.Machine}, {"Source revision", r.Commit}, {"Go", r.Go}, {"libtorch", r.Torch},
+		{"Command", shellWords(r.Command)}, {"Started", r.Start}, {"Machine", r.Machine},
+		{"Source revision", r.Commit}, {"Go", r.Go}, {"libtorch", r.Torch},
 	} {
 		if n.Value != "" {
 			list = append(list, n)
@@ -223,7 +228,8 @@ func (s *Server) curves(q url.Values) (any, error) {
 	if len(names) > maxNames {
 		return nil, fmt.Errorf("want at most %d series, got %d", maxNames, len(names))
 	}
-	from, to, points := number(q, "from", 0, 0, farthest), number(q, "to", farthest, 0, farthest), number(q, "points", 600, 1, maxPoints)
+	from, to := number(q, "from", 0, 0, farthest), number(q, "to", farthest, 0, farthest)
+	points := number(q, "points", 600, 1, maxPoints)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	d := description{Summary: Summary{Scores: r.hasScores()}}
@@ -272,7 +278,8 @@ func (s *Server) histogram(q url.Values) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := source.Histograms(q.Get("kind"), number(q, "from", 0, 0, farthest), number(q, "to", farthest, 0, farthest), number(q, "rows", 80, 1, maxRows))
+	from, to := number(q, "from", 0, 0, farthest), number(q, "to", farthest, 0, farthest)
+	h, err := source.Histograms(q.Get("kind"), from, to, number(q, "rows", 80, 1, maxRows))
 	if err != nil {
 		return nil, err
 	}
@@ -307,7 +314,8 @@ func (s *Server) thumbnails(w http.ResponseWriter, req *http.Request) {
 	}
 	defer f.Close()
 	head := make([]byte, 8)
-	if _, err := io.ReadFull(f, head); err != nil || !bytes.Equal(head, []byte("\x89PNG\r\n\x1a\n")) || info.Size() > maxPictures {
+	_, err = io.ReadFull(f, head)
+	if err != nil || !bytes.Equal(head, []byte("\x89PNG\r\n\x1a\n")) || info.Size() > maxPictures {
 		http.Error(w, "thumbnails.png: want a PNG picture", http.StatusNotFound)
 		return
 	}

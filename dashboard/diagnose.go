@@ -54,10 +54,10 @@ func Diagnose(e Evidence) []Finding {
 // network maps all images to nearly the same place, which looks like a collapse.
 const settled = 200
 
-// queue says whether negatives come from a queue, as far as is known.
+// queue reports whether negatives come from a queue, as far as is known.
 func (e Evidence) queue() bool { return e.Memory == "" || e.Memory == "moco" }
 
-// negatives says whether the loss has negatives, as it does where nothing else is known.
+// negatives reports whether the loss has negatives, as it does where nothing else is known.
 // Where it has none, those that are recorded are the batch's other images, to compare.
 func (e Evidence) negatives() bool {
 	memory, known := config.Memories[e.Memory]
@@ -69,7 +69,8 @@ func tooEarly(e Evidence) *Finding {
 		return nil
 	}
 	return &Finding{Rule: "early", Kind: "note", Title: "It is too early to tell",
-		Text:     "The features of an untrained network all point nearly the same way, and the first steps pull them apart. Diagnoses come later.",
+		Text: "The features of an untrained network all point nearly the same way, and the first steps pull them " +
+			"apart. Diagnoses come later.",
 		Evidence: []string{fmt.Sprintf("%d steps are done; diagnoses begin at %d", e.Step, settled)}}
 }
 
@@ -105,7 +106,8 @@ func collapse(e Evidence) *Finding {
 		alpha = "" // no key encoder
 	}
 	f := Finding{Rule: "collapse", Kind: "warning", Title: "The features are collapsing",
-		Text: "Different images get nearly the same features, so there is little left to tell apart. A lower learning rate, a warm-up, " + alpha + "or a later start of the feature transformation may help."}
+		Text: "Different images get nearly the same features, so there is little left to tell apart. A lower learning " +
+			"rate, a warm-up, " + alpha + "or a later start of the feature transformation may help."}
 	if u, ok := e.Recent["uniformity"]; ok {
 		if neg, ok := e.raw("neg_mean"); u < -1 && !(ok && neg > 0.5) {
 			return nil
@@ -134,8 +136,14 @@ func leak(e Evidence) *Finding {
 		return nil
 	}
 	return &Finding{Rule: "leak", Kind: "warning", Title: "The task is solved without learning: a leak?",
-		Text:     "Positives are found almost always, yet neighbors in feature space share classes no more often than before. Batch norm may give away which key belongs to a query (are keys shuffled?), or the views of an image may share a short cut such as its colors.",
-		Evidence: []string{fmt.Sprintf("contrastive accuracy %.1f %%", accuracy), fmt.Sprintf("k-NN %.1f %% now, %.1f %% at first", last, first)}}
+		Text: "Positives are found almost always, yet neighbors in feature space share classes no more often than " +
+			"before. Batch norm may give away which key belongs to a query (are keys shuffled?), or the views of an image " +
+			"may share a short cut such as its colors.",
+		Evidence: []string{
+			fmt.Sprintf("contrastive accuracy %.1f %%", accuracy),
+			fmt.Sprintf("k-NN %.1f %% now, %.1f %% at first", last, first),
+		},
+	}
 }
 
 // keyTooFast: keys in the queue come from encoders that have become another one
@@ -155,8 +163,13 @@ func keyTooFast(e Evidence) *Finding {
 		return nil
 	}
 	return &Finding{Rule: "key-fast", Kind: "warning", Title: "The key encoder changes too fast",
-		Text:     "Keys in the queue come from encoders that differ, so that scores of negatives say more about a key's age than about its image. A momentum α nearer to 1, a shorter queue or a higher temperature helps.",
-		Evidence: []string{fmt.Sprintf("the mean negative score jumps by %.3f a step, %.0f %% of τ = %v", jump, 100*jump/e.Tau, e.Tau), fmt.Sprintf("with α = %v the key encoder is renewed every %.0f steps, the queue every %.0f", e.Alpha, memory, queue)}}
+		Text: "Keys in the queue come from encoders that differ, so that scores of negatives say more about a " +
+			"key's age than about its image. A momentum α nearer to 1, a shorter queue or a higher temperature helps.",
+		Evidence: []string{
+			fmt.Sprintf("the mean negative score jumps by %.3f a step, %.0f %% of τ = %v", jump, 100*jump/e.Tau, e.Tau),
+			fmt.Sprintf("with α = %v the key encoder is renewed every %.0f steps, the queue every %.0f", e.Alpha, memory, queue),
+		},
+	}
 }
 
 // keyTooSlow: the key encoder is still the one of long ago, and positives hardly
@@ -176,7 +189,8 @@ func keyTooSlow(e Evidence) *Finding {
 		renewed = "with α = 1 the key encoder never changes"
 	}
 	return &Finding{Rule: "key-slow", Kind: "warning", Title: "The key encoder follows too slowly",
-		Text:     "Queries are compared with what the encoder was long ago, and positives hardly stand out from negatives. A smaller momentum α suits a short training.",
+		Text: "Queries are compared with what the encoder was long ago, and positives hardly stand out from " +
+			"negatives. A smaller momentum α suits a short training.",
 		Evidence: []string{renewed, fmt.Sprintf("positives are %.3f above negatives, τ is %v", pos-neg, e.Tau)}}
 }
 
@@ -195,7 +209,8 @@ func saturated(e Evidence) *Finding {
 		ft = "--ft pos"
 	}
 	return &Finding{Rule: "saturated", Kind: "hint", Title: "Positives are saturated: feature transformation could help",
-		Text:     "The two views of an image are almost the same to the encoder, so positives teach it little. Extrapolating them (" + ft + ") makes them harder; so do stronger augmentations.",
+		Text: "The two views of an image are almost the same to the encoder, so positives teach it little. " +
+			"Extrapolating them (" + ft + ") makes them harder; so do stronger augmentations.",
 		Evidence: []string{fmt.Sprintf("positives: mean score %.3f of at most 1", pos), "no feature transformation"}}
 }
 
@@ -215,8 +230,10 @@ func easyNegatives(e Evidence) *Finding {
 		more = "A longer queue (-k)"
 	}
 	f := &Finding{Rule: "easy-negatives", Kind: "hint", Title: "The negatives are too easy",
-		Text:     "Even the hardest negative is far from the positive, so the loss pulls at little. " + more + ", a higher temperature, or interpolated negatives (--ft neg or posneg) make harder ones.",
-		Evidence: []string{fmt.Sprintf("the hardest negative scores %.2f, the positive %.2f: %.1f τ apart, so it weighs %.1f %% of it", hard, pos, gap, 100*math.Exp(-gap))}}
+		Text: "Even the hardest negative is far from the positive, so the loss pulls at little. " + more +
+			", a higher temperature, or interpolated negatives (--ft neg or posneg) make harder ones.",
+		Evidence: []string{fmt.Sprintf("the hardest negative scores %.2f, the positive %.2f: %.1f τ apart, "+
+			"so it weighs %.1f %% of it", hard, pos, gap, 100*math.Exp(-gap))}}
 	if n, ok := e.Recent["effective_negatives"]; ok && e.K > 0 {
 		f.Evidence = append(f.Evidence, fmt.Sprintf("%.0f of %d negatives share the work", n, e.K))
 	}
@@ -236,7 +253,8 @@ func queueFilling(e Evidence) *Finding {
 		return nil
 	}
 	f := &Finding{Rule: "queue", Kind: "note", Title: "The queue is not full yet",
-		Text:     "Part of the negatives are still the random vectors it began with, which are easy: loss and accuracy look better than they are, and change when it is full.",
+		Text: "Part of the negatives are still the random vectors it began with, which are easy: loss and accuracy " +
+			"look better than they are, and change when it is full.",
 		Evidence: []string{fmt.Sprintf("%.0f %% of the queue are keys of this training", 100*fill)}}
 	if e.K > 0 && e.Batch > 0 {
 		f.Evidence = append(f.Evidence, fmt.Sprintf("it is full at step %d", (e.K+e.Batch-1)/e.Batch))

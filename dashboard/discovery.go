@@ -65,10 +65,12 @@ func (s *Server) find() {
 	if links == 1 {
 		s.note = "A symbolic link is not followed; start the dashboard on the directory that it leads to."
 	} else if links > 1 {
-		s.note = fmt.Sprintf("%d symbolic links are not followed; start the dashboard on the directory that they lead to.", links)
+		s.note = fmt.Sprintf("%d symbolic links are not followed; start the dashboard on the directory that they lead "+
+			"to.", links)
 	}
 	if tooMany {
-		s.note = fmt.Sprintf("The search stopped after %d entries and %d runs; start the dashboard on a directory further down.", entries, len(found))
+		s.note = fmt.Sprintf("The search stopped after %d entries and %d runs; start the dashboard on a directory "+
+			"further down.", entries, len(found))
 	}
 	s.walked, s.walk = time.Now(), time.Since(start)
 }

@@ -66,7 +66,10 @@ func (r *run) embed(epoch int) (*embedding, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &embedding{Epoch: epoch, Epochs: epochs, Classes: p.Classes, Paths: p.Paths, Thumbnail: p.Thumbnail, Columns: p.Columns, written: written}
+	m := &embedding{
+		Epoch: epoch, Epochs: epochs, Classes: p.Classes, Paths: p.Paths,
+		Thumbnail: p.Thumbnail, Columns: p.Columns, written: written,
+	}
 	n := len(p.Labels)
 	for i := range min(n, maxMapped) {
 		m.Images = append(m.Images, i*n/min(n, maxMapped))

@@ -19,7 +19,8 @@ func (r *run) evidence(record rundir.Record, source scores.Source) Evidence {
 	}
 	e := Evidence{
 		Memory: record.Config["mem"],
-		Tau:    number("nce_t"), Alpha: number("alpha"), K: int(number("nce_k")), Batch: int(number("batch_size")), FT: ftOf(record.Config),
+		Tau:    number("nce_t"), Alpha: number("alpha"), K: int(number("nce_k")), Batch: int(number("batch_size")),
+		FT:     ftOf(record.Config),
 		Recent: map[string]float64{}, Jumps: map[string]float64{}, Step: r.metrics.last(),
 	}
 	if e.Memory != "" && e.Memory != "moco" && e.Memory != "bank" {

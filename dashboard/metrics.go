@@ -13,7 +13,10 @@ var metricSeries = []struct {
 	value             func(rundir.Metrics) *float64
 }{
 	{"loss", "Loss", "InfoNCE loss", func(m rundir.Metrics) *float64 { return m.Loss }},
-	{"accuracy", "Contrastive accuracy", "positive ranked first, %", func(m rundir.Metrics) *float64 { return m.Accuracy }},
+	{
+		"accuracy", "Contrastive accuracy", "positive ranked first, %",
+		func(m rundir.Metrics) *float64 { return m.Accuracy },
+	},
 	{"lr", "Learning rate", "learning rate", func(m rundir.Metrics) *float64 { return m.Rate }},
 	{"knn", "k-NN accuracy", "top-1, %", func(m rundir.Metrics) *float64 { return m.KNN }},
 	{"speed", "Speed", "images/s", func(m rundir.Metrics) *float64 { return m.Speed }},

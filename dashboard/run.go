@@ -182,11 +182,12 @@ func (r *run) summarize(written, now time.Time) Summary {
 	if info, err := r.server.root.Stat(r.file(rundir.InterruptedFile)); err == nil {
 		sign.Interrupted = info.ModTime()
 	}
-	sign.Judged = len(rundir.LastResults[json.RawMessage](folder{r})) > 0
-	if sign.Classifier && sign.Judged {
+	sign.Evaluated = len(rundir.LastResults[json.RawMessage](folder{r})) > 0
+	if sign.Classifier && sign.Evaluated {
 		s.Epoch = s.Epochs
 	}
-	s.Scores, s.Probe = r.hasScores(), slices.ContainsFunc(r.list("scores/probe"), func(e fs.DirEntry) bool { return e.Name() == "probe.json" })
+	s.Scores = r.hasScores()
+	s.Probe = slices.ContainsFunc(r.list("scores/probe"), func(e fs.DirEntry) bool { return e.Name() == "probe.json" })
 	r.checkScores(&s)
 	s.State, s.Evidence = sign.state(now)
 	if len(s.Notes) > 0 && len(c) == 0 && s.Step == 0 {

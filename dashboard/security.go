@@ -13,7 +13,8 @@ import (
 
 // policy lets the page load its own files and nothing else; pictures may also
 // be made in the browser, as downloads of charts are.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; font-src 'self'; worker-src 'self'; " +
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src " +
+	"'self'; font-src 'self'; worker-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // cookie carries the token after the first visit. Its name has the port, since
@@ -47,7 +48,8 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			http.Error(w, "want GET: the dashboard only shows", http.StatusMethodNotAllowed)
 		case !s.knownHost(r.Host):
-			http.Error(w, "want this machine's address or name, got "+r.Host+"; --host NAME allows another name", http.StatusMisdirectedRequest)
+			message := "want this machine's address or name, got " + r.Host + "; --host NAME allows another name"
+			http.Error(w, message, http.StatusMisdirectedRequest)
 		case !sameSite(r):
 			http.Error(w, "requests from other sites' pages are refused", http.StatusForbidden)
 		case !s.admitted(w, r):
@@ -58,7 +60,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	})
 }
 
-// knownHost says whether a Host header names this machine. An address in
+// knownHost reports whether a Host header names this machine. An address in
 // numbers does: no other site's name can have been made to point here.
 func (s *Server) knownHost(host string) bool {
 	name := host
@@ -69,7 +71,7 @@ func (s *Server) knownHost(host string) bool {
 	return name == "localhost" || net.ParseIP(name) != nil || slices.Contains(s.Hosts, name)
 }
 
-// sameSite says whether a request comes from our own page or from the address
+// sameSite reports whether a request comes from our own page or from the address
 // bar, and not from a page of another site.
 func sameSite(r *http.Request) bool {
 	if origin := r.Header.Get("Origin"); origin != "" {
@@ -83,17 +85,20 @@ func sameSite(r *http.Request) bool {
 		return true
 	}
 	// A link from elsewhere may open the page; nothing else may.
-	return r.URL.Path == "/" && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
+	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
+	return r.URL.Path == "/" && mode == "navigate" && dest == "document"
 }
 
-// admitted says whether a request has the token: in its address, which sets the
+// admitted reports whether a request has the token: in its address, which sets the
 // cookie for what follows, in the cookie, or as Authorization: Bearer.
 func (s *Server) admitted(w http.ResponseWriter, r *http.Request) bool {
 	if s.Token == "" {
 		return true
 	}
 	if s.isToken(r.URL.Query().Get("token")) {
-		http.SetCookie(w, &http.Cookie{Name: cookie(r), Value: s.Token, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
+		http.SetCookie(w, &http.Cookie{
+			Name: cookie(r), Value: s.Token, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		})
 		return true
 	}
 	if c, err := r.Cookie(cookie(r)); err == nil && s.isToken(c.Value) {

@@ -25,7 +25,7 @@ type signs struct {
 	Written     time.Time     // when something was last recorded
 	Interrupted time.Time     // when interrupted.pth was saved; zero: there is none
 	Classifier  bool          // it trains from labels, which leaves a result but no metrics.jsonl
-	Judged      bool          // a result is there
+	Evaluated   bool          // a result is there
 	Interval    time.Duration // usual time between two lines of metrics.jsonl
 }
 
@@ -44,10 +44,11 @@ func (s signs) state(now time.Time) (State, string) {
 		return t.Format("15:04:05")
 	}
 	switch silent := now.Sub(s.Written); {
-	case s.Classifier && s.Judged:
+	case s.Classifier && s.Evaluated:
 		return Finished, "its result is in results.jsonl"
 	case s.Classifier && silent >= s.patience():
-		return Ended, fmt.Sprintf("nothing was written since %s and there is no result; it may still be at an epoch", clock(s.Written))
+		return Ended, fmt.Sprintf("nothing was written since %s and there is no result; it may still be at an epoch",
+			clock(s.Written))
 	case s.Planned > 0 && s.Complete >= s.Planned:
 		return Finished, fmt.Sprintf("epoch %d of %d is complete", s.Complete, s.Planned)
 	case !s.Interrupted.IsZero() && s.Written.Sub(s.Interrupted) < 5*time.Second:
@@ -57,8 +58,10 @@ func (s signs) state(now time.Time) (State, string) {
 	case silent < s.patience():
 		return Running, "its files are being written"
 	case s.Planned > 0:
-		return Died, fmt.Sprintf("nothing was written since %s, %d of %d epochs are complete and there is no interrupted.pth", clock(s.Written), s.Complete, s.Planned)
+		return Died, fmt.Sprintf("nothing was written since %s, %d of %d epochs are complete and there is no "+
+			"interrupted.pth", clock(s.Written), s.Complete, s.Planned)
 	default:
-		return Ended, fmt.Sprintf("nothing was written since %s; how many epochs were planned is not recorded", clock(s.Written))
+		return Ended, fmt.Sprintf("nothing was written since %s; how many epochs were planned is not recorded",
+			clock(s.Written))
 	}
 }

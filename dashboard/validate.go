@@ -18,7 +18,8 @@ const maxScores = 1 << 30
 var recordDirs = []string{".", "scores", "record", "scores/record", "scores/probe"}
 
 // recordFile are the files there that the readers open.
-var recordFile = regexp.MustCompile(`^(record\.json|probe\.json|thumbnails\.png|[a-z0-9_]+\.[0-9]+|(score|epoch)_[0-9]+\.npy)$`)
+var recordFile = regexp.MustCompile(
+	`^(record\.json|probe\.json|thumbnails\.png|[a-z0-9_]+\.[0-9]+|(score|epoch)_[0-9]+\.npy)$`)
 
 // validate refuses scores that the readers, which go by paths, must not open: files
 // that lead out of the server's directory, that are no files, or that are too

@@ -23,10 +23,10 @@ func ClassCounts(d Dataset) []int {
 //
 //	n_c = ⌊n_max F^(-c/(C-1))⌋
 //
-// images, at least one: the exponential profile of Cao et al. (2019), where F,
-// the imbalance factor, is how often the first class comes for each image of the
-// last, and n_max the size of the largest class. Classes with fewer images keep
-// what they have. Which images stay depends on the seed alone.
+// images, at least one: the exponential profile of Cao et al. (2019). F, the imbalance
+// factor, is the size of the first class divided by that of the last; n_max is the size
+// of the largest class. Smaller classes keep all their images. Which images stay depends
+// only on the seed.
 func LongTail(d Dataset, factor float64, seed uint64) (Dataset, error) {
 	if factor < 1 || math.IsNaN(factor) || math.IsInf(factor, 0) {
 		return nil, fmt.Errorf("want a factor of at least 1, got %v", factor)
@@ -42,8 +42,8 @@ func LongTail(d Dataset, factor float64, seed uint64) (Dataset, error) {
 	}), nil
 }
 
-// Fraction keeps that share of the images of every class, rounded, at least one,
-// as semi-supervised evaluation does. Which ones depends on the seed alone.
+// Fraction keeps that share of the images of every class, rounded, and at least one
+// image, as semi-supervised evaluation does. Which ones depends only on the seed.
 func Fraction(d Dataset, share float64, seed uint64) (Dataset, error) {
 	if !(share > 0 && share <= 1) {
 		return nil, fmt.Errorf("want a share above 0 and at most 1, got %v", share)
@@ -97,8 +97,8 @@ func shuffle(list []int, seed uint64, class int) {
 	r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 }
 
-// ClassBalanced is as many images as d has, drawn for an epoch so that every
-// class comes equally often (to within one image).
+// ClassBalanced samples as many images as d has for an epoch, so that every class
+// occurs equally often, to within one image.
 func ClassBalanced(d Dataset, seed uint64, epoch int) Dataset {
 	labels := make([]int64, d.Len())
 	for i := range labels {
@@ -107,9 +107,9 @@ func ClassBalanced(d Dataset, seed uint64, epoch int) Dataset {
 	return Select(d, BalancedOrder(labels, seed, epoch))
 }
 
-// BalancedOrder draws as many indices as there are labels so that every class
-// comes equally often, to within one: each class's images in shuffled order, and
-// again from the first when they are used up. It depends on seed and epoch alone.
+// BalancedOrder samples as many indices as there are labels, so that every class occurs
+// equally often, to within one. Each class's images come in shuffled order, and start
+// over when they are used up. The order depends only on seed and epoch.
 func BalancedOrder(labels []int64, seed uint64, epoch int) []int {
 	byClass := map[int64][]int{}
 	for i, l := range labels {

@@ -96,11 +96,11 @@ func TestFraction(t *testing.T) {
 func TestSplit(t *testing.T) {
 	first, second := Split(newCounted(100, 10, 1), 0.1, 3)
 	if len(first) != 90+9+1 || len(second) != 10+1 {
-		t.Errorf("parts of %d and %d", len(first), len(second))
+		t.Errorf("halves of %d and %d", len(first), len(second))
 	}
 	all := slices.Sorted(slices.Values(append(slices.Clone(first), second...)))
 	if len(slices.Compact(all)) != 111 {
-		t.Error("the parts overlap")
+		t.Error("the halves overlap")
 	}
 }
 

@@ -1,6 +1,7 @@
-// Package data is the vocabulary of image datasets: what a Dataset is, and how one is
-// made of others. The packages below it read datasets (sets, from a store, with a
-// codec), write them (pack) and turn them into batches (loader).
+// Package data defines image datasets and derives them from each other: subsets, long
+// tails, caches, fallbacks for broken images. The packages below it open datasets (sets,
+// which reads from a store and decodes with codec), write them (pack) and load them in
+// batches (loader).
 package data
 
 import (
@@ -22,12 +23,12 @@ type Dataset interface {
 	Path(i int) string // where image i comes from, for messages
 }
 
-// Files is what a dataset of image files has beside Dataset's methods, so that a
-// loader can decode only what it needs of a file. When a file turns out to be broken,
-// Dataset.Image of the same index counts it and gives its fallback.
+// Files is implemented by datasets of image files, so that a loader can decode only the
+// region that it needs. When a file turns out to be broken, Dataset.Image of the same
+// index counts it and returns its replacement.
 type Files interface {
-	// File reads image i's file, into buf's memory where it fits. No bytes and no
-	// error: Image has the decoded image at hand.
+	// File reads the file of image i, into buf's memory if it fits. It returns no bytes
+	// and no error when Image has the decoded image at hand.
 	File(ctx context.Context, i int, buf []byte) ([]byte, error)
 }
 
@@ -56,8 +57,8 @@ func wrap(d, inner Dataset) Dataset {
 	return d
 }
 
-// Decode decodes image i of a dataset and gives its file, in buf's memory where that
-// fits; nil for images that are no files.
+// Decode decodes image i of a dataset and returns its file, in buf's memory if it fits,
+// or nil if the image is not a file.
 func Decode(ctx context.Context, d Dataset, i int, buf []byte, dst *views.Image) (file []byte, err error) {
 	f, ok := d.(Files)
 	if !ok {

@@ -29,7 +29,8 @@ func TestRepeat(t *testing.T) {
 	long := data.Repeat(images, 7)
 	var m, want views.Image
 	for i := range long.Len() {
-		if err := errors.Join(long.Image(t.Context(), i, &m), images.Image(t.Context(), i%3, &want)); err != nil || long.Label(i) != i%3 || long.Path(i) != images.Path(i%3) || !bytes.Equal(m.Pix, want.Pix) {
+		if err := errors.Join(long.Image(t.Context(), i, &m), images.Image(t.Context(), i%3, &want)); err != nil ||
+			long.Label(i) != i%3 || long.Path(i) != images.Path(i%3) || !bytes.Equal(m.Pix, want.Pix) {
 			t.Errorf("image %d is not image %d: %v", i, i%3, err)
 		}
 	}

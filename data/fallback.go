@@ -22,7 +22,8 @@ type TooManyUnreadable struct {
 func Allowed(share float64, n int) int { return int(math.Ceil(share * float64(n))) }
 
 func (e *TooManyUnreadable) Error() string {
-	return fmt.Sprintf("%d of %d images cannot be read, and a share of %v allows %d: remove them or allow more; the last is %v",
+	return fmt.Sprintf("%d of %d images cannot be read, and a share of %v allows %d: "+
+		"remove them or allow more; the last is %v",
 		e.Unreadable, e.Images, e.Share, Allowed(e.Share, e.Images), e.Last)
 }
 
@@ -38,12 +39,12 @@ type fallback struct {
 	standIn map[int]int
 }
 
-// Fallback lets that share of d's images be unreadable (see Allowed) and replaces
-// them, so that batches keep their size: in place of image i comes the next readable
-// one of the same class (after the last, from the first). The replacement depends on
-// the files alone, so neither the number of workers nor the order matters. One more
-// unreadable image, and Image returns TooManyUnreadable. note, unless nil, is told of
-// each unreadable image once, perhaps from several goroutines at once.
+// Fallback replaces unreadable images, so that batches keep their size: image i is
+// replaced by the next readable image of the same class, starting over after the last.
+// The replacement depends only on the files, not on the number of workers or the order.
+// That share of the images may be unreadable (see Allowed); with one more, Image returns
+// TooManyUnreadable. note, unless nil, is called once for each unreadable image, maybe
+// from several goroutines at once.
 func Fallback(d Dataset, share float64, note func(string)) Dataset {
 	f := &fallback{Dataset: d, share: share, note: note, bad: map[int]bool{}, standIn: map[int]int{}}
 	return wrap(f, d)
@@ -97,8 +98,8 @@ func (f *fallback) Image(ctx context.Context, i int, dst *views.Image) error {
 	if label >= 0 {
 		what = fmt.Sprintf("class %q", f.Classes()[label])
 	}
-	return fmt.Errorf("dataset %s: want at least one readable image in %s, but all are broken, %s too; remove them, or the class",
-		f.Name(), what, f.Path(i))
+	return fmt.Errorf("dataset %s: want at least one readable image in %s, but all are broken, %s too; "+
+		"remove them, or the class", f.Name(), what, f.Path(i))
 }
 
 func (f *fallback) isBad(i int) bool {

@@ -47,7 +47,8 @@ func TestPipe(t *testing.T) {
 	if err := syscall.Mkfifo(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sets.ReadImage(t.Context(), store.Disk{}, path); err == nil || !strings.Contains(err.Error(), "it is a pipe") {
+	if _, err := sets.ReadImage(t.Context(), store.Disk{}, path); err == nil ||
+		!strings.Contains(err.Error(), "it is a pipe") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -105,7 +106,8 @@ func TestTooManyBrokenImages(t *testing.T) {
 		{0.01, []string{"b/001.png", "a/002.png"}, "2 of 20 images cannot be read, and a share of 0.01 allows 1"},
 		{0.1, []string{"b/001.png", "a/002.png"}, ""},
 		{0, []string{"b/001.png"}, "b/001.png: want a JPEG"},
-		{1, []string{"a/000.png", "a/001.png", "a/002.png", "a/003.png", "a/004.png", "a/005.png", "a/006.png", "a/007.png", "a/008.png", "a/009.png"}, `readable image in class "a"`},
+		{1, []string{"a/000.png", "a/001.png", "a/002.png", "a/003.png", "a/004.png", "a/005.png", "a/006.png",
+			"a/007.png", "a/008.png", "a/009.png"}, `readable image in class "a"`},
 	} {
 		train, err := openTrain(t, sets.Options{Folder: brokenFolder(t, 10, tc.broken...), MaxBad: tc.share})
 		if err != nil {
@@ -149,7 +151,8 @@ func TestFilesThroughWrappers(t *testing.T) {
 // Images that a stop keeps from being read are not unreadable.
 func TestStopIsNoBrokenImage(t *testing.T) {
 	slow := &storetest.Store{Store: store.Disk{}}
-	p, err := sets.Open(t.Context(), sets.Options{Folder: brokenFolder(t, 5), MaxBad: 1, Store: slow, CacheBytes: -1, Note: func(s string) { t.Error(s) }})
+	p, err := sets.Open(t.Context(), sets.Options{Folder: brokenFolder(t, 5), MaxBad: 1, Store: slow, CacheBytes: -1,
+		Note: func(s string) { t.Error(s) }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,20 +3,20 @@ package profile
 import (
 	"math/rand/v2"
 
+	"contralens/methods"
 	"contralens/nn/layers"
 	"contralens/torch"
-	"contralens/train"
 )
 
 // Network measures forward and backward passes of a model's query encoder on random
 // images of side x side pixels, in micro-batches where the model trains so. It returns
 // the operations an image takes, counted as Work does. Weights stay as they are.
-func Network(m *train.Model, batch, side int, steps *Steps) (perImage float64) {
+func Network(m *methods.Model, batch, side int, steps *Steps) (perImage float64) {
 	torch.Scoped(func() {
 		images := torch.FromFloat32(normal(batch*3*side*side, m.Seed), batch, 3, side, side).ToDevice(m.Device())
 		pass := func() {
 			torch.Scoped(func() {
-				defer m.Clock.Enter(train.Backward)()
+				defer m.Clock.Enter(methods.Backward)()
 				m.Backward(torch.Cat(m.Embed(images), 1).Sum())
 			})
 			for _, p := range m.Query.State.Parameters() {

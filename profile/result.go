@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"contralens/internal/humanize"
-	"contralens/train"
+	"contralens/methods"
 )
 
 // Result is what a step cost.
@@ -34,9 +34,9 @@ type Result struct {
 }
 
 // shown are the phases in the order of the table.
-var shown = []train.Phase{
-	train.Views, train.Key, train.Query, train.Contrast, train.Backward,
-	train.Update, train.Enqueue, train.Recording, train.Other,
+var shown = []methods.Phase{
+	methods.Views, methods.Key, methods.Query, methods.Contrast, methods.Backward,
+	methods.Update, methods.Enqueue, methods.Recording, methods.Other,
 }
 
 // Summarize fills in the medians of steps, and what follows from the number of

@@ -12,6 +12,7 @@ import (
 	"contralens/config"
 	"contralens/data/loader"
 	"contralens/internal/machine"
+	"contralens/methods"
 	"contralens/nn"
 	"contralens/setup"
 	"contralens/torch"
@@ -118,7 +119,7 @@ func generate(c *config.BenchStep, dir string) error {
 }
 
 // peak returns the rate of matrix products in a model's precision, in GFLOP/s.
-func (o Options) peak(m *train.Model) float64 {
+func (o Options) peak(m *methods.Model) float64 {
 	o.Show("measuring: matrix products …")
 	dtype := torch.Float32
 	if m.BF16 {

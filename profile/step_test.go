@@ -13,10 +13,10 @@ import (
 	"contralens/data/loader"
 	"contralens/data/sets"
 	"contralens/internal/numeric"
+	"contralens/methods"
 	"contralens/nn"
 	"contralens/nn/layers"
 	"contralens/torch"
-	"contralens/train"
 	"contralens/views"
 )
 
@@ -24,11 +24,11 @@ import (
 func TestMedian(t *testing.T) {
 	var shown []string
 	s := NewSteps(1, 3, func(what string) { shown = append(shown, what) })
-	s.Begin(train.Times{})
-	var clock train.Times
+	s.Begin(methods.Times{})
+	var clock methods.Times
 	for i, backward := range []time.Duration{1000, 30, 10, 20} {
-		clock[train.Backward] += backward
-		clock[train.Key] += 5
+		clock[methods.Backward] += backward
+		clock[methods.Key] += 5
 		err := s.Add(clock)
 		if done := i == 3; errors.Is(err, ErrDone) != done {
 			t.Errorf("step %d: %v", i, err)
@@ -38,7 +38,7 @@ func TestMedian(t *testing.T) {
 		t.Errorf("shown: %q, want %q", shown, want)
 	}
 	phases, total := s.Median()
-	if phases[train.Backward] != 20 || phases[train.Key] != 5 || total != 25 {
+	if phases[methods.Backward] != 20 || phases[methods.Key] != 5 || total != 25 {
 		t.Errorf("medians %v, total %v", phases, total)
 	}
 	r := Result{Batch: 50, Arch: "resnet18", Precision: "fp32", Peak: 4e9, Threads: 1}
@@ -61,7 +61,7 @@ func TestMedian(t *testing.T) {
 }
 
 // fixed draws nothing at random.
-type fixed struct{ train.Random }
+type fixed struct{ methods.Random }
 
 func (fixed) Order(n int) []int64 {
 	order := make([]int64, n)
@@ -71,7 +71,7 @@ func (fixed) Order(n int) []int64 {
 	return order
 }
 
-func (fixed) Draw(_, _, _ int) contrast.Draw { return contrast.Draw{} }
+func (fixed) Transform(_, _, _ int) contrast.Draw { return contrast.Draw{} }
 
 // TestWork holds the operations of a step against those of its forward passes.
 func TestWork(t *testing.T) {
@@ -96,11 +96,11 @@ func TestWork(t *testing.T) {
 		"target": func(f float64) float64 { return 2 * (f + 3*(f+2*2*d*32)) },
 	} {
 		err := torch.Run(func() (err error) {
-			o := train.Options{Net: nn.Config{Arch: "resnet18", Width: 0.0625, FeatDim: d}, Memory: memory, K: k, Alpha: 0.9, Temperature: 0.2}
+			o := methods.Options{Net: nn.Config{Arch: "resnet18", Width: 0.0625, FeatDim: d}, Memory: memory, K: k, Alpha: 0.9, Temperature: 0.2}
 			if memory == "symmetric" {
 				o.Memory, o.Symmetric = "moco", true
 			}
-			m, err := train.NewModel(o)
+			m, err := methods.NewModel(o)
 			if err != nil {
 				return err
 			}
@@ -109,7 +109,7 @@ func TestWork(t *testing.T) {
 			torch.Scoped(func() {
 				x := torch.FromFloat32(normal(batch*3*32*32, 1), batch, 3, 32, 32)
 				for range 2 {
-					if _, err = m.Step(&train.Batch{Crops: []*torch.Tensor{x, x}, Random: fixed{}}, 0.01); err != nil {
+					if _, err = m.Step(&methods.Batch{Crops: []*torch.Tensor{x, x}, Random: fixed{}}, 0.01); err != nil {
 						return
 					}
 				}
@@ -131,11 +131,11 @@ func TestNetwork(t *testing.T) {
 		torch.SetThreads(1) // such small tensors gain nothing by more
 		var operations []float64
 		for _, pieces := range []bool{false, true} {
-			o := train.Options{Net: nn.Config{Arch: "resnet18", Width: 0.0625, FeatDim: 16, Checkpoint: pieces}, Memory: "moco", K: 32, Alpha: 0.9, Temperature: 0.2}
+			o := methods.Options{Net: nn.Config{Arch: "resnet18", Width: 0.0625, FeatDim: 16, Checkpoint: pieces}, Memory: "moco", K: 32, Alpha: 0.9, Temperature: 0.2}
 			if pieces {
-				o.Parts = 2
+				o.Microbatches = 2
 			}
-			m, err := train.NewModel(o)
+			m, err := methods.NewModel(o)
 			if err != nil {
 				return err
 			}
@@ -145,7 +145,7 @@ func TestNetwork(t *testing.T) {
 			if left := torch.LiveTensors() - before; left != 0 {
 				t.Errorf("in pieces %v: %d tensors are left", pieces, left)
 			}
-			if phases, _ := s.Median(); phases[train.Query] <= 0 || phases[train.Backward] <= 0 {
+			if phases, _ := s.Median(); phases[methods.Query] <= 0 || phases[methods.Backward] <= 0 {
 				t.Errorf("in pieces %v: phases %v", pieces, phases)
 			}
 			m.Free()

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"contralens/methods"
 	"contralens/train"
 )
 
@@ -17,8 +18,8 @@ type Steps struct {
 	warmup, count int
 	show          func(what string)
 	done          int // steps, of both kinds
-	times         []train.Times
-	last          train.Times
+	times         []methods.Times
+	last          methods.Times
 }
 
 // NewSteps measures count steps after warmup others. show receives which one is running.
@@ -36,13 +37,13 @@ func (s *Steps) Hook() train.Hook {
 }
 
 // Begin starts a step. now is the clock's times.
-func (s *Steps) Begin(now train.Times) {
+func (s *Steps) Begin(now methods.Times) {
 	s.last = now
 	s.show(s.running())
 }
 
 // Add ends a step and starts the next one. It returns ErrDone after the last one.
-func (s *Steps) Add(now train.Times) error {
+func (s *Steps) Add(now methods.Times) error {
 	if s.done++; s.done > s.warmup {
 		s.times = append(s.times, now.Sub(s.last))
 	}
@@ -62,14 +63,14 @@ func (s *Steps) running() string {
 }
 
 // Median returns the median of each phase, and of the steps' totals.
-func (s *Steps) Median() (phases train.Times, total time.Duration) {
+func (s *Steps) Median() (phases methods.Times, total time.Duration) {
 	for p := range phases {
-		phases[p] = s.median(func(t train.Times) time.Duration { return t[p] })
+		phases[p] = s.median(func(t methods.Times) time.Duration { return t[p] })
 	}
-	return phases, s.median(train.Times.Total)
+	return phases, s.median(methods.Times.Total)
 }
 
-func (s *Steps) median(of func(train.Times) time.Duration) time.Duration {
+func (s *Steps) median(of func(methods.Times) time.Duration) time.Duration {
 	var all []time.Duration
 	for _, t := range s.times {
 		all = append(all, of(t))

@@ -4,19 +4,19 @@
 package profile
 
 import (
+	"contralens/methods"
 	"contralens/nn/layers"
-	"contralens/train"
 )
 
 // Work counts the floating-point operations of a step by observing one.
 type Work struct {
-	train.Method
-	model    *train.Model
+	methods.Method
+	model    *methods.Model
 	perImage float64
 }
 
 // Count wraps the model's method, so that it counts the operations of the first batch.
-func Count(m *train.Model) *Work {
+func Count(m *methods.Model) *Work {
 	w := &Work{Method: m.Method, model: m}
 	m.Method = w
 	return w
@@ -30,14 +30,14 @@ func Count(m *train.Model) *Work {
 func (w *Work) PerImage() float64 { return w.perImage }
 
 // Forward calls the method.
-func (w *Work) Forward(b *train.Batch) (out train.Outcome) {
+func (w *Work) Forward(b *methods.Batch) (out methods.Outcome) {
 	if w.perImage > 0 {
 		return w.Method.Forward(b)
 	}
 	m, operations := w.model, 0.0
-	all := append(append(layers.State{}, m.Query.State...), w.Memory().Own...)
+	all := append(append(layers.State{}, m.Query.State...), w.State().Own...)
 	layers.MultiplyAdds(all, func(n int) {
-		if m.Clock.Phase() == train.Key {
+		if m.Clock.Phase() == methods.Key {
 			operations += 2 * float64(n)
 		} else {
 			operations += 3 * 2 * float64(n)
@@ -49,7 +49,7 @@ func (w *Work) Forward(b *train.Batch) (out train.Outcome) {
 
 // products returns the operations between an image's queries and their negatives.
 func (w *Work) products(negatives int) float64 {
-	if len(w.Memory().Contrast) == 0 {
+	if len(w.State().Contrast) == 0 {
 		return 0
 	}
 	queries := w.model.Query.Branches()

@@ -21,7 +21,8 @@ func lock(dir string) (release func(), err error) {
 	case errors.Is(err, syscall.EWOULDBLOCK):
 		who, _ := os.ReadFile(path)
 		f.Close()
-		return nil, fmt.Errorf("run directory %s: another training is at work in it (%s): wait for it, stop it, or give --name", dir, strings.TrimSpace(string(who)))
+		return nil, fmt.Errorf("run directory %s: another training is at work in it (%s): wait for it, stop it, or "+
+			"give --name", dir, strings.TrimSpace(string(who)))
 	case err != nil && !errors.Is(err, syscall.ENOTSUP) && !errors.Is(err, syscall.ENOLCK):
 		f.Close()
 		return nil, fmt.Errorf("run directory %s: locking it: %w", dir, err)

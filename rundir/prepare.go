@@ -82,7 +82,8 @@ func (p *Plan) admit(record *Record) error {
 	switch {
 	case record == nil && !p.Resume && !p.Overwrite:
 		if files, err := os.ReadDir(p.Dir); err == nil && len(files) > 0 {
-			return fmt.Errorf("run directory %s: want an empty one, but it has files; give --name for another one or --overwrite", p.Dir)
+			return fmt.Errorf("run directory %s: want an empty one, but it has files; give --name for another one or "+
+				"--overwrite", p.Dir)
 		}
 	case record == nil:
 	case p.Resume:
@@ -108,6 +109,9 @@ func (p *Plan) begin(record *Record) error {
 	now := Session{Command: p.Command, Commit: version.Commit(), Start: time.Now().Format(time.RFC3339)}
 	if record != nil && p.Resume {
 		record.Resumes = append(record.Resumes, now)
+		if record.UpstreamName == "" { // of a run from when the directory had that name
+			record.UpstreamName = p.UpstreamName
+		}
 	} else {
 		record = &Record{
 			Config: map[string]string{}, Session: now, Go: runtime.Version(), Torch: p.Torch,

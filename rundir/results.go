@@ -16,10 +16,11 @@ import (
 
 // Result is one line of a run's results.jsonl: what an evaluation found.
 type Result struct {
-	Protocol         string         `json:"protocol"` // knn, linear, linear-cached, linear-lbfgs, finetune, supervised, crt
+	// Protocol is knn, linear, linear-cached, linear-lbfgs, finetune, supervised or crt.
+	Protocol         string         `json:"protocol"`
 	Dataset          string         `json:"dataset"`
 	Checkpoint       string         `json:"checkpoint,omitempty"`
-	CheckpointSHA256 string         `json:"checkpoint_sha256"` // of the encoder's file; empty: untrained, or still in training
+	CheckpointSHA256 string         `json:"checkpoint_sha256"` // of the encoder's file; empty: untrained or in training
 	Epoch            int            `json:"epoch"`             // of the encoder's training
 	Metrics          map[string]any `json:"metrics"`           // accuracies in percent
 	Seed             uint64         `json:"seed"`

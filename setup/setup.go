@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"contralens/config"
-	"contralens/contrast"
 	"contralens/nn"
 	"contralens/torch"
 	"contralens/views"
@@ -60,15 +59,6 @@ func Views(c config.Contrast, crops int) ([]views.Spec, error) {
 		all[i].Exact = c.Decode == "exact"
 	}
 	return all, nil
-}
-
-// Transform is the feature transformation that the options describe.
-func Transform(c config.Contrast) contrast.Transform {
-	t := c.FeatureTransformation()
-	return contrast.Transform{
-		Positive: contrast.Side{On: t.Positive, Uniform: t.Uniform, Alpha: t.PosAlpha, Elementwise: t.PosElementwise, Extrapolate: t.Extrapolate, Normalize: t.PosNormalize},
-		Negative: contrast.Side{On: t.Negative, Uniform: t.Uniform, Alpha: t.NegAlpha, Elementwise: t.NegElementwise, Normalize: t.NegNormalize},
-	}
 }
 
 // Compute runs f, which does tensor work, with that many compute threads; 0 leaves

@@ -84,7 +84,8 @@ func LoadSGD(path string, s *optim.SGD, v any) error {
 	for i, b := range s.Buffers {
 		m := states.Dict(i).Tensor("momentum_buffer")
 		if m != nil && !slices.Equal(m.Shape, b.Shape()) {
-			return fmt.Errorf("checkpoint %s: optimizer: momentum of parameter %d: want %v, got %v; were other parameters trained?", path, i, b.Shape(), m.Shape)
+			return fmt.Errorf("checkpoint %s: optimizer: momentum of parameter %d: want %v, got %v; were other parameters "+
+				"trained?", path, i, b.Shape(), m.Shape)
 		}
 		momenta[i] = m
 	}

@@ -5,9 +5,14 @@ package torch
 */
 import "C"
 
-import "runtime"
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"unsafe"
+)
 
-// RequiresGrad says whether operations on t are recorded.
+// RequiresGrad reports whether operations on t are recorded.
 func (t *Tensor) RequiresGrad() bool { return C.cl_requires_grad(t.c()) != 0 }
 
 // SetRequiresGrad turns recording on or off for a leaf and returns t.
@@ -39,6 +44,31 @@ func (t *Tensor) Grad() *Tensor {
 // ClearGrad drops the gradient.
 func (t *Tensor) ClearGrad() { check("grad", C.cl_set_grad(t.c(), nil)) }
 
+// CustomGrad is value, of one element, as a function of inputs whose gradients
+// were computed by hand: gradients[i] = ∂value/∂inputs[i], of the shape of
+// inputs[i]. A backward pass hands each input its gradient times the one that
+// comes from above. Gradients are freed with the graph and must not be changed
+// before; there is no derivative of
+// the derivative. It panics with an *Error where shapes or counts differ.
+func CustomGrad(value *Tensor, inputs, gradients []*Tensor) *Tensor {
+	if value.Numel() != 1 || len(inputs) == 0 || len(inputs) != len(gradients) {
+		panic(&Error{Op: "custom_grad", Message: fmt.Sprintf(
+			"want a value of one element and a gradient for each input, got shape %v, %d inputs and %d gradients",
+			value.Shape(), len(inputs), len(gradients))})
+	}
+	from, ready := make([]C.cl_tensor, len(inputs)), make([]C.cl_tensor, len(inputs))
+	for i, x := range inputs {
+		if !slices.Equal(x.Shape(), gradients[i].Shape()) {
+			panic(&Error{Op: "custom_grad", Message: fmt.Sprintf(
+				"want a gradient of the shape of input %d, %v, got %v", i, x.Shape(), gradients[i].Shape())})
+		}
+		from[i], ready[i] = x.c(), gradients[i].c()
+	}
+	r := C.cl_custom_grad(value.c(), C.int(len(from)), unsafe.SliceData(from), unsafe.SliceData(ready))
+	check("custom_grad", r.err)
+	return wrap(r.t)
+}
+
 // NoGrad runs f without recording for autograd.
 func NoGrad(f func()) {
 	runtime.LockOSThread()
@@ -59,7 +89,7 @@ func Inference(f func()) {
 	f()
 }
 
-// GradEnabled says whether operations are recorded on this thread.
+// GradEnabled reports whether operations are recorded on this thread.
 func GradEnabled() bool { return C.cl_grad_enabled() != 0 }
 
 // Autocast runs f with matrix products, convolutions and batch norm in dtype;

@@ -6,52 +6,18 @@ import (
 	"time"
 
 	"contralens/config"
+	"contralens/methods"
 	"contralens/torch"
 )
-
-// TestClock enters phases within phases and one after the other.
-func TestClock(t *testing.T) {
-	const nap = 20 * time.Millisecond
-	var c Clock
-	sleep := func(n int) { time.Sleep(time.Duration(n) * nap) }
-	begin := time.Now()
-	leave := c.Enter(Contrast)
-	sleep(1)
-	for range 2 {
-		inner := c.Enter(Query)
-		sleep(1)
-		inner()
-	}
-	sleep(1)
-	c.Enter(Backward)
-	sleep(3)
-	leave()
-	sleep(1)
-	got, all := c.Times(), time.Since(begin)
-	for p, naps := range map[Phase]int{Contrast: 2, Query: 2, Backward: 3, Other: 1, Key: 0} {
-		want := time.Duration(naps) * nap
-		if got[p] < want || got[p] > want+all-8*nap {
-			t.Errorf("%s: %v of %v, want %v", p, got[p], all, want)
-		}
-	}
-	if d := all - got.Total(); d < 0 || d > nap/2 {
-		t.Errorf("phases add up to %v of %v", got.Total(), all)
-	}
-	sleep(1)
-	later := c.Times().Sub(got)
-	if later[Other] < nap || later[Other] != later.Total() {
-		t.Errorf("since then %v, want %v of other alone", later, nap)
-	}
-}
 
 // TestPhases trains two epochs: every phase that a method has takes time, those
 // that it hasn't take none, and together they are the training.
 func TestPhases(t *testing.T) {
 	folder := writePatches(t, 32, 40)
-	for method, without := range map[string][]Phase{"MoCov2": nil, "InsDis": {Key}, "SimCLR": {Key, Enqueue}, "BYOL": {Enqueue}} {
+	for method, without := range map[string][]methods.Phase{"MoCov2": nil, "InsDis": {methods.Key}, "SimCLR": {methods.Key, methods.Enqueue}, "BYOL": {methods.Enqueue}} {
 		t.Run(method, func(t *testing.T) {
 			c := methodRun(t, folder, func(c *config.Contrast) { c.Method = method })
-			var got Times
+			var got methods.Times
 			var all time.Duration
 			err := torch.Run(func() error {
 				r, err := NewRun(c, t.TempDir(), nil)
@@ -68,14 +34,14 @@ func TestPhases(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := map[Phase]bool{}
-			for p := range phases {
+			want := map[methods.Phase]bool{}
+			for p := range methods.Phase(len(got)) {
 				want[p] = true
 			}
 			for _, p := range without {
 				want[p] = false
 			}
-			for p := range phases {
+			for p := range methods.Phase(len(got)) {
 				if (got[p] > 0) != want[p] {
 					t.Errorf("%s took %v", p, got[p])
 				}

@@ -62,7 +62,7 @@ func similarity(s Step) float64 {
 // to change; metrics.jsonl keeps it.
 func CollapseHook(print func(format string, args ...any)) Hook {
 	return Hook{Step: func(r *Run, s Step) error {
-		k, queue := s.Negatives, r.Model.Method.Memory().Queue
+		k, queue := s.Negatives, r.Model.Method.State().Queue
 		same := similarity(s)
 		if !r.collapse.see(s.Loss, k, s.Step*r.Config.BatchSize >= queue, same) {
 			return nil
@@ -71,7 +71,9 @@ func CollapseHook(print func(format string, args ...any)) Hook {
 		if s.Transformed {
 			advice = "let the transformation start later (--mix_start_epoch 2), or lower --learning_rate"
 		}
-		message := fmt.Sprintf("the features have collapsed: for %d steps the loss has been that of chance (%.3f, ln(K+1) = %.3f) and different images are all alike (mean negative score %.2f); %s, and start again", collapseSteps, s.Loss, contrast.Chance(k), same, advice)
+		message := fmt.Sprintf("the features have collapsed: for %d steps the loss has been that of chance (%.3f, "+
+			"ln(K+1) = %.3f) and different images are all alike (mean negative score %.2f); %s, and start again",
+			collapseSteps, s.Loss, contrast.Chance(k), same, advice)
 		print("warning: %s", message)
 		return rundir.AddMetrics(r.Dir, rundir.Metrics{
 			Epoch: float64(s.Epoch), Step: new(float64(s.Step)), Event: rundir.EventCollapse, Message: message,

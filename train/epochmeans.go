@@ -1,5 +1,7 @@
 package train
 
+import "contralens/methods"
+
 // EpochMeter adds up the steps of an epoch, from which its means come. It is part of a
 // checkpoint, so that an interrupted epoch has the same means as a whole one.
 type EpochMeter struct {
@@ -27,7 +29,7 @@ func (m EpochMeter) Means() (loss, accuracy float64) {
 }
 
 // Jigsaw returns the mean loss and accuracy of the jigsaws, 0 for methods without.
-func (m EpochMeter) Jigsaw() Jigsaw {
+func (m EpochMeter) Jigsaw() methods.Jigsaw {
 	n := max(1, float64(m.Images))
-	return Jigsaw{Loss: m.JigsawLoss / n, Accuracy: m.JigsawAccuracy / n}
+	return methods.Jigsaw{Loss: m.JigsawLoss / n, Accuracy: m.JigsawAccuracy / n}
 }

@@ -9,6 +9,7 @@ import (
 	"contralens/config"
 	"contralens/eval"
 	"contralens/features"
+	"contralens/methods"
 	"contralens/rundir"
 	"contralens/scores"
 )
@@ -24,7 +25,7 @@ func CheckpointHook(saveFreq, keep int) Hook {
 func ScoreHook() Hook {
 	var w *scores.Writer
 	return Hook{
-		Watch: Watch{Scores: true},
+		Collect: methods.Collect{Scores: true},
 		Start: func(r *Run) (err error) {
 			w, err = scores.NewWriter(r.Dir, r.Config.BatchSize)
 			return err
@@ -44,7 +45,9 @@ func ScoreHook() Hook {
 // and after the last. The accuracy in percent goes to report, metrics.jsonl and
 // results.jsonl. An evaluation that an interruption left out is made up for at
 // the start; ctx ends one with ErrStopped.
-func KNNHook(ctx context.Context, every int, report func(epoch int, accuracy float64), progress func(done, total int)) Hook {
+func KNNHook(
+	ctx context.Context, every int, report func(epoch int, accuracy float64), progress func(done, total int),
+) Hook {
 	due := func(r *Run, epoch int) bool { return epoch%every == 0 || epoch == r.Config.Epochs }
 	evaluate := func(r *Run, epoch int) error {
 		accuracy, err := eval.KNNAccuracy(r.Model.Query, r.Bank, r.Test, eval.PaperVote, features.Options{
@@ -131,7 +134,8 @@ func MetricsHook(printFreq int) Hook {
 			}
 			err := rundir.AddMetrics(r.Dir, rundir.Metrics{
 				Epoch: float64(s.Epoch), Step: new(float64(s.Step)), Loss: &s.Loss, Accuracy: &s.Accuracy, Rate: &s.Rate,
-				Speed: new(float64(images) / time.Since(last).Seconds()), Wait: new(wait.Seconds()), Compute: new(compute.Seconds()),
+				Speed: new(float64(images) / time.Since(last).Seconds()),
+				Wait:  new(wait.Seconds()), Compute: new(compute.Seconds()),
 			})
 			wait, compute, images, last = 0, 0, 0, time.Now()
 			return err

@@ -8,6 +8,7 @@ import (
 
 	"contralens/config"
 	"contralens/rundir"
+	"contralens/torch"
 	"contralens/views"
 )
 
@@ -64,4 +65,12 @@ func TestStoppedKNN(t *testing.T) {
 			t.Errorf("in the middle of an epoch: %v, %d reports", err, reports)
 		}
 	})
+}
+
+// inTorch runs f where tensors may be made, in a scope of its own.
+func inTorch(t *testing.T, f func()) {
+	t.Helper()
+	if err := torch.Run(func() error { torch.Scoped(f); return nil }); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -5,35 +5,36 @@ import (
 	"slices"
 
 	"contralens/checkpoint"
+	"contralens/methods"
 	"contralens/nn"
 	"contralens/statedict"
 	"contralens/torch"
 )
 
-// saveMemory is the method's part of our record in a checkpoint.
-func (m *Model) saveMemory() checkpoint.Dict {
-	memory := m.Method.Memory()
-	d := checkpoint.Dict{{Key: "method", Value: statedict.Of(memory.Own, "")}}
-	if memory.Indices != nil {
-		d = append(d, checkpoint.Item{Key: "queue_index", Value: *memory.Indices[0]})
+// saveMethod is the method's part of our record in a checkpoint.
+func saveMethod(m *methods.Model) checkpoint.Dict {
+	state := m.Method.State()
+	d := checkpoint.Dict{{Key: "method", Value: statedict.Of(state.Own, "")}}
+	if state.Indices != nil {
+		d = append(d, checkpoint.Item{Key: "queue_index", Value: *state.Indices[0]})
 	}
 	return d
 }
 
-// loadMemory puts the method's memory where a checkpoint left it: what PyTorch
+// loadMethod puts the method's memory where a checkpoint left it: what PyTorch
 // code has of it, and of our record what is there.
-func (m *Model) loadMemory(path string, contrast any, record checkpoint.Dict) error {
-	memory := m.Method.Memory()
-	if err := loadRows(path, memory.Contrast, checkpoint.AsDict(contrast)); err != nil {
+func loadMethod(m *methods.Model, path string, contrast any, record checkpoint.Dict) error {
+	state := m.Method.State()
+	if err := loadRows(path, state.Contrast, checkpoint.AsDict(contrast)); err != nil {
 		return err
 	}
 	if record == nil {
 		return nil
 	}
-	for _, index := range memory.Indices {
+	for _, index := range state.Indices {
 		*index = record.Int("queue_index")
 	}
-	return statedict.Load(path, memory.Own, record.Get("method"), "")
+	return statedict.Load(path, state.Own, record.Get("method"), "")
 }
 
 // loadRows copies a queue or bank.

@@ -14,6 +14,7 @@ import (
 
 	"contralens/config"
 	"contralens/internal/golden"
+	"contralens/methods"
 	"contralens/torch"
 )
 
@@ -105,7 +106,7 @@ func follows(t *testing.T, c config.Contrast, from, to string, stop int) (losses
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		r.Hooks = []Hook{{Watch: Watch{Scores: true, Statistics: true}, Step: func(r *Run, s Step) error {
+		r.Hooks = []Hook{{Collect: methods.Collect{Scores: true, Statistics: true}, Step: func(r *Run, s Step) error {
 			losses = append(losses, s.Loss)
 			if len(s.Scores) != 5*s.Images || s.Statistics == nil {
 				t.Errorf("step %d: %d score values for %d images, statistics %v", s.Step, len(s.Scores), s.Images, s.Statistics)
@@ -124,7 +125,7 @@ func follows(t *testing.T, c config.Contrast, from, to string, stop int) (losses
 		if err := r.Do(ctx); err != nil && err != ErrStopped {
 			return err
 		}
-		for _, e := range slices.Concat(r.Model.Query.State, r.Model.Method.Memory().Contrast, r.Model.Method.Memory().Own) {
+		for _, e := range slices.Concat(r.Model.Query.State, r.Model.Method.State().Contrast, r.Model.Method.State().Own) {
 			state = append(state, e.Tensor.Float32s())
 		}
 		if to != "" {
@@ -208,4 +209,16 @@ func mean(v []float64) float64 {
 		sum += x
 	}
 	return sum / float64(len(v))
+}
+
+// The first step of a run feels --bn_splits.
+func TestBNSplits(t *testing.T) {
+	folder := writePatches(t, 16, 32)
+	first := func(splits int) float64 {
+		losses, _ := follows(t, methodRun(t, folder, func(c *config.Contrast) { c.BNSplits = splits }), "", "", 1)
+		return losses[0]
+	}
+	if whole, split := first(1), first(4); whole == split {
+		t.Errorf("--bn_splits 4 changes nothing: loss %v", whole)
+	}
 }

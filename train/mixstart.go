@@ -60,7 +60,7 @@ func gaps(s Step) (gap, deviation float64) {
 
 // filled reports whether the memory holds nothing of what it started with.
 func (r *Run) filled() bool {
-	memory := r.Model.Method.Memory()
+	memory := r.Model.Method.State()
 	if memory.Queue > 0 {
 		return r.GlobalStep*r.Config.BatchSize >= memory.Queue
 	}
@@ -80,7 +80,8 @@ func MixStartHook(print func(format string, args ...any)) Hook {
 			return nil
 		}
 		gap, deviation := gaps(s)
-		message := fmt.Sprintf("positives are %.2f above negatives, %.1f of their standard deviations, and have been for %d steps: features are transformed from step %d on", gap, gap/deviation, separatedSteps, s.Step+1)
+		message := fmt.Sprintf("positives are %.2f above negatives, %.1f of their standard deviations, and have been "+
+			"for %d steps: features are transformed from step %d on", gap, gap/deviation, separatedSteps, s.Step+1)
 		print("%s", message)
 		return rundir.AddMetrics(r.Dir, rundir.Metrics{
 			Epoch: float64(s.Epoch), Step: new(float64(s.Step)), Event: rundir.EventMixStart, Message: message,

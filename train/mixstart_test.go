@@ -8,6 +8,7 @@ import (
 	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/contrast"
+	"contralens/methods"
 	"contralens/torch"
 )
 
@@ -70,12 +71,12 @@ func TestMixStart(t *testing.T) {
 // apart is a method whose scores, where they are asked for, say that positives have
 // separated from negatives; it keeps the λ of each step.
 type apart struct {
-	Method
+	methods.Method
 	λ []float64 // NaN: nothing was transformed
 }
 
-func (a *apart) Forward(b *Batch) Outcome {
-	b.Watch.Statistics = true
+func (a *apart) Forward(b *methods.Batch) methods.Outcome {
+	b.Collect.Statistics = true
 	out := a.Method.Forward(b)
 	a.λ = append(a.λ, out.Statistics.LambdaPositive)
 	out.Statistics = nil // which the run did not ask for

@@ -19,7 +19,7 @@ func (r *Run) Warnings() []string {
 	if n < c.BatchSize {
 		w = append(w, fmt.Sprintf("the dataset (%d images) is smaller than a batch: every step sees all of it; give --batch_size %d or less", n, max(2, n/8)))
 	}
-	if c.K > n && r.Model.Method.Memory().Queue > 0 {
+	if c.K > n && r.Model.Method.State().Queue > 0 {
 		w = append(w, fmt.Sprintf("the queue (%d keys) is longer than the dataset (%d images): it holds older keys of every image, so that each meets itself among its negatives; give -k %d or less", c.K, n, powerBelow(n)))
 	}
 	need := r.diskNeed()
@@ -49,7 +49,7 @@ func megabytes(n int64) string {
 // the most, less what is there already.
 func (r *Run) diskNeed() int64 {
 	m, c := r.Model, r.Config
-	memory := m.Method.Memory()
+	memory := m.Method.State()
 	states := slices.Concat(m.Query.State, memory.Contrast, memory.Own)
 	if m.Key != nil {
 		states = append(states, m.Key.State...)

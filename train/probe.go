@@ -23,7 +23,7 @@ func ProbeHook(n int, progress func(done, total int)) Hook {
 	add := func(r *Run, epoch int) error {
 		features, _, err := features.Compute(r.Model.Query, images, features.Options{Size: r.Config.InputRes, Workers: r.Config.Workers, BF16: r.Model.BF16, Progress: progress})
 		if err != nil {
-			return fmt.Errorf("--probe: %w", err)
+			return fmt.Errorf("images of the probe: %w", err)
 		}
 		defer features.Free()
 		return set.Add(epoch, features.Float32s(), features.Size(1))
@@ -43,7 +43,7 @@ func ProbeHook(n int, progress func(done, total int)) Hook {
 	}
 }
 
-// openProbe makes the run's probe set, or goes on with the one that is there.
+// openProbe makes the run's probe set, or continues the one that is there.
 func openProbe(r *Run, images data.Dataset) (*probe.Probe, error) {
 	set := probe.Images{Classes: images.Classes(), Thumbnail: thumbnail}
 	for i := range images.Len() {
@@ -59,7 +59,7 @@ func openProbe(r *Run, images data.Dataset) (*probe.Probe, error) {
 	for i := range pictures {
 		var m views.Image
 		if err := images.Image(context.Background(), i, &m); err != nil {
-			return nil, fmt.Errorf("--probe: %w", err)
+			return nil, fmt.Errorf("images of the probe: %w", err)
 		}
 		pictures[i] = m.Picture()
 	}

@@ -61,7 +61,8 @@ func (p *Progress) Log(format string, args ...any) {
 func (p *Progress) Open(dir string) (err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.log, err = os.OpenFile(filepath.Join(dir, rundir.LogFile), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644); err != nil {
+	path := filepath.Join(dir, rundir.LogFile)
+	if p.log, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644); err != nil {
 		return err
 	}
 	for _, line := range p.before {
@@ -149,7 +150,8 @@ func (p *Progress) step(r *Run, s Step) error {
 	if p.Terminal {
 		if p.bar == nil {
 			p.bar = progressbar.NewOptions(r.Batches, progressbar.OptionSetWriter(p.Out), progressbar.OptionSetWidth(20),
-				progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false))
+				progressbar.OptionThrottle(200*time.Millisecond),
+				progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false))
 		}
 		p.bar.Describe(p.line(r, s))
 		p.bar.Set(r.StepInEpoch) // a terminal that is gone does not end the training
@@ -169,7 +171,8 @@ func (p *Progress) step(r *Run, s Step) error {
 func (p *Progress) line(r *Run, s Step) string {
 	spent := time.Since(p.mark)
 	share := func(d time.Duration) float64 { return 100 * d.Seconds() / max(spent.Seconds(), 1e-9) }
-	left := time.Duration(float64(time.Since(p.begin)) / float64(r.GlobalStep-p.first) * float64(r.Config.Epochs*r.Batches-r.GlobalStep)).Round(time.Second)
+	aStep := float64(time.Since(p.begin)) / float64(r.GlobalStep-p.first)
+	left := time.Duration(aStep * float64(r.Config.Epochs*r.Batches-r.GlobalStep)).Round(time.Second)
 	loss := fmt.Sprintf("loss %.3f", p.loss/float64(p.steps))
 	if s.Negatives > 0 {
 		loss += fmt.Sprintf(" (chance %.3f)", p.chance/float64(p.steps))
@@ -180,13 +183,14 @@ func (p *Progress) line(r *Run, s Step) string {
 		fmt.Sprintf("acc %.1f %%", p.acc/float64(p.steps)),
 		fmt.Sprintf("lr %.4g", s.Rate),
 		fmt.Sprintf("%.0f img/s", float64(p.images)/spent.Seconds()),
-		fmt.Sprintf("wait %.0f %% compute %.0f %% rest %.0f %%", share(p.wait), share(p.comp), max(0, 100-share(p.wait)-share(p.comp))),
+		fmt.Sprintf("wait %.0f %% compute %.0f %% rest %.0f %%",
+			share(p.wait), share(p.comp), max(0, 100-share(p.wait)-share(p.comp))),
 		fmt.Sprintf("left %s", left),
 	}
 	if s.Jigsaw != nil {
 		parts = slices.Insert(parts, 3, fmt.Sprintf("jigsaw loss %.3f acc %.1f %%", s.Jigsaw.Loss, s.Jigsaw.Accuracy))
 	}
-	if k := r.Model.Method.Memory().Queue; r.GlobalStep*r.Config.BatchSize < k {
+	if k := r.Model.Method.State().Queue; r.GlobalStep*r.Config.BatchSize < k {
 		parts = append(parts, fmt.Sprintf("queue %d %%", 100*r.GlobalStep*r.Config.BatchSize/k))
 	}
 	if s.Transformed {

@@ -13,6 +13,7 @@ import (
 	"contralens/contrast"
 	"contralens/data"
 	"contralens/data/loader"
+	"contralens/methods"
 	"contralens/optim"
 	"contralens/torch"
 	"contralens/views"
@@ -29,7 +30,7 @@ type Run struct {
 	Bank, Test data.Dataset // labeled images for k-NN; Test may be nil
 	Views      []views.Spec // that a step needs of each image
 	Schedule   optim.Schedule
-	Model      *Model
+	Model      *methods.Model
 	Hooks      []Hook
 
 	Epoch       int // in training, from 1
@@ -42,7 +43,7 @@ type Run struct {
 	Batches   int // steps an epoch
 	DropLast  bool
 	notes     notes
-	saved     string // the checkpoint that was written last, or that the run goes on from
+	saved     string // the checkpoint that was written last, or that the run was resumed from
 	savedStep int    // and its step
 }
 
@@ -52,9 +53,9 @@ type Step struct {
 	Step          int // from 1
 	Images        int
 	Loss          float64
-	Accuracy      float64 // contrastive top-1, percent
-	Negatives     int     // that each query met; 0 where the loss has none
-	Jigsaw        *Jigsaw // nil for methods without
+	Accuracy      float64         // contrastive top-1, percent
+	Negatives     int             // that each query met; 0 where the loss has none
+	Jigsaw        *methods.Jigsaw // nil for methods without
 	Rate          float64
 	Scores        []float32            // [Images, 5], when asked for
 	Statistics    *contrast.Statistics // when asked for
@@ -64,12 +65,12 @@ type Step struct {
 
 // Hook is something that hangs on the loop; nil functions are left out.
 type Hook struct {
-	Watch Watch // what Step needs
-	Start func(*Run) error
-	Step  func(*Run, Step) error
-	Epoch func(*Run) error // after an epoch, when StepInEpoch is Batches
-	Save  func(*Run) error // before a checkpoint is written: what belongs to the steps done goes to disk
-	Stop  func(*Run) error // at the end, also when the run was stopped or failed
+	Collect methods.Collect // what Step needs
+	Start   func(*Run) error
+	Step    func(*Run, Step) error
+	Epoch   func(*Run) error // after an epoch, when StepInEpoch is Batches
+	Save    func(*Run) error // before a checkpoint is written: what belongs to the steps done goes to disk
+	Stop    func(*Run) error // at the end, also when the run was stopped or failed
 }
 
 // Do trains from where the run stands to its last epoch. When ctx ends, the
@@ -132,15 +133,15 @@ func (r *Run) epoch(ctx context.Context) error {
 	})
 	defer l.Close()
 	clock := &r.Model.Clock
-	defer clock.Enter(Other)()
-	var measured Watch
+	defer clock.Enter(methods.Other)()
+	var measured methods.Collect
 	for _, h := range r.Hooks {
-		measured.Scores, measured.Statistics = measured.Scores || h.Watch.Scores, measured.Statistics || h.Watch.Statistics
+		measured.Scores, measured.Statistics = measured.Scores || h.Collect.Scores, measured.Statistics || h.Collect.Statistics
 	}
-	watch := measured
-	watch.Scores = measured.Scores || r.undecided()
+	collect := measured
+	collect.Scores = measured.Scores || r.undecided()
 	for {
-		clock.Enter(Views)
+		clock.Enter(methods.Views)
 		start := time.Now()
 		b, err := l.Next()
 		if err == io.EOF {
@@ -154,7 +155,7 @@ func (r *Run) epoch(ctx context.Context) error {
 		}
 		s := Step{Epoch: r.Epoch, Batch: r.StepInEpoch, Images: b.N, Rate: r.Schedule.At(r.Epoch, r.StepInEpoch, r.Batches), Wait: time.Since(start)}
 		start = time.Now()
-		err = r.step(&s, b, watch)
+		err = r.step(&s, b, collect)
 		s.Compute = time.Since(start)
 		l.Recycle(b)
 		if err != nil {
@@ -167,7 +168,7 @@ func (r *Run) epoch(ctx context.Context) error {
 		if r.undecided() {
 			r.mixStart.see(s, r.filled())
 		}
-		clock.Enter(Recording)
+		clock.Enter(methods.Recording)
 		for _, h := range r.Hooks {
 			if h.Step != nil {
 				if err := h.Step(r, s); err != nil {
@@ -179,16 +180,16 @@ func (r *Run) epoch(ctx context.Context) error {
 			return ErrStopped
 		}
 		// A loss that looks like a collapse has the next step's scores looked at.
-		watch.Scores = measured.Scores || r.undecided() || r.collapse.suspect(s.Loss, s.Negatives)
+		collect.Scores = measured.Scores || r.undecided() || r.collapse.suspect(s.Loss, s.Negatives)
 	}
 }
 
 // step trains on one batch.
-func (r *Run) step(s *Step, b *loader.ViewBatch, watch Watch) (err error) {
+func (r *Run) step(s *Step, b *loader.ViewBatch, collect methods.Collect) (err error) {
 	m := r.Model
 	s.Transformed = r.transforming()
 	torch.Scoped(func() {
-		batch := &Batch{Random: m.Random(r.GlobalStep, s.Transformed), Watch: watch}
+		batch := &methods.Batch{Random: m.Random(r.GlobalStep, s.Transformed), Collect: collect}
 		for _, i := range b.Indices {
 			batch.Images = append(batch.Images, int64(i))
 		}
@@ -201,8 +202,8 @@ func (r *Run) step(s *Step, b *loader.ViewBatch, watch Watch) (err error) {
 			}
 			batch.Crops = append(batch.Crops, torch.FromFloat32(b.Samples.Values[v], append([]int{b.N}, shape...)...).ToDevice(m.Device()))
 		}
-		m.Clock.Enter(Other)
-		var out Outcome
+		m.Clock.Enter(methods.Other)
+		var out methods.Outcome
 		out, err = m.Step(batch, s.Rate)
 		s.Loss, s.Accuracy, s.Negatives, s.Scores, s.Statistics, s.Jigsaw = out.Value, out.Accuracy, out.Negatives, out.Scores, out.Statistics, out.Jigsaw
 	})

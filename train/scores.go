@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"contralens/contrast"
+	"contralens/methods"
 	"contralens/scores/record"
 )
 
@@ -17,7 +18,7 @@ func RecordHook() Hook {
 	var w *record.Writer
 	var h record.Header
 	return Hook{
-		Watch: Watch{Statistics: true},
+		Collect: methods.Collect{Statistics: true},
 		Start: func(r *Run) (err error) {
 			h = record.NewHeader(record.TrainingNames(), record.TrainingHistograms(r.Model.Transform.On()))
 			if r.Config.Epochs*r.Batches > fineSteps {
@@ -40,7 +41,7 @@ func RecordHook() Hook {
 // recordStep is a step as the record keeps it.
 func recordStep(r *Run, s Step, h record.Header) record.Step {
 	st := s.Statistics
-	age, fill := queueAge(s.Epoch-1, s.Batch, r.Batches, r.Config.BatchSize, r.Train.Len(), r.Model.Method.Memory().Queue)
+	age, fill := queueAge(s.Epoch-1, s.Batch, r.Batches, r.Config.BatchSize, r.Train.Len(), r.Model.Method.State().Queue)
 	v := map[string]float64{
 		"epoch": float64(s.Epoch), "loss": s.Loss, "accuracy": s.Accuracy, "lr": s.Rate,
 		"neg_entropy": st.Entropy, "effective_negatives": math.Exp(st.Entropy), "grad_q": st.Gradient,

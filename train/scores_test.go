@@ -9,6 +9,7 @@ import (
 	"contralens/config"
 	"contralens/contrast"
 	"contralens/data/loader"
+	"contralens/methods"
 	"contralens/scores/record"
 	"contralens/torch"
 	"contralens/views"
@@ -63,11 +64,9 @@ func TestRecordStep(t *testing.T) {
 	s := Step{Epoch: 3, Batch: 1, Step: 21, Loss: 1, Accuracy: 2, Rate: 3, Statistics: &contrast.Statistics{
 		Raw: d, Seen: d, Entropy: 1, Gradient: 2, Alignment: 3, Uniformity: -4, LambdaPositive: 5, LambdaNegative: 6,
 	}}
-	r := &Run{Config: config.DefaultContrast(), Batches: 10, Train: fake{make([]int, 160)}, Model: &Model{}}
+	r := &Run{Config: config.DefaultContrast(), Batches: 10, Train: fake{make([]int, 160)}, Model: &methods.Model{}}
 	if err := torch.Run(func() error {
-		queue := contrast.NewQueue(64, 4, 1, torch.CPU)
-		defer queue.Free()
-		r.Model.Method = &queued{queues: []*contrast.Queue{queue}}
+		r.Model.Method = remembering{queue: 64}
 		h := record.NewHeader(record.TrainingNames(), record.TrainingHistograms(true))
 		row := recordStep(r, s, h)
 		for i, name := range h.Series {
@@ -122,3 +121,11 @@ func TestTensorBoardHistogram(t *testing.T) {
 		t.Errorf("%+v", h)
 	}
 }
+
+// remembering is a method with a queue of that length.
+type remembering struct {
+	methods.Method
+	queue int
+}
+
+func (r remembering) State() methods.State { return methods.State{Queue: r.queue} }

@@ -6,6 +6,8 @@ import (
 
 	"contralens/config"
 	"contralens/data/loader"
+	"contralens/data/sets"
+	"contralens/methods"
 	"contralens/nn"
 	"contralens/optim"
 	"contralens/setup"
@@ -30,7 +32,9 @@ func NewRun(c config.Contrast, dir string, choose Chooser) (*Run, error) {
 	}
 	n := r.Train.Len()
 	if n < 2 {
-		return nil, fmt.Errorf("--data_folder %s: want at least 2 training images, got %d", c.DataFolder, n)
+		return nil, &sets.OptionError{
+			Option: sets.Folder, Value: c.DataFolder, Err: fmt.Errorf("want at least 2 training images, got %d", n),
+		}
 	}
 	// Batch norm cannot train on one image: a last batch of one is left out.
 	r.DropLast = n%c.BatchSize == 1
@@ -42,10 +46,10 @@ func NewRun(c config.Contrast, dir string, choose Chooser) (*Run, error) {
 	}
 	c = r.Config
 	net.Jigsaw, net.Groups, net.Checkpoint = c.Jigsaw, c.BNSplits, c.CheckpointActivations
-	r.Model, err = NewModel(Options{
+	r.Model, err = methods.NewModel(methods.Options{
 		Net: net, Memory: c.Memory, Images: n, K: c.K, Symmetric: c.Symmetric, Alpha: c.Alpha, BankMomentum: c.BankMomentum,
 		Temperature: c.Temperature, Beta: c.Beta, Momentum: c.Momentum, WeightDecay: c.WeightDecay,
-		Transform: setup.Transform(c), BF16: c.Precision == "bf16", Parts: c.Accum, Seed: c.Seed,
+		Transform: c.Transform(), BF16: c.Precision == "bf16", Microbatches: c.Accum, Seed: c.Seed,
 	})
 	if err != nil {
 		return nil, err

@@ -65,11 +65,11 @@ func (r *Run) Save(path string) error {
 	}
 	file := checkpoint.Dict{
 		{Key: "model", Value: statedict.Of(m.Query.State, "module.")},
-		{Key: "contrast", Value: statedict.Of(m.Method.Memory().Contrast, "")},
+		{Key: "contrast", Value: statedict.Of(m.Method.State().Contrast, "")},
 		{Key: "optimizer", Value: statedict.SGD(m.Optimizer, r.Schedule.Epoch(max(completed, 1)))},
 		{Key: "epoch", Value: completed},
 	}
-	file = rundir.WithRecord(file, record, m.saveMemory()...)
+	file = rundir.WithRecord(file, record, saveMethod(m)...)
 	if m.Key != nil {
 		file = append(file, checkpoint.Item{Key: "model_ema", Value: statedict.Of(m.Key.State, "")})
 	}
@@ -159,7 +159,7 @@ func (r *Run) loadModel(path string, file, record checkpoint.Dict) error {
 			return err
 		}
 	}
-	if err := m.loadMemory(path, file.Get("contrast"), record); err != nil {
+	if err := loadMethod(m, path, file.Get("contrast"), record); err != nil {
 		return err
 	}
 	return statedict.LoadSGD(path, m.Optimizer, file.Get("optimizer"))

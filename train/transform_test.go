@@ -9,6 +9,7 @@ import (
 
 	"contralens/config"
 	"contralens/internal/golden"
+	"contralens/methods"
 	"contralens/nn"
 	"contralens/setup"
 	"contralens/torch"
@@ -20,7 +21,7 @@ func TestTransformationOfEveryMethod(t *testing.T) {
 	withoutNegatives := []string{"SimSiam", "BYOL"}
 	for _, name := range slices.Sorted(maps.Keys(config.Methods)) {
 		t.Run(name, func(t *testing.T) {
-			method := func(ft string) Outcome {
+			method := func(ft string) methods.Outcome {
 				c, err := tiny(func(c *config.Contrast) { c.Method, c.FT = name, ft })
 				if err != nil {
 					t.Fatal(err)
@@ -66,7 +67,7 @@ func tiny(change func(*config.Contrast)) (config.Contrast, error) {
 
 // firstStep is the first step on a fixed batch, whose loss and gradients are finite,
 // and the parameters that it gave no gradient.
-func firstStep(t *testing.T, c config.Contrast) (out Outcome, flat []string) {
+func firstStep(t *testing.T, c config.Contrast) (out methods.Outcome, flat []string) {
 	t.Helper()
 	net, err := setup.Network(c.Net, c.Machine)
 	if err != nil {
@@ -76,15 +77,15 @@ func firstStep(t *testing.T, c config.Contrast) (out Outcome, flat []string) {
 	const n, side = 8, 32
 	inTorch(t, func() {
 		torch.SetThreads(1) // such small tensors gain nothing by more
-		m, err := NewModel(Options{
+		m, err := methods.NewModel(methods.Options{
 			Net: net, Memory: c.Memory, Images: n, K: c.K, Alpha: c.Alpha, BankMomentum: c.BankMomentum,
-			Temperature: c.Temperature, Beta: c.Beta, Momentum: c.Momentum, Transform: setup.Transform(c), Seed: 1,
+			Temperature: c.Temperature, Beta: c.Beta, Momentum: c.Momentum, Transform: c.Transform(), Seed: 1,
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer m.Free()
-		b := &Batch{Images: []int64{0, 1, 2, 3, 4, 5, 6, 7}, Random: m.Random(0, true), Watch: Watch{Statistics: true}}
+		b := &methods.Batch{Images: []int64{0, 1, 2, 3, 4, 5, 6, 7}, Random: m.Random(0, true), Collect: methods.Collect{Statistics: true}}
 		pixels := golden.Input(golden.CInput, 2*n*3*side*side)
 		for v := range 2 {
 			b.Crops = append(b.Crops, torch.FromFloat32(pixels[v*n*3*side*side:(v+1)*n*3*side*side], n, 3, side, side))
@@ -96,7 +97,7 @@ func firstStep(t *testing.T, c config.Contrast) (out Outcome, flat []string) {
 			t.Fatal(err)
 		}
 		// Without weight decay the first momentum is the gradient.
-		for i, e := range parameters(slices.Concat(m.Query.State, m.Method.Memory().Own)) {
+		for i, e := range parameters(slices.Concat(m.Query.State, m.Method.State().Own)) {
 			if !slices.ContainsFunc(m.Optimizer.Buffers[i].Float32s(), func(g float32) bool { return g != 0 }) {
 				flat = append(flat, e.Name)
 			}

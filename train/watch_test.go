@@ -10,6 +10,7 @@ import (
 	"contralens/config"
 	"contralens/contrast"
 	"contralens/data/loader"
+	"contralens/methods"
 	"contralens/nn"
 	"contralens/optim"
 	"contralens/rundir"
@@ -74,7 +75,7 @@ func TestSimilarity(t *testing.T) {
 // small is a run on images that are never looked at.
 func small(t *testing.T, images int, c config.Contrast) *Run {
 	t.Helper()
-	m, err := NewModel(Options{Memory: "moco", Net: nn.Config{Arch: "resnet18", Width: 0.06, Stem: "cifar", FeatDim: 8}, K: c.K, Seed: 1})
+	m, err := methods.NewModel(methods.Options{Memory: "moco", Net: nn.Config{Arch: "resnet18", Width: 0.06, Stem: "cifar", FeatDim: 8}, K: c.K, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

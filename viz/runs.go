@@ -21,7 +21,7 @@ type run struct {
 	file        string            // in names of figures
 	config      map[string]string // its run.json; empty without one
 	first, last int
-	onset       int // step at which the feature transformation sets in, or rundir.NotYet; 0: from the beginning or not at all
+	onset       int // step at which features begin to be transformed, or rundir.NotYet; 0: from the first step, or never
 }
 
 func openRun(dir string) (*run, error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -53,7 +54,8 @@ func describeContrast(c config.Contrast, warnings []string) error {
 	if err := printPlace(c.Output, c.RunName()); err != nil {
 		return err
 	}
-	fmt.Printf("method:        %s: %s, augmentation %s, head %s, memory %s, τ %v\n", c.Method, c.Modal, c.Aug, c.Head, c.Memory, c.Temperature)
+	fmt.Printf("method:        %s: %s, augmentation %s, head %s, memory %s, τ %v\n",
+		c.Method, c.Modal, c.Aug, c.Head, c.Memory, c.Temperature)
 	fmt.Printf("features:      %s\n", inWords(c))
 	for _, w := range warnings {
 		fmt.Printf("note:          %s\n", w)
@@ -68,35 +70,19 @@ func printPlace(o config.Output, name config.RunName) error {
 		return err
 	}
 	fmt.Printf("\nrun directory: %s\nTensorBoard:   %s\n", place.Dir, place.Events)
+	if name.Upstream != filepath.Base(place.Dir) {
+		fmt.Printf("upstream name: %s\n", name.Upstream)
+	}
 	return nil
 }
 
 // inWords is the feature transformation in a sentence.
 func inWords(c config.Contrast) string {
-	t := c.FeatureTransformation()
-	var parts []string
-	side := func(what string, alpha float64, plus string, elementwise bool) {
-		from := fmt.Sprintf("Beta(%v, %v)", alpha, alpha)
-		if t.Uniform {
-			from = "U(0, 1)"
-		}
-		each := "one λ a step"
-		if elementwise {
-			each = "one λ an element"
-		}
-		parts = append(parts, fmt.Sprintf("%s with λ = %s%s, %s", what, plus, from, each))
+	t := c.Transform()
+	if !t.On() {
+		return t.String()
 	}
-	if t.Positive && t.Extrapolate {
-		side("positives extrapolated", t.PosAlpha, "1 + ", t.PosElementwise)
-	} else if t.Positive {
-		side("positives interpolated", t.PosAlpha, "", t.PosElementwise)
-	}
-	if t.Negative {
-		side("negatives interpolated", t.NegAlpha, "", t.NegElementwise)
-	}
-	if len(parts) == 0 {
-		return "not transformed"
-	}
+	parts := []string{t.String()}
 	if c.MixEpoch > 0 {
 		parts = append(parts, fmt.Sprintf("from epoch %d on", c.MixEpoch+1))
 	}

@@ -21,7 +21,7 @@ func dataCommand() *cobra.Command {
 }
 
 // counter shows on a terminal how many images of a split are done.
-func counter() (show func(split string, done, total int), clear func()) {
+func counter() (show func(split string, done, total int), erase func()) {
 	if !term.IsTerminal(int(os.Stderr.Fd())) {
 		return func(string, int, int) {}, func() {}
 	}

@@ -44,12 +44,12 @@ func packImages(src, dst string, c config.DataPack) error {
 	if err != nil {
 		return err
 	}
-	progress, clear := counter()
+	progress, erase := counter()
 	packed, err := pack.Write(ctx, dst, p, pack.Options{
 		Short: c.Short, Quality: c.Quality, ShardBytes: int64(c.ShardMB) << 20, Workers: c.Workers,
 		MaxBad: c.MaxBad, Note: printNote, Progress: progress,
 	})
-	clear()
+	erase()
 	if errors.Is(err, context.Canceled) {
 		return context.Cause(ctx)
 	}

@@ -44,7 +44,7 @@ func stats(folder string, c config.DataStats) error {
 	if err != nil {
 		return err
 	}
-	progress, clear := counter()
+	progress, erase := counter()
 	var parts []pack.Stats
 	for _, part := range []struct {
 		name string
@@ -58,7 +58,7 @@ func stats(folder string, c config.DataStats) error {
 			parts = append(parts, s)
 		}
 	}
-	clear()
+	erase()
 	if c.JSON {
 		return json.NewEncoder(os.Stdout).Encode(map[string]any{
 			"folder": folder, "dataset": p.Train.Name(), "parts": parts, "notes": notes,

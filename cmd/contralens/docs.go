@@ -22,8 +22,9 @@ func docsCommand() *cobra.Command {
 // reference is the help of all commands as Markdown.
 func reference(root *cobra.Command) string {
 	var b strings.Builder
-	b.WriteString("# Command line\n\nWritten by `make docs`. `--help` of a command lists its everyday options, `--help --all` " +
-		"all of them, in groups. In the names of options `-` and `_` are the same.\n\nExit codes: 0 done, 1 failed, " +
+	b.WriteString("# Command line\n\nWritten by `make docs`. `--help` of a command lists its everyday options, " +
+		"`--help --all` all of them, in groups. In the names of options `-` and `_` are the same.\n\n" +
+		"Exit codes: 0 done, 1 failed, " +
 		"2 wrong usage, 75 stopped by a signal with everything saved, 130 stopped by Ctrl-C without a result.\n")
 	var walk func(c *cobra.Command)
 	walk = func(c *cobra.Command) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -46,7 +47,10 @@ func bind(c *cobra.Command, target any) (given func() (set map[string]bool, warn
 	}
 	file := flags.String("config", "", configHelp)
 	show := flags.Bool("print_config", false, showHelp)
-	every := flags.Bool(allFlag, false, "with --help: list every option, in groups")
+	every := new(bool)
+	if slices.ContainsFunc(all, func(f config.Field) bool { return !f.Everyday && !f.Hidden }) {
+		flags.BoolVar(every, allFlag, false, "with --help: list every option, in groups")
+	}
 	c.SetUsageFunc(usage)
 	return func() (set map[string]bool, warnings []string, err error) {
 		if *every {
@@ -94,11 +98,18 @@ const (
 
 // canonical makes former names and dashes in names the same as the flags' names.
 func canonical(fields []config.Field) func(*pflag.FlagSet, string) pflag.NormalizedName {
-	return func(flags *pflag.FlagSet, name string) pflag.NormalizedName {
-		if f := config.Find(fields, name); f != nil {
-			name = f.Name
+	now := map[pflag.NormalizedName]pflag.NormalizedName{}
+	for _, f := range fields {
+		for _, was := range f.Aliases {
+			now[dashes(nil, was)] = dashes(nil, f.Name)
 		}
-		return dashes(flags, name)
+	}
+	return func(flags *pflag.FlagSet, name string) pflag.NormalizedName {
+		given := dashes(flags, name)
+		if name, renamed := now[given]; renamed {
+			return name
+		}
+		return given
 	}
 }
 

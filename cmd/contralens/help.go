@@ -98,9 +98,6 @@ func usage(c *cobra.Command) error {
 	if !whole {
 		all, rest = everyday(all)
 	}
-	if rest == 0 && !whole {
-		c.Flags().Lookup(allFlag).Hidden = true
-	}
 	for _, s := range all {
 		list := pflag.NewFlagSet("", pflag.ContinueOnError)
 		list.SortFlags = false

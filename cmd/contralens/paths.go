@@ -1,14 +1,6 @@
 package main
 
-import (
-	"os"
-	"path/filepath"
-)
-
-func isFile(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
-}
+import "path/filepath"
 
 // absolute is a path from the root, "" where there is none.
 func absolute(path string) string {

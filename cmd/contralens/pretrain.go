@@ -93,7 +93,8 @@ func pretrain(c config.Contrast, warnings []string) error {
 		err = r.Do(signals.ctx)
 		switch {
 		case errors.Is(err, train.ErrStopped):
-			p.Print("stopped in epoch %d after %d of %d steps; %s has everything: resume with the same command and --resume auto", r.Epoch, r.StepInEpoch, r.Batches, r.Saved())
+			p.Print("stopped in epoch %d after %d of %d steps; %s has everything: resume with the same command and "+
+				"--resume auto", r.Epoch, r.StepInEpoch, r.Batches, r.Saved())
 			return err
 		case err != nil:
 			err = r.LastGood(err)
@@ -166,8 +167,9 @@ func summary(r *train.Run) string {
 	if c.Memory == "moco" || c.Memory == "bank" {
 		chance = fmt.Sprintf("; loss at chance ln(K+1) = %.3f", contrast.Chance(c.K))
 	}
-	return fmt.Sprintf("%s on %d images of %s (%d classes), %s in %s (%s), %d steps an epoch; features: %s%s\nrun directory: %s",
-		c.Method, r.Train.Len(), r.Train.Name(), len(r.Train.Classes()), c.Arch, c.Precision, c.MemoryFormat, r.Batches, inWords(c), chance, r.Dir)
+	return fmt.Sprintf("%s on %d images of %s (%d classes), %s in %s (%s), %d steps an epoch; features: %s%s\n"+
+		"run directory: %s", c.Method, r.Train.Len(), r.Train.Name(), len(r.Train.Classes()),
+		c.Arch, c.Precision, c.MemoryFormat, r.Batches, inWords(c), chance, r.Dir)
 }
 
 func closing(dir string, c config.Contrast, accuracies []string) string {

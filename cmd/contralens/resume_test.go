@@ -47,7 +47,7 @@ func TestInterruptedTraining(t *testing.T) {
 }
 
 // Two epochs, and two more in another directory from the first one's checkpoint,
-// are four; --keep leaves the newest files; run.json tells of the parts.
+// are four; --keep leaves the newest files; run.json tells of the sessions.
 func TestTwoAndTwoEpochsAreFour(t *testing.T) {
 	data := stripes(t, 9)
 	t.Chdir(t.TempDir())

@@ -115,7 +115,8 @@ func flagError(c *cobra.Command, err error) error {
 	}
 	var empty *pflag.ValueRequiredError
 	if errors.As(err, &empty) {
-		return usageError{fmt.Errorf("--%s: want a value after it, got none; %s lists the options", empty.GetFlag().Name, helpOf(c))}
+		return usageError{fmt.Errorf("--%s: want a value after it, got none; %s lists the options",
+			empty.GetFlag().Name, helpOf(c))}
 	}
 	var invalid *pflag.InvalidValueError
 	if errors.As(err, &invalid) {

@@ -38,8 +38,8 @@ const (
 	// maxPixels is where Pillow refuses an image as a decompression bomb:
 	// 178,956,970 pixels.
 	maxPixels = 2 * (1 << 30) / 4 / 3
-	// bigPixels and more are decoded one image at a time, whatever the number of
-	// workers: the decoders hold 4 or 8 bytes a pixel beside the result.
+	// Images of bigPixels or more are decoded one at a time, whatever the number of
+	// workers: decoders need 4 or 8 bytes per pixel in addition to the result.
 	bigPixels = 16 << 20
 )
 
@@ -61,10 +61,10 @@ func Format(b []byte) string {
 	return ""
 }
 
-// Decode decodes a JPEG, PNG, BMP or WebP file to RGB as Pillow's
-// convert("RGB") does: alpha is dropped and the color below it kept, 16-bit
-// colors keep their high byte, 16-bit gray is clipped at 255, EXIF's rotation
-// is ignored. dst's pixels are undefined after an error.
+// Decode decodes a JPEG, PNG, BMP or WebP file to RGB as Pillow's convert("RGB") does:
+// it drops alpha but keeps the color under it, keeps the high byte of 16-bit colors,
+// clips 16-bit gray at 255, and ignores EXIF's rotation. After an error dst's pixels
+// are undefined.
 func Decode(file []byte, dst *views.Image) error {
 	kind := Format(file)
 	switch {

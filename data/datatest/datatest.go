@@ -101,10 +101,12 @@ func Put(t *testing.T, dir, name string, content ...[]byte) {
 var Formats = map[string]func(t *testing.T, dir string){
 	"cifar10": func(t *testing.T, dir string) {
 		for i := 1; i <= 5; i++ {
-			Put(t, dir, fmt.Sprintf("cifar-10-batches-bin/data_batch_%d.bin", i), []byte{byte(i)}, Planes(32, byte(i), false), []byte{9}, Planes(32, byte(i+100), false))
+			Put(t, dir, fmt.Sprintf("cifar-10-batches-bin/data_batch_%d.bin", i),
+				[]byte{byte(i)}, Planes(32, byte(i), false), []byte{9}, Planes(32, byte(i+100), false))
 		}
 		Put(t, dir, "cifar-10-batches-bin/test_batch.bin", []byte{7}, Planes(32, 77, false))
-		Put(t, dir, "cifar-10-batches-bin/batches.meta.txt", []byte("airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n"))
+		Put(t, dir, "cifar-10-batches-bin/batches.meta.txt",
+			[]byte("airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n"))
 	},
 	"cifar100": func(t *testing.T, dir string) {
 		Put(t, dir, "train.bin", []byte{3, 99}, Planes(32, 1, false), []byte{0, 4}, Planes(32, 2, false))
@@ -118,7 +120,8 @@ var Formats = map[string]func(t *testing.T, dir string){
 		Put(t, dir, "stl10_binary/unlabeled_X.bin", Planes(96, 3, true), Planes(96, 4, true), Planes(96, 5, true))
 	},
 	"idx": func(t *testing.T, dir string) {
-		Put(t, dir, "train-images-idx3-ubyte", []byte{0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3}, []byte{1, 2, 3, 4, 5, 6, 10, 20, 30, 40, 50, 60})
+		Put(t, dir, "train-images-idx3-ubyte", []byte{0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3},
+			[]byte{1, 2, 3, 4, 5, 6, 10, 20, 30, 40, 50, 60})
 		Put(t, dir, "train-labels-idx1-ubyte", []byte{0, 0, 8, 1, 0, 0, 0, 2, 3, 0})
 		var b bytes.Buffer
 		z := gzip.NewWriter(&b)

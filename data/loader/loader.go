@@ -1,7 +1,7 @@
-// Package loader makes batches of a dataset's samples, in several goroutines and some
-// batches ahead: a Sampler says which samples make up a batch, a Transform makes them.
-// What a sample is the Transform decides. Views of images, for contrastive learning,
-// come with the package; images with boxes, or anything else, are another Transform.
+// Package loader loads batches of samples in several goroutines, a few batches ahead.
+// A Sampler chooses the samples of each batch, and a Transform makes them. The Transform
+// also decides what a sample is: the package has one for views of images, as contrastive
+// learning needs them. Images with boxes, or anything else, take another Transform.
 package loader
 
 import (
@@ -13,15 +13,15 @@ import (
 	"contralens/internal/machine"
 )
 
-// Transform makes samples. S holds those of a whole batch, one a row: a struct of
-// buffers, or a slice.
+// Transform makes samples. S holds the samples of a whole batch, one per row: it is a
+// struct of buffers, or a slice.
 type Transform[S any] interface {
-	// Resize makes room for the samples of these indices. s is a recycled batch's, or
-	// the zero value; what it has memory for should use that.
+	// Resize makes room for the samples of these indices. s comes from a recycled
+	// batch, whose memory should be reused, or is the zero value.
 	Resize(s *S, indices []int)
-	// Worker makes what one goroutine fills rows with: fill makes the sample of that
-	// index in that row of s. Its buffers serve one sample after the other. Other
-	// goroutines fill other rows of s at the same time.
+	// Worker returns the function with which one goroutine fills rows: fill puts the
+	// sample of that index into that row of s. It may reuse buffers from call to call.
+	// Other goroutines fill other rows of s at the same time.
 	Worker() (fill func(ctx context.Context, s *S, row, index int) error)
 }
 

@@ -82,9 +82,9 @@ func (t *viewTransform) Worker() func(context.Context, *Views, int, int) error {
 	return w.fill
 }
 
-// viewWorker turns images into views; each goroutine of a loader has one, whose
-// buffers serve image after image. For every image chance is asked first, so that only
-// those pixels are decoded that the views' crops cover.
+// viewWorker turns images into views. Each goroutine of a loader has one and reuses its
+// buffers. It draws the random parameters of all views before it decodes an image, so
+// that it decodes only the pixels that the crops cover.
 type viewWorker struct {
 	t     *viewTransform
 	exact bool // some view wants the file's own pixels
@@ -100,7 +100,7 @@ func (w *viewWorker) fill(ctx context.Context, s *Views, row, index int) error {
 	start := time.Now()
 	pixels, ok := w.part(ctx, index)
 	if !ok {
-		// The dataset also knows what to do about an image that is broken.
+		// The dataset also knows how to replace a broken image.
 		if err := w.t.Dataset.Image(ctx, index, &w.image); err != nil {
 			return err
 		}
@@ -121,12 +121,12 @@ func (w *viewWorker) fill(ctx context.Context, s *Views, row, index int) error {
 	return nil
 }
 
-// wholePixels is the size up to which images are decoded wholly, since that takes no
-// longer than the views do, and kept by the cache.
+// wholePixels is the size up to which images are decoded as a whole, and so kept by the
+// cache: that takes no longer than making the views.
 const wholePixels = 128 * 128
 
-// part decodes what the views need of a large JPEG file; ok is false for all other
-// images and whenever something is wrong with the file.
+// part decodes the region of a large JPEG file that the views need. ok is false for all
+// other images, and when anything is wrong with the file.
 func (w *viewWorker) part(ctx context.Context, index int) (p views.Pixels, ok bool) {
 	files, ok := w.t.Dataset.(data.Files)
 	if !ok || w.exact {

@@ -142,7 +142,8 @@ func TestWorkerNamesABrokenPhoto(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := loader.NewViews(t.Context(), loader.ViewOptions{Dataset: p.Train, BatchSize: 1, Workers: 1, Views: []views.Spec{views.Evaluation(64)}})
+	l := loader.NewViews(t.Context(), loader.ViewOptions{Dataset: p.Train, BatchSize: 1, Workers: 1,
+		Views: []views.Spec{views.Evaluation(64)}})
 	defer l.Close()
 	if _, err := l.Next(); err == nil || !strings.Contains(err.Error(), "cut.jpg") {
 		t.Errorf("a file cut short: error %v, want one that names it", err)

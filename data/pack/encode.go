@@ -21,7 +21,9 @@ type packer struct {
 }
 
 // pack makes the file of an image.
-func (p *packer) pack(ctx context.Context, d data.Dataset, i int, o Options) (file []byte, ext string, kept bool, err error) {
+func (p *packer) pack(
+	ctx context.Context, d data.Dataset, i int, o Options,
+) (file []byte, ext string, kept bool, err error) {
 	if file, err = data.Decode(ctx, d, i, nil, &p.image); err != nil {
 		return nil, "", false, err
 	}

@@ -38,7 +38,7 @@ type Packed struct {
 }
 
 // Write writes the splits of a dataset as tar files in WebDataset's layout, one folder
-// a split: key.jpg and, with classes, key.cls, in the dataset's order.
+// per split: key.jpg and, with classes, key.cls, in the dataset's order.
 // JPEG and PNG files that are small enough stay as they are; larger ones are
 // resized (bilinear with antialiasing, so that each pixel averages the area that
 // it covers) and, like other formats, written as JPEG; images that are no files
@@ -99,7 +99,8 @@ func unfinishedPack(dst string) (string, error) {
 	if err == nil {
 		entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return e.Name() == name })
 		if len(entries) > 0 {
-			return "", fmt.Errorf("%s: want a folder that is new or empty, but it has %d files; choose another one or remove it", dst, len(entries))
+			return "", fmt.Errorf("%s: want a folder that is new or empty, but it has %d files; "+
+				"choose another one or remove it", dst, len(entries))
 		}
 		return filepath.Join(dst, name), nil
 	}

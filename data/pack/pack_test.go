@@ -54,7 +54,7 @@ func TestPackedIsTheSame(t *testing.T) {
 		t.Errorf("packed %+v", result)
 	}
 	if p.Test == nil || p.Test.Len() != 1 || p.Test.Label(0) != 1 {
-		t.Error("the test part is not there, or not of class 1")
+		t.Error("the test split is not there, or not of class 1")
 	}
 	all, err := sets.Open(t.Context(), sets.Options{Folder: src})
 	if err != nil {
@@ -96,14 +96,17 @@ func TestPackResizes(t *testing.T) {
 	}
 	datatest.Put(t, src, "c/9.jpg", []byte("broken"))
 	var notes []string
-	_, p, result := packed(t, src, Options{Short: 10, MaxBad: 0.01, Note: func(s string) { notes = append(notes, s) }}, sets.Options{})
-	if len(notes) != 1 || !strings.Contains(notes[0], "9.jpg") || result[0].Bad != 1 || result[0].Images != 5 || result[0].Kept != 0 {
+	note := func(s string) { notes = append(notes, s) }
+	_, p, result := packed(t, src, Options{Short: 10, MaxBad: 0.01, Note: note}, sets.Options{})
+	if len(notes) != 1 || !strings.Contains(notes[0], "9.jpg") || result[0].Bad != 1 || result[0].Images != 5 ||
+		result[0].Kept != 0 {
 		t.Errorf("notes %q, result %+v", notes, result)
 	}
 	var m, want, small views.Image
 	var sc views.Scratch
 	for i := range p.Train.Len() {
-		if err := p.Train.Image(t.Context(), i, &m); err != nil || m.W != 14 || m.H != 10 || !strings.HasSuffix(p.Train.Path(i), ".jpg") {
+		if err := p.Train.Image(t.Context(), i, &m); err != nil || m.W != 14 || m.H != 10 ||
+			!strings.HasSuffix(p.Train.Path(i), ".jpg") {
 			t.Errorf("%s: %v, %d x %d, want 14 x 10", p.Train.Path(i), err, m.W, m.H)
 		}
 	}
@@ -132,7 +135,8 @@ func TestPackResizes(t *testing.T) {
 	datatest.Formats["idx"](t, idx)
 	_, p, result = packed(t, idx, Options{Short: 400}, sets.Options{})
 	var raw views.Image
-	if err := p.Train.Image(t.Context(), 1, &raw); err != nil || raw.W != 3 || raw.Pix[3] != 20 || len(result) != 2 || p.Train.Label(0) != 3 {
+	if err := p.Train.Image(t.Context(), 1, &raw); err != nil || raw.W != 3 || raw.Pix[3] != 20 || len(result) != 2 ||
+		p.Train.Label(0) != 3 {
 		t.Errorf("IDX: %v, %d wide, %v, %+v", err, raw.W, raw.Pix, result)
 	}
 }
@@ -164,7 +168,8 @@ func TestPackRefuses(t *testing.T) {
 	datatest.Put(t, src, "a/1.jpg", []byte("x"))
 	datatest.Put(t, src, "a/2.jpg", []byte("x"))
 	o.MaxBad = 0.01
-	if _, err := Write(context.Background(), dst, raw, o); err == nil || !strings.Contains(err.Error(), "2 of 2 images cannot be read, and a share of 0.01 allows 1") {
+	if _, err := Write(context.Background(), dst, raw, o); err == nil ||
+		!strings.Contains(err.Error(), "2 of 2 images cannot be read, and a share of 0.01 allows 1") {
 		t.Errorf("all broken: error %v", err)
 	}
 	if left, _ := filepath.Glob(dst + "*"); len(left) > 0 {
@@ -212,7 +217,9 @@ func TestShardsOfImageNet100(t *testing.T) {
 		t.Error("not data.Files")
 	}
 	datatest.Put(t, filepath.Dir(wnids), "wnids", []byte("n3\nn9\n"))
-	if _, err := sets.Open(t.Context(), sets.Options{Name: "imagenet100", Imagenet100Path: wnids, Folder: filepath.Dir(filepath.Dir(p.Train.Path(0)))}); err == nil || !strings.Contains(err.Error(), "n9 is missing") {
+	folder := filepath.Dir(filepath.Dir(p.Train.Path(0)))
+	_, err := sets.Open(t.Context(), sets.Options{Name: "imagenet100", Imagenet100Path: wnids, Folder: folder})
+	if err == nil || !strings.Contains(err.Error(), "n9 is missing") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -240,7 +247,8 @@ func TestUnlabeledSplit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p.Unlabeled == nil || p.Unlabeled.Len() != 3 || p.Unlabeled.Label(0) != -1 || p.Train.Len() != 2 || p.Test.Len() != 1 {
+		if p.Unlabeled == nil || p.Unlabeled.Len() != 3 || p.Unlabeled.Label(0) != -1 || p.Train.Len() != 2 ||
+			p.Test.Len() != 1 {
 			t.Errorf("%s: %+v", name, p)
 		}
 	}

@@ -25,7 +25,8 @@ func TestMeasure(t *testing.T) {
 	datatest.Put(t, dir, "b/notes.txt", []byte("x"))
 	datatest.Put(t, dir, "c/IMG_1.HEIC", []byte("x"))
 	var notes []string
-	p, err := sets.Open(t.Context(), sets.Options{Folder: dir, CacheBytes: -1, Note: func(s string) { notes = append(notes, s) }})
+	p, err := sets.Open(t.Context(), sets.Options{Folder: dir, CacheBytes: -1,
+		Note: func(s string) { notes = append(notes, s) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,10 +46,13 @@ func TestMeasure(t *testing.T) {
 	}
 	s := first
 	if s.Images != 7 || s.Classes != 3 || *s.PerClass != (Range{2, 2, 3}) || s.Smallest != "b" || s.Largest != "a" ||
-		s.Width != (Range{10, 12, 23}) || s.Short != (Range{10, 12, 17}) || fmt.Sprint(s.Formats) != "map[BMP:1 JPEG:2 PNG:2 WebP:1]" || len(s.Unreadable) != 1 || !strings.Contains(s.Unreadable[0], "b/x.png") {
+		s.Width != (Range{10, 12, 23}) || s.Short != (Range{10, 12, 17}) ||
+		fmt.Sprint(s.Formats) != "map[BMP:1 JPEG:2 PNG:2 WebP:1]" || len(s.Unreadable) != 1 ||
+		!strings.Contains(s.Unreadable[0], "b/x.png") {
 		t.Errorf("%+v", s)
 	}
-	if len(notes) != 1 || !strings.Contains(notes[0], "2 files are left out") || !strings.Contains(notes[0], "1 .heic, 1 .txt") {
+	if len(notes) != 1 || !strings.Contains(notes[0], "2 files are left out") ||
+		!strings.Contains(notes[0], "1 .heic, 1 .txt") {
 		t.Errorf("notes %q", notes)
 	}
 }

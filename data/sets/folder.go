@@ -74,7 +74,8 @@ func sameClasses(o Options, train, test *files, trainDir, testDir string) (data.
 	number := make([]int, len(test.classes))
 	for i, c := range test.classes {
 		if number[i] = slices.Index(train.classes, c); number[i] < 0 {
-			return nil, fmt.Errorf("%s: want the classes of %s, but there is no training image of class %q", testDir, trainDir, c)
+			return nil, fmt.Errorf("%s: want the classes of %s, but there is no training image of class %q",
+				testDir, trainDir, c)
 		}
 	}
 	for i, l := range test.labels {

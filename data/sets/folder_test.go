@@ -35,7 +35,8 @@ func TestFolderOddities(t *testing.T) {
 			images: "a/2.bmp.jpg:0 a/deep/er/1.jpg:0 b/1.jpg:1",
 		},
 		{
-			name: "links", files: []string{"real/1.jpg", "other/2.jpg"}, links: []string{"linked -> real", "real/again -> ../real", "other/up -> .."},
+			name: "links", files: []string{"real/1.jpg", "other/2.jpg"},
+			links:  []string{"linked -> real", "real/again -> ../real", "other/up -> .."},
 			images: "linked/1.jpg:0 other/2.jpg:1 real/1.jpg:2",
 			notes:  []string{"linked/again links back", "other/up links back", "real/again links back"},
 		},
@@ -44,7 +45,8 @@ func TestFolderOddities(t *testing.T) {
 			images: "train/1.jpg:-1 train/2.jpg:-1", notes: []string{"val is left out"},
 		},
 		{
-			name: "loose images", files: []string{"a/1.jpg", "x.jpg", "y.webp"}, images: "a/1.jpg:0", notes: []string{"2 images beside"},
+			name: "loose images", files: []string{"a/1.jpg", "x.jpg", "y.webp"}, images: "a/1.jpg:0",
+			notes: []string{"2 images beside"},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

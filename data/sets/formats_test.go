@@ -1,6 +1,7 @@
 package sets
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,7 +22,8 @@ func TestFormats(t *testing.T) {
 		last                   string // the last training image's size and the pixel in its second column of its first row
 		path                   string // end of its Path
 	}{
-		{"cifar10", 10, 1, 0, "[1 9 2 9 3 9 4 9 5 9]", 7, "[airplane automobile bird cat deer dog frog horse ship truck]", "32x32 [1 0 105]", "data_batch_5.bin#1"},
+		{"cifar10", 10, 1, 0, "[1 9 2 9 3 9 4 9 5 9]", 7,
+			"[airplane automobile bird cat deer dog frog horse ship truck]", "32x32 [1 0 105]", "data_batch_5.bin#1"},
 		{"cifar100", 2, 1, 0, "[99 4]", 50, "", "32x32 [1 0 2]", "train.bin#1"},
 		{"stl10", 2, 1, 3, "[0 9]", 4, "", "96x96 [1 0 2]", "train_X.bin#1"},
 		{"idx", 2, 1, 0, "[3 0]", 1, "[0 1 2 3]", "3x2 [20 20 20]", "train-images-idx3-ubyte#1"},
@@ -43,8 +45,10 @@ func TestFormats(t *testing.T) {
 				for i := range p.Train.Len() {
 					labels = append(labels, p.Train.Label(i))
 				}
-				if p.Train.Name() != tc.name || p.Train.Len() != tc.train || p.Test.Len() != tc.test || fmt.Sprint(labels) != tc.labels || p.Test.Label(0) != tc.testLabel {
-					t.Errorf("%s: %d training images %v, %d test images %d, want %d %s, %d %d", p.Train.Name(), p.Train.Len(), labels, p.Test.Len(), p.Test.Label(0), tc.train, tc.labels, tc.test, tc.testLabel)
+				if p.Train.Name() != tc.name || p.Train.Len() != tc.train || p.Test.Len() != tc.test ||
+					fmt.Sprint(labels) != tc.labels || p.Test.Label(0) != tc.testLabel {
+					t.Errorf("%s: %d training images %v, %d test images %d, want %d %s, %d %d",
+						p.Train.Name(), p.Train.Len(), labels, p.Test.Len(), p.Test.Label(0), tc.train, tc.labels, tc.test, tc.testLabel)
 				}
 				if got := fmt.Sprint(p.Train.Classes()); tc.classes != "" && got != tc.classes {
 					t.Errorf("classes %s, want %s", got, tc.classes)
@@ -60,11 +64,12 @@ func TestFormats(t *testing.T) {
 					t.Errorf("last path %s, want …%s", path, tc.path)
 				}
 				if tc.unlabeled > 0 {
-					if err := p.Unlabeled.Image(t.Context(), 2, &m); err != nil || p.Unlabeled.Len() != tc.unlabeled || p.Unlabeled.Label(2) != -1 || m.Pix[2] != 5 || m.Pix[3*96+1] != 1 {
+					if err := p.Unlabeled.Image(t.Context(), 2, &m); err != nil || p.Unlabeled.Len() != tc.unlabeled ||
+						p.Unlabeled.Label(2) != -1 || m.Pix[2] != 5 || m.Pix[3*96+1] != 1 {
 						t.Errorf("unlabeled: %v, %d images, label %d, pixels %v", err, p.Unlabeled.Len(), p.Unlabeled.Label(2), m.Pix[:3])
 					}
 				} else if p.Unlabeled != nil {
-					t.Error("an unlabeled part out of nowhere")
+					t.Error("an unlabeled split out of nowhere")
 				}
 			}
 		})
@@ -100,12 +105,14 @@ func TestDamagedFormats(t *testing.T) {
 		damage func(t *testing.T, dir string)
 		want   string
 	}{
-		{"cifar10", cut("cifar-10-batches-bin/data_batch_3.bin", 1), "data_batch_3.bin: want a whole number of records of 3073 bytes"},
+		{"cifar10", cut("cifar-10-batches-bin/data_batch_3.bin", 1),
+			"data_batch_3.bin: want a whole number of records of 3073 bytes"},
 		{"cifar10", remove("cifar-10-batches-bin/data_batch_2.bin"), "data_batch_2.bin, but no such file"},
 		{"cifar10", remove("cifar-10-batches-bin/test_batch.bin"), "test_batch.bin, but no such file"},
 		{"cifar10", remove("cifar-10-batches-bin/data_batch_1.bin"), "want the binary version's data_batch_1.bin"},
 		{"cifar10", replace("cifar-10-batches-bin/batches.meta.txt", []byte("cat\ndog\n")...), "want 10 class names"},
-		{"cifar10", replace("cifar-10-batches-bin/data_batch_4.bin", append([]byte{10}, datatest.Planes(32, 0, false)...)...), "want a label below 10, got 10"},
+		{"cifar10", replace("cifar-10-batches-bin/data_batch_4.bin", append([]byte{10}, datatest.Planes(32, 0, false)...)...),
+			"want a label below 10, got 10"},
 		{"cifar10", replace("cifar-10-batches-bin/data_batch_4.bin"), "got 0 bytes"},
 		{"cifar100", cut("train.bin", 3073), "train.bin: want a whole number of records of 3074 bytes"},
 		{"stl10", cut("stl10_binary/train_y.bin", 1), "train_y.bin: want 2 labels"},
@@ -116,7 +123,8 @@ func TestDamagedFormats(t *testing.T) {
 		{"idx", cut("train-labels-idx1-ubyte", 1), "want 2 values, got 1"},
 		{"idx", replace("train-labels-idx1-ubyte", 0, 0, 8, 1, 0, 0, 0, 1, 1), "want 2 labels, one an image, got 1"},
 		{"idx", replace("train-images-idx3-ubyte", 0, 0, 13, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3), "got type 13"},
-		{"idx", replace("train-images-idx3-ubyte", 0, 0, 8, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255), "values that a file can hold"},
+		{"idx", replace("train-images-idx3-ubyte",
+			append([]byte{0, 0, 8, 3}, bytes.Repeat([]byte{255}, 12)...)...), "values that a file can hold"},
 		{"idx", replace("t10k-images-idx3-ubyte.gz", []byte("no gzip")...), "compressed by gzip"},
 		{"idx", replace("t10k-labels-idx1-ubyte", 0, 0, 8, 1, 0, 0, 0, 1, 9), "want labels below 4"},
 		{"list", replace("train.txt", []byte("3.jpg\t1\nü/2.png\n")...), "line 2: want a label on every line"},
@@ -139,7 +147,8 @@ func TestDamagedFormats(t *testing.T) {
 			continue // its package stands in
 		}
 		for _, folder := range []string{t.TempDir(), filepath.Join(t.TempDir(), "nowhere")} {
-			if _, _, err := opened(t, Options{Name: name, Folder: folder}); err == nil || !strings.Contains(err.Error(), "want") {
+			if _, _, err := opened(t, Options{Name: name, Folder: folder}); err == nil ||
+				!strings.Contains(err.Error(), "want") {
 				t.Errorf("%s of %s: error %v", name, folder, err)
 			}
 		}

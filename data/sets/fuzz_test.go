@@ -50,7 +50,8 @@ func FuzzIDX(f *testing.F) {
 	f.Add(idx([]uint32{4, 1 << 31, 1 << 31}, 0), idx([]uint32{4}, 4)) // 2^64 values
 	f.Fuzz(func(t *testing.T, images, labels []byte) {
 		dir := writeAll(t, map[string][]byte{
-			"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels, "t10k-images-idx3-ubyte": images, "t10k-labels-idx1-ubyte": labels,
+			"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels, "t10k-images-idx3-ubyte": images,
+			"t10k-labels-idx1-ubyte": labels,
 		})
 		if p, err := Open(t.Context(), Options{Name: "idx", Folder: dir}); err == nil {
 			readable(t, p.Train)

@@ -17,7 +17,8 @@ import (
 // FashionMNISTFolder is where Debian's package dataset-fashion-mnist puts it.
 const FashionMNISTFolder = "/usr/share/datasets/fashion-mnist"
 
-var fashionClasses = []string{"T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"}
+var fashionClasses = []string{"T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker",
+	"Bag", "Ankle boot"}
 
 // idx is a dataset in MNIST's format: 8-bit gray images in one file, labels in
 // another.
@@ -77,7 +78,8 @@ func readIDXSplits(ctx context.Context, o Options) (p data.Splits, err error) {
 		return p, err
 	}
 	if len(b.classes) > len(a.classes) {
-		return p, fmt.Errorf("%s: want labels below %d, as the training images', got %d", b.path, len(a.classes), len(b.classes)-1)
+		return p, fmt.Errorf("%s: want labels below %d, as the training images', got %d",
+			b.path, len(a.classes), len(b.classes)-1)
 	}
 	b.classes = a.classes
 	return data.Splits{Train: a, Test: b}, nil

@@ -74,7 +74,8 @@ func (a *annotations) dataset(o Options, ids []int64, names map[int64]string) (d
 		}
 		l, ok := label[category]
 		if !ok {
-			return nil, fmt.Errorf("image %d (%s): its category %d is not among the %d of train2018.json", id, a.images[id], category, len(ids))
+			return nil, fmt.Errorf("image %d (%s): its category %d is not among the %d of train2018.json",
+				id, a.images[id], category, len(ids))
 		}
 		f.add(path.Join(o.Folder, a.images[id]), l)
 	}
@@ -121,7 +122,8 @@ func decodeAnnotations(r io.Reader) (*annotations, error) {
 	g := &gate{r: bufio.NewReaderSize(r, 1<<16)}
 	dec := json.NewDecoder(g)
 	a := &annotations{images: map[int64]string{}, classes: map[int64]string{}, categories: map[int64]int64{}}
-	entries := map[json.Token]func(*json.Decoder) error{"images": a.image, "annotations": a.annotation, "categories": a.category}
+	entries := map[json.Token]func(*json.Decoder) error{"images": a.image, "annotations": a.annotation,
+		"categories": a.category}
 	// refill lets the decoder read one more entry.
 	refill := func() { g.left = maxAnnotationBytes }
 	refill()

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"contralens/data"
 	"contralens/data/store"
 )
 
@@ -30,10 +31,15 @@ func inat(t *testing.T, train, val string) string {
 	return dir
 }
 
+func openINat(t *testing.T, dir string) (data.Splits, error) {
+	t.Helper()
+	return openINat18(t.Context(), Options{Name: "inat18", Store: store.Disk{}, Folder: dir})
+}
+
 func TestINat18(t *testing.T) {
 	val := `{"annotations": [{"image_id": 5, "category_id": 7}], "images": [{"id": 5, "file_name": "train_val2018/Aves/7/v.jpg"}]}`
 	dir := inat(t, inatTrain, val)
-	p, err := openINat18(t.Context(), Options{Name: "inat18", Store: store.Disk{}, Folder: dir})
+	p, err := openINat(t, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,13 +47,14 @@ func TestINat18(t *testing.T) {
 	if got, want := train.Classes(), []string{"2", "Corvus corax", "unseen"}; !slices.Equal(got, want) {
 		t.Errorf("classes %q, want %q", got, want)
 	}
-	if train.Len() != 2 || train.Label(0) != 0 || train.Label(1) != 1 || train.Path(0) != filepath.Join(dir, "train_val2018/Plantae/2/a.jpg") {
+	if train.Len() != 2 || train.Label(0) != 0 || train.Label(1) != 1 ||
+		train.Path(0) != filepath.Join(dir, "train_val2018/Plantae/2/a.jpg") {
 		t.Errorf("training images: %d, labels %d %d, first %s", train.Len(), train.Label(0), train.Label(1), train.Path(0))
 	}
 	if test.Len() != 1 || test.Label(0) != 1 {
 		t.Errorf("test images: %d, label %d", test.Len(), test.Label(0))
 	}
-	if p, err := openINat18(t.Context(), Options{Name: "inat18", Store: store.Disk{}, Folder: inat(t, inatTrain, "")}); err != nil || p.Test != nil {
+	if p, err := openINat(t, inat(t, inatTrain, "")); err != nil || p.Test != nil {
 		t.Errorf("without val2018.json: %v, %v", p.Test, err)
 	}
 }
@@ -60,11 +67,13 @@ func TestINat18Errors(t *testing.T) {
 		{inatTrain[:200], "", "unexpected EOF"},
 		{strings.Replace(inatTrain, "train_val2018/Aves/7/c.jpg", "../../etc/passwd", 1), "", "below the dataset's folder"},
 		{strings.Replace(inatTrain, `"id": 30`, `"id": 10`, 1), "", "image 10 comes twice"},
-		{strings.Replace(inatTrain, `"image_id": 10`, `"image_id": 11`, 1), "", "image 10 (train_val2018/Plantae/2/a.jpg): want an annotation"},
+		{strings.Replace(inatTrain, `"image_id": 10`, `"image_id": 11`, 1), "",
+			"image 10 (train_val2018/Plantae/2/a.jpg): want an annotation"},
 		{inatTrain, strings.Replace(inatTrain, `"category_id": 7`, `"category_id": 8`, 1), "category 8 is not among the 3"},
-		{fmt.Sprintf(`{"images": [{"id": 1, "file_name": %q}]}`, strings.Repeat("a", 2*maxAnnotationBytes)), "", "longer than"},
+		{fmt.Sprintf(`{"images": [{"id": 1, "file_name": %q}]}`, strings.Repeat("a", 2*maxAnnotationBytes)), "",
+			"longer than"},
 	} {
-		if _, err := openINat18(t.Context(), Options{Name: "inat18", Store: store.Disk{}, Folder: inat(t, tc.train, tc.val)}); err == nil || !strings.Contains(err.Error(), tc.want) {
+		if _, err := openINat(t, inat(t, tc.train, tc.val)); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%.60q: error %.200v, want one with %q", tc.train, err, tc.want)
 		}
 	}

@@ -52,8 +52,8 @@ type entry struct {
 	Label  int32 // -1 without one
 }
 
-// openIndex reads the index of a folder if it is of the files that are there,
-// else makes it, and keeps it beside them if that is allowed.
+// openIndex reads the index of a folder if it matches the files there. Otherwise it
+// makes a new one, and saves it there if the store can be written to.
 func openIndex(ctx context.Context, o Options, dir string) (*index, error) {
 	var now []shard
 	for _, name := range shardNames(ctx, o, dir) {

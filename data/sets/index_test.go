@@ -22,7 +22,8 @@ func TestIndex(t *testing.T) {
 	}
 	// Two shards, two classes.
 	datatest.Put(t, dir, "classes.txt", []byte("a\nb\n"))
-	datatest.Put(t, dir, "000000.tar", datatest.Tar(t, "0.jpg", string(jpg), "0.cls", "0", "1.jpg", string(jpg), "1.cls", "1"))
+	datatest.Put(t, dir, "000000.tar", datatest.Tar(t,
+		"0.jpg", string(jpg), "0.cls", "0", "1.jpg", string(jpg), "1.cls", "1"))
 	datatest.Put(t, dir, "000001.tar", datatest.Tar(t, "2.jpg", string(jpg), "2.cls", "1"))
 	if _, err := Open(t.Context(), Options{Folder: dst}); err != nil {
 		t.Fatal(err)

@@ -65,7 +65,8 @@ func readList(ctx context.Context, o Options, list string) (*files, error) {
 		}
 		image, label, labeled := strings.Cut(line, "\t")
 		if labeled != (len(labels) > 0) && len(f.paths) > 0 {
-			return nil, fmt.Errorf("%s: line %d: want a label on every line, or on none, as path<tab>label; got %q", list, n, line)
+			return nil, fmt.Errorf("%s: line %d: want a label on every line, or on none, as path<tab>label; got %q",
+				list, n, line)
 		}
 		if labeled {
 			if label = strings.TrimSpace(label); label == "" {

@@ -72,8 +72,8 @@ func (r *records) add(ctx context.Context, name string) error {
 	}
 	size := int64(r.size())
 	if info.Size == 0 || info.Size%size != 0 {
-		return fmt.Errorf("%s: want a whole number of records of %d bytes, got %d bytes: is the file cut short, or no file of %s?",
-			name, size, info.Size, r.name)
+		return fmt.Errorf("%s: want a whole number of records of %d bytes, got %d bytes: "+
+			"is the file cut short, or no file of %s?", name, size, info.Size, r.name)
 	}
 	r.files = append(r.files, name)
 	r.each = append(r.each, int(info.Size/size))

@@ -20,7 +20,8 @@ func TestFolders(t *testing.T) {
 		train, test int
 		classes     string
 	}{
-		{"train and val", []string{"train/b/2.jpg", "train/a/x.JPEG", "train/a/ü ö.png", "val/a/1.jpg", "val/b/1.jpg"}, 3, 2, "[a b]"},
+		{"train and val", []string{"train/b/2.jpg", "train/a/x.JPEG", "train/a/ü ö.png", "val/a/1.jpg", "val/b/1.jpg"},
+			3, 2, "[a b]"},
 		{"train and test", []string{"train/b/2.jpg", "train/a/x.jpg", "test/a/1.jpg", "test/b/1.jpg"}, 2, 2, "[a b]"},
 		{"classes at the top", []string{"cat/1.jpg", "dog/1.jpg", "dog/.hidden.jpg", "dog/notes.txt.jpg"}, 3, 0, "[cat dog]"},
 		{"flat", []string{"1.jpg", "2.png"}, 2, 0, "[]"},
@@ -40,7 +41,8 @@ func TestFolders(t *testing.T) {
 				n = test.Len()
 			}
 			if train.Len() != tc.train || n != tc.test || fmt.Sprint(train.Classes()) != tc.classes {
-				t.Errorf("got %d and %d images of %v, want %d and %d of %s", train.Len(), n, train.Classes(), tc.train, tc.test, tc.classes)
+				t.Errorf("got %d and %d images of %v, want %d and %d of %s",
+					train.Len(), n, train.Classes(), tc.train, tc.test, tc.classes)
 			}
 			var m views.Image
 			for i := range train.Len() {
@@ -107,7 +109,8 @@ func TestFashionMNIST(t *testing.T) {
 		t.Fatal(err)
 	}
 	var m views.Image
-	if err := train.Image(t.Context(), 7, &m); err != nil || train.Len() != 60000 || test.Len() != 10000 || m.W != 28 || m.H != 28 {
+	if err := train.Image(t.Context(), 7, &m); err != nil || train.Len() != 60000 || test.Len() != 10000 ||
+		m.W != 28 || m.H != 28 {
 		t.Errorf("%v: %d and %d images, %dx%d", err, train.Len(), test.Len(), m.W, m.H)
 	}
 }

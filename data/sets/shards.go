@@ -14,10 +14,10 @@ import (
 	"contralens/views"
 )
 
-// shards is a dataset in tar files in WebDataset's layout: an image key.jpg (or
-// .jpeg, .png, .bmp, .webp) and its class's number key.cls, one after the other.
-// classes.txt beside them names the classes. An index gives random access, so
-// that an epoch is a true permutation.
+// shards is a dataset of tar files in WebDataset's layout: an image key.jpg (or .jpeg,
+// .png, .bmp, .webp) and the number of its class, key.cls, next to each other.
+// classes.txt in the same folder names the classes. An index gives random access, so
+// that every epoch is a permutation of all images.
 type shards struct {
 	store   store.Store
 	name    string
@@ -31,8 +31,8 @@ func (s *shards) Len() int          { return len(s.index.entries) }
 func (s *shards) Label(i int) int   { return int(s.index.entries[i].Label) }
 func (s *shards) Classes() []string { return s.classes }
 
-// Path is the shard and the member, whose name stands in the block before it; "?" if
-// that cannot be read soon.
+// Path is the shard and the name of the member in it, which is in the block before the
+// image; "?" if that cannot be read within five seconds.
 func (s *shards) Path(i int) string {
 	e := s.index.entries[i]
 	shard, name := s.shard(i), "?"
@@ -172,7 +172,8 @@ func readShards(ctx context.Context, o Options, dir string) (*shards, error) {
 	if b, err := store.ReadFile(ctx, o.Store, file); err == nil {
 		s.classes = strings.Split(strings.TrimRight(string(b), "\n"), "\n")
 		if n := len(s.classes); most >= n {
-			return nil, fmt.Errorf("%s: want a name for each class, but there are %d names, and an image of class %d", file, n, most)
+			return nil, fmt.Errorf("%s: want a name for each class, but there are %d names, and an image of class %d",
+				file, n, most)
 		}
 	} else if most >= 0 {
 		s.classes = numbers(most + 1)

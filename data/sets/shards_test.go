@@ -47,7 +47,8 @@ func TestDamagedAndForeignShards(t *testing.T) {
 		}
 		var m views.Image
 		for i := range p.Train.Len() {
-			if err := p.Train.Image(t.Context(), i, &m); err != nil || (p.Train.Label(i) != i && p.Train.Len() > 1) || m.W != 23 {
+			if err := p.Train.Image(t.Context(), i, &m); err != nil || (p.Train.Label(i) != i && p.Train.Len() > 1) ||
+				m.W != 23 {
 				t.Errorf("image %d: %v, label %d", i, err, p.Train.Label(i))
 			}
 		}
@@ -96,7 +97,9 @@ func TestDamagedAndForeignShards(t *testing.T) {
 	if err := p.Train.Image(t.Context(), 2, &m); err != nil {
 		t.Error(err)
 	}
-	for i, want := range []string{"member c.cls: want the number of a class, 0 to 1048575", "member d.cls: want the number of a class", "1 classes (key.cls) are without an image", "2 images without a class", "x.tar#f.jpg"} {
+	for i, want := range []string{"member c.cls: want the number of a class, 0 to 1048575",
+		"member d.cls: want the number of a class", "1 classes (key.cls) are without an image",
+		"2 images without a class", "x.tar#f.jpg"} {
 		if len(notes) != 5 || !strings.Contains(notes[i], want) {
 			t.Fatalf("notes %q, want %q", notes, want)
 		}
@@ -123,7 +126,8 @@ func TestTarBesideImages(t *testing.T) {
 func FuzzShards(f *testing.F) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
-	for _, m := range []struct{ name, content string }{{"a.jpg", "no image"}, {"a.cls", "3"}, {"b/c.d.png", ""}, {"b/c.cls", "0"}} {
+	for _, m := range []struct{ name, content string }{{"a.jpg", "no image"}, {"a.cls", "3"}, {"b/c.d.png", ""},
+		{"b/c.cls", "0"}} {
 		w.WriteHeader(&tar.Header{Name: m.name, Size: int64(len(m.content)), Mode: 0o644})
 		w.Write([]byte(m.content))
 	}

@@ -1,6 +1,6 @@
-// Package store is where the bytes of datasets come from. A dataset reads all its
-// files, folders, lists and annotations through a Store, so that disk, memory or
-// objects over the network serve it alike.
+// Package store provides the bytes of datasets. Datasets read all their files, folders,
+// lists and annotations through a Store, so they can be on disk, in memory, or in an
+// object store.
 package store
 
 import (
@@ -18,7 +18,7 @@ type Store interface {
 	// Open opens a file to be read as a stream.
 	Open(ctx context.Context, name string) (io.ReadSeekCloser, error)
 	// ReadAt reads size bytes from offset on, or with size < 0 all to the end, into
-	// buf's memory where they fit. A file that ends before is an error.
+	// buf's memory if they fit. A file that ends before is an error.
 	ReadAt(ctx context.Context, name string, buf []byte, offset, size int64) ([]byte, error)
 	// List lists what is directly in a folder, sorted by name.
 	List(ctx context.Context, name string) ([]Entry, error)

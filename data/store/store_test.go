@@ -64,7 +64,8 @@ func TestStores(t *testing.T) {
 					t.Errorf("ReadAt %d, %d: %q, %v, want %q in the given memory", tc.offset, tc.size, b, err, tc.want)
 				}
 			}
-			if _, err := s.ReadAt(ctx, at("b.txt"), nil, 3, 4); err == nil || !strings.Contains(err.Error(), "ends after 2 of 4 bytes") {
+			if _, err := s.ReadAt(ctx, at("b.txt"), nil, 3, 4); err == nil ||
+				!strings.Contains(err.Error(), "ends after 2 of 4 bytes") {
 				t.Errorf("ReadAt beyond the end: %v", err)
 			}
 			if b, err := ReadFile(ctx, s, at("empty")); err != nil || len(b) != 0 {
@@ -83,7 +84,8 @@ func TestStores(t *testing.T) {
 			if _, err := s.Open(ctx, at("a")); err == nil || !strings.Contains(err.Error(), "folder") {
 				t.Errorf("Open of a folder: %v", err)
 			}
-			if Exists(ctx, s, at("c")) || !Exists(ctx, s, at("b.txt")) || IsFolder(ctx, s, at("b.txt")) || !IsFolder(ctx, s, at("a/x")) {
+			if Exists(ctx, s, at("c")) || !Exists(ctx, s, at("b.txt")) || IsFolder(ctx, s, at("b.txt")) ||
+				!IsFolder(ctx, s, at("a/x")) {
 				t.Error("Exists or IsFolder is wrong")
 			}
 			missing := map[string]error{}
@@ -129,11 +131,13 @@ func TestStop(t *testing.T) {
 func TestDisk(t *testing.T) {
 	ctx, dir := context.Background(), t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
-	err := errors.Join(os.Mkdir(at("real"), 0o755), os.Symlink("real", at("link")), os.Symlink("nowhere", at("dangling")), syscall.Mkfifo(at("pipe"), 0o644))
+	err := errors.Join(os.Mkdir(at("real"), 0o755), os.Symlink("real", at("link")),
+		os.Symlink("nowhere", at("dangling")), syscall.Mkfifo(at("pipe"), 0o644))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e, err := (Disk{}).List(ctx, dir); err != nil || fmt.Sprint(e) != "[{dangling false} {link true} {pipe false} {real true}]" {
+	if e, err := (Disk{}).List(ctx, dir); err != nil ||
+		fmt.Sprint(e) != "[{dangling false} {link true} {pipe false} {real true}]" {
 		t.Errorf("List: %v, %v", e, err)
 	}
 	real, err1 := Disk{}.Stat(ctx, at("real"))
@@ -142,11 +146,16 @@ func TestDisk(t *testing.T) {
 	if err := errors.Join(err1, err2, err3); err != nil || real.ID != link.ID || real.ID == "" || real.ID == parent.ID {
 		t.Errorf("IDs %q, %q and the parent's %q: %v", real.ID, link.ID, parent.ID, err)
 	}
-	if _, err := (Disk{}).ReadAt(ctx, at("pipe"), nil, 0, -1); err == nil || !strings.Contains(err.Error(), "it is a pipe") {
+	if _, err := (Disk{}).ReadAt(ctx, at("pipe"), nil, 0, -1); err == nil ||
+		!strings.Contains(err.Error(), "it is a pipe") {
 		t.Errorf("a pipe: %v", err)
 	}
 	var w Writer = Disk{}
-	if err := w.Write(ctx, at("new"), func(w io.Writer) error { _, err := io.WriteString(w, "x"); return err }); err != nil {
+	if err := w.Write(ctx, at("new"), func(w io.Writer) error {
+		_, err := io.WriteString(w,
+			"x")
+		return err
+	}); err != nil {
 		t.Error(err)
 	}
 	if b, err := ReadFile(ctx, w, at("new")); err != nil || string(b) != "x" {

@@ -112,10 +112,12 @@ func (t *Trainer) Load(path string, encoder *nn.Model) (best float64, warning st
 func loadLinear(path string, l *Linear, v any) error {
 	weight, bias := linearTensors(v)
 	if weight == nil || bias == nil {
-		return fmt.Errorf("checkpoint %s: want a classifier (weight and bias under \"classifier\"), found none; was it written by contralens linear or finetune?", path)
+		return fmt.Errorf("checkpoint %s: want a classifier (weight and bias under \"classifier\"), found none; "+
+			"was it written by contralens linear or finetune?", path)
 	}
 	if want := l.Weight.Shape(); !slices.Equal(weight.Shape, want) || len(bias.Shape) != 1 || bias.Shape[0] != want[0] {
-		return fmt.Errorf("checkpoint %s: want a classifier of %d classes on %d features, got %v; was it trained with another --n_class or encoder?", path, want[0], want[1], weight.Shape)
+		return fmt.Errorf("checkpoint %s: want a classifier of %d classes on %d features, got %v; "+
+			"was it trained with another --n_class or encoder?", path, want[0], want[1], weight.Shape)
 	}
 	torch.NoGrad(func() {
 		torch.Scoped(func() {
@@ -147,7 +149,8 @@ func Read(path string, device torch.Device) (*Linear, Record, error) {
 	}
 	weight, bias := linearTensors(file.Get("classifier"))
 	if weight == nil || bias == nil {
-		return nil, r, fmt.Errorf("checkpoint %s: want a classifier (weight and bias under \"classifier\"), found none; train one with contralens linear or finetune", path)
+		return nil, r, fmt.Errorf("checkpoint %s: want a classifier (weight and bias under \"classifier\"), found none; "+
+			"train one with contralens linear or finetune", path)
 	}
 	l := NewLinear(weight.Shape[0], weight.Shape[1], 0, device)
 	if err := loadLinear(path, l, file.Get("classifier")); err != nil {

@@ -22,7 +22,7 @@ import (
 // labels or a share of them, and with CRTEpochs a new classifier after that. It
 // returns a result for each.
 func Finetune(ctx context.Context, c config.Finetune, o Options) (results []rundir.Result, err error) {
-	err = setup.Compute(c.Threads, func() error {
+	err = compute(ctx, c.Threads, func() error {
 		results, err = finetune(ctx, &c, o)
 		return err
 	})
@@ -34,7 +34,7 @@ func finetune(ctx context.Context, c *config.Finetune, o Options) ([]rundir.Resu
 	if err != nil {
 		return nil, err
 	}
-	k, err := openTraining(c, o, place)
+	k, err := openTraining(ctx, c, o, place)
 	if err != nil {
 		return nil, err
 	}
@@ -69,13 +69,13 @@ func finetune(ctx context.Context, c *config.Finetune, o Options) ([]rundir.Resu
 // Supervised trains an untrained encoder together with a classifier: a fine-tuning of
 // all stages from random weights.
 func Supervised(ctx context.Context, c config.Supervised, o Options) (result rundir.Result, err error) {
-	err = setup.Compute(c.Threads, func() error {
+	err = compute(ctx, c.Threads, func() error {
 		place, err := setup.FindPlace(c.Output, c.RunName())
 		if err != nil {
 			return err
 		}
 		tuned := c.Finetune()
-		k, err := openTraining(&tuned, o, place)
+		k, err := openTraining(ctx, &tuned, o, place)
 		if err != nil {
 			return err
 		}

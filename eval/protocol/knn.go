@@ -17,7 +17,7 @@ import (
 // nearest (Wu et al., 2018). The result also goes to the run directory that the
 // checkpoint is in, if it is in one.
 func KNN(ctx context.Context, c config.KNN, o Options) (result rundir.Result, err error) {
-	err = setup.Compute(c.Threads, func() error {
+	err = compute(ctx, c.Threads, func() error {
 		result, err = knn(ctx, c, o)
 		return err
 	})
@@ -31,6 +31,9 @@ func knn(ctx context.Context, c config.KNN, o Options) (rundir.Result, error) {
 	}
 	defer e.Model.Free()
 	bank, queries, err := setup.Datasets(ctx, c.Data, o.Note)
+	if stopped(ctx, err) {
+		return rundir.Result{}, ErrStopped
+	}
 	if err != nil {
 		return rundir.Result{}, err
 	}
@@ -39,9 +42,6 @@ func knn(ctx context.Context, c config.KNN, o Options) (rundir.Result, error) {
 		Size: c.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: c.Precision == "bf16",
 		Progress: o.Features, Context: ctx,
 	})
-	if stopped(ctx, err) {
-		return rundir.Result{}, ErrStopped
-	}
 	if err != nil {
 		return rundir.Result{}, err
 	}

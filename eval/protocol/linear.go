@@ -18,7 +18,7 @@ import (
 // augmented images, or with Cached on features that are computed once, by SGD or
 // L-BFGS.
 func Linear(ctx context.Context, c config.Linear, o Options) (result rundir.Result, err error) {
-	err = setup.Compute(c.Threads, func() error {
+	err = compute(ctx, c.Threads, func() error {
 		result, err = linear(ctx, &c, o)
 		return err
 	})
@@ -34,7 +34,7 @@ func linear(ctx context.Context, c *config.Linear, o Options) (rundir.Result, er
 	if o.Set["n_class"] {
 		asked = c.NClass
 	}
-	k, err := openSession(&c.Classifier, o, c.Weights, asked)
+	k, err := openSession(ctx, &c.Classifier, o, c.Weights, asked)
 	if err != nil {
 		return rundir.Result{}, err
 	}

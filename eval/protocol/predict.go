@@ -31,7 +31,7 @@ type Probability struct {
 // classifier that Linear, Finetune or Supervised trained. Images that cannot be read
 // are noted and left out, and are an error at the end.
 func Predict(ctx context.Context, c config.Predict, images data.Dataset, o Options, each func(Prediction) error) error {
-	return setup.Compute(c.Threads, func() error { return predict(ctx, &c, images, o, each) })
+	return compute(ctx, c.Threads, func() error { return predict(ctx, &c, images, o, each) })
 }
 
 func predict(
@@ -76,9 +76,6 @@ func predict(
 		}
 		return nil
 	})
-	if stopped(ctx, err) {
-		return ErrStopped
-	}
 	if n := unreadable.Count(); err == nil && n > 0 {
 		err = fmt.Errorf("%d of %d images could not be read, and have no prediction", n, images.Len())
 	}

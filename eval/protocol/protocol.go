@@ -17,9 +17,10 @@ import (
 
 	"contralens/autotune"
 	"contralens/rundir"
+	"contralens/setup"
 )
 
-// ErrStopped ends a protocol whose context ended, after its state was saved.
+// ErrStopped ends a protocol whose context ended, after what it trained was saved.
 var ErrStopped = errors.New("stopped")
 
 // Options are what a protocol needs beside its configuration; the zero value is for
@@ -63,6 +64,15 @@ func (r Reporter) result(result rundir.Result) error {
 		return nil
 	}
 	return r.Result(result)
+}
+
+// compute runs f, which does tensor work; its error is ErrStopped when ctx ended it.
+func compute(ctx context.Context, threads int, f func() error) error {
+	err := setup.Compute(threads, f)
+	if stopped(ctx, err) {
+		return ErrStopped
+	}
+	return err
 }
 
 // stopped reports whether err is the end of ctx.

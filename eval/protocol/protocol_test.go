@@ -87,7 +87,26 @@ func TestRefusals(t *testing.T) {
 	if _, err := protocol.Linear(context.Background(), c, protocol.Options{Begin: o.Begin}); err == nil || !strings.Contains(err.Error(), "to test on") {
 		t.Errorf("got %v", err)
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	c = probeOptions(t, images, "stopped")
+	if _, err := protocol.Linear(ctx, c, protocol.Options{Begin: o.Begin}); !errors.Is(err, protocol.ErrStopped) {
+		t.Errorf("stopped before: %v", err)
+	}
 	if _, err := os.Stat("save"); err == nil {
 		t.Error("a run directory was made")
+	}
+}
+
+// A stop while the dataset is opened ends a protocol as one in training does.
+func TestStopBeforeTraining(t *testing.T) {
+	images := colorFolder(2)
+	defer os.RemoveAll(images)
+	t.Chdir(t.TempDir())
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	c := probeOptions(t, images, "early")
+	if _, err := protocol.Linear(ctx, c, protocol.Options{}); !errors.Is(err, protocol.ErrStopped) {
+		t.Errorf("got error %v, want ErrStopped", err)
 	}
 }

@@ -40,14 +40,17 @@ type session struct {
 
 // openSession opens encoder and data and refuses what does not fit together. nClass
 // is the number of outputs that the user asked for, 0 for the dataset's.
-func openSession(c *config.Classifier, o Options, w config.Weights, nClass int) (*session, error) {
+func openSession(ctx context.Context, c *config.Classifier, o Options, w config.Weights, nClass int) (*session, error) {
 	k := &session{Classifier: c, Options: o}
 	var err error
 	if k.encoder, err = openEncoder(&c.Net, c.Machine, w, c.Seed, o); err != nil {
 		return nil, err
 	}
-	if k.train, k.test, err = setup.Datasets(context.Background(), c.Data, o.Note); err == nil {
+	if k.train, k.test, err = setup.Datasets(ctx, c.Data, o.Note); err == nil {
 		err = k.fit(nClass)
+	}
+	if stopped(ctx, err) {
+		err = ErrStopped
 	}
 	if err != nil {
 		k.close()
@@ -59,14 +62,14 @@ func openSession(c *config.Classifier, o Options, w config.Weights, nClass int) 
 // openTraining is openSession for an encoder that is trained too. place is the run's.
 // The network is known when the encoder's file is read, and measured only then: its
 // memory format is not chosen.
-func openTraining(c *config.Finetune, o Options, place setup.Place) (*session, error) {
+func openTraining(ctx context.Context, c *config.Finetune, o Options, place setup.Place) (*session, error) {
 	if err := setup.ResumeCompute(&c.Machine, c.Resume, place.Dir); err != nil {
 		return nil, err
 	}
 	if c.MemoryFormat == "auto" {
 		c.MemoryFormat = "channels_last"
 	}
-	k, err := openSession(&c.Classifier, o, c.Weights, c.NClass)
+	k, err := openSession(ctx, &c.Classifier, o, c.Weights, c.NClass)
 	if err != nil {
 		return nil, err
 	}

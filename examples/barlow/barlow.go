@@ -6,33 +6,32 @@ package barlow
 import (
 	"contralens/config"
 	"contralens/contrast"
+	"contralens/methods"
 	"contralens/torch"
-	"contralens/train"
 )
 
 // offDiagonal is λ of the paper: the weight of what should be uncorrelated.
 const offDiagonal = 0.005
 
 func init() {
-	train.Register("BarlowTwins",
+	methods.Register("BarlowTwins",
 		config.Preset{Modal: "RGB", Memory: "barlow", Aug: "B", Head: "mlp_bn", Temperature: 0.2},
 		config.Memory{}, // no negatives to transform, no CMC, no jigsaw
-		func(m *train.Model) (train.Method, error) { return &barlow{m}, nil })
+		func(m *methods.Model) (methods.Method, error) { return barlow{m}, nil })
 }
 
-type barlow struct{ model *train.Model }
+type barlow struct{ *methods.Model }
 
-func (*barlow) Crops() int           { return 2 }
-func (*barlow) Memory() train.Memory { return train.Memory{} }
-func (*barlow) Free()                {}
+func (barlow) Crops() int           { return 2 }
+func (barlow) State() methods.State { return methods.State{} }
+func (barlow) Free()                {}
 
 // Forward makes each dimension of the embedding agree between both views and the
 // dimensions differ from each other, by the views' cross-correlation C over the
 // batch:
 //
 //	loss = Σ_i (1 - C_ii)² + λ Σ_{i≠j} C_ij²
-func (k *barlow) Forward(b *train.Batch) train.Outcome {
-	m := k.model
+func (m barlow) Forward(b *methods.Batch) methods.Outcome {
 	u, v := m.Embed(b.Crops[0])[0], m.Embed(b.Crops[1])[0]
 
 	c := standardize(u).T().Mm(standardize(v)).DivScalar(float64(b.Len())) // [d, d]
@@ -42,10 +41,9 @@ func (k *barlow) Forward(b *train.Batch) train.Outcome {
 
 	// Scores, statistics and accuracy to look at: each view of an image against the
 	// other views of the batch.
-	var none contrast.Draw
-	seen := contrast.Similarity(u.Detach(), v, none, m.ContrastOptions(b, none))
+	seen := contrast.Similarity(u.Detach(), v, contrast.Draw{}, m.ContrastOptions(b))
 	seen.Loss, seen.Value = loss, loss.Item()
-	return train.Outcome{Output: seen}
+	return methods.Outcome{Output: seen}
 }
 
 // standardize gives each dimension of z [N, d] mean 0 and variance 1 over the batch.

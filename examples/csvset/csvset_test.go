@@ -44,7 +44,8 @@ func TestOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Train.Name() != "csv" || p.Train.Len() != 9 || p.Test.Len() != 3 || fmt.Sprint(p.Train.Classes()) != "[cat dog]" ||
+	if p.Train.Name() != "csv" || p.Train.Len() != 9 || p.Test.Len() != 3 ||
+		fmt.Sprint(p.Train.Classes()) != "[cat dog]" ||
 		p.Train.Label(0) != 1 || p.Train.Label(1) != 0 || p.Test.Label(0) != 0 {
 		t.Errorf("%s: %d and %d images of %v", p.Train.Name(), p.Train.Len(), p.Test.Len(), p.Train.Classes())
 	}
@@ -52,8 +53,10 @@ func TestOpen(t *testing.T) {
 	if err := p.Train.Image(t.Context(), 8, &m); err != nil || m.W != 20 || m.Pix[3] != 17 {
 		t.Errorf("the last image: %v, %d wide, %v", err, m.W, m.Pix[:6])
 	}
-	for text, want := range map[string]string{"": "image,class,split", "a,b\n": "image,class,split", "image,class,split\nx,y\n": "wrong number of fields"} {
-		if _, err := sets.Open(t.Context(), sets.Options{Store: store.Memory{"labels.csv": []byte(text)}, Name: "csv"}); err == nil || !strings.Contains(err.Error(), want) {
+	for text, want := range map[string]string{"": "image,class,split", "a,b\n": "image,class,split",
+		"image,class,split\nx,y\n": "wrong number of fields"} {
+		if _, err := sets.Open(t.Context(), sets.Options{Store: store.Memory{"labels.csv": []byte(text)},
+			Name: "csv"}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("a list of %q: error %v, want one with %q", text, err, want)
 		}
 	}
@@ -80,7 +83,8 @@ func TestProgram(t *testing.T) {
 		t.Error("the help of --dataset does not name csv")
 	}
 	for _, more := range [][]string{nil, {"--dataset", "csv"}} {
-		if text := do(append([]string{"data", "stats", "photos"}, more...)...); !strings.Contains(text, "dataset csv\ntrain: 9 images") {
+		if text := do(append([]string{"data", "stats", "photos"}, more...)...); !strings.Contains(text,
+			"dataset csv\ntrain: 9 images") {
 			t.Errorf("data stats %s printed\n%s", more, text)
 		}
 	}
@@ -93,7 +97,8 @@ func TestProgram(t *testing.T) {
 // compile makes the program with one more file, which imports this package.
 func compile(t *testing.T, dir string) string {
 	t.Helper()
-	file, overlay, program := filepath.Join(dir, "csvset.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "contralens")
+	file, overlay, program := filepath.Join(dir, "csvset.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir,
+		"contralens")
 	command, err := filepath.Abs("../../cmd/contralens")
 	if err != nil {
 		t.Fatal(err)

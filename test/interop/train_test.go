@@ -14,10 +14,11 @@ import (
 	"contralens/checkpoint"
 	"contralens/checkpoint/npz"
 	"contralens/contrast"
+	"contralens/contrast/ft"
+	"contralens/methods"
 	"contralens/nn"
 	"contralens/statedict"
 	"contralens/torch"
-	"contralens/train"
 )
 
 // TestSameTraining trains 20 steps of MoCo v2 with the feature transformation here
@@ -112,7 +113,7 @@ type result struct {
 
 // drawn keeps what a run draws.
 type drawn struct {
-	train.Random
+	methods.Random
 	order, pi []int64
 	lambda    [][2]float64 // of the positives and the negatives
 }
@@ -123,8 +124,8 @@ func (d *drawn) Order(n int) []int64 {
 	return order
 }
 
-func (d *drawn) Draw(n, k, dim int) contrast.Draw {
-	draw := d.Random.Draw(n, k, dim)
+func (d *drawn) Transform(n, k, dim int) contrast.Draw {
+	draw := d.Random.Transform(n, k, dim)
 	d.lambda = append(d.lambda, [2]float64{draw.Positive.Value, draw.Negative.Value})
 	d.pi = append(d.pi, draw.Permutation.Int64s()...)
 	return draw
@@ -133,16 +134,16 @@ func (d *drawn) Draw(n, k, dim int) contrast.Draw {
 // training trains, and writes into dir what train.py needs to do the same.
 func training(dir string, steps int, rate float64) (losses []float64, err error) {
 	const batch, side, k = 16, 48, 128
-	o := train.Options{
+	o := methods.Options{
 		Net:    nn.Config{Arch: "resnet18", Width: 0.25, Head: "mlp", FeatDim: 32, Format: torch.ChannelsLast},
-		Memory: "moco", K: k, Alpha: 0.99, Temperature: 0.2, Momentum: 0.9, WeightDecay: 1e-4, Transform: contrast.PaperTransform(), Seed: 5,
+		Memory: "moco", K: k, Alpha: 0.99, Temperature: 0.2, Momentum: 0.9, WeightDecay: 1e-4, Transform: ft.Paper(), Seed: 5,
 	}
-	m, err := train.NewModel(o)
+	m, err := methods.NewModel(o)
 	if err != nil {
 		return nil, err
 	}
 	defer m.Free()
-	queue := m.Method.Memory().Contrast[0].Tensor
+	queue := m.Method.State().Contrast[0].Tensor
 	save := func(step int) error {
 		return checkpoint.Write(filepath.Join(dir, fmt.Sprint(step, ".pth")), checkpoint.Dict{
 			{Key: "model", Value: statedict.Of(m.Query.State, "")}, {Key: "model_ema", Value: statedict.Of(m.Key.State, "")},
@@ -162,7 +163,7 @@ func training(dir string, steps int, rate float64) (losses []float64, err error)
 		}
 		d.Random = m.Random(s, true)
 		// With statistics, as training that is recorded.
-		out, err := m.Step(&train.Batch{Crops: crops, Random: d, Watch: train.Watch{Statistics: true}}, rate)
+		out, err := m.Step(&methods.Batch{Crops: crops, Random: d, Collect: methods.Collect{Statistics: true}}, rate)
 		if err != nil {
 			return nil, err
 		}

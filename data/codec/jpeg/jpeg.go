@@ -20,7 +20,7 @@ import (
 	"contralens/views"
 )
 
-// parts are what calls into C leave behind; without the pool each call would
+// parts recycles the structs in which C returns its results, so that a call doesn't
 // allocate one.
 var parts = sync.Pool{New: func() any { return new(C.turbo_part) }}
 
@@ -28,17 +28,16 @@ var parts = sync.Pool{New: func() any { return new(C.turbo_part) }}
 const maxPixels = 400 << 20
 
 // Decode decodes a file's bytes into dst as RGB. A file that ends early is an
-// error; other damage that the library can go on from is not.
+// error; damage that the library can recover from is not.
 func Decode(file []byte, dst *views.Image) error {
 	_, _, err := decode(file, views.Box{}, 8, dst)
 	return err
 }
 
-// DecodePart decodes what is needed of the pixels in box, which must not be
-// empty, at a scale of eighths/8 (1 … 8): at scale 8 those pixels are the same
-// as Decode's. x and y are the corner of the decoded part, which is larger than
-// box, in the whole image at that scale. What lies behind the box in the file is
-// not read and not checked.
+// DecodePart decodes the region box, which must not be empty, at the scale eighths/8,
+// with eighths from 1 to 8. At full scale its pixels equal Decode's. The decoded region
+// is larger than box; x and y are its corner in the whole image at that scale. The file
+// is neither read nor checked beyond the box.
 func DecodePart(file []byte, box views.Box, eighths int, dst *views.Image) (x, y int, err error) {
 	return decode(file, box, eighths, dst)
 }

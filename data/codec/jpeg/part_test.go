@@ -96,8 +96,11 @@ func TestPartBeyondTheImage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, box := range []views.Box{{X: w, W: 5, H: 5}, {X: 5, W: w, H: 5}, {Y: h, W: 5, H: 5}, {Y: 60000, W: 5, H: 5000}, {X: -1, W: 5, H: 5}} {
-		if _, _, err := DecodePart(file, box, 8, &views.Image{}); err == nil || !strings.Contains(err.Error(), "contradictory") {
+	for _, box := range []views.Box{
+		{X: w, W: 5, H: 5}, {X: 5, W: w, H: 5}, {Y: h, W: 5, H: 5}, {Y: 60000, W: 5, H: 5000}, {X: -1, W: 5, H: 5},
+	} {
+		if _, _, err := DecodePart(file, box, 8, &views.Image{}); err == nil ||
+			!strings.Contains(err.Error(), "contradictory") {
 			t.Errorf("%+v of %d x %d pixels: error %v", box, w, h, err)
 		}
 	}

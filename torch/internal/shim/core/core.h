@@ -75,6 +75,8 @@ char* cl_set_requires_grad(cl_tensor t, int on);
 char* cl_backward(cl_tensor t, cl_tensor gradient /* or null */, int keep_graph);
 cl_tensor_result cl_grad(cl_tensor t); // null tensor when there is none
 char* cl_set_grad(cl_tensor t, cl_tensor gradient /* or null */);
+// value as a function of count inputs whose gradients, of the inputs' shapes, are given.
+cl_tensor_result cl_custom_grad(cl_tensor value, int count, const cl_tensor* inputs, const cl_tensor* gradients);
 int cl_grad_enabled(void);
 void cl_set_grad_enabled(int on);
 void* cl_inference_begin(void);

@@ -1,9 +1,8 @@
-package train
+package methods
 
 import (
-	"fmt"
-
 	"contralens/contrast"
+	"contralens/internal/option"
 	"contralens/nn/heads"
 	"contralens/torch"
 )
@@ -13,13 +12,13 @@ import (
 // (SimSiam, Chen & He, 2021), or those of a momentum encoder (BYOL, Grill et al.,
 // 2020).
 type siamese struct {
-	model     *Model
+	*Model
 	predictor *heads.Predictor
 }
 
 func newSiamese(m *Model) (Method, error) {
 	if m.Query.Branches() > 1 {
-		return nil, fmt.Errorf("--mem %s: want --modal RGB: a predictor needs one embedding", m.Memory)
+		return nil, &option.Error{Name: "modal", Want: "RGB with mem " + m.Memory + ", whose predictor takes one embedding", Got: "CMC"}
 	}
 	if m.Memory == "target" {
 		if err := m.AddKey(); err != nil {
@@ -33,26 +32,30 @@ func newSiamese(m *Model) (Method, error) {
 	return &siamese{m, heads.NewPredictor(m.Net.FeatDim, hidden, m.Seed, m.Device())}, nil
 }
 
-func (*siamese) Crops() int       { return 2 }
-func (s *siamese) Memory() Memory { return Memory{Own: s.predictor.State} }
-func (s *siamese) Free()          { s.predictor.State.Free() }
+// Crops is two.
+func (*siamese) Crops() int { return 2 }
 
+// State is the predictor.
+func (s *siamese) State() State { return State{Own: s.predictor.State} }
+
+// Free drops the predictor.
+func (s *siamese) Free() { s.predictor.State.Free() }
+
+// Forward adds the losses of both directions. Of the feature transformation the
+// positive side applies: predictions and their targets are pushed apart.
 func (s *siamese) Forward(b *Batch) (sum Outcome) {
-	m := s.model
-	u, v := s.standardized(m.Embed(b.Crops[0])[0]), s.standardized(m.Embed(b.Crops[1])[0])
-	targetU, targetV := u, v
-	if m.Key != nil {
-		target := func(view *torch.Tensor) *torch.Tensor {
-			keys, _ := m.Keys(view, b.Random.Order(b.Len()))
-			return keys[0]
-		}
-		targetU, targetV = target(b.Crops[0]), target(b.Crops[1])
-		sum.Then = m.UpdateKey
+	u, v := s.standardized(s.Embed(b.Crops[0])[0]), s.standardized(s.Embed(b.Crops[1])[0])
+	targetU, targetV := u, v // SimSiam: the same embeddings, as constants
+	if s.Key != nil {
+		keysU, _ := s.Keys(b.Crops[0], b.Random)
+		keysV, _ := s.Keys(b.Crops[1], b.Random)
+		targetU, targetV = keysU[0], keysV[0]
+		sum.AfterStep = s.UpdateKey
 	}
 	for _, pair := range [][2]*torch.Tensor{{u, targetV}, {v, targetU}} {
 		p, z := s.predictor.Forward(pair[0]), pair[1].Normalize(1)
-		draw := b.Random.Draw(p.Size(0), 0, p.Size(1))
-		sum.add(contrast.Similarity(p, z, draw, m.ContrastOptions(b, draw)), 0.5, 2)
+		ft := b.Random.Transform(p.Size(0), 0, p.Size(1)) // λ of the positives
+		sum.add(contrast.Similarity(p, z, ft, s.ContrastOptions(b)), 0.5, 2)
 	}
 	return sum
 }
@@ -63,7 +66,7 @@ func (s *siamese) Forward(b *Batch) (sum Outcome) {
 // first is nearly everything, is then no part of what is predicted. BYOL's
 // projection ends without one.
 func (s *siamese) standardized(z *torch.Tensor) *torch.Tensor {
-	if s.model.Key != nil {
+	if s.Key != nil {
 		return z
 	}
 	return torch.Scoped1(func() *torch.Tensor {

@@ -1,9 +1,10 @@
-package train
+package methods
 
 import (
 	"math/rand/v2"
 
 	"contralens/contrast"
+	"contralens/contrast/ft"
 	"contralens/nn"
 	"contralens/torch"
 )
@@ -12,11 +13,11 @@ import (
 type Random interface {
 	// Order is an order of n images, for shuffled BN.
 	Order(n int) []int64
-	// Draw is the transformation of n queries [n, d] and k negatives [k, d]; empty
-	// in steps that transform nothing.
-	Draw(n, k, d int) contrast.Draw
+	// Transform is the feature transformation of n queries [n, d] and k negatives
+	// [k, d]: λ and π. It is empty in steps that transform nothing.
+	Transform(n, k, d int) contrast.Draw
 	// Negatives draws k negatives of a bank for each query.
-	Negatives(bank *contrast.MemoryBank, k int) contrast.Drawn
+	Negatives(bank *contrast.MemoryBank, k int) contrast.SampledNegatives
 	// Patches is an order of the patches of n images, each image's nine among
 	// themselves, [9n].
 	Patches(n int) []int64
@@ -28,7 +29,7 @@ type seeded struct {
 	seed, step uint64
 	calls      uint64 // tells the second draw of a kind in a step from the first
 	stream     *contrast.Stream
-	transform  contrast.Transform // zero: nothing is transformed
+	transform  ft.Transform // zero: nothing is transformed
 	device     torch.Device
 }
 
@@ -48,6 +49,7 @@ func (s *seeded) next(kind uint64) *rand.Rand {
 	return rng
 }
 
+// Order is keyed by seed and step.
 func (s *seeded) Order(n int) []int64 {
 	order := make([]int64, n)
 	for i, p := range s.next(0x73687566666c65).Perm(n) {
@@ -56,18 +58,21 @@ func (s *seeded) Order(n int) []int64 {
 	return order
 }
 
-func (s *seeded) Draw(n, k, d int) contrast.Draw {
+// Transform takes the next draw of the model's stream.
+func (s *seeded) Transform(n, k, d int) contrast.Draw {
 	if !s.transform.On() {
 		return contrast.Draw{}
 	}
 	return s.stream.Next(s.transform, n, k, d, s.device)
 }
 
-func (s *seeded) Negatives(bank *contrast.MemoryBank, k int) contrast.Drawn {
+// Negatives are keyed by seed and step.
+func (s *seeded) Negatives(bank *contrast.MemoryBank, k int) contrast.SampledNegatives {
 	s.calls++
 	return bank.Draw(k, s.seed+s.calls<<56, s.step)
 }
 
+// Patches are keyed by seed and step.
 func (s *seeded) Patches(n int) []int64 {
 	rng := s.next(0x6a6967736177)
 	order := make([]int64, 0, nn.JigsawPatches*n)

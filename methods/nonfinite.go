@@ -1,4 +1,4 @@
-package train
+package methods
 
 import (
 	"fmt"
@@ -56,7 +56,7 @@ func (m *Model) findForward(b *Batch) *NotFinite {
 				}
 			}
 		}
-		for _, entry := range m.Method.Memory().Contrast {
+		for _, entry := range m.Method.State().Contrast {
 			if !allFinite(entry.Tensor) {
 				e.Where = "contrast." + entry.Name
 				return
@@ -71,7 +71,7 @@ func (m *Model) findForward(b *Batch) *NotFinite {
 func (m *Model) findGradient() *NotFinite {
 	e := &NotFinite{What: "a gradient", Where: "the sum of all gradients"}
 	var names []string
-	for _, entry := range slices.Concat(m.Query.State, m.Method.Memory().Own) {
+	for _, entry := range slices.Concat(m.Query.State, m.Method.State().Own) {
 		if !entry.Buffer {
 			names = append(names, entry.Name)
 		}
@@ -101,7 +101,7 @@ func (m *Model) firstLayer(model *nn.Model, view *torch.Tensor) (layer string) {
 		}
 	}, func() {
 		torch.Scoped(func() {
-			m.encode(view, 1, func(x *torch.Tensor, _ part) *torch.Tensor { return model.Forward(x) })
+			m.encode(view, 1, func(x *torch.Tensor, _ rows) *torch.Tensor { return model.Forward(x) })
 		})
 	})
 	return layer

@@ -1,10 +1,9 @@
-package train
+package methods
 
 import (
 	"slices"
 	"testing"
 
-	"contralens/config"
 	"contralens/internal/golden"
 	"contralens/nn"
 	"contralens/torch"
@@ -29,7 +28,7 @@ func TestKeys(t *testing.T) {
 					m.Key.Train(train)
 					var plain []*torch.Tensor
 					torch.NoGrad(func() { plain = m.branches(m.Key.Forward(view)) })
-					keys, shuffled := m.Keys(view, order)
+					keys, shuffled := m.Keys(view, inOrder{order: order})
 					for i, p := range plain {
 						golden.Near(t, "shuffled keys", shuffled[i].Float32s(), keys[i].IndexSelect(0, torch.FromInt64(order, n)).Float32s(), 0)
 						if !train {
@@ -44,14 +43,10 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// The first step of a run feels --bn_splits.
-func TestBNSplits(t *testing.T) {
-	folder := writePatches(t, 16, 32)
-	first := func(splits int) float64 {
-		losses, _ := follows(t, methodRun(t, folder, func(c *config.Contrast) { c.BNSplits = splits }), "", "", 1)
-		return losses[0]
-	}
-	if whole, split := first(1), first(4); whole == split {
-		t.Errorf("--bn_splits 4 changes nothing: loss %v", whole)
-	}
+// inOrder shuffles as it is told.
+type inOrder struct {
+	Random
+	order []int64
 }
+
+func (r inOrder) Order(int) []int64 { return r.order }

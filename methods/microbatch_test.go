@@ -1,11 +1,11 @@
-package train
+package methods
 
 import (
 	"math"
 	"slices"
 	"testing"
 
-	"contralens/contrast"
+	"contralens/contrast/ft"
 	"contralens/internal/golden"
 	"contralens/nn"
 	"contralens/torch"
@@ -45,7 +45,7 @@ func steps(t *testing.T, o Options, batchStatistics bool) (names []string, value
 		return torch.FromFloat32(v, count, 3, side, side)
 	}
 	for step := range 2 {
-		b := &Batch{Random: m.Random(step, true), Watch: Watch{Scores: true, Statistics: true}}
+		b := &Batch{Random: m.Random(step, true), Collect: Collect{Scores: true, Statistics: true}}
 		for crop := range m.Method.Crops() {
 			b.Crops = append(b.Crops, image(n, float64(3*step+crop)))
 		}
@@ -78,7 +78,7 @@ func steps(t *testing.T, o Options, batchStatistics bool) (names []string, value
 	}
 	all("weights", m.Optimizer.Parameters)
 	all("momenta", m.Optimizer.Buffers)
-	for _, e := range m.Method.Memory().Contrast {
+	for _, e := range m.Method.State().Contrast {
 		add(e.Name, e.Tensor.Float32s())
 	}
 	if m.Key != nil {
@@ -90,8 +90,8 @@ func steps(t *testing.T, o Options, batchStatistics bool) (names []string, value
 // Without batch norm's influence a batch in parts, even or not, trains as a whole
 // one: loss, scores, statistics, gradients, weights, memories.
 func TestPartsEqualWhole(t *testing.T) {
-	paper := contrast.PaperTransform()
-	elementwise, positives := paper, contrast.Transform{Positive: paper.Positive}
+	paper := ft.Paper()
+	elementwise, positives := paper, ft.Transform{Positive: paper.Positive}
 	elementwise.Positive.Elementwise, elementwise.Negative.Elementwise = true, true
 	for name, o := range map[string]Options{
 		"queue":            {Memory: "moco", Transform: paper},
@@ -110,7 +110,7 @@ func TestPartsEqualWhole(t *testing.T) {
 			inTorch(t, func() {
 				torch.SetThreads(1) // such small tensors gain nothing by more
 				names, whole := steps(t, o, false)
-				o.Parts = 3 // of 2, 2 and 3 images
+				o.Microbatches = 3 // of 2, 2 and 3 images
 				_, parts := steps(t, o, false)
 				o.Net.Checkpoint = true
 				_, both := steps(t, o, false)
@@ -133,17 +133,17 @@ func TestPartsEqualWhole(t *testing.T) {
 // A batch in parts has the statistics of its parts, as split batch norm has them.
 func TestPartsAreSplits(t *testing.T) {
 	for name, o := range map[string]Options{
-		"batch":     {Memory: "batch", Transform: contrast.PaperTransform()},
+		"batch":     {Memory: "batch", Transform: ft.Paper()},
 		"CMC batch": {Memory: "batch", Net: nn.Config{Modal: "CMC"}},
-		"bank":      {Memory: "bank", Transform: contrast.PaperTransform()},
+		"bank":      {Memory: "bank", Transform: ft.Paper()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inTorch(t, func() {
 				torch.SetThreads(1)
 				_, undivided := steps(t, o, true)
-				o.Parts = 3
+				o.Microbatches = 3
 				names, parts := steps(t, o, true)
-				o.Parts, o.Net.Groups = 0, 3
+				o.Microbatches, o.Net.Groups = 0, 3
 				_, splits := steps(t, o, true)
 				for i, name := range names {
 					golden.Near(t, name, parts[i], splits[i], 2e-5)

@@ -1,4 +1,4 @@
-package train
+package methods
 
 import (
 	"fmt"
@@ -23,7 +23,7 @@ func TestStandardized(t *testing.T) {
 	}
 	err := torch.Run(func() error {
 		torch.Scoped(func() {
-			simsiam := &siamese{model: &Model{}}
+			simsiam := &siamese{Model: &Model{}}
 			got := simsiam.standardized(torch.FromFloat32(alike, n, d)).Float32s()
 			golden.Near(t, "embeddings that are alike", got, simsiam.standardized(torch.FromFloat32(apart, n, d)).Float32s(), 1e-4)
 			for row := range n {
@@ -34,7 +34,7 @@ func TestStandardized(t *testing.T) {
 				numeric.Near(t, fmt.Sprintf("squared length of row %d", row), length, 1, 1e-5)
 			}
 			z := torch.FromFloat32(alike, n, d)
-			if byol := (&siamese{model: &Model{Key: &nn.Model{}}}); byol.standardized(z) != z {
+			if byol := (&siamese{Model: &Model{Key: &nn.Model{}}}); byol.standardized(z) != z {
 				t.Error("BYOL's embeddings are changed")
 			}
 		})

@@ -1,4 +1,4 @@
-package train
+package methods
 
 import (
 	"errors"
@@ -44,13 +44,13 @@ func TestNotFiniteIsTraced(t *testing.T) {
 			set(m.Query.State, "encoder.layer2.0.conv2.weight", 1000)
 		}},
 		{"queue", "contrast.memory", func(m *Model, v []float32) {
-			torch.NoGrad(func() { m.Method.Memory().Contrast[0].Tensor.MulScalar_(math.NaN()) })
+			torch.NoGrad(func() { m.Method.State().Contrast[0].Tensor.MulScalar_(math.NaN()) })
 		}},
 	} {
 		for parts := range 2 {
 			t.Run(fmt.Sprint(c.name, parts+1), func(t *testing.T) {
 				inTorch(t, func() {
-					m, err := NewModel(Options{Memory: "moco", Net: nn.Config{Arch: "resnet18", Width: 0.06, Stem: "cifar", Head: "mlp", FeatDim: 8}, Parts: parts + 1, K: 6, Alpha: 0.9, Temperature: 0.2, Momentum: 0.9, Seed: 1})
+					m, err := NewModel(Options{Memory: "moco", Net: nn.Config{Arch: "resnet18", Width: 0.06, Stem: "cifar", Head: "mlp", FeatDim: 8}, Microbatches: parts + 1, K: 6, Alpha: 0.9, Temperature: 0.2, Momentum: 0.9, Seed: 1})
 					if err != nil {
 						t.Fatal(err)
 					}

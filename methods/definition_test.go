@@ -1,10 +1,11 @@
-package train
+package methods
 
 import (
 	"math"
 	"testing"
 
 	"contralens/contrast"
+	"contralens/contrast/ft"
 	"contralens/internal/golden"
 	"contralens/internal/numeric"
 	"contralens/nn"
@@ -12,7 +13,7 @@ import (
 )
 
 // fixed makes the same draws at every call.
-type fixed struct{ contrast.Transform }
+type fixed struct{ setting ft.Transform }
 
 func (fixed) Order(n int) (order []int64) {
 	for i := range n {
@@ -21,12 +22,12 @@ func (fixed) Order(n int) (order []int64) {
 	return order
 }
 
-func (f fixed) Draw(n, k, d int) contrast.Draw {
-	return (&contrast.Stream{Seed: 1}).Next(f.Transform, n, k, d, torch.CPU)
+func (f fixed) Transform(n, k, d int) contrast.Draw {
+	return (&contrast.Stream{Seed: 1}).Next(f.setting, n, k, d, torch.CPU)
 }
 
-func (fixed) Negatives(bank *contrast.MemoryBank, k int) contrast.Drawn {
-	return contrast.Drawn{Bank: bank.Rows, Count: k, At: func(query, i int) int64 { return int64((7*query + i*i) % bank.Len()) }}
+func (fixed) Negatives(bank *contrast.MemoryBank, k int) contrast.SampledNegatives {
+	return contrast.SampledNegatives{Bank: bank.Rows, Count: k, At: func(query, i int) int64 { return int64((7*query + i*i) % bank.Len()) }}
 }
 
 func (f fixed) Patches(n int) (order []int64) {
@@ -70,7 +71,7 @@ func find(m *Model, b *Batch) *situation {
 		of := torch.FromInt64(order, len(order))
 		s.jigsaws = modalities(m.Query.ForwardJigsaw(b.Patches, []*torch.Tensor{of, of}))
 	}
-	for _, e := range m.Method.Memory().Contrast {
+	for _, e := range m.Method.State().Contrast {
 		rows := e.Tensor.To(torch.Float64)
 		if m.Memory == "moco" {
 			s.negatives = append(s.negatives, rows.Unsqueeze(0).Expand(b.Len(), m.K, -1))
@@ -121,7 +122,7 @@ func mixed(λ *contrast.Lambda, a, b *torch.Tensor) *torch.Tensor {
 // image and jigsaw are the contrasts of queries with a modality's keys and negatives.
 func (s *situation) image(queries, keys []*torch.Tensor, query, target int) meeting {
 	q, k := queries[query], keys[target]
-	return s.contrast(q, k, s.negatives[target], s.random.Draw(q.Size(0), s.K, q.Size(1)))
+	return s.contrast(q, k, s.negatives[target], s.random.Transform(q.Size(0), s.K, q.Size(1)))
 }
 
 func (s *situation) jigsaw(keys []*torch.Tensor, modality int) meeting {
@@ -144,7 +145,7 @@ func (s *situation) within(a, b *torch.Tensor) meeting {
 func (s *situation) predict(view, target *torch.Tensor) meeting {
 	p := s.Method.(*siamese).predictor.Forward(view.To(torch.Float32)).To(torch.Float64)
 	z := target.Detach()
-	if λ := s.random.Draw(p.Size(0), 0, p.Size(1)).Positive; λ != nil {
+	if λ := s.random.Transform(p.Size(0), 0, p.Size(1)).Positive; λ != nil {
 		p, z = mixed(λ, p, z), mixed(λ, z, p)
 	}
 	var positive []int64
@@ -166,9 +167,9 @@ func standard(z *torch.Tensor) *torch.Tensor {
 // of it, and what memories and momentum encoder are afterwards, against the
 // definition.
 func TestMethodsByDefinition(t *testing.T) {
-	positives := contrast.Transform{Positive: contrast.Side{On: true, Uniform: true, Extrapolate: true, Elementwise: true}}
+	positives := ft.Transform{Positive: ft.Side{On: true, Uniform: true, Extrapolate: true, Elementwise: true}}
 	both := positives
-	both.Negative = contrast.Side{On: true, Uniform: true, Elementwise: true, Normalize: true}
+	both.Negative = ft.Side{On: true, Uniform: true, Elementwise: true, Normalize: true}
 	oneModality := func(s *situation) []meeting { return []meeting{s.image(s.u, s.keys, 0, 0)} }
 	crossed := func(s *situation) []meeting {
 		return []meeting{s.image(s.u, s.keys, 0, 1), s.image(s.u, s.keys, 1, 0)}
@@ -302,7 +303,7 @@ func beginning(t *testing.T, o Options) (*Model, *Batch) {
 	pixels := func(seed uint64, count int) *torch.Tensor {
 		return torch.FromFloat32(golden.Input(golden.CInput+seed, count*3*side*side), count, 3, side, side)
 	}
-	b := &Batch{Images: []int64{3, 19, 0, 7, 4, 11}, Random: fixed{o.Transform}, Watch: Watch{Scores: true, Statistics: true}}
+	b := &Batch{Images: []int64{3, 19, 0, 7, 4, 11}, Random: fixed{o.Transform}, Collect: Collect{Scores: true, Statistics: true}}
 	for i := range m.Method.Crops() {
 		b.Crops = append(b.Crops, pixels(0, n).AddScaled(pixels(uint64(i+1), n), 0.3))
 	}
@@ -344,7 +345,7 @@ func expectMoved(t *testing.T, s *situation, b *Batch, out Outcome) {
 		}
 	}
 	var memories []*torch.Tensor
-	for i, e := range s.Method.Memory().Contrast {
+	for i, e := range s.Method.State().Contrast {
 		rows := e.Tensor.To(torch.Float64)
 		if s.Memory == "bank" {
 			own := s.keys[i].MulScalar(s.BankMomentum).AddScaled(s.u[i].Detach(), 1-s.BankMomentum).Normalize(1)
@@ -359,10 +360,10 @@ func expectMoved(t *testing.T, s *situation, b *Batch, out Outcome) {
 		count := len(entered) * b.Len()
 		memories = append(memories, torch.Cat(append(entered, rows.Narrow(0, count, s.K-count)), 0))
 	}
-	if out.Then != nil {
-		out.Then()
+	if out.AfterStep != nil {
+		out.AfterStep()
 	}
-	for i, e := range s.Method.Memory().Contrast {
+	for i, e := range s.Method.State().Contrast {
 		golden.Near(t, e.Name, e.Tensor.Float32s(), memories[i].Float32s(), 1e-4)
 	}
 	if s.Key != nil {

@@ -1,4 +1,4 @@
-package train
+package methods
 
 import (
 	"fmt"
@@ -97,7 +97,7 @@ func (r recorded) name(what string) string { return fmt.Sprint(what, "_", r.step
 
 func (r recorded) Order(int) []int64 { return r.c.Array(r.name("shuffle_ids")).I64 }
 
-func (r recorded) Draw(_, k, _ int) contrast.Draw {
+func (r recorded) Transform(_, k, _ int) contrast.Draw {
 	draw := contrast.Draw{Positive: mask(r.c, r.name("pos_mask")), Negative: mask(r.c, r.name("neg_mask"))}
 	if r.c.Has(r.name("perm")) {
 		draw.Permutation = torch.FromInt64(r.c.Array(r.name("perm")).I64, k)
@@ -105,9 +105,9 @@ func (r recorded) Draw(_, k, _ int) contrast.Draw {
 	return draw
 }
 
-func (r recorded) Negatives(bank *contrast.MemoryBank, k int) contrast.Drawn {
+func (r recorded) Negatives(bank *contrast.MemoryBank, k int) contrast.SampledNegatives {
 	drawn := r.c.Array(r.name("idx_drawn")).I64 // column 0 is the positive's
-	return contrast.Drawn{Bank: bank.Rows, Count: k, At: func(query, i int) int64 { return drawn[query*(k+1)+i+1] }}
+	return contrast.SampledNegatives{Bank: bank.Rows, Count: k, At: func(query, i int) int64 { return drawn[query*(k+1)+i+1] }}
 }
 
 func (r recorded) Patches(int) []int64 { return nil }
@@ -129,7 +129,7 @@ func started(t *testing.T, c *golden.Case, tc trainCase, noiseSeed uint64) *Mode
 	if m.Key != nil {
 		fill(t, m.Key, p.FillSeed, noiseSeed)
 	}
-	m.Method.Memory().Contrast[0].Tensor.Copy_(torch.FromFloat32(memory, shape...))
+	m.Method.State().Contrast[0].Tensor.Copy_(torch.FromFloat32(memory, shape...))
 	return m
 }
 
@@ -139,7 +139,7 @@ func batchOf(c *golden.Case, tc trainCase, s, crops int) *Batch {
 	n, plane := p.Bsz, 3*p.Size*p.Size
 	// The input has the crops stacked on channels.
 	all := torch.FromFloat32(golden.Input(golden.CInput+1000+uint64(s)+16*p.Seed, n*crops*plane), n, 3*crops, p.Size, p.Size)
-	b := &Batch{Random: recorded{c, s}, Watch: Watch{Scores: true}}
+	b := &Batch{Random: recorded{c, s}, Collect: Collect{Scores: true}}
 	for i := range crops {
 		b.Crops = append(b.Crops, all.Narrow(1, 3*i, 3).Contiguous())
 	}
@@ -190,7 +190,7 @@ func follow(t *testing.T, c *golden.Case, tc trainCase, moved [][]float64) {
 	p := tc.Params
 	m := started(t, c, tc, 0)
 	defer m.Free()
-	rows := m.Method.Memory().Contrast[0].Tensor
+	rows := m.Method.State().Contrast[0].Tensor
 	for s := range tc.Steps {
 		batch := batchOf(c, tc, s, m.Method.Crops())
 		var weights, momenta [][]float32
@@ -204,7 +204,7 @@ func follow(t *testing.T, c *golden.Case, tc trainCase, moved [][]float64) {
 
 		want, sens := tc.Steps[s], tc.Sensitivity[s]
 		numeric.Near(t, fmt.Sprint("loss of step ", s), out.Value, want.Loss, (10*sens.Loss+1e-6)*want.Loss)
-		for _, index := range m.Method.Memory().Indices {
+		for _, index := range m.Method.State().Indices {
 			if *index != want.Index {
 				t.Errorf("step %d: index %d, want %d", s, *index, want.Index)
 			}

@@ -30,6 +30,11 @@ func linearArgs(images, name string, more ...string) []string {
 	return append([]string{"linear", "--ckpt", "save/pre/current.pth", "--data_folder", images, "--epochs", "12", "--learning_rate", "1", "--cosine", "--batch_size", "8", "--name", name, "--print_freq", "1"}, more...)
 }
 
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
 func results(t *testing.T, dir string) []rundir.Result {
 	t.Helper()
 	r, err := rundir.ReadResults(dir)

@@ -1,0 +1,74 @@
+package methods
+
+import (
+	"contralens/contrast"
+	"contralens/nn"
+	"contralens/torch"
+)
+
+// Embed maps a view to the query encoder's embeddings, for each branch [N, d].
+func (m *Model) Embed(view *torch.Tensor) []*torch.Tensor {
+	defer m.Clock.Enter(Query)()
+	return m.branches(m.encode(view, 1, func(x *torch.Tensor, _ rows) *torch.Tensor { return m.Query.Forward(x) }))
+}
+
+// EmbedJigsaw maps the patches of a batch to embeddings, for each branch [N, d];
+// nil without patches. A batch's patches are embedded once.
+func (m *Model) EmbedJigsaw(b *Batch) []*torch.Tensor {
+	if b.Patches == nil || b.jigsaws != nil {
+		return b.jigsaws
+	}
+	defer m.Clock.Enter(Query)()
+	var orders [][]int64
+	for range m.Query.Branches() {
+		orders = append(orders, b.Random.Patches(b.Len()))
+	}
+	b.jigsaws = m.branches(m.encode(b.Patches, nn.JigsawPatches, func(x *torch.Tensor, r rows) *torch.Tensor {
+		var own []*torch.Tensor
+		for _, order := range orders {
+			own = append(own, r.of(order).ToDevice(m.Device()))
+		}
+		return m.Query.ForwardJigsaw(x, own)
+	}))
+	return b.jigsaws
+}
+
+// Keys maps a view to the momentum encoder's embeddings, without gradients. Its
+// batch norm sees the images in another order (shuffled BN): keys are in the
+// batch's order, shuffled in that other one, for each branch [N, d].
+func (m *Model) Keys(view *torch.Tensor, random Random) (keys, shuffled []*torch.Tensor) {
+	defer m.Clock.Enter(Key)()
+	torch.NoGrad(func() {
+		n := view.Size(0)
+		order := torch.FromInt64(random.Order(n), n).ToDevice(m.Device())
+		z := torch.Scoped1(func() (z *torch.Tensor) {
+			torch.Inference(func() {
+				z = m.encode(view.IndexSelect(0, order), 1,
+					func(x *torch.Tensor, _ rows) *torch.Tensor { return m.Key.Forward(x) })
+			})
+			return z.Clone() // which a loss may keep for its gradient
+		})
+		keys, shuffled = m.branches(torch.EmptyLike(z).IndexCopy_(0, order, z)), m.branches(z)
+	})
+	return keys, shuffled
+}
+
+// UpdateKey moves the momentum encoder towards the query encoder.
+func (m *Model) UpdateKey() {
+	defer m.Clock.Enter(Update)()
+	contrast.UpdateKey(m.Key.State.Parameters(), m.Query.State.Parameters(), m.Alpha)
+}
+
+// branches cuts embeddings [N, d·branches] into each encoder's [N, d].
+func (m *Model) branches(z *torch.Tensor) []*torch.Tensor {
+	n := m.Query.Branches()
+	if n == 1 {
+		return []*torch.Tensor{z}
+	}
+	d := m.Net.FeatDim
+	var out []*torch.Tensor
+	for i := range n {
+		out = append(out, z.Narrow(1, i*d, d).Contiguous())
+	}
+	return out
+}

@@ -1,0 +1,61 @@
+package methods
+
+import (
+	"contralens/contrast"
+	"contralens/torch"
+)
+
+// membank contrasts one view of an image with the feature that a memory bank keeps
+// of it and with features drawn from the bank: InsDis (Wu et al., 2018), with a
+// bank for each modality CMC (Tian et al., 2019), with jigsaw queries PIRL (Misra
+// & van der Maaten, 2020).
+type membank struct {
+	*Model
+	banks []*contrast.MemoryBank // one a branch
+}
+
+func newMemoryBank(m *Model) (Method, error) {
+	method := &membank{Model: m}
+	for i := range m.Query.Branches() {
+		bank := contrast.NewMemoryBank(m.Images, m.Net.FeatDim, m.Seed+uint64(i), m.Device())
+		method.banks = append(method.banks, bank)
+	}
+	return method, nil
+}
+
+// Crops is one: the key of an image is its row of the bank.
+func (*membank) Crops() int { return 1 }
+
+// Forward contrasts each image with its own row, against K rows drawn for it. After
+// the step its row moves towards its new feature.
+func (m *membank) Forward(b *Batch) Outcome {
+	features := m.Embed(b.Crops[0])
+	m.EmbedJigsaw(b) // before the negatives are drawn
+	images := torch.FromInt64(b.Images, len(b.Images)).ToDevice(m.Device())
+	keys, negatives := make([]*torch.Tensor, len(m.banks)), make([]contrast.SampledNegatives, len(m.banks))
+	for i, bank := range m.banks {
+		keys[i], negatives[i] = bank.Keys(images), b.Random.Negatives(bank, m.K)
+	}
+	out := m.contrastBranches(b, features, func(i int, q *torch.Tensor, b *Batch) contrast.Output {
+		ft := b.Random.Transform(q.Size(0), m.K, q.Size(1)) // λ of both sides, π
+		return contrast.InfoNCE(q, keys[i], negatives[i], ft, m.ContrastOptions(b))
+	})
+	out.AfterStep = func() { m.updateBanks(m.banks, images, features) }
+	return out
+}
+
+// State is the banks.
+func (m *membank) State() State {
+	var rows []*torch.Tensor
+	for _, bank := range m.banks {
+		rows = append(rows, bank.Rows)
+	}
+	return State{Contrast: named(rows)}
+}
+
+// Free drops the banks.
+func (m *membank) Free() {
+	for _, bank := range m.banks {
+		bank.Free()
+	}
+}

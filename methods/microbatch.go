@@ -1,0 +1,65 @@
+package methods
+
+import "contralens/torch"
+
+// rows are some rows of a batch: a microbatch.
+type rows struct{ first, count int }
+
+// of picks these rows of an order that moves no row out of its microbatch: the
+// rows' places within the microbatch, int64 [count].
+func (r rows) of(order []int64) *torch.Tensor {
+	own := make([]int64, r.count)
+	for i, row := range order[r.first : r.first+r.count] {
+		own[i] = row - int64(r.first)
+	}
+	return torch.FromInt64(own, r.count)
+}
+
+// microbatches cuts n images into m.Microbatches of equal size, give or take one
+// image, or into fewer: batch norm needs two images.
+func (m *Model) microbatches(n int) (all []rows) {
+	count := max(1, min(m.Microbatches, n/2))
+	for i := range count {
+		first, end := i*n/count, (i+1)*n/count
+		all = append(all, rows{first, end - first})
+	}
+	return all
+}
+
+// encode runs an encoder on x, so many rows an image, in the encoders' precision,
+// and gives its result in float32. All embeddings of a step come through it.
+//
+// Of a batch in microbatches, each is a piece of the query encoder's tape: the loss
+// is that of all embeddings together, and its gradient at the embeddings goes back
+// through one microbatch after the other (gradient caching; Gao et al., 2021). So
+// methods see the whole batch, and their losses, draws and memories are what they
+// are without microbatches; only batch norm sees them, as on several devices.
+func (m *Model) encode(x *torch.Tensor, perImage int, encoder func(x *torch.Tensor, r rows) *torch.Tensor) (z *torch.Tensor) {
+	m.autocast(func() {
+		pieces := m.microbatches(x.Size(0) / perImage)
+		if len(pieces) == 1 {
+			z = encoder(x, rows{0, x.Size(0)})
+			return
+		}
+		var all []*torch.Tensor
+		for _, p := range pieces {
+			p = rows{perImage * p.first, perImage * p.count}
+			piece := func(x *torch.Tensor) *torch.Tensor { return encoder(x, p) }
+			all = append(all, m.Query.Tape.Pass(x.Narrow(0, p.first, p.count), piece))
+		}
+		z = torch.Cat(all, 0)
+	})
+	if m.BF16 {
+		z = z.To(torch.Float32)
+	}
+	return z
+}
+
+// autocast runs f in the encoders' precision.
+func (m *Model) autocast(f func()) {
+	if !m.BF16 {
+		f()
+		return
+	}
+	torch.Autocast(m.Device(), torch.BFloat16, f)
+}

@@ -1,0 +1,76 @@
+package methods
+
+import (
+	"contralens/contrast"
+	"contralens/torch"
+)
+
+// moco contrasts queries with a momentum encoder's keys and a queue of older ones:
+// MoCo (He et al., 2020) and MoCo v2, with a queue for each modality CMC v2, with
+// jigsaw queries InfoMin's recipe.
+type moco struct {
+	*Model
+	queues []*contrast.Queue // one a branch
+}
+
+func newMoCo(m *Model) (Method, error) {
+	if err := m.AddKey(); err != nil {
+		return nil, err
+	}
+	method := &moco{Model: m}
+	for i := range m.Query.Branches() {
+		method.queues = append(method.queues, contrast.NewQueue(m.K, m.Net.FeatDim, m.Seed+uint64(i), m.Device()))
+	}
+	return method, nil
+}
+
+// Crops is two: the query and the key of each image.
+func (*moco) Crops() int { return 2 }
+
+// Forward is Algorithm 1 of MoCo with the feature transformation of Zhu et al.
+// (2021), see contrast. Symmetric, each crop is query once and key once, the losses
+// are added and the keys of both crops enter the queue, as in the CIFAR-10
+// demonstration of MoCo's authors.
+func (m *moco) Forward(b *Batch) Outcome {
+	out, keys := m.contrast(b, b.Crops[0], b.Crops[1])
+	if m.Symmetric {
+		back, others := m.contrast(b, b.Crops[1], b.Crops[0])
+		out, keys = average(out, back), concat(others, keys)
+	}
+	out.AfterStep = func() {
+		m.UpdateKey()
+		m.enqueue(m.queues, keys)
+	}
+	return out
+}
+
+// contrast compares one crop of each image with the other, and gives the keys in
+// the order in which they enter the queue.
+func (m *moco) contrast(b *Batch, query, key *torch.Tensor) (out Outcome, shuffled []*torch.Tensor) {
+	k, shuffled := m.Keys(key, b.Random) // no gradient; shuffled batch norm
+	q := m.Embed(query)
+	out = m.contrastBranches(b, q, func(i int, q *torch.Tensor, b *Batch) contrast.Output {
+		negatives := m.queues[i].Negatives()
+		ft := b.Random.Transform(q.Size(0), negatives.Len(), q.Size(1)) // λ of both sides, π
+		return contrast.InfoNCE(q, k[i], negatives, ft, m.ContrastOptions(b))
+	})
+	return out, shuffled
+}
+
+// State is the queues.
+func (m *moco) State() State {
+	state := State{Queue: m.queues[0].Len()}
+	var rows []*torch.Tensor
+	for _, queue := range m.queues {
+		rows, state.Indices = append(rows, queue.Keys), append(state.Indices, &queue.Index)
+	}
+	state.Contrast = named(rows)
+	return state
+}
+
+// Free drops the queues.
+func (m *moco) Free() {
+	for _, queue := range m.queues {
+		queue.Free()
+	}
+}
