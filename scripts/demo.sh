@@ -16,15 +16,13 @@ train() { # train NAME FLAGS...
 	shift
 	$cl contrast --method MoCov2_tau0.1 --dataset fashion-mnist --limit "$images" \
 		--arch resnet18 --width 0.25 --stem cifar --input_res 28 --blur_p 0 --crop_min 0.5 \
-		--batch_size 64 -k 4096 --alpha 0.99 --learning_rate 0.06 --cosine --weight_decay 5e-4 --epochs "$epochs" $precision \
+		--batch_size 64 -k 4096 --alpha 0.99 --learning_rate 0.06 --cosine --weight_decay 5e-4 --epochs "$epochs" \
 		--save_score --knn_every "$epochs" --seed 0 --print_freq 50 --model_path $out --name "$name" --overwrite "$@"
 }
 accuracy() { # accuracy NAME EPOCH
 	grep "\"epoch\":$2," "$out/$1/metrics.jsonl" | grep -o '"knn":[0-9.]*' | tail -1 | cut -d: -f2
 }
 
-precision=""
-if grep -qE 'avx512_bf16|amx_bf16' /proc/cpuinfo; then precision="--amp"; fi
 mkdir -p $out
 echo "== 1 of 2: MoCo v2 (τ = 0.1)"
 train plain

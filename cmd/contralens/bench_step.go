@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/cmd/internal/cli"
 	"contralens/config"
 	"contralens/internal/version"
 	"contralens/profile"
@@ -28,7 +29,7 @@ read. Where features are transformed, they are from the first step on, whatever 
 --probe), and nothing is kept: --name, --model_path, --tb_path, --overwrite, --save_freq, --keep and
 --epochs change nothing. --network_only measures the encoder alone, on random images: options of
 data, views, loss and records change nothing. Ctrl-C stops at once, without a result (exit code 130).`,
-		Args: noArguments,
+		Args: cli.NoArguments,
 		Example: `  # MoCo v2 with feature transformation, ResNet-50 at 224 px, on generated photos
   contralens bench step --amp
   # as contrast would run it with these options
@@ -37,7 +38,7 @@ data, views, loss and records change nothing. Ctrl-C stops at once, without a re
   # the encoder's forward and backward pass alone
   contralens bench step --network_only --batch_size 32 --json`,
 	}
-	given := bind(cmd, &c)
+	given := cli.Bind(cmd, &c)
 	cmd.RunE = func(*cobra.Command, []string) error {
 		_, warnings, err := given()
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/cmd/internal/cli"
 	"contralens/config"
 	"contralens/profile"
 )
@@ -16,12 +17,12 @@ func benchViewsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "views",
 		Short: "Measure decoding and augmenting, beside another program if there is one",
-		Args:  noArguments,
+		Args:  cli.NoArguments,
 		Example: `  contralens bench views --data_folder photos
   contralens bench views --data_folder photos --pipelines A,B,NULL --peer bench/peer/views.py
   contralens bench views --data_folder cifar10 --input_res 32 --pipelines B -j 1`,
 	}
-	given := bind(cmd, &c)
+	given := cli.Bind(cmd, &c)
 	cmd.RunE = func(*cobra.Command, []string) error {
 		if _, _, err := given(); err != nil {
 			return err
@@ -34,7 +35,7 @@ func benchViewsCommand() *cobra.Command {
 func benchViews(c *config.BenchViews) error {
 	all, err := profile.Pipelines(c)
 	if err != nil {
-		return usageError{err}
+		return cli.Wrong(err)
 	}
 	var peer profile.Peer
 	if c.Peer != "" {

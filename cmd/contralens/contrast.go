@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/cmd/internal/cli"
 	"contralens/config"
 	"contralens/setup"
 )
@@ -18,16 +19,16 @@ func contrastCommand() *cobra.Command {
 		Short: "Pre-train an encoder by contrast",
 		Args:  serveAddress,
 		Example: `  # MoCo v2 with the paper's feature transformation on your own photos
-  contralens contrast --method MoCov2 --ft posneg --mix_start_epoch 2 --data_folder photos --arch resnet18 --batch_size 64 -k 4096 --epochs 50 --cosine --amp --save_score
+  contralens contrast --method MoCov2 --ft posneg --mix_start_epoch 2 --data_folder photos --arch resnet18 --batch_size 64 -k 4096 --epochs 50 --cosine --save_score
   # small images, and how good the features are every 5 epochs
   contralens contrast --method MoCov2 --dataset fashion-mnist --arch resnet18 --width 0.25 --stem cifar --input_res 28 --batch_size 256 -k 4096 --epochs 10 --cosine --knn_every 5
   # the same images with negatives within the batch, or without any (docs/methods.md has all methods)
-  contralens contrast --method SimCLR --data_folder photos --arch resnet18 --batch_size 256 --epochs 50 --cosine --amp
-  contralens contrast --method BYOL --ft pos --mix_start auto --data_folder photos --arch resnet18 --batch_size 256 --epochs 50 --cosine --amp
+  contralens contrast --method SimCLR --data_folder photos --arch resnet18 --batch_size 256 --epochs 50 --cosine
+  contralens contrast --method BYOL --ft pos --mix_start auto --data_folder photos --arch resnet18 --batch_size 256 --epochs 50 --cosine
   # what a command line would do
   contralens contrast --method MoCov2 --epochs 100 --dry-run`,
 	}
-	given := bind(cmd, &c)
+	given := cli.Bind(cmd, &c)
 	dry := cmd.Flags().Bool("dry_run", false, "say what would be done, and stop")
 	serve := serveFlag(cmd)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"contralens/checkpoint/weights"
+	"contralens/cmd/internal/cli"
 	"contralens/config"
 	"contralens/torch"
 )
@@ -25,8 +26,8 @@ func convertCommand() *cobra.Command {
   contralens convert moco_v2_800ep_pretrain.pth.tar detectron2.pkl    # and detectron2.yaml beside it
   contralens convert save/run/current.pth encoder.onnx`,
 	}
-	given := bind(cmd, &c)
-	cmd.Args = arguments(2, "a file to read and a file to write", "convert save/run/current.pth encoder.safetensors")
+	given := cli.Bind(cmd, &c)
+	cmd.Args = cli.Arguments(2, "a file to read and a file to write", "convert save/run/current.pth encoder.safetensors")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if _, _, err := given(); err != nil {
 			return err
@@ -39,12 +40,12 @@ func convertCommand() *cobra.Command {
 func convert(c *config.Convert, in, out string) error {
 	if a, err := os.Stat(in); err == nil {
 		if b, err := os.Stat(out); err == nil && os.SameFile(a, b) {
-			return usageError{fmt.Errorf("convert: want another file to write than %s, which is read", in)}
+			return cli.Wrong(fmt.Errorf("convert: want another file to write than %s, which is read", in))
 		}
 	}
 	if c.To == "" && !slices.Contains(weights.Extensions, strings.ToLower(filepath.Ext(out))) {
-		return usageError{fmt.Errorf("convert: want a name that ends in %s, or --to with a format, got %s",
-			strings.Join(weights.Extensions, ", "), out)}
+		return cli.Wrong(fmt.Errorf("convert: want a name that ends in %s, or --to with a format, got %s",
+			strings.Join(weights.Extensions, ", "), out))
 	}
 	f, err := weights.Open(in, c.From)
 	if err != nil {

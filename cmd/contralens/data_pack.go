@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/cmd/internal/cli"
 	"contralens/config"
 	"contralens/data/pack"
 )
@@ -18,7 +19,7 @@ func dataPackCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pack SRC DST",
 		Short: "Pack images into tar files in WebDataset's layout, smaller if asked",
-		Args:  arguments(2, "2 arguments, a folder of images and a new one", "data pack photos packed"),
+		Args:  cli.Arguments(2, "2 cli.Arguments, a folder of images and a new one", "data pack photos packed"),
 		Long: `Pack images into tar files in WebDataset's layout, smaller if asked.
 
 Ctrl-C stops it and removes what was packed so far (exit code 130).`,
@@ -27,7 +28,7 @@ Ctrl-C stops it and removes what was packed so far (exit code 130).`,
   # as they are, only in fewer files
   contralens data pack photos packed --short 0`,
 	}
-	given := bind(cmd, &c)
+	given := cli.Bind(cmd, &c)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if _, _, err := given(); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/cmd/internal/cli"
 	"contralens/config"
 	"contralens/data/sets"
 	"contralens/data/store"
@@ -19,11 +20,11 @@ func dataShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show IMAGE",
 		Short: "Draw views of an image, as a network in training sees it",
-		Args:  arguments(1, "1 argument, an image", "data show photo.jpg --aug B -n 16 -o grid.png"),
+		Args:  cli.Arguments(1, "1 argument, an image", "data show photo.jpg --aug B -n 16 -o grid.png"),
 		Example: `  contralens data show photo.jpg --aug B -n 16 -o grid.png
   contralens data show photo.jpg --aug jigsaw -n 4`,
 	}
-	given := bind(cmd, &c)
+	given := cli.Bind(cmd, &c)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if _, _, err := given(); err != nil {
 			return err
@@ -40,7 +41,7 @@ const showSide = 150
 func showViews(path string, c *config.DataShow) error {
 	spec, _, err := views.Pipeline(c.Aug, c.InputRes, c.Crop)
 	if err != nil {
-		return usageError{err}
+		return cli.Wrong(err)
 	}
 	n := c.N
 	if spec.Kind == views.CenterCrop {

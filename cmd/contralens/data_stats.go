@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/cmd/internal/cli"
 	"contralens/config"
 	"contralens/data"
 	"contralens/data/pack"
@@ -22,11 +23,11 @@ func dataStatsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stats DIR",
 		Short: "Count images, classes, sizes, and files that cannot be read",
-		Args:  arguments(1, "1 argument, a folder of images", "data stats photos"),
+		Args:  cli.Arguments(1, "1 argument, a folder of images", "data stats photos"),
 		Example: `  contralens data stats photos
   contralens data stats cifar10 --dataset cifar10 --json`,
 	}
-	given := bind(cmd, &c)
+	given := cli.Bind(cmd, &c)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if _, _, err := given(); err != nil {
 			return err

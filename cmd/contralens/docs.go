@@ -7,11 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"contralens/cmd/internal/cli"
 )
 
 // docsCommand writes docs/cli.md; `make docs` calls it.
 func docsCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "docs", Short: "Write the reference of all commands", Hidden: true, Args: noArguments}
+	cmd := &cobra.Command{Use: "docs", Short: "Write the reference of all commands", Hidden: true, Args: cli.NoArguments}
 	out := cmd.Flags().StringP("out", "o", "docs/cli.md", "file to write")
 	cmd.RunE = func(c *cobra.Command, _ []string) error {
 		return os.WriteFile(*out, []byte(reference(c.Root())), 0o644)
@@ -49,9 +51,9 @@ func reference(root *cobra.Command) string {
 // writeOptions writes a table of the options in each group, and the names of those that
 // are accepted without being read.
 func writeOptions(b *strings.Builder, flags *pflag.FlagSet) {
-	for _, s := range sections(flags) {
-		b.WriteString("\n| " + s.heading() + " | default | meaning |\n| --- | --- | --- |\n")
-		for _, f := range s.flags {
+	for _, s := range cli.Sections(flags) {
+		b.WriteString("\n| " + s.Heading() + " | default | meaning |\n| --- | --- | --- |\n")
+		for _, f := range s.Flags {
 			if f.Name == "help" {
 				continue
 			}
@@ -67,7 +69,7 @@ func writeOptions(b *strings.Builder, flags *pflag.FlagSet) {
 	}
 	var unread []string
 	flags.VisitAll(func(f *pflag.Flag) {
-		if noted(f, ignoredNote) {
+		if cli.Noted(f, cli.IgnoredNote) {
 			unread = append(unread, "`--"+f.Name+"`")
 		}
 	})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/cmd/internal/cli"
 	"contralens/internal/doctor"
 	"contralens/internal/version"
 )
@@ -15,7 +16,7 @@ func doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "doctor",
 		Short:   "Say what this machine has and what is missing",
-		Args:    noArguments,
+		Args:    cli.NoArguments,
 		Example: "  contralens doctor",
 	}
 	asJSON := cmd.Flags().Bool("json", false, "print the findings as JSON")

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"contralens/cmd/internal/cli"
 	"contralens/config"
 	"contralens/data/sets"
 	"contralens/data/store"
@@ -26,15 +27,15 @@ func featuresCommand() *cobra.Command {
   contralens features photos --ckpt resnet50-imagenet.pth -o photos.npy     # and photos.txt with the paths
   # Ctrl-C stops it (exit code 75); the same command continues`,
 	}
-	given := bind(cmd, &c)
-	cmd.Args = arguments(1, "a folder of images", "features photos --ckpt save/run/current.pth -o photos.parquet")
+	given := cli.Bind(cmd, &c)
+	cmd.Args = cli.Arguments(1, "a folder of images", "features photos --ckpt save/run/current.pth -o photos.parquet")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		set, _, err := given()
 		if err != nil {
 			return err
 		}
 		if c.Out == "" || c.Ckpt == "" {
-			return usageError{errors.New("features: want --ckpt with an encoder and -o with a file to write")}
+			return cli.Wrong(errors.New("features: want --ckpt with an encoder and -o with a file to write"))
 		}
 		return setup.Compute(c.Threads, func() error { return extractFeatures(&c, set, args[0]) })
 	}

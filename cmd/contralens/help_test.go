@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/cmd/internal/cli"
 	"contralens/config"
 )
 
@@ -62,7 +63,7 @@ func TestHelp(t *testing.T) {
 			t.Errorf("%s --help lists %d options, want 20 or less", line, n)
 		}
 		for _, text := range strings.Split(short+long, "\n") {
-			if strings.HasPrefix(text, "      ") && len([]rune(text)) > helpWidth {
+			if strings.HasPrefix(text, "      ") && len([]rune(text)) > cli.HelpWidth {
 				t.Errorf("%s --help: a line of %d columns: %s", line, len([]rune(text)), text)
 			}
 		}
@@ -106,11 +107,11 @@ func TestReference(t *testing.T) {
 	}
 	_, rows, _ := strings.Cut(text, "## contralens contrast\n")
 	rows, _, _ = strings.Cut(rows, "\n## ")
-	for _, s := range sections(cmd.Flags()) {
-		if !strings.Contains(rows, "| "+s.heading()+" |") {
-			t.Errorf("no table %s", s.heading())
+	for _, s := range cli.Sections(cmd.Flags()) {
+		if !strings.Contains(rows, "| "+s.Heading()+" |") {
+			t.Errorf("no table %s", s.Heading())
 		}
-		for _, f := range s.flags {
+		for _, f := range s.Flags {
 			if f.Name != "help" && !strings.Contains(rows, "| `--"+f.Name+"`") {
 				t.Errorf("no row --%s", f.Name)
 			}
@@ -118,9 +119,9 @@ func TestReference(t *testing.T) {
 	}
 	var plain func(c *cobra.Command)
 	plain = func(c *cobra.Command) {
-		for _, f := range sections(c.Flags()) {
-			if len(f.flags) == 0 {
-				t.Errorf("%s: an empty section %q", c.CommandPath(), f.title)
+		for _, f := range cli.Sections(c.Flags()) {
+			if len(f.Flags) == 0 {
+				t.Errorf("%s: an empty section %q", c.CommandPath(), f.Title)
 			}
 		}
 		for _, sub := range c.Commands() {

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"contralens/checkpoint/weights"
+	"contralens/cmd/internal/cli"
 	"contralens/config"
 	"contralens/torch"
 )
@@ -20,8 +21,8 @@ func inspectCommand() *cobra.Command {
   contralens inspect moco_v2_800ep_pretrain.pth.tar --tensors
   contralens inspect encoder.safetensors --json`,
 	}
-	given := bind(cmd, &c)
-	cmd.Args = arguments(1, "one file", "inspect save/run/current.pth")
+	given := cli.Bind(cmd, &c)
+	cmd.Args = cli.Arguments(1, "one file", "inspect save/run/current.pth")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if _, _, err := given(); err != nil {
 			return err

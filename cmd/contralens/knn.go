@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/cmd/internal/cli"
 	"contralens/config"
 	"contralens/eval/protocol"
 )
@@ -15,12 +16,12 @@ func knnCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "knn",
 		Short: "Evaluate an encoder's features by their nearest neighbors",
-		Args:  noArguments,
+		Args:  cli.NoArguments,
 		Example: `  contralens knn --ckpt save/run/current.pth --data_folder photos
   # the same network untrained, to compare
   contralens knn --dataset fashion-mnist --arch resnet18 --width 0.25 --stem cifar --input_res 28`,
 	}
-	given := bind(cmd, &c)
+	given := cli.Bind(cmd, &c)
 	cmd.RunE = func(*cobra.Command, []string) error {
 		set, warnings, err := given()
 		if err != nil {

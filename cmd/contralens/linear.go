@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/cmd/internal/cli"
 	"contralens/config"
 	"contralens/eval/protocol"
 )
@@ -14,7 +15,7 @@ func linearCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "linear",
 		Short: "Train a linear classifier on a frozen encoder",
-		Args:  noArguments,
+		Args:  cli.NoArguments,
 		Example: `  contralens linear --method MoCov2 --ckpt save/run/current.pth --data_folder photos --n_class 10 --epochs 100 --lr_decay_epochs 60,80
   # in minutes: features computed once, the learning rate chosen by held-out training images
   contralens linear --ckpt save/run/current.pth --data_folder photos --cached --lr_sweep 0.1,1,10,30 --batch_size 256 --epochs 50 --cosine
@@ -22,7 +23,7 @@ func linearCommand() *cobra.Command {
   contralens linear --ckpt save/run/current.pth --data_folder photos --cached --solver lbfgs
   contralens linear --method MoCov2 --ckpt save/run/current.pth --dry-run`,
 	}
-	given := bind(cmd, &c)
+	given := cli.Bind(cmd, &c)
 	dry := cmd.Flags().Bool("dry_run", false, "say what would be done, and stop")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		set, warnings, err := given()

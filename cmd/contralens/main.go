@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/cmd/internal/cli"
 	"contralens/eval/protocol"
 	"contralens/train"
 )
@@ -28,10 +29,10 @@ func main() {
 func run(args []string) int {
 	root := rootCommand()
 	root.SetArgs(args)
-	err := asTyped(root.Execute())
+	err := cli.AsTyped(root.Execute())
 	var stopped *signalError
 	switch {
-	case err == nil, errors.Is(err, errPrinted):
+	case err == nil, errors.Is(err, cli.ErrPrinted):
 		return 0
 	case errors.Is(err, train.ErrStopped), errors.Is(err, protocol.ErrStopped):
 		return exitStopped
@@ -40,7 +41,7 @@ func run(args []string) int {
 		return stopped.code()
 	}
 	fmt.Fprintln(os.Stderr, "contralens:", err)
-	if wrongUsage(err) {
+	if cli.WrongUsage(err) {
 		return exitUsage
 	}
 	return exitFailed
@@ -54,20 +55,20 @@ func rootCommand() *cobra.Command {
 		SilenceErrors: true,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return noCommand(c, args[0])
+				return cli.NoCommand(c, args[0])
 			}
 			return c.Help()
 		},
 		Args: cobra.ArbitraryArgs,
 	}
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(cli.FlagError)
 	root.AddCommand(
 		contrastCommand(), linearCommand(), finetuneCommand(), supervisedCommand(), predictCommand(), reportCommand(),
 		knnCommand(), dataCommand(), benchCommand(), scoresCommand(), serveCommand(), convertCommand(), inspectCommand(),
 		featuresCommand(), neighborsCommand(), doctorCommand(), versionCommand(), docsCommand(),
 	)
-	groups(root)
+	cli.Groups(root)
 	admitOutside(root)
-	withConfig(root)
+	cli.WithConfig(root)
 	return root
 }

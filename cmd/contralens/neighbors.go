@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/cmd/internal/cli"
 	"contralens/config"
 	"contralens/data/sets"
 	"contralens/data/store"
@@ -26,16 +27,16 @@ func neighborsCommand() *cobra.Command {
 		Example: `  contralens neighbors photos/cat.jpg --in photos.parquet -o grid.png
   contralens neighbors new.jpg --in photos.npy --ckpt save/run/current.pth -o grid.png`,
 	}
-	given := bind(cmd, &c)
-	cmd.Args = arguments(1, "one image", "neighbors photos/cat.jpg --in photos.parquet -o grid.png")
+	given := cli.Bind(cmd, &c)
+	cmd.Args = cli.Arguments(1, "one image", "neighbors photos/cat.jpg --in photos.parquet -o grid.png")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		set, _, err := given()
 		if err != nil {
 			return err
 		}
 		if c.In == "" || (c.Out == "" && !c.JSON) {
-			return usageError{errors.New("neighbors: want --in with a file of contralens features and -o " +
-				"with a picture to write")}
+			return cli.Wrong(errors.New("neighbors: want --in with a file of contralens features and -o " +
+				"with a picture to write"))
 		}
 		return setup.Compute(c.Threads, func() error { return neighbors(&c, set, args[0]) })
 	}
@@ -45,7 +46,7 @@ func neighborsCommand() *cobra.Command {
 func neighbors(c *config.Neighbors, set map[string]bool, path string) error {
 	found, folder, err := table.Search(*c, set, path, printNote)
 	if errors.Is(err, table.ErrNoEncoder) {
-		return usageError{err}
+		return cli.Wrong(err)
 	}
 	if err != nil {
 		return err

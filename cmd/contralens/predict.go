@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/cmd/internal/cli"
 	"contralens/config"
 	"contralens/data/sets"
 	"contralens/data/store"
@@ -24,14 +25,14 @@ func predictCommand() *cobra.Command {
   contralens predict --ckpt save/run_finetune/current.pth --top 1 --json photos/`,
 		Args: cobra.ArbitraryArgs,
 	}
-	given := bind(cmd, &c)
+	given := cli.Bind(cmd, &c)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if _, _, err := given(); err != nil {
 			return err
 		}
 		if len(args) == 0 {
-			return usageError{fmt.Errorf("predict: want images or folders of images, as contralens predict --ckpt %s photo.jpg",
-				c.Ckpt)}
+			return cli.Wrong(fmt.Errorf("predict: want images or folders of images, as contralens predict --ckpt %s photo.jpg",
+				c.Ckpt))
 		}
 		images, err := sets.Paths(context.Background(), store.Disk{}, args)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/cmd/internal/cli"
 	"contralens/eval/report"
 	"contralens/internal/durable"
 )
@@ -27,17 +28,17 @@ func reportCommand() *cobra.Command {
 		Short: "Print a table of the results of all runs below a directory",
 		Example: `  contralens report save
   contralens report save -o results.html`,
-		Args: arguments(1, "one directory with runs below it", "report save"),
+		Args: cli.Arguments(1, "one directory with runs below it", "report save"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if format == "" {
 				var ok bool
 				if format, ok = reportFormats[strings.ToLower(filepath.Ext(out))]; !ok {
-					return usageError{fmt.Errorf("-o: want a name that ends in .md, .csv or .html, or --format beside it, got %s",
-						out)}
+					return cli.Wrong(fmt.Errorf("-o: want a name that ends in .md, .csv or .html, or --format beside it, got %s",
+						out))
 				}
 			}
 			if !slices.Contains(report.Formats, format) {
-				return usageError{fmt.Errorf("--format: want %s, got %q", strings.Join(report.Formats, ", "), format)}
+				return cli.Wrong(fmt.Errorf("--format: want %s, got %q", strings.Join(report.Formats, ", "), format))
 			}
 			rows, err := report.Collect(args[0], o)
 			if err != nil {

@@ -5,11 +5,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/cmd/internal/cli"
 	"contralens/viz"
 )
 
 func scoresCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "scores", Short: "Look at the scores of trainings", Args: noArguments}
+	cmd := &cobra.Command{Use: "scores", Short: "Look at the scores of trainings", Args: cli.NoArguments}
 	cmd.AddCommand(scoresPlotCommand(), scoresExportCommand(), scoresSweepCommand())
 	return cmd
 }
@@ -33,13 +34,13 @@ RUN is a run directory, or any directory with the score_EEE.npy that the PyTorch
 		Args: needRuns("scores plot"),
 		RunE: func(_ *cobra.Command, runs []string) error {
 			if _, err := viz.ParseStyle(o.Style); err != nil {
-				return usageError{err}
+				return cli.Wrong(err)
 			}
 			switch {
 			case o.Smooth < 0:
-				return usageError{fmt.Errorf("--smooth: want 0 or more steps, got %d", o.Smooth)}
+				return cli.Wrong(fmt.Errorf("--smooth: want 0 or more steps, got %d", o.Smooth))
 			case len(o.Labels) > len(runs):
-				return usageError{fmt.Errorf("--label: want one a run, got %d labels of %d runs", len(o.Labels), len(runs))}
+				return cli.Wrong(fmt.Errorf("--label: want one a run, got %d labels of %d runs", len(o.Labels), len(runs)))
 			}
 			files, err := viz.Plot(runs, out, o)
 			for _, f := range files {
@@ -63,7 +64,7 @@ RUN is a run directory, or any directory with the score_EEE.npy that the PyTorch
 func needRuns(command string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return usageError{fmt.Errorf("%s: want one or more run directories, as contralens %s save/run", command, command)}
+			return cli.Wrong(fmt.Errorf("%s: want one or more run directories, as contralens %s save/run", command, command))
 		}
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/cmd/internal/cli"
 	"contralens/scores"
 	"contralens/scores/export"
 )
@@ -20,10 +21,10 @@ func scoresExportCommand() *cobra.Command {
 histograms, as CSV or Parquet tables (scores and histograms) or as the arrays of an npz file.`,
 		Example: `  contralens scores export save/run --format parquet -o run-scores
   contralens scores export pytorch/scores --format npz`,
-		Args: arguments(1, "one run directory", "scores export save/run"),
+		Args: cli.Arguments(1, "one run directory", "scores export save/run"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if !slices.Contains(export.Formats, format) {
-				return usageError{fmt.Errorf("--format: want one of %s, got %q", strings.Join(export.Formats, ", "), format)}
+				return cli.Wrong(fmt.Errorf("--format: want one of %s, got %q", strings.Join(export.Formats, ", "), format))
 			}
 			s, err := scores.Open(args[0])
 			if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/cmd/internal/cli"
 	"contralens/scores/sweep"
 	"contralens/train"
 	"contralens/viz"
@@ -30,13 +31,13 @@ figures. Images without labels have no k-NN accuracy: add --knn_every 0.`,
 		RunE: func(_ *cobra.Command, options []string) error {
 			grid, err := sweep.ParseGrid(vary)
 			if err != nil {
-				return usageError{err}
+				return cli.Wrong(err)
 			}
 			if _, err := viz.ParseStyle(o.Style); err != nil {
-				return usageError{err}
+				return cli.Wrong(err)
 			}
 			if err := grid.CheckMethod(options); err != nil {
-				return usageError{err}
+				return cli.Wrong(err)
 			}
 			return runSweep(grid, out, options, o)
 		},
@@ -87,5 +88,5 @@ func trainOne(out, name string, varied, options []string) (stop bool, err error)
 	if errors.Is(err, train.ErrStopped) {
 		fmt.Println("== the same command continues from here")
 	}
-	return errors.Is(err, train.ErrStopped) || wrongUsage(err), err
+	return errors.Is(err, train.ErrStopped) || cli.WrongUsage(err), err
 }

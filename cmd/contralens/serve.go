@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/cmd/internal/cli"
 	"contralens/config"
 	"contralens/dashboard"
 )
@@ -26,12 +27,12 @@ func serveCommand() *cobra.Command {
   contralens serve --address 0.0.0.0:8420`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usageError{fmt.Errorf("serve: want one directory, got %q; put the runs under one", args)}
+				return cli.Wrong(fmt.Errorf("serve: want one directory, got %q; put the runs under one", args))
 			}
 			return nil
 		},
 	}
-	given := bind(cmd, &c)
+	given := cli.Bind(cmd, &c)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if _, _, err := given(); err != nil {
 			return err
@@ -42,7 +43,7 @@ func serveCommand() *cobra.Command {
 		}
 		l, err := dashboard.Listen(c.Address)
 		if err != nil {
-			return usageError{fmt.Errorf("--address: %w", err)}
+			return cli.Wrong(fmt.Errorf("--address: %w", err))
 		}
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
@@ -79,7 +80,7 @@ func serveFlag(cmd *cobra.Command) func(dir string, args []string) (stop func(),
 		}
 		l, err := dashboard.Listen(at)
 		if err != nil {
-			return nil, usageError{fmt.Errorf("--serve: %w", err)}
+			return nil, cli.Wrong(fmt.Errorf("--serve: %w", err))
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error, 1)
@@ -102,5 +103,5 @@ func serveAddress(c *cobra.Command, args []string) error {
 	if len(args) == 1 && c.Flags().Changed("serve") {
 		return nil
 	}
-	return noArguments(c, args)
+	return cli.NoArguments(c, args)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"contralens/cmd/internal/cli"
 	"contralens/config"
 	"contralens/eval/protocol"
 )
@@ -12,12 +13,12 @@ func supervisedCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "supervised",
 		Short: "Train encoder and classifier from labels alone, for comparison",
-		Args:  noArguments,
+		Args:  cli.NoArguments,
 		Example: `  contralens supervised --data_folder D --dataset imagenet --arch resnet50
   # the same network and images as a small pre-training
   contralens supervised --data_folder cifar10 --arch resnet18 --width 0.25 --stem cifar --input_res 32 --crop 0.2 --epochs 20 --cosine`,
 	}
-	given := bind(cmd, &c)
+	given := cli.Bind(cmd, &c)
 	cmd.RunE = func(*cobra.Command, []string) error {
 		set, warnings, err := given()
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contralens/cmd/internal/cli"
 	"contralens/internal/version"
 	"contralens/torch"
 )
@@ -14,7 +15,7 @@ func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version, and what the program was built from",
-		Args:  noArguments,
+		Args:  cli.NoArguments,
 		Run: func(*cobra.Command, []string) {
 			fmt.Printf("contralens %s (commit %s, libtorch %s, %s)\n",
 				version.Number(), version.Commit(), torch.Version(), runtime.Version())

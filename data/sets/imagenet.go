@@ -3,6 +3,7 @@ package sets
 import (
 	"context"
 	_ "embed"
+	"os"
 	"slices"
 	"strings"
 
@@ -20,7 +21,7 @@ func openImageNet(ctx context.Context, o Options) (data.Splits, error) { return 
 // openImageNet100 reads the 100 classes of ImageNet that contrastive learning is
 // tried on (Tian et al., 2020), or those of o.Imagenet100Path.
 func openImageNet100(ctx context.Context, o Options) (p data.Splits, err error) {
-	keep, err := readWnids(ctx, o)
+	keep, err := readWnids(o)
 	if err != nil {
 		return p, err
 	}
@@ -34,13 +35,13 @@ func openImageNet100(ctx context.Context, o Options) (p data.Splits, err error) 
 }
 
 // readWnids reads the names of the classes of ImageNet-100.
-func readWnids(ctx context.Context, o Options) ([]string, error) {
+func readWnids(o Options) ([]string, error) {
 	text := imagenet100
 	if o.Imagenet100Path != "" {
-		// The list is the user's own file, whatever holds the dataset.
-		b, err := store.ReadFile(ctx, store.Disk{}, o.Imagenet100Path)
+		// The list is the user's own file, whatever holds the dataset; it may be a pipe.
+		b, err := os.ReadFile(o.Imagenet100Path)
 		if err != nil {
-			return nil, wrongOption(ClassList, "", "open %s: %w", o.Imagenet100Path, err)
+			return nil, wrongOption(ClassList, "", "open %s: %w", o.Imagenet100Path, store.Cause(err))
 		}
 		text = string(b)
 	}

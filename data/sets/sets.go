@@ -138,7 +138,7 @@ func detect(ctx context.Context, o Options) string {
 		return "list"
 	}
 	train := path.Join(o.Folder, "train")
-	if wnids, err := readWnids(ctx, o); err == nil && wantClasses(ctx, o, "imagenet100", train, wnids) == nil {
+	if wnids, err := readWnids(o); err == nil && wantClasses(ctx, o, "imagenet100", train, wnids) == nil {
 		return "imagenet100"
 	}
 	for _, s := range registered {

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -29,9 +29,9 @@ func TestWrongUsage(t *testing.T) {
 		{&sets.OptionError{Option: sets.ClassList, Err: fs.ErrNotExist}, false, "--imagenet100path: file does not exist"},
 		{errors.New("--epochs: want words that look like wrong usage"), false, "--epochs: want words that look like wrong usage"},
 	} {
-		err := asTyped(tc.err)
-		if err.Error() != tc.text || wrongUsage(err) != tc.usage {
-			t.Errorf("%v\n reads %q, want %q; wrong usage: %v, want %v", tc.err, err, tc.text, wrongUsage(err), tc.usage)
+		err := AsTyped(tc.err)
+		if err.Error() != tc.text || WrongUsage(err) != tc.usage {
+			t.Errorf("%v\n reads %q, want %q; wrong usage: %v, want %v", tc.err, err, tc.text, WrongUsage(err), tc.usage)
 		}
 	}
 }

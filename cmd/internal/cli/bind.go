@@ -1,4 +1,6 @@
-package main
+// Package cli binds structs of options to commands: a flag for each field, help in
+// groups, files of options, and errors in the words of the command line.
+package cli
 
 import (
 	"errors"
@@ -21,19 +23,19 @@ func (o flagValue) Type() string       { return o.Field.Type() }
 func (o flagValue) String() string     { return o.Field.String() }
 func (o flagValue) Set(s string) error { return o.Field.Set(s) }
 
-// errPrinted ends a command that has printed its options instead of running.
-var errPrinted = errors.New("options printed")
+// ErrPrinted ends a command that has printed its options instead of running.
+var ErrPrinted = errors.New("options printed")
 
 // resolver is a configuration with presets to apply and values to refuse.
 type resolver interface {
 	Resolve(set map[string]bool) (warnings []string, err error)
 }
 
-// bind makes a flag of every option of a configuration, under its name and its former
+// Bind makes a flag of every option of a configuration, under its name and its former
 // names, in which - and _ are the same. The function it returns reads --config, on which
 // flags win, resolves the configuration, and returns the names of the options that the
-// user gave; with --print_config it prints the options and returns errPrinted.
-func bind(c *cobra.Command, target any) (given func() (set map[string]bool, warnings []string, err error)) {
+// user gave; with --print_config it prints the options and returns ErrPrinted.
+func Bind(c *cobra.Command, target any) (given func() (set map[string]bool, warnings []string, err error)) {
 	flags := c.Flags()
 	flags.SortFlags = false
 	all := config.Fields(target)
@@ -49,13 +51,13 @@ func bind(c *cobra.Command, target any) (given func() (set map[string]bool, warn
 	show := flags.Bool("print_config", false, showHelp)
 	every := new(bool)
 	if slices.ContainsFunc(all, func(f config.Field) bool { return !f.Everyday && !f.Hidden }) {
-		flags.BoolVar(every, allFlag, false, "with --help: list every option, in groups")
+		flags.BoolVar(every, AllFlag, false, "with --help: list every option, in groups")
 	}
 	c.SetUsageFunc(usage)
 	return func() (set map[string]bool, warnings []string, err error) {
 		if *every {
 			hint := c.CommandPath() + " --help --all lists every option"
-			return nil, nil, usageError{&config.ValueError{Option: allFlag, Want: "--help beside it", Hint: hint}}
+			return nil, nil, usageError{&config.ValueError{Option: AllFlag, Want: "--help beside it", Hint: hint}}
 		}
 		if set, err = readOptions(flags, *file, target); err != nil {
 			return nil, nil, usageError{fmt.Errorf("%s: %w", c.CommandPath(), err)}
@@ -68,7 +70,7 @@ func bind(c *cobra.Command, target any) (given func() (set map[string]bool, warn
 		}
 		if *show {
 			fmt.Print(config.YAML(target))
-			return nil, nil, errPrinted
+			return nil, nil, ErrPrinted
 		}
 		return set, append(unread, warnings...), nil
 	}
@@ -91,7 +93,7 @@ func unreadOptions(c *cobra.Command, all []config.Field, set map[string]bool) []
 }
 
 const (
-	allFlag    = "all"
+	AllFlag    = "all"
 	configHelp = "YAML file with options, or the name of a recipe; flags win"
 	showHelp   = "print all options as YAML, and stop"
 )
@@ -149,17 +151,17 @@ func readOptions(flags *pflag.FlagSet, file string, target any) (map[string]bool
 	return set, nil
 }
 
-// withConfig gives --config and --print_config to commands whose options are
+// WithConfig gives --config and --print_config to commands whose options are
 // plain flags, not the fields of a configuration.
-func withConfig(c *cobra.Command) {
+func WithConfig(c *cobra.Command) {
 	for _, sub := range c.Commands() {
-		withConfig(sub)
+		WithConfig(sub)
 	}
 	if !c.Runnable() || !c.HasParent() || c.HasSubCommands() || c.Hidden {
 		return
 	}
 	flags := c.Flags()
-	// Options may be asked for without the arguments that running needs.
+	// Options may be asked for without the Arguments that running needs.
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
 			if show, err := flags.GetBool("print_config"); show && err == nil {
@@ -194,7 +196,7 @@ func withConfig(c *cobra.Command) {
 				}
 				fmt.Printf("%s: %s\n", f.Name, strconv.Quote(text))
 			})
-			return errPrinted
+			return ErrPrinted
 		}
 		return inner(c, args)
 	}
@@ -228,24 +230,25 @@ func readFlags(flags *pflag.FlagSet, file string) error {
 	return nil
 }
 
-// arguments wants n arguments; what names them in words, and example shows them.
-func arguments(n int, what, example string) cobra.PositionalArgs {
+// Arguments wants n arguments; what names them in words, and example shows them.
+func Arguments(n int, what, example string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) != n {
-			err := fmt.Errorf("%s: want %s, got %d arguments, as in contralens %s", c.CommandPath(), what, len(args), example)
+			err := fmt.Errorf("%s: want %s, got %d Arguments, as in contralens %s", c.CommandPath(), what, len(args), example)
 			return usageError{err}
 		}
 		return nil
 	}
 }
 
-func noArguments(c *cobra.Command, args []string) error {
+// NoArguments refuses arguments, with the option that a path was probably meant for.
+func NoArguments(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		hint := c.CommandPath() + " --help lists them"
 		if _, err := os.Stat(args[0]); err == nil && c.Flags().Lookup("data_folder") != nil {
 			hint = "for images write --data_folder " + args[0]
 		}
-		return usageError{fmt.Errorf("%s takes no arguments but options, got %q; %s", c.CommandPath(), args[0], hint)}
+		return usageError{fmt.Errorf("%s takes no Arguments but options, got %q; %s", c.CommandPath(), args[0], hint)}
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -19,10 +19,10 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// wrongUsage reports whether an error is about the command line itself: an option has a
+// WrongUsage reports whether an error is about the command line itself: an option has a
 // value that it cannot have, whoever found that. A folder or file that is not as
 // expected is none.
-func wrongUsage(err error) bool {
+func WrongUsage(err error) bool {
 	var usage usageError
 	var value *config.ValueError
 	var field *option.Error
@@ -31,9 +31,9 @@ func wrongUsage(err error) bool {
 		errors.As(err, &dataset) && dataset.Value == "" && dataset.Option != sets.ClassList
 }
 
-// asTyped has an error name an option the way it is typed: packages below know options by
+// AsTyped has an error name an option the way it is typed: packages below know options by
 // the names of their fields.
-func asTyped(err error) error {
+func AsTyped(err error) error {
 	var value *option.Error
 	var dataset *sets.OptionError
 	var images *data.TooManyUnreadable
@@ -90,14 +90,14 @@ func elsewhere(name string) string {
 
 // helpOf is the command line that lists all options of a command.
 func helpOf(c *cobra.Command) string {
-	if c.Flags().Lookup(allFlag) != nil {
+	if c.Flags().Lookup(AllFlag) != nil {
 		return c.CommandPath() + " --help --all"
 	}
 	return c.CommandPath() + " --help"
 }
 
-// flagError is what the user reads when a flag cannot be parsed.
-func flagError(c *cobra.Command, err error) error {
+// FlagError is what the user reads when a flag cannot be parsed.
+func FlagError(c *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) {
 		name := unknown.GetSpecifiedName()
@@ -125,26 +125,26 @@ func flagError(c *cobra.Command, err error) error {
 	return usageError{fmt.Errorf("%w; %s lists the options", err, helpOf(c))}
 }
 
-// groups makes commands that only group others show their help, and refuse
+// Groups makes commands that only group others show their help, and refuse
 // what is none of them.
-func groups(c *cobra.Command) {
+func Groups(c *cobra.Command) {
 	for _, sub := range c.Commands() {
-		groups(sub)
+		Groups(sub)
 	}
 	if c.Runnable() || !c.HasSubCommands() {
 		return
 	}
 	c.Args = func(c *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return noCommand(c, args[0])
+			return NoCommand(c, args[0])
 		}
 		return nil
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 }
 
-// noCommand says which commands there are instead of the mistyped one.
-func noCommand(c *cobra.Command, mistyped string) error {
+// NoCommand says which commands there are instead of the mistyped one.
+func NoCommand(c *cobra.Command, mistyped string) error {
 	var names []string
 	for _, s := range c.Commands() {
 		if !s.Hidden {
@@ -157,3 +157,6 @@ func noCommand(c *cobra.Command, mistyped string) error {
 	return usageError{fmt.Errorf("there is no command %q; want %s and one of %s; each has --help",
 		mistyped, c.CommandPath(), strings.Join(names, ", "))}
 }
+
+// Wrong makes an error one of wrong usage: the program ends with exit code 2.
+func Wrong(err error) error { return usageError{err} }

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -11,14 +11,14 @@ import (
 	"contralens/config"
 )
 
-// helpWidth is how wide help is, in columns.
-const helpWidth = 110
+// HelpWidth is how wide help is, in columns.
+const HelpWidth = 110
 
 // Annotations of a flag, by which help and reference arrange it.
 const (
 	groupNote    = "group"    // its heading
 	everydayNote = "everyday" // the short help shows it
-	ignoredNote  = "ignored"  // it is accepted and not read
+	IgnoredNote  = "ignored"  // it is accepted and not read
 )
 
 // annotate gives a flag what is known of the option.
@@ -28,32 +28,34 @@ func annotate(flag *pflag.Flag, f config.Field) {
 		flag.Annotations[everydayNote] = nil
 	}
 	if f.Ignored {
-		flag.Annotations[ignoredNote] = nil
+		flag.Annotations[IgnoredNote] = nil
 	}
 	flag.Hidden = f.Hidden
 }
 
-func noted(f *pflag.Flag, note string) bool {
+// Noted reports whether a flag has an annotation.
+func Noted(f *pflag.Flag, note string) bool {
 	_, ok := f.Annotations[note]
 	return ok
 }
 
-// section is a heading of help and the flags below it.
-type section struct {
-	title string
-	flags []*pflag.Flag
+// Section is a heading of help and the flags below it.
+type Section struct {
+	Title string
+	Flags []*pflag.Flag
 }
 
-func (s section) heading() string {
-	if s.title == "" {
+// Heading is the title as a line of help.
+func (s Section) Heading() string {
+	if s.Title == "" {
 		return "Options"
 	}
-	return strings.ToUpper(s.title[:1]) + s.title[1:] + " options"
+	return strings.ToUpper(s.Title[:1]) + s.Title[1:] + " options"
 }
 
-// sections are the visible flags by group, in the order of config.Groups; those without
+// Sections are the visible flags by group, in the order of config.Groups; those without
 // a group, which are the same for many commands, come last.
-func sections(flags *pflag.FlagSet) (all []section) {
+func Sections(flags *pflag.FlagSet) (all []Section) {
 	at := map[string]int{}
 	var general []*pflag.Flag
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -67,21 +69,21 @@ func sections(flags *pflag.FlagSet) (all []section) {
 			if !ok {
 				i = len(all)
 				at[group[0]] = i
-				all = append(all, section{title: group[0]})
+				all = append(all, Section{Title: group[0]})
 			}
-			all[i].flags = append(all[i].flags, f)
+			all[i].Flags = append(all[i].Flags, f)
 		}
 	})
-	slices.SortStableFunc(all, func(a, b section) int {
-		return slices.Index(config.Groups, a.title) - slices.Index(config.Groups, b.title)
+	slices.SortStableFunc(all, func(a, b Section) int {
+		return slices.Index(config.Groups, a.Title) - slices.Index(config.Groups, b.Title)
 	})
 	switch {
 	case len(general) == 0:
 		return all
 	case len(all) == 0:
-		return []section{{"", general}} // the only one
+		return []Section{{"", general}} // the only one
 	}
-	return append(all, section{"general", general})
+	return append(all, Section{"general", general})
 }
 
 // usage prints the help of a command whose options are the fields of a configuration:
@@ -92,8 +94,8 @@ func usage(c *cobra.Command) error {
 	if c.Example != "" {
 		fmt.Fprintf(&b, "\nExamples:\n%s\n", c.Example)
 	}
-	all := sections(c.Flags())
-	whole, _ := c.Flags().GetBool(allFlag)
+	all := Sections(c.Flags())
+	whole, _ := c.Flags().GetBool(AllFlag)
 	var rest int
 	if !whole {
 		all, rest = everyday(all)
@@ -101,12 +103,12 @@ func usage(c *cobra.Command) error {
 	for _, s := range all {
 		list := pflag.NewFlagSet("", pflag.ContinueOnError)
 		list.SortFlags = false
-		for _, f := range s.flags {
+		for _, f := range s.Flags {
 			if !f.Hidden {
 				list.AddFlag(f)
 			}
 		}
-		fmt.Fprintf(&b, "\n%s:\n%s", s.heading(), list.FlagUsagesWrapped(helpWidth))
+		fmt.Fprintf(&b, "\n%s:\n%s", s.Heading(), list.FlagUsagesWrapped(HelpWidth))
 	}
 	if rest > 0 {
 		fmt.Fprintf(&b, "\n%d more: %s --help --all\n", rest, c.CommandPath())
@@ -115,21 +117,21 @@ func usage(c *cobra.Command) error {
 	return err
 }
 
-// everyday is the sections cut to what is used every day, and how many flags that
+// everyday is the Sections cut to what is used every day, and how many flags that
 // leaves out.
-func everyday(all []section) (short []section, rest int) {
-	first := section{title: "everyday"}
+func everyday(all []Section) (short []Section, rest int) {
+	first := Section{Title: "everyday"}
 	for _, s := range all[:len(all)-1] {
-		for _, f := range s.flags {
-			if noted(f, everydayNote) {
-				first.flags = append(first.flags, f)
+		for _, f := range s.Flags {
+			if Noted(f, everydayNote) {
+				first.Flags = append(first.Flags, f)
 			} else {
 				rest++
 			}
 		}
 	}
 	if rest == 0 {
-		first.title = "" // there are no others
+		first.Title = "" // there are no others
 	}
-	return []section{first, all[len(all)-1]}, rest
+	return []Section{first, all[len(all)-1]}, rest
 }
