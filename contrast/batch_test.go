@@ -1,11 +1,12 @@
 package contrast
 
 import (
-	"math"
+	"fmt"
 	"testing"
 
 	"contralens/contrast/ft"
 	"contralens/internal/golden"
+	"contralens/internal/numeric"
 	"contralens/torch"
 )
 
@@ -46,7 +47,7 @@ func TestNTXentEqualsPlain(t *testing.T) {
 					ub, vb := features()
 					fused := NTXent(ub, vb, draw, o)
 					fused.Loss.Backward()
-					golden.Near(t, "loss", []float32{float32(fused.Value)}, []float32{float32(plain.Value)}, 2e-6)
+					numeric.Near(t, "loss", fused.Value, plain.Value, 2*lossRounding(draw, d, 2*tc.n, o.Temperature))
 					golden.Near(t, "gradient of u", ub.Grad().Float32s(), ua.Grad().Float32s(), 1e-5)
 					golden.Near(t, "gradient of v", vb.Grad().Float32s(), va.Grad().Float32s(), 1e-5)
 					if len(fused.Scores) != tc.n*ScoreColumns {
@@ -115,9 +116,7 @@ func TestSimilarity(t *testing.T) {
 		const λ = 1.5
 		harder := Draw{Positive: &Lambda{Value: λ}}
 		value, g1 := run(harder, 2)
-		if want := plain + 2*λ*(λ-1)*(1+plain); math.Abs(value-want) > 1e-6 {
-			t.Errorf("extrapolated loss %v, want %v", value, want)
-		}
+		numeric.Near(t, "extrapolated loss", value, plain+2*λ*(λ-1)*(1+plain), 1e-6)
 		// Of unit rows the gradient also has a part along p, which normalization
 		// takes away: compare what is left.
 		for i := range n {
@@ -133,9 +132,7 @@ func TestSimilarity(t *testing.T) {
 			}
 			a, b := across(g), across(g1)
 			for c := range d {
-				if want := a[c] * (1 + 2*λ*(λ-1)); math.Abs(b[c]-want) > 1e-6 {
-					t.Errorf("row %d: gradient %v, want %v", i, b[c], want)
-				}
+				numeric.Near(t, fmt.Sprint("gradient of row ", i), b[c], a[c]*(1+2*λ*(λ-1)), 1e-6)
 			}
 		}
 	})

@@ -8,6 +8,7 @@ import (
 
 	"contralens/contrast/ft"
 	"contralens/internal/golden"
+	"contralens/internal/numeric"
 	"contralens/torch"
 )
 
@@ -61,13 +62,25 @@ func TestFusedEqualsPlain(t *testing.T) {
 							t.Errorf("the loss is %v as a tensor and %v as a number", got, fused.Value)
 						}
 						fused.Loss.Backward()
-						golden.Near(t, "loss", []float32{float32(fused.Value)}, []float32{float32(plain.Value)}, 2e-6)
+						numeric.Near(t, "loss", fused.Value, plain.Value, 2*lossRounding(draw, tc.d, tc.k, τ))
 						if got, want := right(fused, tc.n), right(plain, tc.n); got != want {
 							t.Errorf("%v queries are nearest to their key, want %v", got, want)
 						}
 						golden.Near(t, "gradient", qb.Grad().Float32s(), qa.Grad().Float32s(), 5e-6)
 						golden.Near(t, "scores", fused.Scores, plain.Scores, 2e-5)
 					}
+
+					// The operators in float64, where they must agree far better.
+					exact := func(path contrastFunc) (loss float64, gradient []float64) {
+						q := unitRows(tc.n, tc.d, 1).To(torch.Float64).SetRequiresGrad(true)
+						out := path(q, k.To(torch.Float64), QueueNegatives{n.To(torch.Float64)}, draw.inFloat64(), o)
+						out.Loss.Backward()
+						return out.Value, q.Grad().Float64s()
+					}
+					wantLoss, want := exact(InfoNCEPlain)
+					loss, gradient := exact(operators)
+					numeric.Near(t, "loss in float64", loss, wantLoss, 1e-12*max(1, wantLoss))
+					numeric.AllNear(t, "gradient in float64", gradient, want, 1e-11*numeric.Largest(want))
 				})
 			})
 		}
@@ -104,9 +117,7 @@ func TestExtrapolateIdentity(t *testing.T) {
 			pos, pos1 := q.Mul(k).SumDim([]int{1}, false).Float32s(), q1.Mul(k1).SumDim([]int{1}, false).Float32s()
 			for i := range pos {
 				want := 2*λ*(1-λ)*(1-float64(pos[i])) + float64(pos[i])
-				if math.Abs(float64(pos1[i])-want) > 1e-5 {
-					t.Errorf("λ %v row %d: got %v, want %v", λ, i, pos1[i], want)
-				}
+				numeric.Near(t, fmt.Sprintf("λ %v row %d", λ, i), float64(pos1[i]), want, 1e-5)
 			}
 		}
 	})

@@ -7,6 +7,7 @@ import (
 
 	"contralens/contrast/ft"
 	"contralens/internal/golden"
+	"contralens/internal/numeric"
 	"contralens/torch"
 )
 
@@ -71,34 +72,40 @@ func TestNTXentDefinition(t *testing.T) {
 	}
 	for name, transform := range transforms() {
 		for path, contrast := range map[string]func(u, v *torch.Tensor, draw Draw, o Options) Output{"fused": NTXent, "plain": NTXentPlain} {
-			t.Run(name+"/"+path, func(t *testing.T) {
+			check := func(t *testing.T, dtype torch.Dtype) {
 				inRun(t, func() {
 					stream := Stream{Seed: 7}
 					draw := stream.Next(transform, 2*n, 2*n, d, torch.CPU)
 					if draw.Negative != nil {
 						draw.Permutation = torch.FromInt64(π, 2*n)
 					}
-					u, v := unitRows(n, d, 1).SetRequiresGrad(true), unitRows(n, d, 2).SetRequiresGrad(true)
+					ofLoss, ofGradient := lossRounding(draw, d, 2*n, τ), 1e-5
+					if dtype == torch.Float64 {
+						draw, ofLoss, ofGradient = draw.inFloat64(), 1e-12, 1e-7 // the slopes' own precision
+					}
+					u, v := unitRows(n, d, 1).To(dtype).SetRequiresGrad(true), unitRows(n, d, 2).To(dtype).SetRequiresGrad(true)
 					z := append(rows(u), rows(v)...)
 					out := contrast(u, v, draw, Options{Temperature: τ})
 					out.Loss.Backward()
-					if want := definition(z, draw); math.Abs(out.Value-want) > 1e-6 {
-						t.Errorf("loss %v, want %v", out.Value, want)
-					}
-					var slopes []float32
+					numeric.Near(t, "loss", out.Value, definition(z, draw), ofLoss)
+					var slopes []float64
 					for _, row := range z {
 						for c, x := range row {
 							const h = 1e-5
 							row[c] = x + h
 							above := definition(z, draw)
 							row[c] = x - h
-							slopes = append(slopes, float32((above-definition(z, draw))/(2*h)))
+							slopes = append(slopes, (above-definition(z, draw))/(2*h))
 							row[c] = x
 						}
 					}
-					golden.Near(t, "gradient", append(u.Grad().Float32s(), v.Grad().Float32s()...), slopes, 1e-5)
+					gradient := append(u.Grad().Float64s(), v.Grad().Float64s()...)
+					numeric.AllNear(t, "gradient", gradient, slopes, ofGradient*numeric.Largest(slopes))
 				})
-			})
+			}
+			for _, dtype := range []torch.Dtype{torch.Float32, torch.Float64} {
+				t.Run(fmt.Sprintf("%s/%s/%v", name, path, dtype), func(t *testing.T) { check(t, dtype) })
+			}
 		}
 	}
 }
@@ -151,9 +158,7 @@ func TestDrawnDefinition(t *testing.T) {
 						x := unitRows(queries, d, 1).SetRequiresGrad(true)
 						out := contrast(x, key, SampledNegatives{Bank: bank, Count: k, At: at}, draw, Options{Temperature: τ})
 						out.Loss.Backward()
-						if math.Abs(out.Value-loss) > 2e-6*loss {
-							t.Errorf("%s: loss %v, want %v", path, out.Value, loss)
-						}
+						numeric.Near(t, path+": loss", out.Value, loss, lossRounding(draw, d, k, τ))
 						golden.Near(t, path+": gradient", x.Grad().Float32s(), gradient, 5e-6)
 					}
 				})
@@ -189,9 +194,7 @@ func TestSimilarityDefinition(t *testing.T) {
 					x.ClearGrad()
 					out := Similarity(x, target, draw, Options{Temperature: 0.1, Bound: bound})
 					out.Loss.Backward()
-					if math.Abs(out.Value-loss) > 1e-6 {
-						t.Errorf("loss %v, want %v", out.Value, loss)
-					}
+					numeric.Near(t, "loss", out.Value, loss, lossRounding(draw, d, n, 1))
 					golden.Near(t, "gradient", x.Grad().Float32s(), gradient, 1e-5)
 					if target.Grad() != nil {
 						t.Error("the target has a gradient")

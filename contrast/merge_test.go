@@ -1,11 +1,13 @@
 package contrast
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"testing"
 
 	"contralens/contrast/ft"
+	"contralens/internal/numeric"
 	"contralens/torch"
 )
 
@@ -30,17 +32,13 @@ func TestMerge(t *testing.T) {
 					"entropy": {got.Entropy, want.Entropy}, "gradient": {got.Gradient, want.Gradient}, "alignment": {got.Alignment, want.Alignment},
 					"uniformity": {got.Uniformity, uniformity}, "λ of positives": {got.LambdaPositive, want.LambdaPositive}, "λ of negatives": {got.LambdaNegative, want.LambdaNegative},
 				} {
-					if !(math.Abs(pair[0]-pair[1]) < 1e-5) && !(math.IsNaN(pair[1]) && math.IsNaN(pair[0])) {
-						t.Errorf("%s: %s %v, want %v", name, field, pair[0], pair[1])
-					}
+					numeric.Near(t, name+": "+field, pair[0], pair[1], 1e-5)
 				}
 				for side, pair := range map[string][2]Distribution{"raw": {got.Raw, want.Raw}, "seen": {got.Seen, want.Seen}} {
 					a, b := pair[0], pair[1]
 					for i, x := range []float64{a.PosMean, a.PosVar, a.PosExp, a.NegMean, a.NegVar, a.NegExp, a.Hardest} {
 						y := []float64{b.PosMean, b.PosVar, b.PosExp, b.NegMean, b.NegVar, b.NegExp, b.Hardest}[i]
-						if !(math.Abs(x-y) < 1e-5*math.Max(1, math.Abs(y))) {
-							t.Errorf("%s, %s: statistic %d is %v, want %v", name, side, i, x, y)
-						}
+						numeric.Near(t, fmt.Sprintf("%s, %s: statistic %d", name, side, i), x, y, 1e-5*math.Max(1, math.Abs(y)))
 					}
 					if len(a.Positives) != n+more || !slices.Equal(a.Negatives, b.Negatives) {
 						t.Errorf("%s, %s: %d positives; negatives counted\n%v, want\n%v", name, side, len(a.Positives), a.Negatives, b.Negatives)

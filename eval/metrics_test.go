@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"testing"
 
+	"contralens/internal/numeric"
 	"contralens/torch"
 )
 
@@ -22,9 +23,7 @@ func TestTally(t *testing.T) {
 			}
 			// Σ log Σ exp(logits) - the label's logit, over 3
 			loss := (math.Log(math.Exp(3)+math.Exp(2)+math.E+1) - 3 + math.Log(math.Exp(3)+math.Exp(2)+math.E+1) - 2 + math.Log(2+math.E+math.Exp(9)) - 9) / 3
-			if math.Abs(s.Loss-loss) > 1e-6 {
-				t.Errorf("loss %v, want %v", s.Loss, loss)
-			}
+			numeric.Near(t, "loss", s.Loss, loss, 1e-6)
 			s.Top1, want.Top1, s.Loss = 0, 0, 0
 			if !reflect.DeepEqual(s, want) {
 				t.Errorf("got %+v %+v, want %+v %+v", s, s.Shots, want, want.Shots)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"contralens/data/loader"
+	"contralens/internal/numeric"
 	"contralens/nn"
 	"contralens/torch"
 	"contralens/views"
@@ -70,9 +71,8 @@ func TestCompute(t *testing.T) {
 				var img views.Image
 				d.Image(context.Background(), i, &img)
 				for k, want := range Embed(m, &img, o) {
-					if got := all[i*dim+k]; math.Abs(float64(got-want)) > 1e-5*math.Abs(float64(want))+1e-6 {
-						t.Fatalf("batch %d, image %d, feature %d: %v, alone %v", batch, i, k, got, want)
-					}
+					what := fmt.Sprintf("batch %d, image %d, feature %d", batch, i, k)
+					numeric.Near(t, what, float64(all[i*dim+k]), float64(want), 1e-5*math.Abs(float64(want))+1e-6)
 				}
 			}
 			f.Free()

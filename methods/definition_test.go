@@ -7,6 +7,7 @@ import (
 	"contralens/contrast"
 	"contralens/contrast/ft"
 	"contralens/internal/golden"
+	"contralens/internal/numeric"
 	"contralens/nn"
 	"contralens/torch"
 )
@@ -329,9 +330,8 @@ func expectMean(t *testing.T, what string, loss, accuracy float64, met []meeting
 		wantLoss += m.loss.Item() / float64(len(met))
 		wantAccuracy += 100 * m.scores.Argmax(1, false).Eq(m.positive).To(torch.Float64).Mean().Item() / float64(len(met))
 	}
-	if math.Abs(loss-wantLoss) > 1e-4*math.Abs(wantLoss) || math.Abs(accuracy-wantAccuracy) > 1e-4 {
-		t.Errorf("%s: loss %v and accuracy %v, want %v and %v", what, loss, accuracy, wantLoss, wantAccuracy)
-	}
+	numeric.Near(t, what+": loss", loss, wantLoss, 1e-4*math.Abs(wantLoss))
+	numeric.Near(t, what+": accuracy", accuracy, wantAccuracy, 1e-4)
 }
 
 // expectMoved holds what follows a step: the momentum encoder near the query encoder,

@@ -8,6 +8,7 @@ import (
 
 	"contralens/contrast"
 	"contralens/internal/golden"
+	"contralens/internal/numeric"
 	"contralens/nn"
 	"contralens/torch"
 )
@@ -171,9 +172,8 @@ func scoreMovement(t *testing.T, c *golden.Case, tc trainCase) [][]float64 {
 				if noiseSeed == 0 {
 					losses[s], plain[s], moved[s] = out.Value, out.Scores, make([]float64, contrast.ScoreColumns)
 				}
-				if d, allowed := math.Abs(out.Value-losses[s])/losses[s], 10*tc.Sensitivity[s].Loss+1e-6; d > allowed {
-					t.Errorf("step %d: noise moves the loss by %.2g of itself, allowed %.2g", s, d, allowed)
-				}
+				allowed := (10*tc.Sensitivity[s].Loss + 1e-6) * losses[s]
+				numeric.Near(t, fmt.Sprintf("loss of step %d, moved by noise", s), out.Value, losses[s], allowed)
 				for i, v := range out.Scores {
 					column := &moved[s][i%contrast.ScoreColumns]
 					*column = max(*column, math.Abs(float64(v-plain[s][i])))
@@ -203,9 +203,7 @@ func follow(t *testing.T, c *golden.Case, tc trainCase, moved [][]float64) {
 		}
 
 		want, sens := tc.Steps[s], tc.Sensitivity[s]
-		if d := math.Abs(out.Value-want.Loss) / want.Loss; d > 10*sens.Loss+1e-6 {
-			t.Errorf("step %d: loss %v, want %v: off by %.2g, allowed %.2g", s, out.Value, want.Loss, d, 10*sens.Loss+1e-6)
-		}
+		numeric.Near(t, fmt.Sprint("loss of step ", s), out.Value, want.Loss, (10*sens.Loss+1e-6)*want.Loss)
 		for _, index := range m.Method.State().Indices {
 			if *index != want.Index {
 				t.Errorf("step %d: index %d, want %d", s, *index, want.Index)
@@ -286,9 +284,7 @@ func norms(t *testing.T, what string, want map[string][2]float64, tol float64, v
 		for _, v := range values(name) {
 			sum += float64(v) * float64(v)
 		}
-		if d := math.Abs(math.Sqrt(sum) - w[0]); !(d <= tol*max(w[0], 0.01*top)) {
-			t.Errorf("%s %s: norm %v, want %v: off by %.2g, allowed %.2g", what, name, math.Sqrt(sum), w[0], d/w[0], tol)
-		}
+		numeric.Near(t, fmt.Sprintf("norm of %s %s", what, name), math.Sqrt(sum), w[0], tol*max(w[0], 0.01*top))
 	}
 }
 

@@ -1,11 +1,12 @@
 package methods
 
 import (
-	"math"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
 	"contralens/internal/golden"
+	"contralens/internal/numeric"
 	"contralens/nn"
 	"contralens/torch"
 )
@@ -30,9 +31,7 @@ func TestStandardized(t *testing.T) {
 				for _, x := range got[row*d : (row+1)*d] {
 					length += float64(x) * float64(x)
 				}
-				if math.Abs(length-1) > 1e-5 {
-					t.Errorf("row %d has a squared length of %v", row, length)
-				}
+				numeric.Near(t, fmt.Sprintf("squared length of row %d", row), length, 1, 1e-5)
 			}
 			z := torch.FromFloat32(alike, n, d)
 			if byol := (&siamese{Model: &Model{Key: &nn.Model{}}}); byol.standardized(z) != z {

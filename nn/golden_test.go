@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"contralens/internal/golden"
+	"contralens/internal/numeric"
 	"contralens/internal/tensortest"
 	"contralens/torch"
 )
@@ -296,13 +297,9 @@ func checkNetgrad(t *testing.T, name string, format torch.MemoryFormat) {
 	out := m.Forward(x)
 	truth := c.Array("proj_f64").F64
 	ref, _ := c.F32("proj")
-	if got, allowed := golden.Error(out.Float32s(), truth), 4*golden.Error(ref, truth); got > allowed {
-		t.Errorf("output off by %.3g, allowed %.3g", got, allowed)
-	}
+	numeric.Near(t, "output's error", golden.Error(out.Float32s(), truth), 0, 4*golden.Error(ref, truth))
 	loss := out.Mul(torch.FromFloat32(golden.LossWeights(p.FillSeed, out.Numel()), out.Shape()...)).Sum()
-	if d := math.Abs(loss.Item() - want.Loss64); d > 1e-5 {
-		t.Errorf("loss %v, want %v", loss.Item(), want.Loss64)
-	}
+	numeric.Near(t, "loss", loss.Item(), want.Loss64, 1e-5)
 	loss.Backward()
 	tensortest.Gradients(t, m.State.NamedParameters(), want.Grads64, 1e-5)
 	gx, shape := c.F32("grad_x")

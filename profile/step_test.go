@@ -3,7 +3,6 @@ package profile
 import (
 	"errors"
 	"io"
-	"math"
 	"os"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"contralens/contrast"
 	"contralens/data/loader"
 	"contralens/data/sets"
+	"contralens/internal/numeric"
 	"contralens/methods"
 	"contralens/nn"
 	"contralens/nn/layers"
@@ -114,9 +114,8 @@ func TestWork(t *testing.T) {
 					}
 				}
 			})
-			if want := want(forward(m.Query)); math.Abs(w.PerImage()-want) > 1e-6*want {
-				t.Errorf("%s: %v operations an image, want %v", memory, w.PerImage(), want)
-			}
+			operations := want(forward(m.Query))
+			numeric.Near(t, memory+": operations an image", w.PerImage(), operations, 1e-6*operations)
 			return err
 		})
 		if err != nil {

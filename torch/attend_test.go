@@ -1,12 +1,14 @@
 package torch
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"contralens/internal/cpu"
+	"contralens/internal/numeric"
 )
 
 // attendCase is a problem around the kernel's sizes: panels of 32 queries, blocks
@@ -59,9 +61,7 @@ func (m Mixed) rows() *Tensor {
 func within(t *testing.T, what string, got, want []float64, tolerance float64) {
 	t.Helper()
 	for i := range want {
-		if !(math.Abs(got[i]-want[i]) <= tolerance*max(1, math.Abs(want[i]))) {
-			t.Fatalf("%s, element %d: got %v, want %v", what, i, got[i], want[i])
-		}
+		numeric.Near(t, fmt.Sprintf("%s, element %d", what, i), got[i], want[i], tolerance*max(1, math.Abs(want[i])))
 	}
 }
 

@@ -1,8 +1,11 @@
 package torch
 
 import (
+	"fmt"
 	"math"
 	"testing"
+
+	"contralens/internal/numeric"
 )
 
 // TestGradients holds the gradient of every differentiable operator against
@@ -108,9 +111,8 @@ func differences(t *testing.T, shapes [][]int, f func(x []*Tensor) *Tensor) {
 			values[i][j] = v - h
 			down, _ := loss(false)
 			values[i][j] = v
-			if want := (up.Item() - down.Item()) / (2 * h); math.Abs(grad[j]-want) > 1e-6*(1+math.Abs(want)) {
-				t.Errorf("input %d element %d: gradient %v, difference quotient %v", i, j, grad[j], want)
-			}
+			want := (up.Item() - down.Item()) / (2 * h)
+			numeric.Near(t, fmt.Sprintf("gradient of input %d, element %d", i, j), grad[j], want, 1e-6*(1+math.Abs(want)))
 		}
 	}
 }

@@ -1,6 +1,10 @@
 package torch
 
-import "testing"
+import (
+	"testing"
+
+	"contralens/internal/numeric"
+)
 
 // FusedNorm against the operators that it stands for; package nn holds them
 // together over many shapes.
@@ -27,17 +31,15 @@ func fusedNorm(t *testing.T) {
 		if !recorded.RequiresGrad() || recorded.SharesMemory(leaf) {
 			t.Error("a recorded result overwrites its input")
 		}
-		if off := recorded.Sub(want).Abs().Max().Item(); !(off < 1e-5) {
-			t.Errorf("values are off by %g", off)
-		}
+		numeric.AllNear(t, "values", recorded.Float32s(), want.Float32s(), 1e-5)
 		for what, of := range map[string][2]*Tensor{"mean": {fused.Mean, plain.Mean}, "variance": {fused.Variance, plain.Variance}} {
-			if off := of[0].Sub(of[1]).Abs().Max().Item(); !(off < 1e-6) {
-				t.Errorf("the running %s is off by %g", what, off)
-			}
+			numeric.AllNear(t, "running "+what, of[0].Float32s(), of[1].Float32s(), 1e-6)
 		}
-		if y := x.FusedNorm(parameters(), shortcut, true); !y.SharesMemory(x) || !(y.Sub(want).Abs().Max().Item() < 1e-5) {
+		y := x.FusedNorm(parameters(), shortcut, true)
+		if !y.SharesMemory(x) {
 			t.Error("an unrecorded result is not x overwritten")
 		}
+		numeric.AllNear(t, "unrecorded values", y.Float32s(), want.Float32s(), 1e-5)
 	})
 }
 

@@ -1,9 +1,12 @@
 package torch
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"contralens/internal/numeric"
 )
 
 // The kernel against the definitions in float64, over sizes around its block.
@@ -42,9 +45,10 @@ func summarize(t *testing.T) {
 				square += (float64(v) - mean) * (float64(v) - mean)
 			}
 			variance := square / max(1, float64(columns-1))
-			if math.Abs(s.Mean[r]-mean) > 1e-12 || math.Abs(s.Variance[r]-variance) > 1e-12 || s.Max[r] != top {
-				t.Errorf("%d columns, row %d: %v %v %v, want %v %v %v", columns, r, s.Mean[r], s.Variance[r], s.Max[r], mean, variance, top)
-			}
+			what := fmt.Sprintf("%d columns, row %d", columns, r)
+			numeric.Near(t, what+": mean", s.Mean[r], mean, 1e-12)
+			numeric.Near(t, what+": variance", s.Variance[r], variance, 1e-12)
+			numeric.Near(t, what+": maximum", s.Max[r], top, 0)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"contralens/internal/cpu"
+	"contralens/internal/numeric"
 )
 
 // eachLevel runs a test of a kernel at every level of instructions that the processor
@@ -58,10 +59,7 @@ func expect(t *testing.T, what string, got *Tensor, shape []int, want ...float64
 		return
 	}
 	for i, v := range got.Float64s() {
-		if !(math.Abs(v-want[i]) <= 1e-12*(1+math.Abs(want[i]))) {
-			t.Errorf("%s: element %d: got %v, want %v", what, i, v, want[i])
-			return
-		}
+		numeric.Near(t, fmt.Sprintf("%s: element %d", what, i), v, want[i], 1e-12*(1+math.Abs(want[i])))
 	}
 }
 

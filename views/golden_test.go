@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"contralens/internal/golden"
+	"contralens/internal/numeric"
 )
 
 type operation struct {
@@ -282,9 +283,8 @@ func TestNormalizeGolden(t *testing.T) {
 	interleaved, n := c.Array("ydbdr").F64, m.W*m.H
 	for i := range n {
 		for k := range 3 {
-			if math.Abs(float64(got[k*n+i])-interleaved[3*i+k]) > 1e-6 {
-				t.Fatalf("YDbDr of pixel %d, channel %d: got %v, want %v", i, k, got[k*n+i], interleaved[3*i+k])
-			}
+			what := fmt.Sprintf("YDbDr of pixel %d, channel %d", i, k)
+			numeric.Near(t, what, float64(got[k*n+i]), interleaved[3*i+k], 1e-6)
 		}
 	}
 }

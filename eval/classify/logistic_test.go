@@ -3,6 +3,7 @@ package classify
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/sbinet/npyio"
 
 	"contralens/data/loader"
+	"contralens/internal/numeric"
 	"contralens/optim"
 	"contralens/torch"
 )
@@ -55,9 +57,7 @@ func TestLogisticGradient(t *testing.T) {
 			at[i] -= 2 * h
 			down := p.evaluate(at, scratch)
 			at[i] += h
-			if want := (up - down) / (2 * h); math.Abs(gradient[i]-want) > 1e-8 {
-				t.Errorf("derivative %d: %v, want %v", i, gradient[i], want)
-			}
+			numeric.Near(t, fmt.Sprint("derivative ", i), gradient[i], (up-down)/(2*h), 1e-8)
 		}
 	})
 }

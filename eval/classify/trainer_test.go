@@ -12,6 +12,7 @@ import (
 
 	"contralens/data"
 	"contralens/features"
+	"contralens/internal/numeric"
 	"contralens/nn"
 	"contralens/optim"
 	"contralens/torch"
@@ -287,11 +288,7 @@ func TestTauNormalized(t *testing.T) {
 		l := &Linear{Weight: torch.FromFloat32([]float32{3, 4, 0, 2}, 2, 2), Bias: torch.Ones([]int{2})}
 		for τ, want := range map[float64][]float32{0: {3, 4, 0, 2}, 1: {0.6, 0.8, 0, 1}, 2: {3. / 25, 4. / 25, 0, 0.5}} {
 			n := l.TauNormalized(τ)
-			for i, v := range n.Weight.Float32s() {
-				if d := v - want[i]; d > 1e-6 || d < -1e-6 {
-					t.Errorf("τ %v: weight %d is %v, want %v", τ, i, v, want[i])
-				}
-			}
+			numeric.AllNear(t, fmt.Sprintf("weights at τ %v", τ), n.Weight.Float32s(), want, 1e-6)
 			if b := n.Bias.Float32s(); b[0] != 0 || b[1] != 0 {
 				t.Errorf("bias %v", b)
 			}

@@ -17,6 +17,8 @@ import (
 	"testing"
 
 	"github.com/sbinet/npyio"
+
+	"contralens/internal/numeric"
 )
 
 // Dir is the golden directory in use.
@@ -225,18 +227,9 @@ func Near(t testing.TB, what string, got, want []float32, tol float64) {
 		t.Errorf("%s: %d values, want %d", what, len(got), len(want))
 		return
 	}
-	var top, worst float64
-	at := 0
-	for i := range want {
-		top = max(top, math.Abs(float64(want[i])))
-		d := math.Abs(float64(got[i]) - float64(want[i]))
-		if d > worst || math.IsNaN(d) {
-			worst, at = d, i
-		}
-		if math.IsNaN(d) {
-			break
-		}
-	}
+	top := numeric.Largest(want)
+	at, worst := numeric.Worst(got, want)
+	numeric.Margin(t, what, worst, tol*top)
 	if !(worst <= tol*top) {
 		t.Errorf("%s: element %d: got %v, want %v: off by %.3g of the largest value %.3g, allowed %.3g", what, at, got[at], want[at], worst/top, top, tol)
 	}

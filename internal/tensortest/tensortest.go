@@ -6,6 +6,7 @@ import (
 	"math"
 	"testing"
 
+	"contralens/internal/numeric"
 	"contralens/torch"
 )
 
@@ -44,7 +45,11 @@ func Gradients(off Reporter, parameters iter.Seq2[string, *torch.Tensor], want m
 			off.Errorf("%s has no gradient", name)
 			continue
 		}
-		if n := g.To(torch.Float64).Norm().Item(); math.Abs(n-w[0]) > tolerance*top {
+		n := g.To(torch.Float64).Norm().Item()
+		if t, ok := off.(testing.TB); ok {
+			numeric.Margin(t, "gradient of "+name, math.Abs(n-w[0]), tolerance*top)
+		}
+		if !(math.Abs(n-w[0]) <= tolerance*top) {
 			off.Errorf("gradient of %s has norm %v, want %v (largest %v, tolerance %.3g)", name, n, w[0], top, tolerance)
 		}
 	}

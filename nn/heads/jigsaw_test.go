@@ -1,11 +1,11 @@
 package heads
 
 import (
-	"math"
 	"math/rand/v2"
 	"testing"
 
 	"contralens/internal/golden"
+	"contralens/internal/numeric"
 	"contralens/internal/tensortest"
 	"contralens/nn/layers"
 	"contralens/torch"
@@ -51,9 +51,7 @@ func checkJigsawHead(t *testing.T, kind string) {
 	wantOut, _ := c.F32("out")
 	golden.Near(t, "output", out.Float32s(), wantOut, 2e-6)
 	loss := out.Mul(torch.FromFloat32(golden.LossWeights(0, out.Numel()), out.Shape()...)).Sum()
-	if math.Abs(loss.Item()-want.Loss) > 1e-5 {
-		t.Errorf("loss %v, want %v", loss.Item(), want.Loss)
-	}
+	numeric.Near(t, "loss", loss.Item(), want.Loss, 1e-5)
 	loss.Backward()
 	gradX, _ := c.F32("grad_x")
 	golden.Near(t, "gradient of x", x.Grad().Float32s(), gradX, 1e-5)

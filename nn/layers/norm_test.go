@@ -2,12 +2,12 @@ package layers
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"testing"
 
 	"contralens/internal/cpu"
 	"contralens/internal/golden"
+	"contralens/internal/numeric"
 	"contralens/internal/tensortest"
 	"contralens/torch"
 )
@@ -126,18 +126,7 @@ func compareNorms(t *testing.T, got, want map[string][]float32, tolerance float6
 		}
 		// A gradient of two values under batch norm is nothing but what rounding
 		// leaves of their difference.
-		largest, worst := 0.1, 0.0
-		for i := range w {
-			largest = max(largest, math.Abs(float64(w[i])))
-		}
-		for i := range w {
-			if d := math.Abs(float64(g[i] - w[i])); d > worst || d != d {
-				worst = d
-			}
-		}
-		if !(worst <= tolerance*largest) {
-			t.Errorf("%s: differs by %g, the largest value is %g", name, worst, largest)
-		}
+		numeric.AllNear(t, name, g, w, tolerance*max(0.1, numeric.Largest(w)))
 	}
 }
 
