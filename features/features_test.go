@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"testing"
 
 	"contralens/data/loader"
-	"contralens/internal/numeric"
+	"contralens/internal/golden"
 	"contralens/nn"
 	"contralens/torch"
 	"contralens/views"
@@ -70,10 +69,7 @@ func TestCompute(t *testing.T) {
 			for i := range d.Len() {
 				var img views.Image
 				d.Image(context.Background(), i, &img)
-				for k, want := range Embed(m, &img, o) {
-					what := fmt.Sprintf("batch %d, image %d, feature %d", batch, i, k)
-					numeric.Near(t, what, float64(all[i*dim+k]), float64(want), 1e-5*math.Abs(float64(want))+1e-6)
-				}
+				golden.Near(t, fmt.Sprintf("batch %d, image %d", batch, i), all[i*dim:(i+1)*dim], Embed(m, &img, o), 1e-5)
 			}
 			f.Free()
 		}

@@ -148,29 +148,33 @@ func TestStridedPointwise(t *testing.T) {
 	defer SetThreads(before)
 	SetThreads(2)
 	for dtype, tolerance := range map[Dtype]float64{Float32: 1e-5, BFloat16: 0.01} {
-		for _, n := range []int{3, 5, 7} {
-			for _, c := range []int{4, 8, 16} {
-				inRun(t, func() {
-					xs, ws := []int{n, c, 16, 16}, []int{2 * c, c, 1, 1}
-					x := FromFloat64(ramp(size(xs)), xs...).To(dtype)
-					gradient := func(x, w *Tensor) *Tensor {
-						w.SetRequiresGrad(true)
-						y := x.Conv2d(w, nil, 2, 0, 1, 1)
-						y.BackwardFrom(OnesLike(y))
-						return w.Grad().To(Float64)
+		t.Run(dtype.String(), func(t *testing.T) { stridedPointwise(t, dtype, tolerance) })
+	}
+}
+
+func stridedPointwise(t *testing.T, dtype Dtype, tolerance float64) {
+	for _, n := range []int{3, 5, 7} {
+		for _, c := range []int{4, 8, 16} {
+			inRun(t, func() {
+				xs, ws := []int{n, c, 16, 16}, []int{2 * c, c, 1, 1}
+				x := FromFloat64(ramp(size(xs)), xs...).To(dtype)
+				gradient := func(x, w *Tensor) *Tensor {
+					w.SetRequiresGrad(true)
+					y := x.Conv2d(w, nil, 2, 0, 1, 1)
+					y.BackwardFrom(OnesLike(y))
+					return w.Grad().To(Float64)
+				}
+				want := gradient(x.To(Float64), Zeros(ws, Options{Dtype: Float64})).Float64s()
+				// A processor without bfloat16 may add up in it: errors are relative to what is added.
+				terms := gradient(x.To(Float64).Abs(), Zeros(ws, Options{Dtype: Float64})).Float64s()
+				for range 5 {
+					got := gradient(x.Contiguous(ChannelsLast), Zeros(ws, Options{Dtype: dtype})).Float64s()
+					for i := range want {
+						what := fmt.Sprintf("%d images of %d channels: gradient %d", n, c, i)
+						numeric.Near(t, what, got[i], want[i], tolerance*terms[i])
 					}
-					want := gradient(x.To(Float64), Zeros(ws, Options{Dtype: Float64})).Float64s()
-					// A processor without bfloat16 may add up in it: errors are relative to what is added.
-					terms := gradient(x.To(Float64).Abs(), Zeros(ws, Options{Dtype: Float64})).Float64s()
-					for range 5 {
-						got := gradient(x.Contiguous(ChannelsLast), Zeros(ws, Options{Dtype: dtype})).Float64s()
-						for i := range want {
-							what := fmt.Sprintf("%v, %d images of %d channels: gradient %d", dtype, n, c, i)
-							numeric.Near(t, what, got[i], want[i], tolerance*terms[i])
-						}
-					}
-				})
-			}
+				}
+			})
 		}
 	}
 }

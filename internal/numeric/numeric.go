@@ -19,16 +19,16 @@ import (
 	"testing"
 )
 
-// Unit roundoffs: the most by which rounding to the nearest number changes a value,
-// as a share of it.
+// Unit roundoffs: the most by which rounding to the nearest number of a type changes a
+// value, as a share of it.
 const (
-	Unit         = 0x1p-24 // of float32
-	UnitHalf     = 0x1p-11 // of half precision
-	UnitBFloat16 = 0x1p-8  // of bfloat16
+	Unit         = 0x1p-24 // float32
+	UnitHalf     = 0x1p-11 // half precision
+	UnitBFloat16 = 0x1p-8  // bfloat16
 )
 
 // Sum returns the most by which a float32 sum of n terms can be off, in whatever order
-// it is added: γ_n·size = nu/(1-nu)·size, where size is the sum of the terms'
+// it is added: γ_n·size = nu/(1-nu)·size, where u is Unit and size the sum of the terms'
 // magnitudes. A dot product of n pairs is such a sum; count one more for each rounding
 // that a term has behind it already.
 func Sum(n int, size float64) float64 {
@@ -36,59 +36,64 @@ func Sum(n int, size float64) float64 {
 	return nu / (1 - nu) * size
 }
 
+// Float is a type that is compared.
+type Float interface{ float32 | float64 }
+
 // Near fails the test when got is further from want than allowed, or when one of them
 // is NaN and the other is not.
 func Near(t testing.TB, what string, got, want, allowed float64) {
 	t.Helper()
-	off := math.Abs(got - want)
-	if got == want || math.IsNaN(got) && math.IsNaN(want) {
-		off = 0
-	}
-	Margin(t, what, off, allowed)
-	if !(off <= allowed) {
-		t.Errorf("%s: got %v, want %v: off by %.3g, allowed %.3g", what, got, want, off, allowed)
-	}
+	Rounded(t, what, got, want, 0, allowed)
 }
 
-// Rounded is Near for a number that has been rounded to a coarser type on purpose, by
-// at most unit of itself: only what is beyond that counts as off.
+// Rounded is Near for a number that was rounded to a coarser type on purpose, by at
+// most unit of itself: only what is beyond that counts.
 func Rounded(t testing.TB, what string, got, want, unit, allowed float64) {
 	t.Helper()
-	d := math.Abs(got - want)
-	off := max(0, d-unit*max(math.Abs(got), math.Abs(want)))
+	off := beyond(got, want, unit)
 	Margin(t, what, off, allowed)
 	if !(off <= allowed) {
-		t.Errorf("%s: got %v, want %v: off by %.3g beside rounding by %.3g of it, allowed %.3g", what, got, want, off, unit, allowed)
+		t.Errorf("%s: got %v, want %v: off by %.3g%s, allowed %.3g", what, got, want, off, beside(unit), allowed)
 	}
 }
-
-// Float is what AllNear compares.
-type Float interface{ float32 | float64 }
 
 // AllNear fails the test when got and want differ in length or, anywhere, by more than
 // allowed.
 func AllNear[G, W Float](t testing.TB, what string, got []G, want []W, allowed float64) {
 	t.Helper()
+	AllRounded(t, what, got, want, 0, allowed)
+}
+
+// AllRounded is AllNear for numbers that were rounded to a coarser type on purpose, each
+// by at most unit of itself: only what is beyond that counts.
+func AllRounded[G, W Float](t testing.TB, what string, got []G, want []W, unit, allowed float64) {
+	t.Helper()
 	if len(got) != len(want) {
 		t.Errorf("%s: got %d values, want %d", what, len(got), len(want))
 		return
 	}
-	at, worst := Worst(got, want)
-	Margin(t, what, worst, allowed)
-	if !(worst <= allowed) {
-		t.Errorf("%s: element %d: got %v, want %v: off by %.3g, allowed %.3g", what, at, got[at], want[at], worst, allowed)
+	at, off := worst(got, want, unit)
+	Margin(t, what, off, allowed)
+	if !(off <= allowed) {
+		t.Errorf("%s: element %d: got %v, want %v: off by %.3g%s, allowed %.3g", what, at, got[at], want[at], off, beside(unit), allowed)
 	}
 }
 
-// Worst returns where got is furthest from want, and how far: NaN where one of them is
-// NaN, infinity where one of them is infinite.
-func Worst[G, W Float](got []G, want []W) (at int, off float64) {
+// beside says what a distance is counted beside.
+func beside(unit float64) string {
+	if unit == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" beside %.3g of it", unit)
+}
+
+// Worst returns where got is furthest from want, which has as many values, and how far:
+// NaN where one of them is NaN, infinity where one of them is infinite.
+func Worst[G, W Float](got []G, want []W) (at int, off float64) { return worst(got, want, 0) }
+
+func worst[G, W Float](got []G, want []W, unit float64) (at int, off float64) {
 	for i := range want {
-		g, w := float64(got[i]), float64(want[i])
-		if g == w {
-			continue
-		}
-		if d := math.Abs(g - w); d > off || math.IsNaN(d) {
+		if d := beyond(float64(got[i]), float64(want[i]), unit); d > off || math.IsNaN(d) {
 			at, off = i, d
 		}
 		if math.IsNaN(off) {
@@ -96,6 +101,17 @@ func Worst[G, W Float](got []G, want []W) (at int, off float64) {
 		}
 	}
 	return at, off
+}
+
+// beyond is how far got is from want beside what rounding by unit explains.
+func beyond(got, want, unit float64) float64 {
+	switch {
+	case got == want, math.IsNaN(got) && math.IsNaN(want):
+		return 0
+	case math.IsInf(got, 0), math.IsInf(want, 0):
+		return math.Inf(1)
+	}
+	return max(0, math.Abs(got-want)-unit*max(math.Abs(got), math.Abs(want)))
 }
 
 // Largest returns the largest magnitude of values.
@@ -106,12 +122,20 @@ func Largest[F Float](values []F) (top float64) {
 	return top
 }
 
-// MarginsEnv is the environment variable that names a file to which every comparison
-// appends its margin, the distance as a share of what is allowed, when that is above
-// 1/8: margin, test program, test, what is compared, distance and allowed distance,
-// with tabs between them. Tests that use up most of a bound on one processor may miss
-// it on another.
+// MarginsEnv is the environment variable that names a file to which comparisons append
+// how much of what is allowed they use, when that is more than a tenth.
 const MarginsEnv = "CONTRALENS_MARGINS"
+
+// Margin records that a comparison is off by so much of what is allowed: the share, the
+// test program, the test, what is compared, and both numbers, in a line with tabs
+// between them. Tests that use up most of a bound on one processor may miss it on
+// another.
+func Margin(t testing.TB, what string, off, allowed float64) {
+	if f := margins(); f != nil && off > 0.1*allowed {
+		program := strings.TrimSuffix(filepath.Base(os.Args[0]), ".test")
+		fmt.Fprintf(f, "%.3f\t%s\t%s\t%s\t%.3g\t%.3g\n", off/allowed, program, t.Name(), what, off, allowed)
+	}
+}
 
 var margins = sync.OnceValue(func() *os.File {
 	path := os.Getenv(MarginsEnv)
@@ -124,13 +148,3 @@ var margins = sync.OnceValue(func() *os.File {
 	}
 	return f
 })
-
-// Margin records how much of a bound a comparison used that a test makes itself.
-func Margin(t testing.TB, what string, off, allowed float64) {
-	f := margins()
-	if f == nil || off == 0 || off/allowed <= 0.125 {
-		return
-	}
-	program := strings.TrimSuffix(filepath.Base(os.Args[0]), ".test")
-	fmt.Fprintf(f, "%.4f\t%s\t%s\t%s\t%.3g\t%.3g\n", off/allowed, program, t.Name(), what, off, allowed)
-}

@@ -12,10 +12,10 @@ import (
 	"contralens/torch"
 )
 
-// The fused kernel and libtorch's operators one after the other give the same
-// values, gradients and running statistics, also by parts of a batch. In bfloat16
-// the kernel is held to what the operators give in float32 for the same numbers: it
-// computes in float32 and rounds once, where they round between norm, sum and ReLU.
+// The fused kernel gives the values, gradients and running statistics that libtorch's
+// operators give one after the other in float64, also by parts of a batch. In bfloat16
+// it computes in float32 and rounds once, where operators round between norm, sum and
+// ReLU.
 func TestFusedNorm(t *testing.T) {
 	for level := range cpu.Levels() {
 		t.Run(level.String(), fusedNorm)
@@ -32,15 +32,15 @@ func fusedNorm(t *testing.T) {
 				for _, kind := range []string{"norm", "relu", "add relu"} {
 					t.Run(fmt.Sprint(dtype, shape, kind, fmt.Sprintf("%+v", mode)), func(t *testing.T) {
 						tensortest.Run(t, func() {
-							want := normResults(shape, dtype, torch.Float32, mode, kind, true)
+							want := normResults(shape, dtype, torch.Float64, mode, kind, true)
 							got := normResults(shape, dtype, dtype, mode, kind, false)
-							tolerance := 1e-5
+							unit := 0.0
 							if dtype == torch.BFloat16 {
-								tolerance = 1.0 / 256
+								unit = numeric.UnitBFloat16
 							}
-							compareNorms(t, got, want, tolerance)
+							compareNorms(t, got, want, unit, 1e-5)
 							again := normResults(shape, dtype, dtype, mode, kind, false)
-							compareNorms(t, again, got, 0)
+							compareNorms(t, again, got, 0, 0)
 						})
 					})
 				}
@@ -57,7 +57,7 @@ type normMode struct {
 // normResults are a batch norm's results and what they leave behind, forward and
 // backward, for channels of unequal mean and spread. The numbers are what dtype
 // can hold, whatever type they are computed in.
-func normResults(shape []int, dtype, in torch.Dtype, mode normMode, kind string, plain bool) map[string][]float32 {
+func normResults(shape []int, dtype, in torch.Dtype, mode normMode, kind string, plain bool) map[string][]float64 {
 	plainNorm = plain
 	defer func() { plainNorm = false }()
 	channels, n := shape[1], 1
@@ -77,11 +77,19 @@ func normResults(shape []int, dtype, in torch.Dtype, mode normMode, kind string,
 		}
 		return x
 	}
+	// of makes a parameter from what float32 has of it.
+	of := func(factor, shift float64) *torch.Tensor {
+		p := torch.Arange(channels).To(torch.Float32).MulScalar_(factor).AddScalar_(shift)
+		if in == torch.Float64 {
+			return p.To(in)
+		}
+		return p
+	}
 	m := &BatchNorm{
-		Weight:   torch.Arange(channels).To(torch.Float32).MulScalar_(0.1).AddScalar_(0.5).SetRequiresGrad(true),
-		Bias:     torch.Arange(channels).To(torch.Float32).MulScalar_(-0.05).AddScalar_(0.3).SetRequiresGrad(true),
-		Mean:     torch.Arange(channels).To(torch.Float32).MulScalar_(0.5),
-		Variance: torch.Arange(channels).To(torch.Float32).MulScalar_(0.2).AddScalar_(1),
+		Weight:   of(0.1, 0.5).SetRequiresGrad(true),
+		Bias:     of(-0.05, 0.3).SetRequiresGrad(true),
+		Mean:     of(0.5, 0),
+		Variance: of(0.2, 1),
 		Batches:  torch.Zeros(nil, torch.Options{Dtype: torch.Int64}),
 		mode:     &Mode{mode.train},
 		groups:   mode.groups,
@@ -101,20 +109,21 @@ func normResults(shape []int, dtype, in torch.Dtype, mode normMode, kind string,
 	}
 	y := forward(x.MulScalar(1))
 	y.BackwardFrom(gradient)
-	results := map[string][]float32{
-		"y": y.Float32s(), "x's gradient": x.Grad().Float32s(),
-		"weight's gradient": m.Weight.Grad().Float32s(), "bias's gradient": m.Bias.Grad().Float32s(),
-		"running mean": m.Mean.Float32s(), "running variance": m.Variance.Float32s(), "batches": m.Batches.Float32s(),
+	results := map[string][]float64{
+		"y": y.Float64s(), "x's gradient": x.Grad().Float64s(),
+		"weight's gradient": m.Weight.Grad().Float64s(), "bias's gradient": m.Bias.Grad().Float64s(),
+		"running mean": m.Mean.Float64s(), "running variance": m.Variance.Float64s(), "batches": m.Batches.Float64s(),
 	}
 	if kind == "add relu" {
-		results["shortcut's gradient"] = shortcut.Grad().Float32s()
+		results["shortcut's gradient"] = shortcut.Grad().Float64s()
 	}
-	torch.NoGrad(func() { results["without recording"] = forward(x.MulScalar(1)).Float32s() })
+	torch.NoGrad(func() { results["without recording"] = forward(x.MulScalar(1)).Float64s() })
 	return results
 }
 
-// compareNorms allows differences of tolerance times a result's largest value.
-func compareNorms(t *testing.T, got, want map[string][]float32, tolerance float64) {
+// compareNorms allows differences of tolerance times a result's largest value, and of
+// unit, to which what has the type of x is rounded.
+func compareNorms(t *testing.T, got, want map[string][]float64, unit, tolerance float64) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("%d results, want %d", len(got), len(want))
@@ -126,7 +135,7 @@ func compareNorms(t *testing.T, got, want map[string][]float32, tolerance float6
 		}
 		// A gradient of two values under batch norm is nothing but what rounding
 		// leaves of their difference.
-		numeric.AllNear(t, name, g, w, tolerance*max(0.1, numeric.Largest(w)))
+		numeric.AllRounded(t, name, g, w, unit, tolerance*max(0.1, numeric.Largest(w)))
 	}
 }
 
