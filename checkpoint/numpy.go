@@ -9,7 +9,8 @@ import (
 
 // dtypes are NumPy's names of element types.
 var dtypes = map[string]string{
-	"f4": "float32", "f8": "float64", "f2": "float16", "i8": "int64", "i4": "int32", "i2": "int16", "i1": "int8", "u1": "uint8", "b1": "bool",
+	"f4": "float32", "f8": "float64", "f2": "float16", "i8": "int64", "i4": "int32",
+	"i2": "int16", "i1": "int8", "u1": "uint8", "b1": "bool",
 }
 
 // array is a NumPy array or scalar as it pickles itself.

@@ -68,7 +68,8 @@ type storage struct {
 }
 
 func newReader(fileSize int) *reader {
-	return &reader{storages: map[string]*storage{}, done: map[any]converted{}, open: map[any]bool{}, copies: 2*fileSize + 1<<16}
+	return &reader{storages: map[string]*storage{}, done: map[any]converted{}, open: map[any]bool{},
+		copies: 2*fileSize + 1<<16}
 }
 
 func (r *reader) value(v any) (any, error) {
@@ -190,7 +191,8 @@ func (r *reader) object(o *pickle.Object) (any, error) {
 		return r.tensor(o.Args)
 	case module == "numpy":
 		return r.array(function, o)
-	case (module == "builtins" || module == "__builtin__") && len(o.Args) == 1 && (function == "set" || function == "frozenset" || function == "list" || function == "tuple"):
+	case (module == "builtins" || module == "__builtin__") && len(o.Args) == 1 &&
+		(function == "set" || function == "frozenset" || function == "list" || function == "tuple"):
 		return r.value(o.Args[0])
 	}
 	return nil, fmt.Errorf("a call of %s with %d arguments", name, len(o.Args))

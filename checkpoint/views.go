@@ -135,7 +135,8 @@ func (r *reader) view(s *storage, offset int, shape, strides []int) (*Tensor, er
 			last += (n - 1) * stride
 		}
 		if outside || count > stored || last >= stored {
-			return nil, fmt.Errorf("a tensor of shape %v with strides %v and offset %d does not fit its storage of %d values", shape, strides, offset, stored)
+			return nil, fmt.Errorf("a tensor of shape %v with strides %v and offset %d does not fit its storage of %d values",
+				shape, strides, offset, stored)
 		}
 	}
 	if count > stored || offset < 0 || offset >= stored { // a scalar

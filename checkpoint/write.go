@@ -60,8 +60,9 @@ var storages = map[string]struct {
 	class string
 	size  int
 }{
-	"float32": {"FloatStorage", 4}, "float64": {"DoubleStorage", 8}, "float16": {"HalfStorage", 2}, "bfloat16": {"BFloat16Storage", 2},
-	"int64": {"LongStorage", 8}, "int32": {"IntStorage", 4}, "int16": {"ShortStorage", 2}, "int8": {"CharStorage", 1}, "uint8": {"ByteStorage", 1}, "bool": {"BoolStorage", 1},
+	"float32": {"FloatStorage", 4}, "float64": {"DoubleStorage", 8}, "float16": {"HalfStorage", 2},
+	"bfloat16": {"BFloat16Storage", 2}, "int64": {"LongStorage", 8}, "int32": {"IntStorage", 4},
+	"int16": {"ShortStorage", 2}, "int8": {"CharStorage", 1}, "uint8": {"ByteStorage", 1}, "bool": {"BoolStorage", 1},
 }
 
 // Write writes a file that torch.load reads. It is written beside path, synced
@@ -96,7 +97,8 @@ func writeZip(w io.Writer, root Dict) error {
 		if err := z.Flush(); err != nil {
 			return err
 		}
-		header := &zip.FileHeader{Name: "archive/" + name, Method: zip.Store, CRC32: crc32.ChecksumIEEE(data), CompressedSize64: uint64(len(data)), UncompressedSize64: uint64(len(data))}
+		header := &zip.FileHeader{Name: "archive/" + name, Method: zip.Store, CRC32: crc32.ChecksumIEEE(data),
+			CompressedSize64: uint64(len(data)), UncompressedSize64: uint64(len(data))}
 		// An extra field, as PyTorch's own writer makes it, fills up to 64 bytes.
 		start := counted.n + 30 + int64(len(header.Name)) + 4
 		pad := (64 - start%64) % 64

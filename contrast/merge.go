@@ -26,7 +26,8 @@ func (d *Distribution) merge(t *Distribution, mean func(a, b float64) float64) {
 	squares := d.PosVar*(n-1) + t.PosVar*(more-1) + apart*apart*n*more/(n+more)
 	d.PosVar = squares / max(1, n+more-1)
 	for _, p := range [][2]*float64{
-		{&d.PosMean, &t.PosMean}, {&d.PosExp, &t.PosExp}, {&d.NegMean, &t.NegMean}, {&d.NegVar, &t.NegVar}, {&d.NegExp, &t.NegExp}, {&d.Hardest, &t.Hardest},
+		{&d.PosMean, &t.PosMean}, {&d.PosExp, &t.PosExp}, {&d.NegMean, &t.NegMean}, {&d.NegVar, &t.NegVar},
+		{&d.NegExp, &t.NegExp}, {&d.Hardest, &t.Hardest},
 	} {
 		*p[0] = mean(*p[0], *p[1])
 	}

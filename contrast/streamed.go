@@ -35,7 +35,8 @@ func streamed(out *Output, q, k *torch.Tensor, n QueueNegatives, draw Draw, o Op
 		out.Scores = make([]float32, 0, len(pos)*ScoreColumns)
 		for i, pos := range pos {
 			expNeg := math.Exp(a.LogSum[i]) / float64(n.Len())
-			out.Scores = append(out.Scores, float32(a.Mean[i]), float32(a.Variance[i]), float32(pos), float32(expNeg), float32(math.Exp(pos/τ)))
+			out.Scores = append(out.Scores, float32(a.Mean[i]), float32(a.Variance[i]), float32(pos), float32(expNeg),
+				float32(math.Exp(pos/τ)))
 		}
 	}
 	if o.Bound > 0 {

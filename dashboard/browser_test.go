@@ -53,10 +53,10 @@ func start() {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.Env("TMPDIR="+profile), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("hide-scrollbars", true))
 	allocated, cancel := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, close := chromedp.NewContext(allocated)
+	ctx, closeTab := chromedp.NewContext(allocated)
 	browser.ctx, browser.err = ctx, chromedp.Do(ctx)
 	browser.stop = func() {
-		close()
+		closeTab()
 		cancel()
 		os.RemoveAll(profile)
 	}

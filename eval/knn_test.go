@@ -26,7 +26,7 @@ func TestKNN(t *testing.T) {
 			for j := range d {
 				x[i*d+j] = float32(rng.NormFloat64())
 			}
-			x[i*d+int(y[i])] += 1
+			x[i*d+int(y[i])]++
 		}
 		return x, y
 	}

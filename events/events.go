@@ -52,7 +52,8 @@ func NewWriter(dir string, next int) (*Writer, error) {
 		w.file.Close()
 		return nil, err
 	}
-	if err := w.event(next, fieldSession, protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 1)); err != nil {
+	session := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 1)
+	if err := w.event(next, fieldSession, session); err != nil {
 		w.file.Close()
 		return nil, err
 	}
@@ -85,7 +86,8 @@ type Histogram struct {
 // Histogram adds a histogram to the series tag.
 func (w *Writer) Histogram(tag string, step int, h Histogram) error {
 	if len(h.Limits) != len(h.Counts) || len(h.Limits) == 0 {
-		return fmt.Errorf("TensorBoard events: histogram %s: want as many limits as counts, got %d and %d", tag, len(h.Limits), len(h.Counts))
+		return fmt.Errorf("TensorBoard events: histogram %s: want as many limits as counts, got %d and %d", tag,
+			len(h.Limits), len(h.Counts))
 	}
 	var b []byte
 	for i, x := range []float64{h.Min, h.Max, h.Num, h.Sum, h.SumSquares} {

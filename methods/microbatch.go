@@ -34,7 +34,8 @@ func (m *Model) microbatches(n int) (all []rows) {
 // through one microbatch after the other (gradient caching; Gao et al., 2021). So
 // methods see the whole batch, and their losses, draws and memories are what they
 // are without microbatches; only batch norm sees them, as on several devices.
-func (m *Model) encode(x *torch.Tensor, perImage int, encoder func(x *torch.Tensor, r rows) *torch.Tensor) (z *torch.Tensor) {
+func (m *Model) encode(x *torch.Tensor, perImage int,
+	encoder func(x *torch.Tensor, r rows) *torch.Tensor) (z *torch.Tensor) {
 	m.autocast(func() {
 		pieces := m.microbatches(x.Size(0) / perImage)
 		if len(pieces) == 1 {

@@ -18,7 +18,8 @@ type siamese struct {
 
 func newSiamese(m *Model) (Method, error) {
 	if m.Query.Branches() > 1 {
-		return nil, &option.Error{Name: "modal", Want: "RGB with mem " + m.Memory + ", whose predictor takes one embedding", Got: "CMC"}
+		return nil, &option.Error{Name: "modal", Want: "RGB with mem " + m.Memory + ", whose predictor takes one embedding",
+			Got: "CMC"}
 	}
 	if m.Memory == "target" {
 		if err := m.AddKey(); err != nil {

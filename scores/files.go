@@ -80,7 +80,8 @@ func (f *Files) Refresh() error {
 		steps += e.len()
 	}
 	if len(epochs) == 0 {
-		return fmt.Errorf("%s: want scores/record or scores/score_*.npy, found neither; was the run made with --record or --save_score?", f.run)
+		return fmt.Errorf("%s: want scores/record or scores/score_*.npy, found neither; was the run made with --record or "+
+			"--save_score?", f.run)
 	}
 	sort.Slice(epochs, func(i, j int) bool { return epochs[i].epoch < epochs[j].epoch })
 	f.epochs, f.steps = epochs, steps

@@ -42,7 +42,8 @@ type Counting struct {
 // is recorded for autograd. The result has the same bits for any number of threads.
 func (m Mixed) Attend(q *Tensor, τ float64, sum bool, count Counting) (a Attention) {
 	if q.Dim() != 2 || !(τ > 0) || (count.Bins > 0 && !(count.Low < count.High)) {
-		panic(&Error{Op: "attend", Message: fmt.Sprintf("want queries [N, d], a temperature above 0 and bins between two numbers, got shape %v, %v and %+v", q.Shape(), τ, count)})
+		panic(&Error{Op: "attend", Message: fmt.Sprintf("want queries [N, d], a temperature above 0 and bins between two "+
+			"numbers, got shape %v, %v and %+v", q.Shape(), τ, count)})
 	}
 	n := q.Size(0)
 	if sum {
@@ -51,7 +52,8 @@ func (m Mixed) Attend(q *Tensor, τ float64, sum bool, count Counting) (a Attent
 	Scoped(func() {
 		statistics := Empty([]int{n, 5}, Options{Dtype: Float64})
 		c := C.cl_attention{
-			queries: q.Contiguous().pointer(), rows: m.Rows.Contiguous().pointer(), permutation: m.Permutation.pointer(), elements: m.Elements.pointer(),
+			queries: q.Contiguous().pointer(), rows: m.Rows.Contiguous().pointer(),
+			permutation: m.Permutation.pointer(), elements: m.Elements.pointer(),
 			value: C.double(m.Lambda), normalize: cbool(m.Normalize), temperature: C.double(τ),
 			low: C.double(count.Low), high: C.double(count.High), bins: C.int(count.Bins),
 			attended: a.Sum.pointer(), statistics: statistics.pointer(),

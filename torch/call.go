@@ -88,12 +88,14 @@ func (a *arguments) add(v any) {
 // invoke calls an operator by its schema's name, "aten::add.Tensor". Arguments
 // that are left out take the schema's defaults.
 func invoke(name string, args ...any) []C.cl_result {
-	a := arguments{kinds: make([]byte, 0, 16), tensors: make([]C.cl_tensor, 0, 4), ints: make([]C.int64_t, 0, 8), doubles: make([]C.double, 0, 2)}
+	a := arguments{kinds: make([]byte, 0, 16), tensors: make([]C.cl_tensor, 0, 4), ints: make([]C.int64_t, 0, 8),
+		doubles: make([]C.double, 0, 2)}
 	for _, v := range args {
 		a.add(v)
 	}
 	a.kinds = append(a.kinds, 0)
-	r := C.cl_call(operator(name), (*C.char)(unsafe.Pointer(&a.kinds[0])), unsafe.SliceData(a.tensors), unsafe.SliceData(a.ints), unsafe.SliceData(a.doubles))
+	r := C.cl_call(operator(name), (*C.char)(unsafe.Pointer(&a.kinds[0])), unsafe.SliceData(a.tensors),
+		unsafe.SliceData(a.ints), unsafe.SliceData(a.doubles))
 	if r.err != nil {
 		check(name, r.err)
 	}

@@ -55,7 +55,8 @@ func ParseDevice(s string) (Device, error) {
 		return CPU, option.Text("device", "cpu or cuda:N", s)
 	}
 	if n := CUDADevices(); index >= n {
-		return CPU, fmt.Errorf("device %s: this libtorch (%s) sees %d GPUs; use cpu, or build with LIBTORCH=/path/to/a/CUDA/libtorch", s, Version(), n)
+		return CPU, fmt.Errorf("device %s: this libtorch (%s) sees %d GPUs; use cpu, or build with "+
+			"LIBTORCH=/path/to/a/CUDA/libtorch", s, Version(), n)
 	}
 	return CUDA(index), nil
 }

@@ -14,7 +14,8 @@ func (t *Tensor) Conv2d(weight, bias *Tensor, stride, padding, dilation, groups 
 	if weight.Size(2) == 1 && weight.Size(3) == 1 && stride > 1 && padding == 0 && t.Size(1) < fewChannels {
 		return Scoped1(func() *Tensor { return t.every(2, stride).every(3, stride).Conv2d(weight, bias, 1, 0, 1, groups) })
 	}
-	return call("aten::conv2d", t, weight, bias, []int{stride, stride}, []int{padding, padding}, []int{dilation, dilation}, groups)
+	return call("aten::conv2d", t, weight, bias, []int{stride, stride}, []int{padding, padding},
+		[]int{dilation, dilation}, groups)
 }
 
 // fewChannels is below what oneDNN 2.6 computes a strided 1x1 convolution of without
@@ -31,7 +32,8 @@ func (t *Tensor) every(dim, step int) *Tensor {
 // BatchNorm normalizes each channel: with the batch's statistics when training,
 // moving runningMean and runningVar (unbiased) by momentum, else with the
 // running ones.
-func (t *Tensor) BatchNorm(weight, bias, runningMean, runningVar *Tensor, training bool, momentum, eps float64) *Tensor {
+func (t *Tensor) BatchNorm(weight, bias, runningMean, runningVar *Tensor, training bool, momentum,
+	eps float64) *Tensor {
 	return call("aten::batch_norm", t, weight, bias, runningMean, runningVar, training, momentum, eps, true)
 }
 
@@ -46,7 +48,8 @@ func (t *Tensor) MaxPool2d(kernel, stride, padding int) *Tensor {
 // AvgPool2d averages kernel x kernel windows; padded zeros count only when
 // countPadding is set, and ceil rounds the output size up.
 func (t *Tensor) AvgPool2d(kernel, stride, padding int, ceil, countPadding bool) *Tensor {
-	return call("aten::avg_pool2d", t, []int{kernel, kernel}, []int{stride, stride}, []int{padding, padding}, ceil, countPadding)
+	return call("aten::avg_pool2d", t, []int{kernel, kernel}, []int{stride, stride}, []int{padding, padding}, ceil,
+		countPadding)
 }
 
 // AdaptiveAvgPool2d averages to an output of h x w.

@@ -24,12 +24,14 @@ type Summary struct {
 // the CPU for it.
 func (t *Tensor) Summarize(low, high float64, bins int) Summary {
 	if t.Dim() != 2 || bins < 1 || !(low < high) {
-		panic(&Error{Op: "summarize", Message: fmt.Sprintf("want a matrix and bins between two numbers, got shape %v and %d bins from %v to %v", t.Shape(), bins, low, high)})
+		panic(&Error{Op: "summarize", Message: fmt.Sprintf("want a matrix and bins between two numbers, got shape %v and "+
+			"%d bins from %v to %v", t.Shape(), bins, low, high)})
 	}
 	n := t.Size(0)
 	s := Summary{make([]float64, n), make([]float64, n), make([]float64, n), make([]int64, bins)}
 	at := func(v []float64) *C.double { return (*C.double)(unsafe.Pointer(unsafe.SliceData(v))) }
-	err := C.cl_summary(unsafe.Pointer(t.c()), C.double(low), C.double(high), C.int(bins), at(s.Mean), at(s.Variance), at(s.Max), (*C.int64_t)(unsafe.Pointer(unsafe.SliceData(s.Counts))))
+	err := C.cl_summary(unsafe.Pointer(t.c()), C.double(low), C.double(high), C.int(bins), at(s.Mean), at(s.Variance),
+		at(s.Max), (*C.int64_t)(unsafe.Pointer(unsafe.SliceData(s.Counts))))
 	check("summarize", err)
 	return s
 }

@@ -43,9 +43,11 @@ func loadRows(path string, to nn.State, from checkpoint.Dict) error {
 		rows, _ := from.Get(e.Name).(*checkpoint.Tensor)
 		switch want := e.Tensor.Shape(); {
 		case rows == nil:
-			return fmt.Errorf("checkpoint %s: want contrast.%s %v, which is not there; was it trained with another --method, --modal or --mem?", path, e.Name, want)
+			return fmt.Errorf("checkpoint %s: want contrast.%s %v, which is not there; was it trained with another --method, "+
+				"--modal or --mem?", path, e.Name, want)
 		case !slices.Equal(rows.Shape, want):
-			return fmt.Errorf("checkpoint %s: contrast.%s: want %v, got %v; was it trained with another -k or -d, or a bank on other images?", path, e.Name, want, rows.Shape)
+			return fmt.Errorf("checkpoint %s: contrast.%s: want %v, got %v; was it trained with another -k or -d, or a bank "+
+				"on other images?", path, e.Name, want, rows.Shape)
 		}
 		torch.NoGrad(func() {
 			torch.Scoped(func() { e.Tensor.Copy_(torch.FromFloat32(rows.Float32s(), rows.Shape...)) })

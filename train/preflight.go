@@ -17,14 +17,17 @@ func (r *Run) Warnings() []string {
 	var w []string
 	n, c := r.Train.Len(), r.Config
 	if n < c.BatchSize {
-		w = append(w, fmt.Sprintf("the dataset (%d images) is smaller than a batch: every step sees all of it; give --batch_size %d or less", n, max(2, n/8)))
+		w = append(w, fmt.Sprintf("the dataset (%d images) is smaller than a batch: every step sees all of it; give "+
+			"--batch_size %d or less", n, max(2, n/8)))
 	}
 	if c.K > n && r.Model.Method.State().Queue > 0 {
-		w = append(w, fmt.Sprintf("the queue (%d keys) is longer than the dataset (%d images): it holds older keys of every image, so that each meets itself among its negatives; give -k %d or less", c.K, n, powerBelow(n)))
+		w = append(w, fmt.Sprintf("the queue (%d keys) is longer than the dataset (%d images): it holds older keys of "+
+			"every image, so that each meets itself among its negatives; give -k %d or less", c.K, n, powerBelow(n)))
 	}
 	need := r.diskNeed()
 	if free, err := machine.DiskFree(r.Dir); err == nil && need > free {
-		w = append(w, fmt.Sprintf("checkpoints and scores will need about %s, but %s has %s left: make room, or give --keep or a larger --save_freq", megabytes(need), r.Dir, megabytes(free)))
+		w = append(w, fmt.Sprintf("checkpoints and scores will need about %s, but %s has %s left: make room, or give "+
+			"--keep or a larger --save_freq", megabytes(need), r.Dir, megabytes(free)))
 	}
 	return w
 }

@@ -134,9 +134,11 @@ func (p *pretraining) build(ctx context.Context, c config.Contrast) (r *Run, cho
 	if p.Tuner == nil {
 		return r, nil, nil
 	}
-	folder, err := filepath.Abs(c.DataFolder)
-	if err != nil {
-		return r, nil, err
+	folder := c.DataFolder
+	if folder != "" {
+		if folder, err = filepath.Abs(folder); err != nil {
+			return r, nil, err
+		}
 	}
 	images := autotune.Images{Dataset: r.Train, Views: r.Views, From: folder}
 	step := setup.ContrastStep(&c, r.Model.Net)

@@ -35,7 +35,10 @@ func EventsHook(dir string, printFreq int) Hook {
 			for _, v := range []struct {
 				tag   string
 				value float64
-			}{{"loss", loss}, {"acc", accuracy}, {"jig_loss", jigsaw.Loss}, {"jig_acc", jigsaw.Accuracy}, {"learning_rate", rate}} {
+			}{
+				{"loss", loss}, {"acc", accuracy}, {"jig_loss", jigsaw.Loss}, {"jig_acc", jigsaw.Accuracy},
+				{"learning_rate", rate},
+			} {
 				if err := w.Scalar(v.tag, r.Epoch, v.value); err != nil {
 					return err
 				}

@@ -10,6 +10,7 @@ import (
 // Kind is the geometry of a view.
 type Kind uint8
 
+// The kinds of views.
 const (
 	RandomCrop Kind = iota // a random crop, resized
 	CenterCrop             // the evaluation transform: nothing random
@@ -78,7 +79,8 @@ const JigsawMin = 64
 // cell of its 3x3 grid a random patch of 64/85 of the cell's side.
 func JigsawPreset(size int) (Spec, error) {
 	if size < JigsawMin {
-		return Spec{}, fmt.Errorf("a jigsaw of %d pixels: want at least %d, since its patches would be smaller than %d pixels",
+		return Spec{}, fmt.Errorf(
+			"a jigsaw of %d pixels: want at least %d, since its patches would be smaller than %d pixels",
 			size, JigsawMin, scaled(64, JigsawMin))
 	}
 	return Spec{Kind: Jigsaw, Size: size, CropMin: 0.6, CropMax: 1, RatioMin: 3. / 4, FlipP: 0.5}, nil

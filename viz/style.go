@@ -47,11 +47,13 @@ func ParseStyle(name string) (Style, error) {
 // palette is Okabe and Ito's: told apart also by the color-blind. Beyond it
 // lines repeat their colors with dashes.
 var palette = []color.NRGBA{
-	{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255}, {204, 121, 167, 255}, {230, 159, 0, 255}, {86, 180, 233, 255}, {0, 0, 0, 255},
+	{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255}, {204, 121, 167, 255}, {230, 159, 0, 255},
+	{86, 180, 233, 255}, {0, 0, 0, 255},
 }
 
 // ordered are colors for an ordered quantity, dark to light, from viridis.
-var ordered = []color.NRGBA{{68, 1, 84, 255}, {59, 82, 139, 255}, {33, 145, 140, 255}, {94, 190, 80, 255}, {190, 160, 0, 255}}
+var ordered = []color.NRGBA{{68, 1, 84, 255}, {59, 82, 139, 255}, {33, 145, 140, 255}, {94, 190, 80, 255},
+	{190, 160, 0, 255}}
 
 var gray = color.NRGBA{225, 225, 225, 255}
 
@@ -75,7 +77,8 @@ func faint(c color.Color, alpha uint8) color.Color {
 
 // text is the style of text of a relative size.
 func (s Style) text(size float64) draw.TextStyle {
-	return draw.TextStyle{Color: color.Black, Font: font.Font{Typeface: "Liberation", Variant: "Sans", Size: vg.Length(size) * s.Font}, Handler: plot.DefaultTextHandler}
+	sans := font.Font{Typeface: "Liberation", Variant: "Sans", Size: vg.Length(size) * s.Font}
+	return draw.TextStyle{Color: color.Black, Font: sans, Handler: plot.DefaultTextHandler}
 }
 
 // chart is an empty plot in this style.

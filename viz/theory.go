@@ -113,7 +113,8 @@ func (d *drawing) dots(add func(...plot.Plotter), r *run, low float64) error {
 		if err != nil {
 			return err
 		}
-		dots.GlyphStyle = draw.GlyphStyle{Color: faint(ordered[n], 170), Radius: d.style.Line * 0.9, Shape: draw.CircleGlyph{}}
+		dots.GlyphStyle = draw.GlyphStyle{Color: faint(ordered[n], 170), Radius: d.style.Line * 0.9,
+			Shape: draw.CircleGlyph{}}
 		add(dots)
 	}
 	return nil

@@ -48,20 +48,22 @@ func (d *drawing) waterfalls(names []string) ([]figure, error) {
 	columns := min(3, (len(all)+1)/2)
 	rows := (len(all) + columns - 1) / columns
 	s := d.style
-	page := figure{"waterfall", s.Width * 0.72 * vg.Length(columns), s.Height*0.85*vg.Length(rows) + 4*s.Font, func(c draw.Canvas) error {
-		c = s.legend(s.title(c, d.options.Title, 1.4), d.legend()[:len(d.runs)])
-		tiles := draw.Tiles{Rows: rows, Cols: columns, PadX: s.Font * 1.2, PadY: s.Font * 1.2}
-		for i, w := range all {
-			w.draw(tiles.At(c, i%columns, i/columns))
-		}
-		return nil
-	}}
+	page := figure{"waterfall", s.Width * 0.72 * vg.Length(columns), s.Height*0.85*vg.Length(rows) + 4*s.Font,
+		func(c draw.Canvas) error {
+			c = s.legend(s.title(c, d.options.Title, 1.4), d.legend()[:len(d.runs)])
+			tiles := draw.Tiles{Rows: rows, Cols: columns, PadX: s.Font * 1.2, PadY: s.Font * 1.2}
+			for i, w := range all {
+				w.draw(tiles.At(c, i%columns, i/columns))
+			}
+			return nil
+		}}
 	return append([]figure{page}, list...), nil
 }
 
 func (d *drawing) waterfall(name string) (*waterfall, error) {
 	about := record.Describe(name)
-	w := &waterfall{style: d.style, title: about.Title, axis: about.Axis, low: math.Inf(1), high: math.Inf(-1), depthX: 0.28, depthY: 0.42}
+	w := &waterfall{style: d.style, title: about.Title, axis: about.Axis, low: math.Inf(1), high: math.Inf(-1),
+		depthX: 0.28, depthY: 0.42}
 	for i, r := range d.runs {
 		bins, err := r.curve(name, 400)
 		if err != nil {
@@ -138,7 +140,8 @@ func (w *waterfall) depth(i int) float64 {
 	return float64(i) / float64(max(1, len(w.ridges)-1))
 }
 
-func (w *waterfall) drawRidge(c draw.Canvas, r ridge, depth float64, named bool, at func(step, depth, value float64) vg.Point) {
+func (w *waterfall) drawRidge(c draw.Canvas, r ridge, depth float64, named bool,
+	at func(step, depth, value float64) vg.Point) {
 	if len(r.line) == 0 {
 		return
 	}
@@ -163,7 +166,8 @@ func (w *waterfall) drawRidge(c draw.Canvas, r ridge, depth float64, named bool,
 	c.FillText(name, vg.Point{X: end.X + w.style.Font*0.5, Y: end.Y}, r.label)
 }
 
-func (w *waterfall) drawLabels(c draw.Canvas, xTicks, zTicks []plot.Tick, left vg.Length, at func(step, depth, value float64) vg.Point) {
+func (w *waterfall) drawLabels(c draw.Canvas, xTicks, zTicks []plot.Tick, left vg.Length,
+	at func(step, depth, value float64) vg.Point) {
 	s := w.style
 	style := s.text(0.9)
 	style.XAlign, style.YAlign = draw.XCenter, draw.YTop

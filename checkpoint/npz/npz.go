@@ -17,7 +17,8 @@ import (
 
 // types are NumPy's names of element types by ours. It has none for bfloat16.
 var types = map[string]string{
-	"float32": "<f4", "float64": "<f8", "float16": "<f2", "int64": "<i8", "int32": "<i4", "int16": "<i2", "int8": "|i1", "uint8": "|u1", "bool": "|b1",
+	"float32": "<f4", "float64": "<f8", "float16": "<f2", "int64": "<i8", "int32": "<i4", "int16": "<i2",
+	"int8": "|i1", "uint8": "|u1", "bool": "|b1",
 }
 
 // maxRatio bounds how much larger than its file an array of a compressed file may
@@ -78,7 +79,8 @@ func read(f *zip.File) (*checkpoint.Tensor, error) {
 	return t, nil
 }
 
-var fields = regexp.MustCompile(`^\{\s*'descr':\s*'([^']*)',\s*'fortran_order':\s*(True|False),\s*'shape':\s*\(([0-9, ]*)\),?\s*\}\s*$`)
+var fields = regexp.MustCompile(
+	`^\{\s*'descr':\s*'([^']*)',\s*'fortran_order':\s*(True|False),\s*'shape':\s*\(([0-9, ]*)\),?\s*\}\s*$`)
 
 // readHeader reads the header of an .npy file: the type and shape, in a tensor
 // without data, and the number of elements.

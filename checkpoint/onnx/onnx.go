@@ -16,7 +16,8 @@ import (
 
 // elements are the numbers of element types, TensorProto.DataType.
 var elements = map[string]uint64{
-	"float32": 1, "uint8": 2, "int8": 3, "int16": 5, "int32": 6, "int64": 7, "bool": 9, "float16": 10, "float64": 11, "bfloat16": 16,
+	"float32": 1, "uint8": 2, "int8": 3, "int16": 5, "int32": 6, "int64": 7, "bool": 9,
+	"float16": 10, "float64": 11, "bfloat16": 16,
 }
 
 // Graph is a network: nodes in the order of computation, with their weights.
@@ -93,7 +94,8 @@ func (g *Graph) Scalar(name string, v float32) string {
 // Write writes the model: in is the input [batch, channels, height, width], of
 // which all but the channels may change, out the output [batch, size]. Both are
 // float32. metadata are texts for the reader.
-func (g *Graph) Write(w io.Writer, in string, channels int, last, out string, size int, metadata map[string]string) error {
+func (g *Graph) Write(w io.Writer, in string, channels int, last, out string, size int,
+	metadata map[string]string) error {
 	if g.err != nil {
 		return g.err
 	}

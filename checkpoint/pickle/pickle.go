@@ -153,7 +153,8 @@ func (m *machine) class(module, name any) error {
 type ClassError struct{ Class Class }
 
 func (e *ClassError) Error() string {
-	return fmt.Sprintf("the class %.100q is refused: it is not one of those that hold plain data, and could run code", string(e.Class))
+	return fmt.Sprintf("the class %.100q is refused: it is not one of those that hold plain data, and could run code",
+		string(e.Class))
 }
 
 // add puts elements into the list, or the list-like object, on top.

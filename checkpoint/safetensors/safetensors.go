@@ -37,7 +37,8 @@ func Parse(b []byte) (checkpoint.Dict, map[string]string, error) {
 	}
 	n := binary.LittleEndian.Uint64(b)
 	if n > maxHeader || n > uint64(len(b)-8) {
-		return nil, nil, fmt.Errorf("want a safetensors file, but its header of %d bytes does not fit its %d bytes", n, len(b))
+		return nil, nil, fmt.Errorf("want a safetensors file, but its header of %d bytes does not fit its %d bytes", n,
+			len(b))
 	}
 	var header map[string]json.RawMessage
 	if err := json.Unmarshal(b[8:8+n], &header); err != nil {
@@ -68,7 +69,8 @@ func Parse(b []byte) (checkpoint.Dict, map[string]string, error) {
 		tensors = append(tensors, checkpoint.Item{Key: name, Value: t})
 	}
 	if used != len(data) {
-		return nil, nil, fmt.Errorf("want tensors that fill the %d bytes after the header, got %d: the file was cut, or they overlap", len(data), used)
+		return nil, nil, fmt.Errorf("want tensors that fill the %d bytes after the header, got %d: the file was cut, or "+
+			"they overlap", len(data), used)
 	}
 	slices.SortFunc(tensors, func(a, b checkpoint.Item) int {
 		x, y := a.Key.(string), b.Key.(string)

@@ -141,11 +141,22 @@ var Formats = map[string]func(t *testing.T, dir string){
 // Bad is broken.
 type Generated struct{ N, Bad int }
 
-func (g Generated) Name() string      { return "generated" }
-func (g Generated) Len() int          { return g.N }
-func (g Generated) Label(i int) int   { return i % 3 }
+// Name is "generated".
+func (g Generated) Name() string { return "generated" }
+
+// Len is N.
+func (g Generated) Len() int { return g.N }
+
+// Label is one of three.
+func (g Generated) Label(i int) int { return i % 3 }
+
+// Classes are three.
 func (g Generated) Classes() []string { return []string{"a", "b", "c"} }
+
+// Path is the number of the image.
 func (g Generated) Path(i int) string { return fmt.Sprint(i) }
+
+// Image draws the image.
 func (g Generated) Image(_ context.Context, i int, dst *views.Image) error {
 	if i == g.Bad {
 		return fmt.Errorf("image %d is broken", i)

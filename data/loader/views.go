@@ -17,11 +17,11 @@ type Views struct {
 	Values [][]float32 // for each view a buffer [N, Shape of its Spec]
 }
 
-// ViewBatch and ViewLoader are what NewViews makes.
-type (
-	ViewBatch  = Batch[Views]
-	ViewLoader = Loader[Views]
-)
+// ViewBatch is a batch of views.
+type ViewBatch = Batch[Views]
+
+// ViewLoader loads batches of views; NewViews makes one.
+type ViewLoader = Loader[Views]
 
 // ViewOptions say which views of which images to load.
 type ViewOptions struct {

@@ -18,6 +18,7 @@ import (
 // costs milliseconds, and no dataset needs too many open files.
 type Disk struct{}
 
+// Open opens a file to read it from its beginning.
 func (Disk) Open(ctx context.Context, name string) (io.ReadSeekCloser, error) {
 	f, err := open(ctx, name)
 	if err != nil {
@@ -30,6 +31,7 @@ func (Disk) Open(ctx context.Context, name string) (io.ReadSeekCloser, error) {
 	return reader{f, ctx}, nil
 }
 
+// ReadAt reads part of a file.
 func (Disk) ReadAt(ctx context.Context, name string, buf []byte, offset, size int64) ([]byte, error) {
 	f, err := open(ctx, name)
 	if err != nil {
@@ -72,6 +74,7 @@ func length(f *os.File) (int64, error) {
 	return info.Size(), nil
 }
 
+// List lists a folder.
 func (Disk) List(ctx context.Context, name string) ([]Entry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -91,6 +94,7 @@ func (Disk) List(ctx context.Context, name string) ([]Entry, error) {
 	return entries, nil
 }
 
+// Stat describes a file or folder.
 func (Disk) Stat(ctx context.Context, name string) (Info, error) {
 	if err := ctx.Err(); err != nil {
 		return Info{}, err

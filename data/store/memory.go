@@ -46,6 +46,7 @@ func (m Memory) folder(name string) bool {
 	return false
 }
 
+// Open opens a file to read it from its beginning.
 func (m Memory) Open(ctx context.Context, name string) (io.ReadSeekCloser, error) {
 	b, err := m.file(ctx, name)
 	if err != nil {
@@ -58,6 +59,7 @@ type nopCloser struct{ io.ReadSeeker }
 
 func (nopCloser) Close() error { return nil }
 
+// ReadAt reads part of a file.
 func (m Memory) ReadAt(ctx context.Context, name string, buf []byte, offset, size int64) ([]byte, error) {
 	b, err := m.file(ctx, name)
 	if err != nil {
@@ -75,6 +77,7 @@ func (m Memory) ReadAt(ctx context.Context, name string, buf []byte, offset, siz
 	return buf, nil
 }
 
+// List lists a folder.
 func (m Memory) List(ctx context.Context, name string) ([]Entry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -96,6 +99,7 @@ func (m Memory) List(ctx context.Context, name string) ([]Entry, error) {
 	return entries, nil
 }
 
+// Stat describes a file or folder.
 func (m Memory) Stat(ctx context.Context, name string) (Info, error) {
 	if ctx.Err() == nil && m.folder(name) {
 		return Info{Folder: true}, nil

@@ -140,11 +140,11 @@ func TestDisk(t *testing.T) {
 		fmt.Sprint(e) != "[{dangling false} {link true} {pipe false} {real true}]" {
 		t.Errorf("List: %v, %v", e, err)
 	}
-	real, err1 := Disk{}.Stat(ctx, at("real"))
+	file, err1 := Disk{}.Stat(ctx, at("real"))
 	link, err2 := Disk{}.Stat(ctx, at("link"))
 	parent, err3 := Disk{}.Stat(ctx, dir)
-	if err := errors.Join(err1, err2, err3); err != nil || real.ID != link.ID || real.ID == "" || real.ID == parent.ID {
-		t.Errorf("IDs %q, %q and the parent's %q: %v", real.ID, link.ID, parent.ID, err)
+	if err := errors.Join(err1, err2, err3); err != nil || file.ID != link.ID || file.ID == "" || file.ID == parent.ID {
+		t.Errorf("IDs %q, %q and the parent's %q: %v", file.ID, link.ID, parent.ID, err)
 	}
 	if _, err := (Disk{}).ReadAt(ctx, at("pipe"), nil, 0, -1); err == nil ||
 		!strings.Contains(err.Error(), "it is a pipe") {

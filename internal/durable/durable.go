@@ -67,7 +67,8 @@ func Write(path string, write func(io.Writer) error) (err error) {
 // noFolder says which folder is missing, where that is why path can't be made.
 func noFolder(path string, err error) error {
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return fmt.Errorf("there is no folder %s to write %s in: make it, or choose another one", filepath.Dir(path), filepath.Base(path))
+		return fmt.Errorf("there is no folder %s to write %s in: make it, or choose another one", filepath.Dir(path),
+			filepath.Base(path))
 	}
 	return err
 }

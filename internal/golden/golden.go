@@ -231,7 +231,8 @@ func Near(t testing.TB, what string, got, want []float32, tol float64) {
 	at, worst := numeric.Worst(got, want)
 	numeric.Margin(t, what, worst, tol*top)
 	if !(worst <= tol*top) {
-		t.Errorf("%s: element %d: got %v, want %v: off by %.3g of the largest value %.3g, allowed %.3g", what, at, got[at], want[at], worst/top, top, tol)
+		t.Errorf("%s: element %d: got %v, want %v: off by %.3g of the largest value %.3g, allowed %.3g", what, at, got[at],
+			want[at], worst/top, top, tol)
 	}
 }
 

@@ -36,7 +36,8 @@ func (h Header) Len() int {
 	return n
 }
 
-var dictionary = regexp.MustCompile(`^\{'descr': '([^']{1,16})', 'fortran_order': (True|False), 'shape': \(([0-9, ]*)\), ?\} *\n?$`)
+var dictionary = regexp.MustCompile(
+	`^\{'descr': '([^']{1,16})', 'fortran_order': (True|False), 'shape': \(([0-9, ]*)\), ?\} *\n?$`)
 
 // ReadHeader reads the header of an array in a file of size bytes, and checks
 // that the file holds all elements.

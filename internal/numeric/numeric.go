@@ -75,7 +75,8 @@ func AllRounded[G, W Float](t testing.TB, what string, got []G, want []W, unit, 
 	at, off := worst(got, want, unit)
 	Margin(t, what, off, allowed)
 	if !(off <= allowed) {
-		t.Errorf("%s: element %d: got %v, want %v: off by %.3g%s, allowed %.3g", what, at, got[at], want[at], off, beside(unit), allowed)
+		t.Errorf("%s: element %d: got %v, want %v: off by %.3g%s, allowed %.3g", what, at, got[at], want[at], off,
+			beside(unit), allowed)
 	}
 }
 

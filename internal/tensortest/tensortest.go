@@ -29,7 +29,8 @@ type Reporter interface {
 
 // Gradients holds the norms of parameters' gradients against golden ones, the first
 // number of each entry; they may be off by tolerance times the largest.
-func Gradients(off Reporter, parameters iter.Seq2[string, *torch.Tensor], want map[string][2]float64, tolerance float64) {
+func Gradients(off Reporter, parameters iter.Seq2[string, *torch.Tensor], want map[string][2]float64,
+	tolerance float64) {
 	var top float64
 	for _, g := range want {
 		top = max(top, g[0])

@@ -22,7 +22,8 @@ func newCSV(dir string, series []string) (sink, []string, error) {
 		return nil, nil, err
 	}
 	t := &table{files: files, steps: csv.NewWriter(files[0]), heats: csv.NewWriter(files[1])}
-	err = errors.Join(t.steps.Write(append([]string{"step"}, series...)), t.heats.Write([]string{"kind", "step", "steps", "low", "high", "count"}))
+	err = errors.Join(t.steps.Write(append([]string{"step"}, series...)),
+		t.heats.Write([]string{"kind", "step", "steps", "low", "high", "count"}))
 	return t, paths, err
 }
 
@@ -44,7 +45,8 @@ func (t *table) row(step int, values []float64) error {
 
 func (t *table) heat(kind string, h record.Heat) error {
 	return counts(kind, h, func(c count) error {
-		return t.heats.Write([]string{c.Kind, strconv.FormatInt(c.Step, 10), strconv.FormatInt(c.Steps, 10), text(c.Low), text(c.High), text(c.Count)})
+		return t.heats.Write([]string{c.Kind, strconv.FormatInt(c.Step, 10), strconv.FormatInt(c.Steps, 10), text(c.Low),
+			text(c.High), text(c.Count)})
 	})
 }
 

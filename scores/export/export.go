@@ -47,7 +47,8 @@ func Write(s scores.Source, dir, format string, rows int) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	open := map[string]func(dir string, series []string) (sink, []string, error){"csv": newCSV, "parquet": newParquet, "npz": newNPZ}[format]
+	open := map[string]func(dir string, series []string) (sink, []string, error){"csv": newCSV, "parquet": newParquet,
+		"npz": newNPZ}[format]
 	if open == nil {
 		return nil, option.Text("format", "one of "+strings.Join(Formats, ", "), format)
 	}

@@ -25,7 +25,8 @@ func newNPZ(dir string, series []string) (sink, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return &arrays{file: files[0], zip: zip.NewWriter(files[0]), series: series, values: make([][]float32, len(series))}, paths, nil
+	return &arrays{file: files[0], zip: zip.NewWriter(files[0]), series: series,
+		values: make([][]float32, len(series))}, paths, nil
 }
 
 func (a *arrays) add(name string, values []float32, shape ...int) error {
@@ -57,7 +58,8 @@ func (a *arrays) heat(kind string, h record.Heat) error {
 		edges = append(edges, float32(e))
 	}
 	name := "hist_" + kind
-	return errors.Join(a.add(name, all, len(steps), len(edges)-1), a.add(name+"_step", steps, len(steps)), a.add(name+"_edges", edges, len(edges)))
+	return errors.Join(a.add(name, all, len(steps), len(edges)-1), a.add(name+"_step", steps, len(steps)),
+		a.add(name+"_edges", edges, len(edges)))
 }
 
 func (a *arrays) close() error {

@@ -88,7 +88,8 @@ func (h Header) check() error {
 			return fmt.Errorf("histogram %q: want a name of its own of small letters, digits and _", k.Kind)
 		}
 		if k.Bins < 1 || k.Bins > maxBins || !(k.Low < k.High) || math.IsInf(k.High-k.Low, 0) {
-			return fmt.Errorf("histogram %s: want 1 to %d bins between two numbers, got %d from %v to %v", k.Kind, maxBins, k.Bins, k.Low, k.High)
+			return fmt.Errorf("histogram %s: want 1 to %d bins between two numbers, got %d from %v to %v", k.Kind, maxBins,
+				k.Bins, k.Low, k.High)
 		}
 		seen[k.Kind] = true
 	}
@@ -109,7 +110,8 @@ func readHeader(dir string) (Header, error) {
 	path := headerPath(dir)
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Header{}, fmt.Errorf("%s: want a score record with record.json, found none; was the run made with --record? (%w)", dir, fs.ErrNotExist)
+		return Header{}, fmt.Errorf("%s: want a score record with record.json, found none; was the run made with "+
+			"--record? (%w)", dir, fs.ErrNotExist)
 	}
 	if err != nil {
 		return Header{}, err

@@ -20,7 +20,6 @@ type Writer struct {
 	steps   int      // recorded so far
 	pending int      // steps since the last flush
 	flushed time.Time
-	row     []float32
 }
 
 // Step is one step's row. Values has one for each series, NaN where there is
@@ -33,7 +32,8 @@ type Step struct {
 
 // NewHeader describes a record with these series and kinds of histograms.
 func NewHeader(series []string, histograms []Histogram) Header {
-	return Header{Format: format, Version: version, FirstStep: 1, Fan: fan, Series: series, Histograms: histograms, HistogramSteps: 1}
+	return Header{Format: format, Version: version, FirstStep: 1, Fan: fan, Series: series, Histograms: histograms,
+		HistogramSteps: 1}
 }
 
 // NewWriter begins a record in dir, or goes on with the one that is there after
@@ -105,7 +105,8 @@ func (w *Writer) Add(s Step) error {
 		return fmt.Errorf("score record: want step %d next, got %d", next, s.Step)
 	}
 	if len(s.Values) != len(w.header.Series) || len(s.Histograms) != len(w.header.Histograms) {
-		return fmt.Errorf("score record: want %d values and %d histograms, got %d and %d", len(w.header.Series), len(w.header.Histograms), len(s.Values), len(s.Histograms))
+		return fmt.Errorf("score record: want %d values and %d histograms, got %d and %d", len(w.header.Series),
+			len(w.header.Histograms), len(s.Values), len(s.Histograms))
 	}
 	for i, k := range w.header.Histograms {
 		if len(s.Histograms[i]) != k.Bins {

@@ -93,7 +93,7 @@ func unreadOptions(c *cobra.Command, all []config.Field, set map[string]bool) []
 }
 
 const (
-	AllFlag    = "all"
+	AllFlag    = "all" // the flag that makes help list every option
 	configHelp = "YAML file with options, or the name of a recipe; flags win"
 	showHelp   = "print all options as YAML, and stop"
 )

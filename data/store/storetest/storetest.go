@@ -36,6 +36,7 @@ func (s *Store) before(ctx context.Context, name string) error {
 	return nil
 }
 
+// Open opens as the store below does, unless it is to fail.
 func (s *Store) Open(ctx context.Context, name string) (io.ReadSeekCloser, error) {
 	if err := s.before(ctx, name); err != nil {
 		return nil, err
@@ -43,6 +44,7 @@ func (s *Store) Open(ctx context.Context, name string) (io.ReadSeekCloser, error
 	return s.Store.Open(ctx, name)
 }
 
+// ReadAt reads as the store below does, unless it is to fail.
 func (s *Store) ReadAt(ctx context.Context, name string, buf []byte, offset, size int64) ([]byte, error) {
 	if err := s.before(ctx, name); err != nil {
 		return nil, err
@@ -52,6 +54,7 @@ func (s *Store) ReadAt(ctx context.Context, name string, buf []byte, offset, siz
 	return b, err
 }
 
+// List lists as the store below does, unless it is to fail.
 func (s *Store) List(ctx context.Context, name string) ([]store.Entry, error) {
 	if err := s.before(ctx, name); err != nil {
 		return nil, err
@@ -59,6 +62,7 @@ func (s *Store) List(ctx context.Context, name string) ([]store.Entry, error) {
 	return s.Store.List(ctx, name)
 }
 
+// Stat describes as the store below does, unless it is to fail.
 func (s *Store) Stat(ctx context.Context, name string) (store.Info, error) {
 	if err := s.before(ctx, name); err != nil {
 		return store.Info{}, err
