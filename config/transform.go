@@ -1,6 +1,11 @@
 package config
 
-import "contralens/contrast/ft"
+import (
+	"fmt"
+	"strings"
+
+	"contralens/contrast/ft"
+)
 
 // resolve expands --ft into the long options.
 func (c *FeatureTransform) resolve() error {
@@ -77,4 +82,23 @@ func (c *FeatureTransform) Transform() ft.Transform {
 		negative.Normalize = c.NormTarget == "neg" || c.NormTarget == "both"
 	}
 	return ft.Transform{Positive: positive, Negative: negative}
+}
+
+// Describe describes the transformation of resolved options and when it starts.
+func (c *FeatureTransform) Describe() string {
+	t := c.Transform()
+	parts := []string{t.String()}
+	if !t.On() {
+		return parts[0]
+	}
+	if c.MixEpoch > 0 {
+		parts = append(parts, fmt.Sprintf("from epoch %d on", c.MixEpoch+1))
+	}
+	if c.MixStart == "auto" {
+		parts = append(parts, "as soon as positives have separated from negatives")
+	}
+	if c.MixStep > 0 {
+		parts = append(parts, fmt.Sprintf("from step %d on", c.MixStep+1))
+	}
+	return strings.Join(parts, "; ")
 }

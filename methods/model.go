@@ -18,6 +18,7 @@ import (
 	"contralens/nn"
 	"contralens/optim"
 	"contralens/torch"
+	"contralens/world"
 )
 
 // Model is what every method trains: a query encoder, for some a momentum encoder,
@@ -48,6 +49,7 @@ type Options struct {
 	BF16                  bool // encoders in bfloat16
 	Microbatches          int  // that a batch goes through the encoders in; 0 and 1: whole
 	Seed                  uint64
+	World                 world.World // of processes that train together; encode is where it gathers
 }
 
 // NewModel makes the networks and the method. Free it when done.

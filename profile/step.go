@@ -72,7 +72,7 @@ func (o Options) newRun(c *config.BenchStep) (*train.Run, error) {
 		return nil, err
 	}
 	c.TBPath = filepath.Join(o.Dir, "tb")
-	r, err := train.NewRun(c.Contrast, dir, func(m *config.Machine, net nn.Config) error {
+	r, err := train.NewRun(context.Background(), c.Contrast, dir, func(m *config.Machine, net nn.Config) error {
 		return o.told(setup.Precision(o.Tuner, m, setup.ContrastStep(&c.Contrast, net)))
 	})
 	if err != nil {
@@ -134,7 +134,8 @@ func (o Options) measureSteps(c *config.BenchStep, r *train.Run, steps *Steps) (
 		return Network(r.Model, c.BatchSize, c.InputRes, steps), nil
 	}
 	work := Count(r.Model)
-	r.Hooks = append(train.StepHooks(c.Contrast, c.TBPath, o.Print), steps.Hook())
+	r.Say = o.Print
+	r.Hooks = append(train.StepHooks(c.Contrast, c.TBPath), steps.Hook())
 	if err := r.Do(context.Background()); !errors.Is(err, ErrDone) {
 		return 0, err
 	}

@@ -20,7 +20,7 @@ func TestPhases(t *testing.T) {
 			var got methods.Times
 			var all time.Duration
 			err := torch.Run(func() error {
-				r, err := NewRun(c, t.TempDir(), nil)
+				r, err := NewRun(context.Background(), c, t.TempDir(), nil)
 				if err != nil {
 					return err
 				}

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math"
 
+	"contralens/checkpoint"
 	"contralens/contrast"
+	"contralens/methods"
 	"contralens/rundir"
 )
 
@@ -58,26 +60,45 @@ func similarity(s Step) float64 {
 	return sum / float64(len(s.Scores)/contrast.ScoreColumns)
 }
 
-// CollapseHook tells, once in a run, that the features have collapsed, and what
-// to change; metrics.jsonl keeps it.
-func CollapseHook(print func(format string, args ...any)) Hook {
-	return Hook{Step: func(r *Run, s Step) error {
-		k, queue := s.Negatives, r.Model.Method.State().Queue
-		same := similarity(s)
-		if !r.collapse.see(s.Loss, k, s.Step*r.Config.BatchSize >= queue, same) {
-			return nil
-		}
-		advice := "lower --learning_rate, give --warm, or raise the temperature (--method Customize -t)"
-		if s.Transformed {
-			advice = "let the transformation start later (--mix_start_epoch 2), or lower --learning_rate"
-		}
-		message := fmt.Sprintf("the features have collapsed: for %d steps the loss has been that of chance (%.3f, "+
-			"ln(K+1) = %.3f) and different images are all alike (mean negative score %.2f); %s, and start again",
-			collapseSteps, s.Loss, contrast.Chance(k), same, advice)
-		print("warning: %s", message)
-		return rundir.AddMetrics(r.Dir, rundir.Metrics{
-			Epoch: float64(s.Epoch), Step: new(float64(s.Step)), Event: rundir.EventCollapse, Message: message,
-			Loss: &s.Loss, NegativeMean: &same,
-		})
-	}}
+// watchCollapse tells the user, once in a run, that the features have collapsed, and
+// what to change; metrics.jsonl keeps it. Only while the loss looks like it are the
+// next step's scores looked at.
+func watchCollapse() Hook {
+	var c collapse
+	var last Step
+	return Hook{
+		Name: "collapse", Order: Monitor, EveryRank: true,
+		State: func() any { return c },
+		Load: func(state checkpoint.Dict) {
+			c = collapse{}
+			state.Decode(&c)
+		},
+		Collect: func(*Run) methods.Collect {
+			return methods.Collect{Scores: !c.Told && c.Steps > 0 || c.suspect(last.Loss, last.Negatives)}
+		},
+		Step: func(r *Run, s Step) error {
+			last = s
+			same := similarity(s)
+			full := s.Step*r.Config.BatchSize >= r.Model.Method.State().Queue
+			if !c.see(s.Loss, s.Negatives, full, same) {
+				return nil
+			}
+			message := collapseMessage(s, same)
+			r.say("warning: %s", message)
+			return r.event(rundir.Metrics{
+				Epoch: float64(s.Epoch), Step: new(float64(s.Step)), Event: rundir.EventCollapse, Message: message,
+				Loss: &s.Loss, NegativeMean: &same,
+			})
+		},
+	}
+}
+
+func collapseMessage(s Step, similarity float64) string {
+	advice := "lower --learning_rate, give --warm, or raise the temperature (--method Customize -t)"
+	if s.Transformed {
+		advice = "let the transformation start later (--mix_start_epoch 2), or lower --learning_rate"
+	}
+	return fmt.Sprintf("the features have collapsed: for %d steps the loss has been that of chance (%.3f, "+
+		"ln(K+1) = %.3f) and different images are all alike (mean negative score %.2f); %s, and start again",
+		collapseSteps, s.Loss, contrast.Chance(s.Negatives), similarity, advice)
 }

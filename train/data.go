@@ -26,21 +26,22 @@ func (n *notes) take() []string {
 	return list
 }
 
-// DataHook prints what is left out of the data: each image that cannot be read
+// DataHook tells the user what is left out of the data: each image that cannot be read
 // once, and their number at the end.
-func DataHook(print func(format string, args ...any)) Hook {
+func DataHook() Hook {
 	drain := func(r *Run) error {
 		for _, s := range r.notes.take() {
-			print("note: %s", s)
+			r.say("note: %s", s)
 		}
 		return nil
 	}
 	return Hook{
+		Order: Display,
 		Start: drain,
 		Step:  func(r *Run, _ Step) error { return drain(r) },
 		Stop: func(r *Run) error {
 			if n := data.Unreadable(r.Train); n > 0 {
-				defer print("note: %d of %d training images could not be read; contralens data stats lists them", n, r.Train.Len())
+				defer r.say("note: %d of %d training images could not be read; contralens data stats lists them", n, r.Train.Len())
 			}
 			return drain(r)
 		},

@@ -17,7 +17,9 @@ import (
 // CheckpointHook keeps current.pth after every epoch and ckpt_epoch_N.pth after
 // every saveFreq, of which the newest keep stay (0: all).
 func CheckpointHook(saveFreq, keep int) Hook {
-	return Hook{Epoch: func(r *Run) error { return rundir.SaveEpoch(r.Dir, r.Epoch, saveFreq, keep, r.Save) }}
+	return Hook{Order: Save, Epoch: func(r *Run) error {
+		return rundir.SaveEpoch(r.Dir, r.Epoch, saveFreq, keep, r.Save)
+	}}
 }
 
 // ScoreHook keeps the scores of every step in the reference implementation's
@@ -25,7 +27,8 @@ func CheckpointHook(saveFreq, keep int) Hook {
 func ScoreHook() Hook {
 	var w *scores.Writer
 	return Hook{
-		Collect: methods.Collect{Scores: true},
+		Order:   Records,
+		Collect: Always(methods.Collect{Scores: true}),
 		Start: func(r *Run) (err error) {
 			w, err = scores.NewWriter(r.Dir, r.Config.BatchSize)
 			return err
@@ -63,6 +66,7 @@ func KNNHook(
 		return r.addKNN(epoch, accuracy)
 	}
 	return Hook{
+		Order: Evaluate,
 		Start: func(r *Run) error {
 			epoch := r.Epoch - 1
 			if r.StepInEpoch > 0 || !due(r, epoch) {
@@ -120,6 +124,7 @@ func MetricsHook(printFreq int) Hook {
 	var images int
 	var last time.Time
 	return Hook{
+		Order: Metrics,
 		Start: func(r *Run) error {
 			last = time.Now()
 			if err := rundir.KeepMetrics(r.Dir, r.GlobalStep); err != nil {
@@ -156,12 +161,9 @@ func MetricsHook(printFreq int) Hook {
 }
 
 // StepHooks are the hooks of a pre-training that follow every step. curves is the
-// folder of TensorBoard's events; print receives sentences for the user.
-func StepHooks(c config.Contrast, curves string, print func(format string, args ...any)) []Hook {
-	list := []Hook{
-		DataHook(print), MetricsHook(c.PrintFreq), CollapseHook(print), MixStartHook(print),
-		EventsHook(curves, c.PrintFreq),
-	}
+// folder of TensorBoard's events.
+func StepHooks(c config.Contrast, curves string) []Hook {
+	list := []Hook{DataHook(), MetricsHook(c.PrintFreq), EventsHook(curves, c.PrintFreq)}
 	if c.SaveScore {
 		list = append(list, ScoreHook())
 	}

@@ -3,13 +3,16 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"strings"
 	"testing"
 
 	"contralens/config"
 	"contralens/rundir"
 	"contralens/torch"
 	"contralens/views"
+	"contralens/world"
 )
 
 // painted is a dataset of plain images whose color is their class.
@@ -73,4 +76,62 @@ func inTorch(t *testing.T, f func()) {
 	if err := torch.Run(func() error { torch.Scoped(f); return nil }); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestHookOrder: hooks run by their order, the monitors that every run has among them,
+// and in the order of the list where that is equal.
+func TestHookOrder(t *testing.T) {
+	c := config.DefaultContrast()
+	c.K, c.BatchSize = 8, 4
+	inTorch(t, func() {
+		r := small(t, 12, c)
+		defer r.Close()
+		r.monitors = []Hook{watchCollapse(), watchOnset()}
+		var ran []string
+		hook := func(name string, order Order) Hook {
+			return Hook{Order: order, Epoch: func(*Run) error { ran = append(ran, name); return nil }}
+		}
+		r.Hooks = []Hook{hook("knn", Evaluate), hook("record", Records), hook("save", Save), hook("mine", Records), hook("line", Display)}
+		if err := r.each(func(h Hook) func(*Run) error { return h.Epoch }); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := fmt.Sprint(ran), "[line record mine save knn]"; got != want {
+			t.Errorf("hooks ran as %s, want %s", got, want)
+		}
+		if items, err := r.states(); err != nil || len(items) != 2 || items[0].Key != "collapse" || items[1].Key != "mix_start" {
+			t.Errorf("want the states of both monitors, got %v (%v)", items, err)
+		}
+		r.Hooks = []Hook{{Name: "collapse", State: func() any { return struct{}{} }}}
+		if _, err := r.states(); err == nil {
+			t.Error("two hooks of one name are accepted")
+		}
+	})
+}
+
+// TestWorld: of several processes the first alone runs the hooks that write, all run
+// those that decide; training by several is refused.
+func TestWorld(t *testing.T) {
+	c := config.DefaultContrast()
+	c.K, c.BatchSize = 8, 4
+	inTorch(t, func() {
+		r := small(t, 12, c)
+		defer r.Close()
+		r.monitors = []Hook{watchCollapse(), watchOnset()}
+		r.Hooks = []Hook{CheckpointHook(1, 0)}
+		said := 0
+		r.Say = func(string, ...any) { said++ }
+		for rank, want := range []int{3, 2} {
+			r.World = world.World{Rank: rank, Size: 2}
+			if got := len(r.hooks()); got != want {
+				t.Errorf("rank %d runs %d hooks, want %d", rank, got, want)
+			}
+			r.say("hello")
+			if err := r.Do(context.Background()); err == nil || !strings.Contains(err.Error(), "want one process") {
+				t.Errorf("rank %d trains: %v", rank, err)
+			}
+		}
+		if said != 1 {
+			t.Errorf("%d processes speak to the user, want the first", said)
+		}
+	})
 }

@@ -94,7 +94,7 @@ func follows(t *testing.T, c config.Contrast, from, to string, stop int) (losses
 	t.Helper()
 	err := torch.Run(func() error {
 		torch.SetThreads(1) // such small tensors gain nothing by more
-		r, err := NewRun(c, t.TempDir(), nil)
+		r, err := NewRun(context.Background(), c, t.TempDir(), nil)
 		if err != nil {
 			return err
 		}
@@ -106,7 +106,7 @@ func follows(t *testing.T, c config.Contrast, from, to string, stop int) (losses
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		r.Hooks = []Hook{{Collect: methods.Collect{Scores: true, Statistics: true}, Step: func(r *Run, s Step) error {
+		r.Hooks = []Hook{{Collect: Always(methods.Collect{Scores: true, Statistics: true}), Step: func(r *Run, s Step) error {
 			losses = append(losses, s.Loss)
 			if len(s.Scores) != 5*s.Images || s.Statistics == nil {
 				t.Errorf("step %d: %d score values for %d images, statistics %v", s.Step, len(s.Scores), s.Images, s.Statistics)

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math"
 
+	"contralens/checkpoint"
 	"contralens/contrast"
+	"contralens/methods"
 	"contralens/rundir"
 )
 
@@ -67,25 +69,40 @@ func (r *Run) filled() bool {
 	return len(memory.Contrast) == 0 || r.GlobalStep >= r.Batches
 }
 
-// undecided reports whether the scores of the next step decide about transforming.
-func (r *Run) undecided() bool {
-	return r.Config.MixStart == "auto" && r.mixStart.Since == 0 && r.Model.Transform.On()
-}
-
-// MixStartHook tells when --mix_start auto lets the transformation set in;
-// metrics.jsonl keeps it.
-func MixStartHook(print func(format string, args ...any)) Hook {
-	return Hook{Step: func(r *Run, s Step) error {
-		if r.mixStart.Since == 0 || r.mixStart.Since != s.Step {
-			return nil
-		}
-		gap, deviation := gaps(s)
-		message := fmt.Sprintf("positives are %.2f above negatives, %.1f of their standard deviations, and have been "+
-			"for %d steps: features are transformed from step %d on", gap, gap/deviation, separatedSteps, s.Step+1)
-		print("%s", message)
-		return rundir.AddMetrics(r.Dir, rundir.Metrics{
-			Epoch: float64(s.Epoch), Step: new(float64(s.Step)), Event: rundir.EventMixStart, Message: message,
-			Gap: &gap, Deviation: &deviation,
-		})
-	}}
+// watchOnset starts the feature transformation in the epoch and at the step that the
+// options name and, with --mix_start auto, when the scores say so: then it tells the
+// user, and metrics.jsonl keeps it.
+func watchOnset() Hook {
+	var m mixStart
+	undecided := func(r *Run) bool {
+		return r.Config.MixStart == "auto" && m.Since == 0 && r.Model.Transform.On()
+	}
+	return Hook{
+		Name: "mix_start", Order: Monitor, EveryRank: true,
+		State: func() any { return m },
+		Load: func(state checkpoint.Dict) {
+			m = mixStart{}
+			state.Decode(&m)
+		},
+		Transform: func(r *Run) bool {
+			return !undecided(r) && r.Epoch > r.Config.MixEpoch && r.GlobalStep+1 > r.Config.MixStep
+		},
+		Collect: func(r *Run) methods.Collect { return methods.Collect{Scores: undecided(r)} },
+		Step: func(r *Run, s Step) error {
+			if !undecided(r) {
+				return nil
+			}
+			if m.see(s, r.filled()); m.Since == 0 {
+				return nil
+			}
+			gap, deviation := gaps(s)
+			message := fmt.Sprintf("positives are %.2f above negatives, %.1f of their standard deviations, and have been "+
+				"for %d steps: features are transformed from step %d on", gap, gap/deviation, separatedSteps, s.Step+1)
+			r.say("%s", message)
+			return r.event(rundir.Metrics{
+				Epoch: float64(s.Epoch), Step: new(float64(s.Step)), Event: rundir.EventMixStart, Message: message,
+				Gap: &gap, Deviation: &deviation,
+			})
+		},
+	}
 }

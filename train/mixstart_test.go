@@ -114,7 +114,7 @@ func TestTransformationSetsIn(t *testing.T) {
 			})
 			inTorch(t, func() {
 				torch.SetThreads(1) // such small tensors gain nothing by more
-				r, err := NewRun(config, t.TempDir(), nil)
+				r, err := NewRun(context.Background(), config, t.TempDir(), nil)
 				if err != nil {
 					t.Fatal(err)
 				}

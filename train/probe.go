@@ -29,6 +29,7 @@ func ProbeHook(n int, progress func(done, total int)) Hook {
 		return set.Add(epoch, features.Float32s(), features.Size(1))
 	}
 	return Hook{
+		Order: Probes,
 		Start: func(r *Run) (err error) {
 			if images = r.Train; r.Test != nil {
 				images = r.Test

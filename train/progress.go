@@ -115,6 +115,7 @@ func (p *Progress) Evaluating(done, total int) {
 // Hook is the hook that shows the steps.
 func (p *Progress) Hook() Hook {
 	return Hook{
+		Order: Display,
 		Start: func(r *Run) error {
 			p.begin, p.mark, p.first = time.Now(), time.Now(), r.GlobalStep
 			return nil

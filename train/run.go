@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"contralens/config"
@@ -17,6 +18,7 @@ import (
 	"contralens/optim"
 	"contralens/torch"
 	"contralens/views"
+	"contralens/world"
 )
 
 // ErrStopped ends a run that was asked to stop, after its state was saved.
@@ -31,17 +33,19 @@ type Run struct {
 	Views      []views.Spec // that a step needs of each image
 	Schedule   optim.Schedule
 	Model      *methods.Model
+	World      world.World // of processes that train together; today one
 	Hooks      []Hook
+	// Say receives sentences for the user; nil: nobody hears them.
+	Say func(format string, args ...any)
 
 	Epoch       int // in training, from 1
 	StepInEpoch int // steps of it that are done
 	GlobalStep  int // steps done since the beginning
 	Meter       EpochMeter
-	collapse    collapse
-	mixStart    mixStart
 
 	Batches   int // steps an epoch
 	DropLast  bool
+	monitors  []Hook // which every run has: collapse, onset of the transformation
 	notes     notes
 	saved     string // the checkpoint that was written last, or that the run was resumed from
 	savedStep int    // and its step
@@ -63,22 +67,18 @@ type Step struct {
 	Wait, Compute time.Duration // for data; for the step itself
 }
 
-// Hook is something that hangs on the loop; nil functions are left out.
-type Hook struct {
-	Collect methods.Collect // what Step needs
-	Start   func(*Run) error
-	Step    func(*Run, Step) error
-	Epoch   func(*Run) error // after an epoch, when StepInEpoch is Batches
-	Save    func(*Run) error // before a checkpoint is written: what belongs to the steps done goes to disk
-	Stop    func(*Run) error // at the end, also when the run was stopped or failed
-}
-
 // Do trains from where the run stands to its last epoch. When ctx ends, the
 // step is finished, and after the last step of an epoch what follows it; the
 // state is saved and ErrStopped returned.
+//
+// A world of several processes is refused: hooks and loader know it, gradients and
+// embeddings are not exchanged yet.
 func (r *Run) Do(ctx context.Context) (err error) {
+	if !r.World.Alone() {
+		return fmt.Errorf("%v: want one process: training by several is not there yet", r.World)
+	}
 	defer func() {
-		for _, h := range r.Hooks {
+		for _, h := range r.hooks() {
 			if h.Stop != nil {
 				err = errors.Join(err, h.Stop(r))
 			}
@@ -94,12 +94,8 @@ func (r *Run) Do(ctx context.Context) (err error) {
 }
 
 func (r *Run) do(ctx context.Context) error {
-	for _, h := range r.Hooks {
-		if h.Start != nil {
-			if err := h.Start(r); err != nil {
-				return err
-			}
-		}
+	if err := r.each(func(h Hook) func(*Run) error { return h.Start }); err != nil {
+		return err
 	}
 	for r.Epoch <= r.Config.Epochs {
 		if ctx.Err() != nil {
@@ -108,38 +104,41 @@ func (r *Run) do(ctx context.Context) error {
 		if err := r.epoch(ctx); err != nil {
 			return err
 		}
-		for _, h := range r.Hooks {
-			if h.Epoch != nil {
-				if err := h.Epoch(r); err != nil {
-					return err
-				}
-			}
+		if err := r.each(func(h Hook) func(*Run) error { return h.Epoch }); err != nil {
+			return err
 		}
 		r.Epoch, r.StepInEpoch, r.Meter = r.Epoch+1, 0, EpochMeter{}
 	}
 	return nil
 }
 
-// transforming says whether the step after the one done transforms features.
+// transforming reports whether the step after the one done transforms features.
 func (r *Run) transforming() bool {
-	return r.Model.Transform.On() && !r.undecided() && r.Epoch > r.Config.MixEpoch && r.GlobalStep+1 > r.Config.MixStep
+	return r.Model.Transform.On() && !slices.ContainsFunc(r.hooks(), func(h Hook) bool {
+		return h.Transform != nil && !h.Transform(r)
+	})
+}
+
+// collect is what the hooks want of the next step.
+func (r *Run) collect() (c methods.Collect) {
+	for _, h := range r.hooks() {
+		if h.Collect != nil {
+			wanted := h.Collect(r)
+			c.Scores, c.Statistics = c.Scores || wanted.Scores, c.Statistics || wanted.Statistics
+		}
+	}
+	return c
 }
 
 // epoch trains to the end of the epoch, unless ctx ends before it.
 func (r *Run) epoch(ctx context.Context) error {
 	l := loader.NewViews(ctx, loader.ViewOptions{
 		Dataset: r.Train, Views: r.Views, BatchSize: r.Config.BatchSize, Workers: r.Config.Workers,
-		Seed: r.Config.Seed, Epoch: r.Epoch, Shuffle: true, DropLast: r.DropLast, FirstBatch: r.StepInEpoch,
+		Seed: r.Config.Seed, Epoch: r.Epoch, Shuffle: true, DropLast: r.DropLast, FirstBatch: r.StepInEpoch, World: r.World,
 	})
 	defer l.Close()
 	clock := &r.Model.Clock
 	defer clock.Enter(methods.Other)()
-	var measured methods.Collect
-	for _, h := range r.Hooks {
-		measured.Scores, measured.Statistics = measured.Scores || h.Collect.Scores, measured.Statistics || h.Collect.Statistics
-	}
-	collect := measured
-	collect.Scores = measured.Scores || r.undecided()
 	for {
 		clock.Enter(methods.Views)
 		start := time.Now()
@@ -153,59 +152,62 @@ func (r *Run) epoch(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s := Step{Epoch: r.Epoch, Batch: r.StepInEpoch, Images: b.N, Rate: r.Schedule.At(r.Epoch, r.StepInEpoch, r.Batches), Wait: time.Since(start)}
+		s := Step{
+			Epoch: r.Epoch, Batch: r.StepInEpoch, Images: b.N,
+			Rate: r.Schedule.At(r.Epoch, r.StepInEpoch, r.Batches), Wait: time.Since(start),
+		}
 		start = time.Now()
-		err = r.step(&s, b, collect)
+		err = r.step(&s, b)
 		s.Compute = time.Since(start)
 		l.Recycle(b)
 		if err != nil {
-			return fmt.Errorf("epoch %d, step %d: %w: a lower --learning_rate, --warm or --precision fp32 may help", s.Epoch, r.GlobalStep+1, err)
+			return fmt.Errorf("epoch %d, step %d: %w: a lower --learning_rate, --warm or --precision fp32 may help",
+				s.Epoch, r.GlobalStep+1, err)
 		}
 		r.StepInEpoch++
 		r.GlobalStep++
 		s.Step = r.GlobalStep
 		r.Meter.add(s)
-		if r.undecided() {
-			r.mixStart.see(s, r.filled())
-		}
 		clock.Enter(methods.Recording)
-		for _, h := range r.Hooks {
-			if h.Step != nil {
-				if err := h.Step(r, s); err != nil {
-					return err
-				}
-			}
+		if err := r.each(func(h Hook) func(*Run) error { return h.after(s) }); err != nil {
+			return err
 		}
 		if ctx.Err() != nil && r.StepInEpoch < r.Batches {
 			return ErrStopped
 		}
-		// A loss that looks like a collapse has the next step's scores looked at.
-		collect.Scores = measured.Scores || r.undecided() || r.collapse.suspect(s.Loss, s.Negatives)
 	}
 }
 
 // step trains on one batch.
-func (r *Run) step(s *Step, b *loader.ViewBatch, collect methods.Collect) (err error) {
+func (r *Run) step(s *Step, b *loader.ViewBatch) (err error) {
 	m := r.Model
 	s.Transformed = r.transforming()
 	torch.Scoped(func() {
-		batch := &methods.Batch{Random: m.Random(r.GlobalStep, s.Transformed), Collect: collect}
+		batch := &methods.Batch{Random: m.Random(r.GlobalStep, s.Transformed), Collect: r.collect()}
 		for _, i := range b.Indices {
 			batch.Images = append(batch.Images, int64(i))
 		}
 		for v, spec := range r.Views {
-			shape := spec.Shape()
+			shape, values := spec.Shape(), b.Samples.Values[v]
 			if spec.Kind == views.Jigsaw {
 				shape = append([]int{shape[0] * b.N}, shape[1:]...)
-				batch.Patches = torch.FromFloat32(b.Samples.Values[v], shape...).ToDevice(m.Device())
+				batch.Patches = torch.FromFloat32(values, shape...).ToDevice(m.Device())
 				continue
 			}
-			batch.Crops = append(batch.Crops, torch.FromFloat32(b.Samples.Values[v], append([]int{b.N}, shape...)...).ToDevice(m.Device()))
+			crop := torch.FromFloat32(values, append([]int{b.N}, shape...)...).ToDevice(m.Device())
+			batch.Crops = append(batch.Crops, crop)
 		}
 		m.Clock.Enter(methods.Other)
 		var out methods.Outcome
 		out, err = m.Step(batch, s.Rate)
-		s.Loss, s.Accuracy, s.Negatives, s.Scores, s.Statistics, s.Jigsaw = out.Value, out.Accuracy, out.Negatives, out.Scores, out.Statistics, out.Jigsaw
+		s.Loss, s.Accuracy, s.Negatives = out.Value, out.Accuracy, out.Negatives
+		s.Scores, s.Statistics, s.Jigsaw = out.Scores, out.Statistics, out.Jigsaw
 	})
 	return err
+}
+
+func (r *Run) say(format string, args ...any) {
+	if r.Say != nil && r.World.First() {
+		r.Say(format, args...)
+	}
 }

@@ -18,7 +18,8 @@ func RecordHook() Hook {
 	var w *record.Writer
 	var h record.Header
 	return Hook{
-		Collect: methods.Collect{Statistics: true},
+		Order:   Records,
+		Collect: Always(methods.Collect{Statistics: true}),
 		Start: func(r *Run) (err error) {
 			h = record.NewHeader(record.TrainingNames(), record.TrainingHistograms(r.Model.Transform.On()))
 			if r.Config.Epochs*r.Batches > fineSteps {

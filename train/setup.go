@@ -11,18 +11,19 @@ import (
 	"contralens/nn"
 	"contralens/optim"
 	"contralens/setup"
+	"contralens/world"
 )
 
 // Chooser settles the precision and the memory format of a network where options
 // leave them open.
 type Chooser func(*config.Machine, nn.Config) error
 
-// NewRun opens the data, has choose settle how to compute, which without one is in
+// NewRun opens the data, which ends with ctx, has choose settle how to compute, which without one is in
 // fp32 and channels_last, and builds the model. It must be called, and the Run used,
 // inside torch.Run.
-func NewRun(c config.Contrast, dir string, choose Chooser) (*Run, error) {
-	r := &Run{Config: c, Dir: dir, Epoch: 1}
-	splits, err := setup.Splits(context.Background(), c.Data, r.notes.add)
+func NewRun(ctx context.Context, c config.Contrast, dir string, choose Chooser) (*Run, error) {
+	r := &Run{Config: c, Dir: dir, Epoch: 1, World: world.Single(), monitors: []Hook{watchCollapse(), watchOnset()}}
+	splits, err := setup.Splits(ctx, c.Data, r.notes.add)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +40,9 @@ func NewRun(c config.Contrast, dir string, choose Chooser) (*Run, error) {
 	// Batch norm cannot train on one image: a last batch of one is left out.
 	r.DropLast = n%c.BatchSize == 1
 	r.Batches = loader.Batches(n, c.BatchSize, r.DropLast)
-	r.Schedule = optim.Schedule{Rate: c.LearningRate, Epochs: c.Epochs, Cosine: c.Cosine, DecayRate: c.DecayRate, Milestones: c.Milestones}.Warmed(c.Warm)
+	r.Schedule = optim.Schedule{
+		Rate: c.LearningRate, Epochs: c.Epochs, Cosine: c.Cosine, DecayRate: c.DecayRate, Milestones: c.Milestones,
+	}.Warmed(c.Warm)
 	net, err := r.network(choose)
 	if err != nil {
 		return nil, err
@@ -47,9 +50,10 @@ func NewRun(c config.Contrast, dir string, choose Chooser) (*Run, error) {
 	c = r.Config
 	net.Jigsaw, net.Groups, net.Checkpoint = c.Jigsaw, c.BNSplits, c.CheckpointActivations
 	r.Model, err = methods.NewModel(methods.Options{
-		Net: net, Memory: c.Memory, Images: n, K: c.K, Symmetric: c.Symmetric, Alpha: c.Alpha, BankMomentum: c.BankMomentum,
-		Temperature: c.Temperature, Beta: c.Beta, Momentum: c.Momentum, WeightDecay: c.WeightDecay,
-		Transform: c.Transform(), BF16: c.Precision == "bf16", Microbatches: c.Accum, Seed: c.Seed,
+		Net: net, Memory: c.Memory, Images: n, K: c.K, Symmetric: c.Symmetric, Alpha: c.Alpha,
+		BankMomentum: c.BankMomentum, Temperature: c.Temperature, Beta: c.Beta, Momentum: c.Momentum,
+		WeightDecay: c.WeightDecay, Transform: c.Transform(), BF16: c.Precision == "bf16", Microbatches: c.Accum,
+		Seed: c.Seed, World: r.World,
 	})
 	if err != nil {
 		return nil, err

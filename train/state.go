@@ -14,7 +14,8 @@ import (
 )
 
 // checkpointRecord is what a checkpoint of a pre-training keeps beside PyTorch's keys, to
-// resume it exactly. The method's memory has entries of its own; see saveMemory.
+// resume it exactly. The method's memory and hooks with a
+// state have entries of their own.
 type checkpointRecord struct {
 	rundir.CheckpointRecord
 	Images       int        `key:"images"` // of the dataset
@@ -22,8 +23,6 @@ type checkpointRecord struct {
 	Precision    string     `key:"precision"`
 	MemoryFormat string     `key:"memory_format"`
 	Meter        EpochMeter `key:"epoch_sums"`
-	Collapse     collapse   `key:"collapse"`
-	MixStart     mixStart   `key:"mix_start"`
 }
 
 // rng is the state of the random numbers.
@@ -37,12 +36,12 @@ type rng struct {
 // complete one. The hooks write what they hold back first, so that a checkpoint never
 // knows of more steps than the other files of the run.
 func (r *Run) Save(path string) error {
-	for _, h := range r.Hooks {
-		if h.Save != nil {
-			if err := h.Save(r); err != nil {
-				return err
-			}
-		}
+	if err := r.each(func(h Hook) func(*Run) error { return h.Save }); err != nil {
+		return err
+	}
+	states, err := r.states()
+	if err != nil {
+		return err
 	}
 	completed := r.Epoch
 	if r.StepInEpoch < r.Batches {
@@ -61,7 +60,7 @@ func (r *Run) Save(path string) error {
 		},
 		Images: r.Train.Len(), RNG: rng{Seed: int(r.Config.Seed), LambdaStep: int(m.Stream.Step)},
 		Precision: r.Config.Precision, MemoryFormat: r.Config.MemoryFormat,
-		Meter: meter, Collapse: r.collapse, MixStart: r.mixStart,
+		Meter: meter,
 	}
 	file := checkpoint.Dict{
 		{Key: "model", Value: statedict.Of(m.Query.State, "module.")},
@@ -69,7 +68,7 @@ func (r *Run) Save(path string) error {
 		{Key: "optimizer", Value: statedict.SGD(m.Optimizer, r.Schedule.Epoch(max(completed, 1)))},
 		{Key: "epoch", Value: completed},
 	}
-	file = rundir.WithRecord(file, record, saveMethod(m)...)
+	file = rundir.WithRecord(file, record, append(states, saveMethod(m)...)...)
 	if m.Key != nil {
 		file = append(file, checkpoint.Item{Key: "model_ema", Value: statedict.Of(m.Key.State, "")})
 	}
@@ -136,7 +135,8 @@ func (r *Run) Load(path string) (notes []string, err error) {
 	r.StepInEpoch, r.GlobalStep = record.StepInEpoch, record.GlobalStep
 	r.savedStep = r.GlobalStep
 	r.Model.Stream.Step = uint64(record.RNG.LambdaStep)
-	r.Meter, r.collapse, r.mixStart = record.Meter, record.Collapse, record.MixStart
+	r.Meter = record.Meter
+	r.loadStates(ours)
 	if n := record.Images; n != r.Train.Len() {
 		if r.StepInEpoch > 0 {
 			r.StepInEpoch, r.Meter = 0, EpochMeter{}

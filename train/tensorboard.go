@@ -12,6 +12,7 @@ func EventsHook(dir string, printFreq int) Hook {
 	var rate float64
 	var scores epochScores
 	return Hook{
+		Order: Records,
 		Start: func(r *Run) (err error) {
 			rate = r.Schedule.Epoch(max(r.Epoch, 1))
 			w, err = events.NewWriter(dir, r.GlobalStep+1)

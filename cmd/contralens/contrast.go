@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -57,7 +56,7 @@ func describeContrast(c config.Contrast, warnings []string) error {
 	}
 	fmt.Printf("method:        %s: %s, augmentation %s, head %s, memory %s, τ %v\n",
 		c.Method, c.Modal, c.Aug, c.Head, c.Memory, c.Temperature)
-	fmt.Printf("features:      %s\n", inWords(c))
+	fmt.Printf("features:      %s\n", c.FeatureTransform.Describe())
 	for _, w := range warnings {
 		fmt.Printf("note:          %s\n", w)
 	}
@@ -75,23 +74,4 @@ func printPlace(o config.Output, name config.RunName) error {
 		fmt.Printf("upstream name: %s\n", name.Upstream)
 	}
 	return nil
-}
-
-// inWords is the feature transformation in a sentence.
-func inWords(c config.Contrast) string {
-	t := c.Transform()
-	if !t.On() {
-		return t.String()
-	}
-	parts := []string{t.String()}
-	if c.MixEpoch > 0 {
-		parts = append(parts, fmt.Sprintf("from epoch %d on", c.MixEpoch+1))
-	}
-	if c.MixStart == "auto" {
-		parts = append(parts, "as soon as positives have separated from negatives")
-	}
-	if c.MixStep > 0 {
-		parts = append(parts, fmt.Sprintf("from step %d on", c.MixStep+1))
-	}
-	return strings.Join(parts, "; ")
 }

@@ -32,7 +32,7 @@ func TestTrains(t *testing.T) {
 	var losses []float64
 	err := torch.Run(func() error {
 		torch.SetThreads(1)
-		r, err := train.NewRun(c, t.TempDir(), nil)
+		r, err := train.NewRun(context.Background(), c, t.TempDir(), nil)
 		if err != nil {
 			return err
 		}

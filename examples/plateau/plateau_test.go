@@ -1,0 +1,98 @@
+package plateau_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"contralens/config"
+	"contralens/examples/plateau"
+	"contralens/rundir"
+	"contralens/train"
+)
+
+// photos writes n images of noise.
+func photos(t *testing.T, n int) string {
+	t.Helper()
+	dir := t.TempDir()
+	for i := range n {
+		m := image.NewNRGBA(image.Rect(0, 0, 16, 16))
+		for p := range 16 * 16 {
+			v := uint8((p*p*31 + 97*i*p + 13*i) % 251)
+			m.Set(p%16, p/16, color.NRGBA{v, v / 2, 255 - v, 255})
+		}
+		f, err := os.Create(filepath.Join(dir, fmt.Sprintf("%02d.png", i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(png.Encode(f, m), f.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func options(t *testing.T, folder, runs string) config.Contrast {
+	t.Helper()
+	c := config.DefaultContrast()
+	c.Method, c.DataFolder, c.Arch, c.Width, c.Stem, c.InputRes = "MoCov2", folder, "resnet18", 0.0625, "cifar", 16
+	c.BatchSize, c.K, c.FeatDim, c.Epochs, c.Seed = 4, 8, 8, 40, 3
+	c.LearningRate = 1e-12 // nothing is learned: the loss only wanders
+	c.ModelPath, c.TBPath, c.Name = runs, filepath.Join(runs, "tb"), "run"
+	if _, err := c.Resolve(nil); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// epochs are those that a run has finished.
+func epochs(t *testing.T, result train.Result) (n int) {
+	t.Helper()
+	for _, m := range rundir.LastMetrics(os.DirFS(result.Dir).(fs.StatFS)) {
+		if m.EpochEnd {
+			n++
+		}
+	}
+	return n
+}
+
+// TestPlateau: a training that learns nothing ends after two epochs without a new
+// lowest loss, and one that was interrupted before ends at the same epoch.
+func TestPlateau(t *testing.T) {
+	folder := photos(t, 12)
+	whole, err := train.Pretrain(context.Background(), options(t, folder, t.TempDir()), train.Options{Hooks: plateau.Hooks(2)})
+	if !errors.Is(err, train.ErrStopped) {
+		t.Fatalf("want the training stopped, got %v", err)
+	}
+	want := epochs(t, whole)
+	if want < 3 || want > 30 {
+		t.Fatalf("stopped after %d of 40 epochs", want)
+	}
+
+	c := options(t, folder, t.TempDir())
+	ctx, cancel := context.WithCancel(context.Background())
+	interrupt := train.Hook{Order: train.Evaluate, Epoch: func(r *train.Run) error {
+		if r.Epoch == want-1 {
+			cancel()
+		}
+		return nil
+	}}
+	if _, err := train.Pretrain(ctx, c, train.Options{Hooks: append(plateau.Hooks(2), interrupt)}); !errors.Is(err, train.ErrStopped) {
+		t.Fatalf("want the training interrupted, got %v", err)
+	}
+	c.Resume = "auto"
+	resumed, err := train.Pretrain(context.Background(), c, train.Options{Hooks: plateau.Hooks(2)})
+	if !errors.Is(err, train.ErrStopped) {
+		t.Fatalf("want the resumed training stopped, got %v", err)
+	}
+	if got := epochs(t, resumed); got != want {
+		t.Errorf("the resumed training ends after %d epochs, the whole one after %d", got, want)
+	}
+}

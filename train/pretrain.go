@@ -1,0 +1,233 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"contralens/autotune"
+	"contralens/checkpoint/weights"
+	"contralens/config"
+	"contralens/contrast"
+	"contralens/nn"
+	"contralens/rundir"
+	"contralens/setup"
+)
+
+// Options are what a pre-training needs beside its configuration. The zero value
+// trains in silence, in fp32 unless the configuration says otherwise.
+type Options struct {
+	// Progress shows the training and keeps log.txt, and is the caller's to close; nil:
+	// log.txt alone.
+	Progress *Progress
+	// Begin, when set, is called when the run directory is made: from here on there is
+	// something to save when the context ends.
+	Begin func()
+	// Tuner, when set, measures which precision, memory format and split of the
+	// processors train fastest, where the configuration leaves that open.
+	Tuner *autotune.Tuner
+	// Hooks run beside the pre-training's own.
+	Hooks []Hook
+	// Command is the command line that run.json records.
+	Command []string
+}
+
+// Result is what a pre-training leaves.
+type Result struct {
+	Dir        string     // the run directory
+	Checkpoint string     // the newest checkpoint; "" if none was written
+	Accuracies []Accuracy // of the k-NN evaluations of this session
+}
+
+// Accuracy is the k-NN accuracy after an epoch.
+type Accuracy struct {
+	Epoch int // 0: untrained
+	Top1  float64
+}
+
+// Pretrain trains an encoder as c says, which c.Resolve has checked, in a run
+// directory of its own, and does its tensor work itself. When ctx ends, everything is
+// saved and ErrStopped comes back; the same call with c.Resume "auto" continues.
+func Pretrain(ctx context.Context, c config.Contrast, o Options) (Result, error) {
+	place, err := setup.FindPlace(c.Output, c.RunName()) // before a measurement settles options
+	if err != nil {
+		return Result{}, err
+	}
+	if o.Progress == nil {
+		o.Progress = &Progress{Out: io.Discard, PrintFreq: c.PrintFreq}
+		defer o.Progress.Close()
+	}
+	p := &pretraining{Options: o, place: place, result: Result{Dir: place.Dir}}
+	err = setup.Compute(c.Threads, func() error { return p.run(ctx, c) })
+	return p.result, err
+}
+
+// pretraining is one call of Pretrain.
+type pretraining struct {
+	Options
+	place  setup.Place
+	result Result
+}
+
+func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
+	if c.Init != "" {
+		if _, err := weights.Open(c.Init, ""); err != nil {
+			return err // before time goes into measuring how to compute
+		}
+	}
+	if err := rundir.Possible(p.place.Dir, c.TBPath); err != nil {
+		return err
+	}
+	if err := setup.ResumeCompute(&c.Machine, c.Resume, p.place.Dir); err != nil {
+		return err
+	}
+	r, chosen, err := p.build(ctx, c)
+	if r != nil {
+		defer r.Close()
+	}
+	if err != nil {
+		return err
+	}
+	// What can be wrong with a checkpoint is found before a directory is made.
+	if err := p.start(r); err != nil {
+		return err
+	}
+	release, err := setup.Prepare(p.place, &r.Config, r.Config.Output, p.Command)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := p.Progress.Open(p.place.Dir); err != nil {
+		return err
+	}
+	for _, w := range r.Warnings() {
+		r.say("note: %s", w)
+	}
+	for _, said := range chosen {
+		if said != "" {
+			r.say("%s", said)
+		}
+	}
+	r.say("%s", r.summary())
+	return p.train(ctx, r)
+}
+
+// build makes the run, with what is left open settled by measuring. chosen describes
+// what was measured.
+func (p *pretraining) build(ctx context.Context, c config.Contrast) (r *Run, chosen []string, err error) {
+	var precision, split string
+	var choose Chooser
+	if p.Tuner != nil {
+		choose = func(m *config.Machine, net nn.Config) (err error) {
+			precision, err = setup.Precision(p.Tuner, m, setup.ContrastStep(&c, net))
+			return err
+		}
+	}
+	if r, err = NewRun(ctx, c, p.place.Dir, choose); err != nil {
+		return r, nil, err
+	}
+	r.Say = p.Progress.Print
+	r.Hooks = append(p.hooks(ctx, r.Config), p.Hooks...)
+	if p.Tuner == nil {
+		return r, nil, nil
+	}
+	folder, err := filepath.Abs(c.DataFolder)
+	if err != nil {
+		return r, nil, err
+	}
+	images := autotune.Images{Dataset: r.Train, Views: r.Views, From: folder}
+	step := setup.ContrastStep(&c, r.Model.Net)
+	split, err = setup.SplitThreads(p.Tuner, &r.Config.Machine, c.Precision, step, images)
+	return r, []string{precision, split}, err
+}
+
+// hooks are those of a pre-training.
+func (p *pretraining) hooks(ctx context.Context, c config.Contrast) []Hook {
+	list := append([]Hook{p.Progress.Hook()}, StepHooks(c, p.place.Events)...)
+	list = append(list, CheckpointHook(c.SaveFreq, c.Keep))
+	if c.Probe > 0 {
+		list = append(list, ProbeHook(c.Probe, p.Progress.Evaluating))
+	}
+	if c.KNNEvery > 0 {
+		list = append(list, KNNHook(ctx, c.KNNEvery, func(epoch int, top1 float64) {
+			a := Accuracy{epoch, top1}
+			p.result.Accuracies = append(p.result.Accuracies, a)
+			p.Progress.Print("k-NN top-1 %s: %.2f %%", a.When(), top1)
+		}, p.Progress.Evaluating))
+	}
+	return list
+}
+
+// When says after which epoch, in words.
+func (a Accuracy) When() string {
+	if a.Epoch == 0 {
+		return "untrained"
+	}
+	return fmt.Sprintf("after epoch %d", a.Epoch)
+}
+
+// start resumes the run, or gives it its first weights.
+func (p *pretraining) start(r *Run) error {
+	path := r.Config.Resume
+	if path == "auto" {
+		var skipped []error
+		path, skipped = rundir.Newest(r.Dir)
+		for _, err := range skipped {
+			r.say("note: passed over: %v", err)
+		}
+		if path == "" {
+			r.say("note: --resume auto: %s has no checkpoint yet, training starts at the beginning", r.Dir)
+		}
+	}
+	load, from := r.Load, path
+	if path == "" {
+		load, from = r.LoadWeights, r.Config.Init
+	}
+	if from == "" {
+		return nil
+	}
+	notes, err := load(from)
+	for _, n := range notes {
+		r.say("note: %s", n)
+	}
+	if err == nil && path != "" {
+		r.say("resuming %s: epoch %d, step %d", path, r.Epoch, r.StepInEpoch+1)
+	}
+	return err
+}
+
+// train runs the loop and tells how it ended.
+func (p *pretraining) train(ctx context.Context, r *Run) error {
+	begin := time.Now()
+	if p.Begin != nil {
+		p.Begin()
+	}
+	err := r.Do(ctx)
+	p.result.Checkpoint = r.Saved()
+	switch {
+	case errors.Is(err, ErrStopped):
+		r.say("stopped in epoch %d after %d of %d steps; %s has everything: resume with the same command and "+
+			"--resume auto", r.Epoch, r.StepInEpoch, r.Batches, r.Saved())
+	case err != nil:
+		err = r.LastGood(err)
+		p.Progress.Log("failed: %v", err)
+	default:
+		r.say("trained %d epochs in %s", r.Config.Epochs, time.Since(begin).Round(time.Second))
+	}
+	return err
+}
+
+// summary says what is trained on what, and how.
+func (r *Run) summary() string {
+	c := r.Config
+	chance := ""
+	if c.Memory == "moco" || c.Memory == "bank" {
+		chance = fmt.Sprintf("; loss at chance ln(K+1) = %.3f", contrast.Chance(c.K))
+	}
+	return fmt.Sprintf("%s on %d images of %s (%d classes), %s in %s (%s), %d steps an epoch; features: %s%s\n"+
+		"run directory: %s", c.Method, r.Train.Len(), r.Train.Name(), len(r.Train.Classes()),
+		c.Arch, c.Precision, c.MemoryFormat, r.Batches, c.FeatureTransform.Describe(), chance, r.Dir)
+}
