@@ -74,7 +74,7 @@ func TestTrainGolden(t *testing.T) {
 			c.Unmarshal(&tc)
 			before := torch.LiveTensors()
 			err := torch.Run(func() error {
-				torch.Scoped(func() { follow(t, c, tc, scoreMovement(t, c, tc)) })
+				torch.Scoped(func() { follow(t, c, tc, moved(t, c, tc)) })
 				return nil
 			})
 			if err != nil {
@@ -149,44 +149,9 @@ func batchOf(c *golden.Case, tc trainCase, s, crops int) *Batch {
 	return b
 }
 
-// scoreMovement is how far each column of each step's scores moves with noise of 1e-6
-// on the weights, which the reference has recorded of losses and norms only (its
-// "sensitivity"). Losses must not move by more than ten times what the reference's do,
-// so that a mistake that makes steps less stable doesn't widen its own bound.
-func scoreMovement(t *testing.T, c *golden.Case, tc trainCase) [][]float64 {
-	if !c.Has("score_0") {
-		return nil
-	}
-	moved := make([][]float64, len(tc.Steps))
-	plain := make([][]float32, len(tc.Steps))
-	losses := make([]float64, len(tc.Steps))
-	for noiseSeed := range uint64(3) {
-		torch.Scoped(func() {
-			m := started(t, c, tc, noiseSeed)
-			defer m.Free()
-			for s := range tc.Steps {
-				out, err := m.Step(batchOf(c, tc, s, m.Method.Crops()), tc.Params.LR)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if noiseSeed == 0 {
-					losses[s], plain[s], moved[s] = out.Value, out.Scores, make([]float64, contrast.ScoreColumns)
-				}
-				allowed := (10*tc.Sensitivity[s].Loss + 1e-6) * losses[s]
-				numeric.Near(t, fmt.Sprintf("loss of step %d, moved by noise", s), out.Value, losses[s], allowed)
-				for i, v := range out.Scores {
-					column := &moved[s][i%contrast.ScoreColumns]
-					*column = max(*column, math.Abs(float64(v-plain[s][i])))
-				}
-			}
-		})
-	}
-	return moved
-}
-
-// follow takes the case's steps. A step's scores may be off by ten times what they
-// move (scoreMovement), as losses may by ten times theirs.
-func follow(t *testing.T, c *golden.Case, tc trainCase, moved [][]float64) {
+// follow takes the case's steps. What the reference has no sensitivity of may be off by
+// ten times what it moves with noise, as losses and norms may by ten times theirs.
+func follow(t *testing.T, c *golden.Case, tc trainCase, moves []movement) {
 	p := tc.Params
 	m := started(t, c, tc, 0)
 	defer m.Free()
@@ -203,7 +168,8 @@ func follow(t *testing.T, c *golden.Case, tc trainCase, moved [][]float64) {
 		}
 
 		want, sens := tc.Steps[s], tc.Sensitivity[s]
-		numeric.Near(t, fmt.Sprint("loss of step ", s), out.Value, want.Loss, (10*sens.Loss+1e-6)*want.Loss)
+		allowed := 10*max(sens.Loss*want.Loss, moves[s].loss) + 1e-6*want.Loss
+		numeric.Near(t, fmt.Sprint("loss of step ", s), out.Value, want.Loss, allowed)
 		for _, index := range m.Method.State().Indices {
 			if *index != want.Index {
 				t.Errorf("step %d: index %d, want %d", s, *index, want.Index)
@@ -222,7 +188,7 @@ func follow(t *testing.T, c *golden.Case, tc trainCase, moved [][]float64) {
 			grads[e.Name] = v
 			i++
 		}
-		norms(t, fmt.Sprint("step ", s, " grad"), want.Grad, 10*sens.Grad, func(name string) []float32 { return grads[name] })
+		norms(t, fmt.Sprint("step ", s, " grad"), want.Grad, 10*sens.Grad, nil, func(name string) []float32 { return grads[name] })
 		var ema nn.State
 		if m.Key != nil {
 			ema = m.Key.State
@@ -230,8 +196,14 @@ func follow(t *testing.T, c *golden.Case, tc trainCase, moved [][]float64) {
 		for what, group := range map[string]struct {
 			want  map[string][2]float64
 			state nn.State
-		}{"model": {want.Model, m.Query.State}, "ema": {want.EMA, ema}, "model buffers": {want.ModelBuffers, m.Query.State}, "ema buffers": {want.EMABuffers, ema}} {
-			norms(t, fmt.Sprint("step ", s, " ", what), group.want, 10*sens.Model+2e-5, func(name string) []float32 {
+			moves func(name string) float64
+		}{
+			"model":         {want.Model, m.Query.State, nil},
+			"ema":           {want.EMA, ema, nil},
+			"model buffers": {want.ModelBuffers, m.Query.State, func(n string) float64 { return moves[s].buffers[bufferName("model", n)] }},
+			"ema buffers":   {want.EMABuffers, ema, func(n string) float64 { return moves[s].buffers[bufferName("ema", n)] }},
+		} {
+			norms(t, fmt.Sprint("step ", s, " ", what), group.want, 10*sens.Model+2e-5, group.moves, func(name string) []float32 {
 				for _, e := range group.state {
 					if e.Name == name {
 						return e.Tensor.Float32s()
@@ -242,19 +214,21 @@ func follow(t *testing.T, c *golden.Case, tc trainCase, moved [][]float64) {
 		}
 		if name := fmt.Sprint("score_", s); c.Has(name) {
 			score, _ := c.F32(name)
-			for column, distance := range moved[s] {
+			for column, distance := range moves[s].scores {
 				got, want := columnOf(out.Scores, column), columnOf(score, column)
-				golden.Near(t, fmt.Sprint(name, " column ", column), got, want, scoreRounding[column]+10*distance/largest(want))
+				what, unit := fmt.Sprint(name, " column ", column), 0.0
+				if column <= contrast.Positive {
+					unit = numeric.UnitHalf // to which the reference rounded them
+				}
+				numeric.AllRounded(t, what, got, want, unit, 1e-5*numeric.Largest(want)+10*distance)
 			}
 		}
 	}
 	final, _ := c.F32("memory_final")
-	golden.Near(t, "memory", rows.Float32s(), final, 10*tc.Sensitivity[len(tc.Steps)-1].Model+1e-3)
+	last := len(tc.Steps) - 1
+	of := 10*tc.Sensitivity[last].Model + 1e-3
+	numeric.AllNear(t, "memory", rows.Float32s(), final, max(of*numeric.Largest(final), 10*moves[last].memory))
 }
-
-// scoreRounding is what a score may differ by without noise, relative to the largest of
-// its column: the reference has rounded the first three to half precision.
-var scoreRounding = [contrast.ScoreColumns]float64{1e-3, 1e-3, 1e-3, 1e-5, 1e-5}
 
 func columnOf(scores []float32, column int) []float32 {
 	var c []float32
@@ -264,16 +238,13 @@ func columnOf(scores []float32, column int) []float32 {
 	return c
 }
 
-func largest(values []float32) (top float64) {
-	for _, v := range values {
-		top = max(top, math.Abs(float64(v)))
-	}
-	return top
-}
-
 // norms compares L2 norms, relative to the largest of the group: gradients of
-// biases before batch norm are zero in theory.
-func norms(t *testing.T, what string, want map[string][2]float64, tol float64, values func(string) []float32) {
+// biases before batch norm are zero in theory. moves, if any, is how far a norm moves
+// with noise.
+func norms(
+	t *testing.T, what string, want map[string][2]float64, tol float64,
+	moves func(string) float64, values func(string) []float32,
+) {
 	t.Helper()
 	var top float64
 	for _, w := range want {
@@ -284,7 +255,11 @@ func norms(t *testing.T, what string, want map[string][2]float64, tol float64, v
 		for _, v := range values(name) {
 			sum += float64(v) * float64(v)
 		}
-		numeric.Near(t, fmt.Sprintf("norm of %s %s", what, name), math.Sqrt(sum), w[0], tol*max(w[0], 0.01*top))
+		allowed := tol * max(w[0], 0.01*top)
+		if moves != nil {
+			allowed = max(allowed, 10*moves(name))
+		}
+		numeric.Near(t, fmt.Sprintf("norm of %s %s", what, name), math.Sqrt(sum), w[0], allowed)
 	}
 }
 

@@ -5,8 +5,10 @@ import (
 	"slices"
 	"testing"
 
+	"contralens/contrast"
 	"contralens/contrast/ft"
 	"contralens/internal/golden"
+	"contralens/internal/numeric"
 	"contralens/nn"
 	"contralens/torch"
 )
@@ -19,6 +21,26 @@ func smallOptions(o Options) Options {
 	o.Net.Arch, o.Net.Width, o.Net.Stem, o.Net.FeatDim = "resnet18", 0.0625, "cifar", 8
 	o.Images, o.K, o.Alpha, o.BankMomentum, o.Temperature, o.Beta, o.Momentum, o.Seed = 20, 16, 0.9, 0.3, 0.2, β, 0.9, 5
 	return o
+}
+
+// apart draws no image's own row of a bank as its negative: that would tie with the
+// positive, and rounding would decide which of them is nearest.
+type apart struct {
+	Random
+	images []int64
+}
+
+func (a apart) Negatives(bank *contrast.MemoryBank, k int) contrast.SampledNegatives {
+	drawn := a.Random.Negatives(bank, k)
+	at := drawn.At
+	drawn.At = func(query, i int) int64 {
+		row := at(query, i)
+		if row == a.images[query] {
+			row = (row + 1) % int64(bank.Rows.Size(0))
+		}
+		return row
+	}
+	return drawn
 }
 
 // steps trains for two steps on seven images and gives all that came of them:
@@ -55,6 +77,7 @@ func steps(t *testing.T, o Options, batchStatistics bool) (names []string, value
 		for i := range n {
 			b.Images = append(b.Images, int64(2*i+step))
 		}
+		b.Random = apart{b.Random, b.Images}
 		out, err := m.Step(b, 0.1)
 		if err != nil {
 			t.Fatal(err)
@@ -62,7 +85,14 @@ func steps(t *testing.T, o Options, batchStatistics bool) (names []string, value
 		st := out.Statistics
 		add("figures", []float32{float32(out.Value), float32(out.Accuracy), float32(out.Negatives), float32(st.Entropy), float32(st.Gradient),
 			float32(st.Alignment), float32(st.Uniformity), float32(st.Seen.NegMean), float32(st.Raw.NegVar), float32(st.Seen.Hardest)})
-		add("scores", out.Scores)
+		// Exponentials as their exponents, which rounding moves as much as scores.
+		scores := slices.Clone(out.Scores)
+		for i := range scores {
+			if i%contrast.ScoreColumns > contrast.Positive {
+				scores[i] = float32(m.Temperature * math.Log(float64(scores[i])))
+			}
+		}
+		add("scores", scores)
 		if out.Jigsaw != nil {
 			add("jigsaw", []float32{float32(out.Jigsaw.Loss), float32(out.Jigsaw.Accuracy)})
 		}
@@ -114,13 +144,24 @@ func TestPartsEqualWhole(t *testing.T) {
 				_, parts := steps(t, o, false)
 				o.Net.Checkpoint = true
 				_, both := steps(t, o, false)
-				tolerance := 2e-6
-				if o.Memory == "none" {
-					tolerance = 2e-5 // SimSiam divides by the small deviation of young embeddings, and rounding with it
-				}
 				for i, name := range names {
-					golden.Near(t, name, parts[i], whole[i], tolerance)
-					golden.Near(t, "check-pointed "+name, both[i], whole[i], tolerance)
+					tolerance := 2e-6
+					if name == "momenta" {
+						// Gradients are sums over 7 images of 144 places, of which two orders
+						// are apart by about √1008 = 32 roundings, 2e-6, at each layer.
+						tolerance = 1e-5
+					}
+					if o.Memory == "none" {
+						tolerance *= 10 // SimSiam divides by the small deviation of young embeddings, and rounding with it
+					}
+					allowed := tolerance * numeric.Largest(whole[i])
+					if name == "scores" {
+						// Dot products of 8 dimensions, of vectors up to 3 long where positives
+						// are extrapolated by λ = 2.
+						allowed += numeric.Sum(2*8, 3*3)
+					}
+					numeric.AllNear(t, name, parts[i], whole[i], allowed)
+					numeric.AllNear(t, "check-pointed "+name, both[i], whole[i], allowed)
 				}
 			})
 			if n := torch.LiveTensors() - before; n != 0 {
