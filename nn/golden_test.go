@@ -113,6 +113,7 @@ func TestNetworks(t *testing.T) {
 							off = nil
 							tensortest.Run(t, func() { checkNetwork(t, &off, c, config, p.FillSeed, key, mode, want, lastBits(x, draw)) })
 							if off == nil {
+								numeric.Margin(t, "inputs that it takes", float64(draw), float64(draws))
 								break
 							}
 						}
@@ -229,7 +230,11 @@ func checkNetwork(t *testing.T, off tensortest.Reporter, c *golden.Case, config 
 			gradients = doubleResNeStGradient
 		}
 	}
-	if got := math.Abs(loss.Item()-want.Loss64) / scale; got > ofLoss {
+	got := math.Abs(loss.Item()-want.Loss64) / scale
+	if config.double {
+		numeric.Margin(t, "loss", got, ofLoss)
+	}
+	if got > ofLoss {
 		off.Errorf("loss %v, want %v: off by %.3g, allowed %.3g", loss.Item(), want.Loss64, got, ofLoss)
 	}
 	loss.Backward()
@@ -241,7 +246,11 @@ func checkNetwork(t *testing.T, off tensortest.Reporter, c *golden.Case, config 
 		if !e.Buffer || !ok {
 			continue
 		}
-		if n := e.Tensor.To(torch.Float64).Norm().Item(); math.Abs(n-b[0]) > buffers*(b[0]+1e-3) {
+		n := e.Tensor.To(torch.Float64).Norm().Item()
+		if config.double {
+			numeric.Margin(t, e.Name, math.Abs(n-b[0]), buffers*(b[0]+1e-3))
+		}
+		if math.Abs(n-b[0]) > buffers*(b[0]+1e-3) {
 			off.Errorf("%s after a training pass has norm %v, want %v", e.Name, n, b[0])
 		}
 	}
