@@ -2,12 +2,12 @@ package methods
 
 import "time"
 
-// Phase is a part of a step that a Clock tells apart. The zero value is Other.
+// Phase is a part of a step that a Clock measures. The zero value is Other.
 type Phase int
 
 // The phases, in the order of a step.
 const (
-	Other     Phase = iota // what no phase claims
+	Other     Phase = iota // everything else
 	Views                  // waiting for a batch of views and making tensors of them
 	Key                    // forward through the momentum encoder
 	Query                  // forward through the query encoder
@@ -16,7 +16,7 @@ const (
 	Update                 // optimizer and momentum encoder
 	Enqueue                // keys into the queue, features into the bank
 	Recording              // the hooks: scores, metrics, display
-	phases                 // how many there are
+	phases                 // the number of phases
 )
 
 // String is the phase's name in tables and JSON.
@@ -27,12 +27,10 @@ func (p Phase) String() string {
 // Times has a duration for each phase.
 type Times [phases]time.Duration
 
-// Clock adds up what the phases of a run take. Every moment belongs to one phase,
-// the last that was entered and not left, and a phase that comes several times in a
-// step adds up. The zero value is ready.
-//
-// A border costs one look at the time. On a processor operations end before they
-// return; on a GPU they only start, and their time shows where the first result is
+// Clock adds up the time of each phase of a run. Every moment belongs to one phase: the
+// last one that was entered and not left. The zero value is ready to use.
+// Entering a phase costs one reading of the clock. CPU operations finish before they
+// return. GPU operations only start, so their time shows up where a result is first
 // read.
 type Clock struct {
 	now   Phase
@@ -40,8 +38,8 @@ type Clock struct {
 	times Times
 }
 
-// Enter makes p the phase until another is entered; leave goes back to the one
-// before p: defer c.Enter(p)().
+// Enter makes p the current phase until another one is entered; leave returns to the
+// phase before p. Use it as defer c.Enter(p)().
 func (c *Clock) Enter(p Phase) (leave func()) {
 	outer := c.now
 	c.turn(p)
@@ -51,13 +49,13 @@ func (c *Clock) Enter(p Phase) (leave func()) {
 // Phase is the one that is running.
 func (c *Clock) Phase() Phase { return c.now }
 
-// Times are those of all that passed since the first Enter.
+// Times returns the time of each phase since the first Enter.
 func (c *Clock) Times() Times {
 	c.turn(c.now)
 	return c.times
 }
 
-// turn gives the time since the last turn to the phase that ends.
+// turn adds the time since the last turn to the phase that ends.
 func (c *Clock) turn(to Phase) {
 	now := time.Now()
 	if !c.since.IsZero() {
@@ -66,7 +64,7 @@ func (c *Clock) turn(to Phase) {
 	c.now, c.since = to, now
 }
 
-// Sub are the times between two looks at a clock.
+// Sub returns the times between two readings of a clock.
 func (t Times) Sub(earlier Times) Times {
 	for p := range t {
 		t[p] -= earlier[p]

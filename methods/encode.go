@@ -6,14 +6,14 @@ import (
 	"contralens/torch"
 )
 
-// Embed maps a view to the query encoder's embeddings, for each branch [N, d].
+// Embed returns the query encoder's embeddings of a view, [N, d] for each branch.
 func (m *Model) Embed(view *torch.Tensor) []*torch.Tensor {
 	defer m.Clock.Enter(Query)()
 	return m.branches(m.encode(view, 1, func(x *torch.Tensor, _ rows) *torch.Tensor { return m.Query.Forward(x) }))
 }
 
-// EmbedJigsaw maps the patches of a batch to embeddings, for each branch [N, d];
-// nil without patches. A batch's patches are embedded once.
+// EmbedJigsaw returns the embeddings of a batch's patches, [N, d] for each branch; nil
+// if it has none. They are computed once per batch.
 func (m *Model) EmbedJigsaw(b *Batch) []*torch.Tensor {
 	if b.Patches == nil || b.jigsaws != nil {
 		return b.jigsaws
@@ -33,9 +33,9 @@ func (m *Model) EmbedJigsaw(b *Batch) []*torch.Tensor {
 	return b.jigsaws
 }
 
-// Keys maps a view to the momentum encoder's embeddings, without gradients. Its
-// batch norm sees the images in another order (shuffled BN): keys are in the
-// batch's order, shuffled in that other one, for each branch [N, d].
+// Keys returns the momentum encoder's embeddings of a view without gradients, [N, d] for
+// each branch. The encoder sees the images in a shuffled order (shuffled BN): keys are
+// in the order of the batch, shuffled in the order of the encoder.
 func (m *Model) Keys(view *torch.Tensor, random Random) (keys, shuffled []*torch.Tensor) {
 	defer m.Clock.Enter(Key)()
 	torch.NoGrad(func() {

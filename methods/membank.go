@@ -5,10 +5,10 @@ import (
 	"contralens/torch"
 )
 
-// membank contrasts one view of an image with the feature that a memory bank keeps
-// of it and with features drawn from the bank: InsDis (Wu et al., 2018), with a
-// bank for each modality CMC (Tian et al., 2019), with jigsaw queries PIRL (Misra
-// & van der Maaten, 2020).
+// membank contrasts a view of an image with the image's feature in a memory bank and
+// with features drawn from the bank: InsDis (Wu et al., 2018). With a bank for each
+// modality it is CMC (Tian et al., 2019), with jigsaw queries PIRL (Misra & van der
+// Maaten, 2020).
 type membank struct {
 	*Model
 	banks []*contrast.MemoryBank // one a branch
@@ -30,7 +30,7 @@ func (*membank) Crops() int { return 1 }
 // the step its row moves towards its new feature.
 func (m *membank) Forward(b *Batch) Outcome {
 	features := m.Embed(b.Crops[0])
-	m.EmbedJigsaw(b) // before the negatives are drawn
+	m.EmbedJigsaw(b) // its random numbers come before those of the negatives
 	images := torch.FromInt64(b.Images, len(b.Images)).ToDevice(m.Device())
 	keys, negatives := make([]*torch.Tensor, len(m.banks)), make([]contrast.SampledNegatives, len(m.banks))
 	for i, bank := range m.banks {

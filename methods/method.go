@@ -9,11 +9,10 @@ import (
 	"contralens/torch"
 )
 
-// Method is one way to learn from views: which ones it needs, what a step
-// computes, what it remembers from step to step. Encoders, optimizer, data,
-// schedule, records and checkpoints are the same for all; docs/extending.md adds
-// one from outside. A type that embeds *Model needs a Free of its own, since
-// Model.Free calls it.
+// Method is a way to learn from views. It says how many crops it needs, what a step
+// computes, and what is kept from step to step. Encoders, optimizer, data, schedule,
+// records and checkpoints are the same for all methods; docs/extending.md adds one from
+// outside. A type that embeds *Model needs its own Free, because Model.Free calls it.
 type Method interface {
 	// Crops is the number of random crops of each image that a step needs.
 	Crops() int
@@ -45,7 +44,7 @@ type Collect struct {
 	Statistics bool // contrast.Statistics
 }
 
-// Outcome is what a batch gave.
+// Outcome is the result of a batch.
 type Outcome struct {
 	contrast.Output         // of the images; Loss is what the optimizer follows, jigsaws included
 	Jigsaw          *Jigsaw // nil for methods without
@@ -54,17 +53,17 @@ type Outcome struct {
 	AfterStep func()
 }
 
-// Jigsaw is what the jigsaw queries of a batch gave.
+// Jigsaw is the result of the jigsaw queries of a batch.
 type Jigsaw struct {
 	Loss     float64
 	Accuracy float64 // percent
 }
 
-// State is what a method remembers. The zero value is nothing.
+// State is what a method keeps from step to step. The zero value is empty.
 type State struct {
 	Contrast nn.State // under "contrast" in a checkpoint, by the names of PyTorch code
 	Own      nn.State // what PyTorch code has no place for: kept in our record
-	Indices  []*int   // where each queue goes on, all at the same row; nil without one
+	Indices  []*int   // the next row of each queue, the same for all; nil without a queue
 	Queue    int      // length of a queue; 0 without one
 }
 

@@ -5,8 +5,8 @@ import "contralens/torch"
 // rows are some rows of a batch: a microbatch.
 type rows struct{ first, count int }
 
-// of picks these rows of an order that moves no row out of its microbatch: the
-// rows' places within the microbatch, int64 [count].
+// of returns the part of an order for these rows, as places within the microbatch, int64
+// [count]. The order must not move a row out of its microbatch.
 func (r rows) of(order []int64) *torch.Tensor {
 	own := make([]int64, r.count)
 	for i, row := range order[r.first : r.first+r.count] {
@@ -15,8 +15,8 @@ func (r rows) of(order []int64) *torch.Tensor {
 	return torch.FromInt64(own, r.count)
 }
 
-// microbatches cuts n images into m.Microbatches of equal size, give or take one
-// image, or into fewer: batch norm needs two images.
+// microbatches divides n images into m.Microbatches parts of nearly equal size, or into
+// fewer: batch norm needs two images.
 func (m *Model) microbatches(n int) (all []rows) {
 	count := max(1, min(m.Microbatches, n/2))
 	for i := range count {
@@ -26,14 +26,14 @@ func (m *Model) microbatches(n int) (all []rows) {
 	return all
 }
 
-// encode runs an encoder on x, so many rows an image, in the encoders' precision,
-// and gives its result in float32. All embeddings of a step come through it.
-//
-// Of a batch in microbatches, each is a piece of the query encoder's tape: the loss
-// is that of all embeddings together, and its gradient at the embeddings goes back
-// through one microbatch after the other (gradient caching; Gao et al., 2021). So
-// methods see the whole batch, and their losses, draws and memories are what they
-// are without microbatches; only batch norm sees them, as on several devices.
+// encode runs an encoder on x, which has perImage rows for each image, in the precision
+// of the encoders, and returns the result in float32. All embeddings of a step pass
+// through it.
+// Each microbatch is a piece on the query encoder's tape (gradient caching; Gao et al.,
+// 2021). The loss is computed from all embeddings together, and its gradient at the
+// embeddings goes back through one microbatch after the other. So losses, draws and
+// memories are the same as without microbatches; only batch norm sees them, as it would
+// on several devices.
 func (m *Model) encode(x *torch.Tensor, perImage int,
 	encoder func(x *torch.Tensor, r rows) *torch.Tensor) (z *torch.Tensor) {
 	m.autocast(func() {

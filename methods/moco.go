@@ -5,9 +5,9 @@ import (
 	"contralens/torch"
 )
 
-// moco contrasts queries with a momentum encoder's keys and a queue of older ones:
-// MoCo (He et al., 2020) and MoCo v2, with a queue for each modality CMC v2, with
-// jigsaw queries InfoMin's recipe.
+// moco contrasts queries with the keys of a momentum encoder and a queue of older keys:
+// MoCo (He et al., 2020) and MoCo v2. With a queue for each modality it is CMC v2, with
+// jigsaw queries InfoMin.
 type moco struct {
 	*Model
 	queues []*contrast.Queue // one a branch
@@ -27,10 +27,9 @@ func newMoCo(m *Model) (Method, error) {
 // Crops is two: the query and the key of each image.
 func (*moco) Crops() int { return 2 }
 
-// Forward is Algorithm 1 of MoCo with the feature transformation of Zhu et al.
-// (2021), see contrast. Symmetric, each crop is query once and key once, the losses
-// are added and the keys of both crops enter the queue, as in the CIFAR-10
-// demonstration of MoCo's authors.
+// Forward is Algorithm 1 of MoCo with the feature transformation of Zhu et al. (2021).
+// If symmetric, each crop is the query once and the key once; losses are added and the
+// keys of both crops enter the queue, as in the CIFAR-10 demo of MoCo's authors.
 func (m *moco) Forward(b *Batch) Outcome {
 	out, keys := m.contrast(b, b.Crops[0], b.Crops[1])
 	if m.Symmetric {
@@ -44,7 +43,7 @@ func (m *moco) Forward(b *Batch) Outcome {
 	return out
 }
 
-// contrast compares one crop of each image with the other, and gives the keys in
+// contrast compares one crop of each image with the other. It also returns the keys in
 // the order in which they enter the queue.
 func (m *moco) contrast(b *Batch, query, key *torch.Tensor) (out Outcome, shuffled []*torch.Tensor) {
 	k, shuffled := m.Keys(key, b.Random) // no gradient; shuffled batch norm
