@@ -37,7 +37,7 @@ func Read(path string) (Dict, error) {
 // magic is the number that the format before the zip format begins with.
 var magic, _ = new(big.Int).SetString("1950a86a20f9469cfc6c", 16)
 
-// Parse is Read of a file's content, which the tensors go on using.
+// Parse is Read of a file's content, which the tensors keep using.
 func Parse(b []byte) (Dict, error) {
 	var v any
 	var err error

@@ -31,7 +31,7 @@ type Writer struct {
 
 // NewWriter makes dir and in it an event file. TensorBoard forgets what the
 // folder's earlier files say of the step next and later ones, so that a run
-// which goes on from a checkpoint shows every step once; 1 forgets everything.
+// which resumes from a checkpoint shows every step once; 1 forgets everything.
 func NewWriter(dir string, next int) (*Writer, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("TensorBoard events: %w", durable.Explain(err))

@@ -11,7 +11,7 @@ import (
 // Maaten, 2020).
 type membank struct {
 	*Model
-	banks []*contrast.MemoryBank // one a branch
+	banks []*contrast.MemoryBank // one per branch
 }
 
 func newMemoryBank(m *Model) (Method, error) {

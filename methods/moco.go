@@ -10,7 +10,7 @@ import (
 // jigsaw queries InfoMin.
 type moco struct {
 	*Model
-	queues []*contrast.Queue // one a branch
+	queues []*contrast.Queue // one per branch
 }
 
 func newMoCo(m *Model) (Method, error) {

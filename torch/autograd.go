@@ -94,7 +94,7 @@ func GradEnabled() bool { return C.cl_grad_enabled() != 0 }
 
 // Autocast runs f with matrix products, convolutions and batch norm in dtype;
 // weights stay as they are, and their converted copies are dropped at the end.
-// Don't change weights inside: a stale copy would go on being used.
+// Don't change weights inside: a stale copy would still be used.
 func Autocast(device Device, dtype Dtype, f func()) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -44,7 +44,7 @@ type Persistent struct{ ID any }
 const maxSteps = 4_000_000
 
 // Load reads one pickle from the start of data and returns how many bytes it
-// took. allowed says whether a class may be named.
+// took. allowed reports whether a class may be named.
 func Load(data []byte, allowed func(Class) bool) (value any, size int, err error) {
 	m := &machine{data: data, allowed: allowed, memo: map[int]any{}}
 	for range maxSteps {

@@ -77,7 +77,7 @@ func noFolder(path string, err error) error {
 func Explain(err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fmt.Errorf("the disk is full; what was there before is untouched: make room and go on (%w)", err)
+		return fmt.Errorf("the disk is full; what was there before is untouched: make room and continue (%w)", err)
 	case errors.Is(err, syscall.EROFS), errors.Is(err, os.ErrPermission):
 		return fmt.Errorf("the folder cannot be written to: make it writable or choose another one (%w)", err)
 	}

@@ -1,4 +1,4 @@
-// Package jsonl appends to, reads and thins files of JSON objects, one a line, as
+// Package jsonl appends to, reads and thins files of JSON objects, one per line, as
 // processes that may be killed at any moment leave them.
 package jsonl
 

@@ -26,7 +26,7 @@ type level struct {
 	rows    int
 }
 
-// openTable opens the files to go on after so many steps: longer files are cut,
+// openTable opens the files to continue after that number of steps: longer files are cut,
 // and rows that are missing are made.
 func openTable(p *pyramid, steps int) (*table, error) {
 	t := &table{pyramid: p, unitSum: make([]float32, p.base), inUnit: steps % p.unit, lifted: make([]float32, p.width)}

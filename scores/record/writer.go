@@ -36,7 +36,7 @@ func NewHeader(series []string, histograms []Histogram) Header {
 		HistogramSteps: 1}
 }
 
-// NewWriter begins a record in dir, or goes on with the one that is there after
+// NewWriter begins a record in dir, or continues the one that is there after
 // resumeStep steps of training: later rows are dropped. A record of other series
 // is replaced.
 func NewWriter(dir string, h Header, resumeStep int) (*Writer, error) {
