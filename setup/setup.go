@@ -61,8 +61,8 @@ func Views(c config.Contrast, crops int) ([]views.Spec, error) {
 	return all, nil
 }
 
-// Compute runs f, which does tensor work, with that many compute threads; 0 leaves
-// their number. A panic of the tensor library is an error.
+// Compute runs f, which does tensor work, with the given number of compute threads; 0
+// leaves it as it is. A panic of the tensor library becomes an error.
 func Compute(threads int, f func() error) error {
 	if threads > 0 {
 		torch.SetThreads(threads)

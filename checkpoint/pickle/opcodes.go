@@ -28,7 +28,7 @@ func (m *machine) take(n uint64) ([]byte, error) {
 	return b, nil
 }
 
-// number is a little-endian number of that many bytes.
+// number reads a little-endian number of n bytes.
 func (m *machine) number(size uint64) (uint64, error) {
 	b, err := m.take(size)
 	var full [8]byte
