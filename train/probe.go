@@ -45,7 +45,7 @@ func ProbeHook(n int, progress func(done, total int)) Hook {
 	}
 }
 
-// openProbe makes the run's probe set, or continues the one that is there.
+// openProbe makes the run's probe set, or continues the existing one.
 func openProbe(r *Run, images data.Dataset) (*probe.Probe, error) {
 	set := probe.Images{Classes: images.Classes(), Thumbnail: thumbnail}
 	for i := range images.Len() {
