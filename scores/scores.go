@@ -2,11 +2,10 @@
 // reference code's files: one score_EEE.npy per epoch, float32 [steps, batch, 5], and
 // steps.json with what those files do not say. It reads these and the record of package
 // record through one interface, Source.
-//
-// Columns, one row a sample: the mean of the K negative scores, their variance
-// (divisor K-1), the positive score, the mean of exp(neg/τ), exp(pos/τ); after
-// the feature transformation, as the loss sees them. The first three are
-// rounded to half precision, as upstream does.
+// Each sample has a row: the mean of the K negative scores, their variance (divisor
+// K-1), the positive score, the mean of exp(neg/τ), and exp(pos/τ), all after the
+// feature transformation, as the loss sees them. The first three are rounded to half
+// precision, as in the reference code.
 package scores
 
 import (
