@@ -108,20 +108,21 @@ func checkTransform(t *testing.T, c, in *golden.Case, meta ftCase, contrast cont
 	}
 	draw.NormalizePositive = meta.Params.PostmixNorm && meta.Params.MixNow
 	out := contrast(q, k, QueueNegatives{queue.Keys}, draw, Options{Temperature: meta.Params.T, Scores: true})
-	// Float32Error is absolute. What is stored is off by as much; float32 here may be
-	// off by several times that, but never by 5e-4 of the largest value.
-	errors, loss, exponential := 4.0, 1e-12*meta.Loss64, 4*meta.Float32Error["logits"]
+	// Float32Error is absolute. What is stored is off by as much, up to 2e-4 of the largest
+	// gradient where a loss is nearly 0; float32 here may be off by several times that, but
+	// never by 1e-3 of the largest value.
+	errors, most, loss, exponential := 4.0, 5e-4, 1e-12*meta.Loss64, 4*meta.Float32Error["logits"]
 	if λ := draw.Positive; λ != nil && λ.Elements != nil || draw.Negative != nil && draw.Negative.Elements != nil {
 		loss = numeric.Unit * max(1, meta.Loss64) // the reference rounds each element's 1-λ to float32
 	}
 	if dtype == torch.Float32 {
-		errors = 8
+		errors, most = 8, 1e-3
 		loss = max(8*meta.Float32Error["logits"], 2e-6*meta.Loss64)
 		exponential = max(8*meta.Float32Error["logits"], 2e-5)
 	}
 	allowed := func(what string) float64 {
 		a, _ := c.F32(what)
-		return min(errors*meta.Float32Error[what]/numeric.Largest(a)+numeric.Unit, 5e-4)
+		return min(errors*meta.Float32Error[what]/numeric.Largest(a)+numeric.Unit, most)
 	}
 	if out.Logits != nil {
 		want, _ := c.F32("logits")

@@ -83,6 +83,10 @@ print("500 steps of recorder.py read back")
 END
 }
 
+processors() { # the numeric tests in the kernels of other processors, about half an hour
+	GO=$GO sh scripts/processors.sh
+}
+
 methods() { # every method trains for METHOD_BUDGET seconds (180) on CIFAR-10 in CIFAR_DIR; k-NN of its features against the untrained encoder's
 	if [ -z "${CIFAR_DIR:-}" ]; then
 		echo "not run: CIFAR_DIR must name a folder with CIFAR-10 (class folders in train/ and test/, or the binary files)"
@@ -132,7 +136,7 @@ methods() { # every method trains for METHOD_BUDGET seconds (180) on CIFAR-10 in
 	[ -z "$failed" ] || { echo "not better than untrained:$failed"; return 1; }
 }
 
-for section in ${SECTIONS:-kills resume formats fuzz_data fuzz_checkpoints fuzz_scores recorder methods}; do
+for section in ${SECTIONS:-kills resume formats fuzz_data fuzz_checkpoints fuzz_scores recorder processors methods}; do
 	echo "== $section"
 	"$section"
 done

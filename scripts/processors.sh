@@ -1,0 +1,88 @@
+#!/bin/sh
+# The numeric tests as other processors compute them: environment variables name the
+# kernels that OpenBLAS, libtorch and oneDNN take, among those that this processor can
+# run. `processors.sh quick` runs a few packages in two settings, in seconds.
+#
+# A test fails that is beyond its bound, and in the long run also one that uses more
+# than half of it: processors that nobody here has round in their own way.
+set -eu
+GO=${GO:-go}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' INT TERM
+
+quick="torch contrast nn/layers nn/backbone nn/heads optim eval features"
+long="$quick nn methods train views profile eval/classify eval/protocol checkpoint/weights examples/barlow examples/vit test/interop"
+case ${1:-long} in
+quick) packages=$quick share=1 ;;
+*) packages=$long share=0.5 ;;
+esac
+
+flags=" $(sed -n 's/^flags[[:space:]]*: //p' /proc/cpuinfo 2>/dev/null | head -1) "
+has() { # has FLAG...: what the processor has none of
+	for flag in "$@"; do
+		case $flags in *" $flag "*) ;; *) return 1 ;; esac
+	done
+}
+avx2="avx2 fma" avx512="avx512f avx512bw avx512dq avx512vl"
+
+# Where oneDNN is told to leave AVX-512 alone, libtorch still asks the processor, and
+# hands it convolutions in bfloat16 that it then refuses. A processor without AVX-512
+# computes them in another way.
+bfloat16='TestStridedPointwise/bfloat16|TestCheckpointEqualsPlain/bfloat16|TestMethods/queue_in_parts'
+
+for package in $packages; do
+	$GO test -c -o "$tmp/$(echo "$package" | tr / -).test" "./$package"
+done
+
+failed=
+# setting NAME NEEDS VARIABLES...: the tests with these variables, where the processor
+# has the instructions that it needs
+setting() {
+	name=$1 needs=$2 skip='^$' said=
+	shift 2
+	# shellcheck disable=SC2086
+	has $needs || { echo "$name: not run, since the processor lacks one of $needs"; return; }
+	case " $* " in
+	*MAX_CPU_ISA=SSE41* | *MAX_CPU_ISA=AVX2*)
+		# shellcheck disable=SC2086
+		if has $avx512; then skip=$bfloat16 said=", without convolutions in bfloat16, which oneDNN refuses here"; fi
+		;;
+	esac
+	rm -f "$tmp/margins"
+	start=$(date +%s) bad=
+	for package in $packages; do
+		(cd "$package" && env -u OPENBLAS_CORETYPE -u ATEN_CPU_CAPABILITY -u ONEDNN_MAX_CPU_ISA -u DNNL_MAX_CPU_ISA \
+			"CONTRALENS_MARGINS=$tmp/margins" "$@" "$tmp/$(echo "$package" | tr / -).test" -test.timeout 20m -test.skip "$skip") \
+			>"$tmp/log" 2>&1 || { cat "$tmp/log"; bad="$bad $package"; }
+	done
+	most=$(sort -rn "$tmp/margins" 2>/dev/null | head -1)
+	if awk "BEGIN { exit !(${most%%	*} + 0 > $share) }"; then
+		echo "$most: more than $share of what is allowed"
+		bad="$bad margins"
+	fi
+	if [ -n "$bad" ]; then
+		failed="$failed $name;"
+		echo "$name ($*): FAILED:$bad"
+	else
+		echo "$name ($*): passed in $(($(date +%s) - start)) s$said; at most ${most%%	*} of a bound is used"
+	fi
+}
+
+case ${1:-long} in
+quick)
+	setting "no AVX" "pni sse4_1" OPENBLAS_CORETYPE=Prescott ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41
+	setting "AVX-512" "$avx512" OPENBLAS_CORETYPE=SkylakeX ATEN_CPU_CAPABILITY=avx512 ONEDNN_MAX_CPU_ISA=AVX512_CORE
+	;;
+*)
+	setting "this processor" "" OMP_NUM_THREADS=1
+	setting "this processor, two threads" "" OMP_NUM_THREADS=2
+	setting "one that OpenBLAS does not know" pni OPENBLAS_CORETYPE=Prescott
+	setting "no AVX" "pni sse4_1" OPENBLAS_CORETYPE=Prescott ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41
+	setting "Haswell" "$avx2" OPENBLAS_CORETYPE=Haswell ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2
+	setting "Zen" "$avx2" OPENBLAS_CORETYPE=Zen ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 OMP_NUM_THREADS=2
+	setting "Skylake" "$avx512" OPENBLAS_CORETYPE=SkylakeX ATEN_CPU_CAPABILITY=avx512 ONEDNN_MAX_CPU_ISA=AVX512_CORE
+	setting "Cooper Lake" "$avx512 avx512_bf16" OPENBLAS_CORETYPE=Cooperlake ATEN_CPU_CAPABILITY=avx512 ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16
+	;;
+esac
+[ -z "$failed" ] || { echo "not held:$failed"; exit 1; }
