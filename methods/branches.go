@@ -8,13 +8,14 @@ import (
 	"contralens/torch"
 )
 
-// contrastBranches adds up the losses of a batch's queries, one for each branch of the
-// encoder. With CMC, images of one modality meet the keys and negatives of the other,
-// and jigsaws those of their own: loss is told the branch that the queries [N, d] meet.
-// If there are jigsaws, their loss has weight β and that of the images 1-β. Jigsaws are
-// neither transformed nor measured; the batch that loss gets says so.
-// Reported figures are means over the branches and statistics cover all queries; rows of
-// scores, one per image, are those of the first branch.
+// contrastBranches sums the losses of a batch's queries over the branches of the
+// encoder. With CMC, images of one modality are contrasted with the keys and negatives
+// of the other, and jigsaws with those of their own. loss gets the index of the branch
+// whose keys and negatives the queries [N, d] are contrasted with. If there are
+// jigsaws, their loss has weight β and that of the images 1-β. Jigsaws are neither
+// transformed nor measured; the batch that loss gets says so. Reported figures are
+// means over the branches, and statistics cover all queries. Rows of scores, one per
+// image, are those of the first branch.
 func (m *Model) contrastBranches(b *Batch, images []*torch.Tensor,
 	loss func(branch int, q *torch.Tensor, b *Batch) contrast.Output) (sum Outcome) {
 	jigsaws := m.EmbedJigsaw(b)
@@ -57,7 +58,7 @@ func (m *Model) ContrastOptions(b *Batch) contrast.Options {
 	return o
 }
 
-// add adds one of n contrasts: its loss with a weight, its figures to the means.
+// add adds one of n contrasts: its weighted loss, and its share of the mean figures.
 func (o *Outcome) add(out contrast.Output, weight float64, n int) {
 	loss := out.Loss
 	if weight != 1 {
@@ -80,8 +81,8 @@ func (o *Outcome) mergeStatistics(out contrast.Output) {
 	}
 }
 
-// average joins the outcomes of two directions: it adds losses, averages figures and
-// merges statistics; rows of scores are those of the first.
+// average combines the outcomes of two directions: it adds the losses, averages the
+// figures and merges the statistics. Rows of scores are those of the first direction.
 func average(a, b Outcome) Outcome {
 	a.Loss = a.Loss.Add(b.Loss)
 	a.Value, a.Accuracy = (a.Value+b.Value)/2, (a.Accuracy+b.Accuracy)/2
@@ -95,7 +96,7 @@ func average(a, b Outcome) Outcome {
 	return a
 }
 
-// concat joins the keys of each branch: [2N, d].
+// concat concatenates the keys of each branch: [2N, d].
 func concat(first, second []*torch.Tensor) (all []*torch.Tensor) {
 	for i := range first {
 		all = append(all, torch.Cat([]*torch.Tensor{first[i], second[i]}, 0))
@@ -120,7 +121,8 @@ func (m *Model) updateBanks(banks []*contrast.MemoryBank, images *torch.Tensor, 
 	}
 }
 
-// named gives memories the names of the PyTorch code: memory, or memory_1 and memory_2.
+// named gives the memories their names in the PyTorch code: memory, or memory_1 and
+// memory_2.
 func named(rows []*torch.Tensor) nn.State {
 	if len(rows) == 1 {
 		return nn.State{{Name: "memory", Tensor: rows[0], Buffer: true}}

@@ -11,11 +11,11 @@ const (
 	Views                  // waiting for a batch of views and making tensors of them
 	Key                    // forward through the momentum encoder
 	Query                  // forward through the query encoder
-	Contrast               // the rest of Method.Forward: draws, logits, transformation, loss, statistics
-	Backward               // the gradients
-	Update                 // optimizer and momentum encoder
-	Enqueue                // keys into the queue, features into the bank
-	Recording              // the hooks: scores, metrics, display
+	Contrast               // wait for a batch of views and convert it to tensors
+	Backward               // forward pass of the momentum encoder
+	Update                 // forward pass of the query encoder
+	Enqueue                // rest of Method.Forward: draws, logits, transformation, loss, statistics
+	Recording              // gradients
 	phases                 // the number of phases
 )
 
@@ -24,11 +24,12 @@ func (p Phase) String() string {
 	return [...]string{"other", "views", "key", "query", "contrast", "backward", "update", "enqueue", "record"}[p]
 }
 
-// Times has a duration for each phase.
+// Times holds one duration per phase.
 type Times [phases]time.Duration
 
-// Clock adds up the time of each phase of a run. Every moment belongs to one phase: the
-// last one that was entered and not left. The zero value is ready to use.
+// Clock sums up the time of each phase of a run. Time always belongs to the current
+// phase: the last one that was entered and not left. The zero value is ready to use.
+//
 // Entering a phase costs one reading of the clock. CPU operations finish before they
 // return. GPU operations only start, so their time shows up where a result is first
 // read.
@@ -46,7 +47,7 @@ func (c *Clock) Enter(p Phase) (leave func()) {
 	return func() { c.turn(outer) }
 }
 
-// Phase is the one that is running.
+// Phase returns the current phase.
 func (c *Clock) Phase() Phase { return c.now }
 
 // Times returns the time of each phase since the first Enter.
@@ -55,7 +56,8 @@ func (c *Clock) Times() Times {
 	return c.times
 }
 
-// turn adds the time since the last turn to the phase that ends.
+// turn adds the time since the last turn to the phase that ends, and makes to the
+// current phase.
 func (c *Clock) turn(to Phase) {
 	now := time.Now()
 	if !c.since.IsZero() {

@@ -6,8 +6,8 @@ import (
 )
 
 // moco contrasts queries with the keys of a momentum encoder and a queue of older keys:
-// MoCo (He et al., 2020) and MoCo v2. With a queue for each modality it is CMC v2, with
-// jigsaw queries InfoMin.
+// MoCo (He et al., 2020) and MoCo v2. With one queue per modality it is CMC v2; with
+// jigsaw queries it is InfoMin.
 type moco struct {
 	*Model
 	queues []*contrast.Queue // one per branch
@@ -24,12 +24,13 @@ func newMoCo(m *Model) (Method, error) {
 	return method, nil
 }
 
-// Crops is two: the query and the key of each image.
+// Crops is two: a query and a key for each image.
 func (*moco) Crops() int { return 2 }
 
 // Forward is Algorithm 1 of MoCo with the feature transformation of Zhu et al. (2021).
-// If symmetric, each crop is the query once and the key once; losses are added and the
-// keys of both crops enter the queue, as in the CIFAR-10 demo of MoCo's authors.
+// If symmetric, each crop serves once as the query and once as the key. The losses are
+// added, and the keys of both crops enter the queue, as in the CIFAR-10 demo of MoCo's
+// authors.
 func (m *moco) Forward(b *Batch) Outcome {
 	out, keys := m.contrast(b, b.Crops[0], b.Crops[1])
 	if m.Symmetric {
@@ -43,7 +44,7 @@ func (m *moco) Forward(b *Batch) Outcome {
 	return out
 }
 
-// contrast compares one crop of each image with the other. It also returns the keys in
+// contrast contrasts one crop of each image with the other. It also returns the keys in
 // the order in which they enter the queue.
 func (m *moco) contrast(b *Batch, query, key *torch.Tensor) (out Outcome, shuffled []*torch.Tensor) {
 	k, shuffled := m.Keys(key, b.Random) // no gradient; shuffled batch norm
@@ -56,7 +57,7 @@ func (m *moco) contrast(b *Batch, query, key *torch.Tensor) (out Outcome, shuffl
 	return out, shuffled
 }
 
-// State is the queues.
+// State returns the queues.
 func (m *moco) State() State {
 	state := State{Queue: m.queues[0].Len()}
 	var rows []*torch.Tensor
@@ -67,7 +68,7 @@ func (m *moco) State() State {
 	return state
 }
 
-// Free drops the queues.
+// Free frees the queues.
 func (m *moco) Free() {
 	for _, queue := range m.queues {
 		queue.Free()
