@@ -69,7 +69,7 @@ func candidates(given Setting, bf16 bool) (all []Setting) {
 	return all
 }
 
-// splits returns the ways to split that many processors that given leaves open,
+// splits returns the ways to split that number of processors that given leaves open,
 // preferred ones first: all processors for both, fewer workers, and each processor
 // for one of the two.
 func splits(processors int, given Setting) (all []Setting) {

@@ -6,8 +6,8 @@ import (
 	"io"
 )
 
-// WriteArrays writes a plain pickle whose tensors are NumPy arrays, as
-// Detectron2 reads; types that NumPy hasn't are written as float32.
+// WriteArrays writes a plain pickle whose tensors are NumPy arrays, as Detectron2 reads
+// them. Types that NumPy lacks are written as float32.
 func WriteArrays(w io.Writer, root Dict) error {
 	p := &pickler{arrays: true}
 	p.raw("\x80\x03")

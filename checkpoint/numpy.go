@@ -74,7 +74,7 @@ func numpyStorage(dtype, data any) (*storage, error) {
 		return nil, errors.New("a big-endian array")
 	}
 	s := &storage{dtype: known, size: storages[known].size}
-	// Protocol 2 writes bytes as a string of one letter a byte.
+	// Protocol 2 writes bytes as a string with one letter per byte.
 	if o, ok := data.(*pickle.Object); ok && o.Class == "_codecs.encode" && len(o.Args) == 2 && o.Args[1] == "latin1" {
 		data = o.Args[0]
 	}

@@ -10,11 +10,10 @@ import (
 	"contralens/checkpoint/pickle"
 )
 
-// Read reads a file that torch.save wrote, in its zip format or the one before,
-// or a plain pickle as Detectron2's model zoo has. Nothing in the file is ever
-// run: classes other than tensors, arrays and plain containers are refused by
-// name. The file is held in memory once, and tensors share that memory unless
-// their strides are not those of C order.
+// Read reads a file that torch.save wrote, in its zip format or the older one, or a
+// plain pickle as in Detectron2's model zoo. Nothing in the file is ever run: classes
+// other than tensors, arrays and plain containers are refused by name. The file is held
+// in memory once. Tensors share that memory unless their strides differ from C order.
 func Read(path string) (Dict, error) {
 	info, err := os.Stat(path)
 	if err == nil && info.IsDir() {
@@ -34,10 +33,10 @@ func Read(path string) (Dict, error) {
 	return root, nil
 }
 
-// magic is the number that the format before the zip format begins with.
+// magic is the number that the older format begins with.
 var magic, _ = new(big.Int).SetString("1950a86a20f9469cfc6c", 16)
 
-// Parse is Read of a file's content, which the tensors go on using.
+// Parse is Read for the content of a file, whose memory the tensors share.
 func Parse(b []byte) (Dict, error) {
 	var v any
 	var err error
@@ -66,9 +65,9 @@ func Parse(b []byte) (Dict, error) {
 	return nil, fmt.Errorf("want a dictionary, got %T", v)
 }
 
-// parsePickles reads the old format: pickles of the magic number, the version,
-// the system, the object and the storages' keys, then the storages. A file that
-// begins otherwise is a single pickle.
+// parsePickles reads the older format: pickles of the magic number, the version, the
+// system, the object and the keys of the storages, then the storages. A file that begins
+// differently is a single pickle.
 func parsePickles(b []byte) (any, error) {
 	at := 0
 	next := func() (any, error) {

@@ -19,8 +19,8 @@ const sealSize = len(sealPrefix) + 2*sha256.Size
 // placeholder is the comment that the zip writer is told of.
 func placeholder() string { return string(make([]byte, sealSize)) }
 
-// sealer passes on what is written to it but the last sealSize bytes, the
-// placeholder, instead of which Seal writes the seal.
+// sealer passes on what is written to it, except the last sealSize bytes: they are a
+// placeholder, which Seal replaces by the seal.
 type sealer struct {
 	w    io.Writer
 	hash hash.Hash
@@ -30,7 +30,7 @@ type sealer struct {
 func newSealer(w io.Writer) *sealer { return &sealer{w: w, hash: sha256.New()} }
 
 func (s *sealer) Write(b []byte) (int, error) {
-	// Of what is held and b together, all but the last sealSize bytes go on.
+	// Of the held bytes and b, all but the last sealSize are passed on.
 	pass := max(0, len(s.held)+len(b)-sealSize)
 	held := min(pass, len(s.held))
 	for _, p := range [][]byte{s.held[:held], b[:pass-held]} {

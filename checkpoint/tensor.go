@@ -25,7 +25,7 @@ func FromInt64(values []int64, shape ...int) *Tensor {
 	return &Tensor{"int64", shape, b}
 }
 
-// ElementSize is the bytes of an element of a type, or 0 for an unknown type.
+// ElementSize returns the size of an element in bytes, 0 for an unknown type.
 func ElementSize(dtype string) int { return storages[dtype].size }
 
 // Len is the number of elements.

@@ -9,14 +9,14 @@ import (
 	"contralens/checkpoint/pickle"
 )
 
-// Limits on what a pickle's values may grow to when references to one value are
-// followed from several places.
+// Limits on the growth of a pickle's values when one value is referenced from several
+// places.
 const (
 	maxValues = 5_000_000
 	maxDepth  = 200
 )
 
-// classes that may be named. What a call of one means is in (*reader).object.
+// classes that a file may name. (*reader).object says what calling one means.
 var classes = map[pickle.Class]bool{
 	"collections.OrderedDict": true, "collections.defaultdict": true, "argparse.Namespace": true, "_codecs.encode": true,
 	"pathlib.PosixPath": true, "pathlib.PurePosixPath": true,
@@ -97,7 +97,7 @@ func (r *reader) value(v any) (any, error) {
 	return nil, fmt.Errorf("a %T where a value should be", v)
 }
 
-// container converts what may be referred to from several places, once.
+// container converts a value that may be referenced from several places, once.
 func (r *reader) container(v any) (out any, err error) {
 	if d, ok := r.done[v]; ok {
 		r.values += d.size
@@ -159,7 +159,7 @@ func (r *reader) list(values []any) ([]any, error) {
 	return out, nil
 }
 
-// object is what calling an allowed class means.
+// object returns what calling an allowed class means.
 func (r *reader) object(o *pickle.Object) (any, error) {
 	name := string(o.Class)
 	module, function, _ := strings.Cut(name, ".")

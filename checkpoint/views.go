@@ -105,9 +105,9 @@ func (s *storage) window(v any) (*storage, error) {
 	return &storage{s.dtype, s.size, s.data[offset*s.size : (offset+count)*s.size]}, nil
 }
 
-// view is a tensor in a storage: shared memory when its strides are those of C
-// order, else a copy. A view with more elements than its storage (a stride of 0)
-// is refused: a few bytes could fill the memory.
+// view returns a tensor in a storage. It shares memory if its strides are those of C
+// order and is copied otherwise. A view with more elements than its storage (a stride of
+// 0) is refused, because a few bytes could fill the memory.
 func (r *reader) view(s *storage, offset int, shape, strides []int) (*Tensor, error) {
 	stored := len(s.data) / s.size
 	if len(shape) != len(strides) {

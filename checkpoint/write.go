@@ -23,8 +23,8 @@ type Tensor struct {
 	Data  []byte
 }
 
-// Source is a tensor to be written that is made only then: a whole network and its
-// optimizer need not be in memory twice. It is read back as a *Tensor.
+// Source is a tensor whose data is produced when it is written, so that a network and
+// its optimizer are not in memory twice. It reads back as a *Tensor.
 type Source struct {
 	Dtype string
 	Shape []int
@@ -65,9 +65,9 @@ var storages = map[string]struct {
 	"int16": {"ShortStorage", 2}, "int8": {"CharStorage", 1}, "uint8": {"ByteStorage", 1}, "bool": {"BoolStorage", 1},
 }
 
-// Write writes a file that torch.load reads. It is written beside path, synced
-// and renamed, so that path holds the old content or the new one, never a part,
-// and it ends with a checksum that Read compares.
+// Write writes a file that torch.load reads. It writes to another name, syncs and
+// renames, so path always holds the old content or the new one. The file ends with a
+// checksum, which Read verifies.
 func Write(path string, root Dict) error {
 	err := durable.Write(path, func(w io.Writer) error {
 		s := newSealer(w)

@@ -67,8 +67,8 @@ func zipFiles(b []byte) (map[string]*zip.File, error) {
 	return files, nil
 }
 
-// stored is the content of an uncompressed file of the zip b, in b's memory. Its
-// checksum is checked.
+// stored returns the content of an uncompressed file of the zip b, in b's memory, after
+// verifying its checksum.
 func stored(b []byte, f *zip.File) ([]byte, error) {
 	if f.Method != zip.Store {
 		return nil, fmt.Errorf("%.60q is compressed, which torch.save never does", f.Name)

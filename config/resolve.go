@@ -196,7 +196,8 @@ func (c *Contrast) warnings(set map[string]bool) []string {
 		w = append(w, "--amp is overridden by --precision fp32")
 	}
 	if c.Retune && c.Resume != "" {
-		w = append(w, "--retune has an effect only where --resume finds nothing to go on from: a run goes on as it was begun")
+		w = append(w, "--retune has an effect only where --resume finds nothing to resume: "+
+			"a resumed run computes as it was begun")
 	}
 	if !c.Cosine {
 		w = append(w, c.milestoneWarning()...)

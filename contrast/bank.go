@@ -13,8 +13,8 @@ type MemoryBank struct {
 	Rows *torch.Tensor // float32 [M, d], unit rows
 }
 
-// bankChunk is the number of rows that are made at a time: a bank of 1.28 million
-// rows fills most of a gigabyte, and needs no second one beside it.
+// bankChunk is the number of rows that are drawn at a time. A bank of 1.28 million rows
+// takes most of a gigabyte, so it should not be copied.
 const bankChunk = 1 << 14
 
 // NewMemoryBank makes a bank of m normalized Gaussian rows. Free it when done.
@@ -37,13 +37,13 @@ func NewMemoryBank(m, d int, seed uint64, device torch.Device) *MemoryBank {
 // Len is M, the number of images.
 func (b *MemoryBank) Len() int { return b.Rows.Size(0) }
 
-// Keys are the rows of images, int64 [N]: their positives [N, d].
+// Keys returns the rows of images, int64 [N], which are their positives [N, d].
 func (b *MemoryBank) Keys(images *torch.Tensor) *torch.Tensor {
 	return b.Rows.IndexSelect(0, images)
 }
 
-// Draw draws k negatives uniformly from all rows for every query. They depend on
-// seed and step alone; nothing is prepared or kept, whatever the bank's size.
+// Draw draws k negatives uniformly from all rows for every query. They depend on seed
+// and step alone, so nothing is prepared or stored.
 func (b *MemoryBank) Draw(k int, seed, step uint64) SampledNegatives {
 	m := uint64(b.Len())
 	base := mix(mix(seed^0x6e65676174697665) + step)
@@ -53,8 +53,7 @@ func (b *MemoryBank) Draw(k int, seed, step uint64) SampledNegatives {
 	}}
 }
 
-// mix is SplitMix64's output function: a number as good as random for every x
-// (Steele et al., 2014).
+// mix is the output function of SplitMix64 (Steele et al., 2014): it hashes x.
 func mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9

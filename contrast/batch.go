@@ -14,15 +14,12 @@ import (
 //	loss = -1/2N Σ_i log( exp(q'_i·k'_i/τ) / (exp(q'_i·k'_i/τ) + Σ_j exp(q'_i·n'_ij/τ)) )
 //
 // Nothing is constant: gradients flow to u and v through all three.
-//
-// With the feature transformation the positives of both directions are
-// extrapolated, and each negative n_j is mixed with the same view of another
-// image. The images are taken in a circle, in the order in which π names them, so
-// that none is mixed with itself; mixed negatives with a part of the query's own
-// image are left out, so there are 2N-4 instead of 2N-2. A batch of two images
-// has none left and keeps its negatives as they are.
-//
-// draw is one for 2N queries and 2N negatives. Output.Scores has the rows of u's
+// The feature transformation extrapolates the positives of both directions and mixes
+// each negative n_j with the same view of another image. Images are mixed along a circle
+// in the order of π, so none is mixed with itself. Mixed negatives that contain the
+// query's own image are left out, so 2N-4 of the 2N-2 remain. A batch of two images
+// would have none, so it keeps its negatives unmixed.
+// draw must be for 2N queries and 2N negatives. Output.Scores has the rows of u's
 // direction, [N, 5].
 func NTXent(u, v *torch.Tensor, draw Draw, o Options) Output {
 	var out Output
@@ -43,7 +40,7 @@ func NTXent(u, v *torch.Tensor, draw Draw, o Options) Output {
 	return out
 }
 
-// batchLoss is NTXent's loss, with its gradient at the scores by hand.
+// batchLoss is the loss of NTXent, with its gradient by the scores computed by hand.
 func batchLoss(out *Output, z *torch.Tensor, draw Draw, o Options) *torch.Tensor {
 	return torch.Scoped1(func() *torch.Tensor {
 		q, k, n, partner := transformBatch(z, draw)
@@ -61,8 +58,8 @@ func batchLoss(out *Output, z *torch.Tensor, draw Draw, o Options) *torch.Tensor
 	})
 }
 
-// NTXentPlain is NTXent by autograd alone, from the whole matrix of scores with
-// what is no negative struck out.
+// NTXentPlain is NTXent by autograd alone. It computes the whole matrix of scores and
+// masks what is not a negative.
 func NTXentPlain(u, v *torch.Tensor, draw Draw, o Options) Output {
 	var out Output
 	images := u.Size(0)
@@ -89,9 +86,9 @@ func NTXentPlain(u, v *torch.Tensor, draw Draw, o Options) Output {
 	return out
 }
 
-// transformBatch transforms z = [u; v]: queries, keys and the pool of negatives,
-// all [2N, d]. partner is the image that each image of the pool is mixed with, nil
-// for none.
+// transformBatch transforms z = [u; v] into queries, keys and the pool of negatives, all
+// [2N, d]. partner[i] is the image that image i of the pool is mixed with; it is nil if
+// nothing is mixed.
 func transformBatch(z *torch.Tensor, draw Draw) (q, k, n *torch.Tensor, partner []int) {
 	images := z.Size(0) / 2
 	q, k, n = z, swap(z), z
@@ -118,8 +115,8 @@ func swap(z *torch.Tensor) *torch.Tensor {
 	})
 }
 
-// circle takes the images 0 … n-1 in the order in which π names them, and gives
-// each one's successor.
+// circle returns the successor of each image 0 … n-1 in the order of π, which is closed
+// to a circle.
 func circle(π []int64, n int) []int {
 	var order []int
 	for _, p := range π {
@@ -134,10 +131,10 @@ func circle(π []int64, n int) []int {
 	return next
 }
 
-// others are the columns of a [2n, 2n] matrix of scores that are negatives, int64
-// [2n, 2n-2], or [2n, 2n-4] when each image is mixed with partner's.
+// others returns the columns of the negatives in a [2n, 2n] matrix of scores: int64 [2n,
+// 2n-2], or [2n, 2n-4] if images are mixed with partner's.
 func others(n int, partner []int) *torch.Tensor {
-	before := make([]int, len(partner)) // the image that is mixed with each one
+	before := make([]int, len(partner)) // before[j] is the image whose partner is j
 	for i, p := range partner {
 		before[p] = i
 	}
@@ -151,9 +148,10 @@ func others(n int, partner []int) *torch.Tensor {
 	})
 }
 
-// columnsWithout are the columns of each row of an [n, n] matrix but for those
-// that without names, ascending and equally many for every row: int64 [n, …]. They
-// are written a run at a time, since a step may need n² of them.
+// columnsWithout lists the columns of each row of an [n, n] matrix, except those that
+// without returns for the row: int64 [n, …]. without must return ascending columns, the
+// same number for every row. Columns are copied run by run, because a step may need n²
+// of them.
 func columnsWithout(n int, without func(row int) []int) *torch.Tensor {
 	all := make([]int64, n)
 	for i := range all {
@@ -171,8 +169,8 @@ func columnsWithout(n int, without func(row int) []int) *torch.Tensor {
 	return torch.FromInt64(columns, n, len(columns)/n)
 }
 
-// forBatch is the draw without mixed negatives when a batch of n images is too
-// small for them.
+// forBatch leaves out the negatives of the draw if a batch of n images is too small to
+// mix them.
 func (d Draw) forBatch(n int) Draw {
 	if n < 3 {
 		d.Negative, d.Permutation = nil, nil

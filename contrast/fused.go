@@ -6,9 +6,9 @@ import (
 	"contralens/torch"
 )
 
-// InfoNCE is InfoNCEPlain with the gradient written out by hand. Negatives that
-// all queries share are read once, see streamed.go; sampled ones, and all on
-// another device than the CPU, go through a matrix of scores, see derivative.
+// InfoNCE computes what InfoNCEPlain does, with a gradient written by hand. On the CPU a
+// queue is read once, in blocks (see streamed). Sampled negatives, and all negatives on
+// other devices, go through a matrix of scores (see derivative).
 func InfoNCE(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) Output {
 	out := Output{Negatives: negatives.Len()}
 	out.Loss = torch.Scoped1(func() *torch.Tensor {
@@ -41,14 +41,14 @@ func InfoNCE(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) Outp
 	return out
 }
 
-// loss is out.Value as a tensor, whose gradients at the inputs are given.
+// loss returns out.Value as a tensor with the given gradients at the inputs.
 func (out *Output) loss(device torch.Device, inputs, gradients []*torch.Tensor) *torch.Tensor {
 	return torch.CustomGrad(torch.Scalar(out.Value, torch.Options{Device: device}), inputs, gradients)
 }
 
-// derivative fills out.Value, Accuracy, Scores and Statistics, and gives ∂loss/∂q'
-// and ∂loss/∂k', both [N, d]. It needs two buffers of the logits' size, three while
-// a permutation is applied, and with sampled negatives a few blocks of gathered rows.
+// derivative fills out.Value, Accuracy, Scores and Statistics, and returns ∂loss/∂q' and
+// ∂loss/∂k', both [N, d]. It needs two buffers of the size of the logits, three while a
+// permutation is applied, and for sampled negatives a few blocks of gathered rows.
 //
 // With a scalar λ mixed negatives are never formed, since
 //
@@ -92,9 +92,9 @@ func derivative(out *Output, q, k *torch.Tensor, negatives Negatives, draw Draw,
 	return n.gradient(g).AddInto_(k.Mul(ppos), 1), q.Mul(ppos)
 }
 
-// softmax replaces spare by the share of each negative in the softmax over
-// [pos, neg]/τ, and gives it and the positive's share [N, 1]. Loss, accuracy and
-// score statistics go to out.
+// softmax computes the softmax over [pos, neg]/τ. It returns the negatives' shares,
+// stored in spare [N, K], and the positive's share [N, 1]. Loss, accuracy and score
+// statistics go to out.
 func softmax(out *Output, pos, neg, spare *torch.Tensor, o Options) (p, ppos *torch.Tensor) {
 	τ := o.Temperature
 	top := neg.Amax([]int{1}, true)

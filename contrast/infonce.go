@@ -2,36 +2,36 @@ package contrast
 
 import "contralens/torch"
 
-// Output is what the contrast of one batch gives.
+// Output is the result of the contrast of one batch.
 type Output struct {
 	Loss     *torch.Tensor // one element: mean over the batch of -log softmax of the positive
 	Value    float64       // the same as a number
 	Accuracy float64       // share of the batch whose positive beats every negative, in percent
-	// Negatives is how many each query met; 0 where the loss has none.
+	// Negatives is the number of negatives per query; 0 if the loss has none.
 	Negatives int
 	Scores    []float32     // [N, 5] rows of score statistics, when they were asked for
 	Logits    *torch.Tensor // [N, 1+K], positive first, over τ; only the plain path has them
-	// Statistics are those of the batch, when they were asked for; InfoNCEPlain has
-	// none.
+	// Statistics of the batch, if Options.Bound asks for them; InfoNCEPlain has none.
 	Statistics *Statistics
 }
 
-// Score columns, one row a sample: what `--save_score` records (upstream's order).
+// Columns of Output.Scores, one row per sample, in the order of the reference code's
+// files.
 const (
 	MeanNegative    = iota // mean of the K negative scores
 	VarNegative            // their variance, divisor K-1
 	Positive               // the positive score
 	MeanExpNegative        // mean of exp(neg/τ)
 	ExpPositive            // exp(pos/τ)
-	ScoreColumns           // how many there are
+	ScoreColumns           // the number of columns
 )
 
 // Options of the contrast.
 type Options struct {
 	Temperature float64 // τ
 	Scores      bool    // fill Output.Scores
-	// Bound, when it is not 0, asks for Output.Statistics, with histograms of the
-	// transformed negatives over [-Bound, Bound].
+	// Bound > 0 asks for Output.Statistics, with histograms of the transformed negatives
+	// over [-Bound, Bound].
 	Bound float64
 }
 
@@ -70,7 +70,7 @@ func InfoNCEPlain(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options)
 	return out
 }
 
-// scores gathers the statistics of pos [N, 1] and neg [N, K].
+// scores computes the rows of Output.Scores for pos [N, 1] and neg [N, K].
 func scores(pos, neg *torch.Tensor, τ float64) []float32 {
 	var rows []float32
 	torch.Scoped(func() {

@@ -9,9 +9,8 @@ import (
 	"contralens/torch"
 )
 
-// Stream draws λ and π. The draw of step s depends on the seed and s alone, so
-// that a stream is saved as these two numbers and a resumed run continues with
-// the same draws.
+// Stream draws λ and π. A draw depends on the seed and its number alone, so these two
+// numbers are the state of the stream: a resumed run continues with the same draws.
 type Stream struct {
 	Seed uint64
 	Step uint64 // draws made so far
@@ -36,7 +35,7 @@ func (s *Stream) Next(t ft.Transform, n, k, d int, device torch.Device) Draw {
 	return draw
 }
 
-// drawLambda draws the λ of one side, for rows [rows, d] if it is elementwise.
+// drawLambda draws the λ of one side. An elementwise λ is [rows, d].
 func drawLambda(s ft.Side, rng *rand.Rand, rows, d int, device torch.Device) *Lambda {
 	next := rng.Float64
 	if !s.Uniform {

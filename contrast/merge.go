@@ -2,9 +2,9 @@ package contrast
 
 import "slices"
 
-// Merge takes in the statistics t of other queries, with CMC those of the other
-// modality: s is then what it would be had they been one batch. Uniformity, which
-// looks at pairs, is the mean of both batches' instead, and so are the λ.
+// Merge adds the statistics t of further queries, for example of CMC's other modality,
+// so that s describes both as one batch. Uniformity is defined on pairs, so it becomes
+// the mean of both; so do the λ.
 func (s *Statistics) Merge(t *Statistics) {
 	n, more := float64(len(s.Seen.Positives)), float64(len(t.Seen.Positives))
 	mean := func(a, b float64) float64 { return (n*a + more*b) / (n + more) }
@@ -18,8 +18,8 @@ func (s *Statistics) Merge(t *Statistics) {
 	}
 }
 
-// merge takes in other queries' scores, whose histogram has the same bounds. It
-// makes new slices, since Seen and Raw share theirs when nothing is transformed.
+// merge adds the scores of other queries; both histograms must have the same bounds. It
+// makes new slices, because Seen and Raw share theirs if nothing is transformed.
 func (d *Distribution) merge(t *Distribution, mean func(a, b float64) float64) {
 	n, more := float64(len(d.Positives)), float64(len(t.Positives))
 	apart := d.PosMean - t.PosMean

@@ -2,20 +2,18 @@ package contrast
 
 import "contralens/torch"
 
-// Negatives are what queries are compared with beside their own keys: K rows for
-// each query. There are two kinds, QueueNegatives and
-// SampledNegatives.
+// Negatives are the rows that a query is compared with besides its key, K for each
+// query. There are two kinds, QueueNegatives and SampledNegatives.
 type Negatives interface {
 	// Len is K.
 	Len() int
-	// mixed are the negatives after the transformation, n'_i = λ n_i + (1-λ) n_π(i)
-	// if there is a λ, and then of unit length if the draw normalizes them.
+	// mixed returns the negatives after the transformation: n'_i = λ n_i + (1-λ) n_π(i) if
+	// there is a λ, scaled to unit length if the draw normalizes them.
 	mixed(draw Draw) Negatives
-	// scores are q·n_i [N, K] of queries [N, d], without autograd for
-	// SampledNegatives.
+	// scores returns q·n_i [N, K] for queries [N, d]. SampledNegatives do without autograd.
 	scores(q *torch.Tensor) *torch.Tensor
-	// gradient is Σ_i g_i n_i [N, d] for g [N, K]: the derivative by the queries of
-	// a loss whose derivative by the scores is g.
+	// gradient returns Σ_i g_i n_i [N, d]: the gradient at the queries of a loss whose
+	// gradient at the scores is g [N, K].
 	gradient(g *torch.Tensor) *torch.Tensor
 }
 
@@ -40,17 +38,15 @@ func (s QueueNegatives) mixed(draw Draw) Negatives {
 func (s QueueNegatives) scores(q *torch.Tensor) *torch.Tensor   { return q.Mm(s.Rows.T()) }
 func (s QueueNegatives) gradient(g *torch.Tensor) *torch.Tensor { return g.Mm(s.Rows) }
 
-// SampledNegatives are rows of a memory bank, others for every query. They are gathered a
-// block at a time, when scores are computed and once more for the gradient: at a
-// batch of 256 with K = 65,536 and d = 128 all of them would be 8.6 GB.
-//
-// π and λ of the transformation are the same for all queries: λ is one number or
-// one an element of the K rows [K, d].
+// SampledNegatives are rows of a memory bank, different ones for every query. They are
+// gathered block by block, once for the scores and once for the gradient. Together they
+// would take 8.6 GB at a batch of 256, K = 65,536 and d = 128.
+// All queries share π and λ; λ is one number, or one per element of the K rows [K, d].
 type SampledNegatives struct {
 	Bank  *torch.Tensor // [M, d]
 	Count int           // K
-	// At is the bank's row that is the i-th negative of a query. It is asked again
-	// for the gradient, so that nobody has to keep N·K numbers.
+	// At returns the row of the bank that is the i-th negative of a query. It is called
+	// again for the gradient, which saves storing N·K numbers.
 	At func(query, i int) int64
 
 	π         []int64
@@ -58,8 +54,8 @@ type SampledNegatives struct {
 	normalize bool
 }
 
-// blockElements is how many numbers are gathered at a time: 8 MB, a few of which
-// stay in the cache and five of which mixing needs.
+// blockElements is the number of values that are gathered at a time: 8 MB. Mixing needs
+// five such blocks, a few of which fit into the cache.
 const blockElements = 1 << 21
 
 // Len is K.
@@ -97,7 +93,7 @@ func (d SampledNegatives) gradient(g *torch.Tensor) *torch.Tensor {
 // query+queries-1.
 type block struct{ query, queries, first, count int }
 
-// blocks calls f for blocks that cover n queries, each in a scope of its own.
+// blocks calls f for blocks that cover n queries, each in its own scope.
 func (d SampledNegatives) blocks(n int, f func(block)) {
 	dim := d.Bank.Size(1)
 	count := max(1, min(d.Count, blockElements/dim))
@@ -130,8 +126,8 @@ func (d SampledNegatives) rows(b block) *torch.Tensor {
 	})
 }
 
-// gather picks the bank's rows of a block, the i-th negative of each query after
-// moved says which one that is.
+// gather picks the rows of a block from the bank. moved maps i to the negative that
+// stands at its place, so that a permutation can be gathered too.
 func (d SampledNegatives) gather(b block, moved func(i int) int) *torch.Tensor {
 	at := make([]int64, 0, b.queries*b.count)
 	for query := range b.queries {

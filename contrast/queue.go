@@ -29,11 +29,11 @@ func NewQueue(k, d int, seed uint64, device torch.Device) *Queue {
 // Len is K, the number of keys.
 func (q *Queue) Len() int { return q.Keys.Size(0) }
 
-// Negatives are the queue's keys, for every query the same.
+// Negatives returns the queue's keys, the same for every query.
 func (q *Queue) Negatives() QueueNegatives { return QueueNegatives{Rows: q.Keys} }
 
-// Enqueue overwrites the rows Index … Index+N-1 (mod K) with keys [N, d] and
-// moves Index on. Of more than K keys the last K stay. It must follow the
+// Enqueue overwrites the rows Index … Index+N-1 (mod K) with keys [N, d] and advances
+// Index by N. If there are more than K keys, the last K remain. Call it after the
 // backward pass, which reads the queue.
 func (q *Queue) Enqueue(keys *torch.Tensor) {
 	n, k := keys.Size(0), q.Len()

@@ -7,12 +7,11 @@ import "contralens/torch"
 //
 //	loss = -1/N Σ_i p'_i·z'_i
 //
-// p are predictions and z their targets, unit rows [N, d]; z is constant, the
-// gradient stops there. Of the feature transformation the positive side applies;
-// a draw for negatives is refused by a panic, since there is nothing to mix.
-//
-// Accuracy, Scores and Statistics compare each prediction with the batch's other
-// targets, which the loss does not see.
+// p are predictions and z their targets, unit rows [N, d]. z is constant: the gradient
+// stops there. Only the positive side of the feature transformation applies. It panics
+// if draw mixes negatives, because there are none.
+// Accuracy, Scores and Statistics compare each prediction with the other targets of the
+// batch, which are not part of the loss.
 func Similarity(p, z *torch.Tensor, draw Draw, o Options) Output {
 	if draw.Negative != nil {
 		panic(&torch.Error{Op: "similarity", Message: "there are no negatives to interpolate"})
@@ -43,7 +42,8 @@ func Similarity(p, z *torch.Tensor, draw Draw, o Options) Output {
 	return out
 }
 
-// offDiagonal are the columns of an [n, n] matrix off its diagonal, int64 [n, n-1].
+// offDiagonal lists the columns of each row of an [n, n] matrix without the diagonal,
+// int64 [n, n-1].
 func offDiagonal(n int) *torch.Tensor {
 	return columnsWithout(n, func(row int) []int { return []int{row} })
 }

@@ -9,20 +9,19 @@ import (
 
 // Statistics describe the scores and features of one batch.
 type Statistics struct {
-	Raw, Seen Distribution // of the scores before the transformation, and as the loss sees them
+	Raw, Seen Distribution // scores before the transformation, and as the loss sees them
 
-	// Entropy of the softmax over a query's negatives in nats, averaged over the
-	// batch; its exponential is the number of negatives that share the work.
+	// Entropy of the softmax over a query's negatives, in nats, averaged over the batch. Its
+	// exponential is the effective number of negatives.
 	Entropy float64
-	// Gradient is N·|∂loss/∂q| averaged over the batch: the length of the
-	// gradient that each query gets from its own loss.
+	// Gradient is N·|∂loss/∂q| averaged over the batch: the norm of the gradient that a
+	// query gets from its own loss.
 	Gradient float64
-	// Alignment is the mean of |q-k|²; Uniformity the log of the mean over pairs
-	// i<j of exp(-2|z_i-z_j|²), averaged over z = q and z = k (Wang & Isola,
-	// 2020, with their α = t = 2). Both of untransformed features; uniformity is
-	// NaN for a batch of one.
+	// Alignment is the mean of |q-k|². Uniformity is the log of the mean over pairs i<j of
+	// exp(-2|z_i-z_j|²), averaged over z = q and z = k (Wang & Isola, 2020, with α = t = 2).
+	// Both use untransformed features; uniformity of a batch of one is NaN.
 	Alignment, Uniformity float64
-	// λ of the step, the mean of its elements; NaN on a side that is not transformed.
+	// Mean λ of the step; NaN for a side that is not transformed.
 	LambdaPositive, LambdaNegative float64
 }
 
@@ -36,15 +35,15 @@ type Distribution struct {
 	Bound                   float64
 }
 
-// Bins is how finely negatives are counted.
+// Bins is the number of bins of Distribution.Negatives.
 const Bins = 2048
 
-// rawBound is the Bound of untransformed scores, products of unit rows.
+// rawBound is the Bound of untransformed scores: products of unit rows lie in [-1, 1].
 const rawBound = 1
 
-// observe takes the statistics of the untransformed q and k [N, d], and if there
-// is a transformation those of their scores: negatives fills in the untransformed
-// negatives'.
+// observe computes the statistics of the untransformed q and k [N, d] and, if draw
+// transforms anything, of their untransformed scores; negatives adds those of the
+// negatives.
 func observe(q, k *torch.Tensor, draw Draw, o Options, negatives func(raw *Distribution)) *Statistics {
 	s := &Statistics{LambdaPositive: draw.Positive.mean(), LambdaNegative: draw.Negative.mean()}
 	torch.NoGrad(func() {
@@ -60,7 +59,8 @@ func observe(q, k *torch.Tensor, draw Draw, o Options, negatives func(raw *Distr
 	return s
 }
 
-// counting counts scores in Bins over [-bound, bound], for a bound of 0 not at all.
+// counting asks for a histogram with Bins bins over [-bound, bound]; for none if bound
+// is 0.
 func counting(bound float64) torch.Counting {
 	if bound == 0 {
 		return torch.Counting{}
@@ -68,8 +68,8 @@ func counting(bound float64) torch.Counting {
 	return torch.Counting{Low: -bound, High: bound, Bins: Bins}
 }
 
-// describe describes scores neg [N, K] of untransformed negatives, and overwrites
-// them.
+// describe fills in the statistics of untransformed negative scores neg [N, K], which it
+// overwrites.
 func (d *Distribution) describe(neg *torch.Tensor, τ float64) {
 	torch.Scoped(func() {
 		a := torch.Attention{Summary: neg.Summarize(-rawBound, rawBound, Bins)}
@@ -105,9 +105,9 @@ func uniformity(z *torch.Tensor) float64 {
 	return math.Log(sum / (float64(n) * float64(n-1) / 2))
 }
 
-// measured is loss(q). Where statistics are asked for, the gradient at q is
-// computed here, its length is measured, and the loss is handed on with it, so
-// that the caller's backward pass does not go through the contrast again.
+// measured returns loss(q). If statistics are collected, it computes the gradient at q,
+// records its norm, and attaches it to the loss, so that the caller's backward pass does
+// not run through the contrast again.
 func (out *Output) measured(q *torch.Tensor, draw Draw, loss func(q *torch.Tensor) *torch.Tensor) *torch.Tensor {
 	if out.Statistics == nil {
 		return loss(q)
@@ -125,8 +125,8 @@ func (out *Output) measured(q *torch.Tensor, draw Draw, loss func(q *torch.Tenso
 	return torch.CustomGrad(value, []*torch.Tensor{q}, []*torch.Tensor{gradient})
 }
 
-// transformed measures the scores that the loss sees, pos [N, 1] and neg [N, K],
-// and gives the negatives' mean and variance, [N, 1] each.
+// transformed records the scores that the loss sees, pos [N, 1] and neg [N, K]. It
+// returns the mean and the variance of each row of negatives, [N, 1].
 func (s *Statistics) transformed(pos, neg *torch.Tensor, o Options) (mean, variance *torch.Tensor) {
 	rows := torch.Attention{Summary: neg.Summarize(-o.Bound, o.Bound, Bins)}
 	s.Seen.positives(pos.Float64s(), o.Temperature)
@@ -138,12 +138,12 @@ func (s *Statistics) transformed(pos, neg *torch.Tensor, o Options) (mean, varia
 	return column(rows.Mean), column(rows.Variance)
 }
 
-// shares takes from p = exp((neg-shift)/τ) [N, K] and its sums [N, 1] what needs
-// every negative's share: the entropy log Σp - Σ p·(neg-shift)/τ / Σp, and the
-// exponentials' mean.
+// shares records what needs the share of every negative, from p = exp((neg-shift)/τ) [N,
+// K] and its sums [N, 1]: the entropy log Σp - Σ p·(neg-shift)/τ / Σp, and the mean of
+// the exponentials.
 func (s *Statistics) shares(p, neg, sum, shift *torch.Tensor, τ float64) {
 	n, k := p.Size(0), p.Size(1)
-	// Σ p·neg by rows as a batched product, which needs no buffer.
+	// Row sums of p·neg as a batched product, which needs no buffer.
 	dot := p.Reshape(n, 1, k).Bmm(neg.Reshape(n, k, 1)).Reshape(n, 1)
 	s.Entropy = sum.Log().Sub(dot.Div(sum).Sub(shift).MulScalar(1 / τ)).Mean().Item()
 	s.Seen.NegExp = sum.Mul(shift.MulScalar(1/τ).Exp_()).Mean().Item() / float64(k)
@@ -164,8 +164,8 @@ func (d *Distribution) positives(pos []float64, τ float64) {
 	}
 }
 
-// negatives describes the scores of k negatives of each query; without a LogSum
-// NegExp is left as it is.
+// negatives describes the scores of k negatives per query. NegExp stays as it is if rows
+// have no LogSum.
 func (d *Distribution) negatives(rows torch.Attention, k int, bound float64) {
 	d.Negatives, d.Bound = rows.Counts, bound
 	d.NegMean, d.NegVar, d.Hardest = average(rows.Mean), average(rows.Variance), average(rows.Max)
@@ -185,8 +185,8 @@ func average(v []float64) float64 {
 	return sum / float64(len(v))
 }
 
-// NegQuantile is the score below which a share of all negatives lies, from the
-// histogram: off by at most a bin, 2·Bound/Bins.
+// NegQuantile returns the score below which the given share of all negatives lies. It
+// comes from the histogram, so its error is at most one bin, 2·Bound/Bins.
 func (d *Distribution) NegQuantile(share float64) float64 {
 	total := int64(0)
 	for _, c := range d.Negatives {
@@ -202,8 +202,8 @@ func (d *Distribution) NegQuantile(share float64) float64 {
 	return math.NaN()
 }
 
-// PosQuantile is the positive score below which a share of the batch lies,
-// linear between neighbors.
+// PosQuantile returns the positive score below which the given share of the batch lies,
+// interpolated linearly.
 func (d *Distribution) PosQuantile(share float64) float64 {
 	sorted := slices.Clone(d.Positives)
 	slices.Sort(sorted)

@@ -6,13 +6,13 @@ import (
 	"contralens/torch"
 )
 
-// streamed is derivative for negatives that all queries share, on the CPU, in one
-// pass over their rows: neither the mixed rows nor the scores are ever in memory
-// (torch.Mixed.Attend). With
+// streamed computes what derivative does for a queue on the CPU, in one pass over its
+// rows (torch.Mixed.Attend): neither the mixed rows nor the scores are ever stored. For
+// each query let
 //
 //	L = log Σ_i exp(q'·n'_i/τ)    a = Σ_i n'_i exp(q'·n'_i/τ) / exp(L)
 //
-// of each query, and the share w of its negatives in the softmax over all scores,
+// and w the share of the negatives in the softmax over all scores. Then
 //
 //	loss = log(1 + exp(L - pos/τ))    w = 1 / (1 + exp(pos/τ - L))
 //	∂loss/∂q' = w (a - k') / τN       ∂loss/∂k' = -w q' / τN
@@ -54,7 +54,7 @@ func streams(q *torch.Tensor, negatives Negatives) (QueueNegatives, bool) {
 	return s, shared && q.Device() == torch.CPU
 }
 
-// mix are the rows as the draw transforms them.
+// mix describes the rows as the draw transforms them.
 func (s QueueNegatives) mix(draw Draw) torch.Mixed {
 	m := torch.Mixed{Rows: s.Rows, Normalize: draw.NormalizeNegative}
 	if λ := draw.Negative; λ != nil {

@@ -1,7 +1,7 @@
-// Package contrast is the paper's room: the queue of negatives, the InfoNCE
-// loss over positive and negative scores, and the feature transformation of Zhu
-// et al., "Improving Contrastive Learning by Visualizing Feature
-// Transformation" (ICCV 2021), in the paper's letters:
+// Package contrast has the losses of contrastive learning and the feature transformation
+// of Zhu et al., "Improving Contrastive Learning by Visualizing Feature Transformation"
+// (ICCV 2021): the queue and the memory bank of negatives, InfoNCE, NT-Xent, and
+// statistics of the scores. Letters are those of the paper:
 //
 //	q  queries [N, d], unit rows         k  their keys [N, d], unit rows
 //	n  the queue's keys [K, d]           π  a permutation of 0 … K-1
@@ -12,13 +12,13 @@ package contrast
 
 import "contralens/torch"
 
-// Extrapolate pushes a positive pair apart along the line through it:
+// Extrapolate pushes a positive pair apart, along the line through it:
 //
 //	q' = λq + (1-λ)k    k' = λk + (1-λ)q    λ ∈ [1, 2]
 //
-// so that q'·k' = 2λ(1-λ)(1-q·k) + q·k ≤ q·k for unit q and k. With λ in [0, 1]
-// the same lines pull the pair together. q and k are [N, d]; λ is one number or
-// one an element [N, d]. Gradients flow to q through q' and k'.
+// so that q'·k' = 2λ(1-λ)(1-q·k) + q·k ≤ q·k for unit q and k (Zhu et al., ICCV 2021).
+// With λ in [0, 1] it pulls the pair together. q and k are [N, d]; λ is one number, or
+// one per element [N, d]. Gradients flow to q through q' and k'.
 func Extrapolate(q, k *torch.Tensor, λ Lambda) (q1, k1 *torch.Tensor) {
 	return λ.mix(q, k), λ.mix(k, q)
 }
@@ -27,19 +27,19 @@ func Extrapolate(q, k *torch.Tensor, λ Lambda) (q1, k1 *torch.Tensor) {
 //
 //	n'_i = λ n_i + (1-λ) n_π(i)    λ ∈ [0, 1]
 //
-// n is [K, d], π is int64 [K]; λ is one number or one an element [K, d].
+// n is [K, d], π is int64 [K]; λ is one number, or one per element [K, d].
 func Interpolate(n, π *torch.Tensor, λ Lambda) *torch.Tensor {
 	return torch.Scoped1(func() *torch.Tensor { return λ.mix(n, n.IndexSelect(0, π)) })
 }
 
-// Lambda is a mixing weight: one number for everything, or one an element.
+// Lambda is a mixing weight: one number for all rows, or one per element.
 type Lambda struct {
 	Value    float64
-	Elements *torch.Tensor // set: elementwise, of the shape of what is mixed
+	Elements *torch.Tensor // if set, one λ per element, in the shape of the mixed rows
 }
 
-// mix is λa + (1-λ)b. The sum is formed as written rather than as b + λ(a-b):
-// that is the reference's order, and it keeps λ = 1 exact.
+// mix returns λa + (1-λ)b. It is not computed as b + λ(a-b): the reference code adds in
+// this order, and λ = 1 stays exact.
 func (λ Lambda) mix(a, b *torch.Tensor) *torch.Tensor {
 	return torch.Scoped1(func() *torch.Tensor {
 		if λ.Elements != nil {
@@ -60,7 +60,7 @@ type Draw struct {
 	NormalizePositive, NormalizeNegative bool
 }
 
-// positives are q' and k' [N, d].
+// positives returns q' and k' [N, d].
 func (d Draw) positives(q, k *torch.Tensor) (q1, k1 *torch.Tensor) {
 	if d.Positive != nil {
 		q, k = Extrapolate(q, k, *d.Positive)

@@ -1,7 +1,6 @@
 // Package events writes the event files that TensorBoard reads: scalars and
 // histograms over steps.
-//
-// A file is a row of records, each an encoded Event of TensorFlow's event.proto:
+// A file is a sequence of records, each an encoded Event of TensorFlow's event.proto:
 //
 //	uint64 length   uint32 masked CRC-32C of length   data   uint32 masked CRC-32C of data
 //
@@ -29,9 +28,9 @@ type Writer struct {
 	now  func() time.Time
 }
 
-// NewWriter makes dir and in it an event file. TensorBoard forgets what the
-// folder's earlier files say of the step next and later ones, so that a run
-// which goes on from a checkpoint shows every step once; 1 forgets everything.
+// NewWriter makes dir and an event file in it. TensorBoard then ignores what earlier
+// files in the folder say of step next and later, so that a resumed run shows every step
+// once. With next = 1 it ignores everything.
 func NewWriter(dir string, next int) (*Writer, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("TensorBoard events: %w", durable.Explain(err))
@@ -74,8 +73,8 @@ func (w *Writer) Scalar(tag string, step int, value float64) error {
 	return w.event(step, fieldSummary, appendBytes(nil, 1, v))
 }
 
-// Histogram is how values are distributed: Counts[i] of them lie in
-// (Limits[i-1], Limits[i]], the first bucket reaching from Min.
+// Histogram is a distribution of values: Counts[i] of them lie in (Limits[i-1],
+// Limits[i]]; the first bucket starts at Min.
 type Histogram struct {
 	Min, Max        float64
 	Num             float64 // how many

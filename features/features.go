@@ -18,7 +18,7 @@ import (
 type Options struct {
 	Size    int // side of the evaluation view in pixels
 	Batch   int // images at once; 0: 256
-	Workers int // goroutines that load images; 0: one a processor
+	Workers int // goroutines that load images; 0: one per processor
 	First   int // batch that EachBatch begins with, for work that resumes
 	BF16    bool
 	// Progress, when set, receives how many images of how many are done.

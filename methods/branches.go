@@ -8,14 +8,14 @@ import (
 	"contralens/torch"
 )
 
-// contrastBranches adds up the contrasts of a batch's queries, one for each branch
-// of the encoder. With CMC a modality's images meet the other modality's keys and
-// negatives, its jigsaws their own: contrast gets the number of the branch that the
-// queries [N, d] meet. Jigsaws weigh β and images then 1-β; they are not
-// transformed and not measured, which the batch that loss gets says.
-//
-// What is reported is the mean over the branches, statistics are those of all
-// queries; score rows, one an image, are the first branch's.
+// contrastBranches sums the losses of a batch's queries over the branches of the
+// encoder. With CMC, images of one modality are contrasted with the keys and negatives
+// of the other, and jigsaws with those of their own. loss gets the index of the branch
+// whose keys and negatives the queries [N, d] are contrasted with. If there are
+// jigsaws, their loss has weight β and that of the images 1-β. Jigsaws are neither
+// transformed nor measured; the batch that loss gets says so. Reported figures are
+// means over the branches, and statistics cover all queries. Rows of scores, one per
+// image, are those of the first branch.
 func (m *Model) contrastBranches(b *Batch, images []*torch.Tensor,
 	loss func(branch int, q *torch.Tensor, b *Batch) contrast.Output) (sum Outcome) {
 	jigsaws := m.EmbedJigsaw(b)
@@ -58,7 +58,7 @@ func (m *Model) ContrastOptions(b *Batch) contrast.Options {
 	return o
 }
 
-// add takes in one of n contrasts: its loss with a weight, its figures to the mean.
+// add adds one of n contrasts: its weighted loss, and its share of the mean figures.
 func (o *Outcome) add(out contrast.Output, weight float64, n int) {
 	loss := out.Loss
 	if weight != 1 {
@@ -74,16 +74,15 @@ func (o *Outcome) add(out contrast.Output, weight float64, n int) {
 	o.Accuracy += out.Accuracy / float64(n)
 }
 
-// mergeStatistics takes in the statistics of a further contrast, where they are
-// collected.
+// mergeStatistics adds the statistics of a further contrast, if they are collected.
 func (o *Outcome) mergeStatistics(out contrast.Output) {
 	if o.Statistics != nil {
 		o.Statistics.Merge(out.Statistics)
 	}
 }
 
-// average is the outcome of two directions: losses added, figures averaged,
-// statistics those of all queries, score rows the first one's.
+// average combines the outcomes of two directions: it adds the losses, averages the
+// figures and merges the statistics. Rows of scores are those of the first direction.
 func average(a, b Outcome) Outcome {
 	a.Loss = a.Loss.Add(b.Loss)
 	a.Value, a.Accuracy = (a.Value+b.Value)/2, (a.Accuracy+b.Accuracy)/2
@@ -97,7 +96,7 @@ func average(a, b Outcome) Outcome {
 	return a
 }
 
-// concat puts the keys of each branch one behind the other: [2N, d].
+// concat concatenates the keys of each branch: [2N, d].
 func concat(first, second []*torch.Tensor) (all []*torch.Tensor) {
 	for i := range first {
 		all = append(all, torch.Cat([]*torch.Tensor{first[i], second[i]}, 0))
@@ -122,7 +121,7 @@ func (m *Model) updateBanks(banks []*contrast.MemoryBank, images *torch.Tensor, 
 	}
 }
 
-// named are memories by the names of PyTorch code: memory, or memory_1 and
+// named gives the memories their names in the PyTorch code: memory, or memory_1 and
 // memory_2.
 func named(rows []*torch.Tensor) nn.State {
 	if len(rows) == 1 {

@@ -2,21 +2,21 @@ package methods
 
 import "time"
 
-// Phase is a part of a step that a Clock tells apart. The zero value is Other.
+// Phase is a part of a step that a Clock measures. The zero value is Other.
 type Phase int
 
 // The phases, in the order of a step.
 const (
-	Other     Phase = iota // what no phase claims
+	Other     Phase = iota // everything else
 	Views                  // waiting for a batch of views and making tensors of them
 	Key                    // forward through the momentum encoder
 	Query                  // forward through the query encoder
-	Contrast               // the rest of Method.Forward: draws, logits, transformation, loss, statistics
-	Backward               // the gradients
-	Update                 // optimizer and momentum encoder
-	Enqueue                // keys into the queue, features into the bank
-	Recording              // the hooks: scores, metrics, display
-	phases                 // how many there are
+	Contrast               // wait for a batch of views and convert it to tensors
+	Backward               // forward pass of the momentum encoder
+	Update                 // forward pass of the query encoder
+	Enqueue                // rest of Method.Forward: draws, logits, transformation, loss, statistics
+	Recording              // gradients
+	phases                 // the number of phases
 )
 
 // String is the phase's name in tables and JSON.
@@ -24,15 +24,14 @@ func (p Phase) String() string {
 	return [...]string{"other", "views", "key", "query", "contrast", "backward", "update", "enqueue", "record"}[p]
 }
 
-// Times has a duration for each phase.
+// Times holds one duration per phase.
 type Times [phases]time.Duration
 
-// Clock adds up what the phases of a run take. Every moment belongs to one phase,
-// the last that was entered and not left, and a phase that comes several times in a
-// step adds up. The zero value is ready.
+// Clock sums up the time of each phase of a run. Time always belongs to the current
+// phase: the last one that was entered and not left. The zero value is ready to use.
 //
-// A border costs one look at the time. On a processor operations end before they
-// return; on a GPU they only start, and their time shows where the first result is
+// Entering a phase costs one reading of the clock. CPU operations finish before they
+// return. GPU operations only start, so their time shows up where a result is first
 // read.
 type Clock struct {
 	now   Phase
@@ -40,24 +39,25 @@ type Clock struct {
 	times Times
 }
 
-// Enter makes p the phase until another is entered; leave goes back to the one
-// before p: defer c.Enter(p)().
+// Enter makes p the current phase until another one is entered; leave returns to the
+// phase before p. Use it as defer c.Enter(p)().
 func (c *Clock) Enter(p Phase) (leave func()) {
 	outer := c.now
 	c.turn(p)
 	return func() { c.turn(outer) }
 }
 
-// Phase is the one that is running.
+// Phase returns the current phase.
 func (c *Clock) Phase() Phase { return c.now }
 
-// Times are those of all that passed since the first Enter.
+// Times returns the time of each phase since the first Enter.
 func (c *Clock) Times() Times {
 	c.turn(c.now)
 	return c.times
 }
 
-// turn gives the time since the last turn to the phase that ends.
+// turn adds the time since the last turn to the phase that ends, and makes to the
+// current phase.
 func (c *Clock) turn(to Phase) {
 	now := time.Now()
 	if !c.since.IsZero() {
@@ -66,7 +66,7 @@ func (c *Clock) turn(to Phase) {
 	c.now, c.since = to, now
 }
 
-// Sub are the times between two looks at a clock.
+// Sub returns the times between two readings of a clock.
 func (t Times) Sub(earlier Times) Times {
 	for p := range t {
 		t[p] -= earlier[p]

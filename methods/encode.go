@@ -6,14 +6,14 @@ import (
 	"contralens/torch"
 )
 
-// Embed maps a view to the query encoder's embeddings, for each branch [N, d].
+// Embed returns the query encoder's embeddings of a view, [N, d] per branch.
 func (m *Model) Embed(view *torch.Tensor) []*torch.Tensor {
 	defer m.Clock.Enter(Query)()
 	return m.branches(m.encode(view, 1, func(x *torch.Tensor, _ rows) *torch.Tensor { return m.Query.Forward(x) }))
 }
 
-// EmbedJigsaw maps the patches of a batch to embeddings, for each branch [N, d];
-// nil without patches. A batch's patches are embedded once.
+// EmbedJigsaw returns the embeddings of a batch's patches, [N, d] per branch, or nil if
+// the batch has none. They are computed once per batch.
 func (m *Model) EmbedJigsaw(b *Batch) []*torch.Tensor {
 	if b.Patches == nil || b.jigsaws != nil {
 		return b.jigsaws
@@ -33,9 +33,9 @@ func (m *Model) EmbedJigsaw(b *Batch) []*torch.Tensor {
 	return b.jigsaws
 }
 
-// Keys maps a view to the momentum encoder's embeddings, without gradients. Its
-// batch norm sees the images in another order (shuffled BN): keys are in the
-// batch's order, shuffled in that other one, for each branch [N, d].
+// Keys returns the momentum encoder's embeddings of a view, [N, d] per branch, without
+// gradients. The encoder sees the images in a shuffled order (shuffling BN): keys are
+// in the order of the batch, shuffled in the order of the encoder.
 func (m *Model) Keys(view *torch.Tensor, random Random) (keys, shuffled []*torch.Tensor) {
 	defer m.Clock.Enter(Key)()
 	torch.NoGrad(func() {
@@ -46,7 +46,7 @@ func (m *Model) Keys(view *torch.Tensor, random Random) (keys, shuffled []*torch
 				z = m.encode(view.IndexSelect(0, order), 1,
 					func(x *torch.Tensor, _ rows) *torch.Tensor { return m.Key.Forward(x) })
 			})
-			return z.Clone() // which a loss may keep for its gradient
+			return z.Clone() // a copy, because a loss may need it for its gradient
 		})
 		keys, shuffled = m.branches(torch.EmptyLike(z).IndexCopy_(0, order, z)), m.branches(z)
 	})
@@ -59,7 +59,7 @@ func (m *Model) UpdateKey() {
 	contrast.UpdateKey(m.Key.State.Parameters(), m.Query.State.Parameters(), m.Alpha)
 }
 
-// branches cuts embeddings [N, d·branches] into each encoder's [N, d].
+// branches splits embeddings [N, d·branches] into [N, d] per branch.
 func (m *Model) branches(z *torch.Tensor) []*torch.Tensor {
 	n := m.Query.Branches()
 	if n == 1 {

@@ -5,13 +5,13 @@ import (
 	"contralens/torch"
 )
 
-// membank contrasts one view of an image with the feature that a memory bank keeps
-// of it and with features drawn from the bank: InsDis (Wu et al., 2018), with a
-// bank for each modality CMC (Tian et al., 2019), with jigsaw queries PIRL (Misra
-// & van der Maaten, 2020).
+// membank contrasts a view of an image with the image's feature in a memory bank, and
+// with features drawn from the bank: InsDis (Wu et al., 2018). With one bank per
+// modality it is CMC (Tian et al., 2019); with jigsaw queries it is PIRL (Misra & van
+// der Maaten, 2020).
 type membank struct {
 	*Model
-	banks []*contrast.MemoryBank // one a branch
+	banks []*contrast.MemoryBank // one per branch
 }
 
 func newMemoryBank(m *Model) (Method, error) {
@@ -26,11 +26,11 @@ func newMemoryBank(m *Model) (Method, error) {
 // Crops is one: the key of an image is its row of the bank.
 func (*membank) Crops() int { return 1 }
 
-// Forward contrasts each image with its own row, against K rows drawn for it. After
-// the step its row moves towards its new feature.
+// Forward contrasts each image with its own row and with K rows drawn for it. After the
+// step, the row moves towards the image's new feature.
 func (m *membank) Forward(b *Batch) Outcome {
 	features := m.Embed(b.Crops[0])
-	m.EmbedJigsaw(b) // before the negatives are drawn
+	m.EmbedJigsaw(b) // draw its random numbers before those of the negatives
 	images := torch.FromInt64(b.Images, len(b.Images)).ToDevice(m.Device())
 	keys, negatives := make([]*torch.Tensor, len(m.banks)), make([]contrast.SampledNegatives, len(m.banks))
 	for i, bank := range m.banks {
@@ -44,7 +44,7 @@ func (m *membank) Forward(b *Batch) Outcome {
 	return out
 }
 
-// State is the banks.
+// State returns the banks.
 func (m *membank) State() State {
 	var rows []*torch.Tensor
 	for _, bank := range m.banks {
@@ -53,7 +53,7 @@ func (m *membank) State() State {
 	return State{Contrast: named(rows)}
 }
 
-// Free drops the banks.
+// Free frees the banks.
 func (m *membank) Free() {
 	for _, bank := range m.banks {
 		bank.Free()

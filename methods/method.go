@@ -9,79 +9,80 @@ import (
 	"contralens/torch"
 )
 
-// Method is one way to learn from views: which ones it needs, what a step
-// computes, what it remembers from step to step. Encoders, optimizer, data,
-// schedule, records and checkpoints are the same for all; docs/extending.md adds
-// one from outside. A type that embeds *Model needs a Free of its own, since
+// Method is a way to learn from views. It defines how many crops a step needs, what the
+// step computes, and what is kept between steps. Encoders, optimizer, data, schedule,
+// records and checkpoints are shared by all methods. docs/extending.md shows how to add
+// a method from outside. A type that embeds *Model needs its own Free, because
 // Model.Free calls it.
 type Method interface {
 	// Crops is the number of random crops of each image that a step needs.
 	Crops() int
-	// Forward embeds a batch and gives its loss. It runs in the scope of the step.
+	// Forward embeds a batch and returns its loss. It runs in the step's scope.
 	Forward(b *Batch) Outcome
-	// State is what a checkpoint keeps of the method.
+	// State returns what a checkpoint stores of the method.
 	State() State
-	// Free drops the method's own tensors.
+	// Free frees the method's own tensors.
 	Free()
 }
 
 // Batch is what a step trains on.
 type Batch struct {
-	Crops   []*torch.Tensor // of the same images, [N, 3, H, W] each
-	Patches *torch.Tensor   // their jigsaws, [9N, 3, h, w]; nil for methods without
-	Images  []int64         // their numbers in the dataset
+	Crops   []*torch.Tensor // of the same images, each [N, 3, H, W]
+	Patches *torch.Tensor   // jigsaws of the images, [9N, 3, h, w]; nil unless the method uses them
+	Images  []int64         // indices of the images in the dataset
 	Random  Random
 	Collect Collect
 
-	jigsaws []*torch.Tensor // the patches' embeddings, once they are computed
+	jigsaws []*torch.Tensor // embeddings of the patches, once computed
 }
 
 // Len is N, the number of images.
 func (b *Batch) Len() int { return b.Crops[0].Size(0) }
 
-// Collect says what a step measures beside its loss.
+// Collect selects what a step measures besides its loss.
 type Collect struct {
-	Scores     bool // a row of five numbers for each sample
+	Scores     bool // five numbers per sample; see contrast.Output
 	Statistics bool // contrast.Statistics
 }
 
-// Outcome is what a batch gave.
+// Outcome is the result of one batch.
 type Outcome struct {
-	contrast.Output         // of the images; Loss is what the optimizer follows, jigsaws included
-	Jigsaw          *Jigsaw // nil for methods without
-	// AfterStep follows the optimizer's step: momentum encoders and memories move.
-	// nil: nothing does.
+	contrast.Output         // of the images; Loss is what the optimizer minimizes, jigsaws included
+	Jigsaw          *Jigsaw // nil unless the method uses jigsaws
+	// AfterStep runs after the optimizer's step: it updates the momentum encoder and
+	// the memory. It may be nil.
 	AfterStep func()
 }
 
-// Jigsaw is what the jigsaw queries of a batch gave.
+// Jigsaw is the result of the jigsaw queries of a batch.
 type Jigsaw struct {
 	Loss     float64
 	Accuracy float64 // percent
 }
 
-// State is what a method remembers. The zero value is nothing.
+// State is what a method keeps between steps. The zero value is empty.
 type State struct {
-	Contrast nn.State // under "contrast" in a checkpoint, by the names of PyTorch code
-	Own      nn.State // what PyTorch code has no place for: kept in our record
-	Indices  []*int   // where each queue goes on, all at the same row; nil without one
+	Contrast nn.State // stored under "contrast" in a checkpoint, by the names of the PyTorch code
+	Own      nn.State // tensors that the PyTorch code has no name for; stored in our own record
+	Indices  []*int   // the next row of each queue, the same for all; nil without a queue
 	Queue    int      // length of a queue; 0 without one
 }
 
-// registered methods, by the name of their memory (--mem).
+// registered has the methods by the name of their memory (--mem).
 var registered = map[string]func(*Model) (Method, error){
 	"moco": newMoCo, "bank": newMemoryBank, "batch": newSimCLR, "none": newSiamese, "target": newSiamese,
 }
 
-// Register adds a method: a preset that --method knows by name, what the preset's
-// Memory, a new name as well, goes together with, and what makes it. It panics if a
-// name is taken. Call it before options are resolved, as in an init function.
+// Register adds a method. name selects preset on the command line (--method), and
+// newMethod makes the method of the preset's Memory, which must be a new name as well;
+// memory describes which other options go with it. It panics if a name is taken. Call
+// it before options are resolved, for example in an init function.
 func Register(name string, preset config.Preset, memory config.Memory, newMethod func(*Model) (Method, error)) {
 	if _, ok := config.Methods[name]; ok {
-		panic(fmt.Sprintf("methods: %s is there already", name))
+		panic(fmt.Sprintf("methods: %s is already registered", name))
 	}
 	if _, ok := registered[preset.Memory]; ok {
-		panic(fmt.Sprintf("methods: memory %s is there already", preset.Memory))
+		panic(fmt.Sprintf("methods: memory %s is already registered", preset.Memory))
 	}
 	config.Methods[name], config.Memories[preset.Memory] = preset, memory
 	registered[preset.Memory] = newMethod

@@ -2,11 +2,11 @@ package methods
 
 import "contralens/torch"
 
-// rows are some rows of a batch: a microbatch.
+// rows is a range of a batch's rows: a microbatch.
 type rows struct{ first, count int }
 
-// of picks these rows of an order that moves no row out of its microbatch: the
-// rows' places within the microbatch, int64 [count].
+// of returns the part of a batch's order that covers these rows, relative to the
+// microbatch: int64 [count]. The order must not move a row out of its microbatch.
 func (r rows) of(order []int64) *torch.Tensor {
 	own := make([]int64, r.count)
 	for i, row := range order[r.first : r.first+r.count] {
@@ -15,8 +15,8 @@ func (r rows) of(order []int64) *torch.Tensor {
 	return torch.FromInt64(own, r.count)
 }
 
-// microbatches cuts n images into m.Microbatches of equal size, give or take one
-// image, or into fewer: batch norm needs two images.
+// microbatches splits n images into m.Microbatches parts of nearly equal size. There
+// are fewer parts if n is small, because batch norm needs two images.
 func (m *Model) microbatches(n int) (all []rows) {
 	count := max(1, min(m.Microbatches, n/2))
 	for i := range count {
@@ -26,14 +26,15 @@ func (m *Model) microbatches(n int) (all []rows) {
 	return all
 }
 
-// encode runs an encoder on x, so many rows an image, in the encoders' precision,
-// and gives its result in float32. All embeddings of a step come through it.
+// encode runs an encoder on x, which has perImage rows per image, in the encoders'
+// precision, and returns the result in float32. All embeddings of a step pass through
+// it.
 //
-// Of a batch in microbatches, each is a piece of the query encoder's tape: the loss
-// is that of all embeddings together, and its gradient at the embeddings goes back
-// through one microbatch after the other (gradient caching; Gao et al., 2021). So
-// methods see the whole batch, and their losses, draws and memories are what they
-// are without microbatches; only batch norm sees them, as on several devices.
+// Each microbatch is a piece on the query encoder's tape (gradient caching; Gao et al.,
+// 2021). The loss is computed from all embeddings together, and its gradient is then
+// propagated through one microbatch at a time. So losses, draws and memories are the
+// same as without microbatches. Only batch norm differs: its statistics are per
+// microbatch, as they would be per device.
 func (m *Model) encode(x *torch.Tensor, perImage int,
 	encoder func(x *torch.Tensor, r rows) *torch.Tensor) (z *torch.Tensor) {
 	m.autocast(func() {

@@ -5,12 +5,12 @@ import (
 	"contralens/torch"
 )
 
-// moco contrasts queries with a momentum encoder's keys and a queue of older ones:
-// MoCo (He et al., 2020) and MoCo v2, with a queue for each modality CMC v2, with
-// jigsaw queries InfoMin's recipe.
+// moco contrasts queries with the keys of a momentum encoder and a queue of older keys:
+// MoCo (He et al., 2020) and MoCo v2. With one queue per modality it is CMC v2; with
+// jigsaw queries it is InfoMin.
 type moco struct {
 	*Model
-	queues []*contrast.Queue // one a branch
+	queues []*contrast.Queue // one per branch
 }
 
 func newMoCo(m *Model) (Method, error) {
@@ -24,13 +24,13 @@ func newMoCo(m *Model) (Method, error) {
 	return method, nil
 }
 
-// Crops is two: the query and the key of each image.
+// Crops is two: a query and a key for each image.
 func (*moco) Crops() int { return 2 }
 
-// Forward is Algorithm 1 of MoCo with the feature transformation of Zhu et al.
-// (2021), see contrast. Symmetric, each crop is query once and key once, the losses
-// are added and the keys of both crops enter the queue, as in the CIFAR-10
-// demonstration of MoCo's authors.
+// Forward is Algorithm 1 of MoCo with the feature transformation of Zhu et al. (2021).
+// If symmetric, each crop serves once as the query and once as the key. The losses are
+// added, and the keys of both crops enter the queue, as in the CIFAR-10 demo of MoCo's
+// authors.
 func (m *moco) Forward(b *Batch) Outcome {
 	out, keys := m.contrast(b, b.Crops[0], b.Crops[1])
 	if m.Symmetric {
@@ -44,7 +44,7 @@ func (m *moco) Forward(b *Batch) Outcome {
 	return out
 }
 
-// contrast compares one crop of each image with the other, and gives the keys in
+// contrast contrasts one crop of each image with the other. It also returns the keys in
 // the order in which they enter the queue.
 func (m *moco) contrast(b *Batch, query, key *torch.Tensor) (out Outcome, shuffled []*torch.Tensor) {
 	k, shuffled := m.Keys(key, b.Random) // no gradient; shuffled batch norm
@@ -57,7 +57,7 @@ func (m *moco) contrast(b *Batch, query, key *torch.Tensor) (out Outcome, shuffl
 	return out, shuffled
 }
 
-// State is the queues.
+// State returns the queues.
 func (m *moco) State() State {
 	state := State{Queue: m.queues[0].Len()}
 	var rows []*torch.Tensor
@@ -68,7 +68,7 @@ func (m *moco) State() State {
 	return state
 }
 
-// Free drops the queues.
+// Free frees the queues.
 func (m *moco) Free() {
 	for _, queue := range m.queues {
 		queue.Free()

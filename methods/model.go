@@ -1,9 +1,10 @@
-// Package methods has the ways to learn from views: MoCo, memory banks, SimCLR,
-// SimSiam and BYOL, each on a page with the feature transformation in it, and what
-// they share: the encoders, a step, the branches of CMC and of the jigsaw.
+// Package methods implements the ways to learn from views: MoCo, memory banks, SimCLR,
+// SimSiam and BYOL. Each takes about a page, with the feature transformation visible in
+// it. Model has what they share: the encoders, the optimizer, the training step, and
+// the branches of CMC and jigsaw.
 //
-// A training step is Model.Step. The loop around it, checkpoints and records are
-// package train's.
+// NewModel builds a Model with a Method; Model.Step trains it on one Batch. The loop
+// around it, checkpoints and records are in package train. Register adds a method.
 package methods
 
 import (
@@ -21,25 +22,25 @@ import (
 	"contralens/world"
 )
 
-// Model is what every method trains: a query encoder, for some a momentum encoder,
-// the optimizer, and the method with its memory.
+// Model is what every method trains: a query encoder, in some methods a momentum
+// encoder, the optimizer, and the method with its memory.
 type Model struct {
 	Options
 	Query     *nn.Model
-	Key       *nn.Model // moves after Query; nil for methods without
+	Key       *nn.Model // momentum encoder; nil if the method has none
 	Optimizer *optim.SGD
 	Method    Method
 	Stream    contrast.Stream // of λ and π
-	Clock     Clock           // where the time of its steps goes
+	Clock     Clock           // time of its steps by phase
 }
 
-// Options say what NewModel makes.
+// Options describe the model that NewModel makes.
 type Options struct {
 	Net                   nn.Config
 	Memory                string // moco, bank, batch, none, target, or a registered one
-	Images                int    // in the training set: rows of a bank
-	K                     int    // negatives from a queue or bank
-	Symmetric             bool   // queue: both crops are queries
+	Images                int    // size of the training set, the number of rows of a bank
+	K                     int    // negatives per query from a queue or bank
+	Symmetric             bool   // each crop is the query once and the key once (queue only)
 	Alpha                 float64
 	BankMomentum          float64
 	Temperature           float64 // τ
@@ -47,12 +48,12 @@ type Options struct {
 	Momentum, WeightDecay float64 // of SGD
 	Transform             ft.Transform
 	BF16                  bool // encoders in bfloat16
-	Microbatches          int  // that a batch goes through the encoders in; 0 and 1: whole
+	Microbatches          int  // number of parts in which a batch passes the encoders; 0 and 1: one
 	Seed                  uint64
-	World                 world.World // of processes that train together; encode is where it gathers
+	World                 world.World // processes that train together; encode would gather their embeddings
 }
 
-// NewModel makes the networks and the method. Free it when done.
+// NewModel builds the networks and the method. Free it when done.
 func NewModel(o Options) (*Model, error) {
 	m := &Model{Options: o, Stream: contrast.Stream{Seed: o.Seed}}
 	var err error
@@ -75,7 +76,7 @@ func NewModel(o Options) (*Model, error) {
 	return m, nil
 }
 
-// AddKey makes the momentum encoder, which starts as the query encoder's copy.
+// AddKey builds the momentum encoder as a copy of the query encoder.
 func (m *Model) AddKey() (err error) {
 	if m.Key, err = nn.New(m.Net, m.Seed); err != nil {
 		return err
@@ -86,10 +87,10 @@ func (m *Model) AddKey() (err error) {
 	return nil
 }
 
-// Device is where the networks are.
+// Device returns the device of the networks.
 func (m *Model) Device() torch.Device { return m.Net.Device }
 
-// Free drops the tensors.
+// Free frees the model's tensors.
 func (m *Model) Free() {
 	m.Query.Free()
 	if m.Key != nil {

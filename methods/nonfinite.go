@@ -10,11 +10,11 @@ import (
 	"contralens/torch"
 )
 
-// NotFinite is the error of a step in which NaN or infinity came up. The weights
-// are those from before the step.
+// NotFinite is the error of a step whose loss or gradients are NaN or infinite. The
+// weights are still those from before the step.
 type NotFinite struct {
 	What  string // the loss, or a gradient
-	Where string // where it came up first
+	Where string // where the first such value was found
 }
 
 func (e *NotFinite) Error() string {
@@ -23,7 +23,7 @@ func (e *NotFinite) Error() string {
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
-// allFinite looks at every value, where torch.AllFinite adds them up.
+// allFinite checks every value. torch.AllFinite only checks their sum.
 func allFinite(t *torch.Tensor) (ok bool) {
 	torch.NoGrad(func() {
 		torch.Scoped(func() { ok = t.IsFinite().To(torch.Float64).Sum().Item() == float64(t.Numel()) })
@@ -31,9 +31,9 @@ func allFinite(t *torch.Tensor) (ok bool) {
 	return ok
 }
 
-// findForward looks for where a loss that is not finite comes from: the images,
-// the weights, the first layer whose output is not finite, by going through the
-// encoders once more, or the method's memory.
+// findForward finds the origin of a loss that is not finite: the images, the weights,
+// the first layer whose output is not finite, or the method's memory. It runs the
+// encoders once more.
 func (m *Model) findForward(b *Batch) *NotFinite {
 	e := &NotFinite{What: "the loss", Where: "the scores"}
 	encoders := []struct {
@@ -66,8 +66,7 @@ func (m *Model) findForward(b *Batch) *NotFinite {
 	return e
 }
 
-// findGradient looks for the parameter nearest the loss whose gradient is not
-// finite.
+// findGradient finds the parameter nearest the loss whose gradient is not finite.
 func (m *Model) findGradient() *NotFinite {
 	e := &NotFinite{What: "a gradient", Where: "the sum of all gradients"}
 	var names []string
@@ -87,8 +86,8 @@ func (m *Model) findGradient() *NotFinite {
 	return e
 }
 
-// firstLayer is the first layer of a network whose weights or output are not
-// finite, "" when there is none.
+// firstLayer returns the first layer of a network whose weights or output are not
+// finite, or "".
 func (m *Model) firstLayer(model *nn.Model, view *torch.Tensor) (layer string) {
 	for _, e := range model.State {
 		if !e.Buffer && !allFinite(e.Tensor) {

@@ -9,31 +9,31 @@ import (
 	"contralens/torch"
 )
 
-// Random is what is random in a step, beside the views.
+// Random draws everything that is random in a step, except the views.
 type Random interface {
-	// Order is an order of n images, for shuffled BN.
+	// Order returns a permutation of n images for shuffling BN.
 	Order(n int) []int64
-	// Transform is the feature transformation of n queries [n, d] and k negatives
-	// [k, d]: λ and π. It is empty in steps that transform nothing.
+	// Transform returns the feature transformation of n queries [n, d] and k negatives
+	// [k, d]: λ and π. It is empty in steps without the transformation.
 	Transform(n, k, d int) contrast.Draw
 	// Negatives draws k negatives of a bank for each query.
 	Negatives(bank *contrast.MemoryBank, k int) contrast.SampledNegatives
-	// Patches is an order of the patches of n images, each image's nine among
-	// themselves, [9n].
+	// Patches returns an order of the patches of n images, int64 [9n], which permutes
+	// the nine patches of each image.
 	Patches(n int) []int64
 }
 
-// seeded draws from the run's seed: everything by step, but for λ and π, which
-// come from the model's stream.
+// seeded derives all draws from the run's seed and the step, except λ and π, which come
+// from the model's stream.
 type seeded struct {
 	seed, step uint64
-	calls      uint64 // tells the second draw of a kind in a step from the first
+	calls      uint64 // number of draws so far; makes two draws of a kind differ
 	stream     *contrast.Stream
 	transform  ft.Transform // zero: nothing is transformed
 	device     torch.Device
 }
 
-// Random are the draws of a step, counted from 0.
+// Random returns the draws of a step, counted from 0.
 func (m *Model) Random(step int, transforming bool) Random {
 	s := &seeded{seed: m.Seed, step: uint64(step), stream: &m.Stream, device: m.Device()}
 	if transforming {
@@ -42,14 +42,14 @@ func (m *Model) Random(step int, transforming bool) Random {
 	return s
 }
 
-// next is a generator for the next draw of a kind.
+// next returns a generator for the next draw of a kind.
 func (s *seeded) next(kind uint64) *rand.Rand {
 	rng := rand.New(rand.NewPCG(s.seed^kind+s.calls<<56, s.step))
 	s.calls++
 	return rng
 }
 
-// Order is keyed by seed and step.
+// Order depends on seed and step.
 func (s *seeded) Order(n int) []int64 {
 	order := make([]int64, n)
 	for i, p := range s.next(0x73687566666c65).Perm(n) {
@@ -66,13 +66,13 @@ func (s *seeded) Transform(n, k, d int) contrast.Draw {
 	return s.stream.Next(s.transform, n, k, d, s.device)
 }
 
-// Negatives are keyed by seed and step.
+// Negatives depend on seed and step.
 func (s *seeded) Negatives(bank *contrast.MemoryBank, k int) contrast.SampledNegatives {
 	s.calls++
 	return bank.Draw(k, s.seed+s.calls<<56, s.step)
 }
 
-// Patches are keyed by seed and step.
+// Patches depend on seed and step.
 func (s *seeded) Patches(n int) []int64 {
 	rng := s.next(0x6a6967736177)
 	order := make([]int64, 0, nn.JigsawPatches*n)

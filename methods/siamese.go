@@ -7,10 +7,9 @@ import (
 	"contralens/torch"
 )
 
-// siamese predicts each view's embedding from the other's, without negatives.
-// Targets are the same encoder's embeddings, through which no gradient flows
-// (SimSiam, Chen & He, 2021), or those of a momentum encoder (BYOL, Grill et al.,
-// 2020).
+// siamese predicts each view's embedding from the other's, without negatives. Targets
+// are the embeddings of the same encoder with stopped gradients (SimSiam, Chen & He,
+// 2021), or those of a momentum encoder (BYOL, Grill et al., 2020).
 type siamese struct {
 	*Model
 	predictor *heads.Predictor
@@ -26,9 +25,9 @@ func newSiamese(m *Model) (Method, error) {
 			return nil, err
 		}
 	}
-	hidden := max(1, m.Net.FeatDim/4) // SimSiam's bottleneck
+	hidden := max(1, m.Net.FeatDim/4) // the bottleneck of SimSiam
 	if m.Key != nil {
-		hidden = m.Query.FeatureDim() // BYOL's is as wide as the hidden layer of its projection
+		hidden = m.Query.FeatureDim() // BYOL: as wide as the hidden layer of its projection
 	}
 	return &siamese{m, heads.NewPredictor(m.Net.FeatDim, hidden, m.Seed, m.Device())}, nil
 }
@@ -36,17 +35,17 @@ func newSiamese(m *Model) (Method, error) {
 // Crops is two.
 func (*siamese) Crops() int { return 2 }
 
-// State is the predictor.
+// State returns the predictor.
 func (s *siamese) State() State { return State{Own: s.predictor.State} }
 
-// Free drops the predictor.
+// Free frees the predictor.
 func (s *siamese) Free() { s.predictor.State.Free() }
 
-// Forward adds the losses of both directions. Of the feature transformation the
-// positive side applies: predictions and their targets are pushed apart.
+// Forward adds the losses of both directions. Only the positive side of the feature
+// transformation applies: predictions and their targets are pushed apart.
 func (s *siamese) Forward(b *Batch) (sum Outcome) {
 	u, v := s.standardized(s.Embed(b.Crops[0])[0]), s.standardized(s.Embed(b.Crops[1])[0])
-	targetU, targetV := u, v // SimSiam: the same embeddings, as constants
+	targetU, targetV := u, v // SimSiam: the same embeddings, without gradients
 	if s.Key != nil {
 		keysU, _ := s.Keys(b.Crops[0], b.Random)
 		keysV, _ := s.Keys(b.Crops[1], b.Random)
@@ -62,10 +61,10 @@ func (s *siamese) Forward(b *Batch) (sum Outcome) {
 }
 
 // standardized gives each dimension of SimSiam's embeddings z [N, d] mean 0 and
-// variance 1 over the batch and each row unit length again: the batch norm without
-// weights in which its projection ends. What all images have in common, which at
-// first is nearly everything, is then no part of what is predicted. BYOL's
-// projection ends without one.
+// variance 1 over the batch, and then each row unit length again. It is the batch norm
+// without weights at the end of SimSiam's projection. It removes what all images have
+// in common, which at first is nearly everything, from the prediction target. BYOL's
+// projection has no such layer.
 func (s *siamese) standardized(z *torch.Tensor) *torch.Tensor {
 	if s.Key != nil {
 		return z

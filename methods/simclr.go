@@ -2,9 +2,9 @@ package methods
 
 import "contralens/contrast"
 
-// simclr contrasts two views within the batch, in both directions (Chen et al.,
-// 2020). With CMC each modality of a view meets the other modality of the other
-// view.
+// simclr contrasts two views within the batch, in both directions (Chen et al., 2020).
+// With CMC, each modality of one view is contrasted with the other modality of the
+// other view.
 type simclr struct{ *Model }
 
 func newSimCLR(m *Model) (Method, error) { return &simclr{m}, nil }
@@ -12,14 +12,14 @@ func newSimCLR(m *Model) (Method, error) { return &simclr{m}, nil }
 // Crops is two.
 func (*simclr) Crops() int { return 2 }
 
-// State is empty: the negatives are the batch.
+// State is empty, because the negatives come from the batch.
 func (*simclr) State() State { return State{} }
 
-// Free has nothing to drop.
+// Free does nothing.
 func (*simclr) Free() {}
 
-// Forward is NT-Xent, with the positives of both directions extrapolated and each
-// negative mixed with the same view of another image.
+// Forward is NT-Xent. The feature transformation extrapolates the positives of both
+// directions and mixes each negative with the same view of another image.
 func (m *simclr) Forward(b *Batch) (sum Outcome) {
 	u, v := m.Embed(b.Crops[0]), m.Embed(b.Crops[1])
 	for i, u := range u {

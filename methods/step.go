@@ -2,8 +2,8 @@ package methods
 
 import "contralens/torch"
 
-// Step trains on one batch at a learning rate. A step whose loss or gradients are
-// not finite changes no weight and returns a *NotFinite.
+// Step trains on one batch with learning rate lr. A step whose loss or gradients are
+// not finite changes no weights and returns a *NotFinite.
 func (m *Model) Step(b *Batch, lr float64) (out Outcome, err error) {
 	torch.Scoped(func() {
 		defer m.Clock.Enter(Contrast)()
@@ -28,8 +28,8 @@ func (m *Model) Step(b *Batch, lr float64) (out Outcome, err error) {
 	return out, err
 }
 
-// Backward gives the parameters the gradients of a loss, also through the pieces of
-// the forward pass that wait on the tape.
+// Backward computes the gradients of the parameters, including those of the pieces on
+// the encoder's tape.
 func (m *Model) Backward(loss *torch.Tensor) {
 	loss.Backward()
 	m.Query.Tape.Backward(m.autocast)

@@ -1,6 +1,9 @@
-// Package nn has the networks of contrastive training: an encoder, which is a backbone by
-// name, and its heads. Its packages have the parts: layers the layers and the state dict
-// with PyTorch's names, backbone the encoders, heads what stands behind them.
+// Package nn builds the networks of contrastive training: an encoder and its heads. New
+// makes a Model from a Config; its State lists the tensors under the names of PyTorch's
+// state dict.
+//
+// Its subpackages have the parts: layers the layers and the state dict, backbone the
+// encoders, heads the projection heads and the predictor.
 package nn
 
 import (
@@ -13,41 +16,41 @@ import (
 	"contralens/torch"
 )
 
-// What every user of a network meets, under the names that the parts give it.
+// Types of package layers that every user of a network needs.
 type (
 	// State is a network's tensors in the order of PyTorch's state_dict.
 	State = layers.State
 	// Entry is one named tensor of a State.
 	Entry = layers.Entry
-	// Tape has the pieces of a forward pass with activation checkpointing.
+	// Tape records the pieces of a forward pass with activation checkpointing.
 	Tape = layers.Tape
-	// OptionError says that a field of a Config has a value that it cannot have. It calls the
-	// field by the option's name, as "feat_dim".
+	// OptionError is the error of a Config field with an invalid value. It names the
+	// field as an option, such as "feat_dim".
 	OptionError = option.Error
 )
 
 // JigsawPatches is the number of patches that an image is cut into.
 const JigsawPatches = heads.JigsawPatches
 
-// Config is what defines a network.
+// Config defines a network.
 type Config struct {
-	Arch       string             // a name of backbone.Names, or one with x2 or x4; default resnet50
+	Arch       string             // a name from backbone.Names, optionally with x2 or x4; default resnet50
 	Width      float64            // multiplies all channels, the stem's too; default 1
 	Stem       string             // imagenet (7x7 stride 2, max pooling) or cifar (3x3 stride 1); default imagenet
-	Head       string             // one of heads.Names; default linear
+	Head       string             // a name from heads.Names; default linear
 	FeatDim    int                // size d of the embedding; default 128
 	Modal      string             // RGB, or CMC for two half-width encoders of luminance and chrominance; default RGB
-	Jigsaw     bool               // with a head for shuffled patches
-	Groups     int                // parts of a batch with their own batch-norm statistics (split batch norm); default 1
+	Jigsaw     bool               // with a head for shuffled patches; default false
+	Groups     int                // parts of a batch with separate batch-norm statistics (split batch norm); default 1
 	Format     torch.MemoryFormat // of the convolutions' weights and activations; default Contiguous
 	Device     torch.Device       // default CPU
-	Checkpoint bool               // the encoder's blocks are pieces of Model.Tape; default false
+	Checkpoint bool               // activation checkpointing of blocks through Model.Tape; default false
 
 	double bool // float64 parameters and activations, for tests of exactness
 }
 
-// Format returns the memory format that an option or a file names: channels-last unless
-// it says contiguous.
+// Format returns the memory format with that name: Contiguous for "contiguous", and
+// ChannelsLast for anything else.
 func Format(name string) torch.MemoryFormat {
 	if name == "contiguous" {
 		return torch.Contiguous
@@ -77,8 +80,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// check reports the first field with a value that it cannot have. What concerns the
-// encoder alone, backbone.New checks.
+// check returns an error for the first field with an invalid value. The encoder's own
+// options are checked by backbone.New.
 func (c Config) check() error {
 	arch, _, err := backbone.Parse(c.Arch)
 	switch {

@@ -9,17 +9,17 @@ import (
 	"contralens/torch"
 )
 
-// Model is an encoder and its projection head, or with CMC (Tian et al. 2019) one of each
-// for luminance and for chrominance, whose outputs stand side by side.
+// Model is an encoder and its projection head. With CMC (Tian et al. 2019) it has one
+// of each for luminance and for chrominance, and their outputs are concatenated.
 type Model struct {
 	Config   Config
 	State    State
-	Tape     *Tape // what a loss's Backward leaves to do
+	Tape     *Tape // pieces that Backward still has to process
 	branches []*branch
 	modes    layers.Modes
 }
 
-// branch is an encoder that sees some of the image's channels, and its heads.
+// branch is an encoder for some of the image's channels, and its heads.
 type branch struct {
 	first, channels int
 	encoder         backbone.Backbone
@@ -27,7 +27,7 @@ type branch struct {
 	jigsaw          *heads.Jigsaw // nil without Config.Jigsaw
 }
 
-// features is the number of values that the branch's encoder gives.
+// features returns the size of the branch's features.
 func (br *branch) features() int {
 	dims := br.encoder.Dims()
 	return dims[len(dims)-1]
@@ -35,13 +35,13 @@ func (br *branch) features() int {
 
 // New builds a network with seeded initial weights: convolutions by Kaiming's normal
 // fan-out rule, linear layers by PyTorch's default, norms 1 and 0. The same seed gives
-// the same weights on every machine. A field of c with a value that it cannot have is an
+// the same weights on every machine. The error for an invalid field of c is an
 // *OptionError.
 func New(c Config, seed uint64) (*Model, error) {
 	return build(c, rand.New(rand.NewPCG(seed, 0x6e6e)))
 }
 
-// build makes a network whose initial values rng draws, or that are unset without one.
+// build builds a network with initial values drawn by rng, or unset if rng is nil.
 func build(c Config, rng *rand.Rand) (*Model, error) {
 	c = c.withDefaults()
 	if err := c.check(); err != nil {
@@ -61,8 +61,8 @@ func build(c Config, rng *rand.Rand) (*Model, error) {
 	return m, nil
 }
 
-// build makes all encoders, then all heads, then all jigsaw heads: PyTorch's order in the
-// state dict.
+// build makes all encoders, then all heads, then all jigsaw heads, which is PyTorch's
+// order in the state dict.
 func (m *Model) build(b layers.Builder) (err error) {
 	c := m.Config
 	o := backbone.Options{Width: c.Width, Multiplier: 1, Stem: c.Stem}
@@ -100,7 +100,7 @@ func (m *Model) build(b layers.Builder) (err error) {
 	return nil
 }
 
-// Dims are the channels of the encoder's stages, over all branches.
+// Dims returns the channels of the encoder's stages, summed over all branches.
 func (m *Model) Dims() []int {
 	dims := make([]int, m.StageCount())
 	for _, br := range m.branches {
@@ -111,7 +111,8 @@ func (m *Model) Dims() []int {
 	return dims
 }
 
-// FeatureDim is the width D of the features before the head, over all branches.
+// FeatureDim returns D, the size of the features before the head, summed over all
+// branches.
 func (m *Model) FeatureDim() int {
 	dim := 0
 	for _, br := range m.branches {
@@ -120,10 +121,10 @@ func (m *Model) FeatureDim() int {
 	return dim
 }
 
-// Branches is the number of encoders: 1, or 2 with CMC.
+// Branches returns the number of encoders: 1, or 2 with CMC.
 func (m *Model) Branches() int { return len(m.branches) }
 
-// Features maps images [N, 3, H, W] to the encoders' features [N, D].
+// Features maps images [N, 3, H, W] to the encoders' features [N, D], before the head.
 func (m *Model) Features(x *torch.Tensor) *torch.Tensor {
 	return m.each(x, func(_ int, _ *branch, features *torch.Tensor) *torch.Tensor { return features })
 }
@@ -133,17 +134,17 @@ func (m *Model) Forward(x *torch.Tensor) *torch.Tensor {
 	return m.each(x, func(_ int, br *branch, features *torch.Tensor) *torch.Tensor { return br.head.Forward(features) })
 }
 
-// ForwardJigsaw maps patches [9N, 3, h, w], an image's nine in a row, to
-// embeddings [N, d], with CMC [N, 2d]. orders has for each branch the order of
-// the rows, int64 [9N], which moves them within their images only.
+// ForwardJigsaw maps patches [9N, 3, h, w], nine consecutive rows per image, to
+// embeddings [N, d], with CMC [N, 2d]. orders has one order of the rows per branch,
+// int64 [9N], which permutes the patches of each image.
 func (m *Model) ForwardJigsaw(x *torch.Tensor, orders []*torch.Tensor) *torch.Tensor {
 	return m.each(x, func(i int, br *branch, features *torch.Tensor) *torch.Tensor {
 		return br.jigsaw.Forward(features, orders[i])
 	})
 }
 
-// each sends every branch's channels of x through its encoder and then, and puts
-// the results side by side.
+// each passes every branch's channels of x through its encoder and then through then,
+// and concatenates the results.
 func (m *Model) each(
 	x *torch.Tensor, then func(i int, br *branch, features *torch.Tensor) *torch.Tensor,
 ) *torch.Tensor {
@@ -159,8 +160,8 @@ func (m *Model) each(
 	})
 }
 
-// Stages maps images [N, 3, H, W] to the feature maps of the encoder's stages,
-// [N, Dims()[i], Hi, Wi]; those of CMC's encoders stand side by side.
+// Stages maps images [N, 3, H, W] to the feature maps of the encoder's stages, [N,
+// Dims()[i], Hi, Wi]. The maps of CMC's encoders are concatenated.
 func (m *Model) Stages(x *torch.Tensor) []*torch.Tensor {
 	maps := m.branches[0].encoder.Stages(m.input(m.branches[0], x))
 	for _, br := range m.branches[1:] {
@@ -171,7 +172,7 @@ func (m *Model) Stages(x *torch.Tensor) []*torch.Tensor {
 	return maps
 }
 
-// input is the channels of images x that a branch sees, a tensor of its own.
+// input returns the channels of images x that a branch uses, as a new tensor.
 func (m *Model) input(br *branch, x *torch.Tensor) *torch.Tensor {
 	in := x.Narrow(1, br.first, br.channels)
 	if m.Config.Format == torch.ChannelsLast {
@@ -180,5 +181,5 @@ func (m *Model) input(br *branch, x *torch.Tensor) *torch.Tensor {
 	return in
 }
 
-// Free releases the network's tensors.
+// Free frees the network's tensors.
 func (m *Model) Free() { m.State.Free() }

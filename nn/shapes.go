@@ -1,13 +1,13 @@
 package nn
 
-// Shape is a name of a state dict and the shape of its tensor.
+// Shape is the name and shape of a tensor in a state dict.
 type Shape struct {
 	Name  string
 	Shape []int
 }
 
-// Shapes lists the state dict of the network that New builds, without drawing weights:
-// for telling which network a file's weights belong to.
+// Shapes returns the state dict of the network that New builds, without drawing
+// weights. It helps to find out which network the weights in a file belong to.
 func Shapes(c Config) (shapes []Shape, err error) {
 	m, err := build(c, nil)
 	if err != nil {

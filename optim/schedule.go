@@ -34,8 +34,8 @@ func (s Schedule) Epoch(e int) float64 {
 	return s.Rate * math.Pow(s.DecayRate, float64(passed))
 }
 
-// At is the rate of a batch: Epoch's, or in warm-up the line from WarmFrom to
-// the schedule's value at the end of the warm-up.
+// At returns the rate of a batch: that of its epoch, or during warm-up a line from
+// WarmFrom to the schedule's value at the end of the warm-up.
 func (s Schedule) At(e, batch, batches int) float64 {
 	if !s.Warm || e > s.WarmEpochs {
 		return s.Epoch(e)
@@ -48,8 +48,8 @@ func (s Schedule) At(e, batch, batches int) float64 {
 	return s.WarmFrom + p*(to-s.WarmFrom)
 }
 
-// Warmed is s with upstream's warm-up: from 0.01, over 5 epochs, or 10 of more
-// than 500.
+// Warmed returns s with the reference code's warm-up: from 0.01 over 5 epochs, or over
+// 10 in trainings of more than 500.
 func (s Schedule) Warmed(on bool) Schedule {
 	s.Warm, s.WarmFrom, s.WarmEpochs = on, 0.01, 5
 	if s.Epochs > 500 {

@@ -11,7 +11,7 @@ type SGD struct {
 	Buffers     []*torch.Tensor // v, in the order of Parameters
 	Momentum    float64         // μ
 	WeightDecay float64         // wd
-	Scales      []float64       // factors of lr, one a parameter, as layer-wise rates have them; nil: all 1
+	Scales      []float64       // factors of lr, one per parameter, for layer-wise rates; nil: all 1
 }
 
 // NewSGD makes an optimizer with v = 0.
@@ -55,7 +55,7 @@ func (s *SGD) Step(lr float64) {
 	})
 }
 
-// Finite says whether no gradient has a NaN or infinity in it.
+// Finite reports whether all gradients are finite.
 func (s *SGD) Finite() (ok bool) {
 	torch.Scoped(func() {
 		var grads []*torch.Tensor

@@ -8,7 +8,7 @@ import (
 	"contralens/scores/record"
 )
 
-// NotYet is the onset of a transformation that has not set in.
+// NotYet is the onset of a transformation that has not started.
 const NotYet = math.MaxInt
 
 // Curves are the recorded series of a run, as scores.Source has them.

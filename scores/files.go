@@ -15,9 +15,9 @@ import (
 	"contralens/scores/record"
 )
 
-// Files is a directory of score_EEE.npy as a Source. Its steps are counted over
-// all epochs, from 1; the only histogram is that of the positives. It keeps a
-// summary of each step in memory and reads a file again when it has changed.
+// Files reads a directory of score_EEE.npy as a Source. Steps count over all epochs from
+// 1. The only histogram is that of the positives. It keeps a summary of each step in
+// memory and reads a file again when it changes.
 type Files struct {
 	run, dir string
 	epochs   []*epochFile
@@ -105,8 +105,7 @@ func (e *epochFile) read() error {
 	return nil
 }
 
-// summarize appends a step's statistics from its rows [n, 5], those left out
-// that are padding.
+// summarize appends the statistics of a step from its rows [n, 5], without padding.
 func (e *epochFile) summarize(rows []float32) {
 	var sum [Columns]float64
 	counts := make([]uint16, fileHistogram.Bins)
@@ -146,8 +145,8 @@ func (f *Files) Kinds() []string { return []string{fileHistogram.Kind} }
 // Range is the first and the last step.
 func (f *Files) Range() (first, last int) { return 1, f.steps }
 
-// visit calls do for the steps from … to, with each one's bin of at most n: the
-// step that the bin begins with.
+// visit calls do for each step from … to, with the first step of its bin; there are at
+// most n bins.
 func (f *Files) visit(from, to, n int, do func(bin int, e *epochFile, row int)) {
 	from, to = max(from, 1), min(to, f.steps)
 	span := 1

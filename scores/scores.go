@@ -1,11 +1,11 @@
-// Package scores keeps the score statistics of a training on disk: one
-// score_EEE.npy an epoch, [steps, batch, 5] float32, as the reference
-// implementation writes them, and steps.json with what those files don't say.
-//
-// Columns, one row a sample: the mean of the K negative scores, their variance
-// (divisor K-1), the positive score, the mean of exp(neg/τ), exp(pos/τ); after
-// the feature transformation, as the loss sees them. The first three are
-// rounded to half precision, as upstream does.
+// Package scores reads and writes the score statistics of a training. It writes the
+// reference code's files: one score_EEE.npy per epoch, float32 [steps, batch, 5], and
+// steps.json with what those files do not say. It reads these and the record of package
+// record through one interface, Source.
+// Each sample has a row: the mean of the K negative scores, their variance (divisor
+// K-1), the positive score, the mean of exp(neg/τ), and exp(pos/τ), all after the
+// feature transformation, as the loss sees them. The first three are rounded to half
+// precision, as in the reference code.
 package scores
 
 import (
@@ -26,7 +26,7 @@ import (
 // Columns is the number of statistics a sample has.
 const Columns = 5
 
-// Writer records an epoch after another into <run>/scores.
+// Writer writes one epoch after the other to <run>/scores.
 type Writer struct {
 	dir     string
 	batch   int
@@ -56,8 +56,8 @@ type steps struct {
 	Rows  map[int][]int `json:"rows_per_step"`
 }
 
-// Add records step (from 0 in the epoch) with rows [n, 5]. A step that was there
-// before, as after an interruption, replaces it and everything after it.
+// Add writes a step, counted from 0 in the epoch, with rows [n, 5]. If the step exists,
+// as after an interruption, it is replaced and later steps are dropped.
 func (w *Writer) Add(epoch, step int, rows []float32) error {
 	n := len(rows) / Columns
 	if n > w.batch || len(rows)%Columns != 0 {

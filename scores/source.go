@@ -10,8 +10,8 @@ import (
 	"contralens/scores/record"
 )
 
-// Source is what figures and the dashboard read: a run's series and histograms
-// at any zoom. See package record for the methods.
+// Source gives figures and the dashboard a run's series and histograms at any zoom. The
+// methods are described in package record.
 type Source interface {
 	Refresh() error
 	Series() []string
@@ -23,9 +23,8 @@ type Source interface {
 	Sum(kind string, from, to int) (record.Heat, error)
 }
 
-// Open opens the scores of a run: its record, or else its score_EEE.npy, ours or
-// the reference implementation's. dir is a run directory or itself one of a
-// record or of .npy files.
+// Open opens the scores of a run: its record, or else its score_EEE.npy, ours or the
+// reference code's. dir is a run directory, or the folder of a record or of .npy files.
 func Open(dir string) (Source, error) {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: want a run directory, but there is none of that name", dir)

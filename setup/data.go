@@ -8,9 +8,9 @@ import (
 	"contralens/data/sets"
 )
 
-// Datasets opens the training and test images that the options describe; test is
-// nil when there are none. note receives a sentence for every image that is left out
-// or replaced, from any goroutine; it may be nil.
+// Datasets opens the training and test images that the options describe; test is nil if
+// there are none. note, which may be nil, receives a sentence about every image that is
+// left out or replaced, from any goroutine.
 func Datasets(ctx context.Context, d config.Data, note func(string)) (train, test data.Dataset, err error) {
 	p, err := sets.Open(ctx, dataOptions(d, note))
 	return p.Train, p.Test, err

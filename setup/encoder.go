@@ -13,13 +13,13 @@ import (
 // Encoder is a network and where its weights come from.
 type Encoder struct {
 	Model  *nn.Model
-	Path   string            // the checkpoint; empty: untrained
-	Epoch  int               // of its training
-	Config map[string]string // the options in the checkpoint's record; nil without a record
+	Path   string            // checkpoint file; empty if untrained
+	Epoch  int               // of the checkpoint's training
+	Config map[string]string // options in the checkpoint's record; nil without a record
 }
 
-// UntrainedEncoder builds the network that the options describe, with the weights
-// that their seed gives it.
+// UntrainedEncoder builds the network that the options describe, with initial weights
+// drawn from seed.
 func UntrainedEncoder(n config.Net, m config.Machine, seed uint64) (*Encoder, error) {
 	net, err := Network(n, m)
 	if err != nil {
@@ -33,9 +33,9 @@ func UntrainedEncoder(n config.Net, m config.Machine, seed uint64) (*Encoder, er
 }
 
 // LoadEncoder builds the network of a checkpoint of any origin and loads its weights:
-// the query encoder's, or with UseEMA the key encoder's. The record of the checkpoint, or
-// else the shapes of its tensors, set the options of n, except for those in set; notes
-// are sentences for the user.
+// those of the query encoder, or with UseEMA of the key encoder. The options of n are
+// set from the checkpoint's record, or else from the shapes of its tensors, except
+// those in set. notes are sentences for the user.
 func LoadEncoder(
 	n *config.Net, m config.Machine, w config.Weights, set map[string]bool,
 ) (e *Encoder, notes []string, err error) {
@@ -79,9 +79,9 @@ func LoadEncoder(
 	return e, slices.Concat(notes, overrides, []string{"weights: " + found.Mapping()}, more), nil
 }
 
-// adopt sets the options of n to what is known of the checkpoint. An option in set keeps
-// its value; where the two differ, a note says so. source is where the other value was
-// found.
+// adopt sets the options of n to the known values of the checkpoint. An option in set
+// keeps its value; if the two differ, a note says so. source says where the known
+// values come from.
 func adopt(
 	n *config.Net, known map[string]string, set map[string]bool, path, source string,
 ) (notes []string, err error) {
@@ -100,7 +100,7 @@ func adopt(
 	return notes, nil
 }
 
-// options are a network's options as they would be typed.
+// options returns a network's options as typed on the command line.
 func options(c nn.Config) map[string]string {
 	o := map[string]string{
 		"arch": c.Arch, "width": strconv.FormatFloat(c.Width, 'g', -1, 64), "stem": c.Stem, "modal": c.Modal,

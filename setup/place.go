@@ -9,26 +9,26 @@ import (
 	"contralens/torch"
 )
 
-// Place is where a run of some options keeps its files.
+// Place is where a run with given options stores its files.
 type Place struct {
 	Dir    string // the run directory
-	Events string // the folder for TensorBoard's events
+	Events string // directory of TensorBoard events
 	name   config.RunName
 }
 
-// FindPlace returns the place of a run: where the run is if it exists, see
-// rundir.Find, and else where it will be. It creates nothing.
+// FindPlace returns the place of a run: that of an existing run (see rundir.Find), or
+// else that of a new one. It creates nothing.
 func FindPlace(o config.Output, name config.RunName) (Place, error) {
 	upstream := name.Upstream
 	if o.Name != "" {
-		upstream = "" // the name that was asked for and no other
+		upstream = "" // look for this name only
 	}
 	dir, err := rundir.Find(o.ModelPath, name.Name, upstream, o.Resume == "auto")
 	return Place{Dir: dir, Events: filepath.Join(o.TBPath, filepath.Base(dir)), name: name}, err
 }
 
-// Prepare makes the run directory, locks it until release, and writes run.json; see
-// rundir.Prepare. c points to the configuration, and o is its part about output.
+// Prepare makes the run directory, locks it until release is called, and writes
+// run.json; see rundir.Prepare. c points to the configuration; o is its output part.
 func Prepare(p Place, c any, o config.Output, command []string) (release func(), err error) {
 	var options []rundir.Option
 	for _, f := range config.Fields(c) {

@@ -10,17 +10,19 @@ import (
 	"contralens/torch"
 )
 
-// ComputeSettings is how a run computes. What is empty or 0 is not known.
+// ComputeSettings are the settings that determine how a run computes. Empty or 0 means
+// unknown.
 type ComputeSettings struct {
 	Precision, Format string // fp32 or bf16; channels_last or contiguous
-	Threads, Workers  int    // that compute; that load images
+	Threads, Workers  int    // compute threads; goroutines that load images
 }
 
-// ResumeSettings returns how a run that is resumed with --resume computes. The checkpoint
-// says it that resume names, for "auto" the newest one of the run in dir. If that run has
-// none yet, its run.json says it. The result is empty where there is nothing to resume.
-// Threads and workers are known if the last session ran on a machine of this kind. The
-// error is that of a checkpoint that cannot be read.
+// ResumeSettings returns how a run resumed with --resume computed before. The settings
+// come from the checkpoint that resume names, or for "auto" from the newest one of the
+// run in dir. If that run has no checkpoint yet, they come from its run.json. The
+// result is empty if there is nothing to resume. Threads and Workers are known only if
+// the last session ran on a machine of this kind. The error is that of a checkpoint
+// that cannot be read.
 func ResumeSettings(resume, dir string) (ComputeSettings, error) {
 	if resume == "auto" {
 		newest, _ := rundir.Newest(dir)
@@ -43,7 +45,7 @@ func ResumeSettings(resume, dir string) (ComputeSettings, error) {
 	c := stored(record.Config)
 	switch {
 	case !ours:
-	case record.Machine == "": // from before splits were chosen: all computed, and as many loaded
+	case record.Machine == "": // older record: all processors computed, as many workers loaded
 		c.Threads, c.Workers = machine.Processors(), machine.Processors()
 	case record.Machine == machine.Kind():
 		c.Threads, c.Workers = record.Threads, record.Workers
@@ -51,7 +53,8 @@ func ResumeSettings(resume, dir string) (ComputeSettings, error) {
 	return c, nil
 }
 
-// stored is what options say. Runs from when there was but one format do not name it.
+// stored reads settings from recorded options. Records without a memory format are from
+// runs in channels_last, which was the only one at the time.
 func stored(options map[string]string) ComputeSettings {
 	c := ComputeSettings{Precision: options["precision"], Format: options["memory_format"]}
 	if c.Precision != "" && c.Format == "" {
@@ -60,9 +63,9 @@ func stored(options map[string]string) ComputeSettings {
 	return c
 }
 
-// ResumeCompute makes a resumed run compute as it began: in its precision and memory
-// format, and with its threads and workers, where the options leave them open. resume
-// is the checkpoint, or auto for the newest in the run directory dir.
+// ResumeCompute makes a resumed run compute as it began: in the same precision and
+// memory format, and with the same threads and workers, unless the options set them.
+// resume is the checkpoint, or "auto" for the newest in the run directory dir.
 func ResumeCompute(m *config.Machine, resume, dir string) error {
 	before, err := ResumeSettings(resume, dir)
 	if err != nil {
@@ -73,8 +76,8 @@ func ResumeCompute(m *config.Machine, resume, dir string) error {
 	case m.Precision == "auto":
 		m.Precision = before.Precision
 	case m.Precision != before.Precision:
-		return fmt.Errorf("--precision %s with --resume %s: want %s, in which that run was begun; leave --precision "+
-			"and --amp out, or begin a run of another --name without --resume", m.Precision, resume, before.Precision)
+		return fmt.Errorf("--precision %s with --resume %s: want %s, as in that run so far; leave --precision "+
+			"and --amp out, or start a run with another --name and without --resume", m.Precision, resume, before.Precision)
 	}
 	if m.MemoryFormat == "auto" && before.Format != "" {
 		m.MemoryFormat = before.Format

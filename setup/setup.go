@@ -1,7 +1,7 @@
-// Package setup makes the objects that options describe: datasets, the network, views,
-// the feature transformation, an encoder out of a checkpoint, and the run directory.
-// Training and evaluation both start here, so that the same options mean the same
-// things.
+// Package setup turns options into objects: datasets, the network, view specifications,
+// the feature transformation, an encoder from a checkpoint, and the run directory.
+// Training and evaluation both use it, so the same options mean the same things in
+// both.
 package setup
 
 import (
@@ -13,7 +13,7 @@ import (
 	"contralens/views"
 )
 
-// Network is the network that the options describe, on the machine's device.
+// Network returns the network that the options describe, on the machine's device.
 func Network(n config.Net, m config.Machine) (nn.Config, error) {
 	name := m.Device
 	if m.GPU != "" {
@@ -29,8 +29,8 @@ func Network(n config.Net, m config.Machine) (nn.Config, error) {
 	}, nil
 }
 
-// Views are the views of each image that the options describe: as many random crops
-// as asked for, and the jigsaw if there is one.
+// Views returns the views of each image that the options describe: the given number of
+// random crops, and the jigsaw if the method uses it.
 func Views(c config.Contrast, crops int) ([]views.Spec, error) {
 	s, err := views.Preset(c.Aug, c.InputRes, c.Crop)
 	if err != nil {
@@ -61,8 +61,8 @@ func Views(c config.Contrast, crops int) ([]views.Spec, error) {
 	return all, nil
 }
 
-// Compute runs f, which does tensor work, with that many compute threads; 0 leaves
-// their number. A panic of the tensor library is an error.
+// Compute runs f, which computes with tensors, on the given number of threads; 0 keeps
+// the current number. A panic of the tensor library becomes an error.
 func Compute(threads int, f func() error) error {
 	if threads > 0 {
 		torch.SetThreads(threads)

@@ -7,20 +7,20 @@ import (
 	"contralens/torch"
 )
 
-// Step is what a network computes at once in training.
+// Step describes the computation of one training step.
 type Step struct {
 	Net   nn.Config
-	Batch int // images, of a micro-batch where a batch is cut
-	Side  int // of a view, in pixels
+	Batch int // number of images; of a microbatch if batches are split
+	Side  int // side of a view in pixels
 }
 
-// ContrastStep is the step of a pre-training.
+// ContrastStep describes the step of a pre-training run.
 func ContrastStep(c *config.Contrast, net nn.Config) Step {
 	return Step{net, c.BatchSize / max(1, c.Accum), c.InputRes}
 }
 
-// Precision settles the precision and memory format of m for training a network, where
-// the options leave them open. described says what was chosen; "" if nothing was
+// Precision chooses the precision and memory format of m for training a network, if the
+// options leave them open. described tells what was chosen; it is "" if nothing was
 // measured. Call it inside torch.Run.
 func Precision(t *autotune.Tuner, m *config.Machine, s Step) (described string, err error) {
 	defer m.Settle()
@@ -31,9 +31,9 @@ func Precision(t *autotune.Tuner, m *config.Machine, s Step) (described string, 
 	return described, err
 }
 
-// SplitThreads settles, likewise, how many threads compute and how many workers load
-// images, and sets the number of compute threads. asked is the precision of the options
-// before Precision settled it.
+// SplitThreads chooses how many threads compute and how many workers load images, if
+// the options leave them open, and sets the number of compute threads. asked is the
+// precision in the options before Precision chose one. described is as for Precision.
 func SplitThreads(
 	t *autotune.Tuner, m *config.Machine, asked string, s Step, images autotune.Images,
 ) (described string, err error) {

@@ -13,21 +13,21 @@ import (
 	"contralens/torch"
 )
 
-// Tensor is a copy of a tensor's values, as they are.
+// Tensor copies the values of a tensor, in their type.
 func Tensor(t *torch.Tensor) *checkpoint.Tensor {
 	return &checkpoint.Tensor{Dtype: t.Dtype().String(), Shape: t.Shape(), Data: t.Bytes()}
 }
 
-// source is a tensor for a file, copied when that is written.
+// source is a tensor for a file, copied when the file is written.
 func source(t *torch.Tensor) *checkpoint.Source {
 	return &checkpoint.Source{Dtype: t.Dtype().String(), Shape: t.Shape(), Fill: t.CopyBytes}
 }
 
-// Torch copies a file's tensor into libtorch's memory, as it is.
+// Torch copies a tensor of a file into libtorch's memory, in its type.
 func Torch(t *checkpoint.Tensor) *torch.Tensor { return torch.FromBytes(t.Data, t.Dtype, t.Shape...) }
 
-// Of is a network's state dict, each name after prefix ("module." as PyTorch's
-// DistributedDataParallel writes it). Its values are read when a file is written.
+// Of returns a network's state dict with a prefix before each name (PyTorch's
+// DistributedDataParallel writes "module."). Values are read when a file is written.
 func Of(s nn.State, prefix string) checkpoint.OrderedDict {
 	var d checkpoint.OrderedDict
 	for _, e := range s {
@@ -57,9 +57,8 @@ func Load(path string, to nn.State, v any, prefix string) error {
 	return nil
 }
 
-// SGD is the state dict of torch.optim.SGD: momentum buffers by the number of
-// their parameter, and one group with the settings. Its values are read when a file
-// is written.
+// SGD returns the state dict of torch.optim.SGD: momentum buffers by the number of their
+// parameter, and one group with the settings. Values are read when a file is written.
 func SGD(s *optim.SGD, rate float64) checkpoint.Dict {
 	state := checkpoint.Dict{}
 	params := make([]any, len(s.Buffers))
@@ -76,8 +75,8 @@ func SGD(s *optim.SGD, rate float64) checkpoint.Dict {
 	}
 }
 
-// LoadSGD copies the momentum buffers that a file has; the settings stay. path is
-// for the message. Nothing is copied when a buffer has another shape.
+// LoadSGD copies the momentum buffers of a file; settings stay as they are. If a buffer
+// has another shape, nothing is copied. path is for the error message.
 func LoadSGD(path string, s *optim.SGD, v any) error {
 	states := checkpoint.AsDict(v).Dict("state")
 	momenta := make([]*checkpoint.Tensor, len(s.Buffers))

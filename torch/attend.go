@@ -30,8 +30,8 @@ type Attention struct {
 	Sum     *Tensor   // Σ p_i n'_i [N, d]; nil when it was not asked for
 }
 
-// Counting says how scores are counted: in Bins bins of equal width from Low to
-// High, see Summarize. No Bins: not at all.
+// Counting asks for a histogram of scores: Bins bins of equal width from Low to High,
+// see Summarize. With 0 bins there is none.
 type Counting struct {
 	Low, High float64
 	Bins      int

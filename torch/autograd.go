@@ -44,12 +44,11 @@ func (t *Tensor) Grad() *Tensor {
 // ClearGrad drops the gradient.
 func (t *Tensor) ClearGrad() { check("grad", C.cl_set_grad(t.c(), nil)) }
 
-// CustomGrad is value, of one element, as a function of inputs whose gradients
-// were computed by hand: gradients[i] = ∂value/∂inputs[i], of the shape of
-// inputs[i]. A backward pass hands each input its gradient times the one that
-// comes from above. Gradients are freed with the graph and must not be changed
-// before; there is no derivative of
-// the derivative. It panics with an *Error where shapes or counts differ.
+// CustomGrad returns value, which has one element, as a function of inputs with
+// gradients computed by hand: gradients[i] = ∂value/∂inputs[i], in the shape of
+// inputs[i]. A backward pass multiplies them by the incoming gradient. Gradients are
+// freed with the graph and must not be changed before. There is no second derivative. It
+// panics with an *Error if shapes or counts differ.
 func CustomGrad(value *Tensor, inputs, gradients []*Tensor) *Tensor {
 	if value.Numel() != 1 || len(inputs) == 0 || len(inputs) != len(gradients) {
 		panic(&Error{Op: "custom_grad", Message: fmt.Sprintf(
@@ -94,7 +93,7 @@ func GradEnabled() bool { return C.cl_grad_enabled() != 0 }
 
 // Autocast runs f with matrix products, convolutions and batch norm in dtype;
 // weights stay as they are, and their converted copies are dropped at the end.
-// Don't change weights inside: a stale copy would go on being used.
+// Don't change weights inside: a stale copy would still be used.
 func Autocast(device Device, dtype Dtype, f func()) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

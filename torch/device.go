@@ -24,7 +24,7 @@ var CPU = Device{}
 // CUDA is the GPU of that index.
 func CUDA(index int) Device { return Device{cuda: index + 1} }
 
-// IsCPU says whether the device is the main memory.
+// IsCPU reports whether the device is the main memory.
 func (d Device) IsCPU() bool { return d.cuda == 0 }
 
 func (d Device) String() string {

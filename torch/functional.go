@@ -18,10 +18,10 @@ func (t *Tensor) Conv2d(weight, bias *Tensor, stride, padding, dilation, groups 
 		[]int{dilation, dilation}, groups)
 }
 
-// fewChannels is below what oneDNN 2.6 computes a strided 1x1 convolution of without
-// writing beyond its memory: in the weights' gradient of an odd number of images,
-// with two threads, in the channels-last format. Such a convolution is one without a
-// stride of every stride-th row and column.
+// fewChannels is the number of channels below which oneDNN 2.6 writes beyond its memory
+// in a strided 1x1 convolution (in the weights' gradient, for an odd number of images,
+// with two threads, in channels-last). Such a convolution is computed without stride, on
+// every stride-th row and column.
 const fewChannels = 16
 
 // every is each step-th index of a dimension, the first being 0.

@@ -8,7 +8,7 @@ import "C"
 
 import _ "contralens/torch/internal/shim/norm" // the C++ that norm.h declares
 
-// Norm is what a batch norm knows besides its input.
+// Norm has the parameters and the running statistics of a batch norm.
 type Norm struct {
 	Weight, Bias   *Tensor // float32 [C]
 	Mean, Variance *Tensor // the running ones, float32 [C]; in training nil if they are not to move
@@ -23,10 +23,9 @@ type Norm struct {
 // [N, C, H, W] in channels-last order or [N, C].
 func (t *Tensor) FusesNorm() bool { return C.cl_norm_takes(t.c()) != 0 }
 
-// FusedNorm is t.BatchNorm, plus residual (of t's shape and type) unless it is nil,
-// then Relu if relu is set, with fewer passes over memory. Where nothing is recorded
-// for autograd the result overwrites t, so t must be nobody else's. There is no
-// derivative of its derivative.
+// FusedNorm is t.BatchNorm, plus residual (of t's shape and type) unless it is nil, then
+// Relu if relu is set, in fewer passes over memory. If nothing is recorded for autograd,
+// the result overwrites t, so t must not be used elsewhere. It has no second derivative.
 func (t *Tensor) FusedNorm(n Norm, residual *Tensor, relu bool) *Tensor {
 	optional := func(t *Tensor) C.cl_tensor {
 		if t == nil {

@@ -106,7 +106,7 @@ func (t *Tensor) Addmm_(a, b *Tensor, beta, alpha float64) *Tensor {
 	return t.inplace("aten::addmm_", a, b, beta, alpha)
 }
 
-// AllFinite says whether no value of the tensors is NaN or infinite. It sums
+// AllFinite reports whether no value of the tensors is NaN or infinite. It sums
 // them up, one pass each, and waits once: a sum is not finite if a value isn't.
 // Values so large that their float32 sum overflows count as infinite.
 func AllFinite(ts []*Tensor) bool {

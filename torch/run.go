@@ -38,7 +38,7 @@ func check(op string, message *C.char) {
 var threads = machine.Processors()
 
 // SetThreads sets how many threads one operator may use, for this and every
-// later Run. The default is one a processor that this process may use.
+// later Run. The default is one per processor that this process may use.
 func SetThreads(n int) {
 	threads = max(n, 1)
 	C.cl_set_threads(C.int(threads))

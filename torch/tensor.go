@@ -112,7 +112,7 @@ func (t *Tensor) Free() {
 	t.handle = nil
 }
 
-// Freed says whether the reference has been dropped.
+// Freed reports whether the reference has been dropped.
 func (t *Tensor) Freed() bool { return t == nil || t.handle == nil }
 
 // Keep takes the tensor out of its scope: it lives until Free. It returns t.
@@ -168,7 +168,7 @@ func (t *Tensor) Dtype() Dtype { return Dtype(C.cl_dtype(t.c())) }
 // Device is where the elements are.
 func (t *Tensor) Device() Device { return Device{cuda: int(C.cl_device(t.c())) + 1} }
 
-// SharesMemory says whether both tensors are views of one storage.
+// SharesMemory reports whether both tensors are views of one storage.
 func (t *Tensor) SharesMemory(u *Tensor) bool {
 	return C.cl_storage_id(t.c()) == C.cl_storage_id(u.c())
 }

@@ -22,21 +22,21 @@ const (
 	collapseSimilarity = 0.4
 )
 
-// collapse counts the steps in a row that look like it.
+// collapse counts the steps in a row that look like a collapse.
 type collapse struct {
 	Steps int  `key:"steps"`
 	Told  bool `key:"told"`
 }
 
-// suspect reports whether the loss of a step against k negatives looks like a
-// collapse; only then the negatives have to be looked at. A loss without any tells
-// nothing about it.
+// suspect reports whether the loss of a step against k negatives looks like a collapse.
+// Only then do the scores of negatives have to be measured. Without negatives the loss
+// tells nothing.
 func (c *collapse) suspect(loss float64, k int) bool {
 	chance := contrast.Chance(k)
 	return k > 0 && !c.Told && math.Abs(loss-chance) <= collapseMargin*chance
 }
 
-// see counts a step; it is true once.
+// see counts a step. It returns true once, when the features have collapsed.
 func (c *collapse) see(loss float64, k int, full bool, similarity float64) bool {
 	if !full || !c.suspect(loss, k) || !(similarity > collapseSimilarity) {
 		c.Steps = 0
@@ -47,8 +47,8 @@ func (c *collapse) see(loss float64, k int, full bool, similarity float64) bool 
 	return c.Told
 }
 
-// similarity is the mean of a step's negative scores, NaN where nobody measured
-// them.
+// similarity returns the mean of a step's negative scores, NaN if they were not
+// measured.
 func similarity(s Step) float64 {
 	if s.Statistics != nil {
 		return s.Statistics.Seen.NegMean
@@ -60,9 +60,9 @@ func similarity(s Step) float64 {
 	return sum / float64(len(s.Scores)/contrast.ScoreColumns)
 }
 
-// watchCollapse tells the user, once in a run, that the features have collapsed, and
-// what to change; metrics.jsonl keeps it. Only while the loss looks like it are the
-// next step's scores looked at.
+// watchCollapse warns the user once in a run that the features have collapsed, and says
+// what to change; metrics.jsonl records it. Scores are measured only while the loss
+// looks suspicious.
 func watchCollapse() Hook {
 	var c collapse
 	var last Step

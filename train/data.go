@@ -6,7 +6,7 @@ import (
 	"contralens/data"
 )
 
-// notes collects what loader goroutines say until the loop prints it.
+// notes collects messages of loader goroutines until the loop prints them.
 type notes struct {
 	mu   sync.Mutex
 	list []string
@@ -26,8 +26,7 @@ func (n *notes) take() []string {
 	return list
 }
 
-// DataHook tells the user what is left out of the data: each image that cannot be read
-// once, and their number at the end.
+// DataHook names each image that cannot be read, once, and their number at the end.
 func DataHook() Hook {
 	drain := func(r *Run) error {
 		for _, s := range r.notes.take() {

@@ -14,16 +14,15 @@ import (
 	"contralens/scores"
 )
 
-// CheckpointHook keeps current.pth after every epoch and ckpt_epoch_N.pth after
-// every saveFreq, of which the newest keep stay (0: all).
+// CheckpointHook writes current.pth after every epoch and ckpt_epoch_N.pth after every
+// saveFreq epochs, of which it keeps the newest keep (0: all).
 func CheckpointHook(saveFreq, keep int) Hook {
 	return Hook{Order: Save, Epoch: func(r *Run) error {
 		return rundir.SaveEpoch(r.Dir, r.Epoch, saveFreq, keep, r.Save)
 	}}
 }
 
-// ScoreHook keeps the scores of every step in the reference implementation's
-// files.
+// ScoreHook writes the scores of every step in the reference code's files.
 func ScoreHook() Hook {
 	var w *scores.Writer
 	return Hook{
@@ -44,10 +43,10 @@ func ScoreHook() Hook {
 	}
 }
 
-// KNNHook evaluates the encoder by k-NN before the first epoch, after every n-th
-// and after the last. The accuracy in percent goes to report, metrics.jsonl and
-// results.jsonl. An evaluation that an interruption left out is made up for at
-// the start; ctx ends one with ErrStopped.
+// KNNHook evaluates the encoder by k-NN before the first epoch, after every n-th and
+// after the last. The accuracy in percent goes to report, metrics.jsonl and
+// results.jsonl. A resumed run first makes up for an evaluation that was interrupted. If
+// ctx ends, an evaluation ends with ErrStopped.
 func KNNHook(
 	ctx context.Context, every int, report func(epoch int, accuracy float64), progress func(done, total int),
 ) Hook {
@@ -108,8 +107,8 @@ func (r *Run) addKNN(epoch int, accuracy float64) error {
 	return result.Append(r.Dir)
 }
 
-// evaluated reports whether results.jsonl has an epoch's k-NN accuracy. If not, what
-// metrics.jsonl may have of it is removed.
+// evaluated reports whether results.jsonl has an epoch's k-NN accuracy. If not, it
+// removes the accuracy from metrics.jsonl, where an interrupted run may have left it.
 func (r *Run) evaluated(epoch int) (bool, error) {
 	if done, err := rundir.HasKNN(r.Dir, epoch); done || err != nil {
 		return done, err

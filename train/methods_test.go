@@ -164,7 +164,7 @@ func TestMethods(t *testing.T) {
 	for name := range config.Methods {
 		cases[name] = func(c *config.Contrast) { c.Method = name }
 	}
-	// The transformation on every kind of memory, one λ a step or an element.
+	// The transformation on every kind of memory, one λ per step or an element.
 	for _, name := range []string{"InsDis", "CMC", "PIRL", "CMCv2", "InfoMin", "SimCLR"} {
 		cases[name+" FT"] = func(c *config.Contrast) { c.Method, c.FT = name, "posneg" }
 	}

@@ -10,26 +10,27 @@ import (
 	"contralens/rundir"
 )
 
-// With --mix_start auto the transformation sets in when positives have separated
-// from negatives: for separatedSteps steps in a row the mean positive score is
-// above the mean negative one by separation standard deviations of a query's
-// negatives and by separationGap. Before, harder positives and mixed negatives can
-// make the features of a young network collapse. The memory must hold the
-// encoder's own features by then, not the random ones that it started with. Once
-// it has set in, the transformation stays on.
+// With --mix_start auto the transformation starts when positives have separated from
+// negatives: for separatedSteps steps in a row the mean positive score is above the mean
+// negative one by separation standard deviations of a query's negatives and by
+// separationGap. Earlier, harder positives and mixed negatives can make the features of
+// a young network collapse. By then the memory must hold the encoder's own features
+// instead of the random ones that it started with. Once started, the transformation
+// stays on.
 const (
 	separatedSteps = 100
 	separation     = 1.25
 	separationGap  = 0.2
 )
 
-// mixStart watches for it. It is part of a checkpoint.
+// mixStart is the state of that rule. It is part of a checkpoint.
 type mixStart struct {
 	Separated int `key:"separated"` // steps in a row
 	Since     int `key:"since"`     // the step after which features are transformed; 0: not yet
 }
 
-// see looks at a step. filled says that the memory holds the encoder's features.
+// see applies the rule to a step. filled reports that the memory holds the encoder's
+// features.
 func (m *mixStart) see(s Step, filled bool) {
 	if m.Since > 0 {
 		return
@@ -44,8 +45,8 @@ func (m *mixStart) see(s Step, filled bool) {
 	}
 }
 
-// gaps are how far a step's mean positive score is above its mean negative one,
-// and the standard deviation of a query's negatives; NaN where nobody measured.
+// gaps returns how far a step's mean positive score is above its mean negative one, and
+// the standard deviation of a query's negatives; NaN if they were not measured.
 func gaps(s Step) (gap, deviation float64) {
 	if s.Statistics != nil {
 		d := s.Statistics.Seen
@@ -60,7 +61,7 @@ func gaps(s Step) (gap, deviation float64) {
 	return gap / n, math.Sqrt(variance / n)
 }
 
-// filled reports whether the memory holds nothing of what it started with.
+// filled reports whether the memory has replaced everything that it started with.
 func (r *Run) filled() bool {
 	memory := r.Model.Method.State()
 	if memory.Queue > 0 {
@@ -69,9 +70,9 @@ func (r *Run) filled() bool {
 	return len(memory.Contrast) == 0 || r.GlobalStep >= r.Batches
 }
 
-// watchOnset starts the feature transformation in the epoch and at the step that the
-// options name and, with --mix_start auto, when the scores say so: then it tells the
-// user, and metrics.jsonl keeps it.
+// watchOnset starts the feature transformation after the epoch and the step of the
+// options and, with --mix_start auto, when the scores say so. Then it tells the user,
+// and metrics.jsonl records it.
 func watchOnset() Hook {
 	var m mixStart
 	undecided := func(r *Run) bool {

@@ -11,8 +11,8 @@ import (
 	"contralens/scores/record"
 )
 
-// Warnings are sentences about what will go wrong, or not as expected, with the
-// run as it stands before training, each with a suggestion.
+// Warnings says, before training, what will go wrong or differ from what one expects,
+// each with a suggestion.
 func (r *Run) Warnings() []string {
 	var w []string
 	n, c := r.Train.Len(), r.Config
@@ -48,8 +48,8 @@ func megabytes(n int64) string {
 	return fmt.Sprintf("%.0f MB", float64(n)/1e6)
 }
 
-// diskNeed is about how many bytes the run's checkpoints and scores will take at
-// the most, less what is there already.
+// diskNeed estimates how many bytes the run's checkpoints and scores will take at most,
+// minus those that exist already.
 func (r *Run) diskNeed() int64 {
 	m, c := r.Model, r.Config
 	memory := m.Method.State()

@@ -15,8 +15,8 @@ import (
 // thumbnail is the side of a probe image's picture in pixels.
 const thumbnail = 48
 
-// ProbeHook keeps the features of n fixed images before training and after every
-// epoch: test images where there are any, evenly over the classes.
+// ProbeHook stores the features of n fixed images before training and after every epoch.
+// They are test images if there are any, spread evenly over the classes.
 func ProbeHook(n int, progress func(done, total int)) Hook {
 	var set *probe.Probe
 	var images data.Dataset
@@ -45,7 +45,7 @@ func ProbeHook(n int, progress func(done, total int)) Hook {
 	}
 }
 
-// openProbe makes the run's probe set, or continues the one that is there.
+// openProbe makes the run's probe set, or continues the existing one.
 func openProbe(r *Run, images data.Dataset) (*probe.Probe, error) {
 	set := probe.Images{Classes: images.Classes(), Thumbnail: thumbnail}
 	for i := range images.Len() {

@@ -24,13 +24,13 @@ import (
 // ErrStopped ends a run that was asked to stop, after its state was saved.
 var ErrStopped = errors.New("stopped")
 
-// Run is a training and where it stands: all that a checkpoint holds.
+// Run is a training and its progress: all that a checkpoint holds.
 type Run struct {
 	Config     config.Contrast
 	Dir        string
-	Train      data.Dataset // what is trained on: the part without labels where the dataset has one
+	Train      data.Dataset // the training images: the unlabeled ones if the dataset has any
 	Bank, Test data.Dataset // labeled images for k-NN; Test may be nil
-	Views      []views.Spec // that a step needs of each image
+	Views      []views.Spec // the views that a step needs of each image
 	Schedule   optim.Schedule
 	Model      *methods.Model
 	World      world.World // of processes that train together; today one
@@ -67,9 +67,8 @@ type Step struct {
 	Wait, Compute time.Duration // for data; for the step itself
 }
 
-// Do trains from where the run stands to its last epoch. When ctx ends, the
-// step is finished, and after the last step of an epoch what follows it; the
-// state is saved and ErrStopped returned.
+// Do trains to the last epoch. When ctx ends, it finishes the step, and after the last
+// step of an epoch the epoch; then it saves the state and returns ErrStopped.
 //
 // A world of several processes is refused: hooks and loader know it, gradients and
 // embeddings are not exchanged yet.
@@ -112,14 +111,14 @@ func (r *Run) do(ctx context.Context) error {
 	return nil
 }
 
-// transforming reports whether the step after the one done transforms features.
+// transforming reports whether the next step transforms features.
 func (r *Run) transforming() bool {
 	return r.Model.Transform.On() && !slices.ContainsFunc(r.hooks(), func(h Hook) bool {
 		return h.Transform != nil && !h.Transform(r)
 	})
 }
 
-// collect is what the hooks want of the next step.
+// collect returns what the hooks want measured in the next step.
 func (r *Run) collect() (c methods.Collect) {
 	for _, h := range r.hooks() {
 		if h.Collect != nil {

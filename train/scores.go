@@ -9,8 +9,8 @@ import (
 	"contralens/scores/record"
 )
 
-// fineSteps is the length of a training up to which every step's histograms are
-// kept; longer ones sum up eight steps each.
+// fineSteps is the longest training whose record keeps the histograms of every step;
+// longer ones add up eight steps each.
 const fineSteps = 100_000
 
 // RecordHook keeps the score record.
@@ -39,7 +39,7 @@ func RecordHook() Hook {
 	}
 }
 
-// recordStep is a step as the record keeps it.
+// recordStep converts a step to a row of the record.
 func recordStep(r *Run, s Step, h record.Header) record.Step {
 	st := s.Statistics
 	age, fill := queueAge(s.Epoch-1, s.Batch, r.Batches, r.Config.BatchSize, r.Train.Len(), r.Model.Method.State().Queue)
@@ -70,7 +70,7 @@ func recordStep(r *Run, s Step, h record.Header) record.Step {
 	return row
 }
 
-// count adds a step's scores to a histogram of their kind.
+// count adds a step's scores to the histogram of a kind.
 func count(counts []float32, k record.Histogram, st *contrast.Statistics) {
 	switch k.Kind {
 	case "pos":
@@ -84,7 +84,7 @@ func count(counts []float32, k record.Histogram, st *contrast.Statistics) {
 	}
 }
 
-// bin is the bin that a score counts in.
+// bin returns the bin of a score.
 func bin(k record.Histogram, score float64) int {
 	return int(max(0, min((score-k.Low)/(k.High-k.Low)*float64(k.Bins), float64(k.Bins-1))))
 }

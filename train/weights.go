@@ -4,8 +4,8 @@ import (
 	"contralens/checkpoint/weights"
 )
 
-// LoadWeights takes the query encoder's weights of a checkpoint of any origin,
-// and starts the key encoder as their copy. notes are sentences for the user.
+// LoadWeights loads the query encoder's weights from a checkpoint of any origin; the key
+// encoder starts as their copy. notes are sentences for the user.
 func (r *Run) LoadWeights(path string) (notes []string, err error) {
 	file, err := weights.Open(path, "")
 	if err != nil {

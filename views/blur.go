@@ -2,8 +2,8 @@ package views
 
 import "math"
 
-// GaussianBlur is Pillow's: three extended box blurs along rows, then three
-// along columns, whose variances add up to sigma² (sigma in pixels).
+// GaussianBlur is the blur of Pillow: three extended box blurs along rows, then three
+// along columns. Their variances add up to sigma²; sigma is in pixels.
 func (m *Image) GaussianBlur(sigma float64, sc *Scratch) {
 	radius := boxRadius(float32(sigma))
 	n := max(m.W, m.H)
@@ -32,8 +32,8 @@ func (m *Image) GaussianBlur(sigma float64, sc *Scratch) {
 	}
 }
 
-// boxRadius is the radius, with a fraction, of a box whose threefold
-// convolution has variance sigma² (Gwosdek et al. 2011), in float32.
+// boxRadius returns the fractional radius of a box whose threefold convolution has
+// variance sigma² (Gwosdek et al., 2011), in float32.
 func boxRadius(sigma float32) float32 {
 	s2 := sigma * sigma / 3
 	l := float32(math.Floor((math.Sqrt(12*float64(s2)+1) - 1) / 2))
@@ -42,8 +42,8 @@ func boxRadius(sigma float32) float32 {
 	return l + a
 }
 
-// boxBlur averages each channel of a line over 2·radius+1 pixels; the two
-// outermost count by radius's fraction, and the line's ends repeat.
+// boxBlur averages each channel of a line over 2·radius+1 pixels. The two outermost
+// pixels are weighted by the fraction of radius; the ends of the line repeat.
 func boxBlur(dst, src []uint8, radius float32) {
 	n := len(src) / 3
 	r := int(radius)
@@ -79,9 +79,9 @@ func gauss23(sigma float64) (taps [reach + 1]float32) {
 	return taps
 }
 
-// GaussianBlur23 is the true convolution with 23 taps in either direction, in
-// float32 on values in [0, 1], the image reflected at its borders; columns
-// first. The result is truncated. sigma is in pixels.
+// GaussianBlur23 is a convolution with 23 taps, first along columns, then along rows, in
+// float32 on values in [0, 1]. The image is reflected at its borders and the result
+// truncated. sigma is in pixels.
 func (m *Image) GaussianBlur23(sigma float64, sc *Scratch) {
 	taps := gauss23(sigma)
 	n := 3 * m.W * m.H
@@ -114,8 +114,8 @@ func (m *Image) GaussianBlur23(sigma float64, sc *Scratch) {
 	}
 }
 
-// reflect is the index that i stands for when a line of n is mirrored at its
-// ends without repeating them.
+// reflect returns the index in a line of n that i stands for if the line is mirrored at
+// its ends without repeating them.
 func reflect(i, n int) int {
 	for n > 1 && (i < 0 || i >= n) {
 		if i < 0 {

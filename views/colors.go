@@ -1,7 +1,7 @@
 package views
 
-// Colors is what RGB in [0, 1] becomes in the end: Matrix·(R, G, B), then
-// (v - Mean)/Std in each channel.
+// Colors is the final transform of RGB in [0, 1]: Matrix·(R, G, B), then (v - Mean)/Std
+// in each channel.
 type Colors struct {
 	Matrix    [3][3]float64
 	Mean, Std [3]float64

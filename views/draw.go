@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// Draw is everything that chance decides about one view. It depends on the
-// image's size but not on its pixels, so that only those need to be decoded
-// which the crop covers.
+// Draw has all random choices of one view. It depends on the image's size but not on its
+// pixels, so only the pixels under the crop need to be decoded.
 type Draw struct {
 	Crop    Box
 	Flip    bool
@@ -58,9 +57,9 @@ func (s *Spec) Draw(w, h int, r *Rand) (d Draw) {
 	return d
 }
 
-// Crop draws RandomResizedCrop's box for an image of w x h: area uniform in
-// [CropMin, CropMax], logarithm of the ratio uniform; after ten boxes that don't
-// fit, the largest central one of an allowed ratio.
+// Crop draws the box of RandomResizedCrop for an image of w x h: the area is uniform in
+// [CropMin, CropMax], and so is the logarithm of the ratio. If ten boxes do not fit, it
+// takes the largest central box of an allowed ratio.
 func (s *Spec) Crop(w, h int, r *Rand) Box {
 	low, high := math.Log(s.RatioMin), -math.Log(s.RatioMin)
 	for range 10 {
@@ -81,7 +80,7 @@ func (s *Spec) Crop(w, h int, r *Rand) Box {
 	return Box{X: (w - bw) / 2, Y: (h - bh) / 2, W: bw, H: bh}
 }
 
-// String says in a few words what else than the crop was drawn.
+// String describes what was drawn besides the crop.
 func (d *Draw) String() string {
 	var words []string
 	add := func(on bool, word string) {

@@ -6,9 +6,9 @@ import (
 	"contralens/views/internal/kernel"
 )
 
-// fast is the path that training takes: one call to C for the whole view, which
-// computes the same values as the plain path (the 23-tap blur within a level) on
-// the same pixels. RandAugment's operations are the plain ones.
+// fast is the path that training takes: one call to C for the whole view. On the same
+// pixels it computes the same values as the plain path (the 23-tap blur within one
+// level). Operations of RandAugment are the plain ones.
 func (s *Spec) fast(dst []float32, p Pixels, d *Draw, sc *Scratch) {
 	k := &sc.plan
 	s.plan(k, p, d)
@@ -83,8 +83,7 @@ func (s *Spec) plan(k *kernel.Plan, p Pixels, d *Draw) {
 	}
 }
 
-// window is what becomes of a crop: it is resized to wide x high, and Box is
-// kept of that.
+// window says what is kept of a crop: it is resized to wide x high and cut to Box.
 type window struct {
 	Box
 	wide, high int
@@ -99,12 +98,11 @@ func (s *Spec) window(crop Box) window {
 	return window{Box{center(w, size), center(h, size), size, size}, w, h}
 }
 
-// Need is which pixels of an image of w x h the views need, and the smallest
-// scale of 8, 4, 2 and 1 eighths at which no crop has fewer pixels than its view.
-// The scales between take longer than the full one: libjpeg-turbo has no vector
-// code for their transforms (300 photos, ms each: 8/8 1.18, 6/8 1.59, 4/8 1.03).
-// Evaluation keeps the file's scale, so that its features are comparable with
-// others'.
+// Need returns the pixels of an image of w x h that the views need, and the smallest
+// scale of 8, 4, 2 and 1 eighths at which no crop has fewer pixels than its view. Scales
+// in between take longer than the full one, because libjpeg-turbo has no vector code for
+// them (300 photos, ms each: 8/8 1.18, 6/8 1.59, 4/8 1.03). Evaluation keeps the file's
+// scale, so that features are comparable with those of other programs.
 func Need(specs []Spec, draws []Draw, w, h int) (box Box, eighths int) {
 	eighths = 1
 	left, top, right, bottom := w, h, 0, 0

@@ -1,4 +1,4 @@
-// Package npz reads and writes NumPy's .npz, a zip of one .npy file an array.
+// Package npz reads and writes NumPy's .npz, a zip with one .npy file per array.
 package npz
 
 import (
@@ -21,8 +21,8 @@ var types = map[string]string{
 	"int8": "|i1", "uint8": "|u1", "bool": "|b1",
 }
 
-// maxRatio bounds how much larger than its file an array of a compressed file may
-// be; deflate itself reaches 1,032 for nothing but zeros.
+// maxRatio bounds how much larger an array may be than its compressed file. Deflate
+// reaches 1,032 for zeros alone.
 const maxRatio = 1100
 
 // Parse reads a file's content. Arrays are copied.
@@ -148,8 +148,8 @@ func header(dtype string, shape []int) []byte {
 	return append(b, h...)
 }
 
-// Write writes tensors under string keys, uncompressed. bfloat16, which NumPy
-// hasn't, is written as float32.
+// Write writes tensors under string keys, uncompressed. bfloat16, which NumPy lacks, is
+// written as float32.
 func Write(w io.Writer, tensors checkpoint.Dict) error {
 	z := zip.NewWriter(w)
 	for _, i := range tensors {

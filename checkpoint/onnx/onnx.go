@@ -91,8 +91,8 @@ func (g *Graph) Scalar(name string, v float32) string {
 	return g.Weight(name, checkpoint.FromFloat32([]float32{v}))
 }
 
-// Write writes the model: in is the input [batch, channels, height, width], of
-// which all but the channels may change, out the output [batch, size]. Both are
+// Write writes the model. in is the input [batch, channels, height, width]; all
+// dimensions but the channels may vary. out is the output [batch, size]. Both are
 // float32. metadata are texts for the reader.
 func (g *Graph) Write(w io.Writer, in string, channels int, last, out string, size int,
 	metadata map[string]string) error {

@@ -89,7 +89,7 @@ func Parse(b []byte) (checkpoint.Dict, map[string]string, error) {
 	return tensors, metadata, nil
 }
 
-// tensor reads a TensorProto; nil for a type that no weight of ours has.
+// tensor reads a TensorProto. It returns nil for a type that our weights never have.
 func tensor(m []byte) (name string, t *checkpoint.Tensor, err error) {
 	t = &checkpoint.Tensor{Shape: []int{}}
 	kind := uint64(0)

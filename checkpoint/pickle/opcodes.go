@@ -28,7 +28,7 @@ func (m *machine) take(n uint64) ([]byte, error) {
 	return b, nil
 }
 
-// number is a little-endian number of that many bytes.
+// number reads a little-endian number of n bytes.
 func (m *machine) number(size uint64) (uint64, error) {
 	b, err := m.take(size)
 	var full [8]byte
@@ -36,7 +36,7 @@ func (m *machine) number(size uint64) (uint64, error) {
 	return binary.LittleEndian.Uint64(full[:]), err
 }
 
-// sized is a run of bytes after its length, a number of size bytes.
+// sized reads bytes that follow their length, a number of size bytes.
 func (m *machine) sized(size uint64) ([]byte, error) {
 	n, err := m.number(size)
 	if err != nil {
@@ -205,8 +205,8 @@ func parse(op byte, s string) (any, error) {
 	return strconv.Atoi(s)
 }
 
-// long is a number in two's complement, little endian. PyTorch's old format
-// begins with one of 80 bits.
+// long reads a little-endian number in two's complement. PyTorch's old format begins
+// with one of 80 bits.
 func long(b []byte) (any, error) {
 	if len(b) > 1024 {
 		return nil, fmt.Errorf("an integer of %d bytes", len(b))
@@ -230,8 +230,8 @@ func long(b []byte) (any, error) {
 	return n, nil
 }
 
-// text pushes strings and byte strings. Python 2's strings come as strings, each
-// byte a letter.
+// text pushes strings and byte strings. Strings of Python 2 become strings with one
+// letter per byte.
 func (m *machine) text(op byte) error {
 	var b []byte
 	var err error

@@ -18,15 +18,15 @@ type Tuple []any
 // Item is an entry of a dictionary.
 type Item struct{ Key, Value any }
 
-// Dict is a Python dict in the order of insertion; a key that is set twice is
-// there twice, and the last counts.
+// Dict is a Python dict in the order of insertion. A key that was set twice is listed
+// twice; the last one counts.
 type Dict struct{ Items []Item }
 
 // Class is a class or function by its name, "module.name".
 type Class string
 
-// Object is what calling a class gives: its arguments, the state that was set
-// afterwards, and the entries and elements that were put into it.
+// Object is the result of calling a class: its arguments, the state that was set
+// afterwards, and the entries and elements that were added to it.
 type Object struct {
 	Class Class
 	Args  Tuple
@@ -35,16 +35,15 @@ type Object struct {
 	List
 }
 
-// Persistent refers to something outside of the pickle, as a tensor's storage.
+// Persistent refers to something outside the pickle, such as a tensor's storage.
 type Persistent struct{ ID any }
 
-// maxSteps bounds the work and, at some 100 bytes a step, the memory that a
-// pickle can ask for beyond its own size. A ResNet-152 with its optimizer takes
-// 60,000 steps.
+// maxSteps bounds the work and, at about 100 bytes per step, the memory that a pickle
+// can ask for beyond its own size. A ResNet-152 with its optimizer takes 60,000 steps.
 const maxSteps = 4_000_000
 
 // Load reads one pickle from the start of data and returns how many bytes it
-// took. allowed says whether a class may be named.
+// took. allowed reports whether a class may be named.
 func Load(data []byte, allowed func(Class) bool) (value any, size int, err error) {
 	m := &machine{data: data, allowed: allowed, memo: map[int]any{}}
 	for range maxSteps {
@@ -64,7 +63,7 @@ func Load(data []byte, allowed func(Class) bool) (value any, size int, err error
 	return nil, 0, fmt.Errorf("pickle: more than %d steps", maxSteps)
 }
 
-// machine is the stack machine that a pickle is a program for.
+// machine is the stack machine that runs a pickle.
 type machine struct {
 	data    []byte
 	at      int
@@ -76,7 +75,7 @@ type machine struct {
 
 func (m *machine) push(v any) { m.stack = append(m.stack, v) }
 
-// floor is the height below which the stack is another collection's.
+// floor is the height below which the stack belongs to another collection.
 func (m *machine) floor() int {
 	if len(m.marks) == 0 {
 		return 0
@@ -149,7 +148,7 @@ func (m *machine) class(module, name any) error {
 	return nil
 }
 
-// ClassError is a class that a file names and that is not on the list.
+// ClassError is the error of a class that is not on the list.
 type ClassError struct{ Class Class }
 
 func (e *ClassError) Error() string {

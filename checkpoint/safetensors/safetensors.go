@@ -29,8 +29,8 @@ type entry struct {
 	Offsets [2]int `json:"data_offsets"`
 }
 
-// Parse reads a file's content, whose memory the tensors share: the tensors in
-// their order in the file and the texts of __metadata__.
+// Parse reads the content of a file, whose memory the tensors share. It returns the
+// tensors in the order of the file and the texts of __metadata__.
 func Parse(b []byte) (checkpoint.Dict, map[string]string, error) {
 	if len(b) < 8 {
 		return nil, nil, fmt.Errorf("want a safetensors file, got %d bytes", len(b))

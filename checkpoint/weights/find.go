@@ -153,7 +153,7 @@ func candidates(g Group) []candidate {
 	return found
 }
 
-// fill finds the names under the prefix, and says whether they have a ResNet's
+// fill finds the names under the prefix, and reports whether they have a ResNet's
 // first block.
 func (c *candidate) fill() bool {
 	c.names = map[string]string{}

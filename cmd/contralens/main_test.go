@@ -62,7 +62,7 @@ func TestUpstreamCommandLines(t *testing.T) {
 			t.Errorf("%s: shows nce_t: %v, reads it: %v", line, !reads, reads)
 		}
 		if strings.HasPrefix(line, "contrast") {
-			want = append(want, "positives extrapolated with λ = 1 + Beta(2, 2), one λ a step; negatives interpolated with λ = Beta(1.6, 1.6), one λ a step",
+			want = append(want, "positives extrapolated with λ = 1 + Beta(2, 2), one λ per step; negatives interpolated with λ = Beta(1.6, 1.6), one λ per step",
 				"upstream name: MoCov2_resnet50_RGB_Jig_False_moco_aug_B_mlp_0.2_cosine_alpha0.999_ncet0.2_ncek65536_mixnorm_targetposneg_postnormFalse_distribeta_expolationTrue_pos2.0_neg1.6_epoch200_bs256_lr0.03")
 		} else {
 			want = append(want, "save/to_linear_NULL_0.2_lr30_lrdecay60-80", "upstream name: to_linear_NULL_0.2_lr30_lrdecay[60, 80]")

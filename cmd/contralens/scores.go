@@ -40,7 +40,7 @@ RUN is a run directory, or any directory with the score_EEE.npy that the PyTorch
 			case o.Smooth < 0:
 				return cli.Wrong(fmt.Errorf("--smooth: want 0 or more steps, got %d", o.Smooth))
 			case len(o.Labels) > len(runs):
-				return cli.Wrong(fmt.Errorf("--label: want one a run, got %d labels of %d runs", len(o.Labels), len(runs)))
+				return cli.Wrong(fmt.Errorf("--label: want one per run, got %d labels of %d runs", len(o.Labels), len(runs)))
 			}
 			files, err := viz.Plot(runs, out, o)
 			for _, f := range files {

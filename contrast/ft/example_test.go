@@ -12,6 +12,6 @@ func Example() {
 	fmt.Println(t)
 	fmt.Println(ft.Transform{})
 	// Output:
-	// positives extrapolated with λ = 1 + Beta(2, 2), one λ a step; negatives interpolated with λ = Beta(1.6, 1.6), one λ an element
+	// positives extrapolated with λ = 1 + Beta(2, 2), one λ per step; negatives interpolated with λ = Beta(1.6, 1.6), one λ per element
 	// not transformed
 }

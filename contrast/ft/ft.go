@@ -21,14 +21,14 @@ type Side struct {
 	On          bool
 	Uniform     bool    // λ ~ U(0, 1) instead of Beta(Alpha, Alpha)
 	Alpha       float64 // a of Beta(a, a)
-	Elementwise bool    // one λ an element ("dimension-level mixing") instead of one a step
+	Elementwise bool    // one λ per element ("dimension-level mixing") instead of one per step
 	Extrapolate bool    // λ + 1; positives only
 	Normalize   bool    // L2-normalize the rows afterwards (--postmix_norm)
 }
 
 // Paper is the transformation of the paper's headline results: extrapolated
 // positives with λ = 1 + Beta(2, 2) and interpolated negatives with
-// λ = Beta(1.6, 1.6), one λ a step each.
+// λ = Beta(1.6, 1.6), one λ per step each.
 func Paper() Transform {
 	return Transform{
 		Positive: Side{On: true, Alpha: 2, Extrapolate: true},
@@ -40,7 +40,7 @@ func Paper() Transform {
 func (t Transform) On() bool { return t.Positive.On || t.Negative.On }
 
 // String describes the transformation, as "positives extrapolated with
-// λ = 1 + Beta(2, 2), one λ a step".
+// λ = 1 + Beta(2, 2), one λ per step".
 func (t Transform) String() string {
 	var sides []string
 	switch {
@@ -59,12 +59,12 @@ func (t Transform) String() string {
 }
 
 func (s Side) distribution() string {
-	from, each := fmt.Sprintf("Beta(%v, %v)", s.Alpha, s.Alpha), "one λ a step"
+	from, each := fmt.Sprintf("Beta(%v, %v)", s.Alpha, s.Alpha), "one λ per step"
 	if s.Uniform {
 		from = "U(0, 1)"
 	}
 	if s.Elementwise {
-		each = "one λ an element"
+		each = "one λ per element"
 	}
 	return from + ", " + each
 }

@@ -29,7 +29,7 @@ type Transform[S any] interface {
 type Options struct {
 	Sampler    Sampler
 	FirstBatch int // begin with this batch, to resume in the middle of an epoch
-	Workers    int // goroutines; 0: one a processor
+	Workers    int // goroutines; 0: one per processor
 }
 
 // Batch is the samples of a batch.

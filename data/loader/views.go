@@ -28,7 +28,7 @@ type ViewOptions struct {
 	Dataset    data.Dataset
 	Views      []views.Spec // the views of each image, which is decoded once for all
 	BatchSize  int          // over all processes
-	Workers    int          // goroutines; 0: one a processor
+	Workers    int          // goroutines; 0: one per processor
 	Seed       uint64
 	Epoch      int
 	Shuffle    bool // in an order that depends on Seed and Epoch alone

@@ -21,7 +21,7 @@ type Options struct {
 	Short      int     // an image's shorter side is at most this many pixels; 0: as it is
 	Quality    int     // of JPEG files that are written anew, 1 to 100
 	ShardBytes int64   // a shard ends when it is as large
-	Workers    int     // goroutines; 0: one a processor
+	Workers    int     // goroutines; 0: one per processor
 	MaxBad     float64 // share of images that may be unreadable
 	Note       func(string)
 	Progress   func(split string, done, total int)

@@ -62,7 +62,7 @@ func (c counts) spread() Range {
 }
 
 // Measure decodes every image of a dataset, until ctx ends. d must not replace
-// unreadable images (sets.Options.MaxBad 0). Workers 0 is one a processor; progress
+// unreadable images (sets.Options.MaxBad 0). Workers 0 is one per processor; progress
 // may be nil.
 func Measure(
 	ctx context.Context, split string, d data.Dataset, workers int, progress func(split string, done, total int),

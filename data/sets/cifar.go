@@ -18,7 +18,7 @@ type cifar struct {
 	folder  string // that its archive unpacks to
 	train   []string
 	test    string
-	names   string // the file with the classes' names, one a line
+	names   string // the file with the classes' names, one per line
 	classes int
 	head    int // label bytes of a record; the last is the class
 }
@@ -101,7 +101,7 @@ func classNames(ctx context.Context, s store.Store, name string, count int) ([]s
 		}
 	}
 	if len(names) != count {
-		return nil, fmt.Errorf("%s: want %d class names, one a line, got %d", name, count, len(names))
+		return nil, fmt.Errorf("%s: want %d class names, one per line, got %d", name, count, len(names))
 	}
 	return names, nil
 }

@@ -26,7 +26,7 @@ type files struct {
 }
 
 // FromFiles is a dataset of image files, by their names in a store. labels are indices
-// into classes, one an image, or -1; without classes they may be nil.
+// into classes, one per image, or -1; without classes they may be nil.
 func FromFiles(s store.Store, name string, paths []string, labels []int, classes []string) (data.Dataset, error) {
 	if labels == nil && len(classes) == 0 {
 		labels = slices.Repeat([]int{-1}, len(paths))

@@ -116,7 +116,7 @@ func readIDX(ctx context.Context, o Options, split string) (*idx, error) {
 		return nil, err
 	}
 	if len(d.labels) != shape[0] {
-		return nil, fmt.Errorf("%s: want %d labels, one an image, got %d", labels, shape[0], len(d.labels))
+		return nil, fmt.Errorf("%s: want %d labels, one per image, got %d", labels, shape[0], len(d.labels))
 	}
 	classes := 0
 	for _, l := range d.labels {

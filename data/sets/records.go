@@ -10,7 +10,7 @@ import (
 	"contralens/views"
 )
 
-// records is a dataset in files of fixed-size records, one an image: planar RGB
+// records is a dataset in files of fixed-size records, one per image: planar RGB
 // of side x side, after some label bytes. Images are read when they are asked
 // for.
 type records struct {

@@ -36,7 +36,7 @@ func openSTL10(ctx context.Context, o Options) (p data.Splits, err error) {
 			return nil, wrongOption(Name, o.Name, "want %s, but %w", name, err)
 		}
 		if len(b) != r.each[0] {
-			return nil, fmt.Errorf("%s: want %d labels, one an image of %s, got %d", name, r.each[0], r.files[0], len(b))
+			return nil, fmt.Errorf("%s: want %d labels, one per image of %s, got %d", name, r.each[0], r.files[0], len(b))
 		}
 		for i, l := range b {
 			if l < 1 || l > 10 {

@@ -1,5 +1,5 @@
-// Package durable replaces files so that a path holds the old content or the
-// new one, whatever happens in between: never a part.
+// Package durable replaces files whole: whatever happens, a path holds the old content
+// or the new one, never a part.
 package durable
 
 import (
@@ -12,12 +12,12 @@ import (
 	"syscall"
 )
 
-// suffix ends the names of files in work; see Clean.
+// suffix ends the names of files that are being written; see Clean.
 const suffix = ".partial"
 
-// Write makes or replaces path with what write writes: beside path under another
-// name, synced, then renamed. When anything fails, path is as it was before and
-// nothing is left beside it; only a killed process leaves a file, for Clean.
+// Write makes or replaces path with what write writes: to another name in the same
+// folder, synced, then renamed. If anything fails, path is unchanged and nothing else is
+// left. Only a killed process leaves a file, which Clean removes.
 func Write(path string, write func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*"+suffix)
 	if err != nil {
@@ -52,7 +52,7 @@ func Write(path string, write func(io.Writer) error) (err error) {
 	if err = os.Rename(f.Name(), path); err != nil {
 		return err
 	}
-	// The new name is durable once the folder is, where the system can say so.
+	// The new name is durable once the folder is synced, where the system supports that.
 	d, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return err
@@ -64,7 +64,7 @@ func Write(path string, write func(io.Writer) error) (err error) {
 	return err
 }
 
-// noFolder says which folder is missing, where that is why path can't be made.
+// noFolder names the missing folder, if that is why path cannot be made.
 func noFolder(path string, err error) error {
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return fmt.Errorf("there is no folder %s to write %s in: make it, or choose another one", filepath.Dir(path),
@@ -73,11 +73,11 @@ func noFolder(path string, err error) error {
 	return err
 }
 
-// Explain says what to do about the errors of writing that a user can mend.
+// Explain adds advice to errors of writing that a user can fix.
 func Explain(err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fmt.Errorf("the disk is full; what was there before is untouched: make room and go on (%w)", err)
+		return fmt.Errorf("the disk is full; what was there before is untouched: make room and continue (%w)", err)
 	case errors.Is(err, syscall.EROFS), errors.Is(err, os.ErrPermission):
 		return fmt.Errorf("the folder cannot be written to: make it writable or choose another one (%w)", err)
 	}
@@ -94,7 +94,7 @@ func Clean(dir string) error {
 	return err
 }
 
-// glob is dir with the characters that have a meaning in patterns escaped.
+// glob escapes the characters of dir that have a meaning in patterns.
 func glob(dir string) string {
 	var b []rune
 	for _, r := range dir {

@@ -152,7 +152,7 @@ type Array struct {
 	U8    []uint8
 }
 
-// Has says whether the case stores an array of that name.
+// Has reports whether the case stores an array of that name.
 func (c *Case) Has(name string) bool { _, ok := c.Arrays[name]; return ok }
 
 // Array reads one array of the case.

@@ -1,5 +1,5 @@
-// Package jsonl appends to, reads and thins files of JSON objects, one a line, as
-// processes that may be killed at any moment leave them.
+// Package jsonl appends to, reads and filters files of JSON objects, one per line. It
+// tolerates what killed processes leave behind.
 package jsonl
 
 import (
@@ -14,7 +14,7 @@ import (
 	"contralens/internal/durable"
 )
 
-// File is the path of such a file.
+// File is the path of a file with one JSON object per line.
 type File string
 
 // Add appends one object, in one call, so that two processes don't mix their lines.
@@ -34,14 +34,14 @@ func (f File) Add(v any) error {
 	return w.Close()
 }
 
-// Read is what the file holds; lines that a killed process left unfinished are
-// left out, and a file that is not there holds nothing.
+// Read returns the objects of the file, without lines that a killed process left
+// unfinished. A missing file has none.
 func (f File) Read() (objects []map[string]any, err error) {
 	err = f.each(func(_ []byte, v map[string]any) { objects = append(objects, v) })
 	return objects, err
 }
 
-// Keep removes the lines that keep is against, and unfinished ones.
+// Keep removes the lines for which keep returns false, and unfinished ones.
 func (f File) Keep(keep func(map[string]any) bool) error {
 	var kept []byte
 	err := f.each(func(line []byte, v map[string]any) {

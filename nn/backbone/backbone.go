@@ -1,5 +1,5 @@
-// Package backbone has the networks that turn images into features, by name: ResNet and
-// its relatives, and those that Register adds from outside.
+// Package backbone implements the networks that turn images into features: ResNet and
+// its relatives. New builds one by name; Register adds an architecture from outside.
 package backbone
 
 import (
@@ -13,49 +13,50 @@ import (
 )
 
 // Backbone is a network without a head. It has up to MaxStages stages, each computed
-// from the one before it; stage 0 is the stem.
+// from the one before; stage 0 is the stem.
 type Backbone interface {
 	// Features maps images [N, C, H, W] to features [N, D], where D is the last of Dims. It
 	// takes ownership of the images.
 	Features(images *torch.Tensor) *torch.Tensor
-	// Stages maps images [N, C, H, W] to the feature maps of all stages,
-	// [N, Dims()[i], Hi, Wi]. It takes ownership of the images. With Options.Tape the maps
-	// belong to the tape.
+	// Stages maps images [N, C, H, W] to the feature maps of all stages, [N, Dims()[i],
+	// Hi, Wi]. It takes ownership of the images. With Options.Tape, the maps belong to
+	// the tape.
 	Stages(images *torch.Tensor) []*torch.Tensor
-	// Dims are the channels of each stage.
+	// Dims returns the number of channels of each stage.
 	Dims() []int
 }
 
-// MaxStages is how many stages a backbone has at most: a stem, and four that each halve
-// the side in a ResNet.
+// MaxStages is the maximum number of stages: a stem and four more, as in a ResNet.
 const MaxStages = 5
 
-// Options are what a backbone is built to.
+// Options describe the backbone to build.
 type Options struct {
 	Channels   int     // of the images: 3 (RGB), or 1 and 2 (luminance and chrominance)
 	Width      float64 // multiplies all channels, the stem's too; default 1
-	Multiplier float64 // x2 or x4 in a name, 0.5 in encoders that share a width; default 1
+	Multiplier float64 // x2 or x4 in a name, 0.5 for two encoders side by side; default 1
 	Stem       string  // imagenet (for large images) or cifar (for small ones); default imagenet
-	// Tape takes the backbone's pieces, for activation checkpointing: each piece is one call
-	// of Tape.Pass, which is a plain call where the tape is nil.
+	// Tape records the backbone's pieces for activation checkpointing: each piece is
+	// one call of Tape.Pass, which is a plain call if the tape is nil.
 	Tape *layers.Tape
 }
 
-// Arch is an architecture that can be built by its name.
+// Arch is an architecture that New builds by name.
 type Arch struct {
 	Name string
-	// New builds it; the layers of stage i come from b.Stage(i). All options are set.
+	// New builds the backbone; the layers of stage i are made by b.Stage(i). All
+	// options are set.
 	New func(b layers.Builder, o Options) (Backbone, error)
-	// What of the options it has. Those it has not are refused when they are asked for.
+	// The options that the architecture supports. Other values of an option that it
+	// does not support are errors.
 	Widths bool // Width and Multiplier
-	Stems  bool // other stems than imagenet
-	Jigsaw bool // images of other sides than those it is trained on
+	Stems  bool // stems other than imagenet
+	Jigsaw bool // images of another size than it was trained on
 }
 
 var arches = resnetArches()
 
-// Register adds an architecture. It panics on a name that is taken, or that ends as a
-// multiplier does.
+// Register adds an architecture. It panics if the name is taken or ends like a
+// multiplier.
 func Register(a Arch) {
 	base, multiplier := split(a.Name)
 	if _, known := find(base); known || multiplier != 1 || a.Name == "" || a.New == nil {
@@ -64,7 +65,7 @@ func Register(a Arch) {
 	arches = append(arches, a)
 }
 
-// Names lists the architectures, those that come with the package first.
+// Names returns the names of the architectures, those of this package first.
 func Names() []string {
 	names := make([]string, len(arches))
 	for i, a := range arches {
@@ -73,8 +74,8 @@ func Names() []string {
 	return names
 }
 
-// Parse splits a name such as "resnet50x2" into its architecture and its multiplier. An
-// unknown name is an *option.Error that lists the known ones.
+// Parse splits a name such as "resnet50x2" into its architecture and its multiplier.
+// The error for an unknown name is an *option.Error that lists the known ones.
 func Parse(name string) (a Arch, multiplier float64, err error) {
 	a, known := find(name)
 	if known {
@@ -117,8 +118,8 @@ func split(name string) (base string, multiplier float64) {
 	return name, 1
 }
 
-// New builds the backbone of that name. A value that an option cannot have, or that the
-// architecture has no use for, is an *option.Error.
+// New builds the backbone with the given name. An invalid option, or one that the
+// architecture does not support, is an *option.Error.
 func New(b layers.Builder, name string, o Options) (Backbone, error) {
 	a, multiplier, err := Parse(name)
 	if err != nil {

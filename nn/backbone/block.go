@@ -14,7 +14,8 @@ type block struct {
 	shortcut layers.Layer      // nil: the identity
 }
 
-// newBasic is two 3x3 convolutions. It returns the block and its number of channels.
+// newBasic builds a block of two 3x3 convolutions. It returns the block and its number
+// of output channels.
 func newBasic(b layers.Builder, in, planes, stride int) (*block, int) {
 	blk := &block{}
 	blk.add(b, 1, in, planes, layers.Conv{Kernel: 3, Stride: stride, Padding: 1})
@@ -23,7 +24,8 @@ func newBasic(b layers.Builder, in, planes, stride int) (*block, int) {
 	return blk, planes
 }
 
-// newBottleneck is a 3x3 convolution between two of 1x1.
+// newBottleneck builds a block of a 3x3 convolution between two 1x1 convolutions. It
+// returns the block and its number of output channels.
 func newBottleneck(b layers.Builder, a ResNet, in, planes, stride int) (*block, int) {
 	out := 4 * planes
 	groups, inner := a.inner(planes)
@@ -35,14 +37,14 @@ func newBottleneck(b layers.Builder, a ResNet, in, planes, stride int) (*block, 
 	return blk, out
 }
 
-// add puts convolution i and its batch norm behind the body.
+// add appends convolution i and its batch norm to the body.
 func (blk *block) add(b layers.Builder, i, in, out int, c layers.Conv) {
 	blk.end()
 	blk.body = append(blk.body, b.Conv2d(fmt.Sprintf("conv%d", i), in, out, c))
 	blk.norm = b.BatchNorm(fmt.Sprintf("bn%d", i), out)
 }
 
-// end makes what was the last convolution one that the body continues after.
+// end closes the convolution added last, so that the body can continue after it.
 func (blk *block) end() {
 	if blk.norm != nil {
 		blk.body = append(blk.body, blk.norm.ReLU())
@@ -50,7 +52,7 @@ func (blk *block) end() {
 	}
 }
 
-// project gives the block a shortcut by a 1x1 convolution where its output has another
+// project gives the block a 1x1 convolution as its shortcut, if its output has another
 // shape than its input.
 func (blk *block) project(b layers.Builder, in, out, stride int) {
 	if stride == 1 && in == out {

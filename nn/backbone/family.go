@@ -2,23 +2,23 @@ package backbone
 
 import "contralens/nn/layers"
 
-// ResNet describes one member of the ResNet family, in torchvision's layout: the
-// stride sits in the 3x3 convolution, no classifier.
+// ResNet describes one member of the ResNet family in torchvision's layout: the stride
+// is in the 3x3 convolution, and there is no classifier.
 type ResNet struct {
 	Name       string
 	Blocks     [4]int // residual blocks per stage
 	Bottleneck bool   // 1x1-3x3-1x1 blocks, 4 times wider at their output
 	Groups     int    // of the 3x3 convolution; 0: one
-	GroupWidth int    // channels of a group when a block has 64 planes; 0: 64
-	// SplitStem, when set, makes it a ResNeSt with split attention, average
-	// down-sampling and a stem of three 3x3 convolutions, the first this wide.
+	GroupWidth int    // channels per group in a block with 64 planes; 0: 64
+	// SplitStem, if set, makes it a ResNeSt with split attention, average down-sampling
+	// and a stem of three 3x3 convolutions. Its value is the width of the first one.
 	SplitStem int
 }
 
-// ResNets are the family by name: ResNet (He et al. 2015), ResNeXt (Xie et al. 2017:
-// 32x4d, for the 101 and 152 layers v1 32x4d, v2 32x8d, v3 64x4d), ResNeSt (Zhang et
-// al. 2020), wide ResNets (Zagoruyko & Komodakis 2016). Each also goes by name+"x2"
-// and "x4".
+// ResNets lists the family: ResNet (He et al. 2015), ResNeXt (Xie et al. 2017: 32x4d;
+// for 101 and 152 layers, v1 is 32x4d, v2 is 32x8d and v3 is 64x4d), ResNeSt (Zhang et
+// al. 2020) and wide ResNets (Zagoruyko & Komodakis 2016). Each is also available as
+// name+"x2" and name+"x4".
 var ResNets = []ResNet{
 	{Name: "resnet18", Blocks: [4]int{2, 2, 2, 2}},
 	{Name: "resnet34", Blocks: [4]int{3, 4, 6, 3}},
@@ -53,8 +53,8 @@ func resnetArches() []Arch {
 	return all
 }
 
-// FindResNet returns the member of the family that a name such as "resnet50x2" says,
-// and whether it is one.
+// FindResNet returns the member of the family with a name such as "resnet50x2", and
+// reports whether there is one.
 func FindResNet(name string) (ResNet, bool) {
 	base, _ := split(name)
 	for _, r := range ResNets {
@@ -65,8 +65,8 @@ func FindResNet(name string) (ResNet, bool) {
 	return ResNet{}, false
 }
 
-// inner returns the number of groups and the width of a bottleneck's 3x3 convolution
-// in a block with that many planes.
+// inner returns the number of groups and the width of the 3x3 convolution of a
+// bottleneck with the given number of planes.
 func (a ResNet) inner(planes int) (groups, width int) {
 	groups, width = max(a.Groups, 1), planes
 	if a.GroupWidth > 0 {

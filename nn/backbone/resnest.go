@@ -5,12 +5,11 @@ import (
 	"contralens/torch"
 )
 
-// The parts of ResNeSt (Zhang et al. 2020) that a ResNet lacks, with radix 2 and
-// cardinality 1.
+// What a ResNeSt (Zhang et al. 2020) adds to a ResNet, with radix 2 and cardinality 1.
 
 const radix = 2
 
-// deepStem is three 3x3 convolutions in place of one 7x7; bn1 follows.
+// deepStem replaces the 7x7 convolution by three 3x3 convolutions; bn1 follows.
 func deepStem(b layers.Builder, in, width int) layers.Layer {
 	conv := func(name string, in, out, stride int) layers.Layer {
 		return b.Conv2d(name, in, out, layers.Conv{Kernel: 3, Stride: stride, Padding: 1})
@@ -22,9 +21,9 @@ func deepStem(b layers.Builder, in, width int) layers.Layer {
 	}
 }
 
-// newSplitBottleneck is a bottleneck whose 3x3 convolution is a split attention. Where it
-// down-samples, average pooling does it instead of strides, behind the attention and on
-// the shortcut. It returns the block and its number of channels.
+// newSplitBottleneck builds a bottleneck whose 3x3 convolution is a split attention.
+// Average pooling takes the place of strides, both after the attention and on the
+// shortcut. It returns the block and its number of output channels.
 func newSplitBottleneck(b layers.Builder, in, planes, stride int, first bool) (*block, int) {
 	out := 4 * planes
 	blk := &block{}
@@ -43,7 +42,7 @@ func newSplitBottleneck(b layers.Builder, in, planes, stride int, first bool) (*
 	return blk, out
 }
 
-// pooledShortcut is a 1x1 convolution of stride x stride averages.
+// pooledShortcut averages over stride x stride pixels, then applies a 1x1 convolution.
 func pooledShortcut(b layers.Builder, in, out, stride int) layers.Layer {
 	var s layers.Sequential
 	if stride > 1 {
@@ -54,8 +53,8 @@ func pooledShortcut(b layers.Builder, in, out, stride int) layers.Layer {
 	return append(s, b.Conv2d("1", in, out, layers.Conv{}), b.BatchNorm("2", out))
 }
 
-// splitAttention convolves into radix splits of the channels and sums them, each channel
-// weighted by an attention over the splits.
+// splitAttention convolves into radix splits of the channels and sums them, each
+// channel weighted by an attention over the splits.
 type splitAttention struct {
 	channels  int
 	conv      layers.Sequential // to radix * channels, with norm and ReLU

@@ -17,8 +17,8 @@ type resnet struct {
 }
 
 // newResNet builds a member of the family. Width multiplies all channels. Multiplier
-// does so too, but a stem has no fewer than 64 channels by it (in half-width encoders of
-// CMC), and a ResNeSt's stem does not follow it.
+// does too, with two exceptions: a stem keeps at least 64 channels (in the half-width
+// encoders of CMC), and the stem of a ResNeSt does not depend on it.
 func newResNet(b layers.Builder, a ResNet, o Options) *resnet {
 	stem := channels(math.Max(64*o.Multiplier, 64) * o.Width)
 	if a.SplitStem > 0 {
@@ -53,8 +53,9 @@ func newResNet(b layers.Builder, a ResNet, o Options) *resnet {
 
 func channels(n float64) int { return max(1, int(math.Round(n))) }
 
-// resnetStem is everything before the first block: for small images a 3x3 convolution,
-// otherwise one of stride 2 and max pooling, which leave a quarter of the side.
+// resnetStem is everything before the first block. For small images it is a 3x3
+// convolution; otherwise it is a convolution of stride 2 and max pooling, which reduce
+// the side to a quarter.
 func resnetStem(b layers.Builder, a ResNet, o Options, out int) layers.Sequential {
 	var first layers.Layer
 	switch {
@@ -72,10 +73,10 @@ func resnetStem(b layers.Builder, a ResNet, o Options, out int) layers.Sequentia
 	return stem
 }
 
-// Dims are the channels of the stem and of layer1 … layer4.
+// Dims returns the channels of the stem and of layer1 … layer4.
 func (r *resnet) Dims() []int { return r.dims }
 
-// Features averages the last stage's map over the image.
+// Features averages the feature map of the last stage over the image.
 func (r *resnet) Features(x *torch.Tensor) *torch.Tensor {
 	y := r.tape.Pass(x, r.stem.Forward)
 	for _, stage := range r.stages {
@@ -90,7 +91,7 @@ func (r *resnet) Features(x *torch.Tensor) *torch.Tensor {
 	return f
 }
 
-// Stages are the maps after the stem's pooling and after layer1 … layer4.
+// Stages returns the feature maps after the stem's pooling and after layer1 … layer4.
 func (r *resnet) Stages(x *torch.Tensor) []*torch.Tensor {
 	y := r.tape.Pass(x, r.stem.Forward)
 	maps := []*torch.Tensor{y}

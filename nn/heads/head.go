@@ -1,5 +1,6 @@
-// Package heads has the networks behind a backbone: the projection heads of contrastive
-// learning, jigsaw's head, and the predictor of methods without negatives.
+// Package heads implements the networks after a backbone: the projection heads of
+// contrastive learning, the jigsaw head, and the predictor of methods without
+// negatives.
 package heads
 
 import (
@@ -25,11 +26,11 @@ var Names = []string{"linear", "linear_wo_norm", "mlp", "mlp_bn", "2mlp_bn"}
 // Head is a projection head.
 type Head struct {
 	layers    layers.Sequential
-	normalize bool // to unit length
+	normalize bool // scale outputs to unit length
 }
 
 // New builds a projection head from in to out values. Its layers are numbered as in
-// PyTorch's nn.Sequential. An unknown kind is an *option.Error.
+// PyTorch's nn.Sequential. The error for an unknown kind is an *option.Error.
 func New(b layers.Builder, kind string, in, out int) (*Head, error) {
 	if !slices.Contains(Names, kind) {
 		return nil, &option.Error{Name: "head", Want: "one of " + strings.Join(Names, ", "), Got: fmt.Sprintf("%q", kind)}
@@ -44,8 +45,8 @@ func New(b layers.Builder, kind string, in, out int) (*Head, error) {
 	return h, nil
 }
 
-// hidden adds a linear layer, batch norm if it has one, and ReLU, counted from number.
-// It returns the number of the layer after them.
+// hidden adds a linear layer, an optional batch norm, and ReLU, numbered from number.
+// It returns the number of the next layer.
 func (h *Head) hidden(b layers.Builder, number, in, out int, norm bool) (next int) {
 	h.layers = append(h.layers, b.Linear(fmt.Sprint(number), in, out))
 	if !norm {
@@ -67,8 +68,8 @@ func (h *Head) Forward(x *torch.Tensor) *torch.Tensor {
 	})
 }
 
-// unit gives each row of y [N, d] length 1, in float32 at least: bfloat16 has too few
-// digits for it.
+// unit scales each row of y [N, d] to length 1. It computes in float32 at least,
+// because bfloat16 has too few digits.
 func unit(y *torch.Tensor) *torch.Tensor {
 	if y.Dtype() == torch.BFloat16 {
 		y = y.To(torch.Float32)

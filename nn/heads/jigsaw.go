@@ -8,14 +8,15 @@ import (
 // JigsawPatches is the number of patches that an image is cut into.
 const JigsawPatches = 9
 
-// Jigsaw embeds an image's patches as one (PIRL, Misra & van der Maaten 2020): every
-// patch through fc1, the patches in a shuffled order side by side, fc2, unit length.
+// Jigsaw embeds the patches of an image together (PIRL, Misra & van der Maaten 2020):
+// fc1 on every patch, concatenation of the patches in a shuffled order, fc2, and
+// scaling to unit length.
 type Jigsaw struct {
 	fc1 layers.Layer // linear or mlp, without normalization
 	fc2 layers.Layer
 }
 
-// NewJigsaw builds the head of a kind among Names, from in to out values.
+// NewJigsaw builds the jigsaw head for a kind from Names, from in to out values.
 func NewJigsaw(b layers.Builder, kind string, in, out int) (*Jigsaw, error) {
 	h := &Jigsaw{}
 	if kind == "linear" || kind == "linear_wo_norm" {
@@ -31,8 +32,8 @@ func NewJigsaw(b layers.Builder, kind string, in, out int) (*Jigsaw, error) {
 	return h, nil
 }
 
-// Forward maps the features of patches [9N, D], an image's nine in a row, to embeddings
-// [N, d]. order re-orders the rows within each image, int64 [9N].
+// Forward maps the features of patches [9N, D], nine consecutive rows per image, to
+// embeddings [N, d]. order, int64 [9N], permutes the rows of each image.
 func (h *Jigsaw) Forward(x, order *torch.Tensor) *torch.Tensor {
 	return torch.Scoped1(func() *torch.Tensor {
 		y := h.fc1.Forward(x).IndexSelect(0, order)

@@ -7,17 +7,17 @@ import (
 	"contralens/torch"
 )
 
-// Predictor predicts one view's embedding from the other's, [N, d] to [N, d]:
-// Linear(d, h), BN, ReLU, Linear(h, d), unit length. It keeps methods without negatives
-// from collapsing (SimSiam, Chen & He, 2021, with h = d/4; BYOL, Grill et al., 2020, with
-// the h of its projection, which is that of the features).
+// Predictor predicts one view's embedding from the other's, [N, d] to [N, d]: Linear(d,
+// h), BN, ReLU, Linear(h, d), unit length. It keeps methods without negatives from
+// collapsing. SimSiam (Chen & He, 2021) uses h = d/4. BYOL (Grill et al., 2020) uses
+// the hidden size of its projection, which is the size of the features.
 type Predictor struct {
 	State layers.State
 	head  *Head
 }
 
-// NewPredictor builds a predictor with seeded initial weights, its tensors named
-// predictor.0.weight and so on. Free its State when done.
+// NewPredictor builds a predictor with initial weights drawn from seed. Its tensors are
+// named predictor.0.weight and so on. Free its State when done.
 func NewPredictor(d, hidden int, seed uint64, device torch.Device) *Predictor {
 	p := &Predictor{head: &Head{normalize: true}}
 	torch.Scoped(func() {

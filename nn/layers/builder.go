@@ -7,42 +7,43 @@ import (
 	"contralens/torch"
 )
 
-// Options say how a network's tensors are made.
+// Options describe how a network's tensors are made.
 type Options struct {
-	Rand   *rand.Rand         // draws the initial values; nil leaves them unset, for names and shapes alone
+	Rand   *rand.Rand         // draws the initial values; nil leaves them unset, if only names and shapes are needed
 	Format torch.MemoryFormat // of weights with four dimensions
 	Device torch.Device
-	Groups int  // parts of a batch with batch-norm statistics of their own; 0 and 1: none
+	Groups int  // parts of a batch with separate batch-norm statistics; 0 and 1: one
 	Double bool // float64 parameters, for tests of exactness
 }
 
-// Builder makes layers. It draws their parameters, in the order in which the layers
-// are built, and enters them into the network's state under PyTorch's names. A Builder
-// is a value: At and Stage return one for a part of the network, and leave it as it was.
+// Builder makes layers. It draws their parameters in the order in which the layers are
+// built, and adds them to the network's state under PyTorch's names. A Builder is a
+// value: At and Stage return a builder for a part of the network and do not change the
+// receiver.
 type Builder struct {
 	network *network
-	prefix  string // of names: "encoder.layer1.0."
+	prefix  string // of names, such as "encoder.layer1.0."
 	stage   int
 }
 
-// network is what the builders of a network share.
+// network is shared by all builders of a network.
 type network struct {
 	Options
 	state State
 	modes Modes
 }
 
-// NewBuilder begins a network. Whoever begins it frees its State.
+// NewBuilder starts a network. The caller frees its State.
 func NewBuilder(o Options) Builder { return Builder{network: &network{Options: o}} }
 
-// At returns a builder of layers whose names begin with name and a dot.
+// At returns a builder for layers whose names begin with name and a dot.
 func (b Builder) At(name string) Builder {
 	b.prefix += name + "."
 	return b
 }
 
-// Stage returns a builder of layers of stage n, counted from 0. A stage trains or is
-// frozen as a whole (see Modes).
+// Stage returns a builder for layers of stage n, counted from 0. A stage is trained or
+// frozen as a whole; see Modes.
 func (b Builder) Stage(n int) Builder {
 	b.stage = n
 	return b
@@ -54,7 +55,7 @@ func (b Builder) State() State { return b.network.state }
 // Modes returns the modes of the stages built so far.
 func (b Builder) Modes() Modes { return b.network.modes }
 
-// Mode returns the mode of the builder's stage, for layers that compute another thing
+// Mode returns the mode of the builder's stage, for layers that compute something else
 // in training.
 func (b Builder) Mode() *Mode {
 	for len(b.network.modes) <= b.stage {
@@ -63,8 +64,8 @@ func (b Builder) Mode() *Mode {
 	return b.network.modes[b.stage]
 }
 
-// Parameter makes a trained tensor. value draws one initial value; it is called for
-// each element, in row-major order.
+// Parameter makes a trained tensor. value draws one initial value; it is called once
+// per element, in row-major order.
 func (b Builder) Parameter(name string, shape []int, value func() float64) *torch.Tensor {
 	if b.network.Rand == nil {
 		return b.add(name, false, torch.Empty(shape))
@@ -96,13 +97,13 @@ func (b Builder) add(name string, buffer bool, t *torch.Tensor) *torch.Tensor {
 	if !buffer {
 		t.SetRequiresGrad(true)
 	}
-	b.Mode() // the stage exists, whether it has batch norm or not
+	b.Mode() // create the stage even if it has no batch norm
 	n.state = append(n.state, Entry{Name: b.prefix + name, Tensor: t, Buffer: buffer, Stage: b.stage})
 	return t
 }
 
 // KaimingNormal draws from N(0, 2/fanOut), the initialization of He et al. (2015) for
-// ReLU by the number of outputs that an input reaches.
+// ReLU. fanOut is the number of outputs that an input contributes to.
 func (b Builder) KaimingNormal(fanOut int) func() float64 {
 	std := math.Sqrt(2 / float64(fanOut))
 	return func() float64 { return std * b.network.Rand.NormFloat64() }
@@ -115,15 +116,15 @@ func (b Builder) Uniform(in int) func() float64 {
 	return func() float64 { return bound * (2*b.network.Rand.Float64() - 1) }
 }
 
-// Constant is v for every element.
+// Constant returns v for every element.
 func Constant(v float64) func() float64 { return func() float64 { return v } }
 
-// Mode is how the layers of a stage compute.
+// Mode is the mode in which the layers of a stage compute.
 type Mode struct {
-	Train bool // batch norm takes the batch's statistics and moves the running ones
+	Train bool // batch norm uses the batch's statistics and updates the running ones
 }
 
-// Modes are the modes of a network's stages. A new stage is in training mode.
+// Modes lists the modes of a network's stages. A new stage is in training mode.
 type Modes []*Mode
 
 // Set sets the mode of each stage.
@@ -133,7 +134,7 @@ func (m Modes) Set(train func(stage int) bool) {
 	}
 }
 
-// Evaluating runs f with all stages in evaluation mode, and restores their modes.
+// Evaluating runs f with all stages in evaluation mode and then restores their modes.
 func (m Modes) Evaluating(f func()) {
 	before := make([]bool, len(m))
 	for i, mode := range m {

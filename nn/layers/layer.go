@@ -1,9 +1,9 @@
-// Package layers has the layers of networks, and the Builder that makes them with
-// seeded initial values and PyTorch's names.
+// Package layers implements the layers of networks, and the Builder that makes them
+// with seeded initial values under PyTorch's names.
 //
-// A layer's input belongs to the caller, its output is new. A layer frees what it makes
-// on the way as soon as autograd allows. Wrong shapes panic with a *torch.Error, which
-// torch.Run turns into an error.
+// A layer's input belongs to the caller; its output is a new tensor. A layer frees
+// intermediate tensors as soon as autograd allows. Wrong shapes panic with a
+// *torch.Error, which torch.Run turns into an error.
 package layers
 
 import (
@@ -17,16 +17,16 @@ type Layer interface {
 	Forward(x *torch.Tensor) *torch.Tensor
 }
 
-// Func is a function as a layer.
+// Func adapts a function to a Layer.
 type Func func(x *torch.Tensor) *torch.Tensor
 
 // Forward calls f.
 func (f Func) Forward(x *torch.Tensor) *torch.Tensor { return f(x) }
 
-// Sequential applies layers one after the other.
+// Sequential applies layers one after another.
 type Sequential []Layer
 
-// Forward frees the tensors between the layers.
+// Forward applies the layers to x. It frees the tensors in between.
 func (s Sequential) Forward(x *torch.Tensor) *torch.Tensor {
 	y := x
 	for _, l := range s {
@@ -39,7 +39,7 @@ func (s Sequential) Forward(x *torch.Tensor) *torch.Tensor {
 	return y
 }
 
-// ReLU is max(x, 0). Behind batch norm, BatchNorm.ReLU is faster.
+// ReLU is max(x, 0). After batch norm, BatchNorm.ReLU is faster.
 var ReLU Layer = Func((*torch.Tensor).Relu)
 
 // MaxPool takes the maximum over windows of Kernel x Kernel: [N, C, H, W] to
@@ -51,25 +51,25 @@ func (p MaxPool) Forward(x *torch.Tensor) *torch.Tensor {
 	return x.MaxPool2d(p.Kernel, p.Stride, p.Padding)
 }
 
-// Conv has the settings of a convolution; the zero value of a field is its default.
+// Conv has the settings of a convolution. A field that is 0 has its default.
 type Conv struct {
 	Kernel  int // side, default 1
 	Stride  int // default 1
 	Padding int // zeros on each side, default 0
-	Groups  int // of channels that are convolved apart, default 1
+	Groups  int // groups of channels that are convolved separately, default 1
 	Bias    bool
 }
 
 // Conv2d is a two-dimensional convolution, [N, in, H, W] to [N, out, H', W'].
 type Conv2d struct {
 	Weight *torch.Tensor // [out, in/groups, kernel, kernel]
-	Bias   *torch.Tensor // [out], nil without
+	Bias   *torch.Tensor // [out], or nil
 	conv   Conv
 	name   string
 }
 
-// Conv2d makes a convolution from in to out channels, with weights by He's rule for
-// ReLU and PyTorch's default bias.
+// Conv2d makes a convolution from in to out channels. Its weights are drawn by
+// KaimingNormal, its bias by PyTorch's default.
 func (b Builder) Conv2d(name string, in, out int, c Conv) *Conv2d {
 	c.Kernel, c.Stride, c.Groups = max(c.Kernel, 1), max(c.Stride, 1), max(c.Groups, 1)
 	b = b.At(name)
@@ -104,20 +104,20 @@ func (b Builder) Linear(name string, in, out int) *Linear {
 	}
 }
 
-// Forward maps x.
+// Forward maps x [..., in] to [..., out].
 func (l *Linear) Forward(x *torch.Tensor) *torch.Tensor {
 	return observed(l.name, x.Linear(l.Weight, l.Bias))
 }
 
 // LayerNorm normalizes each vector of the last dimension (Ba et al., 2016), [..., D] to
-// [..., D], then scales and shifts it by trained factors. Its eps is 1e-6, as usual in
-// vision transformers.
+// [..., D], then scales and shifts it by trained factors. Its eps is 1e-6, as is usual
+// in vision transformers.
 type LayerNorm struct {
 	Weight, Bias *torch.Tensor // [D]
 	name         string
 }
 
-// LayerNorm makes a layer norm of vectors of size dim, with weight 1 and bias 0.
+// LayerNorm makes a layer norm for vectors of size dim, with weight 1 and bias 0.
 func (b Builder) LayerNorm(name string, dim int) *LayerNorm {
 	b = b.At(name)
 	return &LayerNorm{
@@ -127,7 +127,7 @@ func (b Builder) LayerNorm(name string, dim int) *LayerNorm {
 	}
 }
 
-// Forward normalizes x, in float32 where x is bfloat16.
+// Forward normalizes x; if x is bfloat16, it computes in float32.
 func (n *LayerNorm) Forward(x *torch.Tensor) *torch.Tensor {
 	if x.Dtype() == torch.BFloat16 {
 		x = x.To(torch.Float32)
@@ -136,5 +136,5 @@ func (n *LayerNorm) Forward(x *torch.Tensor) *torch.Tensor {
 	return observed(n.name, x.LayerNorm(n.Weight, n.Bias, 1e-6))
 }
 
-// name is that of the layer whose tensors the builder names.
+// name returns the name of the layer whose tensors the builder makes.
 func (b Builder) name() string { return strings.TrimSuffix(b.prefix, ".") }

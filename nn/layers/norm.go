@@ -9,17 +9,19 @@ const (
 )
 
 // BatchNorm normalizes each channel over batch and image (Ioffe & Szegedy, 2015), then
-// scales and shifts it by trained factors: [N, C, H, W] or [N, C] to the same shape.
+// scales and shifts it by trained factors. It maps [N, C, H, W] or [N, C] to the same
+// shape.
 type BatchNorm struct {
 	Weight, Bias   *torch.Tensor // [C]
 	Mean, Variance *torch.Tensor // running statistics, [C]
-	Batches        *torch.Tensor // that the running statistics have seen, int64 []
+	Batches        *torch.Tensor // number of batches in the running statistics, int64 []
 	name           string
 	mode           *Mode
-	groups         int // parts of the batch with statistics of their own; 0 and 1: none
+	groups         int // parts of the batch with separate statistics; 0 and 1: one
 }
 
-// BatchNorm makes a batch norm with weight 1, bias 0, and running statistics 0 and 1.
+// BatchNorm makes a batch norm with weight 1, bias 0, running mean 0 and running
+// variance 1.
 func (b Builder) BatchNorm(name string, channels int) *BatchNorm {
 	b = b.At(name)
 	shape := []int{channels}
@@ -38,14 +40,14 @@ func (b Builder) BatchNorm(name string, channels int) *BatchNorm {
 // Forward normalizes x.
 func (n *BatchNorm) Forward(x *torch.Tensor) *torch.Tensor { return n.forward(x, nil, false) }
 
-// ReLU is the layer followed by ReLU, in one kernel where there is one.
+// ReLU returns the layer followed by ReLU, fused in one kernel where possible.
 func (n *BatchNorm) ReLU() Layer { return normRelu{n} }
 
 type normRelu struct{ *BatchNorm }
 
 func (n normRelu) Forward(x *torch.Tensor) *torch.Tensor { return n.forward(x, nil, true) }
 
-// ForwardAddRelu is ReLU(norm(x) + shortcut), the end of a residual block.
+// ForwardAddRelu returns ReLU(norm(x) + shortcut), the end of a residual block.
 func (n *BatchNorm) ForwardAddRelu(x, shortcut *torch.Tensor) *torch.Tensor {
 	return n.forward(x, shortcut, true)
 }
@@ -55,7 +57,7 @@ func (n *BatchNorm) forward(x, shortcut *torch.Tensor, relu bool) *torch.Tensor 
 	switch {
 	case !train:
 	case recomputing:
-		mean, variance = nil, nil // they moved in the first pass
+		mean, variance = nil, nil // the first pass has updated them
 	default:
 		n.Batches.AddInt_(1)
 	}
@@ -82,8 +84,8 @@ func (n *BatchNorm) forward(x, shortcut *torch.Tensor, relu bool) *torch.Tensor 
 	return y
 }
 
-// fuses reports whether one kernel does all of it. An observer sees batch norm's own
-// output, which the kernel keeps to itself.
+// fuses reports whether one kernel does it all. An observer needs the output of batch
+// norm itself, which the kernel does not return.
 func (n *BatchNorm) fuses(x, shortcut *torch.Tensor) bool {
 	return !plainNorm && observer == nil && x.FusesNorm() && (shortcut == nil || shortcut.Dtype() == x.Dtype())
 }
@@ -91,8 +93,8 @@ func (n *BatchNorm) fuses(x, shortcut *torch.Tensor) bool {
 // plainNorm turns the fused kernel off.
 var plainNorm bool
 
-// WithoutFusedNorm runs f with batch norm by libtorch's operators alone, on the
-// goroutine that computes: for comparing the kernel with them.
+// WithoutFusedNorm runs f with batch norm by libtorch's operators alone, to compare the
+// kernel with them. Call it on the goroutine that computes.
 func WithoutFusedNorm(f func()) {
 	before := plainNorm
 	plainNorm = true

@@ -2,12 +2,12 @@ package layers
 
 import "contralens/torch"
 
-// observer is told the output of every layer while Observe runs.
+// observer gets the output of every layer while Observe runs.
 var observer func(layer string, y *torch.Tensor)
 
-// Observe runs f and shows see the output of every convolution, norm and linear layer
-// that f goes through, under the layer's name in the state dict. The tensor belongs to
-// the network. It works on the goroutine that computes.
+// Observe runs f and calls see with the output of every convolution, norm and linear
+// layer that f uses. layer is the layer's name in the state dict. The tensor belongs to
+// the network. Call it on the goroutine that computes.
 func Observe(see func(layer string, y *torch.Tensor), f func()) {
 	before := observer
 	observer = see
@@ -15,7 +15,7 @@ func Observe(see func(layer string, y *torch.Tensor), f func()) {
 	f()
 }
 
-// observed shows the observer a layer's output, and returns it.
+// observed passes a layer's output to the observer, and returns it.
 func observed(layer string, y *torch.Tensor) *torch.Tensor {
 	if observer != nil {
 		observer(layer, y)

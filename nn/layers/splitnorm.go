@@ -2,7 +2,7 @@ package layers
 
 import "contralens/torch"
 
-// parts returns how many parts of a batch have statistics of their own. A part has at
+// parts returns the number of parts of a batch with separate statistics. A part has at
 // least two samples, so a small batch has fewer parts.
 func (n *BatchNorm) parts(size int) int {
 	if !n.mode.Train {
@@ -11,13 +11,13 @@ func (n *BatchNorm) parts(size int) int {
 	return max(1, min(n.groups, size/2))
 }
 
-// normalizeSplit is batch norm in training where each of groups parts of the batch has
-// its own statistics, as on that many devices. The running statistics become the mean
-// of those that each device would have.
+// normalizeSplit is batch norm in training with separate statistics for each of groups
+// parts of the batch, as on that number of devices. The running statistics become the
+// mean of those that the devices would have.
 //
-// With keys in a shuffled order it lets one device train as several do: the statistics
-// of a query's group do not reveal which key is its positive (shuffling BN; He et al.,
-// 2020, section 3.3).
+// With keys in a shuffled order, one device trains as several do: the statistics of a
+// query's group do not reveal which key is its positive (shuffling BN; He et al., 2020,
+// section 3.3).
 func (n *BatchNorm) normalizeSplit(x *torch.Tensor, groups int) *torch.Tensor {
 	return torch.Scoped1(func() *torch.Tensor {
 		size := x.Size(0)
@@ -31,7 +31,7 @@ func (n *BatchNorm) normalizeSplit(x *torch.Tensor, groups int) *torch.Tensor {
 		}
 		torch.NoGrad(func() {
 			if recomputing {
-				return // they moved in the first pass
+				return // the first pass has updated them
 			}
 			n.Mean.Copy_(torch.Stack(means, 0).MeanDim([]int{0}, false))
 			n.Variance.Copy_(torch.Stack(variances, 0).MeanDim([]int{0}, false))

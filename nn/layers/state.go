@@ -15,15 +15,15 @@ type Entry struct {
 	Name   string
 	Tensor *torch.Tensor
 	Buffer bool
-	Stage  int // of its layer; see Modes
+	Stage  int // stage of its layer; see Modes
 }
 
-// State is a network's tensors in PyTorch's state_dict order. The tensors are
+// State lists a network's tensors in the order of PyTorch's state_dict. The tensors are
 // the network's own, not copies.
 type State []Entry
 
-// Parameters are the trained tensors, in the order in which PyTorch's
-// optimizers number them.
+// Parameters returns the trained tensors in the order in which PyTorch's optimizers
+// number them.
 func (s State) Parameters() []*torch.Tensor {
 	var p []*torch.Tensor
 	for _, e := range s {
@@ -34,7 +34,8 @@ func (s State) Parameters() []*torch.Tensor {
 	return p
 }
 
-// NamedParameters are the trained tensors under their names, in order.
+// NamedParameters returns the trained tensors and their names, in the order of
+// Parameters.
 func (s State) NamedParameters() iter.Seq2[string, *torch.Tensor] {
 	return func(yield func(string, *torch.Tensor) bool) {
 		for _, e := range s {
@@ -45,7 +46,7 @@ func (s State) NamedParameters() iter.Seq2[string, *torch.Tensor] {
 	}
 }
 
-// Shapes maps each name to its shape.
+// Shapes maps each name to the shape of its tensor.
 func (s State) Shapes() map[string][]int {
 	shapes := make(map[string][]int, len(s))
 	for _, e := range s {
@@ -54,7 +55,8 @@ func (s State) Shapes() map[string][]int {
 	return shapes
 }
 
-// Load copies float32 values into every tensor of the state, as LoadTensors does.
+// Load copies float32 values into every tensor of the state. lookup and errors are as
+// for LoadTensors.
 func (s State) Load(lookup func(name string) (shape []int, values []float32, err error)) error {
 	return s.LoadTensors(func(name string) ([]int, func() *torch.Tensor, error) {
 		shape, values, err := lookup(name)
@@ -62,10 +64,10 @@ func (s State) Load(lookup func(name string) (shape []int, values []float32, err
 	})
 }
 
-// LoadTensors copies a tensor into every tensor of the state, converted to its
-// type. lookup gives the shape of a name and makes its tensor when it is needed.
-// All names are checked before anything is copied; the error names the first few
-// that are missing or have another shape.
+// LoadTensors copies a tensor into every tensor of the state, converting it to the type
+// of the state. lookup returns the shape of a name, and a function that makes its
+// tensor when needed. All names are checked before anything is copied; the error lists
+// the first few that are missing or have another shape.
 func (s State) LoadTensors(lookup func(name string) (shape []int, tensor func() *torch.Tensor, err error)) error {
 	tensors := make([]func() *torch.Tensor, len(s))
 	var wrong []string

@@ -1,9 +1,7 @@
 // Package export writes a run's score statistics for other programs: CSV,
 // Parquet or NumPy's npz.
-//
-// CSV and Parquet come as two tables: scores, a row a step with a column a
-// series, and histograms, a row a bin that is not empty. An npz holds the same
-// as arrays.
+// CSV and Parquet are two tables: scores, with a row per step and a column per series,
+// and histograms, with a row per bin that is not empty. An npz holds the same as arrays.
 package export
 
 import (
@@ -24,7 +22,7 @@ var Formats = []string{"csv", "parquet", "npz"}
 // chunk is how many steps are read at once.
 const chunk = 1 << 15
 
-// count is a bin of a histogram that sums up `Steps` steps from Step on.
+// count is a bin of a histogram over Steps steps, the first of which is Step.
 type count struct {
 	Kind  string  `parquet:"kind,dict"`
 	Step  int64   `parquet:"step"`
@@ -34,15 +32,15 @@ type count struct {
 	Count float64 `parquet:"count"`
 }
 
-// sink takes the tables row by row. values has NaN where a step has none.
+// sink takes the tables row by row. A value that a step lacks is NaN.
 type sink interface {
 	row(step int, values []float64) error
 	heat(kind string, h record.Heat) error
 	close() error
 }
 
-// Write writes the scores of a run into dir and returns the files. Histograms
-// come in at most rows rows a kind, summed over neighboring steps.
+// Write writes the scores of a run into dir and returns the files. Each kind of
+// histogram has at most rows rows, summed over neighboring steps.
 func Write(s scores.Source, dir, format string, rows int) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err

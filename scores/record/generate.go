@@ -5,10 +5,10 @@ import (
 	"math/rand/v2"
 )
 
-// Generate writes a made-up record of so many steps into dir, for tests and for
-// trying out what reads records: a training whose positives rise, whose
-// negatives spread out, with noise and rare peaks (every 100,003rd loss is 50).
-// Histograms come every 64 steps, which keeps a million steps small.
+// Generate writes an artificial record of n steps into dir, for tests and for trying out
+// readers: positives rise and negatives spread out, with noise and rare peaks (every
+// 100,003rd loss is 50). There is a histogram every 64 steps, so a million steps stay
+// small.
 func Generate(dir string, steps int) error {
 	h := NewHeader(TrainingNames(), TrainingHistograms(false))
 	h.HistogramSteps = 64

@@ -1,7 +1,7 @@
-// Package record keeps the score statistics of every training step on disk, in
-// a form that is written as the training goes and read at any zoom: a table of
-// named series and histograms of scores, each with a pyramid of coarser levels.
-// docs/record-format.md describes the files, so that others can write them.
+// Package record stores the score statistics of every training step on disk. The record
+// can be read at any zoom while the training writes it: a table of named series, and
+// histograms of scores, each with a pyramid of coarser levels. docs/record-format.md
+// describes the files for other programs.
 package record
 
 import (
@@ -29,8 +29,8 @@ type Header struct {
 	HistogramSteps int         `json:"histogram_steps"` // steps that one row of histograms sums up
 }
 
-// Histogram describes a kind of histogram: Bins bins of equal width from Low to
-// High; scores beyond either end count in the bin at that end.
+// Histogram describes a kind of histogram: Bins bins of equal width from Low to High.
+// Scores beyond an end count in the bin at that end.
 type Histogram struct {
 	Kind string  `json:"kind"`
 	Low  float64 `json:"low"`
@@ -38,7 +38,7 @@ type Histogram struct {
 	Bins int     `json:"bins"`
 }
 
-// Edges are the bins' limits, one more than there are bins.
+// Edges returns the limits of the bins, Bins+1 of them.
 func (h Histogram) Edges() []float64 {
 	edges := make([]float64, h.Bins+1)
 	for i := range edges {
@@ -59,7 +59,7 @@ const (
 	maxSteps  = 1 << 31
 )
 
-// nameForm is what names of series and kinds look like; kinds name files.
+// nameForm matches the names of series and kinds; kinds are also file names.
 var nameForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 
 // reserved is the file stem of the series' values, which no kind can have.
@@ -132,7 +132,7 @@ func readHeader(dir string) (Header, error) {
 	return h, nil
 }
 
-// writeHeader puts record.json in place whole.
+// writeHeader writes record.json, whole or not at all.
 func writeHeader(dir string, h Header) error {
 	b, err := json.MarshalIndent(h, "", " ")
 	if err != nil {

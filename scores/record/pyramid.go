@@ -102,8 +102,7 @@ func (p *pyramid) levels(rows int) int {
 	return n
 }
 
-// rows is how many whole rows a level's file has; a file that is not there has
-// none.
+// rows returns the number of whole rows in a level's file; 0 if there is no file.
 func (p *pyramid) rows(level int) (int, error) {
 	info, err := os.Stat(p.path(level))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -127,8 +126,8 @@ func (p *pyramid) step(level, row int) uint32 {
 	return uint32(p.first + row*p.span(level)*p.unit)
 }
 
-// read visits rows [from, to) of a level, each lifted to the width of the levels
-// above 0. The slice is only good during the visit.
+// read visits rows [from, to) of a level, each converted to the width of the levels
+// above 0. The slice is valid only during the visit.
 func (p *pyramid) read(level, from, to int, visit func(row int, values []float32)) error {
 	if from >= to {
 		return nil
@@ -169,9 +168,8 @@ func (p *pyramid) read(level, from, to int, visit func(row int, values []float32
 	return nil
 }
 
-// scan visits the level-0 rows [from, to) in the largest pieces that level and
-// the levels below it have: what is not yet summarized comes in finer ones.
-// from is a multiple of the level's span.
+// scan visits the level-0 rows [from, to) as rows of a level, or of finer levels where
+// that level has not been written yet. from must be a multiple of the level's span.
 func (p *pyramid) scan(level, from, to int, visit func(start, span int, values []float32)) error {
 	for ; level >= 0 && from < to; level-- {
 		have, err := p.rows(level)
@@ -191,9 +189,9 @@ func (p *pyramid) scan(level, from, to int, visit func(start, span int, values [
 	return nil
 }
 
-// pieces says how [from, to) is cut into at most n bins of equal span, aligned
-// so that neighboring views agree: the level to read, at most four of whose
-// rows make a bin, and the level-0 rows of a bin.
+// pieces divides [from, to) into at most n bins of equal span, aligned so that
+// neighboring views agree. It returns the level to read, at most four rows of which make
+// a bin, and the span of a bin in level-0 rows.
 func (p *pyramid) pieces(from, to, n int) (level, span int) {
 	for p.span(level)*4*n < to-from {
 		level++
@@ -206,15 +204,15 @@ func (p *pyramid) pieces(from, to, n int) (level, span int) {
 	return level, span
 }
 
-// cover visits exactly the level-0 rows [from, to), in the largest rows of any level
-// that begin and end within them.
+// cover visits exactly the level-0 rows [from, to), as the largest rows of any level
+// that lie within them.
 func (p *pyramid) cover(from, to int, visit func(start, span int, values []float32)) error {
 	for from < to {
 		level := 0
 		for wider := p.span(1); from%wider == 0 && from+wider <= to; wider *= p.fan {
 			level++
 		}
-		// Rows of this level as far as the next coarser one could take over, or to the end.
+		// Read this level up to the next border of a coarser one, or to the end.
 		span, end := p.span(level), to
 		if next := (from/p.span(level+1) + 1) * p.span(level+1); next < to {
 			end = next

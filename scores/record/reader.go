@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Record reads a score record, also one that is being written. It is not safe
-// for concurrent use.
+// Record reads a score record, even while it is written. It is not safe for concurrent
+// use.
 type Record struct {
 	Header
 	dir   string
@@ -20,7 +20,7 @@ func Open(dir string) (*Record, error) {
 	return r, r.Refresh()
 }
 
-// Refresh sees the steps that were written since.
+// Refresh makes steps visible that were written since.
 func (r *Record) Refresh() error {
 	h, err := readHeader(r.dir)
 	if err != nil {
@@ -46,8 +46,8 @@ func (r *Record) Kinds() []string {
 	return names
 }
 
-// Range is the first and the last recorded step; last is first-1 in an empty
-// record.
+// Range returns the first and the last recorded step; last is first-1 if the record is
+// empty.
 func (r *Record) Range() (first, last int) { return r.FirstStep, r.FirstStep + r.steps - 1 }
 
 // Bin summarizes a series over the steps from Step to before the next bin's. N
@@ -57,11 +57,11 @@ type Bin struct {
 	Mean, Min, Max float64
 }
 
-// maxPoints bounds what one question can make the reader allocate.
+// maxPoints bounds the memory that one query can ask for.
 const maxPoints = 1 << 17
 
-// Curve is a series over the steps from … to in at most points bins, which keep
-// its peaks. Bins without any finite value are left out.
+// Curve returns a series over the steps from … to in at most points bins, which keep its
+// peaks. Bins without a finite value are left out.
 func (r *Record) Curve(name string, from, to, points int) ([]Bin, error) {
 	all, err := r.Curves([]string{name}, from, to, points)
 	if err != nil {
@@ -99,7 +99,7 @@ func (r *Record) Curves(names []string, from, to, points int) ([][]Bin, error) {
 	return out, err
 }
 
-// clip turns steps into rows [from, to) that are there, and bounds points.
+// clip converts steps to the existing rows [from, to) and bounds points.
 func (r *Record) clip(from, to, points int) (int, int, int) {
 	first, last := r.Range()
 	from, to = max(from, first), min(to, last)
@@ -145,9 +145,10 @@ type HeatRow struct {
 // maxCounts bounds the size of a Heat, in numbers.
 const maxCounts = 1 << 23
 
-// Histograms are the histograms of a kind over the steps from … to in at most
-// rows rows. Where raw_pos and raw_neg were not recorded, nothing is transformed
-// and they are those of pos and neg.
+// Histograms returns the histograms of a kind over the steps from … to in at most rows
+// rows. Rows are aligned and may begin before from; Sum is exact. A record without
+// raw_pos and raw_neg is one of a training that transforms nothing, so they equal pos
+// and neg.
 func (r *Record) Histograms(kind string, from, to, rows int) (Heat, error) {
 	i := r.histogram(kind)
 	if i < 0 {
@@ -180,9 +181,9 @@ func (r *Record) Histograms(kind string, from, to, rows int) (Heat, error) {
 	return heat, err
 }
 
-// Sum is the one histogram of a kind over exactly the steps from … to, as a Heat of
-// at most one row; its row says which steps there were. Where the record adds up the
-// histograms of several steps, HistogramSteps, those that hold from and to are whole.
+// Sum returns one histogram of a kind over exactly the steps from … to, as a Heat of at
+// most one row, which says which steps it covers. If the record stores histograms of
+// several steps (HistogramSteps), those that contain from and to are included whole.
 func (r *Record) Sum(kind string, from, to int) (Heat, error) {
 	i := r.histogram(kind)
 	if i < 0 {
@@ -209,7 +210,7 @@ func (r *Record) Sum(kind string, from, to int) (Heat, error) {
 	return heat, err
 }
 
-// addCounts adds a row's counts; a damaged one, negative or not finite, is none.
+// addCounts adds the counts of a row. Damaged ones, negative or not finite, count as 0.
 func addCounts(sum []float64, row []float32) {
 	for j, v := range row {
 		if x := float64(v); x > 0 && !math.IsInf(x, 0) {

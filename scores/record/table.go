@@ -16,8 +16,8 @@ type table struct {
 	lifted  []float32
 }
 
-// level is a file, what waits to be written to it, and the sum of the rows of
-// this level that don't make a row of the next one yet.
+// level is a file with the bytes that wait to be written, and the sum of the rows that
+// do not yet make a row of the next level.
 type level struct {
 	file    *os.File
 	pending []byte
@@ -26,8 +26,8 @@ type level struct {
 	rows    int
 }
 
-// openTable opens the files to go on after so many steps: longer files are cut,
-// and rows that are missing are made.
+// openTable opens the files to continue after a number of steps: it cuts longer files
+// and fills in missing rows.
 func openTable(p *pyramid, steps int) (*table, error) {
 	t := &table{pyramid: p, unitSum: make([]float32, p.base), inUnit: steps % p.unit, lifted: make([]float32, p.width)}
 	rows := steps / p.unit

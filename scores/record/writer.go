@@ -12,8 +12,8 @@ import (
 	"contralens/internal/durable"
 )
 
-// Writer appends to a record. Nothing is rewritten: a program that dies leaves
-// every step up to its last flush.
+// Writer appends to a record. It rewrites nothing, so a program that dies leaves every
+// step up to its last flush.
 type Writer struct {
 	header  Header
 	tables  []*table // the series' values, then the kinds of histograms
@@ -36,9 +36,8 @@ func NewHeader(series []string, histograms []Histogram) Header {
 		HistogramSteps: 1}
 }
 
-// NewWriter begins a record in dir, or goes on with the one that is there after
-// resumeStep steps of training: later rows are dropped. A record of other series
-// is replaced.
+// NewWriter starts a record in dir, or continues an existing one after resumeStep steps
+// of training; later rows are dropped. A record of other series is replaced.
 func NewWriter(dir string, h Header, resumeStep int) (*Writer, error) {
 	if err := h.check(); err != nil {
 		return nil, fmt.Errorf("score record: %w", err)
@@ -139,8 +138,8 @@ func (w *Writer) add(s Step) {
 	w.pending++
 }
 
-// Flush writes what was added. The series' values come last, and readers count
-// the steps by them.
+// Flush writes what was added. The values of the series come last, because readers count
+// steps by them.
 func (w *Writer) Flush() error {
 	w.pending, w.flushed = 0, time.Now()
 	for i := len(w.tables) - 1; i >= 0; i-- {

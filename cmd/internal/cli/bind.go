@@ -92,8 +92,10 @@ func unreadOptions(c *cobra.Command, all []config.Field, set map[string]bool) []
 		c.CommandPath(), strings.Join(names, ", "))}
 }
 
+// AllFlag is the flag that makes help list every option.
+const AllFlag = "all"
+
 const (
-	AllFlag    = "all" // the flag that makes help list every option
 	configHelp = "YAML file with options, or the name of a recipe; flags win"
 	showHelp   = "print all options as YAML, and stop"
 )
