@@ -65,7 +65,7 @@ setting() {
 		failed="$failed $name;"
 		echo "$name ($*): FAILED:$bad"
 	else
-		echo "$name ($*): passed in $(($(date +%s) - start)) s$said; at most ${most%%	*} of a bound is used"
+		echo "$name ($*): passed in $(($(date +%s) - start)) s$said${most:+; at most ${most%%	*} of a bound is used}"
 	fi
 }
 
