@@ -53,7 +53,7 @@ func measureSplits(w Workload, report func(Trial)) (all []Trial, err error) {
 	return all, nil
 }
 
-// loading returns how many images a second go through the encoders, n a step, while
+// loading returns how many images per second go through the encoders, n per step, while
 // images for the next steps are loaded. It measures that long, or less if the split is
 // hopeless beside the best so far. The first step does not count, since nothing was
 // loaded ahead of it. A small dataset is loaded again and again.

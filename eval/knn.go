@@ -1,6 +1,6 @@
 // Package eval evaluates an encoder by what simple classifiers make of its features:
 // nearest neighbors here, trained classifiers in eval/classify, whole protocols in
-// eval/protocol. It also has the metrics and the results that all of them share.
+// eval/protocol. It also has the metrics that all of them share.
 package eval
 
 import (

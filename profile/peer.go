@@ -26,7 +26,7 @@ func ProgramPeer(program, folder string) Peer {
 		text := strings.TrimSpace(string(out))
 		rate, err := strconv.ParseFloat(text, 64)
 		if err != nil {
-			return 0, fmt.Errorf("%s: want images a second, got %q", program, text)
+			return 0, fmt.Errorf("%s: want images per second, got %q", program, text)
 		}
 		return rate, nil
 	}

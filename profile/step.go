@@ -17,6 +17,7 @@ import (
 	"contralens/setup"
 	"contralens/torch"
 	"contralens/train"
+	"contralens/world"
 )
 
 // Options are what Step needs besides the options of a run.
@@ -72,7 +73,7 @@ func (o Options) newRun(c *config.BenchStep) (*train.Run, error) {
 		return nil, err
 	}
 	c.TBPath = filepath.Join(o.Dir, "tb")
-	r, err := train.NewRun(context.Background(), c.Contrast, dir, func(m *config.Machine, net nn.Config) error {
+	r, err := train.NewRun(context.Background(), world.Single(), c.Contrast, dir, func(m *config.Machine, net nn.Config) error {
 		return o.told(setup.Precision(o.Tuner, m, setup.ContrastStep(&c.Contrast, net)))
 	})
 	if err != nil {

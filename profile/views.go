@@ -71,7 +71,7 @@ func Pipelines(c *config.BenchViews) (all []*Views, err error) {
 const rounds = 3
 
 // Peer measures another program that makes the same views for that many seconds, and
-// returns its images a second of processor time.
+// returns its images per second of processor time.
 type Peer func(pipeline string, views, size int, seconds float64) (rate float64, err error)
 
 // MeasureViews measures the pipelines on the images of a folder, and beside each the

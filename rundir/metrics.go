@@ -23,7 +23,7 @@ type Metrics struct {
 	EpochEnd       bool     `json:"epoch_end,omitempty"`
 	Event          string   `json:"event,omitempty"` // collapse or mix_start
 	Gap            *float64 `json:"gap,omitempty"`   // of positive and negative scores
-	Speed          *float64 `json:"img_s,omitempty"` // images a second
+	Speed          *float64 `json:"img_s,omitempty"` // images per second
 	JigsawAccuracy *float64 `json:"jig_acc_mean,omitempty"`
 	JigsawLoss     *float64 `json:"jig_loss_mean,omitempty"`
 	KNN            *float64 `json:"knn,omitempty"` // top-1, percent

@@ -18,9 +18,9 @@ func benchStepCommand() *cobra.Command {
 	c := config.DefaultBenchStep()
 	cmd := &cobra.Command{
 		Use:   "step",
-		Short: "Measure a training step: images a second, phases, arithmetic against the processor's peak, memory",
+		Short: "Measure a training step: images per second, phases, arithmetic against the processor's peak, memory",
 		Long: `Measure steps of a pre-training, run as contrast would run them with the same options, in a
-temporary folder that is removed afterwards: images a second, phases, arithmetic against the
+temporary folder that is removed afterwards: images per second, phases, arithmetic against the
 processor's peak, memory. Without --data_folder photos are generated.
 
 Every option of contrast is accepted. Steps start from random weights: --init and --resume are not

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // stopping is a context that a signal ends.
@@ -35,6 +36,10 @@ func stopSignals() chan os.Signal {
 	return signals
 }
 
+// sameStop is the time within which a further signal belongs to the same request: the
+// command timeout sends one to the program and one to its group.
+const sameStop = time.Second
+
 // Listen starts to listen for the signals that stop a program. Until Begin the first
 // one ends the program with exitStopped, since nothing can be lost yet; after Begin it
 // ends ctx, and a second one ends the program at once.
@@ -54,7 +59,12 @@ func (s *stopping) Listen() {
 		}
 		s.say("stopping after this step; once more stops at once, without saving")
 		s.cancel(&signalError{first})
-		if _, ok := <-s.signals; ok {
+		asked := time.Now()
+		for range s.signals {
+			if time.Since(asked) < sameStop {
+				continue
+			}
+			s.say("stopped at once, without saving")
 			os.Exit(exitFailed)
 		}
 	}()

@@ -34,7 +34,7 @@ type Options struct {
 	Begin func()
 	// Tuner, when set, measures which precision and which split of the processors train
 	// an encoder fastest, where the options leave that open. Without it they are fp32 and
-	// one thread and one worker a processor. Its notes go to Note unless it has its own.
+	// one thread and one worker per processor. Its notes go to Note unless it has its own.
 	Tuner *autotune.Tuner
 	Reporter
 }
