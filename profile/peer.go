@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// ProgramPeer returns the Peer that runs a program with the arguments folder,
-// pipeline, views, size and seconds, and reads its rate from what it prints.
+// ProgramPeer returns a Peer that runs a program with the arguments folder, pipeline,
+// views, size and seconds. The program prints its rate.
 func ProgramPeer(program, folder string) Peer {
 	return func(pipeline string, views, size int, seconds float64) (float64, error) {
 		cmd := exec.Command(program, folder, pipeline, strconv.Itoa(views), strconv.Itoa(size),
