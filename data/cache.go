@@ -7,17 +7,17 @@ import (
 	"contralens/views"
 )
 
-// Budget is memory that caches share.
+// Budget is a number of bytes that caches share.
 type Budget struct{ left atomic.Int64 }
 
-// NewBudget is a budget of so many bytes.
+// NewBudget returns a budget of the given number of bytes.
 func NewBudget(bytes int64) *Budget {
 	b := &Budget{}
 	b.left.Store(bytes)
 	return b
 }
 
-// take reserves n bytes if they are there.
+// take reserves n bytes and reports whether the budget had them.
 func (b *Budget) take(n int64) bool {
 	if b.left.Add(-n) >= 0 {
 		return true
@@ -32,8 +32,8 @@ type cache struct {
 	images []atomic.Pointer[views.Image]
 }
 
-// Cache keeps decoded images of d while the budget lasts, so that epochs after the
-// first don't decode small datasets again.
+// Cache keeps decoded images of d in memory while the budget lasts, so that small
+// datasets are decoded in the first epoch only.
 func Cache(d Dataset, b *Budget) Dataset {
 	c := &cache{Dataset: d, budget: b, images: make([]atomic.Pointer[views.Image], d.Len())}
 	f, ok := d.(Files)

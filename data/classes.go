@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// ClassCounts is the number of images of each class.
+// ClassCounts returns the number of images of each class.
 func ClassCounts(d Dataset) []int {
 	n := make([]int, len(d.Classes()))
 	for i := range d.Len() {
@@ -19,14 +19,14 @@ func ClassCounts(d Dataset) []int {
 	return n
 }
 
-// LongTail keeps of class c of C
+// LongTail keeps, of class c of C,
 //
 //	n_c = ⌊n_max F^(-c/(C-1))⌋
 //
-// images, at least one: the exponential profile of Cao et al. (2019). F, the imbalance
-// factor, is the size of the first class divided by that of the last; n_max is the size
-// of the largest class. Smaller classes keep all their images. Which images stay depends
-// only on the seed.
+// images, but at least one: the exponential profile of Cao et al. (2019). F, the
+// imbalance factor, is the size of the first class divided by that of the last; n_max
+// is the size of the largest class. Classes with fewer than n_c images keep them all.
+// Which images are kept depends only on the seed.
 func LongTail(d Dataset, factor float64, seed uint64) (Dataset, error) {
 	if factor < 1 || math.IsNaN(factor) || math.IsInf(factor, 0) {
 		return nil, fmt.Errorf("want a factor of at least 1, got %v", factor)
@@ -42,8 +42,9 @@ func LongTail(d Dataset, factor float64, seed uint64) (Dataset, error) {
 	}), nil
 }
 
-// Fraction keeps that share of the images of every class, rounded, and at least one
-// image, as semi-supervised evaluation does. Which ones depends only on the seed.
+// Fraction keeps the given share of the images of every class, rounded, but at least
+// one image, as in semi-supervised evaluation. Which images are kept depends only on
+// the seed.
 func Fraction(d Dataset, share float64, seed uint64) (Dataset, error) {
 	if !(share > 0 && share <= 1) {
 		return nil, fmt.Errorf("want a share above 0 and at most 1, got %v", share)
@@ -54,8 +55,8 @@ func Fraction(d Dataset, share float64, seed uint64) (Dataset, error) {
 	}), nil
 }
 
-// Split divides a dataset's images in two, class by class. The second half gets that
-// share of each class: of two or more images, at least one.
+// Split divides the indices of a dataset's images in two, class by class. second gets
+// the given share of each class; if the class has two or more images, at least one.
 func Split(d Dataset, share float64, seed uint64) (first, second []int) {
 	for class, members := range members(d) {
 		shuffle(members, seed, class)
@@ -70,7 +71,7 @@ func Split(d Dataset, share float64, seed uint64) (first, second []int) {
 	return first, second
 }
 
-// draw keeps n(class) random images of every class, in the dataset's order.
+// draw selects n(class) random images of every class, in the dataset's order.
 func draw(d Dataset, seed uint64, n func(class int) int) Dataset {
 	var indices []int
 	for class, members := range members(d) {
@@ -81,7 +82,7 @@ func draw(d Dataset, seed uint64, n func(class int) int) Dataset {
 	return Select(d, indices)
 }
 
-// members are the indices of every class's images.
+// members lists the indices of every class's images.
 func members(d Dataset) [][]int {
 	all := make([][]int, len(d.Classes()))
 	for i := range d.Len() {
@@ -97,8 +98,8 @@ func shuffle(list []int, seed uint64, class int) {
 	r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 }
 
-// ClassBalanced samples as many images as d has for an epoch, so that every class
-// occurs equally often, to within one image.
+// ClassBalanced returns the images of one epoch: as many as d has, sampled so that
+// every class occurs equally often, to within one image.
 func ClassBalanced(d Dataset, seed uint64, epoch int) Dataset {
 	labels := make([]int64, d.Len())
 	for i := range labels {
@@ -108,8 +109,8 @@ func ClassBalanced(d Dataset, seed uint64, epoch int) Dataset {
 }
 
 // BalancedOrder samples as many indices as there are labels, so that every class occurs
-// equally often, to within one. Each class's images come in shuffled order, and start
-// over when they are used up. The order depends only on seed and epoch.
+// equally often, to within one. The images of a class come in shuffled order; when they
+// are used up, they start over. The order depends only on seed and epoch.
 func BalancedOrder(labels []int64, seed uint64, epoch int) []int {
 	byClass := map[int64][]int{}
 	for i, l := range labels {

@@ -1,7 +1,8 @@
-// Package data defines image datasets and derives them from each other: subsets, long
-// tails, caches, fallbacks for broken images. The packages below it open datasets (sets,
-// which reads from a store and decodes with codec), write them (pack) and load them in
-// batches (loader).
+// Package data defines Dataset, a list of images, and derives datasets from each other:
+// subsets, long tails, caches, replacements of broken images.
+//
+// Its subpackages open datasets (sets, which reads from a store and decodes with
+// codec), write them as shards (pack) and load them in batches (loader).
 package data
 
 import (
@@ -16,7 +17,7 @@ import (
 type Dataset interface {
 	Name() string
 	Len() int
-	// Image decodes image i into dst. It returns ctx's error when ctx ends before.
+	// Image decodes image i into dst. If ctx ends first, it returns ctx's error.
 	Image(ctx context.Context, i int, dst *views.Image) error
 	Label(i int) int // index into Classes, or -1 without classes
 	Classes() []string
@@ -24,19 +25,19 @@ type Dataset interface {
 }
 
 // Files is implemented by datasets of image files, so that a loader can decode only the
-// region that it needs. When a file turns out to be broken, Dataset.Image of the same
-// index counts it and returns its replacement.
+// region that it needs. If a file is broken, Dataset.Image with the same index counts
+// it and returns its replacement.
 type Files interface {
-	// File reads the file of image i, into buf's memory if it fits. It returns no bytes
-	// and no error when Image has the decoded image at hand.
+	// File reads the file of image i into buf, if it fits. It returns no bytes and no
+	// error if Image has the decoded image at hand.
 	File(ctx context.Context, i int, buf []byte) ([]byte, error)
 }
 
 // Splits are the splits of a dataset.
 type Splits struct {
 	Train     Dataset
-	Test      Dataset // nil when there is none
-	Unlabeled Dataset // for pre-training, where a dataset has such a split; else nil
+	Test      Dataset // nil if there is none
+	Unlabeled Dataset // for pre-training; nil if the dataset has no such split
 }
 
 // withFiles adds Files to a dataset that wraps another one.
@@ -49,7 +50,7 @@ func (w withFiles) File(ctx context.Context, i int, buf []byte) ([]byte, error) 
 	return w.file(ctx, i, buf)
 }
 
-// wrap is d, with the files of inner, which d wraps, if that has any.
+// wrap adds the files of inner, if it has any, to d, which wraps inner.
 func wrap(d, inner Dataset) Dataset {
 	if f, ok := inner.(Files); ok {
 		return withFiles{d, f.File}
@@ -57,8 +58,8 @@ func wrap(d, inner Dataset) Dataset {
 	return d
 }
 
-// Decode decodes image i of a dataset and returns its file, in buf's memory if it fits,
-// or nil if the image is not a file.
+// Decode decodes image i of a dataset into dst. It returns the image's file, in buf if
+// it fits, or nil if the image is not a file.
 func Decode(ctx context.Context, d Dataset, i int, buf []byte, dst *views.Image) (file []byte, err error) {
 	f, ok := d.(Files)
 	if !ok {

@@ -9,27 +9,26 @@ import (
 	"contralens/views"
 )
 
-// TooManyUnreadable is the error of a dataset with more unreadable images than are
-// allowed.
+// TooManyUnreadable is the error of a dataset with more unreadable images than allowed.
 type TooManyUnreadable struct {
 	Unreadable, Images int
-	Share              float64 // of the images that may be unreadable
-	Last               error   // what is wrong with the last of them
+	Share              float64 // allowed share of unreadable images
+	Last               error   // the error of the last one
 }
 
-// Allowed is how many of n images may be unreadable if that share of them may:
-// rounded up, so that it is one in any dataset.
+// Allowed returns how many of n images may be unreadable: share of n, rounded up, so at
+// least one unless share is 0.
 func Allowed(share float64, n int) int { return int(math.Ceil(share * float64(n))) }
 
 func (e *TooManyUnreadable) Error() string {
-	return fmt.Sprintf("%d of %d images cannot be read, and a share of %v allows %d: "+
+	return fmt.Sprintf("%d of %d images cannot be read, but a share of %v allows only %d: "+
 		"remove them or allow more; the last is %v",
 		e.Unreadable, e.Images, e.Share, Allowed(e.Share, e.Images), e.Last)
 }
 
 func (e *TooManyUnreadable) Unwrap() error { return e.Last }
 
-// fallback is a dataset whose unreadable images are replaced.
+// fallback is a dataset with its unreadable images replaced.
 type fallback struct {
 	Dataset
 	share   float64
@@ -42,16 +41,16 @@ type fallback struct {
 // Fallback replaces unreadable images, so that batches keep their size: image i is
 // replaced by the next readable image of the same class, starting over after the last.
 // The replacement depends only on the files, not on the number of workers or the order.
-// That share of the images may be unreadable (see Allowed); with one more, Image returns
-// TooManyUnreadable. note, unless nil, is called once for each unreadable image, maybe
-// from several goroutines at once.
+// At most the given share of the images may be unreadable (see Allowed); with one more,
+// Image returns TooManyUnreadable. note, unless nil, is called once per unreadable
+// image, possibly from several goroutines at once.
 func Fallback(d Dataset, share float64, note func(string)) Dataset {
 	f := &fallback{Dataset: d, share: share, note: note, bad: map[int]bool{}, standIn: map[int]int{}}
 	return wrap(f, d)
 }
 
-// Unreadable is how many images could not be read so far of a dataset made by
-// Fallback; 0 of others.
+// Unreadable returns how many images of a dataset made by Fallback have turned out to
+// be unreadable; for other datasets it is 0.
 func Unreadable(d Dataset) int {
 	if w, ok := d.(withFiles); ok {
 		d = w.Dataset
@@ -88,7 +87,7 @@ func (f *fallback) Image(ctx context.Context, i int, dst *views.Image) error {
 			return nil
 		}
 		if ctx.Err() != nil {
-			return err // nothing is wrong with the image
+			return err // the image itself may be fine
 		}
 		if err := f.count(j, err); err != nil {
 			return err
@@ -108,7 +107,7 @@ func (f *fallback) isBad(i int) bool {
 	return f.bad[i]
 }
 
-// count counts and reports an unreadable image; beyond the limit it is an error.
+// count counts and reports an unreadable image. Beyond the limit it returns an error.
 func (f *fallback) count(i int, err error) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

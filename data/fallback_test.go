@@ -103,7 +103,7 @@ func TestTooManyBrokenImages(t *testing.T) {
 		want   string // "" for none
 	}{
 		{0.01, []string{"b/001.png"}, ""}, // one is always let through
-		{0.01, []string{"b/001.png", "a/002.png"}, "2 of 20 images cannot be read, and a share of 0.01 allows 1"},
+		{0.01, []string{"b/001.png", "a/002.png"}, "2 of 20 images cannot be read, but a share of 0.01 allows only 1"},
 		{0.1, []string{"b/001.png", "a/002.png"}, ""},
 		{0, []string{"b/001.png"}, "b/001.png: want a JPEG"},
 		{1, []string{"a/000.png", "a/001.png", "a/002.png", "a/003.png", "a/004.png", "a/005.png", "a/006.png",

@@ -6,7 +6,7 @@ import (
 	"contralens/views"
 )
 
-// subset is some images of a dataset.
+// subset is a selection of a dataset's images.
 type subset struct {
 	Dataset
 	indices []int
@@ -20,8 +20,8 @@ func (s subset) Image(ctx context.Context, i int, dst *views.Image) error {
 	return s.Dataset.Image(ctx, s.indices[i], dst)
 }
 
-// Select is the images of d at those indices, in that order; an index may come more
-// than once.
+// Select returns the images of d at the given indices, in that order. An index may
+// occur more than once.
 func Select(d Dataset, indices []int) Dataset {
 	s := subset{d, indices}
 	if f, ok := d.(Files); ok {
@@ -32,7 +32,7 @@ func Select(d Dataset, indices []int) Dataset {
 	return s
 }
 
-// Repeat is a dataset of n images: d's, over and over.
+// Repeat returns a dataset of n images: those of d, repeated.
 func Repeat(d Dataset, n int) Dataset {
 	indices := make([]int, n)
 	for i := range indices {
@@ -62,7 +62,7 @@ func Limit(d Dataset, n int) Dataset {
 	return Select(d, indices)
 }
 
-// relabeled is a dataset whose classes have other numbers.
+// relabeled is a dataset with other class numbers.
 type relabeled struct {
 	Dataset
 	number  map[int]int
@@ -72,8 +72,8 @@ type relabeled struct {
 func (r relabeled) Label(i int) int   { return r.number[r.Dataset.Label(i)] }
 func (r relabeled) Classes() []string { return r.classes }
 
-// Relabel gives d other classes: number has the index into classes for every label
-// that occurs in d.
+// Relabel replaces the classes of d. number maps every label that occurs in d to an
+// index into classes.
 func Relabel(d Dataset, number map[int]int, classes []string) Dataset {
 	return wrap(relabeled{d, number, classes}, d)
 }

@@ -7,8 +7,8 @@ import (
 	"contralens/views"
 )
 
-// Placeholder is a dataset with a gray picture in place of each image that cannot be
-// read. It remembers which those are.
+// Placeholder is a dataset with a gray image in place of each one that cannot be read.
+// It remembers which those are.
 type Placeholder struct {
 	Dataset
 	note func(error)
@@ -16,8 +16,8 @@ type Placeholder struct {
 	bad  map[int]bool
 }
 
-// WithPlaceholder is d with gray pictures in place of unreadable images, and what
-// remembers these; note is told of each once.
+// WithPlaceholder replaces the unreadable images of d by gray ones, and also returns
+// the Placeholder, which remembers them. note is called once for each.
 func WithPlaceholder(d Dataset, note func(error)) (Dataset, *Placeholder) {
 	p := &Placeholder{Dataset: d, note: note, bad: map[int]bool{}}
 	return wrap(p, d), p
@@ -40,14 +40,14 @@ func (p *Placeholder) Image(ctx context.Context, i int, dst *views.Image) error 
 	return nil
 }
 
-// Unreadable reports whether image i was found unreadable.
+// Unreadable reports whether image i has turned out to be unreadable.
 func (p *Placeholder) Unreadable(i int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.bad[i]
 }
 
-// Count is how many images were found unreadable so far.
+// Count returns how many images have turned out to be unreadable.
 func (p *Placeholder) Count() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

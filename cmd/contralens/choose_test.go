@@ -200,14 +200,14 @@ func TestCacheOfNoUse(t *testing.T) {
 	if err := os.WriteFile(autotune.CacheFile(), []byte("{"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if text := must(t, line("damaged")...); !strings.Contains(text, "measuring again, since "+autotune.CacheFile()+" is damaged") {
+	if text := must(t, line("damaged")...); !strings.Contains(text, "measuring again, because "+autotune.CacheFile()+" is damaged") {
 		t.Errorf("a damaged cache: printed\n%s", text)
 	}
 	if text := must(t, line("mended")...); strings.Contains(text, "measuring again") {
 		t.Errorf("a cache that was damaged: printed\n%s", text)
 	}
 	t.Setenv("XDG_CACHE_HOME", autotune.CacheFile())
-	if text := must(t, line("unkept")...); !strings.Contains(text, "cannot be kept") {
+	if text := must(t, line("unkept")...); !strings.Contains(text, "cannot be saved") {
 		t.Errorf("a cache below a file: printed\n%s", text)
 	}
 }

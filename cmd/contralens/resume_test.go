@@ -192,7 +192,7 @@ func TestLockAndSignals(t *testing.T) {
 	p.until(t, "step 1/5")
 	for _, more := range [][]string{nil, {"--resume", "auto"}, {"--overwrite"}} {
 		code, text := command(t, tiny(data, "run", append([]string{"--epochs", "10000"}, more...)...)...)
-		if code != exitFailed || more != nil && !strings.Contains(text, "another training is at work in it (process ") {
+		if code != exitFailed || more != nil && !strings.Contains(text, "another training run is using it (process ") {
 			t.Errorf("%v: exit code %d\n%s", more, code, text)
 		}
 	}

@@ -51,7 +51,7 @@ func TestLongRunNames(t *testing.T) {
 	if err != nil || len(probes) != 1 || len(filepath.Base(probes[0])) > config.MaxRunName {
 		t.Errorf("linear made %q, %v\n%s", probes, err, text)
 	}
-	if code, text := command(t, line...); code != exitFailed || !strings.Contains(text, "holds a run already") {
+	if code, text := command(t, line...); code != exitFailed || !strings.Contains(text, "already holds a run") {
 		t.Errorf("the same command again: exit code %d\n%s", code, text)
 	}
 	if err := os.Rename(dir, "save/mine"); err != nil {
@@ -98,7 +98,7 @@ func TestOldRunNames(t *testing.T) {
 		t.Errorf("the run is in %s, want %s", dir, old)
 	}
 	// Without --resume it is in the way as before.
-	if code, text := command(t, line[:len(line)-2]...); code != exitFailed || !strings.Contains(text, old+" holds a run already") {
+	if code, text := command(t, line[:len(line)-2]...); code != exitFailed || !strings.Contains(text, old+" already holds a run") {
 		t.Errorf("exit code %d\n%s", code, text)
 	}
 }

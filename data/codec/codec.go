@@ -1,4 +1,5 @@
-// Package codec decodes image files to RGB, whatever their names say they are.
+// Package codec decodes image files to RGB. It recognizes the format by a file's
+// content, not by its name.
 package codec
 
 import (
@@ -18,12 +19,12 @@ import (
 	"contralens/views"
 )
 
-// Extensions are how the names of image files end. What a file holds is told by its
-// first bytes.
+// Extensions lists the file name extensions of images. The format itself is determined
+// by the first bytes of a file.
 var Extensions = []string{".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 
-// IsImage reports whether a file of that name is taken for an image: it is not
-// hidden, and has one of the Extensions.
+// IsImage reports whether a file with that name counts as an image: it is not hidden,
+// and has one of the Extensions.
 func IsImage(name string) bool {
 	ext := strings.ToLower(filepath.Ext(name))
 	for _, e := range Extensions {
@@ -35,18 +36,17 @@ func IsImage(name string) bool {
 }
 
 const (
-	// maxPixels is where Pillow refuses an image as a decompression bomb:
-	// 178,956,970 pixels.
+	// maxPixels is Pillow's limit for decompression bombs, 178,956,970 pixels.
 	maxPixels = 2 * (1 << 30) / 4 / 3
 	// Images of bigPixels or more are decoded one at a time, whatever the number of
-	// workers: decoders need 4 or 8 bytes per pixel in addition to the result.
+	// workers, because decoders need 4 or 8 bytes per pixel in addition to the result.
 	bigPixels = 16 << 20
 )
 
 var big sync.Mutex
 
-// Format names an image file's format by its first bytes: JPEG, PNG, BMP, WebP, or ""
-// for one that Decode doesn't read.
+// Format returns the format of an image file from its first bytes: JPEG, PNG, BMP,
+// WebP, or "" if Decode does not support it.
 func Format(b []byte) string {
 	switch {
 	case bytes.HasPrefix(b, []byte("\xFF\xD8")):
@@ -85,7 +85,7 @@ func Decode(file []byte, dst *views.Image) error {
 		big.Lock()
 		defer big.Unlock()
 	case cap(dst.Pix) > 3*bigPixels:
-		dst.Pix = nil // one giant must not keep its memory for the small ones after it
+		dst.Pix = nil // don't keep the memory of a huge image for the small ones after it
 	}
 	var m image.Image
 	switch kind {
@@ -101,17 +101,16 @@ func Decode(file []byte, dst *views.Image) error {
 	if err != nil {
 		return err
 	}
-	gray16 := kind == "PNG" && file[24] == 16 && file[25] == 0 // depth and color type in the header
+	gray16 := kind == "PNG" && file[24] == 16 && file[25] == 0 // bit depth and color type in the header
 	return convert(dst, m, gray16)
 }
 
-// NotAnImage is err with the name of the image file that it is about, and what was
-// expected of the file.
+// NotAnImage adds to err the name of the image file and the formats that are supported.
 func NotAnImage(name string, err error) error {
 	return fmt.Errorf("image %s: want a JPEG, PNG, BMP or WebP file, but %w", name, err)
 }
 
-// size reads a file's header: width and height.
+// size reads width and height from a file's header.
 func size(kind string, file []byte) (w, h int, err error) {
 	var c image.Config
 	switch kind {

@@ -8,13 +8,13 @@ import (
 	"contralens/views"
 )
 
-// convert copies the colors of m; clip16 takes 16-bit values as Pillow takes
-// 16-bit gray.
+// convert copies the colors of m to dst. clip16 clips 16-bit values at 255, as Pillow
+// does for 16-bit gray.
 func convert(dst *views.Image, m image.Image, clip16 bool) error {
 	r := m.Bounds()
 	w, h := r.Dx(), r.Dy()
 	dst.Resize(w, h)
-	// rows calls pixel for every pixel with its place in m's and dst's values.
+	// rows calls pixel for every pixel, with its values in m and dst.
 	rows := func(pix []uint8, stride, step int, pixel func(to, from []uint8)) {
 		for y := range h {
 			from, to := pix[y*stride:], dst.Pix[3*y*w:3*(y+1)*w]
@@ -45,11 +45,11 @@ func convert(dst *views.Image, m image.Image, clip16 bool) error {
 			v := clipped(from[0], from[1])
 			to[0], to[1], to[2] = v, v, v
 		})
-	case *image.RGBA: // of opaque images only
+	case *image.RGBA: // only for opaque images
 		rows(m.Pix, m.Stride, 4, first3)
 	case *image.NRGBA:
 		rows(m.Pix, m.Stride, 4, first3)
-	case *image.RGBA64: // of opaque images only
+	case *image.RGBA64: // only for opaque images
 		rows(m.Pix, m.Stride, 8, deep)
 	case *image.NRGBA64:
 		rows(m.Pix, m.Stride, 8, deep)

@@ -6,10 +6,10 @@ import (
 	"contralens/views"
 )
 
-// convertWebP makes RGB of a lossy WebP image as libwebp does, bit for bit: its
-// luminance spans 16 to 235 (Go's own conversion takes it for JPEG's 0 to 255),
-// and chrominance is interpolated between its rows and columns (dec/io_dec.c and
-// dsp/upsampling.c there call it fancy upsampling).
+// convertWebP converts a lossy WebP image to RGB as libwebp does, bit for bit. Its
+// luminance spans 16 to 235 (Go's own conversion assumes JPEG's 0 to 255), and
+// chrominance is interpolated between its rows and columns. libwebp calls this fancy
+// upsampling (dec/io_dec.c and dsp/upsampling.c).
 func convertWebP(dst *views.Image, m *image.YCbCr) {
 	w, h := dst.W, dst.H
 	cw, ch := (w+1)/2, (h+1)/2
@@ -35,8 +35,8 @@ func convertWebP(dst *views.Image, m *image.YCbCr) {
 	}
 }
 
-// upsample interpolates one line of chrominance from the two lines of half
-// resolution around it, weighted 9 : 3 : 3 : 1, with libwebp's roundings.
+// upsample interpolates one line of chrominance from the two nearest lines of half
+// resolution, with weights 9 : 3 : 3 : 1 and libwebp's rounding.
 func upsample(dst []int, near, far []uint8) {
 	w := len(dst)
 	edge := func(i int) int { return (3*int(near[i]) + int(far[i]) + 2) >> 2 }
@@ -52,5 +52,5 @@ func upsample(dst []int, near, far []uint8) {
 	}
 }
 
-// clip6 rounds a number with 6 binary places down to a byte.
+// clip6 rounds a number with 6 fractional bits down and clips it to a byte.
 func clip6(v int) uint8 { return uint8(max(0, min(255, v>>6))) }

@@ -18,7 +18,7 @@ import (
 	"contralens/views"
 )
 
-// Write makes small images at the paths below dir.
+// Write writes small images to the paths below dir.
 func Write(t *testing.T, dir string, paths ...string) {
 	t.Helper()
 	for i, p := range paths {
@@ -49,7 +49,7 @@ func Write(t *testing.T, dir string, paths ...string) {
 	}
 }
 
-// Tar is a tar file of members, given by name and content in turn.
+// Tar returns a tar file. members are names and contents, alternating.
 func Tar(t *testing.T, members ...string) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -69,8 +69,8 @@ func Tar(t *testing.T, members ...string) []byte {
 	return b.Bytes()
 }
 
-// Planes are the planar pixels of a test image of side x side: red is the
-// column, green the row, blue v.
+// Planes returns the planar pixels of a test image of side x side: red is the column,
+// green the row, blue v.
 func Planes(side int, v byte, columns bool) []byte {
 	b := make([]byte, 3*side*side)
 	for y := range side {
@@ -85,7 +85,7 @@ func Planes(side int, v byte, columns bool) []byte {
 	return b
 }
 
-// Put makes a file below dir.
+// Put writes a file below dir.
 func Put(t *testing.T, dir, name string, content ...[]byte) {
 	t.Helper()
 	path := filepath.Join(dir, name)
@@ -97,7 +97,7 @@ func Put(t *testing.T, dir, name string, content ...[]byte) {
 	}
 }
 
-// Formats write a small dataset of each format below dir.
+// Formats maps each format to a function that writes a small dataset of it below dir.
 var Formats = map[string]func(t *testing.T, dir string){
 	"cifar10": func(t *testing.T, dir string) {
 		for i := 1; i <= 5; i++ {
@@ -137,8 +137,7 @@ var Formats = map[string]func(t *testing.T, dir string){
 	},
 }
 
-// Generated is a dataset of N images without files, each other than the next; image
-// Bad is broken.
+// Generated is a dataset of N different images that are not files; image Bad is broken.
 type Generated struct{ N, Bad int }
 
 // Name is "generated".
@@ -147,13 +146,13 @@ func (g Generated) Name() string { return "generated" }
 // Len is N.
 func (g Generated) Len() int { return g.N }
 
-// Label is one of three.
+// Label is i mod 3.
 func (g Generated) Label(i int) int { return i % 3 }
 
-// Classes are three.
+// Classes returns three names.
 func (g Generated) Classes() []string { return []string{"a", "b", "c"} }
 
-// Path is the number of the image.
+// Path is the index of the image.
 func (g Generated) Path(i int) string { return fmt.Sprint(i) }
 
 // Image draws the image.

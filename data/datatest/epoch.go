@@ -9,7 +9,7 @@ import (
 	"contralens/views"
 )
 
-// Options load views of a generated dataset, or of another one put in its place.
+// Options are options to load views of a generated dataset.
 func Options(workers int) loader.ViewOptions {
 	spec, _ := views.Preset("B", 6, 0.2)
 	return loader.ViewOptions{
@@ -18,7 +18,7 @@ func Options(workers int) loader.ViewOptions {
 	}
 }
 
-// Epoch is an epoch's batches as text.
+// Epoch returns the batches of an epoch as text.
 func Epoch(t *testing.T, o loader.ViewOptions) []string {
 	t.Helper()
 	l := loader.NewViews(t.Context(), o)

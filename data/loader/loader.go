@@ -1,7 +1,9 @@
-// Package loader loads batches of samples in several goroutines, a few batches ahead.
-// A Sampler chooses the samples of each batch, and a Transform makes them. The Transform
-// also decides what a sample is: the package has one for views of images, as contrastive
-// learning needs them. Images with boxes, or anything else, take another Transform.
+// Package loader loads batches of samples in several goroutines, a few batches ahead. A
+// Sampler chooses the samples of each batch, and a Transform makes them.
+//
+// The Transform also decides what a sample is. NewViews loads views of images, as
+// contrastive learning needs them. Other samples, such as images with boxes, need
+// another Transform.
 package loader
 
 import (
@@ -13,39 +15,39 @@ import (
 	"contralens/internal/machine"
 )
 
-// Transform makes samples. S holds the samples of a whole batch, one per row: it is a
-// struct of buffers, or a slice.
+// Transform makes samples. S holds the samples of a whole batch, one per row. It is a
+// struct of buffers or a slice.
 type Transform[S any] interface {
-	// Resize makes room for the samples of these indices. s comes from a recycled
-	// batch, whose memory should be reused, or is the zero value.
+	// Resize makes room for the samples with these indices. s is from a recycled batch,
+	// whose memory should be reused, or is the zero value.
 	Resize(s *S, indices []int)
-	// Worker returns the function with which one goroutine fills rows: fill puts the
-	// sample of that index into that row of s. It may reuse buffers from call to call.
-	// Other goroutines fill other rows of s at the same time.
+	// Worker returns the function that one goroutine fills rows with: fill writes the
+	// sample with the given index to the given row of s. It may reuse buffers from call
+	// to call. Other goroutines fill other rows of s at the same time.
 	Worker() (fill func(ctx context.Context, s *S, row, index int) error)
 }
 
-// Options say what a loader loads.
+// Options describe what New loads.
 type Options struct {
 	Sampler    Sampler
-	FirstBatch int // begin with this batch, to resume in the middle of an epoch
+	FirstBatch int // index of the first batch, to resume in the middle of an epoch
 	Workers    int // goroutines; 0: one per processor
 }
 
-// Batch is the samples of a batch.
+// Batch is a batch of samples.
 type Batch[S any] struct {
 	N       int
-	Indices []int // of the samples in the dataset
+	Indices []int // indices of the samples in the dataset
 	Samples S
 
-	left atomic.Int32 // pieces that workers have not finished
+	left atomic.Int32 // pieces that are not finished
 	done chan struct{}
 	mu   sync.Mutex
 	err  error
 }
 
-// Loader makes the batches of one epoch in order. They are the same whatever the
-// number of workers.
+// Loader makes the batches of one epoch in order. They do not depend on the number of
+// workers.
 type Loader[S any] struct {
 	o         Options
 	transform Transform[S]
@@ -55,22 +57,21 @@ type Loader[S any] struct {
 	pieces    chan piece[S]
 	free      chan *Batch[S]
 	wait      sync.WaitGroup
-	next      int // the batch that Next gives
+	next      int // index of the batch that Next returns
 }
 
-// piece is a run of rows of a batch, the unit of work.
+// piece is a range of rows of a batch, the unit of work.
 type piece[S any] struct {
 	batch      *Batch[S]
 	start, end int
 }
 
 const (
-	ahead     = 3 // batches in work or waiting
+	ahead     = 3 // batches in progress or waiting
 	pieceRows = 8
 )
 
-// Workers is how many workers a loader has that was asked for n: for 0 one a
-// processor.
+// Workers returns n, or one worker per processor if n is 0.
 func Workers(n int) int {
 	if n <= 0 {
 		return machine.Processors()
@@ -78,7 +79,7 @@ func Workers(n int) int {
 	return n
 }
 
-// New starts loading. The loader stops when ctx ends, and must be closed.
+// New starts loading. The loader stops when ctx ends. Close it when done.
 func New[S any](ctx context.Context, o Options, t Transform[S]) *Loader[S] {
 	o.Workers = Workers(o.Workers)
 	l := &Loader[S]{
@@ -95,7 +96,7 @@ func New[S any](ctx context.Context, o Options, t Transform[S]) *Loader[S] {
 	return l
 }
 
-// Batches is the number of batches of a whole epoch.
+// Batches returns the number of batches of a whole epoch.
 func (l *Loader[S]) Batches() int { return l.o.Sampler.Batches() }
 
 func (l *Loader[S]) feed() {
@@ -118,7 +119,8 @@ func (l *Loader[S]) feed() {
 	}
 }
 
-// batch makes a batch for those samples, in a recycled one's memory if there is one.
+// batch makes a batch for the given samples. It reuses the memory of a recycled batch
+// if there is one.
 func (l *Loader[S]) batch(indices []int) *Batch[S] {
 	var b *Batch[S]
 	select {
@@ -130,7 +132,7 @@ func (l *Loader[S]) batch(indices []int) *Batch[S] {
 	l.transform.Resize(&b.Samples, indices)
 	b.done = make(chan struct{})
 	b.left.Store(int32((b.N + pieceRows - 1) / pieceRows))
-	if b.N == 0 { // of a process that has no row of a short batch
+	if b.N == 0 { // this process has no row of a short batch
 		close(b.done)
 	}
 	return b
@@ -163,12 +165,12 @@ func (b *Batch[S]) fail(err error) {
 	}
 }
 
-// Next waits for the next batch; io.EOF ends the epoch. A sample that cannot be made
-// is an error that names it. After the end of the context, Next returns its error
-// instead of further batches. It is called from one goroutine.
+// Next waits for the next batch. It returns io.EOF after the last one. If a sample
+// cannot be made, the error names it. After ctx has ended, Next returns its error. Call
+// it from one goroutine only.
 func (l *Loader[S]) Next() (*Batch[S], error) {
 	if l.next >= l.Batches() {
-		return nil, io.EOF // also after the end of the context
+		return nil, io.EOF // even if ctx has ended
 	}
 	var b *Batch[S]
 	select {
@@ -188,7 +190,8 @@ func (l *Loader[S]) Next() (*Batch[S], error) {
 	return b, nil
 }
 
-// Recycle gives a batch's memory back; the batch must not be used any more.
+// Recycle returns a batch's memory to the loader. The batch must not be used
+// afterwards.
 func (l *Loader[S]) Recycle(b *Batch[S]) {
 	select {
 	case l.free <- b:
@@ -196,7 +199,7 @@ func (l *Loader[S]) Recycle(b *Batch[S]) {
 	}
 }
 
-// Close stops the workers, also in the middle of an epoch, and waits for them.
+// Close stops the workers, even in the middle of an epoch, and waits for them.
 func (l *Loader[S]) Close() {
 	l.stop()
 	l.wait.Wait()

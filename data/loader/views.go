@@ -11,10 +11,10 @@ import (
 	"contralens/world"
 )
 
-// Views are the samples of contrastive learning: some images' views.
+// Views holds the samples of contrastive learning: views of images.
 type Views struct {
 	Labels []int64     // of the images; -1 without classes
-	Values [][]float32 // for each view a buffer [N, Shape of its Spec]
+	Values [][]float32 // one buffer per view, [N, Shape of its Spec]
 }
 
 // ViewBatch is a batch of views.
@@ -23,25 +23,26 @@ type ViewBatch = Batch[Views]
 // ViewLoader loads batches of views; NewViews makes one.
 type ViewLoader = Loader[Views]
 
-// ViewOptions say which views of which images to load.
+// ViewOptions select the images and the views of them to load.
 type ViewOptions struct {
 	Dataset    data.Dataset
-	Views      []views.Spec // the views of each image, which is decoded once for all
-	BatchSize  int          // over all processes
+	Views      []views.Spec // views of each image, which is decoded once for all of them
+	BatchSize  int          // summed over all processes
 	Workers    int          // goroutines; 0: one per processor
 	Seed       uint64
 	Epoch      int
-	Shuffle    bool // in an order that depends on Seed and Epoch alone
-	DropLast   bool // leave out a last batch that is not full
-	FirstBatch int  // begin with this batch, to resume in the middle of an epoch
+	Shuffle    bool // in an order that depends only on Seed and Epoch
+	DropLast   bool // skip the last batch if it is not full
+	FirstBatch int  // index of the first batch, to resume in the middle of an epoch
 	World      world.World
 	Timing     *Timing
 }
 
-// Timing adds up where workers spend their time; nil in ViewOptions: nowhere.
+// Timing sums up the time that workers spend. A nil Timing in ViewOptions measures
+// nothing.
 type Timing struct {
 	Images            atomic.Int64
-	Decode, Transform atomic.Int64 // nanoseconds; Decode with reading
+	Decode, Transform atomic.Int64 // nanoseconds; Decode includes reading
 }
 
 // NewViews starts loading the batches of one epoch.
@@ -84,10 +85,10 @@ func (t *viewTransform) Worker() func(context.Context, *Views, int, int) error {
 
 // viewWorker turns images into views. Each goroutine of a loader has one and reuses its
 // buffers. It draws the random parameters of all views before it decodes an image, so
-// that it decodes only the pixels that the crops cover.
+// that it decodes only the pixels that the crops need.
 type viewWorker struct {
 	t     *viewTransform
-	exact bool // some view wants the file's own pixels
+	exact bool // some view needs the file's own pixels
 	file  []byte
 	image views.Image
 	draws []views.Draw
@@ -95,12 +96,12 @@ type viewWorker struct {
 	sc    views.Scratch
 }
 
-// fill writes all views of an image into that row of a batch.
+// fill writes all views of an image to the given row of a batch.
 func (w *viewWorker) fill(ctx context.Context, s *Views, row, index int) error {
 	start := time.Now()
 	pixels, ok := w.part(ctx, index)
 	if !ok {
-		// The dataset also knows how to replace a broken image.
+		// The dataset knows how to replace a broken image.
 		if err := w.t.Dataset.Image(ctx, index, &w.image); err != nil {
 			return err
 		}
@@ -121,12 +122,12 @@ func (w *viewWorker) fill(ctx context.Context, s *Views, row, index int) error {
 	return nil
 }
 
-// wholePixels is the size up to which images are decoded as a whole, and so kept by the
-// cache: that takes no longer than making the views.
+// wholePixels is the size up to which an image is decoded as a whole, so that the cache
+// can keep it. Decoding it takes no longer than making its views.
 const wholePixels = 128 * 128
 
 // part decodes the region of a large JPEG file that the views need. ok is false for all
-// other images, and when anything is wrong with the file.
+// other images and for broken files.
 func (w *viewWorker) part(ctx context.Context, index int) (p views.Pixels, ok bool) {
 	files, ok := w.t.Dataset.(data.Files)
 	if !ok || w.exact {
@@ -150,7 +151,7 @@ func (w *viewWorker) part(ctx context.Context, index int) (p views.Pixels, ok bo
 	return p, err == nil
 }
 
-// draw draws all views of an image of that size.
+// draw draws the parameters of all views of an image with the given size.
 func (w *viewWorker) draw(index, width, height int) {
 	for v := range w.t.Views {
 		w.rand.Reset(w.t.Seed, w.t.Epoch, index, v)

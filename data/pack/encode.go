@@ -20,7 +20,7 @@ type packer struct {
 	rgba         image.RGBA
 }
 
-// pack makes the file of an image.
+// pack makes the packed file of an image.
 func (p *packer) pack(
 	ctx context.Context, d data.Dataset, i int, o Options,
 ) (file []byte, ext string, kept bool, err error) {
@@ -48,12 +48,13 @@ func (p *packer) pack(
 	return b.Bytes(), "jpg", false, err
 }
 
-// scaled is a side of an image whose shorter side goes from short to want.
+// scaled returns a side of an image after its shorter side is resized from short to
+// want.
 func scaled(side, short, want int) int {
 	return max(1, int(math.RoundToEven(float64(side)*float64(want)/float64(short))))
 }
 
-// opaque is the image as Go's encoders are fast at.
+// opaque returns the image as *image.RGBA, which Go's encoders are fast at.
 func (p *packer) opaque(m *views.Image) *image.RGBA {
 	n := 4 * m.W * m.H
 	if cap(p.rgba.Pix) < n {

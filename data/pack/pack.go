@@ -1,4 +1,5 @@
-// Package pack writes datasets as tar shards and measures what is in a dataset.
+// Package pack writes datasets as tar shards (Write) and reports what is in a dataset
+// (Measure).
 package pack
 
 import (
@@ -16,34 +17,35 @@ import (
 	"contralens/internal/machine"
 )
 
-// Options say how Write writes shards.
+// Options are the options of Write.
 type Options struct {
-	Short      int     // an image's shorter side is at most this many pixels; 0: as it is
-	Quality    int     // of JPEG files that are written anew, 1 to 100
-	ShardBytes int64   // a shard ends when it is as large
+	Short      int     // limit of an image's shorter side in pixels; 0: none
+	Quality    int     // of newly encoded JPEG files, 1 to 100
+	ShardBytes int64   // size at which a shard ends
 	Workers    int     // goroutines; 0: one per processor
 	MaxBad     float64 // share of images that may be unreadable
 	Note       func(string)
 	Progress   func(split string, done, total int)
 }
 
-// Packed is what Write wrote of a split.
+// Packed describes what Write wrote of a split.
 type Packed struct {
 	Split  string `json:"part"`
 	Images int    `json:"images"`
 	Shards int    `json:"shards"`
-	Kept   int    `json:"kept"` // files taken over byte for byte
+	Kept   int    `json:"kept"` // files copied byte for byte
 	Bad    int    `json:"bad"`
 	Bytes  int64  `json:"bytes"`
 }
 
 // Write writes the splits of a dataset as tar files in WebDataset's layout, one folder
 // per split: key.jpg and, with classes, key.cls, in the dataset's order.
-// JPEG and PNG files that are small enough stay as they are; larger ones are
-// resized (bilinear with antialiasing, so that each pixel averages the area that
-// it covers) and, like other formats, written as JPEG; images that are no files
-// as PNG. Images that cannot be read are named, counted and left out. dst appears
-// when all is done.
+//
+// JPEG and PNG files that are small enough are copied. Larger ones are resized
+// (bilinear with antialiasing, so that each pixel averages the area that it covers)
+// and, like other formats, encoded as JPEG. Images that are not files are encoded as
+// PNG. Unreadable images are named, counted and left out. dst appears when everything
+// is written.
 func Write(ctx context.Context, dst string, p data.Splits, o Options) ([]Packed, error) {
 	if info, err := os.Stat(dst); err == nil && !info.IsDir() {
 		return nil, fmt.Errorf("%s: want a folder that is new or empty, but it is a file; choose another name", dst)
@@ -53,7 +55,7 @@ func Write(ctx context.Context, dst string, p data.Splits, o Options) ([]Packed,
 	if err != nil {
 		return nil, err
 	}
-	if err := os.RemoveAll(temporary); err != nil { // of a killed process
+	if err := os.RemoveAll(temporary); err != nil { // left by a killed process
 		return nil, err
 	}
 	defer os.RemoveAll(temporary)
@@ -90,9 +92,9 @@ func Write(ctx context.Context, dst string, p data.Splits, o Options) ([]Packed,
 	return all, nil
 }
 
-// unfinishedPack is the folder that splits are written to until all are whole:
-// beside dst, or within it when it is there, since a disk may be mounted on it or
-// somebody work in it.
+// unfinishedPack returns the folder that splits are written to until all are complete.
+// It is beside dst, or within dst if that exists, because dst may be a mount point or
+// someone's current folder.
 func unfinishedPack(dst string) (string, error) {
 	const name = ".partial"
 	entries, err := os.ReadDir(dst)
@@ -163,7 +165,7 @@ func packSplit(ctx context.Context, dir, split string, d data.Dataset, o Options
 		}
 	}
 	if err := ctx.Err(); err != nil {
-		return r, fmt.Errorf("packing was stopped, nothing is left of it: %w", err)
+		return r, fmt.Errorf("packing was stopped, and its files were removed: %w", err)
 	}
 	if len(d.Classes()) == 0 {
 		return r, nil
@@ -171,15 +173,15 @@ func packSplit(ctx context.Context, dir, split string, d data.Dataset, o Options
 	return r, os.WriteFile(filepath.Join(dir, "classes.txt"), []byte(strings.Join(d.Classes(), "\n")+"\n"), 0o644)
 }
 
-// samples starts workers that make the files of d's images, and gives the images
-// in order: done is closed when a file is there. wait counts the goroutines,
-// which end with the images or with ctx.
+// samples starts workers that make the files of d's images. It returns the images in
+// order; done is closed when an image's file is ready. wait counts the goroutines,
+// which end after the last image or when ctx ends.
 func samples(ctx context.Context, d data.Dataset, o Options, wait *sync.WaitGroup) <-chan *sample {
 	if o.Workers <= 0 {
 		o.Workers = machine.Processors()
 	}
-	// Samples enter both channels in order; workers finish them in any order, the
-	// writer waits for each. The channels' lengths bound the memory.
+	// Samples enter both channels in order. Workers finish them in any order, and the
+	// writer waits for each. The lengths of the channels bound the memory.
 	work, ordered := make(chan *sample), make(chan *sample, 4*o.Workers)
 	wait.Add(1 + o.Workers)
 	go func() {

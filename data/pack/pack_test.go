@@ -169,7 +169,7 @@ func TestPackRefuses(t *testing.T) {
 	datatest.Put(t, src, "a/2.jpg", []byte("x"))
 	o.MaxBad = 0.01
 	if _, err := Write(context.Background(), dst, raw, o); err == nil ||
-		!strings.Contains(err.Error(), "2 of 2 images cannot be read, and a share of 0.01 allows 1") {
+		!strings.Contains(err.Error(), "2 of 2 images cannot be read, but a share of 0.01 allows only 1") {
 		t.Errorf("all broken: error %v", err)
 	}
 	if left, _ := filepath.Glob(dst + "*"); len(left) > 0 {

@@ -12,7 +12,7 @@ import (
 	"contralens/data/store"
 )
 
-// shardWriter writes samples into one tar file after the other.
+// shardWriter writes samples to one tar file after another.
 type shardWriter struct {
 	dir    string
 	limit  int64
@@ -49,7 +49,7 @@ func (w *shardWriter) add(key, ext string, file []byte, label int) error {
 }
 
 func (w *shardWriter) member(name string, content []byte) error {
-	// A fixed time makes the same images the same shards.
+	// A fixed time, so that the same images give the same shards.
 	h := &tar.Header{Name: name, Mode: 0o644, Size: int64(len(content)), ModTime: time.Unix(0, 0), Format: tar.FormatUSTAR}
 	if err := w.tar.WriteHeader(h); err != nil {
 		return err

@@ -12,31 +12,31 @@ import (
 	"contralens/views"
 )
 
-// Stats are what Measure finds out about the images of a split.
+// Stats describes the images of a split, as Measure finds them.
 type Stats struct {
 	Split      string         `json:"part"`
 	Images     int            `json:"images"`
 	Classes    int            `json:"classes"`
-	PerClass   *Range         `json:"per_class,omitempty"` // images a class
+	PerClass   *Range         `json:"per_class,omitempty"` // images per class
 	Smallest   string         `json:"smallest_class,omitempty"`
 	Largest    string         `json:"largest_class,omitempty"`
 	Width      Range          `json:"width"`
 	Height     Range          `json:"height"`
 	Short      Range          `json:"short_side"` // the shorter of width and height
-	Formats    map[string]int `json:"formats"`    // "raw" for images that are no files
+	Formats    map[string]int `json:"formats"`    // "raw" for images that are not files
 	Bytes      int64          `json:"bytes"`      // of the image files
 	Unreadable []string       `json:"unreadable"` // one sentence each
 }
 
-// Range is a distribution: its smallest, middle and largest value.
+// Range summarizes a distribution.
 type Range struct {
 	Min    int `json:"min"`
 	Median int `json:"median"`
 	Max    int `json:"max"`
 }
 
-// counts are how often each value occurs: memory that does not grow with the
-// number of images.
+// counts holds how often each value occurs. Its memory does not grow with the number of
+// images.
 type counts map[int]int
 
 func (c counts) spread() Range {
@@ -126,7 +126,7 @@ func Measure(
 	return s, ctx.Err()
 }
 
-// classes counts the images of each class.
+// classes counts the images per class.
 func (s *Stats) classes(d data.Dataset) {
 	names := d.Classes()
 	if len(names) == 0 {
@@ -149,7 +149,7 @@ func (s *Stats) classes(d data.Dataset) {
 	s.Smallest, s.Largest = names[least], names[most]
 }
 
-// String is one of the lines that tell a person about a distribution.
+// String describes the range for people.
 func (r Range) String() string {
 	if r.Min == r.Max {
 		return fmt.Sprint(r.Min)

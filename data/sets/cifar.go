@@ -12,15 +12,15 @@ import (
 	"contralens/data/store"
 )
 
-// cifar is how a dataset of CIFAR's binary layouts is stored: a record is label bytes
-// and 32 x 32 planar RGB, as www.cs.toronto.edu/~kriz/cifar.html describes it.
+// cifar describes a dataset in CIFAR's binary layout. A record is label bytes and 32 x
+// 32 planar RGB; see www.cs.toronto.edu/~kriz/cifar.html.
 type cifar struct {
-	folder  string // that its archive unpacks to
+	folder  string // folder in its archive
 	train   []string
 	test    string
-	names   string // the file with the classes' names, one per line
+	names   string // file with the classes' names, one per line
 	classes int
-	head    int // label bytes of a record; the last is the class
+	head    int // label bytes of a record; the last one is the class
 }
 
 // openCIFAR10 reads CIFAR-10.
@@ -73,7 +73,8 @@ func (c cifar) open(ctx context.Context, o Options) (p data.Splits, err error) {
 	return data.Splits{Train: a, Test: b}, nil
 }
 
-// findFile is the folder with that file: the options' or inner below it.
+// findFile returns the folder that has the given file: the options' folder, or inner
+// below it.
 func findFile(ctx context.Context, o Options, inner, file string) (string, error) {
 	for _, dir := range []string{o.Folder, path.Join(o.Folder, inner)} {
 		if store.Exists(ctx, o.Store, path.Join(dir, file)) {
@@ -84,15 +85,14 @@ func findFile(ctx context.Context, o Options, inner, file string) (string, error
 		file, o.Folder, inner)
 }
 
-// classNames reads one name a line, or numbers the classes when there is no
-// such file.
+// classNames reads one name per line. If there is no such file, it numbers the classes.
 func classNames(ctx context.Context, s store.Store, name string, count int) ([]string, error) {
 	b, err := store.ReadFile(ctx, s, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return numbers(count), nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: want a file with one class name a line, but %w", name, err)
+		return nil, fmt.Errorf("%s: want a file with one class name per line, but %w", name, err)
 	}
 	var names []string
 	for line := range strings.Lines(string(b)) {
@@ -106,7 +106,7 @@ func classNames(ctx context.Context, s store.Store, name string, count int) ([]s
 	return names, nil
 }
 
-// numbers are the names of classes without names.
+// numbers returns the numbers 0 … count-1 as names of classes.
 func numbers(count int) []string {
 	names := make([]string, count)
 	for i := range names {

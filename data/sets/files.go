@@ -25,8 +25,8 @@ type files struct {
 	others  others
 }
 
-// FromFiles is a dataset of image files, by their names in a store. labels are indices
-// into classes, one per image, or -1; without classes they may be nil.
+// FromFiles makes a dataset of image files from their names in a store. labels are
+// indices into classes, one per image, or -1; without classes they may be nil.
 func FromFiles(s store.Store, name string, paths []string, labels []int, classes []string) (data.Dataset, error) {
 	if labels == nil && len(classes) == 0 {
 		labels = slices.Repeat([]int{-1}, len(paths))
@@ -72,7 +72,7 @@ func (f *files) add(name string, label int) {
 	f.labels = append(f.labels, label)
 }
 
-// others counts the files that are not taken for images, by extension.
+// others counts the files that do not count as images, by extension.
 type others struct {
 	count int
 	by    map[string]int
@@ -86,7 +86,7 @@ func (o *others) add(name string) {
 	o.by[strings.ToLower(path.Ext(name))]++
 }
 
-// kinds lists the extensions with their numbers, the most frequent first.
+// kinds lists the extensions and how often they occur, the most frequent first.
 func (o *others) kinds() string {
 	names := slices.SortedFunc(maps.Keys(o.by), func(a, b string) int {
 		return cmp.Or(o.by[b]-o.by[a], strings.Compare(a, b))

@@ -23,7 +23,7 @@ func openFolder(ctx context.Context, o Options) (data.Splits, error) {
 	return openClassFolders(ctx, o, nil)
 }
 
-// openClassFolders reads folders of image files; keep, when given, names the classes.
+// openClassFolders reads folders of image files. keep, if not nil, selects the classes.
 func openClassFolders(ctx context.Context, o Options, keep []string) (p data.Splits, err error) {
 	if err := wantFolder(ctx, o); err != nil {
 		return p, err
@@ -34,14 +34,14 @@ func openClassFolders(ctx context.Context, o Options, keep []string) (p data.Spl
 		root = path.Join(root, "train")
 	} else if o.Name != "folder" {
 		train := path.Join(o.Folder, "train")
-		return p, wrongOption(Name, o.Name, "want %s with one folder a class, but there is none", train)
+		return p, wrongOption(Name, o.Name, "want %s with one folder per class, but there is none", train)
 	}
 	a, err := readFolder(ctx, o, root, keep)
 	if err != nil {
 		return p, err
 	}
 	if a.Len() == 0 {
-		return p, wrongOption(Folder, root, "want images (%s) in it or in class folders, found none",
+		return p, wrongOption(Folder, root, "want images (%s) in it or in class folders, but found none",
 			strings.Join(codec.Extensions, ", "))
 	}
 	p.Train = a
@@ -64,11 +64,11 @@ func openClassFolders(ctx context.Context, o Options, keep []string) (p data.Spl
 	return p, nil
 }
 
-// sameClasses numbers the labels of the test images as the training images' classes
-// are numbered; classes without test images are fine.
+// sameClasses changes the labels of the test images to the class numbers of the
+// training images. Classes without test images are allowed.
 func sameClasses(o Options, train, test *files, trainDir, testDir string) (data.Dataset, error) {
 	if len(train.classes) == 0 || len(test.classes) == 0 {
-		o.note("%s is left out: to judge features, it and %s both need classes", testDir, trainDir)
+		o.note("%s is left out: evaluation needs classes both there and in %s", testDir, trainDir)
 		return nil, nil
 	}
 	number := make([]int, len(test.classes))
@@ -87,7 +87,7 @@ func sameClasses(o Options, train, test *files, trainDir, testDir string) (data.
 	return test, nil
 }
 
-// wantFolder is an error if the options' folder is none.
+// wantFolder returns an error if the options' folder is not a folder.
 func wantFolder(ctx context.Context, o Options) error {
 	info, err := o.Store.Stat(ctx, o.Folder)
 	switch {
@@ -102,8 +102,8 @@ func wantFolder(ctx context.Context, o Options) error {
 	return nil
 }
 
-// readFolder lists the images below root: one folder a class, sorted by name, or
-// images without classes. keep, when given, names the classes.
+// readFolder lists the images below root: one folder per class, sorted by name, or
+// images without classes. keep, if not nil, selects the classes.
 func readFolder(ctx context.Context, o Options, root string, keep []string) (*files, error) {
 	entries, err := o.Store.List(ctx, root)
 	if err != nil {
@@ -136,7 +136,7 @@ func readFolder(ctx context.Context, o Options, root string, keep []string) (*fi
 	return f, nil
 }
 
-// addLoose adds the images directly in root, if there are none in class folders.
+// addLoose adds the images directly in root if class folders have none.
 func (f *files) addLoose(o Options, root string, entries []store.Entry) {
 	loose := 0
 	for _, e := range entries {
@@ -152,7 +152,7 @@ func (f *files) addLoose(o Options, root string, entries []store.Entry) {
 		}
 	}
 	if f.others.count > 0 {
-		o.note("%s: %d files are left out, since they are not %s: %s",
+		o.note("%s: %d files are left out, because they are not %s: %s",
 			root, f.others.count, strings.Join(codec.Extensions, ", "), f.others.kinds())
 	}
 	if loose > 0 && len(f.classes) > 0 {
@@ -160,7 +160,7 @@ func (f *files) addLoose(o Options, root string, entries []store.Entry) {
 	}
 }
 
-// wantClasses is an error that says which of the wanted class folders are missing.
+// wantClasses returns an error that says which of the wanted class folders are missing.
 func wantClasses(ctx context.Context, o Options, name, root string, keep []string) error {
 	var missing []string
 	for _, w := range slices.Sorted(slices.Values(keep)) {
@@ -175,8 +175,8 @@ func wantClasses(ctx context.Context, o Options, name, root string, keep []strin
 	return nil
 }
 
-// walk adds all images below dir, sorted by path. Links to folders are followed, but
-// not back to one of the parents, whose IDs are given.
+// walk adds all images below dir, sorted by path. It follows links to folders, but not
+// back to one of the parents, whose IDs are given.
 func (f *files) walk(ctx context.Context, o Options, dir string, label int, parents []string) error {
 	info, err := o.Store.Stat(ctx, dir)
 	if err != nil {

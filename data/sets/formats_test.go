@@ -121,7 +121,7 @@ func TestDamagedFormats(t *testing.T) {
 		{"idx", cut("train-images-idx3-ubyte", 1), "want 12 values, got 11"},
 		{"idx", cut("train-images-idx3-ubyte", 20), "header is cut short"},
 		{"idx", cut("train-labels-idx1-ubyte", 1), "want 2 values, got 1"},
-		{"idx", replace("train-labels-idx1-ubyte", 0, 0, 8, 1, 0, 0, 0, 1, 1), "want 2 labels, one an image, got 1"},
+		{"idx", replace("train-labels-idx1-ubyte", 0, 0, 8, 1, 0, 0, 0, 1, 1), "want 2 labels, one per image, got 1"},
 		{"idx", replace("train-images-idx3-ubyte", 0, 0, 13, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3), "got type 13"},
 		{"idx", replace("train-images-idx3-ubyte",
 			append([]byte{0, 0, 8, 3}, bytes.Repeat([]byte{255}, 12)...)...), "values that a file can hold"},

@@ -14,14 +14,13 @@ import (
 	"contralens/views"
 )
 
-// FashionMNISTFolder is where Debian's package dataset-fashion-mnist puts it.
+// FashionMNISTFolder is the folder of Debian's package dataset-fashion-mnist.
 const FashionMNISTFolder = "/usr/share/datasets/fashion-mnist"
 
 var fashionClasses = []string{"T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker",
 	"Bag", "Ankle boot"}
 
-// idx is a dataset in MNIST's format: 8-bit gray images in one file, labels in
-// another.
+// idx is a dataset in MNIST's format: 8-bit gray images in one file, labels in another.
 type idx struct {
 	name, path string
 	w, h       int
@@ -45,7 +44,8 @@ func (d *idx) Image(_ context.Context, i int, dst *views.Image) error {
 	return nil
 }
 
-// openFashionMNIST reads Fashion-MNIST, of the options' folder or of its Debian package.
+// openFashionMNIST reads Fashion-MNIST from the options' folder or from its Debian
+// package.
 func openFashionMNIST(ctx context.Context, o Options) (data.Splits, error) {
 	if _, err := findIDX(ctx, o.Store, o.Folder, trainImages); err == nil {
 		return readIDXSplits(ctx, o)
@@ -59,8 +59,8 @@ func openFashionMNIST(ctx context.Context, o Options) (data.Splits, error) {
 	return readIDXSplits(ctx, o)
 }
 
-// openIDX reads a folder with the four files of MNIST and its kin, whose classes are
-// numbered.
+// openIDX reads a folder with the four files of MNIST or a similar dataset. Its classes
+// are numbered.
 func openIDX(ctx context.Context, o Options) (data.Splits, error) {
 	if _, err := findIDX(ctx, o.Store, o.Folder, trainImages); err != nil {
 		return data.Splits{}, &OptionError{Option: Name, Value: o.Name, Err: err}
@@ -78,7 +78,7 @@ func readIDXSplits(ctx context.Context, o Options) (p data.Splits, err error) {
 		return p, err
 	}
 	if len(b.classes) > len(a.classes) {
-		return p, fmt.Errorf("%s: want labels below %d, as the training images', got %d",
+		return p, fmt.Errorf("%s: want labels below %d, as in the training images, got %d",
 			b.path, len(a.classes), len(b.classes)-1)
 	}
 	b.classes = a.classes
@@ -87,7 +87,7 @@ func readIDXSplits(ctx context.Context, o Options) (p data.Splits, err error) {
 
 const trainImages = "train-images-idx3-ubyte"
 
-// findIDX is the path of a file, compressed or not.
+// findIDX returns the path of a file, compressed or not.
 func findIDX(ctx context.Context, s store.Store, folder, name string) (string, error) {
 	for _, suffix := range []string{".gz", ""} {
 		if file := path.Join(folder, name+suffix); store.Exists(ctx, s, file) {
@@ -132,7 +132,7 @@ func readIDX(ctx context.Context, o Options, split string) (*idx, error) {
 	return d, nil
 }
 
-// readIDXFile reads an array of unsigned bytes with that many dimensions.
+// readIDXFile reads an array of unsigned bytes with dims dimensions.
 func readIDXFile(ctx context.Context, s store.Store, name string, dims int) (shape []int, values []uint8, err error) {
 	f, err := s.Open(ctx, name)
 	if err != nil {
@@ -156,7 +156,7 @@ func readIDXFile(ctx context.Context, s store.Store, name string, dims int) (sha
 	total := 1
 	for i := range dims {
 		shape = append(shape, int(binary.BigEndian.Uint32(head[4+4*i:])))
-		if total *= shape[i]; shape[i] == 0 || total > 1<<32 { // checked each time: the product of three can overflow
+		if total *= shape[i]; shape[i] == 0 || total > 1<<32 { // checked each time, because the product of three can overflow
 			return nil, nil, fmt.Errorf("%s: want values that a file can hold, got a shape of %v", name, shape)
 		}
 	}

@@ -14,12 +14,12 @@ import (
 //go:embed imagenet100.class
 var imagenet100 string
 
-// openImageNet reads ImageNet as it is unpacked, train/ and val/ with a folder a
-// class, or packed in shards.
+// openImageNet reads ImageNet as unpacked, train/ and val/ with a folder per class, or
+// packed in shards.
 func openImageNet(ctx context.Context, o Options) (data.Splits, error) { return openFolder(ctx, o) }
 
-// openImageNet100 reads the 100 classes of ImageNet that contrastive learning is
-// tried on (Tian et al., 2020), or those of o.Imagenet100Path.
+// openImageNet100 reads the 100 classes of ImageNet that are common in contrastive
+// learning (Tian et al., 2020), or those listed in o.Imagenet100Path.
 func openImageNet100(ctx context.Context, o Options) (p data.Splits, err error) {
 	keep, err := readWnids(o)
 	if err != nil {
@@ -38,7 +38,8 @@ func openImageNet100(ctx context.Context, o Options) (p data.Splits, err error) 
 func readWnids(o Options) ([]string, error) {
 	text := imagenet100
 	if o.Imagenet100Path != "" {
-		// The list is the user's own file, whatever holds the dataset; it may be a pipe.
+		// The list is the user's own file, whatever store the dataset is in. It may be
+		// a pipe.
 		b, err := os.ReadFile(o.Imagenet100Path)
 		if err != nil {
 			return nil, wrongOption(ClassList, "", "open %s: %w", o.Imagenet100Path, store.Cause(err))
@@ -48,7 +49,7 @@ func readWnids(o Options) ([]string, error) {
 	return strings.Fields(text), nil
 }
 
-// keepClasses leaves only those classes in the splits.
+// keepClasses keeps only the given classes in the splits.
 func keepClasses(o Options, p data.Splits, keep []string) (data.Splits, error) {
 	slices.Sort(keep)
 	for _, w := range keep {

@@ -12,8 +12,8 @@ import (
 	"contralens/views"
 )
 
-// Images lists all images below a folder, whatever its folders mean, sorted by path
-// and without classes. note is told what is left out; nil: nobody is told.
+// Images lists all images below a folder, sorted by path and without classes, whatever
+// its subfolders mean. note, which may be nil, receives what is left out.
 func Images(ctx context.Context, s store.Store, root string, note func(string)) (data.Dataset, error) {
 	o := Options{Store: s, Folder: root, Note: note}
 	if err := wantFolder(ctx, o); err != nil {
@@ -33,8 +33,8 @@ func Images(ctx context.Context, s store.Store, root string, note func(string)) 
 	return f, nil
 }
 
-// Paths is a dataset of those image files, without classes; of a folder, of all images
-// in and below it, sorted.
+// Paths makes a dataset without classes from image files and folders. A folder stands
+// for all images below it, sorted by path.
 func Paths(ctx context.Context, s store.Store, names []string) (data.Dataset, error) {
 	f := &files{store: s, name: "files"}
 	for _, name := range names {

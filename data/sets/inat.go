@@ -16,23 +16,23 @@ import (
 	"contralens/data/store"
 )
 
-// Limits of an annotation file: one entry, and the number of entries. The largest
-// iNaturalist file has 2.7 million images.
+// Limits of an annotation file: the size of one entry, and the number of entries. The
+// largest iNaturalist file has 2.7 million images.
 const (
 	maxAnnotationBytes = 1 << 20
 	maxAnnotations     = 20_000_000
 )
 
-// annotations are what a COCO-like annotation file says of classification.
+// annotations has the classification data of a COCO-like annotation file.
 type annotations struct {
 	images     map[int64]string // id → file name
 	classes    map[int64]string // category id → name
 	categories map[int64]int64  // image id → category id
 }
 
-// openINat18 reads iNaturalist 2018 as it is distributed: train2018.json and
-// val2018.json (images, annotations, categories) beside the folder train_val2018
-// with the images. Classes are the categories in the order of their ids.
+// openINat18 reads iNaturalist 2018 as distributed: train2018.json and val2018.json
+// (images, annotations, categories) beside the folder train_val2018 with the images.
+// Classes are the categories in the order of their ids.
 func openINat18(ctx context.Context, o Options) (p data.Splits, err error) {
 	train, val := path.Join(o.Folder, "train2018.json"), path.Join(o.Folder, "val2018.json")
 	a, err := readAnnotations(ctx, o, train)
@@ -58,8 +58,8 @@ func openINat18(ctx context.Context, o Options) (p data.Splits, err error) {
 	return p, nil
 }
 
-// dataset lists the annotated images in the order of their ids; ids are the
-// categories in the order of their labels.
+// dataset lists the annotated images in the order of their ids. ids are the categories
+// in the order of their labels.
 func (a *annotations) dataset(o Options, ids []int64, names map[int64]string) (data.Dataset, error) {
 	label := make(map[int64]int, len(ids))
 	f := &files{store: o.Store, name: o.Name}
@@ -85,8 +85,8 @@ func (a *annotations) dataset(o Options, ids []int64, names map[int64]string) (d
 	return f, nil
 }
 
-// gate is a reader that fails when more than left bytes are asked of it, so that
-// no single value of a file can fill the memory.
+// gate is a reader that fails after left bytes, so that no single value of a file can
+// fill the memory.
 type gate struct {
 	r    io.Reader
 	left int
@@ -103,8 +103,8 @@ func (g *gate) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readAnnotations reads an annotation file entry by entry; of the file only what
-// classification needs stays in memory.
+// readAnnotations reads an annotation file entry by entry. It keeps only what
+// classification needs in memory.
 func readAnnotations(ctx context.Context, o Options, name string) (*annotations, error) {
 	f, err := o.Store.Open(ctx, name)
 	if err != nil {
@@ -175,7 +175,7 @@ func (a *annotations) image(dec *json.Decoder) error {
 		return fmt.Errorf("want an id and a file_name below the dataset's folder, got %q", v.File)
 	}
 	if _, twice := a.images[*v.ID]; twice {
-		return fmt.Errorf("image %d comes twice", *v.ID)
+		return fmt.Errorf("image %d appears twice", *v.ID)
 	}
 	a.images[*v.ID] = v.File
 	return nil
@@ -219,7 +219,7 @@ func delim(dec *json.Decoder, want json.Delim) error {
 	return err
 }
 
-// skip passes over a value of any size.
+// skip skips a value of any size.
 func skip(dec *json.Decoder, refill func()) error {
 	for depth := 0; ; {
 		refill()

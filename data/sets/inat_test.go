@@ -66,7 +66,7 @@ func TestINat18Errors(t *testing.T) {
 		{`{"images": 3}`, "", `images: want "["`},
 		{inatTrain[:200], "", "unexpected EOF"},
 		{strings.Replace(inatTrain, "train_val2018/Aves/7/c.jpg", "../../etc/passwd", 1), "", "below the dataset's folder"},
-		{strings.Replace(inatTrain, `"id": 30`, `"id": 10`, 1), "", "image 10 comes twice"},
+		{strings.Replace(inatTrain, `"id": 30`, `"id": 10`, 1), "", "image 10 appears twice"},
 		{strings.Replace(inatTrain, `"image_id": 10`, `"image_id": 11`, 1), "",
 			"image 10 (train_val2018/Plantae/2/a.jpg): want an annotation"},
 		{inatTrain, strings.Replace(inatTrain, `"category_id": 7`, `"category_id": 8`, 1), "category 8 is not among the 3"},

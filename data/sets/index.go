@@ -19,41 +19,41 @@ import (
 	"contralens/data/store"
 )
 
-// indexName is the file beside shards that says where their images are.
+// indexName is the file beside shards that records where their images are.
 const indexName = ".contralens-index"
 
-// indexMagic begins an index: a line, a line of JSON with the shards, the
-// entries in little-endian order, and the CRC-32 of all before it.
+// indexMagic is the first line of an index. A line of JSON with the shards, the entries
+// in little-endian order, and the CRC-32 of all before it follow.
 const indexMagic = "contralens index 1\n"
 
-// maxClasses bounds the number of a class, and so the memory of their names.
+// maxClasses limits the number of a class, and so the memory for class names.
 const maxClasses = 1 << 20
 
-// index says where the images of a folder's shards are.
+// index records where the images of a folder's shards are.
 type index struct {
 	Shards  []shard
 	Entries int
 	entries []entry
 }
 
-// shard is a tar file as it was when it was indexed.
+// shard is the state of a tar file when it was indexed.
 type shard struct {
 	Name     string
 	Size     int64
 	Modified int64    // nanoseconds
-	Notes    []string // what is wrong with it
+	Notes    []string // problems of the shard
 }
 
-// entry is an image.
+// entry locates an image.
 type entry struct {
 	Offset int64
 	Size   uint32
 	Shard  int32
-	Label  int32 // -1 without one
+	Label  int32 // -1 without a class
 }
 
 // openIndex reads the index of a folder if it matches the files there. Otherwise it
-// makes a new one, and saves it there if the store can be written to.
+// makes a new one, and saves it if the store can be written to.
 func openIndex(ctx context.Context, o Options, dir string) (*index, error) {
 	var now []shard
 	for _, name := range shardNames(ctx, o, dir) {
@@ -73,7 +73,7 @@ func openIndex(ctx context.Context, o Options, dir string) (*index, error) {
 		}
 		x.dropUnlabeled()
 		if err := x.write(ctx, o.Store, path.Join(dir, indexName)); err != nil {
-			o.note("the index of %s is made anew each time, since it cannot be kept: %v", dir, err)
+			o.note("the index of %s is rebuilt each time, because it cannot be saved: %v", dir, err)
 		}
 	}
 	for _, s := range x.Shards {
@@ -96,7 +96,7 @@ func sameShards(a, b []shard) bool {
 	return true
 }
 
-// readIndex is nil when there is no sound index.
+// readIndex returns nil if there is no valid index.
 func readIndex(ctx context.Context, s store.Store, name string) *index {
 	b, err := store.ReadFile(ctx, s, name)
 	if err != nil || len(b) < 4 || !bytes.HasPrefix(b, []byte(indexMagic)) {
@@ -125,7 +125,7 @@ func readIndex(ctx context.Context, s store.Store, name string) *index {
 	return x
 }
 
-// write keeps the index in a store that files can be added to.
+// write saves the index, if the store is a store.Writer.
 func (x *index) write(ctx context.Context, s store.Store, name string) error {
 	w, ok := s.(store.Writer)
 	if !ok {
@@ -148,7 +148,7 @@ func (x *index) write(ctx context.Context, s store.Store, name string) error {
 	})
 }
 
-// scan adds a shard's images. A shard that ends early gives those before its end.
+// scan adds a shard's images. Of a truncated shard it adds those before its end.
 func (x *index) scan(ctx context.Context, st store.Store, dir string, number int) error {
 	s := &x.Shards[number]
 	f, err := st.Open(ctx, path.Join(dir, s.Name))
@@ -157,8 +157,8 @@ func (x *index) scan(ctx context.Context, st store.Store, dir string, number int
 	}
 	defer f.Close()
 	start, unpaired, end := len(x.entries), 0, int64(0)
-	var key, open string // of the sample that is being read; of one whose class has no image yet
-	image := -1          // its entry
+	var key, open string // key of the current sample; key of a class without an image so far
+	image := -1          // index of the current sample's entry
 	label := int32(-1)
 	r := tar.NewReader(f)
 	for {
@@ -168,7 +168,7 @@ func (x *index) scan(ctx context.Context, st store.Store, dir string, number int
 		}
 		if err != nil {
 			if cut := err != io.EOF || end+1024 > s.Size; cut {
-				s.note("it ends early or is damaged (%s): the %d images before that are taken",
+				s.note("it ends early or is damaged (%s): only the %d images before that are used",
 					plain(err), len(x.entries)-start)
 			}
 			break
@@ -179,7 +179,7 @@ func (x *index) scan(ctx context.Context, st store.Store, dir string, number int
 		}
 		end = offset + (h.Size+511)/512*512
 		if offset+h.Size > s.Size {
-			continue // the next header is missing, which is said there
+			continue // the next header is missing, and is reported there
 		}
 		name := path.Base(h.Name)
 		if h.Typeflag != tar.TypeReg || strings.HasPrefix(name, ".") {
@@ -217,12 +217,12 @@ func (x *index) scan(ctx context.Context, st store.Store, dir string, number int
 		unpaired++
 	}
 	if unpaired > 0 {
-		s.note("%d classes (key.cls) are without an image", unpaired)
+		s.note("%d class files (key.cls) have no image", unpaired)
 	}
 	return nil
 }
 
-// dropUnlabeled leaves out images without a class where others have one.
+// dropUnlabeled drops the images without a class, unless no image has one.
 func (x *index) dropUnlabeled() {
 	without := make([]int, len(x.Shards))
 	for _, e := range x.entries {
@@ -232,7 +232,7 @@ func (x *index) dropUnlabeled() {
 	}
 	kept := slices.DeleteFunc(slices.Clone(x.entries), func(e entry) bool { return e.Label < 0 })
 	if len(kept) == 0 {
-		return // none has a class: for pre-training
+		return // all are without a class, for pre-training
 	}
 	x.entries = kept
 	for i, n := range without {
@@ -250,24 +250,24 @@ func (s *shard) note(format string, args ...any) {
 	s.Notes = append(s.Notes, fmt.Sprintf(format, args...))
 }
 
-// lastExt is what follows the last dot.
+// lastExt returns what follows the last dot.
 func lastExt(ext string) string { return ext[strings.LastIndex(ext, ".")+1:] }
 
-// plain says a tar error to a user.
+// plain describes a tar error for a user.
 func plain(err error) string {
 	switch {
 	case err == io.EOF:
-		return "tar's end mark is missing"
+		return "the end marker of the tar file is missing"
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return "the last member is cut"
+		return "the last member is cut off"
 	case errors.Is(err, tar.ErrHeader):
-		return "no member's header where one should be"
+		return "a member's header is missing or damaged"
 	}
 	return err.Error()
 }
 
-// IndexShards makes the index of a folder's shards, or checks the one that is there,
-// so that opening them later doesn't have to. o.Store and o.Note are read.
+// IndexShards makes or checks the index of a folder's shards, so that opening them
+// later does not have to. It uses o.Store and o.Note only.
 func IndexShards(ctx context.Context, o Options, dir string) error {
 	if o.Store == nil {
 		o.Store = store.Disk{}

@@ -14,9 +14,9 @@ import (
 	"contralens/data/store"
 )
 
-// openList reads a text file of lines "path" or "path<tab>label"; # begins a
-// comment line. Paths are relative to the list's folder. The options' folder
-// is the list itself, or a folder with train.txt and, for tests, val.txt or test.txt.
+// openList reads a text file with lines "path" or "path<tab>label"; # begins a comment
+// line. Paths are relative to the list's folder. The options' folder is the list
+// itself, or a folder with train.txt and, for tests, val.txt or test.txt.
 func openList(ctx context.Context, o Options) (p data.Splits, err error) {
 	info, err := o.Store.Stat(ctx, o.Folder)
 	if err != nil {
@@ -92,8 +92,7 @@ func readList(ctx context.Context, o Options, list string) (*files, error) {
 	return f, nil
 }
 
-// sortedClasses are the different labels in order: by number where they are
-// numbers, else by name.
+// sortedClasses returns the distinct labels in order: numbers by value, then names.
 func sortedClasses(labels []string) []string {
 	seen := map[string]bool{}
 	var classes []string

@@ -2,10 +2,10 @@ package sets
 
 import "fmt"
 
-// Option is one of the Options that can be wrong, in words.
+// Option names one of the Options in an error.
 type Option string
 
-// The options that an OptionError is about.
+// The options that an OptionError can be about.
 const (
 	Name      Option = "dataset"
 	Folder    Option = "folder"
@@ -13,17 +13,17 @@ const (
 	Imbalance Option = "imbalance"
 )
 
-// OptionError is the error of an option: the dataset that it asks for cannot be opened.
+// OptionError is the error of an option whose dataset cannot be opened.
 type OptionError struct {
 	Option Option
-	Value  string // that the option has, where the message needs it
+	Value  string // value of the option, if the message needs it
 	Err    error
 }
 
-// Error is "option value: what was expected and what came".
+// Error is "option value: what was expected and what was found".
 func (e *OptionError) Error() string { return e.Named(string(e.Option)) }
 
-// Named is the message with another name for the option, as a command line has it.
+// Named returns the message with another name for the option, such as that of a flag.
 func (e *OptionError) Named(option string) string {
 	if e.Value != "" {
 		option += " " + e.Value

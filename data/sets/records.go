@@ -10,13 +10,12 @@ import (
 	"contralens/views"
 )
 
-// records is a dataset in files of fixed-size records, one per image: planar RGB
-// of side x side, after some label bytes. Images are read when they are asked
-// for.
+// records is a dataset in files of fixed-size records, one per image: label bytes, then
+// planar RGB of side x side. Images are read on demand.
 type records struct {
 	name    string
 	files   []string
-	each    []int // records of each file
+	each    []int // number of records per file
 	store   store.Store
 	head    int // label bytes before the pixels
 	side    int
@@ -35,7 +34,7 @@ func (r *records) Path(i int) string {
 	return fmt.Sprintf("%s#%d", r.files[file], record)
 }
 
-// find is the file that image i is in, and its place among the records there.
+// find returns the file of image i, and the image's record in it.
 func (r *records) find(i int) (file, record int) {
 	for file, record = 0, i; record >= r.each[file]; file++ {
 		record -= r.each[file]
@@ -73,14 +72,14 @@ func (r *records) add(ctx context.Context, name string) error {
 	size := int64(r.size())
 	if info.Size == 0 || info.Size%size != 0 {
 		return fmt.Errorf("%s: want a whole number of records of %d bytes, got %d bytes: "+
-			"is the file cut short, or no file of %s?", name, size, info.Size, r.name)
+			"is the file cut short, or not a file of %s?", name, size, info.Size, r.name)
 	}
 	r.files = append(r.files, name)
 	r.each = append(r.each, int(info.Size/size))
 	return nil
 }
 
-// readLabels reads the label that each record has as its byte at.
+// readLabels reads the labels. The label of a record is its byte at index at.
 func (r *records) readLabels(ctx context.Context, at int) error {
 	for f, name := range r.files {
 		if err := r.readFileLabels(ctx, name, r.each[f], at); err != nil {
@@ -90,8 +89,8 @@ func (r *records) readLabels(ctx context.Context, at int) error {
 	return nil
 }
 
-// readFileLabels reads a file of n records from its beginning to its end: stores are
-// slow at reading single bytes.
+// readFileLabels reads the labels of a file of n records. It reads the whole file in
+// order, because stores are slow at reading single bytes.
 func (r *records) readFileLabels(ctx context.Context, name string, n, at int) error {
 	file, err := r.store.Open(ctx, name)
 	if err != nil {

@@ -1,6 +1,7 @@
-// Package sets opens datasets: folders and lists of images, tar shards, and the files
-// that well-known datasets are distributed as, a Go file each. Whatever they read, they
-// read through a store. Register adds a dataset from outside.
+// Package sets opens datasets: folders and lists of images, tar shards, and well-known
+// datasets in the files that they are distributed as. Open opens one by its name, or
+// recognizes it by its files. All files are read through a store. Register adds a
+// dataset from outside.
 package sets
 
 import (
@@ -14,23 +15,24 @@ import (
 	"contralens/data/store"
 )
 
-// Options name a dataset and say what to make of it.
+// Options select a dataset and how to open it.
 type Options struct {
-	Name            string      // one of Names; "" looks at the folder
-	Store           store.Store // where its files are; nil: store.Disk
+	Name            string      // one of Names; "" recognizes the dataset by its files
+	Store           store.Store // store of its files; nil: store.Disk
 	Folder          string
-	Imagenet100Path string  // a file with one wnid a line instead of the built-in list
+	Imagenet100Path string  // file with one wnid per line, to use instead of the built-in list
 	Limit           int     // keep this many training images, spread evenly over the classes; 0: all
 	Imbalance       float64 // keep a long tail of the training images with this factor (see data.LongTail); 0: all
 	ImbalanceSeed   uint64
-	CacheBytes      int64 // decoded images kept in memory; 0: 1 GiB, negative: none
+	CacheBytes      int64 // memory for decoded images; 0: 1 GiB, negative: none
 
-	// MaxBad is the share of images that may be unreadable: they are replaced (see
-	// data.Fallback), and one more is an error. 0: the first is an error.
+	// MaxBad is the share of images that may be unreadable. These are replaced (see
+	// data.Fallback); one more is an error. 0: the first one is an error.
 	MaxBad float64
 
-	// Note is told what is left out or replaced, an unreadable image once, perhaps
-	// from several goroutines at once; nil: nobody is told.
+	// Note receives a sentence about everything that is left out or replaced, once per
+	// unreadable image. It may be called from several goroutines at once, and may be
+	// nil.
 	Note func(string)
 }
 
@@ -40,19 +42,19 @@ func (o Options) note(format string, args ...any) {
 	}
 }
 
-// Opener reads the lists of a dataset's images: where they are, and their classes. The
-// Store and the Name of its options are set. It doesn't care for Limit, Imbalance,
-// CacheBytes and MaxBad, which Open applies to whatever an Opener opens.
+// Opener reads the lists of a dataset's images: where they are, and their classes.
+// Store and Name in its options are set. Open itself applies Limit, Imbalance,
+// CacheBytes and MaxBad to the result.
 type Opener func(ctx context.Context, o Options) (data.Splits, error)
 
 // set is a registered dataset.
 type set struct {
 	name  string
 	open  Opener
-	marks []string // files that tell that a folder holds it
+	marks []string // files that identify the dataset in a folder
 }
 
-// registered are the datasets that Open knows, those of this package first.
+// registered has the datasets that Open knows, those of this package first.
 var registered = []set{
 	{"imagenet", openImageNet, nil},
 	{"imagenet100", openImageNet100, nil},
@@ -66,17 +68,17 @@ var registered = []set{
 	{"inat18", openINat18, nil},
 }
 
-// Register adds a dataset to those that Open knows. A folder that has a file of marks
-// (paths below the folder) is recognized as this dataset when no name is given. It is
-// meant to be called when a package is initialized, and panics if the name is taken.
+// Register adds a dataset to those that Open knows. A folder that has one of the files
+// in marks (paths below the folder) is recognized as this dataset if no name is given.
+// Call it when a package is initialized. It panics if the name is taken.
 func Register(name string, open Opener, marks ...string) {
 	if slices.Contains(Names(), name) {
-		panic("sets: dataset " + name + " is registered twice")
+		panic("sets: dataset " + name + " is already registered")
 	}
 	registered = append(registered, set{name, open, marks})
 }
 
-// Names are the datasets that Open knows.
+// Names returns the names of the datasets that Open knows.
 func Names() []string {
 	var names []string
 	for _, s := range registered {
@@ -85,7 +87,7 @@ func Names() []string {
 	return names
 }
 
-// Open reads the lists of all splits of a dataset.
+// Open opens a dataset and reads the lists of all its splits. It decodes no images.
 func Open(ctx context.Context, o Options) (p data.Splits, err error) {
 	if o.Store == nil {
 		o.Store = store.Disk{}
@@ -99,7 +101,7 @@ func Open(ctx context.Context, o Options) (p data.Splits, err error) {
 		return p, wrongOption(Name, "", "want one of %s, got %q", strings.Join(Names(), ", "), given)
 	}
 	p, err = registered[at].open(ctx, o)
-	if ctx.Err() != nil { // what was not found may be there
+	if ctx.Err() != nil { // files that were not found may exist
 		err = fmt.Errorf("dataset %s: reading its lists was stopped: %w", o.Name, ctx.Err())
 	}
 	if err == nil && o.Imbalance != 0 {
@@ -131,8 +133,9 @@ func Open(ctx context.Context, o Options) (p data.Splits, err error) {
 	return p, nil
 }
 
-// detect is the dataset that a folder holds: a list if it is a file, imagenet100 when
-// it has those classes, a dataset whose marks are there, else a plain folder.
+// detect returns the name of the dataset in a folder: a list if it is a file,
+// imagenet100 if it has those classes, a dataset with one of its marks, or else a plain
+// folder.
 func detect(ctx context.Context, o Options) string {
 	if info, err := o.Store.Stat(ctx, o.Folder); err == nil && !info.Folder {
 		return "list"

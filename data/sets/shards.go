@@ -15,9 +15,9 @@ import (
 )
 
 // shards is a dataset of tar files in WebDataset's layout: an image key.jpg (or .jpeg,
-// .png, .bmp, .webp) and the number of its class, key.cls, next to each other.
-// classes.txt in the same folder names the classes. An index gives random access, so
-// that every epoch is a permutation of all images.
+// .png, .bmp, .webp) next to the number of its class, key.cls. classes.txt in the same
+// folder names the classes. An index gives random access, so that every epoch is a
+// permutation of all images.
 type shards struct {
 	store   store.Store
 	name    string
@@ -31,8 +31,8 @@ func (s *shards) Len() int          { return len(s.index.entries) }
 func (s *shards) Label(i int) int   { return int(s.index.entries[i].Label) }
 func (s *shards) Classes() []string { return s.classes }
 
-// Path is the shard and the name of the member in it, which is in the block before the
-// image; "?" if that cannot be read within five seconds.
+// Path returns the shard and the name of the member in it, which is in the block before
+// the image. The name is "?" if it cannot be read within five seconds.
 func (s *shards) Path(i int) string {
 	e := s.index.entries[i]
 	shard, name := s.shard(i), "?"
@@ -44,7 +44,7 @@ func (s *shards) Path(i int) string {
 	return shard + "#" + name
 }
 
-// shard is the tar file that image i is in.
+// shard returns the path of the tar file that image i is in.
 func (s *shards) shard(i int) string {
 	return path.Join(s.dir, s.index.Shards[s.index.entries[i].Shard].Name)
 }
@@ -69,14 +69,14 @@ func (s *shards) Image(ctx context.Context, i int, dst *views.Image) error {
 	return nil
 }
 
-// hasShards reports whether the options' folder, or its train/, has tar files and
-// neither images nor class folders, beside which a tar file would be something else.
+// hasShards reports whether the options' folder, or train/ in it, has tar files and
+// neither images nor class folders. Tar files beside those are not part of the dataset.
 func hasShards(ctx context.Context, o Options) bool {
 	return onlyShards(ctx, o, o.Folder) || onlyShards(ctx, o, path.Join(o.Folder, "train"))
 }
 
-// unlabeledFolders are the names of the folder with the unlabeled split. The second
-// is what it was called first.
+// unlabeledFolders are the names of the folder with the unlabeled split. The second one
+// is for older datasets.
 var unlabeledFolders = []string{"unlabeled", "unlabelled"}
 
 func onlyShards(ctx context.Context, o Options, dir string) bool {
@@ -93,7 +93,7 @@ func onlyShards(ctx context.Context, o Options, dir string) bool {
 	return len(shardNames(ctx, o, dir)) > 0
 }
 
-// shardNames are the tar files of a folder, sorted.
+// shardNames lists the tar files of a folder, sorted.
 func shardNames(ctx context.Context, o Options, dir string) []string {
 	entries, _ := o.Store.List(ctx, dir)
 	var names []string
@@ -105,8 +105,8 @@ func shardNames(ctx context.Context, o Options, dir string) []string {
 	return names
 }
 
-// openShards reads shards in train/ and val/ or test/, and unlabeled/ for
-// pre-training, or all in one folder.
+// openShards reads shards in train/ and val/ or test/, and unlabeled/ for pre-training,
+// or all in one folder.
 func openShards(ctx context.Context, o Options) (p data.Splits, err error) {
 	dir := o.Folder
 	if !onlyShards(ctx, o, dir) {
@@ -137,7 +137,7 @@ func openShards(ctx context.Context, o Options) (p data.Splits, err error) {
 }
 
 // openTestShards reads the shards in val/ or test/, whose classes must be those of
-// train; nil if there are none.
+// train. It returns nil if there are none.
 func openTestShards(ctx context.Context, o Options, train *shards) (data.Dataset, error) {
 	for _, name := range []string{"val", "test"} {
 		dir := path.Join(o.Folder, name)
@@ -150,7 +150,7 @@ func openTestShards(ctx context.Context, o Options, train *shards) (data.Dataset
 		}
 		has, want := len(test.classes), len(train.classes)
 		if has > want || (has == want && !slices.Equal(test.classes, train.classes)) {
-			return nil, fmt.Errorf("%s: want the %d classes of %s, got %d others", dir, want, train.dir, has)
+			return nil, fmt.Errorf("%s: want the %d classes of %s, got %d different ones", dir, want, train.dir, has)
 		}
 		test.classes = train.classes
 		return test, nil

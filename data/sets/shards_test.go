@@ -98,7 +98,7 @@ func TestDamagedAndForeignShards(t *testing.T) {
 		t.Error(err)
 	}
 	for i, want := range []string{"member c.cls: want the number of a class, 0 to 1048575",
-		"member d.cls: want the number of a class", "1 classes (key.cls) are without an image",
+		"member d.cls: want the number of a class", "1 class files (key.cls) have no image",
 		"2 images without a class", "x.tar#f.jpg"} {
 		if len(notes) != 5 || !strings.Contains(notes[i], want) {
 			t.Fatalf("notes %q, want %q", notes, want)

@@ -9,10 +9,10 @@ import (
 	"contralens/data/store"
 )
 
-// openSTL10 reads the binary layout of STL-10 (train_X.bin and train_y.bin,
-// test_X.bin and test_y.bin, unlabeled_X.bin, class_names.txt): 96 x 96 RGB,
-// planar and column by column, labels from 1, as cs.stanford.edu/~acoates/stl10
-// describes it. The unlabeled split, if it is there, is what pre-training takes.
+// openSTL10 reads STL-10's binary layout (train_X.bin and train_y.bin, test_X.bin and
+// test_y.bin, unlabeled_X.bin, class_names.txt): 96 x 96 RGB, planar and column by
+// column, labels from 1; see cs.stanford.edu/~acoates/stl10. Pre-training uses the
+// unlabeled split if it exists.
 func openSTL10(ctx context.Context, o Options) (p data.Splits, err error) {
 	if err := wantFolder(ctx, o); err != nil {
 		return p, err

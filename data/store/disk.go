@@ -13,12 +13,12 @@ import (
 	"contralens/internal/durable"
 )
 
-// Disk is the file system. A context ends a read between two system calls, not
-// within one. Each read opens its file anew: that costs microseconds where decoding
-// costs milliseconds, and no dataset needs too many open files.
+// Disk is the file system. When its context ends, a read stops between two system
+// calls, not within one. Each read opens its file anew. That takes microseconds where
+// decoding takes milliseconds, and the number of open files stays small.
 type Disk struct{}
 
-// Open opens a file to read it from its beginning.
+// Open opens a file for reading from its beginning.
 func (Disk) Open(ctx context.Context, name string) (io.ReadSeekCloser, error) {
 	f, err := open(ctx, name)
 	if err != nil {
@@ -55,12 +55,12 @@ func open(ctx context.Context, name string) (*os.File, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	// Without O_NONBLOCK opening a pipe that nobody writes to takes forever.
+	// Without O_NONBLOCK, opening a pipe without a writer blocks forever.
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	return f, Cause(err)
 }
 
-// length is the size of a file in bytes; what has none is an error.
+// length returns the size of a file in bytes. A folder, pipe or device is an error.
 func length(f *os.File) (int64, error) {
 	info, err := f.Stat()
 	switch {
@@ -117,7 +117,7 @@ func (Disk) Write(ctx context.Context, name string, write func(io.Writer) error)
 	return Cause(durable.Write(name, write))
 }
 
-// resize is a slice of size bytes, in buf's memory if they fit.
+// resize returns a slice of size bytes, in buf if they fit.
 func resize(buf []byte, size int64) []byte {
 	if int64(cap(buf)) < size {
 		return make([]byte, size)

@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// Memory is a store of files in memory, by their names. Folders are what the names
-// have before a slash.
+// Memory is a store of files in memory, by name. Folders exist through the names of
+// files in them.
 type Memory map[string][]byte
 
 func (m Memory) file(ctx context.Context, name string) ([]byte, error) {
@@ -29,7 +29,7 @@ func (m Memory) file(ctx context.Context, name string) ([]byte, error) {
 	return nil, fs.ErrNotExist
 }
 
-// below is what names of files in a folder begin with.
+// below returns the prefix of the names of files in a folder.
 func below(folder string) string {
 	if folder = path.Clean(folder); folder == "." || folder == "/" {
 		return strings.TrimPrefix(folder, ".")
@@ -46,7 +46,7 @@ func (m Memory) folder(name string) bool {
 	return false
 }
 
-// Open opens a file to read it from its beginning.
+// Open opens a file for reading from its beginning.
 func (m Memory) Open(ctx context.Context, name string) (io.ReadSeekCloser, error) {
 	b, err := m.file(ctx, name)
 	if err != nil {

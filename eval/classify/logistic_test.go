@@ -136,11 +136,7 @@ func TestProbesAgreeWithPyTorch(t *testing.T) {
 	if ours.lbfgs < 40 || ours.lbfgs > 97 {
 		t.Error("an accuracy that tells little")
 	}
-	for i, w := range weights {
-		if math.Abs(float64(w-theirs.Weight[i])) > 2e-3 {
-			t.Fatalf("SGD's weight %d: %v here, %v in PyTorch", i, w, theirs.Weight[i])
-		}
-	}
+	numeric.AllNear(t, "SGD's weights, here and in PyTorch", weights, theirs.Weight, 2e-3)
 }
 
 func flat(lists [][]int) []int64 {

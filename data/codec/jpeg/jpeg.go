@@ -1,5 +1,5 @@
-// Package jpeg decodes JPEG files, or parts of them, through libjpeg-turbo with
-// the accurate DCT that Pillow uses.
+// Package jpeg decodes JPEG files, or regions of them, through libjpeg-turbo, with the
+// accurate DCT that Pillow uses.
 package jpeg
 
 /*
@@ -20,15 +20,14 @@ import (
 	"contralens/views"
 )
 
-// parts recycles the structs in which C returns its results, so that a call doesn't
-// allocate one.
+// parts recycles the structs for C's results, to save one allocation per call.
 var parts = sync.Pool{New: func() any { return new(C.turbo_part) }}
 
-// maxPixels refuses images whose pixels alone would take a gigabyte or more.
+// maxPixels is the limit of an image's size; its pixels take more than a gigabyte.
 const maxPixels = 400 << 20
 
-// Decode decodes a file's bytes into dst as RGB. A file that ends early is an
-// error; damage that the library can recover from is not.
+// Decode decodes a file's bytes into dst as RGB. A truncated file is an error; damage
+// that the library can recover from is not.
 func Decode(file []byte, dst *views.Image) error {
 	_, _, err := decode(file, views.Box{}, 8, dst)
 	return err
@@ -36,8 +35,8 @@ func Decode(file []byte, dst *views.Image) error {
 
 // DecodePart decodes the region box, which must not be empty, at the scale eighths/8,
 // with eighths from 1 to 8. At full scale its pixels equal Decode's. The decoded region
-// is larger than box; x and y are its corner in the whole image at that scale. The file
-// is neither read nor checked beyond the box.
+// is larger than box; x and y are its corner in the whole image at that scale. Data
+// beyond the box is neither read nor checked.
 func DecodePart(file []byte, box views.Box, eighths int, dst *views.Image) (x, y int, err error) {
 	return decode(file, box, eighths, dst)
 }
@@ -74,8 +73,8 @@ func decode(file []byte, box views.Box, eighths int, dst *views.Image) (x, y int
 		break
 	}
 	if part.cmyk != 0 {
-		// Adobe's files, and so nearly all, store the inks inverted. The roundings
-		// are those of Pillow's convert("RGB").
+		// Adobe's files, and so nearly all CMYK files, store inverted inks. The
+		// rounding is that of Pillow's convert("RGB").
 		n := int(part.width * part.height)
 		for i, j := 0, 0; j < 3*n; i, j = i+4, j+3 {
 			k := int(dst.Pix[i+3])
@@ -89,7 +88,7 @@ func decode(file []byte, box views.Box, eighths int, dst *views.Image) (x, y int
 	return int(part.x), int(part.y), nil
 }
 
-// Version names the library in use.
+// Version returns the version of the library in use.
 func Version() string {
 	v := C.LIBJPEG_TURBO_VERSION_NUMBER
 	return fmt.Sprintf("libjpeg-turbo %d.%d.%d", v/1000000, v/1000%1000, v%1000)

@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// Size reads an image's size from a file's header, without the library: crops
-// are drawn before anything is decoded.
+// Size reads an image's size from the header of a file, without the library. Crops are
+// drawn before anything is decoded.
 func Size(file []byte) (w, h int, err error) {
 	if len(file) < 4 || file[0] != 0xFF || file[1] != 0xD8 {
 		return 0, 0, errors.New("not a JPEG file")
@@ -29,7 +29,7 @@ func Size(file []byte) (w, h int, err error) {
 			return w, h, nil
 		}
 		at += 2
-		if marker != 0x01 && (marker < 0xD0 || marker > 0xD7) { // those have no length
+		if marker != 0x01 && (marker < 0xD0 || marker > 0xD7) { // these have no length
 			at += int(binary.BigEndian.Uint16(file[at:]))
 		}
 	}

@@ -1,5 +1,5 @@
-// Package storetest has a store that fails, waits and counts, for tests of what
-// reads through one.
+// Package storetest has a store that fails, waits and counts, for tests of code that
+// reads from a store.
 package storetest
 
 import (
@@ -15,12 +15,12 @@ import (
 type Store struct {
 	store.Store
 	Delay time.Duration           // before each call, unless its context ends
-	Fail  func(name string) error // when set, an error of it is the call's
+	Fail  func(name string) error // if set, its error is returned by the call
 	Calls atomic.Int64
-	Bytes atomic.Int64 // that ReadAt read
+	Bytes atomic.Int64 // read by ReadAt
 }
 
-// before is what each call begins with.
+// before runs at the beginning of each call.
 func (s *Store) before(ctx context.Context, name string) error {
 	s.Calls.Add(1)
 	if s.Delay > 0 {
@@ -36,7 +36,7 @@ func (s *Store) before(ctx context.Context, name string) error {
 	return nil
 }
 
-// Open opens as the store below does, unless it is to fail.
+// Open opens a file, unless Fail returns an error.
 func (s *Store) Open(ctx context.Context, name string) (io.ReadSeekCloser, error) {
 	if err := s.before(ctx, name); err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func (s *Store) Open(ctx context.Context, name string) (io.ReadSeekCloser, error
 	return s.Store.Open(ctx, name)
 }
 
-// ReadAt reads as the store below does, unless it is to fail.
+// ReadAt reads part of a file, unless Fail returns an error.
 func (s *Store) ReadAt(ctx context.Context, name string, buf []byte, offset, size int64) ([]byte, error) {
 	if err := s.before(ctx, name); err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func (s *Store) ReadAt(ctx context.Context, name string, buf []byte, offset, siz
 	return b, err
 }
 
-// List lists as the store below does, unless it is to fail.
+// List lists a folder, unless Fail returns an error.
 func (s *Store) List(ctx context.Context, name string) ([]store.Entry, error) {
 	if err := s.before(ctx, name); err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (s *Store) List(ctx context.Context, name string) ([]store.Entry, error) {
 	return s.Store.List(ctx, name)
 }
 
-// Stat describes as the store below does, unless it is to fail.
+// Stat describes a file or folder, unless Fail returns an error.
 func (s *Store) Stat(ctx context.Context, name string) (store.Info, error) {
 	if err := s.before(ctx, name); err != nil {
 		return store.Info{}, err
