@@ -122,7 +122,7 @@ func TestJudgingAnEncoder(t *testing.T) {
 	must(t, "knn", "--ckpt", "save/pre/current.pth", "--data_folder", images, "-K", "5")
 	for _, seed := range []string{"0", "1"} {
 		text := must(t, linearArgs(images, "sweep_seed-"+seed, "--cached", "--lr_sweep", "0.01,3", "--seed", seed, "--json")...)
-		if !strings.Contains(text, "held out") || !strings.Contains(text, `"protocol":"linear-cached"`) {
+		if !strings.Contains(text, "held-out training images") || !strings.Contains(text, `"protocol":"linear-cached"`) {
 			t.Errorf("a sweep printed\n%s", text)
 		}
 	}
