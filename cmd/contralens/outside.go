@@ -24,7 +24,7 @@ func nameOutside(root *cobra.Command) {
 	addToHelp(root, "dataset", slices.DeleteFunc(sets.Names(), builtin))
 }
 
-// addToHelp adds names to the help of an option of all commands that have it.
+// addToHelp adds names to the help of an option in all commands that have it.
 func addToHelp(c *cobra.Command, option string, names []string) {
 	if len(names) == 0 {
 		return
@@ -33,6 +33,6 @@ func addToHelp(c *cobra.Command, option string, names []string) {
 		addToHelp(sub, option, names)
 	}
 	if f := c.Flags().Lookup(option); f != nil {
-		f.Usage += "; from outside: " + strings.Join(names, ", ")
+		f.Usage += "; registered by other packages: " + strings.Join(names, ", ")
 	}
 }
