@@ -11,11 +11,11 @@ import (
 	"contralens/nn/backbone"
 )
 
-// builtinDatasets is how many datasets come with the program.
+// builtinDatasets is the number of datasets that the program has built in.
 var builtinDatasets = len(config.Datasets)
 
-// admitOutside lets options take what packages from outside have registered, and names
-// that in their help.
+// admitOutside lets options take the datasets and backbones that other packages have
+// registered, and adds their names to the help.
 func admitOutside(root *cobra.Command) {
 	var backbones []string
 	for _, name := range backbone.Names() {
@@ -32,7 +32,7 @@ func admitOutside(root *cobra.Command) {
 	addToHelp(root, "dataset", config.Datasets[builtinDatasets:])
 }
 
-// addToHelp adds names to the help of an option of all commands that have it.
+// addToHelp adds names to the help of an option in all commands that have it.
 func addToHelp(c *cobra.Command, option string, names []string) {
 	if len(names) == 0 {
 		return
@@ -41,6 +41,6 @@ func addToHelp(c *cobra.Command, option string, names []string) {
 		addToHelp(sub, option, names)
 	}
 	if f := c.Flags().Lookup(option); f != nil {
-		f.Usage += "; from outside: " + strings.Join(names, ", ")
+		f.Usage += "; registered by other packages: " + strings.Join(names, ", ")
 	}
 }

@@ -18,7 +18,7 @@ func unnamed(data string, more ...string) []string {
 	return append(line[:len(line)-2:len(line)-2], more...)
 }
 
-// theRun is the only run directory.
+// theRun returns the only run directory.
 func theRun(t *testing.T) (dir string, r *rundir.Record) {
 	t.Helper()
 	dirs, err := filepath.Glob("save/*")
@@ -31,9 +31,8 @@ func theRun(t *testing.T) (dir string, r *rundir.Record) {
 	return dirs[0], r
 }
 
-// Options whose names together are longer than a file's name may be give a run that
-// begins, resumes, and can be evaluated; its record has the long name, by which the run
-// is found after somebody moved it.
+// A run whose options do not fit a file name starts, resumes, and can be evaluated. Its
+// record has the long name, by which the run is found after somebody renamed its directory.
 func TestLongRunNames(t *testing.T) {
 	data := stripes(t, 9)
 	t.Chdir(t.TempDir())
@@ -67,7 +66,7 @@ func TestLongRunNames(t *testing.T) {
 	}
 }
 
-// Run directories were once called by the long name, which run.json did not have.
+// Older versions used the long name for run directories, and run.json did not have it.
 func TestOldRunNames(t *testing.T) {
 	data := stripes(t, 9)
 	t.Chdir(t.TempDir())
