@@ -88,7 +88,7 @@ func (o Options) newRun(c *config.BenchStep) (*train.Run, error) {
 	if !c.NetworkOnly {
 		images := autotune.Images{Dataset: r.Train, Views: r.Views, From: from}
 		step := setup.ContrastStep(&c.Contrast, r.Model.Net)
-		if err := o.told(setup.SplitThreads(o.Tuner, &r.Config.Machine, c.Precision, step, images)); err != nil {
+		if err := o.report(setup.SplitThreads(o.Tuner, &r.Config.Machine, c.Precision, step, images)); err != nil {
 			return r, err
 		}
 	}
@@ -96,8 +96,8 @@ func (o Options) newRun(c *config.BenchStep) (*train.Run, error) {
 	return r, nil
 }
 
-// told prints the description of a choice, if there is one.
-func (o Options) told(described string, err error) error {
+// report prints the description of a choice, if there is one.
+func (o Options) report(described string, err error) error {
 	if err == nil && described != "" {
 		o.Print("%s", described)
 	}
