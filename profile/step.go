@@ -74,9 +74,10 @@ func (o Options) newRun(c *config.BenchStep) (*train.Run, error) {
 		return nil, err
 	}
 	c.TBPath = filepath.Join(o.Dir, "tb")
-	r, err := train.NewRun(context.Background(), world.Single(), c.Contrast, dir, func(m *config.Machine, net nn.Config) error {
-		return o.told(setup.Precision(o.Tuner, m, setup.ContrastStep(&c.Contrast, net)))
-	})
+	settle := func(m *config.Machine, net nn.Config) error {
+		return o.report(setup.Precision(o.Tuner, m, setup.ContrastStep(&c.Contrast, net)))
+	}
+	r, err := train.NewRun(context.Background(), world.Single(), c.Contrast, dir, settle)
 	if err != nil {
 		return r, err
 	}
