@@ -17,6 +17,7 @@ import (
 	"contralens/setup"
 	"contralens/torch"
 	"contralens/train"
+	"contralens/world"
 )
 
 // Options are the options of Step besides those of the run.
@@ -73,9 +74,10 @@ func (o Options) newRun(c *config.BenchStep) (*train.Run, error) {
 		return nil, err
 	}
 	c.TBPath = filepath.Join(o.Dir, "tb")
-	r, err := train.NewRun(context.Background(), c.Contrast, dir, func(m *config.Machine, net nn.Config) error {
-		return o.told(setup.Precision(o.Tuner, m, setup.ContrastStep(&c.Contrast, net)))
-	})
+	settle := func(m *config.Machine, net nn.Config) error {
+		return o.report(setup.Precision(o.Tuner, m, setup.ContrastStep(&c.Contrast, net)))
+	}
+	r, err := train.NewRun(context.Background(), world.Single(), c.Contrast, dir, settle)
 	if err != nil {
 		return r, err
 	}
@@ -87,7 +89,7 @@ func (o Options) newRun(c *config.BenchStep) (*train.Run, error) {
 	if !c.NetworkOnly {
 		images := autotune.Images{Dataset: r.Train, Views: r.Views, From: from}
 		step := setup.ContrastStep(&c.Contrast, r.Model.Net)
-		if err := o.told(setup.SplitThreads(o.Tuner, &r.Config.Machine, c.Precision, step, images)); err != nil {
+		if err := o.report(setup.SplitThreads(o.Tuner, &r.Config.Machine, c.Precision, step, images)); err != nil {
 			return r, err
 		}
 	}
@@ -95,8 +97,8 @@ func (o Options) newRun(c *config.BenchStep) (*train.Run, error) {
 	return r, nil
 }
 
-// told prints the description of a choice, if there is one.
-func (o Options) told(described string, err error) error {
+// report prints the description of a choice, if there is one.
+func (o Options) report(described string, err error) error {
 	if err == nil && described != "" {
 		o.Print("%s", described)
 	}
