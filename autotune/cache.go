@@ -15,24 +15,23 @@ import (
 	"contralens/torch"
 )
 
-// Cache is a file that remembers trials, by machine and program, which Key names, and
-// by workload. Nothing depends on it: whatever is wrong with the file, measuring again
-// makes up for it.
+// Cache is a file of trials, keyed by the machine, the program (Key) and the workload.
+// It is only a cache: if anything is wrong with the file, measuring again replaces it.
 type Cache struct {
-	Path string // empty: there is no place for it
+	Path string // empty if there is no place for the file
 	Key  string
 }
 
-// UserCache returns the user's cache of what was measured on this machine by a version
-// of the program.
+// UserCache returns the user's cache of the trials of one version of the program on
+// this machine.
 func UserCache(version string) Cache {
 	key := fmt.Sprintf("%s, %s; contralens %s, libtorch %s",
 		machine.Kind(), strings.Join(machine.Vectors(), " "), version, torch.Version())
 	return Cache{Path: CacheFile(), Key: key}
 }
 
-// CacheFile returns the path of the user's cache; empty where the system has no
-// folder for such files.
+// CacheFile returns the path of the user's cache, or "" if the system has no folder for
+// caches.
 func CacheFile() string {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -41,13 +40,13 @@ func CacheFile() string {
 	return filepath.Join(dir, "contralens", "tune.json")
 }
 
-// Load returns the trials of a workload; nil if there are none. The error says what is
-// wrong with the file.
+// Load returns the trials of a workload, or nil if there are none. The error describes
+// what is wrong with the file.
 func (c Cache) Load(w Workload) ([]Trial, error) {
 	all, err := c.read()
 	found := all[c.key(w)]
 	want := w.candidates(true)
-	for _, t := range found { // someone may have edited the file
+	for _, t := range found { // the file may have been edited
 		if !(t.Rate > 0) || !slices.Contains(want, t.Setting) {
 			return nil, fmt.Errorf("%s: want the speed of %v, got %v", c.Path, want, found)
 		}
@@ -55,10 +54,10 @@ func (c Cache) Load(w Workload) ([]Trial, error) {
 	return found, err
 }
 
-// Store adds the trials of a workload to the file, and replaces a damaged one.
+// Store adds the trials of a workload to the file. It replaces a damaged file.
 func (c Cache) Store(w Workload, found []Trial) error {
 	if c.Path == "" {
-		return errors.New("want a folder for such files, HOME or XDG_CACHE_HOME, but neither is set")
+		return errors.New("want a cache folder from HOME or XDG_CACHE_HOME, but neither is set")
 	}
 	all, _ := c.read()
 	if all == nil {
@@ -74,7 +73,7 @@ func (c Cache) Store(w Workload, found []Trial) error {
 		err = durable.Write(c.Path, func(w io.Writer) error { _, err := w.Write(append(b, '\n')); return err })
 	}
 	if err != nil {
-		return fmt.Errorf("%w; XDG_CACHE_HOME may name another folder", err)
+		return fmt.Errorf("%w; set XDG_CACHE_HOME to use another folder", err)
 	}
 	return nil
 }
@@ -88,12 +87,13 @@ func (c Cache) read() (all map[string][]Trial, err error) {
 		return nil, err
 	}
 	if err := json.Unmarshal(b, &all); err != nil {
-		return nil, fmt.Errorf("%s is damaged, and replaced: %w", c.Path, err)
+		return nil, fmt.Errorf("%s is damaged and will be replaced: %w", c.Path, err)
 	}
 	return all, nil
 }
 
-// key names the machine, the program, and all that decides how long a step takes.
+// key identifies the machine, the program, and everything that determines the duration
+// of a step.
 func (c Cache) key(w Workload) string {
 	n := w.Net
 	key := fmt.Sprintf("%s, %d threads; %s width %v, stem %s, head %s %d, %s; batch %d of %d pixels; %s",

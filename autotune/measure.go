@@ -9,18 +9,19 @@ import (
 )
 
 const (
-	// budget is how long measuring may take, if that is enough for fewest images.
+	// Time limit of a measurement, if it suffices for fewest images.
 	budget = 900 * time.Millisecond
-	rounds = 2          // that are timed; the fastest counts
-	enough = 2 * budget // after this long one round must do
-	// fewest images still fill the vector units: a ResNet-50 takes half a second for
-	// them, forward and backward.
+	rounds = 2          // timed rounds; the fastest counts
+	enough = 2 * budget // after this long, one round must do
+	// fewest is the smallest number of images that fills the vector units. A ResNet-50
+	// takes half a second for them, forward and backward.
 	fewest = 4
 )
 
-// Measure times a step of the encoder, forward and backward, in every setting that the
-// workload leaves open. bf16 says that the processor has bfloat16 instructions. report
-// gets each first result; it may be nil. Call it inside torch.Run.
+// Measure times one step of the encoder, forward and backward, in every setting that
+// the workload leaves open. bf16 reports whether the processor has bfloat16
+// instructions. report, which may be nil, receives the first result of each setting.
+// Call Measure inside torch.Run.
 func Measure(w Workload, bf16 bool, report func(Trial)) (all []Trial, err error) {
 	torch.Scoped(func() {
 		if w.Images != nil {
@@ -36,7 +37,7 @@ func Measure(w Workload, bf16 bool, report func(Trial)) (all []Trial, err error)
 func measureSteps(w Workload, bf16 bool, report func(Trial)) ([]Trial, error) {
 	begin := time.Now()
 	settings := candidates(w.Given, bf16)
-	probes := map[string]*probe{} // by format: a network serves both precisions
+	probes := map[string]*probe{} // by format: one network serves both precisions
 	for _, s := range settings {
 		if probes[s.Format] != nil {
 			continue
@@ -63,7 +64,7 @@ func measureSteps(w Workload, bf16 bool, report func(Trial)) ([]Trial, error) {
 		for i, s := range settings {
 			rate := float64(n) / probes[s.Format].step(s, n, w.Side).Seconds()
 			if round == 0 {
-				continue // the first use again, with this many images
+				continue // first use again, with this number of images
 			}
 			all[i] = Trial{s, max(all[i].Rate, rate)}
 			if round == 1 && report != nil {
@@ -74,18 +75,18 @@ func measureSteps(w Workload, bf16 bool, report func(Trial)) ([]Trial, error) {
 	return all, nil
 }
 
-// probe is a network that is measured.
+// probe is a network to measure.
 type probe struct{ *nn.Model }
 
 func newProbe(c nn.Config, format string) (*probe, error) {
-	// Jigsaws and split batch norm change little, and need whole batches; a tape would
-	// need a call of its own for the backward pass.
+	// Jigsaws and split batch norm change little, and need whole batches. A tape would
+	// need its own call for the backward pass.
 	c.Format, c.Jigsaw, c.Groups, c.Checkpoint = nn.Format(format), false, 0, false
 	m, err := nn.New(c, 0)
 	return &probe{m}, err
 }
 
-// step sends n random images forward and backward, and returns how long that took.
+// step passes n random images forward and backward, and returns the time that it took.
 func (p *probe) step(s Setting, n, side int) (took time.Duration) {
 	torch.Scoped(func() {
 		x := torch.FromFloat32(noise(n*3*side*side), n, 3, side, side).ToDevice(p.Config.Device)
@@ -107,8 +108,8 @@ func (p *probe) forward(s Setting, x *torch.Tensor) (z *torch.Tensor) {
 	return z.To(torch.Float32)
 }
 
-// forwardBackward sends images x [n, 3, side, side] through the network and their
-// gradients back.
+// forwardBackward passes images x [n, 3, side, side] forward and their gradients
+// backward.
 func (p *probe) forwardBackward(s Setting, x *torch.Tensor) {
 	z := p.forward(s, x)
 	z.BackwardFrom(torch.OnesLike(z))

@@ -1,10 +1,11 @@
-// Package autotune chooses how a network is computed on this machine, by measuring:
-// in fp32 or bfloat16, in which memory format, and how processors are split between
-// computing and loading images. It measures networks of its own on random images, so
-// that a training learns the same whether its setting was measured or remembered.
+// Package autotune chooses how a network is computed on this machine: in fp32 or
+// bfloat16, in which memory format, and how the processors are split between computing
+// and loading images. It measures networks of its own on random images, so training
+// does not depend on whether a setting was measured or remembered.
 //
-// A Tuner settles what options leave open. Below it, Measure times the candidates of a
-// Workload, Best chooses among the trials, and a Cache remembers them.
+// A Tuner chooses the settings that the options leave open. Beneath it, Measure times
+// the candidates for a Workload, Best picks one of the trials, and a Cache remembers
+// them.
 package autotune
 
 import (
@@ -15,15 +16,15 @@ import (
 	"contralens/internal/humanize"
 )
 
-// Auto stands for a value that is to be chosen.
+// Auto is an option's value that leaves the setting open.
 const Auto = "auto"
 
-// Setting is a way to compute.
+// Setting determines how a network is computed.
 type Setting struct {
 	Precision string `json:"precision"`     // fp32 or bf16
 	Format    string `json:"memory_format"` // channels_last or contiguous
-	// The split of the processors: threads that compute, and workers that load images
-	// at the same time. 0 before a split is chosen.
+	// The split of the processors: compute threads, and workers that load images at the
+	// same time. 0 until a split is chosen.
 	Threads int `json:"threads,omitempty"`
 	Workers int `json:"workers,omitempty"`
 }
@@ -35,17 +36,17 @@ func (s Setting) String() string {
 	return s.Precision + " " + s.Format
 }
 
-// Open reports whether precision or format is to be chosen.
+// Open reports whether the precision or the format is open.
 func (s Setting) Open() bool { return s.Precision == Auto || s.Format == Auto }
 
-// split reports whether the setting says how the processors are split.
+// split reports whether the setting includes a split of the processors.
 func (s Setting) split() bool { return s.Threads > 0 && s.Workers > 0 }
 
 // Trial is the measured speed of a setting.
 type Trial struct {
 	Setting
-	// Rate counts images forward and backward through the encoder; for a split also
-	// forward through the key encoder, while images are loaded.
+	// Rate counts images that pass forward and backward through the encoder. For a
+	// split, they also pass forward through the key encoder, while images are loaded.
 	Rate float64 `json:"images_per_second"`
 }
 
@@ -54,7 +55,8 @@ func (t Trial) String() string {
 }
 
 // candidates returns the settings that given leaves open, preferred ones first. A
-// processor without bfloat16 instructions emulates bf16, which is never chosen unasked.
+// processor without bfloat16 instructions emulates bf16, which is then not a candidate
+// unless given asks for it.
 func candidates(given Setting, bf16 bool) (all []Setting) {
 	for _, precision := range []string{"fp32", "bf16"} {
 		if precision == "bf16" && !bf16 && given.Precision == Auto {
@@ -69,9 +71,9 @@ func candidates(given Setting, bf16 bool) (all []Setting) {
 	return all
 }
 
-// splits returns the ways to split that number of processors that given leaves open,
-// preferred ones first: all processors for both, fewer workers, and each processor
-// for one of the two.
+// splits returns the ways to split the processors that given leaves open, preferred
+// ones first: all processors for both, fewer workers, and each processor for one of the
+// two.
 func splits(processors int, given Setting) (all []Setting) {
 	n := processors
 	for _, load := range []int{n, (n + 1) / 2, (n + 3) / 4} {
@@ -92,15 +94,17 @@ func splits(processors int, given Setting) (all []Setting) {
 }
 
 // A setting replaces a preferred one if it is faster by these factors. A format must
-// gain more than measurements vary by; a split more, since loading images disturbs the
-// measurement; and bf16 enough to be worth its rounding errors.
+// gain more than the noise of a measurement. A split must gain more than that, because
+// loading images disturbs the measurement. bf16 must gain enough to be worth its
+// rounding errors.
 const (
 	formatGain    = 1.03
 	splitGain     = 1.1
 	precisionGain = 1.1
 )
 
-// Best returns the best setting of at least one trial, given preferred ones first.
+// Best returns the best setting among the trials, of which there must be at least one.
+// Trials of preferred settings come first.
 func Best(all []Trial) Setting {
 	best := all[0]
 	for _, t := range all[1:] {
@@ -118,7 +122,7 @@ func Best(all []Trial) Setting {
 	return best.Setting
 }
 
-// Describe says in one line what was chosen, and how fast the alternatives were.
+// Describe describes in one line what was chosen, and how fast the alternatives were.
 func Describe(chosen Setting, all []Trial) string {
 	own, others := "", []string(nil)
 	for _, t := range all {
@@ -128,7 +132,7 @@ func Describe(chosen Setting, all []Trial) string {
 			others = append(others, fmt.Sprintf("%s %s", t.Setting, humanize.Number(t.Rate)))
 		}
 	}
-	what := "computing in %s: %s images/s through the encoder and back"
+	what := "computing in %s: %s images/s forward and backward"
 	between, options := ", ", "--precision and --memory_format"
 	if chosen.split() {
 		what, between, options = "processors are shared as %s: %s images/s", "; ", "--threads and -j"

@@ -83,11 +83,11 @@ func TestSplits(t *testing.T) {
 // TestDescribe has rates in plain digits.
 func TestDescribe(t *testing.T) {
 	all := []Trial{{way("fp32", "channels_last"), 1963.4}, {way("fp32", "contiguous"), 12345}, {way("bf16", "channels_last"), 3.456}}
-	want := "computing in fp32 channels_last: 1960 images/s through the encoder and back (fp32 contiguous 12300, bf16 channels_last 3.46); --precision and --memory_format choose otherwise"
+	want := "computing in fp32 channels_last: 1960 images/s forward and backward (fp32 contiguous 12300, bf16 channels_last 3.46); --precision and --memory_format choose otherwise"
 	if got := Describe(all[0].Setting, all); got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
-	if got, want := Describe(all[0].Setting, all[:1]), "computing in fp32 channels_last: 1960 images/s through the encoder and back; --precision and --memory_format choose otherwise"; got != want {
+	if got, want := Describe(all[0].Setting, all[:1]), "computing in fp32 channels_last: 1960 images/s forward and backward; --precision and --memory_format choose otherwise"; got != want {
 		t.Errorf("nothing to choose from: got %s\nwant %s", got, want)
 	}
 	if got, want := all[0].String(), "fp32 channels_last 1960 images/s"; got != want {

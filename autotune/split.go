@@ -12,17 +12,19 @@ import (
 )
 
 const (
-	// fewestSteps are timed for every split: another program may disturb a single one.
+	// fewestSteps is the number of steps that are timed for every split, because
+	// another program may disturb a single one.
 	fewestSteps = 3
-	// hopeless is how much slower than the best split so far another may begin before
-	// it is given up: more than the tenth by which trainings of one split differ.
+	// hopeless is the factor by which a split's first steps may be slower than the best
+	// split so far before it is abandoned. It exceeds the tenth by which training runs
+	// of one split differ.
 	hopeless = 1.25
-	// most images are loaded for a split.
+	// most is the largest number of images loaded for a split.
 	most = 1 << 16
 )
 
-// measureSplits times, for each split of the processors, steps while images for the
-// next ones are loaded.
+// measureSplits times steps for each split of the processors, while images for the next
+// steps are loaded.
 func measureSplits(w Workload, report func(Trial)) (all []Trial, err error) {
 	p, err := newProbe(w.Net, w.Given.Format)
 	if err != nil {
@@ -31,7 +33,7 @@ func measureSplits(w Workload, report func(Trial)) (all []Trial, err error) {
 	defer p.Free()
 	defer torch.SetThreads(torch.Threads())
 	settings := w.candidates(true)
-	each := budget / 2 / time.Duration(len(settings)) // the rest was for precision and format
+	each := budget / 2 / time.Duration(len(settings)) // precision and format take the other half
 	n := 2
 	p.step(w.Given, n, w.Side) // the first use of a kernel compiles it
 	image := p.step(w.Given, n, w.Side) / time.Duration(n)
@@ -53,10 +55,10 @@ func measureSplits(w Workload, report func(Trial)) (all []Trial, err error) {
 	return all, nil
 }
 
-// loading returns how many images a second go through the encoders, n a step, while
-// images for the next steps are loaded. It measures that long, or less if the split is
-// hopeless beside the best so far. The first step does not count, since nothing was
-// loaded ahead of it. A small dataset is loaded again and again.
+// loading returns the images per second that pass the encoders in steps of n, while
+// images for the next steps are loaded. It measures for the given time, or less if the
+// split is hopeless compared with the best rate so far. The first step is not timed,
+// because nothing was loaded ahead of it. A small dataset is loaded repeatedly.
 func (p *probe) loading(w Workload, s Setting, n int, long time.Duration, best float64) (rate float64, err error) {
 	l := loader.NewViews(context.Background(), loader.ViewOptions{
 		Dataset: data.Repeat(w.Images.Dataset, most), Views: w.Images.Views,
@@ -67,7 +69,7 @@ func (p *probe) loading(w Workload, s Setting, n int, long time.Duration, best f
 	for step := 0; step <= fewestSteps || time.Since(begin) < long && hopeless*rate >= best; step++ {
 		b, err := l.Next()
 		if err == io.EOF {
-			break // so many images are enough
+			break // enough images
 		}
 		if err != nil {
 			return 0, err
@@ -83,8 +85,8 @@ func (p *probe) loading(w Workload, s Setting, n int, long time.Duration, best f
 	return rate, nil
 }
 
-// batch sends a batch's first crops forward and backward. Where there are more views,
-// they go through a key encoder: this network's forward pass takes as long.
+// batch passes a batch's first crops forward and backward. If there are more views, it
+// also runs this network's forward pass in place of the key encoder's.
 func (p *probe) batch(s Setting, b *loader.ViewBatch, specs []views.Spec) {
 	torch.Scoped(func() {
 		shape := append([]int{b.N}, specs[0].Shape()...)

@@ -5,27 +5,27 @@ import (
 	"contralens/torch"
 )
 
-// Tuner settles what options leave open, by measuring once for each machine and
-// workload. Its methods must be called inside torch.Run.
+// Tuner chooses the settings that options leave open. It measures once per machine and
+// workload. Call its methods inside torch.Run.
 type Tuner struct {
 	Cache  Cache // of earlier trials
-	Retune bool  // measure again what is in the cache
+	Retune bool  // ignore the trials in the cache and measure again
 	// Note receives sentences for the user.
 	Note func(format string, args ...any)
-	// Show, unless it is nil, receives what is being measured, and "" at the end.
+	// Show, unless nil, receives what is being measured, and "" at the end.
 	Show func(what string)
-	// Load starts watching what other programs take of the processors; nil:
-	// machine.WatchLoad.
+	// Load starts to watch the load by other programs. The function that it returns
+	// gives the fraction of the processors that they took. nil: machine.WatchLoad.
 	Load func() func() float64
 }
 
 // disturbed is the fraction of the processors that other programs may take during a
-// measurement that is remembered.
+// measurement. If they take more, it is not remembered.
 const disturbed = 0.1
 
-// Precision settles the precision and the memory format that w.Given leaves open, and
-// describes what it chose; "" if it measured nothing. In fp32, results must not depend
-// on a measurement: asked for, it keeps w.Given as it is.
+// Precision chooses the precision and the memory format that w.Given leaves open.
+// described is a line about the choice, or "" if nothing was open. If fp32 was asked
+// for, results must not depend on a measurement, so w.Given is returned unchanged.
 func (t *Tuner) Precision(w Workload) (chosen Setting, described string, err error) {
 	if w.Given.Precision == "bf16" && w.Net.Device.IsCPU() && !machine.NativeBF16() {
 		t.Note("note: this processor has no bfloat16 instructions: " +
@@ -38,12 +38,11 @@ func (t *Tuner) Precision(w Workload) (chosen Setting, described string, err err
 	return t.fastest(w)
 }
 
-// SplitThreads settles how the processors are split for a workload with Images, where
-// w.Given has 0 threads or workers, and sets the number of compute threads. It
-// describes what it chose; "" if it measured nothing. asked is the precision that the
-// user asked for, before Precision settled it. An fp32 that was asked for is
-// reproducible, so nothing is measured: other threads round sums in another order.
-// Where auto became fp32 a measurement has decided already.
+// SplitThreads chooses how the processors are split for a workload with Images whose
+// w.Given has 0 threads or workers, and sets the number of compute threads. described
+// is a line about the choice, or "" if nothing was open. asked is the precision in the
+// options before Precision chose one. If asked is fp32, results must be reproducible,
+// so w.Given is returned unchanged: another number of threads rounds sums differently.
 func (t *Tuner) SplitThreads(w Workload, asked string) (chosen Setting, described string, err error) {
 	if asked == "fp32" || w.Images == nil {
 		return w.Given, "", nil
@@ -54,15 +53,15 @@ func (t *Tuner) SplitThreads(w Workload, asked string) (chosen Setting, describe
 	return chosen, described, err
 }
 
-// fastest returns the best setting for a workload and a description; w.Given and "" if
-// nothing is open.
+// fastest returns the best setting for a workload and its description, or w.Given and
+// "" if nothing is open.
 func (t *Tuner) fastest(w Workload) (chosen Setting, described string, err error) {
 	if !w.Open() || !w.Net.Device.IsCPU() {
 		return w.Given, "", nil
 	}
 	trials, err := t.Cache.Load(w)
 	if err != nil {
-		t.Note("note: measuring again, since %v", err)
+		t.Note("note: measuring again, because %v", err)
 	}
 	remembered := len(trials) > 0 && !t.Retune
 	if !remembered {
@@ -73,13 +72,13 @@ func (t *Tuner) fastest(w Workload) (chosen Setting, described string, err error
 	chosen = Best(trials)
 	described = Describe(chosen, trials)
 	if remembered {
-		described += "; measured by an earlier run, --retune measures again"
+		described += "; measured by an earlier run; --retune measures again"
 	}
 	return chosen, described, nil
 }
 
-// measure measures a workload and remembers the trials, unless other programs
-// disturbed them.
+// measure measures a workload and stores the trials, unless other programs disturbed
+// them.
 func (t *Tuner) measure(w Workload) ([]Trial, error) {
 	show := func(what string) {
 		if t.Show != nil {
@@ -90,7 +89,7 @@ func (t *Tuner) measure(w Workload) ([]Trial, error) {
 	if watch == nil {
 		watch = machine.WatchLoad
 	}
-	show("measuring how to compute …")
+	show("measuring settings for this machine …")
 	load := watch()
 	trials, err := Measure(w, machine.NativeBF16(), func(r Trial) { show("measuring: " + r.String() + " …") })
 	show("")
@@ -102,10 +101,10 @@ func (t *Tuner) measure(w Workload) ([]Trial, error) {
 		if w.Images != nil {
 			what = "splits of the processors"
 		}
-		t.Note("note: other programs took %.0f %% of the processors while %s were measured: this is not remembered",
+		t.Note("note: other programs took %.0f %% of the processors while %s were measured, so the result was not saved",
 			100*taken, what)
 	} else if err := t.Cache.Store(w, trials); err != nil {
-		t.Note("note: it will be measured again next time, since the measurement cannot be kept: %v", err)
+		t.Note("note: the measurement cannot be saved, so the next run measures again: %v", err)
 	}
 	return trials, nil
 }

@@ -7,22 +7,23 @@ import (
 	"contralens/views"
 )
 
-// Workload is what is computed.
+// Workload is the computation to choose a setting for.
 type Workload struct {
-	Net     nn.Config // its Format does not count
-	Batch   int       // images that go through the network together
+	Net     nn.Config // its Format is ignored
+	Batch   int       // images that pass the network together
 	Side    int       // of an image, in pixels
-	Threads int       // that compute, unless a split is chosen
-	Given   Setting   // what is chosen already
-	// Images are what a split is chosen for. nil: precision and format are chosen.
+	Threads int       // compute threads, unless a split is chosen
+	Given   Setting   // what is already chosen
+	// Images are loaded while the network computes, if a split is to be chosen. nil:
+	// precision and format are to be chosen.
 	Images *Images
 }
 
-// Images are what a step loads.
+// Images describes the images that a step loads.
 type Images struct {
 	Dataset data.Dataset
 	Views   []views.Spec // of each image; the first is a crop
-	From    string       // where the dataset is, which tells it from others
+	From    string       // path of the dataset, to distinguish it from others
 }
 
 // candidates returns the settings for a workload, preferred ones first.
@@ -33,7 +34,7 @@ func (w Workload) candidates(bf16 bool) []Setting {
 	return candidates(w.Given, bf16)
 }
 
-// Open reports whether something is to be chosen.
+// Open reports whether a setting has to be chosen.
 func (w Workload) Open() bool {
 	if w.Images != nil {
 		return len(w.candidates(true)) > 1

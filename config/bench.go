@@ -1,27 +1,27 @@
 package config
 
-// BenchViews are the options of measuring the loader.
+// BenchViews are the options of bench views, which measures the loader.
 type BenchViews struct {
 	_          struct{} `group:"data" everyday:"true"`
-	DataFolder string   `flag:"data_folder" default:"./data" help:"folder with photos of the size to train on, more of them than fit a cache"`
+	DataFolder string   `flag:"data_folder" default:"./data" help:"folder with photos of the size to train on, too many to fit in a cache"`
 	Pipelines  string   `flag:"pipelines" default:"B,NULL" help:"augmentations to measure, separated by commas: A, B, C, D, E, NULL, RA, jigsaw, eval"`
-	Views      int      `flag:"views" help:"views per image; 0: as the pipeline is used: two for A to E, one for others"`
+	Views      int      `flag:"views" help:"views per image; 0: two for A to E, one for the others"`
 	InputRes   int      `flag:"input_res" default:"224" help:"side of a view in pixels"`
-	Crop       float64  `flag:"crop" default:"0.2" help:"smallest share of the image's area that a random crop covers"`
-	Workers    int      `flag:"num_workers" short:"j" group:"machine" help:"measure with 1 and with this many workers; 0: one per processor"`
+	Crop       float64  `flag:"crop" default:"0.2" help:"smallest share of the image's area in a random crop"`
+	Workers    int      `flag:"num_workers" short:"j" group:"machine" help:"workers: measure with 1 and with this number; 0: one per processor"`
 	Decode     string   `flag:"decode" default:"both" help:"fast, exact or both"`
-	Seconds    float64  `flag:"seconds" default:"9" group:"machine" help:"seconds to measure each, in rounds that alternate"`
-	Peer       string   `flag:"peer" group:"machine" help:"program to compare with: it is called with FOLDER PIPELINE VIEWS SIZE SECONDS and prints images per second of processor time (bench/peer/views.py)"`
-	JSON       bool     `flag:"json" group:"output" help:"print a line of JSON for each measurement"`
+	Seconds    float64  `flag:"seconds" default:"9" group:"machine" help:"seconds to measure each pipeline; rounds alternate"`
+	Peer       string   `flag:"peer" group:"machine" help:"program to compare with, called as PROGRAM FOLDER PIPELINE VIEWS SIZE SECONDS; it prints images per second of processor time (see bench/peer/views.py)"`
+	JSON       bool     `flag:"json" group:"output" help:"print each measurement as a line of JSON"`
 }
 
-// DefaultBenchViews are the defaults of measuring the loader.
+// DefaultBenchViews returns the defaults of bench views.
 func DefaultBenchViews() (c BenchViews) {
 	Defaults(&c)
 	return c
 }
 
-// Resolve says what cannot work.
+// Resolve checks all values.
 func (c *BenchViews) Resolve(map[string]bool) ([]string, error) {
 	return nil, first(fraction("crop", c.Crop), positive("seconds", c.Seconds),
 		oneOf("decode", c.Decode, "fast", "exact", "both"),
@@ -29,30 +29,30 @@ func (c *BenchViews) Resolve(map[string]bool) ([]string, error) {
 		between("num_workers", c.Workers, 0, mostWorkers))
 }
 
-// BenchStep are the options of measuring a training step: those of pre-training,
-// and how it is measured.
+// BenchStep are the options of bench step, which measures a training step: those of
+// pre-training, and how many steps to measure.
 type BenchStep struct {
 	Contrast    `hides:"init strict resume name model_path tb_path overwrite save_freq keep exp_iter probe knn_every world-size rank dist-url dist-backend multiprocessing-distributed"`
 	Steps       int  `flag:"steps" default:"8" group:"machine" everyday:"true" help:"steps to measure"`
-	Warmup      int  `flag:"warmup" default:"3" group:"machine" everyday:"true" help:"steps before them"`
-	NetworkOnly bool `flag:"network_only" group:"machine" everyday:"true" help:"measure only forward and backward of the encoder, on random images"`
+	Warmup      int  `flag:"warmup" default:"3" group:"machine" everyday:"true" help:"steps before the measured ones"`
+	NetworkOnly bool `flag:"network_only" group:"machine" everyday:"true" help:"measure only the encoder's forward and backward pass, on random images"`
 	Printing
 }
 
-// DefaultBenchStep are the defaults of measuring a step: MoCo v2 with the paper's
-// feature transformation, on generated photos.
+// DefaultBenchStep returns the defaults of bench step: MoCo v2 with the paper's feature
+// transformation, on generated photos.
 func DefaultBenchStep() (c BenchStep) {
 	Defaults(&c)
 	c.Method, c.FT, c.DataFolder = "MoCov2", "posneg", ""
 	return c
 }
 
-// Resolve applies presets and says what cannot work.
+// Resolve applies presets and checks all values.
 func (c *BenchStep) Resolve(set map[string]bool) (warnings []string, err error) {
 	if !set["ft"] && !Memories[Methods[c.Method].Memory].Negatives && c.Method != "Customize" {
 		c.FT = "pos"
 	}
-	c.Milestones = nil // none comes in so few steps
+	c.Milestones = nil // so few steps reach none
 	if warnings, err = c.Contrast.Resolve(set); err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (c *BenchStep) Resolve(set map[string]bool) (warnings []string, err error) 
 		return nil, &ValueError{
 			Option: "warmup",
 			Want:   "1 step or more", Got: c.Warmup,
-			Hint: "the first step allocates memory, which later ones don't",
+			Hint: "the first step allocates memory; later ones reuse it",
 		}
 	}
 	if err := first(between("steps", c.Steps, 1, 1<<20), atMost("warmup", c.Warmup, 1<<20)); err != nil {
@@ -72,17 +72,17 @@ func (c *BenchStep) Resolve(set map[string]bool) (warnings []string, err error) 
 	return warnings, nil
 }
 
-// unread says which options have no effect although one could expect it.
+// unread has a note for each option that was given and has no effect.
 func (c *BenchStep) unread() (notes []string) {
 	for _, o := range []struct {
 		given bool
 		note  string
 	}{
-		{c.Resume != "", "--resume is not read: steps start from random weights, " +
-			"and are computed as --precision and --memory_format say"},
+		{c.Resume != "", "--resume is not read: steps start from random weights " +
+			"and use --precision and --memory_format"},
 		{c.Init != "", "--init is not read: steps start from random weights"},
-		{c.KNNEvery > 0, "--knn_every is not measured: it comes between epochs, not in a step"},
-		{c.Probe > 0, "--probe is not measured: it comes between epochs, not in a step"},
+		{c.KNNEvery > 0, "--knn_every is not measured: it runs between epochs, not in a step"},
+		{c.Probe > 0, "--probe is not measured: it runs between epochs, not in a step"},
 		{c.Dataset != "" && c.DataFolder == "", "--dataset is not read without --data_folder: photos are generated"},
 	} {
 		if o.given {

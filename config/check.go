@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// Checks of one option, each a *ValueError.
+// Each check returns nil or a *ValueError about one option.
 
-// first is the first error of several checks.
+// first returns the first error that is not nil.
 func first(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {
@@ -28,14 +28,14 @@ func oneOf(flag, got string, want ...string) error {
 	return &ValueError{Option: flag, Want: strings.Join(want[:len(want)-1], ", ") + " or " + want[len(want)-1], Got: got}
 }
 
-// The largest values of options that decide how much memory is asked for.
+// The largest values of the options that decide how much memory is needed.
 const (
 	mostBatch   = 1 << 16
 	mostWorkers = 1 << 12
 	mostSide    = 1 << 12
 )
 
-// atMost refuses what no memory would hold.
+// atMost refuses values above most, such as sizes that no memory would hold.
 func atMost(flag string, got, most int) error {
 	if got <= most {
 		return nil
@@ -50,12 +50,12 @@ func atLeast(flag string, got, least int) error {
 	return &ValueError{Option: flag, Want: fmt.Sprintf("a whole number of at least %d", least), Got: got}
 }
 
-// between refuses what is below least or above most.
+// between refuses values below least or above most.
 func between(flag string, got, least, most int) error {
 	return first(atLeast(flag, got, least), atMost(flag, got, most))
 }
 
-// within takes neither NaN nor what lies outside.
+// within refuses NaN and values outside [low, high].
 func within(flag string, got, low, high float64) error {
 	if got >= low && got <= high {
 		return nil
@@ -70,7 +70,7 @@ func positive(flag string, got float64) error {
 	return &ValueError{Option: flag, Want: "a number above 0", Got: got}
 }
 
-// picture is the name of a PNG file, the only kind that is written.
+// picture requires the name of a PNG file, the only format that is written.
 func picture(flag, name string) error {
 	if strings.EqualFold(filepath.Ext(name), ".png") {
 		return nil
@@ -78,7 +78,7 @@ func picture(flag, name string) error {
 	return &ValueError{Option: flag, Want: "a file name that ends in .png", Got: name}
 }
 
-// fraction is a share that is not nothing.
+// fraction requires a share above 0 and at most 1.
 func fraction(flag string, got float64) error {
 	if got > 0 && got <= 1 {
 		return nil
@@ -86,19 +86,22 @@ func fraction(flag string, got float64) error {
 	return &ValueError{Option: flag, Want: "a number above 0 and at most 1", Got: got}
 }
 
-// Datasets are the names that --dataset takes; without one the folder decides.
+// Datasets are the names of the datasets that come with the program; without a name the
+// folder decides.
 var Datasets = []string{
 	"imagenet", "imagenet100", "folder", "list", "cifar10", "cifar100", "stl10", "fashion-mnist", "idx", "inat18",
 }
+
+// DatasetNames returns the names that the option dataset takes. Package setup adds those
+// that were registered from outside.
+var DatasetNames = func() []string { return Datasets }
 
 func dataset(name string) error {
 	if name == "" {
 		return nil
 	}
-	return oneOf("dataset", name, Datasets...)
+	return oneOf("dataset", name, DatasetNames()...)
 }
-
-// The checks of each concern.
 
 func (d *Data) check() error {
 	if d.Imbalance != 0 && !(d.Imbalance >= 1) {
@@ -149,7 +152,7 @@ func (v *ContrastViews) check() error {
 
 func (o *Optim) check() error {
 	if !slices.IsSorted(o.Milestones) {
-		return &ValueError{Option: "lr_decay_epochs", Want: "rising epochs", Got: o.Milestones}
+		return &ValueError{Option: "lr_decay_epochs", Want: "epochs in rising order", Got: o.Milestones}
 	}
 	return first(positive("epochs", float64(o.Epochs)), positive("learning_rate", o.LearningRate),
 		within("momentum", o.Momentum, 0, 1), within("weight_decay", o.WeightDecay, 0, 1))
@@ -157,7 +160,7 @@ func (o *Optim) check() error {
 
 func (m *Machine) check() error {
 	if m.Workers < 0 {
-		return &ValueError{Option: "num_workers", Want: "0 (automatic) or more workers", Got: m.Workers}
+		return &ValueError{Option: "num_workers", Want: "0 (automatic) or a number of workers", Got: m.Workers}
 	}
 	return first(between("threads", m.Threads, 0, mostWorkers), oneOf("precision", m.Precision, "auto", "fp32", "bf16"),
 		oneOf("memory_format", m.MemoryFormat, "auto", "channels_last", "contiguous"),
@@ -168,7 +171,7 @@ func (o *Output) check() error {
 	if n := o.Name; n != "" && (strings.TrimSpace(n) != n || n != filepath.Base(n) || n == "." || n == "..") {
 		return &ValueError{
 			Option: "name",
-			Want:   "the name of one folder below --model_path, without spaces around it", Got: n,
+			Want:   "the name of one folder in --model_path, without spaces around it", Got: n,
 		}
 	}
 	return first(positive("print_freq", float64(o.PrintFreq)), positive("save_freq", float64(o.SaveFreq)))
@@ -178,7 +181,7 @@ func (d *Dist) check() error {
 	if d.WorldSize > 1 {
 		return &ValueError{
 			Option: "world-size", Value: d.WorldSize,
-			Want: "1, since this build trains in one process",
+			Want: "1, because this build trains in one process",
 			Hint: "leave the option out",
 		}
 	}

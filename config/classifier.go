@@ -1,7 +1,7 @@
 package config
 
-// Classifier are the options that all trainings of a classifier have in common:
-// linear evaluation, fine-tuning, and supervised training.
+// Classifier are the options that all commands that train a classifier share: linear
+// evaluation, fine-tuning, and supervised training.
 type Classifier struct {
 	Data
 	LinearViews
@@ -24,8 +24,8 @@ type Classifier struct {
 // LongTail are the options for datasets whose classes differ in size.
 type LongTail struct {
 	_        struct{} `group:"optimization"`
-	Sampling string   `flag:"sampling" default:"instance" name:"linear=16 finetune=14" help:"instance: every image once per epoch; class: classes equally often (linear on a long-tailed checkpoint of finetune is then cRT)"`
-	Tau      float64  `flag:"tau" help:"also evaluate the τ-normalized classifier with this τ; 0: don't"`
+	Sampling string   `flag:"sampling" default:"instance" name:"linear=16 finetune=14" help:"instance: every image once per epoch; class: every class equally often (with linear on a long-tailed checkpoint of finetune, this is cRT)"`
+	Tau      float64  `flag:"tau" help:"also evaluate the τ-normalized classifier with this τ; 0: skip it"`
 }
 
 func (t *LongTail) check() error {
@@ -43,7 +43,7 @@ func (c *Classifier) resolve(set map[string]bool) (warnings []string, err error)
 		c.Optim.check(), c.Crops.check(), oneOf("aug_linear", c.AugLinear, "NULL", "RA"))
 }
 
-// scheduleNotes are sentences about the schedule and about distributed training.
+// scheduleNotes returns notes about the schedule and about distributed training.
 func (c *Classifier) scheduleNotes() (notes []string) {
 	if !c.Cosine {
 		notes = c.milestoneWarning()
@@ -51,7 +51,7 @@ func (c *Classifier) scheduleNotes() (notes []string) {
 	return append(notes, distributedNotes(&c.Dist, &c.Machine)...)
 }
 
-// classes checks --n_class of commands that take the dataset's number by default.
+// classes checks --n_class where 0 stands for the dataset's number of classes.
 func classes(n int) error {
 	if n >= 0 {
 		return nil

@@ -12,7 +12,8 @@ import (
 	"contralens/internal/golden"
 )
 
-// parse sets the fields of a configuration from upstream's command line.
+// parse sets the fields of a configuration from a command line of the reference
+// implementation.
 func parse(t *testing.T, config any, flags []string) map[string]bool {
 	t.Helper()
 	set := map[string]bool{}
@@ -151,7 +152,7 @@ func TestWarnings(t *testing.T) {
 		"--method MoCov2 -t 0.07":                "--method Customize",
 		"--epochs 100":                           "milestone 120",
 		"--expolation_mask --cosine":             "--mixnorm (or --ft) is missing",
-		"--method MoCo_wo_norm --cosine":         "no unit length",
+		"--method MoCo_wo_norm --cosine":         "do not have unit length",
 		"--multiprocessing-distributed --cosine": "gloo",
 		"--mixnorm --mixnorm_target pos --sep_alpha --dim_mask pos --cosine": "--dim_mask has an effect only",
 	} {
@@ -204,8 +205,8 @@ func TestYAML(t *testing.T) {
 	}
 }
 
-// A measurement says which options it does not read, has epochs for all its steps, and
-// transforms features from the first one on.
+// bench step notes the options that it does not read, makes enough epochs for its steps, and
+// transforms features from the first step on.
 func TestBenchStep(t *testing.T) {
 	c := DefaultBenchStep()
 	if warnings, err := c.Resolve(nil); err != nil || len(warnings) > 0 {

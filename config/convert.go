@@ -1,18 +1,18 @@
 package config
 
-// Convert are the options of converting a checkpoint.
+// Convert are the options of convert, which converts a checkpoint.
 type Convert struct {
 	_        struct{} `group:"output" everyday:"true"`
-	From     string   `flag:"from" help:"format of the input: pth, safetensors, npz, detectron2 or onnx; empty: what its name says"`
-	To       string   `flag:"to" help:"format of the output, as --from"`
+	From     string   `flag:"from" help:"format of the input: pth, safetensors, npz, detectron2 or onnx; empty: detected from its name"`
+	To       string   `flag:"to" help:"format of the output, with the same choices; empty: detected from its name"`
 	WithHead bool     `flag:"with_head" help:"keep the projection head"`
 	UseEMA   bool     `flag:"use_ema" help:"use the key encoder's weights"`
 }
 
-// Inspect are the options of looking into a checkpoint.
+// Inspect are the options of inspect, which shows what is in a checkpoint.
 type Inspect struct {
 	_       struct{} `group:"output" everyday:"true"`
-	From    string   `flag:"from" help:"format of the file: pth, safetensors, npz, detectron2 or onnx; empty: what its name says"`
+	From    string   `flag:"from" help:"format of the file: pth, safetensors, npz, detectron2 or onnx; empty: detected from its name"`
 	Tensors bool     `flag:"tensors" help:"list every tensor"`
 	JSON    bool     `flag:"json" help:"print JSON"`
 }

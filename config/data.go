@@ -1,41 +1,41 @@
 package config
 
-// DataStats are the options of counting and measuring a dataset.
+// DataStats are the options of data stats, which counts and measures a dataset.
 type DataStats struct {
 	_               struct{} `group:"data" everyday:"true"`
-	Dataset         string   `flag:"dataset" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx or inat18; empty: what the folder looks like"`
-	Imagenet100Path string   `flag:"imagenet100path" help:"file with one wnid per line, in place of the built-in list of 100"`
-	Limit           int      `flag:"limit" help:"look at this many training images, spread evenly over the classes; 0: all"`
-	Workers         int      `flag:"num_workers" short:"j" group:"machine" help:"workers that read images; 0: automatic, one per processor"`
+	Dataset         string   `flag:"dataset" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx or inat18; empty: detected from the folder"`
+	Imagenet100Path string   `flag:"imagenet100path" help:"file with one wnid per line, in place of the built-in list of 100 classes"`
+	Limit           int      `flag:"limit" help:"number of training images to look at, spread evenly over the classes; 0: all"`
+	Workers         int      `flag:"num_workers" short:"j" group:"machine" help:"workers that read images; 0: one per processor"`
 	Printing
 }
 
-// DataPack are the options of packing a dataset into shards.
+// DataPack are the options of data pack, which packs a dataset into shards.
 type DataPack struct {
 	_               struct{} `group:"data" everyday:"true"`
-	Dataset         string   `flag:"dataset" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx or inat18; empty: what the folder looks like"`
-	Imagenet100Path string   `flag:"imagenet100path" help:"file with one wnid per line, in place of the built-in list of 100"`
-	Limit           int      `flag:"limit" help:"pack this many training images, spread evenly over the classes; 0: all"`
-	MaxBad          float64  `flag:"max_bad" default:"0.01" help:"largest share of unreadable images; each is named and left out, and above this share packing stops"`
-	Short           int      `flag:"short" default:"400" help:"resize images to at most this many pixels on the shorter side; 0: keep their size"`
-	Quality         int      `flag:"quality" default:"90" help:"quality of JPEG files that are encoded again"`
+	Dataset         string   `flag:"dataset" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx or inat18; empty: detected from the folder"`
+	Imagenet100Path string   `flag:"imagenet100path" help:"file with one wnid per line, in place of the built-in list of 100 classes"`
+	Limit           int      `flag:"limit" help:"number of training images to pack, spread evenly over the classes; 0: all"`
+	MaxBad          float64  `flag:"max_bad" default:"0.01" help:"largest share of unreadable images: each is named and left out; with more of them packing stops"`
+	Short           int      `flag:"short" default:"400" help:"longest shorter side in pixels, to which larger images are resized; 0: keep their size"`
+	Quality         int      `flag:"quality" default:"90" help:"JPEG quality of images that are resized or encoded again"`
 	ShardMB         int      `flag:"shard_mb" default:"256" help:"size of a shard in megabytes"`
-	Workers         int      `flag:"num_workers" short:"j" group:"machine" help:"workers that decode and encode; 0: automatic, one per processor"`
+	Workers         int      `flag:"num_workers" short:"j" group:"machine" help:"workers that decode and encode; 0: one per processor"`
 	Printing
 }
 
-// DefaultDataPack are the defaults of packing.
+// DefaultDataPack returns the defaults of data pack.
 func DefaultDataPack() (c DataPack) {
 	Defaults(&c)
 	return c
 }
 
-// Resolve says what cannot work.
+// Resolve checks all values.
 func (c *DataStats) Resolve(map[string]bool) ([]string, error) {
 	return nil, first(dataset(c.Dataset), between("num_workers", c.Workers, 0, mostWorkers), atLeast("limit", c.Limit, 0))
 }
 
-// Resolve says what cannot work.
+// Resolve checks all values.
 func (c *DataPack) Resolve(map[string]bool) ([]string, error) {
 	if c.Quality < 1 || c.Quality > 100 {
 		return nil, &ValueError{Option: "quality", Want: "1 to 100", Got: c.Quality}

@@ -2,29 +2,29 @@ package config
 
 import "fmt"
 
-// DataShow are the options of a contact sheet of views.
+// DataShow are the options of data show, which draws a contact sheet of views.
 type DataShow struct {
 	_        struct{} `group:"data" everyday:"true"`
-	Aug      string   `flag:"aug" default:"B" help:"A, B, C, D, E, NULL, RA, jigsaw or eval"`
-	N        int      `flag:"number" short:"n" default:"16" help:"views to draw; one of eval, in which nothing is random"`
+	Aug      string   `flag:"aug" default:"B" help:"augmentation: A, B, C, D, E, NULL, RA, jigsaw or eval"`
+	N        int      `flag:"number" short:"n" default:"16" help:"number of views to draw; always one with eval, which draws nothing at random"`
 	Out      string   `flag:"output" short:"o" default:"views.png" group:"output" help:"PNG file to write"`
 	InputRes int      `flag:"input_res" default:"224" help:"side of a view in pixels"`
-	Crop     float64  `flag:"crop" default:"0.2" help:"smallest share of the image's area that a random crop covers"`
-	Modal    string   `flag:"modal" default:"RGB" help:"RGB, or CMC, whose RandAugment leaves the colors alone"`
-	Decode   string   `flag:"decode" default:"fast" help:"fast or exact"`
+	Crop     float64  `flag:"crop" default:"0.2" help:"smallest share of the image's area in a random crop"`
+	Modal    string   `flag:"modal" default:"RGB" help:"RGB, or CMC: RandAugment without changes of color"`
+	Decode   string   `flag:"decode" default:"fast" help:"fast or exact, as in contrast"`
 	Seed     uint64   `flag:"seed" help:"seed of everything random"`
 }
 
-// DefaultDataShow are the defaults of a contact sheet.
+// DefaultDataShow returns the defaults of data show.
 func DefaultDataShow() (c DataShow) {
 	Defaults(&c)
 	return c
 }
 
-// maxShown is the largest side of a view that is drawn.
+// maxShown is the largest side of a drawn view, in pixels.
 const maxShown = 4096
 
-// Resolve says what cannot work.
+// Resolve checks all values.
 func (c *DataShow) Resolve(map[string]bool) ([]string, error) {
 	if c.N < 1 || c.N > 400 {
 		return nil, &ValueError{Option: "number", Want: "1 to 400 views", Got: c.N}

@@ -2,12 +2,12 @@ package config
 
 import "fmt"
 
-// ValueError is an option with a value that it cannot have: wrong usage.
+// ValueError reports an option whose value cannot work: wrong usage.
 type ValueError struct {
 	Option string // its name on the command line, without dashes
-	Value  any    // its value, where that value is fine but needs something else; or nil
+	Value  any    // its value, if the value alone is fine but needs something else; or nil
 	Want   string // what was expected
-	Got    any    // what came, or nil where naming it helps nobody
+	Got    any    // what came; nil if it is not worth naming
 	Hint   string // why, or what to do; may be empty
 }
 

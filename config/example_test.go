@@ -16,7 +16,7 @@ func ExampleContrast_Resolve() {
 	// Output: mlp 0.2 B posneg 0 <nil>
 }
 
-// A value that an option cannot have is an error with a type.
+// A value that cannot work gives a typed error.
 func ExampleValueError() {
 	c := config.DefaultKNN()
 	c.Neighbors = 0
@@ -29,7 +29,7 @@ func ExampleValueError() {
 	// --neighbors: want a number above 0, got 0; -K is its short form
 }
 
-// What is known of an option is in the tags of its field.
+// The facts about an option are in the tags of its field.
 func ExampleLookup() {
 	for _, name := range []string{"threads", "seed", "neighbours"} {
 		f, _ := config.Lookup(name)

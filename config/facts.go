@@ -5,23 +5,23 @@ import (
 	"sync"
 )
 
-// GroupTransformation is the group of options that matter to runs with a feature
-// transformation alone.
+// GroupTransformation is the group of options that matter only to runs with a feature
+// transformation.
 const GroupTransformation = "feature transformation"
 
-// Groups are the headings of options in --help, in its order.
+// Groups are the headings of options in --help, in order.
 var Groups = []string{
 	"data", "network", "method", GroupTransformation, "optimization", "machine", "output", "distributed",
 }
 
-// commands are the configurations that records of runs and results have options of.
+// commands are the configurations whose options are in the records of runs and results.
 func commands() map[string]any {
 	return map[string]any{
 		"contrast": &Contrast{}, "linear": &Linear{}, "finetune": &Finetune{}, "supervised": &Supervised{}, "knn": &KNN{},
 	}
 }
 
-// facts are the options of all records by their names and former names, canonical.
+// facts has the options of all records by canonical name, former names included.
 var facts = sync.OnceValue(func() map[string]Field {
 	all := map[string]Field{}
 	for _, c := range commands() {
@@ -36,14 +36,14 @@ var facts = sync.OnceValue(func() map[string]Field {
 	return all
 })
 
-// Lookup is what is known of an option in the record of a run, a checkpoint or a
-// result. ok is false for options that no command has.
+// Lookup returns the facts about an option that the record of a run, a checkpoint or a
+// result names. ok is false if no command has the option.
 func Lookup(name string) (f Field, ok bool) {
 	f, ok = facts()[canonical(name)]
 	return f, ok
 }
 
-// Apply sets the options that a record names; it may have others.
+// Apply sets the options that a record names. It skips names that config does not have.
 func Apply(config any, record map[string]string) error {
 	for _, f := range Fields(config) {
 		if value, ok := f.Recorded(record); ok {
@@ -55,8 +55,8 @@ func Apply(config any, record map[string]string) error {
 	return nil
 }
 
-// Having are the commands that read an option of that name, sorted: for users who give
-// it to another command.
+// Having returns the commands that read an option of that name, sorted: a hint for users
+// who gave it to another command.
 func Having(name string) (names []string) {
 	for command, c := range commands() {
 		if f := Find(Fields(c), name); f != nil && !f.Ignored {

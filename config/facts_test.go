@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// every are the configurations of all commands.
+// every has the configurations of all commands.
 func every() map[string]any {
 	all := commands()
 	all["bench step"], all["bench views"] = &BenchStep{}, &BenchViews{}
@@ -19,8 +19,8 @@ func every() map[string]any {
 	return all
 }
 
-// Every option is classified: what it is for, where --help lists it, and what it
-// changes. No two options of a command have one name.
+// Every option is classified: what it is for, where --help lists it, and what it changes.
+// The names of a command's options are unique.
 func TestOptionsAreClassified(t *testing.T) {
 	for command, c := range every() {
 		Defaults(c)
@@ -49,7 +49,7 @@ func TestOptionsAreClassified(t *testing.T) {
 	}
 }
 
-// A mistyped tag would be no tag.
+// A mistyped tag would have no effect.
 func TestTagsAreKnown(t *testing.T) {
 	known := []string{"flag", "short", "alias", "default", "help", "name", "group", "everyday", "runtime", "repeat", "preset", "legend", "ignored", "hides"}
 	var walk func(reflect.Type)
@@ -73,7 +73,7 @@ func TestTagsAreKnown(t *testing.T) {
 	}
 }
 
-// tags are the names of a field's tags.
+// tags returns the names of a field's tags.
 func tags(tag reflect.StructTag) (names []string) {
 	for i, text := range strings.Split(string(tag), `"`) {
 		if i%2 == 0 && strings.TrimSpace(text) != "" {
@@ -83,7 +83,7 @@ func tags(tag reflect.StructTag) (names []string) {
 	return names
 }
 
-// A record names an option without its command, so facts must not depend on it.
+// A record names an option without its command, so facts must not depend on the command.
 func TestFactsAgree(t *testing.T) {
 	seen := map[string]Field{}
 	for command, c := range commands() {
@@ -121,7 +121,7 @@ func TestFactsOfRecords(t *testing.T) {
 	}
 }
 
-// A former name is read in files and records, and in none of them are - and _ different.
+// Files and records may use former names, and - and _ are the same in all of them.
 func TestFormerNames(t *testing.T) {
 	c := DefaultKNN()
 	if f := Find(Fields(&c), "neighbours"); f == nil || f.Name != "neighbors" {
@@ -140,7 +140,7 @@ func TestFormerNames(t *testing.T) {
 	}
 }
 
-// What a named method sets is tagged so, and nothing else is.
+// Exactly the options that a named method sets have the tag preset.
 func TestPresetOptions(t *testing.T) {
 	for name := range Methods {
 		c, plain := DefaultContrast(), DefaultContrast()
@@ -172,8 +172,8 @@ func TestPresetOptions(t *testing.T) {
 	}
 }
 
-// The places of options in names are 1, 2, 3 …, and no option has one that is not read
-// or changes nothing.
+// The places of options in names are 1, 2, 3 …. Options that are not read, or on which the
+// results do not depend, have none.
 func TestPlacesInNames(t *testing.T) {
 	for command, count := range map[string]int{"contrast": 30, "linear": 16, "finetune": 27, "supervised": 19, "knn": 0} {
 		places := map[int]string{}
@@ -201,8 +201,8 @@ func TestPlacesInNames(t *testing.T) {
 	}
 }
 
-// Files that older versions wrote have every option, also those that the command does
-// not read.
+// Files written by older versions have every option, also those that the command does not
+// read.
 func TestFilesOfOlderVersions(t *testing.T) {
 	for command, c := range commands() {
 		Defaults(c)

@@ -1,15 +1,15 @@
 package config
 
-// Encoder are the options that say what encoder to use and how to run it.
+// Encoder are the options that select an encoder and how to run it.
 type Encoder struct {
 	_         struct{} `group:"network" everyday:"true"`
-	Ckpt      string   `flag:"ckpt" repeat:"true" help:"checkpoint of the encoder, of any origin"`
+	Ckpt      string   `flag:"ckpt" repeat:"true" help:"checkpoint of the encoder, from this or another program"`
 	UseEMA    bool     `flag:"use_ema" help:"use the key encoder's weights"`
-	Strict    bool     `flag:"strict" repeat:"true" help:"refuse weights that differ from the network in any tensor"`
+	Strict    bool     `flag:"strict" repeat:"true" help:"require the checkpoint's tensors to match the network exactly"`
 	Arch      string   `flag:"arch" default:"resnet50" help:"architecture, in place of the checkpoint's"`
-	Width     float64  `flag:"width" default:"1" help:"factor on all channels, in place of the checkpoint's"`
+	Width     float64  `flag:"width" default:"1" help:"factor on the number of channels, in place of the checkpoint's"`
 	Stem      string   `flag:"stem" default:"imagenet" help:"imagenet or cifar, in place of the checkpoint's"`
-	InputRes  int      `flag:"input_res" default:"224" help:"side of a view in pixels, in place of the checkpoint's; 224 where it has none"`
+	InputRes  int      `flag:"input_res" default:"224" help:"side of a view in pixels, in place of the checkpoint's; 224 if it has none"`
 	BatchSize int      `flag:"batch_size" default:"64" group:"machine" help:"images per batch"`
 	Workers   int      `flag:"num_workers" short:"j" group:"machine" runtime:"true" help:"workers that load images; 0: one per processor"`
 	Amp       bool     `flag:"amp" group:"machine" help:"mixed precision (bfloat16 on a CPU)"`
@@ -17,25 +17,25 @@ type Encoder struct {
 	Threads   int      `flag:"threads" group:"machine" runtime:"true" help:"compute threads; 0: one per processor"`
 }
 
-// Features are the options of writing the features of a folder of images.
+// Features are the options of features, which writes the features of a folder of images.
 type Features struct {
 	_ struct{} `group:"output" everyday:"true"`
 	Encoder
-	Out   string `flag:"out" short:"o" help:"file to write: .parquet, or .npy with a .txt of the paths beside it"`
-	Fresh bool   `flag:"fresh" help:"start anew, in place of resuming what an interrupted command left"`
+	Out   string `flag:"out" short:"o" help:"file to write: .parquet, or .npy with the paths in a .txt beside it"`
+	Fresh bool   `flag:"fresh" help:"start again instead of resuming an interrupted command"`
 }
 
-// Neighbors are the options of showing an image's nearest neighbors.
+// Neighbors are the options of neighbors, which shows an image's nearest neighbors.
 type Neighbors struct {
 	_ struct{} `group:"output" everyday:"true"`
 	Encoder
-	In   string `flag:"in" group:"data" help:"file that contralens features wrote"`
-	Out  string `flag:"out" short:"o" help:"picture to write, a .png"`
-	K    int    `flag:"neighbors" short:"k" alias:"neighbours" default:"23" help:"images to show"`
+	In   string `flag:"in" group:"data" help:"file written by contralens features"`
+	Out  string `flag:"out" short:"o" help:"PNG file to write"`
+	K    int    `flag:"neighbors" short:"k" alias:"neighbours" default:"23" help:"number of neighbors to show"`
 	JSON bool   `flag:"json" help:"print the neighbors as JSON"`
 }
 
-// Options are the same options as the evaluation commands have them.
+// Options converts the options to the structs of the evaluation commands.
 func (e *Encoder) Options() (n Net, m Machine, w Weights) {
 	Defaults(&n)
 	Defaults(&m)
@@ -44,13 +44,13 @@ func (e *Encoder) Options() (n Net, m Machine, w Weights) {
 	return n, m, Weights{Ckpt: e.Ckpt, UseEMA: e.UseEMA, Strict: e.Strict}
 }
 
-// DefaultFeatures are the defaults of writing features.
+// DefaultFeatures returns the defaults of features.
 func DefaultFeatures() (c Features) {
 	Defaults(&c)
 	return c
 }
 
-// DefaultNeighbors are the defaults of showing neighbors.
+// DefaultNeighbors returns the defaults of neighbors.
 func DefaultNeighbors() (c Neighbors) {
 	Defaults(&c)
 	return c
@@ -62,10 +62,10 @@ func (e *Encoder) check() error {
 		positive("width", e.Width))
 }
 
-// Resolve says what cannot work.
+// Resolve checks all values.
 func (c *Features) Resolve(map[string]bool) ([]string, error) { return nil, c.check() }
 
-// Resolve says what cannot work.
+// Resolve checks all values.
 func (c *Neighbors) Resolve(map[string]bool) ([]string, error) {
 	err := first(c.check(), atLeast("neighbors", c.K, 1))
 	if err == nil && c.Out != "" {

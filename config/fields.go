@@ -8,32 +8,32 @@ import (
 	"strings"
 )
 
-// Field is one option of a configuration, with what the tags of the struct's field say
-// of it.
+// Field is one option of a configuration, with the facts from the tags of the struct's
+// field.
 type Field struct {
 	Name, Short, Help string
 	Aliases           []string // former names
 	Group             string   // heading in --help
 	Everyday          bool     // the short --help shows it
-	Runtime           bool     // it changes nothing of what is computed
+	Runtime           bool     // the results do not depend on it
 	Repeat            bool     // repetitions of one experiment differ in it
 	Preset            bool     // a named method sets it
-	Ignored           bool     // accepted and not read
+	Ignored           bool     // accepted but not read
 	Hidden            bool     // --help never shows it
 	Legend            string   // short name in legends; empty: Name; "-": not shown
-	named             string   // its places in the names of runs
+	named             string   // tag name: its places in the names of runs
 	usual             string   // the default, as typed
 	value             reflect.Value
 }
 
-// Fields lists the options of a configuration struct, given its pointer, in the
-// order of their declaration.
+// Fields lists the options of a configuration in the order of declaration, given a
+// pointer to the configuration.
 func Fields(config any) []Field {
 	v := reflect.ValueOf(config).Elem()
 	return fields(v, Field{})
 }
 
-// fields lists the options of a struct; common has what holds for all of them.
+// fields lists the options of a struct; common has the facts that hold for all of them.
 func fields(v reflect.Value, common Field) (list []Field) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
@@ -72,8 +72,8 @@ func fields(v reflect.Value, common Field) (list []Field) {
 	return list
 }
 
-// Defaults gives every option of a configuration, given its pointer, the default of
-// its tag.
+// Defaults sets every option that has a default tag to that default, given a pointer to
+// the configuration.
 func Defaults(config any) {
 	for _, f := range Fields(config) {
 		if f.usual == "" {
@@ -85,8 +85,7 @@ func Defaults(config any) {
 	}
 }
 
-// Find is the field of that name or former name, in which - and _ are the same; nil
-// when there is none.
+// Find returns the field with that name or former name, or nil. - and _ are the same.
 func Find(fields []Field, name string) *Field {
 	for i := range fields {
 		if fields[i].Is(name) {
@@ -103,8 +102,8 @@ func (f Field) Is(name string) bool {
 	return canonical(f.Name) == name || slices.ContainsFunc(f.Aliases, func(a string) bool { return canonical(a) == name })
 }
 
-// Recorded is the option's value in the record of a run or a checkpoint, which may
-// have it under a former name.
+// Recorded returns the option's value in the record of a run or a checkpoint, which may
+// use a former name.
 func (f Field) Recorded(values map[string]string) (value string, ok bool) {
 	for _, name := range append([]string{f.Name}, f.Aliases...) {
 		if value, ok = values[name]; ok {
@@ -114,7 +113,7 @@ func (f Field) Recorded(values map[string]string) (value string, ok bool) {
 	return "", false
 }
 
-// Changed reports whether the value is another than the default of the option's tag.
+// Changed reports whether the value differs from the default of the option's tag.
 func (f Field) Changed() bool {
 	usual := Field{value: reflect.New(f.value.Type()).Elem()}
 	if f.usual != "" && usual.Set(f.usual) != nil {
@@ -126,7 +125,7 @@ func (f Field) Changed() bool {
 // IsBool reports whether the option is a switch.
 func (f Field) IsBool() bool { return f.value.Kind() == reflect.Bool }
 
-// Type names what the option takes.
+// Type returns the type of the option's value: bool, string, int, ints, float or floats.
 func (f Field) Type() string {
 	switch f.value.Interface().(type) {
 	case bool:
@@ -143,7 +142,7 @@ func (f Field) Type() string {
 	return "float"
 }
 
-// String is the value as it would be typed.
+// String returns the value as it would be typed.
 func (f Field) String() string {
 	switch v := f.value.Interface().(type) {
 	case []int:
@@ -160,13 +159,13 @@ func (f Field) String() string {
 	}
 }
 
-// kinds are types in words.
+// kinds describes types for error messages.
 var kinds = map[string]string{
 	"bool": "true or false", "int": "a whole number", "ints": "whole numbers separated by commas",
 	"float": "a number", "floats": "numbers separated by commas",
 }
 
-// Set reads a value as it was typed.
+// Set parses a value as typed and stores it.
 func (f Field) Set(text string) error {
 	var v any
 	var err error
@@ -209,7 +208,7 @@ func join[T any](values []T) string {
 	return strings.Join(text, ",")
 }
 
-// list parses the values between commas; of an empty text there are none.
+// list parses values separated by commas or spaces. An empty text has none.
 func list[T any](text string, parse func(string) (T, error)) (values []T, err error) {
 	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
 		v, err := parse(part)
@@ -221,7 +220,7 @@ func list[T any](text string, parse func(string) (T, error)) (values []T, err er
 	return values, nil
 }
 
-// Values are all options as they would be typed.
+// Values returns all options by name, as they would be typed.
 func Values(config any) map[string]string {
 	m := map[string]string{}
 	for _, f := range Fields(config) {

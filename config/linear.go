@@ -13,27 +13,27 @@ type Linear struct {
 	Classifier
 	LongTail
 	Probe
-	NClass int              `flag:"n_class" default:"1000" group:"data" everyday:"true" help:"number of classes; when it is not given, the dataset's"`
+	NClass int              `flag:"n_class" default:"1000" group:"data" everyday:"true" help:"number of classes; if it is not given, the dataset's"`
 	Unread struct{ Tuning } `ignored:"true"`
 }
 
-// Probe is how the linear classifier is trained.
+// Probe are the options of training the linear classifier.
 type Probe struct {
 	_      struct{}  `group:"optimization"`
-	Cached bool      `flag:"cached" everyday:"true" name:"linear=12" help:"compute the features once, without augmentation: fast, and labeled so in the results"`
-	Sweep  []float64 `flag:"lr_sweep" everyday:"true" name:"linear=13" help:"with --cached: learning rates to try at once, separated by commas; accuracy on a held-out tenth of the training images chooses"`
-	Solver string    `flag:"solver" default:"sgd" name:"linear=14" help:"sgd, or with --cached lbfgs: logistic regression on standardized features"`
-	L2     float64   `flag:"l2" default:"0.0001" name:"linear=15" help:"with lbfgs: the penalty is this times the sum of the squared weights"`
+	Cached bool      `flag:"cached" everyday:"true" name:"linear=12" help:"compute the features once, without augmentation: fast, and marked in the results"`
+	Sweep  []float64 `flag:"lr_sweep" everyday:"true" name:"linear=13" help:"with --cached: learning rates to try at once, separated by commas; the best one on a held-out tenth of the training images is used"`
+	Solver string    `flag:"solver" default:"sgd" name:"linear=14" help:"sgd; or lbfgs, with --cached: logistic regression on standardized features"`
+	L2     float64   `flag:"l2" default:"0.0001" name:"linear=15" help:"with lbfgs: factor of the penalty on the sum of the squared weights"`
 }
 
-// DefaultLinear are the defaults of linear evaluation.
+// DefaultLinear returns the defaults of linear evaluation.
 func DefaultLinear() (c Linear) {
 	Defaults(&c)
 	c.Epochs, c.LearningRate, c.Milestones, c.WeightDecay = 60, linearRate, []int{60, 80}, 0
 	return c
 }
 
-// Resolve applies presets and says what would go wrong.
+// Resolve applies presets and checks all values. The warnings are notes for the user.
 func (c *Linear) Resolve(set map[string]bool) (warnings []string, err error) {
 	if warnings, err = c.Classifier.resolve(set); err != nil {
 		return nil, err
@@ -59,17 +59,17 @@ func (c *Linear) Resolve(set map[string]bool) (warnings []string, err error) {
 	return warnings, nil
 }
 
-// cachedOptions refuses what cannot be had together.
+// cachedOptions refuses options that cannot be combined.
 func (c *Linear) cachedOptions(set map[string]bool) error {
 	switch {
 	case c.Cached && (c.AugLinear != "NULL" || set["crop"]):
-		return &ValueError{Option: "cached", Want: "neither --aug_linear nor --crop beside it",
+		return &ValueError{Option: "cached", Want: "neither --aug_linear nor --crop with it",
 			Hint: "features are computed once, without augmentation"}
 	case len(c.Sweep) > 0 && !c.Cached:
 		return &ValueError{
 			Option: "lr_sweep",
 			Want:   "--cached as well",
-			Hint:   "several rates are trained at once on cached features",
+			Hint:   "several rates are trained at once, on cached features",
 		}
 	case c.Solver == "lbfgs" && !c.Cached:
 		return &ValueError{
@@ -80,7 +80,7 @@ func (c *Linear) cachedOptions(set map[string]bool) error {
 	case c.Solver == "lbfgs" && (len(c.Sweep) > 0 || set["learning_rate"] || c.Sampling != "instance"):
 		return &ValueError{
 			Option: "solver", Value: c.Solver,
-			Want: "none of --lr_sweep, --learning_rate and --sampling beside it",
+			Want: "none of --lr_sweep, --learning_rate and --sampling with it",
 			Hint: "the solver has no learning rate and uses every image",
 		}
 	}
@@ -92,11 +92,11 @@ func (c *Linear) cachedOptions(set map[string]bool) error {
 	return nil
 }
 
-// linearRate is the reference's rate for a batch of 256.
+// linearRate is the learning rate of the reference implementation, for a batch of 256.
 const linearRate = 30
 
-// rateWarning warns of a learning rate that is high for the batch: 30 belongs to a
-// batch of 256.
+// rateWarning warns of a learning rate that is high for the batch: 30 is meant for a batch
+// of 256.
 func (c *Classifier) rateWarning() []string {
 	fits := linearRate * float64(c.BatchSize) / 256
 	if c.LearningRate <= 4*fits {
@@ -106,9 +106,9 @@ func (c *Classifier) rateWarning() []string {
 		"give --learning_rate %.3g or --batch_size 256", c.LearningRate, c.BatchSize, float64(linearRate), fits)}
 }
 
-// UpstreamName is the name that the reference implementation gives the run. set
-// has the options that the user gave: a rate that was not given prints as an
-// integer there.
+// UpstreamName returns the name that the reference implementation gives the run. set has
+// the options that the user gave: the reference implementation prints a learning rate that
+// was not given as an integer.
 func (c *Linear) UpstreamName(set map[string]bool) string {
 	rate := python(c.LearningRate)
 	if !set["learning_rate"] {
@@ -121,8 +121,8 @@ func (c *Linear) UpstreamName(set map[string]bool) string {
 	return name + "_lrdecay[" + strings.Trim(strings.ReplaceAll(fmt.Sprint(c.Milestones), " ", ", "), "[]") + "]"
 }
 
-// ckptName is what a checkpoint gives to the names of runs that evaluate it: the name of
-// its folder.
+// ckptName returns the name of the checkpoint's folder, for the names of runs that
+// evaluate it.
 func ckptName(ckpt string) string {
 	if ckpt == "" {
 		return "Scratch"
@@ -134,7 +134,7 @@ func ckptName(ckpt string) string {
 	return name
 }
 
-// RunName names the run. set is as in UpstreamName.
+// RunName returns the names of the run. set is as in UpstreamName.
 func (c *Linear) RunName(set map[string]bool) RunName {
 	seedless := *c
 	seedless.Seed = DefaultLinear().Seed

@@ -26,7 +26,7 @@ func pythonBool(b bool) string {
 	return "False"
 }
 
-// UpstreamName is the name that the reference implementation gives the run of a
+// UpstreamName returns the name that the reference implementation gives the run of a
 // resolved configuration.
 func (c *Contrast) UpstreamName() string {
 	var b strings.Builder
@@ -64,7 +64,7 @@ func (c *Contrast) UpstreamName() string {
 	return b.String()
 }
 
-// RunName names the run of a resolved configuration.
+// RunName returns the names of the run of a resolved configuration.
 func (c *Contrast) RunName() RunName {
 	seedless := *c
 	seedless.Seed = DefaultContrast().Seed
@@ -99,8 +99,8 @@ func precisionSuffix(m *Machine) string {
 	return ""
 }
 
-// suffixes are _key-value for the options that have a place in the names of a command's
-// runs and differ from the defaults.
+// suffixes returns _key-value for each option that has a place in the names of a command's
+// runs and differs from its default.
 func suffixes(command string, config, defaults any) string {
 	usual := Values(defaults)
 	var named []Field
@@ -117,7 +117,7 @@ func suffixes(command string, config, defaults any) string {
 	return b.String()
 }
 
-// place is the option's place in the names of a command's runs, from 1; 0 where it has
+// place returns the option's place in the names of a command's runs, from 1, or 0 if it has
 // none.
 func (f Field) place(command string) int {
 	for _, entry := range strings.Fields(f.named) {

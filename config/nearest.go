@@ -2,8 +2,8 @@ package config
 
 import "strings"
 
-// Nearest is the name that takes the fewest edits to become the mistyped one, or
-// that is abbreviated to it, or "" when none is near.
+// Nearest returns the name with the fewest edits to the mistyped one, or the name that the
+// mistyped one abbreviates. It returns "" if none is near.
 func Nearest(mistyped string, names []string) string {
 	best, fewest := "", len(mistyped)/2+1
 	for _, n := range names {
@@ -26,7 +26,7 @@ func Nearest(mistyped string, names []string) string {
 	return best
 }
 
-// initials are the first letters of a name's words: lr of learning_rate.
+// initials returns the first letters of a name's words: lr for learning_rate.
 func initials(name string) string {
 	var b strings.Builder
 	for _, word := range strings.Split(name, "_") {
@@ -37,7 +37,7 @@ func initials(name string) string {
 	return b.String()
 }
 
-// edits is the number of letters to insert, delete, replace or swap with their
+// edits returns how many letters must be inserted, deleted, replaced or swapped with a
 // neighbor to turn a into b.
 func edits(a, b string) int {
 	before, row := make([]int, len(b)+1), make([]int, len(b)+1)

@@ -1,31 +1,31 @@
 package config
 
-// Predict are the options of prediction.
+// Predict are the options of predict, which classifies images.
 type Predict struct {
 	_         struct{} `group:"machine" everyday:"true"`
 	Ckpt      string   `flag:"ckpt" group:"network" help:"checkpoint of a linear probe or a fine-tuned model"`
-	Encoder   string   `flag:"encoder" group:"network" help:"checkpoint of the probe's encoder; empty: the one that the probe was trained on"`
-	Top       int      `flag:"top" default:"5" group:"output" help:"classes per image, the most probable first"`
+	Encoder   string   `flag:"encoder" group:"network" help:"checkpoint of the probe's encoder; empty: the encoder that the probe was trained on"`
+	Top       int      `flag:"top" default:"5" group:"output" help:"number of classes to print per image, the most probable first"`
 	BatchSize int      `flag:"batch_size" default:"64" help:"images per batch"`
-	Workers   int      `flag:"num_workers" short:"j" help:"workers that load images; 0: automatic"`
+	Workers   int      `flag:"num_workers" short:"j" help:"workers that load images; 0: one per processor"`
 	Threads   int      `flag:"threads" help:"compute threads; 0: one per processor"`
 	Device    string   `flag:"device" default:"cpu" help:"cpu or cuda:N"`
-	JSON      bool     `flag:"json" group:"output" help:"print one JSON object per line"`
+	JSON      bool     `flag:"json" group:"output" help:"print one JSON object per image, each on a line"`
 }
 
-// DefaultPredict are the defaults of prediction.
+// DefaultPredict returns the defaults of predict.
 func DefaultPredict() (c Predict) {
 	Defaults(&c)
 	return c
 }
 
-// Resolve says what would go wrong.
+// Resolve checks all values.
 func (c *Predict) Resolve(map[string]bool) (warnings []string, err error) {
 	if c.Ckpt == "" {
 		return nil, &ValueError{
 			Option: "ckpt",
-			Want:   "a checkpoint that contralens linear or finetune wrote",
-			Hint:   "write --ckpt save/RUN/current.pth",
+			Want:   "a checkpoint written by contralens linear or finetune",
+			Hint:   "for example --ckpt save/RUN/current.pth",
 		}
 	}
 	return nil, first(atLeast("top", c.Top, 1), between("batch_size", c.BatchSize, 1, mostBatch),

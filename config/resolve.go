@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Preset is what a method sets.
+// Preset is the set of options that a named method sets.
 type Preset struct {
 	Modal       string
 	Jigsaw      bool
@@ -17,7 +17,7 @@ type Preset struct {
 	Temperature float64
 }
 
-// Methods are the presets by name; Customize is none.
+// Methods has the presets by name. Customize is not one: it sets nothing.
 var Methods = map[string]Preset{
 	"InsDis":        {"RGB", false, "bank", "A", "linear", 0.07},
 	"CMC":           {"CMC", false, "bank", "C", "linear", 0.07},
@@ -34,18 +34,18 @@ var Methods = map[string]Preset{
 	"BYOL":          {"RGB", false, "target", "B", "mlp_bn", 0.2},
 }
 
-// Memory is what a kind of negatives goes together with.
+// Memory says what a source of negatives can be combined with.
 type Memory struct {
-	Negatives bool // there are some, which can be interpolated
+	Negatives bool // it has negatives, which can be interpolated
 	CMC       bool // it works with two modalities
-	Jigsaw    bool // it works with a jigsaw
+	Jigsaw    bool // it works with a jigsaw branch
 }
 
-// Memories are where negatives come from (--mem), by name.
+// Memories has the sources of negatives (--mem) by name.
 var Memories = map[string]Memory{
 	"moco":   {Negatives: true, CMC: true, Jigsaw: true}, // a queue of a momentum encoder's keys
-	"bank":   {Negatives: true, CMC: true, Jigsaw: true}, // a feature of every image
-	"batch":  {Negatives: true, CMC: true},               // the batch's other images
+	"bank":   {Negatives: true, CMC: true, Jigsaw: true}, // a stored feature for every image
+	"batch":  {Negatives: true, CMC: true},               // the other images of the batch
 	"none":   {},                                         // no negatives: a predictor and a stopped gradient
 	"target": {},                                         // no negatives: a predictor and a momentum encoder
 }
@@ -62,7 +62,7 @@ func resolvePreset(method string, n *Net, o *Objective, set map[string]bool) (p 
 		return p, nil, &ValueError{Option: "method", Want: "Customize, " + names, Got: method}
 	}
 	if set["nce_t"] && o.Temperature != p.Temperature {
-		warnings = append(warnings, fmt.Sprintf("-t %v is overridden by %s's %v; use --method Customize to choose it",
+		warnings = append(warnings, fmt.Sprintf("-t %v is overridden by %s's %v; to choose it, use --method Customize",
 			o.Temperature, method, p.Temperature))
 	}
 	n.Modal, n.Head = p.Modal, p.Head
@@ -70,8 +70,8 @@ func resolvePreset(method string, n *Net, o *Objective, set map[string]bool) (p 
 	return p, warnings, nil
 }
 
-// Resolve applies presets and shorthands. set has the options that the user
-// gave; warnings are sentences for the user.
+// Resolve applies presets and shorthands and checks all values. set has the options that
+// the user gave. The warnings are notes for the user.
 func (c *Contrast) Resolve(set map[string]bool) (warnings []string, err error) {
 	p, warnings, err := resolvePreset(c.Method, &c.Net, &c.Objective, set)
 	if err != nil {
@@ -99,8 +99,8 @@ func (c *Contrast) Resolve(set map[string]bool) (warnings []string, err error) {
 	return append(warnings, c.warnings(set)...), nil
 }
 
-// usualCrop is the smallest share of the area that a crop takes unless --crop says
-// otherwise: memory banks came with smaller crops than queues.
+// usualCrop returns the default of --crop: methods with a memory bank were published with
+// smaller crops than methods with a queue.
 func usualCrop(memory string) float64 {
 	if memory == "bank" {
 		return 0.08
@@ -110,14 +110,14 @@ func usualCrop(memory string) float64 {
 	return c.Crop
 }
 
-// amp is what --amp says of the precision.
+// amp applies --amp to the precision.
 func (m *Machine) amp() {
 	if m.Precision == "auto" && m.Amp {
 		m.Precision = "bf16"
 	}
 }
 
-// Settle replaces auto by fp32 and channels_last: for commands that train no network,
+// Settle replaces auto by fp32 and channels_last. It is for commands that train no network,
 // and for programs that use these packages as a library.
 func (m *Machine) Settle() {
 	if m.amp(); m.Precision == "auto" {
@@ -134,10 +134,10 @@ func (c *Contrast) validate() error {
 		c.ContrastViews.check(), atLeast("probe", c.Probe, 0), c.combination(), c.FeatureTransform.check())
 }
 
-// jigsawMin is the smallest view whose jigsaw has patches that show something.
+// jigsawMin is the smallest side of a view, in pixels, whose jigsaw patches show something.
 const jigsawMin = 64
 
-// combination refuses options that do not go together.
+// combination refuses options that cannot be combined.
 func (c *Contrast) combination() error {
 	memory := Memories[c.Memory]
 	t := c.Transform()
@@ -160,7 +160,7 @@ func (c *Contrast) combination() error {
 		return &ValueError{
 			Option: "symmetric",
 			Want:   "--mem moco", Got: c.Memory,
-			Hint: "the others have no second direction, or both already",
+			Hint: "the other memories have one direction, or both already",
 		}
 	case t.Negative.On && !memory.Negatives:
 		return &ValueError{
@@ -176,7 +176,7 @@ func (c *Contrast) combination() error {
 		}
 	case c.Accum > 1 && c.BNSplits > max(1, part/2):
 		return &ValueError{Option: "bn_splits", Value: c.BNSplits,
-			Want: fmt.Sprintf("at least two images in each split of a micro-batch of --accum, which has %d images", part)}
+			Want: fmt.Sprintf("at least two images in each split of a micro-batch (--accum), which has %d images", part)}
 	case c.BNSplits < 1 || c.BNSplits > half:
 		return &ValueError{
 			Option: "bn_splits",
@@ -196,8 +196,8 @@ func (c *Contrast) warnings(set map[string]bool) []string {
 		w = append(w, "--amp is overridden by --precision fp32")
 	}
 	if c.Retune && c.Resume != "" {
-		w = append(w, "--retune has an effect only where --resume finds nothing to resume: "+
-			"a resumed run computes as it was begun")
+		w = append(w, "--retune has no effect if --resume finds a checkpoint: "+
+			"a resumed run keeps the settings it started with")
 	}
 	if !c.Cosine {
 		w = append(w, c.milestoneWarning()...)
@@ -207,8 +207,8 @@ func (c *Contrast) warnings(set map[string]bool) []string {
 			"and with --mask_distribution beta: here λ is elementwise")
 	}
 	if c.Head == "linear_wo_norm" && c.Memory == "moco" {
-		w = append(w, "embeddings of linear_wo_norm have no unit length: against a queue the loss can fall because newer "+
-			"keys are longer than older ones, with features that tell nothing apart; judge by --knn_every, not by the loss")
+		w = append(w, "embeddings of linear_wo_norm do not have unit length: with a queue the loss can fall only because "+
+			"newer keys are longer than older ones, while the features do not improve; watch --knn_every, not the loss")
 	}
 	if !c.MixNorm && (c.MixStart != "" || set["mixnorm_target"] || set["expolation_mask"] || set["sep_alpha"]) {
 		w = append(w, "features are not transformed: --mixnorm (or --ft) is missing")
@@ -219,7 +219,7 @@ func (c *Contrast) warnings(set map[string]bool) []string {
 func (o *Optim) milestoneWarning() []string {
 	for _, m := range o.Milestones {
 		if m >= o.Epochs {
-			return []string{fmt.Sprintf("the learning rate's milestone %d never comes in %d epochs; "+
+			return []string{fmt.Sprintf("the learning rate's milestone %d is never reached in %d epochs; "+
 				"give --lr_decay_epochs or --cosine", m, o.Epochs)}
 		}
 	}
@@ -234,7 +234,7 @@ func distributedNotes(d *Dist, m *Machine) []string {
 	return nil
 }
 
-// Resolve applies presets.
+// Resolve applies presets and checks all values. The warnings are notes for the user.
 func (c *KNN) Resolve(set map[string]bool) (warnings []string, err error) {
 	if _, warnings, err = resolvePreset(c.Method, &c.Net, &c.Ignored.Objective, set); err != nil {
 		return nil, err

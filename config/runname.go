@@ -9,34 +9,34 @@ import (
 	"unicode/utf8"
 )
 
-// MaxRunName is the longest name in bytes that a run directory is given: file systems
-// have limits of 255, of 143 where names are encrypted, and evaluations add to a name.
+// MaxRunName is the length of the longest name of a run directory, in bytes. File systems
+// allow 255 bytes, or 143 if they encrypt names, and evaluations append to the name.
 const MaxRunName = 120
 
-// RunName is what a run is called.
+// RunName has the names of a run.
 type RunName struct {
-	// Name is the name of the run directory and of the folder for TensorBoard's events:
-	// --name, or a name made from the options, of at most MaxRunName bytes without
-	// characters that mean something to a shell. Options for which there is no room
-	// are in a hash.
+	// Name is the name of the run directory and of the folder for TensorBoard events:
+	// --name, or a name made from the options. A made name has at most MaxRunName bytes and
+	// no characters that a shell interprets; if the options do not fit, it ends in a hash
+	// of Upstream.
 	Name string
-	// Upstream is the name by the reference implementation's rules, with the options that
-	// it leaves out and that differ from their defaults as _key-value. It has no limit.
-	// Run directories were called so once.
+	// Upstream is the name by the rules of the reference implementation. Options that those
+	// rules leave out follow as _key-value if they differ from their defaults. It can be of
+	// any length. Older versions used it for run directories.
 	Upstream string
 }
 
-// nameParts is what the names of a run are made from.
+// nameParts has the parts of a run's names.
 type nameParts struct {
 	upstream string // RunName.Upstream
-	// Where there is no room for the whole name, head and settings come before the hash;
-	// head keeps at least half of the room.
+	// If the whole name is too long, head and settings come before the hash; head keeps at
+	// least half of the room.
 	head, settings string
-	whole          string // the name where there is room; it says all that upstream does
+	whole          string // the name if there is room for it: it says all that upstream does
 }
 
-// runName returns the names of a run. seedless is made from the same options with the
-// default's seed.
+// runName returns the names of a run. seedless has the parts for the same options with the
+// default seed.
 func (o *Output) runName(seed uint64, parts, seedless nameParts) RunName {
 	name := parts.whole
 	switch {
@@ -52,11 +52,12 @@ func (o *Output) runName(seed uint64, parts, seedless nameParts) RunName {
 	return RunName{Name: name, Upstream: parts.upstream}
 }
 
-// fits reports whether a directory may have the name as it is.
+// fits reports whether the name is short enough and safe as it is.
 func fits(name string) bool { return len(name) <= MaxRunName && shellSafe(name) == name }
 
-// shorten makes a name that ends in a hash of what it leaves out and in the seed, if any.
-// The seed is no part of the hash, so that runs that differ in it alone are called alike.
+// shorten returns a name that ends in a hash of the upstream name, followed by the seed, if
+// any. The hash does not depend on the seed, so that runs that differ only in the seed have
+// similar names.
 func (p nameParts) shorten(seed string) string {
 	hash := sha256.Sum256([]byte(p.upstream))
 	end := "_" + hex.EncodeToString(hash[:4]) + seed
@@ -66,8 +67,8 @@ func (p nameParts) shorten(seed string) string {
 	return head + cut(settings, room-len(head)) + end
 }
 
-// shellSafe replaces what a shell would not take as part of a word: all but letters,
-// digits and ._+=,@- become -, and a name does not begin with - or a dot.
+// shellSafe replaces everything but letters, digits and ._+=,@- by -, so that a shell reads
+// the name as one word, and removes leading dashes and dots.
 func shellSafe(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("._+=,@-", r)) {
@@ -81,7 +82,8 @@ func shellSafe(name string) string {
 	return name
 }
 
-// cut is what fits into so many bytes, without half of a letter.
+// cut returns the start of the text that fits into the given number of bytes, in whole
+// letters.
 func cut(text string, bytes int) string {
 	if len(text) <= bytes {
 		return text

@@ -10,7 +10,7 @@ import (
 	"contralens/recipes"
 )
 
-// plain matches names that every shell takes as one word, and as no option.
+// plain matches names that every shell reads as one word and no program reads as an option.
 var plain = regexp.MustCompile(`^[\p{L}\p{N}_+=,@][\p{L}\p{N}._+=,@-]*$`)
 
 func checkName(t *testing.T, what string, n RunName) {
@@ -23,8 +23,8 @@ func checkName(t *testing.T, what string, n RunName) {
 	}
 }
 
-// No run of any command on any recipe's run may fail on a name: neither on that of its
-// directory nor on that of its TensorBoard events, which is the same.
+// Every command can run on the run of every recipe: the name of its directory, which is
+// also that of its TensorBoard events, fits a file system.
 func TestRunNamesOfRecipes(t *testing.T) {
 	seen := map[string]string{}
 	for _, recipe := range recipes.Names() {
@@ -39,7 +39,7 @@ func TestRunNamesOfRecipes(t *testing.T) {
 				set[name] = true
 			}
 			if _, err := c.Resolve(set); err != nil {
-				continue // not every method has it all
+				continue // not every method takes all of these
 			}
 			what := recipe + " " + more
 			n := c.RunName()
@@ -88,8 +88,8 @@ func TestRunNamesOfRecipes(t *testing.T) {
 	checkName(t, "supervised", s.RunName())
 }
 
-// Names that fit are those of before; in others the readable part stays, and options make
-// a difference in the hash.
+// Names that fit stay as they were. The others keep their readable part, and every option
+// changes the hash.
 func TestRunName(t *testing.T) {
 	contrast := func(flags string) RunName {
 		c := DefaultContrast()
@@ -124,7 +124,7 @@ func TestRunName(t *testing.T) {
 	}
 }
 
-// What a checkpoint's folder is called may be anything.
+// The folder of a checkpoint may have any name.
 func TestRunNameOfFolder(t *testing.T) {
 	names := map[string]bool{}
 	for folder, want := range map[string]string{

@@ -1,25 +1,24 @@
 package config
 
-// Supervised are the options of training encoder and classifier from labels alone:
-// the first row of the paper's table.
+// Supervised are the options of training an encoder and a classifier from labels alone: the
+// first row of the paper's table.
 type Supervised struct {
 	Classifier
 	NClass int `flag:"n_class" group:"data" everyday:"true" help:"number of classes; 0: the dataset's"`
 	Tuning
 	Unread struct {
-		Strict bool `flag:"strict" group:"network" repeat:"true" help:"refuse weights that differ from the network in any tensor"`
+		Strict bool `flag:"strict" group:"network" repeat:"true" help:"require the checkpoint's tensors to match the network exactly"`
 	} `ignored:"true"`
 }
 
-// DefaultSupervised are the defaults of supervised training: those with which
-// ResNets are usually trained on ImageNet.
+// DefaultSupervised returns the usual settings for training a ResNet on ImageNet.
 func DefaultSupervised() (c Supervised) {
 	Defaults(&c)
 	c.Epochs, c.LearningRate, c.Milestones, c.BatchSize, c.Crop = 90, 0.1, []int{30, 60}, 256, 0.08
 	return c
 }
 
-// Resolve says what would go wrong.
+// Resolve applies presets and checks all values. The warnings are notes for the user.
 func (c *Supervised) Resolve(set map[string]bool) (warnings []string, err error) {
 	if warnings, err = c.Classifier.resolve(set); err == nil {
 		err = classes(c.NClass)
@@ -30,15 +29,15 @@ func (c *Supervised) Resolve(set map[string]bool) (warnings []string, err error)
 	return append(warnings, c.scheduleNotes()...), nil
 }
 
-// Finetune is the same training as the fine-tuning of an untrained encoder, all of
-// its stages at one rate.
+// Finetune returns the same training as fine-tuning: an untrained encoder, all stages at
+// one rate.
 func (c *Supervised) Finetune() Finetune {
 	f := DefaultFinetune()
 	f.Classifier, f.Tuning, f.NClass = c.Classifier, c.Tuning, c.NClass
 	return f
 }
 
-// RunName names the run after the options.
+// RunName returns the names of the run, made from the options.
 func (c *Supervised) RunName() RunName {
 	seedless := *c
 	seedless.Seed = DefaultSupervised().Seed

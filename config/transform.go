@@ -33,7 +33,7 @@ func (c *FeatureTransform) check() error {
 	if c.MixTarget == "neg" && c.Extrapolate && c.FT == "" {
 		return &ValueError{
 			Option: "expolation_mask",
-			Want:   "--mixnorm_target pos or posneg, since it extrapolates positives", Got: c.MixTarget,
+			Want:   "--mixnorm_target pos or posneg, because it extrapolates positives", Got: c.MixTarget,
 			Hint: "or leave --expolation_mask out",
 		}
 	}
@@ -56,14 +56,14 @@ func (c *FeatureTransform) check() error {
 		oneOf("dim_mask", c.DimMask, "pos", "neg", "both", "none"))
 }
 
-// eachSide reports whether positives and negatives have an alpha and a dimension mask of
-// their own. --ft asks for the paper's transformation whichever side it names; the long
-// flags keep upstream's meaning, where one side alone is elementwise.
+// eachSide reports whether positives and negatives each have their own alpha and dimension
+// mask. --ft means the paper's transformation whichever side it names. The detailed options
+// keep their meaning in the reference implementation, where a single side is elementwise.
 func (c *FeatureTransform) eachSide() bool {
 	return c.SepAlpha && c.Distribution == "beta" && (c.MixTarget == "posneg" || c.FT != "")
 }
 
-// Transform is the feature transformation that resolved options ask for.
+// Transform returns the feature transformation of resolved options.
 func (c *FeatureTransform) Transform() ft.Transform {
 	if !c.MixNorm {
 		return ft.Transform{}
@@ -84,7 +84,7 @@ func (c *FeatureTransform) Transform() ft.Transform {
 	return ft.Transform{Positive: positive, Negative: negative}
 }
 
-// Describe describes the transformation of resolved options and when it starts.
+// Describe says in words what the transformation of resolved options is and when it starts.
 func (c *FeatureTransform) Describe() string {
 	t := c.Transform()
 	parts := []string{t.String()}

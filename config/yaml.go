@@ -15,8 +15,8 @@ import (
 	"contralens/recipes"
 )
 
-// YAML is the configuration as a file that ReadYAML takes, in the order of the
-// options. Options that are not read are left out.
+// YAML returns the configuration as a file that ReadYAML reads, in the order of the
+// options. It leaves out options that are accepted but not read.
 func YAML(config any) string {
 	var b strings.Builder
 	for _, f := range Fields(config) {
@@ -32,7 +32,7 @@ func YAML(config any) string {
 	return b.String()
 }
 
-// ReadYAML sets the options that a file or recipe names, and returns their names.
+// ReadYAML sets the options that a file or recipe names and returns their names.
 func ReadYAML(file string, config any) (set []string, err error) {
 	values, err := ReadValues(file)
 	if err != nil {
@@ -52,8 +52,8 @@ func ReadYAML(file string, config any) (set []string, err error) {
 	return set, nil
 }
 
-// hint is "; …" with what the user may have meant by an option that is none of these,
-// or nothing.
+// hint returns "; …" with what the user may have meant by an option that is not in all, or
+// "".
 func hint(name string, all []Field) string {
 	if commands := Having(name); len(commands) > 0 {
 		return fmt.Sprintf("; contralens %s has it", strings.Join(commands, ", "))
@@ -68,8 +68,8 @@ func hint(name string, all []Field) string {
 	return ""
 }
 
-// ReadValues reads a YAML file, or the recipe of that name, as option values as
-// they would be typed.
+// ReadValues reads a YAML file, or the recipe of that name. It returns the values of options
+// as they would be typed.
 func ReadValues(file string) (map[string]string, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -82,14 +82,15 @@ func ReadValues(file string) (map[string]string, error) {
 	var doc any
 	if err := yaml.Unmarshal(b, &doc); err != nil {
 		reason := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "yaml: "), "\n", " ")
-		return nil, fmt.Errorf("--config %s: want YAML, one option a line as \"epochs: 100\", but %s", file, reason)
+		return nil, fmt.Errorf("--config %s: want YAML, one option per line, as \"epochs: 100\", but %s", file, reason)
 	}
 	if doc == nil {
 		return nil, nil
 	}
 	options, ok := doc.(map[string]any)
 	if !ok {
-		return nil, fmt.Errorf("--config %s: want YAML, one option a line as \"epochs: 100\", got a list or a text", file)
+		return nil, fmt.Errorf("--config %s: want YAML, one option per line, as \"epochs: 100\", got a list or plain text",
+			file)
 	}
 	values := map[string]string{}
 	for name, value := range options {
@@ -109,7 +110,7 @@ func ReadValues(file string) (map[string]string, error) {
 
 func canonical(name string) string { return strings.ReplaceAll(name, "-", "_") }
 
-// noFile says what --config could have been.
+// noFile explains that --config names no file that can be read, and no recipe.
 func noFile(file string, err error) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		var p *fs.PathError
@@ -119,8 +120,8 @@ func noFile(file string, err error) error {
 		return fmt.Errorf("--config %s: want a YAML file that can be read, but %w", file, err)
 	}
 	if near := Nearest(file, recipes.Names()); near != "" {
-		return fmt.Errorf("--config %s: there is neither a file nor a recipe of that name; did you mean %s?", file, near)
+		return fmt.Errorf("--config %s: there is no file and no recipe of that name; did you mean %s?", file, near)
 	}
-	return fmt.Errorf("--config %s: want a YAML file or one of the recipes %s; there is neither",
+	return fmt.Errorf("--config %s: want a YAML file or one of the recipes %s; there is no such file or recipe",
 		file, strings.Join(recipes.Names(), ", "))
 }

@@ -22,10 +22,10 @@ const (
 	maxPoints   = 4000
 	maxRows     = 512
 	maxNames    = 64
-	maxPictures = 64 << 20 // bytes of a probe set's pictures
+	maxPictures = 64 << 20 // size limit of a probe's thumbnails in bytes
 )
 
-// answer writes what do returns as JSON; an error is a sentence for the page.
+// answer writes the result of do as JSON. An error becomes a sentence for the page.
 func (s *Server) answer(do func(url.Values) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		v, err := do(r.URL.Query())
@@ -38,7 +38,7 @@ func (s *Server) answer(do func(url.Values) (any, error)) http.HandlerFunc {
 	}
 }
 
-// overview is every run in a line, the newest first.
+// overview lists all runs, the newest first.
 type overview struct {
 	Dir  string    `json:"dir"`
 	Note string    `json:"note"`
@@ -69,7 +69,7 @@ func (s *Server) overview() overview {
 	return o
 }
 
-// series describes one for the page.
+// series describes a series for the page.
 type series struct {
 	Name  string `json:"name"`
 	Title string `json:"title"`
@@ -82,7 +82,7 @@ type named struct {
 	Value string `json:"value"`
 }
 
-// description is all of a run but its data.
+// description is everything about a run except its data.
 type description struct {
 	Summary
 	Config      map[string]string `json:"config"`
@@ -92,7 +92,7 @@ type description struct {
 	Kinds       []string          `json:"kinds"`
 	First       int               `json:"first"`
 	Last        int               `json:"last"`
-	Onset       int               `json:"onset"` // first step with transformed features; 0: none
+	Onset       int               `json:"onset"` // first step with transformed features; 0 if there is none
 	Findings    []Finding         `json:"findings"`
 }
 
@@ -132,8 +132,8 @@ func (s *Server) describeRun(q url.Values) (any, error) {
 	return d, nil
 }
 
-// open reads the run's metrics and scores, notes what cannot be read, and
-// returns the scores or nil. The caller holds the lock.
+// open reads the run's metrics and scores, and notes what cannot be read. It returns
+// the scores, or nil. The caller holds the lock.
 func (r *run) open(d *description) scores.Source {
 	note := func(err error) {
 		if !slices.Contains(d.Notes, err.Error()) {
@@ -144,7 +144,7 @@ func (r *run) open(d *description) scores.Source {
 		note(err)
 	}
 	if r.metrics.Bad > 0 {
-		note(fmt.Errorf("%s: %d lines are no JSON; they are left out", rundir.MetricsFile, r.metrics.Bad))
+		note(fmt.Errorf("%s: %d lines are not JSON; they are skipped", rundir.MetricsFile, r.metrics.Bad))
 	}
 	if !d.Scores {
 		return nil
@@ -176,7 +176,7 @@ func environment(r rundir.Record) []named {
 	return list
 }
 
-// shellWords joins words so that a shell reads them back.
+// shellWords joins words, quoted so that a shell reads them back.
 func shellWords(words []string) string {
 	quoted := make([]string, len(words))
 	for i, w := range words {
@@ -188,7 +188,8 @@ func shellWords(words []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// number is a query's value between low and high, or what it is by default.
+// number returns the query's value for key, limited to low … high, or otherwise if
+// there is none.
 func number(q url.Values, key string, otherwise, low, high int) int {
 	n, err := strconv.Atoi(q.Get(key))
 	if err != nil {
@@ -199,7 +200,7 @@ func number(q url.Values, key string, otherwise, low, high int) int {
 
 const farthest = 1 << 31
 
-// curve is a series as columns.
+// curve is a series by columns.
 type curve struct {
 	Step []int     `json:"step"`
 	N    []int     `json:"n"`
@@ -217,8 +218,8 @@ func columns(bins []record.Bin) curve {
 	return c
 }
 
-// curves answers with series (names, separated by commas) over the steps from …
-// to in at most points bins.
+// curves returns series (names, separated by commas) over the steps from … to in at
+// most points bins.
 func (s *Server) curves(q url.Values) (any, error) {
 	r, err := s.get(q.Get("run"))
 	if err != nil {
@@ -300,7 +301,7 @@ func (s *Server) embedding(q url.Values) (any, error) {
 	return r.embed(number(q, "epoch", -1, -1, farthest))
 }
 
-// thumbnails is the picture with all of a probe set's images.
+// thumbnails serves the thumbnails of all images of a probe.
 func (s *Server) thumbnails(w http.ResponseWriter, req *http.Request) {
 	r, err := s.get(req.URL.Query().Get("run"))
 	if err != nil {

@@ -1,8 +1,12 @@
-// Package dashboard is a web page that follows trainings: it finds the runs
-// under a directory and shows their scores while they are written. Everything
-// it needs is in the binary; it only reads, and only files under its directory.
+// Package dashboard serves a web page that follows training runs: it finds the runs
+// below a directory and shows their scores while they are written. The page and
+// everything it needs are in the binary. The server only reads, and only files below
+// its directory.
 //
 //	files → runs (discovery.go) → answers (api.go, events.go) → page (web/)
+//
+// New makes a Server, whose Handler answers requests; Serve also listens and prints the
+// address.
 package dashboard
 
 import (
@@ -19,25 +23,25 @@ import (
 //go:embed web
 var web embed.FS
 
-// Options of a server.
+// Options are the options of a Server.
 type Options struct {
-	Dir   string        // runs are looked for here and below
-	Token string        // demanded from every visitor; empty: none
-	Hosts []string      // names of this machine, beside localhost and addresses in numbers
-	Poll  time.Duration // between two looks at the files; 0: 500 ms
+	Dir   string        // runs are searched for here and below
+	Token string        // required from every visitor; empty: none
+	Hosts []string      // names of this machine, besides localhost and IP addresses
+	Poll  time.Duration // interval between two checks of the files; 0: 500 ms
 }
 
-// Server shows the runs under a directory.
+// Server serves the runs below a directory.
 type Server struct {
 	Options
 	root    *os.Root // of Dir; nothing outside of it can be opened
-	path    string   // Dir, absolute
+	path    string   // absolute path of Dir
 	started time.Time
 
 	mu   sync.Mutex // guards runs, note, walked
 	runs map[string]*run
 	note string // about the search for runs
-	// walked is when the search ended, and walk how long it took.
+	// walked is the time at which the search ended, and walk its duration.
 	walked time.Time
 	walk   time.Duration
 
@@ -60,14 +64,14 @@ func New(o Options) (*Server, error) {
 	return &Server{Options: o, root: root, path: path, started: time.Now(), runs: map[string]*run{}}, nil
 }
 
-// Close lets go of the directory.
+// Close closes the directory.
 func (s *Server) Close() error { return s.root.Close() }
 
-// Handler answers everything: the page and what it asks for.
+// Handler serves the page and its requests.
 func (s *Server) Handler() http.Handler {
 	files, err := fs.Sub(web, "web")
 	if err != nil {
-		panic(err) // the directory is part of the binary
+		panic(err) // the folder is part of the binary
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/runs", s.answer(s.listRuns))

@@ -7,31 +7,31 @@ import (
 	"contralens/config"
 )
 
-// Evidence is what diagnoses are made from: options of the run and statistics of
-// its last steps. What is not known is zero or missing.
+// Evidence is the input of Diagnose: options of a run, and statistics of its last
+// steps. Unknown values are zero or missing.
 type Evidence struct {
-	Memory     string // where negatives come from (--mem); empty: not known
+	Memory     string // source of the negatives (--mem); empty if unknown
 	Tau, Alpha float64
-	K, Batch   int    // K: negatives of a queue or bank
-	FT         string // none, pos, neg, posneg; empty: not known
-	Step       int    // the last one
+	K, Batch   int    // K: negatives per query from a queue or bank
+	FT         string // none, pos, neg, posneg; empty if unknown
+	Step       int    // last step
 
-	Recent map[string]float64 // means of series over the last twentieth of the steps, at most 1,000
-	Jumps  map[string]float64 // standard deviation of a series' change from one step to the next
-	KNN    []float64          // accuracies in percent, oldest first, the first before training
+	Recent map[string]float64 // means of the series over the last twentieth of the steps, at most 1,000
+	Jumps  map[string]float64 // standard deviations of the changes of the series from one step to the next
+	KNN    []float64          // accuracies in percent, oldest first, starting before training
 }
 
-// Finding is a diagnosis in words.
+// Finding is a diagnosis.
 type Finding struct {
 	Rule     string   `json:"rule"`
 	Kind     string   `json:"kind"` // warning, hint, note or good
 	Title    string   `json:"title"`
 	Text     string   `json:"text"`     // what it means and what may help
-	Evidence []string `json:"evidence"` // the numbers that it rests on
+	Evidence []string `json:"evidence"` // the numbers that it is based on
 }
 
-// Diagnose says what the evidence shows. The limits are rules of thumb: they
-// point at charts to look at, they prove nothing.
+// Diagnose returns what the evidence suggests. The limits are rules of thumb: they
+// point to charts to look at and prove nothing.
 func Diagnose(e Evidence) []Finding {
 	var found []Finding
 	rules := []func(Evidence) *Finding{collapse, leak, keyTooFast, keyTooSlow, saturated, easyNegatives, queueFilling}
@@ -45,20 +45,20 @@ func Diagnose(e Evidence) []Finding {
 	}
 	if len(found) == 0 && len(e.Recent) > 0 {
 		found = append(found, Finding{Rule: "healthy", Kind: "good", Title: "Nothing stands out",
-			Text: "None of the known troubles shows in the last steps.", Evidence: e.basics()})
+			Text: "The last steps show none of the known problems.", Evidence: e.basics()})
 	}
 	return found
 }
 
-// settled is the step from which on statistics tell something: an untrained
-// network maps all images to nearly the same place, which looks like a collapse.
+// settled is the first step with meaningful statistics. An untrained network maps all
+// images to nearly the same point, which looks like a collapse.
 const settled = 200
 
-// queue reports whether negatives come from a queue, as far as is known.
+// queue reports whether negatives come from a queue, or may do so.
 func (e Evidence) queue() bool { return e.Memory == "" || e.Memory == "moco" }
 
-// negatives reports whether the loss has negatives, as it does where nothing else is known.
-// Where it has none, those that are recorded are the batch's other images, to compare.
+// negatives reports whether the loss has negatives, or may have them. If it has none,
+// the recorded ones are the other images of the batch, for comparison.
 func (e Evidence) negatives() bool {
 	memory, known := config.Memories[e.Memory]
 	return !known || memory.Negatives
@@ -74,8 +74,8 @@ func tooEarly(e Evidence) *Finding {
 		Evidence: []string{fmt.Sprintf("%d steps are done; diagnoses begin at %d", e.Step, settled)}}
 }
 
-// raw is a statistic before the feature transformation, which is the recorded
-// one where nothing is transformed.
+// raw returns a statistic before the feature transformation. Without the
+// transformation, that is the statistic itself.
 func (e Evidence) raw(name string) (float64, bool) {
 	if v, ok := e.Recent["raw_"+name]; ok {
 		return v, true
@@ -97,11 +97,11 @@ func (e Evidence) basics() []string {
 	return list
 }
 
-// collapse: all features point the same way. Features spread evenly over a
-// sphere of many dimensions have uniformity near -4 and scores around 0;
-// collapsed ones have uniformity 0 and scores of 1.
+// collapse: all features point in the same direction. Features spread evenly over a
+// sphere of many dimensions have a uniformity near -4 and scores around 0; collapsed
+// ones have uniformity 0 and scores of 1.
 func collapse(e Evidence) *Finding {
-	alpha := "a momentum α nearer to 1, "
+	alpha := "a momentum α closer to 1, "
 	if e.Memory == "bank" || e.Memory == "batch" || e.Memory == "none" {
 		alpha = "" // no key encoder
 	}
@@ -114,7 +114,7 @@ func collapse(e Evidence) *Finding {
 		}
 		f.Evidence = append(f.Evidence, fmt.Sprintf("uniformity %.2f (evenly spread features: about -4, one point: 0)", u))
 	}
-	// A queue that is still filling holds random keys, whose scores are near 0.
+	// A queue that is not full has random keys, whose scores are near 0.
 	if m, ok := e.raw("neg_mean"); ok && (m > 0.5 || f.Evidence != nil) {
 		f.Evidence = append(f.Evidence, fmt.Sprintf("negatives: mean score %.2f (different directions: about 0)", m))
 	}
@@ -124,8 +124,8 @@ func collapse(e Evidence) *Finding {
 	return &f
 }
 
-// leak: the contrastive task is solved, but the features don't get better, as
-// when batch norm gives away which key belongs to a query.
+// leak: the contrastive task is solved, but the features do not improve, for example
+// because batch norm reveals which key belongs to a query.
 func leak(e Evidence) *Finding {
 	accuracy, ok := e.Recent["accuracy"]
 	if !ok || len(e.KNN) < 2 || accuracy < 80 {
@@ -138,7 +138,7 @@ func leak(e Evidence) *Finding {
 	return &Finding{Rule: "leak", Kind: "warning", Title: "The task is solved without learning: a leak?",
 		Text: "Positives are found almost always, yet neighbors in feature space share classes no more often than " +
 			"before. Batch norm may give away which key belongs to a query (are keys shuffled?), or the views of an image " +
-			"may share a short cut such as its colors.",
+			"may share a shortcut such as its colors.",
 		Evidence: []string{
 			fmt.Sprintf("contrastive accuracy %.1f %%", accuracy),
 			fmt.Sprintf("k-NN %.1f %% now, %.1f %% at first", last, first),
@@ -146,13 +146,13 @@ func leak(e Evidence) *Finding {
 	}
 }
 
-// keyTooFast: keys in the queue come from encoders that have become another one
-// since, and scores jump by a good part of the temperature.
+// keyTooFast: the keys in the queue come from encoders that have changed since, and
+// scores jump by a considerable part of the temperature.
 func keyTooFast(e Evidence) *Finding {
 	jump, ok := e.Jumps["raw_neg_mean"]
 	if !ok {
 		jump, ok = e.Jumps["neg_mean"]
-		// Mixed negatives jump by themselves.
+		// Mixed negatives jump anyway.
 		ok = ok && (e.FT == "none" || e.FT == "pos")
 	}
 	if !ok || !e.queue() || e.Tau <= 0 || e.Alpha <= 0 || e.Alpha >= 1 || e.Batch == 0 {
@@ -163,16 +163,16 @@ func keyTooFast(e Evidence) *Finding {
 		return nil
 	}
 	return &Finding{Rule: "key-fast", Kind: "warning", Title: "The key encoder changes too fast",
-		Text: "Keys in the queue come from encoders that differ, so that scores of negatives say more about a " +
-			"key's age than about its image. A momentum α nearer to 1, a shorter queue or a higher temperature helps.",
+		Text: "The keys in the queue come from different encoders, so the scores of negatives depend more on a " +
+			"key's age than on its image. A momentum α closer to 1, a shorter queue or a higher temperature helps.",
 		Evidence: []string{
-			fmt.Sprintf("the mean negative score jumps by %.3f a step, %.0f %% of τ = %v", jump, 100*jump/e.Tau, e.Tau),
+			fmt.Sprintf("the mean negative score jumps by %.3f per step, %.0f %% of τ = %v", jump, 100*jump/e.Tau, e.Tau),
 			fmt.Sprintf("with α = %v the key encoder is renewed every %.0f steps, the queue every %.0f", e.Alpha, memory, queue),
 		},
 	}
 }
 
-// keyTooSlow: the key encoder is still the one of long ago, and positives hardly
+// keyTooSlow: the key encoder is far behind the query encoder, and positives hardly
 // stand out on the scale of the temperature.
 func keyTooSlow(e Evidence) *Finding {
 	pos, okPos := e.raw("pos_mean")
@@ -189,20 +189,20 @@ func keyTooSlow(e Evidence) *Finding {
 		renewed = "with α = 1 the key encoder never changes"
 	}
 	return &Finding{Rule: "key-slow", Kind: "warning", Title: "The key encoder follows too slowly",
-		Text: "Queries are compared with what the encoder was long ago, and positives hardly stand out from " +
-			"negatives. A smaller momentum α suits a short training.",
+		Text: "Queries are compared with the keys of an outdated encoder, and positives hardly stand out from " +
+			"negatives. Use a smaller momentum α for short training.",
 		Evidence: []string{renewed, fmt.Sprintf("positives are %.3f above negatives, τ is %v", pos-neg, e.Tau)}}
 }
 
-// saturated: positives are as similar as they get, which the paper's
-// extrapolation is for.
+// saturated: positives are as similar as possible. The paper's extrapolation makes them
+// harder.
 func saturated(e Evidence) *Finding {
 	pos, ok := e.raw("pos_mean")
 	if !ok || pos < 0.9 || e.FT != "none" {
 		return nil
 	}
 	if neg, ok := e.raw("neg_mean"); ok && neg > 0.5 {
-		return nil // everything is alike: a collapse, not easy positives
+		return nil // everything is similar: a collapse, not easy positives
 	}
 	ft := "--ft pos or posneg"
 	if !e.negatives() {
@@ -214,7 +214,7 @@ func saturated(e Evidence) *Finding {
 		Evidence: []string{fmt.Sprintf("positives: mean score %.3f of at most 1", pos), "no feature transformation"}}
 }
 
-// easyNegatives: even the hardest negative weighs little in the loss.
+// easyNegatives: even the hardest negative has little weight in the loss.
 func easyNegatives(e Evidence) *Finding {
 	pos, okPos := e.Recent["pos_mean"]
 	hard, okHard := e.Recent["hardest_neg"]
@@ -230,17 +230,17 @@ func easyNegatives(e Evidence) *Finding {
 		more = "A longer queue (-k)"
 	}
 	f := &Finding{Rule: "easy-negatives", Kind: "hint", Title: "The negatives are too easy",
-		Text: "Even the hardest negative is far from the positive, so the loss pulls at little. " + more +
+		Text: "Even the hardest negative is far from the positive, so the loss has little to learn from. " + more +
 			", a higher temperature, or interpolated negatives (--ft neg or posneg) make harder ones.",
 		Evidence: []string{fmt.Sprintf("the hardest negative scores %.2f, the positive %.2f: %.1f τ apart, "+
 			"so it weighs %.1f %% of it", hard, pos, gap, 100*math.Exp(-gap))}}
 	if n, ok := e.Recent["effective_negatives"]; ok && e.K > 0 {
-		f.Evidence = append(f.Evidence, fmt.Sprintf("%.0f of %d negatives share the work", n, e.K))
+		f.Evidence = append(f.Evidence, fmt.Sprintf("%.0f of %d negatives share the gradient", n, e.K))
 	}
 	return f
 }
 
-// queueFilling: the queue still holds random keys.
+// queueFilling: the queue still has random keys.
 func queueFilling(e Evidence) *Finding {
 	if !e.queue() {
 		return nil
@@ -253,9 +253,9 @@ func queueFilling(e Evidence) *Finding {
 		return nil
 	}
 	f := &Finding{Rule: "queue", Kind: "note", Title: "The queue is not full yet",
-		Text: "Part of the negatives are still the random vectors it began with, which are easy: loss and accuracy " +
-			"look better than they are, and change when it is full.",
-		Evidence: []string{fmt.Sprintf("%.0f %% of the queue are keys of this training", 100*fill)}}
+		Text: "Some negatives are still the random vectors that the queue started with. They are easy, so loss and " +
+			"accuracy look better than they are until the queue is full.",
+		Evidence: []string{fmt.Sprintf("%.0f %% of the queue are trained keys", 100*fill)}}
 	if e.K > 0 && e.Batch > 0 {
 		f.Evidence = append(f.Evidence, fmt.Sprintf("it is full at step %d", (e.K+e.Batch-1)/e.Batch))
 	}

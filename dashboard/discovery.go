@@ -12,16 +12,16 @@ import (
 
 const (
 	maxDepth   = 8
-	maxEntries = 200_000 // files and directories that a search looks at
+	maxEntries = 200_000 // maximum number of files and directories that a search visits
 	maxRuns    = 5_000
 )
 
-// marks are the files that make a directory a run: ours, a record that another
-// program writes, or the score files of the reference implementation.
+// marks are the files that identify a run directory: those of this program, a record
+// written by another program, or the score files of the reference implementation.
 var marks = []string{rundir.RecordFile, rundir.MetricsFile, rundir.ResultsFile, "record.json", "score_*.npy"}
 
-// find looks for runs under the directory, and drops those that are gone.
-// Symbolic links are not followed.
+// find searches for runs below the directory, and drops those that are gone. It does
+// not follow symbolic links.
 func (s *Server) find() {
 	start := time.Now()
 	found := map[string]bool{}
@@ -31,7 +31,7 @@ func (s *Server) find() {
 		switch entries++; {
 		case err != nil && name == ".":
 			return err
-		case err != nil: // unreadable: the others are still found
+		case err != nil: // unreadable: the other runs are still found
 			return fs.SkipDir
 		case entries > maxEntries || len(found) >= maxRuns:
 			tooMany = true
@@ -63,10 +63,10 @@ func (s *Server) find() {
 	}
 	s.note = ""
 	if links == 1 {
-		s.note = "A symbolic link is not followed; start the dashboard on the directory that it leads to."
+		s.note = "A symbolic link is not followed; start the dashboard on its target."
 	} else if links > 1 {
-		s.note = fmt.Sprintf("%d symbolic links are not followed; start the dashboard on the directory that they lead "+
-			"to.", links)
+		s.note = fmt.Sprintf("%d symbolic links are not followed; start the dashboard on their "+
+			"targets.", links)
 	}
 	if tooMany {
 		s.note = fmt.Sprintf("The search stopped after %d entries and %d runs; start the dashboard on a directory "+
@@ -84,7 +84,7 @@ func isMark(base string) bool {
 	return false
 }
 
-// runOf is the run that a file marks: scores/record/record.json and
+// runOf returns the run that a file identifies: scores/record/record.json and
 // scores/score_001.npy belong to the directory above scores.
 func runOf(file string) string {
 	dir := path.Dir(file)
@@ -97,8 +97,8 @@ func runOf(file string) string {
 	return dir
 }
 
-// all is every run that is known, after a search if the last one was a while
-// ago. Long searches are made less often.
+// all returns all known runs. It searches again if the last search was a while ago; the
+// longer a search takes, the less often.
 func (s *Server) all() []*run {
 	s.mu.Lock()
 	due := time.Since(s.walked) > max(2*time.Second, 20*s.walk)
@@ -115,7 +115,7 @@ func (s *Server) all() []*run {
 	return runs
 }
 
-// get is a run by its id; only runs that a search has found can be asked for.
+// get returns a run by its id. Only runs that a search has found are available.
 func (s *Server) get(id string) (*run, error) {
 	s.mu.Lock()
 	r := s.runs[id]

@@ -12,28 +12,28 @@ import (
 )
 
 const (
-	maxMapped  = 2000 // images of an embedding
-	components = 30   // principal components that a browser gets, for UMAP
-	keptMaps   = 32   // embeddings of a run that are remembered
+	maxMapped  = 2000 // maximum number of images in an embedding
+	components = 30   // principal components sent to the browser, for UMAP
+	keptMaps   = 32   // embeddings cached per run
 )
 
-// embedding is the probe set's features on their principal components.
+// embedding has the probe's features projected on their principal components.
 type embedding struct {
 	Epoch      int         `json:"epoch"`
-	Epochs     []int       `json:"epochs"` // those with features
-	Images     []int       `json:"images"` // indices into the probe set
-	Labels     []int       `json:"labels"` // of these images; -1: none
+	Epochs     []int       `json:"epochs"` // epochs with features
+	Images     []int       `json:"images"` // indices into the probe
+	Labels     []int       `json:"labels"` // of these images; -1 without a class
 	Classes    []string    `json:"classes"`
-	Paths      []string    `json:"paths"`      // of all images of the probe set, by index; empty where the run has none
+	Paths      []string    `json:"paths"`      // of all images of the probe, by index; empty if unknown
 	Components [][]float64 `json:"components"` // [images, up to 30]
-	Explained  []float64   `json:"explained"`  // share of the variance of each component
+	Explained  []float64   `json:"explained"`  // share of the variance per component
 	Thumbnail  int         `json:"thumbnail"`  // side in pixels
-	Columns    int         `json:"columns"`    // pictures in a row of the sheet
+	Columns    int         `json:"columns"`    // thumbnails per row of the sheet
 
-	written time.Time // the features
+	written time.Time // time at which the features were written
 }
 
-// embed maps the features after an epoch; epoch < 0: the last one. The caller
+// embed projects the features after an epoch; epoch < 0 is the last one. The caller
 // holds the lock.
 func (r *run) embed(epoch int) (*embedding, error) {
 	if err := r.validate(); err != nil {
@@ -48,7 +48,7 @@ func (r *run) embed(epoch int) (*embedding, error) {
 		return nil, err
 	}
 	if len(epochs) == 0 {
-		return nil, fmt.Errorf("%s: the probe set has no features yet; they come with the first epoch", r.id)
+		return nil, fmt.Errorf("%s: the probe set has no features yet; the first epoch writes them", r.id)
 	}
 	if epoch < 0 {
 		epoch = epochs[len(epochs)-1]
@@ -58,7 +58,7 @@ func (r *run) embed(epoch int) (*embedding, error) {
 		return nil, err
 	}
 	if m := r.mapped[epoch]; m != nil && m.written.Equal(written) {
-		now := *m // others may be writing m out
+		now := *m // others may be encoding m
 		now.Epochs = epochs
 		return &now, nil
 	}
@@ -95,10 +95,10 @@ func (r *run) embed(epoch int) (*embedding, error) {
 	return m, nil
 }
 
-// principal projects rows [n, d] on their first k principal components, each
-// turned so that its largest element is positive, and tells the share of the
-// variance of each. It takes the eigenvectors of the smaller one of the
-// covariance, [d, d], and the Gram matrix, [n, n].
+// principal projects rows [n, d] on their first k principal components, each oriented
+// so that its largest element is positive, and returns the share of the variance of
+// each. It uses the eigenvectors of the smaller of the covariance, [d, d], and the Gram
+// matrix, [n, n].
 func principal(rows *mat.Dense, k int) (projected [][]float64, explained []float64, err error) {
 	n, d := rows.Dims()
 	for j := range d {

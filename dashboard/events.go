@@ -10,19 +10,19 @@ import (
 	"time"
 )
 
-// maxFollowers bounds the pages that are open at once.
+// maxFollowers limits the number of pages that are open at once.
 const maxFollowers = 100
 
-// events tells all open pages what has changed. One goroutine looks at the
-// files, and only while a page is open.
+// events notifies all open pages of changes. One goroutine checks the files, and only
+// while a page is open.
 type events struct {
 	mu        sync.Mutex
 	followers map[chan []byte]bool
 	stop      context.CancelFunc
 }
 
-// follow is a stream of server-sent events: the overview whenever a run has
-// changed, a comment now and then to notice pages that are gone.
+// follow is a stream of server-sent events: the overview whenever a run has changed,
+// and a comment from time to time to notice pages that are gone.
 func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
 	flusher, ok := w.(http.Flusher)
 	if !ok {
@@ -80,7 +80,8 @@ func (s *Server) join() (updates chan []byte, leave func()) {
 	}
 }
 
-// watch looks at the files until ctx ends. Looks that take long come less often.
+// watch checks the files until ctx ends. The longer a check takes, the less often it
+// runs.
 func (s *Server) watch(ctx context.Context) {
 	var last []byte
 	for {
@@ -98,8 +99,8 @@ func (s *Server) watch(ctx context.Context) {
 	}
 }
 
-// send gives every page the update; a page that has not taken the last one gets
-// the new one instead.
+// send sends every page the update. It replaces an update that a page has not received
+// yet.
 func (e *events) send(update []byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"contralens/scores"
 )
 
-// evidence gathers what Diagnose wants to know. source may be nil.
+// evidence collects the input of Diagnose. source may be nil.
 func (r *run) evidence(record rundir.Record, source scores.Source) Evidence {
 	number := func(key string) float64 {
 		v, err := strconv.ParseFloat(record.Config[key], 64)
@@ -34,7 +34,7 @@ func (r *run) evidence(record rundir.Record, source scores.Source) Evidence {
 		e.Step = max(e.Step, last)
 		window := min(max(20, (last-first+1)/20), 1000)
 		names := source.Series()
-		// One bin a step: jumps are between neighbors.
+		// One bin per step, because jumps are between consecutive steps.
 		curves, err := source.Curves(names, last-window+1, last, window)
 		for i := range curves {
 			if err != nil || len(curves[i]) == 0 {
@@ -72,7 +72,7 @@ func mean(values []float64) (m float64) {
 	return m
 }
 
-// jump is the standard deviation of the change from one value to the next.
+// jump returns the standard deviation of the change from one value to the next.
 func jump(values []float64) float64 {
 	sum := 0.0
 	for i := range values[1:] {
@@ -82,7 +82,7 @@ func jump(values []float64) float64 {
 	return math.Sqrt(sum / float64(len(values)-1))
 }
 
-// onset is the first step whose features were transformed, or 0.
+// onset returns the first step whose features were transformed, or 0.
 func onset(options map[string]string, source scores.Source) int {
 	if source == nil {
 		return 0

@@ -7,7 +7,7 @@ import (
 	"contralens/scores/record"
 )
 
-// metricSeries are the values of metrics.jsonl that are shown.
+// metricSeries lists the values of metrics.jsonl that are shown.
 var metricSeries = []struct {
 	name, title, axis string
 	value             func(rundir.Metrics) *float64
@@ -20,10 +20,10 @@ var metricSeries = []struct {
 	{"lr", "Learning rate", "learning rate", func(m rundir.Metrics) *float64 { return m.Rate }},
 	{"knn", "k-NN accuracy", "top-1, %", func(m rundir.Metrics) *float64 { return m.KNN }},
 	{"speed", "Speed", "images/s", func(m rundir.Metrics) *float64 { return m.Speed }},
-	{"wait", "Waiting for data", "seconds a line", func(m rundir.Metrics) *float64 { return m.Wait }},
+	{"wait", "Waiting for data", "seconds per line", func(m rundir.Metrics) *float64 { return m.Wait }},
 }
 
-// metrics is what metrics.jsonl tells, read as it grows.
+// metrics has the contents of metrics.jsonl, read as it grows.
 type metrics struct {
 	rundir.MetricsFollower
 	series map[string][]point
@@ -59,7 +59,7 @@ func (m *metrics) add(line rundir.Metrics) {
 	}
 }
 
-// last is the last step that was written.
+// last returns the last step in the metrics.
 func (m *metrics) last() int {
 	n := 0
 	for _, points := range m.series {
@@ -70,8 +70,8 @@ func (m *metrics) last() int {
 	return n
 }
 
-// curve is a series over the steps from … to in at most n bins, which keep its
-// peaks. Empty bins are left out.
+// curve returns a series over the steps from … to in at most n bins, which keep its
+// peaks. It omits empty bins.
 func (m *metrics) curve(name string, from, to, n int) []record.Bin {
 	span := max(1, (to-from+n)/n)
 	var bins []record.Bin

@@ -18,32 +18,32 @@ import (
 	"contralens/scores"
 )
 
-// run is a run directory. Its lock is its own: a run whose files take long to
-// read keeps no other waiting.
+// run is a run directory. It has its own lock, so that a run whose files are slow to
+// read does not block others.
 type run struct {
-	id     string // path under the server's directory, with slashes
+	id     string // path below the server's directory, with slashes
 	server *Server
 
 	mu      sync.Mutex
 	summary *Summary
-	print   string // of the files that the summary was made from
+	print   string // fingerprint of the files that the summary was made from
 	source  scores.Source
 	metrics metrics
 	mapped  map[int]*embedding // by epoch
 }
 
-// Summary is a run's line in the overview.
+// Summary is a run's row in the overview.
 type Summary struct {
 	ID       string    `json:"id"`
 	Name     string    `json:"name"`
 	State    State     `json:"state"`
-	Evidence string    `json:"evidence"` // what State was concluded from
+	Evidence string    `json:"evidence"` // reason for State
 	Method   string    `json:"method"`
 	FT       string    `json:"ft"`
 	Dataset  string    `json:"dataset"`
 	Arch     string    `json:"arch"`
-	Epoch    int       `json:"epoch"`  // in training, or the last one
-	Epochs   int       `json:"epochs"` // planned; 0: not known
+	Epoch    int       `json:"epoch"`  // current or last epoch
+	Epochs   int       `json:"epochs"` // planned; 0 if unknown
 	Step     int       `json:"step"`
 	Loss     *float64  `json:"loss"`
 	KNN      *float64  `json:"knn"` // percent
@@ -57,14 +57,14 @@ type Summary struct {
 
 func (r *run) file(name string) string { return path.Join(r.id, name) }
 
-// folder is a run directory as rundir reads it: through the server's root, so that nothing
-// outside of it can be opened.
+// folder gives rundir access to a run directory through the server's root, so that
+// nothing outside of it can be opened.
 type folder struct{ *run }
 
 func (f folder) Open(name string) (fs.File, error)     { return f.server.root.Open(f.file(name)) }
 func (f folder) Stat(name string) (fs.FileInfo, error) { return f.server.root.Stat(f.file(name)) }
 
-// ftOf is the feature transformation of a configuration: none, pos, neg or posneg.
+// ftOf returns the feature transformation of a configuration: none, pos, neg or posneg.
 func ftOf(config map[string]string) string {
 	switch {
 	case len(config) == 0:
@@ -75,7 +75,7 @@ func ftOf(config map[string]string) string {
 	return config["mixnorm_target"]
 }
 
-// classifier is the command that trained from labels, or empty.
+// classifier returns the command if it trained from labels, or "".
 func classifier(r rundir.Record) string {
 	if len(r.Command) > 1 && slices.Contains([]string{"supervised", "linear", "finetune"}, r.Command[1]) {
 		return r.Command[1]
@@ -83,14 +83,14 @@ func classifier(r rundir.Record) string {
 	return ""
 }
 
-// watched are the files whose growth means that a run is alive.
+// watched lists the files that grow while a run is alive.
 var watched = []string{
 	rundir.MetricsFile, rundir.ResultsFile, "scores/record/values.0", "record/values.0", "values.0",
 	rundir.InterruptedFile, rundir.CurrentFile, rundir.RecordFile,
 }
 
-// newest is when the run's records were last written, and a print of their
-// sizes and times that changes with them.
+// newest returns the time at which the run's records were last written, and a
+// fingerprint that changes with their sizes and times.
 func (r *run) newest() (written time.Time, fingerprint string) {
 	var b strings.Builder
 	look := func(name string, counts bool) {
@@ -117,7 +117,7 @@ func (r *run) newest() (written time.Time, fingerprint string) {
 	return written, b.String()
 }
 
-// list is a directory's entries; none if it is not there.
+// list lists a directory. A missing one has no entries.
 func (r *run) list(dir string) []fs.DirEntry {
 	f, err := r.server.root.Open(r.file(dir))
 	if err != nil {
@@ -131,7 +131,7 @@ func (r *run) list(dir string) []fs.DirEntry {
 	return entries
 }
 
-// lastScores is the score_EEE.npy of the highest epoch in a directory.
+// lastScores returns the score_EEE.npy of the highest epoch in a directory.
 func (r *run) lastScores(dir string) (last string) {
 	highest := -1
 	for _, e := range r.list(dir) {
@@ -143,8 +143,8 @@ func (r *run) lastScores(dir string) (last string) {
 	return last
 }
 
-// look is the run's summary, made again if its files have changed or it is
-// running, which time alone can end.
+// look returns the run's summary. It makes a new one if the files have changed, or if
+// the run is running, which the passing of time can end.
 func (r *run) look(now time.Time) Summary {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -174,7 +174,7 @@ func (r *run) summarize(written, now time.Time) Summary {
 	}
 	s.Epochs, _ = strconv.Atoi(c["epochs"])
 	labels := classifier(record)
-	if labels != "" { // the method and its transformation are the encoder's, if anybody's
+	if labels != "" { // the method and its transformation are those of the encoder
 		s.Method, s.FT = labels, ""
 	}
 	sign := signs{Planned: s.Epochs, Written: written, Classifier: labels != ""}
@@ -191,12 +191,12 @@ func (r *run) summarize(written, now time.Time) Summary {
 	r.checkScores(&s)
 	s.State, s.Evidence = sign.state(now)
 	if len(s.Notes) > 0 && len(c) == 0 && s.Step == 0 {
-		s.State, s.Evidence = Unread, "its files are no run's; see the note"
+		s.State, s.Evidence = Unread, "its files are not those of a run; see the note"
 	}
 	return s
 }
 
-// readTail takes what the last lines of metrics.jsonl say.
+// readTail reads the last lines of metrics.jsonl.
 func (r *run) readTail(s *Summary, sign *signs, config map[string]string) {
 	lines := rundir.LastMetrics(folder{r})
 	for _, l := range lines {
@@ -248,9 +248,9 @@ func thin(values []float64, n int) []float64 {
 	return out
 }
 
-// checkScores notes what keeps the run's scores from being read, and takes from
-// them what metrics.jsonl, which other programs don't write, has not told.
-// score_EEE.npy are not read for it, they can be large.
+// checkScores notes why the run's scores cannot be read. From the scores it also takes
+// what metrics.jsonl does not have, because other programs do not write one. It does
+// not read score_EEE.npy, which may be large.
 func (r *run) checkScores(s *Summary) {
 	if err := r.validate(); err != nil {
 		s.Notes = append(s.Notes, err.Error())
@@ -290,8 +290,7 @@ func (r *run) checkScores(s *Summary) {
 	}
 }
 
-// scores opens the run's scores, or sees what was added. The caller holds the
-// lock.
+// scores opens the run's scores, or reads what was added. The caller holds the lock.
 func (r *run) scores() (scores.Source, error) {
 	if err := r.validate(); err != nil {
 		return nil, err
@@ -301,7 +300,7 @@ func (r *run) scores() (scores.Source, error) {
 		if err == nil {
 			return r.source, nil
 		}
-		r.source = nil // another kind of source may be there by now
+		r.source = nil // there may be another kind of source now
 	}
 	source, err := scores.Open(filepath.Join(r.server.path, filepath.FromSlash(r.id)))
 	if err != nil {

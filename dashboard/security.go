@@ -11,30 +11,30 @@ import (
 	"strings"
 )
 
-// policy lets the page load its own files and nothing else; pictures may also
-// be made in the browser, as downloads of charts are.
+// policy allows the page to load only its own files. Images may also be created in the
+// browser, for downloads of charts.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src " +
 	"'self'; font-src 'self'; worker-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// cookie carries the token after the first visit. Its name has the port, since
-// browsers send a host's cookies to all of its ports.
+// cookie returns the name of the cookie that has the token after the first visit. It
+// includes the port, because browsers send the cookies of a host to all of its ports.
 func cookie(r *http.Request) string {
 	_, port, _ := net.SplitHostPort(r.Host)
 	return "contralens-" + port
 }
 
-// NewToken is a token that cannot be guessed: 192 random bits.
+// NewToken returns a token that cannot be guessed: 192 random bits.
 func NewToken() string {
 	b := make([]byte, 24)
 	rand.Read(b)
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// guard lets only requests through that come from this machine's own page: by a
-// name of this machine (a page of somewhere else whose name was made to point
-// here asks by its own name), not sent by another site's page, and with the
-// token if one is set.
+// guard accepts only requests from this server's own page. The Host must name this
+// machine: a page from elsewhere whose name resolves to this machine has another one.
+// The request must not come from a page of another site. It must have the token, if one
+// is set.
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -46,7 +46,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		switch {
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
-			http.Error(w, "want GET: the dashboard only shows", http.StatusMethodNotAllowed)
+			http.Error(w, "want GET: the dashboard is read-only", http.StatusMethodNotAllowed)
 		case !s.knownHost(r.Host):
 			message := "want this machine's address or name, got " + r.Host + "; --host NAME allows another name"
 			http.Error(w, message, http.StatusMisdirectedRequest)
@@ -60,8 +60,8 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	})
 }
 
-// knownHost reports whether a Host header names this machine. An address in
-// numbers does: no other site's name can have been made to point here.
+// knownHost reports whether a Host header names this machine. An IP address does,
+// because no other site's name can resolve to something that is sent as an address.
 func (s *Server) knownHost(host string) bool {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -71,8 +71,8 @@ func (s *Server) knownHost(host string) bool {
 	return name == "localhost" || net.ParseIP(name) != nil || slices.Contains(s.Hosts, name)
 }
 
-// sameSite reports whether a request comes from our own page or from the address
-// bar, and not from a page of another site.
+// sameSite reports whether a request comes from our own page or the address bar, rather
+// than from a page of another site.
 func sameSite(r *http.Request) bool {
 	if origin := r.Header.Get("Origin"); origin != "" {
 		u, err := url.Parse(origin)
@@ -84,13 +84,13 @@ func sameSite(r *http.Request) bool {
 	case "", "none", "same-origin":
 		return true
 	}
-	// A link from elsewhere may open the page; nothing else may.
+	// A link from elsewhere may open the page, but do nothing else.
 	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
 	return r.URL.Path == "/" && mode == "navigate" && dest == "document"
 }
 
-// admitted reports whether a request has the token: in its address, which sets the
-// cookie for what follows, in the cookie, or as Authorization: Bearer.
+// admitted reports whether a request has the token: in its address (which also sets the
+// cookie), in the cookie, or as Authorization: Bearer.
 func (s *Server) admitted(w http.ResponseWriter, r *http.Request) bool {
 	if s.Token == "" {
 		return true

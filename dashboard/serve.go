@@ -13,12 +13,11 @@ import (
 	"time"
 )
 
-// DefaultAddress is where the dashboard listens unless told otherwise. If its
-// port is taken, one of the next ones is.
+// DefaultAddress is the address of the dashboard if none is given. If its port is
+// taken, one of the next ports is used.
 const DefaultAddress = "127.0.0.1:8420"
 
-// Listen opens a TCP address: HOST:PORT, :PORT or PORT. A host that is left out
-// is 127.0.0.1.
+// Listen opens a TCP address: HOST:PORT, :PORT or PORT. The default host is 127.0.0.1.
 func Listen(address string) (net.Listener, error) {
 	if address == "" {
 		return listenNear(DefaultAddress)
@@ -30,7 +29,7 @@ func Listen(address string) (net.Listener, error) {
 		address = "127.0.0.1" + address
 	}
 	if _, _, err := net.SplitHostPort(address); err != nil {
-		return nil, fmt.Errorf("address %q: want HOST:PORT or PORT, as 127.0.0.1:8420", address)
+		return nil, fmt.Errorf("address %q: want HOST:PORT or PORT, such as 127.0.0.1:8420", address)
 	}
 	l, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -50,9 +49,8 @@ func listenNear(address string) (l net.Listener, err error) {
 	return nil, err
 }
 
-// Serve shows the runs under o.Dir until ctx ends. Where others than this
-// machine can connect, it makes a token if o has none. say gets the address to
-// open.
+// Serve serves the runs below o.Dir until ctx ends. If other machines can connect and o
+// has no token, it makes one. say receives the address to open.
 func Serve(ctx context.Context, l net.Listener, o Options, say func(address string)) error {
 	addr := l.Addr().(*net.TCPAddr)
 	if !addr.IP.IsLoopback() && o.Token == "" {

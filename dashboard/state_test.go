@@ -27,7 +27,7 @@ func TestState(t *testing.T) {
 		{"labels, judged", signs{Planned: 3, Written: before(time.Hour), Classifier: true, Evaluated: true}, Finished, "results.jsonl"},
 		{"labels, silent", signs{Planned: 3, Written: before(time.Hour), Classifier: true}, Ended, "no result"},
 		{"labels, being trained", signs{Planned: 3, Written: before(time.Second), Classifier: true}, Running, ""},
-		{"nothing yet", signs{Planned: 20}, Ended, "nothing is recorded"},
+		{"nothing yet", signs{Planned: 20}, Ended, "nothing has been recorded"},
 	} {
 		state, evidence := c.signs.state(now)
 		if state != c.want || !strings.Contains(evidence, c.evidence) || evidence == "" {

@@ -11,19 +11,19 @@ import (
 	"contralens/internal/npy"
 )
 
-// maxScores is the largest score_EEE.npy that is read: they are read whole.
+// maxScores is the size limit of score_EEE.npy, because these are read as a whole.
 const maxScores = 1 << 30
 
-// recordDirs are where a run's scores can be.
+// recordDirs lists the folders that a run's scores can be in.
 var recordDirs = []string{".", "scores", "record", "scores/record", "scores/probe"}
 
-// recordFile are the files there that the readers open.
+// recordFile matches the files in them that the readers open.
 var recordFile = regexp.MustCompile(
 	`^(record\.json|probe\.json|thumbnails\.png|[a-z0-9_]+\.[0-9]+|(score|epoch)_[0-9]+\.npy)$`)
 
-// validate refuses scores that the readers, which go by paths, must not open: files
-// that lead out of the server's directory, that are no files, or that are too
-// large to be read whole.
+// validate returns an error if the scores have files that the readers must not open:
+// files that lead out of the server's directory, that are not regular, or that are too
+// large. The readers open files by path, so they cannot check this themselves.
 func (r *run) validate() error {
 	root, recorded := r.server.root, r.recorded()
 	for _, dir := range recordDirs {
@@ -41,14 +41,14 @@ func (r *run) validate() error {
 			info, err := root.Stat(r.file(name))
 			switch {
 			case errors.Is(err, fs.ErrNotExist) && e.Type().IsRegular():
-				continue // gone since
+				continue // deleted in the meantime
 			case err != nil:
 				return fmt.Errorf("%s: leads out of the dashboard's directory, or nowhere; it is not read", name)
 			case !info.Mode().IsRegular():
 				return fmt.Errorf("%s: want a file; it is not read", name)
 			case path.Ext(name) == ".npy" && info.Size() > maxScores:
 				return fmt.Errorf("%s: want at most %d MB, got %d MB; it is not read", name, maxScores>>20, info.Size()>>20)
-			case path.Ext(name) == ".npy" && !recorded: // a record is read instead of them
+			case path.Ext(name) == ".npy" && !recorded: // the record is read instead
 				if err := r.checkHeader(name); err != nil {
 					return err
 				}
@@ -58,7 +58,8 @@ func (r *run) validate() error {
 	return nil
 }
 
-// checkHeader reads the header of a .npy file, which reports whether it is whole.
+// checkHeader reads the header of a .npy file, which shows whether the file is
+// complete.
 func (r *run) checkHeader(name string) error {
 	f, info, err := r.openRegular(name)
 	if err != nil {
@@ -71,7 +72,7 @@ func (r *run) checkHeader(name string) error {
 	return nil
 }
 
-// openRegular opens a regular file of the run; others, such as a pipe, could block.
+// openRegular opens a regular file of the run. Others, such as pipes, could block.
 func (r *run) openRegular(name string) (*os.File, os.FileInfo, error) {
 	name = r.file(name)
 	info, err := r.server.root.Stat(name)
@@ -85,7 +86,7 @@ func (r *run) openRegular(name string) (*os.File, os.FileInfo, error) {
 	return f, info, err
 }
 
-// hasScores reports whether there is something that scores can be read from.
+// hasScores reports whether there are files to read scores from.
 func (r *run) hasScores() bool {
 	return r.recorded() || r.lastScores("scores") != "" || r.lastScores(".") != ""
 }

@@ -10,9 +10,9 @@ import (
 	"contralens/config"
 )
 
-// Group is the group of a result: a hash of the protocol, the dataset, the epoch
-// of the encoder, and the options of the evaluation and of the encoder's
-// training, without those that make no difference and without seeds.
+// Group returns the group of a result: a hash of the protocol, the dataset, the
+// encoder's epoch, and the options of the evaluation and of the encoder's training,
+// except for seeds and options that do not affect the result.
 func Group(protocol, dataset, epoch string, options ...map[string]string) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %q %q", protocol, dataset, epoch)

@@ -1,6 +1,7 @@
-// Package eval evaluates an encoder by what simple classifiers make of its features:
-// nearest neighbors here, trained classifiers in eval/classify, whole protocols in
-// eval/protocol. It also has the metrics and the results that all of them share.
+// Package eval evaluates encoders. It has the k-NN classifier (KNN) and the metrics
+// that all evaluations share (Tally, Scores). Package classify trains linear
+// classifiers, package protocol runs whole protocols, and package report collects
+// results in a table.
 package eval
 
 import (
@@ -12,21 +13,21 @@ import (
 	"contralens/torch"
 )
 
-// Vote says how the nearest neighbors vote.
+// Vote describes how the nearest neighbors vote.
 type Vote struct {
-	K           int     // neighbors; more than the bank has: all of it
+	K           int     // number of neighbors; at most the size of the bank is used
 	Temperature float64 // τ
-	// Standardize takes from each feature its mean over the bank and divides it
-	// by its standard deviation there, so that a few large features don't decide
-	// alone.
+	// Standardize subtracts from each feature its mean over the bank and divides it by
+	// its standard deviation there, so that a few large features do not dominate.
 	Standardize bool
 }
 
-// PaperVote is the vote of Wu et al. (2018): 200 neighbors, τ 0.1.
+// PaperVote is the vote of Wu et al. (2018): 200 neighbors, τ = 0.1.
 var PaperVote = Vote{K: 200, Temperature: 0.1}
 
-// KNN is the accuracy in percent of a vote of the nearest of bank [N, D] for
-// each query [M, D], by cosine similarity s, each vote weighing exp(s/τ).
+// KNN classifies each query [M, D] by a vote of its K nearest neighbors in bank [N, D],
+// and returns the accuracy in percent. Neighbors are nearest by cosine similarity s,
+// and a vote has the weight exp(s/τ).
 func KNN(
 	bank *torch.Tensor, bankLabels []int64, queries *torch.Tensor, queryLabels []int64, v Vote, classes int,
 ) float64 {
@@ -60,7 +61,7 @@ func KNN(
 	return 100 * float64(right) / float64(len(queryLabels))
 }
 
-// Labeled makes sure that every image of a dataset has a class.
+// Labeled returns an error if an image of the dataset has no class.
 func Labeled(d data.Dataset) error {
 	for i := range d.Len() {
 		if d.Label(i) < 0 {
@@ -70,8 +71,8 @@ func Labeled(d data.Dataset) error {
 	return nil
 }
 
-// KNNAccuracy is KNN of a network's features: the bank is the training set, the
-// queries are the test set.
+// KNNAccuracy returns the k-NN accuracy of a network's features, in percent. The bank
+// is the training set; the queries are the test set.
 func KNNAccuracy(m *nn.Model, train, test data.Dataset, v Vote, o features.Options) (accuracy float64, err error) {
 	if test == nil {
 		return 0, fmt.Errorf("k-NN: want a val/ or test/ folder beside train/ for the queries, found none in dataset %s",

@@ -6,14 +6,14 @@ import (
 	"contralens/torch"
 )
 
-// Accuracy is the share, in percent, of rows of logits [N, C] whose label is
-// among the k largest.
+// Accuracy returns the share of rows of logits [N, C] whose label is among the k
+// largest, in percent.
 func Accuracy(logits *torch.Tensor, labels []int64, k int) float64 {
 	return 100 * float64(right(logits, labels, k, nil)) / float64(max(1, len(labels)))
 }
 
-// right is how many rows have their label among the k largest; perClass, when
-// given, counts them by label.
+// right returns the number of rows whose label is among the k largest. If perClass is
+// not nil, it counts them by label.
 func right(logits *torch.Tensor, labels []int64, k int, perClass []int) (n int) {
 	torch.Scoped(func() {
 		_, at := logits.TopK(k, 1)
@@ -29,14 +29,14 @@ func right(logits *torch.Tensor, labels []int64, k int, perClass []int) (n int) 
 	return n
 }
 
-// Tally counts right answers over a test set.
+// Tally counts correct predictions on a test set.
 type Tally struct {
 	images, top1, top5 int
 	loss               float64
 	right, total       []int // by class
 }
 
-// NewTally makes a tally of so many classes.
+// NewTally makes a Tally for the given number of classes.
 func NewTally(classes int) *Tally {
 	return &Tally{right: make([]int, classes), total: make([]int, classes)}
 }
@@ -55,27 +55,27 @@ func (t *Tally) Add(logits *torch.Tensor, labels []int64) {
 	}
 }
 
-// Scores are the accuracies of a test set, in percent.
+// Scores has the accuracies on a test set, in percent.
 type Scores struct {
 	Top1     float64   `json:"top1"`
-	Top5     float64   `json:"top5"`                // of top-min(5, classes)
+	Top5     float64   `json:"top5"`                // top-min(5, classes) accuracy
 	Loss     float64   `json:"loss"`                // mean cross entropy
 	PerClass []float64 `json:"per_class,omitempty"` // in the order of the classes; -1 without test images
-	Shots    *Shots    `json:"shots,omitempty"`     // of long-tailed training sets
+	Shots    *Shots    `json:"shots,omitempty"`     // only for long-tailed training sets
 }
 
-// Shots are the means of the accuracies of the classes with many (>100), medium
-// (20–100) and few (<20) training images, in percent, as Liu et al. (2019) report
-// them; -1 without such classes.
+// Shots has the mean accuracies of the classes with many (>100), medium (20–100) and
+// few (<20) training images, in percent, as in Liu et al. (2019); -1 if there are no
+// such classes.
 type Shots struct {
 	Many   float64 `json:"many"`
 	Medium float64 `json:"medium"`
 	Few    float64 `json:"few"`
 }
 
-// Scores are what was counted. counts are the training images of each class; the
-// shots are given when the largest class has more than twice as many as the
-// smallest. nil counts leave them out.
+// Scores returns the scores so far. counts are the numbers of training images per
+// class. Shots is set if the largest class has more than twice as many as the smallest;
+// nil counts leave it nil.
 func (t *Tally) Scores(counts []int) Scores {
 	s := Scores{Top1: percent(t.top1, t.images), Top5: percent(t.top5, t.images), Loss: t.loss / float64(max(1, t.images))}
 	for c := range t.total {

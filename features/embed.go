@@ -6,8 +6,8 @@ import (
 	"contralens/views"
 )
 
-// Embed is the encoder's features [D] of one image, as Compute has them. It is
-// called within torch.Run.
+// Embed returns the features [D] of one image, as Compute does for a dataset. Call it
+// inside torch.Run.
 func Embed(m *nn.Model, img *views.Image, o Options) (features []float32) {
 	spec := View(m, views.Evaluation(o.Size))
 	x := make([]float32, spec.Len())

@@ -1,6 +1,9 @@
-// Package features computes what an encoder makes of images: its features before the
-// projection head. features/table keeps those of many images in a file,
-// features/probe those of a fixed set epoch after epoch.
+// Package features computes the features of images: the output of an encoder before its
+// projection head. Compute returns those of a whole dataset, EachBatch one batch at a
+// time, and Embed those of one image.
+//
+// Package table stores the features of many images in a file and searches it. Package
+// probe stores those of a fixed set of images after every epoch.
 package features
 
 import (
@@ -14,23 +17,23 @@ import (
 	"contralens/views"
 )
 
-// Options say how features are computed.
+// Options describe how features are computed.
 type Options struct {
 	Size    int // side of the evaluation view in pixels
-	Batch   int // images at once; 0: 256
+	Batch   int // images per batch; 0: 256
 	Workers int // goroutines that load images; 0: one per processor
-	First   int // batch that EachBatch begins with, for work that resumes
+	First   int // index of the first batch of EachBatch, to resume
 	BF16    bool
-	// Progress, when set, receives how many images of how many are done.
+	// Progress, if set, receives the number of images that are done.
 	Progress func(done, total int)
-	// Context, when set, ends the work early with its error.
+	// Context, if set, stops the work when it ends; the error is the context's.
 	Context context.Context
 }
 
-// Compute maps every image of a dataset, in order and without augmentation, to
-// the encoder's features before the projection head: float32 [N, D] in main
-// memory, which the caller frees, and labels. Batch norm uses its running
-// statistics, which do not change.
+// Compute computes the features of every image of a dataset, in order and without
+// augmentation. It returns them as float32 [N, D] in main memory, which the caller
+// frees, and the labels. Batch norm uses its running statistics, which do not change.
+// Call it inside torch.Run.
 func Compute(m *nn.Model, d data.Dataset, o Options) (features *torch.Tensor, labels []int64, err error) {
 	torch.Scoped(func() {
 		features = torch.Zeros([]int{d.Len(), m.FeatureDim()})
@@ -48,9 +51,9 @@ func Compute(m *nn.Model, d data.Dataset, o Options) (features *torch.Tensor, la
 	return features, labels, nil
 }
 
-// EachBatch computes features as Compute does and gives them batch by batch,
-// [n, D] on the network's device; features and batch are valid during the call only,
-// whose error ends the work.
+// EachBatch computes features as Compute does and calls use with each batch of them,
+// [n, D] on the network's device. The features and the batch are valid during the call
+// only. An error of the call stops the work.
 func EachBatch(
 	m *nn.Model, d data.Dataset, o Options, each func(features *torch.Tensor, b *loader.ViewBatch) error,
 ) error {
@@ -94,7 +97,7 @@ func EachBatch(
 	}
 }
 
-// View is a view as a network wants it: in YDbDr for one of two encoders (CMC).
+// View converts a view to the network's colors: YDbDr for the two encoders of CMC.
 func View(m *nn.Model, s views.Spec) views.Spec {
 	if m.Branches() > 1 {
 		return s.CMC()
@@ -102,8 +105,8 @@ func View(m *nn.Model, s views.Spec) views.Spec {
 	return s
 }
 
-// Frozen maps images [N, 3, H, W] to the encoder's features, float32 [N, D],
-// without gradients and with batch norm's running statistics, which do not
+// Frozen returns a function from images [N, 3, H, W] to the encoder's features, float32
+// [N, D], without gradients. Batch norm uses its running statistics, which do not
 // change.
 func Frozen(m *nn.Model, bf16 bool) func(x *torch.Tensor) *torch.Tensor {
 	return func(x *torch.Tensor) (f *torch.Tensor) {
@@ -112,8 +115,8 @@ func Frozen(m *nn.Model, bf16 bool) func(x *torch.Tensor) *torch.Tensor {
 	}
 }
 
-// Trained maps images [N, 3, H, W] to the encoder's features, float32 [N, D],
-// with gradients, and batch norm in the mode of the network's stages.
+// Trained returns a function from images [N, 3, H, W] to the encoder's features,
+// float32 [N, D], with gradients. Batch norm is in the mode of the network's stages.
 func Trained(m *nn.Model, bf16 bool) func(x *torch.Tensor) *torch.Tensor {
 	return func(x *torch.Tensor) *torch.Tensor {
 		if !bf16 {

@@ -9,8 +9,8 @@ import (
 )
 
 // Network measures forward and backward passes of a model's query encoder on random
-// images of side x side pixels, in micro-batches where the model trains so. It returns
-// the operations an image takes, counted as Work does. Weights stay as they are.
+// images of side x side pixels, in microbatches if the model uses them. It returns the
+// operations per image, counted as in Work. The weights do not change.
 func Network(m *methods.Model, batch, side int, steps *Steps) (perImage float64) {
 	torch.Scoped(func() {
 		images := torch.FromFloat32(normal(batch*3*side*side, m.Seed), batch, 3, side, side).ToDevice(m.Device())
@@ -35,7 +35,7 @@ func Network(m *methods.Model, batch, side int, steps *Steps) (perImage float64)
 	return perImage
 }
 
-// normal returns n numbers drawn from N(0, 1).
+// normal returns n random numbers from N(0, 1).
 func normal(n int, seed uint64) []float32 {
 	rng := rand.New(rand.NewPCG(seed, 0x6e6f726d))
 	x := make([]float32, n)

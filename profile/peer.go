@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// ProgramPeer returns the Peer that runs a program with the arguments folder,
-// pipeline, views, size and seconds, and reads its rate from what it prints.
+// ProgramPeer returns a Peer that runs a program with the arguments folder, pipeline,
+// views, size and seconds. The program prints its rate.
 func ProgramPeer(program, folder string) Peer {
 	return func(pipeline string, views, size int, seconds float64) (float64, error) {
 		cmd := exec.Command(program, folder, pipeline, strconv.Itoa(views), strconv.Itoa(size),
@@ -26,7 +26,7 @@ func ProgramPeer(program, folder string) Peer {
 		text := strings.TrimSpace(string(out))
 		rate, err := strconv.ParseFloat(text, 64)
 		if err != nil {
-			return 0, fmt.Errorf("%s: want images a second, got %q", program, text)
+			return 0, fmt.Errorf("%s: want images per second, got %q", program, text)
 		}
 		return rate, nil
 	}

@@ -15,13 +15,13 @@ import (
 )
 
 const (
-	distinct = 64 // generated photos; a longer list has them several times
+	distinct = 64 // generated photos; a longer list repeats them
 	quality  = 90 // of JPEG
 )
 
-// Photos writes generated JPEG photos of a size into dir, and returns the path of a list
-// of n of them, a dataset of the kind "list". Waves and grain make files about as long as
-// those of real photos of that size, which is what decoding costs.
+// Photos writes generated JPEG photos of the given size into dir, and returns the path
+// of a list of n of them, a dataset of kind "list". Waves and grain make the files
+// about as long as those of real photos, because that determines the cost of decoding.
 func Photos(dir string, n, width, height int) (list string, err error) {
 	var lines strings.Builder
 	var wait sync.WaitGroup

@@ -9,7 +9,7 @@ import (
 	"contralens/methods"
 )
 
-// Result is what a step cost.
+// Result is the cost of a training step.
 type Result struct {
 	Method          string             `json:"method"`
 	Arch            string             `json:"arch"`
@@ -17,8 +17,8 @@ type Result struct {
 	K               int                `json:"K"`
 	Precision       string             `json:"precision"`
 	ImagesPerSecond float64            `json:"images_per_second"`
-	Seconds         map[string]float64 `json:"seconds"` // of a phase by name, and total: medians over the steps
-	GFLOPS          float64            `json:"gflops"`  // a second
+	Seconds         map[string]float64 `json:"seconds"` // by phase and in total: medians over the steps
+	GFLOPS          float64            `json:"gflops"`  // per second
 	Peak            float64            `json:"gemm_peak_gflops"`
 	PeakMB          float64            `json:"peak_rss_mb"` // of 2^20 bytes
 
@@ -33,14 +33,14 @@ type Result struct {
 	Torch         string  `json:"libtorch"`
 }
 
-// shown are the phases in the order of the table.
+// shown lists the phases in the order of the table.
 var shown = []methods.Phase{
 	methods.Views, methods.Key, methods.Query, methods.Contrast, methods.Backward,
 	methods.Update, methods.Enqueue, methods.Recording, methods.Other,
 }
 
-// Summarize fills in the medians of steps, and what follows from the number of
-// operations an image takes.
+// Summarize fills in the medians of the steps, and the rates that follow from the
+// number of operations per image.
 func (r *Result) Summarize(s *Steps, perImage float64) {
 	phases, total := s.Median()
 	r.Steps, r.Seconds = len(s.times), map[string]float64{"total": total.Seconds()}
@@ -54,13 +54,13 @@ func (r *Result) Summarize(s *Steps, perImage float64) {
 
 // Print writes the result as a table.
 func (r *Result) Print(w io.Writer) {
-	what := fmt.Sprintf("a step of %s, %s, K %d", r.Method, r.Arch, r.K)
+	what := fmt.Sprintf("one step of %s, %s, K %d", r.Method, r.Arch, r.K)
 	if r.NetworkOnly {
 		what = r.Arch + " alone, forward and backward"
 	}
 	fmt.Fprintf(w, "%s: batch %d, %d px, %s, %s, %s\n",
 		what, r.Batch, r.InputRes, r.Precision, r.MemoryFormat, humanize.Count(r.Threads, "thread"))
-	fmt.Fprintf(w, "medians over %s, each line's its own: they need not add up\n\n", humanize.Count(r.Steps, "step"))
+	fmt.Fprintf(w, "medians over %s, line by line, so they need not add up\n\n", humanize.Count(r.Steps, "step"))
 	const bar = 40
 	total := r.Seconds["total"]
 	for _, p := range shown {
@@ -71,7 +71,7 @@ func (r *Result) Print(w io.Writer) {
 	fmt.Fprintf(w, "%-9s %9.4f s\n\n", "total", total)
 	fmt.Fprintf(w, "speed     %9.2f images/s\n", r.ImagesPerSecond)
 	fmt.Fprintf(w, "compute   %9.1f GFLOP/s, %.0f %% of the measured peak of %.0f GFLOP/s "+
-		"(%s matrix product; %s GFLOP an image)\n",
+		"(%s matrix product; %s GFLOP per image)\n",
 		r.GFLOPS, 100*r.GFLOPS/r.Peak, r.Peak, r.Precision, humanize.Number(r.GFLOPPerImage))
-	fmt.Fprintf(w, "memory    %9.0f MB resident at most\n", r.PeakMB)
+	fmt.Fprintf(w, "memory    %9.0f MB resident at peak\n", r.PeakMB)
 }

@@ -17,19 +17,20 @@ import (
 	"contralens/setup"
 	"contralens/torch"
 	"contralens/train"
+	"contralens/world"
 )
 
-// Options are what Step needs besides the options of a run.
+// Options are the options of Step besides those of the run.
 type Options struct {
-	Dir    string          // an empty folder for what the run writes
-	Tuner  *autotune.Tuner // settles what the options leave open
+	Dir    string          // empty folder for what the run writes
+	Tuner  *autotune.Tuner // chooses what the options leave open
 	Print  func(format string, args ...any)
 	Show   func(what string) // receives what is being measured
 	Commit string            // of the program
 }
 
-// Step measures training steps as c describes them: phases, arithmetic against what
-// the processor can do, and memory. Call it inside torch.Run.
+// Step measures the training steps that c describes: phases, arithmetic compared with
+// the processor's peak, and memory. Call it inside torch.Run.
 func Step(c config.BenchStep, o Options) (*Result, error) {
 	r, err := o.newRun(&c)
 	if r != nil {
@@ -43,7 +44,8 @@ func Step(c config.BenchStep, o Options) (*Result, error) {
 		Precision: c.Precision, MemoryFormat: c.MemoryFormat, Threads: torch.Threads(),
 		Machine: machine.Model(), Commit: o.Commit, Torch: torch.Version(),
 	}
-	// The peak is measured before and after: the machine may be busier for a while.
+	// The peak is measured before and after, because the machine may be busy for a
+	// while.
 	result.Peak = o.peak(r.Model)
 	steps := NewSteps(c.Warmup, c.Steps, o.Show)
 	perImage, err := o.measureSteps(&c, r, steps)
@@ -56,7 +58,7 @@ func Step(c config.BenchStep, o Options) (*Result, error) {
 	return result, nil
 }
 
-// newRun makes the run that the options describe, and settles them.
+// newRun builds the run that the options describe, and chooses what they leave open.
 func (o Options) newRun(c *config.BenchStep) (*train.Run, error) {
 	from := c.DataFolder
 	if from == "" {
@@ -72,21 +74,22 @@ func (o Options) newRun(c *config.BenchStep) (*train.Run, error) {
 		return nil, err
 	}
 	c.TBPath = filepath.Join(o.Dir, "tb")
-	r, err := train.NewRun(context.Background(), c.Contrast, dir, func(m *config.Machine, net nn.Config) error {
-		return o.told(setup.Precision(o.Tuner, m, setup.ContrastStep(&c.Contrast, net)))
-	})
+	settle := func(m *config.Machine, net nn.Config) error {
+		return o.report(setup.Precision(o.Tuner, m, setup.ContrastStep(&c.Contrast, net)))
+	}
+	r, err := train.NewRun(context.Background(), world.Single(), c.Contrast, dir, settle)
 	if err != nil {
 		return r, err
 	}
-	r.DropLast = true // only whole batches are measured
+	r.DropLast = true // measure whole batches only
 	if r.Batches = loader.Batches(r.Train.Len(), c.BatchSize, true); r.Batches == 0 && !c.NetworkOnly {
 		return r, fmt.Errorf("%s: want at least as many images as a batch, %d, got %d; "+
-			"without a folder photos are generated", c.DataFolder, c.BatchSize, r.Train.Len())
+			"without a folder, photos are generated", c.DataFolder, c.BatchSize, r.Train.Len())
 	}
 	if !c.NetworkOnly {
 		images := autotune.Images{Dataset: r.Train, Views: r.Views, From: from}
 		step := setup.ContrastStep(&c.Contrast, r.Model.Net)
-		if err := o.told(setup.SplitThreads(o.Tuner, &r.Config.Machine, c.Precision, step, images)); err != nil {
+		if err := o.report(setup.SplitThreads(o.Tuner, &r.Config.Machine, c.Precision, step, images)); err != nil {
 			return r, err
 		}
 	}
@@ -94,16 +97,16 @@ func (o Options) newRun(c *config.BenchStep) (*train.Run, error) {
 	return r, nil
 }
 
-// told prints what was chosen, if anything was.
-func (o Options) told(described string, err error) error {
+// report prints the description of a choice, if there is one.
+func (o Options) report(described string, err error) error {
 	if err == nil && described != "" {
 		o.Print("%s", described)
 	}
 	return err
 }
 
-// generate writes photos for all steps into dir, of the size of ImageNet's, or of the
-// views' where these are small.
+// generate writes photos for all steps into dir. They have the size of ImageNet's, or
+// of the views if these are small.
 func generate(c *config.BenchStep, dir string) error {
 	width, height := 500, 375
 	if c.InputRes <= 64 {
@@ -111,7 +114,7 @@ func generate(c *config.BenchStep, dir string) error {
 	}
 	n := c.BatchSize * (c.Warmup + c.Steps + 1)
 	if c.NetworkOnly {
-		n = 2 // none is looked at
+		n = 2 // they are not used
 	}
 	list, err := Photos(dir, n, width, height)
 	c.Dataset, c.DataFolder, c.Limit, c.Imbalance = "list", list, 0, 0
@@ -128,7 +131,7 @@ func (o Options) peak(m *methods.Model) float64 {
 	return Peak(dtype, m.Device(), time.Second) / 1e9
 }
 
-// measureSteps measures the steps, and returns how many operations an image takes.
+// measureSteps measures the steps, and returns the number of operations per image.
 func (o Options) measureSteps(c *config.BenchStep, r *train.Run, steps *Steps) (perImage float64, err error) {
 	if c.NetworkOnly {
 		return Network(r.Model, c.BatchSize, c.InputRes, steps), nil

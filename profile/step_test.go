@@ -48,14 +48,14 @@ func TestMedian(t *testing.T) {
 	}
 	var b strings.Builder
 	r.Print(&b)
-	for _, want := range []string{"1 thread\n", "medians over 3 steps", "backward ", " 80.0 %", "50 % of the measured peak", "; 1 GFLOP an image"} {
+	for _, want := range []string{"1 thread\n", "medians over 3 steps", "backward ", " 80.0 %", "50 % of the measured peak", "; 1 GFLOP per image"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}
 	}
 	b.Reset()
 	r.GFLOPPerImage = 0.0012345
-	if r.Print(&b); !strings.Contains(b.String(), "; 0.00123 GFLOP an image") {
+	if r.Print(&b); !strings.Contains(b.String(), "; 0.00123 GFLOP per image") {
 		t.Errorf("a small network's operations are not in\n%s", b.String())
 	}
 }

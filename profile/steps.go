@@ -10,24 +10,25 @@ import (
 	"contralens/train"
 )
 
-// ErrDone ends a run whose steps have been measured.
+// ErrDone ends a run after its steps have been measured.
 var ErrDone = errors.New("measured")
 
-// Steps are the times of the steps of a run.
+// Steps records the times of a run's steps.
 type Steps struct {
 	warmup, count int
 	show          func(what string)
-	done          int // steps, of both kinds
+	done          int // number of steps, warmup included
 	times         []methods.Times
 	last          methods.Times
 }
 
-// NewSteps measures count steps after warmup others. show receives which one is running.
+// NewSteps measures count steps after warmup steps. show receives the number of the
+// current one.
 func NewSteps(warmup, count int, show func(what string)) *Steps {
 	return &Steps{warmup: warmup, count: count, show: show}
 }
 
-// Hook returns a hook that measures a run and ends it with ErrDone. It belongs behind
+// Hook returns a hook that measures a run and ends it with ErrDone. It must come after
 // all other hooks.
 func (s *Steps) Hook() train.Hook {
 	return train.Hook{
@@ -36,7 +37,7 @@ func (s *Steps) Hook() train.Hook {
 	}
 }
 
-// Begin starts a step. now is the clock's times.
+// Begin starts a step. now is the current reading of the clock.
 func (s *Steps) Begin(now methods.Times) {
 	s.last = now
 	s.show(s.running())
@@ -54,7 +55,7 @@ func (s *Steps) Add(now methods.Times) error {
 	return nil
 }
 
-// running says which step is running.
+// running describes the current step.
 func (s *Steps) running() string {
 	if s.done < s.warmup {
 		return fmt.Sprintf("warming up: step %d of %d", s.done+1, s.warmup)

@@ -15,7 +15,7 @@ import (
 	"contralens/views"
 )
 
-// Views is how fast a pipeline decodes images and makes views of them.
+// Views is the speed at which a pipeline decodes images and makes views of them.
 type Views struct {
 	Pipeline        string             `json:"pipeline"`
 	Views           int                `json:"views"`
@@ -30,12 +30,12 @@ type Views struct {
 	Ratio           float64            `json:"ratio,omitempty"`
 
 	specs   []views.Spec
-	seconds float64 // that went by
-	busy    float64 // of processor time
+	seconds float64 // elapsed time
+	busy    float64 // processor time
 	timing  loader.Timing
 }
 
-// Pipelines returns what the options ask for, not measured yet.
+// Pipelines returns the pipelines that the options ask for, not yet measured.
 func Pipelines(c *config.BenchViews) (all []*Views, err error) {
 	decodes := []string{"fast", "exact"}
 	if c.Decode != "both" {
@@ -67,15 +67,16 @@ func Pipelines(c *config.BenchViews) (all []*Views, err error) {
 	return all, nil
 }
 
-// rounds measure all pipelines in turn, so that a busy moment meets each of them.
+// rounds is how often all pipelines are measured in turn, so that a busy moment affects
+// each of them.
 const rounds = 3
 
-// Peer measures another program that makes the same views for that many seconds, and
-// returns its images a second of processor time.
+// Peer measures another program that makes the same views, for the given time. It
+// returns the images per second of processor time.
 type Peer func(pipeline string, views, size int, seconds float64) (rate float64, err error)
 
-// MeasureViews measures the pipelines on the images of a folder, and beside each the
-// peer, unless it is nil.
+// MeasureViews measures the pipelines on the images of a folder, each followed by the
+// peer, unless that is nil.
 func MeasureViews(c *config.BenchViews, all []*Views, peer Peer) error {
 	p, err := sets.Open(context.Background(), sets.Options{Folder: c.DataFolder, CacheBytes: imageCache(c)})
 	if err != nil {
@@ -87,7 +88,8 @@ func MeasureViews(c *config.BenchViews, all []*Views, peer Peer) error {
 			if err := v.run(p.Train, c.Seconds/rounds); err != nil {
 				return err
 			}
-			// The peer follows at once, so that both see the same machine.
+			// The peer follows immediately, so that both see the same state of the
+			// machine.
 			if peer != nil && v.Workers == 1 && v.Decode == "fast" {
 				rate, err := peer(v.Pipeline, v.Views, v.InputRes, c.Seconds/rounds)
 				if err != nil {
@@ -103,16 +105,16 @@ func MeasureViews(c *config.BenchViews, all []*Views, peer Peer) error {
 	return nil
 }
 
-// imageCache returns how many bytes of decoded images are kept: none, so that decoding
-// is measured, except for small images, which training keeps too.
+// imageCache returns the memory for decoded images: none, so that decoding is measured,
+// except for small images, which training caches too.
 func imageCache(c *config.BenchViews) int64 {
 	if c.InputRes <= 64 {
-		return 0 // the loader's default
+		return 0 // the default of package sets
 	}
 	return -1
 }
 
-// run loads images for that many seconds, a batch at least.
+// run loads images for the given time, but at least one batch.
 func (v *Views) run(d data.Dataset, seconds float64) error {
 	o := loader.ViewOptions{
 		Dataset: d, Views: v.specs, BatchSize: 64, Workers: v.Workers, Shuffle: true, Timing: &v.timing,
@@ -134,7 +136,8 @@ func (v *Views) run(d data.Dataset, seconds float64) error {
 	return nil
 }
 
-// load takes the batches of an epoch, and reports whether there is time for another.
+// load takes the batches of an epoch, and reports whether there is time for another
+// one.
 func load(l *loader.ViewLoader, end time.Time) (more bool, err error) {
 	for {
 		b, err := l.Next()
@@ -151,9 +154,9 @@ func load(l *loader.ViewLoader, end time.Time) (more bool, err error) {
 	}
 }
 
-// finish computes the rates. It counts the images that workers finished, since the
-// last batches of a round are never asked for. Rates per second of processor time are
-// those of one core, whatever else the machine does at the same time.
+// finish computes the rates. It counts the images that workers finished, because the
+// last batches of a round are never used. Rates per second of processor time are those
+// of one core, whatever else the machine does at the same time.
 func (v *Views) finish(peer float64) {
 	n := float64(v.timing.Images.Load())
 	v.ImagesPerSecond = n / v.seconds
@@ -168,7 +171,7 @@ func (v *Views) finish(peer float64) {
 	}
 }
 
-// PrintViews writes what was measured as a table, with columns for a peer if there is
+// PrintViews prints the measurements as a table, with columns for a peer if there is
 // one.
 func PrintViews(w io.Writer, all []*Views, peer bool) {
 	fmt.Fprintf(w, "%-9s %5s %4s %3s %-6s %9s %9s %10s %10s %13s", "pipeline", "views", "size", "-j", "decode",

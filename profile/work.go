@@ -1,6 +1,6 @@
-// Package profile measures what training costs on a machine: the phases of a step, its
-// arithmetic against what the processor can do, its memory (Step), and how fast images
-// are decoded and augmented (Views).
+// Package profile measures the cost of training on this machine. Step measures the
+// phases of a training step, its arithmetic compared with the processor's peak, and its
+// memory; MeasureViews measures how fast images are decoded and augmented.
 package profile
 
 import (
@@ -15,21 +15,21 @@ type Work struct {
 	perImage float64
 }
 
-// Count wraps the model's method, so that it counts the operations of the first batch.
+// Count wraps the model's method, to count the operations of its first batch.
 func Count(m *methods.Model) *Work {
 	w := &Work{Method: m.Method, model: m}
 	m.Method = w
 	return w
 }
 
-// PerImage returns the number of operations an image takes, 0 before the first step. A
+// PerImage returns the number of operations per image, or 0 before the first step. A
 // multiply-add is two operations. A forward pass counts once, and its backward pass, if
-// there is one, twice as much again. What is computed again to save memory counts once.
-// Convolutions and linear layers count, and the products of queries with the rows of a
-// queue or bank, forward and backward.
+// there is one, twice as much again. What is recomputed to save memory counts once.
+// Convolutions and linear layers count, and so do the products of queries with the rows
+// of a queue or bank, forward and backward.
 func (w *Work) PerImage() float64 { return w.perImage }
 
-// Forward calls the method.
+// Forward calls the method, and counts the operations of the first call.
 func (w *Work) Forward(b *methods.Batch) (out methods.Outcome) {
 	if w.perImage > 0 {
 		return w.Method.Forward(b)
@@ -47,7 +47,8 @@ func (w *Work) Forward(b *methods.Batch) (out methods.Outcome) {
 	return out
 }
 
-// products returns the operations between an image's queries and their negatives.
+// products returns the number of operations between an image's queries and their
+// negatives.
 func (w *Work) products(negatives int) float64 {
 	if len(w.State().Contrast) == 0 {
 		return 0

@@ -10,34 +10,35 @@ import (
 	"contralens/checkpoint"
 )
 
-// recordKey is where a checkpoint keeps our record, beside PyTorch's keys.
+// recordKey is the key of our record in a checkpoint, beside PyTorch's keys.
 const recordKey = "contralens"
 
-// CheckpointVersion is the version of the record that is written.
+// CheckpointVersion is the version of the record that this program writes.
 const CheckpointVersion = 1
 
-// CheckpointRecord is what the records of all checkpoints of ours have in common, of
-// pre-trainings and of classifiers. Embed it in a struct with more fields to write and
-// read them too (checkpoint.Encode).
+// CheckpointRecord is the common part of the records of all our checkpoints, of
+// pre-training and of classifiers. Embed it in a struct to add fields (see
+// checkpoint.Encode).
 type CheckpointRecord struct {
 	Version     int               `key:"version"`
 	Config      map[string]string `key:"config"`        // every option, resolved
 	Epoch       int               `key:"epoch"`         // the last complete one
-	StepInEpoch int               `key:"step_in_epoch"` // steps of the next epoch that are done
+	StepInEpoch int               `key:"step_in_epoch"` // steps done of the next epoch
 	GlobalStep  int               `key:"global_step"`   // steps done since the beginning
-	Threads     int               `key:"threads"`       // that compute; 0 is not known
-	Workers     int               `key:"workers"`       // that load images; 0 is not known
-	Machine     string            `key:"machine"`       // the kind of machine; empty is not known
+	Threads     int               `key:"threads"`       // compute threads; 0 if unknown
+	Workers     int               `key:"workers"`       // goroutines that load images; 0 if unknown
+	Machine     string            `key:"machine"`       // kind of machine; empty if unknown
 }
 
-// WithRecord adds a record, a struct with a CheckpointRecord in it, to a checkpoint, and
-// to the record what has no place in a struct.
+// WithRecord adds a record to a checkpoint. record is a struct that embeds
+// CheckpointRecord; more are items of the record that do not fit a struct.
 func WithRecord(file checkpoint.Dict, record any, more ...checkpoint.Item) checkpoint.Dict {
 	return append(file, checkpoint.Item{Key: recordKey, Value: append(checkpoint.Encode(record), more...)})
 }
 
-// DecodeRecord reads a checkpoint's record into the struct that to points to, and
-// returns it as it is in the file: nil if there is none, as PyTorch programs write none.
+// DecodeRecord reads a checkpoint's record into the struct that to points to. It also
+// returns the record as it is in the file, or nil if there is none, as in the files of
+// PyTorch programs.
 func DecodeRecord(file checkpoint.Dict, to any) checkpoint.Dict {
 	d := file.Dict(recordKey)
 	if d != nil {
@@ -46,9 +47,9 @@ func DecodeRecord(file checkpoint.Dict, to any) checkpoint.Dict {
 	return d
 }
 
-// Newest finds the checkpoint of a run directory that is furthest in training. It returns
-// "" if there is none, and in skipped the errors of the damaged ones that it passed over.
-// It goes by what the files say and not by their times, which copying changes.
+// Newest returns the checkpoint of a run directory that is furthest in training, or ""
+// if there is none. skipped has the errors of damaged checkpoints. Newest uses the
+// contents of the files, not their times, because copying changes these.
 func Newest(dir string) (path string, skipped []error) {
 	best, epoch := -1, -1
 	try := func(name string) {
@@ -78,8 +79,15 @@ func Newest(dir string) (path string, skipped []error) {
 	return path, skipped
 }
 
-// Otherwise adds to the error of a checkpoint that could not be read which good one there
-// is beside it.
+// AllDamaged is the error of a run directory whose checkpoints are all damaged: to start
+// at the beginning would overwrite them.
+func AllDamaged(dir string) error {
+	return fmt.Errorf("run directory %s: want a checkpoint that can be read, but all are damaged; "+
+		"copy them again, name a good one with --resume, or start at the beginning with --overwrite", dir)
+}
+
+// Otherwise adds to the error of an unreadable checkpoint which good one there is
+// beside it.
 func Otherwise(path string, err error) error {
 	if good, _ := Newest(filepath.Dir(path)); good != "" {
 		return fmt.Errorf("%w; the newest good checkpoint beside it is %s", err, good)
@@ -87,9 +95,9 @@ func Otherwise(path string, err error) error {
 	return err
 }
 
-// SaveEpoch keeps the state after an epoch in dir: save writes current.pth, which makes
-// interrupted.pth obsolete, and after every saveFreq-th epoch ckpt_epoch_N.pth too, of
-// which the newest keep stay (0: all).
+// SaveEpoch saves the state after an epoch in dir. save writes current.pth, which makes
+// interrupted.pth obsolete, and after every saveFreq-th epoch also ckpt_epoch_N.pth.
+// The newest keep of these are kept (0: all).
 func SaveEpoch(dir string, epoch, saveFreq, keep int, save func(path string) error) error {
 	if err := save(filepath.Join(dir, CurrentFile)); err != nil {
 		return err

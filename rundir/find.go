@@ -7,15 +7,17 @@ import (
 	"strings"
 )
 
-// Find returns the run directory below root of a run that is called name, or upstream by
-// the reference implementation's rules ("": by none). It is, if it exists, the folder of
-// that name, or the one called upstream, as run directories once were. To resume, it may
-// also be a folder of another name, to which somebody moved the run: the one whose
-// record has that upstream name. If there is none of these, it is the folder called name,
-// which is to be made.
+// Find returns the run directory of a run below root. name is the run's name, and
+// upstream is the name that the reference implementation would give it, or "". Find
+// returns, in this order,
+//   - the folder called name, if it exists;
+//   - the folder called upstream, if it exists, because run directories were once named so;
+//   - if resume, a folder with another name whose run.json has that upstream name, because
+//     someone may have renamed it;
+//   - the folder called name, which does not exist yet.
 //
-// A new run never takes a folder that somebody renamed, and no run takes one that was
-// named by --name instead.
+// A new run never gets a renamed folder, and no run gets a folder that was named by
+// --name.
 func Find(root, name, upstream string, resume bool) (dir string, err error) {
 	dir = filepath.Join(root, name)
 	if isFolder(dir) || upstream == "" {
@@ -28,7 +30,7 @@ func Find(root, name, upstream string, resume bool) (dir string, err error) {
 		return dir, nil
 	}
 	var found []string
-	entries, _ := os.ReadDir(root) // a folder that is not there holds no run
+	entries, _ := os.ReadDir(root) // a folder that does not exist contains no runs
 	for _, e := range entries {
 		if !e.IsDir() {
 			continue
@@ -45,8 +47,8 @@ func Find(root, name, upstream string, resume bool) (dir string, err error) {
 	case 1:
 		return found[0], nil
 	}
-	return "", fmt.Errorf("--resume auto: want one run of these options below %s, but %s are; give --name",
-		root, strings.Join(found, " and "))
+	return "", fmt.Errorf("--resume auto: want one run with these options below %s, but %s are; "+
+		"give --name", root, strings.Join(found, " and "))
 }
 
 func isFolder(path string) bool {

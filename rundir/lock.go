@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// lock keeps other processes out of a run directory until release. The lock ends with the
-// process that holds it, however that ends; its file stays.
+// lock keeps other processes out of a run directory until release is called. The lock
+// ends with the process that holds it, however that ends. Its file remains.
 func lock(dir string) (release func(), err error) {
 	path := filepath.Join(dir, lockFile)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
@@ -21,11 +21,11 @@ func lock(dir string) (release func(), err error) {
 	case errors.Is(err, syscall.EWOULDBLOCK):
 		who, _ := os.ReadFile(path)
 		f.Close()
-		return nil, fmt.Errorf("run directory %s: another training is at work in it (%s): wait for it, stop it, or "+
+		return nil, fmt.Errorf("run directory %s: another training run is using it (%s): wait for it, stop it, or "+
 			"give --name", dir, strings.TrimSpace(string(who)))
 	case err != nil && !errors.Is(err, syscall.ENOTSUP) && !errors.Is(err, syscall.ENOLCK):
 		f.Close()
-		return nil, fmt.Errorf("run directory %s: locking it: %w", dir, err)
+		return nil, fmt.Errorf("run directory %s: cannot lock it: %w", dir, err)
 	}
 	host, _ := os.Hostname()
 	if err := f.Truncate(0); err == nil {

@@ -12,18 +12,18 @@ import (
 )
 
 // Metrics is a line of metrics.jsonl: the state of a step every --print_freq steps, the
-// means of an epoch at its end, a k-NN accuracy, or an event. What a line does not have is
-// nil or empty. Numbers are floats since other programs write them so.
+// means of an epoch at its end, a k-NN accuracy, or an event. Fields that a line does
+// not have are nil or empty. All numbers are floats, as other programs write them.
 type Metrics struct {
 	Accuracy       *float64 `json:"acc,omitempty"`       // contrastive top-1, percent
 	AccuracyMean   *float64 `json:"acc_mean,omitempty"`  // of the epoch
-	Compute        *float64 `json:"compute_s,omitempty"` // seconds of the steps since the last line
-	Deviation      *float64 `json:"deviation,omitempty"` // of a query's negative scores
+	Compute        *float64 `json:"compute_s,omitempty"` // seconds of computing since the last line
+	Deviation      *float64 `json:"deviation,omitempty"` // standard deviation of a query's negative scores
 	Epoch          float64  `json:"epoch"`
 	EpochEnd       bool     `json:"epoch_end,omitempty"`
-	Event          string   `json:"event,omitempty"` // collapse or mix_start
-	Gap            *float64 `json:"gap,omitempty"`   // of positive and negative scores
-	Speed          *float64 `json:"img_s,omitempty"` // images a second
+	Event          string   `json:"event,omitempty"` // EventCollapse or EventMixStart
+	Gap            *float64 `json:"gap,omitempty"`   // mean difference of positive and negative scores
+	Speed          *float64 `json:"img_s,omitempty"` // images per second
 	JigsawAccuracy *float64 `json:"jig_acc_mean,omitempty"`
 	JigsawLoss     *float64 `json:"jig_loss_mean,omitempty"`
 	KNN            *float64 `json:"knn,omitempty"` // top-1, percent
@@ -36,23 +36,22 @@ type Metrics struct {
 	Wait           *float64 `json:"wait_s,omitempty"` // seconds of waiting for data since the last line
 }
 
-// Events that Metrics tells of.
+// Values of Metrics.Event.
 const (
 	EventCollapse = "collapse"  // the features have collapsed
-	EventMixStart = "mix_start" // the feature transformation sets in
+	EventMixStart = "mix_start" // the feature transformation starts
 )
 
 // AddMetrics appends a line to the metrics of a run directory.
 func AddMetrics(dir string, m Metrics) error { return metricsOf(dir).Add(m) }
 
-// KeepMetrics removes what the metrics of a run directory have of steps after step, to
-// which the run was put back.
+// KeepMetrics removes the metrics of all steps after step from a run directory, for a
+// run that resumes there.
 func KeepMetrics(dir string, step int) error {
 	return metricsOf(dir).Keep(func(v map[string]any) bool { return !above(v["step"], step) })
 }
 
-// RemoveKNN removes what the metrics of a run directory have of the k-NN accuracy of an
-// epoch.
+// RemoveKNN removes the k-NN accuracy of an epoch from the metrics of a run directory.
 func RemoveKNN(dir string, epoch int) error {
 	return metricsOf(dir).Keep(func(v map[string]any) bool { return v["knn"] == nil || v["epoch"] != float64(epoch) })
 }
@@ -66,26 +65,26 @@ func above(v any, n int) bool {
 }
 
 const (
-	maxMetrics  = 1 << 30 // bytes of metrics.jsonl that are followed
-	maxLine     = 1 << 16 // of it; more without an end is no line of ours
-	metricsTail = 1 << 16 // bytes of it that LastMetrics reads
+	maxMetrics  = 1 << 30 // bytes of metrics.jsonl that are read
+	maxLine     = 1 << 16 // bytes of a line; a longer one is not ours
+	metricsTail = 1 << 16 // bytes that LastMetrics reads from the end of metrics.jsonl
 )
 
-// LastMetrics reads the last lines of the metrics in a folder, the oldest first. Lines
-// that are none are left out; a file that cannot be read has none.
+// LastMetrics reads the last lines of the metrics in a folder, the oldest first. It
+// skips lines that are not metrics. If the file cannot be read, the result is empty.
 func LastMetrics(folder fs.StatFS) []Metrics { return tail[Metrics](folder, MetricsFile, metricsTail) }
 
-// MetricsFollower reads the metrics of a run as they grow. The zero value begins at the
+// MetricsFollower reads the metrics of a run as they grow. The zero value starts at the
 // first line.
 type MetricsFollower struct {
-	Bad    int // lines that are no JSON, so far
+	Bad    int // number of lines so far that are not JSON
 	offset int64
 }
 
-// Follow gives add the lines that were added to the metrics in a folder since the last
-// time. A last line without its end waits for the next time. It calls restart first if
-// the file is shorter than it was, since it is then a new run's. A file that is not there
-// has no lines.
+// Follow calls add with the lines that were appended to the metrics in a folder since
+// the last call. It reads an incomplete last line the next time. If the file has become
+// shorter, it belongs to a new run, and Follow calls restart first. A missing file has
+// no lines.
 func (f *MetricsFollower) Follow(folder fs.StatFS, add func(Metrics), restart func()) error {
 	file, size, err := openRegular(folder, MetricsFile)
 	if errors.Is(err, fs.ErrNotExist) {

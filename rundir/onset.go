@@ -11,21 +11,21 @@ import (
 // NotYet is the onset of a transformation that has not started.
 const NotYet = math.MaxInt
 
-// Curves are the recorded series of a run, as scores.Source has them.
+// Curves gives access to the recorded series of a run; scores.Source implements it.
 type Curves interface {
 	Series() []string
 	Range() (first, last int)
 	Curve(name string, from, to, points int) ([]record.Bin, error)
 }
 
-// Onset returns the first step whose features were transformed: 1 or the first recorded
-// step for a run that transforms from the beginning, NotYet for one that has not begun to
-// by its last recorded step, and 0 for one that transforms nothing or does not tell.
+// Onset returns the first step whose features were transformed. It is 1 or the first
+// recorded step if the run transforms from the beginning, NotYet if it has not started
+// by its last recorded step, and 0 if the run transforms nothing or it is unknown.
 //
-// options are those of run.json. Where λ was recorded, the first λ tells, whatever the
-// options say: with --mix_start auto the scores decide, and a resumed run may have had
-// other options before. Elsewhere --mix_start_epoch and --mix_start_step tell, both of
-// which must have passed.
+// options are those of run.json. If λ was recorded, the first λ determines the onset,
+// whatever the options are: with --mix_start auto it depends on the scores, and a
+// resumed run may have had other options before. Otherwise the onset is when both
+// --mix_start_epoch and --mix_start_step have passed.
 func Onset(options map[string]string, c Curves) (int, error) {
 	if options["mixnorm"] != "true" {
 		return 0, nil
@@ -64,12 +64,13 @@ func Onset(options map[string]string, c Curves) (int, error) {
 	return at, nil
 }
 
-// onsetBins is the number of bins in which firstWhere looks at a series at a time; a range
-// of so many steps has a step in each.
+// onsetBins is the number of bins that firstWhere requests at a time. A range of at most
+// this number of steps has one step per bin.
 const onsetBins = 64
 
-// firstWhere returns the first of the steps from … to at which a series has a value for
-// which is is true, or NotYet. is must be true of a bin that holds such a step.
+// firstWhere returns the first step from … to at which a series has a value for which
+// is holds, or NotYet. If is holds for such a step, it must hold for every bin that
+// contains it.
 func firstWhere(c Curves, name string, from, to int, is func(record.Bin) bool) (int, error) {
 	bins, err := c.Curve(name, from, to, onsetBins)
 	if err != nil {
@@ -82,7 +83,8 @@ func firstWhere(c Curves, name string, from, to int, is func(record.Bin) bool) (
 		if to-from < onsetBins {
 			return b.Step, nil
 		}
-		// Look at the bin more finely. It may also hold steps outside of the range.
+		// Look at the bin in more detail. It may also contain steps outside of the
+		// range.
 		parts := [][2]int{{max(from, b.Step), to}}
 		if i+1 < len(bins) {
 			parts[0][1] = min(to, bins[i+1].Step-1)

@@ -12,22 +12,23 @@ import (
 	"contralens/internal/version"
 )
 
-// Plan is a run that is about to begin or to resume.
+// Plan describes a run that is about to start or resume.
 type Plan struct {
 	Dir          string
-	Events       string   // the folder for TensorBoard's events
-	Options      []Option // all of them; the first that differs from a resumed run's is named
+	Events       string   // directory of TensorBoard's events
+	Options      []Option // all options; an error names the first one that differs from those of a resumed run
 	UpstreamName string   // see Record
-	Resume       bool     // the run that is there continues
-	Overwrite    bool     // the run that is there is removed
+	Resume       bool     // continue the existing run
+	Overwrite    bool     // remove the existing run
 	Command      []string
 	Torch        string // libtorch's version
-	Machine      string // the kind of machine
+	Machine      string // kind of machine
 }
 
-// Prepare makes the run directory, locks it until release, and writes run.json. It
-// refuses a directory that holds a run, unless that run is resumed with the same options,
-// is to be overwritten, or has nothing that could be lost; then nothing is touched.
+// Prepare creates the run directory, locks it until release is called, and writes
+// run.json. If the directory holds a run, Prepare returns an error and changes nothing,
+// unless that run is resumed with the same options, is overwritten, or has nothing to
+// lose.
 func Prepare(p Plan) (release func(), err error) {
 	record, err := ReadRecord(p.Dir)
 	if err != nil {
@@ -40,7 +41,7 @@ func Prepare(p Plan) (release func(), err error) {
 		return nil, err
 	}
 	if err := os.MkdirAll(p.Dir, 0o755); err != nil {
-		return nil, fmt.Errorf("run directory %s: want a folder that can be made, but %w; see --model_path", p.Dir, err)
+		return nil, fmt.Errorf("run directory %s: want a folder that can be created, but %w; see --model_path", p.Dir, err)
 	}
 	if release, err = lock(p.Dir); err != nil {
 		return nil, err
@@ -52,19 +53,21 @@ func Prepare(p Plan) (release func(), err error) {
 	return release, nil
 }
 
-// Possible refuses a run directory or a folder for TensorBoard's events that cannot be
-// made because a file has the name of one of the folders on the way.
+// Possible returns an error if the run directory or the directory of TensorBoard's
+// events cannot be created because a file has the name of one of the folders in its
+// path.
 func Possible(dir, events string) error {
 	if file := fileInTheWay(dir); file != "" {
-		return fmt.Errorf("run directory %s: want a folder that can be made, but %s is a file; see --model_path", dir, file)
+		return fmt.Errorf("run directory %s: want a folder that can be created, but %s is a file; see --model_path",
+			dir, file)
 	}
 	if file := fileInTheWay(events); file != "" {
-		return fmt.Errorf("--tb_path %s: want a folder that can be made, but %s is a file", events, file)
+		return fmt.Errorf("--tb_path %s: want a folder that can be created, but %s is a file", events, file)
 	}
 	return nil
 }
 
-// fileInTheWay is the file among a path's folders, or "".
+// fileInTheWay returns the part of a path that is a file, or "".
 func fileInTheWay(path string) string {
 	for ; ; path = filepath.Dir(path) {
 		info, err := os.Stat(path)
@@ -77,26 +80,27 @@ func fileInTheWay(path string) string {
 	}
 }
 
-// admit refuses a directory that must not be written to. record is its run.json, or nil.
+// admit returns an error if the directory must not be written to. record is its
+// run.json, or nil.
 func (p *Plan) admit(record *Record) error {
 	switch {
 	case record == nil && !p.Resume && !p.Overwrite:
 		if files, err := os.ReadDir(p.Dir); err == nil && len(files) > 0 {
-			return fmt.Errorf("run directory %s: want an empty one, but it has files; give --name for another one or "+
-				"--overwrite", p.Dir)
+			return fmt.Errorf("run directory %s: want an empty one, but it has files; choose another one with "+
+				"--name, or use --overwrite", p.Dir)
 		}
 	case record == nil:
 	case p.Resume:
 		return record.matches(p.Dir, p.Options)
 	case !p.Overwrite && trained(p.Dir):
-		return fmt.Errorf("run directory %s holds a run already: "+
+		return fmt.Errorf("run directory %s already holds a run: "+
 			"resume it with --resume auto, choose another one with --name, or replace it with --overwrite", p.Dir)
 	}
 	return nil
 }
 
-// begin clears what is in the way and writes run.json: of a resumed run with its new
-// session, else of a new one.
+// begin removes leftovers and an overwritten run, and writes run.json: with a new
+// session if the run is resumed, or else for a new run.
 func (p *Plan) begin(record *Record) error {
 	if err := durable.Clean(p.Dir); err != nil {
 		return err
@@ -109,7 +113,7 @@ func (p *Plan) begin(record *Record) error {
 	now := Session{Command: p.Command, Commit: version.Commit(), Start: time.Now().Format(time.RFC3339)}
 	if record != nil && p.Resume {
 		record.Resumes = append(record.Resumes, now)
-		if record.UpstreamName == "" { // of a run from when the directory had that name
+		if record.UpstreamName == "" { // written when the directory still had that name
 			record.UpstreamName = p.UpstreamName
 		}
 	} else {
@@ -124,7 +128,7 @@ func (p *Plan) begin(record *Record) error {
 	return record.write(p.Dir)
 }
 
-// trained reports whether a run directory holds steps that were trained.
+// trained reports whether a run directory has results of training.
 func trained(dir string) bool {
 	for _, name := range []string{CurrentFile, InterruptedFile, MetricsFile, ResultsFile} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.Size() > 0 {
@@ -134,7 +138,7 @@ func trained(dir string) bool {
 	return len(EpochFiles(dir)) > 0
 }
 
-// empty removes what is in a run directory but the lock.
+// empty removes everything in a run directory except the lock.
 func empty(dir string) error {
 	files, err := os.ReadDir(dir)
 	for _, f := range files {

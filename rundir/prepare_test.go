@@ -59,7 +59,7 @@ func TestPrepareRefuses(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, EpochFile(3)), []byte("x"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, plan(dir), "holds a run already: resume it with --resume auto")
+	refused(t, plan(dir), "already holds a run: resume it with --resume auto")
 
 	other := plan(dir)
 	other.Resume, other.Options[0].Value = true, "2"
@@ -81,7 +81,7 @@ func TestPrepareRefuses(t *testing.T) {
 	}
 	overwrite := plan(dir)
 	overwrite.Overwrite = true
-	refused(t, overwrite, "another training is at work in it (process ")
+	refused(t, overwrite, "another training run is using it (process ")
 	if _, err := os.Stat(filepath.Join(dir, EpochFile(3))); err != nil {
 		t.Errorf("a refused run removed a checkpoint: %v", err)
 	}

@@ -9,16 +9,17 @@ import (
 	"io/fs"
 )
 
-// maxRecord is the most bytes of a run.json that ReadRecordFS reads.
+// maxRecord is the size of the largest run.json that ReadRecordFS reads, in bytes.
 const maxRecord = 1 << 20
 
-// regular is a file that was checked to be one.
+// regular is an open regular file.
 type regular interface {
 	fs.File
 	io.ReaderAt
 }
 
-// openRegular opens a regular file of a folder; others, such as a pipe, could block.
+// openRegular opens a regular file of a folder. Other files, such as pipes, are errors,
+// because they could block.
 func openRegular(folder fs.StatFS, name string) (f regular, size int64, err error) {
 	info, err := folder.Stat(name)
 	if err != nil {
@@ -39,8 +40,8 @@ func openRegular(folder fs.StatFS, name string) (f regular, size int64, err erro
 	return f, info.Size(), nil
 }
 
-// ReadRecordFS reads the run.json of a folder that is not trusted, of at most 1 MiB. The
-// record of a folder without one is empty, as a run of another program has none.
+// ReadRecordFS reads the run.json, of at most 1 MiB, of a folder that is not trusted.
+// If there is none, as in the runs of other programs, the record is empty.
 func ReadRecordFS(folder fs.StatFS) (Record, error) {
 	f, size, err := openRegular(folder, RecordFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -64,8 +65,8 @@ func ReadRecordFS(folder fs.StatFS) (Record, error) {
 	return r, nil
 }
 
-// tail reads the lines in the last bytes of a file of JSON lines, the oldest first. Lines
-// that are no T are left out.
+// tail reads the last lines of a file of JSON lines, the oldest first, from at most
+// bytesBack bytes. It skips lines that are not a T.
 func tail[T any](folder fs.StatFS, name string, bytesBack int64) []T {
 	f, size, err := openRegular(folder, name)
 	if err != nil {

@@ -13,17 +13,18 @@ import (
 	"contralens/internal/durable"
 )
 
-// Record is run.json: what was run, with what, where and when.
+// Record is run.json: the options, the versions, the machine, and the sessions of a
+// run.
 type Record struct {
-	Config  map[string]string `json:"config"` // every option, resolved
-	Session                   // the first one
+	Config  map[string]string `json:"config"` // all options, resolved
+	Session                   // the first session
 	Go      string            `json:"go"`
 	Torch   string            `json:"libtorch"`
 	Machine string            `json:"machine"`
-	// UpstreamName is the name that the options give a run by the reference
-	// implementation's rules. It has no limit: the directory may have a shorter one.
+	// UpstreamName is the name that the reference implementation would give the run. It
+	// has no length limit; the directory may have a shorter name.
 	UpstreamName string    `json:"upstream_name,omitempty"`
-	Resumes      []Session `json:"resumes,omitempty"` // the later sessions
+	Resumes      []Session `json:"resumes,omitempty"` // later sessions
 }
 
 // Session is one process that trained the run.
@@ -33,7 +34,7 @@ type Session struct {
 	Start   string   `json:"start"` // RFC 3339
 }
 
-// ReadRecord reads the run.json of a directory, and returns nil if there is none.
+// ReadRecord reads the run.json of a directory. It returns nil if there is none.
 func ReadRecord(dir string) (*Record, error) {
 	path := filepath.Join(dir, RecordFile)
 	b, err := os.ReadFile(path)
@@ -61,15 +62,15 @@ func (r *Record) write(dir string) error {
 	})
 }
 
-// Option is an option of a run as it would be typed.
+// Option is an option of a run as typed on the command line.
 type Option struct {
 	Name    string
-	Aliases []string // former names, under which an older record may have it
+	Aliases []string // former names, which older records may use
 	Value   string
-	Runtime bool // it changes nothing of what the run computes: sessions may differ in it
+	Runtime bool // does not change what the run computes, so sessions may differ
 }
 
-// matches refuses options that differ from those that the run was begun with.
+// matches returns an error if options differ from those with which the run was started.
 func (r *Record) matches(dir string, options []Option) error {
 	for _, o := range options {
 		if was, ok := o.recorded(r.Config); ok && was != o.Value && !o.Runtime {

@@ -14,24 +14,24 @@ import (
 	"contralens/internal/jsonl"
 )
 
-// Result is one line of a run's results.jsonl: what an evaluation found.
+// Result is one line of results.jsonl: the result of an evaluation.
 type Result struct {
 	// Protocol is knn, linear, linear-cached, linear-lbfgs, finetune, supervised or crt.
 	Protocol         string         `json:"protocol"`
 	Dataset          string         `json:"dataset"`
 	Checkpoint       string         `json:"checkpoint,omitempty"`
-	CheckpointSHA256 string         `json:"checkpoint_sha256"` // of the encoder's file; empty: untrained or in training
+	CheckpointSHA256 string         `json:"checkpoint_sha256"` // of the encoder's file; empty if there is none
 	Epoch            int            `json:"epoch"`             // of the encoder's training
 	Metrics          map[string]any `json:"metrics"`           // accuracies in percent
 	Seed             uint64         `json:"seed"`
 	Command          []string       `json:"command"`
 	Time             string         `json:"time"` // RFC 3339
-	// Group is the same for results that differ in nothing but seeds: of the
-	// evaluation, of the encoder's training, or both.
+	// Group is equal for results that differ only in seeds: of the evaluation, of the
+	// encoder's training, or both.
 	Group string `json:"group,omitempty"`
 }
 
-// NewResult returns a result of this process, now.
+// NewResult returns a result of this process, with its command line and the current time.
 func NewResult(protocol, dataset string, metrics map[string]any, seed uint64) Result {
 	return Result{
 		Protocol: protocol, Dataset: dataset, Metrics: metrics, Seed: seed,
@@ -39,7 +39,7 @@ func NewResult(protocol, dataset string, metrics map[string]any, seed uint64) Re
 	}
 }
 
-// Append adds the result to the results of a run directory.
+// Append appends the result to the results of a run directory.
 func (r Result) Append(dir string) error {
 	if err := resultsOf(dir).Add(r); err != nil {
 		return fmt.Errorf("results: %w", err)
@@ -47,8 +47,8 @@ func (r Result) Append(dir string) error {
 	return nil
 }
 
-// ReadResults reads the results of a run directory. A last line that was cut off
-// is left out; any other line that is no result is an error that names it.
+// ReadResults reads the results of a run directory. It skips an incomplete last line.
+// The error for any other line that is not a result names the line.
 func ReadResults(dir string) ([]Result, error) {
 	path := filepath.Join(dir, ResultsFile)
 	f, err := os.Open(path)
@@ -77,14 +77,14 @@ func ReadResults(dir string) ([]Result, error) {
 	}
 }
 
-// KeepKNN removes what the results of a run directory have of k-NN evaluations after
-// epoch, to which the run was put back.
+// KeepKNN removes the k-NN results after epoch from a run directory, for a run that
+// resumes there.
 func KeepKNN(dir string, epoch int) error {
 	return resultsOf(dir).Keep(func(v map[string]any) bool { return v["protocol"] != "knn" || !above(v["epoch"], epoch) })
 }
 
 // HasKNN reports whether the results of a run directory have the k-NN accuracy of an
-// epoch, the untrained network's epoch 0 included.
+// epoch; 0 is the untrained network.
 func HasKNN(dir string, epoch int) (bool, error) {
 	results, err := resultsOf(dir).Read()
 	for _, v := range results {
@@ -95,8 +95,8 @@ func HasKNN(dir string, epoch int) (bool, error) {
 	return false, err
 }
 
-// LastTop1 returns the last top-1 accuracy of each protocol, in percent. Lines that are no
-// results are left out, and a run directory whose results cannot be read has none.
+// LastTop1 returns the last top-1 accuracy of each protocol, in percent. It skips lines
+// that are not results. If the results cannot be read, the map is empty.
 func LastTop1(dir string) map[string]float64 {
 	last := map[string]float64{}
 	results, _ := resultsOf(dir).Read()
@@ -112,10 +112,11 @@ func LastTop1(dir string) map[string]float64 {
 
 func resultsOf(dir string) jsonl.File { return jsonl.File(filepath.Join(dir, ResultsFile)) }
 
-// resultsTail is how many bytes of results.jsonl LastResults reads.
+// resultsTail is the number of bytes that LastResults reads from the end of
+// results.jsonl.
 const resultsTail = 1 << 18
 
 // LastResults reads the last lines of the results in a folder that is not trusted, the
-// oldest first, as T: a Result, or json.RawMessage for what is shown as it is. Lines that
-// are none are left out; a file that cannot be read has none.
+// oldest first, as T: a Result, or json.RawMessage to show them as they are. It skips
+// lines that are not a T. If the file cannot be read, the result is empty.
 func LastResults[T any](folder fs.StatFS) []T { return tail[T](folder, ResultsFile, resultsTail) }

@@ -1,19 +1,20 @@
-// Package rundir owns the run directory: everything that a training or an evaluation
-// leaves on disk, the names of the files, their formats, and who may write to them.
+// Package rundir owns the run directory: the files that training and evaluation leave
+// on disk, their names and formats, and who may write to them.
 //
 //	run.json              Record: options, versions, machine, and the sessions of the run
-//	metrics.jsonl         Metrics, one object a line
-//	results.jsonl         Result, one object a line
+//	metrics.jsonl         Metrics, one object per line
+//	results.jsonl         Result, one object per line
 //	current.pth           the state after the last complete epoch
 //	interrupted.pth       the state at an interruption within an epoch
 //	ckpt_epoch_N.pth      the state after epoch N
-//	log.txt               what was printed
+//	log.txt               everything that was printed
 //	.lock                 held by the process that writes to the directory
 //
-// It knows no tensors: a checkpoint is a checkpoint.Dict here. Functions that take a path
-// serve the process that owns the run. Those that take an fs.StatFS serve readers that do not
-// trust the folder, such as the dashboard: they open regular files only, and read no more
-// of them than a limit.
+// Find finds the directory of a run, and Prepare readies it for a process that trains.
+// The package knows no tensors: here a checkpoint is a checkpoint.Dict. Functions that
+// take a path are for the process that owns the run. Those that take an fs.StatFS are
+// for readers that do not trust the folder, such as the dashboard: they open regular
+// files only, and limit how much they read.
 package rundir
 
 import (
@@ -25,7 +26,7 @@ import (
 	"strings"
 )
 
-// Names of files in a run directory.
+// Names of the files in a run directory.
 const (
 	RecordFile      = "run.json"
 	MetricsFile     = "metrics.jsonl"
@@ -37,13 +38,13 @@ const (
 	lockFile = ".lock"
 )
 
-// EpochFile returns the name of the checkpoint of an epoch that is kept.
+// EpochFile returns the file name of an epoch's checkpoint.
 func EpochFile(epoch int) string { return fmt.Sprintf("ckpt_epoch_%d.pth", epoch) }
 
 // EpochFiles returns the epochs of the ckpt_epoch_N.pth in dir, the newest first.
 func EpochFiles(dir string) []int {
 	var epochs []int
-	entries, _ := os.ReadDir(dir) // a folder that cannot be read holds none
+	entries, _ := os.ReadDir(dir) // an unreadable folder has no files
 	for _, e := range entries {
 		name, found := strings.CutPrefix(e.Name(), "ckpt_epoch_")
 		n, err := strconv.Atoi(strings.TrimSuffix(name, ".pth"))

@@ -21,7 +21,7 @@ func ContrastStep(c *config.Contrast, net nn.Config) Step {
 
 // Precision chooses the precision and memory format of m for training a network, if the
 // options leave them open. described tells what was chosen; it is "" if nothing was
-// measured. Call it inside torch.Run.
+// open. Call it inside torch.Run.
 func Precision(t *autotune.Tuner, m *config.Machine, s Step) (described string, err error) {
 	defer m.Settle()
 	w := s.workload()

@@ -60,6 +60,41 @@ func TestCollapse(t *testing.T) {
 	}
 }
 
+// TestCollapseIsWatched: while the loss looks like a collapse the next step's scores
+// are measured, also in the next epoch and in a run that was resumed.
+func TestCollapseIsWatched(t *testing.T) {
+	c := config.DefaultContrast()
+	c.K, c.BatchSize = 64, 10
+	inTorch(t, func() {
+		r := small(t, 60, c)
+		defer r.Close()
+		hook := watchCollapse()
+		step := func(epoch int, loss float64) {
+			t.Helper()
+			s := Step{Epoch: epoch, Step: 100, Loss: loss, Negatives: 64, Scores: []float32{0.9, 0, 0, 0, 0}}
+			if err := hook.Step(r, s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if hook.Collect(r).Scores {
+			t.Error("scores are measured before any step")
+		}
+		step(1, contrast.Chance(64))
+		if !hook.Collect(r).Scores {
+			t.Error("after a loss at chance scores are not measured")
+		}
+		resumed := watchCollapse()
+		resumed.Load(checkpoint.Encode(hook.State()))
+		if !resumed.Collect(r).Scores {
+			t.Error("a resumed run does not continue to count")
+		}
+		step(2, 1)
+		if hook.Collect(r).Scores {
+			t.Error("a loss below chance has scores measured")
+		}
+	})
+}
+
 func TestSimilarity(t *testing.T) {
 	if got := similarity(Step{Scores: []float32{0.25, 0, 9, 9, 9, 0.75, 0, 9, 9, 9}}); got != 0.5 {
 		t.Errorf("from scores: %v", got)

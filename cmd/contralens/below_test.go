@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// Packages that programs use without our command line don't speak of its flags: their
+// Packages that programs use without our command line do not mention its flags. Their
 // errors name the fields of their options.
 func TestPackagesBelowDoNotWriteFlags(t *testing.T) {
 	flag := regexp.MustCompile(`(^|[\s("])--[a-z]`)

@@ -18,24 +18,32 @@ func benchStepCommand() *cobra.Command {
 	c := config.DefaultBenchStep()
 	cmd := &cobra.Command{
 		Use:   "step",
-		Short: "Measure a training step: images a second, phases, arithmetic against the processor's peak, memory",
-		Long: `Measure steps of a pre-training, run as contrast would run them with the same options, in a
-temporary folder that is removed afterwards: images a second, phases, arithmetic against the
-processor's peak, memory. Without --data_folder photos are generated.
+		Short: "Measure a training step: images per second, phases, share of peak arithmetic, memory",
+		Long: `Measure steps of pre-training, exactly as contrast runs them with the same options:
+images per second, the time of each phase, arithmetic as a share of the processor's
+peak, and memory. The command trains in a temporary folder, which it removes. Without
+--data_folder it generates photos.
 
-Every option of contrast is accepted. Steps start from random weights: --init and --resume are not
-read. Where features are transformed, they are from the first step on, whatever --mix_start,
---mix_start_epoch and --mix_start_step say. Nothing between epochs is measured (--knn_every,
---probe), and nothing is kept: --name, --model_path, --tb_path, --overwrite, --save_freq, --keep and
---epochs change nothing. --network_only measures the encoder alone, on random images: options of
-data, views, loss and records change nothing. Ctrl-C stops at once, without a result (exit code 130).`,
+It accepts all options of contrast, with these differences:
+- Steps start from random weights. --init and --resume are not read.
+- The feature transformation, if any, starts at the first step. --mix_start,
+  --mix_start_epoch and --mix_start_step are not read.
+- Work between epochs (--knn_every, --probe) is not measured.
+- Nothing is kept, so the options for run directories and checkpoints have no effect,
+  and neither has --epochs.
+- With --network_only, the encoder alone is measured, on random images. The options
+  for data, views, loss and records have no effect.
+
+Ctrl-C stops it at once, without a result (exit code 130).`,
 		Args: cli.NoArguments,
-		Example: `  # MoCo v2 with feature transformation, ResNet-50 at 224 px, on generated photos
+		Example: `  # MoCo v2 with the feature transformation: ResNet-50, 224 pixels, generated photos
   contralens bench step --amp
-  # as contrast would run it with these options
-  contralens bench step --method SimCLR --ft none --arch resnet18 --batch_size 64 --data_folder photos
-  contralens bench step --arch resnet18 --width 0.25 --stem cifar --input_res 32 --batch_size 256 -k 4096
-  # the encoder's forward and backward pass alone
+  # other trainings, with the options of contrast
+  contralens bench step --method SimCLR --ft none --arch resnet18 \
+    --batch_size 64 --data_folder photos
+  contralens bench step --arch resnet18 --width 0.25 --stem cifar --input_res 32 \
+    --batch_size 256 -k 4096
+  # only the encoder's forward and backward pass
   contralens bench step --network_only --batch_size 32 --json`,
 	}
 	given := cli.Bind(cmd, &c)
@@ -52,11 +60,11 @@ data, views, loss and records change nothing. Ctrl-C stops at once, without a re
 	return cmd
 }
 
-// benchStep measures a run in a folder of its own, which is removed afterwards.
+// benchStep measures a run in a temporary folder.
 func benchStep(c *config.BenchStep) error {
 	dir, err := os.MkdirTemp("", "contralens-bench-")
 	if err != nil {
-		return fmt.Errorf("temporary folder: want one that can be made, but %w; TMPDIR says where it is made", err)
+		return fmt.Errorf("temporary folder: want a place to make one, but %w; TMPDIR can name another place", err)
 	}
 	remove := func() { os.RemoveAll(dir) }
 	defer remove()

@@ -12,8 +12,8 @@ import (
 	"contralens/profile"
 )
 
-// TestBenchStep measures small steps, on generated images and on photos: what is
-// told agrees with itself, and nothing is left behind.
+// TestBenchStep measures small steps, on generated images and on photos. The numbers are
+// consistent, and no files are left behind.
 func TestBenchStep(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
@@ -75,7 +75,7 @@ func TestBenchStep(t *testing.T) {
 	}
 }
 
-// TestBenchStepNowhere has no folder for temporary files.
+// TestBenchStepNowhere runs without a folder for temporary files.
 func TestBenchStepNowhere(t *testing.T) {
 	t.Setenv("TMPDIR", "/nowhere")
 	if code, text := command(t, "bench", "step"); code != exitFailed || !strings.Contains(text, "/nowhere") || !strings.Contains(text, "TMPDIR") || strings.Count(text, "\n") != 1 {
@@ -83,8 +83,8 @@ func TestBenchStepNowhere(t *testing.T) {
 	}
 }
 
-// TestBenchStepInterrupted stops a measurement, which saves nothing, says so, and leaves
-// nothing behind.
+// TestBenchStepInterrupted stops a measurement, which says that it has no result and leaves
+// no files behind.
 func TestBenchStepInterrupted(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)

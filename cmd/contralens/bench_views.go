@@ -16,10 +16,11 @@ func benchViewsCommand() *cobra.Command {
 	c := config.DefaultBenchViews()
 	cmd := &cobra.Command{
 		Use:   "views",
-		Short: "Measure decoding and augmenting, beside another program if there is one",
+		Short: "Measure decoding and augmentation, with another program for comparison",
 		Args:  cli.NoArguments,
 		Example: `  contralens bench views --data_folder photos
-  contralens bench views --data_folder photos --pipelines A,B,NULL --peer bench/peer/views.py
+  contralens bench views --data_folder photos --pipelines A,B,NULL \
+    --peer bench/peer/views.py
   contralens bench views --data_folder cifar10 --input_res 32 --pipelines B -j 1`,
 	}
 	given := cli.Bind(cmd, &c)

@@ -15,7 +15,7 @@ import (
 	"contralens/torch"
 )
 
-// computedIn is how the checkpoint of a run says that it was trained.
+// computedIn returns the settings in which the checkpoint of a run says it was trained.
 func computedIn(t *testing.T, name string) autotune.Setting {
 	t.Helper()
 	tree, err := checkpoint.Read(filepath.Join("save", name, "current.pth"))
@@ -28,9 +28,8 @@ func computedIn(t *testing.T, name string) autotune.Setting {
 	return autotune.Setting{Precision: precision, Format: format}
 }
 
-// favor makes one of each task's measurements in the cache the fastest by far, and
-// returns what it is, a split of processors if there is one: the first one measured,
-// or the last one.
+// favor makes one measurement of each workload in the cache the fastest by far, the first or
+// the last one, and returns its setting, with the split of processors if it has one.
 func favor(t *testing.T, last bool) (c autotune.Setting) {
 	t.Helper()
 	b, err := os.ReadFile(autotune.CacheFile())
@@ -62,8 +61,8 @@ func favor(t *testing.T, last bool) (c autotune.Setting) {
 	return c
 }
 
-// What is left open is measured once, kept for the next run, and in the checkpoint;
-// measuring changes nothing of a training.
+// Automatic settings are measured once and kept for the next run and in the checkpoint. The
+// measurement does not change the training.
 func TestAutomaticPrecision(t *testing.T) {
 	data := stripes(t, 9)
 	t.Chdir(t.TempDir())
@@ -109,8 +108,8 @@ func TestAutomaticPrecision(t *testing.T) {
 	}
 }
 
-// How the processors are shared is measured too, kept for the next run, by the run
-// that goes on, and left alone where the user wants fp32.
+// The split of processors is measured too, and kept for the next run and for resuming. With
+// --precision fp32 it is not measured.
 func TestAutomaticSplit(t *testing.T) {
 	if machine.Processors() < 2 {
 		t.Skip("one processor is not split")
@@ -161,12 +160,12 @@ func other(precision string) string {
 	return "fp32"
 }
 
-// others has other programs take that part of the processors.
+// others makes other programs take a share of the processors.
 func others(share float64) {
 	watchLoad = func() func() float64 { return func() float64 { return share } }
 }
 
-// What was measured beside other programs is used, but not remembered.
+// What was measured while other programs ran is used, but not kept.
 func TestMeasuredBesideOthers(t *testing.T) {
 	data := stripes(t, 4)
 	t.Chdir(t.TempDir())
@@ -186,7 +185,7 @@ func TestMeasuredBesideOthers(t *testing.T) {
 	}
 }
 
-// A cache that is damaged, or that cannot be kept, is no reason not to train.
+// A training runs even if the cache is damaged or cannot be written.
 func TestCacheOfNoUse(t *testing.T) {
 	data := stripes(t, 4)
 	t.Chdir(t.TempDir())
@@ -201,19 +200,19 @@ func TestCacheOfNoUse(t *testing.T) {
 	if err := os.WriteFile(autotune.CacheFile(), []byte("{"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if text := must(t, line("damaged")...); !strings.Contains(text, "measuring again, since "+autotune.CacheFile()+" is damaged") {
+	if text := must(t, line("damaged")...); !strings.Contains(text, "measuring again, because "+autotune.CacheFile()+" is damaged") {
 		t.Errorf("a damaged cache: printed\n%s", text)
 	}
 	if text := must(t, line("mended")...); strings.Contains(text, "measuring again") {
 		t.Errorf("a cache that was damaged: printed\n%s", text)
 	}
 	t.Setenv("XDG_CACHE_HOME", autotune.CacheFile())
-	if text := must(t, line("unkept")...); !strings.Contains(text, "cannot be kept") {
+	if text := must(t, line("unkept")...); !strings.Contains(text, "cannot be saved") {
 		t.Errorf("a cache below a file: printed\n%s", text)
 	}
 }
 
-// fp32 gives the same bits again, with several compute threads too.
+// fp32 reproduces the same bits, also with several compute threads.
 func TestFP32IsReproducible(t *testing.T) {
 	data := stripes(t, 9)
 	t.Chdir(t.TempDir())

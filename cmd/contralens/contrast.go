@@ -15,20 +15,26 @@ func contrastCommand() *cobra.Command {
 	c := config.DefaultContrast()
 	cmd := &cobra.Command{
 		Use:   "contrast",
-		Short: "Pre-train an encoder by contrast",
+		Short: "Pre-train an encoder by contrastive learning",
 		Args:  serveAddress,
-		Example: `  # MoCo v2 with the paper's feature transformation on your own photos
-  contralens contrast --method MoCov2 --ft posneg --mix_start_epoch 2 --data_folder photos --arch resnet18 --batch_size 64 -k 4096 --epochs 50 --cosine --save_score
-  # small images, and how good the features are every 5 epochs
-  contralens contrast --method MoCov2 --dataset fashion-mnist --arch resnet18 --width 0.25 --stem cifar --input_res 28 --batch_size 256 -k 4096 --epochs 10 --cosine --knn_every 5
-  # the same images with negatives within the batch, or without any (docs/methods.md has all methods)
-  contralens contrast --method SimCLR --data_folder photos --arch resnet18 --batch_size 256 --epochs 50 --cosine
-  contralens contrast --method BYOL --ft pos --mix_start auto --data_folder photos --arch resnet18 --batch_size 256 --epochs 50 --cosine
-  # what a command line would do
+		Example: `  # MoCo v2 with the paper's feature transformation, on your own photos
+  contralens contrast --method MoCov2 --ft posneg --mix_start_epoch 2 \
+    --data_folder photos --arch resnet18 --batch_size 64 -k 4096 \
+    --epochs 50 --cosine
+  # small images, with a k-NN evaluation every 5 epochs
+  contralens contrast --method MoCov2 --dataset fashion-mnist \
+    --arch resnet18 --width 0.25 --stem cifar --input_res 28 \
+    --batch_size 256 -k 4096 --epochs 10 --cosine --knn_every 5
+  # negatives from the batch, and no negatives (docs/methods.md has all methods)
+  contralens contrast --method SimCLR --data_folder photos --arch resnet18 \
+    --batch_size 256 --epochs 50 --cosine
+  contralens contrast --method BYOL --ft pos --mix_start auto \
+    --data_folder photos --arch resnet18 --batch_size 256 --epochs 50 --cosine
+  # show what a command line would do
   contralens contrast --method MoCov2 --epochs 100 --dry-run`,
 	}
 	given := cli.Bind(cmd, &c)
-	dry := cmd.Flags().Bool("dry_run", false, "say what would be done, and stop")
+	dry := cmd.Flags().Bool("dry_run", false, "show what would be done and stop")
 	serve := serveFlag(cmd)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		_, warnings, err := given()
@@ -49,7 +55,7 @@ func contrastCommand() *cobra.Command {
 	return cmd
 }
 
-// describeContrast says in words what a run would do.
+// describeContrast prints what a run would do.
 func describeContrast(c config.Contrast, warnings []string) error {
 	if err := printPlace(c.Output, c.RunName()); err != nil {
 		return err
@@ -63,7 +69,7 @@ func describeContrast(c config.Contrast, warnings []string) error {
 	return nil
 }
 
-// printPlace says where a run would be.
+// printPlace prints where a run would write.
 func printPlace(o config.Output, name config.RunName) error {
 	place, err := setup.FindPlace(o, name)
 	if err != nil {

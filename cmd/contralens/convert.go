@@ -20,10 +20,12 @@ func convertCommand() *cobra.Command {
 	c := config.Convert{}
 	cmd := &cobra.Command{
 		Use:   "convert IN OUT",
-		Short: "Move an encoder's weights between formats: .pth, .safetensors, .npz, Detectron2's .pkl, .onnx",
-		Example: `  contralens convert save/run/current.pth encoder.pth          # torchvision's names: model.load_state_dict(…, strict=False)
+		Short: "Convert an encoder between .pth, .safetensors, .npz, Detectron2's .pkl and .onnx",
+		Example: `  # with torchvision's names, for model.load_state_dict(…, strict=False)
+  contralens convert save/run/current.pth encoder.pth
   contralens convert save/run/current.pth encoder.safetensors --with_head
-  contralens convert moco_v2_800ep_pretrain.pth.tar detectron2.pkl    # and detectron2.yaml beside it
+  # for Detectron2, with detectron2.yaml beside it
+  contralens convert moco_v2_800ep_pretrain.pth.tar detectron2.pkl
   contralens convert save/run/current.pth encoder.onnx`,
 	}
 	given := cli.Bind(cmd, &c)
@@ -40,7 +42,7 @@ func convertCommand() *cobra.Command {
 func convert(c *config.Convert, in, out string) error {
 	if a, err := os.Stat(in); err == nil {
 		if b, err := os.Stat(out); err == nil && os.SameFile(a, b) {
-			return cli.Wrong(fmt.Errorf("convert: want another file to write than %s, which is read", in))
+			return cli.Wrong(fmt.Errorf("convert: want another file to write, got %s, which is also the file to read", in))
 		}
 	}
 	if c.To == "" && !slices.Contains(weights.Extensions, strings.ToLower(filepath.Ext(out))) {

@@ -15,12 +15,13 @@ import (
 )
 
 func dataCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "data", Short: "Look at, measure and pack images"}
+	cmd := &cobra.Command{Use: "data", Short: "Show, measure and pack images"}
 	cmd.AddCommand(dataStatsCommand(), dataPackCommand(), dataShowCommand())
 	return cmd
 }
 
-// counter shows on a terminal how many images of a split are done.
+// counter returns a function that shows on a terminal how many images of a split are done,
+// and one that erases the line.
 func counter() (show func(split string, done, total int), erase func()) {
 	if !term.IsTerminal(int(os.Stderr.Fd())) {
 		return func(string, int, int) {}, func() {}
@@ -33,12 +34,12 @@ func counter() (show func(split string, done, total int), erase func()) {
 		}
 		last = time.Now()
 		rate := float64(done) / time.Since(begin).Seconds()
-		fmt.Fprintf(os.Stderr, "\r\033[K%s: %d of %d images, %.0f a second", split, done, total, rate)
+		fmt.Fprintf(os.Stderr, "\r\033[K%s: %d of %d images, %.0f per second", split, done, total, rate)
 	}, func() { fmt.Fprint(os.Stderr, "\r\033[K") }
 }
 
-// openRaw opens the splits of a dataset without replacing unreadable images or
-// caching any.
+// openRaw opens the splits of a dataset without a cache and without replacing unreadable
+// images.
 func openRaw(ctx context.Context, folder, name, imagenet100 string, limit int, note func(string)) (data.Splits, error) {
 	p, err := sets.Open(ctx, sets.Options{
 		Name: name, Folder: folder, Imagenet100Path: imagenet100, Limit: limit, CacheBytes: -1, Note: note,

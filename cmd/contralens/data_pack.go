@@ -18,14 +18,15 @@ func dataPackCommand() *cobra.Command {
 	c := config.DefaultDataPack()
 	cmd := &cobra.Command{
 		Use:   "pack SRC DST",
-		Short: "Pack images into tar files in WebDataset's layout, smaller if asked",
-		Args:  cli.Arguments(2, "2 arguments, a folder of images and a new one", "data pack photos packed"),
-		Long: `Pack images into tar files in WebDataset's layout, smaller if asked.
+		Short: "Pack images into tar files (WebDataset), resized if asked",
+		Args:  cli.Arguments(2, "a folder of images and a new folder", "data pack photos packed"),
+		Long: `Pack images into tar files in WebDataset's layout. Images whose shorter side is longer
+than --short pixels are resized.
 
 Ctrl-C stops it and removes what was packed so far (exit code 130).`,
 		Example: `  contralens data pack imagenet imagenet-packed
   contralens contrast --dataset imagenet --data_folder imagenet-packed
-  # as they are, only in fewer files
+  # without changing the images
   contralens data pack photos packed --short 0`,
 	}
 	given := cli.Bind(cmd, &c)

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestPackInterrupted stops packing by each signal: exit codes are as shells have
-// them, and nothing is left behind.
+// TestPackInterrupted stops packing by each signal. Exit codes are those of shells, and no
+// files are left behind.
 func TestPackInterrupted(t *testing.T) {
 	src, work := t.TempDir(), t.TempDir()
 	class := filepath.Join(src, "train", "a")

@@ -19,8 +19,8 @@ func dataShowCommand() *cobra.Command {
 	c := config.DefaultDataShow()
 	cmd := &cobra.Command{
 		Use:   "show IMAGE",
-		Short: "Draw views of an image, as a network in training sees it",
-		Args:  cli.Arguments(1, "1 argument, an image", "data show photo.jpg --aug B -n 16 -o grid.png"),
+		Short: "Draw views of an image, as the network sees them in training",
+		Args:  cli.Arguments(1, "an image", "data show photo.jpg --aug B -n 16 -o grid.png"),
 		Example: `  contralens data show photo.jpg --aug B -n 16 -o grid.png
   contralens data show photo.jpg --aug jigsaw -n 4`,
 	}
@@ -34,10 +34,11 @@ func dataShowCommand() *cobra.Command {
 	return cmd
 }
 
-// showSide is the smallest side of a picture on the sheet, with room for words.
+// showSide is the smallest side of a picture on the sheet, in pixels; its title needs the
+// room.
 const showSide = 150
 
-// showViews writes a contact sheet: the image, then its views.
+// showViews writes a contact sheet of the image and its views.
 func showViews(path string, c *config.DataShow) error {
 	spec, _, err := views.Pipeline(c.Aug, c.InputRes, c.Crop)
 	if err != nil {

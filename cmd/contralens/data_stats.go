@@ -22,8 +22,8 @@ func dataStatsCommand() *cobra.Command {
 	var c config.DataStats
 	cmd := &cobra.Command{
 		Use:   "stats DIR",
-		Short: "Count images, classes, sizes, and files that cannot be read",
-		Args:  cli.Arguments(1, "1 argument, a folder of images", "data stats photos"),
+		Short: "Count images, classes, sizes and unreadable files",
+		Args:  cli.Arguments(1, "a folder of images", "data stats photos"),
 		Example: `  contralens data stats photos
   contralens data stats cifar10 --dataset cifar10 --json`,
 	}
@@ -37,7 +37,7 @@ func dataStatsCommand() *cobra.Command {
 	return cmd
 }
 
-// stats decodes every image and prints what there is.
+// stats decodes every image and prints the statistics of each split.
 func stats(folder string, c config.DataStats) error {
 	notes := []string{}
 	note := func(s string) { notes = append(notes, s) }

@@ -7,31 +7,32 @@ import (
 	"golang.org/x/term"
 )
 
-// printNote tells the user something beside the results.
+// printNote prints a note for the user on stderr.
 func printNote(s string) { fmt.Fprintln(os.Stderr, "note:", s) }
 
-// printNotes are several notes.
+// printNotes prints several notes.
 func printNotes(all []string) {
 	for _, s := range all {
 		printNote(s)
 	}
 }
 
-// display shows on a terminal what is being done, in a line over the last one; ""
-// clears it.
+// display shows on a terminal what the program is doing, in a line that replaces the last
+// one. "" clears the line.
 func display(what string) {
 	if term.IsTerminal(int(os.Stderr.Fd())) {
 		fmt.Fprintf(os.Stderr, "\r\033[K%s", what)
 	}
 }
 
-// displayLine writes a line that stays beside the results.
+// displayLine prints a line on stderr that stays.
 func displayLine(format string, args ...any) {
 	display("")
 	fmt.Fprintf(os.Stderr, format+"\n", args...)
 }
 
-// featureProgress shows on a terminal how far the computation of features is.
+// featureProgress returns a function that shows on a terminal how many features are
+// computed, or nil without a terminal.
 func featureProgress() func(done, total int) {
 	if !term.IsTerminal(int(os.Stderr.Fd())) {
 		return nil

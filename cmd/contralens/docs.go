@@ -21,11 +21,11 @@ func docsCommand() *cobra.Command {
 	return cmd
 }
 
-// reference is the help of all commands as Markdown.
+// reference returns the options and examples of all commands as Markdown.
 func reference(root *cobra.Command) string {
 	var b strings.Builder
-	b.WriteString("# Command line\n\nWritten by `make docs`. `--help` of a command lists its everyday options, " +
-		"`--help --all` all of them, in groups. In the names of options `-` and `_` are the same.\n\n" +
+	b.WriteString("# Command line\n\nWritten by `make docs`. `--help` lists the everyday options of a command, " +
+		"and `--help --all` lists all of them, in groups. In option names `-` and `_` are the same.\n\n" +
 		"Exit codes: 0 done, 1 failed, " +
 		"2 wrong usage, 75 stopped by a signal with everything saved, 130 stopped by Ctrl-C without a result.\n")
 	var walk func(c *cobra.Command)
@@ -48,8 +48,8 @@ func reference(root *cobra.Command) string {
 	return b.String()
 }
 
-// writeOptions writes a table of the options in each group, and the names of those that
-// are accepted without being read.
+// writeOptions writes a table of the options in each group, and the names of options that
+// are accepted but not read.
 func writeOptions(b *strings.Builder, flags *pflag.FlagSet) {
 	for _, s := range cli.Sections(flags) {
 		b.WriteString("\n| " + s.Heading() + " | default | meaning |\n| --- | --- | --- |\n")
@@ -74,6 +74,6 @@ func writeOptions(b *strings.Builder, flags *pflag.FlagSet) {
 		}
 	})
 	if len(unread) > 0 {
-		fmt.Fprintf(b, "\nAccepted and not read, as other programs have them: %s.\n", strings.Join(unread, ", "))
+		fmt.Fprintf(b, "\nAccepted for compatibility but not read: %s.\n", strings.Join(unread, ", "))
 	}
 }

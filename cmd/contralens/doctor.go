@@ -15,7 +15,7 @@ import (
 func doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "doctor",
-		Short:   "Say what this machine has and what is missing",
+		Short:   "Check what this machine has and what is missing",
 		Args:    cli.NoArguments,
 		Example: "  contralens doctor",
 	}
@@ -41,10 +41,10 @@ func doctorCommand() *cobra.Command {
 			}
 		}
 		if problems > 0 {
-			return fmt.Errorf("%d thing(s) above want mending", problems)
+			return fmt.Errorf("%d problem(s) found, marked with ! above", problems)
 		}
 		if !*asJSON {
-			fmt.Println("everything needed is there")
+			fmt.Println("no problems found")
 		}
 		return nil
 	}

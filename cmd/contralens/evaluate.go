@@ -11,9 +11,9 @@ import (
 	"contralens/rundir"
 )
 
-// evaluation is what a command that trains a classifier gives to a protocol: notes go
-// to stderr, lines to stdout, or with --json to stderr beside the results, and from
-// Begin on the first signal ends the context, after which everything is saved.
+// evaluation returns the context and the options for a protocol that trains a classifier.
+// Notes go to stderr; lines go to stdout, or to stderr with --json. After Begin the first
+// signal ends the context, and the protocol saves everything.
 func evaluation(set map[string]bool, asJSON bool) (ctx context.Context, o protocol.Options, done func()) {
 	s := newStopping(printNote)
 	o = protocol.Options{
@@ -26,7 +26,7 @@ func evaluation(set map[string]bool, asJSON bool) (ctx context.Context, o protoc
 	return s.ctx, o, s.Close
 }
 
-// reporter shows what a protocol says, its lines on out.
+// reporter prints what a protocol reports, its lines on out.
 func reporter(out io.Writer) protocol.Reporter {
 	return protocol.Reporter{Note: printNote, Features: featureProgress(), Line: func(s string) { fmt.Fprintln(out, s) }}
 }

@@ -16,8 +16,8 @@ import (
 	"contralens/rundir"
 )
 
-// pretrained trains a small encoder for the tests and gives a folder of images
-// for it; the working directory is a new one.
+// pretrained trains a small encoder and returns a folder of images for it. It changes to a
+// new working directory.
 func pretrained(t *testing.T) (images string) {
 	t.Helper()
 	images = stripes(t, 12)
@@ -44,8 +44,8 @@ func results(t *testing.T, dir string) []rundir.Result {
 	return r
 }
 
-// A probe that Ctrl-C stops in the middle of an epoch says so with its exit code
-// and, resumed, ends bit for bit as one that was not stopped.
+// A probe that Ctrl-C stops in the middle of an epoch exits with its own code. Resumed, it
+// ends bit for bit like one that was not stopped.
 func TestInterruptedProbeGoesOnExactly(t *testing.T) {
 	images := pretrained(t)
 	must(t, linearArgs(images, "whole")...)
@@ -116,13 +116,13 @@ func TestInterruptedProbeGoesOnExactly(t *testing.T) {
 	}
 }
 
-// From a checkpoint to every kind of result, predictions and the table.
+// From a checkpoint to every kind of result, to predictions and to the table.
 func TestJudgingAnEncoder(t *testing.T) {
 	images := pretrained(t)
 	must(t, "knn", "--ckpt", "save/pre/current.pth", "--data_folder", images, "-K", "5")
 	for _, seed := range []string{"0", "1"} {
 		text := must(t, linearArgs(images, "sweep_seed-"+seed, "--cached", "--lr_sweep", "0.01,3", "--seed", seed, "--json")...)
-		if !strings.Contains(text, "held out") || !strings.Contains(text, `"protocol":"linear-cached"`) {
+		if !strings.Contains(text, "held-out training images") || !strings.Contains(text, `"protocol":"linear-cached"`) {
 			t.Errorf("a sweep printed\n%s", text)
 		}
 	}
@@ -184,7 +184,7 @@ func TestJudgingAnEncoder(t *testing.T) {
 	}
 }
 
-// A long tail keeps the profile, and what is reported are its shots.
+// A long tail keeps its profile, and results have many, medium and few.
 func TestLongTailedProbe(t *testing.T) {
 	images := pretrained(t)
 	must(t, linearArgs(images, "tail", "--imbalance", "6", "--sampling", "class", "--tau", "1", "--epochs", "2")...)
@@ -242,7 +242,7 @@ func TestJudgingMistakes(t *testing.T) {
 		"predict --ckpt save/pre/current.pth":                                   "want images",
 		"predict --ckpt save/pre/current.pth nowhere.jpg":                       "nowhere.jpg",
 		"predict --ckpt save/pre/current.pth IMAGES":                            "want a classifier",
-		"report":                   "one directory",
+		"report":                   "want a directory with runs, got 0 arguments",
 		"report nowhere":           "no directory",
 		"report save":              "found none",
 		"report save --format pdf": "markdown",
@@ -258,7 +258,7 @@ func TestJudgingMistakes(t *testing.T) {
 	if entries, err := os.ReadDir("save"); err != nil || len(entries) != 1 {
 		t.Errorf("run directories that mistakes left: %v, %v", entries, err)
 	}
-	if text := must(t, "linear", "--ckpt", "save/pre/current.pth", "--dry-run"); !strings.Contains(text, "--learning_rate 1.88") || !strings.Contains(text, "milestone 60 never comes") {
+	if text := must(t, "linear", "--ckpt", "save/pre/current.pth", "--dry-run"); !strings.Contains(text, "--learning_rate 1.88") || !strings.Contains(text, "milestone 60 is never reached") {
 		t.Errorf("the defaults are run without warnings:\n%s", text)
 	}
 }

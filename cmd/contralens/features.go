@@ -22,10 +22,11 @@ func featuresCommand() *cobra.Command {
 	c := config.DefaultFeatures()
 	cmd := &cobra.Command{
 		Use:   "features DIR",
-		Short: "Write an encoder's embeddings of all images below a folder, to use elsewhere",
+		Short: "Compute an encoder's features of all images in a folder, and write them to a file",
 		Example: `  contralens features photos --ckpt save/run/current.pth -o photos.parquet
-  contralens features photos --ckpt resnet50-imagenet.pth -o photos.npy     # and photos.txt with the paths
-  # Ctrl-C stops it (exit code 75); the same command continues`,
+  # a NumPy array, with the paths in photos.txt
+  contralens features photos --ckpt resnet50-imagenet.pth -o photos.npy
+  # Ctrl-C stops it (exit code 75); the same command resumes`,
 	}
 	given := cli.Bind(cmd, &c)
 	cmd.Args = cli.Arguments(1, "a folder of images", "features photos --ckpt save/run/current.pth -o photos.parquet")
@@ -63,7 +64,7 @@ func extractFeatures(c *config.Features, set map[string]bool, dir string) error 
 		Note: func(format string, args ...any) { printNote(fmt.Sprintf(format, args...)) },
 	})
 	if errors.Is(err, table.ErrStopped) {
-		printNote("what is done is kept; the same command continues")
+		printNote("the features so far are kept; the same command resumes")
 		return train.ErrStopped
 	}
 	if err != nil {

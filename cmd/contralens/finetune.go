@@ -14,11 +14,15 @@ func finetuneCommand() *cobra.Command {
 		Use:   "finetune",
 		Short: "Train a classifier together with the encoder",
 		Args:  cli.NoArguments,
-		Example: `  contralens finetune --ckpt save/run/current.pth --data_folder photos --epochs 30 --cosine
-  # with a hundredth of the labels, the classifier at a higher rate
-  contralens finetune --ckpt save/run/current.pth --data_folder photos --label_fraction 0.01 --classifier_lr 0.2 --layer_decay 0.8
-  # a long-tailed version of the data, a second stage with balanced classes (cRT), and the τ-normalized classifier
-  contralens finetune --ckpt save/run/current.pth --data_folder photos --imbalance 100 --crt_epochs 10 --tau 0.7`,
+		Example: `  contralens finetune --ckpt save/run/current.pth --data_folder photos \
+    --epochs 30 --cosine
+  # 1 % of the labels, with a higher learning rate for the classifier
+  contralens finetune --ckpt save/run/current.pth --data_folder photos \
+    --label_fraction 0.01 --classifier_lr 0.2 --layer_decay 0.8
+  # a long-tailed training set, a second stage with balanced classes (cRT),
+  # and the τ-normalized classifier
+  contralens finetune --ckpt save/run/current.pth --data_folder photos \
+    --imbalance 100 --crt_epochs 10 --tau 0.7`,
 	}
 	given := cli.Bind(cmd, &c)
 	cmd.RunE = func(*cobra.Command, []string) error {

@@ -11,8 +11,8 @@ import (
 	"contralens/config"
 )
 
-// bound are the command lines of the commands whose options are fields of a
-// configuration, with that configuration.
+// bound has the commands whose options are the fields of a configuration, with that
+// configuration.
 func bound() map[string]any {
 	return map[string]any{
 		"contrast": &config.Contrast{}, "linear": &config.Linear{}, "finetune": &config.Finetune{}, "supervised": &config.Supervised{},
@@ -21,7 +21,7 @@ func bound() map[string]any {
 	}
 }
 
-// optionsOf are the options that a help text lists.
+// optionsOf returns the options that a help text lists.
 func optionsOf(text string) map[string]bool {
 	listed := map[string]bool{}
 	for _, m := range regexp.MustCompile(`(?m)^ {2}(?:-\w, | {4})--(\w+)`).FindAllStringSubmatch(text, -1) {
@@ -30,8 +30,8 @@ func optionsOf(text string) map[string]bool {
 	return listed
 }
 
-// The short help lists what is used every day, the long one what the command reads, in
-// groups; no help lists what is not read.
+// The short help lists the everyday options, and the long one all options that the command
+// reads, in groups. Neither lists options that are not read.
 func TestHelp(t *testing.T) {
 	for line, c := range bound() {
 		short := must(t, append(strings.Fields(line), "--help")...)
@@ -71,6 +71,30 @@ func TestHelp(t *testing.T) {
 	if n := len(optionsOf(must(t, "knn", "--help", "--all"))); n > 36 {
 		t.Errorf("knn --help --all lists %d options, want at most 36", n)
 	}
+}
+
+// The help of every command fits its width, and descriptions and examples fit 90 columns.
+func TestHelpWidth(t *testing.T) {
+	var visit func(c *cobra.Command)
+	visit = func(c *cobra.Command) {
+		if c.HasParent() && c.Runnable() && !c.HasSubCommands() && c.Name() != "help" {
+			path := strings.Fields(c.CommandPath())[1:]
+			for _, text := range strings.Split(must(t, append(path, "--help")...), "\n") {
+				if n := len([]rune(text)); n > cli.HelpWidth {
+					t.Errorf("%s --help: a line of %d columns: %s", c.CommandPath(), n, text)
+				}
+			}
+			for _, text := range strings.Split(c.Long+"\n"+c.Example, "\n") {
+				if n := len([]rune(text)); n > 90 {
+					t.Errorf("%s: a line of %d columns: %s", c.CommandPath(), n, text)
+				}
+			}
+		}
+		for _, sub := range c.Commands() {
+			visit(sub)
+		}
+	}
+	visit(rootCommand())
 }
 
 // Options of other programs are accepted with a note, under all their names.

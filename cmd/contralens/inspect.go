@@ -16,7 +16,7 @@ func inspectCommand() *cobra.Command {
 	c := config.Inspect{}
 	cmd := &cobra.Command{
 		Use:   "inspect FILE",
-		Short: "Show what is in a checkpoint of any origin: network, epoch, tensors, options",
+		Short: "Show what is in a checkpoint: network, epoch, options, tensors",
 		Example: `  contralens inspect save/run/current.pth
   contralens inspect moco_v2_800ep_pretrain.pth.tar --tensors
   contralens inspect encoder.safetensors --json`,

@@ -16,9 +16,9 @@ import (
 	"contralens/rundir"
 )
 
-// A training that is killed again and again, at moments that a seed chooses, in
-// start-up, between and within steps, and every other time in the middle of a
-// save, ends in the same files as one that is not. CONTRALENS_KILLS sets how often (5).
+// A training that is killed again and again ends with the same files as one that is not.
+// A seed chooses the moments: during start-up, between and within steps, and every other
+// time in the middle of a save. CONTRALENS_KILLS sets the number of kills (5).
 func TestKilledTraining(t *testing.T) {
 	kills := 5
 	if n, err := strconv.Atoi(os.Getenv("CONTRALENS_KILLS")); err == nil {
@@ -77,7 +77,7 @@ func TestKilledTraining(t *testing.T) {
 	same(t, "save/whole", "save/killed")
 }
 
-// waitForSave waits until a checkpoint is in work.
+// waitForSave waits until a checkpoint is being written.
 func waitForSave(t *testing.T, p *process) {
 	t.Helper()
 	for begin := time.Now(); time.Since(begin) < time.Minute; time.Sleep(50 * time.Microsecond) {
@@ -88,14 +88,14 @@ func waitForSave(t *testing.T, p *process) {
 	t.Fatal("no checkpoint was written in a minute")
 }
 
-// partial are the files in work in a run directory, or left behind by a kill.
+// partial returns the files of a run directory that are being written, or that a kill left.
 func partial(dir string) []string {
 	files, _ := filepath.Glob(filepath.Join(dir, ".*.partial"))
 	return files
 }
 
-// whereKilled says where a training was when it was killed, and checks that its
-// newest checkpoint is whole. before are the partial files of earlier kills.
+// whereKilled returns where a training was when it was killed, and checks that its newest
+// checkpoint is complete. before has the partial files of earlier kills.
 func whereKilled(t *testing.T, dir string, before []string) (where string, saving bool) {
 	t.Helper()
 	newest, skipped := rundir.Newest(dir)

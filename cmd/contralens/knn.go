@@ -15,11 +15,12 @@ func knnCommand() *cobra.Command {
 	c := config.DefaultKNN()
 	cmd := &cobra.Command{
 		Use:   "knn",
-		Short: "Evaluate an encoder's features by their nearest neighbors",
+		Short: "Evaluate an encoder's features by k-nearest-neighbor classification",
 		Args:  cli.NoArguments,
 		Example: `  contralens knn --ckpt save/run/current.pth --data_folder photos
-  # the same network untrained, to compare
-  contralens knn --dataset fashion-mnist --arch resnet18 --width 0.25 --stem cifar --input_res 28`,
+  # an untrained network, for comparison
+  contralens knn --dataset fashion-mnist --arch resnet18 --width 0.25 \
+    --stem cifar --input_res 28`,
 	}
 	given := cli.Bind(cmd, &c)
 	cmd.RunE = func(*cobra.Command, []string) error {

@@ -16,15 +16,18 @@ func linearCommand() *cobra.Command {
 		Use:   "linear",
 		Short: "Train a linear classifier on a frozen encoder",
 		Args:  cli.NoArguments,
-		Example: `  contralens linear --method MoCov2 --ckpt save/run/current.pth --data_folder photos --n_class 10 --epochs 100 --lr_decay_epochs 60,80
-  # in minutes: features computed once, the learning rate chosen by held-out training images
-  contralens linear --ckpt save/run/current.pth --data_folder photos --cached --lr_sweep 0.1,1,10,30 --batch_size 256 --epochs 50 --cosine
+		Example: `  contralens linear --method MoCov2 --ckpt save/run/current.pth \
+    --data_folder photos --n_class 10 --epochs 100 --lr_decay_epochs 60,80
+  # in minutes: cached features, learning rate chosen on held-out training images
+  contralens linear --ckpt save/run/current.pth --data_folder photos \
+    --cached --lr_sweep 0.1,1,10,30 --batch_size 256 --epochs 50 --cosine
   # in seconds: logistic regression on standardized features
-  contralens linear --ckpt save/run/current.pth --data_folder photos --cached --solver lbfgs
+  contralens linear --ckpt save/run/current.pth --data_folder photos \
+    --cached --solver lbfgs
   contralens linear --method MoCov2 --ckpt save/run/current.pth --dry-run`,
 	}
 	given := cli.Bind(cmd, &c)
-	dry := cmd.Flags().Bool("dry_run", false, "say what would be done, and stop")
+	dry := cmd.Flags().Bool("dry_run", false, "show what would be done and stop")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		set, warnings, err := given()
 		if err != nil {

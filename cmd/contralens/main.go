@@ -1,5 +1,5 @@
-// Command contralens pre-trains image encoders by contrast and shows what the
-// training does.
+// Command contralens pre-trains image encoders by contrastive learning, evaluates them, and
+// shows what the training does.
 package main
 
 import (
@@ -19,7 +19,7 @@ const (
 	exitFailed  = 1
 	exitUsage   = 2
 	exitStopped = 75  // by a signal, with everything saved
-	exitSignal  = 128 // and the signal's number, as shells have it: by a signal, without a result
+	exitSignal  = 128 // plus the signal's number, as in shells: by a signal, without a result
 )
 
 func main() {
@@ -50,7 +50,7 @@ func run(args []string) int {
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "contralens",
-		Short:         "Contrastive pre-training that you can look into",
+		Short:         "Contrastive self-supervised learning that you can look into",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -68,7 +68,7 @@ func rootCommand() *cobra.Command {
 		featuresCommand(), neighborsCommand(), doctorCommand(), versionCommand(), docsCommand(),
 	)
 	cli.Groups(root)
-	admitOutside(root)
+	nameOutside(root)
 	cli.WithConfig(root)
 	return root
 }

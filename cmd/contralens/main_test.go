@@ -16,7 +16,7 @@ import (
 	"contralens/checkpoint"
 )
 
-// command runs a command line in this process: exit code and what it printed.
+// command runs a command line in this process and returns its exit code and its output.
 func command(t *testing.T, args ...string) (int, string) {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -45,7 +45,7 @@ func must(t *testing.T, args ...string) string {
 	return text
 }
 
-// The four command lines that users come with, as they stand.
+// The four command lines of the reference implementation, unchanged.
 var upstreamLines = []string{
 	"contrast --method MoCov2 --data_folder D --dataset imagenet --epochs 200 --input_res 224 --cosine --batch_size 256 --learning_rate 0.03 --mixnorm --mixnorm_target posneg --sep_alpha --pos_alpha 2.0 --neg_alpha 1.6 --mask_distribution beta --expolation_mask --alpha 0.999 --multiprocessing-distributed --world-size 1 --rank 0 --save_score",
 	"linear --method MoCov2 --data_folder D --ckpt path/to/pretrain_model --n_class 1000 --multiprocessing-distributed --world-size 1 --rank 0 --epochs 100 --lr_decay_epochs 60,80",
@@ -110,7 +110,7 @@ func TestUsageErrors(t *testing.T) {
 	}
 }
 
-// stripes makes a dataset of two classes that a network can tell apart.
+// stripes makes a dataset of two classes that a network can distinguish.
 func stripes(t *testing.T, n int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -207,7 +207,7 @@ func TestFromImagesToFigures(t *testing.T) {
 	}
 }
 
-// tensors are the bytes of all tensors below v.
+// tensors returns the bytes of all tensors in v.
 func tensors(v any) (all []byte) {
 	switch v := v.(type) {
 	case checkpoint.Dict:

@@ -1,6 +1,6 @@
 package main
 
-// What users get wrong about commands, options, files of options, and data.
+// Mistakes with commands, options, files of options, and data.
 func init() {
 	mistakes = append(mistakes,
 		// Commands and options.
@@ -65,7 +65,7 @@ func init() {
 		mistake{"contrast --config IN/options.yaml", exitUsage, []string{"options.yaml", "epochs", "want a whole number", `got "many"`}},
 		mistake{"contrast --config IN/typo.yaml", exitUsage, []string{"typo.yaml", `"epoch"`, `did you mean "epochs"?`}},
 		mistake{"contrast --config IN/nested.yaml", exitUsage, []string{"nested.yaml", "train", "want one value"}},
-		mistake{"contrast --config IN/list.yaml", exitUsage, []string{"list.yaml", "one option a line"}},
+		mistake{"contrast --config IN/list.yaml", exitUsage, []string{"list.yaml", "one option per line"}},
 		mistake{"contrast --config IN/tabs.yaml", exitUsage, []string{"tabs.yaml", "line 2"}},
 		mistake{"contrast --config IN/good", exitUsage, []string{"--config IN/good", "want a YAML file"}},
 		mistake{"knn --config own-folder", exitUsage, []string{"no option", "knn", "contralens contrast has it"}},
@@ -97,12 +97,12 @@ func init() {
 		mistake{"knn --data_folder IN/flat --arch resnet18 --width 0.125 --input_res 16", exitFailed, []string{"want", "val/ or test/"}},
 
 		// data stats and data pack.
-		mistake{"data stats", exitUsage, []string{"want 1 argument", "data stats photos"}},
-		mistake{"data stats IN/good IN/flat", exitUsage, []string{"want 1 argument", "got 2"}},
+		mistake{"data stats", exitUsage, []string{"want a folder of images", "got 0", "data stats photos"}},
+		mistake{"data stats IN/good IN/flat", exitUsage, []string{"want a folder of images", "got 2"}},
 		mistake{"data stats nowhere", exitFailed, []string{"nowhere", "want a folder", "no such folder"}},
 		mistake{"data stats IN/empty", exitFailed, []string{"IN/empty", "want images", "found none"}},
 		mistake{"data stats IN/good --dataset photos", exitUsage, []string{"--dataset", "folder", `got "photos"`}},
-		mistake{"data pack IN/good", exitUsage, []string{"want 2 argument", "got 1", "data pack photos packed"}},
+		mistake{"data pack IN/good", exitUsage, []string{"want a folder of images and a new folder", "got one", "data pack photos packed"}},
 		mistake{"data pack IN/good IN/flat", exitFailed, []string{"IN/flat", "new or empty", "2 files"}},
 		mistake{"data pack IN/good out --quality 0", exitUsage, []string{"--quality", "want 1 to 100", "got 0"}},
 		mistake{"data pack IN/good out --shard_mb 0", exitUsage, []string{"--shard_mb", "at least 1", "got 0"}},

@@ -10,19 +10,19 @@ import (
 	"contralens/internal/machine"
 )
 
-// mistake is something that a user gets wrong, and what the answer must have.
-// In args, IN is a folder with the inputs that mistakenInputs makes.
+// mistake is a wrong command line and what the answer must contain. In args, IN is a folder
+// with the inputs that mistakenInputs makes.
 type mistake struct {
 	args string
 	code int
 	want []string // what was expected, what came, what to do
 }
 
-// mistakes are all rows; files beside this one append theirs in an init function.
+// mistakes has all rows. Other files append theirs in an init function.
 var mistakes []mistake
 
-// Every mistake is answered in under a second by one sentence, without a stack
-// trace, and leaves nothing behind.
+// Every mistake is answered within a second by one sentence without a stack trace, and
+// leaves no files behind.
 func TestMistakes(t *testing.T) {
 	if len(mistakes) < 40 {
 		t.Errorf("%d mistakes, want 40 or more", len(mistakes))
@@ -77,7 +77,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// mistakenInputs makes a folder of inputs, most of them wrong.
+// mistakenInputs makes a folder of inputs, most of which are wrong.
 func mistakenInputs(t *testing.T) string {
 	t.Helper()
 	in := t.TempDir()

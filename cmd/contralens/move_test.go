@@ -13,8 +13,8 @@ import (
 
 const tinyWeights = "../../checkpoint/weights/testdata/tiny.safetensors"
 
-// TestMovingFeatures takes an encoder of others through every format, and its
-// features to the picture of an image's neighbors.
+// TestMovingFeatures converts an encoder of another program through every format, and
+// turns its features into a picture of an image's neighbors.
 func TestMovingFeatures(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }

@@ -23,9 +23,10 @@ func neighborsCommand() *cobra.Command {
 	c := config.DefaultNeighbors()
 	cmd := &cobra.Command{
 		Use:   "neighbors IMAGE",
-		Short: "Show the images whose embeddings are nearest to an image's",
+		Short: "Show the images whose features are nearest to those of an image",
 		Example: `  contralens neighbors photos/cat.jpg --in photos.parquet -o grid.png
-  contralens neighbors new.jpg --in photos.npy --ckpt save/run/current.pth -o grid.png`,
+  contralens neighbors new.jpg --in photos.npy --ckpt save/run/current.pth \
+    -o grid.png`,
 	}
 	given := cli.Bind(cmd, &c)
 	cmd.Args = cli.Arguments(1, "one image", "neighbors photos/cat.jpg --in photos.parquet -o grid.png")
@@ -35,8 +36,8 @@ func neighborsCommand() *cobra.Command {
 			return err
 		}
 		if c.In == "" || (c.Out == "" && !c.JSON) {
-			return cli.Wrong(errors.New("neighbors: want --in with a file of contralens features and -o " +
-				"with a picture to write"))
+			return cli.Wrong(errors.New("neighbors: want --in with a file written by contralens features, " +
+				"and -o with a PNG file to write"))
 		}
 		return setup.Compute(c.Threads, func() error { return neighbors(&c, set, args[0]) })
 	}
@@ -62,7 +63,7 @@ func neighbors(c *config.Neighbors, set map[string]bool, path string) error {
 	return drawNeighbors(c.Out, path, folder, found)
 }
 
-// drawNeighbors writes the contact sheet, the query first.
+// drawNeighbors writes a contact sheet with the query first.
 func drawNeighbors(out, query, folder string, found []table.Neighbor) error {
 	img, err := sets.ReadImage(context.Background(), store.Disk{}, query)
 	if err != nil {

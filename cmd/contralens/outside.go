@@ -11,28 +11,20 @@ import (
 	"contralens/nn/backbone"
 )
 
-// builtinDatasets is how many datasets come with the program.
-var builtinDatasets = len(config.Datasets)
-
-// admitOutside lets options take what packages from outside have registered, and names
-// that in their help.
-func admitOutside(root *cobra.Command) {
+// nameOutside names in the help of options what packages from outside have registered.
+func nameOutside(root *cobra.Command) {
 	var backbones []string
 	for _, name := range backbone.Names() {
 		if _, known := backbone.FindResNet(name); !known {
 			backbones = append(backbones, name)
 		}
 	}
-	for _, name := range sets.Names() {
-		if !slices.Contains(config.Datasets, name) {
-			config.Datasets = append(config.Datasets, name)
-		}
-	}
+	builtin := func(name string) bool { return slices.Contains(config.Datasets, name) }
 	addToHelp(root, "arch", backbones)
-	addToHelp(root, "dataset", config.Datasets[builtinDatasets:])
+	addToHelp(root, "dataset", slices.DeleteFunc(sets.Names(), builtin))
 }
 
-// addToHelp adds names to the help of an option of all commands that have it.
+// addToHelp adds names to the help of an option in all commands that have it.
 func addToHelp(c *cobra.Command, option string, names []string) {
 	if len(names) == 0 {
 		return
@@ -41,6 +33,6 @@ func addToHelp(c *cobra.Command, option string, names []string) {
 		addToHelp(sub, option, names)
 	}
 	if f := c.Flags().Lookup(option); f != nil {
-		f.Usage += "; from outside: " + strings.Join(names, ", ")
+		f.Usage += "; registered by other packages: " + strings.Join(names, ", ")
 	}
 }

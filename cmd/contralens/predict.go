@@ -20,7 +20,7 @@ func predictCommand() *cobra.Command {
 	c := config.DefaultPredict()
 	cmd := &cobra.Command{
 		Use:   "predict IMAGE...",
-		Short: "Name the most probable classes of images",
+		Short: "Print the most probable classes of images",
 		Example: `  contralens predict --ckpt save/run_linear/current.pth cat.jpg dog.jpg
   contralens predict --ckpt save/run_finetune/current.pth --top 1 --json photos/`,
 		Args: cobra.ArbitraryArgs,
@@ -31,8 +31,8 @@ func predictCommand() *cobra.Command {
 			return err
 		}
 		if len(args) == 0 {
-			return cli.Wrong(fmt.Errorf("predict: want images or folders of images, as contralens predict --ckpt %s photo.jpg",
-				c.Ckpt))
+			return cli.Wrong(fmt.Errorf("predict: want images or folders of images, got none; "+
+				"for example contralens predict --ckpt %s photo.jpg", c.Ckpt))
 		}
 		images, err := sets.Paths(context.Background(), store.Disk{}, args)
 		if err != nil {
@@ -46,7 +46,7 @@ func predictCommand() *cobra.Command {
 	return cmd
 }
 
-// printPrediction shows an answer, as JSON or as a line of words.
+// printPrediction prints a prediction as JSON or as a line of text.
 func printPrediction(p protocol.Prediction, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(os.Stdout).Encode(p)

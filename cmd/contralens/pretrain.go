@@ -13,7 +13,7 @@ import (
 	"contralens/train"
 )
 
-// pretrain trains what contrast's options describe.
+// pretrain runs the training that the options describe.
 func pretrain(c config.Contrast, warnings []string) error {
 	p := &train.Progress{Out: os.Stdout, Terminal: term.IsTerminal(int(os.Stdout.Fd())), PrintFreq: c.PrintFreq}
 	defer p.Close()
@@ -32,7 +32,7 @@ func pretrain(c config.Contrast, warnings []string) error {
 	return err
 }
 
-// closing says what there is to do with a run that has ended.
+// closing says where the results of a finished run are and how to plot its scores.
 func closing(result train.Result, c config.Contrast) string {
 	lines := []string{"weights: " + filepath.Join(result.Dir, rundir.CurrentFile)}
 	var accuracies []string

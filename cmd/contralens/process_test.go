@@ -18,7 +18,7 @@ import (
 	"contralens/checkpoint"
 )
 
-// asProgram makes the test binary the program itself.
+// asProgram makes the test binary behave as the program.
 const asProgram = "CONTRALENS_TEST_AS_PROGRAM"
 
 // asEndless makes it a training whose step never ends.
@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 	os.Exit(withCache(m.Run))
 }
 
-// withCache gives the tests a cache of their own, for measurements.
+// withCache gives the tests their own cache of measurements.
 func withCache(run func() int) int {
 	dir, err := os.MkdirTemp("", "contralens-cache-")
 	if err != nil {
@@ -54,7 +54,7 @@ func withCache(run func() int) int {
 	return run()
 }
 
-// process is the program at work on a command line.
+// process is the program running a command line.
 type process struct {
 	*exec.Cmd
 	output *os.File    // where its output comes from
@@ -67,7 +67,7 @@ func spawn(t *testing.T, args ...string) *process {
 	return spawnAs(t, asProgram, args...)
 }
 
-// spawnAs starts the test binary as what a variable makes of it.
+// spawnAs starts the test binary with an environment variable that sets what it does.
 func spawnAs(t *testing.T, variable string, args ...string) *process {
 	t.Helper()
 	p := &process{Cmd: exec.Command(os.Args[0], args...), lines: make(chan string, 10000)}
@@ -93,7 +93,7 @@ func spawnAs(t *testing.T, variable string, args ...string) *process {
 	return p
 }
 
-// until waits for a line of output with that text; "" waits for the end.
+// until waits for a line of output with the text. "" waits for the end.
 func (p *process) until(t *testing.T, text string) {
 	t.Helper()
 	limit := time.After(2 * time.Minute)
@@ -116,7 +116,7 @@ func (p *process) until(t *testing.T, text string) {
 	}
 }
 
-// end waits for the program's end: its exit code and all it printed.
+// end waits until the program ends and returns its exit code and its output.
 func (p *process) end(t *testing.T) (int, string) {
 	t.Helper()
 	p.until(t, "")
@@ -124,16 +124,16 @@ func (p *process) end(t *testing.T) (int, string) {
 	return p.ProcessState.ExitCode(), p.text.String()
 }
 
-// tiny is a training of moments that keeps every kind of file that a run has. How it
-// computes is fixed, so that runs can be compared: in fp32, with one thread, since two
-// of them are slow where other programs work; CONTRALENS_THREADS sets another number.
+// tiny is a very short training that writes every kind of file. Its compute settings are
+// fixed, so that runs can be compared: fp32 and one thread, because two threads are slow
+// next to other programs. CONTRALENS_THREADS sets another number.
 func tiny(data, name string, more ...string) []string {
 	threads := cmp.Or(os.Getenv("CONTRALENS_THREADS"), "1")
 	return append(strings.Fields("contrast --method MoCov2 --ft posneg --mix_start_step 7 --arch resnet18 --width 0.06 --stem cifar --input_res 16 --batch_size 4 -k 10 -d 8 --seed 3 -j 1 --print_freq 1 --precision fp32 --memory_format channels_last --save_score --probe 4 --knn_every 3 --save_freq 2 --keep 2 --model_path save --tb_path tb --data_folder "+data+" --threads "+threads+" --name "+name), more...)
 }
 
-// same compares two runs: weights, key encoder, queue, optimizer and where they
-// stand, bit for bit; score files; metrics but for times.
+// same compares two runs: weights, key encoder, queue, optimizer and place in the training,
+// bit for bit; score files; metrics except times.
 func same(t *testing.T, a, b string) {
 	t.Helper()
 	var trees [2]checkpoint.Dict
@@ -176,7 +176,7 @@ func same(t *testing.T, a, b string) {
 	}
 }
 
-// scoreFiles are the contents of all files below scores.
+// scoreFiles returns the contents of all files in scores.
 func scoreFiles(t *testing.T, dir string) map[string][]byte {
 	t.Helper()
 	files := map[string][]byte{}
@@ -193,7 +193,7 @@ func scoreFiles(t *testing.T, dir string) map[string][]byte {
 	return files
 }
 
-// timeless is a file of JSON lines without what no two runs have in common.
+// timeless returns a file of JSON lines without the fields that differ in every run.
 func timeless(t *testing.T, path string) string {
 	t.Helper()
 	b, err := os.ReadFile(path)

@@ -16,7 +16,7 @@ import (
 	"contralens/internal/durable"
 )
 
-// reportFormats are formats by the end of the file's name; what is printed has none.
+// reportFormats has the format for each extension of the output file. Printing has none.
 var reportFormats = map[string]string{"": "markdown", ".md": "markdown", ".csv": "csv", ".html": "html", ".htm": "html"}
 
 func reportCommand() *cobra.Command {
@@ -25,15 +25,15 @@ func reportCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "report DIR",
-		Short: "Print a table of the results of all runs below a directory",
+		Short: "Print a table of the results of all runs in a directory",
 		Example: `  contralens report save
   contralens report save -o results.html`,
-		Args: cli.Arguments(1, "one directory with runs below it", "report save"),
+		Args: cli.Arguments(1, "a directory with runs", "report save"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if format == "" {
 				var ok bool
 				if format, ok = reportFormats[strings.ToLower(filepath.Ext(out))]; !ok {
-					return cli.Wrong(fmt.Errorf("-o: want a name that ends in .md, .csv or .html, or --format beside it, got %s",
+					return cli.Wrong(fmt.Errorf("-o: want a name that ends in .md, .csv or .html, or --format as well, got %s",
 						out))
 				}
 			}
@@ -57,10 +57,11 @@ func reportCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "",
-		"file to write instead of printing; .md, .csv and .html decide the format")
-	cmd.Flags().StringVar(&format, "format", "", "markdown, csv or html; empty: by the name of the file, else markdown")
+		"file to write instead of printing; its extension .md, .csv or .html sets the format")
+	cmd.Flags().StringVar(&format, "format", "",
+		"markdown, csv or html; empty: that of the file's extension, otherwise markdown")
 	cmd.Flags().BoolVar(&o.AllEpochs, "all_epochs", false,
-		"all evaluations of an encoder that was evaluated after several epochs, not only the last")
+		"list all evaluations of an encoder that was evaluated after several epochs, not only the last one")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the rows as JSON")
 	return cmd
 }

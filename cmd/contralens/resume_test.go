@@ -15,8 +15,8 @@ import (
 	"contralens/rundir"
 )
 
-// Ctrl-C and SIGTERM finish the step, save and exit with 75; going on gives what
-// an uninterrupted training gives, bit for bit, in both precisions.
+// Ctrl-C and SIGTERM finish the step, save and exit with 75. The resumed training ends like
+// an uninterrupted one, bit for bit, in both precisions.
 func TestInterruptedTraining(t *testing.T) {
 	data := stripes(t, 24)
 	t.Chdir(t.TempDir())
@@ -46,8 +46,8 @@ func TestInterruptedTraining(t *testing.T) {
 	}
 }
 
-// Two epochs, and two more in another directory from the first one's checkpoint,
-// are four; --keep leaves the newest files; run.json tells of the sessions.
+// Two epochs, and two more in another directory from the checkpoint of the first, equal
+// four. --keep leaves the newest files. run.json lists the sessions.
 func TestTwoAndTwoEpochsAreFour(t *testing.T) {
 	data := stripes(t, 9)
 	t.Chdir(t.TempDir())
@@ -102,8 +102,8 @@ func dropLines(t *testing.T, path, with string) {
 	}
 }
 
-// A PyTorch program's checkpoint resumes, and what it lacks is said; --init takes
-// weights alone.
+// The checkpoint of a PyTorch program resumes, with a note about what it lacks. --init reads
+// only the weights.
 func TestForeignCheckpointAndInit(t *testing.T) {
 	data := stripes(t, 9)
 	t.Chdir(t.TempDir())
@@ -140,7 +140,7 @@ func TestForeignCheckpointAndInit(t *testing.T) {
 	}
 }
 
-// A damaged checkpoint is named, and so is the newest good one; auto takes it.
+// A damaged checkpoint is named, and so is the newest good one, which auto uses.
 func TestDamagedCheckpoint(t *testing.T) {
 	data := stripes(t, 9)
 	t.Chdir(t.TempDir())
@@ -163,8 +163,7 @@ func TestDamagedCheckpoint(t *testing.T) {
 	}
 }
 
-// Whoever reads the output may be gone before the training has saved, as tee is
-// after Ctrl-C.
+// The reader of the output may end before the training has saved, like tee after Ctrl-C.
 func TestInterruptedWithoutReader(t *testing.T) {
 	data := stripes(t, 9)
 	t.Chdir(t.TempDir())
@@ -184,8 +183,8 @@ func TestInterruptedWithoutReader(t *testing.T) {
 	}
 }
 
-// One training at a time in a directory; the second Ctrl-C stops at once; a
-// Ctrl-C before training leaves nothing.
+// A directory takes one training at a time. The second Ctrl-C stops at once. A Ctrl-C before
+// training leaves no files.
 func TestLockAndSignals(t *testing.T) {
 	data := stripes(t, 9)
 	t.Chdir(t.TempDir())
@@ -193,7 +192,7 @@ func TestLockAndSignals(t *testing.T) {
 	p.until(t, "step 1/5")
 	for _, more := range [][]string{nil, {"--resume", "auto"}, {"--overwrite"}} {
 		code, text := command(t, tiny(data, "run", append([]string{"--epochs", "10000"}, more...)...)...)
-		if code != exitFailed || more != nil && !strings.Contains(text, "another training is at work in it (process ") {
+		if code != exitFailed || more != nil && !strings.Contains(text, "another training run is using it (process ") {
 			t.Errorf("%v: exit code %d\n%s", more, code, text)
 		}
 	}
@@ -205,7 +204,7 @@ func TestLockAndSignals(t *testing.T) {
 	p = spawnAs(t, asEndless)
 	p.until(t, "at work")
 	p.Process.Signal(os.Interrupt)
-	p.until(t, "once more stops at once")
+	p.until(t, "a second signal stops at once")
 	p.Process.Signal(os.Interrupt)
 	if code, text := p.end(t); code != exitFailed {
 		t.Errorf("a second Ctrl-C in a step that does not end: exit code %d\n%s", code, text)

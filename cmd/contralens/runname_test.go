@@ -18,7 +18,7 @@ func unnamed(data string, more ...string) []string {
 	return append(line[:len(line)-2:len(line)-2], more...)
 }
 
-// theRun is the only run directory.
+// theRun returns the only run directory.
 func theRun(t *testing.T) (dir string, r *rundir.Record) {
 	t.Helper()
 	dirs, err := filepath.Glob("save/*")
@@ -31,9 +31,8 @@ func theRun(t *testing.T) (dir string, r *rundir.Record) {
 	return dirs[0], r
 }
 
-// Options whose names together are longer than a file's name may be give a run that
-// begins, resumes, and can be evaluated; its record has the long name, by which the run
-// is found after somebody moved it.
+// A run whose options do not fit a file name starts, resumes, and can be evaluated. Its
+// record has the long name, by which the run is found after somebody renamed its directory.
 func TestLongRunNames(t *testing.T) {
 	data := stripes(t, 9)
 	t.Chdir(t.TempDir())
@@ -52,7 +51,7 @@ func TestLongRunNames(t *testing.T) {
 	if err != nil || len(probes) != 1 || len(filepath.Base(probes[0])) > config.MaxRunName {
 		t.Errorf("linear made %q, %v\n%s", probes, err, text)
 	}
-	if code, text := command(t, line...); code != exitFailed || !strings.Contains(text, "holds a run already") {
+	if code, text := command(t, line...); code != exitFailed || !strings.Contains(text, "already holds a run") {
 		t.Errorf("the same command again: exit code %d\n%s", code, text)
 	}
 	if err := os.Rename(dir, "save/mine"); err != nil {
@@ -67,7 +66,7 @@ func TestLongRunNames(t *testing.T) {
 	}
 }
 
-// Run directories were once called by the long name, which run.json did not have.
+// Older versions used the long name for run directories, and run.json did not have it.
 func TestOldRunNames(t *testing.T) {
 	data := stripes(t, 9)
 	t.Chdir(t.TempDir())
@@ -99,7 +98,7 @@ func TestOldRunNames(t *testing.T) {
 		t.Errorf("the run is in %s, want %s", dir, old)
 	}
 	// Without --resume it is in the way as before.
-	if code, text := command(t, line[:len(line)-2]...); code != exitFailed || !strings.Contains(text, old+" holds a run already") {
+	if code, text := command(t, line[:len(line)-2]...); code != exitFailed || !strings.Contains(text, old+" already holds a run") {
 		t.Errorf("exit code %d\n%s", code, text)
 	}
 }

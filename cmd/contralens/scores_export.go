@@ -17,8 +17,9 @@ func scoresExportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export RUN",
 		Short: "Write the scores of a training as CSV, Parquet or npz",
-		Long: `Write the scores of a training for other programs: every series step by step and the
-histograms, as CSV or Parquet tables (scores and histograms) or as the arrays of an npz file.`,
+		Long: `Write the scores of a training for other programs: every statistic of every step, and
+the histograms. CSV and Parquet have two tables (scores and histograms), npz has one
+file with arrays.`,
 		Example: `  contralens scores export save/run --format parquet -o run-scores
   contralens scores export pytorch/scores --format npz`,
 		Args: cli.Arguments(1, "one run directory", "scores export save/run"),
@@ -39,6 +40,6 @@ histograms, as CSV or Parquet tables (scores and histograms) or as the arrays of
 	}
 	cmd.Flags().StringVar(&format, "format", format, "csv, parquet or npz")
 	cmd.Flags().StringVarP(&out, "out", "o", out, "folder for the files")
-	cmd.Flags().IntVar(&rows, "rows", rows, "most rows of histograms, each summed over neighboring steps")
+	cmd.Flags().IntVar(&rows, "rows", rows, "largest number of histogram rows; each row sums neighboring steps")
 	return cmd
 }

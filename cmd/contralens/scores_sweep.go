@@ -19,15 +19,20 @@ func scoresSweepCommand() *cobra.Command {
 	var o viz.Options
 	cmd := &cobra.Command{
 		Use:   "sweep --vary OPTION=VALUE,VALUE... -- OPTIONS of contrast",
-		Short: "Train a small grid one after the other and draw the comparison",
-		Long: `Train a grid of runs that differ in an option or two, one after the other, and draw their
-scores over each other with their k-NN accuracies in the legend: how the paper found its
-transformation. --vary several times makes every combination. What follows -- goes to each
-training (see contralens contrast --help). The same command again continues where it stopped:
-finished runs are skipped, an interrupted one is resumed. A run that fails is left out of the
-figures. Images without labels have no k-NN accuracy: add --knn_every 0.`,
-		Example: `  contralens scores sweep --vary alpha=1,.999,.99,.9,.5 -o momentum -- --method MoCov2 --dataset fashion-mnist --arch resnet18 --width 0.25 --stem cifar --input_res 28 -k 4096 --epochs 5 --cosine
-  contralens scores sweep --vary nce_t=.05,.1,.2 --vary ft=none,posneg -- --data_folder photos --arch resnet18 --epochs 50`,
+		Short: "Train with several values of an option and compare the scores",
+		Long: `Train a grid of runs that differ in one or two options, one after the other, and plot
+their scores together, with k-NN accuracies in the legend. This is how the paper found
+its transformation.
+
+With several --vary, every combination is trained. The options after -- go to each
+training (see contralens contrast --help). The same command resumes an interrupted
+sweep: it skips finished runs and resumes the interrupted one. A run that fails is left
+out of the figures. Images without labels have no k-NN accuracy: add --knn_every 0.`,
+		Example: `  contralens scores sweep --vary alpha=1,.999,.99,.9,.5 -o momentum -- \
+    --method MoCov2 --dataset fashion-mnist --arch resnet18 --width 0.25 \
+    --stem cifar --input_res 28 -k 4096 --epochs 5 --cosine
+  contralens scores sweep --vary nce_t=.05,.1,.2 --vary ft=none,posneg -- \
+    --data_folder photos --arch resnet18 --epochs 50`,
 		RunE: func(_ *cobra.Command, options []string) error {
 			grid, err := sweep.ParseGrid(vary)
 			if err != nil {
@@ -42,10 +47,10 @@ figures. Images without labels have no k-NN accuracy: add --knn_every 0.`,
 			return runSweep(grid, out, options, o)
 		},
 	}
-	cmd.Flags().StringArrayVar(&vary, "vary", nil, "an option of contrast and its values, as alpha=1,.99,.9")
+	cmd.Flags().StringArrayVar(&vary, "vary", nil, "an option of contrast and its values, such as alpha=1,.99,.9")
 	cmd.Flags().StringVarP(&out, "out", "o", out, "folder for the runs and their figures")
-	cmd.Flags().StringVar(&o.Style, "style", "web", "size and text of the figures: paper, slides or web")
-	cmd.Flags().StringSliceVar(&o.Formats, "format", []string{"png", "svg"}, "kinds of figures: png, svg, pdf")
+	cmd.Flags().StringVar(&o.Style, "style", "web", "size of figures and text: paper, slides or web")
+	cmd.Flags().StringSliceVar(&o.Formats, "format", []string{"png", "svg"}, "formats of the figures: png, svg, pdf")
 	cmd.Flags().StringVar(&o.Title, "title", "", "title of the pages")
 	return cmd
 }
@@ -69,12 +74,12 @@ func runSweep(grid sweep.Grid, out string, options []string, o viz.Options) erro
 	if err != nil {
 		return err
 	}
-	fmt.Printf("== %d figures in %s, all statistics on %s\n", len(files), figures, files[0])
+	fmt.Printf("== %d figures in %s; %s has all statistics\n", len(files), figures, files[0])
 	return errors.Join(failed...)
 }
 
-// trainOne trains a run of the grid, or continues it. A stop or wrong usage ends the
-// sweep.
+// trainOne trains or resumes one run of the grid. stop reports whether the sweep ends: after
+// a signal or wrong usage.
 func trainOne(out, name string, varied, options []string) (stop bool, err error) {
 	// An accuracy before and after training, unless the options say otherwise.
 	args := append([]string{"contrast", "--knn_every", "1000000"}, options...)
@@ -86,7 +91,7 @@ func trainOne(out, name string, varied, options []string) (stop bool, err error)
 	root.SetArgs(args)
 	err = root.Execute()
 	if errors.Is(err, train.ErrStopped) {
-		fmt.Println("== the same command continues from here")
+		fmt.Println("== the same command resumes from here")
 	}
 	return errors.Is(err, train.ErrStopped) || cli.WrongUsage(err), err
 }

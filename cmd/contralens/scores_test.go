@@ -13,7 +13,7 @@ import (
 	"contralens/scores/sweep"
 )
 
-// A grid is trained once, continued where it stopped, and drawn.
+// A grid is trained once, resumed where it stopped, and plotted.
 func TestSweep(t *testing.T) {
 	data := stripes(t, 5)
 	t.Chdir(t.TempDir())
@@ -60,7 +60,7 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// checkRecord looks at a training of one epoch of two steps, and its probe set.
+// checkRecord checks the record and the probe set of a training of one epoch of two steps.
 func checkRecord(t *testing.T, run string) {
 	t.Helper()
 	s, err := scores.Open(run)

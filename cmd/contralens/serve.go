@@ -19,15 +19,15 @@ func serveCommand() *cobra.Command {
 	var c config.Serve
 	cmd := &cobra.Command{
 		Use:   "serve [DIR]",
-		Short: "Follow trainings in the browser",
-		Long:  "Shows all runs under DIR (./save) in the browser, those in progress as they go. It only reads.",
+		Short: "Show trainings in the browser, live",
+		Long:  "Show all runs in DIR (./save) in the browser, with live updates. It changes no files.",
 		Example: `  contralens serve
   contralens serve experiments --address 9000
-  # for other machines too: the address that is printed has a token
+  # also for other machines; the printed address contains a token
   contralens serve --address 0.0.0.0:8420`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return cli.Wrong(fmt.Errorf("serve: want one directory, got %q; put the runs under one", args))
+				return cli.Wrong(fmt.Errorf("serve: want one directory, got %q; move the runs into one", args))
 			}
 			return nil
 		},
@@ -48,7 +48,7 @@ func serveCommand() *cobra.Command {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		return dashboard.Serve(ctx, l, dashboard.Options{Dir: dir, Hosts: names(c.Host)}, func(address string) {
-			fmt.Printf("dashboard of %s: %s\nCtrl-C ends it\n", dir, address)
+			fmt.Printf("dashboard of %s: %s\nCtrl-C stops it\n", dir, address)
 		})
 	}
 	return cmd
@@ -58,12 +58,11 @@ func names(list string) []string {
 	return strings.FieldsFunc(strings.ToLower(list), func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// serveFlag adds --serve [ADDRESS] to a training. The function it returns shows
-// the runs under dir if it was given, in goroutines that touch no tensor, until
-// stop is called.
+// serveFlag adds --serve [ADDRESS] to a training. If the flag was given, the returned
+// function serves the runs in dir until stop is called. Its goroutines use no tensors.
 func serveFlag(cmd *cobra.Command) func(dir string, args []string) (stop func(), err error) {
-	address := cmd.Flags().String("serve", "", "show this run and those beside it in the browser meanwhile; "+
-		"listens at 127.0.0.1:8420 or the next free port, or at the HOST:PORT that follows")
+	address := cmd.Flags().String("serve", "", "serve the dashboard during the training; "+
+		"listens on 127.0.0.1:8420 or the next free port, or on the HOST:PORT that follows")
 	cmd.Flags().Lookup("serve").NoOptDefVal = "auto"
 	return func(dir string, args []string) (func(), error) {
 		if !cmd.Flags().Changed("serve") {
@@ -98,7 +97,7 @@ func serveFlag(cmd *cobra.Command) func(dir string, args []string) (stop func(),
 	}
 }
 
-// serveAddress allows no arguments but the address after --serve.
+// serveAddress accepts no arguments except the address after --serve.
 func serveAddress(c *cobra.Command, args []string) error {
 	if len(args) == 1 && c.Flags().Changed("serve") {
 		return nil

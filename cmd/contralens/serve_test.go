@@ -12,8 +12,7 @@ import (
 	"time"
 )
 
-// TestServeBesideTraining: --serve shows the training while it goes on, and ends
-// with it.
+// TestServeBesideTraining: --serve shows the training while it runs, and ends with it.
 func TestServeBesideTraining(t *testing.T) {
 	images := stripes(t, 11)
 	t.Chdir(t.TempDir())

@@ -7,41 +7,48 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
-// stopping is a context that a signal ends.
+// stopping is a context that the first signal ends.
 type stopping struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	say     func(string) // tells the user
 	begun   atomic.Bool
-	signals chan os.Signal // nil: nobody listens yet
+	signals chan os.Signal // nil until Listen is called
 }
 
-// newStopping makes a context that no signal ends until Listen is called.
+// newStopping returns a context that no signal ends until Listen is called. say prints a
+// message for the user.
 func newStopping(say func(string)) *stopping {
 	s := &stopping{say: say}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	return s
 }
 
-// stopSignals receives Ctrl-C, SIGTERM, and SIGHUP, which a closing terminal sends.
+// stopSignals returns a channel that receives Ctrl-C, SIGTERM, and SIGHUP, which a closing
+// terminal sends.
 func stopSignals() chan os.Signal {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	if !signal.Ignored(syscall.SIGHUP) { // nohup has it ignored
+	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores it
 		signal.Notify(signals, syscall.SIGHUP)
 	}
 	return signals
 }
 
-// Listen starts to listen for the signals that stop a program. Until Begin the first
-// one ends the program with exitStopped, since nothing can be lost yet; after Begin it
-// ends ctx, and a second one ends the program at once.
+// sameStop is the time within which a further signal belongs to the same request: the
+// command timeout sends one to the program and one to its group.
+const sameStop = time.Second
+
+// Listen starts to listen for signals. Before Begin, the first signal ends the program with
+// exitStopped, because nothing can be lost yet. After Begin, the first one ends ctx, and a
+// second one ends the program at once.
 func (s *stopping) Listen() {
 	s.signals = stopSignals()
-	// In `contralens … | tee log` Ctrl-C ends tee as well: printing to it must not end
-	// this program before it has saved.
+	// In `contralens … | tee log`, Ctrl-C ends tee as well. Printing to the closed pipe must
+	// not end this program before it has saved.
 	signal.Ignore(syscall.SIGPIPE)
 	go func() {
 		first, ok := <-s.signals
@@ -52,15 +59,20 @@ func (s *stopping) Listen() {
 			s.say("stopped before training began: nothing was changed")
 			os.Exit(exitStopped)
 		}
-		s.say("stopping after this step; once more stops at once, without saving")
+		s.say("stopping after this step; a second signal stops at once, without saving")
 		s.cancel(&signalError{first})
-		if _, ok := <-s.signals; ok {
+		asked := time.Now()
+		for range s.signals {
+			if time.Since(asked) < sameStop {
+				continue
+			}
+			s.say("stopped at once, without saving")
 			os.Exit(exitFailed)
 		}
 	}()
 }
 
-// Begin says that from now on there is something to save.
+// Begin marks the moment from which there is something to save.
 func (s *stopping) Begin() { s.begun.Store(true) }
 
 // Close stops listening.
@@ -73,17 +85,17 @@ func (s *stopping) Close() {
 	s.cancel(nil)
 }
 
-// signalError is the signal that stopped work without a result. It is the cause of a
+// signalError reports a signal that stopped work without a result. It is the cause of a
 // context that a signal ended.
 type signalError struct{ signal os.Signal }
 
 func (*signalError) Error() string { return "stopped without a result" }
 
-// code is the exit code of shells: 128 and the signal's number.
+// code returns the exit code that shells use: 128 plus the signal's number.
 func (e *signalError) code() int { return exitSignal + int(e.signal.(syscall.Signal)) }
 
-// interruptible makes a context that the first Ctrl-C or SIGTERM ends; the second ends
-// the program at once.
+// interruptible returns a context that the first signal ends. A second one ends the program
+// at once.
 func interruptible(say func(string)) (context.Context, func()) {
 	s := newStopping(say)
 	s.Begin()
@@ -91,9 +103,8 @@ func interruptible(say func(string)) (context.Context, func()) {
 	return s.ctx, s.Close
 }
 
-// cleanOnSignal has the first signal end the program at once, as it would without
-// this, but only after clean has run; until done is called. It is for work that has
-// nothing to save.
+// cleanOnSignal runs clean on the first signal and then ends the program. It is for work
+// that has nothing to save. done restores the usual handling of signals.
 func cleanOnSignal(clean func()) (done func()) {
 	signals := stopSignals()
 	var ending sync.Mutex
@@ -102,7 +113,7 @@ func cleanOnSignal(clean func()) (done func()) {
 		if !ok {
 			return
 		}
-		ending.Lock() // for good: work that fails because clean ran must not report that
+		ending.Lock() // never unlocked: work that fails because clean ran must not report an error
 		clean()
 		end := &signalError{s}
 		displayLine("contralens: %v", end)

@@ -12,11 +12,12 @@ func supervisedCommand() *cobra.Command {
 	c := config.DefaultSupervised()
 	cmd := &cobra.Command{
 		Use:   "supervised",
-		Short: "Train encoder and classifier from labels alone, for comparison",
+		Short: "Train an encoder and a classifier with labels, for comparison",
 		Args:  cli.NoArguments,
-		Example: `  contralens supervised --data_folder D --dataset imagenet --arch resnet50
-  # the same network and images as a small pre-training
-  contralens supervised --data_folder cifar10 --arch resnet18 --width 0.25 --stem cifar --input_res 32 --crop 0.2 --epochs 20 --cosine`,
+		Example: `  contralens supervised --data_folder imagenet --dataset imagenet --arch resnet50
+  # a small network on small images
+  contralens supervised --data_folder cifar10 --arch resnet18 --width 0.25 \
+    --stem cifar --input_res 32 --crop 0.2 --epochs 20 --cosine`,
 	}
 	given := cli.Bind(cmd, &c)
 	cmd.RunE = func(*cobra.Command, []string) error {

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Supervised training learns its images, goes on after its end, and leaves an
-// encoder that other commands read.
+// Supervised training learns its images, resumes after its end with more epochs, and writes
+// an encoder that other commands read.
 func TestSupervised(t *testing.T) {
 	images := stripes(t, 12)
 	t.Chdir(t.TempDir())
@@ -55,8 +55,8 @@ func TestSupervised(t *testing.T) {
 	}
 }
 
-// Of more than five classes the right one may be among five and not the first; predict
-// counts as the training's test does. The rate falls by milestones.
+// With more than five classes, top-5 differs from top-1, and predict agrees with the test of
+// the training. The learning rate falls at milestones.
 func TestSupervisedTopFive(t *testing.T) {
 	images := stripes(t, 6)
 	t.Chdir(t.TempDir())

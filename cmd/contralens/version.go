@@ -14,7 +14,7 @@ import (
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Print the version, and what the program was built from",
+		Short: "Print the versions of the program and of its libraries",
 		Args:  cli.NoArguments,
 		Run: func(*cobra.Command, []string) {
 			fmt.Printf("contralens %s (commit %s, libtorch %s, %s)\n",

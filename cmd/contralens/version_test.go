@@ -9,7 +9,7 @@ import (
 	"contralens/internal/version"
 )
 
-// The version is one that a tag can have, and that the citation has.
+// The version can be a tag, and the citation has the same one.
 func TestVersion(t *testing.T) {
 	want := regexp.MustCompile(`^contralens \d+\.\d+\.\d+(-[0-9a-z.]+)? \(commit \S+, libtorch \S+, go\S+\)\n$`)
 	if got := must(t, "version"); !want.MatchString(got) {

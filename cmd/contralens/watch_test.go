@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// Numbers that blow up stop a training with the layer and the last checkpoint;
-// a collapse is told once, with what to change.
+// Numbers that are not finite stop a training with an error that names the layer and the
+// last checkpoint. A collapse gives one warning, with what to change.
 func TestNumbersAreWatched(t *testing.T) {
 	data := stripes(t, 9)
 	t.Chdir(t.TempDir())
@@ -34,8 +34,8 @@ func TestNumbersAreWatched(t *testing.T) {
 	}
 }
 
-// Every process of a run leaves an event file whose records are whole, and the
-// later one makes TensorBoard forget the steps that it repeats.
+// Every process of a run leaves an event file with complete records, and a later one makes
+// TensorBoard forget the steps that it repeats.
 func TestEvents(t *testing.T) {
 	data := stripes(t, 9)
 	t.Chdir(t.TempDir())
@@ -100,8 +100,8 @@ func tagged(records []string, tag string) (n int) {
 	return n
 }
 
-// A disk that fills up ends the training with what to do, the last checkpoint
-// good; with room made it goes on to the same end.
+// A full disk ends the training with an error that says what to do. The last checkpoint is
+// good, and with free space the training resumes to the same end.
 func TestFullDisk(t *testing.T) {
 	data := stripes(t, 9)
 	t.Chdir(t.TempDir())

@@ -1,4 +1,4 @@
-// What the server is asked for.
+// Requests to the server.
 
 async function ask(path, params) {
   const query = new URLSearchParams(params);
@@ -15,7 +15,7 @@ async function ask(path, params) {
 }
 
 export const getRuns = () => ask("runs");
-/** getRun asks for a run; what a run of another program lacks comes as an empty list. */
+/** getRun requests a run. Lists that a run of another program lacks are empty. */
 export async function getRun(run) {
   const r = await ask("run", { run });
   for (const list of ["environment", "results", "findings", "notes", "series", "kinds"]) r[list] ??= [];
@@ -26,7 +26,7 @@ export const getHistogram = (run, kind, from, to, rows) => ask("histogram", { ru
 export const getEmbedding = (run, epoch) => ask("embedding", { run, epoch });
 export const thumbnails = (run) => `api/thumbnails?${new URLSearchParams({ run })}`;
 
-/** follow calls onRuns with every new overview, and onState with whether the connection stands. */
+/** follow calls onRuns with every new overview, and onState with true while the connection is open. */
 export function follow(onRuns, onState) {
   const events = new EventSource("events");
   events.addEventListener("runs", (e) => onRuns(JSON.parse(e.data)));

@@ -1,4 +1,4 @@
-// The page's frame: which view is shown, the theme, and the stream of news.
+// The frame of the page: the current view, the theme, and the stream of updates.
 
 import { follow, getRuns } from "./api.js";
 import { h, setText } from "./dom.js";
@@ -8,7 +8,7 @@ import { runView } from "./runview.js";
 
 const main = document.getElementById("main");
 let news = null; // the last overview
-let view = null; // what is shown: { el, update(news), close() }
+let view = null; // the current view: { el, update(news), close() }
 
 /** parse reads #/runs?tab=curves&run=a&run=b; anything else is the overview. */
 function parse(hash) {
@@ -45,7 +45,7 @@ function take(overview) {
 function connected(yes) {
   const live = document.getElementById("live");
   live.dataset.on = yes;
-  setText(live, yes ? "live" : "disconnected, trying again");
+  setText(live, yes ? "live" : "disconnected, retrying");
 }
 
 const themes = ["", "light", "dark"];
@@ -57,7 +57,7 @@ function setTheme(theme) {
   try {
     localStorage.setItem("theme", theme);
   } catch {
-    // Without storage the choice lasts as long as the page.
+    // Without storage, the choice lasts until the page is closed.
   }
   window.dispatchEvent(new Event("themechange"));
 }
@@ -75,7 +75,7 @@ button.addEventListener("click", () => {
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => window.dispatchEvent(new Event("themechange")));
 
-// The token has done its work once the cookie is set; it should not stay in the address bar.
+// The token is not needed after the cookie is set, and should not stay in the address bar.
 if (new URLSearchParams(location.search).has("token")) history.replaceState(null, "", location.pathname + location.hash);
 
 window.addEventListener("hashchange", show);

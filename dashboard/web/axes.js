@@ -4,7 +4,7 @@ import { s } from "./dom.js";
 import { number, short } from "./format.js";
 import { ink } from "./palette.js";
 
-/** scale maps low … high to from … to; log scales want low > 0. */
+/** scale maps low … high to from … to. Log scales need low > 0. */
 export function scale(low, high, from, to, log = false) {
   const f = log ? Math.log10 : (v) => v;
   const a = f(low), span = f(high) - a || 1;
@@ -15,7 +15,7 @@ export function scale(low, high, from, to, log = false) {
   return map;
 }
 
-/** ticks are about n round values from low to high. */
+/** ticks returns about n round values from low to high. */
 function ticks(low, high, n = 5, log = false) {
   const list = [];
   if (log) {
@@ -29,7 +29,7 @@ function ticks(low, high, n = 5, log = false) {
   return list;
 }
 
-/** axes draws both with grid lines and titles around the box {left, top, right, bottom}. */
+/** axes draws both axes, with grid lines and titles, around the box {left, top, right, bottom}. */
 export function axes(box, x, y, titles) {
   const c = ink();
   const g = s("g", { "font-size": 11, fill: c.muted });
@@ -46,7 +46,7 @@ export function axes(box, x, y, titles) {
   return g;
 }
 
-/** path joins points [x, y]; null lifts the pen. */
+/** path connects points [x, y]; null is a gap. */
 export function path(points) {
   let d = "", pen = "M";
   for (const p of points) {

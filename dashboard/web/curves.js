@@ -1,4 +1,4 @@
-// The tab of all curves: one chart a statistic, zoomed together.
+// The tab with all curves: one chart per statistic. Charts zoom together.
 
 import { getCurves } from "./api.js";
 import { h } from "./dom.js";
@@ -42,7 +42,7 @@ export function curvesTab(first) {
       from = Math.max(low, Math.min(from, high - width));
       range = width >= high - low ? null : [Math.round(from), Math.round(from + width)];
     } else range = null;
-    draw(); // at once with what is there; finer data follows
+    draw(); // immediately, with the data at hand; finer data follows
     fetchAll();
   }
   const scaleBy = (f) => {
@@ -63,7 +63,7 @@ export function curvesTab(first) {
     draw();
   }
 
-  /** wanted leaves out raw_ series of runs that transform nothing: they are the same. */
+  /** wanted omits the raw_ series of runs without the transformation, because they are equal. */
   const wanted = (r) => r.series.map((s) => s.name).filter((n) => !n.startsWith("raw_") || r.onset > 0);
 
   function arrange() {
@@ -74,7 +74,7 @@ export function curvesTab(first) {
     for (const { chart } of shown.values()) chart.close();
     shown.clear();
     grid.replaceChildren();
-    if (specs.length === 0) grid.append(emptyPlot(runs.every((r) => r.results.length) ? "This run has no curves; its results are under Configuration." : "Nothing is recorded yet. Curves appear with the first line of metrics.jsonl; --record adds the statistics of every step."));
+    if (specs.length === 0) grid.append(emptyPlot(runs.every((r) => r.results.length) ? "This run has no curves; its results are under Configuration." : "Nothing has been recorded yet. Curves appear with the first line of metrics.jsonl; --record adds the statistics of every step."));
     let last = null, row = null;
     for (const spec of specs) {
       if (spec.group !== last) {
@@ -89,10 +89,10 @@ export function curvesTab(first) {
     }
   }
 
-  /** positive reports whether a chart has no value that a logarithm refuses. */
+  /** positive reports whether all values of a chart have a logarithm. */
   const positive = (spec) => runs.every((r, i) => spec.series.every((name) => ["", "raw_"].every((raw) => (data[i]?.[raw + name]?.min ?? []).every((v) => v === null || v > 0))));
 
-  /** marksOf are the steps at which something begins: a full queue, the feature transformation. */
+  /** marksOf returns the steps at which something starts: a full queue, the feature transformation. */
   const marksOf = () => runs.flatMap((r) => [
     filled(r) > r.first && { step: filled(r), label: "queue full", color: null, dash: [1, 4] },
     r.onset > r.first && { step: r.onset, label: "FT", color: runs.length > 1 ? color(r.index) : null, dash: [5, 4] },
@@ -147,13 +147,13 @@ export function curvesTab(first) {
   };
 }
 
-/** filled is the step at which a queue holds nothing of what it began with; 0 without a queue. */
+/** filled returns the step at which a queue has no random keys left; 0 without a queue. */
 function filled(r) {
   const { mem, nce_k: k, batch_size: n, symmetric } = r.config ?? {};
   return mem === "moco" && k > 0 && n > 0 ? Math.ceil(k / (n * (symmetric === "true" ? 2 : 1))) : 0;
 }
 
-/** smoothed is the running mean with weights that fall by w a point, without the pull to 0 at the start. */
+/** smoothed returns the running mean whose weights fall by the factor w per point, with the bias at the start corrected. */
 export function smoothed(values, w, log) {
   let sum = 0, weight = 0;
   return values.map((v) => {

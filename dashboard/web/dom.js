@@ -18,7 +18,7 @@ function make(el, props, children) {
 export const h = (name, props, ...children) => make(document.createElement(name), props, children);
 export const s = (name, props, ...children) => make(document.createElementNS(svgSpace, name), props, children);
 
-/** setText changes an element's text only if it differs, so that screen readers aren't told twice. */
+/** setText changes an element's text only if it differs, so that screen readers do not repeat it. */
 export function setText(el, text) {
   if (el.textContent !== text) el.textContent = text;
 }

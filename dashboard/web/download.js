@@ -1,5 +1,5 @@
-// Charts as files. SVGs carry all they need in attributes, so that they look
-// the same elsewhere.
+// Charts as files. SVGs have everything they need in attributes, so that they look
+// the same in other programs.
 
 import { ink } from "./palette.js";
 import { s } from "./dom.js";
@@ -12,7 +12,7 @@ function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-/** text is the SVG as a file, on the page's background color. */
+/** text returns the SVG as a file, on the page's background color. */
 function text(svg) {
   const copy = svg.cloneNode(true);
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");

@@ -10,13 +10,13 @@ import { emptyPlot } from "./linechart.js";
 import { color, ink } from "./palette.js";
 
 const settings = { method: "pca", pictures: null }; // pictures null: where images have no labels
-const fewClasses = 12; // beyond them nobody tells colors apart: classes are colored as they are picked
+const fewClasses = 12; // with more, colors are hard to tell apart: classes get a color when they are picked
 const shapes = ["circle", "square", "triangle"]; // classes beyond seven get another shape
 
 export function embeddingTab(first) {
   let runs = first, run = first.find((r) => r.probe) ?? first[0], data = null, points = null, worker = null, closed = false, asked = 0, focus = 0;
-  let view = { k: 1, x: 0, y: 0 }, pinned = -1; // zoom and shift in pixels; the image that was clicked
-  const picked = new Set(); // labels chosen in the legend; none: all
+  let view = { k: 1, x: 0, y: 0 }, pinned = -1; // zoom and shift in pixels; the selected image
+  const picked = new Set(); // labels picked in the legend; none: all
   const shownBefore = new Map(); // the last layout by run and method, which the next one is aligned with
   const maps = new Map(); // UMAPs by run and epoch
   const which = h("select", { "aria-label": "Run", onchange: () => {
@@ -53,7 +53,7 @@ export function embeddingTab(first) {
     if (!run.probe) {
       data = null;
       classes.replaceChildren();
-      frame.body.replaceChildren(emptyPlot("This run keeps no probe set. Train with --probe N to keep the features of N images after every epoch, with small pictures of them."));
+      frame.body.replaceChildren(emptyPlot("This run has no probe set. Train with --probe N to store the features of N images after every epoch, with thumbnails of them."));
       return;
     }
     let next;
@@ -78,7 +78,7 @@ export function embeddingTab(first) {
     if (!data) return;
     if (settings.method === "pca" || data.components.length < 4) {
       settle("pca", data.components.map((c) => [c[0] ?? 0, c[1] ?? 0]));
-      frame.say(`epoch ${data.epoch}, ${data.images.length} images; the axes keep ${number(100 * (data.explained[0] ?? 0), 2)} % and ${number(100 * (data.explained[1] ?? 0), 2)} % of the variance`);
+      frame.say(`epoch ${data.epoch}, ${data.images.length} images; the axes show ${number(100 * (data.explained[0] ?? 0), 2)} % and ${number(100 * (data.explained[1] ?? 0), 2)} % of the variance`);
       draw();
       return;
     }
@@ -105,7 +105,7 @@ export function embeddingTab(first) {
     worker.postMessage({ rows: data.components, neighbors: 15, key });
   }
 
-  /** settle takes a layout, turned to lie as the last one of its kind did. */
+  /** settle takes over a layout, aligned with the last one of its kind. */
   function settle(method, next) {
     const key = `${run.id} ${method}`;
     points = aligned(next, shownBefore.get(key));
@@ -125,7 +125,7 @@ export function embeddingTab(first) {
 
   const className = (i) => (data.labels[i] >= 0 ? data.classes[data.labels[i]] ?? `class ${data.labels[i]}` : "no class");
   const many = () => new Set(data.labels).size > fewClasses;
-  /** paint colors a class; of many classes only those that were picked, in the order of picking. */
+  /** paint returns the color of a class. If there are many, only picked ones have a color, in the order of picking. */
   const paint = (label) => {
     if (label < 0 || (many() && !picked.has(label))) return ink().muted;
     return color(many() ? [...picked].indexOf(label) : label);
@@ -147,7 +147,7 @@ export function embeddingTab(first) {
     placed = points.map(([px, py]) => [w / 2 + (px - box.x) * unit, height / 2 - (py - box.y) * unit].map((v, d) => v * view.k + (d ? view.y : view.x)));
     const r = points.length > 800 ? 3.2 : 4.2;
     const group = s("g", { stroke: c.card, "stroke-width": 0.8, "fill-opacity": 0.88 });
-    // What fades is drawn first, so that it covers nothing.
+    // Faded marks are drawn first, so that they cover nothing.
     [...placed.keys()].sort((a, b) => faded(data.labels[b]) - faded(data.labels[a])).forEach((i) => {
       const [px, py] = placed[i], label = data.labels[i];
       const props = { fill: paint(label), "data-i": i, opacity: faded(label) ? 0.15 : null };
@@ -184,7 +184,7 @@ export function embeddingTab(first) {
   }
 
   let dragged = null; // where a drag began: { at, view, moved }
-  /** grab moves the map with the pointer; a press without a move chooses an image. */
+  /** grab moves the map with the pointer; a click selects an image. */
   function grab(e, from) {
     dragged = { x: e.clientX, y: e.clientY, view, moved: false };
     const move = (to) => {
@@ -210,7 +210,7 @@ export function embeddingTab(first) {
     describe();
   }
 
-  /** describe shows the chosen image with its file and the images nearest to it. */
+  /** describe shows the selected image, its file and the images nearest to it. */
   function describe() {
     details.hidden = pinned < 0;
     if (pinned < 0) return;
@@ -221,12 +221,12 @@ export function embeddingTab(first) {
     const path = data.paths?.[data.images[pinned]];
     details.replaceChildren(
       h("h3", null, `${className(pinned)} · image ${data.images[pinned]}`),
-      h("p", { class: "file" }, path ? h("code", null, path) : "The run does not say which file this is; runs of this version do."),
+      h("p", { class: "file" }, path ? h("code", null, path) : "The run does not record which file this is. Newer runs do."),
       h("div", { class: "neighbors" }, sprite(data.images[pinned], 120), nearestTo(data.components, pinned, 8).map(({ j, cosine }) => other(j, `${className(j)} · ${fixed(cosine, 2)}`))),
       h("p", { class: "note" }, `The nearest of the ${data.images.length} images, by the cosine of their ${data.components[pinned].length} principal components.`));
   }
 
-  /** sprite is an image's picture out of the sheet of all. */
+  /** sprite returns the thumbnail of an image. */
   function sprite(image, side) {
     const el = h("span", { class: "picture" });
     showPicture(el, image, side);
@@ -240,7 +240,7 @@ export function embeddingTab(first) {
     el.style.backgroundPosition = `-${(image % data.columns) * side}px -${Math.floor(image / data.columns) * side}px`;
   }
 
-  /** thumbnail is an image's picture as a mark of the chart. */
+  /** thumbnail returns the thumbnail of an image as a mark of the chart. */
   function thumbnail(image, x, y, side, { fill, ...props }) {
     const t = data.thumbnail, rows = Math.ceil((Math.max(...data.images) + 1) / data.columns);
     return s("svg", { x: x - side / 2, y: y - side / 2, width: side, height: side, viewBox: `${(image % data.columns) * t} ${Math.floor(image / data.columns) * t} ${t} ${t}`, ...props },
@@ -257,7 +257,7 @@ export function embeddingTab(first) {
     return best;
   }
 
-  /** keys goes to the nearest image in the direction of an arrow key. */
+  /** keys selects the nearest image in the direction of an arrow key. */
   function keys(e) {
     const to = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[e.key];
     if (e.key === "Escape") {
@@ -301,7 +301,7 @@ export function embeddingTab(first) {
     frame.body.querySelector(".ring")?.setAttribute("visibility", "hidden");
   }
 
-  /** legend has a button for each class: pressed, the others fade. */
+  /** legend has a button per class; pressing it fades the others. */
   function legend() {
     const used = [...new Set(data.labels)].sort((a, b) => a - b);
     const name = (label) => (label < 0 ? "no class" : data.classes[label] ?? `class ${label}`);

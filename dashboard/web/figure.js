@@ -1,11 +1,11 @@
-// The frame of a chart: title, reading, how to read it, downloads.
+// The frame of a chart: title, values, how to read it, downloads.
 
 import { h, setText } from "./dom.js";
 import { saveCSV, savePNG, saveSVG } from "./download.js";
 
 /**
- * figure makes a frame. svg() gives the chart as an SVG element and csv() its
- * data as rows, the first one the names; both are asked when something is saved.
+ * figure makes a frame. svg() returns the chart as an SVG element, and csv() its
+ * data as rows, the first with the names. Both are called when something is saved.
  */
 export function figure({ id, title, unit, read, svg, csv }) {
   const readout = h("output", { class: "readout" });

@@ -1,4 +1,4 @@
-// Numbers, steps and times as people read them.
+// Numbers, steps and times as text for people.
 
 const integers = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
@@ -15,7 +15,7 @@ export function number(v, digits = 4) {
 export const fixed = (v, places) => (v === null || v === undefined || !Number.isFinite(v) ? "–" : v.toFixed(places));
 export const count = (v) => integers.format(v);
 
-/** short shows large steps on an axis: 1,200 or 40k or 1.2M. */
+/** short abbreviates large steps on an axis: 1,200 or 40k or 1.2M. */
 export function short(v) {
   const a = Math.abs(v);
   if (a >= 1e6) return +(v / 1e6).toPrecision(4) + "M";

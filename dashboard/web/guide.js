@@ -1,42 +1,42 @@
-// Which series make a chart, and how to read it. A series named raw_… is the
-// same statistic before the feature transformation; it is drawn dashed.
+// The series of each chart, and how to read it. A series named raw_… is the same
+// statistic before the feature transformation; it is drawn dashed.
 
 const groups = [
   ["Learning", [
-    { id: "loss", title: "Loss", series: ["loss"], read: "InfoNCE: −log of the share that the positive has among all scores. At chance it is ln(K+1); falling means that positives are told from negatives. SimSiam and BYOL have no negatives: theirs is minus the mean score, −1 at best. A jump up where the transformation sets in is meant: the task became harder. Compare losses only at the same K and τ." },
-    { id: "accuracy", title: "Contrastive accuracy", series: ["accuracy"], read: "How often the positive is ranked before every negative. Near 100 % the task is solved and teaches little more; high while k-NN stays flat hints at a leak." },
-    { id: "knn", title: "k-NN accuracy", series: ["knn"], read: "How often the neighbors in feature space, out of the training images, know the class of a test image. This is about the features themselves; loss and accuracy are about the task." },
+    { id: "loss", title: "Loss", series: ["loss"], read: "InfoNCE: −log of the softmax probability of the positive among all scores. At chance it is ln(K+1). It falls as the encoder learns to tell positives from negatives. SimSiam and BYOL have no negatives: their loss is minus the mean score, −1 at best. A jump when the transformation starts is intended: the task became harder. Compare losses only at equal K and τ." },
+    { id: "accuracy", title: "Contrastive accuracy", series: ["accuracy"], read: "How often the positive scores higher than every negative. Near 100 % the task is solved and teaches little more. A high value while k-NN stays flat suggests a leak." },
+    { id: "knn", title: "k-NN accuracy", series: ["knn"], read: "How often the nearest training images in feature space predict the class of a test image. It measures the features themselves; loss and accuracy measure the contrastive task." },
   ]],
   ["Positives", [
-    { id: "pos_mean", title: "Positives: mean score", series: ["pos_mean"], read: "Mean similarity of two views of the same image. Extrapolation lowers it (the dashed line is before, the solid one after): positives become harder. Near 1 they teach nothing." },
-    { id: "pos_var", title: "Positives: variance", series: ["pos_var"], read: "How much positives differ within a batch. A low one at a high mean means that all positives are easy." },
-    { id: "exp_pos", title: "Positives: exp-score", series: ["exp_pos"], log: true, read: "Mean of exp(score/τ), what the loss compares. It depends on τ." },
-    { id: "pos_q", title: "Positives: quantiles", series: ["pos_q50", "pos_q05", "pos_q25", "pos_q75", "pos_q95"], read: "The median with the 5, 25, 75 and 95 % quantiles. A lower end that falls away shows a few very hard positives, often crops with nothing in common." },
+    { id: "pos_mean", title: "Positives: mean score", series: ["pos_mean"], read: "Mean similarity of two views of the same image. Extrapolation lowers it (dashed: before, solid: after), which makes positives harder. Near 1 they teach nothing." },
+    { id: "pos_var", title: "Positives: variance", series: ["pos_var"], read: "How much positives differ within a batch. A low variance with a high mean means that all positives are easy." },
+    { id: "exp_pos", title: "Positives: exp-score", series: ["exp_pos"], log: true, read: "Mean of exp(score/τ), the quantity in the loss. It depends on τ." },
+    { id: "pos_q", title: "Positives: quantiles", series: ["pos_q50", "pos_q05", "pos_q25", "pos_q75", "pos_q95"], read: "The median with the 5, 25, 75 and 95 % quantiles. If the low quantiles drop, there are a few very hard positives, often crops with nothing in common." },
   ]],
   ["Negatives", [
-    { id: "neg_mean", title: "Negatives: mean score", series: ["neg_mean"], read: "Mean similarity with other images, of the queue, the bank or the batch. Where the method has no negatives (SimSiam, BYOL), the batch's other images are shown to compare. Around 0 features use all directions; a rise towards 1 is a collapse. Strong jumps mean that the key encoder changes too fast." },
-    { id: "neg_var", title: "Negatives: variance", series: ["neg_var"], read: "How much negatives differ. The paper reads stability and hardness from it: a larger variance means more hard negatives. Interpolation mixes the queue afresh in every step." },
-    { id: "hardest_neg", title: "Hardest negatives", series: ["hardest_neg"], read: "The largest negative score of a query, averaged over the batch. It should stay below the positives, but not far: hard negatives are what the loss learns from." },
-    { id: "effective_negatives", title: "Effective number of negatives", series: ["effective_negatives"], log: true, read: "exp of the entropy of the softmax over negatives: how many of them share the gradient. Small means that a few hard ones do all the work, K that none stands out." },
-    { id: "exp_neg", title: "Negatives: exp-score", series: ["exp_neg"], log: true, read: "Mean of exp(score/τ) over the negatives, what stands under the fraction in the loss." },
+    { id: "neg_mean", title: "Negatives: mean score", series: ["neg_mean"], read: "Mean similarity with other images, from the queue, the bank or the batch. If the method has no negatives (SimSiam, BYOL), the other images of the batch are shown for comparison. Around 0, features use all directions; a rise towards 1 is a collapse. Large jumps mean that the key encoder changes too fast." },
+    { id: "neg_var", title: "Negatives: variance", series: ["neg_var"], read: "How much negatives differ. The paper uses it as a measure of stability and hardness: a larger variance means more hard negatives. Interpolation mixes the queue anew in every step." },
+    { id: "hardest_neg", title: "Hardest negatives", series: ["hardest_neg"], read: "The largest negative score of a query, averaged over the batch. It should stay below the positives, but not far below: the loss learns from hard negatives." },
+    { id: "effective_negatives", title: "Effective number of negatives", series: ["effective_negatives"], log: true, read: "exp of the entropy of the softmax over negatives: how many of them share the gradient. A small number means that a few hard ones dominate; K means that none stands out." },
+    { id: "exp_neg", title: "Negatives: exp-score", series: ["exp_neg"], log: true, read: "Mean of exp(score/τ) over the negatives, which are the denominator of the loss." },
     { id: "neg_q", title: "Negatives: quantiles", series: ["neg_q50", "neg_q05", "neg_q25", "neg_q75", "neg_q95"], read: "The median with the 5, 25, 75 and 95 % quantiles of the negative scores." },
   ]],
   ["Features", [
-    { id: "alignment", title: "Alignment", series: ["alignment"], read: "Mean squared distance of the two views of an image (Wang & Isola 2020). Lower: views are mapped to the same place. It is only good together with uniformity." },
-    { id: "uniformity", title: "Uniformity", series: ["uniformity"], read: "log of the mean of exp(−2·distance²) over pairs: −4 for features spread evenly, 0 when all are one point. Rising towards 0 is a collapse." },
-    { id: "grad_q", title: "Gradient of the query", series: ["grad_q"], read: "Length of the loss's gradient at a query. A fall to almost nothing means that the task has become easy." },
+    { id: "alignment", title: "Alignment", series: ["alignment"], read: "Mean squared distance of the two views of an image (Wang & Isola 2020). Lower means that views are mapped to the same place, which is good only together with uniformity." },
+    { id: "uniformity", title: "Uniformity", series: ["uniformity"], read: "log of the mean of exp(−2·distance²) over pairs: about −4 for evenly spread features, 0 if all are one point. A rise towards 0 is a collapse." },
+    { id: "grad_q", title: "Gradient of the query", series: ["grad_q"], read: "Norm of the gradient of the loss with respect to a query. A drop to almost 0 means that the task has become easy." },
   ]],
   ["System and schedule", [
-    { id: "queue_fill", title: "Queue: share of trained keys", series: ["queue_fill"], read: "The queue begins with random vectors. Until it is full, negatives are easier than they look." },
-    { id: "queue_age", title: "Queue: age of the keys", series: ["queue_age"], read: "How many steps ago the keys were made, on average. Old keys come from another encoder; a momentum near 1 keeps them comparable." },
-    { id: "lambda", title: "λ of the transformation", series: ["lambda_pos", "lambda_neg"], read: "Drawn anew in every step. Positives: 1 to 2, 1 changes nothing. Negatives: 0 to 1, the share of the first of two mixed keys." },
-    { id: "lr", title: "Learning rate", series: ["lr"], read: "What the schedule says." },
-    { id: "speed", title: "Speed", series: ["speed"], read: "Images per second, evaluations between epochs left out." },
-    { id: "wait", title: "Waiting for data", series: ["wait"], read: "Seconds that the training waited for images between two lines of the log. If it is more than a few percent, more loader workers (-j) or packed data help." },
+    { id: "queue_fill", title: "Queue: share of trained keys", series: ["queue_fill"], read: "The queue starts with random vectors. Until it is full, the loss looks better than it is." },
+    { id: "queue_age", title: "Queue: age of the keys", series: ["queue_age"], read: "How many steps ago the keys were computed, on average. Old keys come from an older encoder; a momentum near 1 keeps them comparable." },
+    { id: "lambda", title: "λ of the transformation", series: ["lambda_pos", "lambda_neg"], read: "Drawn anew in every step. Positives: 1 to 2, where 1 changes nothing. Negatives: 0 to 1, the share of the first of two mixed keys." },
+    { id: "lr", title: "Learning rate", series: ["lr"], read: "The learning rate of the schedule." },
+    { id: "speed", title: "Speed", series: ["speed"], read: "Images per second, without the evaluations between epochs." },
+    { id: "wait", title: "Waiting for data", series: ["wait"], read: "Seconds of waiting for images between two lines of the log. If this is more than a few percent of the time, use more loader workers (-j) or packed data." },
   ]],
 ];
 
-/** charts are all of groups' and one each for series that no chart has, as other programs record. */
+/** charts lists the charts of all groups that have data, and one chart per remaining series, for records of other programs. */
 export function charts(runs) {
   const has = new Map(runs.flatMap((r) => r.series.map((s) => [s.name, s])));
   const used = new Set(["epoch", "neg_entropy"]);
@@ -54,9 +54,9 @@ export function charts(runs) {
 }
 
 export const read = {
-  heat: "Each column is a time, each row a score; bright means that many pairs have it. Follow the bright band: positives move up as the encoder learns, the transformation moves them down again and makes them wider. The few scores beyond the recorded range are left out.",
-  distribution: "The distributions at the chosen time. Where positives and negatives overlap, the loss has work to do. Dashed: before the feature transformation. Each curve is scaled to the same area.",
-  waterfall: "The same distributions as a landscape: score to the right, time into the depth, newest in front. A ridge that moves right is a score that rises; a flat wide ridge is a wide distribution. Turn it by dragging or with the arrow keys.",
-  runs3d: "One statistic over the steps, one run behind the other: how a changed option moves it. Turn it by dragging or with the arrow keys.",
-  embedding: "Each mark is an image of the probe set, placed by its features; near means similar to the encoder. Classes that the encoder has found on its own form groups. PCA keeps distances along the two strongest directions; UMAP keeps neighborhoods, so distances between far groups mean little.",
+  heat: "Each column is a step, each row a score; bright means that many pairs have it. Follow the bright band: positives move up as the encoder learns; the transformation moves them down again and spreads them. The few scores beyond the recorded range are not shown.",
+  distribution: "The distributions at the selected step. Where positives and negatives overlap, the encoder still has to learn. Dashed: before the feature transformation. All curves are scaled to the same area.",
+  waterfall: "The same distributions as a landscape: score from left to right, steps from back to front, the newest in front. If a ridge moves right, scores rise; a flat, wide ridge is a wide distribution. Drag it or use the arrow keys to turn it.",
+  runs3d: "One statistic over the steps, one run behind the other. It shows the effect of a changed option. Drag it or use the arrow keys to turn it.",
+  embedding: "Each mark is an image of the probe set, placed by its features: nearby images are similar to the encoder. Classes that it separates without labels form groups. PCA preserves distances along the two strongest directions; UMAP preserves neighborhoods, so distances between far groups mean little.",
 };

@@ -1,5 +1,5 @@
-// Histograms over time as heat map or ridgelines, and the distributions at a
-// chosen time before and after the feature transformation.
+// Histograms over time as a heat map or ridgelines, and the distributions at the
+// selected step before and after the feature transformation.
 
 import { getHistogram } from "./api.js";
 import { axes, path, scale } from "./axes.js";
@@ -14,9 +14,9 @@ export const kindTitle = { pos: "Positives", neg: "Negatives", raw_pos: "Positiv
 const settings = { style: "heat", before: false };
 
 /**
- * trimmed cuts bins off both ends that hold less than a 500th of all scores, and
- * gives each row's densities. End bins beyond [-1, 1] go too: they collect all
- * that lies further out, and would show as a spike that is none.
+ * trimmed removes bins at both ends that have less than a 500th of all scores, and
+ * returns each row's densities. It also removes end bins beyond [-1, 1]: they collect
+ * everything further out, and would look like a spike.
  */
 export function trimmed(data) {
   const total = data.edges.slice(1).map((_, i) => data.rows.reduce((sum, row) => sum + row.counts[i], 0));
@@ -36,7 +36,7 @@ export function trimmed(data) {
   return { edges, rows };
 }
 
-/** usual is the height of most rows; the spike of an untrained network would dwarf all others. */
+/** usual returns the height of most rows. The spike of an untrained network would dwarf all others. */
 function usual(rows) {
   const tops = rows.map((r) => Math.max(...r.density)).sort((a, b) => a - b);
   return Math.min(tops.at(-1), 1.25 * tops[Math.floor(tops.length * 0.85)]) || 1;
@@ -83,7 +83,7 @@ export function histogramsTab(first) {
     none.hidden = Boolean(any);
     el.querySelector(".content").hidden = !any;
     if (!any) {
-      none.replaceChildren(emptyPlot(run.kinds.length ? "The first histograms are being written." : "This run keeps no histograms: train with --record for those of every step, or --save_score for the positives."));
+      none.replaceChildren(emptyPlot(run.kinds.length ? "The first histograms are being written." : "This run has no histograms. Train with --record for those of every step, or with --save_score for the positives."));
       return;
     }
     before.hidden = !data.raw_pos && !data.raw_neg;
@@ -168,7 +168,7 @@ export function histogramsTab(first) {
 
 const rowsOf = (kind, d, rows) => rows.flatMap((r) => r.counts.map((c, i) => [kind, r.step, number(d.edges[i], 6), number(d.edges[i + 1], 6), c]));
 
-/** heatMap draws time to the right, score upwards, density as brightness. */
+/** heatMap draws steps from left to right, scores upwards, and density as brightness. */
 function heatMap(d, w, { title, step, last, onset }) {
   const height = 300, c = ink(), box = { left: 58, right: w - 14, top: 10, bottom: height - 44 };
   const canvas = document.createElement("canvas");
@@ -178,7 +178,7 @@ function heatMap(d, w, { title, step, last, onset }) {
   const top = usual(d.rows);
   d.rows.forEach((r, i) => r.density.forEach((v, j) => {
     const k = 4 * ((canvas.height - 1 - j) * canvas.width + i);
-    pixels.data.set([...heat(Math.sqrt(v / top)), 255], k); // the root keeps thin tails visible
+    pixels.data.set([...heat(Math.sqrt(v / top)), 255], k); // the square root keeps thin tails visible
   }));
   g.putImageData(pixels, 0, 0);
   const x = scale(d.rows[0].step, Math.max(last, d.rows[0].step + 1), box.left, box.right), y = scale(d.edges[0], d.edges.at(-1), box.bottom, box.top);
@@ -187,13 +187,13 @@ function heatMap(d, w, { title, step, last, onset }) {
     s("image", { href: canvas.toDataURL(), x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top, preserveAspectRatio: "none", "image-rendering": "pixelated" }));
   if (onset > x.low && onset <= x.high) {
     svg.append(s("line", { x1: x(onset), x2: x(onset), y1: box.top, y2: box.bottom, stroke: "#ffffff", "stroke-width": 1.5, "stroke-dasharray": "4 4" }),
-      s("text", { x: x(onset) + 6, y: box.top + 15, "font-size": 11, fill: "#ffffff", "paint-order": "stroke", stroke: "#00224e", "stroke-width": 3 }, "FT sets in"));
+      s("text", { x: x(onset) + 6, y: box.top + 15, "font-size": 11, fill: "#ffffff", "paint-order": "stroke", stroke: "#00224e", "stroke-width": 3 }, "FT starts"));
   }
   svg.append(s("line", { x1: x(step), x2: x(step), y1: box.top, y2: box.bottom, stroke: c.accent, "stroke-width": 2 }));
   return svg;
 }
 
-/** ridges draws about twenty distributions, each a little below the one before it. */
+/** ridges draws about twenty distributions, each a little below the one before. */
 function ridges(d, w, { title, step, color }) {
   const height = 300, c = ink(), box = { left: 58, right: w - 14, top: 54, bottom: height - 44 };
   const n = Math.min(20, d.rows.length), top = usual(d.rows);

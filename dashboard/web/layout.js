@@ -1,15 +1,15 @@
-// Layouts of the embedding that can be compared from epoch to epoch.
+// Layouts of the embedding that are comparable between epochs.
 
 /**
- * aligned turns, mirrors and scales points so that they lie as near as possible to
- * reference (ordinary Procrustes analysis in the plane; both are centered first).
- * Components and UMAPs are only defined up to such a motion, so that without it an
- * image would jump from epoch to epoch. Lists of other lengths stay as they are.
+ * aligned rotates, mirrors and scales points to be as close as possible to reference
+ * (ordinary Procrustes analysis in the plane; both are centered first). Principal
+ * components and UMAPs are only defined up to such a motion, so without it an image
+ * would jump from epoch to epoch. Lists of different lengths are not aligned.
  */
 export function aligned(points, reference) {
   if (!reference || reference.length !== points.length) return points;
   const a = centered(points), b = centered(reference);
-  // Σ conj(a) b as complex numbers fits a rotation, Σ a b one with a mirror.
+  // For complex a and b, Σ conj(a) b fits a rotation, and Σ a b a reflection.
   let [re, im, mirrorRe, mirrorIm, norm] = [0, 0, 0, 0, 0];
   a.list.forEach(([x, y], i) => {
     const [u, v] = b.list[i];
@@ -33,7 +33,7 @@ function centered(points) {
   return { x, y, list: points.map((p) => [p[0] - x, p[1] - y]) };
 }
 
-/** frameOf is the square that all points but the outermost hundredth fill, so that one outlier squeezes nobody. */
+/** frameOf returns the square around all points except the outermost hundredth, so that a single outlier does not shrink the map. */
 export function frameOf(points) {
   const side = (k) => {
     const sorted = points.map((p) => p[k]).sort((a, b) => a - b), cut = Math.floor(sorted.length / 200);
@@ -43,7 +43,7 @@ export function frameOf(points) {
   return { x: (x0 + x1) / 2, y: (y0 + y1) / 2, width: x1 - x0 || 1, height: y1 - y0 || 1 };
 }
 
-/** nearestTo are the k images whose features are nearest to those of image i, by the cosine of the components. */
+/** nearestTo returns the k images whose features are nearest to those of image i, by the cosine of the components. */
 export function nearestTo(rows, i, k) {
   const length = rows.map((r) => Math.hypot(...r) || 1);
   return rows.map((r, j) => ({ j, cosine: r.reduce((sum, v, d) => sum + v * rows[i][d], 0) / (length[i] * length[j]) }))

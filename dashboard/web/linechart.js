@@ -1,4 +1,4 @@
-// A chart of curves: uPlot on screen, an SVG of the same for downloads.
+// A chart of curves: uPlot on the screen, an equal SVG for downloads.
 
 import { axes, path, scale } from "./axes.js";
 import { h, s } from "./dom.js";
@@ -7,12 +7,12 @@ import { ink, rgba } from "./palette.js";
 
 /**
  * lineChart draws curves into el. setData takes lines: { label, color, dash,
- * width, step[], mean[], min[], max[], shown[] }, where shown is what is drawn
- * of mean (smoothed). onZoom(from, to) is called when a part was chosen. Charts of
- * one sync key share the step under the pointer.
+ * width, step[], mean[], min[], max[], shown[] }, where shown is the drawn (smoothed)
+ * version of mean. onZoom(from, to) is called when a range has been selected. Charts
+ * with the same sync key share the step under the pointer.
  *
- * The options of setData are range, logX, logY, envelope, settled, the step from
- * which values decide the height of the chart, and marks: { step, label, color },
+ * The options of setData are range, logX, logY, envelope, settled (the first step
+ * whose values determine the height of the chart), and marks: { step, label, color },
  * drawn as vertical lines.
  */
 export function lineChart(el, { title, axis, say, onZoom, sync }) {
@@ -30,7 +30,7 @@ export function lineChart(el, { title, axis, say, onZoom, sync }) {
     const next = JSON.stringify([width(), c, options.logX, options.logY, options.envelope, options.marks, lines.map((l) => [l.label, l.color, l.dash, l.step.length < 3, l.min.length > 0])]);
     const tables = lines.map((l) => [l.step, l.shown, positive(l.min), positive(l.max)]);
     const data = tables.length ? uPlot.join(tables) : [[]];
-    if (plot && next === shape) { // the same lines have grown: a drag that is going on goes on
+    if (plot && next === shape) { // the same lines have grown: do not interrupt a drag
       plot.setData(data);
       report(plot.cursor.idx);
       return;
@@ -103,7 +103,7 @@ export function lineChart(el, { title, axis, say, onZoom, sync }) {
     ctx.restore();
   }
 
-  /** valuesAt are the lines at a point of the data, the largest value first: a gap takes the value before it. */
+  /** valuesAt returns the lines at a point of the data, the largest value first. A gap has the value before it. */
   function valuesAt(i) {
     return lines.map((l, k) => {
       const values = plot?.data[1 + 3 * k] ?? [];
@@ -113,7 +113,7 @@ export function lineChart(el, { title, axis, say, onZoom, sync }) {
     }).filter((v) => !v.line.quiet && v.value !== null && v.value !== undefined);
   }
 
-  /** showValues puts color, name and value of each line beside the pointer. */
+  /** showValues shows the color, name and value of each line beside the pointer. */
   function showValues(u) {
     const at = u.cursor.idx, left = u.cursor.left;
     tip.hidden = at === null || at === undefined || left < 0;
@@ -185,10 +185,10 @@ export function lineChart(el, { title, axis, say, onZoom, sync }) {
   };
 }
 
-/** whole are the distances of ticks on the axis of steps: no fractions of a step. */
+/** whole lists the tick distances on the axis of steps: no fractions of a step. */
 const whole = [1, 2, 5].flatMap((m) => Array.from({ length: 10 }, (_, e) => m * 10 ** e)).sort((a, b) => a - b);
 
-/** extent is the lowest and highest value in view, of the steps after settled where there are any: a queue that fills makes the first ones extreme. */
+/** extent returns the lowest and highest value in view. If there are steps after settled, it ignores the earlier ones, which are extreme while a queue fills. */
 function extent(lines, { range, logY, envelope, settled = 0 }) {
   const within = (from) => {
     let low = null, high = null;
@@ -209,7 +209,7 @@ function extent(lines, { range, logY, envelope, settled = 0 }) {
   return settledRange[0] === null ? within(-Infinity) : settledRange;
 }
 
-/** ranged leaves room above and below; a flat curve gets a range as well. */
+/** ranged adds a margin above and below, also to a flat curve. */
 function ranged(low, high, log) {
   if (low === null || high === null) return log ? [0.1, 1] : [0, 1];
   if (log) return [low / 1.2, high * 1.2];
@@ -217,7 +217,7 @@ function ranged(low, high, log) {
   return [low - room, high + room];
 }
 
-let clips = 0; // names of clip paths, each its own on the page
+let clips = 0; // clip paths need names that are unique on the page
 
 function vector(title, axis, lines, options) {
   const w = 720, height = 400, c = ink();

@@ -45,7 +45,7 @@ export function overview(address) {
       return words.every((w) => text.includes(w));
     });
     const want = visible.map((r) => rows.get(r.id).el);
-    // Only rows that are out of place move: moving one would take its focus.
+    // Only rows that are out of place move, because moving a row loses its focus.
     want.forEach((row, i) => {
       if (body.children[i] !== row) body.insertBefore(row, body.children[i] ?? null);
     });
@@ -53,7 +53,7 @@ export function overview(address) {
     table.hidden = want.length === 0;
     empty.hidden = want.length > 0;
     if (order.length === 0) empty.replaceChildren(...welcome());
-    else empty.replaceChildren(h("p", null, `None of the ${order.length} runs matches “${filter.value}”.`));
+    else empty.replaceChildren(h("p", null, `None of the ${order.length} runs match “${filter.value}”.`));
   }
 
   return {
@@ -77,12 +77,12 @@ export function overview(address) {
 
 const welcome = () => [
   h("h2", null, "No runs here yet"),
-  h("p", null, "A run appears as soon as a training writes its first line. Start one with"),
+  h("p", null, "A run appears as soon as it writes its first line of metrics. Start one with"),
   h("pre", null, "contralens contrast --method MoCov2 --data_folder photos --record --serve"),
-  h("p", null, "Trainings of the PyTorch implementation appear too, once their directory has score_001.npy or a score record."),
+  h("p", null, "Runs of the PyTorch implementation appear too, once their directory has score_001.npy or a score record."),
 ];
 
-/** row makes a run's line; set shows a newer summary in it. */
+/** row makes a run's table row; set updates it with a new summary. */
 function row(first, address, choose) {
   const cell = (name) => h("td", { class: name });
   const box = h("input", { type: "checkbox", "aria-label": `Compare ${first.name}`, onchange: () => choose(first.id, box.checked) });

@@ -1,5 +1,5 @@
-// Colors that the color-blind can tell apart: Okabe and Ito's for runs and
-// classes (lighter ones on dark), cividis for heat maps.
+// Colors that color-blind people can distinguish: those of Okabe and Ito for runs and
+// classes (lighter on dark backgrounds), cividis for heat maps.
 
 const light = ["#0072b2", "#d55e00", "#009e73", "#b0528a", "#b37700", "#3b8fc4", "#4d4d4d"];
 const dark = ["#56b4e9", "#e69f00", "#2fc79a", "#e39bc4", "#ff8a4c", "#f0e442", "#c8d0d8"];
@@ -13,7 +13,7 @@ const isDark = () => {
 export const color = (i) => (isDark() ? dark : light)[i % 7];
 export const dashes = (i) => [[], [8, 4], [2, 3]][Math.floor(i / 7) % 3];
 
-/** ink is the colors of axes and text, taken from the style sheet. */
+/** ink returns the colors of axes and text from the style sheet. */
 export function ink() {
   const css = getComputedStyle(document.documentElement);
   const get = (name) => css.getPropertyValue(name).trim();
@@ -38,7 +38,7 @@ export const rgba = (hex, alpha) => {
   return `rgba(${n >> 16}, ${(n >> 8) & 255}, ${n & 255}, ${alpha})`;
 };
 
-/** applyTheme sets "light", "dark" or, for what the system prefers, "". */
+/** applyTheme sets "light", "dark", or "" for the system's preference. */
 export function applyTheme(theme) {
   if (theme) document.documentElement.dataset.theme = theme;
   else delete document.documentElement.dataset.theme;

@@ -1,4 +1,4 @@
-// One run, or several to compare: heading, diagnoses, tabs.
+// The view of one run, or of several to compare: heading, diagnoses, tabs.
 
 import { getRun } from "./api.js";
 import { curvesTab } from "./curves.js";
@@ -22,7 +22,7 @@ export function runView(first, address) {
   const legend = h("section", { class: "about", "aria-label": ids.length > 1 ? "The runs" : "The run" });
   const findings = h("section", { class: "findings", "aria-label": "Diagnoses", hidden: true });
   const nav = h("nav", { class: "tabs", "aria-label": "Views of the run" });
-  const body = h("div", { class: "tab" }, h("p", { class: "empty" }, "Reading the run"));
+  const body = h("div", { class: "tab" }, h("p", { class: "empty" }, "Loading the run"));
   const el = h("article", { class: "run" }, heading, legend, findings, nav, body);
 
   async function load() {
@@ -101,7 +101,7 @@ export function runView(first, address) {
   };
 }
 
-/** labels are the runs' names, with the directory where names are the same. */
+/** labels returns the names of the runs, with their directories if names are equal. */
 function labels(answers) {
   const names = answers.map((a) => a.value.name);
   return answers.map((a, i) => (names.indexOf(names[i]) === names.lastIndexOf(names[i]) ? names[i] : a.value.id));
@@ -116,7 +116,7 @@ const facts = (run) => [
 const chip = (run) => h("span", { class: "chip", "data-state": run.state, title: run.evidence }, run.state);
 const notes = (run) => run.notes.length > 0 && h("ul", { class: "notes" }, run.notes.map((n) => h("li", null, n)));
 
-/** about is one run's facts; of several runs the same as a table. */
+/** about returns the facts of one run as a list, or of several runs as a table. */
 function about(runs) {
   if (runs.length === 1) {
     const [run] = runs;

@@ -1,9 +1,9 @@
-// What the runs were made with; options that differ stand out.
+// The configuration of the runs, with different options highlighted.
 
 import { h } from "./dom.js";
 import { fixed } from "./format.js";
 
-const places = new Set(["name", "model_path", "tb_path", "overwrite", "resume"]); // say where, not what
+const places = new Set(["name", "model_path", "tb_path", "overwrite", "resume"]); // where the run is stored, not what it computes
 
 export function settingsTab(first) {
   const el = h("div", { class: "settings" });
@@ -18,7 +18,7 @@ export function settingsTab(first) {
       const shown = keys.filter((k) => k.toLowerCase().includes(query.toLowerCase()) && (!only || differs(k)));
       body.replaceChildren(...shown.map((k) => h("tr", { class: differs(k) ? "differs" : null },
         h("th", { scope: "row" }, k, differs(k) && h("span", { class: "hidden" }, " (differs)")), runs.map((r) => h("td", null, value(r, k) || "–")))));
-      if (shown.length === 0) body.append(h("tr", null, h("td", { colspan: runs.length + 1 }, only && runs.length > 1 && !query ? "The runs have the same options." : "No option of that name.")));
+      if (shown.length === 0) body.append(h("tr", null, h("td", { colspan: runs.length + 1 }, only && runs.length > 1 && !query ? "The runs have the same options." : "No matching option.")));
     };
     const tools = h("div", { class: "toolbar", role: "group", "aria-label": "Options" },
       h("input", { type: "search", placeholder: "Find an option", "aria-label": "Find an option", value: query, oninput: (e) => {
@@ -28,12 +28,12 @@ export function settingsTab(first) {
       runs.length > 1 && h("label", { class: "check" }, h("input", { type: "checkbox", name: "only", checked: only, onchange: (e) => {
         only = e.target.checked;
         rows();
-      } }), "Only what differs"));
+      } }), "Only differences"));
     rows();
     const options = keys.length
       ? [tools, h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Options of the runs" }, h("table", { class: "options" },
         h("thead", null, h("tr", null, h("th", { scope: "col" }, "Option"), runs.map((r) => h("th", { scope: "col" }, runs.length > 1 ? r.label : "Value")))), body))]
-      : [h("p", { class: "empty" }, "There is no run.json: the run was made by another program, which does not record its options.")];
+      : [h("p", { class: "empty" }, "There is no run.json: the run is from another program, which does not record its options.")];
     el.replaceChildren(h("section", null, h("h2", null, "Options"), options), ...runs.map(environment), ...runs.map(results));
   }
 
@@ -48,7 +48,7 @@ export function settingsTab(first) {
     el,
     refresh(runs) {
       const next = JSON.stringify(runs.map((r) => [r.config, r.environment, r.results]));
-      if (next !== text) draw(runs); // a redraw would take the focus
+      if (next !== text) draw(runs); // a redraw would lose the focus
       text = next;
     },
     close() {},

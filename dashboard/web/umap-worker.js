@@ -1,4 +1,4 @@
-// UMAP in a worker, so that the page stays responsive. Equal seeds give equal maps.
+// UMAP in a worker, so that the page stays responsive. The same seed gives the same map.
 /* global UMAP, importScripts */
 importScripts("lib/umap-js.min.js");
 

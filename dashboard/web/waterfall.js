@@ -1,5 +1,5 @@
-// The 3-D view: distributions of a run over time, or a statistic of several
-// runs, as curves one behind the other that can be turned.
+// The 3-D view: distributions of a run over time, or a statistic of several runs, as
+// curves one behind the other. It can be turned.
 
 import { getCurves, getHistogram } from "./api.js";
 import { path } from "./axes.js";
@@ -12,12 +12,12 @@ import { kindTitle, trimmed } from "./histograms.js";
 import { emptyPlot } from "./linechart.js";
 import { age, color, ink } from "./palette.js";
 
-const view = { turn: -0.55, tilt: 0.5 }; // radians: around the upright axis, downwards
+const view = { turn: -0.55, tilt: 0.5 }; // in radians: around the vertical axis, downwards
 const limits = { turn: [-1.3, 1.3], tilt: [0.08, 1.35] };
 
 export function waterfallTab(first) {
   let runs = first, scene = null, closed = false, asked = 0;
-  const what = h("select", { "aria-label": "What is drawn", onchange: () => load() });
+  const what = h("select", { "aria-label": "Chart", onchange: () => load() });
   const button = (label, text, turn, tilt) => h("button", { type: "button", "aria-label": label, title: label, onclick: () => rotate(turn, tilt) }, text);
   const toolbar = h("div", { class: "toolbar", role: "group", "aria-label": "3-D view" }, what,
     h("span", { class: "zoom" }, button("Turn left", "↶", -0.15, 0), button("Turn right", "↷", 0.15, 0), button("From above", "↑", 0, 0.12), button("From the side", "↓", 0, -0.12)));
@@ -54,7 +54,7 @@ export function waterfallTab(first) {
     what.hidden = !choice;
     if (!choice) {
       scene = null;
-      frame.body.replaceChildren(emptyPlot("This run keeps no histograms. Train with --record, or choose two runs in the overview to see their statistics one behind the other."));
+      frame.body.replaceChildren(emptyPlot("This run has no histograms. Train with --record, or select two runs in the overview to see their statistics one behind the other."));
       return;
     }
     const next = choice.chart ? await runsScene(choice.chart) : await timeScene(choice);
@@ -100,7 +100,7 @@ export function waterfallTab(first) {
       const near = 1 / (1 + 0.22 * (back * Math.cos(view.tilt)));
       return [right * near, -up * near];
     };
-    // However it is turned, the box fills the picture but for the labels' margins.
+    // Whatever the angle, the box fills the chart except for the margins of the labels.
     const corners = [0, 1].flatMap((x) => [0, 0.55].flatMap((y) => [0, 1].map((z) => unit(x, y, z))));
     const span = (k) => [Math.min(...corners.map((p) => p[k])), Math.max(...corners.map((p) => p[k]))];
     const [left, right] = span(0), [top, bottom] = span(1);
@@ -110,7 +110,7 @@ export function waterfallTab(first) {
       const p = unit(x, y, z);
       return [w / 2 + (p[0] - (left + right) / 2) * size, (height + margin.top - margin.bottom) / 2 + (p[1] - (top + bottom) / 2) * size];
     };
-    // Time runs into the depth with the newest in front; runs stand in their order.
+    // The newest step is in front; runs are in their order.
     const depth = (i) => (n > 1 ? (scene.z === "step" ? 1 - i / (n - 1) : i / (n - 1)) : 0.5);
     const fx = (x) => (x - x0) / (x1 - x0 || 1), fy = (y) => (0.55 * (y - y0)) / (y1 - y0 || 1);
     const svg = s("svg", { viewBox: `0 0 ${w} ${height}`, role: "img", "aria-label": `${scene.title}: ${n} curves` });

@@ -7,9 +7,9 @@ import (
 	"contralens/torch"
 )
 
-// Layers readies an encoder for training its last stages (see nn.Model.TrainLast) and
-// gives the parameters that are trained, with the factor of each one's learning
-// rate: decay for the last stage, decay² for the one before it, and so on.
+// Layers prepares an encoder for training its last stages (see nn.Model.TrainLast). It
+// returns the trained parameters and the factors of their learning rates: decay for the
+// last stage, decay² for the one before, and so on.
 func Layers(m *nn.Model, last int, decay float64) (parameters []*torch.Tensor, scales []float64) {
 	m.TrainLast(last)
 	stages := m.StageCount()

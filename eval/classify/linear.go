@@ -1,7 +1,8 @@
-// Package classify trains linear classifiers on an encoder: on its frozen
-// features (the linear probe), together with the encoder (fine-tuning), or on
-// features computed beforehand. A [Trainer] is the one loop of all of them; what
-// differs is the [Source] of the batches and what turns a batch into features.
+// Package classify trains linear classifiers on an encoder: on its frozen features (the
+// linear probe), together with the encoder (fine-tuning), or on features computed
+// beforehand. All of them share one loop, [Trainer]. They differ in the [Source] of the
+// batches and in the function from a batch to features. [Run] trains in a run
+// directory, with tests, logs and checkpoints.
 package classify
 
 import (
@@ -15,8 +16,8 @@ type Linear struct {
 	Weight, Bias *torch.Tensor // [classes, D], [classes]
 }
 
-// NewLinear draws weights N(0, 0.01²) and sets biases to 0, as the reference
-// implementation does. Free it when done.
+// NewLinear makes a classifier with weights drawn from N(0, 0.01²) and biases 0, as in
+// the reference implementation. Free it when done.
 func NewLinear(classes, dim int, seed uint64, device torch.Device) *Linear {
 	rng := rand.New(rand.NewPCG(seed, 0x6c696e656172))
 	values := make([]float32, classes*dim)
@@ -31,28 +32,29 @@ func NewLinear(classes, dim int, seed uint64, device torch.Device) *Linear {
 	return l
 }
 
-// Logits are the scores [N, classes] of features [N, D].
+// Logits returns the scores [N, classes] of features [N, D].
 func (l *Linear) Logits(features *torch.Tensor) *torch.Tensor {
 	return features.Linear(l.Weight, l.Bias)
 }
 
-// Classes is the number of outputs.
+// Classes returns the number of outputs.
 func (l *Linear) Classes() int { return l.Weight.Size(0) }
 
-// Parameters are W and b, in the order of PyTorch's nn.Linear.
+// Parameters returns W and b, in the order of PyTorch's nn.Linear.
 func (l *Linear) Parameters() []*torch.Tensor { return []*torch.Tensor{l.Weight, l.Bias} }
 
-// Free drops the tensors.
+// Free frees the tensors.
 func (l *Linear) Free() {
 	l.Weight.Free()
 	l.Bias.Free()
 }
 
-// TauNormalized is the τ-normalized classifier of Kang et al. (ICLR 2020), which
-// takes the length of a class's weights, and so its frequency in training, out
-// of its scores; like theirs without bias. τ = 0 leaves the weights as they are.
+// TauNormalized returns the τ-normalized classifier of Kang et al. (ICLR 2020),
 //
 //	w_c ← w_c / ‖w_c‖^τ
+//
+// without bias, as theirs. It removes the length of a class's weights, and so the
+// class's frequency in training, from the scores. τ = 0 keeps the weights.
 func (l *Linear) TauNormalized(τ float64) *Linear {
 	n := &Linear{}
 	torch.NoGrad(func() {

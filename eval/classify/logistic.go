@@ -11,13 +11,13 @@ import (
 	"contralens/torch"
 )
 
-// Logistic fits a multinomial logistic regression to features [N, D] by L-BFGS:
-// with the features standardized, x̂ = (x-μ)/σ column by column, it minimizes
+// Logistic fits a multinomial logistic regression to features [N, D] by L-BFGS. It
+// standardizes the features, x̂ = (x-μ)/σ column by column, and minimizes
 //
 //	mean cross entropy(x̂ Wᵀ + b) + l2 Σ W²
 //
-// in double precision. The classifier that it returns has μ and σ folded in, so
-// that it takes features as they are; free it when done.
+// in double precision. The classifier that it returns includes μ and σ, so it takes the
+// original features. Free it when done.
 func Logistic(features *torch.Tensor, labels []int64, classes int, l2 float64, iterations int) (*Linear, error) {
 	n, d := features.Size(0), features.Size(1)
 	if n < 2 {
@@ -50,7 +50,8 @@ func Logistic(features *torch.Tensor, labels []int64, classes int, l2 float64, i
 	return l, err
 }
 
-// logistic is the problem of Logistic. A point is W, row by row, and then b.
+// logistic is the optimization problem of Logistic. A point is W, row by row, followed
+// by b.
 type logistic struct {
 	features    *torch.Tensor // float32 [n, d]
 	labels      *torch.Tensor // [n]
@@ -65,9 +66,9 @@ func (p *logistic) unpack(at []float64) (w, b *torch.Tensor) {
 	return torch.FromFloat64(at[:k], p.classes, p.d), torch.FromFloat64(at[k:], p.classes)
 }
 
-// evaluate is the value at a point; gradient is set to the derivative there.
-// Features are standardized chunk by chunk: a copy of all in double precision
-// would be twice their size.
+// evaluate returns the value at a point and sets gradient to the derivative there. It
+// standardizes the features chunk by chunk, because a copy of all of them in double
+// precision would be twice their size.
 func (p *logistic) evaluate(at, gradient []float64) (value float64) {
 	const chunk = 8192
 	torch.Scoped(func() {
@@ -94,8 +95,8 @@ func (p *logistic) evaluate(at, gradient []float64) (value float64) {
 	return value
 }
 
-// minimize runs gonum's L-BFGS, which calls back from goroutines of its own; the
-// tensors' work is handed to this one.
+// minimize runs gonum's L-BFGS, which calls back from its own goroutines. Tensor work
+// is passed to the calling goroutine.
 func (p *logistic) minimize(iterations int) ([]float64, error) {
 	type request struct {
 		at    []float64
@@ -128,8 +129,8 @@ func (p *logistic) minimize(iterations int) ([]float64, error) {
 		}
 		close(r.reply)
 	}
-	// Near the minimum a line search can find nothing better in double precision:
-	// that is an end, not a failure.
+	// Near the minimum, a line search may find nothing better in double precision. That
+	// is the end, not a failure.
 	if result == nil || math.IsNaN(result.F) {
 		return nil, fmt.Errorf("logistic regression: no minimum found: %w", err)
 	}

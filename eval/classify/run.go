@@ -11,25 +11,26 @@ import (
 	"contralens/rundir"
 )
 
-// Scalars takes the curves of a training, as events.Writer does for TensorBoard.
+// Scalars receives the curves of a training run; events.Writer writes them for
+// TensorBoard.
 type Scalars interface {
 	Scalar(tag string, step int, value float64) error
 }
 
-// Run is a training of classifiers in a run directory: after every epoch it
-// tests, writes current.pth (and ckpt_epoch_N.pth every SaveFreq epochs), the log
-// and the curves train_acc, train_acc5, train_loss, test_acc, test_acc5,
-// test_loss. Of several heads, the first is the run's.
+// Run trains classifiers in a run directory. After every epoch it tests them, and
+// writes current.pth (and ckpt_epoch_N.pth every SaveFreq epochs), the log, and the
+// curves train_acc, train_acc5, train_loss, test_acc, test_acc5 and test_loss. If there
+// are several heads, it reports the first one.
 type Run struct {
 	Trainer   *Trainer
 	Dir       string
 	Record    Record
-	Encoder   *nn.Model // stored with the classifier; nil when it is not trained
+	Encoder   *nn.Model // stored with the classifier; nil if it is not trained
 	SaveFreq  int
 	PrintFreq int
 	Test      func(ctx context.Context) (eval.Scores, error)
 	Print     func(format string, args ...any)
-	Curves    Scalars // nil: none
+	Curves    Scalars // nil: no curves
 	Prefix    string  // of the curves' tags
 
 	Scores eval.Scores // of the last test
@@ -37,11 +38,12 @@ type Run struct {
 	tested bool
 }
 
-// Interrupted is the file in which Do saves the state of a run that was stopped.
+// Interrupted returns the path of the file in which Do saves the state of an
+// interrupted run.
 func (r *Run) Interrupted() string { return filepath.Join(r.Dir, rundir.InterruptedFile) }
 
-// Do trains to the end. When ctx ends, everything is saved in Interrupted and
-// the error is ctx.Err().
+// Do trains to the end. If ctx ends, it saves everything in Interrupted and returns
+// ctx.Err().
 func (r *Run) Do(ctx context.Context) error {
 	t := r.Trainer
 	t.OnStep = func(s Step) error {
@@ -69,7 +71,7 @@ func (r *Run) save(path string) error {
 	return r.Trainer.Save(path, r.Record, r.Encoder, r.Best)
 }
 
-// epoch is what follows an epoch's last step.
+// epoch runs after the last step of an epoch.
 func (r *Run) epoch(ctx context.Context, totals Totals) (err error) {
 	epoch := r.Trainer.Epoch
 	loss, top1, top5 := totals.Mean()
@@ -96,7 +98,7 @@ func (r *Run) epoch(ctx context.Context, totals Totals) (err error) {
 	return rundir.SaveEpoch(r.Dir, epoch, r.SaveFreq, 0, r.save)
 }
 
-// Resume puts the run where a checkpoint left it.
+// Resume restores the state of the run from a checkpoint.
 func (r *Run) Resume(path string) (warning string, err error) {
 	r.Best, warning, err = r.Trainer.Load(path, r.Encoder)
 	return warning, err

@@ -10,35 +10,36 @@ import (
 	"contralens/views"
 )
 
-// Source gives the batches of epochs. An epoch's batches depend on its number
-// alone, so that training can resume in its middle.
+// Source provides the batches of each epoch. The batches depend only on the number of
+// the epoch, so that training can resume in the middle of one.
 type Source interface {
-	Batches() int // of an epoch
-	// Epoch gives an epoch's batches from batch first (from 0) on, until ctx ends.
+	Batches() int // per epoch
+	// Epoch returns the batches of an epoch, starting with batch first (counted from
+	// 0), until ctx ends.
 	Epoch(ctx context.Context, epoch, first int) Batches
 }
 
-// Batches are the rest of an epoch.
+// Batches is the remainder of an epoch.
 type Batches interface {
-	// Next gives inputs, whose first dimension is N, and N labels; io.EOF ends the
-	// epoch.
+	// Next returns the inputs of the next batch, whose first dimension is N, and N
+	// labels. It returns io.EOF after the last one.
 	Next() (x *torch.Tensor, labels []int64, err error)
 	Close()
 }
 
-// Images is a source of augmented images [N, 3, H, W].
+// Images is a Source of augmented images [N, 3, H, W].
 type Images struct {
 	Dataset  data.Dataset
 	Batch    int
 	Workers  int
-	Spec     views.Spec // how images are augmented
+	Spec     views.Spec // the augmentation
 	Seed     uint64
-	Balanced bool // classes are drawn with equal probability instead of images
+	Balanced bool // draw classes with equal probability, instead of images
 	DropLast bool
 	Device   torch.Device
 }
 
-// Batches is the number of batches of an epoch.
+// Batches returns the number of batches per epoch.
 func (s *Images) Batches() int { return loader.Batches(s.Dataset.Len(), s.Batch, s.DropLast) }
 
 // Epoch starts the loader of an epoch.
@@ -71,19 +72,19 @@ func (b *imageBatches) Next() (*torch.Tensor, []int64, error) {
 	return x.ToDevice(b.s.Device), labels, nil
 }
 
-// Cached is a source of features computed beforehand.
+// Cached is a Source of features computed beforehand.
 type Cached struct {
 	Features *torch.Tensor // [N, D]
 	Labels   []int64
 	Batch    int
 	Seed     uint64
-	Balanced bool // classes are drawn with equal probability instead of rows
+	Balanced bool // draw classes with equal probability, instead of rows
 }
 
-// Batches is the number of batches of an epoch.
+// Batches returns the number of batches per epoch.
 func (s *Cached) Batches() int { return loader.Batches(len(s.Labels), s.Batch, false) }
 
-// Epoch draws the order of an epoch.
+// Epoch draws the order of an epoch and returns its batches.
 func (s *Cached) Epoch(_ context.Context, epoch, first int) Batches {
 	order := loader.Shuffled(len(s.Labels), s.Seed, epoch)
 	if s.Balanced {

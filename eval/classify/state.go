@@ -11,40 +11,40 @@ import (
 	"contralens/torch"
 )
 
-// Record is what a classifier's checkpoint keeps of its training under
-// "contralens", beside the state to resume from.
+// Record is the part of a classifier's checkpoint under "contralens", except for the
+// state of the training.
 type Record struct {
 	Protocol string            // as in rundir.Result
-	Config   map[string]string // every option
-	Classes  []string          // the names of the outputs
+	Config   map[string]string // all options
+	Classes  []string          // names of the outputs
 	Encoder  EncoderRecord
-	// How it computes, and on which kind of machine.
+	// Threads and workers of the computation, and the kind of machine.
 	Threads, Workers int
 	Machine          string
 }
 
-// EncoderRecord says which encoder a classifier belongs to.
+// EncoderRecord identifies the encoder of a classifier.
 type EncoderRecord struct {
-	Stored bool   // with the classifier in its own file, as it was trained with it
-	Path   string `key:"path"` // of its checkpoint; empty: untrained, of the probe's seed
+	Stored bool   // in the classifier's own file, because it was trained too
+	Path   string `key:"path"` // of its checkpoint; empty: untrained, drawn from the probe's seed
 	SHA256 string `key:"sha256"`
 	Epoch  int    `key:"epoch"`
 }
 
-// checkpointRecord is what a classifier's checkpoint keeps beside PyTorch's keys.
+// checkpointRecord is the record as it is stored, beside PyTorch's keys.
 type checkpointRecord struct {
 	rundir.CheckpointRecord
 	Protocol string        `key:"protocol"`
 	Classes  []string      `key:"classes"`
-	Batches  int           `key:"batches"` // of an epoch
+	Batches  int           `key:"batches"` // per epoch
 	BestTop1 float64       `key:"best_top1"`
 	Totals   Totals        `key:"epoch_totals"`
 	Encoder  EncoderRecord `key:"encoder"`
 }
 
-// Save writes the trainer's state as PyTorch's linear evaluation has it (epoch,
-// classifier, optimizer) and our record. encoder, when it is trained as well, is
-// stored as "model"; nil leaves it out. best is the best accuracy so far.
+// Save writes the trainer's state as PyTorch's linear evaluation does (epoch,
+// classifier, optimizer), and our record. If encoder is not nil, it is stored as
+// "model". best is the best accuracy so far.
 func (t *Trainer) Save(path string, r Record, encoder *nn.Model, best float64) error {
 	completed, inEpoch, totals := t.Epoch-1, t.StepInEpoch, t.Totals
 	if inEpoch == t.Source.Batches() {
@@ -71,9 +71,9 @@ func (t *Trainer) Save(path string, r Record, encoder *nn.Model, best float64) e
 	}))
 }
 
-// Load puts the trainer, whose classifier and optimizer have their final shapes,
-// where a checkpoint left it, and the encoder too when the file has one.
-// warning is a sentence for files without our record, or of other data.
+// Load restores the trainer's state from a checkpoint, and the encoder's if the file
+// has one. The classifier and the optimizer must have their final shapes. warning is a
+// sentence about a file without our record or from other data; else it is "".
 func (t *Trainer) Load(path string, encoder *nn.Model) (best float64, warning string, err error) {
 	file, err := checkpoint.Read(path)
 	if err != nil {
@@ -94,21 +94,21 @@ func (t *Trainer) Load(path string, encoder *nn.Model) (best float64, warning st
 	var record checkpointRecord
 	if rundir.DecodeRecord(file, &record) == nil {
 		t.StepInEpoch, t.Step = 0, (t.Epoch-1)*t.Source.Batches()
-		return 0, fmt.Sprintf("checkpoint %s has no record of ours: the order of the data starts afresh at epoch %d",
+		return 0, fmt.Sprintf("checkpoint %s has no record of ours: the order of the data starts over at epoch %d",
 			path, t.Epoch), nil
 	}
 	t.StepInEpoch, t.Step = record.StepInEpoch, record.GlobalStep
 	if n := t.Source.Batches(); t.StepInEpoch > 0 && record.Batches != n {
 		t.StepInEpoch = 0
-		return record.BestTop1, fmt.Sprintf("the dataset or --batch_size is another than when %s was saved: "+
+		return record.BestTop1, fmt.Sprintf("the dataset or --batch_size differs from when %s was saved: "+
 			"epoch %d starts at its beginning, with %d steps", path, t.Epoch, n), nil
 	}
 	t.Totals = record.Totals
 	return record.BestTop1, "", nil
 }
 
-// loadLinear copies a file's classifier: PyTorch's names, with "module." or
-// without.
+// loadLinear copies a file's classifier. It accepts PyTorch's names with and without
+// "module.".
 func loadLinear(path string, l *Linear, v any) error {
 	weight, bias := linearTensors(v)
 	if weight == nil || bias == nil {
@@ -139,8 +139,8 @@ func linearTensors(v any) (weight, bias *checkpoint.Tensor) {
 	return nil, nil
 }
 
-// Read reads the classifier of a checkpoint and its record; the record of a file
-// that PyTorch wrote is empty. Free the classifier when done.
+// Read reads the classifier of a checkpoint and its record, which is empty if PyTorch
+// wrote the file. Free the classifier when done.
 func Read(path string, device torch.Device) (*Linear, Record, error) {
 	var r Record
 	file, err := checkpoint.Read(path)

@@ -10,30 +10,30 @@ import (
 	"contralens/torch"
 )
 
-// Identity is what a Trainer on cached features does with them.
+// Identity returns x. It is Trainer.Features for cached features.
 func Identity(x *torch.Tensor) *torch.Tensor { return x }
 
-// SweepOptions say how Sweep trains.
+// SweepOptions describe the training of Sweep.
 type SweepOptions struct {
 	Rates                 []float64
 	Classes               int
 	Batch, Epochs         int
-	Schedule              optim.Schedule // its Rate is replaced
+	Schedule              optim.Schedule // Sweep replaces its Rate
 	Momentum, WeightDecay float64
 	Seed                  uint64
 	Balanced              bool
-	// Report, when set, is told after an epoch each rate's accuracy on the images
-	// held out.
+	// Report, if set, is called after every epoch with the accuracy of each rate on the
+	// held-out images.
 	Report func(epoch int, accuracies []float64)
 }
 
-// heldOut is the share of the training images that chooses a learning rate.
+// heldOut is the share of the training images that is held out to choose a learning
+// rate.
 const heldOut = 0.1
 
-// Sweep trains a classifier for each rate on the features [N, D] of d's images,
-// all at once, and gives the rate that does best on a tenth of every class that
-// is held out of the training, with all accuracies there, in percent. The test
-// set has no part in it.
+// Sweep trains one classifier per rate on the features [N, D] of d's images, all in one
+// pass. It returns the rate with the highest accuracy on the held-out images, a tenth
+// of every class, and all accuracies on them, in percent. The test set is not used.
 func Sweep(
 	ctx context.Context, d data.Dataset, features *torch.Tensor, labels []int64, o SweepOptions,
 ) (best float64, accuracies []float64, err error) {
@@ -86,7 +86,7 @@ func Sweep(
 	return best, accuracies, nil
 }
 
-// rows are some rows of features and their labels.
+// rows selects rows of the features, and their labels.
 func rows(features *torch.Tensor, labels []int64, at []int) (*torch.Tensor, []int64) {
 	index, y := make([]int64, len(at)), make([]int64, len(at))
 	for i, row := range at {

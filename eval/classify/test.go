@@ -9,8 +9,8 @@ import (
 	"contralens/torch"
 )
 
-// Test evaluates classifiers on the images of a dataset, all in one pass: the
-// scores of each. counts are the training images of each class.
+// Test evaluates classifiers on the images of a dataset, all in one pass, and returns
+// the scores of each. counts are the numbers of training images per class.
 func Test(m *nn.Model, heads []*Linear, d data.Dataset, counts []int, o features.Options) ([]eval.Scores, error) {
 	tallies := newTallies(heads)
 	err := features.EachBatch(m, d, o, func(f *torch.Tensor, b *loader.ViewBatch) error {
@@ -23,7 +23,7 @@ func Test(m *nn.Model, heads []*Linear, d data.Dataset, counts []int, o features
 	return scores(tallies, counts), nil
 }
 
-// TestCached evaluates classifiers on features [N, D] computed beforehand.
+// TestCached evaluates classifiers on features [N, D] that were computed beforehand.
 func TestCached(heads []*Linear, features *torch.Tensor, labels []int64, counts []int) []eval.Scores {
 	const chunk = 4096
 	tallies := newTallies(heads)

@@ -11,50 +11,51 @@ import (
 	"contralens/torch"
 )
 
-// Trainer trains classifiers by SGD, and where it stands. Make one with its
-// exported fields, and use it inside torch.Run.
+// Trainer trains classifiers by SGD. It also has the state of the training, so that it
+// can resume. Set the exported fields, and use it inside torch.Run.
 type Trainer struct {
 	Source    Source
 	Features  func(x *torch.Tensor) *torch.Tensor // of a batch's inputs: float32 [N, D]
-	Heads     []*Linear                           // each on the same features, for itself
-	Optimizer *optim.SGD                          // of all that is trained
+	Heads     []*Linear                           // each is trained separately on the same features
+	Optimizer *optim.SGD                          // of all trained parameters
 	Schedule  optim.Schedule
 	Epochs    int
-	Diverging bool // a loss of NaN or Inf is no error: of several heads one may diverge
+	Diverging bool // a loss of NaN or Inf is not an error, because one of several heads may diverge
 
-	OnStep  func(Step) error         // after a step; may be nil
-	OnEpoch func(epoch Totals) error // after an epoch; may be nil
+	OnStep  func(Step) error         // called after every step; may be nil
+	OnEpoch func(epoch Totals) error // called after every epoch; may be nil
 
-	Epoch       int // in training, from 1
-	StepInEpoch int // steps of it that are done
+	Epoch       int // current epoch, from 1
+	StepInEpoch int // steps done of the current epoch
 	Step        int // steps done since the beginning
 	Totals      Totals
 }
 
-// Step is what OnStep learns of a step.
+// Step describes a step to OnStep.
 type Step struct {
-	Epoch, Batch, Batches int // batch from 1
+	Epoch, Batch, Batches int // Batch is counted from 1
 	Loss, Top1            float64
 	Rate                  float64
 }
 
-// Totals add up an epoch's steps; of several heads those of the first.
+// Totals sums up the steps of an epoch. If there are several heads, it is about the
+// first one.
 type Totals struct {
 	Images int     `key:"images"`
-	Loss   float64 `key:"loss"` // sums over the images, of accuracies in percent
+	Loss   float64 `key:"loss"` // sums over the images; accuracies in percent
 	Top1   float64 `key:"top1"`
 	Top5   float64 `key:"top5"`
 }
 
-// Mean are the means over the images so far.
+// Mean returns the means over the images so far.
 func (t Totals) Mean() (loss, top1, top5 float64) {
 	n := float64(max(1, t.Images))
 	return t.Loss / n, t.Top1 / n, t.Top5 / n
 }
 
-// Do trains from where the trainer stands to the end of its epochs. When ctx
-// ends, it returns ctx.Err() after the step in work (after an epoch's last step,
-// OnEpoch comes first), and the trainer has everything that resuming needs.
+// Do trains from the current state to the end of the last epoch. If ctx ends, Do
+// finishes the current step (and calls OnEpoch if it was the last step of the epoch)
+// and returns ctx.Err(). The trainer then has everything that is needed to resume.
 func (t *Trainer) Do(ctx context.Context) error {
 	t.Epoch = max(1, t.Epoch)
 	for ; t.Epoch <= t.Epochs; t.Epoch++ {
@@ -107,8 +108,8 @@ func (t *Trainer) epoch(ctx context.Context) (err error) {
 	}
 }
 
-// step trains on one batch. The heads' losses are added: none sees another's
-// gradient.
+// step trains on one batch. It adds the losses of the heads, so their gradients stay
+// separate.
 func (t *Trainer) step(s *Step, x *torch.Tensor, labels []int64) {
 	f := t.Features(x)
 	target := torch.FromInt64(labels, len(labels)).ToDevice(f.Device())

@@ -49,8 +49,8 @@ func (p *linearProbe) trainCached(ctx context.Context) error {
 	}, classify.Identity)
 }
 
-// sweep chooses the learning rate: the one that does best on training images that
-// are held out.
+// sweep chooses the learning rate with the highest accuracy on held-out training
+// images.
 func (p *linearProbe) sweep(ctx context.Context, features *torch.Tensor, labels []int64) error {
 	inWords := func(accuracies []float64) string {
 		var parts []string
@@ -63,7 +63,7 @@ func (p *linearProbe) sweep(ctx context.Context, features *torch.Tensor, labels 
 		Rates: p.c.Sweep, Classes: p.c.NClass, Batch: p.BatchSize, Epochs: p.Epochs, Schedule: p.schedule(),
 		Momentum: p.Momentum, WeightDecay: p.WeightDecay, Seed: p.Seed, Balanced: p.balanced(),
 		Report: func(epoch int, accuracies []float64) {
-			p.print("sweep, epoch %d/%d, top-1 on training images held out by rate: %s", epoch, p.Epochs, inWords(accuracies))
+			p.print("sweep, epoch %d/%d, top-1 on held-out training images by rate: %s", epoch, p.Epochs, inWords(accuracies))
 		},
 	})
 	if err != nil {
@@ -74,11 +74,11 @@ func (p *linearProbe) sweep(ctx context.Context, features *torch.Tensor, labels 
 		held[fmt.Sprint(p.c.Sweep[i])] = a
 	}
 	p.LearningRate, p.metrics["held_out_top1_by_rate"] = best, held
-	p.print("learning rate %v does best on the training images held out; training with it on all of them", best)
+	p.print("learning rate %v is best on the held-out training images; training with it on all images", best)
 	return nil
 }
 
-// lbfgsIterations bounds L-BFGS, as scikit-learn's logistic regression does.
+// lbfgsIterations limits L-BFGS, as in scikit-learn's logistic regression.
 const lbfgsIterations = 100
 
 // lbfgs fits a logistic regression and writes it as a checkpoint.

@@ -13,11 +13,11 @@ import (
 // evaluatedEncoder is the encoder under evaluation.
 type evaluatedEncoder struct {
 	*setup.Encoder
-	SHA256 string // of its checkpoint; empty: untrained
+	SHA256 string // of its checkpoint; empty if untrained
 }
 
-// openEncoder loads the encoder of a checkpoint, or builds an untrained one where
-// there is none. The checkpoint's record sets the options of n.
+// openEncoder loads the encoder of a checkpoint, or builds an untrained one if there is
+// no checkpoint. The checkpoint's record sets the options of n.
 func openEncoder(n *config.Net, m config.Machine, w config.Weights, seed uint64, o Options) (*evaluatedEncoder, error) {
 	if w.Ckpt == "" {
 		o.note("no --ckpt: the encoder is untrained")
@@ -39,7 +39,7 @@ func openEncoder(n *config.Net, m config.Machine, w config.Weights, seed uint64,
 	return &evaluatedEncoder{Encoder: e, SHA256: sum}, nil
 }
 
-// result is a result about the encoder. options are those of the evaluation.
+// result makes a result about the encoder. options are those of the evaluation.
 func (e *evaluatedEncoder) result(
 	protocol, dataset string, metrics map[string]any, seed uint64, options map[string]string,
 ) rundir.Result {

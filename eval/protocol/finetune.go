@@ -19,8 +19,8 @@ import (
 )
 
 // Finetune trains the last stages of an encoder together with a classifier, on all
-// labels or a share of them, and with CRTEpochs a new classifier after that. It
-// returns a result for each.
+// labels or a fraction of them. With CRTEpochs, it then trains a new classifier on the
+// result. It returns one result per stage.
 func Finetune(ctx context.Context, c config.Finetune, o Options) (results []rundir.Result, err error) {
 	err = compute(ctx, c.Threads, func() error {
 		results, err = finetune(ctx, &c, o)
@@ -30,7 +30,7 @@ func Finetune(ctx context.Context, c config.Finetune, o Options) (results []rund
 }
 
 func finetune(ctx context.Context, c *config.Finetune, o Options) ([]rundir.Result, error) {
-	place, err := setup.FindPlace(c.Output, c.RunName()) // before the checkpoint's record sets options
+	place, err := setup.FindPlace(c.Output, c.RunName()) // find it before the checkpoint's record sets options
 	if err != nil {
 		return nil, err
 	}
@@ -66,8 +66,8 @@ func finetune(ctx context.Context, c *config.Finetune, o Options) ([]rundir.Resu
 	return f.results, k.stop(ctx, err)
 }
 
-// Supervised trains an untrained encoder together with a classifier: a fine-tuning of
-// all stages from random weights.
+// Supervised trains an encoder from random weights together with a classifier. It is
+// Finetune of all stages of an untrained encoder.
 func Supervised(ctx context.Context, c config.Supervised, o Options) (result rundir.Result, err error) {
 	err = compute(ctx, c.Threads, func() error {
 		place, err := setup.FindPlace(c.Output, c.RunName())
@@ -80,7 +80,7 @@ func Supervised(ctx context.Context, c config.Supervised, o Options) (result run
 			return err
 		}
 		defer k.close()
-		c.Classifier = tuned.Classifier // as it was settled
+		c.Classifier = tuned.Classifier // as chosen for the training
 		if err := k.prepare(place, &c); err != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func Supervised(ctx context.Context, c config.Supervised, o Options) (result run
 	return result, err
 }
 
-// writeList writes the images of a dataset in the format of --dataset list.
+// writeList writes the images of a dataset to a file in the format of --dataset list.
 func writeList(path string, d data.Dataset) error {
 	var b strings.Builder
 	for i := range d.Len() {
@@ -103,12 +103,12 @@ func writeList(path string, d data.Dataset) error {
 	return os.WriteFile(path, []byte(b.String()), 0o644)
 }
 
-// finetuning is an encoder and its classifier in training.
+// finetuning is an encoder and its classifier during training.
 type finetuning struct {
 	*session
 	c        *config.Finetune
-	protocol string // its name in results
-	curves   string // folder of TensorBoard's events
+	protocol string // name in results
+	curves   string // directory of TensorBoard's events
 	results  []rundir.Result
 }
 
@@ -144,9 +144,9 @@ func (f *finetuning) tuneEncoder(ctx context.Context) error {
 	return f.report(ctx, f.protocol, head, r, nil)
 }
 
-// retrainClassifier is the second stage of classifier re-training (cRT, Kang et al.,
-// ICLR 2020): a new classifier on the encoder, now frozen, with every class equally
-// often.
+// retrainClassifier is the second stage of classifier re-training (cRT; Kang et al.,
+// ICLR 2020): it trains a new classifier on the frozen encoder, with class-balanced
+// sampling.
 func (f *finetuning) retrainClassifier(ctx context.Context) error {
 	model := f.encoder.Model
 	images, err := f.images(true)
@@ -176,9 +176,9 @@ func (f *finetuning) retrainClassifier(ctx context.Context) error {
 		Dir: dir, Record: record,
 		Test: func(ctx context.Context) (eval.Scores, error) { return f.testHead(ctx, head) },
 	}
-	f.print("second stage: a new classifier on the frozen encoder, classes equally often")
+	f.print("second stage: a new classifier on the frozen encoder, with class-balanced sampling")
 	if f.Resume != "" && f.Resume != "auto" {
-		f.Resume = "auto" // a named checkpoint is the first stage's
+		f.Resume = "auto" // a named checkpoint belongs to the first stage
 	}
 	if err := f.run(ctx, r, filepath.Join(f.curves, "crt")); err != nil {
 		return err

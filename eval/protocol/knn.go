@@ -13,9 +13,9 @@ import (
 	"contralens/setup"
 )
 
-// KNN classifies the test images by a vote of the training images whose features are
-// nearest (Wu et al., 2018). The result also goes to the run directory that the
-// checkpoint is in, if it is in one.
+// KNN classifies the test images by a vote of the training images with the nearest
+// features (Wu et al., 2018). If the checkpoint is in a run directory, the result is
+// appended to its results.jsonl.
 func KNN(ctx context.Context, c config.KNN, o Options) (result rundir.Result, err error) {
 	err = compute(ctx, c.Threads, func() error {
 		result, err = knn(ctx, c, o)

@@ -15,8 +15,7 @@ import (
 )
 
 // Linear trains a linear classifier on the features of a frozen encoder: by SGD on
-// augmented images, or with Cached on features that are computed once, by SGD or
-// L-BFGS.
+// augmented images, or with Cached by SGD or L-BFGS on features that are computed once.
 func Linear(ctx context.Context, c config.Linear, o Options) (result rundir.Result, err error) {
 	err = compute(ctx, c.Threads, func() error {
 		result, err = linear(ctx, &c, o)
@@ -26,7 +25,7 @@ func Linear(ctx context.Context, c config.Linear, o Options) (result rundir.Resu
 }
 
 func linear(ctx context.Context, c *config.Linear, o Options) (rundir.Result, error) {
-	place, err := setup.FindPlace(c.Output, c.RunName(o.Set)) // before the checkpoint's record sets options
+	place, err := setup.FindPlace(c.Output, c.RunName(o.Set)) // find it before the checkpoint's record sets options
 	if err != nil {
 		return rundir.Result{}, err
 	}
@@ -53,16 +52,16 @@ func linear(ctx context.Context, c *config.Linear, o Options) (rundir.Result, er
 	return k.finish(p.protocol, p.scores, p.metrics)
 }
 
-// linearProbe is a linear classifier in training.
+// linearProbe is a linear classifier during training.
 type linearProbe struct {
 	*session
 	c        *config.Linear
-	protocol string // its name in results
-	curves   string // folder of TensorBoard's events
+	protocol string // name in results
+	curves   string // directory of TensorBoard's events
 	head     *classify.Linear
 	testWith func(ctx context.Context, head *classify.Linear) (eval.Scores, error)
 	scores   eval.Scores
-	metrics  map[string]any  // beside the accuracies
+	metrics  map[string]any  // in addition to the accuracies
 	cached   []*torch.Tensor // features to free
 }
 

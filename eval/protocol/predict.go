@@ -15,9 +15,9 @@ import (
 	"contralens/torch"
 )
 
-// Prediction is the answer for an image.
+// Prediction is the result for one image.
 type Prediction struct {
-	Image   string        `json:"image"`   // its path
+	Image   string        `json:"image"`   // path
 	Classes []Probability `json:"classes"` // the most probable first
 }
 
@@ -27,9 +27,9 @@ type Probability struct {
 	Probability float64 `json:"probability"`
 }
 
-// Predict gives each the most probable classes of every image, in order, by a
-// classifier that Linear, Finetune or Supervised trained. Images that cannot be read
-// are noted and left out, and are an error at the end.
+// Predict classifies images with a classifier that Linear, Finetune or Supervised
+// trained, and calls each with every image's most probable classes, in order.
+// Unreadable images are noted and skipped; at the end they are an error.
 func Predict(ctx context.Context, c config.Predict, images data.Dataset, o Options, each func(Prediction) error) error {
 	return compute(ctx, c.Threads, func() error { return predict(ctx, &c, images, o, each) })
 }
@@ -52,8 +52,8 @@ func predict(
 	}
 	defer model.Free()
 	if got, want := model.FeatureDim(), head.Weight.Size(1); got != want {
-		return fmt.Errorf("checkpoint %s: its classifier wants %d features, the encoder has %d; is it another encoder's?",
-			c.Ckpt, want, got)
+		return fmt.Errorf("checkpoint %s: its classifier wants %d features, the encoder has %d; "+
+			"does it belong to another encoder?", c.Ckpt, want, got)
 	}
 	whole, unreadable := data.WithPlaceholder(images, func(err error) { o.note("%v", err) })
 	top := min(c.Top, head.Classes())
@@ -77,7 +77,7 @@ func predict(
 		return nil
 	})
 	if n := unreadable.Count(); err == nil && n > 0 {
-		err = fmt.Errorf("%d of %d images could not be read, and have no prediction", n, images.Len())
+		err = fmt.Errorf("%d of %d images could not be read and have no prediction", n, images.Len())
 	}
 	return err
 }
@@ -89,9 +89,9 @@ func className(classes []string, i int) string {
 	return fmt.Sprint("class ", i)
 }
 
-// encoderOf opens the encoder of a classifier: in the same file where both were
-// trained, in a checkpoint of its own for a probe. record has the options of its
-// training, which come back.
+// encoderOf opens the encoder of a classifier. It is in the classifier's file if both
+// were trained, or else in its own checkpoint. record has the options of the training,
+// which encoderOf returns.
 func encoderOf(c *config.Predict, record classify.Record, o Options) (m *nn.Model, s config.Linear, err error) {
 	s = config.DefaultLinear()
 	if err := config.Apply(&s, record.Config); err != nil {
@@ -101,7 +101,7 @@ func encoderOf(c *config.Predict, record classify.Record, o Options) (m *nn.Mode
 	if s.Ckpt, s.UseEMA, err = encoderFile(c, record, o); err != nil {
 		return nil, s, err
 	}
-	if s.Ckpt == "" { // a probe on an untrained encoder, whose seed says everything
+	if s.Ckpt == "" { // a probe on an untrained encoder, which its seed determines
 		e, err := setup.UntrainedEncoder(s.Net, s.Machine, s.Seed)
 		if err != nil {
 			return nil, s, err
@@ -118,8 +118,8 @@ func encoderOf(c *config.Predict, record classify.Record, o Options) (m *nn.Mode
 	return e.Model, s, nil
 }
 
-// encoderFile is the checkpoint of a classifier's encoder, "" for an untrained one;
-// ema reports whether the classifier was trained on the key encoder in it.
+// encoderFile returns the checkpoint of a classifier's encoder, or "" if it is
+// untrained. ema reports whether the classifier was trained on the key encoder in it.
 func encoderFile(c *config.Predict, record classify.Record, o Options) (path string, ema bool, err error) {
 	if record.Encoder.Stored {
 		return c.Ckpt, false, nil
@@ -141,7 +141,7 @@ func encoderFile(c *config.Predict, record classify.Record, o Options) (path str
 	return path, ema, sameFile(c, path, record.Encoder.SHA256, o)
 }
 
-// sameFile makes sure that the encoder is the one that the probe was trained on.
+// sameFile checks that the encoder is the one that the probe was trained on.
 func sameFile(c *config.Predict, path, want string, o Options) error {
 	got, err := checkpoint.SHA256(path)
 	if err != nil || want == "" || got == want {

@@ -1,13 +1,13 @@
-// Package protocol evaluates encoders by the protocols of the field: nearest
-// neighbors (KNN), a linear classifier on frozen features (Linear), fine-tuning
-// (Finetune) and, to compare with, training from labels alone (Supervised). Predict
-// applies the classifiers that they leave.
+// Package protocol evaluates encoders by the protocols of the field: nearest neighbors
+// (KNN), a linear classifier on frozen features (Linear), fine-tuning (Finetune) and,
+// for comparison, training from labels alone (Supervised). Predict applies the
+// classifiers that they train.
 //
-// Each is a function of its configuration, which Resolve has checked, and does its
-// tensor work itself. What it finds comes back as a rundir.Result and is written to
-// results.jsonl in the run directory; a Reporter hears of the progress. When the
-// context ends, everything is saved, ErrStopped comes back, and the same call with
-// Resume "auto" continues.
+// Each protocol is a function of its configuration, on which Resolve has been called,
+// and does its tensor work itself. It returns a rundir.Result, writes it to
+// results.jsonl in the run directory, and reports progress to a Reporter. If the
+// context ends, it saves everything and returns ErrStopped; the same call with Resume
+// "auto" then resumes.
 package protocol
 
 import (
@@ -20,30 +20,31 @@ import (
 	"contralens/setup"
 )
 
-// ErrStopped ends a protocol whose context ended, after what it trained was saved.
+// ErrStopped is the error of a protocol whose context ended, after its state was saved.
 var ErrStopped = errors.New("stopped")
 
-// Options are what a protocol needs beside its configuration; the zero value is for
-// programs that want the results alone.
+// Options are what a protocol needs besides its configuration. The zero value suffices
+// for programs that only want the results.
 type Options struct {
-	// Set has the names of the options that were chosen on purpose. They win over what
-	// the record of a checkpoint says of its encoder.
+	// Set has the names of the options that the user chose. They override the record of
+	// an encoder's checkpoint.
 	Set map[string]bool
-	// Begin, when set, is called when the run directory is made: from here on there is
-	// something to save when the context ends.
+	// Begin, if set, is called when the run directory is made. From then on, there is a
+	// state to save if the context ends.
 	Begin func()
-	// Tuner, when set, measures which precision and which split of the processors train
-	// an encoder fastest, where the options leave that open. Without it they are fp32 and
-	// one thread and one worker a processor. Its notes go to Note unless it has its own.
+	// Tuner, if set, measures which precision and which split of the processors train
+	// an encoder fastest, if the options leave them open. Without it, they are fp32 and
+	// one thread and one worker per processor. Its notes go to Note, unless it has its
+	// own.
 	Tuner *autotune.Tuner
 	Reporter
 }
 
-// Reporter receives what a protocol says; functions that are nil are left out.
+// Reporter receives the messages of a protocol. Each of its functions may be nil.
 type Reporter struct {
-	Note     func(string)              // a sentence beside the results; called from any goroutine
-	Line     func(string)              // a line of progress or results; log.txt has it as well
-	Features func(done, total int)     // images whose features are computed
+	Note     func(string)              // a sentence besides the results; called from any goroutine
+	Line     func(string)              // a line of progress or results, as in log.txt
+	Features func(done, total int)     // progress of the feature extraction, in images
 	Result   func(rundir.Result) error // a result, as soon as it is written
 }
 
@@ -66,7 +67,8 @@ func (r Reporter) result(result rundir.Result) error {
 	return r.Result(result)
 }
 
-// compute runs f, which does tensor work; its error is ErrStopped when ctx ended it.
+// compute runs f, which computes with tensors. Its error is ErrStopped if ctx has
+// ended.
 func compute(ctx context.Context, threads int, f func() error) error {
 	err := setup.Compute(threads, f)
 	if stopped(ctx, err) {
@@ -75,7 +77,7 @@ func compute(ctx context.Context, threads int, f func() error) error {
 	return err
 }
 
-// stopped reports whether err is the end of ctx.
+// stopped reports whether err is the error of ctx.
 func stopped(ctx context.Context, err error) bool {
 	return err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err())
 }

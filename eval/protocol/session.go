@@ -21,25 +21,27 @@ import (
 	"contralens/setup"
 	"contralens/torch"
 	"contralens/views"
+	"contralens/world"
 )
 
-// session is what all trained classifiers have in common: the encoder, the images,
-// and the run directory with its log.
+// session is the common part of all protocols that train: the encoder, the images, and
+// the run directory with its log.
 type session struct {
 	*config.Classifier
 	Options
 	encoder     *evaluatedEncoder
 	train, test data.Dataset
-	counts      []int             // training images of each class
+	counts      []int             // training images per class
 	classes     []string          // names of the outputs
-	values      map[string]string // all options, as they would be typed
+	values      map[string]string // all options, as typed on the command line
 	dir         string
 	log         *os.File
-	release     func() // of the run directory
+	release     func() // unlocks the run directory
 }
 
-// openSession opens encoder and data and refuses what does not fit together. nClass
-// is the number of outputs that the user asked for, 0 for the dataset's.
+// openSession opens the encoder and the data, and checks that they fit together. nClass
+// is the number of outputs that the user asked for; 0 is the dataset's number of
+// classes.
 func openSession(ctx context.Context, c *config.Classifier, o Options, w config.Weights, nClass int) (*session, error) {
 	k := &session{Classifier: c, Options: o}
 	var err error
@@ -59,9 +61,9 @@ func openSession(ctx context.Context, c *config.Classifier, o Options, w config.
 	return k, nil
 }
 
-// openTraining is openSession for an encoder that is trained too. place is the run's.
-// The network is known when the encoder's file is read, and measured only then: its
-// memory format is not chosen.
+// openTraining is openSession for an encoder that is trained as well. place is the
+// run's. The network is known only after the encoder's file has been read, so its
+// memory format is not chosen by measuring.
 func openTraining(ctx context.Context, c *config.Finetune, o Options, place setup.Place) (*session, error) {
 	if err := setup.ResumeCompute(&c.Machine, c.Resume, place.Dir); err != nil {
 		return nil, err
@@ -80,7 +82,7 @@ func openTraining(ctx context.Context, c *config.Finetune, o Options, place setu
 	return k, nil
 }
 
-// tune settles how the encoder is trained.
+// tune chooses how the encoder is computed in training.
 func (k *session) tune(retune bool) error {
 	if k.Tuner == nil {
 		k.Settle()
@@ -114,7 +116,7 @@ func (k *session) tune(retune bool) error {
 	return err
 }
 
-// fit makes sure that data and number of classes go together.
+// fit checks that the data and the number of classes fit together.
 func (k *session) fit(nClass int) error {
 	k.classes = slices.Clone(k.train.Classes())
 	switch n := len(k.classes); {
@@ -125,10 +127,10 @@ func (k *session) fit(nClass int) error {
 		return fmt.Errorf("--data_folder %s: want a val/ or test/ folder beside train/ to test on, found none in dataset %s",
 			k.DataFolder, k.train.Name())
 	case nClass > 0 && nClass < n:
-		return fmt.Errorf("--n_class %d: dataset %s has %d classes; give --n_class %d, or leave it out",
+		return fmt.Errorf("--n_class %d: dataset %s has %d classes; use --n_class %d, or omit it",
 			nClass, k.train.Name(), n, n)
 	case nClass > n:
-		k.note("--n_class %d: dataset %s has %d classes; the other outputs learn never to answer", nClass, k.train.Name(), n)
+		k.note("--n_class %d: dataset %s has %d classes; the other outputs learn to stay silent", nClass, k.train.Name(), n)
 		for i := n; i < nClass; i++ {
 			k.classes = append(k.classes, fmt.Sprint("unused ", i))
 		}
@@ -142,14 +144,14 @@ func (k *session) fit(nClass int) error {
 	return nil
 }
 
-// prepare makes the run directory; c is a pointer to the configuration.
+// prepare makes the run directory. c points to the configuration.
 func (k *session) prepare(place setup.Place, c any) (err error) {
 	k.dir, k.values = place.Dir, config.Values(c)
 	if k.Resume != "" && k.Resume != "auto" && !isFile(k.Resume) {
 		return fmt.Errorf("--resume %s: want a checkpoint, or auto for the run directory's newest, but there is no such file",
 			k.Resume)
 	}
-	if k.release, err = setup.Prepare(place, c, k.Output, os.Args); err != nil {
+	if k.release, err = setup.Prepare(world.Single(), place, c, k.Output, os.Args); err != nil {
 		return err
 	}
 	k.log, err = os.OpenFile(filepath.Join(k.dir, rundir.LogFile), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
@@ -185,7 +187,7 @@ func (k *session) evalOptions(ctx context.Context) features.Options {
 
 func (k *session) bf16() bool { return k.Precision == "bf16" }
 
-// images is the source of augmented training images.
+// images returns the source of augmented training images.
 func (k *session) images(balanced bool) (*classify.Images, error) {
 	spec, err := views.Preset(k.AugLinear, k.InputRes, k.Crop)
 	spec.Exact = k.Decode == "exact"
@@ -195,7 +197,7 @@ func (k *session) images(balanced bool) (*classify.Images, error) {
 	}, err
 }
 
-// newHead makes a classifier of n outputs on the encoder's features.
+// newHead makes a classifier with n outputs on the encoder's features.
 func (k *session) newHead(n int, seed uint64) *classify.Linear {
 	return classify.NewLinear(n, k.encoder.Model.FeatureDim(), seed, k.encoder.Model.Config.Device)
 }
@@ -206,7 +208,7 @@ func (k *session) schedule() optim.Schedule {
 	}
 }
 
-// record is what a classifier's checkpoint keeps beside its state.
+// record returns the record of a classifier's checkpoint.
 func (k *session) record(protocol string) classify.Record {
 	return classify.Record{
 		Protocol: protocol, Config: k.values, Classes: k.classes,

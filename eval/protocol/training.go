@@ -14,9 +14,9 @@ import (
 	"contralens/rundir"
 )
 
-// run trains in the run directory from the start, or from a checkpoint with Resume.
-// curves is the folder for TensorBoard's events. It returns ErrStopped when ctx ended
-// and the state is saved.
+// run trains in the run directory, from the start or with Resume from a checkpoint.
+// curves is the directory of TensorBoard's events. If ctx ends, run returns ErrStopped
+// after the state is saved.
 func (k *session) run(ctx context.Context, r *classify.Run, curves string) error {
 	if k.Resume != "" {
 		if err := k.resume(r); err != nil {
@@ -31,13 +31,13 @@ func (k *session) run(ctx context.Context, r *classify.Run, curves string) error
 	r.SaveFreq, r.PrintFreq, r.Print, r.Curves = k.SaveFreq, k.PrintFreq, k.print, w
 	err = r.Do(ctx)
 	if stopped(ctx, err) {
-		k.print("stopped; %s has everything: resume with the same command and --resume auto", r.Interrupted())
+		k.print("stopped; %s has the state: resume with the same command and --resume auto", r.Interrupted())
 		return ErrStopped
 	}
 	return err
 }
 
-// resume puts the training where a checkpoint left it.
+// resume restores the state of the training from a checkpoint.
 func (k *session) resume(r *classify.Run) error {
 	path := k.Resume
 	if path == "auto" {
@@ -45,6 +45,9 @@ func (k *session) resume(r *classify.Run) error {
 		path, skipped = rundir.Newest(r.Dir)
 		for _, err := range skipped {
 			k.print("note: passed over: %v", err)
+		}
+		if path == "" && len(skipped) > 0 {
+			return rundir.AllDamaged(r.Dir)
 		}
 	}
 	if path == "" {
@@ -62,16 +65,16 @@ func (k *session) resume(r *classify.Run) error {
 	return nil
 }
 
-// stop says that ctx ended outside of the training, where nothing needs saving.
+// stop reports that ctx ended outside of the training, when there is no state to save.
 func (k *session) stop(ctx context.Context, err error) error {
 	if !stopped(ctx, err) {
 		return err
 	}
-	k.print("stopped outside the training; the same command with --resume auto continues")
+	k.print("stopped outside of training; resume with the same command and --resume auto")
 	return ErrStopped
 }
 
-// test tests a classifier on the encoder's features of the test images.
+// testHead tests a classifier on the encoder's features of the test images.
 func (k *session) testHead(ctx context.Context, head *classify.Linear) (eval.Scores, error) {
 	s, err := classify.Test(k.encoder.Model, []*classify.Linear{head}, k.test, k.counts, k.evalOptions(ctx))
 	if err != nil {
@@ -95,7 +98,7 @@ func (k *session) finish(protocol string, s eval.Scores, metrics map[string]any)
 	return r, k.result(r)
 }
 
-// metrics are the metrics of a test: accuracies in percent.
+// metrics returns the metrics of a test: accuracies in percent.
 func (k *session) metrics(s eval.Scores) map[string]any {
 	perClass := map[string]float64{}
 	for i, a := range s.PerClass {
@@ -123,8 +126,8 @@ func addShots(m map[string]any, s *eval.Shots) {
 	}
 }
 
-// tauNormalized tests the τ-normalized classifier (Kang et al., 2020) by test, reports
-// its accuracies under a title and returns its metrics.
+// tauNormalized tests the τ-normalized classifier (Kang et al., 2020) with test,
+// reports its accuracies under a title, and returns its metrics.
 func (k *session) tauNormalized(
 	τ float64, head *classify.Linear, title string, test func(*classify.Linear) (eval.Scores, error),
 ) (map[string]any, error) {
@@ -142,7 +145,8 @@ func (k *session) tauNormalized(
 	return m, nil
 }
 
-// summary is a test's scores in words; of many classes it names the best and the worst.
+// summary describes the scores of a test. If there are many classes, it names the best
+// and the worst.
 func summary(title string, s eval.Scores, classes []string) []string {
 	lines := []string{fmt.Sprintf("%s top-1: %.2f %%  top-%d: %.2f %%", title, s.Top1, min(5, len(s.PerClass)), s.Top5)}
 	if s.Shots != nil {

@@ -1,5 +1,6 @@
-// Package report gathers the results of many runs in one table, with means and
-// standard deviations over seeds.
+// Package report collects the results of many runs in one table, with means and
+// standard deviations over seeds. Collect reads the results, and Write writes the
+// table.
 package report
 
 import (
@@ -16,19 +17,19 @@ import (
 	"contralens/rundir"
 )
 
-// Metrics are the accuracies that a table has, in the order of its columns; a
-// table leaves out those that no result has.
+// Metrics lists the accuracies of a table in the order of its columns. A table omits
+// those that no result has.
 var Metrics = []string{"top1", "top5", "many", "medium", "few"}
 
 // Value is a metric over the seeds of a row, in percent.
 type Value struct {
 	Mean float64 `json:"mean"`
-	Std  float64 `json:"std"` // of the sample (divisor n-1); 0 of one seed
+	Std  float64 `json:"std"` // sample standard deviation (divisor n-1); 0 for one seed
 }
 
-// Row is what repeated evaluations found: they differ in nothing but seeds.
+// Row is the result of repeated evaluations that differ only in their seeds.
 type Row struct {
-	Run      string           `json:"run"` // the run directories' name; what is common to several
+	Run      string           `json:"run"` // name of the run directory, or the common part of several names
 	Protocol string           `json:"protocol"`
 	Dataset  string           `json:"dataset"`
 	Epoch    int              `json:"epoch"`
@@ -38,13 +39,13 @@ type Row struct {
 	runs []string
 }
 
-// Options say what Collect keeps.
+// Options select what Collect returns.
 type Options struct {
-	AllEpochs bool // all evaluations of an encoder that was evaluated after several epochs; else the last
+	AllEpochs bool // return the evaluations after all epochs of an encoder, instead of the last ones
 }
 
-// Collect reads the results.jsonl of every run directory in or below dir. Of an
-// evaluation that was repeated with the same seed and checkpoint, the last counts.
+// Collect reads the results.jsonl of every run directory in or below dir. If an
+// evaluation was repeated with the same seed and checkpoint, the last one counts.
 func Collect(dir string, o Options) ([]Row, error) {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("report: want a directory with runs below it, but there is no directory %s", dir)
@@ -93,7 +94,7 @@ func Collect(dir string, o Options) ([]Row, error) {
 	return rows, nil
 }
 
-// group are the results of a row, by what tells repetitions apart.
+// group has the results of a row, keyed by what distinguishes the repetitions.
 type group struct {
 	first   rundir.Result
 	results map[string]rundir.Result
@@ -104,7 +105,7 @@ var seedInName = regexp.MustCompile(`_seed-\d+`)
 
 func add(groups map[string]*group, run string, r rundir.Result) {
 	key := r.Group
-	if key == "" { // of another program: runs whose names differ in the seed alone
+	if key == "" { // of another program: group runs whose names differ only in the seed
 		key = fmt.Sprint(r.Protocol, " ", r.Dataset, " ", r.Epoch, " ", seedInName.ReplaceAllString(run, ""))
 	}
 	g := groups[key]
@@ -112,8 +113,8 @@ func add(groups map[string]*group, run string, r rundir.Result) {
 		g = &group{first: r, results: map[string]rundir.Result{}}
 		groups[key] = g
 	}
-	// The encoder's file tells seeds of its training apart; k-NN during training
-	// knows its run only.
+	// The encoder's file distinguishes the seeds of its training. A k-NN evaluation
+	// during training has only the name of its run.
 	g.results[fmt.Sprint(r.Seed, " ", cmp.Or(r.CheckpointSHA256, run))] = r
 	if !slices.Contains(g.runs, run) {
 		g.runs = append(g.runs, run)
@@ -140,7 +141,7 @@ func (g *group) row() Row {
 }
 
 func meanStd(values []float64) Value {
-	slices.Sort(values) // sums don't depend on the order of a map
+	slices.Sort(values) // the sum must not depend on the order of a map
 	n := float64(len(values))
 	var v Value
 	for _, x := range values {
@@ -156,7 +157,8 @@ func meanStd(values []float64) Value {
 	return v
 }
 
-// commonName is a run's name without its seed, or what several begin with.
+// commonName returns the name of a run without its seed, or the common prefix of
+// several names.
 func commonName(runs []string) string {
 	name := seedInName.ReplaceAllString(runs[0], "")
 	for _, r := range runs[1:] {
@@ -175,7 +177,7 @@ func commonName(runs []string) string {
 	return strings.Join(runs, ", ")
 }
 
-// lastEpochs keeps of rows that differ in the epoch alone the last.
+// lastEpochs keeps the last of the rows that differ only in the epoch.
 func lastEpochs(rows []Row) []Row {
 	last := map[string]int{}
 	key := func(r Row) string {

@@ -11,7 +11,7 @@ import (
 	"contralens/internal/option"
 )
 
-// Formats are the formats of Write.
+// Formats lists the formats of Write.
 var Formats = []string{"markdown", "csv", "html"}
 
 // titles are the headings of Metrics.
@@ -19,7 +19,7 @@ var titles = map[string]string{
 	"top1": "top-1 %", "top5": "top-5 %", "many": "many %", "medium": "medium %", "few": "few %",
 }
 
-// Write writes the table.
+// Write writes the rows as a table in one of the Formats.
 func Write(w io.Writer, format string, rows []Row) error {
 	var used []string
 	for _, m := range Metrics {
@@ -41,7 +41,7 @@ func Write(w io.Writer, format string, rows []Row) error {
 	return option.Text("format", strings.Join(Formats, ", "), format)
 }
 
-// text is "52.27 ± 0.31", or the mean alone of one seed.
+// text returns "52.27 ± 0.31", or only the mean for one seed.
 func (v Value) text(seeds int) string {
 	if seeds < 2 {
 		return fmt.Sprintf("%.2f", v.Mean)
@@ -49,7 +49,7 @@ func (v Value) text(seeds int) string {
 	return fmt.Sprintf("%.2f ± %.2f", v.Mean, v.Std)
 }
 
-// table is the table as text: the first row has the headings.
+// table returns the table as text. The first row has the headings.
 func table(rows []Row, used []string) [][]string {
 	head := []string{"run", "protocol", "dataset", "epoch", "seeds"}
 	for _, m := range used {
@@ -85,7 +85,7 @@ func markdown(w io.Writer, rows []Row, used []string) error {
 	return err
 }
 
-// commas has means and standard deviations in columns of their own, unrounded.
+// commas writes means and standard deviations in separate columns, unrounded.
 func commas(w io.Writer, rows []Row, used []string) error {
 	c := csv.NewWriter(w)
 	head := []string{"run", "protocol", "dataset", "epoch", "seeds"}

@@ -1,6 +1,5 @@
-// Package barlow adds Barlow Twins (Zbontar et al., 2021) to the methods, from
-// outside: importing it is enough for --method BarlowTwins. docs/extending.md goes
-// through it.
+// Package barlow adds Barlow Twins (Zbontar et al., 2021) to the methods, from outside.
+// Import it to enable --method BarlowTwins. docs/extending.md explains it.
 package barlow
 
 import (
@@ -10,7 +9,7 @@ import (
 	"contralens/torch"
 )
 
-// offDiagonal is λ of the paper: the weight of what should be uncorrelated.
+// offDiagonal is λ of the paper, the weight of the off-diagonal correlations.
 const offDiagonal = 0.005
 
 func init() {
@@ -26,9 +25,8 @@ func (barlow) Crops() int           { return 2 }
 func (barlow) State() methods.State { return methods.State{} }
 func (barlow) Free()                {}
 
-// Forward makes each dimension of the embedding agree between both views and the
-// dimensions differ from each other, by the views' cross-correlation C over the
-// batch:
+// Forward makes each dimension of the embedding agree between the two views, and different
+// dimensions uncorrelated. C is the cross-correlation of the views over the batch:
 //
 //	loss = Σ_i (1 - C_ii)² + λ Σ_{i≠j} C_ij²
 func (m barlow) Forward(b *methods.Batch) methods.Outcome {
@@ -39,8 +37,8 @@ func (m barlow) Forward(b *methods.Batch) methods.Outcome {
 	off := c.Square().Mul(eye.SubFrom(1)).Sum().MulScalar(offDiagonal)
 	loss := c.Sub(eye).Square().Mul(eye).Sum().Add(off)
 
-	// Scores, statistics and accuracy to look at: each view of an image against the
-	// other views of the batch.
+	// Scores, statistics and accuracy for the record: each view of an image is compared
+	// with the other views of the batch.
 	seen := contrast.Similarity(u.Detach(), v, contrast.Draw{}, m.ContrastOptions(b))
 	seen.Loss, seen.Value = loss, loss.Item()
 	return methods.Outcome{Output: seen}

@@ -1,5 +1,5 @@
-// Package csvset adds a dataset from outside: images whose classes stand in a CSV file.
-// Importing it is enough for --dataset csv.
+// Package csvset adds a dataset from outside: images whose classes are listed in a CSV
+// file. Import it to enable --dataset csv.
 package csvset
 
 import (
@@ -13,8 +13,8 @@ import (
 	"contralens/data/sets"
 )
 
-// list is the file in a dataset's folder that tells its images: lines of image, class
-// and split (train or test), after a line with these words.
+// list is the file in a dataset's folder that lists its images. Its first line is
+// "image,class,split"; in the others, split is train or test.
 const list = "labels.csv"
 
 func init() { sets.Register("csv", open, list) }

@@ -1,5 +1,6 @@
-// Package plateau adds a hook from outside: it ends a training whose loss no longer
-// falls. Its state is part of checkpoints, so a resumed run ends where the other would.
+// Package plateau adds a hook from outside: it ends training when the loss stops
+// falling. Its state is part of checkpoints, so a resumed run ends at the same epoch as
+// an uninterrupted one.
 package plateau
 
 import (
@@ -9,18 +10,18 @@ import (
 	"contralens/train"
 )
 
-// state is what a checkpoint keeps.
+// state is stored in checkpoints.
 type state struct {
-	Best float64 `key:"best"` // the lowest mean loss of an epoch
-	Flat int     `key:"flat"` // epochs since
+	Best float64 `key:"best"` // lowest mean loss of an epoch
+	Flat int     `key:"flat"` // epochs since then
 }
 
-// Hooks end the training, with everything saved, after so many epochs in a row whose
-// mean loss is not below the lowest one before.
+// Hooks returns hooks that end training, with everything saved, after the given number
+// of consecutive epochs without a new lowest mean loss.
 func Hooks(epochs int) []train.Hook {
 	s := state{Best: math.MaxFloat64}
 	watch := train.Hook{
-		Name: "plateau", Order: train.Monitor, // before the epoch's checkpoint, which keeps the state
+		Name: "plateau", Order: train.Monitor, // before the epoch's checkpoint, which stores the state
 		Epoch: func(r *train.Run) error {
 			loss, _ := r.Meter.Means()
 			if s.Flat++; loss < s.Best {
@@ -35,7 +36,7 @@ func Hooks(epochs int) []train.Hook {
 		Order: train.Evaluate, // after the checkpoint
 		Epoch: func(*train.Run) error {
 			if s.Flat >= epochs {
-				return train.ErrStopped
+				return train.ErrDone
 			}
 			return nil
 		},

@@ -1,6 +1,6 @@
-// Package vit adds a small vision transformer (ViT-Tiny; Dosovitskiy et al., 2021) to the
-// architectures, from outside: importing it is enough for --arch vit_tiny.
-// docs/extending.md goes through it.
+// Package vit adds a small vision transformer (ViT-Tiny; Dosovitskiy et al., 2021) to
+// the architectures, from outside. Import it to enable --arch vit_tiny.
+// docs/extending.md explains it.
 package vit
 
 import (
@@ -14,25 +14,26 @@ import (
 
 const (
 	heads    = 3
-	headSize = 64 // values of a token for each head, at width 1
-	depth    = 3  // blocks of each stage after the first
+	headSize = 64 // values per head of a token, at width 1
+	depth    = 3  // blocks per stage after the first
 )
 
 func init() {
 	backbone.Register(backbone.Arch{Name: "vit_tiny", New: build, Widths: true, Stems: true, Jigsaw: true})
 }
 
-// vit cuts an image into patches and lets their tokens [N, T, D] attend to each other.
+// vit splits an image into patches and lets their tokens [N, T, D] attend to each
+// other.
 type vit struct {
 	patch  int // side
 	dim    int
-	embed  *layers.Conv2d // a patch to a token
-	where  *layers.Conv2d // tells a token its surroundings (Chu et al., 2021), at any image size
+	embed  *layers.Conv2d // from patches to tokens
+	where  *layers.Conv2d // positional encoding from neighboring tokens (Chu et al., 2021), for any image size
 	stages [4]layers.Sequential
 	tape   *layers.Tape
 }
 
-// build makes patches of 16 pixels for large images and of 4 for small ones.
+// build uses patches of 16 pixels for large images and of 4 for small ones.
 func build(b layers.Builder, o backbone.Options) (backbone.Backbone, error) {
 	v := &vit{patch: 16, tape: o.Tape}
 	if o.Stem == "cifar" {
@@ -54,10 +55,10 @@ func build(b layers.Builder, o backbone.Options) (backbone.Backbone, error) {
 	return v, nil
 }
 
-// Dims are the channels of each stage.
+// Dims returns the channels of each stage.
 func (v *vit) Dims() []int { return []int{v.dim, v.dim, v.dim, v.dim, v.dim} }
 
-// Features are the means over an image's tokens.
+// Features returns the mean over an image's tokens.
 func (v *vit) Features(images *torch.Tensor) *torch.Tensor {
 	return torch.Scoped1(func() *torch.Tensor {
 		tokens := v.run(images, func(*torch.Tensor) {})
@@ -65,7 +66,7 @@ func (v *vit) Features(images *torch.Tensor) *torch.Tensor {
 	})
 }
 
-// Stages are the tokens after each stage, in the order of the image.
+// Stages returns the tokens after each stage, arranged as in the image.
 func (v *vit) Stages(images *torch.Tensor) (maps []*torch.Tensor) {
 	h, w := images.Size(2)/v.patch, images.Size(3)/v.patch
 	v.run(images, func(tokens *torch.Tensor) {
@@ -74,7 +75,8 @@ func (v *vit) Stages(images *torch.Tensor) (maps []*torch.Tensor) {
 	return maps
 }
 
-// run shows each stage's tokens, which the next stage takes over, and returns the last.
+// run calls stage with the tokens of each stage, which the next stage then takes over.
+// It returns the last tokens.
 func (v *vit) run(images *torch.Tensor, stage func(tokens *torch.Tensor)) *torch.Tensor {
 	tokens := v.tape.Pass(images, v.begin)
 	stage(tokens)
@@ -87,8 +89,8 @@ func (v *vit) run(images *torch.Tensor, stage func(tokens *torch.Tensor)) *torch
 	return tokens
 }
 
-// begin maps images [N, C, H, W] to tokens [N, T, D]. Pixels beyond the last whole patch
-// are not seen.
+// begin maps images [N, C, H, W] to tokens [N, T, D]. It ignores pixels beyond the last
+// whole patch.
 func (v *vit) begin(images *torch.Tensor) *torch.Tensor {
 	return torch.Scoped1(func() *torch.Tensor {
 		x := v.embed.Forward(images)
@@ -96,8 +98,8 @@ func (v *vit) begin(images *torch.Tensor) *torch.Tensor {
 	})
 }
 
-// block is self-attention and a two-layer perceptron, each behind a norm and beside a
-// shortcut.
+// block is self-attention and a two-layer perceptron, each after a norm and with a
+// residual connection.
 type block struct {
 	norm1, norm2   *layers.LayerNorm
 	qkv, proj      *layers.Linear
@@ -122,7 +124,7 @@ func (b *block) Forward(x *torch.Tensor) *torch.Tensor {
 	})
 }
 
-// attend is softmax(q·kᵀ/√size)·v in each head.
+// attend computes softmax(q·kᵀ/√size)·v in each head.
 func (b *block) attend(x *torch.Tensor) *torch.Tensor {
 	n, t := x.Size(0), x.Size(1)
 	qkv := b.qkv.Forward(x).Reshape(n, t, 3, heads, b.size).Permute(2, 0, 3, 1, 4) // [3, N, heads, T, size]

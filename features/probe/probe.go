@@ -1,10 +1,12 @@
-// Package probe keeps the features of a fixed set of images, epoch after epoch,
-// with small pictures of them: what an embedding view shows. It lives in
+// Package probe stores the features of a fixed set of images after every epoch, and
+// thumbnails of the images, for the dashboard's embedding view. A probe is a folder,
 // <run>/scores/probe:
 //
-//	probe.json       which images, their labels, the geometry of the pictures
-//	thumbnails.png   the pictures, row by row in Columns columns
-//	epoch_EEE.npy    float32 [N, D]: their features after epoch EEE
+//	probe.json       the images, their labels, the layout of the thumbnails
+//	thumbnails.png   the thumbnails, row by row in Columns columns
+//	epoch_EEE.npy    float32 [N, D]: the features after epoch EEE
+//
+// Create starts a probe and Add writes the features of an epoch; Open reads them.
 package probe
 
 import (
@@ -26,23 +28,23 @@ import (
 	"contralens/internal/npy"
 )
 
-// Dir is the probe's place in a run directory.
+// Dir returns the folder of the probe in a run directory.
 func Dir(run string) string { return filepath.Join(run, "scores", "probe") }
 
-// Images describe the probe set.
+// Images describes the images of a probe.
 type Images struct {
-	Labels    []int    `json:"labels"`          // of each image, an index into Classes or -1
+	Labels    []int    `json:"labels"`          // per image, an index into Classes or -1
 	Classes   []string `json:"classes"`         // may be empty
-	Paths     []string `json:"paths,omitempty"` // the images' files; runs of earlier versions have none
-	Thumbnail int      `json:"thumbnail"`       // side of a picture in pixels
-	Columns   int      `json:"columns"`         // pictures in a row of thumbnails.png
+	Paths     []string `json:"paths,omitempty"` // the images' files; older runs have none
+	Thumbnail int      `json:"thumbnail"`       // side of a thumbnail in pixels
+	Columns   int      `json:"columns"`         // columns of thumbnails.png
 }
 
 const (
-	// MaxImages is the largest probe set.
+	// MaxImages is the largest number of images in a probe.
 	MaxImages = 10_000
 	maxJSON   = 16 << 20
-	maxPixels = 256 // side of a thumbnail
+	maxPixels = 256 // largest side of a thumbnail
 	maxValues = 1 << 28
 )
 
@@ -66,13 +68,13 @@ func (p Images) check() error {
 	return nil
 }
 
-// Probe reads a probe set; features of later epochs appear as they are written.
+// Probe reads a probe. Features of later epochs appear as they are written.
 type Probe struct {
 	Images
 	dir string
 }
 
-// Open reads what the probe in dir, <run>/scores/probe, consists of.
+// Open opens the probe in dir, <run>/scores/probe.
 func Open(dir string) (*Probe, error) {
 	path := filepath.Join(dir, "probe.json")
 	info, err := os.Stat(path)
@@ -100,7 +102,8 @@ func Open(dir string) (*Probe, error) {
 	return p, nil
 }
 
-// Epochs are those whose features are there, ascending; 0 is before training.
+// Epochs returns the epochs that have features, in ascending order; 0 is before
+// training.
 func (p *Probe) Epochs() ([]int, error) {
 	paths, err := filepath.Glob(filepath.Join(p.dir, "epoch_*.npy"))
 	if err != nil {
@@ -121,7 +124,7 @@ func (p *Probe) path(epoch int) string {
 	return filepath.Join(p.dir, fmt.Sprintf("epoch_%03d.npy", epoch))
 }
 
-// Written is when the features after an epoch were written.
+// Written returns the time at which the features after an epoch were written.
 func (p *Probe) Written(epoch int) (time.Time, error) {
 	info, err := os.Stat(p.path(epoch))
 	if err != nil {
@@ -130,7 +133,7 @@ func (p *Probe) Written(epoch int) (time.Time, error) {
 	return info.ModTime(), nil
 }
 
-// Features are the images' features after an epoch, [N, dim] row by row.
+// Features returns the features after an epoch, [N, dim] row by row.
 func (p *Probe) Features(epoch int) (features []float32, dim int, err error) {
 	path := p.path(epoch)
 	f, err := os.Open(path)
@@ -154,12 +157,12 @@ func (p *Probe) Features(epoch int) (features []float32, dim int, err error) {
 	return features, h.Shape[1], err
 }
 
-// Thumbnails is the path of the picture with all thumbnails: image i is in
+// Thumbnails returns the path of the image with all thumbnails. That of image i is in
 // column i mod Columns of row i / Columns.
 func (p *Probe) Thumbnails() string { return filepath.Join(p.dir, "thumbnails.png") }
 
-// Create makes a probe set in dir from its images, each scaled to fit a
-// thumbnail. Columns is chosen here. Features of an earlier set are removed.
+// Create creates a probe in dir. It scales each picture to fit a thumbnail, chooses
+// Columns, and removes the features of an earlier probe.
 func Create(dir string, set Images, pictures []image.Image) (*Probe, error) {
 	set.Columns = 1
 	for set.Columns*set.Columns < len(set.Labels) {
@@ -219,7 +222,7 @@ func (p *Probe) writeThumbnails(pictures []image.Image) error {
 	return f.Close()
 }
 
-// Add writes the images' features after an epoch, [N, dim].
+// Add writes the features after an epoch, [N, dim].
 func (p *Probe) Add(epoch int, features []float32, dim int) error {
 	if dim < 1 || len(features) != len(p.Labels)*dim {
 		return fmt.Errorf("probe set: want %d features of %d values, got %d values", len(p.Labels), dim, len(features))

@@ -1,5 +1,6 @@
-// Package table writes the features of many images to a file and finds
-// neighbors in it, neither with more than a batch in memory.
+// Package table stores the features of many images in a file and searches it for the
+// nearest neighbors of an image. Extract writes the file, Search and Nearest read it.
+// Neither has more than a batch in memory.
 package table
 
 import (
@@ -25,30 +26,30 @@ import (
 	"contralens/torch"
 )
 
-// ErrStopped ends an extraction that was asked to stop; Extract resumes it.
+// ErrStopped is the error of an extraction whose context ended. Extract can resume it.
 var ErrStopped = errors.New("stopped")
 
-// Job is an extraction.
+// Job describes an extraction.
 type Job struct {
 	Out   string            // .parquet or .npy
 	Root  string            // folder that the paths in the file are relative to
-	Meta  map[string]string // what made the features: goes into the file, and must be equal to resume
-	Fresh bool              // start anew
-	// Note, when set, is told what the user should know.
+	Meta  map[string]string // how the features were made; stored in the file, and must be equal to resume
+	Fresh bool              // discard an unfinished file instead of resuming it
+	// Note, if set, receives sentences for the user.
 	Note func(format string, args ...any)
 }
 
-// partial is what an unfinished extraction leaves beside Out: the rows as .npy,
-// and what they are of.
+// partial is an unfinished extraction beside Out: the rows as .npy, and a description
+// of what they belong to.
 type partial struct {
 	rows, about string
 	header      []byte
 	dim         int
 }
 
-// Extract writes a row of features for every image of d. An image that cannot be
-// read gets a row of NaN. When ctx ends, what is done is kept and ErrStopped
-// returned; the next call with the same job resumes. bad counts the unreadable.
+// Extract writes the features of every image of d as one row each. An image that cannot
+// be read gets a row of NaN; bad counts these. When ctx ends, Extract keeps what is
+// done and returns ErrStopped; the next call with the same job resumes.
 func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o features.Options, j Job) (bad int, err error) {
 	if ext := filepath.Ext(j.Out); ext != ".parquet" && ext != ".npy" {
 		return 0, fmt.Errorf("%s: want a name that ends in .parquet or .npy", j.Out)
@@ -101,10 +102,10 @@ func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o features.Option
 	return unreadable.Count(), p.finish(j, d)
 }
 
-// about identifies what rows are of: everything that they depend on.
+// about identifies everything that the rows depend on.
 func about(j Job, d data.Dataset) string {
 	h := sha256.New()
-	meta, _ := json.Marshal(j.Meta) // in the order of the keys
+	meta, _ := json.Marshal(j.Meta) // keys are sorted
 	h.Write(meta)
 	for i := range d.Len() {
 		size := int64(-1)
@@ -116,8 +117,8 @@ func about(j Job, d data.Dataset) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// open starts the partial file, or resumes one of the same job: first is
-// the batch to begin with.
+// open creates the partial file, or resumes one of the same job. first is the index of
+// the first batch to compute.
 func (p partial) open(j Job, d data.Dataset, batch int) (f *os.File, first int, err error) {
 	id := about(j, d)
 	old, _ := os.ReadFile(p.about)
@@ -125,7 +126,7 @@ func (p partial) open(j Job, d data.Dataset, batch int) (f *os.File, first int, 
 	if info, err := os.Stat(p.rows); err == nil && string(old) == id && !j.Fresh {
 		rows = max(0, (info.Size()-int64(len(p.header)))/int64(4*p.dim))
 	} else if err == nil && !j.Fresh {
-		j.Note("%s is of other images or another encoder: starting afresh", p.rows)
+		j.Note("%s belongs to other images or another encoder: starting over", p.rows)
 	}
 	if rows < int64(d.Len()) {
 		rows -= rows % int64(batch) // whole batches
@@ -153,7 +154,7 @@ func (p partial) open(j Job, d data.Dataset, batch int) (f *os.File, first int, 
 	return f, int((rows + int64(batch) - 1) / int64(batch)), nil
 }
 
-// finish turns the whole partial file into the one that was asked for.
+// finish converts the complete partial file to Out.
 func (p partial) finish(j Job, d data.Dataset) error {
 	if filepath.Ext(j.Out) == ".npy" {
 		list := strings.TrimSuffix(j.Out, ".npy") + ".txt"

@@ -19,7 +19,7 @@ import (
 	"contralens/internal/npy"
 )
 
-// Row is an image and its features.
+// Row is the features of one image.
 type Row struct {
 	Path    string    `parquet:"path"` // relative to the folder
 	Feature []float32 `parquet:"feature"`
@@ -27,13 +27,13 @@ type Row struct {
 
 const (
 	rowsAtOnce = 256
-	groupRows  = 4096 // of a row group, the unit that parquet is written and read in
+	groupRows  = 4096 // rows per row group, the unit in which parquet is written and read
 )
 
-// writeParquet copies rows to a parquet file with two columns, path and feature,
-// and the job's texts as metadata.
+// writeParquet copies rows to a parquet file with two columns, path and feature, and
+// the job's Meta as metadata.
 func writeParquet(w io.Writer, rows io.Reader, d data.Dataset, dim int, j Job) error {
-	folder, err := filepath.Abs(j.Root) // the file may be read from elsewhere
+	folder, err := filepath.Abs(j.Root) // the file may be read from another folder
 	if err != nil {
 		return err
 	}
@@ -62,8 +62,8 @@ func floats(raw []byte) []float32 {
 	return values
 }
 
-// Each gives every row of a file that Extract wrote to use, in order, and
-// returns the file's texts. A row's memory is used again for later ones.
+// Each calls use with every row of a file that Extract wrote, in order, and returns the
+// file's metadata. The memory of a row is reused for later ones.
 func Each(path string, use func(Row) error) (meta map[string]string, err error) {
 	defer func() {
 		if err != nil {
@@ -76,12 +76,12 @@ func Each(path string, use func(Row) error) (meta map[string]string, err error) 
 	case ".npy":
 		return nil, eachNpy(path, use)
 	}
-	return nil, errors.New("its name ends neither in .parquet nor in .npy")
+	return nil, errors.New("its name ends in neither .parquet nor .npy")
 }
 
 func eachParquet(path string, use func(Row) error) (meta map[string]string, err error) {
 	defer func() {
-		if r := recover(); r != nil { // the library's answer to some damaged files
+		if r := recover(); r != nil { // the library panics on some damaged files
 			err = fmt.Errorf("it is damaged (%v)", r)
 		}
 	}()

@@ -9,11 +9,11 @@ import (
 // Neighbor is an image near another one.
 type Neighbor struct {
 	Path       string  `json:"path"`
-	Similarity float64 `json:"similarity"` // cosine, 1 for the same direction
+	Similarity float64 `json:"similarity"` // cosine; 1 for the same direction
 }
 
-// Nearest are the k rows of a file with the highest cosine similarity to a
-// query, the best first; exclude names a row to pass over.
+// Nearest returns the k rows of a file with the highest cosine similarity to a query,
+// the best first. It skips the row with the path exclude.
 func Nearest(path string, query []float32, k int, exclude string) ([]Neighbor, error) {
 	length := norm(query)
 	if !(length > 0) {
@@ -22,7 +22,7 @@ func Nearest(path string, query []float32, k int, exclude string) ([]Neighbor, e
 	var best []Neighbor
 	_, err := Each(path, func(r Row) error {
 		if len(r.Feature) != len(query) {
-			return fmt.Errorf("want %d features an image, as the query has, got %d: was another encoder used?",
+			return fmt.Errorf("want %d features per image, as in the query, got %d: was another encoder used?",
 				len(query), len(r.Feature))
 		}
 		s := dot(query, r.Feature) / (length * norm(r.Feature))
@@ -30,7 +30,7 @@ func Nearest(path string, query []float32, k int, exclude string) ([]Neighbor, e
 			return nil
 		}
 		at, _ := slices.BinarySearchFunc(best, s, func(n Neighbor, s float64) int {
-			if n.Similarity >= s { // equals stay in the file's order
+			if n.Similarity >= s { // equal ones stay in the file's order
 				return -1
 			}
 			return 1
@@ -42,7 +42,8 @@ func Nearest(path string, query []float32, k int, exclude string) ([]Neighbor, e
 	return best, err
 }
 
-// Find is the features of one row by its path, or nil.
+// Find returns the features and the metadata of one row by its path; feature is nil if
+// there is none.
 func Find(path, name string) (feature []float32, meta map[string]string, err error) {
 	meta, err = Each(path, func(r Row) error {
 		if r.Path == name {

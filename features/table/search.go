@@ -17,16 +17,16 @@ import (
 	"contralens/setup"
 )
 
-// Encoder is an encoder that computes features.
+// Encoder is a model with the options to compute its features.
 type Encoder struct {
 	Model   *nn.Model
-	Options features.Options  // how it computes them
-	Meta    map[string]string // what they depend on, for Job.Meta
+	Options features.Options  // how the features are computed
+	Meta    map[string]string // what the features depend on, for Job.Meta
 }
 
-// Open loads the encoder that the options name; set has those that win over its
-// checkpoint's record. note receives sentences for the user. It is called within
-// torch.Run; free Model when done.
+// Open loads the encoder that the options name. The options in set override the
+// checkpoint's record. note receives sentences for the user. Call Open inside
+// torch.Run, and free Model when done.
 func Open(c config.Encoder, set map[string]bool, note func(string)) (*Encoder, error) {
 	net, machine, from := c.Options()
 	e, notes, err := setup.LoadEncoder(&net, machine, from, set)
@@ -55,13 +55,14 @@ func Open(c config.Encoder, set map[string]bool, note func(string)) (*Encoder, e
 	}, nil
 }
 
-// ErrNoEncoder is the lack of an encoder for an image whose features are not in a file.
+// ErrNoEncoder is the error if the image's features are not in the file and no encoder
+// is known.
 var ErrNoEncoder = errors.New("want --ckpt with the encoder that made it")
 
-// Search finds the images in a file of features that are nearest to the image at
-// path, the best first; that image is not among them. Its features are the file's, or
-// computed by the encoder of c.Ckpt, or else by the one that the file names. folder is
-// what the paths found are relative to. It is called within torch.Run.
+// Search finds the images in a file of features that are nearest to the image at path,
+// the best first, without that image itself. The image's features come from the file if
+// it is in there, or else from the encoder c.Ckpt, or else from the encoder that the
+// file names. The paths found are relative to folder. Call Search inside torch.Run.
 func Search(
 	c config.Neighbors, set map[string]bool, path string, note func(string),
 ) (found []Neighbor, folder string, err error) {
@@ -87,7 +88,8 @@ func Search(
 	return found, folder, err
 }
 
-// between is the path from folder to file, both from wherever the program runs.
+// between returns the path of file relative to folder. Both may be relative to the
+// current folder.
 func between(folder, file string) (string, error) {
 	from, err := filepath.Abs(folder)
 	if err != nil {
@@ -100,8 +102,8 @@ func between(folder, file string) (string, error) {
 	return filepath.Rel(from, to)
 }
 
-// embed computes the features of an image. meta is of the file that they are compared
-// with.
+// embed computes the features of an image. meta is the metadata of the file that they
+// are compared with.
 func embed(
 	c config.Neighbors, set map[string]bool, meta map[string]string, path string, note func(string),
 ) ([]float32, error) {
@@ -125,8 +127,8 @@ func embed(
 	}
 	defer e.Model.Free()
 	if was := meta["checkpoint_sha256"]; was != "" && was != e.Meta["checkpoint_sha256"] {
-		note(fmt.Sprintf("%s is not the encoder that made %s (%s then, its content was another): similarities mean "+
-			"nothing unless you know better",
+		note(fmt.Sprintf("%s is not the encoder that made %s (that was %s, with other content): similarities are "+
+			"meaningless unless the two agree",
 			c.Ckpt, c.In, meta["checkpoint"]))
 	}
 	return features.Embed(e.Model, img, e.Options), nil

@@ -1,5 +1,5 @@
-// Package cli binds structs of options to commands: a flag for each field, help in
-// groups, files of options, and errors in the words of the command line.
+// Package cli binds structs of options to commands. It makes a flag of each field, prints
+// help in groups, reads options from files, and words errors for the command line.
 package cli
 
 import (
@@ -16,7 +16,7 @@ import (
 	"contralens/config"
 )
 
-// flagValue lets pflag read and show a field of a configuration.
+// flagValue makes a field of a configuration a pflag.Value.
 type flagValue struct{ config.Field }
 
 func (o flagValue) Type() string       { return o.Field.Type() }
@@ -26,15 +26,17 @@ func (o flagValue) Set(s string) error { return o.Field.Set(s) }
 // ErrPrinted ends a command that has printed its options instead of running.
 var ErrPrinted = errors.New("options printed")
 
-// resolver is a configuration with presets to apply and values to refuse.
+// resolver is a configuration that applies presets and checks its values.
 type resolver interface {
 	Resolve(set map[string]bool) (warnings []string, err error)
 }
 
 // Bind makes a flag of every option of a configuration, under its name and its former
-// names, in which - and _ are the same. The function it returns reads --config, on which
-// flags win, resolves the configuration, and returns the names of the options that the
-// user gave; with --print_config it prints the options and returns ErrPrinted.
+// names; - and _ are the same in them. target is a pointer to the configuration.
+//
+// The returned function reads the file of --config, whose options flags override, resolves
+// the configuration, and returns the names of the options that the user gave. With
+// --print_config it prints the options and returns ErrPrinted.
 func Bind(c *cobra.Command, target any) (given func() (set map[string]bool, warnings []string, err error)) {
 	flags := c.Flags()
 	flags.SortFlags = false
@@ -51,13 +53,13 @@ func Bind(c *cobra.Command, target any) (given func() (set map[string]bool, warn
 	show := flags.Bool("print_config", false, showHelp)
 	every := new(bool)
 	if slices.ContainsFunc(all, func(f config.Field) bool { return !f.Everyday && !f.Hidden }) {
-		flags.BoolVar(every, AllFlag, false, "with --help: list every option, in groups")
+		flags.BoolVar(every, AllFlag, false, "with --help: list all options, in groups")
 	}
 	c.SetUsageFunc(usage)
 	return func() (set map[string]bool, warnings []string, err error) {
 		if *every {
-			hint := c.CommandPath() + " --help --all lists every option"
-			return nil, nil, usageError{&config.ValueError{Option: AllFlag, Want: "--help beside it", Hint: hint}}
+			hint := c.CommandPath() + " --help --all lists all options"
+			return nil, nil, usageError{&config.ValueError{Option: AllFlag, Want: "--help with it", Hint: hint}}
 		}
 		if set, err = readOptions(flags, *file, target); err != nil {
 			return nil, nil, usageError{fmt.Errorf("%s: %w", c.CommandPath(), err)}
@@ -76,8 +78,8 @@ func Bind(c *cobra.Command, target any) (given func() (set map[string]bool, warn
 	}
 }
 
-// unreadOptions is a note about options that the user gave and the command accepts
-// without reading them, or nothing.
+// unreadOptions returns a note about options that the user gave and that the command
+// accepts but does not read, if there are any.
 func unreadOptions(c *cobra.Command, all []config.Field, set map[string]bool) []string {
 	var names []string
 	for _, f := range all {
@@ -88,19 +90,19 @@ func unreadOptions(c *cobra.Command, all []config.Field, set map[string]bool) []
 	if len(names) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s does not read %s: accepted for command lines of other programs",
+	return []string{fmt.Sprintf("%s does not read %s: accepted for compatibility with other programs",
 		c.CommandPath(), strings.Join(names, ", "))}
 }
 
-// AllFlag is the flag that makes help list every option.
+// AllFlag is the flag with which --help lists all options.
 const AllFlag = "all"
 
 const (
-	configHelp = "YAML file with options, or the name of a recipe; flags win"
-	showHelp   = "print all options as YAML, and stop"
+	configHelp = "YAML file with options, or the name of a recipe; flags override it"
+	showHelp   = "print all options as YAML and stop"
 )
 
-// canonical makes former names and dashes in names the same as the flags' names.
+// canonical returns a function that replaces former names and dashes by the flags' names.
 func canonical(fields []config.Field) func(*pflag.FlagSet, string) pflag.NormalizedName {
 	now := map[pflag.NormalizedName]pflag.NormalizedName{}
 	for _, f := range fields {
@@ -121,8 +123,8 @@ func dashes(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 	return pflag.NormalizedName(strings.ReplaceAll(name, "-", "_"))
 }
 
-// readOptions fills target from a file, if there is one, below what was typed,
-// and returns which options either gave.
+// readOptions sets the options of target from a file, if there is one, except those that
+// were typed. It returns the options that the file or the command line gave.
 func readOptions(flags *pflag.FlagSet, file string, target any) (map[string]bool, error) {
 	typed := map[string]string{}
 	set := map[string]bool{}
@@ -153,8 +155,8 @@ func readOptions(flags *pflag.FlagSet, file string, target any) (map[string]bool
 	return set, nil
 }
 
-// WithConfig gives --config and --print_config to commands whose options are
-// plain flags, not the fields of a configuration.
+// WithConfig adds --config and --print_config to commands whose options are plain flags
+// and not the fields of a configuration.
 func WithConfig(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		WithConfig(sub)
@@ -163,7 +165,7 @@ func WithConfig(c *cobra.Command) {
 		return
 	}
 	flags := c.Flags()
-	// Options may be asked for without the Arguments that running needs.
+	// --print_config works without the arguments that running needs.
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
 			if show, err := flags.GetBool("print_config"); show && err == nil {
@@ -176,6 +178,8 @@ func WithConfig(c *cobra.Command) {
 		return
 	}
 	flags.SetNormalizeFunc(dashes)
+	flags.SortFlags = false
+	c.SetUsageFunc(usage)
 	file := flags.String("config", "", configHelp)
 	show := flags.Bool("print_config", false, showHelp)
 	inner := c.RunE
@@ -204,7 +208,7 @@ func WithConfig(c *cobra.Command) {
 	}
 }
 
-// readFlags sets the flags that a file names and that were not typed.
+// readFlags sets the flags that a file names, except those that were typed.
 func readFlags(flags *pflag.FlagSet, file string) error {
 	if file == "" {
 		return nil
@@ -232,25 +236,30 @@ func readFlags(flags *pflag.FlagSet, file string) error {
 	return nil
 }
 
-// Arguments wants n arguments; what names them in words, and example shows them.
+// Arguments requires n arguments. what describes them, and example is a command line with
+// them.
 func Arguments(n int, what, example string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) != n {
-			err := fmt.Errorf("%s: want %s, got %d arguments, as in contralens %s", c.CommandPath(), what, len(args), example)
-			return usageError{err}
+			got := fmt.Sprintf("%d arguments", len(args))
+			if len(args) == 1 {
+				got = "one argument"
+			}
+			return usageError{fmt.Errorf("%s: want %s, got %s; for example contralens %s", c.CommandPath(), what, got, example)}
 		}
 		return nil
 	}
 }
 
-// NoArguments refuses arguments, with the option that a path was probably meant for.
+// NoArguments refuses arguments. If the first one is a path, the error names the option for
+// it.
 func NoArguments(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		hint := c.CommandPath() + " --help lists them"
+		hint := c.CommandPath() + " --help lists its options"
 		if _, err := os.Stat(args[0]); err == nil && c.Flags().Lookup("data_folder") != nil {
 			hint = "for images write --data_folder " + args[0]
 		}
-		return usageError{fmt.Errorf("%s takes no arguments but options, got %q; %s", c.CommandPath(), args[0], hint)}
+		return usageError{fmt.Errorf("%s takes no arguments, got %q; %s", c.CommandPath(), args[0], hint)}
 	}
 	return nil
 }

@@ -2,26 +2,28 @@ package cli
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 
 	"contralens/config"
 )
 
-// HelpWidth is how wide help is, in columns.
+// HelpWidth is the largest width of help, in columns.
 const HelpWidth = 110
 
-// Annotations of a flag, by which help and reference arrange it.
+// Annotations of a flag, which help and the reference use to arrange it.
 const (
 	groupNote    = "group"    // its heading
 	everydayNote = "everyday" // the short help shows it
-	IgnoredNote  = "ignored"  // it is accepted and not read
+	IgnoredNote  = "ignored"  // it is accepted but not read
 )
 
-// annotate gives a flag what is known of the option.
+// annotate stores the facts about an option in its flag.
 func annotate(flag *pflag.Flag, f config.Field) {
 	flag.Annotations = map[string][]string{groupNote: {f.Group}}
 	if f.Everyday {
@@ -39,13 +41,13 @@ func Noted(f *pflag.Flag, note string) bool {
 	return ok
 }
 
-// Section is a heading of help and the flags below it.
+// Section is a heading in help, with the flags below it.
 type Section struct {
 	Title string
 	Flags []*pflag.Flag
 }
 
-// Heading is the title as a line of help.
+// Heading returns the title as a line of help.
 func (s Section) Heading() string {
 	if s.Title == "" {
 		return "Options"
@@ -53,8 +55,8 @@ func (s Section) Heading() string {
 	return strings.ToUpper(s.Title[:1]) + s.Title[1:] + " options"
 }
 
-// Sections are the visible flags by group, in the order of config.Groups; those without
-// a group, which are the same for many commands, come last.
+// Sections returns the visible flags by group, in the order of config.Groups. Flags without
+// a group, which many commands share, come last.
 func Sections(flags *pflag.FlagSet) (all []Section) {
 	at := map[string]int{}
 	var general []*pflag.Flag
@@ -86,9 +88,13 @@ func Sections(flags *pflag.FlagSet) (all []Section) {
 	return append(all, Section{"general", general})
 }
 
-// usage prints the help of a command whose options are the fields of a configuration:
-// the everyday ones, or with --all every one, by group.
+// usage prints the help of a command whose options are the fields of a configuration: the
+// everyday options, or with --all every option, in groups. It fits a narrower terminal.
 func usage(c *cobra.Command) error {
+	width := HelpWidth
+	if columns, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
+		width = max(60, min(width, columns-1))
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "Usage:\n  %s\n", c.UseLine())
 	if c.Example != "" {
@@ -108,18 +114,21 @@ func usage(c *cobra.Command) error {
 				list.AddFlag(f)
 			}
 		}
-		fmt.Fprintf(&b, "\n%s:\n%s", s.Heading(), list.FlagUsagesWrapped(HelpWidth))
+		fmt.Fprintf(&b, "\n%s:\n%s", s.Heading(), list.FlagUsagesWrapped(width))
 	}
 	if rest > 0 {
-		fmt.Fprintf(&b, "\n%d more: %s --help --all\n", rest, c.CommandPath())
+		fmt.Fprintf(&b, "\n%d more options: %s --help --all\n", rest, c.CommandPath())
 	}
 	_, err := fmt.Fprint(c.OutOrStdout(), b.String())
 	return err
 }
 
-// everyday is the sections cut to what is used every day, and how many flags that
-// leaves out.
+// everyday returns the sections with only the flags for everyday use, and how many flags
+// that leaves out.
 func everyday(all []Section) (short []Section, rest int) {
+	if len(all) == 1 {
+		return all, 0
+	}
 	first := Section{Title: "everyday"}
 	for _, s := range all[:len(all)-1] {
 		for _, f := range s.Flags {

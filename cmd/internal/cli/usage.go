@@ -19,9 +19,9 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// WrongUsage reports whether an error is about the command line itself: an option has a
-// value that it cannot have, whoever found that. A folder or file that is not as
-// expected is none.
+// WrongUsage reports whether an error is about the command line itself, whichever package
+// found it: an option has a value that cannot work. A folder or file that is not as
+// expected is not wrong usage.
 func WrongUsage(err error) bool {
 	var usage usageError
 	var value *config.ValueError
@@ -31,13 +31,13 @@ func WrongUsage(err error) bool {
 		errors.As(err, &dataset) && dataset.Value == "" && dataset.Option != sets.ClassList
 }
 
-// AsTyped has an error name an option the way it is typed: packages below know options by
-// the names of their fields.
+// AsTyped rewords an error so that it names options as they are typed. Other packages name
+// options by their fields.
 func AsTyped(err error) error {
 	var value *option.Error
 	var dataset *sets.OptionError
 	var images *data.TooManyUnreadable
-	var said, typed string // in the error's words and in the command line's
+	var said, typed string // in the words of the package and of the command line
 	switch {
 	case errors.As(err, &value):
 		said, typed = value.Error(), "--"+value.Error()
@@ -46,7 +46,7 @@ func AsTyped(err error) error {
 	case errors.As(err, &images):
 		said = images.Error()
 		typed = fmt.Sprintf("%d of %d images cannot be read, and --max_bad %v allows %d: "+
-			"remove them (contralens data stats lists them) or raise --max_bad; the last is %v",
+			"remove them (contralens data stats lists them) or raise --max_bad; the last one is %v",
 			images.Unreadable, images.Images, images.Share, data.Allowed(images.Share, images.Images), images.Last)
 	default:
 		return err
@@ -54,12 +54,12 @@ func AsTyped(err error) error {
 	return typedError{err, strings.Replace(err.Error(), said, typed, 1)}
 }
 
-// dataOptions are the options that errors of a dataset are about.
+// dataOptions has the options that the errors of datasets are about.
 var dataOptions = map[sets.Option]string{
 	sets.Name: "dataset", sets.Folder: "data_folder", sets.ClassList: "imagenet100path", sets.Imbalance: "imbalance",
 }
 
-// typedError is an error in the command line's words.
+// typedError is an error in the words of the command line.
 type typedError struct {
 	error
 	text string
@@ -68,8 +68,8 @@ type typedError struct {
 func (e typedError) Error() string { return e.text }
 func (e typedError) Unwrap() error { return e.error }
 
-// suggestion is "; did you mean --x?" for a mistyped option, or nothing when no
-// option is near.
+// suggestion returns "; did you mean --x?" for a mistyped option, or "" if no option is
+// near.
 func suggestion(name string, flags *pflag.FlagSet) string {
 	var all []string
 	flags.VisitAll(func(f *pflag.Flag) { all = append(all, f.Name) })
@@ -79,7 +79,7 @@ func suggestion(name string, flags *pflag.FlagSet) string {
 	return ""
 }
 
-// elsewhere says which other commands have an option of that name; "" if none has.
+// elsewhere says which other commands have an option of that name, or returns "".
 func elsewhere(name string) string {
 	commands := config.Having(name)
 	if len(commands) == 0 {
@@ -88,7 +88,7 @@ func elsewhere(name string) string {
 	return fmt.Sprintf("; contralens %s has it;", strings.Join(commands, ", "))
 }
 
-// helpOf is the command line that lists all options of a command.
+// helpOf returns the command line that lists all options of a command.
 func helpOf(c *cobra.Command) string {
 	if c.Flags().Lookup(AllFlag) != nil {
 		return c.CommandPath() + " --help --all"
@@ -96,7 +96,7 @@ func helpOf(c *cobra.Command) string {
 	return c.CommandPath() + " --help"
 }
 
-// FlagError is what the user reads when a flag cannot be parsed.
+// FlagError explains why a flag cannot be parsed.
 func FlagError(c *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) {
@@ -125,8 +125,8 @@ func FlagError(c *cobra.Command, err error) error {
 	return usageError{fmt.Errorf("%w; %s lists the options", err, helpOf(c))}
 }
 
-// Groups makes commands that only group others show their help, and refuse
-// what is none of them.
+// Groups prepares commands that only group others: they show their help, and refuse names
+// that are not commands.
 func Groups(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		Groups(sub)
@@ -143,7 +143,7 @@ func Groups(c *cobra.Command) {
 	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 }
 
-// NoCommand says which commands there are instead of the mistyped one.
+// NoCommand says which commands there are in place of the mistyped one.
 func NoCommand(c *cobra.Command, mistyped string) error {
 	var names []string
 	for _, s := range c.Commands() {
@@ -154,9 +154,9 @@ func NoCommand(c *cobra.Command, mistyped string) error {
 	if near := config.Nearest(mistyped, names); near != "" {
 		return usageError{fmt.Errorf("there is no command %q; did you mean %s %s?", mistyped, c.CommandPath(), near)}
 	}
-	return usageError{fmt.Errorf("there is no command %q; want %s and one of %s; each has --help",
+	return usageError{fmt.Errorf("there is no command %q; want %s and one of %s; each one has --help",
 		mistyped, c.CommandPath(), strings.Join(names, ", "))}
 }
 
-// Wrong makes an error one of wrong usage: the program ends with exit code 2.
+// Wrong marks an error as wrong usage, for which the program exits with code 2.
 func Wrong(err error) error { return usageError{err} }

@@ -11,8 +11,8 @@ import (
 	"contralens/internal/option"
 )
 
-// Whether an error is wrong usage depends on its type, not on its words; and only the
-// command line writes options with dashes.
+// Whether an error is wrong usage depends on its type, not on its words. Only the command
+// line writes options with dashes.
 func TestWrongUsage(t *testing.T) {
 	field := option.Text("style", "one of paper, slides, web", "a0")
 	for _, tc := range []struct {

@@ -5,8 +5,8 @@
 #include <jpeglib.h>
 #include <jerror.h>
 
-// turbo is made anew for every file: that takes microseconds, while one that is
-// used again keeps tables of the file before for a file that lacks some.
+// turbo is created for every file, which takes microseconds. A reused one would apply
+// tables of the previous file to a file that lacks them.
 typedef struct {
   struct jpeg_decompress_struct info;
   struct jpeg_error_mgr errors;
@@ -22,8 +22,8 @@ static void fail(j_common_ptr info) {
   longjmp(t->escape, 1);
 }
 
-// Small damage is worth a warning only, but a file that ends early would train
-// on gray.
+// Small damage is only a warning, but a truncated file is an error: training on it would
+// see gray pixels.
 static void warn(j_common_ptr info, int level) {
   if (level < 0 && info->err->msg_code == JWRN_JPEG_EOF) fail(info);
 }
@@ -31,7 +31,7 @@ static void warn(j_common_ptr info, int level) {
 static int smaller(int a, int b) { return a < b ? a : b; }
 static int larger(int a, int b) { return a > b ? a : b; }
 
-// skip passes over rows that nobody needs.
+// skip skips rows that are not needed.
 static void skip(struct jpeg_decompress_struct* info, int rows) {
   if (rows > 0) jpeg_skip_scanlines(info, rows);
 }
@@ -61,8 +61,7 @@ int turbo_decode(const uint8_t* file, size_t length, int x, int y, int width, in
   int channels = part->cmyk ? 4 : 3;
   int x0 = 0, y0 = 0, x1 = info->output_width, y1 = info->output_height;
   if (width > 0) {
-    // The caller took the size from its own reading of the header, which a forged
-    // file can lead astray.
+    // The caller parsed the header itself, and a forged file may give it another size.
     if (x < 0 || y < 0 || height < 1 || width > (int)info->image_width - x || height > (int)info->image_height - y) {
       snprintf(part->message, sizeof part->message,
                "its header is contradictory: %d x %d from %d, %d are not within %u x %u pixels", width, height, x, y,
@@ -70,16 +69,16 @@ int turbo_decode(const uint8_t* file, size_t length, int x, int y, int width, in
       jpeg_destroy_decompress(info);
       return TURBO_ERROR;
     }
-    // Pixels beside a border of the decoded part miss the neighbors that the
-    // upsampling of chroma takes into account: two more on each side, so that
-    // those asked for are as in the whole image.
+    // Chroma upsampling uses neighboring pixels, which the border of a decoded part
+    // lacks. Decode two more pixels on each side, so that the requested ones are as
+    // in the whole image.
     x0 = larger(0, x * eighths / 8 - 2);
     y0 = larger(0, y * eighths / 8 - 2);
     x1 = smaller(x1, ((x + width) * eighths + 7) / 8 + 2);
     y1 = smaller(y1, ((y + height) * eighths + 7) / 8 + 2);
   }
-  // The largest size, before the part is aligned to blocks: asked without
-  // starting to decode.
+  // The largest possible size of the part, before it is aligned to blocks. It is
+  // known before decoding starts.
   int block = info->max_h_samp_factor * DCTSIZE;
   part->size = (size_t)channels * smaller(info->output_width, x1 - x0 + 2 * block) * (y1 - y0);
   if (part->size > room) {
@@ -103,7 +102,7 @@ int turbo_decode(const uint8_t* file, size_t length, int x, int y, int width, in
     jpeg_read_scanlines(info, rows, n);
   }
   part->size = stride * part->height;
-  // Of a whole image the end of the file is part, of a crop it is not.
+  // For a whole image, check the end of the file; for a crop, do not.
   if (width == 0) jpeg_finish_decompress(info);
   jpeg_destroy_decompress(info);
   return TURBO_OK;
