@@ -55,14 +55,14 @@ func TestServeBesideTraining(t *testing.T) {
 	code, text := command(t, small(images, "--epochs", "1000000", "--print_freq", "1", "--name", "served", "--serve", address)...)
 	close(ended)
 	if last := <-seen; last != "" || code != exitStopped {
-		t.Errorf("want the training in the dashboard while it goes on, last seen: %s; exit code %d, want %d", last, code, exitStopped)
+		t.Errorf("want the training in the dashboard while it runs, last seen: %s; exit code %d, want %d", last, code, exitStopped)
 	}
 	if want := "dashboard: http://" + address + "/\n"; !strings.Contains(text, want) {
 		t.Errorf("want %q in\n%s", want, text)
 	}
 	if c, err := net.Dial("tcp", address); err == nil {
 		c.Close()
-		t.Error("the dashboard goes on after the training")
+		t.Error("the dashboard still runs after the training")
 	}
 }
 

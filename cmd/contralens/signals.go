@@ -38,13 +38,13 @@ func stopSignals() chan os.Signal {
 	return signals
 }
 
-// sameStop is the time within which a further signal belongs to the same request: the
-// command timeout sends one to the program and one to its group.
+// sameStop is the time after the first signal within which others belong to the same
+// request: the command timeout signals the program and then its process group.
 const sameStop = time.Second
 
 // Listen starts to listen for signals. Before Begin, the first signal ends the program with
-// exitStopped, because nothing can be lost yet. After Begin, the first one ends ctx, and a
-// second one ends the program at once.
+// exitStopped, because nothing can be lost yet. After Begin, the first one ends ctx, and one
+// that comes later than sameStop ends the program at once.
 func (s *stopping) Listen() {
 	s.signals = stopSignals()
 	// In `contralens … | tee log`, Ctrl-C ends tee as well. Printing to the closed pipe must
@@ -94,8 +94,8 @@ func (*signalError) Error() string { return "stopped without a result" }
 // code returns the exit code that shells use: 128 plus the signal's number.
 func (e *signalError) code() int { return exitSignal + int(e.signal.(syscall.Signal)) }
 
-// interruptible returns a context that the first signal ends. A second one ends the program
-// at once.
+// interruptible returns a context that the first signal ends. One that comes later than sameStop
+// ends the program at once.
 func interruptible(say func(string)) (context.Context, func()) {
 	s := newStopping(say)
 	s.Begin()
