@@ -10,12 +10,10 @@ import (
 	"contralens/rundir"
 )
 
-// Features have collapsed when, for collapseSteps steps in a row with a full
-// queue, the loss is that of chance, ln(K+1), within collapseMargin of it, while
-// negatives are more similar than collapseSimilarity on average: every image is
-// then the same to the encoder. A young network looks like that as well, but not
-// for so long: losses of trainings that work leave the margin within some dozens
-// of steps.
+// Features have collapsed if two things hold for collapseSteps steps in a row with a full
+// queue: the loss is within collapseMargin of chance, ln(K+1), and the mean similarity of
+// negatives is above collapseSimilarity. All images then look the same to the encoder. A
+// young network looks like that, too, but only for some dozens of steps.
 const (
 	collapseSteps      = 200
 	collapseMargin     = 0.02
@@ -29,8 +27,8 @@ type collapse struct {
 }
 
 // suspect reports whether the loss of a step against k negatives looks like a collapse.
-// Only then do the scores of negatives have to be measured. Without negatives the loss
-// tells nothing.
+// Only then must the scores of negatives be measured. A loss without negatives has no
+// level of chance and is never suspect.
 func (c *collapse) suspect(loss float64, k int) bool {
 	chance := contrast.Chance(k)
 	return k > 0 && !c.Told && math.Abs(loss-chance) <= collapseMargin*chance
@@ -60,9 +58,9 @@ func similarity(s Step) float64 {
 	return sum / float64(len(s.Scores)/contrast.ScoreColumns)
 }
 
-// watchCollapse warns the user once in a run that the features have collapsed, and says
-// what to change; metrics.jsonl records it. Scores are measured only while the loss
-// looks suspicious.
+// watchCollapse warns the user, once per run, that the features have collapsed, and says
+// what to change. The warning is recorded in metrics.jsonl. Scores are measured only while
+// the loss is suspect.
 func watchCollapse() Hook {
 	var c collapse
 	var last Step

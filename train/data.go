@@ -26,7 +26,7 @@ func (n *notes) take() []string {
 	return list
 }
 
-// DataHook names each image that cannot be read, once, and their number at the end.
+// DataHook reports each unreadable image once, and the number of them at the end.
 func DataHook() Hook {
 	drain := func(r *Run) error {
 		for _, s := range r.notes.take() {

@@ -11,56 +11,56 @@ import (
 )
 
 // Hook is something that hangs on the loop: logging, records, checkpoints, monitors.
-// Functions that are nil are left out. An error of one ends the training; ErrDone ends it
-// as complete, ErrStopped as one to resume.
+// Each of its functions may be nil. An error ends the training: ErrDone as complete,
+// ErrStopped as one to resume, any other as failed.
 type Hook struct {
 	// Name is the key of State in a checkpoint's record; "" for hooks without a state.
 	Name  string
 	Order Order
-	// EveryRank is for hooks that decide something: they run in every process. Others run
-	// in the first alone, which writes what is written once.
+	// EveryRank runs the hook in every process, which is for hooks that decide something.
+	// Other hooks run in the first process alone: what they write is written once.
 	EveryRank bool
 
 	Start func(*Run) error       // before the first step
 	Step  func(*Run, Step) error // after each step
 	Epoch func(*Run) error       // after an epoch, when StepInEpoch is Batches
-	Save  func(*Run) error       // before a checkpoint is written: writes what belongs to the steps done
-	Stop  func(*Run) error       // at the end, also of a run that was stopped or failed
+	Save  func(*Run) error       // before a checkpoint is written: writes what is buffered
+	Stop  func(*Run) error       // at the end, also if the run was stopped or failed
 
-	// Collect says what the next step measures for this hook.
+	// Collect returns what the next step measures for this hook.
 	Collect func(*Run) methods.Collect
 	// Transform reports whether the next step may transform features. It does if every
 	// hook agrees.
 	Transform func(*Run) bool
 
-	// State returns what a checkpoint keeps of the hook, a struct as checkpoint.Encode
-	// takes it. Load puts the hook where a checkpoint left it; state is nil if the
-	// checkpoint has none.
+	// State returns what a checkpoint stores of the hook: a struct that checkpoint.Encode
+	// takes. Load restores it; its argument is nil if the checkpoint has no such entry.
 	State func() any
 	Load  func(state checkpoint.Dict)
 }
 
-// Order says which hooks come first. Hooks of the same order run as they are listed.
+// Order is a hook's place among the others. Hooks of the same order run as they are
+// listed.
 type Order int
 
-// The orders. What a checkpoint must not be ahead of comes before it, what takes long
-// after it.
+// The orders. Files that a checkpoint must not be ahead of are written before it. What
+// takes long comes after it.
 const (
 	Display  Order = iota * 10 // lines for the user
 	Metrics                    // metrics.jsonl
-	Monitor                    // what watches the scores
+	Monitor                    // hooks that watch the scores
 	Records                    // scores, event files; hooks from outside
 	Probes                     // features of the probe set
 	Save                       // checkpoints
 	Evaluate                   // k-NN
 )
 
-// Always collects the same in every step.
+// Always returns a Hook.Collect that measures c in every step.
 func Always(c methods.Collect) func(*Run) methods.Collect {
 	return func(*Run) methods.Collect { return c }
 }
 
-// hooks are the run's own monitors and r.Hooks, in their order.
+// hooks returns the run's monitors and r.Hooks, by their order.
 func (r *Run) hooks() []Hook {
 	all := slices.Concat(r.monitors, r.Hooks)
 	if !r.World.First() {
@@ -70,7 +70,7 @@ func (r *Run) hooks() []Hook {
 	return all
 }
 
-// each calls one function of every hook that has it.
+// each calls one function of every hook, in their order.
 func (r *Run) each(function func(Hook) func(*Run) error) error {
 	for _, h := range r.hooks() {
 		if f := function(h); f != nil {
@@ -82,7 +82,7 @@ func (r *Run) each(function func(Hook) func(*Run) error) error {
 	return nil
 }
 
-// after is Step of s, as each takes it.
+// after returns h.Step for the step s, in the form that each takes.
 func (h Hook) after(s Step) func(*Run) error {
 	if h.Step == nil {
 		return nil
@@ -90,7 +90,7 @@ func (h Hook) after(s Step) func(*Run) error {
 	return func(r *Run) error { return h.Step(r, s) }
 }
 
-// event adds a line about an event to metrics.jsonl.
+// event adds an event to metrics.jsonl.
 func (r *Run) event(m rundir.Metrics) error {
 	if !r.World.First() {
 		return nil
@@ -113,7 +113,7 @@ func (r *Run) states() (items []checkpoint.Item, err error) {
 	return items, nil
 }
 
-// loadStates puts the hooks where a checkpoint's record says they were.
+// loadStates restores the hooks from a checkpoint's record.
 func (r *Run) loadStates(record checkpoint.Dict) {
 	for _, h := range r.hooks() {
 		if h.Load != nil {

@@ -14,8 +14,8 @@ import (
 	"contralens/scores"
 )
 
-// CheckpointHook writes current.pth after every epoch and ckpt_epoch_N.pth after every
-// saveFreq epochs, of which it keeps the newest keep (0: all).
+// CheckpointHook writes current.pth after every epoch and ckpt_epoch_N.pth every saveFreq
+// epochs. It keeps the newest keep of the latter (0: all).
 func CheckpointHook(saveFreq, keep int) Hook {
 	return Hook{Order: Save, Epoch: func(r *Run) error {
 		return rundir.SaveEpoch(r.Dir, r.Epoch, saveFreq, keep, r.Save)
@@ -45,8 +45,8 @@ func ScoreHook() Hook {
 
 // KNNHook evaluates the encoder by k-NN before the first epoch, after every n-th and
 // after the last. The accuracy in percent goes to report, metrics.jsonl and
-// results.jsonl. A resumed run first makes up for an evaluation that was interrupted. If
-// ctx ends, an evaluation ends with ErrStopped.
+// results.jsonl. A resumed run first repeats an evaluation that was interrupted. If ctx
+// ends, an evaluation returns ErrStopped.
 func KNNHook(
 	ctx context.Context, every int, report func(epoch int, accuracy float64), progress func(done, total int),
 ) Hook {
@@ -107,8 +107,8 @@ func (r *Run) addKNN(epoch int, accuracy float64) error {
 	return result.Append(r.Dir)
 }
 
-// evaluated reports whether results.jsonl has an epoch's k-NN accuracy. If not, it
-// removes the accuracy from metrics.jsonl, where an interrupted run may have left it.
+// evaluated reports whether results.jsonl has the k-NN accuracy of an epoch. If not, it
+// removes the accuracy that an interrupted run may have left in metrics.jsonl.
 func (r *Run) evaluated(epoch int) (bool, error) {
 	if done, err := rundir.HasKNN(r.Dir, epoch); done || err != nil {
 		return done, err
@@ -116,8 +116,8 @@ func (r *Run) evaluated(epoch int) (bool, error) {
 	return false, rundir.RemoveKNN(r.Dir, epoch)
 }
 
-// MetricsHook writes metrics.jsonl: a line every printFreq steps. A run that resumes from a
-// checkpoint removes the lines of later steps first.
+// MetricsHook writes metrics.jsonl: a line every printFreq steps and one per epoch. A
+// resumed run first removes the lines of later steps.
 func MetricsHook(printFreq int) Hook {
 	var wait, compute time.Duration
 	var images int

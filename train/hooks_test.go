@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -125,6 +127,14 @@ func TestWorld(t *testing.T) {
 			if got := len(r.hooks()); got != want {
 				t.Errorf("rank %d runs %d hooks, want %d", rank, got, want)
 			}
+			path := filepath.Join(r.Dir, "state.pth")
+			if err := r.Save(path); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := os.Stat(path); (err == nil) != r.World.First() {
+				t.Errorf("rank %d saves: %v, want a checkpoint of the first rank alone", rank, err)
+			}
+			os.Remove(path)
 			r.say("hello")
 			if err := r.Do(context.Background()); err == nil || !strings.Contains(err.Error(), "want one process") {
 				t.Errorf("rank %d trains: %v", rank, err)

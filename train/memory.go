@@ -21,8 +21,8 @@ func saveMethod(m *methods.Model) checkpoint.Dict {
 	return d
 }
 
-// loadMethod puts the method's memory where a checkpoint left it: what PyTorch
-// code has of it, and of our record what is there.
+// loadMethod restores the method's memory from a checkpoint: from contrast, the entry
+// that PyTorch code writes, too, and from our record, which may be nil.
 func loadMethod(m *methods.Model, path string, contrast any, record checkpoint.Dict) error {
 	state := m.Method.State()
 	if err := loadRows(path, state.Contrast, checkpoint.AsDict(contrast)); err != nil {

@@ -10,27 +10,26 @@ import (
 	"contralens/rundir"
 )
 
-// With --mix_start auto the transformation starts when positives have separated from
-// negatives: for separatedSteps steps in a row the mean positive score is above the mean
-// negative one by separation standard deviations of a query's negatives and by
-// separationGap. Earlier, harder positives and mixed negatives can make the features of
-// a young network collapse. By then the memory must hold the encoder's own features
-// instead of the random ones that it started with. Once started, the transformation
-// stays on.
+// With --mix_start auto, the feature transformation starts when positives have separated
+// from negatives: for separatedSteps steps in a row, the mean positive score exceeds the
+// mean negative score by separationGap, and by separation standard deviations of a
+// query's negatives. The memory must then hold features of the encoder, not the random
+// ones it started with. Before that, harder positives and mixed negatives can make the
+// features of a young network collapse. Once started, the transformation stays on.
 const (
 	separatedSteps = 100
 	separation     = 1.25
 	separationGap  = 0.2
 )
 
-// mixStart is the state of that rule. It is part of a checkpoint.
+// mixStart is the state of this rule. Checkpoints store it.
 type mixStart struct {
 	Separated int `key:"separated"` // steps in a row
 	Since     int `key:"since"`     // the step after which features are transformed; 0: not yet
 }
 
-// see applies the rule to a step. filled reports that the memory holds the encoder's
-// features.
+// see applies the rule to a step. filled tells it that the memory holds features of the
+// encoder.
 func (m *mixStart) see(s Step, filled bool) {
 	if m.Since > 0 {
 		return
@@ -45,8 +44,8 @@ func (m *mixStart) see(s Step, filled bool) {
 	}
 }
 
-// gaps returns how far a step's mean positive score is above its mean negative one, and
-// the standard deviation of a query's negatives; NaN if they were not measured.
+// gaps returns the mean positive score of a step minus its mean negative score, and the
+// standard deviation of a query's negatives; NaN if scores were not measured.
 func gaps(s Step) (gap, deviation float64) {
 	if s.Statistics != nil {
 		d := s.Statistics.Seen
@@ -61,7 +60,7 @@ func gaps(s Step) (gap, deviation float64) {
 	return gap / n, math.Sqrt(variance / n)
 }
 
-// filled reports whether the memory has replaced everything that it started with.
+// filled reports whether the memory has replaced all the features it started with.
 func (r *Run) filled() bool {
 	memory := r.Model.Method.State()
 	if memory.Queue > 0 {
@@ -70,9 +69,9 @@ func (r *Run) filled() bool {
 	return len(memory.Contrast) == 0 || r.GlobalStep >= r.Batches
 }
 
-// watchOnset starts the feature transformation after the epoch and the step of the
-// options and, with --mix_start auto, when the scores say so. Then it tells the user,
-// and metrics.jsonl records it.
+// watchOnset starts the feature transformation after the epoch and the step that the
+// options name and, with --mix_start auto, once the scores allow it. Such a start is
+// reported to the user and recorded in metrics.jsonl.
 func watchOnset() Hook {
 	var m mixStart
 	undecided := func(r *Run) bool {

@@ -11,8 +11,8 @@ import (
 	"contralens/scores/record"
 )
 
-// Warnings says, before training, what will go wrong or differ from what one expects,
-// each with a suggestion.
+// Warnings returns sentences about what may go wrong in the training, each with a
+// suggestion. It is called before the training.
 func (r *Run) Warnings() []string {
 	var w []string
 	n, c := r.Train.Len(), r.Config
@@ -48,8 +48,8 @@ func megabytes(n int64) string {
 	return fmt.Sprintf("%.0f MB", float64(n)/1e6)
 }
 
-// diskNeed estimates how many bytes the run's checkpoints and scores will take at most,
-// minus those that exist already.
+// diskNeed returns an upper estimate of the bytes that the run's checkpoints and scores
+// will take, minus those that exist already.
 func (r *Run) diskNeed() int64 {
 	m, c := r.Model, r.Config
 	memory := m.Method.State()
@@ -66,9 +66,9 @@ func (r *Run) diskNeed() int64 {
 	}
 	kept := c.Epochs / c.SaveFreq
 	if c.Keep > 0 {
-		kept = min(kept, c.Keep+1) // the oldest goes when the newest is there
+		kept = min(kept, c.Keep+1) // the oldest is removed after the newest is written
 	}
-	total := int64(4*values) * int64(kept+2) // current.pth, and the file in work
+	total := int64(4*values) * int64(kept+2) // plus current.pth and the temporary file
 	steps := int64(c.Epochs * r.Batches)
 	if c.SaveScore {
 		total += steps * int64(4*c.BatchSize*contrast.ScoreColumns)

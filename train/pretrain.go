@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"time"
 
@@ -18,31 +17,32 @@ import (
 	"contralens/world"
 )
 
-// Options are what a pre-training needs beside its configuration. The zero value
+// Options are what a pre-training needs besides its configuration. The zero value
 // trains in silence, in fp32 unless the configuration says otherwise.
 type Options struct {
-	// Progress shows the training and keeps log.txt, and is the caller's to close; nil:
+	// Progress, if set, shows the training; the caller closes it. Without it, lines go to
 	// log.txt alone.
 	Progress *Progress
-	// Begin, when set, is called when the run directory is made: from here on there is
-	// something to save when the context ends.
+	// Begin, if set, is called when the run directory is made. From then on, there is a
+	// state to save if the context ends.
 	Begin func()
-	// Tuner, when set, measures which precision, memory format and split of the
-	// processors train fastest, where the configuration leaves that open.
+	// Tuner, if set, measures which precision, memory format and split of the processors
+	// train fastest, if the configuration leaves them open.
 	Tuner *autotune.Tuner
-	// Hooks run beside the pre-training's own.
+	// Hooks run in addition to those of every pre-training.
 	Hooks []Hook
-	// World is the processes that train together; the zero value is one.
+	// World is the group of processes that train together. The zero value, one process,
+	// is all that is possible today.
 	World world.World
 	// Command is the command line that run.json records.
 	Command []string
 }
 
-// Result is what a pre-training leaves.
+// Result is the outcome of a pre-training.
 type Result struct {
 	Dir        string     // the run directory
-	Checkpoint string     // the newest checkpoint; "" if none was written
-	Accuracies []Accuracy // of the k-NN evaluations of this session
+	Checkpoint string     // the newest checkpoint; "" if there is none
+	Accuracies []Accuracy // k-NN, by the evaluations of this call
 }
 
 // Accuracy is the k-NN accuracy after an epoch.
@@ -51,18 +51,19 @@ type Accuracy struct {
 	Top1  float64
 }
 
-// Pretrain trains an encoder as c says, which c.Resolve has checked, in a run
-// directory of its own, and does its tensor work itself. When ctx ends, everything is
-// saved and ErrStopped comes back; the same call with c.Resume "auto" continues.
+// Pretrain trains an encoder in a run directory. c.Resolve must have been called. The
+// caller need not be inside torch.Run. If ctx ends, Pretrain saves everything and returns
+// ErrStopped; the same call with c.Resume "auto" then resumes.
 func Pretrain(ctx context.Context, c config.Contrast, o Options) (Result, error) {
 	place, err := setup.FindPlace(c.Output, c.RunName()) // before a measurement settles options
 	if err != nil {
 		return Result{}, err
 	}
 	if o.Progress == nil {
-		o.Progress = &Progress{Out: io.Discard, PrintFreq: c.PrintFreq}
+		o.Progress = &Progress{}
 		defer o.Progress.Close()
 	}
+	o.Progress.complete(c.PrintFreq)
 	p := &pretraining{Options: o, place: place, result: Result{Dir: place.Dir}}
 	err = setup.Compute(c.Threads, func() error { return p.run(ctx, c) })
 	return p.result, err
@@ -78,7 +79,7 @@ type pretraining struct {
 func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 	if c.Init != "" {
 		if _, err := weights.Open(c.Init, ""); err != nil {
-			return err // before time goes into measuring how to compute
+			return err // before time is spent on measuring
 		}
 	}
 	if err := rundir.Possible(p.place.Dir, c.TBPath); err != nil {
@@ -103,8 +104,10 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 		return err
 	}
 	defer release()
-	if err := p.Progress.Open(p.place.Dir); err != nil {
-		return err
+	if p.World.First() {
+		if err := p.Progress.Open(p.place.Dir); err != nil {
+			return err
+		}
 	}
 	for _, w := range r.Warnings() {
 		r.say("note: %s", w)
@@ -118,8 +121,8 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 	return p.train(ctx, r)
 }
 
-// build makes the run, with what is left open settled by measuring. chosen describes
-// what was measured.
+// build makes the run. Options that are left open are settled by measuring; chosen
+// describes the results.
 func (p *pretraining) build(ctx context.Context, c config.Contrast) (r *Run, chosen []string, err error) {
 	var precision, split string
 	var choose Chooser
@@ -149,7 +152,7 @@ func (p *pretraining) build(ctx context.Context, c config.Contrast) (r *Run, cho
 	return r, []string{precision, split}, err
 }
 
-// hooks are those of a pre-training.
+// hooks returns the hooks that every pre-training has.
 func (p *pretraining) hooks(ctx context.Context, c config.Contrast) []Hook {
 	list := append([]Hook{p.Progress.Hook()}, StepHooks(c, p.place.Events)...)
 	list = append(list, CheckpointHook(c.SaveFreq, c.Keep))
@@ -166,7 +169,7 @@ func (p *pretraining) hooks(ctx context.Context, c config.Contrast) []Hook {
 	return list
 }
 
-// When says after which epoch, in words.
+// When describes the time of the evaluation: "untrained" or "after epoch N".
 func (a Accuracy) When() string {
 	if a.Epoch == 0 {
 		return "untrained"
@@ -207,7 +210,7 @@ func (p *pretraining) start(r *Run) error {
 	return err
 }
 
-// train runs the loop and tells how it ended.
+// train runs the loop and reports how it ended.
 func (p *pretraining) train(ctx context.Context, r *Run) error {
 	begin := time.Now()
 	if p.Begin != nil {
@@ -228,7 +231,7 @@ func (p *pretraining) train(ctx context.Context, r *Run) error {
 	return err
 }
 
-// summary says what is trained on what, and how.
+// summary describes the training in one sentence, and names the run directory.
 func (r *Run) summary() string {
 	c := r.Config
 	chance := ""

@@ -68,7 +68,7 @@ func openProbe(r *Run, images data.Dataset) (*probe.Probe, error) {
 	return probe.Create(probe.Dir(r.Dir), set, pictures)
 }
 
-// chosen is some images of a dataset.
+// chosen is a dataset of some of another's images.
 type chosen struct {
 	data.Dataset
 	indices []int
@@ -81,7 +81,7 @@ func (c chosen) Image(ctx context.Context, i int, dst *views.Image) error {
 func (c chosen) Label(i int) int   { return c.Dataset.Label(c.indices[i]) }
 func (c chosen) Path(i int) string { return c.Dataset.Path(c.indices[i]) }
 
-// spread chooses n images, in turn from every class and evenly within each.
+// spread chooses n images: about equally many per class, evenly spaced within each.
 func spread(d data.Dataset, n int) data.Dataset {
 	byClass := make([][]int, len(d.Classes())+1) // the last has those without a class
 	for i := range d.Len() {

@@ -16,19 +16,19 @@ import (
 	"contralens/rundir"
 )
 
-// Progress shows a run: a bar on a terminal, lines elsewhere, and the lines
-// again in log.txt. Print may be called from any goroutine.
+// Progress shows a run on Out: as a bar on a terminal, as lines elsewhere. It writes the
+// lines to log.txt, too. Print may be called from any goroutine.
 type Progress struct {
-	Out       io.Writer
-	Terminal  bool
-	PrintFreq int
+	Out       io.Writer // nil: nothing is shown
+	Terminal  bool      // Out is a terminal
+	PrintFreq int       // steps per line; 0: those of the configuration
 
 	mu     sync.Mutex // of Out, bar and log
 	bar    *progressbar.ProgressBar
 	log    *os.File
-	before []string // lines from before there was a log
+	before []string // lines that wait for the log
 	begin  time.Time
-	first  int // steps that were done when this process began
+	first  int // global step at which this process began
 	mark   time.Time
 	images int
 	wait   time.Duration
@@ -39,13 +39,29 @@ type Progress struct {
 	steps  int
 }
 
+// complete sets PrintFreq where the caller left it open.
+func (p *Progress) complete(printFreq int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.PrintFreq == 0 {
+		p.PrintFreq = printFreq
+	}
+}
+
+func (p *Progress) out() io.Writer {
+	if p.Out == nil {
+		return io.Discard
+	}
+	return p.Out
+}
+
 // Print writes a line to the display and the log.
 func (p *Progress) Print(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	line := fmt.Sprintf(format, args...)
 	p.clear()
-	fmt.Fprintln(p.Out, line)
+	fmt.Fprintln(p.out(), line)
 	p.note(line)
 }
 
@@ -56,8 +72,8 @@ func (p *Progress) Log(format string, args ...any) {
 	p.note(fmt.Sprintf(format, args...))
 }
 
-// Open begins or continues the log of a run directory. Lines that were printed before go
-// there as well.
+// Open begins or continues the log of a run directory. Lines that were printed earlier
+// are written first.
 func (p *Progress) Open(dir string) (err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -83,8 +99,7 @@ func (p *Progress) Close() {
 	}
 }
 
-// note writes a line to the log. A log that cannot be written to, since the disk is full,
-// does not keep the display from continuing.
+// note writes a line to the log. Errors are ignored: a full disk must not end the display.
 func (p *Progress) note(line string) {
 	if p.log == nil {
 		p.before = append(p.before, line)
@@ -99,20 +114,20 @@ func (p *Progress) clear() {
 	}
 }
 
-// Evaluating shows how far an evaluation is.
+// Evaluating shows the progress of an evaluation, in images.
 func (p *Progress) Evaluating(done, total int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.Terminal {
-		fmt.Fprintf(p.Out, "\r\033[Kfeatures of %d of %d images", done, total)
+		fmt.Fprintf(p.out(), "\r\033[Kfeatures of %d of %d images", done, total)
 		if done == total {
-			fmt.Fprint(p.Out, "\r\033[K")
+			fmt.Fprint(p.out(), "\r\033[K")
 		}
 	}
 	p.mark = time.Now()
 }
 
-// Hook is the hook that shows the steps.
+// Hook returns the hook that shows the steps.
 func (p *Progress) Hook() Hook {
 	return Hook{
 		Order: Display,
@@ -150,7 +165,7 @@ func (p *Progress) step(r *Run, s Step) error {
 	report := s.Step%p.PrintFreq == 0 || r.StepInEpoch == r.Batches
 	if p.Terminal {
 		if p.bar == nil {
-			p.bar = progressbar.NewOptions(r.Batches, progressbar.OptionSetWriter(p.Out), progressbar.OptionSetWidth(20),
+			p.bar = progressbar.NewOptions(r.Batches, progressbar.OptionSetWriter(p.out()), progressbar.OptionSetWidth(20),
 				progressbar.OptionThrottle(200*time.Millisecond),
 				progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false))
 		}
@@ -160,7 +175,7 @@ func (p *Progress) step(r *Run, s Step) error {
 	if report {
 		line := p.line(r, s)
 		if !p.Terminal {
-			fmt.Fprintln(p.Out, line)
+			fmt.Fprintln(p.out(), line)
 		}
 		p.note(line)
 		p.reset()
@@ -168,7 +183,7 @@ func (p *Progress) step(r *Run, s Step) error {
 	return nil
 }
 
-// line is the state of the run in one line, over the steps since the last one.
+// line describes the run in one line. Its means are over the steps since the last line.
 func (p *Progress) line(r *Run, s Step) string {
 	spent := time.Since(p.mark)
 	share := func(d time.Duration) float64 { return 100 * d.Seconds() / max(spent.Seconds(), 1e-9) }

@@ -28,7 +28,7 @@ var ErrStopped = errors.New("stopped")
 // saved.
 var ErrDone = errors.New("done")
 
-// Run is a training and its progress: all that a checkpoint holds.
+// Run is a training and its place in it: everything that a checkpoint stores.
 type Run struct {
 	Config     config.Contrast
 	Dir        string
@@ -39,49 +39,43 @@ type Run struct {
 	Model      *methods.Model
 	World      world.World // the processes that train together; today one
 	Hooks      []Hook
-	// Say receives sentences for the user; nil: they are dropped.
+	// Say receives sentences for the user. If it is nil, they are dropped.
 	Say func(format string, args ...any)
 
 	Epoch       int // in training, from 1
-	StepInEpoch int // steps of it that are done
-	GlobalStep  int // steps done since the beginning
+	StepInEpoch int // completed steps of this epoch
+	GlobalStep  int // completed steps of the training
 	Meter       EpochMeter
 
 	Batches   int // steps per epoch
 	DropLast  bool
-	monitors  []Hook // which every run has: collapse, onset of the transformation
+	monitors  []Hook // of every run: collapse, onset of the transformation
 	notes     notes
-	saved     string // the checkpoint that was written last, or that the run was resumed from
-	savedStep int    // and its step
+	saved     string // the newest checkpoint, written by this run or resumed from
+	savedStep int    // its step
 }
 
-// Step is what hooks learn of a step.
+// Step is what hooks learn about a step.
 type Step struct {
 	Epoch, Batch  int // batch from 0
 	Step          int // from 1
 	Images        int
 	Loss          float64
 	Accuracy      float64         // contrastive top-1, percent
-	Negatives     int             // that each query met; 0 where the loss has none
+	Negatives     int             // per query; 0 if the loss has none
 	Jigsaw        *methods.Jigsaw // nil for methods without
 	Rate          float64
-	Scores        []float32            // [Images, 5], when asked for
-	Statistics    *contrast.Statistics // when asked for
+	Scores        []float32            // [Images, 5], if a hook collects them
+	Statistics    *contrast.Statistics // if a hook collects them
 	Transformed   bool
 	Wait, Compute time.Duration // for data; for the step itself
 }
 
-// Do trains to the last epoch. When ctx ends, it finishes the step, and after the last
-// step of an epoch the epoch; then it saves the state and returns ErrStopped.
-//
-// A world of several processes is refused: hooks and loader know it, gradients and
-// embeddings are not exchanged yet.
+// Do trains to the last epoch. If ctx ends, it finishes the step (and the epoch, if the
+// step was its last), saves the state and returns ErrStopped.
 func (r *Run) Do(ctx context.Context) (err error) {
-	if err := r.World.Check(); err != nil {
+	if err := trainable(r.World); err != nil {
 		return err
-	}
-	if !r.World.Alone() {
-		return fmt.Errorf("%v: want one process: training by several is not there yet", r.World)
 	}
 	defer func() {
 		for _, h := range r.hooks() {
@@ -102,6 +96,18 @@ func (r *Run) Do(ctx context.Context) (err error) {
 		return nil
 	}
 	return err
+}
+
+// trainable refuses a world of several processes: the loader, the hooks and the run
+// directory know them, but gradients and embeddings are not exchanged yet.
+func trainable(w world.World) error {
+	if err := w.Check(); err != nil {
+		return err
+	}
+	if !w.Alone() {
+		return fmt.Errorf("%v: want one process: training by several is not there yet", w)
+	}
+	return nil
 }
 
 func (r *Run) do(ctx context.Context) error {

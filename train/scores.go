@@ -9,8 +9,8 @@ import (
 	"contralens/scores/record"
 )
 
-// fineSteps is the longest training whose record keeps the histograms of every step;
-// longer ones add up eight steps each.
+// fineSteps is the longest training whose record has histograms of every step. In longer
+// ones, a histogram is the sum of eight steps.
 const fineSteps = 100_000
 
 // RecordHook keeps the score record.
@@ -107,11 +107,10 @@ func countNegatives(counts []float32, k record.Histogram, d contrast.Distributio
 	}
 }
 
-// queueAge is the mean age in steps of the keys that training put into a queue
-// of k rows, as the step after `batch` steps of the epoch after `epochs` whole
-// ones meets them, and their share of the queue. A key of the step before is 1
-// old. Epochs have so many batches of batchSize, the last one with what is left
-// of the images.
+// queueAge returns the mean age in steps of the keys that training has put into a queue
+// of k rows, and their share of the queue. It is that seen by the step after `epochs`
+// whole epochs and `batch` steps. The keys of the step before have age 1. An epoch has
+// `batches` batches of batchSize; the last has the rest of the images.
 func queueAge(epochs, batch, batches, batchSize, images, k int) (age, fill float64) {
 	last := min(batchSize, images-(batches-1)*batchSize)
 	keys, sum := 0, 0.0

@@ -14,14 +14,17 @@ import (
 	"contralens/world"
 )
 
-// Chooser settles the precision and the memory format of a network where options
+// Chooser settles the precision and the memory format of a network if the options
 // leave them open.
 type Chooser func(*config.Machine, nn.Config) error
 
-// NewRun opens the data, which ends with ctx, has choose settle how to compute, which without one is in
-// fp32 and channels_last, and builds the model. It must be called, and the Run used,
-// inside torch.Run.
+// NewRun opens the data and builds the model. choose settles the precision and the
+// memory format; without it, they are fp32 and channels_last where c leaves them open.
+// The data can be read until ctx ends. Call NewRun, and use the Run, inside torch.Run.
 func NewRun(ctx context.Context, w world.World, c config.Contrast, dir string, choose Chooser) (*Run, error) {
+	if err := trainable(w); err != nil {
+		return nil, err
+	}
 	r := &Run{Config: c, Dir: dir, Epoch: 1, World: w, monitors: []Hook{watchCollapse(), watchOnset()}}
 	splits, err := setup.Splits(ctx, c.Data, r.notes.add)
 	if err != nil {
@@ -62,7 +65,7 @@ func NewRun(ctx context.Context, w world.World, c config.Contrast, dir string, c
 	return r, err
 }
 
-// network is the one that the options describe, once they are settled.
+// network settles the options and returns the network that they describe.
 func (r *Run) network(choose Chooser) (nn.Config, error) {
 	c := &r.Config
 	if choose != nil {

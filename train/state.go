@@ -13,9 +13,9 @@ import (
 	"contralens/torch"
 )
 
-// checkpointRecord is what a checkpoint of a pre-training keeps beside PyTorch's keys, to
-// resume it exactly. The method's memory and hooks with a
-// state have entries of their own.
+// checkpointRecord is what a checkpoint of a pre-training stores besides PyTorch's keys,
+// so that it can be resumed exactly. The method's memory and hooks with a state have
+// entries of their own.
 type checkpointRecord struct {
 	rundir.CheckpointRecord
 	Images       int        `key:"images"` // of the dataset
@@ -33,11 +33,15 @@ type rng struct {
 
 // Save writes the run's state: PyTorch's keys (model, contrast, optimizer, epoch,
 // model_ema) as the reference implementation has them, and our record. epoch is the last
-// complete one. The hooks write what they hold back first, so that a checkpoint never
-// knows of more steps than the other files of the run.
+// complete one. Hooks write what they have buffered first, so that a checkpoint is never
+// ahead of the other files of the run. The first process alone writes the file.
 func (r *Run) Save(path string) error {
 	if err := r.each(func(h Hook) func(*Run) error { return h.Save }); err != nil {
 		return err
+	}
+	if !r.World.First() {
+		r.saved, r.savedStep = path, r.GlobalStep
+		return nil
 	}
 	states, err := r.states()
 	if err != nil {
@@ -88,8 +92,8 @@ func (r *Run) saveInterrupted() error {
 	return r.Save(filepath.Join(r.Dir, rundir.InterruptedFile))
 }
 
-// Saved returns the checkpoint that was written last, or that the run was resumed from;
-// "" before the first.
+// Saved returns the newest checkpoint, which this run wrote or was resumed from; "" if
+// there is none.
 func (r *Run) Saved() string { return r.saved }
 
 // LastGood adds to an error of Do which checkpoint the run can be resumed from.
@@ -100,8 +104,8 @@ func (r *Run) LastGood(err error) error {
 	return fmt.Errorf("%w; the last good checkpoint is %s, of step %d", err, r.saved, r.savedStep)
 }
 
-// Load puts the run where a checkpoint left it. notes are sentences about what the file
-// does not tell, or tells otherwise than the options.
+// Load restores the run from a checkpoint. notes are sentences about what the file
+// lacks, and about options that differ from it.
 func (r *Run) Load(path string) (notes []string, err error) {
 	file, err := checkpoint.Read(path)
 	if err != nil {
@@ -147,8 +151,8 @@ func (r *Run) Load(path string) (notes []string, err error) {
 	return append(notes, r.differences(path, record.Config)...), nil
 }
 
-// loadModel loads the encoders, the method's memory and the optimizer. record is ours in
-// the file, or nil.
+// loadModel loads the encoders, the method's memory and the optimizer. record is our
+// record in the file, or nil.
 func (r *Run) loadModel(path string, file, record checkpoint.Dict) error {
 	m := r.Model
 	if err := statedict.Load(path, m.Query.State, file.Get("model"), "module."); err != nil {
@@ -165,8 +169,7 @@ func (r *Run) loadModel(path string, file, record checkpoint.Dict) error {
 	return statedict.LoadSGD(path, m.Optimizer, file.Get("optimizer"))
 }
 
-// differences names the options that a checkpoint was trained with and that are others
-// now.
+// differences names the options whose values differ from those of a checkpoint.
 func (r *Run) differences(path string, options map[string]string) (notes []string) {
 	for _, f := range config.Fields(&r.Config) {
 		if was, ok := f.Recorded(options); ok && was != f.String() && !f.Runtime && !f.Ignored {

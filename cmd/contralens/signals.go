@@ -39,8 +39,9 @@ func stopSignals() chan os.Signal {
 }
 
 // sameStop is the time after the first signal within which others belong to the same
-// request: the command timeout signals the program and then its process group.
-const sameStop = time.Second
+// request: the command timeout signals the program and then its process group. Two Ctrl-C of
+// a person are further apart.
+const sameStop = 200 * time.Millisecond
 
 // Listen starts to listen for signals. Before Begin, the first signal ends the program with
 // exitStopped, because nothing can be lost yet. After Begin, the first one ends ctx, and one
