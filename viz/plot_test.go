@@ -79,7 +79,7 @@ func TestPlot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"no FT, τ = 0.2<", "FT posneg, τ = 0.07: k-NN 43.2 %", "transformation sets in", "training step"} {
+	for _, want := range []string{"no FT, τ = 0.2<", "FT posneg, τ = 0.07: k-NN 43.2 %", "onset of the transformation", "training step"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("pos_mean.svg lacks %q", want)
 		}

@@ -55,7 +55,7 @@ func TestRecorded(t *testing.T) {
 		}
 	})
 	for want, f := range map[string]*File{
-		"want the tensors of brightness, as its record says": file("brightness", all...),
+		"want the tensors of brightness, the architecture in its record": file("brightness", all...),
 		`x.pth: its record: arch: want one of resnet18`:      file("darkness", all...),
 	} {
 		within(t, func() {

@@ -81,7 +81,7 @@ func TestFullAndReadOnlyDisk(t *testing.T) {
 	if err := syscall.Mount("none", dir, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
 		t.Fatal(err)
 	}
-	if err := put(path, "new"); err == nil || !strings.Contains(err.Error(), "cannot be written to") {
+	if err := put(path, "new"); err == nil || !strings.Contains(err.Error(), "is not writable") {
 		t.Errorf("a read-only folder: %v", err)
 	}
 	want(t, path, "old")
