@@ -89,7 +89,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// A pickle of arrays has no place for data that is made while it is written.
+// WriteArrays refuses a Source: the data of arrays is within the pickle.
 func TestArraysRefuseSources(t *testing.T) {
 	err := WriteArrays(io.Discard, Dict{{"model", Dict{{"w", &Source{Dtype: "float32", Shape: []int{2}}}}}})
 	if err == nil || !strings.Contains(err.Error(), "model: w: ") {

@@ -42,8 +42,8 @@ func (b *MemoryBank) Keys(images *torch.Tensor) *torch.Tensor {
 	return b.Rows.IndexSelect(0, images)
 }
 
-// Draw draws k negatives uniformly from all rows for every query. They depend on seed
-// and step alone, so nothing is prepared or stored.
+// Draw draws k negatives uniformly from all rows for every query. They depend only on
+// seed and step, so nothing is prepared or stored.
 func (b *MemoryBank) Draw(k int, seed, step uint64) SampledNegatives {
 	m := uint64(b.Len())
 	base := mix(mix(seed^0x6e65676174697665) + step)

@@ -17,7 +17,7 @@ func example() (checkpoint.Dict, map[string]string) {
 	}, map[string]string{"arch": "resnet18"}
 }
 
-// file is a file with that header and so many bytes of data.
+// file returns a file with the given header and number of bytes of data.
 func file(header string, size int) []byte {
 	return append(append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...), make([]byte, size)...)
 }

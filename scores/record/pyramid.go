@@ -103,7 +103,7 @@ func (p *pyramid) levels(rows int) int {
 	return n
 }
 
-// rows returns the number of whole rows in a level's file; 0 if there is no file.
+// rows returns the number of complete rows in a level's file; 0 if there is no file.
 func (p *pyramid) rows(level int) (int, error) {
 	info, err := os.Stat(p.path(level))
 	if errors.Is(err, fs.ErrNotExist) {
