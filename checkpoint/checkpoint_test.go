@@ -78,7 +78,7 @@ print(type(d['model']).__name__, d['model']['module.w'].tolist(), d['model']['mo
 }
 
 func TestErrors(t *testing.T) {
-	if _, err := Read("nowhere.pth"); err == nil || !strings.Contains(err.Error(), "none of that name") {
+	if _, err := Read("nowhere.pth"); err == nil || !strings.Contains(err.Error(), "does not exist") {
 		t.Errorf("a missing file: %v", err)
 	}
 	if err := Write(filepath.Join(t.TempDir(), "no", "folder.pth"), Dict{}); err == nil {

@@ -70,7 +70,7 @@ func tensorPickle(count, offset, shape, strides string) string {
 // error, with a small part of the memory that it claims.
 func TestHostileSizes(t *testing.T) {
 	long := func(n uint64) string { return string(binary.LittleEndian.AppendUint64(nil, n)) }
-	laughs := "\x80\x02}X\x01\x00\x00\x00a(K\x01K\x02lq\x00" // each list holds the one before ten times
+	laughs := "\x80\x02}X\x01\x00\x00\x00a(K\x01K\x02lq\x00" // each list contains the previous one ten times
 	for i := range 40 {
 		laughs += "0(" + strings.Repeat("h"+string(rune(i)), 10) + "lq" + string(rune(i+1))
 	}
@@ -83,7 +83,7 @@ func TestHostileSizes(t *testing.T) {
 		"negative offset":   zipOf(t, tensorPickle("3", "-1", "I2\n", "I1\n"), make([]byte, 12)),
 		"beyond its end":    zipOf(t, tensorPickle("3", "1", "I3\n", "I1\n"), make([]byte, 12)),
 		"overflow":          zipOf(t, tensorPickle("3", "0", "I4294967296\nI4294967296\n", "I4294967296\nI1\n"), make([]byte, 12)),
-		"stride of nought":  zipOf(t, tensorPickle("3", "0", "I1000000000\n", "I0\n"), make([]byte, 12)),
+		"stride of 0":       zipOf(t, tensorPickle("3", "0", "I1000000000\n", "I0\n"), make([]byte, 12)),
 		"overlapping":       zipOf(t, tensorPickle("3", "0", "I2\nI2\n", "I1\nI1\n"), make([]byte, 12)),
 		"long string":       []byte("\x80\x04\x8d" + long(1<<40) + "abc"),
 		"long bytes":        []byte("\x80\x04\x8e" + long(1<<62) + "abc"),

@@ -24,7 +24,7 @@ func TestFindings(t *testing.T) {
 		}
 	}
 	path := filepath.Join(t.TempDir(), "tune.json")
-	if got := measurements(path); got != "will be kept in "+path {
+	if got := measurements(path); got != "will be stored in "+path {
 		t.Errorf("without measurements: %s", got)
 	}
 }
