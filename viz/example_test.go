@@ -22,7 +22,8 @@ func ExamplePlot() {
 		fmt.Println(err)
 		return
 	}
-	files, err := viz.Plot([]string{run}, filepath.Join(dir, "figures"), viz.Options{Style: "paper", Formats: []string{"png"}})
+	options := viz.Options{Style: "paper", Formats: []string{"png"}}
+	files, err := viz.Plot([]string{run}, filepath.Join(dir, "figures"), options)
 	for _, f := range files {
 		fmt.Println(filepath.Base(f))
 	}

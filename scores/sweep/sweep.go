@@ -44,8 +44,8 @@ func Open(dir string, options []string) (*Sweep, error) {
 		return nil, err
 	}
 	if err := json.Unmarshal(b, s); err != nil {
-		return nil, fmt.Errorf("%s: want the file of an earlier sweep, got something else (%w); choose another folder with -o",
-			s.path(), err)
+		return nil, fmt.Errorf("%s: want the file of an earlier sweep, got something else (%w); choose another "+
+			"folder with -o", s.path(), err)
 	}
 	if !slices.Equal(s.Options, options) {
 		return nil, fmt.Errorf("%s was made with other options of contrast: %s; choose another folder with -o, or use "+
