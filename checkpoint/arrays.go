@@ -6,8 +6,8 @@ import (
 	"io"
 )
 
-// WriteArrays writes a plain pickle whose tensors are NumPy arrays, as Detectron2 reads
-// them. Types that NumPy lacks are written as float32.
+// WriteArrays writes a plain pickle whose tensors are NumPy arrays, which Detectron2 can
+// read. bfloat16, which NumPy lacks, is written as float32.
 func WriteArrays(w io.Writer, root Dict) error {
 	p := &pickler{arrays: true}
 	p.raw("\x80\x03")
@@ -19,7 +19,7 @@ func WriteArrays(w io.Writer, root Dict) error {
 	return err
 }
 
-// array writes what numpy.ndarray's own pickling does.
+// array writes a tensor the way numpy.ndarray pickles itself.
 func (p *pickler) array(t *Tensor) error {
 	code := ""
 	for numpy, dtype := range dtypes {
@@ -31,7 +31,7 @@ func (p *pickler) array(t *Tensor) error {
 		t, code = FromFloat32(t.Float32s(), t.Shape...), "f4"
 	}
 	if uint64(len(t.Data)) > 1<<32-1 {
-		return fmt.Errorf("an array of %d bytes, more than a pickle of protocol 3 holds", len(t.Data))
+		return fmt.Errorf("want arrays below 4 GB, the limit of pickle protocol 3, got %d bytes", len(t.Data))
 	}
 	p.raw("cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tC\x01btR(K\x01")
 	p.ints(t.Shape)

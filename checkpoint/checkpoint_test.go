@@ -78,7 +78,7 @@ print(type(d['model']).__name__, d['model']['module.w'].tolist(), d['model']['mo
 }
 
 func TestErrors(t *testing.T) {
-	if _, err := Read("nowhere.pth"); err == nil || !strings.Contains(err.Error(), "none of that name") {
+	if _, err := Read("nowhere.pth"); err == nil || !strings.Contains(err.Error(), "does not exist") {
 		t.Errorf("a missing file: %v", err)
 	}
 	if err := Write(filepath.Join(t.TempDir(), "no", "folder.pth"), Dict{}); err == nil {
@@ -89,7 +89,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// A pickle of arrays has no place for data that is made while it is written.
+// WriteArrays refuses a Source: the data of arrays is within the pickle.
 func TestArraysRefuseSources(t *testing.T) {
 	err := WriteArrays(io.Discard, Dict{{"model", Dict{{"w", &Source{Dtype: "float32", Shape: []int{2}}}}}})
 	if err == nil || !strings.Contains(err.Error(), "model: w: ") {

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// AsDict returns the entries of either kind of dictionary, and nil for anything else.
+// AsDict returns v as a Dict if it is a Dict or an OrderedDict, and nil otherwise.
 func AsDict(v any) Dict {
 	switch v := v.(type) {
 	case Dict:
@@ -21,7 +21,7 @@ func AsDict(v any) Dict {
 // Dict returns the dictionary under a key, and nil if there is none.
 func (d Dict) Dict(key any) Dict { return AsDict(d.Get(key)) }
 
-// Int returns the whole number under a key, and 0 if there is none.
+// Int returns the integer under a key, and 0 if there is none.
 func (d Dict) Int(key any) int {
 	n, _ := d.Get(key).(int)
 	return n
@@ -33,13 +33,13 @@ func (d Dict) Tensor(key any) *Tensor {
 	return t
 }
 
-// keyTag is the tag of a field that Encode and Decode move.
+// keyTag is the tag of fields that Encode and Decode convert.
 const keyTag = "key"
 
-// Encode returns a struct as a dictionary: each field with a tag key:"NAME" under that
-// name, in the order of declaration, those of an embedded struct in its place. Fields are
-// ints, floats, bools, strings, lists of strings, maps of strings (in the order of their
-// keys), and structs, which become dictionaries.
+// Encode converts a struct to a dictionary. It stores each field with a tag key:"NAME"
+// under that name, in the order of declaration; the fields of an embedded struct take its
+// place. Fields are int, float64, bool, string, []string, map[string]string (sorted by
+// key), or structs, which become dictionaries. It panics for any other type.
 func Encode(v any) Dict { return encode(reflect.ValueOf(v)) }
 
 func encode(v reflect.Value) Dict {
@@ -55,7 +55,7 @@ func encode(v reflect.Value) Dict {
 	return d
 }
 
-// plain is a field's value as files hold it.
+// plain converts the value of a field to the types of this package.
 func plain(v reflect.Value) any {
 	switch x := v.Interface().(type) {
 	case int, float64, bool, string:
@@ -76,12 +76,12 @@ func plain(v reflect.Value) any {
 	if v.Kind() == reflect.Struct {
 		return encode(v)
 	}
-	panic(fmt.Sprintf("checkpoint: a field of type %v has no form in a file", v.Type()))
+	panic(fmt.Sprintf("checkpoint: cannot encode a field of type %v", v.Type()))
 }
 
-// Decode fills the fields of the struct that to points to from the dictionary, as Encode
-// has them. A field whose key is missing, or holds another kind of value, becomes zero:
-// older files lack what was added later. Keys without a field are left out.
+// Decode sets the fields of the struct that to points to; it is the inverse of Encode. A
+// field becomes zero if its key is missing, as in older files, or if the value has another
+// type. Keys without a field are ignored.
 func (d Dict) Decode(to any) { decode(d, reflect.ValueOf(to).Elem()) }
 
 func decode(d Dict, to reflect.Value) {
@@ -95,7 +95,7 @@ func decode(d Dict, to reflect.Value) {
 	}
 }
 
-// set gives a field the value of a file.
+// set sets a field to a value of a file.
 func set(field reflect.Value, v any) {
 	switch field.Interface().(type) {
 	case []string:

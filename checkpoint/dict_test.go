@@ -23,7 +23,7 @@ type outer struct {
 	Beside int      // has no key
 }
 
-// What Encode writes, Decode reads; the keys are those of the tags, in their order.
+// Decode restores what Encode wrote. The keys are those of the tags, in order.
 func TestEncodeDecode(t *testing.T) {
 	want := outer{common{1, map[string]string{"b": "2", "a": "1"}}, "n", []string{"x", "y"}, inner{0.5, true}, 7}
 	d := Encode(want)
@@ -43,7 +43,8 @@ func TestEncodeDecode(t *testing.T) {
 	}
 }
 
-// A file of another program, or an older one, may lack anything or hold something else.
+// In files of other programs, or older ones, keys may be missing and values may have other
+// types.
 func TestDecodeForeign(t *testing.T) {
 	got := outer{Name: "before", Inner: inner{Loss: 3}}
 	Dict{

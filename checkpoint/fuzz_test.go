@@ -8,8 +8,8 @@ import (
 	"contralens/internal/golden"
 )
 
-// FuzzParse feeds both formats and plain pickles. What is read must be whole: as
-// many bytes as shape and type say, and writable.
+// FuzzParse starts from both formats and plain pickles. Tensors that Parse returns must
+// have as many bytes as shape and type say, and Write must accept the tree.
 func FuzzParse(f *testing.F) {
 	for _, name := range []string{"kinds_zip.pth", "kinds_legacy.pth", "linear_zip.pth", "hostile/hostile_raw.pkl", "hostile/hostile_zip.pth", "hostile/hostile_legacy.pth"} {
 		b, err := os.ReadFile(golden.Path(f, "checkpoint", filepath.FromSlash(name)))

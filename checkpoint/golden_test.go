@@ -9,8 +9,8 @@ import (
 	"contralens/internal/golden"
 )
 
-// TestGoldenFiles holds every entry of the reference trainer's files against
-// their description: types, shapes, sums, first and last values, and plain values.
+// TestGoldenFiles compares every entry of the reference trainer's files with its
+// description: types, shapes, sums, first and last values, and plain values.
 func TestGoldenFiles(t *testing.T) {
 	for name, content := range map[string]string{"tiny_zip.pth": "tiny", "tiny_legacy.pth": "tiny", "linear_zip.pth": "linear"} {
 		d, err := Read(golden.Path(t, "checkpoint", name))
@@ -72,8 +72,7 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// compare walks the description of a file along the tree that was read, and
-// counts the tensors.
+// compare compares a tree with the description of its file, and counts the tensors.
 func compare(t *testing.T, where string, got, want any) (tensors int) {
 	t.Helper()
 	switch g := got.(type) {

@@ -39,7 +39,7 @@ func TestHostileFilesAreRefused(t *testing.T) {
 	}
 }
 
-// zipOf is a file in the zip format with that pickle and one storage.
+// zipOf returns a file in the zip format with a pickle and one storage.
 func zipOf(t testing.TB, object string, storage []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -59,18 +59,18 @@ func zipOf(t testing.TB, object string, storage []byte) []byte {
 	return b.Bytes()
 }
 
-// tensorPickle is {"t": a tensor} as text instructions: count elements stored, and
-// offset, shape and strides as written.
+// tensorPickle returns a pickle of {"t": a tensor} as text instructions, with a storage of
+// count elements and the given offset, shape and strides.
 func tensorPickle(count, offset, shape, strides string) string {
 	return "\x80\x02}X\x01\x00\x00\x00tctorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuI" + count +
 		"\ntQI" + offset + "\n(" + shape + "t(" + strides + "t\x89ccollections\nOrderedDict\n)RtRs."
 }
 
-// TestHostileSizes gives files whose numbers ask for more than they hold. Each
-// is refused with a small part of the memory it asks for.
+// TestHostileSizes reads files that claim larger sizes than they have. Each must be an
+// error, with a small part of the memory that it claims.
 func TestHostileSizes(t *testing.T) {
 	long := func(n uint64) string { return string(binary.LittleEndian.AppendUint64(nil, n)) }
-	laughs := "\x80\x02}X\x01\x00\x00\x00a(K\x01K\x02lq\x00" // each list holds the one before ten times
+	laughs := "\x80\x02}X\x01\x00\x00\x00a(K\x01K\x02lq\x00" // each list contains the previous one ten times
 	for i := range 40 {
 		laughs += "0(" + strings.Repeat("h"+string(rune(i)), 10) + "lq" + string(rune(i+1))
 	}
@@ -83,7 +83,7 @@ func TestHostileSizes(t *testing.T) {
 		"negative offset":   zipOf(t, tensorPickle("3", "-1", "I2\n", "I1\n"), make([]byte, 12)),
 		"beyond its end":    zipOf(t, tensorPickle("3", "1", "I3\n", "I1\n"), make([]byte, 12)),
 		"overflow":          zipOf(t, tensorPickle("3", "0", "I4294967296\nI4294967296\n", "I4294967296\nI1\n"), make([]byte, 12)),
-		"stride of nought":  zipOf(t, tensorPickle("3", "0", "I1000000000\n", "I0\n"), make([]byte, 12)),
+		"stride of 0":       zipOf(t, tensorPickle("3", "0", "I1000000000\n", "I0\n"), make([]byte, 12)),
 		"overlapping":       zipOf(t, tensorPickle("3", "0", "I2\nI2\n", "I1\nI1\n"), make([]byte, 12)),
 		"long string":       []byte("\x80\x04\x8d" + long(1<<40) + "abc"),
 		"long bytes":        []byte("\x80\x04\x8e" + long(1<<62) + "abc"),
@@ -112,8 +112,8 @@ func TestHostileSizes(t *testing.T) {
 	}
 }
 
-// TestDamage flips and cuts every part of a small file: an error or the old
-// content, never other content.
+// TestDamage flips bits in, and truncates, every part of a small file. Reading it must
+// fail or return the original content.
 func TestDamage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.pth")
 	if err := Write(path, Dict{{"t", FromFloat32([]float32{1, 2, 3, 4}, 4)}}); err != nil {

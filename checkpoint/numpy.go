@@ -7,13 +7,13 @@ import (
 	"contralens/checkpoint/pickle"
 )
 
-// dtypes are NumPy's names of element types.
+// dtypes maps NumPy's names of element types to ours.
 var dtypes = map[string]string{
 	"f4": "float32", "f8": "float64", "f2": "float16", "i8": "int64", "i4": "int32",
 	"i2": "int16", "i1": "int8", "u1": "uint8", "b1": "bool",
 }
 
-// array is a NumPy array or scalar as it pickles itself.
+// array converts a pickled NumPy array or scalar.
 func (r *reader) array(function string, o *pickle.Object) (any, error) {
 	var dtype, shape, data any
 	fortran := false
@@ -85,7 +85,7 @@ func numpyStorage(dtype, data any) (*storage, error) {
 		s.data = make([]byte, 0, len(data))
 		for _, c := range data {
 			if c > 255 {
-				return nil, errors.New("an array whose content is no bytes")
+				return nil, errors.New("an array whose content is not bytes")
 			}
 			s.data = append(s.data, byte(c))
 		}

@@ -10,17 +10,18 @@ import (
 	"contralens/checkpoint/pickle"
 )
 
-// Read reads a file that torch.save wrote, in its zip format or the older one, or a
-// plain pickle as in Detectron2's model zoo. Nothing in the file is ever run: classes
-// other than tensors, arrays and plain containers are refused by name. The file is held
-// in memory once. Tensors share that memory unless their strides differ from C order.
+// Read reads a file written by torch.save, in the zip format or the older one, or a plain
+// pickle as in Detectron2's model zoo. It never runs code from the file: it returns an
+// error for classes other than tensors, arrays and plain containers. The file is in
+// memory once. Tensors share that memory unless their strides differ from C order. Read
+// also returns an error if the file is damaged or its root is not a dictionary.
 func Read(path string) (Dict, error) {
 	info, err := os.Stat(path)
 	if err == nil && info.IsDir() {
 		return nil, fmt.Errorf("checkpoint %s: want a checkpoint file, but it is a folder", path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("checkpoint %s: want a checkpoint file, but there is none of that name", path)
+		return nil, fmt.Errorf("checkpoint %s: want a checkpoint file, but it does not exist", path)
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -33,10 +34,10 @@ func Read(path string) (Dict, error) {
 	return root, nil
 }
 
-// magic is the number that the older format begins with.
+// magic is the number at the start of the older format.
 var magic, _ = new(big.Int).SetString("1950a86a20f9469cfc6c", 16)
 
-// Parse is Read for the content of a file, whose memory the tensors share.
+// Parse is Read for the content b of a file. The tensors share its memory.
 func Parse(b []byte) (Dict, error) {
 	var v any
 	var err error
@@ -48,7 +49,7 @@ func Parse(b []byte) (Dict, error) {
 	case len(b) > 0 && b[0] == 0x80:
 		v, err = parsePickles(b)
 	default:
-		return nil, errors.New("want a file written by torch.save or contralens, but it begins with other bytes")
+		return nil, errors.New("want a file written by torch.save or contralens, but it starts with other bytes")
 	}
 	if refused := (*pickle.ClassError)(nil); errors.As(err, &refused) {
 		return nil, fmt.Errorf("%w; save the model's state_dict() alone to move its weights", refused)
@@ -66,8 +67,8 @@ func Parse(b []byte) (Dict, error) {
 }
 
 // parsePickles reads the older format: pickles of the magic number, the version, the
-// system, the object and the keys of the storages, then the storages. A file that begins
-// differently is a single pickle.
+// system, the object and the keys of the storages, followed by the storages. A file
+// without the magic number is a single pickle.
 func parsePickles(b []byte) (any, error) {
 	at := 0
 	next := func() (any, error) {
@@ -84,7 +85,7 @@ func parsePickles(b []byte) (any, error) {
 		return r.value(first)
 	}
 	if version, err := next(); err != nil || version != 1001 {
-		return nil, fmt.Errorf("want version 1001 of the format before the zip format, got %v", version)
+		return nil, fmt.Errorf("want version 1001 of the older format, got %v", version)
 	}
 	if _, err := next(); err != nil {
 		return nil, err
@@ -93,8 +94,8 @@ func parsePickles(b []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The storages' types are in the object, their order is in the keys: look for
-	// the types first.
+	// The types of the storages are in the object, their order is in the keys. This first
+	// pass finds the types.
 	r.pending = true
 	if _, err := r.value(object); err != nil {
 		return nil, err

@@ -9,18 +9,18 @@ import (
 	"io"
 )
 
-// A file of ours ends with a seal, the comment of its zip container: the SHA-256
-// of everything before it. PyTorch passes over the comment. The container's own
-// checksums leave its headers and padding open; the seal covers every byte.
+// Our files end with a seal: the comment of the zip container has the SHA-256 of
+// everything before it. PyTorch ignores the comment. Unlike the checksums of the
+// container, the seal also covers headers and padding.
 const sealPrefix = "contralens sha256 "
 
 const sealSize = len(sealPrefix) + 2*sha256.Size
 
-// placeholder is the comment that the zip writer is told of.
+// placeholder is a comment of the seal's size, for the zip writer.
 func placeholder() string { return string(make([]byte, sealSize)) }
 
-// sealer passes on what is written to it, except the last sealSize bytes: they are a
-// placeholder, which Seal replaces by the seal.
+// sealer forwards what is written to it, except for the last sealSize bytes. These are
+// the placeholder, which Seal replaces by the seal.
 type sealer struct {
 	w    io.Writer
 	hash hash.Hash
@@ -30,7 +30,7 @@ type sealer struct {
 func newSealer(w io.Writer) *sealer { return &sealer{w: w, hash: sha256.New()} }
 
 func (s *sealer) Write(b []byte) (int, error) {
-	// Of the held bytes and b, all but the last sealSize are passed on.
+	// Forward all but the last sealSize of the held bytes and b.
 	pass := max(0, len(s.held)+len(b)-sealSize)
 	held := min(pass, len(s.held))
 	for _, p := range [][]byte{s.held[:held], b[:pass-held]} {
@@ -43,16 +43,16 @@ func (s *sealer) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Seal ends the file.
+// Seal writes the seal. Nothing may be written afterwards.
 func (s *sealer) Seal() error {
 	_, err := io.WriteString(s.w, sealPrefix+hex.EncodeToString(s.hash.Sum(nil)))
 	return err
 }
 
-// verify compares a zip container with its seal. One without a seal, as PyTorch
-// writes it, passes.
+// verify compares a zip container with its seal. It accepts containers without one, such
+// as PyTorch's.
 func verify(b []byte) error {
-	const recordSize = 22 // of the container's last record, which says how long its comment is
+	const recordSize = 22 // of the container's last record, which has the length of the comment
 	if len(b) < recordSize+sealSize {
 		return nil
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A file cut anywhere or with any bit flipped is never read as if it were whole.
+// Reading a truncated file, or one with a flipped bit, is always an error.
 func TestDamageIsDetected(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.pth")
 	if err := Write(path, example()); err != nil {

@@ -8,8 +8,8 @@ import (
 	"os"
 )
 
-// SHA256 returns the hash of a file, in hexadecimal: it says which checkpoint a result or
-// a classifier belongs to.
+// SHA256 returns the hash of a file in hexadecimal. It identifies the checkpoint that a
+// result or a classifier belongs to.
 func SHA256(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {

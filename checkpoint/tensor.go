@@ -25,14 +25,14 @@ func FromInt64(values []int64, shape ...int) *Tensor {
 	return &Tensor{"int64", shape, b}
 }
 
-// ElementSize returns the size of an element in bytes, 0 for an unknown type.
+// ElementSize returns the size of an element in bytes, or 0 for an unknown type.
 func ElementSize(dtype string) int { return storages[dtype].size }
 
 // Len is the number of elements.
 func (t *Tensor) Len() int { return len(t.Data) / storages[t.Dtype].size }
 
-// Float64s are the values converted to float64; every type but int64 converts
-// exactly.
+// Float64s returns the values converted to float64. The conversion is exact for every
+// type but int64.
 func (t *Tensor) Float64s() []float64 {
 	out := make([]float64, t.Len())
 	size := storages[t.Dtype].size
@@ -63,7 +63,7 @@ func (t *Tensor) Float64s() []float64 {
 	return out
 }
 
-// Float32s are the values converted to float32.
+// Float32s returns the values converted to float32.
 func (t *Tensor) Float32s() []float32 {
 	if t.Dtype != "float32" {
 		wide := t.Float64s()

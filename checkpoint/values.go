@@ -9,14 +9,14 @@ import (
 	"contralens/checkpoint/pickle"
 )
 
-// Limits on the growth of a pickle's values when one value is referenced from several
-// places.
+// These limits bound the memory of values that are referenced from several places.
 const (
 	maxValues = 5_000_000
 	maxDepth  = 200
 )
 
-// classes that a file may name. (*reader).object says what calling one means.
+// classes are the classes that a file may contain. (*reader).object converts their
+// objects.
 var classes = map[pickle.Class]bool{
 	"collections.OrderedDict": true, "collections.defaultdict": true, "argparse.Namespace": true, "_codecs.encode": true,
 	"pathlib.PosixPath": true, "pathlib.PurePosixPath": true,
@@ -43,27 +43,27 @@ func init() {
 
 func allowed(c pickle.Class) bool { return classes[c] }
 
-// reader turns a pickle's values into a tree of ours.
+// reader converts the values of a pickle to those of this package.
 type reader struct {
-	fetch    func(key string) ([]byte, error) // a storage's bytes in a zip
+	fetch    func(key string) ([]byte, error) // returns the data of a storage in a zip
 	storages map[string]*storage
-	pending  bool // the storages' data comes later: note their types only
+	pending  bool // the data of the storages comes later: record only their types
 	done     map[any]converted
-	open     map[any]bool // containers around the current value
+	open     map[any]bool // containers that enclose the current value
 	values   int
 	depth    int
-	copies   int // bytes that strided views may still be copied to
+	copies   int // bytes that copies of strided views may still take
 }
 
 type converted struct {
 	value any
-	size  int // values in it
+	size  int // number of values in it
 }
 
 // storage is the memory that tensors are views of.
 type storage struct {
 	dtype string
-	size  int // bytes of an element
+	size  int // bytes per element
 	data  []byte
 }
 
@@ -77,7 +77,7 @@ func (r *reader) value(v any) (any, error) {
 		return nil, fmt.Errorf("more than %d values", maxValues)
 	}
 	if r.depth++; r.depth > maxDepth {
-		return nil, fmt.Errorf("more than %d containers within each other", maxDepth)
+		return nil, fmt.Errorf("more than %d nested containers", maxDepth)
 	}
 	defer func() { r.depth-- }()
 	switch v := v.(type) {
@@ -94,17 +94,18 @@ func (r *reader) value(v any) (any, error) {
 	case *pickle.Dict, *pickle.List, *pickle.Object:
 		return r.container(v)
 	}
-	return nil, fmt.Errorf("a %T where a value should be", v)
+	return nil, fmt.Errorf("want a value, got a %T", v)
 }
 
-// container converts a value that may be referenced from several places, once.
+// container converts a value that may be referenced from several places. It converts it
+// only once.
 func (r *reader) container(v any) (out any, err error) {
 	if d, ok := r.done[v]; ok {
 		r.values += d.size
 		return d.value, nil
 	}
 	if r.open[v] {
-		return nil, errors.New("a container is in itself")
+		return nil, errors.New("a container contains itself")
 	}
 	r.open[v] = true
 	defer delete(r.open, v)
@@ -159,7 +160,7 @@ func (r *reader) list(values []any) ([]any, error) {
 	return out, nil
 }
 
-// object returns what calling an allowed class means.
+// object converts the object that a call of an allowed class makes.
 func (r *reader) object(o *pickle.Object) (any, error) {
 	name := string(o.Class)
 	module, function, _ := strings.Cut(name, ".")
@@ -198,8 +199,8 @@ func (r *reader) object(o *pickle.Object) (any, error) {
 	return nil, fmt.Errorf("a call of %s with %d arguments", name, len(o.Args))
 }
 
-// entries of an OrderedDict: set one by one, or given as a list of pairs, as
-// Python 2 wrote them.
+// entries returns the entries of an OrderedDict, which are set one by one, or passed as a
+// list of pairs (Python 2).
 func (r *reader) entries(o *pickle.Object) (Dict, error) {
 	items := o.Dict.Items
 	if len(o.Args) == 1 {
@@ -216,7 +217,7 @@ func (r *reader) entries(o *pickle.Object) (Dict, error) {
 				pair = x
 			}
 			if len(pair) != 2 {
-				return nil, errors.New("an OrderedDict of something else than pairs")
+				return nil, errors.New("an OrderedDict whose elements are not pairs")
 			}
 			items = append(items, pickle.Item{Key: pair[0], Value: pair[1]})
 		}

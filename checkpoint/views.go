@@ -8,7 +8,7 @@ import (
 	"contralens/checkpoint/pickle"
 )
 
-// tensor is torch._utils._rebuild_tensor_v2: storage, offset, shape and strides.
+// tensor implements torch._utils._rebuild_tensor_v2(storage, offset, shape, strides, …).
 func (r *reader) tensor(args pickle.Tuple) (*Tensor, error) {
 	if len(args) < 4 {
 		return nil, fmt.Errorf("a tensor of %d arguments", len(args))
@@ -35,20 +35,20 @@ func ints(v any) ([]int, error) {
 	}
 	t, ok := v.(pickle.Tuple)
 	if !ok || len(t) > 64 {
-		return nil, fmt.Errorf("want a tuple of up to 64 whole numbers, got %T", v)
+		return nil, fmt.Errorf("want a tuple of up to 64 integers, got %T", v)
 	}
 	out := make([]int, len(t))
 	for i, x := range t {
 		if out[i], ok = x.(int); !ok {
-			return nil, fmt.Errorf("want whole numbers, got a %T", x)
+			return nil, fmt.Errorf("want integers, got a %T", x)
 		}
 	}
 	return out, nil
 }
 
-// storage finds the storage that a persistent reference names: ("storage", class,
-// key, location, elements) and in the old format a window of another, (key,
-// offset, elements), or None.
+// storage returns the storage of a persistent reference ("storage", class, key, location,
+// elements). In the older format a sixth element is None, or (key, offset, elements) for
+// a window of the storage.
 func (r *reader) storage(v any) (*storage, error) {
 	p, _ := v.(pickle.Persistent)
 	id, _ := p.ID.(pickle.Tuple)
@@ -81,7 +81,7 @@ func (r *reader) storage(v any) (*storage, error) {
 		r.storages[key] = s
 	}
 	if string(class) != "torch."+storages[s.dtype].class {
-		return nil, fmt.Errorf("storage %.40q is of two types, %s and %.60s", key, s.dtype, class)
+		return nil, fmt.Errorf("storage %.40q has two types, %s and %.60s", key, s.dtype, class)
 	}
 	if !r.pending && count > len(s.data)/s.size {
 		return nil, fmt.Errorf("storage %.40q: want %d values, got %d bytes", key, count, len(s.data))
@@ -100,14 +100,15 @@ func (s *storage) window(v any) (*storage, error) {
 	offset, ok1 := t[1].(int)
 	count, ok2 := t[2].(int)
 	if n := len(s.data) / s.size; !ok1 || !ok2 || offset < 0 || count < 0 || offset > n || count > n-offset {
-		return nil, fmt.Errorf("a view of %.40v values from %.40v on of a storage of %d", t[2], t[1], len(s.data)/s.size)
+		return nil, fmt.Errorf("a view of %.40v values at offset %.40v of a storage of %d values", t[2], t[1],
+			len(s.data)/s.size)
 	}
 	return &storage{s.dtype, s.size, s.data[offset*s.size : (offset+count)*s.size]}, nil
 }
 
-// view returns a tensor in a storage. It shares memory if its strides are those of C
-// order and is copied otherwise. A view with more elements than its storage (a stride of
-// 0) is refused, because a few bytes could fill the memory.
+// view returns a tensor in a storage. It shares memory if the strides are those of C
+// order, and is a copy otherwise. A view with more elements than its storage (a stride of
+// 0) is an error, because a few bytes could fill the memory.
 func (r *reader) view(s *storage, offset int, shape, strides []int) (*Tensor, error) {
 	stored := len(s.data) / s.size
 	if len(shape) != len(strides) {
@@ -149,7 +150,7 @@ func (r *reader) view(s *storage, offset int, shape, strides []int) (*Tensor, er
 		return t, nil
 	}
 	if r.copies -= count * s.size; r.copies < 0 {
-		return nil, errors.New("its strided tensors overlap: copied apart they would be many times larger than the file")
+		return nil, errors.New("its strided tensors overlap: copies of them would be many times larger than the file")
 	}
 	t.Data = s.gather(offset, shape, strides, count)
 	return t, nil

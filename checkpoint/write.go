@@ -1,6 +1,9 @@
-// Package checkpoint reads and writes PyTorch's .pth files as trees of Go
-// values: nil, bool, int, float64, string, []any, Dict, OrderedDict, *Tensor.
-// Write takes a *Source as well.
+// Package checkpoint reads and writes PyTorch's .pth files without PyTorch.
+//
+// A file is a tree of values: nil, bool, int, float64, string, []any, [Dict],
+// [OrderedDict] and [*Tensor]. [Read] and [Write] convert between files and trees; Write
+// also accepts a [*Source]. [Encode] and [Dict.Decode] convert between trees and structs.
+// Package weights finds the encoder in files of any origin.
 package checkpoint
 
 import (
@@ -16,7 +19,7 @@ import (
 	"contralens/internal/durable"
 )
 
-// Tensor is an array in C order, little endian.
+// Tensor is an array in memory, in C order and little endian.
 type Tensor struct {
 	Dtype string // float32, float64, float16, bfloat16, int64, int32, int16, int8, uint8, bool
 	Shape []int
@@ -24,11 +27,11 @@ type Tensor struct {
 }
 
 // Source is a tensor whose data is produced when it is written, so that a network and
-// its optimizer are not in memory twice. It reads back as a *Tensor.
+// its optimizer are not in memory twice. Read returns it as a *Tensor.
 type Source struct {
 	Dtype string
 	Shape []int
-	Fill  func(data []byte) // gets as many bytes as the tensor has
+	Fill  func(data []byte) // writes the tensor's bytes to data, which has their length
 }
 
 // Item is one entry of a dictionary; keys are strings or ints.
@@ -37,13 +40,13 @@ type Item struct{ Key, Value any }
 // Dict is a Python dict in the order of insertion.
 type Dict []Item
 
-// OrderedDict is a collections.OrderedDict, as state dicts are.
+// OrderedDict is a collections.OrderedDict, the type of PyTorch's state dicts.
 type OrderedDict []Item
 
-// Get is the value of a key, or nil.
+// Get returns the value of a key, or nil if there is none.
 func (d Dict) Get(key any) any { return find(d, key) }
 
-// Get is the value of a key, or nil.
+// Get returns the value of a key, or nil if there is none.
 func (d OrderedDict) Get(key any) any { return find(d, key) }
 
 func find(items []Item, key any) any {
@@ -55,7 +58,7 @@ func find(items []Item, key any) any {
 	return nil
 }
 
-// storages are the names of PyTorch's storage classes and the bytes of an element.
+// storages are the names of PyTorch's storage classes and the bytes per element.
 var storages = map[string]struct {
 	class string
 	size  int
@@ -65,9 +68,10 @@ var storages = map[string]struct {
 	"int16": {"ShortStorage", 2}, "int8": {"CharStorage", 1}, "uint8": {"ByteStorage", 1}, "bool": {"BoolStorage", 1},
 }
 
-// Write writes a file that torch.load reads. It writes to another name, syncs and
-// renames, so path always holds the old content or the new one. The file ends with a
-// checksum, which Read verifies.
+// Write writes a file that torch.load can read. It writes to another name, syncs and
+// renames, so path always has either the old or the new content. The file ends with a
+// checksum, which Read verifies. It returns an error if the file can't be written or root
+// has values of other types.
 func Write(path string, root Dict) error {
 	err := durable.Write(path, func(w io.Writer) error {
 		s := newSealer(w)
@@ -82,8 +86,8 @@ func Write(path string, root Dict) error {
 	return nil
 }
 
-// writeZip writes the container: the pickle, a file for each tensor's data
-// aligned to 64 bytes, and the format's version.
+// writeZip writes the container: the pickle, a file with the data of each tensor, aligned
+// to 64 bytes, and the version of the format.
 func writeZip(w io.Writer, root Dict) error {
 	p := &pickler{}
 	p.raw("\x80\x02")
@@ -99,7 +103,7 @@ func writeZip(w io.Writer, root Dict) error {
 		}
 		header := &zip.FileHeader{Name: "archive/" + name, Method: zip.Store, CRC32: crc32.ChecksumIEEE(data),
 			CompressedSize64: uint64(len(data)), UncompressedSize64: uint64(len(data))}
-		// An extra field, as PyTorch's own writer makes it, fills up to 64 bytes.
+		// An extra field aligns the data, as in PyTorch's writer.
 		start := counted.n + 30 + int64(len(header.Name)) + 4
 		pad := (64 - start%64) % 64
 		header.Extra = binary.LittleEndian.AppendUint16([]byte("FB"), uint16(pad))
@@ -149,11 +153,11 @@ func (c *counter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// pickler writes protocol 2.
+// pickler writes a pickle of protocol 2.
 type pickler struct {
 	b       bytes.Buffer
 	tensors []any // *Tensor or *Source
-	arrays  bool  // tensors are written as NumPy arrays, within the pickle
+	arrays  bool  // write tensors as NumPy arrays, within the pickle
 }
 
 func (p *pickler) raw(s string) { p.b.WriteString(s) }
@@ -246,7 +250,7 @@ func (p *pickler) value(v any) error {
 	return nil
 }
 
-// size is the bytes of a tensor.
+// size is the size of a tensor in bytes.
 func size(dtype string, shape []int) int {
 	n := storages[dtype].size
 	for _, d := range shape {

@@ -12,7 +12,7 @@ import (
 	"contralens/checkpoint/pickle"
 )
 
-// parseZip reads the zip format: data.pkl is the object, data/KEY its storages.
+// parseZip reads the zip format: data.pkl is the object, data/KEY are its storages.
 func parseZip(b []byte) (any, error) {
 	files, err := zipFiles(b)
 	if err != nil {
@@ -71,7 +71,7 @@ func zipFiles(b []byte) (map[string]*zip.File, error) {
 // verifying its checksum.
 func stored(b []byte, f *zip.File) ([]byte, error) {
 	if f.Method != zip.Store {
-		return nil, fmt.Errorf("%.60q is compressed, which torch.save never does", f.Name)
+		return nil, fmt.Errorf("%.60q is compressed; torch.save never compresses", f.Name)
 	}
 	start, err := f.DataOffset()
 	if err != nil {
@@ -82,13 +82,13 @@ func stored(b []byte, f *zip.File) ([]byte, error) {
 	}
 	data := b[start : start+int64(f.UncompressedSize64)]
 	if crc32.ChecksumIEEE(data) != f.CRC32 {
-		return nil, fmt.Errorf("%.60q has another checksum than when it was written", f.Name)
+		return nil, fmt.Errorf("%.60q has a wrong checksum", f.Name)
 	}
 	return data, nil
 }
 
-// element reads the number of elements before a storage of the old format, and
-// returns how many bytes they take.
+// element reads the number of elements in front of a storage of the older format, and
+// returns their size in bytes.
 func element(b []byte, size int) (int, error) {
 	if len(b) < 8 {
 		return 0, errors.New("the file ends before it")

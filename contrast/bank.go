@@ -7,8 +7,8 @@ import (
 	"contralens/torch"
 )
 
-// MemoryBank keeps a feature of every training image (Wu et al., 2018): an
-// image's own row is its key, rows drawn at random are its negatives.
+// MemoryBank keeps one feature per training image (Wu et al., 2018). An image's own
+// row is its key, and rows drawn at random are its negatives.
 type MemoryBank struct {
 	Rows *torch.Tensor // float32 [M, d], unit rows
 }
@@ -37,13 +37,13 @@ func NewMemoryBank(m, d int, seed uint64, device torch.Device) *MemoryBank {
 // Len is M, the number of images.
 func (b *MemoryBank) Len() int { return b.Rows.Size(0) }
 
-// Keys returns the rows of images, int64 [N], which are their positives [N, d].
+// Keys returns the rows [N, d] of images, int64 [N]. They are the positives.
 func (b *MemoryBank) Keys(images *torch.Tensor) *torch.Tensor {
 	return b.Rows.IndexSelect(0, images)
 }
 
-// Draw draws k negatives uniformly from all rows for every query. They depend on seed
-// and step alone, so nothing is prepared or stored.
+// Draw draws k negatives uniformly from all rows for every query. They depend only on
+// seed and step, so nothing is prepared or stored.
 func (b *MemoryBank) Draw(k int, seed, step uint64) SampledNegatives {
 	m := uint64(b.Len())
 	base := mix(mix(seed^0x6e65676174697665) + step)
@@ -65,7 +65,7 @@ func mix(x uint64) uint64 {
 //
 //	row ← normalize(m·row + (1-m)·feature)
 //
-// It must follow the contrast, which reads the bank.
+// Call it after the contrast, which reads the bank.
 func (b *MemoryBank) Update(images, features *torch.Tensor, momentum float64) {
 	torch.NoGrad(func() {
 		torch.Scoped(func() {

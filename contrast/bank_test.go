@@ -17,13 +17,13 @@ type bankParams struct {
 	T, M float64
 }
 
-// drawnBy are the negatives that a golden case drew: all columns but the first.
+// drawnBy returns the negatives that a golden case drew: all columns but the first.
 func drawnBy(c *golden.Case, name string, bank *torch.Tensor) SampledNegatives {
 	a := c.Array(name)
 	return SampledNegatives{Bank: bank, Count: a.Shape[1] - 1, At: func(query, i int) int64 { return a.I64[query*a.Shape[1]+i+1] }}
 }
 
-// TestBankGolden holds every bank case: logits, gradient and bank, for images and
+// TestBankGolden compares logits, gradient and bank with every golden case: images and
 // jigsaws, one bank or two crossed ones.
 func TestBankGolden(t *testing.T) {
 	for _, name := range golden.Cases(t, "bank") {
@@ -92,7 +92,7 @@ func crossEntropy(logits []float32, columns int) float64 {
 	return loss
 }
 
-// Drawn negatives: the chunked path against the plain one, over several blocks of
+// With sampled negatives, the path in blocks equals the plain one, over several blocks of
 // queries and of rows.
 func TestDrawnEqualsPlain(t *testing.T) {
 	elementwise := ft.Paper()
@@ -139,7 +139,7 @@ func TestDrawnEqualsPlain(t *testing.T) {
 	}
 }
 
-// Negatives are drawn uniformly, afresh every step, the same for the same seed.
+// Negatives are drawn uniformly, anew in every step, and the same for the same seed.
 func TestBankDraw(t *testing.T) {
 	inRun(t, func() {
 		const m, n, k = 50, 64, 1000
@@ -170,10 +170,9 @@ func TestBankDraw(t *testing.T) {
 	})
 }
 
-// At the size of ImageNet's training (batch 256, K = 65,536, d = 128; the bank
-// may be smaller, nothing else depends on it) a step needs less than 256 MB
-// beside the bank, also when every element is mixed and all is recorded. All drawn
-// rows would be 8.6 GB.
+// At the size of a training on ImageNet (batch 256, K = 65,536, d = 128; the bank may be
+// smaller, nothing else depends on it), a step needs less than 256 MB besides the bank,
+// even if λ is elementwise and statistics are recorded. All sampled rows would take 8.6 GB.
 func TestDrawnMemory(t *testing.T) {
 	const n, m, k, d = 256, 5000, 65536, 128
 	elementwise := ft.Paper()
@@ -195,8 +194,8 @@ func TestDrawnMemory(t *testing.T) {
 				})
 				return scratch
 			}
-			// Few queries gather as many rows at a time as a whole batch. What a batch
-			// needs grows with it in a straight line.
+			// Few queries gather as many rows at a time as a full batch. The memory
+			// grows linearly with the batch.
 			few, more := peak(4), peak(12)
 			batch := few + (more-few)/8*(n-4)
 			t.Logf("%s: %.0f MB for 4 queries, %.0f MB for 12, so %.0f MB for %d", name, few, more, batch, n)
@@ -207,8 +206,8 @@ func TestDrawnMemory(t *testing.T) {
 	}
 }
 
-// A bank of ImageNet's 1.28 million images is N·d·4 bytes and little else while it is
-// made, updated in place, and drawn from without anything that grows with it.
+// A bank of the 1.28 million images of ImageNet takes N·d·4 bytes and little else while it
+// is made. It is updated in place, and drawing needs no memory that grows with it.
 func TestBankOfImageNet(t *testing.T) {
 	const m, d, n = 1_280_000, 4, 256
 	torch.TrackMemory()

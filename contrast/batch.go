@@ -13,7 +13,7 @@ import (
 //
 //	loss = -1/2N Σ_i log( exp(q'_i·k'_i/τ) / (exp(q'_i·k'_i/τ) + Σ_j exp(q'_i·n'_ij/τ)) )
 //
-// Nothing is constant: gradients flow to u and v through all three.
+// Nothing is constant: gradients flow to u and v through queries, positives and negatives.
 // The feature transformation extrapolates the positives of both directions and mixes
 // each negative n_j with the same view of another image. Images are mixed along a circle
 // in the order of π, so none is mixed with itself. Mixed negatives that contain the
@@ -40,7 +40,8 @@ func NTXent(u, v *torch.Tensor, draw Draw, o Options) Output {
 	return out
 }
 
-// batchLoss is the loss of NTXent, with its gradient by the scores computed by hand.
+// batchLoss is the loss of NTXent. Its gradient with respect to the scores is computed by
+// hand.
 func batchLoss(out *Output, z *torch.Tensor, draw Draw, o Options) *torch.Tensor {
 	return torch.Scoped1(func() *torch.Tensor {
 		q, k, n, partner := transformBatch(z, draw)

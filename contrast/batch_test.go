@@ -10,7 +10,7 @@ import (
 	"contralens/torch"
 )
 
-// NTXent's fused form against autograd's, with every transformation.
+// NTXent equals NTXentPlain, with every transformation.
 func TestNTXentEqualsPlain(t *testing.T) {
 	paper := ft.Paper()
 	elementwise := paper
@@ -73,8 +73,7 @@ func TestNTXentEqualsPlain(t *testing.T) {
 	}
 }
 
-// No mixed negative has a part of the query's own image, and none is an image
-// mixed with itself.
+// No mixed negative contains the query's own image, and no image is mixed with itself.
 func TestBatchCircle(t *testing.T) {
 	const n = 5
 	partner := circle([]int64{9, 3, 0, 7, 4, 1, 8, 2, 5, 6}, n)
@@ -117,8 +116,8 @@ func TestSimilarity(t *testing.T) {
 		harder := Draw{Positive: &Lambda{Value: λ}}
 		value, g1 := run(harder, 2)
 		numeric.Near(t, "extrapolated loss", value, plain+2*λ*(λ-1)*(1+plain), 1e-6)
-		// Of unit rows the gradient also has a part along p, which normalization
-		// takes away: compare what is left.
+		// The gradient of unit rows also has a component along p, which normalization removes.
+		// Compare the rest.
 		for i := range n {
 			across := func(g []float32) (out [d]float64) {
 				row, along := p.Float32s()[i*d:(i+1)*d], 0.0

@@ -9,7 +9,7 @@ import (
 	"contralens/torch"
 )
 
-// bench is a batch of queries beside a queue, and what it takes to contrast them.
+// bench has a batch of queries, a queue, and the settings of the loss.
 type bench struct {
 	n, k, d   int
 	transform ft.Transform
@@ -26,8 +26,8 @@ func (c *bench) setUp() {
 	c.stream = Stream{Seed: 1}
 }
 
-// fused is what a training does: draw, scores, transformation, statistics, loss
-// and the gradient of the queries.
+// fused does what a training step does: draw, scores, transformation, statistics, loss and
+// the gradient of the queries.
 func (c *bench) fused() {
 	o := Options{Temperature: 0.2, Scores: true}
 	if c.record {
@@ -41,9 +41,9 @@ func (c *bench) fused() {
 	InfoNCE(c.q, c.key, QueueNegatives{c.queue.Keys}, draw, o).Loss.Backward()
 }
 
-// plain is the same in the plain formulation: a mixed copy of the queue, logits,
-// statistics from the logits, cross entropy, autograd. The record's histograms
-// take the same kernel as everywhere, but a matrix of scores each.
+// plain does the same in the plain formulation: a mixed copy of the queue, logits,
+// statistics from the logits, cross entropy, autograd. Each histogram of the record needs
+// its own matrix of scores.
 func (c *bench) plain() {
 	o := Options{Temperature: 0.2, Scores: true}
 	draw := c.stream.Next(c.transform, c.n, c.k, c.d, torch.CPU)
@@ -62,8 +62,8 @@ func (c *bench) plain() {
 	}
 }
 
-// measure runs f in a scope and gives its time and the most memory that it had in
-// use beyond what was there.
+// measure runs f in a scope and returns its time and its peak memory beyond what was in
+// use before.
 func measure(f func()) (time.Duration, int64) {
 	before := torch.MemoryInUse()
 	torch.ResetMemoryPeak()
@@ -72,7 +72,7 @@ func measure(f func()) (time.Duration, int64) {
 	return time.Since(begin), torch.MemoryPeak() - before
 }
 
-// The fused path needs a third of the plain one's memory at most, with and without
+// The fused path needs at most a third of the memory of the plain one, with and without
 // the score record.
 func TestFusedMemory(t *testing.T) {
 	torch.TrackMemory()
@@ -91,8 +91,8 @@ func TestFusedMemory(t *testing.T) {
 	}
 }
 
-// Plain and fused in turn, at the paper's size and that of small trainings: the
-// median times, their ratio, and the peaks of memory.
+// Plain and fused alternately, at the paper's size and that of small trainings: the median
+// times, their ratio, and the peak memory.
 func BenchmarkInfoNCE(b *testing.B) {
 	paper := ft.Paper()
 	for name, c := range map[string]bench{
@@ -138,7 +138,7 @@ func BenchmarkInfoNCE(b *testing.B) {
 	}
 }
 
-// The draw of λ and π alone, which both paths have in them.
+// Only the draw of λ and π, which both paths include.
 func BenchmarkDraw(b *testing.B) {
 	err := torch.Run(func() error {
 		stream := Stream{Seed: 1}

@@ -21,8 +21,8 @@ func unitRows(n, d int, seed uint64) *torch.Tensor {
 	return torch.FromFloat32(v, n, d).Normalize(1)
 }
 
-// The fused path against the plain one where the golden cases do not reach:
-// normalized negatives, one side alone, batches of one, K below the batch.
+// The fused path equals the plain one in cases without golden numbers: normalized
+// negatives, only one side, batches of one, K below the batch.
 func TestFusedEqualsPlain(t *testing.T) {
 	paper := ft.Paper()
 	elementwise := paper
@@ -70,7 +70,7 @@ func TestFusedEqualsPlain(t *testing.T) {
 						golden.Near(t, "scores", fused.Scores, plain.Scores, 2e-5)
 					}
 
-					// The operators in float64, where they must agree far better.
+					// The same in float64, where both must agree much better.
 					exact := func(path contrastFunc) (loss float64, gradient []float64) {
 						q := unitRows(tc.n, tc.d, 1).To(torch.Float64).SetRequiresGrad(true)
 						out := path(q, k.To(torch.Float64), QueueNegatives{n.To(torch.Float64)}, draw.inFloat64(), o)
@@ -87,8 +87,8 @@ func TestFusedEqualsPlain(t *testing.T) {
 	}
 }
 
-// NaN anywhere makes the loss NaN, by which a training notices it, and a positive
-// that ties with the best negative is ranked first.
+// NaN anywhere makes the loss NaN, so that a training notices it. A positive that ties
+// with the best negative is ranked first.
 func TestNotANumberAndTies(t *testing.T) {
 	inRun(t, func() {
 		o := Options{Temperature: 0.2, Scores: true, Bound: 1}
@@ -123,7 +123,7 @@ func TestExtrapolateIdentity(t *testing.T) {
 	})
 }
 
-// A stream goes on where it was saved, and has the distribution it claims.
+// A stream continues where it was saved, and λ has the right distribution.
 func TestStream(t *testing.T) {
 	inRun(t, func() {
 		a := Stream{Seed: 3}
@@ -161,10 +161,11 @@ func TestStream(t *testing.T) {
 	})
 }
 
-// right is how many of n queries an accuracy says are nearest to their key.
+// right converts an accuracy to the number of queries, of n, that are nearest to their
+// key.
 func right(o Output, n int) float64 { return math.Round(o.Accuracy * float64(n) / 100) }
 
-// normalized is t with rows of unit length after the mixing.
+// normalized returns t with normalization after the mixing.
 func normalized(t ft.Transform, positive, negative bool) ft.Transform {
 	t.Positive.Normalize, t.Negative.Normalize = positive, negative
 	return t

@@ -11,10 +11,10 @@ import (
 	"contralens/torch"
 )
 
-// Here are the losses by their definitions, number by number in float64, with the
-// feature transformation and without any code of the implementation's.
+// This file computes the losses by their definitions, number by number in float64, with
+// the feature transformation. It shares no code with the implementation.
 
-// mixed is λa + (1-λ)b for row i of what λ is for.
+// mixed returns λa + (1-λ)b for row i.
 func mixed(λ func(row, column int) float64, i int, a, b []float64) []float64 {
 	out := make([]float64, len(a))
 	for c := range a {
@@ -34,8 +34,8 @@ func softmaxOf(scores []float64) []float64 {
 	return shares
 }
 
-// transforms are both sides of the transformation, each and together, with one λ
-// and with one an element.
+// transforms returns transformations of one side, of the other and of both, with one λ or
+// one per element.
 func transforms() map[string]ft.Transform {
 	all := map[string]ft.Transform{"plain": {}}
 	for _, elementwise := range []bool{false, true} {
@@ -48,8 +48,8 @@ func transforms() map[string]ft.Transform {
 	return all
 }
 
-// NTXent as SimCLR's paper defines it: every query meets its image's other view and
-// both views of the others.
+// NTXent as defined in the paper of SimCLR: every query is compared with the other view of
+// its image and with both views of the other images.
 func TestNTXentDefinition(t *testing.T) {
 	const n, d, τ = 5, 6, 0.3
 	π := []int64{9, 3, 0, 7, 4, 1, 8, 2, 5, 6}
@@ -110,8 +110,8 @@ func TestNTXentDefinition(t *testing.T) {
 	}
 }
 
-// The contrast with n'_i = λ_i n_i + (1-λ_i) n_π(i) of a bank's rows, also where they
-// are gathered in several blocks.
+// The contrast with rows n'_i = λ_i n_i + (1-λ_i) n_π(i) of a bank, also if they are
+// gathered in several blocks.
 func TestDrawnDefinition(t *testing.T) {
 	const queries, images, τ = 2, 20, 0.3
 	for name, transform := range transforms() {
@@ -167,8 +167,8 @@ func TestDrawnDefinition(t *testing.T) {
 	}
 }
 
-// Similarity is the mean of -p'·z', whose slope is -(λz' + (1-λ)p')/N: nothing flows
-// through the target alone.
+// Similarity is the mean of -p'·z', with the gradient -(λz' + (1-λ)p')/N: none flows
+// through the target.
 func TestSimilarityDefinition(t *testing.T) {
 	const n, d = 6, 8
 	for name, transform := range transforms() {

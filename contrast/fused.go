@@ -55,7 +55,7 @@ func (out *Output) loss(device torch.Device, inputs, gradients []*torch.Tensor) 
 //	q'·n'_i = λ q'·n_i + (1-λ) q'·n_π(i)
 //
 // is a permutation of scores already there. With p_i = softmax_i - [i positive]
-// over the logits, the derivative of the loss by the raw scores q'·n_j is
+// over the logits, the derivative of the loss with respect to the raw scores q'·n_j is
 //
 //	g_j = (λ p_j + (1-λ) p_π⁻¹(j)) / τN
 //
@@ -74,7 +74,7 @@ func derivative(out *Output, q, k *torch.Tensor, negatives Negatives, draw Draw,
 		b.MulScalar_(1-λ).AddInto_(a, λ)
 	}
 	pos := q.Mul(k).SumDim([]int{1}, true)
-	spare := a // b's exponentials go where the raw scores were
+	spare := a // the exponentials of b overwrite the raw scores
 	if !scalar {
 		spare = torch.EmptyLike(a)
 	}
@@ -130,6 +130,5 @@ func inverse(π *torch.Tensor) *torch.Tensor {
 	return torch.EmptyLike(π).IndexCopy_(0, π, torch.Arange(k).ToDevice(π.Device()))
 }
 
-// Chance is ln(K+1): the loss when the positive cannot be told from the K
-// negatives.
+// Chance is ln(K+1), the loss if the positive can't be told from the K negatives.
 func Chance(k int) float64 { return math.Log(float64(k) + 1) }

@@ -10,8 +10,8 @@ import (
 	"contralens/torch"
 )
 
-// inRun runs a test's tensor work and fails the test on an operator's error or
-// on tensors left alive.
+// inRun runs the tensor work of a test. It fails the test if an operator fails or tensors
+// leak.
 func inRun(t *testing.T, f func()) {
 	t.Helper()
 	before := torch.LiveTensors()
@@ -26,7 +26,7 @@ func inRun(t *testing.T, f func()) {
 
 func tensor(c *golden.Case, name string) *torch.Tensor { return typed(c, name, torch.Float32) }
 
-// typed is an array of the case, float32 numbers as dtype.
+// typed returns an array of the case, with float32 converted to dtype.
 func typed(c *golden.Case, name string, dtype torch.Dtype) *torch.Tensor {
 	a := c.Array(name)
 	switch {
@@ -38,7 +38,7 @@ func typed(c *golden.Case, name string, dtype torch.Dtype) *torch.Tensor {
 	panic("golden " + c.Name + ": " + name + ": want float32 or int64")
 }
 
-// lambda reads a mask: a float64 number, or float32 elements as dtype.
+// lambda reads a mask: one float64 number, or float32 elements converted to dtype.
 func lambda(c *golden.Case, name string, dtype torch.Dtype) *Lambda {
 	if !c.Has(name) {
 		return nil
@@ -51,7 +51,7 @@ func lambda(c *golden.Case, name string, dtype torch.Dtype) *Lambda {
 
 type contrastFunc func(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) Output
 
-// paths are the implementations that every golden case holds.
+// paths are the implementations that are compared with every golden case.
 var paths = map[string]contrastFunc{"plain": InfoNCEPlain, "fused": InfoNCE, "operators": operators}
 
 // operators is InfoNCE through a matrix of scores, as on other devices.
@@ -74,10 +74,10 @@ type ftCase struct {
 	Float32Error map[string]float64 `json:"float32_error"`
 }
 
-// TestTransformGolden holds the transformation against the reference. Its numbers are
-// float32, which are off by Float32Error themselves; its loss is in float64. So a path in
-// float64 is held to few times that error and to that loss, a path in float32 to twice
-// as much: it rounds in an order that depends on the processor.
+// TestTransformGolden compares the transformation with the reference, whose numbers are
+// float32 with an error of Float32Error and whose loss is float64. A path in float64 may
+// differ by a small multiple of that error. A path in float32 may differ by twice as much,
+// because the order of its rounding depends on the processor.
 func TestTransformGolden(t *testing.T) {
 	var names []string
 	golden.JSON(t, &names, "ft", "index.json")
@@ -159,9 +159,9 @@ func checkTransform(t *testing.T, c, in *golden.Case, meta ftCase, contrast cont
 	golden.Near(t, "queue", queue.Keys.IndexSelect(0, torch.FromInt64(at, len(at))).Float32s(), stored, 0)
 }
 
-// checkScores compares score rows with the reference's, whose first three columns were
-// rounded to half precision. The others are exponentials, whose relative error is the
-// error of their exponent.
+// checkScores compares score rows with those of the reference, whose first three columns
+// were rounded to half precision. The others are exponentials: their relative error is the
+// absolute error of the exponent.
 func checkScores(t *testing.T, c *golden.Case, name string, got []float32, exponential float64) {
 	t.Helper()
 	want, _ := c.F32(name)
@@ -214,9 +214,9 @@ func TestQueueGolden(t *testing.T) {
 	}
 }
 
-// TestQueuesGolden holds the queues of CMC, where each modality meets the other's
-// keys, and jigsaw queries against the keys of their image. Upstream's trainer
-// hands over the jigsaws of the modalities exchanged, so that they meet their own.
+// TestQueuesGolden checks the queues of CMC, where each modality is compared with the keys
+// of the other, and jigsaw queries against the keys of their image. The reference trainer
+// exchanges the jigsaws of the modalities, so they are compared with their own.
 func TestQueuesGolden(t *testing.T) {
 	for _, name := range []string{"cmc", "rgb_jig"} {
 		for path, contrast := range paths {

@@ -9,9 +9,9 @@ type Output struct {
 	Accuracy float64       // share of the batch whose positive beats every negative, in percent
 	// Negatives is the number of negatives per query; 0 if the loss has none.
 	Negatives int
-	Scores    []float32     // [N, 5] rows of score statistics, when they were asked for
-	Logits    *torch.Tensor // [N, 1+K], positive first, over τ; only the plain path has them
-	// Statistics of the batch, if Options.Bound asks for them; InfoNCEPlain has none.
+	Scores    []float32     // [N, 5] rows of score statistics, if Options.Scores is set
+	Logits    *torch.Tensor // [N, 1+K], divided by τ, positive first; only plain versions set it
+	// Statistics of the batch, if Options.Bound > 0; plain versions have none.
 	Statistics *Statistics
 }
 
@@ -30,7 +30,7 @@ const (
 type Options struct {
 	Temperature float64 // τ
 	Scores      bool    // fill Output.Scores
-	// Bound > 0 asks for Output.Statistics, with histograms of the transformed negatives
+	// Bound > 0 requests Output.Statistics, with histograms of the transformed negatives
 	// over [-Bound, Bound].
 	Bound float64
 }
@@ -40,8 +40,8 @@ type Options struct {
 //	pos = q'·k'    neg_i = q'·n'_i
 //	loss = -log( exp(pos/τ) / (exp(pos/τ) + Σ exp(neg_i/τ)) )
 //
-// q and k are [N, d]; k and the negatives are constants. It is the version to
-// read and the one that holds InfoNCE in place.
+// q and k are [N, d]; k and the negatives are constants. It is the version to read, and
+// tests compare InfoNCE with it.
 func InfoNCEPlain(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) Output {
 	out := Output{Negatives: negatives.Len()}
 	out.Logits = torch.Scoped1(func() *torch.Tensor {

@@ -9,8 +9,8 @@ import (
 	"contralens/torch"
 )
 
-// Stream draws λ and π. A draw depends on the seed and its number alone, so these two
-// numbers are the state of the stream: a resumed run continues with the same draws.
+// Stream draws λ and π. A draw depends only on the seed and its number, so these two numbers
+// are the state of the stream: a resumed run continues with the same draws.
 type Stream struct {
 	Seed uint64
 	Step uint64 // draws made so far

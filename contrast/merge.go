@@ -3,8 +3,8 @@ package contrast
 import "slices"
 
 // Merge adds the statistics t of further queries, for example of CMC's other modality,
-// so that s describes both as one batch. Uniformity is defined on pairs, so it becomes
-// the mean of both; so do the λ.
+// so that s describes both as one batch. Uniformity, which is defined on pairs, and the λ
+// become the mean of both.
 func (s *Statistics) Merge(t *Statistics) {
 	n, more := float64(len(s.Seen.Positives)), float64(len(t.Seen.Positives))
 	mean := func(a, b float64) float64 { return (n*a + more*b) / (n + more) }

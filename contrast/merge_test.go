@@ -11,8 +11,8 @@ import (
 	"contralens/torch"
 )
 
-// Statistics of two parts of a batch merge to those of the batch, whether its
-// features are transformed or not.
+// The merged statistics of two halves of a batch are those of the batch, with and without
+// the transformation.
 func TestMerge(t *testing.T) {
 	const n, more, k, d = 5, 3, 40, 8
 	err := torch.Run(func() error {

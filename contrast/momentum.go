@@ -2,8 +2,8 @@ package contrast
 
 import "contralens/torch"
 
-// UpdateKey moves the key encoder towards the query encoder, parameter by
-// parameter (MoCo, eq. 2):
+// UpdateKey moves each parameter of the key encoder towards that of the query encoder
+// (He et al., 2020, eq. 2):
 //
 //	θ_k ← α θ_k + (1-α) θ_q
 func UpdateKey(key, query []*torch.Tensor, alpha float64) {

@@ -2,18 +2,19 @@ package contrast
 
 import "contralens/torch"
 
-// Negatives are the rows that a query is compared with besides its key, K for each
-// query. There are two kinds, QueueNegatives and SampledNegatives.
+// Negatives are the K rows that each query is compared with besides its key. There are
+// two kinds, QueueNegatives and SampledNegatives.
 type Negatives interface {
 	// Len is K.
 	Len() int
 	// mixed returns the negatives after the transformation: n'_i = λ n_i + (1-λ) n_π(i) if
 	// there is a λ, scaled to unit length if the draw normalizes them.
 	mixed(draw Draw) Negatives
-	// scores returns q·n_i [N, K] for queries [N, d]. SampledNegatives do without autograd.
+	// scores returns q·n_i [N, K] for queries [N, d]. Those of SampledNegatives are not
+	// recorded for autograd.
 	scores(q *torch.Tensor) *torch.Tensor
-	// gradient returns Σ_i g_i n_i [N, d]: the gradient at the queries of a loss whose
-	// gradient at the scores is g [N, K].
+	// gradient returns Σ_i g_i n_i [N, d], the gradient with respect to the queries, given
+	// the gradient g [N, K] with respect to the scores.
 	gradient(g *torch.Tensor) *torch.Tensor
 }
 
@@ -89,7 +90,7 @@ func (d SampledNegatives) gradient(g *torch.Tensor) *torch.Tensor {
 	return out
 }
 
-// block is the negatives first … first+count-1 of the queries query …
+// block is a block of scores: negatives first … first+count-1 of queries query …
 // query+queries-1.
 type block struct{ query, queries, first, count int }
 
@@ -107,7 +108,7 @@ func (d SampledNegatives) blocks(n int, f func(block)) {
 	}
 }
 
-// rows gathers and transforms a block's negatives: [queries, count, d].
+// rows gathers and transforms the negatives of a block, [queries, count, d].
 func (d SampledNegatives) rows(b block) *torch.Tensor {
 	return torch.Scoped1(func() *torch.Tensor {
 		rows := d.gather(b, func(i int) int { return i })
@@ -126,8 +127,8 @@ func (d SampledNegatives) rows(b block) *torch.Tensor {
 	})
 }
 
-// gather picks the rows of a block from the bank. moved maps i to the negative that
-// stands at its place, so that a permutation can be gathered too.
+// gather picks the rows of a block from the bank. moved maps i to the negative in its
+// place, so that a permutation can be gathered too.
 func (d SampledNegatives) gather(b block, moved func(i int) int) *torch.Tensor {
 	at := make([]int64, 0, b.queries*b.count)
 	for query := range b.queries {

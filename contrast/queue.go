@@ -6,13 +6,14 @@ import (
 	"contralens/torch"
 )
 
-// Queue is MoCo's first-in first-out memory of keys: the negatives.
+// Queue is MoCo's first-in first-out queue of keys, which are the negatives (He et al.,
+// 2020).
 type Queue struct {
 	Keys  *torch.Tensor // float32 [K, d], unit rows
 	Index int           // the row that the next key overwrites
 }
 
-// NewQueue makes a queue of normalized Gaussian rows. Free its Keys when done.
+// NewQueue makes a queue of k normalized Gaussian rows of d elements. Free it when done.
 func NewQueue(k, d int, seed uint64, device torch.Device) *Queue {
 	rng := rand.New(rand.NewPCG(seed, 0x7175657565))
 	values := make([]float32, k*d)

@@ -21,7 +21,7 @@ type Statistics struct {
 	// exp(-2|z_i-z_j|²), averaged over z = q and z = k (Wang & Isola, 2020, with α = t = 2).
 	// Both use untransformed features; uniformity of a batch of one is NaN.
 	Alignment, Uniformity float64
-	// Mean λ of the step; NaN for a side that is not transformed.
+	// The mean λ of the step; NaN for a side that is not transformed.
 	LambdaPositive, LambdaNegative float64
 }
 
@@ -59,7 +59,7 @@ func observe(q, k *torch.Tensor, draw Draw, o Options, negatives func(raw *Distr
 	return s
 }
 
-// counting asks for a histogram with Bins bins over [-bound, bound]; for none if bound
+// counting requests a histogram with Bins bins over [-bound, bound], or none if bound
 // is 0.
 func counting(bound float64) torch.Counting {
 	if bound == 0 {
@@ -80,7 +80,7 @@ func (d *Distribution) describe(neg *torch.Tensor, τ float64) {
 	})
 }
 
-// mean is λ, or NaN when there is none.
+// mean is the mean λ, or NaN if there is none.
 func (λ *Lambda) mean() (v float64) {
 	switch {
 	case λ == nil:
@@ -92,7 +92,7 @@ func (λ *Lambda) mean() (v float64) {
 	return v
 }
 
-// uniformity of z [N, d], from its products alone: |a-b|² = |a|² + |b|² - 2a·b.
+// uniformity of z [N, d], computed from products with |a-b|² = |a|² + |b|² - 2a·b.
 func uniformity(z *torch.Tensor) float64 {
 	n := z.Size(0)
 	g := z.Mm(z.T()).Float32s()
@@ -138,9 +138,9 @@ func (s *Statistics) transformed(pos, neg *torch.Tensor, o Options) (mean, varia
 	return column(rows.Mean), column(rows.Variance)
 }
 
-// shares records what needs the share of every negative, from p = exp((neg-shift)/τ) [N,
-// K] and its sums [N, 1]: the entropy log Σp - Σ p·(neg-shift)/τ / Σp, and the mean of
-// the exponentials.
+// shares records the statistics that need the share of every negative: the entropy
+// log Σp - Σ p·(neg-shift)/τ / Σp, and the mean of the exponentials. p is
+// exp((neg-shift)/τ) [N, K] and sum its row sums [N, 1].
 func (s *Statistics) shares(p, neg, sum, shift *torch.Tensor, τ float64) {
 	n, k := p.Size(0), p.Size(1)
 	// Row sums of p·neg as a batched product, which needs no buffer.

@@ -67,7 +67,7 @@ func definition(q, k, n [][]float64, draw drawn, τ float64, normalizePos, norma
 	return s
 }
 
-// drawn is a Draw in plain numbers.
+// drawn is a Draw as Go numbers.
 type drawn struct {
 	positive, negative func(row, column int) float64
 	permutation        []int64
@@ -156,8 +156,8 @@ func rows(t *torch.Tensor) (out [][]float64) {
 	return out
 }
 
-// Every statistic of the fused path against its definition, and the loss, the
-// gradient and the score rows against those without statistics.
+// Every statistic of the fused path equals its definition. Loss, gradient and score rows
+// equal those without statistics.
 func TestStatistics(t *testing.T) {
 	paper := ft.Paper()
 	elementwise := paper

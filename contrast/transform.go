@@ -1,13 +1,17 @@
 // Package contrast has the losses of contrastive learning and the feature transformation
 // of Zhu et al., "Improving Contrastive Learning by Visualizing Feature Transformation"
-// (ICCV 2021): the queue and the memory bank of negatives, InfoNCE, NT-Xent, and
-// statistics of the scores. Letters are those of the paper:
+// (ICCV 2021). Letters are those of the paper:
 //
 //	q  queries [N, d], unit rows         k  their keys [N, d], unit rows
 //	n  the queue's keys [K, d]           π  a permutation of 0 … K-1
 //	λ  a mixing weight                   τ  the temperature
 //
-// What enters the queue is always the untransformed key.
+// A step of training draws λ and π with [Stream.Next] and passes the [Draw] to a loss:
+// [InfoNCE] compares queries with a [Queue] or a [MemoryBank], [NTXent] compares the
+// features of a batch with each other, and [Similarity] has no negatives. The loss
+// applies the transformation itself and returns an [Output] with the loss and, if
+// requested, [Statistics] of the scores. After the backward pass, untransformed keys
+// enter the queue.
 package contrast
 
 import "contralens/torch"
@@ -38,8 +42,8 @@ type Lambda struct {
 	Elements *torch.Tensor // if set, one λ per element, in the shape of the mixed rows
 }
 
-// mix returns λa + (1-λ)b. It is not computed as b + λ(a-b): the reference code adds in
-// this order, and λ = 1 stays exact.
+// mix returns λa + (1-λ)b. It is not computed as b + λ(a-b), because the reference code
+// adds in this order and λ = 1 stays exact.
 func (λ Lambda) mix(a, b *torch.Tensor) *torch.Tensor {
 	return torch.Scoped1(func() *torch.Tensor {
 		if λ.Elements != nil {
@@ -55,8 +59,7 @@ type Draw struct {
 	Positive    *Lambda       // nil: positives are not mixed
 	Negative    *Lambda       // nil: negatives are not mixed
 	Permutation *torch.Tensor // π, int64 [K]; set with Negative
-	// NormalizePositive and NormalizeNegative L2-normalize q' and k', and n', after
-	// the mixing.
+	// NormalizePositive L2-normalizes q' and k' after the mixing, NormalizeNegative n'.
 	NormalizePositive, NormalizeNegative bool
 }
 

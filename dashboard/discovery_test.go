@@ -119,7 +119,7 @@ func TestDamaged(t *testing.T) {
 	begin := time.Now()
 	for id, want := range map[string]string{
 		"corrupt-json": "run.json: want JSON", "huge-json": "want at most 1048576 bytes", "corrupt-record": `want format \"contralens-scores\"`, "half-written": `"last":1,`, "half-line": `"last":10,`,
-		"bad-lines": "3 lines are not JSON", "no-newlines": "lines are not JSON", "corrupt-npy": "score_001.npy: ", "cut-npy": "it is cut off", "huge-npy": "want at most 1024 MB",
+		"bad-lines": "3 lines are not JSON", "no-newlines": "lines are not JSON", "corrupt-npy": "score_001.npy: ", "cut-npy": "it is truncated", "huge-npy": "want at most 1024 MB",
 		"huge-record": `"scores":true`, "pipe": "want a file", "nan": `"last":1`, "good": `"last":100`,
 	} {
 		for _, target := range []string{"/api/run?run=" + id, "/api/curves?names=loss,pos_mean&run=" + id, "/api/histogram?kind=pos&run=" + id, "/api/embedding?run=" + id} {

@@ -1,6 +1,6 @@
-// Package events writes the event files that TensorBoard reads: scalars and
-// histograms over steps.
-// A file is a sequence of records, each an encoded Event of TensorFlow's event.proto:
+// Package events writes event files for TensorBoard: scalars and histograms over steps.
+//
+// A file is a sequence of records. Each is an encoded Event of TensorFlow's event.proto:
 //
 //	uint64 length   uint32 masked CRC-32C of length   data   uint32 masked CRC-32C of data
 //
@@ -21,16 +21,16 @@ import (
 	"contralens/internal/durable"
 )
 
-// Writer appends events to a file of its own. A resumed run opens another
-// Writer in the same folder: TensorBoard reads a folder's files as one.
+// Writer appends events to one file. A resumed run opens another Writer in the same
+// folder, because TensorBoard reads all files of a folder together.
 type Writer struct {
 	file *os.File
 	now  func() time.Time
 }
 
-// NewWriter makes dir and an event file in it. TensorBoard then ignores what earlier
-// files in the folder say of step next and later, so that a resumed run shows every step
-// once. With next = 1 it ignores everything.
+// NewWriter makes dir and a new event file in it. TensorBoard then ignores events of
+// earlier files in the folder from step next on, so that a resumed run shows every step
+// once. With next = 1 it ignores all of them.
 func NewWriter(dir string, next int) (*Writer, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("TensorBoard events: %w", durable.Explain(err))
@@ -66,7 +66,7 @@ const (
 	fieldSession = 7 // SessionLog, status START
 )
 
-// Scalar adds a point to the curve tag.
+// Scalar adds a point to the curve called tag.
 func (w *Writer) Scalar(tag string, step int, value float64) error {
 	v := appendBytes(nil, 1, []byte(tag))
 	v = protowire.AppendFixed32(protowire.AppendTag(v, 2, protowire.Fixed32Type), math.Float32bits(float32(value)))
@@ -74,18 +74,18 @@ func (w *Writer) Scalar(tag string, step int, value float64) error {
 }
 
 // Histogram is a distribution of values: Counts[i] of them lie in (Limits[i-1],
-// Limits[i]]; the first bucket starts at Min.
+// Limits[i]]. The first bucket starts at Min.
 type Histogram struct {
 	Min, Max        float64
-	Num             float64 // how many
+	Num             float64 // number of values
 	Sum, SumSquares float64
-	Limits, Counts  []float64 // of equal length, Limits rising
+	Limits, Counts  []float64 // of equal length; Limits are in ascending order
 }
 
-// Histogram adds a histogram to the series tag.
+// Histogram adds a histogram to the series called tag.
 func (w *Writer) Histogram(tag string, step int, h Histogram) error {
 	if len(h.Limits) != len(h.Counts) || len(h.Limits) == 0 {
-		return fmt.Errorf("TensorBoard events: histogram %s: want as many limits as counts, got %d and %d", tag,
+		return fmt.Errorf("TensorBoard events: histogram %s: want one limit per count, got %d limits and %d counts", tag,
 			len(h.Limits), len(h.Counts))
 	}
 	var b []byte
@@ -105,8 +105,8 @@ func (w *Writer) Histogram(tag string, step int, h Histogram) error {
 // Close closes the file.
 func (w *Writer) Close() error { return w.file.Close() }
 
-// event writes one record in a single call, so that a killed process leaves
-// whole records.
+// event writes one record in a single call, so that a killed process leaves only complete
+// records.
 func (w *Writer) event(step int, field protowire.Number, content []byte) error {
 	b := appendDouble(protowire.AppendTag(nil, 1, protowire.Fixed64Type), float64(w.now().UnixNano())/1e9)
 	b = protowire.AppendVarint(protowire.AppendTag(b, 2, protowire.VarintType), uint64(step))

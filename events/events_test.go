@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// The reader below shares nothing with the writer: CRC-32C bit by bit, masks and
-// field numbers from TensorFlow's record_writer, event.proto and summary.proto.
+// The reader below shares no code with the writer. It computes CRC-32C bit by bit, and has
+// masks and field numbers from TensorFlow's record_writer, event.proto and summary.proto.
 
 func crc32c(b []byte) uint32 {
 	c := ^uint32(0)

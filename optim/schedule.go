@@ -1,22 +1,22 @@
-// Package optim has what pre-training and evaluation train with: learning-rate
-// schedules and SGD.
+// Package optim has the optimizer of pre-training and evaluation: [SGD] moves the
+// parameters, and a [Schedule] gives its learning rate for every batch.
 package optim
 
 import "math"
 
 // Schedule gives the learning rate. Epochs count from 1, batches from 0.
 type Schedule struct {
-	Rate       float64
-	Epochs     int
-	Cosine     bool
-	DecayRate  float64
-	Milestones []int
-	Warm       bool // linear warm-up in the first WarmEpochs
+	Rate       float64 // lr, the initial rate
+	Epochs     int     // E, the length of the training
+	Cosine     bool    // cosine instead of step decay
+	DecayRate  float64 // decay
+	Milestones []int   // the epochs after which step decay multiplies the rate by DecayRate
+	Warm       bool    // linear warm-up in the first WarmEpochs
 	WarmEpochs int
-	WarmFrom   float64
+	WarmFrom   float64 // the rate at the start of the warm-up
 }
 
-// Epoch is the rate of an epoch without warm-up:
+// Epoch is the rate of epoch e, disregarding warm-up:
 //
 //	cosine  η_min + (lr-η_min)(1+cos(π e/E))/2,  η_min = lr·decay³
 //	step    lr·decay^#{milestones < e}
@@ -34,8 +34,8 @@ func (s Schedule) Epoch(e int) float64 {
 	return s.Rate * math.Pow(s.DecayRate, float64(passed))
 }
 
-// At returns the rate of a batch: that of its epoch, or during warm-up a line from
-// WarmFrom to the schedule's value at the end of the warm-up.
+// At returns the rate of one of the batches of epoch e: that of the epoch, or during
+// warm-up a point on the line from WarmFrom to the rate at the end of the warm-up.
 func (s Schedule) At(e, batch, batches int) float64 {
 	if !s.Warm || e > s.WarmEpochs {
 		return s.Epoch(e)
@@ -48,8 +48,8 @@ func (s Schedule) At(e, batch, batches int) float64 {
 	return s.WarmFrom + p*(to-s.WarmFrom)
 }
 
-// Warmed returns s with the reference code's warm-up: from 0.01 over 5 epochs, or over
-// 10 in trainings of more than 500.
+// Warmed returns s with the warm-up of the reference code turned on or off: from 0.01
+// over 5 epochs, or over 10 if there are more than 500.
 func (s Schedule) Warmed(on bool) Schedule {
 	s.Warm, s.WarmFrom, s.WarmEpochs = on, 0.01, 5
 	if s.Epochs > 500 {

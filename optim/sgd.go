@@ -2,8 +2,8 @@ package optim
 
 import "contralens/torch"
 
-// SGD is stochastic gradient descent with momentum and L2 penalty, PyTorch's
-// without dampening and Nesterov:
+// SGD is stochastic gradient descent with momentum and L2 penalty, as in PyTorch without
+// dampening and Nesterov momentum:
 //
 //	g ← ∇ + wd θ    v ← μ v + g    θ ← θ - lr v
 type SGD struct {
@@ -14,7 +14,7 @@ type SGD struct {
 	Scales      []float64       // factors of lr, one per parameter, for layer-wise rates; nil: all 1
 }
 
-// NewSGD makes an optimizer with v = 0.
+// NewSGD makes an optimizer with v = 0. Free it when done.
 func NewSGD(parameters []*torch.Tensor, momentum, weightDecay float64) *SGD {
 	s := &SGD{Parameters: parameters, Momentum: momentum, WeightDecay: weightDecay}
 	torch.NoGrad(func() {
@@ -25,7 +25,7 @@ func NewSGD(parameters []*torch.Tensor, momentum, weightDecay float64) *SGD {
 	return s
 }
 
-// Step moves the parameters by their gradients, which it consumes.
+// Step updates the parameters that have a gradient and then drops all gradients.
 func (s *SGD) Step(lr float64) {
 	torch.NoGrad(func() {
 		torch.Scoped(func() {
@@ -55,7 +55,7 @@ func (s *SGD) Step(lr float64) {
 	})
 }
 
-// Finite reports whether all gradients are finite.
+// Finite reports whether all gradients are finite, see [torch.AllFinite].
 func (s *SGD) Finite() (ok bool) {
 	torch.Scoped(func() {
 		var grads []*torch.Tensor

@@ -38,7 +38,7 @@ func TestSGDGolden(t *testing.T) {
 	}
 }
 
-// A parameter's scale multiplies its rate and nothing else.
+// The scale of a parameter multiplies its learning rate and nothing else.
 func TestSGDScales(t *testing.T) {
 	err := torch.Run(func() error {
 		torch.Scoped(func() {

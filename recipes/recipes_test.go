@@ -16,8 +16,8 @@ var (
 	cited   = regexp.MustCompile(`\p{Lu}\p{L}+ (et al\.|& [\p{L} ]+)(?s:.*)\b(19|20)\d\d\b`) // Zhu et al. (ICCV 2021)
 )
 
-// Every recipe resolves, trains what its name says, and begins with what it is;
-// those for ImageNet, which are published trainings, with authors and year.
+// Every recipe is valid, trains what its name says, and starts with a description. Those
+// for ImageNet are published trainings and name authors and year.
 func TestRecipes(t *testing.T) {
 	want := map[string]string{ // the run's name as the reference implementation gives it, and what is transformed
 		"imagenet-mocov2":       "MoCov2_resnet50_RGB_Jig_False_moco_aug_B_mlp_0.2_cosine_alpha0.999_ncet0.2_ncek65536_baseline_epoch200_bs256_lr0.03",
@@ -65,7 +65,7 @@ func TestRecipes(t *testing.T) {
 		if strings.HasPrefix(name, "imagenet") && !cited.MatchString(comment) {
 			t.Errorf("%s does not say whose training it is, authors and year:\n%s", name, comment)
 		}
-		// A recipe is also a file like any other.
+		// A recipe can also be read as a file.
 		path := filepath.Join(t.TempDir(), "mine.yaml")
 		if err := os.WriteFile(path, text, 0o644); err != nil {
 			t.Fatal(err)

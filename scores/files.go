@@ -15,16 +15,16 @@ import (
 	"contralens/scores/record"
 )
 
-// Files reads a directory of score_EEE.npy as a Source. Steps count over all epochs from
-// 1. The only histogram is that of the positives. It keeps a summary of each step in
-// memory and reads a file again when it changes.
+// Files reads a directory of score_EEE.npy files as a Source. Steps count from 1 over all
+// epochs. The only histogram is that of the positives. Files keeps a summary of each step
+// in memory and reads a file again when it changes.
 type Files struct {
 	run, dir string
 	epochs   []*epochFile
 	steps    int
 }
 
-// epochFile is one file, summarized.
+// epochFile is the summary of one file.
 type epochFile struct {
 	path     string
 	epoch    int
@@ -34,10 +34,10 @@ type epochFile struct {
 	counts   []uint16  // [steps, Bins]: positive scores
 }
 
-// fileSeries are the series that the files' five columns give.
+// fileSeries are the series that can be computed from the five columns of the files.
 var fileSeries = []string{"epoch", "pos_mean", "pos_var", "neg_mean", "neg_var", "exp_pos", "exp_neg"}
 
-// fileHistogram holds transformed positives as well.
+// fileHistogram has a range that also fits transformed positives.
 var fileHistogram = record.Histogram{Kind: "pos", Low: -4, High: 1, Bins: 320}
 
 func openFiles(run string) (*Files, error) {
@@ -105,7 +105,8 @@ func (e *epochFile) read() error {
 	return nil
 }
 
-// summarize appends the statistics of a step from its rows [n, 5], without padding.
+// summarize appends the statistics of one step, computed from its rows [n, 5]. Rows of
+// padding, which are NaN, are skipped.
 func (e *epochFile) summarize(rows []float32) {
 	var sum [Columns]float64
 	counts := make([]uint16, fileHistogram.Bins)
@@ -136,17 +137,17 @@ func (e *epochFile) summarize(rows []float32) {
 	e.counts = append(e.counts, counts...)
 }
 
-// Series are epoch and the six that the files' columns give.
+// Series returns the epoch and the six series computed from the columns of the files.
 func (f *Files) Series() []string { return fileSeries }
 
-// Kinds is the positives.
+// Kinds returns the only kind of histogram, that of the positives.
 func (f *Files) Kinds() []string { return []string{fileHistogram.Kind} }
 
-// Range is the first and the last step.
+// Range returns the first and the last step.
 func (f *Files) Range() (first, last int) { return 1, f.steps }
 
-// visit calls do for each step from … to, with the first step of its bin; there are at
-// most n bins.
+// visit divides the steps from … to into at most n bins and calls do for each step, with
+// the first step of its bin.
 func (f *Files) visit(from, to, n int, do func(bin int, e *epochFile, row int)) {
 	from, to = max(from, 1), min(to, f.steps)
 	span := 1
@@ -162,7 +163,7 @@ func (f *Files) visit(from, to, n int, do func(bin int, e *epochFile, row int)) 
 	}
 }
 
-// Curve is a series over the steps from … to in at most points bins.
+// Curve returns a series over the steps from … to in at most points bins.
 func (f *Files) Curve(name string, from, to, points int) ([]record.Bin, error) {
 	all, err := f.Curves([]string{name}, from, to, points)
 	if err != nil {
@@ -189,7 +190,7 @@ func (f *Files) Curves(names []string, from, to, points int) ([][]record.Bin, er
 	return out, nil
 }
 
-// Sum is the histogram of the positives over exactly the steps from … to, in one
+// Sum returns the histogram of the positives over exactly the steps from … to, in one
 // row.
 func (f *Files) Sum(kind string, from, to int) (record.Heat, error) {
 	heat, err := f.Histograms(kind, from, to, max(1, to-from+1))
@@ -207,7 +208,8 @@ func (f *Files) Sum(kind string, from, to int) (record.Heat, error) {
 	return heat, nil
 }
 
-// Histograms are those of the positives.
+// Histograms returns histograms of the positives over the steps from … to in at most
+// rows rows.
 func (f *Files) Histograms(kind string, from, to, rows int) (record.Heat, error) {
 	h := fileHistogram
 	if kind != h.Kind {

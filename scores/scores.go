@@ -1,11 +1,14 @@
-// Package scores reads and writes the score statistics of a training. It writes the
-// reference code's files: one score_EEE.npy per epoch, float32 [steps, batch, 5], and
-// steps.json with what those files do not say. It reads these and the record of package
-// record through one interface, Source.
-// Each sample has a row: the mean of the K negative scores, their variance (divisor
-// K-1), the positive score, the mean of exp(neg/τ), and exp(pos/τ), all after the
-// feature transformation, as the loss sees them. The first three are rounded to half
-// precision, as in the reference code.
+// Package scores reads and writes the score statistics of a run.
+//
+// [Open] reads the scores of any run through one interface, [Source]: those of package
+// record, or else the files of the reference code.
+//
+// [Writer] writes the files of the reference code: one score_EEE.npy per epoch, float32
+// [steps, batch, 5], and steps.json with the number of samples of each step. Each sample
+// has a row: the mean of the K negative scores, their variance (divisor K-1), the
+// positive score, the mean of exp(neg/τ), and exp(pos/τ), all after the feature
+// transformation, as the loss sees them. The first three are rounded to half precision,
+// as in the reference code.
 package scores
 
 import (
@@ -23,21 +26,21 @@ import (
 	"contralens/internal/npy"
 )
 
-// Columns is the number of statistics a sample has.
+// Columns is the number of statistics per sample.
 const Columns = 5
 
-// Writer writes one epoch after the other to <run>/scores.
+// Writer writes scores to <run>/scores, one file per epoch.
 type Writer struct {
 	dir     string
 	batch   int
 	file    *os.File
 	epoch   int
-	rows    map[int][]int // epoch → images of each of its steps
-	pending int           // steps since the header was put right
-	last    time.Time
+	rows    map[int][]int // epoch → number of samples of each step
+	pending int           // steps since the last Flush
+	last    time.Time     // of the last Flush
 }
 
-// NewWriter makes <run>/scores for batches of that size.
+// NewWriter makes <run>/scores, or continues it, for batches of up to batch samples.
 func NewWriter(run string, batch int) (*Writer, error) {
 	w := &Writer{dir: filepath.Join(run, "scores"), batch: batch, rows: map[int][]int{}}
 	if err := os.MkdirAll(w.dir, 0o755); err != nil {
@@ -56,8 +59,8 @@ type steps struct {
 	Rows  map[int][]int `json:"rows_per_step"`
 }
 
-// Add writes a step, counted from 0 in the epoch, with rows [n, 5]. If the step exists,
-// as after an interruption, it is replaced and later steps are dropped.
+// Add writes the rows [n, 5] of a step, which counts from 0 within the epoch. If the step
+// exists, as it may after an interruption, Add replaces it and drops later steps.
 func (w *Writer) Add(epoch, step int, rows []float32) error {
 	n := len(rows) / Columns
 	if n > w.batch || len(rows)%Columns != 0 {
@@ -110,10 +113,10 @@ func (w *Writer) open(epoch int) error {
 		return fmt.Errorf("scores: %w", durable.Explain(err))
 	}
 	w.file, w.epoch = f, epoch
-	return w.Flush() // readable from its first moment
+	return w.Flush() // makes the new file readable
 }
 
-// Flush puts the file's header right, so that it can be read.
+// Flush updates the header of the file and steps.json, so that readers see all steps.
 func (w *Writer) Flush() error {
 	w.pending, w.last = 0, time.Now()
 	if w.file == nil {
@@ -138,7 +141,7 @@ func (w *Writer) Flush() error {
 	return os.Rename(temporary, filepath.Join(w.dir, "steps.json"))
 }
 
-// Close writes what is left.
+// Close flushes and closes the file.
 func (w *Writer) Close() error {
 	err := w.Flush()
 	if w.file != nil {

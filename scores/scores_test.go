@@ -38,7 +38,7 @@ func TestWriteAndRead(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	// Going on in the middle of an epoch replaces what came after.
+	// Resuming in the middle of an epoch replaces later steps.
 	if w, err = NewWriter(dir, 4); err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestWriteAndRead(t *testing.T) {
 	}
 }
 
-// A directory that grows is followed.
+// Refresh reads new and changed files.
 func TestRefresh(t *testing.T) {
 	dir := t.TempDir()
 	w, err := NewWriter(dir, 2)
@@ -103,7 +103,7 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
-// The reference's own file reads, and its rounding is ours.
+// A file of the reference code can be read, and has the same rounding.
 func TestGoldenFile(t *testing.T) {
 	c := golden.Load(t, "train", "moco_ft")
 	a := c.Array("scores_file")

@@ -10,8 +10,8 @@ import (
 	"contralens/scores/record"
 )
 
-// Source gives figures and the dashboard a run's series and histograms at any zoom. The
-// methods are described in package record.
+// Source has the series and histograms of a run at any zoom, for figures and the
+// dashboard. [record.Record] describes the methods.
 type Source interface {
 	Refresh() error
 	Series() []string
@@ -23,11 +23,12 @@ type Source interface {
 	Sum(kind string, from, to int) (record.Heat, error)
 }
 
-// Open opens the scores of a run: its record, or else its score_EEE.npy, ours or the
-// reference code's. dir is a run directory, or the folder of a record or of .npy files.
+// Open opens the scores of a run: its record, or else its score_EEE.npy files, which may
+// come from the reference code. dir is a run directory, or the folder of a record or of
+// .npy files. It returns an error if dir has neither.
 func Open(dir string) (Source, error) {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: want a run directory, but there is none of that name", dir)
+		return nil, fmt.Errorf("%s: want a run directory, but it does not exist", dir)
 	}
 	for _, d := range []string{record.Dir(dir), filepath.Join(dir, "record"), dir} {
 		if _, err := os.Stat(filepath.Join(d, "record.json")); err == nil {

@@ -1,5 +1,5 @@
-// Package statedict moves networks and optimizers between memory and the trees
-// of checkpoint files, with PyTorch's names and layout.
+// Package statedict converts networks and optimizers to the trees of checkpoint files and
+// back, with PyTorch's names and layout.
 package statedict
 
 import (
@@ -13,21 +13,21 @@ import (
 	"contralens/torch"
 )
 
-// Tensor copies the values of a tensor, in their type.
+// Tensor copies a tensor of libtorch into one for a file. The element type stays.
 func Tensor(t *torch.Tensor) *checkpoint.Tensor {
 	return &checkpoint.Tensor{Dtype: t.Dtype().String(), Shape: t.Shape(), Data: t.Bytes()}
 }
 
-// source is a tensor for a file, copied when the file is written.
+// source returns a tensor for a file that is copied when the file is written.
 func source(t *torch.Tensor) *checkpoint.Source {
 	return &checkpoint.Source{Dtype: t.Dtype().String(), Shape: t.Shape(), Fill: t.CopyBytes}
 }
 
-// Torch copies a tensor of a file into libtorch's memory, in its type.
+// Torch copies a tensor of a file into one of libtorch. The element type stays.
 func Torch(t *checkpoint.Tensor) *torch.Tensor { return torch.FromBytes(t.Data, t.Dtype, t.Shape...) }
 
-// Of returns a network's state dict with a prefix before each name (PyTorch's
-// DistributedDataParallel writes "module."). Values are read when a file is written.
+// Of returns the state dict of a network with a prefix in front of each name (PyTorch's
+// DistributedDataParallel writes "module."). Values are copied when a file is written.
 func Of(s nn.State, prefix string) checkpoint.OrderedDict {
 	var d checkpoint.OrderedDict
 	for _, e := range s {
@@ -36,7 +36,9 @@ func Of(s nn.State, prefix string) checkpoint.OrderedDict {
 	return d
 }
 
-// Load copies a file's state dict into a network. path is for the message.
+// Load copies the state dict v of a file into a network; other entries of v are ignored.
+// It returns an error if a tensor is missing or has another shape. path is for the error
+// message.
 func Load(path string, to nn.State, v any, prefix string) error {
 	byName := map[string]*checkpoint.Tensor{}
 	for _, i := range checkpoint.AsDict(v) {
@@ -57,8 +59,9 @@ func Load(path string, to nn.State, v any, prefix string) error {
 	return nil
 }
 
-// SGD returns the state dict of torch.optim.SGD: momentum buffers by the number of their
-// parameter, and one group with the settings. Values are read when a file is written.
+// SGD returns the state dict of torch.optim.SGD: the momentum buffers under the indices
+// of their parameters, and one group with the settings. Values are copied when a file is
+// written.
 func SGD(s *optim.SGD, rate float64) checkpoint.Dict {
 	state := checkpoint.Dict{}
 	params := make([]any, len(s.Buffers))
@@ -75,8 +78,9 @@ func SGD(s *optim.SGD, rate float64) checkpoint.Dict {
 	}
 }
 
-// LoadSGD copies the momentum buffers of a file; settings stay as they are. If a buffer
-// has another shape, nothing is copied. path is for the error message.
+// LoadSGD copies the momentum buffers of the state dict v into s, but not the settings.
+// It returns an error, and copies nothing, if a buffer has another shape. path is for the
+// error message.
 func LoadSGD(path string, s *optim.SGD, v any) error {
 	states := checkpoint.AsDict(v).Dict("state")
 	momenta := make([]*checkpoint.Tensor, len(s.Buffers))

@@ -11,7 +11,7 @@ import (
 	"contralens/torch"
 )
 
-// written is what a file holds of a tree.
+// written returns the tree that is read back from a file.
 func written(t *testing.T, d checkpoint.Dict) checkpoint.Dict {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "a.pth")
@@ -25,8 +25,7 @@ func written(t *testing.T, d checkpoint.Dict) checkpoint.Dict {
 	return d
 }
 
-// Momenta come back as they were written; those of other parameters are refused
-// and leave everything as it is.
+// Momenta are restored exactly. Those of other parameters are an error and change nothing.
 func TestLoadSGD(t *testing.T) {
 	err := torch.Run(func() error {
 		torch.Scoped(func() {
@@ -47,7 +46,7 @@ func TestLoadSGD(t *testing.T) {
 			if to.Buffers[0].Float32s()[5] != 6 {
 				t.Error("a refused file was copied")
 			}
-			// A file without momenta, as before the first step, leaves them.
+			// A file without momenta, as before the first step, changes nothing.
 			if err := LoadSGD("a.pth", to, checkpoint.Dict{}); err != nil || to.Buffers[0].Float32s()[5] != 6 {
 				t.Errorf("without momenta: %v", err)
 			}

@@ -13,33 +13,36 @@ import (
 	_ "contralens/torch/internal/shim/attend" // the C++ that attend.h declares
 )
 
-// Mixed are rows n'_i = λ n_i + (1-λ) n_π(i) made of the rows n [K, d] of a matrix.
+// Mixed describes the rows n'_i = λ n_i + (1-λ) n_π(i) that are mixed from the rows
+// n [K, d] of a matrix.
 type Mixed struct {
 	Rows        *Tensor // n, float32 [K, d] on the CPU
-	Permutation *Tensor // π, int64 [K]; nil: n' = n
-	Lambda      float64 // λ for all, or
-	Elements    *Tensor // λ of each element [K, d]
-	Normalize   bool    // n' of unit length
+	Permutation *Tensor // π, int64 [K]; nil: nothing is mixed, n' = n
+	Lambda      float64 // λ of every element, unless Elements is set
+	Elements    *Tensor // one λ per element, float32 [K, d]
+	Normalize   bool    // scale each n' to unit length
 }
 
-// Attention is the softmax of queries over rows.
+// Attention is the softmax of N queries over the mixed rows.
 type Attention struct {
 	Summary           // of the scores s_i = q·n'_i of each query
-	LogSum  []float64 // log Σ exp(s_i/τ) of each query
-	Entropy []float64 // of its p_i = exp(s_i/τ) / Σ exp(s_j/τ), in nats
-	Sum     *Tensor   // Σ p_i n'_i [N, d]; nil when it was not asked for
+	LogSum  []float64 // log Σ_i exp(s_i/τ) of each query
+	Entropy []float64 // of each query's p_i = exp(s_i/τ) / Σ_j exp(s_j/τ), in nats
+	Sum     *Tensor   // Σ_i p_i n'_i of each query, float32 [N, d]; nil unless requested
 }
 
-// Counting asks for a histogram of scores: Bins bins of equal width from Low to High,
-// see Summarize. With 0 bins there is none.
+// Counting requests a histogram of scores: Bins bins of equal width from Low to High,
+// see [Tensor.Summarize]. With 0 bins there is none.
 type Counting struct {
 	Low, High float64
 	Bins      int
 }
 
 // Attend compares queries q, float32 [N, d] on the CPU, with every row at the
-// temperature τ, in one pass over the rows and without a matrix of scores. Nothing
-// is recorded for autograd. The result has the same bits for any number of threads.
+// temperature τ. It reads the rows once and stores no matrix of scores. If sum is set,
+// it also computes Attention.Sum. Nothing is recorded for autograd. The result has the
+// same bits for any number of threads. It panics with an *Error if shapes, types or
+// settings don't fit.
 func (m Mixed) Attend(q *Tensor, τ float64, sum bool, count Counting) (a Attention) {
 	if q.Dim() != 2 || !(τ > 0) || (count.Bins > 0 && !(count.Low < count.High)) {
 		panic(&Error{Op: "attend", Message: fmt.Sprintf("want queries [N, d], a temperature above 0 and bins between two "+
@@ -73,7 +76,7 @@ func (m Mixed) Attend(q *Tensor, τ float64, sum bool, count Counting) (a Attent
 	return a
 }
 
-// pointer is t as C takes it, null if there is none.
+// pointer is t's handle for C, or null if t is nil.
 func (t *Tensor) pointer() unsafe.Pointer {
 	if t == nil {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"contralens/internal/numeric"
 )
 
-// attendCase is a problem around the kernel's sizes: panels of 32 queries, blocks
+// attendCase is a case with sizes near those of the kernel: panels of 32 queries, blocks
 // of 128 rows, groups of 8 dimensions.
 type attendCase struct {
 	n, k, d                    int
@@ -41,7 +41,7 @@ func (c attendCase) make() (q *Tensor, m Mixed) {
 	return q, m
 }
 
-// rows are the mixed rows by operators.
+// rows returns the mixed rows, computed by operators.
 func (m Mixed) rows() *Tensor {
 	n := m.Rows
 	if m.Permutation != nil {
@@ -65,7 +65,7 @@ func within(t *testing.T, what string, got, want []float64, tolerance float64) {
 	}
 }
 
-// The kernel against operators in float64.
+// The kernel agrees with operators in float64.
 func TestAttend(t *testing.T) { eachLevel(t, attend) }
 
 func attend(t *testing.T) {
@@ -107,8 +107,8 @@ func attend(t *testing.T) {
 	}
 }
 
-// The same bits with one thread and with several, and with vectors of 256 and of
-// 512 bits; those without fused multiply-add agree closely.
+// The result has the same bits with one thread and with several, and with vectors of 256
+// and of 512 bits. Without fused multiply-add it agrees closely.
 func TestAttendBits(t *testing.T) {
 	before := Threads()
 	defer SetThreads(before)
@@ -136,8 +136,8 @@ func TestAttendBits(t *testing.T) {
 	}
 }
 
-// NaN and infinity in queries or rows reach the sums of the queries they concern,
-// and no others.
+// NaN and infinity in queries or rows reach the sums of the affected queries and no
+// others.
 func TestAttendNotFinite(t *testing.T) {
 	for _, bad := range []float64{math.NaN(), math.Inf(1)} {
 		in(t, func() {
@@ -160,7 +160,7 @@ func TestAttendNotFinite(t *testing.T) {
 	}
 }
 
-// What doesn't fit is an error, not a read beyond the end.
+// Arguments that don't fit are an error, not an out-of-bounds read.
 func TestAttendRefuses(t *testing.T) {
 	for name, spoil := range map[string]func(q *Tensor, m *Mixed){
 		"dimensions":  func(_ *Tensor, m *Mixed) { m.Rows = m.Rows.Narrow(1, 0, 3) },

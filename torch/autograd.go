@@ -21,17 +21,17 @@ func (t *Tensor) SetRequiresGrad(on bool) *Tensor {
 	return t
 }
 
-// Backward adds the derivative of t, which has one element, to the gradient of
-// every leaf it came from, and releases the graph.
+// Backward adds the derivative of t, which must have one element, to the gradient
+// of every leaf that t was computed from, and releases the graph.
 func (t *Tensor) Backward() { check("backward", C.cl_backward(t.c(), nil, 0)) }
 
-// BackwardFrom is Backward for a t of any shape, given the derivative of the
-// loss with respect to t.
+// BackwardFrom is Backward for a t of any shape. gradient is the derivative of the
+// loss with respect to t, in t's shape.
 func (t *Tensor) BackwardFrom(gradient *Tensor) {
 	check("backward", C.cl_backward(t.c(), gradient.c(), 0))
 }
 
-// Grad is the gradient that backward passes have left on t, or nil.
+// Grad is the gradient that backward passes have accumulated for t, or nil.
 func (t *Tensor) Grad() *Tensor {
 	r := C.cl_grad(t.c())
 	check("grad", r.err)
@@ -46,9 +46,9 @@ func (t *Tensor) ClearGrad() { check("grad", C.cl_set_grad(t.c(), nil)) }
 
 // CustomGrad returns value, which has one element, as a function of inputs with
 // gradients computed by hand: gradients[i] = ∂value/∂inputs[i], in the shape of
-// inputs[i]. A backward pass multiplies them by the incoming gradient. Gradients are
-// freed with the graph and must not be changed before. There is no second derivative. It
-// panics with an *Error if shapes or counts differ.
+// inputs[i]. A backward pass multiplies them by the incoming gradient. The gradients are
+// freed with the graph and must not be changed before then. There is no second
+// derivative. It panics with an *Error if shapes or counts differ.
 func CustomGrad(value *Tensor, inputs, gradients []*Tensor) *Tensor {
 	if value.Numel() != 1 || len(inputs) == 0 || len(inputs) != len(gradients) {
 		panic(&Error{Op: "custom_grad", Message: fmt.Sprintf(
@@ -78,8 +78,8 @@ func NoGrad(f func()) {
 	f()
 }
 
-// Inference runs f without recording and without the book-keeping that would
-// let autograd use its results later.
+// Inference runs f in inference mode: nothing is recorded, and autograd can't use
+// the results later either, which saves bookkeeping.
 func Inference(f func()) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -91,9 +91,9 @@ func Inference(f func()) {
 // GradEnabled reports whether operations are recorded on this thread.
 func GradEnabled() bool { return C.cl_grad_enabled() != 0 }
 
-// Autocast runs f with matrix products, convolutions and batch norm in dtype;
-// weights stay as they are, and their converted copies are dropped at the end.
-// Don't change weights inside: a stale copy would still be used.
+// Autocast runs f with matrix products, convolutions and batch norm in dtype.
+// Weights keep their type; their converted copies are cached and dropped at the end.
+// f must not change weights, because a stale copy would still be used.
 func Autocast(device Device, dtype Dtype, f func()) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

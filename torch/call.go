@@ -85,8 +85,8 @@ func (a *arguments) add(v any) {
 	}
 }
 
-// invoke calls an operator by its schema's name, "aten::add.Tensor". Arguments
-// that are left out take the schema's defaults.
+// invoke calls an operator by the name of its schema, such as "aten::add.Tensor".
+// Omitted trailing arguments take the schema's defaults.
 func invoke(name string, args ...any) []C.cl_result {
 	a := arguments{kinds: make([]byte, 0, 16), tensors: make([]C.cl_tensor, 0, 4), ints: make([]C.int64_t, 0, 8),
 		doubles: make([]C.double, 0, 2)}
@@ -111,7 +111,7 @@ func call2(name string, args ...any) (*Tensor, *Tensor) {
 	return wrap(r[0].t), wrap(r[1].t)
 }
 
-// inplace is invoke for an operator that changes t; its result is t again.
+// inplace is invoke for an operator that changes t. It returns t.
 func (t *Tensor) inplace(name string, args ...any) *Tensor {
 	for _, r := range invoke(name, append([]any{t}, args...)...) {
 		if r.t != nil {

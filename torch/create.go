@@ -1,10 +1,10 @@
 package torch
 
-// Options say what kind of tensor a constructor makes. The zero value is a
-// float32 tensor on the CPU.
+// Options describe the tensor that a constructor makes. The zero value stands for
+// a float32 tensor on the CPU.
 type Options struct {
-	Dtype  Dtype // Uint8, the zero value, stands for Float32 unless Exact
-	Exact  bool  // take Dtype as it is, also when it is Uint8
+	Dtype  Dtype // Uint8, the zero value, means Float32 unless Exact is set
+	Exact  bool  // use Dtype even if it is Uint8
 	Device Device
 }
 
@@ -29,15 +29,15 @@ func Zeros(shape []int, o ...Options) *Tensor { return create("aten::zeros", o, 
 // Ones makes a tensor of ones.
 func Ones(shape []int, o ...Options) *Tensor { return create("aten::ones", o, shape) }
 
-// Empty makes a tensor whose elements are not set.
+// Empty makes a tensor whose elements are not initialized.
 func Empty(shape []int, o ...Options) *Tensor { return create("aten::empty.memory_format", o, shape) }
 
-// Full makes a tensor of one value.
+// Full makes a tensor whose elements all have one value.
 func Full(shape []int, value float64, o ...Options) *Tensor {
 	return create("aten::full", o, shape, value)
 }
 
-// Scalar makes a tensor without dimensions.
+// Scalar makes a tensor with no dimensions and one element.
 func Scalar(value float64, o ...Options) *Tensor { return Full([]int{}, value, o...) }
 
 // Arange makes the int64 tensor 0, 1, … n-1.
@@ -54,5 +54,5 @@ func ZerosLike(t *Tensor) *Tensor { return call("aten::zeros_like", t) }
 // OnesLike makes ones of t's shape, type and device.
 func OnesLike(t *Tensor) *Tensor { return call("aten::ones_like", t) }
 
-// EmptyLike makes an unset tensor of t's shape, type and device.
+// EmptyLike makes an uninitialized tensor of t's shape, type and device.
 func EmptyLike(t *Tensor) *Tensor { return call("aten::empty_like", t) }

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestCustomGrad: a hand-written gradient flows as autograd's own does, through
-// what comes before it and scaled by what comes after it.
+// TestCustomGrad: a gradient written by hand propagates like one of autograd, to earlier
+// operations and scaled by later ones.
 func TestCustomGrad(t *testing.T) {
 	inRun(t, func() {
 		x := FromFloat32([]float32{1, -2, 3}, 3).SetRequiresGrad(true)
@@ -33,8 +33,8 @@ func TestCustomGrad(t *testing.T) {
 	})
 }
 
-// TestCustomGradPartly: an input that needs no gradient gets none, and a value of
-// inputs that need none has no graph.
+// TestCustomGradPartly: an input that needs no gradient gets none. If no input needs one,
+// there is no graph.
 func TestCustomGradPartly(t *testing.T) {
 	inRun(t, func() {
 		x, constant := Ones([]int{2}).SetRequiresGrad(true), Ones([]int{2})
@@ -57,8 +57,7 @@ func TestCustomGradPartly(t *testing.T) {
 	})
 }
 
-// TestCustomGradRefuses: shapes and counts that do not fit, and a second backward
-// pass, are errors.
+// TestCustomGradRefuses: wrong shapes and counts, and a second backward pass, are errors.
 func TestCustomGradRefuses(t *testing.T) {
 	inRun(t, func() {
 		x := Ones([]int{2}).SetRequiresGrad(true)

@@ -25,22 +25,23 @@ func fromData(data unsafe.Pointer, n int, dtype Dtype, device Device, shape []in
 	return wrap(r.t)
 }
 
-// FromFloat32 copies values into a float32 tensor of that shape.
+// FromFloat32 copies values, in C order, into a float32 tensor on the CPU. It and its
+// siblings panic with an *Error unless the shape has as many elements as values.
 func FromFloat32(values []float32, shape ...int) *Tensor {
 	return fromData(unsafe.Pointer(unsafe.SliceData(values)), len(values), Float32, CPU, shape)
 }
 
-// FromFloat64 copies values into a float64 tensor of that shape.
+// FromFloat64 copies values into a float64 tensor on the CPU.
 func FromFloat64(values []float64, shape ...int) *Tensor {
 	return fromData(unsafe.Pointer(unsafe.SliceData(values)), len(values), Float64, CPU, shape)
 }
 
-// FromInt64 copies values into an int64 tensor of that shape.
+// FromInt64 copies values into an int64 tensor on the CPU.
 func FromInt64(values []int64, shape ...int) *Tensor {
 	return fromData(unsafe.Pointer(unsafe.SliceData(values)), len(values), Int64, CPU, shape)
 }
 
-// FromUint8 copies values into a uint8 tensor of that shape.
+// FromUint8 copies values into a uint8 tensor on the CPU.
 func FromUint8(values []uint8, shape ...int) *Tensor {
 	return fromData(unsafe.Pointer(unsafe.SliceData(values)), len(values), Uint8, CPU, shape)
 }
@@ -54,8 +55,9 @@ func init() {
 	}
 }
 
-// FromBytes copies a tensor out of its elements' bytes, little endian and in C
-// order. dtype is the type's name, as Dtype.String gives it.
+// FromBytes makes a tensor on the CPU from the bytes of its elements, little endian and
+// in C order. dtype is the name of the element type, as Dtype.String returns it. It
+// panics with an *Error for an unknown type or another number of bytes.
 func FromBytes(data []byte, dtype string, shape ...int) *Tensor {
 	d, ok := dtypes[dtype]
 	n := 1
@@ -63,19 +65,20 @@ func FromBytes(data []byte, dtype string, shape ...int) *Tensor {
 		n *= s
 	}
 	if !ok || n*d.Size() != len(data) {
-		panic(&Error{Op: "from bytes", Message: fmt.Sprintf("%s %v with %d bytes", dtype, shape, len(data))})
+		panic(&Error{Op: "from bytes", Message: fmt.Sprintf("%s %v does not have %d bytes", dtype, shape, len(data))})
 	}
 	return fromData(unsafe.Pointer(unsafe.SliceData(data)), n, d, CPU, shape)
 }
 
-// Bytes copies the elements out as they are, little endian and in C order.
+// Bytes copies the elements out without conversion, little endian and in C order.
 func (t *Tensor) Bytes() []byte {
 	out := make([]byte, t.Numel()*t.Dtype().Size())
 	t.CopyBytes(out)
 	return out
 }
 
-// CopyBytes is Bytes into dst. It panics with an *Error unless dst has as many bytes.
+// CopyBytes copies the elements into dst as Bytes does. It panics with an *Error unless
+// dst has exactly as many bytes as t.
 func (t *Tensor) CopyBytes(dst []byte) {
 	if n := t.Numel() * t.Dtype().Size(); n != len(dst) {
 		panic(&Error{Op: "copy bytes", Message: fmt.Sprintf("tensor %v has %d bytes, the slice %d", t.Shape(), n, len(dst))})
@@ -95,7 +98,7 @@ func (t *Tensor) Float32s() []float32 {
 }
 
 // CopyTo copies the elements into dst, in C order, converted to float32. It
-// panics with an *Error unless dst has as many elements as t.
+// panics with an *Error unless dst has exactly as many elements as t.
 func (t *Tensor) CopyTo(dst []float32) {
 	if n := t.Numel(); n != len(dst) {
 		panic(&Error{Op: "copy to", Message: fmt.Sprintf("tensor %v has %d values, the slice %d", t.Shape(), n, len(dst))})
@@ -124,7 +127,8 @@ func (t *Tensor) Uint8s() []uint8 {
 	return out
 }
 
-// Item is the value of a tensor with one element.
+// Item is the value of a tensor with one element. It panics with an *Error for any
+// other number of elements.
 func (t *Tensor) Item() float64 {
 	if n := t.Numel(); n != 1 {
 		panic(&Error{Op: "item", Message: fmt.Sprintf("want one element, got shape %v", t.Shape())})

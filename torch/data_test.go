@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestBytes moves every type's bytes in and out, and reads some as numbers.
+// TestBytes copies the bytes of every type in and out, and reads some as numbers.
 func TestBytes(t *testing.T) {
 	inRun(t, func() {
 		data := []byte{0, 0, 0x80, 0x3f, 1, 0, 0, 0, 0, 1, 0, 1, 1, 0, 0, 0}

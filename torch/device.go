@@ -18,13 +18,13 @@ type Device struct {
 	cuda int // 0: the CPU, n: cuda:n-1
 }
 
-// CPU is the main memory.
+// CPU is the host's memory.
 var CPU = Device{}
 
-// CUDA is the GPU of that index.
+// CUDA is the GPU with the given index.
 func CUDA(index int) Device { return Device{cuda: index + 1} }
 
-// IsCPU reports whether the device is the main memory.
+// IsCPU reports whether the device is the CPU.
 func (d Device) IsCPU() bool { return d.cuda == 0 }
 
 func (d Device) String() string {
@@ -39,7 +39,8 @@ func (d Device) index() int { return d.cuda - 1 }
 // CUDADevices is the number of GPUs that this libtorch can use.
 func CUDADevices() int { return int(C.cl_cuda_devices()) }
 
-// ParseDevice reads "cpu", "cuda" or "cuda:N" and makes sure that it is there.
+// ParseDevice parses "cpu", "cuda" or "cuda:N". "" means "cpu". It returns an error
+// if libtorch doesn't see the device.
 func ParseDevice(s string) (Device, error) {
 	if s == "" || s == "cpu" {
 		return CPU, nil

@@ -18,20 +18,20 @@ func (t *Tensor) Conv2d(weight, bias *Tensor, stride, padding, dilation, groups 
 		[]int{dilation, dilation}, groups)
 }
 
-// fewChannels is the number of channels below which oneDNN 2.6 writes beyond its memory
-// in a strided 1x1 convolution (in the weights' gradient, for an odd number of images,
-// with two threads, in channels-last). Such a convolution is computed without stride, on
-// every stride-th row and column.
+// fewChannels is the number of channels below which oneDNN 2.6 writes out of bounds in a
+// strided 1x1 convolution: in the gradient of the weights, for an odd number of images,
+// with two threads, in channels-last order. Such a convolution is computed without a
+// stride, on every stride-th row and column.
 const fewChannels = 16
 
-// every is each step-th index of a dimension, the first being 0.
+// every selects the indices 0, step, 2·step, … of a dimension.
 func (t *Tensor) every(dim, step int) *Tensor {
 	return call("aten::slice.Tensor", t, dim, nil, nil, step)
 }
 
-// BatchNorm normalizes each channel: with the batch's statistics when training,
-// moving runningMean and runningVar (unbiased) by momentum, else with the
-// running ones.
+// BatchNorm normalizes each channel. In training it uses the statistics of the batch
+// and moves runningMean and runningVar (unbiased) towards them by momentum; otherwise
+// it uses the running statistics.
 func (t *Tensor) BatchNorm(weight, bias, runningMean, runningVar *Tensor, training bool, momentum,
 	eps float64) *Tensor {
 	return call("aten::batch_norm", t, weight, bias, runningMean, runningVar, training, momentum, eps, true)
@@ -45,8 +45,8 @@ func (t *Tensor) MaxPool2d(kernel, stride, padding int) *Tensor {
 	return call("aten::max_pool2d", t, []int{kernel, kernel}, []int{stride, stride}, []int{padding, padding})
 }
 
-// AvgPool2d averages kernel x kernel windows; padded zeros count only when
-// countPadding is set, and ceil rounds the output size up.
+// AvgPool2d averages kernel x kernel windows. Padded zeros count only if
+// countPadding is set; ceil rounds the output size up.
 func (t *Tensor) AvgPool2d(kernel, stride, padding int, ceil, countPadding bool) *Tensor {
 	return call("aten::avg_pool2d", t, []int{kernel, kernel}, []int{stride, stride}, []int{padding, padding}, ceil,
 		countPadding)
@@ -60,11 +60,11 @@ func (t *Tensor) AdaptiveAvgPool2d(h, w int) *Tensor {
 // Softmax is exp(t) / Σ exp(t) along dim.
 func (t *Tensor) Softmax(dim int) *Tensor { return call("aten::softmax.int", t, dim) }
 
-// LogSoftmax is log(Softmax) along dim.
+// LogSoftmax is the logarithm of Softmax along dim, without overflow.
 func (t *Tensor) LogSoftmax(dim int) *Tensor { return call("aten::log_softmax.int", t, dim) }
 
-// CrossEntropy is the mean of -log softmax(t)[label] for logits t [N, C] and
-// labels int64 [N].
+// CrossEntropy is the mean over the rows of -log softmax(t)[label], for logits
+// t [N, C] and labels int64 [N].
 func (t *Tensor) CrossEntropy(labels *Tensor) *Tensor {
 	return call("aten::cross_entropy_loss", t, labels)
 }
@@ -92,11 +92,12 @@ func ForeachMul_(ts []*Tensor, s float64) {
 	}
 }
 
-// LayerNorm normalizes each vector t[..., :] of size D by its mean and variance, then
-// scales and shifts it by weight and bias [D].
+// LayerNorm normalizes each vector t[..., :] of size D to mean 0 and variance 1, then
+// multiplies it by weight and adds bias, both [D].
 func (t *Tensor) LayerNorm(weight, bias *Tensor, eps float64) *Tensor {
 	return call("aten::layer_norm", t, []int{t.Size(-1)}, weight, bias, eps, true)
 }
 
-// Gelu is t·Φ(t), Φ the normal distribution's cumulative one (Hendrycks & Gimpel, 2016).
+// Gelu is t·Φ(t), where Φ is the cumulative distribution function of the standard
+// normal distribution (Hendrycks & Gimpel, 2016).
 func (t *Tensor) Gelu() *Tensor { return call("aten::gelu", t) }

@@ -141,8 +141,7 @@ func TestSoftmaxes(t *testing.T) {
 	})
 }
 
-// Strided 1x1 convolutions with few channels end the process without Conv2d's way
-// around them.
+// Without the workaround in Conv2d, strided 1x1 convolutions with few channels crash.
 func TestStridedPointwise(t *testing.T) {
 	before := Threads()
 	defer SetThreads(before)
@@ -165,7 +164,8 @@ func stridedPointwise(t *testing.T, dtype Dtype, tolerance float64) {
 					return w.Grad().To(Float64)
 				}
 				want := gradient(x.To(Float64), Zeros(ws, Options{Dtype: Float64})).Float64s()
-				// A processor without bfloat16 may add up in it: errors are relative to what is added.
+				// A processor without bfloat16 instructions may sum in bfloat16, so errors are relative to
+				// the summands.
 				terms := gradient(x.To(Float64).Abs(), Zeros(ws, Options{Dtype: Float64})).Float64s()
 				for range 5 {
 					got := gradient(x.Contiguous(ChannelsLast), Zeros(ws, Options{Dtype: dtype})).Float64s()

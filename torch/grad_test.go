@@ -8,8 +8,8 @@ import (
 	"contralens/internal/numeric"
 )
 
-// TestGradients holds the gradient of every differentiable operator against
-// central differences in float64.
+// TestGradients compares the gradient of every differentiable operator with central
+// differences in float64.
 func TestGradients(t *testing.T) {
 	positive := func(x *Tensor) *Tensor { return x.Square().AddScalar(0.3) }
 	at := func() *Tensor { return FromInt64([]int64{1, 0, 1}, 3) }

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// A thousand steps of a small network leave nothing behind.
+// A thousand steps of a small network leak nothing.
 func TestNoLeak(t *testing.T) {
 	TrackMemory()
 	inRun(t, func() {
@@ -224,7 +224,7 @@ func TestModes(t *testing.T) {
 	if Version() == "" || BuildInfo() == "" || CUDADevices() < 0 {
 		t.Error("version")
 	}
-	// Every Run sees its own thread's mode, whatever others do.
+	// Every Run sees the modes of its own thread, whatever other threads do.
 	var wait sync.WaitGroup
 	var one sync.Mutex // scopes belong to one goroutine at a time
 	for i := range 16 {

@@ -77,7 +77,7 @@ func (t *Tensor) Maximum(u *Tensor) *Tensor { return call("aten::maximum", t, u)
 // Minimum is the smaller of t and u, element by element.
 func (t *Tensor) Minimum(u *Tensor) *Tensor { return call("aten::minimum", t, u) }
 
-// Lerp is t + w (u - t).
+// Lerp is t + w (u - t), linear interpolation.
 func (t *Tensor) Lerp(u *Tensor, w float64) *Tensor { return call("aten::lerp.Scalar", t, u, w) }
 
 // Where is t where condition holds and u elsewhere.

@@ -6,8 +6,7 @@ import (
 	"contralens/internal/numeric"
 )
 
-// FusedNorm against the operators that it stands for; package nn holds them
-// together over many shapes.
+// FusedNorm agrees with the operators that it replaces. Package nn compares more shapes.
 func TestFusedNorm(t *testing.T) { eachLevel(t, fusedNorm) }
 
 func fusedNorm(t *testing.T) {
@@ -43,7 +42,7 @@ func fusedNorm(t *testing.T) {
 	})
 }
 
-// What FusedNorm does not take, and what it refuses.
+// Tensors that FusesNorm rejects, and arguments that are errors of FusedNorm.
 func TestFusedNormRefuses(t *testing.T) {
 	inRun(t, func() {
 		for what, x := range map[string]*Tensor{

@@ -7,8 +7,8 @@ import "C"
 
 import "unsafe"
 
-// Generator is a stream of random numbers of libtorch's own (Mersenne Twister
-// on the CPU, Philox on a GPU). Free it when done.
+// Generator is one of libtorch's random number generators: Mersenne Twister on the
+// CPU, Philox on a GPU. Free it when done.
 type Generator struct {
 	handle unsafe.Pointer
 }
@@ -29,7 +29,7 @@ func (g *Generator) Free() {
 	}
 }
 
-// State is the generator's state, to be given to SetState later.
+// State is the generator's state, for SetState.
 func (g *Generator) State() []byte {
 	r := C.cl_generator_state(g.handle)
 	check("generator state", r.err)
@@ -38,20 +38,20 @@ func (g *Generator) State() []byte {
 	return t.Uint8s()
 }
 
-// SetState puts the generator back to where State was called.
+// SetState returns the generator to the state that State recorded.
 func (g *Generator) SetState(state []byte) {
 	t := FromUint8(state, len(state))
 	defer t.Free()
 	check("generator state", C.cl_generator_set_state(g.handle, t.c()))
 }
 
-// Normal_ fills t with normal values.
+// Normal_ fills t with samples of the normal distribution.
 func (t *Tensor) Normal_(mean, std float64, g *Generator) *Tensor {
 	check("normal_", C.cl_normal_(t.c(), C.double(mean), C.double(std), g.handle))
 	return t
 }
 
-// Uniform_ fills t with values from [low, high).
+// Uniform_ fills t with samples of the uniform distribution over [low, high).
 func (t *Tensor) Uniform_(low, high float64, g *Generator) *Tensor {
 	check("uniform_", C.cl_uniform_(t.c(), C.double(low), C.double(high), g.handle))
 	return t

@@ -2,8 +2,8 @@ package torch
 
 import "math"
 
-// Reductions, ordering and products. dims names the reduced dimensions,
-// negative ones counting from the end.
+// Reductions, sorting and matrix products. dims are the reduced dimensions; negative
+// ones count from the end. keep leaves them in the shape with size 1.
 
 // Sum is the sum of all elements.
 func (t *Tensor) Sum() *Tensor { return call("aten::sum", t) }
@@ -59,44 +59,45 @@ func (t *Tensor) LogSumExp(dims []int, keep bool) *Tensor {
 	return call("aten::logsumexp", t, dims, keep)
 }
 
-// All is 1 when no element is 0 or false.
+// All is one element: true (1) if every element of t is nonzero.
 func (t *Tensor) All() *Tensor { return call("aten::all", t) }
 
-// Any is 1 when some element is not 0 or false.
+// Any is one element: true (1) if some element of t is nonzero.
 func (t *Tensor) Any() *Tensor { return call("aten::any", t) }
 
 // CumSum is the running sum along one dimension.
 func (t *Tensor) CumSum(dim int) *Tensor { return call("aten::cumsum", t, dim) }
 
-// TopK is the k largest elements along one dimension, largest first, and their
+// TopK returns the k largest elements along one dimension, largest first, and their
 // indices.
 func (t *Tensor) TopK(k, dim int) (values, indices *Tensor) {
 	return call2("aten::topk", t, k, dim, true, true)
 }
 
-// Sort sorts along one dimension and gives the indices as well.
+// Sort sorts along one dimension and also returns the indices.
 func (t *Tensor) Sort(dim int, descending bool) (values, indices *Tensor) {
 	return call2("aten::sort", t, dim, descending)
 }
 
-// Argsort is the indices that sort along one dimension.
+// Argsort returns the indices that sort t along one dimension.
 func (t *Tensor) Argsort(dim int, descending bool) *Tensor {
 	return call("aten::argsort", t, dim, descending)
 }
 
-// Bincount counts how often each integer 0 … n-1 occurs in a 1-D tensor.
+// Bincount counts how often each integer 0, 1, … occurs in a 1-D tensor of integers. The
+// result is int64 with at least n elements.
 func (t *Tensor) Bincount(n int) *Tensor { return call("aten::bincount", t, nil, n) }
 
 // Matmul is the matrix product, batched over leading dimensions.
 func (t *Tensor) Matmul(u *Tensor) *Tensor { return call("aten::matmul", t, u) }
 
-// Mm is [n, d] times [d, m].
+// Mm is the matrix product of t [n, d] and u [d, m].
 func (t *Tensor) Mm(u *Tensor) *Tensor { return call("aten::mm", t, u) }
 
-// Bmm is [b, n, d] times [b, d, m].
+// Bmm is the matrix product of t [b, n, d] and u [b, d, m] for each of b pairs.
 func (t *Tensor) Bmm(u *Tensor) *Tensor { return call("aten::bmm", t, u) }
 
-// Addmm is beta t + alpha a b.
+// Addmm is beta t + alpha a b, where a b is a matrix product.
 func (t *Tensor) Addmm(a, b *Tensor, beta, alpha float64) *Tensor {
 	return call("aten::addmm", t, a, b, beta, alpha)
 }
@@ -106,9 +107,10 @@ func (t *Tensor) Addmm_(a, b *Tensor, beta, alpha float64) *Tensor {
 	return t.inplace("aten::addmm_", a, b, beta, alpha)
 }
 
-// AllFinite reports whether no value of the tensors is NaN or infinite. It sums
-// them up, one pass each, and waits once: a sum is not finite if a value isn't.
-// Values so large that their float32 sum overflows count as infinite.
+// AllFinite reports whether the tensors have no NaN and no infinite value. It checks
+// their sums, because a sum over such a value is not finite either; this takes one pass
+// over each tensor and waits for the device once. Values so large that their float32
+// sum overflows count as infinite.
 func AllFinite(ts []*Tensor) bool {
 	if len(ts) == 0 {
 		return true

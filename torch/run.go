@@ -15,16 +15,16 @@ import (
 	"contralens/internal/machine"
 )
 
-// Error is what an operator panics with: libtorch's own message and the
-// operator that raised it.
+// Error is the panic of an operator: libtorch's message and the operator that
+// raised it.
 type Error struct {
-	Op      string // the operator, as "aten::mm"
+	Op      string // the operator, such as "aten::mm"
 	Message string
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Op, e.Message) }
 
-// check panics with an *Error when libtorch left a message.
+// check panics with an *Error if message is set, and frees the message.
 func check(op string, message *C.char) {
 	if message == nil {
 		return
@@ -37,18 +37,19 @@ func check(op string, message *C.char) {
 
 var threads = machine.Processors()
 
-// SetThreads sets how many threads one operator may use, for this and every
+// SetThreads sets how many threads an operator may use, on this thread and in every
 // later Run. The default is one per processor that this process may use.
 func SetThreads(n int) {
 	threads = max(n, 1)
 	C.cl_set_threads(C.int(threads))
 }
 
-// Threads is how many threads one operator may use.
+// Threads is the number of threads that an operator may use.
 func Threads() int { return threads }
 
-// Run does tensor work: it locks the goroutine to its thread, gives that thread
-// the number of compute threads, and returns an operator's *Error as an error.
+// Run runs tensor work: it locks the goroutine to its thread, sets the number of compute
+// threads there, and returns f's error. If an operator panics with an *Error, Run
+// returns that.
 func Run(f func() error) (err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -68,7 +69,7 @@ func Run(f func() error) (err error) {
 	return f()
 }
 
-// Version is libtorch's version, as "1.13.0".
+// Version is libtorch's version, such as "1.13.0".
 func Version() string { return C.GoString(C.cl_version()) }
 
 // BuildInfo is libtorch's own description of its build and of its threads.
@@ -78,8 +79,8 @@ func BuildInfo() string {
 	return C.GoString(text)
 }
 
-// TrackMemory counts the bytes that libtorch's CPU allocator hands out from now
-// on, for MemoryInUse and MemoryPeak. For tests and benchmarks.
+// TrackMemory starts to count the bytes that libtorch's CPU allocator hands out, for
+// MemoryInUse and MemoryPeak. It is meant for tests and benchmarks.
 func TrackMemory() { C.cl_track_memory() }
 
 // MemoryInUse is the number of tracked bytes in use.

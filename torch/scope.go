@@ -1,6 +1,6 @@
 package torch
 
-// scope remembers the tensors made while it is the current one.
+// scope lists the tensors made while it was the current scope.
 type scope struct {
 	parent  *scope
 	tensors []*Tensor
@@ -25,8 +25,8 @@ func (s *scope) close() {
 	current = s.parent
 }
 
-// Scoped runs f and frees every tensor that was made in it and not kept, also
-// when f panics.
+// Scoped runs f and then frees every tensor that f made and did not keep, even if f
+// panics.
 func Scoped(f func()) {
 	s := &scope{parent: current}
 	current = s
@@ -34,8 +34,8 @@ func Scoped(f func()) {
 	f()
 }
 
-// Scoped1 is Scoped for a function with a result, which moves to the enclosing
-// scope.
+// Scoped1 is Scoped for a function that returns a tensor. That tensor moves to the
+// enclosing scope.
 func Scoped1(f func() *Tensor) *Tensor {
 	var t *Tensor
 	Scoped(func() { t = f().toParent() })

@@ -1,12 +1,12 @@
 package torch
 
-// Shapes, selection, types. View, Transpose, Narrow, Select, Expand, Detach and
-// their like share memory with t.
+// Shapes, selection, types. View, Transpose, Permute, Squeeze, Narrow, Select, Expand,
+// Chunk and Detach share memory with t.
 
 // View is t in another shape without copying; one size may be -1.
 func (t *Tensor) View(shape ...int) *Tensor { return call("aten::view", t, shape) }
 
-// Reshape is t in another shape, copied only when it must be.
+// Reshape is t in another shape, copied only if necessary.
 func (t *Tensor) Reshape(shape ...int) *Tensor { return call("aten::reshape", t, shape) }
 
 // Flatten joins the dimensions from first to last into one.
@@ -37,10 +37,10 @@ func (t *Tensor) Narrow(dim, start, length int) *Tensor {
 	return call("aten::narrow", t, dim, start, length)
 }
 
-// Select is one index of a dimension, which disappears.
+// Select picks one index of a dimension and drops that dimension.
 func (t *Tensor) Select(dim, index int) *Tensor { return call("aten::select.int", t, dim, index) }
 
-// Chunk cuts one dimension into n parts, at most 8.
+// Chunk splits one dimension into n ≤ 8 parts of equal size; the last may be smaller.
 func (t *Tensor) Chunk(n, dim int) []*Tensor {
 	var parts []*Tensor
 	for _, r := range invoke("aten::chunk", t, n, dim) {
@@ -60,8 +60,8 @@ func (t *Tensor) IndexSelect(dim int, indices *Tensor) *Tensor {
 	return call("aten::index_select", t, dim, indices)
 }
 
-// IndexSelectInto is IndexSelect that writes into out, which must have the
-// result's shape.
+// IndexSelectInto is IndexSelect that writes its result into out and returns out, which
+// must have the right shape.
 func (t *Tensor) IndexSelectInto(out *Tensor, dim int, indices *Tensor) *Tensor {
 	for _, r := range invoke("aten::index_select.out", t, dim, indices, out) {
 		wrap(r.t).Free()
@@ -69,22 +69,23 @@ func (t *Tensor) IndexSelectInto(out *Tensor, dim int, indices *Tensor) *Tensor 
 	return out
 }
 
-// IndexCopy_ overwrites rows of t, named by indices along dim, with source.
+// IndexCopy_ overwrites the given indices (int64 [n]) of one dimension with source.
 func (t *Tensor) IndexCopy_(dim int, indices, source *Tensor) *Tensor {
 	return t.inplace("aten::index_copy_", dim, indices, source)
 }
 
-// Gather picks elements along dim by an index tensor of the result's shape.
+// Gather picks elements along dim. indices is int64 in the shape of the result.
 func (t *Tensor) Gather(dim int, indices *Tensor) *Tensor {
 	return call("aten::gather", t, dim, indices)
 }
 
-// ScatterAdd_ adds source's elements at indices along dim.
+// ScatterAdd_ adds the elements of source to those of t at indices along dim.
 func (t *Tensor) ScatterAdd_(dim int, indices, source *Tensor) *Tensor {
 	return t.inplace("aten::scatter_add_", dim, indices, source)
 }
 
-// Contiguous is t in C order, or for 4-D tensors in another memory format.
+// Contiguous is t in C order, or in the given memory format if t has 4 dimensions. It
+// copies only if necessary.
 func (t *Tensor) Contiguous(format ...MemoryFormat) *Tensor {
 	if len(format) > 0 {
 		return call("aten::contiguous", t, format[0])
@@ -95,13 +96,13 @@ func (t *Tensor) Contiguous(format ...MemoryFormat) *Tensor {
 // Clone copies t.
 func (t *Tensor) Clone() *Tensor { return call("aten::clone", t) }
 
-// Detach is t without its history.
+// Detach is t without its autograd history.
 func (t *Tensor) Detach() *Tensor { return call("aten::detach", t) }
 
-// To converts the element type; without a change it is t again.
+// To converts the element type. If it already fits, the result shares memory with t.
 func (t *Tensor) To(dtype Dtype) *Tensor { return call("aten::to.dtype", t, dtype) }
 
-// ToDevice moves t to a device; without a change it is t again.
+// ToDevice copies t to a device. If it is already there, the result shares memory with t.
 func (t *Tensor) ToDevice(device Device) *Tensor {
 	return call("aten::to.device", t, device, t.Dtype())
 }

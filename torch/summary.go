@@ -13,15 +13,16 @@ import (
 	_ "contralens/torch/internal/shim/summary" // the C++ that summary.h declares
 )
 
-// Summary describes the rows of a matrix and counts its elements.
+// Summary has statistics of each row of a matrix and a histogram of its elements.
 type Summary struct {
-	Mean, Variance, Max []float64 // of each row; variances have the divisor columns-1
-	Counts              []int64   // of all elements, in bins of equal width
+	Mean, Variance, Max []float64 // of each row; the divisor of the variance is columns-1
+	Counts              []int64   // histogram of all elements, in bins of equal width
 }
 
-// Summarize reads a float32 matrix once. Elements below low or above high count
-// in the bin at that end, NaN nowhere. Tensors of other devices are copied to
-// the CPU for it.
+// Summarize computes a Summary of a float32 matrix in one pass, with the given number of
+// bins from low to high. Elements below low or above high count in the first or the last
+// bin; NaN is not counted. Tensors on other devices are first copied to the CPU. It
+// panics with an *Error unless t is a matrix, bins ≥ 1 and low < high.
 func (t *Tensor) Summarize(low, high float64, bins int) Summary {
 	if t.Dim() != 2 || bins < 1 || !(low < high) {
 		panic(&Error{Op: "summarize", Message: fmt.Sprintf("want a matrix and bins between two numbers, got shape %v and "+

@@ -9,7 +9,7 @@ import (
 	"contralens/internal/numeric"
 )
 
-// The kernel against the definitions in float64, over sizes around its block.
+// The kernel agrees with the definitions in float64, for sizes near its block.
 func TestSummarize(t *testing.T) { eachLevel(t, summarize) }
 
 func summarize(t *testing.T) {

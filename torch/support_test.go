@@ -10,16 +10,16 @@ import (
 	"contralens/internal/numeric"
 )
 
-// eachLevel runs a test of a kernel at every level of instructions that the processor
-// has.
+// eachLevel runs a test of a kernel with every instruction set that the processor
+// supports.
 func eachLevel(t *testing.T, test func(t *testing.T)) {
 	for level := range cpu.Levels() {
 		t.Run(level.String(), test)
 	}
 }
 
-// inRun runs a test's tensor work in a scope, and fails the test on an
-// operator's error or on tensors left alive.
+// inRun runs the tensor work of a test in a scope. It fails the test if an operator fails
+// or tensors leak.
 func inRun(t *testing.T, f func()) {
 	t.Helper()
 	before := LiveTensors()
@@ -31,7 +31,7 @@ func inRun(t *testing.T, f func()) {
 	}
 }
 
-// ramp is n different values around 0, none of them 0.
+// ramp returns n different values around 0, none of them 0.
 func ramp(n int) []float64 {
 	v := make([]float64, n)
 	for i := range v {
@@ -40,7 +40,7 @@ func ramp(n int) []float64 {
 	return v
 }
 
-// d is a float64 tensor of ramp's values.
+// d returns a float64 tensor with the values of ramp.
 func d(shape ...int) *Tensor { return FromFloat64(ramp(size(shape)), shape...) }
 
 func size(shape []int) int {
@@ -102,8 +102,8 @@ func ExampleRun() {
 	// true
 }
 
-// BenchmarkCall is what an operator costs beside its arithmetic: one-element
-// addition and freeing the result.
+// BenchmarkCall measures the overhead of an operator: it adds one element and frees the
+// result.
 func BenchmarkCall(b *testing.B) {
 	err := Run(func() error {
 		Scoped(func() {

@@ -14,10 +14,10 @@ import (
 	_ "contralens/torch/internal/shim/core" // the C++ that core.h declares
 )
 
-// Dtype is the type of a tensor's elements, numbered as libtorch does.
+// Dtype is the type of a tensor's elements, with libtorch's numbers.
 type Dtype int
 
-// The element types in use.
+// The supported element types.
 const (
 	Uint8    Dtype = 0
 	Int8     Dtype = 1
@@ -57,7 +57,7 @@ func (d Dtype) String() string {
 	return fmt.Sprintf("dtype(%d)", int(d))
 }
 
-// Size is the bytes of an element.
+// Size is the size of an element in bytes.
 func (d Dtype) Size() int {
 	switch d {
 	case Uint8, Int8, Bool:
@@ -79,8 +79,8 @@ const (
 	ChannelsLast MemoryFormat = 2
 )
 
-// Tensor is one reference to a libtorch tensor. The package comment tells when
-// it is freed; using it afterwards panics.
+// Tensor is one reference to a libtorch tensor. The package comment says when it is
+// freed. Using it after that panics with an *Error.
 type Tensor struct {
 	handle unsafe.Pointer
 	scope  *scope
@@ -102,8 +102,8 @@ func (t *Tensor) c() C.cl_tensor {
 	return C.cl_tensor(t.handle)
 }
 
-// Free drops the reference now. Freeing twice, or a nil tensor, does nothing.
-// What autograd needs of the tensor stays alive until the backward pass.
+// Free drops the reference. Freeing a tensor twice, or a nil tensor, does nothing.
+// Memory that autograd needs stays alive until the backward pass.
 func (t *Tensor) Free() {
 	if t == nil || t.handle == nil {
 		return
@@ -115,7 +115,7 @@ func (t *Tensor) Free() {
 // Freed reports whether the reference has been dropped.
 func (t *Tensor) Freed() bool { return t == nil || t.handle == nil }
 
-// Keep takes the tensor out of its scope: it lives until Free. It returns t.
+// Keep takes t out of its scope, so that it lives until Free, and returns t.
 func (t *Tensor) Keep() *Tensor {
 	if t.scope != nil {
 		t.scope.release(t)
@@ -141,7 +141,8 @@ func (t *Tensor) Shape() []int {
 	return shape
 }
 
-// Size is the size of one dimension; negative ones count from the end.
+// Size is the size of one dimension; negative indices count from the end. It panics with
+// an *Error if there is no such dimension.
 func (t *Tensor) Size(dim int) int {
 	shape := t.Shape()
 	if dim < 0 {
@@ -165,10 +166,10 @@ func (t *Tensor) Numel() int {
 // Dtype is the type of the elements.
 func (t *Tensor) Dtype() Dtype { return Dtype(C.cl_dtype(t.c())) }
 
-// Device is where the elements are.
+// Device is the device that holds the elements.
 func (t *Tensor) Device() Device { return Device{cuda: int(C.cl_device(t.c())) + 1} }
 
-// SharesMemory reports whether both tensors are views of one storage.
+// SharesMemory reports whether both tensors have the same storage.
 func (t *Tensor) SharesMemory(u *Tensor) bool {
 	return C.cl_storage_id(t.c()) == C.cl_storage_id(u.c())
 }

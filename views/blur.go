@@ -2,8 +2,8 @@ package views
 
 import "math"
 
-// GaussianBlur is the blur of Pillow: three extended box blurs along rows, then three
-// along columns. Their variances add up to sigma²; sigma is in pixels.
+// GaussianBlur is Pillow's Gaussian blur: three extended box blurs along the rows, then
+// three along the columns. Their variances add up to sigma²; sigma is in pixels.
 func (m *Image) GaussianBlur(sigma float64, sc *Scratch) {
 	radius := boxRadius(float32(sigma))
 	n := max(m.W, m.H)
@@ -68,7 +68,7 @@ const reach = 11 // taps on either side of the 23-tap blur
 // gauss23 are the taps 0 … 11 of the normalized kernel exp(-x²/2σ²).
 func gauss23(sigma float64) (taps [reach + 1]float32) {
 	var exact [reach + 1]float64
-	sum := -1.0 // the middle counts once
+	sum := -1.0 // the middle tap counts once, the others twice
 	for x := range exact {
 		exact[x] = math.Exp(-float64(x*x) / (2 * sigma * sigma))
 		sum += 2 * exact[x]
@@ -79,8 +79,8 @@ func gauss23(sigma float64) (taps [reach + 1]float32) {
 	return taps
 }
 
-// GaussianBlur23 is a convolution with 23 taps, first along columns, then along rows, in
-// float32 on values in [0, 1]. The image is reflected at its borders and the result
+// GaussianBlur23 is a convolution with 23 taps, first along the columns, then along the
+// rows, in float32 on values in [0, 1]. Borders are reflected and the result is
 // truncated. sigma is in pixels.
 func (m *Image) GaussianBlur23(sigma float64, sc *Scratch) {
 	taps := gauss23(sigma)
@@ -114,8 +114,8 @@ func (m *Image) GaussianBlur23(sigma float64, sc *Scratch) {
 	}
 }
 
-// reflect returns the index in a line of n that i stands for if the line is mirrored at
-// its ends without repeating them.
+// reflect returns the index within a line of n that corresponds to i if the line is
+// mirrored at its ends without repeating them.
 func reflect(i, n int) int {
 	for n > 1 && (i < 0 || i >= n) {
 		if i < 0 {

@@ -62,8 +62,8 @@ func (m *Image) Saturation(factor float64) {
 	}
 }
 
-// Hue turns the hue by a fraction of a full turn, in 8-bit HSV as Pillow does. Values
-// are rounded through HSV even if factor is 0.
+// Hue shifts the hue by a fraction of a full turn, in 8-bit HSV as Pillow does. The
+// conversion to HSV and back rounds values even if factor is 0.
 func (m *Image) Hue(factor float64) {
 	shift := uint8(int(factor * 255))
 	for i := 0; i < len(m.Pix); i += 3 {

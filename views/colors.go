@@ -1,7 +1,7 @@
 package views
 
-// Colors is the final transform of RGB in [0, 1]: Matrix·(R, G, B), then (v - Mean)/Std
-// in each channel.
+// Colors is the last transform of a view, on RGB in [0, 1]: Matrix·(R, G, B), then
+// (v - Mean)/Std in each channel.
 type Colors struct {
 	Matrix    [3][3]float64
 	Mean, Std [3]float64
@@ -14,7 +14,8 @@ var (
 		Mean:   [3]float64{0.485, 0.456, 0.406},
 		Std:    [3]float64{0.229, 0.224, 0.225},
 	}
-	// YDbDr is luminance and twice chrominance (SECAM's), CMC's modalities.
+	// YDbDr is one channel of luminance and two of chrominance (SECAM's): the modalities
+	// of CMC.
 	YDbDr = Colors{
 		Matrix: [3][3]float64{{0.299, 0.587, 0.114}, {-0.45, -0.883, 1.333}, {-1.333, 1.116, 0.217}},
 		Mean:   [3]float64{0.457, -0.082, -0.052},
@@ -22,7 +23,7 @@ var (
 	}
 )
 
-// Write writes an image's colors into dst, planar [3, H, W].
+// Write writes the transformed image to dst, planar [3, H, W].
 func (k *Colors) Write(dst []float32, m *Image) {
 	n := m.W * m.H
 	if k.Matrix == RGB.Matrix {

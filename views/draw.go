@@ -9,18 +9,18 @@ import (
 // Draw has all random choices of one view. It depends on the image's size but not on its
 // pixels, so only the pixels under the crop need to be decoded.
 type Draw struct {
-	Crop    Box
-	Flip    bool
-	Jitter  bool
-	Order   [4]int     // of brightness, contrast, saturation, hue (0 … 3)
-	Factors [4]float64 // of the same four
-	Sigma   float64    // of the blur; 0: none
-	Applied [2]Applied // RandAugment's operations
-	Gray    bool
-	Patches [9][2]int // x and y of the jigsaw's patches within their cells
+	Crop    Box        // in pixels of the image
+	Flip    bool       // mirror left to right
+	Jitter  bool       // apply the color jitter
+	Order   [4]int     // its operations in order: 0 brightness, 1 contrast, 2 saturation, 3 hue
+	Factors [4]float64 // the factors of brightness, contrast, saturation, hue
+	Sigma   float64    // of the blur, in pixels; 0: no blur
+	Applied [2]Applied // operations of RandAugment
+	Gray    bool       // drop the colors
+	Patches [9][2]int  // x and y of the jigsaw's patches within their cells
 }
 
-// Draw draws a view of an image of w x h pixels.
+// Draw draws the random choices of a view of an image of w x h pixels.
 func (s *Spec) Draw(w, h int, r *Rand) (d Draw) {
 	if s.Kind == CenterCrop {
 		d.Crop = Box{0, 0, w, h}
@@ -59,7 +59,7 @@ func (s *Spec) Draw(w, h int, r *Rand) (d Draw) {
 
 // Crop draws the box of RandomResizedCrop for an image of w x h: the area is uniform in
 // [CropMin, CropMax], and so is the logarithm of the ratio. If ten boxes do not fit, it
-// takes the largest central box of an allowed ratio.
+// returns the largest central box of an allowed ratio.
 func (s *Spec) Crop(w, h int, r *Rand) Box {
 	low, high := math.Log(s.RatioMin), -math.Log(s.RatioMin)
 	for range 10 {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Frequencies of what chance decides, over 20,000 draws: five standard
-// deviations are allowed.
+// Frequencies of all random choices, over 20,000 draws. Five standard deviations are
+// allowed.
 func TestDrawFrequencies(t *testing.T) {
 	const n = 20000
 	for _, name := range []string{"A", "B", "C", "D", "E", "NULL", "RA"} {
@@ -69,7 +69,7 @@ func TestDrawFrequencies(t *testing.T) {
 	}
 }
 
-// Magnitudes are 10 ± 0.5 cut off at 10, either sign as often.
+// Magnitudes are 10 ± 0.5 limited to 10; both signs are equally frequent.
 func TestMagnitudes(t *testing.T) {
 	const n = 20000
 	r := NewRand(3, 0, 0, 0)

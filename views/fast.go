@@ -6,9 +6,9 @@ import (
 	"contralens/views/internal/kernel"
 )
 
-// fast is the path that training takes: one call to C for the whole view. On the same
-// pixels it computes the same values as the plain path (the 23-tap blur within one
-// level). Operations of RandAugment are the plain ones.
+// fast is the path of training: one call to C makes the whole view. On the same pixels it
+// computes the same values as the plain path (the 23-tap blur within one level). The
+// operations of RandAugment are those of the plain path.
 func (s *Spec) fast(dst []float32, p Pixels, d *Draw, sc *Scratch) {
 	k := &sc.plan
 	s.plan(k, p, d)
@@ -83,7 +83,8 @@ func (s *Spec) plan(k *kernel.Plan, p Pixels, d *Draw) {
 	}
 }
 
-// window says what is kept of a crop: it is resized to wide x high and cut to Box.
+// window is the part of a crop that becomes the view: the crop is resized to wide x high,
+// then Box is cut out.
 type window struct {
 	Box
 	wide, high int
@@ -98,11 +99,11 @@ func (s *Spec) window(crop Box) window {
 	return window{Box{center(w, size), center(h, size), size, size}, w, h}
 }
 
-// Need returns the pixels of an image of w x h that the views need, and the smallest
-// scale of 8, 4, 2 and 1 eighths at which no crop has fewer pixels than its view. Scales
-// in between take longer than the full one, because libjpeg-turbo has no vector code for
-// them (300 photos, ms each: 8/8 1.18, 6/8 1.59, 4/8 1.03). Evaluation keeps the file's
-// scale, so that features are comparable with those of other programs.
+// Need returns the box of an image of w x h pixels that the views need, and the scale to
+// decode it at: the smallest of 1, 2, 4 and 8 eighths at which no crop has fewer pixels
+// than its view. Other scales take longer than the full one, because libjpeg-turbo has no
+// vector code for them (300 photos, ms each: 8/8 1.18, 6/8 1.59, 4/8 1.03). Evaluation
+// uses the full scale, so that features are comparable with those of other programs.
 func Need(specs []Spec, draws []Draw, w, h int) (box Box, eighths int) {
 	eighths = 1
 	left, top, right, bottom := w, h, 0, 0
@@ -123,7 +124,7 @@ func Need(specs []Spec, draws []Draw, w, h int) (box Box, eighths int) {
 	return Box{left, top, right - left, bottom - top}, eighths
 }
 
-// source is the part of a crop from which a window of its resized image comes.
+// source is the part of a crop that a window of the resized crop is computed from.
 func source(crop Box, out window) Box {
 	span := func(from, size, start, count, total int) (int, int) {
 		scale := float64(size) / float64(total)

@@ -11,7 +11,7 @@ import (
 	"contralens/views/internal/kernel"
 )
 
-// steps runs the kernel's steps on an image, without resizing.
+// steps runs steps of the kernel on an image, without resizing.
 func steps(m *Image, add func(k *kernel.Plan)) *Image {
 	s := Spec{Size: m.W}
 	var k kernel.Plan
@@ -37,14 +37,14 @@ var kernelSteps = map[string]func(k *kernel.Plan, f float64){
 	"gaussian_blur_kernel23": func(k *kernel.Plan, f float64) { k.Add(kernel.Blur23, f) },
 }
 
-// eachLevel runs a test at every level of instructions that the processor has.
+// eachLevel runs a test with every instruction set that the processor supports.
 func eachLevel(t *testing.T, test func(t *testing.T)) {
 	for level := range cpu.Levels() {
 		t.Run(level.String(), test)
 	}
 }
 
-// All colors of every fifteenth shade of red, turned in hue by both paths.
+// Both paths shift the hue alike, for all colors with every fifteenth value of red.
 func TestFastHue(t *testing.T) { eachLevel(t, fastHue) }
 
 func fastHue(t *testing.T) {
@@ -61,8 +61,8 @@ func fastHue(t *testing.T) {
 	}
 }
 
-// The fast path against every golden case that it has operations for: within 2
-// levels and 0.5 on average.
+// The fast path agrees with every golden case of its operations, within 2 levels and 0.5
+// on average.
 func TestFastGolden(t *testing.T) { eachLevel(t, fastGolden) }
 
 func fastGolden(t *testing.T) {
@@ -112,7 +112,7 @@ func fastGolden(t *testing.T) {
 	}
 }
 
-// Slices that are too short are refused before C sees them.
+// Slices that are too short are an error before C gets them.
 func TestFastWantsRoom(t *testing.T) {
 	m := picture(20, 30, rand.New(rand.NewPCG(1, 2)))
 	s, _ := Preset("NULL", 16, 0.2)
@@ -135,7 +135,7 @@ func TestFastWantsRoom(t *testing.T) {
 	}
 }
 
-// fast8 is a view of the fast path as 8-bit RGB.
+// fast8 returns a view of the fast path as 8-bit RGB.
 func fast8(s *Spec, m *Image, d *Draw) *Image {
 	var k kernel.Plan
 	s.plan(&k, Whole(m), d)
@@ -146,7 +146,7 @@ func fast8(s *Spec, m *Image, d *Draw) *Image {
 	return out
 }
 
-// picture is an image with smooth parts, edges and noise.
+// picture returns an image with smooth parts, edges and noise.
 func picture(w, h int, r *rand.Rand) *Image {
 	m := &Image{}
 	m.Resize(w, h)
@@ -165,8 +165,8 @@ func picture(w, h int, r *rand.Rand) *Image {
 	return m
 }
 
-// Both paths on the same numbers, over random sizes, also of one pixel, extreme
-// ratios and crops that are enlarged.
+// Both paths agree on the same random numbers, for random sizes, including one pixel,
+// extreme ratios and enlarged crops.
 func TestFastIsNearExact(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	sizes := [][2]int{{1, 1}, {1, 50}, {50, 1}, {2, 3}, {7, 300}, {300, 9}, {32, 32}, {640, 480}, {33, 65}}

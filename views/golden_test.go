@@ -146,8 +146,8 @@ func TestColorAndBlurGolden(t *testing.T) {
 	}
 }
 
-// within checks that no value is off by more than worst levels and that they
-// are off by at most mean on average.
+// within checks that no value differs by more than worst levels, and that values differ by
+// at most mean on average.
 func within(t *testing.T, what string, got, want *Image, worst int, mean float64) {
 	t.Helper()
 	if got.W != want.W || got.H != want.H {
@@ -357,7 +357,7 @@ func TestCropStatisticsGolden(t *testing.T) {
 	}
 }
 
-// A view depends on its key alone, and each part of the key matters.
+// A view depends only on its key, and on each part of it.
 func TestViewsAreKeyed(t *testing.T) {
 	s, err := Preset("B", 32, 0.2)
 	if err != nil {

@@ -1,8 +1,14 @@
 // Package views makes the augmented views that contrastive training compares: a decoded
-// image in, a normalized float view out. It knows no files and no tensors. The plain
-// path runs one operation after the other in Go and equals Pillow 9.4 and torchvision
-// 0.14 bit for bit, given the same random numbers. The fast path makes a whole view in
-// one call to C and computes the same values (fast.go). docs/views.md has measurements.
+// image in, a normalized float view out. It knows no files and no tensors.
+//
+// A [Spec] describes an augmentation; [Preset] has those of the papers. [Spec.Draw] makes
+// all random choices of a view from a [Rand], and [Spec.Render] computes the pixels;
+// [Spec.View] does both. To decode only what a crop needs, call [Need] in between.
+//
+// There are two implementations. The plain path runs one operation after the other in Go
+// and equals Pillow 9.4 and torchvision 0.14 bit for bit, given the same random numbers.
+// The fast path makes a whole view in one call to C and computes the same values.
+// docs/views.md has measurements.
 package views
 
 import "image"
@@ -14,7 +20,7 @@ type Image struct {
 	Pix  []uint8
 }
 
-// Resize sets the size and allocates pixels; their values are undefined.
+// Resize sets the size and allocates pixels if necessary. Their values are undefined.
 func (m *Image) Resize(w, h int) {
 	m.W, m.H = w, h
 	if n := 3 * w * h; cap(m.Pix) < n {
@@ -42,7 +48,7 @@ func (m *Image) Flip() {
 	}
 }
 
-// Picture is a copy of the image for Go's image packages.
+// Picture returns a copy of the image for Go's image packages.
 func (m *Image) Picture() image.Image {
 	out := image.NewNRGBA(image.Rect(0, 0, m.W, m.H))
 	for i := range m.W * m.H {

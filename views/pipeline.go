@@ -2,9 +2,9 @@ package views
 
 import "fmt"
 
-// Pipeline returns the augmentation of a name, A to E, NULL, RA, jigsaw or eval, for
-// views of size x size pixels, and how many views of it training makes of an image. crop
-// is the smallest fraction of the image's area that a crop takes.
+// Pipeline returns the augmentation called name (A, B, C, D, E, NULL, RA, jigsaw or eval)
+// for views of size x size pixels, and the number of such views that training makes of an
+// image. crop is the smallest fraction of the image's area that a crop covers.
 func Pipeline(name string, size int, crop float64) (spec Spec, views int, err error) {
 	switch name {
 	case "jigsaw":

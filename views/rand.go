@@ -2,14 +2,14 @@ package views
 
 import "math/rand/v2"
 
-// Rand is the stream of random numbers of one view. It depends on its key
-// alone, so that a view is the same whichever worker draws it.
+// Rand is the stream of random numbers of one view. It depends only on its key, so a
+// view is the same whichever worker draws it.
 type Rand struct {
 	pcg rand.PCG
 	*rand.Rand
 }
 
-// NewRand makes the stream of (seed, epoch, image index, view).
+// NewRand makes the stream for the key (seed, epoch, image index, view).
 func NewRand(seed uint64, epoch, index, view int) *Rand {
 	r := &Rand{}
 	r.Rand = rand.New(&r.pcg)
@@ -17,14 +17,14 @@ func NewRand(seed uint64, epoch, index, view int) *Rand {
 	return r
 }
 
-// Reset makes r the stream of another key without allocating.
+// Reset makes r the stream for another key without allocating.
 func (r *Rand) Reset(seed uint64, epoch, index, view int) {
 	a := mix(seed + 0x9E3779B97F4A7C15*uint64(epoch+1))
 	b := mix(a ^ uint64(index)<<8 ^ uint64(view))
 	r.pcg.Seed(a, b)
 }
 
-// mix is splitmix64's finalizer.
+// mix is the output function of SplitMix64 (Steele et al., 2014).
 func mix(z uint64) uint64 {
 	z += 0x9E3779B97F4A7C15
 	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9

@@ -2,7 +2,7 @@ package views
 
 import "fmt"
 
-// Op is one of RandAugment's operations (Cubuk et al. 2020, as timm has them).
+// Op is an operation of RandAugment (Cubuk et al., 2020), as implemented in timm.
 type Op uint8
 
 // The operations, in the order of opNames.
@@ -40,21 +40,22 @@ var (
 	colorlessOperations = []Op{AutoContrast, Identity, Rotate, Sharpness, ShearX, ShearY, TranslateX, TranslateY}
 )
 
-// Fill is the color of pixels that a geometric operation uncovers: ImageNet's mean.
+// Fill is the color of pixels that a geometric operation takes from outside the image:
+// the mean of ImageNet.
 var Fill = [3]uint8{124, 116, 104}
 
-// Applied is an operation with its argument: degrees for Rotate, a slope for
-// shears, a share of the side for translations, bits to keep for Posterize, a
-// threshold for Solarize, an addend for SolarizeAdd, a factor for Color,
-// Contrast, Brightness and Sharpness.
+// Applied is an operation with its argument: degrees for Rotate, a slope for ShearX and
+// ShearY, a fraction of the side for TranslateX and TranslateY, the number of bits to
+// keep for Posterize, a threshold for Solarize, a summand for SolarizeAdd, a factor for
+// Color, Contrast, Brightness and Sharpness.
 type Applied struct {
 	Op       Op
 	Argument float64
-	Bicubic  bool // geometric operations: bicubic instead of bilinear
+	Bicubic  bool // geometric operations interpolate bicubically instead of bilinearly
 }
 
-// drawOperation draws an operation at magnitude 10 with a spread of 0.5; half
-// of the time it is left out.
+// drawOperation draws an operation at magnitude 10 with a standard deviation of 0.5. With
+// probability 0.5 it returns Identity instead.
 func drawOperation(from []Op, r *Rand) Applied {
 	a := Applied{Op: from[r.IntN(len(from))]}
 	applied := r.Float64() < 0.5
@@ -66,8 +67,8 @@ func drawOperation(from []Op, r *Rand) Applied {
 	return a
 }
 
-// argument is the operation's argument at a magnitude in [0, 10]; negated turns
-// the sign where the direction is free.
+// argument is the operation's argument at a magnitude in [0, 10]. negated changes the
+// sign of geometric operations.
 func (op Op) argument(magnitude float64, negated bool) float64 {
 	level := magnitude / 10
 	direction := 1.0
@@ -93,7 +94,7 @@ func (op Op) argument(magnitude float64, negated bool) float64 {
 	return 0
 }
 
-// Apply applies an operation.
+// Apply applies an operation of RandAugment to m.
 func (m *Image) Apply(a Applied, sc *Scratch) {
 	switch a.Op {
 	case Identity:

@@ -5,21 +5,22 @@ import "fmt"
 // Pixels are the decoded part of an image that its views need.
 type Pixels struct {
 	*Image
-	X, Y    int // the part's corner in the whole image, at the decoded scale
-	Eighths int // the decoded scale in eighths; 8 is the file's own
+	X, Y    int // position of the part in the whole image, in pixels at the decoded scale
+	Eighths int // the decoded scale in eighths; 8 is full size
 }
 
-// Whole is a wholly decoded image.
+// Whole returns a completely decoded image as Pixels.
 func Whole(m *Image) Pixels { return Pixels{Image: m, Eighths: 8} }
 
-// View draws a view of an image and writes it to dst: Len values in Shape.
+// View draws a view of an image and writes it to dst, which has [Spec.Len] values in
+// [Spec.Shape].
 func (s *Spec) View(dst []float32, m *Image, r *Rand, sc *Scratch) {
 	d := s.Draw(m.W, m.H, r)
 	s.Render(dst, Whole(m), &d, sc)
 }
 
-// Render writes the view that was drawn as d to dst: Len values in Shape, planar
-// and normalized. The exact path wants pixels at the file's scale.
+// Render writes the view d to dst, which has [Spec.Len] values in [Spec.Shape]: planar
+// and normalized. It panics if Exact is set and the pixels are not at full scale.
 func (s *Spec) Render(dst []float32, p Pixels, d *Draw, sc *Scratch) {
 	if s.Exact {
 		s.exact(dst, p, d, sc)
@@ -28,8 +29,8 @@ func (s *Spec) Render(dst []float32, p Pixels, d *Draw, sc *Scratch) {
 	}
 }
 
-// exact is the plain path: each operation after the other on 8-bit RGB, as
-// Pillow and torchvision do.
+// exact is the plain path: one operation after the other on 8-bit RGB, as in Pillow and
+// torchvision.
 func (s *Spec) exact(dst []float32, p Pixels, d *Draw, sc *Scratch) {
 	if p.Eighths != 8 {
 		panic(fmt.Sprintf("views: the exact path wants pixels at full scale, got %d/8", p.Eighths))
@@ -85,7 +86,7 @@ func (m *Image) jitter(s *Spec, d *Draw) {
 	}
 }
 
-// write writes the finished view, or a jigsaw's patches of it.
+// write writes the view v to dst, or the patches of a jigsaw.
 func (s *Spec) write(dst []float32, v *Image, d *Draw, sc *Scratch) {
 	colors := s.colors()
 	if s.Kind != Jigsaw {

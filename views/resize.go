@@ -9,7 +9,7 @@ import (
 // Box is a rectangle of an image in pixels.
 type Box struct{ X, Y, W, H int }
 
-// taps are the weights of one output pixel: in[first : first+len(weights)].
+// taps are the weights of one output pixel for the inputs first … first+len(weights)-1.
 type taps struct {
 	first   int
 	weights []int32 // in units of 2^-22
@@ -17,8 +17,8 @@ type taps struct {
 
 const precision = 22
 
-// triangle gives the weights of a bilinear resize with antialiasing from in to
-// out pixels (Pillow's precompute_coeffs).
+// triangle computes the weights of a bilinear resize with antialiasing from in to
+// out pixels (Pillow's precompute_coeffs). It reuses the memory of list and pool.
 func triangle(list []taps, pool []int32, in, out int) ([]taps, []int32) {
 	scale := float64(in) / float64(out)
 	support := max(scale, 1)
@@ -47,8 +47,8 @@ func triangle(list []taps, pool []int32, in, out int) ([]taps, []int32) {
 	return list, pool
 }
 
-// Scratch holds the buffers that one goroutine reuses from view to view. The
-// zero value is ready.
+// Scratch holds the buffers that one goroutine reuses from view to view. The zero value
+// is ready to use.
 type Scratch struct {
 	view, rows, whole Image
 	taps              []taps
@@ -60,8 +60,8 @@ type Scratch struct {
 }
 
 // ResizedCrop cuts box out of src and resizes it to w x h in dst: bilinear with
-// antialiasing, width first, uint8 in between; an axis that keeps its size is
-// skipped. dst must not be src.
+// antialiasing, first the width, then the height, with 8-bit values in between. An axis
+// that keeps its size is skipped. dst must not be src.
 func ResizedCrop(dst, src *Image, box Box, w, h int, sc *Scratch) {
 	rows := &sc.rows
 	if h == box.H {
@@ -127,9 +127,9 @@ func clamp8(v int32) uint8 {
 	return uint8(min(max(v, 0), 255))
 }
 
-// EvalCrop is the evaluation transform: the short side becomes
-// round(size·256/224), the long side in proportion (rounded down), then the
-// center size x size is cut out. An image of exactly that size is copied.
+// EvalCrop is the transform of evaluation: it resizes the short side to
+// round(size·256/224) and the long side in proportion (rounded down), then cuts out the
+// central size x size pixels. An image of exactly that size is copied.
 func EvalCrop(dst, src *Image, size int, sc *Scratch) {
 	if src.W == size && src.H == size {
 		dst.Copy(src)
@@ -141,7 +141,7 @@ func EvalCrop(dst, src *Image, size int, sc *Scratch) {
 	Cut(dst, whole, Box{center(w, size), center(h, size), size, size})
 }
 
-// center is where the middle size pixels of n begin.
+// center is the first of the central size pixels of n.
 func center(n, size int) int { return int(math.RoundToEven(float64(n-size) / 2)) }
 
 // evalSize is the size of an image of w x h before the center is cut out.

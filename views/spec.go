@@ -13,34 +13,34 @@ type Kind uint8
 // The kinds of views.
 const (
 	RandomCrop Kind = iota // a random crop, resized
-	CenterCrop             // the evaluation transform: nothing random
+	CenterCrop             // the transform of evaluation, nothing random
 	Jigsaw                 // nine patches of a random crop
 )
 
-// Spec says how one view is drawn. A list of them is what a method needs of an
-// image: two random crops, or a crop and the jigsaw. Probabilities are in [0, 1].
+// Spec describes how one view of an image is made. A method has a list of them, for
+// example two random crops, or a crop and a jigsaw. Probabilities are in [0, 1].
 type Spec struct {
 	Kind             Kind
 	Size             int        // side of the view in pixels; Jigsaw derives its sizes from it
-	CropMin, CropMax float64    // share of the image's area that the crop takes
+	CropMin, CropMax float64    // fraction of the image's area that the crop covers
 	RatioMin         float64    // smallest width/height of the crop; the largest is 1/RatioMin
-	FlipP            float64    // probability of the mirror image
-	Jitter           [4]float64 // strengths of brightness, contrast, saturation, hue; in random order
+	FlipP            float64    // probability of mirroring left to right
+	Jitter           [4]float64 // strengths of brightness, contrast, saturation, hue; applied in random order
 	JitterP          float64    // probability of the jitter
 	BlurP            float64    // probability of the Gaussian blur
-	BlurMin, BlurMax float64    // its sigma in pixels
-	Blur23           bool       // the blur is the 23-tap convolution instead of Pillow's
-	Operations       []Op       // RandAugment's; none: no RandAugment
-	GrayP            float64    // probability of losing the colors
-	GrayLast         bool       // after blur and RandAugment instead of before
-	Colors           Colors     // what becomes of RGB in the end; zero: RGB
-	Exact            bool       // the plain path, bit for bit; else the fast one
+	BlurMin, BlurMax float64    // range of its sigma, in pixels
+	Blur23           bool       // blur with the 23-tap convolution instead of Pillow's blur
+	Operations       []Op       // operations of RandAugment; nil: no RandAugment
+	GrayP            float64    // probability of dropping the colors
+	GrayLast         bool       // drop them after blur and RandAugment instead of before
+	Colors           Colors     // last transform of the colors; the zero value stands for RGB
+	Exact            bool       // use the plain path instead of the fast one
 }
 
-// Preset is an augmentation by the name that the field gives it: A (MoCo v1), B
-// (MoCo v2), C (CMC), D (InfoMin), E (CMC v2), NULL (crop and flip, for linear
-// evaluation) or RA (the same with RandAugment). cropMin is the smallest share
-// of the area that a crop takes.
+// Preset returns an augmentation by its common name: A (MoCo v1), B (MoCo v2), C (CMC),
+// D (InfoMin), E (CMC v2), NULL (crop and flip, for linear evaluation) or RA (NULL with
+// RandAugment). size is the side of the view in pixels; cropMin is the smallest fraction
+// of the image's area that a crop covers.
 func Preset(name string, size int, cropMin float64) (Spec, error) {
 	s := Spec{Size: size, CropMin: cropMin, CropMax: 1, RatioMin: 3. / 4, FlipP: 0.5, Colors: RGB}
 	switch name {
@@ -66,28 +66,29 @@ func Preset(name string, size int, cropMin float64) (Spec, error) {
 	return s, nil
 }
 
-// Evaluation is the transform of evaluation: the short side becomes
-// round(size·256/224), then the center is cut out; an image of exactly size x
-// size stays as it is.
+// Evaluation returns the transform of evaluation: the short side is resized to
+// round(size·256/224), then the center is cut out. An image of exactly size x size
+// pixels is not changed.
 func Evaluation(size int) Spec { return Spec{Kind: CenterCrop, Size: size} }
 
-// JigsawMin is the smallest size of a view for which there is a jigsaw.
+// JigsawMin is the smallest size that JigsawPreset accepts.
 const JigsawMin = 64
 
-// JigsawPreset is the jigsaw of views of that size: a crop of at least 0.6 of
-// the area, resized to 255/224 of the size, mirrored half of the time; from each
-// cell of its 3x3 grid a random patch of 64/85 of the cell's side.
+// JigsawPreset returns the jigsaw for views of size x size pixels (PIRL, Misra & van der
+// Maaten, 2020): a crop of at least 0.6 of the area is resized to 255/224 of the size and
+// mirrored with probability 0.5. Each cell of its 3x3 grid yields a random patch of 64/85
+// of the cell's side.
 func JigsawPreset(size int) (Spec, error) {
 	if size < JigsawMin {
 		return Spec{}, fmt.Errorf(
-			"a jigsaw of %d pixels: want at least %d, since its patches would be smaller than %d pixels",
+			"a jigsaw of %d pixels: want at least %d, because its patches would be smaller than %d pixels",
 			size, JigsawMin, scaled(64, JigsawMin))
 	}
 	return Spec{Kind: Jigsaw, Size: size, CropMin: 0.6, CropMax: 1, RatioMin: 3. / 4, FlipP: 0.5}, nil
 }
 
-// CMC is the same augmentation for two modalities: YDbDr instead of RGB, and
-// only those of RandAugment's operations that leave the colors' meaning.
+// CMC returns the same augmentation for CMC's two modalities: YDbDr instead of RGB, and
+// only those operations of RandAugment that preserve the meaning of the colors.
 func (s Spec) CMC() Spec {
 	s.Colors = YDbDr
 	if s.Operations != nil {
@@ -103,10 +104,10 @@ func (s *Spec) colors() *Colors {
 	return &s.Colors
 }
 
-// scaled is a length at 224 pixels in proportion to another size.
+// scaled converts a length for views of 224 pixels to views of another size.
 func scaled(at224, size int) int { return int(math.Round(float64(at224*size) / 224)) }
 
-// crop is the side of the resized crop; a jigsaw's holds three cells, which
+// crop is the side of the resized crop. In a jigsaw it must hold three cells, which
 // rounding could make a pixel longer.
 func (s *Spec) crop() int {
 	if s.Kind == Jigsaw {

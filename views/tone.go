@@ -11,7 +11,7 @@ func (m *Image) lookup(f func(uint8) uint8) {
 	}
 }
 
-// counts are how often each value occurs in each channel.
+// counts returns the histogram of each channel.
 func (m *Image) counts() (n [3][256]int) {
 	for i := 0; i < len(m.Pix); i += 3 {
 		p := m.Pix[i : i+3 : i+3]
@@ -29,7 +29,7 @@ func (m *Image) lookupEach(table *[3][256]uint8) {
 	}
 }
 
-// AutoContrast stretches each channel to the whole range.
+// AutoContrast stretches the values of each channel to the full range.
 func (m *Image) AutoContrast() {
 	n := m.counts()
 	var table [3][256]uint8
@@ -54,7 +54,7 @@ func (m *Image) AutoContrast() {
 	m.lookupEach(&table)
 }
 
-// Equalize makes each channel's histogram as flat as a table of values can.
+// Equalize equalizes the histogram of each channel.
 func (m *Image) Equalize() {
 	n := m.counts()
 	var table [3][256]uint8

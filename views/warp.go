@@ -2,8 +2,8 @@ package views
 
 import "math"
 
-// matrix maps a destination pixel to its source: x = m0 x + m1 y + m2, y = m3 x
-// + m4 y + m5.
+// matrix maps a pixel (x, y) of the result to its source
+// (m0 x + m1 y + m2, m3 x + m4 y + m5).
 func (op Op) matrix(argument float64, w, h int) [6]float64 {
 	switch op {
 	case ShearX:
@@ -23,7 +23,7 @@ func (op Op) matrix(argument float64, w, h int) [6]float64 {
 	return [6]float64{cos, sin, cx - cos*cx - sin*cy, -sin, cos, cy + sin*cx - cos*cy}
 }
 
-// warp draws the image through m; what lies outside becomes Fill.
+// warp transforms the image by the matrix a. Pixels from outside the image become Fill.
 func (m *Image) warp(a [6]float64, bicubic bool, sc *Scratch) {
 	src := &sc.rows
 	src.Copy(m)
@@ -79,8 +79,8 @@ func (m *Image) bicubic(dst []uint8, xs, ys float64) {
 	}
 }
 
-// cubic is Pillow's cubic between v[1] and v[2], with a = -1; every product is
-// rounded, as without fused operations.
+// cubic is Pillow's cubic interpolation between v[1] and v[2], with a = -1. The
+// conversions round each product, which prevents fused multiply-add.
 func cubic(v [4]float64, t float64) float64 {
 	p1 := v[1]
 	p2 := -v[0] + v[2]

@@ -14,14 +14,14 @@ import (
 	"contralens/scores/record"
 )
 
-// statistics are the series that the paper's tool draws over the iterations.
+// statistics are the series that the tool of the paper draws over the steps.
 var statistics = []string{"neg_mean", "neg_var", "pos_mean", "pos_var", "exp_neg", "exp_pos"}
 
-// points is how many bins a line is drawn with.
+// points is the number of bins per line.
 const points = 1500
 
-// curves draws a series of every run over the steps: a bold moving mean, and
-// thinly what it is the mean of.
+// curves draws a series of every run over the steps: a bold line for the moving mean, and
+// a faint band for the range of the values.
 func (d *drawing) curves(series string) (*plot.Plot, error) {
 	about := record.Describe(series)
 	p := d.style.chart(about.Title, "training step", about.Axis)
@@ -52,7 +52,7 @@ func (d *drawing) curves(series string) (*plot.Plot, error) {
 	}
 	scale := func(v float64) float64 { return v }
 	if low > 0 && high > 50*low {
-		// Logarithms on a linear axis: plot.LogScale misplaces the axis' label.
+		// Logarithms on a linear axis, because plot.LogScale misplaces the label of the axis.
 		tiny := low / 10
 		scale = func(v float64) float64 { return math.Log10(max(v, tiny)) }
 		low, high = scale(low), scale(high)
@@ -95,8 +95,8 @@ func (d *drawing) onsetLine(i int) draw.LineStyle {
 	return line
 }
 
-// outline is the band between each bin's smallest and largest value, or from
-// step to step where bins are single steps, scaled and within the frame.
+// outline is the band between the smallest and the largest value of each bin, or between
+// neighboring steps if bins are single steps. It is scaled and clipped to [low, high].
 func outline(bins []record.Bin, scale func(float64) float64, low, high float64) plotter.XYs {
 	clip := func(v float64) float64 { return max(low, min(high, scale(v))) }
 	var upper, lower plotter.XYs
@@ -111,8 +111,8 @@ func outline(bins []record.Bin, scale func(float64) float64, low, high float64) 
 	return upper
 }
 
-// movingMean averages over width bins around each bin, but not across the step at
-// which the transformation sets in: the line would change before it.
+// movingMean averages over width bins around each bin, but not across the onset of the
+// transformation, because the line would change before it.
 func movingMean(bins []record.Bin, width, onset int) plotter.XYs {
 	out := make(plotter.XYs, len(bins))
 	// Bins from turn on are after the onset.
@@ -133,8 +133,8 @@ func movingMean(bins []record.Bin, width, onset int) plotter.XYs {
 	return out
 }
 
-// logTicks label an axis of decimal logarithms: the powers of ten, and 2 and 5
-// times them where there are few.
+// logTicks labels an axis of decimal logarithms: powers of ten, and 2 and 5 times those if
+// there are few.
 type logTicks struct{}
 
 func (logTicks) Ticks(low, high float64) []plot.Tick {
@@ -152,7 +152,7 @@ func (logTicks) Ticks(low, high float64) []plot.Tick {
 	return list
 }
 
-// legend are the runs' lines, and what the dashed ones mean.
+// legend has the lines of the runs and the meaning of dashed lines.
 func (d *drawing) legend() []entry {
 	var entries []entry
 	onset := -1
@@ -163,7 +163,7 @@ func (d *drawing) legend() []entry {
 		}
 	}
 	if onset >= 0 {
-		entries = append(entries, entry{"transformation sets in", d.onsetLine(onset)})
+		entries = append(entries, entry{"onset of the transformation", d.onsetLine(onset)})
 	}
 	return entries
 }
@@ -176,7 +176,7 @@ func (d *drawing) single(name string, p *plot.Plot, entries []entry) figure {
 	}}
 }
 
-// page is a figure with charts in rows of columns, under a title and a legend.
+// page is a figure with charts in rows and columns, under a title and a legend.
 func (d *drawing) page(name string, charts []*plot.Plot, columns int) figure {
 	s := d.style
 	rows := (len(charts) + columns - 1) / columns
@@ -192,7 +192,7 @@ func (d *drawing) page(name string, charts []*plot.Plot, columns int) figure {
 	}}
 }
 
-// alignLeft gives charts the same room left of their vertical axes.
+// alignLeft gives charts the same space on the left of their vertical axes.
 func (s Style) alignLeft(charts []*plot.Plot) {
 	style := s.text(0.9)
 	width := func(p *plot.Plot) (w vg.Length) {

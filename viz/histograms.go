@@ -12,8 +12,9 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// histograms draws the scores of a run at some epochs: a row per epoch, positives
-// and negatives side by side, before and after the transformation.
+// histograms draws the scores of the i-th run in some epochs: a row per epoch, positives
+// and negatives side by side, before and after the transformation. It returns false if the
+// run has no histograms.
 func (d *drawing) histograms(i int) (figure, bool, error) {
 	r := d.runs[i]
 	var kinds []string
@@ -46,7 +47,7 @@ func (d *drawing) histograms(i int) (figure, bool, error) {
 	s := d.style
 	entries := []entry{{"scores", s.line(0)}}
 	if both {
-		entries = []entry{{"before the transformation", s.line(0)}, {"after it, as the loss sees them", s.line(1)}}
+		entries = []entry{{"before the transformation", s.line(0)}, {"after it, as in the loss", s.line(1)}}
 	}
 	h := s.Height*0.42*vg.Length(len(epochs)) + 5*s.Font
 	return figure{"histograms_" + r.file, s.Width * 0.72 * vg.Length(len(kinds)), h, func(c draw.Canvas) error {
@@ -65,16 +66,16 @@ func (d *drawing) histograms(i int) (figure, bool, error) {
 	}}, true, nil
 }
 
-// span is the steps of an epoch.
+// span is the range of steps of an epoch.
 type span struct{ epoch, from, to int }
 
-// chosenEpochs are the epochs that were asked for, or four evenly spread ones.
+// chosenEpochs returns the requested epochs, or four evenly spaced ones.
 func (d *drawing) chosenEpochs(r *run) ([]span, error) {
 	begin, numbers, err := r.epochs()
 	if err != nil {
 		return nil, err
 	}
-	if len(numbers) == 0 { // a record without epochs: quarters of it
+	if len(numbers) == 0 { // a record without epochs: take quarters of it
 		var list []span
 		for q := range 4 {
 			n := r.last - r.first + 1
@@ -104,8 +105,8 @@ func (d *drawing) chosenEpochs(r *run) ([]span, error) {
 	return list, nil
 }
 
-// histogram is one kind of scores in a span of steps, before and after the
-// transformation where the two differ.
+// histogram draws one kind of scores in a span of steps. both reports whether it shows
+// them before and after the transformation, because the two differ.
 func (d *drawing) histogram(r *run, kind string, at span, last bool) (p *plot.Plot, both bool, err error) {
 	name := map[string]string{"pos": "positive score q·k", "neg": "negative score q·n"}[kind]
 	if !last {
@@ -150,11 +151,11 @@ func (d *drawing) histogram(r *run, kind string, at span, last bool) (p *plot.Pl
 	return p, false, show(after, d.style.line(0))
 }
 
-// tail is the share of the scores that a density leaves out at either end.
+// tail is the fraction of the scores that a density omits at each end.
 const tail = 0.001
 
-// density is a histogram over a span of steps as a curve with area 1, closed at
-// the bottom, without its tails.
+// density returns the histogram of a span of steps, without its tails, as a curve with
+// area 1 that starts and ends at 0.
 func (d *drawing) density(r *run, kind string, at span) (plotter.XYs, error) {
 	heat, err := r.Sum(kind, at.from, at.to)
 	if err != nil {

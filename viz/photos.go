@@ -23,17 +23,18 @@ func WriteSheet(out string, tiles []Tile, columns, side int) error {
 	return durable.Write(out, func(w io.Writer) error { return png.Encode(w, sheet) })
 }
 
-// PhotoTile is the tile of an image file. The title of one that cannot be read says so.
+// PhotoTile returns the tile of an image file. If the file can't be read, the title says
+// so.
 func PhotoTile(path, title, caption string) Tile {
 	img, err := sets.ReadImage(context.Background(), store.Disk{}, path)
 	if err != nil {
-		return Tile{Picture: image.NewGray(image.Rect(0, 0, 1, 1)), Title: title + " (not there)", Caption: caption}
+		return Tile{Picture: image.NewGray(image.Rect(0, 0, 1, 1)), Title: title + " (unreadable)", Caption: caption}
 	}
 	return Tile{Picture: img.Picture(), Title: title, Caption: caption}
 }
 
-// ViewTiles are the tiles of an image, under its path, and of n views of it. The views
-// are in the colors that people see, whatever the network gets.
+// ViewTiles returns the tile of an image, with its path, and tiles of n views of it. The
+// views have their visible colors, even if the network gets transformed ones.
 func ViewTiles(img *views.Image, path string, spec views.Spec, n int, seed uint64) []Tile {
 	spec.Colors = views.RGB
 	tiles := []Tile{{Picture: img.Picture(), Title: fmt.Sprintf("%d x %d", img.W, img.H), Caption: path, Marked: true}}
@@ -48,8 +49,8 @@ func ViewTiles(img *views.Image, path string, spec views.Spec, n int, seed uint6
 	return tiles
 }
 
-// viewPicture is a normalized view as a picture; a jigsaw's patches lie in their
-// grid, a little apart.
+// viewPicture converts a normalized view to a picture. The patches of a jigsaw are in
+// their grid, with gaps.
 func viewPicture(values []float32, shape []int) image.Image {
 	side := shape[len(shape)-1]
 	n, columns := 1, 1

@@ -9,32 +9,33 @@ import (
 	"gonum.org/v1/plot"
 )
 
-// Options of the score figures.
+// Options are options of Plot.
 type Options struct {
-	Style    string   // one of Styles; "" is web
-	Formats  []string // of Formats; none: png and svg
-	Smooth   int      // steps of the moving mean; 0: a fiftieth of the training
-	Labels   []string // of the runs in the legend; missing ones tell how the runs differ
+	Style    string   // name of one of Styles; "" stands for web
+	Formats  []string // some of Formats; nil stands for png and svg
+	Smooth   int      // steps of the moving mean; 0: 2 % of the training
+	Labels   []string // of the runs in the legend; missing ones say how the runs differ
 	Title    string   // of the pages
-	Accuracy bool     // k-NN or linear accuracies in the legend
-	Epochs   []int    // whose histograms are drawn; none: four, evenly spread
+	Accuracy bool     // show k-NN or linear accuracies in the legend
+	Epochs   []int    // epochs of the histograms; nil: four, evenly spaced
 }
 
-// drawing is what the figures of a call share.
+// drawing is the state that all figures of a call of Plot share.
 type drawing struct {
 	options Options
 	style   Style
 	runs    []*run
 }
 
-// Plot draws every figure of some runs' scores into the folder out and returns
-// the files:
+// Plot draws all figures of the scores of some runs. dirs are run directories, or folders
+// that [scores.Open] accepts. Plot writes the figures to the folder out and returns the
+// paths of the files:
 //
 //	scores             all statistics on one page
 //	neg_mean …         each statistic over the steps
-//	waterfall …_3d     the same, run behind run, of two runs or more
-//	histograms_RUN     positive and negative scores at some epochs, before and after the transformation
-//	theory_RUN         what extrapolation makes of the positives
+//	waterfall …_3d     the same, with one run behind another, for two or more runs
+//	histograms_RUN     positive and negative scores in some epochs, before and after the transformation
+//	theory_RUN         the effect of extrapolation on the positives
 func Plot(dirs []string, out string, o Options) ([]string, error) {
 	if o.Style == "" {
 		o.Style = "web"

@@ -21,8 +21,8 @@ import (
 	"contralens/scores/record"
 )
 
-// makeRun makes a run of score files whose positives rise and whose negatives'
-// variance shrinks.
+// makeRun makes a run with score files. The positives rise, and the variance of the
+// negatives shrinks.
 func makeRun(t *testing.T, dir string, shift float64) {
 	t.Helper()
 	w, err := scores.NewWriter(dir, 4)
@@ -65,7 +65,8 @@ func TestPlot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A page, six statistics, both as waterfalls too, histograms and theory of each run.
+	// There are a page, six statistics, waterfalls of both, and histograms and theory of each
+	// run.
 	if want := 3 * (1 + 6 + 1 + 6 + 2 + 2); len(files) != want {
 		t.Errorf("%d files, want %d: %v", len(files), want, files)
 	}
@@ -79,14 +80,14 @@ func TestPlot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"no FT, τ = 0.2<", "FT posneg, τ = 0.07: k-NN 43.2 %", "transformation sets in", "training step"} {
+	for _, want := range []string{"no FT, τ = 0.2<", "FT posneg, τ = 0.07: k-NN 43.2 %", "onset of the transformation", "training step"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("pos_mean.svg lacks %q", want)
 		}
 	}
 }
 
-// checkFile reads a picture back; those of several runs have each run's color.
+// checkFile reads a picture back. Pictures of several runs have the color of each run.
 func checkFile(t *testing.T, path string, single bool) {
 	t.Helper()
 	f, err := os.Open(path)
@@ -134,8 +135,8 @@ func count(m image.Image, c color.NRGBA) (n int) {
 	return n
 }
 
-// A record whose scores are transformed in its second half draws both
-// distributions there, and dots on the theory's lines.
+// If the scores are transformed in the second half of a record, histograms there have both
+// distributions, and the theory has dots on its lines.
 func TestTransformedRecord(t *testing.T) {
 	dir := t.TempDir()
 	h := record.NewHeader([]string{"epoch", "pos_mean", "raw_pos_mean", "lambda_pos"}, record.TrainingHistograms(true))
@@ -177,7 +178,7 @@ func TestTransformedRecord(t *testing.T) {
 			t.Errorf("epoch %d: two distributions %v, want %v (%v)", tc.at.epoch, both, tc.both, err)
 		}
 	}
-	// The histogram of an epoch has the scores of its own steps and of no other.
+	// The histogram of an epoch has the scores of its own steps and of no others.
 	for _, at := range []span{{1, 1, 10}, {2, 11, 20}, {3, 13, 14}} {
 		heat, err := r.Sum("neg", at.from, at.to)
 		if err != nil {
@@ -226,7 +227,7 @@ func TestTransformedRecord(t *testing.T) {
 			t.Errorf("step %d: %v after extrapolation, want %v", l.Step, after[i].Mean, want)
 		}
 	}
-	// With --mix_start auto the first λ tells.
+	// With --mix_start auto, the first λ marks the onset.
 	configure(t, dir, `"mixnorm":"true","mixnorm_target":"posneg","mix_start":"auto","mix_start_epoch":"0"`)
 	if r, err = openRun(dir); err != nil || r.onset != 11 {
 		t.Errorf("decided by the scores: onset %d, want 11 (%v)", r.onset, err)
@@ -322,7 +323,7 @@ func TestOnset(t *testing.T) {
 	}
 }
 
-// The smoothed line keeps the mean, the band every peak.
+// The smoothed line keeps the mean, and the band keeps every peak.
 func TestCurveParts(t *testing.T) {
 	bins := []record.Bin{{Step: 1, N: 1, Mean: 1, Min: 1, Max: 1}, {Step: 2, N: 3, Mean: 5, Min: 0, Max: 9}, {Step: 5, N: 1, Mean: 3, Min: 3, Max: 3}}
 	if s := movingMean(bins, 3, 0); s[0].Y != 4 || s[1].Y != 19.0/5 || s[2].Y != 18.0/4 {
@@ -348,7 +349,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// Legends break into rows and leave the canvas below free.
+// Legends are broken into rows and leave the canvas below them free.
 func TestLegend(t *testing.T) {
 	s := Styles[0]
 	var entries []entry

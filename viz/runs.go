@@ -13,15 +13,15 @@ import (
 	"contralens/scores/record"
 )
 
-// run is one training in a figure.
+// run is one of the runs of a figure.
 type run struct {
 	scores.Source
 	dir, label  string
 	name        string            // label without the accuracy
-	file        string            // in names of figures
-	config      map[string]string // its run.json; empty without one
-	first, last int
-	onset       int // step at which features begin to be transformed, or rundir.NotYet; 0: from the first step, or never
+	file        string            // name of the run in file names
+	config      map[string]string // options from its run.json; nil if there is none
+	first, last int               // steps
+	onset       int               // first transformed step, or rundir.NotYet; 0: the first step, or never
 }
 
 func openRun(dir string) (*run, error) {
@@ -49,7 +49,8 @@ func openRun(dir string) (*run, error) {
 // has reports whether a series was recorded.
 func (r *run) has(series string) bool { return slices.Contains(r.Series(), series) }
 
-// epochs are the steps at which epochs begin, from the series epoch.
+// epochs returns the first step of each epoch, taken from the series epoch, and the sorted
+// numbers of the epochs.
 func (r *run) epochs() (begin map[int]int, numbers []int, err error) {
 	begin = map[int]int{}
 	if !r.has("epoch") {
@@ -66,8 +67,8 @@ func (r *run) epochs() (begin map[int]int, numbers []int, err error) {
 	return begin, numbers, err
 }
 
-// inLegend reports whether a legend may tell runs apart by an option: it says something
-// about what was trained, and is not part of what transformation says.
+// inLegend reports whether a legend may distinguish runs by an option. It must concern the
+// training and not be part of the name of the transformation.
 func inLegend(option string) bool {
 	f, known := config.Lookup(option)
 	return !known || f.Legend != "-" && (f.Legend != "" || !f.Runtime)
@@ -81,14 +82,15 @@ func symbol(option string) string {
 	return option
 }
 
-// concerns reports whether an option means anything to the run: those of the feature
-// transformation do only where there is one.
+// concerns reports whether an option has an effect in the run. Options of the feature
+// transformation have none if nothing is transformed.
 func (r *run) concerns(option string) bool {
 	f, _ := config.Lookup(option)
 	return r.config["mixnorm"] == "true" || f.Group != config.GroupTransformation
 }
 
-// label names runs by the options in which they differ, else by their folders.
+// label names runs by the options in which they differ, or by their folders if there are
+// none or too many.
 func label(runs []*run) {
 	keys := map[string]bool{}
 	for _, r := range runs {
@@ -136,7 +138,7 @@ func label(runs []*run) {
 	}
 }
 
-// transformation is the run's feature transformation in a word.
+// transformation is a short name of the run's feature transformation.
 func (r *run) transformation() string {
 	if r.config["mixnorm"] != "true" {
 		return "no FT"
@@ -144,8 +146,8 @@ func (r *run) transformation() string {
 	return "FT " + r.config["mixnorm_target"]
 }
 
-// accuracy is the run's last k-NN or else linear top-1 from results.jsonl, as a
-// legend shows it; empty when it was not evaluated.
+// accuracy formats the run's last top-1 accuracy of k-NN, or else of linear evaluation,
+// from results.jsonl. It is "" if the run was not evaluated.
 func (r *run) accuracy() string {
 	top1 := rundir.LastTop1(r.dir)
 	if v, ok := top1["knn"]; ok {
@@ -157,7 +159,7 @@ func (r *run) accuracy() string {
 	return ""
 }
 
-// curve is a series in at most points bins.
+// curve returns a series over all steps in at most points bins.
 func (r *run) curve(series string, points int) ([]record.Bin, error) {
 	return r.Curve(series, r.first, r.last, points)
 }

@@ -21,7 +21,7 @@ import (
 	"contralens/internal/option"
 )
 
-// Formats are the kinds of files that figures are written as.
+// Formats are the file formats of figures.
 var Formats = []string{"png", "svg", "pdf"}
 
 // figure is a picture that can be drawn on any canvas.
@@ -31,8 +31,8 @@ type figure struct {
 	paint         func(c draw.Canvas) error
 }
 
-// save writes a figure into dir in each of the formats, which checkFormats has
-// seen, and returns the files.
+// save writes a figure to dir in each of the formats, which must have passed checkFormats,
+// and returns the paths.
 func save(dir string, f figure, formats []string, dpi int) ([]string, error) {
 	var files []string
 	for _, format := range formats {
@@ -77,7 +77,7 @@ func write(path string, from io.WriterTo) error {
 	return f.Close()
 }
 
-// checkFormats is an error when a format is not one of Formats.
+// checkFormats returns an error if a format is not one of Formats.
 func checkFormats(formats []string) error {
 	for _, f := range formats {
 		if !slices.Contains(Formats, f) {
@@ -87,12 +87,12 @@ func checkFormats(formats []string) error {
 	return nil
 }
 
-// outlined is a PDF canvas that draws text as the outlines of its letters:
-// vgpdf's own text lacks Greek letters and the middle dot.
+// outlined is a PDF canvas that draws text as outlines of letters, because the text of
+// vgpdf lacks Greek letters and the middle dot.
 type outlined struct{ *vgpdf.Canvas }
 
-// SetColor hands on colors as they are before their opacity is multiplied in:
-// vgpdf sets the opacity as well, which would count twice.
+// SetColor passes colors on without premultiplied opacity: vgpdf also sets the opacity,
+// which would count twice.
 func (o outlined) SetColor(c color.Color) {
 	if c == nil {
 		c = color.Black
@@ -106,10 +106,10 @@ func (s straight) RGBA() (r, g, b, a uint32) {
 	return uint32(s.R) * 0x101, uint32(s.G) * 0x101, uint32(s.B) * 0x101, uint32(s.A) * 0x101
 }
 
-// FillString fills the outlines of the text's letters.
+// FillString fills the outlines of the letters of text.
 func (o outlined) FillString(f font.Face, at vg.Point, text string) {
 	var buffer sfnt.Buffer
-	// One em is the font's size; outlines come in units of the em, y downwards.
+	// One em is the size of the font. Outlines are in units of the em, with y downwards.
 	em := fixed.Int26_6(f.Face.UnitsPerEm()) << 6
 	scale := f.Font.Size / vg.Length(f.Face.UnitsPerEm())
 	point := func(p fixed.Point26_6) vg.Point {

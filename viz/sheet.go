@@ -17,7 +17,7 @@ import (
 type Tile struct {
 	Picture        image.Image
 	Title, Caption string
-	Marked         bool // framed, as the picture that the others are compared with
+	Marked         bool // has a frame, for the picture that others are compared with
 }
 
 const (
@@ -25,9 +25,9 @@ const (
 	sheetLine = 16
 )
 
-// Sheet is a contact sheet: tiles row by row, each picture scaled to fit a
-// square of side pixels. Text that is too long loses its beginning, since paths
-// differ at their ends.
+// Sheet draws a contact sheet: tiles row by row, each picture scaled to fit a square of
+// side pixels. Text that is too long loses its beginning, because paths differ at their
+// ends.
 func Sheet(tiles []Tile, columns, side int) (image.Image, error) {
 	bold, err := face(gobold.TTF)
 	if err != nil {
@@ -76,7 +76,7 @@ func face(ttf []byte) (font.Face, error) {
 	return opentype.NewFace(f, &opentype.FaceOptions{Size: 12, DPI: 72, Hinting: font.HintingFull})
 }
 
-// line writes text at a base line, cut at its beginning to fit width.
+// line writes text on the baseline y, with its beginning cut off to fit width.
 func line(m draw.Image, f font.Face, text string, x, y, width int) {
 	runes := []rune(text)
 	for cut := 0; font.MeasureString(f, text).Ceil() > width && cut < len(runes); {

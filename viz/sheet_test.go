@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestSheet: tiles lie in rows, pictures keep their proportions, and the marked
-// one has a frame.
+// TestSheet: tiles are in rows, pictures keep their proportions, and the marked one has a
+// frame.
 func TestSheet(t *testing.T) {
 	red := image.NewUniform(color.RGBA{200, 0, 0, 255})
 	wide := image.NewRGBA(image.Rect(0, 0, 40, 20))

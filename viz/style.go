@@ -1,4 +1,8 @@
-// Package viz draws what a training did.
+// Package viz draws figures of runs and contact sheets of images.
+//
+// [Plot] reads the score statistics of one or more runs and writes the figures of the
+// paper: curves, three-dimensional curves, histograms, and the effect of extrapolation.
+// [WriteSheet] writes tiles of images, such as the [ViewTiles] of an augmentation.
 package viz
 
 import (
@@ -16,7 +20,7 @@ import (
 	"contralens/internal/option"
 )
 
-// Style is the size of figures and what is in them.
+// Style has the sizes of figures, text and lines.
 type Style struct {
 	Name          string
 	Width, Height vg.Length // of a figure with one chart
@@ -32,7 +36,7 @@ var Styles = []Style{
 	{"web", 16 * vg.Centimeter, 10 * vg.Centimeter, 11, 1.7, 160},
 }
 
-// ParseStyle finds a preset by its name.
+// ParseStyle returns the preset called name.
 func ParseStyle(name string) (Style, error) {
 	var names []string
 	for _, s := range Styles {
@@ -44,20 +48,20 @@ func ParseStyle(name string) (Style, error) {
 	return Style{}, option.Text("style", "one of "+strings.Join(names, ", "), name)
 }
 
-// palette is Okabe and Ito's: told apart also by the color-blind. Beyond it
-// lines repeat their colors with dashes.
+// palette has the colors of Okabe and Ito, which color-blind people can distinguish.
+// Further lines repeat the colors with dashes.
 var palette = []color.NRGBA{
 	{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255}, {204, 121, 167, 255}, {230, 159, 0, 255},
 	{86, 180, 233, 255}, {0, 0, 0, 255},
 }
 
-// ordered are colors for an ordered quantity, dark to light, from viridis.
+// ordered are the colors of an ordered quantity, from dark to light, taken from viridis.
 var ordered = []color.NRGBA{{68, 1, 84, 255}, {59, 82, 139, 255}, {33, 145, 140, 255}, {94, 190, 80, 255},
 	{190, 160, 0, 255}}
 
 var gray = color.NRGBA{225, 225, 225, 255}
 
-// line is the n-th run's line.
+// line is the line style of the n-th run.
 func (s Style) line(n int) draw.LineStyle {
 	l := draw.LineStyle{Color: palette[n%len(palette)], Width: s.Line}
 	switch n / len(palette) % 3 {
@@ -75,13 +79,13 @@ func faint(c color.Color, alpha uint8) color.Color {
 	return n
 }
 
-// text is the style of text of a relative size.
+// text is the style of text whose size is size times Font.
 func (s Style) text(size float64) draw.TextStyle {
 	sans := font.Font{Typeface: "Liberation", Variant: "Sans", Size: vg.Length(size) * s.Font}
 	return draw.TextStyle{Color: color.Black, Font: sans, Handler: plot.DefaultTextHandler}
 }
 
-// chart is an empty plot in this style.
+// chart returns an empty plot in this style.
 func (s Style) chart(title, x, y string) *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = color.White
@@ -100,8 +104,8 @@ func (s Style) chart(title, x, y string) *plot.Plot {
 	return p
 }
 
-// ticks are at most seven round numbers without minor ones, large ones in
-// thousands or millions, or with an exponent.
+// ticks places at most seven round numbers on an axis, without minor ticks. Large numbers
+// are in thousands or millions, or have an exponent.
 type ticks struct{}
 
 func (ticks) Ticks(low, high float64) []plot.Tick {
@@ -128,7 +132,7 @@ func (ticks) Ticks(low, high float64) []plot.Tick {
 	return list
 }
 
-// enormous is where numbers on an axis get exponents.
+// enormous is the smallest number on an axis that gets an exponent.
 const enormous = 1e10
 
 func exponential(v float64) string {
@@ -138,7 +142,7 @@ func exponential(v float64) string {
 	return strings.NewReplacer("e+0", "e", "e+", "e").Replace(strconv.FormatFloat(v, 'g', 6, 64))
 }
 
-// number prints v with so many decimals, short where it is large or tiny.
+// number formats v with digits decimals, or in a short form if it is large or tiny.
 func number(v float64, digits int) string {
 	switch a := math.Abs(v); {
 	case a < math.Pow(10, -float64(digits))/2:
@@ -161,8 +165,8 @@ type entry struct {
 	line  draw.LineStyle
 }
 
-// legend draws entries in centered rows from the top of the canvas and gives what
-// is left below.
+// legend draws entries in centered rows at the top of the canvas and returns the rest of
+// the canvas.
 func (s Style) legend(c draw.Canvas, entries []entry) draw.Canvas {
 	if len(entries) == 0 {
 		return c
@@ -202,7 +206,7 @@ func (s Style) legend(c draw.Canvas, entries []entry) draw.Canvas {
 	return c
 }
 
-// title draws a heading and gives what is left below.
+// title draws a heading at the top of the canvas and returns the rest of the canvas.
 func (s Style) title(c draw.Canvas, text string, size float64) draw.Canvas {
 	if text == "" {
 		return c

@@ -12,21 +12,21 @@ import (
 	"contralens/scores/record"
 )
 
-// lambdas are the λ whose curves are drawn.
+// lambdas are the values of λ with a curve.
 var lambdas = []float64{1, 1.25, 1.5, 1.75, 2}
 
-// theory draws what extrapolation makes of a positive score,
+// theory draws the effect of extrapolation on a positive score,
 //
 //	pos' = 2λ(1-λ)(1-pos) + pos
 //
-// over the scores that the run measured: their distribution as an area at the
-// bottom and, where λ was recorded, each step's mean before and after as a dot
-// in the color of its λ.
+// together with the measured scores of the i-th run: their distribution as an area at the
+// bottom and, if λ was recorded, the means before and after in each step as a dot in the
+// color of its λ. It returns false if the run has no histogram of positives.
 func (d *drawing) theory(i int) (figure, bool, error) {
 	r := d.runs[i]
 	kind, measured := "raw_pos", "measured scores"
 	if !slices.Contains(r.Kinds(), kind) {
-		kind, measured = "pos", "measured scores, as the loss saw them"
+		kind, measured = "pos", "measured scores, as in the loss"
 	}
 	if !slices.Contains(r.Kinds(), kind) {
 		return figure{}, false, nil
@@ -62,7 +62,7 @@ func (d *drawing) theory(i int) (figure, bool, error) {
 	return f, true, nil
 }
 
-// marginal draws the run's positive scores along the bottom.
+// marginal draws the distribution of the run's positive scores at the bottom.
 func (d *drawing) marginal(add func(...plot.Plotter), r *run, kind string, low, high float64) error {
 	curve, err := d.density(r, kind, span{from: r.first, to: r.last})
 	if err != nil {
@@ -85,7 +85,7 @@ func (d *drawing) marginal(add func(...plot.Plotter), r *run, kind string, low, 
 	return nil
 }
 
-// dots draws each step's measured means.
+// dots draws the measured means of each step.
 func (d *drawing) dots(add func(...plot.Plotter), r *run, low float64) error {
 	before, after, λ, err := r.measured()
 	if err != nil {
@@ -120,8 +120,8 @@ func (d *drawing) dots(add func(...plot.Plotter), r *run, low float64) error {
 	return nil
 }
 
-// measured are each step's mean positive score before and after extrapolation,
-// and its λ; nothing where one of them was not recorded.
+// measured returns the mean positive score of each step before and after extrapolation,
+// and its λ, or nothing if one of the three was not recorded.
 func (r *run) measured() (before, after, λ []record.Bin, err error) {
 	names := []string{"raw_pos_mean", "pos_mean", "lambda_pos"}
 	if r.onset > r.last {

@@ -12,25 +12,25 @@ import (
 	"contralens/scores/record"
 )
 
-// ridge is one run's line in a waterfall.
+// ridge is the line of one run in a waterfall.
 type ridge struct {
 	line  plotter.XYs
 	style draw.LineStyle
 	label string
 }
 
-// waterfall is a statistic in three dimensions: steps to the right, runs one
-// behind the other, values upwards; a parallel projection.
+// waterfall is a plot of a statistic in three dimensions, in parallel projection: steps to
+// the right, runs one behind another, values upwards.
 type waterfall struct {
 	style          Style
 	title, axis    string
 	ridges         []ridge
 	steps          float64
 	low, high      float64
-	depthX, depthY float64 // how far the last run is shifted, in shares of the box
+	depthX, depthY float64 // shift of the last run, in fractions of the box
 }
 
-// waterfalls are a page of all statistics and a figure of each.
+// waterfalls returns a page with all statistics and a figure for each.
 func (d *drawing) waterfalls(names []string) ([]figure, error) {
 	var all []*waterfall
 	var list []figure
@@ -97,7 +97,7 @@ func (w *waterfall) draw(c draw.Canvas) {
 	box := draw.Crop(c, left, -right, s.Font*2.6, 0)
 	size := box.Rectangle.Size()
 	front, tall := size.X*vg.Length(1-w.depthX), size.Y*vg.Length(1-w.depthY)
-	// at maps step, run (0 in front to 1 at the back) and value to the paper.
+	// at maps step, run (0 in front to 1 at the back) and value to the canvas.
 	at := func(step, depth, value float64) vg.Point {
 		return vg.Point{
 			X: box.Min.X + front*vg.Length(step/w.steps) + size.X*vg.Length(w.depthX*depth),
@@ -120,9 +120,9 @@ func (w *waterfall) draw(c draw.Canvas) {
 	w.drawLabels(c, xTicks, zTicks, left, at)
 }
 
-// right is the room that the runs' names need beside their lines, in a box of
-// that width; those behind stick out further. Names that would take more than a
-// quarter of it are left to the legend.
+// right returns the space that the names of the runs need on the right of their lines, in
+// a box of the given width; runs at the back extend further to the right. named is false
+// if names would take more than a quarter of the width: then only the legend has them.
 func (w *waterfall) right(width vg.Length) (room vg.Length, named bool) {
 	room = w.style.Font * 0.5
 	for i, r := range w.ridges {
@@ -135,7 +135,7 @@ func (w *waterfall) right(width vg.Length) (room vg.Length, named bool) {
 	return room, true
 }
 
-// depth of the i-th run: the first one is in front.
+// depth is the depth of the i-th run, from 0 (the first, in front) to 1.
 func (w *waterfall) depth(i int) float64 {
 	return float64(i) / float64(max(1, len(w.ridges)-1))
 }

@@ -2,7 +2,7 @@ package world
 
 import "testing"
 
-// The ranks' rows follow each other without a gap, and none has two more than another.
+// The ranges of the ranks are adjacent, and their lengths differ by at most one.
 func TestRows(t *testing.T) {
 	for size := 1; size <= 9; size++ {
 		for n := range 40 {

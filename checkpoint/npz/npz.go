@@ -1,4 +1,4 @@
-// Package npz reads and writes NumPy's .npz, a zip with one .npy file per array.
+// Package npz reads and writes NumPy's .npz files, zips with one .npy file per array.
 package npz
 
 import (
@@ -15,17 +15,18 @@ import (
 	"contralens/checkpoint"
 )
 
-// types are NumPy's names of element types by ours. It has none for bfloat16.
+// types maps our names of element types to NumPy's, which has none for bfloat16.
 var types = map[string]string{
 	"float32": "<f4", "float64": "<f8", "float16": "<f2", "int64": "<i8", "int32": "<i4", "int16": "<i2",
 	"int8": "|i1", "uint8": "|u1", "bool": "|b1",
 }
 
-// maxRatio bounds how much larger an array may be than its compressed file. Deflate
-// reaches 1,032 for zeros alone.
+// maxRatio bounds the size of the arrays relative to that of the file. Deflate reaches
+// 1,032, with zeros only.
 const maxRatio = 1100
 
-// Parse reads a file's content. Arrays are copied.
+// Parse reads the content of a file. Arrays are copied. It returns an error if there are
+// none, or if one is damaged, in Fortran order or of an unknown type.
 func Parse(b []byte) (checkpoint.Dict, error) {
 	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
@@ -38,7 +39,7 @@ func Parse(b []byte) (checkpoint.Dict, error) {
 		if !ok {
 			continue
 		}
-		// Files of the zip can share their bytes: the sum is what counts.
+		// Files of the zip can share bytes, so their sum is limited.
 		if total += f.UncompressedSize64; total > maxRatio*uint64(len(b)) || f.UncompressedSize64 > maxRatio*uint64(len(b)) {
 			return nil, fmt.Errorf("%.60q: want arrays of at most %d times the file's size", f.Name, maxRatio)
 		}
@@ -68,7 +69,7 @@ func read(f *zip.File) (*checkpoint.Tensor, error) {
 	if uint64(want) > f.UncompressedSize64 {
 		return nil, fmt.Errorf("want %d bytes of values, got %d", want, f.UncompressedSize64)
 	}
-	var data bytes.Buffer // grows with what there is, not with what a header says
+	var data bytes.Buffer // grows with the data, whatever the header says
 	if _, err := io.Copy(&data, io.LimitReader(r, int64(want)+1)); err != nil {
 		return nil, err
 	}
@@ -87,11 +88,11 @@ var fields = regexp.MustCompile(
 func readHeader(r io.Reader) (t *checkpoint.Tensor, count int, err error) {
 	var start [10]byte
 	if _, err := io.ReadFull(r, start[:]); err != nil || string(start[:6]) != "\x93NUMPY" {
-		return nil, 0, errors.New("want an .npy file, but it begins otherwise")
+		return nil, 0, errors.New("want an .npy file, but it starts with other bytes")
 	}
 	n := int(binary.LittleEndian.Uint16(start[8:]))
 	var more [2]byte
-	if start[6] > 1 { // version 2 has four bytes of length
+	if start[6] > 1 { // in version 2 the length has four bytes
 		if _, err := io.ReadFull(r, more[:]); err != nil {
 			return nil, 0, err
 		}
@@ -109,7 +110,7 @@ func readHeader(r io.Reader) (t *checkpoint.Tensor, count int, err error) {
 		return nil, 0, fmt.Errorf("want an .npy header with descr, fortran_order and shape, got %.80q", text)
 	}
 	if string(m[2]) != "False" {
-		return nil, 0, errors.New("want C order, got Fortran order; numpy.ascontiguousarray turns it")
+		return nil, 0, errors.New("want C order, got Fortran order; numpy.ascontiguousarray converts it")
 	}
 	t = &checkpoint.Tensor{Shape: []int{}}
 	for ours, theirs := range types {
@@ -135,8 +136,7 @@ func readHeader(r io.Reader) (t *checkpoint.Tensor, count int, err error) {
 	return t, count, nil
 }
 
-// header is the header of an .npy file, padded so that the values are aligned to
-// 64 bytes.
+// header returns the header of an .npy file, padded to align the values to 64 bytes.
 func header(dtype string, shape []int) []byte {
 	var text strings.Builder
 	for _, n := range shape {
@@ -148,8 +148,8 @@ func header(dtype string, shape []int) []byte {
 	return append(b, h...)
 }
 
-// Write writes tensors under string keys, uncompressed. bfloat16, which NumPy lacks, is
-// written as float32.
+// Write writes a dictionary of tensors with string keys, uncompressed. bfloat16, which
+// NumPy lacks, is written as float32.
 func Write(w io.Writer, tensors checkpoint.Dict) error {
 	z := zip.NewWriter(w)
 	for _, i := range tensors {

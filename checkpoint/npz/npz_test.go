@@ -17,7 +17,7 @@ func example() checkpoint.Dict {
 	}
 }
 
-// packed is an .npz of one array, compressed, with that header.
+// packed returns a compressed .npz file with one array that has the given header.
 func packed(t testing.TB, header string, size int) []byte {
 	t.Helper()
 	var b bytes.Buffer

@@ -1,5 +1,7 @@
-// Package onnx writes networks as ONNX models and reads the weights out of them.
-// The protocol buffers are written field by field: the schema is
+// Package onnx writes networks as ONNX models, and reads the weights of such models. A
+// [Graph] collects operators and weights; [Parse] reads.
+//
+// The protocol buffers are written field by field. Their schema is
 // https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 package onnx
 
@@ -14,13 +16,13 @@ import (
 	"contralens/checkpoint"
 )
 
-// elements are the numbers of element types, TensorProto.DataType.
+// elements are the numbers of element types (TensorProto.DataType).
 var elements = map[string]uint64{
 	"float32": 1, "uint8": 2, "int8": 3, "int16": 5, "int32": 6, "int64": 7, "bool": 9,
 	"float16": 10, "float64": 11, "bfloat16": 16,
 }
 
-// Graph is a network: nodes in the order of computation, with their weights.
+// Graph is a network: operators in the order of computation, and their weights.
 type Graph struct {
 	nodes   []byte
 	weights []byte
@@ -28,8 +30,8 @@ type Graph struct {
 	err     error
 }
 
-// Node adds an operator and returns the name of its output. Attributes are int,
-// float64, []int.
+// Node adds an operator and returns the name of its output. Attributes are int, float64
+// or []int.
 func (g *Graph) Node(op string, inputs []string, attributes map[string]any) string {
 	g.count++
 	return g.named(fmt.Sprintf("%s_%d", op, g.count), op, inputs, attributes)
@@ -64,7 +66,8 @@ func (g *Graph) named(out, op string, inputs []string, attributes map[string]any
 	return out
 }
 
-// Weight adds a tensor as float32, or int64 as it is, and returns its name.
+// Weight adds a tensor and returns its name. Types other than int64 become float32. If t
+// is nil, Write returns an error.
 func (g *Graph) Weight(name string, t *checkpoint.Tensor) string {
 	if t == nil {
 		if g.err == nil {
@@ -91,9 +94,9 @@ func (g *Graph) Scalar(name string, v float32) string {
 	return g.Weight(name, checkpoint.FromFloat32([]float32{v}))
 }
 
-// Write writes the model. in is the input [batch, channels, height, width]; all
-// dimensions but the channels may vary. out is the output [batch, size]. Both are
-// float32. metadata are texts for the reader.
+// Write writes the model. in names the input, float32 [batch, channels, height, width],
+// where all sizes but channels may vary. last is the name of the last operator's output;
+// the model returns it under the name out, float32 [batch, size].
 func (g *Graph) Write(w io.Writer, in string, channels int, last, out string, size int,
 	metadata map[string]string) error {
 	if g.err != nil {
@@ -105,7 +108,7 @@ func (g *Graph) Write(w io.Writer, in string, channels int, last, out string, si
 	graph = append(graph, g.weights...)
 	graph = message(graph, 11, value(in, "batch", channels, "height", "width"))
 	graph = message(graph, 12, value(out, "batch", size))
-	model := number(nil, 1, 7) // IR version 7 with operators of version 13: ONNX 1.8, of 2020
+	model := number(nil, 1, 7) // IR version 7 with operators of version 13: ONNX 1.8 (2020)
 	model = text(model, 2, "contralens")
 	model = message(model, 7, graph)
 	model = message(model, 8, number(text(nil, 1, ""), 2, 13))
@@ -116,8 +119,7 @@ func (g *Graph) Write(w io.Writer, in string, channels int, last, out string, si
 	return err
 }
 
-// value describes an input or output; dimensions are int or the name of one that
-// may change.
+// value describes an input or output. A dimension is an int, or a name if it may vary.
 func value(name string, dims ...any) []byte {
 	var shape []byte
 	for _, d := range dims {

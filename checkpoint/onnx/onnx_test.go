@@ -22,8 +22,8 @@ func model(t testing.TB) []byte {
 	return b.Bytes()
 }
 
-// TestWeights reads back what was written; what ONNX Runtime makes of whole
-// networks is in test/interop.
+// TestWeights reads back what was written. test/interop runs entire networks in ONNX
+// Runtime.
 func TestWeights(t *testing.T) {
 	d, metadata, err := Parse(model(t))
 	want := checkpoint.Dict{{Key: "fc.weight", Value: checkpoint.FromFloat32([]float32{1, 2, 3, 4, 5, 6}, 2, 3)}, {Key: "half", Value: checkpoint.FromFloat32([]float32{1}, 1)}}

@@ -11,8 +11,8 @@ import (
 	"contralens/checkpoint"
 )
 
-// each calls f for every field of a message: n is the number of a varint or
-// fixed field, b the content of a longer one.
+// each calls f for every field of a message. n is the value of a varint or fixed field, b
+// the content of a length-delimited one.
 func each(m []byte, f func(field protowire.Number, n uint64, b []byte) error) error {
 	for len(m) > 0 {
 		field, kind, size := protowire.ConsumeTag(m)
@@ -47,7 +47,9 @@ func each(m []byte, f func(field protowire.Number, n uint64, b []byte) error) er
 	return nil
 }
 
-// Parse reads the weights of a model, with their names, and its metadata.
+// Parse reads the content of an ONNX file. It returns the weights, under their names, and
+// the metadata. The tensors share the memory of b. It returns an error if there are no
+// weights, or if they are in another file.
 func Parse(b []byte) (checkpoint.Dict, map[string]string, error) {
 	var tensors checkpoint.Dict
 	metadata := map[string]string{}
@@ -89,11 +91,11 @@ func Parse(b []byte) (checkpoint.Dict, map[string]string, error) {
 	return tensors, metadata, nil
 }
 
-// tensor reads a TensorProto. It returns nil for a type that our weights never have.
+// tensor reads a TensorProto. It returns a nil tensor for types that weights don't have.
 func tensor(m []byte) (name string, t *checkpoint.Tensor, err error) {
 	t = &checkpoint.Tensor{Shape: []int{}}
 	kind := uint64(0)
-	var list []byte // float_data, the other way to store float32
+	var list []byte // float_data, an alternative for float32
 	external := false
 	count := 1
 	dim := func(n uint64) error {
@@ -148,14 +150,14 @@ func tensor(m []byte) (name string, t *checkpoint.Tensor, err error) {
 		return name, nil, nil
 	}
 	if external {
-		return "", nil, fmt.Errorf("%.60q: its values are in another file, which is not read", name)
+		return "", nil, fmt.Errorf("%.60q: its values are in another file, which is not supported", name)
 	}
 	if t.Data == nil && t.Dtype == "float32" {
 		t.Data = list
 	}
 	if len(t.Data) != count*checkpoint.ElementSize(t.Dtype) {
 		if t.Data == nil {
-			return name, nil, nil // small constants of other types, in lists of their own
+			return name, nil, nil // small constants of other types are in other fields
 		}
 		return "", nil, fmt.Errorf("%.60q: want %d values, got %d bytes", name, count, len(t.Data))
 	}

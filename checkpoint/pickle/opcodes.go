@@ -18,7 +18,7 @@ func (m *machine) byte() (byte, error) {
 	return b[0], nil
 }
 
-// take is the next n bytes of the input, not a copy.
+// take returns the next n bytes of the input, without a copy.
 func (m *machine) take(n uint64) ([]byte, error) {
 	if left := uint64(len(m.data) - m.at); n > left {
 		return nil, fmt.Errorf("want %d more bytes, but the file ends after %d", n, left)
@@ -36,7 +36,7 @@ func (m *machine) number(size uint64) (uint64, error) {
 	return binary.LittleEndian.Uint64(full[:]), err
 }
 
-// sized reads bytes that follow their length, a number of size bytes.
+// sized reads a length, a number of size bytes, and as many bytes after it.
 func (m *machine) sized(size uint64) ([]byte, error) {
 	n, err := m.number(size)
 	if err != nil {
@@ -55,7 +55,7 @@ func (m *machine) line() (string, error) {
 	return s, nil
 }
 
-// step runs one instruction; their letters are those of Python's pickletools.
+// step runs one instruction. The opcodes are documented in Python's pickletools.
 func (m *machine) step(op byte) error {
 	switch op {
 	case 0x80: // PROTO
@@ -64,7 +64,7 @@ func (m *machine) step(op byte) error {
 			err = fmt.Errorf("want protocol 5 or below, got %d", v)
 		}
 		return err
-	case 0x95: // FRAME: its length, of no use with everything in memory
+	case 0x95: // FRAME: a length, not needed with the whole file in memory
 		_, err := m.take(8)
 		return err
 	case '(':
@@ -120,7 +120,7 @@ func (m *machine) step(op byte) error {
 	return nil
 }
 
-// remember stores the top of the stack in the memo, or pushes what is there.
+// remember stores the top of the stack in the memo, or pushes a value from the memo.
 func (m *machine) remember(op byte) error {
 	key := uint64(len(m.memo))
 	var err error
@@ -141,7 +141,7 @@ func (m *machine) remember(op byte) error {
 	if op == 'g' || op == 'h' || op == 'j' {
 		v, ok := m.memo[int(key)]
 		if !ok {
-			return fmt.Errorf("nothing is remembered as %d", key)
+			return fmt.Errorf("the memo has no value %d", key)
 		}
 		m.push(v)
 		return nil
@@ -205,7 +205,7 @@ func parse(op byte, s string) (any, error) {
 	return strconv.Atoi(s)
 }
 
-// long reads a little-endian number in two's complement. PyTorch's old format begins
+// long reads a little-endian number in two's complement. PyTorch's older format starts
 // with one of 80 bits.
 func long(b []byte) (any, error) {
 	if len(b) > 1024 {
@@ -230,8 +230,8 @@ func long(b []byte) (any, error) {
 	return n, nil
 }
 
-// text pushes strings and byte strings. Strings of Python 2 become strings with one
-// letter per byte.
+// text pushes strings and byte strings. A string of Python 2 becomes a string with one
+// character per byte.
 func (m *machine) text(op byte) error {
 	var b []byte
 	var err error
@@ -288,7 +288,7 @@ func (m *machine) collection(op byte) error {
 		m.push(Tuple{})
 	case 0x85, 0x86, 0x87:
 		return m.tuple(int(op - 0x84))
-	default: // t, l, d, 0x91 FROZENSET: what is above the mark
+	default: // t, l, d, 0x91 FROZENSET: the values above the mark
 		values, err := m.popMark()
 		if err != nil {
 			return err
@@ -307,7 +307,7 @@ func (m *machine) collection(op byte) error {
 	return nil
 }
 
-// object names, calls and fills classes, and makes persistent references.
+// object pushes classes, objects and persistent references.
 func (m *machine) object(op byte) error {
 	switch op {
 	case 'c', 'i':
@@ -347,7 +347,7 @@ func (m *machine) object(op byte) error {
 		id, err := m.pop()
 		m.push(Persistent{id})
 		return err
-	case 0x92: // NEWOBJ_EX: keyword arguments, which no allowed class takes
+	case 0x92: // NEWOBJ_EX: keyword arguments, which no allowed class has
 		kw, err := m.pop()
 		if d, ok := kw.(*Dict); err != nil || !ok || len(d.Items) > 0 {
 			return fmt.Errorf("a class with keyword arguments")

@@ -1,10 +1,10 @@
-// Package pickle reads Python's pickles, protocols 0 to 5, as data alone. A
-// class in a pickle is a name that must be on a list; calling it makes an
-// *Object that remembers the name and the arguments. Nothing is looked up,
-// imported or run, so that the worst a hostile file can do is be refused.
+// Package pickle reads Python's pickles, protocols 0 to 5, as pure data. A class in a
+// pickle is only a name, which must be allowed; calling it makes an *Object that keeps the
+// name and the arguments. Nothing is imported or run, so a malicious file can cause
+// nothing but an error.
 //
-// Values are nil, bool, int, *big.Int, float64, string, []byte, *List, Tuple,
-// *Dict, *Object, Class and Persistent. Byte strings share the input's memory.
+// Values are nil, bool, int, *big.Int, float64, string, []byte, *List, Tuple, *Dict,
+// *Object, Class and Persistent. Byte strings share the memory of the input.
 package pickle
 
 import "fmt"
@@ -18,15 +18,15 @@ type Tuple []any
 // Item is an entry of a dictionary.
 type Item struct{ Key, Value any }
 
-// Dict is a Python dict in the order of insertion. A key that was set twice is listed
+// Dict is a Python dict in the order of insertion. A key that was set twice is there
 // twice; the last one counts.
 type Dict struct{ Items []Item }
 
-// Class is a class or function by its name, "module.name".
+// Class is the name of a class or function, "module.name".
 type Class string
 
-// Object is the result of calling a class: its arguments, the state that was set
-// afterwards, and the entries and elements that were added to it.
+// Object is the result of calling a class: the arguments, the state that was set
+// afterwards, and the entries and elements that were added.
 type Object struct {
 	Class Class
 	Args  Tuple
@@ -38,12 +38,13 @@ type Object struct {
 // Persistent refers to something outside the pickle, such as a tensor's storage.
 type Persistent struct{ ID any }
 
-// maxSteps bounds the work and, at about 100 bytes per step, the memory that a pickle
-// can ask for beyond its own size. A ResNet-152 with its optimizer takes 60,000 steps.
+// maxSteps bounds the work of a pickle and, at about 100 bytes per step, the memory that
+// it takes beyond its own size. A ResNet-152 with its optimizer takes 60,000 steps.
 const maxSteps = 4_000_000
 
-// Load reads one pickle from the start of data and returns how many bytes it
-// took. allowed reports whether a class may be named.
+// Load reads one pickle from the start of data and returns its value and its size in
+// bytes. allowed reports whether a class may occur. The error is a *ClassError if one may
+// not.
 func Load(data []byte, allowed func(Class) bool) (value any, size int, err error) {
 	m := &machine{data: data, allowed: allowed, memo: map[int]any{}}
 	for range maxSteps {
@@ -98,7 +99,7 @@ func (m *machine) pop() (any, error) {
 	return v, err
 }
 
-// popMark takes everything down to the last mark.
+// popMark removes and returns everything above the last mark.
 func (m *machine) popMark() ([]any, error) {
 	if len(m.marks) == 0 {
 		return nil, fmt.Errorf("no mark on the stack")
@@ -110,7 +111,7 @@ func (m *machine) popMark() ([]any, error) {
 	return values, nil
 }
 
-// tuple replaces the top n values by a tuple of them.
+// tuple replaces the top n values by a tuple.
 func (m *machine) tuple(n int) error {
 	if len(m.stack)-n < m.floor() {
 		return fmt.Errorf("the stack is empty")
@@ -120,15 +121,15 @@ func (m *machine) tuple(n int) error {
 	return nil
 }
 
-// call makes the object that class and arguments describe.
+// call pushes the object of a call.
 func (m *machine) call(class, args any) error {
 	c, ok := class.(Class)
 	if !ok {
-		return fmt.Errorf("a %T is called", class)
+		return fmt.Errorf("want a class to call, got a %T", class)
 	}
 	a, ok := args.(Tuple)
 	if !ok {
-		return fmt.Errorf("%s is called with a %T", c, args)
+		return fmt.Errorf("want a tuple of arguments for %s, got a %T", c, args)
 	}
 	m.push(&Object{Class: c, Args: a})
 	return nil
@@ -138,7 +139,7 @@ func (m *machine) class(module, name any) error {
 	mod, ok1 := module.(string)
 	n, ok2 := name.(string)
 	if !ok1 || !ok2 {
-		return fmt.Errorf("a class is named by a %T and a %T", module, name)
+		return fmt.Errorf("want the names of a module and a class, got a %T and a %T", module, name)
 	}
 	c := Class(mod + "." + n)
 	if !m.allowed(c) {
@@ -148,15 +149,15 @@ func (m *machine) class(module, name any) error {
 	return nil
 }
 
-// ClassError is the error of a class that is not on the list.
+// ClassError is the error for a class that is not allowed.
 type ClassError struct{ Class Class }
 
 func (e *ClassError) Error() string {
-	return fmt.Sprintf("the class %.100q is refused: it is not one of those that hold plain data, and could run code",
+	return fmt.Sprintf("the class %.100q is refused: it is not known to hold plain data, and could run code",
 		string(e.Class))
 }
 
-// add puts elements into the list, or the list-like object, on top.
+// add adds elements to the list, or list-like object, on top of the stack.
 func (m *machine) add(values ...any) error {
 	top, err := m.top()
 	if err != nil {
@@ -168,12 +169,13 @@ func (m *machine) add(values ...any) error {
 	case *Object:
 		l.List.Items = append(l.List.Items, values...)
 	default:
-		return fmt.Errorf("elements are put into a %T", top)
+		return fmt.Errorf("want a list to add elements to, got a %T", top)
 	}
 	return nil
 }
 
-// set puts entries, keys and values in turn, into the dictionary on top.
+// set adds entries to the dictionary, or dictionary-like object, on top of the stack.
+// values alternate between keys and values.
 func (m *machine) set(values []any) error {
 	top, err := m.top()
 	if err != nil {
@@ -186,7 +188,7 @@ func (m *machine) set(values []any) error {
 	case *Object:
 		d = &t.Dict
 	default:
-		return fmt.Errorf("entries are put into a %T", top)
+		return fmt.Errorf("want a dictionary to add entries to, got a %T", top)
 	}
 	return d.put(values)
 }
@@ -201,7 +203,7 @@ func (d *Dict) put(values []any) error {
 	return nil
 }
 
-// build sets the state of the object on top.
+// build pops a state and sets it on the object below.
 func (m *machine) build() error {
 	state, err := m.pop()
 	if err != nil {
@@ -213,7 +215,7 @@ func (m *machine) build() error {
 	}
 	o, ok := top.(*Object)
 	if !ok {
-		return fmt.Errorf("the state of a %T is set", top)
+		return fmt.Errorf("want an object to set the state of, got a %T", top)
 	}
 	o.State = state
 	return nil

@@ -8,8 +8,8 @@ import (
 
 func all(Class) bool { return true }
 
-// TestLoad holds instructions of each kind against what Python's pickle makes of
-// them.
+// TestLoad compares the results of instructions of each kind with those of Python's
+// pickle.
 func TestLoad(t *testing.T) {
 	for program, want := range map[string]string{
 		"N.": "<nil>", "I01\n.": "true", "I-7\n.": "-7", "L12L\n.": "12", "F2.5\n.": "2.5", "\x80\x02\x88.": "true",

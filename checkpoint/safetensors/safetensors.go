@@ -1,6 +1,7 @@
-// Package safetensors reads and writes the safetensors format: the length of a
-// JSON header, the header with every tensor's type, shape and place, and the
-// tensors' bytes.
+// Package safetensors reads and writes the safetensors format: the length of a JSON
+// header, the header with the type, shape and position of every tensor, and the bytes of
+// the tensors.
+//
 // https://huggingface.co/docs/safetensors/index#format
 package safetensors
 
@@ -14,10 +15,10 @@ import (
 	"contralens/checkpoint"
 )
 
-// maxHeader is the format's own limit.
+// maxHeader is the largest header that the format allows.
 const maxHeader = 100 << 20
 
-// types are the format's names of element types by ours.
+// types maps our names of element types to those of the format.
 var types = map[string]string{
 	"float32": "F32", "float64": "F64", "float16": "F16", "bfloat16": "BF16",
 	"int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8", "uint8": "U8", "bool": "BOOL",
@@ -29,8 +30,8 @@ type entry struct {
 	Offsets [2]int `json:"data_offsets"`
 }
 
-// Parse reads the content of a file, whose memory the tensors share. It returns the
-// tensors in the order of the file and the texts of __metadata__.
+// Parse reads the content b of a file. It returns the tensors, which share its memory, in
+// the order of the file, and the strings of __metadata__.
 func Parse(b []byte) (checkpoint.Dict, map[string]string, error) {
 	if len(b) < 8 {
 		return nil, nil, fmt.Errorf("want a safetensors file, got %d bytes", len(b))
@@ -42,7 +43,7 @@ func Parse(b []byte) (checkpoint.Dict, map[string]string, error) {
 	}
 	var header map[string]json.RawMessage
 	if err := json.Unmarshal(b[8:8+n], &header); err != nil {
-		return nil, nil, fmt.Errorf("want a safetensors file, but its header is no JSON: %w", err)
+		return nil, nil, fmt.Errorf("want a safetensors file, but its header is not JSON: %w", err)
 	}
 	data := b[8+n:]
 	var metadata map[string]string
@@ -52,7 +53,7 @@ func Parse(b []byte) (checkpoint.Dict, map[string]string, error) {
 	for name, raw := range header {
 		if name == "__metadata__" {
 			if err := json.Unmarshal(raw, &metadata); err != nil {
-				return nil, nil, fmt.Errorf("want texts in __metadata__: %w", err)
+				return nil, nil, fmt.Errorf("want strings in __metadata__: %w", err)
 			}
 			continue
 		}
@@ -69,8 +70,8 @@ func Parse(b []byte) (checkpoint.Dict, map[string]string, error) {
 		tensors = append(tensors, checkpoint.Item{Key: name, Value: t})
 	}
 	if used != len(data) {
-		return nil, nil, fmt.Errorf("want tensors that fill the %d bytes after the header, got %d: the file was cut, or "+
-			"they overlap", len(data), used)
+		return nil, nil, fmt.Errorf("want tensors that fill the %d bytes after the header, got %d: the file is truncated, "+
+			"or they overlap", len(data), used)
 	}
 	slices.SortFunc(tensors, func(a, b checkpoint.Item) int {
 		x, y := a.Key.(string), b.Key.(string)
@@ -110,7 +111,7 @@ func (e entry) tensor(data []byte) (*checkpoint.Tensor, error) {
 	return nil, fmt.Errorf("the type %.10q is not supported", e.Dtype)
 }
 
-// Write writes tensors under string keys, and texts.
+// Write writes a dictionary of tensors with string keys, and the strings of __metadata__.
 func Write(w io.Writer, tensors checkpoint.Dict, metadata map[string]string) error {
 	header := map[string]any{"__metadata__": metadata}
 	at := 0
@@ -123,7 +124,7 @@ func Write(w io.Writer, tensors checkpoint.Dict, metadata map[string]string) err
 	if err != nil {
 		return err
 	}
-	for len(text)%8 != 0 { // the tensors are aligned
+	for len(text)%8 != 0 { // aligns the tensors
 		text = append(text, ' ')
 	}
 	if _, err := w.Write(append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...)); err != nil {

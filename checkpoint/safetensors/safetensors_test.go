@@ -17,7 +17,7 @@ func example() (checkpoint.Dict, map[string]string) {
 	}, map[string]string{"arch": "resnet18"}
 }
 
-// file is a file with that header and so many bytes of data.
+// file returns a file with the given header and number of bytes of data.
 func file(header string, size int) []byte {
 	return append(append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...), make([]byte, size)...)
 }
@@ -47,16 +47,16 @@ func TestRoundTrip(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	for want, b := range map[string][]byte{
-		"got 3 bytes":      {1, 2, 3},
-		"does not fit":     binary.LittleEndian.AppendUint64(nil, 1<<60),
-		"no JSON":          file("{", 0),
-		"within the 4":     file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 4),
-		"[4611686018]":     file(`{"a":{"dtype":"F32","shape":[4611686018],"data_offsets":[0,4]}}`, 4),
-		"[-1 -1]":          file(`{"a":{"dtype":"F32","shape":[-1,-1],"data_offsets":[0,4]}}`, 4),
-		"to -8":            file(`{"a":{"dtype":"F32","shape":[],"data_offsets":[0,-8]}}`, 4),
-		`"F4"`:             file(`{"a":{"dtype":"F4","shape":[],"data_offsets":[0,4]}}`, 4),
-		"they overlap":     file(`{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}`, 4),
-		"the file was cut": file(`{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}`, 6),
+		"got 3 bytes":  {1, 2, 3},
+		"does not fit": binary.LittleEndian.AppendUint64(nil, 1<<60),
+		"not JSON":     file("{", 0),
+		"within the 4": file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 4),
+		"[4611686018]": file(`{"a":{"dtype":"F32","shape":[4611686018],"data_offsets":[0,4]}}`, 4),
+		"[-1 -1]":      file(`{"a":{"dtype":"F32","shape":[-1,-1],"data_offsets":[0,4]}}`, 4),
+		"to -8":        file(`{"a":{"dtype":"F32","shape":[],"data_offsets":[0,-8]}}`, 4),
+		`"F4"`:         file(`{"a":{"dtype":"F4","shape":[],"data_offsets":[0,4]}}`, 4),
+		"they overlap": file(`{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}`, 4),
+		"is truncated": file(`{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}`, 6),
 	} {
 		if d, _, err := Parse(b); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v (%v), want %s", err, d, want)

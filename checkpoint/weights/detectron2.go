@@ -7,8 +7,8 @@ import (
 	"contralens/nn/backbone"
 )
 
-// toDetectron2 is the name that Detectron2's ResNet has for a backbone's tensor,
-// as MoCo's convert-pretrain-to-detectron2.py makes it.
+// toDetectron2 returns the name of a backbone's tensor in Detectron2's ResNet, as in
+// MoCo's convert-pretrain-to-detectron2.py.
 func toDetectron2(name string) string {
 	if !strings.HasPrefix(name, "layer") {
 		name = "stem." + name
@@ -23,7 +23,7 @@ func toDetectron2(name string) string {
 	return strings.Replace(name, "downsample.1", "shortcut.norm", 1)
 }
 
-// fromDetectron2 is the way back; "" for a name that is none of Detectron2's.
+// fromDetectron2 is the inverse of toDetectron2. It returns "" for other names.
 func fromDetectron2(name string) string {
 	part, rest, ok := strings.Cut(name, ".")
 	switch {
@@ -43,10 +43,10 @@ func fromDetectron2(name string) string {
 	return strings.Replace(name, "shortcut", "downsample.0", 1)
 }
 
-// detectron2YAML is what a Detectron2 configuration needs to use the weights:
-// torchvision's ResNets have the stride in the 3x3 convolution, and their input
-// is RGB, normalized with ImageNet's mean and standard deviation, here of pixels
-// of 0…255. stem and res2 are the widths of the stem and of the first stage.
+// detectron2YAML returns the settings that Detectron2 needs for the weights: ResNets of
+// torchvision have the stride in the 3x3 convolution, and their input is RGB, normalized
+// with the mean and standard deviation of ImageNet, here for pixels of 0…255. stem and
+// res2 are the widths of the stem and of the first stage.
 func detectron2YAML(weights string, a backbone.ResNet, stem, res2 int) string {
 	depth := 2
 	for _, n := range a.Blocks {
@@ -58,7 +58,7 @@ func detectron2YAML(weights string, a backbone.ResNet, stem, res2 int) string {
 	if width == 0 {
 		width = stem
 	}
-	return fmt.Sprintf(`# For Detectron2, on top of a configuration with a ResNet backbone.
+	return fmt.Sprintf(`# For Detectron2: add this to a configuration with a ResNet backbone.
 MODEL:
   WEIGHTS: %q
   PIXEL_MEAN: [123.675, 116.280, 103.530]

@@ -11,7 +11,7 @@ import (
 	"contralens/torch"
 )
 
-// A checkpoint of any origin, an image, its features.
+// The features of a photo, computed by the encoder of a checkpoint of any origin.
 func Example() {
 	err := torch.Run(func() error {
 		model, err := weights.Model("testdata/tiny.safetensors")

@@ -1,8 +1,12 @@
-// Package weights finds an encoder's weights in files of any origin: ours, the
-// reference implementation's, MoCo's, torchvision's, PyContrast's, lightly's,
-// solo-learn's, Detectron2's, as .pth, safetensors, npz, pickle or ONNX. The
-// names in a file are matched against those of our networks, whatever prefix
-// they have, and the network is told from the shapes.
+// Package weights finds the weights of an encoder in files of any origin: ours, the
+// reference implementation, MoCo, torchvision, PyContrast, lightly, solo-learn or
+// Detectron2, as .pth, safetensors, npz, pickle or ONNX.
+//
+// [Model] does everything at once: it builds the network and loads the encoder. Step by
+// step, [Open] reads a file, [File.Encoder] matches the names in it with those of our
+// networks, whatever their prefix, [Encoder.Network] infers the architecture from the
+// shapes, and [Encoder.Load] or [Encoder.Save] copies the weights to a network or another
+// file. [Inspect] describes a file.
 package weights
 
 import (
@@ -19,14 +23,13 @@ import (
 	"contralens/rundir"
 )
 
-// Formats are the file formats by name.
+// Formats are the names of the file formats.
 var Formats = []string{"pth", "safetensors", "npz", "detectron2", "onnx"}
 
-// Extensions are those of files that are written, unless their format is named.
+// Extensions are the extensions that an output file may have, unless its format is named.
 var Extensions = []string{".pth", ".pt", ".tar", ".bin", ".ckpt", ".safetensors", ".npz", ".pkl", ".onnx"}
 
-// formatOf is the format that a file's name says it has: pth unless the
-// extension is another format's.
+// formatOf returns the format that a file's extension stands for, by default pth.
 func formatOf(path string) string {
 	switch ext := strings.ToLower(filepath.Ext(path)); ext {
 	case ".safetensors", ".npz", ".onnx":
@@ -42,11 +45,11 @@ type File struct {
 	Path    string
 	Format  string
 	Tree    checkpoint.Dict
-	Epoch   int               // 0 when the file doesn't say
-	Options map[string]string // of the run that wrote it, as typed; nil without a record of ours
+	Epoch   int               // 0 if the file has none
+	Options map[string]string // of the run that wrote it, as typed; nil if contralens didn't write it
 }
 
-// Open reads a file. format is one of Formats, or "" to go by the name.
+// Open reads a file. format is one of Formats; "" stands for that of the extension.
 func Open(path, format string) (*File, error) {
 	if format == "" {
 		format = formatOf(path)
@@ -92,11 +95,12 @@ func Open(path, format string) (*File, error) {
 
 // Group is a dictionary of tensors within a file.
 type Group struct {
-	Path    string // keys on the way to it with dots between, "" for the file itself
+	Path    string // the keys that lead to it, joined by dots; "" for the file itself
 	Tensors checkpoint.Dict
 }
 
-// Groups lists the dictionaries that have tensors under names, in the file's order.
+// Groups returns the dictionaries that have tensors under string keys, in the order of
+// the file.
 func (f *File) Groups() []Group {
 	var groups []Group
 	var walk func(path string, d checkpoint.Dict)

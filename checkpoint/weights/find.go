@@ -12,22 +12,22 @@ import (
 // Encoder is the encoder in a file, under the names of our networks.
 type Encoder struct {
 	File    string
-	Group   string // dictionary in the file
-	Prefix  string // of the backbone's names in it
-	Dialect string // whose names they are
-	Tensors map[string]*checkpoint.Tensor
-	Sources map[string]string // names of ours to names in the file
-	// Left are names of the encoder that our networks lack, such as a classifier's.
+	Group   string                        // path of its dictionary in the file
+	Prefix  string                        // of the backbone's names in that dictionary
+	Dialect string                        // the naming scheme, such as "torchvision"
+	Tensors map[string]*checkpoint.Tensor // by our names
+	Sources map[string]string             // our names → names in the file
+	// Left are names of the encoder that our networks don't have, such as a classifier's.
 	Left   []string
-	Others []string // prefixes of further encoders in the file
+	Others []string // prefixes of other encoders in the file
 
-	recorded *nn.Config // the network, where the file's own record tells it
+	recorded *nn.Config // the network, if the record in the file has it
 }
 
-// dialect is a way to name a backbone's layers.
+// dialect is a scheme for the names of a backbone's layers.
 type dialect struct {
 	name string
-	ours func(name string) string // turns a name into ours, or into "" where there is none
+	ours func(name string) string // converts a name to ours, or to "" if there is none
 }
 
 var dialects = []dialect{
@@ -36,8 +36,8 @@ var dialects = []dialect{
 	{"Detectron2", fromDetectron2},
 }
 
-// sequential names torchvision's children by their numbers, as lightly's
-// nn.Sequential(*list(resnet.children())[:-1]) does.
+// sequential converts names in which torchvision's children are numbered, as in lightly's
+// nn.Sequential(*list(resnet.children())[:-1]).
 func sequential(name string) string {
 	child, rest, _ := strings.Cut(name, ".")
 	ours := map[string]string{"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4"}[child]
@@ -47,7 +47,7 @@ func sequential(name string) string {
 	return ours + "." + rest
 }
 
-// isBackbone reports whether a name of ours without prefix is a backbone's.
+// isBackbone reports whether one of our names, without prefix, belongs to a backbone.
 func isBackbone(name string) bool {
 	part, _, dotted := strings.Cut(name, ".")
 	return dotted && slices.Contains([]string{"conv1", "bn1", "layer1", "layer2", "layer3", "layer4"}, part)
@@ -58,11 +58,10 @@ type candidate struct {
 	group   Group
 	prefix  string
 	dialect dialect
-	names   map[string]string // ours to the file's, prefix and all
+	names   map[string]string // our names → names in the file, with prefix
 }
 
-// isKey reports whether a part of a file is a key, momentum or teacher encoder by
-// its name.
+// isKey reports whether the name suggests a key, momentum or teacher encoder.
 func (c candidate) isKey() bool {
 	name := strings.ToLower(c.group.Path + "." + c.prefix)
 	for _, word := range []string{"encoder_k", "ema", "momentum", "teacher", "target", "_k."} {
@@ -73,8 +72,8 @@ func (c candidate) isKey() bool {
 	return false
 }
 
-// Encoder finds the file's encoder: the query encoder, or with key the one that
-// follows it. No match is an error that lists names.
+// Encoder finds the encoder in the file: the query encoder, or the key encoder (momentum
+// encoder, teacher) if key is set. If there is none, the error lists names of the file.
 func (f *File) Encoder(key bool) (*Encoder, error) {
 	net, err := f.recorded()
 	if err != nil {
@@ -89,8 +88,8 @@ func (f *File) Encoder(key bool) (*Encoder, error) {
 		}
 	}
 	if len(found) == 0 && net != nil {
-		return nil, fmt.Errorf("checkpoint %s: want the tensors of %s, as its record says (%s, after any prefix), "+
-			"found not all of them", f.Path, net.config.Arch, few(net.names))
+		return nil, fmt.Errorf("checkpoint %s: want the tensors of %s, the architecture in its record (%s, after any "+
+			"prefix), but some are missing", f.Path, net.config.Arch, few(net.names))
 	}
 	if len(found) == 0 {
 		var names []string
@@ -126,7 +125,7 @@ func (c candidate) where() string {
 	return strings.Trim(c.group.Path+": "+c.prefix+"*", ": ")
 }
 
-// candidates are the prefixes of a group under which there is a backbone.
+// candidates returns the prefixes of a group under which there is a backbone.
 func candidates(g Group) []candidate {
 	var found []candidate
 	seen := map[string]bool{}
@@ -153,8 +152,8 @@ func candidates(g Group) []candidate {
 	return found
 }
 
-// fill finds the names under the prefix, and reports whether they have a ResNet's
-// first block.
+// fill finds the names under the prefix, and reports whether they include the first block
+// of a ResNet.
 func (c *candidate) fill() bool {
 	c.names = map[string]string{}
 	for _, i := range c.group.Tensors {
@@ -168,8 +167,8 @@ func (c *candidate) fill() bool {
 	return c.names["layer1.0.conv1.weight"] != ""
 }
 
-// encoder collects the tensors of a candidate and its head; encoder1 and encoder2
-// side by side are CMC's.
+// encoder collects the tensors of a candidate and its head. If encoder1 and encoder2 are
+// side by side, they are the two encoders of CMC.
 func (c candidate) encoder(path string, all []candidate) *Encoder {
 	e := &Encoder{
 		File: path, Group: c.group.Path, Prefix: c.prefix, Dialect: c.dialect.name,
@@ -197,7 +196,7 @@ func (c candidate) encoder(path string, all []candidate) *Encoder {
 	return e
 }
 
-// take adds a candidate's backbone under to, and its projection head.
+// take adds the backbone of a candidate, under the prefix to, and its projection head.
 func (e *Encoder) take(c candidate, to, head string) {
 	used := map[string]bool{}
 	add := func(ours, name string) {
@@ -221,8 +220,8 @@ func (e *Encoder) take(c candidate, to, head string) {
 	}
 }
 
-// head finds a projection head beside or below the backbone: names of ours to
-// names of the file, and the prefix of the latter.
+// head finds a projection head beside or below the backbone. It returns our names → names
+// in the file, and the prefix of the latter.
 func (c candidate) head(ours string) (names map[string]string, prefix string) {
 	parent := c.prefix
 	if i := strings.LastIndexByte(strings.TrimSuffix(parent, "."), '.'); i >= 0 {
@@ -265,8 +264,8 @@ func (c candidate) head(ours string) (names map[string]string, prefix string) {
 	return nil, ""
 }
 
-// headOf is the projection head whose layers have those numbers; a linear head
-// without normalization looks like one with it.
+// headOf returns the projection head whose layers have the given numbers. Linear heads
+// with and without normalization have the same ones.
 func headOf(layers map[string]bool) string {
 	var numbers []string
 	for n := range layers {
@@ -277,7 +276,7 @@ func headOf(layers map[string]bool) string {
 	return heads[strings.Join(numbers, " ")]
 }
 
-// few lists the first of many names.
+// few lists the first few of many names.
 func few(names []string) string {
 	if len(names) == 0 {
 		return "no tensors at all"

@@ -10,20 +10,19 @@ import (
 	"contralens/nn/backbone"
 )
 
-// graph writes the ONNX of a network's forward pass in evaluation mode.
+// graph is the ONNX graph of a network's forward pass in evaluation mode.
 type graph struct {
 	onnx.Graph
 	e *Encoder
 }
 
-// writeONNX writes the backbone, and with head the projection head after it:
-// input "images" [batch, 3, height, width], normalized as for training; output
-// "features" [batch, D] or "embeddings" [batch, d].
+// writeONNX writes the backbone, followed by the projection head if head is set. The input
+// is "images" [batch, 3, height, width], normalized as for training; the output is
+// "features" [batch, D] or, with the head, "embeddings" [batch, d].
 func (e *Encoder) writeONNX(w io.Writer, c nn.Config, head bool, options map[string]string) error {
 	arch, known := backbone.FindResNet(c.Arch)
 	if !known || c.Modal == "CMC" || arch.SplitStem > 0 {
-		return fmt.Errorf("ONNX is written of ResNet, ResNeXt and wide ResNet on RGB, not of %s with modal %s",
-			c.Arch, c.Modal)
+		return fmt.Errorf("ONNX: want a ResNet, ResNeXt or wide ResNet on RGB, got %s with modal %s", c.Arch, c.Modal)
 	}
 	g := &graph{e: e}
 	kernel, stride := 7, 2
@@ -80,8 +79,8 @@ func (g *graph) norm(x, name string) string {
 	return g.Node("BatchNormalization", inputs, map[string]any{"epsilon": 1e-5})
 }
 
-// block is a residual block after x with in channels; it returns its output and
-// its channels.
+// block adds a residual block after x, which has in channels. It returns the output and
+// its number of channels.
 func (g *graph) block(x, at string, bottleneck bool, stride, in int) (string, int) {
 	kernels, strides := []int{3, 3}, []int{stride, 1}
 	if bottleneck {
@@ -102,8 +101,8 @@ func (g *graph) block(x, at string, bottleneck bool, stride, in int) (string, in
 	return g.Node("Relu", []string{g.Node("Add", []string{y, x}, nil)}, nil), channels
 }
 
-// head is a projection head of heads.Names; unit length as PyTorch's normalize has
-// it, x / max(|x|, 1e-12).
+// head adds a projection head of heads.Names. It normalizes as PyTorch does, by
+// x / max(|x|, 1e-12).
 func (g *graph) head(x, kind string) string {
 	linear := func(n int) {
 		at := fmt.Sprint("head.", n, ".")

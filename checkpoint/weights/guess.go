@@ -10,10 +10,9 @@ import (
 	"contralens/nn/backbone"
 )
 
-// Network tells the network from the tensors' names and shapes, or where it is no
-// ResNet from the file's own record. It is called within torch.Run. A linear head is
-// assumed to normalize, which shapes don't tell; without a head the configuration has the
-// default one.
+// Network infers the network from the names and shapes of the tensors, or from the record
+// in the file if it is not a ResNet. A linear head is assumed to normalize, because shapes
+// don't tell. Without a head in the file, Config.Head is empty. Call it within torch.Run.
 func (e *Encoder) Network() (nn.Config, error) {
 	if e.recorded != nil {
 		return *e.recorded, nil
@@ -54,8 +53,8 @@ func (e *Encoder) Network() (nn.Config, error) {
 	if bottleneck {
 		kind = "bottleneck"
 	}
-	return c, fmt.Errorf("checkpoint %s: want one of our architectures, got %d+%d+%d+%d %s blocks with a first "+
-		"convolution of %v; name architecture and width if it is one of them",
+	return c, fmt.Errorf("checkpoint %s: want a known architecture, got %d+%d+%d+%d %s blocks with a first "+
+		"convolution of %v; if it is a known one, name architecture and width",
 		e.File, blocks[0], blocks[1], blocks[2], blocks[3], kind, shapeOf(e, first+"conv1.weight"))
 }
 
@@ -76,8 +75,8 @@ func (e *Encoder) blocks(prefix string) (blocks [4]int, bottleneck bool) {
 	return blocks, e.Tensors[prefix+"layer1.0.conv3.weight"] != nil
 }
 
-// widths are the multipliers that the width of the last stage can come from, the
-// roundest first. CMC's encoders have half the channels of their multiplier.
+// widths returns the width multipliers that the width of the last stage can stand for, the
+// roundest first. The encoders of CMC have half the channels of their multiplier.
 func (e *Encoder) widths(modal, prefix string) []float64 {
 	var out []float64
 	shape := shapeOf(e, prefix+"layer4.0.conv1.weight")
@@ -100,8 +99,8 @@ func (e *Encoder) widths(modal, prefix string) []float64 {
 	return out
 }
 
-// fits reports whether the backbone is that of a network: every name and shape but
-// batch norm's counters, which PyTorch had not before 0.4.1.
+// fits reports whether all names and shapes are those of the network's backbone, except
+// for the counters of batch norm, which PyTorch before 0.4.1 did not have.
 func (e *Encoder) fits(c nn.Config) (bool, error) {
 	shapes, err := nn.Shapes(c)
 	if err != nil {
@@ -118,7 +117,7 @@ func (e *Encoder) fits(c nn.Config) (bool, error) {
 	return true, nil
 }
 
-// guessHead tells the projection head by the numbers of its layers.
+// guessHead infers the projection head from the numbers of its layers.
 func (e *Encoder) guessHead(c *nn.Config) {
 	head := "head."
 	if c.Modal == "CMC" {

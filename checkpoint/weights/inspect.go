@@ -15,7 +15,7 @@ import (
 	"contralens/rundir"
 )
 
-// Inspection is what a file holds.
+// Inspection describes the content of a file.
 type Inspection struct {
 	File     string            `json:"file"`
 	Format   string            `json:"format"`
@@ -23,14 +23,14 @@ type Inspection struct {
 	Epoch    int               `json:"epoch,omitempty"`
 	Network  map[string]any    `json:"network,omitempty"`
 	Encoder  string            `json:"encoder,omitempty"`
-	Computed string            `json:"computed,omitempty"` // how it was trained
+	Computed string            `json:"computed,omitempty"` // how the training computed, such as its precision
 	Problem  string            `json:"problem,omitempty"`
 	Contents []Entry           `json:"contents"`
 	Tensors  []TensorInfo      `json:"tensors"`
 	Options  map[string]string `json:"options,omitempty"`
 }
 
-// Entry is an entry at the top of a file.
+// Entry is a top-level entry of a file.
 type Entry struct {
 	Name    string `json:"name"`
 	What    string `json:"what"`
@@ -38,15 +38,16 @@ type Entry struct {
 	Values  int    `json:"values"`
 }
 
-// TensorInfo is a tensor's name, type and shape.
+// TensorInfo is the name, type and shape of a tensor.
 type TensorInfo struct {
 	Name  string `json:"name"`
 	Dtype string `json:"dtype"`
 	Shape []int  `json:"shape"`
 }
 
-// Inspect reads a file and finds the network and the encoder in it; what hinders that
-// is Problem. format is one of Formats, or "" to go by the name.
+// Inspect reads a file and finds the encoder and the network in it. If there is no
+// encoder, Problem says why. format is one of Formats; "" stands for that of the
+// extension.
 func Inspect(path, format string) (*Inspection, error) {
 	f, err := Open(path, format)
 	if err != nil {
@@ -87,8 +88,8 @@ func Inspect(path, format string) (*Inspection, error) {
 	return i, nil
 }
 
-// trainedIn is how the training that wrote a file computed, "" where that is not known:
-// precision, memory format, and of a pre-training also threads and workers.
+// trainedIn describes how the training that wrote a file computed: precision, memory
+// format, and in pre-training also threads and workers. It returns "" if that is unknown.
 func trainedIn(f *File) string {
 	precision := f.Options["precision"]
 	if precision == "" || precision == "auto" {
@@ -194,8 +195,8 @@ func (i *Inspection) Write(w io.Writer, tensors bool) error {
 	return t.Flush()
 }
 
-// Network is the network of an encoder in the file: as its shapes tell, and as our
-// record tells where shapes don't.
+// Network returns the network of an encoder in the file. Like Encoder.Network, but it
+// takes the head from the record in the file, because shapes don't tell all heads apart.
 func (f *File) Network(e *Encoder) (nn.Config, error) {
 	c, err := e.Network()
 	if err == nil && f.Options["head"] != "" && c.Head != "" {

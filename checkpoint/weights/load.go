@@ -9,10 +9,9 @@ import (
 	"contralens/torch"
 )
 
-// Model builds the network of a file of any origin and loads its encoder's
-// weights; --arch and the like are told from the shapes. Without a projection
-// head in the file the model has a freshly drawn one. The caller frees the model;
-// it is called within torch.Run.
+// Model builds the network of a file of any origin and loads the weights of its encoder.
+// It infers the architecture from the shapes. If the file has no projection head, that of
+// the model has random weights. Call it within torch.Run, and free the model.
 func Model(path string) (*nn.Model, error) {
 	f, err := Open(path, "")
 	if err != nil {
@@ -37,7 +36,7 @@ func Model(path string) (*nn.Model, error) {
 	return m, nil
 }
 
-// Mapping is a sentence that says what of the file becomes what.
+// Mapping describes which tensors of the file become which of the network.
 func (e *Encoder) Mapping() string {
 	from := e.Prefix + "*"
 	if e.Group != "" {
@@ -55,12 +54,12 @@ func (e *Encoder) Mapping() string {
 			head = name
 		}
 	}
-	s := fmt.Sprintf("%s → %s (%d tensors, %s's names)", from, to, backbone, e.Dialect)
+	s := fmt.Sprintf("%s → %s (%d tensors, names of %s)", from, to, backbone, e.Dialect)
 	if head != "" {
 		s += fmt.Sprintf(", %s … → head", head)
 	}
 	if len(e.Left) > 0 {
-		s += ", left out: " + few(e.Left)
+		s += ", ignored: " + few(e.Left)
 	}
 	if len(e.Others) > 0 {
 		s += "; also in the file: " + few(e.Others)
@@ -68,10 +67,10 @@ func (e *Encoder) Mapping() string {
 	return s
 }
 
-// Load copies the weights into a network. An incomplete backbone is an error that lists
-// names. So is an incomplete head with needHead; without it, such a head keeps its
-// initial values. strict refuses every difference. notes are sentences for the user. It
-// is called within torch.Run.
+// Load copies the weights into a network. It returns an error that lists names if the
+// backbone is incomplete, or if needHead is set and the head is incomplete; without
+// needHead such a head keeps its initial values. If strict is set, every difference is an
+// error. notes are sentences for the user. Call it within torch.Run.
 func (e *Encoder) Load(to *nn.Model, needHead, strict bool) (notes []string, err error) {
 	var missing, other, noHead, counters []string
 	for _, s := range to.State {
@@ -94,11 +93,11 @@ func (e *Encoder) Load(to *nn.Model, needHead, strict bool) (notes []string, err
 		return nil, e.mismatch(missing, other)
 	}
 	if len(noHead) > 0 {
-		notes = append(notes, fmt.Sprintf("the file has no projection head of this kind (%s): it is freshly drawn; "+
+		notes = append(notes, fmt.Sprintf("the file has no projection head of this kind (%s), so its weights are random; "+
 			"features don't need it", few(noHead)))
 	}
 	if len(counters) > 0 {
-		notes = append(notes, fmt.Sprintf("the file has no counters of batch norm (%s), as before PyTorch 0.4.1",
+		notes = append(notes, fmt.Sprintf("the file has no counters of batch norm (%s), like files of PyTorch before 0.4.1",
 			few(counters)))
 	}
 	part := nn.State{}
@@ -122,7 +121,7 @@ func (e *Encoder) mismatch(missing, other []string) error {
 		parts = append(parts, fmt.Sprintf("%d have another shape: %s", len(other), few(other)))
 	}
 	if len(e.Left) > 0 {
-		parts = append(parts, fmt.Sprintf("%d are not the network's: %s", len(e.Left), few(e.Left)))
+		parts = append(parts, fmt.Sprintf("%d are not part of the network: %s", len(e.Left), few(e.Left)))
 	}
 	return fmt.Errorf("checkpoint %s: want the weights of this network (was it another architecture, width, stem "+
 		"or head?): %s", e.File, strings.Join(parts, "; "))

@@ -10,14 +10,14 @@ import (
 	"contralens/nn/backbone"
 )
 
-// recorded is a network that is no ResNet, as the record of a file of ours tells it.
+// recorded is a network other than a ResNet, taken from the record in one of our files.
 type recorded struct {
 	config nn.Config
-	names  []string // of one encoder's tensors, without prefix
+	names  []string // of the tensors of one encoder, without prefix
 }
 
-// recorded returns the network of the file's record, or nil where there is no record or
-// where it is a ResNet, which names and shapes tell.
+// recorded returns the network in the record of the file. It returns nil if there is no
+// record, or if the network is a ResNet, which names and shapes identify.
 func (f *File) recorded() (*recorded, error) {
 	name := f.Options["arch"]
 	if _, known := backbone.FindResNet(name); known || name == "" {
@@ -46,7 +46,7 @@ func (f *File) recorded() (*recorded, error) {
 	return r, nil
 }
 
-// candidates are the prefixes of a group under which there are all of the names.
+// candidates returns the prefixes of a group under which all names exist.
 func (r *recorded) candidates(g Group) []candidate {
 	var found []candidate
 	for _, i := range g.Tensors {

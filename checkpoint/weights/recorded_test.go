@@ -12,7 +12,7 @@ import (
 	"contralens/torch"
 )
 
-// brightness is a backbone whose tensors do not look like a ResNet's.
+// brightness is a backbone whose tensors don't have the names of a ResNet.
 type brightness struct{ norm *layers.BatchNorm }
 
 func (b brightness) Dims() []int { return []int{3} }
@@ -23,8 +23,8 @@ func (b brightness) Stages(x *torch.Tensor) []*torch.Tensor {
 	return []*torch.Tensor{b.norm.Forward(x)}
 }
 
-// A backbone that is no ResNet loads by the record of its file, whatever the prefix, and
-// the query encoder is told from the key encoder.
+// A backbone other than a ResNet is found by the record in its file, whatever the prefix,
+// and the query encoder is distinguished from the key encoder.
 func TestRecorded(t *testing.T) {
 	build := func(b layers.Builder, _ backbone.Options) (backbone.Backbone, error) {
 		return brightness{b.BatchNorm("scale", 3)}, nil
@@ -55,8 +55,8 @@ func TestRecorded(t *testing.T) {
 		}
 	})
 	for want, f := range map[string]*File{
-		"want the tensors of brightness, as its record says": file("brightness", all...),
-		`x.pth: its record: arch: want one of resnet18`:      file("darkness", all...),
+		"want the tensors of brightness, the architecture in its record": file("brightness", all...),
+		`x.pth: its record: arch: want one of resnet18`:                  file("darkness", all...),
 	} {
 		within(t, func() {
 			if _, err := f.Encoder(false); err == nil || !strings.Contains(err.Error(), want) {

@@ -16,16 +16,16 @@ import (
 	"contralens/nn/backbone"
 )
 
-// SaveOptions say how an encoder is written.
+// SaveOptions are options of Save.
 type SaveOptions struct {
-	Format   string // one of Formats, or "" to go by the name
-	Head     bool   // the projection head as well
-	InputRes int    // side of the images it was trained on, for the record; 0: unknown
+	Format   string // one of Formats; "" stands for that of the extension
+	Head     bool   // also write the projection head
+	InputRes int    // side of the training images in pixels, stored in the file; 0: unknown
 }
 
-// Save writes the backbone of a network c under torchvision's names, and in
-// Detectron2's format under Detectron2's with the configuration that it needs
-// beside it. It returns the files it wrote. It is called within torch.Run.
+// Save writes the backbone of a network c under torchvision's names. In Detectron2's
+// format it uses Detectron2's names and also writes a .yaml file with the configuration
+// that Detectron2 needs. It returns the paths of the files. Call it within torch.Run.
 func (e *Encoder) Save(path string, c nn.Config, o SaveOptions) (files []string, err error) {
 	if o.Format == "" {
 		o.Format = formatOf(path)
@@ -46,7 +46,7 @@ func (e *Encoder) Save(path string, c nn.Config, o SaveOptions) (files []string,
 		tensors = append(tensors, checkpoint.Item{Key: strings.TrimPrefix(s.Name, "encoder."), Value: t})
 	}
 	if o.Head && !hasHead {
-		return nil, fmt.Errorf("checkpoint %s: want a projection head to keep, found none", e.File)
+		return nil, fmt.Errorf("checkpoint %s: want a projection head, found none", e.File)
 	}
 	options := map[string]string{
 		"format": "pt", "arch": c.Arch, "width": strconv.FormatFloat(c.Width, 'g', -1, 64), "stem": c.Stem, "modal": c.Modal,
@@ -63,7 +63,7 @@ func (e *Encoder) Save(path string, c nn.Config, o SaveOptions) (files []string,
 		return files, checkpoint.Write(path, tensors)
 	case "detectron2":
 		if c.Modal == "CMC" || o.Head {
-			return nil, fmt.Errorf("Detectron2 takes the backbone of an RGB network alone")
+			return nil, fmt.Errorf("Detectron2: want the backbone of an RGB network, without its head")
 		}
 		return e.saveDetectron2(path, tensors, c)
 	}
@@ -87,7 +87,7 @@ func (e *Encoder) Save(path string, c nn.Config, o SaveOptions) (files []string,
 func (e *Encoder) saveDetectron2(path string, tensors checkpoint.Dict, c nn.Config) ([]string, error) {
 	arch, known := backbone.FindResNet(c.Arch)
 	if !known || arch.SplitStem > 0 || c.Stem != "imagenet" {
-		return nil, fmt.Errorf("Detectron2 has the ResNets with a 7x7 stem, not %s with stem %s", c.Arch, c.Stem)
+		return nil, fmt.Errorf("Detectron2: want a ResNet with a 7x7 stem, got %s with stem %s", c.Arch, c.Stem)
 	}
 	var renamed checkpoint.Dict
 	for _, i := range tensors {

@@ -15,7 +15,7 @@ import (
 	"contralens/torch"
 )
 
-// within runs tensor work and checks that it leaves nothing behind.
+// within runs tensor work and checks that no tensors leak.
 func within(t *testing.T, f func()) {
 	t.Helper()
 	before := torch.LiveTensors()
@@ -27,7 +27,8 @@ func within(t *testing.T, f func()) {
 	}
 }
 
-// state is a network's state dict with the fill formula's values, counters too.
+// state returns the state dict of a network with the values of the fill formula,
+// including counters.
 func state(t *testing.T, c nn.Config, seed uint64) checkpoint.OrderedDict {
 	t.Helper()
 	shapes, err := nn.Shapes(c)
@@ -50,7 +51,7 @@ func state(t *testing.T, c nn.Config, seed uint64) checkpoint.OrderedDict {
 	return d
 }
 
-// renamed is a state dict under other names; "" leaves one out.
+// renamed returns a state dict with other names; "" drops an entry.
 func renamed(d checkpoint.OrderedDict, name func(string) string) checkpoint.OrderedDict {
 	var out checkpoint.OrderedDict
 	for _, i := range d {
@@ -61,7 +62,8 @@ func renamed(d checkpoint.OrderedDict, name func(string) string) checkpoint.Orde
 	return out
 }
 
-// replace makes a renaming of pairs, old and new prefix; other names are left out.
+// replace returns a function that replaces prefixes, given as pairs of old and new. It
+// drops other names.
 func replace(pairs ...string) func(string) string {
 	return func(name string) string {
 		for i := 0; i < len(pairs); i += 2 {
@@ -75,8 +77,8 @@ func replace(pairs ...string) func(string) string {
 
 var small = nn.Config{Arch: "resnet18", Width: 0.0625, Head: "mlp", FeatDim: 16, Stem: "imagenet", Modal: "RGB"}
 
-// TestOrigins writes one network as the files of other projects have it, and
-// finds it again, with every value, the query encoder and not the key encoder.
+// TestOrigins writes one network in the form of other projects' files, and finds it again:
+// every value, and the query encoder rather than the key encoder.
 func TestOrigins(t *testing.T) {
 	within(t, func() {
 		query, key := state(t, small, 1), state(t, small, 2)
@@ -133,7 +135,7 @@ func detectron(name string) string {
 	return ""
 }
 
-// check guesses the network, loads it and compares every tensor.
+// check infers the network, loads it and compares every tensor.
 func check(t *testing.T, e *Encoder, want checkpoint.OrderedDict, head bool) {
 	t.Helper()
 	c, err := e.Network()
@@ -169,7 +171,7 @@ func check(t *testing.T, e *Encoder, want checkpoint.OrderedDict, head bool) {
 	}
 }
 
-// TestNetworks tells every architecture from its shapes.
+// TestNetworks infers every architecture from its shapes.
 func TestNetworks(t *testing.T) {
 	var configs []nn.Config
 	for _, arch := range []string{"resnet18", "resnet34", "resnet50", "resnet101", "resnet18x2", "resnet50x4", "resnext50", "resnext101v2", "resnest50", "wide_resnet50_2"} {
@@ -203,7 +205,7 @@ func TestNetworks(t *testing.T) {
 	})
 }
 
-// TestErrors: what doesn't fit is refused by name.
+// TestErrors: errors name what doesn't fit.
 func TestErrors(t *testing.T) {
 	within(t, func() {
 		d := renamed(state(t, small, 1), replace("encoder.", ""))
@@ -249,8 +251,8 @@ func TestErrors(t *testing.T) {
 	})
 }
 
-// TestFormats saves in every format and reads back: all tensors equal, but
-// batch norm's counters, which ONNX hasn't.
+// TestFormats saves in every format and reads back. All tensors are equal, except for the
+// counters of batch norm, which ONNX doesn't have.
 func TestFormats(t *testing.T) {
 	within(t, func() {
 		want := state(t, small, 4)

@@ -1,7 +1,7 @@
-// Package ft says which feature transformation a run uses (Zhu et al., ICCV 2021,
-// section 4). It is the one type that the setting has from the command line to
-// the step: config resolves options into a Transform, contrast draws λ and π from
-// it and applies them. It has no tensors.
+// Package ft describes the feature transformation of a run (Zhu et al., ICCV 2021,
+// section 4). [Transform] is the only type of this setting, from the command line to
+// the training step: config resolves options into a Transform, and contrast draws λ and
+// π from it and applies them. The package has no tensors.
 package ft
 
 import (
@@ -16,7 +16,7 @@ type Transform struct {
 	Negative Side // the negatives, mixed with a permutation of themselves
 }
 
-// Side says how λ is drawn for one side, and what follows the mixing.
+// Side says how λ is drawn for one side, and whether the mixed rows are normalized.
 type Side struct {
 	On          bool
 	Uniform     bool    // λ ~ U(0, 1) instead of Beta(Alpha, Alpha)

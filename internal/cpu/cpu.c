@@ -14,8 +14,8 @@ static int supported(void) {
   return CPU_BASELINE;
 }
 
-// The level that libtorch's own variable allows. What libtorch doesn't know either is
-// ignored.
+// The level that libtorch's environment variable allows. Values that libtorch doesn't
+// know are ignored.
 static int allowed(void) {
   const char* name = getenv("ATEN_CPU_CAPABILITY");
   if (name && strcmp(name, "default") == 0) return CPU_BASELINE;

@@ -1,7 +1,7 @@
 // Package cpu decides which instructions the kernels in C and C++ use: those of the
-// highest level that the processor has, or a lower one that the environment variable
-// ATEN_CPU_CAPABILITY (default, avx2, avx512) names for libtorch's kernels and these.
-// The kernels include cpu.h and import this package, which is linked with them.
+// highest level that the processor supports, or of a lower level set by the environment
+// variable ATEN_CPU_CAPABILITY (default, avx2, avx512), which libtorch's kernels also
+// obey. Packages of kernels include cpu.h and import this package to link its C.
 package cpu
 
 /*
@@ -19,7 +19,7 @@ import (
 // Level is a set of instructions. Each includes those below it.
 type Level int
 
-// The levels; processors other than x86-64 have the first one alone.
+// The levels. Processors other than x86-64 have only Baseline.
 const (
 	Baseline Level = C.CPU_BASELINE
 	AVX2     Level = C.CPU_AVX2
@@ -43,11 +43,11 @@ func Best() Level { return Level(C.cl_cpu_best) }
 // Current returns the level in use.
 func Current() Level { return Level(C.cpu_level()) }
 
-// Levels yields every level that may be used, lowest first, while the kernels use it,
-// and leaves them with the one they had. It is for tests: nothing else may compute
-// meanwhile.
+// Levels yields every level that may be used, lowest first. The kernels use a level while
+// it is yielded, and the previous one afterwards. It is meant for tests: nothing else may
+// compute meanwhile.
 func Levels() iter.Seq[Level] {
-	_ = os.Getenv("ATEN_CPU_CAPABILITY") // go test repeats a test when a variable that it read has changed
+	_ = os.Getenv("ATEN_CPU_CAPABILITY") // tells go test that cached results depend on the variable
 	return func(yield func(Level) bool) {
 		defer C.use(C.int(Current()))
 		for l := Baseline; l <= Best(); l++ {

@@ -1,6 +1,6 @@
-// Which instructions a kernel may use: one notion of a processor's level for all C and
-// C++ of the program. A kernel is compiled once for each level, and picks one of its
-// versions by cpu_level() when it is called.
+// The instructions that kernels may use: one notion of a processor's level for all C and
+// C++ code of the program. A kernel is compiled once for each level and picks a version
+// by cpu_level() when it is called.
 #ifndef CONTRALENS_CPU_H
 #define CONTRALENS_CPU_H
 
@@ -14,7 +14,7 @@ enum {
   CPU_AVX512 = 3,   // x86-64-v4: AVX-512 F, BW, CD, DQ, VL
 };
 
-// The highest level that may be used, and the one in use; package cpu sets both.
+// The highest level that may be used, and the level in use. Package cpu sets both.
 extern int cl_cpu_best, cl_cpu_level;
 
 static inline int cpu_level(void) { return __atomic_load_n(&cl_cpu_level, __ATOMIC_RELAXED); }
@@ -23,12 +23,12 @@ static inline int cpu_level(void) { return __atomic_load_n(&cl_cpu_level, __ATOM
 }
 #endif
 
-// CPU_X86 is 1 where all levels are compiled, else 0: then there is the baseline alone.
+// CPU_X86 is 1 if all levels are compiled, and 0 if there is only the baseline.
 //
-// A function is compiled for a level by an attribute in front of it, and what it calls
-// must be inlined (always_inline); the rest of a file by a pragma, which must follow
-// the headers of others. WIDE makes the compiler itself use vectors of 512 bits, which
-// pays in loops over arrays alone.
+// An attribute in front of a function (CPU_FOR_…) compiles it for a level; the functions
+// that it calls must be inlined (always_inline). A pragma (CPU_FILE_FOR_…) compiles the
+// rest of a file for a level; it must follow the headers of other libraries. WIDE makes
+// the compiler itself use 512-bit vectors, which pays off only in loops over arrays.
 //
 // CPU_PICK(avx512, avx2, baseline) is the version for the level in use.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)

@@ -32,8 +32,8 @@ func TestLevels(t *testing.T) {
 	}
 }
 
-// The best level is what the system says of the processor, or what the environment
-// allows of it.
+// The best level is that of the processor's instruction sets, or a lower one set by the
+// environment.
 func TestBest(t *testing.T) {
 	if want := os.Getenv("CPU_TEST_BEST"); want != "" {
 		if got := Best().String(); got != want {

@@ -1,4 +1,4 @@
-// Package doctor examines what a machine has for training and what is missing.
+// Package doctor checks whether a machine has everything that training needs.
 package doctor
 
 import (
@@ -24,7 +24,8 @@ type Finding struct {
 	Problem string `json:"problem,omitempty"` // what is wrong and what to do
 }
 
-// Examine lists what training depends on. version is that of the program.
+// Examine returns facts about everything that training depends on. version is that of the
+// program.
 func Examine(version string) []Finding {
 	return []Finding{
 		{"contralens", version + ", " + runtime.Version(), ""},
@@ -44,10 +45,10 @@ func devices(gpus int) string {
 	if gpus > 0 {
 		return fmt.Sprintf("cpu, %d GPU(s) as cuda:0 … cuda:%d", gpus, gpus-1)
 	}
-	return "cpu; no GPU (a CUDA build of libtorch is chosen with LIBTORCH=/path make build)"
+	return "cpu; no GPU (to build with a CUDA libtorch: LIBTORCH=/path make build)"
 }
 
-// processor describes the processor, and how many of its cores the program uses.
+// processor describes the processor and how many of its cores the program uses.
 func processor() string {
 	cores := cores(machine.Processors(), machine.Affinity(), machine.Quota())
 	return fmt.Sprintf("%s, %s, %s", machine.Model(), cores, humanize.Count(torch.Threads(), "compute thread"))
@@ -78,23 +79,23 @@ func memory(m machine.Memory) string {
 func instructions(arch string, vectors []string, bf16 bool) Finding {
 	f := Finding{What: "instructions", Found: strings.Join(append([]string{arch}, vectors...), " ")}
 	if !bf16 {
-		f.Found += " (no bfloat16 instructions: --amp brings no speed, and --precision auto is fp32)"
+		f.Found += " (no bfloat16 instructions: --amp is not faster, and --precision auto is fp32)"
 	}
 	if arch == "amd64" && !slices.Contains(vectors, "avx2") {
-		f.Problem = "without AVX2 training is several times slower; another machine helps"
+		f.Problem = "without AVX2, training is several times slower; use another machine"
 	}
 	return f
 }
 
-// measurements says where the measurements of --precision auto are kept.
+// measurements says where the measurements of --precision auto are stored.
 func measurements(path string) string {
 	if path == "" {
-		return "are not kept, since the system has no folder for such files (HOME or XDG_CACHE_HOME)"
+		return "not stored, because the system has no folder for such files (HOME or XDG_CACHE_HOME)"
 	}
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-		return "will be kept in " + path
+		return "will be stored in " + path
 	}
-	return "are kept in " + path
+	return "stored in " + path
 }
 
 func blas(library string) Finding {
@@ -104,7 +105,7 @@ func blas(library string) Finding {
 	}
 	if machine.ReferenceBLAS(library) {
 		f.Problem = "the reference BLAS makes fp32 matrix products many times slower; " +
-			"mend it with: apt install libopenblas0-openmp"
+			"fix it with: apt install libopenblas0-openmp"
 	}
 	return f
 }

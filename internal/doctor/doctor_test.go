@@ -15,7 +15,7 @@ func TestFindings(t *testing.T) {
 		{"memory", memory(machine.Memory{Total: 16e9, Limit: 16e9}), "16.0 GB"},
 		{"memory of a container", memory(machine.Memory{Total: 16e9, Limit: 8e9}), "8.0 GB of 16.0 GB (a control group limits it)"},
 		{"unknown memory", memory(machine.Memory{}), "unknown"},
-		{"no folder for measurements", measurements(""), "are not kept, since the system has no folder for such files (HOME or XDG_CACHE_HOME)"},
+		{"no folder for measurements", measurements(""), "not stored, because the system has no folder for such files (HOME or XDG_CACHE_HOME)"},
 		{"GPUs", devices(2), "cpu, 2 GPU(s) as cuda:0 … cuda:1"},
 		{"no alternatives", blas("").Found, "not from Debian's alternatives"},
 	} {
@@ -24,7 +24,7 @@ func TestFindings(t *testing.T) {
 		}
 	}
 	path := filepath.Join(t.TempDir(), "tune.json")
-	if got := measurements(path); got != "will be kept in "+path {
+	if got := measurements(path); got != "will be stored in "+path {
 		t.Errorf("without measurements: %s", got)
 	}
 }

@@ -1,5 +1,5 @@
-// Package durable replaces files whole: whatever happens, a path holds the old content
-// or the new one, never a part.
+// Package durable replaces files atomically: whatever happens, a path has either the old
+// or the new content, never a part of it.
 package durable
 
 import (
@@ -12,12 +12,12 @@ import (
 	"syscall"
 )
 
-// suffix ends the names of files that are being written; see Clean.
+// suffix ends the names of temporary files; see Clean.
 const suffix = ".partial"
 
-// Write makes or replaces path with what write writes: to another name in the same
-// folder, synced, then renamed. If anything fails, path is unchanged and nothing else is
-// left. Only a killed process leaves a file, which Clean removes.
+// Write makes or replaces the file path with what write writes. It writes to a temporary
+// file in the same folder, syncs it, then renames it. If anything fails, path is unchanged
+// and the temporary file is removed. Only a killed process leaves it, for Clean to remove.
 func Write(path string, write func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*"+suffix)
 	if err != nil {
@@ -67,24 +67,24 @@ func Write(path string, write func(io.Writer) error) (err error) {
 // noFolder names the missing folder, if that is why path cannot be made.
 func noFolder(path string, err error) error {
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return fmt.Errorf("there is no folder %s to write %s in: make it, or choose another one", filepath.Dir(path),
+		return fmt.Errorf("there is no folder %s to write %s in: create it, or choose another one", filepath.Dir(path),
 			filepath.Base(path))
 	}
 	return err
 }
 
-// Explain adds advice to errors of writing that a user can fix.
+// Explain adds advice to write errors that a user can fix.
 func Explain(err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fmt.Errorf("the disk is full; what was there before is untouched: make room and continue (%w)", err)
+		return fmt.Errorf("the disk is full; existing files are unchanged: free some space and continue (%w)", err)
 	case errors.Is(err, syscall.EROFS), errors.Is(err, os.ErrPermission):
-		return fmt.Errorf("the folder cannot be written to: make it writable or choose another one (%w)", err)
+		return fmt.Errorf("the folder is not writable: make it writable or choose another one (%w)", err)
 	}
 	return err
 }
 
-// Clean removes what killed processes left in dir. No other process may be
+// Clean removes temporary files that killed processes left in dir. No other process may be
 // writing there.
 func Clean(dir string) error {
 	paths, err := filepath.Glob(filepath.Join(glob(dir), ".*"+suffix))
@@ -94,7 +94,7 @@ func Clean(dir string) error {
 	return err
 }
 
-// glob escapes the characters of dir that have a meaning in patterns.
+// glob escapes the characters of dir that are special in patterns.
 func glob(dir string) string {
 	var b []rune
 	for _, r := range dir {

@@ -14,7 +14,7 @@ func put(path, text string) error {
 	return Write(path, func(w io.Writer) error { _, err := io.WriteString(w, text); return err })
 }
 
-// want checks that dir holds one file, path, with that content.
+// want checks that path is the only file in dir and has the given content.
 func want(t *testing.T, path, text string) {
 	t.Helper()
 	if b, err := os.ReadFile(path); err != nil || string(b) != text {
@@ -62,7 +62,7 @@ func TestWriteReplacesOrLeaves(t *testing.T) {
 	want(t, path, "new")
 }
 
-// A real full disk and a real read-only folder, where this process may mount.
+// A real full disk and a real read-only folder, if this process may mount.
 func TestFullAndReadOnlyDisk(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mount("none", dir, "tmpfs", 0, "size=1m"); err != nil {
@@ -81,7 +81,7 @@ func TestFullAndReadOnlyDisk(t *testing.T) {
 	if err := syscall.Mount("none", dir, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
 		t.Fatal(err)
 	}
-	if err := put(path, "new"); err == nil || !strings.Contains(err.Error(), "cannot be written to") {
+	if err := put(path, "new"); err == nil || !strings.Contains(err.Error(), "is not writable") {
 		t.Errorf("a read-only folder: %v", err)
 	}
 	want(t, path, "old")

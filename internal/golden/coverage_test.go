@@ -9,17 +9,16 @@ import (
 	"testing"
 )
 
-// covered are the golden cases that tests hold, as prefixes of group/case.
+// covered are the golden cases that tests check, as prefixes of group/case.
 var covered = []string{
 	"augment/", "bank/cmc_jig", "bank/rgb", "bank/rgb_jig", "checkpoint/", "fill/", "ft/", "jigsaw/", "manifest/", "misc/", "moco/cmc", "moco/rgb", "moco/rgb_jig", "moco/wrap", "netgrad/", "networks/", "schedule/", "train/bank", "train/moco",
 }
 
-// unneeded are cases of what is done in another way: negatives are drawn
-// uniformly, which takes no tables of an alias sampler.
+// unneeded are cases without a counterpart here: negatives are drawn uniformly, which
+// needs no tables of an alias sampler.
 var unneeded = []string{"bank/alias"}
 
-// TestCoverage prints what the golden directory has and no test holds yet, so
-// that nobody forgets it.
+// TestCoverage prints the golden cases that no test checks yet.
 func TestCoverage(t *testing.T) {
 	groups, err := Groups()
 	if err != nil {
@@ -36,7 +35,7 @@ func TestCoverage(t *testing.T) {
 			name := g + "/" + e.Name()
 			found := false
 			for _, c := range covered {
-				// moco/rgb holds moco/rgb and not moco/rgb_jig.
+				// moco/rgb covers moco/rgb but not moco/rgb_jig.
 				found = found || name == c || (strings.HasPrefix(name, c) && (strings.HasSuffix(c, "/") || g == "networks" || g == "netgrad" || g == "manifest" || g == "train"))
 			}
 			switch {

@@ -25,7 +25,7 @@ func u(c, i uint64) float64 { return float64(splitmix(c<<40+i)>>40) / (1 << 24) 
 // signed is s(c, i) = 2u(c, i) - 1 of the fill formula, in [-1, 1).
 func signed(c, i uint64) float64 { return 2*u(c, i) - 1 }
 
-// Input is n values of float32(1.7 s(c, i)): the input of a network case.
+// Input returns n values float32(1.7 s(c, i)), the input of a network case.
 func Input(c uint64, n int) []float32 {
 	x := make([]float32, n)
 	for i := range x {
@@ -34,7 +34,7 @@ func Input(c uint64, n int) []float32 {
 	return x
 }
 
-// LossWeights is n values of float32(s(CLoss + 16 seed, i)).
+// LossWeights returns n values float32(s(CLoss + 16 seed, i)).
 func LossWeights(seed uint64, n int) []float32 {
 	x := make([]float32, n)
 	for i := range x {
@@ -43,8 +43,8 @@ func LossWeights(seed uint64, n int) []float32 {
 	return x
 }
 
-// Fill computes the values of every entry of a state dict (names without
-// "module.") for a fill seed.
+// Fill returns the values of every entry of a state dict (names without "module.") for a
+// fill seed.
 func Fill(shapes map[string][]int, fillSeed uint64) map[string][]float32 {
 	names := make([]string, 0, len(shapes))
 	for n := range shapes {

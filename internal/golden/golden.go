@@ -1,9 +1,9 @@
-// Package golden reads the numbers that the reference PyTorch implementation
-// left for the tests: testdata/golden, or the directory that GOLDEN_DIR names
-// (same layout, other seeds, sizes and parameters).
+// Package golden reads numbers that the reference PyTorch implementation computed, for
+// tests to compare with. They are in testdata/golden, or in the directory named by
+// GOLDEN_DIR (same layout, other seeds, sizes and parameters).
 //
-// A test asks for a group or a case; what the directory lacks is skipped by
-// name, so that the same tests run on any directory of this layout.
+// A test reads a group or a case. If the directory doesn't have it, the test is skipped
+// with its name, so that the same tests run on any directory of this layout.
 package golden
 
 import (
@@ -21,7 +21,7 @@ import (
 	"contralens/internal/numeric"
 )
 
-// Dir is the golden directory in use.
+// Dir returns the golden directory in use.
 func Dir() string {
 	if d := os.Getenv("GOLDEN_DIR"); d != "" {
 		return d
@@ -29,9 +29,9 @@ func Dir() string {
 	return filepath.Join(root(), "testdata", "golden")
 }
 
-// root is the project's folder: the closest one above the test's own that has a
-// go.mod. It is looked for there, and not beside this file, since a program built
-// with -trimpath does not know where its source is.
+// root returns the folder of the project: the closest one above the test's folder that has
+// a go.mod. The folder of this file would not do, because a program built with -trimpath
+// does not know where its source is.
 func root() string {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -47,8 +47,8 @@ func root() string {
 	}
 }
 
-// Path returns the path of a file or directory below Dir; the test is skipped
-// by name when it is not there.
+// Path returns the path of a file or directory below Dir. It skips the test, with the
+// name of the file, if it does not exist.
 func Path(t testing.TB, elem ...string) string {
 	t.Helper()
 	name := filepath.Join(elem...)
@@ -59,7 +59,7 @@ func Path(t testing.TB, elem ...string) string {
 	return p
 }
 
-// Cases lists the cases (directories with a meta.json) of a group, sorted.
+// Cases returns the cases of a group (directories with a meta.json), sorted.
 func Cases(t testing.TB, group string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(Path(t, group))
@@ -79,7 +79,7 @@ func Cases(t testing.TB, group string) []string {
 	return names
 }
 
-// Groups lists the directories directly below Dir, sorted.
+// Groups returns the directories directly below Dir, sorted.
 func Groups() ([]string, error) {
 	entries, err := os.ReadDir(Dir())
 	if err != nil {
@@ -114,8 +114,8 @@ type Case struct {
 	Meta
 }
 
-// Meta is what the tests use of a meta.json; Params and Results stay raw since
-// their fields differ by group.
+// Meta has the fields of a meta.json that tests use. Params and Results stay raw, because
+// their fields differ between groups.
 type Meta struct {
 	Arrays map[string]struct {
 		File  string `json:"file"`
@@ -143,7 +143,7 @@ func (c *Case) Decode(raw json.RawMessage, v any) {
 	}
 }
 
-// Array is an array of the case as it was stored; exactly one slice is set.
+// Array is an array of a case in its stored type: exactly one slice is set.
 type Array struct {
 	Shape []int
 	F32   []float32
@@ -152,7 +152,7 @@ type Array struct {
 	U8    []uint8
 }
 
-// Has reports whether the case stores an array of that name.
+// Has reports whether the case has an array called name.
 func (c *Case) Has(name string) bool { _, ok := c.Arrays[name]; return ok }
 
 // Array reads one array of the case.
@@ -191,7 +191,7 @@ func readArray(path string) (Array, error) {
 		return Array{}, err
 	}
 	defer f.Close()
-	r, err := npyio.NewReader(bufio.NewReader(f)) // it reads value by value
+	r, err := npyio.NewReader(bufio.NewReader(f)) // npyio reads value by value
 	if err != nil {
 		return Array{}, err
 	}
@@ -219,8 +219,8 @@ func readArray(path string) (Array, error) {
 	return a, err
 }
 
-// Near fails the test when got and want differ in length or, anywhere, by more
-// than tol times the largest magnitude in want.
+// Near fails the test if got and want differ in length, or any element by more than tol
+// times the largest magnitude in want.
 func Near(t testing.TB, what string, got, want []float32, tol float64) {
 	t.Helper()
 	if len(got) != len(want) {
@@ -242,7 +242,7 @@ func (c *Case) Unmarshal(v any) {
 	JSON(c.t, v, c.Name, "meta.json")
 }
 
-// Error is the largest difference between two arrays relative to the largest
+// Error returns the largest difference between two arrays, divided by the largest
 // magnitude in want.
 func Error[T float32 | float64](got []T, want []float64) float64 {
 	var top, worst float64

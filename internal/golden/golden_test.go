@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// The fill formula must reproduce the examples before any network test means
-// something.
+// The fill formula reproduces the examples. All tests of networks depend on it.
 func TestFillExamples(t *testing.T) {
 	var examples []struct {
 		Arch     string

@@ -1,4 +1,4 @@
-// Package humanize writes numbers as people read them.
+// Package humanize formats numbers for people.
 package humanize
 
 import (
@@ -6,13 +6,14 @@ import (
 	"strconv"
 )
 
-// Number is x to three significant digits, without an exponent: 1960, 12.3, 0.0178.
+// Number formats x with three significant digits and without an exponent: 1960, 12.3,
+// 0.0178.
 func Number(x float64) string {
 	x, _ = strconv.ParseFloat(strconv.FormatFloat(x, 'e', 2, 64), 64)
 	return strconv.FormatFloat(x, 'f', -1, 64)
 }
 
-// Count is n of a thing: 1 thread, 2 threads.
+// Count formats a number of things: 1 thread, 2 threads.
 func Count(n int, thing string) string {
 	if n != 1 {
 		thing += "s"

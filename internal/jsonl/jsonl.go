@@ -1,5 +1,5 @@
 // Package jsonl appends to, reads and filters files of JSON objects, one per line. It
-// tolerates what killed processes leave behind.
+// tolerates unfinished lines, which killed processes leave behind.
 package jsonl
 
 import (
@@ -17,7 +17,7 @@ import (
 // File is the path of a file with one JSON object per line.
 type File string
 
-// Add appends one object, in one call, so that two processes don't mix their lines.
+// Add appends one object in a single write, so that two processes don't mix their lines.
 func (f File) Add(v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -53,7 +53,7 @@ func (f File) Keep(keep func(map[string]any) bool) error {
 		return err
 	}
 	if info, err := os.Stat(string(f)); err != nil || info.Size() == int64(len(kept)) {
-		return nil // not there, or all is kept
+		return nil // no such file, or nothing to remove
 	}
 	return durable.Write(string(f), func(w io.Writer) error { _, err := w.Write(kept); return err })
 }

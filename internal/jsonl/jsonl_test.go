@@ -23,7 +23,7 @@ func TestFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.WriteString(`{"step": 5, "lo`) // as a killed process may leave it
+	f.WriteString(`{"step": 5, "lo`) // as left by a killed process
 	f.Close()
 	if err := l.Keep(func(v map[string]any) bool { return v["step"].(float64) <= 3 }); err != nil {
 		t.Fatal(err)

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// BLAS returns the library of matrix products that Debian's alternatives choose; ""
-// where the system has none of them.
+// BLAS returns the library of matrix products that Debian's alternatives select, or "" if
+// the system has no such alternatives.
 func BLAS() string { return here.blas() }
 
 func (s system) blas() string {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// quota returns the smallest limit of processor time among this process's control
-// groups, in processors; +Inf without one.
+// quota returns the smallest limit of processor time among the control groups of this
+// process, in processors, or +Inf if there is none.
 func (s system) quota() float64 {
 	least := math.Inf(1)
 	for _, g := range s.cgroups("cpu") {
@@ -32,8 +32,8 @@ func (s system) quota() float64 {
 	return least
 }
 
-// memoryLimit returns the smallest limit of memory among this process's control
-// groups, in bytes; 0 without one.
+// memoryLimit returns the smallest limit of memory among the control groups of this
+// process, in bytes, or 0 if there is none.
 func (s system) memoryLimit() int64 {
 	least := int64(math.MaxInt64)
 	for _, g := range s.cgroups("memory") {
@@ -51,14 +51,14 @@ func (s system) memoryLimit() int64 {
 	return least
 }
 
-// cgroup is the folder of a control group. Versions differ in the names of files.
+// cgroup is the folder of a control group. Files have other names in versions 1 and 2.
 type cgroup struct {
 	dir     string
 	version int
 }
 
-// cgroups returns the groups that may limit this process's use of a controller: its
-// own and all above it, as far as they are mounted.
+// cgroups returns the control groups that may limit a controller for this process: its own
+// group and those above it, as far as they are mounted.
 func (s system) cgroups(controller string) (groups []cgroup) {
 	mounts := s.read("/proc/self/mountinfo")
 	for line := range strings.Lines(s.read("/proc/self/cgroup")) {
@@ -84,11 +84,11 @@ func (s system) cgroups(controller string) (groups []cgroup) {
 	return groups
 }
 
-// mount shows the control groups below root in the folder point.
+// mount is a mount of the control groups below root at the folder point.
 type mount struct{ root, point string }
 
-// find returns the folder of a group; the mount's own where the group lies outside it,
-// as seen from within a container.
+// find returns the folder of a group. If the group is outside the mount, as it may be in a
+// container, it returns the folder of the mount.
 func (m mount) find(group string) string {
 	below, ok := strings.CutPrefix(group, strings.TrimSuffix(m.root, "/"))
 	if !ok || below != "" && below[0] != '/' || strings.Contains(group, "..") {
@@ -97,8 +97,8 @@ func (m mount) find(group string) string {
 	return path.Join(m.point, below)
 }
 
-// cgroupMounts finds in the text of mountinfo where a version's groups of a controller
-// are mounted.
+// cgroupMounts returns the mounts in mountinfo of a controller's control groups of a
+// version.
 func cgroupMounts(mountinfo string, version int, controller string) (found []mount) {
 	for line := range strings.Lines(mountinfo) {
 		// id parent device root point options [tags] - type source options
@@ -118,7 +118,7 @@ func cgroupMounts(mountinfo string, version int, controller string) (found []mou
 	return found
 }
 
-// unescape undoes mountinfo's escapes of spaces and the like, as \040.
+// unescape replaces the escapes of mountinfo, such as \040 for a space.
 func unescape(s string) string {
 	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
 }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// instructions returns the system's names of the processor's instruction sets; none if
-// the system does not tell.
+// instructions returns the system's names of the processor's instruction sets, or none if
+// the system does not list them.
 func (s system) instructions() []string {
 	text := s.read("/proc/cpuinfo")
 	for _, key := range []string{"flags", "Features"} { // amd64, arm64
@@ -17,11 +17,11 @@ func (s system) instructions() []string {
 	return nil
 }
 
-// vectors are the instruction sets that decide how fast tensors are computed.
+// vectors are the instruction sets that matter for the speed of tensor operations.
 var vectors = []string{"avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16"}
 
-// Vectors returns those of the processor's instruction sets that decide how fast
-// tensors are computed.
+// Vectors returns the processor's instruction sets that matter for the speed of tensor
+// operations.
 func Vectors() []string { return here.vectors() }
 
 func (s system) vectors() (known []string) {

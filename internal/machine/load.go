@@ -11,15 +11,15 @@ import (
 const (
 	// tick is the unit of /proc/stat.
 	tick = time.Second / 100
-	// fewestTicks must pass, on all processors together, before others can be seen.
+	// fewestTicks is the shortest time, summed over all processors, that gives a usable load.
 	fewestTicks = 50
 )
 
-// WatchLoad starts watching the processors that this process may use. The function
-// that it returns reports the fraction of them, 0 to 1, that others have taken since:
-// other programs, or other machines on the same hardware. What others take beside a
-// quota of this process does not count. It is 0 where the system does not tell or too
-// little time has passed.
+// WatchLoad starts watching the processors that this process may use. The returned function
+// returns the fraction of their time since then, 0 to 1, that others have used: other
+// programs, or other virtual machines on the same hardware. If this process has a quota,
+// time that others use outside it does not count. The fraction is 0 if it is unknown or
+// too little time has passed.
 func WatchLoad() func() float64 {
 	part := min(1, here.quota()/float64(here.affinity))
 	busyBefore, allBefore := here.times()
@@ -30,9 +30,9 @@ func WatchLoad() func() float64 {
 	}
 }
 
-// loadOfOthers returns the fraction of this process's part of some processors that
-// others have taken. busy, all and own are processor times; the rest of the
-// processors, 1-part, is free for others.
+// loadOfOthers returns the fraction that others have used of the share part of some
+// processors, which belongs to this process; the rest, 1-part, is free for others. busy,
+// all and own are processor times.
 func loadOfOthers(busy, all, own time.Duration, part float64) float64 {
 	if all < fewestTicks*tick {
 		return 0
@@ -41,8 +41,8 @@ func loadOfOthers(busy, all, own time.Duration, part float64) float64 {
 	return min(1, max(0, taken-(1-part))/part)
 }
 
-// times returns how long the processors that this process may use have worked, and
-// how long they have been there.
+// times returns the busy time and the total time of the processors that this process may
+// use, since the system was started.
 func (s system) times() (busy, all time.Duration) {
 	var mine unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &mine); err != nil {

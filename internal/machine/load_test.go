@@ -28,11 +28,11 @@ func TestLoadOfOthers(t *testing.T) {
 		part, want     float64
 	}{
 		{3 * s, 4 * s, 2 * s, 1, 0.25},
-		{2 * s, 4 * s, 2*s + 1, 1, 0}, // own time is finer than the system's
+		{2 * s, 4 * s, 2*s + 1, 1, 0}, // own time has a finer resolution than the system's
 		{s, s, 0, 1, 1},
 		{s / 4, s / 4, 0, 1, 0}, // too short
 		{0, 0, s, 1, 0},
-		// With a quota of a quarter others may take three quarters of the processors.
+		// With a quota of a quarter, others may use three quarters of the processors.
 		{6 * s, 8 * s, 2 * s, 0.25, 0},
 		{7 * s, 8 * s, 0, 0.25, 0.5},
 		{8 * s, 8 * s, 2 * s, 0.25, 0},

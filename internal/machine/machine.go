@@ -1,7 +1,6 @@
-// Package machine tells what the program may use of the machine it runs on:
-// processors and their instructions, memory, disk space, and how busy others keep
-// them. It reads what Linux writes in /proc and /sys. A fact that the system does not
-// tell has the value that each function names.
+// Package machine reports the resources that this process may use: processors and their
+// instruction sets, memory, disk space, and the load of other programs. It reads /proc and
+// /sys of Linux. Each function says what it returns if a fact is unknown.
 package machine
 
 import (
@@ -17,7 +16,7 @@ import (
 	"time"
 )
 
-// system is where facts are read from.
+// system is the source of the facts.
 type system struct {
 	files    fs.FS // the root of the file system
 	affinity int   // processors that this process may be scheduled on
@@ -25,7 +24,7 @@ type system struct {
 
 var here = system{files: os.DirFS("/"), affinity: runtime.NumCPU()}
 
-// read returns the text of a file; "" if it cannot be read.
+// read returns the text of a file, or "" if it can't be read.
 func (s system) read(path string) string {
 	b, err := fs.ReadFile(s.files, strings.TrimPrefix(path, "/"))
 	if err != nil {
@@ -34,9 +33,9 @@ func (s system) read(path string) string {
 	return string(b)
 }
 
-// Processors returns how many processors this process can keep busy: those that it
-// may be scheduled on, or fewer where a control group limits its processor time. It
-// does not change while the program runs.
+// Processors returns how many processors this process can keep busy: those that it may be
+// scheduled on, or fewer if a control group limits its processor time. The number does not
+// change while the program runs.
 func Processors() int { return processors() }
 
 var processors = sync.OnceValue(func() int { return here.processors() })
@@ -46,15 +45,15 @@ func (s system) processors() int {
 	return min(s.affinity, max(1, int(math.Ceil(min(s.quota(), float64(s.affinity))))))
 }
 
-// Affinity returns how many processors this process may be scheduled on, whatever
-// time it may use of them.
+// Affinity returns how many processors this process may be scheduled on, regardless of any
+// quota.
 func Affinity() int { return here.affinity }
 
-// Quota returns the processor time that the process may use a second, in seconds;
-// +Inf without a limit.
+// Quota returns the processor time that this process may use per second, in seconds, or
+// +Inf if there is no limit.
 func Quota() float64 { return here.quota() }
 
-// Model returns the processor's name; without one, the name of the architecture.
+// Model returns the name of the processor, or of the architecture if that is unknown.
 func Model() string { return here.model() }
 
 func (s system) model() string {
@@ -64,11 +63,11 @@ func (s system) model() string {
 	return runtime.GOARCH
 }
 
-// Kind identifies machines that compute equally fast: the processor's name and how
-// many of them there are.
+// Kind identifies machines of equal speed: it has the name of the processor and the number
+// of cores.
 func Kind() string { return fmt.Sprintf("%s, %d cores", Model(), Processors()) }
 
-// field returns the first value of a key in lines of "key: value"; "" if there is none.
+// field returns the first value of a key in lines "key: value", or "" if there is none.
 func field(text, key string) string {
 	for line := range strings.Lines(text) {
 		if k, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(k) == key {
@@ -78,8 +77,8 @@ func field(text, key string) string {
 	return ""
 }
 
-// ProcessorTime returns the processor time that this process has used, of all its
-// threads together; 0 where the system does not tell.
+// ProcessorTime returns the processor time that all threads of this process have used, or
+// 0 if it is unknown.
 func ProcessorTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -88,8 +87,8 @@ func ProcessorTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// DiskFree returns the number of bytes that can still be written below dir, or below
-// the nearest folder above it that exists.
+// DiskFree returns the free space for files in dir, in bytes. dir need not exist: the
+// nearest existing folder above it counts.
 func DiskFree(dir string) (int64, error) {
 	for {
 		var s syscall.Statfs_t

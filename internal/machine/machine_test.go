@@ -9,7 +9,7 @@ import (
 	"testing/fstest"
 )
 
-// machineWith is a machine of that many processors with these files.
+// machineWith returns a machine with the given number of processors and files.
 func machineWith(affinity int, files map[string]string) system {
 	tree := fstest.MapFS{}
 	for name, text := range files {
@@ -165,7 +165,7 @@ func TestBLAS(t *testing.T) {
 	}
 }
 
-// The peak leaves room for a large array.
+// The peak grows by the size of a large array.
 func TestPeakResident(t *testing.T) {
 	before := PeakResident()
 	block := make([]byte, 64<<20)
@@ -183,7 +183,7 @@ func TestPeakResident(t *testing.T) {
 	}
 }
 
-// What this machine says of itself is plausible.
+// The facts about this machine are plausible.
 func TestHere(t *testing.T) {
 	if n := Processors(); n < 1 || n > Affinity() {
 		t.Errorf("%d processors of %d", n, Affinity())

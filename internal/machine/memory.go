@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// Memory is how much memory there is, in bytes.
+// Memory is an amount of memory in bytes.
 type Memory struct {
-	Total int64 // of the machine; 0 where the system does not tell
-	Limit int64 // that the process may use: the total, or less by a control group's limit
+	Total int64 // of the machine; 0 if unknown
+	Limit int64 // that this process may use: Total, or a lower limit of a control group
 }
 
-// MemorySize returns the size of the memory.
+// MemorySize returns the size of the machine's memory.
 func MemorySize() Memory { return here.memory() }
 
 func (s system) memory() Memory {
@@ -23,13 +23,13 @@ func (s system) memory() Memory {
 	return m
 }
 
-// PeakResident returns the largest resident size that this process has had, in bytes;
-// 0 where the system does not tell.
+// PeakResident returns the peak resident memory of this process in bytes, or 0 if it is
+// unknown.
 func PeakResident() int64 { return here.peakResident() }
 
 func (s system) peakResident() int64 { return kilobytes(s.read("/proc/self/status"), "VmHWM") }
 
-// kilobytes returns a value that is written in kB, in bytes.
+// kilobytes returns a value in kB, converted to bytes.
 func kilobytes(text, key string) int64 {
 	n, err := strconv.ParseInt(strings.TrimSuffix(field(text, key), " kB"), 10, 64)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package npy reads and writes NumPy's .npy arrays of floating-point numbers. It
-// stands in for npyio where files come from strangers: that library panics on
-// malformed headers and allocates what they claim.
+// Package npy reads and writes NumPy's .npy arrays of floating-point numbers. It replaces
+// npyio for untrusted files: that library panics on malformed headers and allocates
+// whatever size they claim.
 package npy
 
 import (
@@ -17,14 +17,14 @@ import (
 
 const magic = "\x93NUMPY"
 
-// maxHeader bounds the header's text; numpy itself stays below 64 KiB.
+// maxHeader bounds the size of the header; NumPy's are below 64 KiB.
 const maxHeader = 1 << 16
 
-// Header says what an array is.
+// Header describes an array.
 type Header struct {
 	Shape []int
 	Item  int   // bytes per element: 4 or 8, little-endian floats
-	Data  int64 // where the elements begin in the file
+	Data  int64 // offset of the elements in the file
 }
 
 // Len is the number of elements.
@@ -39,8 +39,8 @@ func (h Header) Len() int {
 var dictionary = regexp.MustCompile(
 	`^\{'descr': '([^']{1,16})', 'fortran_order': (True|False), 'shape': \(([0-9, ]*)\), ?\} *\n?$`)
 
-// ReadHeader reads the header of an array in a file of size bytes, and checks
-// that the file holds all elements.
+// ReadHeader reads the header of an array in a file of size bytes. It returns an error if
+// the file does not have all elements.
 func ReadHeader(r io.Reader, size int64) (Header, error) {
 	var h Header
 	start := make([]byte, 12)
@@ -52,7 +52,7 @@ func ReadHeader(r io.Reader, size int64) (Header, error) {
 	case 1:
 	case 2, 3:
 		if _, err := io.ReadFull(r, start[10:]); err != nil {
-			return h, errors.New("the .npy header is cut off")
+			return h, errors.New("the .npy header is truncated")
 		}
 		length, at = int(binary.LittleEndian.Uint32(start[8:])), 12
 	default:
@@ -63,7 +63,7 @@ func ReadHeader(r io.Reader, size int64) (Header, error) {
 	}
 	text := make([]byte, length)
 	if _, err := io.ReadFull(r, text); err != nil {
-		return h, errors.New("the .npy header is cut off")
+		return h, errors.New("the .npy header is truncated")
 	}
 	m := dictionary.FindSubmatch(text)
 	if m == nil {
@@ -94,12 +94,12 @@ func ReadHeader(r io.Reader, size int64) (Header, error) {
 	}
 	h.Data = int64(at + length)
 	if want := h.Data + elements*int64(h.Item); want > size {
-		return h, fmt.Errorf("shape (%s) needs a file of %d bytes, but it has %d: it is cut off", m[3], want, size)
+		return h, fmt.Errorf("want a file of %d bytes for the shape (%s), got %d: it is truncated", want, m[3], size)
 	}
 	return h, nil
 }
 
-// Read reads an array; its elements come as float32.
+// Read reads an array and converts its elements to float32.
 func Read(path string) ([]float32, Header, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -132,11 +132,11 @@ func Read(path string) ([]float32, Header, error) {
 	return values, h, nil
 }
 
-// HeaderSize is the fixed size of the headers that Encode makes, so that the
-// shape of a growing file can be put right.
+// HeaderSize is the size of all headers that Encode makes. It is fixed, so that the shape
+// of a growing file can be updated.
 const HeaderSize = 128
 
-// Encode is the 128-byte header of a float32 array in C order.
+// Encode returns the header of a float32 array in C order.
 func Encode(shape ...int) []byte {
 	text := strings.Trim(strings.ReplaceAll(fmt.Sprint(shape), " ", ", "), "[]")
 	if len(shape) == 1 {
@@ -148,7 +148,7 @@ func Encode(shape ...int) []byte {
 	return append(head, '\n')
 }
 
-// Append appends values as an array's elements.
+// Append appends values to b as elements of an array.
 func Append(b []byte, values []float32) []byte {
 	for _, v := range values {
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
@@ -156,7 +156,7 @@ func Append(b []byte, values []float32) []byte {
 	return b
 }
 
-// Write puts a float32 array of that shape at path, whole.
+// Write writes a float32 array to path atomically.
 func Write(path string, values []float32, shape ...int) error {
 	if err := os.WriteFile(path+".new", Append(Encode(shape...), values), 0o644); err != nil {
 		return err

@@ -1,12 +1,12 @@
-// Package numeric compares the numbers that a program computes with those that it
-// should, in tests that must hold on every processor.
+// Package numeric compares computed numbers with expected ones, in tests that must hold
+// on every processor.
 //
-// The same sum rounds differently on another processor: OpenBLAS, oneDNN and libtorch
-// have kernels for each, which add in another order and with or without fused
-// multiply-add. So a bound comes from what rounding can do at most, not from what was
-// seen on one machine: either both sides are computed in float64 and agree to about
-// 1e-12, or the bound in float32 is composed of Sum and Unit. Higham, "Accuracy and
-// Stability of Numerical Algorithms" (2002), chapter 3, has the theory.
+// The same sum rounds differently on another processor: OpenBLAS, oneDNN and libtorch have
+// kernels for each, which add in another order and with or without fused multiply-add. So
+// a bound must follow from the largest possible rounding error, not from the error seen on
+// one machine. Either both sides are computed in float64 and agree to about 1e-12, or the
+// bound in float32 is composed of Sum and Unit. The theory is in Higham, "Accuracy and
+// Stability of Numerical Algorithms" (2002), chapter 3.
 package numeric
 
 import (
@@ -19,35 +19,34 @@ import (
 	"testing"
 )
 
-// Unit roundoffs: the most by which rounding to the nearest number of a type changes a
-// value, as a share of it.
+// Unit roundoffs: the largest relative error of rounding to the nearest number of a type.
 const (
 	Unit         = 0x1p-24 // float32
 	UnitHalf     = 0x1p-11 // half precision
 	UnitBFloat16 = 0x1p-8  // bfloat16
 )
 
-// Sum returns the most by which a float32 sum of n terms can be off, in whatever order
-// it is added: γ_n·size = nu/(1-nu)·size, where u is Unit and size the sum of the terms'
-// magnitudes. A dot product of n pairs is such a sum; count one more for each rounding
-// that a term has behind it already.
+// Sum returns the largest error of a float32 sum of n terms in any order of addition:
+// γ_n·size = nu/(1-nu)·size, where u is Unit and size the sum of the terms' magnitudes.
+// A dot product of n pairs is such a sum. Add one to n for each rounding that has already
+// happened to a term.
 func Sum(n int, size float64) float64 {
 	nu := float64(n) * Unit
 	return nu / (1 - nu) * size
 }
 
-// Float is a type that is compared.
+// Float is a type that can be compared.
 type Float interface{ float32 | float64 }
 
-// Near fails the test when got is further from want than allowed, or when one of them
-// is NaN and the other is not.
+// Near fails the test if got differs from want by more than allowed, or if exactly one of
+// them is NaN.
 func Near(t testing.TB, what string, got, want, allowed float64) {
 	t.Helper()
 	Rounded(t, what, got, want, 0, allowed)
 }
 
-// Rounded is Near for a number that was rounded to a coarser type on purpose, by at
-// most unit of itself: only what is beyond that counts.
+// Rounded is Near for a number that was intentionally rounded to a coarser type with unit
+// roundoff unit. Only a difference beyond that rounding counts.
 func Rounded(t testing.TB, what string, got, want, unit, allowed float64) {
 	t.Helper()
 	off := beyond(got, want, unit)
@@ -57,15 +56,15 @@ func Rounded(t testing.TB, what string, got, want, unit, allowed float64) {
 	}
 }
 
-// AllNear fails the test when got and want differ in length or, anywhere, by more than
+// AllNear fails the test if got and want differ in length, or any element by more than
 // allowed.
 func AllNear[G, W Float](t testing.TB, what string, got []G, want []W, allowed float64) {
 	t.Helper()
 	AllRounded(t, what, got, want, 0, allowed)
 }
 
-// AllRounded is AllNear for numbers that were rounded to a coarser type on purpose, each
-// by at most unit of itself: only what is beyond that counts.
+// AllRounded is AllNear for numbers that were intentionally rounded to a coarser type with
+// unit roundoff unit. Only differences beyond that rounding count.
 func AllRounded[G, W Float](t testing.TB, what string, got []G, want []W, unit, allowed float64) {
 	t.Helper()
 	if len(got) != len(want) {
@@ -80,16 +79,17 @@ func AllRounded[G, W Float](t testing.TB, what string, got []G, want []W, unit, 
 	}
 }
 
-// beside says what a distance is counted beside.
+// beside describes the rounding that a difference does not include.
 func beside(unit float64) string {
 	if unit == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" beside %.3g of it", unit)
+	return fmt.Sprintf(" beyond rounding by %.3g of it", unit)
 }
 
-// Worst returns where got is furthest from want, which has as many values, and how far:
-// NaN where one of them is NaN, infinity where one of them is infinite.
+// Worst returns the index of the largest difference between got and want, which must have
+// the same length, and the difference: NaN if exactly one of the two is NaN, infinity if
+// exactly one is infinite.
 func Worst[G, W Float](got []G, want []W) (at int, off float64) { return worst(got, want, 0) }
 
 func worst[G, W Float](got []G, want []W, unit float64) (at int, off float64) {
@@ -104,7 +104,8 @@ func worst[G, W Float](got []G, want []W, unit float64) (at int, off float64) {
 	return at, off
 }
 
-// beyond is how far got is from want beside what rounding by unit explains.
+// beyond returns the part of the difference between got and want that rounding with the
+// unit roundoff unit does not explain.
 func beyond(got, want, unit float64) float64 {
 	switch {
 	case got == want, math.IsNaN(got) && math.IsNaN(want):
@@ -123,14 +124,13 @@ func Largest[F Float](values []F) (top float64) {
 	return top
 }
 
-// MarginsEnv is the environment variable that names a file to which comparisons append
-// how much of what is allowed they use, when that is more than a tenth.
+// MarginsEnv is the environment variable that names a file for Margin to append to.
 const MarginsEnv = "CONTRALENS_MARGINS"
 
-// Margin records that a comparison is off by so much of what is allowed: the share, the
-// test program, the test, what is compared, and both numbers, in a line with tabs
-// between them. Tests that use up most of a bound on one processor may miss it on
-// another.
+// Margin records how close a comparison came to its bound, if the difference is more than
+// a tenth of what is allowed. It appends a line to the file of MarginsEnv, separated by
+// tabs: the fraction, the test program, the test, what is compared, the difference and the
+// bound. A test that uses up most of a bound on one processor may fail on another.
 func Margin(t testing.TB, what string, off, allowed float64) {
 	if f := margins(); f != nil && off > 0.1*allowed {
 		program := strings.TrimSuffix(filepath.Base(os.Args[0]), ".test")
@@ -145,7 +145,7 @@ var margins = sync.OnceValue(func() *os.File {
 	}
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
-		panic(fmt.Sprintf("%s: want a file that can be written: %v", MarginsEnv, err))
+		panic(fmt.Sprintf("%s: want a writable file: %v", MarginsEnv, err))
 	}
 	return f
 })

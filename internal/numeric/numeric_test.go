@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// reports takes what a comparison says in place of a test.
+// reports records the failures of a comparison in place of a test.
 type reports struct {
 	testing.TB
 	said []string
@@ -55,7 +55,7 @@ func TestComparisons(t *testing.T) {
 		if tc.ok {
 			want = 0
 		}
-		// A bound that is no number refuses everything.
+		// With a bound of NaN every comparison fails.
 		if len(one.said) != want || len(all.said) != want {
 			t.Errorf("%+v: one says %q, all say %q", tc, one.said, all.said)
 		}
@@ -78,8 +78,8 @@ func TestComparisons(t *testing.T) {
 	}
 }
 
-// float32 sums in any order stay within Sum, and one that rounds the wrong way every
-// time uses nearly all of it.
+// float32 sums in any order stay within Sum. A sum that always rounds in the same
+// direction comes close to it.
 func TestSum(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	const n = 1000
@@ -114,7 +114,7 @@ func TestSum(t *testing.T) {
 	}
 }
 
-// The file of margins has what uses much of its bound.
+// The file of margins has the comparisons that come close to their bound.
 func TestMargins(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "margins")
 	f, err := os.Create(path)

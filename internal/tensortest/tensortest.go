@@ -1,4 +1,4 @@
-// Package tensortest has what the tests of layers and networks share.
+// Package tensortest has helpers for the tests of layers and networks.
 package tensortest
 
 import (
@@ -10,7 +10,7 @@ import (
 	"contralens/torch"
 )
 
-// Run does a test's tensor work in a scope, and checks that nothing of it stays alive.
+// Run runs the tensor work of a test in a scope, and fails the test if tensors leak.
 func Run(t *testing.T, f func()) {
 	t.Helper()
 	before := torch.LiveTensors()
@@ -22,13 +22,13 @@ func Run(t *testing.T, f func()) {
 	}
 }
 
-// Reporter takes what a check finds wrong: a test, or a list.
+// Reporter receives the failures of a check. A test is a Reporter.
 type Reporter interface {
 	Errorf(format string, args ...any)
 }
 
-// Gradients holds the norms of parameters' gradients against golden ones, the first
-// number of each entry; they may be off by tolerance times the largest.
+// Gradients compares the norms of the parameters' gradients with golden ones, the first
+// number of each entry of want. The tolerance is relative to the largest norm.
 func Gradients(off Reporter, parameters iter.Seq2[string, *torch.Tensor], want map[string][2]float64,
 	tolerance float64) {
 	var top float64

@@ -27,7 +27,7 @@ func newCSV(dir string, series []string) (sink, []string, error) {
 	return t, paths, err
 }
 
-// text is a number in full float32 precision; nothing for NaN.
+// text formats a number in full float32 precision. NaN becomes "".
 func text(v float64) string {
 	if math.IsNaN(v) {
 		return ""

@@ -1,7 +1,9 @@
-// Package export writes a run's score statistics for other programs: CSV,
-// Parquet or NumPy's npz.
-// CSV and Parquet are two tables: scores, with a row per step and a column per series,
-// and histograms, with a row per bin that is not empty. An npz holds the same as arrays.
+// Package export writes the score statistics of a run for other programs, as CSV, Parquet
+// or NumPy's npz.
+//
+// CSV and Parquet consist of two tables: scores has a row per step and a column per
+// series, histograms has a row per bin that is not empty. An npz file has the same as
+// arrays.
 package export
 
 import (
@@ -16,13 +18,13 @@ import (
 	"contralens/scores/record"
 )
 
-// Formats that Write knows.
+// Formats are the formats that Write supports.
 var Formats = []string{"csv", "parquet", "npz"}
 
-// chunk is how many steps are read at once.
+// chunk is the number of steps that are read at a time.
 const chunk = 1 << 15
 
-// count is a bin of a histogram over Steps steps, the first of which is Step.
+// count is a bin of a histogram over Steps steps, starting with Step.
 type count struct {
 	Kind  string  `parquet:"kind,dict"`
 	Step  int64   `parquet:"step"`
@@ -32,14 +34,14 @@ type count struct {
 	Count float64 `parquet:"count"`
 }
 
-// sink takes the tables row by row. A value that a step lacks is NaN.
+// sink receives the tables row by row. Missing values are NaN.
 type sink interface {
 	row(step int, values []float64) error
 	heat(kind string, h record.Heat) error
 	close() error
 }
 
-// Write writes the scores of a run into dir and returns the files. Each kind of
+// Write writes the scores of a run to files in dir and returns their paths. Each kind of
 // histogram has at most rows rows, summed over neighboring steps.
 func Write(s scores.Source, dir, format string, rows int) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -93,7 +95,7 @@ func write(s scores.Source, out sink, rows int) error {
 	return nil
 }
 
-// counts are the bins of a heat that are not empty.
+// counts visits the bins of a heat that are not empty.
 func counts(kind string, h record.Heat, visit func(count) error) error {
 	for _, row := range h.Rows {
 		for i, n := range row.Counts {
@@ -108,7 +110,7 @@ func counts(kind string, h record.Heat, visit func(count) error) error {
 	return nil
 }
 
-// create makes the files of a format.
+// create creates files in dir.
 func create(dir string, names ...string) (files []*os.File, paths []string, err error) {
 	for _, n := range names {
 		f, err := os.Create(filepath.Join(dir, n))

@@ -15,7 +15,7 @@ import (
 	"contralens/scores/record"
 )
 
-// source is a record of steps 5 … 44 of two series, one of them with gaps.
+// source returns a record of steps 5 … 44 with two series, one of them with gaps.
 func source(t *testing.T) *record.Record {
 	t.Helper()
 	dir := t.TempDir()

@@ -9,7 +9,7 @@ import (
 	"contralens/scores/record"
 )
 
-// arrays is an npz sink: step and each series as float32 [steps], and of each
+// arrays is an npz sink. It has step and each series as float32 [steps], and for each
 // kind of histogram hist_KIND [rows, bins], hist_KIND_step [rows] and
 // hist_KIND_edges [bins+1]. Steps are exact in float32 up to 16,777,216.
 type arrays struct {

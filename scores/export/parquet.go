@@ -15,9 +15,9 @@ import (
 // columns is a Parquet sink.
 type columns struct {
 	files []*os.File
-	steps *parquet.Writer //nolint:staticcheck // its columns are known at run time; GenericWriter wants a type
+	steps *parquet.Writer //nolint:staticcheck // columns are known only at run time; GenericWriter requires a type
 	heats *parquet.GenericWriter[count]
-	place []int // of step and each series in a row: Parquet orders columns by name
+	place []int // position of step and each series in a row: Parquet orders columns by name
 }
 
 func newParquet(dir string, series []string) (sink, []string, error) {

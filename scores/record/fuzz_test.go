@@ -7,9 +7,8 @@ import (
 	"testing"
 )
 
-// FuzzOpen reads records of arbitrary bytes: whatever they hold, the reader
-// answers or says what is wrong, with finite numbers and within the sizes asked
-// for.
+// FuzzOpen reads records of arbitrary bytes. Whatever they contain, the reader returns an
+// error, or finite numbers within the requested sizes.
 func FuzzOpen(f *testing.F) {
 	dir := f.TempDir()
 	w, err := NewWriter(dir, testHeader, 0)

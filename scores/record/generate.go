@@ -5,10 +5,9 @@ import (
 	"math/rand/v2"
 )
 
-// Generate writes an artificial record of n steps into dir, for tests and for trying out
-// readers: positives rise and negatives spread out, with noise and rare peaks (every
-// 100,003rd loss is 50). There is a histogram every 64 steps, so a million steps stay
-// small.
+// Generate writes a synthetic record to dir, for tests and for trying out readers:
+// positives rise and negatives spread out, with noise and rare peaks (every 100,003rd
+// loss is 50). There is one histogram per 64 steps, so that a million steps stay small.
 func Generate(dir string, steps int) error {
 	h := NewHeader(TrainingNames(), TrainingHistograms(false))
 	h.HistogramSteps = 64

@@ -1,7 +1,10 @@
-// Package record stores the score statistics of every training step on disk. The record
-// can be read at any zoom while the training writes it: a table of named series, and
-// histograms of scores, each with a pyramid of coarser levels. docs/record-format.md
-// describes the files for other programs.
+// Package record stores the score statistics of every training step on disk: a table of
+// named series, and histograms of scores. Both have a pyramid of coarser levels, so that
+// they can be read quickly at any zoom, even while the training writes them.
+//
+// A [Writer] appends one [Step] after the other. [Open] reads the record: [Record.Curve]
+// returns a series and [Record.Histograms] a kind of histogram over a range of steps.
+// docs/record-format.md describes the files for other programs.
 package record
 
 import (
@@ -15,22 +18,22 @@ import (
 	"regexp"
 )
 
-// Dir is the record's place in a run directory.
+// Dir is the folder of the record in a run directory.
 func Dir(run string) string { return filepath.Join(run, "scores", "record") }
 
-// Header is record.json: what the rows of the other files mean.
+// Header is record.json, which describes the rows of the other files.
 type Header struct {
 	Format         string      `json:"format"`          // always "contralens-scores"
 	Version        int         `json:"version"`         // 1
 	FirstStep      int         `json:"first_step"`      // step of the first row, from 1
-	Fan            int         `json:"fan"`             // rows of a level that make one row of the next
+	Fan            int         `json:"fan"`             // rows of a level that form one row of the next
 	Series         []string    `json:"series"`          // names of the values of a row
 	Histograms     []Histogram `json:"histograms"`      // kinds of histograms and their bins
-	HistogramSteps int         `json:"histogram_steps"` // steps that one row of histograms sums up
+	HistogramSteps int         `json:"histogram_steps"` // steps that one row of histograms covers
 }
 
 // Histogram describes a kind of histogram: Bins bins of equal width from Low to High.
-// Scores beyond an end count in the bin at that end.
+// Scores below Low or above High count in the first or the last bin.
 type Histogram struct {
 	Kind string  `json:"kind"`
 	Low  float64 `json:"low"`
@@ -38,7 +41,7 @@ type Histogram struct {
 	Bins int     `json:"bins"`
 }
 
-// Edges returns the limits of the bins, Bins+1 of them.
+// Edges returns the Bins+1 edges of the bins.
 func (h Histogram) Edges() []float64 {
 	edges := make([]float64, h.Bins+1)
 	for i := range edges {
@@ -85,7 +88,7 @@ func (h Header) check() error {
 	seen := map[string]bool{reserved: true}
 	for _, k := range h.Histograms {
 		if !nameForm.MatchString(k.Kind) || seen[k.Kind] {
-			return fmt.Errorf("histogram %q: want a name of its own of small letters, digits and _", k.Kind)
+			return fmt.Errorf("histogram %q: want a unique name of lowercase letters, digits and _", k.Kind)
 		}
 		if k.Bins < 1 || k.Bins > maxBins || !(k.Low < k.High) || math.IsInf(k.High-k.Low, 0) {
 			return fmt.Errorf("histogram %s: want 1 to %d bins between two numbers, got %d from %v to %v", k.Kind, maxBins,
@@ -96,7 +99,7 @@ func (h Header) check() error {
 	seen = map[string]bool{}
 	for _, name := range h.Series {
 		if !nameForm.MatchString(name) || seen[name] {
-			return fmt.Errorf("series %q: want a name of its own of small letters, digits and _", name)
+			return fmt.Errorf("series %q: want a unique name of lowercase letters, digits and _", name)
 		}
 		seen[name] = true
 	}
@@ -132,7 +135,7 @@ func readHeader(dir string) (Header, error) {
 	return h, nil
 }
 
-// writeHeader writes record.json, whole or not at all.
+// writeHeader writes record.json atomically.
 func writeHeader(dir string, h Header) error {
 	b, err := json.MarshalIndent(h, "", " ")
 	if err != nil {

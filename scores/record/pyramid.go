@@ -12,15 +12,15 @@ import (
 	"strconv"
 )
 
-// pyramid is the levels of one table: the files name.0, name.1, …
+// pyramid has the levels of one table: the files name.0, name.1, …
 //
-// A file is rows of a fixed size: the number of the first step that the row
-// covers (uint32), then float32 values, all little-endian. A row of level l
-// covers unit·fan^l steps. Level 0 has what was recorded; the others summarize.
+// A file consists of rows of a fixed size: the first step that the row covers (uint32),
+// then float32 values, all little-endian. A row of level l covers unit·fan^l steps. Level
+// 0 has the recorded values; higher levels summarize them.
 type pyramid struct {
 	dir, name string
 	first     int // step of the first row
-	unit      int // steps of a row of level 0
+	unit      int // steps per row of level 0
 	fan       int
 	base      int // values in a row of level 0
 	width     int // values in a row of the levels above
@@ -28,8 +28,9 @@ type pyramid struct {
 	merge     func(dst, row []float32)
 }
 
-// The series' values. Above level 0 a row has four values per series: how many
-// steps had a finite value, their mean, the smallest and the largest.
+// values returns the pyramid of the series. Above level 0 a row has four values per
+// series: the number of steps with a finite value, and the mean, minimum and maximum of
+// those values.
 func values(dir string, h Header) *pyramid {
 	return &pyramid{
 		dir: dir, name: reserved, first: h.FirstStep, unit: 1, fan: h.Fan, base: len(h.Series), width: 4 * len(h.Series),
@@ -59,7 +60,7 @@ func values(dir string, h Header) *pyramid {
 	}
 }
 
-// A kind of histogram: its rows are counts on every level.
+// counts returns the pyramid of a kind of histogram. Rows of all levels are counts.
 func counts(dir string, h Header, kind Histogram) *pyramid {
 	return &pyramid{
 		dir: dir, name: kind.Kind, first: h.FirstStep, unit: h.HistogramSteps, fan: h.Fan, base: kind.Bins, width: kind.Bins,
@@ -76,7 +77,7 @@ func (p *pyramid) path(level int) string {
 	return filepath.Join(p.dir, p.name+"."+strconv.Itoa(level))
 }
 
-// bytes of a row.
+// bytes is the size of a row.
 func (p *pyramid) bytes(level int) int {
 	if level == 0 {
 		return 4 * (1 + p.base)
@@ -102,7 +103,7 @@ func (p *pyramid) levels(rows int) int {
 	return n
 }
 
-// rows returns the number of whole rows in a level's file; 0 if there is no file.
+// rows returns the number of complete rows in a level's file; 0 if there is no file.
 func (p *pyramid) rows(level int) (int, error) {
 	info, err := os.Stat(p.path(level))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -145,14 +146,14 @@ func (p *pyramid) read(level, from, to int, visit func(row int, values []float32
 		b := buffer[:min(chunk, to-at)*size]
 		if _, err := f.ReadAt(b, int64(at)*int64(size)); err != nil {
 			if errors.Is(err, io.EOF) {
-				return fmt.Errorf("%s: became shorter while it was read (did the run start again?)", p.path(level))
+				return fmt.Errorf("%s: became shorter while it was read (was the run restarted?)", p.path(level))
 			}
 			return err
 		}
 		for i := range len(b) / size {
 			r := b[i*size : (i+1)*size]
 			if got, want := binary.LittleEndian.Uint32(r), p.step(level, at+i); got != want {
-				return fmt.Errorf("%s: row %d is marked step %d, want %d: the file is damaged", p.path(level), at+i, got, want)
+				return fmt.Errorf("%s: want step %d in row %d, got %d: the file is damaged", p.path(level), want, at+i, got)
 			}
 			for j := range raw {
 				raw[j] = math.Float32frombits(binary.LittleEndian.Uint32(r[4+4*j:]))
@@ -189,9 +190,9 @@ func (p *pyramid) scan(level, from, to int, visit func(start, span int, values [
 	return nil
 }
 
-// pieces divides [from, to) into at most n bins of equal span, aligned so that
-// neighboring views agree. It returns the level to read, at most four rows of which make
-// a bin, and the span of a bin in level-0 rows.
+// pieces divides [from, to) into at most n bins of equal span, which are aligned so that
+// overlapping ranges have the same bins. It returns the level to read, which has at most
+// four rows per bin, and the span of a bin in level-0 rows.
 func (p *pyramid) pieces(from, to, n int) (level, span int) {
 	for p.span(level)*4*n < to-from {
 		level++
@@ -204,8 +205,8 @@ func (p *pyramid) pieces(from, to, n int) (level, span int) {
 	return level, span
 }
 
-// cover visits exactly the level-0 rows [from, to), as the largest rows of any level
-// that lie within them.
+// cover visits exactly the level-0 rows [from, to), in as few rows of any level as
+// possible.
 func (p *pyramid) cover(from, to int, visit func(start, span int, values []float32)) error {
 	for from < to {
 		level := 0

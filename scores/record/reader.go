@@ -6,21 +6,21 @@ import (
 	"slices"
 )
 
-// Record reads a score record, even while it is written. It is not safe for concurrent
-// use.
+// Record reads a score record, even while a training writes it. It is not safe for
+// concurrent use.
 type Record struct {
 	Header
 	dir   string
 	steps int
 }
 
-// Open reads the header of the record in dir, <run>/scores/record.
+// Open opens the record in dir, which is <run>/scores/record (see [Dir]).
 func Open(dir string) (*Record, error) {
 	r := &Record{dir: dir}
 	return r, r.Refresh()
 }
 
-// Refresh makes steps visible that were written since.
+// Refresh makes steps visible that were written since Open or the last Refresh.
 func (r *Record) Refresh() error {
 	h, err := readHeader(r.dir)
 	if err != nil {
@@ -34,10 +34,10 @@ func (r *Record) Refresh() error {
 	return nil
 }
 
-// Series are the names of the recorded series.
+// Series returns the names of the recorded series.
 func (r *Record) Series() []string { return r.Header.Series }
 
-// Kinds are the kinds of histograms.
+// Kinds returns the kinds of histograms.
 func (r *Record) Kinds() []string {
 	var names []string
 	for _, h := range r.Header.Histograms {
@@ -50,18 +50,18 @@ func (r *Record) Kinds() []string {
 // empty.
 func (r *Record) Range() (first, last int) { return r.FirstStep, r.FirstStep + r.steps - 1 }
 
-// Bin summarizes a series over the steps from Step to before the next bin's. N
-// of them had a finite value; all of Mean, Min and Max are finite.
+// Bin summarizes a series over the steps from Step up to the next bin. N is the number of
+// steps with a finite value; Mean, Min and Max are those of the finite values.
 type Bin struct {
 	Step, N        int
 	Mean, Min, Max float64
 }
 
-// maxPoints bounds the memory that one query can ask for.
+// maxPoints bounds the memory of one query.
 const maxPoints = 1 << 17
 
-// Curve returns a series over the steps from … to in at most points bins, which keep its
-// peaks. Bins without a finite value are left out.
+// Curve returns a series over the steps from … to in at most points bins, whose Min and
+// Max keep its peaks. Bins without a finite value are omitted.
 func (r *Record) Curve(name string, from, to, points int) ([]Bin, error) {
 	all, err := r.Curves([]string{name}, from, to, points)
 	if err != nil {
@@ -115,8 +115,8 @@ func binOf(v []float32) (b Bin, ok bool) {
 	return Bin{N: int(v[0]), Mean: float64(v[1]), Min: float64(v[2]), Max: float64(v[3])}, v[0] >= 1 && v[0] <= maxSteps
 }
 
-// AppendBin appends a bin, or adds it to the last one when they begin with the
-// same step.
+// AppendBin appends a bin, or merges it with the last one if both start with the same
+// step.
 func AppendBin(bins []Bin, b Bin) []Bin {
 	last := len(bins) - 1
 	if last < 0 || bins[last].Step != b.Step {
@@ -129,14 +129,14 @@ func AppendBin(bins []Bin, b Bin) []Bin {
 	return bins
 }
 
-// Heat is a kind of histogram over time. Edges has one more element than a
-// row's Counts; the bins at the ends also hold what lies beyond them.
+// Heat is a kind of histogram over time. Edges has one more element than the Counts of a
+// row. The first and the last bin also count values beyond the edges.
 type Heat struct {
 	Edges []float64
 	Rows  []HeatRow
 }
 
-// HeatRow is the histogram of the N steps from Step on.
+// HeatRow is the histogram of N steps, starting with Step.
 type HeatRow struct {
 	Step, N int
 	Counts  []float64
@@ -146,9 +146,8 @@ type HeatRow struct {
 const maxCounts = 1 << 23
 
 // Histograms returns the histograms of a kind over the steps from … to in at most rows
-// rows. Rows are aligned and may begin before from; Sum is exact. A record without
-// raw_pos and raw_neg is one of a training that transforms nothing, so they equal pos
-// and neg.
+// rows. Rows are aligned and may start before from; Sum is exact. If a record has no
+// raw_pos and raw_neg, the training transforms nothing, and they equal pos and neg.
 func (r *Record) Histograms(kind string, from, to, rows int) (Heat, error) {
 	i := r.histogram(kind)
 	if i < 0 {
@@ -182,8 +181,8 @@ func (r *Record) Histograms(kind string, from, to, rows int) (Heat, error) {
 }
 
 // Sum returns one histogram of a kind over exactly the steps from … to, as a Heat of at
-// most one row, which says which steps it covers. If the record stores histograms of
-// several steps (HistogramSteps), those that contain from and to are included whole.
+// most one row, which has the steps that it covers. If the record stores histograms of
+// several steps (HistogramSteps), those that contain from and to are included entirely.
 func (r *Record) Sum(kind string, from, to int) (Heat, error) {
 	i := r.histogram(kind)
 	if i < 0 {
@@ -210,7 +209,8 @@ func (r *Record) Sum(kind string, from, to int) (Heat, error) {
 	return heat, err
 }
 
-// addCounts adds the counts of a row. Damaged ones, negative or not finite, count as 0.
+// addCounts adds the counts of a row to sum. Damaged counts (negative or not finite) are
+// taken as 0.
 func addCounts(sum []float64, row []float32) {
 	for j, v := range row {
 		if x := float64(v); x > 0 && !math.IsInf(x, 0) {

@@ -13,7 +13,7 @@ import (
 
 var testHeader = NewHeader([]string{"loss", "noise"}, []Histogram{{"pos", -1, 1, 4}, {"neg", -1, 1, 3}})
 
-// testStep is a step with values that tell it apart.
+// testStep returns a step with unique values.
 func testStep(i int) Step {
 	rng := rand.New(rand.NewPCG(9, uint64(i)))
 	s := Step{Step: i, Values: []float32{float32(i), float32(rng.NormFloat64())}, Histograms: [][]float32{make([]float32, 4), make([]float32, 3)}}
@@ -40,8 +40,7 @@ func write(t testing.TB, dir string, h Header, from, to int) {
 	}
 }
 
-// checkAll holds a record of steps 1 … n against the steps themselves, at many
-// zooms.
+// checkAll compares a record of steps 1 … n with the steps, at many zooms.
 func checkAll(t *testing.T, dir string, n int) {
 	t.Helper()
 	r, err := Open(dir)
@@ -116,8 +115,8 @@ func TestWriteAndRead(t *testing.T) {
 	}
 }
 
-// A training that goes on drops what came after its checkpoint and fills in
-// what a crash lost, wherever both fall.
+// A resumed training drops the steps after its checkpoint and fills in steps that a crash
+// lost, for all positions of both.
 func TestResume(t *testing.T) {
 	for _, at := range []int{0, 1, 8, 63, 64, 65, 400, 511, 512, 599} {
 		dir := t.TempDir()
@@ -140,7 +139,7 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// A record by another program, which may leave the coarser levels out.
+// A record of another program, which may omit the coarser levels.
 func TestWithoutPyramid(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, testHeader, 1, 600)
@@ -156,8 +155,8 @@ func TestWithoutPyramid(t *testing.T) {
 	checkAll(t, dir, 600)
 }
 
-// What was flushed is read while the writer goes on, and a step that is half
-// written is passed over.
+// Flushed steps can be read while the writer continues, and a half-written step is
+// ignored.
 func TestLive(t *testing.T) {
 	dir := t.TempDir()
 	w, err := NewWriter(dir, testHeader, 0)
@@ -201,7 +200,7 @@ func TestLive(t *testing.T) {
 	}
 }
 
-// A record that begins late, has gaps, or rows of several steps.
+// A record that starts late, has gaps, or has rows of several steps.
 func TestGapsAndUnits(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, testHeader, 11, 30)
@@ -289,7 +288,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// A million steps open and draw at once, with their peaks.
+// A record of a million steps opens and draws fast, with its peaks.
 func TestMillionSteps(t *testing.T) {
 	dir := t.TempDir()
 	if err := Generate(dir, 1_000_000); err != nil {

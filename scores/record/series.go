@@ -2,17 +2,17 @@ package record
 
 import "slices"
 
-// Description says what a series is.
+// Description describes a series.
 type Description struct {
 	Name  string
-	Title string // as over a chart
-	Axis  string // what is measured
+	Title string // title of a chart
+	Axis  string // label of the axis: the quantity and its unit
 }
 
-// Training are the series that a training records, in their order. Scores are
-// cosine similarities; those without raw_ are taken after the feature
-// transformation, as the loss sees them. Statistics of negatives are over all
-// scores of the batch against the queue.
+// Training are the series that a training records, in order. Scores are cosine
+// similarities. Names without raw_ refer to scores after the feature transformation, as
+// the loss sees them. Statistics of negatives are over all scores of the batch against
+// the queue.
 var Training = []Description{
 	{"epoch", "Epoch", "epoch"},
 	{"loss", "Loss", "InfoNCE loss"},
@@ -70,13 +70,13 @@ func Describe(name string) Description {
 	return Description{name, name, name}
 }
 
-// Quantiles are the shares below the recorded quantiles, q05 … q95.
+// Quantiles are the probabilities of the recorded quantiles, q05 … q95.
 var Quantiles = []float64{0.05, 0.25, 0.5, 0.75, 0.95}
 
-// TrainingHistograms are the histograms that a training records. Scores of unit
-// features lie in [-1, 1]; transformed ones can leave it (at λ = 2, q' has up to
-// three times the length, and pos' reaches down to -9), and where they leave
-// even the wider range they count in its last bins.
+// TrainingHistograms returns the histograms that a training records. Scores of unit
+// features lie in [-1, 1]. Transformed scores can lie outside (at λ = 2, q' is up to
+// three times as long, and pos' may be as low as -9), so their histograms have a wider
+// range; scores beyond it count in the first and the last bin.
 func TrainingHistograms(transformed bool) []Histogram {
 	if !transformed {
 		return []Histogram{{"pos", -1, 1, 128}, {"neg", -1, 1, 128}}

@@ -10,14 +10,14 @@ import (
 // table writes the levels of a pyramid.
 type table struct {
 	*pyramid
-	unitSum []float32 // of the unit steps that make a row of level 0
-	inUnit  int       // steps in it
+	unitSum []float32 // sum over the steps of the next row of level 0
+	inUnit  int       // number of steps in unitSum
 	levels  []*level
 	lifted  []float32
 }
 
-// level is a file with the bytes that wait to be written, and the sum of the rows that
-// do not yet make a row of the next level.
+// level is the file of one level, the bytes to be written, and the sum of the rows that
+// do not yet form a row of the next level.
 type level struct {
 	file    *os.File
 	pending []byte
@@ -26,8 +26,8 @@ type level struct {
 	rows    int
 }
 
-// openTable opens the files to continue after a number of steps: it cuts longer files
-// and fills in missing rows.
+// openTable opens the files to append after a number of steps. It truncates longer files
+// and adds missing rows.
 func openTable(p *pyramid, steps int) (*table, error) {
 	t := &table{pyramid: p, unitSum: make([]float32, p.base), inUnit: steps % p.unit, lifted: make([]float32, p.width)}
 	rows := steps / p.unit
@@ -46,7 +46,7 @@ func openTable(p *pyramid, steps int) (*table, error) {
 	return t, nil
 }
 
-// open opens the file of level l, which comes to have want rows.
+// open opens the file of level l and makes it have want rows.
 func (t *table) open(l, want int) error {
 	f, err := os.OpenFile(t.path(l), os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
@@ -65,7 +65,7 @@ func (t *table) open(l, want int) error {
 	if l > 0 {
 		return t.summarize(l, have, want)
 	}
-	// Histograms that a crash lost: their steps stay, without counts.
+	// Histograms that a crash lost become rows without counts.
 	for range want - have {
 		t.put(0, t.unitSum)
 	}
@@ -88,7 +88,7 @@ func (t *table) summarize(l, have, want int) error {
 	return errors.Join(err, t.flush())
 }
 
-// sums reads the rows that don't make a row of the next level yet.
+// sums reads the rows that do not yet form a row of the next level.
 func (t *table) sums() error {
 	for l, level := range t.levels {
 		err := t.read(l, level.rows/t.fan*t.fan, level.rows, func(_ int, values []float32) { t.gather(level, values) })
@@ -99,7 +99,7 @@ func (t *table) sums() error {
 	return nil
 }
 
-// put queues a row of level l, as it is stored.
+// put adds a row of level l, in its stored form, to the bytes to be written.
 func (t *table) put(l int, stored []float32) {
 	level := t.levels[l]
 	level.pending = binary.LittleEndian.AppendUint32(level.pending, t.step(l, level.rows))
@@ -119,7 +119,7 @@ func (t *table) gather(l *level, row []float32) {
 	l.in++
 }
 
-// add takes the next step's values.
+// add adds the values of the next step.
 func (t *table) add(v []float32) {
 	if t.unit > 1 {
 		for i, x := range v {
@@ -137,7 +137,7 @@ func (t *table) add(v []float32) {
 	}
 }
 
-// push adds a row to level l and, when it completes one, a row to the next.
+// push adds a row to level l and, if that completes a row of the next level, adds it too.
 func (t *table) push(l int, stored []float32) {
 	if l == len(t.levels) {
 		t.levels = append(t.levels, &level{sum: make([]float32, t.width)})
@@ -154,8 +154,8 @@ func (t *table) push(l int, stored []float32) {
 	}
 }
 
-// flush writes the coarse levels first: a reader takes a row above level 0 only
-// when level 0 has the steps for it.
+// flush writes the pending rows, coarse levels first: a reader uses a row above level 0
+// only if level 0 has its steps.
 func (t *table) flush() error {
 	for l := len(t.levels) - 1; l >= 0; l-- {
 		level := t.levels[l]

@@ -12,32 +12,32 @@ import (
 	"contralens/internal/durable"
 )
 
-// Writer appends to a record. It rewrites nothing, so a program that dies leaves every
-// step up to its last flush.
+// Writer appends to a record. It never rewrites rows, so a program that dies leaves all
+// steps up to its last flush.
 type Writer struct {
 	header  Header
-	tables  []*table // the series' values, then the kinds of histograms
-	steps   int      // recorded so far
+	tables  []*table // the series, then the kinds of histograms
+	steps   int      // number of recorded steps
 	pending int      // steps since the last flush
 	flushed time.Time
 }
 
-// Step is one step's row. Values has one for each series, NaN where there is
-// none; Histograms has the counts of each kind.
+// Step is the row of one step. Values has one value per series, NaN if it is missing.
+// Histograms has the counts of each kind of histogram.
 type Step struct {
 	Step       int // from 1
 	Values     []float32
 	Histograms [][]float32
 }
 
-// NewHeader describes a record with these series and kinds of histograms.
+// NewHeader returns the header of a record with the given series and kinds of histograms.
 func NewHeader(series []string, histograms []Histogram) Header {
 	return Header{Format: format, Version: version, FirstStep: 1, Fan: fan, Series: series, Histograms: histograms,
 		HistogramSteps: 1}
 }
 
-// NewWriter starts a record in dir, or continues an existing one after resumeStep steps
-// of training; later rows are dropped. A record of other series is replaced.
+// NewWriter starts a record in dir, or continues an existing one after resumeStep steps of
+// training and drops later rows. It replaces a record that has other series or histograms.
 func NewWriter(dir string, h Header, resumeStep int) (*Writer, error) {
 	if err := h.check(); err != nil {
 		return nil, fmt.Errorf("score record: %w", err)
@@ -97,7 +97,8 @@ func remove(dir string, h Header) error {
 	return nil
 }
 
-// Add records the next step. Steps that were left out get rows without values.
+// Add records a step. It fills skipped steps with rows without values. It returns an
+// error if the step is already recorded, or has another number of values or bins.
 func (w *Writer) Add(s Step) error {
 	next := w.header.FirstStep + w.steps
 	if s.Step < next || s.Step > maxSteps {
@@ -138,7 +139,7 @@ func (w *Writer) add(s Step) {
 	w.pending++
 }
 
-// Flush writes what was added. The values of the series come last, because readers count
+// Flush writes the added steps. The values of the series come last, because readers count
 // steps by them.
 func (w *Writer) Flush() error {
 	w.pending, w.flushed = 0, time.Now()

@@ -9,7 +9,7 @@ import (
 	"contralens/config"
 )
 
-// Grid is every combination of the values of some options of pre-training.
+// Grid is all combinations of the values of some options of pre-training.
 type Grid []variation
 
 // variation is an option and its values.
@@ -18,10 +18,10 @@ type variation struct {
 	values []string
 }
 
-// ParseGrid reads variations such as alpha=1,.99,.9 and checks options and values.
+// ParseGrid parses variations such as alpha=1,.99,.9 and checks options and values.
 func ParseGrid(vary []string) (Grid, error) {
 	if len(vary) == 0 {
-		return nil, errors.New("scores sweep: want --vary, as --vary alpha=1,.99,.9")
+		return nil, errors.New("scores sweep: want --vary, for example --vary alpha=1,.99,.9")
 	}
 	var grid Grid
 	for _, text := range vary {
@@ -45,8 +45,8 @@ func ParseGrid(vary []string) (Grid, error) {
 	return grid, nil
 }
 
-// CheckMethod refuses to vary an option that the method among options sets: all
-// trainings would be the same.
+// CheckMethod returns an error if the grid varies an option that the method among options
+// sets, because all runs would be the same.
 func (g Grid) CheckMethod(options []string) error {
 	method := ""
 	for i, o := range options {
@@ -64,14 +64,14 @@ func (g Grid) CheckMethod(options []string) error {
 	}
 	for _, v := range g {
 		if f, _ := config.Lookup(v.option); f.Preset {
-			return fmt.Errorf("--vary %s: %s sets it, so that all trainings would be the same; give --method Customize "+
-				"and what it consists of (docs/methods.md)", v.option, method)
+			return fmt.Errorf("--vary %s: %s sets this option, so all trainings would be the same; use --method Customize "+
+				"and set its options (docs/methods.md)", v.option, method)
 		}
 	}
 	return nil
 }
 
-// combinations are the options of each run, as option=value.
+// combinations returns the varied options of each run, as option=value.
 func (g Grid) combinations() [][]string {
 	all := [][]string{nil}
 	for _, v := range g {

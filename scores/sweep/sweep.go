@@ -1,5 +1,5 @@
-// Package sweep trains a small grid of runs that differ in an option or two, one after
-// the other, and continues where it was stopped.
+// Package sweep trains a small grid of runs that differ in one or two options. [Sweep.Do]
+// trains one run after another; [Open] resumes a sweep that was stopped.
 package sweep
 
 import (
@@ -16,23 +16,23 @@ import (
 	"contralens/internal/durable"
 )
 
-// Sweep is sweep.json: a grid of trainings and how far it has come.
+// Sweep is sweep.json: the options and the progress of a sweep.
 type Sweep struct {
-	Options  []string `json:"options"`  // of every run
-	Finished []string `json:"finished"` // names of the runs that are done
+	Options  []string `json:"options"`  // options that all runs share
+	Finished []string `json:"finished"` // names of finished runs
 
-	// Print receives a line of progress.
+	// Print receives lines about the progress.
 	Print func(format string, args ...any) `json:"-"`
 	dir   string
 }
 
-// Train trains one run of a grid, or continues it: dir is the folder for the run, name
-// the run's name in it, varied its options as option=value. stop reports that err ends
-// the whole sweep.
+// Train trains or resumes one run of a grid. dir is the folder of the sweep and name the
+// name of the run in it. varied are the varied options as option=value, options those
+// that all runs share. stop reports whether err ends the whole sweep.
 type Train func(dir, name string, varied, options []string) (stop bool, err error)
 
-// Open begins a sweep in a folder, or continues the one that is there. options are
-// those of every run.
+// Open starts a sweep in a folder, or resumes the sweep that is there. options are those
+// that all runs share. It returns an error if the folder has a sweep with other options.
 func Open(dir string, options []string) (*Sweep, error) {
 	s := &Sweep{dir: dir, Print: func(string, ...any) {}}
 	b, err := os.ReadFile(s.path())
@@ -44,21 +44,20 @@ func Open(dir string, options []string) (*Sweep, error) {
 		return nil, err
 	}
 	if err := json.Unmarshal(b, s); err != nil {
-		return nil, fmt.Errorf("%s: want what an earlier sweep wrote, got something else (%w); choose another folder with -o",
-			s.path(), err)
+		return nil, fmt.Errorf("%s: want the file of an earlier sweep, got something else (%w); choose another "+
+			"folder with -o", s.path(), err)
 	}
 	if !slices.Equal(s.Options, options) {
-		return nil, fmt.Errorf("%s was made with other options of contrast: %s; choose another folder with -o, or give "+
-			"the same ones",
-			dir, strings.Join(s.Options, " "))
+		return nil, fmt.Errorf("%s was made with other options of contrast: %s; choose another folder with -o, or use "+
+			"the same options", dir, strings.Join(s.Options, " "))
 	}
 	return s, nil
 }
 
 func (s *Sweep) path() string { return filepath.Join(s.dir, "sweep.json") }
 
-// Do trains the runs of the grid that are not finished. runs are the directories of
-// all that are finished then, failed is why the others are not; err ended the sweep.
+// Do trains the runs of the grid that are not finished yet. It returns the directories of
+// all finished runs and the errors of the others. err is an error that ended the sweep.
 func (s *Sweep) Do(g Grid, train Train) (runs []string, failed []error, err error) {
 	all := g.combinations()
 	for i, varied := range all {

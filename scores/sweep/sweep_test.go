@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// A grid is every combination; a run that fails is tried again, one that is finished
-// is not, and a stop ends the sweep.
+// A grid has all combinations. A failed run is tried again, a finished one is not, and a
+// stop ends the sweep.
 func TestSweep(t *testing.T) {
 	grid, err := ParseGrid([]string{"alpha=.9,.5", "nce-t=.1,.2"})
 	if err != nil {

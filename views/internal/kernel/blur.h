@@ -1,10 +1,10 @@
-// The two blurs on planes, included once for each level of instructions.
+// The two blurs on planes, included once for each instruction set.
 
-// box is one pass of the extended box blur: out[i] from in[i-r-1 … i+r+1], the
-// outermost two weighted by fw. Neighbors are step values apart.
+// box is one pass of the extended box blur: out[i] is a mean of in[i-r-1 … i+r+1], where
+// the outermost two have the weight fw. Neighbors are step values apart.
 static inline __attribute__((always_inline)) void box(uint8_t* restrict out, const uint8_t* const* in, int n, int r,
                                                       uint32_t ww, uint32_t fw) {
-  // in[k] is the input moved by k - (r+1)
+  // in[k] is the input shifted by k - (r+1)
   if (r == 0) {
     const uint8_t* restrict a = in[0], * restrict b = in[1], * restrict c = in[2];
     for (int i = 0; i < n; i++) out[i] = (ww * b[i] + fw * (uint32_t)(a[i] + c[i]) + (1 << 23)) >> 24;
@@ -43,7 +43,7 @@ static void blur(const plan* p, const room* room, float sigma) {
   uint32_t ww = (uint32_t)((float)(1 << 24) / (radius * 2 + 1)), fw = ((1u << 24) - (2 * r + 1) * ww) / 2;
   int w = p->size_w, h = p->size_h, e = r + 1;
   const uint8_t* in[2 * MAX_BOX + 3];
-  // Two lines with room for repeated ends.
+  // Two lines with space for repeated ends.
   uint8_t* line[2] = {(uint8_t*)room->line[0] + 64, (uint8_t*)room->line[1] + 64};
   for (int c = 0; c < 3; c++) {
     uint8_t *from = room->planes[c], *to = room->other[c];
@@ -77,8 +77,8 @@ static int mirrored(int i, int n) {
   return n > 1 ? i : 0;
 }
 
-// blur23 is the true convolution with 23 taps in float, reflected at the
-// borders, truncated.
+// blur23 is a convolution with 23 taps in float. Borders are reflected and the result is
+// truncated.
 static void blur23(const plan* p, const room* room, float sigma) {
   double exact[REACH + 1], sum = -1;
   float taps[REACH + 1];
@@ -86,7 +86,7 @@ static void blur23(const plan* p, const room* room, float sigma) {
     exact[k] = exp(-(k * k) / (2 * (double)sigma * sigma));
     sum += 2 * exact[k];
   }
-  int reach = 0; // taps that are nothing in float are left out
+  int reach = 0; // skips taps that are 0 in float
   for (int k = 0; k <= REACH; k++) {
     taps[k] = exact[k] / sum;
     if (taps[k] > 1e-8f) reach = k;

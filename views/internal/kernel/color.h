@@ -1,5 +1,5 @@
-// Color operations on planes, included once for each level of instructions: the
-// arithmetic of the plain path, so that the values are the same.
+// Color operations on planes, included once for each instruction set. The arithmetic is
+// that of the plain path, and so are the values.
 
 static inline uint8_t blend(float a, float b, float f) {
   float v = a + f * (b - a);
@@ -35,8 +35,8 @@ static __attribute__((noinline)) uint64_t luma_sum(const uint8_t* restrict r, co
   return sum;
 }
 
-// below is the whole part of a·255, not rounded up where the product is: what
-// double precision gives.
+// below is the integer part of a·255, as computed in double precision: it corrects a
+// product that float rounds up.
 static inline int below(float a) {
 #ifdef __FMA__
   int v = (int)(a * 255);
@@ -54,11 +54,11 @@ static inline int ramp(int up, int down) {
 
 static inline int toned(int value, int s, int w) { return (int)((float)(value * s * w) * (1 / 65025.f) + 0.5f); }
 
-// hue turns the hue by shift/256 in 8-bit HSV, as Pillow does it in a mixture of
-// float and double: a hue that is one off would be up to six levels. Of the two
-// quotients that Pillow subtracts one is always 1, so that one division remains
-// and all sums are rounded once, in float as in double. A test holds it against
-// the plain path for all colors.
+// hue shifts the hue by shift/256 in 8-bit HSV with the results of Pillow, which mixes
+// float and double: a hue that is off by one would change values by up to six. Of the two
+// quotients that Pillow subtracts, one is always 1. So one division remains, and every
+// sum is rounded once, in float as in double. A test compares it with the plain path for
+// all colors.
 static __attribute__((noinline)) void hue(uint8_t* restrict r, uint8_t* restrict g, uint8_t* restrict b, int n,
                                           int shift) {
   for (int i = 0; i < n; i++) {
@@ -68,8 +68,8 @@ static __attribute__((noinline)) void hue(uint8_t* restrict r, uint8_t* restrict
     lo = lo < bi ? lo : bi;
     int range = hi - lo, mid = ri + gi + bi - hi - lo;
     float part = (float)(hi - mid) / (float)(range + (range == 0));
-    // Which channel is largest: R, else G, else B; and whether the hue grows
-    // from there to the one in the middle.
+    // The largest channel (R, else G, else B), and whether the hue grows from there to
+    // the middle one.
     int isr = ri == hi, isg = gi == hi;
     float base = (1 - isr) * (4 - 2 * isg);
     int after = isr * bi + (1 - isr) * (isg * ri + (1 - isg) * gi); // smallest: the hue grows
@@ -80,8 +80,8 @@ static __attribute__((noinline)) void hue(uint8_t* restrict r, uint8_t* restrict
     int h = (below(turn) + shift) & 255;
     int s = below((float)range / (float)(hi + (hi == 0)));
 
-    // Back: each channel is value · (1 - s·w) with a weight w that rises and falls
-    // with the hue; in 1/255, so that the product is exact.
+    // Back to RGB: each channel is value · (1 - s·w), where the weight w rises and falls
+    // with the hue. w is in units of 1/255, so the product is exact.
     int turn6 = 6 * h;
     r[i] = hi - toned(hi, s, ramp(turn6 - 255, 1275 - turn6));
     g[i] = hi - toned(hi, s, 255 - ramp(turn6, 1020 - turn6));

@@ -1,7 +1,7 @@
-// Package kernel makes a whole view in one call to C: crop, resize, flip,
-// colors, blur, normalization. The C is plain loops and GCC's vector types,
-// compiled for each level of instructions (package cpu); see docs/views.md for why
-// it is C and what it is measured against.
+// Package kernel makes a whole view in one call to C: crop, resize, flip, colors, blur,
+// normalization. The C code consists of plain loops and GCC's vector types, and is
+// compiled for each instruction set of package cpu. docs/views.md explains why it is C
+// and has measurements.
 package kernel
 
 /*
@@ -15,7 +15,7 @@ import (
 	"fmt"
 	"unsafe"
 
-	_ "contralens/internal/cpu" // the level that cpu.h declares
+	_ "contralens/internal/cpu" // defines what cpu.h declares
 )
 
 // Operations of a Step.
@@ -51,7 +51,7 @@ type Plan struct {
 	At               [9][2]int32
 }
 
-// Both must be zero: the two declarations agree in size.
+// These compile only if plan in Go and in C have the same size.
 const (
 	_ = uint(unsafe.Sizeof(Plan{}) - C.sizeof_plan)
 	_ = uint(C.sizeof_plan - unsafe.Sizeof(Plan{}))
@@ -63,8 +63,9 @@ func (p *Plan) Add(op int32, argument float64) {
 	p.Steps++
 }
 
-// View makes the view of source, 8-bit RGB interleaved, and writes it to dst,
-// planar float32. room is memory that is kept for the next call.
+// View makes a view of source, 8-bit RGB interleaved, and writes it to dst, planar
+// float32. room is working memory that the next call reuses. It panics if source or dst
+// is too short.
 func View(p *Plan, source []uint8, room *[]uint8, dst []float32) {
 	values := 3 * int(p.SizeW) * int(p.SizeH)
 	if p.Patches > 0 {
@@ -74,16 +75,16 @@ func View(p *Plan, source []uint8, room *[]uint8, dst []float32) {
 	C.kernel_view((*C.plan)(unsafe.Pointer(p)), pointer(source), p.room(room), (*C.float)(unsafe.Pointer(&dst[0])), nil)
 }
 
-// View8 makes the view without the final colors, 8-bit RGB interleaved.
+// View8 is View without the last transform of the colors; dst is 8-bit RGB interleaved.
 func View8(p *Plan, source []uint8, room *[]uint8, dst []uint8) {
 	p.check(len(source), len(dst), 3*int(p.SizeW)*int(p.SizeH))
 	C.kernel_view((*C.plan)(unsafe.Pointer(p)), pointer(source), p.room(room), nil, pointer(dst))
 }
 
-// check panics where C would read or write beyond a slice.
+// check panics if C would read or write beyond a slice.
 func (p *Plan) check(source, dst, values int) {
 	if pixels := 3 * int(p.SourceW) * int(p.SourceH); source < pixels || dst < values {
-		panic(fmt.Sprintf("views: want %d values of the image and room for %d, got %d and %d", pixels, values, source, dst))
+		panic(fmt.Sprintf("views: want %d values of the image and space for %d, got %d and %d", pixels, values, source, dst))
 	}
 }
 

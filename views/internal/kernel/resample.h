@@ -1,17 +1,17 @@
-// Separable resampling with antialiasing of a crop, included once for each
-// instruction set: Pillow's integers, so that the values are those of the plain
-// path bit for bit. Cheaper roundings exist, but a level more or less becomes up
-// to nine when the hue is turned in 8 bits afterwards.
+// Separable resampling of a crop with antialiasing, included once for each instruction
+// set. It uses Pillow's integer arithmetic, so the values equal those of the plain path
+// bit for bit. Cheaper rounding would be possible, but a difference of one becomes up to
+// nine when the hue is shifted in 8 bits afterwards.
 
 typedef int32_t v4 __attribute__((vector_size(16)));
 typedef uint8_t v4b __attribute__((vector_size(4)));
 
 enum { PRECISION = 22 };
 
-// triangle computes for count outputs from offset on, of out in all, the first
-// source pixel and the same number of weights, which it returns: those of a
-// bilinear resize with antialiasing of the source's span from start, in units of
-// 2^-PRECISION. Pixels from limit on don't exist.
+// triangle computes the weights of a bilinear resize with antialiasing of the source
+// pixels start … start+span to out pixels, in units of 2^-PRECISION, for the outputs
+// offset … offset+count-1. first receives the first source pixel of each. All have the
+// same number of weights, which it returns. The source ends before pixel limit.
 static int triangle(int32_t* first, int32_t* weights, double start, double span, int limit, int out, int offset,
                     int count) {
   double scale = span / out, support = scale > 1 ? scale : 1;
@@ -50,7 +50,8 @@ static inline uint8_t rounded(int32_t sum) {
   return sum < 0 ? 0 : sum > 255 ? 255 : sum;
 }
 
-// pixel weights n neighbors in a row; the fourth lane is the next pixel's.
+// pixel returns the weighted sum of n pixels of a row. The fourth lane is unused: it mixes
+// in values of the next pixels.
 static inline __attribute__((always_inline)) v4 pixel(const uint8_t* p, const int32_t* w, int n) {
   v4 sum = {1 << (PRECISION - 1), 1 << (PRECISION - 1), 1 << (PRECISION - 1), 1 << (PRECISION - 1)};
   for (int k = 0; k < n; k++) {
@@ -80,10 +81,10 @@ static inline __attribute__((always_inline)) void across_n(int32_t* const line[3
   }
 }
 
-// across weights the columns of a row into sums for each channel.
+// across resizes a row to sums for each channel.
 static void across(int32_t* const line[3], const uint8_t* row, const int32_t* first, const int32_t* w, int n,
                    int count) {
-  switch (n) { // the usual numbers get loops without branches
+  switch (n) { // common numbers of weights get loops without branches
     case 1: across_n(line, row, first, w, 1, count); break;
     case 2: across_n(line, row, first, w, 2, count); break;
     case 3: across_n(line, row, first, w, 3, count); break;
@@ -93,7 +94,7 @@ static void across(int32_t* const line[3], const uint8_t* row, const int32_t* fi
   }
 }
 
-// down weights n rows, stride apart, into one.
+// down_n returns the weighted sum of n rows that are stride values apart.
 static inline __attribute__((always_inline)) void down_n(uint8_t* restrict out, const uint8_t* restrict src,
                                                          size_t stride, const int32_t* w, int n, int count) {
   for (int i = 0; i < count; i++) {
@@ -114,7 +115,7 @@ static void down(uint8_t* out, const uint8_t* src, size_t stride, const int32_t*
   }
 }
 
-// mirror turns the order of output columns, which mirrors the view.
+// mirror reverses the order of output columns, which mirrors the view.
 static void mirror(int32_t* first, int32_t* weights, int taps, int count) {
   for (int a = 0, b = count - 1; a < b; a++, b--) {
     int32_t f = first[a];
@@ -128,7 +129,7 @@ static void mirror(int32_t* first, int32_t* weights, int taps, int count) {
   }
 }
 
-// resample fills the planes with the resized crop.
+// resample writes the resized crop to the planes.
 static void resample(const plan* p, const room* r, const uint8_t* src) {
   int nx = triangle(r->first_x, r->weight_x, p->x, p->w, p->source_w, p->out_w, p->left, p->size_w);
   int ny = triangle(r->first_y, r->weight_y, p->y, p->h, p->source_h, p->out_h, p->top, p->size_h);
@@ -136,8 +137,8 @@ static void resample(const plan* p, const room* r, const uint8_t* src) {
   int top = r->first_y[0], rows = r->first_y[p->size_h - 1] + ny - top, w = p->size_w;
   for (int y = 0; y < rows; y++) {
     const uint8_t* row = src + 3 * (size_t)p->source_w * (top + y);
-    // Loads take four bytes where a pixel has three: of the last row a copy, so
-    // that none reaches beyond the image.
+    // Loads read four bytes but a pixel has three. The last row is copied, so that no
+    // load reaches beyond the image.
     if (top + y == p->source_h - 1) row = memcpy(r->row, row, 3 * (size_t)p->source_w);
     across(r->line, row, r->first_x, r->weight_x, nx, w);
     for (int c = 0; c < 3; c++) {

@@ -1,5 +1,4 @@
-// Where a view's working memory lies: parts of one allocation that Go reuses
-// from view to view.
+// The working memory of a view: parts of one allocation that Go reuses from view to view.
 #ifndef ROOM_H
 #define ROOM_H
 

@@ -1,5 +1,5 @@
-// A whole view, included once for each level of instructions, with KERNELS as the
-// name of what it defines.
+// A whole view, included once for each instruction set. KERNELS is the name of the table
+// that it defines.
 
 #include "room.h"
 
@@ -12,10 +12,10 @@
 #include "color.h"
 #include "blur.h"
 
-enum { CHUNK = 4096 }; // pixels whose planes fit the first-level cache
+enum { CHUNK = 4096 }; // pixels whose planes fit into the L1 cache
 
-// pointwise applies the steps first … last-1, none of which looks at other
-// pixels, to a chunk after the other, and returns the sum of the luma after them.
+// pointwise applies the steps first … last-1, which use no other pixels, to one chunk
+// after the other, and returns the sum of the luma afterwards.
 static uint64_t pointwise(const plan* p, const room* room, int first, int last, float mean, int sum) {
   int n = p->size_w * p->size_h;
   uint64_t total = 0;
@@ -43,8 +43,8 @@ static uint64_t pointwise(const plan* p, const room* room, int first, int last, 
   return total;
 }
 
-// all applies all steps: those that look at single pixels together, up to a
-// contrast, which wants the mean of what came before, or a blur.
+// all applies all steps. Pointwise steps are applied together, up to a contrast, which
+// needs the mean of the result so far, or a blur.
 static void all(const plan* p, const room* room) {
   int pixels = p->size_w * p->size_h, known = 0;
   float mean = 0;
@@ -66,7 +66,8 @@ static void all(const plan* p, const room* room) {
   }
 }
 
-// write writes a square or the whole of the planes in the final colors.
+// write writes a square of the planes, or all of them, with the last transform of the
+// colors.
 static void write(const plan* p, const room* room, int x0, int y0, int w, int h, float* restrict dst) {
   size_t n = (size_t)w * h;
   int plain = p->scale[1] == 0 && p->scale[2] == 0 && p->scale[3] == 0 && p->scale[5] == 0 && p->scale[6] == 0 &&

@@ -15,8 +15,8 @@
 namespace attend {
 namespace {
 
-// A part has at least 8 blocks, so that its sums are small beside its rows; there
-// are at most 32 parts, enough to keep the processors of a machine busy.
+// A part has at least 8 blocks, so that its sums are small compared with its rows.
+// There are at most 32 parts, enough to keep the processors of a machine busy.
 constexpr int64_t kPartBlocks = 8, kMaxParts = 32;
 
 template <typename T> T* checked(cl_tensor tensor, at::ScalarType type, at::IntArrayRef shape, const char* name) {
@@ -27,8 +27,8 @@ template <typename T> T* checked(cl_tensor tensor, at::ScalarType type, at::IntA
   return shim::data<T>(t);
 }
 
-// Joins the parts' sums of one query, in the order of the parts, into its row of
-// statistics; weight[part][lane] gets what the part's Σ e·n' counts in a.
+// Combines the sums of all parts for one query, in the order of the parts, into its
+// row of statistics. weight[part][lane] receives the factor of the part's Σ e·n' in a.
 void join(const Problem& p, const Lanes* lanes, int64_t panels, int64_t parts, int64_t rows, int64_t lane,
           double* statistics, double (*weight)[kLanes]) {
   double max = -FLT_MAX;
@@ -76,13 +76,13 @@ void attend(const cl_attention& a) {
   double* statistics = checked<double>(a.statistics, at::kDouble, {p.n, 5}, "statistics");
   int64_t* counts = checked<int64_t>(a.counts, at::kLong, {a.bins}, "counts");
   for (int64_t i = 0; p.permutation && i < p.k; i++) {
-    TORCH_CHECK(p.permutation[i] >= 0 && p.permutation[i] < p.k, "permutation: ", p.permutation[i], " is none of ", p.k,
-                " rows");
+    TORCH_CHECK(p.permutation[i] >= 0 && p.permutation[i] < p.k, "permutation: want rows 0 to ", p.k - 1, ", got ",
+                p.permutation[i]);
   }
 
   const int64_t panels = p.panels(), panel = p.depth * kLanes;
   const int64_t blocks = (p.k + kBlock - 1) / kBlock;
-  const int64_t length = std::max(kPartBlocks, (blocks + kMaxParts - 1) / kMaxParts) * kBlock; // rows of a part
+  const int64_t length = std::max(kPartBlocks, (blocks + kMaxParts - 1) / kMaxParts) * kBlock; // rows per part
   const int64_t parts = (p.k + length - 1) / length;
 
   at::Tensor packed = at::zeros({panels, p.depth, kLanes}, at::kFloat);

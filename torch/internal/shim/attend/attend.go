@@ -1,5 +1,5 @@
-// Package attend compiles a kernel that package torch calls through attend.h;
-// see package core for why it stands alone.
+// Package attend compiles the kernel that package torch calls through attend.h.
+// Package core explains why it is a package of its own.
 package attend
 
 /*
@@ -10,4 +10,4 @@ package attend
 */
 import "C"
 
-import _ "contralens/internal/cpu" // the level that cpu.h declares
+import _ "contralens/internal/cpu" // defines what cpu.h declares

@@ -12,9 +12,9 @@ namespace {
 
 #define INLINE inline __attribute__((always_inline))
 
-// Vectors of W floats. Everything below is a template over W that the functions
-// at the end compile for one level of instructions each, inlined whole: no vector is
-// passed, whose calling convention would depend on the level (-Wno-psabi).
+// Vectors of W floats. Everything below is a template over W. Each function at the end
+// compiles it, fully inlined, for one instruction set: no vector is passed between
+// functions, because the calling convention depends on the instruction set (-Wno-psabi).
 template <int W> struct Vector;
 #define VECTOR(W)                                                               \
   template <> struct Vector<W> {                                                \
@@ -32,8 +32,8 @@ VECTOR(16)
 #define LOAD(p) F(*reinterpret_cast<const typename Vector<W>::U*>(p))
 #define STORE(p, v) (*reinterpret_cast<typename Vector<W>::U*>(p) = (v))
 
-// c[o][·] = Σ_r a[r][·] b(o, r), added to what is there if add. a and c are panels,
-// their rows kLanes long; b(o, r) is b[o·bo + r·br]. outs is a multiple of kGroup.
+// c[o][·] = Σ_r a[r][·] b(o, r), plus the old c[o][·] if add is set. a and c are panels
+// with rows of kLanes elements; b(o, r) is b[o·bo + r·br]. outs is a multiple of kGroup.
 template <int W>
 INLINE void product(const float* a, const float* b, int64_t bo, int64_t br, int64_t outs, int64_t length, bool add,
                     float* c) {
@@ -61,12 +61,12 @@ INLINE void product(const float* a, const float* b, int64_t bo, int64_t br, int6
   }
 }
 
-// 2^t for t ≤ 0, to some 2e-7 of it; NaN stays NaN. t = n + f with n whole and |f| ≤ ½; the
-// polynomial is 2^f's Taylor series in f ln 2.
+// 2^t for t ≤ 0, with a relative error of about 2e-7; NaN stays NaN. t = n + f with an
+// integer n and |f| ≤ ½; the polynomial is the Taylor series of 2^f in f ln 2.
 template <int W> INLINE F exp2(F t) {
   const F low = F{} - 125.f;
   t = t < low ? low : t;
-  const float magic = 12582912.f; // 1.5·2^23: adding it rounds to whole numbers
+  const float magic = 12582912.f; // 1.5·2^23: adding it rounds to an integer
   const F shifted = t + magic;
   const F f = t - (shifted - magic);
   F p = F{} + 1.5403530e-4f;
@@ -79,7 +79,7 @@ template <int W> INLINE F exp2(F t) {
   return p * F(((I)shifted << 23) + (127 << 23));
 }
 
-// The rows first … first+count-1, mixed: n' = λ n + (1-λ) n_π.
+// Writes the mixed rows n' = λ n + (1-λ) n_π of first … first+count-1 to block.
 template <int W> INLINE void mix(const Problem& p, int64_t first, int64_t count, float* block) {
   for (int64_t i = 0; i < count; i++) {
     const float* a = p.rows + (first + i) * p.d;
@@ -114,7 +114,7 @@ template <int W> INLINE void mix(const Problem& p, int64_t first, int64_t count,
 // Counts the scores s[count][kLanes] of a panel's first `live` queries.
 template <int W>
 INLINE void histogram(const Problem& p, const float* s, int64_t count, int64_t live, uint32_t* counts) {
-  uint32_t *even = counts, *odd = counts + p.bins + 1; // equal neighbors don't wait for each other
+  uint32_t *even = counts, *odd = counts + p.bins + 1; // equal neighbors don't wait for one another
   int32_t bin[kLanes];
   for (int64_t i = 0; i < count; i++) {
     for (int64_t h = 0; h < kLanes; h += W) {
@@ -134,8 +134,8 @@ INLINE void histogram(const Problem& p, const float* s, int64_t count, int64_t l
   }
 }
 
-// Takes the scores s[count][kLanes] into a panel's sums and replaces each by its
-// e = exp((s - max)/τ). Where the maximum grows, what was summed shrinks.
+// Adds the scores s[count][kLanes] to a panel's sums and replaces each score by
+// e = exp((s - max)/τ). Where the maximum grows, earlier sums shrink.
 template <int W>
 INLINE void softmax(const Problem& p, float* s, int64_t count, bool begin, Lanes& lanes, float* weighted) {
   for (int64_t h = 0; h < kLanes; h += W) {

@@ -1,9 +1,9 @@
-// The C face of libtorch that the Go binding calls.
+// The C interface to libtorch that the Go binding calls.
 //
-// Operators go through one function, cl_call, which hands a stack of values to
-// the dispatcher: the operator's own schema fills in defaults, and the same
-// source builds against every libtorch whose schemas agree. What is no
-// operator (modes, devices, data, memory) has a function of its own.
+// All operators are called through one function, cl_call, which passes a stack of values
+// to the dispatcher. The operator's schema fills in defaults, and the same source builds
+// against every libtorch with the same schemas. Everything that is not an operator
+// (modes, devices, data, memory) has its own function.
 //
 // Errors: a non-null char* is a message that the caller frees with free().
 #ifndef CONTRALENS_SHIM_CORE_H
@@ -54,8 +54,9 @@ cl_lookup_result cl_lookup(const char* name, const char* overload);
 // Calls op with the arguments that kinds describes, one character each:
 // 't' tensor, 'T' tensor list (its length in ints), 'i' integer (also dtypes and
 // memory formats), 'd' double, 'b' bool (in ints), 'I' integer list (length and
-// elements in ints), 'c' device (in ints, see cl_full), 'N' none. Values come in
-// order from tensors, ints and doubles. Arguments left out take the schema's defaults.
+// elements in ints), 'c' device (in ints, as in cl_from_data), 'N' none. Values are taken
+// in order from tensors, ints and doubles. Omitted trailing arguments take the schema's
+// defaults.
 cl_results cl_call(cl_op op, const char* kinds, const cl_tensor* tensors, const int64_t* ints, const double* doubles);
 
 // Tensors. device: -1 is the CPU, n >= 0 is cuda:n.
@@ -73,9 +74,9 @@ int64_t cl_live(void);
 int cl_requires_grad(cl_tensor t);
 char* cl_set_requires_grad(cl_tensor t, int on);
 char* cl_backward(cl_tensor t, cl_tensor gradient /* or null */, int keep_graph);
-cl_tensor_result cl_grad(cl_tensor t); // null tensor when there is none
+cl_tensor_result cl_grad(cl_tensor t); // a null tensor if there is none
 char* cl_set_grad(cl_tensor t, cl_tensor gradient /* or null */);
-// value as a function of count inputs whose gradients, of the inputs' shapes, are given.
+// value as a function of count inputs, with the given gradients in the inputs' shapes.
 cl_tensor_result cl_custom_grad(cl_tensor value, int count, const cl_tensor* inputs, const cl_tensor* gradients);
 int cl_grad_enabled(void);
 void cl_set_grad_enabled(int on);

@@ -1,4 +1,4 @@
-// A function whose gradient was computed by hand.
+// A function with a gradient that was computed by hand.
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/mul.h>
 #include <torch/csrc/autograd/function.h>
@@ -11,9 +11,9 @@ namespace {
 using torch::autograd::Node;
 using torch::autograd::variable_list;
 
-// Its inputs' gradients lie ready; the gradient that comes from above scales them.
+// It holds the gradients of its inputs; the incoming gradient scales them.
 struct CustomBackward : Node {
-  variable_list gradients; // by input; undefined where none is wanted
+  variable_list gradients; // one per input; undefined where none is needed
 
   std::string name() const override { return "CustomBackward"; }
 
@@ -24,10 +24,10 @@ struct CustomBackward : Node {
 
   variable_list apply(variable_list&& above) override {
     std::lock_guard<std::mutex> lock(mutex_);
-    TORCH_CHECK(!at::GradMode::is_enabled(), "custom gradient: the derivative of the derivative is not there");
+    TORCH_CHECK(!at::GradMode::is_enabled(), "custom gradient: there is no second derivative");
     variable_list result(next_edges().size());
     if (!above[0].defined()) return result;
-    TORCH_CHECK(gradients.size() == result.size(), "custom gradient: a second backward pass, but the graph is released");
+    TORCH_CHECK(gradients.size() == result.size(), "custom gradient: the first backward pass released the graph");
     for (size_t i = 0; i < result.size(); i++)
       if (task_should_compute_output(i)) result[i] = at::mul(gradients[i], above[0]);
     return result;

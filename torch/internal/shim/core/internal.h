@@ -1,4 +1,4 @@
-// What the shim's C++ files share.
+// Shared by the C++ files of the shim.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -17,7 +17,7 @@ inline char* message(const std::exception& e) {
   return strdup(torch_error ? torch_error->what_without_backtrace() : e.what());
 }
 
-cl_tensor own(at::Tensor t); // hands the reference to the caller and counts it
+cl_tensor own(at::Tensor t); // passes the reference to the caller and counts it
 
 inline at::Tensor borrow(cl_tensor t) {
   if (t == nullptr) return at::Tensor();

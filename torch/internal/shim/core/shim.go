@@ -1,14 +1,14 @@
 // Package core compiles the C++ that package torch calls through core.h.
 //
-// It is a package of its own because cgo compiles all C++ of a package again
-// whenever one of its files changes; this way an edit of the Go binding costs a
-// second. Never include torch/torch.h here: it costs 15 s and 1 GB a file.
+// It is a package of its own because cgo recompiles all C++ of a package whenever one of
+// its files changes. This way rebuilding after an edit of the Go binding takes a second.
+// Never include torch/torch.h here: it costs 15 s and 1 GB per file.
 //
-// What one of these packages uses of another is found when the binary is linked.
-// cgo also links each package by itself, which fails then, as the go command
-// expects: no linker flag has to allow missing symbols, which would allow them in
-// the binary too. The go command sees no change of a header in another's folder:
-// after one, go build -a ./torch/...
+// Symbols that one of these packages uses from another are resolved when the binary is
+// linked. cgo also links each package by itself. That fails, and the go command expects
+// it to: no linker flag has to allow missing symbols, which would allow them in the
+// binary too. The go command does not notice a changed header in another package's
+// folder; after such a change run go build -a ./torch/...
 package core
 
 /*

@@ -28,19 +28,19 @@ bool takes(const at::Tensor& x) {
          (x.dim() == 2 || x.dim() == 4) && x.numel() > 0 && x.is_contiguous(format(x));
 }
 
-// Whether nobody else can see t's memory.
+// Whether t is the only reference to its memory.
 bool sole(const at::Tensor& t) { return t.use_count() == 1 && t.storage().use_count() == 1; }
 
-// Group i of x's images, of which there are `groups`.
+// Group i of the `groups` groups of images in x.
 Layout group(const at::Tensor& x, int64_t groups, int64_t i) {
   const int64_t images = x.size(0), image = x.numel() / images;
   const int64_t first = images * i / groups, end = images * (i + 1) / groups;
   return Layout(first * image, (end - first) * image, x.size(1));
 }
 
-// The affine map that a batch norm is, for each channel: y = a·(x - mean) + b with
-// a = weight · inverse, inverse = 1/sqrt(variance + eps). `rest` is what single
-// precision cuts off the mean; b makes up for it.
+// Batch norm as an affine map of each channel: y = a·(x - mean) + b with
+// a = weight · inverse, inverse = 1/sqrt(variance + eps). `rest` is the rounding error of
+// the mean in single precision; b corrects for it.
 struct Affine {
   std::vector<double> inverse, rest;
   std::vector<float> mean, a, b;
@@ -48,8 +48,8 @@ struct Affine {
 
 template <typename T>
 void batch_moments(const at::Tensor& x, const Layout& l, std::vector<double>& mean, std::vector<double>& variance) {
-  // Differences to the first row, since the squares of x itself may be far larger
-  // than its variance.
+  // Sums differences from the first row, because the squares of x itself may be far
+  // larger than its variance.
   const T* elements = data<T>(x);
   std::vector<float> first(l.channels);
   for (int64_t c = 0; c < l.channels; c++) {
@@ -69,7 +69,7 @@ void batch_moments(const at::Tensor& x, const Layout& l, std::vector<double>& me
   }
 }
 
-// Writes y and moves the running statistics; the maps are the groups'.
+// Writes y, updates the running statistics and returns the map of each group.
 template <typename T>
 std::vector<Affine> forward(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                             const at::Tensor& running_mean, const at::Tensor& running_variance,
@@ -81,7 +81,7 @@ std::vector<Affine> forward(const at::Tensor& x, const at::Tensor& weight, const
   const T *from = data<T>(x), *add = data<T>(residual);
   T* to = data<T>(y);
   std::vector<Affine> maps(groups);
-  std::vector<double> mean, variance, means(channels), variances(channels); // of a group, and of all the mean
+  std::vector<double> mean, variance, means(channels), variances(channels); // of one group; mean over the groups
   for (int64_t g = 0; g < groups; g++) {
     const Layout l = group(x, groups, g);
     if (training) {
@@ -115,12 +115,12 @@ std::vector<Affine> forward(const at::Tensor& x, const at::Tensor& weight, const
   return maps;
 }
 
-// The derivative. Its inputs' order is x, weight, bias and the residual.
+// The derivative. The order of its inputs is x, weight, bias, residual.
 struct NormBackward : Node {
-  SavedVariable x, y;       // y only where the residual hides which elements ReLU let through
-  std::vector<Affine> maps; // the groups'
+  SavedVariable x, y;       // y only with a residual and ReLU: x alone doesn't tell which elements ReLU kept
+  std::vector<Affine> maps; // one per group
   bool training, relu, residual;
-  bool last = false; // whether nobody will ask again, so that x may be overwritten
+  bool last = false; // whether this is the last backward pass, so that x may be overwritten
 
   std::string name() const override { return "NormBackward"; }
 
@@ -134,7 +134,7 @@ struct NormBackward : Node {
 
   variable_list apply(variable_list&& inputs) override {
     std::lock_guard<std::mutex> lock(mutex_);
-    TORCH_CHECK(!at::GradMode::is_enabled(), "norm: the derivative of the derivative is not there");
+    TORCH_CHECK(!at::GradMode::is_enabled(), "norm: there is no second derivative");
     variable_list gradients(next_edges().size());
     at::Tensor gy = std::move(inputs[0]);
     if (!gy.defined()) return gradients;
@@ -149,7 +149,7 @@ struct NormBackward : Node {
     gy = gy.contiguous(format(input));
     const int64_t channels = input.size(1);
     const Mask mask = !relu ? Mask::none : residual ? Mask::result : Mask::argument;
-    // g is the gradient under ReLU's mask: of the sum, so of the residual too.
+    // g is the gradient under ReLU's mask. It belongs to the sum, and so to the residual.
     const at::Tensor g = mask != Mask::result || sole(gy) ? gy : at::empty_like(gy);
     const bool shortcut = residual && task_should_compute_output(3);
     at::Tensor gx;
@@ -173,8 +173,8 @@ struct NormBackward : Node {
     if (shortcut) gradients[3] = g;
   }
 
-  // Writes a group's part of gx, unless that is not wanted, and adds to the gradients
-  // of weight and bias.
+  // Writes a group's rows of gx, unless gx is undefined, and adds to the gradients of
+  // weight and bias.
   template <typename T>
   void differentiate(const Affine& f, const Layout& l, Mask mask, const at::Tensor& gy, const at::Tensor& input,
                      const at::Tensor& result, const at::Tensor& g, const at::Tensor& gx, std::vector<double>& weight,
@@ -195,7 +195,7 @@ struct NormBackward : Node {
       bias[c] += sum[c];
     }
     if (!gx.defined()) return;
-    // With the batch's statistics gx = a (g - mean(g) - x̂ mean(g·x̂)).
+    // With statistics of the batch, gx = a (g - mean(g) - x̂ mean(g·x̂)).
     std::vector<double> c(l.channels), d(l.channels);
     const double m = static_cast<double>(l.n / l.channels);
     for (int64_t i = 0; training && i < l.channels; i++) {
@@ -211,8 +211,8 @@ struct NormBackward : Node {
     });
   }
 
-  // Whether g's memory is this node's alone: its own, or that of a gy which nobody
-  // else holds. When they are one tensor both names count.
+  // Whether only this node refers to the memory of g. If g and gy are one tensor, both
+  // names count as references.
   static bool sole_gradient(const at::Tensor& gy, const at::Tensor& g) {
     return g.is_same(gy) ? g.use_count() == 2 && g.storage().use_count() == 1 : sole(g);
   }
@@ -223,7 +223,7 @@ at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor&
                 double eps, bool relu) {
   TORCH_CHECK(takes(x), "want float32 or bfloat16 in channels-last order on the CPU, got ", x.scalar_type(), x.sizes(),
               " with strides ", x.strides());
-  TORCH_CHECK(training ? groups > 0 : groups == 1, "want groups in training only, got ", groups);
+  TORCH_CHECK(training ? groups > 0 : groups == 1, "want one group, or more in training, got ", groups);
   TORCH_CHECK(!training || x.size(0) / groups * (x.numel() / x.size(0)) > x.size(1),
               "Expected more than 1 value per channel when training, got input size ", x.sizes(), " in ", groups,
               " groups");
@@ -243,7 +243,7 @@ at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor&
   {
     at::NoGradGuard guard;
     y = record || x.requires_grad() ? at::empty_like(x)
-                                    : x; // with x's strides either way, so that what follows is the same code
+                                    : x; // with the strides of x in both cases
     maps = x.scalar_type() == at::kFloat
                ? forward<float>(x, weight, bias, mean, variance, residual, training, groups, momentum, eps, relu, y)
                : forward<Bfloat16>(x, weight, bias, mean, variance, residual, training, groups, momentum, eps, relu, y);

@@ -1,5 +1,5 @@
-// Package norm compiles a kernel that package torch calls through norm.h; see
-// package core for why it stands alone.
+// Package norm compiles the kernel that package torch calls through norm.h.
+// Package core explains why it is a package of its own.
 package norm
 
 /*
@@ -10,4 +10,4 @@ package norm
 */
 import "C"
 
-import _ "contralens/internal/cpu" // the level that cpu.h declares
+import _ "contralens/internal/cpu" // defines what cpu.h declares

@@ -1,10 +1,9 @@
-// The passes over memory, with nothing of libtorch: passes_body.h holds them once,
-// and one file for each level of instructions compiles it.
+// The passes over memory, without libtorch. Their source is passes_body.h, which one file
+// per instruction set compiles.
 //
-// A tensor is n elements whose last dimension, the channels, has been widened to
-// `width` by taking several rows as one, so that few channels fill the vectors as
-// many do. Of n the last row may be a part. Vectors of coefficients have `width`
-// elements.
+// A tensor is n elements in rows of `width`. A row joins the channels of several pixels,
+// so that few channels fill the vectors as well as many do. The last row may be
+// incomplete. Vectors of coefficients have `width` elements.
 #pragma once
 
 #include <stdint.h>
@@ -15,8 +14,8 @@ struct Bfloat16 {
   uint16_t bits;
 };
 
-// What ReLU lets through: everything, where its result is above zero, or where
-// a·(x - mean) + b, which was its argument, is.
+// The elements that ReLU kept: all (none masked), those with a result above zero, or
+// those with an argument a·(x - mean) + b above zero.
 enum class Mask { none, result, argument };
 
 template <typename T> struct Passes {
@@ -24,7 +23,7 @@ template <typename T> struct Passes {
   void (*moments)(const T* x, int64_t n, int64_t width, const float* shift, float* sum, float* squares);
 
   // y = a·(x - mean) + b (+ residual unless null), then max(y, 0) if relu is set. y
-  // may be x. a·x + (b - a·mean) would lose what a mean far from zero hides.
+  // may be x. a·x + (b - a·mean) would lose precision if the mean is far from zero.
   void (*apply)(const T* x, const T* residual, int64_t n, int64_t width, const float* mean, const float* a,
                 const float* b, bool relu, T* y);
 
@@ -39,7 +38,7 @@ template <typename T> struct Passes {
                    const float* b, const float* c, const float* d, T* gx);
 };
 
-// The passes at the level of instructions in use.
+// The passes for the instruction set in use.
 template <typename T> const Passes<T>& passes();
 
 #define PASSES(level)                    \

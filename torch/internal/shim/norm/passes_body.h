@@ -1,5 +1,5 @@
-// The passes of passes.h, for the compiler's vectors: loops over channels without
-// dependences. Included within a namespace.
+// The passes of passes.h, as loops over channels without dependences that the compiler
+// vectorizes. Included within a namespace.
 namespace {
 
 inline float load(float x) { return x; }
@@ -13,7 +13,7 @@ inline float load(Bfloat16 x) {
 
 inline void store(float* to, float x) { *to = x; }
 
-// Rounds to the nearest, to even between two, and keeps NaN.
+// Rounds to nearest, ties to even, and keeps NaN.
 inline void store(Bfloat16* to, float x) {
   uint32_t bits;
   __builtin_memcpy(&bits, &x, 4);
@@ -21,8 +21,8 @@ inline void store(Bfloat16* to, float x) {
   to->bits = static_cast<uint16_t>(x == x ? rounded : 0x7fc0);
 }
 
-// Rows that are summed before a sum goes to memory: a tree of additions, which is
-// also more exact than one after the other.
+// Rows that are summed in registers before the sum is written to memory. This is also
+// more accurate than adding one row after another.
 constexpr int kRows = 8;
 
 template <typename T, int rows>
@@ -113,10 +113,9 @@ void reduce_by(const T* gy, const T* x, const T* y, int64_t n, int64_t width, co
                             b, sum, products, by_result ? masked + i : nullptr);
 }
 
-// One row after the other: these are two to four streams already, and rows at a
-// distance of a power of two meet in the same sets of the caches. Only of wide rows,
-// whose coefficients and sums fill the nearest cache, are four taken together, unless
-// they are written as well.
+// Takes one row at a time: it already reads two to four streams, and rows at a distance
+// of a power of two share the same sets of the caches. Only wide rows, whose coefficients
+// and sums fill the L1 cache, are taken four at a time, unless they are also written.
 template <typename T, Mask mask>
 void reduce_all(const T* gy, const T* x, const T* y, int64_t n, int64_t width, const float* mean, const float* a,
                 const float* b, float* sum, float* products, T* masked) {

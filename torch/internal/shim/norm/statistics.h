@@ -1,5 +1,4 @@
-// Sums over all rows of a tensor, by several threads, and what follows from them
-// for each channel.
+// Sums over all rows of a tensor, for each channel, by several threads.
 #pragma once
 
 #include <ATen/Parallel.h>
@@ -9,13 +8,14 @@
 
 #include "passes.h"
 
-// Layout is how the passes see n elements from `first` on, with `channels` in a row.
+// Layout divides n elements that start at `first`, with `channels` channels, into the
+// rows that the passes take.
 struct Layout {
   int64_t first, n, channels, width, rows;
-  int parts; // of the rows, one for each thread; the same for equal shapes and threads
+  int parts; // of the rows, one per thread; the same for equal shapes and threads
 
   Layout(int64_t first, int64_t n, int64_t channels) : first(first), n(n), channels(channels) {
-    // At least 256 elements in a row, a multiple of any vector.
+    // A row has at least 256 elements, a multiple of the width of every vector.
     int64_t together = channels >= 256 ? 1 : (256 + channels - 1) / channels;
     if (channels % 16 != 0 && channels < 256) together = (together + 15) / 16 * 16;
     width = channels * together;
@@ -23,15 +23,15 @@ struct Layout {
     parts = static_cast<int>(std::max<int64_t>(1, std::min<int64_t>(at::get_num_threads(), n / 16384)));
   }
 
-  // A vector of channels, repeated to the width.
+  // Repeats one value per channel up to the width.
   template <typename V> std::vector<float> widen(const V& values) const {
     std::vector<float> wide(width);
     for (int64_t j = 0; j < width; j++) wide[j] = static_cast<float>(values[j % channels]);
     return wide;
   }
 
-  // Calls f(part, first element, number of elements) for each block of rows of the
-  // thread's part, small enough that its sums need no more than single precision.
+  // Calls f(part, first element, number of elements) for each block of rows, one thread
+  // per part. A block is small enough to be summed in single precision.
   template <typename F> void blocks(const F& f) const {
     constexpr int64_t block = 64;
     at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
@@ -45,8 +45,9 @@ struct Layout {
     });
   }
 
-  // Sums two values an element over all elements of each channel. f adds a block's
-  // to float vectors of the width; the blocks' sums are added in double precision.
+  // Sums two values per element over all elements of each channel. f adds the values of a
+  // block to two float vectors of the width; the sums of blocks are added in double
+  // precision.
   template <typename F> void sums(const F& f, std::vector<double>& one, std::vector<double>& other) const {
     std::vector<double> totals(2 * width * parts);
     std::vector<float> scratch(2 * width * parts);

@@ -11,19 +11,19 @@ namespace {
 
 constexpr int64_t kBlock = 512;
 
-// Where an element belongs: in bin x·scale + offset, at most in bin `last`.
+// Element x belongs in bin x·scale + offset, limited to 0 … last.
 struct Bins {
   float scale, offset, last;
 };
 
-// What a row's elements add up to.
+// The running sums of a row.
 struct Row {
   double sum = 0, squares = 0;
   float max = -std::numeric_limits<float>::infinity();
 };
 
-// Takes a block of n elements into its row, and finds the elements' bins; what is not
-// a number belongs in bin last+1. Eight accumulators let the compiler use vectors.
+// Adds a block of n elements to its row and computes the elements' bins; NaN goes to bin
+// last+1. Eight accumulators let the compiler use vectors.
 __attribute__((always_inline)) inline void block(const float* x, int64_t n, Bins bins, Row& row, int32_t* bin) {
   double s[8] = {0}, q[8] = {0};
   float m[8];
@@ -77,8 +77,8 @@ void summarize(const at::Tensor& x, double low, double high, int bins, double* m
   const Bins to{static_cast<float>(bins / (high - low)), static_cast<float>(-low * bins / (high - low)),
                 static_cast<float>(bins - 1)};
   Block* const take = CPU_PICK(block_avx512, block_avx2, block_baseline);
-  // Two tables, so that equal neighbors don't wait for each other; the last
-  // bin of each takes what is not a number.
+  // Two tables, so that equal neighbors don't wait for one another. The last bin of each
+  // counts NaN.
   std::vector<uint32_t> even(bins + 1), odd(bins + 1);
   int32_t bin[kBlock];
   for (int64_t r = 0; r < rows; r++) {

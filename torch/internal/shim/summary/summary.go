@@ -1,5 +1,5 @@
-// Package summary compiles a kernel that package torch calls through summary.h;
-// see package core for why it stands alone.
+// Package summary compiles the kernel that package torch calls through summary.h.
+// Package core explains why it is a package of its own.
 package summary
 
 /*
@@ -8,4 +8,4 @@ package summary
 */
 import "C"
 
-import _ "contralens/internal/cpu" // the level that cpu.h declares
+import _ "contralens/internal/cpu" // defines what cpu.h declares
