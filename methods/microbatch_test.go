@@ -13,17 +13,17 @@ import (
 	"contralens/torch"
 )
 
-// β is a jigsaw's weight in small models, other than an image's.
+// β is the weight of jigsaws in small models. It differs from that of images.
 const β = 0.3
 
-// smallOptions are options of a model for tests.
+// smallOptions returns the options of a model for tests.
 func smallOptions(o Options) Options {
 	o.Net.Arch, o.Net.Width, o.Net.Stem, o.Net.FeatDim = "resnet18", 0.0625, "cifar", 8
 	o.Images, o.K, o.Alpha, o.BankMomentum, o.Temperature, o.Beta, o.Momentum, o.Seed = 20, 16, 0.9, 0.3, 0.2, β, 0.9, 5
 	return o
 }
 
-// apart draws no image's own row of a bank as its negative: that would tie with the
+// apart never draws an image's own row of a bank as its negative. It would tie with the
 // positive, and rounding would decide which of them is nearest.
 type apart struct {
 	Random
@@ -43,8 +43,8 @@ func (a apart) Negatives(bank *contrast.MemoryBank, k int) contrast.SampledNegat
 	return drawn
 }
 
-// steps trains for two steps on seven images and gives all that came of them:
-// outcomes, weights, gradients (in SGD's momenta), memories. Batch norm uses the batch's
+// steps trains for two steps on seven images and returns all results: outcomes,
+// weights, gradients (in SGD's momenta), memories. Batch norm uses the batch's
 // statistics or its running ones.
 func steps(t *testing.T, o Options, batchStatistics bool) (names []string, values [][]float32) {
 	t.Helper()
@@ -85,7 +85,7 @@ func steps(t *testing.T, o Options, batchStatistics bool) (names []string, value
 		st := out.Statistics
 		add("figures", []float32{float32(out.Value), float32(out.Accuracy), float32(out.Negatives), float32(st.Entropy), float32(st.Gradient),
 			float32(st.Alignment), float32(st.Uniformity), float32(st.Seen.NegMean), float32(st.Raw.NegVar), float32(st.Seen.Hardest)})
-		// Exponentials as their exponents, which rounding moves as much as scores.
+		// Take the logarithm of exponentials, which rounding moves as much as scores.
 		scores := slices.Clone(out.Scores)
 		for i := range scores {
 			if i%contrast.ScoreColumns > contrast.Positive {
@@ -97,8 +97,8 @@ func steps(t *testing.T, o Options, batchStatistics bool) (names []string, value
 			add("jigsaw", []float32{float32(out.Jigsaw.Loss), float32(out.Jigsaw.Accuracy)})
 		}
 	}
-	// What belongs together is compared with the largest of it: gradients of biases
-	// before batch norm are zero in theory.
+	// Values of one group are compared with the largest of it, because gradients of
+	// biases before batch norm are zero in theory.
 	all := func(name string, tensors []*torch.Tensor) {
 		var v []float32
 		for _, t := range tensors {
@@ -117,8 +117,8 @@ func steps(t *testing.T, o Options, batchStatistics bool) (names []string, value
 	return names, values
 }
 
-// Without batch norm's influence a batch in parts, even or not, trains as a whole
-// one: loss, scores, statistics, gradients, weights, memories.
+// Without the influence of batch norm, a batch in parts, equal or not, trains like a
+// whole one: loss, scores, statistics, gradients, weights, memories.
 func TestPartsEqualWhole(t *testing.T) {
 	paper := ft.Paper()
 	elementwise, positives := paper, ft.Transform{Positive: paper.Positive}
@@ -138,7 +138,7 @@ func TestPartsEqualWhole(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			before := torch.LiveTensors()
 			inTorch(t, func() {
-				torch.SetThreads(1) // such small tensors gain nothing by more
+				torch.SetThreads(1) // such small tensors gain nothing from more
 				names, whole := steps(t, o, false)
 				o.Microbatches = 3 // of 2, 2 and 3 images
 				_, parts := steps(t, o, false)
@@ -147,17 +147,18 @@ func TestPartsEqualWhole(t *testing.T) {
 				for i, name := range names {
 					tolerance := 2e-6
 					if name == "momenta" {
-						// Gradients are sums over 7 images of 144 places, of which two orders
-						// are apart by about √1008 = 32 roundings, 2e-6, at each layer.
+						// Gradients are sums over 7 images of 144 places. Two orders of
+						// a sum differ by about √1008 = 32 roundings, 2e-6, at each
+						// layer.
 						tolerance = 1e-5
 					}
 					if o.Memory == "none" {
-						tolerance *= 10 // SimSiam divides by the small deviation of young embeddings, and rounding with it
+						tolerance *= 10 // SimSiam divides by the small deviation of young embeddings, which magnifies rounding errors
 					}
 					allowed := tolerance * numeric.Largest(whole[i])
 					if name == "scores" {
-						// Dot products of 8 dimensions, of vectors up to 3 long where positives
-						// are extrapolated by λ = 2.
+						// Dot products of 8 dimensions, of vectors of length up to 3 if
+						// positives are extrapolated with λ = 2.
 						allowed += numeric.Sum(2*8, 3*3)
 					}
 					numeric.AllNear(t, name, parts[i], whole[i], allowed)
@@ -171,7 +172,7 @@ func TestPartsEqualWhole(t *testing.T) {
 	}
 }
 
-// A batch in parts has the statistics of its parts, as split batch norm has them.
+// A batch in parts has the statistics of its parts, as in split batch norm.
 func TestPartsAreSplits(t *testing.T) {
 	for name, o := range map[string]Options{
 		"batch":     {Memory: "batch", Transform: ft.Paper()},
