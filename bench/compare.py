@@ -3,7 +3,7 @@
 rounds as ratios. `make bench` calls it.
 
 Usage: compare.py [FOLDER]   a folder of photos; without one they are generated with Pillow
-Environment: PARTS (step, network, small: what is compared), BATCH (16; of ResNet-50), ROUNDS (2), THREADS (one a processor)
+Environment: PARTS (step, network, small: what is compared), BATCH (16; of ResNet-50), ROUNDS (2), THREADS (one per processor)
 """
 import json
 import os

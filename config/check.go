@@ -86,16 +86,21 @@ func fraction(flag string, got float64) error {
 	return &ValueError{Option: flag, Want: "a number above 0 and at most 1", Got: got}
 }
 
-// Datasets are the names that --dataset takes. Without a name the folder decides.
+// Datasets are the names of the datasets that come with the program; without a name the
+// folder decides.
 var Datasets = []string{
 	"imagenet", "imagenet100", "folder", "list", "cifar10", "cifar100", "stl10", "fashion-mnist", "idx", "inat18",
 }
+
+// DatasetNames returns the names that the option dataset takes. Package setup adds those
+// that were registered from outside.
+var DatasetNames = func() []string { return Datasets }
 
 func dataset(name string) error {
 	if name == "" {
 		return nil
 	}
-	return oneOf("dataset", name, Datasets...)
+	return oneOf("dataset", name, DatasetNames()...)
 }
 
 func (d *Data) check() error {

@@ -1,9 +1,10 @@
-"""Streams the scores of any contrastive training to contralens; needs numpy alone.
+"""Records the scores of any contrastive training for contralens. It needs only numpy.
 
     record = Recorder("runs/mine")                     # before training
-    record(pos, neg, tau=0.2, loss=loss.item())        # every step: scores q·k [N] and q·n [N, K], no gradients
+    record(pos, neg, tau=0.2, loss=loss.item())        # in every step: scores q·k [N] and q·n [N, K], detached
 
-`contralens serve runs` follows the run live, `contralens scores plot runs/mine` draws it. The format is in record-format.md.
+`contralens serve runs` shows the run live, and `contralens scores plot runs/mine` plots it.
+record-format.md describes the format.
 """
 import json, os
 import numpy as np
@@ -25,7 +26,7 @@ class Recorder:
         self.files = {name: open(os.path.join(dir, name + ".0"), "wb", buffering=0) for name in ("pos", "neg", "values")}
         self.step = 0
 
-    def row(self, name, values):  # the step, then little-endian float32
+    def row(self, name, values):  # a row is the step and float32 values, little-endian
         self.files[name].write(np.uint32(self.step).astype("<u4").tobytes() + np.asarray(values).astype("<f4").tobytes())
 
     def __call__(self, pos, neg, tau, loss=np.nan):

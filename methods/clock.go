@@ -11,11 +11,11 @@ const (
 	Views                  // waiting for a batch of views and making tensors of them
 	Key                    // forward through the momentum encoder
 	Query                  // forward through the query encoder
-	Contrast               // wait for a batch of views and convert it to tensors
-	Backward               // forward pass of the momentum encoder
-	Update                 // forward pass of the query encoder
-	Enqueue                // rest of Method.Forward: draws, logits, transformation, loss, statistics
-	Recording              // gradients
+	Contrast               // the rest of Method.Forward: draws, logits, transformation, loss, statistics
+	Backward               // the gradients
+	Update                 // optimizer and momentum encoder
+	Enqueue                // keys into the queue, features into the bank
+	Recording              // the hooks: scores, metrics, display
 	phases                 // the number of phases
 )
 

@@ -17,6 +17,7 @@ import (
 	"contralens/setup"
 	"contralens/torch"
 	"contralens/train"
+	"contralens/world"
 )
 
 // Options are the options of Step besides those of the run.
@@ -73,9 +74,10 @@ func (o Options) newRun(c *config.BenchStep) (*train.Run, error) {
 		return nil, err
 	}
 	c.TBPath = filepath.Join(o.Dir, "tb")
-	r, err := train.NewRun(context.Background(), c.Contrast, dir, func(m *config.Machine, net nn.Config) error {
+	settle := func(m *config.Machine, net nn.Config) error {
 		return o.report(setup.Precision(o.Tuner, m, setup.ContrastStep(&c.Contrast, net)))
-	})
+	}
+	r, err := train.NewRun(context.Background(), world.Single(), c.Contrast, dir, settle)
 	if err != nil {
 		return r, err
 	}

@@ -1,5 +1,4 @@
-// Package recipes has configurations to start from, as YAML files that --config
-// takes by name.
+// Package recipes has configurations to start from: YAML files that --config reads by name.
 package recipes
 
 import (

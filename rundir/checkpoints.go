@@ -79,6 +79,13 @@ func Newest(dir string) (path string, skipped []error) {
 	return path, skipped
 }
 
+// AllDamaged is the error of a run directory whose checkpoints are all damaged: to start
+// at the beginning would overwrite them.
+func AllDamaged(dir string) error {
+	return fmt.Errorf("run directory %s: want a checkpoint that can be read, but all are damaged; "+
+		"copy them again, name a good one with --resume, or start at the beginning with --overwrite", dir)
+}
+
 // Otherwise adds to the error of an unreadable checkpoint which good one there is
 // beside it.
 func Otherwise(path string, err error) error {

@@ -1,24 +1,24 @@
 #!/bin/sh
-# What takes too long for every change: each section is a function, and
-# `make check-long SECTIONS="kills"` runs some of them. Each prints a summary.
+# Checks that take too long for every change. Each section is a function that prints a
+# summary; `make check-long SECTIONS="kills"` runs only the given sections.
 set -eu
 GO=${GO:-go}
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM
 
-# tested GO-TEST-ARGUMENTS: the log is in $tmp/log; all of it is shown when a test fails
+# tested GO-TEST-ARGUMENTS: runs tests with the log in $tmp/log, and prints it if one fails
 tested() {
 	$GO test "$@" >"$tmp/log" 2>&1 || { cat "$tmp/log"; return 1; }
 }
 
-# verbose GO-TEST-ARGUMENTS: the log lines of tests that pass
+# verbose GO-TEST-ARGUMENTS: runs tests and prints what they log
 verbose() {
 	tested -count 1 -v "$@"
 	grep -v '^=== ' "$tmp/log"
 }
 
-# fuzz PACKAGE TARGET FLAGS...: a minute of damaged input, and the last lines of the log
+# fuzz PACKAGE TARGET FLAGS...: fuzzes for a minute and prints the last lines of the log
 fuzz() {
 	package=$1 target=$2
 	shift 2
@@ -26,15 +26,16 @@ fuzz() {
 	tail -3 "$tmp/log"
 }
 
-kills() { # a training killed 50 times at random moments, saves included
+kills() { # a training that is killed 50 times at random moments, also during saves
 	CONTRALENS_KILLS=50 verbose -timeout 20m -run TestKilledTraining ./cmd/contralens
 }
 
-resume() { # going on bit for bit with more than one compute thread
+resume() { # bit-for-bit resuming with two compute threads
 	CONTRALENS_THREADS=2 verbose -timeout 10m -run 'TestInterruptedTraining|TestTwoAndTwo' ./cmd/contralens
 }
 
-formats() { # image files of every kind and of odd sizes, made and converted by Debian's Pillow, held against ours
+# formats compares our decoding with Pillow's, for image files of every kind and of odd sizes.
+formats() {
 	for size in "1 1" "2 3" "3 2" "64 64" "101 37" "640 427"; do
 		rm -rf "$tmp/formats" && mkdir "$tmp/formats"
 		# shellcheck disable=SC2086
@@ -48,8 +49,11 @@ fuzz_data() { # damaged image files, shards and their indexes
 	fuzz ./data/sets FuzzShards -parallel 1
 }
 
-fuzz_checkpoints() { # damaged checkpoints of every format, files of features, IDX, records, lists and annotations, a minute each
-	for pair in ./checkpoint:FuzzParse ./checkpoint/pickle:FuzzLoad ./checkpoint/safetensors:FuzzParse ./checkpoint/npz:FuzzParse ./checkpoint/onnx:FuzzParse \
+# fuzz_checkpoints reads damaged checkpoints of every format, and damaged files of features,
+# IDX, records, lists and annotations, for a minute each.
+fuzz_checkpoints() {
+	for pair in ./checkpoint:FuzzParse ./checkpoint/pickle:FuzzLoad ./checkpoint/safetensors:FuzzParse \
+		./checkpoint/npz:FuzzParse ./checkpoint/onnx:FuzzParse \
 		./features:FuzzParquet ./data/sets:FuzzIDX ./data/sets:FuzzRecords ./data/sets:FuzzList ./data/sets:FuzzINat18; do
 		fuzz "${pair%:*}" "${pair#*:}" -parallel 2
 	done
@@ -60,7 +64,9 @@ fuzz_scores() { # the readers of score records and .npy files, a minute each
 	fuzz ./internal/npy FuzzRead -parallel 1 -fuzzminimizetime 5x
 }
 
-recorder() { # docs/recorder.py against our reader: what it writes comes out as numpy computes it
+# recorder writes a record with docs/recorder.py, reads it with our reader, and compares it
+# with what numpy computes.
+recorder() {
 	PYTHONPATH=docs PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 - "$tmp" <<'END'
 import sys, numpy as np
 from recorder import Recorder
@@ -83,11 +89,13 @@ print("500 steps of recorder.py read back")
 END
 }
 
-processors() { # the numeric tests in the kernels of other processors, about half an hour
+processors() { # the numeric tests with the kernels of other processors, about half an hour
 	GO=$GO sh scripts/processors.sh
 }
 
-methods() { # every method trains for METHOD_BUDGET seconds (180) on CIFAR-10 in CIFAR_DIR; k-NN of its features against the untrained encoder's
+# methods trains every method for METHOD_BUDGET seconds (180) on the CIFAR-10 in CIFAR_DIR, and
+# compares the k-NN accuracy with that of the untrained encoder.
+methods() {
 	if [ -z "${CIFAR_DIR:-}" ]; then
 		echo "not run: CIFAR_DIR must name a folder with CIFAR-10 (class folders in train/ and test/, or the binary files)"
 		return
@@ -96,40 +104,43 @@ methods() { # every method trains for METHOD_BUDGET seconds (180) on CIFAR-10 in
 	top1() { # top1 FLAGS...: k-NN accuracy in percent
 		"$tmp/contralens" knn --data_folder "$CIFAR_DIR" --json "$@" 2>/dev/null | sed -n 's/.*"top1":\([0-9.]*\).*/\1/p'
 	}
-	untrained() { # untrained FLAGS...: the same of an encoder without training, computed once
+	untrained() { # untrained FLAGS...: the same for an untrained encoder, computed once
 		known=$tmp/untrained-$(echo "$@" | cksum | cut -d' ' -f1)
 		[ -s "$known" ] || top1 "$@" >"$known"
 		cat "$known"
 	}
 	failed=
 	for method in ${METHODS:-InsDis CMC PIRL MoCo MoCoMLP MoCo_wo_norm MoCov2 MoCov2_tau0.1 CMCv2 InfoMin SimCLR SimSiam BYOL}; do
-		# Jigsaws need larger views, so there is time for fewer images, and more steps
-		# for each of them.
+		# Jigsaws need larger views, so there is time for fewer images, with more steps
+		# for each.
 		size="--input_res 32 --limit 10000" stem=cifar modal=RGB rate=0.06 queue=2048 batch=128 alpha=0.99 views="--crop 0.2 --blur_p 0"
 		case $method in PIRL | InfoMin) size="--input_res 96 --limit 2000" stem=imagenet rate=0.03 queue=512 batch=64 ;; esac
-		# Its augmentation is too strong for so short a training of so small images.
+		# The augmentation is too strong for a short training on small images.
 		case $method in InfoMin) views="--crop 0.5 --jitter_p 0.3 --gray_p 0 --blur_p 0" ;; esac
-		# Rows of a bank are random in the first epoch, and a mirror of the encoder's
-		# past after it: it must not run away from them.
+		# The rows of a bank are random in the first epoch and older features of the
+		# encoder after it. With a higher rate the encoder moves away from them.
 		case $method in InsDis | CMC | PIRL) rate=0.01 ;; esac
 		case $method in CMC*) modal=CMC ;; esac
 		case $method in CMC) batch=32 ;; esac
 		case $method in MoCo_wo_norm) rate=0.0003 ;; esac
-		# Without negatives many steps are needed, and a target that moves.
+		# Without negatives, training needs many steps and a target that moves.
 		case $method in BYOL) batch=32 alpha=0.9 ;; SimSiam) batch=32 rate=0.03 ;; esac
 		net="--arch resnet18 --width 0.25 --stem $stem --modal $modal --seed 0"
 		# shellcheck disable=SC2086
-		timeout --foreground --preserve-status -s INT "${METHOD_BUDGET:-180}" "$tmp/contralens" contrast --method $method --data_folder "$CIFAR_DIR" $size $net $views \
-			--batch_size $batch -k $queue --alpha $alpha --learning_rate $rate --lr_decay_epochs 1000 --weight_decay 5e-4 --epochs 1000 --save_freq 1000 --record=false \
-			--model_path "$tmp" --tb_path "$tmp/tb" --name "$method" >"$tmp/log" 2>&1 || [ $? = 75 ] || { cat "$tmp/log"; failed="$failed $method"; continue; }
+		timeout --foreground --preserve-status -s INT "${METHOD_BUDGET:-180}" "$tmp/contralens" \
+			contrast --method $method --data_folder "$CIFAR_DIR" $size $net $views \
+			--batch_size $batch -k $queue --alpha $alpha --learning_rate $rate --lr_decay_epochs 1000 \
+			--weight_decay 5e-4 --epochs 1000 --save_freq 1000 --record=false \
+			--model_path "$tmp" --tb_path "$tmp/tb" --name "$method" >"$tmp/log" 2>&1 || [ $? = 75 ] ||
+			{ cat "$tmp/log"; failed="$failed $method"; continue; }
 		checkpoint=$tmp/$method/interrupted.pth
 		[ -f "$checkpoint" ] || checkpoint=$tmp/$method/current.pth
 		# shellcheck disable=SC2086
 		after=$(top1 --ckpt "$checkpoint" ${size#*--input_res ?? }) before=$(untrained $size $net)
 		rm -rf "${tmp:?}/$method"
 		echo "$method: k-NN $after %, untrained $before %; $(grep '^epoch' "$tmp/log" | tail -1 | cut -d' ' -f1-4)"
-		# Its loss falls because newer keys are longer, without better features, in PyTorch
-		# too (docs/results.md): shown only.
+		# Its loss falls because newer keys are longer, while features do not improve, in
+		# PyTorch too (docs/results.md). So its accuracy is only printed.
 		case $method in MoCo_wo_norm) continue ;; esac
 		awk "BEGIN { exit !($after > $before) }" || failed="$failed $method"
 	done

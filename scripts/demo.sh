@@ -1,14 +1,14 @@
 #!/bin/sh
-# MoCo v2 with and without feature transformation on Fashion-MNIST: minutes that
-# show how the method works, not the paper's gains.
+# MoCo v2 with and without the feature transformation on Fashion-MNIST. It takes minutes and
+# shows how the method works, not the gains of the paper.
 set -eu
 
 out=demo
 cl=bin/contralens
 images=${DEMO_IMAGES:-25000}
 epochs=${DEMO_EPOCHS:-6}
-# The transformation sets in after two epochs: from the first step it can make
-# the features collapse.
+# The transformation starts after two epochs: from the first step it can make the features
+# collapse.
 onset=$(((images + 63) / 64 * 2))
 
 train() { # train NAME FLAGS...
@@ -27,27 +27,31 @@ mkdir -p $out
 echo "== 1 of 2: MoCo v2 (τ = 0.1)"
 train plain
 echo
-echo "== 2 of 2: MoCo v2 + feature transformation, from step $((onset + 1)) on"
+echo "== 2 of 2: MoCo v2 + feature transformation, from step $((onset + 1))"
 train ft --ft posneg --mix_start_step "$onset"
 echo
-$cl scores plot $out/plain $out/ft --label "MoCo v2" --label "MoCo v2 + FT" --title "Scores while training on Fashion-MNIST" -o $out/figures >/dev/null
+$cl scores plot $out/plain $out/ft --label "MoCo v2" --label "MoCo v2 + FT" \
+	--title "Scores while training on Fashion-MNIST" -o $out/figures >/dev/null
 
 echo
 echo "k-NN accuracy on the 10,000 test images (200 neighbors among the $images training images)"
 echo
-printf '  %-36s %6s %%\n' "untrained network" "$(accuracy plain 0)" "MoCo v2, $epochs epochs" "$(accuracy plain "$epochs")" "MoCo v2 + FT, $epochs epochs" "$(accuracy ft "$epochs")"
+printf '  %-36s %6s %%\n' "untrained network" "$(accuracy plain 0)" \
+	"MoCo v2, $epochs epochs" "$(accuracy plain "$epochs")" \
+	"MoCo v2 + FT, $epochs epochs" "$(accuracy ft "$epochs")"
 cat <<END
 
 Pictures:     $out/figures/scores.png (and .svg): both runs' score distributions over training
 Weights:      $out/plain/current.pth, $out/ft/current.pth (PyTorch reads them)
 Every step:   $out/*/metrics.jsonl, $out/*/scores/*.npy
 
-What this shows: features learned without a label, and what the transformation
-does to the scores: it makes positives harder and negatives fresh. What it does
-not show: the paper's gains, which come from hundreds of epochs on ImageNet;
-minutes of training on small gray pictures favor the plain method as often.
+What this shows: features learned without labels, and the effect of the transformation on
+the scores: it makes positives harder and negatives more diverse. What it does not show: the
+gains of the paper, which need hundreds of epochs on ImageNet. In minutes of training on
+small gray images, the plain method is better about as often.
 
-Next: look into both runs in the browser, then train on your own pictures, sorted into folders or not:
+Next: look at both runs in the browser, then train on your own photos, with or without
+class folders:
   $cl serve $out
   $cl contrast --config own-folder --data_folder YOUR/PHOTOS --serve
   $cl contrast --help

@@ -1,10 +1,10 @@
 #!/bin/sh
-# The numeric tests as other processors compute them: environment variables name the
-# kernels that OpenBLAS, libtorch and oneDNN take, among those that this processor can
-# run. `processors.sh quick` runs a few packages in two settings, in seconds.
+# Runs the numeric tests with the kernels of other processors. Environment variables select
+# the kernels of OpenBLAS, libtorch and oneDNN, as far as this processor can run them.
+# `processors.sh quick` runs a few packages in two settings, in seconds.
 #
-# A test fails that is beyond its bound, and in the long run also one that uses more
-# than half of it: processors that nobody here has round in their own way.
+# A test fails if an error exceeds its bound. In the long run it also fails if an error
+# exceeds half of its bound, because processors that are not simulated here round differently.
 set -eu
 GO=${GO:-go}
 tmp=$(mktemp -d)
@@ -19,15 +19,15 @@ quick) packages=$quick share=1 ;;
 esac
 
 flags=" $(sed -n 's/^flags[[:space:]]*: //p' /proc/cpuinfo 2>/dev/null | head -1) "
-has() { # has FLAG...: what the processor has none of
+has() { # has FLAG...: succeeds if the processor has all of these flags
 	for flag in "$@"; do
 		case $flags in *" $flag "*) ;; *) return 1 ;; esac
 	done
 }
 avx2="avx2 fma" avx512="avx512f avx512bw avx512dq avx512vl"
 
-# Where oneDNN is told to leave AVX-512 alone, libtorch still asks the processor, and
-# hands it convolutions in bfloat16 that it then refuses. A processor without AVX-512
+# If oneDNN is told not to use AVX-512, libtorch still asks the processor, and gives oneDNN
+# convolutions in bfloat16, which it then refuses. On a processor without AVX-512 libtorch
 # computes them in another way.
 bfloat16='TestStridedPointwise/bfloat16|TestCheckpointEqualsPlain/bfloat16|TestMethods/queue_in_parts|^TestProgram$'
 
@@ -36,13 +36,13 @@ for package in $packages; do
 done
 
 failed=
-# setting NAME NEEDS VARIABLES...: the tests with these variables, where the processor
-# has the instructions that it needs
+# setting NAME NEEDS VARIABLES...: runs the tests with these variables if the processor has
+# the flags in NEEDS
 setting() {
 	name=$1 needs=$2 skip='^$' said=
 	shift 2
 	# shellcheck disable=SC2086
-	has $needs || { echo "$name: not run, since the processor lacks one of $needs"; return; }
+	has $needs || { echo "$name: not run, because the processor lacks one of $needs"; return; }
 	case " $* " in
 	*MAX_CPU_ISA=SSE41* | *MAX_CPU_ISA=AVX2*)
 		# shellcheck disable=SC2086
@@ -58,14 +58,14 @@ setting() {
 	done
 	most=$(sort -rn "$tmp/margins" 2>/dev/null | head -1)
 	if awk "BEGIN { exit !(${most%%	*} + 0 > $share) }"; then
-		echo "$most: more than $share of what is allowed"
+		echo "$most: more than $share of the bound"
 		bad="$bad margins"
 	fi
 	if [ -n "$bad" ]; then
 		failed="$failed $name;"
 		echo "$name ($*): FAILED:$bad"
 	else
-		echo "$name ($*): passed in $(($(date +%s) - start)) s$said; at most ${most%%	*} of a bound is used"
+		echo "$name ($*): passed in $(($(date +%s) - start)) s$said; errors are at most ${most%%	*} of their bounds"
 	fi
 }
 
@@ -77,7 +77,7 @@ quick)
 *)
 	setting "this processor" "" OMP_NUM_THREADS=1
 	setting "this processor, two threads" "" OMP_NUM_THREADS=2
-	setting "one that OpenBLAS does not know" pni OPENBLAS_CORETYPE=Prescott
+	setting "unknown to OpenBLAS" pni OPENBLAS_CORETYPE=Prescott
 	setting "no AVX" "pni sse4_1" OPENBLAS_CORETYPE=Prescott ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41
 	setting "Haswell" "$avx2" OPENBLAS_CORETYPE=Haswell ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2
 	setting "Zen" "$avx2" OPENBLAS_CORETYPE=Zen ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 OMP_NUM_THREADS=2
@@ -85,4 +85,4 @@ quick)
 	setting "Cooper Lake" "$avx512 avx512_bf16" OPENBLAS_CORETYPE=Cooperlake ATEN_CPU_CAPABILITY=avx512 ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16
 	;;
 esac
-[ -z "$failed" ] || { echo "not held:$failed"; exit 1; }
+[ -z "$failed" ] || { echo "failed:$failed"; exit 1; }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what is missing from Debian, or says what to install: for building, with
-# the argument test, lint, check-long or bench for that as well.
+# Installs the Debian packages that are missing for building, or says which ones to install.
+# With the argument test, lint, check-long or bench, it includes what that target needs.
 set -eu
 
 GO=${GO:-go}
@@ -16,9 +16,9 @@ need() { # need FILE-PATTERN PACKAGE
 need "/usr/bin/g++" g++
 need "/usr/include/jpeglib.h" libjpeg62-turbo-dev
 if [ "${1:-}" = test ]; then
-	# The tests of the dashboard look at it in a browser; using it needs none of ours.
+	# The tests of the dashboard open it in a browser.
 	need "/usr/bin/chromium" chromium
-	# Others read here what is written here: PyTorch, and below ONNX Runtime.
+	# Tests read our files with PyTorch and, below, with ONNX Runtime.
 	need "/usr/lib/python3/dist-packages/torch/__init__.py" python3-torch
 elif [ "${1:-}" = check-long ]; then
 	need "/usr/lib/python3/dist-packages/PIL/__init__.py" python3-pil
@@ -32,13 +32,14 @@ need "/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz" dataset-fash
 if [ -z "${LIBTORCH:-}" ]; then
 	need "/usr/include/torch/csrc/api/include/torch/version.h" libtorch-dev
 	need "/usr/include/gloo/*" libgloo-dev
-	# Without OpenBLAS libtorch falls back to the reference BLAS, whose matrix
-	# products are many times slower.
+	# Without OpenBLAS libtorch uses the reference BLAS, whose matrix products are many
+	# times slower.
 	need "/usr/lib/*/openblas-openmp/libblas.so.3" libopenblas0-openmp
 else
 	[ -e "$LIBTORCH/lib/libtorch.so" ] || fail "LIBTORCH=$LIBTORCH: want a folder with lib/libtorch.so, found none"
 fi
-# The linter is built from its source; the version is part of what a commit means.
+# The linter is built from source. Its version is fixed, so that a commit gives the same
+# result everywhere.
 LINTER=v2.15.0
 case "${1:-}" in
 test | lint)
@@ -49,7 +50,7 @@ test | lint)
 	fi
 	;;
 esac
-# Without npm the test of exported networks says that it compared nothing.
+# Without npm, the test of exported networks reports that it compared nothing.
 if [ "${1:-}" = test ] && command -v npm >/dev/null 2>&1 && [ ! -d test/interop/node_modules/onnxruntime-node ]; then
 	(cd test/interop && npm install --ignore-scripts --no-audit --no-fund --no-package-lock --silent) ||
 		echo "setup: onnxruntime-node could not be installed: exported networks will not be compared with ONNX Runtime" >&2

@@ -7,6 +7,7 @@ import (
 	"contralens/internal/machine"
 	"contralens/rundir"
 	"contralens/torch"
+	"contralens/world"
 )
 
 // Place is where a run with given options stores its files.
@@ -29,7 +30,12 @@ func FindPlace(o config.Output, name config.RunName) (Place, error) {
 
 // Prepare makes the run directory, locks it until release is called, and writes
 // run.json; see rundir.Prepare. c points to the configuration; o is its output part.
-func Prepare(p Place, c any, o config.Output, command []string) (release func(), err error) {
+//
+// Of several processes the first alone does that; the others must wait for it.
+func Prepare(w world.World, p Place, c any, o config.Output, command []string) (release func(), err error) {
+	if !w.First() {
+		return func() {}, nil
+	}
 	var options []rundir.Option
 	for _, f := range config.Fields(c) {
 		options = append(options, rundir.Option{

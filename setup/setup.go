@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"contralens/config"
+	"contralens/data/sets"
 	"contralens/nn"
 	"contralens/torch"
 	"contralens/views"
@@ -60,6 +61,8 @@ func Views(c config.Contrast, crops int) ([]views.Spec, error) {
 	}
 	return all, nil
 }
+
+func init() { config.DatasetNames = sets.Names }
 
 // Compute runs f, which computes with tensors, on the given number of threads; 0 keeps
 // the current number. A panic of the tensor library becomes an error.

@@ -8,6 +8,7 @@ import (
 	"contralens/config"
 	"contralens/methods"
 	"contralens/torch"
+	"contralens/world"
 )
 
 // TestPhases trains two epochs: every phase that a method has takes time, those
@@ -20,7 +21,7 @@ func TestPhases(t *testing.T) {
 			var got methods.Times
 			var all time.Duration
 			err := torch.Run(func() error {
-				r, err := NewRun(context.Background(), c, t.TempDir(), nil)
+				r, err := NewRun(context.Background(), world.Single(), c, t.TempDir(), nil)
 				if err != nil {
 					return err
 				}

@@ -11,7 +11,8 @@ import (
 )
 
 // Hook is something that hangs on the loop: logging, records, checkpoints, monitors.
-// Functions that are nil are left out. An error of one ends the training.
+// Functions that are nil are left out. An error of one ends the training; ErrDone ends it
+// as complete, ErrStopped as one to resume.
 type Hook struct {
 	// Name is the key of State in a checkpoint's record; "" for hooks without a state.
 	Name  string

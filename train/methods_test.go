@@ -16,6 +16,7 @@ import (
 	"contralens/internal/golden"
 	"contralens/methods"
 	"contralens/torch"
+	"contralens/world"
 )
 
 // writePatches makes a folder of small images, cut out of the photos that come with
@@ -94,7 +95,7 @@ func follows(t *testing.T, c config.Contrast, from, to string, stop int) (losses
 	t.Helper()
 	err := torch.Run(func() error {
 		torch.SetThreads(1) // such small tensors gain nothing by more
-		r, err := NewRun(context.Background(), c, t.TempDir(), nil)
+		r, err := NewRun(context.Background(), world.Single(), c, t.TempDir(), nil)
 		if err != nil {
 			return err
 		}
@@ -164,7 +165,7 @@ func TestMethods(t *testing.T) {
 	for name := range config.Methods {
 		cases[name] = func(c *config.Contrast) { c.Method = name }
 	}
-	// The transformation on every kind of memory, one λ per step or an element.
+	// The transformation on every kind of memory, one λ per step or per element.
 	for _, name := range []string{"InsDis", "CMC", "PIRL", "CMCv2", "InfoMin", "SimCLR"} {
 		cases[name+" FT"] = func(c *config.Contrast) { c.Method, c.FT = name, "posneg" }
 	}

@@ -10,6 +10,7 @@ import (
 	"contralens/contrast"
 	"contralens/methods"
 	"contralens/torch"
+	"contralens/world"
 )
 
 // steps of one query with those scores.
@@ -114,7 +115,7 @@ func TestTransformationSetsIn(t *testing.T) {
 			})
 			inTorch(t, func() {
 				torch.SetThreads(1) // such small tensors gain nothing by more
-				r, err := NewRun(context.Background(), config, t.TempDir(), nil)
+				r, err := NewRun(context.Background(), world.Single(), config, t.TempDir(), nil)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -15,6 +15,7 @@ import (
 	"contralens/nn"
 	"contralens/rundir"
 	"contralens/setup"
+	"contralens/world"
 )
 
 // Options are what a pre-training needs beside its configuration. The zero value
@@ -31,6 +32,8 @@ type Options struct {
 	Tuner *autotune.Tuner
 	// Hooks run beside the pre-training's own.
 	Hooks []Hook
+	// World is the processes that train together; the zero value is one.
+	World world.World
 	// Command is the command line that run.json records.
 	Command []string
 }
@@ -95,7 +98,7 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 	if err := p.start(r); err != nil {
 		return err
 	}
-	release, err := setup.Prepare(p.place, &r.Config, r.Config.Output, p.Command)
+	release, err := setup.Prepare(p.World, p.place, &r.Config, r.Config.Output, p.Command)
 	if err != nil {
 		return err
 	}
@@ -126,7 +129,7 @@ func (p *pretraining) build(ctx context.Context, c config.Contrast) (r *Run, cho
 			return err
 		}
 	}
-	if r, err = NewRun(ctx, c, p.place.Dir, choose); err != nil {
+	if r, err = NewRun(ctx, p.World, c, p.place.Dir, choose); err != nil {
 		return r, nil, err
 	}
 	r.Say = p.Progress.Print
@@ -180,6 +183,9 @@ func (p *pretraining) start(r *Run) error {
 		for _, err := range skipped {
 			r.say("note: passed over: %v", err)
 		}
+		if path == "" && len(skipped) > 0 {
+			return rundir.AllDamaged(r.Dir)
+		}
 		if path == "" {
 			r.say("note: --resume auto: %s has no checkpoint yet, training starts at the beginning", r.Dir)
 		}
@@ -217,7 +223,7 @@ func (p *pretraining) train(ctx context.Context, r *Run) error {
 		err = r.LastGood(err)
 		p.Progress.Log("failed: %v", err)
 	default:
-		r.say("trained %d epochs in %s", r.Config.Epochs, time.Since(begin).Round(time.Second))
+		r.say("trained %d epochs in %s", min(r.Epoch, r.Config.Epochs), time.Since(begin).Round(time.Second))
 	}
 	return err
 }
@@ -229,7 +235,7 @@ func (r *Run) summary() string {
 	if c.Memory == "moco" || c.Memory == "bank" {
 		chance = fmt.Sprintf("; loss at chance ln(K+1) = %.3f", contrast.Chance(c.K))
 	}
-	return fmt.Sprintf("%s on %d images of %s (%d classes), %s in %s (%s), %d steps an epoch; features: %s%s\n"+
+	return fmt.Sprintf("%s on %d images of %s (%d classes), %s in %s (%s), %d steps per epoch; features: %s%s\n"+
 		"run directory: %s", c.Method, r.Train.Len(), r.Train.Name(), len(r.Train.Classes()),
 		c.Arch, c.Precision, c.MemoryFormat, r.Batches, c.FeatureTransform.Describe(), chance, r.Dir)
 }

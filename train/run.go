@@ -1,5 +1,5 @@
-// Package train pre-trains an encoder: the step, the loop around it, and the
-// hooks on which logging and checkpoints hang.
+// Package train pre-trains an encoder: the loop around the steps of package methods, and
+// the hooks on which logging, records and checkpoints hang. Pretrain does all of it.
 package train
 
 import (
@@ -24,6 +24,10 @@ import (
 // ErrStopped ends a run that was asked to stop, after its state was saved.
 var ErrStopped = errors.New("stopped")
 
+// ErrDone ends a run before its last epoch as complete: a hook returns it. The state is
+// saved.
+var ErrDone = errors.New("done")
+
 // Run is a training and its progress: all that a checkpoint holds.
 type Run struct {
 	Config     config.Contrast
@@ -33,9 +37,9 @@ type Run struct {
 	Views      []views.Spec // the views that a step needs of each image
 	Schedule   optim.Schedule
 	Model      *methods.Model
-	World      world.World // of processes that train together; today one
+	World      world.World // the processes that train together; today one
 	Hooks      []Hook
-	// Say receives sentences for the user; nil: nobody hears them.
+	// Say receives sentences for the user; nil: they are dropped.
 	Say func(format string, args ...any)
 
 	Epoch       int // in training, from 1
@@ -43,7 +47,7 @@ type Run struct {
 	GlobalStep  int // steps done since the beginning
 	Meter       EpochMeter
 
-	Batches   int // steps an epoch
+	Batches   int // steps per epoch
 	DropLast  bool
 	monitors  []Hook // which every run has: collapse, onset of the transformation
 	notes     notes
@@ -73,6 +77,9 @@ type Step struct {
 // A world of several processes is refused: hooks and loader know it, gradients and
 // embeddings are not exchanged yet.
 func (r *Run) Do(ctx context.Context) (err error) {
+	if err := r.World.Check(); err != nil {
+		return err
+	}
 	if !r.World.Alone() {
 		return fmt.Errorf("%v: want one process: training by several is not there yet", r.World)
 	}
@@ -83,11 +90,16 @@ func (r *Run) Do(ctx context.Context) (err error) {
 			}
 		}
 	}()
-	if err = r.do(ctx); !errors.Is(err, ErrStopped) {
+	err = r.do(ctx)
+	done := errors.Is(err, ErrDone)
+	if !done && !errors.Is(err, ErrStopped) {
 		return err
 	}
 	if e := r.saveInterrupted(); e != nil {
 		return fmt.Errorf("stopped, but the state could not be saved: %w", e)
+	}
+	if done {
+		return nil
 	}
 	return err
 }

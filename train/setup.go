@@ -21,8 +21,8 @@ type Chooser func(*config.Machine, nn.Config) error
 // NewRun opens the data, which ends with ctx, has choose settle how to compute, which without one is in
 // fp32 and channels_last, and builds the model. It must be called, and the Run used,
 // inside torch.Run.
-func NewRun(ctx context.Context, c config.Contrast, dir string, choose Chooser) (*Run, error) {
-	r := &Run{Config: c, Dir: dir, Epoch: 1, World: world.Single(), monitors: []Hook{watchCollapse(), watchOnset()}}
+func NewRun(ctx context.Context, w world.World, c config.Contrast, dir string, choose Chooser) (*Run, error) {
+	r := &Run{Config: c, Dir: dir, Epoch: 1, World: w, monitors: []Hook{watchCollapse(), watchOnset()}}
 	splits, err := setup.Splits(ctx, c.Data, r.notes.add)
 	if err != nil {
 		return nil, err

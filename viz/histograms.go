@@ -12,7 +12,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// histograms draws the scores of a run at some epochs: a row an epoch, positives
+// histograms draws the scores of a run at some epochs: a row per epoch, positives
 // and negatives side by side, before and after the transformation.
 func (d *drawing) histograms(i int) (figure, bool, error) {
 	r := d.runs[i]

@@ -68,7 +68,7 @@ func rootCommand() *cobra.Command {
 		featuresCommand(), neighborsCommand(), doctorCommand(), versionCommand(), docsCommand(),
 	)
 	cli.Groups(root)
-	admitOutside(root)
+	nameOutside(root)
 	cli.WithConfig(root)
 	return root
 }

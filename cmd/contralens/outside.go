@@ -11,25 +11,17 @@ import (
 	"contralens/nn/backbone"
 )
 
-// builtinDatasets is the number of datasets that the program has built in.
-var builtinDatasets = len(config.Datasets)
-
-// admitOutside lets options take the datasets and backbones that other packages have
-// registered, and adds their names to the help.
-func admitOutside(root *cobra.Command) {
+// nameOutside names in the help of options what packages from outside have registered.
+func nameOutside(root *cobra.Command) {
 	var backbones []string
 	for _, name := range backbone.Names() {
 		if _, known := backbone.FindResNet(name); !known {
 			backbones = append(backbones, name)
 		}
 	}
-	for _, name := range sets.Names() {
-		if !slices.Contains(config.Datasets, name) {
-			config.Datasets = append(config.Datasets, name)
-		}
-	}
+	builtin := func(name string) bool { return slices.Contains(config.Datasets, name) }
 	addToHelp(root, "arch", backbones)
-	addToHelp(root, "dataset", config.Datasets[builtinDatasets:])
+	addToHelp(root, "dataset", slices.DeleteFunc(sets.Names(), builtin))
 }
 
 // addToHelp adds names to the help of an option in all commands that have it.

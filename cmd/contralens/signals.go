@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // stopping is a context that the first signal ends.
@@ -37,6 +38,10 @@ func stopSignals() chan os.Signal {
 	return signals
 }
 
+// sameStop is the time within which a further signal belongs to the same request: the
+// command timeout sends one to the program and one to its group.
+const sameStop = time.Second
+
 // Listen starts to listen for signals. Before Begin, the first signal ends the program with
 // exitStopped, because nothing can be lost yet. After Begin, the first one ends ctx, and a
 // second one ends the program at once.
@@ -56,7 +61,12 @@ func (s *stopping) Listen() {
 		}
 		s.say("stopping after this step; a second signal stops at once, without saving")
 		s.cancel(&signalError{first})
-		if _, ok := <-s.signals; ok {
+		asked := time.Now()
+		for range s.signals {
+			if time.Since(asked) < sameStop {
+				continue
+			}
+			s.say("stopped at once, without saving")
 			os.Exit(exitFailed)
 		}
 	}()

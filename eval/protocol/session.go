@@ -21,6 +21,7 @@ import (
 	"contralens/setup"
 	"contralens/torch"
 	"contralens/views"
+	"contralens/world"
 )
 
 // session is the common part of all protocols that train: the encoder, the images, and
@@ -150,7 +151,7 @@ func (k *session) prepare(place setup.Place, c any) (err error) {
 		return fmt.Errorf("--resume %s: want a checkpoint, or auto for the run directory's newest, but there is no such file",
 			k.Resume)
 	}
-	if k.release, err = setup.Prepare(place, c, k.Output, os.Args); err != nil {
+	if k.release, err = setup.Prepare(world.Single(), place, c, k.Output, os.Args); err != nil {
 		return err
 	}
 	k.log, err = os.OpenFile(filepath.Join(k.dir, rundir.LogFile), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)

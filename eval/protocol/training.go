@@ -46,6 +46,9 @@ func (k *session) resume(r *classify.Run) error {
 		for _, err := range skipped {
 			k.print("note: passed over: %v", err)
 		}
+		if path == "" && len(skipped) > 0 {
+			return rundir.AllDamaged(r.Dir)
+		}
 	}
 	if path == "" {
 		k.print("note: --resume auto: %s has no checkpoint yet, training starts at the beginning", r.Dir)

@@ -17,6 +17,7 @@ import (
 	"contralens/scores"
 	"contralens/torch"
 	"contralens/train"
+	"contralens/world"
 )
 
 // The method is trained by the same loop as all others: its loss falls, the record has
@@ -32,7 +33,7 @@ func TestTrains(t *testing.T) {
 	var losses []float64
 	err := torch.Run(func() error {
 		torch.SetThreads(1)
-		r, err := train.NewRun(context.Background(), c, t.TempDir(), nil)
+		r, err := train.NewRun(context.Background(), world.Single(), c, t.TempDir(), nil)
 		if err != nil {
 			return err
 		}

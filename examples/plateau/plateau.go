@@ -36,7 +36,7 @@ func Hooks(epochs int) []train.Hook {
 		Order: train.Evaluate, // after the checkpoint
 		Epoch: func(*train.Run) error {
 			if s.Flat >= epochs {
-				return train.ErrStopped
+				return train.ErrDone
 			}
 			return nil
 		},

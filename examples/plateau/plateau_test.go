@@ -68,8 +68,8 @@ func epochs(t *testing.T, result train.Result) (n int) {
 func TestPlateau(t *testing.T) {
 	folder := photos(t, 12)
 	whole, err := train.Pretrain(context.Background(), options(t, folder, t.TempDir()), train.Options{Hooks: plateau.Hooks(2)})
-	if !errors.Is(err, train.ErrStopped) {
-		t.Fatalf("want the training stopped, got %v", err)
+	if err != nil {
+		t.Fatal(err)
 	}
 	want := epochs(t, whole)
 	if want < 3 || want > 30 {
@@ -89,8 +89,8 @@ func TestPlateau(t *testing.T) {
 	}
 	c.Resume = "auto"
 	resumed, err := train.Pretrain(context.Background(), c, train.Options{Hooks: plateau.Hooks(2)})
-	if !errors.Is(err, train.ErrStopped) {
-		t.Fatalf("want the resumed training stopped, got %v", err)
+	if err != nil {
+		t.Fatal(err)
 	}
 	if got := epochs(t, resumed); got != want {
 		t.Errorf("the resumed training ends after %d epochs, the whole one after %d", got, want)

@@ -5,10 +5,8 @@ import (
 	"strings"
 )
 
-// Instructions returns the system's names of the processor's instruction sets; none
-// where the system does not tell.
-func Instructions() []string { return here.instructions() }
-
+// instructions returns the system's names of the processor's instruction sets; none if
+// the system does not tell.
 func (s system) instructions() []string {
 	text := s.read("/proc/cpuinfo")
 	for _, key := range []string{"flags", "Features"} { // amd64, arm64

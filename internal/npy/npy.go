@@ -23,7 +23,7 @@ const maxHeader = 1 << 16
 // Header says what an array is.
 type Header struct {
 	Shape []int
-	Item  int   // bytes an element: 4 or 8, little-endian floats
+	Item  int   // bytes per element: 4 or 8, little-endian floats
 	Data  int64 // where the elements begin in the file
 }
 

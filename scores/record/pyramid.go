@@ -28,7 +28,7 @@ type pyramid struct {
 	merge     func(dst, row []float32)
 }
 
-// The series' values. Above level 0 a row has four values a series: how many
+// The series' values. Above level 0 a row has four values per series: how many
 // steps had a finite value, their mean, the smallest and the largest.
 func values(dir string, h Header) *pyramid {
 	return &pyramid{

@@ -1,0 +1,43 @@
+package train_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"contralens/config"
+	"contralens/rundir"
+	"contralens/train"
+)
+
+// TestAllDamaged: a run whose checkpoints are all damaged is not started again over
+// them.
+func TestAllDamaged(t *testing.T) {
+	folder := noiseFolder(8)
+	defer os.RemoveAll(folder)
+	c := config.DefaultContrast()
+	c.Method, c.DataFolder, c.InputRes = "MoCov2", folder, 16
+	c.Arch, c.Width, c.Stem, c.FeatDim = "resnet18", 0.0625, "cifar", 8
+	c.BatchSize, c.K, c.Epochs = 4, 8, 1
+	c.ModelPath, c.TBPath, c.Name = filepath.Join(t.TempDir(), "runs"), t.TempDir(), "run"
+	if _, err := c.Resolve(nil); err != nil {
+		t.Fatal(err)
+	}
+	result, err := train.Pretrain(context.Background(), c, train.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(result.Dir, rundir.CurrentFile)
+	if err := os.Truncate(path, 100); err != nil {
+		t.Fatal(err)
+	}
+	c.Resume = "auto"
+	if _, err := train.Pretrain(context.Background(), c, train.Options{}); err == nil || !strings.Contains(err.Error(), "all are damaged") {
+		t.Errorf("want the run refused, got %v", err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() != 100 {
+		t.Errorf("the damaged checkpoint was touched: %v, %v", info, err)
+	}
+}
