@@ -30,7 +30,7 @@ func TestCache(t *testing.T) {
 	load(c, small, found)
 	load(c, other, found)
 	load(Cache{c.Path, "another machine"}, small, nil)
-	// Splits are those of a dataset: the same one, where it is.
+	// Splits belong to a dataset: the same one, at the same place.
 	split := small
 	split.Given, split.Images = Setting{Precision: "fp32", Format: "contiguous"}, &Images{Dataset: &pictures{}, From: "here"}
 	load(c, split, nil)
@@ -43,7 +43,7 @@ func TestCache(t *testing.T) {
 	elsewhere.Images = &Images{Dataset: &pictures{}, From: "elsewhere"}
 	load(c, elsewhere, nil)
 
-	// Nothing is remembered where there is no place for it.
+	// Nothing is remembered without a place for it.
 	if (Cache{}).Store(small, found) == nil {
 		t.Error("stored nowhere")
 	}

@@ -15,10 +15,10 @@ import (
 
 var small = Workload{Net: nn.Config{Arch: "resnet18", Width: 0.06, Stem: "cifar", Groups: 4, Jigsaw: true}, Batch: 8, Side: 16, Threads: 1, Given: way(Auto, Auto)}
 
-// Every way is measured, by networks of its own, and nothing of them stays.
+// Every setting is measured, with separate networks, which are freed.
 func TestMeasure(t *testing.T) {
 	err := torch.Run(func() error {
-		torch.SetThreads(1) // such small tensors gain nothing by more
+		torch.SetThreads(1) // such small tensors gain nothing from more
 		torch.TrackMemory()
 		before := torch.MemoryInUse()
 		var seen []Setting
@@ -60,15 +60,15 @@ func (p *pictures) Image(_ context.Context, _ int, m *views.Image) error {
 	return nil
 }
 
-// Splits are measured with images that are loaded meanwhile, also beyond the end of a
-// small dataset, and the number of threads is as before.
+// Splits are measured while images are loaded, even beyond the end of a small dataset.
+// The number of threads does not change.
 func TestMeasureSplits(t *testing.T) {
 	err := torch.Run(func() error {
 		torch.SetThreads(1)
 		torch.TrackMemory()
 		before := torch.MemoryInUse()
 		images, w := &pictures{}, small
-		w.Net.Head = "mlp_bn" // cannot train on a last image alone, as 3 in batches of 2 have it
+		w.Net.Head = "mlp_bn" // a last batch of one image cannot be trained on, such as that of 3 images in batches of 2
 		w.Given = Setting{Precision: "fp32", Format: "contiguous"}
 		w.Images = &Images{Dataset: images, Views: []views.Spec{views.Evaluation(w.Side)}}
 		want := splits(machine.Processors(), w.Given)

@@ -9,7 +9,7 @@ func way(precision, format string) Setting { return Setting{Precision: precision
 
 func TestBest(t *testing.T) {
 	for name, c := range map[string]struct {
-		rates []float64 // of all four candidates, in their order
+		rates []float64 // of all four candidates, in order
 		want  string
 	}{
 		"a tie":                         {[]float64{100, 102, 104, 108}, "fp32 channels_last"},
@@ -37,7 +37,7 @@ func TestCandidates(t *testing.T) {
 		want  []Setting
 	}{
 		{way(Auto, Auto), false, []Setting{way("fp32", "channels_last"), way("fp32", "contiguous")}},
-		{way("bf16", Auto), false, []Setting{way("bf16", "channels_last"), way("bf16", "contiguous")}}, // as the user wants
+		{way("bf16", Auto), false, []Setting{way("bf16", "channels_last"), way("bf16", "contiguous")}}, // as the user asked
 		{way(Auto, "contiguous"), true, []Setting{way("fp32", "contiguous"), way("bf16", "contiguous")}},
 	} {
 		if got := candidates(c.given, c.bf16); !slices.Equal(got, c.want) {
@@ -46,7 +46,8 @@ func TestCandidates(t *testing.T) {
 	}
 }
 
-// Each processor computes and loads, or does one of both; what is given stays.
+// Each processor computes and loads, or does one of them. What is given does not
+// change.
 func TestSplits(t *testing.T) {
 	for _, c := range []struct {
 		processors, threads, workers int
@@ -80,7 +81,7 @@ func TestSplits(t *testing.T) {
 	}
 }
 
-// TestDescribe has rates in plain digits.
+// TestDescribe expects rates in plain digits.
 func TestDescribe(t *testing.T) {
 	all := []Trial{{way("fp32", "channels_last"), 1963.4}, {way("fp32", "contiguous"), 12345}, {way("bf16", "channels_last"), 3.456}}
 	want := "computing in fp32 channels_last: 1960 images/s forward and backward (fp32 contiguous 12300, bf16 channels_last 3.46); --precision and --memory_format choose otherwise"

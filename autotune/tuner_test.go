@@ -10,8 +10,8 @@ import (
 	"contralens/views"
 )
 
-// tunerFor is a Tuner with a cache of its own, beside others that take a fraction of
-// the processors. It returns the notes that the tuner has given so far.
+// tunerFor returns a Tuner with its own cache, while other programs take a fraction of
+// the processors. notes returns the notes that it has given so far.
 func tunerFor(t *testing.T, others float64) (*Tuner, func() string) {
 	var notes []string
 	tuner := &Tuner{
@@ -34,7 +34,7 @@ func inTorch(t *testing.T, f func() error) {
 	}
 }
 
-// What was measured is remembered, until it is to be measured again.
+// A measurement is remembered until Retune asks for a new one.
 func TestTunerRemembers(t *testing.T) {
 	inTorch(t, func() error {
 		tuner, notes := tunerFor(t, 0)
@@ -60,7 +60,7 @@ func TestTunerRemembers(t *testing.T) {
 	})
 }
 
-// What other programs disturbed is used but not remembered.
+// A measurement that other programs disturbed is used but not remembered.
 func TestTunerDisturbed(t *testing.T) {
 	inTorch(t, func() error {
 		tuner, notes := tunerFor(t, 0.5)
@@ -77,8 +77,8 @@ func TestTunerDisturbed(t *testing.T) {
 	})
 }
 
-// In fp32 that was asked for nothing depends on a measurement; where auto became fp32,
-// the split is still measured.
+// If fp32 was asked for, nothing depends on a measurement. If auto became fp32, the
+// split is still measured.
 func TestTunerReproducible(t *testing.T) {
 	inTorch(t, func() error {
 		tuner, _ := tunerFor(t, 0)

@@ -14,8 +14,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// TestAccessibility: axe-core finds nothing serious in any view, in dark and
-// light, on a desk and on a phone, where nothing is wider than the screen.
+// TestAccessibility: axe-core finds no serious problem in any view, in dark and light,
+// on a desktop and on a phone, where nothing is wider than the screen.
 func TestAccessibility(t *testing.T) {
 	dir, _, _ := twoRuns(t)
 	newRun(t, filepath.Join(dir, longName), nil).train(t, 20)
@@ -34,7 +34,7 @@ func TestAccessibility(t *testing.T) {
 	source := axe(t)
 	for _, l := range []look{{1280, 860, false, false}, {1280, 860, true, false}, {390, 844, false, true}, {390, 844, true, true}} {
 		rules := `["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]`
-		if l.dark { // only colors differ from light
+		if l.dark { // differs from light only in colors
 			rules = `{type: "rule", values: ["color-contrast", "link-in-text-block"]}`
 		}
 		p := open(t, server, "", l)
@@ -60,12 +60,12 @@ func TestAccessibility(t *testing.T) {
 	}
 }
 
-// TestKeyboard: everything is reached and used without a mouse.
+// TestKeyboard: everything can be reached and used without a mouse.
 func TestKeyboard(t *testing.T) {
 	dir, _, _ := twoRuns(t)
 	p := open(t, serve(t, dir), "", desktop)
 	p.until(`document.querySelectorAll("tbody tr").length === 2`)
-	// tabTo presses Tab until the focus is on what matches.
+	// tabTo presses Tab until a matching element has the focus.
 	tabTo := func(selector string) {
 		t.Helper()
 		for range 60 {
@@ -116,7 +116,7 @@ func TestKeyboard(t *testing.T) {
 	p.until(`document.querySelector(".how").open`)
 }
 
-// TestReducedMotion: who asks for less motion gets none.
+// TestReducedMotion: users who prefer reduced motion get no animation.
 func TestReducedMotion(t *testing.T) {
 	p := open(t, serve(t, t.TempDir()), "", desktop)
 	p.until(`document.querySelector("#live").textContent === "live"`)
@@ -134,8 +134,8 @@ func TestReducedMotion(t *testing.T) {
 	p.until(`document.querySelector(".empty").textContent.includes("No runs here yet")`)
 }
 
-// TestTokenInBrowser: without the token nothing, with it everything, also on the
-// next visit; it does not stay in the address bar.
+// TestTokenInBrowser: without the token nothing is served, with it everything, also on
+// the next visit. The token does not stay in the address bar.
 func TestTokenInBrowser(t *testing.T) {
 	dir, _, _ := twoRuns(t)
 	s, err := New(Options{Dir: dir, Token: NewToken()})

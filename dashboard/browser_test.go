@@ -69,7 +69,7 @@ type tab struct {
 	server *httptest.Server
 }
 
-// look is how a page is seen.
+// look describes how a page is viewed.
 type look struct {
 	width, height int64
 	dark, phone   bool
@@ -91,8 +91,8 @@ func serve(t testing.TB, dir string) *httptest.Server {
 	return server
 }
 
-// open shows a page of the dashboard in a new tab. Errors that scripts throw and
-// what the content security policy blocks fail the test.
+// open opens a page of the dashboard in a new tab. Errors of scripts, and anything that
+// the content security policy blocks, fail the test.
 func open(t testing.TB, server *httptest.Server, hash string, l look) *tab {
 	t.Helper()
 	browser.once.Do(start)
@@ -138,7 +138,7 @@ func (p *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// eval is the value of a JavaScript expression.
+// eval returns the value of a JavaScript expression.
 func eval[T any](p *tab, expression string) T {
 	p.Helper()
 	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression))
@@ -167,7 +167,7 @@ func (p *tab) within(limit time.Duration, expression string) {
 	}
 }
 
-// press sends keys to what has the focus.
+// press sends keys to the focused element.
 func (p *tab) press(keys ...string) {
 	p.Helper()
 	for _, k := range keys {
@@ -175,7 +175,7 @@ func (p *tab) press(keys ...string) {
 	}
 }
 
-// shot keeps a picture of the page as artifact of the tests.
+// shot saves a screenshot of the page as an artifact of the tests.
 func (p *tab) shot(name string) {
 	p.Helper()
 	dir := os.Getenv("SCREENSHOT_DIR")

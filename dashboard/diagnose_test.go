@@ -9,7 +9,8 @@ import (
 	"contralens/config"
 )
 
-// TestDiagnose: each rule with evidence for it and, changed a little, not.
+// TestDiagnose: each rule, with evidence for it, and with slightly different evidence
+// that is not enough.
 func TestDiagnose(t *testing.T) {
 	config.Memories["outside"] = config.Memory{}
 	defer delete(config.Memories, "outside")
@@ -89,7 +90,7 @@ func TestDiagnose(t *testing.T) {
 	}
 }
 
-// TestEvidence: what is gathered from files is what Diagnose needs.
+// TestEvidence: the evidence in files is what Diagnose needs.
 func TestEvidence(t *testing.T) {
 	dir := t.TempDir()
 	newRun(t, dir+"/plain", map[string]string{"nce_k": "131072"}).train(t, 400)

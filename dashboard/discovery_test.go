@@ -18,8 +18,8 @@ import (
 	"contralens/scores/record"
 )
 
-// TestDiscovery: runs of ours, of the recorder for other programs, and
-// directories of the reference implementation's score files are found.
+// TestDiscovery: finds our runs, those of the recorder for other programs, and
+// directories with score files of the reference implementation.
 func TestDiscovery(t *testing.T) {
 	dir := t.TempDir()
 	newRun(t, filepath.Join(dir, "ours"), nil).train(t, 100)
@@ -70,7 +70,7 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
-// scoreFiles writes score_EEE.npy of so many epochs of 4 steps.
+// scoreFiles writes score_EEE.npy of the given number of epochs of 4 steps.
 func scoreFiles(t testing.TB, dir string, epochs int) {
 	t.Helper()
 	check(t, os.MkdirAll(dir, 0o755))
@@ -83,8 +83,8 @@ func scoreFiles(t testing.TB, dir string, epochs int) {
 	}
 }
 
-// TestDamaged: a run whose files are corrupt, half written, huge or no files has
-// a note that says so, answers, and leaves the others alone.
+// TestDamaged: a run whose files are corrupt, incomplete, huge or not regular has a
+// note that says so. The server still answers, and other runs are not affected.
 func TestDamaged(t *testing.T) {
 	dir := t.TempDir()
 	newRun(t, filepath.Join(dir, "good"), nil).train(t, 100)

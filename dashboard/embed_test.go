@@ -12,8 +12,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// TestPrincipal: points spread 3, 2 and 1 along known directions have those as
-// principal components, by either way of computing them.
+// TestPrincipal: points that spread 3, 2 and 1 along known directions have these as
+// their principal components, with both ways of computing them.
 func TestPrincipal(t *testing.T) {
 	for _, size := range []struct{ n, d int }{{400, 6}, {40, 60}} {
 		rng := rand.New(rand.NewPCG(1, 2))
@@ -41,7 +41,7 @@ func TestPrincipal(t *testing.T) {
 		if math.Abs(total-1) > 1e-9 || explained[4] > 1e-9 || math.Abs(explained[0]-9.0/14) > 0.12 {
 			t.Errorf("%v: want shares near 9/14, 4/14, 1/14, 0, got %v", size, explained)
 		}
-		// Distances between points are kept.
+		// Distances between points are preserved.
 		for i := range 20 {
 			var got, want float64
 			for c := range 3 {
@@ -71,7 +71,7 @@ func TestEmbedding(t *testing.T) {
 			t.Errorf("%s: want %q, got %.300s", target, want, body)
 		}
 	}
-	// A run that begins anew under the same name has other features.
+	// A run that starts over under the same name has other features.
 	_, before := fetch(t, server.URL+"/api/embedding?run=run&epoch=0")
 	f.probe(t, 50, 0, 4)
 	touch(t, filepath.Join(dir, "run"), time.Now().Add(time.Hour))

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// TestEvents: a page that follows hears of a new step, and of a new run.
+// TestEvents: an open page is notified of a new step and of a new run.
 func TestEvents(t *testing.T) {
 	dir := t.TempDir()
 	f := newRun(t, filepath.Join(dir, "run"), nil)
@@ -47,8 +47,8 @@ func TestEvents(t *testing.T) {
 	wait(`"id":"second"`)
 }
 
-// TestServe: the address that is told works, with a token where others can
-// connect, and everything ends with the context.
+// TestServe: the printed address works, with a token if others can connect, and
+// everything ends with the context.
 func TestServe(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct {
@@ -88,7 +88,7 @@ func TestServe(t *testing.T) {
 	if _, err := Listen(l.Addr().String()); err == nil || !strings.Contains(err.Error(), "choose another port") {
 		t.Errorf("want what to do about a port in use, got %v", err)
 	}
-	// Without an address a port that is taken is passed over.
+	// If no address is given, ports that are taken are skipped.
 	for range 2 {
 		near, err := Listen("")
 		check(t, err)

@@ -19,18 +19,18 @@ import (
 	"contralens/scores/record"
 )
 
-// fixture is a made-up training on disk, with the shapes of a real one.
+// fixture is a made-up run on disk, with data in the shapes of a real one.
 type fixture struct {
 	dir     string
 	steps   int // recorded so far
-	perStep int // steps an epoch
+	perStep int // steps per epoch
 	onset   int // first transformed step; 0: none
 	rng     *rand.Rand
 	writer  *record.Writer
 	header  record.Header
 }
 
-// baseConfig is a configuration as run.json has it.
+// baseConfig is a configuration as in run.json.
 func baseConfig() map[string]string {
 	return map[string]string{
 		"method": "MoCov2", "dataset": "folder", "data_folder": "photos/cifar10", "arch": "resnet18", "epochs": "20", "batch_size": "256",
@@ -46,7 +46,7 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// newRun makes a run directory with run.json, options replaced by those given.
+// newRun makes a run directory with run.json. Given options replace the defaults.
 func newRun(t testing.TB, dir string, options map[string]string) *fixture {
 	t.Helper()
 	check(t, os.MkdirAll(dir, 0o755))
@@ -85,7 +85,7 @@ func (f *fixture) append(t testing.TB, name string, values map[string]any) {
 	check(t, file.Close())
 }
 
-// train records n further steps.
+// train records n more steps.
 func (f *fixture) train(t testing.TB, n int) {
 	t.Helper()
 	if f.writer == nil {
@@ -167,7 +167,7 @@ func (f *fixture) step(t testing.TB) {
 	}
 }
 
-// probe adds a probe set of n images with features after these epochs.
+// probe adds a probe of n images with features after the given epochs.
 func (f *fixture) probe(t testing.TB, n int, epochs ...int) {
 	t.Helper()
 	const classes = 10
@@ -203,7 +203,7 @@ func (f *fixture) probe(t testing.TB, n int, epochs ...int) {
 	}
 }
 
-// touch sets when a run's files were last written.
+// touch sets the time at which a run's files were last written.
 func touch(t testing.TB, dir string, when time.Time) {
 	t.Helper()
 	check(t, filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
@@ -214,5 +214,5 @@ func touch(t testing.TB, dir string, when time.Time) {
 	}))
 }
 
-// longName is as long as the reference implementation's names get.
+// longName is as long as the names of the reference implementation get.
 var longName = "MoCov2_resnet18_aug_B_" + strings.Repeat("mixnorm_posneg_2.0_1.6_", 4) + "bsz_256_epochs_200"

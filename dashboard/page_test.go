@@ -18,7 +18,7 @@ import (
 	"contralens/scores/record"
 )
 
-// twoRuns are a plain training and one with the feature transformation.
+// twoRuns makes a plain run and one with the feature transformation.
 func twoRuns(t testing.TB) (dir string, plain, ft *fixture) {
 	t.Helper()
 	dir = t.TempDir()
@@ -30,15 +30,15 @@ func twoRuns(t testing.TB) (dir string, plain, ft *fixture) {
 	return dir, plain, ft
 }
 
-// chartText is a JavaScript expression: the text in a chart's frame.
+// chartText is a JavaScript expression for the text in a chart's frame.
 func chartText(chart, selector string) string {
 	return fmt.Sprintf("document.querySelector('[data-chart=%q] %s')?.textContent ?? ''", chart, selector)
 }
 
 const drawn = `document.querySelector("[data-chart=pos_mean] .u-over")`
 
-// TestLive: a step that is recorded is on the page within two seconds, in the
-// overview and in the run's own view.
+// TestLive: a recorded step is on the page within two seconds, in the overview and in
+// the run's view.
 func TestLive(t *testing.T) {
 	dir, plain, _ := twoRuns(t)
 	server := serve(t, dir)
@@ -62,8 +62,8 @@ func TestLive(t *testing.T) {
 	p.until(`document.querySelector("[data-chart=pos_mean] .plot").getAttribute("aria-label").includes("up to step 407")`)
 }
 
-// TestCurves: zoom by dragging, by buttons and by keys; smoothing, log axes,
-// peaks; scores before and after the transformation; downloads.
+// TestCurves: zooming by dragging, by buttons and by keys; smoothing, log axes, peaks;
+// scores before and after the transformation; downloads.
 func TestCurves(t *testing.T) {
 	dir, _, _ := twoRuns(t)
 	p := open(t, serve(t, dir), runHash("curves", "ft"), desktop)
@@ -74,7 +74,7 @@ func TestCurves(t *testing.T) {
 		t.Errorf("want the positives before and after FT, got %q", all)
 	}
 
-	// A drag over the middle half of one chart zooms all of them.
+	// Dragging over the middle half of one chart zooms all of them.
 	p.do(js(`document.querySelector("[data-chart=pos_mean]").scrollIntoView({block: "center"})`))
 	box := eval[[]float64](p, `(() => { const r = document.querySelector("[data-chart=pos_mean] .u-over").getBoundingClientRect(); return [r.left, r.top, r.width, r.height]; })()`)
 	y := box[1] + box[3]/2
@@ -98,7 +98,8 @@ func TestCurves(t *testing.T) {
 	p.do(js(`document.querySelector("[aria-label='Show all']").click()`))
 	p.until(`document.querySelector(".span").textContent === ""`)
 
-	// A logarithm refuses what is not above 0: such a chart stays linear and says so.
+	// A value that is not above 0 has no logarithm: such a chart stays linear and says
+	// so.
 	p.do(js(`document.querySelector("[name=logY]").click()`))
 	p.until(`document.querySelector("[data-chart=uniformity] .readout").textContent.includes("drawn linearly")`)
 	if got := eval[int](p, `[...document.querySelectorAll(".chart")].filter((c) => !c.querySelector(".u-over")).length`); got != 0 {
@@ -134,8 +135,8 @@ func TestCurves(t *testing.T) {
 	}
 }
 
-// TestCompare: two runs chosen in the overview are drawn over each other, and the
-// options in which they differ stand out.
+// TestCompare: two runs selected in the overview are drawn in the same charts, and the
+// options in which they differ are highlighted.
 func TestCompare(t *testing.T) {
 	dir, _, _ := twoRuns(t)
 	p := open(t, serve(t, dir), "", desktop)
@@ -149,7 +150,8 @@ func TestCompare(t *testing.T) {
 	if !strings.Contains(csv, "\nft,loss,") || !strings.Contains(csv, "\nplain,loss,") {
 		t.Errorf("want both runs' losses, got %.200s", csv)
 	}
-	// The pointer over one chart shows the values of both runs, by name, in all charts.
+	// With the pointer over one chart, all charts show the values of both runs, by
+	// name.
 	p.do(js(`document.querySelector("[data-chart=pos_mean]").scrollIntoView({block: "center"})`))
 	box := eval[[]float64](p, `(() => { const r = document.querySelector("[data-chart=pos_mean] .u-over").getBoundingClientRect(); return [r.left, r.top, r.width, r.height]; })()`)
 	p.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, box[0]+box[2]/2, box[1]+box[3]/2))
@@ -176,8 +178,8 @@ func TestCompare(t *testing.T) {
 	p.until(`document.querySelector(".environment code").textContent.startsWith("contralens contrast")`)
 }
 
-// TestForeignRun: the configuration of a run that another program recorded says
-// that there is none.
+// TestForeignRun: the configuration tab of a run of another program says that there is
+// none.
 func TestForeignRun(t *testing.T) {
 	dir := t.TempDir()
 	check(t, record.Generate(filepath.Join(dir, "pytorch", "scores", "record"), 50))
@@ -241,7 +243,7 @@ func TestLandscape(t *testing.T) {
 	turned("a button", func() { p.do(js(`document.querySelector("[aria-label='Turn left']").click()`)) })
 }
 
-// TestEmbeddingView: pictures on hover and on keyboard focus, PCA and UMAP, the
+// TestEmbeddingView: thumbnails on hover and on keyboard focus, PCA and UMAP, the
 // epochs.
 func TestEmbeddingView(t *testing.T) {
 	dir, _, _ := twoRuns(t)
@@ -257,7 +259,8 @@ func TestEmbeddingView(t *testing.T) {
 	if got := eval[string](p, `getComputedStyle(document.querySelector(".picture")).backgroundImage`); !strings.Contains(got, "thumbnails?run=ft") {
 		t.Errorf("want the image's picture, got %q", got)
 	}
-	// A click chooses the image: its file, and its neighbors, which can be chosen in turn.
+	// A click selects the image and shows its file and its neighbors, which can be
+	// selected in turn.
 	p.click(at[0], at[1])
 	p.until(`document.querySelector(".picked .file")?.textContent === "photos/class-7/img-17.jpg"`)
 	same := eval[int](p, `[...document.querySelectorAll(".neighbor")].filter((e) => e.textContent.startsWith("class-7")).length`)
@@ -267,7 +270,7 @@ func TestEmbeddingView(t *testing.T) {
 	p.shot("embedding")
 	p.do(js(`document.querySelector(".neighbor").click()`))
 	p.until(`document.querySelector(".picked .file").textContent !== "photos/class-7/img-17.jpg"`)
-	// Zoom spreads the marks and keeps the point under the pointer; All goes back.
+	// Zooming spreads the marks and keeps the point under the pointer; All resets it.
 	place := `(() => { const r = document.querySelector(".scatter [data-i='17']").getBoundingClientRect(); return Math.round(r.left + r.width / 2); })()`
 	spread := `(() => { const x = [...document.querySelectorAll(".scatter [data-i]")].map((e) => e.getBoundingClientRect().left); return Math.max(...x) - Math.min(...x); })()`
 	narrow := eval[float64](p, spread)
@@ -281,7 +284,7 @@ func TestEmbeddingView(t *testing.T) {
 	p.until(fmt.Sprintf(`Math.abs(%s - %f) < 3`, place, at[0]+50))
 	p.do(js(`document.querySelector("[aria-label='Show all']").click()`))
 	p.until(fmt.Sprintf(`Math.abs(%s - %f) < 2`, spread, narrow))
-	// The legend fades all classes but those that are pressed.
+	// The legend fades all classes except the pressed ones.
 	p.do(js(`document.querySelector(".classes [data-label='3']").click()`))
 	if n := eval[int](p, `document.querySelectorAll(".scatter [data-i]:not([opacity])").length`); n != 12 {
 		t.Errorf("want the 12 images of one class in full color, got %d", n)
@@ -299,7 +302,7 @@ func TestEmbeddingView(t *testing.T) {
 	first := eval[string](p, `document.querySelector(".caption").textContent`)
 	p.press(kb.ArrowRight)
 	p.press(kb.ArrowDown)
-	// The page may draw the answer to a key after the press returns.
+	// The page may draw the response to a key after the press returns.
 	p.until(fmt.Sprintf(`document.querySelector(".caption").textContent !== %q`, first))
 	p.until(`document.querySelector(".embedding [role=status]").textContent.startsWith("class-")`)
 
@@ -309,7 +312,7 @@ func TestEmbeddingView(t *testing.T) {
 	if eval[string](p, `document.querySelector(".scatter g").innerHTML`) == pca {
 		t.Error("UMAP shows what PCA shows")
 	}
-	// Features of class c lie around axis c: UMAP puts them together.
+	// Features of class c are around axis c: UMAP groups them.
 	share := eval[float64](p, `(() => { const m = [...document.querySelectorAll(".scatter [data-i]")].map((e) => { const b = e.getBBox(); return [b.x + b.width / 2, b.y + b.height / 2]; });
 		return m.filter((a, i) => { let best = -1, d = Infinity; m.forEach((b, j) => { const e = (a[0]-b[0])**2 + (a[1]-b[1])**2; if (j !== i && e < d) [best, d] = [j, e]; }); return best % 10 === i % 10; }).length / m.length; })()`)
 	if share < 0.4 {
@@ -324,8 +327,8 @@ func TestEmbeddingView(t *testing.T) {
 	}
 }
 
-// TestAligned: layouts of one map that is turned, mirrored, scaled and moved lie on
-// each other, so that images can be followed from epoch to epoch.
+// TestAligned: layouts that differ only in rotation, reflection, scale and position
+// coincide, so that images can be followed from epoch to epoch.
 func TestAligned(t *testing.T) {
 	dir, _, _ := twoRuns(t)
 	p := open(t, serve(t, dir), "", desktop)
@@ -346,8 +349,8 @@ func TestAligned(t *testing.T) {
 	}
 }
 
-// TestMillion: a run of a million recorded steps opens in under 1.5 s, asserted
-// with slack for busy machines, and keeps its peaks at every zoom.
+// TestMillion: a run of a million recorded steps opens in under 1.5 s, asserted with a
+// margin for busy machines, and keeps its peaks at every zoom.
 func TestMillion(t *testing.T) {
 	dir := t.TempDir()
 	check(t, record.Generate(record.Dir(filepath.Join(dir, "long")), 1_000_000))
@@ -392,7 +395,7 @@ func (p *tab) drag(x0, y0, x1, y1 float64) {
 	p.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseReleased, x1, y1, left, chromedp.ClickCount(1)))
 }
 
-// download is the file that a chart's download button saves.
+// download returns the file that a chart's download button saves.
 func (p *tab) download(chart, kind string) string {
 	p.Helper()
 	p.do(js(fmt.Sprintf(`{window.saved = ""; const make = URL.createObjectURL.bind(URL); const blobs = {};

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestGuard: who is let in, by method, Host, Origin, what browsers say about
-// the sender, and token.
+// TestGuard: who is admitted, by method, Host, Origin, what browsers say about the
+// sender, and token.
 func TestGuard(t *testing.T) {
 	token := NewToken()
 	if len(token) < 32 || token == NewToken() {
@@ -95,7 +95,7 @@ func TestGuard(t *testing.T) {
 }
 
 // TestOutside: nothing outside the directory is shown, whatever the address or a
-// symbolic link says.
+// symbolic link is.
 func TestOutside(t *testing.T) {
 	top := t.TempDir()
 	const secret = "the-secret"
@@ -122,7 +122,7 @@ func TestOutside(t *testing.T) {
 	get := func(target string) (int, string) {
 		r, err := http.NewRequest("GET", server.URL, nil)
 		check(t, err)
-		// As typed, without the client's cleaning.
+		// As typed, without normalization by the client.
 		path, query, _ := strings.Cut(target, "?")
 		r.URL.Opaque, r.URL.RawQuery = "//"+r.URL.Host+path, query
 		res, err := http.DefaultTransport.RoundTrip(r)

@@ -10,7 +10,7 @@ import (
 	"contralens/views"
 )
 
-// counted is a dataset of so many images a class.
+// counted is a dataset with a given number of images per class.
 type counted struct{ labels, per []int }
 
 func newCounted(per ...int) counted {
@@ -42,8 +42,8 @@ func paths(d Dataset) []string {
 	return p
 }
 
-// The profile of CIFAR-10-LT with a factor of 100 is the published one; two
-// seeds keep as many images but others.
+// The profile of CIFAR-10-LT with a factor of 100 is the published one. Two seeds keep
+// the same number of images, but different ones.
 func TestLongTail(t *testing.T) {
 	per := slices.Repeat([]int{5000}, 10)
 	a, err := LongTail(newCounted(per...), 100, 1)
@@ -81,7 +81,7 @@ func TestFraction(t *testing.T) {
 	if got, want := ClassCounts(f), []int{10, 3, 1}; !slices.Equal(got, want) {
 		t.Errorf("counts %v, want %v", got, want)
 	}
-	// A tenth has the hundredth in it: both begin the same shuffled lists.
+	// A tenth contains the hundredth, because both start from the same shuffled lists.
 	tenth, _ := Fraction(d, 0.1, 7)
 	for _, p := range paths(f) {
 		if !slices.Contains(paths(tenth), p) {
@@ -104,8 +104,8 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-// Every class comes equally often, all images of a class before any of them
-// again, and each epoch in another order.
+// Every class comes equally often, all images of a class before any of them repeats,
+// and each epoch has another order.
 func TestBalancedOrder(t *testing.T) {
 	d := newCounted(90, 6, 4)
 	b := ClassBalanced(d, 5, 1)

@@ -18,7 +18,7 @@ func openTrain(t *testing.T, o sets.Options) (data.Dataset, error) {
 	return p.Train, err
 }
 
-// Repeated, a dataset begins again after its end, and its files stay files.
+// A repeated dataset starts again after its end, and its files remain files.
 func TestRepeat(t *testing.T) {
 	dir := t.TempDir()
 	datatest.Write(t, dir, "a/1.jpg", "b/1.jpg", "c/1.jpg")

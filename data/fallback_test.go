@@ -22,7 +22,7 @@ import (
 	"contralens/views"
 )
 
-// brokenFolder has classes a and b of n images each; those named are no images.
+// brokenFolder has classes a and b with n images each; the named ones are not images.
 func brokenFolder(t *testing.T, n int, broken ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -41,7 +41,7 @@ func brokenFolder(t *testing.T, n int, broken ...string) string {
 	return dir
 }
 
-// A pipe that nobody writes to is no image, and nothing waits for it.
+// A pipe without a writer is not an image, and reading it does not block.
 func TestPipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe.jpg")
 	if err := syscall.Mkfifo(path, 0o644); err != nil {
@@ -53,7 +53,7 @@ func TestPipe(t *testing.T) {
 	}
 }
 
-// A broken image is named once and replaced by the next of its class, whatever
+// A broken image is reported once and replaced by the next one of its class, whatever
 // the number of workers.
 func TestBrokenImagesAreReplaced(t *testing.T) {
 	dir := brokenFolder(t, 20, "a/003.png", "a/004.png", "a/019.png")
@@ -102,7 +102,7 @@ func TestTooManyBrokenImages(t *testing.T) {
 		broken []string
 		want   string // "" for none
 	}{
-		{0.01, []string{"b/001.png"}, ""}, // one is always let through
+		{0.01, []string{"b/001.png"}, ""}, // one is always allowed
 		{0.01, []string{"b/001.png", "a/002.png"}, "2 of 20 images cannot be read, but a share of 0.01 allows only 1"},
 		{0.1, []string{"b/001.png", "a/002.png"}, ""},
 		{0, []string{"b/001.png"}, "b/001.png: want a JPEG"},
@@ -125,7 +125,7 @@ func TestTooManyBrokenImages(t *testing.T) {
 	}
 }
 
-// The files of all kinds of wrappers are the same as the dataset's own.
+// The files of all wrappers are those of the dataset itself.
 func TestFilesThroughWrappers(t *testing.T) {
 	dir := brokenFolder(t, 5)
 	train, err := openTrain(t, sets.Options{Folder: dir, MaxBad: 0.1, Limit: 6, CacheBytes: -1})
@@ -148,7 +148,7 @@ func TestFilesThroughWrappers(t *testing.T) {
 	}
 }
 
-// Images that a stop keeps from being read are not unreadable.
+// Images that are not read because the context ended are not unreadable.
 func TestStopIsNoBrokenImage(t *testing.T) {
 	slow := &storetest.Store{Store: store.Disk{}}
 	p, err := sets.Open(t.Context(), sets.Options{Folder: brokenFolder(t, 5), MaxBad: 1, Store: slow, CacheBytes: -1,
@@ -171,7 +171,7 @@ func TestStopIsNoBrokenImage(t *testing.T) {
 	}
 }
 
-// A placeholder is gray, and remembers which images it stands for.
+// A placeholder is gray, and remembers which images it replaces.
 func TestPlaceholder(t *testing.T) {
 	train, err := openTrain(t, sets.Options{Folder: brokenFolder(t, 3, "a/001.png")})
 	if err != nil {

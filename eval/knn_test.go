@@ -15,7 +15,7 @@ import (
 	"contralens/views"
 )
 
-// KNN against sorting all similarities.
+// KNN, compared with sorting all similarities.
 func TestKNN(t *testing.T) {
 	const n, m, d, classes = 60, 40, 5, 3
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -81,7 +81,7 @@ func TestKNN(t *testing.T) {
 	}
 }
 
-// named is a dataset of labels alone.
+// named is a dataset with labels only.
 type named struct {
 	name   string
 	labels []int
@@ -96,7 +96,7 @@ func (n named) Label(i int) int   { return n.labels[i] }
 func (n named) Classes() []string { return []string{"a", "b"} }
 func (n named) Path(i int) string { return fmt.Sprint("image ", i) }
 
-// Images without a class are named before any feature is computed.
+// Images without a class are reported before any feature is computed.
 func TestKNNOfUnlabeledImages(t *testing.T) {
 	some, all := named{"some", []int{0, -1, 1}}, named{"all", []int{0, 1}}
 	for _, pair := range [][2]named{{some, all}, {all, some}} {
@@ -106,8 +106,8 @@ func TestKNNOfUnlabeledImages(t *testing.T) {
 	}
 }
 
-// Standardized features are the same whatever the bank's own scale and offset,
-// which without it decide the vote.
+// Standardized features do not depend on the scale and offset of the bank. Without
+// standardization, these decide the vote.
 func TestKNNStandardized(t *testing.T) {
 	const n, d = 40, 3
 	rng := rand.New(rand.NewPCG(5, 6))

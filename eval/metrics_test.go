@@ -9,7 +9,7 @@ import (
 	"contralens/torch"
 )
 
-// Accuracies against counting by hand: 4 classes, one without test images.
+// Accuracies, compared with counting by hand: 4 classes, one without test images.
 func TestTally(t *testing.T) {
 	err := torch.Run(func() error {
 		torch.Scoped(func() {
@@ -39,7 +39,7 @@ func TestTally(t *testing.T) {
 	}
 }
 
-// The thresholds are >100, 20–100 and <20 training images.
+// The limits are >100, 20–100 and <20 training images.
 func TestShots(t *testing.T) {
 	got := shots([]float64{10, 20, 30, 40, 50, 60}, []int{1000, 101, 100, 20, 19, 1})
 	if want := (Shots{Many: 15, Medium: 35, Few: 55}); *got != want {

@@ -13,7 +13,7 @@ import (
 	"contralens/views"
 )
 
-// gradients is a dataset of n pictures that differ in their slope.
+// gradients is a dataset of n images that differ in their slope.
 type gradients int
 
 func (gradients) Name() string      { return "gradients" }
@@ -45,8 +45,8 @@ func inside(t *testing.T, f func(m *nn.Model)) {
 	}
 }
 
-// An image's features do not depend on the images beside it: in batches of any size
-// they are what Embed computes of it alone.
+// The features of an image do not depend on the other images of its batch: for any
+// batch size, they are those that Embed computes.
 func TestCompute(t *testing.T) {
 	inside(t, func(m *nn.Model) {
 		d := gradients(7)
@@ -76,8 +76,8 @@ func TestCompute(t *testing.T) {
 	})
 }
 
-// Work that resumes begins with any batch; a context that ends, and an error of each,
-// end it.
+// Work can resume at any batch. The end of the context and an error of the call stop
+// it.
 func TestEachBatch(t *testing.T) {
 	inside(t, func(m *nn.Model) {
 		var indices []int

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TestClock enters phases within phases and one after the other.
+// TestClock enters nested and consecutive phases.
 func TestClock(t *testing.T) {
 	const nap = 20 * time.Millisecond
 	var c Clock

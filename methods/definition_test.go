@@ -12,7 +12,7 @@ import (
 	"contralens/torch"
 )
 
-// fixed makes the same draws at every call.
+// fixed makes the same draws in every call.
 type fixed struct{ setting ft.Transform }
 
 func (fixed) Order(n int) (order []int64) {
@@ -39,18 +39,18 @@ func (f fixed) Patches(n int) (order []int64) {
 	return order
 }
 
-// situation is what a step of a model finds, in float64 and for each modality.
+// situation has the embeddings of a model's step, in float64, for one modality.
 type situation struct {
 	*Model
 	random    fixed
 	u, v      []*torch.Tensor // embeddings of the crops [N, d]; v is nil without a second one
 	jigsaws   []*torch.Tensor // [N, d]; nil without
-	keys      []*torch.Tensor // a momentum encoder's of v, or the bank's of the images
-	otherKeys []*torch.Tensor // a momentum encoder's of u
-	negatives []*torch.Tensor // of each query, [N, K, d]
+	keys      []*torch.Tensor // the momentum encoder's embeddings of v, or the bank's rows of the images
+	otherKeys []*torch.Tensor // the momentum encoder's embeddings of u
+	negatives []*torch.Tensor // per query, [N, K, d]
 }
 
-// find embeds a batch without the trainer's code.
+// find embeds a batch without the code under test.
 func find(m *Model, b *Batch) *situation {
 	s := &situation{Model: m, random: fixed{m.Transform}}
 	modalities := func(z *torch.Tensor) (each []*torch.Tensor) {
@@ -90,8 +90,7 @@ func find(m *Model, b *Batch) *situation {
 	return s
 }
 
-// meeting is a contrast by its definition: scores, of which one a row is the
-// positive's.
+// meeting is a contrast by its definition: scores, with one positive per row.
 type meeting struct {
 	scores, positive *torch.Tensor // [N, C], int64 [N]
 	loss             *torch.Tensor
@@ -102,8 +101,8 @@ func (s *situation) meeting(scores *torch.Tensor, positive []int64) meeting {
 	return meeting{scores, labels, scores.DivScalar(s.Temperature).CrossEntropy(labels)}
 }
 
-// contrast is InfoNCE of queries and keys [N, d] and negatives [N, K, d]; n' are of
-// unit length.
+// contrast is InfoNCE of queries and keys [N, d] and negatives [N, K, d]. Mixed
+// negatives have unit length.
 func (s *situation) contrast(q, k, n *torch.Tensor, draw contrast.Draw) meeting {
 	if draw.Positive != nil {
 		q, k = mixed(draw.Positive, q, k), mixed(draw.Positive, k, q)
@@ -119,7 +118,8 @@ func mixed(λ *contrast.Lambda, a, b *torch.Tensor) *torch.Tensor {
 	return b.Add(a.Sub(b).Mul(λ.Elements.To(torch.Float64)))
 }
 
-// image and jigsaw are the contrasts of queries with a modality's keys and negatives.
+// image and jigsaw are the contrasts of queries with the keys and negatives of a
+// modality.
 func (s *situation) image(queries, keys []*torch.Tensor, query, target int) meeting {
 	q, k := queries[query], keys[target]
 	return s.contrast(q, k, s.negatives[target], s.random.Transform(q.Size(0), s.K, q.Size(1)))
@@ -129,7 +129,7 @@ func (s *situation) jigsaw(keys []*torch.Tensor, modality int) meeting {
 	return s.contrast(s.jigsaws[modality], keys[modality], s.negatives[modality], contrast.Draw{})
 }
 
-// within is NT-Xent of two views [N, d]: every row meets all others.
+// within is NT-Xent of two views [N, d]: every row is contrasted with all others.
 func (s *situation) within(a, b *torch.Tensor) meeting {
 	n := a.Size(0)
 	z := torch.Cat([]*torch.Tensor{a, b}, 0)
@@ -141,7 +141,7 @@ func (s *situation) within(a, b *torch.Tensor) meeting {
 	return s.meeting(z.Mm(z.T()).Sub(self), positive)
 }
 
-// predict compares what is predicted from a view with the other view's target.
+// predict compares the prediction from a view with the other view's target.
 func (s *situation) predict(view, target *torch.Tensor) meeting {
 	p := s.Method.(*siamese).predictor.Forward(view.To(torch.Float32)).To(torch.Float64)
 	z := target.Detach()
@@ -157,15 +157,15 @@ func (s *situation) predict(view, target *torch.Tensor) meeting {
 	return met
 }
 
-// standard is batch norm without weights, and unit length.
+// standard is batch norm without weights, then unit length.
 func standard(z *torch.Tensor) *torch.Tensor {
 	apart := z.Sub(z.MeanDim([]int{0}, true))
 	return apart.Div(apart.Mul(apart).MeanDim([]int{0}, true).AddScalar(1e-5).Sqrt()).Normalize(1)
 }
 
-// Who meets whom in a step of each method: the loss, its gradient, what is reported
-// of it, and what memories and momentum encoder are afterwards, against the
-// definition.
+// What is contrasted with what in a step of each method: the loss, its gradient, the
+// reported figures, and the memories and the momentum encoder afterwards, compared with
+// the definition.
 func TestMethodsByDefinition(t *testing.T) {
 	positives := ft.Transform{Positive: ft.Side{On: true, Uniform: true, Extrapolate: true, Elementwise: true}}
 	both := positives
@@ -236,7 +236,7 @@ func TestMethodsByDefinition(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inTorch(t, func() {
-				torch.SetThreads(1) // such small tensors gain nothing by more
+				torch.SetThreads(1) // such small tensors gain nothing from more
 				m, b := beginning(t, tc.o)
 				defer m.Free()
 				s := find(m, b)
@@ -281,12 +281,12 @@ func TestMethodsByDefinition(t *testing.T) {
 	}
 }
 
-// beginning is a small model whose momentum encoder, if it has one, is another than its
-// query encoder, and a batch for it.
+// beginning returns a small model and a batch for it. If the model has a momentum
+// encoder, its weights differ from the query encoder's.
 func beginning(t *testing.T, o Options) (*Model, *Batch) {
 	t.Helper()
 	o = smallOptions(o)
-	o.Net.Head = "mlp_bn" // whose embeddings differ from the start
+	o.Net.Head = "mlp_bn" // with different embeddings from the start
 	m, err := NewModel(o)
 	if err != nil {
 		t.Fatal(err)
@@ -313,7 +313,7 @@ func beginning(t *testing.T, o Options) (*Model, *Batch) {
 	return m, b
 }
 
-// takeGradients are all parameters' gradients, which it clears.
+// takeGradients returns the gradients of all parameters, and clears them.
 func takeGradients(m *Model) (all []float32) {
 	for _, p := range m.Optimizer.Parameters {
 		all = append(all, p.Grad().Float32s()...)
@@ -322,7 +322,7 @@ func takeGradients(m *Model) (all []float32) {
 	return all
 }
 
-// expectMean holds what is reported to the mean over contrasts.
+// expectMean compares reported figures with their means over the contrasts.
 func expectMean(t *testing.T, what string, loss, accuracy float64, met []meeting) {
 	t.Helper()
 	var wantLoss, wantAccuracy float64
@@ -334,8 +334,9 @@ func expectMean(t *testing.T, what string, loss, accuracy float64, met []meeting
 	numeric.Near(t, what+": accuracy", accuracy, wantAccuracy, 1e-4)
 }
 
-// expectMoved holds what follows a step: the momentum encoder near the query encoder,
-// untransformed keys in the queue, each modality's in its own, or features in the bank.
+// expectMoved checks what follows a step: the momentum encoder moves toward the query
+// encoder, and untransformed keys enter the queue of their modality, or features the
+// bank.
 func expectMoved(t *testing.T, s *situation, b *Batch, out Outcome) {
 	t.Helper()
 	var encoder []float32

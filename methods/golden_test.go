@@ -44,8 +44,8 @@ type trainCase struct {
 	} `json:"sensitivity_to_1e-6_weight_noise"`
 }
 
-// fill gives m the fill formula's weights, with noise of 1e-6 of each (normally
-// distributed) drawn with noiseSeed; 0: without.
+// fill gives m the weights of the fill formula. noiseSeed, unless 0, adds normally
+// distributed noise of 1e-6 of each.
 func fill(t *testing.T, m *nn.Model, seed, noiseSeed uint64) {
 	t.Helper()
 	values := golden.Fill(m.State.Shapes(), seed)
@@ -64,8 +64,8 @@ func fill(t *testing.T, m *nn.Model, seed, noiseSeed uint64) {
 	}
 }
 
-// TestTrainGolden follows whole steps of the reference trainer: key encoder,
-// query encoder, contrast, gradients, SGD, momentum update, queue or bank.
+// TestTrainGolden compares whole steps with the reference trainer: key encoder, query
+// encoder, contrast, gradients, SGD, momentum update, queue or bank.
 func TestTrainGolden(t *testing.T) {
 	for _, name := range golden.Cases(t, "train") {
 		t.Run(name, func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestTrainGolden(t *testing.T) {
 	}
 }
 
-// recorded are the draws of a step of the reference.
+// recorded returns the draws of a step of the reference.
 type recorded struct {
 	c    *golden.Case
 	step int
@@ -106,13 +106,13 @@ func (r recorded) Transform(_, k, _ int) contrast.Draw {
 }
 
 func (r recorded) Negatives(bank *contrast.MemoryBank, k int) contrast.SampledNegatives {
-	drawn := r.c.Array(r.name("idx_drawn")).I64 // column 0 is the positive's
+	drawn := r.c.Array(r.name("idx_drawn")).I64 // column 0 is the positive
 	return contrast.SampledNegatives{Bank: bank.Rows, Count: k, At: func(query, i int) int64 { return drawn[query*(k+1)+i+1] }}
 }
 
 func (r recorded) Patches(int) []int64 { return nil }
 
-// started is the case's model before its first step.
+// started returns the case's model before its first step.
 func started(t *testing.T, c *golden.Case, tc trainCase, noiseSeed uint64) *Model {
 	t.Helper()
 	p := tc.Params
@@ -133,11 +133,12 @@ func started(t *testing.T, c *golden.Case, tc trainCase, noiseSeed uint64) *Mode
 	return m
 }
 
-// batchOf is the input of a step, from 0, for a model with so many crops.
+// batchOf returns the input of a step, counted from 0, for a model with the given
+// number of crops.
 func batchOf(c *golden.Case, tc trainCase, s, crops int) *Batch {
 	p := tc.Params
 	n, plane := p.Bsz, 3*p.Size*p.Size
-	// The input has the crops stacked on channels.
+	// The input has the crops concatenated along the channels.
 	all := torch.FromFloat32(golden.Input(golden.CInput+1000+uint64(s)+16*p.Seed, n*crops*plane), n, 3*crops, p.Size, p.Size)
 	b := &Batch{Random: recorded{c, s}, Collect: Collect{Scores: true}}
 	for i := range crops {
@@ -149,8 +150,9 @@ func batchOf(c *golden.Case, tc trainCase, s, crops int) *Batch {
 	return b
 }
 
-// follow takes the case's steps. What the reference has no sensitivity of may be off by
-// ten times what it moves with noise, as losses and norms may by ten times theirs.
+// follow takes the case's steps. If the reference has recorded no sensitivity of a
+// value, it may differ by ten times its movement with noise. Losses and norms may
+// differ by ten times theirs.
 func follow(t *testing.T, c *golden.Case, tc trainCase, moves []movement) {
 	p := tc.Params
 	m := started(t, c, tc, 0)
@@ -218,7 +220,7 @@ func follow(t *testing.T, c *golden.Case, tc trainCase, moves []movement) {
 				got, want := columnOf(out.Scores, column), columnOf(score, column)
 				what, unit := fmt.Sprint(name, " column ", column), 0.0
 				if column <= contrast.Positive {
-					unit = numeric.UnitHalf // to which the reference rounded them
+					unit = numeric.UnitHalf // the reference rounded them to this
 				}
 				numeric.AllRounded(t, what, got, want, unit, 1e-5*numeric.Largest(want)+10*distance)
 			}
@@ -238,9 +240,9 @@ func columnOf(scores []float32, column int) []float32 {
 	return c
 }
 
-// norms compares L2 norms, relative to the largest of the group: gradients of
-// biases before batch norm are zero in theory. moves, if any, is how far a norm moves
-// with noise.
+// norms compares L2 norms, relative to the largest of the group, because gradients of
+// biases before batch norm are zero in theory. moves, unless nil, returns how far a
+// norm moves with noise.
 func norms(
 	t *testing.T, what string, want map[string][2]float64, tol float64,
 	moves func(string) float64, values func(string) []float32,

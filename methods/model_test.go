@@ -9,9 +9,9 @@ import (
 	"contralens/torch"
 )
 
-// Keys are in the batch's order, and once more in that in which the encoder saw
-// the images. In evaluation mode that order changes no key; in training it changes
-// those of split batch norm, whose parts then hold other images.
+// Keys are returned in the order of the batch and in the order in which the encoder saw
+// the images. In evaluation mode that order changes no key. In training it changes the
+// keys of split batch norm, whose parts then have other images.
 func TestKeys(t *testing.T) {
 	const n, side = 6, 16
 	order := []int64{4, 0, 5, 2, 1, 3}
@@ -43,7 +43,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// inOrder shuffles as it is told.
+// inOrder returns a given order.
 type inOrder struct {
 	Random
 	order []int64

@@ -12,7 +12,7 @@ import (
 	"contralens/torch"
 )
 
-// movement is how far a golden step's numbers move, at most, with noise of 1e-6 on the
+// movement is the largest change of a golden step's numbers under noise of 1e-6 on the
 // weights before the first step.
 type movement struct {
 	loss, memory float64
@@ -23,11 +23,11 @@ type movement struct {
 
 func bufferName(encoder, name string) string { return encoder + " buffers " + name }
 
-// moved measures the movement of each step of a case. The reference has recorded that of
-// losses and of weights' and gradients' norms alone (its "sensitivity"). Weights must not
-// move by more than ten times what the reference's do, so that a mistake that makes steps
-// less stable does not widen its own bound. A loss tells less: it is one number, which
-// noise may leave nearly where it was.
+// moved measures the movement of each step of a case. The reference has recorded only
+// that of losses and of the norms of weights and gradients (its "sensitivity"). Weights
+// must not move by more than ten times the reference's movement, so that a mistake that
+// makes steps less stable does not widen its own bound. A loss shows less: it is a
+// single number, which noise may hardly change.
 func moved(t *testing.T, c *golden.Case, tc trainCase) []movement {
 	t.Helper()
 	const draws = 2
@@ -57,7 +57,7 @@ func moved(t *testing.T, c *golden.Case, tc trainCase) []movement {
 	return all
 }
 
-// observation is what movement is of.
+// observation has the numbers whose movement is measured.
 type observation struct {
 	loss             float64
 	scores, memory   []float32

@@ -11,7 +11,7 @@ import (
 	"contralens/torch"
 )
 
-// inTorch runs f where tensors may be made, in a scope of its own.
+// inTorch runs f inside torch.Run, in its own scope.
 func inTorch(t *testing.T, f func()) {
 	t.Helper()
 	if err := torch.Run(func() error { torch.Scoped(f); return nil }); err != nil {
@@ -19,8 +19,7 @@ func inTorch(t *testing.T, f func()) {
 	}
 }
 
-// A step with NaN or infinity somewhere names the first place and changes no
-// weight.
+// A step with NaN or infinity somewhere names the first place and changes no weights.
 func TestNotFiniteIsTraced(t *testing.T) {
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
 	set := func(s nn.State, name string, v float32) {
@@ -79,7 +78,7 @@ func TestNotFiniteIsTraced(t *testing.T) {
 	}
 }
 
-// A gradient that is not finite, of a loss that is, is found by name.
+// A gradient that is not finite is found by name, even if the loss is finite.
 func TestNotFiniteGradient(t *testing.T) {
 	inTorch(t, func() {
 		m, err := NewModel(Options{Memory: "moco", Net: nn.Config{Arch: "resnet18", Width: 0.06, Stem: "cifar", Head: "mlp", FeatDim: 8}, K: 6, Alpha: 0.9, Temperature: 0.2, Seed: 1})

@@ -11,8 +11,7 @@ import (
 	"contralens/torch"
 )
 
-// What all embeddings have in common is no part of SimSiam's; BYOL's are left as
-// they are.
+// SimSiam's embeddings lose what all of them have in common; BYOL's do not change.
 func TestStandardized(t *testing.T) {
 	const n, d = 6, 4
 	rng := rand.New(rand.NewPCG(1, 2))

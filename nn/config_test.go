@@ -9,7 +9,7 @@ import (
 	"contralens/nn/layers"
 )
 
-// A value that an option cannot have is an error that names the option, and leaves no
+// An invalid value of an option is an error that names the option, and leaves no
 // tensors.
 func TestOptionErrors(t *testing.T) {
 	backbone.Register(backbone.Arch{Name: "plain", New: func(layers.Builder, backbone.Options) (backbone.Backbone, error) {

@@ -7,8 +7,8 @@ import (
 	"contralens/torch"
 )
 
-// TestMultiplyAdds holds the count against sums by hand: out² · k² · in · out/groups
-// of each convolution, for one image.
+// TestMultiplyAdds compares the count with sums by hand: out² · k² · in · out/groups
+// for each convolution, for one image.
 func TestMultiplyAdds(t *testing.T) {
 	const m = 1e6
 	// Of a ResNet-50 at 224 px, in units of 56² · 64² = 12.845056 M: in every block

@@ -14,7 +14,7 @@ import (
 	"contralens/torch"
 )
 
-// filled builds a network with the fill formula's weights.
+// filled builds a network with the weights of the fill formula.
 func filled(t *testing.T, c Config, seed uint64) *Model {
 	t.Helper()
 	m, err := New(c, 0)
@@ -51,8 +51,8 @@ type networkParams struct {
 	Input    string
 }
 
-// config is the network of a golden case: "cmc_…" has two modalities,
-// "…_jigsaw_…" a jigsaw head.
+// config returns the network of a golden case: "cmc_…" has two modalities, "…_jigsaw_…"
+// a jigsaw head.
 func (p networkParams) config(name string) Config {
 	c := Config{Arch: p.Arch, Head: p.Head, FeatDim: p.FeatDim, Jigsaw: strings.Contains(name, "jigsaw_")}
 	if strings.HasPrefix(name, "cmc_") {
@@ -61,29 +61,30 @@ func (p networkParams) config(name string) Config {
 	return c
 }
 
-// TestNetworks holds outputs, losses, gradients and running statistics against
-// the reference's double precision: computed in double precision to doubleLimit, in
-// float32 by at most 12 times what the reference's own float32 is off.
+// TestNetworks compares outputs, losses, gradients and running statistics with the
+// reference's double precision. In double precision they may differ by doubleLimit, and
+// in float32 by at most 12 times the error of the reference's own float32.
 //
-// A network's float32 rounds as the reference's only where its elements are summed in
-// the same order: not in channels-last order, and not on a processor for which
-// libtorch takes other kernels. These gradients do not bear it: one activation in 8192
-// that lies within 1e-6 of ReLU's kink and falls on its other side moves a norm by 9
-// times what a ResNet-18 is allowed, and a ResNeSt's, by batch norm over two values a
-// channel, are wrong by several times the largest in the reference itself. What is
-// rounding changes with the input's last bits, a mistake stays: a float32 check in
-// training mode fails when it does with each of eight such inputs. Double precision,
-// TestNormErrors and TestNetworkGradients are the sharp ones.
+// In float32, a network rounds like the reference only if its elements are summed in
+// the same order. They are not in channels-last order, nor on a processor for which
+// libtorch chooses other kernels. These gradients are sensitive to that: one activation
+// in 8192 that lies within 1e-6 of ReLU's kink and falls on its other side moves a norm
+// by 9 times what is allowed for a ResNet-18. Those of a ResNeSt, by batch norm over
+// two values per channel, are wrong by several times the largest in the reference
+// itself. Rounding errors change with the last bits of the input, whereas a mistake
+// remains: a float32 check in training mode fails if it fails with each of eight such
+// inputs. Double precision, TestNormErrors and TestNetworkGradients are the sharp
+// checks.
 func TestNetworks(t *testing.T) {
 	runs := []struct {
 		name   string
 		config Config
-		draws  int  // in training mode
-		eval   bool // too
+		draws  int  // number of inputs in training mode
+		eval   bool // check evaluation mode too
 	}{
 		{"double", Config{double: true}, 1, true},
 		{"contiguous", Config{}, 8, true},
-		{"channels-last", Config{Format: torch.ChannelsLast}, 8, false}, // TestFusedNorm has the kernel in evaluation mode
+		{"channels-last", Config{Format: torch.ChannelsLast}, 8, false}, // TestFusedNorm checks the kernel in evaluation mode
 	}
 	for _, name := range golden.Cases(t, "networks") {
 		if name == "inputs" {
@@ -127,19 +128,21 @@ func TestNetworks(t *testing.T) {
 	}
 }
 
-// What a network in double precision may be off by. Gradients of a ResNeSt in training
-// mode, by batch norm over two values a channel, are off by up to 2.3e-8 of the largest.
+// Limits of the errors of a network in double precision. Gradients of a ResNeSt in
+// training mode, by batch norm over two values per channel, are off by up to 2.3e-8 of
+// the largest.
 const (
 	doubleLimit           = 1e-9
 	doubleResNeStGradient = 2e-7
 )
 
-// float32Errors is how many times the reference's float32 error a network's output, loss
-// and gradients may be off in float32. Both are the largest of many sums, each rounded in
-// its own order, and a processor without vectors is off by three times what another is.
+// float32Errors is the limit of the errors of a network's output, loss and gradients in
+// float32, in multiples of the reference's float32 error. Both are the largest of many
+// sums, each rounded in its own order, and a processor without vector instructions is
+// off by three times as much as another.
 const float32Errors = 12
 
-// inPrecision is x in the type of a network's parameters.
+// inPrecision returns x in the type of a network's parameters.
 func inPrecision(x *torch.Tensor, c Config) *torch.Tensor {
 	if c.double {
 		return x.To(torch.Float64)
@@ -149,15 +152,15 @@ func inPrecision(x *torch.Tensor, c Config) *torch.Tensor {
 
 var formatName = map[torch.MemoryFormat]string{torch.Contiguous: "contiguous", torch.ChannelsLast: "channels-last"}
 
-// deviations are what a check found wrong.
+// deviations lists the errors that a check found.
 type deviations []string
 
 func (d *deviations) Errorf(format string, args ...any) {
 	*d = append(*d, fmt.Sprintf(format, args...))
 }
 
-// lastBits is x with some of its elements changed by about a millionth, which ones
-// depends on draw. Draw 0 is x itself.
+// lastBits returns x with some of its elements changed by about a millionth; draw
+// selects which ones. Draw 0 is x itself.
 func lastBits(x golden.Array, draw int) golden.Array {
 	x.F32 = slices.Clone(x.F32)
 	for i := 0; draw > 0 && i < len(x.F32); i += draw + 1 {
@@ -209,7 +212,7 @@ func checkNetwork(t *testing.T, off tensortest.Reporter, c *golden.Case, config 
 			limit = doubleLimit
 		}
 		got := golden.Error(out.Float64s(), truth)
-		if config.double || mode == "eval" { // what is not tried with other inputs
+		if config.double || mode == "eval" { // not tried with other inputs
 			numeric.Margin(t, "output"+suffixes[i], got, limit)
 		}
 		if got > limit {
@@ -223,7 +226,7 @@ func checkNetwork(t *testing.T, off tensortest.Reporter, c *golden.Case, config 
 	}
 	scale := math.Abs(want.Loss64) + 1
 	ofLoss, gradients := float32Errors*math.Abs(want.Loss-want.Loss64)/scale+1e-4, gradientError(want)
-	buffers := max(1e-4, allowed) // running statistics carry the output's error
+	buffers := max(1e-4, allowed) // running statistics have the error of the output
 	if config.double {
 		ofLoss, gradients, buffers = doubleLimit, doubleLimit, doubleLimit
 		if strings.HasPrefix(config.Arch, "resnest") {
@@ -241,7 +244,7 @@ func checkNetwork(t *testing.T, off tensortest.Reporter, c *golden.Case, config 
 	if len(want.Grads64) > 0 {
 		reporter := off
 		if config.double {
-			reporter = t // which also records how close it is
+			reporter = t // it also records the margin
 		}
 		tensortest.Gradients(reporter, m.State.NamedParameters(), want.Grads64, gradients)
 	}
@@ -260,8 +263,8 @@ func checkNetwork(t *testing.T, off tensortest.Reporter, c *golden.Case, config 
 	}
 }
 
-// gradientError is the reference's own float32 error of gradient norms,
-// relative to the largest gradient.
+// gradientError returns the reference's own float32 error of gradient norms, relative
+// to the largest gradient.
 func gradientError(r networkResult) float64 {
 	var top, worst float64
 	for name, g := range r.Grads64 {
@@ -271,8 +274,8 @@ func gradientError(r networkResult) float64 {
 	return float32Errors*worst/top + 1e-6
 }
 
-// jigsawOutput embeds the formula's patches of two images; perms has a row of
-// nine for each image of each branch.
+// jigsawOutput embeds the formula's patches of two images. perms has a row of nine for
+// each image of each branch.
 func jigsawOutput(m *Model, seed uint64, perms []int64) *torch.Tensor {
 	const images, side = 2, 64
 	x := golden.Input(golden.CJig+16*seed, images*JigsawPatches*3*side*side)
@@ -288,8 +291,8 @@ func jigsawOutput(m *Model, seed uint64, perms []int64) *torch.Tensor {
 	return m.ForwardJigsaw(inPrecision(patches, m.Config), orders)
 }
 
-// TestNetworkGradients is the sharp check: frozen statistics, so that gradients agree
-// to about 1e-6 in float32, and to doubleLimit in double precision.
+// TestNetworkGradients is the sharp check: with frozen statistics, gradients agree to
+// about 1e-6 in float32, and to doubleLimit in double precision.
 func TestNetworkGradients(t *testing.T) {
 	for _, name := range golden.Cases(t, "netgrad") {
 		for run, as := range map[string]Config{
@@ -348,12 +351,11 @@ func checkNetgrad(t *testing.T, name string, as Config) {
 	})
 }
 
-// checkInputGradient holds the gradient with respect to the input against the
-// golden one. Where they differ, the loss itself decides: its difference
-// quotient at the worst element, the loss being one that agrees with the golden
-// loss. A golden array that contradicts the derivative of its own loss is
-// reported, not followed (so it is with the stored resnet50: Debian's PyTorch
-// contradicts that array as well).
+// checkInputGradient compares the gradient with respect to the input with the golden
+// one. If they differ, the loss itself decides: its difference quotient at the worst
+// element, if the loss agrees with the golden loss. A golden array that contradicts the
+// derivative of its own loss is reported but not required. (This holds for the stored
+// resnet50: Debian's PyTorch contradicts that array as well.)
 func checkInputGradient(t *testing.T, m *Model, seed uint64, x *torch.Tensor,
 	got, want []float32, index func(int) int) {
 	t.Helper()

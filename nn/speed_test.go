@@ -11,9 +11,9 @@ import (
 	"contralens/torch"
 )
 
-// Forward and backward alone, in the FLOP that the convolutions and linear layers
-// need (the backward pass twice the forward one): `go test ./nn -run - -bench
-// ForwardBackward`, for one size `-bench ForwardBackward/resnet50_batch_16_bf16`.
+// Forward and backward pass alone, in FLOP of the convolutions and linear layers (the
+// backward pass counts twice): `go test ./nn -run - -bench ForwardBackward`, or for one
+// size `-bench ForwardBackward/resnet50_batch_16_bf16`.
 func BenchmarkForwardBackward(b *testing.B) {
 	for _, c := range []struct {
 		name        string

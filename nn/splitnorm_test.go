@@ -8,9 +8,9 @@ import (
 	"contralens/torch"
 )
 
-// Split batch norm gives each part of a batch what a network of its own would give
-// it, leaves the mean of their running statistics, and passes gradients on: by
-// libtorch's operators, and in channels-last order by the fused kernel.
+// Split batch norm gives each part of a batch the result of a separate network, keeps
+// the mean of their running statistics, and propagates gradients: with libtorch's
+// operators, and in channels-last order with the fused kernel.
 func TestSplitNorm(t *testing.T) {
 	for format, name := range formatName {
 		t.Run(name, func(t *testing.T) {
@@ -66,7 +66,7 @@ func TestSplitNorm(t *testing.T) {
 	}
 }
 
-// What groups cost: `go test ./nn -run - -bench SplitNorm`.
+// The cost of groups: `go test ./nn -run - -bench SplitNorm`.
 func BenchmarkSplitNorm(b *testing.B) {
 	for name, groups := range map[string]int{"whole batch": 1, "8 groups": 8} {
 		b.Run(name, func(b *testing.B) {

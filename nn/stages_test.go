@@ -7,8 +7,8 @@ import (
 	"contralens/torch"
 )
 
-// Training the last stages changes their weights' gradients and statistics, and
-// nothing before them.
+// Training the last stages gives gradients to their weights and updates their
+// statistics. Nothing before them changes.
 func TestTrainLast(t *testing.T) {
 	const stages = 5
 	for n := range stages + 1 {

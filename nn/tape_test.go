@@ -9,7 +9,7 @@ import (
 	"contralens/torch"
 )
 
-// waves are images of sines, [n, 3, side, side].
+// waves returns images of sines, [n, 3, side, side].
 func waves(n, side int) *torch.Tensor {
 	values := make([]float32, n*3*side*side)
 	for i := range values {
@@ -18,8 +18,8 @@ func waves(n, side int) *torch.Tensor {
 	return torch.FromFloat32(values, n, 3, side, side)
 }
 
-// trained is what some forward passes and a backward pass give: outputs, gradients,
-// and batch norm's buffers afterwards.
+// trained returns the results of forward passes and a backward pass: outputs,
+// gradients, and the buffers of batch norm.
 func trained(t *testing.T, c Config, passes int, dtype torch.Dtype) (all [][]float32) {
 	t.Helper()
 	const n = 4
@@ -73,8 +73,8 @@ func trained(t *testing.T, c Config, passes int, dtype torch.Dtype) (all [][]flo
 	return all
 }
 
-// With check-pointing everything is what it is without, bit for bit. (Several passes
-// through split batch norm add up the gradients of its parts in another order.)
+// With checkpointing, everything is the same as without, bit for bit. (Several passes
+// through split batch norm add the gradients of its parts in another order.)
 func TestCheckpointEqualsPlain(t *testing.T) {
 	single, both := []torch.Dtype{torch.Float32}, []torch.Dtype{torch.Float32, torch.BFloat16}
 	for _, tc := range []struct {
@@ -119,7 +119,7 @@ func TestCheckpointEqualsPlain(t *testing.T) {
 	}
 }
 
-// Check-pointing halves what a ResNet needs at least.
+// Checkpointing at least halves the memory of a ResNet.
 func TestCheckpointMemory(t *testing.T) {
 	torch.TrackMemory()
 	tensortest.Run(t, func() {

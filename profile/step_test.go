@@ -20,7 +20,7 @@ import (
 	"contralens/views"
 )
 
-// TestMedian measures three steps after one that would spoil them.
+// TestMedian measures three steps after a warmup step that would distort the result.
 func TestMedian(t *testing.T) {
 	var shown []string
 	s := NewSteps(1, 3, func(what string) { shown = append(shown, what) })
@@ -73,7 +73,7 @@ func (fixed) Order(n int) []int64 {
 
 func (fixed) Transform(_, _, _ int) contrast.Draw { return contrast.Draw{} }
 
-// TestWork holds the operations of a step against those of its forward passes.
+// TestWork compares the operations of a step with those of its forward passes.
 func TestWork(t *testing.T) {
 	const k, d, batch = 32, 16, 3
 	forward := func(m *nn.Model) (n float64) {
@@ -90,7 +90,7 @@ func TestWork(t *testing.T) {
 		"moco":      func(f float64) float64 { return f + 3*f + queue },
 		"symmetric": func(f float64) float64 { return 2 * (f + 3*f + queue) },
 		"batch":     func(f float64) float64 { return 2 * 3 * f },
-		// Both views go through encoder and predictor, d to d/4 to d.
+		// Both views pass encoder and predictor, d to d/4 to d.
 		"none": func(f float64) float64 { return 2 * 3 * (f + 2*2*d*d/4) },
 		// A target encoder too; its predictor is as wide as the 32 features.
 		"target": func(f float64) float64 { return 2 * (f + 3*(f+2*2*d*32)) },
@@ -124,11 +124,11 @@ func TestWork(t *testing.T) {
 	}
 }
 
-// TestNetwork measures an encoder whole and in pieces, which keeps nothing and takes
-// the same operations, those of one forward pass and twice as many back.
+// TestNetwork measures an encoder whole and in pieces, which store nothing. The
+// operations are the same: those of one forward pass, and twice as many backward.
 func TestNetwork(t *testing.T) {
 	err := torch.Run(func() error {
-		torch.SetThreads(1) // such small tensors gain nothing by more
+		torch.SetThreads(1) // such small tensors gain nothing from more
 		var operations []float64
 		for _, pieces := range []bool{false, true} {
 			o := methods.Options{Net: nn.Config{Arch: "resnet18", Width: 0.0625, FeatDim: 16, Checkpoint: pieces}, Memory: "moco", K: 32, Alpha: 0.9, Temperature: 0.2}
@@ -160,7 +160,7 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-// TestPhotos loads generated photos as training does. Their files are as long as
+// TestPhotos loads generated photos as in training. Their files are as long as
 // ImageNet's of that size, 110 kB on average.
 func TestPhotos(t *testing.T) {
 	dir := t.TempDir()
@@ -192,7 +192,7 @@ func TestPhotos(t *testing.T) {
 	}
 }
 
-// TestPeak multiplies matrices: a rate that some processor could have.
+// TestPeak multiplies matrices: the rate is one that a processor can have.
 func TestPeak(t *testing.T) {
 	err := torch.Run(func() error {
 		if rate := Peak(torch.Float32, torch.CPU, 0); rate < 1e8 || rate > 1e16 {

@@ -63,7 +63,7 @@ func TestViews(t *testing.T) {
 	}
 }
 
-// TestProgramPeer runs programs in place of a peer.
+// TestProgramPeer runs programs as a peer.
 func TestProgramPeer(t *testing.T) {
 	dir := t.TempDir()
 	for name, c := range map[string]struct {

@@ -15,7 +15,7 @@ func TestNewest(t *testing.T) {
 	put := func(name string, epoch, step int) {
 		t.Helper()
 		err := checkpoint.Write(filepath.Join(dir, name), checkpoint.Dict{{Key: "epoch", Value: epoch}, {Key: "contralens", Value: checkpoint.Dict{{Key: "global_step", Value: step}}}})
-		if err == nil { // times tell nothing: copying changes them
+		if err == nil { // times are not used, because copying changes them
 			old := time.Now().Add(-time.Duration(step) * time.Hour)
 			err = os.Chtimes(filepath.Join(dir, name), old, old)
 		}

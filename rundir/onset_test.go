@@ -9,8 +9,8 @@ import (
 
 const stepsPerEpoch = 100
 
-// add records the steps first … last of a training with a λ for those from onset on; 0
-// leaves the series of λ out.
+// add records steps first … last of a run with a λ for those from onset on; 0 omits the
+// series of λ.
 func add(t *testing.T, dir string, first, last, onset int) {
 	t.Helper()
 	series := []string{"epoch"}
@@ -25,7 +25,7 @@ func add(t *testing.T, dir string, first, last, onset int) {
 	for step := first; step <= last; step++ {
 		values := []float32{float32((step-1)/stepsPerEpoch + 1), none, none}
 		if step >= onset {
-			values[1] = 1.5 // positives alone are transformed
+			values[1] = 1.5 // only positives are transformed
 		}
 		if err := w.Add(record.Step{Step: step, Values: values[:len(series)]}); err != nil {
 			t.Fatal(err)
@@ -36,7 +36,8 @@ func add(t *testing.T, dir string, first, last, onset int) {
 	}
 }
 
-// onset is what Onset says of options, as name and value in turn, and a record.
+// onset returns the Onset of options, given as alternating names and values, and a
+// record.
 func onset(t *testing.T, dir string, options ...string) int {
 	t.Helper()
 	config := map[string]string{"mixnorm": "true", "mix_start_epoch": "0", "mix_start_step": "0"}
@@ -54,8 +55,8 @@ func onset(t *testing.T, dir string, options ...string) int {
 	return step
 }
 
-// Where λ was recorded, the first λ is the onset, to the step and however long the record
-// is, and whatever the options say; the series is looked at coarsely first.
+// If λ was recorded, the first λ is the onset, exact to the step however long the
+// record is, and whatever the options are. The series is first read coarsely.
 func TestOnsetByLambda(t *testing.T) {
 	for _, last := range []int{1, 63, 64, 65, 130, 1000, 5003} {
 		dir := t.TempDir()
@@ -78,7 +79,7 @@ func TestOnsetByLambda(t *testing.T) {
 	}
 }
 
-// A λ of a few steps alone is found too: a bin that holds it may hold much else.
+// A λ of only a few steps is found too, although its bin may cover many other steps.
 func TestOnsetOfFewSteps(t *testing.T) {
 	for _, at := range []int{1, 2, 500, 511, 512, 513, 4001} {
 		few := curves{last: 4001, values: map[string]func(int) float64{"lambda_neg": func(step int) float64 {
@@ -93,8 +94,8 @@ func TestOnsetOfFewSteps(t *testing.T) {
 	}
 }
 
-// curves is a source that has no λ of most steps. Its bins begin at multiples of their
-// length, as a record's do, and may hold steps outside of those that are asked for.
+// curves is a source without λ for most steps. Its bins begin at multiples of their
+// length, as in a record, and may cover steps outside of the requested range.
 type curves struct {
 	last   int
 	values map[string]func(step int) float64
@@ -124,7 +125,8 @@ func (c curves) Curve(name string, from, to, points int) (bins []record.Bin, err
 	return bins, nil
 }
 
-// Without λ the options tell: both the epoch and the step must have passed.
+// Without λ, the options determine the onset: both the epoch and the step must have
+// passed.
 func TestOnsetByOptions(t *testing.T) {
 	dir := t.TempDir()
 	add(t, dir, 1, 1000, 0)
@@ -141,7 +143,7 @@ func TestOnsetByOptions(t *testing.T) {
 		{[]string{"mix_start_epoch", "9"}, 901},
 		{[]string{"mix_start_epoch", "10"}, NotYet}, // of 10 epochs
 		{[]string{"mix_start_step", "1000"}, NotYet},
-		{[]string{"mix_start", "auto"}, 0}, // nothing tells
+		{[]string{"mix_start", "auto"}, 0}, // unknown
 		{[]string{"mix_start_epoch", "x"}, 1},
 	} {
 		if got := onset(t, dir, c.options...); got != c.want {
@@ -150,8 +152,8 @@ func TestOnsetByOptions(t *testing.T) {
 	}
 }
 
-// A run that was resumed before its transformation set in has the onset of the record's
-// end; one that resumed another run's checkpoint begins with it.
+// A run that was resumed before its transformation started has the onset at the end of
+// the record. A run that resumed another run's checkpoint has it at the beginning.
 func TestOnsetOfResumedRuns(t *testing.T) {
 	dir := t.TempDir()
 	add(t, dir, 1, 150, 101) // lost: it was killed

@@ -34,7 +34,7 @@ func refused(t *testing.T, p Plan, want string) {
 	}
 }
 
-// run.json tells what was run, and of every session when and by what.
+// run.json records what was run, and by whom and when for every session.
 func TestSessions(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "save", "run")
 	prepare(t, plan(dir))
@@ -51,11 +51,11 @@ func TestSessions(t *testing.T) {
 	}
 }
 
-// A directory with a run is not touched unless that is asked for.
+// A directory with a run is not changed unless that is asked for.
 func TestPrepareRefuses(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	prepare(t, plan(dir))
-	prepare(t, plan(dir)) // nothing was trained yet
+	prepare(t, plan(dir)) // nothing has been trained yet
 	if err := os.WriteFile(filepath.Join(dir, EpochFile(3)), []byte("x"), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 
 func file(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
 
-// Readers of folders that are not trusted take whatever is there for what it is.
+// Readers of untrusted folders handle whatever is there.
 func TestReadRecordFS(t *testing.T) {
 	for name, c := range map[string]struct {
 		folder fstest.MapFS
@@ -55,7 +55,8 @@ func TestReadRecordFS(t *testing.T) {
 	}
 }
 
-// The last lines are read, however much is before them; the first may be cut.
+// The last lines are read, whatever the length before them; the first one may be cut
+// off.
 func TestLastLines(t *testing.T) {
 	text := strings.Repeat(`{"protocol":"knn","metrics":{"top1":1}}`+"\n", resultsTail/30)
 	folder := fstest.MapFS{ResultsFile: file(text + "nonsense\n" + `{"protocol":"linear","metrics":{"top1":2,"k":true}}` + "\n" + `{"protocol":"cut`)}
@@ -69,8 +70,8 @@ func TestLastLines(t *testing.T) {
 	}
 }
 
-// Metrics are followed as they grow: each line once, no half ones, none that are no JSON,
-// and from the start when a new run replaces them.
+// Metrics are followed as they grow: each line once, no incomplete lines, none that are
+// not JSON, and from the start when a new run replaces them.
 func TestFollow(t *testing.T) {
 	folder := fstest.MapFS{}
 	var f MetricsFollower
@@ -107,13 +108,13 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// What is written comes back; what is later than the step that a run was put back to goes.
+// What is written is read back. Lines after the step that a run resumes at are removed.
 func TestMetrics(t *testing.T) {
 	dir := t.TempDir()
 	folder := os.DirFS(dir).(fs.StatFS)
 	lines := []Metrics{
 		{Epoch: 0, Step: new(0.0), EpochEnd: true, KNN: new(10.0)},
-		{Epoch: 1, Step: new(10.0), Loss: new(0.0), Rate: new(0.1)}, // a loss of 0 is one
+		{Epoch: 1, Step: new(10.0), Loss: new(0.0), Rate: new(0.1)}, // a loss of 0 is a loss
 		{Epoch: 1, Step: new(12.0), Event: EventMixStart, Message: "m", Gap: new(0.3)},
 		{Epoch: 1, Step: new(20.0), EpochEnd: true, LossMean: new(2.0)},
 		{Epoch: 1, Step: new(20.0), EpochEnd: true, KNN: new(40.0)},

@@ -11,7 +11,7 @@ import (
 	"contralens/rundir"
 )
 
-// What a run that is resumed computes in is what its record or its checkpoint says.
+// A resumed run computes as its record or its checkpoint says.
 func TestResumeSettings(t *testing.T) {
 	write := func(dir string, config map[string]string) string {
 		b, err := json.Marshal(rundir.Record{Config: config})
@@ -39,7 +39,7 @@ func TestResumeSettings(t *testing.T) {
 	shared := func(machine string) string {
 		return file(nil, checkpoint.Item{Key: "threads", Value: 3}, checkpoint.Item{Key: "workers", Value: 2}, checkpoint.Item{Key: "machine", Value: machine})
 	}
-	// All processors computed and loaded before it was said which did.
+	// All processors computed and loaded before the split was an option.
 	asBefore := func(precision, format string) ComputeSettings {
 		return ComputeSettings{precision, format, machine.Processors(), machine.Processors()}
 	}

@@ -15,10 +15,10 @@ import (
 	"contralens/views"
 )
 
-// small is a network that none of the defaults describes.
+// small is a network that differs from all defaults.
 var small = nn.Config{Arch: "resnet18", Width: 0.0625, Stem: "cifar", Head: "mlp", FeatDim: 4, Modal: "RGB"}
 
-// encoderFile is a checkpoint of a small encoder, with a record if it has options.
+// encoderFile writes a checkpoint of a small encoder, with a record if it has options.
 func encoderFile(t *testing.T, options checkpoint.Dict) string {
 	t.Helper()
 	m, err := nn.New(small, 3)
@@ -37,8 +37,8 @@ func encoderFile(t *testing.T, options checkpoint.Dict) string {
 	return path
 }
 
-// The record of a checkpoint decides the network's options, or else its shapes do; an
-// option that the user set wins, with a note where it differs.
+// The record of a checkpoint, or else the shapes in it, determine the network's
+// options. An option that the user set overrides them, with a note if it differs.
 func TestLoadEncoder(t *testing.T) {
 	record := checkpoint.Dict{
 		{Key: "arch", Value: "resnet18"}, {Key: "width", Value: "0.0625"}, {Key: "stem", Value: "cifar"}, {Key: "head", Value: "mlp"},
@@ -85,7 +85,7 @@ func TestLoadEncoder(t *testing.T) {
 	}
 }
 
-// A seed decides an untrained encoder's weights.
+// The seed determines an untrained encoder's weights.
 func TestUntrainedEncoder(t *testing.T) {
 	if err := torch.Run(func() error {
 		k := config.DefaultKNN()
@@ -122,7 +122,7 @@ func TestDevice(t *testing.T) {
 	}
 }
 
-// Every random crop has the options' numbers; the jigsaw comes last.
+// Every random crop has the parameters in the options; the jigsaw comes last.
 func TestViews(t *testing.T) {
 	c := config.DefaultContrast()
 	c.InputRes, c.Modal, c.Decode, c.Jigsaw = 96, "CMC", "exact", true

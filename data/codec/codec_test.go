@@ -14,8 +14,8 @@ import (
 	"contralens/views"
 )
 
-// testdata/formats holds files of every kind and what Pillow makes of them;
-// make.py there wrote both. FORMATS_DIR is another folder of its making.
+// testdata/formats has files of all formats and Pillow's results; make.py there wrote
+// both. FORMATS_DIR names another folder made by it.
 func TestDecodeAsPillow(t *testing.T) {
 	dir := "testdata/formats"
 	if other := os.Getenv("FORMATS_DIR"); other != "" {
@@ -61,7 +61,7 @@ func TestDecodeAsPillow(t *testing.T) {
 	}
 }
 
-// Every file cut anywhere is an error or an image, never a panic.
+// Every file, truncated anywhere, gives an error or an image, never a panic.
 func TestDecodeDamaged(t *testing.T) {
 	all, _ := filepath.Glob("testdata/formats/*")
 	var m views.Image
@@ -81,7 +81,7 @@ func TestDecodeDamaged(t *testing.T) {
 		for n := 12; n < len(file); n += 1 + len(file)/60 {
 			bent := bytes.Clone(file)
 			bent[n] ^= 0x55
-			_ = Decode(bent, &m) // any answer but a panic
+			_ = Decode(bent, &m) // any answer except a panic
 		}
 	}
 	for _, text := range []string{"", "x", "<html>", "BM", "RIFF1234WEBP", "\x89PNG\r\n\x1a\n", "\xFF\xD8"} {
@@ -89,7 +89,7 @@ func TestDecodeDamaged(t *testing.T) {
 			t.Errorf("%q was decoded", text)
 		}
 	}
-	// A file that ends without JPEG's end is refused, by Pillow too.
+	// A truncated JPEG is an error, as in Pillow.
 	file, err := os.ReadFile("testdata/formats/no-end.jpg")
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +99,8 @@ func TestDecodeDamaged(t *testing.T) {
 	}
 }
 
-// A thin giant is decoded, and its memory given back; a bomb is refused by its header.
+// A long, thin image is decoded and its memory released; a decompression bomb is
+// refused by its header.
 func TestDecodeGiants(t *testing.T) {
 	var b bytes.Buffer
 	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 20000, 900))); err != nil {
@@ -133,7 +134,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
 		if w, h, err := size(Format(file), file); err == nil && w > 0 && h > (1<<22)/w {
-			return // large images take memory and time, but no other code
+			return // large images take memory and time, but no other code path
 		}
 		var m views.Image
 		if err := Decode(file, &m); err == nil && (m.W < 1 || m.H < 1 || len(m.Pix) != 3*m.W*m.H) {

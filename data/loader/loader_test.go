@@ -78,7 +78,7 @@ func TestLoaderNamesABrokenImage(t *testing.T) {
 	}
 }
 
-// waiting is a dataset whose images come only when the context ends.
+// waiting is a dataset whose images arrive only when the context ends.
 type waiting struct{ datatest.Generated }
 
 func (waiting) Image(ctx context.Context, _ int, _ *views.Image) error {
@@ -86,7 +86,7 @@ func (waiting) Image(ctx context.Context, _ int, _ *views.Image) error {
 	return ctx.Err()
 }
 
-// A stop ends the wait for a batch, and the reads; so does Close.
+// The end of the context ends the wait for a batch and the reads; so does Close.
 func TestLoaderStopsWithItsContext(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	o := datatest.Options(3)
@@ -100,7 +100,8 @@ func TestLoaderStopsWithItsContext(t *testing.T) {
 	loader.NewViews(t.Context(), o).Close()
 }
 
-// A stop during the last step doesn't keep the epoch from being complete.
+// The end of the context during the last step does not keep the epoch from being
+// complete.
 func TestEndOfEpochAfterStop(t *testing.T) {
 	for range 50 {
 		ctx, stop := context.WithCancel(t.Context())

@@ -16,7 +16,7 @@ import (
 	"contralens/views"
 )
 
-// photos is a folder with the golden photos, n times.
+// photos is a folder with n copies of the golden photos.
 func photos(t *testing.T, n int) data.Dataset {
 	t.Helper()
 	dir := t.TempDir()
@@ -37,7 +37,7 @@ func photos(t *testing.T, n int) data.Dataset {
 	return p.Train
 }
 
-// all is every value of an epoch, view by view.
+// all returns all values of an epoch, view by view.
 func all(t *testing.T, o loader.ViewOptions) []float32 {
 	t.Helper()
 	l := loader.NewViews(t.Context(), o)
@@ -66,8 +66,8 @@ func specs(size int, exact bool) []views.Spec {
 	return []views.Spec{b, b, eval}
 }
 
-// Decoding only what the crops need gives the same views as decoding everything,
-// unless the scale is reduced, and then nearly the same ones.
+// Decoding only what the crops need gives the same views as decoding everything. If the
+// scale is reduced, they are nearly the same.
 func TestWorkerDecodesParts(t *testing.T) {
 	d := photos(t, 12)
 	if _, ok := d.(data.Files); !ok {
@@ -75,11 +75,11 @@ func TestWorkerDecodesParts(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		size  int
-		views int     // how many of the specs
-		mean  float64 // allowed, in standard deviations
+		views int     // number of specs used
+		mean  float64 // allowed difference in standard deviations
 	}{
-		{300, 3, 1e-6}, // larger than the crops: the file's own scale
-		{64, 3, 1e-6},  // evaluation keeps that scale
+		{300, 3, 1e-6}, // larger than the crops: full scale
+		{64, 3, 1e-6},  // evaluation keeps full scale
 		{64, 2, 0.15},
 	} {
 		o := loader.ViewOptions{Dataset: d, BatchSize: 5, Workers: 2, Seed: 1, Views: specs(tc.size, true)[:tc.views]}
@@ -102,8 +102,8 @@ func TestWorkerDecodesParts(t *testing.T) {
 	}
 }
 
-// Another image costs a worker little memory: what opening its file takes, and now
-// and then a buffer for a batch.
+// Another image takes little memory in a worker: that of opening its file, and from
+// time to time a buffer for a batch.
 func TestWorkerReusesMemory(t *testing.T) {
 	o := loader.ViewOptions{Dataset: photos(t, 600), BatchSize: 10, Workers: 1, Views: specs(64, false)[:2], Shuffle: true}
 	all(t, o)
@@ -111,7 +111,7 @@ func TestWorkerReusesMemory(t *testing.T) {
 	l := loader.NewViews(t.Context(), o)
 	defer l.Close()
 	b, err := l.Next()
-	for range 5 { // buffers grow to the largest image
+	for range 5 { // buffers grow to the size of the largest image
 		l.Recycle(b)
 		if b, err = l.Next(); err != nil {
 			t.Fatal(err)
@@ -128,7 +128,7 @@ func TestWorkerReusesMemory(t *testing.T) {
 	}
 }
 
-// A file that is broken where the crop lies goes the way of all broken files.
+// A file that is broken inside the crop is treated like any broken file.
 func TestWorkerNamesABrokenPhoto(t *testing.T) {
 	dir := t.TempDir()
 	file, err := os.ReadFile(golden.Path(t, "augment", "images", "img0.jpg"))

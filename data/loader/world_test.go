@@ -11,8 +11,8 @@ import (
 	"contralens/world"
 )
 
-// The processes of a world load together what one process loads: each batch is the
-// batches of the ranks one after the other, also where a rank has no row of it.
+// The processes of a world together load what one process loads: each batch is the
+// concatenation of the batches of the ranks, even if a rank has no row of it.
 func TestWorld(t *testing.T) {
 	for size := 1; size <= 5; size++ { // 53 images: the last batch of 10 has 3
 		one := loader.NewViews(t.Context(), datatest.Options(2))
@@ -54,7 +54,7 @@ func TestWorld(t *testing.T) {
 	}
 }
 
-// The order of an epoch is the one that all checkpoints were trained in.
+// The order of an epoch must not change, because checkpoints were trained with it.
 func TestShuffled(t *testing.T) {
 	for _, tc := range []struct {
 		seed  uint64

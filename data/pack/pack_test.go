@@ -40,8 +40,8 @@ func packed(t *testing.T, src string, o Options, open sets.Options) (dst string,
 	return dst, p, result
 }
 
-// Packed without resizing, a folder gives the same batches, class for class and
-// pixel for pixel, with every number of workers.
+// A folder that is packed without resizing gives the same batches, class for class and
+// pixel for pixel, with any number of workers.
 func TestPackedIsTheSame(t *testing.T) {
 	src := t.TempDir()
 	var paths []string
@@ -83,8 +83,8 @@ func TestPackedIsTheSame(t *testing.T) {
 	}
 }
 
-// Large images are resized, other formats than JPEG and PNG become JPEG, images
-// that are no files PNG; what cannot be read is named and left out.
+// Large images are resized, formats other than JPEG and PNG become JPEG, images that
+// are not files become PNG, and unreadable ones are named and left out.
 func TestPackResizes(t *testing.T) {
 	src := t.TempDir()
 	for i, name := range []string{"rgb.jpg", "cmyk.jpg", "rgb.bmp", "lossless.webp", "gray.png"} {
@@ -110,8 +110,8 @@ func TestPackResizes(t *testing.T) {
 			t.Errorf("%s: %v, %d x %d, want 14 x 10", p.Train.Path(i), err, m.W, m.H)
 		}
 	}
-	// Resizing averages: the mean stays, and the picture is the one that the exact
-	// resampler makes.
+	// Resizing averages: the mean does not change, and the image equals that of the
+	// exact resampler.
 	b, err := os.ReadFile("../codec/testdata/formats/lossless.webp")
 	if err != nil {
 		t.Fatal(err)
@@ -177,8 +177,8 @@ func TestPackRefuses(t *testing.T) {
 	}
 }
 
-// A folder that is there is filled in place, as a disk that is mounted on it needs;
-// nothing beside it is touched, whatever its name.
+// An existing folder is filled in place, because it may be a mount point. Nothing
+// beside it changes, whatever its name is.
 func TestPackIntoFolder(t *testing.T) {
 	src := filepath.Join(t.TempDir(), "x.part")
 	datatest.Write(t, src, "a/1.jpg", "b/2.jpg")
@@ -203,7 +203,7 @@ func TestPackIntoFolder(t *testing.T) {
 	}
 }
 
-// ImageNet-100's classes are picked out of shards of more.
+// The classes of ImageNet-100 are selected from shards with more classes.
 func TestShardsOfImageNet100(t *testing.T) {
 	src := t.TempDir()
 	datatest.Write(t, src, "train/n3/1.png", "train/n1/1.png", "train/n2/1.png", "val/n2/1.png", "val/n3/1.png")
@@ -224,8 +224,8 @@ func TestShardsOfImageNet100(t *testing.T) {
 	}
 }
 
-// The unlabeled split is packed as "unlabeled". Packs of earlier versions, which have
-// it as "unlabelled", are read too.
+// The unlabeled split is packed as "unlabeled". Older packs, which call it
+// "unlabelled", are read too.
 func TestUnlabeledSplit(t *testing.T) {
 	src := t.TempDir()
 	datatest.Formats["stl10"](t, src)

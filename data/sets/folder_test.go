@@ -12,7 +12,7 @@ import (
 	"contralens/data/datatest"
 )
 
-// Odd trees are read as far as they make sense, and what is left out is said.
+// Odd folder trees are read as far as possible, and what is left out is reported.
 func TestFolderOddities(t *testing.T) {
 	for _, tc := range []struct {
 		name        string
@@ -95,8 +95,8 @@ func TestFolderOddities(t *testing.T) {
 	}
 }
 
-// A folder that cannot be read is an error that names it: without it labels
-// would shift. The super-user reads everything, so the test becomes someone else.
+// A folder that cannot be read is an error that names it, because labels would shift
+// without it. Root can read everything, so the test changes its user.
 func TestFolderWithoutPermission(t *testing.T) {
 	if dir := os.Getenv("CLOSED_FOLDER"); dir != "" {
 		_, _, err := opened(t, Options{Folder: dir})
@@ -116,7 +116,7 @@ func TestFolderWithoutPermission(t *testing.T) {
 	if err := os.Chmod(closed, 0); err != nil {
 		t.Fatal(err)
 	}
-	defer os.Chmod(closed, 0o755) // else it could not be removed
+	defer os.Chmod(closed, 0o755) // or it could not be removed
 	program, err := os.ReadFile(os.Args[0])
 	if err != nil {
 		t.Fatal(err)

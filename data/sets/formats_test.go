@@ -19,7 +19,7 @@ func TestFormats(t *testing.T) {
 		labels                 string // of the training images
 		testLabel              int
 		classes                string
-		last                   string // the last training image's size and the pixel in its second column of its first row
+		last                   string // size of the last training image, and its pixel in the first row and second column
 		path                   string // end of its Path
 	}{
 		{"cifar10", 10, 1, 0, "[1 9 2 9 3 9 4 9 5 9]", 7,
@@ -32,7 +32,7 @@ func TestFormats(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := t.TempDir()
 			datatest.Formats[tc.name](t, dir)
-			names := []string{tc.name, ""} // "": found by its files
+			names := []string{tc.name, ""} // "": recognized by its files
 			if tc.name == "list" {
 				names = names[:1]
 			}
@@ -76,8 +76,7 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// Damaged, missing and foreign files are each refused in a sentence that names
-// the file.
+// Damaged, missing and foreign files are refused with an error that names the file.
 func TestDamagedFormats(t *testing.T) {
 	cut := func(name string, by int) func(t *testing.T, dir string) {
 		return func(t *testing.T, dir string) {
@@ -144,7 +143,7 @@ func TestDamagedFormats(t *testing.T) {
 	}
 	for _, name := range Names() {
 		if name == "fashion-mnist" {
-			continue // its package stands in
+			continue // its package is used instead
 		}
 		for _, folder := range []string{t.TempDir(), filepath.Join(t.TempDir(), "nowhere")} {
 			if _, _, err := opened(t, Options{Name: name, Folder: folder}); err == nil ||
@@ -155,8 +154,7 @@ func TestDamagedFormats(t *testing.T) {
 	}
 }
 
-// A file named by a list is read from where the list says; one that is missing
-// is an unreadable image.
+// A list's paths are relative to the list; a missing file is an unreadable image.
 func TestListAsDataFolder(t *testing.T) {
 	dir := t.TempDir()
 	datatest.Write(t, dir, "x/1.jpg")

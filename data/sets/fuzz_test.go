@@ -36,7 +36,7 @@ func writeAll(t *testing.T, files map[string][]byte) (dir string) {
 	return dir
 }
 
-// FuzzIDX reads images and labels of MNIST's format.
+// FuzzIDX reads images and labels in MNIST's format.
 func FuzzIDX(f *testing.F) {
 	idx := func(shape []uint32, values int) []byte {
 		b := []byte{0, 0, 8, byte(len(shape))}
@@ -59,7 +59,7 @@ func FuzzIDX(f *testing.F) {
 	})
 }
 
-// FuzzRecords reads CIFAR-100's files of records.
+// FuzzRecords reads record files of CIFAR-100.
 func FuzzRecords(f *testing.F) {
 	f.Add(make([]byte, 2*3074))
 	f.Add(append([]byte{9, 200}, make([]byte, 3072)...))
@@ -84,8 +84,8 @@ func FuzzList(f *testing.F) {
 	})
 }
 
-// FuzzINat18 reads annotation files: labels are classes, and no image lies
-// outside the folder.
+// FuzzINat18 reads annotation files: labels are classes, and no image is outside of the
+// folder.
 func FuzzINat18(f *testing.F) {
 	f.Add([]byte(`{"images":[{"id":1,"file_name":"a/1.jpg"}],"annotations":[{"image_id":1,"category_id":7}],"categories":[{"id":7,"name":"cat"}]}`))
 	f.Add([]byte(`{"info":{"x":[1,{}]},"images":[{"id":-1,"file_name":"../1.jpg"}],"annotations":[],"categories":[{"id":9223372036854775807}]}`))

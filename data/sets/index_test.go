@@ -12,7 +12,7 @@ import (
 	"contralens/data/store"
 )
 
-// The index is made when it is missing, of other files, or damaged, and else used.
+// The index is made if it is missing, damaged or for other files; else it is used.
 func TestIndex(t *testing.T) {
 	dst := t.TempDir()
 	dir := filepath.Join(dst, "train")
@@ -37,7 +37,7 @@ func TestIndex(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// An index that is used is believed: a label changed in it shows.
+	// The contents of a valid index are used: a label changed in it takes effect.
 	marked := *fresh
 	marked.entries = slices.Clone(fresh.entries)
 	marked.entries[0].Label = 1

@@ -115,7 +115,7 @@ func TestFashionMNIST(t *testing.T) {
 	}
 }
 
-// opened are the training and test images of a dataset.
+// opened has the training and test images of a dataset.
 func opened(t *testing.T, o Options) (train, test data.Dataset, err error) {
 	t.Helper()
 	p, err := Open(t.Context(), o)

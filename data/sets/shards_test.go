@@ -13,8 +13,8 @@ import (
 	"contralens/views"
 )
 
-// A shard cut at any byte gives the images before the cut and says so; shards of
-// others' making are read.
+// A shard that is truncated at any byte gives the images before that, and reports it.
+// Shards made by other programs are read.
 func TestDamagedAndForeignShards(t *testing.T) {
 	member := func(w *tar.Writer, name, content string) {
 		if err := w.WriteHeader(&tar.Header{Name: name, Size: int64(len(content)), Mode: 0o644}); err != nil {
@@ -77,7 +77,7 @@ func TestDamagedAndForeignShards(t *testing.T) {
 	member(w, "a.cls", "0")
 	member(w, "a.jpg", string(jpg)) // the class may come first
 	member(w, "b.cls", "1")         // no image
-	member(w, "c.jpg", string(jpg)) // no class that could be
+	member(w, "c.jpg", string(jpg)) // not the number of a class
 	member(w, "c.cls", "2000000000")
 	member(w, "d.jpg", string(jpg))
 	member(w, "d.cls", "dog")
@@ -111,7 +111,7 @@ func TestDamagedAndForeignShards(t *testing.T) {
 	}
 }
 
-// A tar file beside images or class folders is somebody's backup, not a shard.
+// A tar file beside images or class folders is someone's backup, not a shard.
 func TestTarBesideImages(t *testing.T) {
 	for _, name := range []string{"a/1.jpg", "1.jpg"} {
 		dir := t.TempDir()

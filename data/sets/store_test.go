@@ -18,7 +18,8 @@ import (
 	"contralens/views"
 )
 
-// everyKind writes a dataset of each kind into folders, by the names of the kinds.
+// everyKind writes a dataset of each kind into folders, which are named after the
+// kinds.
 func everyKind(t *testing.T) map[string]string {
 	t.Helper()
 	folders := map[string]string{}
@@ -42,7 +43,7 @@ func everyKind(t *testing.T) map[string]string {
 	return folders
 }
 
-// content is all that a dataset says of its images, and their pixels.
+// content is everything that a dataset says about its images, and their pixels.
 func content(t *testing.T, p data.Splits) []string {
 	t.Helper()
 	var all []string
@@ -63,7 +64,7 @@ func content(t *testing.T, p data.Splits) []string {
 	return all
 }
 
-// Every dataset is the same from memory, when nothing of it is on disk any more.
+// Every dataset is the same when it is read from memory, without files on disk.
 func TestEveryStore(t *testing.T) {
 	for name, folder := range everyKind(t) {
 		p, err := Open(t.Context(), Options{Name: name, Folder: folder, CacheBytes: -1})
@@ -91,8 +92,8 @@ func TestEveryStore(t *testing.T) {
 	}
 }
 
-// A stop ends the opening of a dataset, and the reading of an image, while the store
-// is waited for.
+// The end of the context ends the opening of a dataset and the reading of an image,
+// while they wait for the store.
 func TestStopEndsReading(t *testing.T) {
 	for name, folder := range everyKind(t) {
 		p, err := Open(t.Context(), Options{Name: name, Folder: folder, Store: &storetest.Store{Store: store.Disk{}},
@@ -126,7 +127,7 @@ func TestStopEndsReading(t *testing.T) {
 	}
 }
 
-// An image is read once, and nothing but its file: one call of the store.
+// Reading an image takes one call of the store, for its file.
 func TestCallsOfAStore(t *testing.T) {
 	folder := everyKind(t)["folder"]
 	counting := &storetest.Store{Store: store.Disk{}}
@@ -136,7 +137,7 @@ func TestCallsOfAStore(t *testing.T) {
 	}
 	opened := counting.Calls.Load()
 	var m views.Image
-	for range 3 { // the cache has it after the first time
+	for range 3 { // in the cache after the first time
 		if err := p.Train.Image(t.Context(), 0, &m); err != nil {
 			t.Fatal(err)
 		}
@@ -148,7 +149,7 @@ func TestCallsOfAStore(t *testing.T) {
 	}
 }
 
-// A store that fails makes an image unreadable, in the store's words.
+// If a store fails, an image is unreadable, and the error is the store's.
 func TestFailingStore(t *testing.T) {
 	folder := everyKind(t)["folder"]
 	failing := &storetest.Store{Store: store.Disk{}, Fail: func(name string) error {
@@ -168,8 +169,8 @@ func TestFailingStore(t *testing.T) {
 	}
 }
 
-// A dataset from outside is opened by its name, or by a file that marks it; what Open
-// does to all datasets it does to this one.
+// A dataset from outside is opened by its name or recognized by a file. Open treats it
+// like all others.
 func TestRegister(t *testing.T) {
 	before := registered
 	defer func() { registered = before }()
@@ -217,7 +218,7 @@ func TestFromFiles(t *testing.T) {
 	}
 }
 
-// The message about a wrong option can be in a command line's words.
+// The error about an option can name the option as on the command line.
 func TestOptionError(t *testing.T) {
 	_, err := Open(t.Context(), Options{Name: "folder", Folder: "nowhere"})
 	var wrong *OptionError

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// stores are stores with the same files, and the folder that these are in.
+// stores are stores with the same files, and the folder of these files.
 func stores(t *testing.T, files map[string]string) map[string]struct {
 	Store
 	root string
@@ -36,7 +36,7 @@ func stores(t *testing.T, files map[string]string) map[string]struct {
 	}{"disk": {Disk{}, dir}, "memory": {memory, "root"}}
 }
 
-// Every store answers alike.
+// All stores give the same answers.
 func TestStores(t *testing.T) {
 	ctx := context.Background()
 	for kind, s := range stores(t, map[string]string{"b.txt": "hello", "a/x/1": "1", "a/2": "22", "empty": ""}) {
@@ -102,7 +102,7 @@ func TestStores(t *testing.T) {
 	}
 }
 
-// After the end of a context nothing is read any more, from an open stream neither.
+// After the context has ended, nothing is read, not even from an open stream.
 func TestStop(t *testing.T) {
 	for kind, s := range stores(t, map[string]string{"a/b": "hello"}) {
 		ctx, stop := context.WithCancel(context.Background())
@@ -126,8 +126,8 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// On disk links are followed, a folder has one ID under all its names, and nothing
-// waits for a pipe.
+// On disk, links are followed, a folder has one ID under all its names, and pipes do
+// not block.
 func TestDisk(t *testing.T) {
 	ctx, dir := context.Background(), t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }

@@ -19,8 +19,8 @@ import (
 	"contralens/torch"
 )
 
-// mixture draws n features of overlapping classes, in columns of very different
-// scale, as networks give them.
+// mixture draws n features of overlapping classes, with columns of very different
+// scale, as networks produce.
 func mixture(n, d, classes int, seed uint64) (x []float32, labels []int64) {
 	center := rand.New(rand.NewPCG(7, 7))
 	centers := make([]float64, classes*d)
@@ -38,7 +38,7 @@ func mixture(n, d, classes int, seed uint64) (x []float32, labels []int64) {
 	return x, labels
 }
 
-// The derivative is the difference quotient.
+// The derivative equals the difference quotient.
 func TestLogisticGradient(t *testing.T) {
 	const n, d, classes = 40, 3, 4
 	x, labels := mixture(n, d, classes, 1)
@@ -72,9 +72,9 @@ func TestLogisticErrors(t *testing.T) {
 	})
 }
 
-// A linear probe here and in PyTorch on the same features: L-BFGS and SGD agree
-// within 0.2 points; SGD in the same order ends with the same weights, and its
-// checkpoint is read there.
+// A linear probe here and in PyTorch on the same features: L-BFGS and SGD agree within
+// 0.2 points. SGD in the same order ends with the same weights, and PyTorch reads its
+// checkpoint.
 func TestProbesAgreeWithPyTorch(t *testing.T) {
 	const python = "/usr/bin/python3"
 	if err := exec.Command(python, "-c", "import torch, numpy").Run(); err != nil {

@@ -13,7 +13,7 @@ import (
 	"contralens/torch"
 )
 
-// probeOf is a trainer of a probe on random features.
+// probeOf returns the trainer of a probe on random features.
 func probeOf(classes, dim int) *Trainer {
 	x := torch.Zeros([]int{10, dim}).Normal_(0, 1, torch.NewGenerator(1, torch.CPU))
 	h := NewLinear(classes, dim, 0, torch.CPU)
@@ -21,8 +21,8 @@ func probeOf(classes, dim int) *Trainer {
 		Optimizer: optim.NewSGD(h.Parameters(), 0.9, 0), Schedule: optim.Schedule{Rate: 30, Epochs: 5}, Epochs: 5}
 }
 
-// A linear checkpoint that PyTorch wrote is read exactly, and resumes at the
-// epoch after its last, with a warning that says what it lacks.
+// A linear checkpoint written by PyTorch is read exactly. It resumes at the epoch after
+// its last, with a warning about what it lacks.
 func TestPyTorchsLinearCheckpoint(t *testing.T) {
 	path := golden.Path(t, "checkpoint", "linear_zip.pth")
 	inside(t, func() {
@@ -53,15 +53,15 @@ func TestPyTorchsLinearCheckpoint(t *testing.T) {
 		if err != nil || l.Classes() != 3 || record.Protocol != "" {
 			t.Errorf("Read: %v, %+v", err, record)
 		}
-		// Another number of classes or features is told apart.
+		// Another number of classes or features is an error.
 		if _, _, err := probeOf(4, 8).Load(path, nil); err == nil || !strings.Contains(err.Error(), "--n_class") {
 			t.Errorf("4 classes: %v", err)
 		}
 	})
 }
 
-// A checkpoint of the middle of an epoch resumes there, and on fewer images at the
-// beginning of the epoch, with a warning.
+// A checkpoint from the middle of an epoch resumes there. On fewer images it resumes at
+// the beginning of the epoch, with a warning.
 func TestFewerImagesThanBefore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.pth")
 	inside(t, func() {
@@ -86,8 +86,8 @@ func TestFewerImagesThanBefore(t *testing.T) {
 	})
 }
 
-// An encoder of luminance and one of chrominance are evaluated on both's features,
-// in YDbDr.
+// The luminance and chrominance encoders are evaluated on the features of both, in
+// YDbDr.
 func TestTwoEncoders(t *testing.T) {
 	inside(t, func() {
 		m, err := nn.New(nn.Config{Arch: "resnet18", Width: 0.125, Stem: "cifar", FeatDim: 4, Modal: "CMC"}, 1)

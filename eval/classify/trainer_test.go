@@ -78,7 +78,7 @@ func state(m *nn.Model) map[string][]float32 {
 	return s
 }
 
-// trainer trains a probe, or with last > 0 the encoder's last stages as well.
+// trainer trains a probe, or with last > 0 also the encoder's last stages.
 func trainer(t *testing.T, m *nn.Model, d data.Dataset, last int) *Trainer {
 	t.Helper()
 	spec, err := views.Preset("NULL", 8, 0.5)
@@ -104,7 +104,7 @@ func trainer(t *testing.T, m *nn.Model, d data.Dataset, last int) *Trainer {
 	return tr
 }
 
-// A probe learns, and leaves its encoder, running statistics included, as it was.
+// A probe learns, and does not change its encoder, running statistics included.
 func TestProbeLeavesTheEncoder(t *testing.T) {
 	inside(t, func() {
 		m := network(t)
@@ -129,8 +129,8 @@ func TestProbeLeavesTheEncoder(t *testing.T) {
 	})
 }
 
-// Fine-tuning changes the stages that it trains, by smaller steps the deeper
-// they are, and no others.
+// Fine-tuning changes the stages that it trains, the earlier ones by smaller steps, and
+// no others.
 func TestFineTuningTrainsTheLastStages(t *testing.T) {
 	inside(t, func() {
 		m := network(t)
@@ -172,8 +172,8 @@ func TestLayerRates(t *testing.T) {
 	})
 }
 
-// Training stopped in the middle of an epoch and taken up from its checkpoint
-// ends, bit for bit, where training without a stop ends.
+// Training that is stopped in the middle of an epoch and resumed from its checkpoint
+// gives the same result, bit for bit, as uninterrupted training.
 func TestResumeIsExact(t *testing.T) {
 	for _, last := range []int{0, 5} {
 		t.Run(fmt.Sprint("last ", last), func(t *testing.T) {
@@ -248,7 +248,7 @@ func TestResumeIsExact(t *testing.T) {
 	}
 }
 
-// Two rates at once give the classifiers that each gives alone.
+// Training with two rates at once gives the classifiers that each rate gives alone.
 func TestSweepTrainsEachForItself(t *testing.T) {
 	inside(t, func() {
 		x := torch.Zeros([]int{50, 6}).Normal_(0, 1, torch.NewGenerator(1, torch.CPU))
@@ -282,7 +282,7 @@ func TestSweepTrainsEachForItself(t *testing.T) {
 	})
 }
 
-// Rows of weights of length l have length l^(1-τ) afterwards; the bias is gone.
+// Rows of weights of length l have length l^(1-τ) afterwards; the bias is removed.
 func TestTauNormalized(t *testing.T) {
 	inside(t, func() {
 		l := &Linear{Weight: torch.FromFloat32([]float32{3, 4, 0, 2}, 2, 2), Bias: torch.Ones([]int{2})}
@@ -297,7 +297,7 @@ func TestTauNormalized(t *testing.T) {
 	})
 }
 
-// Class-balanced sampling lifts the rare class of a long-tailed training set.
+// Class-balanced sampling improves the rare class of a long-tailed training set.
 func TestBalancedSamplingLiftsRareClasses(t *testing.T) {
 	inside(t, func() {
 		m := network(t)

@@ -11,7 +11,7 @@ import (
 )
 
 // colorFolder makes a folder with train/ and val/ images of three classes, red, green
-// and blue, under random noise.
+// and blue, with random noise.
 func colorFolder(perClass int) (dir string) {
 	dir, err := os.MkdirTemp("", "colors")
 	check(err)

@@ -12,7 +12,8 @@ import (
 	"contralens/rundir"
 )
 
-// probeOptions are a linear probe on augmented images, in a run directory of the name.
+// probeOptions returns the options of a linear probe on augmented images, in a run
+// directory with the given name.
 func probeOptions(t *testing.T, images, name string) config.Linear {
 	t.Helper()
 	c := config.DefaultLinear()
@@ -26,8 +27,8 @@ func probeOptions(t *testing.T, images, name string) config.Linear {
 	return c
 }
 
-// A protocol whose context ends saves its state and says so; with Resume it ends with
-// the result of one that was not stopped. Reporter hears the lines that log.txt has.
+// A protocol whose context ends saves its state and reports it. With Resume it ends
+// with the result of an uninterrupted one. Reporter receives the lines of log.txt.
 func TestStopAndResume(t *testing.T) {
 	images := colorFolder(8)
 	defer os.RemoveAll(images)
@@ -72,7 +73,7 @@ func TestStopAndResume(t *testing.T) {
 	}
 }
 
-// What fails before training leaves no run directory, and Begin is not called.
+// A failure before training leaves no run directory, and Begin is not called.
 func TestRefusals(t *testing.T) {
 	images := colorFolder(2)
 	defer os.RemoveAll(images)
@@ -98,7 +99,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// A stop while the dataset is opened ends a protocol as one in training does.
+// The end of the context while the dataset is opened ends a protocol as during
+// training.
 func TestStopBeforeTraining(t *testing.T) {
 	images := colorFolder(2)
 	defer os.RemoveAll(images)

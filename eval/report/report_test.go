@@ -33,7 +33,7 @@ func top1(v float64) map[string]any { return map[string]any{"top1": v} }
 func TestCollect(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "ft_linear", result("linear", "g", "a", 0, 20, map[string]any{"top1": 50., "many": 70.}))
-	put(t, dir, "ft_linear", result("linear", "g", "a", 0, 20, map[string]any{"top1": 52., "many": 70.})) // done again
+	put(t, dir, "ft_linear", result("linear", "g", "a", 0, 20, map[string]any{"top1": 52., "many": 70.})) // repeated
 	put(t, dir, "ft_linear_seed-1", result("linear", "g", "b", 0, 20, map[string]any{"top1": 54., "many": 73.}))
 	put(t, dir, "ft_linear_seed-2", result("linear", "g", "b", 2, 20, map[string]any{"top1": 59., "many": 73.}))
 	put(t, dir, "plain|x", result("knn", "h5", "", 0, 5, top1(40)))

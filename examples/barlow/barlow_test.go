@@ -20,8 +20,8 @@ import (
 	"contralens/world"
 )
 
-// The method trains through the same trainer as all others: its loss falls, the
-// record has its scores, a checkpoint holds it.
+// The method is trained by the same loop as all others: its loss falls, the record has
+// its scores, and a checkpoint stores it.
 func TestTrains(t *testing.T) {
 	c := config.DefaultContrast()
 	c.Method, c.DataFolder, c.Dataset = "BarlowTwins", pictures(t, 128), "folder"
@@ -89,7 +89,7 @@ func TestRefusesNegatives(t *testing.T) {
 	}
 }
 
-// The document shows this package as it is.
+// The documentation shows this package verbatim.
 func TestDocument(t *testing.T) {
 	code, err := os.ReadFile("barlow.go")
 	if err != nil {
@@ -104,7 +104,7 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// pictures makes a folder of colored shapes on colored grounds.
+// pictures makes a folder of colored shapes on colored backgrounds.
 func pictures(t *testing.T, n int) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "pictures")

@@ -17,7 +17,7 @@ import (
 	"contralens/views"
 )
 
-// pictures are files of a dataset of 12 images.
+// pictures returns the files of a dataset of 12 images.
 func pictures(t *testing.T) store.Memory {
 	t.Helper()
 	files, list := store.Memory{}, "image,class,split\n"
@@ -38,7 +38,7 @@ func pictures(t *testing.T) store.Memory {
 	return files
 }
 
-// The dataset is found by its list, and read from any store.
+// The dataset is recognized by its list, and read from any store.
 func TestOpen(t *testing.T) {
 	p, err := sets.Open(t.Context(), sets.Options{Store: pictures(t), Folder: "photos"})
 	if err != nil {
@@ -62,7 +62,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// The program with this package imported knows the dataset.
+// The program knows the dataset if this package is imported.
 func TestProgram(t *testing.T) {
 	dir := t.TempDir()
 	for name, b := range pictures(t) {
@@ -94,7 +94,7 @@ func TestProgram(t *testing.T) {
 	}
 }
 
-// compile makes the program with one more file, which imports this package.
+// compile builds the program with one more file, which imports this package.
 func compile(t *testing.T, dir string) string {
 	t.Helper()
 	file, overlay, program := filepath.Join(dir, "csvset.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir,

@@ -44,7 +44,7 @@ func options(t *testing.T, folder, runs string) config.Contrast {
 	c := config.DefaultContrast()
 	c.Method, c.DataFolder, c.Arch, c.Width, c.Stem, c.InputRes = "MoCov2", folder, "resnet18", 0.0625, "cifar", 16
 	c.BatchSize, c.K, c.FeatDim, c.Epochs, c.Seed = 4, 8, 8, 40, 3
-	c.LearningRate = 1e-12 // nothing is learned: the loss only wanders
+	c.LearningRate = 1e-12 // nothing is learned: the loss only fluctuates
 	c.ModelPath, c.TBPath, c.Name = runs, filepath.Join(runs, "tb"), "run"
 	if _, err := c.Resolve(nil); err != nil {
 		t.Fatal(err)
@@ -52,7 +52,7 @@ func options(t *testing.T, folder, runs string) config.Contrast {
 	return c
 }
 
-// epochs are those that a run has finished.
+// epochs returns the number of epochs that a run has completed.
 func epochs(t *testing.T, result train.Result) (n int) {
 	t.Helper()
 	for _, m := range rundir.LastMetrics(os.DirFS(result.Dir).(fs.StatFS)) {
@@ -63,8 +63,8 @@ func epochs(t *testing.T, result train.Result) (n int) {
 	return n
 }
 
-// TestPlateau: a training that learns nothing ends after two epochs without a new
-// lowest loss, and one that was interrupted before ends at the same epoch.
+// TestPlateau: a run that learns nothing ends after two epochs without a new lowest
+// loss. A run that was interrupted before that ends at the same epoch.
 func TestPlateau(t *testing.T) {
 	folder := photos(t, 12)
 	whole, err := train.Pretrain(context.Background(), options(t, folder, t.TempDir()), train.Options{Hooks: plateau.Hooks(2)})

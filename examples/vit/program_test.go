@@ -16,7 +16,7 @@ import (
 	"contralens/checkpoint"
 )
 
-// The program with this package imported trains the architecture with MoCo v2 and the
+// If this package is imported, the program trains the architecture with MoCo v2 and the
 // feature transformation, resumes with the same bits, and reads its checkpoint.
 func TestProgram(t *testing.T) {
 	dir := t.TempDir()
@@ -75,7 +75,7 @@ func TestProgram(t *testing.T) {
 	do(train + "--precision fp32 --epochs 1 --name init --init weights.safetensors")
 }
 
-// compile makes the program with one more file, which imports this package.
+// compile builds the program with one more file, which imports this package.
 func compile(t *testing.T, dir string) string {
 	t.Helper()
 	file, overlay := filepath.Join(dir, "vit.go"), filepath.Join(dir, "overlay.json")
@@ -98,7 +98,7 @@ func compile(t *testing.T, dir string) string {
 	return program
 }
 
-// values are the bytes of a checkpoint's tensors under a key.
+// values returns the bytes of a checkpoint's tensors under a key.
 func values(t *testing.T, dir, run, key string) (all []byte) {
 	t.Helper()
 	tree, err := checkpoint.Read(filepath.Join(dir, "save", run, "current.pth"))
@@ -115,7 +115,7 @@ func values(t *testing.T, dir, run, key string) (all []byte) {
 	return all
 }
 
-// pictures writes n pictures, each of stripes of its own.
+// pictures writes n images, each with different stripes.
 func pictures(t *testing.T, dir string, n int) {
 	t.Helper()
 	if err := os.MkdirAll(dir, 0o755); err != nil {

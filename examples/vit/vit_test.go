@@ -25,8 +25,8 @@ func images(n, side int) *torch.Tensor {
 	return torch.Zeros([]int{n, 3, side, side}).Normal_(0, 1, torch.NewGenerator(1, torch.CPU))
 }
 
-// Every stage has a map of the patches, at any size of image, and the last one's mean is
-// the features. CMC has two encoders of half the width.
+// Every stage has a feature map of the patches, for any image size, and the mean of the
+// last one is the features. CMC has two encoders of half the width.
 func TestStages(t *testing.T) {
 	for _, c := range []struct {
 		net       nn.Config
@@ -56,7 +56,7 @@ func TestStages(t *testing.T) {
 	}
 }
 
-// With its blocks on the tape, gradients are those without, bit for bit.
+// With the blocks on the tape, gradients are the same as without, bit for bit.
 func TestCheckpointing(t *testing.T) {
 	gradients := func(checkpoint bool) (all [][]float32) {
 		m := network(t, nn.Config{Stem: "cifar", Checkpoint: checkpoint})

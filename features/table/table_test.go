@@ -22,8 +22,8 @@ import (
 	"contralens/torch"
 )
 
-// pictures makes a folder of n small pictures of changing colors, and a file
-// that is none.
+// pictures makes a folder of n small images of changing colors, and a file that is not
+// an image.
 func pictures(t *testing.T, n int) (dir string, d data.Dataset) {
 	t.Helper()
 	dir = t.TempDir()
@@ -50,8 +50,8 @@ func pictures(t *testing.T, n int) (dir string, d data.Dataset) {
 	return dir, d
 }
 
-// TestExtract writes both formats, interrupted and in one go: the same rows, NaN
-// where an image could not be read, and what was left in between is gone.
+// TestExtract writes both formats, with and without an interruption. The rows are the
+// same, those of unreadable images are NaN, and no partial files are left.
 func TestExtract(t *testing.T) {
 	dir, d := pictures(t, 22)
 	out := t.TempDir()
@@ -113,7 +113,7 @@ func TestExtract(t *testing.T) {
 	if err != nil || len(found) != 4 || found[0].Similarity < found[3].Similarity || found[0].Path == "03.png" {
 		t.Errorf("nearest: %v %v", found, err)
 	}
-	// The definition: the largest cosine among all rows.
+	// By definition: the largest cosine among all rows.
 	best := -1.0
 	for i, r := range want {
 		if s := dot(r.Feature, want[3].Feature) / norm(r.Feature) / norm(want[3].Feature); i != 3 && s > best {
@@ -142,7 +142,8 @@ func rows(t *testing.T, path string) (all []Row) {
 	return all
 }
 
-// A list has a line a path: a name with a line break would shift all that follow.
+// A list has one path per line, so a name with a line break would shift all that
+// follow.
 func TestLineBreak(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "a\nb.png"), nil, 0o644); err != nil {
@@ -178,6 +179,6 @@ func FuzzParquet(f *testing.F) {
 			t.Fatal(err)
 		}
 		_, err := Each(path, func(Row) error { return nil })
-		_ = err // damaged or not: what counts is that it returns
+		_ = err // damaged or not, it must return
 	})
 }

@@ -14,7 +14,8 @@ import (
 	"contralens/torch"
 )
 
-// flat is a backbone without any option: the mean color, by one trained factor a channel.
+// flat is a backbone without any option: the mean color, times one trained factor per
+// channel.
 type flat struct{ norm *layers.BatchNorm }
 
 func (f flat) Dims() []int { return []int{3} }
@@ -33,7 +34,7 @@ func registerFlat(t *testing.T) {
 	}})
 }
 
-// What a backbone has no use for is refused in a sentence that says so.
+// An option that a backbone does not support is an error that says so.
 func TestOptions(t *testing.T) {
 	registerFlat(t)
 	for _, c := range []struct {
@@ -65,7 +66,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// A name can be registered once, and none that reads as a width.
+// A name can be registered only once, and must not look like a width.
 func TestRegister(t *testing.T) {
 	registerFlat(t)
 	if a, multiplier, err := Parse("flat"); a.Name != "flat" || multiplier != 1 || err != nil {
@@ -86,8 +87,8 @@ func TestRegister(t *testing.T) {
 	}
 }
 
-// Stages are the maps on the way to the features, and gradients reach the stem from each
-// of them, with check-pointing as without.
+// Stages are the feature maps on the way to the features. Gradients reach the stem from
+// each of them, with and without checkpointing.
 func TestStages(t *testing.T) {
 	for _, name := range []string{"resnet18", "resnet50", "resnest50"} {
 		var plain []float32 // the stem's gradient

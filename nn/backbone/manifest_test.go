@@ -12,8 +12,8 @@ import (
 	"contralens/nn/layers"
 )
 
-// TestManifest holds names and shapes against the reference for every
-// architecture, width and number of input channels (1 and 2 in CMC's encoders).
+// TestManifest compares names and shapes with the reference for every architecture,
+// width and number of input channels (1 and 2 in CMC's encoders).
 func TestManifest(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(golden.Path(t, "manifest"), "*.json"))
 	if err != nil || len(files) != len(ResNets)+1 {

@@ -11,7 +11,7 @@ import (
 	"contralens/torch"
 )
 
-// TestJigsawHead holds the head alone, gradients included.
+// TestJigsawHead tests the head alone, with its gradients.
 func TestJigsawHead(t *testing.T) {
 	for _, kind := range golden.Cases(t, "jigsaw") {
 		t.Run(kind, func(t *testing.T) { tensortest.Run(t, func() { checkJigsawHead(t, kind) }) })

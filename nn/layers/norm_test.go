@@ -12,10 +12,10 @@ import (
 	"contralens/torch"
 )
 
-// The fused kernel gives the values, gradients and running statistics that libtorch's
-// operators give one after the other in float64, also by parts of a batch. In bfloat16
-// it computes in float32 and rounds once, where operators round between norm, sum and
-// ReLU.
+// The fused kernel has the same values, gradients and running statistics as libtorch's
+// operators one after another in float64, also with separate statistics for parts of
+// the batch. In bfloat16 it computes in float32 and rounds once, whereas operators
+// round between norm, sum and ReLU.
 func TestFusedNorm(t *testing.T) {
 	for level := range cpu.Levels() {
 		t.Run(level.String(), fusedNorm)
@@ -54,9 +54,9 @@ type normMode struct {
 	groups int
 }
 
-// normResults are a batch norm's results and what they leave behind, forward and
-// backward, for channels of unequal mean and spread. The numbers are what dtype
-// can hold, whatever type they are computed in.
+// normResults returns a batch norm's results, forward and backward, and its running
+// statistics, for channels with different means and deviations. All numbers are exact
+// in dtype, whatever type they are computed in.
 func normResults(shape []int, dtype, in torch.Dtype, mode normMode, kind string, plain bool) map[string][]float64 {
 	plainNorm = plain
 	defer func() { plainNorm = false }()
@@ -77,7 +77,7 @@ func normResults(shape []int, dtype, in torch.Dtype, mode normMode, kind string,
 		}
 		return x
 	}
-	// of makes a parameter from what float32 has of it.
+	// of makes a parameter from the float32 value.
 	of := func(factor, shift float64) *torch.Tensor {
 		p := torch.Arange(channels).To(torch.Float32).MulScalar_(factor).AddScalar_(shift)
 		if in == torch.Float64 {
@@ -121,8 +121,8 @@ func normResults(shape []int, dtype, in torch.Dtype, mode normMode, kind string,
 	return results
 }
 
-// compareNorms allows differences of tolerance times a result's largest value, and of
-// unit, to which what has the type of x is rounded.
+// compareNorms allows differences of tolerance times a result's largest value. Results
+// in the type of x may also differ by unit, to which they are rounded.
 func compareNorms(t *testing.T, got, want map[string][]float64, unit, tolerance float64) {
 	t.Helper()
 	if len(got) != len(want) {
@@ -133,14 +133,14 @@ func compareNorms(t *testing.T, got, want map[string][]float64, unit, tolerance 
 		if len(g) != len(w) {
 			t.Fatalf("%s: %d values, want %d", name, len(g), len(w))
 		}
-		// A gradient of two values under batch norm is nothing but what rounding
-		// leaves of their difference.
+		// The gradient of batch norm over two values is only the rounding error of
+		// their difference.
 		numeric.AllRounded(t, name, g, w, unit, tolerance*max(0.1, numeric.Largest(w)))
 	}
 }
 
-// The backward pass lets through exactly the elements that are above zero in the
-// output: the bias's gradient counts them.
+// The backward pass propagates exactly the elements that are above zero in the output:
+// the gradient of the bias counts them.
 func TestFusedNormMask(t *testing.T) {
 	for level := range cpu.Levels() {
 		t.Run(level.String(), fusedNormMask)

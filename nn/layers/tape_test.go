@@ -7,8 +7,8 @@ import (
 	"contralens/torch"
 )
 
-// A piece that the loss does not come from is passed over, and a tape can be
-// emptied without a backward pass.
+// A piece that the loss does not depend on is skipped, and a tape can be emptied
+// without a backward pass.
 func TestTapePassesOver(t *testing.T) {
 	tensortest.Run(t, func() {
 		var tape Tape

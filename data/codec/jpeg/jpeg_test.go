@@ -55,7 +55,7 @@ func TestDecodeErrors(t *testing.T) {
 	}
 }
 
-// A broken file leaves nothing behind for the next one.
+// A broken file does not affect the next one.
 func TestDecodeAfterABrokenFile(t *testing.T) {
 	var b bytes.Buffer
 	if err := jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, 9, 7)), nil); err != nil {

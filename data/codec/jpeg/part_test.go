@@ -19,8 +19,8 @@ func readGolden(t *testing.T, name string) []byte {
 	return file
 }
 
-// The pixels of a part are those of the whole image, at any scale; at the
-// file's own scale they are Decode's.
+// The pixels of a part equal those of the whole image, at any scale. At full scale they
+// equal Decode's.
 func TestDecodePart(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for name := range golden.Load(t, "augment", "images").Arrays {
@@ -88,8 +88,8 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// Size and libjpeg can be made to read different sizes: a part outside the
-// image that libjpeg sees is an error.
+// Size and libjpeg can be made to read different sizes. A part outside the image that
+// libjpeg sees is an error.
 func TestPartBeyondTheImage(t *testing.T) {
 	file := readGolden(t, "img0")
 	w, h, err := Size(file)
