@@ -150,7 +150,7 @@ func TestReadErrors(t *testing.T) {
 	if _, err := Open(t.TempDir()); err == nil || !strings.Contains(err.Error(), "--save_score") {
 		t.Errorf("an empty run: %v", err)
 	}
-	if _, err := Open("nowhere at all"); err == nil || !strings.Contains(err.Error(), "none of that name") {
+	if _, err := Open("nowhere at all"); err == nil || !strings.Contains(err.Error(), "does not exist") {
 		t.Errorf("no run: %v", err)
 	}
 }

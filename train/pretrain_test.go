@@ -40,7 +40,7 @@ func TestPretrainShows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(shown.String(), " loss "); n != 4 {
+	if n := strings.Count(shown.String(), " img/s "); n != 4 {
 		t.Errorf("want a line for each of 4 steps, got %d:\n%s", n, &shown)
 	}
 	log, err := os.ReadFile(filepath.Join(result.Dir, rundir.LogFile))

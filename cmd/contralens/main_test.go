@@ -101,8 +101,8 @@ func TestUsageErrors(t *testing.T) {
 	}
 	for line, want := range map[string]string{
 		"contrast --data_folder nowhere": "no such folder",
-		"knn --ckpt nowhere.pth":         "none of that name",
-		"scores plot nowhere":            "none of that name",
+		"knn --ckpt nowhere.pth":         "does not exist",
+		"scores plot nowhere":            "does not exist",
 	} {
 		if code, text := command(t, strings.Fields(line)...); code != exitFailed || !strings.Contains(text, want) || strings.Contains(text, "goroutine") {
 			t.Errorf("%s: exit code %d, want %d with %q in\n%s", line, code, exitFailed, want, text)

@@ -121,7 +121,7 @@ func init() {
 		mistake{"contrast --device cuda:7 --data_folder IN/good --arch resnet18 --width 0.125", exitFailed, []string{"cuda:7"}},
 		mistake{"contrast --model_path IN/picture.jpg --data_folder IN/good --arch resnet18 --width 0.125", exitFailed, []string{"picture.jpg", "want a folder"}},
 		mistake{"scores plot", exitUsage, []string{"want one or more run directories", "scores plot save/run"}},
-		mistake{"scores plot nowhere", exitFailed, []string{"nowhere", "none of that name"}},
+		mistake{"scores plot nowhere", exitFailed, []string{"nowhere", "does not exist"}},
 		mistake{"scores plot IN/run", exitFailed, []string{"IN/run", "want"}},
 
 		// Evaluation and files of weights.
@@ -136,7 +136,7 @@ func init() {
 		mistake{"inspect IN/picture.jpg", exitFailed, []string{"picture.jpg", "want"}},
 		mistake{"inspect IN/empty.pth", exitFailed, []string{"empty.pth", "want"}},
 		mistake{"inspect IN/good", exitFailed, []string{"IN/good", "want", "it is a folder"}},
-		mistake{"data show IN/picture.jpg -o nowhere/views.png", exitFailed, []string{"no folder nowhere", "views.png", "make it"}},
+		mistake{"data show IN/picture.jpg -o nowhere/views.png", exitFailed, []string{"no folder nowhere", "views.png", "create it"}},
 		mistake{"data show IN/picture.jpg -o IN/good", exitUsage, []string{"IN/good", "want a file name that ends in .png"}},
 		mistake{"report IN/good -o IN/good --format csv", exitFailed, []string{"IN/good"}},
 		mistake{"features nowhere --ckpt x.pth -o x.npy", exitFailed, []string{"contralens: nowhere: want a folder with images", "no such folder"}},

@@ -76,7 +76,7 @@ func TestMovingFeatures(t *testing.T) {
 		"convert " + tinyWeights:                                                                  "want a file to read and a file to write",
 		"convert " + tinyWeights + " x.bmp --to bmp":                                              "pth, safetensors, npz, detectron2, onnx",
 		"convert " + tinyWeights + " " + tinyWeights:                                              "another file to write",
-		"inspect nowhere.pth":                                                                     "none of that name",
+		"inspect nowhere.pth":                                                                     "does not exist",
 		"features " + photos:                                                                      "--ckpt",
 		"features " + dir + " --ckpt " + tinyWeights + " -o " + at("x.parquet"):                   "",
 		"features " + photos + " --ckpt " + tinyWeights + " -o x.npy --batch_size -3":             "--batch_size: want a whole number of at least 1",

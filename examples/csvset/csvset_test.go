@@ -79,7 +79,7 @@ func TestProgram(t *testing.T) {
 		}
 		return string(out)
 	}
-	if help := strings.Join(strings.Fields(do("knn", "--help")), " "); !strings.Contains(help, "from outside: csv") {
+	if help := strings.Join(strings.Fields(do("knn", "--help")), " "); !strings.Contains(help, "registered by other packages: csv") {
 		t.Error("the help of --dataset does not name csv")
 	}
 	for _, more := range [][]string{nil, {"--dataset", "csv"}} {
