@@ -52,7 +52,7 @@ func TestErrors(t *testing.T) {
 		"not understood":  head("{}"),
 		"float32 or":      head("{'descr': '<i8', 'fortran_order': False, 'shape': (1,), }"),
 		"Fortran":         head("{'descr': '<f4', 'fortran_order': True, 'shape': (1, 0), }"),
-		"cut off":         head("{'descr': '<f4', 'fortran_order': False, 'shape': (99,), }"),
+		"truncated":       head("{'descr': '<f4', 'fortran_order': False, 'shape': (99,), }"),
 		"too large":       head("{'descr': '<f4', 'fortran_order': False, 'shape': (999999999, 999999999, 9999), }"),
 		"header claims 4": append([]byte(magic+"\x02\x00\xff\xff\xff\xff"), make([]byte, 90)...),
 	} {
