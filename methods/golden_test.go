@@ -87,7 +87,7 @@ func TestTrainGolden(t *testing.T) {
 	}
 }
 
-// recorded returns the draws of a step of the reference.
+// recorded has the draws of a step of the reference.
 type recorded struct {
 	c    *golden.Case
 	step int
