@@ -74,8 +74,9 @@ func TestCustomGradRefuses(t *testing.T) {
 		} {
 			func() {
 				defer func() {
-					if recover() == nil {
-						t.Errorf("%s: want an error", name)
+					err := recover()
+					if _, ok := err.(*Error); !ok {
+						t.Errorf("%s: got %v, want an *Error", name, err)
 					}
 				}()
 				f()
