@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"contralens/config"
 	"contralens/rundir"
 	"contralens/train"
 )
@@ -15,16 +14,7 @@ import (
 // TestAllDamaged: a run whose checkpoints are all damaged is not started again over
 // them.
 func TestAllDamaged(t *testing.T) {
-	folder := noiseFolder(8)
-	defer os.RemoveAll(folder)
-	c := config.DefaultContrast()
-	c.Method, c.DataFolder, c.InputRes = "MoCov2", folder, 16
-	c.Arch, c.Width, c.Stem, c.FeatDim = "resnet18", 0.0625, "cifar", 8
-	c.BatchSize, c.K, c.Epochs = 4, 8, 1
-	c.ModelPath, c.TBPath, c.Name = filepath.Join(t.TempDir(), "runs"), t.TempDir(), "run"
-	if _, err := c.Resolve(nil); err != nil {
-		t.Fatal(err)
-	}
+	c := brief(t)
 	result, err := train.Pretrain(context.Background(), c, train.Options{})
 	if err != nil {
 		t.Fatal(err)
