@@ -2,6 +2,7 @@ package train
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -12,7 +13,8 @@ import (
 
 // Hook is something that hangs on the loop: logging, records, checkpoints, monitors.
 // Each of its functions may be nil. An error ends the training: ErrDone as complete,
-// ErrStopped as one to resume, any other as failed.
+// ErrStopped as one to resume, any other as failed. After ErrDone and ErrStopped, the
+// same function of the hooks that follow still runs, so that the files of the run agree.
 type Hook struct {
 	// Name is the key of State in a checkpoint's record; "" for hooks without a state.
 	Name  string
@@ -70,16 +72,25 @@ func (r *Run) hooks() []Hook {
 	return all
 }
 
-// each calls one function of every hook, in their order.
-func (r *Run) each(function func(Hook) func(*Run) error) error {
+// each calls one function of every hook, in their order. A failure ends it at once. After
+// ErrDone or ErrStopped it continues, because the state is saved then: a record that lacks
+// a step of the checkpoint would be wrong after resuming.
+func (r *Run) each(function func(Hook) func(*Run) error) (end error) {
 	for _, h := range r.hooks() {
-		if f := function(h); f != nil {
-			if err := f(r); err != nil {
-				return err
-			}
+		f := function(h)
+		if f == nil {
+			continue
+		}
+		err := f(r)
+		stopped := errors.Is(err, ErrStopped)
+		if err != nil && !stopped && !errors.Is(err, ErrDone) {
+			return err
+		}
+		if end == nil || stopped {
+			end = err
 		}
 	}
-	return nil
+	return end
 }
 
 // after returns h.Step for the step s, in the form that each takes.

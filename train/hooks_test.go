@@ -115,6 +115,34 @@ func TestHookOrder(t *testing.T) {
 func TestWorld(t *testing.T) {
 	c := config.DefaultContrast()
 	c.K, c.BatchSize = 8, 4
+// TestHookEnds: after ErrDone and ErrStopped the hooks that follow still run, so that no
+// file lacks a step of the checkpoint. ErrStopped wins, and a failure ends all at once.
+func TestHookEnds(t *testing.T) {
+	failure := errors.New("failure")
+	r := &Run{}
+	for _, c := range []struct {
+		errs []error
+		want error
+		ran  int
+	}{
+		{[]error{ErrDone, nil, nil}, ErrDone, 3},
+		{[]error{nil, ErrStopped, nil}, ErrStopped, 3},
+		{[]error{ErrDone, ErrStopped, nil}, ErrStopped, 3},
+		{[]error{ErrStopped, ErrDone, nil}, ErrStopped, 3},
+		{[]error{ErrDone, failure, nil}, failure, 2},
+	} {
+		ran := 0
+		r.Hooks = nil
+		for _, err := range c.errs {
+			r.Hooks = append(r.Hooks, Hook{Epoch: func(*Run) error { ran++; return err }})
+		}
+		err := r.each(func(h Hook) func(*Run) error { return h.Epoch })
+		if err != c.want || ran != c.ran {
+			t.Errorf("%v: got %v after %d hooks, want %v after %d", c.errs, err, ran, c.want, c.ran)
+		}
+	}
+}
+
 	inTorch(t, func() {
 		r := small(t, 12, c)
 		defer r.Close()
