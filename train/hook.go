@@ -16,7 +16,8 @@ import (
 // ErrStopped as one to resume, any other as failed. After ErrDone and ErrStopped, the
 // same function of the hooks that follow still runs, so that the files of the run agree.
 type Hook struct {
-	// Name is the key of State in a checkpoint's record; "" for hooks without a state.
+	// Name is the key of State in a checkpoint's record; "" for hooks without a state. It
+	// must not be a key that the record has anyway.
 	Name  string
 	Order Order
 	// EveryRank runs the hook in every process, which is for hooks that decide something.
@@ -109,17 +110,33 @@ func (r *Run) event(m rundir.Metrics) error {
 	return rundir.AddMetrics(r.Dir, m)
 }
 
-// states are the hooks' entries in a checkpoint's record.
-func (r *Run) states() (items []checkpoint.Item, err error) {
+// checkNames refuses hooks with a state that have no name of their own.
+func (r *Run) checkNames() error {
+	taken := map[string]bool{"": true, methodKey: true, queueKey: true}
+	for _, i := range checkpoint.Encode(checkpointRecord{}) {
+		taken[i.Key.(string)] = true
+	}
 	for _, h := range r.hooks() {
 		if h.State == nil {
 			continue
 		}
-		same := func(i checkpoint.Item) bool { return i.Key == h.Name }
-		if h.Name == "" || slices.ContainsFunc(items, same) {
-			return nil, fmt.Errorf("hook %q: want a name of its own, under which checkpoints keep its state", h.Name)
+		if taken[h.Name] {
+			return fmt.Errorf("hook %q: want a name of its own, under which checkpoints keep its state", h.Name)
 		}
-		items = append(items, checkpoint.Item{Key: h.Name, Value: checkpoint.Encode(h.State())})
+		taken[h.Name] = true
+	}
+	return nil
+}
+
+// states are the hooks' entries in a checkpoint's record.
+func (r *Run) states() (items []checkpoint.Item, err error) {
+	if err := r.checkNames(); err != nil {
+		return nil, err
+	}
+	for _, h := range r.hooks() {
+		if h.State != nil {
+			items = append(items, checkpoint.Item{Key: h.Name, Value: checkpoint.Encode(h.State())})
+		}
 	}
 	return items, nil
 }

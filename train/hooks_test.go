@@ -103,18 +103,18 @@ func TestHookOrder(t *testing.T) {
 		if items, err := r.states(); err != nil || len(items) != 2 || items[0].Key != "collapse" || items[1].Key != "mix_start" {
 			t.Errorf("want the states of both monitors, got %v (%v)", items, err)
 		}
-		r.Hooks = []Hook{{Name: "collapse", State: func() any { return struct{}{} }}}
-		if _, err := r.states(); err == nil {
-			t.Error("two hooks of one name are accepted")
+		for _, name := range []string{"collapse", "", "epoch", "rng", "method", "queue_index"} {
+			r.Hooks = []Hook{{Name: name, State: func() any { return struct{}{} }}}
+			if _, err := r.states(); err == nil {
+				t.Errorf("a state under the name %q is accepted", name)
+			}
+			if err := r.Do(context.Background()); err == nil || !strings.Contains(err.Error(), "want a name of its own") {
+				t.Errorf("a run with a hook of the name %q: %v, want it refused", name, err)
+			}
 		}
 	})
 }
 
-// TestWorld: of several processes the first alone runs the hooks that write, all run
-// those that decide; training by several is refused.
-func TestWorld(t *testing.T) {
-	c := config.DefaultContrast()
-	c.K, c.BatchSize = 8, 4
 // TestHookEnds: after ErrDone and ErrStopped the hooks that follow still run, so that no
 // file lacks a step of the checkpoint. ErrStopped wins, and a failure ends all at once.
 func TestHookEnds(t *testing.T) {
@@ -143,6 +143,11 @@ func TestHookEnds(t *testing.T) {
 	}
 }
 
+// TestWorld: of several processes the first alone runs the hooks that write, all run
+// those that decide; training by several is refused.
+func TestWorld(t *testing.T) {
+	c := config.DefaultContrast()
+	c.K, c.BatchSize = 8, 4
 	inTorch(t, func() {
 		r := small(t, 12, c)
 		defer r.Close()

@@ -11,12 +11,18 @@ import (
 	"contralens/torch"
 )
 
+// The keys of the method's part of our record.
+const (
+	methodKey = "method"
+	queueKey  = "queue_index"
+)
+
 // saveMethod is the method's part of our record in a checkpoint.
 func saveMethod(m *methods.Model) checkpoint.Dict {
 	state := m.Method.State()
-	d := checkpoint.Dict{{Key: "method", Value: statedict.Of(state.Own, "")}}
+	d := checkpoint.Dict{{Key: methodKey, Value: statedict.Of(state.Own, "")}}
 	if state.Indices != nil {
-		d = append(d, checkpoint.Item{Key: "queue_index", Value: *state.Indices[0]})
+		d = append(d, checkpoint.Item{Key: queueKey, Value: *state.Indices[0]})
 	}
 	return d
 }
@@ -32,9 +38,9 @@ func loadMethod(m *methods.Model, path string, contrast any, record checkpoint.D
 		return nil
 	}
 	for _, index := range state.Indices {
-		*index = record.Int("queue_index")
+		*index = record.Int(queueKey)
 	}
-	return statedict.Load(path, state.Own, record.Get("method"), "")
+	return statedict.Load(path, state.Own, record.Get(methodKey), "")
 }
 
 // loadRows copies a queue or bank.

@@ -77,6 +77,9 @@ func (r *Run) Do(ctx context.Context) (err error) {
 	if err := trainable(r.World); err != nil {
 		return err
 	}
+	if err := r.checkNames(); err != nil {
+		return err
+	}
 	defer func() {
 		for _, h := range r.hooks() {
 			if h.Stop != nil {
