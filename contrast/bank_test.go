@@ -42,7 +42,7 @@ func TestBankGolden(t *testing.T) {
 
 func checkBank(t *testing.T, c *golden.Case, p bankParams, contrast contrastFunc) {
 	images := tensor(c, "y")
-	// Queries of modality 1 meet the bank of 2, and the other way round.
+	// Queries of modality 1 are compared with the bank of 2, and vice versa.
 	branches := []struct{ own, other string }{{"", ""}}
 	if c.Has("memory1_before") {
 		branches = []struct{ own, other string }{{"1", "2"}, {"2", "1"}}

@@ -222,7 +222,7 @@ func partsFromWhole(t *testing.T, o Options, draw int) (used float64, beyond []s
 	return used, beyond
 }
 
-// A batch in parts has the statistics of its parts, as split batch norm has them.
+// A batch in microbatches has the batch-norm statistics of each, as with --bn_splits.
 func TestPartsAreSplits(t *testing.T) {
 	for name, o := range map[string]Options{
 		"batch":     {Memory: "batch", Transform: ft.Paper()},

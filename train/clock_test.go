@@ -11,8 +11,8 @@ import (
 	"contralens/world"
 )
 
-// TestPhases trains two epochs: every phase that a method has takes time, those
-// that it hasn't take none, and together they are the training.
+// TestPhases trains for two epochs. Every phase that a method has takes time, the others
+// take none, and together they take as long as the training.
 func TestPhases(t *testing.T) {
 	folder := writePatches(t, 32, 40)
 	for method, without := range map[string][]methods.Phase{"MoCov2": nil, "InsDis": {methods.Key}, "SimCLR": {methods.Key, methods.Enqueue}, "BYOL": {methods.Enqueue}} {

@@ -9,8 +9,8 @@ import (
 	"contralens/nn/heads"
 )
 
-// Every combination of modality, jigsaw, memory, head and transformation takes a
-// first step that gives every parameter a gradient, or is refused with the reason.
+// For every combination of modality, jigsaw, memory, head and transformation, the first
+// step gives every parameter a gradient, or the combination is refused with the reason.
 func TestCombinations(t *testing.T) {
 	refused := func(c *config.Contrast) string {
 		siamese := c.Memory == "none" || c.Memory == "target"
@@ -56,8 +56,8 @@ func TestArchitectures(t *testing.T) {
 	}
 }
 
-// learns wants a configuration without error, whose first step has a finite loss and
-// a gradient for every parameter.
+// learns checks that err is nil and that the first step of the configuration has a finite
+// loss and gives every parameter a gradient.
 func learns(t *testing.T, c config.Contrast, err error) {
 	t.Helper()
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"contralens/train"
 )
 
-// TestAllDamaged: a run whose checkpoints are all damaged is not started again over
-// them.
+// TestAllDamaged: if all checkpoints of a run are damaged, --resume auto does not start
+// again and overwrite them.
 func TestAllDamaged(t *testing.T) {
 	c := brief(t)
 	result, err := train.Pretrain(context.Background(), c, train.Options{})

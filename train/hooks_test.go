@@ -28,7 +28,7 @@ func (p painted) Image(_ context.Context, i int, dst *views.Image) error {
 	return nil
 }
 
-// A k-NN evaluation that is stopped leaves nothing and is made up for, once.
+// A k-NN evaluation that is stopped leaves no result. The next start repeats it, once.
 func TestStoppedKNN(t *testing.T) {
 	c := config.DefaultContrast()
 	c.K, c.BatchSize, c.Epochs, c.InputRes = 8, 4, 2, 16
@@ -72,7 +72,7 @@ func TestStoppedKNN(t *testing.T) {
 	})
 }
 
-// inTorch runs f where tensors may be made, in a scope of its own.
+// inTorch runs f inside torch.Run, in its own scope.
 func inTorch(t *testing.T, f func()) {
 	t.Helper()
 	if err := torch.Run(func() error { torch.Scoped(f); return nil }); err != nil {
@@ -80,8 +80,8 @@ func inTorch(t *testing.T, f func()) {
 	}
 }
 
-// TestHookOrder: hooks run by their order, the monitors that every run has among them,
-// and in the order of the list where that is equal.
+// TestHookOrder: hooks and the monitors of every run are sorted by their order; those of
+// the same order run as they are listed. A state needs a name of its own.
 func TestHookOrder(t *testing.T) {
 	c := config.DefaultContrast()
 	c.K, c.BatchSize = 8, 4
@@ -143,8 +143,8 @@ func TestHookEnds(t *testing.T) {
 	}
 }
 
-// TestWorld: of several processes the first alone runs the hooks that write, all run
-// those that decide; training by several is refused.
+// TestWorld: only the first of several processes runs the hooks that write; all run those
+// that decide something. Training by several processes is refused.
 func TestWorld(t *testing.T) {
 	c := config.DefaultContrast()
 	c.K, c.BatchSize = 8, 4

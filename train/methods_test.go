@@ -19,9 +19,9 @@ import (
 	"contralens/world"
 )
 
-// writePatches makes a folder of small images, cut out of the photos that come with
-// the project: colors and textures are real, so that chrominance has something to
-// say. The result is the same every time.
+// writePatches makes a folder of small images, cut out of the photos in the repository.
+// Their colors and textures are real, so that CMC can learn from the chrominance. The
+// result is the same every time.
 func writePatches(t *testing.T, count, side int) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "photos")
@@ -75,8 +75,8 @@ func methodRun(t *testing.T, folder string, change func(*config.Contrast), set .
 	case c.Method == "SimSiam":
 		c.LearningRate = 0.2 // predictions begin unrelated to their targets
 	case c.Memory == "bank" || config.Methods[c.Method].Memory == "bank":
-		// Rows begin at random and are an image's own from the second epoch on: more
-		// epochs, of fewer images.
+		// Rows are random at first, and an image's own from the second epoch on. So this
+		// takes more epochs, of fewer images.
 		c.BankMomentum, c.FeatDim, c.Limit, c.Epochs, c.LearningRate = 0.1, 64, 100, 4, 0.05
 	}
 	given := map[string]bool{}
@@ -89,8 +89,8 @@ func methodRun(t *testing.T, folder string, change func(*config.Contrast), set .
 	return c
 }
 
-// follows runs a configuration, from a checkpoint if there is one, to the step
-// where it is stopped, and gives its losses and what a checkpoint would hold.
+// follows runs a configuration, from a checkpoint if there is one, to the step at which
+// it is stopped. It returns the losses and what a checkpoint would store.
 func follows(t *testing.T, c config.Contrast, from, to string, stop int) (losses []float64, state [][]float32) {
 	t.Helper()
 	err := torch.Run(func() error {
@@ -144,9 +144,8 @@ func follows(t *testing.T, c config.Contrast, from, to string, stop int) (losses
 // memory, with two modalities, jigsaws, and both kinds of λ.
 var interrupted = []string{"CMC jigsaw bank", "CMC jigsaw queue", "symmetric queue", "CMC batch", "BYOL", "SimSiam FT", "SimCLR FT", "InsDis FT by element", "queue in parts", "queue in splits"}
 
-// TestMethods trains every method for some epochs: its loss ends lower than it
-// would be without training, and a run that was interrupted in the middle and went
-// on ends with the same bits.
+// TestMethods trains every method for some epochs. The loss ends lower than without
+// training, and a run that was interrupted and resumed ends with the same bits.
 func TestMethods(t *testing.T) {
 	folder := writePatches(t, 200, 64)
 	customize := func(change func(c *config.Contrast)) func(*config.Contrast) {
@@ -190,8 +189,8 @@ func TestMethods(t *testing.T) {
 					}
 				}
 			}
-			// Without training: the same images, views and draws at a rate of almost 0, and
-			// no more work than that takes.
+			// Without training: the same images, views and draws, at a rate of almost 0 and
+			// with as little work as possible.
 			c.LearningRate, c.Accum, c.CheckpointActivations, c.Precision = 1e-9, 1, false, "fp32"
 			still, _ := follows(t, c, "", "", 0)
 			last := len(losses) - 6
@@ -212,7 +211,7 @@ func mean(v []float64) float64 {
 	return sum / float64(len(v))
 }
 
-// The first step of a run feels --bn_splits.
+// --bn_splits changes the loss of the first step.
 func TestBNSplits(t *testing.T) {
 	folder := writePatches(t, 16, 32)
 	first := func(splits int) float64 {

@@ -13,7 +13,7 @@ import (
 	"contralens/world"
 )
 
-// steps of one query with those scores.
+// steps returns steps of one query with the given scores.
 func scored(step int, pos, neg, variance float32) Step {
 	row := make([]float32, contrast.ScoreColumns)
 	row[contrast.Positive], row[contrast.MeanNegative], row[contrast.VarNegative] = pos, neg, variance
@@ -55,7 +55,7 @@ func TestMixStart(t *testing.T) {
 	} {
 		var m mixStart
 		for i := 1; i <= 300; i++ {
-			// Half-way everything goes through a checkpoint.
+			// Halfway, the state goes through a checkpoint.
 			if i == 10 {
 				var again mixStart
 				checkpoint.Encode(m).Decode(&again)
@@ -69,8 +69,8 @@ func TestMixStart(t *testing.T) {
 	}
 }
 
-// apart is a method whose scores, where they are asked for, say that positives have
-// separated from negatives; it keeps the λ of each step.
+// apart is a method whose scores, if collected, show that positives have separated from
+// negatives. It records the λ of each step.
 type apart struct {
 	methods.Method
 	λ []float64 // NaN: nothing was transformed
@@ -87,8 +87,7 @@ func (a *apart) Forward(b *methods.Batch) methods.Outcome {
 	return out
 }
 
-// A run transforms features from the step on that its options name, and in every
-// step after it.
+// A run transforms features in the step that its options name, and in every later step.
 func TestTransformationSetsIn(t *testing.T) {
 	const batches, batch = 5, 4
 	folder := writePatches(t, batches*batch, 16)
@@ -102,7 +101,7 @@ func TestTransformationSetsIn(t *testing.T) {
 		{"step", func(c *config.Contrast) { c.MixStep = 7 }, 8},
 		{"step after epoch", func(c *config.Contrast) { c.MixEpoch, c.MixStep = 1, 8 }, 9},
 		{"epoch after step", func(c *config.Contrast) { c.MixEpoch, c.MixStep = 2, 8 }, 11},
-		// The queue is full after two steps, the second is the first that counts.
+		// The queue is full after two steps; the second is the first that counts.
 		{"auto", func(c *config.Contrast) { c.MixStart, c.Epochs = "auto", 22 }, 2 + separatedSteps},
 		{"auto before epoch", func(c *config.Contrast) { c.MixStart, c.MixEpoch, c.Epochs = "auto", 21, 22 }, 21*batches + 1},
 		{"auto, too short", func(c *config.Contrast) { c.MixStart = "auto" }, 0},

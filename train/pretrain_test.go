@@ -30,8 +30,8 @@ func brief(t *testing.T) config.Contrast {
 	return c
 }
 
-// A Progress with nothing but a writer shows as many lines as the configuration asks
-// for; log.txt has the same lines.
+// A Progress that has only a writer shows a line every print_freq steps, and log.txt has
+// the same lines.
 func TestPretrainShows(t *testing.T) {
 	var shown bytes.Buffer
 	p := &train.Progress{Out: &shown}

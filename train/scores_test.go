@@ -15,7 +15,7 @@ import (
 	"contralens/views"
 )
 
-// fake is a dataset of images that are never looked at.
+// fake is a dataset whose images are never read.
 type fake struct{ labels []int }
 
 func (f fake) Name() string                                   { return "fake" }
@@ -25,7 +25,7 @@ func (f fake) Label(i int) int                                { return f.labels[
 func (f fake) Classes() []string                              { return []string{"a", "b", "c"} }
 func (f fake) Path(int) string                                { return "" }
 
-// The queue's age against a queue that is written out.
+// queueAge agrees with the ages in a simulated queue.
 func TestQueueAge(t *testing.T) {
 	for _, c := range []struct{ images, batch, k int }{{10, 3, 7}, {10, 4, 16}, {8, 4, 6}, {5, 5, 3}, {7, 2, 100}} {
 		batches := loader.Batches(c.images, c.batch, c.images%c.batch == 1)
@@ -52,8 +52,7 @@ func TestQueueAge(t *testing.T) {
 	}
 }
 
-// Every series of the record comes from the step, and the histograms hold every
-// score.
+// Every series of the record comes from the step, and the histograms count every score.
 func TestRecordStep(t *testing.T) {
 	d := contrast.Distribution{Positives: []float32{0.1, 0.5, 0.9, -3}, PosMean: 1, PosVar: 2, PosExp: 3, NegMean: 4, NegVar: 5, NegExp: 6, Hardest: 7, Bound: 2, Negatives: make([]int64, contrast.Bins)}
 	total := 0.0
@@ -122,7 +121,7 @@ func TestTensorBoardHistogram(t *testing.T) {
 	}
 }
 
-// remembering is a method with a queue of that length.
+// remembering is a method with a queue of the given length.
 type remembering struct {
 	methods.Method
 	queue int

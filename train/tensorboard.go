@@ -4,9 +4,9 @@ import "contralens/events"
 
 // EventsHook writes TensorBoard's scalars into dir, under the reference
 // implementation's tags: loss, acc, jig_loss, jig_acc and learning_rate by epoch,
-// loss_step and acc_step every printFreq steps. Where scores are recorded, their
-// histograms come by epoch: scores/pos, scores/neg and, before a feature
-// transformation, scores/raw_pos and scores/raw_neg.
+// loss_step and acc_step every printFreq steps. If statistics are collected, it also
+// writes histograms by epoch: scores/pos and scores/neg and, if features are
+// transformed, scores/raw_pos and scores/raw_neg of the untransformed scores.
 func EventsHook(dir string, printFreq int) Hook {
 	var w *events.Writer
 	var rate float64

@@ -26,7 +26,7 @@ func (e *epochScores) add(r *Run, s Step) {
 	}
 }
 
-// write writes the histograms as points of that epoch and empties them.
+// write writes the histograms of an epoch and clears them.
 func (e *epochScores) write(w *events.Writer, epoch int) error {
 	for i, k := range e.kinds {
 		if err := w.Histogram("scores/"+k.Kind, epoch, tensorBoard(k, e.counts[i])); err != nil {
@@ -37,8 +37,8 @@ func (e *epochScores) write(w *events.Writer, epoch int) error {
 	return nil
 }
 
-// tensorBoard is a histogram in TensorBoard's form, without the empty bins at
-// its ends; sums are those of the bins' middles.
+// tensorBoard converts a histogram to TensorBoard's form, without the empty bins at its
+// ends. Its sums take every score to be in the middle of its bin.
 func tensorBoard(k record.Histogram, counts []float32) events.Histogram {
 	edges := k.Edges()
 	first, last := 0, len(counts)-1

@@ -15,8 +15,8 @@ import (
 	"contralens/torch"
 )
 
-// Every method takes the feature transformation of positives, of negatives and of
-// both, and its loss feels it; methods without negatives refuse to mix them.
+// The feature transformation of positives, of negatives and of both changes the loss of
+// every method; methods without negatives refuse to mix them.
 func TestTransformationOfEveryMethod(t *testing.T) {
 	withoutNegatives := []string{"SimSiam", "BYOL"}
 	for _, name := range slices.Sorted(maps.Keys(config.Methods)) {
@@ -54,8 +54,8 @@ func TestTransformationOfEveryMethod(t *testing.T) {
 	}
 }
 
-// tiny is a resolved configuration of a network as small as can be. Its temperature
-// is one at which no loss vanishes, features without normalization included.
+// tiny returns a resolved configuration of the smallest network. At its temperature no
+// loss vanishes, not even for features that are not normalized.
 func tiny(change func(*config.Contrast)) (config.Contrast, error) {
 	c := config.DefaultContrast()
 	c.Arch, c.Width, c.Stem, c.FeatDim, c.InputRes, c.K = "resnet18", 0.0625, "cifar", 16, 64, 32
@@ -65,8 +65,8 @@ func tiny(change func(*config.Contrast)) (config.Contrast, error) {
 	return c, err
 }
 
-// firstStep is the first step on a fixed batch, whose loss and gradients are finite,
-// and the parameters that it gave no gradient.
+// firstStep takes the first step on a fixed batch and checks that the loss and the
+// gradients are finite. flat has the parameters that got no gradient.
 func firstStep(t *testing.T, c config.Contrast) (out methods.Outcome, flat []string) {
 	t.Helper()
 	net, err := setup.Network(c.Net, c.Machine)

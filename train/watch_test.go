@@ -60,8 +60,8 @@ func TestCollapse(t *testing.T) {
 	}
 }
 
-// TestCollapseIsWatched: while the loss looks like a collapse the next step's scores
-// are measured, also in the next epoch and in a run that was resumed.
+// TestCollapseIsWatched: while the loss looks like a collapse, the scores of the next step
+// are measured, also in the next epoch and in a resumed run.
 func TestCollapseIsWatched(t *testing.T) {
 	c := config.DefaultContrast()
 	c.K, c.BatchSize = 64, 10
@@ -107,7 +107,7 @@ func TestSimilarity(t *testing.T) {
 	}
 }
 
-// small is a run on images that are never looked at.
+// small returns a run on images that are never read.
 func small(t *testing.T, images int, c config.Contrast) *Run {
 	t.Helper()
 	m, err := methods.NewModel(methods.Options{Memory: "moco", Net: nn.Config{Arch: "resnet18", Width: 0.06, Stem: "cifar", FeatDim: 8}, K: c.K, Seed: 1})
@@ -150,7 +150,7 @@ func TestWarnings(t *testing.T) {
 	warned(c)
 }
 
-// The estimate of the disk is about what a run takes.
+// diskNeed is close to what the checkpoints of a run take.
 func TestDiskNeed(t *testing.T) {
 	c := config.DefaultContrast()
 	c.K, c.BatchSize, c.Epochs, c.SaveFreq, c.Record = 500, 10, 4, 1, false
