@@ -19,8 +19,9 @@ import (
 type Chooser func(*config.Machine, nn.Config) error
 
 // NewRun opens the data and builds the model. choose settles the precision and the
-// memory format; without it, they are fp32 and channels_last where c leaves them open.
-// The data can be read until ctx ends. Call NewRun, and use the Run, inside torch.Run.
+// memory format; without it, they are fp32 and channels_last where c leaves them open. If
+// ctx ends, the opening of the data stops with an error; data that is open stays readable.
+// Call NewRun, and use the Run, inside torch.Run.
 func NewRun(ctx context.Context, w world.World, c config.Contrast, dir string, choose Chooser) (*Run, error) {
 	if err := trainable(w); err != nil {
 		return nil, err
