@@ -59,7 +59,7 @@ func wrap(d, inner Dataset) Dataset {
 }
 
 // Decode decodes image i of a dataset into dst. It returns the image's file, in buf if
-// it fits, or nil if the image is not a file.
+// it fits, or nil if the image is not a file or is cached.
 func Decode(ctx context.Context, d Dataset, i int, buf []byte, dst *views.Image) (file []byte, err error) {
 	f, ok := d.(Files)
 	if !ok {
@@ -67,6 +67,9 @@ func Decode(ctx context.Context, d Dataset, i int, buf []byte, dst *views.Image)
 	}
 	if file, err = f.File(ctx, i, buf); err != nil {
 		return nil, err
+	}
+	if len(file) == 0 {
+		return nil, d.Image(ctx, i, dst)
 	}
 	if err := codec.Decode(file, dst); err != nil {
 		return file, codec.NotAnImage(d.Path(i), err)

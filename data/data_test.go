@@ -3,6 +3,7 @@ package data_test
 import (
 	"bytes"
 	"errors"
+	"os"
 	"testing"
 
 	"contralens/data"
@@ -36,5 +37,29 @@ func TestRepeat(t *testing.T) {
 	}
 	if _, ok := long.(data.Files); long.Len() != 7 || !ok {
 		t.Errorf("%d images, files %v", long.Len(), ok)
+	}
+}
+
+// Decode decodes cached images too, and returns the file of all others.
+func TestDecode(t *testing.T) {
+	dir := t.TempDir()
+	datatest.Write(t, dir, "a/1.jpg", "b/1.png")
+	images, err := openTrain(t, sets.Options{Folder: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m, want views.Image
+	for i := range images.Len() {
+		file, err := data.Decode(t.Context(), images, i, nil, &m)
+		if content, e := os.ReadFile(images.Path(i)); err != nil || e != nil || !bytes.Equal(file, content) {
+			t.Errorf("image %d: %d bytes of its file, %v, %v", i, len(file), err, e)
+		}
+		if err := images.Image(t.Context(), i, &want); err != nil { // this caches it
+			t.Fatal(err)
+		}
+		file, err = data.Decode(t.Context(), images, i, nil, &m)
+		if err != nil || file != nil || m.W != want.W || !bytes.Equal(m.Pix, want.Pix) {
+			t.Errorf("cached image %d: %d bytes of its file, %v", i, len(file), err)
+		}
 	}
 }

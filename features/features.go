@@ -74,9 +74,6 @@ func EachBatch(
 		if err == io.EOF {
 			return nil
 		}
-		if err == nil {
-			err = ctx.Err()
-		}
 		if err != nil {
 			return err
 		}

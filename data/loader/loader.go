@@ -166,11 +166,14 @@ func (b *Batch[S]) fail(err error) {
 }
 
 // Next waits for the next batch. It returns io.EOF after the last one. If a sample
-// cannot be made, the error names it. After ctx has ended, Next returns its error. Call
-// it from one goroutine only.
+// cannot be made, the error names it. After ctx has ended or Close, Next returns the
+// context's error, even if the batch is ready. Call it from one goroutine only.
 func (l *Loader[S]) Next() (*Batch[S], error) {
 	if l.next >= l.Batches() {
 		return nil, io.EOF // even if ctx has ended
+	}
+	if err := l.ctx.Err(); err != nil {
+		return nil, err // even if the batch is ready
 	}
 	var b *Batch[S]
 	select {
@@ -185,6 +188,9 @@ func (l *Loader[S]) Next() (*Batch[S], error) {
 	}
 	l.next++
 	if b.err != nil {
+		if err := l.ctx.Err(); err != nil {
+			return nil, err // the sample itself may be fine
+		}
 		return nil, b.err
 	}
 	return b, nil

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"contralens/data/codec"
 	"contralens/data/datatest"
 	"contralens/data/loader"
 	"contralens/views"
@@ -98,6 +99,49 @@ func TestLoaderStopsWithItsContext(t *testing.T) {
 	}
 	l.Close()
 	loader.NewViews(t.Context(), o).Close()
+}
+
+// After the end of the context, Next returns no batch, not even one that is ready.
+func TestNoBatchAfterStop(t *testing.T) {
+	for range 50 {
+		ctx, stop := context.WithCancel(t.Context())
+		l := loader.NewViews(ctx, datatest.Options(2))
+		if _, err := l.Next(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Millisecond) // the next batches are made meanwhile
+		stop()
+		if _, err := l.Next(); err != context.Canceled {
+			t.Fatalf("error %v, want that of the context", err)
+		}
+		l.Close()
+	}
+}
+
+// stopping is a dataset that ends the context and reports what a store does then.
+type stopping struct {
+	datatest.Generated
+	stop context.CancelFunc
+}
+
+func (s stopping) Image(ctx context.Context, _ int, _ *views.Image) error {
+	s.stop()
+	return codec.NotAnImage("x.jpg", ctx.Err())
+}
+
+// An image that is not read because the context ended is not called broken.
+func TestStopIsNotABrokenImage(t *testing.T) {
+	for range 500 {
+		ctx, stop := context.WithCancel(t.Context())
+		o := datatest.Options(1)
+		o.BatchSize = 1 // complete with its first error
+		o.Dataset = stopping{datatest.Generated{N: 53, Bad: -1}, stop}
+		l := loader.NewViews(ctx, o)
+		if _, err := l.Next(); err != context.Canceled {
+			t.Fatalf("error %v, want that of the context", err)
+		}
+		l.Close()
+	}
 }
 
 // The end of the context during the last step does not keep the epoch from being

@@ -18,13 +18,14 @@ import (
 // decoding takes milliseconds, and the number of open files stays small.
 type Disk struct{}
 
-// Open opens a file for reading from its beginning.
+// Open opens a file for reading from its beginning. It may be a pipe, which can be read
+// but not sought in.
 func (Disk) Open(ctx context.Context, name string) (io.ReadSeekCloser, error) {
 	f, err := open(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := length(f); err != nil {
+	if _, err := stat(f); err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -45,10 +46,14 @@ func (Disk) ReadAt(ctx context.Context, name string, buf []byte, offset, size in
 		size = max(0, size-offset)
 	}
 	buf = resize(buf, size)
-	if n, err := f.ReadAt(buf, offset); err != nil && (err != io.EOF || int64(n) < size) {
+	n, err := f.ReadAt(buf, offset)
+	switch {
+	case int64(n) == size:
+		return buf, nil
+	case err == io.EOF:
 		return nil, ends(int64(n), size)
 	}
-	return buf, nil
+	return nil, Cause(err)
 }
 
 func open(ctx context.Context, name string) (*os.File, error) {
@@ -60,15 +65,25 @@ func open(ctx context.Context, name string) (*os.File, error) {
 	return f, Cause(err)
 }
 
+// stat describes an open file. A folder is an error.
+func stat(f *os.File) (fs.FileInfo, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, Cause(err)
+	}
+	if info.IsDir() {
+		return nil, errors.New("it is a folder")
+	}
+	return info, nil
+}
+
 // length returns the size of a file in bytes. A folder, pipe or device is an error.
 func length(f *os.File) (int64, error) {
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return 0, Cause(err)
-	case info.IsDir():
-		return 0, errors.New("it is a folder")
-	case !info.Mode().IsRegular():
+	info, err := stat(f)
+	if err != nil {
+		return 0, err
+	}
+	if !info.Mode().IsRegular() {
 		return 0, errors.New("it is a pipe or a device")
 	}
 	return info.Size(), nil
@@ -110,6 +125,7 @@ func (Disk) Stat(ctx context.Context, name string) (Info, error) {
 	return i, nil
 }
 
+// Write creates or replaces a file.
 func (Disk) Write(ctx context.Context, name string, write func(io.Writer) error) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -68,6 +68,9 @@ func TestStores(t *testing.T) {
 				!strings.Contains(err.Error(), "ends after 2 of 4 bytes") {
 				t.Errorf("ReadAt beyond the end: %v", err)
 			}
+			if _, err := s.ReadAt(ctx, at("a"), nil, 0, 4); err == nil || strings.Contains(err.Error(), "ends after") {
+				t.Errorf("ReadAt of a folder: %v, want an error about the folder", err)
+			}
 			if b, err := ReadFile(ctx, s, at("empty")); err != nil || len(b) != 0 {
 				t.Errorf("an empty file: %q, %v", b, err)
 			}
@@ -149,6 +152,23 @@ func TestDisk(t *testing.T) {
 	if _, err := (Disk{}).ReadAt(ctx, at("pipe"), nil, 0, -1); err == nil ||
 		!strings.Contains(err.Error(), "it is a pipe") {
 		t.Errorf("a pipe: %v", err)
+	}
+	pipe, err := os.OpenFile(at("pipe"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pipe.Close()
+	if _, err := io.WriteString(pipe, "lines"); err != nil {
+		t.Fatal(err)
+	}
+	stream, err := Disk{}.Open(ctx, at("pipe"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	b := make([]byte, 5)
+	if _, err := io.ReadFull(stream, b); err != nil || string(b) != "lines" {
+		t.Errorf("what was written to a pipe: %q, %v", b, err)
 	}
 	var w Writer = Disk{}
 	if err := w.Write(ctx, at("new"), func(w io.Writer) error {

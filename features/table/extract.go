@@ -1,6 +1,6 @@
 // Package table stores the features of many images in a file and searches it for the
 // nearest neighbors of an image. Extract writes the file, Search and Nearest read it.
-// Neither has more than a batch in memory.
+// None of them has more than a batch in memory.
 package table
 
 import (
@@ -53,6 +53,9 @@ type partial struct {
 func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o features.Options, j Job) (bad int, err error) {
 	if ext := filepath.Ext(j.Out); ext != ".parquet" && ext != ".npy" {
 		return 0, fmt.Errorf("%s: want a name that ends in .parquet or .npy", j.Out)
+	}
+	if j.Note == nil {
+		j.Note = func(string, ...any) {}
 	}
 	if filepath.Ext(j.Out) == ".npy" {
 		for i := range d.Len() {

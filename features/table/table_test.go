@@ -66,6 +66,11 @@ func TestExtract(t *testing.T) {
 		job := func(name string) Job {
 			return Job{Out: filepath.Join(out, name), Root: dir, Meta: map[string]string{"checkpoint": "x"}, Note: func(string, ...any) { notes++ }}
 		}
+		quiet := job("quiet.npy")
+		quiet.Note = nil
+		if bad, err := Extract(context.Background(), m, d, o, quiet); err != nil || bad != 1 {
+			t.Fatalf("without Note: %d unreadable images, %v", bad, err)
+		}
 		bad, err := Extract(context.Background(), m, d, o, job("whole.npy"))
 		if err != nil || bad != 1 {
 			t.Fatalf("%d unreadable images, %v", bad, err)

@@ -12,7 +12,7 @@ const JigsawPatches = 9
 // fc1 on every patch, concatenation of the patches in a shuffled order, fc2, and
 // scaling to unit length.
 type Jigsaw struct {
-	fc1 layers.Layer // linear or mlp, without normalization
+	fc1 layers.Layer // the layers of a head, without scaling to unit length
 	fc2 layers.Layer
 }
 
