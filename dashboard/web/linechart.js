@@ -209,11 +209,12 @@ function extent(lines, { range, logY, envelope, settled = 0 }) {
   return settledRange[0] === null ? within(-Infinity) : settledRange;
 }
 
-/** ranged adds a margin above and below, also to a flat curve. */
+/** ranged adds a margin above and below, also to a flat curve, which smoothing leaves with rounding errors. */
 function ranged(low, high, log) {
   if (low === null || high === null) return log ? [0.1, 1] : [0, 1];
   if (log) return [low / 1.2, high * 1.2];
-  const room = (high - low) * 0.06 || Math.abs(high) * 0.05 || 0.5;
+  const size = Math.max(Math.abs(low), Math.abs(high)), flat = high - low <= 1e-9 * size;
+  const room = flat ? size * 0.05 || 0.5 : (high - low) * 0.06;
   return [low - room, high + room];
 }
 
