@@ -11,9 +11,9 @@ import { ink, rgba } from "./palette.js";
  * version of mean. onZoom(from, to) is called when a range has been selected. Charts
  * with the same sync key share the step under the pointer.
  *
- * The options of setData are range, logX, logY, envelope, settled (the first step
- * whose values determine the height of the chart), and marks: { step, label, color },
- * drawn as vertical lines.
+ * The options of setData are range, logX, logY, envelope, linear (whether to say that
+ * the values have no logarithm), settled (the first step whose values determine the
+ * height of the chart), and marks: { step, label, color, dash }, drawn as vertical lines.
  */
 export function lineChart(el, { title, axis, say, onZoom, sync }) {
   let plot = null, lines = [], options = {}, size = "", shape = "";
