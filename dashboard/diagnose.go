@@ -12,7 +12,7 @@ import (
 type Evidence struct {
 	Memory     string // source of the negatives (--mem); empty if unknown
 	Tau, Alpha float64
-	K, Batch   int    // K: negatives per query from a queue or bank
+	K, Keys    int    // K: negatives per query from a queue or bank; Keys: enter the queue in each step
 	FT         string // none, pos, neg, posneg; empty if unknown
 	Step       int    // last step
 
@@ -155,10 +155,10 @@ func keyTooFast(e Evidence) *Finding {
 		// Mixed negatives jump anyway.
 		ok = ok && (e.FT == "none" || e.FT == "pos")
 	}
-	if !ok || !e.queue() || e.Tau <= 0 || e.Alpha <= 0 || e.Alpha >= 1 || e.Batch == 0 {
+	if !ok || !e.queue() || e.Tau <= 0 || e.Alpha <= 0 || e.Alpha >= 1 || e.Keys == 0 {
 		return nil
 	}
-	memory, queue := 1/(1-e.Alpha), float64(e.K)/float64(e.Batch)
+	memory, queue := 1/(1-e.Alpha), float64(e.K)/float64(e.Keys)
 	if memory > queue/4 || jump < 0.1*e.Tau {
 		return nil
 	}
@@ -246,8 +246,8 @@ func queueFilling(e Evidence) *Finding {
 		return nil
 	}
 	fill, ok := e.Recent["queue_fill"]
-	if e.K > 0 && e.Batch > 0 && e.Step > 0 {
-		fill, ok = float64(e.Step)*float64(e.Batch)/float64(e.K), true
+	if e.K > 0 && e.Keys > 0 && e.Step > 0 {
+		fill, ok = float64(e.Step)*float64(e.Keys)/float64(e.K), true
 	}
 	if !ok || fill >= 1 {
 		return nil
@@ -256,8 +256,8 @@ func queueFilling(e Evidence) *Finding {
 		Text: "Some negatives are still the random vectors that the queue started with. They are easy, so loss and " +
 			"accuracy look better than they are until the queue is full.",
 		Evidence: []string{fmt.Sprintf("%.0f %% of the queue are trained keys", 100*fill)}}
-	if e.K > 0 && e.Batch > 0 {
-		f.Evidence = append(f.Evidence, fmt.Sprintf("it is full at step %d", (e.K+e.Batch-1)/e.Batch))
+	if e.K > 0 && e.Keys > 0 {
+		f.Evidence = append(f.Evidence, fmt.Sprintf("it is full at step %d", (e.K+e.Keys-1)/e.Keys))
 	}
 	return f
 }

@@ -15,7 +15,7 @@ func TestDiagnose(t *testing.T) {
 	config.Memories["outside"] = config.Memory{}
 	defer delete(config.Memories, "outside")
 	sound := Evidence{
-		Tau: 0.2, Alpha: 0.999, K: 4096, Batch: 256, FT: "posneg", Step: 5000,
+		Tau: 0.2, Alpha: 0.999, K: 4096, Keys: 256, FT: "posneg", Step: 5000,
 		Recent: map[string]float64{"loss": 6, "accuracy": 40, "pos_mean": 0.7, "neg_mean": 0.02, "uniformity": -3, "hardest_neg": 0.6, "effective_negatives": 500},
 		Jumps:  map[string]float64{"raw_neg_mean": 0.004}, KNN: []float64{30, 45},
 	}
@@ -94,6 +94,7 @@ func TestDiagnose(t *testing.T) {
 func TestEvidence(t *testing.T) {
 	dir := t.TempDir()
 	newRun(t, dir+"/plain", map[string]string{"nce_k": "131072"}).train(t, 400)
+	newRun(t, dir+"/symmetric", map[string]string{"nce_k": "131072", "symmetric": "true"}).train(t, 400)
 	f := newRun(t, dir+"/ft", map[string]string{"mixnorm": "true", "mixnorm_target": "posneg"})
 	f.train(t, 600)
 	newRun(t, dir+"/siamese", map[string]string{"mem": "none", "nce_k": "65536"}).train(t, 150)
@@ -104,7 +105,7 @@ func TestEvidence(t *testing.T) {
 	for id, want := range map[string]struct {
 		rule  string
 		onset int
-	}{"plain": {"queue", 0}, "ft": {"healthy", 201}, "waiting": {"early", 0}, "siamese": {"early", 0}} {
+	}{"plain": {"queue", 0}, "symmetric": {"healthy", 0}, "ft": {"healthy", 201}, "waiting": {"early", 0}, "siamese": {"early", 0}} {
 		d, err := s.describeRun(map[string][]string{"run": {id}})
 		check(t, err)
 		got := d.(description)

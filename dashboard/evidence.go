@@ -19,12 +19,15 @@ func (r *run) evidence(record rundir.Record, source scores.Source) Evidence {
 	}
 	e := Evidence{
 		Memory: record.Config["mem"],
-		Tau:    number("nce_t"), Alpha: number("alpha"), K: int(number("nce_k")), Batch: int(number("batch_size")),
+		Tau:    number("nce_t"), Alpha: number("alpha"), K: int(number("nce_k")), Keys: int(number("batch_size")),
 		FT:     ftOf(record.Config),
 		Recent: map[string]float64{}, Jumps: map[string]float64{}, Step: r.metrics.last(),
 	}
 	if e.Memory != "" && e.Memory != "moco" && e.Memory != "bank" {
 		e.K = 0 // nce_k has no meaning
+	}
+	if record.Config["symmetric"] == "true" {
+		e.Keys *= 2 // the keys of both crops enter the queue
 	}
 	for _, p := range r.metrics.series["knn"] {
 		e.KNN = append(e.KNN, p.value)

@@ -135,6 +135,18 @@ func TestCurves(t *testing.T) {
 	}
 }
 
+// TestConstant: a series that does not change has a chart. Smoothing leaves rounding errors
+// on it, which are no reason for an axis that is too fine for numbers.
+func TestConstant(t *testing.T) {
+	dir := t.TempDir()
+	scoreFiles(t, filepath.Join(dir, "run", "scores"), 3)
+	p := open(t, serve(t, dir), runHash("curves", "run"), desktop)
+	p.until(drawn)
+	if got := eval[string](p, chartText("pos_mean", ".readout")); got != "0.2" {
+		t.Errorf("want the constant score 0.2, got %q", got)
+	}
+}
+
 // TestCompare: two runs selected in the overview are drawn in the same charts, and the
 // options in which they differ are highlighted.
 func TestCompare(t *testing.T) {

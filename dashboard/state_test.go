@@ -24,7 +24,7 @@ func TestState(t *testing.T) {
 		{"silent since yesterday", signs{Planned: 20, Complete: 3, Written: before(30 * time.Hour)}, Died, "23 Nov 16:00"},
 		{"slow steps", signs{Planned: 20, Written: before(10 * time.Minute), Interval: 2 * time.Minute}, Running, ""},
 		{"of another program, silent", signs{Written: before(time.Hour)}, Ended, "not recorded"},
-		{"labels, judged", signs{Planned: 3, Written: before(time.Hour), Classifier: true, Evaluated: true}, Finished, "results.jsonl"},
+		{"labels, evaluated", signs{Planned: 3, Written: before(time.Hour), Classifier: true, Evaluated: true}, Finished, "results.jsonl"},
 		{"labels, silent", signs{Planned: 3, Written: before(time.Hour), Classifier: true}, Ended, "no result"},
 		{"labels, being trained", signs{Planned: 3, Written: before(time.Second), Classifier: true}, Running, ""},
 		{"nothing yet", signs{Planned: 20}, Ended, "nothing has been recorded"},

@@ -11,9 +11,9 @@ import { ink, rgba } from "./palette.js";
  * version of mean. onZoom(from, to) is called when a range has been selected. Charts
  * with the same sync key share the step under the pointer.
  *
- * The options of setData are range, logX, logY, envelope, settled (the first step
- * whose values determine the height of the chart), and marks: { step, label, color },
- * drawn as vertical lines.
+ * The options of setData are range, logX, logY, envelope, linear (whether to say that
+ * the values have no logarithm), settled (the first step whose values determine the
+ * height of the chart), and marks: { step, label, color, dash }, drawn as vertical lines.
  */
 export function lineChart(el, { title, axis, say, onZoom, sync }) {
   let plot = null, lines = [], options = {}, size = "", shape = "";
@@ -209,11 +209,12 @@ function extent(lines, { range, logY, envelope, settled = 0 }) {
   return settledRange[0] === null ? within(-Infinity) : settledRange;
 }
 
-/** ranged adds a margin above and below, also to a flat curve. */
+/** ranged adds a margin above and below, also to a flat curve, which smoothing leaves with rounding errors. */
 function ranged(low, high, log) {
   if (low === null || high === null) return log ? [0.1, 1] : [0, 1];
   if (log) return [low / 1.2, high * 1.2];
-  const room = (high - low) * 0.06 || Math.abs(high) * 0.05 || 0.5;
+  const size = Math.max(Math.abs(low), Math.abs(high)), flat = high - low <= 1e-9 * size;
+  const room = flat ? size * 0.05 || 0.5 : (high - low) * 0.06;
   return [low - room, high + room];
 }
 
