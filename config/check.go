@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Each check returns nil or a *ValueError about one option.
@@ -25,7 +26,15 @@ func oneOf(flag, got string, want ...string) error {
 	if slices.Contains(want, got) {
 		return nil
 	}
-	return &ValueError{Option: flag, Want: strings.Join(want[:len(want)-1], ", ") + " or " + want[len(want)-1], Got: got}
+	hint := ""
+	if near := Nearest(got, want); near != "" {
+		hint = fmt.Sprintf("did you mean %s?", near)
+	}
+	return &ValueError{
+		Option: flag,
+		Want:   strings.Join(want[:len(want)-1], ", ") + " or " + want[len(want)-1], Got: got,
+		Hint: hint,
+	}
 }
 
 // The largest values of the options that decide how much memory is needed.
@@ -167,11 +176,22 @@ func (m *Machine) check() error {
 		atMost("num_workers", m.Workers, mostWorkers))
 }
 
+// longestName is the length of the longest file name of usual file systems, in bytes.
+const longestName = 255
+
 func (o *Output) check() error {
-	if n := o.Name; n != "" && (strings.TrimSpace(n) != n || n != filepath.Base(n) || n == "." || n == "..") {
+	if n := o.Name; n != "" && (strings.TrimSpace(n) != n || n != filepath.Base(n) || n == "." || n == ".." ||
+		strings.ContainsFunc(n, unicode.IsControl)) {
 		return &ValueError{
 			Option: "name",
-			Want:   "the name of one folder in --model_path, without spaces around it", Got: n,
+			Want:   "the name of one folder in --model_path, on one line and without spaces around it", Got: n,
+		}
+	}
+	if n := len(o.Name); n > longestName {
+		return &ValueError{
+			Option: "name",
+			Want:   fmt.Sprintf("a name of at most %d bytes, the limit of file systems", longestName), Got: fmt.Sprintf("%.20s…", o.Name),
+			Hint: fmt.Sprintf("it has %d bytes", n),
 		}
 	}
 	return first(positive("print_freq", float64(o.PrintFreq)), positive("save_freq", float64(o.SaveFreq)))

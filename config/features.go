@@ -1,5 +1,7 @@
 package config
 
+import "path/filepath"
+
 // Encoder are the options that select an encoder and how to run it.
 type Encoder struct {
 	_         struct{} `group:"network" everyday:"true"`
@@ -63,7 +65,13 @@ func (e *Encoder) check() error {
 }
 
 // Resolve checks all values.
-func (c *Features) Resolve(map[string]bool) ([]string, error) { return nil, c.check() }
+func (c *Features) Resolve(map[string]bool) ([]string, error) {
+	err := c.check()
+	if ext := filepath.Ext(c.Out); err == nil && c.Out != "" && ext != ".parquet" && ext != ".npy" {
+		err = &ValueError{Option: "out", Want: "a file name that ends in .parquet or .npy", Got: c.Out}
+	}
+	return nil, err
+}
 
 // Resolve checks all values.
 func (c *Neighbors) Resolve(map[string]bool) ([]string, error) {

@@ -3,11 +3,12 @@ package config
 import "strings"
 
 // Nearest returns the name with the fewest edits to the mistyped one, or the name that the
-// mistyped one abbreviates. It returns "" if none is near.
+// mistyped one abbreviates, in upper or lower case. It returns "" if none is near.
 func Nearest(mistyped string, names []string) string {
+	mistyped = strings.ToLower(mistyped)
 	best, fewest := "", len(mistyped)/2+1
 	for _, n := range names {
-		if d := edits(mistyped, n); d < fewest {
+		if d := edits(mistyped, strings.ToLower(n)); d < fewest {
 			best, fewest = n, d
 		}
 	}
@@ -18,7 +19,7 @@ func Nearest(mistyped string, names []string) string {
 	}
 	if best == "" && len(mistyped) > 2 {
 		for _, n := range names {
-			if strings.HasPrefix(n, mistyped) || strings.HasSuffix(n, mistyped) {
+			if low := strings.ToLower(n); strings.HasPrefix(low, mistyped) || strings.HasSuffix(low, mistyped) {
 				return n
 			}
 		}

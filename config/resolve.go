@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 )
 
 // Preset is the set of options that a named method sets.
@@ -58,8 +57,8 @@ func resolvePreset(method string, n *Net, o *Objective, set map[string]bool) (p 
 	}
 	p, ok := Methods[method]
 	if !ok {
-		names := strings.Join(slices.Sorted(maps.Keys(Methods)), ", ")
-		return p, nil, &ValueError{Option: "method", Want: "Customize, " + names, Got: method}
+		names := append([]string{"Customize"}, slices.Sorted(maps.Keys(Methods))...)
+		return p, nil, oneOf("method", method, names...)
 	}
 	if set["nce_t"] && o.Temperature != p.Temperature {
 		warnings = append(warnings, fmt.Sprintf("-t %v is overridden by %s's %v; to choose it, use --method Customize",

@@ -42,7 +42,6 @@ func contrastCommand() *cobra.Command {
 			return err
 		}
 		if *dry {
-			fmt.Print(config.YAML(&c))
 			return describeContrast(c, warnings)
 		}
 		stop, err := serve(c.ModelPath, args)
@@ -55,11 +54,17 @@ func contrastCommand() *cobra.Command {
 	return cmd
 }
 
-// describeContrast prints what a run would do.
+// describeContrast prints what a run would do, unless the run would refuse its options.
 func describeContrast(c config.Contrast, warnings []string) error {
-	if err := printPlace(c.Output, c.RunName()); err != nil {
+	place, err := setup.FindPlace(c.Output, c.RunName())
+	if err == nil {
+		err = setup.Compute(c.Threads, func() error { return setup.Preflight(c, place) })
+	}
+	if err != nil {
 		return err
 	}
+	fmt.Print(config.YAML(&c))
+	printPlace(place, c.RunName())
 	fmt.Printf("method:        %s: %s, augmentation %s, head %s, memory %s, τ %v\n",
 		c.Method, c.Modal, c.Aug, c.Head, c.Memory, c.Temperature)
 	fmt.Printf("features:      %s\n", c.FeatureTransform.Describe())
@@ -70,14 +75,9 @@ func describeContrast(c config.Contrast, warnings []string) error {
 }
 
 // printPlace prints where a run would write.
-func printPlace(o config.Output, name config.RunName) error {
-	place, err := setup.FindPlace(o, name)
-	if err != nil {
-		return err
-	}
+func printPlace(place setup.Place, name config.RunName) {
 	fmt.Printf("\nrun directory: %s\nTensorBoard:   %s\n", place.Dir, place.Events)
 	if name.Upstream != filepath.Base(place.Dir) {
 		fmt.Printf("upstream name: %s\n", name.Upstream)
 	}
-	return nil
 }

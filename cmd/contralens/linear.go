@@ -8,6 +8,7 @@ import (
 	"contralens/cmd/internal/cli"
 	"contralens/config"
 	"contralens/eval/protocol"
+	"contralens/setup"
 )
 
 func linearCommand() *cobra.Command {
@@ -34,14 +35,7 @@ func linearCommand() *cobra.Command {
 			return err
 		}
 		if *dry {
-			fmt.Print(config.YAML(&c))
-			if err := printPlace(c.Output, c.RunName(set)); err != nil {
-				return err
-			}
-			for _, w := range warnings {
-				fmt.Printf("note:          %s\n", w)
-			}
-			return nil
+			return describeLinear(c, set, warnings)
 		}
 		printNotes(warnings)
 		ctx, o, done := evaluation(set, c.JSON)
@@ -50,4 +44,21 @@ func linearCommand() *cobra.Command {
 		return err
 	}
 	return cmd
+}
+
+// describeLinear prints what an evaluation would do. The checkpoint need not exist yet.
+func describeLinear(c config.Linear, set map[string]bool, warnings []string) error {
+	place, err := setup.FindPlace(c.Output, c.RunName(set))
+	if err == nil {
+		err = setup.Compute(c.Threads, func() error { return setup.Buildable(c.Net, c.Machine, false) })
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Print(config.YAML(&c))
+	printPlace(place, c.RunName(set))
+	for _, w := range warnings {
+		fmt.Printf("note:          %s\n", w)
+	}
+	return nil
 }

@@ -28,6 +28,7 @@ func main() {
 
 func run(args []string) int {
 	root := rootCommand()
+	cli.Topics(root)
 	root.SetArgs(args)
 	err := cli.AsTyped(root.Execute())
 	var stopped *signalError

@@ -1,9 +1,15 @@
 package main
 
+import "strings"
+
 // Mistakes with commands, options, files of options, and data.
 func init() {
 	mistakes = append(mistakes,
 		// Commands and options.
+		mistake{"help nosuch", exitUsage, []string{`no command "nosuch"`, "contrast", "--help"}},
+		mistake{"help data pakc", exitUsage, []string{`no command "pakc"`, "did you mean contralens data pack?"}},
+		mistake{"help contrast data", exitUsage, []string{"contralens contrast has no commands", `"data"`, "contralens contrast --help"}},
+		mistake{"completion nosuch", exitUsage, []string{`no command "nosuch"`, "contralens completion", "bash"}},
 		mistake{"contrats", exitUsage, []string{`no command "contrats"`, "did you mean contralens contrast?"}},
 		mistake{"train", exitUsage, []string{`no command "train"`, "contrast", "linear", "--help"}},
 		mistake{"data pakc IN/good out", exitUsage, []string{`no command "pakc"`, "did you mean contralens data pack?"}},
@@ -47,6 +53,18 @@ func init() {
 		mistake{"contrast --input_res 4", exitUsage, []string{"--input_res", "want at least 8", "got 4"}},
 		mistake{"contrast --lr_decay_epochs 80,60", exitUsage, []string{"--lr_decay_epochs", "rising", "[80 60]"}},
 		mistake{"contrast --method MoCov3", exitUsage, []string{"--method", "MoCov2", `got "MoCov3"`}},
+		mistake{"contrast --method mocov2", exitUsage, []string{"--method", `got "mocov2"`, "did you mean MoCov2?"}},
+		mistake{"linear --method simclr --dry_run", exitUsage, []string{"--method", `got "simclr"`, "did you mean SimCLR?"}},
+		mistake{"contrast --ft PosNeg", exitUsage, []string{"--ft", `got "PosNeg"`, "did you mean posneg?"}},
+		mistake{"contrast --dry_run --arch resnet19", exitUsage, []string{"--arch", "resnet18", `"resnet19"`}},
+		mistake{"contrast --dry_run --width 1000", exitUsage, []string{"--width", "at most 8", "got 1000"}},
+		mistake{"contrast --dry_run --device tpu", exitUsage, []string{"--device", "cpu", `"tpu"`}},
+		mistake{"contrast --dry_run --device cuda:7", exitFailed, []string{"cuda:7"}},
+		mistake{"contrast --dry_run --resume nowhere.pth", exitFailed, []string{"nowhere.pth", "want"}},
+		mistake{"contrast --dry_run --init IN/text.pth", exitFailed, []string{"text.pth", "want"}},
+		mistake{"contrast --dry_run --model_path IN/picture.jpg", exitFailed, []string{"picture.jpg", "want a folder"}},
+		mistake{"linear --dry_run --arch resnet19", exitUsage, []string{"--arch", "resnet18", `"resnet19"`}},
+		mistake{"contrast --name " + strings.Repeat("n", 300), exitUsage, []string{"--name", "at most 255 bytes", "300 bytes"}},
 		mistake{"contrast --head mlp2", exitUsage, []string{"--head", "mlp_bn", `got "mlp2"`}},
 		mistake{"contrast --stem small", exitUsage, []string{"--stem", "imagenet or cifar", `got "small"`}},
 		mistake{"contrast --precision fp8", exitUsage, []string{"--precision", "bf16", `got "fp8"`}},

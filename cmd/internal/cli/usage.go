@@ -143,6 +143,31 @@ func Groups(c *cobra.Command) {
 	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 }
 
+// Topics makes the commands that cobra adds, help and completion, refuse names that are not
+// commands.
+func Topics(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
+	Groups(root)
+	for _, help := range root.Commands() {
+		if help.Name() != "help" {
+			continue
+		}
+		show := help.Run
+		help.Run, help.RunE = nil, func(c *cobra.Command, args []string) error {
+			topic, rest, err := root.Find(args)
+			if err != nil {
+				return usageError{err}
+			}
+			if len(rest) > 0 {
+				return NoCommand(topic, rest[0])
+			}
+			show(c, args)
+			return nil
+		}
+	}
+}
+
 // NoCommand says which commands there are in place of the mistyped one.
 func NoCommand(c *cobra.Command, mistyped string) error {
 	var names []string
@@ -150,6 +175,9 @@ func NoCommand(c *cobra.Command, mistyped string) error {
 		if !s.Hidden {
 			names = append(names, s.Name())
 		}
+	}
+	if len(names) == 0 {
+		return usageError{fmt.Errorf("%s has no commands, got %q; %s lists its options", c.CommandPath(), mistyped, helpOf(c))}
 	}
 	if near := config.Nearest(mistyped, names); near != "" {
 		return usageError{fmt.Errorf("there is no command %q; did you mean %s %s?", mistyped, c.CommandPath(), near)}

@@ -1,0 +1,38 @@
+package setup
+
+import (
+	"contralens/checkpoint/weights"
+	"contralens/config"
+	"contralens/nn"
+	"contralens/rundir"
+)
+
+// Buildable returns the error of a network that the options describe and that cannot be
+// built. Call it inside torch.Run.
+func Buildable(n config.Net, m config.Machine, jigsaw bool) error {
+	m.Settle()
+	net, err := Network(n, m)
+	if err != nil {
+		return err
+	}
+	net.Jigsaw = jigsaw
+	_, err = nn.Shapes(net)
+	return err
+}
+
+// Preflight returns the first error that a pre-training in a place would meet before it
+// opens its data. It changes nothing. Call it inside torch.Run.
+func Preflight(c config.Contrast, p Place) error {
+	if c.Init != "" {
+		if _, err := weights.Open(c.Init, ""); err != nil {
+			return err
+		}
+	}
+	if err := rundir.Possible(p.Dir, c.TBPath); err != nil {
+		return err
+	}
+	if err := ResumeCompute(&c.Machine, c.Resume, p.Dir); err != nil {
+		return err
+	}
+	return Buildable(c.Net, c.Machine, c.Jigsaw)
+}
