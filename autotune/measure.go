@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// Time limit of a measurement, if it suffices for fewest images.
+	// budget limits the time of a measurement, if it suffices for fewest images.
 	budget = 900 * time.Millisecond
 	rounds = 2          // timed rounds; the fastest counts
 	enough = 2 * budget // after this long, one round must do

@@ -10,7 +10,7 @@ import (
 type Tuner struct {
 	Cache  Cache // of earlier trials
 	Retune bool  // ignore the trials in the cache and measure again
-	// Note receives sentences for the user.
+	// Note, unless nil, receives sentences for the user.
 	Note func(format string, args ...any)
 	// Show, unless nil, receives what is being measured, and "" at the end.
 	Show func(what string)
@@ -23,12 +23,18 @@ type Tuner struct {
 // measurement. If they take more, it is not remembered.
 const disturbed = 0.1
 
+func (t *Tuner) note(format string, args ...any) {
+	if t.Note != nil {
+		t.Note(format, args...)
+	}
+}
+
 // Precision chooses the precision and the memory format that w.Given leaves open.
 // described is a line about the choice, or "" if nothing was open. If fp32 was asked
 // for, results must not depend on a measurement, so w.Given is returned unchanged.
 func (t *Tuner) Precision(w Workload) (chosen Setting, described string, err error) {
 	if w.Given.Precision == "bf16" && w.Net.Device.IsCPU() && !machine.NativeBF16() {
-		t.Note("note: this processor has no bfloat16 instructions: " +
+		t.note("note: this processor has no bfloat16 instructions: " +
 			"emulated, bf16 is many times slower than --precision fp32")
 	}
 	if w.Given.Precision == "fp32" && w.Given.Format == Auto {
@@ -61,7 +67,7 @@ func (t *Tuner) fastest(w Workload) (chosen Setting, described string, err error
 	}
 	trials, err := t.Cache.Load(w)
 	if err != nil {
-		t.Note("note: measuring again, because %v", err)
+		t.note("note: measuring again, because %v", err)
 	}
 	remembered := len(trials) > 0 && !t.Retune
 	if !remembered {
@@ -101,10 +107,10 @@ func (t *Tuner) measure(w Workload) ([]Trial, error) {
 		if w.Images != nil {
 			what = "splits of the processors"
 		}
-		t.Note("note: other programs took %.0f %% of the processors while %s were measured, so the result was not saved",
+		t.note("note: other programs took %.0f %% of the processors while %s were measured, so the result was not saved",
 			100*taken, what)
 	} else if err := t.Cache.Store(w, trials); err != nil {
-		t.Note("note: the measurement cannot be saved, so the next run measures again: %v", err)
+		t.note("note: the measurement cannot be saved, so the next run measures again: %v", err)
 	}
 	return trials, nil
 }

@@ -20,7 +20,8 @@ import (
 	"contralens/world"
 )
 
-// Options are the options of Step besides those of the run.
+// Options are the options of Step besides those of the run. Tuner, Print and Show must be
+// set.
 type Options struct {
 	Dir    string          // empty folder for what the run writes
 	Tuner  *autotune.Tuner // chooses what the options leave open

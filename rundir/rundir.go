@@ -12,9 +12,8 @@
 //
 // Find finds the directory of a run, and Prepare readies it for a process that trains.
 // The package knows no tensors: here a checkpoint is a checkpoint.Dict. Functions that
-// take a path are for the process that owns the run. Those that take an fs.StatFS are
-// for readers that do not trust the folder, such as the dashboard: they open regular
-// files only, and limit how much they read.
+// take a path trust the folder. Those that take an fs.StatFS are for readers that do not,
+// such as the dashboard: they open regular files only, and limit how much they read.
 package rundir
 
 import (

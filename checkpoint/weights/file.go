@@ -76,7 +76,7 @@ func Open(path, format string) (*File, error) {
 		if err != nil {
 			err = fmt.Errorf("checkpoint %s: %w", path, err)
 		}
-		if options["arch"] != "" {
+		if options["arch"] != "" && options["width"] != "" { // else they are another program's
 			f.Options = options
 		}
 	default:

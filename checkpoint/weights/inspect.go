@@ -89,7 +89,8 @@ func Inspect(path, format string) (*Inspection, error) {
 }
 
 // trainedIn describes how the training that wrote a file computed: precision, memory
-// format, and in pre-training also threads and workers. It returns "" if that is unknown.
+// format, and threads and workers if they are known. It returns "" if the precision is
+// unknown.
 func trainedIn(f *File) string {
 	precision := f.Options["precision"]
 	if precision == "" || precision == "auto" {

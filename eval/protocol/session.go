@@ -130,7 +130,7 @@ func (k *session) fit(nClass int) error {
 		return fmt.Errorf("--n_class %d: dataset %s has %d classes; use --n_class %d, or omit it",
 			nClass, k.train.Name(), n, n)
 	case nClass > n:
-		k.note("--n_class %d: dataset %s has %d classes; the other outputs learn to stay silent", nClass, k.train.Name(), n)
+		k.note("--n_class %d: dataset %s has %d classes; the other outputs are never the right answer", nClass, k.train.Name(), n)
 		for i := n; i < nClass; i++ {
 			k.classes = append(k.classes, fmt.Sprint("unused ", i))
 		}

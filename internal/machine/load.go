@@ -30,9 +30,9 @@ func WatchLoad() func() float64 {
 	}
 }
 
-// loadOfOthers returns the fraction that others have used of the share part of some
-// processors, which belongs to this process; the rest, 1-part, is free for others. busy,
-// all and own are processor times.
+// loadOfOthers returns the fraction of this process's share of some processors that others
+// have used. part is the share, 0 to 1; others may use the rest, 1-part. busy, all and own
+// are processor times.
 func loadOfOthers(busy, all, own time.Duration, part float64) float64 {
 	if all < fewestTicks*tick {
 		return 0
