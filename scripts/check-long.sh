@@ -12,9 +12,15 @@ tested() {
 	$GO test "$@" >"$tmp/log" 2>&1 || { cat "$tmp/log"; return 1; }
 }
 
+# ran PATTERN: fails if the log has no line with PATTERN. go test passes if no name matches.
+ran() {
+	grep -q "$1" "$tmp/log" || { cat "$tmp/log"; echo "nothing ran: does the name still exist?"; return 1; }
+}
+
 # verbose GO-TEST-ARGUMENTS: runs tests and prints what they log
 verbose() {
 	tested -count 1 -v "$@"
+	ran '^=== RUN'
 	grep -v '^=== ' "$tmp/log"
 }
 
@@ -23,6 +29,7 @@ fuzz() {
 	package=$1 target=$2
 	shift 2
 	tested "$package" -run '^$' -fuzz "^$target\$" -fuzztime 60s -fuzzminimizetime 10x "$@"
+	ran '^fuzz: elapsed'
 	tail -3 "$tmp/log"
 }
 
@@ -54,7 +61,7 @@ fuzz_data() { # damaged image files, shards and their indexes
 fuzz_checkpoints() {
 	for pair in ./checkpoint:FuzzParse ./checkpoint/pickle:FuzzLoad ./checkpoint/safetensors:FuzzParse \
 		./checkpoint/npz:FuzzParse ./checkpoint/onnx:FuzzParse \
-		./features:FuzzParquet ./data/sets:FuzzIDX ./data/sets:FuzzRecords ./data/sets:FuzzList ./data/sets:FuzzINat18; do
+		./features/table:FuzzParquet ./data/sets:FuzzIDX ./data/sets:FuzzRecords ./data/sets:FuzzList ./data/sets:FuzzINat18; do
 		fuzz "${pair%:*}" "${pair#*:}" -parallel 2
 	done
 }
