@@ -12,7 +12,6 @@ package foreign
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -90,7 +89,7 @@ func Sniff(folder fs.FS, name string) bool {
 	if slices.Contains(tables, path.Base(name)) {
 		return newTable().sniff(b[:n])
 	}
-	return newLines(nil).sniff(b[:n])
+	return (&jsonLines{}).sniff(b[:n])
 }
 
 // reader reads one kind of file while it grows.
@@ -115,7 +114,6 @@ type file struct {
 // Source has the series and histograms of a run. It is not safe for concurrent use.
 type Source struct {
 	folder fs.FS
-	skip   func(key string) bool
 	files  []*file
 	series map[string]*series
 	order  []string // tags of series as they appeared
@@ -127,10 +125,10 @@ type Source struct {
 	lost   bool     // there are more series than maxSeries, or kinds than maxKinds
 }
 
-// Open opens the metrics of other programs in a folder. It returns nil if there are
-// none. skip, which may be nil, says which keys of metrics.jsonl are read elsewhere.
-func Open(folder fs.FS, skip func(key string) bool) *Source {
-	s := &Source{folder: folder, skip: skip}
+// Open opens the metrics of other programs in a folder. It returns nil if there are none.
+// [Source.Refresh] reads them.
+func Open(folder fs.FS) *Source {
+	s := &Source{folder: folder}
 	if len(s.list()) == 0 {
 		return nil
 	}
@@ -177,9 +175,9 @@ func compareBool(a, b bool) int {
 	return -1
 }
 
-// Refresh reads what was added since the last call. The error joins a sentence for each
-// file that cannot be read; the others are read.
-func (s *Source) Refresh() error {
+// Refresh reads what was added since the last call. It returns an error for each file
+// that cannot be read, or not in full; the others are read.
+func (s *Source) Refresh() (all []error) {
 	names := s.list()
 	for _, f := range s.files {
 		info, err := fs.Stat(s.folder, f.name)
@@ -193,15 +191,14 @@ func (s *Source) Refresh() error {
 			s.files = append(s.files, &file{name: name, reader: s.readerOf(name)})
 		}
 	}
-	var all error
 	for _, f := range s.files {
 		s.refresh(f)
 		if f.err != nil {
-			all = errors.Join(all, fmt.Errorf("%s: %w", f.name, f.err))
+			all = append(all, fmt.Errorf("%s: %w", f.name, f.err))
 		}
 	}
 	if s.lost {
-		all = errors.Join(all, fmt.Errorf("there are more than %d series or %d histograms: the others are not shown",
+		all = append(all, fmt.Errorf("there are more than %d series or %d histograms: the others are not shown",
 			maxSeries, maxKinds))
 	}
 	return all
@@ -219,10 +216,8 @@ func (s *Source) readerOf(name string) reader {
 		return &tensorboard{}
 	case slices.Contains(tables, name):
 		return newTable()
-	case name == "metrics.jsonl":
-		return newLines(s.skip)
 	}
-	return newLines(nil)
+	return &jsonLines{}
 }
 
 // replaced reports whether a table was written again with another head.

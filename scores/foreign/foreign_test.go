@@ -1,6 +1,7 @@
 package foreign
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -23,13 +24,18 @@ func check(t testing.TB, err error) {
 	}
 }
 
+func refresh(t testing.TB, s *Source) {
+	t.Helper()
+	check(t, errors.Join(s.Refresh()...))
+}
+
 func opened(t testing.TB, folder fs.FS) *Source {
 	t.Helper()
-	s := Open(folder, nil)
+	s := Open(folder)
 	if s == nil {
 		t.Fatal("want metrics, found none")
 	}
-	check(t, s.Refresh())
+	refresh(t, s)
 	return s
 }
 
@@ -158,16 +164,16 @@ func TestLive(t *testing.T) {
 		for n := 0; n <= len(whole); n += 37 {
 			check(t, os.WriteFile(path, whole[:n], 0o644))
 			if s == nil {
-				if s = Open(os.DirFS(dir), nil); s == nil {
+				if s = Open(os.DirFS(dir)); s == nil {
 					continue
 				}
 			}
-			if err := s.Refresh(); err != nil {
+			if err := errors.Join(s.Refresh()...); err != nil {
 				t.Fatalf("%s: %d bytes: %v", name, n, err)
 			}
 		}
 		check(t, os.WriteFile(path, whole, 0o644))
-		check(t, s.Refresh())
+		refresh(t, s)
 		if !slices.Equal(named(s), named(want)) {
 			t.Fatalf("%s: want %v, got %v", name, named(want), named(s))
 		}
@@ -222,12 +228,12 @@ func TestRewritten(t *testing.T) {
 	check(t, os.WriteFile(path, []byte("step,loss\n1,5\n2,4\n"), 0o644))
 	s := opened(t, os.DirFS(dir))
 	check(t, os.WriteFile(path, []byte("step,loss,acc\n1,5,\n2,4,\n3,3,0.5\n"), 0o644))
-	check(t, s.Refresh())
+	refresh(t, s)
 	if got := points(t, s, "loss") + ", " + points(t, s, "acc"); got != "1:5 2:4 3:3, 3:0.5" {
 		t.Errorf("got %s", got)
 	}
 	check(t, os.WriteFile(path, []byte("step,loss\n1,9\n"), 0o644)) // another training
-	check(t, s.Refresh())
+	refresh(t, s)
 	if got := points(t, s, "loss"); got != "1:9" || len(s.Series()) != 1 {
 		t.Errorf("got %s of %v", got, named(s))
 	}
@@ -242,12 +248,12 @@ func TestTables(t *testing.T) {
 		"loss,accuracy\n3,1\n2,2\n":                     "1:3 2:2",
 		"global_step,loss\n5,1\n,2\n6,1,7\n-4,3\nx,y\n": "5:1.5",
 	} {
-		s := Open(fstest.MapFS{"metrics.csv": {Data: []byte(text)}}, nil)
+		s := Open(fstest.MapFS{"metrics.csv": {Data: []byte(text)}})
 		if s == nil {
 			t.Errorf("%q: not taken as a table", text)
 			continue
 		}
-		err := s.Refresh()
+		err := errors.Join(s.Refresh()...)
 		if strings.Contains(text, "6,1,7") != (err != nil && strings.Contains(err.Error(), "metrics.csv: a line is not a row of the table")) {
 			t.Errorf("%q: got %v", text, err)
 		}
@@ -264,12 +270,12 @@ func TestNotMetrics(t *testing.T) {
 		"metrics.jsonl": "{\"a\": \"b\"}\n", "results.csv": "name,value\nloss,high\n", "log.csv": "1,2\n3,4\n", "history.csv": "step\n1\n",
 		"progress.csv": "step,loss",
 	} {
-		if s := Open(fstest.MapFS{name: {Data: []byte(text)}}, nil); s != nil {
+		if s := Open(fstest.MapFS{name: {Data: []byte(text)}}); s != nil {
 			t.Errorf("%s %q is taken as metrics", name, text)
 		}
 	}
 	dir := fstest.MapFS{"events.out.tfevents.1": {Mode: fs.ModeDir}, "metrics.csv": {Mode: fs.ModeNamedPipe}}
-	if s := Open(dir, nil); s != nil {
+	if s := Open(dir); s != nil {
 		t.Error("a folder and a pipe are taken as metrics")
 	}
 }
@@ -291,9 +297,9 @@ func TestDamaged(t *testing.T) {
 			}
 			broken = append(slices.Clone(b[:at]), make([]byte, 500)...)
 		}
-		s := Open(fstest.MapFS{"events.out.tfevents.1": {Data: broken}, "metrics.csv": {Data: []byte("step,acc\n1,2\n")}}, nil)
+		s := Open(fstest.MapFS{"events.out.tfevents.1": {Data: broken}, "metrics.csv": {Data: []byte("step,acc\n1,2\n")}})
 		for range 2 {
-			err = s.Refresh()
+			err = errors.Join(s.Refresh()...)
 			if err == nil || !strings.Contains(err.Error(), "events.out.tfevents.1: the record at byte ") || !strings.Contains(err.Error(), what) {
 				t.Fatalf("%s: got %v", what, err)
 			}
@@ -335,20 +341,8 @@ func TestLong(t *testing.T) {
 	for i := range 2 * maxSeries {
 		s.add(fmt.Sprint("weight/", i), 1, 1)
 	}
-	if err := s.Refresh(); err == nil || !strings.Contains(err.Error(), "more than 512 series") {
+	if err := errors.Join(s.Refresh()...); err == nil || !strings.Contains(err.Error(), "more than 512 series") {
 		t.Errorf("too many series: %v", err)
-	}
-}
-
-// TestKeys: keys of metrics.jsonl that are read elsewhere are left out.
-func TestKeys(t *testing.T) {
-	folder := fstest.MapFS{"metrics.jsonl": {Data: []byte(`{"step": 3, "acc": 5, "margin": 0.5}` + "\nno\n")}}
-	s := Open(folder, func(key string) bool { return key == "acc" })
-	if err := s.Refresh(); err == nil || !strings.Contains(err.Error(), "metrics.jsonl: a line is not a JSON object; it is skipped") {
-		t.Errorf("got %v", err)
-	}
-	if got := named(s); !slices.Equal(got, []string{"margin=margin"}) {
-		t.Errorf("got %v", got)
 	}
 }
 
@@ -379,10 +373,10 @@ func FuzzSource(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, name := range []string{"events.out.tfevents.1", "metrics.csv", "log.txt"} {
 			folder := fstest.MapFS{name: {Data: b[:len(b)/2]}}
-			s := Open(folder, nil)
+			s := Open(folder)
 			if s == nil {
 				folder[name] = &fstest.MapFile{Data: b}
-				if s = Open(folder, nil); s == nil {
+				if s = Open(folder); s == nil {
 					continue
 				}
 			}
@@ -414,7 +408,7 @@ func FuzzSource(f *testing.F) {
 func FuzzEvents(f *testing.F) {
 	f.Add([]byte("\x10\x05\x2a\x0b\x0a\x09\x0a\x04loss\x15\x00\x00\x80\x3f"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s := Open(fstest.MapFS{"events.out.tfevents.1": {Data: events.AppendRecord(nil, b)}}, nil)
+		s := Open(fstest.MapFS{"events.out.tfevents.1": {Data: events.AppendRecord(nil, b)}})
 		s.Refresh()
 		first, last := s.Range()
 		for _, d := range s.Series() {

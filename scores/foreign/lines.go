@@ -114,10 +114,7 @@ func (r *rows) badLines(what string) error {
 // jsonLines reads JSON objects, one per line.
 type jsonLines struct {
 	rows
-	skip func(key string) bool // keys that are read elsewhere
 }
-
-func newLines(skip func(key string) bool) *jsonLines { return &jsonLines{skip: skip} }
 
 func (l *jsonLines) about() string { return "JSON lines" + l.unit() }
 
@@ -147,7 +144,7 @@ func (l *jsonLines) row(values []pair, s *Source) {
 	step, epoch := find(values, steps), find(values, epochs)
 	at := l.place(step, epoch)
 	for _, v := range values {
-		if slices.Contains(steps, plain(v.key)) || l.skip != nil && l.skip(v.key) {
+		if slices.Contains(steps, plain(v.key)) {
 			continue
 		}
 		s.add(v.key, at, v.value)
