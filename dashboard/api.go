@@ -94,6 +94,7 @@ type description struct {
 	Last        int               `json:"last"`
 	Onset       int               `json:"onset"` // first step with transformed features; 0 if there is none
 	Findings    []Finding         `json:"findings"`
+	Clock       clock             `json:"clock"`
 }
 
 func (s *Server) describeRun(q url.Values) (any, error) {
@@ -128,6 +129,7 @@ func (s *Server) describeRun(q url.Values) (any, error) {
 	d.Last = max(d.Last, r.metrics.last())
 	d.Results = append(d.Results, rundir.LastResults[json.RawMessage](folder{r})...)
 	d.Onset = onset(about.Config, source)
+	d.Clock = r.metrics.clock.thinned(about.Config)
 	d.Findings = append([]Finding{}, Diagnose(r.evidence(about, source))...)
 	return d, nil
 }

@@ -1,5 +1,6 @@
 // The frame of the page: the current view, the theme, and the stream of updates.
 
+import { overviewAddress, whereabouts } from "./address.js";
 import { follow, getRuns } from "./api.js";
 import { h, setText } from "./dom.js";
 import { overview } from "./overview.js";
@@ -10,30 +11,23 @@ const main = document.getElementById("main");
 let news = null; // the last overview
 let view = null; // the current view: { el, update(news), close() }
 
-/** parse reads #/runs?tab=curves&run=a&run=b; anything else is the overview. */
-function parse(hash) {
-  const [path, query] = hash.replace(/^#/, "").split("?");
-  const params = new URLSearchParams(query);
-  const runs = params.getAll("run");
-  return path === "/runs" && runs.length ? { runs, tab: params.get("tab") ?? "curves" } : null;
-}
-
-function address(runs, tab) {
-  const params = new URLSearchParams({ tab });
-  for (const r of runs) params.append("run", r);
-  return `#/runs?${params}`;
-}
-
 function show() {
   if (location.hash === "#main") return;
-  const where = parse(location.hash);
+  const where = whereabouts();
+  link();
   if (view?.goTo?.(where)) return;
   view?.close?.();
-  view = where ? runView(where, address) : overview(address);
+  view = where ? runView(where) : overview();
   main.replaceChildren(view.el);
   if (news) view.update(news);
   window.scrollTo(0, 0);
 }
+
+/** link lets the logo lead to the overview as it was last seen. */
+const link = () => {
+  document.querySelector(".brand").href = overviewAddress();
+};
+window.addEventListener("addresschange", link);
 
 function take(overview) {
   news = overview;
