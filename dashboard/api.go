@@ -303,6 +303,9 @@ func (s *Server) embedding(q url.Values) (any, error) {
 	return r.embed(number(q, "epoch", -1, -1, farthest))
 }
 
+// thumbnailsFile is the sheet of a probe's thumbnails in a run directory.
+const thumbnailsFile = "scores/probe/thumbnails.png"
+
 // thumbnails serves the thumbnails of all images of a probe.
 func (s *Server) thumbnails(w http.ResponseWriter, req *http.Request) {
 	r, err := s.get(req.URL.Query().Get("run"))
@@ -310,7 +313,7 @@ func (s *Server) thumbnails(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
 	}
-	f, info, err := r.openRegular("scores/probe/thumbnails.png")
+	f, info, err := r.openRegular(thumbnailsFile)
 	if err != nil {
 		http.Error(w, "this run has no pictures", http.StatusNotFound)
 		return

@@ -1,6 +1,6 @@
 // The probe set's images, placed by their features.
 
-import { getEmbedding, thumbnails } from "./api.js";
+import { getEmbedding, thumbnails, umapWorker } from "./api.js";
 import { h, s } from "./dom.js";
 import { figure } from "./figure.js";
 import { fixed, number } from "./format.js";
@@ -92,7 +92,7 @@ export function embeddingTab(first) {
     frame.say(`epoch ${data.epoch}: UMAP is being computed`);
     frame.body.querySelector("svg")?.classList.add("stale"); // the old epoch's points
     worker?.terminate();
-    worker = new Worker("umap-worker.js");
+    worker = umapWorker();
     worker.onmessage = ({ data: answer }) => {
       if (closed) return;
       if (answer.error) {
