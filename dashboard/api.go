@@ -94,6 +94,7 @@ type description struct {
 	Last        int               `json:"last"`
 	Onset       int               `json:"onset"` // first step with transformed features; 0 if there is none
 	Findings    []Finding         `json:"findings"`
+	Clock       clock             `json:"clock"`
 }
 
 func (s *Server) describeRun(q url.Values) (any, error) {
@@ -128,6 +129,7 @@ func (s *Server) describeRun(q url.Values) (any, error) {
 	d.Last = max(d.Last, r.metrics.last())
 	d.Results = append(d.Results, rundir.LastResults[json.RawMessage](folder{r})...)
 	d.Onset = onset(about.Config, source)
+	d.Clock = r.metrics.clock.thinned(about.Config)
 	d.Findings = append([]Finding{}, Diagnose(r.evidence(about, source))...)
 	return d, nil
 }
@@ -301,6 +303,9 @@ func (s *Server) embedding(q url.Values) (any, error) {
 	return r.embed(number(q, "epoch", -1, -1, farthest))
 }
 
+// thumbnailsFile is the sheet of a probe's thumbnails in a run directory.
+const thumbnailsFile = "scores/probe/thumbnails.png"
+
 // thumbnails serves the thumbnails of all images of a probe.
 func (s *Server) thumbnails(w http.ResponseWriter, req *http.Request) {
 	r, err := s.get(req.URL.Query().Get("run"))
@@ -308,7 +313,7 @@ func (s *Server) thumbnails(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
 	}
-	f, info, err := r.openRegular("scores/probe/thumbnails.png")
+	f, info, err := r.openRegular(thumbnailsFile)
 	if err != nil {
 		http.Error(w, "this run has no pictures", http.StatusNotFound)
 		return

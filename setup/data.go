@@ -5,6 +5,7 @@ import (
 
 	"contralens/config"
 	"contralens/data"
+	"contralens/data/codec"
 	"contralens/data/sets"
 )
 
@@ -25,5 +26,6 @@ func dataOptions(d config.Data, note func(string)) sets.Options {
 	return sets.Options{
 		Name: d.Dataset, Folder: d.DataFolder, Imagenet100Path: d.Imagenet100Path, Limit: d.Limit,
 		Imbalance: d.Imbalance, ImbalanceSeed: d.ImbalanceSeed, MaxBad: d.MaxBad, Note: note,
+		Strict: d.DecodeStrict, Gray16: codec.Gray16(d.Gray16),
 	}
 }

@@ -1,6 +1,6 @@
 // The probe set's images, placed by their features.
 
-import { getEmbedding, thumbnails } from "./api.js";
+import { getEmbedding, thumbnails, umapWorker } from "./api.js";
 import { h, s } from "./dom.js";
 import { figure } from "./figure.js";
 import { fixed, number } from "./format.js";
@@ -38,7 +38,7 @@ export function embeddingTab(first) {
   const toolbar = h("div", { class: "toolbar", role: "group", "aria-label": "Embedding" }, runs.length > 1 && which, radio("pca", "PCA"), radio("umap", "UMAP"), pictures,
     h("label", { class: "slider" }, "Epoch", slider, epochText),
     h("span", { class: "zoom" }, tool("Zoom in", "+", () => zoom(1.6)), tool("Zoom out", "−", () => zoom(1 / 1.6)), tool("Show all", "All", () => reset())));
-  const frame = figure({ id: "embedding", title: "Probe set", read: read.embedding, svg: () => frame.body.querySelector("svg").cloneNode(true), csv: () => table() });
+  const frame = figure({ id: "embedding", title: "Probe set", read: read.embedding, picture: () => ({ chart: frame.body.querySelector("svg").cloneNode(true) }), csv: () => table(), runs: () => runs.map((r) => r.label) });
   const classes = h("ul", { class: "classes" });
   const picture = h("div", { class: "picture" });
   const caption = h("p", { class: "caption" });
@@ -92,7 +92,7 @@ export function embeddingTab(first) {
     frame.say(`epoch ${data.epoch}: UMAP is being computed`);
     frame.body.querySelector("svg")?.classList.add("stale"); // the old epoch's points
     worker?.terminate();
-    worker = new Worker("umap-worker.js");
+    worker = umapWorker();
     worker.onmessage = ({ data: answer }) => {
       if (closed) return;
       if (answer.error) {

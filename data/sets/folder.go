@@ -109,7 +109,7 @@ func readFolder(ctx context.Context, o Options, root string, keep []string) (*fi
 	if err != nil {
 		return nil, unreadableFolder(root, err)
 	}
-	f := &files{store: o.Store, name: o.Name}
+	f := &files{store: o.Store, decoder: o.decoder, name: o.Name}
 	if err := wantClasses(ctx, o, o.Name, root, keep); err != nil {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ func openINat18(ctx context.Context, o Options) (p data.Splits, err error) {
 // in the order of their labels.
 func (a *annotations) dataset(o Options, ids []int64, names map[int64]string) (data.Dataset, error) {
 	label := make(map[int64]int, len(ids))
-	f := &files{store: o.Store, name: o.Name}
+	f := &files{store: o.Store, decoder: o.decoder, name: o.Name}
 	for i, id := range ids {
 		label[id] = i
 		f.classes = append(f.classes, names[id])

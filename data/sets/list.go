@@ -55,7 +55,7 @@ func readList(ctx context.Context, o Options, list string) (*files, error) {
 		return nil, fmt.Errorf("%s: want a list with a line path<tab>label for each image, but %w", list, err)
 	}
 	defer file.Close()
-	f := &files{store: o.Store, name: "list"}
+	f := &files{store: o.Store, decoder: o.decoder, name: "list"}
 	var labels []string
 	lines := bufio.NewScanner(file)
 	for n := 1; lines.Scan(); n++ {
