@@ -97,6 +97,7 @@ func Open(path, format string) (*File, error) {
 type Group struct {
 	Path    string // the keys that lead to it, joined by dots; "" for the file itself
 	Tensors checkpoint.Dict
+	Foreign []string // names of values that were passed over
 }
 
 // Groups returns the dictionaries that have tensors under string keys, in the order of
@@ -104,6 +105,13 @@ type Group struct {
 func (f *File) Groups() []Group {
 	var groups []Group
 	var walk func(path string, d checkpoint.Dict)
+	inList := func(path string, list []any) {
+		for n, x := range list {
+			if d := checkpoint.AsDict(x); d != nil {
+				walk(fmt.Sprint(path, ".", n), d)
+			}
+		}
+	}
 	walk = func(path string, d checkpoint.Dict) {
 		g := Group{Path: path}
 		for _, i := range d {
@@ -119,6 +127,10 @@ func (f *File) Groups() []Group {
 				walk(at, checkpoint.Dict(v))
 			case checkpoint.Dict:
 				walk(at, v)
+			case []any:
+				inList(at, v)
+			case checkpoint.Foreign:
+				g.Foreign = append(g.Foreign, name)
 			}
 		}
 		if len(g.Tensors) > 0 {

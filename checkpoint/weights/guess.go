@@ -27,13 +27,14 @@ func (e *Encoder) Network() (nn.Config, error) {
 	}
 	e.guessHead(&c)
 	blocks, bottleneck := e.blocks(first)
+	nearest := nearest{}
 	for _, suffix := range []string{"", "x2", "x4"} {
 		for _, a := range backbone.ResNets {
 			if a.Blocks != blocks || a.Bottleneck != bottleneck {
 				continue
 			}
 			c.Arch, c.Width = a.Name+suffix, 1
-			if ok, err := e.fits(c); ok || err != nil {
+			if ok, err := nearest.try(e, c); ok || err != nil {
 				return c, err
 			}
 		}
@@ -44,18 +45,51 @@ func (e *Encoder) Network() (nn.Config, error) {
 		}
 		for _, width := range e.widths(c.Modal, first) {
 			c.Arch, c.Width = a.Name, width
-			if ok, err := e.fits(c); ok || err != nil {
+			if ok, err := nearest.try(e, c); ok || err != nil {
 				return c, err
 			}
 		}
 	}
+	return c, fmt.Errorf("checkpoint %s: want a known architecture, got %s%s", e.File, e.describe(first), nearest)
+}
+
+// describe describes the blocks and the first convolution.
+func (e *Encoder) describe(first string) string {
+	blocks, bottleneck := e.blocks(first)
 	kind := "basic"
 	if bottleneck {
 		kind = "bottleneck"
 	}
-	return c, fmt.Errorf("checkpoint %s: want a known architecture, got %d+%d+%d+%d %s blocks with a first "+
-		"convolution of %v; if it is a known one, name architecture and width",
-		e.File, blocks[0], blocks[1], blocks[2], blocks[3], kind, shapeOf(e, first+"conv1.weight"))
+	return fmt.Sprintf("%d+%d+%d+%d %s blocks with a first convolution of %v",
+		blocks[0], blocks[1], blocks[2], blocks[3], kind, shapeOf(e, first+"conv1.weight"))
+}
+
+// nearest is the network among those tried that differs least.
+type nearest struct {
+	config     nn.Config
+	difference difference
+}
+
+// try reports whether all names and shapes of the encoder's backbone are those of a
+// network's.
+func (n *nearest) try(e *Encoder, c nn.Config) (bool, error) {
+	shapes, err := nn.Shapes(c)
+	if err != nil {
+		return false, err
+	}
+	shapes = slices.DeleteFunc(shapes, func(s nn.Shape) bool { return !strings.HasPrefix(s.Name, "encoder") })
+	d := e.compare(shapes, false, false)
+	if n.config.Arch == "" || d.count() < n.difference.count() {
+		n.config, n.difference = c, d
+	}
+	return d.count() == 0, nil
+}
+
+func (n nearest) String() string {
+	if n.config.Arch == "" {
+		return ""
+	}
+	return fmt.Sprintf("; compared with %s of width %v, %s", n.config.Arch, n.config.Width, n.difference)
 }
 
 func shapeOf(e *Encoder, name string) []int {
@@ -97,24 +131,6 @@ func (e *Encoder) widths(modal, prefix string) []float64 {
 		}
 	}
 	return out
-}
-
-// fits reports whether all names and shapes are those of the network's backbone, except
-// for the counters of batch norm, which PyTorch before 0.4.1 did not have.
-func (e *Encoder) fits(c nn.Config) (bool, error) {
-	shapes, err := nn.Shapes(c)
-	if err != nil {
-		return false, err
-	}
-	for _, s := range shapes {
-		if !strings.HasPrefix(s.Name, "encoder") || strings.HasSuffix(s.Name, "num_batches_tracked") {
-			continue
-		}
-		if t := e.Tensors[s.Name]; t == nil || !slices.Equal(t.Shape, s.Shape) {
-			return false, nil
-		}
-	}
-	return true, nil
 }
 
 // guessHead infers the projection head from the numbers of its layers.
