@@ -13,6 +13,8 @@ type Kind struct {
 	Do   string // what to do with it
 	// Format is the format of this program that reads it, or "".
 	Format string
+	// Unknown is set if the content tells nothing but that it isn't torch.save's.
+	Unknown bool
 }
 
 func (k Kind) String() string { return fmt.Sprintf("it is %s: %s", k.Name, k.Do) }
@@ -103,7 +105,7 @@ func kindWithin(b []byte) Kind {
 		return Kind{Name: fmt.Sprintf("text that begins with %.40q", line), Do: fetchAgain}
 	}
 	return Kind{Name: fmt.Sprintf("of an unknown kind that begins with %.16q", string(b[:min(len(b), 8)])),
-		Do: "name a checkpoint written by torch.save, or .safetensors, .npz or .onnx"}
+		Do: "name a checkpoint written by torch.save, or .safetensors, .npz or .onnx", Unknown: true}
 }
 
 // isSafetensors reports whether b starts with the length of a header in JSON.

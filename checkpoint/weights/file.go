@@ -64,6 +64,9 @@ func Open(path, format string) (*File, error) {
 		if b, err = os.ReadFile(path); err != nil {
 			return nil, fmt.Errorf("checkpoint %s: %w", path, err)
 		}
+		if err := misnamed(b, format); err != nil {
+			return nil, fmt.Errorf("checkpoint %s: %w", path, err)
+		}
 		var options map[string]string
 		switch format {
 		case "safetensors":
@@ -91,6 +94,20 @@ func Open(path, format string) (*File, error) {
 		f.Options = record.Config
 	}
 	return f, nil
+}
+
+// misnamed returns an error for content b that is of another format, or of none that this
+// program reads.
+func misnamed(b []byte, format string) error {
+	kind := checkpoint.KindOf(b)
+	switch {
+	case kind.Unknown || kind.Format == format || (kind.Name == "" && format == "npz"):
+		return nil
+	case kind.Name == "":
+		return fmt.Errorf("want a file in the format %s, but it begins like one of torch.save: give it a name that ends in .pth",
+			format)
+	}
+	return fmt.Errorf("want a file in the format %s, but %s", format, kind)
 }
 
 // Group is a dictionary of tensors within a file.

@@ -99,14 +99,23 @@ func shapeOf(e *Encoder, name string) []int {
 	return nil
 }
 
-// blocks counts the residual blocks of each stage.
+// blocks counts the residual blocks of each stage: those of which there is any tensor.
 func (e *Encoder) blocks(prefix string) (blocks [4]int, bottleneck bool) {
+	present := map[string]bool{}
+	for name := range e.Tensors {
+		if rest, ok := strings.CutPrefix(name, prefix+"layer"); ok {
+			if p := strings.SplitN(rest, ".", 4); len(p) == 4 {
+				present[p[0]+"."+p[1]] = true
+				bottleneck = bottleneck || p[2] == "conv3"
+			}
+		}
+	}
 	for stage := range blocks {
-		for e.Tensors[fmt.Sprintf("%slayer%d.%d.conv1.weight", prefix, stage+1, blocks[stage])] != nil {
+		for present[fmt.Sprintf("%d.%d", stage+1, blocks[stage])] {
 			blocks[stage]++
 		}
 	}
-	return blocks, e.Tensors[prefix+"layer1.0.conv3.weight"] != nil
+	return blocks, bottleneck
 }
 
 // widths returns the width multipliers that the width of the last stage can stand for, the

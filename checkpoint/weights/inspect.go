@@ -48,8 +48,8 @@ type TensorInfo struct {
 
 // Inspect reads a file and finds the encoder and the network in it. If there is no
 // encoder, Problem says why. format is one of Formats; "" stands for that of the
-// extension.
-func Inspect(path, format string) (*Inspection, error) {
+// extension. prefix is that of EncoderAt.
+func Inspect(path, format, prefix string) (*Inspection, error) {
 	f, err := Open(path, format)
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func Inspect(path, format string) (*Inspection, error) {
 	}
 	i.Computed = trainedIn(f)
 	i.Passed = f.Tree.Foreign()
-	e, err := f.Encoder(false)
+	e, err := f.EncoderAt(prefix, false)
 	if err != nil {
 		i.Problem = err.Error()
 		return i, nil

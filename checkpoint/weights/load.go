@@ -2,6 +2,7 @@ package weights
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -34,6 +35,16 @@ func Model(path string) (*nn.Model, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// Notes are sentences about where the weights come from, and what of the file was not read.
+func (e *Encoder) Notes(f *File) []string {
+	notes := []string{"weights: " + e.Mapping()}
+	if foreign := f.Tree.Foreign(); len(foreign) > 0 {
+		notes = append(notes, fmt.Sprintf("passed over in %s, because it could run code and the weights do not need it: %s",
+			f.Path, few(foreign)))
+	}
+	return notes
 }
 
 // Mapping describes which tensors of the file become which of the network.
@@ -121,10 +132,40 @@ func (d difference) String() string {
 		if n := len(p.names); n == 1 {
 			parts = append(parts, fmt.Sprintf("1 tensor is %s: %s", p.what, p.names[0]))
 		} else if n > 0 {
-			parts = append(parts, fmt.Sprintf("%d tensors are %s: %s", n, p.what, few(p.names)))
+			parts = append(parts, fmt.Sprintf("%d tensors are %s: %s", n, p.what, alike(p.names)))
 		}
 	}
 	return strings.Join(parts, "; ")
+}
+
+// digits finds the numbers in a name.
+var digits = regexp.MustCompile(`[0-9]+`)
+
+// alike lists names with those that differ in numbers alone together: "layer1.0.conv1.bias
+// and 16 more like it".
+func alike(names []string) string {
+	var kinds []string
+	of := map[string][]string{}
+	for _, name := range names {
+		kind := digits.ReplaceAllString(name, "#")
+		if of[kind] == nil {
+			kinds = append(kinds, kind)
+		}
+		of[kind] = append(of[kind], name)
+	}
+	var list []string
+	for i, kind := range kinds {
+		if i == 10 {
+			list = append(list, fmt.Sprintf("and %d more kinds", len(kinds)-i))
+			break
+		}
+		s := of[kind][0]
+		if n := len(of[kind]) - 1; n > 0 {
+			s += fmt.Sprintf(" and %d more like it", n)
+		}
+		list = append(list, s)
+	}
+	return strings.Join(list, ", ")
 }
 
 // shapesOf returns the names and shapes of a network's tensors.
