@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"contralens/autotune"
 	"contralens/config"
+	"contralens/internal/humanize"
 	"contralens/internal/machine"
 	"contralens/profile"
 	"contralens/setup"
@@ -45,6 +45,7 @@ const (
 	// An epoch of at most so many steps is the warm-up: its images are in memory afterwards,
 	// as they are during almost all of the training.
 	shortEpoch = 20
+	busy       = 0.1 // share of the processors in use by other programs that is worth a note
 )
 
 // cost measures the speed of the recommended recipe.
@@ -73,7 +74,7 @@ func (l *looking) cost(ctx context.Context) error {
 		return nil
 	}
 	c.Rate, c.Steps, c.Bytes = r.ImagesPerSecond, r.Steps, int64(r.PeakMB*(1<<20))
-	c.Compute = fmt.Sprintf("%s, %s, %d threads", r.Precision, r.MemoryFormat, r.Threads)
+	c.Compute = fmt.Sprintf("%s, %s, %s", r.Precision, r.MemoryFormat, humanize.Count(r.Threads, "thread"))
 	if c.Rate > 0 {
 		c.Epoch = time.Duration(float64(l.training().Len()) / c.Rate * float64(time.Second))
 		c.Whole = time.Duration(l.report.Advice.Config.Epochs) * c.Epoch
@@ -95,19 +96,23 @@ func MeasureSteps(t *autotune.Tuner, made func(dir string)) Measure {
 		defer os.RemoveAll(dir)
 		made(dir)
 		tuner := *t
-		tuner.Note = func(format string, args ...any) {
-			m.Note(strings.TrimPrefix(fmt.Sprintf(format, args...), "note: "))
+		tuner.Note, tuner.Show = nil, m.Show
+		if tuner.Load == nil {
+			tuner.Load = machine.WatchLoad
 		}
-		tuner.Show = m.Show
 		bench := config.BenchStep{Contrast: m.Config, Steps: measuredSteps, Warmup: m.WarmUp}
 		bench.MaxBad = 1 // those that were not looked at may be broken, too
 		machine.ResetPeak()
+		load := tuner.Load()
 		err = setup.Compute(0, func() (err error) {
 			result, err = profile.Step(bench, profile.Options{
 				Dir: dir, Tuner: &tuner, Print: func(string, ...any) {}, Show: m.Show, Enough: m.Enough, NoPeak: true,
 			})
 			return err
 		})
+		if taken := load(); taken > busy {
+			m.Note(fmt.Sprintf("other programs took %.0f %% of the processors meanwhile: alone, a training is faster", 100*taken))
+		}
 		return result, err
 	}
 }

@@ -64,7 +64,7 @@ func (r *Report) aboutFiles(bad, warn, hint *[]Finding) {
 		}
 	}
 	if readable > 0 && 2*gray > readable {
-		add(hint, "hint", "views", "%s images have no color: of the color jitter only brightness and contrast "+
+		add(hint, "hint", "views", "%s of the images have no color: of the color jitter only brightness and contrast "+
 			"change them; more blur or smaller crops can replace it", percent(gray, readable))
 	}
 	if large {
@@ -120,15 +120,16 @@ func (r *Report) images() (n int) {
 	return n
 }
 
+// percent returns a share that never rounds to none or all of them.
 func percent(n, of int) string {
 	share := 100 * float64(n) / float64(max(1, of))
 	if n < of && share > 99 {
-		return ">99 %"
+		return ">99\u00a0%"
 	}
 	if n > 0 && share < 1 {
-		return "<1 %"
+		return "<1\u00a0%"
 	}
-	return fmt.Sprintf("%.0f %%", share)
+	return fmt.Sprintf("%.0f\u00a0%%", share)
 }
 
 // Duration describes a time in one unit or two: 40 s, 12 min, 3 h 20 min, 5 days.

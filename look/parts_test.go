@@ -227,6 +227,11 @@ func TestWords(t *testing.T) {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
 	}
+	for n, want := range map[int]string{0: "0\u00a0%", 1: "<1\u00a0%", 500: "50\u00a0%", 999: ">99\u00a0%", 1000: "100\u00a0%"} {
+		if got := percent(n, 1000); got != want {
+			t.Errorf("%d of 1000: %s, want %s", n, got, want)
+		}
+	}
 	if got := wrap("one two three", 7); !slices.Equal(got, []string{"one two", "three"}) {
 		t.Errorf("%q", got)
 	}
@@ -250,7 +255,7 @@ func TestFindings(t *testing.T) {
 		"warn 50 image files cannot be read":                func(r *Report) { r.Broken = make([]Broken, 50) },
 		"hint some files are left out":                      func(r *Report) { r.Notes = []string{"x"} },
 		"hint classes differ much in size: a has 11 images": func(r *Report) { r.Splits[0].Classes = []Class{{"a", 11}, {"b", 1}} },
-		"hint 60 % images have no color":                    func(r *Report) { r.Splits[0].Gray = 3000 },
+		"hint 60\u00a0% of the images have no color":        func(r *Report) { r.Splits[0].Gray = 3000 },
 		"hint the images are large":                         func(r *Report) { r.Splits[0].Short.Median = 1200 },
 		"bad 2 groups of duplicates cross":                  func(r *Report) { r.Duplicates.Leaks = 2 },
 		"warn 1 group of duplicates have images":            func(r *Report) { r.Duplicates.Labels = 1 },

@@ -37,7 +37,7 @@ func (r *Report) WriteSummary(w io.Writer) error {
 		row(name, "%s: %s", visible(below(r.Root, br.Path)), visible(br.Why))
 	}
 	row("duplicates", "%s", r.Duplicates.String())
-	row("here", "%s", r.Cost.String(r.Advice.Config.Epochs))
+	row("here", "%s", strings.Join(append([]string{r.Cost.String(r.Advice.Config.Epochs)}, r.Cost.Notes...), "; "))
 	if n := r.Neighbors; n.Shown > 0 {
 		row("neighbors", "%s; of %d neighbors %d have the class of their image (chance: %.1f)",
 			n.Encoder, n.Shown, n.Same, n.Chance*float64(n.Shown))
