@@ -44,6 +44,7 @@ func stats(folder string, c config.DataStats) error {
 	note := func(s string) { notes = append(notes, s) }
 	p, err := openRaw(context.Background(), sets.Options{
 		Name: c.Dataset, Folder: folder, Imagenet100Path: c.Imagenet100Path, Limit: c.Limit, Strict: c.Strict, Note: note,
+		Test: sets.TestIfSound,
 	})
 	if err != nil {
 		return err

@@ -47,15 +47,18 @@ func openINat18(ctx context.Context, o Options) (p data.Splits, err error) {
 	if !store.Exists(ctx, o.Store, val) {
 		return p, nil
 	}
-	b, err := readAnnotations(ctx, o, val)
-	if err != nil {
-		return p, err
-	}
-	p.Test, err = b.dataset(o, ids, a.classes)
-	if err != nil {
-		return p, fmt.Errorf("%s: %w", val, err)
-	}
-	return p, nil
+	p.Test, err = o.testSplit(ctx, func() (data.Dataset, error) {
+		b, err := readAnnotations(ctx, o, val)
+		if err != nil {
+			return nil, err
+		}
+		d, err := b.dataset(o, ids, a.classes)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", val, err)
+		}
+		return d, nil
+	})
+	return p, err
 }
 
 // dataset lists the annotated images in the order of their ids. ids are the categories

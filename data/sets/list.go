@@ -39,11 +39,13 @@ func openList(ctx context.Context, o Options) (p data.Splits, err error) {
 		if test == list || !store.Exists(ctx, o.Store, test) {
 			continue
 		}
-		b, err := readList(ctx, o, test)
-		if err != nil {
-			return p, err
-		}
-		p.Test, err = sameClasses(o, a, b, list, test)
+		p.Test, err = o.testSplit(ctx, func() (data.Dataset, error) {
+			b, err := readList(ctx, o, test)
+			if err != nil {
+				return nil, err
+			}
+			return sameClasses(o, a, b, list, test)
+		})
 		return p, err
 	}
 	return p, nil

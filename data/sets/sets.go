@@ -30,6 +30,7 @@ type Options struct {
 	// MaxBad is the share of images that may be unreadable. These are replaced (see
 	// data.Fallback); one more is an error. 0: the first one is an error.
 	MaxBad float64
+	Test   TestSplit    // what a test split is opened for
 	Strict bool         // count images that break the rules of their format as unreadable
 	Gray16 codec.Gray16 // how 16-bit gray becomes 8-bit
 

@@ -122,7 +122,8 @@ func openShards(ctx context.Context, o Options) (p data.Splits, err error) {
 			strings.Join(codec.Extensions, ", key"), dir)
 	}
 	p.Train = train
-	if p.Test, err = openTestShards(ctx, o, train); err != nil {
+	p.Test, err = o.testSplit(ctx, func() (data.Dataset, error) { return openTestShards(ctx, o, train) })
+	if err != nil {
 		return p, err
 	}
 	for _, name := range unlabeledFolders {
