@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"contralens/config"
+	"contralens/data/datatest"
+	"contralens/data/sets"
 	"contralens/setup"
 	"contralens/views"
 )
@@ -165,6 +167,30 @@ func TestAdvice(t *testing.T) {
 		if a.Reason(c.Option) == "" {
 			t.Errorf("nothing says why --%s is %s", c.Option, c.Value)
 		}
+	}
+}
+
+// What a training will keep in memory is added to what was measured, up to the size of the
+// cache.
+func TestMemory(t *testing.T) {
+	l := &looking{splits: []split{{name: "train", data: datatest.Generated{N: 1000, Bad: -1}}}}
+	for range 10 {
+		l.photos = append(l.photos, &photo{width: 100, height: 200})
+	}
+	for first, want := range map[int]int64{0: 60e6, 400: 36e6, 2000: 0} {
+		if got := l.unread(first); got != want {
+			t.Errorf("%d bytes after %d images, want %d", got, first, want)
+		}
+	}
+	l.photos[0].format = "JPEG" // decoded in part, not kept
+	if got := l.unread(0); got != 54e6 {
+		t.Errorf("%d bytes with a large JPEG file in ten", got)
+	}
+	for _, p := range l.photos {
+		p.width = 100_000
+	}
+	if got := l.unread(0); got != sets.CacheBytes {
+		t.Errorf("%d bytes of a large dataset", got)
 	}
 }
 

@@ -66,10 +66,13 @@ func (s Split) String() string {
 		formats = append(formats, fmt.Sprintf("%d %s", f.Count, f.Label))
 	}
 	text := humanize.Count(s.Images, "image")
-	if n := len(s.Classes); n > 0 {
-		text += fmt.Sprintf(", %d classes", n)
-	} else {
+	switch n := len(s.Classes); n {
+	case 0:
 		text += ", no classes"
+	case 1:
+		text += ", 1 class"
+	default:
+		text += fmt.Sprintf(", %d classes", n)
 	}
 	text += ", " + s.Size()
 	if s.Bytes > 0 {
@@ -91,6 +94,8 @@ func (s Split) Size() string {
 		return "of unknown size"
 	case s.OnlySize != "":
 		return "all of " + s.OnlySize
+	case s.Short.Min == s.Short.Max:
+		return fmt.Sprintf("shorter side %.0f pixels", s.Short.Min)
 	}
 	return fmt.Sprintf("shorter side %.0f to %.0f pixels, median %.0f", s.Short.Min, s.Short.Max, s.Short.Median)
 }
