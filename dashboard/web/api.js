@@ -24,7 +24,16 @@ export async function getRun(run) {
   for (const list of ["environment", "results", "findings", "notes", "series", "kinds"]) r[list] ??= [];
   return r;
 }
-export const getCurves = (run, names, from, to, points) => ask("curves", { run, names: names.join(","), from, to, points });
+const atOnce = 64; // series that the server sends in one answer
+
+/** getCurves requests series. Runs of other programs may have many. */
+export async function getCurves(run, names, from, to, points) {
+  const parts = [];
+  for (let i = 0; i < Math.max(1, names.length); i += atOnce) parts.push(ask("curves", { run, names: names.slice(i, i + atOnce).join(","), from, to, points }));
+  const [first, ...rest] = await Promise.all(parts);
+  for (const part of rest) Object.assign(first.curves, part.curves);
+  return first;
+}
 export const getHistogram = (run, kind, from, to, rows) => ask("histogram", { run, kind, from, to, rows });
 export const getEmbedding = (run, epoch) => ask("embedding", { run, epoch });
 export const thumbnails = (run) => (saved ? pictures(run) : `api/thumbnails?${new URLSearchParams({ run })}`);
