@@ -26,8 +26,8 @@ func DefaultLook() (c Look) {
 
 // Resolve checks all values.
 func (c *Look) Resolve(map[string]bool) ([]string, error) {
-	return nil, first(positive("minutes", c.Minutes), dataset(c.Dataset), between("num_workers", c.Workers, 0, mostWorkers),
-		page("out", c.Out), recipe("recipe", c.Recipe))
+	return nil, first(positive("minutes", c.Minutes), dataset(c.Dataset),
+		between("num_workers", c.Workers, 0, mostWorkers), page("out", c.Out), recipe("recipe", c.Recipe))
 }
 
 // page requires the name of an HTML file, or none.

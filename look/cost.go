@@ -141,7 +141,8 @@ func MeasureSteps(t *autotune.Tuner, made func(dir string)) Measure {
 			return err
 		})
 		if taken := load(); taken > busy && err == nil {
-			m.Note(fmt.Sprintf("other programs took %.0f %% of the processors meanwhile: alone, a training is faster", 100*taken))
+			m.Note(fmt.Sprintf("other programs took %.0f %% of the processors meanwhile: alone, a training is faster",
+				100*taken))
 		}
 		return result, err
 	}

@@ -156,7 +156,7 @@ func TestLook(t *testing.T) {
 	for _, want := range []string{
 		"36</b> images", "train/cat/cut.png", "train/dog/copy.png", "val/cat/small.jpg", "in several splits", "different classes",
 		"the same content", "2 images/s", "105 MB", "--method MoCov2", "its positive", "untrained resnet18", "1 .txt",
-		"1 image file cannot be read", "1 group of duplicates cross", "1 image of one color", "19 images are few", "4 March 2026",
+		"1 image file cannot be read", "1 group of duplicates with images in several splits", "1 image of one color", "19 images are few", "4 March 2026",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page has no %q", want)

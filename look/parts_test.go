@@ -277,18 +277,18 @@ func TestFindings(t *testing.T) {
 		t.Errorf("a sound dataset: %v", all)
 	}
 	for want, change := range map[string]func(*Report){
-		"bad 51 image files cannot be read":                 func(r *Report) { r.Broken = make([]Broken, 51) },
-		"warn 50 image files cannot be read":                func(r *Report) { r.Broken = make([]Broken, 50) },
-		"hint some files are left out":                      func(r *Report) { r.Notes = []string{"x"} },
-		"hint classes differ much in size: a has 11 images": func(r *Report) { r.Splits[0].Classes = []Class{{"a", 11}, {"b", 1}} },
-		"hint 60\u00a0% of the images have no color":        func(r *Report) { r.Splits[0].Gray = 3000 },
-		"hint the images are large":                         func(r *Report) { r.Splits[0].Short.Median = 1200 },
-		"bad 2 groups of duplicates cross":                  func(r *Report) { r.Duplicates.Leaks = 2 },
-		"warn 1 group of duplicates have images":            func(r *Report) { r.Duplicates.Labels = 1 },
-		"warn 51 of 5000 images are copies":                 func(r *Report) { r.Duplicates.Surplus = 51 },
-		"warn 3 images of one color":                        func(r *Report) { r.Duplicates.Blank = 3 },
-		"hint 1999 images are few":                          func(r *Report) { r.Advice.Sizes.Images = 1999 },
-		"warn the recommended training takes 4 days here":   func(r *Report) { r.Cost.Whole = 96 * time.Hour },
+		"bad 51 image files cannot be read":                           func(r *Report) { r.Broken = make([]Broken, 51) },
+		"warn 50 image files cannot be read":                          func(r *Report) { r.Broken = make([]Broken, 50) },
+		"hint some files are left out":                                func(r *Report) { r.Notes = []string{"x"} },
+		"hint classes differ much in size: a has 11 images":           func(r *Report) { r.Splits[0].Classes = []Class{{"a", 11}, {"b", 1}} },
+		"hint 60\u00a0% of the images have no color":                  func(r *Report) { r.Splits[0].Gray = 3000 },
+		"hint the images are large":                                   func(r *Report) { r.Splits[0].Short.Median = 1200 },
+		"bad 2 groups of duplicates with images in several splits":    func(r *Report) { r.Duplicates.Leaks = 2 },
+		"warn 1 group of duplicates with images of different classes": func(r *Report) { r.Duplicates.Labels = 1 },
+		"warn 51 of 5000 images are copies":                           func(r *Report) { r.Duplicates.Surplus = 51 },
+		"warn 3 images of one color":                                  func(r *Report) { r.Duplicates.Blank = 3 },
+		"hint 1999 images are few":                                    func(r *Report) { r.Advice.Sizes.Images = 1999 },
+		"warn the recommended training takes 4 days here":             func(r *Report) { r.Cost.Whole = 96 * time.Hour },
 	} {
 		r := usual()
 		change(r)
