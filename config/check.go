@@ -112,11 +112,16 @@ func dataset(name string) error {
 	return oneOf("dataset", name, DatasetNames()...)
 }
 
+// Gray16 are the values of the option gray16.
+var Gray16 = []string{"clip", "high", "range"}
+
+func gray16(how string) error { return oneOf("gray16", how, Gray16...) }
+
 func (d *Data) check() error {
 	if d.Imbalance != 0 && !(d.Imbalance >= 1) {
 		return &ValueError{Option: "imbalance", Want: "a factor of at least 1, or 0 for all images", Got: d.Imbalance}
 	}
-	return first(dataset(d.Dataset), within("max_bad", d.MaxBad, 0, 1), atLeast("limit", d.Limit, 0),
+	return first(dataset(d.Dataset), gray16(d.Gray16), within("max_bad", d.MaxBad, 0, 1), atLeast("limit", d.Limit, 0),
 		positive("batch_size", float64(d.BatchSize)), atMost("batch_size", d.BatchSize, mostBatch))
 }
 
@@ -164,7 +169,8 @@ func (o *Optim) check() error {
 		return &ValueError{Option: "lr_decay_epochs", Want: "epochs in rising order", Got: o.Milestones}
 	}
 	return first(positive("epochs", float64(o.Epochs)), positive("learning_rate", o.LearningRate),
-		within("momentum", o.Momentum, 0, 1), within("weight_decay", o.WeightDecay, 0, 1))
+		within("momentum", o.Momentum, 0, 1), within("weight_decay", o.WeightDecay, 0, 1),
+		oneOf("cosine_by", o.CosineBy, "epoch", "step"))
 }
 
 func (m *Machine) check() error {

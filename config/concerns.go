@@ -14,6 +14,8 @@ type Data struct {
 	Imbalance       float64  `flag:"imbalance" name:"contrast=3 linear=3 finetune=19 supervised=11" help:"make the training set long-tailed: class sizes fall exponentially, and this is the ratio of the largest to the smallest; 0: all images"`
 	ImbalanceSeed   uint64   `flag:"imbalance_seed" repeat:"true" name:"contrast=4 linear=4 finetune=20 supervised=12" help:"seed for choosing the images of the long tail"`
 	MaxBad          float64  `flag:"max_bad" default:"0.01" runtime:"true" help:"largest share of unreadable images: each is named and replaced by another image of its class; with more of them the command stops"`
+	DecodeStrict    bool     `flag:"decode_strict" runtime:"true" help:"count image files that break the rules of their format as unreadable, even if all of their pixels can be read"`
+	Gray16          string   `flag:"gray16" default:"clip" name:"contrast=32 linear=18 finetune=29 supervised=21" help:"how 16-bit gray becomes 8-bit: clip (at 255, as in Pillow), high (keep the high byte) or range (from the smallest to the largest value of each image)"`
 	BatchSize       int      `flag:"batch_size" default:"16" group:"optimization" everyday:"true" legend:"batch" name:"finetune=6 supervised=6" help:"images per step"`
 }
 
@@ -51,14 +53,14 @@ type Objective struct {
 type FeatureTransform struct {
 	_            struct{} `group:"feature transformation"`
 	FT           string   `flag:"ft" everyday:"true" legend:"-" help:"the paper's feature transformation: none, pos, neg or posneg; a shorthand for --mixnorm and the options that go with it"`
-	MixNorm      bool     `flag:"mixnorm" legend:"-" help:"transform features (--ft sets it)"`
-	MixTarget    string   `flag:"mixnorm_target" default:"neg" legend:"-" help:"scores to transform: pos, neg or posneg"`
+	MixNorm      bool     `flag:"mixnorm" reference:"true" legend:"-" help:"transform features (--ft sets it)"`
+	MixTarget    string   `flag:"mixnorm_target" reference:"true" default:"neg" legend:"-" help:"scores to transform: pos, neg or posneg"`
 	PostmixNorm  bool     `flag:"postmix_norm" help:"normalize again after the transformation"`
-	Extrapolate  bool     `flag:"expolation_mask" legend:"-" help:"extrapolate positives: λ + 1"`
-	Distribution string   `flag:"mask_distribution" default:"beta" legend:"-" help:"distribution of λ: uniform or beta"`
+	Extrapolate  bool     `flag:"expolation_mask" reference:"true" legend:"-" help:"extrapolate positives: λ + 1"`
+	Distribution string   `flag:"mask_distribution" reference:"true" default:"beta" legend:"-" help:"distribution of λ: uniform or beta"`
 	DimMask      string   `flag:"dim_mask" default:"none" name:"contrast=10" help:"side with one λ per dimension: pos, neg, both or none; needs beta, and --ft or --mixnorm_target posneg --sep_alpha"`
-	BetaAlpha    float64  `flag:"beta_alpha" default:"2" help:"α of Beta(α, α) without --sep_alpha"`
-	SepAlpha     bool     `flag:"sep_alpha" legend:"-" help:"separate alphas for positives and negatives"`
+	BetaAlpha    float64  `flag:"beta_alpha" reference:"true" default:"2" help:"α of Beta(α, α) without --sep_alpha"`
+	SepAlpha     bool     `flag:"sep_alpha" reference:"true" legend:"-" help:"separate alphas for positives and negatives"`
 	PosAlpha     float64  `flag:"pos_alpha" default:"2" legend:"α pos" help:"α of Beta(α, α) for positives"`
 	NegAlpha     float64  `flag:"neg_alpha" default:"1.6" legend:"α neg" help:"α of Beta(α, α) for negatives"`
 	NormTarget   string   `flag:"norm_target" name:"contrast=11" help:"what --postmix_norm normalizes: pos, neg or both; empty: pos"`
@@ -90,6 +92,7 @@ type Optim struct {
 	WeightDecay  float64  `flag:"weight_decay" default:"0.0001" name:"contrast=26 linear=9 finetune=7 supervised=7" help:"L2 penalty on every parameter"`
 	Momentum     float64  `flag:"momentum" default:"0.9" name:"contrast=27 linear=10 finetune=8 supervised=8" help:"momentum of SGD"`
 	Cosine       bool     `flag:"cosine" everyday:"true" name:"finetune=2 supervised=2" help:"use a cosine schedule for the learning rate"`
+	CosineBy     string   `flag:"cosine_by" default:"epoch" legend:"-" name:"contrast=31 linear=17 finetune=28 supervised=20" help:"how often --cosine changes the learning rate: epoch, as in the paper's code, or step, which is better for fewer than 20 epochs"`
 }
 
 // Seeding has the seed of everything random.
@@ -102,16 +105,16 @@ type Machine struct {
 	_            struct{} `group:"machine"`
 	Workers      int      `flag:"num_workers" short:"j" runtime:"true" help:"workers that load images; 0: automatic (one per processor, or the processors that --threads leaves)"`
 	Threads      int      `flag:"threads" runtime:"true" help:"compute threads; 0: automatic (one per processor; measured if a network is trained and --precision is not fp32)"`
-	Precision    string   `flag:"precision" default:"auto" legend:"-" help:"fp32, bf16 or auto; auto is bf16 with --amp, otherwise the faster of both in a short measurement if a network is trained, and fp32 if none is"`
+	Precision    string   `flag:"precision" default:"auto" legend:"-" help:"fp32, bf16 or auto; auto is bf16 with --amp if the processor has bfloat16 instructions, otherwise the faster of both in a short measurement if a network is trained, and fp32 if none is"`
 	MemoryFormat string   `flag:"memory_format" default:"auto" runtime:"true" help:"layout of images in memory: channels_last, contiguous or auto; auto is the faster of both in a short measurement in contrast and bench step, and channels_last elsewhere"`
-	Amp          bool     `flag:"amp" legend:"-" help:"mixed precision (bfloat16 on a CPU)"`
+	Amp          bool     `flag:"amp" legend:"-" help:"mixed precision: bfloat16 on a CPU that has instructions for it"`
 	Device       string   `flag:"device" default:"cpu" runtime:"true" help:"cpu or cuda:N"`
 	GPU          string   `flag:"gpu" runtime:"true" help:"index of the GPU to use; empty: --device"`
 }
 
 // Apex has an option of NVIDIA's Apex, which the reference implementation uses.
 type Apex struct {
-	OptLevel string `flag:"opt_level" default:"O2" group:"machine" legend:"-" help:"O1 or O2; accepted, and both mean the mixed precision of --amp"`
+	OptLevel string `flag:"opt_level" reference:"true" default:"O2" group:"machine" legend:"-" help:"O1 or O2; accepted, and both mean the mixed precision of --amp"`
 }
 
 // Tuning is for commands that measure which automatic settings are fastest.
@@ -140,11 +143,11 @@ type Pruning struct {
 // torch.distributed.
 type Dist struct {
 	_           struct{} `group:"distributed"`
-	WorldSize   int      `flag:"world-size" default:"-1" runtime:"true" help:"number of nodes"`
-	Rank        int      `flag:"rank" default:"-1" runtime:"true" help:"rank of this node"`
-	DistURL     string   `flag:"dist-url" default:"tcp://127.0.0.1:23456" runtime:"true" help:"address at which the processes meet"`
-	DistBackend string   `flag:"dist-backend" default:"nccl" runtime:"true" help:"nccl or gloo"`
-	Multiproc   bool     `flag:"multiprocessing-distributed" runtime:"true" help:"run one process per GPU; without GPUs, one process"`
+	WorldSize   int      `flag:"world-size" reference:"true" default:"-1" runtime:"true" help:"number of nodes"`
+	Rank        int      `flag:"rank" reference:"true" default:"-1" runtime:"true" help:"rank of this node"`
+	DistURL     string   `flag:"dist-url" reference:"true" default:"tcp://127.0.0.1:23456" runtime:"true" help:"address at which the processes meet"`
+	DistBackend string   `flag:"dist-backend" reference:"true" default:"nccl" runtime:"true" help:"nccl or gloo"`
+	Multiproc   bool     `flag:"multiprocessing-distributed" reference:"true" runtime:"true" help:"run one process per GPU; without GPUs, one process"`
 }
 
 // Weights names the checkpoint of the encoder that a command evaluates.

@@ -51,7 +51,7 @@ func TestOptionsAreClassified(t *testing.T) {
 
 // A mistyped tag would have no effect.
 func TestTagsAreKnown(t *testing.T) {
-	known := []string{"flag", "short", "alias", "default", "help", "name", "group", "everyday", "runtime", "repeat", "preset", "legend", "ignored", "hides"}
+	known := []string{"flag", "short", "alias", "default", "help", "name", "group", "everyday", "runtime", "repeat", "preset", "reference", "legend", "ignored", "hides"}
 	var walk func(reflect.Type)
 	walk = func(s reflect.Type) {
 		for i := range s.NumField() {
@@ -101,7 +101,7 @@ func TestFactsAgree(t *testing.T) {
 // experiment, so they may grow but not change.
 func TestFactsOfRecords(t *testing.T) {
 	for fact, names := range map[string]string{
-		"runtime": "print_freq save_freq keep num_workers max_bad resume overwrite threads knn_every json model_path tb_path name data_folder " +
+		"runtime": "print_freq save_freq keep num_workers max_bad decode_strict resume overwrite threads knn_every json model_path tb_path name data_folder " +
 			"save_score record probe world-size rank dist-url dist-backend multiprocessing-distributed gpu device memory_format retune " +
 			"checkpoint_activations",
 		"repeat": "seed label_seed imbalance_seed exp_iter ckpt strict",
@@ -175,7 +175,7 @@ func TestPresetOptions(t *testing.T) {
 // The places of options in names are 1, 2, 3 …. Options that are not read, or on which the
 // results do not depend, have none.
 func TestPlacesInNames(t *testing.T) {
-	for command, count := range map[string]int{"contrast": 30, "linear": 16, "finetune": 27, "supervised": 19, "knn": 0} {
+	for command, count := range map[string]int{"contrast": 32, "linear": 18, "finetune": 29, "supervised": 21, "knn": 0} {
 		places := map[int]string{}
 		for _, f := range Fields(commands()[command]) {
 			p := f.place(command)

@@ -98,6 +98,20 @@ func (c *Contrast) Resolve(set map[string]bool) (warnings []string, err error) {
 	return append(warnings, c.warnings(set)...), nil
 }
 
+// Described reports whether the options that the user gave for a pre-training say what it
+// repeats: they name a method, set a part of one, or are options of the reference
+// implementation's command lines. Then all others have the reference implementation's
+// defaults. A training that is not described gets defaults that suit its images and the
+// machine (see setup.Suggest). A file of options describes a training, too.
+func Described(set map[string]bool) bool {
+	for _, f := range Fields(&Contrast{}) {
+		if set[f.Name] && (f.Name == "method" || f.Preset || f.Reference || f.Ignored) {
+			return true
+		}
+	}
+	return false
+}
+
 // usualCrop returns the default of --crop: methods with a memory bank were published with
 // smaller crops than methods with a queue.
 func usualCrop(memory string) float64 {
@@ -107,24 +121,6 @@ func usualCrop(memory string) float64 {
 	var c Crops
 	Defaults(&c)
 	return c.Crop
-}
-
-// amp applies --amp to the precision.
-func (m *Machine) amp() {
-	if m.Precision == "auto" && m.Amp {
-		m.Precision = "bf16"
-	}
-}
-
-// Settle replaces auto by fp32 and channels_last. It is for commands that train no network,
-// and for programs that use these packages as a library.
-func (m *Machine) Settle() {
-	if m.amp(); m.Precision == "auto" {
-		m.Precision = "fp32"
-	}
-	if m.MemoryFormat == "auto" {
-		m.MemoryFormat = "channels_last"
-	}
 }
 
 func (c *Contrast) validate() error {
@@ -191,9 +187,7 @@ func (c *Contrast) combination() error {
 
 func (c *Contrast) warnings(set map[string]bool) []string {
 	var w []string
-	if c.Amp && c.Precision == "fp32" {
-		w = append(w, "--amp is overridden by --precision fp32")
-	}
+	w = append(w, c.ampNotes()...)
 	if c.Retune && c.Resume != "" {
 		w = append(w, "--retune has no effect if --resume finds a checkpoint: "+
 			"a resumed run keeps the settings it started with")
@@ -238,7 +232,7 @@ func (c *KNN) Resolve(set map[string]bool) (warnings []string, err error) {
 	if _, warnings, err = resolvePreset(c.Method, &c.Net, &c.Ignored.Objective, set); err != nil {
 		return nil, err
 	}
-	c.Settle()
+	warnings = append(warnings, c.settle()...)
 	if c.Neighbors < 1 {
 		err = &ValueError{Option: "neighbors", Want: "a number above 0", Got: c.Neighbors, Hint: "-K is its short form"}
 	}

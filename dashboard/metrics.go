@@ -27,6 +27,7 @@ var metricSeries = []struct {
 type metrics struct {
 	rundir.MetricsFollower
 	series map[string][]point
+	clock  clock
 }
 
 type point struct {
@@ -39,7 +40,10 @@ func (m *metrics) refresh(folder fs.StatFS) error {
 	if m.series == nil {
 		m.series = map[string][]point{}
 	}
-	return m.Follow(folder, m.add, func() { clear(m.series) })
+	return m.Follow(folder, m.add, func() {
+		clear(m.series)
+		m.clock = clock{}
+	})
 }
 
 func (m *metrics) add(line rundir.Metrics) {
@@ -47,6 +51,7 @@ func (m *metrics) add(line rundir.Metrics) {
 		return
 	}
 	step := int(*line.Step)
+	m.clock.add(step, line)
 	for _, s := range metricSeries {
 		if v := s.value(line); v != nil {
 			points := m.series[s.name]

@@ -16,6 +16,7 @@ import (
 
 	"contralens/rundir"
 	"contralens/scores"
+	"contralens/scores/foreign"
 )
 
 // run is a run directory. It has its own lock, so that a run whose files are slow to
@@ -30,6 +31,7 @@ type run struct {
 	source  scores.Source
 	metrics metrics
 	mapped  map[int]*embedding // by epoch
+	others  *foreign.Source    // metrics of another program; nil if there are none
 }
 
 // Summary is a run's row in the overview.
@@ -111,6 +113,7 @@ func (r *run) newest() (written time.Time, fingerprint string) {
 			look(path.Join(dir, last), true)
 		}
 	}
+	r.lookForeign(look)
 	for _, e := range r.list("scores/probe") {
 		b.WriteString(e.Name())
 	}
@@ -189,6 +192,11 @@ func (r *run) summarize(written, now time.Time) Summary {
 	s.Scores = r.hasScores()
 	s.Probe = slices.ContainsFunc(r.list("scores/probe"), func(e fs.DirEntry) bool { return e.Name() == "probe.json" })
 	r.checkScores(&s)
+	if f := r.foreign(record, func(err error) { s.Notes = append(s.Notes, err.Error()) }); f != nil {
+		s.addForeign(f)
+		s.Updated, _ = r.newest()
+		sign.Written = s.Updated
+	}
 	s.State, s.Evidence = sign.state(now)
 	if len(s.Notes) > 0 && len(c) == 0 && s.Step == 0 {
 		s.State, s.Evidence = Unread, "its files are not those of a run; see the note"

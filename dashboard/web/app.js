@@ -1,39 +1,35 @@
 // The frame of the page: the current view, the theme, and the stream of updates.
 
+import { overviewAddress, runsAddress, whereabouts } from "./address.js";
 import { follow, getRuns } from "./api.js";
 import { h, setText } from "./dom.js";
 import { overview } from "./overview.js";
 import { applyTheme } from "./palette.js";
+import "./print.js";
 import { runView } from "./runview.js";
+import { saved } from "./saved.js";
 
 const main = document.getElementById("main");
 let news = null; // the last overview
 let view = null; // the current view: { el, update(news), close() }
 
-/** parse reads #/runs?tab=curves&run=a&run=b; anything else is the overview. */
-function parse(hash) {
-  const [path, query] = hash.replace(/^#/, "").split("?");
-  const params = new URLSearchParams(query);
-  const runs = params.getAll("run");
-  return path === "/runs" && runs.length ? { runs, tab: params.get("tab") ?? "curves" } : null;
-}
-
-function address(runs, tab) {
-  const params = new URLSearchParams({ tab });
-  for (const r of runs) params.append("run", r);
-  return `#/runs?${params}`;
-}
-
 function show() {
   if (location.hash === "#main") return;
-  const where = parse(location.hash);
+  const where = whereabouts();
+  link();
   if (view?.goTo?.(where)) return;
   view?.close?.();
-  view = where ? runView(where, address) : overview(address);
+  view = where ? runView(where) : overview();
   main.replaceChildren(view.el);
   if (news) view.update(news);
   window.scrollTo(0, 0);
 }
+
+/** link lets the logo lead to the overview as it was last seen. */
+const link = () => {
+  document.querySelector(".brand").href = overviewAddress();
+};
+window.addEventListener("addresschange", link);
 
 function take(overview) {
   news = overview;
@@ -78,7 +74,16 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => wind
 // The token is not needed after the cookie is set, and should not stay in the address bar.
 if (new URLSearchParams(location.search).has("token")) history.replaceState(null, "", location.pathname + location.hash);
 
+/** open shows the runs of a saved page, unless its address says otherwise. */
+function open(overview) {
+  setText(document.getElementById("live"), "saved");
+  if (!location.hash) location.replace(runsAddress(overview.runs.map((r) => r.id)));
+}
+
 window.addEventListener("hashchange", show);
 show();
-getRuns().then(take, (error) => main.replaceChildren(h("p", { class: "empty" }, `The runs could not be read: ${error.message}`)));
+getRuns().then((overview) => {
+  if (saved) open(overview);
+  take(overview);
+}, (error) => main.replaceChildren(h("p", { class: "empty" }, `The runs could not be read: ${error.message}`)));
 follow(take, connected);

@@ -1,5 +1,6 @@
 // The table of all runs.
 
+import { runsAddress, setting } from "./address.js";
 import { h, s, setText } from "./dom.js";
 import { ago, count, fixed, ftName, number } from "./format.js";
 
@@ -8,12 +9,17 @@ const columns = [
   ["Epoch", "epoch"], ["Loss", "loss"], ["k-NN", "knn"], ["Speed", "speed"],
 ];
 
-export function overview(address) {
+const find = setting("find", ""), pick = setting("pick", []);
+
+export function overview() {
   const rows = new Map(); // by run: { el, set }
-  const chosen = new Set();
+  const chosen = new Set(pick.get());
   const body = h("tbody");
   const compare = h("a", { class: "button primary", href: "#/", "aria-disabled": "true" }, "Compare");
-  const filter = h("input", { type: "search", placeholder: "Filter by name, method, dataset", "aria-label": "Filter runs", oninput: () => arrange() });
+  const filter = h("input", { type: "search", placeholder: "Filter by name, method, dataset", "aria-label": "Filter runs", value: find.get(), oninput: () => {
+    find.set(filter.value);
+    arrange();
+  } });
   const summary = h("p", { class: "lead", role: "status" }, "Looking for runs");
   const note = h("p", { class: "note", hidden: true });
   const table = h("table", { class: "runs" },
@@ -32,11 +38,17 @@ export function overview(address) {
   function choose(id, on) {
     if (on) chosen.add(id);
     else chosen.delete(id);
-    setText(compare, chosen.size > 1 ? `Compare ${chosen.size} runs` : "Compare");
-    compare.setAttribute("aria-disabled", String(chosen.size === 0));
-    compare.href = chosen.size ? address([...chosen], "curves") : "#/";
+    pick.set([...chosen]);
+    offer();
   }
 
+  function offer() {
+    setText(compare, chosen.size > 1 ? `Compare ${chosen.size} runs` : "Compare");
+    compare.setAttribute("aria-disabled", String(chosen.size === 0));
+    compare.href = chosen.size ? runsAddress([...chosen]) : "#/";
+  }
+
+  offer();
   let order = [];
   function arrange() {
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -62,7 +74,7 @@ export function overview(address) {
       document.title = "Runs · contralens";
       order = news.runs;
       for (const run of news.runs) {
-        if (!rows.has(run.id)) rows.set(run.id, row(run, address, choose));
+        if (!rows.has(run.id)) rows.set(run.id, row(run, chosen.has(run.id), choose));
         rows.get(run.id).set(run);
       }
       const running = news.runs.filter((r) => r.state === "running").length;
@@ -83,13 +95,13 @@ const welcome = () => [
 ];
 
 /** row makes a run's table row; set updates it with a new summary. */
-function row(first, address, choose) {
+function row(first, checked, choose) {
   const cell = (name) => h("td", { class: name });
-  const box = h("input", { type: "checkbox", "aria-label": `Compare ${first.name}`, onchange: () => choose(first.id, box.checked) });
+  const box = h("input", { type: "checkbox", checked, "aria-label": `Compare ${first.name}`, onchange: () => choose(first.id, box.checked) });
   const parent = first.id.includes("/") ? first.id.slice(0, first.id.lastIndexOf("/") + 1) : "";
   const kind = h("span", { class: "kind" });
   const name = h("th", { scope: "row", class: "name" },
-    h("a", { href: address([first.id], "curves"), title: first.id }, first.name), parent && h("span", { class: "parent" }, parent), kind);
+    h("a", { href: runsAddress([first.id]), title: first.id }, first.name), parent && h("span", { class: "parent" }, parent), kind);
   const chip = h("span", { class: "chip" });
   const evidence = h("span", { class: "evidence" });
   const notes = h("ul", { class: "notes", hidden: true });

@@ -1,9 +1,11 @@
 // The view of one run, or of several to compare: heading, diagnoses, tabs.
 
+import { overviewAddress, tabAddress } from "./address.js";
 import { getRun } from "./api.js";
 import { curvesTab } from "./curves.js";
 import { h } from "./dom.js";
 import { embeddingTab } from "./embedding.js";
+import { everythingTab } from "./everything.js";
 import { count, fixed, ftName, number } from "./format.js";
 import { histogramsTab } from "./histograms.js";
 import { color } from "./palette.js";
@@ -13,9 +15,10 @@ import { waterfallTab } from "./waterfall.js";
 const tabs = [
   ["curves", "Curves", curvesTab], ["histograms", "Histograms", histogramsTab], ["3d", "3-D", waterfallTab],
   ["embedding", "Embedding", embeddingTab], ["settings", "Configuration", settingsTab],
+  ["all", "All", everythingTab],
 ];
 
-export function runView(first, address) {
+export function runView(first) {
   const ids = first.runs;
   let where = first, runs = null, tab = null, closed = false, timer = null, stamps = "";
   const heading = h("div", { class: "heading" }, h("h1", null, ids.length > 1 ? `Comparing ${ids.length} runs` : ids[0].split("/").pop()));
@@ -30,7 +33,7 @@ export function runView(first, address) {
     if (closed) return;
     const failed = answers.find((a) => a.status === "rejected");
     if (failed && !runs) {
-      body.replaceChildren(h("p", { class: "empty" }, failed.reason.message, " ", h("a", { href: "#/" }, "All runs")));
+      body.replaceChildren(h("p", { class: "empty" }, failed.reason.message, " ", h("a", { href: overviewAddress() }, "All runs")));
       return;
     }
     if (failed) return;
@@ -44,8 +47,14 @@ export function runView(first, address) {
     document.title = `${ids.length > 1 ? "Comparison" : runs[0].name} · contralens`;
     legend.replaceChildren(...about(runs).filter(Boolean));
     showFindings();
-    nav.replaceChildren(...tabs.map(([id, title]) => h("a", { href: address(ids, id), "aria-current": id === where.tab ? "page" : null }, title)));
+    nav.replaceChildren(...tabs.map(([id, title]) => h("a", { "data-tab": id, "aria-current": id === where.tab ? "page" : null }, title)));
+    link();
   }
+
+  const link = () => {
+    for (const a of nav.children) a.href = tabAddress(a.dataset.tab);
+  };
+  window.addEventListener("addresschange", link);
 
   function showFindings() {
     const list = runs.flatMap((r) => r.findings.map((f) => ({ ...f, run: r })));
@@ -95,6 +104,7 @@ export function runView(first, address) {
     },
     close() {
       closed = true;
+      window.removeEventListener("addresschange", link);
       clearTimeout(timer);
       tab?.close?.();
     },

@@ -122,9 +122,9 @@ func (w *viewWorker) fill(ctx context.Context, s *Views, row, index int) error {
 	return nil
 }
 
-// wholePixels is the size up to which an image is decoded as a whole, so that the cache
+// WholePixels is the size up to which an image is decoded as a whole, so that the cache
 // can keep it. Decoding it takes no longer than making its views.
-const wholePixels = 128 * 128
+const WholePixels = 128 * 128
 
 // part decodes the region of a large JPEG file that the views need. ok is false for all
 // other images and for broken files.
@@ -132,6 +132,10 @@ func (w *viewWorker) part(ctx context.Context, index int) (p views.Pixels, ok bo
 	files, ok := w.t.Dataset.(data.Files)
 	if !ok || w.exact {
 		return p, false
+	}
+	decoder := files.Decoder()
+	if decoder != nil && decoder.Strict {
+		return p, false // the whole file is checked
 	}
 	file, err := files.File(ctx, index, w.file[:0])
 	if err != nil {
@@ -141,13 +145,17 @@ func (w *viewWorker) part(ctx context.Context, index int) (p views.Pixels, ok bo
 		w.file = file
 	}
 	width, height, err := jpeg.Size(file)
-	if err != nil || width*height <= wholePixels {
+	if err != nil || width*height <= WholePixels {
 		return p, false
 	}
 	w.draw(index, width, height)
 	box, eighths := views.Need(w.t.Views, w.draws, width, height)
 	p = views.Pixels{Image: &w.image, Eighths: eighths}
-	p.X, p.Y, err = jpeg.DecodePart(file, box, eighths, &w.image)
+	at, err := jpeg.DecodePart(file, box, eighths, &w.image)
+	p.X, p.Y = at.X, at.Y
+	if err == nil && at.Damage != "" {
+		err = decoder.Damaged(at.Damage, func() string { return w.t.Dataset.Path(index) })
+	}
 	return p, err == nil
 }
 

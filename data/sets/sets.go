@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"contralens/data"
+	"contralens/data/codec"
 	"contralens/data/store"
 )
 
@@ -24,17 +25,25 @@ type Options struct {
 	Limit           int     // keep this many training images, spread evenly over the classes; 0: all
 	Imbalance       float64 // keep a long tail of the training images with this factor (see data.LongTail); 0: all
 	ImbalanceSeed   uint64
-	CacheBytes      int64 // memory for decoded images; 0: 1 GiB, negative: none
+	CacheBytes      int64 // memory for decoded images; 0: the constant CacheBytes, negative: none
 
 	// MaxBad is the share of images that may be unreadable. These are replaced (see
 	// data.Fallback); one more is an error. 0: the first one is an error.
 	MaxBad float64
+	Test   TestSplit    // what a test split is opened for
+	Strict bool         // count images that break the rules of their format as unreadable
+	Gray16 codec.Gray16 // how 16-bit gray becomes 8-bit
 
 	// Note receives a sentence about everything that is left out or replaced, once per
 	// unreadable image. It may be called from several goroutines at once, and may be
 	// nil.
 	Note func(string)
+
+	decoder *codec.Decoder // set by Open
 }
+
+// CacheBytes is the usual memory for decoded images.
+const CacheBytes = 1 << 30
 
 func (o Options) note(format string, args ...any) {
 	if o.Note != nil {
@@ -92,6 +101,7 @@ func Open(ctx context.Context, o Options) (p data.Splits, err error) {
 	if o.Store == nil {
 		o.Store = store.Disk{}
 	}
+	o.decoder = &codec.Decoder{Strict: o.Strict, Gray16: o.Gray16, Note: o.Note}
 	given := o.Name
 	if o.Name == "" {
 		o.Name = detect(ctx, o)
@@ -113,7 +123,7 @@ func Open(ctx context.Context, o Options) (p data.Splits, err error) {
 		return data.Splits{}, err
 	}
 	if o.CacheBytes == 0 {
-		o.CacheBytes = 1 << 30
+		o.CacheBytes = CacheBytes
 	}
 	budget := data.NewBudget(o.CacheBytes)
 	for _, d := range []*data.Dataset{&p.Train, &p.Test, &p.Unlabeled} {

@@ -36,8 +36,19 @@ type resolver interface {
 //
 // The returned function reads the file of --config, whose options flags override, resolves
 // the configuration, and returns the names of the options that the user gave. With
-// --print_config it prints the options and returns ErrPrinted.
-func Bind(c *cobra.Command, target any) (given func() (set map[string]bool, warnings []string, err error)) {
+// --print_config it prints the options, after notes as comments, and returns ErrPrinted.
+func Bind(c *cobra.Command, target any) (given Given) { return BindSized(c, target, nil) }
+
+// Given reads and resolves the options of a command.
+type Given func() (set map[string]bool, warnings []string, err error)
+
+// BindSized is Bind for options whose defaults depend on more than other options, such as
+// the images. If there is no --config, size sets those that are not in set once all values
+// are known to be possible, and the configuration is resolved again. shows says that the
+// options will be printed and nothing will be run.
+func BindSized(
+	c *cobra.Command, target any, size func(set map[string]bool, shows bool) (notes []string, err error),
+) (given Given) {
 	flags := c.Flags()
 	flags.SortFlags = false
 	all := config.Fields(target)
@@ -65,16 +76,30 @@ func Bind(c *cobra.Command, target any) (given func() (set map[string]bool, warn
 			return nil, nil, usageError{fmt.Errorf("%s: %w", c.CommandPath(), err)}
 		}
 		unread := unreadOptions(c, all, set)
+		var chosen []string
 		if r, ok := target.(resolver); ok {
 			if warnings, err = r.Resolve(set); err != nil {
 				return nil, nil, usageError{err}
 			}
+			if size != nil && *file == "" {
+				if chosen, err = size(set, *show); err != nil {
+					return nil, nil, err
+				}
+			}
+			if len(chosen) > 0 {
+				if warnings, err = r.Resolve(set); err != nil {
+					return nil, nil, usageError{err}
+				}
+			}
 		}
 		if *show {
+			for _, w := range chosen {
+				fmt.Println("# note:", w)
+			}
 			fmt.Print(config.YAML(target))
 			return nil, nil, ErrPrinted
 		}
-		return set, append(unread, warnings...), nil
+		return set, slices.Concat(unread, chosen, warnings), nil
 	}
 }
 
