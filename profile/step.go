@@ -98,7 +98,8 @@ func (o Options) newRun(c *config.BenchStep) (*train.Run, error) {
 	if !c.NetworkOnly {
 		images := autotune.Images{Dataset: r.Train, Views: r.Views, From: from}
 		step := setup.ContrastStep(&c.Contrast, r.Model.Net)
-		if err := o.report(setup.SplitThreads(o.Tuner, &r.Config.Machine, c.Precision, step, images)); err != nil {
+		split, _, err := setup.SplitThreads(o.Tuner, &r.Config.Machine, c.Precision, step, images)
+		if err := o.report(split, err); err != nil {
 			return r, err
 		}
 	}
