@@ -21,6 +21,7 @@
 //	          versions are found
 //	runtime   "true": the results do not depend on it, so a run may resume with another
 //	          value
+//	grows     "true": it may change when a run resumes to train for more epochs
 //	repeat    "true": repetitions of one experiment differ in it, such as a seed
 //	preset    "true": a named method sets it
 //	reference "true": command lines of the reference implementation have it, or it means
@@ -102,7 +103,7 @@ type Monitors struct {
 	_         struct{} `group:"output"`
 	Record    bool     `flag:"record" default:"true" runtime:"true" help:"record score statistics of every step, for scores plot and serve; --record=false turns it off"`
 	SaveScore bool     `flag:"save_score" runtime:"true" help:"also record the scores of every sample, in the format of the reference implementation; turns on --record"`
-	Probe     int      `flag:"probe" runtime:"true" help:"number of images whose features are recorded after every epoch, for the dashboard's embedding view; 0: none"`
+	Probe     int      `flag:"probe" default:"300" runtime:"true" help:"number of images whose features are recorded after epochs, for the dashboard's embedding view; long trainings skip epochs; 0: none, as with --record=false"`
 	KNNEvery  int      `flag:"knn_every" runtime:"true" help:"epochs between k-NN evaluations; the first one comes before training; 0: none"`
 }
 
