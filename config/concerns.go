@@ -155,6 +155,7 @@ type Weights struct {
 	_      struct{} `group:"network"`
 	Ckpt   string   `flag:"ckpt" everyday:"true" repeat:"true" help:"checkpoint of the encoder, from this or another program; empty: an untrained encoder"`
 	UseEMA bool     `flag:"use_ema" name:"linear=11 finetune=26" help:"use the key encoder's weights"`
+	Prefix string   `flag:"prefix" help:"name prefix of the encoder to take, such as module.encoder_q, if a checkpoint has several"`
 	Strict bool     `flag:"strict" repeat:"true" help:"require the checkpoint's tensors to match the network exactly"`
 }
 

@@ -78,6 +78,7 @@ type Start struct {
 	_          struct{} `group:"network"`
 	CustomHead string   `flag:"custom_head" help:"projection head, in place of the preset's"`
 	Init       string   `flag:"init" name:"contrast=30" help:"checkpoint with the initial weights; its training state is not read"`
+	Prefix     string   `flag:"prefix" help:"name prefix of the encoder to take, such as module.encoder_q, if the checkpoint of --init has several"`
 	Strict     bool     `flag:"strict" repeat:"true" help:"require the checkpoint's tensors to match the network exactly"`
 }
 

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -172,4 +173,21 @@ func TestCircle(t *testing.T) {
 	p.do(chromedp.Reload())
 	p.until(`document.querySelector("[data-chart=embedding] .readout")?.textContent.startsWith("epoch 2,")`)
 	p.until(`document.querySelector(".picked .file code") && document.querySelectorAll(".scatter [data-i]:not([opacity])").length === 12`)
+}
+
+// TestManyClasses: of 300 classes the legend has a part, and others are found by name.
+func TestManyClasses(t *testing.T) {
+	dir := t.TempDir()
+	f := newRun(t, filepath.Join(dir, "run"), nil)
+	f.train(t, 10)
+	f.probeOf(t, 600, 300, 1)
+	p := open(t, serve(t, dir), runHash("embedding", "run"), desktop)
+	p.until(`document.querySelectorAll(".scatter [data-i]").length === 600`)
+	if n := eval[int](p, `document.querySelectorAll(".classes button").length`); n != 40 {
+		t.Errorf("want 40 classes in the legend, got %d", n)
+	}
+	p.do(js(`const f = document.querySelector(".find input"); f.value = "class-299"; f.dispatchEvent(new Event("input"))`))
+	p.do(js(`document.querySelector(".classes [data-label='299']").click()`))
+	p.until(`document.querySelectorAll(".scatter [data-i]:not([opacity])").length === 2`)
+	p.until(`location.hash.includes("class=299")`)
 }

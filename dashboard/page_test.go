@@ -180,7 +180,7 @@ func TestCompare(t *testing.T) {
 		t.Errorf("want the same step in all charts, got %q", steps)
 	}
 	p.shot("compare")
-	p.do(js(`document.querySelector(".tabs a:last-child").click()`))
+	p.do(js(`document.querySelector(".tabs [data-tab=settings]").click()`))
 	p.until(`document.querySelectorAll(".options .differs").length > 0`)
 	if got := eval[[]string](p, `[...document.querySelectorAll(".options .differs th")].map((t) => t.firstChild.textContent)`); strings.Join(got, " ") != "mixnorm mixnorm_target" {
 		t.Errorf("want the two options that differ, got %q", got)

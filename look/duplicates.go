@@ -21,8 +21,9 @@ type Duplicates struct {
 	Groups []Group // leaks first, then exact ones, then the largest
 	// Counts of groups, and of images that could be removed without losing a picture.
 	Exact, Near, Leaks, Labels, Surplus int
-	Blank                               int // images of one color, which are not compared
-	Compared                            int // images that were compared with all others
+	Blank                               int  // images of one color, which are not compared
+	Compared                            int  // images that were compared with all others
+	Bucketed                            bool // only images with similar hashes were compared
 }
 
 // most is the number of images up to which all pairs are compared. Of more, those that
@@ -56,6 +57,7 @@ func duplicates(all []split, photos []*photo, workers int, end deadline) (d Dupl
 	if len(distinct) <= most {
 		pairs, d.Compared = comparePairs(photos, distinct, workers, end)
 	} else {
+		d.Bucketed = true
 		pairs, d.Compared = compareBuckets(photos, distinct, end)
 	}
 	for _, p := range pairs {

@@ -26,6 +26,7 @@ type Options struct {
 	Time    time.Duration // limit for the whole look
 	Seed    uint64        // of everything random
 	Workers int           // goroutines that decode; 0: one per processor
+	Device  string        // of the training that is measured: cpu or cuda:N; "": cpu
 	Encoder Encoder       // for the nearest neighbors
 	// Measure measures a training step; nil: no measurement.
 	Measure Measure
@@ -67,6 +68,9 @@ func Look(ctx context.Context, folder string, o Options) (*Report, error) {
 	}
 	if o.Show == nil {
 		o.Show = func(string) {}
+	}
+	if o.Device == "" {
+		o.Device = "cpu"
 	}
 	if o.Workers == 0 {
 		o.Workers = machine.Processors()
@@ -169,9 +173,9 @@ func (l *looking) duplicates(context.Context) error {
 	var complete bool
 	l.report.Duplicates, complete = duplicates(l.splits, l.photos, l.Workers, l.budget.share(duplicatesShare))
 	if !complete {
-		l.budget.cut("%d images were compared with all others", l.report.Duplicates.Compared)
+		l.budget.cut("%d images of %d were compared with all others", l.report.Duplicates.Compared, len(l.photos))
 	}
-	if len(l.photos) > most {
+	if l.report.Duplicates.Bucketed {
 		l.budget.cut("near-duplicates that differ more are not all found: of more than %d images, only those with "+
 			"similar hashes are compared", most)
 	}

@@ -116,7 +116,10 @@ func (g Group) Kind() string {
 	if g.Exact {
 		return "the same content"
 	}
-	return fmt.Sprintf("alike, correlation %.2f or more", g.Least)
+	if len(g.Images) > 2 {
+		return fmt.Sprintf("alike, correlations from %.2f", g.Least)
+	}
+	return fmt.Sprintf("alike, correlation %.2f", g.Least)
 }
 
 // FormatBars returns the number of images in each format.

@@ -37,7 +37,7 @@ func (r *Report) WriteSummary(w io.Writer) error {
 		row(name, "%s: %s", visible(below(r.Root, br.Path)), visible(br.Why))
 	}
 	row("duplicates", "%s", r.Duplicates.String())
-	row("here", "%s", r.Cost.String(r.Advice.Config.Epochs))
+	row("here", "%s", strings.Join(append([]string{r.Cost.String(r.Advice.Config.Epochs)}, r.Cost.Notes...), "; "))
 	if n := r.Neighbors; n.Shown > 0 {
 		row("neighbors", "%s; of %d neighbors %d have the class of their image (chance: %.1f)",
 			n.Encoder, n.Shown, n.Same, n.Chance*float64(n.Shown))
@@ -66,10 +66,13 @@ func (s Split) String() string {
 		formats = append(formats, fmt.Sprintf("%d %s", f.Count, f.Label))
 	}
 	text := humanize.Count(s.Images, "image")
-	if n := len(s.Classes); n > 0 {
-		text += fmt.Sprintf(", %d classes", n)
-	} else {
+	switch n := len(s.Classes); n {
+	case 0:
 		text += ", no classes"
+	case 1:
+		text += ", 1 class"
+	default:
+		text += fmt.Sprintf(", %d classes", n)
 	}
 	text += ", " + s.Size()
 	if s.Bytes > 0 {
@@ -91,6 +94,8 @@ func (s Split) Size() string {
 		return "of unknown size"
 	case s.OnlySize != "":
 		return "all of " + s.OnlySize
+	case s.Short.Min == s.Short.Max:
+		return fmt.Sprintf("shorter side %.0f pixels", s.Short.Min)
 	}
 	return fmt.Sprintf("shorter side %.0f to %.0f pixels, median %.0f", s.Short.Min, s.Short.Max, s.Short.Median)
 }

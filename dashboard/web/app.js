@@ -5,6 +5,7 @@ import { follow, getRuns } from "./api.js";
 import { h, setText } from "./dom.js";
 import { overview } from "./overview.js";
 import { applyTheme } from "./palette.js";
+import "./print.js";
 import { runView } from "./runview.js";
 import { saved } from "./saved.js";
 

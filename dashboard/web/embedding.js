@@ -20,6 +20,7 @@ const settings = {
   epoch: setting("epoch", -1), // -1: the last one
   classes: setting("class", []), image: setting("image", -1), view: setting("map", null),
 };
+const mostClasses = 40; // in the legend; others are found by name
 const fewClasses = 12; // with more, colors are hard to tell apart: classes get a color when they are picked
 
 export function embeddingTab(first) {
@@ -75,10 +76,11 @@ export function embeddingTab(first) {
     h("label", { class: "slider" }, "Epoch", slider, epochText),
     h("span", { class: "zoom" }, circling, tool("Zoom in", "+", () => any()?.map.zoom(1.6)), tool("Zoom out", "−", () => any()?.map.zoom(1 / 1.6)), tool("Show all", "All", () => any()?.map.reset())));
   const maps = h("div", { class: "grid wide" });
+  const find = h("input", { type: "search", placeholder: "Find a class", "aria-label": "Find a class", oninput: () => legend() });
   const classes = h("ul", { class: "classes" });
   const said = h("p", { class: "hidden", role: "status" });
   const details = h("section", { class: "picked", "aria-label": "The images that were chosen", hidden: true });
-  const el = h("div", { class: "embedding" }, toolbar, maps, classes, details, said);
+  const el = h("div", { class: "embedding" }, toolbar, maps, h("div", { class: "find" }, find), classes, details, said);
 
   const picked = () => new Set(settings.classes.get().map(Number));
   const withData = () => [...cards.values()].filter((c) => c.data);
@@ -228,16 +230,18 @@ export function embeddingTab(first) {
     }
   }
 
-  /** legend has a button per class; pressing it fades the others. */
+  /** legend has a button per class; pressing it fades the others. Of very many classes it has the picked ones, and those that are looked for. */
   function legend() {
-    const had = document.activeElement?.closest?.(".classes button")?.dataset.label, { data } = any();
-    classes.replaceChildren(...(many() ? [h("li", { class: "note" }, "Pick classes to color them:")] : []), ...labels().map((label) => h("li", null,
+    const had = document.activeElement?.closest?.(".classes button")?.dataset.label, { data } = any(), all = labels();
+    find.parentElement.hidden = all.length <= mostClasses;
+    const wanted = all.filter((l) => picked().has(l) || className(data, l).toLowerCase().includes(find.value.toLowerCase())).sort((a, b) => picked().has(b) - picked().has(a)), more = wanted.length - mostClasses;
+    classes.replaceChildren(...(many() ? [h("li", { class: "note" }, "Pick classes to color them:")] : []), ...wanted.slice(0, mostClasses).map((label) => h("li", null,
       h("button", { type: "button", "data-label": label, "aria-pressed": String(picked().has(label)), onclick: () => {
         const now = picked();
         if (!now.delete(label)) now.add(label);
         settings.classes.set([...now]);
         draw();
-      } }, s("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, mark(label, 6, 6, 4.4, { fill: paint(label) })), className(data, label)))));
+      } }, s("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, mark(label, 6, 6, 4.4, { fill: paint(label) })), className(data, label)))), ...(more > 0 ? [h("li", { class: "note" }, `and ${more} more`)] : []));
     if (had !== undefined) classes.querySelector(`[data-label="${had}"]`)?.focus();
   }
 

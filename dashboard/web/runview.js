@@ -5,6 +5,7 @@ import { getRun } from "./api.js";
 import { curvesTab } from "./curves.js";
 import { h } from "./dom.js";
 import { embeddingTab } from "./embedding.js";
+import { everythingTab } from "./everything.js";
 import { count, fixed, ftName, number } from "./format.js";
 import { histogramsTab } from "./histograms.js";
 import { color } from "./palette.js";
@@ -14,6 +15,7 @@ import { waterfallTab } from "./waterfall.js";
 const tabs = [
   ["curves", "Curves", curvesTab], ["histograms", "Histograms", histogramsTab], ["3d", "3-D", waterfallTab],
   ["embedding", "Embedding", embeddingTab], ["settings", "Configuration", settingsTab],
+  ["all", "All", everythingTab],
 ];
 
 export function runView(first) {
