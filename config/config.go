@@ -132,8 +132,8 @@ type KNN struct {
 	Neighbors      int                     `flag:"neighbors" short:"K" alias:"neighbours" default:"200" group:"method" everyday:"true" help:"number of neighbors that vote"`
 	KNNTemperature float64                 `flag:"temperature" default:"0.1" group:"method" everyday:"true" help:"temperature of the votes"`
 	Standardize    bool                    `flag:"standardize" group:"method" help:"standardize every feature to mean 0 and variance 1 over the training images"`
-	Net
-	MethodName
+	Net            `hides:"head feat_dim"` // features come before the head
+	MethodName     `hides:"method"`        // its preset is for training
 	Seeding
 	Machine
 	Printing
