@@ -94,6 +94,13 @@ func TestExport(t *testing.T) {
 	if theme := eval[string](p, `document.documentElement.dataset.theme ?? ""`); theme != "" {
 		t.Errorf("saving changed the theme of the page to %q", theme)
 	}
+	p.do(js(`document.querySelector("[data-tab=curves]").click()`))
+	p.until(drawn)
+	if svg := p.download("loss", "svg"); !strings.Contains(svg, "#0072b2") || strings.Contains(svg, "#56b4e9") {
+		t.Error("curves in a light file have the colors of a dark page")
+	}
+	p.do(js(`document.querySelector("[data-tab=histograms]").click()`))
+	p.until(`document.querySelector("[data-chart=distribution] svg")`)
 	p.do(js(`document.querySelector("[data-chart=distribution] [name=dark]").click()`))
 	if svg := p.download("distribution", "svg"); !strings.Contains(svg, "#151c24") || !strings.Contains(svg, ">Positives before FT<") {
 		t.Errorf("want a dark file with a legend, got %.600s", svg)

@@ -64,8 +64,8 @@ func (r *Report) aboutFiles(add adder) {
 		if n := len(s.Classes); s.Name == "train" && n > 1 {
 			most, least := s.Classes[0], s.Classes[n-1]
 			if most.Images > tooMuchSkew*max(1, least.Images) {
-				add("hint", "there", "classes differ much in size: %s has %d images, %s has %d",
-					most.Name, most.Images, least.Name, least.Images)
+				add("hint", "there", "classes differ much in size: %s has %s images, %s has %s",
+					most.Name, humanize.Grouped(most.Images), least.Name, humanize.Grouped(least.Images))
 			}
 		}
 	}
@@ -86,12 +86,12 @@ func (r *Report) aboutDuplicates(add adder) {
 			"remove them from one of the splits", humanize.Count(d.Leaks, "group"))
 	}
 	if d.Labels > 0 {
-		add("warn", "duplicates", "%s of duplicates with images of different classes: at least one label in each is "+
-			"wrong", humanize.Count(d.Labels, "group"))
+		add("warn", "duplicates", "%s of duplicates with images of different classes: a label is wrong, or they only "+
+			"look alike", humanize.Count(d.Labels, "group"))
 	}
 	if n := r.seen(); d.Surplus > 0 && float64(d.Surplus) > manyCopies*float64(n) {
-		add("warn", "duplicates", "%d of %d images are copies of others: contrastive training pushes copies "+
-			"apart, because it takes them for different images; keep one of each", d.Surplus, n)
+		add("warn", "duplicates", "%s of %s images are copies of others: contrastive training pushes copies "+
+			"apart, because it takes them for different images; keep one of each", humanize.Grouped(d.Surplus), humanize.Grouped(n))
 	}
 	if d.Blank > 0 {
 		add("warn", "there", "%s of one color only: a network learns nothing from them", humanize.Count(d.Blank, "image"))
@@ -105,7 +105,7 @@ func (r *Report) aboutTraining(add adder) {
 	}
 	if r.Cost.Whole > longTraining {
 		add("warn", "cost", "the recommended training takes %s here: fewer --epochs, a smaller --width or "+
-			"--input_res, or another machine", Duration(r.Cost.Whole))
+			"--input_res, or another machine", humanize.Duration(r.Cost.Whole))
 	}
 }
 
@@ -135,25 +135,6 @@ func percent(n, of int) string {
 		return "<1\u00a0%"
 	}
 	return fmt.Sprintf("%.0f\u00a0%%", share)
-}
-
-// Duration describes a time in one unit or two: 40 s, 12 min, 3 h 20 min, 5 days.
-func Duration(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return "less than a second"
-	case d < 100*time.Second:
-		return fmt.Sprintf("%.0f s", d.Seconds())
-	case d < 100*time.Minute:
-		return fmt.Sprintf("%.0f min", d.Minutes())
-	case d < 48*time.Hour:
-		d = d.Round(10 * time.Minute)
-		if m := int(d.Minutes()) % 60; m != 0 {
-			return fmt.Sprintf("%d h %d min", int(d.Hours()), m)
-		}
-		return fmt.Sprintf("%d h", int(d.Hours()))
-	}
-	return fmt.Sprintf("%.0f days", d.Hours()/24)
 }
 
 // Bytes describes a size: 500 bytes, 12 kB, 33.1 MB, 1.2 GB.

@@ -12,6 +12,7 @@ import (
 	"contralens/data"
 	"contralens/data/loader"
 	"contralens/features"
+	"contralens/internal/humanize"
 	"contralens/setup"
 	"contralens/torch"
 )
@@ -76,7 +77,7 @@ func (l *looking) neighbors(ctx context.Context) error {
 	case err != nil:
 		n.Failed = err.Error()
 	case n.Images < len(photos):
-		l.budget.cut("neighbors are searched among %d images of %d", n.Images, len(l.photos))
+		l.budget.cut("neighbors are searched among %s of %s", humanize.Grouped(n.Images), images(len(l.photos)))
 	}
 	return nil
 }

@@ -119,6 +119,32 @@ func TestBuckets(t *testing.T) {
 	}
 }
 
+// Groups with different classes are shown even if there are many others.
+func TestLabelsAreShown(t *testing.T) {
+	var groups []Group
+	for i := range 60 {
+		groups = append(groups, Group{Least: float64(i), Labels: i >= 30 && i%5 == 0})
+	}
+	got := withLabels(slices.Clone(groups))
+	var order []float64
+	for _, g := range got {
+		order = append(order, g.Least)
+	}
+	first := order[:shownGroups]
+	if !slices.Equal(first[14:], []float64{14, 15, 30, 35, 40, 45}) || len(got) != 60 {
+		t.Errorf("shown: %v", first)
+	}
+	slices.Sort(order)
+	for i, v := range order {
+		if v != float64(i) {
+			t.Fatalf("groups are lost: %v", order)
+		}
+	}
+	if few := groups[:5]; len(withLabels(few)) != 5 {
+		t.Error("few groups are changed")
+	}
+}
+
 func TestUnion(t *testing.T) {
 	u := newUnion(7)
 	u.join(5, 1, 0.98)
@@ -235,14 +261,6 @@ func TestHistogram(t *testing.T) {
 }
 
 func TestWords(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		time.Millisecond: "less than a second", 61 * time.Second: "61 s", 10 * time.Minute: "10 min",
-		200 * time.Minute: "3 h 20 min", 24 * time.Hour: "24 h", 72 * time.Hour: "3 days",
-	} {
-		if got := Duration(d); got != want {
-			t.Errorf("%v: %s, want %s", time.Duration(d), got, want)
-		}
-	}
 	for n, want := range map[int64]string{500: "500 bytes", 12_345: "12 kB", 33_140_000: "33.1 MB", 1_200_000_000: "1.2 GB"} {
 		if got := Bytes(n); got != want {
 			t.Errorf("%d: %s, want %s", n, got, want)
@@ -285,7 +303,7 @@ func TestFindings(t *testing.T) {
 		"hint the images are large":                                   func(r *Report) { r.Splits[0].Short.Median = 1200 },
 		"bad 2 groups of duplicates with images in several splits":    func(r *Report) { r.Duplicates.Leaks = 2 },
 		"warn 1 group of duplicates with images of different classes": func(r *Report) { r.Duplicates.Labels = 1 },
-		"warn 51 of 5000 images are copies":                           func(r *Report) { r.Duplicates.Surplus = 51 },
+		"warn 51 of 5,000 images are copies":                          func(r *Report) { r.Duplicates.Surplus = 51 },
 		"warn 3 images of one color":                                  func(r *Report) { r.Duplicates.Blank = 3 },
 		"hint 1999 images are few":                                    func(r *Report) { r.Advice.Sizes.Images = 1999 },
 		"warn the recommended training takes 4 days here":             func(r *Report) { r.Cost.Whole = 96 * time.Hour },

@@ -21,7 +21,7 @@ func (r *Report) WriteSummary(w io.Writer) error {
 			fmt.Fprintf(&b, "  %-11s %s\n", name, line)
 		}
 	}
-	fmt.Fprintf(&b, "%s: %s\n", visible(r.Folder), humanize.Count(r.images(), "image"))
+	fmt.Fprintf(&b, "%s: %s\n", visible(r.Folder), images(r.images()))
 	for _, s := range r.Splits {
 		row(s.Name, "%s", s.String())
 	}
@@ -63,16 +63,19 @@ func (r *Report) WriteSummary(w io.Writer) error {
 func (s Split) String() string {
 	var formats []string
 	for _, f := range s.formats() {
-		formats = append(formats, fmt.Sprintf("%d %s", f.Count, f.Label))
+		formats = append(formats, humanize.Grouped(f.Count)+" "+f.Label)
 	}
-	text := humanize.Count(s.Images, "image")
+	text := images(s.Images)
 	switch n := len(s.Classes); n {
 	case 0:
 		text += ", no classes"
 	case 1:
 		text += ", 1 class"
 	default:
-		text += fmt.Sprintf(", %d classes", n)
+		text += fmt.Sprintf(", %s classes", humanize.Grouped(n))
+		if most := s.Classes[0].Images; most == s.Classes[n-1].Images {
+			text += " of " + images(most)
+		}
 	}
 	text += ", " + s.Size()
 	if s.Bytes > 0 {
@@ -82,7 +85,7 @@ func (s Split) String() string {
 		text += " (" + strings.Join(formats, ", ") + ")"
 	}
 	if s.Seen < s.Images {
-		text += fmt.Sprintf("; %d looked at", s.Seen)
+		text += "; " + humanize.Grouped(s.Seen) + " looked at"
 	}
 	return text
 }
@@ -106,7 +109,7 @@ func (d Duplicates) String() string {
 		return "none found"
 	}
 	text := fmt.Sprintf("%s (%d exact, %d near), %s could go",
-		humanize.Count(len(d.Groups), "group"), d.Exact, d.Near, humanize.Count(d.Surplus, "image"))
+		humanize.Count(len(d.Groups), "group"), d.Exact, d.Near, images(d.Surplus))
 	if d.Leaks > 0 {
 		text += fmt.Sprintf("; %d across splits", d.Leaks)
 	}
@@ -118,11 +121,19 @@ func (c Cost) String(epochs int) string {
 	if c.Rate == 0 {
 		return "not measured, because " + cmp.Or(c.Failed, "there was no time")
 	}
-	text := fmt.Sprintf("%s images/s, so %d epochs take about %s", humanize.Number(c.Rate), epochs, Duration(c.Whole))
+	text := fmt.Sprintf("%s images/s, so %d epochs take about %s", humanize.Number(c.Rate), epochs, humanize.Duration(c.Whole))
 	if c.Bytes > 0 {
 		text += " and " + Bytes(c.Bytes) + " of memory"
 	}
 	return text
+}
+
+// images is a number of images in words.
+func images(n int) string {
+	if n == 1 {
+		return "1 image"
+	}
+	return humanize.Grouped(n) + " images"
 }
 
 // wrap breaks text into lines of at most width columns, where it has blanks.

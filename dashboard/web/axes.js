@@ -58,7 +58,7 @@ export function colorBar(box, top, at, title) {
   const g = s("g", { "font-size": 11, fill: c.muted, class: "colors" });
   for (let i = 0; i < n; i++) g.append(s("rect", { x, y: box.bottom - ((i + 1) * height) / n, width: w, height: height / n + 0.5, fill: `rgb(${heat((i + 0.5) / n)})` }));
   for (const { value, text } of ticks(0, top, 4)) g.append(s("text", { x: x + w + 5, y: Math.max(box.top + 8, box.bottom - at(value) * height + 3) }, text));
-  g.append(s("text", { transform: `translate(${x + w + 40} ${(box.top + box.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, title));
+  g.append(s("text", { transform: `translate(${x + w + 34} ${(box.top + box.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, title));
   return g;
 }
 

@@ -112,7 +112,7 @@ export function curvesTab(first) {
         last = spec.group;
       }
       const unit = spec.series.length > 2 ? `${spec.axis}; dotted: 5, 25, 75 and 95 % quantiles` : spec.axis;
-      const frame = figure({ id: spec.id, title: spec.title, unit, read: spec.read, picture: () => chart.picture(), csv: () => chart.csv(), runs: () => runs.map((r) => r.label) });
+      const frame = figure({ id: spec.id, title: spec.title, unit, read: spec.read, picture: () => chart.picture(...given(spec)), csv: () => chart.csv(), runs: () => runs.map((r) => r.label) });
       row.append(frame.el);
       const chart = lineChart(frame.body, { title: spec.title, axis: spec.axis, say: frame.say, onZoom: zoom, sync: "curves" });
       shown.set(spec.id, { chart, spec });
@@ -184,14 +184,19 @@ export function curvesTab(first) {
   function draw() {
     setAxis();
     const [low, high] = view();
-    const logX = settings.logX.get(), floor = axis.whole ? 1 : (high - low) / 1000;
     span.textContent = range ? `${axis.kind === "time" ? axis.title : `${axis.kind}s`} ${axis.number(low)} to ${axis.number(high)}` : "";
-    const marks = marksOf(), settled = Math.max(0, ...runs.map((r) => filled(r) && axis.to(r, filled(r))));
-    showKey(marks);
-    for (const { chart, spec } of shown.values()) {
-      const logY = settings.logY.get() && positive(spec);
-      chart.setData(linesOf(spec, logY), { x: axis, range: [logX ? Math.max(floor, low) : low, Math.max(high, low + (axis.whole ? 1 : 1e-6))], logX, logY, linear: settings.logY.get() && !logY, envelope: settings.envelope.get(), marks, settled: spec.series.includes("queue_fill") ? 0 : settled });
-    }
+    showKey(marksOf());
+    for (const { chart, spec } of shown.values()) chart.setData(...given(spec));
+  }
+
+  /** given returns the lines and options of a chart, in the colors of the theme. */
+  function given(spec) {
+    const [low, high] = view(), logX = settings.logX.get(), floor = axis.whole ? 1 : (high - low) / 1000;
+    const logY = settings.logY.get() && positive(spec), settled = Math.max(0, ...runs.map((r) => filled(r) && axis.to(r, filled(r))));
+    return [linesOf(spec, logY), {
+      x: axis, range: [logX ? Math.max(floor, low) : low, Math.max(high, low + (axis.whole ? 1 : 1e-6))], logX, logY, linear: settings.logY.get() && !logY,
+      envelope: settings.envelope.get(), marks: marksOf(), settled: spec.series.includes("queue_fill") ? 0 : settled,
+    }];
   }
 
   const redraw = () => draw();
