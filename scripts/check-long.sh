@@ -182,7 +182,7 @@ methods() {
 	[ -z "$failed" ] || { echo "not better than untrained:$failed"; return 1; }
 }
 
-for section in ${SECTIONS:-kills resume formats fuzz_data fuzz_checkpoints fuzz_scores recorder processors methods}; do
+for section in ${SECTIONS:-kills resume formats fuzz_data fuzz_checkpoints fuzz_scores recorder processors release methods}; do
 	echo "== $section"
 	"$section"
 done
