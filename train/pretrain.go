@@ -224,7 +224,7 @@ func (p *pretraining) train(ctx context.Context, r *Run) error {
 			"--resume auto", r.Epoch, r.StepInEpoch, r.Batches, r.Saved())
 	case err != nil:
 		err = r.LastGood(err)
-		p.Progress.Log("failed: %v", err)
+		p.Progress.Log("%s", rundir.FailedLine(err))
 	default:
 		r.say("trained %d epochs in %s", min(r.Epoch, r.Config.Epochs), time.Since(begin).Round(time.Second))
 	}

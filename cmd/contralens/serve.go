@@ -47,7 +47,9 @@ func serveCommand() *cobra.Command {
 		}
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
-		return dashboard.Serve(ctx, l, dashboard.Options{Dir: dir, Hosts: names(c.Host)}, func(address string) {
+		return dashboard.Serve(ctx, l, dashboard.Options{
+			Dir: dir, Hosts: names(c.Host), LastWords: fmt.Sprintf("The dashboard was stopped. contralens serve %s starts it again.", dir),
+		}, func(address string) {
 			fmt.Printf("dashboard of %s: %s\nCtrl-C stops it\n", dir, address)
 		})
 	}
@@ -84,7 +86,9 @@ func serveFlag(cmd *cobra.Command) func(dir string, args []string) (stop func(),
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error, 1)
 		go func() {
-			done <- dashboard.Serve(ctx, l, dashboard.Options{Dir: dir}, func(address string) {
+			done <- dashboard.Serve(ctx, l, dashboard.Options{
+				Dir: dir, LastWords: fmt.Sprintf("The training is done. contralens serve %s shows it again.", dir),
+			}, func(address string) {
 				fmt.Println("dashboard:", address)
 			})
 		}()
