@@ -164,7 +164,8 @@ func (o *Optim) check() error {
 		return &ValueError{Option: "lr_decay_epochs", Want: "epochs in rising order", Got: o.Milestones}
 	}
 	return first(positive("epochs", float64(o.Epochs)), positive("learning_rate", o.LearningRate),
-		within("momentum", o.Momentum, 0, 1), within("weight_decay", o.WeightDecay, 0, 1))
+		within("momentum", o.Momentum, 0, 1), within("weight_decay", o.WeightDecay, 0, 1),
+		oneOf("cosine_by", o.CosineBy, "epoch", "step"))
 }
 
 func (m *Machine) check() error {

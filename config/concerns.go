@@ -51,14 +51,14 @@ type Objective struct {
 type FeatureTransform struct {
 	_            struct{} `group:"feature transformation"`
 	FT           string   `flag:"ft" everyday:"true" legend:"-" help:"the paper's feature transformation: none, pos, neg or posneg; a shorthand for --mixnorm and the options that go with it"`
-	MixNorm      bool     `flag:"mixnorm" legend:"-" help:"transform features (--ft sets it)"`
-	MixTarget    string   `flag:"mixnorm_target" default:"neg" legend:"-" help:"scores to transform: pos, neg or posneg"`
+	MixNorm      bool     `flag:"mixnorm" reference:"true" legend:"-" help:"transform features (--ft sets it)"`
+	MixTarget    string   `flag:"mixnorm_target" reference:"true" default:"neg" legend:"-" help:"scores to transform: pos, neg or posneg"`
 	PostmixNorm  bool     `flag:"postmix_norm" help:"normalize again after the transformation"`
-	Extrapolate  bool     `flag:"expolation_mask" legend:"-" help:"extrapolate positives: λ + 1"`
-	Distribution string   `flag:"mask_distribution" default:"beta" legend:"-" help:"distribution of λ: uniform or beta"`
+	Extrapolate  bool     `flag:"expolation_mask" reference:"true" legend:"-" help:"extrapolate positives: λ + 1"`
+	Distribution string   `flag:"mask_distribution" reference:"true" default:"beta" legend:"-" help:"distribution of λ: uniform or beta"`
 	DimMask      string   `flag:"dim_mask" default:"none" name:"contrast=10" help:"side with one λ per dimension: pos, neg, both or none; needs beta, and --ft or --mixnorm_target posneg --sep_alpha"`
-	BetaAlpha    float64  `flag:"beta_alpha" default:"2" help:"α of Beta(α, α) without --sep_alpha"`
-	SepAlpha     bool     `flag:"sep_alpha" legend:"-" help:"separate alphas for positives and negatives"`
+	BetaAlpha    float64  `flag:"beta_alpha" reference:"true" default:"2" help:"α of Beta(α, α) without --sep_alpha"`
+	SepAlpha     bool     `flag:"sep_alpha" reference:"true" legend:"-" help:"separate alphas for positives and negatives"`
 	PosAlpha     float64  `flag:"pos_alpha" default:"2" legend:"α pos" help:"α of Beta(α, α) for positives"`
 	NegAlpha     float64  `flag:"neg_alpha" default:"1.6" legend:"α neg" help:"α of Beta(α, α) for negatives"`
 	NormTarget   string   `flag:"norm_target" name:"contrast=11" help:"what --postmix_norm normalizes: pos, neg or both; empty: pos"`
@@ -90,6 +90,7 @@ type Optim struct {
 	WeightDecay  float64  `flag:"weight_decay" default:"0.0001" name:"contrast=26 linear=9 finetune=7 supervised=7" help:"L2 penalty on every parameter"`
 	Momentum     float64  `flag:"momentum" default:"0.9" name:"contrast=27 linear=10 finetune=8 supervised=8" help:"momentum of SGD"`
 	Cosine       bool     `flag:"cosine" everyday:"true" name:"finetune=2 supervised=2" help:"use a cosine schedule for the learning rate"`
+	CosineBy     string   `flag:"cosine_by" default:"epoch" legend:"-" name:"contrast=31 linear=17 finetune=28 supervised=20" help:"how often --cosine changes the learning rate: epoch, as in the paper's code, or step, which is better for fewer than 20 epochs"`
 }
 
 // Seeding has the seed of everything random.
@@ -111,7 +112,7 @@ type Machine struct {
 
 // Apex has an option of NVIDIA's Apex, which the reference implementation uses.
 type Apex struct {
-	OptLevel string `flag:"opt_level" default:"O2" group:"machine" legend:"-" help:"O1 or O2; accepted, and both mean the mixed precision of --amp"`
+	OptLevel string `flag:"opt_level" reference:"true" default:"O2" group:"machine" legend:"-" help:"O1 or O2; accepted, and both mean the mixed precision of --amp"`
 }
 
 // Tuning is for commands that measure which automatic settings are fastest.
@@ -140,11 +141,11 @@ type Pruning struct {
 // torch.distributed.
 type Dist struct {
 	_           struct{} `group:"distributed"`
-	WorldSize   int      `flag:"world-size" default:"-1" runtime:"true" help:"number of nodes"`
-	Rank        int      `flag:"rank" default:"-1" runtime:"true" help:"rank of this node"`
-	DistURL     string   `flag:"dist-url" default:"tcp://127.0.0.1:23456" runtime:"true" help:"address at which the processes meet"`
-	DistBackend string   `flag:"dist-backend" default:"nccl" runtime:"true" help:"nccl or gloo"`
-	Multiproc   bool     `flag:"multiprocessing-distributed" runtime:"true" help:"run one process per GPU; without GPUs, one process"`
+	WorldSize   int      `flag:"world-size" reference:"true" default:"-1" runtime:"true" help:"number of nodes"`
+	Rank        int      `flag:"rank" reference:"true" default:"-1" runtime:"true" help:"rank of this node"`
+	DistURL     string   `flag:"dist-url" reference:"true" default:"tcp://127.0.0.1:23456" runtime:"true" help:"address at which the processes meet"`
+	DistBackend string   `flag:"dist-backend" reference:"true" default:"nccl" runtime:"true" help:"nccl or gloo"`
+	Multiproc   bool     `flag:"multiprocessing-distributed" reference:"true" runtime:"true" help:"run one process per GPU; without GPUs, one process"`
 }
 
 // Weights names the checkpoint of the encoder that a command evaluates.

@@ -23,6 +23,8 @@
 //	          value
 //	repeat    "true": repetitions of one experiment differ in it, such as a seed
 //	preset    "true": a named method sets it
+//	reference "true": command lines of the reference implementation have it, or it means
+//	          something only in detailed settings as theirs; see Described
 //	legend    short name in the legends of figures; "-": legends never show it
 //	ignored   "true", on a field that holds concerns: their options are accepted, because
 //	          older versions and the reference implementation have them, but not read
@@ -84,7 +86,7 @@ type Branches struct {
 	Beta      float64  `flag:"beta" default:"0.5" name:"contrast=18" help:"weight of the jigsaw loss"`
 	Symmetric bool     `flag:"symmetric" name:"contrast=20" help:"with a queue: use each crop as query and as key, and add the two losses"`
 	BNSplits  int      `flag:"bn_splits" default:"1" name:"contrast=24" help:"groups that each batch is split into, each with its own batch-norm statistics, as on several devices; keys are shuffled between groups"`
-	ExpIter   int      `flag:"exp_iter" default:"-1" repeat:"true" help:"number of the repetition, to add to the run's name; -1: none"`
+	ExpIter   int      `flag:"exp_iter" reference:"true" default:"-1" repeat:"true" help:"number of the repetition, to add to the run's name; -1: none"`
 }
 
 // MicroBatches are options that save memory, and the warm-up.

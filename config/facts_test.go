@@ -51,7 +51,7 @@ func TestOptionsAreClassified(t *testing.T) {
 
 // A mistyped tag would have no effect.
 func TestTagsAreKnown(t *testing.T) {
-	known := []string{"flag", "short", "alias", "default", "help", "name", "group", "everyday", "runtime", "repeat", "preset", "legend", "ignored", "hides"}
+	known := []string{"flag", "short", "alias", "default", "help", "name", "group", "everyday", "runtime", "repeat", "preset", "reference", "legend", "ignored", "hides"}
 	var walk func(reflect.Type)
 	walk = func(s reflect.Type) {
 		for i := range s.NumField() {
@@ -175,7 +175,7 @@ func TestPresetOptions(t *testing.T) {
 // The places of options in names are 1, 2, 3 …. Options that are not read, or on which the
 // results do not depend, have none.
 func TestPlacesInNames(t *testing.T) {
-	for command, count := range map[string]int{"contrast": 30, "linear": 16, "finetune": 27, "supervised": 19, "knn": 0} {
+	for command, count := range map[string]int{"contrast": 31, "linear": 17, "finetune": 28, "supervised": 20, "knn": 0} {
 		places := map[int]string{}
 		for _, f := range Fields(commands()[command]) {
 			p := f.place(command)

@@ -18,6 +18,7 @@ type Field struct {
 	Runtime           bool     // the results do not depend on it
 	Repeat            bool     // repetitions of one experiment differ in it
 	Preset            bool     // a named method sets it
+	Reference         bool     // it is typed in command lines of the reference implementation
 	Ignored           bool     // accepted but not read
 	Hidden            bool     // --help never shows it
 	Legend            string   // short name in legends; empty: Name; "-": not shown
@@ -62,6 +63,7 @@ func fields(v reflect.Value, common Field) (list []Field) {
 		o.named, o.Legend = tag.Get("name"), tag.Get("legend")
 		o.Aliases = strings.Fields(tag.Get("alias"))
 		o.Everyday = (common.Everyday || tag.Get("everyday") == "true") && !o.Ignored
+		o.Reference = tag.Get("reference") == "true"
 		o.Runtime, o.Repeat, o.Preset = tag.Get("runtime") == "true", tag.Get("repeat") == "true", tag.Get("preset") == "true"
 		if group := tag.Get("group"); group != "" {
 			o.Group = group

@@ -98,6 +98,20 @@ func (c *Contrast) Resolve(set map[string]bool) (warnings []string, err error) {
 	return append(warnings, c.warnings(set)...), nil
 }
 
+// Described reports whether the options that the user gave for a pre-training say what it
+// repeats: they name a method, set a part of one, or are options of the reference
+// implementation's command lines. Then all others have the reference implementation's
+// defaults. A training that is not described gets defaults that suit its images and the
+// machine (see setup.Suggest). A file of options describes a training, too.
+func Described(set map[string]bool) bool {
+	for _, f := range Fields(&Contrast{}) {
+		if set[f.Name] && (f.Name == "method" || f.Preset || f.Reference || f.Ignored) {
+			return true
+		}
+	}
+	return false
+}
+
 // usualCrop returns the default of --crop: methods with a memory bank were published with
 // smaller crops than methods with a queue.
 func usualCrop(memory string) float64 {

@@ -104,6 +104,7 @@ type description struct {
 	Last        int               `json:"last"`
 	Onset       int               `json:"onset"` // first step with transformed features; 0 if there is none
 	Findings    []Finding         `json:"findings"`
+	Clock       clock             `json:"clock"`
 }
 
 func (s *Server) describeRun(q url.Values) (any, error) {
@@ -137,6 +138,7 @@ func (s *Server) describeRun(q url.Values) (any, error) {
 	d.Last = max(d.Last, r.metrics.last())
 	d.Results = append(d.Results, rundir.LastResults[json.RawMessage](folder{r})...)
 	d.Onset = onset(about.Config, source)
+	d.Clock = r.metrics.clock.thinned(about.Config)
 	d.Findings = append(failure(d.Summary), Diagnose(r.evidence(about, source, d.KNN.all))...)
 	return d, nil
 }

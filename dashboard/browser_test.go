@@ -67,6 +67,7 @@ type tab struct {
 	testing.TB
 	ctx    context.Context
 	server *httptest.Server
+	saved  string // name of the last file that was downloaded
 }
 
 // look describes how a page is viewed.
@@ -102,7 +103,7 @@ func open(t testing.TB, server *httptest.Server, hash string, l look) *tab {
 	ctx, cancel := chromedp.NewContext(browser.ctx)
 	ctx, timeout := context.WithTimeout(ctx, 40*time.Second)
 	t.Cleanup(func() { timeout(); cancel() })
-	p := &tab{t, ctx, server}
+	p := &tab{TB: t, ctx: ctx, server: server}
 	scheme := "light"
 	if l.dark {
 		scheme = "dark"

@@ -41,6 +41,7 @@ type metrics struct {
 	lines  rundir.Follower[rundir.Metrics]
 	system rundir.Follower[rundir.System]
 	series map[string][]point
+	clock  clock
 }
 
 type point struct {
@@ -57,6 +58,7 @@ func (m *metrics) refresh(folder fs.StatFS) error {
 		for _, s := range metricSeries {
 			delete(m.series, s.name)
 		}
+		m.clock = clock{}
 	})
 	if err != nil {
 		return err
@@ -69,9 +71,10 @@ func (m *metrics) refresh(folder fs.StatFS) error {
 }
 
 func (m *metrics) addMetrics(line rundir.Metrics) {
-	if line.Step == nil {
+	if line.Step == nil || !(*line.Step >= 0 && *line.Step < 1<<31) {
 		return
 	}
+	m.clock.add(int(*line.Step), line)
 	for _, s := range metricSeries {
 		m.add(s.name, *line.Step, s.value(line))
 	}

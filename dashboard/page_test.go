@@ -420,9 +420,10 @@ func (p *tab) download(chart, kind string) string {
 	p.until("window.saved")
 	var saved [2]string
 	check(p, json.Unmarshal([]byte(eval[string](p, "window.saved")), &saved))
-	if want := "contralens-" + chart + "." + kind; saved[0] != want {
-		p.Errorf("want the file name %s, got %s", want, saved[0])
+	if name := saved[0]; !strings.HasPrefix(name, "contralens-") || !strings.HasSuffix(name, "-"+chart+"."+kind) {
+		p.Errorf("want a file name with run and chart, got %s", name)
 	}
+	p.saved = saved[0]
 	_, data, _ := strings.Cut(saved[1], ",")
 	b, err := base64.StdEncoding.DecodeString(data)
 	check(p, err)

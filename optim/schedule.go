@@ -9,6 +9,7 @@ type Schedule struct {
 	Rate       float64 // lr, the initial rate
 	Epochs     int     // E, the length of the training
 	Cosine     bool    // cosine instead of step decay
+	ByStep     bool    // cosine: the rate changes with every batch, not with every epoch
 	DecayRate  float64 // decay
 	Milestones []int   // the epochs after which step decay multiplies the rate by DecayRate
 	Warm       bool    // linear warm-up in the first WarmEpochs
@@ -22,8 +23,7 @@ type Schedule struct {
 //	step    lr·decay^#{milestones < e}
 func (s Schedule) Epoch(e int) float64 {
 	if s.Cosine {
-		least := s.Rate * math.Pow(s.DecayRate, 3)
-		return least + (s.Rate-least)*(1+math.Cos(math.Pi*float64(e)/float64(s.Epochs)))/2
+		return s.cosine(float64(e))
 	}
 	passed := 0
 	for _, m := range s.Milestones {
@@ -34,10 +34,19 @@ func (s Schedule) Epoch(e int) float64 {
 	return s.Rate * math.Pow(s.DecayRate, float64(passed))
 }
 
+// cosine is the rate after a number of epochs, which need not be whole.
+func (s Schedule) cosine(epochs float64) float64 {
+	least := s.Rate * math.Pow(s.DecayRate, 3)
+	return least + (s.Rate-least)*(1+math.Cos(math.Pi*epochs/float64(s.Epochs)))/2
+}
+
 // At returns the rate of one of the batches of epoch e: that of the epoch, or during
 // warm-up a point on the line from WarmFrom to the rate at the end of the warm-up.
 func (s Schedule) At(e, batch, batches int) float64 {
 	if !s.Warm || e > s.WarmEpochs {
+		if s.Cosine && s.ByStep {
+			return s.cosine(float64(e-1) + float64(batch)/float64(batches))
+		}
 		return s.Epoch(e)
 	}
 	to := s.Rate

@@ -70,3 +70,27 @@ func parseNumber(t *testing.T, s string) float64 {
 	}
 	return v
 }
+
+// By step, the cosine begins at the rate, passes half of it in the middle of the training,
+// and ends near its least. By epoch, it has the same values at the ends of epochs.
+func TestCosineByStep(t *testing.T) {
+	s := Schedule{Rate: 0.06, Epochs: 4, Cosine: true, ByStep: true, DecayRate: 0.1}
+	for _, c := range []struct {
+		epoch, batch int
+		want         float64
+	}{{1, 0, 0.06}, {3, 0, 0.03003}, {4, 99, s.Epoch(4) + 1e-5}} {
+		if got := s.At(c.epoch, c.batch, 100); math.Abs(got-c.want) > 1e-5 {
+			t.Errorf("epoch %d batch %d: %v, want %v", c.epoch, c.batch, got, c.want)
+		}
+	}
+	for e := 1; e < s.Epochs; e++ {
+		if got, want := s.At(e+1, 0, 100), s.Epoch(e); math.Abs(got-want) > 1e-12 {
+			t.Errorf("after epoch %d: %v, want %v", e, got, want)
+		}
+	}
+	warm := s.Warmed(true)
+	warm.Epochs = 20
+	if before, after := warm.At(5, 100, 100), warm.At(6, 0, 100); math.Abs(before-after) > 1e-12 {
+		t.Errorf("the warm-up ends at %v, and the cosine continues at %v", before, after)
+	}
+}

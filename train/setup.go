@@ -9,7 +9,6 @@ import (
 	"contralens/data/sets"
 	"contralens/methods"
 	"contralens/nn"
-	"contralens/optim"
 	"contralens/setup"
 	"contralens/world"
 )
@@ -44,9 +43,7 @@ func NewRun(ctx context.Context, w world.World, c config.Contrast, dir string, c
 	// Batch norm cannot train on one image: a last batch of one is left out.
 	r.DropLast = n%c.BatchSize == 1
 	r.Batches = loader.Batches(n, c.BatchSize, r.DropLast)
-	r.Schedule = optim.Schedule{
-		Rate: c.LearningRate, Epochs: c.Epochs, Cosine: c.Cosine, DecayRate: c.DecayRate, Milestones: c.Milestones,
-	}.Warmed(c.Warm)
+	r.Schedule = setup.Schedule(c.Optim, c.Warm)
 	net, err := r.network(choose)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 
@@ -33,25 +34,49 @@ func contrastCommand() *cobra.Command {
   # show what a command line would do
   contralens contrast --method MoCov2 --epochs 100 --dry-run`,
 	}
-	given := cli.Bind(cmd, &c)
-	dry := cmd.Flags().Bool("dry_run", false, "show what would be done and stop")
+	var dry *bool
+	given := cli.BindSized(cmd, &c, func(set map[string]bool, shows bool) ([]string, error) {
+		return chooseSizes(&c, set, shows || *dry)
+	})
+	dry = cmd.Flags().Bool("dry_run", false, "show what would be done and stop")
 	serve := serveFlag(cmd)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		t := newTraining(!*dry)
+		defer t.Close()
+		if err := serve.Listen(args); err != nil {
+			return err
+		}
+		defer serve.Close()
 		_, warnings, err := given()
 		if err != nil {
 			return err
 		}
+		warnings = append(warnings, setup.ScheduleNotes(c.Optim, c.Warm, c.BatchSize > 256)...)
 		if *dry {
 			return describeContrast(c, warnings)
 		}
-		stop, err := serve(c.ModelPath, args)
+		stop, err := serve.Serve(c.ModelPath)
 		if err != nil {
 			return err
 		}
 		defer stop()
-		return pretrain(c, warnings)
+		return t.pretrain(c, warnings)
 	}
 	return cmd
+}
+
+// chooseSizes chooses the options of a training that the command line does not describe. If it
+// only shows the options, images that cannot be opened are not an error.
+func chooseSizes(c *config.Contrast, set map[string]bool, shows bool) (notes []string, err error) {
+	if config.Described(set) {
+		return nil, nil
+	}
+	said, err := setup.Size(context.Background(), c, set)
+	if err != nil && shows {
+		return []string{fmt.Sprintf("without the images these are the reference implementation's defaults, "+
+			"a training chooses them by the images: %v", err)}, nil
+	}
+	return []string{said}, err
 }
 
 // describeContrast prints what a run would do, unless the run would refuse its options.

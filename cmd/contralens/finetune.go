@@ -6,6 +6,7 @@ import (
 	"contralens/cmd/internal/cli"
 	"contralens/config"
 	"contralens/eval/protocol"
+	"contralens/setup"
 )
 
 func finetuneCommand() *cobra.Command {
@@ -30,6 +31,7 @@ func finetuneCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		warnings = append(warnings, setup.ScheduleNotes(c.Optim, false, false)...)
 		printNotes(warnings)
 		ctx, o, done := evaluation(set, c.JSON)
 		defer done()

@@ -34,6 +34,9 @@ func linearCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if c.Solver == "sgd" {
+			warnings = append(warnings, setup.ScheduleNotes(c.Optim, false, false)...)
+		}
 		if *dry {
 			return describeLinear(c, set, warnings)
 		}

@@ -13,18 +13,36 @@ import (
 	"contralens/train"
 )
 
+// training shows a pre-training and stops it at signals.
+type training struct {
+	progress *train.Progress
+	signals  *stopping
+}
+
+// newTraining returns a training that listens for signals if there is something to stop.
+func newTraining(listen bool) *training {
+	p := &train.Progress{Out: os.Stdout, Terminal: term.IsTerminal(int(os.Stdout.Fd()))}
+	t := &training{p, newStopping(func(s string) { p.Print("%s", s) })}
+	if listen {
+		t.signals.Listen()
+	}
+	return t
+}
+
+// Close stops listening and ends the log.
+func (t *training) Close() {
+	t.signals.Close()
+	t.progress.Close()
+}
+
 // pretrain runs the training that the options describe.
-func pretrain(c config.Contrast, warnings []string) error {
-	p := &train.Progress{Out: os.Stdout, Terminal: term.IsTerminal(int(os.Stdout.Fd())), PrintFreq: c.PrintFreq}
-	defer p.Close()
-	signals := newStopping(func(s string) { p.Print("%s", s) })
-	signals.Listen()
-	defer signals.Close()
+func (t *training) pretrain(c config.Contrast, warnings []string) error {
+	p := t.progress
 	for _, w := range warnings {
 		p.Print("note: %s", w)
 	}
-	result, err := train.Pretrain(signals.ctx, c, train.Options{
-		Progress: p, Begin: signals.Begin, Tuner: tuner(c.Retune, p.Print), Command: os.Args,
+	result, err := train.Pretrain(t.signals.ctx, c, train.Options{
+		Progress: p, Begin: t.signals.Begin, Tuner: tuner(c.Retune, p.Print), Command: os.Args,
 	})
 	if err == nil {
 		p.Print("%s", closing(result, c))

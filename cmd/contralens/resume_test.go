@@ -220,7 +220,7 @@ func TestLockAndSignals(t *testing.T) {
 	if err := syscall.Mkfifo("classes", 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p = spawn(t, "contrast", "--dataset", "imagenet100", "--imagenet100path", "classes", "--data_folder", data, "--epochs", "3", "--name", "early", "--model_path", "save")
+	p = spawn(t, "contrast", "--dataset", "imagenet100", "--imagenet100path", "classes", "--data_folder", data, "--method", "MoCov2", "--epochs", "3", "--name", "early", "--model_path", "save")
 	p.until(t, "milestone")
 	p.Process.Signal(os.Interrupt)
 	begin := time.Now()

@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"contralens/cmd/internal/cli"
 	"contralens/config"
@@ -60,45 +62,70 @@ func names(list string) []string {
 	return strings.FieldsFunc(strings.ToLower(list), func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// serveFlag adds --serve [ADDRESS] to a training. If the flag was given, the returned
-// function serves the runs in dir until stop is called. Its goroutines use no tensors.
-func serveFlag(cmd *cobra.Command) func(dir string, args []string) (stop func(), err error) {
-	address := cmd.Flags().String("serve", "", "serve the dashboard during the training; "+
+// serving is the dashboard beside a training, which --serve [ADDRESS] asks for.
+type serving struct {
+	flags    *pflag.FlagSet
+	listener net.Listener // nil without --serve
+}
+
+// serveFlag adds --serve to a training.
+func serveFlag(cmd *cobra.Command) *serving {
+	cmd.Flags().String("serve", "", "serve the dashboard during the training; "+
 		"listens on 127.0.0.1:8420 or the next free port, or on the HOST:PORT that follows")
 	cmd.Flags().Lookup("serve").NoOptDefVal = "auto"
-	return func(dir string, args []string) (func(), error) {
-		if !cmd.Flags().Changed("serve") {
-			return func() {}, nil
-		}
-		at := *address
-		if len(args) == 1 {
-			at = args[0]
-		} else if at == "auto" {
-			at = ""
-		}
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return nil, fmt.Errorf("--serve: %w", err)
-		}
-		l, err := dashboard.Listen(at)
-		if err != nil {
-			return nil, cli.Wrong(fmt.Errorf("--serve: %w", err))
-		}
-		ctx, cancel := context.WithCancel(context.Background())
-		done := make(chan error, 1)
-		go func() {
-			done <- dashboard.Serve(ctx, l, dashboard.Options{
-				Dir: dir, LastWords: fmt.Sprintf("The training is done. contralens serve %s shows it again.", dir),
-			}, func(address string) {
-				fmt.Println("dashboard:", address)
-			})
-		}()
-		return func() {
-			cancel()
-			if err := <-done; err != nil {
-				fmt.Fprintln(os.Stderr, "note: the dashboard stopped:", err)
-			}
-		}, nil
+	return &serving{flags: cmd.Flags()}
+}
+
+// Listen takes the address, if --serve was given.
+func (s *serving) Listen(args []string) (err error) {
+	if !s.flags.Changed("serve") {
+		return nil
 	}
+	at, err := s.flags.GetString("serve")
+	if len(args) == 1 {
+		at = args[0]
+	} else if at == "auto" {
+		at = ""
+	}
+	if err == nil {
+		s.listener, err = dashboard.Listen(at)
+	}
+	if err != nil {
+		return cli.Wrong(fmt.Errorf("--serve: %w", err))
+	}
+	return nil
+}
+
+// Close gives the address back if nothing is served.
+func (s *serving) Close() {
+	if s.listener != nil {
+		s.listener.Close()
+	}
+}
+
+// Serve serves the runs in dir until stop is called. Its goroutines use no tensors.
+func (s *serving) Serve(dir string) (stop func(), err error) {
+	if s.listener == nil {
+		return func() {}, nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("--serve: %w", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- dashboard.Serve(ctx, s.listener, dashboard.Options{
+			Dir: dir, LastWords: fmt.Sprintf("The training is done. contralens serve %s shows it again.", dir),
+		}, func(address string) {
+			fmt.Println("dashboard:", address)
+		})
+	}()
+	return func() {
+		cancel()
+		if err := <-done; err != nil {
+			fmt.Fprintln(os.Stderr, "note: the dashboard stopped:", err)
+		}
+	}, nil
 }
 
 // serveAddress accepts no arguments except the address after --serve.

@@ -1,47 +1,64 @@
 // The tab with all curves: one chart per statistic. Charts zoom together.
 
+import { setting } from "./address.js";
 import { getCurves } from "./api.js";
-import { h } from "./dom.js";
-import { count } from "./format.js";
+import { h, s } from "./dom.js";
+import { swatch } from "./download.js";
 import { figure } from "./figure.js";
 import { charts } from "./guide.js";
 import { emptyPlot, lineChart } from "./linechart.js";
-import { color, dashes } from "./palette.js";
+import { color, dashes, ink, kindColor } from "./palette.js";
+import { possible, xAxis } from "./xaxis.js";
 
-const settings = { smooth: 0.6, logX: false, logY: false, envelope: true }; // kept while the page is open
+const settings = {
+  smooth: setting("smooth", 0.6, { valid: (v) => v >= 0 && v <= 0.98, lasting: true }),
+  envelope: setting("range", true, { lasting: true }), logY: setting("logy", false, { lasting: true }), logX: setting("logx", false, { lasting: true }),
+  axis: setting("x", "step", { valid: (v) => ["step", "epoch", "time"].includes(v), lasting: true }),
+  from: setting("from", null), to: setting("to", null), // the zoom, on the horizontal axis
+};
 
 export function curvesTab(first) {
-  let runs = first, range = null, data = [], asked = 0, closed = false;
+  let runs = first, data = [], asked = 0, closed = false, range = zoomOf(), axis = null;
   const shown = new Map(); // by chart: { chart, spec }
-  const box = (name, label) => h("label", { class: "check" }, h("input", { type: "checkbox", name, checked: settings[name], onchange: (e) => {
-    settings[name] = e.target.checked;
+  const filledOnce = new Set(); // charts that have had content, which stay
+  const box = (name, label) => h("label", { class: "check" }, h("input", { type: "checkbox", name, checked: settings[name].get(), onchange: (e) => {
+    settings[name].set(e.target.checked);
     draw();
   } }), label);
-  const smoothText = h("output", null, settings.smooth.toFixed(2));
-  const smooth = h("input", { type: "range", name: "smooth", min: 0, max: 0.98, step: 0.02, value: settings.smooth, oninput: () => {
-    settings.smooth = +smooth.value;
-    smoothText.textContent = settings.smooth.toFixed(2);
+  const smoothText = h("output", null, settings.smooth.get().toFixed(2));
+  const smooth = h("input", { type: "range", name: "smooth", min: 0, max: 0.98, step: 0.02, value: settings.smooth.get(), oninput: () => {
+    settings.smooth.set(+smooth.value);
+    smoothText.textContent = (+smooth.value).toFixed(2);
     draw();
+  } });
+  const axes = h("select", { "aria-label": "Horizontal axis", name: "axis", onchange: () => {
+    settings.axis.set(axes.value);
+    zoom(null);
   } });
   const button = (label, text, go) => h("button", { type: "button", "aria-label": label, title: label, onclick: go }, text);
   const span = h("output", { class: "span" });
+  const key = h("ul", { class: "key", "aria-label": "Legend" });
   const toolbar = h("div", { class: "toolbar", role: "group", "aria-label": "Curves" },
-    h("label", { class: "slider" }, "Smoothing", smooth, smoothText), box("envelope", "Range"), box("logY", "Log values"), box("logX", "Log steps"),
+    h("label", { class: "slider" }, "Smoothing", smooth, smoothText), box("envelope", "Range"), box("logY", "Log values"), box("logX", "Log axis"), axes,
     h("span", { class: "zoom" }, span, button("Zoom in", "+", () => scaleBy(0.5)), button("Zoom out", "−", () => scaleBy(2)),
       button("Earlier", "←", () => shift(-1)), button("Later", "→", () => shift(1)), button("Show all", "All", () => zoom(null))));
   const grid = h("div", { class: "groups" });
-  const el = h("div", { class: "curves" }, toolbar, grid);
+  const el = h("div", { class: "curves" }, toolbar, key, grid);
 
-  const all = () => [Math.min(...runs.map((r) => r.first)), Math.max(...runs.map((r) => r.last), 2)];
+  const all = () => [Math.min(...runs.map((r) => axis.to(r, r.first))), Math.max(...runs.map((r) => axis.to(r, Math.max(r.last, 2))))];
   const view = () => range ?? all();
 
   function zoom(from, to) {
+    setAxis();
     const [low, high] = all();
     if (from !== null) {
-      const width = Math.max(4, Math.min(to - from, high - low));
+      const width = Math.max(axis.whole ? 4 : (high - low) / 1e6, Math.min(to - from, high - low));
       from = Math.max(low, Math.min(from, high - width));
-      range = width >= high - low ? null : [Math.round(from), Math.round(from + width)];
+      const exact = (v) => (axis.whole ? Math.round(v) : +v.toPrecision(6));
+      range = width >= high - low ? null : [exact(from), exact(from + width)];
     } else range = null;
+    settings.from.set(range && String(range[0]));
+    settings.to.set(range && String(range[1]));
     draw(); // immediately, with the data at hand; finer data follows
     fetchAll();
   }
@@ -55,19 +72,31 @@ export function curvesTab(first) {
   };
 
   async function fetchAll() {
-    const ticket = ++asked;
-    const [from, to] = range ?? [0, 2 ** 31];
-    const answers = await Promise.allSettled(runs.map((r) => (r.series.length ? getCurves(r.id, wanted(r), from, to, 400) : { curves: {} })));
+    const ticket = ++asked, all = range === null;
+    const steps = (r) => (all ? [0, 2 ** 31] : [Math.floor(axis.from(r, range[0])), Math.ceil(axis.from(r, range[1]))].map((v) => Math.max(0, v)));
+    const answers = await Promise.allSettled(runs.map((r) => (r.series.length ? getCurves(r.id, wanted(r), ...steps(r), 400) : { curves: {} })));
     if (closed || ticket !== asked) return;
     data = answers.map((a) => (a.status === "fulfilled" ? a.value.curves : {}));
+    arrange(all);
     draw();
   }
 
   /** wanted omits the raw_ series of runs without the transformation, because they are equal. */
   const wanted = (r) => r.series.map((s) => s.name).filter((n) => !n.startsWith("raw_") || r.onset > 0);
 
-  function arrange() {
-    const specs = charts(runs);
+  /** empty reports whether a chart has nothing to show: no values, or those of something that the method does not have. */
+  const empty = (spec) => spec.series.every((name) => data.every((d) => {
+    const c = d[name];
+    return !c || c.step.length === 0 || (spec.idle && [...c.min, ...c.max].every(spec.idle));
+  }));
+
+  /** arrange makes a frame for each chart. Charts without content are left out; what they have is known when all steps are in view. */
+  function arrange(all) {
+    const specs = charts(runs).filter((spec) => {
+      if (!all || empty(spec)) return filledOnce.has(spec.id);
+      filledOnce.add(spec.id);
+      return true;
+    });
     const ids = specs.map((s) => s.id).join();
     if (grid.dataset.ids === ids && specs.length) return;
     grid.dataset.ids = ids;
@@ -82,7 +111,8 @@ export function curvesTab(first) {
         grid.append(h("section", null, h("h2", null, spec.group), row));
         last = spec.group;
       }
-      const frame = figure({ id: spec.id, title: spec.title, unit: spec.axis, read: spec.read, svg: () => chart.svg(), csv: () => chart.csv() });
+      const unit = spec.series.length > 2 ? `${spec.axis}; dotted: 5, 25, 75 and 95 % quantiles` : spec.axis;
+      const frame = figure({ id: spec.id, title: spec.title, unit, read: spec.read, picture: () => chart.picture(), csv: () => chart.csv(), runs: () => runs.map((r) => r.label) });
       row.append(frame.el);
       const chart = lineChart(frame.body, { title: spec.title, axis: spec.axis, say: frame.say, onZoom: zoom, sync: "curves" });
       shown.set(spec.id, { chart, spec });
@@ -92,11 +122,14 @@ export function curvesTab(first) {
   /** positive reports whether all values of a chart have a logarithm. */
   const positive = (spec) => runs.every((r, i) => spec.series.every((name) => ["", "raw_"].every((raw) => (data[i]?.[raw + name]?.min ?? []).every((v) => v === null || v > 0))));
 
-  /** marksOf returns the steps at which something starts: a full queue, the feature transformation. */
-  const marksOf = () => runs.flatMap((r) => [
-    filled(r) > r.first && { step: filled(r), label: "queue full", color: null, dash: [1, 4] },
-    r.onset > r.first && { step: r.onset, label: "FT", color: runs.length > 1 ? color(r.index) : null, dash: [5, 4] },
-  ]).filter(Boolean);
+  /** marksOf returns where something starts: a full queue, the feature transformation. */
+  const marksOf = () => runs.flatMap((r) => {
+    const own = runs.length > 1 ? color(r.index) : null;
+    return [
+      filled(r) > r.first && { x: axis.to(r, filled(r)), label: "queue full", about: "queue full", color: own, dash: [1, 4] },
+      r.onset > r.first && { x: axis.to(r, r.onset), label: "FT", about: "FT starts", color: own, dash: [5, 4] },
+    ];
+  }).filter(Boolean).filter((m, i, list) => list.findIndex((o) => o.x === m.x && o.label === m.label) === i);
 
   function linesOf(spec, log) {
     const lines = [];
@@ -105,13 +138,15 @@ export function curvesTab(first) {
         for (const raw of ["", "raw_"]) {
           const c = data[i]?.[raw + name];
           if (!c || c.step.length === 0) continue;
-          const several = spec.id === "lambda", spread = spec.series.length > 1 && !several && k > 0;
-          const label = [runs.length > 1 ? r.label : "", raw ? "before FT" : "", several ? (k ? "negatives" : "positives") : "", spread ? name.slice(-2) + " %" : ""].filter(Boolean).join(", ") || r.label;
+          const kinds = spec.id === "lambda", spread = spec.series.length > 1 && !kinds && k > 0;
+          const label = [runs.length > 1 ? r.label : "", raw ? "before FT" : "", kinds ? (k ? "negatives" : "positives") : "", spread ? name.slice(-2) + " %" : ""].filter(Boolean).join(", ") || r.label;
+          const bare = spread || !c.n.some((n) => n > 1);
           lines.push({
-            run: r.id, name: raw + name, label, tag: raw ? "before" : several ? ["pos", "neg"][k] : runs.length > 1 ? "" : r.onset > 0 && data[i][`raw_${name}`] ? "after" : "",
-            color: color(several ? 2 * i + k : r.index), dash: raw ? [6, 4] : spread ? [2, 3] : dashes(r.index), width: spread || raw ? 1.3 : 1.9,
-            quiet: spread, ...c, min: spread || !c.n.some((n) => n > 1) ? [] : c.min, max: spread || !c.n.some((n) => n > 1) ? [] : c.max,
-            shown: smoothed(c.mean, name === "knn" || name === "lr" ? 0 : settings.smooth, log), sparse: name === "knn",
+            run: r.id, name: raw + name, label, tag: raw ? "before" : kinds ? ["pos", "neg"][k] : runs.length > 1 ? "" : r.onset > 0 && data[i][`raw_${name}`] ? "after" : "",
+            // A color is a run; where there is one run, that of positives or negatives.
+            color: kinds && runs.length === 1 ? kindColor(["pos", "neg"][k]) : color(r.index), dash: raw ? [6, 4] : spread ? [2, 3] : kinds && k ? [8, 3, 2, 3] : dashes(r.index), width: spread || raw ? 1.3 : 1.9,
+            quiet: spread, ...c, x: c.step.map((v) => axis.to(r, v)), min: bare ? [] : c.min, max: bare ? [] : c.max,
+            shown: smoothed(c.mean, name === "knn" || name === "lr" ? 0 : settings.smooth.get(), log), sparse: name === "knn",
           });
         }
       });
@@ -119,14 +154,38 @@ export function curvesTab(first) {
     return lines;
   }
 
+  function setAxis() {
+    const list = possible(runs), names = { step: "by step", epoch: "by epoch", time: "by time" };
+    if (axes.dataset.list !== list.join()) axes.replaceChildren(...list.map((k) => h("option", { value: k }, names[k])));
+    axes.dataset.list = list.join();
+    axes.hidden = list.length < 2;
+    axes.value = list.includes(settings.axis.get()) ? settings.axis.get() : "step";
+    axis = xAxis(axes.value, runs);
+  }
+
+  /** showKey explains colors, dashes and vertical lines. */
+  function showKey(marks) {
+    const c = ink(), item = (look, label) => h("li", null, s("svg", { width: 20, height: 14, "aria-hidden": "true" }, swatch(0, 7, look)), label);
+    const has = (label) => marks.some((m) => m.label === label);
+    key.replaceChildren(...[
+      ...(runs.length > 1 ? runs.map((r) => item({ color: color(r.index), dash: dashes(r.index) }, r.label)) : []),
+      runs.some((r) => r.onset > 0) && item({ color: c.muted, dash: [6, 4] }, "before FT"),
+      has("FT") && item({ color: c.muted, dash: [5, 4], upright: true }, "the feature transformation (FT) starts"),
+      has("queue full") && item({ color: c.muted, dash: [1, 4], upright: true }, "the queue is full"),
+      settings.envelope.get() && item({ fill: true, color: c.edge }, "smallest to largest value"),
+    ].filter(Boolean));
+  }
+
   function draw() {
+    setAxis();
     const [low, high] = view();
-    const logX = settings.logX;
-    span.textContent = range ? `steps ${count(low)} to ${count(high)}` : "";
-    const marks = marksOf(), settled = Math.max(0, ...runs.map(filled));
+    const logX = settings.logX.get(), floor = axis.whole ? 1 : (high - low) / 1000;
+    span.textContent = range ? `${axis.kind === "time" ? axis.title : `${axis.kind}s`} ${axis.number(low)} to ${axis.number(high)}` : "";
+    const marks = marksOf(), settled = Math.max(0, ...runs.map((r) => filled(r) && axis.to(r, filled(r))));
+    showKey(marks);
     for (const { chart, spec } of shown.values()) {
-      const logY = settings.logY && positive(spec);
-      chart.setData(linesOf(spec, logY), { range: [logX ? Math.max(1, low) : low, Math.max(high, low + 1)], logX, logY, linear: settings.logY && !logY, envelope: settings.envelope, marks, settled: spec.series.includes("queue_fill") ? 0 : settled });
+      const logY = settings.logY.get() && positive(spec);
+      chart.setData(linesOf(spec, logY), { x: axis, range: [logX ? Math.max(floor, low) : low, Math.max(high, low + (axis.whole ? 1 : 1e-6))], logX, logY, linear: settings.logY.get() && !logY, envelope: settings.envelope.get(), marks, settled: spec.series.includes("queue_fill") ? 0 : settled });
     }
   }
 
@@ -136,7 +195,14 @@ export function curvesTab(first) {
     el,
     async refresh(next) {
       runs = next;
-      arrange();
+      setAxis();
+      if (runs.every((r) => r.series.length === 0)) arrange(true);
+      if (range && filledOnce.size === 0) { // which charts have content is known when all steps are in view
+        const zoomed = range;
+        range = null;
+        await fetchAll();
+        range = zoomed;
+      }
       await fetchAll();
     },
     close() {
@@ -145,6 +211,12 @@ export function curvesTab(first) {
       for (const { chart } of shown.values()) chart.close();
     },
   };
+}
+
+/** zoomOf returns the zoom of the address, or null. */
+function zoomOf() {
+  const [from, to] = [settings.from.get(), settings.to.get()].map((v) => (v === null || v === "" ? NaN : +v));
+  return to > from ? [from, to] : null;
 }
 
 /** filled returns the step at which a queue has no random keys left; 0 without a queue. */

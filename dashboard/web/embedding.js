@@ -38,7 +38,7 @@ export function embeddingTab(first) {
   const toolbar = h("div", { class: "toolbar", role: "group", "aria-label": "Embedding" }, runs.length > 1 && which, radio("pca", "PCA"), radio("umap", "UMAP"), pictures,
     h("label", { class: "slider" }, "Epoch", slider, epochText),
     h("span", { class: "zoom" }, tool("Zoom in", "+", () => zoom(1.6)), tool("Zoom out", "−", () => zoom(1 / 1.6)), tool("Show all", "All", () => reset())));
-  const frame = figure({ id: "embedding", title: "Probe set", read: read.embedding, svg: () => frame.body.querySelector("svg").cloneNode(true), csv: () => table() });
+  const frame = figure({ id: "embedding", title: "Probe set", read: read.embedding, picture: () => ({ chart: frame.body.querySelector("svg").cloneNode(true) }), csv: () => table(), runs: () => runs.map((r) => r.label) });
   const classes = h("ul", { class: "classes" });
   const picture = h("div", { class: "picture" });
   const caption = h("p", { class: "caption" });

@@ -2,15 +2,27 @@
 
 const integers = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
-/** number shows about digits significant digits. */
+/** number shows about digits significant digits, with a minus sign, not a hyphen. */
 export function number(v, digits = 4) {
   if (v === null || v === undefined || !Number.isFinite(v)) return "–";
   if (v === 0) return "0";
   const a = Math.abs(v);
-  if (a >= 10 ** 6 || a < 10 ** -4) return v.toExponential(Math.min(2, digits - 1)).replace("e+", "e");
-  if (a >= 10 ** (digits - 1)) return integers.format(v);
-  return String(Number(v.toPrecision(digits)));
+  if (a >= 10 ** 6 || a < 10 ** -4) return minus(v.toExponential(Math.min(2, digits - 1)).replace("e+", "e"));
+  if (a >= 10 ** (digits - 1)) return minus(integers.format(v));
+  return minus(String(Number(v.toPrecision(digits))));
 }
+
+const minus = (text) => text.replaceAll("-", "−");
+
+/** tick shows a value of an axis with as many decimals as the distance of its ticks needs. */
+export function tick(v, step) {
+  const places = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  if (!(places <= 5) || Math.abs(v) >= 1e6) return number(v);
+  return minus(v.toLocaleString("en", { minimumFractionDigits: places, maximumFractionDigits: places }));
+}
+
+/** shortened keeps the start and the end of a long text. */
+export const shortened = (text, most = 40) => (text.length <= most ? text : `${text.slice(0, Math.ceil(most / 2) - 1)}…${text.slice(-Math.floor(most / 2))}`);
 
 export const fixed = (v, places) => (v === null || v === undefined || !Number.isFinite(v) ? "–" : v.toFixed(places));
 export const count = (v) => integers.format(v);

@@ -1,5 +1,6 @@
 // The series of each chart, and how to read it. A series named raw_… is the same
-// statistic before the feature transformation; it is drawn dashed.
+// statistic before the feature transformation; it is drawn dashed. A chart all of whose
+// values are idle shows something that the method does not have, and is left out.
 
 const groups = [
   ["Learning", [
@@ -10,25 +11,25 @@ const groups = [
   ["Positives", [
     { id: "pos_mean", title: "Positives: mean score", series: ["pos_mean"], read: "Mean similarity of two views of the same image. Extrapolation lowers it (dashed: before, solid: after), which makes positives harder. Near 1 they teach nothing." },
     { id: "pos_var", title: "Positives: variance", series: ["pos_var"], read: "How much positives differ within a batch. A low variance with a high mean means that all positives are easy." },
-    { id: "exp_pos", title: "Positives: exp-score", series: ["exp_pos"], log: true, read: "Mean of exp(score/τ), the quantity in the loss. It depends on τ." },
+    { id: "exp_pos", title: "Positives: exp-score", series: ["exp_pos"], read: "Mean of exp(score/τ), the quantity in the loss. It depends on τ." },
     { id: "pos_q", title: "Positives: quantiles", series: ["pos_q50", "pos_q05", "pos_q25", "pos_q75", "pos_q95"], read: "The median with the 5, 25, 75 and 95 % quantiles. If the low quantiles drop, there are a few very hard positives, often crops with nothing in common." },
   ]],
   ["Negatives", [
     { id: "neg_mean", title: "Negatives: mean score", series: ["neg_mean"], read: "Mean similarity with other images, from the queue, the bank or the batch. If the method has no negatives (SimSiam, BYOL), the other images of the batch are shown for comparison. Around 0, features use all directions; a rise towards 1 is a collapse. Large jumps mean that the key encoder changes too fast." },
     { id: "neg_var", title: "Negatives: variance", series: ["neg_var"], read: "How much negatives differ. The paper uses it as a measure of stability and hardness: a larger variance means more hard negatives. Interpolation mixes the queue anew in every step." },
     { id: "hardest_neg", title: "Hardest negatives", series: ["hardest_neg"], read: "The largest negative score of a query, averaged over the batch. It should stay below the positives, but not far below: the loss learns from hard negatives." },
-    { id: "effective_negatives", title: "Effective number of negatives", series: ["effective_negatives"], log: true, read: "exp of the entropy of the softmax over negatives: how many of them share the gradient. A small number means that a few hard ones dominate; K means that none stands out." },
-    { id: "exp_neg", title: "Negatives: exp-score", series: ["exp_neg"], log: true, read: "Mean of exp(score/τ) over the negatives, which are the denominator of the loss." },
+    { id: "effective_negatives", title: "Effective number of negatives", series: ["effective_negatives"], read: "exp of the entropy of the softmax over negatives: how many of them share the gradient. A small number means that a few hard ones dominate; K means that none stands out." },
+    { id: "exp_neg", title: "Negatives: exp-score", series: ["exp_neg"], read: "Mean of exp(score/τ) over the negatives, which are the denominator of the loss." },
     { id: "neg_q", title: "Negatives: quantiles", series: ["neg_q50", "neg_q05", "neg_q25", "neg_q75", "neg_q95"], read: "The median with the 5, 25, 75 and 95 % quantiles of the negative scores." },
   ]],
   ["Features", [
     { id: "alignment", title: "Alignment", series: ["alignment"], read: "Mean squared distance of the two views of an image (Wang & Isola 2020). Lower means that views are mapped to the same place, which is good only together with uniformity." },
     { id: "uniformity", title: "Uniformity", series: ["uniformity"], read: "log of the mean of exp(−2·distance²) over pairs: about −4 for evenly spread features, 0 if all are one point. A rise towards 0 is a collapse." },
-    { id: "grad_q", title: "Gradient of the query", series: ["grad_q"], read: "Norm of the gradient of the loss with respect to a query. A drop to almost 0 means that the task has become easy." },
+    { id: "grad_q", title: "Gradient of the query", series: ["grad_q"], idle: (v) => Math.abs(v - 1) < 1e-4, read: "Norm of the gradient of the loss with respect to a query. A drop to almost 0 means that the task has become easy." },
   ]],
   ["System and schedule", [
-    { id: "queue_fill", title: "Queue: share of trained keys", series: ["queue_fill"], read: "The queue starts with random vectors. Until it is full, the loss looks better than it is." },
-    { id: "queue_age", title: "Queue: age of the keys", series: ["queue_age"], read: "How many steps ago the keys were computed, on average. Old keys come from an older encoder; a momentum near 1 keeps them comparable." },
+    { id: "queue_fill", title: "Queue: share of trained keys", series: ["queue_fill"], idle: (v) => v === 0, read: "The queue starts with random vectors. Until it is full, the loss looks better than it is." },
+    { id: "queue_age", title: "Queue: age of the keys", series: ["queue_age"], idle: (v) => v === 0, read: "How many steps ago the keys were computed, on average. Old keys come from an older encoder; a momentum near 1 keeps them comparable." },
     { id: "lambda", title: "λ of the transformation", series: ["lambda_pos", "lambda_neg"], read: "Drawn anew in every step. Positives: 1 to 2, where 1 changes nothing. Negatives: 0 to 1, the share of the first of two mixed keys." },
     { id: "lr", title: "Learning rate", series: ["lr"], read: "The learning rate of the schedule." },
     { id: "speed", title: "Speed", series: ["speed"], read: "Images per second, without the evaluations between epochs." },
@@ -54,7 +55,8 @@ export function charts(runs) {
 }
 
 export const read = {
-  heat: "Each column is a step, each row a score; bright means that many pairs have it. Follow the bright band: positives move up as the encoder learns; the transformation moves them down again and spreads them. The few scores beyond the recorded range are not shown.",
+  ridges: "Each ridge is the distribution of a step, the oldest at the top. Where ridges move right, scores rise. The ridges near the selected time are darker.",
+  heat: "Each column is a step, each row a score; bright means that many pairs have it. Click to choose the time. Follow the bright band: positives move up as the encoder learns; the transformation moves them down again and spreads them. The few scores beyond the recorded range are not shown.",
   distribution: "The distributions at the selected step. Where positives and negatives overlap, the encoder still has to learn. Dashed: before the feature transformation. All curves are scaled to the same area.",
   waterfall: "The same distributions as a landscape: score from left to right, steps from back to front, the newest in front. If a ridge moves right, scores rise; a flat, wide ridge is a wide distribution. Drag it or use the arrow keys to turn it.",
   runs3d: "One statistic over the steps, one run behind the other. It shows the effect of a changed option. Drag it or use the arrow keys to turn it.",

@@ -2,18 +2,19 @@
 
 import { axes, path, scale } from "./axes.js";
 import { h, s } from "./dom.js";
-import { count, number, short } from "./format.js";
+import { count, number, tick } from "./format.js";
 import { ink, rgba } from "./palette.js";
+import { extent, ranged } from "./range.js";
 
 /**
- * lineChart draws curves into el. setData takes lines: { label, color, dash,
- * width, step[], mean[], min[], max[], shown[] }, where shown is the drawn (smoothed)
- * version of mean. onZoom(from, to) is called when a range has been selected. Charts
- * with the same sync key share the step under the pointer.
+ * lineChart draws curves into el. setData takes lines: { label, color, dash, width, step[],
+ * x[], mean[], min[], max[], shown[] }, where x is the place of a step on the horizontal
+ * axis, and shown is the drawn (smoothed) version of mean. onZoom(from, to) is called when a
+ * range of x has been selected. Charts with the same sync key share the x under the pointer.
  *
- * The options of setData are range, logX, logY, envelope, linear (whether to say that
- * the values have no logarithm), settled (the first step whose values determine the
- * height of the chart), and marks: { step, label, color, dash }, drawn as vertical lines.
+ * The options of setData are x (from xaxis.js), range, logX, logY, envelope, linear (whether
+ * to say that the values have no logarithm), settled (the first x whose values determine the
+ * height of the chart), and marks: { x, label, color, dash }, drawn as vertical lines.
  */
 export function lineChart(el, { title, axis, say, onZoom, sync }) {
   let plot = null, lines = [], options = {}, size = "", shape = "";
@@ -27,8 +28,8 @@ export function lineChart(el, { title, axis, say, onZoom, sync }) {
 
   function draw() {
     const c = ink();
-    const next = JSON.stringify([width(), c, options.logX, options.logY, options.envelope, options.marks, lines.map((l) => [l.label, l.color, l.dash, l.step.length < 3, l.min.length > 0])]);
-    const tables = lines.map((l) => [l.step, l.shown, positive(l.min), positive(l.max)]);
+    const next = JSON.stringify([width(), c, options.x.title, options.logX, options.logY, options.envelope, options.marks, lines.map((l) => [l.label, l.color, l.dash, l.step.length < 3, l.min.length > 0])]);
+    const tables = lines.map((l) => [l.x, l.shown, positive(l.min), positive(l.max)]);
     const data = tables.length ? uPlot.join(tables) : [[]];
     if (plot && next === shape) { // the same lines have grown: do not interrupt a drag
       plot.setData(data);
@@ -52,12 +53,12 @@ export function lineChart(el, { title, axis, say, onZoom, sync }) {
       cursor: { drag: { x: true, y: false, dist: 6 }, points: { size: 7 }, y: false, sync: { key: sync, scales: ["x", null] } },
       scales: {
         x: { time: false, distr: options.logX ? 3 : 1, range: () => options.range },
-        y: { distr: options.logY ? 3 : 1, range: () => ranged(...extent(lines, options), options.logY) },
+        y: { distr: options.logY ? 3 : 1, range: () => ranged(...extent(lines, options), options.logY, axis) },
       },
       series, bands,
       axes: [
-        { ...side, size: 28, label: "step", incrs: whole, values: (u, v) => v.map((x) => (x === null ? "" : short(x))) },
-        { ...side, size: 60, values: (u, v) => v.map((y) => (y === null ? "" : number(y))) },
+        { ...side, size: 28, label: options.x.title, ...(options.x.whole ? { incrs: whole } : {}), values: (u, v, i, space, distance) => options.x.ticks(v, distance) },
+        { ...side, size: (u, texts) => Math.max(44, 14 + 6.6 * Math.max(0, ...(texts ?? []).map((t) => t.length))), values: (u, v, i, space, distance) => v.map((y) => (y === null ? "" : options.logY ? number(y) : tick(y, distance))) },
       ],
       hooks: {
         setCursor: [(u) => {
@@ -83,9 +84,9 @@ export function lineChart(el, { title, axis, say, onZoom, sync }) {
     return options.logY ? values.map((v) => (v > 0 ? v : null)) : values;
   }
 
-  /** mark draws a vertical line at a step, with its label. */
-  function mark(u, { step, label, color, dash }) {
-    const x = Math.round(u.valToPos(step, "x", true)), { left, top, width: w, height: hh } = u.bbox;
+  /** mark draws a vertical line at x, with its label. */
+  function mark(u, { x: at, label, color, dash }) {
+    const x = Math.round(u.valToPos(at, "x", true)), { left, top, width: w, height: hh } = u.bbox;
     if (!(x > left && x < left + w)) return;
     const { ctx } = u, ratio = devicePixelRatio;
     ctx.save();
@@ -103,26 +104,26 @@ export function lineChart(el, { title, axis, say, onZoom, sync }) {
     ctx.restore();
   }
 
-  /** valuesAt returns the lines at a point of the data, the largest value first. A gap has the value before it. */
+  /** valuesAt returns the lines at a point of the data, in their order. A gap has the value before it. */
   function valuesAt(i) {
     return lines.map((l, k) => {
       const values = plot?.data[1 + 3 * k] ?? [];
       let j = i ?? values.length - 1;
       while (j > 0 && (values[j] === null || values[j] === undefined)) j--;
       return { line: l, value: values[j] };
-    }).filter((v) => !v.line.quiet && v.value !== null && v.value !== undefined);
+    }).filter((v) => v.value !== null && v.value !== undefined);
   }
 
-  /** showValues shows the color, name and value of each line beside the pointer. */
+  const stroke = (l) => s("svg", { width: 16, height: 8, "aria-hidden": "true" }, s("line", { x1: 0, x2: 16, y1: 4, y2: 4, stroke: l.color, "stroke-width": 2, "stroke-dasharray": l.dash?.join(" ") || null }));
+
+  /** showValues shows the color, name and value of each line beside the pointer, the largest value first. */
   function showValues(u) {
     const at = u.cursor.idx, left = u.cursor.left;
     tip.hidden = at === null || at === undefined || left < 0;
     if (tip.hidden) return;
-    const values = valuesAt(at).sort((a, b) => b.value - a.value);
-    tip.replaceChildren(h("div", { class: "at" }, `step ${count(u.data[0][at])}`), ...values.map(({ line: l, value }) => {
-      const swatch = s("svg", { width: 16, height: 8, "aria-hidden": "true" }, s("line", { x1: 0, x2: 16, y1: 4, y2: 4, stroke: l.color, "stroke-width": 2, "stroke-dasharray": l.dash?.join(" ") || null }));
-      return h("div", { class: "value" }, swatch, h("span", null, l.label), h("b", null, number(value)));
-    }));
+    const one = new Set(lines.map((l) => l.run)).size === 1; // several runs would have too many quantiles
+    const values = valuesAt(at).filter(({ line }) => one || !line.quiet).sort((a, b) => b.value - a.value);
+    tip.replaceChildren(h("div", { class: "at" }, options.x.at(u.data[0][at])), ...values.map(({ line: l, value }) => h("div", { class: "value" }, stroke(l), h("span", null, l.label), h("b", null, number(value)))));
     const x = u.over.offsetLeft + left, beyond = x + tip.offsetWidth + 18 > el.clientWidth;
     tip.style.left = `${Math.max(0, beyond ? x - tip.offsetWidth - 12 : x + 12)}px`;
     tip.style.top = `${u.over.offsetTop + 4}px`;
@@ -130,13 +131,15 @@ export function lineChart(el, { title, axis, say, onZoom, sync }) {
 
   function report(i) {
     const at = i ?? null;
-    const values = valuesAt(at);
-    const parts = values.map(({ line: l, value }) => (values.length > 1 && (l.tag || l.label) ? `${l.tag || l.label} ${number(value)}` : number(value)));
-    const step = at === null ? "" : `step ${count(plot.data[0][at])}: `;
+    const values = valuesAt(at).filter((v) => !v.line.quiet), several = values.length > 1;
+    const named = ({ line: l, value }) => (several && (l.tag || l.label) ? `${l.tag || l.label} ${number(value)}` : number(value));
+    const step = at === null ? "" : `${options.x.at(plot.data[0][at])}: `;
     const note = options.linear ? "has values ≤ 0: drawn linearly · " : "";
-    say(note + (parts.length > 4 ? step.replace(/: $/, "") : step + parts.join(" · ")));
-    const last = lines[0]?.step.at(-1);
-    el.setAttribute("aria-label", lines.length ? `${title} over ${lines.filter((l) => !l.quiet).length} lines up to step ${count(last)}. ${step}${parts.join(", ")}. Left and right move the cursor, plus and minus zoom, Shift with left and right move the view, 0 shows all.` : title);
+    if (values.length > 4) say(note + step.replace(/: $/, ""));
+    else if (values.every((v) => v.line.tag || !several)) say(note + step + values.map(named).join(" · "));
+    else say([note + step, ...values.flatMap(({ line: l, value }) => [stroke(l), ` ${number(value)} `])]); // names of runs are too long
+    const last = Math.max(...lines.map((l) => l.step.at(-1)));
+    el.setAttribute("aria-label", lines.length ? `${title} over ${lines.filter((l) => !l.quiet).length} lines up to step ${count(last)}. ${step}${values.map(named).join(", ")}. Left and right move the cursor, plus and minus zoom, Shift with left and right move the view, 0 shows all.` : title);
   }
 
   el.addEventListener("keydown", (e) => {
@@ -172,7 +175,7 @@ export function lineChart(el, { title, axis, say, onZoom, sync }) {
       options = opts;
       draw();
     },
-    svg: () => vector(title, axis, lines, options),
+    picture: () => ({ chart: vector(axis, lines, options), legend: legendOf(lines, options) }),
     csv() {
       const rows = [["run", "series", "step", "steps", "mean", "min", "max"]];
       for (const l of lines) l.step.forEach((x, i) => rows.push([l.run, l.name, x, l.n[i], l.mean[i], l.min[i] ?? l.mean[i], l.max[i] ?? l.mean[i]]));
@@ -188,65 +191,36 @@ export function lineChart(el, { title, axis, say, onZoom, sync }) {
 /** whole lists the tick distances on the axis of steps: no fractions of a step. */
 const whole = [1, 2, 5].flatMap((m) => Array.from({ length: 10 }, (_, e) => m * 10 ** e)).sort((a, b) => a - b);
 
-/** extent returns the lowest and highest value in view. If there are steps after settled, it ignores the earlier ones, which are extreme while a queue fills. */
-function extent(lines, { range, logY, envelope, settled = 0 }) {
-  const within = (from) => {
-    let low = null, high = null;
-    for (const l of lines) {
-      const [bottom, top] = envelope && l.min.length ? [l.min, l.max] : [l.shown, l.shown];
-      l.step.forEach((x, i) => {
-        if (x < from || x < range[0] || x > range[1]) return;
-        for (const v of [bottom[i], top[i], l.shown[i]]) {
-          if (v === null || v === undefined || (logY && v <= 0)) continue;
-          low = low === null ? v : Math.min(low, v);
-          high = high === null ? v : Math.max(high, v);
-        }
-      });
-    }
-    return [low, high];
-  };
-  const settledRange = settled > range[0] && settled < (range[0] + range[1]) / 2 ? within(settled) : [null, null];
-  return settledRange[0] === null ? within(-Infinity) : settledRange;
-}
-
-/** ranged adds a margin above and below, also to a flat curve, which smoothing leaves with rounding errors. */
-function ranged(low, high, log) {
-  if (low === null || high === null) return log ? [0.1, 1] : [0, 1];
-  if (log) return [low / 1.2, high * 1.2];
-  const size = Math.max(Math.abs(low), Math.abs(high)), flat = high - low <= 1e-9 * size;
-  const room = flat ? size * 0.05 || 0.5 : (high - low) * 0.06;
-  return [low - room, high + room];
+/** legendOf returns the legend of a picture. Several quantiles share an entry. */
+function legendOf(lines, { marks = [], range }) {
+  const quiet = lines.filter((l) => l.quiet), first = quiet.find((l) => l.run === lines[0].run);
+  return [...lines.filter((l) => !l.quiet), ...(first ? [{ ...first, label: "5, 25, 75 and 95 %" }] : []),
+    ...marks.filter((m) => m.x > range[0] && m.x < range[1]).map((m) => ({ ...m, label: m.about, color: m.color ?? ink().muted, upright: true }))];
 }
 
 let clips = 0; // clip paths need names that are unique on the page
 
-function vector(title, axis, lines, options) {
-  const w = 720, height = 400, c = ink();
-  const box = { left: 76, right: w - 20, top: 64, bottom: height - 52 };
-  const [y0, y1] = ranged(...extent(lines, options), options.logY);
+function vector(axis, lines, options) {
+  const w = 720, height = 340, c = ink();
+  const box = { left: 76, right: w - 20, top: 12, bottom: height - 48 };
+  const [y0, y1] = ranged(...extent(lines, options), options.logY, axis);
   const x = scale(...options.range, box.left, box.right, options.logX), y = scale(y0, y1, box.bottom, box.top, options.logY);
-  const svg = s("svg", { viewBox: `0 0 ${w} ${height}` }, s("text", { x: 16, y: 26, "font-size": 15, "font-weight": 600, fill: c.text }, title));
-  svg.append(axes(box, x, y, { x: "step", y: axis, steps: true }));
+  const svg = s("svg", { viewBox: `0 0 ${w} ${height}` });
+  svg.append(axes(box, x, y, { x: options.x.title, y: axis, steps: options.x.whole }));
   const clip = `clip-${++clips}`, inner = s("g", { "clip-path": `url(#${clip})` });
   svg.append(s("clipPath", { id: clip }, s("rect", { x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top })), inner);
   for (const m of options.marks ?? []) {
-    if (!(m.step > x.low && m.step < x.high)) continue;
-    svg.append(s("line", { x1: x(m.step), x2: x(m.step), y1: box.top, y2: box.bottom, stroke: m.color ?? c.muted, "stroke-dasharray": m.dash.join(" ") }),
-      s("text", { x: x(m.step) + 4, y: box.top + 11, "font-size": 10, fill: m.color ?? c.muted }, m.label));
+    if (!(m.x > x.low && m.x < x.high)) continue;
+    svg.append(s("line", { x1: x(m.x), x2: x(m.x), y1: box.top, y2: box.bottom, stroke: m.color ?? c.muted, "stroke-dasharray": m.dash.join(" ") }));
   }
-  let at = 16;
   for (const l of lines) {
-    const points = l.step.map((v, i) => (v >= x.low && v <= x.high && l.shown[i] !== null ? [x(v), y(l.shown[i])] : null));
+    const points = l.x.map((v, i) => (v >= x.low && v <= x.high && l.shown[i] !== null ? [x(v), y(l.shown[i])] : null));
     if (options.envelope && l.min.length) {
-      const inside = l.step.map((v, i) => i).filter((i) => l.step[i] >= x.low && l.step[i] <= x.high && (!options.logY || l.min[i] > 0));
-      const edge = [...inside.map((i) => [x(l.step[i]), y(l.max[i])]), ...inside.reverse().map((i) => [x(l.step[i]), y(l.min[i])])];
+      const inside = l.x.map((v, i) => i).filter((i) => l.x[i] >= x.low && l.x[i] <= x.high && (!options.logY || l.min[i] > 0));
+      const edge = [...inside.map((i) => [x(l.x[i]), y(l.max[i])]), ...inside.reverse().map((i) => [x(l.x[i]), y(l.min[i])])];
       inner.append(s("path", { d: path(edge), fill: l.color, "fill-opacity": 0.16 }));
     }
     inner.append(s("path", { d: path(points), fill: "none", stroke: l.color, "stroke-width": l.width, "stroke-dasharray": l.dash?.join(" ") || null, "stroke-linejoin": "round" }));
-    if (l.quiet) continue;
-    svg.append(s("line", { x1: at, x2: at + 20, y1: 44, y2: 44, stroke: l.color, "stroke-width": 2, "stroke-dasharray": l.dash?.join(" ") || null }),
-      s("text", { x: at + 26, y: 48, "font-size": 11, fill: c.text }, l.label));
-    at += 44 + 6.2 * l.label.length;
   }
   return svg;
 }

@@ -1,8 +1,9 @@
 // Colors that color-blind people can distinguish: those of Okabe and Ito for runs and
-// classes (lighter on dark backgrounds), cividis for heat maps.
+// classes (lighter on dark backgrounds), cividis for heat maps. Green and purple are those
+// of positives and negatives, and the last that runs get, so that a color means one thing.
 
-const light = ["#0072b2", "#d55e00", "#009e73", "#b0528a", "#b37700", "#3b8fc4", "#4d4d4d"];
-const dark = ["#56b4e9", "#e69f00", "#2fc79a", "#e39bc4", "#ff8a4c", "#f0e442", "#c8d0d8"];
+const light = ["#0072b2", "#d55e00", "#4d4d4d", "#b37700", "#3b8fc4", "#009e73", "#b0528a"];
+const dark = ["#56b4e9", "#e69f00", "#c8d0d8", "#f0e442", "#ff8a4c", "#2fc79a", "#e39bc4"];
 const cividis = [[0, 34, 78], [18, 53, 112], [59, 73, 108], [87, 93, 109], [112, 113, 115], [138, 134, 120], [165, 156, 116], [195, 179, 105], [225, 204, 85], [254, 232, 56]];
 
 const isDark = () => {
@@ -11,13 +12,15 @@ const isDark = () => {
 };
 
 export const color = (i) => (isDark() ? dark : light)[i % 7];
+/** kindColor is the color of positives ("pos", "raw_pos") or negatives where only one run is shown. */
+export const kindColor = (kind) => color(kind.endsWith("pos") ? 5 : 6);
 export const dashes = (i) => [[], [8, 4], [2, 3]][Math.floor(i / 7) % 3];
 
 /** ink returns the colors of axes and text from the style sheet. */
 export function ink() {
   const css = getComputedStyle(document.documentElement);
   const get = (name) => css.getPropertyValue(name).trim();
-  return { text: get("--text"), muted: get("--muted"), line: get("--line"), card: get("--card"), accent: get("--accent") };
+  return { text: get("--text"), muted: get("--muted"), line: get("--line"), edge: get("--edge"), card: get("--card"), accent: get("--accent"), soft: get("--soft") };
 }
 
 /** heat maps 0 … 1 to [red, green, blue]. */
@@ -42,4 +45,15 @@ export const rgba = (hex, alpha) => {
 export function applyTheme(theme) {
   if (theme) document.documentElement.dataset.theme = theme;
   else delete document.documentElement.dataset.theme;
+}
+
+/** inTheme returns what draw draws in a theme, whatever the theme of the page is. */
+export function inTheme(theme, draw) {
+  const was = document.documentElement.dataset.theme;
+  applyTheme(theme);
+  try {
+    return draw();
+  } finally {
+    applyTheme(was);
+  }
 }

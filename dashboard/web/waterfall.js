@@ -8,7 +8,8 @@ import { figure } from "./figure.js";
 import { number, short } from "./format.js";
 import { charts, read } from "./guide.js";
 import { smoothed } from "./curves.js";
-import { kindTitle, trimmed } from "./histograms.js";
+import { trimmed } from "./heatmap.js";
+import { kindTitle } from "./histograms.js";
 import { emptyPlot } from "./linechart.js";
 import { age, color, ink } from "./palette.js";
 
@@ -21,7 +22,7 @@ export function waterfallTab(first) {
   const button = (label, text, turn, tilt) => h("button", { type: "button", "aria-label": label, title: label, onclick: () => rotate(turn, tilt) }, text);
   const toolbar = h("div", { class: "toolbar", role: "group", "aria-label": "3-D view" }, what,
     h("span", { class: "zoom" }, button("Turn left", "↶", -0.15, 0), button("Turn right", "↷", 0.15, 0), button("From above", "↑", 0, 0.12), button("From the side", "↓", 0, -0.12)));
-  const frame = figure({ id: "3d", title: "Landscape", read: read.waterfall, svg: () => frame.body.querySelector("svg").cloneNode(true), csv: () => table() });
+  const frame = figure({ id: "3d", title: "Landscape", read: read.waterfall, picture: () => ({ chart: frame.body.querySelector("svg").cloneNode(true) }), csv: () => table(), runs: () => runs.map((r) => r.label) });
   frame.body.tabIndex = 0;
   frame.body.classList.add("turnable");
   frame.body.setAttribute("role", "application");

@@ -11,6 +11,7 @@ import (
 	"contralens/features"
 	"contralens/optim"
 	"contralens/rundir"
+	"contralens/setup"
 	"contralens/torch"
 )
 
@@ -60,7 +61,7 @@ func (p *linearProbe) sweep(ctx context.Context, features *torch.Tensor, labels 
 		return strings.Join(parts, "  ")
 	}
 	best, accuracies, err := classify.Sweep(ctx, p.train, features, labels, classify.SweepOptions{
-		Rates: p.c.Sweep, Classes: p.c.NClass, Batch: p.BatchSize, Epochs: p.Epochs, Schedule: p.schedule(),
+		Rates: p.c.Sweep, Classes: p.c.NClass, Batch: p.BatchSize, Epochs: p.Epochs, Schedule: setup.Schedule(p.Optim, false),
 		Momentum: p.Momentum, WeightDecay: p.WeightDecay, Seed: p.Seed, Balanced: p.balanced(),
 		Report: func(epoch int, accuracies []float64) {
 			p.print("sweep, epoch %d/%d, top-1 on held-out training images by rate: %s", epoch, p.Epochs, inWords(accuracies))

@@ -133,7 +133,7 @@ func (f *finetuning) tuneEncoder(ctx context.Context) error {
 	r := &classify.Run{
 		Trainer: &classify.Trainer{
 			Source: images, Features: features.Trained(model, f.bf16()), Heads: []*classify.Linear{head},
-			Optimizer: optimizer, Schedule: f.schedule(), Epochs: f.Epochs,
+			Optimizer: optimizer, Schedule: setup.Schedule(f.Optim, false), Epochs: f.Epochs,
 		},
 		Dir: f.dir, Record: f.record(f.protocol), Encoder: model,
 		Test: func(ctx context.Context) (eval.Scores, error) { return f.testHead(ctx, head) },

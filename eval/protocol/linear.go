@@ -111,7 +111,7 @@ func (p *linearProbe) sgd(
 	r := &classify.Run{
 		Trainer: &classify.Trainer{
 			Source: source, Features: features, Heads: []*classify.Linear{p.head},
-			Optimizer: optimizer, Schedule: p.schedule(), Epochs: p.Epochs,
+			Optimizer: optimizer, Schedule: setup.Schedule(p.Optim, false), Epochs: p.Epochs,
 		},
 		Dir: p.dir, Record: p.record(p.protocol),
 		Test: func(ctx context.Context) (eval.Scores, error) { return p.testWith(ctx, p.head) },

@@ -16,7 +16,6 @@ import (
 	"contralens/eval/classify"
 	"contralens/features"
 	"contralens/internal/machine"
-	"contralens/optim"
 	"contralens/rundir"
 	"contralens/setup"
 	"contralens/torch"
@@ -200,12 +199,6 @@ func (k *session) images(balanced bool) (*classify.Images, error) {
 // newHead makes a classifier with n outputs on the encoder's features.
 func (k *session) newHead(n int, seed uint64) *classify.Linear {
 	return classify.NewLinear(n, k.encoder.Model.FeatureDim(), seed, k.encoder.Model.Config.Device)
-}
-
-func (k *session) schedule() optim.Schedule {
-	return optim.Schedule{
-		Rate: k.LearningRate, Epochs: k.Epochs, Cosine: k.Cosine, DecayRate: k.DecayRate, Milestones: k.Milestones,
-	}
 }
 
 // record returns the record of a classifier's checkpoint.

@@ -37,7 +37,18 @@ type resolver interface {
 // The returned function reads the file of --config, whose options flags override, resolves
 // the configuration, and returns the names of the options that the user gave. With
 // --print_config it prints the options and returns ErrPrinted.
-func Bind(c *cobra.Command, target any) (given func() (set map[string]bool, warnings []string, err error)) {
+func Bind(c *cobra.Command, target any) (given Given) { return BindSized(c, target, nil) }
+
+// Given reads and resolves the options of a command.
+type Given func() (set map[string]bool, warnings []string, err error)
+
+// BindSized is Bind for options whose defaults depend on more than other options, such as
+// the images. If there is no --config, size sets those that are not in set once all values
+// are known to be possible, and the configuration is resolved again. shows says that the
+// options will be printed and nothing will be run.
+func BindSized(
+	c *cobra.Command, target any, size func(set map[string]bool, shows bool) (notes []string, err error),
+) (given Given) {
 	flags := c.Flags()
 	flags.SortFlags = false
 	all := config.Fields(target)
@@ -69,13 +80,35 @@ func Bind(c *cobra.Command, target any) (given func() (set map[string]bool, warn
 			if warnings, err = r.Resolve(set); err != nil {
 				return nil, nil, usageError{err}
 			}
+			if size != nil && *file == "" {
+				if warnings, err = resized(r, set, warnings, size, *show); err != nil {
+					return nil, nil, err
+				}
+			}
 		}
 		if *show {
+			for _, w := range warnings {
+				fmt.Fprintln(os.Stderr, "note:", w)
+			}
 			fmt.Print(config.YAML(target))
 			return nil, nil, ErrPrinted
 		}
 		return set, append(unread, warnings...), nil
 	}
+}
+
+// resized calls size and, if it chose anything, resolves the configuration again.
+func resized(
+	r resolver, set map[string]bool, warnings []string, size func(map[string]bool, bool) ([]string, error), shows bool,
+) ([]string, error) {
+	notes, err := size(set, shows)
+	if err != nil || len(notes) == 0 {
+		return warnings, err
+	}
+	if warnings, err = r.Resolve(set); err != nil {
+		return nil, usageError{err}
+	}
+	return append(notes, warnings...), nil
 }
 
 // unreadOptions returns a note about options that the user gave and that the command

@@ -1,0 +1,130 @@
+package dashboard
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// TestAxis: curves over steps, epochs and training time. The axis and the zoom survive a
+// reload.
+func TestAxis(t *testing.T) {
+	dir, _, _ := twoRuns(t)
+	server := serve(t, dir)
+	p := open(t, server, runHash("curves", "plain", "ft"), desktop)
+	p.until(drawn)
+	choose := func(axis string) {
+		p.do(js(fmt.Sprintf(`{const s = document.querySelector("[name=axis]"); s.value = %q; s.dispatchEvent(new Event("change"))}`, axis)))
+	}
+	picture := func() string { return p.download("loss", "svg") }
+	if got := picture(); !strings.Contains(got, ">step<") || !strings.Contains(got, ">500<") {
+		t.Errorf("want an axis of steps up to 500, got %.2000s", got)
+	}
+	choose("epoch")
+	if got := picture(); !strings.Contains(got, ">epoch<") || !strings.Contains(got, ">5<") {
+		t.Errorf("want an axis of epochs up to 5, got %.2000s", got)
+	}
+	// 500 steps of 256 images at about 480 images/s are 267 s.
+	choose("time")
+	if got := picture(); !strings.Contains(got, ">training time, minutes<") || !strings.Contains(got, ">4<") || strings.Contains(got, ">6<") {
+		t.Errorf("want an axis of about 4.5 minutes, got %.2000s", got)
+	}
+	choose("epoch")
+	p.do(js(`document.querySelector("[aria-label='Zoom in']").click()`))
+	p.until(`location.hash.includes("x=epoch") && location.hash.includes("from=")`)
+	span := eval[string](p, `document.querySelector(".span").textContent`)
+	if !strings.HasPrefix(span, "epochs 1.2") {
+		t.Errorf("want the middle half of five epochs, got %q", span)
+	}
+	p.do(chromedp.Reload())
+	p.until(drawn)
+	p.until(fmt.Sprintf(`document.querySelector(".span").textContent === %q`, span))
+	if n := eval[int](p, `document.querySelectorAll(".chart").length`); n < 18 {
+		t.Errorf("a page that opens with a zoom has %d charts", n)
+	}
+}
+
+// TestContent: charts of something that a method does not have are left out.
+func TestContent(t *testing.T) {
+	dir, _, _ := twoRuns(t)
+	server := serve(t, dir)
+	p := open(t, server, runHash("curves", "plain"), desktop)
+	p.until(drawn)
+	const lambda = `Boolean(document.querySelector("[data-chart=lambda]"))`
+	if eval[bool](p, lambda) {
+		t.Error("a run without the transformation has no λ")
+	}
+	if !eval[bool](p, `Boolean(document.querySelector("[data-chart=queue_fill]"))`) {
+		t.Error("a queue has a chart of how full it is")
+	}
+	p.do(chromedp.Navigate(server.URL + "/" + runHash("curves", "plain", "ft")))
+	p.until(lambda)
+	// In a comparison, a color is a run, and positives and negatives differ in their dashes.
+	svg := p.download("lambda", "svg")
+	if strings.Contains(svg, "#0072b2") || strings.Count(svg, `stroke="#d55e00"`) < 4 {
+		t.Errorf("want both λ in the color of the second run, got %.3000s", svg)
+	}
+}
+
+// TestExport: files are for paper: light, whatever the page is, with title, runs, legend and
+// colors, and without the cursor.
+func TestExport(t *testing.T) {
+	dir, _, _ := twoRuns(t)
+	server := serve(t, dir)
+	p := open(t, server, runHash("histograms", "ft"), look{width: 1280, height: 860, dark: true})
+	p.until(`document.querySelector("[data-chart=pos] image")`)
+	svg := p.download("pos", "svg")
+	for _, want := range []string{">Positives over time<", ">ft<", ">density<", ">FT starts<", `fill="#ffffff"`, "<title>"} {
+		if !strings.Contains(svg, want) {
+			t.Errorf("want %s in the file, got %.600s", want, svg)
+		}
+	}
+	if strings.Contains(svg, "#005f9e") || strings.Contains(svg, "#6fbdf2") {
+		t.Error("the file has the cursor of the time")
+	}
+	if p.saved != "contralens-ft-pos.svg" {
+		t.Errorf("want the run in the file's name, got %s", p.saved)
+	}
+	if theme := eval[string](p, `document.documentElement.dataset.theme ?? ""`); theme != "" {
+		t.Errorf("saving changed the theme of the page to %q", theme)
+	}
+	p.do(js(`document.querySelector("[data-chart=distribution] [name=dark]").click()`))
+	if svg := p.download("distribution", "svg"); !strings.Contains(svg, "#151c24") || !strings.Contains(svg, ">Positives before FT<") {
+		t.Errorf("want a dark file with a legend, got %.600s", svg)
+	}
+}
+
+// TestTime: a click on a heat map chooses the time, which a reload keeps.
+func TestTime(t *testing.T) {
+	dir, _, _ := twoRuns(t)
+	p := open(t, serve(t, dir), runHash("histograms", "ft"), desktop)
+	p.until(`document.querySelector("[data-chart=pos] image")`)
+	p.do(js(`document.querySelector("[data-chart=pos]").scrollIntoView({block: "center"})`))
+	at := eval[[]float64](p, `(() => { const r = document.querySelector("[data-chart=pos] image").getBoundingClientRect(); return [r.left + r.width / 2, r.top + r.height / 2]; })()`)
+	p.click(at[0], at[1])
+	p.until(`document.querySelector(".time output").textContent.match(/^steps 2[45]\d to 2[45]\d$/)`)
+	p.until(`document.querySelector("[data-chart=pos] .values").textContent.includes("density")`)
+	p.until(`location.hash.match(/time=2[45]\d/)`)
+	p.do(chromedp.Reload())
+	p.until(`document.querySelector(".time output")?.textContent.match(/^steps 2[45]\d to/)`)
+}
+
+// TestSideBySide: the histograms of two runs have equal axes, and their distributions are
+// drawn over each other.
+func TestSideBySide(t *testing.T) {
+	dir, _, _ := twoRuns(t)
+	p := open(t, serve(t, dir), runHash("histograms", "plain", "ft"), desktop)
+	p.until(`document.querySelectorAll(".histograms image").length === 4`)
+	ticks := eval[[]string](p, `["pos", "neg", "pos-2", "neg-2"].map((id) => [...document.querySelectorAll("[data-chart=" + id + "] svg > g:first-of-type text")].map((t) => t.textContent).join(" "))`)
+	for _, other := range ticks[1:] {
+		if other != ticks[0] {
+			t.Errorf("want equal axes, got %q", ticks)
+		}
+	}
+	if got := eval[string](p, `[...document.querySelectorAll("[data-chart=distribution] .key li")].map((l) => l.textContent).join(" | ")`); got != "plain | ft" {
+		t.Errorf("want a curve for each run, got %q", got)
+	}
+	p.shot("histograms-two")
+}
