@@ -113,7 +113,7 @@ func (s *Server) describeRun(q url.Values) (any, error) {
 		return nil, err
 	}
 	d := description{
-		Summary: r.look(time.Now()), First: 1,
+		Summary: s.evaluated(r.look(time.Now())), First: 1,
 		Settings: []setting{}, Series: []series{}, Kinds: []string{}, Environment: []named{}, Results: []json.RawMessage{},
 	}
 	r.mu.Lock()

@@ -95,6 +95,24 @@ func shareEvaluations(runs []Summary, root string) {
 	}
 }
 
+// evaluated adds the results of classifiers to the summary of a run, as far as the other
+// runs have been looked at.
+func (s *Server) evaluated(of Summary) Summary {
+	runs := []Summary{of}
+	for _, r := range s.all() {
+		if r.id == of.ID {
+			continue
+		}
+		r.mu.Lock()
+		if r.summary != nil {
+			runs = append(runs, *r.summary)
+		}
+		r.mu.Unlock()
+	}
+	shareEvaluations(runs, s.path)
+	return runs[0]
+}
+
 // encoderOf returns the index of the run whose encoder a run evaluates, or -1. A path in
 // results.jsonl may be relative, or older than the place of the runs. Then the run with
 // the longest ID at the end of the path is meant.

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -11,20 +12,28 @@ import (
 )
 
 // SystemHook writes what the training uses of the machine to system.jsonl: the first line
-// after firstLoad, then one every tenth second, less often in long trainings. A line costs
-// four reads of /proc. On a GPU, nvidia-smi is asked beside the training, for the next line.
-func SystemHook() Hook {
+// after two seconds, then one every tenth second, less often in long trainings. A line costs
+// a few reads of /proc. On a GPU, nvidia-smi is asked beside the training, for the next line.
+func SystemHook() Hook { return systemHook(2 * time.Second) }
+
+// systemHook is SystemHook with another time before the first line.
+func systemHook(first time.Duration) Hook {
 	var begin, last time.Time
 	var usage func() machine.Usage
 	var gpu atomic.Pointer[machine.GPU]
 	return Hook{
 		Order: Metrics,
 		Start: func(r *Run) error {
-			begin, last, usage = time.Now(), time.Now(), machine.WatchUsage()
+			begin, usage = time.Now(), machine.WatchUsage()
+			last = begin
 			return rundir.KeepSystem(r.Dir, r.GlobalStep)
 		},
 		Step: func(r *Run, s Step) error {
-			if now := time.Now(); now.Sub(last) < loadInterval(last.Sub(begin)) {
+			interval := first
+			if last != begin {
+				interval = loadInterval(last.Sub(begin))
+			}
+			if time.Since(last) < interval {
 				return nil
 			}
 			last = time.Now()
@@ -37,14 +46,9 @@ func SystemHook() Hook {
 	}
 }
 
-const firstLoad = 2 * time.Second
-
 // loadInterval is the time from one line of system.jsonl to the next; elapsed is that from
 // the start to the last one.
 func loadInterval(elapsed time.Duration) time.Duration {
-	if elapsed == 0 {
-		return firstLoad
-	}
 	return min(max(10*time.Second, elapsed/360), time.Minute)
 }
 
@@ -56,12 +60,13 @@ func systemLine(step int, u machine.Usage, gpu *machine.GPU) rundir.System {
 		}
 		return new(float64(bytes >> 20))
 	}
+	percent := func(share float64) *float64 { return new(math.Round(1000*share) / 10) }
 	line := rundir.System{
-		Step: float64(step), Time: time.Now().Format(time.RFC3339), Own: new(100 * u.Own), Others: new(100 * u.Others),
+		Step: float64(step), Time: time.Now().Format(time.RFC3339), Own: percent(u.Own), Others: percent(u.Others),
 		Resident: mib(u.Resident), Available: mib(u.Available),
 	}
 	if gpu != nil {
-		line.GPU, line.GPUMemory = new(100*gpu.Busy), mib(gpu.Memory)
+		line.GPU, line.GPUMemory = percent(gpu.Busy), mib(gpu.Memory)
 	}
 	return line
 }

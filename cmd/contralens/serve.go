@@ -22,7 +22,8 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve [DIR]",
 		Short: "Show trainings in the browser, live",
-		Long:  "Show all runs in DIR (./save) in the browser, with live updates. It changes no files.",
+		Long: "Show all runs in DIR (./save) in the browser, with live updates. It changes no files " +
+			"except the notes that you write on the page.",
 		Example: `  contralens serve
   contralens serve experiments --address 9000
   # also for other machines; the printed address contains a token
@@ -50,7 +51,8 @@ func serveCommand() *cobra.Command {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		return dashboard.Serve(ctx, l, dashboard.Options{
-			Dir: dir, Hosts: names(c.Host), LastWords: fmt.Sprintf("The dashboard was stopped. contralens serve %s starts it again.", dir),
+			Dir: dir, Hosts: names(c.Host),
+			LastWords: fmt.Sprintf("The dashboard was stopped. contralens serve %s starts it again.", dir),
 		}, func(address string) {
 			fmt.Printf("dashboard of %s: %s\nCtrl-C stops it\n", dir, address)
 		})

@@ -71,8 +71,8 @@ export function follow(onRuns, onState, onEnd) {
   events.addEventListener("end", (e) => {
     // The browser would try again every second and fill its console with errors.
     events.close();
-    onState(false);
     onEnd(JSON.parse(e.data).message);
+    onState(false);
     setTimeout(() => follow(onRuns, onState, onEnd), patience);
   });
 }

@@ -51,3 +51,10 @@ func TestGPU(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkUsage(b *testing.B) {
+	usage := WatchUsage()
+	for b.Loop() {
+		usage()
+	}
+}
