@@ -31,7 +31,8 @@ type Setting struct {
 
 func (s Setting) String() string {
 	if s.split() {
-		return fmt.Sprintf("%d compute, %d load", s.Threads, s.Workers)
+		return fmt.Sprintf("computing with %s, loading with %s",
+			humanize.Count(s.Threads, "thread"), humanize.Count(s.Workers, "worker"))
 	}
 	return s.Precision + " " + s.Format
 }
@@ -126,20 +127,22 @@ func Best(all []Trial) Setting {
 func Describe(chosen Setting, all []Trial) string {
 	own, others := "", []string(nil)
 	for _, t := range all {
-		if t.Setting == chosen {
+		switch {
+		case t.Setting == chosen:
 			own = humanize.Number(t.Rate)
-		} else {
+		case t.split():
+			others = append(others, fmt.Sprintf("%d and %d at %s", t.Threads, t.Workers, humanize.Number(t.Rate)))
+		default:
 			others = append(others, fmt.Sprintf("%s %s", t.Setting, humanize.Number(t.Rate)))
 		}
 	}
-	what := "computing in %s: %s images/s forward and backward"
-	between, options := ", ", "--precision and --memory_format"
+	line := fmt.Sprintf("computing in %s: %s images/s forward and backward", chosen, own)
+	options := "--precision and --memory_format"
 	if chosen.split() {
-		what, between, options = "processors are shared as %s: %s images/s", "; ", "--threads and -j"
+		line, options = fmt.Sprintf("%s: %s images/s", chosen, own), "--threads and -j"
 	}
-	line := fmt.Sprintf(what, chosen, own)
 	if len(others) > 0 {
-		line += " (" + strings.Join(others, between) + ")"
+		line += " (" + strings.Join(others, ", ") + ")"
 	}
 	return line + "; " + options + " choose otherwise"
 }

@@ -41,17 +41,19 @@ func (t *Tuner) Precision(w Workload) (chosen Setting, described string, err err
 		return w.Given, "", nil
 	}
 	w.Images = nil
-	return t.fastest(w)
+	best, described, err := t.fastest(w)
+	return best.Setting, described, err
 }
 
 // SplitThreads chooses how the processors are split for a workload with Images whose
 // w.Given has 0 threads or workers, and sets the number of compute threads. described
-// is a line about the choice, or "" if nothing was open. asked is the precision in the
-// options before Precision chose one. If asked is fp32, results must be reproducible,
-// so w.Given is returned unchanged: another number of threads rounds sums differently.
-func (t *Tuner) SplitThreads(w Workload, asked string) (chosen Setting, described string, err error) {
+// is a line about the choice, or "" if nothing was open; then the choice has no rate.
+// asked is the precision in the options before Precision chose one. If asked is fp32,
+// results must be reproducible, so w.Given is returned unchanged: another number of
+// threads rounds sums differently.
+func (t *Tuner) SplitThreads(w Workload, asked string) (chosen Trial, described string, err error) {
 	if asked == "fp32" || w.Images == nil {
-		return w.Given, "", nil
+		return Trial{Setting: w.Given}, "", nil
 	}
 	if chosen, described, err = t.fastest(w); described != "" {
 		torch.SetThreads(chosen.Threads)
@@ -61,9 +63,9 @@ func (t *Tuner) SplitThreads(w Workload, asked string) (chosen Setting, describe
 
 // fastest returns the best setting for a workload and its description, or w.Given and
 // "" if nothing is open.
-func (t *Tuner) fastest(w Workload) (chosen Setting, described string, err error) {
+func (t *Tuner) fastest(w Workload) (chosen Trial, described string, err error) {
 	if !w.Open() || !w.Net.Device.IsCPU() {
-		return w.Given, "", nil
+		return Trial{Setting: w.Given}, "", nil
 	}
 	trials, err := t.Cache.Load(w)
 	if err != nil {
@@ -72,11 +74,16 @@ func (t *Tuner) fastest(w Workload) (chosen Setting, described string, err error
 	remembered := len(trials) > 0 && !t.Retune
 	if !remembered {
 		if trials, err = t.measure(w); err != nil {
-			return w.Given, "", err
+			return Trial{Setting: w.Given}, "", err
 		}
 	}
-	chosen = Best(trials)
-	described = Describe(chosen, trials)
+	best := Best(trials)
+	for _, t := range trials {
+		if t.Setting == best {
+			chosen = t
+		}
+	}
+	described = Describe(best, trials)
 	if remembered {
 		described += "; measured by an earlier run; --retune measures again"
 	}

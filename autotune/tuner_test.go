@@ -89,14 +89,14 @@ func TestTunerReproducible(t *testing.T) {
 		}
 		w.Given = Setting{Precision: "fp32", Format: "contiguous"}
 		w.Images = &Images{Dataset: &pictures{}, Views: []views.Spec{views.Evaluation(w.Side)}}
-		if chosen, described, err := tuner.SplitThreads(w, "fp32"); chosen != w.Given || described != "" || err != nil {
+		if chosen, described, err := tuner.SplitThreads(w, "fp32"); chosen.Setting != w.Given || described != "" || err != nil {
 			t.Errorf("a split for fp32 that was asked for: %v, %q, %v", chosen, described, err)
 		}
 		if !w.Open() {
 			return nil // one processor is not split
 		}
 		chosen, described, err := tuner.SplitThreads(w, Auto)
-		if err != nil || !strings.HasPrefix(described, "processors are shared as "+chosen.String()) {
+		if err != nil || !strings.HasPrefix(described, chosen.Setting.String()+": ") || !(chosen.Rate > 0) {
 			t.Errorf("a split for fp32 that was chosen: %v, %q, %v", chosen, described, err)
 		}
 		if torch.Threads() != chosen.Threads {

@@ -112,11 +112,16 @@ func dataset(name string) error {
 	return oneOf("dataset", name, DatasetNames()...)
 }
 
+// Gray16 are the values of the option gray16.
+var Gray16 = []string{"clip", "high", "range"}
+
+func gray16(how string) error { return oneOf("gray16", how, Gray16...) }
+
 func (d *Data) check() error {
 	if d.Imbalance != 0 && !(d.Imbalance >= 1) {
 		return &ValueError{Option: "imbalance", Want: "a factor of at least 1, or 0 for all images", Got: d.Imbalance}
 	}
-	return first(dataset(d.Dataset), within("max_bad", d.MaxBad, 0, 1), atLeast("limit", d.Limit, 0),
+	return first(dataset(d.Dataset), gray16(d.Gray16), within("max_bad", d.MaxBad, 0, 1), atLeast("limit", d.Limit, 0),
 		positive("batch_size", float64(d.BatchSize)), atMost("batch_size", d.BatchSize, mostBatch))
 }
 

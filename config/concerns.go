@@ -14,6 +14,8 @@ type Data struct {
 	Imbalance       float64  `flag:"imbalance" name:"contrast=3 linear=3 finetune=19 supervised=11" help:"make the training set long-tailed: class sizes fall exponentially, and this is the ratio of the largest to the smallest; 0: all images"`
 	ImbalanceSeed   uint64   `flag:"imbalance_seed" repeat:"true" name:"contrast=4 linear=4 finetune=20 supervised=12" help:"seed for choosing the images of the long tail"`
 	MaxBad          float64  `flag:"max_bad" default:"0.01" runtime:"true" help:"largest share of unreadable images: each is named and replaced by another image of its class; with more of them the command stops"`
+	DecodeStrict    bool     `flag:"decode_strict" runtime:"true" help:"count image files that break the rules of their format as unreadable, even if all of their pixels can be read"`
+	Gray16          string   `flag:"gray16" default:"clip" name:"contrast=32 linear=18 finetune=29 supervised=21" help:"how 16-bit gray becomes 8-bit: clip (at 255, as in Pillow), high (keep the high byte) or range (from the smallest to the largest value of each image)"`
 	BatchSize       int      `flag:"batch_size" default:"16" group:"optimization" everyday:"true" legend:"batch" name:"finetune=6 supervised=6" help:"images per step"`
 }
 
@@ -103,9 +105,9 @@ type Machine struct {
 	_            struct{} `group:"machine"`
 	Workers      int      `flag:"num_workers" short:"j" runtime:"true" help:"workers that load images; 0: automatic (one per processor, or the processors that --threads leaves)"`
 	Threads      int      `flag:"threads" runtime:"true" help:"compute threads; 0: automatic (one per processor; measured if a network is trained and --precision is not fp32)"`
-	Precision    string   `flag:"precision" default:"auto" legend:"-" help:"fp32, bf16 or auto; auto is bf16 with --amp, otherwise the faster of both in a short measurement if a network is trained, and fp32 if none is"`
+	Precision    string   `flag:"precision" default:"auto" legend:"-" help:"fp32, bf16 or auto; auto is bf16 with --amp if the processor has bfloat16 instructions, otherwise the faster of both in a short measurement if a network is trained, and fp32 if none is"`
 	MemoryFormat string   `flag:"memory_format" default:"auto" runtime:"true" help:"layout of images in memory: channels_last, contiguous or auto; auto is the faster of both in a short measurement in contrast and bench step, and channels_last elsewhere"`
-	Amp          bool     `flag:"amp" legend:"-" help:"mixed precision (bfloat16 on a CPU)"`
+	Amp          bool     `flag:"amp" legend:"-" help:"mixed precision: bfloat16 on a CPU that has instructions for it"`
 	Device       string   `flag:"device" default:"cpu" runtime:"true" help:"cpu or cuda:N"`
 	GPU          string   `flag:"gpu" runtime:"true" help:"index of the GPU to use; empty: --device"`
 }

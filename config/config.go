@@ -126,10 +126,10 @@ func DefaultContrast() (c Contrast) {
 // KNN are the options of k-nearest-neighbor evaluation.
 type KNN struct {
 	Weights
-	Data
-	Neighbors      int     `flag:"neighbors" short:"K" alias:"neighbours" default:"200" group:"method" everyday:"true" help:"number of neighbors that vote"`
-	KNNTemperature float64 `flag:"temperature" default:"0.1" group:"method" everyday:"true" help:"temperature of the votes"`
-	Standardize    bool    `flag:"standardize" group:"method" help:"standardize every feature to mean 0 and variance 1 over the training images"`
+	Data           `hides:"decode_strict"` // data stats says which files are damaged
+	Neighbors      int                     `flag:"neighbors" short:"K" alias:"neighbours" default:"200" group:"method" everyday:"true" help:"number of neighbors that vote"`
+	KNNTemperature float64                 `flag:"temperature" default:"0.1" group:"method" everyday:"true" help:"temperature of the votes"`
+	Standardize    bool                    `flag:"standardize" group:"method" help:"standardize every feature to mean 0 and variance 1 over the training images"`
 	Net
 	MethodName
 	Seeding

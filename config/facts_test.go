@@ -101,7 +101,7 @@ func TestFactsAgree(t *testing.T) {
 // experiment, so they may grow but not change.
 func TestFactsOfRecords(t *testing.T) {
 	for fact, names := range map[string]string{
-		"runtime": "print_freq save_freq keep num_workers max_bad resume overwrite threads knn_every json model_path tb_path name data_folder " +
+		"runtime": "print_freq save_freq keep num_workers max_bad decode_strict resume overwrite threads knn_every json model_path tb_path name data_folder " +
 			"save_score record probe world-size rank dist-url dist-backend multiprocessing-distributed gpu device memory_format retune " +
 			"checkpoint_activations",
 		"repeat": "seed label_seed imbalance_seed exp_iter ckpt strict",
@@ -175,7 +175,7 @@ func TestPresetOptions(t *testing.T) {
 // The places of options in names are 1, 2, 3 …. Options that are not read, or on which the
 // results do not depend, have none.
 func TestPlacesInNames(t *testing.T) {
-	for command, count := range map[string]int{"contrast": 31, "linear": 17, "finetune": 28, "supervised": 20, "knn": 0} {
+	for command, count := range map[string]int{"contrast": 32, "linear": 18, "finetune": 29, "supervised": 21, "knn": 0} {
 		places := map[int]string{}
 		for _, f := range Fields(commands()[command]) {
 			p := f.place(command)

@@ -14,7 +14,7 @@ type Encoder struct {
 	InputRes  int      `flag:"input_res" default:"224" help:"side of a view in pixels, in place of the checkpoint's; 224 if it has none"`
 	BatchSize int      `flag:"batch_size" default:"64" group:"machine" help:"images per batch"`
 	Workers   int      `flag:"num_workers" short:"j" group:"machine" runtime:"true" help:"workers that load images; 0: one per processor"`
-	Amp       bool     `flag:"amp" group:"machine" help:"mixed precision (bfloat16 on a CPU)"`
+	Amp       bool     `flag:"amp" group:"machine" help:"mixed precision: bfloat16 on a CPU that has instructions for it"`
 	Device    string   `flag:"device" default:"cpu" group:"machine" runtime:"true" help:"cpu or cuda:N"`
 	Threads   int      `flag:"threads" group:"machine" runtime:"true" help:"compute threads; 0: one per processor"`
 }
@@ -70,7 +70,7 @@ func (c *Features) Resolve(map[string]bool) ([]string, error) {
 	if ext := filepath.Ext(c.Out); err == nil && c.Out != "" && ext != ".parquet" && ext != ".npy" {
 		err = &ValueError{Option: "out", Want: "a file name that ends in .parquet or .npy", Got: c.Out}
 	}
-	return nil, err
+	return c.amp(), err
 }
 
 // Resolve checks all values.
@@ -79,5 +79,5 @@ func (c *Neighbors) Resolve(map[string]bool) ([]string, error) {
 	if err == nil && c.Out != "" {
 		err = picture("out", c.Out)
 	}
-	return nil, err
+	return c.amp(), err
 }

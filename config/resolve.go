@@ -123,24 +123,6 @@ func usualCrop(memory string) float64 {
 	return c.Crop
 }
 
-// amp applies --amp to the precision.
-func (m *Machine) amp() {
-	if m.Precision == "auto" && m.Amp {
-		m.Precision = "bf16"
-	}
-}
-
-// Settle replaces auto by fp32 and channels_last. It is for commands that train no network,
-// and for programs that use these packages as a library.
-func (m *Machine) Settle() {
-	if m.amp(); m.Precision == "auto" {
-		m.Precision = "fp32"
-	}
-	if m.MemoryFormat == "auto" {
-		m.MemoryFormat = "channels_last"
-	}
-}
-
 func (c *Contrast) validate() error {
 	return first(c.Dist.check(), c.Output.check(), atLeast("keep", c.Keep, 0), c.Data.check(), c.Net.check(),
 		c.Objective.check(), c.Machine.check(), c.Optim.check(), c.Crops.check(), oneOf("opt_level", c.OptLevel, "O1", "O2"),
@@ -205,9 +187,7 @@ func (c *Contrast) combination() error {
 
 func (c *Contrast) warnings(set map[string]bool) []string {
 	var w []string
-	if c.Amp && c.Precision == "fp32" {
-		w = append(w, "--amp is overridden by --precision fp32")
-	}
+	w = append(w, c.ampNotes()...)
 	if c.Retune && c.Resume != "" {
 		w = append(w, "--retune has no effect if --resume finds a checkpoint: "+
 			"a resumed run keeps the settings it started with")
@@ -252,7 +232,7 @@ func (c *KNN) Resolve(set map[string]bool) (warnings []string, err error) {
 	if _, warnings, err = resolvePreset(c.Method, &c.Net, &c.Ignored.Objective, set); err != nil {
 		return nil, err
 	}
-	c.Settle()
+	warnings = append(warnings, c.settle()...)
 	if c.Neighbors < 1 {
 		err = &ValueError{Option: "neighbors", Want: "a number above 0", Got: c.Neighbors, Hint: "-K is its short form"}
 	}

@@ -84,13 +84,36 @@ func (c *FeatureTransform) Transform() ft.Transform {
 	return ft.Transform{Positive: positive, Negative: negative}
 }
 
+// Brief says in a few words what the transformation of resolved options does and when it
+// starts.
+func (c *FeatureTransform) Brief() string {
+	t := c.Transform()
+	if !t.On() {
+		return t.String()
+	}
+	var parts []string
+	if t.Positive.On && t.Positive.Extrapolate {
+		parts = append(parts, "positives extrapolated")
+	} else if t.Positive.On {
+		parts = append(parts, "positives interpolated")
+	}
+	if t.Negative.On {
+		parts = append(parts, "negatives interpolated")
+	}
+	return strings.Join(append([]string{strings.Join(parts, ", ")}, c.starts()...), "; ")
+}
+
 // Describe says in words what the transformation of resolved options is and when it starts.
 func (c *FeatureTransform) Describe() string {
 	t := c.Transform()
-	parts := []string{t.String()}
 	if !t.On() {
-		return parts[0]
+		return t.String()
 	}
+	return strings.Join(append([]string{t.String()}, c.starts()...), "; ")
+}
+
+// starts says when the transformation starts; it is empty for the first step.
+func (c *FeatureTransform) starts() (parts []string) {
 	if c.MixEpoch > 0 {
 		parts = append(parts, fmt.Sprintf("from epoch %d on", c.MixEpoch+1))
 	}
@@ -100,5 +123,5 @@ func (c *FeatureTransform) Describe() string {
 	if c.MixStep > 0 {
 		parts = append(parts, fmt.Sprintf("from step %d on", c.MixStep+1))
 	}
-	return strings.Join(parts, "; ")
+	return parts
 }

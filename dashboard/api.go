@@ -136,6 +136,10 @@ func (s *Server) describeRun(q url.Values) (any, error) {
 		}
 	}
 	d.Last = max(d.Last, r.metrics.last())
+	note := func(err error) { d.Notes = append(slices.Clone(d.Notes), err.Error()) }
+	if f := r.foreign(about, func(error) {}); f != nil { // what cannot be read is in the summary
+		d.addForeign(r, f, note)
+	}
 	d.Results = append(d.Results, rundir.LastResults[json.RawMessage](folder{r})...)
 	d.Onset = onset(about.Config, source)
 	d.Clock = r.metrics.clock.thinned(about.Config)
@@ -256,7 +260,7 @@ func (s *Server) curves(q url.Values) (any, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	d := description{Summary: Summary{Scores: r.hasScores()}}
-	source := r.open(&d)
+	source, others := r.open(&d), r.foreignNow()
 	out := map[string]curve{}
 	var recorded []string
 	for _, name := range names {
@@ -264,6 +268,10 @@ func (s *Server) curves(q url.Values) (any, error) {
 			recorded = append(recorded, name)
 		} else if r.metrics.series[name] != nil {
 			out[name] = columns(r.metrics.curve(name, from, min(to, r.metrics.last()), points))
+		} else if others != nil {
+			if bins, err := others.Curve(name, from, to, points); err == nil {
+				out[name] = columns(bins)
+			}
 		}
 	}
 	if len(recorded) > 0 {
@@ -297,12 +305,9 @@ func (s *Server) histogram(q url.Values) (any, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	source, err := r.scores()
-	if err != nil {
-		return nil, err
-	}
 	from, to := number(q, "from", 0, 0, farthest), number(q, "to", farthest, 0, farthest)
-	h, err := source.Histograms(q.Get("kind"), from, to, number(q, "rows", 80, 1, maxRows))
+	rows := number(q, "rows", 80, 1, maxRows)
+	h, err := r.histograms(q.Get("kind"), from, to, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -323,6 +328,9 @@ func (s *Server) embedding(q url.Values) (any, error) {
 	return r.embed(number(q, "epoch", -1, -1, farthest))
 }
 
+// thumbnailsFile is the sheet of a probe's thumbnails in a run directory.
+const thumbnailsFile = "scores/probe/thumbnails.png"
+
 // thumbnails serves the thumbnails of all images of a probe.
 func (s *Server) thumbnails(w http.ResponseWriter, req *http.Request) {
 	r, err := s.get(req.URL.Query().Get("run"))
@@ -330,7 +338,7 @@ func (s *Server) thumbnails(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
 	}
-	f, info, err := r.openRegular("scores/probe/thumbnails.png")
+	f, info, err := r.openRegular(thumbnailsFile)
 	if err != nil {
 		http.Error(w, "this run has no pictures", http.StatusNotFound)
 		return

@@ -96,6 +96,14 @@ func serve(t testing.TB, dir string) *httptest.Server {
 // the content security policy blocks, fail the test.
 func open(t testing.TB, server *httptest.Server, hash string, l look) *tab {
 	t.Helper()
+	p := openAddress(t, server.URL+"/"+hash, l)
+	p.server = server
+	return p
+}
+
+// openAddress opens any page in a new tab.
+func openAddress(t testing.TB, address string, l look) *tab {
+	t.Helper()
 	browser.once.Do(start)
 	if browser.err != nil {
 		t.Fatal(browser.err)
@@ -103,7 +111,7 @@ func open(t testing.TB, server *httptest.Server, hash string, l look) *tab {
 	ctx, cancel := chromedp.NewContext(browser.ctx)
 	ctx, timeout := context.WithTimeout(ctx, 40*time.Second)
 	t.Cleanup(func() { timeout(); cancel() })
-	p := &tab{TB: t, ctx: ctx, server: server}
+	p := &tab{TB: t, ctx: ctx}
 	scheme := "light"
 	if l.dark {
 		scheme = "dark"
@@ -122,7 +130,7 @@ func open(t testing.TB, server *httptest.Server, hash string, l look) *tab {
 		}
 		_, err = cdp.Call(ctx, target, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: l.width, Height: l.height, DeviceScaleFactor: 1, Mobile: l.phone})
 		return err
-	}), chromedp.Navigate(server.URL+"/"+hash))
+	}), chromedp.Navigate(address))
 	t.Cleanup(func() {
 		troubles, err := chromedp.Run(ctx, chromedp.Evaluate[[]string]("window.troubles ?? []"))
 		if err == nil && len(troubles) > 0 {

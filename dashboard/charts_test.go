@@ -2,10 +2,14 @@ package dashboard
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // TestAxis: curves over steps, epochs and training time. The axis and the zoom survive a
@@ -127,4 +131,63 @@ func TestSideBySide(t *testing.T) {
 		t.Errorf("want a curve for each run, got %q", got)
 	}
 	p.shot("histograms-two")
+}
+
+// TestLandscape: the 3-D view turns by keys, by dragging and by its buttons.
+func TestLandscape(t *testing.T) {
+	dir, _, _ := twoRuns(t)
+	p := open(t, serve(t, dir), runHash("3d", "plain", "ft"), desktop)
+	const picture = `document.querySelector("[data-chart='3d'] svg").innerHTML`
+	p.until(`document.querySelectorAll("[data-chart='3d'] path").length >= 6`)
+	p.do(js(`{const s = document.querySelector(".toolbar select"); s.selectedIndex = [...s.options].findIndex((o) => o.text === "Positives over time: ft"); s.dispatchEvent(new Event("change"))}`))
+	p.until(`document.querySelectorAll("[data-chart='3d'] path").length > 40`)
+	p.shot("landscape")
+	p.do(js(`document.querySelector(".turnable").focus()`))
+	turned := func(what string, turn func()) {
+		before := eval[string](p, picture)
+		turn()
+		for end := time.Now().Add(3 * time.Second); eval[string](p, picture) == before; time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Errorf("%s does not turn the landscape", what)
+				return
+			}
+		}
+	}
+	for _, key := range []string{kb.ArrowLeft, kb.ArrowRight, kb.ArrowUp, kb.ArrowDown} {
+		turned(fmt.Sprintf("key %q", key), func() { p.press(key) })
+	}
+	box := eval[[]float64](p, `(() => { const r = document.querySelector(".turnable").getBoundingClientRect(); return [r.left + r.width / 2, r.top + 60]; })()`)
+	turned("dragging", func() { p.drag(box[0], box[1], box[0]+90, box[1]+20) })
+	turned("a button", func() { p.do(js(`document.querySelector("[aria-label='Turn left']").click()`)) })
+}
+
+// TestLandscapeAxes: the landscape has three axes with titles and round ticks, fills its
+// canvas, zooms, shows values under the pointer, and keeps its angle in the address.
+func TestLandscapeAxes(t *testing.T) {
+	dir, _, _ := twoRuns(t)
+	p := open(t, serve(t, dir), runHash("3d", "ft"), desktop)
+	p.until(`document.querySelectorAll("[data-chart='3d'] [data-curve]").length > 20`)
+	p.do(js(`document.querySelector(".turnable").scrollIntoView({block: "center"})`))
+	texts := eval[[]string](p, `[...document.querySelectorAll("[data-chart='3d'] svg text")].map((e) => e.textContent)`)
+	for _, want := range []string{"score", "step", "density", "200", "400", "0"} {
+		if !slices.Contains(texts, want) {
+			t.Errorf("want %q at an axis, got %q", want, texts)
+		}
+	}
+	if share := eval[float64](p, `(() => { const s = document.querySelector("[data-chart='3d'] svg"); return s.getBBox().width / s.viewBox.baseVal.width; })()`); share < 0.8 {
+		t.Errorf("the landscape takes %.0f %% of the width", 100*share)
+	}
+	at := eval[[]float64](p, `(() => { const c = [...document.querySelectorAll("[data-curve]")].at(-1), m = c.getPointAtLength(c.getTotalLength() / 2).matrixTransform(c.getScreenCTM()); return [m.x, m.y]; })()`)
+	p.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, at[0], at[1]))
+	p.until(`document.querySelector("[data-chart='3d'] .values").textContent.match(/^step \d+, score .*density/)`)
+	p.do(js(`document.querySelector("[aria-label='Zoom in']").click()`))
+	p.do(js(`document.querySelector("[aria-label='Turn left']").click()`))
+	p.until(`location.hash.includes("closer=1.4") && location.hash.includes("turn=-0.7")`)
+	svg := p.download("3d", "svg")
+	if !strings.Contains(svg, ">density<") || !strings.Contains(svg, "Positives over time") {
+		t.Errorf("want axes and title in the file, got %.500s", svg)
+	}
+	if p.saved != "contralens-ft-3d.svg" {
+		t.Errorf("want the run in the file's name, got %s", p.saved)
+	}
 }

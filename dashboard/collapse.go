@@ -10,16 +10,16 @@ const (
 	collapsed = 1000
 )
 
-// spread is how features lie on the sphere, and where they are heading. Features spread
+// closeness is how features lie on the sphere, and where they are heading. Features spread
 // evenly over a sphere of many dimensions have a uniformity near -4 and scores around 0;
 // collapsed ones have uniformity 0 and scores of 1.
-type spread struct {
+type closeness struct {
 	close, onePoint bool
 	rising, falling bool // the closeness, compared with the middle of the run
 	evidence        []string
 }
 
-func (e Evidence) spread() (s spread) {
+func (e Evidence) closeness() (s closeness) {
 	u, okU := e.Recent["uniformity"]
 	// A queue that is not full has random keys, whose scores are near 0.
 	m, okM := e.raw("neg_mean")
@@ -59,7 +59,7 @@ func (e Evidence) spread() (s spread) {
 // untrained network maps all images to nearly one point. Whether that is a collapse
 // depends on where they are heading, and on the age of the run.
 func together(e Evidence) *Finding {
-	s := e.spread()
+	s := e.closeness()
 	if !s.close {
 		return nil
 	}

@@ -18,13 +18,14 @@ const (
 
 // marks are the files that identify a run directory: those of this program, a record
 // written by another program, or the score files of the reference implementation.
+// Directories with metrics of other programs are found by foreignRun.
 var marks = []string{rundir.RecordFile, rundir.MetricsFile, rundir.ResultsFile, "record.json", "score_*.npy"}
 
 // find searches for runs below the directory, and drops those that are gone. It does
 // not follow symbolic links.
 func (s *Server) find() {
 	start := time.Now()
-	found := map[string]bool{}
+	found := map[string]source{}
 	entries, links := 0, 0
 	tooMany := false
 	fs.WalkDir(s.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
@@ -41,7 +42,9 @@ func (s *Server) find() {
 			return nil
 		case !d.IsDir():
 			if isMark(path.Base(name)) {
-				found[runOf(name)] = true
+				found[runOf(name)] = max(found[runOf(name)], markOf(path.Base(name)))
+			} else if _, known := found[path.Dir(name)]; !known && s.foreignRun(name) {
+				found[path.Dir(name)] = fromOthers
 			}
 			return nil
 		case name != "." && (strings.HasPrefix(d.Name(), ".") || strings.Count(name, "/") >= maxDepth):
@@ -49,10 +52,11 @@ func (s *Server) find() {
 		}
 		return nil
 	})
+	withoutEvents(found)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id := range s.runs {
-		if !found[id] {
+		if _, there := found[id]; !there {
 			delete(s.runs, id)
 		}
 	}

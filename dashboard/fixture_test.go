@@ -167,10 +167,15 @@ func (f *fixture) step(t testing.TB) {
 	}
 }
 
-// probe adds a probe of n images with features after the given epochs.
+// probe adds a probe of n images of ten classes, with features after the given epochs.
 func (f *fixture) probe(t testing.TB, n int, epochs ...int) {
 	t.Helper()
-	const classes = 10
+	f.probeOf(t, n, 10, epochs...)
+}
+
+// probeOf adds a probe of n images.
+func (f *fixture) probeOf(t testing.TB, n, classes int, epochs ...int) {
+	t.Helper()
 	set := probe.Images{Thumbnail: 24}
 	for c := range classes {
 		set.Classes = append(set.Classes, fmt.Sprintf("class-%d", c))
@@ -181,7 +186,7 @@ func (f *fixture) probe(t testing.TB, n int, epochs ...int) {
 		set.Paths = append(set.Paths, fmt.Sprintf("photos/class-%d/img-%d.jpg", i%classes, i))
 		picture := image.NewNRGBA(image.Rect(0, 0, 24, 24))
 		for p := range 24 * 24 {
-			picture.Set(p%24, p/24, color.NRGBA{uint8(25 * (i % classes)), uint8(10 * (p % 24)), uint8(200 - 8*(p/24)), 255})
+			picture.Set(p%24, p/24, color.NRGBA{uint8(25 * (i % classes % 10)), uint8(10 * (p % 24)), uint8(200 - 8*(p/24)), 255})
 		}
 		pictures = append(pictures, picture)
 	}
@@ -193,7 +198,7 @@ func (f *fixture) probe(t testing.TB, n int, epochs ...int) {
 		for i := range n {
 			for j := range dim {
 				x := f.rng.NormFloat64() * 0.6
-				if j == i%classes {
+				if j == i%classes%dim {
 					x += float64(e)
 				}
 				features = append(features, float32(x))

@@ -180,7 +180,7 @@ func TestCompare(t *testing.T) {
 		t.Errorf("want the same step in all charts, got %q", steps)
 	}
 	p.shot("compare")
-	p.do(js(`document.querySelector(".tabs a:last-child").click()`))
+	p.do(js(`document.querySelector(".tabs [data-tab=settings]").click()`))
 	p.until(`document.querySelectorAll(".options .differs").length > 0`)
 	if got := eval[[]string](p, `[...document.querySelectorAll(".options .differs th")].map((t) => t.firstChild.textContent)`); strings.Join(got, " ") != "mixnorm mixnorm_target" {
 		t.Errorf("want the two options that differ, got %q", got)
@@ -224,140 +224,6 @@ func TestHistograms(t *testing.T) {
 	}
 	if csv := p.download("neg", "csv"); !strings.HasPrefix(csv, "histogram,step,from,to,count\nraw_neg,1,") {
 		t.Errorf("want the histograms that are shown, got %.80s", csv)
-	}
-}
-
-// TestLandscape: the 3-D view turns by keys, by dragging and by its buttons.
-func TestLandscape(t *testing.T) {
-	dir, _, _ := twoRuns(t)
-	p := open(t, serve(t, dir), runHash("3d", "plain", "ft"), desktop)
-	const picture = `document.querySelector("[data-chart='3d'] svg").innerHTML`
-	p.until(`document.querySelectorAll("[data-chart='3d'] path").length >= 6`)
-	p.do(js(`{const s = document.querySelector(".toolbar select"); s.selectedIndex = [...s.options].findIndex((o) => o.text === "Positives over time: ft"); s.dispatchEvent(new Event("change"))}`))
-	p.until(`document.querySelectorAll("[data-chart='3d'] path").length > 40`)
-	p.shot("landscape")
-	p.do(js(`document.querySelector(".turnable").focus()`))
-	turned := func(what string, turn func()) {
-		before := eval[string](p, picture)
-		turn()
-		for end := time.Now().Add(3 * time.Second); eval[string](p, picture) == before; time.Sleep(20 * time.Millisecond) {
-			if time.Now().After(end) {
-				t.Errorf("%s does not turn the landscape", what)
-				return
-			}
-		}
-	}
-	for _, key := range []string{kb.ArrowLeft, kb.ArrowRight, kb.ArrowUp, kb.ArrowDown} {
-		turned(fmt.Sprintf("key %q", key), func() { p.press(key) })
-	}
-	box := eval[[]float64](p, `(() => { const r = document.querySelector(".turnable").getBoundingClientRect(); return [r.left + r.width / 2, r.top + 60]; })()`)
-	turned("dragging", func() { p.drag(box[0], box[1], box[0]+90, box[1]+20) })
-	turned("a button", func() { p.do(js(`document.querySelector("[aria-label='Turn left']").click()`)) })
-}
-
-// TestEmbeddingView: thumbnails on hover and on keyboard focus, PCA and UMAP, the
-// epochs.
-func TestEmbeddingView(t *testing.T) {
-	dir, _, _ := twoRuns(t)
-	p := open(t, serve(t, dir), runHash("embedding", "ft"), desktop)
-	p.until(`document.querySelectorAll(".scatter [data-i]").length === 120`)
-	p.do(js(`document.querySelector(".scatter").scrollIntoView({block: "center"})`))
-	at := eval[[]float64](p, `(() => { const r = document.querySelector(".scatter [data-i='17']").getBoundingClientRect(); return [r.left + r.width / 2, r.top + r.height / 2]; })()`)
-	p.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, at[0], at[1]))
-	p.until(`!document.querySelector(".tip").hidden`)
-	if got := eval[string](p, `document.querySelector(".caption").textContent`); !strings.Contains(got, "class-7 · image 17 · img-17.jpg") {
-		t.Errorf("want class, number and file of the image, got %q", got)
-	}
-	if got := eval[string](p, `getComputedStyle(document.querySelector(".picture")).backgroundImage`); !strings.Contains(got, "thumbnails?run=ft") {
-		t.Errorf("want the image's picture, got %q", got)
-	}
-	// A click selects the image and shows its file and its neighbors, which can be
-	// selected in turn.
-	p.click(at[0], at[1])
-	p.until(`document.querySelector(".picked .file")?.textContent === "photos/class-7/img-17.jpg"`)
-	same := eval[int](p, `[...document.querySelectorAll(".neighbor")].filter((e) => e.textContent.startsWith("class-7")).length`)
-	if n := eval[int](p, `document.querySelectorAll(".neighbor").length`); n != 8 || same < 6 {
-		t.Errorf("want 8 neighbors, most of class 7 whose features lie along one axis, got %d and %d", n, same)
-	}
-	p.shot("embedding")
-	p.do(js(`document.querySelector(".neighbor").click()`))
-	p.until(`document.querySelector(".picked .file").textContent !== "photos/class-7/img-17.jpg"`)
-	// Zooming spreads the marks and keeps the point under the pointer; All resets it.
-	place := `(() => { const r = document.querySelector(".scatter [data-i='17']").getBoundingClientRect(); return Math.round(r.left + r.width / 2); })()`
-	spread := `(() => { const x = [...document.querySelectorAll(".scatter [data-i]")].map((e) => e.getBoundingClientRect().left); return Math.max(...x) - Math.min(...x); })()`
-	narrow := eval[float64](p, spread)
-	p.do(js(fmt.Sprintf(`document.querySelector(".scatter svg").dispatchEvent(new WheelEvent("wheel", {deltaY: -300, clientX: %f, clientY: %f, cancelable: true}))`, at[0], at[1])))
-	p.until(fmt.Sprintf(`%s > 2 * %f`, spread, narrow))
-	if x := eval[float64](p, place); x < at[0]-2 || x > at[0]+2 {
-		t.Errorf("zooming at an image moved it from %.0f to %.0f", at[0], x)
-	}
-	corner := eval[[]float64](p, `(() => { const r = document.querySelector(".scatter svg").getBoundingClientRect(); return [r.left, r.top]; })()`)
-	p.drag(corner[0]+40, corner[1]+30, corner[0]+90, corner[1]+30)
-	p.until(fmt.Sprintf(`Math.abs(%s - %f) < 3`, place, at[0]+50))
-	p.do(js(`document.querySelector("[aria-label='Show all']").click()`))
-	p.until(fmt.Sprintf(`Math.abs(%s - %f) < 2`, spread, narrow))
-	// The legend fades all classes except the pressed ones.
-	p.do(js(`document.querySelector(".classes [data-label='3']").click()`))
-	if n := eval[int](p, `document.querySelectorAll(".scatter [data-i]:not([opacity])").length`); n != 12 {
-		t.Errorf("want the 12 images of one class in full color, got %d", n)
-	}
-	p.do(js(`document.querySelector(".classes [data-label='3']").click()`))
-	p.do(js(`document.querySelector("[name=pictures]").click()`))
-	p.until(`document.querySelectorAll(".scatter svg image").length === 120`)
-	p.shot("embedding-pictures")
-	p.do(js(`document.querySelector("[name=pictures]").click()`))
-	p.do(js(`document.activeElement.blur()`))
-	p.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, 5, 5))
-	p.until(`document.querySelector(".tip").hidden`)
-	p.do(js(`document.querySelector(".scatter svg").focus()`))
-	p.until(`!document.querySelector(".tip").hidden`)
-	first := eval[string](p, `document.querySelector(".caption").textContent`)
-	p.press(kb.ArrowRight)
-	p.press(kb.ArrowDown)
-	// The page may draw the response to a key after the press returns.
-	p.until(fmt.Sprintf(`document.querySelector(".caption").textContent !== %q`, first))
-	p.until(`document.querySelector(".embedding [role=status]").textContent.startsWith("class-")`)
-
-	pca := eval[string](p, `document.querySelector(".scatter g").innerHTML`)
-	p.do(js(`document.querySelector("[value=umap]").click()`))
-	p.within(20*time.Second, `document.querySelector("[data-chart=embedding] .readout").textContent.includes("UMAP with")`)
-	if eval[string](p, `document.querySelector(".scatter g").innerHTML`) == pca {
-		t.Error("UMAP shows what PCA shows")
-	}
-	// Features of class c are around axis c: UMAP groups them.
-	share := eval[float64](p, `(() => { const m = [...document.querySelectorAll(".scatter [data-i]")].map((e) => { const b = e.getBBox(); return [b.x + b.width / 2, b.y + b.height / 2]; });
-		return m.filter((a, i) => { let best = -1, d = Infinity; m.forEach((b, j) => { const e = (a[0]-b[0])**2 + (a[1]-b[1])**2; if (j !== i && e < d) [best, d] = [j, e]; }); return best % 10 === i % 10; }).length / m.length; })()`)
-	if share < 0.4 {
-		t.Errorf("want most nearest neighbors of the same class (1 in 10 by chance), got %.2f", share)
-	}
-	p.do(js(`document.querySelector("[value=pca]").click()`))
-	p.do(js(`document.querySelector("[name=epoch]").focus()`))
-	p.press(kb.Home)
-	p.until(`document.querySelector("[data-chart=embedding] .readout").textContent.startsWith("epoch 0,")`)
-	if csv := p.download("embedding", "csv"); strings.Count(csv, "\n") != 121 {
-		t.Errorf("want 120 rows, got %.100s", csv)
-	}
-}
-
-// TestAligned: layouts that differ only in rotation, reflection, scale and position
-// coincide, so that images can be followed from epoch to epoch.
-func TestAligned(t *testing.T) {
-	dir, _, _ := twoRuns(t)
-	p := open(t, serve(t, dir), "", desktop)
-	p.do(js(`import("./layout.js").then((m) => { window.layout = m; })`))
-	p.until(`window.layout`)
-	for _, mirror := range []int{1, -1} {
-		worst := eval[float64](p, fmt.Sprintf(`(() => {
-			const reference = Array.from({ length: 50 }, (_, i) => [Math.sin(3 * i) * (1 + i %% 7), Math.cos(5 * i) * (2 + i %% 3) + 4]);
-			const turned = reference.map(([x, y]) => [0.3 * (Math.cos(2) * x - Math.sin(2) * y) - 9, %d * 0.3 * (Math.sin(2) * x + Math.cos(2) * y) + 2]);
-			return Math.max(...layout.aligned(turned, reference).map((q, i) => Math.hypot(q[0] - reference[i][0], q[1] - reference[i][1])));
-		})()`, mirror))
-		if worst > 1e-9 {
-			t.Errorf("mirrored %d: a point is %g off after aligning", mirror, worst)
-		}
-	}
-	if got := eval[string](p, `JSON.stringify(layout.nearestTo([[1, 0], [0, 1], [2, 0.1], [-1, 0]], 0, 2).map((n) => n.j))`); got != "[2,1]" {
-		t.Errorf("the nearest by cosine are %s, want [2,1]", got)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"contralens/rundir"
 	"contralens/scores"
+	"contralens/scores/foreign"
 )
 
 // run is a run directory. It has its own lock, so that a run whose files are slow to
@@ -29,6 +30,7 @@ type run struct {
 	metrics metrics
 	mapped  map[int]*embedding // by epoch
 	verdict verdict
+	others  *foreign.Source // metrics of another program; nil if there are none
 }
 
 func (r *run) file(name string) string { return path.Join(r.id, name) }
@@ -68,6 +70,7 @@ func (r *run) newest() (written time.Time, fingerprint string) {
 			look(path.Join(dir, last), true)
 		}
 	}
+	r.lookForeign(look)
 	for _, e := range r.list("scores/probe") {
 		b.WriteString(e.Name())
 	}

@@ -113,6 +113,11 @@ func (r *run) summarize(written, now time.Time) Summary {
 	s.Scores = r.hasScores()
 	s.Probe = slices.ContainsFunc(r.list("scores/probe"), func(e fs.DirEntry) bool { return e.Name() == "probe.json" })
 	r.checkScores(&s)
+	if f := r.foreign(record, func(err error) { s.Notes = append(s.Notes, err.Error()) }); f != nil {
+		s.addForeign(f)
+		s.Updated, _ = r.newest()
+		sign.Written = s.Updated
+	}
 	s.State, s.Evidence = sign.state(now)
 	if s.State != Running {
 		s.Left = 0

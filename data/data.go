@@ -31,6 +31,8 @@ type Files interface {
 	// File reads the file of image i into buf, if it fits. It returns no bytes and no
 	// error if Image has the decoded image at hand.
 	File(ctx context.Context, i int, buf []byte) ([]byte, error)
+	// Decoder returns how the files are decoded.
+	Decoder() *codec.Decoder
 }
 
 // Splits are the splits of a dataset.
@@ -43,17 +45,20 @@ type Splits struct {
 // withFiles adds Files to a dataset that wraps another one.
 type withFiles struct {
 	Dataset
-	file func(ctx context.Context, i int, buf []byte) ([]byte, error)
+	file    func(ctx context.Context, i int, buf []byte) ([]byte, error)
+	decoder *codec.Decoder
 }
 
 func (w withFiles) File(ctx context.Context, i int, buf []byte) ([]byte, error) {
 	return w.file(ctx, i, buf)
 }
 
+func (w withFiles) Decoder() *codec.Decoder { return w.decoder }
+
 // wrap adds the files of inner, if it has any, to d, which wraps inner.
 func wrap(d, inner Dataset) Dataset {
 	if f, ok := inner.(Files); ok {
-		return withFiles{d, f.File}
+		return withFiles{d, f.File, f.Decoder()}
 	}
 	return d
 }
@@ -71,8 +76,5 @@ func Decode(ctx context.Context, d Dataset, i int, buf []byte, dst *views.Image)
 	if len(file) == 0 {
 		return nil, d.Image(ctx, i, dst)
 	}
-	if err := codec.Decode(file, dst); err != nil {
-		return file, codec.NotAnImage(d.Path(i), err)
-	}
-	return file, nil
+	return file, f.Decoder().Decode(file, dst, func() string { return d.Path(i) })
 }

@@ -27,7 +27,7 @@ func Select(d Dataset, indices []int) Dataset {
 	if f, ok := d.(Files); ok {
 		return withFiles{s, func(ctx context.Context, i int, buf []byte) ([]byte, error) {
 			return f.File(ctx, indices[i], buf)
-		}}
+		}, f.Decoder()}
 	}
 	return s
 }

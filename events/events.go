@@ -1,4 +1,5 @@
-// Package events writes event files for TensorBoard: scalars and histograms over steps.
+// Package events writes and reads event files of TensorBoard: scalars and histograms over
+// steps.
 //
 // A file is a sequence of records. Each is an encoded Event of TensorFlow's event.proto:
 //
@@ -112,14 +113,19 @@ func (w *Writer) event(step int, field protowire.Number, content []byte) error {
 	b = protowire.AppendVarint(protowire.AppendTag(b, 2, protowire.VarintType), uint64(step))
 	b = appendBytes(b, field, content)
 
-	record := binary.LittleEndian.AppendUint64(nil, uint64(len(b)))
-	record = binary.LittleEndian.AppendUint32(record, maskedCRC(record))
-	record = append(record, b...)
-	record = binary.LittleEndian.AppendUint32(record, maskedCRC(b))
-	if _, err := w.file.Write(record); err != nil {
+	if _, err := w.file.Write(AppendRecord(nil, b)); err != nil {
 		return fmt.Errorf("TensorBoard events: %w", durable.Explain(err))
 	}
 	return nil
+}
+
+// AppendRecord appends data as a record of a file.
+func AppendRecord(file, data []byte) []byte {
+	length := binary.LittleEndian.AppendUint64(nil, uint64(len(data)))
+	file = append(file, length...)
+	file = binary.LittleEndian.AppendUint32(file, maskedCRC(length))
+	file = append(file, data...)
+	return binary.LittleEndian.AppendUint32(file, maskedCRC(data))
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

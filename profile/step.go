@@ -28,6 +28,9 @@ type Options struct {
 	Print  func(format string, args ...any)
 	Show   func(what string) // receives what is being measured
 	Commit string            // of the program
+	// Enough, unless nil, ends the measurement after a step for which it returns true.
+	Enough func() bool
+	NoPeak bool // don't measure the processor's peak, which takes two seconds
 }
 
 // Step measures the training steps that c describes: phases, arithmetic compared with
@@ -47,15 +50,20 @@ func Step(c config.BenchStep, o Options) (*Result, error) {
 	}
 	// The peak is measured before and after, because the machine may be busy for a
 	// while.
-	result.Peak = o.peak(r.Model)
+	if !o.NoPeak {
+		result.Peak = o.peak(r.Model)
+	}
 	steps := NewSteps(c.Warmup, c.Steps, o.Show)
+	steps.Enough = o.Enough
 	perImage, err := o.measureSteps(&c, r, steps)
 	if err != nil {
 		return nil, err
 	}
 	result.Summarize(steps, perImage)
 	result.PeakMB = float64(machine.PeakResident()) / (1 << 20)
-	result.Peak = max(result.Peak, o.peak(r.Model))
+	if !o.NoPeak {
+		result.Peak = max(result.Peak, o.peak(r.Model))
+	}
 	return result, nil
 }
 
@@ -90,7 +98,8 @@ func (o Options) newRun(c *config.BenchStep) (*train.Run, error) {
 	if !c.NetworkOnly {
 		images := autotune.Images{Dataset: r.Train, Views: r.Views, From: from}
 		step := setup.ContrastStep(&c.Contrast, r.Model.Net)
-		if err := o.report(setup.SplitThreads(o.Tuner, &r.Config.Machine, c.Precision, step, images)); err != nil {
+		split, _, err := setup.SplitThreads(o.Tuner, &r.Config.Machine, c.Precision, step, images)
+		if err := o.report(split, err); err != nil {
 			return r, err
 		}
 	}

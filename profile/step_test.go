@@ -20,6 +20,26 @@ import (
 	"contralens/views"
 )
 
+// Enough ends the measurement after a step that counts, even of the warm-up.
+func TestEnough(t *testing.T) {
+	for last := range 4 {
+		s := NewSteps(2, 9, func(string) {})
+		step := 0
+		s.Enough = func() bool { return step == last }
+		s.Begin(methods.Times{})
+		var clock methods.Times
+		for ; step <= last; step++ {
+			clock[methods.Other] += time.Duration(step + 1)
+			if err := s.Add(clock); errors.Is(err, ErrDone) != (step == last) {
+				t.Errorf("step %d of %d: %v", step, last, err)
+			}
+		}
+		if want := max(1, last-1); len(s.times) != want {
+			t.Errorf("%d steps: %d measured, want %d", last+1, len(s.times), want)
+		}
+	}
+}
+
 // TestMedian measures three steps after a warmup step that would distort the result.
 func TestMedian(t *testing.T) {
 	var shown []string

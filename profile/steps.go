@@ -15,6 +15,9 @@ var ErrDone = errors.New("measured")
 
 // Steps records the times of a run's steps.
 type Steps struct {
+	// Enough, unless nil, makes a step the last one, even of the warm-up, by returning true.
+	Enough func() bool
+
 	warmup, count int
 	show          func(what string)
 	done          int // number of steps, warmup included
@@ -43,12 +46,15 @@ func (s *Steps) Begin(now methods.Times) {
 	s.show(s.running())
 }
 
-// Add ends a step and starts the next one. It returns ErrDone after the last one.
+// Add ends a step and starts the next one. It returns ErrDone after the last one. A step
+// that ends the measurement early counts in any case.
 func (s *Steps) Add(now methods.Times) error {
-	if s.done++; s.done > s.warmup {
+	s.done++
+	enough := s.Enough != nil && s.Enough()
+	if s.done > s.warmup || enough {
 		s.times = append(s.times, now.Sub(s.last))
 	}
-	if len(s.times) == s.count {
+	if len(s.times) == s.count || enough {
 		return ErrDone
 	}
 	s.Begin(now)

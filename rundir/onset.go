@@ -20,14 +20,16 @@ type Curves interface {
 
 // Onset returns the first step whose features were transformed. It is 1 or the first
 // recorded step if the run transforms from the beginning, NotYet if it has not started
-// by its last recorded step, and 0 if the run transforms nothing or it is unknown.
+// by its last recorded step, and 0 if the run transforms nothing or it is unknown. For a
+// run whose options do not say whether it transforms, as those of other programs, λ does.
 //
 // options are those of run.json. If λ was recorded, the first λ determines the onset,
 // whatever the options are: with --mix_start auto it depends on the scores, and a
 // resumed run may have had other options before. Otherwise the onset is when both
 // --mix_start_epoch and --mix_start_step have passed.
 func Onset(options map[string]string, c Curves) (int, error) {
-	if options["mixnorm"] != "true" {
+	transforms, known := options["mixnorm"]
+	if known && transforms != "true" {
 		return 0, nil
 	}
 	first, last := c.Range()
@@ -43,7 +45,10 @@ func Onset(options map[string]string, c Curves) (int, error) {
 		}
 		at = min(at, step)
 	}
-	if recorded {
+	switch {
+	case !known && at == NotYet: // another program, which transforms nothing or does not record λ
+		return 0, nil
+	case recorded:
 		return at, nil
 	}
 	if options["mix_start"] == "auto" {

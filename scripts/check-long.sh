@@ -69,6 +69,8 @@ fuzz_checkpoints() {
 fuzz_scores() { # the readers of score records and .npy files, a minute each
 	fuzz ./scores/record FuzzOpen -parallel 1 -fuzzminimizetime 5x
 	fuzz ./internal/npy FuzzRead -parallel 1 -fuzzminimizetime 5x
+	fuzz ./scores/foreign FuzzSource -parallel 1 -fuzzminimizetime 5x
+	fuzz ./scores/foreign FuzzEvents -parallel 1 -fuzzminimizetime 5x
 }
 
 # recorder writes a record with docs/recorder.py, reads it with our reader, and compares it

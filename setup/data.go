@@ -5,6 +5,7 @@ import (
 
 	"contralens/config"
 	"contralens/data"
+	"contralens/data/codec"
 	"contralens/data/sets"
 )
 
@@ -16,14 +17,21 @@ func Datasets(ctx context.Context, d config.Data, note func(string)) (train, tes
 	return p.Train, p.Test, err
 }
 
-// Splits opens all splits of the dataset that the options describe.
-func Splits(ctx context.Context, d config.Data, note func(string)) (data.Splits, error) {
-	return sets.Open(ctx, dataOptions(d, note))
+// Splits opens all splits of the dataset that the options of a pre-training describe. Test
+// images that do not fit the training images do not stop it: nothing is trained on them.
+func Splits(ctx context.Context, c config.Contrast, note func(string)) (data.Splits, error) {
+	o := dataOptions(c.Data, note)
+	o.Test = sets.TestIfSound
+	if c.KNNEvery == 0 && c.Probe == 0 {
+		o.Test = sets.TestUnread
+	}
+	return sets.Open(ctx, o)
 }
 
 func dataOptions(d config.Data, note func(string)) sets.Options {
 	return sets.Options{
 		Name: d.Dataset, Folder: d.DataFolder, Imagenet100Path: d.Imagenet100Path, Limit: d.Limit,
 		Imbalance: d.Imbalance, ImbalanceSeed: d.ImbalanceSeed, MaxBad: d.MaxBad, Note: note,
+		Strict: d.DecodeStrict, Gray16: codec.Gray16(d.Gray16),
 	}
 }

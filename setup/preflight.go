@@ -20,9 +20,10 @@ func Buildable(n config.Net, m config.Machine, jigsaw bool) error {
 	return err
 }
 
-// Preflight returns the first error that a pre-training in a place would meet before it
-// opens its data. It changes nothing. Call it inside torch.Run.
-func Preflight(c config.Contrast, p Place) error {
+// Possible returns the first error that a pre-training in a place would meet before its
+// network is known. It sets the settings that a resumed run keeps, and changes no file.
+// Call it inside torch.Run.
+func Possible(c *config.Contrast, p Place) error {
 	if c.Init != "" {
 		if _, err := weights.Open(c.Init, ""); err != nil {
 			return err
@@ -31,7 +32,13 @@ func Preflight(c config.Contrast, p Place) error {
 	if err := rundir.Possible(p.Dir, c.TBPath); err != nil {
 		return err
 	}
-	if err := ResumeCompute(&c.Machine, c.Resume, p.Dir); err != nil {
+	return ResumeCompute(&c.Machine, c.Resume, p.Dir)
+}
+
+// Preflight returns the first error that a pre-training in a place would meet before it
+// opens its data. It changes nothing. Call it inside torch.Run.
+func Preflight(c config.Contrast, p Place) error {
+	if err := Possible(&c, p); err != nil {
 		return err
 	}
 	return Buildable(c.Net, c.Machine, c.Jigsaw)

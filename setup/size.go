@@ -15,7 +15,7 @@ import (
 // resumes a run, they are those of that run. said is a sentence about what was chosen.
 // c.Resolve must be called afterwards. Size opens the dataset.
 func Size(ctx context.Context, c *config.Contrast, set map[string]bool) (said string, err error) {
-	splits, err := Splits(ctx, c.Data, nil)
+	splits, err := Splits(ctx, *c, nil)
 	if err != nil {
 		return "", err
 	}

@@ -33,10 +33,11 @@ func Precision(t *autotune.Tuner, m *config.Machine, s Step) (described string, 
 
 // SplitThreads chooses how many threads compute and how many workers load images, if
 // the options leave them open, and sets the number of compute threads. asked is the
-// precision in the options before Precision chose one. described is as for Precision.
+// precision in the options before Precision chose one. described is as for Precision; rate
+// is the speed of the split in images per second, or 0 if nothing was measured.
 func SplitThreads(
 	t *autotune.Tuner, m *config.Machine, asked string, s Step, images autotune.Images,
-) (described string, err error) {
+) (described string, rate float64, err error) {
 	w := s.workload()
 	w.Given = autotune.Setting{
 		Precision: m.Precision, Format: m.MemoryFormat, Threads: m.Threads, Workers: m.Workers,
@@ -44,7 +45,7 @@ func SplitThreads(
 	w.Images = &images
 	chosen, described, err := t.SplitThreads(w, asked)
 	m.Threads, m.Workers = chosen.Threads, chosen.Workers
-	return described, err
+	return described, chosen.Rate, err
 }
 
 func (s Step) workload() autotune.Workload {

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"contralens/autotune"
-	"contralens/checkpoint/weights"
 	"contralens/config"
 	"contralens/contrast"
+	"contralens/internal/humanize"
 	"contralens/nn"
 	"contralens/rundir"
 	"contralens/setup"
@@ -77,18 +78,11 @@ type pretraining struct {
 }
 
 func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
-	if c.Init != "" {
-		if _, err := weights.Open(c.Init, ""); err != nil {
-			return err // before time is spent on measuring
-		}
-	}
-	if err := rundir.Possible(p.place.Dir, c.TBPath); err != nil {
+	// Before time is spent on measuring.
+	if err := setup.Possible(&c, p.place); err != nil {
 		return err
 	}
-	if err := setup.ResumeCompute(&c.Machine, c.Resume, p.place.Dir); err != nil {
-		return err
-	}
-	r, chosen, err := p.build(ctx, c)
+	r, chosen, rate, err := p.build(ctx, c)
 	if r != nil {
 		defer r.Close()
 	}
@@ -118,12 +112,17 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 		}
 	}
 	r.say("%s", r.summary())
+	if rate > 0 && r.GlobalStep == 0 {
+		p.Progress.Forecast(setup.Forecast{Images: r.Train.Len(), Epochs: r.Config.Epochs, Rate: rate})
+	}
 	return p.train(ctx, r)
 }
 
 // build makes the run. Options that are left open are settled by measuring; chosen
-// describes the results.
-func (p *pretraining) build(ctx context.Context, c config.Contrast) (r *Run, chosen []string, err error) {
+// describes the results, and rate is the measured speed in images per second, or 0.
+func (p *pretraining) build(
+	ctx context.Context, c config.Contrast,
+) (r *Run, chosen []string, rate float64, err error) {
 	var precision, split string
 	var choose Chooser
 	if p.Tuner != nil {
@@ -133,23 +132,23 @@ func (p *pretraining) build(ctx context.Context, c config.Contrast) (r *Run, cho
 		}
 	}
 	if r, err = NewRun(ctx, p.World, c, p.place.Dir, choose); err != nil {
-		return r, nil, err
+		return r, nil, 0, err
 	}
 	r.Say = p.Progress.Print
 	r.Hooks = append(p.hooks(ctx, r.Config), p.Hooks...)
 	if p.Tuner == nil {
-		return r, nil, nil
+		return r, nil, 0, nil
 	}
 	folder := c.DataFolder
 	if folder != "" {
 		if folder, err = filepath.Abs(folder); err != nil {
-			return r, nil, err
+			return r, nil, 0, err
 		}
 	}
 	images := autotune.Images{Dataset: r.Train, Views: r.Views, From: folder}
 	step := setup.ContrastStep(&c, r.Model.Net)
-	split, err = setup.SplitThreads(p.Tuner, &r.Config.Machine, c.Precision, step, images)
-	return r, []string{precision, split}, err
+	split, rate, err = setup.SplitThreads(p.Tuner, &r.Config.Machine, c.Precision, step, images)
+	return r, []string{precision, split}, rate, err
 }
 
 // hooks returns the hooks that every pre-training has.
@@ -226,19 +225,60 @@ func (p *pretraining) train(ctx context.Context, r *Run) error {
 		err = r.LastGood(err)
 		p.Progress.Log("%s", rundir.FailedLine(err))
 	default:
-		r.say("trained %d epochs in %s", min(r.Epoch, r.Config.Epochs), time.Since(begin).Round(time.Second))
+		r.say("trained %s in %s%s", humanize.Count(min(r.Epoch, r.Config.Epochs), "epoch"),
+			humanize.Duration(time.Since(begin)), r.outcome())
 	}
 	return err
 }
 
-// summary describes the training in one sentence, and names the run directory.
+// outcome describes the means of the last epoch, which are the loss and the accuracy of the
+// run.
+func (r *Run) outcome() string {
+	if r.last.Images == 0 {
+		return ""
+	}
+	loss, accuracy := r.last.Means()
+	return fmt.Sprintf("; mean of the last epoch: loss %.3f, acc %.1f %%", loss, accuracy)
+}
+
+// visible is the number of steps in which a loss that rises is noticed.
+const visible = 10
+
+// summary describes the training in a few lines, and names the run directory.
 func (r *Run) summary() string {
 	c := r.Config
-	chance := ""
-	if c.Memory == "moco" || c.Memory == "bank" {
-		chance = fmt.Sprintf("; loss at chance ln(K+1) = %.3f", contrast.Chance(c.K))
+	lines := []string{
+		fmt.Sprintf("%s on %s; %s in %s (%s), %s per epoch", c.Method, r.images(), c.Arch, c.Precision, c.MemoryFormat,
+			humanize.Count(r.Batches, "step")),
+		"features: " + c.FeatureTransform.Brief(),
 	}
-	return fmt.Sprintf("%s on %d images of %s (%d classes), %s in %s (%s), %d steps per epoch; features: %s%s\n"+
-		"run directory: %s", c.Method, r.Train.Len(), r.Train.Name(), len(r.Train.Classes()),
-		c.Arch, c.Precision, c.MemoryFormat, r.Batches, c.FeatureTransform.Describe(), chance, r.Dir)
+	if c.Memory == "moco" || c.Memory == "bank" {
+		lines[1] += fmt.Sprintf("; loss at chance ln(K+1) = %.3f", contrast.Chance(c.K))
+	}
+	if c.Memory != "none" && c.Memory != "target" {
+		lines = append(lines, "acc: how often an image's other view scores above all negatives")
+	}
+	steps := (r.Model.Method.State().Queue + c.BatchSize - 1) / c.BatchSize
+	if steps >= visible && r.GlobalStep == 0 {
+		lines = append(lines, fmt.Sprintf("the queue starts with random keys, which are easy to tell from a view: "+
+			"the loss rises until they have left it, in step %d", steps))
+	}
+	return strings.Join(append(lines, "run directory: "+r.Dir), "\n")
+}
+
+// images describes the training images: "300 images in photos, no classes".
+func (r *Run) images() string {
+	from := "of " + r.Train.Name()
+	if name := r.Train.Name(); name == "folder" || name == "list" {
+		from = "in " + filepath.Clean(r.Config.DataFolder)
+	}
+	classes := "no classes"
+	switch n := len(r.Train.Classes()); n {
+	case 0:
+	case 1:
+		classes = "1 class"
+	default:
+		classes = fmt.Sprintf("%d classes", n)
+	}
+	return fmt.Sprintf("%s %s, %s", humanize.Count(r.Train.Len(), "image"), from, classes)
 }

@@ -3,6 +3,8 @@ package train_test
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,8 +32,9 @@ func brief(t *testing.T) config.Contrast {
 	return c
 }
 
-// A Progress that has only a writer shows a line every print_freq steps, and log.txt has
-// the same lines.
+// A Progress that has only a writer shows a line every print_freq steps and one for every
+// epoch, and log.txt has the same lines. The last one has the means of the last epoch, as
+// metrics.jsonl does.
 func TestPretrainShows(t *testing.T) {
 	var shown bytes.Buffer
 	p := &train.Progress{Out: &shown}
@@ -40,12 +43,51 @@ func TestPretrainShows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(shown.String(), " img/s "); n != 4 {
-		t.Errorf("want a line for each of 4 steps, got %d:\n%s", n, &shown)
+	if n := strings.Count(shown.String(), " img/s"); n != 4 {
+		t.Errorf("want a line for each of 2 epochs and for the step before its end, got %d:\n%s", n, &shown)
+	}
+	for line := range strings.Lines(shown.String()) {
+		if strings.HasPrefix(line, "epoch ") && len([]rune(line)) > 101 {
+			t.Errorf("a line of more than 100 columns: %s", line)
+		}
+	}
+	metrics, ok := rundir.LastMetrics(os.DirFS(result.Dir).(fs.StatFS)), false
+	for _, m := range metrics {
+		if m.EpochEnd && m.Epoch == 2 && m.LossMean != nil {
+			ok = strings.Contains(shown.String(), fmt.Sprintf("trained 2 epochs in 0 s; mean of the last epoch: loss %.3f, acc %.1f %%\n", *m.LossMean, *m.AccuracyMean))
+		}
+	}
+	if !ok {
+		t.Errorf("want the means of %v at the end of\n%s", metrics, &shown)
 	}
 	log, err := os.ReadFile(filepath.Join(result.Dir, rundir.LogFile))
 	if err != nil || string(log) != shown.String() {
 		t.Errorf("log.txt (%v):\n%s\nwant what is shown:\n%s", err, log, &shown)
+	}
+}
+
+// On a terminal the steps are shown in one line, which fits its width and leaves nothing
+// behind; the epochs stay.
+func TestPretrainOnTerminal(t *testing.T) {
+	for columns, wide := range map[int]int{0: 79, 200: 80, 40: 39} {
+		var shown bytes.Buffer
+		p := &train.Progress{Out: &shown, Terminal: true, Columns: columns}
+		if _, err := train.Pretrain(context.Background(), brief(t), train.Options{Progress: p}); err != nil {
+			t.Fatal(err)
+		}
+		p.Close()
+		drawn := 0
+		for _, line := range strings.Split(shown.String(), "\r\033[K") {
+			if !strings.HasSuffix(line, "\n") && line != "" {
+				drawn++
+				if len([]rune(line)) > wide {
+					t.Errorf("%d columns: a line of %d: %q", columns, len([]rune(line)), line)
+				}
+			}
+		}
+		if drawn == 0 || strings.Count(shown.String(), " done  loss ") != 2 {
+			t.Errorf("%d columns: %d lines in place in\n%q", columns, drawn, &shown)
+		}
 	}
 }
 

@@ -5,39 +5,40 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
-
-	"contralens/contrast"
 	"contralens/rundir"
+	"contralens/setup"
 )
 
-// Progress shows a run on Out: as a bar on a terminal, as lines elsewhere. It writes the
-// lines to log.txt, too. Print may be called from any goroutine.
+// Progress shows a run on Out: on a terminal as a line in place, elsewhere as a line every
+// few steps; a line for every epoch stays in both. It writes the lines to log.txt, too.
+// Print may be called from any goroutine.
 type Progress struct {
 	Out       io.Writer // nil: nothing is shown
 	Terminal  bool      // Out is a terminal
+	Columns   int       // of the terminal; 0: 80
 	PrintFreq int       // steps per line; 0: those of the configuration
 
-	mu     sync.Mutex // of Out, bar and log
-	bar    *progressbar.ProgressBar
-	log    *os.File
-	before []string // lines that wait for the log
-	begin  time.Time
-	first  int // global step at which this process began
-	mark   time.Time
-	images int
-	wait   time.Duration
-	comp   time.Duration
-	loss   float64
-	acc    float64
-	chance float64 // sum of ln(K+1)
-	steps  int
+	mu       sync.Mutex // of Out, shown and log
+	shown    bool       // a line stands in place
+	drawn    time.Time  // when it was written
+	log      *os.File
+	before   []string // lines that wait for the log
+	begin    time.Time
+	first    int    // global step at which this process began
+	recent   window // the steps since the last line
+	epoch    window // the steps of this epoch in this process
+	forecast bool   // how long the training takes has been said
 }
+
+// Times after which a training that is slow shows something.
+const (
+	firstLine = 10 * time.Second
+	otherLine = 60 * time.Second
+	redraw    = 200 * time.Millisecond // of the line in place
+)
 
 // complete sets PrintFreq where the caller left it open.
 func (p *Progress) complete(printFreq int) {
@@ -59,7 +60,10 @@ func (p *Progress) out() io.Writer {
 func (p *Progress) Print(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	line := fmt.Sprintf(format, args...)
+	p.say(fmt.Sprintf(format, args...))
+}
+
+func (p *Progress) say(line string) {
 	p.clear()
 	fmt.Fprintln(p.out(), line)
 	p.note(line)
@@ -108,10 +112,27 @@ func (p *Progress) note(line string) {
 	fmt.Fprintln(p.log, line)
 }
 
+// clear removes the line in place.
 func (p *Progress) clear() {
-	if p.bar != nil {
-		p.bar.Clear()
+	if p.shown {
+		fmt.Fprint(p.out(), "\r\033[K")
+		p.shown = false
 	}
+}
+
+// draw replaces the line in place.
+func (p *Progress) draw(line string) {
+	fmt.Fprint(p.out(), "\r\033[K", line) // a terminal that is gone does not end the training
+	p.shown, p.drawn = true, time.Now()
+}
+
+// width returns the columns of the line in place. The last column stays free, because some
+// terminals continue on the next line after it.
+func (p *Progress) width() int {
+	if p.Columns > 0 {
+		return min(p.Columns-1, terminalWidth)
+	}
+	return terminalWidth - 1
 }
 
 // Evaluating shows the progress of an evaluation, in images.
@@ -119,12 +140,12 @@ func (p *Progress) Evaluating(done, total int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.Terminal {
-		fmt.Fprintf(p.out(), "\r\033[Kfeatures of %d of %d images", done, total)
+		p.draw(fmt.Sprintf("features of %d of %d images", done, total))
 		if done == total {
-			fmt.Fprint(p.out(), "\r\033[K")
+			p.clear()
 		}
 	}
-	p.mark = time.Now()
+	p.recent.begin = time.Now()
 }
 
 // Hook returns the hook that shows the steps.
@@ -132,85 +153,90 @@ func (p *Progress) Hook() Hook {
 	return Hook{
 		Order: Display,
 		Start: func(r *Run) error {
-			p.begin, p.mark, p.first = time.Now(), time.Now(), r.GlobalStep
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			now := time.Now()
+			p.begin, p.first = now, r.GlobalStep
+			p.recent, p.epoch = window{begin: now}, window{begin: now}
 			return nil
 		},
-		Step: p.step,
-		Epoch: func(*Run) error {
-			p.endBar()
-			p.reset()
+		Step:  p.step,
+		Epoch: p.epochEnd,
+		Stop: func(*Run) error {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.clear()
 			return nil
 		},
-		Stop: func(*Run) error { p.endBar(); return nil },
 	}
-}
-
-func (p *Progress) endBar() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.clear()
-	p.bar = nil
-}
-
-func (p *Progress) reset() {
-	p.mark, p.images, p.wait, p.comp, p.loss, p.acc, p.chance, p.steps = time.Now(), 0, 0, 0, 0, 0, 0, 0
 }
 
 func (p *Progress) step(r *Run, s Step) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.images, p.wait, p.comp = p.images+s.Images, p.wait+s.Wait, p.comp+s.Compute
-	p.loss, p.acc, p.steps = p.loss+s.Loss, p.acc+s.Accuracy, p.steps+1
-	p.chance += contrast.Chance(s.Negatives)
-	report := s.Step%p.PrintFreq == 0 || r.StepInEpoch == r.Batches
-	if p.Terminal {
-		if p.bar == nil {
-			p.bar = progressbar.NewOptions(r.Batches, progressbar.OptionSetWriter(p.out()), progressbar.OptionSetWidth(20),
-				progressbar.OptionThrottle(200*time.Millisecond),
-				progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false))
+	if p.epoch.steps == 0 { // evaluations between epochs are no part of them
+		start := time.Now().Add(-s.Wait - s.Compute)
+		p.epoch.begin = start
+		if p.recent.steps == 0 {
+			p.recent.begin = start
 		}
-		p.bar.Describe(p.line(r, s))
-		p.bar.Set(r.StepInEpoch) // a terminal that is gone does not end the training
 	}
-	if report {
-		line := p.line(r, s)
+	p.recent.add(s)
+	p.epoch.add(s)
+	if p.Terminal && time.Since(p.drawn) > redraw {
+		p.draw(p.stepLine(r, s, p.width()))
+	}
+	patience := otherLine
+	if r.GlobalStep-p.first == p.recent.steps { // no line yet
+		patience = firstLine
+	}
+	if s.Step%p.PrintFreq != 0 && time.Since(p.recent.begin) < patience {
+		return nil
+	}
+	p.estimate(r)
+	if r.StepInEpoch < r.Batches { // or else the line of the epoch follows
+		line := p.stepLine(r, s, lineWidth)
 		if !p.Terminal {
 			fmt.Fprintln(p.out(), line)
 		}
 		p.note(line)
-		p.reset()
 	}
+	p.recent = window{begin: time.Now()}
 	return nil
 }
 
-// line describes the run in one line. Its means are over the steps since the last line.
-func (p *Progress) line(r *Run, s Step) string {
-	spent := time.Since(p.mark)
-	share := func(d time.Duration) float64 { return 100 * d.Seconds() / max(spent.Seconds(), 1e-9) }
-	aStep := float64(time.Since(p.begin)) / float64(r.GlobalStep-p.first)
-	left := time.Duration(aStep * float64(r.Config.Epochs*r.Batches-r.GlobalStep)).Round(time.Second)
-	loss := fmt.Sprintf("loss %.3f", p.loss/float64(p.steps))
-	if s.Negatives > 0 {
-		loss += fmt.Sprintf(" (chance %.3f)", p.chance/float64(p.steps))
+func (p *Progress) epochEnd(r *Run) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.say(p.epochLine(r))
+	p.recent, p.epoch = window{begin: time.Now()}, window{begin: time.Now()}
+	return nil
+}
+
+// Forecast tells how long the training will take, from a measurement.
+func (p *Progress) Forecast(f setup.Forecast) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.foretell(f)
+}
+
+// estimate tells how long the training will take after its first steps, unless a
+// measurement has told it.
+func (p *Progress) estimate(r *Run) {
+	if !p.forecast {
+		p.foretell(setup.Forecast{Images: r.Train.Len(), Epochs: r.Config.Epochs, Rate: p.recent.rate()})
 	}
-	parts := []string{
-		fmt.Sprintf("epoch %d/%d step %d/%d", r.Epoch, r.Config.Epochs, r.StepInEpoch, r.Batches),
-		loss,
-		fmt.Sprintf("acc %.1f %%", p.acc/float64(p.steps)),
-		fmt.Sprintf("lr %.4g", s.Rate),
-		fmt.Sprintf("%.0f img/s", float64(p.images)/spent.Seconds()),
-		fmt.Sprintf("wait %.0f %% compute %.0f %% rest %.0f %%",
-			share(p.wait), share(p.comp), max(0, 100-share(p.wait)-share(p.comp))),
-		fmt.Sprintf("left %s", left),
+}
+
+// short is the time of a training that ends before anyone would read how long it takes.
+const short = time.Minute
+
+func (p *Progress) foretell(f setup.Forecast) {
+	p.forecast = true
+	if f.Time() >= short {
+		p.say(f.At(time.Now()))
 	}
-	if s.Jigsaw != nil {
-		parts = slices.Insert(parts, 3, fmt.Sprintf("jigsaw loss %.3f acc %.1f %%", s.Jigsaw.Loss, s.Jigsaw.Accuracy))
+	if w := f.Warning(); w != "" {
+		p.say("note: " + w)
 	}
-	if k := r.Model.Method.State().Queue; r.GlobalStep*r.Config.BatchSize < k {
-		parts = append(parts, fmt.Sprintf("queue %d %%", 100*r.GlobalStep*r.Config.BatchSize/k))
-	}
-	if s.Transformed {
-		parts = append(parts, "FT")
-	}
-	return strings.Join(parts, "  ")
 }

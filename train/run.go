@@ -51,8 +51,9 @@ type Run struct {
 	DropLast  bool
 	monitors  []Hook // of every run: collapse, onset of the transformation
 	notes     notes
-	saved     string // the newest checkpoint, written by this run or resumed from
-	savedStep int    // its step
+	last      EpochMeter // of the last complete epoch of this process
+	saved     string     // the newest checkpoint, written by this run or resumed from
+	savedStep int        // its step
 }
 
 // Step is what hooks learn about a step.
@@ -127,6 +128,7 @@ func (r *Run) do(ctx context.Context) error {
 		if err := r.each(func(h Hook) func(*Run) error { return h.Epoch }); err != nil {
 			return err
 		}
+		r.last = r.Meter
 		r.Epoch, r.StepInEpoch, r.Meter = r.Epoch+1, 0, EpochMeter{}
 	}
 	return nil

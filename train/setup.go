@@ -26,7 +26,7 @@ func NewRun(ctx context.Context, w world.World, c config.Contrast, dir string, c
 		return nil, err
 	}
 	r := &Run{Config: c, Dir: dir, Epoch: 1, World: w, monitors: []Hook{watchCollapse(), watchOnset()}}
-	splits, err := setup.Splits(ctx, c.Data, r.notes.add)
+	splits, err := setup.Splits(ctx, c, r.notes.add)
 	if err != nil {
 		return nil, err
 	}

@@ -44,14 +44,14 @@ func ViewTiles(img *views.Image, path string, spec views.Spec, n int, seed uint6
 		d := spec.Draw(img.W, img.H, views.NewRand(seed, 1, 0, v))
 		spec.Render(values, views.Whole(img), &d, &sc)
 		title := fmt.Sprintf("%d: %d x %d", v+1, d.Crop.W, d.Crop.H)
-		tiles = append(tiles, Tile{Picture: viewPicture(values, spec.Shape()), Title: title, Caption: d.String()})
+		tiles = append(tiles, Tile{Picture: ViewPicture(values, spec.Shape()), Title: title, Caption: d.String()})
 	}
 	return tiles
 }
 
-// viewPicture converts a normalized view to a picture. The patches of a jigsaw are in
+// ViewPicture converts a normalized view to a picture. The patches of a jigsaw are in
 // their grid, with gaps.
-func viewPicture(values []float32, shape []int) image.Image {
+func ViewPicture(values []float32, shape []int) image.Image {
 	side := shape[len(shape)-1]
 	n, columns := 1, 1
 	if len(shape) == 4 {

@@ -37,7 +37,7 @@ It accepts all options of contrast, with these differences:
 Ctrl-C stops it at once, without a result (exit code 130).`,
 		Args: cli.NoArguments,
 		Example: `  # MoCo v2 with the feature transformation: ResNet-50, 224 pixels, generated photos
-  contralens bench step --amp
+  contralens bench step
   # other trainings, with the options of contrast
   contralens bench step --method SimCLR --ft none --arch resnet18 \
     --batch_size 64 --data_folder photos

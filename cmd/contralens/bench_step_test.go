@@ -19,7 +19,7 @@ func TestBenchStep(t *testing.T) {
 	t.Setenv("TMPDIR", temp)
 	small := "bench step --arch resnet18 --width 0.0625 --input_res 32 --batch_size 4 -k 64 --steps 2 --warmup 1 --threads 1 --json "
 	for _, line := range []string{
-		"--amp --stem cifar",
+		"--precision bf16 --stem cifar",
 		// Epochs of a step each, more of them than are asked for.
 		"--method SimCLR --ft none --data_folder " + filepath.Dir(photo) + " --limit 3 --batch_size 2 --precision fp32 --epochs 1",
 		"--network_only --stem cifar --precision fp32",
@@ -56,7 +56,7 @@ func TestBenchStep(t *testing.T) {
 		if r.Steps != 2 || r.Arch != "resnet18" || r.PeakMB < 10 || r.Peak <= 0 || r.GFLOPS <= 0 || r.GFLOPS > r.Peak {
 			t.Errorf("%s: %s", line, text)
 		}
-		if want := map[bool]string{true: "bf16", false: "fp32"}[strings.Contains(line, "--amp")]; r.Precision != want || r.NetworkOnly != strings.Contains(line, "network") {
+		if want := map[bool]string{true: "bf16", false: "fp32"}[strings.Contains(line, "bf16")]; r.Precision != want || r.NetworkOnly != strings.Contains(line, "network") {
 			t.Errorf("%s: %s, want %s", line, text, want)
 		}
 	}

@@ -40,10 +40,9 @@ func counter() (show func(split string, done, total int), erase func()) {
 
 // openRaw opens the splits of a dataset without a cache and without replacing unreadable
 // images.
-func openRaw(ctx context.Context, folder, name, imagenet100 string, limit int, note func(string)) (data.Splits, error) {
-	p, err := sets.Open(ctx, sets.Options{
-		Name: name, Folder: folder, Imagenet100Path: imagenet100, Limit: limit, CacheBytes: -1, Note: note,
-	})
+func openRaw(ctx context.Context, o sets.Options) (data.Splits, error) {
+	o.CacheBytes = -1
+	p, err := sets.Open(ctx, o)
 	var wrong *sets.OptionError
 	if errors.As(err, &wrong) && wrong.Option == sets.Folder {
 		// The folder is an argument here, not an option.

@@ -11,7 +11,9 @@ import (
 
 	"contralens/cmd/internal/cli"
 	"contralens/config"
+	"contralens/data/codec"
 	"contralens/data/pack"
+	"contralens/data/sets"
 )
 
 func dataPackCommand() *cobra.Command {
@@ -42,7 +44,10 @@ Ctrl-C stops it and removes what was packed so far (exit code 130).`,
 func packImages(src, dst string, c config.DataPack) error {
 	ctx, done := interruptible(func(string) { displayLine("contralens: stopping and removing what was packed so far") })
 	defer done()
-	p, err := openRaw(ctx, src, c.Dataset, c.Imagenet100Path, c.Limit, printNote)
+	p, err := openRaw(ctx, sets.Options{
+		Name: c.Dataset, Folder: src, Imagenet100Path: c.Imagenet100Path, Limit: c.Limit,
+		Strict: c.Strict, Gray16: codec.Gray16(c.Gray16), Note: printNote, Test: sets.TestIfSound,
+	})
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"contralens/config"
 	"contralens/data"
 	"contralens/data/pack"
+	"contralens/data/sets"
 )
 
 func dataStatsCommand() *cobra.Command {
@@ -41,7 +42,10 @@ func dataStatsCommand() *cobra.Command {
 func stats(folder string, c config.DataStats) error {
 	notes := []string{}
 	note := func(s string) { notes = append(notes, s) }
-	p, err := openRaw(context.Background(), folder, c.Dataset, c.Imagenet100Path, c.Limit, note)
+	p, err := openRaw(context.Background(), sets.Options{
+		Name: c.Dataset, Folder: folder, Imagenet100Path: c.Imagenet100Path, Limit: c.Limit, Strict: c.Strict, Note: note,
+		Test: sets.TestIfSound,
+	})
 	if err != nil {
 		return err
 	}
@@ -98,6 +102,9 @@ func printStats(s pack.Stats) {
 	row("formats", "%s", cmp.Or(strings.Join(formats, ", "), "none"))
 	if s.Bytes > 0 {
 		row("files", "%.1f MB", float64(s.Bytes)/1e6)
+	}
+	for _, kind := range slices.Sorted(maps.Keys(s.Repaired)) {
+		row("damaged", "%d are read although %s", s.Repaired[kind], kind)
 	}
 	row("unreadable", "%d", len(s.Unreadable))
 	const most = 20

@@ -177,6 +177,14 @@ func TestJudgingAnEncoder(t *testing.T) {
 	if b, err := os.ReadFile("table.html"); err != nil || !bytes.Contains(b, []byte("<td>sweep</td>")) {
 		t.Errorf("table.html: %v\n%s", err, b)
 	}
+	must(t, "report", "save/pre", "save/lbfgs", "-o", "page.html")
+	if b, err := os.ReadFile("page.html"); err != nil || !bytes.Contains(b, []byte("contralens/app.js")) {
+		t.Errorf("page.html is not the page of two runs: %v\n%.300s", err, b)
+	}
+	must(t, "report", "save/lbfgs", "-o", "one.html", "--format", "html")
+	if b, err := os.ReadFile("one.html"); err != nil || !bytes.Contains(b, []byte("<td>lbfgs</td>")) {
+		t.Errorf("one.html is not a table: %v\n%.300s", err, b)
+	}
 	// The encoder of the probes changes under them.
 	must(t, small(images, "--epochs", "1", "--name", "pre", "--overwrite", "--alpha", "0.5")...)
 	if code, text := command(t, "predict", "--ckpt", "save/lbfgs/current.pth", photo); code != exitFailed || !strings.Contains(text, "has changed") {
@@ -247,6 +255,8 @@ func TestJudgingMistakes(t *testing.T) {
 		"report save":              "found none",
 		"report save --format pdf": "markdown",
 		"report save -o t.xlsx":    ".csv",
+		"report a b":               "want one directory for a table",
+		"report a --format page":   "want a file to write as well",
 		"linear --ckpt save/pre/current.pth --data_folder IMAGES --lr_sweep 1,2,x":  "numbers separated by commas",
 		"linear --ckpt save/pre/current.pth --data_folder IMAGES --resume else.pth": "else.pth",
 	} {

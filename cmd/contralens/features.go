@@ -31,10 +31,11 @@ func featuresCommand() *cobra.Command {
 	given := cli.Bind(cmd, &c)
 	cmd.Args = cli.Arguments(1, "a folder of images", "features photos --ckpt save/run/current.pth -o photos.parquet")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		set, _, err := given()
+		set, warnings, err := given()
 		if err != nil {
 			return err
 		}
+		printNotes(warnings)
 		if c.Out == "" || c.Ckpt == "" {
 			return cli.Wrong(errors.New("features: want --ckpt with an encoder and -o with a file to write"))
 		}

@@ -155,7 +155,7 @@ func TestFromImagesToFigures(t *testing.T) {
 	data := stripes(t, 11)
 	t.Chdir(t.TempDir())
 	text := must(t, small(data, "--epochs", "3", "--ft", "posneg", "--mix_start_epoch", "1", "--save_score", "--knn_every", "2", "--name", "ft")...)
-	for _, want := range []string{"loss at chance ln(K+1) = 3.045", "from epoch 2 on", "k-NN top-1 untrained", "k-NN top-1 after epoch 3", "queue 80 %", "wait", "FT"} {
+	for _, want := range []string{"loss at chance ln(K+1) = 3.045", "from epoch 2 on", "k-NN top-1 untrained", "k-NN top-1 after epoch 3", "queue 80 %", "FT"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("want %q in\n%s", want, text)
 		}

@@ -31,10 +31,11 @@ func neighborsCommand() *cobra.Command {
 	given := cli.Bind(cmd, &c)
 	cmd.Args = cli.Arguments(1, "one image", "neighbors photos/cat.jpg --in photos.parquet -o grid.png")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		set, _, err := given()
+		set, warnings, err := given()
 		if err != nil {
 			return err
 		}
+		printNotes(warnings)
 		if c.In == "" || (c.Out == "" && !c.JSON) {
 			return cli.Wrong(errors.New("neighbors: want --in with a file written by contralens features, " +
 				"and -o with a PNG file to write"))

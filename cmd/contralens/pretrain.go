@@ -21,7 +21,7 @@ type training struct {
 
 // newTraining returns a training that listens for signals if there is something to stop.
 func newTraining(listen bool) *training {
-	p := &train.Progress{Out: os.Stdout, Terminal: term.IsTerminal(int(os.Stdout.Fd()))}
+	p := &train.Progress{Out: os.Stdout, Terminal: term.IsTerminal(int(os.Stdout.Fd())), Columns: columns()}
 	t := &training{p, newStopping(func(s string) { p.Print("%s", s) })}
 	if listen {
 		t.signals.Listen()

@@ -85,7 +85,7 @@ func TestTwoAndTwoEpochsAreFour(t *testing.T) {
 		t.Errorf("run.json is %s", b)
 	}
 	log, err := os.ReadFile("save/whole/log.txt")
-	if err != nil || !strings.Contains(string(log), "epoch 4/4 step 5/5") || !strings.Contains(string(log), "run directory: ") || !strings.Contains(string(log), "k-NN top-1 after epoch 4") {
+	if err != nil || !strings.Contains(string(log), "epoch 4/4 done  loss ") || !strings.Contains(string(log), "run directory: ") || !strings.Contains(string(log), "k-NN top-1 after epoch 4") {
 		t.Errorf("log.txt is %s", log)
 	}
 }

@@ -1,6 +1,9 @@
-// Requests to the server.
+// Requests to the server, or to the data of a saved page.
+
+import { answer, pictures, saved, worker } from "./saved.js";
 
 async function ask(path, params) {
+  if (saved) return answer(path, params ?? {});
   const query = new URLSearchParams(params);
   const response = await fetch(`api/${path}?${query}`);
   const body = await response.text();
@@ -29,7 +32,16 @@ export async function getRun(run) {
   r.remarks.tags ??= [];
   return r;
 }
-export const getCurves = (run, names, from, to, points) => ask("curves", { run, names: names.join(","), from, to, points });
+const atOnce = 64; // series that the server sends in one answer
+
+/** getCurves requests series. Runs of other programs may have many. */
+export async function getCurves(run, names, from, to, points) {
+  const parts = [];
+  for (let i = 0; i < Math.max(1, names.length); i += atOnce) parts.push(ask("curves", { run, names: names.slice(i, i + atOnce).join(","), from, to, points }));
+  const [first, ...rest] = await Promise.all(parts);
+  for (const part of rest) Object.assign(first.curves, part.curves);
+  return first;
+}
 export const getHistogram = (run, kind, from, to, rows) => ask("histogram", { run, kind, from, to, rows });
 export const getEmbedding = (run, epoch) => ask("embedding", { run, epoch });
 /** getOptions requests the options in which runs differ: [{ name, title, values by run }]. */
@@ -55,15 +67,17 @@ export async function saveNotes(run, notes) {
   throw new Error(message || `the server answered ${response.status}`);
 }
 
-export const thumbnails = (run) => `api/thumbnails?${new URLSearchParams({ run })}`;
+export const thumbnails = (run) => (saved ? pictures(run) : `api/thumbnails?${new URLSearchParams({ run })}`);
+export const umapWorker = () => (saved ? worker() : new Worker("umap-worker.js"));
 
 const patience = 15_000; // between two attempts to reach a server that has ended
 
 /**
  * follow calls onRuns with every new overview, onState with true while the connection is
- * open, and onEnd with the last words of a server that ends.
+ * open, and onEnd with the last words of a server that ends. A saved page has no news.
  */
 export function follow(onRuns, onState, onEnd) {
+  if (saved) return;
   const events = new EventSource("events");
   events.addEventListener("runs", (e) => onRuns(complete(JSON.parse(e.data))));
   events.addEventListener("open", () => onState(true));

@@ -1,11 +1,13 @@
 // The frame of the page: the current view, the theme, and the stream of updates.
 
-import { overviewAddress, whereabouts } from "./address.js";
+import { overviewAddress, runsAddress, whereabouts } from "./address.js";
 import { follow, getRuns } from "./api.js";
 import { h, setText } from "./dom.js";
 import { overview } from "./overview.js";
 import { applyTheme } from "./palette.js";
+import "./print.js";
 import { runView } from "./runview.js";
+import { saved } from "./saved.js";
 
 const main = document.getElementById("main");
 let news = null; // the last overview
@@ -80,7 +82,16 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => wind
 // The token is not needed after the cookie is set, and should not stay in the address bar.
 if (new URLSearchParams(location.search).has("token")) history.replaceState(null, "", location.pathname + location.hash);
 
+/** open shows the runs of a saved page, unless its address says otherwise. */
+function open(overview) {
+  setText(document.getElementById("live"), "saved");
+  if (!location.hash) location.replace(runsAddress(overview.runs.map((r) => r.id)));
+}
+
 window.addEventListener("hashchange", show);
 show();
-getRuns().then(take, (error) => main.replaceChildren(h("p", { class: "empty" }, `The runs could not be read: ${error.message}`)));
+getRuns().then((overview) => {
+  if (saved) open(overview);
+  take(overview);
+}, (error) => main.replaceChildren(h("p", { class: "empty" }, `The runs could not be read: ${error.message}`)));
 follow(take, connected, ended);

@@ -3,6 +3,7 @@
 
 import { s } from "./dom.js";
 import { shortened } from "./format.js";
+import { mark } from "./marks.js";
 import { ink } from "./palette.js";
 
 function save(blob, name) {
@@ -13,8 +14,9 @@ function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-/** swatch draws what a line or area of a legend looks like, from x to x + 20 around y. */
-export function swatch(x, y, { color, dash, fill, upright }) {
+/** swatch draws what a line, an area or the mark of a class looks like, from x to x + 20 around y. */
+export function swatch(x, y, { color, dash, fill, upright, mark: label }) {
+  if (label !== undefined) return mark(label, x + 14, y, 4.4, { fill: color });
   if (fill) return s("rect", { x: x + 4, y: y - 5, width: 12, height: 10, rx: 2, fill: color });
   const line = { stroke: color, "stroke-width": 2, "stroke-dasharray": dash?.join(" ") || null };
   return upright ? s("line", { x1: x + 10, x2: x + 10, y1: y - 7, y2: y + 7, ...line }) : s("line", { x1: x, x2: x + 20, y1: y, y2: y, ...line });
@@ -23,7 +25,7 @@ export function swatch(x, y, { color, dash, fill, upright }) {
 /**
  * sheet returns a chart as a picture that stands alone: with its title, what it shows (the
  * runs and the time) and its legend, above the chart. legend lists { label, color, dash,
- * fill, upright }.
+ * fill, upright, mark }.
  */
 export function sheet(chart, { title, about, legend = [] }) {
   const c = ink(), [, , w, height] = chart.getAttribute("viewBox").split(" ").map(Number);

@@ -54,13 +54,19 @@ export function charts(runs) {
       if (c.series.some((n) => has.has(n))) list.push({ ...c, group, axis: has.get(c.series.find((n) => has.has(n))).axis });
     }
   }
-  for (const [name, s] of has) {
-    if (!used.has(name)) list.push({ id: name, title: s.title, axis: s.axis, series: [name], group: "Other", read: "A series that the training program recorded under this name." });
+  const others = [...has].filter(([name]) => !used.has(name)), order = [...new Set(others.map(([, s]) => groupOf(s.title)))];
+  others.sort(([, a], [, b]) => order.indexOf(groupOf(a.title)) - order.indexOf(groupOf(b.title)));
+  for (const [name, s] of others) {
+    list.push({ id: name, title: s.title, axis: s.axis, series: [name], group: groupOf(s.title), read: "A series that the training program recorded under this name." });
   }
   return list;
 }
 
+/** groupOf returns the group of a series of another program: what comes before the first slash of its name. */
+const groupOf = (title) => (title.indexOf("/") > 0 ? title.slice(0, title.indexOf("/")) : "Other");
+
 export const read = {
+  tags: "Values that the training program recorded under this name. Each column is a step, each row a value; bright means that many have it.",
   ridges: "Each ridge is the distribution of a step, the oldest at the top. Where ridges move right, scores rise. The ridges near the selected time are darker.",
   heat: "Each column is a step, each row a score; bright means that many pairs have it. Click to choose the time. Follow the bright band: positives move up as the encoder learns; the transformation moves them down again and spreads them. The few scores beyond the recorded range are not shown.",
   distribution: "The distributions at the selected step. Where positives and negatives overlap, the encoder still has to learn. Dashed: before the feature transformation. All curves are scaled to the same area.",

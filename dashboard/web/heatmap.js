@@ -43,9 +43,9 @@ export const densityAt = (d, row, score) => row.density[Math.floor((score - d.ed
 /**
  * heatMap draws steps from left to right, scores upwards, and density as brightness. The
  * options are title, low and high (scores), last (step), top (the brightest density), onset
- * (0: none) and step (marked by a line; null: none). It returns { svg, x, y }, with the scales.
+ * (0: none), step (marked by a line; null: none) and unit (what is counted). It returns { svg, x, y }, with the scales.
  */
-export function heatMap(d, w, { title, step, last, onset, low, high, top }) {
+export function heatMap(d, w, { title, step, last, onset, low, high, top, unit = "score" }) {
   const height = 310, c = ink(), box = { left: 58, right: w - 62, top: 20, bottom: height - 44 };
   const canvas = document.createElement("canvas");
   canvas.width = d.rows.length;
@@ -57,8 +57,8 @@ export function heatMap(d, w, { title, step, last, onset, low, high, top }) {
   const first = d.rows[0].step, x = scale(first, Math.max(last, first + 1), box.left, box.right), y = scale(low, high, box.bottom, box.top);
   // The run may end before others, and have scores in a smaller range.
   const end = Math.min(last, d.rows.at(-1).step + d.rows.at(-1).n - 1), right = x(Math.max(end, first + 1));
-  const svg = s("svg", { viewBox: `0 0 ${w} ${height}`, role: "img", "aria-label": `Heat map: ${title}, steps ${count(first)} to ${count(end)}, scores ${number(d.edges[0], 2)} to ${number(d.edges.at(-1), 2)}` },
-    axes(box, x, y, { x: "step", y: "score", steps: true }),
+  const svg = s("svg", { viewBox: `0 0 ${w} ${height}`, role: "img", "aria-label": `Heat map: ${title}, steps ${count(first)} to ${count(end)}, ${unit}s ${number(d.edges[0], 2)} to ${number(d.edges.at(-1), 2)}` },
+    axes(box, x, y, { x: "step", y: unit, steps: true }),
     s("rect", { x: box.left, y: box.top, width: right - box.left, height: box.bottom - box.top, fill: `rgb(${heat(0)})` }),
     s("image", { href: canvas.toDataURL(), x: box.left, y: y(d.edges.at(-1)), width: right - box.left, height: y(d.edges[0]) - y(d.edges.at(-1)), preserveAspectRatio: "none", "image-rendering": "pixelated" }),
     colorBar(box, top, bright, "density"));
@@ -73,12 +73,12 @@ export function heatMap(d, w, { title, step, last, onset, low, high, top }) {
 }
 
 /** ridges draws about twenty distributions, each a little below the one before. It takes the options of heatMap, and a color. */
-export function ridges(d, w, { title, step, color, low, high, top }) {
+export function ridges(d, w, { title, step, color, low, high, top, unit = "score" }) {
   const tall = 64, most = 1.25; // pixels of the height top; a higher ridge is cut there
   const height = 360, c = ink(), box = { left: 58, right: w - 14, top: 14 + tall * most, bottom: height - 44 };
   const n = Math.min(20, d.rows.length);
   const x = scale(low, high, box.left, box.right), y = scale(0, 1, box.bottom, 14);
-  const svg = s("svg", { viewBox: `0 0 ${w} ${height}`, role: "img", "aria-label": `Ridgelines: ${title}, oldest at the top` }, axes({ ...box, top: 14 }, x, y, { x: "score", y: null }),
+  const svg = s("svg", { viewBox: `0 0 ${w} ${height}`, role: "img", "aria-label": `Ridgelines: ${title}, oldest at the top` }, axes({ ...box, top: 14 }, x, y, { x: unit, y: null }),
     s("text", { transform: `translate(14 ${(box.top + box.bottom) / 2}) rotate(-90)`, "text-anchor": "middle", "font-size": 11, fill: c.muted }, "step"));
   const chosen = step === null ? -1 : d.rows.findLastIndex((r) => r.step <= step);
   for (let i = 0; i < n; i++) {

@@ -13,6 +13,7 @@ import { read } from "./guide.js";
 import { densityAt, heatMap, ridges, rowAt, trimmed, usual } from "./heatmap.js";
 import { emptyPlot } from "./linechart.js";
 import { color, dashes, kindColor } from "./palette.js";
+import { tagHistograms } from "./tags.js";
 
 export const kindTitle = { pos: "Positives", neg: "Negatives", raw_pos: "Positives before FT", raw_neg: "Negatives before FT" };
 const settings = {
@@ -43,7 +44,8 @@ export function histogramsTab(first) {
   const key = h("ul", { class: "key", "aria-label": "Legend" });
   now.body.before(key);
   const none = h("div", { hidden: true });
-  const el = h("div", { class: "histograms" }, toolbar, none, h("div", { class: "content" }, maps, play, now.el));
+  const tags = tagHistograms(kindTitle, () => settings.style.get());
+  const el = h("div", { class: "histograms" }, toolbar, none, h("div", { class: "content" }, maps, play, now.el), tags.el);
 
   /** arrange makes a frame for positives and one for negatives of each run that has them. */
   function arrange() {
@@ -74,12 +76,14 @@ export function histogramsTab(first) {
       });
       return d;
     }));
+    const others = await tags.load(runs);
     if (closed || ticket !== asked) return;
     data = answers;
     const any = data.some((d) => d.pos || d.neg);
-    none.hidden = any;
+    none.hidden = any || others;
     el.querySelector(".content").hidden = !any;
     if (!any) {
+      before.hidden = true;
       none.replaceChildren(emptyPlot(runs.some((r) => r.kinds.length) ? "The first histograms are being written." : "There are no histograms. Train with --record for those of every step, or with --save_score for the positives."));
       return;
     }
@@ -113,6 +117,7 @@ export function histogramsTab(first) {
   }
 
   function draw() {
+    tags.draw();
     if (!data.some((d) => d.pos || d.neg)) return;
     const rows = lead().rows, row = rowAt(lead(), at());
     for (const entry of frames.values()) {
@@ -175,7 +180,11 @@ export function histogramsTab(first) {
 
   const table = () => [head, ...runs.flatMap((r, i) => Object.entries(data[i]).flatMap(([kind, d]) => rowsOf(kind, d, [rowAt(d, at())], runs.length > 1 ? r.label : "").slice(1)))];
 
-  const watch = new ResizeObserver(() => draw());
+  let width = 0;
+  const watch = new ResizeObserver(() => {
+    if (el.clientWidth !== width) draw(); // drawing changes the height
+    width = el.clientWidth;
+  });
   watch.observe(el);
   const redraw = () => draw();
   window.addEventListener("themechange", redraw);

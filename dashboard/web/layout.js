@@ -2,15 +2,17 @@
 
 /**
  * aligned rotates, mirrors and scales points to be as close as possible to reference
- * (ordinary Procrustes analysis in the plane; both are centered first). Principal
- * components and UMAPs are only defined up to such a motion, so without it an image
- * would jump from epoch to epoch. Lists of different lengths are not aligned.
+ * (Procrustes analysis in the plane): both are centered and get the same root mean square
+ * distance from the center. Principal components and UMAPs are only defined up to such a
+ * motion, so without it an image would jump from epoch to epoch. A least-squares scale would
+ * shrink a layout that has little in common with the reference. Lists of different lengths
+ * are not aligned.
  */
 export function aligned(points, reference) {
   if (!reference || reference.length !== points.length) return points;
   const a = centered(points), b = centered(reference);
   // For complex a and b, Σ conj(a) b fits a rotation, and Σ a b a reflection.
-  let [re, im, mirrorRe, mirrorIm, norm] = [0, 0, 0, 0, 0];
+  let [re, im, mirrorRe, mirrorIm, norm, target] = [0, 0, 0, 0, 0, 0];
   a.list.forEach(([x, y], i) => {
     const [u, v] = b.list[i];
     re += x * u + y * v;
@@ -18,10 +20,11 @@ export function aligned(points, reference) {
     mirrorRe += x * u - y * v;
     mirrorIm += x * v + y * u;
     norm += x * x + y * y;
+    target += u * u + v * v;
   });
-  if (!(norm > 0)) return points;
-  const mirror = Math.hypot(mirrorRe, mirrorIm) > Math.hypot(re, im);
-  const [c, d] = mirror ? [mirrorRe / norm, mirrorIm / norm] : [re / norm, im / norm];
+  const mirror = Math.hypot(mirrorRe, mirrorIm) > Math.hypot(re, im), length = mirror ? Math.hypot(mirrorRe, mirrorIm) : Math.hypot(re, im);
+  if (!(norm > 0) || !(length > 0)) return points;
+  const scale = Math.sqrt(target / norm) / length, [c, d] = mirror ? [mirrorRe * scale, mirrorIm * scale] : [re * scale, im * scale];
   return a.list.map(([x, y]) => {
     const w = mirror ? -y : y;
     return [c * x - d * w + b.x, d * x + c * w + b.y];

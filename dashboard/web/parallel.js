@@ -100,7 +100,11 @@ export function parallel({ choose, chosen }) {
     return best;
   }
 
-  const watch = new ResizeObserver(() => !el.hidden && draw());
+  let width = 0;
+  const watch = new ResizeObserver(() => {
+    if (!el.hidden && el.clientWidth !== width) requestAnimationFrame(draw);
+    width = el.clientWidth;
+  });
   watch.observe(el);
   const redraw = () => !el.hidden && draw();
   window.addEventListener("themechange", redraw);

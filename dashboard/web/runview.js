@@ -6,16 +6,19 @@ import { getRun } from "./api.js";
 import { curvesTab } from "./curves.js";
 import { h } from "./dom.js";
 import { embeddingTab } from "./embedding.js";
+import { everythingTab } from "./everything.js";
 import { histogramsTab } from "./histograms.js";
 import { logTab } from "./log.js";
 import { remarks } from "./remarks.js";
+import { saved } from "./saved.js";
 import { settingsTab } from "./settings.js";
 import { waterfallTab } from "./waterfall.js";
 
 const tabs = [
   ["curves", "Curves", curvesTab], ["histograms", "Histograms", histogramsTab], ["3d", "3-D", waterfallTab],
   ["embedding", "Embedding", embeddingTab], ["log", "Log", logTab], ["settings", "Configuration", settingsTab],
-];
+  ["all", "All", everythingTab],
+].filter(([id]) => !(saved && id === "log")); // a saved page has no log
 
 export function runView(first) {
   const ids = first.runs, several = ids.length > 1;

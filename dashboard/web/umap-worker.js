@@ -1,6 +1,6 @@
 // UMAP in a worker, so that the page stays responsive. The same seed gives the same map.
 /* global UMAP, importScripts */
-importScripts("lib/umap-js.min.js");
+if (!self.UMAP) importScripts("lib/umap-js.min.js"); // a saved page has both in one file
 
 self.onmessage = ({ data: { rows, neighbors, key } }) => {
   let state = 1;

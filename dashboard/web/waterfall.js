@@ -1,33 +1,44 @@
 // The 3-D view: distributions of a run over time, or a statistic of several runs, as
-// curves one behind the other. It can be turned.
+// curves one behind the other. It can be turned and zoomed.
 
+import { setting } from "./address.js";
 import { getCurves, getHistogram } from "./api.js";
-import { path } from "./axes.js";
-import { h, s } from "./dom.js";
-import { figure } from "./figure.js";
-import { number, short } from "./format.js";
-import { charts, read } from "./guide.js";
 import { smoothed } from "./curves.js";
-import { trimmed } from "./heatmap.js";
+import { h } from "./dom.js";
+import { figure } from "./figure.js";
+import { count, number } from "./format.js";
+import { charts, read } from "./guide.js";
+import { trimmed, usual } from "./heatmap.js";
 import { kindTitle } from "./histograms.js";
+import { landscape } from "./landscape.js";
 import { emptyPlot } from "./linechart.js";
-import { age, color, ink } from "./palette.js";
+import { age, color, dashes } from "./palette.js";
 
-const view = { turn: -0.55, tilt: 0.5 }; // in radians: around the vertical axis, downwards
-const limits = { turn: [-1.3, 1.3], tilt: [0.08, 1.35] };
+const limits = { turn: [-1.3, 1.3], tilt: [0.08, 1.35], closer: [1, 12] };
+const within = (key, v) => Math.max(limits[key][0], Math.min(limits[key][1], v));
+const angle = (key, otherwise) => setting(key, otherwise, { valid: (v) => v === within(key, v) });
+const settings = { turn: angle("turn", -0.55), tilt: angle("tilt", 0.5), zoom: angle("closer", 1), what: setting("landscape", null) };
 
 export function waterfallTab(first) {
-  let runs = first, scene = null, closed = false, asked = 0;
-  const what = h("select", { "aria-label": "Chart", onchange: () => load() });
-  const button = (label, text, turn, tilt) => h("button", { type: "button", "aria-label": label, title: label, onclick: () => rotate(turn, tilt) }, text);
+  let runs = first, scene = null, closed = false, asked = 0, shift = [0, 0], chosen = -1, drawn = null, dragging = false;
+  const what = h("select", { "aria-label": "Chart", onchange: () => {
+    settings.what.set(what.value);
+    load();
+  } });
+  const button = (label, text, go) => h("button", { type: "button", "aria-label": label, title: label, onclick: go }, text);
   const toolbar = h("div", { class: "toolbar", role: "group", "aria-label": "3-D view" }, what,
-    h("span", { class: "zoom" }, button("Turn left", "↶", -0.15, 0), button("Turn right", "↷", 0.15, 0), button("From above", "↑", 0, 0.12), button("From the side", "↓", 0, -0.12)));
-  const frame = figure({ id: "3d", title: "Landscape", read: read.waterfall, picture: () => ({ chart: frame.body.querySelector("svg").cloneNode(true) }), csv: () => table(), runs: () => runs.map((r) => r.label) });
+    h("span", { class: "zoom" }, button("Turn left", "↶", () => rotate(-0.15, 0)), button("Turn right", "↷", () => rotate(0.15, 0)), button("From above", "↑", () => rotate(0, 0.12)), button("From the side", "↓", () => rotate(0, -0.12)),
+      button("Zoom in", "+", () => zoom(1.4)), button("Zoom out", "−", () => zoom(1 / 1.4)), button("Show all", "All", () => reset())));
+  const frame = figure({ id: "3d", title: "Landscape", read: read.waterfall, csv: () => table(), runs: () => [...new Set(scene.curves.map((k) => k.run.label))],
+    picture: () => ({ chart: landscape(built(), view(), 900, 520).svg, about: scene.title, legend: legend() }) });
   frame.body.tabIndex = 0;
   frame.body.classList.add("turnable");
   frame.body.setAttribute("role", "application");
   frame.body.setAttribute("aria-roledescription", "3-D chart");
+  const tip = h("div", { class: "values", hidden: true, "aria-hidden": "true" });
   const el = h("div", { class: "waterfall" }, toolbar, frame.el);
+
+  const view = () => ({ turn: settings.turn.get(), tilt: settings.tilt.get(), zoom: settings.zoom.get(), shift });
 
   function choices() {
     const list = [];
@@ -45,11 +56,10 @@ export function waterfallTab(first) {
   async function load() {
     const list = choices(), keys = list.map((c) => c.key).join();
     if (what.dataset.keys !== keys) {
-      const was = what.value;
       what.dataset.keys = keys;
       what.replaceChildren(...list.map((c) => h("option", { value: c.key }, c.label)));
-      if (list.some((c) => c.key === was)) what.value = was;
     }
+    if (list.some((c) => c.key === settings.what.get())) what.value = settings.what.get();
     const choice = list.find((c) => c.key === what.value);
     const ticket = ++asked;
     what.hidden = !choice;
@@ -61,103 +71,147 @@ export function waterfallTab(first) {
     const next = choice.chart ? await runsScene(choice.chart) : await timeScene(choice);
     if (closed || ticket !== asked) return;
     scene = next;
+    if (!scene) frame.body.replaceChildren(emptyPlot("The first values are being written."));
     draw();
   }
 
   async function timeScene({ run, kind, label }) {
     const d = trimmed(await getHistogram(run.id, kind, 0, 2 ** 31, 44));
     if (!d) return null;
-    const x = d.edges.slice(1).map((e, i) => (e + d.edges[i]) / 2);
+    const x = d.edges.slice(1).map((e, i) => (e + d.edges[i]) / 2), n = d.rows.length, last = d.rows.at(-1).step;
     return {
-      title: label, x: { title: "score", text: (v) => number(v, 2) }, z: "step",
-      curves: d.rows.map((r, i) => ({ name: String(r.step), text: short(r.step), x, y: r.density, age: i / Math.max(1, d.rows.length - 1) })),
-      columns: ["step", "score", "density"],
+      title: label, columns: ["step", "score", "density"],
+      axes: {
+        x: { low: x[0], high: x.at(-1), title: "score" }, y: { low: 0, high: 1.1 * usual(d.rows), title: "density" },
+        z: { low: d.rows[0].step, high: Math.max(last, d.rows[0].step + 1), front: Math.max(last, d.rows[0].step + 1), title: "step", whole: true },
+      },
+      curves: d.rows.map((r, i) => ({ run, name: String(r.step), x, y: r.density, z: r.step, age: i / Math.max(1, n - 1), width: 1.5 })),
+      tell: (curve, i) => [`step ${count(curve.z)}, score ${number(curve.x[i], 2)}`, `density ${number(curve.y[i], 3)}`],
     };
   }
 
   async function runsScene(chart) {
     const name = chart.series[0];
     const all = await Promise.all(runs.map((r) => getCurves(r.id, [name], 0, 2 ** 31, 160)));
-    const curves = all.map((a, i) => ({ run: runs[i], c: a.curves[name] })).filter((k) => k.c?.step.length);
+    const found = all.map((a, i) => ({ run: runs[i], c: a.curves[name] })).filter((k) => k.c?.step.length);
+    if (found.length === 0) return null;
+    const curves = found.map(({ run, c }, i) => ({ run, name: run.id, x: c.step, y: smoothed(c.mean, 0.7), z: i, width: 2, fill: 0.1, dash: dashes(run.index) }));
+    const values = curves.flatMap((k) => k.y).filter((v) => v !== null), steps = curves.flatMap((k) => k.x);
+    const [low, high] = [Math.min(...values), Math.max(...values)];
     return {
-      title: chart.title, x: { title: "step", text: short }, z: "run",
-      curves: curves.map(({ run, c }) => ({ name: run.id, text: run.label, x: c.step, y: smoothed(c.mean, 0.7), run })),
-      columns: ["run", "step", name],
+      title: chart.title, columns: ["run", "step", name],
+      axes: {
+        x: { low: Math.min(...steps), high: Math.max(...steps, Math.min(...steps) + 1), title: "step", whole: true }, y: { low, high: high > low ? high : low + 1, title: chart.axis },
+        z: { low: 0, high: Math.max(1, curves.length - 1), front: 0, labels: found.map(({ run }, i) => ({ value: i, text: run.label })) },
+      },
+      curves, tell: (curve, i) => [`${curve.run.label}, step ${count(curve.x[i])}`, number(curve.y[i])],
     };
   }
 
-  /** draw projects the curves and paints them from back to front. */
+  /** built returns the scene in the colors of the theme: those of the runs, or of age. */
+  const built = () => ({ ...scene, curves: scene.curves.map((k) => ({ ...k, color: k.age === undefined ? color(k.run.index) : age(k.age) })) });
+
+  const legend = () => (scene.axes.z.labels ? built().curves.map((k) => ({ label: k.run.label, color: k.color, dash: k.dash }))
+    : [{ label: `step ${count(scene.curves[0].z)}`, color: age(0) }, { label: `step ${count(scene.curves.at(-1).z)}`, color: age(1) }]);
+
   function draw() {
     if (!scene) return;
-    const w = Math.max(280, frame.body.clientWidth), height = Math.max(280, Math.min(460, w * 0.62)), c = ink();
-    const flat = (k) => scene.curves.flatMap((v) => v[k]);
-    const [x0, x1, y0, y1] = [Math.min(...flat("x")), Math.max(...flat("x")), Math.min(...flat("y"), scene.z === "run" ? Infinity : 0), Math.max(...flat("y"))];
-    const n = scene.curves.length;
-    // The scene is a box of 1 x 0.55 x 1 around the origin; depth 1 is the back.
-    const unit = (x, y, z) => {
-      const u = x - 0.5, v = z - 0.5;
-      const right = u * Math.cos(view.turn) - v * Math.sin(view.turn), back = u * Math.sin(view.turn) + v * Math.cos(view.turn);
-      const up = (y - 0.275) * Math.cos(view.tilt) + back * Math.sin(view.tilt);
-      const near = 1 / (1 + 0.22 * (back * Math.cos(view.tilt)));
-      return [right * near, -up * near];
-    };
-    // Whatever the angle, the box fills the chart except for the margins of the labels.
-    const corners = [0, 1].flatMap((x) => [0, 0.55].flatMap((y) => [0, 1].map((z) => unit(x, y, z))));
-    const span = (k) => [Math.min(...corners.map((p) => p[k])), Math.max(...corners.map((p) => p[k]))];
-    const [left, right] = span(0), [top, bottom] = span(1);
-    const margin = { side: Math.min(90, w * 0.15), top: 12, bottom: 48 };
-    const size = Math.min((w - 2 * margin.side) / (right - left), (height - margin.top - margin.bottom) / (bottom - top));
-    const project = (x, y, z) => {
-      const p = unit(x, y, z);
-      return [w / 2 + (p[0] - (left + right) / 2) * size, (height + margin.top - margin.bottom) / 2 + (p[1] - (top + bottom) / 2) * size];
-    };
-    // The newest step is in front; runs are in their order.
-    const depth = (i) => (n > 1 ? (scene.z === "step" ? 1 - i / (n - 1) : i / (n - 1)) : 0.5);
-    const fx = (x) => (x - x0) / (x1 - x0 || 1), fy = (y) => (0.55 * (y - y0)) / (y1 - y0 || 1);
-    const svg = s("svg", { viewBox: `0 0 ${w} ${height}`, role: "img", "aria-label": `${scene.title}: ${n} curves` });
-    svg.append(s("path", { d: `${path([project(0, 0, 0), project(1, 0, 0), project(1, 0, 1), project(0, 0, 1)])}Z`, fill: "none", stroke: c.line }));
-    for (const k of [0.25, 0.5, 0.75]) svg.append(s("path", { d: path([project(k, 0, 0), project(k, 0, 1)]), stroke: c.line, fill: "none" }));
-    const order = scene.curves.map((curve, i) => ({ curve, i, z: depth(i) })).sort((a, b) => b.z - a.z);
-    for (const { curve, z } of order) {
-      const points = curve.x.map((x, i) => (curve.y[i] === null ? null : project(fx(x), fy(curve.y[i]), z))).filter(Boolean);
-      if (points.length === 0) continue;
-      svg.append(s("path", { d: `${path([project(fx(curve.x[0]), 0, z), ...points, project(fx(curve.x.at(-1)), 0, z)])}Z`, fill: c.card, "fill-opacity": 0.8 }),
-        s("path", { d: path(points), fill: "none", stroke: curve.run ? color(curve.run.index) : age(curve.age), "stroke-width": scene.z === "run" ? 2 : 1.5, "stroke-linejoin": "round" }));
-    }
-    const text = (p, value, anchor = "middle", dx = 0, dy = 0) => svg.append(s("text", { x: p[0] + dx, y: p[1] + dy, "font-size": 11, fill: c.muted, "text-anchor": anchor }, value));
-    for (const k of [0, 0.5, 1]) text(project(k, 0, 0), scene.x.text(x0 + k * (x1 - x0)), "middle", 0, 18);
-    text(project(0.5, 0, 0), scene.x.title, "middle", 0, 36);
-    const side = view.turn > 0 ? 0 : 1;
-    scene.curves.forEach((curve, i) => {
-      if (n > 8 && i % Math.ceil(n / 5) && i !== n - 1) return;
-      text(project(side, 0, depth(i)), curve.text, side ? "start" : "end", side ? 8 : -8, 6);
-    });
-    frame.body.replaceChildren(svg);
+    const w = Math.max(280, frame.body.clientWidth), height = Math.max(280, Math.min(640, w * 0.52)), { turn, tilt } = view();
+    drawn = { ...landscape(built(), view(), w, height, chosen), w };
+    frame.body.replaceChildren(drawn.svg, tip);
     frame.say(scene.title);
-    frame.body.setAttribute("aria-label", `${scene.title}: ${n} curves, turned by ${Math.round((view.turn * 180) / Math.PI)}°, seen from ${Math.round((view.tilt * 180) / Math.PI)}° above. Arrow keys turn it.`);
+    frame.body.setAttribute("aria-label", `${scene.title}: ${scene.curves.length} curves, turned by ${Math.round((turn * 180) / Math.PI)}°, seen from ${Math.round((tilt * 180) / Math.PI)}° above. Arrow keys turn it, plus and minus zoom, 0 shows all.`);
   }
 
   function rotate(turn, tilt) {
-    view.turn = Math.max(limits.turn[0], Math.min(limits.turn[1], view.turn + turn));
-    view.tilt = Math.max(limits.tilt[0], Math.min(limits.tilt[1], view.tilt + tilt));
+    settings.turn.set(+within("turn", settings.turn.get() + turn).toFixed(3));
+    settings.tilt.set(+within("tilt", settings.tilt.get() + tilt).toFixed(3));
     draw();
   }
 
+  /** zoom keeps the point under px, py where it is; without them, the center. */
+  function zoom(f, px, py) {
+    const before = settings.zoom.get(), after = +within("closer", before * f).toFixed(3), g = after / before;
+    settings.zoom.set(after);
+    if (after === 1) shift = [0, 0];
+    else if (px !== undefined) {
+      const box = drawn.svg.viewBox.baseVal, center = [box.width / 2, box.height / 2];
+      shift = shift.map((v, k) => [px, py][k] - center[k] - ([px, py][k] - center[k] - v) * g);
+    } else shift = shift.map((v) => v * g);
+    draw();
+  }
+
+  function reset() {
+    shift = [0, 0];
+    for (const [s, v] of [[settings.zoom, 1], [settings.turn, -0.55], [settings.tilt, 0.5]]) s.set(v);
+    draw();
+  }
+
+  /** at returns the place of the pointer in the pixels of the drawing. */
+  function at(e) {
+    const box = drawn.svg.getBoundingClientRect(), k = drawn.w / box.width;
+    return [(e.clientX - box.left) * k, (e.clientY - box.top) * k];
+  }
+
+  /** point shows the values of the curve nearest to the pointer. */
+  function point(e) {
+    if (!scene || dragging) return;
+    const [px, py] = at(e);
+    let best = null, least = 18 ** 2;
+    drawn.places.forEach((places, i) => places.forEach((p, j) => {
+      const d = p ? (p[0] - px) ** 2 + (p[1] - py) ** 2 : Infinity;
+      if (d < least) [best, least] = [[i, j], d];
+    }));
+    const was = chosen;
+    chosen = best ? best[0] : -1;
+    if (chosen !== was) draw();
+    tip.hidden = !best;
+    if (!best) return;
+    const curve = built().curves[best[0]], [where, value] = scene.tell(curve, best[1]), box = frame.body.getBoundingClientRect(), left = e.clientX - box.left;
+    tip.replaceChildren(h("div", { class: "at" }, where), h("b", null, value));
+    tip.style.left = `${left > box.width / 2 ? left - tip.offsetWidth - 14 : left + 14}px`;
+    tip.style.top = `${Math.max(0, e.clientY - box.top - 50)}px`;
+  }
+
   frame.body.addEventListener("keydown", (e) => {
-    const by = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, 0.08], ArrowDown: [0, -0.08] }[e.key];
-    if (!by) return;
+    const by = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, 0.08], ArrowDown: [0, -0.08] }[e.key], closer = { "+": 1.4, "=": 1.4, "-": 1 / 1.4 }[e.key];
+    if (!by && !closer && e.key !== "0") return;
     e.preventDefault();
-    rotate(...by);
+    if (by) rotate(...by);
+    else if (closer) zoom(closer);
+    else reset();
   });
+  frame.body.addEventListener("pointermove", point);
+  frame.body.addEventListener("pointerleave", () => {
+    tip.hidden = true;
+    if (chosen < 0) return;
+    chosen = -1;
+    draw();
+  });
+  frame.body.addEventListener("wheel", (e) => {
+    if (!scene) return;
+    e.preventDefault();
+    zoom(Math.exp(-e.deltaY / 300), ...at(e));
+  }, { passive: false });
+  frame.body.addEventListener("dblclick", reset);
   frame.body.addEventListener("pointerdown", (e) => {
     frame.body.setPointerCapture(e.pointerId);
     let [x, y] = [e.clientX, e.clientY];
+    dragging = true;
+    tip.hidden = true;
     const move = (m) => {
-      rotate((m.clientX - x) / 200, (m.clientY - y) / 250);
+      const by = [m.clientX - x, m.clientY - y];
       [x, y] = [m.clientX, m.clientY];
+      if (m.shiftKey) {
+        shift = shift.map((v, k) => v + by[k]);
+        draw();
+      } else rotate(by[0] / 200, by[1] / 250);
     };
     frame.body.addEventListener("pointermove", move);
-    for (const end of ["pointerup", "pointercancel"]) frame.body.addEventListener(end, () => frame.body.removeEventListener("pointermove", move), { once: true });
+    for (const end of ["pointerup", "pointercancel"]) frame.body.addEventListener(end, () => {
+      dragging = false;
+      frame.body.removeEventListener("pointermove", move);
+    }, { once: true });
   });
 
   const table = () => [scene.columns, ...scene.curves.flatMap((k) => k.x.map((x, i) => [k.name, x, k.y[i]]))];

@@ -132,6 +132,11 @@ func FuzzDecode(f *testing.F) {
 			f.Add(b)
 		}
 	}
+	for name, b := range variants(f) {
+		if Format(b) != "" && IsImage(name) {
+			f.Add(b)
+		}
+	}
 	f.Fuzz(func(t *testing.T, file []byte) {
 		if w, h, err := size(Format(file), file); err == nil && w > 0 && h > (1<<22)/w {
 			return // large images take memory and time, but no other code path

@@ -8,9 +8,9 @@ import (
 	"contralens/views"
 )
 
-// convert copies the colors of m to dst. clip16 clips 16-bit values at 255, as Pillow
-// does for 16-bit gray.
-func convert(dst *views.Image, m image.Image, clip16 bool) error {
+// convert copies the colors of m to dst. to8, unless nil, makes 8-bit values of 16-bit
+// gray; 16-bit colors keep their high byte.
+func convert(dst *views.Image, m image.Image, to8 func(uint16) uint8) error {
 	r := m.Bounds()
 	w, h := r.Dx(), r.Dy()
 	dst.Resize(w, h)
@@ -23,16 +23,10 @@ func convert(dst *views.Image, m image.Image, clip16 bool) error {
 			}
 		}
 	}
-	clipped := func(high, low uint8) uint8 {
-		if high > 0 {
-			return 255
-		}
-		return low
-	}
 	deep := func(to, from []uint8) { to[0], to[1], to[2] = from[0], from[2], from[4] }
-	if clip16 {
+	if to8 != nil {
 		deep = func(to, from []uint8) {
-			v := clipped(from[0], from[1])
+			v := to8(uint16(from[0])<<8 | uint16(from[1]))
 			to[0], to[1], to[2] = v, v, v
 		}
 	}
@@ -41,10 +35,7 @@ func convert(dst *views.Image, m image.Image, clip16 bool) error {
 	case *image.Gray:
 		rows(m.Pix, m.Stride, 1, func(to, from []uint8) { to[0], to[1], to[2] = from[0], from[0], from[0] })
 	case *image.Gray16:
-		rows(m.Pix, m.Stride, 2, func(to, from []uint8) {
-			v := clipped(from[0], from[1])
-			to[0], to[1], to[2] = v, v, v
-		})
+		rows(m.Pix, m.Stride, 2, deep)
 	case *image.RGBA: // only for opaque images
 		rows(m.Pix, m.Stride, 4, first3)
 	case *image.NRGBA:

@@ -133,6 +133,10 @@ func (w *viewWorker) part(ctx context.Context, index int) (p views.Pixels, ok bo
 	if !ok || w.exact {
 		return p, false
 	}
+	decoder := files.Decoder()
+	if decoder != nil && decoder.Strict {
+		return p, false // the whole file is checked
+	}
 	file, err := files.File(ctx, index, w.file[:0])
 	if err != nil {
 		return p, false
@@ -147,7 +151,11 @@ func (w *viewWorker) part(ctx context.Context, index int) (p views.Pixels, ok bo
 	w.draw(index, width, height)
 	box, eighths := views.Need(w.t.Views, w.draws, width, height)
 	p = views.Pixels{Image: &w.image, Eighths: eighths}
-	p.X, p.Y, err = jpeg.DecodePart(file, box, eighths, &w.image)
+	at, err := jpeg.DecodePart(file, box, eighths, &w.image)
+	p.X, p.Y = at.X, at.Y
+	if err == nil && at.Damage != "" {
+		err = decoder.Damaged(at.Damage, func() string { return w.t.Dataset.Path(index) })
+	}
 	return p, err == nil
 }
 

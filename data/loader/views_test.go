@@ -1,15 +1,21 @@
 package loader_test
 
 import (
+	"bytes"
+	"image"
+	"image/jpeg"
 	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"contralens/data"
+	"contralens/data/datatest"
 	"contralens/data/loader"
 	"contralens/data/sets"
 	"contralens/internal/golden"
@@ -147,5 +153,39 @@ func TestWorkerNamesABrokenPhoto(t *testing.T) {
 	defer l.Close()
 	if _, err := l.Next(); err == nil || !strings.Contains(err.Error(), "cut.jpg") {
 		t.Errorf("a file cut short: error %v, want one that names it", err)
+	}
+}
+
+// A loader notes a large JPEG file with damage, although it decodes a part of it only. If
+// decoding is strict, the file is unreadable.
+func TestDamagedPart(t *testing.T) {
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, 300, 200)), nil); err != nil {
+		t.Fatal(err)
+	}
+	sos := bytes.Index(b.Bytes(), []byte{0xFF, 0xDA})
+	stray := slices.Concat(b.Bytes()[:sos], []byte("stray"), b.Bytes()[sos:])
+	dir := t.TempDir()
+	datatest.Put(t, dir, "1.jpg", stray)
+	datatest.Put(t, dir, "2.jpg", b.Bytes())
+	for _, strict := range []bool{false, true} {
+		var notes []string
+		var mu sync.Mutex
+		p, err := sets.Open(t.Context(), sets.Options{Folder: dir, CacheBytes: -1, Strict: strict, MaxBad: 0.5,
+			Note: func(s string) {
+				mu.Lock()
+				defer mu.Unlock()
+				notes = append(notes, s)
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := datatest.Options(2)
+		o.Dataset, o.BatchSize = p.Train, 2
+		datatest.Epoch(t, o)
+		if len(notes) != 1 || !strings.Contains(notes[0], "1.jpg") || !strings.Contains(notes[0], "extraneous bytes") ||
+			strings.Contains(notes[0], "replaced") != strict || data.Unreadable(p.Train) != map[bool]int{true: 1}[strict] {
+			t.Errorf("strict %v: notes %q, %d unreadable", strict, notes, data.Unreadable(p.Train))
+		}
 	}
 }

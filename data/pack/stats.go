@@ -25,6 +25,7 @@ type Stats struct {
 	Short      Range          `json:"short_side"` // the shorter of width and height
 	Formats    map[string]int `json:"formats"`    // "raw" for images that are not files
 	Bytes      int64          `json:"bytes"`      // of the image files
+	Repaired   map[string]int `json:"repaired"`   // images that were read in spite of damage, by its kind
 	Unreadable []string       `json:"unreadable"` // one sentence each
 }
 
@@ -72,6 +73,8 @@ func Measure(
 	}
 	s := Stats{Split: split, Images: d.Len(), Classes: len(d.Classes()), Formats: map[string]int{}, Unreadable: []string{}}
 	width, height, short := counts{}, counts{}, counts{}
+	decoder := decoderOf(d)
+	before := decoder.Repaired()
 	type broken struct {
 		index int
 		why   string
@@ -122,8 +125,22 @@ func Measure(
 	for _, b := range bad {
 		s.Unreadable = append(s.Unreadable, b.why)
 	}
+	s.Repaired = decoder.Repaired()
+	for kind, n := range before { // of other splits
+		if s.Repaired[kind] -= n; s.Repaired[kind] == 0 {
+			delete(s.Repaired, kind)
+		}
+	}
 	s.classes(d)
 	return s, ctx.Err()
+}
+
+// decoderOf returns the decoder of a dataset of files, or nil.
+func decoderOf(d data.Dataset) *codec.Decoder {
+	if f, ok := d.(data.Files); ok {
+		return f.Decoder()
+	}
+	return nil
 }
 
 // classes counts the images per class.

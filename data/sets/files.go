@@ -18,6 +18,7 @@ import (
 // files is a dataset of image files.
 type files struct {
 	store   store.Store
+	decoder *codec.Decoder
 	name    string
 	paths   []string
 	labels  []int
@@ -53,11 +54,11 @@ func (f *files) Image(ctx context.Context, i int, dst *views.Image) error {
 	if err != nil {
 		return err
 	}
-	if err := codec.Decode(b, dst); err != nil {
-		return codec.NotAnImage(f.paths[i], err)
-	}
-	return nil
+	return f.decoder.Decode(b, dst, func() string { return f.paths[i] })
 }
+
+// Decoder returns how the files are decoded.
+func (f *files) Decoder() *codec.Decoder { return f.decoder }
 
 func (f *files) File(ctx context.Context, i int, buf []byte) ([]byte, error) {
 	b, err := f.store.ReadAt(ctx, f.paths[i], buf, 0, -1)

@@ -14,7 +14,7 @@ import (
 	"contralens/data/store"
 )
 
-// openFolder reads shards, train/ and val/ or test/, class folders at the top, or a
+// openFolder reads shards, a training and a test split, class folders at the top, or a
 // flat folder of images without classes.
 func openFolder(ctx context.Context, o Options) (data.Splits, error) {
 	if hasShards(ctx, o) {
@@ -28,10 +28,16 @@ func openClassFolders(ctx context.Context, o Options, keep []string) (p data.Spl
 	if err := wantFolder(ctx, o); err != nil {
 		return p, err
 	}
-	root := o.Folder
-	split := store.IsFolder(ctx, o.Store, path.Join(root, "train"))
-	if split {
-		root = path.Join(root, "train")
+	l, err := readLayout(ctx, o, o.Folder)
+	if err != nil {
+		return p, err
+	}
+	if err := l.check(ctx, o); err != nil {
+		return p, err
+	}
+	root := l.root
+	if len(l.train) == 1 {
+		root = unnest(ctx, o, path.Join(root, l.train[0]))
 	} else if o.Name != "folder" {
 		train := path.Join(o.Folder, "train")
 		return p, wrongOption(Name, o.Name, "want %s with one folder per class, but there is none", train)
@@ -45,23 +51,84 @@ func openClassFolders(ctx context.Context, o Options, keep []string) (p data.Spl
 			strings.Join(codec.Extensions, ", "))
 	}
 	p.Train = a
-	for _, sub := range []string{"val", "test"} {
-		dir := path.Join(o.Folder, sub)
-		if !split || !store.IsFolder(ctx, o.Store, dir) {
-			continue
+	if len(l.train) == 1 {
+		p.Test, err = o.testSplit(ctx, func() (data.Dataset, error) { return openTests(ctx, o, l, a, root, keep) })
+	}
+	return p, err
+}
+
+// openTests reads the first test split that has images and classes.
+func openTests(
+	ctx context.Context, o Options, l *layout, train *files, trainDir string, keep []string,
+) (data.Dataset, error) {
+	for _, name := range l.tests {
+		dir := unnest(ctx, o, path.Join(l.root, name))
+		b, err := readAnnotated(ctx, o, dir)
+		if b == nil && err == nil {
+			b, err = readFolder(ctx, o, dir, keep)
 		}
-		b, err := readFolder(ctx, o, dir, keep)
 		if err != nil {
-			return p, err
+			return nil, err
 		}
 		if b.Len() == 0 {
 			o.note("%s has no images: left out", dir)
 			continue
 		}
-		p.Test, err = sameClasses(o, a, b, root, dir)
-		return p, err
+		if d, err := sameClasses(o, train, b, trainDir, dir); d != nil || err != nil {
+			return d, err
+		}
 	}
-	return p, nil
+	return nil, nil
+}
+
+// readAnnotated reads the test images of Tiny ImageNet as it is distributed: images/ and
+// val_annotations.txt, whose lines begin with the name of an image, a tab and a class. It
+// returns nil if there is no such file.
+func readAnnotated(ctx context.Context, o Options, dir string) (*files, error) {
+	name := path.Join(dir, path.Base(dir)+"_annotations.txt")
+	if !store.Exists(ctx, o.Store, name) {
+		return nil, nil
+	}
+	b, err := store.ReadFile(ctx, o.Store, name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: want lines of image<tab>class, but %w", name, err)
+	}
+	class := map[string]string{}
+	var classes []string
+	for n, line := range strings.Split(strings.TrimSpace(string(b)), "\n") {
+		fields := strings.Split(strings.TrimRight(line, "\r"), "\t")
+		if len(fields) < 2 || fields[0] == "" || fields[1] == "" {
+			return nil, fmt.Errorf("%s: line %d: want image<tab>class, got %q", name, n+1, line)
+		}
+		class[fields[0]] = fields[1]
+		classes = append(classes, fields[1])
+	}
+	images := path.Join(dir, "images")
+	if !store.IsFolder(ctx, o.Store, images) {
+		images = dir
+	}
+	entries, err := o.Store.List(ctx, images)
+	if err != nil {
+		return nil, unreadableFolder(images, err)
+	}
+	f := &files{store: o.Store, decoder: o.decoder, name: o.Name, classes: sortedClasses(classes)}
+	without := 0
+	for _, e := range entries {
+		if e.Folder || !codec.IsImage(e.Name) {
+			continue
+		}
+		c, ok := class[e.Name]
+		if !ok {
+			without++
+			continue
+		}
+		label, _ := slices.BinarySearchFunc(f.classes, c, compareClasses)
+		f.add(path.Join(images, e.Name), label)
+	}
+	if missing := len(class) - f.Len(); missing > 0 || without > 0 {
+		o.note("%s: %d images have no line in %s, and %d lines have no image: left out", images, without, name, missing)
+	}
+	return f, nil
 }
 
 // sameClasses changes the labels of the test images to the class numbers of the
@@ -74,8 +141,8 @@ func sameClasses(o Options, train, test *files, trainDir, testDir string) (data.
 	number := make([]int, len(test.classes))
 	for i, c := range test.classes {
 		if number[i] = slices.Index(train.classes, c); number[i] < 0 {
-			return nil, fmt.Errorf("%s: want the classes of %s, but there is no training image of class %q",
-				testDir, trainDir, c)
+			return nil, fmt.Errorf("%s: want the classes of %s, but there is no training image of class %q; "+
+				"the training images have %s", testDir, trainDir, c, quoted(train.classes))
 		}
 	}
 	for i, l := range test.labels {
@@ -109,7 +176,7 @@ func readFolder(ctx context.Context, o Options, root string, keep []string) (*fi
 	if err != nil {
 		return nil, unreadableFolder(root, err)
 	}
-	f := &files{store: o.Store, name: o.Name}
+	f := &files{store: o.Store, decoder: o.decoder, name: o.Name}
 	if err := wantClasses(ctx, o, o.Name, root, keep); err != nil {
 		return nil, err
 	}

@@ -47,22 +47,25 @@ func openINat18(ctx context.Context, o Options) (p data.Splits, err error) {
 	if !store.Exists(ctx, o.Store, val) {
 		return p, nil
 	}
-	b, err := readAnnotations(ctx, o, val)
-	if err != nil {
-		return p, err
-	}
-	p.Test, err = b.dataset(o, ids, a.classes)
-	if err != nil {
-		return p, fmt.Errorf("%s: %w", val, err)
-	}
-	return p, nil
+	p.Test, err = o.testSplit(ctx, func() (data.Dataset, error) {
+		b, err := readAnnotations(ctx, o, val)
+		if err != nil {
+			return nil, err
+		}
+		d, err := b.dataset(o, ids, a.classes)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", val, err)
+		}
+		return d, nil
+	})
+	return p, err
 }
 
 // dataset lists the annotated images in the order of their ids. ids are the categories
 // in the order of their labels.
 func (a *annotations) dataset(o Options, ids []int64, names map[int64]string) (data.Dataset, error) {
 	label := make(map[int64]int, len(ids))
-	f := &files{store: o.Store, name: o.Name}
+	f := &files{store: o.Store, decoder: o.decoder, name: o.Name}
 	for i, id := range ids {
 		label[id] = i
 		f.classes = append(f.classes, names[id])

@@ -39,11 +39,13 @@ func openList(ctx context.Context, o Options) (p data.Splits, err error) {
 		if test == list || !store.Exists(ctx, o.Store, test) {
 			continue
 		}
-		b, err := readList(ctx, o, test)
-		if err != nil {
-			return p, err
-		}
-		p.Test, err = sameClasses(o, a, b, list, test)
+		p.Test, err = o.testSplit(ctx, func() (data.Dataset, error) {
+			b, err := readList(ctx, o, test)
+			if err != nil {
+				return nil, err
+			}
+			return sameClasses(o, a, b, list, test)
+		})
 		return p, err
 	}
 	return p, nil
@@ -55,7 +57,7 @@ func readList(ctx context.Context, o Options, list string) (*files, error) {
 		return nil, fmt.Errorf("%s: want a list with a line path<tab>label for each image, but %w", list, err)
 	}
 	defer file.Close()
-	f := &files{store: o.Store, name: "list"}
+	f := &files{store: o.Store, decoder: o.decoder, name: "list"}
 	var labels []string
 	lines := bufio.NewScanner(file)
 	for n := 1; lines.Scan(); n++ {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"contralens/data"
+	"contralens/data/codec"
 	"contralens/data/store"
 )
 
@@ -29,11 +30,16 @@ type Options struct {
 	// MaxBad is the share of images that may be unreadable. These are replaced (see
 	// data.Fallback); one more is an error. 0: the first one is an error.
 	MaxBad float64
+	Test   TestSplit    // what a test split is opened for
+	Strict bool         // count images that break the rules of their format as unreadable
+	Gray16 codec.Gray16 // how 16-bit gray becomes 8-bit
 
 	// Note receives a sentence about everything that is left out or replaced, once per
 	// unreadable image. It may be called from several goroutines at once, and may be
 	// nil.
 	Note func(string)
+
+	decoder *codec.Decoder // set by Open
 }
 
 func (o Options) note(format string, args ...any) {
@@ -92,6 +98,7 @@ func Open(ctx context.Context, o Options) (p data.Splits, err error) {
 	if o.Store == nil {
 		o.Store = store.Disk{}
 	}
+	o.decoder = &codec.Decoder{Strict: o.Strict, Gray16: o.Gray16, Note: o.Note}
 	given := o.Name
 	if o.Name == "" {
 		o.Name = detect(ctx, o)

@@ -20,6 +20,7 @@ import (
 // permutation of all images.
 type shards struct {
 	store   store.Store
+	decoder *codec.Decoder
 	name    string
 	dir     string
 	index   *index
@@ -63,11 +64,11 @@ func (s *shards) Image(ctx context.Context, i int, dst *views.Image) error {
 	if err != nil {
 		return err
 	}
-	if err := codec.Decode(b, dst); err != nil {
-		return codec.NotAnImage(s.Path(i), err)
-	}
-	return nil
+	return s.decoder.Decode(b, dst, func() string { return s.Path(i) })
 }
+
+// Decoder returns how the images are decoded.
+func (s *shards) Decoder() *codec.Decoder { return s.decoder }
 
 // hasShards reports whether the options' folder, or train/ in it, has tar files and
 // neither images nor class folders. Tar files beside those are not part of the dataset.
@@ -121,7 +122,8 @@ func openShards(ctx context.Context, o Options) (p data.Splits, err error) {
 			strings.Join(codec.Extensions, ", key"), dir)
 	}
 	p.Train = train
-	if p.Test, err = openTestShards(ctx, o, train); err != nil {
+	p.Test, err = o.testSplit(ctx, func() (data.Dataset, error) { return openTestShards(ctx, o, train) })
+	if err != nil {
 		return p, err
 	}
 	for _, name := range unlabeledFolders {
@@ -163,7 +165,7 @@ func readShards(ctx context.Context, o Options, dir string) (*shards, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &shards{store: o.Store, name: o.Name, dir: dir, index: x}
+	s := &shards{store: o.Store, decoder: o.decoder, name: o.Name, dir: dir, index: x}
 	most := -1
 	for _, e := range x.entries {
 		most = max(most, int(e.Label))

@@ -104,7 +104,7 @@ func (k *session) tune(retune bool) error {
 	if err != nil {
 		return err
 	}
-	split, err := setup.SplitThreads(&t, &k.Machine, asked, step, autotune.Images{
+	split, _, err := setup.SplitThreads(&t, &k.Machine, asked, step, autotune.Images{
 		Dataset: k.train, Views: []views.Spec{images.Spec}, From: absolute(k.DataFolder),
 	})
 	for _, described := range []string{chosen, split} {

@@ -64,6 +64,19 @@ func Write(path string, write func(io.Writer) error) (err error) {
 	return err
 }
 
+// Possible returns the error that Write would meet because of where path is. It is for
+// commands that work for long before they write.
+func Possible(path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("%s: want the name of a file, but it is a folder", path)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*"+suffix)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, Explain(noFolder(path, err)))
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
 // noFolder names the missing folder, if that is why path cannot be made.
 func noFolder(path string, err error) error {
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {

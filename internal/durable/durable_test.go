@@ -86,3 +86,22 @@ func TestFullAndReadOnlyDisk(t *testing.T) {
 	}
 	want(t, path, "old")
 }
+
+// Possible finds what would stop Write, and leaves nothing behind.
+func TestPossible(t *testing.T) {
+	dir := t.TempDir()
+	if err := Possible(filepath.Join(dir, "x.html")); err != nil {
+		t.Error(err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{dir: "it is a folder", filepath.Join(dir, "none", "x"): "no folder", filepath.Join(dir, "file", "x"): "no folder"} {
+		if err := Possible(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+	}
+}

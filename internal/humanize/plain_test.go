@@ -1,6 +1,9 @@
 package humanize
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestNumber(t *testing.T) {
 	for x, want := range map[float64]string{0: "0", 1963.4: "1960", 99950: "100000", 12.345: "12.3", 12: "12", 0.017849: "0.0178", 0.9996: "1"} {
@@ -14,6 +17,25 @@ func TestCount(t *testing.T) {
 	for n, want := range map[int]string{0: "0 steps", 1: "1 step", 2: "2 steps"} {
 		if got := Count(n, "step"); got != want {
 			t.Errorf("%d: got %s, want %s", n, got, want)
+		}
+	}
+}
+
+func TestDuration(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0 s", 53 * time.Second: "53 s", 100 * time.Second: "2 min", 50 * time.Minute: "50 min", 100 * time.Minute: "1.7 h",
+		34 * time.Hour: "34 h", 290 * time.Hour: "12 days",
+	} {
+		if got := Duration(d); got != want {
+			t.Errorf("%v: got %s, want %s", d, got, want)
+		}
+	}
+}
+
+func TestDigits(t *testing.T) {
+	for x, want := range map[float64]string{0.030030: "0.03", 0.0098234: "0.0098", 0.00006: "0.00006", 30: "30", 1.26: "1.3"} {
+		if got := Digits(x, 2); got != want {
+			t.Errorf("%v: got %s, want %s", x, got, want)
 		}
 	}
 }

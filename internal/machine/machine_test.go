@@ -5,6 +5,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"syscall"
 	"testing"
 	"testing/fstest"
 )
@@ -180,6 +181,25 @@ func TestPeakResident(t *testing.T) {
 	}
 	if got := machineWith(1, nil).peakResident(); got != 0 {
 		t.Errorf("%d bytes where nothing is known", got)
+	}
+}
+
+// After a reset, the peak is that of what follows.
+func TestResetPeak(t *testing.T) {
+	const size = 256 << 20
+	block, err := syscall.Mmap(-1, 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < size; i += 4096 {
+		block[i] = 1
+	}
+	before := PeakResident()
+	if err := syscall.Munmap(block); err != nil {
+		t.Fatal(err)
+	}
+	if ResetPeak(); PeakResident() > before-size/2 {
+		t.Errorf("%d before, %d after", before, PeakResident())
 	}
 }
 

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"os"
 	"strconv"
 	"strings"
 )
@@ -26,6 +27,10 @@ func (s system) memory() Memory {
 // PeakResident returns the peak resident memory of this process in bytes, or 0 if it is
 // unknown.
 func PeakResident() int64 { return here.peakResident() }
+
+// ResetPeak makes PeakResident start anew from the current resident memory, where the system
+// allows it.
+func ResetPeak() { _ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) }
 
 func (s system) peakResident() int64 { return kilobytes(s.read("/proc/self/status"), "VmHWM") }
 

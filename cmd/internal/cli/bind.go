@@ -36,7 +36,7 @@ type resolver interface {
 //
 // The returned function reads the file of --config, whose options flags override, resolves
 // the configuration, and returns the names of the options that the user gave. With
-// --print_config it prints the options and returns ErrPrinted.
+// --print_config it prints the options, after notes as comments, and returns ErrPrinted.
 func Bind(c *cobra.Command, target any) (given Given) { return BindSized(c, target, nil) }
 
 // Given reads and resolves the options of a command.
@@ -76,39 +76,31 @@ func BindSized(
 			return nil, nil, usageError{fmt.Errorf("%s: %w", c.CommandPath(), err)}
 		}
 		unread := unreadOptions(c, all, set)
+		var chosen []string
 		if r, ok := target.(resolver); ok {
 			if warnings, err = r.Resolve(set); err != nil {
 				return nil, nil, usageError{err}
 			}
 			if size != nil && *file == "" {
-				if warnings, err = resized(r, set, warnings, size, *show); err != nil {
+				if chosen, err = size(set, *show); err != nil {
 					return nil, nil, err
+				}
+			}
+			if len(chosen) > 0 {
+				if warnings, err = r.Resolve(set); err != nil {
+					return nil, nil, usageError{err}
 				}
 			}
 		}
 		if *show {
-			for _, w := range warnings {
-				fmt.Fprintln(os.Stderr, "note:", w)
+			for _, w := range chosen {
+				fmt.Println("# note:", w)
 			}
 			fmt.Print(config.YAML(target))
 			return nil, nil, ErrPrinted
 		}
-		return set, append(unread, warnings...), nil
+		return set, slices.Concat(unread, chosen, warnings), nil
 	}
-}
-
-// resized calls size and, if it chose anything, resolves the configuration again.
-func resized(
-	r resolver, set map[string]bool, warnings []string, size func(map[string]bool, bool) ([]string, error), shows bool,
-) ([]string, error) {
-	notes, err := size(set, shows)
-	if err != nil || len(notes) == 0 {
-		return warnings, err
-	}
-	if warnings, err = r.Resolve(set); err != nil {
-		return nil, usageError{err}
-	}
-	return append(notes, warnings...), nil
 }
 
 // unreadOptions returns a note about options that the user gave and that the command

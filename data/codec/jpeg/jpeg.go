@@ -26,31 +26,36 @@ var parts = sync.Pool{New: func() any { return new(C.turbo_part) }}
 // maxPixels is the limit of an image's size; its pixels take more than a gigabyte.
 const maxPixels = 400 << 20
 
+// Part says which part of an image was decoded.
+type Part struct {
+	X, Y   int    // its corner in the whole image at the decoded scale
+	Damage string // the library's first warning, if it had to guess
+}
+
 // Decode decodes a file's bytes into dst as RGB. A truncated file is an error; damage
-// that the library can recover from is not.
-func Decode(file []byte, dst *views.Image) error {
-	_, _, err := decode(file, views.Box{}, 8, dst)
-	return err
+// that the library can recover from is not, but is returned as a sentence.
+func Decode(file []byte, dst *views.Image) (damage string, err error) {
+	part, err := decode(file, views.Box{}, 8, dst)
+	return part.Damage, err
 }
 
 // DecodePart decodes the region box, which must not be empty, at the scale eighths/8,
 // with eighths from 1 to 8. At full scale its pixels equal Decode's. The decoded region
-// is larger than box; x and y are its corner in the whole image at that scale. Data
-// beyond the box is neither read nor checked.
-func DecodePart(file []byte, box views.Box, eighths int, dst *views.Image) (x, y int, err error) {
+// is larger than box. Data beyond the box is neither read nor checked.
+func DecodePart(file []byte, box views.Box, eighths int, dst *views.Image) (Part, error) {
 	return decode(file, box, eighths, dst)
 }
 
-func decode(file []byte, box views.Box, eighths int, dst *views.Image) (x, y int, err error) {
+func decode(file []byte, box views.Box, eighths int, dst *views.Image) (p Part, err error) {
 	if len(file) == 0 {
-		return 0, 0, errors.New("the file is empty")
+		return p, errors.New("the file is empty")
 	}
 	w, h, err := Size(file)
 	if err != nil {
-		return 0, 0, err
+		return p, err
 	}
 	if w*h > maxPixels {
-		return 0, 0, fmt.Errorf("%d x %d pixels are more than the %d that are decoded", w, h, maxPixels)
+		return p, fmt.Errorf("%d x %d pixels are more than the %d that are decoded", w, h, maxPixels)
 	}
 	part := parts.Get().(*C.turbo_part)
 	defer parts.Put(part)
@@ -65,7 +70,7 @@ func decode(file []byte, box views.Box, eighths int, dst *views.Image) (x, y int
 			(*C.uint8_t)(unsafe.Pointer(into)), C.size_t(len(dst.Pix)), part)
 		switch code {
 		case C.TURBO_ERROR:
-			return 0, 0, errors.New(C.GoString(&part.message[0]))
+			return p, errors.New(C.GoString(&part.message[0]))
 		case C.TURBO_ROOM:
 			dst.Pix = make([]uint8, part.size)
 			continue
@@ -85,7 +90,11 @@ func decode(file []byte, box views.Box, eighths int, dst *views.Image) (x, y int
 		}
 	}
 	dst.Resize(int(part.width), int(part.height))
-	return int(part.x), int(part.y), nil
+	p.X, p.Y = int(part.x), int(part.y)
+	if part.warned != 0 {
+		p.Damage = C.GoString(&part.message[0])
+	}
+	return p, nil
 }
 
 // Version returns the version of the library in use.

@@ -20,7 +20,7 @@ func TestDecodeGolden(t *testing.T) {
 			t.Fatal(err)
 		}
 		var m views.Image
-		if err := Decode(file, &m); err != nil {
+		if _, err := Decode(file, &m); err != nil {
 			t.Fatal(err)
 		}
 		want := c.Array(name)
@@ -36,7 +36,7 @@ func TestDecodeGolden(t *testing.T) {
 			t.Errorf("%s: off by %d levels", name, worst)
 		}
 		for _, part := range []float64{0.001, 0.1, 0.9} {
-			if err := Decode(file[:int(part*float64(len(file)))], &m); err == nil {
+			if _, err := Decode(file[:int(part*float64(len(file)))], &m); err == nil {
 				t.Errorf("%s cut to %v decodes without an error", name, part)
 			}
 		}
@@ -49,7 +49,7 @@ func TestDecodeErrors(t *testing.T) {
 		"not jpeg": {"hello, this is text", "JPEG"},
 	} {
 		var m views.Image
-		if err := Decode([]byte(tc.file), &m); err == nil || !strings.Contains(err.Error(), tc.want) {
+		if _, err := Decode([]byte(tc.file), &m); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, tc.want)
 		}
 	}
@@ -65,8 +65,8 @@ func TestDecodeAfterABrokenFile(t *testing.T) {
 	for n := range b.Len() {
 		bent := bytes.Clone(b.Bytes())
 		bent[n] ^= 0x55
-		_ = Decode(bent, &m)
-		if err := Decode(b.Bytes(), &m); err != nil || m.W != 9 || m.H != 7 {
+		_, _ = Decode(bent, &m)
+		if _, err := Decode(b.Bytes(), &m); err != nil || m.W != 9 || m.H != 7 {
 			t.Fatalf("after byte %d was wrong: %v, %d x %d", n, err, m.W, m.H)
 		}
 	}

@@ -32,9 +32,9 @@ func TestDecodePart(t *testing.T) {
 		for _, eighths := range []int{8, 7, 6, 5, 4, 3, 2, 1} {
 			var whole, part views.Image
 			if eighths == 8 {
-				err = Decode(file, &whole)
+				_, err = Decode(file, &whole)
 			} else {
-				_, _, err = DecodePart(file, views.Box{W: w, H: h}, eighths, &whole)
+				_, err = DecodePart(file, views.Box{W: w, H: h}, eighths, &whole)
 			}
 			if err != nil || whole.W != (w*eighths+7)/8 || whole.H != (h*eighths+7)/8 {
 				t.Fatalf("%s at %d/8: %dx%d, %v", name, eighths, whole.W, whole.H, err)
@@ -42,7 +42,8 @@ func TestDecodePart(t *testing.T) {
 			for range 12 {
 				box := views.Box{W: 1 + r.IntN(w), H: 1 + r.IntN(h)}
 				box.X, box.Y = r.IntN(w-box.W+1), r.IntN(h-box.H+1)
-				x, y, err := DecodePart(file, box, eighths, &part)
+				at, err := DecodePart(file, box, eighths, &part)
+				x, y := at.X, at.Y
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -99,7 +100,7 @@ func TestPartBeyondTheImage(t *testing.T) {
 	for _, box := range []views.Box{
 		{X: w, W: 5, H: 5}, {X: 5, W: w, H: 5}, {Y: h, W: 5, H: 5}, {Y: 60000, W: 5, H: 5000}, {X: -1, W: 5, H: 5},
 	} {
-		if _, _, err := DecodePart(file, box, 8, &views.Image{}); err == nil ||
+		if _, err := DecodePart(file, box, 8, &views.Image{}); err == nil ||
 			!strings.Contains(err.Error(), "contradictory") {
 			t.Errorf("%+v of %d x %d pixels: error %v", box, w, h, err)
 		}
@@ -114,7 +115,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		var m views.Image
-		Decode(file, &m)
+		_, _ = Decode(file, &m)
 		x = min(max(x, 0), w-1)
 		DecodePart(file, views.Box{X: x, W: w - x, H: h}, 1+(eighths&7), &m)
 	})

@@ -12,13 +12,21 @@ func Size(file []byte) (w, h int, err error) {
 		return 0, 0, errors.New("not a JPEG file")
 	}
 	for at := 2; at+9 < len(file); {
-		if file[at] != 0xFF {
-			break
-		}
-		marker := file[at+1]
-		if marker == 0xFF { // padding
+		if file[at] != 0xFF { // a stray byte, which the library skips too
 			at++
 			continue
+		}
+		marker := file[at+1]
+		switch marker {
+		case 0xFF: // padding
+			at++
+			continue
+		case 0: // not a marker
+			at += 2
+			continue
+		}
+		if marker == 0xD9 || marker == 0xDA { // the end, or pixels
+			break
 		}
 		// Start of frame: SOF0 to SOF15 without the tables DHT, JPG and DAC.
 		if marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC {

@@ -11,21 +11,31 @@ typedef struct {
   struct jpeg_decompress_struct info;
   struct jpeg_error_mgr errors;
   jmp_buf escape;
-  char* message;
+  turbo_part* part;
 } turbo;
 
-static void fail(j_common_ptr info) {
+// describe stores the library's message.
+static void describe(j_common_ptr info) {
   turbo* t = info->client_data;
   char text[JMSG_LENGTH_MAX];
   info->err->format_message(info, text);
-  snprintf(t->message, sizeof((turbo_part*)NULL)->message, "%s", text);
+  snprintf(t->part->message, sizeof t->part->message, "%s", text);
+}
+
+static void fail(j_common_ptr info) {
+  turbo* t = info->client_data;
+  describe(info);
   longjmp(t->escape, 1);
 }
 
 // Small damage is only a warning, but a truncated file is an error: training on it would
 // see gray pixels.
 static void warn(j_common_ptr info, int level) {
-  if (level < 0 && info->err->msg_code == JWRN_JPEG_EOF) fail(info);
+  if (level >= 0) return;
+  if (info->err->msg_code == JWRN_JPEG_EOF) fail(info);
+  turbo* t = info->client_data;
+  if (!t->part->warned) describe(info);
+  t->part->warned = 1;
 }
 
 static int smaller(int a, int b) { return a < b ? a : b; }
@@ -38,7 +48,8 @@ static void skip(struct jpeg_decompress_struct* info, int rows) {
 
 int turbo_decode(const uint8_t* file, size_t length, int x, int y, int width, int height, int eighths, uint8_t* dst,
                  size_t room, turbo_part* part) {
-  turbo t = {.message = part->message};
+  turbo t = {.part = part};
+  part->warned = 0;
   struct jpeg_decompress_struct* info = &t.info;
   info->err = jpeg_std_error(&t.errors);
   t.errors.error_exit = fail;

@@ -9,6 +9,7 @@ typedef struct {
   int x, y;          // its corner in the whole image at the decoded scale
   int cmyk;          // four inverted inks a pixel instead of RGB
   size_t size;       // bytes written, or wanted when there is too little room
+  int warned;        // there was damage that the library recovered from
   char message[200]; // what is wrong
 } turbo_part;
 

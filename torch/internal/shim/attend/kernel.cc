@@ -32,6 +32,18 @@ VECTOR(16)
 #define LOAD(p) F(*reinterpret_cast<const typename Vector<W>::U*>(p))
 #define STORE(p, v) (*reinterpret_cast<typename Vector<W>::U*>(p) = (v))
 
+// a·b + c, rounded once where the instruction set can. If this were written as a·b + c,
+// the compiler would choose to round once or twice, for each width on its own.
+template <int W> INLINE float fma(float a, float b, float c) {
+  return W == 4 ? a * b + c : __builtin_fmaf(a, b, c);
+}
+template <int W> INLINE F fma(F a, F b, F c) {
+  if constexpr (W == 4) return a * b + c;
+  F sum;
+  for (int j = 0; j < W; j++) sum[j] = __builtin_fmaf(a[j], b[j], c[j]);
+  return sum;
+}
+
 // c[o][·] = Σ_r a[r][·] b(o, r), plus the old c[o][·] if add is set. a and c are panels
 // with rows of kLanes elements; b(o, r) is b[o·bo + r·br]. outs is a multiple of kGroup.
 template <int W>
@@ -70,12 +82,12 @@ template <int W> INLINE F exp2(F t) {
   const F shifted = t + magic;
   const F f = t - (shifted - magic);
   F p = F{} + 1.5403530e-4f;
-  p = p * f + 1.3333558e-3f;
-  p = p * f + 9.6181291e-3f;
-  p = p * f + 5.5504109e-2f;
-  p = p * f + 2.4022651e-1f;
-  p = p * f + 6.9314718e-1f;
-  p = p * f + 1.f;
+  p = fma<W>(p, f, F{} + 1.3333558e-3f);
+  p = fma<W>(p, f, F{} + 9.6181291e-3f);
+  p = fma<W>(p, f, F{} + 5.5504109e-2f);
+  p = fma<W>(p, f, F{} + 2.4022651e-1f);
+  p = fma<W>(p, f, F{} + 6.9314718e-1f);
+  p = fma<W>(p, f, F{} + 1.f);
   return p * F(((I)shifted << 23) + (127 << 23));
 }
 
@@ -94,10 +106,10 @@ template <int W> INLINE void mix(const Problem& p, int64_t first, int64_t count,
       const float* b = p.rows + p.permutation[first + i] * p.d;
       if (p.elements) {
         const float* l = p.elements + (first + i) * p.d;
-        for (int64_t c = 0; c < p.d; c++) out[c] = l[c] * a[c] + (1 - l[c]) * b[c];
+        for (int64_t c = 0; c < p.d; c++) out[c] = fma<W>(l[c], a[c], (1 - l[c]) * b[c]);
       } else {
         const float l = p.value, m = 1 - l;
-        for (int64_t c = 0; c < p.d; c++) out[c] = l * a[c] + m * b[c];
+        for (int64_t c = 0; c < p.d; c++) out[c] = fma<W>(l, a[c], m * b[c]);
       }
     }
     if (p.normalize) {
@@ -119,7 +131,7 @@ INLINE void histogram(const Problem& p, const float* s, int64_t count, int64_t l
   for (int64_t i = 0; i < count; i++) {
     for (int64_t h = 0; h < kLanes; h += W) {
       const F x = LOAD(s + i * kLanes + h), last = F{} + static_cast<float>(p.bins - 1);
-      F b = x * p.bin_scale + p.bin_offset;
+      F b = fma<W>(x, F{} + p.bin_scale, F{} + p.bin_offset);
       b = b > 0.f ? b : F{};
       b = b < last ? b : last;
       const I whole = x == x ? __builtin_convertvector(b, I) : I{} + p.bins;
@@ -146,7 +158,7 @@ INLINE void softmax(const Problem& p, float* s, int64_t count, bool begin, Lanes
       const F x = LOAD(s + i * kLanes + h), y = x - first;
       top = x > top ? x : top;
       deviation += y;
-      square += y * y;
+      square = fma<W>(y, y, square);
     }
     if (std::memcmp(&top, &before, sizeof top) != 0) {
       STORE(lanes.max + h, top);
@@ -166,7 +178,7 @@ INLINE void softmax(const Problem& p, float* s, int64_t count, bool begin, Lanes
       const F x = LOAD(at), e = exp2<W>((x - top) * p.scale);
       STORE(at, e);
       sum += e;
-      dot += e * (x - first);
+      dot = fma<W>(e, x - first, dot);
     }
     for (int j = 0; j < W; j++) {
       lanes.sum[h + j] += sum[j];

@@ -1,0 +1,269 @@
+package look
+
+import (
+	"math"
+	"math/bits"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"contralens/config"
+	"contralens/setup"
+	"contralens/views"
+)
+
+// imageOf converts a scene for package views.
+func imageOf(seed uint64, w, h int) *views.Image {
+	m := scene(seed, w, h)
+	out := &views.Image{}
+	out.Resize(w, h)
+	for i := range w * h {
+		r, g, b, _ := m.At(i%w, i/w).RGBA()
+		out.Pix[3*i], out.Pix[3*i+1], out.Pix[3*i+2] = uint8(r>>8), uint8(g>>8), uint8(b>>8)
+	}
+	return out
+}
+
+// Copies that are resized, slightly cropped or brighter are near; other scenes, mirrored
+// copies and images of one color are not.
+func TestFingerprint(t *testing.T) {
+	var r room
+	var sc views.Scratch
+	changed := func(m *views.Image, change func(*views.Image)) *views.Image {
+		c := &views.Image{}
+		c.Copy(m)
+		change(c)
+		return c
+	}
+	cropped := func(m *views.Image, box views.Box, w, h int) *views.Image {
+		out := &views.Image{}
+		views.ResizedCrop(out, m, box, w, h, &sc)
+		return out
+	}
+	for seed := range uint64(20) {
+		m := imageOf(seed, 120, 90)
+		a := fingerprintOf(m, &r)
+		for name, c := range map[string]struct {
+			m    *views.Image
+			near bool
+		}{
+			"itself":    {m, true},
+			"half":      {cropped(m, views.Box{W: 120, H: 90}, 60, 45), true},
+			"stretched": {cropped(m, views.Box{W: 120, H: 90}, 200, 60), true},
+			"cropped":   {cropped(m, views.Box{X: 1, Y: 1, W: 118, H: 88}, 118, 88), true},
+			"brighter":  {changed(m, func(m *views.Image) { m.Brightness(1.1) }), true},
+			"mirrored":  {changed(m, (*views.Image).Flip), false},
+			"another":   {imageOf(seed+1000, 120, 90), false},
+		} {
+			if _, ok := near(a, fingerprintOf(c.m, &r)); ok != c.near {
+				t.Errorf("seed %d, %s: near %v", seed, name, ok)
+			}
+		}
+	}
+	black := &views.Image{}
+	black.Resize(30, 30)
+	clear(black.Pix)
+	if f := fingerprintOf(black, &r); !f.blank || !f.grayed {
+		t.Errorf("a black image: %v %v", f.blank, f.grayed)
+	} else if _, ok := near(f, f); ok {
+		t.Error("images of one color are compared")
+	}
+	if f := fingerprintOf(changed(imageOf(1, 20, 20), (*views.Image).Gray), &r); !f.grayed || f.blank {
+		t.Errorf("a gray image: %v %v", f.blank, f.grayed)
+	}
+}
+
+// The search in buckets finds the pairs that differ in at most three bits, and no pair that
+// comparing all does not find.
+func TestBuckets(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var photos []*photo
+	var which []int
+	for i := range 600 {
+		f := &fingerprint{hash: rng.Uint64()}
+		for k := range f.small {
+			f.small[k] = uint8(rng.IntN(256))
+		}
+		if i >= 300 { // a copy whose hash differs in up to 7 bits
+			*f = *photos[i-300].fingerprint
+			for range i % 8 {
+				f.hash ^= 1 << rng.IntN(64)
+			}
+		}
+		photos = append(photos, &photo{fingerprint: f})
+		which = append(which, i)
+	}
+	end := newBudget(time.Hour, still).share(1)
+	all, n := comparePairs(photos, which, 3, end)
+	some, m := compareBuckets(photos, which, end)
+	if n != 600 || m != 600 || len(all) != 300 {
+		t.Fatalf("%d and %d compared, %d pairs", n, m, len(all))
+	}
+	found := map[[2]int]bool{}
+	for _, p := range some {
+		if found[[2]int{p.a, p.b}] || !slices.Contains(all, p) {
+			t.Errorf("%v is found twice, or is none", p)
+		}
+		found[[2]int{p.a, p.b}] = true
+	}
+	for _, p := range all {
+		if d := bits.OnesCount64(photos[p.a].hash ^ photos[p.b].hash); d <= 3 && !found[[2]int{p.a, p.b}] {
+			t.Errorf("%v differs in %d bits and is not found", p, d)
+		}
+	}
+}
+
+func TestUnion(t *testing.T) {
+	u := newUnion(7)
+	u.join(5, 1, 0.98)
+	u.join(3, 5, 0.96)
+	u.join(1, 3, 0.5) // already joined
+	u.join(6, 4, 1)
+	if got := u.groups(); len(got) != 2 || !slices.Equal(got[0], []int{1, 3, 5}) || !slices.Equal(got[1], []int{4, 6}) {
+		t.Errorf("groups %v", got)
+	}
+	if u.least[u.find(5)] != 0.96 {
+		t.Errorf("least %v", u.least[u.find(5)])
+	}
+}
+
+// The recipe can be typed and read as a file, and both mean the configuration that is
+// measured.
+func TestAdvice(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "my photos' folder")
+	if err := os.Rename(flat(t, 40), dir); err != nil {
+		t.Fatal(err)
+	}
+	a := lookAt(t, dir, Options{Now: still}).Advice
+	if a.Sizes.Images != 40 || a.Sizes.Side != 24 {
+		t.Errorf("sizes %v", a.Sizes)
+	}
+	file := filepath.Join(t.TempDir(), "recipe.yaml")
+	if err := os.WriteFile(file, []byte(a.YAML), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	read := config.DefaultContrast()
+	names, err := config.ReadYAML(file, &read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := map[string]bool{}
+	for _, n := range names {
+		set[n] = true
+	}
+	if _, err := read.Resolve(set); err != nil || config.YAML(&read) != config.YAML(&a.Config) {
+		t.Errorf("%v; the file means\n%sbut the recipe is\n%s", err, config.YAML(&read), config.YAML(&a.Config))
+	}
+	if !strings.Contains(a.Command, `my photos'\''s folder'`[:11]) || strings.Contains(a.Command, "true") {
+		t.Errorf("command %s", a.Command)
+	}
+	for _, c := range a.Choices {
+		if a.Reason(c.Option) == "" {
+			t.Errorf("nothing says why --%s is %s", c.Option, c.Value)
+		}
+	}
+}
+
+// Every option that setup.Suggest may choose has a reason.
+func TestReasons(t *testing.T) {
+	for _, s := range []setup.Sizes{{Images: 300, Side: 500, Processors: 2}, {Images: 60000, Side: 32, Processors: 64}, {Images: 1e6, Side: 400, GPU: true}} {
+		c := config.DefaultContrast()
+		for _, choice := range setup.Suggest(&c, map[string]bool{}, s) {
+			if (Advice{}).Reason(choice.Option) == "" {
+				t.Errorf("nothing says why --%s is %s for %v", choice.Option, choice.Value, s)
+			}
+		}
+	}
+}
+
+func TestQuote(t *testing.T) {
+	for text, want := range map[string]string{"photos": "photos", "a b": "'a b'", "it's": `'it'\''s'`, "": "''", "/x-1/y_2": "/x-1/y_2", "$HOME": "'$HOME'"} {
+		if got := quote(text); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+}
+
+// All values are in one bar, and the bars cover them without empty ones at the ends.
+func TestHistogram(t *testing.T) {
+	for _, values := range [][]float64{{1}, {5, 6, 7}, {32, 33}, {97, 374, 1600}, {1, 5000}, {12000, 12001}} {
+		bars := histogram(values, shortEdges(spread(values)))
+		n := 0
+		for _, b := range bars {
+			n += b.Count
+		}
+		if n != len(values) || len(bars) > 16 || bars[0].Count == 0 || bars[len(bars)-1].Count == 0 {
+			t.Errorf("%v: %v", values, bars)
+		}
+	}
+	if got := histogram([]float64{0.3, 1, 3}, ratioEdges); got[0].Label != "below 0.5" || got[len(got)-1].Label != "from 2" {
+		t.Errorf("%v", got)
+	}
+	if got := histogram(nil, shortEdges(Spread{})); got != nil {
+		t.Errorf("%v of nothing", got)
+	}
+}
+
+func TestWords(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		time.Millisecond: "less than a second", 61 * time.Second: "61 s", 10 * time.Minute: "10 min",
+		200 * time.Minute: "3 h 20 min", 24 * time.Hour: "24 h", 72 * time.Hour: "3 days",
+	} {
+		if got := Duration(d); got != want {
+			t.Errorf("%v: %s, want %s", time.Duration(d), got, want)
+		}
+	}
+	for n, want := range map[int64]string{500: "500 bytes", 12_345: "12 kB", 33_140_000: "33.1 MB", 1_200_000_000: "1.2 GB"} {
+		if got := Bytes(n); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
+	}
+	for text, want := range map[string]string{"a b–é.jpg": "a b–é.jpg", "a\nb": `a\nb`, "\x1b[31m": `\x1b[31m`, "\xff": `\xff`, `a"b\`: `a"b\`} {
+		if got := visible(text); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+	if got := wrap("one two three", 7); !slices.Equal(got, []string{"one two", "three"}) {
+		t.Errorf("%q", got)
+	}
+	if got := median([]float64{3, 1, math.Inf(1), 2}); got != 2.5 {
+		t.Errorf("median %v", got)
+	}
+}
+
+// Each finding has its limits.
+func TestFindings(t *testing.T) {
+	usual := func() *Report {
+		r := &Report{Splits: []Split{{Name: "train", Images: 5000, Seen: 5000}}}
+		r.Advice.Sizes.Images = 5000
+		return r
+	}
+	if all := usual().Findings(); len(all) > 0 {
+		t.Errorf("a sound dataset: %v", all)
+	}
+	for want, change := range map[string]func(*Report){
+		"bad 51 image files cannot be read":                 func(r *Report) { r.Broken = make([]Broken, 51) },
+		"warn 50 image files cannot be read":                func(r *Report) { r.Broken = make([]Broken, 50) },
+		"hint some files are left out":                      func(r *Report) { r.Notes = []string{"x"} },
+		"hint classes differ much in size: a has 11 images": func(r *Report) { r.Splits[0].Classes = []Class{{"a", 11}, {"b", 1}} },
+		"hint 60 % images have no color":                    func(r *Report) { r.Splits[0].Gray = 3000 },
+		"hint the images are large":                         func(r *Report) { r.Splits[0].Short.Median = 1200 },
+		"bad 2 groups of duplicates cross":                  func(r *Report) { r.Duplicates.Leaks = 2 },
+		"warn 1 group of duplicates have images":            func(r *Report) { r.Duplicates.Labels = 1 },
+		"warn 51 of 5000 images are copies":                 func(r *Report) { r.Duplicates.Surplus = 51 },
+		"warn 3 images of one color":                        func(r *Report) { r.Duplicates.Blank = 3 },
+		"hint 1999 images are few":                          func(r *Report) { r.Advice.Sizes.Images = 1999 },
+		"warn the recommended training takes 4 days here":   func(r *Report) { r.Cost.Whole = 96 * time.Hour },
+	} {
+		r := usual()
+		change(r)
+		all := r.Findings()
+		if len(all) != 1 || !strings.HasPrefix(all[0].Level+" "+all[0].Text, want) {
+			t.Errorf("%v, want %q", all, want)
+		}
+	}
+}
