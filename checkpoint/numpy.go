@@ -13,18 +13,15 @@ var dtypes = map[string]string{
 	"i2": "int16", "i1": "int8", "u1": "uint8", "b1": "bool",
 }
 
-// array converts a pickled NumPy array or scalar.
+// array converts a pickled NumPy array or scalar. The error is an *unreadable for anything
+// else of NumPy, such as arrays of an element type that is not in dtypes.
 func (r *reader) array(function string, o *pickle.Object) (any, error) {
 	var dtype, shape, data any
 	fortran := false
-	switch args := o.Args; {
-	case function == "_reconstruct": // the state is (version, shape, dtype, Fortran order, data)
-		s, _ := o.State.(pickle.Tuple)
-		if len(s) != 5 {
-			return nil, errors.New("an array without its content")
-		}
-		shape, dtype, data = s[1], s[2], s[4]
-		fortran, _ = s[3].(bool)
+	switch args, state := o.Args, tuple(o.State); {
+	case function == "_reconstruct" && len(state) == 5: // version, shape, dtype, Fortran order, data
+		shape, dtype, data = state[1], state[2], state[4]
+		fortran, _ = state[3].(bool)
 	case function == "_frombuffer" && len(args) == 4: // data, dtype, shape, order
 		data, dtype, shape = args[0], args[1], args[2]
 		fortran = args[3] == "F"
@@ -33,7 +30,7 @@ func (r *reader) array(function string, o *pickle.Object) (any, error) {
 	case function == "dtype" && len(args) > 0:
 		return r.value(args[0])
 	default:
-		return nil, fmt.Errorf("a call of numpy's %s with %d arguments", function, len(args))
+		return r.foreign(o)
 	}
 	s, err := numpyStorage(dtype, data)
 	if err != nil {
@@ -60,37 +57,41 @@ func (r *reader) array(function string, o *pickle.Object) (any, error) {
 	return r.view(s, 0, sizes, strides)
 }
 
+func tuple(v any) pickle.Tuple {
+	t, _ := v.(pickle.Tuple)
+	return t
+}
+
 func numpyStorage(dtype, data any) (*storage, error) {
 	d, ok := dtype.(*pickle.Object)
 	if !ok || d.Class != "numpy.dtype" || len(d.Args) == 0 {
-		return nil, errors.New("an array without its type")
+		return nil, pass("a NumPy array of an element type that is not NumPy's own")
 	}
 	name, _ := d.Args[0].(string)
 	known, ok := dtypes[name]
 	if !ok {
-		return nil, fmt.Errorf("an array of the type %.20q", name)
+		return nil, pass("a NumPy array of the element type %.20q", name)
 	}
-	if state, _ := d.State.(pickle.Tuple); len(state) > 1 && state[1] == ">" {
-		return nil, errors.New("a big-endian array")
+	if state := tuple(d.State); len(state) > 1 && state[1] == ">" {
+		return nil, pass("a big-endian NumPy array")
+	}
+	if o, ok := data.(*pickle.Object); ok {
+		if b, ok := encoded(o); ok {
+			data = b
+		}
 	}
 	s := &storage{dtype: known, size: storages[known].size}
-	// Protocol 2 writes bytes as a string with one letter per byte.
-	if o, ok := data.(*pickle.Object); ok && o.Class == "_codecs.encode" && len(o.Args) == 2 && o.Args[1] == "latin1" {
-		data = o.Args[0]
-	}
 	switch data := data.(type) {
 	case []byte:
 		s.data = data
-	case string:
-		s.data = make([]byte, 0, len(data))
-		for _, c := range data {
-			if c > 255 {
-				return nil, errors.New("an array whose content is not bytes")
-			}
-			s.data = append(s.data, byte(c))
+	case string: // Python 2: one letter per byte
+		b, ok := encoded(&pickle.Object{Class: "_codecs.encode", Args: pickle.Tuple{data, "latin1"}})
+		if !ok {
+			return nil, errors.New("a NumPy array whose content is not bytes")
 		}
+		s.data = b
 	default:
-		return nil, fmt.Errorf("an array whose content is a %T", data)
+		return nil, pass("a NumPy array whose content is not in it")
 	}
 	return s, nil
 }

@@ -4,17 +4,19 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math/big"
 	"os"
+	"strings"
 
 	"contralens/checkpoint/pickle"
 )
 
 // Read reads a file written by torch.save, in the zip format or the older one, or a plain
-// pickle as in Detectron2's model zoo. It never runs code from the file: it returns an
-// error for classes other than tensors, arrays and plain containers. The file is in
-// memory once. Tensors share that memory unless their strides differ from C order. Read
-// also returns an error if the file is damaged or its root is not a dictionary.
+// pickle as in Detectron2's model zoo. It never runs code from the file: values other than
+// tensors, arrays and plain containers become a [Foreign]. The file is in memory once.
+// Tensors share that memory unless their strides differ from C order, or the file was
+// compressed. Read returns an error if the file is damaged, if its root is no dictionary,
+// list or tuple (whose elements get the keys "0", "1" …), or if it has foreign values and
+// no tensor.
 func Read(path string) (Dict, error) {
 	info, err := os.Stat(path)
 	if err == nil && info.IsDir() {
@@ -34,91 +36,80 @@ func Read(path string) (Dict, error) {
 	return root, nil
 }
 
-// magic is the number at the start of the older format.
-var magic, _ = new(big.Int).SetString("1950a86a20f9469cfc6c", 16)
+// notOurs is the error of a sound file of another kind.
+type notOurs struct{ problem string }
+
+func (e *notOurs) Error() string { return e.problem }
 
 // Parse is Read for the content b of a file. The tensors share its memory.
 func Parse(b []byte) (Dict, error) {
-	var v any
-	var err error
-	switch {
-	case bytes.HasPrefix(b, []byte("PK")):
-		if err = verify(b); err == nil {
-			v, err = parseZip(b)
-		}
-	case len(b) > 0 && b[0] == 0x80:
-		v, err = parsePickles(b)
-	default:
-		return nil, errors.New("want a file written by torch.save or contralens, but it starts with other bytes")
+	const want = "want a file written by torch.save or contralens, but "
+	if kind := KindOf(b); kind.Name != "" {
+		return nil, errors.New(want + kind.String())
 	}
-	if refused := (*pickle.ClassError)(nil); errors.As(err, &refused) {
-		return nil, fmt.Errorf("%w; save the model's state_dict() alone to move its weights", refused)
+	v, err := parse(b)
+	if other := (*notOurs)(nil); errors.As(err, &other) {
+		return nil, errors.New(want + other.problem)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("want a file written by torch.save or contralens, but it is damaged: %w", err)
+		return nil, fmt.Errorf(want+"it is damaged: %w", err)
 	}
-	switch v := v.(type) {
-	case Dict:
-		return v, nil
-	case OrderedDict:
-		return Dict(v), nil
+	root := asRoot(v)
+	if root == nil {
+		return nil, fmt.Errorf("want a dictionary of tensors, got %s; save the model's state_dict() instead", describeRoot(v))
 	}
-	return nil, fmt.Errorf("want a dictionary, got %T", v)
+	if foreign := root.Foreign(); len(foreign) > 0 && !hasTensor(root) {
+		more := ""
+		if len(foreign) > 3 {
+			foreign, more = foreign[:3], fmt.Sprintf("; and %d more", len(foreign)-3)
+		}
+		return nil, fmt.Errorf("want a file with tensors, but there are only values that are not read because they could "+
+			"run code (%s%s); save the model's state_dict() alone to move its weights", strings.Join(foreign, "; "), more)
+	}
+	return root, nil
 }
 
-// parsePickles reads the older format: pickles of the magic number, the version, the
-// system, the object and the keys of the storages, followed by the storages. A file
-// without the magic number is a single pickle.
-func parsePickles(b []byte) (any, error) {
-	at := 0
-	next := func() (any, error) {
-		v, n, err := pickle.Load(b[at:], allowed)
-		at += n
-		return v, err
-	}
-	first, err := next()
+func parse(b []byte) (any, error) {
+	r, root, err := open(b)
 	if err != nil {
 		return nil, err
 	}
-	r := newReader(len(b))
-	if n, ok := first.(*big.Int); !ok || n.Cmp(magic) != 0 {
-		return r.value(first)
-	}
-	if version, err := next(); err != nil || version != 1001 {
-		return nil, fmt.Errorf("want version 1001 of the older format, got %v", version)
-	}
-	if _, err := next(); err != nil {
-		return nil, err
-	}
-	object, err := next()
-	if err != nil {
-		return nil, err
-	}
-	// The types of the storages are in the object, their order is in the keys. This first
-	// pass finds the types.
-	r.pending = true
-	if _, err := r.value(object); err != nil {
-		return nil, err
-	}
-	keys, err := next()
-	list, ok := keys.(*pickle.List)
-	if err != nil || !ok {
-		return nil, fmt.Errorf("want the list of storages after the object: %v", err)
-	}
-	for _, key := range list.Items {
-		s := r.storages[fmt.Sprint(key)]
-		if s == nil {
-			return nil, fmt.Errorf("storage %.40v belongs to no tensor", key)
-		}
-		n, err := element(b[at:], s.size)
-		if err != nil {
-			return nil, fmt.Errorf("storage %.40v: %w", key, err)
-		}
-		at += 8
-		s.data = b[at : at+n]
-		at += n
-	}
-	second := newReader(len(b))
-	second.storages = r.storages
-	return second.value(object)
+	return r.value(root)
 }
+
+// asRoot returns the dictionary of a whole file, or nil if it is another value.
+func asRoot(v any) Dict {
+	list, ok := v.([]any)
+	if !ok {
+		return AsDict(v)
+	}
+	d := Dict{}
+	for i, x := range list {
+		d = append(d, Item{fmt.Sprint(i), x})
+	}
+	return d
+}
+
+func describeRoot(v any) string {
+	switch v := v.(type) {
+	case Foreign:
+		return v.What + ", which is not read because it could run code"
+	case *Tensor:
+		return fmt.Sprintf("one tensor of shape %v", v.Shape)
+	}
+	return fmt.Sprintf("%.60q", fmt.Sprint(v))
+}
+
+// open reads the pickle of a file. The reader converts its values.
+func open(b []byte) (*reader, any, error) {
+	if bytes.HasPrefix(b, []byte("PK")) {
+		if err := verify(b); err != nil {
+			return nil, nil, err
+		}
+		return openZip(b)
+	}
+	return openPickles(b)
+}
+
+// load reads a pickle at the start of b. Classes are names alone.
+func load(b []byte) (v any, size int, err error) { return pickle.Load(b, nil) }

@@ -63,6 +63,34 @@ func (t *Tensor) Float64s() []float64 {
 	return out
 }
 
+// NotFinite returns the number of values that are NaN or infinite: those whose exponent
+// has all bits set.
+func (t *Tensor) NotFinite() (n int) {
+	le := binary.LittleEndian
+	switch t.Dtype {
+	case "float32":
+		for b := t.Data; len(b) >= 4; b = b[4:] {
+			if le.Uint32(b)&0x7f800000 == 0x7f800000 {
+				n++
+			}
+		}
+	case "float64":
+		for b := t.Data; len(b) >= 8; b = b[8:] {
+			if le.Uint64(b)&(0x7ff<<52) == 0x7ff<<52 {
+				n++
+			}
+		}
+	case "float16", "bfloat16":
+		exponent := map[string]uint16{"float16": 0x7c00, "bfloat16": 0x7f80}[t.Dtype]
+		for b := t.Data; len(b) >= 2; b = b[2:] {
+			if le.Uint16(b)&exponent == exponent {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // Float32s returns the values converted to float32.
 func (t *Tensor) Float32s() []float32 {
 	if t.Dtype != "float32" {

@@ -9,45 +9,17 @@ import (
 	"contralens/checkpoint/pickle"
 )
 
-// These limits bound the memory of values that are referenced from several places.
+// These limits bound the time to walk values that are referenced from several places.
 const (
-	maxValues = 5_000_000
+	maxValues = 32_000_000
 	maxDepth  = 200
 )
 
-// classes are the classes that a file may contain. (*reader).object converts their
-// objects.
-var classes = map[pickle.Class]bool{
-	"collections.OrderedDict": true, "collections.defaultdict": true, "argparse.Namespace": true, "_codecs.encode": true,
-	"pathlib.PosixPath": true, "pathlib.PurePosixPath": true,
-	"torch._utils._rebuild_tensor": true, "torch._utils._rebuild_tensor_v2": true, "torch._utils._rebuild_parameter": true,
-	"torch.Size": true, "torch.device": true,
-	"numpy.ndarray": true, "numpy.dtype": true,
-}
-
-func init() {
-	for _, name := range []string{"set", "frozenset", "list", "tuple", "dict", "int", "float", "bool", "str"} {
-		classes[pickle.Class("builtins."+name)] = true
-		classes[pickle.Class("__builtin__."+name)] = true
-	}
-	for _, core := range []string{"numpy.core.", "numpy._core."} {
-		classes[pickle.Class(core+"multiarray._reconstruct")] = true
-		classes[pickle.Class(core+"multiarray.scalar")] = true
-		classes[pickle.Class(core+"numeric._frombuffer")] = true
-	}
-	for dtype, s := range storages {
-		classes[pickle.Class("torch."+s.class)] = true
-		classes[pickle.Class("torch."+dtype)] = true
-	}
-}
-
-func allowed(c pickle.Class) bool { return classes[c] }
-
 // reader converts the values of a pickle to those of this package.
 type reader struct {
-	fetch    func(key string) ([]byte, error) // returns the data of a storage in a zip
+	fetch    func(key string) ([]byte, error) // returns the data of a storage
 	storages map[string]*storage
-	pending  bool // the data of the storages comes later: record only their types
+	nested   map[*pickle.Object]*storage // of files within the file
 	done     map[any]converted
 	open     map[any]bool // containers that enclose the current value
 	values   int
@@ -60,16 +32,11 @@ type converted struct {
 	size  int // number of values in it
 }
 
-// storage is the memory that tensors are views of.
-type storage struct {
-	dtype string
-	size  int // bytes per element
-	data  []byte
-}
-
 func newReader(fileSize int) *reader {
-	return &reader{storages: map[string]*storage{}, done: map[any]converted{}, open: map[any]bool{},
-		copies: 2*fileSize + 1<<16}
+	return &reader{
+		storages: map[string]*storage{}, nested: map[*pickle.Object]*storage{}, done: map[any]converted{},
+		open: map[any]bool{}, copies: 2*fileSize + 1<<20,
+	}
 }
 
 func (r *reader) value(v any) (any, error) {
@@ -88,37 +55,46 @@ func (r *reader) value(v any) (any, error) {
 	case []byte:
 		return fmt.Sprintf("%x", v[:min(len(v), 64)]), nil
 	case pickle.Class:
-		return string(v), nil
+		if strings.HasPrefix(string(v), "torch.") && storages[string(v[6:])].size > 0 {
+			return string(v), nil // an element type
+		}
+		return Foreign{"the class " + fmt.Sprintf("%.100s", string(v))}, nil
+	case pickle.Persistent:
+		return Foreign{"a storage without a tensor"}, nil
 	case pickle.Tuple:
-		return r.list(v)
+		return r.container(v.Identity(), v)
 	case *pickle.Dict, *pickle.List, *pickle.Object:
-		return r.container(v)
+		return r.container(v, v)
 	}
 	return nil, fmt.Errorf("want a value, got a %T", v)
 }
 
-// container converts a value that may be referenced from several places. It converts it
-// only once.
-func (r *reader) container(v any) (out any, err error) {
-	if d, ok := r.done[v]; ok {
+// container converts a value that may be referenced from several places, and that id
+// identifies. It converts it only once.
+func (r *reader) container(id, v any) (out any, err error) {
+	if d, ok := r.done[id]; ok {
 		r.values += d.size
 		return d.value, nil
 	}
-	if r.open[v] {
+	if id != nil && r.open[id] {
 		return nil, errors.New("a container contains itself")
 	}
-	r.open[v] = true
-	defer delete(r.open, v)
+	r.open[id] = true
+	defer delete(r.open, id)
 	before := r.values
 	switch v := v.(type) {
+	case pickle.Tuple:
+		out, err = r.list(v)
 	case *pickle.Dict:
 		out, err = r.dict(v.Items)
 	case *pickle.List:
 		out, err = r.list(v.Items)
 	case *pickle.Object:
-		out, err = r.object(v)
+		out, err = passOver(r.object(v))
 	}
-	r.done[v] = converted{out, r.values - before}
+	if err == nil && id != nil {
+		r.done[id] = converted{out, r.values - before}
+	}
 	return out, err
 }
 
@@ -126,24 +102,18 @@ func (r *reader) dict(items []pickle.Item) (Dict, error) {
 	d := make(Dict, 0, len(items))
 	at := map[any]int{}
 	for _, i := range items {
-		var key any
-		switch k := i.Key.(type) {
-		case string, int:
-			key = k
-		case bool, float64, pickle.Class, nil:
-			key = fmt.Sprint(k)
-		default:
-			return nil, fmt.Errorf("a key of type %T", k)
-		}
+		key, plain := r.key(i.Key)
 		v, err := r.value(i.Value)
 		if err != nil {
 			return nil, fmt.Errorf("%.60v: %w", key, err)
 		}
-		if n, ok := at[key]; ok {
+		if n, ok := at[key]; ok && plain {
 			d[n].Value = v
 			continue
 		}
-		at[key] = len(d)
+		if plain {
+			at[key] = len(d)
+		}
 		d = append(d, Item{key, v})
 	}
 	return d, nil
@@ -160,66 +130,96 @@ func (r *reader) list(values []any) ([]any, error) {
 	return out, nil
 }
 
-// object converts the object that a call of an allowed class makes.
+// object converts an object that a pickle makes. The error is an *unreadable if its class
+// is not known to hold plain data.
 func (r *reader) object(o *pickle.Object) (any, error) {
-	name := string(o.Class)
-	module, function, _ := strings.Cut(name, ".")
-	if i := strings.LastIndex(name, "."); module == "numpy" {
-		function = name[i+1:]
+	name := strings.Replace(string(o.Class), "__builtin__.", "builtins.", 1)
+	if b, ok := encoded(o); ok {
+		return r.value(b)
 	}
-	switch {
-	case name == "collections.OrderedDict":
+	switch name {
+	case "collections.OrderedDict":
 		items, err := r.entries(o)
 		return OrderedDict(items), err
-	case name == "collections.defaultdict":
-		return r.dict(o.Dict.Items)
-	case name == "argparse.Namespace":
+	case "collections.defaultdict", "collections.Counter":
+		return r.entries(o)
+	case "argparse.Namespace", "types.SimpleNamespace":
 		if d, ok := o.State.(*pickle.Dict); ok {
 			return r.dict(d.Items)
 		}
-		return Dict{}, nil
-	case module == "pathlib":
+		if o.State == nil {
+			return Dict{}, nil
+		}
+	case "pathlib.PosixPath", "pathlib.PurePosixPath", "pathlib.WindowsPath", "pathlib.PureWindowsPath":
 		parts, err := r.list(o.Args)
 		return strings.ReplaceAll(strings.Trim(strings.ReplaceAll(fmt.Sprint(parts...), "//", "/"), "[]"), " ", "/"), err
-	case name == "torch.Size" && len(o.Args) == 1:
-		return r.value(o.Args[0])
-	case name == "torch.device":
+	case "torch.device":
 		parts, err := r.list(o.Args)
 		return strings.TrimSuffix(fmt.Sprintln(parts...), "\n"), err
-	case name == "torch._utils._rebuild_parameter" && len(o.Args) > 0:
-		return r.value(o.Args[0])
-	case strings.HasPrefix(function, "_utils._rebuild_tensor"):
+	case "torch.Size", "builtins.set", "builtins.frozenset", "builtins.list", "builtins.tuple",
+		"torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state",
+		"torch._utils._rebuild_device_tensor_from_numpy", "torch._utils._rebuild_xla_tensor":
+		if len(o.Args) > 0 {
+			return r.value(o.Args[0])
+		}
+	case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3":
 		return r.tensor(o.Args)
-	case module == "numpy":
-		return r.array(function, o)
-	case (module == "builtins" || module == "__builtin__") && len(o.Args) == 1 &&
-		(function == "set" || function == "frozenset" || function == "list" || function == "tuple"):
-		return r.value(o.Args[0])
+	case "torch._tensor._rebuild_from_type_v2":
+		return r.subclass(o)
 	}
-	return nil, fmt.Errorf("a call of %s with %d arguments", name, len(o.Args))
+	if module, function, ok := cutLast(name); ok && strings.HasPrefix(module, "numpy") {
+		return r.array(function, o)
+	}
+	return r.foreign(o)
 }
 
-// entries returns the entries of an OrderedDict, which are set one by one, or passed as a
-// list of pairs (Python 2).
+// cutLast cuts a name at its last dot.
+func cutLast(name string) (before, after string, found bool) {
+	i := strings.LastIndexByte(name, '.')
+	if i < 0 {
+		return "", name, false
+	}
+	return name[:i], name[i+1:], true
+}
+
+// subclass converts torch._tensor._rebuild_from_type_v2(function, type, arguments, state),
+// a tensor with attributes of its own, or a parameter.
+func (r *reader) subclass(o *pickle.Object) (any, error) {
+	if len(o.Args) < 3 {
+		return r.foreign(o)
+	}
+	function, ok1 := o.Args[0].(pickle.Class)
+	class, ok2 := o.Args[1].(pickle.Class)
+	args, ok3 := o.Args[2].(pickle.Tuple)
+	plain := class == "torch.Tensor" || class == "torch._tensor.Tensor" || class == "torch.nn.parameter.Parameter"
+	if !ok1 || !ok2 || !ok3 || !plain {
+		return nil, pass("a tensor of the class %.100v", o.Args[1])
+	}
+	return r.value(&pickle.Object{Class: function, Args: args})
+}
+
+// entries returns the entries of a dictionary's subclass, which are set one by one, or
+// passed as a dictionary (Counter), or as a list of pairs (Python 2).
 func (r *reader) entries(o *pickle.Object) (Dict, error) {
 	items := o.Dict.Items
-	if len(o.Args) == 1 {
-		list, ok := o.Args[0].(*pickle.List)
-		if !ok {
-			return nil, fmt.Errorf("an OrderedDict of a %T", o.Args[0])
-		}
-		for _, x := range list.Items {
-			var pair []any
-			switch x := x.(type) {
-			case *pickle.List:
-				pair = x.Items
-			case pickle.Tuple:
-				pair = x
+	for _, arg := range o.Args {
+		switch arg := arg.(type) {
+		case *pickle.Dict:
+			items = append(items, arg.Items...)
+		case *pickle.List:
+			for _, x := range arg.Items {
+				var pair []any
+				switch x := x.(type) {
+				case *pickle.List:
+					pair = x.Items
+				case pickle.Tuple:
+					pair = x
+				}
+				if len(pair) != 2 {
+					return nil, errors.New("a dictionary whose elements are not pairs")
+				}
+				items = append(items, pickle.Item{Key: pair[0], Value: pair[1]})
 			}
-			if len(pair) != 2 {
-				return nil, errors.New("an OrderedDict whose elements are not pairs")
-			}
-			items = append(items, pickle.Item{Key: pair[0], Value: pair[1]})
 		}
 	}
 	return r.dict(items)

@@ -3,80 +3,108 @@ package checkpoint
 import (
 	"archive/zip"
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
+	"path"
 	"strings"
-
-	"contralens/checkpoint/pickle"
 )
 
-// parseZip reads the zip format: data.pkl is the object, data/KEY are its storages.
-func parseZip(b []byte) (any, error) {
-	files, err := zipFiles(b)
+// archive is a file in the zip format: FOLDER/data.pkl is the object, FOLDER/data/KEY are
+// its storages.
+type archive struct {
+	bytes  []byte
+	files  map[string]*zip.File
+	folder string // "" or with a slash at its end
+	budget uint64 // bytes that compressed files may still take
+}
+
+// openZip reads the pickle of a zip container. The container may be another program's: its
+// files may be compressed, in any order and any folder.
+func openZip(b []byte) (*reader, any, error) {
+	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+	if errors.Is(err, zip.ErrFormat) {
+		return nil, nil, fmt.Errorf("the list of contents at its end is missing after %d bytes; a download or a copy that "+
+			"was cut short looks like this: fetch the file again", len(b))
+	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	folder := ""
-	for name := range files {
-		if strings.HasSuffix(name, "/data.pkl") && strings.Count(name, "/") == 1 {
-			folder = strings.TrimSuffix(name, "data.pkl")
-		}
-		if strings.HasSuffix(name, "/constants.pkl") {
-			return nil, errors.New("it is a TorchScript program; want a state dict")
-		}
-	}
-	object := files[folder+"data.pkl"]
-	if object == nil {
-		return nil, errors.New("there is no data.pkl in the zip")
-	}
-	if f := files[folder+"byteorder"]; f != nil {
-		if order, err := stored(b, f); err != nil || string(order) != "little" {
-			return nil, fmt.Errorf("want little-endian numbers, got %.20q", order)
+	a := archive{bytes: b, files: map[string]*zip.File{}, budget: 100*uint64(len(b)) + 64<<20}
+	object := ""
+	for _, f := range z.File {
+		a.files[f.Name] = f
+		depth := strings.Count(f.Name, "/")
+		if path.Base(f.Name) == "data.pkl" && (object == "" || depth < strings.Count(object, "/")) {
+			object = f.Name
 		}
 	}
-	data, err := stored(b, object)
+	if object == "" {
+		return nil, nil, &notOurs{otherZip(z.File)}
+	}
+	a.folder = strings.TrimSuffix(object, "data.pkl")
+	if a.files[a.folder+"constants.pkl"] != nil {
+		return nil, nil, &notOurs{"it is a TorchScript program: save the model's state_dict() with torch.save instead"}
+	}
+	if f := a.files[a.folder+"byteorder"]; f != nil {
+		if order, err := a.content(f); err != nil || strings.TrimSpace(string(order)) != "little" {
+			return nil, nil, &notOurs{fmt.Sprintf("its numbers have the byte order %.20q: save it on a machine with "+
+				"little-endian numbers", order)}
+		}
+	}
+	data, err := a.content(a.files[object])
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	v, _, err := pickle.Load(data, allowed)
+	root, _, err := load(data)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r := newReader(len(b))
 	r.fetch = func(key string) ([]byte, error) {
-		f := files[folder+"data/"+key]
+		f := a.files[a.folder+"data/"+key]
 		if f == nil {
 			return nil, errors.New("it is not in the zip")
 		}
-		return stored(b, f)
+		return a.content(f)
 	}
-	return r.value(v)
+	return r, root, nil
 }
 
-func zipFiles(b []byte) (map[string]*zip.File, error) {
-	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
-	if err != nil {
-		return nil, err
+// otherZip says what a zip container without an object of torch.save is.
+func otherZip(files []*zip.File) string {
+	var names []string
+	for _, f := range files {
+		switch base := path.Base(f.Name); {
+		case strings.HasSuffix(base, ".npy"):
+			return "it is NumPy's .npz: give it a name that ends in .npz"
+		case base == "[Content_Types].xml":
+			return "it is a document of an office program"
+		case base == "metadata.json" || base == "model.weights.h5":
+			return "it is a model of Keras, which is not read"
+		case !strings.HasSuffix(f.Name, "/") && len(names) < 3:
+			names = append(names, f.Name)
+		}
 	}
-	files := map[string]*zip.File{}
-	for _, f := range z.File {
-		files[f.Name] = f
+	if len(names) == 0 {
+		return "it is a zip archive without files"
 	}
-	return files, nil
+	return fmt.Sprintf("it is a zip archive with %s in it, and no data.pkl: unpack it, and name the checkpoint in it",
+		strings.Join(names, ", "))
 }
 
-// stored returns the content of an uncompressed file of the zip b, in b's memory, after
-// verifying its checksum.
-func stored(b []byte, f *zip.File) ([]byte, error) {
+// content returns the content of a file of the container, after verifying its checksum. It
+// is in the container's memory unless it is compressed.
+func (a *archive) content(f *zip.File) ([]byte, error) {
 	if f.Method != zip.Store {
-		return nil, fmt.Errorf("%.60q is compressed; torch.save never compresses", f.Name)
+		return a.decompress(f)
 	}
 	start, err := f.DataOffset()
 	if err != nil {
 		return nil, fmt.Errorf("%.60q: %w", f.Name, err)
 	}
+	b := a.bytes
 	if n := f.UncompressedSize64; start < 0 || start > int64(len(b)) || n > uint64(int64(len(b))-start) {
 		return nil, fmt.Errorf("%.60q reaches beyond the end of the file", f.Name)
 	}
@@ -87,15 +115,20 @@ func stored(b []byte, f *zip.File) ([]byte, error) {
 	return data, nil
 }
 
-// element reads the number of elements in front of a storage of the older format, and
-// returns their size in bytes.
-func element(b []byte, size int) (int, error) {
-	if len(b) < 8 {
-		return 0, errors.New("the file ends before it")
+func (a *archive) decompress(f *zip.File) ([]byte, error) {
+	if f.UncompressedSize64 > a.budget {
+		return nil, fmt.Errorf("%.60q claims to have %d bytes, far more than the file", f.Name, f.UncompressedSize64)
 	}
-	n := binary.LittleEndian.Uint64(b)
-	if left := uint64(len(b) - 8); n > left/uint64(size) {
-		return 0, fmt.Errorf("want %d values of %d bytes, but the file ends after %d bytes", n, size, left)
+	a.budget -= f.UncompressedSize64
+	r, err := f.Open()
+	if err != nil {
+		return nil, fmt.Errorf("%.60q: %w", f.Name, err)
 	}
-	return int(n) * size, nil
+	defer r.Close()
+	// The size is a claim, so memory grows with what comes.
+	var out bytes.Buffer
+	if _, err := io.Copy(&out, r); err != nil { // verifies the checksum
+		return nil, fmt.Errorf("%.60q: %w", f.Name, err)
+	}
+	return out.Bytes(), nil
 }

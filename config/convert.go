@@ -7,12 +7,14 @@ type Convert struct {
 	To       string   `flag:"to" help:"format of the output, with the same choices; empty: detected from its name"`
 	WithHead bool     `flag:"with_head" help:"keep the projection head"`
 	UseEMA   bool     `flag:"use_ema" help:"use the key encoder's weights"`
+	Prefix   string   `flag:"prefix" help:"name prefix of the encoder to take, such as module.encoder_q, if a checkpoint has several"`
 }
 
 // Inspect are the options of inspect, which shows what is in a checkpoint.
 type Inspect struct {
 	_       struct{} `group:"output" everyday:"true"`
 	From    string   `flag:"from" help:"format of the file: pth, safetensors, npz, detectron2 or onnx; empty: detected from its name"`
+	Prefix  string   `flag:"prefix" help:"name prefix of the encoder to describe, such as module.encoder_q, if a file has several"`
 	Tensors bool     `flag:"tensors" help:"list every tensor"`
 	JSON    bool     `flag:"json" help:"print JSON"`
 }

@@ -7,6 +7,7 @@ type Encoder struct {
 	_         struct{} `group:"network" everyday:"true"`
 	Ckpt      string   `flag:"ckpt" repeat:"true" help:"checkpoint of the encoder, from this or another program"`
 	UseEMA    bool     `flag:"use_ema" help:"use the key encoder's weights"`
+	Prefix    string   `flag:"prefix" help:"name prefix of the encoder to take, such as module.encoder_q, if a checkpoint has several"`
 	Strict    bool     `flag:"strict" repeat:"true" help:"require the checkpoint's tensors to match the network exactly"`
 	Arch      string   `flag:"arch" default:"resnet50" help:"architecture, in place of the checkpoint's"`
 	Width     float64  `flag:"width" default:"1" help:"factor on the number of channels, in place of the checkpoint's"`
@@ -25,6 +26,8 @@ type Features struct {
 	Encoder
 	Out   string `flag:"out" short:"o" help:"file to write: .parquet, or .npy with the paths in a .txt beside it"`
 	Fresh bool   `flag:"fresh" help:"start again instead of resuming an interrupted command"`
+	Near  int    `flag:"neighbors" short:"k" default:"15" help:".parquet: nearest images of each image, a column; 0: none"`
+	Thumb int    `flag:"thumbnails" default:"64" help:".parquet: longest side of the thumbnails in pixels, a column; 0: none"`
 }
 
 // Neighbors are the options of neighbors, which shows an image's nearest neighbors.
@@ -43,7 +46,7 @@ func (e *Encoder) Options() (n Net, m Machine, w Weights) {
 	Defaults(&m)
 	n.Arch, n.Width, n.Stem, n.InputRes = e.Arch, e.Width, e.Stem, e.InputRes
 	m.Workers, m.Amp, m.Device, m.Threads = e.Workers, e.Amp, e.Device, e.Threads
-	return n, m, Weights{Ckpt: e.Ckpt, UseEMA: e.UseEMA, Strict: e.Strict}
+	return n, m, Weights{Ckpt: e.Ckpt, UseEMA: e.UseEMA, Prefix: e.Prefix, Strict: e.Strict}
 }
 
 // DefaultFeatures returns the defaults of features.

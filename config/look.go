@@ -14,6 +14,7 @@ type Look struct {
 	Ckpt            string   `flag:"ckpt" group:"network" help:"checkpoint of the encoder that finds the nearest neighbors; empty: an untrained network"`
 	UseEMA          bool     `flag:"use_ema" group:"network" help:"use the key encoder's weights"`
 	Seed            uint64   `flag:"seed" help:"seed of everything random"`
+	Device          string   `flag:"device" default:"cpu" group:"machine" help:"where the training that is measured computes: cpu or cuda:N"`
 	Workers         int      `flag:"num_workers" short:"j" group:"machine" help:"workers that read images; 0: one per processor"`
 }
 
@@ -25,8 +26,8 @@ func DefaultLook() (c Look) {
 
 // Resolve checks all values.
 func (c *Look) Resolve(map[string]bool) ([]string, error) {
-	return nil, first(positive("minutes", c.Minutes), dataset(c.Dataset), between("num_workers", c.Workers, 0, mostWorkers),
-		page("out", c.Out), recipe("recipe", c.Recipe))
+	return nil, first(positive("minutes", c.Minutes), dataset(c.Dataset),
+		between("num_workers", c.Workers, 0, mostWorkers), page("out", c.Out), recipe("recipe", c.Recipe))
 }
 
 // page requires the name of an HTML file, or none.

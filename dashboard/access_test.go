@@ -26,9 +26,10 @@ func TestAccessibility(t *testing.T) {
 		{"#/", `document.querySelectorAll("tbody tr").length === 4`},
 		{runHash("curves", "plain", "ft"), drawn},
 		{runHash("curves", "broken"), `document.querySelector(".tab .empty")`},
-		{runHash("histograms", "ft"), `document.querySelector("[data-chart=neg] image")`},
+		{runHash("histograms", "plain", "ft"), `document.querySelector("[data-chart=neg-2] image")`},
 		{runHash("3d", "ft"), `document.querySelector("[data-chart='3d'] svg")`},
-		{runHash("embedding", "ft"), `document.querySelector(".classes li")`},
+		{runHash("embedding", "ft") + "&image=17", `document.querySelector(".classes li") && document.querySelector(".neighbor")`},
+		{runHash("all", "plain"), `document.querySelector(".part [data-chart='3d'] svg")`},
 		{runHash("settings", "plain", "ft", longName), `document.querySelector(".options .differs")`},
 	}
 	source := axe(t)

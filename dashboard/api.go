@@ -137,12 +137,13 @@ func (s *Server) describeRun(q url.Values) (any, error) {
 	}
 	d.Last = max(d.Last, r.metrics.last())
 	note := func(err error) { d.Notes = append(slices.Clone(d.Notes), err.Error()) }
-	if f := r.foreign(about, func(error) {}); f != nil { // what cannot be read is in the summary
+	f := r.foreign(about, func(error) {}) // what cannot be read is in the summary
+	if f != nil {
 		d.addForeign(r, f, note)
 	}
 	d.Results = append(d.Results, rundir.LastResults[json.RawMessage](folder{r})...)
 	d.Onset = onset(about.Config, source)
-	d.Clock = r.metrics.clock.thinned(about.Config)
+	d.Clock = r.clock(source, f).thinned(about.Config)
 	d.Findings = append(failure(d.Summary), Diagnose(r.evidence(about, source, d.KNN.all))...)
 	return d, nil
 }

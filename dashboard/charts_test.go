@@ -94,6 +94,13 @@ func TestExport(t *testing.T) {
 	if theme := eval[string](p, `document.documentElement.dataset.theme ?? ""`); theme != "" {
 		t.Errorf("saving changed the theme of the page to %q", theme)
 	}
+	p.do(js(`document.querySelector("[data-tab=curves]").click()`))
+	p.until(drawn)
+	if svg := p.download("loss", "svg"); !strings.Contains(svg, "#0072b2") || strings.Contains(svg, "#56b4e9") {
+		t.Error("curves in a light file have the colors of a dark page")
+	}
+	p.do(js(`document.querySelector("[data-tab=histograms]").click()`))
+	p.until(`document.querySelector("[data-chart=distribution] svg")`)
 	p.do(js(`document.querySelector("[data-chart=distribution] [name=dark]").click()`))
 	if svg := p.download("distribution", "svg"); !strings.Contains(svg, "#151c24") || !strings.Contains(svg, ">Positives before FT<") {
 		t.Errorf("want a dark file with a legend, got %.600s", svg)
@@ -189,5 +196,26 @@ func TestLandscapeAxes(t *testing.T) {
 	}
 	if p.saved != "contralens-ft-3d.svg" {
 		t.Errorf("want the run in the file's name, got %s", p.saved)
+	}
+}
+
+// TestTicks: ticks have as many decimals as their distance needs, and none of them twice.
+func TestTicks(t *testing.T) {
+	p := open(t, serve(t, t.TempDir()), "", desktop)
+	p.do(js(`Promise.all([import("./axes.js"), import("./format.js")]).then(([a, f]) => { window.axes = a; window.format = f; })`))
+	p.until(`window.axes`)
+	for _, c := range []struct{ code, want string }{
+		{`[0.75, 0.5, 0.25, 0, -0.25].map((v) => format.tick(v, 0.25)).join(" ")`, "0.75 0.50 0.25 0.00 −0.25"},
+		{`[0.4, 0.2].map((v) => format.tick(v, 0.2)).join(" ")`, "0.4 0.2"},
+		{`format.tick(1500, 500)`, "1,500"},
+		{`format.tick(0.00002, 0.00001)`, "0.00002"},
+		{`axes.ticks(1, 2, 10, { whole: true }).map((t) => t.text).join(" ")`, "1 2"},
+		{`axes.ticks(-0.13, 0.36, 5).map((t) => t.text).join(" ")`, "−0.1 0.0 0.1 0.2 0.3"},
+		{`axes.ticks(0, 500, 5, { whole: true }).map((t) => t.text).join(" ")`, "0 100 200 300 400 500"},
+		{`axes.ticks(0.001, 1000, 5, { log: true }).map((t) => t.text).join(" ")`, "0.001 0.1 10 1,000"},
+	} {
+		if got := eval[string](p, c.code); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.code, got, c.want)
+		}
 	}
 }

@@ -31,14 +31,21 @@ func (l *looking) advise(context.Context) error {
 		}
 	}
 	a := Advice{Config: config.DefaultContrast(), Sizes: setup.Sizes{
-		Images: d.Len(), Side: median(sides), Processors: machine.Processors(),
+		Images: d.Len(), Side: median(sides), Processors: machine.Processors(), GPU: l.Device != "cpu",
 	}}
-	a.Config.DataFolder, a.Config.Dataset, a.Config.Imagenet100Path = l.folder, l.Dataset, l.Classes
-	a.Choices = setup.Choices{{Option: "data_folder", Value: l.folder}}
-	for _, c := range []setup.Choice{{Option: "dataset", Value: l.Dataset}, {Option: "imagenet100path", Value: l.Classes}} {
-		if c.Value != "" {
-			a.Choices = append(a.Choices, c)
+	fields := config.Fields(&a.Config)
+	for _, c := range []setup.Choice{
+		{Option: "data_folder", Value: l.folder}, {Option: "dataset", Value: l.Dataset},
+		{Option: "imagenet100path", Value: l.Classes}, {Option: "device", Value: l.Device},
+	} {
+		f := config.Find(fields, c.Option)
+		if c.Value == f.String() {
+			continue // the default
 		}
+		if err := f.Set(c.Value); err != nil {
+			return err
+		}
+		a.Choices = append(a.Choices, c)
 	}
 	set := map[string]bool{}
 	a.Choices = append(a.Choices, setup.Suggest(&a.Config, set, a.Sizes)...)
@@ -116,21 +123,23 @@ func (a *Advice) yaml() string {
 
 // reasons says why options have the values that setup.Suggest chooses.
 var reasons = map[string]string{
-	"data_folder":   "the images looked at",
-	"dataset":       "as given",
-	"method":        "robust, and works with small batches, because a queue keeps the negatives",
-	"arch":          "what this machine trains in a reasonable time",
-	"width":         "factor on the number of channels; less is faster",
-	"stem":          "for small images: no early reduction of the size",
-	"input_res":     "side of a view in pixels, by the size of the images and the machine",
-	"batch_size":    "at least 16 steps per epoch",
-	"nce_k":         "length of the queue: at most half of the images, so that they rarely meet themselves",
-	"epochs":        "so many passes that the number of steps makes sense for this machine",
-	"alpha":         "momentum of the key encoder: lower, so faster, in short trainings",
-	"learning_rate": "grows with the square root of the batch",
-	"cosine":        "the learning rate falls smoothly to 0",
-	"cosine_by":     "with few epochs, every step counts",
-	"max_bad":       "some files are broken: without it the training would stop",
+	"data_folder":     "the images looked at",
+	"dataset":         "as given",
+	"device":          "as given",
+	"imagenet100path": "as given",
+	"method":          "robust, and works with small batches, because a queue keeps the negatives",
+	"arch":            "what this machine trains in a reasonable time",
+	"width":           "factor on the number of channels; less is faster",
+	"stem":            "for small images: no early reduction of the size",
+	"input_res":       "side of a view in pixels, by the size of the images and the machine",
+	"batch_size":      "at least 16 steps per epoch",
+	"nce_k":           "length of the queue: at most half of the images, so that they rarely meet themselves",
+	"epochs":          "so many passes that the number of steps makes sense for this machine",
+	"alpha":           "momentum of the key encoder: lower, so faster, in short trainings",
+	"learning_rate":   "grows with the square root of the batch",
+	"cosine":          "the learning rate falls smoothly to 0",
+	"cosine_by":       "with few epochs, every step counts",
+	"max_bad":         "some files are broken: without it the training would stop",
 }
 
 // Reason says why an option has its value; "" if there is nothing to say.

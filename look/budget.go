@@ -43,6 +43,3 @@ type deadline struct {
 // passed reports whether the part's time is over. It may be called from several goroutines
 // at once if the clock may.
 func (d deadline) passed() bool { return !d.now().Before(d.end) }
-
-// left returns the part's remaining time, at least 0.
-func (d deadline) left() time.Duration { return max(0, d.end.Sub(d.now())) }

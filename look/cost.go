@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"contralens/autotune"
 	"contralens/config"
+	"contralens/data/loader"
+	"contralens/data/sets"
+	"contralens/internal/humanize"
 	"contralens/internal/machine"
 	"contralens/profile"
 	"contralens/setup"
@@ -18,13 +20,15 @@ import (
 type Cost struct {
 	Machine string
 	Rate    float64 // images per second in the whole step, views included; 0: not measured
-	Bytes   int64   // peak resident memory
-	Steps   int     // measured ones
-	Compute string  // precision, memory format and threads
-	Epoch   time.Duration
-	Whole   time.Duration
-	Notes   []string
-	Failed  string // why it was not measured
+	Bytes   int64   // peak memory: as measured, with the images that a training keeps in memory later
+	// Available is the memory that this process may use; 0: unknown.
+	Available int64
+	Steps     int    // measured ones
+	Compute   string // precision, memory format and threads
+	Epoch     time.Duration
+	Whole     time.Duration
+	Notes     []string
+	Failed    string // why it was not measured
 }
 
 // Measurement is a training whose steps are to be measured.
@@ -42,17 +46,24 @@ type Measure func(Measurement) (*profile.Result, error)
 const (
 	measuredSteps = 40 // at most
 	warmUpSteps   = 3
-	// An epoch of at most so many steps is the warm-up: its images are in memory afterwards,
-	// as they are during almost all of the training.
+	// An epoch of at most so many steps is the warm-up: its files or images are in memory
+	// afterwards, as they are during almost all of the training.
 	shortEpoch = 20
+	busy       = 0.1 // share of the processors in use by other programs that is worth a note
 )
 
 // cost measures the speed of the recommended recipe.
 func (l *looking) cost(ctx context.Context) error {
 	c := &l.report.Cost
 	c.Machine = machine.Kind()
-	if l.Measure == nil {
+	c.Available = machine.MemorySize().Limit
+	n, batch := l.training().Len(), l.report.Advice.Config.BatchSize
+	switch {
+	case l.Measure == nil:
 		c.Failed = "it was not asked for"
+		return nil
+	case n < batch:
+		c.Failed = fmt.Sprintf("%s are fewer than a batch of %d", humanize.Count(n, "image"), batch)
 		return nil
 	}
 	end := l.budget.share(costShare)
@@ -61,7 +72,7 @@ func (l *looking) cost(ctx context.Context) error {
 		Config: l.report.Advice.Config, WarmUp: warmUpSteps, Enough: end.passed, Show: l.Show,
 		Note: func(s string) { c.Notes = append(c.Notes, s) },
 	}
-	if steps := l.training().Len() / m.Config.BatchSize; steps <= shortEpoch {
+	if steps := n / batch; steps <= shortEpoch {
 		m.WarmUp = max(steps, warmUpSteps)
 	}
 	r, err := l.Measure(m)
@@ -72,16 +83,36 @@ func (l *looking) cost(ctx context.Context) error {
 		c.Failed = err.Error()
 		return nil
 	}
-	c.Rate, c.Steps, c.Bytes = r.ImagesPerSecond, r.Steps, int64(r.PeakMB*(1<<20))
-	c.Compute = fmt.Sprintf("%s, %s, %d threads", r.Precision, r.MemoryFormat, r.Threads)
+	c.Rate, c.Steps, c.Bytes = r.ImagesPerSecond, r.Steps, int64(r.PeakMB*(1<<20))+l.unread((m.WarmUp+r.Steps)*batch)
+	c.Compute = fmt.Sprintf("%s, %s, %s", r.Precision, r.MemoryFormat, humanize.Count(r.Threads, "thread"))
 	if c.Rate > 0 {
-		c.Epoch = time.Duration(float64(l.training().Len()) / c.Rate * float64(time.Second))
+		c.Epoch = time.Duration(float64(n) / c.Rate * float64(time.Second))
 		c.Whole = time.Duration(l.report.Advice.Config.Epochs) * c.Epoch
 	}
 	if c.Steps < 3 {
 		l.budget.cut("the speed is that of %d training steps, so it is a rough guess", c.Steps)
 	}
 	return nil
+}
+
+// unread returns the memory of the decoded images that a training keeps, beyond those among
+// the first ones, which the measurement has read. Of large JPEG files nothing is kept.
+func (l *looking) unread(first int) int64 {
+	pixels, seen, n := 0.0, 0, l.training().Len()
+	for _, p := range l.photos {
+		if l.splits[p.split].data != l.training() {
+			continue
+		}
+		seen++
+		if n := p.width * p.height; p.format != "JPEG" || n <= loader.WholePixels {
+			pixels += float64(n)
+		}
+	}
+	if seen == 0 {
+		return 0
+	}
+	kept := func(images int) float64 { return min(sets.CacheBytes, 3*pixels/float64(seen)*float64(images)) }
+	return int64(kept(n) - kept(min(first, n)))
 }
 
 // MeasureSteps returns a Measure that trains in a temporary folder, which it removes. made
@@ -95,19 +126,24 @@ func MeasureSteps(t *autotune.Tuner, made func(dir string)) Measure {
 		defer os.RemoveAll(dir)
 		made(dir)
 		tuner := *t
-		tuner.Note = func(format string, args ...any) {
-			m.Note(strings.TrimPrefix(fmt.Sprintf(format, args...), "note: "))
+		tuner.Note, tuner.Show = nil, m.Show
+		if tuner.Load == nil {
+			tuner.Load = machine.WatchLoad
 		}
-		tuner.Show = m.Show
 		bench := config.BenchStep{Contrast: m.Config, Steps: measuredSteps, Warmup: m.WarmUp}
 		bench.MaxBad = 1 // those that were not looked at may be broken, too
 		machine.ResetPeak()
+		load := tuner.Load()
 		err = setup.Compute(0, func() (err error) {
 			result, err = profile.Step(bench, profile.Options{
 				Dir: dir, Tuner: &tuner, Print: func(string, ...any) {}, Show: m.Show, Enough: m.Enough, NoPeak: true,
 			})
 			return err
 		})
+		if taken := load(); taken > busy && err == nil {
+			m.Note(fmt.Sprintf("other programs took %.0f %% of the processors meanwhile: alone, a training is faster",
+				100*taken))
+		}
 		return result, err
 	}
 }

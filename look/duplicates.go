@@ -18,11 +18,12 @@ type Group struct {
 
 // Duplicates are the images that occur more than once.
 type Duplicates struct {
-	Groups []Group // leaks first, then exact ones, then the largest
+	Groups []Group // leaks first, then exact ones, then the largest and the most alike
 	// Counts of groups, and of images that could be removed without losing a picture.
 	Exact, Near, Leaks, Labels, Surplus int
-	Blank                               int // images of one color, which are not compared
-	Compared                            int // images that were compared with all others
+	Blank                               int  // images of one color, which are not compared
+	Compared                            int  // images that were compared with all others
+	Bucketed                            bool // only images with similar hashes were compared
 }
 
 // most is the number of images up to which all pairs are compared. Of more, those that
@@ -56,6 +57,7 @@ func duplicates(all []split, photos []*photo, workers int, end deadline) (d Dupl
 	if len(distinct) <= most {
 		pairs, d.Compared = comparePairs(photos, distinct, workers, end)
 	} else {
+		d.Bucketed = true
 		pairs, d.Compared = compareBuckets(photos, distinct, end)
 	}
 	for _, p := range pairs {
@@ -65,9 +67,10 @@ func duplicates(all []split, photos []*photo, workers int, end deadline) (d Dupl
 		d.add(describe(all, photos, members, union.least[union.find(members[0])]))
 	}
 	slices.SortStableFunc(d.Groups, func(a, b Group) int {
-		return cmp.Or(order(a.Leak, b.Leak), order(a.Labels, b.Labels), order(a.Exact, b.Exact),
-			len(b.Images)-len(a.Images))
+		return cmp.Or(order(a.Leak, b.Leak), order(a.Exact, b.Exact), len(b.Images)-len(a.Images),
+			cmp.Compare(b.Least, a.Least))
 	})
+	d.Groups = withLabels(d.Groups)
 	return d, d.Compared == len(distinct)
 }
 
@@ -80,6 +83,31 @@ func order(a, b bool) int {
 		return -1
 	}
 	return 1
+}
+
+// withLabels moves some of the groups with different classes to the end of those that are
+// shown, unless enough are shown anyway.
+func withLabels(groups []Group) []Group {
+	if len(groups) <= shownGroups {
+		return groups
+	}
+	front, rest := slices.Clone(groups[:shownGroups]), []Group{}
+	shown := 0
+	for _, g := range front {
+		if g.Labels {
+			shown++
+		}
+	}
+	var moved []Group
+	for _, g := range groups[shownGroups:] {
+		if g.Labels && shown+len(moved) < shownConflicts {
+			moved = append(moved, g)
+		} else {
+			rest = append(rest, g)
+		}
+	}
+	keep := shownGroups - len(moved)
+	return slices.Concat(front[:keep], moved, front[keep:], rest)
 }
 
 func (d *Duplicates) add(g Group) {

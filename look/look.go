@@ -16,6 +16,7 @@ import (
 	"contralens/config"
 	"contralens/data"
 	"contralens/data/sets"
+	"contralens/internal/humanize"
 	"contralens/internal/machine"
 )
 
@@ -26,6 +27,7 @@ type Options struct {
 	Time    time.Duration // limit for the whole look
 	Seed    uint64        // of everything random
 	Workers int           // goroutines that decode; 0: one per processor
+	Device  string        // of the training that is measured: cpu or cuda:N; "": cpu
 	Encoder Encoder       // for the nearest neighbors
 	// Measure measures a training step; nil: no measurement.
 	Measure Measure
@@ -67,6 +69,9 @@ func Look(ctx context.Context, folder string, o Options) (*Report, error) {
 	}
 	if o.Show == nil {
 		o.Show = func(string) {}
+	}
+	if o.Device == "" {
+		o.Device = "cpu"
 	}
 	if o.Workers == 0 {
 		o.Workers = machine.Processors()
@@ -149,8 +154,8 @@ func (l *looking) survey(ctx context.Context) error {
 		}
 	}
 	if seen < total {
-		l.budget.cut("%d of %d images were looked at, chosen at random: broken files and duplicates among the "+
-			"others are not found", seen, total)
+		l.budget.cut("%s of %s were looked at, chosen at random: broken files and duplicates among the others are not "+
+			"found", humanize.Grouped(seen), images(total))
 	}
 	switch {
 	case len(l.photos) == 0 && len(l.report.Broken) > 0:
@@ -169,11 +174,12 @@ func (l *looking) duplicates(context.Context) error {
 	var complete bool
 	l.report.Duplicates, complete = duplicates(l.splits, l.photos, l.Workers, l.budget.share(duplicatesShare))
 	if !complete {
-		l.budget.cut("%d images were compared with all others", l.report.Duplicates.Compared)
+		l.budget.cut("%s of %s were compared with all others", humanize.Grouped(l.report.Duplicates.Compared),
+			images(len(l.photos)))
 	}
-	if len(l.photos) > most {
-		l.budget.cut("near-duplicates that differ more are not all found: of more than %d images, only those with "+
-			"similar hashes are compared", most)
+	if l.report.Duplicates.Bucketed {
+		l.budget.cut("near-duplicates that differ more are not all found: of more than %s images, only those with "+
+			"similar hashes are compared", humanize.Grouped(most))
 	}
 	return nil
 }

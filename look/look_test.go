@@ -81,7 +81,7 @@ func jpegOf(t *testing.T, m image.Image, quality int) []byte {
 func messy(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "photos")
-	for i := range 12 {
+	for i := range 16 {
 		class := []string{"cat", "dog"}[i%2]
 		datatest.Put(t, dir, fmt.Sprintf("train/%s/%02d.png", class, i), pngOf(t, scene(uint64(i), 48, 40)))
 		datatest.Put(t, dir, fmt.Sprintf("val/%s/%02d.png", class, i), pngOf(t, scene(uint64(100+i), 40, 48)))
@@ -127,7 +127,7 @@ func pageOf(t *testing.T, r *Report) string {
 func TestLook(t *testing.T) {
 	dir := messy(t)
 	r := lookAt(t, dir, Options{Now: still, Measure: measured})
-	if n := len(r.Splits); n != 2 || r.Splits[0].Images != 15 || r.Splits[0].Broken != 1 || r.Splits[1].Images != 13 {
+	if n := len(r.Splits); n != 2 || r.Splits[0].Images != 19 || r.Splits[0].Broken != 1 || r.Splits[1].Images != 17 {
 		t.Errorf("splits %+v", r.Splits)
 	}
 	if len(r.Broken) != 1 || filepath.Base(r.Broken[0].Path) != "cut.png" || r.Broken[0].Why == "" {
@@ -143,10 +143,10 @@ func TestLook(t *testing.T) {
 	if len(r.Views.Rows) != viewRows || len(r.Views.Columns) != 7 || len(r.Views.Rows[0].Views) != 7 {
 		t.Errorf("%d rows of views %v", len(r.Views.Rows), r.Views.Columns)
 	}
-	if n := r.Neighbors; n.Failed != "" || len(n.Queries) != queries || len(n.Queries[0].Found) != nearest || n.Images != 27 || n.Shown != 30 {
+	if n := r.Neighbors; n.Failed != "" || len(n.Queries) != queries || len(n.Queries[0].Found) != nearest || n.Images != 35 || n.Shown != 30 {
 		t.Errorf("neighbors %+v", n)
 	}
-	if c := r.Cost; c.Rate != 2 || c.Epoch != 7500*time.Millisecond || c.Whole != time.Duration(r.Advice.Config.Epochs)*c.Epoch {
+	if c := r.Cost; c.Rate != 2 || c.Epoch != 9500*time.Millisecond || c.Whole != time.Duration(r.Advice.Config.Epochs)*c.Epoch {
 		t.Errorf("cost %+v", c)
 	}
 	if len(r.Cuts) > 0 {
@@ -154,9 +154,9 @@ func TestLook(t *testing.T) {
 	}
 	page := pageOf(t, r)
 	for _, want := range []string{
-		"28</b> images", "train/cat/cut.png", "train/dog/copy.png", "val/cat/small.jpg", "in several splits", "different classes",
+		"36</b> images", "train/cat/cut.png", "train/<wbr>dog/<wbr>copy.png", "val/<wbr>cat/<wbr>small.jpg", "in several splits", "different classes",
 		"the same content", "2 images/s", "105 MB", "--method MoCov2", "its positive", "untrained resnet18", "1 .txt",
-		"1 image file cannot be read", "1 group of duplicates cross", "1 image of one color", "15 images are few", "4 March 2026",
+		"1 image file cannot be read", "1 group of duplicates with images in several splits", "1 image of one color", "19 images are few", "4 March 2026",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page has no %q", want)
@@ -169,7 +169,7 @@ func TestLook(t *testing.T) {
 	if err := r.WriteSummary(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"photos: 28 images\n", "2 classes", "train/cat/cut.png: ", "2 groups (1 exact, 1 near)", "2 images/s", "contralens contrast --data_folder"} {
+	for _, want := range []string{"photos: 36 images\n", "2 classes", "train/cat/cut.png: ", "2 groups (1 exact, 1 near)", "2 images/s", "contralens contrast --data_folder"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the summary has no %q:\n%s", want, b.String())
 		}
@@ -295,6 +295,9 @@ func TestOtherData(t *testing.T) {
 	if len(r.Splits) != 1 || r.Splits[0].Classes != nil || len(r.Broken) != 1 || r.Neighbors.Shown != 0 {
 		t.Errorf("%+v", r.Splits)
 	}
+	if !strings.Contains(r.Cost.Failed, "7 images are fewer than a batch of 16") {
+		t.Errorf("cost %+v", r.Cost)
+	}
 	if c := r.Advice.Config; c.MaxBad < 1./7 || !strings.Contains(r.Advice.Command, "--max_bad 0.16") {
 		t.Errorf("a training with the recipe stops at the broken image: %s", r.Advice.Command)
 	}
@@ -303,14 +306,14 @@ func TestOtherData(t *testing.T) {
 	if r.Splits[0].Images != 3 || len(r.Splits[0].Classes) != 2 || r.Cost.Failed == "" {
 		t.Errorf("a list: %+v, cost %+v", r.Splits[0], r.Cost)
 	}
-	if page := pageOf(t, r); !strings.Contains(page, "Not measured") || !strings.Contains(page, "x: <span title=\"00") {
+	if page := pageOf(t, r); !strings.Contains(page, "Not measured") || !strings.Contains(page, "x: 00") {
 		t.Error("the page of a list has neither its paths nor its classes")
 	}
 }
 
 // The end of the context ends the look, and a failure to measure does not.
 func TestStopped(t *testing.T) {
-	dir := flat(t, 8)
+	dir := flat(t, 16)
 	cause := errors.New("by the user")
 	ctx, cancel := context.WithCancelCause(context.Background())
 	_, err := Look(ctx, dir, Options{Time: time.Minute, Measure: func(Measurement) (*profile.Result, error) {

@@ -12,6 +12,7 @@ import (
 	"contralens/data"
 	"contralens/data/loader"
 	"contralens/features"
+	"contralens/internal/humanize"
 	"contralens/setup"
 	"contralens/torch"
 )
@@ -76,7 +77,7 @@ func (l *looking) neighbors(ctx context.Context) error {
 	case err != nil:
 		n.Failed = err.Error()
 	case n.Images < len(photos):
-		l.budget.cut("neighbors are searched among %d images of %d", n.Images, len(l.photos))
+		l.budget.cut("neighbors are searched among %s of %s", humanize.Grouped(n.Images), images(len(l.photos)))
 	}
 	return nil
 }
@@ -85,6 +86,7 @@ func (l *looking) neighbors(ctx context.Context) error {
 func (l *looking) encoder() (e *setup.Encoder, side int, err error) {
 	var m config.Machine
 	config.Defaults(&m)
+	m.Device = l.Device
 	m.Settle()
 	n := &l.report.Neighbors
 	if w := l.Encoder.Weights; w.Ckpt != "" {
@@ -160,8 +162,8 @@ func (l *looking) search(photos []*photo, rows [][]float32) {
 			}
 		}
 	}
-	if n.Chance = chance(l.splits, photos); n.Chance == 0 {
-		n.Same, n.Shown = 0, 0 // no two images share a class
+	if n.Chance = chance(l.splits, photos); n.Chance == 0 || n.Chance == 1 {
+		n.Same, n.Shown = 0, 0 // each image has a class of its own, or all have the same
 	}
 }
 

@@ -25,10 +25,13 @@ var (
 
 // Limits of what the page shows, so that it stays small.
 const (
-	shownGroups  = 20
-	shownMembers = 6
-	shownBroken  = 100
-	shownClasses = 12
+	shownGroups = 20
+	// shownConflicts is the number of groups with different classes among them, if there are
+	// so many.
+	shownConflicts = 4
+	shownMembers   = 6
+	shownBroken    = 100
+	shownClasses   = 12
 )
 
 // illustrate draws the thumbnails that the page shows.
@@ -59,14 +62,25 @@ func (l *looking) illustrate(ctx context.Context) error {
 }
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"bytes": Bytes, "duration": Duration, "number": humanize.Number, "count": humanize.Count,
+	"bytes": Bytes, "duration": humanize.Duration, "number": humanize.Number, "count": humanize.Count, "images": images,
 	"percent": percent, "visible": visible,
 	"bar":  func(n, most int) string { return fmt.Sprintf("%.1f%%", 100*float64(n)/float64(max(1, most))) },
-	"most": mostOf,
+	"most": mostOf, "grouped": humanize.Grouped, "breaks": breaks, "title": func(id string) string { return titles[id] },
 	"sub":  func(a, b int) int { return a - b },
 	"cos":  func(v float64) string { return fmt.Sprintf("%.3f", v) },
 	"dict": dict,
 }).Parse(pageHTML))
+
+// titles has the sections that findings refer to.
+var titles = map[string]string{
+	"there": "What is there", "broken": "Broken files", "duplicates": "Duplicates", "views": "What the augmentations do",
+	"recipe": "Recommended training", "cost": "What it costs here",
+}
+
+// breaks lets a path break after its slashes.
+func breaks(path string) template.HTML {
+	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(path), "/", "/<wbr>"))
+}
 
 // WritePage writes the report as one HTML file, which needs no other file and no network.
 func (r *Report) WritePage(w io.Writer) error {
@@ -116,7 +130,10 @@ func (g Group) Kind() string {
 	if g.Exact {
 		return "the same content"
 	}
-	return fmt.Sprintf("alike, correlation %.2f or more", g.Least)
+	if len(g.Images) > 2 {
+		return fmt.Sprintf("alike, correlations from %.2f", g.Least)
+	}
+	return fmt.Sprintf("alike, correlation %.2f", g.Least)
 }
 
 // FormatBars returns the number of images in each format.
@@ -126,8 +143,12 @@ func (s Split) FormatBars() []Bar { return s.formats() }
 func (s Split) Readable() int { return s.Seen - s.Broken }
 
 // ClassBars returns the largest classes and, if there are many, the smallest ones.
+// There are none if all classes have the same size.
 func (s Split) ClassBars() (bars []Bar) {
 	n := len(s.Classes)
+	if n == 0 || s.Classes[0].Images == s.Classes[n-1].Images {
+		return nil
+	}
 	for i, c := range s.Classes {
 		if n > shownClasses && i >= shownClasses/2 && i < n-shownClasses/2 {
 			if i == shownClasses/2 {
@@ -144,10 +165,10 @@ func (s Split) ClassBars() (bars []Bar) {
 func (p pageData) Date() string { return p.When.Format("2 January 2006") }
 
 // PerEpoch returns the time of an epoch in words.
-func (c Cost) PerEpoch() string { return Duration(c.Epoch) }
+func (c Cost) PerEpoch() string { return humanize.Duration(c.Epoch) }
 
 // Total returns the time of the whole training in words.
-func (c Cost) Total() string { return Duration(c.Whole) }
+func (c Cost) Total() string { return humanize.Duration(c.Whole) }
 
 // Bits and Correlation return the limits for near-duplicates.
 func (p pageData) Bits() int            { return nearBits }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"contralens/config"
+	"contralens/data/datatest"
+	"contralens/data/sets"
 	"contralens/setup"
 	"contralens/views"
 )
@@ -117,6 +119,32 @@ func TestBuckets(t *testing.T) {
 	}
 }
 
+// Groups with different classes are shown even if there are many others.
+func TestLabelsAreShown(t *testing.T) {
+	var groups []Group
+	for i := range 60 {
+		groups = append(groups, Group{Least: float64(i), Labels: i >= 30 && i%5 == 0})
+	}
+	got := withLabels(slices.Clone(groups))
+	var order []float64
+	for _, g := range got {
+		order = append(order, g.Least)
+	}
+	first := order[:shownGroups]
+	if !slices.Equal(first[14:], []float64{14, 15, 30, 35, 40, 45}) || len(got) != 60 {
+		t.Errorf("shown: %v", first)
+	}
+	slices.Sort(order)
+	for i, v := range order {
+		if v != float64(i) {
+			t.Fatalf("groups are lost: %v", order)
+		}
+	}
+	if few := groups[:5]; len(withLabels(few)) != 5 {
+		t.Error("few groups are changed")
+	}
+}
+
 func TestUnion(t *testing.T) {
 	u := newUnion(7)
 	u.join(5, 1, 0.98)
@@ -168,6 +196,30 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
+// What a training will keep in memory is added to what was measured, up to the size of the
+// cache.
+func TestMemory(t *testing.T) {
+	l := &looking{splits: []split{{name: "train", data: datatest.Generated{N: 1000, Bad: -1}}}}
+	for range 10 {
+		l.photos = append(l.photos, &photo{width: 100, height: 200})
+	}
+	for first, want := range map[int]int64{0: 60e6, 400: 36e6, 2000: 0} {
+		if got := l.unread(first); got != want {
+			t.Errorf("%d bytes after %d images, want %d", got, first, want)
+		}
+	}
+	l.photos[0].format = "JPEG" // decoded in part, not kept
+	if got := l.unread(0); got != 54e6 {
+		t.Errorf("%d bytes with a large JPEG file in ten", got)
+	}
+	for _, p := range l.photos {
+		p.width = 100_000
+	}
+	if got := l.unread(0); got != sets.CacheBytes {
+		t.Errorf("%d bytes of a large dataset", got)
+	}
+}
+
 // Every option that setup.Suggest may choose has a reason.
 func TestReasons(t *testing.T) {
 	for _, s := range []setup.Sizes{{Images: 300, Side: 500, Processors: 2}, {Images: 60000, Side: 32, Processors: 64}, {Images: 1e6, Side: 400, GPU: true}} {
@@ -209,14 +261,6 @@ func TestHistogram(t *testing.T) {
 }
 
 func TestWords(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		time.Millisecond: "less than a second", 61 * time.Second: "61 s", 10 * time.Minute: "10 min",
-		200 * time.Minute: "3 h 20 min", 24 * time.Hour: "24 h", 72 * time.Hour: "3 days",
-	} {
-		if got := Duration(d); got != want {
-			t.Errorf("%v: %s, want %s", time.Duration(d), got, want)
-		}
-	}
 	for n, want := range map[int64]string{500: "500 bytes", 12_345: "12 kB", 33_140_000: "33.1 MB", 1_200_000_000: "1.2 GB"} {
 		if got := Bytes(n); got != want {
 			t.Errorf("%d: %s, want %s", n, got, want)
@@ -225,6 +269,11 @@ func TestWords(t *testing.T) {
 	for text, want := range map[string]string{"a b–é.jpg": "a b–é.jpg", "a\nb": `a\nb`, "\x1b[31m": `\x1b[31m`, "\xff": `\xff`, `a"b\`: `a"b\`} {
 		if got := visible(text); got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+	for n, want := range map[int]string{0: "0\u00a0%", 1: "<1\u00a0%", 500: "50\u00a0%", 999: ">99\u00a0%", 1000: "100\u00a0%"} {
+		if got := percent(n, 1000); got != want {
+			t.Errorf("%d of 1000: %s, want %s", n, got, want)
 		}
 	}
 	if got := wrap("one two three", 7); !slices.Equal(got, []string{"one two", "three"}) {
@@ -246,18 +295,18 @@ func TestFindings(t *testing.T) {
 		t.Errorf("a sound dataset: %v", all)
 	}
 	for want, change := range map[string]func(*Report){
-		"bad 51 image files cannot be read":                 func(r *Report) { r.Broken = make([]Broken, 51) },
-		"warn 50 image files cannot be read":                func(r *Report) { r.Broken = make([]Broken, 50) },
-		"hint some files are left out":                      func(r *Report) { r.Notes = []string{"x"} },
-		"hint classes differ much in size: a has 11 images": func(r *Report) { r.Splits[0].Classes = []Class{{"a", 11}, {"b", 1}} },
-		"hint 60 % images have no color":                    func(r *Report) { r.Splits[0].Gray = 3000 },
-		"hint the images are large":                         func(r *Report) { r.Splits[0].Short.Median = 1200 },
-		"bad 2 groups of duplicates cross":                  func(r *Report) { r.Duplicates.Leaks = 2 },
-		"warn 1 group of duplicates have images":            func(r *Report) { r.Duplicates.Labels = 1 },
-		"warn 51 of 5000 images are copies":                 func(r *Report) { r.Duplicates.Surplus = 51 },
-		"warn 3 images of one color":                        func(r *Report) { r.Duplicates.Blank = 3 },
-		"hint 1999 images are few":                          func(r *Report) { r.Advice.Sizes.Images = 1999 },
-		"warn the recommended training takes 4 days here":   func(r *Report) { r.Cost.Whole = 96 * time.Hour },
+		"bad 51 image files cannot be read":                           func(r *Report) { r.Broken = make([]Broken, 51) },
+		"warn 50 image files cannot be read":                          func(r *Report) { r.Broken = make([]Broken, 50) },
+		"hint some files are left out":                                func(r *Report) { r.Notes = []string{"x"} },
+		"hint classes differ much in size: a has 11 images":           func(r *Report) { r.Splits[0].Classes = []Class{{"a", 11}, {"b", 1}} },
+		"hint 60\u00a0% of the images have no color":                  func(r *Report) { r.Splits[0].Gray = 3000 },
+		"hint the images are large":                                   func(r *Report) { r.Splits[0].Short.Median = 1200 },
+		"bad 2 groups of duplicates with images in several splits":    func(r *Report) { r.Duplicates.Leaks = 2 },
+		"warn 1 group of duplicates with images of different classes": func(r *Report) { r.Duplicates.Labels = 1 },
+		"warn 51 of 5,000 images are copies":                          func(r *Report) { r.Duplicates.Surplus = 51 },
+		"warn 3 images of one color":                                  func(r *Report) { r.Duplicates.Blank = 3 },
+		"hint 1999 images are few":                                    func(r *Report) { r.Advice.Sizes.Images = 1999 },
+		"warn the recommended training takes 4 days here":             func(r *Report) { r.Cost.Whole = 96 * time.Hour },
 	} {
 		r := usual()
 		change(r)

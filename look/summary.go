@@ -21,7 +21,7 @@ func (r *Report) WriteSummary(w io.Writer) error {
 			fmt.Fprintf(&b, "  %-11s %s\n", name, line)
 		}
 	}
-	fmt.Fprintf(&b, "%s: %s\n", visible(r.Folder), humanize.Count(r.images(), "image"))
+	fmt.Fprintf(&b, "%s: %s\n", visible(r.Folder), images(r.images()))
 	for _, s := range r.Splits {
 		row(s.Name, "%s", s.String())
 	}
@@ -37,7 +37,7 @@ func (r *Report) WriteSummary(w io.Writer) error {
 		row(name, "%s: %s", visible(below(r.Root, br.Path)), visible(br.Why))
 	}
 	row("duplicates", "%s", r.Duplicates.String())
-	row("here", "%s", r.Cost.String(r.Advice.Config.Epochs))
+	row("here", "%s", strings.Join(append([]string{r.Cost.String(r.Advice.Config.Epochs)}, r.Cost.Notes...), "; "))
 	if n := r.Neighbors; n.Shown > 0 {
 		row("neighbors", "%s; of %d neighbors %d have the class of their image (chance: %.1f)",
 			n.Encoder, n.Shown, n.Same, n.Chance*float64(n.Shown))
@@ -63,13 +63,19 @@ func (r *Report) WriteSummary(w io.Writer) error {
 func (s Split) String() string {
 	var formats []string
 	for _, f := range s.formats() {
-		formats = append(formats, fmt.Sprintf("%d %s", f.Count, f.Label))
+		formats = append(formats, humanize.Grouped(f.Count)+" "+f.Label)
 	}
-	text := humanize.Count(s.Images, "image")
-	if n := len(s.Classes); n > 0 {
-		text += fmt.Sprintf(", %d classes", n)
-	} else {
+	text := images(s.Images)
+	switch n := len(s.Classes); n {
+	case 0:
 		text += ", no classes"
+	case 1:
+		text += ", 1 class"
+	default:
+		text += fmt.Sprintf(", %s classes", humanize.Grouped(n))
+		if most := s.Classes[0].Images; most == s.Classes[n-1].Images {
+			text += " of " + images(most)
+		}
 	}
 	text += ", " + s.Size()
 	if s.Bytes > 0 {
@@ -79,7 +85,7 @@ func (s Split) String() string {
 		text += " (" + strings.Join(formats, ", ") + ")"
 	}
 	if s.Seen < s.Images {
-		text += fmt.Sprintf("; %d looked at", s.Seen)
+		text += "; " + humanize.Grouped(s.Seen) + " looked at"
 	}
 	return text
 }
@@ -91,6 +97,8 @@ func (s Split) Size() string {
 		return "of unknown size"
 	case s.OnlySize != "":
 		return "all of " + s.OnlySize
+	case s.Short.Min == s.Short.Max:
+		return fmt.Sprintf("shorter side %.0f pixels", s.Short.Min)
 	}
 	return fmt.Sprintf("shorter side %.0f to %.0f pixels, median %.0f", s.Short.Min, s.Short.Max, s.Short.Median)
 }
@@ -101,7 +109,7 @@ func (d Duplicates) String() string {
 		return "none found"
 	}
 	text := fmt.Sprintf("%s (%d exact, %d near), %s could go",
-		humanize.Count(len(d.Groups), "group"), d.Exact, d.Near, humanize.Count(d.Surplus, "image"))
+		humanize.Count(len(d.Groups), "group"), d.Exact, d.Near, images(d.Surplus))
 	if d.Leaks > 0 {
 		text += fmt.Sprintf("; %d across splits", d.Leaks)
 	}
@@ -113,11 +121,19 @@ func (c Cost) String(epochs int) string {
 	if c.Rate == 0 {
 		return "not measured, because " + cmp.Or(c.Failed, "there was no time")
 	}
-	text := fmt.Sprintf("%s images/s, so %d epochs take about %s", humanize.Number(c.Rate), epochs, Duration(c.Whole))
+	text := fmt.Sprintf("%s images/s, so %d epochs take about %s", humanize.Number(c.Rate), epochs, humanize.Duration(c.Whole))
 	if c.Bytes > 0 {
 		text += " and " + Bytes(c.Bytes) + " of memory"
 	}
 	return text
+}
+
+// images is a number of images in words.
+func images(n int) string {
+	if n == 1 {
+		return "1 image"
+	}
+	return humanize.Grouped(n) + " images"
 }
 
 // wrap breaks text into lines of at most width columns, where it has blanks.

@@ -34,7 +34,9 @@ type split struct {
 
 // splitsOf returns the splits of a dataset that have images.
 func splitsOf(p data.Splits) (all []split) {
-	for _, s := range []split{{name: "train", data: p.Train}, {name: "test", data: p.Test}, {name: "unlabeled", data: p.Unlabeled}} {
+	for _, s := range []split{
+		{name: "train", data: p.Train}, {name: "test", data: p.Test}, {name: "unlabeled", data: p.Unlabeled},
+	} {
 		if s.data == nil || s.data.Len() == 0 {
 			continue
 		}
@@ -49,14 +51,17 @@ func splitsOf(p data.Splits) (all []split) {
 
 // survey decodes the images of all splits in a random order until the time is over, so that
 // what it has seen then is a fair sample. The order depends on the seed alone.
-func survey(ctx context.Context, all []split, workers int, seed uint64, end deadline, show func(done, total int)) error {
+func survey(
+	ctx context.Context, all []split, workers int, seed uint64, end deadline, show func(done, total int),
+) error {
 	var queue []*photo
 	for s := range all {
 		for i := range all[s].photos {
 			queue = append(queue, &all[s].photos[i])
 		}
 	}
-	rand.New(rand.NewPCG(seed, 0x7375727665)).Shuffle(len(queue), func(i, j int) { queue[i], queue[j] = queue[j], queue[i] })
+	rng := rand.New(rand.NewPCG(seed, 0x7375727665))
+	rng.Shuffle(len(queue), func(i, j int) { queue[i], queue[j] = queue[j], queue[i] })
 	var mu sync.Mutex
 	next := 0
 	take := func() *photo {

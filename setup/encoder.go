@@ -44,7 +44,7 @@ func LoadEncoder(
 	if err != nil {
 		return nil, nil, err
 	}
-	found, err := file.Encoder(w.UseEMA)
+	found, err := file.EncoderAt(w.Prefix, w.UseEMA)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -76,7 +76,7 @@ func LoadEncoder(
 		e.Model.Free()
 		return nil, nil, err
 	}
-	return e, slices.Concat(notes, overrides, []string{"weights: " + found.Mapping()}, more), nil
+	return e, slices.Concat(notes, overrides, found.Notes(file), more), nil
 }
 
 // adopt sets the options of n to the known values of the checkpoint. An option in set

@@ -11,7 +11,7 @@ func (r *Run) LoadWeights(path string) (notes []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := file.Encoder(false)
+	found, err := file.EncoderAt(r.Config.Prefix, false)
 	if err != nil {
 		return nil, err
 	}
@@ -22,5 +22,5 @@ func (r *Run) LoadWeights(path string) (notes []string, err error) {
 	if r.Model.Key != nil {
 		r.Model.Key.State.CopyFrom(r.Model.Query.State)
 	}
-	return append([]string{"weights: " + found.Mapping()}, notes...), nil
+	return append(found.Notes(file), notes...), nil
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/big"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -202,7 +203,13 @@ func parse(op byte, s string) (any, error) {
 	case op == 'L' && len(s) > 0 && s[len(s)-1] == 'L':
 		s = s[:len(s)-1]
 	}
-	return strconv.Atoi(s)
+	if n, err := strconv.Atoi(s); err == nil {
+		return n, nil
+	}
+	if n, ok := new(big.Int).SetString(s, 10); ok && len(s) < 2500 {
+		return n, nil
+	}
+	return nil, fmt.Errorf("want an integer, got %.40q", s)
 }
 
 // long reads a little-endian number in two's complement. PyTorch's older format starts
@@ -247,8 +254,9 @@ func (m *machine) text(op byte) error {
 			}
 			s = s[1 : len(s)-1]
 		}
+		s, err = unescape(s, op == 'V')
 		m.push(s)
-		return nil
+		return err
 	case 'U', 'C', 0x8c:
 		b, err = m.sized(1)
 	case 'T', 'X', 'B':
@@ -268,6 +276,46 @@ func (m *machine) text(op byte) error {
 		m.push(latin1(b))
 	}
 	return nil
+}
+
+// keywords pushes the object of a call with keyword arguments. Its class says so, since
+// the arguments that are kept are not all.
+func (m *machine) keywords() error {
+	if err := m.tuple(2); err != nil {
+		return err
+	}
+	pair, _ := m.pop()
+	class, args := pair.(Tuple)[0], pair.(Tuple)[1]
+	if err := m.call(class, args); err != nil {
+		return err
+	}
+	m.stack[len(m.stack)-1].(*Object).Class += " with keyword arguments"
+	return nil
+}
+
+// unescape replaces the escapes of a line of text: those of Python's repr for a byte
+// string, or \uXXXX and \UXXXXXXXX alone if the line is Unicode.
+func unescape(s string, unicode bool) (string, error) {
+	if strings.IndexByte(s, '\\') < 0 && utf8.ValidString(s) {
+		return s, nil
+	}
+	var out []byte
+	for len(s) > 0 {
+		if s[0] != '\\' || (unicode && (len(s) < 2 || (s[1] != 'u' && s[1] != 'U'))) {
+			out = utf8.AppendRune(out, rune(s[0])) // Latin-1
+			s = s[1:]
+			continue
+		}
+		r, _, rest, err := strconv.UnquoteChar(s, 0)
+		if len(s) > 1 && (s[1] == '\'' || s[1] == '"') {
+			r, rest, err = rune(s[1]), s[2:], nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("an unknown escape in a string: %.20q", s)
+		}
+		out, s = utf8.AppendRune(out, r), rest
+	}
+	return string(out), nil
 }
 
 func latin1(b []byte) string {
@@ -347,10 +395,12 @@ func (m *machine) object(op byte) error {
 		id, err := m.pop()
 		m.push(Persistent{id})
 		return err
-	case 0x92: // NEWOBJ_EX: keyword arguments, which no allowed class has
+	case 0x92: // NEWOBJ_EX: keyword arguments, which are not kept
 		kw, err := m.pop()
-		if d, ok := kw.(*Dict); err != nil || !ok || len(d.Items) > 0 {
-			return fmt.Errorf("a class with keyword arguments")
+		if d, ok := kw.(*Dict); err != nil || !ok {
+			return fmt.Errorf("want a dictionary of keyword arguments, got a %T", kw)
+		} else if len(d.Items) > 0 {
+			return m.keywords()
 		}
 	}
 	// 0x93 STACK_GLOBAL, R REDUCE, 0x81 NEWOBJ: two values from the stack.

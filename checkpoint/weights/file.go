@@ -64,6 +64,9 @@ func Open(path, format string) (*File, error) {
 		if b, err = os.ReadFile(path); err != nil {
 			return nil, fmt.Errorf("checkpoint %s: %w", path, err)
 		}
+		if err := misnamed(b, format); err != nil {
+			return nil, fmt.Errorf("checkpoint %s: %w", path, err)
+		}
 		var options map[string]string
 		switch format {
 		case "safetensors":
@@ -93,10 +96,25 @@ func Open(path, format string) (*File, error) {
 	return f, nil
 }
 
+// misnamed returns an error for content b that is of another format, or of none that this
+// program reads.
+func misnamed(b []byte, format string) error {
+	kind := checkpoint.KindOf(b)
+	switch {
+	case kind.Unknown || kind.Format == format || (kind.Name == "" && format == "npz"):
+		return nil
+	case kind.Name == "":
+		return fmt.Errorf("want a file in the format %s, but it begins like one of torch.save: give it a name that ends in .pth",
+			format)
+	}
+	return fmt.Errorf("want a file in the format %s, but %s", format, kind)
+}
+
 // Group is a dictionary of tensors within a file.
 type Group struct {
 	Path    string // the keys that lead to it, joined by dots; "" for the file itself
 	Tensors checkpoint.Dict
+	Foreign []string // names of values that were passed over
 }
 
 // Groups returns the dictionaries that have tensors under string keys, in the order of
@@ -104,6 +122,13 @@ type Group struct {
 func (f *File) Groups() []Group {
 	var groups []Group
 	var walk func(path string, d checkpoint.Dict)
+	inList := func(path string, list []any) {
+		for n, x := range list {
+			if d := checkpoint.AsDict(x); d != nil {
+				walk(fmt.Sprint(path, ".", n), d)
+			}
+		}
+	}
 	walk = func(path string, d checkpoint.Dict) {
 		g := Group{Path: path}
 		for _, i := range d {
@@ -119,6 +144,10 @@ func (f *File) Groups() []Group {
 				walk(at, checkpoint.Dict(v))
 			case checkpoint.Dict:
 				walk(at, v)
+			case []any:
+				inList(at, v)
+			case checkpoint.Foreign:
+				g.Foreign = append(g.Foreign, name)
 			}
 		}
 		if len(g.Tensors) > 0 {

@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,263 +18,210 @@ type Encoder struct {
 	Dialect string                        // the naming scheme, such as "torchvision"
 	Tensors map[string]*checkpoint.Tensor // by our names
 	Sources map[string]string             // our names → names in the file
-	// Left are names of the encoder that our networks don't have, such as a classifier's.
+	// Unplaced are names of the backbone that our networks don't have, such as those of
+	// squeeze-and-excitation. An encoder with such names is not loaded.
+	Unplaced []string
+	// Left are names beside the backbone that our networks don't have, such as a
+	// classifier's.
 	Left   []string
 	Others []string // prefixes of other encoders in the file
 
 	recorded *nn.Config // the network, if the record in the file has it
 }
 
-// dialect is a scheme for the names of a backbone's layers.
-type dialect struct {
-	name string
-	ours func(name string) string // converts a name to ours, or to "" if there is none
-}
-
-var dialects = []dialect{
-	{"torchvision", func(name string) string { return name }},
-	{"nn.Sequential", sequential},
-	{"Detectron2", fromDetectron2},
-}
-
-// sequential converts names in which torchvision's children are numbered, as in lightly's
-// nn.Sequential(*list(resnet.children())[:-1]).
-func sequential(name string) string {
-	child, rest, _ := strings.Cut(name, ".")
-	ours := map[string]string{"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4"}[child]
-	if ours == "" {
-		return ""
-	}
-	return ours + "." + rest
-}
-
-// isBackbone reports whether one of our names, without prefix, belongs to a backbone.
-func isBackbone(name string) bool {
-	part, _, dotted := strings.Cut(name, ".")
-	return dotted && slices.Contains([]string{"conv1", "bn1", "layer1", "layer2", "layer3", "layer4"}, part)
-}
-
 // candidate is a prefix under which a backbone was found.
 type candidate struct {
-	group   Group
-	prefix  string
-	dialect dialect
-	names   map[string]string // our names → names in the file, with prefix
+	names    *names
+	prefix   string // of the unwrapped names
+	dialect  string
+	found    map[string]string // our names → unwrapped names
+	unplaced []string          // unwrapped names within the backbone without one of ours
+	numbered bool              // the children of the backbone have numbers as names
 }
 
-// isKey reports whether the name suggests a key, momentum or teacher encoder.
-func (c candidate) isKey() bool {
-	name := strings.ToLower(c.group.Path + "." + c.prefix)
-	for _, word := range []string{"encoder_k", "ema", "momentum", "teacher", "target", "_k."} {
-		if strings.Contains(name, word) {
-			return true
-		}
-	}
-	return false
+// where describes the place of a candidate, such as "state_dict: module.encoder_q.*".
+func (c candidate) where() string {
+	return strings.Trim(c.names.group.Path+": "+c.original()+"*", ": ")
 }
 
-// Encoder finds the encoder in the file: the query encoder, or the key encoder (momentum
-// encoder, teacher) if key is set. If there is none, the error lists names of the file.
-func (f *File) Encoder(key bool) (*Encoder, error) {
-	net, err := f.recorded()
-	if err != nil {
-		return nil, err
-	}
-	var found []candidate
-	for _, g := range f.Groups() {
-		if net != nil {
-			found = append(found, net.candidates(g)...)
-		} else {
-			found = append(found, candidates(g)...)
-		}
-	}
-	if len(found) == 0 && net != nil {
-		return nil, fmt.Errorf("checkpoint %s: want the tensors of %s, the architecture in its record (%s, after any "+
-			"prefix), but some are missing", f.Path, net.config.Arch, few(net.names))
-	}
-	if len(found) == 0 {
-		var names []string
-		for _, g := range f.Groups() {
-			for _, i := range g.Tensors {
-				names = append(names, strings.TrimPrefix(g.Path+"."+i.Key.(string), "."))
+// original returns the prefix as it is in the file, with wrappers.
+func (c candidate) original() string {
+	first := c.found["conv1.weight"]
+	if first == "" {
+		for _, name := range c.found {
+			if first == "" || name < first {
+				first = name
 			}
 		}
-		return nil, fmt.Errorf("checkpoint %s: want the tensors of a ResNet (conv1.weight, layer1.0.conv1.weight …, "+
-			"after any prefix), found none of them among %s", f.Path, few(names))
 	}
-	var best *candidate
-	for i, c := range found {
-		if c.isKey() == key && (best == nil || len(c.names) > len(best.names)) {
-			best = &found[i]
-		}
+	original := c.names.original[first]
+	if prefix, ok := strings.CutSuffix(original, strings.TrimPrefix(first, c.prefix)); ok {
+		return prefix
 	}
-	if best == nil && key {
-		return nil, fmt.Errorf("checkpoint %s: want a key encoder (model_ema, encoder_k, teacher), found only %s",
-			f.Path, found[0].where())
-	}
-	if best == nil {
-		best = &found[0]
-	}
-	e := best.encoder(f.Path, found)
-	if net != nil {
-		e.recorded = &net.config
-	}
-	return e, nil
+	return c.prefix
 }
 
-func (c candidate) where() string {
-	return strings.Trim(c.group.Path+": "+c.prefix+"*", ": ")
-}
-
-// candidates returns the prefixes of a group under which there is a backbone.
-func candidates(g Group) []candidate {
+// candidates returns the prefixes of a dictionary under which there is a backbone.
+func (n *names) candidates() []candidate {
 	var found []candidate
 	seen := map[string]bool{}
-	for _, i := range g.Tensors {
-		name := i.Key.(string)
+	for _, name := range n.list {
 		for at := 0; ; {
 			for _, d := range dialects {
 				ours := d.ours(name[at:])
-				if (ours != "conv1.weight" && ours != "conv1.0.weight") || seen[d.name+name[:at]] {
+				if (ours != "conv1.weight" && ours != "conv1.0.weight") || seen[name[:at]] {
 					continue
 				}
-				seen[d.name+name[:at]] = true
-				if c := (candidate{group: g, prefix: name[:at], dialect: d}); c.fill() {
+				c := candidate{names: n, prefix: name[:at], dialect: d.name}
+				if c.fill(d.ours); c.found["layer1.0.conv1.weight"] != "" {
+					seen[name[:at]] = true
 					found = append(found, c)
 				}
 			}
-			n := strings.IndexByte(name[at:], '.')
-			if n < 0 {
+			dot := strings.IndexByte(name[at:], '.')
+			if dot < 0 {
 				break
 			}
-			at += n + 1
+			at += dot + 1
+		}
+	}
+	for _, c := range n.structures() {
+		if !seen[c.prefix] {
+			seen[c.prefix] = true
+			found = append(found, c)
 		}
 	}
 	return found
 }
 
-// fill finds the names under the prefix, and reports whether they include the first block
-// of a ResNet.
-func (c *candidate) fill() bool {
-	c.names = map[string]string{}
-	for _, i := range c.group.Tensors {
-		name := i.Key.(string)
-		if rest, ok := strings.CutPrefix(name, c.prefix); ok {
-			if ours := c.dialect.ours(rest); isBackbone(ours) {
-				c.names[ours] = name
-			}
+// fill finds the names under the prefix that are those of a backbone.
+func (c *candidate) fill(ours func(string) string) {
+	c.found = map[string]string{}
+	for _, name := range c.names.list {
+		rest, ok := strings.CutPrefix(name, c.prefix)
+		if !ok {
+			continue
+		}
+		our := ours(rest)
+		if !isBackbone(our) {
+			continue
+		}
+		if our = blockName(our); c.found[our] != "" {
+			c.unplaced = append(c.unplaced, name)
+			continue
+		}
+		c.found[our] = name
+	}
+}
+
+// equal reports whether two candidates have the same tensors, as when a file names a
+// network twice.
+func (c candidate) equal(o candidate) bool {
+	if len(c.found) != len(o.found) || len(c.unplaced) != len(o.unplaced) {
+		return false
+	}
+	for ours, name := range c.found {
+		a, b := c.names.tensors[name], o.names.tensors[o.found[ours]]
+		if b == nil || a.Dtype != b.Dtype || !slices.Equal(a.Shape, b.Shape) || !bytes.Equal(a.Data, b.Data) {
+			return false
 		}
 	}
-	return c.names["layer1.0.conv1.weight"] != ""
+	return true
 }
 
 // encoder collects the tensors of a candidate and its head. If encoder1 and encoder2 are
-// side by side, they are the two encoders of CMC.
+// side by side, and see luminance and chrominance, they are the two encoders of CMC.
 func (c candidate) encoder(path string, all []candidate) *Encoder {
 	e := &Encoder{
-		File: path, Group: c.group.Path, Prefix: c.prefix, Dialect: c.dialect.name,
+		File: path, Group: c.names.group.Path, Prefix: c.original(), Dialect: c.dialect,
 		Tensors: map[string]*checkpoint.Tensor{}, Sources: map[string]string{},
 	}
-	parent, isFirst := strings.CutSuffix(c.prefix, "encoder1.")
-	pair := slices.IndexFunc(all, func(o candidate) bool {
-		return o.group.Path == c.group.Path && o.prefix == parent+"encoder2."
-	})
-	if isFirst && pair >= 0 {
+	if pair := c.pair(all); pair != nil {
+		parent := strings.TrimSuffix(e.Prefix, "encoder1.")
 		e.Prefix = parent + "encoder{1,2}."
-		for _, o := range []candidate{c, all[pair]} {
-			number := strings.TrimSuffix(strings.TrimPrefix(o.prefix, parent+"encoder"), ".")
-			e.take(o, "encoder"+number+".", "head"+number)
-		}
+		e.take(c, "encoder1.", "head1", all)
+		e.take(*pair, "encoder2.", "head2", all)
 	} else {
-		e.take(c, "encoder.", "head")
+		e.take(c, "encoder.", "head", all)
 	}
 	for _, o := range all {
-		elsewhere := o.prefix != c.prefix && !strings.HasPrefix(o.prefix, strings.Split(e.Prefix, "{")[0])
-		if elsewhere || o.group.Path != c.group.Path {
+		elsewhere := o.prefix != c.prefix && !strings.HasPrefix(o.original(), strings.Split(e.Prefix, "{")[0])
+		if elsewhere || o.names != c.names {
 			e.Others = append(e.Others, o.where())
 		}
 	}
 	return e
 }
 
-// take adds the backbone of a candidate, under the prefix to, and its projection head.
-func (e *Encoder) take(c candidate, to, head string) {
-	used := map[string]bool{}
-	add := func(ours, name string) {
-		if t, ok := c.group.Tensors.Get(name).(*checkpoint.Tensor); ok {
-			e.Tensors[ours], e.Sources[ours] = t, name
-			used[name] = true
+// pair returns the encoder of chrominance if c is that of luminance.
+func (c candidate) pair(all []candidate) *candidate {
+	parent, isFirst := strings.CutSuffix(c.prefix, "encoder1.")
+	if !isFirst {
+		return nil
+	}
+	channels := func(c candidate) int {
+		for _, name := range []string{"conv1.weight", "conv1.0.weight"} {
+			if t := c.names.tensors[c.found[name]]; t != nil && len(t.Shape) == 4 {
+				return t.Shape[1]
+			}
+		}
+		return 0
+	}
+	for i, o := range all {
+		if o.names == c.names && o.prefix == parent+"encoder2." && channels(c) == 1 && channels(o) == 2 {
+			return &all[i]
 		}
 	}
-	for ours, name := range c.names {
+	return nil
+}
+
+// take adds the backbone of a candidate, under the prefix to, and its projection head.
+func (e *Encoder) take(c candidate, to, head string, all []candidate) {
+	used := map[string]bool{}
+	add := func(ours, name string) {
+		e.Tensors[ours], e.Sources[ours] = c.names.tensors[name], c.names.original[name]
+		used[name] = true
+	}
+	for ours, name := range c.found {
 		add(to+ours, name)
 	}
 	heads, first := c.head(head)
 	for ours, name := range heads {
 		add(ours, name)
 	}
-	for _, i := range c.group.Tensors {
-		name := i.Key.(string)
-		if !used[name] && (strings.HasPrefix(name, c.prefix) || (first != "" && strings.HasPrefix(name, first))) {
-			e.Left = append(e.Left, name)
+	for _, name := range c.unplaced {
+		used[name] = true
+		e.Unplaced = append(e.Unplaced, c.names.original[name])
+	}
+	for _, name := range c.names.group.Foreign {
+		if c.among(unwrap(name)) {
+			e.Unplaced = append(e.Unplaced, name)
+		}
+	}
+	for _, name := range c.names.list {
+		switch {
+		case used[name]:
+		case strings.HasPrefix(name, c.prefix) && c.belongs(name, all):
+			e.Unplaced = append(e.Unplaced, c.names.original[name])
+		case strings.HasPrefix(name, c.prefix), first != "" && strings.HasPrefix(name, first):
+			e.Left = append(e.Left, c.names.original[name])
 		}
 	}
 }
 
-// head finds a projection head beside or below the backbone. It returns our names → names
-// in the file, and the prefix of the latter.
-func (c candidate) head(ours string) (names map[string]string, prefix string) {
-	parent := c.prefix
-	if i := strings.LastIndexByte(strings.TrimSuffix(parent, "."), '.'); i >= 0 {
-		parent = parent[:i+1]
-	} else {
-		parent = ""
+// among reports whether a name is in a module of the backbone, such as its first stage.
+func (c candidate) among(name string) bool {
+	rest, under := strings.CutPrefix(name, c.prefix)
+	module, _, dotted := strings.Cut(rest, ".")
+	if !under || !dotted {
+		return false
 	}
-	places := []string{
-		parent + ours + ".", parent + "projector.", parent + "projection_head.layers.", parent + "projection_head.",
-	}
-	if strings.Contains(c.prefix, "momentum") {
-		places = []string{
-			parent + "momentum_projector.", parent + "projection_head_momentum.layers.", parent + "projection_head_momentum.",
+	for _, found := range c.found {
+		if strings.HasPrefix(found, c.prefix+module+".") {
+			return true
 		}
 	}
-	if strings.Contains(c.prefix, "encoder_q.") || strings.Contains(c.prefix, "encoder_k.") {
-		// MoCo puts the head where torchvision has the classifier.
-		places = append(places, c.prefix+"fc.")
-	}
-	for _, place := range places {
-		names := map[string]string{}
-		layers := map[string]bool{}
-		for _, i := range c.group.Tensors {
-			name := i.Key.(string)
-			rest, ok := strings.CutPrefix(name, place)
-			if !ok {
-				continue
-			}
-			if rest == "weight" || rest == "bias" {
-				rest = "0." + rest // MoCo v1's single layer
-			}
-			names[ours+"."+rest] = name
-			layer, _, _ := strings.Cut(rest, ".")
-			layers[layer] = true
-		}
-		if headOf(layers) != "" {
-			return names, place
-		}
-	}
-	return nil, ""
-}
-
-// headOf returns the projection head whose layers have the given numbers. Linear heads
-// with and without normalization have the same ones.
-func headOf(layers map[string]bool) string {
-	var numbers []string
-	for n := range layers {
-		numbers = append(numbers, n)
-	}
-	slices.Sort(numbers)
-	heads := map[string]string{"0": "linear", "0 2": "mlp", "0 1 3": "mlp_bn", "0 1 3 4 6": "2mlp_bn"}
-	return heads[strings.Join(numbers, " ")]
+	return false
 }
 
 // few lists the first few of many names.

@@ -27,13 +27,14 @@ func (e *Encoder) Network() (nn.Config, error) {
 	}
 	e.guessHead(&c)
 	blocks, bottleneck := e.blocks(first)
+	nearest := nearest{}
 	for _, suffix := range []string{"", "x2", "x4"} {
 		for _, a := range backbone.ResNets {
 			if a.Blocks != blocks || a.Bottleneck != bottleneck {
 				continue
 			}
 			c.Arch, c.Width = a.Name+suffix, 1
-			if ok, err := e.fits(c); ok || err != nil {
+			if ok, err := nearest.try(e, c); ok || err != nil {
 				return c, err
 			}
 		}
@@ -44,18 +45,51 @@ func (e *Encoder) Network() (nn.Config, error) {
 		}
 		for _, width := range e.widths(c.Modal, first) {
 			c.Arch, c.Width = a.Name, width
-			if ok, err := e.fits(c); ok || err != nil {
+			if ok, err := nearest.try(e, c); ok || err != nil {
 				return c, err
 			}
 		}
 	}
+	return c, fmt.Errorf("checkpoint %s: want a known architecture, got %s%s", e.File, e.describe(first), nearest)
+}
+
+// describe describes the blocks and the first convolution.
+func (e *Encoder) describe(first string) string {
+	blocks, bottleneck := e.blocks(first)
 	kind := "basic"
 	if bottleneck {
 		kind = "bottleneck"
 	}
-	return c, fmt.Errorf("checkpoint %s: want a known architecture, got %d+%d+%d+%d %s blocks with a first "+
-		"convolution of %v; if it is a known one, name architecture and width",
-		e.File, blocks[0], blocks[1], blocks[2], blocks[3], kind, shapeOf(e, first+"conv1.weight"))
+	return fmt.Sprintf("%d+%d+%d+%d %s blocks with a first convolution of %v",
+		blocks[0], blocks[1], blocks[2], blocks[3], kind, shapeOf(e, first+"conv1.weight"))
+}
+
+// nearest is the network among those tried that differs least.
+type nearest struct {
+	config     nn.Config
+	difference difference
+}
+
+// try reports whether all names and shapes of the encoder's backbone are those of a
+// network's.
+func (n *nearest) try(e *Encoder, c nn.Config) (bool, error) {
+	shapes, err := nn.Shapes(c)
+	if err != nil {
+		return false, err
+	}
+	shapes = slices.DeleteFunc(shapes, func(s nn.Shape) bool { return !strings.HasPrefix(s.Name, "encoder") })
+	d := e.compare(shapes, false, false)
+	if n.config.Arch == "" || d.count() < n.difference.count() {
+		n.config, n.difference = c, d
+	}
+	return d.count() == 0, nil
+}
+
+func (n nearest) String() string {
+	if n.config.Arch == "" {
+		return ""
+	}
+	return fmt.Sprintf("; compared with %s of width %v, %s", n.config.Arch, n.config.Width, n.difference)
 }
 
 func shapeOf(e *Encoder, name string) []int {
@@ -65,14 +99,23 @@ func shapeOf(e *Encoder, name string) []int {
 	return nil
 }
 
-// blocks counts the residual blocks of each stage.
+// blocks counts the residual blocks of each stage: those of which there is any tensor.
 func (e *Encoder) blocks(prefix string) (blocks [4]int, bottleneck bool) {
+	present := map[string]bool{}
+	for name := range e.Tensors {
+		if rest, ok := strings.CutPrefix(name, prefix+"layer"); ok {
+			if p := strings.SplitN(rest, ".", 4); len(p) == 4 {
+				present[p[0]+"."+p[1]] = true
+				bottleneck = bottleneck || p[2] == "conv3"
+			}
+		}
+	}
 	for stage := range blocks {
-		for e.Tensors[fmt.Sprintf("%slayer%d.%d.conv1.weight", prefix, stage+1, blocks[stage])] != nil {
+		for present[fmt.Sprintf("%d.%d", stage+1, blocks[stage])] {
 			blocks[stage]++
 		}
 	}
-	return blocks, e.Tensors[prefix+"layer1.0.conv3.weight"] != nil
+	return blocks, bottleneck
 }
 
 // widths returns the width multipliers that the width of the last stage can stand for, the
@@ -97,24 +140,6 @@ func (e *Encoder) widths(modal, prefix string) []float64 {
 		}
 	}
 	return out
-}
-
-// fits reports whether all names and shapes are those of the network's backbone, except
-// for the counters of batch norm, which PyTorch before 0.4.1 did not have.
-func (e *Encoder) fits(c nn.Config) (bool, error) {
-	shapes, err := nn.Shapes(c)
-	if err != nil {
-		return false, err
-	}
-	for _, s := range shapes {
-		if !strings.HasPrefix(s.Name, "encoder") || strings.HasSuffix(s.Name, "num_batches_tracked") {
-			continue
-		}
-		if t := e.Tensors[s.Name]; t == nil || !slices.Equal(t.Shape, s.Shape) {
-			return false, nil
-		}
-	}
-	return true, nil
 }
 
 // guessHead infers the projection head from the numbers of its layers.

@@ -25,6 +25,7 @@ type Inspection struct {
 	Encoder  string            `json:"encoder,omitempty"`
 	Computed string            `json:"computed,omitempty"` // how the training computed, such as its precision
 	Problem  string            `json:"problem,omitempty"`
+	Passed   []string          `json:"passed_over,omitempty"` // values that were not read, each with what it is
 	Contents []Entry           `json:"contents"`
 	Tensors  []TensorInfo      `json:"tensors"`
 	Options  map[string]string `json:"options,omitempty"`
@@ -47,8 +48,8 @@ type TensorInfo struct {
 
 // Inspect reads a file and finds the encoder and the network in it. If there is no
 // encoder, Problem says why. format is one of Formats; "" stands for that of the
-// extension.
-func Inspect(path, format string) (*Inspection, error) {
+// extension. prefix is that of EncoderAt.
+func Inspect(path, format, prefix string) (*Inspection, error) {
 	f, err := Open(path, format)
 	if err != nil {
 		return nil, err
@@ -70,7 +71,8 @@ func Inspect(path, format string) (*Inspection, error) {
 		}
 	}
 	i.Computed = trainedIn(f)
-	e, err := f.Encoder(false)
+	i.Passed = f.Tree.Foreign()
+	e, err := f.EncoderAt(prefix, false)
 	if err != nil {
 		i.Problem = err.Error()
 		return i, nil
@@ -84,6 +86,11 @@ func Inspect(path, format string) (*Inspection, error) {
 	i.Network = map[string]any{"arch": net.Arch, "width": net.Width, "stem": net.Stem, "modal": net.Modal}
 	if net.Head != "" {
 		i.Network["head"], i.Network["feat_dim"] = net.Head, net.FeatDim
+	}
+	if shapes, err := nn.Shapes(net); err != nil {
+		i.Problem = err.Error()
+	} else if err := e.Finite(shapes); err != nil {
+		i.Problem = err.Error()
 	}
 	return i, nil
 }
@@ -165,6 +172,13 @@ func (i *Inspection) Write(w io.Writer, tensors bool) error {
 	}
 	if i.Problem != "" {
 		row("problem", "%s", i.Problem)
+	}
+	for n, passed := range i.Passed {
+		if n == 10 {
+			row("", "and %d more", len(i.Passed)-n)
+			break
+		}
+		row("passed over", "%s", passed)
 	}
 	if len(i.Contents) > 30 {
 		row("contents", "%d entries, %d tensors", len(i.Contents), len(i.Tensors))

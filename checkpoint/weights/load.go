@@ -2,6 +2,7 @@ package weights
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -36,6 +37,16 @@ func Model(path string) (*nn.Model, error) {
 	return m, nil
 }
 
+// Notes are sentences about where the weights come from, and what of the file was not read.
+func (e *Encoder) Notes(f *File) []string {
+	notes := []string{"weights: " + e.Mapping()}
+	if foreign := f.Tree.Foreign(); len(foreign) > 0 {
+		notes = append(notes, fmt.Sprintf("passed over in %s, because it could run code and the weights do not need it: %s",
+			f.Path, few(foreign)))
+	}
+	return notes
+}
+
 // Mapping describes which tensors of the file become which of the network.
 func (e *Encoder) Mapping() string {
 	from := e.Prefix + "*"
@@ -67,43 +78,130 @@ func (e *Encoder) Mapping() string {
 	return s
 }
 
-// Load copies the weights into a network. It returns an error that lists names if the
-// backbone is incomplete, or if needHead is set and the head is incomplete; without
-// needHead such a head keeps its initial values. If strict is set, every difference is an
-// error. notes are sentences for the user. Call it within torch.Run.
-func (e *Encoder) Load(to *nn.Model, needHead, strict bool) (notes []string, err error) {
-	var missing, other, noHead, counters []string
-	for _, s := range to.State {
+// difference is how an encoder differs from a network.
+type difference struct {
+	missing, other []string // tensors of the network that the file lacks, or has in another shape
+	surplus        []string // names in the file of tensors of the backbone that the network lacks
+	noHead         []string // tensors of the head that the file lacks
+	counters       []string // counters of batch norm that the file lacks, as before PyTorch 0.4.1
+}
+
+// compare compares the encoder with a network's tensors. Everything in the backbone must
+// be equal but for the counters of batch norm, with strict these too.
+func (e *Encoder) compare(shapes []nn.Shape, needHead, strict bool) (d difference) {
+	known := map[string]bool{}
+	for _, s := range shapes {
+		known[s.Name] = true
 		t := e.Tensors[s.Name]
-		want := s.Tensor.Shape()
 		isHead := strings.HasPrefix(s.Name, "head")
 		switch {
-		case t != nil && slices.Equal(t.Shape, want):
+		case t != nil && slices.Equal(t.Shape, s.Shape):
 		case isHead && !needHead && !strict:
-			noHead = append(noHead, s.Name)
+			d.noHead = append(d.noHead, s.Name)
 		case t != nil:
-			other = append(other, fmt.Sprintf("%s: want %v, got %v", s.Name, want, t.Shape))
+			d.other = append(d.other, fmt.Sprintf("%s: want %v, got %v", s.Name, s.Shape, t.Shape))
 		case strings.HasSuffix(s.Name, "num_batches_tracked") && !strict:
-			counters = append(counters, s.Name)
+			d.counters = append(d.counters, s.Name)
 		default:
-			missing = append(missing, s.Name)
+			d.missing = append(d.missing, s.Name)
 		}
 	}
-	if len(missing)+len(other) > 0 || (strict && len(e.Left) > 0) {
-		return nil, e.mismatch(missing, other)
+	for ours, name := range e.Sources {
+		if strings.HasPrefix(ours, "encoder") && !known[ours] {
+			d.surplus = append(d.surplus, name)
+		}
 	}
-	if len(noHead) > 0 {
+	slices.Sort(d.surplus)
+	d.surplus = append(d.surplus, e.Unplaced...)
+	return d
+}
+
+// count returns the number of differences in the backbone.
+func (d difference) count() int { return len(d.missing) + len(d.other) + len(d.surplus) }
+
+// String lists the differences that matter.
+func (d difference) String() string {
+	var parts []string
+	for _, p := range []struct {
+		names []string
+		what  string
+	}{
+		{d.missing, "missing"}, {d.other, "of another shape"},
+		{d.surplus, "in its backbone, but not in this network"},
+	} {
+		if n := len(p.names); n == 1 {
+			parts = append(parts, fmt.Sprintf("1 tensor is %s: %s", p.what, p.names[0]))
+		} else if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d tensors are %s: %s", n, p.what, alike(p.names)))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// digits finds the numbers in a name.
+var digits = regexp.MustCompile(`[0-9]+`)
+
+// alike lists names with those that differ in numbers alone together: "layer1.0.conv1.bias
+// and 16 more like it".
+func alike(names []string) string {
+	var kinds []string
+	of := map[string][]string{}
+	for _, name := range names {
+		kind := digits.ReplaceAllString(name, "#")
+		if of[kind] == nil {
+			kinds = append(kinds, kind)
+		}
+		of[kind] = append(of[kind], name)
+	}
+	var list []string
+	for i, kind := range kinds {
+		if i == 10 {
+			list = append(list, fmt.Sprintf("and %d more kinds", len(kinds)-i))
+			break
+		}
+		s := of[kind][0]
+		if n := len(of[kind]) - 1; n > 0 {
+			s += fmt.Sprintf(" and %d more like it", n)
+		}
+		list = append(list, s)
+	}
+	return strings.Join(list, ", ")
+}
+
+// shapesOf returns the names and shapes of a network's tensors.
+func shapesOf(m *nn.Model) []nn.Shape {
+	var shapes []nn.Shape
+	for _, s := range m.State {
+		shapes = append(shapes, nn.Shape{Name: s.Name, Shape: s.Tensor.Shape()})
+	}
+	return shapes
+}
+
+// Load copies the weights into a network. It returns an error that lists names if the
+// backbone is not exactly that of the network, or if needHead is set and the head is
+// incomplete; without needHead such a head keeps its initial values. If strict is set,
+// every difference is an error. Weights that are NaN or infinite are an error as well.
+// notes are sentences for the user. Call it within torch.Run.
+func (e *Encoder) Load(to *nn.Model, needHead, strict bool) (notes []string, err error) {
+	d := e.compare(shapesOf(to), needHead, strict)
+	if d.count() > 0 || (strict && len(e.Left) > 0) {
+		return nil, e.mismatch(d)
+	}
+	if len(d.noHead) > 0 {
 		notes = append(notes, fmt.Sprintf("the file has no projection head of this kind (%s), so its weights are random; "+
-			"features don't need it", few(noHead)))
+			"features don't need it", few(d.noHead)))
 	}
-	if len(counters) > 0 {
+	if len(d.counters) > 0 {
 		notes = append(notes, fmt.Sprintf("the file has no counters of batch norm (%s), like files of PyTorch before 0.4.1",
-			few(counters)))
+			few(d.counters)))
 	}
 	part := nn.State{}
 	for _, s := range to.State {
-		if !slices.Contains(counters, s.Name) && (len(noHead) == 0 || !strings.HasPrefix(s.Name, "head")) {
+		if !slices.Contains(d.counters, s.Name) && (len(d.noHead) == 0 || !strings.HasPrefix(s.Name, "head")) {
 			part = append(part, s)
+			if err := e.finite(s.Name); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return notes, part.LoadTensors(func(name string) ([]int, func() *torch.Tensor, error) {
@@ -112,17 +210,37 @@ func (e *Encoder) Load(to *nn.Model, needHead, strict bool) (notes []string, err
 	})
 }
 
-func (e *Encoder) mismatch(missing, other []string) error {
-	var parts []string
-	if len(missing) > 0 {
-		parts = append(parts, fmt.Sprintf("%d tensors are missing: %s", len(missing), few(missing)))
+// Finite returns an error that names the first tensor of the network with values that are
+// NaN or infinite. shapes are those of the network, in its order.
+func (e *Encoder) Finite(shapes []nn.Shape) error {
+	for _, s := range shapes {
+		if e.Tensors[s.Name] != nil {
+			if err := e.finite(s.Name); err != nil {
+				return err
+			}
+		}
 	}
-	if len(other) > 0 {
-		parts = append(parts, fmt.Sprintf("%d have another shape: %s", len(other), few(other)))
+	return nil
+}
+
+func (e *Encoder) finite(name string) error {
+	t := e.Tensors[name]
+	n := t.NotFinite()
+	if n == 0 {
+		return nil
 	}
+	return fmt.Errorf("checkpoint %s: want finite weights, but %d of the %d values of %s are NaN or infinite: the training "+
+		"that wrote it diverged; use an earlier checkpoint", e.File, n, t.Len(), e.Sources[name])
+}
+
+func (e *Encoder) mismatch(d difference) error {
+	parts := d.String()
 	if len(e.Left) > 0 {
-		parts = append(parts, fmt.Sprintf("%d are not part of the network: %s", len(e.Left), few(e.Left)))
+		if parts != "" {
+			parts += "; "
+		}
+		parts += fmt.Sprintf("%d are not part of the network: %s", len(e.Left), few(e.Left))
 	}
 	return fmt.Errorf("checkpoint %s: want the weights of this network (was it another architecture, width, stem "+
-		"or head?): %s", e.File, strings.Join(parts, "; "))
+		"or head?): %s", e.File, parts)
 }

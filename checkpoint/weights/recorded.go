@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"contralens/checkpoint"
 	"contralens/nn"
 	"contralens/nn/backbone"
 )
@@ -46,21 +45,21 @@ func (f *File) recorded() (*recorded, error) {
 	return r, nil
 }
 
-// candidates returns the prefixes of a group under which all names exist.
-func (r *recorded) candidates(g Group) []candidate {
+// candidates returns the prefixes of a dictionary under which all names exist.
+func (r *recorded) candidates(n *names) []candidate {
 	var found []candidate
-	for _, i := range g.Tensors {
-		prefix, ok := strings.CutSuffix(i.Key.(string), r.names[0])
+	for _, name := range n.list {
+		prefix, ok := strings.CutSuffix(name, r.names[0])
 		if !ok || (prefix != "" && !strings.HasSuffix(prefix, ".")) {
 			continue
 		}
-		c := candidate{group: g, prefix: prefix, dialect: dialect{name: "contralens"}, names: map[string]string{}}
+		c := candidate{names: n, prefix: prefix, dialect: "contralens", found: map[string]string{}}
 		for _, name := range r.names {
-			if _, ok := g.Tensors.Get(prefix + name).(*checkpoint.Tensor); ok {
-				c.names[name] = prefix + name
+			if n.tensors[prefix+name] != nil {
+				c.found[name] = prefix + name
 			}
 		}
-		if len(c.names) == len(r.names) {
+		if len(c.found) == len(r.names) {
 			found = append(found, c)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,6 +33,13 @@ func (e *Encoder) Save(path string, c nn.Config, o SaveOptions) (files []string,
 	}
 	shapes, err := nn.Shapes(c)
 	if err != nil {
+		return nil, err
+	}
+	needed := shapes
+	if !o.Head {
+		needed = slices.DeleteFunc(slices.Clone(shapes), func(s nn.Shape) bool { return strings.HasPrefix(s.Name, "head") })
+	}
+	if err := e.Finite(needed); err != nil {
 		return nil, err
 	}
 	var tensors checkpoint.Dict

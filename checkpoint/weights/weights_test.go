@@ -235,7 +235,7 @@ func TestErrors(t *testing.T) {
 		}{
 			"nothing":        {load(renamed(d, replace("layer3", "x")), small, false), "found none of them among x.0.conv1.weight"},
 			"empty":          {load(nil, small, false), "no tensors at all"},
-			"a part":         {load(without("layer2.0.conv1.weight"), small, false), "1 tensors are missing: encoder.layer2.0.conv1.weight"},
+			"a part":         {load(without("layer2.0.conv1.weight"), small, false), "1 tensor is missing: encoder.layer2.0.conv1.weight"},
 			"another width":  {load(d, other, false), "encoder.conv1.weight: want [8 3 7 7], got [4 3 7 7]"},
 			"strict, a head": {load(d, small, true), "missing: head.0.weight"},
 			"strict, extra":  {load(extra, small, true), "layer5.weight"},

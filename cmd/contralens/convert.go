@@ -53,7 +53,7 @@ func convert(c *config.Convert, in, out string) error {
 	if err != nil {
 		return err
 	}
-	e, err := f.Encoder(c.UseEMA)
+	e, err := f.EncoderAt(c.Prefix, c.UseEMA)
 	if err != nil {
 		return err
 	}

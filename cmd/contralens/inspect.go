@@ -29,7 +29,7 @@ func inspectCommand() *cobra.Command {
 		}
 		var i *weights.Inspection
 		err := torch.Run(func() (err error) {
-			i, err = weights.Inspect(args[0], c.From)
+			i, err = weights.Inspect(args[0], c.From, c.Prefix)
 			return err
 		})
 		if err != nil {

@@ -66,7 +66,7 @@ func lookAt(folder string, c config.Look) error {
 	})()
 	o := look.Options{
 		Dataset: c.Dataset, Classes: c.Imagenet100Path, Time: time.Duration(c.Minutes * float64(time.Minute)),
-		Seed: c.Seed, Workers: c.Workers, Show: display,
+		Seed: c.Seed, Workers: c.Workers, Device: c.Device, Show: display,
 		Measure: look.MeasureSteps(tuner(false, displayLine), func(dir string) { temporary.Store(dir) }),
 	}
 	o.Encoder.Weights = config.Weights{Ckpt: c.Ckpt, UseEMA: c.UseEMA}

@@ -39,11 +39,11 @@ export function ticks(low, high, n = 5, { log = false, whole = false } = {}) {
 export function axes(box, x, y, titles) {
   const c = ink();
   const g = s("g", { "font-size": 11, fill: c.muted });
-  for (const { value, text } of ticks(x.low, x.high, Math.max(2, Math.floor((box.right - box.left) / 80)), { log: x.log, whole: titles.steps })) {
+  for (const { value, text } of ticks(x.low, x.high, Math.max(3, Math.floor((box.right - box.left) / 80)), { log: x.log, whole: titles.steps })) {
     g.append(s("line", { x1: x(value), x2: x(value), y1: box.top, y2: box.bottom, stroke: c.line }),
       s("text", { x: x(value), y: box.bottom + 16, "text-anchor": "middle" }, text));
   }
-  for (const { value, text } of titles.y === null ? [] : ticks(y.low, y.high, Math.max(2, Math.floor((box.bottom - box.top) / 44)), { log: y.log })) {
+  for (const { value, text } of titles.y === null ? [] : ticks(y.low, y.high, Math.max(3, Math.floor((box.bottom - box.top) / 44)), { log: y.log })) {
     g.append(s("line", { x1: box.left, x2: box.right, y1: y(value), y2: y(value), stroke: c.line }),
       s("text", { x: box.left - 8, y: y(value) + 4, "text-anchor": "end" }, text));
   }
@@ -58,7 +58,7 @@ export function colorBar(box, top, at, title) {
   const g = s("g", { "font-size": 11, fill: c.muted, class: "colors" });
   for (let i = 0; i < n; i++) g.append(s("rect", { x, y: box.bottom - ((i + 1) * height) / n, width: w, height: height / n + 0.5, fill: `rgb(${heat((i + 0.5) / n)})` }));
   for (const { value, text } of ticks(0, top, 4)) g.append(s("text", { x: x + w + 5, y: Math.max(box.top + 8, box.bottom - at(value) * height + 3) }, text));
-  g.append(s("text", { transform: `translate(${x + w + 40} ${(box.top + box.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, title));
+  g.append(s("text", { transform: `translate(${x + w + 34} ${(box.top + box.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, title));
   return g;
 }
 

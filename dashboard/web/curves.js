@@ -112,7 +112,7 @@ export function curvesTab(first) {
         last = spec.group;
       }
       const unit = spec.series.length > 2 ? `${spec.axis}; dotted: 5, 25, 75 and 95 % quantiles` : spec.axis;
-      const frame = figure({ id: spec.id, title: spec.title, unit, read: spec.read, picture: () => chart.picture(), csv: () => chart.csv(), runs: () => runs.map((r) => r.label) });
+      const frame = figure({ id: spec.id, title: spec.title, unit, read: spec.read, picture: () => chart.picture(...given(spec)), csv: () => chart.csv(), runs: () => runs.map((r) => r.label) });
       row.append(frame.el);
       const chart = lineChart(frame.body, { title: spec.title, axis: spec.axis, say: frame.say, onZoom: zoom, sync: "curves" });
       shown.set(spec.id, { chart, spec });
@@ -122,14 +122,18 @@ export function curvesTab(first) {
   /** positive reports whether all values of a chart have a logarithm. */
   const positive = (spec) => runs.every((r, i) => spec.series.every((name) => ["", "raw_"].every((raw) => (data[i]?.[raw + name]?.min ?? []).every((v) => v === null || v > 0))));
 
-  /** marksOf returns where something starts: a full queue, the feature transformation. */
-  const marksOf = () => runs.flatMap((r) => {
-    const own = runs.length > 1 ? color(r.index) : null;
-    return [
-      filled(r) > r.first && { x: axis.to(r, filled(r)), label: "queue full", about: "queue full", color: own, dash: [1, 4] },
-      r.onset > r.first && { x: axis.to(r, r.onset), label: "FT", about: "FT starts", color: own, dash: [5, 4] },
-    ];
-  }).filter(Boolean).filter((m, i, list) => list.findIndex((o) => o.x === m.x && o.label === m.label) === i);
+  /** marksOf returns where something starts: a full queue, the feature transformation. What starts at the same place in several runs has the color of none. */
+  function marksOf() {
+    const list = runs.flatMap((r) => {
+      const own = runs.length > 1 ? color(r.index) : null;
+      return [
+        filled(r) > r.first && { x: axis.to(r, filled(r)), label: "queue full", about: "queue full", color: own, dash: [1, 4] },
+        r.onset > r.first && { x: axis.to(r, r.onset), label: "FT", about: "FT starts", color: own, dash: [5, 4] },
+      ];
+    }).filter(Boolean);
+    const equal = (m) => list.filter((o) => o.x === m.x && o.label === m.label);
+    return list.filter((m) => equal(m)[0] === m).map((m) => (equal(m).length > 1 ? { ...m, color: null } : m));
+  }
 
   function linesOf(spec, log) {
     const lines = [];
@@ -139,10 +143,11 @@ export function curvesTab(first) {
           const c = data[i]?.[raw + name];
           if (!c || c.step.length === 0) continue;
           const kinds = spec.id === "lambda", spread = spec.series.length > 1 && !kinds && k > 0;
-          const label = [runs.length > 1 ? r.label : "", raw ? "before FT" : "", kinds ? (k ? "negatives" : "positives") : "", spread ? name.slice(-2) + " %" : ""].filter(Boolean).join(", ") || r.label;
+          const one = runs.length === 1, both = r.onset > 0 && Boolean(data[i][`raw_${name}`]);
+          const label = [one ? "" : r.label, raw ? "before FT" : both && one ? "after FT" : "", kinds ? (k ? "negatives" : "positives") : "", spread ? `${+name.slice(-2)} %` : one && name.endsWith("_q50") ? "median" : ""].filter(Boolean).join(", ") || r.label;
           const bare = spread || !c.n.some((n) => n > 1);
           lines.push({
-            run: r.id, name: raw + name, label, tag: raw ? "before" : kinds ? ["pos", "neg"][k] : runs.length > 1 ? "" : r.onset > 0 && data[i][`raw_${name}`] ? "after" : "",
+            run: r.id, name: raw + name, label, tag: raw ? "before" : kinds ? ["pos", "neg"][k] : both && one ? "after" : "",
             // A color is a run; where there is one run, that of positives or negatives.
             color: kinds && runs.length === 1 ? kindColor(["pos", "neg"][k]) : color(r.index), dash: raw ? [6, 4] : spread ? [2, 3] : kinds && k ? [8, 3, 2, 3] : dashes(r.index), width: spread || raw ? 1.3 : 1.9,
             quiet: spread, ...c, x: c.step.map((v) => axis.to(r, v)), min: bare ? [] : c.min, max: bare ? [] : c.max,
@@ -179,14 +184,19 @@ export function curvesTab(first) {
   function draw() {
     setAxis();
     const [low, high] = view();
-    const logX = settings.logX.get(), floor = axis.whole ? 1 : (high - low) / 1000;
     span.textContent = range ? `${axis.kind === "time" ? axis.title : `${axis.kind}s`} ${axis.number(low)} to ${axis.number(high)}` : "";
-    const marks = marksOf(), settled = Math.max(0, ...runs.map((r) => filled(r) && axis.to(r, filled(r))));
-    showKey(marks);
-    for (const { chart, spec } of shown.values()) {
-      const logY = settings.logY.get() && positive(spec);
-      chart.setData(linesOf(spec, logY), { x: axis, range: [logX ? Math.max(floor, low) : low, Math.max(high, low + (axis.whole ? 1 : 1e-6))], logX, logY, linear: settings.logY.get() && !logY, envelope: settings.envelope.get(), marks, settled: spec.series.includes("queue_fill") ? 0 : settled });
-    }
+    showKey(marksOf());
+    for (const { chart, spec } of shown.values()) chart.setData(...given(spec));
+  }
+
+  /** given returns the lines and options of a chart, in the colors of the theme. */
+  function given(spec) {
+    const [low, high] = view(), logX = settings.logX.get(), floor = axis.whole ? 1 : (high - low) / 1000;
+    const logY = settings.logY.get() && positive(spec), settled = Math.max(0, ...runs.map((r) => filled(r) && axis.to(r, filled(r))));
+    return [linesOf(spec, logY), {
+      x: axis, range: [logX ? Math.max(floor, low) : low, Math.max(high, low + (axis.whole ? 1 : 1e-6))], logX, logY, linear: settings.logY.get() && !logY,
+      envelope: settings.envelope.get(), marks: marksOf(), settled: spec.series.includes("queue_fill") ? 0 : settled,
+    }];
   }
 
   const redraw = () => draw();

@@ -5,9 +5,9 @@ import { saveCSV, savePNG, saveSVG, sheet } from "./download.js";
 import { inTheme } from "./palette.js";
 
 /**
- * figure makes a frame. picture() returns the chart for a file: { chart, about, legend },
- * an SVG element, what it shows beside the runs, and the legend for download.js. csv()
- * returns its data as rows, the first with the names. Both are called when something is
+ * figure makes a frame. picture() returns the chart for a file: { chart, about, legend,
+ * heading }, an SVG element, what it shows beside the runs, the legend for download.js, and
+ * the title if it is another one. csv() returns its data as rows, the first with the names. Both are called when something is
  * saved. runs() returns the labels of the runs in the chart, which name the file.
  */
 export function figure({ id, title, unit, read, picture, csv, runs }) {
@@ -21,8 +21,8 @@ export function figure({ id, title, unit, read, picture, csv, runs }) {
   } }, kind);
   const name = () => `contralens-${fileName(runs())}-${id}`;
   const drawn = () => inTheme(dark.checked ? "dark" : "light", () => {
-    const { chart, about = "", legend } = picture();
-    return sheet(chart, { title, about: [runs().join(", "), about].filter(Boolean).join(" · "), legend });
+    const { chart, about = "", legend, heading = title } = picture();
+    return sheet(chart, { title: heading, about: [runs().join(", "), about].filter(Boolean).join(" · "), legend });
   });
   const menu = h("details", { class: "menu" },
     h("summary", { "aria-label": `Download ${title}`, title: "Download" }, "↓"),

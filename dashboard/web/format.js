@@ -16,8 +16,9 @@ const minus = (text) => text.replaceAll("-", "−");
 
 /** tick shows a value of an axis with as many decimals as the distance of its ticks needs. */
 export function tick(v, step) {
-  const places = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-  if (!(places <= 5) || Math.abs(v) >= 1e6) return number(v);
+  // A distance of 0.25 needs two places, one of 0.2 a single one.
+  const places = [0, 1, 2, 3, 4, 5].find((n) => Math.abs(step * 10 ** n - Math.round(step * 10 ** n)) < 1e-6 && step * 10 ** n > 0.5);
+  if (places === undefined || Math.abs(v) >= 1e6) return number(v);
   return minus(v.toLocaleString("en", { minimumFractionDigits: places, maximumFractionDigits: places }));
 }
 

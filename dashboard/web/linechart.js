@@ -175,7 +175,8 @@ export function lineChart(el, { title, axis, say, onZoom, sync }) {
       options = opts;
       draw();
     },
-    picture: () => ({ chart: vector(axis, lines, options), legend: legendOf(lines, options) }),
+    /** picture draws other lines, those of the theme of a file. */
+    picture: (given, opts) => ({ chart: vector(axis, given, opts), legend: legendOf(given, opts) }),
     csv() {
       const rows = [["run", "series", "step", "steps", "mean", "min", "max"]];
       for (const l of lines) l.step.forEach((x, i) => rows.push([l.run, l.name, x, l.n[i], l.mean[i], l.min[i] ?? l.mean[i], l.max[i] ?? l.mean[i]]));

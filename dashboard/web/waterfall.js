@@ -30,7 +30,7 @@ export function waterfallTab(first) {
     h("span", { class: "zoom" }, button("Turn left", "↶", () => rotate(-0.15, 0)), button("Turn right", "↷", () => rotate(0.15, 0)), button("From above", "↑", () => rotate(0, 0.12)), button("From the side", "↓", () => rotate(0, -0.12)),
       button("Zoom in", "+", () => zoom(1.4)), button("Zoom out", "−", () => zoom(1 / 1.4)), button("Show all", "All", () => reset())));
   const frame = figure({ id: "3d", title: "Landscape", read: read.waterfall, csv: () => table(), runs: () => [...new Set(scene.curves.map((k) => k.run.label))],
-    picture: () => ({ chart: landscape(built(), view(), 900, 520).svg, about: scene.title, legend: legend() }) });
+    picture: () => ({ chart: landscape(built(), view(), 900, 520).svg, heading: scene.title, legend: legend() }) });
   frame.body.tabIndex = 0;
   frame.body.classList.add("turnable");
   frame.body.setAttribute("role", "application");

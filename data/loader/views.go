@@ -122,9 +122,9 @@ func (w *viewWorker) fill(ctx context.Context, s *Views, row, index int) error {
 	return nil
 }
 
-// wholePixels is the size up to which an image is decoded as a whole, so that the cache
+// WholePixels is the size up to which an image is decoded as a whole, so that the cache
 // can keep it. Decoding it takes no longer than making its views.
-const wholePixels = 128 * 128
+const WholePixels = 128 * 128
 
 // part decodes the region of a large JPEG file that the views need. ok is false for all
 // other images and for broken files.
@@ -145,7 +145,7 @@ func (w *viewWorker) part(ctx context.Context, index int) (p views.Pixels, ok bo
 		w.file = file
 	}
 	width, height, err := jpeg.Size(file)
-	if err != nil || width*height <= wholePixels {
+	if err != nil || width*height <= WholePixels {
 		return p, false
 	}
 	w.draw(index, width, height)

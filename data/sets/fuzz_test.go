@@ -74,10 +74,14 @@ func FuzzRecords(f *testing.F) {
 // FuzzList reads lists of paths and labels.
 func FuzzList(f *testing.F) {
 	f.Add([]byte("a.jpg\t3\n# b\nc d.png\tcat\n"))
+	f.Add([]byte("\xEF\xBB\xBFa.jpg 1\r\nc d.png 2\r\n"))
+	f.Add([]byte("filename,label\n\"a.jpg\",x\nc d.png,\"y, z\"\n"))
+	f.Add([]byte("\xFF\xFEa\x00.\x00j\x00p\x00g\x00\t\x001\x00\n\x00"))
+	f.Add([]byte("label;path\n3;.\\a.jpg\n"))
 	f.Add([]byte("a\t9223372036854775807\nb\t-5\nc\t0\n"))
 	f.Add([]byte("\t\n\x00\t-1\r\n../a\t99999999999999999999"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		dir := writeAll(t, map[string][]byte{"list.txt": b})
+		dir := writeAll(t, map[string][]byte{"list.txt": b, "a": nil, "a.jpg": nil, "c d.png": nil})
 		if p, err := Open(t.Context(), Options{Name: "list", Folder: filepath.Join(dir, "list.txt")}); err == nil {
 			readable(t, p.Train)
 		}

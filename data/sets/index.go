@@ -11,11 +11,7 @@ import (
 	"hash/crc32"
 	"io"
 	"path"
-	"slices"
-	"strconv"
-	"strings"
 
-	"contralens/data/codec"
 	"contralens/data/store"
 )
 
@@ -24,7 +20,7 @@ const indexName = ".contralens-index"
 
 // indexMagic is the first line of an index. A line of JSON with the shards, the entries
 // in little-endian order, and the CRC-32 of all before it follow.
-const indexMagic = "contralens index 1\n"
+const indexMagic = "contralens index 2\n"
 
 // maxClasses limits the number of a class, and so the memory for class names.
 const maxClasses = 1 << 20
@@ -32,6 +28,8 @@ const maxClasses = 1 << 20
 // index records where the images of a folder's shards are.
 type index struct {
 	Shards  []shard
+	Notes   []string // problems of all shards together
+	Classes []string // names of the classes, if the shards have names instead of numbers
 	Entries int
 	entries []entry
 }
@@ -56,6 +54,7 @@ type entry struct {
 // makes a new one, and saves it if the store can be written to.
 func openIndex(ctx context.Context, o Options, dir string) (*index, error) {
 	var now []shard
+	var err error
 	for _, name := range shardNames(ctx, o, dir) {
 		info, err := o.Store.Stat(ctx, path.Join(dir, name))
 		if err != nil {
@@ -65,13 +64,9 @@ func openIndex(ctx context.Context, o Options, dir string) (*index, error) {
 	}
 	x := readIndex(ctx, o.Store, path.Join(dir, indexName))
 	if x == nil || !sameShards(x.Shards, now) {
-		x = &index{Shards: now}
-		for i := range x.Shards {
-			if err := x.scan(ctx, o.Store, dir, i); err != nil {
-				return nil, err
-			}
+		if x, err = scanShards(ctx, o.Store, dir, now); err != nil {
+			return nil, err
 		}
-		x.dropUnlabeled()
 		if err := x.write(ctx, o.Store, path.Join(dir, indexName)); err != nil {
 			o.note("the index of %s is rebuilt each time, because it cannot be saved: %v", dir, err)
 		}
@@ -80,6 +75,9 @@ func openIndex(ctx context.Context, o Options, dir string) (*index, error) {
 		for _, n := range s.Notes {
 			o.note("shard %s: %s", path.Join(dir, s.Name), n)
 		}
+	}
+	for _, n := range x.Notes {
+		o.note("shards in %s: %s", dir, n)
 	}
 	return x, nil
 }
@@ -118,6 +116,7 @@ func readIndex(ctx context.Context, s store.Store, name string) *index {
 	}
 	for _, e := range x.entries {
 		if e.Shard < 0 || int(e.Shard) >= len(x.Shards) || e.Label < -1 || e.Label >= maxClasses ||
+			(len(x.Classes) > 0 && int(e.Label) >= len(x.Classes)) ||
 			e.Offset < 0 || e.Offset > x.Shards[e.Shard].Size-int64(e.Size) {
 			return nil
 		}
@@ -148,100 +147,6 @@ func (x *index) write(ctx context.Context, s store.Store, name string) error {
 	})
 }
 
-// scan adds a shard's images. Of a truncated shard it adds those before its end.
-func (x *index) scan(ctx context.Context, st store.Store, dir string, number int) error {
-	s := &x.Shards[number]
-	f, err := st.Open(ctx, path.Join(dir, s.Name))
-	if err != nil {
-		return unreadableShard(dir, s.Name, err)
-	}
-	defer f.Close()
-	start, unpaired, end := len(x.entries), 0, int64(0)
-	var key, open string // key of the current sample; key of a class without an image so far
-	image := -1          // index of the current sample's entry
-	label := int32(-1)
-	r := tar.NewReader(f)
-	for {
-		h, err := r.Next()
-		if ctx.Err() != nil {
-			return unreadableShard(dir, s.Name, ctx.Err())
-		}
-		if err != nil {
-			if cut := err != io.EOF || end+1024 > s.Size; cut {
-				s.note("it ends early or is damaged (%s): only the %d images before that are used",
-					plain(err), len(x.entries)-start)
-			}
-			break
-		}
-		offset, err := f.Seek(0, io.SeekCurrent)
-		if err != nil {
-			return err
-		}
-		end = offset + (h.Size+511)/512*512
-		if offset+h.Size > s.Size {
-			continue // the next header is missing, and is reported there
-		}
-		name := path.Base(h.Name)
-		if h.Typeflag != tar.TypeReg || strings.HasPrefix(name, ".") {
-			continue
-		}
-		base, ext, _ := strings.Cut(name, ".")
-		if k := path.Join(path.Dir(h.Name), base); k != key {
-			if open != "" {
-				unpaired++
-			}
-			key, open, image, label = k, "", -1, -1
-		}
-		switch {
-		case codec.IsImage("x."+lastExt(ext)) && image < 0 && h.Size <= 1<<32-1:
-			image, open = len(x.entries), ""
-			x.entries = append(x.entries, entry{Offset: offset, Size: uint32(h.Size), Shard: int32(number), Label: label})
-		case ext == "cls":
-			b, err := io.ReadAll(io.LimitReader(r, 20))
-			if ctx.Err() != nil {
-				return unreadableShard(dir, s.Name, ctx.Err())
-			}
-			n, e := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 32)
-			if err = errors.Join(err, e); err != nil || n < 0 || n >= maxClasses {
-				s.note("member %s: want the number of a class, 0 to %d, got %q", h.Name, maxClasses-1, b)
-				break
-			}
-			if label = int32(n); image >= 0 {
-				x.entries[image].Label = label
-			} else {
-				open = key
-			}
-		}
-	}
-	if open != "" {
-		unpaired++
-	}
-	if unpaired > 0 {
-		s.note("%d class files (key.cls) have no image", unpaired)
-	}
-	return nil
-}
-
-// dropUnlabeled drops the images without a class, unless no image has one.
-func (x *index) dropUnlabeled() {
-	without := make([]int, len(x.Shards))
-	for _, e := range x.entries {
-		if e.Label < 0 {
-			without[e.Shard]++
-		}
-	}
-	kept := slices.DeleteFunc(slices.Clone(x.entries), func(e entry) bool { return e.Label < 0 })
-	if len(kept) == 0 {
-		return // all are without a class, for pre-training
-	}
-	x.entries = kept
-	for i, n := range without {
-		if n > 0 {
-			x.Shards[i].note("%d images without a class (key.cls) are left out", n)
-		}
-	}
-}
-
 func unreadableShard(dir, name string, err error) error {
 	return fmt.Errorf("%s: want a tar file that can be read, but %w", path.Join(dir, name), err)
 }
@@ -249,9 +154,6 @@ func unreadableShard(dir, name string, err error) error {
 func (s *shard) note(format string, args ...any) {
 	s.Notes = append(s.Notes, fmt.Sprintf(format, args...))
 }
-
-// lastExt returns what follows the last dot.
-func lastExt(ext string) string { return ext[strings.LastIndex(ext, ".")+1:] }
 
 // plain describes a tar error for a user.
 func plain(err error) string {

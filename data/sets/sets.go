@@ -25,7 +25,7 @@ type Options struct {
 	Limit           int     // keep this many training images, spread evenly over the classes; 0: all
 	Imbalance       float64 // keep a long tail of the training images with this factor (see data.LongTail); 0: all
 	ImbalanceSeed   uint64
-	CacheBytes      int64 // memory for decoded images; 0: 1 GiB, negative: none
+	CacheBytes      int64 // memory for decoded images; 0: the constant CacheBytes, negative: none
 
 	// MaxBad is the share of images that may be unreadable. These are replaced (see
 	// data.Fallback); one more is an error. 0: the first one is an error.
@@ -41,6 +41,9 @@ type Options struct {
 
 	decoder *codec.Decoder // set by Open
 }
+
+// CacheBytes is the usual memory for decoded images.
+const CacheBytes = 1 << 30
 
 func (o Options) note(format string, args ...any) {
 	if o.Note != nil {
@@ -120,7 +123,7 @@ func Open(ctx context.Context, o Options) (p data.Splits, err error) {
 		return data.Splits{}, err
 	}
 	if o.CacheBytes == 0 {
-		o.CacheBytes = 1 << 30
+		o.CacheBytes = CacheBytes
 	}
 	budget := data.NewBudget(o.CacheBytes)
 	for _, d := range []*data.Dataset{&p.Train, &p.Test, &p.Unlabeled} {

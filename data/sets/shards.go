@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"contralens/data"
 	"contralens/data/codec"
@@ -14,9 +15,9 @@ import (
 	"contralens/views"
 )
 
-// shards is a dataset of tar files in WebDataset's layout: an image key.jpg (or .jpeg,
-// .png, .bmp, .webp) next to the number of its class, key.cls. classes.txt in the same
-// folder names the classes. An index gives random access, so that every epoch is a
+// shards is a dataset of tar files in WebDataset's layout: an image key.jpg (or another of
+// codec.Extensions) next to its class, key.cls. classes.txt in the same folder names the
+// classes. An index gives random access, so that every epoch is a
 // permutation of all images.
 type shards struct {
 	store   store.Store
@@ -70,10 +71,29 @@ func (s *shards) Image(ctx context.Context, i int, dst *views.Image) error {
 // Decoder returns how the images are decoded.
 func (s *shards) Decoder() *codec.Decoder { return s.decoder }
 
-// hasShards reports whether the options' folder, or train/ in it, has tar files and
-// neither images nor class folders. Tar files beside those are not part of the dataset.
+// hasShards reports whether the options' folder, or the training split in it, has tar
+// files and neither images nor class folders. Tar files beside those are not part of the
+// dataset.
 func hasShards(ctx context.Context, o Options) bool {
-	return onlyShards(ctx, o, o.Folder) || onlyShards(ctx, o, path.Join(o.Folder, "train"))
+	return onlyShards(ctx, o, o.Folder) || shardFolder(ctx, o, trainSplit) != ""
+}
+
+// shardFolder returns the preferred folder of a kind of split that has shards, or "".
+func shardFolder(ctx context.Context, o Options, kind split) string {
+	l, err := listLayout(ctx, o, o.Folder)
+	if err != nil {
+		return ""
+	}
+	names := l.train
+	if kind == testSplit {
+		names = l.tests
+	}
+	for _, name := range names {
+		if dir := path.Join(o.Folder, name); onlyShards(ctx, o, dir) {
+			return dir
+		}
+	}
+	return ""
 }
 
 // unlabeledFolders are the names of the folder with the unlabeled split. The second one
@@ -82,12 +102,12 @@ var unlabeledFolders = []string{"unlabeled", "unlabelled"}
 
 func onlyShards(ctx context.Context, o Options, dir string) bool {
 	entries, _ := o.Store.List(ctx, dir)
-	splits := append([]string{"val", "test"}, unlabeledFolders...)
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name, ".") {
 			continue
 		}
-		if codec.IsImage(e.Name) || (e.Folder && !slices.Contains(splits, e.Name)) {
+		is, _ := splitOf(e.Name)
+		if codec.IsImage(e.Name) || (e.Folder && is != testSplit && !slices.Contains(unlabeledFolders, e.Name)) {
 			return false
 		}
 	}
@@ -106,23 +126,34 @@ func shardNames(ctx context.Context, o Options, dir string) []string {
 	return names
 }
 
-// openShards reads shards in train/ and val/ or test/, and unlabeled/ for pre-training,
-// or all in one folder.
+// openShards reads shards in a folder for each split, and unlabeled/ for pre-training, or
+// all in one folder. There, the names of shards may say which are for tests.
 func openShards(ctx context.Context, o Options) (p data.Splits, err error) {
 	dir := o.Folder
 	if !onlyShards(ctx, o, dir) {
-		dir = path.Join(dir, "train")
+		dir = shardFolder(ctx, o, trainSplit)
 	}
-	train, err := readShards(ctx, o, dir)
+	all, err := readShards(ctx, o, dir)
 	if err != nil {
 		return p, err
 	}
+	train, tests := all.byName(o)
 	if train.Len() == 0 {
 		return p, wrongOption(Folder, o.Folder, "want tar files with images (key%s) in WebDataset's layout, found none in %s",
 			strings.Join(codec.Extensions, ", key"), dir)
 	}
 	p.Train = train
-	p.Test, err = o.testSplit(ctx, func() (data.Dataset, error) { return openTestShards(ctx, o, train) })
+	p.Test, err = o.testSplit(ctx, func() (data.Dataset, error) {
+		if folder := shardFolder(ctx, o, testSplit); folder != "" {
+			if tests, err = readShards(ctx, o, folder); err != nil {
+				return nil, err
+			}
+		}
+		if tests == nil {
+			return nil, nil
+		}
+		return tests, tests.sameClasses(train)
+	})
 	if err != nil {
 		return p, err
 	}
@@ -138,26 +169,59 @@ func openShards(ctx context.Context, o Options) (p data.Splits, err error) {
 	return p, nil
 }
 
-// openTestShards reads the shards in val/ or test/, whose classes must be those of
-// train. It returns nil if there are none.
-func openTestShards(ctx context.Context, o Options, train *shards) (data.Dataset, error) {
-	for _, name := range []string{"val", "test"} {
-		dir := path.Join(o.Folder, name)
-		if len(shardNames(ctx, o, dir)) == 0 {
+// byName divides shards of one folder into those for training and those for tests, such
+// as set-train-0000.tar and set-val-0000.tar. tests is nil if the names say nothing.
+func (s *shards) byName(o Options) (train, tests *shards) {
+	best := len(splitWords)
+	ranks := make([]int, len(s.index.Shards))
+	for i, shard := range s.index.Shards {
+		ranks[i] = len(splitWords)
+		for _, word := range strings.FieldsFunc(shard.Name, func(r rune) bool { return !unicode.IsLetter(r) }) {
+			if is, rank := splitOf(word); is == testSplit {
+				ranks[i] = rank
+			}
+		}
+		best = min(best, ranks[i])
+	}
+	none := func(rank int) bool { return rank == len(splitWords) }
+	if none(best) || !slices.ContainsFunc(ranks, none) {
+		return s, nil
+	}
+	train = s.only(func(shard int32) bool { return none(ranks[shard]) })
+	tests = s.only(func(shard int32) bool { return ranks[shard] == best })
+	o.note("shards in %s: by their names, %d images are for training and %d for tests", s.dir, train.Len(), tests.Len())
+	return train, tests
+}
+
+// only keeps the images of some shards.
+func (s *shards) only(keep func(shard int32) bool) *shards {
+	some, x := *s, *s.index
+	x.entries = slices.DeleteFunc(slices.Clone(x.entries), func(e entry) bool { return !keep(e.Shard) })
+	some.index = &x
+	return &some
+}
+
+// sameClasses changes the labels to the class numbers of the training images.
+func (s *shards) sameClasses(train *shards) error {
+	if slices.Equal(s.classes, train.classes) {
+		return nil
+	}
+	number := make([]int32, len(s.classes))
+	for i, c := range s.classes {
+		number[i] = int32(slices.Index(train.classes, c))
+	}
+	for i, e := range s.index.entries {
+		if e.Label < 0 {
 			continue
 		}
-		test, err := readShards(ctx, o, dir)
-		if err != nil {
-			return nil, err
+		if number[e.Label] < 0 {
+			return fmt.Errorf("%s: want the classes of %s, but there is no training image of class %q; "+
+				"the training images have %s", s.dir, train.dir, s.classes[e.Label], quoted(train.classes))
 		}
-		has, want := len(test.classes), len(train.classes)
-		if has > want || (has == want && !slices.Equal(test.classes, train.classes)) {
-			return nil, fmt.Errorf("%s: want the %d classes of %s, got %d different ones", dir, want, train.dir, has)
-		}
-		test.classes = train.classes
-		return test, nil
+		s.index.entries[i].Label = number[e.Label]
 	}
-	return nil, nil
+	s.classes = train.classes
+	return nil
 }
 
 func readShards(ctx context.Context, o Options, dir string) (*shards, error) {
@@ -165,20 +229,46 @@ func readShards(ctx context.Context, o Options, dir string) (*shards, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &shards{store: o.Store, decoder: o.decoder, name: o.Name, dir: dir, index: x}
+	s := &shards{store: o.Store, decoder: o.decoder, name: o.Name, dir: dir, index: x, classes: x.Classes}
+	file := path.Join(dir, "classes.txt")
+	b, err := store.ReadFile(ctx, o.Store, file)
+	if err == nil {
+		return s, s.nameClasses(file, strings.Split(strings.TrimRight(string(b), "\r\n"), "\n"))
+	}
 	most := -1
 	for _, e := range x.entries {
 		most = max(most, int(e.Label))
 	}
-	file := path.Join(dir, "classes.txt")
-	if b, err := store.ReadFile(ctx, o.Store, file); err == nil {
-		s.classes = strings.Split(strings.TrimRight(string(b), "\n"), "\n")
-		if n := len(s.classes); most >= n {
-			return nil, fmt.Errorf("%s: want a name for each class, but there are %d names, and an image of class %d",
-				file, n, most)
-		}
-	} else if most >= 0 {
+	if s.classes == nil && most >= 0 {
 		s.classes = numbers(most + 1)
 	}
 	return s, nil
+}
+
+// nameClasses takes the names of the classes, and with them their order, from a file.
+func (s *shards) nameClasses(file string, names []string) error {
+	for i := range names {
+		names[i] = strings.TrimRight(names[i], "\r")
+	}
+	for i := range s.index.entries {
+		e := &s.index.entries[i]
+		switch {
+		case e.Label < 0:
+		case s.classes == nil && int(e.Label) >= len(names):
+			most := 0
+			for _, e := range s.index.entries {
+				most = max(most, int(e.Label))
+			}
+			return fmt.Errorf("%s: want a name for each class, but there are %d names, and an image of class %d",
+				file, len(names), most)
+		case s.classes != nil:
+			at := slices.Index(names, s.classes[e.Label])
+			if at < 0 {
+				return fmt.Errorf("%s: want the name of each class, but %q of %s is missing", file, s.classes[e.Label], s.Path(i))
+			}
+			e.Label = int32(at)
+		}
+	}
+	s.classes = names
+	return nil
 }

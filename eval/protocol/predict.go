@@ -101,6 +101,9 @@ func encoderOf(c *config.Predict, record classify.Record, o Options) (m *nn.Mode
 	if s.Ckpt, s.UseEMA, err = encoderFile(c, record, o); err != nil {
 		return nil, s, err
 	}
+	if record.Encoder.Stored {
+		s.Prefix = "" // which was that of the checkpoint the training began with
+	}
 	if s.Ckpt == "" { // a probe on an untrained encoder, which its seed determines
 		e, err := setup.UntrainedEncoder(s.Net, s.Machine, s.Seed)
 		if err != nil {

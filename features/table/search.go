@@ -45,14 +45,18 @@ func Open(c config.Encoder, set map[string]bool, note func(string)) (*Encoder, e
 	if err != nil {
 		path = c.Ckpt
 	}
-	return &Encoder{
+	made := &Encoder{
 		Model:   e.Model,
 		Options: features.Options{Size: net.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: c.Amp},
 		Meta: map[string]string{
 			"checkpoint": path, "checkpoint_sha256": sum, "input_res": strconv.Itoa(net.InputRes),
 			"use_ema": strconv.FormatBool(c.UseEMA), "amp": strconv.FormatBool(c.Amp),
 		},
-	}, nil
+	}
+	if c.Prefix != "" {
+		made.Meta["prefix"] = c.Prefix
+	}
+	return made, nil
 }
 
 // ErrNoEncoder is the error if the image's features are not in the file and no encoder
@@ -115,7 +119,7 @@ func embed(
 			c.InputRes, set = res, maps.Clone(set)
 			set["input_res"] = true
 		}
-		c.UseEMA, c.Amp = meta["use_ema"] == "true", meta["amp"] == "true"
+		c.UseEMA, c.Amp, c.Prefix = meta["use_ema"] == "true", meta["amp"] == "true", meta["prefix"]
 	}
 	img, err := sets.ReadImage(context.Background(), store.Disk{}, path)
 	if err != nil {

@@ -40,3 +40,15 @@ func Digits(x float64, n int) string {
 	x, _ = strconv.ParseFloat(strconv.FormatFloat(x, 'e', n-1, 64), 64)
 	return strconv.FormatFloat(x, 'f', -1, 64)
 }
+
+// Grouped formats a whole number with commas between groups of three digits: 60,000.
+func Grouped(n int) string {
+	if n < 0 {
+		return "-" + Grouped(-n)
+	}
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
