@@ -23,7 +23,8 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve [DIR]",
 		Short: "Show trainings in the browser, live",
-		Long:  "Show all runs in DIR (./save) in the browser, with live updates. It changes no files.",
+		Long: "Show all runs in DIR (./save) in the browser, with live updates. It changes no files " +
+			"except the notes that you write on the page.",
 		Example: `  contralens serve
   contralens serve experiments --address 9000
   # also for other machines; the printed address contains a token
@@ -50,7 +51,10 @@ func serveCommand() *cobra.Command {
 		}
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
-		return dashboard.Serve(ctx, l, dashboard.Options{Dir: dir, Hosts: names(c.Host)}, func(address string) {
+		return dashboard.Serve(ctx, l, dashboard.Options{
+			Dir: dir, Hosts: names(c.Host),
+			LastWords: fmt.Sprintf("The dashboard was stopped. contralens serve %s starts it again.", dir),
+		}, func(address string) {
 			fmt.Printf("dashboard of %s: %s\nCtrl-C stops it\n", dir, address)
 		})
 	}
@@ -114,7 +118,9 @@ func (s *serving) Serve(dir string) (stop func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- dashboard.Serve(ctx, s.listener, dashboard.Options{Dir: dir}, func(address string) {
+		done <- dashboard.Serve(ctx, s.listener, dashboard.Options{
+			Dir: dir, LastWords: fmt.Sprintf("The training has ended. contralens serve %s shows its runs again.", dir),
+		}, func(address string) {
 			fmt.Println("dashboard:", address)
 			if s.opened != nil {
 				s.opened(address)
