@@ -16,6 +16,7 @@ func every() map[string]any {
 	all["features"], all["neighbors"], all["predict"] = &Features{}, &Neighbors{}, &Predict{}
 	all["data show"], all["data stats"], all["data pack"] = &DataShow{}, &DataStats{}, &DataPack{}
 	all["convert"], all["inspect"], all["serve"] = &Convert{}, &Inspect{}, &Serve{}
+	all["demo"] = &Demo{}
 	return all
 }
 
@@ -51,7 +52,7 @@ func TestOptionsAreClassified(t *testing.T) {
 
 // A mistyped tag would have no effect.
 func TestTagsAreKnown(t *testing.T) {
-	known := []string{"flag", "short", "alias", "default", "help", "name", "group", "everyday", "runtime", "repeat", "preset", "reference", "legend", "ignored", "hides"}
+	known := []string{"flag", "short", "alias", "default", "help", "name", "group", "everyday", "runtime", "repeat", "preset", "reference", "grows", "legend", "ignored", "hides"}
 	var walk func(reflect.Type)
 	walk = func(s reflect.Type) {
 		for i := range s.NumField() {

@@ -26,6 +26,8 @@ type Features struct {
 	Encoder
 	Out   string `flag:"out" short:"o" help:"file to write: .parquet, or .npy with the paths in a .txt beside it"`
 	Fresh bool   `flag:"fresh" help:"start again instead of resuming an interrupted command"`
+	Near  int    `flag:"neighbors" short:"k" default:"15" help:".parquet: nearest images of each image, a column; 0: none"`
+	Thumb int    `flag:"thumbnails" default:"64" help:".parquet: longest side of the thumbnails in pixels, a column; 0: none"`
 }
 
 // Neighbors are the options of neighbors, which shows an image's nearest neighbors.

@@ -1,9 +1,14 @@
 package dashboard
 
 import (
+	"math"
+	"slices"
 	"strconv"
 
 	"contralens/rundir"
+	"contralens/scores"
+	"contralens/scores/foreign"
+	"contralens/scores/record"
 )
 
 // clock maps steps to epochs and to time, for the horizontal axes of curves. Rows are
@@ -36,6 +41,45 @@ func before(rows [][2]float64, step float64) [][2]float64 {
 	return rows
 }
 
+// clock returns the clock of a run, from its metrics, or else from the series epoch of its
+// scores or of another program's metrics. Both may be nil.
+func (r *run) clock(source scores.Source, others *foreign.Source) clock {
+	c := clock{slices.Clone(r.metrics.clock.Epochs), r.metrics.clock.Seconds}
+	const finely = 4 * clockRows
+	if source != nil && slices.Contains(source.Series(), "epoch") {
+		if numbers, err := source.Curve("epoch", 0, farthest, finely); err == nil {
+			c.epochs(numbers)
+		}
+	}
+	if others != nil {
+		if numbers, err := others.Curve("epoch", 0, farthest, finely); err == nil {
+			c.epochs(numbers)
+		}
+	}
+	return c
+}
+
+// epochs adds the epochs of a recorded series of epoch numbers to a clock that has none, as
+// other programs have no ends of epochs. The numbers of a record begin with 1, those of some
+// programs with 0. Numbers with fractions are complete epochs.
+func (c *clock) epochs(numbers []record.Bin) {
+	if len(c.Epochs) > 0 || len(numbers) == 0 {
+		return
+	}
+	whole := !slices.ContainsFunc(numbers, func(b record.Bin) bool { return b.Min == b.Max && b.Mean != math.Trunc(b.Mean) })
+	first, last := min(1, numbers[0].Min), numbers[0].Min
+	for _, b := range numbers {
+		switch {
+		case !whole:
+			c.Epochs = append(before(c.Epochs, float64(b.Step)), [2]float64{float64(b.Step), b.Mean})
+		case b.Min == b.Max && b.Mean > last: // a bin of one epoch, which has just begun
+			// Where each step is an epoch, counted from 0, the first one is over at step 1.
+			c.Epochs = append(c.Epochs, [2]float64{float64(max(1, b.Step-1)), b.Mean - first})
+			last = b.Mean
+		}
+	}
+}
+
 // thinned returns the clock for the page: at most clockRows rows of each kind, which begin
 // at step 0, and the time in seconds. It needs the batch size of the options; without it,
 // there is no time.
@@ -62,7 +106,7 @@ func thinRows(rows [][2]float64) [][2]float64 {
 	thin = append(thin, [2]float64{})
 	every := (len(rows) + clockRows - 1) / clockRows
 	for i, row := range rows {
-		if (i+1)%every == 0 || i == len(rows)-1 {
+		if row[0] > 0 && ((i+1)%every == 0 || i == len(rows)-1) {
 			thin = append(thin, row)
 		}
 	}

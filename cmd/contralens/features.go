@@ -62,7 +62,8 @@ func extractFeatures(c *config.Features, set map[string]bool, dir string) error 
 	defer done()
 	bad, err := table.Extract(ctx, e.Model, d, e.Options, table.Job{
 		Out: c.Out, Root: dir, Meta: e.Meta, Fresh: c.Fresh,
-		Note: func(format string, args ...any) { printNote(fmt.Sprintf(format, args...)) },
+		Columns: table.Columns{Neighbors: c.Near, Thumbnail: c.Thumb},
+		Note:    func(format string, args ...any) { printNote(fmt.Sprintf(format, args...)) },
 	})
 	if errors.Is(err, table.ErrStopped) {
 		printNote("the features so far are kept; the same command resumes")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 
 	"contralens/cmd/internal/cli"
 	"contralens/config"
@@ -22,7 +23,8 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve [DIR]",
 		Short: "Show trainings in the browser, live",
-		Long:  "Show all runs in DIR (./save) in the browser, with live updates. It changes no files.",
+		Long: "Show all runs in DIR (./save) in the browser, with live updates. It changes no files " +
+			"except the notes that you write on the page.",
 		Example: `  contralens serve
   contralens serve experiments --address 9000
   # also for other machines; the printed address contains a token
@@ -49,7 +51,10 @@ func serveCommand() *cobra.Command {
 		}
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
-		return dashboard.Serve(ctx, l, dashboard.Options{Dir: dir, Hosts: names(c.Host)}, func(address string) {
+		return dashboard.Serve(ctx, l, dashboard.Options{
+			Dir: dir, Hosts: names(c.Host),
+			LastWords: fmt.Sprintf("The dashboard was stopped. contralens serve %s starts it again.", dir),
+		}, func(address string) {
 			fmt.Printf("dashboard of %s: %s\nCtrl-C stops it\n", dir, address)
 		})
 	}
@@ -63,7 +68,8 @@ func names(list string) []string {
 // serving is the dashboard beside a training, which --serve [ADDRESS] asks for.
 type serving struct {
 	flags    *pflag.FlagSet
-	listener net.Listener // nil without --serve
+	listener net.Listener         // nil without --serve
+	opened   func(address string) // unless nil, receives the address of the page
 }
 
 // serveFlag adds --serve to a training.
@@ -112,8 +118,13 @@ func (s *serving) Serve(dir string) (stop func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- dashboard.Serve(ctx, s.listener, dashboard.Options{Dir: dir}, func(address string) {
+		done <- dashboard.Serve(ctx, s.listener, dashboard.Options{
+			Dir: dir, LastWords: fmt.Sprintf("The training has ended. contralens serve %s shows its runs again.", dir),
+		}, func(address string) {
 			fmt.Println("dashboard:", address)
+			if s.opened != nil {
+				s.opened(address)
+			}
 		})
 	}()
 	return func() {
@@ -122,6 +133,18 @@ func (s *serving) Serve(dir string) (stop func(), err error) {
 			fmt.Fprintln(os.Stderr, "note: the dashboard stopped:", err)
 		}
 	}, nil
+}
+
+// Linger keeps the dashboard after a training until Ctrl-C, if somebody sits at a terminal.
+// say prints a line.
+func (s *serving) Linger(say func(format string, args ...any)) {
+	if s.listener == nil || !term.IsTerminal(int(os.Stdout.Fd())) {
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	say("the dashboard stays open until Ctrl-C")
+	<-ctx.Done()
 }
 
 // serveAddress accepts no arguments except the address after --serve.

@@ -24,7 +24,7 @@ export function chosen(maps, i, name, choose) {
       maps.length > 1 && h("h4", null, map.run.label),
       h("div", { class: "neighbors" }, map === maps[0] && sprite(run, data, data.images[i], 120), nearestTo(map.data.components, i, 8).map(({ j, cosine }) => button(map, j, `${name(map.data, j)} · ${fixed(cosine, 2)}`, choose))),
     ]),
-    h("p", { class: "note" }, `The nearest of the ${data.images.length} images, by the cosine of their ${data.components[i].length} principal components.`),
+    h("p", { class: "small" }, `The nearest of the ${data.images.length} images, by the cosine of their ${data.components[i].length} principal components.`),
   ].filter(Boolean);
 }
 
@@ -37,6 +37,6 @@ export function circled(map, list, name, choose, clear) {
     h("div", { class: "row" }, h("h3", null, `${count(list.length)} ${list.length === 1 ? "image" : "images"} circled`), h("button", { type: "button", onclick: clear }, "Clear")),
     h("p", { class: "file" }, [...shown, classes.length > 8 ? `and ${classes.length - 8} more classes` : ""].filter(Boolean).join(" · ")),
     h("div", { class: "neighbors" }, list.slice(0, most).map((i) => button(map, i, fileOf(data, i)?.split("/").pop() ?? `image ${data.images[i]}`, choose))),
-    list.length > most && h("p", { class: "note" }, `The first ${most} are shown; the CSV of the chart has all, in its column circled.`),
+    list.length > most && h("p", { class: "small" }, `The first ${most} are shown; the CSV of the chart has all, in its column circled.`),
   ].filter(Boolean);
 }

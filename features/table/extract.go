@@ -1,6 +1,6 @@
 // Package table stores the features of many images in a file and searches it for the
 // nearest neighbors of an image. Extract writes the file, Search and Nearest read it.
-// None of them has more than a batch in memory.
+// None of them has more than a batch in memory, except Extract for a list of neighbors.
 package table
 
 import (
@@ -35,6 +35,7 @@ type Job struct {
 	Root  string            // folder that the paths in the file are relative to
 	Meta  map[string]string // how the features were made; stored in the file, and must be equal to resume
 	Fresh bool              // discard an unfinished file instead of resuming it
+	Columns
 	// Note, if set, receives sentences for the user.
 	Note func(format string, args ...any)
 }
@@ -102,7 +103,10 @@ func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o features.Option
 	if err != nil {
 		return 0, err
 	}
-	return unreadable.Count(), p.finish(j, d)
+	if err = p.finish(ctx, j, d); err != nil && errors.Is(err, ctx.Err()) {
+		err = ErrStopped
+	}
+	return unreadable.Count(), err
 }
 
 // about identifies everything that the rows depend on.
@@ -158,7 +162,7 @@ func (p partial) open(j Job, d data.Dataset, batch int) (f *os.File, first int, 
 }
 
 // finish converts the complete partial file to Out.
-func (p partial) finish(j Job, d data.Dataset) error {
+func (p partial) finish(ctx context.Context, j Job, d data.Dataset) error {
 	if filepath.Ext(j.Out) == ".npy" {
 		list := strings.TrimSuffix(j.Out, ".npy") + ".txt"
 		err := durable.Write(list, func(w io.Writer) error {
@@ -182,11 +186,8 @@ func (p partial) finish(j Job, d data.Dataset) error {
 		return err
 	}
 	defer f.Close()
-	if _, err := f.Seek(int64(len(p.header)), io.SeekStart); err != nil {
-		return err
-	}
 	err = durable.Write(j.Out, func(w io.Writer) error {
-		return writeParquet(w, bufio.NewReaderSize(f, 1<<20), d, p.dim, j)
+		return writeParquet(ctx, w, matrix{f, int64(len(p.header)), d.Len(), p.dim}, d, j)
 	})
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package table
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -30,25 +31,53 @@ const (
 	groupRows  = 4096 // rows per row group, the unit in which parquet is written and read
 )
 
-// writeParquet copies rows to a parquet file with two columns, path and feature, and
-// the job's Meta as metadata.
-func writeParquet(w io.Writer, rows io.Reader, d data.Dataset, dim int, j Job) error {
+// writeParquet writes the rows of m with the other columns to a parquet file, and the
+// job's Meta as metadata. Call it inside torch.Run.
+func writeParquet(ctx context.Context, w io.Writer, m matrix, d data.Dataset, j Job) error {
 	folder, err := filepath.Abs(j.Root) // the file may be read from another folder
 	if err != nil {
 		return err
 	}
-	options := []parquet.WriterOption{parquet.MaxRowsPerRowGroup(groupRows), parquet.KeyValueMetadata("folder", folder)}
+	near := make([]neighbors, m.n)
+	switch {
+	case m.n*m.d > maxSearched && j.Columns.Neighbors > 0:
+		j.Note("%d images with %d features are too many for a list of neighbors: the column is empty; search "+
+			"for those of single images instead", m.n, m.d)
+	case j.Columns.Neighbors > 0:
+		if near, err = m.search(ctx, j.Columns.Neighbors); err != nil {
+			return err
+		}
+	}
+	mean, axes, err := m.components()
+	if err != nil {
+		return err
+	}
+	options := []parquet.WriterOption{
+		parquet.MaxRowsPerRowGroup(groupRows), parquet.KeyValueMetadata("folder", folder),
+		parquet.KeyValueMetadata("layout", "x, y: principal components of the features of unit length"),
+	}
 	for _, key := range slices.Sorted(maps.Keys(j.Meta)) {
 		options = append(options, parquet.KeyValueMetadata(key, j.Meta[key]))
 	}
-	out := parquet.NewGenericWriter[Row](w, options...)
-	raw := make([]byte, 4*dim)
-	for i := range d.Len() {
-		if _, err := io.ReadFull(rows, raw); err != nil {
-			return err
+	out := parquet.NewGenericWriter[line](w, options...)
+	for start := 0; start < m.n; start += rowsAtOnce {
+		end := min(m.n, start+rowsAtOnce)
+		pictures := thumbnails(ctx, d, start, end, j.Columns.Thumbnail)
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		if _, err := out.Write([]Row{{relative(j.Root, d.Path(i)), floats(raw)}}); err != nil {
-			return err
+		for i := start; i < end; i++ {
+			row, err := m.row(i)
+			if err != nil {
+				return err
+			}
+			name := relative(j.Root, d.Path(i))
+			l := line{Path: name, Label: label(name), Neighbors: near[i], Thumbnail: pictures[i-start], Feature: slices.Clone(row)}
+			row, _ = unit(row)
+			l.X, l.Y = float32(project(row, mean, axes[0])), float32(project(row, mean, axes[1]))
+			if _, err := out.Write([]line{l}); err != nil {
+				return err
+			}
 		}
 	}
 	return out.Close()

@@ -174,7 +174,7 @@ func FuzzParquet(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	if err := writeParquet(&b, bytes.NewReader(make([]byte, 8)), d, 2, Job{Root: dir}); err != nil {
+	if err := writeParquet(f.Context(), &b, matrix{bytes.NewReader(make([]byte, 8)), 0, 1, 2}, d, Job{Root: dir}); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(b.Bytes())
