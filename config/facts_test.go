@@ -101,7 +101,7 @@ func TestFactsAgree(t *testing.T) {
 // experiment, so they may grow but not change.
 func TestFactsOfRecords(t *testing.T) {
 	for fact, names := range map[string]string{
-		"runtime": "print_freq save_freq keep num_workers max_bad decode_strict resume overwrite threads knn_every json model_path tb_path name data_folder " +
+		"runtime": "print_freq save_freq keep num_workers max_bad decode_strict resume overwrite threads knn_every untrained json model_path tb_path name data_folder " +
 			"save_score record probe world-size rank dist-url dist-backend multiprocessing-distributed gpu device memory_format retune " +
 			"checkpoint_activations",
 		"repeat": "seed label_seed imbalance_seed exp_iter ckpt strict",
