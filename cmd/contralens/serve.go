@@ -68,7 +68,8 @@ func names(list string) []string {
 // serving is the dashboard beside a training, which --serve [ADDRESS] asks for.
 type serving struct {
 	flags    *pflag.FlagSet
-	listener net.Listener // nil without --serve
+	listener net.Listener         // nil without --serve
+	opened   func(address string) // unless nil, receives the address of the page
 }
 
 // serveFlag adds --serve to a training.
@@ -121,6 +122,9 @@ func (s *serving) Serve(dir string) (stop func(), err error) {
 			Dir: dir, LastWords: fmt.Sprintf("The training has ended. contralens serve %s shows its runs again.", dir),
 		}, func(address string) {
 			fmt.Println("dashboard:", address)
+			if s.opened != nil {
+				s.opened(address)
+			}
 		})
 	}()
 	return func() {
