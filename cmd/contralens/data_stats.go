@@ -17,6 +17,7 @@ import (
 	"contralens/data"
 	"contralens/data/pack"
 	"contralens/data/sets"
+	"contralens/internal/humanize"
 )
 
 func dataStatsCommand() *cobra.Command {
@@ -69,12 +70,12 @@ func stats(folder string, c config.DataStats) error {
 			"folder": folder, "dataset": p.Train.Name(), "parts": parts, "notes": notes,
 		})
 	}
-	fmt.Printf("%s: dataset %s\n", folder, p.Train.Name())
+	fmt.Printf("%s: dataset %s\n", humanize.Text(folder), p.Train.Name())
 	for _, s := range parts {
 		printStats(s)
 	}
 	for _, n := range notes {
-		fmt.Println("note:", n)
+		fmt.Println("note:", humanize.Text(n))
 	}
 	return nil
 }
@@ -85,7 +86,7 @@ func printStats(s pack.Stats) {
 	if s.PerClass != nil {
 		row("classes", "%d, of %s images", s.Classes, *s.PerClass)
 		if s.PerClass.Min < s.PerClass.Max {
-			row("", "fewest: %s, most: %s", s.Smallest, s.Largest)
+			row("", "fewest: %s, most: %s", humanize.Text(s.Smallest), humanize.Text(s.Largest))
 		}
 	} else {
 		row("classes", "none")
@@ -113,6 +114,6 @@ func printStats(s pack.Stats) {
 			fmt.Printf("    … and %d more; --json lists all\n", len(s.Unreadable)-most)
 			break
 		}
-		fmt.Printf("    %s\n", u)
+		fmt.Printf("    %s\n", humanize.Text(u))
 	}
 }

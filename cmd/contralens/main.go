@@ -11,6 +11,7 @@ import (
 
 	"contralens/cmd/internal/cli"
 	"contralens/eval/protocol"
+	"contralens/internal/humanize"
 	"contralens/train"
 )
 
@@ -38,10 +39,10 @@ func run(args []string) int {
 	case errors.Is(err, train.ErrStopped), errors.Is(err, protocol.ErrStopped):
 		return exitStopped
 	case errors.As(err, &stopped):
-		fmt.Fprintln(os.Stderr, "contralens:", err)
+		fmt.Fprintln(os.Stderr, "contralens:", humanize.Lines(err.Error()))
 		return stopped.code()
 	}
-	fmt.Fprintln(os.Stderr, "contralens:", err)
+	fmt.Fprintln(os.Stderr, "contralens:", humanize.Lines(err.Error()))
 	if cli.WrongUsage(err) {
 		return exitUsage
 	}
