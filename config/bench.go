@@ -82,7 +82,7 @@ func (c *BenchStep) unread() (notes []string) {
 			"and use --precision and --memory_format"},
 		{c.Init != "", "--init is not read: steps start from random weights"},
 		{c.KNNEvery > 0, "--knn_every is not measured: it runs between epochs, not in a step"},
-		{c.Probe > 0, "--probe is not measured: it runs between epochs, not in a step"},
+		{c.Probe != DefaultContrast().Probe, "--probe is not measured: it runs between epochs, not in a step"},
 		{c.Dataset != "" && c.DataFolder == "", "--dataset is not read without --data_folder: photos are generated"},
 	} {
 		if o.given {

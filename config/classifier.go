@@ -6,7 +6,7 @@ type Classifier struct {
 	Data
 	LinearViews
 	Crops
-	Net
+	Net `hides:"head feat_dim"` // a classifier sits on the features before the head
 	MethodName
 	Optim
 	Seeding

@@ -85,9 +85,9 @@ type LinearViews struct {
 // Optim are the options of the optimizer and the schedule of the learning rate.
 type Optim struct {
 	_            struct{} `group:"optimization"`
-	Epochs       int      `flag:"epochs" default:"200" everyday:"true" name:"finetune=5 supervised=5" help:"epochs to train: passes over the training images"`
+	Epochs       int      `flag:"epochs" grows:"true" default:"200" everyday:"true" name:"finetune=5 supervised=5" help:"epochs to train: passes over the training images"`
 	LearningRate float64  `flag:"learning_rate" default:"0.03" everyday:"true" legend:"lr" name:"finetune=1 supervised=1" help:"learning rate"`
-	Milestones   []int    `flag:"lr_decay_epochs" default:"120,160" name:"contrast=28 finetune=3 supervised=3" help:"epochs after which the learning rate decays, separated by commas"`
+	Milestones   []int    `flag:"lr_decay_epochs" grows:"true" default:"120,160" name:"contrast=28 finetune=3 supervised=3" help:"epochs after which the learning rate decays, separated by commas"`
 	DecayRate    float64  `flag:"lr_decay_rate" default:"0.1" name:"contrast=29 finetune=4 supervised=4" help:"factor on the learning rate at each decay"`
 	WeightDecay  float64  `flag:"weight_decay" default:"0.0001" name:"contrast=26 linear=9 finetune=7 supervised=7" help:"L2 penalty on every parameter"`
 	Momentum     float64  `flag:"momentum" default:"0.9" name:"contrast=27 linear=10 finetune=8 supervised=8" help:"momentum of SGD"`

@@ -21,6 +21,7 @@
 //	          versions are found
 //	runtime   "true": the results do not depend on it, so a run may resume with another
 //	          value
+//	grows     "true": it may change when a run resumes to train for more epochs
 //	repeat    "true": repetitions of one experiment differ in it, such as a seed
 //	preset    "true": a named method sets it
 //	reference "true": command lines of the reference implementation have it, or it means
@@ -103,7 +104,7 @@ type Monitors struct {
 	_         struct{} `group:"output"`
 	Record    bool     `flag:"record" default:"true" runtime:"true" help:"record score statistics of every step, for scores plot and serve; --record=false turns it off"`
 	SaveScore bool     `flag:"save_score" runtime:"true" help:"also record the scores of every sample, in the format of the reference implementation; turns on --record"`
-	Probe     int      `flag:"probe" runtime:"true" help:"number of images whose features are recorded after every epoch, for the dashboard's embedding view; 0: none"`
+	Probe     int      `flag:"probe" default:"300" runtime:"true" help:"number of images whose features are recorded after epochs, for the dashboard's embedding view; long trainings skip epochs; 0: none, as with --record=false"`
 	KNNEvery  int      `flag:"knn_every" runtime:"true" help:"epochs between k-NN evaluations; the first one comes before training; 0: none"`
 }
 
@@ -131,8 +132,8 @@ type KNN struct {
 	Neighbors      int                     `flag:"neighbors" short:"K" alias:"neighbours" default:"200" group:"method" everyday:"true" help:"number of neighbors that vote"`
 	KNNTemperature float64                 `flag:"temperature" default:"0.1" group:"method" everyday:"true" help:"temperature of the votes"`
 	Standardize    bool                    `flag:"standardize" group:"method" help:"standardize every feature to mean 0 and variance 1 over the training images"`
-	Net
-	MethodName
+	Net            `hides:"head feat_dim"` // features come before the head
+	MethodName     `hides:"method"`        // its preset is for training
 	Seeding
 	Machine
 	Printing

@@ -18,6 +18,7 @@ type Field struct {
 	Runtime           bool     // the results do not depend on it
 	Repeat            bool     // repetitions of one experiment differ in it
 	Preset            bool     // a named method sets it
+	Grows             bool     // it may change when a run resumes to train for more epochs
 	Reference         bool     // it is typed in command lines of the reference implementation
 	Ignored           bool     // accepted but not read
 	Hidden            bool     // --help never shows it
@@ -63,6 +64,7 @@ func fields(v reflect.Value, common Field) (list []Field) {
 		o.named, o.Legend = tag.Get("name"), tag.Get("legend")
 		o.Aliases = strings.Fields(tag.Get("alias"))
 		o.Everyday = (common.Everyday || tag.Get("everyday") == "true") && !o.Ignored
+		o.Grows = tag.Get("grows") == "true"
 		o.Reference = tag.Get("reference") == "true"
 		o.Runtime, o.Repeat, o.Preset = tag.Get("runtime") == "true", tag.Get("repeat") == "true", tag.Get("preset") == "true"
 		if group := tag.Get("group"); group != "" {

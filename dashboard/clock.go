@@ -73,7 +73,8 @@ func (c *clock) epochs(numbers []record.Bin) {
 		case !whole:
 			c.Epochs = append(before(c.Epochs, float64(b.Step)), [2]float64{float64(b.Step), b.Mean})
 		case b.Min == b.Max && b.Mean > last: // a bin of one epoch, which has just begun
-			c.Epochs = append(c.Epochs, [2]float64{float64(b.Step - 1), b.Mean - first})
+			// Where each step is an epoch, counted from 0, the first one is over at step 1.
+			c.Epochs = append(c.Epochs, [2]float64{float64(max(1, b.Step-1)), b.Mean - first})
 			last = b.Mean
 		}
 	}
@@ -105,7 +106,7 @@ func thinRows(rows [][2]float64) [][2]float64 {
 	thin = append(thin, [2]float64{})
 	every := (len(rows) + clockRows - 1) / clockRows
 	for i, row := range rows {
-		if (i+1)%every == 0 || i == len(rows)-1 {
+		if row[0] > 0 && ((i+1)%every == 0 || i == len(rows)-1) {
 			thin = append(thin, row)
 		}
 	}

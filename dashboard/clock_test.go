@@ -62,12 +62,16 @@ func TestEpochNumbers(t *testing.T) {
 		"in a bin":  {mixed, [][2]float64{{30, 1}, {40, 2}}},
 		"fractions": {bins(0.5, 1, 1.5), [][2]float64{{1, 0.5}, {11, 1}, {21, 1.5}}},
 		"one":       {bins(1, 1), nil},
+		"steps":     {[]record.Bin{{Step: 0, N: 1}, {Step: 1, N: 1, Mean: 1, Min: 1, Max: 1}}, [][2]float64{{1, 1}}},
 	} {
 		var got clock
 		got.epochs(c.numbers)
 		if !reflect.DeepEqual(got.Epochs, c.want) {
 			t.Errorf("%s: got %v, want %v", name, got.Epochs, c.want)
 		}
+	}
+	if got := (clock{Epochs: [][2]float64{{0, 0.5}, {1, 1}}}).thinned(nil).Epochs; !reflect.DeepEqual(got, [][2]float64{{0, 0}, {1, 1}}) {
+		t.Errorf("want each step once, got %v", got)
 	}
 	known := clock{Epochs: [][2]float64{{7, 1}}}
 	if known.epochs(bins(1, 2)); len(known.Epochs) != 1 {

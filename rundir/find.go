@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -54,4 +55,28 @@ func Find(root, name, upstream string, resume bool) (dir string, err error) {
 func isFolder(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
+}
+
+// FindShorter returns the run below root that differs from options in nothing but that it
+// was planned for fewer epochs, or "" if there is none or several. Such a run can be
+// resumed and trained for longer. It ignores runs that were named by --name, and options
+// whose value is auto, which a measurement settles.
+func FindShorter(root string, options []Option) string {
+	options = slices.DeleteFunc(slices.Clone(options), func(o Option) bool { return o.Value == "auto" })
+	var found []string
+	entries, _ := os.ReadDir(root) // a folder that does not exist contains no runs
+	for _, e := range entries {
+		path := filepath.Join(root, e.Name())
+		if !e.IsDir() {
+			continue
+		}
+		r, err := ReadRecord(path)
+		if err == nil && r != nil && r.Config["name"] == "" && r.matches(path, options) == nil {
+			found = append(found, path)
+		}
+	}
+	if len(found) != 1 {
+		return ""
+	}
+	return found[0]
 }

@@ -30,11 +30,8 @@ type Plan struct {
 // unless that run is resumed with the same options, is overwritten, or has nothing to
 // lose.
 func Prepare(p Plan) (release func(), err error) {
-	record, err := ReadRecord(p.Dir)
+	record, err := p.Admit()
 	if err != nil {
-		return nil, err
-	}
-	if err := p.admit(record); err != nil {
 		return nil, err
 	}
 	if err := Possible(p.Dir, p.Events); err != nil {
@@ -80,6 +77,16 @@ func fileInTheWay(path string) string {
 	}
 }
 
+// Admit returns the run.json of the directory, or nil if there is none, and an error if
+// Prepare would not change the directory.
+func (p *Plan) Admit() (*Record, error) {
+	record, err := ReadRecord(p.Dir)
+	if err != nil {
+		return nil, err
+	}
+	return record, p.admit(record)
+}
+
 // admit returns an error if the directory must not be written to. record is its
 // run.json, or nil.
 func (p *Plan) admit(record *Record) error {
@@ -113,6 +120,7 @@ func (p *Plan) begin(record *Record) error {
 	now := Session{Command: p.Command, Commit: version.Commit(), Start: time.Now().Format(time.RFC3339)}
 	if record != nil && p.Resume {
 		record.Resumes = append(record.Resumes, now)
+		record.grow(p.Options)
 		if record.UpstreamName == "" { // written when the directory still had that name
 			record.UpstreamName = p.UpstreamName
 		}

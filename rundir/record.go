@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 
 	"contralens/internal/durable"
@@ -68,17 +69,50 @@ type Option struct {
 	Aliases []string // former names, which older records may use
 	Value   string
 	Runtime bool // does not change what the run computes, so sessions may differ
+	Grows   bool // may change if the run is resumed to train for more epochs
 }
 
-// matches returns an error if options differ from those with which the run was started.
+// epochsOption is the option with the length of a training.
+const epochsOption = "epochs"
+
+// matches returns an error if options differ from those with which the run was started. A
+// run may be trained for longer than was planned.
 func (r *Record) matches(dir string, options []Option) error {
+	before, now := r.epochs(options)
 	for _, o := range options {
-		if was, ok := o.recorded(r.Config); ok && was != o.Value && !o.Runtime {
-			return fmt.Errorf("run directory %s was made with --%s %s, not %s: "+
-				"give the same options, another --name, or --overwrite without --resume", dir, o.Name, was, o.Value)
+		was, ok := o.recorded(r.Config)
+		if !ok || was == o.Value || o.Runtime || o.Grows && now > before {
+			continue
 		}
+		if o.Name == epochsOption {
+			return fmt.Errorf("run directory %s was made with --epochs %s, not %s: a run that is resumed can train for "+
+				"more epochs but not for fewer; ckpt_epoch_N.pth has earlier states", dir, was, o.Value)
+		}
+		return fmt.Errorf("run directory %s was made with --%s %s, not %s: "+
+			"give the same options, another --name, or --overwrite without --resume", dir, o.Name, was, o.Value)
 	}
 	return nil
+}
+
+// epochs returns the length of the training in the record and in options, 0 if unknown.
+func (r *Record) epochs(options []Option) (before, now int) {
+	for _, o := range options {
+		if was, ok := o.recorded(r.Config); ok && o.Name == epochsOption {
+			before, _ = strconv.Atoi(was) // 0 for a record that is not ours
+			now, _ = strconv.Atoi(o.Value)
+		}
+	}
+	return before, now
+}
+
+// grow sets the options of a run that is resumed to train for more epochs.
+func (r *Record) grow(options []Option) {
+	before, now := r.epochs(options)
+	for _, o := range options {
+		if o.Grows && now > before {
+			r.Config[o.Name] = o.Value
+		}
+	}
 }
 
 // recorded returns the option's value in the record of a run.

@@ -1,6 +1,8 @@
 package setup
 
 import (
+	"cmp"
+	"os"
 	"path/filepath"
 
 	"contralens/config"
@@ -17,15 +19,40 @@ type Place struct {
 	name   config.RunName
 }
 
-// FindPlace returns the place of a run: that of an existing run (see rundir.Find), or
-// else that of a new one. It creates nothing.
-func FindPlace(o config.Output, name config.RunName) (Place, error) {
+// FindPlace returns the place of a run: that of an existing run (see rundir.Find), of one
+// that --resume auto trains for longer, or else that of a new one. It creates nothing. c
+// points to the configuration; o is its output part.
+func FindPlace(c any, o config.Output, name config.RunName) (Place, error) {
 	upstream := name.Upstream
 	if o.Name != "" {
 		upstream = "" // look for this name only
 	}
 	dir, err := rundir.Find(o.ModelPath, name.Name, upstream, o.Resume == "auto")
+	if err == nil && o.Resume == "auto" && o.Name == "" {
+		if _, missing := os.Stat(dir); missing != nil {
+			dir = cmp.Or(rundir.FindShorter(o.ModelPath, runOptions(c)), dir)
+		}
+	}
 	return Place{Dir: dir, Events: filepath.Join(o.TBPath, filepath.Base(dir)), name: name}, err
+}
+
+// runOptions returns the options of a configuration as the record of a run has them.
+func runOptions(c any) (all []rundir.Option) {
+	for _, f := range config.Fields(c) {
+		all = append(all, rundir.Option{
+			Name: f.Name, Aliases: f.Aliases, Value: f.String(), Runtime: f.Runtime || f.Ignored, Grows: f.Grows,
+		})
+	}
+	return all
+}
+
+// plan describes the run that starts or resumes in a place.
+func (p Place) plan(c any, o config.Output, command []string) rundir.Plan {
+	return rundir.Plan{
+		Dir: p.Dir, Events: o.TBPath, Options: runOptions(c), UpstreamName: p.name.Upstream,
+		Resume: o.Resume != "", Overwrite: o.Overwrite,
+		Command: command, Torch: torch.Version(), Machine: machine.Kind(),
+	}
 }
 
 // Prepare makes the run directory, locks it until release is called, and writes
@@ -36,15 +63,5 @@ func Prepare(w world.World, p Place, c any, o config.Output, command []string) (
 	if !w.First() {
 		return func() {}, nil
 	}
-	var options []rundir.Option
-	for _, f := range config.Fields(c) {
-		options = append(options, rundir.Option{
-			Name: f.Name, Aliases: f.Aliases, Value: f.String(), Runtime: f.Runtime || f.Ignored,
-		})
-	}
-	return rundir.Prepare(rundir.Plan{
-		Dir: p.Dir, Events: o.TBPath, Options: options, UpstreamName: p.name.Upstream,
-		Resume: o.Resume != "", Overwrite: o.Overwrite,
-		Command: command, Torch: torch.Version(), Machine: machine.Kind(),
-	})
+	return rundir.Prepare(p.plan(c, o, command))
 }

@@ -32,7 +32,12 @@ func Possible(c *config.Contrast, p Place) error {
 	if err := rundir.Possible(p.Dir, c.TBPath); err != nil {
 		return err
 	}
-	return ResumeCompute(&c.Machine, c.Resume, p.Dir)
+	if err := ResumeCompute(&c.Machine, c.Resume, p.Dir); err != nil {
+		return err
+	}
+	plan := p.plan(c, c.Output, nil)
+	_, err := plan.Admit()
+	return err
 }
 
 // Preflight returns the first error that a pre-training in a place would meet before it

@@ -159,28 +159,28 @@ func (l *chooser) network(c *config.Contrast, s Sizes) {
 	l.choose("input_res", side)
 }
 
-// batchFor returns a batch that makes at least 16 steps per epoch, from 16 to 128, or to
-// 256 on a GPU.
+// batchFor returns a batch that makes at least 16 steps per epoch, up to 128, or to 256 on a
+// GPU. It is at least 16, or less only for fewer than 32 images.
 func batchFor(s Sizes) int {
 	most := 128
 	if s.GPU {
 		most = 256
 	}
-	b := 16
-	for 2*b <= min(most, s.Images/16) {
-		b *= 2
-	}
-	return b
+	b := powerOfTwo(min(most, s.Images/16))
+	return max(2, b, powerOfTwo(min(16, s.Images/2)))
 }
 
 // queueFor returns the largest power of two that is at most half of the images, and at
 // most 65,536, but at least a batch.
-func queueFor(images, batch int) int {
-	k := 1
-	for 2*k <= min(65_536, images/2) {
-		k *= 2
+func queueFor(images, batch int) int { return max(batch, powerOfTwo(min(65_536, images/2))) }
+
+// powerOfTwo returns the largest power of two that is at most n, and at least 1.
+func powerOfTwo(n int) int {
+	p := 1
+	for 2*p <= n {
+		p *= 2
 	}
-	return max(k, batch)
+	return p
 }
 
 // epochsFor returns how many epochs make the usual number of views, from 10 to 200.

@@ -31,8 +31,8 @@ func TestSuggest(t *testing.T) {
 			"--nce_k 16384 --epochs 80 --alpha 0.999 --learning_rate 0.042 --cosine"},
 		{Sizes{1_281_167, 400, 16, true}, "--method MoCov2 --arch resnet50 --width 1 --input_res 224 --batch_size 256 " +
 			"--nce_k 65536 --epochs 70 --alpha 0.999 --learning_rate 0.06 --cosine"},
-		{Sizes{2, 8, 1, false}, "--method MoCov2 --arch resnet18 --width 0.25 --stem cifar --input_res 16 --batch_size 16 " +
-			"--nce_k 16 --epochs 200 --alpha 0.99 --learning_rate 0.015 --cosine"},
+		{Sizes{2, 8, 1, false}, "--method MoCov2 --arch resnet18 --width 0.25 --stem cifar --input_res 16 --batch_size 2 " +
+			"--nce_k 2 --epochs 200 --alpha 0.99 --learning_rate 0.005 --cosine"},
 	} {
 		o := config.DefaultContrast()
 		if got := Suggest(&o, nil, c.sizes).String(); got != c.want {
@@ -99,7 +99,7 @@ func TestMeasure(t *testing.T) {
 	c := config.DefaultContrast()
 	c.DataFolder, c.Limit = folderOf(t, 20, 24), 18
 	said, err := Size(context.Background(), &c, map[string]bool{"limit": true})
-	if err != nil || c.Method != "MoCov2" || c.InputRes != 24 || c.K != 16 {
+	if err != nil || c.Method != "MoCov2" || c.InputRes != 24 || c.K != 8 {
 		t.Fatalf("%v; %s, %d px, K %d", err, c.Method, c.InputRes, c.K)
 	}
 	if !strings.HasPrefix(said, "chosen for 18 images of 24 px") {

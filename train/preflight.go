@@ -51,7 +51,7 @@ func megabytes(n int64) string {
 // diskNeed returns an upper estimate of the bytes that the run's checkpoints and scores
 // will take, minus those that exist already.
 func (r *Run) diskNeed() int64 {
-	m, c := r.Model, r.Config
+	m, c, n := r.Model, r.Config, r.Train.Len()
 	memory := m.Method.State()
 	states := slices.Concat(m.Query.State, memory.Contrast, memory.Own)
 	if m.Key != nil {
@@ -80,6 +80,10 @@ func (r *Run) diskNeed() int64 {
 			row += k.Bins
 		}
 		total += steps * int64(4*row) * 8 / 7 // and the coarser levels
+	}
+	if images := min(c.Probe, n); images > 0 && (c.Record || c.SaveScore) {
+		probed := c.Epochs/probeEvery(c.Epochs, n, images) + 2
+		total += int64(4*images*m.Query.FeatureDim()) * int64(probed)
 	}
 	filepath.WalkDir(r.Dir, func(_ string, d os.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {

@@ -56,7 +56,7 @@ type Accuracy struct {
 // caller need not be inside torch.Run. If ctx ends, Pretrain saves everything and returns
 // ErrStopped; the same call with c.Resume "auto" then resumes.
 func Pretrain(ctx context.Context, c config.Contrast, o Options) (Result, error) {
-	place, err := setup.FindPlace(c.Output, c.RunName()) // before a measurement settles options
+	place, err := setup.FindPlace(&c, c.Output, c.RunName()) // before a measurement settles options
 	if err != nil {
 		return Result{}, err
 	}
@@ -155,7 +155,7 @@ func (p *pretraining) build(
 func (p *pretraining) hooks(ctx context.Context, c config.Contrast) []Hook {
 	list := append([]Hook{p.Progress.Hook()}, StepHooks(c, p.place.Events)...)
 	list = append(list, CheckpointHook(c.SaveFreq, c.Keep))
-	if c.Probe > 0 {
+	if c.Probe > 0 && (c.Record || c.SaveScore) {
 		list = append(list, ProbeHook(c.Probe, p.Progress.Evaluating))
 	}
 	if c.KNNEvery > 0 {
@@ -203,7 +203,12 @@ func (p *pretraining) start(r *Run) error {
 	for _, n := range notes {
 		r.say("note: %s", n)
 	}
-	if err == nil && path != "" {
+	switch {
+	case err != nil || path == "":
+	case r.Epoch > r.Config.Epochs:
+		r.say("resuming %s: all %s are done; more --epochs train it for longer", path,
+			humanize.Count(r.Config.Epochs, "epoch"))
+	default:
 		r.say("resuming %s: epoch %d, step %d", path, r.Epoch, r.StepInEpoch+1)
 	}
 	return err

@@ -15,8 +15,22 @@ import (
 // thumbnail is the side of a probe image's picture in pixels.
 const thumbnail = 48
 
-// ProbeHook stores the features of n fixed images before training and after every epoch.
-// They are test images if there are any, spread evenly over the classes.
+// allEpochs is the number of epochs up to which the probe keeps the features of each.
+const allEpochs = 20
+
+// probeEvery returns how many epochs lie between those whose features a probe keeps. In a
+// long training they are at most a hundred, and the probe takes at most a twentieth of the
+// time: an image that is trained on costs about four forward passes.
+func probeEvery(epochs, images, probed int) int {
+	if epochs <= allEpochs {
+		return 1
+	}
+	return max((epochs+99)/100, (20*probed+4*images-1)/(4*images))
+}
+
+// ProbeHook stores the features of n fixed images before training, after epochs (all of
+// them if there are few) and after the last. They are test images if there are any, spread
+// evenly over the classes.
 func ProbeHook(n int, progress func(done, total int)) Hook {
 	var set *probe.Probe
 	var images data.Dataset
@@ -41,7 +55,12 @@ func ProbeHook(n int, progress func(done, total int)) Hook {
 			}
 			return add(r, 0)
 		},
-		Epoch: func(r *Run) error { return add(r, r.Epoch) },
+		Epoch: func(r *Run) error {
+			if r.Epoch%probeEvery(r.Config.Epochs, r.Train.Len(), images.Len()) != 0 && r.Epoch != r.Config.Epochs {
+				return nil
+			}
+			return add(r, r.Epoch)
+		},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/data/loader"
+	"contralens/internal/humanize"
 	"contralens/internal/machine"
 	"contralens/rundir"
 	"contralens/statedict"
@@ -169,11 +170,19 @@ func (r *Run) loadModel(path string, file, record checkpoint.Dict) error {
 	return statedict.LoadSGD(path, m.Optimizer, file.Get("optimizer"))
 }
 
+// rate returns the learning rate of the next step.
+func (r *Run) rate() float64 { return r.Schedule.At(r.Epoch, r.StepInEpoch, r.Batches) }
+
 // differences names the options whose values differ from those of a checkpoint.
 func (r *Run) differences(path string, options map[string]string) (notes []string) {
 	for _, f := range config.Fields(&r.Config) {
 		if was, ok := f.Recorded(options); ok && was != f.String() && !f.Runtime && !f.Ignored {
-			notes = append(notes, fmt.Sprintf("--%s is %s, where %s was trained with %s", f.Name, f.String(), path, was))
+			note := fmt.Sprintf("--%s is %s, where %s was trained with %s", f.Name, f.String(), path, was)
+			if f.Name == "epochs" && r.Config.Cosine {
+				note += fmt.Sprintf(": from here on the learning rate follows the cosine of %s epochs, at %s, so that the result "+
+					"is not that of a training that was planned for as many", f, humanize.Digits(r.rate(), 2))
+			}
+			notes = append(notes, note)
 		}
 	}
 	return notes

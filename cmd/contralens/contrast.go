@@ -60,7 +60,12 @@ func contrastCommand() *cobra.Command {
 			return err
 		}
 		defer stop()
-		return t.pretrain(c, warnings)
+		if err := t.pretrain(c, warnings); err != nil {
+			return err
+		}
+		t.signals.Close() // nothing is left to save
+		serve.Linger(t.progress.Print)
+		return nil
 	}
 	return cmd
 }
@@ -81,7 +86,7 @@ func chooseSizes(c *config.Contrast, set map[string]bool, shows bool) (notes []s
 
 // describeContrast prints what a run would do, unless the run would refuse its options.
 func describeContrast(c config.Contrast, warnings []string) error {
-	place, err := setup.FindPlace(c.Output, c.RunName())
+	place, err := setup.FindPlace(&c, c.Output, c.RunName())
 	if err == nil {
 		err = setup.Compute(c.Threads, func() error { return setup.Preflight(c, place) })
 	}

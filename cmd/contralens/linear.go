@@ -51,7 +51,7 @@ func linearCommand() *cobra.Command {
 
 // describeLinear prints what an evaluation would do. The checkpoint need not exist yet.
 func describeLinear(c config.Linear, set map[string]bool, warnings []string) error {
-	place, err := setup.FindPlace(c.Output, c.RunName(set))
+	place, err := setup.FindPlace(&c, c.Output, c.RunName(set))
 	if err == nil {
 		err = setup.Compute(c.Threads, func() error { return setup.Buildable(c.Net, c.Machine, false) })
 	}

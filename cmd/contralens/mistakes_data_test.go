@@ -96,7 +96,7 @@ func init() {
 		mistake{"contrast --data_folder IN/picture.jpg", exitFailed, []string{"picture.jpg", "want"}},
 		mistake{"contrast --dataset folder --data_folder IN/picture.jpg", exitFailed, []string{"picture.jpg", "want a folder", "it is a file"}},
 		mistake{"contrast --data_folder IN/single", exitFailed, []string{"want at least 2 training images", "got 1"}},
-		mistake{"contrast --data_folder IN/otherval", exitFailed, []string{"otherval/val", `"b"`, "otherval/train"}},
+		mistake{"knn --arch resnet18 --width 0.125 --data_folder IN/otherval", exitFailed, []string{"otherval/val", `"b"`, "otherval/train"}},
 		mistake{"contrast --dataset imagenet --data_folder IN/flat", exitFailed, []string{"--dataset imagenet", "train", "there is none"}},
 		mistake{"contrast --dataset imagenet100 --data_folder IN/good", exitFailed, []string{"want the 100 classes", "100 are missing"}},
 		mistake{"contrast --dataset imagenet100 --imagenet100path nowhere --data_folder IN/good", exitFailed, []string{"--imagenet100path", "nowhere"}},

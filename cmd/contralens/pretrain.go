@@ -63,5 +63,6 @@ func closing(result train.Result, c config.Contrast) string {
 	if c.Record || c.SaveScore {
 		lines = append(lines, "scores: contralens scores plot "+result.Dir+" -o figures")
 	}
+	lines = append(lines, "page: contralens serve "+c.ModelPath)
 	return strings.Join(lines, "\n")
 }

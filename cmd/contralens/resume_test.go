@@ -90,6 +90,45 @@ func TestTwoAndTwoEpochsAreFour(t *testing.T) {
 	}
 }
 
+// A finished run is trained for longer in place, under its name or under the one that its
+// options made. Without a cosine, two epochs and two more equal four. run.json has the new
+// length; fewer epochs are refused with the way out.
+func TestLonger(t *testing.T) {
+	data := stripes(t, 9)
+	t.Chdir(t.TempDir())
+	plain := func(name string, more ...string) []string {
+		line := tiny(data, name, more...)
+		return slices.DeleteFunc(line, func(s string) bool { return s == "--name" || s == name })
+	}
+	must(t, tiny(data, "whole", "--epochs", "4", "--lr_decay_epochs", "3")...)
+	must(t, tiny(data, "longer", "--epochs", "2", "--lr_decay_epochs", "1")...)
+	text := must(t, tiny(data, "longer", "--epochs", "2", "--lr_decay_epochs", "1", "--resume", "auto")...)
+	if !strings.Contains(text, "resuming save/longer/current.pth: all 2 epochs are done; more --epochs train it for longer") {
+		t.Errorf("a finished run printed\n%s", text)
+	}
+	text = must(t, tiny(data, "longer", "--epochs", "4", "--lr_decay_epochs", "3", "--resume", "auto")...)
+	if !strings.Contains(text, "resuming save/longer/current.pth: epoch 3, step 1") || !strings.Contains(text, "epoch 4/4 done") {
+		t.Errorf("a longer run printed\n%s", text)
+	}
+	record, err := rundir.ReadRecord("save/longer")
+	if err != nil || record.Config["epochs"] != "4" || record.Config["lr_decay_epochs"] != "3" || len(record.Resumes) != 2 {
+		t.Errorf("run.json is %+v, %v", record, err)
+	}
+	code, text := command(t, tiny(data, "longer", "--epochs", "3", "--lr_decay_epochs", "3", "--resume", "auto")...)
+	if code != exitFailed || !strings.Contains(text, "more epochs but not for fewer") || strings.Contains(text, "resuming") {
+		t.Errorf("fewer epochs: exit code %d\n%s", code, text)
+	}
+
+	must(t, plain("none", "--epochs", "1", "--cosine")...)
+	text = must(t, plain("none", "--epochs", "2", "--cosine", "--resume", "auto")...)
+	if !strings.Contains(text, "from here on the learning rate follows the cosine of 2 epochs") || !strings.Contains(text, "epoch 2/2 done") {
+		t.Errorf("a longer run under a made name printed\n%s", text)
+	}
+	if runs, err := os.ReadDir("save"); err != nil || len(runs) != 3 {
+		t.Errorf("%v, %v, want 3 runs", runs, err)
+	}
+}
+
 func dropLines(t *testing.T, path, with string) {
 	t.Helper()
 	b, err := os.ReadFile(path)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 
 	"contralens/cmd/internal/cli"
 	"contralens/config"
@@ -122,6 +123,18 @@ func (s *serving) Serve(dir string) (stop func(), err error) {
 			fmt.Fprintln(os.Stderr, "note: the dashboard stopped:", err)
 		}
 	}, nil
+}
+
+// Linger keeps the dashboard after a training until Ctrl-C, if somebody sits at a terminal.
+// say prints a line.
+func (s *serving) Linger(say func(format string, args ...any)) {
+	if s.listener == nil || !term.IsTerminal(int(os.Stdout.Fd())) {
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	say("the dashboard stays open until Ctrl-C")
+	<-ctx.Done()
 }
 
 // serveAddress accepts no arguments except the address after --serve.

@@ -50,37 +50,41 @@ func (s *stopping) Listen() {
 	// In `contralens … | tee log`, Ctrl-C ends tee as well. Printing to the closed pipe must
 	// not end this program before it has saved.
 	signal.Ignore(syscall.SIGPIPE)
-	go func() {
-		first, ok := <-s.signals
-		if !ok {
-			return
+	go s.watch(s.signals)
+}
+
+// watch acts on signals until the channel is closed.
+func (s *stopping) watch(signals chan os.Signal) {
+	first, ok := <-signals
+	if !ok {
+		return
+	}
+	if !s.begun.Load() {
+		s.say("stopped before training began: nothing was changed")
+		os.Exit(exitStopped)
+	}
+	s.say("stopping after this step; a second signal stops at once, without saving")
+	s.cancel(&signalError{first})
+	asked := time.Now()
+	for range signals {
+		if time.Since(asked) < sameStop {
+			continue
 		}
-		if !s.begun.Load() {
-			s.say("stopped before training began: nothing was changed")
-			os.Exit(exitStopped)
-		}
-		s.say("stopping after this step; a second signal stops at once, without saving")
-		s.cancel(&signalError{first})
-		asked := time.Now()
-		for range s.signals {
-			if time.Since(asked) < sameStop {
-				continue
-			}
-			s.say("stopped at once, without saving")
-			os.Exit(exitFailed)
-		}
-	}()
+		s.say("stopped at once, without saving")
+		os.Exit(exitFailed)
+	}
 }
 
 // Begin marks the moment from which there is something to save.
 func (s *stopping) Begin() { s.begun.Store(true) }
 
-// Close stops listening.
+// Close stops listening. It may be called again.
 func (s *stopping) Close() {
 	if s.signals != nil {
 		signal.Stop(s.signals)
 		signal.Reset(syscall.SIGPIPE)
 		close(s.signals)
+		s.signals = nil
 	}
 	s.cancel(nil)
 }

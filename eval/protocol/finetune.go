@@ -30,7 +30,7 @@ func Finetune(ctx context.Context, c config.Finetune, o Options) (results []rund
 }
 
 func finetune(ctx context.Context, c *config.Finetune, o Options) ([]rundir.Result, error) {
-	place, err := setup.FindPlace(c.Output, c.RunName()) // find it before the checkpoint's record sets options
+	place, err := setup.FindPlace(c, c.Output, c.RunName()) // find it before the checkpoint's record sets options
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func finetune(ctx context.Context, c *config.Finetune, o Options) ([]rundir.Resu
 // Finetune of all stages of an untrained encoder.
 func Supervised(ctx context.Context, c config.Supervised, o Options) (result rundir.Result, err error) {
 	err = compute(ctx, c.Threads, func() error {
-		place, err := setup.FindPlace(c.Output, c.RunName())
+		place, err := setup.FindPlace(&c, c.Output, c.RunName())
 		if err != nil {
 			return err
 		}

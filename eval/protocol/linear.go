@@ -25,7 +25,7 @@ func Linear(ctx context.Context, c config.Linear, o Options) (result rundir.Resu
 }
 
 func linear(ctx context.Context, c *config.Linear, o Options) (rundir.Result, error) {
-	place, err := setup.FindPlace(c.Output, c.RunName(o.Set)) // find it before the checkpoint's record sets options
+	place, err := setup.FindPlace(c, c.Output, c.RunName(o.Set)) // find it before the checkpoint's record sets options
 	if err != nil {
 		return rundir.Result{}, err
 	}
