@@ -178,6 +178,7 @@ func mistakenWeights(t *testing.T, in string) {
 			value = float32(math.NaN())
 			add("se.pth", "layer2.1.se.weight", 1)
 		}
+		add("plain.pth", name, 1)
 		add("nan.pth", name, value)
 		add("se.pth", name, 1)
 		add("two.pth", "left."+name, 1)

@@ -51,7 +51,7 @@ func serveCommand() *cobra.Command {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		return dashboard.Serve(ctx, l, dashboard.Options{Dir: dir, Hosts: names(c.Host)}, func(address string) {
-			fmt.Printf("dashboard of %s: %s\nCtrl-C stops it\n", dir, address)
+			fmt.Fprintf(cli.Out, "dashboard of %s: %s\nCtrl-C stops it\n", dir, address)
 		})
 	}
 	return cmd
@@ -114,7 +114,7 @@ func (s *serving) Serve(dir string) (stop func(), err error) {
 	done := make(chan error, 1)
 	go func() {
 		done <- dashboard.Serve(ctx, s.listener, dashboard.Options{Dir: dir}, func(address string) {
-			fmt.Println("dashboard:", address)
+			fmt.Fprintln(cli.Out, "dashboard:", address)
 		})
 	}()
 	return func() {
