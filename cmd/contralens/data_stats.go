@@ -16,6 +16,7 @@ import (
 	"contralens/data"
 	"contralens/data/pack"
 	"contralens/data/sets"
+	"contralens/internal/humanize"
 )
 
 func dataStatsCommand() *cobra.Command {
@@ -68,12 +69,12 @@ func stats(folder string, c config.DataStats) error {
 			"folder": folder, "dataset": p.Train.Name(), "parts": parts, "notes": notes,
 		})
 	}
-	fmt.Fprintf(cli.Out, "%s: dataset %s\n", folder, p.Train.Name())
+	fmt.Fprintf(cli.Out, "%s: dataset %s\n", humanize.Text(folder), p.Train.Name())
 	for _, s := range parts {
 		printStats(s)
 	}
 	for _, n := range notes {
-		fmt.Fprintln(cli.Out, "note:", n)
+		fmt.Fprintln(cli.Out, "note:", humanize.Text(n))
 	}
 	return nil
 }
@@ -86,7 +87,7 @@ func printStats(s pack.Stats) {
 	if s.PerClass != nil {
 		row("classes", "%d, of %s images", s.Classes, *s.PerClass)
 		if s.PerClass.Min < s.PerClass.Max {
-			row("", "fewest: %s, most: %s", s.Smallest, s.Largest)
+			row("", "fewest: %s, most: %s", humanize.Text(s.Smallest), humanize.Text(s.Largest))
 		}
 	} else {
 		row("classes", "none")
@@ -114,6 +115,6 @@ func printStats(s pack.Stats) {
 			fmt.Fprintf(cli.Out, "    … and %d more; --json lists all\n", len(s.Unreadable)-most)
 			break
 		}
-		fmt.Fprintf(cli.Out, "    %s\n", u)
+		fmt.Fprintf(cli.Out, "    %s\n", humanize.Text(u))
 	}
 }

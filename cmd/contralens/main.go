@@ -11,6 +11,7 @@ import (
 
 	"contralens/cmd/internal/cli"
 	"contralens/eval/protocol"
+	"contralens/internal/humanize"
 	"contralens/train"
 )
 
@@ -43,10 +44,10 @@ func run(args []string) int {
 	case errors.Is(err, train.ErrStopped), errors.Is(err, protocol.ErrStopped):
 		return exitStopped
 	case errors.As(err, &stopped):
-		fmt.Fprintln(os.Stderr, "contralens:", err)
+		fmt.Fprintln(os.Stderr, "contralens:", humanize.Lines(err.Error()))
 		return stopped.code()
 	}
-	fmt.Fprintln(os.Stderr, "contralens:", err)
+	fmt.Fprintln(os.Stderr, "contralens:", humanize.Lines(err.Error()))
 	if cli.WrongUsage(err) {
 		return exitUsage
 	}
@@ -69,7 +70,8 @@ func rootCommand() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(cli.FlagError)
 	root.AddCommand(
-		contrastCommand(), linearCommand(), finetuneCommand(), supervisedCommand(), predictCommand(), reportCommand(),
+		demoCommand(), contrastCommand(), linearCommand(), finetuneCommand(), supervisedCommand(), predictCommand(),
+		reportCommand(),
 		knnCommand(), lookCommand(), dataCommand(), benchCommand(), scoresCommand(),
 		serveCommand(), convertCommand(), inspectCommand(),
 		featuresCommand(), neighborsCommand(), doctorCommand(), versionCommand(), docsCommand(),

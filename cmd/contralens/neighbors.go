@@ -14,6 +14,7 @@ import (
 	"contralens/data/sets"
 	"contralens/data/store"
 	"contralens/features/table"
+	"contralens/internal/humanize"
 	"contralens/setup"
 	"contralens/viz"
 )
@@ -69,10 +70,10 @@ func drawNeighbors(out, query, folder string, found []table.Neighbor) error {
 	if err != nil {
 		return err
 	}
-	tiles := []viz.Tile{{Picture: img.Picture(), Title: "query", Caption: query, Marked: true}}
+	tiles := []viz.Tile{{Picture: img.Picture(), Title: "query", Caption: humanize.Text(query), Marked: true}}
 	for i, n := range found {
 		path := filepath.Join(folder, filepath.FromSlash(n.Path))
-		tiles = append(tiles, viz.PhotoTile(path, fmt.Sprintf("%d.  cos %.3f", i+1, n.Similarity), n.Path))
+		tiles = append(tiles, viz.PhotoTile(path, fmt.Sprintf("%d.  cos %.3f", i+1, n.Similarity), humanize.Text(n.Path)))
 	}
 	if err := viz.WriteSheet(out, tiles, 6, 150); err != nil {
 		return err

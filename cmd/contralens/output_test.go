@@ -52,11 +52,11 @@ func alone(t *testing.T, out *os.File, args ...string) (code int, stderr string)
 	return code, string(text)
 }
 
-// Commands print results to cli.Out alone, which remembers errors. A training's progress
+// Commands print results to cli.Out alone, which remembers errors. Progress on a terminal
 // goes to standard output as well, but its result is on disk.
 func TestResultsGoToOut(t *testing.T) {
 	direct := regexp.MustCompile(`fmt\.Print|os\.Stdout\b`)
-	allowed := regexp.MustCompile(`os\.Stdout\.Fd\(\)|train\.Progress\{Out: os\.Stdout`)
+	allowed := regexp.MustCompile(`os\.Stdout\.Fd\(\)|Out: os\.Stdout, Terminal: `)
 	for _, dir := range []string{".", "../internal/cli"} {
 		err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.HasSuffix(path, "output.go") {

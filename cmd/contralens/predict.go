@@ -13,6 +13,7 @@ import (
 	"contralens/data/sets"
 	"contralens/data/store"
 	"contralens/eval/protocol"
+	"contralens/internal/humanize"
 )
 
 func predictCommand() *cobra.Command {
@@ -52,8 +53,8 @@ func printPrediction(p protocol.Prediction, asJSON bool) error {
 	}
 	var words []string
 	for _, a := range p.Classes {
-		words = append(words, fmt.Sprintf("%s %.1f %%", a.Class, 100*a.Probability))
+		words = append(words, fmt.Sprintf("%s %.1f %%", humanize.Text(a.Class), 100*a.Probability))
 	}
-	fmt.Fprintf(cli.Out, "%s: %s\n", p.Image, strings.Join(words, ", "))
+	fmt.Fprintf(cli.Out, "%s: %s\n", humanize.Text(p.Image), strings.Join(words, ", "))
 	return nil
 }
