@@ -56,7 +56,7 @@ func serveCommand() *cobra.Command {
 			Dir: dir, Hosts: names(c.Host),
 			LastWords: fmt.Sprintf("The dashboard was stopped. contralens serve %s starts it again.", dir),
 		}, func(address string) {
-			fmt.Printf("dashboard of %s: %s\nCtrl-C stops it\n", dir, address)
+			fmt.Fprintf(cli.Out, "dashboard of %s: %s\nCtrl-C stops it\n", dir, address)
 		})
 	}
 	return cmd
@@ -122,7 +122,7 @@ func (s *serving) Serve(dir string) (stop func(), err error) {
 		done <- dashboard.Serve(ctx, s.listener, dashboard.Options{
 			Dir: dir, LastWords: fmt.Sprintf("The training has ended. contralens serve %s shows its runs again.", dir),
 		}, func(address string) {
-			fmt.Println("dashboard:", address)
+			fmt.Fprintln(cli.Out, "dashboard:", address)
 			if s.opened != nil {
 				s.opened(address)
 			}
