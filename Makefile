@@ -18,7 +18,7 @@ export CGO_CFLAGS   := -I$(LIBTORCH)/include
 export CGO_LDFLAGS  := -L$(LIBTORCH)/lib -Wl,-rpath,$(LIBTORCH)/lib
 endif
 
-.PHONY: build test lint demo deps check-long bench docs clean
+.PHONY: build test lint demo deps check-long bench docs release clean
 
 build: deps
 	$(GO) build -ldflags "$(LDFLAGS)" -o bin/contralens ./cmd/contralens
@@ -39,8 +39,9 @@ check-long:
 	@GO=$(GO) sh scripts/setup.sh check-long
 	@GO=$(GO) SECTIONS="$(SECTIONS)" sh scripts/check-long.sh
 
+# More options: make demo DEMO="--minutes 3 --open=false"
 demo: build
-	@sh scripts/demo.sh
+	@bin/contralens demo $(DEMO)
 
 docs: build
 	bin/contralens docs -o docs/cli.md
@@ -67,5 +68,13 @@ ifneq ($(and $(PHOTOS),$(filter views,$(PARTS))),)
 	bin/contralens bench views --data_folder "$(PHOTOS)" --pipelines A,B,NULL,eval --peer bench/peer/views.py
 endif
 
+# An archive, a package for apt, a list of what is inside, and checksums, in dist/, for the
+# release of Debian that this runs on. The same commit gives the same bytes.
+release:
+	@GO=$(GO) sh scripts/setup.sh release
+	$(GO) build -trimpath -ldflags "-s -w -buildid= $(LDFLAGS)" -o bin/release/contralens ./cmd/contralens
+	@$(GO) run ./scripts/release -binary bin/release/contralens -version "$(VERSION)" -o dist
+	@cp scripts/release/Containerfile dist/
+
 clean:
-	rm -rf bin demo
+	rm -rf bin demo dist

@@ -43,6 +43,29 @@ func Lookup(name string) (f Field, ok bool) {
 	return f, ok
 }
 
+// DefaultsOf returns the defaults of a command's options, as typed. It is nil if the options
+// of the command are in no record.
+func DefaultsOf(command string) map[string]string {
+	switch command {
+	case "contrast":
+		c := DefaultContrast()
+		return Values(&c)
+	case "linear":
+		c := DefaultLinear()
+		return Values(&c)
+	case "finetune":
+		c := DefaultFinetune()
+		return Values(&c)
+	case "supervised":
+		c := DefaultSupervised()
+		return Values(&c)
+	case "knn":
+		c := DefaultKNN()
+		return Values(&c)
+	}
+	return nil
+}
+
 // Apply sets the options that a record names. It skips names that config does not have.
 func Apply(config any, record map[string]string) error {
 	for _, f := range Fields(config) {

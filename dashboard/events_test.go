@@ -3,6 +3,7 @@ package dashboard
 import (
 	"bufio"
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -45,6 +46,37 @@ func TestEvents(t *testing.T) {
 	}
 	newRun(t, filepath.Join(dir, "second"), nil)
 	wait(`"id":"second"`)
+}
+
+// TestLastWords: open pages learn that the server ends, after the last update.
+func TestLastWords(t *testing.T) {
+	dir := t.TempDir()
+	newRun(t, filepath.Join(dir, "run"), nil).train(t, 20)
+	l, err := Listen("127.0.0.1:0")
+	check(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	told, done := make(chan string, 1), make(chan error, 1)
+	o := Options{Dir: dir, LastWords: "The training is done."}
+	go func() { done <- Serve(ctx, l, o, func(a string) { told <- a }) }()
+	res, err := http.Get(<-told + "events")
+	check(t, err)
+	defer res.Body.Close()
+	lines := bufio.NewReaderSize(res.Body, 1<<20)
+	var text strings.Builder
+	for !strings.Contains(text.String(), "event: runs") {
+		line, err := lines.ReadString('\n')
+		check(t, err)
+		text.WriteString(line)
+	}
+	cancel()
+	rest, err := io.ReadAll(lines)
+	check(t, err)
+	if want := "event: end\ndata: {\"message\":\"The training is done.\"}\n\n"; !strings.HasSuffix(string(rest), want) {
+		t.Errorf("want %q at the end, got %q", want, rest)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
 }
 
 // TestServe: the printed address works, with a token if others can connect, and

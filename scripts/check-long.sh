@@ -98,6 +98,32 @@ print("500 steps of recorder.py read back")
 END
 }
 
+# release builds the release of this Debian in two folders, compares their bytes, and installs
+# the package in a bare Debian, where it trains, evaluates, draws and is removed again. It needs
+# root, for debootstrap.
+release() {
+	for copy in one two; do
+		git clone -q . "$tmp/$copy"
+		make -C "$tmp/$copy" release GO="$GO" >"$tmp/log" 2>&1 || { cat "$tmp/log"; return 1; }
+	done
+	cmp "$tmp/one/dist/SHA256SUMS" "$tmp/two/dist/SHA256SUMS"
+	(cd "$tmp/one/dist" && sha256sum -c SHA256SUMS)
+	if [ "$(id -u)" != 0 ] || ! command -v debootstrap >/dev/null 2>&1; then
+		echo "not installed: that needs root and debootstrap"
+		return
+	fi
+	bare=$tmp/bare
+	# shellcheck disable=SC1091
+	debootstrap --variant=minbase "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$bare" >"$tmp/log" 2>&1 || { tail "$tmp/log"; return 1; }
+	mount -t proc proc "$bare/proc"
+	trap 'umount "$bare/proc"; rm -rf "$tmp"' EXIT
+	cp "$tmp"/one/dist/*.deb "$bare/tmp/"
+	cp scripts/release/try.sh "$bare/tmp/"
+	chroot "$bare" sh /tmp/try.sh
+	umount "$bare/proc"
+	trap 'rm -rf "$tmp"' EXIT
+}
+
 processors() { # the numeric tests with the kernels of other processors, about half an hour
 	GO=$GO sh scripts/processors.sh
 }
@@ -156,7 +182,7 @@ methods() {
 	[ -z "$failed" ] || { echo "not better than untrained:$failed"; return 1; }
 }
 
-for section in ${SECTIONS:-kills resume formats fuzz_data fuzz_checkpoints fuzz_scores recorder processors methods}; do
+for section in ${SECTIONS:-kills resume formats fuzz_data fuzz_checkpoints fuzz_scores recorder processors release methods}; do
 	echo "== $section"
 	"$section"
 done

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that are missing for building, or says which ones to install.
-# With the argument test, lint, check-long or bench, it includes what that target needs.
+# With the argument test, lint, check-long, bench or release, it includes what that target needs.
 set -eu
 
 GO=${GO:-go}
@@ -23,6 +23,8 @@ if [ "${1:-}" = test ]; then
 elif [ "${1:-}" = check-long ]; then
 	need "/usr/lib/python3/dist-packages/PIL/__init__.py" python3-pil
 	need "/usr/lib/python3/dist-packages/numpy/__init__.py" python3-numpy
+elif [ "${1:-}" = release ]; then
+	need "/usr/bin/dpkg-shlibdeps" dpkg-dev
 elif [ "${1:-}" = bench ]; then
 	need "/usr/lib/python3/dist-packages/torch/__init__.py" python3-torch
 	need "/usr/lib/python3/dist-packages/torchvision/__init__.py" python3-torchvision

@@ -137,7 +137,7 @@ func MetricsHook(printFreq int) Hook {
 				return nil
 			}
 			err := rundir.AddMetrics(r.Dir, rundir.Metrics{
-				Epoch: float64(s.Epoch), Step: new(float64(s.Step)), Loss: &s.Loss, Accuracy: &s.Accuracy, Rate: &s.Rate,
+				Epoch: float64(s.Epoch), Step: new(float64(s.Step)), Steps: new(float64(r.Config.Epochs * r.Batches)), Loss: &s.Loss, Accuracy: &s.Accuracy, Rate: &s.Rate,
 				Speed: new(float64(images) / time.Since(last).Seconds()),
 				Wait:  new(wait.Seconds()), Compute: new(compute.Seconds()),
 			})
@@ -162,7 +162,7 @@ func MetricsHook(printFreq int) Hook {
 // StepHooks are the hooks of a pre-training that follow every step. curves is the
 // folder of TensorBoard's events.
 func StepHooks(c config.Contrast, curves string) []Hook {
-	list := []Hook{DataHook(), MetricsHook(c.PrintFreq), EventsHook(curves, c.PrintFreq)}
+	list := []Hook{DataHook(), MetricsHook(c.PrintFreq), SystemHook(), EventsHook(curves, c.PrintFreq)}
 	if c.SaveScore {
 		list = append(list, ScoreHook())
 	}

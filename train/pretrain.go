@@ -228,7 +228,7 @@ func (p *pretraining) train(ctx context.Context, r *Run) error {
 			"--resume auto", r.Epoch, r.StepInEpoch, r.Batches, r.Saved())
 	case err != nil:
 		err = r.LastGood(err)
-		p.Progress.Log("failed: %v", err)
+		p.Progress.Log("%s", rundir.FailedLine(err))
 	default:
 		r.say("trained %s in %s%s", humanize.Count(min(r.Epoch, r.Config.Epochs), "epoch"),
 			humanize.Duration(time.Since(begin)), r.outcome())

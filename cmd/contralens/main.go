@@ -64,7 +64,8 @@ func rootCommand() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(cli.FlagError)
 	root.AddCommand(
-		contrastCommand(), linearCommand(), finetuneCommand(), supervisedCommand(), predictCommand(), reportCommand(),
+		demoCommand(), contrastCommand(), linearCommand(), finetuneCommand(), supervisedCommand(), predictCommand(),
+		reportCommand(),
 		knnCommand(), lookCommand(), dataCommand(), benchCommand(), scoresCommand(),
 		serveCommand(), convertCommand(), inspectCommand(),
 		featuresCommand(), neighborsCommand(), doctorCommand(), versionCommand(), docsCommand(),

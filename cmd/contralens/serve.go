@@ -23,7 +23,8 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve [DIR]",
 		Short: "Show trainings in the browser, live",
-		Long:  "Show all runs in DIR (./save) in the browser, with live updates. It changes no files.",
+		Long: "Show all runs in DIR (./save) in the browser, with live updates. It changes no files " +
+			"except the notes that you write on the page.",
 		Example: `  contralens serve
   contralens serve experiments --address 9000
   # also for other machines; the printed address contains a token
@@ -50,7 +51,10 @@ func serveCommand() *cobra.Command {
 		}
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
-		return dashboard.Serve(ctx, l, dashboard.Options{Dir: dir, Hosts: names(c.Host)}, func(address string) {
+		return dashboard.Serve(ctx, l, dashboard.Options{
+			Dir: dir, Hosts: names(c.Host),
+			LastWords: fmt.Sprintf("The dashboard was stopped. contralens serve %s starts it again.", dir),
+		}, func(address string) {
 			fmt.Printf("dashboard of %s: %s\nCtrl-C stops it\n", dir, address)
 		})
 	}
@@ -64,7 +68,8 @@ func names(list string) []string {
 // serving is the dashboard beside a training, which --serve [ADDRESS] asks for.
 type serving struct {
 	flags    *pflag.FlagSet
-	listener net.Listener // nil without --serve
+	listener net.Listener         // nil without --serve
+	opened   func(address string) // unless nil, receives the address of the page
 }
 
 // serveFlag adds --serve to a training.
@@ -113,8 +118,13 @@ func (s *serving) Serve(dir string) (stop func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- dashboard.Serve(ctx, s.listener, dashboard.Options{Dir: dir}, func(address string) {
+		done <- dashboard.Serve(ctx, s.listener, dashboard.Options{
+			Dir: dir, LastWords: fmt.Sprintf("The training has ended. contralens serve %s shows its runs again.", dir),
+		}, func(address string) {
 			fmt.Println("dashboard:", address)
+			if s.opened != nil {
+				s.opened(address)
+			}
 		})
 	}()
 	return func() {

@@ -3,13 +3,13 @@
 
 import { setting } from "./address.js";
 import { getEmbedding, umapWorker } from "./api.js";
-import { h, s } from "./dom.js";
+import { classLegend } from "./classes.js";
+import { h } from "./dom.js";
 import { figure } from "./figure.js";
 import { number } from "./format.js";
 import { read } from "./guide.js";
 import { aligned, frameOf } from "./layout.js";
 import { emptyPlot } from "./linechart.js";
-import { mark } from "./marks.js";
 import { color, ink } from "./palette.js";
 import { chosen, circled } from "./picked.js";
 import { scatter } from "./scatter.js";
@@ -20,7 +20,6 @@ const settings = {
   epoch: setting("epoch", -1), // -1: the last one
   classes: setting("class", []), image: setting("image", -1), view: setting("map", null),
 };
-const mostClasses = 40; // in the legend; others are found by name
 const fewClasses = 12; // with more, colors are hard to tell apart: classes get a color when they are picked
 
 export function embeddingTab(first) {
@@ -53,6 +52,7 @@ export function embeddingTab(first) {
     },
   };
 
+  const picked = () => new Set(settings.classes.get().map(Number));
   const radio = (value, label) => h("label", { class: "check" }, h("input", { type: "radio", name: "method", value, checked: settings.method.get() === value, onchange: () => {
     settings.method.set(value);
     place();
@@ -76,13 +76,14 @@ export function embeddingTab(first) {
     h("label", { class: "slider" }, "Epoch", slider, epochText),
     h("span", { class: "zoom" }, circling, tool("Zoom in", "+", () => any()?.map.zoom(1.6)), tool("Zoom out", "−", () => any()?.map.zoom(1 / 1.6)), tool("Show all", "All", () => any()?.map.reset())));
   const maps = h("div", { class: "grid wide" });
-  const find = h("input", { type: "search", placeholder: "Find a class", "aria-label": "Find a class", oninput: () => legend() });
-  const classes = h("ul", { class: "classes" });
+  const legend = classLegend({ name: (label) => className(any().data, label), paint, picked, pick: (set) => {
+    settings.classes.set([...set]);
+    draw();
+  } });
   const said = h("p", { class: "hidden", role: "status" });
   const details = h("section", { class: "picked", "aria-label": "The images that were chosen", hidden: true });
-  const el = h("div", { class: "embedding" }, toolbar, maps, h("div", { class: "find" }, find), classes, details, said);
+  const el = h("div", { class: "embedding" }, toolbar, maps, legend.els, details, said);
 
-  const picked = () => new Set(settings.classes.get().map(Number));
   const withData = () => [...cards.values()].filter((c) => c.data);
   const className = (data, label) => (label >= 0 ? data.classes[label] ?? `class ${label}` : "no class");
   const labels = () => [...new Set(withData().flatMap((c) => c.data.labels))].sort((a, b) => a - b);
@@ -210,7 +211,7 @@ export function embeddingTab(first) {
       if (card.raw) card.map.set({ run, data: card.data, points: card.points, box: card.box });
       else card.map.wait(`UMAP of epoch ${card.data.epoch} is being computed`);
     }
-    legend();
+    legend.set(labels(), many());
     describe();
   }
 
@@ -228,21 +229,6 @@ export function embeddingTab(first) {
       const map = list[0].map.map, images = [...map.data.images.keys()].filter((j) => host.selected.has(map.data.images[j]));
       details.replaceChildren(...circled(map, images, host.name, choose, () => host.pinned(list[0].map, -1)));
     }
-  }
-
-  /** legend has a button per class; pressing it fades the others. Of very many classes it has the picked ones, and those that are looked for. */
-  function legend() {
-    const had = document.activeElement?.closest?.(".classes button")?.dataset.label, { data } = any(), all = labels();
-    find.parentElement.hidden = all.length <= mostClasses;
-    const wanted = all.filter((l) => picked().has(l) || className(data, l).toLowerCase().includes(find.value.toLowerCase())).sort((a, b) => picked().has(b) - picked().has(a)), more = wanted.length - mostClasses;
-    classes.replaceChildren(...(many() ? [h("li", { class: "note" }, "Pick classes to color them:")] : []), ...wanted.slice(0, mostClasses).map((label) => h("li", null,
-      h("button", { type: "button", "data-label": label, "aria-pressed": String(picked().has(label)), onclick: () => {
-        const now = picked();
-        if (!now.delete(label)) now.add(label);
-        settings.classes.set([...now]);
-        draw();
-      } }, s("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, mark(label, 6, 6, 4.4, { fill: paint(label) })), className(data, label)))), ...(more > 0 ? [h("li", { class: "note" }, `and ${more} more`)] : []));
-    if (had !== undefined) classes.querySelector(`[data-label="${had}"]`)?.focus();
   }
 
   const table = ({ data, points }) => [["image", "file", "class", "x", "y", "circled"], ...points.map((p, i) => [data.images[i], data.paths?.[data.images[i]] ?? "", host.name(data, i), p[0], p[1], host.selected.has(data.images[i]) ? 1 : 0])];

@@ -180,7 +180,11 @@ export function histogramsTab(first) {
 
   const table = () => [head, ...runs.flatMap((r, i) => Object.entries(data[i]).flatMap(([kind, d]) => rowsOf(kind, d, [rowAt(d, at())], runs.length > 1 ? r.label : "").slice(1)))];
 
-  const watch = new ResizeObserver(() => draw());
+  let width = 0;
+  const watch = new ResizeObserver(() => {
+    if (el.clientWidth !== width) draw(); // drawing changes the height
+    width = el.clientWidth;
+  });
   watch.observe(el);
   const redraw = () => draw();
   window.addEventListener("themechange", redraw);

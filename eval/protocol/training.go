@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -65,9 +66,13 @@ func (k *session) resume(r *classify.Run) error {
 	return nil
 }
 
-// stop reports that ctx ended outside of the training, when there is no state to save.
+// stop reports that ctx ended outside of the training, when there is no state to save. Any
+// other error goes to the log.
 func (k *session) stop(ctx context.Context, err error) error {
 	if !stopped(ctx, err) {
+		if err != nil && !errors.Is(err, ErrStopped) {
+			fmt.Fprintln(k.log, rundir.FailedLine(err))
+		}
 		return err
 	}
 	k.print("stopped outside of training; resume with the same command and --resume auto")
