@@ -7,6 +7,7 @@ import (
 
 	"contralens/checkpoint"
 	"contralens/config"
+	"contralens/data"
 	"contralens/eval"
 	"contralens/features"
 	"contralens/methods"
@@ -52,7 +53,7 @@ func KNNHook(
 ) Hook {
 	due := func(r *Run, epoch int) bool { return epoch%every == 0 || epoch == r.Config.Epochs }
 	evaluate := func(r *Run, epoch int) error {
-		accuracy, err := eval.KNNAccuracy(r.Model.Query, r.Bank, r.Test, eval.PaperVote, features.Options{
+		accuracy, err := eval.KNNAccuracy(r.Model.Query, r.Bank, r.queries(), eval.PaperVote, features.Options{
 			Size: r.Config.InputRes, Workers: r.Config.Workers, BF16: r.Model.BF16, Progress: progress, Context: ctx,
 		})
 		if ctx.Err() != nil {
@@ -83,6 +84,14 @@ func KNNHook(
 			return evaluate(r, r.Epoch)
 		},
 	}
+}
+
+// queries are the images that k-NN judges by: the test split, or images that are held out.
+func (r *Run) queries() data.Dataset {
+	if r.judge != nil {
+		return r.judge
+	}
+	return r.Test
 }
 
 // addKNN writes an accuracy into metrics.jsonl and results.jsonl.
