@@ -13,8 +13,8 @@ import (
 
 	"contralens/cmd/internal/cli"
 	"contralens/config"
+	"contralens/dashboard"
 	"contralens/data/codec"
-	"contralens/internal/browser"
 	"contralens/internal/durable"
 	"contralens/look"
 )
@@ -94,7 +94,7 @@ func lookAt(folder string, c config.Look) error {
 	}
 	fmt.Fprintln(cli.Out, "page:", c.Out)
 	if c.Open {
-		browser.Open(c.Out)
+		dashboard.Browse(c.Out)
 	}
 	return nil
 }
