@@ -39,8 +39,9 @@ check-long:
 	@GO=$(GO) sh scripts/setup.sh check-long
 	@GO=$(GO) SECTIONS="$(SECTIONS)" sh scripts/check-long.sh
 
+# More options: make demo DEMO="--minutes 3 --open=false"
 demo: build
-	@sh scripts/demo.sh
+	@bin/contralens demo $(DEMO)
 
 docs: build
 	bin/contralens docs -o docs/cli.md

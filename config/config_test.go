@@ -170,6 +170,26 @@ func TestWarnings(t *testing.T) {
 	if w, _ := l.Resolve(nil); !strings.Contains(strings.Join(w, "\n"), "milestone 60") {
 		t.Errorf("linear's defaults never decay, but warnings are %q", w)
 	}
+	for line, want := range map[string]string{
+		"":                         "--batch_size 64 --learning_rate 7.5 --lr_decay_epochs 36,48;",
+		"--epochs 10":              "--batch_size 64 --learning_rate 7.5 --lr_decay_epochs 6,8;",
+		"--batch_size 256":         "--learning_rate 30 --lr_decay_epochs 36,48;",
+		"--cosine":                 "--batch_size 64 --learning_rate 7.5;",
+		"--method MoCov2":          "",
+		"--cached --solver lbfgs":  "",
+		"--rank 0 --world-size 1":  "",
+		"--cached --lr_sweep 1,10": "--batch_size 64 --lr_decay_epochs 36,48;",
+	} {
+		l := DefaultLinear()
+		set := parse(t, &l, strings.Fields(line))
+		notes := strings.Join(l.Suit(set), "\n")
+		if (notes == "") != (want == "") || !strings.Contains(notes, want) {
+			t.Errorf("linear %s: chosen %q, want %q", line, notes, want)
+		}
+		if w, err := l.Resolve(set); err != nil || want != "" && len(w) > 0 {
+			t.Errorf("linear %s warns of its own choice: %q, %v", line, w, err)
+		}
+	}
 }
 
 func TestYAML(t *testing.T) {

@@ -16,6 +16,7 @@ func every() map[string]any {
 	all["features"], all["neighbors"], all["predict"] = &Features{}, &Neighbors{}, &Predict{}
 	all["data show"], all["data stats"], all["data pack"] = &DataShow{}, &DataStats{}, &DataPack{}
 	all["convert"], all["inspect"], all["serve"] = &Convert{}, &Inspect{}, &Serve{}
+	all["demo"] = &Demo{}
 	return all
 }
 
@@ -46,6 +47,21 @@ func TestOptionsAreClassified(t *testing.T) {
 				t.Errorf("%s --%s: an option that changes nothing distinguishes no repetitions", command, f.Name)
 			}
 		}
+	}
+}
+
+// Each command whose options are in records has defaults of all of them.
+func TestDefaultsOf(t *testing.T) {
+	for command, c := range commands() {
+		if got, want := len(DefaultsOf(command)), len(Values(c)); got != want {
+			t.Errorf("%s: %d defaults, want %d", command, got, want)
+		}
+	}
+	if got := DefaultsOf("linear")["lr_decay_epochs"]; got != "60,80" {
+		t.Errorf("the milestones of linear are %q, want its own", got)
+	}
+	if DefaultsOf("doctor") != nil {
+		t.Error("doctor has no records")
 	}
 }
 
@@ -101,7 +117,7 @@ func TestFactsAgree(t *testing.T) {
 // experiment, so they may grow but not change.
 func TestFactsOfRecords(t *testing.T) {
 	for fact, names := range map[string]string{
-		"runtime": "print_freq save_freq keep num_workers max_bad decode_strict resume overwrite threads knn_every json model_path tb_path name data_folder " +
+		"runtime": "print_freq save_freq keep num_workers max_bad decode_strict resume overwrite threads knn_every untrained json model_path tb_path name data_folder " +
 			"save_score record probe world-size rank dist-url dist-backend multiprocessing-distributed gpu device memory_format retune " +
 			"checkpoint_activations",
 		"repeat": "seed label_seed imbalance_seed exp_iter ckpt strict",

@@ -59,6 +59,40 @@ func (c *Linear) Resolve(set map[string]bool) (warnings []string, err error) {
 	return warnings, nil
 }
 
+// Suit replaces defaults of the reference implementation that do not fit each other:
+// batches of 16 at a rate for 256, and milestones at or after the last epoch. Options in
+// set stay, and the others follow them. It changes nothing if set has a method or an option
+// of the reference implementation's command lines. notes says what it chose.
+func (c *Linear) Suit(set map[string]bool) (notes []string) {
+	fields := Fields(c)
+	if described(fields, set) || c.Solver != "sgd" {
+		return nil
+	}
+	var chosen []string
+	choose := func(option string, value any) {
+		if set[option] {
+			return
+		}
+		f := Find(fields, option)
+		if err := f.Set(fmt.Sprint(value)); err != nil {
+			panic(fmt.Sprintf("config: --%s: %v", option, err)) // a mistake in this function
+		}
+		chosen = append(chosen, fmt.Sprintf("--%s %s", option, f))
+	}
+	choose("batch_size", 64)
+	if len(c.Sweep) == 0 {
+		choose("learning_rate", linearRate*float64(c.BatchSize)/256)
+	}
+	if !c.Cosine {
+		choose("lr_decay_epochs", join([]int{c.Epochs * 3 / 5, c.Epochs * 4 / 5}))
+	}
+	if len(chosen) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("chosen to fit each other: %s; with --method, defaults are the reference implementation's",
+		strings.Join(chosen, " "))}
+}
+
 // cachedOptions refuses options that cannot be combined.
 func (c *Linear) cachedOptions(set map[string]bool) error {
 	switch {

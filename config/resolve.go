@@ -103,13 +103,12 @@ func (c *Contrast) Resolve(set map[string]bool) (warnings []string, err error) {
 // implementation's command lines. Then all others have the reference implementation's
 // defaults. A training that is not described gets defaults that suit its images and the
 // machine (see setup.Suggest). A file of options describes a training, too.
-func Described(set map[string]bool) bool {
-	for _, f := range Fields(&Contrast{}) {
-		if set[f.Name] && (f.Name == "method" || f.Preset || f.Reference || f.Ignored) {
-			return true
-		}
-	}
-	return false
+func Described(set map[string]bool) bool { return described(Fields(&Contrast{}), set) }
+
+func described(fields []Field, set map[string]bool) bool {
+	return slices.ContainsFunc(fields, func(f Field) bool {
+		return set[f.Name] && (f.Name == "method" || f.Preset || f.Reference || f.Ignored)
+	})
 }
 
 // usualCrop returns the default of --crop: methods with a memory bank were published with

@@ -50,7 +50,9 @@ func (s *Server) listRuns(url.Values) (any, error) { return s.overview(), nil }
 func (s *Server) overview() overview {
 	o := overview{Dir: s.path, Runs: []Summary{}}
 	now := time.Now()
+	runs := map[string]*run{}
 	for _, r := range s.all() {
+		runs[r.id] = r
 		o.Runs = append(o.Runs, r.look(now))
 	}
 	sort.Slice(o.Runs, func(i, j int) bool {
@@ -63,6 +65,10 @@ func (s *Server) overview() overview {
 		}
 		return a.ID < b.ID
 	})
+	shareEvaluations(o.Runs, s.path)
+	for i, sum := range o.Runs {
+		o.Runs[i] = runs[sum.ID].judged(sum)
+	}
 	s.mu.Lock()
 	o.Note = s.note
 	s.mu.Unlock()
@@ -86,6 +92,7 @@ type named struct {
 type description struct {
 	Summary
 	Config      map[string]string `json:"config"`
+	Settings    []setting         `json:"settings"` // about the options in Config
 	Environment []named           `json:"environment"`
 	Results     []json.RawMessage `json:"results"`
 	Series      []series          `json:"series"`
@@ -103,20 +110,19 @@ func (s *Server) describeRun(q url.Values) (any, error) {
 		return nil, err
 	}
 	d := description{
-		Summary: r.look(time.Now()), First: 1,
-		Series: []series{}, Kinds: []string{}, Environment: []named{}, Results: []json.RawMessage{},
+		Summary: s.evaluated(r.look(time.Now())), First: 1,
+		Settings: []setting{}, Series: []series{}, Kinds: []string{}, Environment: []named{}, Results: []json.RawMessage{},
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	about, err := rundir.ReadRecordFS(folder{r})
 	if err == nil {
-		d.Config, d.Environment = about.Config, environment(about)
+		d.Config, d.Environment, d.Settings = about.Config, environment(about), settings(about)
 	}
 	source := r.open(&d)
-	for _, m := range metricSeries {
-		shown := slices.ContainsFunc(d.Series, func(s series) bool { return s.Name == m.name })
-		if len(r.metrics.series[m.name]) > 0 && !shown {
-			d.Series = append(d.Series, series{m.name, m.title, m.axis})
+	for _, m := range r.metrics.described() {
+		if !slices.ContainsFunc(d.Series, func(s series) bool { return s.Name == m.Name }) {
+			d.Series = append(d.Series, m)
 		}
 	}
 	if e := (Evidence{Memory: about.Config["mem"]}); !e.negatives() {
@@ -135,8 +141,19 @@ func (s *Server) describeRun(q url.Values) (any, error) {
 	d.Results = append(d.Results, rundir.LastResults[json.RawMessage](folder{r})...)
 	d.Onset = onset(about.Config, source)
 	d.Clock = r.clock(source, f).thinned(about.Config)
-	d.Findings = append([]Finding{}, Diagnose(r.evidence(about, source))...)
+	d.Findings = append(failure(d.Summary), Diagnose(r.evidence(about, source, d.KNN.all))...)
 	return d, nil
+}
+
+// failure says why a run failed.
+func failure(s Summary) []Finding {
+	if s.State != Failed {
+		return []Finding{}
+	}
+	return []Finding{{
+		Rule: "failed", Kind: "error", Title: "The training failed", Text: s.Evidence,
+		Evidence: []string{fmt.Sprintf("the last line of %s, written at %s", rundir.LogFile, s.Updated.Format("2 Jan 15:04:05"))},
+	}}
 }
 
 // open reads the run's metrics and scores, and notes what cannot be read. It returns
@@ -150,8 +167,8 @@ func (r *run) open(d *description) scores.Source {
 	if err := r.metrics.refresh(folder{r}); err != nil {
 		note(err)
 	}
-	if r.metrics.Bad > 0 {
-		note(fmt.Errorf("%s: %d lines are not JSON; they are skipped", rundir.MetricsFile, r.metrics.Bad))
+	if r.metrics.lines.Bad > 0 {
+		note(fmt.Errorf("%s: %d lines are not JSON; they are skipped", rundir.MetricsFile, r.metrics.lines.Bad))
 	}
 	if !d.Scores {
 		return nil

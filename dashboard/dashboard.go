@@ -1,7 +1,7 @@
 // Package dashboard serves a web page that follows training runs: it finds the runs
 // below a directory and shows their scores while they are written. The page and
-// everything it needs are in the binary. The server only reads, and only files below
-// its directory.
+// everything it needs are in the binary. The server opens only files below its directory.
+// It changes none of them, except the notes that people write on this machine.
 //
 //	files → runs (discovery.go) → answers (api.go, events.go) → page (web/)
 //
@@ -29,6 +29,9 @@ type Options struct {
 	Token string        // required from every visitor; empty: none
 	Hosts []string      // names of this machine, besides localhost and IP addresses
 	Poll  time.Duration // interval between two checks of the files; 0: 500 ms
+	// LastWords is what open pages say when the server ends, such as how to start another
+	// one. Without it they say that the server has ended.
+	LastWords string
 }
 
 // Server serves the runs below a directory.
@@ -80,6 +83,10 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /api/histogram", s.answer(s.histogram))
 	mux.HandleFunc("GET /api/embedding", s.answer(s.embedding))
 	mux.HandleFunc("GET /api/thumbnails", s.thumbnails)
+	mux.HandleFunc("GET /api/log", s.answer(s.log))
+	mux.HandleFunc("GET /api/options", s.answer(s.options))
+	mux.HandleFunc("GET /api/visitor", s.visitor)
+	mux.HandleFunc("POST "+writing, s.setNotes)
 	mux.HandleFunc("GET /events", s.follow)
 	mux.Handle("GET /", http.FileServerFS(files))
 	return s.guard(mux)

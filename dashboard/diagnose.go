@@ -16,15 +16,16 @@ type Evidence struct {
 	FT         string // none, pos, neg, posneg; empty if unknown
 	Step       int    // last step
 
-	Recent map[string]float64 // means of the series over the last twentieth of the steps, at most 1,000
-	Jumps  map[string]float64 // standard deviations of the changes of the series from one step to the next
-	KNN    []float64          // accuracies in percent, oldest first, starting before training
+	Recent  map[string]float64 // means of the series over the last twentieth of the steps, at most 1,000
+	Earlier map[string]float64 // means of the same number of steps in the middle of the run
+	Jumps   map[string]float64 // standard deviations of the changes of the series from one step to the next
+	KNN     []float64          // accuracies in percent, oldest first, starting before training
 }
 
 // Finding is a diagnosis.
 type Finding struct {
 	Rule     string   `json:"rule"`
-	Kind     string   `json:"kind"` // warning, hint, note or good
+	Kind     string   `json:"kind"` // error, warning, hint, note or good
 	Title    string   `json:"title"`
 	Text     string   `json:"text"`     // what it means and what may help
 	Evidence []string `json:"evidence"` // the numbers that it is based on
@@ -34,7 +35,7 @@ type Finding struct {
 // point to charts to look at and prove nothing.
 func Diagnose(e Evidence) []Finding {
 	var found []Finding
-	rules := []func(Evidence) *Finding{collapse, leak, keyTooFast, keyTooSlow, saturated, easyNegatives, queueFilling}
+	rules := []func(Evidence) *Finding{together, leak, keyTooFast, keyTooSlow, saturated, easyNegatives, queueFilling}
 	if e.Step < settled {
 		rules = []func(Evidence) *Finding{tooEarly, queueFilling}
 	}
@@ -95,33 +96,6 @@ func (e Evidence) basics() []string {
 		list = append(list, fmt.Sprintf("loss %.3f", v))
 	}
 	return list
-}
-
-// collapse: all features point in the same direction. Features spread evenly over a
-// sphere of many dimensions have a uniformity near -4 and scores around 0; collapsed
-// ones have uniformity 0 and scores of 1.
-func collapse(e Evidence) *Finding {
-	alpha := "a momentum α closer to 1, "
-	if e.Memory == "bank" || e.Memory == "batch" || e.Memory == "none" {
-		alpha = "" // no key encoder
-	}
-	f := Finding{Rule: "collapse", Kind: "warning", Title: "The features are collapsing",
-		Text: "Different images get nearly the same features, so there is little left to tell apart. A lower learning " +
-			"rate, a warm-up, " + alpha + "or a later start of the feature transformation may help."}
-	if u, ok := e.Recent["uniformity"]; ok {
-		if neg, ok := e.raw("neg_mean"); u < -1 && !(ok && neg > 0.5) {
-			return nil
-		}
-		f.Evidence = append(f.Evidence, fmt.Sprintf("uniformity %.2f (evenly spread features: about -4, one point: 0)", u))
-	}
-	// A queue that is not full has random keys, whose scores are near 0.
-	if m, ok := e.raw("neg_mean"); ok && (m > 0.5 || f.Evidence != nil) {
-		f.Evidence = append(f.Evidence, fmt.Sprintf("negatives: mean score %.2f (different directions: about 0)", m))
-	}
-	if f.Evidence == nil {
-		return nil
-	}
-	return &f
 }
 
 // leak: the contrastive task is solved, but the features do not improve, for example

@@ -28,6 +28,11 @@ func TestDiagnose(t *testing.T) {
 	recent := func(values map[string]float64) func(*Evidence) {
 		return func(e *Evidence) { maps.Copy(e.Recent, values) }
 	}
+	heading := func(now, before float64, step int) func(*Evidence) {
+		return func(e *Evidence) {
+			e.Recent["uniformity"], e.Earlier, e.Step = now, map[string]float64{"uniformity": before}, step
+		}
+	}
 	for _, c := range []struct {
 		name string
 		e    Evidence
@@ -45,6 +50,21 @@ func TestDiagnose(t *testing.T) {
 		{"collapsed before FT though negatives are mixed", with(func(e *Evidence) {
 			delete(e.Recent, "uniformity")
 			e.Recent["raw_neg_mean"], e.Recent["neg_mean"] = 0.85, 0.3
+		}), []string{"collapse"}},
+		{"close, but moving apart", with(heading(-0.9, -0.5, 5000)), []string{"close"}},
+		{"close and moving together", with(heading(-0.9, -2, 300)), []string{"collapse"}},
+		{"close, level and young", with(heading(-0.6, -0.6, 1500)), []string{"close"}},
+		{"close, level and old", with(heading(-0.6, -0.6, 2500)), []string{"collapse"}},
+		{"one point, young", with(heading(-0.05, -0.06, 500)), []string{"close"}},
+		{"one point", with(heading(-0.05, -0.06, 1500)), []string{"collapse"}},
+		{"close by scores alone, and moving apart", with(func(e *Evidence) {
+			delete(e.Recent, "uniformity")
+			e.Recent["neg_mean"], e.Earlier = 0.6, map[string]float64{"neg_mean": 0.8}
+		}), []string{"close"}},
+		{"close by scores alone, and moving together", with(func(e *Evidence) {
+			delete(e.Recent, "uniformity")
+			e.Step, e.Alpha, e.Recent["neg_mean"] = 1000, 0.99, 0.6
+			e.Earlier = map[string]float64{"neg_mean": 0.4}
 		}), []string{"collapse"}},
 		{"leak", with(func(e *Evidence) { e.Recent["accuracy"], e.KNN = 97, []float64{30, 30.5} }), []string{"leak"}},
 		{"solved and learning", with(func(e *Evidence) { e.Recent["accuracy"], e.KNN = 97, []float64{30, 45} }), []string{"healthy"}},

@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"contralens/features/probe"
+	"contralens/internal/humanize"
 )
 
 const (
@@ -67,7 +68,7 @@ func (r *run) embed(epoch int) (*embedding, error) {
 		return nil, err
 	}
 	m := &embedding{
-		Epoch: epoch, Epochs: epochs, Classes: p.Classes, Paths: p.Paths,
+		Epoch: epoch, Epochs: epochs, Classes: humanize.Texts(p.Classes), Paths: humanize.Texts(p.Paths),
 		Thumbnail: p.Thumbnail, Columns: p.Columns, written: written,
 	}
 	n := len(p.Labels)

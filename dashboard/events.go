@@ -21,8 +21,9 @@ type events struct {
 	stop      context.CancelFunc
 }
 
-// follow is a stream of server-sent events: the overview whenever a run has changed,
-// and a comment from time to time to notice pages that are gone.
+// follow is a stream of server-sent events: the overview whenever a run has changed, a
+// comment from time to time to notice pages that are gone, and at the end of the server
+// its last words.
 func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
 	flusher, ok := w.(http.Flusher)
 	if !ok {
@@ -43,6 +44,15 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
 	for {
 		select {
 		case <-r.Context().Done():
+			// The page may be gone, or the server ends. Then it shows the last state.
+			if update, err := json.Marshal(s.overview()); err == nil {
+				fmt.Fprintf(w, "event: runs\ndata: %s\n\n", update)
+			}
+			words, err := json.Marshal(map[string]string{"message": s.LastWords})
+			if err == nil {
+				fmt.Fprintf(w, "event: end\ndata: %s\n\n", words)
+				flusher.Flush()
+			}
 			return
 		case <-alive.C:
 			fmt.Fprint(w, ": alive\n\n")
@@ -86,11 +96,13 @@ func (s *Server) watch(ctx context.Context) {
 	var last []byte
 	for {
 		start := time.Now()
-		b, err := json.Marshal(s.overview())
+		now := s.overview()
+		b, err := json.Marshal(now)
 		if err == nil && !bytes.Equal(b, last) {
 			s.events.send(b)
 			last = b
 		}
+		s.judge(now.Runs, time.Now())
 		select {
 		case <-ctx.Done():
 			return

@@ -3,8 +3,10 @@ package dashboard
 import (
 	"bufio"
 	"context"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -45,6 +47,71 @@ func TestEvents(t *testing.T) {
 	}
 	newRun(t, filepath.Join(dir, "second"), nil)
 	wait(`"id":"second"`)
+}
+
+// TestLastWords: open pages learn that the server ends, after the last update.
+func TestLastWords(t *testing.T) {
+	dir := t.TempDir()
+	newRun(t, filepath.Join(dir, "run"), nil).train(t, 20)
+	l, err := Listen("127.0.0.1:0")
+	check(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	told, done := make(chan string, 1), make(chan error, 1)
+	o := Options{Dir: dir, LastWords: "The training is done."}
+	go func() { done <- Serve(ctx, l, o, func(a string) { told <- a }) }()
+	res, err := http.Get(<-told + "events")
+	check(t, err)
+	defer res.Body.Close()
+	lines := bufio.NewReaderSize(res.Body, 1<<20)
+	var text strings.Builder
+	for !strings.Contains(text.String(), "event: runs") {
+		line, err := lines.ReadString('\n')
+		check(t, err)
+		text.WriteString(line)
+	}
+	cancel()
+	rest, err := io.ReadAll(lines)
+	check(t, err)
+	if want := "event: end\ndata: {\"message\":\"The training is done.\"}\n\n"; !strings.HasSuffix(string(rest), want) {
+		t.Errorf("want %q at the end, got %q", want, rest)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestEnd: a page whose server ends says so, with the last state of its runs, and follows the
+// next server at the same address.
+func TestEnd(t *testing.T) {
+	dir := t.TempDir()
+	f := newRun(t, filepath.Join(dir, "run"), map[string]string{"epochs": "1"})
+	f.train(t, 90)
+	l, err := Listen("127.0.0.1:0")
+	check(t, err)
+	address := l.Addr().String()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	begin := func(ctx context.Context, l net.Listener) {
+		go func() {
+			done <- Serve(ctx, l, Options{Dir: dir, LastWords: "The training has ended."}, func(string) {})
+		}()
+	}
+	begin(ctx, l)
+	p := open(t, &httptest.Server{URL: "http://" + address}, "", desktop)
+	p.until(`document.querySelector("#live").textContent === "live" && document.querySelector(".chip").textContent === "running"`)
+	f.train(t, 10)
+	cancel()
+	check(t, <-done)
+	p.until(`document.querySelector("#words").textContent === "The training has ended." && document.querySelector("#live").textContent === "ended"`)
+	p.until(`document.querySelector(".chip").textContent === "finished"`)
+	p.shot("ended")
+	l, err = Listen(address)
+	check(t, err)
+	ctx, cancel = context.WithCancel(t.Context())
+	begin(ctx, l)
+	p.within(20*time.Second, `document.querySelector("#live").textContent === "live" && document.querySelector("#words").hidden`)
+	cancel()
+	check(t, <-done)
 }
 
 // TestServe: the printed address works, with a token if others can connect, and

@@ -2,14 +2,15 @@ package dashboard
 
 import (
 	"math"
+	"slices"
 	"strconv"
 
 	"contralens/rundir"
 	"contralens/scores"
 )
 
-// evidence collects the input of Diagnose. source may be nil.
-func (r *run) evidence(record rundir.Record, source scores.Source) Evidence {
+// evidence collects the input of Diagnose. source may be nil. The caller holds the lock.
+func (r *run) evidence(record rundir.Record, source scores.Source, knn []Accuracy) Evidence {
 	number := func(key string) float64 {
 		v, err := strconv.ParseFloat(record.Config[key], 64)
 		if err != nil {
@@ -21,7 +22,7 @@ func (r *run) evidence(record rundir.Record, source scores.Source) Evidence {
 		Memory: record.Config["mem"],
 		Tau:    number("nce_t"), Alpha: number("alpha"), K: int(number("nce_k")), Keys: int(number("batch_size")),
 		FT:     ftOf(record.Config),
-		Recent: map[string]float64{}, Jumps: map[string]float64{}, Step: r.metrics.last(),
+		Recent: map[string]float64{}, Earlier: map[string]float64{}, Jumps: map[string]float64{}, Step: r.metrics.last(),
 	}
 	if e.Memory != "" && e.Memory != "moco" && e.Memory != "bank" {
 		e.K = 0 // nce_k has no meaning
@@ -29,29 +30,11 @@ func (r *run) evidence(record rundir.Record, source scores.Source) Evidence {
 	if record.Config["symmetric"] == "true" {
 		e.Keys *= 2 // the keys of both crops enter the queue
 	}
-	for _, p := range r.metrics.series["knn"] {
-		e.KNN = append(e.KNN, p.value)
+	for _, a := range knn {
+		e.KNN = append(e.KNN, a.Value)
 	}
 	if source != nil {
-		first, last := source.Range()
-		e.Step = max(e.Step, last)
-		window := min(max(20, (last-first+1)/20), 1000)
-		names := source.Series()
-		// One bin per step, because jumps are between consecutive steps.
-		curves, err := source.Curves(names, last-window+1, last, window)
-		for i := range curves {
-			if err != nil || len(curves[i]) == 0 {
-				continue
-			}
-			var values []float64
-			for _, b := range curves[i] {
-				values = append(values, b.Mean)
-			}
-			e.Recent[names[i]] = mean(values)
-			if len(values) > 10 {
-				e.Jumps[names[i]] = jump(values)
-			}
-		}
+		e.take(source)
 	}
 	for name, points := range r.metrics.series {
 		if _, ok := e.Recent[name]; ok || name == "knn" {
@@ -66,6 +49,42 @@ func (r *run) evidence(record rundir.Record, source scores.Source) Evidence {
 		}
 	}
 	return e
+}
+
+// take takes the statistics of the recorded series: of the last steps, and of those that
+// tell where the run is heading also in its middle.
+func (e *Evidence) take(source scores.Source) {
+	first, last := source.Range()
+	e.Step = max(e.Step, last)
+	window := min(max(20, (last-first+1)/20), 1000)
+	each := func(names []string, to int, use func(name string, values []float64)) {
+		// One bin per step, because jumps are between consecutive steps.
+		curves, err := source.Curves(names, to-window+1, to, window)
+		for i := range curves {
+			if err != nil || len(curves[i]) == 0 {
+				continue
+			}
+			var values []float64
+			for _, b := range curves[i] {
+				values = append(values, b.Mean)
+			}
+			use(names[i], values)
+		}
+	}
+	names := source.Series()
+	each(names, last, func(name string, values []float64) {
+		e.Recent[name] = mean(values)
+		if len(values) > 10 {
+			e.Jumps[name] = jump(values)
+		}
+	})
+	if middle := first + (last-first)/2; middle+window/2 < last-window {
+		still := func(name string) bool {
+			return !slices.Contains([]string{"uniformity", "neg_mean", "raw_neg_mean"}, name)
+		}
+		names = slices.DeleteFunc(slices.Clone(names), still)
+		each(names, middle+window/2, func(name string, values []float64) { e.Earlier[name] = mean(values) })
+	}
 }
 
 func mean(values []float64) (m float64) {

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -81,7 +82,7 @@ func (s *Summary) addForeign(f *foreign.Source) {
 	for _, b := range bins {
 		s.Spark = append(s.Spark, b.Mean)
 	}
-	s.Loss = &bins[len(bins)-1].Mean
+	s.Loss, s.LossOf = &bins[len(bins)-1].Mean, fmt.Sprintf("step %d", last)
 }
 
 // addForeign adds the series, histograms and options of another program that the run's

@@ -20,12 +20,35 @@ var metricSeries = []struct {
 	{"lr", "Learning rate", "learning rate", func(m rundir.Metrics) *float64 { return m.Rate }},
 	{"knn", "k-NN accuracy", "top-1, %", func(m rundir.Metrics) *float64 { return m.KNN }},
 	{"speed", "Speed", "images/s", func(m rundir.Metrics) *float64 { return m.Speed }},
-	{"wait", "Waiting for data", "seconds per line", func(m rundir.Metrics) *float64 { return m.Wait }},
+	{"wait", "Waiting for data", "% of the time", waiting},
 }
 
-// metrics has the contents of metrics.jsonl, read as it grows.
+// waiting returns the share of the time since the last line in which the training waited for
+// images, in percent.
+func waiting(m rundir.Metrics) *float64 {
+	if m.Wait == nil || m.Compute == nil || *m.Wait+*m.Compute <= 0 {
+		return nil
+	}
+	return new(100 * *m.Wait / (*m.Wait + *m.Compute))
+}
+
+// systemSeries lists the values of system.jsonl that are shown.
+var systemSeries = []struct {
+	name, title, axis string
+	value             func(rundir.System) *float64
+}{
+	{"cpu", "Processors", "% of their time, this training", func(s rundir.System) *float64 { return s.Own }},
+	{"cpu_others", "Processors: other programs", "% of their time", func(s rundir.System) *float64 { return s.Others }},
+	{"memory", "Memory", "MiB, this training", func(s rundir.System) *float64 { return s.Resident }},
+	{"memory_free", "Memory: free", "MiB", func(s rundir.System) *float64 { return s.Available }},
+	{"gpu", "GPU", "% of the time", func(s rundir.System) *float64 { return s.GPU }},
+	{"gpu_memory", "GPU memory", "MiB, all programs", func(s rundir.System) *float64 { return s.GPUMemory }},
+}
+
+// metrics has the contents of metrics.jsonl and system.jsonl, read as they grow.
 type metrics struct {
-	rundir.MetricsFollower
+	lines  rundir.Follower[rundir.Metrics]
+	system rundir.Follower[rundir.System]
 	series map[string][]point
 	clock  clock
 }
@@ -40,28 +63,65 @@ func (m *metrics) refresh(folder fs.StatFS) error {
 	if m.series == nil {
 		m.series = map[string][]point{}
 	}
-	return m.Follow(folder, m.add, func() {
-		clear(m.series)
+	err := m.lines.Follow(folder, rundir.MetricsFile, m.addMetrics, func() {
+		for _, s := range metricSeries {
+			delete(m.series, s.name)
+		}
 		m.clock = clock{}
+	})
+	if err != nil {
+		return err
+	}
+	return m.system.Follow(folder, rundir.SystemFile, m.addSystem, func() {
+		for _, s := range systemSeries {
+			delete(m.series, s.name)
+		}
 	})
 }
 
-func (m *metrics) add(line rundir.Metrics) {
+func (m *metrics) addMetrics(line rundir.Metrics) {
 	if line.Step == nil || !(*line.Step >= 0 && *line.Step < 1<<31) {
 		return
 	}
-	step := int(*line.Step)
-	m.clock.add(step, line)
+	m.clock.add(int(*line.Step), line)
 	for _, s := range metricSeries {
-		if v := s.value(line); v != nil {
-			points := m.series[s.name]
-			// A run that was resumed from a checkpoint repeats steps.
-			for len(points) > 0 && points[len(points)-1].step >= step {
-				points = points[:len(points)-1]
-			}
-			m.series[s.name] = append(points, point{step, *v})
+		m.add(s.name, *line.Step, s.value(line))
+	}
+}
+
+func (m *metrics) addSystem(line rundir.System) {
+	for _, s := range systemSeries {
+		m.add(s.name, line.Step, s.value(line))
+	}
+}
+
+// add adds a value to a series, unless it is nil or its step is none.
+func (m *metrics) add(name string, at float64, value *float64) {
+	if value == nil || !(at >= 0 && at < 1<<31) {
+		return
+	}
+	step, points := int(at), m.series[name]
+	// A run that was resumed from a checkpoint repeats steps.
+	for len(points) > 0 && points[len(points)-1].step >= step {
+		points = points[:len(points)-1]
+	}
+	m.series[name] = append(points, point{step, *value})
+}
+
+// described lists the series that have values.
+func (m *metrics) described() (list []series) {
+	add := func(name, title, axis string) {
+		if len(m.series[name]) > 0 {
+			list = append(list, series{name, title, axis})
 		}
 	}
+	for _, s := range metricSeries {
+		add(s.name, s.title, s.axis)
+	}
+	for _, s := range systemSeries {
+		add(s.name, s.title, s.axis)
+	}
+	return list
 }
 
 // last returns the last step in the metrics.

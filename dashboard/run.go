@@ -1,14 +1,12 @@
 package dashboard
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,30 +29,8 @@ type run struct {
 	source  scores.Source
 	metrics metrics
 	mapped  map[int]*embedding // by epoch
-	others  *foreign.Source    // metrics of another program; nil if there are none
-}
-
-// Summary is a run's row in the overview.
-type Summary struct {
-	ID       string    `json:"id"`
-	Name     string    `json:"name"`
-	State    State     `json:"state"`
-	Evidence string    `json:"evidence"` // reason for State
-	Method   string    `json:"method"`
-	FT       string    `json:"ft"`
-	Dataset  string    `json:"dataset"`
-	Arch     string    `json:"arch"`
-	Epoch    int       `json:"epoch"`  // current or last epoch
-	Epochs   int       `json:"epochs"` // planned; 0 if unknown
-	Step     int       `json:"step"`
-	Loss     *float64  `json:"loss"`
-	KNN      *float64  `json:"knn"` // percent
-	Speed    *float64  `json:"speed"`
-	Spark    []float64 `json:"spark"` // recent losses
-	Updated  time.Time `json:"updated"`
-	Notes    []string  `json:"notes"` // what could not be read
-	Scores   bool      `json:"scores"`
-	Probe    bool      `json:"probe"`
+	verdict verdict
+	others  *foreign.Source // metrics of another program; nil if there are none
 }
 
 func (r *run) file(name string) string { return path.Join(r.id, name) }
@@ -66,28 +42,9 @@ type folder struct{ *run }
 func (f folder) Open(name string) (fs.File, error)     { return f.server.root.Open(f.file(name)) }
 func (f folder) Stat(name string) (fs.FileInfo, error) { return f.server.root.Stat(f.file(name)) }
 
-// ftOf returns the feature transformation of a configuration: none, pos, neg or posneg.
-func ftOf(config map[string]string) string {
-	switch {
-	case len(config) == 0:
-		return ""
-	case config["mixnorm"] != "true":
-		return "none"
-	}
-	return config["mixnorm_target"]
-}
-
-// classifier returns the command if it trained from labels, or "".
-func classifier(r rundir.Record) string {
-	if len(r.Command) > 1 && slices.Contains([]string{"supervised", "linear", "finetune"}, r.Command[1]) {
-		return r.Command[1]
-	}
-	return ""
-}
-
 // watched lists the files that grow while a run is alive.
 var watched = []string{
-	rundir.MetricsFile, rundir.ResultsFile, "scores/record/values.0", "record/values.0", "values.0",
+	rundir.MetricsFile, rundir.ResultsFile, rundir.LogFile, rundir.NotesFile, "scores/record/values.0", "record/values.0", "values.0",
 	rundir.InterruptedFile, rundir.CurrentFile, rundir.RecordFile,
 }
 
@@ -106,7 +63,7 @@ func (r *run) newest() (written time.Time, fingerprint string) {
 		}
 	}
 	for _, name := range watched {
-		look(name, name != rundir.InterruptedFile && name != rundir.ResultsFile)
+		look(name, name != rundir.InterruptedFile && name != rundir.ResultsFile && name != rundir.NotesFile)
 	}
 	for _, dir := range []string{"scores", "."} {
 		if last := r.lastScores(dir); last != "" {
@@ -157,145 +114,6 @@ func (r *run) look(now time.Time) Summary {
 		r.summary, r.print = &s, fingerprint
 	}
 	return *r.summary
-}
-
-func (r *run) summarize(written, now time.Time) Summary {
-	s := Summary{ID: r.id, Name: path.Base(r.id), Updated: written, Notes: []string{}, Spark: []float64{}}
-	if r.id == "." {
-		s.Name = filepath.Base(r.server.path)
-	}
-	record, err := rundir.ReadRecordFS(folder{r})
-	if err != nil {
-		s.Notes = append(s.Notes, err.Error())
-	}
-	c := record.Config
-	s.Method, s.FT, s.Dataset, s.Arch = c["method"], ftOf(c), c["dataset"], c["arch"]
-	if s.Dataset == "folder" || s.Dataset == "" {
-		if base := path.Base(filepath.ToSlash(c["data_folder"])); base != "." {
-			s.Dataset = base
-		}
-	}
-	s.Epochs, _ = strconv.Atoi(c["epochs"])
-	labels := classifier(record)
-	if labels != "" { // the method and its transformation are those of the encoder
-		s.Method, s.FT = labels, ""
-	}
-	sign := signs{Planned: s.Epochs, Written: written, Classifier: labels != ""}
-	r.readTail(&s, &sign, c)
-	if info, err := r.server.root.Stat(r.file(rundir.InterruptedFile)); err == nil {
-		sign.Interrupted = info.ModTime()
-	}
-	sign.Evaluated = len(rundir.LastResults[json.RawMessage](folder{r})) > 0
-	if sign.Classifier && sign.Evaluated {
-		s.Epoch = s.Epochs
-	}
-	s.Scores = r.hasScores()
-	s.Probe = slices.ContainsFunc(r.list("scores/probe"), func(e fs.DirEntry) bool { return e.Name() == "probe.json" })
-	r.checkScores(&s)
-	if f := r.foreign(record, func(err error) { s.Notes = append(s.Notes, err.Error()) }); f != nil {
-		s.addForeign(f)
-		s.Updated, _ = r.newest()
-		sign.Written = s.Updated
-	}
-	s.State, s.Evidence = sign.state(now)
-	if len(s.Notes) > 0 && len(c) == 0 && s.Step == 0 {
-		s.State, s.Evidence = Unread, "its files are not those of a run; see the note"
-	}
-	return s
-}
-
-// readTail reads the last lines of metrics.jsonl.
-func (r *run) readTail(s *Summary, sign *signs, config map[string]string) {
-	lines := rundir.LastMetrics(folder{r})
-	for _, l := range lines {
-		s.Epoch = max(s.Epoch, int(l.Epoch))
-		if l.Step != nil {
-			s.Step = int(*l.Step)
-		}
-		if l.EpochEnd {
-			sign.Complete = int(l.Epoch)
-		}
-		if l.Loss != nil {
-			s.Loss = l.Loss
-			s.Spark = append(s.Spark, *l.Loss)
-		}
-		if l.KNN != nil {
-			s.KNN = l.KNN
-		}
-		if l.Speed != nil {
-			s.Speed = l.Speed
-		}
-	}
-	if s.KNN == nil { // the last evaluation may be long ago
-		for _, result := range rundir.LastResults[rundir.Result](folder{r}) {
-			if top1, ok := result.Metrics["top1"].(float64); ok && result.Protocol == "knn" {
-				s.KNN = &top1
-			}
-		}
-	}
-	s.Spark = thin(s.Spark, 48)
-	batch, _ := strconv.ParseFloat(config["batch_size"], 64)
-	every, _ := strconv.ParseFloat(config["print_freq"], 64)
-	if s.Speed != nil && *s.Speed > 0 {
-		sign.Interval = time.Duration(batch * every / *s.Speed * float64(time.Second))
-	}
-}
-
-// thin averages values down to at most n.
-func thin(values []float64, n int) []float64 {
-	if len(values) <= n {
-		return values
-	}
-	out := make([]float64, n)
-	for i := range out {
-		part := values[i*len(values)/n : (i+1)*len(values)/n]
-		for _, v := range part {
-			out[i] += v / float64(len(part))
-		}
-	}
-	return out
-}
-
-// checkScores notes why the run's scores cannot be read. From the scores it also takes
-// what metrics.jsonl does not have, because other programs do not write one. It does
-// not read score_EEE.npy, which may be large.
-func (r *run) checkScores(s *Summary) {
-	if err := r.validate(); err != nil {
-		s.Notes = append(s.Notes, err.Error())
-		return
-	}
-	if !r.recorded() {
-		if s.Scores && s.Epoch == 0 {
-			fmt.Sscanf(path.Base(r.lastScores("scores")+r.lastScores(".")), "score_%d", &s.Epoch)
-		}
-		return
-	}
-	source, err := r.scores()
-	if err != nil {
-		s.Notes = append(s.Notes, err.Error())
-		return
-	}
-	if s.Step > 0 {
-		return
-	}
-	_, s.Step = source.Range()
-	for _, want := range []string{"loss", "epoch"} {
-		if !slices.Contains(source.Series(), want) {
-			continue
-		}
-		bins, err := source.Curve(want, s.Step-200, s.Step, 40)
-		if err != nil || len(bins) == 0 {
-			continue
-		}
-		if want == "epoch" {
-			s.Epoch = int(bins[len(bins)-1].Max)
-			continue
-		}
-		for _, b := range bins {
-			s.Spark = append(s.Spark, b.Mean)
-		}
-		s.Loss = &bins[len(bins)-1].Mean
-	}
 }
 
 // scores opens the run's scores, or reads what was added. The caller holds the lock.

@@ -45,8 +45,8 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
 		switch {
-		case r.Method != http.MethodGet && r.Method != http.MethodHead:
-			http.Error(w, "want GET: the dashboard is read-only", http.StatusMethodNotAllowed)
+		case !readsOnly(r) && (r.Method != http.MethodPost || r.URL.Path != writing):
+			http.Error(w, "want GET: the dashboard changes nothing but notes", http.StatusMethodNotAllowed)
 		case !s.knownHost(r.Host):
 			message := "want this machine's address or name, got " + r.Host + "; --host NAME allows another name"
 			http.Error(w, message, http.StatusMisdirectedRequest)
@@ -54,10 +54,16 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			http.Error(w, "requests from other sites' pages are refused", http.StatusForbidden)
 		case !s.admitted(w, r):
 			http.Error(w, "want the token: open the address that the program printed, with ?token=…", http.StatusUnauthorized)
+		case !readsOnly(r) && !mayWrite(r):
+			http.Error(w, "notes can be changed only from the machine that the dashboard runs on", http.StatusForbidden)
 		default:
 			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+func readsOnly(r *http.Request) bool {
+	return r.Method == http.MethodGet || r.Method == http.MethodHead
 }
 
 // knownHost reports whether a Host header names this machine. An IP address does,

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -153,4 +154,23 @@ func TestOutside(t *testing.T) {
 			t.Errorf("%s: want %q, got %d: %.600s", target, want, code, body)
 		}
 	}
+}
+
+// post sends a body to the server as if from an address.
+func post(t testing.TB, s *Server, target, body, from string, headers map[string]string) (int, string) {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodPost, target, strings.NewReader(body))
+	r.Host, r.RemoteAddr = "127.0.0.1:8420", from
+	for k, v := range headers {
+		r.Header.Set(k, v)
+	}
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, r)
+	return w.Code, w.Body.String()
+}
+
+func withType(headers map[string]string, kind string) map[string]string {
+	all := map[string]string{"Content-Type": kind}
+	maps.Copy(all, headers)
+	return all
 }

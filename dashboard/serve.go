@@ -49,7 +49,7 @@ func listenNear(address string) (l net.Listener, err error) {
 	return nil, err
 }
 
-// Serve serves the runs below o.Dir until ctx ends. If other machines can connect and o
+// Serve serves the runs below o.Dir until ctx ends. Open pages are told, with o.LastWords. If other machines can connect and o
 // has no token, it makes one. say receives the address to open.
 func Serve(ctx context.Context, l net.Listener, o Options, say func(address string)) error {
 	addr := l.Addr().(*net.TCPAddr)
@@ -78,7 +78,9 @@ func Serve(ctx context.Context, l net.Listener, o Options, say func(address stri
 		Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 1 << 16,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
+	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
 		within, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		if server.Shutdown(within) != nil {
@@ -89,5 +91,6 @@ func Serve(ctx context.Context, l net.Listener, o Options, say func(address stri
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
+	<-ended // the last requests need the directory
 	return nil
 }

@@ -13,6 +13,7 @@ const (
 	Running  State = "running"
 	Finished State = "finished"
 	Stopped  State = "stopped" // on request; its state is saved
+	Failed   State = "failed"  // its log ends with an error
 	Died     State = "died"
 	Ended    State = "ended" // no longer written; it is unknown whether it was complete
 	Unread   State = "unreadable"
@@ -23,6 +24,7 @@ type signs struct {
 	Planned     int           // epochs; 0 if unknown
 	Complete    int           // epochs
 	Written     time.Time     // time of the last record
+	Failure     string        // the error that ends the log; empty without one
 	Interrupted time.Time     // time at which interrupted.pth was saved; zero without one
 	Classifier  bool          // trains from labels, which leaves a result but no metrics.jsonl
 	Evaluated   bool          // there is a result
@@ -44,6 +46,8 @@ func (s signs) state(now time.Time) (State, string) {
 		return t.Format("15:04:05")
 	}
 	switch silent := now.Sub(s.Written); {
+	case s.Failure != "":
+		return Failed, s.Failure
 	case s.Classifier && s.Evaluated:
 		return Finished, "its result is in results.jsonl"
 	case s.Classifier && silent >= s.patience():

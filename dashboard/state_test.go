@@ -16,6 +16,7 @@ func TestState(t *testing.T) {
 		evidence string
 	}{
 		{"complete", signs{Planned: 20, Complete: 20, Written: before(time.Second)}, Finished, "epoch 20 of 20"},
+		{"failed just now", signs{Planned: 20, Written: before(time.Second), Failure: "the loss became NaN"}, Failed, "became NaN"},
 		{"being written", signs{Planned: 20, Complete: 3, Written: before(20 * time.Second)}, Running, "being written"},
 		{"interrupted", signs{Planned: 20, Complete: 3, Written: before(10 * time.Minute), Interrupted: before(10*time.Minute - time.Second)}, Stopped, "--resume auto"},
 		{"interrupted just now", signs{Planned: 20, Complete: 3, Written: before(3 * time.Second), Interrupted: before(2 * time.Second)}, Stopped, "interrupted.pth"},

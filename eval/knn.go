@@ -6,6 +6,7 @@ package eval
 
 import (
 	"fmt"
+	"slices"
 
 	"contralens/data"
 	"contralens/features"
@@ -74,17 +75,19 @@ func Labeled(d data.Dataset) error {
 // KNNAccuracy returns the k-NN accuracy of a network's features, in percent. The bank
 // is the training set; the queries are the test set.
 func KNNAccuracy(m *nn.Model, train, test data.Dataset, v Vote, o features.Options) (accuracy float64, err error) {
+	if len(train.Classes()) < 2 {
+		return 0, fmt.Errorf("k-NN: want images in folders of at least 2 classes in dataset %s, got %d",
+			train.Name(), len(train.Classes()))
+	}
+	if err := Labeled(train); err != nil {
+		return 0, err
+	}
 	if test == nil {
-		return 0, fmt.Errorf("k-NN: want a val/ or test/ folder beside train/ for the queries, found none in dataset %s",
+		return 0, fmt.Errorf("k-NN: want test images in dataset %s, got none, and no class has an image to spare",
 			train.Name())
 	}
-	if len(train.Classes()) < 2 {
-		return 0, fmt.Errorf("k-NN: want at least 2 classes in dataset %s, got %d", train.Name(), len(train.Classes()))
-	}
-	for _, d := range []data.Dataset{train, test} {
-		if err := Labeled(d); err != nil {
-			return 0, err
-		}
+	if err := Labeled(test); err != nil {
+		return 0, err
 	}
 	total := train.Len() + test.Len()
 	done := 0
@@ -104,4 +107,10 @@ func KNNAccuracy(m *nn.Model, train, test data.Dataset, v Vote, o features.Optio
 		accuracy = KNN(bank, bankLabels, queries, queryLabels, v, len(train.Classes()))
 	})
 	return accuracy, err
+}
+
+// Chance returns the accuracy of naming the most frequent class of a dataset for every
+// image, in percent.
+func Chance(d data.Dataset) float64 {
+	return 100 * float64(slices.Max(data.ClassCounts(d))) / float64(max(1, d.Len()))
 }

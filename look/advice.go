@@ -132,7 +132,7 @@ var reasons = map[string]string{
 	"width":           "factor on the number of channels; less is faster",
 	"stem":            "for small images: no early reduction of the size",
 	"input_res":       "side of a view in pixels, by the size of the images and the machine",
-	"batch_size":      "at least 16 steps per epoch",
+	"batch_size":      "at least 16 steps per epoch, if there are enough images",
 	"nce_k":           "length of the queue: at most half of the images, so that they rarely meet themselves",
 	"epochs":          "so many passes that the number of steps makes sense for this machine",
 	"alpha":           "momentum of the key encoder: lower, so faster, in short trainings",

@@ -57,15 +57,11 @@ func (l *looking) cost(ctx context.Context) error {
 	c := &l.report.Cost
 	c.Machine = machine.Kind()
 	c.Available = machine.MemorySize().Limit
-	n, batch := l.training().Len(), l.report.Advice.Config.BatchSize
-	switch {
-	case l.Measure == nil:
+	if l.Measure == nil {
 		c.Failed = "it was not asked for"
 		return nil
-	case n < batch:
-		c.Failed = fmt.Sprintf("%s are fewer than a batch of %d", humanize.Count(n, "image"), batch)
-		return nil
 	}
+	n, batch := l.training().Len(), l.report.Advice.Config.BatchSize
 	end := l.budget.share(costShare)
 	l.Show("measuring training steps …")
 	m := Measurement{

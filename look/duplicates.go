@@ -21,9 +21,11 @@ type Duplicates struct {
 	Groups []Group // leaks first, then exact ones, then the largest and the most alike
 	// Counts of groups, and of images that could be removed without losing a picture.
 	Exact, Near, Leaks, Labels, Surplus int
-	Blank                               int  // images of one color, which are not compared
-	Compared                            int  // images that were compared with all others
-	Bucketed                            bool // only images with similar hashes were compared
+	Blank                               int     // images of one color, which are not compared
+	Compared                            int     // images that were compared with all others
+	Bucketed                            bool    // only images with similar hashes were compared
+	Alike                               bool    // most images are alike, so that Limit is higher
+	Limit                               float64 // correlation from which images count as near-duplicates
 }
 
 // most is the number of images up to which all pairs are compared. Of more, those that
@@ -37,7 +39,7 @@ type pair struct {
 }
 
 // duplicates groups the images that were seen.
-func duplicates(all []split, photos []*photo, workers int, end deadline) (d Duplicates, complete bool) {
+func duplicates(all []split, photos []*photo, workers int, seed uint64, end deadline) (d Duplicates, complete bool) {
 	union := newUnion(len(photos))
 	first := map[[16]byte]int{}
 	distinct := []int{} // one image of each content
@@ -53,12 +55,13 @@ func duplicates(all []split, photos []*photo, workers int, end deadline) (d Dupl
 		}
 		distinct = append(distinct, i)
 	}
+	d.Limit, d.Alike = likeness(photos, distinct, seed)
 	var pairs []pair
 	if len(distinct) <= most {
-		pairs, d.Compared = comparePairs(photos, distinct, workers, end)
+		pairs, d.Compared = comparePairs(photos, distinct, d.Limit, workers, end)
 	} else {
 		d.Bucketed = true
-		pairs, d.Compared = compareBuckets(photos, distinct, end)
+		pairs, d.Compared = compareBuckets(photos, distinct, d.Limit, end)
 	}
 	for _, p := range pairs {
 		union.join(p.a, p.b, p.correlation)
@@ -143,7 +146,9 @@ func describe(all []split, photos []*photo, members []int, least float64) Group 
 
 // comparePairs compares all pairs, row by row, until the time is over. It returns the pairs
 // in order, and how many images were compared with all others.
-func comparePairs(photos []*photo, which []int, workers int, end deadline) (pairs []pair, compared int) {
+func comparePairs(
+	photos []*photo, which []int, least float64, workers int, end deadline,
+) (pairs []pair, compared int) {
 	found := make([][]pair, len(which))
 	hashes := make([]uint64, len(which))
 	for i, at := range which {
@@ -169,7 +174,7 @@ func comparePairs(photos []*photo, which []int, workers int, end deadline) (pair
 						continue
 					}
 					a, b := which[i], which[i+1+k]
-					if c, ok := near(photos[a].fingerprint, photos[b].fingerprint); ok {
+					if c, ok := near(photos[a].fingerprint, photos[b].fingerprint, least); ok {
 						found[i] = append(found[i], pair{a, b, c})
 					}
 				}
@@ -183,7 +188,7 @@ func comparePairs(photos []*photo, which []int, workers int, end deadline) (pair
 // compareBuckets compares the images that share one of the four 16-bit parts of their hash.
 // It finds all pairs that differ in at most three bits, and most of those that differ in a
 // few more.
-func compareBuckets(photos []*photo, which []int, end deadline) (pairs []pair, compared int) {
+func compareBuckets(photos []*photo, which []int, least float64, end deadline) (pairs []pair, compared int) {
 	buckets := [4]map[uint16][]int{{}, {}, {}, {}}
 	for n, i := range which {
 		if n%1024 == 0 && n > 0 && end.passed() {
@@ -195,7 +200,7 @@ func compareBuckets(photos []*photo, which []int, end deadline) (pairs []pair, c
 				if sharesPart(photos[i].hash^photos[j].hash, part) {
 					continue // compared already
 				}
-				if c, ok := near(photos[j].fingerprint, photos[i].fingerprint); ok {
+				if c, ok := near(photos[j].fingerprint, photos[i].fingerprint, least); ok {
 					pairs = append(pairs, pair{j, i, c})
 				}
 			}

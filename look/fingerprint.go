@@ -7,13 +7,15 @@ import (
 	"contralens/views"
 )
 
-// A fingerprint describes what an image looks like in 440 bytes, whatever its size and file
+// A fingerprint describes what an image looks like in half a kilobyte, whatever its size and file
 // format. It finds resized, recompressed and slightly cropped copies.
 type fingerprint struct {
-	hash   uint64                 // perceptual hash: which low frequencies are above the median
-	small  [3 * side * side]uint8 // the image at side x side pixels, RGB
-	blank  bool                   // it has next to no contrast, so the hash says nothing
-	grayed bool                   // it has next to no color
+	hash      uint64                 // perceptual hash: which low frequencies are above the median
+	small     [3 * side * side]uint8 // the image at side x side pixels, RGB
+	sums      [3]int64               // of small, by channel
+	deviation float64                // of small: the square root of n·Σ(v-mean)², n = side²
+	blank     bool                   // it has next to no contrast, so the hash says nothing
+	grayed    bool                   // it has next to no color
 }
 
 const (
@@ -26,8 +28,8 @@ const (
 )
 
 // Two images are near-duplicates if their hashes differ in at most nearBits of 64 bits and
-// their small pictures correlate at least as nearCorrelation. docs/decisions.md has the
-// measurement behind both numbers.
+// their small pictures correlate at least as nearCorrelation, or more where most images are
+// alike anyway; see likeness. docs/decisions.md has the measurement behind both numbers.
 const (
 	nearBits        = 16
 	nearCorrelation = 0.94
@@ -80,6 +82,7 @@ func fingerprintOf(m *views.Image, r *room) *fingerprint {
 			}
 		}
 	}
+	f.measure()
 	return f
 }
 
@@ -111,32 +114,43 @@ func perceptual(gray *[grid][grid]float64) (hash uint64) {
 }
 
 // near reports whether two images look alike, and their correlation.
-func near(a, b *fingerprint) (correlation float64, ok bool) {
+func near(a, b *fingerprint, least float64) (correlation float64, ok bool) {
 	if a.blank || b.blank || bits.OnesCount64(a.hash^b.hash) > nearBits {
 		return 0, false
 	}
-	correlation = correlate(a.small[:], b.small[:])
-	return correlation, correlation >= nearCorrelation
+	correlation = correlate(a, b)
+	return correlation, correlation >= least
+}
+
+// measure prepares correlate.
+func (f *fingerprint) measure() {
+	f.sums, f.deviation = [3]int64{}, 0
+	squares := int64(0)
+	for i, v := range f.small {
+		f.sums[i%3] += int64(v)
+		squares += int64(v) * int64(v)
+	}
+	squares *= side * side
+	for _, s := range f.sums {
+		squares -= s * s
+	}
+	f.deviation = math.Sqrt(float64(squares))
 }
 
 // correlate returns the correlation of two small pictures: that of all pixels and channels
 // after each channel's mean is subtracted. Otherwise any two objects before a blue sky would
 // be alike.
-func correlate(a, b []uint8) float64 {
-	n := int64(len(a) / 3)
-	product, squaresA, squaresB := int64(0), int64(0), int64(0)
-	for c := range 3 {
-		var sa, sb, aa, bb, ab int64
-		for i := c; i < len(a); i += 3 {
-			x, y := int64(a[i]), int64(b[i])
-			sa, sb, aa, bb, ab = sa+x, sb+y, aa+x*x, bb+y*y, ab+x*y
-		}
-		product += n*ab - sa*sb
-		squaresA += n*aa - sa*sa
-		squaresB += n*bb - sb*sb
+func correlate(a, b *fingerprint) float64 {
+	product := 0
+	for i, v := range a.small {
+		product += int(v) * int(b.small[i])
 	}
-	if squaresA == 0 || squaresB == 0 {
+	total := int64(product) * side * side
+	for c, s := range a.sums {
+		total -= s * b.sums[c]
+	}
+	if a.deviation == 0 || b.deviation == 0 {
 		return 0
 	}
-	return float64(product) / math.Sqrt(float64(squaresA)*float64(squaresB))
+	return float64(total) / (a.deviation * b.deviation)
 }

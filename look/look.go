@@ -172,7 +172,7 @@ func (l *looking) survey(ctx context.Context) error {
 func (l *looking) duplicates(context.Context) error {
 	l.Show(fmt.Sprintf("comparing %d images with each other …", len(l.photos)))
 	var complete bool
-	l.report.Duplicates, complete = duplicates(l.splits, l.photos, l.Workers, l.budget.share(duplicatesShare))
+	l.report.Duplicates, complete = duplicates(l.splits, l.photos, l.Workers, l.Seed, l.budget.share(duplicatesShare))
 	if !complete {
 		l.budget.cut("%s of %s were compared with all others", humanize.Grouped(l.report.Duplicates.Compared),
 			images(len(l.photos)))

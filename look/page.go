@@ -170,9 +170,8 @@ func (c Cost) PerEpoch() string { return humanize.Duration(c.Epoch) }
 // Total returns the time of the whole training in words.
 func (c Cost) Total() string { return humanize.Duration(c.Whole) }
 
-// Bits and Correlation return the limits for near-duplicates.
-func (p pageData) Bits() int            { return nearBits }
-func (p pageData) Correlation() float64 { return nearCorrelation }
+// Bits returns the number of bits in which the hashes of near-duplicates may differ.
+func (p pageData) Bits() int { return nearBits }
 
 // Chance returns how many of the shown neighbors would have the right class by chance.
 func (p pageData) Chance() float64 { return p.Neighbors.Chance * float64(p.Neighbors.Shown) }

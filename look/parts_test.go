@@ -61,7 +61,7 @@ func TestFingerprint(t *testing.T) {
 			"mirrored":  {changed(m, (*views.Image).Flip), false},
 			"another":   {imageOf(seed+1000, 120, 90), false},
 		} {
-			if _, ok := near(a, fingerprintOf(c.m, &r)); ok != c.near {
+			if _, ok := near(a, fingerprintOf(c.m, &r), nearCorrelation); ok != c.near {
 				t.Errorf("seed %d, %s: near %v", seed, name, ok)
 			}
 		}
@@ -71,7 +71,7 @@ func TestFingerprint(t *testing.T) {
 	clear(black.Pix)
 	if f := fingerprintOf(black, &r); !f.blank || !f.grayed {
 		t.Errorf("a black image: %v %v", f.blank, f.grayed)
-	} else if _, ok := near(f, f); ok {
+	} else if _, ok := near(f, f, nearCorrelation); ok {
 		t.Error("images of one color are compared")
 	}
 	if f := fingerprintOf(changed(imageOf(1, 20, 20), (*views.Image).Gray), &r); !f.grayed || f.blank {
@@ -90,6 +90,7 @@ func TestBuckets(t *testing.T) {
 		for k := range f.small {
 			f.small[k] = uint8(rng.IntN(256))
 		}
+		f.measure()
 		if i >= 300 { // a copy whose hash differs in up to 7 bits
 			*f = *photos[i-300].fingerprint
 			for range i % 8 {
@@ -100,8 +101,8 @@ func TestBuckets(t *testing.T) {
 		which = append(which, i)
 	}
 	end := newBudget(time.Hour, still).share(1)
-	all, n := comparePairs(photos, which, 3, end)
-	some, m := compareBuckets(photos, which, end)
+	all, n := comparePairs(photos, which, nearCorrelation, 3, end)
+	some, m := compareBuckets(photos, which, nearCorrelation, end)
 	if n != 600 || m != 600 || len(all) != 300 {
 		t.Fatalf("%d and %d compared, %d pairs", n, m, len(all))
 	}
@@ -116,6 +117,80 @@ func TestBuckets(t *testing.T) {
 		if d := bits.OnesCount64(photos[p.a].hash ^ photos[p.b].hash); d <= 3 && !found[[2]int{p.a, p.b}] {
 			t.Errorf("%v differs in %d bits and is not found", p, d)
 		}
+	}
+}
+
+// The correlation is Pearson's, with the mean of each channel subtracted.
+func TestCorrelate(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 20 {
+		var a, b fingerprint
+		for i := range a.small {
+			a.small[i], b.small[i] = uint8(rng.IntN(256)), uint8(rng.IntN(100)+i%3*70)
+		}
+		a.measure()
+		b.measure()
+		var means [2][3]float64
+		for i := range a.small {
+			means[0][i%3] += float64(a.small[i]) / (side * side)
+			means[1][i%3] += float64(b.small[i]) / (side * side)
+		}
+		var ab, aa, bb float64
+		for i := range a.small {
+			x, y := float64(a.small[i])-means[0][i%3], float64(b.small[i])-means[1][i%3]
+			ab, aa, bb = ab+x*y, aa+x*x, bb+y*y
+		}
+		if got, want := correlate(&a, &b), ab/math.Sqrt(aa*bb); math.Abs(got-want) > 1e-12 {
+			t.Errorf("%v, want %v", got, want)
+		}
+		if got := correlate(&a, &a); math.Abs(got-1) > 1e-12 {
+			t.Errorf("%v with itself", got)
+		}
+	}
+	var flat fingerprint
+	flat.measure()
+	if got := correlate(&flat, &flat); got != 0 {
+		t.Errorf("%v without contrast", got)
+	}
+}
+
+// Where all images are alike, only pairs that are more so are duplicates. Many copies of
+// different images do not make a dataset alike.
+func TestLikeness(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	set := func(n, different int, noise int) (photos []*photo, which []int) {
+		originals := make([]fingerprint, different)
+		for i := range originals {
+			for k := range originals[i].small {
+				originals[i].small[k] = uint8(40 + rng.IntN(170))
+			}
+		}
+		for i := range n {
+			f := originals[i%different]
+			for k := range f.small {
+				f.small[k] += uint8(rng.IntN(2*noise+1)) - uint8(noise)
+			}
+			f.measure()
+			photos, which = append(photos, &photo{fingerprint: &f}), append(which, i)
+		}
+		return photos, which
+	}
+	pairs := func(photos []*photo, which []int) (float64, bool, int) {
+		least, alike := likeness(photos, which, 1)
+		all, _ := comparePairs(photos, which, least, 1, newBudget(time.Hour, still).share(1))
+		return least, alike, len(all)
+	}
+	if least, alike, n := pairs(set(400, 100, 3)); least != nearCorrelation || alike || n != 600 {
+		t.Errorf("four copies of each image: from %v, alike %v, %d pairs", least, alike, n)
+	}
+	photos, which := set(400, 1, 14)
+	copied := *photos[7].fingerprint
+	photos[9] = &photo{fingerprint: &copied}
+	if least, alike, n := pairs(photos, which); least <= nearCorrelation || !alike || n < 1 || n > 40 {
+		t.Errorf("400 scans and one copy: from %v, alike %v, %d pairs", least, alike, n)
+	}
+	if least, alike := likeness(photos, which[:50], 1); least != nearCorrelation || alike {
+		t.Errorf("few images: from %v, alike %v", least, alike)
 	}
 }
 

@@ -78,15 +78,7 @@ func (o Options) newRun(c *config.BenchStep) (*train.Run, error) {
 	} else if full, err := filepath.Abs(from); err == nil {
 		from = full
 	}
-	dir := filepath.Join(o.Dir, "run")
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return nil, err
-	}
-	c.TBPath = filepath.Join(o.Dir, "tb")
-	settle := func(m *config.Machine, net nn.Config) error {
-		return o.report(setup.Precision(o.Tuner, m, setup.ContrastStep(&c.Contrast, net)))
-	}
-	r, err := train.NewRun(context.Background(), world.Single(), c.Contrast, dir, settle)
+	r, err := o.build(context.Background(), &c.Contrast, from, c.NetworkOnly)
 	if err != nil {
 		return r, err
 	}
@@ -95,15 +87,34 @@ func (o Options) newRun(c *config.BenchStep) (*train.Run, error) {
 		return r, fmt.Errorf("%s: want at least as many images as a batch, %d, got %d; "+
 			"without a folder, photos are generated", c.DataFolder, c.BatchSize, r.Train.Len())
 	}
-	if !c.NetworkOnly {
+	return r, nil
+}
+
+// build builds the run of a pre-training in a new folder below o.Dir, and chooses what c
+// leaves open: c has it afterwards. from is the path of the images. The split of the
+// processors stays open if the network alone is to be measured.
+func (o Options) build(ctx context.Context, c *config.Contrast, from string, alone bool) (*train.Run, error) {
+	dir := filepath.Join(o.Dir, "run")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return nil, err
+	}
+	c.TBPath = filepath.Join(o.Dir, "tb")
+	settle := func(m *config.Machine, net nn.Config) error {
+		return o.report(setup.Precision(o.Tuner, m, setup.ContrastStep(c, net)))
+	}
+	r, err := train.NewRun(ctx, world.Single(), *c, dir, settle)
+	if err != nil {
+		return r, err
+	}
+	if !alone {
 		images := autotune.Images{Dataset: r.Train, Views: r.Views, From: from}
-		step := setup.ContrastStep(&c.Contrast, r.Model.Net)
+		step := setup.ContrastStep(c, r.Model.Net)
 		split, _, err := setup.SplitThreads(o.Tuner, &r.Config.Machine, c.Precision, step, images)
 		if err := o.report(split, err); err != nil {
 			return r, err
 		}
 	}
-	c.Contrast = r.Config
+	*c = r.Config
 	return r, nil
 }
 

@@ -33,6 +33,7 @@ type Metrics struct {
 	Message        string   `json:"message,omitempty"` // of the event
 	NegativeMean   *float64 `json:"neg_mean,omitempty"`
 	Step           *float64 `json:"step,omitempty"`
+	Steps          *float64 `json:"steps,omitempty"`  // of the whole training, as planned
 	Wait           *float64 `json:"wait_s,omitempty"` // seconds of waiting for data since the last line
 }
 
@@ -74,19 +75,45 @@ const (
 // skips lines that are not metrics. If the file cannot be read, the result is empty.
 func LastMetrics(folder fs.StatFS) []Metrics { return tail[Metrics](folder, MetricsFile, metricsTail) }
 
-// MetricsFollower reads the metrics of a run as they grow. The zero value starts at the
-// first line.
-type MetricsFollower struct {
+// epochTail is the number of bytes that LastEpochEnd reads from the end of metrics.jsonl.
+const epochTail = 4 << 20
+
+// LastEpochEnd returns the last line with the mean loss of an epoch, which LastMetrics does
+// not reach if an epoch has many lines. ok is false if there is none.
+func LastEpochEnd(folder fs.StatFS) (m Metrics, ok bool) {
+	f, size, err := openRegular(folder, MetricsFile)
+	if err != nil {
+		return m, false
+	}
+	defer f.Close()
+	start := max(0, size-epochTail)
+	b := make([]byte, size-start)
+	n, err := f.ReadAt(b, start)
+	if err != nil && err != io.EOF {
+		return m, false
+	}
+	b = b[:n]
+	at := bytes.LastIndex(b, []byte(`"loss_mean"`))
+	end := bytes.IndexByte(b[max(0, at):], '\n')
+	if at < 0 || end < 0 {
+		return m, false
+	}
+	line := b[bytes.LastIndexByte(b[:at], '\n')+1 : at+end]
+	return m, json.Unmarshal(line, &m) == nil && m.LossMean != nil
+}
+
+// Follower reads the lines of a file of JSON objects as the file grows: MetricsFile as
+// Metrics, or SystemFile as System. The zero value starts at the first line.
+type Follower[T any] struct {
 	Bad    int // number of lines so far that are not JSON
 	offset int64
 }
 
-// Follow calls add with the lines that were appended to the metrics in a folder since
-// the last call. It reads an incomplete last line the next time. If the file has become
-// shorter, it belongs to a new run, and Follow calls restart first. A missing file has
-// no lines.
-func (f *MetricsFollower) Follow(folder fs.StatFS, add func(Metrics), restart func()) error {
-	file, size, err := openRegular(folder, MetricsFile)
+// Follow calls add with the lines that were appended to a file of a folder since the last
+// call. It reads an incomplete last line the next time. If the file has become shorter, it
+// belongs to a new run, and Follow calls restart first. A missing file has no lines.
+func (f *Follower[T]) Follow(folder fs.StatFS, name string, add func(T), restart func()) error {
+	file, size, err := openRegular(folder, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -95,7 +122,7 @@ func (f *MetricsFollower) Follow(folder fs.StatFS, add func(Metrics), restart fu
 	}
 	defer file.Close()
 	if size < f.offset {
-		*f = MetricsFollower{}
+		*f = Follower[T]{}
 		restart()
 	}
 	buffer, size := make([]byte, 1<<20), min(size, maxMetrics)
@@ -121,11 +148,11 @@ func (f *MetricsFollower) Follow(folder fs.StatFS, add func(Metrics), restart fu
 	return nil
 }
 
-func (f *MetricsFollower) line(text []byte, add func(Metrics)) {
+func (f *Follower[T]) line(text []byte, add func(T)) {
 	if len(bytes.TrimSpace(text)) == 0 {
 		return
 	}
-	var m Metrics
+	var m T
 	if err := json.Unmarshal(text, &m); err != nil {
 		f.Bad++
 		return

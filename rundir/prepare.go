@@ -146,6 +146,23 @@ func trained(dir string) bool {
 	return len(EpochFiles(dir)) > 0
 }
 
+// Remove removes a run directory with everything in it. It is an error if another process
+// writes to it. A folder that holds no run stays.
+func Remove(dir string) error {
+	if !IsRun(dir) {
+		return nil
+	}
+	release, err := lock(dir)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("run directory %s: %w", dir, err)
+	}
+	return nil
+}
+
 // empty removes everything in a run directory except the lock.
 func empty(dir string) error {
 	files, err := os.ReadDir(dir)

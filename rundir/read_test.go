@@ -47,7 +47,7 @@ func TestReadRecordFS(t *testing.T) {
 	if _, err := ReadRecordFS(folder); err == nil || !strings.Contains(err.Error(), "want a file") {
 		t.Errorf("a pipe: %v", err)
 	}
-	if err := new(MetricsFollower).Follow(folder, func(Metrics) {}, func() {}); err == nil || !strings.Contains(err.Error(), "want a file") {
+	if err := new(Follower[Metrics]).Follow(folder, MetricsFile, func(Metrics) {}, func() {}); err == nil || !strings.Contains(err.Error(), "want a file") {
 		t.Errorf("a pipe of metrics: %v", err)
 	}
 	if len(LastMetrics(folder)) > 0 || len(LastResults[Result](folder)) > 0 {
@@ -74,13 +74,13 @@ func TestLastLines(t *testing.T) {
 // not JSON, and from the start when a new run replaces them.
 func TestFollow(t *testing.T) {
 	folder := fstest.MapFS{}
-	var f MetricsFollower
+	var f Follower[Metrics]
 	var steps []int
 	restarts := 0
 	follow := func(want ...int) {
 		t.Helper()
 		steps = nil
-		err := f.Follow(folder, func(m Metrics) { steps = append(steps, int(*m.Step)) }, func() { restarts++ })
+		err := f.Follow(folder, MetricsFile, func(m Metrics) { steps = append(steps, int(*m.Step)) }, func() { restarts++ })
 		if err != nil || !slices.Equal(steps, want) {
 			t.Errorf("got steps %v, %v, want %v", steps, err, want)
 		}

@@ -8,6 +8,8 @@
 //	interrupted.pth       the state at an interruption within an epoch
 //	ckpt_epoch_N.pth      the state after epoch N
 //	log.txt               everything that was printed
+//	system.jsonl          System, one object per line: the load of the machine
+//	notes.json            Notes: what people say about the run
 //	.lock                 held by the process that writes to the directory
 //
 // Find finds the directory of a run, and Prepare readies it for a process that trains.
@@ -31,6 +33,8 @@ const (
 	MetricsFile     = "metrics.jsonl"
 	ResultsFile     = "results.jsonl"
 	LogFile         = "log.txt"
+	SystemFile      = "system.jsonl"
+	NotesFile       = "notes.json"
 	CurrentFile     = "current.pth"
 	InterruptedFile = "interrupted.pth"
 

@@ -53,6 +53,7 @@ formats() {
 
 fuzz_data() { # damaged image files, shards and their indexes
 	fuzz ./data/codec FuzzDecode -parallel 1
+	fuzz ./data/codec FuzzDamaged -parallel 1
 	fuzz ./data/sets FuzzShards -parallel 1
 }
 

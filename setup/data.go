@@ -2,6 +2,7 @@ package setup
 
 import (
 	"context"
+	"fmt"
 
 	"contralens/config"
 	"contralens/data"
@@ -26,6 +27,26 @@ func Splits(ctx context.Context, c config.Contrast, note func(string)) (data.Spl
 		o.Test = sets.TestUnread
 	}
 	return sets.Open(ctx, o)
+}
+
+// HoldOut returns the images to learn labels from and those to test on. If a dataset has no
+// test split, a tenth of its training images is held out (see data.HoldOut), and said is a
+// sentence about it. It is not for datasets without labels: they are returned as they are.
+func HoldOut(train, test data.Dataset) (learn, judge data.Dataset, said string) {
+	if test != nil || len(train.Classes()) < 2 {
+		return train, test, ""
+	}
+	for i := range train.Len() {
+		if train.Label(i) < 0 {
+			return train, nil, ""
+		}
+	}
+	learn, judge = data.HoldOut(train)
+	if judge == nil {
+		return train, nil, ""
+	}
+	return learn, judge, fmt.Sprintf("there is no val/ or test/ folder: a tenth of every class is held out to test on, "+
+		"%d of %d images, the same ones every time", judge.Len(), train.Len())
 }
 
 func dataOptions(d config.Data, note func(string)) sets.Options {

@@ -7,6 +7,7 @@ import (
 
 	"contralens/checkpoint"
 	"contralens/config"
+	"contralens/data"
 	"contralens/eval"
 	"contralens/features"
 	"contralens/methods"
@@ -52,7 +53,7 @@ func KNNHook(
 ) Hook {
 	due := func(r *Run, epoch int) bool { return epoch%every == 0 || epoch == r.Config.Epochs }
 	evaluate := func(r *Run, epoch int) error {
-		accuracy, err := eval.KNNAccuracy(r.Model.Query, r.Bank, r.Test, eval.PaperVote, features.Options{
+		accuracy, err := eval.KNNAccuracy(r.Model.Query, r.Bank, r.queries(), eval.PaperVote, features.Options{
 			Size: r.Config.InputRes, Workers: r.Config.Workers, BF16: r.Model.BF16, Progress: progress, Context: ctx,
 		})
 		if ctx.Err() != nil {
@@ -83,6 +84,14 @@ func KNNHook(
 			return evaluate(r, r.Epoch)
 		},
 	}
+}
+
+// queries are the images that k-NN judges by: the test split, or images that are held out.
+func (r *Run) queries() data.Dataset {
+	if r.judge != nil {
+		return r.judge
+	}
+	return r.Test
 }
 
 // addKNN writes an accuracy into metrics.jsonl and results.jsonl.
@@ -137,7 +146,7 @@ func MetricsHook(printFreq int) Hook {
 				return nil
 			}
 			err := rundir.AddMetrics(r.Dir, rundir.Metrics{
-				Epoch: float64(s.Epoch), Step: new(float64(s.Step)), Loss: &s.Loss, Accuracy: &s.Accuracy, Rate: &s.Rate,
+				Epoch: float64(s.Epoch), Step: new(float64(s.Step)), Steps: new(float64(r.Config.Epochs * r.Batches)), Loss: &s.Loss, Accuracy: &s.Accuracy, Rate: &s.Rate,
 				Speed: new(float64(images) / time.Since(last).Seconds()),
 				Wait:  new(wait.Seconds()), Compute: new(compute.Seconds()),
 			})
@@ -162,7 +171,7 @@ func MetricsHook(printFreq int) Hook {
 // StepHooks are the hooks of a pre-training that follow every step. curves is the
 // folder of TensorBoard's events.
 func StepHooks(c config.Contrast, curves string) []Hook {
-	list := []Hook{DataHook(), MetricsHook(c.PrintFreq), EventsHook(curves, c.PrintFreq)}
+	list := []Hook{DataHook(), MetricsHook(c.PrintFreq), SystemHook(), EventsHook(curves, c.PrintFreq)}
 	if c.SaveScore {
 		list = append(list, ScoreHook())
 	}

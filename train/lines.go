@@ -57,7 +57,7 @@ func (p *Progress) stepLine(r *Run, s Step, width int) string {
 		loss += fmt.Sprintf(" (chance %.3f)", w.chance/n)
 	}
 	parts := []string{
-		fmt.Sprintf("epoch %d/%d step %d/%d", r.Epoch, r.Config.Epochs, r.StepInEpoch, r.Batches),
+		p.title() + fmt.Sprintf("epoch %d/%d step %d/%d", r.Epoch, r.Config.Epochs, r.StepInEpoch, r.Batches),
 		loss,
 		fmt.Sprintf("acc %.1f %%", w.accuracy/n),
 		"left " + humanize.Duration(p.left(r)),
@@ -81,7 +81,7 @@ func (p *Progress) epochLine(r *Run) string {
 	w := &p.epoch
 	loss, accuracy := r.Meter.Means()
 	parts := []string{
-		fmt.Sprintf("epoch %d/%d done", r.Epoch, r.Config.Epochs),
+		p.title() + fmt.Sprintf("epoch %d/%d done", r.Epoch, r.Config.Epochs),
 		fmt.Sprintf("loss %.3f", loss),
 		fmt.Sprintf("acc %.1f %%", accuracy),
 		humanize.Duration(time.Since(w.begin)),
@@ -96,8 +96,20 @@ func (p *Progress) epochLine(r *Run) string {
 	return fit(terminalWidth, parts...)
 }
 
-// left returns the time that the remaining steps will take.
+// title begins a line.
+func (p *Progress) title() string {
+	if p.Title == "" {
+		return ""
+	}
+	return p.Title + "  "
+}
+
+// left returns the time that the remaining steps will take, or what Left makes of it.
 func (p *Progress) left(r *Run) time.Duration {
 	each := float64(time.Since(p.begin)) / float64(max(1, r.GlobalStep-p.first))
-	return time.Duration(each * float64(r.Config.Epochs*r.Batches-r.GlobalStep))
+	left := time.Duration(each * float64(r.Config.Epochs*r.Batches-r.GlobalStep))
+	if p.Left != nil {
+		return p.Left(r, left)
+	}
+	return left
 }

@@ -11,6 +11,8 @@ import (
 	"contralens/autotune"
 	"contralens/config"
 	"contralens/contrast"
+	"contralens/data"
+	"contralens/eval"
 	"contralens/internal/humanize"
 	"contralens/nn"
 	"contralens/rundir"
@@ -75,6 +77,7 @@ type pretraining struct {
 	Options
 	place  setup.Place
 	result Result
+	judge  data.Dataset // the queries of k-NN
 }
 
 func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
@@ -134,7 +137,7 @@ func (p *pretraining) build(
 	if r, err = NewRun(ctx, p.World, c, p.place.Dir, choose); err != nil {
 		return r, nil, 0, err
 	}
-	r.Say = p.Progress.Print
+	r.Say, p.judge = p.Progress.Print, r.queries()
 	r.Hooks = append(p.hooks(ctx, r.Config), p.Hooks...)
 	if p.Tuner == nil {
 		return r, nil, 0, nil
@@ -162,7 +165,7 @@ func (p *pretraining) hooks(ctx context.Context, c config.Contrast) []Hook {
 		list = append(list, KNNHook(ctx, c.KNNEvery, func(epoch int, top1 float64) {
 			a := Accuracy{epoch, top1}
 			p.result.Accuracies = append(p.result.Accuracies, a)
-			p.Progress.Print("k-NN top-1 %s: %.2f %%", a.When(), top1)
+			p.Progress.Print("k-NN top-1 %s: %.2f %% (chance %.2f %%)", a.When(), top1, eval.Chance(p.judge))
 		}, p.Progress.Evaluating))
 	}
 	return list
@@ -228,7 +231,7 @@ func (p *pretraining) train(ctx context.Context, r *Run) error {
 			"--resume auto", r.Epoch, r.StepInEpoch, r.Batches, r.Saved())
 	case err != nil:
 		err = r.LastGood(err)
-		p.Progress.Log("failed: %v", err)
+		p.Progress.Log("%s", rundir.FailedLine(err))
 	default:
 		r.say("trained %s in %s%s", humanize.Count(min(r.Epoch, r.Config.Epochs), "epoch"),
 			humanize.Duration(time.Since(begin)), r.outcome())

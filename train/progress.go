@@ -20,6 +20,10 @@ type Progress struct {
 	Terminal  bool      // Out is a terminal
 	Columns   int       // of the terminal; 0: 80
 	PrintFreq int       // steps per line; 0: those of the configuration
+	Title     string    // begins the lines about steps and epochs, as "1 of 2"; may be empty
+	// Left, unless nil, returns the time left that lines show. training is that of this
+	// training, of which more may follow.
+	Left func(r *Run, training time.Duration) time.Duration
 
 	mu       sync.Mutex // of Out, shown and log
 	shown    bool       // a line stands in place

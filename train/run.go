@@ -33,7 +33,7 @@ type Run struct {
 	Config     config.Contrast
 	Dir        string
 	Train      data.Dataset // the training images: the unlabeled ones if the dataset has any
-	Bank, Test data.Dataset // labeled images for k-NN; Test may be nil
+	Bank, Test data.Dataset // labeled images for k-NN, and the test split; Test may be nil
 	Views      []views.Spec // the views that a step needs of each image
 	Schedule   optim.Schedule
 	Model      *methods.Model
@@ -49,7 +49,8 @@ type Run struct {
 
 	Batches   int // steps per epoch
 	DropLast  bool
-	monitors  []Hook // of every run: collapse, onset of the transformation
+	monitors  []Hook       // of every run: collapse, onset of the transformation
+	judge     data.Dataset // images that are held out as queries of k-NN, if there is no test split
 	notes     notes
 	last      EpochMeter // of the last complete epoch of this process
 	saved     string     // the newest checkpoint, written by this run or resumed from

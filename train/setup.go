@@ -34,6 +34,12 @@ func NewRun(ctx context.Context, w world.World, c config.Contrast, dir string, c
 	if splits.Unlabeled != nil {
 		r.Train = splits.Unlabeled
 	}
+	if c.KNNEvery > 0 && r.Test == nil {
+		var said string
+		if r.Bank, r.judge, said = setup.HoldOut(r.Bank, nil); said != "" {
+			r.notes.add(said + "; the pre-training sees them too, without their labels")
+		}
+	}
 	n := r.Train.Len()
 	if n < 2 {
 		return nil, &sets.OptionError{

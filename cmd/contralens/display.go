@@ -6,10 +6,12 @@ import (
 	"strconv"
 
 	"golang.org/x/term"
+
+	"contralens/internal/humanize"
 )
 
 // printNote prints a note for the user on stderr.
-func printNote(s string) { fmt.Fprintln(os.Stderr, "note:", s) }
+func printNote(s string) { fmt.Fprintln(os.Stderr, "note:", humanize.Lines(s)) }
 
 // printNotes prints several notes.
 func printNotes(all []string) {
@@ -29,7 +31,7 @@ func display(what string) {
 // displayLine prints a line on stderr that stays.
 func displayLine(format string, args ...any) {
 	display("")
-	fmt.Fprintf(os.Stderr, format+"\n", args...)
+	fmt.Fprintln(os.Stderr, humanize.Lines(fmt.Sprintf(format, args...)))
 }
 
 // featureProgress returns a function that shows on a terminal how many features are

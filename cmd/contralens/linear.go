@@ -27,7 +27,7 @@ func linearCommand() *cobra.Command {
     --cached --solver lbfgs
   contralens linear --method MoCov2 --ckpt save/run/current.pth --dry-run`,
 	}
-	given := cli.Bind(cmd, &c)
+	given := cli.BindSized(cmd, &c, func(set map[string]bool, _ bool) ([]string, error) { return c.Suit(set), nil })
 	dry := cmd.Flags().Bool("dry_run", false, "show what would be done and stop")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		set, warnings, err := given()
@@ -58,10 +58,10 @@ func describeLinear(c config.Linear, set map[string]bool, warnings []string) err
 	if err != nil {
 		return err
 	}
-	fmt.Print(config.YAML(&c))
+	fmt.Fprint(cli.Out, config.YAML(&c))
 	printPlace(place, c.RunName(set))
 	for _, w := range warnings {
-		fmt.Printf("note:          %s\n", w)
+		fmt.Fprintf(cli.Out, "note:          %s\n", w)
 	}
 	return nil
 }

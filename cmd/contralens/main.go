@@ -11,6 +11,7 @@ import (
 
 	"contralens/cmd/internal/cli"
 	"contralens/eval/protocol"
+	"contralens/internal/humanize"
 	"contralens/train"
 )
 
@@ -30,7 +31,12 @@ func run(args []string) int {
 	root := rootCommand()
 	cli.Topics(root)
 	root.SetArgs(args)
-	err := cli.AsTyped(root.Execute())
+	root.SetOut(cli.Out)
+	err := root.Execute()
+	if lost := cli.OutputError(); lost != nil && (err == nil || errors.Is(err, cli.ErrPrinted) || errors.Is(err, errors.Unwrap(lost))) {
+		err = lost
+	}
+	err = cli.AsTyped(err)
 	var stopped *signalError
 	switch {
 	case err == nil, errors.Is(err, cli.ErrPrinted):
@@ -38,10 +44,10 @@ func run(args []string) int {
 	case errors.Is(err, train.ErrStopped), errors.Is(err, protocol.ErrStopped):
 		return exitStopped
 	case errors.As(err, &stopped):
-		fmt.Fprintln(os.Stderr, "contralens:", err)
+		fmt.Fprintln(os.Stderr, "contralens:", humanize.Lines(err.Error()))
 		return stopped.code()
 	}
-	fmt.Fprintln(os.Stderr, "contralens:", err)
+	fmt.Fprintln(os.Stderr, "contralens:", humanize.Lines(err.Error()))
 	if cli.WrongUsage(err) {
 		return exitUsage
 	}
@@ -64,7 +70,8 @@ func rootCommand() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(cli.FlagError)
 	root.AddCommand(
-		contrastCommand(), linearCommand(), finetuneCommand(), supervisedCommand(), predictCommand(), reportCommand(),
+		demoCommand(), contrastCommand(), linearCommand(), finetuneCommand(), supervisedCommand(), predictCommand(),
+		reportCommand(),
 		knnCommand(), lookCommand(), dataCommand(), benchCommand(), scoresCommand(),
 		serveCommand(), convertCommand(), inspectCommand(),
 		featuresCommand(), neighborsCommand(), doctorCommand(), versionCommand(), docsCommand(),

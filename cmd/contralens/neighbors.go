@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -15,6 +14,7 @@ import (
 	"contralens/data/sets"
 	"contralens/data/store"
 	"contralens/features/table"
+	"contralens/internal/humanize"
 	"contralens/setup"
 	"contralens/viz"
 )
@@ -54,7 +54,7 @@ func neighbors(c *config.Neighbors, set map[string]bool, path string) error {
 		return err
 	}
 	if c.JSON {
-		if err := json.NewEncoder(os.Stdout).Encode(found); err != nil {
+		if err := json.NewEncoder(cli.Out).Encode(found); err != nil {
 			return err
 		}
 	}
@@ -70,14 +70,14 @@ func drawNeighbors(out, query, folder string, found []table.Neighbor) error {
 	if err != nil {
 		return err
 	}
-	tiles := []viz.Tile{{Picture: img.Picture(), Title: "query", Caption: query, Marked: true}}
+	tiles := []viz.Tile{{Picture: img.Picture(), Title: "query", Caption: humanize.Text(query), Marked: true}}
 	for i, n := range found {
 		path := filepath.Join(folder, filepath.FromSlash(n.Path))
-		tiles = append(tiles, viz.PhotoTile(path, fmt.Sprintf("%d.  cos %.3f", i+1, n.Similarity), n.Path))
+		tiles = append(tiles, viz.PhotoTile(path, fmt.Sprintf("%d.  cos %.3f", i+1, n.Similarity), humanize.Text(n.Path)))
 	}
 	if err := viz.WriteSheet(out, tiles, 6, 150); err != nil {
 		return err
 	}
-	fmt.Printf("%d neighbors: %s\n", len(found), out)
+	fmt.Fprintf(cli.Out, "%d neighbors: %s\n", len(found), out)
 	return nil
 }

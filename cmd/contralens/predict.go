@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,6 +13,7 @@ import (
 	"contralens/data/sets"
 	"contralens/data/store"
 	"contralens/eval/protocol"
+	"contralens/internal/humanize"
 )
 
 func predictCommand() *cobra.Command {
@@ -49,12 +49,12 @@ func predictCommand() *cobra.Command {
 // printPrediction prints a prediction as JSON or as a line of text.
 func printPrediction(p protocol.Prediction, asJSON bool) error {
 	if asJSON {
-		return json.NewEncoder(os.Stdout).Encode(p)
+		return json.NewEncoder(cli.Out).Encode(p)
 	}
 	var words []string
 	for _, a := range p.Classes {
-		words = append(words, fmt.Sprintf("%s %.1f %%", a.Class, 100*a.Probability))
+		words = append(words, fmt.Sprintf("%s %.1f %%", humanize.Text(a.Class), 100*a.Probability))
 	}
-	fmt.Printf("%s: %s\n", p.Image, strings.Join(words, ", "))
+	fmt.Fprintf(cli.Out, "%s: %s\n", humanize.Text(p.Image), strings.Join(words, ", "))
 	return nil
 }

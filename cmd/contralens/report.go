@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -63,10 +62,10 @@ command line of the runs.`,
 				return err
 			}
 			if asJSON {
-				return json.NewEncoder(os.Stdout).Encode(rows)
+				return json.NewEncoder(cli.Out).Encode(rows)
 			}
 			if out == "" {
-				return report.Write(os.Stdout, format, rows)
+				return report.Write(cli.Out, format, rows)
 			}
 			return write(out, func(w io.Writer) error { return report.Write(w, format, rows) })
 		},

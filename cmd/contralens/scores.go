@@ -73,13 +73,13 @@ func printFigures(files []string, folder string) {
 	others := 0
 	for _, f := range files {
 		if viz.Main(f) || len(files) <= 6 {
-			fmt.Println(f)
+			fmt.Fprintln(cli.Out, f)
 		} else {
 			others++
 		}
 	}
 	if others > 0 {
-		fmt.Printf("and %s of single statistics in %s\n", humanize.Count(others, "file"), folder)
+		fmt.Fprintf(cli.Out, "and %s of single statistics in %s\n", humanize.Count(others, "file"), folder)
 	}
 }
 

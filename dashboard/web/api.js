@@ -17,11 +17,19 @@ async function ask(path, params) {
   return value;
 }
 
-export const getRuns = () => ask("runs");
+export const getRuns = async () => complete(await ask("runs", {}));
+
+/** complete makes lists that a run lacks empty. */
+function complete(overview) {
+  for (const r of overview.runs) r.remarks.tags ??= [];
+  return overview;
+}
+
 /** getRun requests a run. Lists that a run of another program lacks are empty. */
 export async function getRun(run) {
   const r = await ask("run", { run });
-  for (const list of ["environment", "results", "findings", "notes", "series", "kinds"]) r[list] ??= [];
+  for (const list of ["environment", "results", "findings", "notes", "series", "kinds", "settings"]) r[list] ??= [];
+  r.remarks.tags ??= [];
   return r;
 }
 const atOnce = 64; // series that the server sends in one answer
@@ -36,14 +44,49 @@ export async function getCurves(run, names, from, to, points) {
 }
 export const getHistogram = (run, kind, from, to, rows) => ask("histogram", { run, kind, from, to, rows });
 export const getEmbedding = (run, epoch) => ask("embedding", { run, epoch });
+/** getOptions requests the options in which runs differ: [{ name, title, values by run }]. */
+export const getOptions = () => ask("options", {});
+/** getLog requests a part of a log: { text, from, to, size }, the last lines if from is negative. */
+export const getLog = (run, from) => ask("log", { run, from });
+/** mayWrite reports whether notes can be changed from here. */
+export const mayWrite = async () => (await ask("visitor", {})).write;
+
+/** saveNotes replaces the notes of a run: { text, tags, hidden }. */
+export async function saveNotes(run, notes) {
+  const response = await fetch(`api/notes?${new URLSearchParams({ run })}`, {
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(notes),
+  });
+  if (response.ok) return;
+  const text = await response.text();
+  let message = text.trim();
+  try {
+    message = JSON.parse(text).error;
+  } catch {
+    // a plain sentence
+  }
+  throw new Error(message || `the server answered ${response.status}`);
+}
+
 export const thumbnails = (run) => (saved ? pictures(run) : `api/thumbnails?${new URLSearchParams({ run })}`);
 export const umapWorker = () => (saved ? worker() : new Worker("umap-worker.js"));
 
-/** follow calls onRuns with every new overview, and onState with true while the connection is open. A saved page has no news. */
-export function follow(onRuns, onState) {
+const patience = 15_000; // between two attempts to reach a server that has ended
+
+/**
+ * follow calls onRuns with every new overview, onState with true while the connection is
+ * open, and onEnd with the last words of a server that ends. A saved page has no news.
+ */
+export function follow(onRuns, onState, onEnd) {
   if (saved) return;
   const events = new EventSource("events");
-  events.addEventListener("runs", (e) => onRuns(JSON.parse(e.data)));
+  events.addEventListener("runs", (e) => onRuns(complete(JSON.parse(e.data))));
   events.addEventListener("open", () => onState(true));
   events.addEventListener("error", () => onState(false));
+  events.addEventListener("end", (e) => {
+    // The browser would try again every second and fill its console with errors.
+    events.close();
+    onEnd(JSON.parse(e.data).message);
+    onState(false);
+    setTimeout(() => follow(onRuns, onState, onEnd), patience);
+  });
 }

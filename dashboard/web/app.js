@@ -38,10 +38,18 @@ function take(overview) {
   view?.update(overview);
 }
 
+const words = document.getElementById("words"); // the last ones of a server that has ended
+
+function ended(message) {
+  setText(words, message || "The dashboard was stopped.");
+  words.hidden = false;
+}
+
 function connected(yes) {
+  if (yes) words.hidden = true;
   const live = document.getElementById("live");
   live.dataset.on = yes;
-  setText(live, yes ? "live" : "disconnected, retrying");
+  setText(live, yes ? "live" : words.hidden ? "disconnected, retrying" : "ended");
 }
 
 const themes = ["", "light", "dark"];
@@ -86,4 +94,4 @@ getRuns().then((overview) => {
   if (saved) open(overview);
   take(overview);
 }, (error) => main.replaceChildren(h("p", { class: "empty" }, `The runs could not be read: ${error.message}`)));
-follow(take, connected);
+follow(take, connected, ended);

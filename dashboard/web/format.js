@@ -47,4 +47,21 @@ export function ago(time, now = Date.now()) {
   return `${Math.round(seconds / 86400)} days ago`;
 }
 
+/** duration shows seconds in at most two units: 42 s, 7 min, 3 h 12 min, 2 d 4 h. */
+export function duration(seconds) {
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 90) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return minutes % 60 ? `${hours} h ${minutes % 60} min` : `${hours} h`;
+  return hours % 24 ? `${Math.floor(hours / 24)} d ${hours % 24} h` : `${hours / 24} d`;
+}
+
+/** moment shows a time in the reader's zone: 24 Nov 2026, 22:38. */
+export function moment(time) {
+  const t = new Date(time);
+  if (!(t > 0)) return "";
+  return t.toLocaleString("en-GB", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
+}
+
 export const ftName = (ft) => ({ "": "–", none: "none", pos: "positives", neg: "negatives", posneg: "positives + negatives" })[ft] ?? ft;

@@ -33,7 +33,13 @@ const groups = [
     { id: "lambda", title: "λ of the transformation", series: ["lambda_pos", "lambda_neg"], read: "Drawn anew in every step. Positives: 1 to 2, where 1 changes nothing. Negatives: 0 to 1, the share of the first of two mixed keys." },
     { id: "lr", title: "Learning rate", series: ["lr"], read: "The learning rate of the schedule." },
     { id: "speed", title: "Speed", series: ["speed"], read: "Images per second, without the evaluations between epochs." },
-    { id: "wait", title: "Waiting for data", series: ["wait"], read: "Seconds of waiting for images between two lines of the log. If this is more than a few percent of the time, use more loader workers (-j) or packed data." },
+    { id: "cpu", title: "Processors", series: ["cpu"], read: "The share of the processors' time that this training uses, of all that it may use. If it is far below 100 %, the training waits for the disk or for other programs. It is measured between two steps: every ten seconds at first, and less often in long trainings. Evaluations between epochs are left out." },
+    { id: "cpu_others", title: "Processors: other programs", series: ["cpu_others"], read: "The share of the processors' time that other programs use." },
+    { id: "memory", title: "Memory", series: ["memory"], read: "The resident memory of the training process, in MiB. It should be level after the first steps." },
+    { id: "memory_free", title: "Memory: free", series: ["memory_free"], read: "What the machine, or the limit of a container, can still give. Near zero, the system ends programs." },
+    { id: "gpu", title: "GPU", series: ["gpu"], read: "The share of the time in which the GPU computed, as nvidia-smi tells it." },
+    { id: "gpu_memory", title: "GPU memory", series: ["gpu_memory"], read: "Memory of the GPU that all programs use, in MiB." },
+    { id: "wait", title: "Waiting for data", series: ["wait"], read: "The share of the time in which the training waits for images. If it is more than a few percent, use more loader workers (-j) or packed data." },
   ]],
 ];
 
@@ -65,6 +71,7 @@ export const read = {
   heat: "Each column is a step, each row a score; bright means that many pairs have it. Click to choose the time. Follow the bright band: positives move up as the encoder learns; the transformation moves them down again and spreads them. The few scores beyond the recorded range are not shown.",
   distribution: "The distributions at the selected step. Where positives and negatives overlap, the encoder still has to learn. Dashed: before the feature transformation. All curves are scaled to the same area.",
   waterfall: "The same distributions as a landscape: score from left to right, steps from back to front, the newest in front. If a ridge moves right, scores rise; a flat, wide ridge is a wide distribution. Drag it or use the arrow keys to turn it.",
+  parallel: "A line is a run: it passes each axis at the value of that option, and ends at its results. Orange lines end high on the last axis, or low if that is the loss. If the lines between an option and the result hardly cross, the option decides the result. Point at a line for its values; click it to choose the run.",
   runs3d: "One statistic over the steps, one run behind the other. It shows the effect of a changed option. Drag it or use the arrow keys to turn it.",
   embedding: "Each mark is an image of the probe set, placed by its features: nearby images are similar to the encoder. Classes that it separates without labels form groups. PCA preserves distances along the two strongest directions; UMAP preserves neighborhoods, so distances between far groups mean little.",
 };

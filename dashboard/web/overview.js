@@ -1,151 +1,202 @@
 // The table of all runs.
 
 import { runsAddress, setting } from "./address.js";
-import { h, s, setText } from "./dom.js";
-import { ago, count, fixed, ftName, number } from "./format.js";
+import { getOptions, mayWrite, saveNotes } from "./api.js";
+import { h, setText } from "./dom.js";
+import { count } from "./format.js";
+import { columns, groupsOf, matches, meanOf, sorted } from "./order.js";
+import { parallel } from "./parallel.js";
+import { row } from "./row.js";
 
-const columns = [
-  ["", "select"], ["Run", "name"], ["State", "state"], ["Method", "method"], ["FT", "ft"], ["Dataset", "dataset"],
-  ["Epoch", "epoch"], ["Loss", "loss"], ["k-NN", "knn"], ["Speed", "speed"],
-];
-
-const find = setting("find", ""), pick = setting("pick", []);
+const find = setting("find", ""), pick = setting("pick", []), sort = setting("sort", ""), group = setting("group", "");
+const which = setting("knn", "best", { valid: (v) => v === "last" }), archived = setting("archived", false);
+const lines = setting("parallel", false);
 
 export function overview() {
   const rows = new Map(); // by run: { el, set }
-  const chosen = new Set(pick.get());
-  const body = h("tbody");
-  const compare = h("a", { class: "button primary", href: "#/", "aria-disabled": "true" }, "Compare");
-  const filter = h("input", { type: "search", placeholder: "Filter by name, method, dataset", "aria-label": "Filter runs", value: find.get(), oninput: () => {
+  const titles = new Map(); // by group: its heading
+  let runs = [], options = [], writes = false, closed = false, known = "";
+
+  const compare = h("a", { class: "button primary", href: "#/" }, "Compare");
+  const archive = h("button", { class: "archive", type: "button", hidden: true, onclick: () => putAway() }, "Archive");
+  const filter = h("input", { type: "search", placeholder: "Filter by name, method, tag", "aria-label": "Filter runs", value: find.get(), oninput: () => {
     find.set(filter.value);
     arrange();
   } });
+  const select = (name, label, entries, value, change) => {
+    const el = h("select", { name, onchange: () => change(el.value) }, entries.map(([v, text]) => h("option", { value: v, selected: v === value }, text)));
+    return h("label", { class: `choice ${name}` }, label, el);
+  };
+  const check = (name, label, at, change) => {
+    const el = h("input", { type: "checkbox", name, checked: at.get(), onchange: () => {
+      at.set(el.checked);
+      change();
+    } });
+    return h("label", { class: "check" }, el, label);
+  };
+  const bar = h("div", { class: "toolbar", role: "group", "aria-label": "Rows" });
   const summary = h("p", { class: "lead", role: "status" }, "Looking for runs");
   const note = h("p", { class: "note", hidden: true });
+  const heads = columns.map((c) => h("th", { scope: "col", class: c.id }, h("button", { type: "button", onclick: () => order(c) }, c.title)));
+  const body = h("tbody");
   const table = h("table", { class: "runs" },
     h("caption", { class: "hidden" }, "Runs"),
-    h("thead", null, h("tr", null, columns.map(([title, name]) => h("th", { scope: "col", class: name }, title || h("span", { class: "hidden" }, "Compare"))))),
-    body);
+    h("thead", null, h("tr", null, h("th", { scope: "col", class: "select" }, h("span", { class: "hidden" }, "Compare")), heads)), body);
   const empty = h("div", { class: "empty", hidden: true });
+  const plot = parallel({ choose, chosen: () => pick.get() });
   const el = h("section", { class: "overview" },
-    h("div", { class: "heading" }, h("div", null, h("h1", null, "Runs"), summary), h("div", { class: "tools" }, filter, compare)),
-    note, table, empty);
+    h("div", { class: "heading" }, h("div", null, h("h1", null, "Runs"), summary), h("div", { class: "tools" }, filter, archive, compare)),
+    note, bar, plot.el, table, empty);
 
   compare.addEventListener("click", (e) => {
-    if (chosen.size === 0) e.preventDefault();
+    if (pick.get().length === 0) e.preventDefault();
   });
 
+  /** order sorts by a column: first the natural way, then the other one, then as the server lists them. */
+  function order(column) {
+    const ways = column.down ? [`-${column.id}`, column.id, ""] : [column.id, `-${column.id}`, ""];
+    sort.set(ways[(ways.indexOf(sort.get()) + 1) % 3]);
+    arrange();
+  }
+
   function choose(id, on) {
-    if (on) chosen.add(id);
-    else chosen.delete(id);
-    pick.set([...chosen]);
-    offer();
+    pick.set(on ? [...new Set([...pick.get(), id])] : pick.get().filter((p) => p !== id));
+    arrange();
   }
 
+  /** offer shows what can be done with the chosen runs. */
   function offer() {
-    setText(compare, chosen.size > 1 ? `Compare ${chosen.size} runs` : "Compare");
-    compare.setAttribute("aria-disabled", String(chosen.size === 0));
-    compare.href = chosen.size ? runsAddress([...chosen]) : "#/";
+    const chosen = pick.get(), mine = runs.filter((r) => chosen.includes(r.id));
+    setText(compare, chosen.length > 1 ? `Compare ${chosen.length} runs` : chosen.length ? "Open" : "Compare");
+    if (chosen.length) {
+      compare.removeAttribute("aria-disabled");
+      compare.href = runsAddress(chosen);
+    } else {
+      compare.setAttribute("aria-disabled", "true");
+      compare.removeAttribute("href");
+    }
+    archive.hidden = !writes || mine.length === 0;
+    setText(archive, mine.length && mine.every((r) => r.remarks.hidden) ? "Restore" : "Archive");
   }
 
-  offer();
-  let order = [];
+  async function putAway() {
+    const mine = runs.filter((r) => pick.get().includes(r.id)), hidden = !mine.every((r) => r.remarks.hidden);
+    try {
+      for (const r of mine) await saveNotes(r.id, { ...r.remarks, hidden });
+    } catch (error) {
+      note.hidden = false;
+      setText(note, error.message);
+      return;
+    }
+    for (const r of mine) r.remarks.hidden = hidden;
+    pick.set([]);
+    tools();
+    arrange();
+  }
+
+  /** tools draws the choices that make sense for the runs. A redraw would lose the focus. */
+  function tools() {
+    const away = runs.filter((r) => r.remarks.hidden).length, tagged = runs.some((r) => r.remarks.tags.length);
+    const has = JSON.stringify([away, tagged, runs.some((r) => r.knn.best), options.map((o) => o.name)]);
+    if (has === known) return;
+    known = has;
+    const groups = [...(tagged ? [["tags", "tag"]] : []), ...options.map((o) => [o.name, o.name])];
+    bar.replaceChildren(...[
+      h("label", { class: "choice order" }, "Sort by", sorter),
+      groups.length > 0 && select("group", "Group by", [["", "nothing"], ...groups], group.get(), (v) => {
+        group.set(v);
+        arrange();
+      }),
+      runs.some((r) => r.knn.best) && select("knn", "k-NN", [["best", "best epoch"], ["last", "last epoch"]], which.get(), (v) => {
+        which.set(v);
+        arrange();
+      }),
+      options.length > 0 && runs.length > 2 && check("parallel", "Parallel coordinates", lines, arrange),
+      away > 0 && check("archived", `Archived (${away})`, archived, arrange),
+    ].filter(Boolean));
+    bar.hidden = runs.length < 2 && away === 0;
+  }
+  const sorter = h("select", { name: "sort", onchange: () => {
+    sort.set(sorter.value);
+    arrange();
+  } }, h("option", { value: "" }, "newest"), columns.map((c) => h("option", { value: c.down ? `-${c.id}` : c.id }, c.title.toLowerCase())));
+
   function arrange() {
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const visible = order.filter((r) => {
-      const text = `${r.id} ${r.method} ${r.ft} ${r.dataset} ${r.arch} ${r.state}`.toLowerCase();
-      return words.every((w) => text.includes(w));
-    });
-    const want = visible.map((r) => rows.get(r.id).el);
+    const visible = sorted(runs.filter((r) => (archived.get() || !r.remarks.hidden) && matches(r, words)), sort.get(), which.get());
+    const chosen = pick.get();
+    const want = [];
+    for (const g of groupsOf(visible, group.get(), options)) {
+      if (g.title) want.push(heading(g));
+      for (const r of g.runs) {
+        rows.get(r.id).set(r, which.get(), chosen.includes(r.id));
+        want.push(rows.get(r.id).el);
+      }
+    }
     // Only rows that are out of place move, because moving a row loses its focus.
     want.forEach((row, i) => {
       if (body.children[i] !== row) body.insertBefore(row, body.children[i] ?? null);
     });
     while (body.children.length > want.length) body.lastChild.remove();
+    heads.forEach((th, i) => {
+      const at = sort.get().replace(/^-/, "") === columns[i].id;
+      if (at) th.setAttribute("aria-sort", sort.get().startsWith("-") ? "descending" : "ascending");
+      else th.removeAttribute("aria-sort");
+    });
+    sorter.value = sort.get();
+    plot.set(lines.get() ? visible : [], options, which.get());
     table.hidden = want.length === 0;
-    empty.hidden = want.length > 0;
-    if (order.length === 0) empty.replaceChildren(...welcome());
-    else empty.replaceChildren(h("p", null, `None of the ${order.length} runs match “${filter.value}”.`));
+    empty.hidden = want.length > 0 || known === "";
+    if (runs.length === 0) empty.replaceChildren(...welcome());
+    else empty.replaceChildren(h("p", null, filter.value ? `None of the ${runs.length} runs match “${filter.value}”.` : "All runs are archived."));
+    offer();
   }
 
+  function heading(g) {
+    if (!titles.has(g.title)) titles.set(g.title, h("tr", { class: "group" }, h("th", { scope: "rowgroup", colspan: columns.length + 1 }, h("span"), " ", h("small"))));
+    const el = titles.get(g.title), [title, about] = el.firstChild.children;
+    setText(title, g.title);
+    setText(about, [`${count(g.runs.length)} ${g.runs.length === 1 ? "run" : "runs"}`, meanOf(g.runs, which.get())].filter(Boolean).join(" · "));
+    return el;
+  }
+
+  async function learn() {
+    try {
+      [options, writes] = await Promise.all([getOptions(), mayWrite()]);
+    } catch {
+      return; // the table works without them
+    }
+    if (closed) return;
+    tools();
+    arrange();
+  }
+
+  let seen = 0;
   return {
     el,
     update(news) {
       document.title = "Runs · contralens";
-      order = news.runs;
-      for (const run of news.runs) {
-        if (!rows.has(run.id)) rows.set(run.id, row(run, chosen.has(run.id), choose));
-        rows.get(run.id).set(run);
-      }
-      const running = news.runs.filter((r) => r.state === "running").length;
-      setText(summary, news.runs.length === 0 ? "" : `${count(news.runs.length)} ${news.runs.length === 1 ? "run" : "runs"}, ${running ? `${running} in progress` : "none in progress"}`);
+      runs = news.runs;
+      for (const run of runs) if (!rows.has(run.id)) rows.set(run.id, row(run, choose));
+      const running = runs.filter((r) => r.state === "running").length;
+      setText(summary, runs.length === 0 ? "" : `${count(runs.length)} ${runs.length === 1 ? "run" : "runs"}, ${running ? `${running} in progress` : "none in progress"}`);
       note.hidden = !news.note;
       setText(note, news.note);
+      tools();
       arrange();
+      if (runs.length !== seen) learn();
+      seen = runs.length;
     },
-    close() {},
+    close() {
+      closed = true;
+      plot.close();
+    },
   };
 }
 
 const welcome = () => [
   h("h2", null, "No runs here yet"),
-  h("p", null, "A run appears as soon as it writes its first line of metrics. Start one with"),
-  h("pre", null, "contralens contrast --method MoCov2 --data_folder photos --record --serve"),
-  h("p", null, "Runs of the PyTorch implementation appear too, once their directory has score_001.npy or a score record."),
+  h("p", null, "A run appears as soon as it starts. For a folder of your own photos:"),
+  h("pre", null, "contralens contrast --config own-folder --data_folder photos --serve"),
+  h("p", null, "Runs of other programs appear too, once they write a score record: recorder.py does so for PyTorch."),
 ];
-
-/** row makes a run's table row; set updates it with a new summary. */
-function row(first, checked, choose) {
-  const cell = (name) => h("td", { class: name });
-  const box = h("input", { type: "checkbox", checked, "aria-label": `Compare ${first.name}`, onchange: () => choose(first.id, box.checked) });
-  const parent = first.id.includes("/") ? first.id.slice(0, first.id.lastIndexOf("/") + 1) : "";
-  const kind = h("span", { class: "kind" });
-  const name = h("th", { scope: "row", class: "name" },
-    h("a", { href: runsAddress([first.id]), title: first.id }, first.name), parent && h("span", { class: "parent" }, parent), kind);
-  const chip = h("span", { class: "chip" });
-  const evidence = h("span", { class: "evidence" });
-  const notes = h("ul", { class: "notes", hidden: true });
-  name.append(notes);
-  const bar = h("span", { class: "fill" });
-  const epochText = h("span");
-  const track = h("span", { class: "track", "aria-hidden": "true" }, bar);
-  const cells = Object.fromEntries(["method", "ft", "dataset", "loss", "knn", "speed"].map((n) => [n, cell(n)]));
-  const lossText = h("span", { class: "value" });
-  const spark = s("svg", { class: "spark", viewBox: "0 0 72 20", "aria-hidden": "true" }, s("path", { d: "" }));
-  cells.loss.append(spark, lossText);
-  const el = h("tr", null, h("td", { class: "select" }, box), name, h("td", { class: "state" }, chip, evidence),
-    cells.method, cells.ft, cells.dataset, h("td", { class: "epoch" }, epochText, track), cells.loss, cells.knn, cells.speed);
-
-  return {
-    el,
-    set(run) {
-      el.dataset.run = run.id;
-      chip.dataset.state = run.state;
-      setText(chip, run.state);
-      setText(evidence, run.state === "running" ? `updated ${ago(run.updated)}` : run.evidence);
-      setText(cells.method, run.method || "–");
-      setText(cells.ft, ftName(run.ft));
-      setText(cells.dataset, run.dataset || "–");
-      setText(kind, [run.method, run.ft && `FT ${run.ft}`, run.dataset].filter(Boolean).join(" · "));
-      setText(epochText, run.epochs ? `${run.epoch} / ${run.epochs}` : run.epoch ? String(run.epoch) : run.step ? `step ${count(run.step)}` : "–");
-      track.hidden = !run.epochs;
-      bar.style.width = `${run.epochs ? Math.min(100, (100 * run.epoch) / run.epochs) : 0}%`;
-      setText(lossText, number(run.loss));
-      spark.firstChild.setAttribute("d", sparkline(run.spark, 72, 20));
-      setText(cells.knn, run.knn === null ? "–" : `${fixed(run.knn, 1)} %`);
-      setText(cells.speed, run.speed === null ? "–" : `${count(run.speed)} img/s`);
-      const text = run.notes.join("\n");
-      if (notes.dataset.text !== text) {
-        notes.dataset.text = text;
-        notes.hidden = run.notes.length === 0;
-        notes.replaceChildren(...run.notes.map((n) => h("li", null, n)));
-      }
-    },
-  };
-}
-
-function sparkline(values, w, height) {
-  if (values.length < 2) return "";
-  const low = Math.min(...values), high = Math.max(...values);
-  return values.map((v, i) => `${i ? "L" : "M"}${((i * w) / (values.length - 1)).toFixed(1)} ${(height - 2 - ((v - low) / (high - low || 1)) * (height - 4)).toFixed(1)}`).join("");
-}

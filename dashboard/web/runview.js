@@ -1,54 +1,82 @@
 // The view of one run, or of several to compare: heading, diagnoses, tabs.
 
-import { overviewAddress, tabAddress } from "./address.js";
+import { about, labels } from "./about.js";
+import { overviewAddress, tabAddress, withRuns } from "./address.js";
 import { getRun } from "./api.js";
 import { curvesTab } from "./curves.js";
 import { h } from "./dom.js";
 import { embeddingTab } from "./embedding.js";
 import { everythingTab } from "./everything.js";
-import { count, fixed, ftName, number } from "./format.js";
 import { histogramsTab } from "./histograms.js";
-import { color } from "./palette.js";
+import { logTab } from "./log.js";
+import { remarks } from "./remarks.js";
+import { saved } from "./saved.js";
 import { settingsTab } from "./settings.js";
 import { waterfallTab } from "./waterfall.js";
 
 const tabs = [
   ["curves", "Curves", curvesTab], ["histograms", "Histograms", histogramsTab], ["3d", "3-D", waterfallTab],
-  ["embedding", "Embedding", embeddingTab], ["settings", "Configuration", settingsTab],
+  ["embedding", "Embedding", embeddingTab], ["log", "Log", logTab], ["settings", "Configuration", settingsTab],
   ["all", "All", everythingTab],
-];
+].filter(([id]) => !(saved && id === "log")); // a saved page has no log
 
 export function runView(first) {
-  const ids = first.runs;
-  let where = first, runs = null, tab = null, closed = false, timer = null, stamps = "";
-  const heading = h("div", { class: "heading" }, h("h1", null, ids.length > 1 ? `Comparing ${ids.length} runs` : ids[0].split("/").pop()));
-  const legend = h("section", { class: "about", "aria-label": ids.length > 1 ? "The runs" : "The run" });
+  const ids = first.runs, several = ids.length > 1;
+  let where = first, runs = null, tab = null, closed = false, timer = null, stamps = "", others = "";
+  const said = several ? null : remarks(ids[0]);
+  const add = h("select", { name: "add", "aria-label": "Compare with another run", hidden: true, onchange: () => {
+    if (add.value) location.hash = withRuns([...ids, add.value]);
+  } });
+  const title = several ? `Comparing ${ids.length} runs` : ids[0].split("/").pop();
+  const heading = h("div", { class: "heading" }, h("div", { class: "titles" }, h("h1", null, title), said?.el), h("div", { class: "tools" }, add));
+  const legend = h("section", { class: "about", "aria-label": several ? "The runs" : "The run", hidden: true });
   const findings = h("section", { class: "findings", "aria-label": "Diagnoses", hidden: true });
-  const nav = h("nav", { class: "tabs", "aria-label": "Views of the run" });
-  const body = h("div", { class: "tab" }, h("p", { class: "empty" }, "Loading the run"));
+  const nav = h("nav", { class: "tabs", "aria-label": "Views of the run", hidden: true }, tabs.map(([id, name]) => h("a", { "data-tab": id }, name)));
+  const body = h("div", { class: "tab" }, h("p", { class: "empty", role: "status" }, "Loading the run"));
   const el = h("article", { class: "run" }, heading, legend, findings, nav, body);
 
   async function load() {
     const answers = await Promise.allSettled(ids.map(getRun));
     if (closed) return;
-    const failed = answers.find((a) => a.status === "rejected");
-    if (failed && !runs) {
-      body.replaceChildren(h("p", { class: "empty" }, failed.reason.message, " ", h("a", { href: overviewAddress() }, "All runs")));
+    const missing = ids.filter((_, i) => answers[i].status === "rejected");
+    if (missing.length > 0) {
+      if (!runs) fail(answers.find((a) => a.status === "rejected").reason, ids.filter((id) => !missing.includes(id)));
       return;
     }
-    if (failed) return;
-    runs = answers.map((a, i) => Object.assign(a.value, { index: i, label: labels(answers)[i] }));
+    const names = labels(answers.map((a) => a.value));
+    runs = answers.map((a, i) => Object.assign(a.value, { index: i, label: names[i] }));
     head();
     if (tab) await tab.refresh(runs);
     else open();
   }
 
+  /** fail says what is wrong with the address, and where the rest of it leads. */
+  function fail(error, rest) {
+    const links = [h("a", { href: overviewAddress() }, "All runs")];
+    if (rest.length > 0) links.unshift(h("a", { href: withRuns(rest) }, rest.length > 1 ? `The other ${rest.length} runs` : rest[0]), " · ");
+    body.replaceChildren(h("div", { class: "empty" }, h("h2", null, "Nothing to show"), h("p", null, `${error.message[0].toUpperCase()}${error.message.slice(1)}.`), h("p", null, links)));
+  }
+
   function head() {
-    document.title = `${ids.length > 1 ? "Comparison" : runs[0].name} · contralens`;
-    legend.replaceChildren(...about(runs).filter(Boolean));
+    document.title = `${several ? "Comparison" : runs[0].name} · contralens`;
+    const text = JSON.stringify(runs.map(({ series, findings: _, clock, ...facts }) => facts));
+    if (legend.dataset.text !== text) legend.replaceChildren(...about(runs)); // a redraw would lose the focus
+    legend.dataset.text = text;
+    legend.hidden = nav.hidden = false;
+    said?.set(runs[0].remarks);
     showFindings();
-    nav.replaceChildren(...tabs.map(([id, title]) => h("a", { "data-tab": id, "aria-current": id === where.tab ? "page" : null }, title)));
+    mark();
     link();
+  }
+
+  const entry = () => tabs.find(([id]) => id === where.tab) ?? tabs[0];
+
+  function mark() {
+    for (const a of nav.children) {
+      if (a.dataset.tab === entry()[0]) a.setAttribute("aria-current", "page");
+      else a.removeAttribute("aria-current");
+    }
+    nav.querySelector("[aria-current]").scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   const link = () => {
@@ -65,18 +93,27 @@ export function runView(first) {
     findings.dataset.text = text;
     findings.replaceChildren(...list.map((f) => {
       const key = `${f.rule} ${f.run.id}`;
-      return h("details", { class: "finding", "data-kind": f.kind, "data-rule": f.rule, "data-key": key, open: opened.has(key) || (runs.length === 1 && f.kind === "warning") },
-        h("summary", null, h("span", { class: "badge" }, f.kind), h("span", null, runs.length > 1 ? `${f.run.label}: ${f.title}` : f.title)),
+      return h("details", { class: "finding", "data-kind": f.kind, "data-rule": f.rule, "data-key": key, open: opened.has(key) || (runs.length === 1 && ["error", "warning"].includes(f.kind)) },
+        h("summary", null, h("span", { class: "badge" }, f.kind), h("span", null, several ? `${f.run.label}: ${f.title}` : f.title)),
         h("p", null, f.text), h("ul", { "aria-label": "Evidence" }, f.evidence.map((e) => h("li", null, e))));
     }));
   }
 
   function open() {
     tab?.close?.();
-    const entry = tabs.find(([id]) => id === where.tab) ?? tabs[0];
-    tab = entry[2](runs);
-    body.replaceChildren(tab.el);
+    const [, name, make] = entry();
+    tab = make(runs);
+    body.replaceChildren(h("h2", { class: "hidden" }, name), tab.el);
     tab.refresh(runs);
+  }
+
+  /** offer lists the runs that are not in the view. */
+  function offer(all) {
+    const rest = all.filter((r) => !ids.includes(r.id) && !r.remarks.hidden).map((r) => r.id);
+    if (rest.join("\n") === others) return;
+    others = rest.join("\n");
+    add.hidden = rest.length === 0;
+    add.replaceChildren(h("option", { value: "" }, several ? "Add a run" : "Compare with"), ...rest.map((id) => h("option", { value: id }, id)));
   }
 
   load();
@@ -92,8 +129,9 @@ export function runView(first) {
       return true;
     },
     update(news) {
+      offer(news.runs);
       const mine = news.runs.filter((r) => ids.includes(r.id));
-      const now = JSON.stringify(mine.map((r) => [r.id, r.step, r.updated, r.state, r.probe, r.notes]));
+      const now = JSON.stringify(mine.map((r) => [r.id, r.step, r.updated, r.state, r.probe, r.notes, r.remarks, r.evaluations]));
       if (stamps && now !== stamps && timer === null) {
         timer = setTimeout(() => {
           timer = null;
@@ -109,40 +147,4 @@ export function runView(first) {
       tab?.close?.();
     },
   };
-}
-
-/** labels returns the names of the runs, with their directories if names are equal. */
-function labels(answers) {
-  const names = answers.map((a) => a.value.name);
-  return answers.map((a, i) => (names.indexOf(names[i]) === names.lastIndexOf(names[i]) ? names[i] : a.value.id));
-}
-
-const facts = (run) => [
-  ["Method", run.method], ["FT", run.ft && ftName(run.ft)], ["Dataset", run.dataset], ["Encoder", run.arch],
-  ["Epoch", run.epochs ? `${run.epoch} / ${run.epochs}` : run.epoch || ""], ["Step", run.last > 0 ? count(run.last) : ""],
-  ["Loss", run.loss === null ? "" : number(run.loss)], ["k-NN", run.knn === null ? "" : `${fixed(run.knn, 1)} %`],
-];
-
-const chip = (run) => h("span", { class: "chip", "data-state": run.state, title: run.evidence }, run.state);
-const notes = (run) => run.notes.length > 0 && h("ul", { class: "notes" }, run.notes.map((n) => h("li", null, n)));
-
-/** about returns the facts of one run as a list, or of several runs as a table. */
-function about(runs) {
-  if (runs.length === 1) {
-    const [run] = runs;
-    return [h("div", { class: "who" }, chip(run), h("span", { class: "evidence" }, run.evidence), run.id !== run.name && h("span", { class: "evidence id" }, run.id)),
-      h("dl", null, facts(run).filter(([, v]) => v).map(([k, v]) => h("div", null, h("dt", null, k), h("dd", { "data-fact": k }, String(v))))), notes(run)];
-  }
-  const names = facts(runs[0]).map(([k]) => k).filter((k, i) => runs.some((r) => facts(r)[i][1]));
-  return [h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "The runs" }, h("table", { class: "facts" },
-    h("thead", null, h("tr", null, ["Run", "State", ...names].map((n) => h("th", { scope: "col" }, n)))),
-    h("tbody", null, runs.map((run) => {
-      const swatch = h("span", { class: "swatch", "aria-hidden": "true" });
-      swatch.style.background = color(run.index);
-      return h("tr", null, h("th", { scope: "row", title: run.id }, h("div", { class: "who" }, swatch, h("span", null, run.label)), notes(run)), h("td", null, chip(run)),
-        names.map((n) => {
-          const value = Object.fromEntries(facts(run))[n], differs = ["Method", "FT", "Dataset", "Encoder"].includes(n) && runs.some((r) => Object.fromEntries(facts(r))[n] !== value);
-          return h("td", { class: differs ? "differs" : null }, String(value || "–"));
-        }));
-    }))))];
 }

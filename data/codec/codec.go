@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"contralens/data/codec/jpeg"
+	"contralens/internal/humanize"
 	"contralens/views"
 )
 
@@ -123,7 +124,7 @@ func decode(file []byte, dst *views.Image, gray Gray16) (damage string, err erro
 
 // NotAnImage adds to err the name of the image file and the formats that are supported.
 func NotAnImage(name string, err error) error {
-	return fmt.Errorf("image %s: want a %s file, but %w", name, Formats, err)
+	return fmt.Errorf("image %s: want a %s file, but %w", humanize.Text(name), Formats, err)
 }
 
 // size reads width and height from a file's header.

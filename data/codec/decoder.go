@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"contralens/internal/humanize"
 	"contralens/views"
 )
 
@@ -58,7 +59,7 @@ func (d *Decoder) Damaged(damage string, name func() string) error {
 	}
 	if d.damaged[kind]++; d.damaged[kind] == 1 && d.Note != nil {
 		d.Note(fmt.Sprintf("image %s: %s; its pixels are read all the same, "+
-			"as are those of further files like it, which are not named", name(), damage))
+			"as are those of further files like it, which are not named", humanize.Text(name()), damage))
 	}
 	return nil
 }

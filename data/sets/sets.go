@@ -14,6 +14,7 @@ import (
 	"contralens/data"
 	"contralens/data/codec"
 	"contralens/data/store"
+	"contralens/internal/humanize"
 )
 
 // Options select a dataset and how to open it.
@@ -47,7 +48,7 @@ const CacheBytes = 1 << 30
 
 func (o Options) note(format string, args ...any) {
 	if o.Note != nil {
-		o.Note(fmt.Sprintf(format, args...))
+		o.Note(humanize.Text(fmt.Sprintf(format, args...)))
 	}
 }
 

@@ -7,8 +7,10 @@ import (
 	"path/filepath"
 
 	"contralens/config"
+	"contralens/data"
 	"contralens/eval"
 	"contralens/features"
+	"contralens/nn"
 	"contralens/rundir"
 	"contralens/setup"
 )
@@ -37,16 +39,30 @@ func knn(ctx context.Context, c config.KNN, o Options) (rundir.Result, error) {
 	if err != nil {
 		return rundir.Result{}, err
 	}
-	vote := eval.Vote{K: c.Neighbors, Temperature: c.KNNTemperature, Standardize: c.Standardize}
-	accuracy, err := eval.KNNAccuracy(e.Model, bank, queries, vote, features.Options{
-		Size: c.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: c.Precision == "bf16",
-		Progress: o.Features, Context: ctx,
-	})
+	bank, queries, said := setup.HoldOut(bank, queries)
+	if said != "" {
+		o.note("%s", said)
+	}
+	p := &neighborVote{c, o, bank, queries, eval.Vote{K: c.Neighbors, Temperature: c.KNNTemperature, Standardize: c.Standardize}}
+	accuracy, err := p.accuracy(ctx, e.Model)
 	if err != nil {
 		return rundir.Result{}, err
 	}
 	metrics := map[string]any{
 		"top1": accuracy, "k": c.Neighbors, "temperature": c.KNNTemperature, "standardized": c.Standardize,
+		"chance": eval.Chance(queries), "train_images": bank.Len(), "test_images": queries.Len(),
+	}
+	if said != "" {
+		metrics["held_out"] = true
+	}
+	beside := fmt.Sprintf("chance %.2f %%", metrics["chance"])
+	untrained, known, err := p.untrained(ctx, e)
+	if err != nil {
+		return rundir.Result{}, err
+	}
+	if known {
+		metrics["untrained"] = untrained
+		beside = fmt.Sprintf("untrained %.2f %%, %s", untrained, beside)
 	}
 	result := e.result("knn", bank.Name(), metrics, c.Seed, config.Values(&c))
 	if dir := filepath.Dir(c.Ckpt); c.Ckpt != "" && rundir.IsRun(dir) {
@@ -58,9 +74,52 @@ func knn(ctx context.Context, c config.KNN, o Options) (rundir.Result, error) {
 	if c.Standardize {
 		features = " of standardized features"
 	}
-	o.line(fmt.Sprintf("k-NN top-1%s: %.2f %% (%d neighbors, τ %v; %d training images, %d test images)",
-		features, accuracy, c.Neighbors, c.KNNTemperature, bank.Len(), queries.Len()))
+	o.line(fmt.Sprintf("k-NN top-1%s: %.2f %% (%s)\n%d neighbors, τ %v; %d training images, %d test images",
+		features, accuracy, beside, c.Neighbors, c.KNNTemperature, bank.Len(), queries.Len()))
 	return result, o.result(result)
+}
+
+// neighborVote is a k-NN evaluation of networks on the same images.
+type neighborVote struct {
+	config.KNN
+	Options
+	bank, queries data.Dataset
+	vote          eval.Vote
+}
+
+func (p *neighborVote) accuracy(ctx context.Context, m *nn.Model) (float64, error) {
+	accuracy, err := eval.KNNAccuracy(m, p.bank, p.queries, p.vote, features.Options{
+		Size: p.InputRes, Batch: p.BatchSize, Workers: p.Workers, BF16: p.Precision == "bf16",
+		Progress: p.Features, Context: ctx,
+	})
+	if stopped(ctx, err) {
+		err = ErrStopped
+	}
+	return accuracy, err
+}
+
+// fewImages is the number of images up to which an untrained network is evaluated, too,
+// unless the user decides.
+const fewImages = 20_000
+
+// untrained returns the accuracy of the encoder's network before training, if it is asked
+// for and e is not untrained itself.
+func (p *neighborVote) untrained(ctx context.Context, e *evaluatedEncoder) (accuracy float64, known bool, err error) {
+	images := p.bank.Len() + p.queries.Len()
+	switch {
+	case p.Ckpt == "" || !p.Untrained:
+		return 0, false, nil
+	case images > fewImages && !p.Set["untrained"]:
+		p.note("an untrained network is not evaluated beside it, because of %d images; --untrained does", images)
+		return 0, false, nil
+	}
+	model, err := nn.New(e.Model.Config, p.Seed)
+	if err != nil {
+		return 0, false, err
+	}
+	defer model.Free()
+	accuracy, err = p.accuracy(ctx, model)
+	return accuracy, err == nil, err
 }
 
 func isFile(path string) bool {

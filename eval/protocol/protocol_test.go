@@ -85,7 +85,9 @@ func TestRefusals(t *testing.T) {
 	if _, err := protocol.Linear(context.Background(), c, o); err == nil || !strings.Contains(err.Error(), "has 3 classes") {
 		t.Errorf("got %v", err)
 	}
-	c = probeOptions(t, images+"/val", "untested")
+	single := colorFolder(1)
+	defer os.RemoveAll(single)
+	c = probeOptions(t, single+"/val", "untested") // no class has an image to hold out
 	if _, err := protocol.Linear(context.Background(), c, protocol.Options{Begin: o.Begin}); err == nil || !strings.Contains(err.Error(), "to test on") {
 		t.Errorf("got %v", err)
 	}

@@ -30,6 +30,7 @@ type session struct {
 	Options
 	encoder     *evaluatedEncoder
 	train, test data.Dataset
+	heldOut     string            // a sentence about test images that are held out; "" for a test split
 	counts      []int             // training images per class
 	classes     []string          // names of the outputs
 	values      map[string]string // all options, as typed on the command line
@@ -48,6 +49,9 @@ func openSession(ctx context.Context, c *config.Classifier, o Options, w config.
 		return nil, err
 	}
 	if k.train, k.test, err = setup.Datasets(ctx, c.Data, o.Note); err == nil {
+		if k.train, k.test, k.heldOut = setup.HoldOut(k.train, k.test); k.heldOut != "" {
+			k.note("%s", k.heldOut)
+		}
 		err = k.fit(nClass)
 	}
 	if stopped(ctx, err) {
@@ -123,8 +127,8 @@ func (k *session) fit(nClass int) error {
 		return fmt.Errorf("--data_folder %s: want images in folders of at least 2 classes, got %d; a classifier learns "+
 			"from labels", k.DataFolder, n)
 	case k.test == nil:
-		return fmt.Errorf("--data_folder %s: want a val/ or test/ folder beside train/ to test on, found none in dataset %s",
-			k.DataFolder, k.train.Name())
+		return fmt.Errorf("--data_folder %s: want a val/ or test/ folder beside train/ to test on, or classes of at least 2 images, "+
+			"found neither in dataset %s", k.DataFolder, k.train.Name())
 	case nClass > 0 && nClass < n:
 		return fmt.Errorf("--n_class %d: dataset %s has %d classes; use --n_class %d, or omit it",
 			nClass, k.train.Name(), n, n)

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -65,9 +66,13 @@ func (k *session) resume(r *classify.Run) error {
 	return nil
 }
 
-// stop reports that ctx ended outside of the training, when there is no state to save.
+// stop reports that ctx ended outside of the training, when there is no state to save. Any
+// other error goes to the log.
 func (k *session) stop(ctx context.Context, err error) error {
 	if !stopped(ctx, err) {
+		if err != nil && !errors.Is(err, ErrStopped) {
+			fmt.Fprintln(k.log, rundir.FailedLine(err))
+		}
 		return err
 	}
 	k.print("stopped outside of training; resume with the same command and --resume auto")
@@ -94,6 +99,7 @@ func (k *session) finish(protocol string, s eval.Scores, metrics map[string]any)
 	for _, line := range summary(protocol, s, k.classes) {
 		k.print("%s", line)
 	}
+	k.print("chance: %.2f %%, the most frequent class of %d test images", all["chance"], k.test.Len())
 	k.print("results: %s", filepath.Join(k.dir, rundir.ResultsFile))
 	return r, k.result(r)
 }
@@ -108,7 +114,10 @@ func (k *session) metrics(s eval.Scores) map[string]any {
 	}
 	m := map[string]any{
 		"top1": s.Top1, "top5": s.Top5, "loss": s.Loss, "per_class": perClass,
-		"train_images": k.train.Len(), "test_images": k.test.Len(),
+		"train_images": k.train.Len(), "test_images": k.test.Len(), "chance": eval.Chance(k.test),
+	}
+	if k.heldOut != "" {
+		m["held_out"] = true
 	}
 	addShots(m, s.Shots)
 	return m
