@@ -118,6 +118,7 @@ func (l *looking) open(ctx context.Context) error {
 	note := func(s string) { l.report.Notes = append(l.report.Notes, s) }
 	p, err := sets.Open(ctx, sets.Options{
 		Name: l.Dataset, Folder: l.folder, Imagenet100Path: l.Classes, CacheBytes: -1, Note: note,
+		Test: sets.TestIfSound,
 	})
 	if err != nil {
 		var wrong *sets.OptionError
