@@ -7,7 +7,7 @@ type Encoder struct {
 	_         struct{} `group:"network" everyday:"true"`
 	Ckpt      string   `flag:"ckpt" repeat:"true" help:"checkpoint of the encoder, from this or another program"`
 	UseEMA    bool     `flag:"use_ema" help:"use the key encoder's weights"`
-	Prefix    string   `flag:"prefix" help:"name prefix of the encoder to take, such as module.encoder_q, if a checkpoint has several"`
+	Prefix    string   `flag:"prefix" everyday:"false" help:"name prefix of the encoder to take, such as module.encoder_q, if a checkpoint has several"`
 	Strict    bool     `flag:"strict" repeat:"true" help:"require the checkpoint's tensors to match the network exactly"`
 	Arch      string   `flag:"arch" default:"resnet50" help:"architecture, in place of the checkpoint's"`
 	Width     float64  `flag:"width" default:"1" help:"factor on the number of channels, in place of the checkpoint's"`
