@@ -79,6 +79,7 @@ function accuracies(el, run, which) {
   if (knn) lines.push([`${fixed(knn.value, 1)} %`, `k-NN, epoch ${knn.epoch}`]);
   for (const e of run.evaluations) lines.push([`${fixed(e.value, 1)} %`, e.protocol]);
   if (lines.length === 0) lines.push(["–", untrained === null ? "" : `untrained ${fixed(untrained, 1)} %`]);
+  el.classList.toggle("none", !knn && run.evaluations.length === 0 && untrained === null);
   el.title = untrained === null ? "" : `k-NN of the untrained network: ${fixed(untrained, 1)} %`;
   fillList(el, lines.map((l) => l.join(" ")), () => lines.map(([value, of]) => h("span", { class: "result" }, h("span", { class: "number" }, value), h("span", { class: "aside" }, of))));
 }
