@@ -72,7 +72,7 @@ func extractFeatures(c *config.Features, set map[string]bool, dir string) error 
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d images, %d features each: %s\n", d.Len(), e.Model.FeatureDim(), c.Out)
+	fmt.Fprintf(cli.Out, "%d images, %d features each: %s\n", d.Len(), e.Model.FeatureDim(), c.Out)
 	if bad > 0 {
 		printNote(fmt.Sprintf("%d images could not be read: their features are NaN", bad))
 	}

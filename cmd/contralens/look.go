@@ -84,13 +84,13 @@ func lookAt(folder string, c config.Look) error {
 			return fmt.Errorf("%s: %w", c.Recipe, err)
 		}
 	}
-	if err := r.WriteSummary(os.Stdout); err != nil {
+	if err := r.WriteSummary(cli.Out); err != nil {
 		return err
 	}
 	if c.Recipe != "" {
-		fmt.Println("recipe:", c.Recipe)
+		fmt.Fprintln(cli.Out, "recipe:", c.Recipe)
 	}
-	fmt.Println("page:", c.Out)
+	fmt.Fprintln(cli.Out, "page:", c.Out)
 	if c.Open {
 		browser.Open(c.Out)
 	}

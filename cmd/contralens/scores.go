@@ -50,7 +50,7 @@ implementation writes.`,
 			}
 			files, err := viz.Plot(runs, out, o)
 			for _, f := range files {
-				fmt.Println(f)
+				fmt.Fprintln(cli.Out, f)
 			}
 			return err
 		},

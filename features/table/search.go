@@ -135,5 +135,9 @@ func embed(
 			"meaningless unless the two agree",
 			c.Ckpt, c.In, meta["checkpoint"]))
 	}
-	return features.Embed(e.Model, img, e.Options), nil
+	f, err := features.Embed(e.Model, img, e.Options)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return f, nil
 }
