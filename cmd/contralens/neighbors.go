@@ -48,7 +48,7 @@ func neighborsCommand() *cobra.Command {
 func neighbors(c *config.Neighbors, set map[string]bool, path string) error {
 	found, folder, err := table.Search(*c, set, path, printNote)
 	if errors.Is(err, table.ErrNoEncoder) {
-		return cli.Wrong(err)
+		return cli.Wrong(fmt.Errorf("%w; name it with --ckpt", err))
 	}
 	if err != nil {
 		return err
