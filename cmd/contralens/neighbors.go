@@ -48,7 +48,7 @@ func neighborsCommand() *cobra.Command {
 func neighbors(c *config.Neighbors, set map[string]bool, path string) error {
 	found, folder, err := table.Search(*c, set, path, printNote)
 	if errors.Is(err, table.ErrNoEncoder) {
-		return cli.Wrong(err)
+		return cli.Wrong(fmt.Errorf("%w; name it with --ckpt", err))
 	}
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func neighbors(c *config.Neighbors, set map[string]bool, path string) error {
 
 // drawNeighbors writes a contact sheet with the query first.
 func drawNeighbors(out, query, folder string, found []table.Neighbor) error {
-	img, err := sets.ReadImage(context.Background(), store.Disk{}, query)
+	img, err := sets.ReadImage(context.Background(), store.Disk{}, query, nil)
 	if err != nil {
 		return err
 	}

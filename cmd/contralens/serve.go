@@ -24,8 +24,8 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve [DIR]",
 		Short: "Show trainings in the browser, live",
-		Long: "Show all runs in DIR (./save) in the browser, with live updates. It changes no files " +
-			"except the notes that you write on the page.",
+		Long: `Show all runs in DIR (./save) in the browser, with live updates. It changes no files
+except the notes that you write on the page.`,
 		Example: `  contralens serve
   contralens serve experiments --address 9000
   # also for other machines; the printed address contains a token
