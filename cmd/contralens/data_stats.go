@@ -82,7 +82,7 @@ func stats(folder string, c config.DataStats) error {
 
 func printStats(s pack.Stats) {
 	row := func(name, format string, args ...any) { fmt.Printf("  %-12s %s\n", name, fmt.Sprintf(format, args...)) }
-	fmt.Printf("%s: %d images\n", s.Split, s.Images)
+	fmt.Printf("%s: %s\n", s.Split, humanize.Count(s.Images, "image"))
 	if s.PerClass != nil {
 		row("classes", "%d, of %s images", s.Classes, *s.PerClass)
 		if s.PerClass.Min < s.PerClass.Max {

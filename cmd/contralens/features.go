@@ -14,6 +14,7 @@ import (
 	"contralens/data/sets"
 	"contralens/data/store"
 	"contralens/features/table"
+	"contralens/internal/humanize"
 	"contralens/setup"
 	"contralens/train"
 )
@@ -72,7 +73,7 @@ func extractFeatures(c *config.Features, set map[string]bool, dir string) error 
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d images, %d features each: %s\n", d.Len(), e.Model.FeatureDim(), c.Out)
+	fmt.Printf("%s, %d features each: %s\n", humanize.Count(d.Len(), "image"), e.Model.FeatureDim(), c.Out)
 	if bad > 0 {
 		printNote(fmt.Sprintf("%d images could not be read: their features are NaN", bad))
 	}
