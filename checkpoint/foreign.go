@@ -99,7 +99,22 @@ func (r *reader) foreign(o *pickle.Object) (any, error) {
 	case len(o.List.Items) > 0:
 		return r.list(o.List.Items)
 	}
+	if o.Class == "__builtin__.getattr" || o.Class == "builtins.getattr" { // such as an enumeration's member
+		if class, ok := attribute(o.Args); ok {
+			return nil, pass("%.60s of the class %.100s", o.Args[1], class)
+		}
+	}
 	return nil, pass("an object of the class %.100s", o.Class)
+}
+
+// attribute returns the class in the arguments of getattr(class, name).
+func attribute(args pickle.Tuple) (class pickle.Class, ok bool) {
+	if len(args) != 2 {
+		return "", false
+	}
+	class, ok = args[0].(pickle.Class)
+	_, named := args[1].(string)
+	return class, ok && named
 }
 
 // key returns the key of an entry: a string or an int. Keys of other types become text.
@@ -135,8 +150,11 @@ func (r *reader) key(k any) (key any, plain bool) {
 }
 
 // encoded returns the bytes of a call of _codecs.encode, the form of bytes in protocol 2:
-// a string with one letter per byte.
+// a string with one letter per byte. No bytes are a call of the class without arguments.
 func encoded(o *pickle.Object) ([]byte, bool) {
+	if (o.Class == "__builtin__.bytes" || o.Class == "builtins.bytes") && len(o.Args) == 0 {
+		return []byte{}, true
+	}
 	if o.Class != "_codecs.encode" || len(o.Args) != 2 || o.Args[1] != "latin1" {
 		return nil, false
 	}

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"contralens/checkpoint/pickle"
 )
@@ -39,6 +40,9 @@ func (r *reader) array(function string, o *pickle.Object) (any, error) {
 	sizes, err := ints(shape)
 	if err != nil {
 		return nil, err
+	}
+	if slices.Contains(sizes, 0) && slices.Min(sizes) == 0 {
+		return &Tensor{Dtype: s.dtype, Shape: sizes}, nil
 	}
 	strides, count := make([]int, len(sizes)), 1
 	for k := range sizes {

@@ -46,7 +46,7 @@ type Objective struct {
 	K            int      `flag:"nce_k" short:"k" default:"65536" legend:"K" help:"number of negatives, which is the length of the queue"`
 	BankMomentum float64  `flag:"nce_m" short:"m" default:"0.5" name:"contrast=19" help:"momentum of the memory bank"`
 	Temperature  float64  `flag:"nce_t" short:"t" default:"0.07" preset:"true" legend:"τ" help:"temperature τ"`
-	Alpha        float64  `flag:"alpha" default:"0.999" legend:"m" help:"momentum of the key encoder"`
+	Alpha        float64  `flag:"alpha" default:"0.999" legend:"alpha" help:"momentum of the key encoder"`
 }
 
 // FeatureTransform are the options of the paper's feature transformation, as typed.

@@ -44,28 +44,18 @@ func Lookup(name string) (f Field, ok bool) {
 	return f, ok
 }
 
-// DefaultsOf returns the defaults of a command's options, as typed. It is nil if the options
-// of the command are in no record.
-func DefaultsOf(command string) map[string]string {
-	switch command {
-	case "contrast":
-		c := DefaultContrast()
-		return Values(&c)
-	case "linear":
-		c := DefaultLinear()
-		return Values(&c)
-	case "finetune":
-		c := DefaultFinetune()
-		return Values(&c)
-	case "supervised":
-		c := DefaultSupervised()
-		return Values(&c)
-	case "knn":
-		c := DefaultKNN()
-		return Values(&c)
+// DefaultsOf returns the defaults of a command's options, as typed, to be read only. It is
+// nil if the options of the command are in no record.
+func DefaultsOf(command string) map[string]string { return defaults()[command] }
+
+var defaults = sync.OnceValue(func() map[string]map[string]string {
+	contrast, linear, finetune := DefaultContrast(), DefaultLinear(), DefaultFinetune()
+	supervised, knn := DefaultSupervised(), DefaultKNN()
+	return map[string]map[string]string{
+		"contrast": Values(&contrast), "linear": Values(&linear), "finetune": Values(&finetune),
+		"supervised": Values(&supervised), "knn": Values(&knn),
 	}
-	return nil
-}
+})
 
 // Apply sets the options that a record names. It skips names that config does not have.
 func Apply(config any, record map[string]string) error {

@@ -50,6 +50,21 @@ func TestOptionsAreClassified(t *testing.T) {
 	}
 }
 
+// Each command whose options are in records has defaults of all of them.
+func TestDefaultsOf(t *testing.T) {
+	for command, c := range commands() {
+		if got, want := len(DefaultsOf(command)), len(Values(c)); got != want {
+			t.Errorf("%s: %d defaults, want %d", command, got, want)
+		}
+	}
+	if got := DefaultsOf("linear")["lr_decay_epochs"]; got != "60,80" {
+		t.Errorf("the milestones of linear are %q, want its own", got)
+	}
+	if DefaultsOf("doctor") != nil {
+		t.Error("doctor has no records")
+	}
+}
+
 // A mistyped tag would have no effect.
 func TestTagsAreKnown(t *testing.T) {
 	known := []string{"flag", "short", "alias", "default", "help", "name", "group", "everyday", "runtime", "repeat", "preset", "reference", "grows", "legend", "ignored", "hides"}

@@ -14,13 +14,17 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// TestAccessibility: axe-core finds no serious problem in any view, in dark and light,
+// TestAccessibility: axe-core finds no problem that is more than minor in any view, in dark and light,
 // on a desktop and on a phone, where nothing is wider than the screen.
 func TestAccessibility(t *testing.T) {
 	dir, _, _ := twoRuns(t)
 	newRun(t, filepath.Join(dir, longName), nil).train(t, 20)
 	write(t, filepath.Join(dir, "broken", "run.json"), "{")
 	write(t, filepath.Join(dir, "broken", "metrics.jsonl"), "?\n")
+	for _, run := range []string{"plain", "ft"} {
+		write(t, filepath.Join(dir, run, "log.txt"), "note: a note\nfailed: an error\n")
+	}
+	write(t, filepath.Join(dir, "ft", "notes.json"), `{"text": "a note", "tags": ["paper"]}`)
 	server := serve(t, dir)
 	views := []struct{ hash, ready string }{
 		{"#/", `document.querySelectorAll("tbody tr").length === 4`},
@@ -30,7 +34,11 @@ func TestAccessibility(t *testing.T) {
 		{runHash("3d", "ft"), `document.querySelector("[data-chart='3d'] svg")`},
 		{runHash("embedding", "ft") + "&image=17", `document.querySelector(".classes li") && document.querySelector(".neighbor")`},
 		{runHash("all", "plain"), `document.querySelector(".part [data-chart='3d'] svg")`},
+		{runHash("log", "plain", "ft"), `document.querySelectorAll(".log pre:not([hidden])").length === 2`},
+		{runHash("settings", "ft"), `document.querySelector(".changed")`},
 		{runHash("settings", "plain", "ft", longName), `document.querySelector(".options .differs")`},
+		{runHash("curves", "nowhere", "ft"), `document.querySelector(".empty h2")`},
+		{"#/?parallel=1&group=mixnorm", `document.querySelector(".parallel svg") && document.querySelector("tr.group")`},
 	}
 	source := axe(t)
 	for _, l := range []look{{1280, 860, false, false}, {1280, 860, true, false}, {390, 844, false, true}, {390, 844, true, true}} {
@@ -45,7 +53,7 @@ func TestAccessibility(t *testing.T) {
 			p.until(v.ready)
 			p.do(js(`window.report = null; document.querySelectorAll("details").forEach((d) => { d.open = d.className !== "menu"; });
 				axe.run(document, {resultTypes: ["violations"], runOnly: ` + rules + `}).then((r) => {
-					window.report = r.violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) => v.id + ": " + v.help + ": " + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160) + " " + n.any.map((a) => a.message).join("; ").slice(0, 200)).join(" | "));
+					window.report = r.violations.filter((v) => ["moderate", "serious", "critical"].includes(v.impact)).map((v) => v.id + ": " + v.help + ": " + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160) + " " + n.any.map((a) => a.message).join("; ").slice(0, 200)).join(" | "));
 				}, (e) => { window.report = [String(e)]; })`))
 			p.until("window.report")
 			if found := eval[[]string](p, "window.report"); len(found) > 0 {

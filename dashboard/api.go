@@ -66,10 +66,7 @@ func (s *Server) overview() overview {
 		return a.ID < b.ID
 	})
 	shareEvaluations(o.Runs, s.path)
-	for i, sum := range o.Runs { // the first rows are seen first
-		if time.Since(now) < judging {
-			runs[sum.ID].judge(now)
-		}
+	for i, sum := range o.Runs {
 		o.Runs[i] = runs[sum.ID].judged(sum)
 	}
 	s.mu.Lock()

@@ -15,8 +15,10 @@ import (
 // [step, value], in ascending order of both. The time is that of training: evaluations and
 // pauses do not count.
 type clock struct {
-	Epochs  [][2]float64 `json:"epochs"`  // [step, complete epochs]
-	Seconds [][2]float64 `json:"seconds"` // [step, seconds]; in a run's metrics, seconds per image of the steps since the row before
+	Epochs [][2]float64 `json:"epochs"` // [step, complete epochs]
+	// Seconds is [step, seconds]. In a run's metrics it is [step, seconds per image] of the
+	// steps since the row before.
+	Seconds [][2]float64 `json:"seconds"`
 }
 
 // clockRows is the number of rows of each kind that the page gets.
@@ -66,7 +68,9 @@ func (c *clock) epochs(numbers []record.Bin) {
 	if len(c.Epochs) > 0 || len(numbers) == 0 {
 		return
 	}
-	whole := !slices.ContainsFunc(numbers, func(b record.Bin) bool { return b.Min == b.Max && b.Mean != math.Trunc(b.Mean) })
+	whole := !slices.ContainsFunc(numbers, func(b record.Bin) bool {
+		return b.Min == b.Max && b.Mean != math.Trunc(b.Mean)
+	})
 	first, last := min(1, numbers[0].Min), numbers[0].Min
 	for _, b := range numbers {
 		switch {

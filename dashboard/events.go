@@ -96,11 +96,13 @@ func (s *Server) watch(ctx context.Context) {
 	var last []byte
 	for {
 		start := time.Now()
-		b, err := json.Marshal(s.overview())
+		now := s.overview()
+		b, err := json.Marshal(now)
 		if err == nil && !bytes.Equal(b, last) {
 			s.events.send(b)
 			last = b
 		}
+		s.judge(now.Runs, time.Now())
 		select {
 		case <-ctx.Done():
 			return

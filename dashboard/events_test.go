@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -77,6 +78,40 @@ func TestLastWords(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+// TestEnd: a page whose server ends says so, with the last state of its runs, and follows the
+// next server at the same address.
+func TestEnd(t *testing.T) {
+	dir := t.TempDir()
+	f := newRun(t, filepath.Join(dir, "run"), map[string]string{"epochs": "1"})
+	f.train(t, 90)
+	l, err := Listen("127.0.0.1:0")
+	check(t, err)
+	address := l.Addr().String()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	begin := func(ctx context.Context, l net.Listener) {
+		go func() {
+			done <- Serve(ctx, l, Options{Dir: dir, LastWords: "The training has ended."}, func(string) {})
+		}()
+	}
+	begin(ctx, l)
+	p := open(t, &httptest.Server{URL: "http://" + address}, "", desktop)
+	p.until(`document.querySelector("#live").textContent === "live" && document.querySelector(".chip").textContent === "running"`)
+	f.train(t, 10)
+	cancel()
+	check(t, <-done)
+	p.until(`document.querySelector("#words").textContent === "The training has ended." && document.querySelector("#live").textContent === "ended"`)
+	p.until(`document.querySelector(".chip").textContent === "finished"`)
+	p.shot("ended")
+	l, err = Listen(address)
+	check(t, err)
+	ctx, cancel = context.WithCancel(t.Context())
+	begin(ctx, l)
+	p.within(20*time.Second, `document.querySelector("#live").textContent === "live" && document.querySelector("#words").hidden`)
+	cancel()
+	check(t, <-done)
 }
 
 // TestServe: the printed address works, with a token if others can connect, and

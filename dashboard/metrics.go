@@ -20,7 +20,16 @@ var metricSeries = []struct {
 	{"lr", "Learning rate", "learning rate", func(m rundir.Metrics) *float64 { return m.Rate }},
 	{"knn", "k-NN accuracy", "top-1, %", func(m rundir.Metrics) *float64 { return m.KNN }},
 	{"speed", "Speed", "images/s", func(m rundir.Metrics) *float64 { return m.Speed }},
-	{"wait", "Waiting for data", "seconds per line", func(m rundir.Metrics) *float64 { return m.Wait }},
+	{"wait", "Waiting for data", "% of the time", waiting},
+}
+
+// waiting returns the share of the time since the last line in which the training waited for
+// images, in percent.
+func waiting(m rundir.Metrics) *float64 {
+	if m.Wait == nil || m.Compute == nil || *m.Wait+*m.Compute <= 0 {
+		return nil
+	}
+	return new(100 * *m.Wait / (*m.Wait + *m.Compute))
 }
 
 // systemSeries lists the values of system.jsonl that are shown.

@@ -46,7 +46,8 @@ func wholePage(data []byte, about string) (string, error) {
 		return "", err
 	}
 	for _, name := range names {
-		modules["contralens/"+name] = dataURI("text/javascript", []byte(imported.ReplaceAllString(read(name), "${1}contralens/$2")))
+		module := imported.ReplaceAllString(read(name), "${1}contralens/$2")
+		modules["contralens/"+name] = dataURI("text/javascript", []byte(module))
 	}
 	imports, err := json.Marshal(map[string]any{"imports": modules})
 	if err != nil {
@@ -72,7 +73,8 @@ func wholePage(data []byte, about string) (string, error) {
 	replace(`href="icon.svg"`, fmt.Sprintf("href=%q", dataURI("image/svg+xml", []byte(read("icon.svg")))))
 	replace(`<meta charset="utf-8">`, `<meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="`+pagePolicy+`">`)
-	replace(`<script src="lib/uPlot.iife.min.js" defer></script>`, "<script>"+inline(read("lib/uPlot.iife.min.js"))+"</script>")
+	replace(`<script src="lib/uPlot.iife.min.js" defer></script>`,
+		"<script>"+inline(read("lib/uPlot.iife.min.js"))+"</script>")
 	replace(`<script src="app.js" type="module"></script>`, `<script type="importmap">`+string(imports)+`</script>
 <script type="text/plain" id="umap-worker">`+inline(worker)+`</script>
 <script type="text/plain" id="saved">`+base64.StdEncoding.EncodeToString(data)+`</script>

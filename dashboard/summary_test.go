@@ -17,7 +17,7 @@ func summaryOf(t *testing.T, dir, id string) Summary {
 	s, err := New(Options{Dir: dir})
 	check(t, err)
 	defer s.Close()
-	s.overview()
+	s.judge(s.overview().Runs, time.Now())
 	runs := s.overview().Runs
 	i := slices.IndexFunc(runs, func(r Summary) bool { return r.ID == id })
 	if i < 0 {

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// judging is how long a look at all runs may diagnose runs. The rest waits for the
-	// next look, so that many runs do not delay the page.
+	// judging is how long the check of the files may diagnose runs. The rest waits for the
+	// next check, so that many runs do not delay the page.
 	judging = 60 * time.Millisecond
 	// opinion is how long the diagnoses of a growing run stay.
 	opinion = 10 * time.Second
@@ -19,6 +19,18 @@ type verdict struct {
 	badges []Badge
 	print  string // fingerprint of the files; empty: not diagnosed yet
 	at     time.Time
+}
+
+// judge diagnoses runs for the next overview, the first rows first, which are seen first.
+func (s *Server) judge(rows []Summary, now time.Time) {
+	for _, row := range rows {
+		if time.Since(now) > judging {
+			return
+		}
+		if r, err := s.get(row.ID); err == nil {
+			r.judge(now)
+		}
+	}
 }
 
 // judge diagnoses a run for the overview, if its files have changed since the last time.

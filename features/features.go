@@ -8,7 +8,9 @@ package features
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"math"
 
 	"contralens/data"
 	"contralens/data/loader"
@@ -53,7 +55,7 @@ func Compute(m *nn.Model, d data.Dataset, o Options) (features *torch.Tensor, la
 
 // EachBatch computes features as Compute does and calls use with each batch of them,
 // [n, D] on the network's device. The features and the batch are valid during the call
-// only. An error of the call stops the work.
+// only. An error of the call stops the work, as do features that are NaN or infinite.
 func EachBatch(
 	m *nn.Model, d data.Dataset, o Options, each func(features *torch.Tensor, b *loader.ViewBatch) error,
 ) error {
@@ -80,7 +82,10 @@ func EachBatch(
 		torch.NoGrad(func() {
 			torch.Scoped(func() {
 				x := torch.FromFloat32(b.Samples.Values[0], append([]int{b.N}, spec.Shape()...)...).ToDevice(m.Config.Device)
-				err = each(Frozen(m, o.BF16)(x), b)
+				f := Frozen(m, o.BF16)(x)
+				if err = finite(f, func(row int) string { return d.Path(b.Indices[row]) }); err == nil {
+					err = each(f, b)
+				}
 			})
 		})
 		if err != nil {
@@ -92,6 +97,22 @@ func EachBatch(
 			o.Progress(done, d.Len())
 		}
 	}
+}
+
+// finite returns an error that names the first image whose row of features f [n, D] is NaN
+// or infinite.
+func finite(f *torch.Tensor, path func(row int) string) error {
+	if torch.AllFinite([]*torch.Tensor{f}) {
+		return nil
+	}
+	dim := f.Shape()[1]
+	for i, v := range f.Float32s() {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			return fmt.Errorf("image %s: want finite features, but the network gives %v (first in feature %d): its weights are "+
+				"too large, or running variances of its batch norm are below 0; use an earlier checkpoint", path(i/dim), v, i%dim)
+		}
+	}
+	return nil // a sum that overflows
 }
 
 // View converts a view to the network's colors: YDbDr for the two encoders of CMC.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"contralens/data/loader"
@@ -69,9 +70,33 @@ func TestCompute(t *testing.T) {
 			for i := range d.Len() {
 				var img views.Image
 				d.Image(context.Background(), i, &img)
-				golden.Near(t, fmt.Sprintf("batch %d, image %d", batch, i), all[i*dim:(i+1)*dim], Embed(m, &img, o), 1e-5)
+				alone, err := Embed(m, &img, o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				golden.Near(t, fmt.Sprintf("batch %d, image %d", batch, i), all[i*dim:(i+1)*dim], alone, 1e-5)
 			}
 			f.Free()
+		}
+	})
+}
+
+// Features that are not finite are an error that names the first image with them.
+func TestNotFinite(t *testing.T) {
+	inside(t, func(m *nn.Model) {
+		for _, e := range m.State {
+			if e.Name == "encoder.bn1.running_var" {
+				torch.NoGrad(func() { e.Tensor.Copy_(torch.FromFloat32([]float32{-1, -1, -1, -1}, 4)) })
+			}
+		}
+		_, _, err := Compute(m, gradients(3), Options{Size: 12})
+		if err == nil || !strings.Contains(err.Error(), "image picture 0: want finite features, but the network gives NaN") {
+			t.Errorf("error %v", err)
+		}
+		var img views.Image
+		gradients(3).Image(context.Background(), 1, &img)
+		if f, err := Embed(m, &img, Options{Size: 12}); err == nil {
+			t.Errorf("features %v", f)
 		}
 	})
 }

@@ -105,3 +105,36 @@ func TestPrepareRefuses(t *testing.T) {
 	}
 	refused(t, plan(foreign), "want the record of a run")
 }
+
+// Remove removes runs alone, and none that another process writes to.
+func TestRemove(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	p := Plan{Dir: dir, Events: filepath.Join(t.TempDir(), "tb")}
+	release, err := Prepare(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Remove(dir); err == nil || !strings.Contains(err.Error(), "another training run is using it") {
+		t.Errorf("in use: %v", err)
+	}
+	release()
+	if err := Remove(dir); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("after Remove: %v", err)
+	}
+	if err := Remove(dir); err != nil {
+		t.Errorf("nothing there: %v", err)
+	}
+	other := t.TempDir()
+	if err := os.WriteFile(filepath.Join(other, "thesis.txt"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := Remove(other); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(other, "thesis.txt")); err != nil {
+		t.Errorf("a folder that is no run: %v", err)
+	}
+}

@@ -16,6 +16,8 @@ need() { # need FILE-PATTERN PACKAGE
 need "/usr/bin/g++" g++
 need "/usr/include/jpeglib.h" libjpeg62-turbo-dev
 if [ "${1:-}" = test ]; then
+	# A test searches the text of a PDF.
+	need "/usr/bin/pdftotext" poppler-utils
 	# The tests of the dashboard open it in a browser.
 	need "/usr/bin/chromium" chromium
 	# Tests read our files with PyTorch and, below, with ONNX Runtime.

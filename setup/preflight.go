@@ -25,7 +25,7 @@ func Buildable(n config.Net, m config.Machine, jigsaw bool) error {
 // Call it inside torch.Run.
 func Possible(c *config.Contrast, p Place) error {
 	if c.Init != "" {
-		if _, err := weights.Open(c.Init, ""); err != nil {
+		if err := weights.Check(c.Init, c.Prefix); err != nil {
 			return err
 		}
 	}

@@ -3,16 +3,13 @@ package setup
 import (
 	"context"
 	"fmt"
-	"image"
 	"image/color"
-	"image/png"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"contralens/config"
+	"contralens/data/datatest"
 )
 
 // The suggestions of typical datasets, as a user would read them.
@@ -80,16 +77,12 @@ func folderOf(t *testing.T, n, side int) string {
 	t.Helper()
 	dir := t.TempDir()
 	for i := range n {
-		m := image.NewGray(image.Rect(0, 0, side, side+i))
-		m.SetGray(i%side, 0, color.Gray{200})
-		f, err := os.Create(filepath.Join(dir, fmt.Sprintf("%02d.png", i)))
-		if err == nil {
-			err = png.Encode(f, m)
-			f.Close()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		datatest.Put(t, dir, fmt.Sprintf("%02d.png", i), datatest.PNG(side, side+i, func(x, y int) color.RGBA {
+			if x == i%side && y == 0 {
+				return color.RGBA{200, 200, 200, 255}
+			}
+			return color.RGBA{A: 255}
+		}))
 	}
 	return dir
 }

@@ -3,13 +3,11 @@ package train_test
 import (
 	"context"
 	"fmt"
-	"image"
-	"image/color"
-	"image/png"
 	"os"
 	"path/filepath"
 
 	"contralens/config"
+	"contralens/data/datatest"
 	"contralens/train"
 )
 
@@ -19,21 +17,7 @@ func noiseFolder(n int) string {
 	if err != nil {
 		panic(err)
 	}
-	for i := range n {
-		m := image.NewNRGBA(image.Rect(0, 0, 16, 16))
-		for p := range 16 * 16 {
-			v := uint8((p*p*31 + 97*i*p + 13*i) % 251)
-			m.Set(p%16, p/16, color.NRGBA{v, v / 2, 255 - v, 255})
-		}
-		f, err := os.Create(filepath.Join(dir, fmt.Sprintf("%02d.png", i)))
-		if err != nil {
-			panic(err)
-		}
-		if err := png.Encode(f, m); err != nil {
-			panic(err)
-		}
-		f.Close()
-	}
+	datatest.Pictures(dir, n, 16, datatest.Noise)
 	return dir
 }
 

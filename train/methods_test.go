@@ -3,9 +3,7 @@ package train
 import (
 	"context"
 	"fmt"
-	"image"
 	"image/color"
-	"image/png"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -13,6 +11,7 @@ import (
 	"testing"
 
 	"contralens/config"
+	"contralens/data/datatest"
 	"contralens/internal/golden"
 	"contralens/methods"
 	"contralens/torch"
@@ -37,23 +36,10 @@ func writePatches(t *testing.T, count, side int) string {
 		photo := golden.ReadArray(t, photos[i%len(photos)])
 		h, w := photo.Shape[0], photo.Shape[1]
 		y0, x0 := rng.IntN(h-side), rng.IntN(w-side)
-		m := image.NewRGBA(image.Rect(0, 0, side, side))
-		for y := range side {
-			for x := range side {
-				p := photo.U8[3*((y0+y)*w+x0+x):]
-				m.Set(x, y, color.RGBA{p[0], p[1], p[2], 255})
-			}
-		}
-		f, err := os.Create(filepath.Join(dir, fmt.Sprintf("%03d.png", i)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := png.Encode(f, m); err != nil {
-			t.Fatal(err)
-		}
-		if err := f.Close(); err != nil {
-			t.Fatal(err)
-		}
+		datatest.Put(t, dir, fmt.Sprintf("%03d.png", i), datatest.PNG(side, side, func(x, y int) color.RGBA {
+			p := photo.U8[3*((y0+y)*w+x0+x):]
+			return color.RGBA{p[0], p[1], p[2], 255}
+		}))
 	}
 	return dir
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"contralens/config"
 	"contralens/rundir"
@@ -87,6 +88,24 @@ func TestPretrainOnTerminal(t *testing.T) {
 		}
 		if drawn == 0 || strings.Count(shown.String(), " done  loss ") != 2 {
 			t.Errorf("%d columns: %d lines in place in\n%q", columns, drawn, &shown)
+		}
+	}
+}
+
+// One of several trainings says which it is, and the time that all of them need.
+func TestPretrainAmongOthers(t *testing.T) {
+	var shown bytes.Buffer
+	p := &train.Progress{
+		Out: &shown, Title: "2 of 3",
+		Left: func(r *train.Run, training time.Duration) time.Duration { return training.Truncate(time.Hour) + 2*time.Hour },
+	}
+	defer p.Close()
+	if _, err := train.Pretrain(context.Background(), brief(t), train.Options{Progress: p}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"2 of 3  epoch 1/2 step 1/2  loss ", "2 of 3  epoch 1/2 done  loss ", "  left 2.0 h"} {
+		if !strings.Contains(shown.String(), want) {
+			t.Errorf("want %q in\n%s", want, &shown)
 		}
 	}
 }

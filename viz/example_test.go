@@ -37,6 +37,5 @@ func ExamplePlot() {
 	// exp_neg.png
 	// exp_pos.png
 	// histograms_moco.png
-	// theory_moco.png
 	// <nil>
 }

@@ -45,9 +45,10 @@ func (d *drawing) histograms(i int) (figure, bool, error) {
 		sameX(charts, c)
 	}
 	s := d.style
-	entries := []entry{{"scores", s.line(0)}}
+	entries := []entry{{label: "scores", line: s.line(0)}}
 	if both {
-		entries = []entry{{"before the transformation", s.line(0)}, {"after it, as in the loss", s.line(1)}}
+		entries = []entry{{label: "before the transformation", line: s.line(0)},
+			{label: "after it, as in the loss", line: s.line(1)}}
 	}
 	h := s.Height*0.42*vg.Length(len(epochs)) + 5*s.Font
 	return figure{"histograms_" + r.file, s.Width * 0.72 * vg.Length(len(kinds)), h, func(c draw.Canvas) error {
@@ -55,7 +56,7 @@ func (d *drawing) histograms(i int) (figure, bool, error) {
 		if title == "" {
 			title = r.label
 		}
-		c = s.legend(s.title(c, title, 1.2), entries)
+		c = s.legend(s.title(c, s.fit(title, s.text(1.2), c.Rectangle.Size().X), 1.2), entries)
 		tiles := draw.Tiles{Rows: len(charts), Cols: len(kinds), PadX: s.Font, PadY: s.Font * 0.6, PadRight: s.Font * 0.6}
 		for i, row := range charts {
 			for j, p := range row {

@@ -5,8 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot"
+
+	"contralens/internal/option"
 )
 
 // Options are options of Plot.
@@ -18,6 +21,7 @@ type Options struct {
 	Title    string   // of the pages
 	Accuracy bool     // show k-NN or linear accuracies in the legend
 	Epochs   []int    // epochs of the histograms; nil: four, evenly spaced
+	Only     []string // figures to draw, such as scores, waterfall, histograms, theory, pos_mean; nil: all
 }
 
 // drawing is the state that all figures of a call of Plot share.
@@ -35,7 +39,7 @@ type drawing struct {
 //	neg_mean …         each statistic over the steps
 //	waterfall …_3d     the same, with one run behind another, for two or more runs
 //	histograms_RUN     positive and negative scores in some epochs, before and after the transformation
-//	theory_RUN         the effect of extrapolation on the positives
+//	theory_RUN         the effect of extrapolation on the positives, for runs with the transformation
 func Plot(dirs []string, out string, o Options) ([]string, error) {
 	if o.Style == "" {
 		o.Style = "web"
@@ -74,6 +78,9 @@ func Plot(dirs []string, out string, o Options) ([]string, error) {
 		}
 	}
 	figures, err := d.figures()
+	if err == nil {
+		figures, err = only(figures, o.Only)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +115,7 @@ func (d *drawing) figures() ([]figure, error) {
 			return nil, err
 		}
 		charts = append(charts, p)
-		list = append(list, d.single(name, p, d.legend()))
+		list = append(list, d.chart(name, p))
 	}
 	list = append([]figure{d.page("scores", charts, min(3, (len(charts)+1)/2))}, list...)
 	if len(d.runs) > 1 {
@@ -130,4 +137,44 @@ func (d *drawing) figures() ([]figure, error) {
 		}
 	}
 	return list, nil
+}
+
+// only keeps the figures of some names. histograms stands for those of all runs.
+func only(figures []figure, names []string) ([]figure, error) {
+	if len(names) == 0 {
+		return figures, nil
+	}
+	var kept []figure
+	var known []string
+	found := map[string]bool{}
+	for _, f := range figures {
+		kind := f.name
+		for _, k := range []string{"histograms", "theory"} {
+			if strings.HasPrefix(f.name, k+"_") {
+				kind = k
+			}
+		}
+		if !slices.Contains(known, kind) {
+			known = append(known, kind)
+		}
+		if slices.Contains(names, f.name) || slices.Contains(names, kind) {
+			kept = append(kept, f)
+			found[f.name], found[kind] = true, true
+		}
+	}
+	for _, n := range names {
+		if !found[n] {
+			return nil, option.Text("only", "some of "+strings.Join(known, ", "), n)
+		}
+	}
+	return kept, nil
+}
+
+// Main reports whether a file of Plot is one to look at first: a page of all statistics, or
+// histograms and theory of a run.
+func Main(file string) bool {
+	name := filepath.Base(file)
+	return slices.ContainsFunc([]string{"scores.", "waterfall.", "histograms_", "theory_"}, func(start string) bool {
+		return strings.HasPrefix(name, start)
+	})
 }

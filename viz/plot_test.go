@@ -65,15 +65,15 @@ func TestPlot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// There are a page, six statistics, waterfalls of both, and histograms and theory of each
-	// run.
-	if want := 3 * (1 + 6 + 1 + 6 + 2 + 2); len(files) != want {
+	// There are a page, six statistics, waterfalls of both, histograms of each run, and the
+	// theory of the transformed one.
+	if want := 3 * (1 + 6 + 1 + 6 + 2 + 1); len(files) != want {
 		t.Errorf("%d files, want %d: %v", len(files), want, files)
 	}
 	for _, path := range files {
 		checkFile(t, path, strings.Contains(path, "_a.") || strings.Contains(path, "_b."))
 	}
-	if files, err = Plot([]string{a, filepath.Join(b, "..", "a")}, filepath.Join(dir, "twice"), Options{Formats: []string{"svg"}}); err != nil || !slices.Contains(files, filepath.Join(dir, "twice", "theory_a_2.svg")) {
+	if files, err = Plot([]string{a, filepath.Join(b, "..", "a")}, filepath.Join(dir, "twice"), Options{Formats: []string{"svg"}}); err != nil || !slices.Contains(files, filepath.Join(dir, "twice", "histograms_a_2.svg")) {
 		t.Errorf("two runs of one name: %v, %v", files, err)
 	}
 	text, err := os.ReadFile(filepath.Join(out, "pos_mean.svg"))
@@ -256,11 +256,11 @@ func TestLabels(t *testing.T) {
 		runs []*run
 		want string
 	}{
-		{runs(c("alpha", "0.99", "name", "x"), c("alpha", "0.9", "name", "y")), "m = 0.99|m = 0.9"},
+		{runs(c("alpha", "0.99", "name", "x"), c("alpha", "0.9", "name", "y")), "alpha = 0.99|alpha = 0.9"},
 		{runs(c("alpha", "1", "name", "x"), c("alpha", "1", "name", "y")), "r0|r1"},
 		{runs(c("seed", "1", "mixnorm", "true", "mixnorm_target", "pos"), c("seed", "2")), "FT pos, seed = 1|no FT, seed = 2"},
 		{runs(c("seed", "1"), c("seed", "1"), c("seed", "2")), "seed = 1 (r0)|seed = 1 (r1)|seed = 2"},
-		{runs(nil, c("alpha", "1")), "r0|m = 1"},
+		{runs(nil, c("alpha", "1")), "r0|alpha = 1"},
 		{runs(c("alpha", "1")), "r0"},
 		{runs(c("world-size", "1", "memory_format", "contiguous", "precision", "fp32"), c("world-size", "-1", "precision", "bf16")), "r0|r1"},
 		{runs(c("data_folder", "a", "epochs", "3"), c("data_folder", "b", "epochs", "3")), "data = a|data = b"},
@@ -285,7 +285,7 @@ func TestTicks(t *testing.T) {
 		{0, 3000, "0 500 1000 1500 2000 2500 3000"},
 		{1, 1e6, "200k 400k 600k 800k 1M"},
 		{0.0241, 0.0262, "0.0245 0.0250 0.0255 0.0260"},
-		{-2.1, -0.4, "-2.0 -1.5 -1.0 -0.5"},
+		{-2.1, -0.4, "−2.0 −1.5 −1.0 −0.5"},
 		{0, 3e10, "0 5e9 1e10 1.5e10 2e10 2.5e10 3e10"},
 		{0, 6e40, "0 1e40 2e40 3e40 4e40 5e40 6e40"},
 	} {
@@ -301,7 +301,7 @@ func TestTicks(t *testing.T) {
 	for _, tick := range (logTicks{}).Ticks(-3.5, 0.2) {
 		got = append(got, tick.Label)
 	}
-	if g := strings.Join(got, " "); g != "0.001 0.01 0.1 1" {
+	if g := strings.Join(got, " "); g != "1e−3 1e−2 1e−1 1e0" {
 		t.Errorf("decades: %s", g)
 	}
 }
@@ -326,10 +326,10 @@ func TestOnset(t *testing.T) {
 // The smoothed line keeps the mean, and the band keeps every peak.
 func TestCurveParts(t *testing.T) {
 	bins := []record.Bin{{Step: 1, N: 1, Mean: 1, Min: 1, Max: 1}, {Step: 2, N: 3, Mean: 5, Min: 0, Max: 9}, {Step: 5, N: 1, Mean: 3, Min: 3, Max: 3}}
-	if s := movingMean(bins, 3, 0); s[0].Y != 4 || s[1].Y != 19.0/5 || s[2].Y != 18.0/4 {
+	if s := movingMean(bins, 3, 0, linear); s[0].Y != 4 || s[1].Y != 19.0/5 || s[2].Y != 18.0/4 {
 		t.Errorf("moving mean %v", s)
 	}
-	if s := movingMean(bins, 3, 2); s[0].Y != 1 || s[1].Y != 18.0/4 || s[2].Y != 18.0/4 {
+	if s := movingMean(bins, 3, 2, linear); s[0].Y != 1 || s[1].Y != 18.0/4 || s[2].Y != 18.0/4 {
 		t.Errorf("moving mean with the transformation from step 2 on %v", s)
 	}
 	band := outline(bins, func(v float64) float64 { return v }, -1, 8)
@@ -354,7 +354,7 @@ func TestLegend(t *testing.T) {
 	s := Styles[0]
 	var entries []entry
 	for i := range 12 {
-		entries = append(entries, entry{fmt.Sprint("alpha = ", i), s.line(i)})
+		entries = append(entries, entry{label: fmt.Sprint("alpha = ", i), line: s.line(i)})
 	}
 	_, err := save(t.TempDir(), figure{"legend", s.Width, s.Height, func(c draw.Canvas) error {
 		before := c.Rectangle

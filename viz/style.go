@@ -8,6 +8,7 @@ package viz
 import (
 	"image/color"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,8 +52,17 @@ func ParseStyle(name string) (Style, error) {
 // palette has the colors of Okabe and Ito, which color-blind people can distinguish.
 // Further lines repeat the colors with dashes.
 var palette = []color.NRGBA{
-	{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255}, {204, 121, 167, 255}, {230, 159, 0, 255},
-	{86, 180, 233, 255}, {0, 0, 0, 255},
+	{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255}, {204, 121, 167, 255}, {0, 0, 0, 255},
+	{230, 159, 0, 255}, {86, 180, 233, 255},
+}
+
+// marks tell runs apart in print without colors.
+var marks = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.TriangleGlyph{}, draw.CrossGlyph{},
+	draw.RingGlyph{}, draw.SquareGlyph{}, draw.PyramidGlyph{}}
+
+// mark is the mark of the n-th run.
+func (s Style) mark(n int) draw.GlyphStyle {
+	return draw.GlyphStyle{Color: s.line(n).Color, Radius: s.Line * 1.9, Shape: marks[n%len(marks)]}
 }
 
 // ordered are the colors of an ordered quantity, from dark to light, taken from viridis.
@@ -139,11 +149,14 @@ func exponential(v float64) string {
 	if v == 0 {
 		return "0" // without the sign of -0
 	}
-	return strings.NewReplacer("e+0", "e", "e+", "e").Replace(strconv.FormatFloat(v, 'g', 6, 64))
+	return strings.NewReplacer("e+0", "e", "e+", "e", "-", "−").Replace(strconv.FormatFloat(v, 'g', 6, 64))
 }
 
-// number formats v with digits decimals, or in a short form if it is large or tiny.
-func number(v float64, digits int) string {
+// number formats v with digits decimals, or in a short form if it is large or tiny, with a
+// minus sign and not a hyphen.
+func number(v float64, digits int) string { return strings.ReplaceAll(plain(v, digits), "-", "−") }
+
+func plain(v float64, digits int) string {
 	switch a := math.Abs(v); {
 	case a < math.Pow(10, -float64(digits))/2:
 		return strconv.FormatFloat(0, 'f', digits, 64) // without the sign of -0
@@ -159,10 +172,35 @@ func number(v float64, digits int) string {
 	return strconv.FormatFloat(v, 'f', digits, 64)
 }
 
-// entry is a line of a legend.
+// entry is a line of a legend. An entry without a width has no line, and one without a
+// shape has no mark.
 type entry struct {
 	label string
 	line  draw.LineStyle
+	mark  draw.GlyphStyle
+}
+
+// fit shortens text in the middle until it is at most width wide.
+func (s Style) fit(text string, style draw.TextStyle, width vg.Length) string {
+	letters := []rune(text)
+	for n := len(letters); n > 8 && style.Width(text) > width; n-- {
+		text = string(letters[:n/2]) + "…" + string(letters[len(letters)-n/2:])
+	}
+	return text
+}
+
+// note writes a remark on how to read a figure at the bottom of the canvas and returns the
+// rest of the canvas.
+func (s Style) note(c draw.Canvas, text string) draw.Canvas {
+	if text == "" {
+		return c
+	}
+	style := s.text(0.8)
+	style.Color, style.XAlign, style.YAlign = color.NRGBA{90, 90, 90, 255}, draw.XRight, draw.YBottom
+	text = s.fit(text, style, c.Rectangle.Size().X)
+	c.FillText(style, vg.Point{X: c.Max.X, Y: c.Min.Y}, text)
+	c.Min.Y += style.Font.Size * 1.5
+	return c
 }
 
 // legend draws entries in centered rows at the top of the canvas and returns the rest of
@@ -174,6 +212,10 @@ func (s Style) legend(c draw.Canvas, entries []entry) draw.Canvas {
 	style := s.text(0.95)
 	style.YAlign = draw.YCenter
 	sample, gap, row := s.Font*2, s.Font*1.2, s.Font*1.5
+	entries = slices.Clone(entries)
+	for i, e := range entries {
+		entries[i].label = s.fit(e.label, style, c.Rectangle.Size().X-sample-s.Font)
+	}
 	width := func(e entry) vg.Length { return sample + s.Font*0.5 + style.Width(e.label) }
 	var rows [][]entry
 	used := vg.Length(math.Inf(1))
@@ -193,16 +235,21 @@ func (s Style) legend(c draw.Canvas, entries []entry) draw.Canvas {
 		}
 		x := c.Center().X - total/2
 		for _, e := range list {
-			if len(e.line.Dashes) == 0 && e.line.Width < s.Line {
-				e.line.Width = s.Line
+			if e.line.Width > 0 {
+				if len(e.line.Dashes) == 0 {
+					e.line.Width = max(e.line.Width, s.Line)
+				}
+				c.StrokeLine2(e.line, x, y, x+sample, y)
 			}
-			c.StrokeLine2(e.line, x, y, x+sample, y)
+			if e.mark.Shape != nil {
+				c.DrawGlyph(e.mark, vg.Point{X: x + sample/2, Y: y})
+			}
 			c.FillText(style, vg.Point{X: x + sample + s.Font*0.5, Y: y}, e.label)
 			x += width(e) + gap
 		}
 		y -= row
 	}
-	c.Max.Y = y + row/2 - s.Font*0.3
+	c.Max.Y = y + row/2 - s.Font*0.9
 	return c
 }
 

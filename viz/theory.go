@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -21,19 +22,21 @@ var lambdas = []float64{1, 1.25, 1.5, 1.75, 2}
 //
 // together with the measured scores of the i-th run: their distribution as an area at the
 // bottom and, if λ was recorded, the means before and after in each step as a dot in the
-// color of its λ. It returns false if the run has no histogram of positives.
+// color of its λ. It returns false if the run has no histogram of positives or did not
+// transform them.
 func (d *drawing) theory(i int) (figure, bool, error) {
 	r := d.runs[i]
 	kind, measured := "raw_pos", "measured scores"
 	if !slices.Contains(r.Kinds(), kind) {
 		kind, measured = "pos", "measured scores, as in the loss"
 	}
-	if !slices.Contains(r.Kinds(), kind) {
+	if !slices.Contains(r.Kinds(), kind) || !r.extrapolates() {
 		return figure{}, false, nil
 	}
 	p := d.style.chart("", "positive score q·k", "pos' = 2λ(1-λ)(1-pos) + pos")
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = -1, 1, -4, 1
-	if err := d.marginal(p.Add, r, kind, p.Y.Min, p.Y.Max); err != nil {
+	peak, err := d.marginal(p.Add, r, kind, p.Y.Min, p.Y.Max)
+	if err != nil {
 		return figure{}, false, err
 	}
 	var entries []entry
@@ -50,25 +53,41 @@ func (d *drawing) theory(i int) (figure, bool, error) {
 		}
 		l.LineStyle = draw.LineStyle{Color: ordered[n], Width: d.style.Line}
 		p.Add(l)
-		entries = append(entries, entry{fmt.Sprintf("λ = %v", λ), l.LineStyle})
+		entries = append(entries, entry{label: fmt.Sprintf("λ = %v", λ), line: l.LineStyle})
 	}
-	if err := d.dots(p.Add, r, p.Y.Min); err != nil {
+	dotted, err := d.dots(p.Add, r, p.Y.Min)
+	if err != nil {
 		return figure{}, false, err
 	}
-	area := d.style.line(5)
+	if dotted {
+		entries = append(entries, entry{label: "dots: the means of a step, in the color of its λ",
+			mark: draw.GlyphStyle{Color: ordered[2], Radius: d.style.Line * 1.2, Shape: draw.CircleGlyph{}}})
+	}
+	area := d.style.line(areaLine)
 	area.Width *= 3
-	entries = append(entries, entry{measured, area})
+	entries = append(entries, entry{label: fmt.Sprintf("density of %s, up to %.3g", measured, peak), line: area})
 	f := d.single("theory_"+r.file, p, entries)
 	return f, true, nil
 }
 
-// marginal draws the distribution of the run's positive scores at the bottom.
-func (d *drawing) marginal(add func(...plot.Plotter), r *run, kind string, low, high float64) error {
+// areaLine is the line whose color the density has.
+const areaLine = 6
+
+// extrapolates reports whether the run transformed its positives, as far as is known.
+func (r *run) extrapolates() bool {
+	if r.config == nil {
+		return slices.Contains(r.Kinds(), "raw_pos")
+	}
+	return r.config["mixnorm"] == "true" && strings.Contains(r.config["mixnorm_target"], "pos")
+}
+
+// marginal draws the distribution of the run's positive scores at the bottom. top is the
+// largest density.
+func (d *drawing) marginal(add func(...plot.Plotter), r *run, kind string, low, high float64) (top float64, err error) {
 	curve, err := d.density(r, kind, span{from: r.first, to: r.last})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	top := 0.0
 	for _, v := range curve {
 		top = max(top, v.Y)
 	}
@@ -78,18 +97,18 @@ func (d *drawing) marginal(add func(...plot.Plotter), r *run, kind string, low, 
 	}
 	area, err := plotter.NewPolygon(curve)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	area.Color, area.LineStyle.Width = faint(d.style.line(5).Color, 120), 0
+	area.Color, area.LineStyle.Width = faint(d.style.line(areaLine).Color, 120), 0
 	add(area)
-	return nil
+	return top, nil
 }
 
-// dots draws the measured means of each step.
-func (d *drawing) dots(add func(...plot.Plotter), r *run, low float64) error {
+// dots draws the measured means of each step. drawn reports whether there are any.
+func (d *drawing) dots(add func(...plot.Plotter), r *run, low float64) (drawn bool, err error) {
 	before, after, λ, err := r.measured()
 	if err != nil {
-		return err
+		return false, err
 	}
 	next := 0
 	groups := make([]plotter.XYs, len(ordered))
@@ -111,13 +130,14 @@ func (d *drawing) dots(add func(...plot.Plotter), r *run, low float64) error {
 		}
 		dots, err := plotter.NewScatter(g)
 		if err != nil {
-			return err
+			return false, err
 		}
 		dots.GlyphStyle = draw.GlyphStyle{Color: faint(ordered[n], 170), Radius: d.style.Line * 0.9,
 			Shape: draw.CircleGlyph{}}
 		add(dots)
+		drawn = true
 	}
-	return nil
+	return drawn, nil
 }
 
 // measured returns the mean positive score of each step before and after extrapolation,

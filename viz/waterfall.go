@@ -28,6 +28,7 @@ type waterfall struct {
 	steps          float64
 	low, high      float64
 	depthX, depthY float64 // shift of the last run, in fractions of the box
+	ticks          plot.Ticker
 }
 
 // waterfalls returns a page with all statistics and a figure for each.
@@ -53,7 +54,9 @@ func (d *drawing) waterfalls(names []string) ([]figure, error) {
 			c = s.legend(s.title(c, d.options.Title, 1.4), d.legend()[:len(d.runs)])
 			tiles := draw.Tiles{Rows: rows, Cols: columns, PadX: s.Font * 1.2, PadY: s.Font * 1.2}
 			for i, w := range all {
-				w.draw(tiles.At(c, i%columns, i/columns))
+				lettered := *w
+				lettered.title = letter(i) + w.title
+				lettered.draw(tiles.At(c, i%columns, i/columns))
 			}
 			return nil
 		}}
@@ -63,17 +66,20 @@ func (d *drawing) waterfalls(names []string) ([]figure, error) {
 func (d *drawing) waterfall(name string) (*waterfall, error) {
 	about := record.Describe(name)
 	w := &waterfall{style: d.style, title: about.Title, axis: about.Axis, low: math.Inf(1), high: math.Inf(-1),
-		depthX: 0.28, depthY: 0.42}
-	for i, r := range d.runs {
-		bins, err := r.curve(name, 400)
-		if err != nil {
-			return nil, err
+		depthX: 0.28, depthY: 0.42, ticks: ticks{}}
+	all, _, isLog, err := d.traces(name, 400)
+	if err != nil {
+		return nil, err
+	}
+	if isLog {
+		w.axis, w.ticks = about.Axis+" (log)", logTicks{}
+	}
+	for i, t := range all {
+		for _, v := range t.smooth {
+			w.low, w.high = min(w.low, v.Y), max(w.high, v.Y)
 		}
-		line := movingMean(bins, max(1, len(bins)/40), r.onset)
-		for _, v := range line {
-			w.low, w.high, w.steps = min(w.low, v.Y), max(w.high, v.Y), max(w.steps, v.X)
-		}
-		w.ridges = append(w.ridges, ridge{line, d.style.line(i), r.name})
+		w.steps = max(w.steps, float64(t.run.last))
+		w.ridges = append(w.ridges, ridge{t.smooth, d.style.line(i), t.run.name})
 	}
 	if margin := 0.05 * (w.high - w.low); margin > 0 {
 		w.low -= margin
@@ -86,7 +92,7 @@ func (d *drawing) waterfall(name string) (*waterfall, error) {
 func (w *waterfall) draw(c draw.Canvas) {
 	s := w.style
 	c = s.title(c, w.title, 1.1)
-	zTicks, xTicks := ticks{}.Ticks(w.low, w.high), ticks{}.Ticks(0, w.steps)
+	zTicks, xTicks := w.ticks.Ticks(w.low, w.high), ticks{}.Ticks(0, w.steps)
 	label := s.text(0.9)
 	left := vg.Length(0)
 	for _, t := range zTicks {

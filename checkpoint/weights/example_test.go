@@ -23,7 +23,10 @@ func Example() {
 		if err != nil {
 			return err
 		}
-		features := features.Embed(model, photo, features.Options{Size: 32})
+		features, err := features.Embed(model, photo, features.Options{Size: 32})
+		if err != nil {
+			return err
+		}
 		fmt.Printf("%s: %d features, the first is %.2f\n", model.Config.Arch, len(features), features[0])
 		return nil
 	})

@@ -37,6 +37,29 @@ func Model(path string) (*nn.Model, error) {
 	return m, nil
 }
 
+// Check reports what is wrong with the encoder of a file, without loading it: it is not
+// found, it is none of our networks, or its weights are not finite. prefix is that of
+// EncoderAt. Call it within torch.Run.
+func Check(path, prefix string) error {
+	f, err := Open(path, "")
+	if err != nil {
+		return err
+	}
+	e, err := f.EncoderAt(prefix, false)
+	if err != nil {
+		return err
+	}
+	c, err := e.Network()
+	if err != nil {
+		return err
+	}
+	shapes, err := nn.Shapes(c)
+	if err != nil {
+		return err
+	}
+	return e.Finite(shapes)
+}
+
 // Notes are sentences about where the weights come from, and what of the file was not read.
 func (e *Encoder) Notes(f *File) []string {
 	notes := []string{"weights: " + e.Mapping()}

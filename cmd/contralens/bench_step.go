@@ -78,8 +78,8 @@ func benchStep(c *config.BenchStep) error {
 	}
 	display("")
 	if c.JSON {
-		return json.NewEncoder(os.Stdout).Encode(result)
+		return json.NewEncoder(cli.Out).Encode(result)
 	}
-	result.Print(os.Stdout)
+	result.Print(cli.Out)
 	return nil
 }

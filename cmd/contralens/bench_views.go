@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -53,11 +52,11 @@ func benchViews(c *config.BenchViews) error {
 		return err
 	}
 	if !c.JSON {
-		profile.PrintViews(os.Stdout, all, c.Peer != "")
+		profile.PrintViews(cli.Out, all, c.Peer != "")
 		return nil
 	}
 	for _, v := range all {
-		if err := json.NewEncoder(os.Stdout).Encode(v); err != nil {
+		if err := json.NewEncoder(cli.Out).Encode(v); err != nil {
 			return err
 		}
 	}

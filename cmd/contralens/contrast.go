@@ -101,21 +101,21 @@ func describeContrast(c config.Contrast, warnings []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Print(config.YAML(&c))
+	fmt.Fprint(cli.Out, config.YAML(&c))
 	printPlace(place, c.RunName())
-	fmt.Printf("method:        %s: %s, augmentation %s, head %s, memory %s, τ %v\n",
+	fmt.Fprintf(cli.Out, "method:        %s: %s, augmentation %s, head %s, memory %s, τ %v\n",
 		c.Method, c.Modal, c.Aug, c.Head, c.Memory, c.Temperature)
-	fmt.Printf("features:      %s\n", c.FeatureTransform.Describe())
+	fmt.Fprintf(cli.Out, "features:      %s\n", c.FeatureTransform.Describe())
 	for _, w := range warnings {
-		fmt.Printf("note:          %s\n", w)
+		fmt.Fprintf(cli.Out, "note:          %s\n", w)
 	}
 	return nil
 }
 
 // printPlace prints where a run would write.
 func printPlace(place setup.Place, name config.RunName) {
-	fmt.Printf("\nrun directory: %s\nTensorBoard:   %s\n", place.Dir, place.Events)
+	fmt.Fprintf(cli.Out, "\nrun directory: %s\nTensorBoard:   %s\n", place.Dir, place.Events)
 	if name.Upstream != filepath.Base(place.Dir) {
-		fmt.Printf("upstream name: %s\n", name.Upstream)
+		fmt.Fprintf(cli.Out, "upstream name: %s\n", name.Upstream)
 	}
 }

@@ -66,9 +66,9 @@ func convert(c *config.Convert, in, out string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(e.Mapping())
+	fmt.Fprintln(cli.Out, e.Mapping())
 	for _, file := range files {
-		fmt.Println("written:", file)
+		fmt.Fprintln(cli.Out, "written:", file)
 	}
 	return nil
 }

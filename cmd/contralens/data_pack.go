@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -64,12 +63,12 @@ func packImages(src, dst string, c config.DataPack) error {
 		return err
 	}
 	if c.JSON {
-		return json.NewEncoder(os.Stdout).Encode(map[string]any{"source": src, "packed": dst, "parts": packed})
+		return json.NewEncoder(cli.Out).Encode(map[string]any{"source": src, "packed": dst, "parts": packed})
 	}
 	for _, r := range packed {
-		fmt.Printf("%s: %d images in %d shards, %.1f MB; %d files as they were, %d left out\n",
+		fmt.Fprintf(cli.Out, "%s: %d images in %d shards, %.1f MB; %d files as they were, %d left out\n",
 			r.Split, r.Images, r.Shards, float64(r.Bytes)/1e6, r.Kept, r.Bad)
 	}
-	fmt.Printf("train on it with --data_folder %s\n", dst)
+	fmt.Fprintf(cli.Out, "train on it with --data_folder %s\n", dst)
 	return nil
 }

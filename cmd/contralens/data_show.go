@@ -61,6 +61,6 @@ func showViews(path string, c *config.DataShow) error {
 	if err := viz.WriteSheet(c.Out, tiles, columns, min(max(c.InputRes, showSide), 224)); err != nil {
 		return err
 	}
-	fmt.Printf("%d views of %s: %s\n", n, path, c.Out)
+	fmt.Fprintf(cli.Out, "%d views of %s: %s\n", n, path, c.Out)
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -66,23 +65,25 @@ func stats(folder string, c config.DataStats) error {
 	}
 	erase()
 	if c.JSON {
-		return json.NewEncoder(os.Stdout).Encode(map[string]any{
+		return json.NewEncoder(cli.Out).Encode(map[string]any{
 			"folder": folder, "dataset": p.Train.Name(), "parts": parts, "notes": notes,
 		})
 	}
-	fmt.Printf("%s: dataset %s\n", humanize.Text(folder), p.Train.Name())
+	fmt.Fprintf(cli.Out, "%s: dataset %s\n", humanize.Text(folder), p.Train.Name())
 	for _, s := range parts {
 		printStats(s)
 	}
 	for _, n := range notes {
-		fmt.Println("note:", humanize.Text(n))
+		fmt.Fprintln(cli.Out, "note:", humanize.Text(n))
 	}
 	return nil
 }
 
 func printStats(s pack.Stats) {
-	row := func(name, format string, args ...any) { fmt.Printf("  %-12s %s\n", name, fmt.Sprintf(format, args...)) }
-	fmt.Printf("%s: %s\n", s.Split, humanize.Count(s.Images, "image"))
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(cli.Out, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	fmt.Fprintf(cli.Out, "%s: %s\n", s.Split, humanize.Count(s.Images, "image"))
 	if s.PerClass != nil {
 		row("classes", "%d, of %s images", s.Classes, *s.PerClass)
 		if s.PerClass.Min < s.PerClass.Max {
@@ -111,9 +112,9 @@ func printStats(s pack.Stats) {
 	const most = 20
 	for i, u := range s.Unreadable {
 		if i == most {
-			fmt.Printf("    … and %d more; --json lists all\n", len(s.Unreadable)-most)
+			fmt.Fprintf(cli.Out, "    … and %d more; --json lists all\n", len(s.Unreadable)-most)
 			break
 		}
-		fmt.Printf("    %s\n", humanize.Text(u))
+		fmt.Fprintf(cli.Out, "    %s\n", humanize.Text(u))
 	}
 }

@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bufio"
-	"context"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -53,7 +49,20 @@ func runDemo(c config.Demo) error {
 		Out: os.Stdout, Terminal: term.IsTerminal(int(os.Stdout.Fd())), Columns: columns(),
 		Tuner: tuner(false, print), Show: display, Command: os.Args, Program: os.Args[0],
 	})
-	page, stop, err := demoPage(c)
+	var page serving
+	if c.Serve {
+		l, err := dashboard.Listen(c.Address)
+		if err != nil {
+			return cli.Wrong(fmt.Errorf("--address: %w", err))
+		}
+		page = serving{listener: l, opened: func(address string) {
+			if c.Open {
+				dashboard.Browse(address)
+			}
+		}}
+	}
+	defer page.Close()
+	stop, err := page.Serve(c.Out)
 	if err != nil {
 		return err
 	}
@@ -63,47 +72,8 @@ func runDemo(c config.Demo) error {
 	signals.Listen()
 	err = d.Run(signals.ctx)
 	signals.Close()
-	if err == nil && page != "" && term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())) {
-		d.Print("\nthe page stays at %s until Enter or Ctrl-C", page)
-		waitForUser()
+	if err == nil {
+		page.Linger(d.Print)
 	}
 	return err
-}
-
-// demoPage serves the page of a demo until stop is called, and opens it in a browser if it
-// can. Without a page, address is "".
-func demoPage(c config.Demo) (address string, stop func(), err error) {
-	if !c.Serve {
-		return "", func() {}, nil
-	}
-	l, err := dashboard.Listen(c.Address)
-	if err != nil {
-		return "", nil, cli.Wrong(fmt.Errorf("--address: %w", err))
-	}
-	at := make(chan string, 1)
-	s := serving{listener: l, opened: func(address string) { at <- address }}
-	if stop, err = s.Serve(c.Out); err != nil {
-		s.Close()
-		return "", nil, err
-	}
-	address = <-at
-	if c.Open {
-		dashboard.Browse(address)
-	}
-	return address, stop, nil
-}
-
-// waitForUser returns when the user presses Enter or Ctrl-C.
-func waitForUser() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	entered := make(chan struct{})
-	go func() {
-		bufio.NewReader(os.Stdin).ReadString('\n')
-		close(entered)
-	}()
-	select {
-	case <-ctx.Done():
-	case <-entered:
-	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -30,13 +29,13 @@ func doctorCommand() *cobra.Command {
 			if *asJSON {
 				continue
 			}
-			fmt.Printf("%-14s %s\n", f.What, f.Found)
+			fmt.Fprintf(cli.Out, "%-14s %s\n", f.What, f.Found)
 			if f.Problem != "" {
-				fmt.Printf("%-14s ! %s\n", "", f.Problem)
+				fmt.Fprintf(cli.Out, "%-14s ! %s\n", "", f.Problem)
 			}
 		}
 		if *asJSON {
-			if err := json.NewEncoder(os.Stdout).Encode(found); err != nil {
+			if err := json.NewEncoder(cli.Out).Encode(found); err != nil {
 				return err
 			}
 		}
@@ -44,7 +43,7 @@ func doctorCommand() *cobra.Command {
 			return fmt.Errorf("%d problem(s) found, marked with ! above", problems)
 		}
 		if !*asJSON {
-			fmt.Println("no problems found")
+			fmt.Fprintln(cli.Out, "no problems found")
 		}
 		return nil
 	}

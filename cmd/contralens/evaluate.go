@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"contralens/cmd/internal/cli"
 	"contralens/eval/protocol"
 	"contralens/rundir"
 )
@@ -17,7 +18,7 @@ import (
 func evaluation(set map[string]bool, asJSON bool) (ctx context.Context, o protocol.Options, done func()) {
 	s := newStopping(printNote)
 	o = protocol.Options{
-		Set: set, Reporter: reporter(os.Stdout), Tuner: tuner(false, nil), Begin: func() { s.Begin(); s.Listen() },
+		Set: set, Reporter: reporter(cli.Out), Tuner: tuner(false, nil), Begin: func() { s.Begin(); s.Listen() },
 	}
 	if asJSON {
 		o.Reporter = reporter(os.Stderr)
@@ -31,4 +32,4 @@ func reporter(out io.Writer) protocol.Reporter {
 	return protocol.Reporter{Note: printNote, Features: featureProgress(), Line: func(s string) { fmt.Fprintln(out, s) }}
 }
 
-func printJSON(r rundir.Result) error { return json.NewEncoder(os.Stdout).Encode(r) }
+func printJSON(r rundir.Result) error { return json.NewEncoder(cli.Out).Encode(r) }

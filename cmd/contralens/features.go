@@ -73,7 +73,7 @@ func extractFeatures(c *config.Features, set map[string]bool, dir string) error 
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s, %d features each: %s\n", humanize.Count(d.Len(), "image"), e.Model.FeatureDim(), c.Out)
+	fmt.Fprintf(cli.Out, "%s, %d features each: %s\n", humanize.Count(d.Len(), "image"), e.Model.FeatureDim(), c.Out)
 	if bad > 0 {
 		printNote(fmt.Sprintf("%d images could not be read: their features are NaN", bad))
 	}

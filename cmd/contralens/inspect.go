@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -36,11 +35,11 @@ func inspectCommand() *cobra.Command {
 			return err
 		}
 		if c.JSON {
-			enc := json.NewEncoder(os.Stdout)
+			enc := json.NewEncoder(cli.Out)
 			enc.SetIndent("", " ")
 			return enc.Encode(i)
 		}
-		return i.Write(os.Stdout, c.Tensors)
+		return i.Write(cli.Out, c.Tensors)
 	}
 	return cmd
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -29,7 +28,7 @@ func knnCommand() *cobra.Command {
 			return err
 		}
 		printNotes(warnings)
-		r := reporter(os.Stdout)
+		r := reporter(cli.Out)
 		if c.JSON {
 			r.Line, r.Result = nil, printJSON
 		}

@@ -63,10 +63,10 @@ func describeLinear(c config.Linear, set map[string]bool, warnings []string) err
 	if err != nil {
 		return err
 	}
-	fmt.Print(config.YAML(&c))
+	fmt.Fprint(cli.Out, config.YAML(&c))
 	printPlace(place, c.RunName(set))
 	for _, w := range warnings {
-		fmt.Printf("note:          %s\n", w)
+		fmt.Fprintf(cli.Out, "note:          %s\n", w)
 	}
 	return nil
 }

@@ -13,7 +13,8 @@ import (
 
 	"contralens/cmd/internal/cli"
 	"contralens/config"
-	"contralens/internal/browser"
+	"contralens/dashboard"
+	"contralens/data/codec"
 	"contralens/internal/durable"
 	"contralens/look"
 )
@@ -65,7 +66,8 @@ func lookAt(folder string, c config.Look) error {
 		}
 	})()
 	o := look.Options{
-		Dataset: c.Dataset, Classes: c.Imagenet100Path, Time: time.Duration(c.Minutes * float64(time.Minute)),
+		Dataset: c.Dataset, Classes: c.Imagenet100Path, Gray16: codec.Gray16(c.Gray16),
+		Time: time.Duration(c.Minutes * float64(time.Minute)),
 		Seed: c.Seed, Workers: c.Workers, Device: c.Device, Show: display,
 		Measure: look.MeasureSteps(tuner(false, displayLine), func(dir string) { temporary.Store(dir) }),
 	}
@@ -84,15 +86,15 @@ func lookAt(folder string, c config.Look) error {
 			return fmt.Errorf("%s: %w", c.Recipe, err)
 		}
 	}
-	if err := r.WriteSummary(os.Stdout); err != nil {
+	if err := r.WriteSummary(cli.Out); err != nil {
 		return err
 	}
 	if c.Recipe != "" {
-		fmt.Println("recipe:", c.Recipe)
+		fmt.Fprintln(cli.Out, "recipe:", c.Recipe)
 	}
-	fmt.Println("page:", c.Out)
+	fmt.Fprintln(cli.Out, "page:", c.Out)
 	if c.Open {
-		browser.Open(c.Out)
+		dashboard.Browse(c.Out)
 	}
 	return nil
 }

@@ -32,7 +32,12 @@ func run(args []string) int {
 	root := rootCommand()
 	cli.Topics(root)
 	root.SetArgs(args)
-	err := cli.AsTyped(root.Execute())
+	root.SetOut(cli.Out)
+	err := root.Execute()
+	if lost := cli.OutputError(); lost != nil && (err == nil || errors.Is(err, cli.ErrPrinted) || errors.Is(err, errors.Unwrap(lost))) {
+		err = lost
+	}
+	err = cli.AsTyped(err)
 	var stopped *signalError
 	switch {
 	case err == nil, errors.Is(err, cli.ErrPrinted):

@@ -142,6 +142,21 @@ func init() {
 		mistake{"scores plot nowhere", exitFailed, []string{"nowhere", "does not exist"}},
 		mistake{"scores plot IN/run", exitFailed, []string{"IN/run", "want"}},
 
+		// Checkpoints of other programs.
+		mistake{"inspect IN/page.pth", exitFailed, []string{"page.pth", "want", "an HTML page"}},
+		mistake{"inspect IN/pointer.safetensors", exitFailed, []string{"pointer.safetensors", "git lfs pull"}},
+		mistake{"contrast --init IN/page.pth --data_folder IN/good", exitFailed, []string{"page.pth", "an HTML page"}},
+		mistake{"knn --ckpt IN/nan.pth --data_folder IN/good", exitFailed, []string{"nan.pth", "layer2.1.bn1.weight", "NaN"}},
+		mistake{"features IN/good --ckpt IN/nan.pth -o f.npy", exitFailed, []string{"layer2.1.bn1.weight", "NaN"}},
+		mistake{"linear --ckpt IN/nan.pth --data_folder IN/good", exitFailed, []string{"layer2.1.bn1.weight", "NaN"}},
+		mistake{"finetune --ckpt IN/nan.pth --data_folder IN/good", exitFailed, []string{"layer2.1.bn1.weight", "NaN"}},
+		mistake{"contrast --init IN/nan.pth --data_folder IN/good", exitFailed, []string{"layer2.1.bn1.weight", "NaN"}},
+		mistake{"convert IN/nan.pth x.onnx", exitFailed, []string{"layer2.1.bn1.weight", "NaN"}},
+		mistake{"knn --ckpt IN/two.pth --data_folder IN/good", exitUsage, []string{"--prefix", "two.pth", "left, right"}},
+		mistake{"convert IN/two.pth x.onnx --prefix middle", exitUsage, []string{"--prefix", "left, right", `"middle"`}},
+		mistake{"knn --ckpt IN/se.pth --data_folder IN/good", exitFailed, []string{"se.pth", "layer2.1.se.weight"}},
+		mistake{"contrast --init IN/se.pth --data_folder IN/good", exitFailed, []string{"layer2.1.se.weight"}},
+
 		// Evaluation and files of weights.
 		mistake{"linear --data_folder IN/one --arch resnet18 --width 0.125 --input_res 16 --n_class 1", exitFailed, []string{"want images in folders of at least 2 classes", "got 1"}},
 		mistake{"linear --data_folder IN/good --arch resnet18 --width 0.125 --input_res 16 --n_class 1", exitFailed, []string{"--n_class 1", "2"}},

@@ -1,13 +1,19 @@
 package main
 
 import (
+	"math"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"contralens/checkpoint"
 	"contralens/internal/machine"
+	"contralens/nn"
+	"contralens/torch"
 )
 
 // mistake is a wrong command line and what the answer must contain. In args, IN is a folder
@@ -54,7 +60,7 @@ func TestMistakes(t *testing.T) {
 					answers = append(answers, line)
 				}
 			}
-			if len(answers) != 1 || !strings.HasPrefix(answers[0], "contralens: ") || len(answers[0]) > 450 {
+			if len(answers) != 1 || !regexp.MustCompile(`^contralens(: | \w)`).MatchString(answers[0]) || len(answers[0]) > 450 {
 				t.Errorf("want one sentence, got\n%s", text)
 			}
 			for _, bad := range []string{"goroutine", "panic", "%!", "<nil>", "runtime error", "strconv", " yaml:", "unmarshal", "main."} {
@@ -134,5 +140,54 @@ func mistakenInputs(t *testing.T) string {
 	put("tabs.yaml", "epochs:\t3\n\tx: 1\n")
 	put("wnids.txt", "n00000001\nn00000002\n")
 	put("run/notes.txt", "no run")
+	put("page.pth", "<!DOCTYPE html>\n<html><title>Sign in</title></html>")
+	put("pointer.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+	mistakenWeights(t, in)
 	return in
+}
+
+// mistakenWeights makes checkpoints that no command can use: with a NaN, with two encoders,
+// and with layers that our networks don't have.
+func mistakenWeights(t *testing.T, in string) {
+	t.Helper()
+	var shapes []nn.Shape
+	err := torch.Run(func() (err error) {
+		shapes, err = nn.Shapes(nn.Config{Arch: "resnet18", Width: 0.0625, Stem: "cifar"})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	filled := func(v float32, shape []int) *checkpoint.Tensor {
+		n := 1
+		for _, d := range shape {
+			n *= d
+		}
+		return checkpoint.FromFloat32(slices.Repeat([]float32{v}, n), shape...)
+	}
+	trees := map[string]checkpoint.Dict{}
+	for _, s := range shapes {
+		name, ours := strings.CutPrefix(s.Name, "encoder.")
+		if !ours {
+			continue
+		}
+		add := func(file, name string, value float32) {
+			trees[file] = append(trees[file], checkpoint.Item{Key: name, Value: filled(value, s.Shape)})
+		}
+		value := float32(1)
+		if name == "layer2.1.bn1.weight" {
+			value = float32(math.NaN())
+			add("se.pth", "layer2.1.se.weight", 1)
+		}
+		add("plain.pth", name, 1)
+		add("nan.pth", name, value)
+		add("se.pth", name, 1)
+		add("two.pth", "left."+name, 1)
+		add("two.pth", "right."+name, 2)
+	}
+	for name, tree := range trees {
+		if err := checkpoint.Write(filepath.Join(in, name), tree); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

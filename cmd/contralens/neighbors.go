@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -49,13 +48,13 @@ func neighborsCommand() *cobra.Command {
 func neighbors(c *config.Neighbors, set map[string]bool, path string) error {
 	found, folder, err := table.Search(*c, set, path, printNote)
 	if errors.Is(err, table.ErrNoEncoder) {
-		return cli.Wrong(err)
+		return cli.Wrong(fmt.Errorf("%w; name it with --ckpt", err))
 	}
 	if err != nil {
 		return err
 	}
 	if c.JSON {
-		if err := json.NewEncoder(os.Stdout).Encode(found); err != nil {
+		if err := json.NewEncoder(cli.Out).Encode(found); err != nil {
 			return err
 		}
 	}
@@ -79,6 +78,6 @@ func drawNeighbors(out, query, folder string, found []table.Neighbor) error {
 	if err := viz.WriteSheet(out, tiles, 6, 150); err != nil {
 		return err
 	}
-	fmt.Printf("%d neighbors: %s\n", len(found), out)
+	fmt.Fprintf(cli.Out, "%d neighbors: %s\n", len(found), out)
 	return nil
 }

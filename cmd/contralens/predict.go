@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -50,12 +49,12 @@ func predictCommand() *cobra.Command {
 // printPrediction prints a prediction as JSON or as a line of text.
 func printPrediction(p protocol.Prediction, asJSON bool) error {
 	if asJSON {
-		return json.NewEncoder(os.Stdout).Encode(p)
+		return json.NewEncoder(cli.Out).Encode(p)
 	}
 	var words []string
 	for _, a := range p.Classes {
 		words = append(words, fmt.Sprintf("%s %.1f %%", humanize.Text(a.Class), 100*a.Probability))
 	}
-	fmt.Printf("%s: %s\n", humanize.Text(p.Image), strings.Join(words, ", "))
+	fmt.Fprintf(cli.Out, "%s: %s\n", humanize.Text(p.Image), strings.Join(words, ", "))
 	return nil
 }

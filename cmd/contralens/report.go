@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -63,10 +62,10 @@ command line of the runs.`,
 				return err
 			}
 			if asJSON {
-				return json.NewEncoder(os.Stdout).Encode(rows)
+				return json.NewEncoder(cli.Out).Encode(rows)
 			}
 			if out == "" {
-				return report.Write(os.Stdout, format, rows)
+				return report.Write(cli.Out, format, rows)
 			}
 			return write(out, func(w io.Writer) error { return report.Write(w, format, rows) })
 		},
@@ -92,7 +91,8 @@ func reportFormat(format, out string, args []string) (string, error) {
 			return "", fmt.Errorf("-o: want a name that ends in .md, .csv or .html, or --format as well, got %s", out)
 		}
 	}
-	if given == "" && format == "html" && !slices.ContainsFunc(args, func(dir string) bool { return !dashboard.IsRun(dir) }) {
+	other := func(dir string) bool { return !dashboard.IsRun(dir) }
+	if given == "" && format == "html" && !slices.ContainsFunc(args, other) {
 		format = pageFormat
 	}
 	formats := append(slices.Clone(report.Formats), pageFormat)
@@ -102,8 +102,8 @@ func reportFormat(format, out string, args []string) (string, error) {
 	case format == pageFormat && out == "":
 		return "", errors.New("--format page: want a file to write as well, as in -o run.html")
 	case format != pageFormat && len(args) > 1:
-		return "", fmt.Errorf("report: want one directory for a table, or run directories and -o FILE.html for a page, got %s",
-			strings.Join(args, " "))
+		return "", fmt.Errorf("report: want one directory for a table, or run directories and -o FILE.html for a page, "+
+			"got %s", strings.Join(args, " "))
 	}
 	return format, nil
 }

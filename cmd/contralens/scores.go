@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"contralens/cmd/internal/cli"
+	"contralens/internal/humanize"
 	"contralens/viz"
 )
 
@@ -49,9 +50,7 @@ implementation writes.`,
 					len(o.Labels), len(runs)))
 			}
 			files, err := viz.Plot(runs, out, o)
-			for _, f := range files {
-				fmt.Println(f)
-			}
+			printFigures(files, out)
 			return err
 		},
 	}
@@ -62,9 +61,26 @@ implementation writes.`,
 	plot.Flags().IntSliceVar(&o.Epochs, "epochs", nil, "epochs to draw histograms of; empty: four, evenly spaced")
 	plot.Flags().StringArrayVar(&o.Labels, "label", nil,
 		"name of a run in the legend; give one per run, in the order of the runs")
+	plot.Flags().StringSliceVar(&o.Only, "only", nil,
+		"figures to draw, such as scores, waterfall, histograms, theory, neg_mean; empty: all")
 	plot.Flags().IntVar(&o.Smooth, "smooth", 0, "length of the moving average in steps; 0: a fiftieth of the training")
 	plot.Flags().StringVar(&o.Title, "title", "", "title of the pages")
 	return plot
+}
+
+// printFigures names the figures to look at first, and counts the others.
+func printFigures(files []string, folder string) {
+	others := 0
+	for _, f := range files {
+		if viz.Main(f) || len(files) <= 6 {
+			fmt.Fprintln(cli.Out, f)
+		} else {
+			others++
+		}
+	}
+	if others > 0 {
+		fmt.Fprintf(cli.Out, "and %s of single statistics in %s\n", humanize.Count(others, "file"), folder)
+	}
 }
 
 // needRuns requires at least one run directory.

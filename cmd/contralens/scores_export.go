@@ -33,7 +33,7 @@ file with arrays.`,
 			}
 			files, err := export.Write(s, out, format, rows)
 			for _, f := range files {
-				fmt.Println(f)
+				fmt.Fprintln(cli.Out, f)
 			}
 			return err
 		},

@@ -61,7 +61,7 @@ func runSweep(grid sweep.Grid, out string, options []string, o viz.Options) erro
 	if err != nil {
 		return err
 	}
-	s.Print = func(format string, args ...any) { fmt.Printf("== "+format+"\n", args...) }
+	s.Print = func(format string, args ...any) { fmt.Fprintf(cli.Out, "== "+format+"\n", args...) }
 	runs, failed, err := s.Do(grid, trainOne)
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func runSweep(grid sweep.Grid, out string, options []string, o viz.Options) erro
 	if err != nil {
 		return err
 	}
-	fmt.Printf("== %d figures in %s; %s has all statistics\n", len(files), figures, files[0])
+	fmt.Fprintf(cli.Out, "== %d figures in %s; %s has all statistics\n", len(files), figures, files[0])
 	return errors.Join(failed...)
 }
 
@@ -95,7 +95,7 @@ func trainOne(out, name string, varied, options []string) (stop bool, err error)
 	root.SetArgs(args)
 	err = root.Execute()
 	if errors.Is(err, train.ErrStopped) {
-		fmt.Println("== the same command resumes from here")
+		fmt.Fprintln(cli.Out, "== the same command resumes from here")
 	}
 	return errors.Is(err, train.ErrStopped) || cli.WrongUsage(err), err
 }

@@ -25,7 +25,7 @@ func TestSweep(t *testing.T) {
 		}
 	}
 	b, err := os.ReadFile("out/figures/neg_mean.svg")
-	if err != nil || !strings.Contains(string(b), "m = 0.9: k-NN ") || !strings.Contains(string(b), "m = 0.5: k-NN ") {
+	if err != nil || !strings.Contains(string(b), "alpha = 0.9: k-NN ") || !strings.Contains(string(b), "alpha = 0.5: k-NN ") {
 		t.Errorf("the legend lacks options and accuracies: %v", err)
 	}
 	// As if it had been stopped in the second run.

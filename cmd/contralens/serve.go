@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"net"
@@ -23,8 +24,8 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve [DIR]",
 		Short: "Show trainings in the browser, live",
-		Long: "Show all runs in DIR (./save) in the browser, with live updates. It changes no files " +
-			"except the notes that you write on the page.",
+		Long: `Show all runs in DIR (./save) in the browser, with live updates. It changes no files
+except the notes that you write on the page.`,
 		Example: `  contralens serve
   contralens serve experiments --address 9000
   # also for other machines; the printed address contains a token
@@ -55,7 +56,7 @@ func serveCommand() *cobra.Command {
 			Dir: dir, Hosts: names(c.Host),
 			LastWords: fmt.Sprintf("The dashboard was stopped. contralens serve %s starts it again.", dir),
 		}, func(address string) {
-			fmt.Printf("dashboard of %s: %s\nCtrl-C stops it\n", dir, address)
+			fmt.Fprintf(cli.Out, "dashboard of %s: %s\nCtrl-C stops it\n", dir, address)
 		})
 	}
 	return cmd
@@ -121,7 +122,7 @@ func (s *serving) Serve(dir string) (stop func(), err error) {
 		done <- dashboard.Serve(ctx, s.listener, dashboard.Options{
 			Dir: dir, LastWords: fmt.Sprintf("The training has ended. contralens serve %s shows its runs again.", dir),
 		}, func(address string) {
-			fmt.Println("dashboard:", address)
+			fmt.Fprintln(cli.Out, "dashboard:", address)
 			if s.opened != nil {
 				s.opened(address)
 			}
@@ -135,16 +136,37 @@ func (s *serving) Serve(dir string) (stop func(), err error) {
 	}, nil
 }
 
-// Linger keeps the dashboard after a training until Ctrl-C, if somebody sits at a terminal.
-// say prints a line.
+// Linger keeps the dashboard after a training until Enter or Ctrl-C, if somebody sits at a
+// terminal. say prints a line.
 func (s *serving) Linger(say func(format string, args ...any)) {
 	if s.listener == nil || !term.IsTerminal(int(os.Stdout.Fd())) {
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	say("the dashboard stays open until Ctrl-C")
-	<-ctx.Done()
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		say("the dashboard stays open until Ctrl-C")
+		<-ctx.Done()
+		return
+	}
+	say("the dashboard stays open until Enter or Ctrl-C")
+	select {
+	case <-ctx.Done():
+	case <-entered():
+	}
+}
+
+// entered returns a channel that is closed when the user presses Enter.
+func entered() <-chan struct{} {
+	// In the background, reading from the terminal shall fail and not stop the program.
+	signal.Ignore(syscall.SIGTTIN)
+	pressed := make(chan struct{})
+	go func() {
+		if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err == nil {
+			close(pressed)
+		}
+	}()
+	return pressed
 }
 
 // serveAddress accepts no arguments except the address after --serve.

@@ -17,7 +17,7 @@ func versionCommand() *cobra.Command {
 		Short: "Print the versions of the program and of its libraries",
 		Args:  cli.NoArguments,
 		Run: func(*cobra.Command, []string) {
-			fmt.Printf("contralens %s (commit %s, libtorch %s, %s)\n",
+			fmt.Fprintf(cli.Out, "contralens %s (commit %s, libtorch %s, %s)\n",
 				version.Number(), version.Commit(), torch.Version(), runtime.Version())
 		},
 	}

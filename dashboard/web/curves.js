@@ -12,40 +12,90 @@ import { possible, xAxis } from "./xaxis.js";
 
 const settings = {
   smooth: setting("smooth", 0.6, { valid: (v) => v >= 0 && v <= 0.98, lasting: true }),
-  envelope: setting("range", true, { lasting: true }), logY: setting("logy", false, { lasting: true }), logX: setting("logx", false, { lasting: true }),
+  envelope: setting("range", true, { lasting: true }),
+  logY: setting("logy", false, { lasting: true }),
+  logX: setting("logx", false, { lasting: true }),
   axis: setting("x", "step", { valid: (v) => ["step", "epoch", "time"].includes(v), lasting: true }),
-  from: setting("from", null), to: setting("to", null), // the zoom, on the horizontal axis
+  from: setting("from", null),
+  to: setting("to", null), // the zoom, on the horizontal axis
 };
 
 export function curvesTab(first) {
-  let runs = first, data = [], asked = 0, closed = false, range = zoomOf(), axis = null;
+  let runs = first,
+    data = [],
+    asked = 0,
+    closed = false,
+    range = zoomOf(),
+    axis = null;
   const shown = new Map(); // by chart: { chart, spec }
   const filledOnce = new Set(); // charts that have had content, which stay
-  const box = (name, label) => h("label", { class: "check" }, h("input", { type: "checkbox", name, checked: settings[name].get(), onchange: (e) => {
-    settings[name].set(e.target.checked);
-    draw();
-  } }), label);
+  const box = (name, label) =>
+    h(
+      "label",
+      { class: "check" },
+      h("input", {
+        type: "checkbox",
+        name,
+        checked: settings[name].get(),
+        onchange: (e) => {
+          settings[name].set(e.target.checked);
+          draw();
+        },
+      }),
+      label,
+    );
   const smoothText = h("output", null, settings.smooth.get().toFixed(2));
-  const smooth = h("input", { type: "range", name: "smooth", min: 0, max: 0.98, step: 0.02, value: settings.smooth.get(), oninput: () => {
-    settings.smooth.set(+smooth.value);
-    smoothText.textContent = (+smooth.value).toFixed(2);
-    draw();
-  } });
-  const axes = h("select", { "aria-label": "Horizontal axis", name: "axis", onchange: () => {
-    settings.axis.set(axes.value);
-    zoom(null);
-  } });
-  const button = (label, text, go) => h("button", { type: "button", "aria-label": label, title: label, onclick: go }, text);
+  const smooth = h("input", {
+    type: "range",
+    name: "smooth",
+    min: 0,
+    max: 0.98,
+    step: 0.02,
+    value: settings.smooth.get(),
+    oninput: () => {
+      settings.smooth.set(+smooth.value);
+      smoothText.textContent = (+smooth.value).toFixed(2);
+      draw();
+    },
+  });
+  const axes = h("select", {
+    "aria-label": "Horizontal axis",
+    name: "axis",
+    onchange: () => {
+      settings.axis.set(axes.value);
+      zoom(null);
+    },
+  });
+  const button = (label, text, go) =>
+    h("button", { type: "button", "aria-label": label, title: label, onclick: go }, text);
   const span = h("output", { class: "span" });
   const key = h("ul", { class: "key", "aria-label": "Legend" });
-  const toolbar = h("div", { class: "toolbar", role: "group", "aria-label": "Curves" },
-    h("label", { class: "slider" }, "Smoothing", smooth, smoothText), box("envelope", "Range"), box("logY", "Log values"), box("logX", "Log axis"), axes,
-    h("span", { class: "zoom" }, span, button("Zoom in", "+", () => scaleBy(0.5)), button("Zoom out", "−", () => scaleBy(2)),
-      button("Earlier", "←", () => shift(-1)), button("Later", "→", () => shift(1)), button("Show all", "All", () => zoom(null))));
+  const toolbar = h(
+    "div",
+    { class: "toolbar", role: "group", "aria-label": "Curves" },
+    h("label", { class: "slider" }, "Smoothing", smooth, smoothText),
+    box("envelope", "Range"),
+    box("logY", "Log values"),
+    box("logX", "Log axis"),
+    axes,
+    h(
+      "span",
+      { class: "zoom" },
+      span,
+      button("Zoom in", "+", () => scaleBy(0.5)),
+      button("Zoom out", "−", () => scaleBy(2)),
+      button("Earlier", "←", () => shift(-1)),
+      button("Later", "→", () => shift(1)),
+      button("Show all", "All", () => zoom(null)),
+    ),
+  );
   const grid = h("div", { class: "groups" });
   const el = h("div", { class: "curves" }, toolbar, key, grid);
 
-  const all = () => [Math.min(...runs.map((r) => axis.to(r, r.first))), Math.max(...runs.map((r) => axis.to(r, Math.max(r.last, 2))))];
+  const all = () => [
+    Math.min(...runs.map((r) => axis.to(r, r.first))),
+    Math.max(...runs.map((r) => axis.to(r, Math.max(r.last, 2)))),
+  ];
   const view = () => range ?? all();
 
   function zoom(from, to) {
@@ -63,18 +113,26 @@ export function curvesTab(first) {
     fetchAll();
   }
   const scaleBy = (f) => {
-    const [low, high] = view(), middle = (low + high) / 2;
+    const [low, high] = view(),
+      middle = (low + high) / 2;
     zoom(middle - ((high - low) * f) / 2, middle + ((high - low) * f) / 2);
   };
   const shift = (direction) => {
-    const [low, high] = view(), by = (direction * (high - low)) / 2;
+    const [low, high] = view(),
+      by = (direction * (high - low)) / 2;
     zoom(low + by, high + by);
   };
 
   async function fetchAll() {
-    const ticket = ++asked, all = range === null;
-    const steps = (r) => (all ? [0, 2 ** 31] : [Math.floor(axis.from(r, range[0])), Math.ceil(axis.from(r, range[1]))].map((v) => Math.max(0, v)));
-    const answers = await Promise.allSettled(runs.map((r) => (r.series.length ? getCurves(r.id, wanted(r), ...steps(r), 400) : { curves: {} })));
+    const ticket = ++asked,
+      all = range === null;
+    const steps = (r) =>
+      all
+        ? [0, 2 ** 31]
+        : [Math.floor(axis.from(r, range[0])), Math.ceil(axis.from(r, range[1]))].map((v) => Math.max(0, v));
+    const answers = await Promise.allSettled(
+      runs.map((r) => (r.series.length ? getCurves(r.id, wanted(r), ...steps(r), 400) : { curves: {} })),
+    );
     if (closed || ticket !== asked) return;
     data = answers.map((a) => (a.status === "fulfilled" ? a.value.curves : {}));
     arrange(all);
@@ -84,13 +142,22 @@ export function curvesTab(first) {
   /** wanted omits the raw_ series of runs without the transformation, because they are equal. */
   const wanted = (r) => r.series.map((s) => s.name).filter((n) => !n.startsWith("raw_") || r.onset > 0);
 
-  /** empty reports whether a chart has nothing to show: no values, or those of something that the method does not have. */
-  const empty = (spec) => spec.series.every((name) => data.every((d) => {
-    const c = d[name];
-    return !c || c.step.length === 0 || (spec.idle && [...c.min, ...c.max].every(spec.idle));
-  }));
+  /**
+   * empty reports whether a chart has nothing to show: no values, or those of something that
+   * the method does not have.
+   */
+  const empty = (spec) =>
+    spec.series.every((name) =>
+      data.every((d) => {
+        const c = d[name];
+        return !c || c.step.length === 0 || (spec.idle && [...c.min, ...c.max].every(spec.idle));
+      }),
+    );
 
-  /** arrange makes a frame for each chart. Charts without content are left out; what they have is known when all steps are in view. */
+  /**
+   * arrange makes a frame for each chart. Charts without content are left out; what they have
+   * is known when all steps are in view.
+   */
   function arrange(all) {
     const specs = charts(runs).filter((spec) => {
       if (!all || empty(spec)) return filledOnce.has(spec.id);
@@ -103,8 +170,17 @@ export function curvesTab(first) {
     for (const { chart } of shown.values()) chart.close();
     shown.clear();
     grid.replaceChildren();
-    if (specs.length === 0) grid.append(emptyPlot(runs.every((r) => r.results.length) ? "This run has no curves; its results are under Configuration." : "Nothing has been recorded yet. Curves appear with the first line of metrics.jsonl; --record adds the statistics of every step."));
-    let last = null, row = null;
+    if (specs.length === 0)
+      grid.append(
+        emptyPlot(
+          runs.every((r) => r.results.length)
+            ? "This run has no curves; its results are under Configuration."
+            : "Nothing has been recorded yet. Curves appear with the first line of metrics.jsonl; " +
+                "--record adds the statistics of every step.",
+        ),
+      );
+    let last = null,
+      row = null;
     for (const spec of specs) {
       if (spec.group !== last) {
         row = h("div", { class: "grid" });
@@ -112,25 +188,55 @@ export function curvesTab(first) {
         last = spec.group;
       }
       const unit = spec.series.length > 2 ? `${spec.axis}; dotted: 5, 25, 75 and 95 % quantiles` : spec.axis;
-      const frame = figure({ id: spec.id, title: spec.title, unit, read: spec.read, picture: () => chart.picture(...given(spec)), csv: () => chart.csv(), runs: () => runs.map((r) => r.label) });
+      const frame = figure({
+        id: spec.id,
+        title: spec.title,
+        unit,
+        read: spec.read,
+        picture: () => chart.picture(...given(spec)),
+        csv: () => chart.csv(),
+        runs: () => runs.map((r) => r.label),
+      });
       row.append(frame.el);
-      const chart = lineChart(frame.body, { title: spec.title, axis: spec.axis, say: frame.say, onZoom: zoom, sync: "curves" });
+      const chart = lineChart(frame.body, {
+        title: spec.title,
+        axis: spec.axis,
+        say: frame.say,
+        onZoom: zoom,
+        sync: "curves",
+      });
       shown.set(spec.id, { chart, spec });
     }
   }
 
   /** positive reports whether all values of a chart have a logarithm. */
-  const positive = (spec) => runs.every((r, i) => spec.series.every((name) => ["", "raw_"].every((raw) => (data[i]?.[raw + name]?.min ?? []).every((v) => v === null || v > 0))));
+  const positive = (spec) =>
+    runs.every((r, i) =>
+      spec.series.every((name) =>
+        ["", "raw_"].every((raw) => (data[i]?.[raw + name]?.min ?? []).every((v) => v === null || v > 0)),
+      ),
+    );
 
-  /** marksOf returns where something starts: a full queue, the feature transformation. What starts at the same place in several runs has the color of none. */
+  /**
+   * marksOf returns where something starts: a full queue, the feature transformation. What
+   * starts at the same place in several runs has the color of none.
+   */
   function marksOf() {
-    const list = runs.flatMap((r) => {
-      const own = runs.length > 1 ? color(r.index) : null;
-      return [
-        filled(r) > r.first && { x: axis.to(r, filled(r)), label: "queue full", about: "queue full", color: own, dash: [1, 4] },
-        r.onset > r.first && { x: axis.to(r, r.onset), label: "FT", about: "FT starts", color: own, dash: [5, 4] },
-      ];
-    }).filter(Boolean);
+    const list = runs
+      .flatMap((r) => {
+        const own = runs.length > 1 ? color(r.index) : null;
+        return [
+          filled(r) > r.first && {
+            x: axis.to(r, filled(r)),
+            label: "queue full",
+            about: "queue full",
+            color: own,
+            dash: [1, 4],
+          },
+          r.onset > r.first && { x: axis.to(r, r.onset), label: "FT", about: "FT starts", color: own, dash: [5, 4] },
+        ];
+      })
+      .filter(Boolean);
     const equal = (m) => list.filter((o) => o.x === m.x && o.label === m.label);
     return list.filter((m) => equal(m)[0] === m).map((m) => (equal(m).length > 1 ? { ...m, color: null } : m));
   }
@@ -142,16 +248,36 @@ export function curvesTab(first) {
         for (const raw of ["", "raw_"]) {
           const c = data[i]?.[raw + name];
           if (!c || c.step.length === 0) continue;
-          const kinds = spec.id === "lambda", spread = spec.series.length > 1 && !kinds && k > 0;
-          const one = runs.length === 1, both = r.onset > 0 && Boolean(data[i][`raw_${name}`]);
-          const label = [one ? "" : r.label, raw ? "before FT" : both && one ? "after FT" : "", kinds ? (k ? "negatives" : "positives") : "", spread ? `${+name.slice(-2)} %` : one && name.endsWith("_q50") ? "median" : ""].filter(Boolean).join(", ") || r.label;
+          const kinds = spec.id === "lambda",
+            spread = spec.series.length > 1 && !kinds && k > 0;
+          const one = runs.length === 1,
+            both = r.onset > 0 && Boolean(data[i][`raw_${name}`]);
+          const label =
+            [
+              one ? "" : r.label,
+              raw ? "before FT" : both && one ? "after FT" : "",
+              kinds ? (k ? "negatives" : "positives") : "",
+              spread ? `${+name.slice(-2)} %` : one && name.endsWith("_q50") ? "median" : "",
+            ]
+              .filter(Boolean)
+              .join(", ") || r.label;
           const bare = spread || !c.n.some((n) => n > 1);
           lines.push({
-            run: r.id, name: raw + name, label, tag: raw ? "before" : kinds ? ["pos", "neg"][k] : both && one ? "after" : "",
+            run: r.id,
+            name: raw + name,
+            label,
+            tag: raw ? "before" : kinds ? ["pos", "neg"][k] : both && one ? "after" : "",
             // A color is a run; where there is one run, that of positives or negatives.
-            color: kinds && runs.length === 1 ? kindColor(["pos", "neg"][k]) : color(r.index), dash: raw ? [6, 4] : spread ? [2, 3] : kinds && k ? [8, 3, 2, 3] : dashes(r.index), width: spread || raw ? 1.3 : 1.9,
-            quiet: spread, ...c, x: c.step.map((v) => axis.to(r, v)), min: bare ? [] : c.min, max: bare ? [] : c.max,
-            shown: smoothed(c.mean, name === "knn" || name === "lr" ? 0 : settings.smooth.get(), log), sparse: name === "knn",
+            color: kinds && runs.length === 1 ? kindColor(["pos", "neg"][k]) : color(r.index),
+            dash: raw ? [6, 4] : spread ? [2, 3] : kinds && k ? [8, 3, 2, 3] : dashes(r.index),
+            width: spread || raw ? 1.3 : 1.9,
+            quiet: spread,
+            ...c,
+            x: c.step.map((v) => axis.to(r, v)),
+            min: bare ? [] : c.min,
+            max: bare ? [] : c.max,
+            shown: smoothed(c.mean, name === "knn" || name === "lr" ? 0 : settings.smooth.get(), log),
+            sparse: name === "knn",
           });
         }
       });
@@ -160,8 +286,10 @@ export function curvesTab(first) {
   }
 
   function setAxis() {
-    const list = possible(runs), names = { step: "by step", epoch: "by epoch", time: "by time" };
-    if (axes.dataset.list !== list.join()) axes.replaceChildren(...list.map((k) => h("option", { value: k }, names[k])));
+    const list = possible(runs),
+      names = { step: "by step", epoch: "by epoch", time: "by time" };
+    if (axes.dataset.list !== list.join())
+      axes.replaceChildren(...list.map((k) => h("option", { value: k }, names[k])));
     axes.dataset.list = list.join();
     axes.hidden = list.length < 2;
     axes.value = list.includes(settings.axis.get()) ? settings.axis.get() : "step";
@@ -170,33 +298,51 @@ export function curvesTab(first) {
 
   /** showKey explains colors, dashes and vertical lines. */
   function showKey(marks) {
-    const c = ink(), item = (look, label) => h("li", null, s("svg", { width: 20, height: 14, "aria-hidden": "true" }, swatch(0, 7, look)), label);
+    const c = ink(),
+      item = (look, label) =>
+        h("li", null, s("svg", { width: 20, height: 14, "aria-hidden": "true" }, swatch(0, 7, look)), label);
     const has = (label) => marks.some((m) => m.label === label);
-    key.replaceChildren(...[
-      ...(runs.length > 1 ? runs.map((r) => item({ color: color(r.index), dash: dashes(r.index) }, r.label)) : []),
-      runs.some((r) => r.onset > 0) && item({ color: c.muted, dash: [6, 4] }, "before FT"),
-      has("FT") && item({ color: c.muted, dash: [5, 4], upright: true }, "the feature transformation (FT) starts"),
-      has("queue full") && item({ color: c.muted, dash: [1, 4], upright: true }, "the queue is full"),
-      settings.envelope.get() && item({ fill: true, color: c.edge }, "smallest to largest value"),
-    ].filter(Boolean));
+    key.replaceChildren(
+      ...[
+        ...(runs.length > 1 ? runs.map((r) => item({ color: color(r.index), dash: dashes(r.index) }, r.label)) : []),
+        runs.some((r) => r.onset > 0) && item({ color: c.muted, dash: [6, 4] }, "before FT"),
+        has("FT") && item({ color: c.muted, dash: [5, 4], upright: true }, "the feature transformation (FT) starts"),
+        has("queue full") && item({ color: c.muted, dash: [1, 4], upright: true }, "the queue is full"),
+        settings.envelope.get() && item({ fill: true, color: c.edge }, "smallest to largest value"),
+      ].filter(Boolean),
+    );
   }
 
   function draw() {
     setAxis();
     const [low, high] = view();
-    span.textContent = range ? `${axis.kind === "time" ? axis.title : `${axis.kind}s`} ${axis.number(low)} to ${axis.number(high)}` : "";
+    span.textContent = range
+      ? `${axis.kind === "time" ? axis.title : `${axis.kind}s`} ${axis.number(low)} to ${axis.number(high)}`
+      : "";
     showKey(marksOf());
     for (const { chart, spec } of shown.values()) chart.setData(...given(spec));
   }
 
   /** given returns the lines and options of a chart, in the colors of the theme. */
   function given(spec) {
-    const [low, high] = view(), logX = settings.logX.get(), floor = axis.whole ? 1 : (high - low) / 1000;
-    const logY = settings.logY.get() && positive(spec), settled = Math.max(0, ...runs.map((r) => filled(r) && axis.to(r, filled(r))));
-    return [linesOf(spec, logY), {
-      x: axis, range: [logX ? Math.max(floor, low) : low, Math.max(high, low + (axis.whole ? 1 : 1e-6))], logX, logY, linear: settings.logY.get() && !logY,
-      envelope: settings.envelope.get(), marks: marksOf(), settled: spec.series.includes("queue_fill") ? 0 : settled,
-    }];
+    const [low, high] = view(),
+      logX = settings.logX.get(),
+      floor = axis.whole ? 1 : (high - low) / 1000;
+    const logY = settings.logY.get() && positive(spec),
+      settled = Math.max(0, ...runs.map((r) => filled(r) && axis.to(r, filled(r))));
+    return [
+      linesOf(spec, logY),
+      {
+        x: axis,
+        range: [logX ? Math.max(floor, low) : low, Math.max(high, low + (axis.whole ? 1 : 1e-6))],
+        logX,
+        logY,
+        linear: settings.logY.get() && !logY,
+        envelope: settings.envelope.get(),
+        marks: marksOf(),
+        settled: spec.series.includes("queue_fill") ? 0 : settled,
+      },
+    ];
   }
 
   const redraw = () => draw();
@@ -207,7 +353,8 @@ export function curvesTab(first) {
       runs = next;
       setAxis();
       if (runs.every((r) => r.series.length === 0)) arrange(true);
-      if (range && filledOnce.size === 0) { // which charts have content is known when all steps are in view
+      if (range && filledOnce.size === 0) {
+        // which charts have content is known when all steps are in view
         const zoomed = range;
         range = null;
         await fetchAll();
@@ -235,9 +382,13 @@ function filled(r) {
   return mem === "moco" && k > 0 && n > 0 ? Math.ceil(k / (n * (symmetric === "true" ? 2 : 1))) : 0;
 }
 
-/** smoothed returns the running mean whose weights fall by the factor w per point, with the bias at the start corrected. */
+/**
+ * smoothed returns the running mean whose weights fall by the factor w per point, with the
+ * bias at the start corrected.
+ */
 export function smoothed(values, w, log) {
-  let sum = 0, weight = 0;
+  let sum = 0,
+    weight = 0;
   return values.map((v) => {
     if (v === null || (log && v <= 0)) return null;
     sum = w * sum + (1 - w) * v;

@@ -18,18 +18,27 @@ const settings = {
   method: setting("layout", "pca", { valid: (v) => ["pca", "umap"].includes(v), lasting: true }),
   pictures: setting("pictures", null, { lasting: true }), // 0, 1; null: where images have no labels
   epoch: setting("epoch", -1), // -1: the last one
-  classes: setting("class", []), image: setting("image", -1), view: setting("map", null),
+  classes: setting("class", []),
+  image: setting("image", -1),
+  view: setting("map", null),
 };
 const fewClasses = 12; // with more, colors are hard to tell apart: classes get a color when they are picked
 
 export function embeddingTab(first) {
-  let runs = first, closed = false, asked = 0, known = "";
+  let runs = first,
+    closed = false,
+    asked = 0,
+    known = "";
   const shownBefore = new Map(); // the last layout by run and method, which the next one is aligned with
   const cards = new Map(); // by run: { frame, map, data, worker }
   const done = new Map(); // UMAPs by run and epoch
   const host = {
-    view: viewOf(), circling: false, pictures: false, selected: new Set(),
-    paint, faded: (label) => picked().size > 0 && !picked().has(label),
+    view: viewOf(),
+    circling: false,
+    pictures: false,
+    selected: new Set(),
+    paint,
+    faded: (label) => picked().size > 0 && !picked().has(label),
     name: (data, i) => className(data, data.labels[i]),
     said: (text) => {
       said.textContent = text;
@@ -53,39 +62,92 @@ export function embeddingTab(first) {
   };
 
   const picked = () => new Set(settings.classes.get().map(Number));
-  const radio = (value, label) => h("label", { class: "check" }, h("input", { type: "radio", name: "method", value, checked: settings.method.get() === value, onchange: () => {
-    settings.method.set(value);
-    place();
-  } }), label);
-  const slider = h("input", { type: "range", name: "epoch", min: 0, max: 0, step: 1, value: 0, "aria-label": "Epoch of the features", oninput: () => {
-    settings.epoch.set(+slider.value === +slider.max ? -1 : epochs()[+slider.value]);
-    load();
-  } });
+  const radio = (value, label) =>
+    h(
+      "label",
+      { class: "check" },
+      h("input", {
+        type: "radio",
+        name: "method",
+        value,
+        checked: settings.method.get() === value,
+        onchange: () => {
+          settings.method.set(value);
+          place();
+        },
+      }),
+      label,
+    );
+  const slider = h("input", {
+    type: "range",
+    name: "epoch",
+    min: 0,
+    max: 0,
+    step: 1,
+    value: 0,
+    "aria-label": "Epoch of the features",
+    oninput: () => {
+      settings.epoch.set(+slider.value === +slider.max ? -1 : epochs()[+slider.value]);
+      load();
+    },
+  });
   const epochText = h("output");
-  const tool = (label, text, go) => h("button", { type: "button", "aria-label": label, title: label, onclick: go }, text);
-  const withPictures = h("input", { type: "checkbox", name: "pictures", onchange: () => {
-    settings.pictures.set(withPictures.checked ? "1" : "0");
-    draw();
-  } });
-  const circling = h("button", { type: "button", "aria-pressed": "false", title: "Circle images by dragging; Shift and dragging does so too", onclick: () => {
-    host.circling = !host.circling;
-    circling.setAttribute("aria-pressed", String(host.circling));
-  } }, "Circle");
+  const tool = (label, text, go) =>
+    h("button", { type: "button", "aria-label": label, title: label, onclick: go }, text);
+  const withPictures = h("input", {
+    type: "checkbox",
+    name: "pictures",
+    onchange: () => {
+      settings.pictures.set(withPictures.checked ? "1" : "0");
+      draw();
+    },
+  });
+  const circling = h(
+    "button",
+    {
+      type: "button",
+      "aria-pressed": "false",
+      title: "Circle images by dragging; Shift and dragging does so too",
+      onclick: () => {
+        host.circling = !host.circling;
+        circling.setAttribute("aria-pressed", String(host.circling));
+      },
+    },
+    "Circle",
+  );
   const any = () => [...cards.values()].find((c) => c.data);
-  const toolbar = h("div", { class: "toolbar", role: "group", "aria-label": "Embedding" }, radio("pca", "PCA"), radio("umap", "UMAP"), h("label", { class: "check" }, withPictures, "Pictures"),
+  const toolbar = h(
+    "div",
+    { class: "toolbar", role: "group", "aria-label": "Embedding" },
+    radio("pca", "PCA"),
+    radio("umap", "UMAP"),
+    h("label", { class: "check" }, withPictures, "Pictures"),
     h("label", { class: "slider" }, "Epoch", slider, epochText),
-    h("span", { class: "zoom" }, circling, tool("Zoom in", "+", () => any()?.map.zoom(1.6)), tool("Zoom out", "−", () => any()?.map.zoom(1 / 1.6)), tool("Show all", "All", () => any()?.map.reset())));
+    h(
+      "span",
+      { class: "zoom" },
+      circling,
+      tool("Zoom in", "+", () => any()?.map.zoom(1.6)),
+      tool("Zoom out", "−", () => any()?.map.zoom(1 / 1.6)),
+      tool("Show all", "All", () => any()?.map.reset()),
+    ),
+  );
   const maps = h("div", { class: "grid wide" });
-  const legend = classLegend({ name: (label) => className(any().data, label), paint, picked, pick: (set) => {
-    settings.classes.set([...set]);
-    draw();
-  } });
+  const legend = classLegend({
+    name: (label) => className(any().data, label),
+    paint,
+    picked,
+    pick: (set) => {
+      settings.classes.set([...set]);
+      draw();
+    },
+  });
   const said = h("p", { class: "hidden", role: "status" });
   const details = h("section", { class: "picked", "aria-label": "The images that were chosen", hidden: true });
   const el = h("div", { class: "embedding" }, toolbar, maps, legend.els, details, said);
 
   const withData = () => [...cards.values()].filter((c) => c.data);
-  const className = (data, label) => (label >= 0 ? data.classes[label] ?? `class ${label}` : "no class");
+  const className = (data, label) => (label >= 0 ? (data.classes[label] ?? `class ${label}`) : "no class");
   const labels = () => [...new Set(withData().flatMap((c) => c.data.labels))].sort((a, b) => a - b);
   const many = () => labels().length > fewClasses;
   /** epochs lists the epochs of all runs. A run that has none of that number shows the one before it. */
@@ -99,7 +161,8 @@ export function embeddingTab(first) {
 
   /** comparable reports whether the runs have the same images, so that they can be compared image by image. */
   function comparable() {
-    const key = ({ data: d }) => JSON.stringify([d.images, d.labels, d.paths]), list = withData();
+    const key = ({ data: d }) => JSON.stringify([d.images, d.labels, d.paths]),
+      list = withData();
     return list.every((c) => key(c) === key(list[0]));
   }
 
@@ -111,32 +174,54 @@ export function embeddingTab(first) {
     cards.clear();
     shown.forEach((r, i) => {
       const card = { data: null, worker: null, stamp: "" };
-      card.frame = figure({ id: i ? `embedding-${i + 1}` : "embedding", title: runs.length > 1 ? r.label : "Probe set", read: read.embedding, csv: () => table(card), runs: () => [r.label],
-        picture: () => ({ chart: card.map.picture(), about: `epoch ${card.data.epoch}, ${settings.method.get() === "pca" ? "principal components" : "UMAP"}`, legend: many() ? [] : labels().map((l) => ({ label: className(card.data, l), color: paint(l), mark: l })) }) });
+      card.frame = figure({
+        id: i ? `embedding-${i + 1}` : "embedding",
+        title: runs.length > 1 ? r.label : "Probe set",
+        read: read.embedding,
+        csv: () => table(card),
+        runs: () => [r.label],
+        picture: () => ({
+          chart: card.map.picture(),
+          about: `epoch ${card.data.epoch}, ${settings.method.get() === "pca" ? "principal components" : "UMAP"}`,
+          legend: many() ? [] : labels().map((l) => ({ label: className(card.data, l), color: paint(l), mark: l })),
+        }),
+      });
       card.map = scatter(card.frame.body, host);
       cards.set(r.id, card);
     });
-    maps.replaceChildren(...(shown.length ? [...cards.values()].map((c) => c.frame.el)
-      : [emptyPlot("There is no probe set. Train with --probe N to store the features of N images after every epoch, with thumbnails of them.")]));
+    maps.replaceChildren(
+      ...(shown.length
+        ? [...cards.values()].map((c) => c.frame.el)
+        : [
+            emptyPlot(
+              "There is no probe set. Train with --probe N to store the features of N images after every epoch, " +
+                "with thumbnails of them.",
+            ),
+          ]),
+    );
     maps.classList.toggle("grid", shown.length > 1);
   }
 
   async function load() {
-    const ticket = ++asked, want = settings.epoch.get();
-    await Promise.all([...cards].map(async ([id, card]) => {
-      try {
-        const has = card.data?.epochs ?? [], nearest = want < 0 || has.includes(want) ? want : has.findLast((e) => e <= want) ?? -1;
-        let data = await getEmbedding(id, nearest).catch((error) => {
-          if (nearest < 0) throw error; // the address may have an epoch that this run does not have
-          return getEmbedding(id, -1);
-        });
-        const before = data.epochs.findLast((e) => e <= want) ?? data.epochs[0];
-        if (want >= 0 && data.epoch !== before) data = await getEmbedding(id, before);
-        if (!closed && ticket === asked) card.data = data;
-      } catch (error) {
-        if (!closed && ticket === asked) card.map.clear(emptyPlot(error.message));
-      }
-    }));
+    const ticket = ++asked,
+      want = settings.epoch.get();
+    await Promise.all(
+      [...cards].map(async ([id, card]) => {
+        try {
+          const has = card.data?.epochs ?? [],
+            nearest = want < 0 || has.includes(want) ? want : (has.findLast((e) => e <= want) ?? -1);
+          let data = await getEmbedding(id, nearest).catch((error) => {
+            if (nearest < 0) throw error; // the address may have an epoch that this run does not have
+            return getEmbedding(id, -1);
+          });
+          const before = data.epochs.findLast((e) => e <= want) ?? data.epochs[0];
+          if (want >= 0 && data.epoch !== before) data = await getEmbedding(id, before);
+          if (!closed && ticket === asked) card.data = data;
+        } catch (error) {
+          if (!closed && ticket === asked) card.map.clear(emptyPlot(error.message));
+        }
+      }),
+    );
     if (closed || ticket !== asked || withData().length === 0) return;
     slider.max = epochs().length - 1;
     slider.value = want < 0 ? slider.max : Math.max(0, epochs().indexOf(want));
@@ -150,10 +235,15 @@ export function embeddingTab(first) {
   function place() {
     for (const [id, card] of cards) {
       if (!card.data) continue;
-      const { data, frame } = card, few = data.components.length < 4, images = `${data.images.length} images`;
+      const { data, frame } = card,
+        few = data.components.length < 4,
+        images = `${data.images.length} images`;
       if (settings.method.get() === "pca" || few) {
         card.raw = data.components.map((c) => [c[0] ?? 0, c[1] ?? 0]);
-        frame.say(`epoch ${data.epoch}, ${images}; the axes show ${number(100 * (data.explained[0] ?? 0), 2)} % and ${number(100 * (data.explained[1] ?? 0), 2)} % of the variance`);
+        const shares = [0, 1].map((k) => number(100 * (data.explained[k] ?? 0), 2));
+        frame.say(
+          `epoch ${data.epoch}, ${images}; the axes show ${shares[0]} % and ${shares[1]} % of the variance`,
+        );
         continue;
       }
       const key = `${id} ${data.epoch}`;
@@ -167,7 +257,8 @@ export function embeddingTab(first) {
 
   /** compute starts the worker that makes a UMAP. Until it is ready, the old map is faded. */
   function compute(card, key) {
-    const { data, frame } = card, text = `epoch ${data.epoch}: UMAP is being computed`;
+    const { data, frame } = card,
+      text = `epoch ${data.epoch}: UMAP is being computed`;
     frame.say(text);
     if (card.computing === key) return;
     card.computing = key;
@@ -186,9 +277,13 @@ export function embeddingTab(first) {
     card.worker.postMessage({ rows: data.components, neighbors: 15, key });
   }
 
-  /** settle aligns each layout with the last one of its run and kind, and with the first run's if the images are the same. */
+  /**
+   * settle aligns each layout with the last one of its run and kind, and with the first run's
+   * if the images are the same.
+   */
   function settle() {
-    const method = settings.method.get(), same = comparable();
+    const method = settings.method.get(),
+      same = comparable();
     let reference = null;
     for (const [id, card] of cards) {
       if (!card.raw) continue;
@@ -197,14 +292,18 @@ export function embeddingTab(first) {
       shownBefore.set(key, card.points);
       reference ??= card.points;
     }
-    const ready = withData().filter((c) => c.points), all = same && ready.length ? frameOf(ready.flatMap((c) => c.points)) : null;
+    const ready = withData().filter((c) => c.points),
+      all = same && ready.length ? frameOf(ready.flatMap((c) => c.points)) : null;
     for (const card of ready) card.box = all ?? frameOf(card.points);
   }
 
   function draw() {
     const list = withData();
     if (list.length === 0) return;
-    host.pictures = withPictures.checked = settings.pictures.get() === null ? list.every((c) => c.data.labels.every((l) => l < 0)) : settings.pictures.get() === "1";
+    host.pictures = withPictures.checked =
+      settings.pictures.get() === null
+        ? list.every((c) => c.data.labels.every((l) => l < 0))
+        : settings.pictures.get() === "1";
     for (const [id, card] of cards) {
       if (!card.data) continue;
       const run = runs.find((r) => r.id === id);
@@ -217,21 +316,41 @@ export function embeddingTab(first) {
 
   /** describe shows the chosen image and the images nearest to it, or the circled ones. */
   function describe() {
-    const list = withData().filter((c) => c.map.map), shown = comparable() ? list : list.slice(0, 1);
+    const list = withData().filter((c) => c.map.map),
+      shown = comparable() ? list : list.slice(0, 1);
     const i = list.length ? list[0].data.images.indexOf(settings.image.get()) : -1;
     const choose = (j) => {
       host.pinned(list[0].map, j);
       list[0].map.show(j, true);
     };
     details.hidden = i < 0 && host.selected.size === 0;
-    if (i >= 0) details.replaceChildren(...chosen(shown.map((c) => c.map.map), i, host.name, choose));
+    if (i >= 0)
+      details.replaceChildren(
+        ...chosen(
+          shown.map((c) => c.map.map),
+          i,
+          host.name,
+          choose,
+        ),
+      );
     else if (host.selected.size) {
-      const map = list[0].map.map, images = [...map.data.images.keys()].filter((j) => host.selected.has(map.data.images[j]));
+      const map = list[0].map.map,
+        images = [...map.data.images.keys()].filter((j) => host.selected.has(map.data.images[j]));
       details.replaceChildren(...circled(map, images, host.name, choose, () => host.pinned(list[0].map, -1)));
     }
   }
 
-  const table = ({ data, points }) => [["image", "file", "class", "x", "y", "circled"], ...points.map((p, i) => [data.images[i], data.paths?.[data.images[i]] ?? "", host.name(data, i), p[0], p[1], host.selected.has(data.images[i]) ? 1 : 0])];
+  const table = ({ data, points }) => [
+    ["image", "file", "class", "x", "y", "circled"],
+    ...points.map((p, i) => [
+      data.images[i],
+      data.paths?.[data.images[i]] ?? "",
+      host.name(data, i),
+      p[0],
+      p[1],
+      host.selected.has(data.images[i]) ? 1 : 0,
+    ]),
+  ];
   let width = 0;
   const watch = new ResizeObserver(() => {
     if (maps.clientWidth !== width) draw();

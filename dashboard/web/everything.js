@@ -9,11 +9,25 @@ import { waterfallTab } from "./waterfall.js";
 
 export function everythingTab(first) {
   const has = { Histograms: (r) => r.kinds.length > 0, "3-D": (r) => r.kinds.length > 0, Embedding: (r) => r.probe };
-  const parts = [["Curves", curvesTab], ["Histograms", histogramsTab], ["3-D", waterfallTab], ["Embedding", embeddingTab], ["Configuration", settingsTab]]
-    .filter(([title]) => !has[title] || first.some(has[title])).map(([title, make]) => ({ title, tab: make(first) }));
-  const el = h("div", { class: "everything" },
-    h("div", { class: "toolbar print" }, h("button", { type: "button", onclick: () => window.print() }, "Print or save as PDF")),
-    parts.map(({ title, tab }) => h("section", { class: "part" }, h("h2", { class: "part-title" }, title), tab.el)));
+  const parts = [
+    ["Curves", curvesTab],
+    ["Histograms", histogramsTab],
+    ["3-D", waterfallTab],
+    ["Embedding", embeddingTab],
+    ["Configuration", settingsTab],
+  ]
+    .filter(([title]) => !has[title] || first.some(has[title]))
+    .map(([title, make]) => ({ title, tab: make(first) }));
+  const el = h(
+    "div",
+    { class: "everything" },
+    h(
+      "div",
+      { class: "toolbar print" },
+      h("button", { type: "button", onclick: () => window.print() }, "Print or save as PDF"),
+    ),
+    parts.map(({ title, tab }) => h("section", { class: "part" }, h("h2", { class: "part-title" }, title), tab.el)),
+  );
   return {
     el,
     refresh: (runs) => Promise.all(parts.map(({ tab }) => tab.refresh(runs))),

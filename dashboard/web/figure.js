@@ -7,27 +7,46 @@ import { inTheme } from "./palette.js";
 /**
  * figure makes a frame. picture() returns the chart for a file: { chart, about, legend,
  * heading }, an SVG element, what it shows beside the runs, the legend for download.js, and
- * the title if it is another one. csv() returns its data as rows, the first with the names. Both are called when something is
- * saved. runs() returns the labels of the runs in the chart, which name the file.
+ * the title if it is another one. csv() returns its data as rows, the first with the names.
+ * Both are called when something is saved. runs() returns the labels of the runs in the chart, which name the file.
  */
 export function figure({ id, title, unit, read, picture, csv, runs }) {
   const readout = h("output", { class: "readout" });
   const body = h("div", { class: "plot" });
   const dark = h("input", { type: "checkbox", name: "dark" });
-  const save = (kind, go) => h("button", { type: "button", "data-save": kind.toLowerCase(), onclick: () => {
-    menu.open = false;
-    menu.firstChild.focus();
-    go();
-  } }, kind);
+  const save = (kind, go) =>
+    h(
+      "button",
+      {
+        type: "button",
+        "data-save": kind.toLowerCase(),
+        onclick: () => {
+          menu.open = false;
+          menu.firstChild.focus();
+          go();
+        },
+      },
+      kind,
+    );
   const name = () => `contralens-${fileName(runs())}-${id}`;
-  const drawn = () => inTheme(dark.checked ? "dark" : "light", () => {
-    const { chart, about = "", legend, heading = title } = picture();
-    return sheet(chart, { title: heading, about: [runs().join(", "), about].filter(Boolean).join(" · "), legend });
-  });
-  const menu = h("details", { class: "menu" },
+  const drawn = () =>
+    inTheme(dark.checked ? "dark" : "light", () => {
+      const { chart, about = "", legend, heading = title } = picture();
+      return sheet(chart, { title: heading, about: [runs().join(", "), about].filter(Boolean).join(" · "), legend });
+    });
+  const menu = h(
+    "details",
+    { class: "menu" },
     h("summary", { "aria-label": `Download ${title}`, title: "Download" }, "↓"),
-    h("div", null, save("SVG", () => saveSVG(drawn(), name())), save("PNG", () => savePNG(drawn(), name())), save("CSV", () => saveCSV(csv(), name())),
-      h("label", { class: "check" }, dark, "Dark")));
+    h(
+      "div",
+      null,
+      save("SVG", () => saveSVG(drawn(), name())),
+      save("PNG", () => savePNG(drawn(), name())),
+      save("CSV", () => saveCSV(csv(), name())),
+      h("label", { class: "check" }, dark, "Dark"),
+    ),
+  );
   menu.addEventListener("keydown", (e) => {
     if (e.key !== "Escape") return;
     menu.open = false;
@@ -36,9 +55,20 @@ export function figure({ id, title, unit, read, picture, csv, runs }) {
   menu.addEventListener("focusout", (e) => {
     if (e.relatedTarget && !menu.contains(e.relatedTarget)) menu.open = false;
   });
-  const how = h("details", { class: "how" }, h("summary", null, "How to read this", h("span", { class: "hidden" }, `: ${title}`)), h("p", null, read));
-  const el = h("figure", { class: "chart", "data-chart": id },
-    h("figcaption", null, h("h3", null, title), readout, menu), unit && unit !== title && h("p", { class: "unit" }, unit), body, how);
+  const how = h(
+    "details",
+    { class: "how" },
+    h("summary", null, "How to read this", h("span", { class: "hidden" }, `: ${title}`)),
+    h("p", null, read),
+  );
+  const el = h(
+    "figure",
+    { class: "chart", "data-chart": id },
+    h("figcaption", null, h("h3", null, title), readout, menu),
+    unit && unit !== title && h("p", { class: "unit" }, unit),
+    body,
+    how,
+  );
   let said = null;
   /** say shows text, or a list of texts and elements, beside the title. */
   const say = (content) => {

@@ -39,7 +39,7 @@ const groups = [
     { id: "memory_free", title: "Memory: free", series: ["memory_free"], read: "What the machine, or the limit of a container, can still give. Near zero, the system ends programs." },
     { id: "gpu", title: "GPU", series: ["gpu"], read: "The share of the time in which the GPU computed, as nvidia-smi tells it." },
     { id: "gpu_memory", title: "GPU memory", series: ["gpu_memory"], read: "Memory of the GPU that all programs use, in MiB." },
-    { id: "wait", title: "Waiting for data", series: ["wait"], read: "Seconds of waiting for images between two lines of the log. If this is more than a few percent of the time, use more loader workers (-j) or packed data." },
+    { id: "wait", title: "Waiting for data", series: ["wait"], read: "The share of the time in which the training waits for images. If it is more than a few percent, use more loader workers (-j) or packed data." },
   ]],
 ];
 

@@ -8,6 +8,7 @@ const shapes = ["circle", "square", "triangle"]; // classes beyond seven get ano
 export function mark(label, x, y, r, props) {
   const kind = shapes[label < 0 ? 0 : Math.floor(label / 7) % 3];
   if (kind === "square") return s("rect", { x: x - r, y: y - r, width: 2 * r, height: 2 * r, ...props });
-  if (kind === "triangle") return s("path", { d: `M${x} ${y - 1.3 * r}L${x + 1.2 * r} ${y + r}L${x - 1.2 * r} ${y + r}Z`, ...props });
+  if (kind === "triangle")
+    return s("path", { d: `M${x} ${y - 1.3 * r}L${x + 1.2 * r} ${y + r}L${x - 1.2 * r} ${y + r}Z`, ...props });
   return s("circle", { cx: x, cy: y, r, ...props });
 }

@@ -4,7 +4,18 @@
 
 const light = ["#0072b2", "#d55e00", "#4d4d4d", "#b37700", "#3b8fc4", "#009e73", "#b0528a"];
 const dark = ["#56b4e9", "#e69f00", "#c8d0d8", "#f0e442", "#ff8a4c", "#2fc79a", "#e39bc4"];
-const cividis = [[0, 34, 78], [18, 53, 112], [59, 73, 108], [87, 93, 109], [112, 113, 115], [138, 134, 120], [165, 156, 116], [195, 179, 105], [225, 204, 85], [254, 232, 56]];
+const cividis = [
+  [0, 34, 78],
+  [18, 53, 112],
+  [59, 73, 108],
+  [87, 93, 109],
+  [112, 113, 115],
+  [138, 134, 120],
+  [165, 156, 116],
+  [195, 179, 105],
+  [225, 204, 85],
+  [254, 232, 56],
+];
 
 const isDark = () => {
   const set = document.documentElement.dataset.theme;
@@ -20,7 +31,15 @@ export const dashes = (i) => [[], [8, 4], [2, 3]][Math.floor(i / 7) % 3];
 export function ink() {
   const css = getComputedStyle(document.documentElement);
   const get = (name) => css.getPropertyValue(name).trim();
-  return { text: get("--text"), muted: get("--muted"), line: get("--line"), edge: get("--edge"), card: get("--card"), accent: get("--accent"), soft: get("--soft") };
+  return {
+    text: get("--text"),
+    muted: get("--muted"),
+    line: get("--line"),
+    edge: get("--edge"),
+    card: get("--card"),
+    accent: get("--accent"),
+    soft: get("--soft"),
+  };
 }
 
 /** heat maps 0 … 1 to [red, green, blue]. */
@@ -32,7 +51,15 @@ export function heat(v) {
 
 /** age maps 0 (old) … 1 (new) to a color from blue to orange that stands out from the page. */
 export function age(v) {
-  const [a, b] = isDark() ? [[66, 118, 158], [255, 184, 92]] : [[122, 178, 216], [176, 68, 0]];
+  const [a, b] = isDark()
+    ? [
+        [66, 118, 158],
+        [255, 184, 92],
+      ]
+    : [
+        [122, 178, 216],
+        [176, 68, 0],
+      ];
   return `rgb(${a.map((c, k) => Math.round(c + v * (b[k] - c)))})`;
 }
 

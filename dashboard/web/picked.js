@@ -11,32 +11,78 @@ const most = 120; // pictures of circled images
 const fileOf = (data, i) => data.paths?.[data.images[i]];
 
 /** button is a picture that chooses its image. */
-const button = ({ run, data }, i, text, choose) => h("button", { type: "button", class: "neighbor", "data-image": data.images[i], title: fileOf(data, i) ?? "", onclick: () => choose(i) },
-  sprite(run, data, data.images[i], 72), h("span", null, text));
+const button = ({ run, data }, i, text, choose) =>
+  h(
+    "button",
+    {
+      type: "button",
+      class: "neighbor",
+      "data-image": data.images[i],
+      title: fileOf(data, i) ?? "",
+      onclick: () => choose(i),
+    },
+    sprite(run, data, data.images[i], 72),
+    h("span", null, text),
+  );
 
 /** chosen shows image i of the maps, each with its nearest images. name(data, i) names its class. */
 export function chosen(maps, i, name, choose) {
-  const { data, run } = maps[0], path = fileOf(data, i);
+  const { data, run } = maps[0],
+    path = fileOf(data, i);
   return [
     h("h3", null, `${name(data, i)} · image ${data.images[i]}`),
-    h("p", { class: "file" }, path ? h("code", null, path) : "The run does not record which file this is. Newer runs do."),
+    h(
+      "p",
+      { class: "file" },
+      path ? h("code", null, path) : "The run does not record which file this is. Newer runs do.",
+    ),
     ...maps.flatMap((map) => [
       maps.length > 1 && h("h4", null, map.run.label),
-      h("div", { class: "neighbors" }, map === maps[0] && sprite(run, data, data.images[i], 120), nearestTo(map.data.components, i, 8).map(({ j, cosine }) => button(map, j, `${name(map.data, j)} · ${fixed(cosine, 2)}`, choose))),
+      h(
+        "div",
+        { class: "neighbors" },
+        map === maps[0] && sprite(run, data, data.images[i], 120),
+        nearestTo(map.data.components, i, 8).map(({ j, cosine }) =>
+          button(map, j, `${name(map.data, j)} · ${fixed(cosine, 2)}`, choose),
+        ),
+      ),
     ]),
-    h("p", { class: "small" }, `The nearest of the ${data.images.length} images, by the cosine of their ${data.components[i].length} principal components.`),
+    h(
+      "p",
+      { class: "small" },
+      `The nearest of the ${data.images.length} images, ` +
+        `by the cosine of their ${data.components[i].length} principal components.`,
+    ),
   ].filter(Boolean);
 }
 
 /** circled shows the images of a list, and how many there are of each class. */
 export function circled(map, list, name, choose, clear) {
-  const { data } = map, sizes = new Map();
+  const { data } = map,
+    sizes = new Map();
   for (const i of list) sizes.set(name(data, i), (sizes.get(name(data, i)) ?? 0) + 1);
-  const classes = [...sizes].sort((a, b) => b[1] - a[1]), shown = classes.slice(0, 8).map(([n, k]) => `${n} ${count(k)}`);
+  const classes = [...sizes].sort((a, b) => b[1] - a[1]),
+    shown = classes.slice(0, 8).map(([n, k]) => `${n} ${count(k)}`);
   return [
-    h("div", { class: "row" }, h("h3", null, `${count(list.length)} ${list.length === 1 ? "image" : "images"} circled`), h("button", { type: "button", onclick: clear }, "Clear")),
-    h("p", { class: "file" }, [...shown, classes.length > 8 ? `and ${classes.length - 8} more classes` : ""].filter(Boolean).join(" · ")),
-    h("div", { class: "neighbors" }, list.slice(0, most).map((i) => button(map, i, fileOf(data, i)?.split("/").pop() ?? `image ${data.images[i]}`, choose))),
-    list.length > most && h("p", { class: "small" }, `The first ${most} are shown; the CSV of the chart has all, in its column circled.`),
+    h(
+      "div",
+      { class: "row" },
+      h("h3", null, `${count(list.length)} ${list.length === 1 ? "image" : "images"} circled`),
+      h("button", { type: "button", onclick: clear }, "Clear"),
+    ),
+    h(
+      "p",
+      { class: "file" },
+      [...shown, classes.length > 8 ? `and ${classes.length - 8} more classes` : ""].filter(Boolean).join(" · "),
+    ),
+    h(
+      "div",
+      { class: "neighbors" },
+      list
+        .slice(0, most)
+        .map((i) => button(map, i, fileOf(data, i)?.split("/").pop() ?? `image ${data.images[i]}`, choose)),
+    ),
+    list.length > most &&
+      h("p", { class: "small" }, `The first ${most} are shown; the CSV of the chart has all, in its column circled.`),
   ].filter(Boolean);
 }

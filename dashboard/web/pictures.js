@@ -20,8 +20,21 @@ export function sprite(run, data, image, side) {
 
 /** drawn returns the thumbnail of an image as a mark of a chart, with a frame in the color fill. */
 export function drawn(run, data, image, x, y, side, { fill, stroke, "stroke-width": width, ...props }) {
-  const t = data.thumbnail, rows = Math.ceil((Math.max(...data.images) + 1) / data.columns), [left, top] = [(image % data.columns) * t, Math.floor(image / data.columns) * t];
-  return s("svg", { x: x - side / 2, y: y - side / 2, width: side, height: side, viewBox: `${left} ${top} ${t} ${t}`, ...props },
+  const t = data.thumbnail,
+    rows = Math.ceil((Math.max(...data.images) + 1) / data.columns),
+    [left, top] = [(image % data.columns) * t, Math.floor(image / data.columns) * t];
+  return s(
+    "svg",
+    { x: x - side / 2, y: y - side / 2, width: side, height: side, viewBox: `${left} ${top} ${t} ${t}`, ...props },
     s("image", { href: thumbnails(run.id), width: data.columns * t, height: rows * t }),
-    s("rect", { x: left, y: top, width: t, height: t, fill: "none", stroke: stroke ?? fill, "stroke-width": width ? 8 : 4 }));
+    s("rect", {
+      x: left,
+      y: top,
+      width: t,
+      height: t,
+      fill: "none",
+      stroke: stroke ?? fill,
+      "stroke-width": width ? 8 : 4,
+    }),
+  );
 }

@@ -6,7 +6,8 @@
  */
 export function extent(lines, { range, logY, envelope, settled = 0 }) {
   const within = (from) => {
-    let low = null, high = null;
+    let low = null,
+      high = null;
     for (const l of lines) {
       const [bottom, top] = envelope && l.min.length ? [l.min, l.max] : [l.shown, l.shown];
       l.x.forEach((x, i) => {
@@ -31,7 +32,8 @@ export function extent(lines, { range, logY, envelope, settled = 0 }) {
 export function ranged(low, high, log, axis = "") {
   if (low === null || high === null) return log ? [0.1, 1] : [0, 1];
   if (log) return [low / 1.2, high * 1.2];
-  const size = Math.max(Math.abs(low), Math.abs(high)), flat = high - low <= 1e-9 * size;
+  const size = Math.max(Math.abs(low), Math.abs(high)),
+    flat = high - low <= 1e-9 * size;
   const room = flat ? size * 0.05 || 0.5 : (high - low) * 0.06;
   const percent = axis.includes("%") && low >= 0 && high <= 100;
   return percent ? [Math.max(0, low - room), Math.min(100, high + room)] : [low - room, high + room];

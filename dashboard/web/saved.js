@@ -10,7 +10,9 @@ let data = null;
 
 async function unpack() {
   const packed = Uint8Array.from(atob(element.textContent.trim()), (c) => c.charCodeAt(0));
-  data = JSON.parse(await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text());
+  data = JSON.parse(
+    await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text(),
+  );
   element.remove(); // frees the text
   return data;
 }
@@ -23,10 +25,21 @@ export async function answer(path, { run, names, from, to, points, kind, rows, e
   if (path === "runs") return data.overview;
   if (!data.runs[run]) throw new Error(`this page has no run ${run}`);
   switch (path) {
-    case "run": return structuredClone(data.runs[run]);
+    case "run":
+      return structuredClone(data.runs[run]);
     case "curves": {
-      const all = data.curves[run], { first, last } = data.runs[run];
-      return { first, last, curves: Object.fromEntries(names.split(",").filter((n) => all[n]).map((n) => [n, part(all[n], from, to, points)])) };
+      const all = data.curves[run],
+        { first, last } = data.runs[run];
+      return {
+        first,
+        last,
+        curves: Object.fromEntries(
+          names
+            .split(",")
+            .filter((n) => all[n])
+            .map((n) => [n, part(all[n], from, to, points)]),
+        ),
+      };
     }
     case "histogram": {
       const heat = data.histograms[run][kind];
@@ -34,19 +47,23 @@ export async function answer(path, { run, names, from, to, points, kind, rows, e
       return { edges: heat.edges, rows: fewer(heat.rows, rows) };
     }
     case "embedding": {
-      const all = data.embeddings[run] ?? {}, epochs = Object.values(all)[0]?.epochs ?? [];
+      const all = data.embeddings[run] ?? {},
+        epochs = Object.values(all)[0]?.epochs ?? [];
       return all[epoch < 0 ? epochs.at(-1) : epoch];
     }
-    default: throw new Error("a saved page does not have this");
+    default:
+      throw new Error("a saved page does not have this");
   }
 }
 
 /** part returns a curve between two steps, in at most n points. */
 function part(curve, from, to, n) {
   const inside = curve.step.map((_, i) => i).filter((i) => curve.step[i] >= from && curve.step[i] <= to);
-  const out = { step: [], n: [], mean: [], min: [], max: [] }, every = Math.ceil(inside.length / n);
+  const out = { step: [], n: [], mean: [], min: [], max: [] },
+    every = Math.ceil(inside.length / n);
   for (let k = 0; k < inside.length; k += every) {
-    const bins = inside.slice(k, k + every), total = bins.reduce((sum, i) => sum + curve.n[i], 0);
+    const bins = inside.slice(k, k + every),
+      total = bins.reduce((sum, i) => sum + curve.n[i], 0);
     out.step.push(curve.step[bins[0]]);
     out.n.push(total);
     out.mean.push(bins.reduce((sum, i) => sum + curve.n[i] * curve.mean[i], 0) / total);
@@ -58,10 +75,15 @@ function part(curve, from, to, n) {
 
 /** fewer sums histograms to at most n rows. */
 function fewer(rows, n) {
-  const every = Math.ceil(rows.length / n), out = [];
+  const every = Math.ceil(rows.length / n),
+    out = [];
   for (let k = 0; k < rows.length; k += every) {
     const some = rows.slice(k, k + every);
-    out.push({ step: some[0].step, n: some.reduce((sum, r) => sum + r.n, 0), counts: some[0].counts.map((_, j) => some.reduce((sum, r) => sum + r.counts[j], 0)) });
+    out.push({
+      step: some[0].step,
+      n: some.reduce((sum, r) => sum + r.n, 0),
+      counts: some[0].counts.map((_, j) => some.reduce((sum, r) => sum + r.counts[j], 0)),
+    });
   }
   return out;
 }
@@ -70,4 +92,7 @@ function fewer(rows, n) {
 export const pictures = (run) => data.thumbnails[run];
 
 /** worker starts the worker whose code is in the page. */
-export const worker = () => new Worker(URL.createObjectURL(new Blob([document.getElementById("umap-worker").textContent], { type: "text/javascript" })));
+export const worker = () =>
+  new Worker(
+    URL.createObjectURL(new Blob([document.getElementById("umap-worker").textContent], { type: "text/javascript" })),
+  );

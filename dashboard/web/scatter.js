@@ -15,51 +15,106 @@ import { drawn as thumbnail, show as showPicture } from "./pictures.js";
  *	moved(), pointed(map, i), pinned(map, i), circled(map, list)   what the reader did
  */
 export function scatter(body, host) {
-  let map = null, placed = [], focus = 0, dragged = null; // map: { run, data, points, box }
-  const caption = h("p", { class: "caption" }), picture = h("div", { class: "picture" });
+  let map = null,
+    placed = [],
+    focus = 0,
+    dragged = null; // map: { run, data, points, box }
+  const caption = h("p", { class: "caption" }),
+    picture = h("div", { class: "picture" });
   const card = h("div", { class: "tip", hidden: true }, picture, caption);
   body.classList.add("scatter");
 
   /** place returns the pixels of a layout's points in a map of w x height pixels: one unit for both axes. */
   function place({ points, box }, w, height, view) {
     const unit = Math.min((w - 36) / box.width, (height - 36) / box.height);
-    return points.map(([x, y]) => [w / 2 + (x - box.x) * unit * view.k + view.x * w, height / 2 - (y - box.y) * unit * view.k + view.y * w]);
+    return points.map(([x, y]) => [
+      w / 2 + (x - box.x) * unit * view.k + view.x * w,
+      height / 2 - (y - box.y) * unit * view.k + view.y * w,
+    ]);
   }
 
   /** marks draws the images. Faded ones are first, so that they cover nothing. */
   function marks(at, w) {
-    const { data, run } = map, r = (at.length > 800 ? 3.2 : 4.2) * (w < 500 ? 0.85 : 1), c = ink();
+    const { data, run } = map,
+      r = (at.length > 800 ? 3.2 : 4.2) * (w < 500 ? 0.85 : 1),
+      c = ink();
     const group = s("g", { stroke: c.card, "stroke-width": 0.8, "fill-opacity": 0.88 });
     const label = (i) => data.labels[i];
-    [...at.keys()].sort((a, b) => host.faded(label(b)) - host.faded(label(a))).forEach((i) => {
-      const [x, y] = at[i].map((v) => +v.toFixed(1)), chosen = host.selected.has(data.images[i]);
-      const props = { fill: host.paint(label(i)), "data-i": i, opacity: host.faded(label(i)) ? 0.15 : null, ...(chosen ? { stroke: c.text, "stroke-width": 1.6 } : {}) };
-      group.append(host.pictures ? thumbnail(run, data, data.images[i], x, y, Math.min(44, 18 * Math.sqrt(host.view.k)), props) : mark(label(i), x, y, r, props));
-    });
+    [...at.keys()]
+      .sort((a, b) => host.faded(label(b)) - host.faded(label(a)))
+      .forEach((i) => {
+        const [x, y] = at[i].map((v) => +v.toFixed(1)),
+          chosen = host.selected.has(data.images[i]);
+        const props = {
+          fill: host.paint(label(i)),
+          "data-i": i,
+          opacity: host.faded(label(i)) ? 0.15 : null,
+          ...(chosen ? { stroke: c.text, "stroke-width": 1.6 } : {}),
+        };
+        group.append(
+          host.pictures
+            ? thumbnail(run, data, data.images[i], x, y, Math.min(44, 18 * Math.sqrt(host.view.k)), props)
+            : mark(label(i), x, y, r, props),
+        );
+      });
     return group;
   }
 
   function draw() {
     if (!map) return;
-    const w = Math.max(260, body.clientWidth), height = Math.max(300, Math.min(520, w * 0.64)), { data } = map;
+    const w = Math.max(260, body.clientWidth),
+      height = Math.max(300, Math.min(520, w * 0.64)),
+      { data } = map;
     placed = place(map, w, height, host.view);
-    const ring = s("circle", { class: "ring", r: 8, fill: "none", stroke: ink().text, "stroke-width": 2, visibility: "hidden" });
-    const loop = s("path", { class: "loop", fill: ink().accent, "fill-opacity": 0.12, stroke: ink().accent, "stroke-width": 1.5 });
-    const svg = s("svg", { viewBox: `0 0 ${w} ${height}`, tabindex: 0, role: "application", "aria-roledescription": "scatter chart", "aria-label": `${data.images.length} images of the probe set after epoch ${data.epoch}. Arrow keys go from image to image, Enter chooses one, plus and minus zoom, 0 shows all.` }, marks(placed, w), ring, loop);
+    const ring = s("circle", {
+      class: "ring",
+      r: 8,
+      fill: "none",
+      stroke: ink().text,
+      "stroke-width": 2,
+      visibility: "hidden",
+    });
+    const loop = s("path", {
+      class: "loop",
+      fill: ink().accent,
+      "fill-opacity": 0.12,
+      stroke: ink().accent,
+      "stroke-width": 1.5,
+    });
+    const svg = s(
+      "svg",
+      {
+        viewBox: `0 0 ${w} ${height}`,
+        tabindex: 0,
+        role: "application",
+        "aria-roledescription": "scatter chart",
+        "aria-label":
+          `${data.images.length} images of the probe set after epoch ${data.epoch}. Arrow keys go from image ` +
+          "to image, Enter chooses one, plus and minus zoom, 0 shows all.",
+      },
+      marks(placed, w),
+      ring,
+      loop,
+    );
     const had = body.contains(document.activeElement) && document.activeElement.tagName === "svg";
     body.replaceChildren(svg, card);
     card.hidden = true;
     const at = (e) => {
-      const box = svg.getBoundingClientRect(), k = w / box.width;
+      const box = svg.getBoundingClientRect(),
+        k = w / box.width;
       return [(e.clientX - box.left) * k, (e.clientY - box.top) * k];
     };
     svg.addEventListener("pointermove", (e) => {
       if (!dragged) host.pointed(self, nearest(...at(e), 24));
     });
-    svg.addEventListener("wheel", (e) => {
-      e.preventDefault();
-      zoom(Math.exp(-e.deltaY / 300), ...at(e));
-    }, { passive: false });
+    svg.addEventListener(
+      "wheel",
+      (e) => {
+        e.preventDefault();
+        zoom(Math.exp(-e.deltaY / 300), ...at(e));
+      },
+      { passive: false },
+    );
     svg.addEventListener("dblclick", () => reset());
     svg.addEventListener("pointerdown", (e) => grab(e, at(e), w));
     svg.addEventListener("pointerleave", () => host.pointed(self, -1));
@@ -71,9 +126,17 @@ export function scatter(body, host) {
 
   /** zoom keeps the point px, py where it is; by default the middle. */
   function zoom(f, px = body.clientWidth / 2, py = 200) {
-    const w = Math.max(260, body.clientWidth), height = Math.max(300, Math.min(520, w * 0.64)), { view } = host;
-    const k = Math.max(1, Math.min(60, view.k * f)), g = k / view.k, fromX = (px - w / 2) / w, fromY = (py - height / 2) / w;
-    Object.assign(view, k === 1 ? { k: 1, x: 0, y: 0 } : { k, x: fromX - (fromX - view.x) * g, y: fromY - (fromY - view.y) * g });
+    const w = Math.max(260, body.clientWidth),
+      height = Math.max(300, Math.min(520, w * 0.64)),
+      { view } = host;
+    const k = Math.max(1, Math.min(60, view.k * f)),
+      g = k / view.k,
+      fromX = (px - w / 2) / w,
+      fromY = (py - height / 2) / w;
+    Object.assign(
+      view,
+      k === 1 ? { k: 1, x: 0, y: 0 } : { k, x: fromX - (fromX - view.x) * g, y: fromY - (fromY - view.y) * g },
+    );
     host.moved();
   }
 
@@ -84,7 +147,9 @@ export function scatter(body, host) {
 
   /** grab moves the map with the pointer, or circles images; a click selects an image. */
   function grab(e, from, w) {
-    const start = { ...host.view }, path = [from], circling = host.circling || e.shiftKey;
+    const start = { ...host.view },
+      path = [from],
+      circling = host.circling || e.shiftKey;
     dragged = { moved: false };
     const scale = w / body.querySelector("svg").getBoundingClientRect().width;
     const move = (to) => {
@@ -93,7 +158,9 @@ export function scatter(body, host) {
       dragged.moved = true;
       if (circling) {
         path.push([from[0] + by[0], from[1] + by[1]]);
-        body.querySelector(".loop").setAttribute("d", `M${path.map((p) => p.map((v) => v.toFixed(1)).join(" ")).join("L")}Z`);
+        body
+          .querySelector(".loop")
+          .setAttribute("d", `M${path.map((p) => p.map((v) => v.toFixed(1)).join(" ")).join("L")}Z`);
       } else {
         Object.assign(host.view, { x: start.x + by[0] / w, y: start.y + by[1] / w });
         host.moved();
@@ -105,14 +172,19 @@ export function scatter(body, host) {
       const { moved } = dragged;
       dragged = null;
       if (!moved) host.pinned(self, nearest(...from, 24));
-      else if (circling) host.circled(self, [...placed.keys()].filter((i) => inside(placed[i], path) && !host.faded(map.data.labels[i])));
+      else if (circling)
+        host.circled(
+          self,
+          [...placed.keys()].filter((i) => inside(placed[i], path) && !host.faded(map.data.labels[i])),
+        );
     };
     window.addEventListener("pointermove", move);
     window.addEventListener("pointerup", drop);
   }
 
   function nearest(px, py, within) {
-    let best = -1, distance = within ** 2;
+    let best = -1,
+      distance = within ** 2;
     placed.forEach(([x, y], i) => {
       const d = (x - px) ** 2 + (y - py) ** 2;
       if (d < distance) [best, distance] = [i, d];
@@ -131,9 +203,11 @@ export function scatter(body, host) {
     if (!to) return;
     e.preventDefault();
     const [x, y] = placed[focus];
-    let best = -1, cost = Infinity;
+    let best = -1,
+      cost = Infinity;
     placed.forEach(([px, py], i) => {
-      const along = (px - x) * to[0] + (py - y) * to[1], aside = Math.abs((px - x) * to[1]) + Math.abs((py - y) * to[0]);
+      const along = (px - x) * to[0] + (py - y) * to[1],
+        aside = Math.abs((px - x) * to[1]) + Math.abs((py - y) * to[0]);
       if (i !== focus && along > 0.5 && along + 2 * aside < cost) [best, cost] = [i, along + 2 * aside];
     });
     if (best >= 0) show(best, true);
@@ -141,20 +215,27 @@ export function scatter(body, host) {
 
   /** show puts a ring around an image, and its picture beside it; i < 0 removes both. */
   function show(i, byKey) {
-    const svg = body.querySelector("svg"), ring = svg?.querySelector(".ring");
+    const svg = body.querySelector("svg"),
+      ring = svg?.querySelector(".ring");
     if (!ring) return;
     card.hidden = i < 0;
     ring.setAttribute("visibility", i < 0 ? "hidden" : "visible");
     if (i < 0) return;
     focus = i;
-    const [x, y] = placed[i], { data, run } = map, image = data.images[i], path = data.paths?.[image];
+    const [x, y] = placed[i],
+      { data, run } = map,
+      image = data.images[i],
+      path = data.paths?.[image];
     ring.setAttribute("cx", x);
     ring.setAttribute("cy", y);
     showPicture(picture, run, data, image, 96);
     caption.textContent = `${host.name(data, i)} · image ${image}${path ? ` · ${path.split("/").pop()}` : ""}`;
     card.dataset.image = image;
-    const k = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width, width = 122, room = body.clientWidth;
-    card.style.left = `${Math.max(0, Math.min(room - width, x * k + (x * k > room - width - 20 ? -width - 14 : 14)))}px`;
+    const k = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width,
+      width = 122,
+      room = body.clientWidth;
+    const beside = x * k > room - width - 20 ? -width - 14 : 14;
+    card.style.left = `${Math.max(0, Math.min(room - width, x * k + beside))}px`;
     card.style.top = `${Math.max(0, Math.min(svg.getBoundingClientRect().height - 140, y * k - 60))}px`;
     if (byKey) host.said(`${host.name(data, i)}, image ${image}`);
   }
@@ -182,10 +263,18 @@ export function scatter(body, host) {
     },
     /** picture is the map for a file. */
     picture() {
-      const w = 720, height = 460;
-      return s("svg", { viewBox: `0 0 ${w} ${height}` }, s("svg", { width: w, height, overflow: "hidden" }, marks(place(map, w, height, host.view), w)));
+      const w = 720,
+        height = 460;
+      return s(
+        "svg",
+        { viewBox: `0 0 ${w} ${height}` },
+        s("svg", { width: w, height, overflow: "hidden" }, marks(place(map, w, height, host.view), w)),
+      );
     },
-    draw, show, zoom, reset,
+    draw,
+    show,
+    zoom,
+    reset,
   };
   return self;
 }

@@ -4,14 +4,20 @@ if (!self.UMAP) importScripts("lib/umap-js.min.js"); // a saved page has both in
 
 self.onmessage = ({ data: { rows, neighbors, key } }) => {
   let state = 1;
-  const random = () => { // mulberry32
+  const random = () => {
+    // mulberry32
     state = (state + 0x6d2b79f5) | 0;
     let t = Math.imul(state ^ (state >>> 15), 1 | state);
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
   try {
-    const map = new UMAP.UMAP({ nComponents: 2, nNeighbors: Math.min(neighbors, rows.length - 1), minDist: 0.1, random });
+    const map = new UMAP.UMAP({
+      nComponents: 2,
+      nNeighbors: Math.min(neighbors, rows.length - 1),
+      minDist: 0.1,
+      random,
+    });
     self.postMessage({ key, points: map.fit(rows) });
   } catch (error) {
     self.postMessage({ key, error: String(error.message ?? error) });

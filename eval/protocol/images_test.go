@@ -2,12 +2,12 @@ package protocol_test
 
 import (
 	"fmt"
-	"image"
 	"image/color"
-	"image/png"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+
+	"contralens/data/datatest"
 )
 
 // colorFolder makes a folder with train/ and val/ images of three classes, red, green
@@ -21,23 +21,18 @@ func colorFolder(perClass int) (dir string) {
 			check(os.MkdirAll(folder, 0o755))
 			for i := range perClass {
 				r := rand.New(rand.NewPCG(uint64(1000*s+100*class+i), 1))
-				img := image.NewNRGBA(image.Rect(0, 0, 16, 16))
-				for p := range img.Pix {
-					img.Pix[p] = uint8(60 + r.IntN(30))
+				pix := make([]uint8, 4*16*16)
+				for p := range pix {
+					pix[p] = uint8(60 + r.IntN(30))
 					if p%4 == class {
-						img.Pix[p] += 150
+						pix[p] += 150
 					}
 				}
-				for y := range 16 {
-					for x := range 16 {
-						c := img.NRGBAAt(x, y)
-						img.SetNRGBA(x, y, color.NRGBA{c.R, c.G, c.B, 255})
-					}
-				}
-				f, err := os.Create(filepath.Join(folder, fmt.Sprint(i, ".png")))
-				check(err)
-				check(png.Encode(f, img))
-				check(f.Close())
+				file := datatest.PNG(16, 16, func(x, y int) color.RGBA {
+					p := pix[4*(16*y+x):]
+					return color.RGBA{p[0], p[1], p[2], 255}
+				})
+				check(os.WriteFile(filepath.Join(folder, fmt.Sprint(i, ".png")), file, 0o644))
 			}
 		}
 	}

@@ -2,18 +2,16 @@ package barlow
 
 import (
 	"context"
-	"image"
 	"image/color"
-	"image/png"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
 	"contralens/config"
+	"contralens/data/datatest"
 	"contralens/scores"
 	"contralens/torch"
 	"contralens/train"
@@ -107,35 +105,26 @@ func TestDocument(t *testing.T) {
 // pictures makes a folder of colored shapes on colored backgrounds.
 func pictures(t *testing.T, n int) string {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "pictures")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	const side = 40
 	rng := rand.New(rand.NewPCG(1, 1))
 	random := func() color.RGBA {
 		return color.RGBA{uint8(rng.IntN(256)), uint8(rng.IntN(256)), uint8(rng.IntN(256)), 255}
 	}
-	for i := range n {
-		const side = 40
-		ground, shape, x, y, r := random(), random(), rng.IntN(side), rng.IntN(side), 5+rng.IntN(15)
-		m := image.NewRGBA(image.Rect(0, 0, side, side))
-		for p := range side * side {
-			c := ground
-			if dx, dy := p%side-x, p/side-y; dx*dx+dy*dy < r*r {
-				c = shape
-			}
-			m.SetRGBA(p%side, p/side, c)
-		}
-		f, err := os.Create(filepath.Join(dir, strconv.Itoa(i)+".png"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := png.Encode(f, m); err != nil {
-			t.Fatal(err)
-		}
-		if err := f.Close(); err != nil {
-			t.Fatal(err)
-		}
+	type picture struct {
+		ground, shape color.RGBA
+		x, y, r       int
 	}
+	all := make([]picture, n)
+	for i := range all {
+		all[i] = picture{random(), random(), rng.IntN(side), rng.IntN(side), 5 + rng.IntN(15)}
+	}
+	dir := filepath.Join(t.TempDir(), "pictures")
+	datatest.Pictures(dir, n, side, func(i, x, y int) color.RGBA {
+		p := all[i]
+		if dx, dy := x-p.x, y-p.y; dx*dx+dy*dy < p.r*p.r {
+			return p.shape
+		}
+		return p.ground
+	})
 	return dir
 }

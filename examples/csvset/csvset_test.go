@@ -1,17 +1,16 @@
 package csvset
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"image"
-	"image/png"
+	"image/color"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"contralens/data/datatest"
 	"contralens/data/sets"
 	"contralens/data/store"
 	"contralens/views"
@@ -22,16 +21,11 @@ func pictures(t *testing.T) store.Memory {
 	t.Helper()
 	files, list := store.Memory{}, "image,class,split\n"
 	for i := range 12 {
-		m := image.NewGray(image.Rect(0, 0, 20, 16))
-		for p := range m.Pix {
-			m.Pix[p] = uint8(p*(i+1) + i)
-		}
-		var b bytes.Buffer
-		if err := png.Encode(&b, m); err != nil {
-			t.Fatal(err)
-		}
 		name := fmt.Sprintf("all/%02d.png", i)
-		files["photos/"+name] = b.Bytes()
+		files["photos/"+name] = datatest.PNG(20, 16, func(x, y int) color.RGBA {
+			v := uint8((20*y+x)*(i+1) + i)
+			return color.RGBA{v, v, v, 255}
+		})
 		list += fmt.Sprintf("%s,%s,%s\n", name, []string{"dog", "cat"}[i%2], []string{"train", "train", "train", "test"}[i/3])
 	}
 	files["photos/labels.csv"] = []byte(list)

@@ -3,16 +3,13 @@ package plateau_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"image"
-	"image/color"
-	"image/png"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"contralens/config"
+	"contralens/data/datatest"
 	"contralens/examples/plateau"
 	"contralens/rundir"
 	"contralens/train"
@@ -22,20 +19,7 @@ import (
 func photos(t *testing.T, n int) string {
 	t.Helper()
 	dir := t.TempDir()
-	for i := range n {
-		m := image.NewNRGBA(image.Rect(0, 0, 16, 16))
-		for p := range 16 * 16 {
-			v := uint8((p*p*31 + 97*i*p + 13*i) % 251)
-			m.Set(p%16, p/16, color.NRGBA{v, v / 2, 255 - v, 255})
-		}
-		f, err := os.Create(filepath.Join(dir, fmt.Sprintf("%02d.png", i)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := errors.Join(png.Encode(f, m), f.Close()); err != nil {
-			t.Fatal(err)
-		}
-	}
+	datatest.Pictures(dir, n, 16, datatest.Noise)
 	return dir
 }
 

@@ -3,10 +3,7 @@ package vit
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
-	"image"
 	"image/color"
-	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,14 +11,15 @@ import (
 	"testing"
 
 	"contralens/checkpoint"
+	"contralens/data/datatest"
 )
 
 // If this package is imported, the program trains the architecture with MoCo v2 and the
 // feature transformation, resumes with the same bits, and reads its checkpoint.
 func TestProgram(t *testing.T) {
 	dir := t.TempDir()
-	pictures(t, filepath.Join(dir, "photos", "train", "a"), 32)
-	pictures(t, filepath.Join(dir, "photos", "val", "a"), 8)
+	pictures(filepath.Join(dir, "photos", "train", "a"), 32)
+	pictures(filepath.Join(dir, "photos", "val", "a"), 8)
 	program := compile(t, dir)
 	do := func(args string, more ...string) string {
 		t.Helper()
@@ -116,23 +114,10 @@ func values(t *testing.T, dir, run, key string) (all []byte) {
 }
 
 // pictures writes n images, each with different stripes.
-func pictures(t *testing.T, dir string, n int) {
-	t.Helper()
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for i := range n {
-		m := image.NewRGBA(image.Rect(0, 0, 32, 32))
-		for p := range 32 * 32 {
-			x, y := p%32, p/32
-			m.SetRGBA(x, y, color.RGBA{uint8(x * (i + 1)), uint8(y * (n - i)), uint8((x + y) * i), 255})
-		}
-		var b bytes.Buffer
-		if err := png.Encode(&b, m); err != nil {
-			t.Fatal(err)
-		}
-		write(t, filepath.Join(dir, fmt.Sprint(i, ".png")), b.Bytes())
-	}
+func pictures(dir string, n int) {
+	datatest.Pictures(dir, n, 32, func(i, x, y int) color.RGBA {
+		return color.RGBA{uint8(x * (i + 1)), uint8(y * (n - i)), uint8((x + y) * i), 255}
+	})
 }
 
 func write(t *testing.T, path string, b []byte) {

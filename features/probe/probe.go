@@ -79,7 +79,7 @@ func Open(dir string) (*Probe, error) {
 	path := filepath.Join(dir, "probe.json")
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: want a probe set with probe.json, found none; was the run made with --probe? (%w)",
+		return nil, fmt.Errorf("%s: want a probe set with probe.json, found none; was the run made with one? (%w)",
 			dir, fs.ErrNotExist)
 	}
 	if err != nil {

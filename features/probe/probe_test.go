@@ -23,7 +23,7 @@ func square(w, h int, c color.Color) image.Image {
 
 func TestProbe(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "probe")
-	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "--probe") {
+	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "want a probe set with probe.json, found none; was the run made with one?") {
 		t.Errorf("no probe: %v", err)
 	}
 	colors := []color.Color{color.RGBA{255, 0, 0, 255}, color.RGBA{0, 255, 0, 255}, color.RGBA{0, 0, 255, 255}}

@@ -61,7 +61,7 @@ func Open(c config.Encoder, set map[string]bool, note func(string)) (*Encoder, e
 
 // ErrNoEncoder is the error if the image's features are not in the file and no encoder
 // is known.
-var ErrNoEncoder = errors.New("want --ckpt with the encoder that made it")
+var ErrNoEncoder = errors.New("want the encoder that made it")
 
 // Search finds the images in a file of features that are nearest to the image at path,
 // the best first, without that image itself. The image's features come from the file if
@@ -135,5 +135,9 @@ func embed(
 			"meaningless unless the two agree",
 			c.Ckpt, c.In, meta["checkpoint"]))
 	}
-	return features.Embed(e.Model, img, e.Options), nil
+	f, err := features.Embed(e.Model, img, e.Options)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return f, nil
 }

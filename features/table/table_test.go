@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image"
 	"image/color"
-	"image/png"
 	"math"
 	"os"
 	"path/filepath"
@@ -15,6 +13,7 @@ import (
 	"testing"
 
 	"contralens/data"
+	"contralens/data/datatest"
 	"contralens/data/sets"
 	"contralens/data/store"
 	"contralens/features"
@@ -27,19 +26,11 @@ import (
 func pictures(t *testing.T, n int) (dir string, d data.Dataset) {
 	t.Helper()
 	dir = t.TempDir()
-	for i := range n {
-		m := image.NewNRGBA(image.Rect(0, 0, 16, 16))
-		for p := range 256 {
-			m.Set(p%16, p/16, color.NRGBA{uint8(i * 11), uint8(p), uint8(255 - i*7), 255})
-		}
-		var b bytes.Buffer
-		if err := png.Encode(&b, m); err != nil {
-			t.Fatal(err)
-		}
-		if i == 5 {
-			b.Truncate(40)
-		}
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%02d.png", i)), b.Bytes(), 0o644); err != nil {
+	datatest.Pictures(dir, n, 16, func(i, x, y int) color.RGBA {
+		return color.RGBA{uint8(i * 11), uint8(16*y + x), uint8(255 - i*7), 255}
+	})
+	if n > 5 {
+		if err := os.Truncate(filepath.Join(dir, "05.png"), 40); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -103,9 +103,9 @@ func BindSized(c *cobra.Command, target any, size func(Line) (notes []string, er
 		}
 		if *show {
 			for _, w := range chosen {
-				fmt.Println("# note:", w)
+				fmt.Fprintln(Out, "# note:", w)
 			}
-			fmt.Print(config.YAML(target))
+			fmt.Fprint(Out, config.YAML(target))
 			return nil, nil, ErrPrinted
 		}
 		return set, slices.Concat(unread, chosen, warnings), nil
@@ -234,7 +234,7 @@ func WithConfig(c *cobra.Command) {
 				if list, ok := f.Value.(pflag.SliceValue); ok {
 					text = strings.Join(list.GetSlice(), ",")
 				}
-				fmt.Printf("%s: %s\n", f.Name, strconv.Quote(text))
+				fmt.Fprintf(Out, "%s: %s\n", f.Name, strconv.Quote(text))
 			})
 			return ErrPrinted
 		}
