@@ -264,6 +264,10 @@ func TestStopped(t *testing.T) {
 		t.Errorf("stopped: %v", err)
 	}
 	r := lookAt(t, dir, Options{Measure: func(Measurement) (*profile.Result, error) { return nil, errors.New("no memory") }})
+	slow := func(Measurement) (*profile.Result, error) { return &profile.Result{ImagesPerSecond: 0.001}, nil }
+	if c := lookAt(t, dir, Options{Measure: slow}).Cost; !c.Endless || c.Whole < 48*time.Hour {
+		t.Errorf("cost %+v", c)
+	}
 	if r.Cost.Failed != "no memory" || !strings.Contains(pageOf(t, r), "Not measured: no memory") {
 		t.Errorf("cost %+v", r.Cost)
 	}
