@@ -86,7 +86,7 @@ func (l *looking) cost(ctx context.Context) error {
 	whole := setup.Forecast{Images: n, Epochs: l.report.Advice.Config.Epochs, Rate: c.Rate}
 	c.Whole, c.Endless = whole.Time(), whole.Warning() != ""
 	if c.Steps < 3 {
-		l.budget.cut("the speed is that of %d training steps, so it is a rough guess", c.Steps)
+		l.budget.cut("the speed is that of %s, so it is a rough guess", humanize.Count(c.Steps, "training step"))
 	}
 	return nil
 }

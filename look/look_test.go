@@ -139,7 +139,7 @@ func TestTime(t *testing.T) {
 		t.Errorf("measuring may go on: %v; %d rows of views, neighbors among %d", !enough, len(r.Views.Rows), r.Neighbors.Images)
 	}
 	said := strings.Join(r.Cuts, "\n")
-	for _, want := range []string{"64 of 192 images were looked at", "views of 1 images", "neighbors are searched among 32", "that of 1 training steps"} {
+	for _, want := range []string{"64 of 192 images were looked at", "views of 1 images", "neighbors are searched among 32", "that of 1 training step,"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("cut without a word: no %q in\n%s", want, said)
 		}
