@@ -257,6 +257,6 @@ func (r *run) checkScores(s *Summary) {
 		for _, b := range bins {
 			s.Spark = append(s.Spark, b.Mean)
 		}
-		s.Loss, s.LossOf = new(mean(s.Spark)), "the last 200 steps"
+		s.Loss, s.LossOf = new(mean(s.Spark)), fmt.Sprintf("the last %d steps", min(200, s.Step))
 	}
 }
