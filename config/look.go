@@ -11,6 +11,7 @@ type Look struct {
 	Open            bool     `flag:"open" default:"true" group:"output" help:"open the page in a browser if there is a display"`
 	Dataset         string   `flag:"dataset" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx or inat18; empty: detected from the folder"`
 	Imagenet100Path string   `flag:"imagenet100path" help:"file with one wnid per line, in place of the built-in list of 100 classes"`
+	Gray16          string   `flag:"gray16" default:"clip" help:"how 16-bit gray becomes 8-bit: clip (at 255, as in Pillow), high (keep the high byte) or range (from the smallest to the largest value of each image)"`
 	Ckpt            string   `flag:"ckpt" group:"network" help:"checkpoint of the encoder that finds the nearest neighbors; empty: an untrained network"`
 	UseEMA          bool     `flag:"use_ema" group:"network" help:"use the key encoder's weights"`
 	Seed            uint64   `flag:"seed" help:"seed of everything random"`
@@ -26,7 +27,7 @@ func DefaultLook() (c Look) {
 
 // Resolve checks all values.
 func (c *Look) Resolve(map[string]bool) ([]string, error) {
-	return nil, first(positive("minutes", c.Minutes), dataset(c.Dataset),
+	return nil, first(positive("minutes", c.Minutes), dataset(c.Dataset), gray16(c.Gray16),
 		between("num_workers", c.Workers, 0, mostWorkers), page("out", c.Out), recipe("recipe", c.Recipe))
 }
 

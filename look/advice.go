@@ -1,12 +1,14 @@
 package look
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
 	"strings"
 
 	"contralens/config"
+	"contralens/data/codec"
 	"contralens/internal/machine"
 	"contralens/setup"
 )
@@ -37,6 +39,7 @@ func (l *looking) advise(context.Context) error {
 	for _, c := range []setup.Choice{
 		{Option: "data_folder", Value: l.folder}, {Option: "dataset", Value: l.Dataset},
 		{Option: "imagenet100path", Value: l.Classes}, {Option: "device", Value: l.Device},
+		{Option: "gray16", Value: cmp.Or(string(l.Gray16), string(codec.ClipGray16))},
 	} {
 		f := config.Find(fields, c.Option)
 		if c.Value == f.String() {
@@ -139,6 +142,7 @@ var reasons = map[string]string{
 	"learning_rate":   "grows with the square root of the batch",
 	"cosine":          "the learning rate falls smoothly to 0",
 	"cosine_by":       "with few epochs, every step counts",
+	"gray16":          "as given",
 	"max_bad":         "some files are broken: without it the training would stop",
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"contralens/data/codec"
 	"contralens/internal/humanize"
 )
 
@@ -54,12 +55,19 @@ func (r *Report) aboutFiles(add adder) {
 				"skips them", files)
 		}
 	}
+	if len(r.Repaired) > 0 {
+		n := 0
+		for _, k := range r.Repaired {
+			n += k.Count
+		}
+		add("hint", "broken", "%s damaged, but all of their pixels can be read", humanize.Count(n, "image file"))
+	}
 	if len(r.Notes) > 0 {
 		add("hint", "there", "some files are left out: see the notes")
 	}
-	gray, readable, large := 0, 0, false
+	gray, deep, readable, large := 0, 0, 0, false
 	for _, s := range r.Splits {
-		gray, readable = gray+s.Gray, readable+s.Seen-s.Broken
+		gray, deep, readable = gray+s.Gray, deep+s.Deep, readable+s.Seen-s.Broken
 		large = large || s.Short.Median >= largePhotos
 		if n := len(s.Classes); s.Name == "train" && n > 1 {
 			most, least := s.Classes[0], s.Classes[n-1]
@@ -68,6 +76,10 @@ func (r *Report) aboutFiles(add adder) {
 					most.Name, humanize.Grouped(most.Images), least.Name, humanize.Grouped(least.Images))
 			}
 		}
+	}
+	if how := codec.Gray16(r.Advice.Config.Gray16); deep > 0 && (how == "" || how == codec.ClipGray16) {
+		add("warn", "there", "%s with 16-bit gray: values above 255 become white; --gray16 range or high keeps them",
+			humanize.Count(deep, "image"))
 	}
 	if readable > 0 && 2*gray > readable {
 		add("hint", "views", "%s of the images have no color: of the color jitter only brightness and contrast "+

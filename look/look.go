@@ -11,10 +11,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"contralens/config"
 	"contralens/data"
+	"contralens/data/codec"
 	"contralens/data/sets"
 	"contralens/internal/humanize"
 	"contralens/internal/machine"
@@ -24,6 +26,7 @@ import (
 type Options struct {
 	Dataset string        // see sets.Options; "": recognized by its files
 	Classes string        // list of classes for imagenet100; "": the built-in one
+	Gray16  codec.Gray16  // how 16-bit gray becomes 8-bit; "": clipped
 	Time    time.Duration // limit for the whole look
 	Seed    uint64        // of everything random
 	Workers int           // goroutines that decode; 0: one per processor
@@ -50,6 +53,7 @@ type Report struct {
 
 	Splits     []Split
 	Broken     []Broken
+	Repaired   []Bar // kinds of damage in files that can be read all the same, with their number
 	Duplicates Duplicates
 	Advice     Advice
 	Cost       Cost
@@ -115,9 +119,16 @@ const (
 
 func (l *looking) open(ctx context.Context) error {
 	l.Show("listing the images …")
-	note := func(s string) { l.report.Notes = append(l.report.Notes, s) }
+	// Notes that come later, from any goroutine, are about damaged files, which the survey counts.
+	var listed atomic.Bool
+	defer listed.Store(true)
 	p, err := sets.Open(ctx, sets.Options{
-		Name: l.Dataset, Folder: l.folder, Imagenet100Path: l.Classes, CacheBytes: -1, Note: note,
+		Name: l.Dataset, Folder: l.folder, Imagenet100Path: l.Classes, Gray16: l.Gray16, CacheBytes: -1,
+		Note: func(s string) {
+			if !listed.Load() {
+				l.report.Notes = append(l.report.Notes, s)
+			}
+		},
 	})
 	if err != nil {
 		var wrong *sets.OptionError
@@ -153,6 +164,7 @@ func (l *looking) survey(ctx context.Context) error {
 			}
 		}
 	}
+	l.report.Repaired = repaired(l.splits)
 	if seen < total {
 		l.budget.cut("%s of %s were looked at, chosen at random: broken files and duplicates among the others are not "+
 			"found", humanize.Grouped(seen), images(total))

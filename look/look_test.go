@@ -308,6 +308,35 @@ func TestOtherData(t *testing.T) {
 	}
 }
 
+// Files that are damaged but readable are counted, and so are those whose values would be
+// clipped.
+func TestDamagedAndDeep(t *testing.T) {
+	dir := flat(t, 8)
+	for i := range 3 {
+		file := pngOf(t, scene(uint64(60+i), 24, 24))
+		datatest.Put(t, dir, fmt.Sprintf("cut%d.png", i), file[:len(file)-12]) // without the end marker
+	}
+	deep := image.NewGray16(image.Rect(0, 0, 24, 24))
+	for i := range deep.Pix {
+		deep.Pix[i] = uint8(i * 7)
+	}
+	datatest.Put(t, dir, "deep.png", pngOf(t, deep))
+	r := lookAt(t, dir, Options{Now: still, Measure: measured})
+	if len(r.Broken) > 0 || len(r.Repaired) != 1 || r.Repaired[0].Count != 3 || len(r.Notes) > 0 || r.Splits[0].Deep != 1 {
+		t.Errorf("broken %v, repaired %v, notes %q, deep %d", r.Broken, r.Repaired, r.Notes, r.Splits[0].Deep)
+	}
+	page := pageOf(t, r)
+	for _, want := range []string{"3 image files damaged, but", "1 image with 16-bit gray", "<li>3: "} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page has no %q", want)
+		}
+	}
+	r = lookAt(t, dir, Options{Now: still, Measure: measured, Gray16: "range"})
+	if !strings.Contains(r.Advice.Command, "--gray16 range") || strings.Contains(pageOf(t, r), "with 16-bit gray") {
+		t.Errorf("--gray16 is not followed: %s", r.Advice.Command)
+	}
+}
+
 // The end of the context ends the look, and a failure to measure does not.
 func TestStopped(t *testing.T) {
 	dir := flat(t, 16)

@@ -61,7 +61,7 @@ func (l *looking) illustrate(ctx context.Context) error {
 	return nil
 }
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"bytes": Bytes, "duration": humanize.Duration, "number": humanize.Number, "count": humanize.Count, "images": images,
 	"percent": percent, "visible": visible,
 	"bar":  func(n, most int) string { return fmt.Sprintf("%.1f%%", 100*float64(n)/float64(max(1, most))) },
@@ -84,7 +84,7 @@ func breaks(path string) template.HTML {
 
 // WritePage writes the report as one HTML file, which needs no other file and no network.
 func (r *Report) WritePage(w io.Writer) error {
-	return page.Execute(w, pageData{r, pageCSS, pageJS})
+	return pageTemplate.Execute(w, pageData{r, pageCSS, pageJS})
 }
 
 // pageData is what the template reads.

@@ -16,6 +16,7 @@ type Split struct {
 	Seen     int // images that were looked at; all other numbers are about these
 	Broken   int
 	Gray     int            // images without color
+	Deep     int            // PNG files with 16-bit gray
 	Formats  map[string]int // images per file format; "no file" if they have none of their own
 	Bytes    int64          // of the files, estimated from those that were looked at
 	Short    Spread         // shorter side, in pixels
@@ -62,6 +63,9 @@ func summarize(s *split) Split {
 		r.Formats[cmp.Or(p.format, "no file")]++
 		if p.grayed {
 			r.Gray++
+		}
+		if p.deep {
+			r.Deep++
 		}
 		sizes[[2]int{p.width, p.height}] = true
 		short = append(short, float64(min(p.width, p.height)))

@@ -1,6 +1,7 @@
 package look
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -21,6 +22,7 @@ type photo struct {
 	width, height int
 	format        string // "" if it is not a file of its own
 	bytes         int64
+	deep          bool     // its file has 16-bit gray
 	content       [16]byte // hash of its file, or of its pixels if it has none
 	*fingerprint           // nil if it was not seen, or can't be read
 }
@@ -102,7 +104,7 @@ func (p *photo) look(ctx context.Context, d data.Dataset, r *room) {
 	p.seen = true
 	if file != nil {
 		r.file = file
-		p.format, p.bytes = codec.Format(file), int64(len(file))
+		p.format, p.bytes, p.deep = codec.Format(file), int64(len(file)), deepGray(file)
 	}
 	if err != nil {
 		p.broken = reason(err)
@@ -128,6 +130,29 @@ func reason(err error) string {
 		err = p.Err
 	}
 	return err.Error()
+}
+
+// deepGray reports whether a file is PNG with 16-bit gray: depth and color type are in the
+// header.
+func deepGray(file []byte) bool {
+	return codec.Format(file) == "PNG" && len(file) > 25 && file[24] == 16 && (file[25] == 0 || file[25] == 4)
+}
+
+// repaired returns the kinds of damage in files that could be read all the same.
+func repaired(all []split) (kinds []Bar) {
+	counts := map[*codec.Decoder]map[string]int{} // splits share decoders
+	for _, s := range all {
+		if f, ok := s.data.(data.Files); ok {
+			counts[f.Decoder()] = f.Decoder().Repaired()
+		}
+	}
+	for _, c := range counts {
+		for kind, n := range c {
+			kinds = append(kinds, Bar{kind, n})
+		}
+	}
+	slices.SortFunc(kinds, func(a, b Bar) int { return cmp.Or(b.Count-a.Count, cmp.Compare(a.Label, b.Label)) })
+	return kinds
 }
 
 // readable returns the images of all splits that were seen and can be read.

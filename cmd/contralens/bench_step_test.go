@@ -48,7 +48,7 @@ func TestBenchStep(t *testing.T) {
 			}
 		}
 		if got, want := r.ImagesPerSecond*r.Seconds["total"], float64(r.Batch); math.Abs(got-want) > 1e-6*want {
-			t.Errorf("%s: %v images a step, want %v", line, got, want)
+			t.Errorf("%s: %v images per step, want %v", line, got, want)
 		}
 		if strings.Contains(text, "epoch") || strings.Contains(text, "step 1 of") {
 			t.Errorf("%s: the progress of a training in\n%s", line, text)

@@ -27,25 +27,33 @@ func reference(root *cobra.Command) string {
 	b.WriteString("# Command line\n\nWritten by `make docs`. `--help` lists the everyday options of a command, " +
 		"and `--help --all` lists all of them, in groups. In option names `-` and `_` are the same.\n\n" +
 		"Exit codes: 0 done, 1 failed, " +
-		"2 wrong usage, 75 stopped by a signal with everything saved, 130 stopped by Ctrl-C without a result.\n")
-	var walk func(c *cobra.Command)
-	walk = func(c *cobra.Command) {
-		if c.Hidden || c.Name() == "help" || c.Name() == "completion" {
-			return
-		}
-		if c.Runnable() && c.HasParent() {
-			fmt.Fprintf(&b, "\n## %s\n\n%s.\n", c.CommandPath(), c.Short)
-			if c.Example != "" {
-				fmt.Fprintf(&b, "\n```sh\n%s\n```\n", strings.ReplaceAll(strings.TrimLeft(c.Example, " "), "\n  ", "\n"))
-			}
-			writeOptions(&b, c.Flags())
-		}
-		for _, sub := range c.Commands() {
-			walk(sub)
-		}
+		"2 wrong usage, 75 stopped by a signal with everything saved, 130 stopped by Ctrl-C without a result.\n\n")
+	all := runnable(root)
+	for _, c := range all {
+		fmt.Fprintf(&b, "* [%s](#%s): %s\n", c.CommandPath(), strings.ReplaceAll(c.CommandPath(), " ", "-"), c.Short)
 	}
-	walk(root)
+	for _, c := range all {
+		fmt.Fprintf(&b, "\n## %s\n\n%s.\n", c.CommandPath(), c.Short)
+		if c.Example != "" {
+			fmt.Fprintf(&b, "\n```sh\n%s\n```\n", strings.ReplaceAll(strings.TrimLeft(c.Example, " "), "\n  ", "\n"))
+		}
+		writeOptions(&b, c.Flags())
+	}
 	return b.String()
+}
+
+// runnable returns the commands below c that do something, in the order of the help.
+func runnable(c *cobra.Command) (all []*cobra.Command) {
+	if c.Hidden || c.Name() == "help" || c.Name() == "completion" {
+		return nil
+	}
+	if c.Runnable() && c.HasParent() {
+		all = append(all, c)
+	}
+	for _, sub := range c.Commands() {
+		all = append(all, runnable(sub)...)
+	}
+	return all
 }
 
 // writeOptions writes a table of the options in each group, and the names of options that

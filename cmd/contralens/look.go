@@ -13,7 +13,8 @@ import (
 
 	"contralens/cmd/internal/cli"
 	"contralens/config"
-	"contralens/internal/browser"
+	"contralens/dashboard"
+	"contralens/data/codec"
 	"contralens/internal/durable"
 	"contralens/look"
 )
@@ -65,7 +66,8 @@ func lookAt(folder string, c config.Look) error {
 		}
 	})()
 	o := look.Options{
-		Dataset: c.Dataset, Classes: c.Imagenet100Path, Time: time.Duration(c.Minutes * float64(time.Minute)),
+		Dataset: c.Dataset, Classes: c.Imagenet100Path, Gray16: codec.Gray16(c.Gray16),
+		Time: time.Duration(c.Minutes * float64(time.Minute)),
 		Seed: c.Seed, Workers: c.Workers, Device: c.Device, Show: display,
 		Measure: look.MeasureSteps(tuner(false, displayLine), func(dir string) { temporary.Store(dir) }),
 	}
@@ -92,7 +94,7 @@ func lookAt(folder string, c config.Look) error {
 	}
 	fmt.Fprintln(cli.Out, "page:", c.Out)
 	if c.Open {
-		browser.Open(c.Out)
+		dashboard.Browse(c.Out)
 	}
 	return nil
 }
