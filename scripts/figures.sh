@@ -37,7 +37,7 @@ cifar() {
 # demo trains with more time than make demo takes, so that the pictures show a healthy run.
 demo() {
 	if [ ! -e "$runs/demo.done" ]; then
-		"$cl" demo --minutes "${DEMO_MINUTES:-8}" --out "$runs/demo" --serve=false --overwrite
+		"$cl" demo --minutes "${DEMO_MINUTES:-8}" --out "$runs/demo" --serve=false
 		touch "$runs/demo.done"
 	fi
 	page demo "$runs/demo/plain" "$runs/demo/ft" --label "MoCo v2" --label "MoCo v2 + FT" \
