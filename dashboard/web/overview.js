@@ -212,5 +212,5 @@ const welcome = () => [
   h("h2", null, "No runs here yet"),
   h("p", null, "A run appears as soon as it starts. For a folder of your own photos:"),
   h("pre", null, "contralens contrast --config own-folder --data_folder photos --serve"),
-  h("p", null, "Runs of other programs appear too, once they write a score record: recorder.py does so for PyTorch."),
+  h("p", null, "Runs of other programs appear too: TensorBoard events, CSV and JSON logs, and what recorder.py records in PyTorch."),
 ];
