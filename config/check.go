@@ -121,7 +121,7 @@ func (d *Data) check() error {
 	if d.Imbalance != 0 && !(d.Imbalance >= 1) {
 		return &ValueError{Option: "imbalance", Want: "a factor of at least 1, or 0 for all images", Got: d.Imbalance}
 	}
-	return first(dataset(d.Dataset), gray16(d.Gray16), within("max_bad", d.MaxBad, 0, 1), atLeast("limit", d.Limit, 0),
+	return first(dataset(d.Dataset), within("max_bad", d.MaxBad, 0, 1), atLeast("limit", d.Limit, 0),
 		positive("batch_size", float64(d.BatchSize)), atMost("batch_size", d.BatchSize, mostBatch))
 }
 
@@ -129,7 +129,7 @@ func (n *Net) check() error {
 	if n.InputRes < 8 {
 		return &ValueError{Option: "input_res", Want: "at least 8 pixels", Got: n.InputRes}
 	}
-	return first(oneOf("modal", n.Modal, "RGB", "CMC"), oneOf("stem", n.Stem, "imagenet", "cifar"),
+	return first(gray16(n.Gray16), oneOf("modal", n.Modal, "RGB", "CMC"), oneOf("stem", n.Stem, "imagenet", "cifar"),
 		oneOf("head", n.Head, "linear", "linear_wo_norm", "mlp", "mlp_bn", "2mlp_bn"),
 		positive("feat_dim", float64(n.FeatDim)), positive("width", n.Width),
 		atMost("feat_dim", n.FeatDim, 1<<16), atMost("input_res", n.InputRes, mostSide))
@@ -187,10 +187,10 @@ const longestName = 255
 
 func (o *Output) check() error {
 	if n := o.Name; n != "" && (strings.TrimSpace(n) != n || n != filepath.Base(n) || n == "." || n == ".." ||
-		strings.ContainsFunc(n, unicode.IsControl)) {
+		strings.HasPrefix(n, "-") || strings.ContainsFunc(n, unicode.IsControl)) {
 		return &ValueError{
 			Option: "name",
-			Want:   "the name of one folder in --model_path, on one line and without spaces around it", Got: n,
+			Want:   "the name of one folder in --model_path, on one line, without spaces around it and without a dash at its start", Got: n,
 		}
 	}
 	if n := len(o.Name); n > longestName {

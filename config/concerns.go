@@ -15,7 +15,6 @@ type Data struct {
 	ImbalanceSeed   uint64   `flag:"imbalance_seed" repeat:"true" name:"contrast=4 linear=4 finetune=20 supervised=12" help:"seed for choosing the images of the long tail"`
 	MaxBad          float64  `flag:"max_bad" default:"0.01" runtime:"true" help:"largest share of unreadable images: each is named and replaced by another image of its class; with more of them the command stops"`
 	DecodeStrict    bool     `flag:"decode_strict" runtime:"true" help:"count image files that break the rules of their format as unreadable, even if all of their pixels can be read"`
-	Gray16          string   `flag:"gray16" default:"clip" name:"contrast=32 linear=18 finetune=29 supervised=21" help:"how 16-bit gray becomes 8-bit: clip (at 255, as in Pillow), high (keep the high byte) or range (from the smallest to the largest value of each image)"`
 	BatchSize       int      `flag:"batch_size" default:"16" group:"optimization" everyday:"true" legend:"batch" name:"finetune=6 supervised=6" help:"images per step"`
 }
 
@@ -30,6 +29,7 @@ type Net struct {
 	Head     string   `flag:"head" default:"linear" preset:"true" help:"projection head: linear, linear_wo_norm, mlp, mlp_bn or 2mlp_bn"`
 	FeatDim  int      `flag:"feat_dim" short:"d" default:"128" name:"contrast=7" help:"dimension of the embedding"`
 	InputRes int      `flag:"input_res" default:"224" name:"contrast=8 linear=7 finetune=25 supervised=18" help:"side of a view in pixels"`
+	Gray16   string   `flag:"gray16" default:"clip" group:"data" name:"contrast=32 linear=18 finetune=29 supervised=21" help:"how 16-bit gray becomes 8-bit: clip (at 255, as in Pillow), high (keep the high byte) or range (from the smallest to the largest value of each image)"`
 }
 
 // MethodName names the preset, which sets modal, head, memory, jigsaw, augmentation and
@@ -56,7 +56,7 @@ type FeatureTransform struct {
 	MixNorm      bool     `flag:"mixnorm" reference:"true" legend:"-" help:"transform features (--ft sets it)"`
 	MixTarget    string   `flag:"mixnorm_target" reference:"true" default:"neg" legend:"-" help:"scores to transform: pos, neg or posneg"`
 	PostmixNorm  bool     `flag:"postmix_norm" help:"normalize again after the transformation"`
-	Extrapolate  bool     `flag:"expolation_mask" reference:"true" legend:"-" help:"extrapolate positives: λ + 1"`
+	Extrapolate  bool     `flag:"expolation_mask" alias:"extrapolation_mask" reference:"true" legend:"-" help:"extrapolate positives: λ + 1"`
 	Distribution string   `flag:"mask_distribution" reference:"true" default:"beta" legend:"-" help:"distribution of λ: uniform or beta"`
 	DimMask      string   `flag:"dim_mask" default:"none" name:"contrast=10" help:"side with one λ per dimension: pos, neg, both or none; needs beta, and --ft or --mixnorm_target posneg --sep_alpha"`
 	BetaAlpha    float64  `flag:"beta_alpha" reference:"true" default:"2" help:"α of Beta(α, α) without --sep_alpha"`

@@ -15,7 +15,7 @@
 //	default   value as typed; without this tag, the zero value
 //	help      meaning, for --help
 //	group     heading in --help
-//	everyday  "true": the short --help shows it
+//	everyday  "true": the short --help shows it; "false": it does not, whatever its struct says
 //	name      command=place: its place in the names of that command's runs. A new option
 //	          takes the last place: the others must not change, so that runs of older
 //	          versions are found

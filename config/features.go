@@ -7,12 +7,13 @@ type Encoder struct {
 	_         struct{} `group:"network" everyday:"true"`
 	Ckpt      string   `flag:"ckpt" repeat:"true" help:"checkpoint of the encoder, from this or another program"`
 	UseEMA    bool     `flag:"use_ema" help:"use the key encoder's weights"`
-	Prefix    string   `flag:"prefix" help:"name prefix of the encoder to take, such as module.encoder_q, if a checkpoint has several"`
+	Prefix    string   `flag:"prefix" everyday:"false" help:"name prefix of the encoder to take, such as module.encoder_q, if a checkpoint has several"`
 	Strict    bool     `flag:"strict" repeat:"true" help:"require the checkpoint's tensors to match the network exactly"`
 	Arch      string   `flag:"arch" default:"resnet50" help:"architecture, in place of the checkpoint's"`
 	Width     float64  `flag:"width" default:"1" help:"factor on the number of channels, in place of the checkpoint's"`
 	Stem      string   `flag:"stem" default:"imagenet" help:"imagenet or cifar, in place of the checkpoint's"`
 	InputRes  int      `flag:"input_res" default:"224" help:"side of a view in pixels, in place of the checkpoint's; 224 if it has none"`
+	Gray16    string   `flag:"gray16" default:"clip" group:"data" everyday:"false" help:"how 16-bit gray becomes 8-bit, in place of the checkpoint's: clip, high or range"`
 	BatchSize int      `flag:"batch_size" default:"64" group:"machine" help:"images per batch"`
 	Workers   int      `flag:"num_workers" short:"j" group:"machine" runtime:"true" help:"workers that load images; 0: one per processor"`
 	Amp       bool     `flag:"amp" group:"machine" help:"mixed precision: bfloat16 on a CPU that has instructions for it"`
@@ -44,7 +45,7 @@ type Neighbors struct {
 func (e *Encoder) Options() (n Net, m Machine, w Weights) {
 	Defaults(&n)
 	Defaults(&m)
-	n.Arch, n.Width, n.Stem, n.InputRes = e.Arch, e.Width, e.Stem, e.InputRes
+	n.Arch, n.Width, n.Stem, n.InputRes, n.Gray16 = e.Arch, e.Width, e.Stem, e.InputRes, e.Gray16
 	m.Workers, m.Amp, m.Device, m.Threads = e.Workers, e.Amp, e.Device, e.Threads
 	return n, m, Weights{Ckpt: e.Ckpt, UseEMA: e.UseEMA, Prefix: e.Prefix, Strict: e.Strict}
 }
@@ -64,7 +65,7 @@ func DefaultNeighbors() (c Neighbors) {
 func (e *Encoder) check() error {
 	return first(between("batch_size", e.BatchSize, 1, mostBatch), between("num_workers", e.Workers, 0, mostWorkers),
 		between("threads", e.Threads, 0, mostWorkers), between("input_res", e.InputRes, 8, mostSide),
-		positive("width", e.Width))
+		positive("width", e.Width), gray16(e.Gray16))
 }
 
 // Resolve checks all values.

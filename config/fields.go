@@ -63,7 +63,8 @@ func fields(v reflect.Value, common Field) (list []Field) {
 		o.Name, o.Short, o.Help, o.usual = name, tag.Get("short"), tag.Get("help"), tag.Get("default")
 		o.named, o.Legend = tag.Get("name"), tag.Get("legend")
 		o.Aliases = strings.Fields(tag.Get("alias"))
-		o.Everyday = (common.Everyday || tag.Get("everyday") == "true") && !o.Ignored
+		everyday := tag.Get("everyday")
+		o.Everyday = (everyday == "true" || common.Everyday && everyday != "false") && !o.Ignored
 		o.Grows = tag.Get("grows") == "true"
 		o.Reference = tag.Get("reference") == "true"
 		o.Runtime, o.Repeat, o.Preset = tag.Get("runtime") == "true", tag.Get("repeat") == "true", tag.Get("preset") == "true"

@@ -150,9 +150,9 @@ func failure(s Summary) []Finding {
 	if s.State != Failed {
 		return []Finding{}
 	}
+	where := fmt.Sprintf("the last line of %s, written at %s", rundir.LogFile, s.Updated.Format("2 Jan 15:04:05"))
 	return []Finding{{
-		Rule: "failed", Kind: "error", Title: "The training failed", Text: s.Evidence,
-		Evidence: []string{fmt.Sprintf("the last line of %s, written at %s", rundir.LogFile, s.Updated.Format("2 Jan 15:04:05"))},
+		Rule: "failed", Kind: "error", Title: "The training failed", Text: s.Evidence, Evidence: []string{where},
 	}}
 }
 

@@ -44,8 +44,8 @@ func (f folder) Stat(name string) (fs.FileInfo, error) { return f.server.root.St
 
 // watched lists the files that grow while a run is alive.
 var watched = []string{
-	rundir.MetricsFile, rundir.ResultsFile, rundir.LogFile, rundir.NotesFile, "scores/record/values.0", "record/values.0", "values.0",
-	rundir.InterruptedFile, rundir.CurrentFile, rundir.RecordFile,
+	rundir.MetricsFile, rundir.ResultsFile, rundir.LogFile, rundir.NotesFile,
+	"scores/record/values.0", "record/values.0", "values.0", rundir.InterruptedFile, rundir.CurrentFile, rundir.RecordFile,
 }
 
 // newest returns the time at which the run's records were last written, and a

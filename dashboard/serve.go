@@ -49,8 +49,9 @@ func listenNear(address string) (l net.Listener, err error) {
 	return nil, err
 }
 
-// Serve serves the runs below o.Dir until ctx ends. Open pages are told, with o.LastWords. If other machines can connect and o
-// has no token, it makes one. say receives the address to open.
+// Serve serves the runs below o.Dir until ctx ends. Open pages are told, with o.LastWords. If
+// other machines can connect and o has no token, Serve makes one. say receives the address
+// to open.
 func Serve(ctx context.Context, l net.Listener, o Options, say func(address string)) error {
 	addr := l.Addr().(*net.TCPAddr)
 	if !addr.IP.IsLoopback() && o.Token == "" {

@@ -47,7 +47,7 @@ func TestPipe(t *testing.T) {
 	if err := syscall.Mkfifo(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sets.ReadImage(t.Context(), store.Disk{}, path); err == nil ||
+	if _, err := sets.ReadImage(t.Context(), store.Disk{}, path, nil); err == nil ||
 		!strings.Contains(err.Error(), "it is a pipe") {
 		t.Errorf("error %v", err)
 	}

@@ -12,7 +12,7 @@ const (
 	alikeMedian = 0.25
 	fewestAlike = 100       // images from which that is decided
 	medianPairs = 4001      // random pairs behind the median
-	mostPairs   = 5_000_000 // random pairs behind the limit of a dataset that is alike
+	mostPairs   = 2_000_000 // random pairs behind the limit of a dataset that is alike
 	chancePairs = 3         // of these may reach the limit
 )
 

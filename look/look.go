@@ -124,6 +124,7 @@ func (l *looking) open(ctx context.Context) error {
 	defer listed.Store(true)
 	p, err := sets.Open(ctx, sets.Options{
 		Name: l.Dataset, Folder: l.folder, Imagenet100Path: l.Classes, Gray16: l.Gray16, CacheBytes: -1,
+		Test: sets.TestIfSound,
 		Note: func(s string) {
 			if !listed.Load() {
 				l.report.Notes = append(l.report.Notes, s)

@@ -1,16 +1,10 @@
 package look
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"image"
-	"image/color"
-	"image/jpeg"
-	"image/png"
-	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,110 +12,14 @@ import (
 	"testing"
 	"time"
 
-	xdraw "golang.org/x/image/draw"
-
+	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/data/datatest"
+	"contralens/nn"
 	"contralens/profile"
+	"contralens/statedict"
+	"contralens/torch"
 )
-
-// scene draws a picture of smooth shapes, another one for every seed.
-func scene(seed uint64, w, h int) image.Image {
-	rng := rand.New(rand.NewPCG(seed, 1))
-	var waves [3][4][4]float64
-	for c := range waves {
-		for i := range waves[c] {
-			waves[c][i] = [4]float64{8 * (rng.Float64() - 0.5), 8 * (rng.Float64() - 0.5), 6.3 * rng.Float64(), 20 + 40*rng.Float64()}
-		}
-	}
-	m := image.NewNRGBA(image.Rect(0, 0, w, h))
-	for y := range h {
-		for x := range w {
-			var v [3]uint8
-			for c := range v {
-				sum := 128.0
-				for _, k := range waves[c] {
-					sum += k[3] * math.Sin(k[0]*float64(x)/float64(w)*3+k[1]*float64(y)/float64(h)*3+k[2])
-				}
-				v[c] = uint8(min(max(sum, 0), 255))
-			}
-			m.SetNRGBA(x, y, color.NRGBA{v[0], v[1], v[2], 255})
-		}
-	}
-	return m
-}
-
-func resized(m image.Image, w, h int) image.Image {
-	out := image.NewNRGBA(image.Rect(0, 0, w, h))
-	xdraw.CatmullRom.Scale(out, out.Bounds(), m, m.Bounds(), xdraw.Src, nil)
-	return out
-}
-
-func pngOf(t *testing.T, m image.Image) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	if err := png.Encode(&b, m); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-func jpegOf(t *testing.T, m image.Image, quality int) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	if err := jpeg.Encode(&b, m, &jpeg.Options{Quality: quality}); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-// messy writes a folder with everything that can be found: two classes, a broken file, an
-// exact copy in another class, a small copy in the validation split, an image of one color,
-// and a file that is no image.
-func messy(t *testing.T) string {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), "photos")
-	for i := range 16 {
-		class := []string{"cat", "dog"}[i%2]
-		datatest.Put(t, dir, fmt.Sprintf("train/%s/%02d.png", class, i), pngOf(t, scene(uint64(i), 48, 40)))
-		datatest.Put(t, dir, fmt.Sprintf("val/%s/%02d.png", class, i), pngOf(t, scene(uint64(100+i), 40, 48)))
-	}
-	datatest.Put(t, dir, "train/dog/copy.png", pngOf(t, scene(0, 48, 40)))
-	datatest.Put(t, dir, "val/cat/small.jpg", jpegOf(t, resized(scene(2, 48, 40), 30, 25), 70))
-	datatest.Put(t, dir, "train/cat/cut.png", pngOf(t, scene(50, 48, 40))[:300])
-	datatest.Put(t, dir, "train/cat/black.png", pngOf(t, image.NewGray(image.Rect(0, 0, 40, 40))))
-	datatest.Put(t, dir, "train/cat/notes.txt", []byte("not an image"))
-	return dir
-}
-
-// measured is a Measure that trains nothing.
-func measured(Measurement) (*profile.Result, error) {
-	return &profile.Result{ImagesPerSecond: 2, PeakMB: 100, Steps: 7, Precision: "fp32", MemoryFormat: "contiguous", Threads: 3}, nil
-}
-
-// still is a clock that stands still.
-func still() time.Time { return time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC) }
-
-func lookAt(t *testing.T, folder string, o Options) *Report {
-	t.Helper()
-	if o.Time == 0 {
-		o.Time = time.Minute
-	}
-	r, err := Look(context.Background(), folder, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-func pageOf(t *testing.T, r *Report) string {
-	t.Helper()
-	var b bytes.Buffer
-	if err := r.WritePage(&b); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
 
 // A look finds what is in a folder, and the page and the summary say so.
 func TestLook(t *testing.T) {
@@ -223,16 +121,6 @@ func TestSeed(t *testing.T) {
 	}
 }
 
-// flat writes n images without classes.
-func flat(t *testing.T, n int) string {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), "flat")
-	for i := range n {
-		datatest.Put(t, dir, fmt.Sprintf("%03d.png", i), pngOf(t, scene(uint64(i), 24, 24)))
-	}
-	return dir
-}
-
 // When the time is over, the parts that follow do as little as makes sense, and the report
 // says what is missing. The clock advances by a second at each look at it.
 func TestTime(t *testing.T) {
@@ -251,7 +139,7 @@ func TestTime(t *testing.T) {
 		t.Errorf("measuring may go on: %v; %d rows of views, neighbors among %d", !enough, len(r.Views.Rows), r.Neighbors.Images)
 	}
 	said := strings.Join(r.Cuts, "\n")
-	for _, want := range []string{"64 of 192 images were looked at", "views of 1 images", "neighbors are searched among 32", "that of 1 training steps"} {
+	for _, want := range []string{"64 of 192 images were looked at", "views of 1 images", "neighbors are searched among 32", "that of 1 training step,"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("cut without a word: no %q in\n%s", want, said)
 		}
@@ -337,6 +225,32 @@ func TestDamagedAndDeep(t *testing.T) {
 	}
 }
 
+// A given encoder finds the neighbors, and what is to say about it is no note about the files.
+func TestEncoder(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "e.pth")
+	err := torch.Run(func() error {
+		m, err := nn.New(nn.Config{Arch: "resnet18", Width: 0.0625, Stem: "cifar", FeatDim: 4}, 1)
+		if err != nil {
+			return err
+		}
+		defer m.Free()
+		return checkpoint.Write(file, checkpoint.Dict{{Key: "model", Value: statedict.Of(m.State, "module.")}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Now: still, Encoder: Encoder{Weights: config.Weights{Ckpt: file}}}
+	config.Defaults(&o.Encoder.Net)
+	o.Encoder.Net.InputRes, o.Encoder.Set = 24, map[string]bool{"input_res": true}
+	r := lookAt(t, flat(t, 8), o)
+	if n := r.Neighbors; n.Untrained || !strings.Contains(n.Encoder, "e.pth, resnet18 at 24 pixels") || len(n.Notes) == 0 || len(n.Queries) != 6 {
+		t.Errorf("neighbors %+v", n)
+	}
+	if len(r.Notes) > 0 || strings.Contains(pageOf(t, r), "An untrained network") {
+		t.Errorf("notes %q", r.Notes)
+	}
+}
+
 // The end of the context ends the look, and a failure to measure does not.
 func TestStopped(t *testing.T) {
 	dir := flat(t, 16)
@@ -350,6 +264,10 @@ func TestStopped(t *testing.T) {
 		t.Errorf("stopped: %v", err)
 	}
 	r := lookAt(t, dir, Options{Measure: func(Measurement) (*profile.Result, error) { return nil, errors.New("no memory") }})
+	slow := func(Measurement) (*profile.Result, error) { return &profile.Result{ImagesPerSecond: 0.001}, nil }
+	if c := lookAt(t, dir, Options{Measure: slow}).Cost; !c.Endless || c.Whole < 48*time.Hour {
+		t.Errorf("cost %+v", c)
+	}
 	if r.Cost.Failed != "no memory" || !strings.Contains(pageOf(t, r), "Not measured: no memory") {
 		t.Errorf("cost %+v", r.Cost)
 	}

@@ -23,10 +23,11 @@ type Neighbors struct {
 	Untrained bool
 	Images    int // images that were compared
 	Queries   []Query
-	Same      int     // neighbors that have the class of their query
-	Shown     int     // neighbors of a query that has a class
-	Chance    float64 // expected share of Same among Shown for neighbors at random
-	Failed    string  // why there are none
+	Same      int      // neighbors that have the class of their query
+	Shown     int      // neighbors of a query that has a class
+	Chance    float64  // expected share of Same among Shown for neighbors at random
+	Failed    string   // why there are none
+	Notes     []string // about the encoder checkpoint
 }
 
 // Query is an image with its nearest ones.
@@ -93,7 +94,7 @@ func (l *looking) encoder() (e *setup.Encoder, side int, err error) {
 		l.Show("loading the encoder …")
 		net := l.Encoder.Net
 		e, notes, err := setup.LoadEncoder(&net, m, w, l.Encoder.Set)
-		l.report.Notes = append(l.report.Notes, notes...)
+		n.Notes = notes
 		if err != nil {
 			return nil, 0, err
 		}

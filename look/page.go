@@ -131,9 +131,9 @@ func (g Group) Kind() string {
 		return "the same content"
 	}
 	if len(g.Images) > 2 {
-		return fmt.Sprintf("alike, correlations from %.2f", g.Least)
+		return fmt.Sprintf("alike, correlations from %.3f", g.Least)
 	}
-	return fmt.Sprintf("alike, correlation %.2f", g.Least)
+	return fmt.Sprintf("alike, correlation %.3f", g.Least)
 }
 
 // FormatBars returns the number of images in each format.

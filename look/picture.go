@@ -45,10 +45,14 @@ func (c Picture) Label() string {
 	return c.Class
 }
 
-// below returns a path relative to the folder that was looked at.
+// below returns a path relative to the folder that was looked at. Of an image in a file of
+// many elsewhere, it returns the file's name and the image's number.
 func below(folder, path string) string {
 	if r, err := filepath.Rel(folder, path); err == nil && !strings.HasPrefix(r, "..") && r != "." {
 		return filepath.ToSlash(r)
+	}
+	if base := filepath.Base(path); strings.Contains(base, "#") {
+		return base
 	}
 	return path
 }

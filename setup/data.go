@@ -11,17 +11,17 @@ import (
 )
 
 // Datasets opens the training and test images that the options describe; test is nil if
-// there are none. note, which may be nil, receives a sentence about every image that is
+// there are none. n says how images are decoded. note, which may be nil, receives a sentence about every image that is
 // left out or replaced, from any goroutine.
-func Datasets(ctx context.Context, d config.Data, note func(string)) (train, test data.Dataset, err error) {
-	p, err := sets.Open(ctx, dataOptions(d, note))
+func Datasets(ctx context.Context, d config.Data, n config.Net, note func(string)) (train, test data.Dataset, err error) {
+	p, err := sets.Open(ctx, dataOptions(d, n, note))
 	return p.Train, p.Test, err
 }
 
 // Splits opens all splits of the dataset that the options of a pre-training describe. Test
 // images that do not fit the training images do not stop it: nothing is trained on them.
 func Splits(ctx context.Context, c config.Contrast, note func(string)) (data.Splits, error) {
-	o := dataOptions(c.Data, note)
+	o := dataOptions(c.Data, c.Net, note)
 	o.Test = sets.TestIfSound
 	if c.KNNEvery == 0 && c.Probe == 0 {
 		o.Test = sets.TestUnread
@@ -49,10 +49,10 @@ func HoldOut(train, test data.Dataset) (learn, judge data.Dataset, said string) 
 		"%d of %d images, the same ones every time", judge.Len(), train.Len())
 }
 
-func dataOptions(d config.Data, note func(string)) sets.Options {
+func dataOptions(d config.Data, n config.Net, note func(string)) sets.Options {
 	return sets.Options{
 		Name: d.Dataset, Folder: d.DataFolder, Imagenet100Path: d.Imagenet100Path, Limit: d.Limit,
 		Imbalance: d.Imbalance, ImbalanceSeed: d.ImbalanceSeed, MaxBad: d.MaxBad, Note: note,
-		Strict: d.DecodeStrict, Gray16: codec.Gray16(d.Gray16),
+		Strict: d.DecodeStrict, Gray16: codec.Gray16(n.Gray16),
 	}
 }

@@ -100,6 +100,19 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
+// A queue that is longer than the dataset is shortened.
+func TestFitQueue(t *testing.T) {
+	c := config.DefaultContrast()
+	c.DataFolder, c.K, c.BatchSize = folderOf(t, 20, 24), 2048, 4
+	said, err := FitQueue(context.Background(), &c)
+	if err != nil || c.K != 8 || said != "--nce_k 8 instead of the recipe's 2048, because there are 20 images" {
+		t.Errorf("K %d, %q, %v", c.K, said, err)
+	}
+	if said, err := FitQueue(context.Background(), &c); err != nil || said != "" || c.K != 8 {
+		t.Errorf("a queue that fits: K %d, %q, %v", c.K, said, err)
+	}
+}
+
 // Notes about schedules that never reach their rate.
 func TestScheduleNotes(t *testing.T) {
 	for _, c := range []struct {

@@ -26,7 +26,7 @@ func WriteSheet(out string, tiles []Tile, columns, side int) error {
 // PhotoTile returns the tile of an image file. If the file can't be read, the title says
 // so.
 func PhotoTile(path, title, caption string) Tile {
-	img, err := sets.ReadImage(context.Background(), store.Disk{}, path)
+	img, err := sets.ReadImage(context.Background(), store.Disk{}, path, nil)
 	if err != nil {
 		return Tile{Picture: image.NewGray(image.Rect(0, 0, 1, 1)), Title: title + " (unreadable)", Caption: caption}
 	}

@@ -310,6 +310,10 @@ func unescape(s string, unicode bool) (string, error) {
 		if len(s) > 1 && (s[1] == '\'' || s[1] == '"') {
 			r, rest, err = rune(s[1]), s[2:], nil
 		}
+		if err != nil && len(s) >= 6 && s[1] == 'u' { // half of a surrogate pair
+			_, err = strconv.ParseUint(s[2:6], 16, 16)
+			r, rest = utf8.RuneError, s[6:]
+		}
 		if err != nil {
 			return "", fmt.Errorf("an unknown escape in a string: %.20q", s)
 		}

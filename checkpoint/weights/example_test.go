@@ -19,7 +19,7 @@ func Example() {
 			return err
 		}
 		defer model.Free()
-		photo, err := sets.ReadImage(context.Background(), store.Disk{}, "../../testdata/golden/augment/images/img0.jpg")
+		photo, err := sets.ReadImage(context.Background(), store.Disk{}, "../../testdata/golden/augment/images/img0.jpg", nil)
 		if err != nil {
 			return err
 		}

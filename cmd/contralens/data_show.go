@@ -52,7 +52,7 @@ func showViews(path string, c *config.DataShow) error {
 		spec = spec.CMC()
 	}
 	spec.Exact = c.Decode == "exact"
-	img, err := sets.ReadImage(context.Background(), store.Disk{}, path)
+	img, err := sets.ReadImage(context.Background(), store.Disk{}, path, nil)
 	if err != nil {
 		return err
 	}

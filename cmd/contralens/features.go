@@ -11,9 +11,11 @@ import (
 
 	"contralens/cmd/internal/cli"
 	"contralens/config"
+	"contralens/data/codec"
 	"contralens/data/sets"
 	"contralens/data/store"
 	"contralens/features/table"
+	"contralens/internal/humanize"
 	"contralens/setup"
 	"contralens/train"
 )
@@ -45,7 +47,8 @@ func featuresCommand() *cobra.Command {
 }
 
 func extractFeatures(c *config.Features, set map[string]bool, dir string) error {
-	d, err := sets.Images(context.Background(), store.Disk{}, dir, printNote)
+	decoder := &codec.Decoder{Note: printNote}
+	d, err := sets.Images(context.Background(), store.Disk{}, dir, decoder)
 	if err != nil {
 		return err
 	}
@@ -54,6 +57,7 @@ func extractFeatures(c *config.Features, set map[string]bool, dir string) error 
 		return err
 	}
 	defer e.Model.Free()
+	decoder.Gray16 = e.Gray16
 	if term.IsTerminal(int(os.Stderr.Fd())) {
 		e.Options.Progress = func(done, total int) { fmt.Fprintf(os.Stderr, "\r\033[K%d of %d images", done, total) }
 		defer fmt.Fprint(os.Stderr, "\r\033[K")
@@ -72,7 +76,7 @@ func extractFeatures(c *config.Features, set map[string]bool, dir string) error 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(cli.Out, "%d images, %d features each: %s\n", d.Len(), e.Model.FeatureDim(), c.Out)
+	fmt.Fprintf(cli.Out, "%s, %d features each: %s\n", humanize.Count(d.Len(), "image"), e.Model.FeatureDim(), c.Out)
 	if bad > 0 {
 		printNote(fmt.Sprintf("%d images could not be read: their features are NaN", bad))
 	}

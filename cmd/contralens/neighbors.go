@@ -66,7 +66,7 @@ func neighbors(c *config.Neighbors, set map[string]bool, path string) error {
 
 // drawNeighbors writes a contact sheet with the query first.
 func drawNeighbors(out, query, folder string, found []table.Neighbor) error {
-	img, err := sets.ReadImage(context.Background(), store.Disk{}, query)
+	img, err := sets.ReadImage(context.Background(), store.Disk{}, query, nil)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"contralens/cmd/internal/cli"
 	"contralens/config"
+	"contralens/data/codec"
 	"contralens/data/sets"
 	"contralens/data/store"
 	"contralens/eval/protocol"
@@ -34,7 +35,7 @@ func predictCommand() *cobra.Command {
 			return cli.Wrong(fmt.Errorf("predict: want images or folders of images, got none; "+
 				"for example contralens predict --ckpt %s photo.jpg", c.Ckpt))
 		}
-		images, err := sets.Paths(context.Background(), store.Disk{}, args)
+		images, err := sets.Paths(context.Background(), store.Disk{}, args, &codec.Decoder{Note: printNote})
 		if err != nil {
 			return err
 		}

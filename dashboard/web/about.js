@@ -1,7 +1,7 @@
 // What is known of the runs of a view: their state, progress and results.
 
 import { withRuns } from "./address.js";
-import { h } from "./dom.js";
+import { h, headings, region } from "./dom.js";
 import { count, duration, fixed, ftName, moment, number } from "./format.js";
 import { seconds, startText } from "./order.js";
 import { color } from "./palette.js";
@@ -17,13 +17,15 @@ function knnText({ knn }) {
   const percent = (v) => `${fixed(v, 1)} %`;
   if (!knn.best) return knn.untrained === null ? "" : `untrained ${percent(knn.untrained)}`;
   const last = knn.last.epoch === knn.best.epoch ? "" : `, last ${percent(knn.last.value)}`;
-  return `${percent(knn.best.value)} (epoch ${knn.best.epoch})${last}${knn.untrained === null ? "" : `, untrained ${percent(knn.untrained)}`}`;
+  const before = knn.untrained === null ? "" : `, untrained ${percent(knn.untrained)}`;
+  return `${percent(knn.best.value)} (epoch ${knn.best.epoch})${last}${before}`;
 }
 
 /** facts lists [name, text] of a run; the text is empty where something is unknown. */
 const facts = (run) => [
   ["Method", run.method], ["FT", run.ft && ftName(run.ft)], ["Dataset", run.dataset], ["Encoder", run.arch],
-  ["Epoch", run.epochs ? `${run.epoch} / ${run.epochs}` : run.epoch || ""], ["Step", run.last > 0 ? count(run.last) : ""],
+  ["Epoch", run.epochs ? `${run.epoch} / ${run.epochs}` : run.epoch || ""],
+  ["Step", run.last > 0 ? count(run.last) : ""],
   ["Loss", run.loss === null ? "" : `${number(run.loss)} (${run.loss_of})`], ["k-NN", knnText(run)],
   ...evaluations(run),
   ["Started", startText(run).replace(/^–$/, "")], ["Duration", seconds(run) === null ? "" : duration(seconds(run))],
@@ -32,7 +34,10 @@ const facts = (run) => [
 
 /** evaluations lists the results of classifiers. Those of several have the same order. */
 const protocols = ["linear", "linear-cached", "linear-lbfgs", "finetune", "supervised", "crt"];
-const evaluations = (run) => protocols.map((p) => [p, run.evaluations.find((e) => e.protocol === p)]).map(([p, e]) => [p, e ? `${fixed(e.value, 1)} %` : ""]);
+const evaluations = (run) => protocols.map((p) => {
+  const e = run.evaluations.find((each) => each.protocol === p);
+  return [p, e ? `${fixed(e.value, 1)} %` : ""];
+});
 
 const chip = (run) => h("span", { class: "chip", "data-state": run.state, title: run.evidence }, run.state);
 const notes = (run) => run.notes.length > 0 && h("ul", { class: "notes" }, run.notes.map((n) => h("li", null, n)));
@@ -44,26 +49,30 @@ export function about(runs) {
 
 function one(run) {
   const shown = facts(run).filter(([, text]) => text);
-  return [
-    h("div", { class: "who" }, chip(run), run.state !== "failed" && h("span", { class: "evidence" }, run.evidence), run.id !== run.name && h("span", { class: "evidence id" }, run.id)),
-    h("dl", null, shown.map(([name, text]) => h("div", null, h("dt", null, name), h("dd", { "data-fact": name, title: name === "Started" ? moment(run.started) : null }, String(text))))),
-    notes(run),
-  ].filter(Boolean);
+  const fact = ([name, text]) => h("div", null, h("dt", null, name),
+    h("dd", { "data-fact": name, title: name === "Started" ? moment(run.started) : null }, String(text)));
+  const who = h("div", { class: "who" }, chip(run),
+    run.state !== "failed" && h("span", { class: "evidence" }, run.evidence),
+    run.id !== run.name && h("span", { class: "evidence id" }, run.id));
+  return [who, h("dl", null, shown.map(fact)), notes(run)].filter(Boolean);
 }
 
 function several(runs) {
   const all = runs.map((r) => Object.fromEntries(facts(r)));
   const names = Object.keys(all[0]).filter((name) => all.some((f) => f[name]));
-  const differs = (name) => ["Method", "FT", "Dataset", "Encoder"].includes(name) && all.some((f) => f[name] !== all[0][name]);
+  const compared = ["Method", "FT", "Dataset", "Encoder"];
+  const differs = (name) => compared.includes(name) && all.some((f) => f[name] !== all[0][name]);
   const ids = runs.map((r) => r.id);
   const rows = runs.map((run, i) => {
     const swatch = h("span", { class: "swatch", "aria-hidden": "true" });
     swatch.style.background = color(run.index);
-    const without = h("a", { class: "without", href: withRuns(ids.filter((id) => id !== run.id)), "aria-label": `Leave out ${run.label}`, title: "Leave out" }, "×");
-    return h("tr", null,
-      h("th", { scope: "row", title: run.id }, h("div", { class: "who" }, swatch, h("span", null, run.label), without), notes(run)), h("td", null, chip(run)),
+    const rest = withRuns(ids.filter((id) => id !== run.id));
+    const words = { "aria-label": `Leave out ${run.label}`, title: "Leave out" };
+    const without = h("a", { class: "without", href: rest, ...words }, "×");
+    const who = h("div", { class: "who" }, swatch, h("span", null, run.label), without);
+    return h("tr", null, h("th", { scope: "row", title: run.id }, who, notes(run)), h("td", null, chip(run)),
       names.map((name) => h("td", { class: differs(name) ? "differs" : null }, String(all[i][name] || "–"))));
   });
-  const head = h("thead", null, h("tr", null, ["Run", "State", ...names].map((name) => h("th", { scope: "col" }, name))));
-  return [h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Facts of the runs" }, h("table", { class: "facts" }, head, h("tbody", null, rows)))];
+  const table = h("table", { class: "facts" }, headings(["Run", "State", ...names]), h("tbody", null, rows));
+  return [region("Facts of the runs", table)];
 }

@@ -22,3 +22,11 @@ export const s = (name, props, ...children) => make(document.createElementNS(svg
 export function setText(el, text) {
   if (el.textContent !== text) el.textContent = text;
 }
+
+/** headings is the head of a table. */
+export const headings = (titles) => h("thead", null, h("tr", null, titles.map((t) => h("th", { scope: "col" }, t))));
+
+/** region is a part of the page that scrolls sideways where it is too wide, also by keys. */
+export function region(label, ...children) {
+  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, children);
+}

@@ -21,7 +21,8 @@ function logOf(run, several) {
   const lines = h("pre", { tabindex: 0, role: "region", "aria-label": `Log of ${run.label}` });
   const earlier = h("button", { type: "button", hidden: true, onclick: () => before() }, "Earlier lines");
   const note = h("p", { class: "empty" }, "Loading the log");
-  const el = h("section", { class: "log" }, h("h2", { class: several ? null : "hidden" }, several ? run.label : "Log"), earlier, note, lines);
+  const heading = h("h2", { class: several ? null : "hidden" }, several ? run.label : "Log");
+  const el = h("section", { class: "log" }, heading, earlier, note, lines);
   lines.hidden = true;
 
   const follows = () => lines.scrollTop + lines.clientHeight > lines.scrollHeight - 40;
@@ -100,8 +101,8 @@ function logOf(run, several) {
 function marked(text) {
   const el = h("span");
   for (const part of text.split(/^((?:failed|note): .*\n)/m)) {
-    if (/^(failed|note): /.test(part)) el.append(h("span", { class: part.startsWith("failed") ? "failure" : "remark-line" }, part));
-    else if (part) el.append(part);
+    const kind = { failed: "failure", note: "remark-line" }[/^(failed|note): /.exec(part)?.[1]];
+    if (part) el.append(kind ? h("span", { class: kind }, part) : part);
   }
   return el;
 }

@@ -17,6 +17,8 @@ export const planned = (run) => (run.epochs ? Math.min(1, run.epoch / run.epochs
 const states = ["running", "failed", "died", "stopped", "ended", "finished", "unreadable"];
 const started = (run) => (Date.parse(run.started) > 0 ? Date.parse(run.started) : null);
 
+const accuracyBy = (r, which) => (accuracyOf(r, which) ?? r.evaluations[0])?.value ?? null;
+
 /**
  * columns lists the columns by which runs can be sorted. by(run, which) is the value, null
  * where it is unknown; down says that the first click puts the largest on top.
@@ -31,11 +33,14 @@ export const columns = [
   { id: "started", title: "Started", by: started, down: true },
   { id: "time", title: "Duration", by: seconds, down: true },
   { id: "loss", title: "Loss", by: (r) => r.loss },
-  { id: "knn", title: "Accuracy", by: (r, which) => (accuracyOf(r, which) ?? r.evaluations[0])?.value ?? null, down: true },
+  { id: "knn", title: "Accuracy", by: accuracyBy, down: true },
   { id: "speed", title: "Speed", by: (r) => r.speed, down: true },
 ];
 
-/** sorted returns the runs by a column, such as "loss", or "-loss" from the largest. Unknown values come last. Without a column, the order of the server stays. */
+/**
+ * sorted returns the runs by a column, such as "loss", or "-loss" from the largest. Unknown
+ * values come last. Without a column, the order of the server stays.
+ */
 export function sorted(runs, sort, which) {
   const column = columns.find((c) => c.id === sort.replace(/^-/, ""));
   if (!column) return runs;
@@ -63,7 +68,7 @@ export function groupsOf(runs, by, options) {
   const keys = (run) => (by === "tags" ? run.remarks.tags ?? [] : [values[run.id]]);
   for (const run of runs) {
     const [key] = keys(run);
-    const title = key === undefined ? (by === "tags" ? "no tag" : `no ${by}`) : by === "tags" ? key : `${by} ${key || "–"}`;
+    const title = by === "tags" ? key ?? "no tag" : key === undefined ? `no ${by}` : `${by} ${key || "–"}`;
     if (!groups.has(title)) groups.set(title, []);
     groups.get(title).push(run);
   }
@@ -83,7 +88,8 @@ export function meanOf(runs, which) {
 export function progress(run) {
   const spent = seconds(run);
   const took = spent === null ? "–" : duration(spent);
-  return run.state === "running" && run.left > 0 ? [took, `${duration(run.left)} left`] : [took, run.sessions > 1 ? `${count(run.sessions)} sessions` : ""];
+  if (run.state === "running" && run.left > 0) return [took, `${duration(run.left)} left`];
+  return [took, run.sessions > 1 ? `${count(run.sessions)} sessions` : ""];
 }
 
 export const startText = (run) => (Date.parse(run.started) > 0 ? ago(run.started) : "–");

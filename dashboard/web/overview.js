@@ -19,12 +19,15 @@ export function overview() {
 
   const compare = h("a", { class: "button primary", href: "#/" }, "Compare");
   const archive = h("button", { class: "archive", type: "button", hidden: true, onclick: () => putAway() }, "Archive");
-  const filter = h("input", { type: "search", placeholder: "Filter by name, method, tag", "aria-label": "Filter runs", value: find.get(), oninput: () => {
+  const hint = "Filter by name, method, tag";
+  const filter = h("input", { type: "search", placeholder: hint, "aria-label": "Filter runs", value: find.get() });
+  filter.addEventListener("input", () => {
     find.set(filter.value);
     arrange();
-  } });
+  });
   const select = (name, label, entries, value, change) => {
-    const el = h("select", { name, onchange: () => change(el.value) }, entries.map(([v, text]) => h("option", { value: v, selected: v === value }, text)));
+    const entry = ([v, text]) => h("option", { value: v, selected: v === value }, text);
+    const el = h("select", { name, onchange: () => change(el.value) }, entries.map(entry));
     return h("label", { class: `choice ${name}` }, label, el);
   };
   const check = (name, label, at, change) => {
@@ -37,15 +40,18 @@ export function overview() {
   const bar = h("div", { class: "toolbar", role: "group", "aria-label": "Rows" });
   const summary = h("p", { class: "lead", role: "status" }, "Looking for runs");
   const note = h("p", { class: "note", hidden: true });
-  const heads = columns.map((c) => h("th", { scope: "col", class: c.id }, h("button", { type: "button", onclick: () => order(c) }, c.title)));
+  const heads = columns.map((c) => h("th", { scope: "col", class: c.id },
+    h("button", { type: "button", onclick: () => order(c) }, c.title)));
+  const corner = h("th", { scope: "col", class: "select" }, h("span", { class: "hidden" }, "Compare"));
   const body = h("tbody");
   const table = h("table", { class: "runs" },
     h("caption", { class: "hidden" }, "Runs"),
-    h("thead", null, h("tr", null, h("th", { scope: "col", class: "select" }, h("span", { class: "hidden" }, "Compare")), heads)), body);
+    h("thead", null, h("tr", null, corner, heads)), body);
   const empty = h("div", { class: "empty", hidden: true });
   const plot = parallel({ choose, chosen: () => pick.get() });
   const el = h("section", { class: "overview" },
-    h("div", { class: "heading" }, h("div", null, h("h1", null, "Runs"), summary), h("div", { class: "tools" }, filter, archive, compare)),
+    h("div", { class: "heading" }, h("div", null, h("h1", null, "Runs"), summary),
+      h("div", { class: "tools" }, filter, archive, compare)),
     note, bar, plot.el, table, empty);
 
   compare.addEventListener("click", (e) => {
@@ -100,6 +106,7 @@ export function overview() {
     const has = JSON.stringify([away, tagged, runs.some((r) => r.knn.best), options.map((o) => o.name)]);
     if (has === known) return;
     known = has;
+    const epochs = [["best", "best epoch"], ["last", "last epoch"]];
     const groups = [...(tagged ? [["tags", "tag"]] : []), ...options.map((o) => [o.name, o.name])];
     bar.replaceChildren(...[
       h("label", { class: "choice order" }, "Sort by", sorter),
@@ -107,7 +114,7 @@ export function overview() {
         group.set(v);
         arrange();
       }),
-      runs.some((r) => r.knn.best) && select("knn", "k-NN", [["best", "best epoch"], ["last", "last epoch"]], which.get(), (v) => {
+      runs.some((r) => r.knn.best) && select("knn", "k-NN", epochs, which.get(), (v) => {
         which.set(v);
         arrange();
       }),
@@ -119,11 +126,13 @@ export function overview() {
   const sorter = h("select", { name: "sort", onchange: () => {
     sort.set(sorter.value);
     arrange();
-  } }, h("option", { value: "" }, "newest"), columns.map((c) => h("option", { value: c.down ? `-${c.id}` : c.id }, c.title.toLowerCase())));
+  } }, h("option", { value: "" }, "newest"),
+  columns.map((c) => h("option", { value: c.down ? `-${c.id}` : c.id }, c.title.toLowerCase())));
 
   function arrange() {
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const visible = sorted(runs.filter((r) => (archived.get() || !r.remarks.hidden) && matches(r, words)), sort.get(), which.get());
+    const listed = runs.filter((r) => (archived.get() || !r.remarks.hidden) && matches(r, words));
+    const visible = sorted(listed, sort.get(), which.get());
     const chosen = pick.get();
     const want = [];
     for (const g of groupsOf(visible, group.get(), options)) {
@@ -148,15 +157,18 @@ export function overview() {
     table.hidden = want.length === 0;
     empty.hidden = want.length > 0 || known === "";
     if (runs.length === 0) empty.replaceChildren(...welcome());
-    else empty.replaceChildren(h("p", null, filter.value ? `None of the ${runs.length} runs match “${filter.value}”.` : "All runs are archived."));
+    else empty.replaceChildren(h("p", null, filter.value ? `None of the ${runs.length} runs match “${filter.value}”.`
+      : "All runs are archived."));
     offer();
   }
 
   function heading(g) {
-    if (!titles.has(g.title)) titles.set(g.title, h("tr", { class: "group" }, h("th", { scope: "rowgroup", colspan: columns.length + 1 }, h("span"), " ", h("small"))));
+    const make = () => h("tr", { class: "group" },
+      h("th", { scope: "rowgroup", colspan: columns.length + 1 }, h("span"), " ", h("small")));
+    if (!titles.has(g.title)) titles.set(g.title, make());
     const el = titles.get(g.title), [title, about] = el.firstChild.children;
     setText(title, g.title);
-    setText(about, [`${count(g.runs.length)} ${g.runs.length === 1 ? "run" : "runs"}`, meanOf(g.runs, which.get())].filter(Boolean).join(" · "));
+    setText(about, [some(g.runs.length), meanOf(g.runs, which.get())].filter(Boolean).join(" · "));
     return el;
   }
 
@@ -179,7 +191,7 @@ export function overview() {
       runs = news.runs;
       for (const run of runs) if (!rows.has(run.id)) rows.set(run.id, row(run, choose));
       const running = runs.filter((r) => r.state === "running").length;
-      setText(summary, runs.length === 0 ? "" : `${count(runs.length)} ${runs.length === 1 ? "run" : "runs"}, ${running ? `${running} in progress` : "none in progress"}`);
+      setText(summary, runs.length === 0 ? "" : `${some(runs.length)}, ${running || "none"} in progress`);
       note.hidden = !news.note;
       setText(note, news.note);
       tools();
@@ -194,9 +206,11 @@ export function overview() {
   };
 }
 
+const some = (n) => `${count(n)} ${n === 1 ? "run" : "runs"}`;
+
 const welcome = () => [
   h("h2", null, "No runs here yet"),
   h("p", null, "A run appears as soon as it starts. For a folder of your own photos:"),
   h("pre", null, "contralens contrast --config own-folder --data_folder photos --serve"),
-  h("p", null, "Runs of other programs appear too, once they write a score record: recorder.py does so for PyTorch."),
+  h("p", null, "Runs of other programs appear too: TensorBoard events, CSV and JSON logs, and what recorder.py records in PyTorch."),
 ];

@@ -1,7 +1,7 @@
 // Parallel coordinates: a line for each run, through its options and its results.
 
-import { scale, ticks } from "./axes.js";
-import { h, s } from "./dom.js";
+import { path, scale, ticks } from "./axes.js";
+import { h, region, s } from "./dom.js";
 import { figure } from "./figure.js";
 import { number, shortened } from "./format.js";
 import { read } from "./guide.js";
@@ -16,12 +16,14 @@ export function parallel({ choose, chosen }) {
   let axes = [], runs = [], known = "", near = null;
   const tip = h("div", { class: "values", hidden: true, "aria-hidden": "true" });
   const frame = figure({
-    id: "parallel", title: "Options and results", read: read.parallel, csv: () => [["run", ...axes.map((a) => a.title)], ...runs.map((r) => [r.id, ...axes.map((a) => a.text(r))])],
+    id: "parallel", title: "Options and results", read: read.parallel,
+    csv: () => [["run", ...axes.map((a) => a.title)], ...runs.map((r) => [r.id, ...axes.map((a) => a.text(r))])],
     runs: () => runs.map((r) => r.name), picture: () => ({ chart: drawing(960).svg, about: axes.at(-1).title }),
   });
-  const scroll = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Parallel coordinates" });
+  const scroll = region("Parallel coordinates");
   frame.body.append(scroll, tip);
-  const el = h("section", { class: "parallel", hidden: true }, h("h2", { class: "hidden" }, "Parallel coordinates"), frame.el);
+  const heading = h("h2", { class: "hidden" }, "Parallel coordinates");
+  const el = h("section", { class: "parallel", hidden: true }, heading, frame.el);
 
   /** drawing returns the chart at a width, with the lines by run. */
   function drawing(w) {
@@ -31,24 +33,29 @@ export function parallel({ choose, chosen }) {
       a.y = a.place(bottom, top);
     });
     const goal = axes.at(-1), picked = new Set(chosen());
-    const svg = s("svg", { viewBox: `0 0 ${w} ${height}`, width: w, height, role: "img", "aria-label": `${runs.length} runs over ${axes.map((a) => a.title).join(", ")}. The table below has the same runs.` });
+    const label = `${runs.length} runs over ${axes.map((a) => a.title).join(", ")}. The table below has the same runs.`;
+    const svg = s("svg", { viewBox: `0 0 ${w} ${height}`, width: w, height, role: "img", "aria-label": label });
     const lines = new Map();
     for (const r of runs) {
       const points = axes.map((a) => [a.x, a.y(r)]).filter(([, y]) => Number.isFinite(y));
       const share = goal.share(r);
-      const line = s("path", { d: points.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join(""), fill: "none", "stroke-linejoin": "round",
-        stroke: share === null ? c.muted : age(share), "stroke-width": picked.has(r.id) ? 3.2 : 1.6, "stroke-opacity": picked.size && !picked.has(r.id) ? 0.3 : 0.9, "data-run": r.id });
+      const line = s("path", {
+        d: path(points), "data-run": r.id, fill: "none", stroke: share === null ? c.muted : age(share), "stroke-linejoin": "round",
+        "stroke-width": picked.has(r.id) ? 3.2 : 1.6, "stroke-opacity": picked.size && !picked.has(r.id) ? 0.3 : 0.9,
+      });
       lines.set(r.id, { line, points });
       svg.append(line);
     }
     for (const a of axes) {
+      const at = a === axes[0] ? { x: a.x - 16 } : { x: a.x, "text-anchor": "middle" };
       svg.append(s("line", { x1: a.x, x2: a.x, y1: top, y2: bottom, stroke: c.edge, "stroke-width": 1.5 }),
-        s("text", { x: a.x, y: 18, "text-anchor": a === axes[0] ? "start" : "middle", dx: a === axes[0] ? -16 : 0, "font-size": 12, "font-weight": 600, fill: c.text }, shortened(a.title, 18)));
-      if (a.about) svg.append(s("text", { x: a.x, y: 32, "text-anchor": a === axes[0] ? "start" : "middle", dx: a === axes[0] ? -16 : 0, "font-size": 10, fill: c.muted }, a.about));
-      for (const { at, text } of a.marks(bottom, top)) {
-        svg.append(s("line", { x1: a.x - 3, x2: a.x + 3, y1: at, y2: at, stroke: c.edge }),
-          // A halo in the color of the card keeps the text legible over the lines.
-          s("text", { x: a.x + 7, y: at + 4, "font-size": 11, fill: c.muted, stroke: c.card, "stroke-width": 3, "paint-order": "stroke" }, shortened(text, 16)));
+        s("text", { ...at, y: 18, "font-size": 12, "font-weight": 600, fill: c.text }, shortened(a.title, 18)));
+      if (a.about) svg.append(s("text", { ...at, y: 32, "font-size": 10, fill: c.muted }, a.about));
+      // A halo in the color of the card keeps the text legible over the lines.
+      const halo = { stroke: c.card, "stroke-width": 3, "paint-order": "stroke" };
+      for (const { at: y, text } of a.marks(bottom, top)) {
+        svg.append(s("line", { x1: a.x - 3, x2: a.x + 3, y1: y, y2: y, stroke: c.edge }),
+          s("text", { x: a.x + 7, y: y + 4, "font-size": 11, fill: c.muted, ...halo }, shortened(text, 16)));
       }
     }
     return { svg, lines };
@@ -79,7 +86,8 @@ export function parallel({ choose, chosen }) {
   function show(run, x) {
     tip.hidden = run === null;
     if (!run) return;
-    tip.replaceChildren(h("div", { class: "at" }, run.name), ...axes.map((a) => h("div", { class: "value plain" }, h("span", null, a.title), h("b", null, a.text(run) || "–"))));
+    const value = (a) => h("div", { class: "value plain" }, h("span", null, a.title), h("b", null, a.text(run) || "–"));
+    tip.replaceChildren(h("div", { class: "at" }, run.name), ...axes.map(value));
     const beyond = x + tip.offsetWidth + 20 > frame.body.clientWidth;
     tip.style.left = `${Math.max(0, beyond ? x - tip.offsetWidth - 14 : x + 14)}px`;
     tip.style.top = "40px";
@@ -128,7 +136,10 @@ export function parallel({ choose, chosen }) {
   };
 }
 
-/** optionAxes makes an axis for each option in which the runs differ. Options that divide the runs in the same way are one axis. */
+/**
+ * optionAxes makes an axis for each option in which the runs differ. Options that divide
+ * the runs in the same way are one axis.
+ */
 function optionAxes(runs, options) {
   const seen = new Map();
   for (const o of options) {
@@ -143,7 +154,8 @@ function optionAxes(runs, options) {
     const text = (r) => o.values[r.id] ?? "";
     const texts = runs.map(text).filter((t) => t !== ""), numeric = texts.every((t) => Number.isFinite(+t));
     const about = others.length ? shortened(`and ${others.join(", ")}`, 20) : "";
-    return numeric ? numberAxis(o.title, runs, (r) => (text(r) === "" ? null : +text(r)), text, about) : wordAxis(o.title, runs, text, about);
+    if (!numeric) return wordAxis(o.title, runs, text, about);
+    return numberAxis(o.title, runs, (r) => (text(r) === "" ? null : +text(r)), text, about);
   });
   return { shown: list.slice(0, most), left: Math.max(0, list.length - most) };
 }
@@ -151,7 +163,9 @@ function optionAxes(runs, options) {
 function resultAxes(runs, which) {
   const loss = numberAxis("Loss", runs, (r) => r.loss, (r) => number(r.loss));
   const value = (r) => (accuracyOf(r, which) ?? r.evaluations[0])?.value ?? null;
-  if (runs.every((r) => value(r) === null)) return [{ ...loss, share: (r) => (loss.share(r) === null ? null : 1 - loss.share(r)) }];
+  if (runs.every((r) => value(r) === null)) { // then the lowest loss is best
+    return [{ ...loss, share: (r) => (loss.share(r) === null ? null : 1 - loss.share(r)) }];
+  }
   return [loss, numberAxis("Accuracy", runs, value, (r) => (value(r) === null ? "–" : `${value(r).toFixed(1)} %`))];
 }
 
@@ -167,7 +181,10 @@ function numberAxis(title, runs, value, text, about = "") {
       const y = scale(low, high, bottom, top, log);
       return (r) => (known(value(r)) ? y(value(r)) : NaN);
     },
-    marks: (bottom, top) => (values.length ? ticks(low, high, 5, { log }).map((t) => ({ at: scale(low, high, bottom, top, log)(t.value), text: t.text })) : []),
+    marks(bottom, top) {
+      const y = scale(low, high, bottom, top, log);
+      return values.length ? ticks(low, high, 5, { log }).map((t) => ({ at: y(t.value), text: t.text })) : [];
+    },
     share: (r) => (known(value(r)) ? scale(low, high, 0, 1, log)(value(r)) : null),
   };
 }

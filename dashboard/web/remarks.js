@@ -10,12 +10,14 @@ export function remarks(id) {
   const tags = h("span", { class: "tags", hidden: true });
   const edit = h("button", { type: "button", class: "quiet edit", hidden: true, onclick: () => open() }, "Add a note");
   const note = h("textarea", { rows: 3, "aria-label": "Note", placeholder: "What is special about this run" });
-  const words = h("input", { type: "text", "aria-label": "Tags, separated by commas", placeholder: "Tags, separated by commas" });
+  const separated = "Tags, separated by commas";
+  const words = h("input", { type: "text", "aria-label": separated, placeholder: separated });
   const away = h("input", { type: "checkbox", name: "hidden" });
   const trouble = h("p", { class: "trouble", role: "alert", hidden: true });
   const form = h("div", { class: "editor", role: "group", "aria-label": "Note and tags", hidden: true }, note, words,
     h("div", { class: "row" }, h("label", { class: "check" }, away, "Archived: not in the overview"),
-      h("button", { type: "button", class: "primary", onclick: () => save() }, "Save"), h("button", { type: "button", onclick: () => close() }, "Cancel")), trouble);
+      h("button", { type: "button", class: "primary", onclick: () => save() }, "Save"),
+      h("button", { type: "button", onclick: () => close() }, "Cancel")), trouble);
   form.addEventListener("keydown", (e) => {
     if (e.key === "Escape") close();
     if (e.key === "Enter" && (e.ctrlKey || e.metaKey || e.target === words)) save();
@@ -41,7 +43,8 @@ export function remarks(id) {
   }
 
   async function save() {
-    const next = { text: note.value, tags: words.value.split(",").map((t) => t.trim()).filter(Boolean), hidden: away.checked };
+    const list = words.value.split(",").map((t) => t.trim()).filter(Boolean);
+    const next = { text: note.value, tags: list, hidden: away.checked };
     try {
       await saveNotes(id, next);
     } catch (error) {
@@ -59,7 +62,8 @@ export function remarks(id) {
     text.hidden = !now.text;
     setText(text, now.text ?? "");
     tags.hidden = now.tags.length === 0 && !now.hidden;
-    tags.replaceChildren(...[...(now.hidden ? ["archived"] : []), ...now.tags].map((t) => h("span", { class: "tag" }, t)));
+    const shown = now.hidden ? ["archived", ...now.tags] : now.tags;
+    tags.replaceChildren(...shown.map((t) => h("span", { class: "tag" }, t)));
     setText(edit, now.text || now.tags.length ? "Edit" : "Add a note");
   }
 

@@ -8,22 +8,26 @@ import { accuracyOf, planned, progress, startText } from "./order.js";
 /** row makes a run's table row; set(run, which, chosen) updates it. choose(id, on) is called when it is ticked. */
 export function row(first, choose) {
   const cell = (name) => h("td", { class: name });
-  const box = h("input", { type: "checkbox", "aria-label": `Compare ${first.name}`, onchange: () => choose(first.id, box.checked) });
+  const box = h("input", { type: "checkbox", "aria-label": `Compare ${first.name}` });
+  box.addEventListener("change", () => choose(first.id, box.checked));
   const parent = first.id.includes("/") ? first.id.slice(0, first.id.lastIndexOf("/") + 1) : "";
   const link = h("a", { title: first.id }, shortened(first.name, 56));
   const kind = h("span", { class: "kind" });
   const tags = h("span", { class: "tags", hidden: true });
   const remark = h("span", { class: "remark", hidden: true });
   const notes = h("ul", { class: "notes", hidden: true });
-  const name = h("th", { scope: "row", class: "name" }, link, parent && h("span", { class: "parent" }, parent), kind, remark, tags, notes);
-  const chip = h("span", { class: "chip" }), evidence = h("span", { class: "evidence" }), badges = h("span", { class: "badges" });
-  const fill = h("span", { class: "fill" }), track = h("span", { class: "track", "aria-hidden": "true" }, fill), epochText = h("span");
+  const name = h("th", { scope: "row", class: "name" },
+    link, parent && h("span", { class: "parent" }, parent), kind, remark, tags, notes);
+  const [chip, evidence, badges] = ["chip", "evidence", "badges"].map((n) => h("span", { class: n }));
+  const fill = h("span", { class: "fill" }), epochText = h("span");
+  const track = h("span", { class: "track", "aria-hidden": "true" }, fill);
   const spent = h("span"), left = h("span", { class: "aside" });
   const lossText = h("span", { class: "number" }), lossOf = h("span", { class: "aside" });
   const spark = s("svg", { class: "spark", viewBox: "0 0 72 20", "aria-hidden": "true" }, s("path", { d: "" }));
   const cells = Object.fromEntries(["method", "ft", "dataset", "started", "knn", "speed"].map((n) => [n, cell(n)]));
-  const el = h("tr", { "data-run": first.id }, h("td", { class: "select" }, box), name, h("td", { class: "state" }, chip, badges, evidence),
-    cells.method, cells.ft, cells.dataset, h("td", { class: "epoch" }, epochText, track), cells.started, h("td", { class: "time" }, spent, left),
+  const el = h("tr", { "data-run": first.id }, h("td", { class: "select" }, box), name,
+    h("td", { class: "state" }, chip, badges, evidence), cells.method, cells.ft, cells.dataset,
+    h("td", { class: "epoch" }, epochText, track), cells.started, h("td", { class: "time" }, spent, left),
     h("td", { class: "loss" }, spark, lossText, lossOf), cells.knn, cells.speed);
 
   return {
@@ -36,12 +40,14 @@ export function row(first, choose) {
       setText(chip, run.state);
       evidence.title = run.evidence;
       setText(evidence, run.state === "running" ? `updated ${ago(run.updated)}` : run.evidence);
-      fillList(badges, run.badges.map((b) => b.title), () => run.badges.map((b) => h("span", { class: "badge", "data-kind": b.kind }, b.title)));
+      const badge = (b) => h("span", { class: "badge", "data-kind": b.kind }, b.title);
+      fillList(badges, run.badges.map((b) => b.title), () => run.badges.map(badge));
       setText(cells.method, run.method || "–");
       setText(cells.ft, { "": "–", posneg: "pos + neg" }[run.ft] ?? run.ft);
       setText(cells.dataset, run.dataset || "–");
       setText(kind, [run.method, run.ft && `FT ${run.ft}`, run.dataset].filter(Boolean).join(" · "));
-      setText(epochText, run.epochs ? `${run.epoch} / ${run.epochs}` : run.epoch ? String(run.epoch) : run.step ? `step ${count(run.step)}` : "–");
+      const step = run.step ? `step ${count(run.step)}` : "–";
+      setText(epochText, run.epochs ? `${run.epoch} / ${run.epochs}` : run.epoch ? String(run.epoch) : step);
       track.hidden = !run.epochs;
       fill.style.width = `${100 * (planned(run) ?? 0)}%`;
       setText(cells.started, startText(run));
@@ -79,8 +85,11 @@ function accuracies(el, run, which) {
   if (knn) lines.push([`${fixed(knn.value, 1)} %`, `k-NN, epoch ${knn.epoch}`]);
   for (const e of run.evaluations) lines.push([`${fixed(e.value, 1)} %`, e.protocol]);
   if (lines.length === 0) lines.push(["–", untrained === null ? "" : `untrained ${fixed(untrained, 1)} %`]);
+  el.classList.toggle("none", !knn && run.evaluations.length === 0 && untrained === null);
   el.title = untrained === null ? "" : `k-NN of the untrained network: ${fixed(untrained, 1)} %`;
-  fillList(el, lines.map((l) => l.join(" ")), () => lines.map(([value, of]) => h("span", { class: "result" }, h("span", { class: "number" }, value), h("span", { class: "aside" }, of))));
+  const result = ([value, of]) => h("span", { class: "result" },
+    h("span", { class: "number" }, value), h("span", { class: "aside" }, of));
+  fillList(el, lines.map((l) => l.join(" ")), () => lines.map(result));
 }
 
 function sparkline(values, w, height) {

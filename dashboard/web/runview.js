@@ -28,10 +28,12 @@ export function runView(first) {
     if (add.value) location.hash = withRuns([...ids, add.value]);
   } });
   const title = several ? `Comparing ${ids.length} runs` : ids[0].split("/").pop();
-  const heading = h("div", { class: "heading" }, h("div", { class: "titles" }, h("h1", null, title), said?.el), h("div", { class: "tools" }, add));
+  const heading = h("div", { class: "heading" }, h("div", { class: "titles" }, h("h1", null, title), said?.el),
+    h("div", { class: "tools" }, add));
   const legend = h("section", { class: "about", "aria-label": several ? "The runs" : "The run", hidden: true });
   const findings = h("section", { class: "findings", "aria-label": "Diagnoses", hidden: true });
-  const nav = h("nav", { class: "tabs", "aria-label": "Views of the run", hidden: true }, tabs.map(([id, name]) => h("a", { "data-tab": id }, name)));
+  const nav = h("nav", { class: "tabs", "aria-label": "Views of the run", hidden: true },
+    tabs.map(([id, name]) => h("a", { "data-tab": id }, name)));
   const body = h("div", { class: "tab" }, h("p", { class: "empty", role: "status" }, "Loading the run"));
   const el = h("article", { class: "run" }, heading, legend, findings, nav, body);
 
@@ -53,8 +55,11 @@ export function runView(first) {
   /** fail says what is wrong with the address, and where the rest of it leads. */
   function fail(error, rest) {
     const links = [h("a", { href: overviewAddress() }, "All runs")];
-    if (rest.length > 0) links.unshift(h("a", { href: withRuns(rest) }, rest.length > 1 ? `The other ${rest.length} runs` : rest[0]), " · ");
-    body.replaceChildren(h("div", { class: "empty" }, h("h2", null, "Nothing to show"), h("p", null, `${error.message[0].toUpperCase()}${error.message.slice(1)}.`), h("p", null, links)));
+    const others = rest.length > 1 ? `The other ${rest.length} runs` : rest[0];
+    if (rest.length > 0) links.unshift(h("a", { href: withRuns(rest) }, others), " · ");
+    const why = `${error.message[0].toUpperCase()}${error.message.slice(1)}.`;
+    const empty = [h("h2", null, "Nothing to show"), h("p", null, why), h("p", null, links)];
+    body.replaceChildren(h("div", { class: "empty" }, empty));
   }
 
   function head() {
@@ -93,8 +98,10 @@ export function runView(first) {
     findings.dataset.text = text;
     findings.replaceChildren(...list.map((f) => {
       const key = `${f.rule} ${f.run.id}`;
-      return h("details", { class: "finding", "data-kind": f.kind, "data-rule": f.rule, "data-key": key, open: opened.has(key) || (runs.length === 1 && ["error", "warning"].includes(f.kind)) },
-        h("summary", null, h("span", { class: "badge" }, f.kind), h("span", null, several ? `${f.run.label}: ${f.title}` : f.title)),
+      const open = opened.has(key) || (!several && ["error", "warning"].includes(f.kind));
+      return h("details", { class: "finding", "data-kind": f.kind, "data-rule": f.rule, "data-key": key, open },
+        h("summary", null, h("span", { class: "badge" }, f.kind),
+          h("span", null, several ? `${f.run.label}: ${f.title}` : f.title)),
         h("p", null, f.text), h("ul", { "aria-label": "Evidence" }, f.evidence.map((e) => h("li", null, e))));
     }));
   }
@@ -113,7 +120,8 @@ export function runView(first) {
     if (rest.join("\n") === others) return;
     others = rest.join("\n");
     add.hidden = rest.length === 0;
-    add.replaceChildren(h("option", { value: "" }, several ? "Add a run" : "Compare with"), ...rest.map((id) => h("option", { value: id }, id)));
+    const first = h("option", { value: "" }, several ? "Add a run" : "Compare with");
+    add.replaceChildren(first, ...rest.map((id) => h("option", { value: id }, id)));
   }
 
   load();
@@ -131,7 +139,8 @@ export function runView(first) {
     update(news) {
       offer(news.runs);
       const mine = news.runs.filter((r) => ids.includes(r.id));
-      const now = JSON.stringify(mine.map((r) => [r.id, r.step, r.updated, r.state, r.probe, r.notes, r.remarks, r.evaluations]));
+      const stamp = (r) => [r.id, r.step, r.updated, r.state, r.probe, r.notes, r.remarks, r.evaluations];
+      const now = JSON.stringify(mine.map(stamp));
       if (stamps && now !== stamps && timer === null) {
         timer = setTimeout(() => {
           timer = null;

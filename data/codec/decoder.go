@@ -12,7 +12,7 @@ import (
 )
 
 // Decoder decodes the image files of a dataset. The zero value and nil decode as Decode
-// does. Methods may be called from several goroutines at once.
+// does. Methods may be called from several goroutines at once; fields may be set until then.
 type Decoder struct {
 	// Strict refuses files that break the rules of their format. Otherwise such a file is
 	// decoded if all of its pixels are there.

@@ -13,9 +13,13 @@ import (
 )
 
 // Images lists all images below a folder, sorted by path and without classes, whatever
-// its subfolders mean. note, which may be nil, receives what is left out.
-func Images(ctx context.Context, s store.Store, root string, note func(string)) (data.Dataset, error) {
-	o := Options{Store: s, Folder: root, Note: note}
+// its subfolders mean. decoder, which may be nil, decodes them, and its Note also receives
+// what is left out.
+func Images(ctx context.Context, s store.Store, root string, decoder *codec.Decoder) (data.Dataset, error) {
+	o := Options{Store: s, Folder: root}
+	if decoder != nil {
+		o.Note = decoder.Note
+	}
 	if err := wantFolder(ctx, o); err != nil {
 		var folder *OptionError
 		if errors.As(err, &folder) {
@@ -23,7 +27,7 @@ func Images(ctx context.Context, s store.Store, root string, note func(string)) 
 		}
 		return nil, err
 	}
-	f := &files{store: s, name: "folder"}
+	f := &files{store: s, decoder: decoder, name: "folder"}
 	if err := f.walk(ctx, o, root, -1, nil); err != nil {
 		return nil, err
 	}
@@ -34,9 +38,9 @@ func Images(ctx context.Context, s store.Store, root string, note func(string)) 
 }
 
 // Paths makes a dataset without classes from image files and folders. A folder stands
-// for all images below it, sorted by path.
-func Paths(ctx context.Context, s store.Store, names []string) (data.Dataset, error) {
-	f := &files{store: s, name: "files"}
+// for all images below it, sorted by path. decoder, which may be nil, decodes them.
+func Paths(ctx context.Context, s store.Store, names []string, decoder *codec.Decoder) (data.Dataset, error) {
+	f := &files{store: s, decoder: decoder, name: "files"}
 	for _, name := range names {
 		info, err := s.Stat(ctx, name)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -60,15 +64,12 @@ func Paths(ctx context.Context, s store.Store, names []string) (data.Dataset, er
 	return f, nil
 }
 
-// ReadImage reads and decodes an image file.
-func ReadImage(ctx context.Context, s store.Store, name string) (*views.Image, error) {
+// ReadImage reads and decodes an image file. decoder may be nil.
+func ReadImage(ctx context.Context, s store.Store, name string, decoder *codec.Decoder) (*views.Image, error) {
 	b, err := store.ReadFile(ctx, s, name)
 	if err != nil {
 		return nil, codec.NotAnImage(name, err)
 	}
 	img := &views.Image{}
-	if err := codec.Decode(b, img); err != nil {
-		return nil, codec.NotAnImage(name, err)
-	}
-	return img, nil
+	return img, decoder.Decode(b, img, func() string { return name })
 }

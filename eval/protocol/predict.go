@@ -7,6 +7,7 @@ import (
 	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/data"
+	"contralens/data/codec"
 	"contralens/data/loader"
 	"contralens/eval/classify"
 	"contralens/features"
@@ -51,6 +52,9 @@ func predict(
 		return err
 	}
 	defer model.Free()
+	if f, ok := images.(data.Files); ok && f.Decoder() != nil {
+		f.Decoder().Gray16 = codec.Gray16(s.Gray16) // as in the classifier's training
+	}
 	if got, want := model.FeatureDim(), head.Weight.Size(1); got != want {
 		return fmt.Errorf("checkpoint %s: its classifier wants %d features, the encoder has %d; "+
 			"does it belong to another encoder?", c.Ckpt, want, got)

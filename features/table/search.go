@@ -10,6 +10,7 @@ import (
 
 	"contralens/checkpoint"
 	"contralens/config"
+	"contralens/data/codec"
 	"contralens/data/sets"
 	"contralens/data/store"
 	"contralens/features"
@@ -21,6 +22,7 @@ import (
 type Encoder struct {
 	Model   *nn.Model
 	Options features.Options  // how the features are computed
+	Gray16  codec.Gray16      // how images are decoded
 	Meta    map[string]string // what the features depend on, for Job.Meta
 }
 
@@ -47,11 +49,15 @@ func Open(c config.Encoder, set map[string]bool, note func(string)) (*Encoder, e
 	}
 	made := &Encoder{
 		Model:   e.Model,
+		Gray16:  codec.Gray16(net.Gray16),
 		Options: features.Options{Size: net.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: c.Amp},
 		Meta: map[string]string{
 			"checkpoint": path, "checkpoint_sha256": sum, "input_res": strconv.Itoa(net.InputRes),
 			"use_ema": strconv.FormatBool(c.UseEMA), "amp": strconv.FormatBool(c.Amp),
 		},
+	}
+	if made.Gray16 != codec.ClipGray16 {
+		made.Meta["gray16"] = string(made.Gray16)
 	}
 	if c.Prefix != "" {
 		made.Meta["prefix"] = c.Prefix
@@ -119,17 +125,21 @@ func embed(
 			c.InputRes, set = res, maps.Clone(set)
 			set["input_res"] = true
 		}
+		if how := meta["gray16"]; how != "" && !set["gray16"] {
+			c.Gray16, set = how, maps.Clone(set)
+			set["gray16"] = true
+		}
 		c.UseEMA, c.Amp, c.Prefix = meta["use_ema"] == "true", meta["amp"] == "true", meta["prefix"]
-	}
-	img, err := sets.ReadImage(context.Background(), store.Disk{}, path)
-	if err != nil {
-		return nil, err
 	}
 	e, err := Open(c.Encoder, set, note)
 	if err != nil {
 		return nil, err
 	}
 	defer e.Model.Free()
+	img, err := sets.ReadImage(context.Background(), store.Disk{}, path, &codec.Decoder{Gray16: e.Gray16, Note: note})
+	if err != nil {
+		return nil, err
+	}
 	if was := meta["checkpoint_sha256"]; was != "" && was != e.Meta["checkpoint_sha256"] {
 		note(fmt.Sprintf("%s is not the encoder that made %s (that was %s, with other content): similarities are "+
 			"meaningless unless the two agree",

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"contralens/config"
 	"contralens/data"
 	"contralens/data/datatest"
 	"contralens/data/sets"
@@ -177,4 +178,17 @@ func FuzzParquet(f *testing.F) {
 		_, err := Each(path, func(Row) error { return nil })
 		_ = err // damaged or not, it must return
 	})
+}
+
+// Features of 16-bit gray are computed as the encoder was trained, unless an option says
+// otherwise, and a query is read as the file's images were.
+func TestGray16OfTheEncoder(t *testing.T) {
+	c := config.DefaultFeatures()
+	if n, _, _ := c.Encoder.Options(); n.Gray16 != "clip" {
+		t.Errorf("without a record: %q", n.Gray16)
+	}
+	c.Gray16 = "range"
+	if n, _, _ := c.Encoder.Options(); n.Gray16 != "range" {
+		t.Errorf("with the option: %q", n.Gray16)
+	}
 }
