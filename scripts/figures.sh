@@ -44,23 +44,70 @@ demo() {
 		--title "Scores while training on Fashion-MNIST"
 }
 
-dashboard() {
-	demo
-	"$cl" serve "$runs/demo" --address 127.0.0.1:8499 >"$runs/serve.log" 2>&1 &
+# served DIR COMMAND...: runs a command while the page of DIR is served
+served() {
+	"$cl" serve "$1" --address 127.0.0.1:8499 >"$runs/serve.log" 2>&1 &
 	server=$!
 	trap 'kill $server 2>/dev/null' EXIT
 	sleep 3
-	at="http://127.0.0.1:8499/#"
-	shot() { # shot NAME HEIGHT ADDRESS [WAIT]
-		"$GO" run ./scripts/screenshot -height "$2" -wait "${4:-canvas}" -o "docs/dashboard-$1.png" "$at$3"
-		echo "docs/dashboard-$1.png"
-	}
-	shot overview 490 "/" "tbody tr"
-	shot curves 1010 "/runs?tab=curves&run=plain&run=ft"
-	shot histograms 850 "/runs?tab=histograms&run=ft"
-	shot embedding 880 "/runs?tab=embedding&run=plain"
+	shift
+	"$@"
 	kill $server
 	trap - EXIT
+}
+
+# shot NAME HEIGHT ADDRESS OPTIONS...: a screenshot of the page that is served
+shot() {
+	name=$1 height=$2 address=$3
+	shift 3
+	"$GO" run ./scripts/screenshot -height "$height" -o "docs/$name.png" "$@" "http://127.0.0.1:8499/#$address"
+	echo "docs/$name.png"
+}
+
+dashboard() {
+	demo
+	served "$runs/demo" dashboard_shots
+}
+
+dashboard_shots() {
+	shot dashboard-overview 490 "/" -wait "tbody tr"
+	shot dashboard-curves 1010 "/runs?tab=curves&run=plain&run=ft"
+	shot dashboard-histograms 850 "/runs?tab=histograms&run=ft" -wait ".tabs:not([hidden])" -rest 5s
+	shot dashboard-embedding 1180 "/runs?tab=embedding&run=plain" -wait ".tabs:not([hidden])" -rest 6s
+}
+
+# first_run shows a training that works, one that collapses, and neighbors before and after.
+first_run() {
+	clothes=$runs/clothes
+	[ -d "$clothes/val" ] || "$GO" run ./scripts/unpack -train 5000 -test 1000 "$clothes"
+	for name in works collapses untrained; do
+		[ -e "$runs/first/$name/current.pth" ] && continue
+		case $name in
+		works) course="--learning_rate 0.06 --alpha 0.99 --epochs 50 --knn_every 5" ;;
+		collapses) course="--learning_rate 0.06 --alpha 0 --epochs 12" ;;
+		untrained) course="--learning_rate 1e-30 --epochs 1" ;;
+		esac
+		# shellcheck disable=SC2086
+		"$cl" contrast --data_folder "$clothes" --method MoCov2 --arch resnet18 --width 0.125 --stem cifar --input_res 28 \
+			--batch_size 128 -k 1024 --cosine --cosine_by step --crop 0.3 --probe 300 --seed 0 \
+			--model_path "$runs/first" --name "$name" --resume auto $course
+	done
+	served "$runs/first" first_run_shots
+	for name in untrained works; do
+		"$cl" features "$clothes/val" --ckpt "$runs/first/$name/current.pth" -o "$runs/first/$name.parquet"
+		"$cl" neighbors "$clothes/val/bag/00030.png" --in "$runs/first/$name.parquet" -o "docs/first-run-neighbors-$name.png"
+	done
+}
+
+first_run_shots() {
+	shot first-run-curves 700 "/runs?tab=curves&run=works&run=collapses" -width 1000 -js '
+		const charts = ["loss", "pos_mean", "neg_mean", "uniformity"].map((k) => document.querySelector(`[data-chart=${k}]`));
+		const grid = document.createElement("div");
+		grid.style = "display:grid;grid-template-columns:1fr 1fr;gap:14px;position:fixed;inset:0;padding:14px;z-index:99;background:white";
+		grid.append(...charts);
+		for (const e of grid.querySelectorAll(".how, .menu, details")) e.remove();
+		document.querySelector(".curves").prepend(grid);
+		dispatchEvent(new Event("resize"))'
 }
 
 # cifar10 trains on a fifth of the images, for twelve epochs: the course of the scores is that
@@ -100,13 +147,14 @@ views() {
 	echo docs/views.png
 }
 
-for fig in ${FIG:-demo dashboard cifar10 mix-start-auto wo-norm views}; do
+for fig in ${FIG:-demo dashboard first-run cifar10 mix-start-auto wo-norm views}; do
 	case $fig in
 	demo | dashboard | cifar10 | views) "$fig" ;;
+	first-run) first_run ;;
 	mix-start-auto) mix_start_auto ;;
 	wo-norm) wo_norm ;;
 	*)
-		echo "FIG: want some of demo, dashboard, cifar10, mix-start-auto, wo-norm, views, got $fig" >&2
+		echo "FIG: want some of demo, dashboard, first-run, cifar10, mix-start-auto, wo-norm, views, got $fig" >&2
 		exit 2
 		;;
 	esac

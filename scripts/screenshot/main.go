@@ -20,19 +20,20 @@ func main() {
 	height := flag.Int64("height", 860, "of the page, in pixels")
 	wait := flag.String("wait", "canvas", "CSS selector of what the page has to show")
 	rest := flag.Duration("rest", 2*time.Second, "time for drawing after that")
+	before := flag.String("js", "", "JavaScript that runs before the picture is taken")
 	out := flag.String("o", "page.png", "file to write")
 	flag.Parse()
 	if flag.NArg() != 1 {
 		fmt.Fprintln(os.Stderr, "screenshot: want one address, for example http://127.0.0.1:8420/")
 		os.Exit(2)
 	}
-	if err := shoot(flag.Arg(0), *wait, *out, *width, *height, *rest); err != nil {
+	if err := shoot(flag.Arg(0), *wait, *before, *out, *width, *height, *rest); err != nil {
 		fmt.Fprintln(os.Stderr, "screenshot:", err)
 		os.Exit(1)
 	}
 }
 
-func shoot(address, wait, out string, width, height int64, rest time.Duration) error {
+func shoot(address, wait, before, out string, width, height int64, rest time.Duration) error {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("hide-scrollbars", true))
 	allocated, stop := chromedp.NewExecAllocator(context.Background(), options...)
@@ -63,6 +64,12 @@ func shoot(address, wait, out string, width, height int64, rest time.Duration) e
 		}
 	}
 	time.Sleep(rest) // charts draw, and images load
+	if before != "" {
+		if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("(() => {"+before+"; return true;})()")); err != nil {
+			return fmt.Errorf("-js: %w", err)
+		}
+		time.Sleep(rest)
+	}
 	picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		return err
