@@ -71,8 +71,8 @@ func (t *Tensor) Finite(path, name string) error {
 	if n == 0 {
 		return nil
 	}
-	return fmt.Errorf("checkpoint %s: want finite weights, but %d of the %d values of %s are NaN or infinite: the training "+
-		"that wrote it diverged; use an earlier checkpoint", path, n, t.Len(), name)
+	return fmt.Errorf("checkpoint %s: want finite weights, but %d of the %d values of %s are NaN or infinite: the "+
+		"training that wrote it diverged; use an earlier checkpoint", path, n, t.Len(), name)
 }
 
 // NotFinite returns the number of values that are NaN or infinite: those whose exponent
