@@ -10,6 +10,7 @@ import (
 
 	"contralens/config"
 	"contralens/data/datatest"
+	"contralens/recipes"
 )
 
 // The suggestions of typical datasets, as a user would read them.
@@ -140,6 +141,19 @@ func TestScheduleNotes(t *testing.T) {
 		got := strings.Join(ScheduleNotes(o, c.warm, c.automatic), "\n")
 		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%+v: %q", c, got)
+		}
+	}
+}
+
+// No recipe has a schedule that a note would warn of.
+func TestRecipesSchedules(t *testing.T) {
+	for _, name := range recipes.Names() {
+		c := config.DefaultContrast()
+		if _, err := config.ReadYAML(name, &c); err != nil {
+			t.Fatal(err)
+		}
+		if notes := ScheduleNotes(c.Optim, c.Warm || c.BatchSize > 256, !c.Warm); len(notes) > 0 {
+			t.Errorf("%s: %q", name, notes)
 		}
 	}
 }

@@ -34,8 +34,10 @@ func run(args []string) int {
 	root.SetArgs(args)
 	root.SetOut(cli.Out)
 	err := root.Execute()
-	if lost := cli.OutputError(); lost != nil && (err == nil || errors.Is(err, cli.ErrPrinted) || errors.Is(err, errors.Unwrap(lost))) {
-		err = lost
+	if lost := cli.OutputError(); lost != nil {
+		if err == nil || errors.Is(err, cli.ErrPrinted) || errors.Is(err, errors.Unwrap(lost)) {
+			err = lost
+		}
 	}
 	err = cli.AsTyped(err)
 	var stopped *signalError
