@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 
 	"contralens/checkpoint/pickle"
@@ -164,6 +165,14 @@ func (r *reader) object(o *pickle.Object) (any, error) {
 		}
 	case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3":
 		return r.tensor(o.Args)
+	case "copy_reg._reconstructor", "copyreg._reconstructor": // class, base, content of the base; protocols 0 and 1
+		if class, ok := first(o.Args).(pickle.Class); ok && len(o.Args) == 3 {
+			made := &pickle.Object{Class: class, State: o.State, Dict: o.Dict, List: o.List}
+			if base, ok := o.Args[2].(*pickle.Dict); ok {
+				made.Dict.Items = slices.Concat(base.Items, o.Dict.Items)
+			}
+			return r.object(made)
+		}
 	case "torch._tensor._rebuild_from_type_v2":
 		return r.subclass(o)
 	}
@@ -171,6 +180,14 @@ func (r *reader) object(o *pickle.Object) (any, error) {
 		return r.array(function, o)
 	}
 	return r.foreign(o)
+}
+
+// first returns the first value of a tuple, or nil.
+func first(t pickle.Tuple) any {
+	if len(t) == 0 {
+		return nil
+	}
+	return t[0]
 }
 
 // cutLast cuts a name at its last dot.

@@ -25,6 +25,7 @@ type Inspection struct {
 	Encoder  string            `json:"encoder,omitempty"`
 	Computed string            `json:"computed,omitempty"` // how the training computed, such as its precision
 	Problem  string            `json:"problem,omitempty"`
+	Err      error             `json:"-"`                     // the problem as an error
 	Passed   []string          `json:"passed_over,omitempty"` // values that were not read, each with what it is
 	Contents []Entry           `json:"contents"`
 	Tensors  []TensorInfo      `json:"tensors"`
@@ -72,27 +73,32 @@ func Inspect(path, format, prefix string) (*Inspection, error) {
 	}
 	i.Computed = trainedIn(f)
 	i.Passed = f.Tree.Foreign()
+	if i.Err = i.inspect(f, prefix); i.Err != nil {
+		i.Problem = i.Err.Error()
+	}
+	return i, nil
+}
+
+// inspect finds the encoder and the network, and returns what hinders their use.
+func (i *Inspection) inspect(f *File, prefix string) error {
 	e, err := f.EncoderAt(prefix, false)
 	if err != nil {
-		i.Problem = err.Error()
-		return i, nil
+		return err
 	}
 	i.Encoder = e.Mapping()
 	net, err := f.Network(e)
 	if err != nil {
-		i.Problem = err.Error()
-		return i, nil
+		return err
 	}
 	i.Network = map[string]any{"arch": net.Arch, "width": net.Width, "stem": net.Stem, "modal": net.Modal}
 	if net.Head != "" {
 		i.Network["head"], i.Network["feat_dim"] = net.Head, net.FeatDim
 	}
-	if shapes, err := nn.Shapes(net); err != nil {
-		i.Problem = err.Error()
-	} else if err := e.Finite(shapes); err != nil {
-		i.Problem = err.Error()
+	shapes, err := nn.Shapes(net)
+	if err != nil {
+		return err
 	}
-	return i, nil
+	return e.Finite(shapes)
 }
 
 // trainedIn describes how the training that wrote a file computed: precision, memory

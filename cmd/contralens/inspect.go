@@ -34,6 +34,9 @@ func inspectCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if i.Err != nil {
+			i.Problem = cli.AsTyped(i.Err).Error()
+		}
 		if c.JSON {
 			enc := json.NewEncoder(cli.Out)
 			enc.SetIndent("", " ")

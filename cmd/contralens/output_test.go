@@ -75,3 +75,20 @@ func TestResultsGoToOut(t *testing.T) {
 		}
 	}
 }
+
+// inspect describes a file of which no command can use the encoder, and says why.
+func TestInspectProblems(t *testing.T) {
+	in := mistakenInputs(t)
+	for name, want := range map[string]string{
+		"two.pth": "--prefix: want one of the encoders in " + in + "/two.pth: left, right",
+		"nan.pth": "values of layer2.1.bn1.weight are NaN or infinite",
+		"se.pth":  "in its backbone, but not in this network: layer2.1.se.weight",
+	} {
+		if text := must(t, "inspect", filepath.Join(in, name)); !strings.Contains(text, want) {
+			t.Errorf("%s: want %q in\n%s", name, want, text)
+		}
+	}
+	if text := must(t, "inspect", filepath.Join(in, "two.pth"), "--prefix", "right"); !strings.Contains(text, "right.* → encoder.*") {
+		t.Errorf("with --prefix:\n%s", text)
+	}
+}

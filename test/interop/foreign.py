@@ -1,8 +1,8 @@
 """Writes checkpoints with one value beside the weights, of every type that torch.save and pickle
 take: the other side of foreign_test.go.
 
-In DIR: NAME.FORM, where FORM is zip, legacy, p2 to p5 (torch.save with a pickle protocol) or
-pickle (plain pickle of tensors). Each is {"w": tensor, "x": value}; names.json lists the names
+In DIR: NAME.FORM, where FORM is zip, legacy, p3 to p5 (torch.save with a pickle protocol) or
+pickle, pickle0, pickle1 (plain pickles of tensors). Each is {"w": tensor, "x": value}; names.json lists the names
 whose value this program reads as data.
 """
 import argparse
@@ -110,7 +110,8 @@ for name, value in {**data, **foreign}.items():
         "zip": lambda f: torch.save(tree, f), "legacy": lambda f: torch.save(tree, f, _use_new_zipfile_serialization=False),
         "p3": lambda f: torch.save(tree, f, pickle_protocol=3), "p4": lambda f: torch.save(tree, f, pickle_protocol=4),
         "p5": lambda f: torch.save(tree, f, pickle_protocol=5),
-        "pickle": lambda f: pickle.dump(tree, open(f, "wb")),
+        "pickle": lambda f: pickle.dump(tree, open(f, "wb")), "pickle0": lambda f: pickle.dump(tree, open(f, "wb"), protocol=0),
+        "pickle1": lambda f: pickle.dump(tree, open(f, "wb"), protocol=1),
     }
     for form, write in forms.items():
         try:
