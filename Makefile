@@ -18,7 +18,7 @@ export CGO_CFLAGS   := -I$(LIBTORCH)/include
 export CGO_LDFLAGS  := -L$(LIBTORCH)/lib -Wl,-rpath,$(LIBTORCH)/lib
 endif
 
-.PHONY: build test lint demo deps check-long bench docs release clean
+.PHONY: build test lint demo deps check-long bench docs figures release clean
 
 build: deps
 	$(GO) build -ldflags "$(LDFLAGS)" -o bin/contralens ./cmd/contralens
@@ -45,6 +45,11 @@ demo: build
 
 docs: build
 	bin/contralens docs -o docs/cli.md
+
+# Every picture of README and docs, from trainings of this version; FIG=demo redraws one.
+figures: build
+	@GO=$(GO) sh scripts/setup.sh test
+	@GO=$(GO) FIG="$(FIG)" sh scripts/figures.sh
 
 # Speeds as ratios to PyTorch programs of the same work, about ten minutes on a
 # machine that does nothing else: PARTS="step network small kernels views" says
@@ -77,4 +82,4 @@ release:
 	@cp scripts/release/Containerfile dist/
 
 clean:
-	rm -rf bin demo dist
+	rm -rf bin demo dist figures

@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 
 	"github.com/x448/float16"
@@ -61,6 +62,17 @@ func (t *Tensor) Float64s() []float64 {
 		}
 	}
 	return out
+}
+
+// Finite returns an error if values are NaN or infinite. path and name are those of the
+// file and the tensor.
+func (t *Tensor) Finite(path, name string) error {
+	n := t.NotFinite()
+	if n == 0 {
+		return nil
+	}
+	return fmt.Errorf("checkpoint %s: want finite weights, but %d of the %d values of %s are NaN or infinite: the "+
+		"training that wrote it diverged; use an earlier checkpoint", path, n, t.Len(), name)
 }
 
 // NotFinite returns the number of values that are NaN or infinite: those whose exponent

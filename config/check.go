@@ -187,10 +187,10 @@ const longestName = 255
 
 func (o *Output) check() error {
 	if n := o.Name; n != "" && (strings.TrimSpace(n) != n || n != filepath.Base(n) || n == "." || n == ".." ||
-		strings.ContainsFunc(n, unicode.IsControl)) {
+		strings.HasPrefix(n, "-") || strings.ContainsFunc(n, unicode.IsControl)) {
 		return &ValueError{
 			Option: "name",
-			Want:   "the name of one folder in --model_path, on one line and without spaces around it", Got: n,
+			Want:   "the name of one folder in --model_path, on one line, without spaces around it and without a dash at its start", Got: n,
 		}
 	}
 	if n := len(o.Name); n > longestName {

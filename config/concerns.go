@@ -56,7 +56,7 @@ type FeatureTransform struct {
 	MixNorm      bool     `flag:"mixnorm" reference:"true" legend:"-" help:"transform features (--ft sets it)"`
 	MixTarget    string   `flag:"mixnorm_target" reference:"true" default:"neg" legend:"-" help:"scores to transform: pos, neg or posneg"`
 	PostmixNorm  bool     `flag:"postmix_norm" help:"normalize again after the transformation"`
-	Extrapolate  bool     `flag:"expolation_mask" reference:"true" legend:"-" help:"extrapolate positives: λ + 1"`
+	Extrapolate  bool     `flag:"expolation_mask" alias:"extrapolation_mask" reference:"true" legend:"-" help:"extrapolate positives: λ + 1"`
 	Distribution string   `flag:"mask_distribution" reference:"true" default:"beta" legend:"-" help:"distribution of λ: uniform or beta"`
 	DimMask      string   `flag:"dim_mask" default:"none" name:"contrast=10" help:"side with one λ per dimension: pos, neg, both or none; needs beta, and --ft or --mixnorm_target posneg --sep_alpha"`
 	BetaAlpha    float64  `flag:"beta_alpha" reference:"true" default:"2" help:"α of Beta(α, α) without --sep_alpha"`

@@ -2,6 +2,7 @@ package config
 
 import (
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -66,6 +67,15 @@ func Apply(config any, record map[string]string) error {
 		}
 	}
 	return nil
+}
+
+// Owners says which commands have an option: "linear has it", "knn and linear have it".
+func Owners(commands []string) string {
+	last := len(commands) - 1
+	if last == 0 {
+		return commands[0] + " has it"
+	}
+	return strings.Join(commands[:last], ", ") + " and " + commands[last] + " have it"
 }
 
 // Having returns the commands that read an option of that name, sorted: a hint for users

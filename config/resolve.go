@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"contralens/internal/humanize"
 )
 
 // Preset is the set of options that a named method sets.
@@ -211,8 +213,8 @@ func (c *Contrast) warnings(set map[string]bool) []string {
 func (o *Optim) milestoneWarning() []string {
 	for _, m := range o.Milestones {
 		if m >= o.Epochs {
-			return []string{fmt.Sprintf("the learning rate's milestone %d is never reached in %d epochs; "+
-				"give --lr_decay_epochs or --cosine", m, o.Epochs)}
+			return []string{fmt.Sprintf("the learning rate's milestone %d is never reached in %s; "+
+				"give --lr_decay_epochs or --cosine", m, humanize.Count(o.Epochs, "epoch"))}
 		}
 	}
 	return nil

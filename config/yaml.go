@@ -56,7 +56,7 @@ func ReadYAML(file string, config any) (set []string, err error) {
 // "".
 func hint(name string, all []Field) string {
 	if commands := Having(name); len(commands) > 0 {
-		return fmt.Sprintf("; contralens %s has it", strings.Join(commands, ", "))
+		return fmt.Sprintf("; contralens %s", Owners(commands))
 	}
 	names := make([]string, len(all))
 	for i, f := range all {

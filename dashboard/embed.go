@@ -1,7 +1,9 @@
 package dashboard
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"path/filepath"
 	"time"
@@ -41,6 +43,9 @@ func (r *run) embed(epoch int) (*embedding, error) {
 		return nil, err
 	}
 	p, err := probe.Open(probe.Dir(filepath.Join(r.server.path, filepath.FromSlash(r.id))))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w; contralens contrast --probe N keeps one", err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,7 @@ func TestEmbedding(t *testing.T) {
 		"/api/embedding?run=run":          `"epoch":4,"epochs":[0,4]`,
 		"/api/embedding?run=run&epoch=0":  `"epoch":0,`,
 		"/api/embedding?run=run&epoch=99": "epoch_099.npy",
-		"/api/embedding?run=none":         "--probe",
+		"/api/embedding?run=none":         "want a probe set with probe.json, found none; was the run made with one?",
 	} {
 		if _, body := fetch(t, server.URL+target); !strings.Contains(body, want) {
 			t.Errorf("%s: want %q, got %.300s", target, want, body)

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"fmt"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -12,7 +13,14 @@ import (
 )
 
 // metricKeys are the keys of metrics.jsonl that are read as ours.
-var metricKeys = []string{"acc", "epoch", "img_s", "knn", "loss", "lr", "wait_s"}
+var metricKeys = func() (keys []string) {
+	t := reflect.TypeFor[rundir.Metrics]()
+	for i := range t.NumField() {
+		key, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		keys = append(keys, key)
+	}
+	return keys
+}()
 
 // foreign returns the metrics that another program left in the run directory, read up to
 // now, or nil if there are none. note receives what cannot be read. Event files of our

@@ -85,7 +85,7 @@ func TestForeignBeside(t *testing.T) {
 	f := newRun(t, filepath.Join(dir, "mine"), nil)
 	f.train(t, 20)
 	check(t, os.Remove(filepath.Join(dir, "mine", "run.json")))
-	f.append(t, "metrics.jsonl", map[string]any{"epoch": 1, "step": 20, "margin": 0.5, "val": map[string]any{"acc": 12.5}})
+	f.append(t, "metrics.jsonl", map[string]any{"epoch": 1, "step": 20, "epoch_end": true, "loss_mean": 7.5, "margin": 0.5, "val": map[string]any{"acc": 12.5}})
 	write(t, filepath.Join(dir, "mine", "progress.csv"), "step,reward\n10,1\n20,2\n")
 	write(t, filepath.Join(dir, "broken", "events.out.tfevents.1"), strings.Repeat("x", 100))
 	s, err := New(Options{Dir: dir})
@@ -103,7 +103,7 @@ func TestForeignBeside(t *testing.T) {
 			t.Errorf("want %s once, got %d of it in %v", name, count[name], d.Series)
 		}
 	}
-	for _, name := range []string{"acc", "img_s", "step"} {
+	for _, name := range []string{"acc", "img_s", "step", "loss_mean"} {
 		if count[name] != 0 {
 			t.Errorf("%s is shown beside what it means", name)
 		}

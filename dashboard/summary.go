@@ -59,12 +59,13 @@ type Badge struct {
 	Title string `json:"title"`
 }
 
-// ftOf returns the feature transformation of a configuration: none, pos, neg or posneg.
+// ftOf returns the feature transformation of a configuration: none, pos, neg or posneg, or
+// "" if it does not say, as those of other programs.
 func ftOf(config map[string]string) string {
-	switch {
-	case len(config) == 0:
+	switch transforms, known := config["mixnorm"]; {
+	case !known:
 		return ""
-	case config["mixnorm"] != "true":
+	case transforms != "true":
 		return "none"
 	}
 	return config["mixnorm_target"]

@@ -8,9 +8,7 @@
 `contralens serve runs` shows the run live, and `contralens scores plot runs/mine` plots it.
 record-format.md describes the format and all arguments.
 """
-import json, sys, time
-from pathlib import Path
-import numpy as np
+import json, pathlib, sys, time, numpy as np
 
 FIRST = ["epoch", "loss", "accuracy", "lr", "neg_entropy", "effective_negatives", "lambda_pos", "lambda_neg"]
 SCORES = ["pos_mean", "pos_var", "neg_mean", "neg_var", "exp_pos", "exp_neg", "hardest_neg"]
@@ -24,7 +22,7 @@ def load(path, otherwise):
 
 class Recorder:
     def __init__(self, run, config={}, resume=None, ft=False, queries=None):
-        dir, self.ft, self.queries, self.losses = Path(run, "scores", "record"), ft, queries, []
+        dir, self.ft, self.queries, self.losses = pathlib.Path(run, "scores", "record"), ft, queries, []
         kinds = ["pos", "neg"] + ["raw_pos", "raw_neg"] * ft
         header = {"format": "contralens-scores", "version": 1, "first_step": 1, "fan": 8, "histogram_steps": 1,
                   "series": FIRST + SCORES + ["raw_" + s for s in SCORES if ft],
@@ -39,7 +37,7 @@ class Recorder:
         self.files = {path.stem: open(path, "ab", buffering=0) for path in rows}
         for path, n in rows.items():  # n bytes each; cut what is incomplete or comes after the step
             self.files[path.stem].truncate(self.step * n)
-        metrics, about = Path(run, "metrics.jsonl"), Path(run, "run.json")
+        metrics, about = pathlib.Path(run, "metrics.jsonl"), pathlib.Path(run, "run.json")
         if resume is not None and metrics.exists():
             lines = [line for line in metrics.read_text().splitlines(True) if line.endswith("\n")]
             metrics.write_text("".join(line for line in lines if json.loads(line).get("step", 0) <= self.step))
@@ -55,8 +53,7 @@ class Recorder:
         self.step += 1
         self.losses.append(float(loss))
         pos, neg = array(pos).reshape(-1), array(neg[:self.queries])
-        p = np.exp((neg - neg.max(1, keepdims=True)) / tau)
-        p /= p.sum(1, keepdims=True)
+        p = (e := np.exp((neg - neg.max(1, keepdims=True)) / tau)) / e.sum(1, keepdims=True)
         entropy = -(p * np.log(p + 1e-300)).sum(1).mean()
         values = [epoch, float(loss), 100 * (pos[:len(neg)] > neg.max(1)).mean(), lr, entropy, np.exp(entropy), *lam]
         values += self.scores("", pos, neg, tau)
@@ -72,15 +69,11 @@ class Recorder:
                 np.exp(pos / tau).mean(), np.exp(neg / tau).mean(), neg.max(1).mean()]
 
     def row(self, kind, values):  # the step and float32 values, little-endian
-        step = np.uint32(self.step).astype("<u4")
-        self.files[kind].write(step.tobytes() + np.asarray(values).astype("<f4").tobytes())
-
-    def line(self, **values):
-        self.metrics.write(json.dumps({"step": self.step, **values}) + "\n")
+        self.files[kind].write(np.asarray([self.step], "<u4").tobytes() + np.asarray(values, "<f4").tobytes())
 
     def epoch(self, epoch):
-        self.line(epoch=epoch, epoch_end=True, loss_mean=sum(self.losses) / max(1, len(self.losses)))
-        self.losses = []
+        mean, self.losses = sum(self.losses) / max(1, len(self.losses)), []
+        self.metrics.write(json.dumps({"step": self.step, "epoch": epoch, "epoch_end": True, "loss_mean": mean}) + "\n")
 
     def knn(self, top1, epoch):
-        self.line(epoch=epoch, knn=float(top1))
+        self.metrics.write(json.dumps({"step": self.step, "epoch": epoch, "knn": float(top1)}) + "\n")

@@ -27,6 +27,7 @@ type Cost struct {
 	Compute   string // precision, memory format and threads
 	Epoch     time.Duration
 	Whole     time.Duration
+	Endless   bool // it takes days
 	Notes     []string
 	Failed    string // why it was not measured
 }
@@ -81,12 +82,11 @@ func (l *looking) cost(ctx context.Context) error {
 	}
 	c.Rate, c.Steps, c.Bytes = r.ImagesPerSecond, r.Steps, int64(r.PeakMB*(1<<20))+l.unread((m.WarmUp+r.Steps)*batch)
 	c.Compute = fmt.Sprintf("%s, %s, %s", r.Precision, r.MemoryFormat, humanize.Count(r.Threads, "thread"))
-	if c.Rate > 0 {
-		c.Epoch = time.Duration(float64(n) / c.Rate * float64(time.Second))
-		c.Whole = time.Duration(l.report.Advice.Config.Epochs) * c.Epoch
-	}
+	c.Epoch = setup.Forecast{Images: n, Epochs: 1, Rate: c.Rate}.Time()
+	whole := setup.Forecast{Images: n, Epochs: l.report.Advice.Config.Epochs, Rate: c.Rate}
+	c.Whole, c.Endless = whole.Time(), whole.Warning() != ""
 	if c.Steps < 3 {
-		l.budget.cut("the speed is that of %d training steps, so it is a rough guess", c.Steps)
+		l.budget.cut("the speed is that of %s, so it is a rough guess", humanize.Count(c.Steps, "training step"))
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package look
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"contralens/data/codec"
 	"contralens/internal/humanize"
@@ -17,11 +16,10 @@ type Finding struct {
 }
 
 const (
-	few          = 2000 // images below which contrastive training has little to contrast
-	manyCopies   = 0.01 // share of copies that is worth a note
-	tooMuchSkew  = 10   // ratio of the largest class to the smallest
-	largePhotos  = 1200 // shorter side in pixels from which packing pays
-	longTraining = 3 * 24 * time.Hour
+	few         = 2000 // images below which contrastive training has little to contrast
+	manyCopies  = 0.01 // share of copies that is worth a note
+	tooMuchSkew = 10   // ratio of the largest class to the smallest
+	largePhotos = 1200 // shorter side in pixels from which packing pays
 )
 
 // levels are the levels of findings, the most serious first.
@@ -103,7 +101,8 @@ func (r *Report) aboutDuplicates(add adder) {
 	}
 	if n := r.seen(); d.Surplus > 0 && float64(d.Surplus) > manyCopies*float64(n) {
 		add("warn", "duplicates", "%s of %s images are copies of others: contrastive training pushes copies "+
-			"apart, because it takes them for different images; keep one of each", humanize.Grouped(d.Surplus), humanize.Grouped(n))
+			"apart, because it takes them for different images; keep one of each",
+			humanize.Grouped(d.Surplus), humanize.Grouped(n))
 	}
 	if d.Blank > 0 {
 		add("warn", "there", "%s of one color only: a network learns nothing from them", humanize.Count(d.Blank, "image"))
@@ -115,7 +114,7 @@ func (r *Report) aboutTraining(add adder) {
 		add("hint", "recipe", "%d images are few: from so little, contrastive training rarely learns more than "+
 			"colors and textures. Start from a trained encoder (--init) or collect thousands", n)
 	}
-	if r.Cost.Whole > longTraining {
+	if r.Cost.Endless {
 		add("warn", "cost", "the recommended training takes %s here: fewer --epochs, a smaller --width or "+
 			"--input_res, or another machine", humanize.Duration(r.Cost.Whole))
 	}

@@ -139,7 +139,7 @@ func TestTime(t *testing.T) {
 		t.Errorf("measuring may go on: %v; %d rows of views, neighbors among %d", !enough, len(r.Views.Rows), r.Neighbors.Images)
 	}
 	said := strings.Join(r.Cuts, "\n")
-	for _, want := range []string{"64 of 192 images were looked at", "views of 1 images", "neighbors are searched among 32", "that of 1 training steps"} {
+	for _, want := range []string{"64 of 192 images were looked at", "views of 1 images", "neighbors are searched among 32", "that of 1 training step,"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("cut without a word: no %q in\n%s", want, said)
 		}
@@ -264,6 +264,10 @@ func TestStopped(t *testing.T) {
 		t.Errorf("stopped: %v", err)
 	}
 	r := lookAt(t, dir, Options{Measure: func(Measurement) (*profile.Result, error) { return nil, errors.New("no memory") }})
+	slow := func(Measurement) (*profile.Result, error) { return &profile.Result{ImagesPerSecond: 0.001}, nil }
+	if c := lookAt(t, dir, Options{Measure: slow}).Cost; !c.Endless || c.Whole < 48*time.Hour {
+		t.Errorf("cost %+v", c)
+	}
 	if r.Cost.Failed != "no memory" || !strings.Contains(pageOf(t, r), "Not measured: no memory") {
 		t.Errorf("cost %+v", r.Cost)
 	}

@@ -169,7 +169,7 @@ func TestFindings(t *testing.T) {
 		"warn 51 of 5,000 images are copies":                          func(r *Report) { r.Duplicates.Surplus = 51 },
 		"warn 3 images of one color":                                  func(r *Report) { r.Duplicates.Blank = 3 },
 		"hint 1999 images are few":                                    func(r *Report) { r.Advice.Sizes.Images = 1999 },
-		"warn the recommended training takes 4 days here":             func(r *Report) { r.Cost.Whole = 96 * time.Hour },
+		"warn the recommended training takes 4 days here":             func(r *Report) { r.Cost.Whole, r.Cost.Endless = 96*time.Hour, true },
 	} {
 		r := usual()
 		change(r)

@@ -121,7 +121,8 @@ func (c Cost) String(epochs int) string {
 	if c.Rate == 0 {
 		return "not measured, because " + cmp.Or(c.Failed, "there was no time")
 	}
-	text := fmt.Sprintf("%s images/s, so %d epochs take about %s", humanize.Number(c.Rate), epochs, humanize.Duration(c.Whole))
+	text := fmt.Sprintf("%s images/s, so %d epochs take about %s", humanize.Number(c.Rate), epochs,
+		humanize.Duration(c.Whole))
 	if c.Bytes > 0 {
 		text += " and " + Bytes(c.Bytes) + " of memory"
 	}

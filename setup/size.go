@@ -7,6 +7,7 @@ import (
 
 	"contralens/checkpoint"
 	"contralens/config"
+	"contralens/internal/humanize"
 	"contralens/rundir"
 )
 
@@ -36,6 +37,25 @@ func Size(ctx context.Context, c *config.Contrast, set map[string]bool) (said st
 	}
 	return fmt.Sprintf("chosen for %s: %s; options that you give come first, and with --method all others "+
 		"are the reference implementation's", why, chosen), nil
+}
+
+// FitQueue shortens a queue that is longer than the dataset, in which every image would
+// meet itself. said is a sentence about it, or "". It opens the dataset.
+func FitQueue(ctx context.Context, c *config.Contrast) (said string, err error) {
+	splits, err := Splits(ctx, *c, nil)
+	if err != nil {
+		return "", err
+	}
+	n := splits.Train.Len()
+	if splits.Unlabeled != nil {
+		n = splits.Unlabeled.Len()
+	}
+	was := c.K
+	if was <= n {
+		return "", nil
+	}
+	c.K = queueFor(n, min(c.BatchSize, n))
+	return fmt.Sprintf("--nce_k %d instead of the recipe's %d, because there are %s", c.K, was, humanize.Count(n, "image")), nil
 }
 
 // resumed returns the options of the run that --resume continues, or nil if there is none

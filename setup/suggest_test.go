@@ -10,6 +10,7 @@ import (
 
 	"contralens/config"
 	"contralens/data/datatest"
+	"contralens/recipes"
 )
 
 // The suggestions of typical datasets, as a user would read them.
@@ -100,6 +101,19 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
+// A queue that is longer than the dataset is shortened.
+func TestFitQueue(t *testing.T) {
+	c := config.DefaultContrast()
+	c.DataFolder, c.K, c.BatchSize = folderOf(t, 20, 24), 2048, 4
+	said, err := FitQueue(context.Background(), &c)
+	if err != nil || c.K != 8 || said != "--nce_k 8 instead of the recipe's 2048, because there are 20 images" {
+		t.Errorf("K %d, %q, %v", c.K, said, err)
+	}
+	if said, err := FitQueue(context.Background(), &c); err != nil || said != "" || c.K != 8 {
+		t.Errorf("a queue that fits: K %d, %q, %v", c.K, said, err)
+	}
+}
+
 // Notes about schedules that never reach their rate.
 func TestScheduleNotes(t *testing.T) {
 	for _, c := range []struct {
@@ -127,6 +141,19 @@ func TestScheduleNotes(t *testing.T) {
 		got := strings.Join(ScheduleNotes(o, c.warm, c.automatic), "\n")
 		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%+v: %q", c, got)
+		}
+	}
+}
+
+// No recipe has a schedule that a note would warn of.
+func TestRecipesSchedules(t *testing.T) {
+	for _, name := range recipes.Names() {
+		c := config.DefaultContrast()
+		if _, err := config.ReadYAML(name, &c); err != nil {
+			t.Fatal(err)
+		}
+		if notes := ScheduleNotes(c.Optim, c.Warm || c.BatchSize > 256, !c.Warm); len(notes) > 0 {
+			t.Errorf("%s: %q", name, notes)
 		}
 	}
 }

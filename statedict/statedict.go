@@ -37,13 +37,20 @@ func Of(s nn.State, prefix string) checkpoint.OrderedDict {
 }
 
 // Load copies the state dict v of a file into a network; other entries of v are ignored.
-// It returns an error if a tensor is missing or has another shape. path is for the error
-// message.
+// It returns an error if a tensor is missing, has another shape, or has values that are NaN
+// or infinite. path is for the error message.
 func Load(path string, to nn.State, v any, prefix string) error {
 	byName := map[string]*checkpoint.Tensor{}
 	for _, i := range checkpoint.AsDict(v) {
 		if t, ok := i.Value.(*checkpoint.Tensor); ok {
 			byName[fmt.Sprint(i.Key)] = t
+		}
+	}
+	for _, e := range to {
+		if t := byName[prefix+e.Name]; t != nil {
+			if err := t.Finite(path, prefix+e.Name); err != nil {
+				return err
+			}
 		}
 	}
 	err := to.LoadTensors(func(name string) ([]int, func() *torch.Tensor, error) {

@@ -1,12 +1,14 @@
 package statedict
 
 import (
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"contralens/checkpoint"
+	"contralens/nn"
 	"contralens/optim"
 	"contralens/torch"
 )
@@ -23,6 +25,30 @@ func written(t *testing.T, d checkpoint.Dict) checkpoint.Dict {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// A state with a value that is not finite is refused, and nothing of it is copied.
+func TestNotFinite(t *testing.T) {
+	err := torch.Run(func() error {
+		torch.Scoped(func() {
+			to := nn.State{{Name: "a", Tensor: torch.Ones([]int{2})}, {Name: "b", Tensor: torch.Ones([]int{2})}}
+			d := checkpoint.Dict{
+				{Key: "module.a", Value: checkpoint.FromFloat32([]float32{5, 6}, 2)},
+				{Key: "module.b", Value: checkpoint.FromFloat32([]float32{5, float32(math.Inf(1))}, 2)},
+			}
+			err := Load("a.pth", to, d, "module.")
+			if want := "a.pth: want finite weights, but 1 of the 2 values of module.b"; err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("error %v, want %s", err, want)
+			}
+			if to[0].Tensor.Float32s()[0] != 1 {
+				t.Error("a refused file was copied")
+			}
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Momenta are restored exactly. Those of other parameters are an error and change nothing.

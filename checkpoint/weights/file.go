@@ -104,8 +104,8 @@ func misnamed(b []byte, format string) error {
 	case kind.Unknown || kind.Format == format || (kind.Name == "" && format == "npz"):
 		return nil
 	case kind.Name == "":
-		return fmt.Errorf("want a file in the format %s, but it begins like one of torch.save: give it a name that ends in .pth",
-			format)
+		return fmt.Errorf("want a file in the format %s, but it begins like one of torch.save: "+
+			"give it a name that ends in .pth", format)
 	}
 	return fmt.Errorf("want a file in the format %s, but %s", format, kind)
 }

@@ -64,9 +64,10 @@ func headOf(layers map[string]bool) string {
 // outside are words in the names of modules that come after a backbone, or serve its
 // training alone.
 var outside = []string{
-	"fc", "linear", "classifier", "cls", "clf", "head", "heads", "proj", "projector", "projection", "projectors", "predictor",
-	"prediction", "pred", "prototypes", "logits", "logit", "queue", "bank", "memory", "mlp", "loss", "criterion", "centers",
-	"center", "out", "output", "neck", "decoder", "temperature", "scale", "probe", "metric", "g",
+	"fc", "linear", "classifier", "cls", "clf", "head", "heads", "proj", "projector", "projection",
+	"projectors", "predictor", "prediction", "pred", "prototypes", "logits", "logit", "queue", "bank",
+	"memory", "mlp", "loss", "criterion", "centers", "center", "out", "output", "neck", "decoder",
+	"temperature", "scale", "probe", "metric", "g",
 }
 
 // inside are words in the names of modules that take part in a backbone's features.

@@ -247,13 +247,7 @@ func (e *Encoder) Finite(shapes []nn.Shape) error {
 }
 
 func (e *Encoder) finite(name string) error {
-	t := e.Tensors[name]
-	n := t.NotFinite()
-	if n == 0 {
-		return nil
-	}
-	return fmt.Errorf("checkpoint %s: want finite weights, but %d of the %d values of %s are NaN or infinite: the training "+
-		"that wrote it diverged; use an earlier checkpoint", e.File, n, t.Len(), e.Sources[name])
+	return e.Tensors[name].Finite(e.File, e.Sources[name])
 }
 
 func (e *Encoder) mismatch(d difference) error {

@@ -36,9 +36,9 @@ func (d dict) norm(name string, n int) dict {
 	return d.with(name+".weight", n).with(name+".bias", n).with(name+".running_mean", n).with(name+".running_var", n)
 }
 
-// map renames all tensors.
-func (d dict) rename(old, new string, more ...string) dict {
-	r := strings.NewReplacer(append([]string{old, new}, more...)...)
+// rename replaces parts of all names.
+func (d dict) rename(from, to string, more ...string) dict {
+	r := strings.NewReplacer(append([]string{from, to}, more...)...)
 	return dict{renamed(d.OrderedDict, r.Replace)}
 }
 

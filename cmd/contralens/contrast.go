@@ -9,6 +9,7 @@ import (
 
 	"contralens/cmd/internal/cli"
 	"contralens/config"
+	"contralens/recipes"
 	"contralens/setup"
 )
 
@@ -35,8 +36,9 @@ func contrastCommand() *cobra.Command {
   contralens contrast --method MoCov2 --epochs 100 --dry-run`,
 	}
 	var dry *bool
-	given := cli.BindSized(cmd, &c, func(set map[string]bool, shows bool) ([]string, error) {
-		return chooseSizes(&c, set, shows || *dry)
+	given := cli.BindSized(cmd, &c, func(l cli.Line) ([]string, error) {
+		l.Shows = l.Shows || *dry
+		return chooseSizes(&c, l)
 	})
 	dry = cmd.Flags().Bool("dry_run", false, "show what would be done and stop")
 	serve := serveFlag(cmd)
@@ -70,18 +72,24 @@ func contrastCommand() *cobra.Command {
 	return cmd
 }
 
-// chooseSizes chooses the options of a training that the command line does not describe. If it
-// only shows the options, images that cannot be opened are not an error.
-func chooseSizes(c *config.Contrast, set map[string]bool, shows bool) (notes []string, err error) {
-	if config.Described(set) {
-		return nil, nil
+// chooseSizes chooses the options of a training that the command line does not describe, or
+// the length of the queue if a recipe's does not fit the images. If the options are only
+// shown, images that cannot be opened are not an error.
+func chooseSizes(c *config.Contrast, l cli.Line) (notes []string, err error) {
+	var said string
+	switch _, recipe := recipes.Get(l.File); {
+	case l.File == "" && !config.Described(l.Set):
+		said, err = setup.Size(context.Background(), c, l.Set)
+	case recipe && c.Dataset == "" && c.Memory == "moco" && !l.Typed["nce_k"]:
+		said, err = setup.FitQueue(context.Background(), c)
 	}
-	said, err := setup.Size(context.Background(), c, set)
-	if err != nil && shows {
-		return []string{fmt.Sprintf("without the images these are the reference implementation's defaults, "+
-			"a training chooses them by the images: %v", err)}, nil
+	if err != nil && l.Shows {
+		return []string{fmt.Sprintf("a training chooses some of these options by its images, which cannot be opened: %v", err)}, nil
 	}
-	return []string{said}, err
+	if err != nil || said == "" {
+		return nil, err
+	}
+	return []string{said}, nil
 }
 
 // describeContrast prints what a run would do, unless the run would refuse its options.

@@ -83,7 +83,7 @@ func printStats(s pack.Stats) {
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(cli.Out, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
 	}
-	fmt.Fprintf(cli.Out, "%s: %d images\n", s.Split, s.Images)
+	fmt.Fprintf(cli.Out, "%s: %s\n", s.Split, humanize.Count(s.Images, "image"))
 	if s.PerClass != nil {
 		row("classes", "%d, of %s images", s.Classes, *s.PerClass)
 		if s.PerClass.Min < s.PerClass.Max {

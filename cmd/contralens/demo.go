@@ -46,7 +46,7 @@ func runDemo(c config.Demo) error {
 	var d *demo.Demo
 	print := func(format string, args ...any) { d.Print(format, args...) }
 	d = demo.New(c, demo.Options{
-		Out: os.Stdout, Terminal: term.IsTerminal(int(os.Stdout.Fd())), Columns: columns(),
+		Out: os.Stdout, Terminal: term.IsTerminal(int(os.Stdout.Fd())), Columns: cli.Columns(),
 		Tuner: tuner(false, print), Show: display, Command: os.Args, Program: os.Args[0],
 	})
 	var page serving

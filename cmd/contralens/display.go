@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"strconv"
 
 	"golang.org/x/term"
 
@@ -46,17 +45,4 @@ func featureProgress() func(done, total int) {
 			fmt.Fprint(os.Stderr, "\r\033[K")
 		}
 	}
-}
-
-// columns returns the width of the terminal on stdout: COLUMNS, or what the system says; 0
-// if neither is known.
-func columns() int {
-	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
-		return n
-	}
-	n, _, err := term.GetSize(int(os.Stdout.Fd()))
-	if err != nil {
-		return 0
-	}
-	return n
 }

@@ -29,6 +29,12 @@ func reference(root *cobra.Command) string {
 		"Exit codes: 0 done, 1 failed, " +
 		"2 wrong usage, 75 stopped by a signal with everything saved, 130 stopped by Ctrl-C without a result.\n\n")
 	all := runnable(root)
+	shared := map[string]bool{}
+	for _, c := range all {
+		if c.Name() == shares {
+			rows(c.Flags(), func(row, _ string) { shared[row] = true })
+		}
+	}
 	for _, c := range all {
 		fmt.Fprintf(&b, "* [%s](#%s): %s\n", c.CommandPath(), strings.ReplaceAll(c.CommandPath(), " ", "-"), c.Short)
 	}
@@ -37,10 +43,17 @@ func reference(root *cobra.Command) string {
 		if c.Example != "" {
 			fmt.Fprintf(&b, "\n```sh\n%s\n```\n", strings.ReplaceAll(strings.TrimLeft(c.Example, " "), "\n  ", "\n"))
 		}
-		writeOptions(&b, c.Flags())
+		if c.Name() == shares {
+			writeOptions(&b, c.Flags(), nil)
+		} else {
+			writeOptions(&b, c.Flags(), shared)
+		}
 	}
 	return b.String()
 }
+
+// shares is the command whose options other commands share: they only name them.
+const shares = "contrast"
 
 // runnable returns the commands below c that do something, in the order of the help.
 func runnable(c *cobra.Command) (all []*cobra.Command) {
@@ -56,24 +69,44 @@ func runnable(c *cobra.Command) (all []*cobra.Command) {
 	return all
 }
 
-// writeOptions writes a table of the options in each group, and the names of options that
-// are accepted but not read.
-func writeOptions(b *strings.Builder, flags *pflag.FlagSet) {
+// rows calls f with the row of each visible option in a table, and with its heading.
+func rows(flags *pflag.FlagSet, f func(row, heading string)) {
 	for _, s := range cli.Sections(flags) {
-		b.WriteString("\n| " + s.Heading() + " | default | meaning |\n| --- | --- | --- |\n")
-		for _, f := range s.Flags {
-			if f.Name == "help" {
+		for _, flag := range s.Flags {
+			if flag.Name == "help" {
 				continue
 			}
-			name, value := "`--"+f.Name+"`", ""
-			if f.Shorthand != "" {
-				name += ", `-" + f.Shorthand + "`"
+			name, value := "`--"+flag.Name+"`", ""
+			if flag.Shorthand != "" {
+				name += ", `-" + flag.Shorthand + "`"
 			}
-			if f.DefValue != "" {
-				value = "`" + f.DefValue + "`"
+			if flag.DefValue != "" {
+				value = "`" + flag.DefValue + "`"
 			}
-			fmt.Fprintf(b, "| %s | %s | %s |\n", name, value, strings.ReplaceAll(f.Usage, "|", "\\|"))
+			f(fmt.Sprintf("| %s | %s | %s |\n", name, value, strings.ReplaceAll(flag.Usage, "|", "\\|")), s.Heading())
 		}
+	}
+}
+
+// writeOptions writes a table of the options in each group. It only names options whose
+// rows are shared with another command, and those that are accepted but not read.
+func writeOptions(b *strings.Builder, flags *pflag.FlagSet, shared map[string]bool) {
+	var last string
+	var elsewhere []string
+	rows(flags, func(row, heading string) {
+		if shared[row] {
+			name, _, _ := strings.Cut(strings.TrimPrefix(row, "| "), " |")
+			elsewhere = append(elsewhere, name)
+			return
+		}
+		if heading != last {
+			b.WriteString("\n| " + heading + " | default | meaning |\n| --- | --- | --- |\n")
+			last = heading
+		}
+		b.WriteString(row)
+	})
+	if len(elsewhere) > 0 {
+		fmt.Fprintf(b, "\nAs in [contralens %s](#contralens-%s): %s.\n", shares, shares, strings.Join(elsewhere, "; "))
 	}
 	var unread []string
 	flags.VisitAll(func(f *pflag.Flag) {

@@ -15,6 +15,7 @@ import (
 	"contralens/data/sets"
 	"contralens/data/store"
 	"contralens/features/table"
+	"contralens/internal/humanize"
 	"contralens/setup"
 	"contralens/train"
 )
@@ -75,7 +76,7 @@ func extractFeatures(c *config.Features, set map[string]bool, dir string) error 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(cli.Out, "%d images, %d features each: %s\n", d.Len(), e.Model.FeatureDim(), c.Out)
+	fmt.Fprintf(cli.Out, "%s, %d features each: %s\n", humanize.Count(d.Len(), "image"), e.Model.FeatureDim(), c.Out)
 	if bad > 0 {
 		printNote(fmt.Sprintf("%d images could not be read: their features are NaN", bad))
 	}

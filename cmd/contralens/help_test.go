@@ -97,6 +97,16 @@ func TestHelpWidth(t *testing.T) {
 	visit(rootCommand())
 }
 
+// Help fits a narrower terminal.
+func TestNarrowHelp(t *testing.T) {
+	t.Setenv("COLUMNS", "80")
+	for _, text := range strings.Split(must(t, "contrast", "--help", "--all"), "\n") {
+		if n := len([]rune(text)); n > 80 {
+			t.Errorf("a line of %d columns: %s", n, text)
+		}
+	}
+}
+
 // Options of other programs are accepted with a note, under all their names.
 func TestUnreadOptions(t *testing.T) {
 	t.Chdir(t.TempDir())

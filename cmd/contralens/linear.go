@@ -27,7 +27,12 @@ func linearCommand() *cobra.Command {
     --cached --solver lbfgs
   contralens linear --method MoCov2 --ckpt save/run/current.pth --dry-run`,
 	}
-	given := cli.BindSized(cmd, &c, func(set map[string]bool, _ bool) ([]string, error) { return c.Suit(set), nil })
+	given := cli.BindSized(cmd, &c, func(l cli.Line) ([]string, error) {
+		if l.File != "" {
+			return nil, nil
+		}
+		return c.Suit(l.Set), nil
+	})
 	dry := cmd.Flags().Bool("dry_run", false, "show what would be done and stop")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		set, warnings, err := given()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -33,8 +34,10 @@ func run(args []string) int {
 	root.SetArgs(args)
 	root.SetOut(cli.Out)
 	err := root.Execute()
-	if lost := cli.OutputError(); lost != nil && (err == nil || errors.Is(err, cli.ErrPrinted) || errors.Is(err, errors.Unwrap(lost))) {
-		err = lost
+	if lost := cli.OutputError(); lost != nil {
+		if err == nil || errors.Is(err, cli.ErrPrinted) || errors.Is(err, errors.Unwrap(lost)) {
+			err = lost
+		}
 	}
 	err = cli.AsTyped(err)
 	var stopped *signalError
@@ -44,14 +47,23 @@ func run(args []string) int {
 	case errors.Is(err, train.ErrStopped), errors.Is(err, protocol.ErrStopped):
 		return exitStopped
 	case errors.As(err, &stopped):
-		fmt.Fprintln(os.Stderr, "contralens:", humanize.Lines(err.Error()))
+		printError(err)
 		return stopped.code()
 	}
-	fmt.Fprintln(os.Stderr, "contralens:", humanize.Lines(err.Error()))
+	printError(err)
 	if cli.WrongUsage(err) {
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// printError prints an error, which begins with the name of the program.
+func printError(err error) {
+	text := humanize.Lines(err.Error())
+	if !strings.HasPrefix(text, "contralens ") { // or else it begins with the command
+		text = "contralens: " + text
+	}
+	fmt.Fprintln(os.Stderr, text)
 }
 
 func rootCommand() *cobra.Command {

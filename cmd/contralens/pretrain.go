@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/term"
 
+	"contralens/cmd/internal/cli"
 	"contralens/config"
 	"contralens/rundir"
 	"contralens/train"
@@ -21,7 +22,7 @@ type training struct {
 
 // newTraining returns a training that listens for signals if there is something to stop.
 func newTraining(listen bool) *training {
-	p := &train.Progress{Out: os.Stdout, Terminal: term.IsTerminal(int(os.Stdout.Fd())), Columns: columns()}
+	p := &train.Progress{Out: os.Stdout, Terminal: term.IsTerminal(int(os.Stdout.Fd())), Columns: cli.Columns()}
 	t := &training{p, newStopping(func(s string) { p.Print("%s", s) })}
 	if listen {
 		t.signals.Listen()

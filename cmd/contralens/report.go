@@ -76,7 +76,7 @@ command line of the runs.`,
 		"markdown, csv or html for a table, page for the page of runs; empty: that of the file's extension, "+
 			"where .html of run directories is their page, otherwise markdown")
 	cmd.Flags().BoolVar(&o.AllEpochs, "all_epochs", false,
-		"list all evaluations of an encoder that was evaluated after several epochs, not only the last one")
+		"list all evaluations of an encoder that was evaluated after several epochs, not only the untrained and the last one")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the rows as JSON")
 	return cmd
 }

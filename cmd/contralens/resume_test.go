@@ -73,6 +73,9 @@ func TestTwoAndTwoEpochsAreFour(t *testing.T) {
 			dropLines(t, filepath.Join(run, file), `"epoch":2,`)
 		}
 	}
+	for _, run := range []string{"save/whole", "save/four"} { // two planned for half the steps
+		edit(t, filepath.Join(run, "metrics.jsonl"), func(s string) string { return strings.NewReplacer(`,"steps":10`, "", `,"steps":20`, "").Replace(s) })
+	}
 	same(t, "save/whole", "save/four")
 
 	// Options that differ from the run's are refused.
@@ -126,6 +129,18 @@ func TestLonger(t *testing.T) {
 	}
 	if runs, err := os.ReadDir("save"); err != nil || len(runs) != 3 {
 		t.Errorf("%v, %v, want 3 runs", runs, err)
+	}
+}
+
+// edit changes the text of a file.
+func edit(t *testing.T, path string, change func(string) string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path, []byte(change(string(b))), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"contralens/cmd/internal/cli"
+	"contralens/rundir"
 	"contralens/scores/sweep"
 	"contralens/train"
 	"contralens/viz"
@@ -83,7 +84,10 @@ func runSweep(grid sweep.Grid, out string, options []string, o viz.Options) erro
 func trainOne(out, name string, varied, options []string) (stop bool, err error) {
 	// An accuracy before and after training, unless the options say otherwise.
 	args := append([]string{"contrast", "--knn_every", "1000000"}, options...)
-	args = append(args, "--model_path", out, "--tb_path", filepath.Join(out, "tb"), "--name", name, "--resume", "auto")
+	args = append(args, "--model_path", out, "--tb_path", filepath.Join(out, "tb"), "--name", name)
+	if rundir.IsRun(filepath.Join(out, name)) {
+		args = append(args, "--resume", "auto")
+	}
 	for _, g := range varied {
 		args = append(args, "--"+g)
 	}

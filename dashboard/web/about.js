@@ -67,7 +67,8 @@ function several(runs) {
     const swatch = h("span", { class: "swatch", "aria-hidden": "true" });
     swatch.style.background = color(run.index);
     const rest = withRuns(ids.filter((id) => id !== run.id));
-    const without = h("a", { class: "without", href: rest, "aria-label": `Leave out ${run.label}`, title: "Leave out" }, "×");
+    const words = { "aria-label": `Leave out ${run.label}`, title: "Leave out" };
+    const without = h("a", { class: "without", href: rest, ...words }, "×");
     const who = h("div", { class: "who" }, swatch, h("span", null, run.label), without);
     return h("tr", null, h("th", { scope: "row", title: run.id }, who, notes(run)), h("td", null, chip(run)),
       names.map((name) => h("td", { class: differs(name) ? "differs" : null }, String(all[i][name] || "–"))));

@@ -27,5 +27,6 @@ export function setText(el, text) {
 export const headings = (titles) => h("thead", null, h("tr", null, titles.map((t) => h("th", { scope: "col" }, t))));
 
 /** region is a part of the page that scrolls sideways where it is too wide, also by keys. */
-export const region = (label, ...children) => h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label },
-  children);
+export function region(label, ...children) {
+  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, children);
+}

@@ -61,7 +61,8 @@ export function duration(seconds) {
 export function moment(time) {
   const t = new Date(time);
   if (!(t > 0)) return "";
-  return t.toLocaleString("en-GB", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
+  const parts = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" };
+  return t.toLocaleString("en-GB", parts);
 }
 
 export const ftName = (ft) => ({ "": "–", none: "none", pos: "positives", neg: "negatives", posneg: "positives + negatives" })[ft] ?? ft;

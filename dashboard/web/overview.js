@@ -19,7 +19,8 @@ export function overview() {
 
   const compare = h("a", { class: "button primary", href: "#/" }, "Compare");
   const archive = h("button", { class: "archive", type: "button", hidden: true, onclick: () => putAway() }, "Archive");
-  const filter = h("input", { type: "search", placeholder: "Filter by name, method, tag", "aria-label": "Filter runs", value: find.get() });
+  const hint = "Filter by name, method, tag";
+  const filter = h("input", { type: "search", placeholder: hint, "aria-label": "Filter runs", value: find.get() });
   filter.addEventListener("input", () => {
     find.set(filter.value);
     arrange();
@@ -41,11 +42,11 @@ export function overview() {
   const note = h("p", { class: "note", hidden: true });
   const heads = columns.map((c) => h("th", { scope: "col", class: c.id },
     h("button", { type: "button", onclick: () => order(c) }, c.title)));
+  const corner = h("th", { scope: "col", class: "select" }, h("span", { class: "hidden" }, "Compare"));
   const body = h("tbody");
   const table = h("table", { class: "runs" },
     h("caption", { class: "hidden" }, "Runs"),
-    h("thead", null, h("tr", null, h("th", { scope: "col", class: "select" }, h("span", { class: "hidden" }, "Compare")), heads)),
-    body);
+    h("thead", null, h("tr", null, corner, heads)), body);
   const empty = h("div", { class: "empty", hidden: true });
   const plot = parallel({ choose, chosen: () => pick.get() });
   const el = h("section", { class: "overview" },
@@ -211,5 +212,5 @@ const welcome = () => [
   h("h2", null, "No runs here yet"),
   h("p", null, "A run appears as soon as it starts. For a folder of your own photos:"),
   h("pre", null, "contralens contrast --config own-folder --data_folder photos --serve"),
-  h("p", null, "Runs of other programs appear too, once they write a score record: recorder.py does so for PyTorch."),
+  h("p", null, "Runs of other programs appear too: TensorBoard events, CSV and JSON logs, and what recorder.py records in PyTorch."),
 ];

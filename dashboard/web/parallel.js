@@ -40,7 +40,7 @@ export function parallel({ choose, chosen }) {
       const points = axes.map((a) => [a.x, a.y(r)]).filter(([, y]) => Number.isFinite(y));
       const share = goal.share(r);
       const line = s("path", {
-        d: path(points), fill: "none", "stroke-linejoin": "round", stroke: share === null ? c.muted : age(share), "data-run": r.id,
+        d: path(points), "data-run": r.id, fill: "none", stroke: share === null ? c.muted : age(share), "stroke-linejoin": "round",
         "stroke-width": picked.has(r.id) ? 3.2 : 1.6, "stroke-opacity": picked.size && !picked.has(r.id) ? 0.3 : 0.9,
       });
       lines.set(r.id, { line, points });

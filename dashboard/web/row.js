@@ -16,8 +16,8 @@ export function row(first, choose) {
   const tags = h("span", { class: "tags", hidden: true });
   const remark = h("span", { class: "remark", hidden: true });
   const notes = h("ul", { class: "notes", hidden: true });
-  const name = h("th", { scope: "row", class: "name" }, link, parent && h("span", { class: "parent" }, parent), kind, remark,
-    tags, notes);
+  const name = h("th", { scope: "row", class: "name" },
+    link, parent && h("span", { class: "parent" }, parent), kind, remark, tags, notes);
   const [chip, evidence, badges] = ["chip", "evidence", "badges"].map((n) => h("span", { class: n }));
   const fill = h("span", { class: "fill" }), epochText = h("span");
   const track = h("span", { class: "track", "aria-hidden": "true" }, fill);

@@ -58,7 +58,8 @@ export function runView(first) {
     const others = rest.length > 1 ? `The other ${rest.length} runs` : rest[0];
     if (rest.length > 0) links.unshift(h("a", { href: withRuns(rest) }, others), " · ");
     const why = `${error.message[0].toUpperCase()}${error.message.slice(1)}.`;
-    body.replaceChildren(h("div", { class: "empty" }, h("h2", null, "Nothing to show"), h("p", null, why), h("p", null, links)));
+    const empty = [h("h2", null, "Nothing to show"), h("p", null, why), h("p", null, links)];
+    body.replaceChildren(h("div", { class: "empty" }, empty));
   }
 
   function head() {

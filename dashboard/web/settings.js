@@ -11,8 +11,8 @@ const foreign = "There is no run.json: the run is from another program, which do
 export function settingsTab(first) {
   const el = h("div", { class: "settings" }), several = first.length > 1;
   let only = several, query = "", text = "";
-  const section = (words, r, ...children) => h("section", null, h("h2", null, several && r ? `${words}: ${r.label}` : words),
-    children);
+  const section = (words, r, ...children) => h("section", null,
+    h("h2", null, several && r ? `${words}: ${r.label}` : words), children);
 
   function draw(runs) {
     const parts = [...runs.map(environment), !several && changed(runs[0]), ...runs.map(results), all(runs)];
@@ -34,9 +34,10 @@ export function settingsTab(first) {
     if (list.length === 0 || !r.environment.some((e) => e.name === "Command")) return null;
     list.sort((a, b) => a.runtime - b.runtime || a.group.localeCompare(b.group) || a.name.localeCompare(b.name));
     const rows = list.map((o) => h("tr", { class: o.runtime ? "muted" : null },
-      h("th", { scope: "row" }, o.name), h("td", null, r.config[o.name] || "–"), h("td", { class: "usual" }, o.default || "–"),
-      h("td", { class: "help" }, o.help, remark(o, r.config.method))));
-    const table = h("table", { class: "options" }, headings(["Option", "Value", "Default", "Meaning"]), h("tbody", null, rows));
+      h("th", { scope: "row" }, o.name), h("td", null, r.config[o.name] || "–"),
+      h("td", { class: "usual" }, o.default || "–"), h("td", { class: "help" }, o.help, remark(o, r.config.method))));
+    const head = headings(["Option", "Value", "Default", "Meaning"]);
+    const table = h("table", { class: "options" }, head, h("tbody", null, rows));
     return h("section", { class: "changed" },
       h("h2", null, `Differs from the defaults: ${list.length} of ${r.settings.length} options`),
       region("Options that differ from the defaults", table));
@@ -57,7 +58,8 @@ export function settingsTab(first) {
       body.replaceChildren(...shown.map(row));
       if (shown.length === 0) body.append(h("tr", null, h("td", { colspan: runs.length + 1 }, none)));
     };
-    const find = h("input", { type: "search", placeholder: "Find an option", "aria-label": "Find an option", value: query });
+    const hint = "Find an option";
+    const find = h("input", { type: "search", placeholder: hint, "aria-label": hint, value: query });
     find.addEventListener("input", () => {
       query = find.value;
       rows();
@@ -69,7 +71,8 @@ export function settingsTab(first) {
     const tools = h("div", { class: "toolbar", role: "group", "aria-label": "Options" }, find,
       several && h("label", { class: "check" }, differences, "Only differences"));
     rows();
-    const table = h("table", { class: "options" }, headings(["Option", ...runs.map((r) => (several ? r.label : "Value"))]), body);
+    const head = headings(["Option", ...runs.map((r) => (several ? r.label : "Value"))]);
+    const table = h("table", { class: "options" }, head, body);
     return section(several ? "Options" : `All ${keys.length} options`, null, tools, region("All options", table));
   }
 
@@ -78,8 +81,9 @@ export function settingsTab(first) {
     const top1 = (x) => (x.metrics?.top1 === undefined ? "–" : `${fixed(x.metrics.top1, 2)} %`);
     const cells = (x) => [x.protocol ?? "–", String(x.epoch ?? "–"), top1(x), x.dataset ?? "–", moment(x.time) || "–"];
     const rows = r.results.map((x) => h("tr", null, cells(x).map((t) => h("td", null, t))));
-    return section("Results", r, region(`Results of ${r.label}`,
-      h("table", { class: "options results" }, headings(["Protocol", "Epoch", "Top-1", "Dataset", "Time"]), h("tbody", null, rows))));
+    const head = headings(["Protocol", "Epoch", "Top-1", "Dataset", "Time"]);
+    const table = h("table", { class: "options results" }, head, h("tbody", null, rows));
+    return section("Results", r, region(`Results of ${r.label}`, table));
   }
 
   return {
@@ -95,7 +99,8 @@ export function settingsTab(first) {
 
 /** remark says why an option may not matter. */
 function remark(option, method) {
-  const text = option.runtime ? "does not change the results" : option.preset && method !== "Customize" ? `as ${method} has it` : "";
+  const preset = option.preset && method !== "Customize" ? `as ${method} has it` : "";
+  const text = option.runtime ? "does not change the results" : preset;
   return text && h("span", { class: "aside" }, text);
 }
 
@@ -104,7 +109,8 @@ function times(r) {
   const list = [];
   if (moment(r.started)) list.push({ name: "Started", value: moment(r.started) });
   if (seconds(r) === null) return list;
-  const more = r.sessions > 1 ? `, ${r.sessions} sessions with the pauses between them` : r.state === "running" ? " so far" : "";
+  const pauses = r.sessions > 1 ? `, ${r.sessions} sessions with the pauses between them` : "";
+  const more = pauses || (r.state === "running" ? " so far" : "");
   return [...list, { name: "Duration", value: duration(seconds(r)) + more }];
 }
 

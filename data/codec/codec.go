@@ -18,10 +18,12 @@ import (
 
 // Extensions lists the file name extensions of images. The format itself is determined
 // by the first bytes of a file.
-var Extensions = []string{".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"}
+var Extensions = []string{
+	".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".jfif", ".jpe", ".dib",
+}
 
 // Formats lists the formats of image files, for messages.
-const Formats = "JPEG, PNG, BMP, WebP, GIF or TIFF"
+const Formats = "JPEG, PNG, BMP, WebP, GIF, TIFF or Netpbm"
 
 // IsImage reports whether a file with that name counts as an image: it is not hidden,
 // and has one of the Extensions.
@@ -46,7 +48,7 @@ const (
 var big sync.Mutex
 
 // Format returns the format of an image file from its first bytes: JPEG, PNG, BMP,
-// WebP, GIF, TIFF, or "" if Decode does not support it.
+// WebP, GIF, TIFF, Netpbm, or "" if Decode does not support it.
 func Format(b []byte) string {
 	switch {
 	case bytes.HasPrefix(b, []byte("\xFF\xD8")):
@@ -61,6 +63,8 @@ func Format(b []byte) string {
 		return "GIF"
 	case isTIFF(b):
 		return "TIFF"
+	case isPNM(b):
+		return "Netpbm"
 	}
 	return ""
 }
@@ -106,6 +110,8 @@ func decode(file []byte, dst *views.Image, gray Gray16) (damage string, err erro
 		return "", decodeBMP(file, dst)
 	case "TIFF":
 		return "", decodeTIFF(file, dst, gray)
+	case "Netpbm":
+		return "", decodePNM(file, dst, gray)
 	case "PNG":
 		m, damage, err = decodePNG(file)
 		if gray16 := file[24] == 16 && file[25] == 0; err == nil && gray16 { // of the header
@@ -142,6 +148,8 @@ func size(kind string, file []byte) (w, h int, err error) {
 		return gifSize(file)
 	case "TIFF":
 		return tiffSize(file)
+	case "Netpbm":
+		return pnmSize(file)
 	}
 	return 0, 0, errors.New("its format is unknown")
 }

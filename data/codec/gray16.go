@@ -17,11 +17,18 @@ const (
 
 // table returns the function from 16 to 8 bits for a gray image m.
 func (g Gray16) table(m image.Image) func(uint16) uint8 {
+	if g == RangeGray16 {
+		return g.between(grayRange(m))
+	}
+	return g.between(0, 0)
+}
+
+// between returns the function from 16 to 8 bits for values from low to high.
+func (g Gray16) between(low, high uint16) func(uint16) uint8 {
 	switch g {
 	case HighGray16:
 		return func(v uint16) uint8 { return uint8(v >> 8) }
 	case RangeGray16:
-		low, high := grayRange(m)
 		span := uint32(max(1, int(high)-int(low)))
 		return func(v uint16) uint8 { return uint8((uint32(v-low)*255 + span/2) / span) }
 	}

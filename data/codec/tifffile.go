@@ -47,7 +47,10 @@ type tiffValue struct {
 	data  []byte
 }
 
-var tiffTypeBytes = map[uint16]int{1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+// tiffTypeBytes has the size of a number of each type.
+var tiffTypeBytes = map[uint16]int{
+	1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8,
+}
 
 var errTIFFEnds = errors.New("the TIFF file ends early")
 

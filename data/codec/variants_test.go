@@ -80,6 +80,9 @@ func TestVariants(t *testing.T) {
 			} else {
 				r.alike++
 			}
+			if err != nil && !read {
+				r.equal++
+			}
 		case err != nil && read:
 			r.fewer++
 			t.Errorf("%s: Pillow reads it, but we say %v", name, err)

@@ -218,13 +218,22 @@ func (f *files) addLoose(o Options, root string, entries []store.Entry) {
 			f.add(path.Join(root, e.Name), -1)
 		}
 	}
-	if f.others.count > 0 {
-		o.note("%s: %d files are left out, because they are not %s: %s",
-			root, f.others.count, strings.Join(codec.Extensions, ", "), f.others.kinds())
-	}
+	f.noteOthers(o, root)
 	if loose > 0 && len(f.classes) > 0 {
 		o.note("%d images beside the class folders of %s are left out", loose, root)
 	}
+}
+
+// noteOthers says how many files are not images.
+func (f *files) noteOthers(o Options, root string) {
+	what := "files are left out, because they are not"
+	switch f.others.count {
+	case 0:
+		return
+	case 1:
+		what = "file is left out, because it is not"
+	}
+	o.note("%s: %d %s %s: %s", root, f.others.count, what, strings.Join(codec.Extensions, ", "), f.others.kinds())
 }
 
 // wantClasses returns an error that says which of the wanted class folders are missing.

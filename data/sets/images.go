@@ -31,6 +31,7 @@ func Images(ctx context.Context, s store.Store, root string, decoder *codec.Deco
 	if err := f.walk(ctx, o, root, -1, nil); err != nil {
 		return nil, err
 	}
+	f.noteOthers(o, root)
 	if len(f.paths) == 0 {
 		return nil, fmt.Errorf("%s: want a folder with images in it or below it, found none", root)
 	}

@@ -120,7 +120,7 @@ func readText(ctx context.Context, o Options, list string) (string, error) {
 
 // notText recognizes files that are no list.
 func notText(b []byte) string {
-	if kind := codec.Format(b); kind != "" && (kind != "BMP" || bytes.IndexByte(b, 0) >= 0) {
+	if kind := codec.Format(b); kind != "" && ((kind != "BMP" && kind != "Netpbm") || bytes.IndexByte(b, 0) >= 0) {
 		return "a " + kind + " image"
 	}
 	switch {

@@ -35,7 +35,7 @@ type sample struct {
 }
 
 // otherImages are extensions of images and arrays that are not read.
-var otherImages = []string{"ppm", "pgm", "jp2", "heic", "avif", "jxl", "npy", "npz", "pth", "pyd", "pickle", "mp4"}
+var otherImages = []string{"jp2", "heic", "avif", "jxl", "npy", "npz", "pth", "pyd", "pickle", "mp4"}
 
 // scanShards indexes the shards of a folder.
 func scanShards(ctx context.Context, st store.Store, dir string, all []shard) (*index, error) {

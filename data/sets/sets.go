@@ -131,6 +131,9 @@ func Open(ctx context.Context, o Options) (p data.Splits, err error) {
 		if *d == nil {
 			continue
 		}
+		if f, ok := (*d).(*files); ok && f.decoder == nil { // made by FromFiles
+			f.decoder = o.decoder
+		}
 		if o.Limit > 0 && o.Limit < (*d).Len() && d != &p.Test {
 			*d = data.Limit(*d, o.Limit)
 		}

@@ -130,8 +130,8 @@ func (l *layout) check(ctx context.Context, o Options) error {
 		return fmt.Errorf("%s: want the training images in a folder train beside %s, but there is none; "+
 			"to train on test images, name their folder itself", l.root, quoted(l.tests))
 	}
-	return fmt.Errorf("%s: want class folders, or the folders train and val, but got %s, which may be a split or a class; "+
-		"move the training images to train/, or rename or move %s", l.root, quoted(l.tests), quoted(l.tests))
+	return fmt.Errorf("%s: want class folders, or the folders train and val, but got %s, which may be a split or a "+
+		"class; move the training images to train/, or rename or move %s", l.root, quoted(l.tests), quoted(l.tests))
 }
 
 // checkTrain asks whether train is a class, if it has no class folders and lies beside
@@ -177,7 +177,12 @@ func hasImages(ctx context.Context, s store.Store, dir string, depth int) bool {
 		if strings.HasPrefix(e.Name, ".") {
 			continue
 		}
-		if !e.Folder && codec.IsImage(e.Name) || e.Folder && depth > 1 && hasImages(ctx, s, path.Join(dir, e.Name), depth-1) {
+		switch {
+		case !e.Folder:
+			if codec.IsImage(e.Name) {
+				return true
+			}
+		case depth > 1 && hasImages(ctx, s, path.Join(dir, e.Name), depth-1):
 			return true
 		}
 	}

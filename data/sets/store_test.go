@@ -164,7 +164,7 @@ func TestFailingStore(t *testing.T) {
 	}
 	var m views.Image
 	if err := p.Train.Image(t.Context(), 1, &m); err == nil ||
-		!strings.Contains(err.Error(), "2.png: want a JPEG, PNG, BMP, WebP, GIF or TIFF file, but the server is tired") {
+		!strings.Contains(err.Error(), "2.png: want a JPEG, PNG, BMP, WebP, GIF, TIFF or Netpbm file, but the server is tired") {
 		t.Errorf("error %v", err)
 	}
 }

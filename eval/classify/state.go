@@ -119,6 +119,12 @@ func loadLinear(path string, l *Linear, v any) error {
 		return fmt.Errorf("checkpoint %s: want a classifier of %d classes on %d features, got %v; "+
 			"was it trained with another --n_class or encoder?", path, want[0], want[1], weight.Shape)
 	}
+	if err := weight.Finite(path, "classifier.weight"); err != nil {
+		return err
+	}
+	if err := bias.Finite(path, "classifier.bias"); err != nil {
+		return err
+	}
 	torch.NoGrad(func() {
 		torch.Scoped(func() {
 			l.Weight.Copy_(torch.FromFloat32(weight.Float32s(), weight.Shape...))

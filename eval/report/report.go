@@ -41,7 +41,7 @@ type Row struct {
 
 // Options select what Collect returns.
 type Options struct {
-	AllEpochs bool // return the evaluations after all epochs of an encoder, instead of the last ones
+	AllEpochs bool // return the evaluations after all epochs of an encoder, instead of the first (untrained) and last ones
 }
 
 // Collect reads the results.jsonl of every run directory in or below dir. If an
@@ -177,7 +177,8 @@ func commonName(runs []string) string {
 	return strings.Join(runs, ", ")
 }
 
-// lastEpochs keeps the last of the rows that differ only in the epoch.
+// lastEpochs keeps the last of the rows that differ only in the epoch, and that of the
+// untrained encoder (epoch 0) beside it.
 func lastEpochs(rows []Row) []Row {
 	last := map[string]int{}
 	key := func(r Row) string {
@@ -186,5 +187,5 @@ func lastEpochs(rows []Row) []Row {
 	for _, r := range rows {
 		last[key(r)] = max(last[key(r)], r.Epoch)
 	}
-	return slices.DeleteFunc(rows, func(r Row) bool { return r.Epoch < last[key(r)] })
+	return slices.DeleteFunc(rows, func(r Row) bool { return r.Epoch != 0 && r.Epoch < last[key(r)] })
 }

@@ -36,6 +36,7 @@ func TestCollect(t *testing.T) {
 	put(t, dir, "ft_linear", result("linear", "g", "a", 0, 20, map[string]any{"top1": 52., "many": 70.})) // repeated
 	put(t, dir, "ft_linear_seed-1", result("linear", "g", "b", 0, 20, map[string]any{"top1": 54., "many": 73.}))
 	put(t, dir, "ft_linear_seed-2", result("linear", "g", "b", 2, 20, map[string]any{"top1": 59., "many": 73.}))
+	put(t, dir, "plain|x", result("knn", "h0", "", 0, 0, top1(20))) // untrained
 	put(t, dir, "plain|x", result("knn", "h5", "", 0, 5, top1(40)))
 	put(t, dir, "plain|x", result("knn", "h9", "", 0, 9, top1(45)))
 	put(t, dir, "deep/foreign_seed-1", result("knn", "", "", 1, 3, top1(30)))
@@ -44,10 +45,13 @@ func TestCollect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(rows) != 3 {
-		t.Fatalf("%d rows, want 3: %+v", len(rows), rows)
+	if len(rows) != 4 {
+		t.Fatalf("%d rows, want 4: %+v", len(rows), rows)
 	}
-	foreign, plain, ft := rows[0], rows[1], rows[2]
+	foreign, untrained, plain, ft := rows[0], rows[1], rows[2], rows[3]
+	if untrained.Run != "plain|x" || untrained.Epoch != 0 || untrained.Metrics["top1"].Mean != 20 {
+		t.Errorf("the untrained encoder: %+v", untrained)
+	}
 	if foreign.Run != "deep/foreign" || foreign.Seeds != 2 || foreign.Metrics["top1"] != (Value{32, math.Sqrt(8)}) {
 		t.Errorf("runs without a group: %+v", foreign)
 	}
@@ -57,8 +61,8 @@ func TestCollect(t *testing.T) {
 	if v := ft.Metrics["top1"]; ft.Run != "ft_linear" || ft.Seeds != 3 || math.Abs(v.Mean-55) > 1e-12 || math.Abs(v.Std-math.Sqrt(13)) > 1e-12 {
 		t.Errorf("three seeds: %+v", ft)
 	}
-	if all, err := Collect(dir, Options{AllEpochs: true}); err != nil || len(all) != 4 {
-		t.Errorf("all epochs: %d rows, %v, want 4", len(all), err)
+	if all, err := Collect(dir, Options{AllEpochs: true}); err != nil || len(all) != 5 {
+		t.Errorf("all epochs: %d rows, %v, want 5", len(all), err)
 	}
 
 	for format, want := range map[string]string{

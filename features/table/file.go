@@ -72,7 +72,9 @@ func writeParquet(ctx context.Context, w io.Writer, m matrix, d data.Dataset, j 
 				return err
 			}
 			name := relative(j.Root, d.Path(i))
-			l := line{Path: name, Label: label(name), Neighbors: near[i], Thumbnail: pictures[i-start], Feature: slices.Clone(row)}
+			l := line{
+				Path: name, Label: label(name), Neighbors: near[i], Thumbnail: pictures[i-start], Feature: slices.Clone(row),
+			}
 			row, _ = unit(row)
 			l.X, l.Y = float32(project(row, mean, axes[0])), float32(project(row, mean, axes[1]))
 			if _, err := out.Write([]line{l}); err != nil {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,6 +77,26 @@ func TestParquet(t *testing.T) {
 	rows, err := parquet.ReadFile[row](files[0])
 	if err != nil || len(rows) != 40 || rows[0].Step != 5 || *rows[0].Zeta != 2.5 || *rows[0].Alpha != -5 || rows[1].Alpha != nil {
 		t.Errorf("%v, %d rows: %+v", err, len(rows), rows[:2])
+	}
+	f, err := os.Open(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := parquet.OpenFile(f, info.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, c := range file.Schema().Columns() {
+		names = append(names, c[0])
+	}
+	if want := append([]string{"step"}, source(t).Series()...); !slices.Equal(names, want) {
+		t.Errorf("columns %q, want %q", names, want)
 	}
 	heat, err := parquet.ReadFile[count](files[1])
 	if err != nil || len(heat) != 10 {

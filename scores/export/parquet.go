@@ -17,7 +17,20 @@ type columns struct {
 	files []*os.File
 	steps *parquet.Writer //nolint:staticcheck // columns are known only at run time; GenericWriter requires a type
 	heats *parquet.GenericWriter[count]
-	place []int // position of step and each series in a row: Parquet orders columns by name
+}
+
+// ordered is a group whose columns are in the order of names, where a Group sorts them.
+type ordered struct {
+	parquet.Group
+	names []string
+}
+
+func (o ordered) Fields() []parquet.Field {
+	fields := o.Group.Fields()
+	slices.SortFunc(fields, func(a, b parquet.Field) int {
+		return slices.Index(o.names, a.Name()) - slices.Index(o.names, b.Name())
+	})
+	return fields
 }
 
 func newParquet(dir string, series []string) (sink, []string, error) {
@@ -30,26 +43,20 @@ func newParquet(dir string, series []string) (sink, []string, error) {
 	for _, name := range series {
 		group[name] = parquet.Optional(parquet.Leaf(parquet.FloatType))
 	}
-	sorted := slices.Sorted(slices.Values(names))
 	c := &columns{files: files}
-	for _, name := range names {
-		c.place = append(c.place, slices.Index(sorted, name))
-	}
 	compress := parquet.Compression(&zstd.Codec{})
-	c.steps = parquet.NewWriter(files[0], parquet.NewSchema("scores", group), compress)
+	c.steps = parquet.NewWriter(files[0], parquet.NewSchema("scores", ordered{group, names}), compress)
 	c.heats = parquet.NewGenericWriter[count](files[1], compress)
 	return c, paths, nil
 }
 
 func (c *columns) row(step int, values []float64) error {
-	row := make(parquet.Row, len(c.place))
-	row[c.place[0]] = parquet.Int64Value(int64(step)).Level(0, 0, c.place[0])
+	row := parquet.Row{parquet.Int64Value(int64(step)).Level(0, 0, 0)}
 	for i, v := range values {
-		at := c.place[1+i]
 		if math.IsNaN(v) {
-			row[at] = parquet.NullValue().Level(0, 0, at)
+			row = append(row, parquet.NullValue().Level(0, 0, 1+i))
 		} else {
-			row[at] = parquet.FloatValue(float32(v)).Level(0, 1, at)
+			row = append(row, parquet.FloatValue(float32(v)).Level(0, 1, 1+i))
 		}
 	}
 	_, err := c.steps.WriteRows([]parquet.Row{row})

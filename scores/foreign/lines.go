@@ -17,9 +17,11 @@ const (
 )
 
 // steps are the keys that count steps, and epochs those that count epochs, in the form of
-// plain. They are not series but the places of the others.
+// plain. A step is no series but the place of the other values.
 var (
-	steps  = []string{"step", "global_step", "trainer_global_step", "iteration", "iter", "iterations", "steps", "train_step"}
+	steps = []string{
+		"step", "global_step", "trainer_global_step", "iteration", "iter", "iterations", "steps", "train_step",
+	}
 	epochs = []string{"epoch", "epochs", "train_epoch"}
 )
 

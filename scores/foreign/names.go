@@ -15,8 +15,8 @@ var ours = []struct {
 }{
 	{"loss", []string{
 		"loss", "train_loss", "loss_train", "training_loss", "train_loss_step", "loss_step", "train_loss_epoch",
-		"loss_epoch", "epoch_loss", "batch_loss", "total_loss", "train_total_loss", "loss_total", "losses_loss", "train_loss_ssl", "train_loss_total",
-		"train_train_loss", "contrastive_loss", "train_contrastive_loss",
+		"loss_epoch", "epoch_loss", "batch_loss", "total_loss", "train_total_loss", "loss_total", "losses_loss",
+		"train_loss_ssl", "train_loss_total", "train_train_loss", "contrastive_loss", "train_contrastive_loss",
 	}},
 	{"lr", []string{
 		"lr", "learning_rate", "train_lr", "lr_train", "train_learning_rate", "lr_sgd", "lr_adamw", "lr_adam", "lr_lars",

@@ -42,13 +42,18 @@ func Bind(c *cobra.Command, target any) (given Given) { return BindSized(c, targ
 // Given reads and resolves the options of a command.
 type Given func() (set map[string]bool, warnings []string, err error)
 
+// Line is what BindSized tells about a command line.
+type Line struct {
+	Set   map[string]bool // the options that were typed or are in the file
+	Typed map[string]bool // the options that were typed
+	File  string          // --config; "" if there is none
+	Shows bool            // the options will be printed, and nothing will be run
+}
+
 // BindSized is Bind for options whose defaults depend on more than other options, such as
-// the images. If there is no --config, size sets those that are not in set once all values
-// are known to be possible, and the configuration is resolved again. shows says that the
-// options will be printed and nothing will be run.
-func BindSized(
-	c *cobra.Command, target any, size func(set map[string]bool, shows bool) (notes []string, err error),
-) (given Given) {
+// the images. size sets them once all values are known to be possible. If it returns notes,
+// it has set some, and the configuration is resolved again.
+func BindSized(c *cobra.Command, target any, size func(Line) (notes []string, err error)) (given Given) {
 	flags := c.Flags()
 	flags.SortFlags = false
 	all := config.Fields(target)
@@ -81,8 +86,12 @@ func BindSized(
 			if warnings, err = r.Resolve(set); err != nil {
 				return nil, nil, usageError{err}
 			}
-			if size != nil && *file == "" {
-				if chosen, err = size(set, *show); err != nil {
+			if size != nil {
+				typed := map[string]bool{}
+				for _, f := range all {
+					typed[f.Name] = flags.Changed(f.Name)
+				}
+				if chosen, err = size(Line{set, typed, *file, *show}); err != nil {
 					return nil, nil, err
 				}
 			}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -88,11 +89,24 @@ func Sections(flags *pflag.FlagSet) (all []Section) {
 	return append(all, Section{"general", general})
 }
 
+// Columns returns the width of the terminal on stdout: COLUMNS, or what the system says; 0
+// if neither is known.
+func Columns() int {
+	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
+		return n
+	}
+	n, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 // usage prints the help of a command whose options are the fields of a configuration: the
 // everyday options, or with --all every option, in groups. It fits a narrower terminal.
 func usage(c *cobra.Command) error {
 	width := HelpWidth
-	if columns, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
+	if columns := Columns(); columns > 0 {
 		width = max(60, min(width, columns-1))
 	}
 	var b strings.Builder

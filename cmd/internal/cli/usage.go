@@ -85,7 +85,7 @@ func elsewhere(name string) string {
 	if len(commands) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; contralens %s has it;", strings.Join(commands, ", "))
+	return fmt.Sprintf("; contralens %s;", config.Owners(commands))
 }
 
 // helpOf returns the command line that lists all options of a command.

@@ -455,6 +455,33 @@ w = Path("webp-lossy.webp").read_bytes()
 put("webp-lossy-cut.webp", w[:-20])
 put("webp-lossy-trailing.webp", w + b"trailing")
 
+# ---- Netpbm -------------------------------------------------------------------------
+def pnm(name, head, pixels, text=False):
+    if text:
+        pixels = " ".join(str(int(v)) for v in np.asarray(pixels).ravel()).encode() + b"\n"
+    put(name, head.encode() + pixels)
+
+
+size_line = f"{W} {H}"
+bits = gray > 120
+pnm("pnm-p6.ppm", f"P6\n{size_line}\n255\n", rgb.tobytes())
+pnm("pnm-p6-comment.ppm", f"P6\n# made by hand\n{W}\n# and {H}\n{H} 255\n", rgb.tobytes())
+pnm("pnm-p6-100.ppm", f"P6\n{size_line}\n100\n", (rgb // 3).tobytes())
+pnm("pnm-p6-16.ppm", f"P6\n{size_line}\n65535\n", deep.astype(">u2").tobytes())
+pnm("pnm-p6-trailing.ppm", f"P6\n{size_line}\n255\n", rgb.tobytes() + b"trailing")
+pnm("pnm-p6-cut.ppm", f"P6\n{size_line}\n255\n", rgb.tobytes()[:-30])
+pnm("pnm-p5.pgm", f"P5 {size_line} 255\n", gray.tobytes())
+pnm("pnm-p5-15.pgm", f"P5 {size_line} 15\n", (gray >> 4).tobytes())
+pnm("pnm-p5-16.pgm", f"P5 {size_line} 65535\n", deep_gray.astype(">u2").tobytes())
+pnm("pnm-p5-12.pgm", f"P5 {size_line} 4095\n", deep_gray.astype(">u2").tobytes())
+pnm("pnm-p4.pbm", f"P4\n{size_line}\n", np.packbits(bits, axis=1).tobytes())
+pnm("pnm-p3.ppm", f"P3\n{size_line}\n255\n", rgb, text=True)
+pnm("pnm-p3-cut.ppm", f"P3\n{size_line}\n255\n", rgb[:-1], text=True)
+pnm("pnm-p2.pgm", f"P2\n{size_line}\n255\n", gray, text=True)
+pnm("pnm-p2-7.pgm", f"P2\n{size_line}\n7\n", gray >> 5, text=True)
+pnm("pnm-p1.pbm", f"P1\n{size_line}\n", bits, text=True)
+pnm("pnm-p1-close.pbm", f"P1\n{size_line}\n", "".join(str(int(v)) for v in bits.ravel()).encode())
+
 # ---- What Pillow makes of them ------------------------------------------------------
 for f in sorted(Path(".").iterdir()):
     try:
