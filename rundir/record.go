@@ -115,6 +115,17 @@ func (r *Record) grow(options []Option) {
 	}
 }
 
+// SetEpochs changes the length of the training in the record of a run, which ends earlier
+// than was planned.
+func SetEpochs(dir string, epochs int) error {
+	r, err := ReadRecord(dir)
+	if r == nil || err != nil {
+		return err
+	}
+	r.Config[epochsOption] = strconv.Itoa(epochs)
+	return r.write(dir)
+}
+
 // recorded returns the option's value in the record of a run.
 func (o Option) recorded(config map[string]string) (value string, ok bool) {
 	for _, name := range append([]string{o.Name}, o.Aliases...) {

@@ -97,7 +97,9 @@ func TestPretrainAmongOthers(t *testing.T) {
 	var shown bytes.Buffer
 	p := &train.Progress{
 		Out: &shown, Title: "2 of 3",
-		Left: func(r *train.Run, training time.Duration) time.Duration { return training.Truncate(time.Hour) + 2*time.Hour },
+		Left: func(r *train.Run, training time.Duration) time.Duration {
+			return training.Truncate(time.Hour) + 2*time.Hour
+		},
 	}
 	defer p.Close()
 	if _, err := train.Pretrain(context.Background(), brief(t), train.Options{Progress: p}); err != nil {
@@ -127,5 +129,35 @@ func TestPretrainWorld(t *testing.T) {
 				t.Errorf("%v: %s exists (%v), want nothing written", w, dir, err)
 			}
 		}
+	}
+}
+
+// A hook can make a training shorter. Its record says so, and it is complete.
+func TestShorten(t *testing.T) {
+	c := brief(t)
+	c.Epochs, c.KNNEvery, c.Cosine, c.CosineBy = 4, 0, true, "step"
+	var last float64
+	o := train.Options{Hooks: []train.Hook{{
+		Epoch: func(r *train.Run) error { return r.Shorten(2) }, // the second call changes nothing
+		Step:  func(_ *train.Run, s train.Step) error { last = s.Rate; return nil },
+	}}}
+	result, err := train.Pretrain(context.Background(), c, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record, err := rundir.ReadRecord(result.Dir)
+	if err != nil || record.Config["epochs"] != "2" {
+		t.Errorf("recorded %s epochs, %v, want 2", record.Config["epochs"], err)
+	}
+	// Step 4 of 4 of a cosine: 0.03·(1 + cos(¾π))/2 and a little.
+	if want := 0.0044; last < want || last > 1.02*want {
+		t.Errorf("the last rate is %v, want about %v", last, want)
+	}
+	c.Epochs, c.Resume = 2, "auto"
+	var shown bytes.Buffer
+	p := &train.Progress{Out: &shown}
+	defer p.Close()
+	if _, err := train.Pretrain(context.Background(), c, train.Options{Progress: p}); err != nil || strings.Contains(shown.String(), "epoch 3") {
+		t.Errorf("resuming: %v\n%s", err, &shown)
 	}
 }

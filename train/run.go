@@ -16,6 +16,7 @@ import (
 	"contralens/data/loader"
 	"contralens/methods"
 	"contralens/optim"
+	"contralens/rundir"
 	"contralens/torch"
 	"contralens/views"
 	"contralens/world"
@@ -133,6 +134,19 @@ func (r *Run) do(ctx context.Context) error {
 		r.Epoch, r.StepInEpoch, r.Meter = r.Epoch+1, 0, EpochMeter{}
 	}
 	return nil
+}
+
+// Shorten makes the training end after fewer epochs than was planned, with the schedule of that
+// length. Hooks call it at the end of an epoch.
+func (r *Run) Shorten(epochs int) error {
+	if epochs >= r.Config.Epochs {
+		return nil
+	}
+	r.Config.Epochs, r.Schedule.Epochs = epochs, epochs
+	if !r.World.First() {
+		return nil
+	}
+	return rundir.SetEpochs(r.Dir, epochs)
 }
 
 // transforming reports whether the next step transforms features.

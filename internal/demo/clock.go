@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"slices"
 	"time"
 
 	"contralens/train"
@@ -13,9 +14,11 @@ type clock struct {
 	following int       // trainings after this one, of the same length
 	fixed     bool      // the number of epochs must not change
 	print     func(format string, args ...any)
+	shortened func(epochs int) error // keeps the new length
 
 	opened     time.Time
 	begin      time.Time     // of the first step
+	ends       []time.Time   // of epochs
 	first      int           // epochs that were done before
 	evaluation time.Duration // of the untrained network, with all that comes before the first step
 	epochs     int           // the length of the training
@@ -37,17 +40,26 @@ func (k *clock) Hook() train.Hook {
 			return nil
 		},
 		Epoch: func(r *train.Run) error {
-			if fewer := k.epoch(r.Epoch, time.Now()); fewer < r.Config.Epochs {
-				r.Config.Epochs, r.Schedule.Epochs = fewer, fewer
+			fewer := k.epoch(r.Epoch, time.Now())
+			if fewer == r.Config.Epochs {
+				return nil
 			}
-			return nil
+			if err := k.shortened(fewer); err != nil {
+				return err
+			}
+			return r.Shorten(fewer)
 		},
 	}
 }
 
-// epoch takes the end of an epoch, and returns how many the training shall have.
+// epoch takes the end of an epoch, and returns how many the training shall have. It goes by the
+// last three epochs, so that one that was disturbed does not count.
 func (k *clock) epoch(done int, now time.Time) int {
-	each := now.Sub(k.begin) / time.Duration(max(1, done-k.first))
+	k.ends = append(k.ends, now)
+	each, known := k.usual()
+	if !known {
+		return k.epochs
+	}
 	fits := k.pace(each).fits(done, k.epochs, k.end.Sub(now))
 	if fits < k.epochs && !k.fixed {
 		k.print("note: epochs take %s, longer than measured: %d of them instead of %d",
@@ -55,6 +67,21 @@ func (k *clock) epoch(done int, now time.Time) int {
 		k.epochs = fits
 	}
 	return k.epochs
+}
+
+// usual returns the median of the last three epochs, or the shorter of two.
+func (k *clock) usual() (epoch time.Duration, known bool) {
+	ends := append([]time.Time{k.begin}, k.ends...)
+	ends = ends[max(0, len(ends)-4):]
+	var took []time.Duration
+	for i := range len(ends) - 1 {
+		took = append(took, ends[i+1].Sub(ends[i]))
+	}
+	slices.Sort(took)
+	if len(took) < 2 {
+		return 0, false
+	}
+	return took[(len(took)-1)/2], true
 }
 
 // left returns the time left of the demo; training is that of this training's steps.

@@ -21,8 +21,10 @@ type Plan struct {
 	Images int `json:"images"` // training images; they are k-NN's neighbors, too
 	Tests  int `json:"tests"`  // test images of k-NN
 	Epochs int `json:"epochs"` // of the training without the transformation
-	// FTEpochs are those of the training with it, which may have less time; 0 until it begins.
+	// FTEpochs are those of the training with it, which may have less time, and FTStart the
+	// steps before it transforms; 0 until it begins.
 	FTEpochs int            `json:"ft_epochs"`
+	FTStart  int            `json:"ft_start"`
 	Seed     uint64         `json:"seed"`
 	Machine  config.Machine `json:"machine"`
 }
