@@ -19,7 +19,8 @@ import (
 // Extensions lists the file name extensions of images. The format itself is determined
 // by the first bytes of a file.
 var Extensions = []string{
-	".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".jfif", ".jpe", ".dib",
+	".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff",
+	".ppm", ".pgm", ".pbm", ".pnm", ".jfif", ".jpe", ".dib",
 }
 
 // Formats lists the formats of image files, for messages.
