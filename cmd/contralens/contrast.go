@@ -91,7 +91,8 @@ func chooseSizes(c *config.Contrast, l cli.Line) (notes []string, err error) {
 		said, err = setup.FitQueue(context.Background(), c)
 	}
 	if err != nil && l.Shows {
-		return []string{fmt.Sprintf("a training chooses some of these options by its images, which cannot be opened: %v", err)}, nil
+		note := fmt.Sprintf("a training chooses some of these options by its images, which cannot be opened: %v", err)
+		return []string{note}, nil
 	}
 	if err != nil || said == "" {
 		return nil, err

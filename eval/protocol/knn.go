@@ -43,7 +43,8 @@ func knn(ctx context.Context, c config.KNN, o Options) (rundir.Result, error) {
 	if said != "" {
 		o.note("%s", said)
 	}
-	p := &neighborVote{c, o, bank, queries, eval.Vote{K: c.Neighbors, Temperature: c.KNNTemperature, Standardize: c.Standardize}}
+	vote := eval.Vote{K: c.Neighbors, Temperature: c.KNNTemperature, Standardize: c.Standardize}
+	p := &neighborVote{c, o, bank, queries, vote}
 	accuracy, err := p.accuracy(ctx, e.Model)
 	if err != nil {
 		return rundir.Result{}, err
