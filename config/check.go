@@ -190,14 +190,17 @@ func (o *Output) check() error {
 		strings.HasPrefix(n, "-") || strings.ContainsFunc(n, unicode.IsControl)) {
 		return &ValueError{
 			Option: "name",
-			Want:   "the name of one folder in --model_path, on one line, without spaces around it and without a dash at its start", Got: n,
+			Want: "the name of one folder in --model_path, on one line, without spaces around it and without a dash at " +
+				"its start",
+			Got: n,
 		}
 	}
 	if n := len(o.Name); n > longestName {
 		return &ValueError{
 			Option: "name",
-			Want:   fmt.Sprintf("a name of at most %d bytes, the limit of file systems", longestName), Got: fmt.Sprintf("%.20s…", o.Name),
-			Hint: fmt.Sprintf("it has %d bytes", n),
+			Want:   fmt.Sprintf("a name of at most %d bytes, the limit of file systems", longestName),
+			Got:    fmt.Sprintf("%.20s…", o.Name),
+			Hint:   fmt.Sprintf("it has %d bytes", n),
 		}
 	}
 	return first(positive("print_freq", float64(o.PrintFreq)), positive("save_freq", float64(o.SaveFreq)))

@@ -56,7 +56,7 @@ const (
 // cost measures the speed of the recommended recipe.
 func (l *looking) cost(ctx context.Context) error {
 	c := &l.report.Cost
-	c.Machine = machine.Kind()
+	c.Machine = machine.Model() + ", " + humanize.Count(machine.Processors(), "core")
 	c.Available = machine.MemorySize().Limit
 	if l.Measure == nil {
 		c.Failed = "it was not asked for"
@@ -115,9 +115,9 @@ func (l *looking) unread(first int) int64 {
 // receives the folder's name when it exists, so that a signal can remove it, too.
 func MeasureSteps(t *autotune.Tuner, made func(dir string)) Measure {
 	return func(m Measurement) (result *profile.Result, err error) {
-		dir, err := os.MkdirTemp("", "contralens-look-")
+		dir, err := profile.TempDir("look")
 		if err != nil {
-			return nil, fmt.Errorf("temporary folder: want a place to make one, but %w; TMPDIR can name another place", err)
+			return nil, err
 		}
 		defer os.RemoveAll(dir)
 		made(dir)

@@ -94,14 +94,14 @@ func withLabels(groups []Group) []Group {
 	if len(groups) <= shownGroups {
 		return groups
 	}
-	front, rest := slices.Clone(groups[:shownGroups]), []Group{}
+	front := groups[:shownGroups]
 	shown := 0
 	for _, g := range front {
 		if g.Labels {
 			shown++
 		}
 	}
-	var moved []Group
+	var moved, rest []Group
 	for _, g := range groups[shownGroups:] {
 		if g.Labels && shown+len(moved) < shownConflicts {
 			moved = append(moved, g)
@@ -109,8 +109,18 @@ func withLabels(groups []Group) []Group {
 			rest = append(rest, g)
 		}
 	}
-	keep := shownGroups - len(moved)
-	return slices.Concat(front[:keep], moved, front[keep:], rest)
+	// Of those in front, the last ones of one class give way.
+	var kept, replaced []Group
+	for i := len(front) - 1; i >= 0; i-- {
+		if g := front[i]; !g.Labels && len(replaced) < len(moved) {
+			replaced = append(replaced, g)
+		} else {
+			kept = append(kept, g)
+		}
+	}
+	slices.Reverse(kept)
+	slices.Reverse(replaced)
+	return slices.Concat(kept, moved, replaced, rest)
 }
 
 func (d *Duplicates) add(g Group) {

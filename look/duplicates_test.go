@@ -208,6 +208,14 @@ func TestLabelsAreShown(t *testing.T) {
 			t.Fatalf("groups are lost: %v", order)
 		}
 	}
+	groups[19].Labels = true // it stays, and one group less moves
+	order = nil
+	for _, g := range withLabels(groups)[:shownGroups] {
+		order = append(order, g.Least)
+	}
+	if !slices.Equal(order[14:], []float64{14, 15, 19, 30, 35, 40}) {
+		t.Errorf("shown: %v", order)
+	}
 	if few := groups[:5]; len(withLabels(few)) != 5 {
 		t.Error("few groups are changed")
 	}

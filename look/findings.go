@@ -147,16 +147,3 @@ func percent(n, of int) string {
 	}
 	return fmt.Sprintf("%.0f\u00a0%%", share)
 }
-
-// Bytes describes a size: 500 bytes, 12 kB, 33.1 MB, 1.2 GB.
-func Bytes(n int64) string {
-	switch {
-	case n < 1e3:
-		return humanize.Count(int(n), "byte")
-	case n < 1e6:
-		return fmt.Sprintf("%.0f kB", float64(n)/1e3)
-	case n < 1e9:
-		return humanize.Number(float64(n)/1e6) + " MB"
-	}
-	return humanize.Number(float64(n)/1e9) + " GB"
-}

@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"contralens/internal/humanize"
 )
@@ -62,8 +59,8 @@ func (l *looking) illustrate(ctx context.Context) error {
 }
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"bytes": Bytes, "duration": humanize.Duration, "number": humanize.Number, "count": humanize.Count, "images": images,
-	"percent": percent, "visible": visible,
+	"bytes": humanize.Bytes, "duration": humanize.Duration, "number": humanize.Number, "count": humanize.Count, "images": images,
+	"percent": percent, "visible": humanize.Text,
 	"bar":  func(n, most int) string { return fmt.Sprintf("%.1f%%", 100*float64(n)/float64(max(1, most))) },
 	"most": mostOf, "grouped": humanize.Grouped, "breaks": breaks, "title": func(id string) string { return titles[id] },
 	"sub":  func(a, b int) int { return a - b },
@@ -109,7 +106,7 @@ func (p pageData) Bytes() (n int64) {
 func (p pageData) Classes() int { return len(p.Splits[0].Classes) }
 
 // Below returns a path relative to the folder that was looked at.
-func (p pageData) Below(path string) string { return visible(below(p.Root, path)) }
+func (p pageData) Below(path string) string { return humanize.Text(below(p.Root, path)) }
 
 // FirstBroken returns the broken images that are listed.
 func (p pageData) FirstBroken() []Broken { return p.Broken[:min(shownBroken, len(p.Broken))] }
@@ -156,7 +153,7 @@ func (s Split) ClassBars() (bars []Bar) {
 			}
 			continue
 		}
-		bars = append(bars, Bar{visible(c.Name), c.Images})
+		bars = append(bars, Bar{humanize.Text(c.Name), c.Images})
 	}
 	return bars
 }
@@ -183,23 +180,6 @@ func dict(pairs ...any) map[string]any {
 		m[pairs[i].(string)] = pairs[i+1]
 	}
 	return m
-}
-
-// visible replaces characters that cannot be seen, and those that move a terminal's cursor,
-// by escapes.
-func visible(s string) string {
-	var b strings.Builder
-	for i, r := range s {
-		switch {
-		case r == utf8.RuneError && !strings.HasPrefix(s[i:], string(utf8.RuneError)):
-			fmt.Fprintf(&b, "\\x%02x", s[i]) // not UTF-8
-		case r != ' ' && !unicode.IsPrint(r):
-			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }
 
 func mostOf(bars []Bar) (most int) {

@@ -117,16 +117,6 @@ func TestHistogram(t *testing.T) {
 }
 
 func TestWords(t *testing.T) {
-	for n, want := range map[int64]string{500: "500 bytes", 12_345: "12 kB", 33_140_000: "33.1 MB", 1_200_000_000: "1.2 GB"} {
-		if got := Bytes(n); got != want {
-			t.Errorf("%d: %s, want %s", n, got, want)
-		}
-	}
-	for text, want := range map[string]string{"a b–é.jpg": "a b–é.jpg", "a\nb": `a\nb`, "\x1b[31m": `\x1b[31m`, "\xff": `\xff`, `a"b\`: `a"b\`} {
-		if got := visible(text); got != want {
-			t.Errorf("%q: %s, want %s", text, got, want)
-		}
-	}
 	for n, want := range map[int]string{0: "0\u00a0%", 1: "<1\u00a0%", 500: "50\u00a0%", 999: ">99\u00a0%", 1000: "100\u00a0%"} {
 		if got := percent(n, 1000); got != want {
 			t.Errorf("%d of 1000: %s, want %s", n, got, want)

@@ -21,7 +21,7 @@ func (r *Report) WriteSummary(w io.Writer) error {
 			fmt.Fprintf(&b, "  %-11s %s\n", name, line)
 		}
 	}
-	fmt.Fprintf(&b, "%s: %s\n", visible(r.Folder), images(r.images()))
+	fmt.Fprintf(&b, "%s: %s\n", humanize.Text(r.Folder), images(r.images()))
 	for _, s := range r.Splits {
 		row(s.Name, "%s", s.String())
 	}
@@ -34,7 +34,7 @@ func (r *Report) WriteSummary(w io.Writer) error {
 		if i == 0 {
 			name = "broken"
 		}
-		row(name, "%s: %s", visible(below(r.Root, br.Path)), visible(br.Why))
+		row(name, "%s: %s", humanize.Text(below(r.Root, br.Path)), humanize.Text(br.Why))
 	}
 	row("duplicates", "%s", r.Duplicates.String())
 	row("here", "%s", strings.Join(append([]string{r.Cost.String(r.Advice.Config.Epochs)}, r.Cost.Notes...), "; "))
@@ -79,7 +79,7 @@ func (s Split) String() string {
 	}
 	text += ", " + s.Size()
 	if s.Bytes > 0 {
-		text += ", " + Bytes(s.Bytes)
+		text += ", " + humanize.Bytes(s.Bytes)
 	}
 	if len(formats) > 0 {
 		text += " (" + strings.Join(formats, ", ") + ")"
@@ -124,7 +124,7 @@ func (c Cost) String(epochs int) string {
 	text := fmt.Sprintf("%s images/s, so %d epochs take about %s", humanize.Number(c.Rate), epochs,
 		humanize.Duration(c.Whole))
 	if c.Bytes > 0 {
-		text += " and " + Bytes(c.Bytes) + " of memory"
+		text += " and " + humanize.Bytes(c.Bytes) + " of memory"
 	}
 	return text
 }

@@ -11,8 +11,8 @@ import (
 )
 
 // Datasets opens the training and test images that the options describe; test is nil if
-// there are none. n says how images are decoded. note, which may be nil, receives a sentence about every image that is
-// left out or replaced, from any goroutine.
+// there are none. n says how images are decoded. note, which may be nil, receives a sentence
+// about every image that is left out or replaced, from any goroutine.
 func Datasets(
 	ctx context.Context, d config.Data, n config.Net, note func(string),
 ) (train, test data.Dataset, err error) {

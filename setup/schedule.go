@@ -63,8 +63,8 @@ func warmUpNotes(s optim.Schedule, automatic bool) []string {
 		return []string{fmt.Sprintf("%s: by then the cosine of %d epochs is at %s, so the rate falls and never reaches %s; "+
 			"give --epochs %d or more", what, s.Epochs, end, humanize.Number(s.Rate), 4*s.WarmEpochs)}
 	case highest < 0.6*s.Rate:
-		return []string{fmt.Sprintf("%s: in %d epochs the learning rate rises to %s and never reaches %s; give --epochs %d or more",
-			what, s.Epochs, humanize.Number(highest), humanize.Number(s.Rate), 4*s.WarmEpochs)}
+		return []string{fmt.Sprintf("%s: in %d epochs the learning rate rises to %s and never reaches %s; "+
+			"give --epochs %d or more", what, s.Epochs, humanize.Number(highest), humanize.Number(s.Rate), 4*s.WarmEpochs)}
 	}
 	return nil
 }

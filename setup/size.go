@@ -55,7 +55,8 @@ func FitQueue(ctx context.Context, c *config.Contrast) (said string, err error) 
 		return "", nil
 	}
 	c.K = queueFor(n, min(c.BatchSize, n))
-	return fmt.Sprintf("--nce_k %d instead of the recipe's %d, because there are %s", c.K, was, humanize.Count(n, "image")), nil
+	return fmt.Sprintf("--nce_k %d instead of the recipe's %d, because there are %s",
+		c.K, was, humanize.Count(n, "image")), nil
 }
 
 // resumed returns the options of the run that --resume continues, or nil if there is none

@@ -99,9 +99,9 @@ const (
 // Suggest chooses the options of c that set does not have so that a training of these sizes
 // makes sense: MoCo v2 with a cosine schedule, a network that the machine can train, and a
 // batch and a queue that are small against the dataset. It follows values in set: a batch
-// that was given decides the learning rate. It is for trainings of which nobody said what
-// they repeat (see config.Described); the numbers are rules of thumb and no
-// optimum. It returns what it chose, in the order of importance.
+// that was given decides the learning rate. It is for trainings whose options do not say
+// what they reproduce (see config.Described). The numbers are rules of thumb and no optimum.
+// It returns what it chose, in the order of importance.
 func Suggest(c *config.Contrast, set map[string]bool, s Sizes) Choices {
 	all := chooser{config.Fields(c), set, nil}
 	all.choose("method", "MoCov2")

@@ -146,7 +146,8 @@ func MetricsHook(printFreq int) Hook {
 				return nil
 			}
 			err := rundir.AddMetrics(r.Dir, rundir.Metrics{
-				Epoch: float64(s.Epoch), Step: new(float64(s.Step)), Steps: new(float64(r.Config.Epochs * r.Batches)), Loss: &s.Loss, Accuracy: &s.Accuracy, Rate: &s.Rate,
+				Epoch: float64(s.Epoch), Step: new(float64(s.Step)), Steps: new(float64(r.Config.Epochs * r.Batches)),
+				Loss: &s.Loss, Accuracy: &s.Accuracy, Rate: &s.Rate,
 				Speed: new(float64(images) / time.Since(last).Seconds()),
 				Wait:  new(wait.Seconds()), Compute: new(compute.Seconds()),
 			})

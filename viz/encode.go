@@ -56,7 +56,8 @@ func (s titled) WriteTo(w io.Writer) (int64, error) {
 	if err := xml.EscapeText(&title, []byte(s.title)); err != nil {
 		return 0, err
 	}
-	text := strings.ReplaceAll(b.String(), "font-family:Liberation Sans", "font-family:Liberation Sans,Arial,Helvetica,sans-serif")
+	text := strings.ReplaceAll(b.String(), "font-family:Liberation Sans",
+		"font-family:Liberation Sans,Arial,Helvetica,sans-serif")
 	open := strings.Index(text, "<svg")
 	end := open + strings.Index(text[open:], ">") + 1
 	n, err := io.WriteString(w, text[:end]+"\n<title>"+title.String()+"</title>"+text[end:])

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -62,9 +61,9 @@ Ctrl-C stops it at once, without a result (exit code 130).`,
 
 // benchStep measures a run in a temporary folder.
 func benchStep(c *config.BenchStep) error {
-	dir, err := os.MkdirTemp("", "contralens-bench-")
+	dir, err := profile.TempDir("bench")
 	if err != nil {
-		return fmt.Errorf("temporary folder: want a place to make one, but %w; TMPDIR can name another place", err)
+		return err
 	}
 	remove := func() { os.RemoveAll(dir) }
 	defer remove()

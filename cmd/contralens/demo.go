@@ -44,10 +44,10 @@ Ctrl-C saves everything; the same command with --resume auto finishes the demo.`
 
 func runDemo(c config.Demo) error {
 	var d *demo.Demo
-	print := func(format string, args ...any) { d.Print(format, args...) }
+	say := func(format string, args ...any) { d.Print(format, args...) }
 	d = demo.New(c, demo.Options{
 		Out: os.Stdout, Terminal: term.IsTerminal(int(os.Stdout.Fd())), Columns: cli.Columns(),
-		Tuner: tuner(false, print), Show: display, Command: os.Args, Program: os.Args[0],
+		Tuner: tuner(false, say), Show: display, Command: os.Args, Program: os.Args[0],
 	})
 	var page serving
 	if c.Serve {

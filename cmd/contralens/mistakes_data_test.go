@@ -115,7 +115,7 @@ func init() {
 		mistake{"contrast --data_folder IN/shards", exitFailed, []string{"shards", "WebDataset"}},
 		mistake{"knn --data_folder IN/broken --arch resnet18 --width 0.125 --input_res 16", exitFailed, []string{"cannot be read", "--max_bad 0.01", ".jpg"}},
 		mistake{"knn --data_folder IN/one --arch resnet18 --width 0.125 --input_res 16", exitFailed, []string{"want", "at least 2 classes"}},
-		mistake{"knn --data_folder IN/flat --arch resnet18 --width 0.125 --input_res 16", exitFailed, []string{"want", "at least 2 classes"}},
+		mistake{"knn --data_folder IN/flat --arch resnet18 --width 0.125 --input_res 16", exitFailed, []string{"want", "at least 2 classes", "got 0", "contralens neighbors"}},
 
 		// data stats and data pack.
 		mistake{"data stats", exitUsage, []string{"want a folder of images", "got 0", "data stats photos"}},

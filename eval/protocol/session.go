@@ -127,13 +127,14 @@ func (k *session) fit(nClass int) error {
 		return fmt.Errorf("--data_folder %s: want images in folders of at least 2 classes, got %d; a classifier learns "+
 			"from labels", k.DataFolder, n)
 	case k.test == nil:
-		return fmt.Errorf("--data_folder %s: want a val/ or test/ folder beside train/ to test on, or classes of at least 2 images, "+
-			"found neither in dataset %s", k.DataFolder, k.train.Name())
+		return fmt.Errorf("--data_folder %s: want a val/ or test/ folder beside train/ to test on, or classes of at "+
+			"least 2 images, found neither in dataset %s", k.DataFolder, k.train.Name())
 	case nClass > 0 && nClass < n:
 		return fmt.Errorf("--n_class %d: dataset %s has %d classes; use --n_class %d, or omit it",
 			nClass, k.train.Name(), n, n)
 	case nClass > n:
-		k.note("--n_class %d: dataset %s has %d classes; the other outputs are never the right answer", nClass, k.train.Name(), n)
+		k.note("--n_class %d: dataset %s has %d classes; the other outputs are never the right answer",
+			nClass, k.train.Name(), n)
 		for i := n; i < nClass; i++ {
 			k.classes = append(k.classes, fmt.Sprint("unused ", i))
 		}

@@ -203,9 +203,9 @@ const measured = 512
 
 // measure measures the demo's training in a temporary folder, and chooses what c leaves open.
 func (d *Demo) measure(ctx context.Context, c *config.Contrast) (s profile.Speed, err error) {
-	dir, err := os.MkdirTemp("", "contralens-demo-")
+	dir, err := profile.TempDir("demo")
 	if err != nil {
-		return s, fmt.Errorf("temporary folder: want a place to make one, but %w; TMPDIR can name another place", err)
+		return s, err
 	}
 	defer os.RemoveAll(dir)
 	err = setup.Compute(c.Threads, func() (err error) {

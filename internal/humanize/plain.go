@@ -52,3 +52,16 @@ func Grouped(n int) string {
 	}
 	return text
 }
+
+// Bytes describes a size: 500 bytes, 12 kB, 33.1 MB, 1.2 GB.
+func Bytes(n int64) string {
+	switch {
+	case n < 1e3:
+		return Count(int(n), "byte")
+	case n < 1e6:
+		return fmt.Sprintf("%.0f kB", float64(n)/1e3)
+	case n < 1e9:
+		return Number(float64(n)/1e6) + " MB"
+	}
+	return Number(float64(n)/1e9) + " GB"
+}

@@ -47,3 +47,13 @@ func TestGrouped(t *testing.T) {
 		}
 	}
 }
+
+func TestBytes(t *testing.T) {
+	for n, want := range map[int64]string{
+		1: "1 byte", 500: "500 bytes", 12_345: "12 kB", 33_140_000: "33.1 MB", 1_200_000_000: "1.2 GB",
+	} {
+		if got := Bytes(n); got != want {
+			t.Errorf("%d: got %s, want %s", n, got, want)
+		}
+	}
+}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 const (
@@ -177,7 +176,7 @@ func parse(line []byte) (values []pair, ok bool) {
 	if len(line) == 0 || line[0] != '{' {
 		return nil, false
 	}
-	d := json.NewDecoder(bytes.NewReader(pythonic(line)))
+	d := json.NewDecoder(bytes.NewReader(withoutNaN(line)))
 	d.UseNumber()
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return nil, false
@@ -242,30 +241,30 @@ func rest(d *json.Decoder) error {
 	return nil
 }
 
-// pythonic replaces NaN, Infinity and -Infinity outside of strings by null.
-func pythonic(line []byte) []byte {
-	if !bytes.Contains(line, []byte("NaN")) && !bytes.Contains(line, []byte("Infinity")) {
+// notJSON are the numbers that Python's json writes although JSON lacks them.
+var notJSON = [][]byte{[]byte("NaN"), []byte("Infinity"), []byte("-Infinity")}
+
+// withoutNaN replaces NaN, Infinity and -Infinity outside of strings by null.
+func withoutNaN(line []byte) []byte {
+	if !bytes.Contains(line, notJSON[0]) && !bytes.Contains(line, notJSON[1]) {
 		return line
 	}
 	var out bytes.Buffer
 	quoted := false
 	for i := 0; i < len(line); i++ {
-		rest := string(line[i:min(len(line), i+9)])
+		if !quoted {
+			if n := slices.IndexFunc(notJSON, func(name []byte) bool { return bytes.HasPrefix(line[i:], name) }); n >= 0 {
+				out.WriteString("null")
+				i += len(notJSON[n]) - 1
+				continue
+			}
+		}
 		switch c := line[i]; {
+		case c == '"':
+			quoted = !quoted
 		case quoted && c == '\\' && i+1 < len(line):
 			out.WriteByte(c)
 			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case strings.HasPrefix(rest, "NaN"):
-			out.WriteString("null")
-			i += len("NaN") - 1
-			continue
-		case strings.HasPrefix(rest, "Infinity"), strings.HasPrefix(rest, "-Infinity"):
-			out.WriteString("null")
-			i += len(strings.TrimSuffix(rest, rest[strings.Index(rest, "Infinity")+8:])) - 1
-			continue
 		}
 		out.WriteByte(line[i])
 	}

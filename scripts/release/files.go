@@ -35,7 +35,8 @@ func (r Release) files(depends string, inventory []byte) ([]File, error) {
 		{"sbom.cdx.json", documents + "sbom.cdx.json", 0o644, inventory},
 		{"LICENSE", documents + "copyright", 0o644, nil},
 	}
-	tracked, err := output("git", "ls-files", "-z", "README.md", "LICENSE", "NOTICE", "CHANGELOG.md", "CITATION.cff", "docs", "recipes")
+	tracked, err := output("git", "ls-files", "-z", "README.md", "LICENSE", "NOTICE", "CHANGELOG.md", "CITATION.cff",
+		"docs", "recipes")
 	if err != nil {
 		return nil, err
 	}

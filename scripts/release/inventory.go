@@ -28,7 +28,8 @@ func (r Release) inventory() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: want a Go program: %w", r.Binary, err)
 	}
-	list := []Component{{"library", "std", strings.TrimPrefix(info.GoVersion, "go"), "pkg:golang/std@" + strings.TrimPrefix(info.GoVersion, "go")}}
+	std := strings.TrimPrefix(info.GoVersion, "go")
+	list := []Component{{"library", "std", std, "pkg:golang/std@" + std}}
 	for _, m := range info.Deps {
 		if m.Replace != nil {
 			m = m.Replace
@@ -92,7 +93,8 @@ func (r Release) packages() ([]Component, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.PURL = fmt.Sprintf("pkg:deb/debian/%s@%s?arch=%s&distro=%s", c.Name, strings.ReplaceAll(c.Version, "+", "%2B"), r.Architecture, r.System)
+		c.PURL = fmt.Sprintf("pkg:deb/debian/%s@%s?arch=%s&distro=%s",
+			c.Name, strings.ReplaceAll(c.Version, "+", "%2B"), r.Architecture, r.System)
 		if !slices.Contains(found, c) {
 			found = append(found, c)
 		}
@@ -105,12 +107,12 @@ func (r Release) packages() ([]Component, error) {
 // know the file under either name.
 func owner(library string) (Component, error) {
 	c := Component{Type: "library"}
-	real, err := filepath.EvalSymlinks(library)
+	resolved, err := filepath.EvalSymlinks(library)
 	if err != nil {
 		return c, err
 	}
 	var said string
-	for _, name := range []string{real, strings.TrimPrefix(real, "/usr"), library} {
+	for _, name := range []string{resolved, strings.TrimPrefix(resolved, "/usr"), library} {
 		if said, err = output("dpkg-query", "-S", name); err == nil {
 			break
 		}

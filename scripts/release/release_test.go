@@ -105,8 +105,10 @@ func TestInventory(t *testing.T) {
 		t.Fatal(err)
 	}
 	var read struct {
-		BOMFormat  string
-		Metadata   struct{ Component struct{ Name, Version string } }
+		BOMFormat string
+		Metadata  struct {
+			Component struct{ Name, Version string }
+		}
 		Components []Component
 	}
 	if err := json.Unmarshal(content, &read); err != nil {

@@ -177,7 +177,8 @@ func NoCommand(c *cobra.Command, mistyped string) error {
 		}
 	}
 	if len(names) == 0 {
-		return usageError{fmt.Errorf("%s has no commands, got %q; %s lists its options", c.CommandPath(), mistyped, helpOf(c))}
+		return usageError{fmt.Errorf("%s has no commands, got %q; %s lists its options",
+			c.CommandPath(), mistyped, helpOf(c))}
 	}
 	if near := config.Nearest(mistyped, names); near != "" {
 		return usageError{fmt.Errorf("there is no command %q; did you mean %s %s?", mistyped, c.CommandPath(), near)}
