@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -202,13 +203,15 @@ func TestLandscapeAxes(t *testing.T) {
 // TestTicks: ticks have as many decimals as their distance needs, and none of them twice.
 func TestTicks(t *testing.T) {
 	p := open(t, serve(t, t.TempDir()), "", desktop)
-	p.do(js(`Promise.all([import("./axes.js"), import("./format.js")]).then(([a, f]) => { window.axes = a; window.format = f; })`))
+	p.do(js(`Promise.all([import("./axes.js"), import("./format.js"), import("./range.js")]).then(([a, f, r]) => {
+		window.axes = a; window.format = f; window.range = r; })`))
 	p.until(`window.axes`)
 	for _, c := range []struct{ code, want string }{
 		{`[0.75, 0.5, 0.25, 0, -0.25].map((v) => format.tick(v, 0.25)).join(" ")`, "0.75 0.50 0.25 0.00 −0.25"},
 		{`[0.4, 0.2].map((v) => format.tick(v, 0.2)).join(" ")`, "0.4 0.2"},
 		{`format.tick(1500, 500)`, "1,500"},
 		{`format.tick(0.00002, 0.00001)`, "0.00002"},
+		{`axes.ticks(...range.ranged(0.1, Math.fround(0.1)), 4).map((t) => t.text).join(" ")`, "0.095 0.100 0.105"},
 		{`axes.ticks(1, 2, 10, { whole: true }).map((t) => t.text).join(" ")`, "1 2"},
 		{`axes.ticks(-0.13, 0.36, 5).map((t) => t.text).join(" ")`, "−0.1 0.0 0.1 0.2 0.3"},
 		{`axes.ticks(0, 500, 5, { whole: true }).map((t) => t.text).join(" ")`, "0 100 200 300 400 500"},
@@ -217,5 +220,49 @@ func TestTicks(t *testing.T) {
 		if got := eval[string](p, c.code); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.code, got, c.want)
 		}
+	}
+}
+
+// TestSparseCurve: the axis of k-NN has the untrained network's accuracy, although it comes
+// before the first step and before the queue is full.
+func TestSparseCurve(t *testing.T) {
+	dir := t.TempDir()
+	f := newRun(t, filepath.Join(dir, "run"), nil)
+	f.append(t, "metrics.jsonl", map[string]any{"epoch": 0, "step": 0, "epoch_end": true, "knn": 21})
+	f.train(t, 500)
+	p := open(t, serve(t, dir), runHash("curves", "run"), desktop)
+	p.until(drawn)
+	svg := p.download("knn", "svg")
+	if !strings.Contains(svg, ">30<") || !strings.Contains(svg, ">40<") {
+		t.Errorf("want an axis from 21 to about 44 %%, got %.3000s", svg)
+	}
+}
+
+// TestLabelsOfCurves: the labels of marks are above the chart, where no line passes, and the
+// last tick is not cut off.
+func TestLabelsOfCurves(t *testing.T) {
+	dir := t.TempDir()
+	f := newRun(t, filepath.Join(dir, "run"), map[string]string{"mem": "moco", "mixnorm": "true"})
+	f.onset = 801
+	f.train(t, 2000)
+	p := open(t, serve(t, dir), runHash("curves", "run"), look{width: 930, height: 900})
+	p.until(drawn)
+	p.do(js(`window.texts = [];
+		const draw = CanvasRenderingContext2D.prototype.fillText;
+		CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+			const at = this.getTransform().transformPoint(new DOMPoint(x, y)), width = this.measureText(text).width;
+			const right = at.x + width * ({ center: 0.5, right: 0, end: 0 }[this.textAlign] ?? 1);
+			texts.push({ text, below: at.y, over: right - this.canvas.width });
+			return draw.apply(this, arguments);
+		};
+		dispatchEvent(new Event("themechange"))`))
+	for _, text := range []string{"2,000", "queue full", "FT"} {
+		p.until(fmt.Sprintf(`texts.some((t) => t.text === %q)`, text))
+	}
+	if cut := eval[[]string](p, `texts.filter((t) => t.over > 0).map((t) => t.text + " by " + t.over)`); len(cut) > 0 {
+		t.Errorf("cut off at the right edge, in pixels: %q", cut)
+	}
+	if low := eval[int](p, `texts.filter((t) => ["queue full", "FT"].includes(t.text) && t.below > 18).length`); low > 0 {
+		t.Errorf("%d labels of marks lie on the chart", low)
 	}
 }

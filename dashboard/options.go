@@ -3,6 +3,7 @@ package dashboard
 import (
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"contralens/config"
@@ -58,12 +59,7 @@ func (s *Server) options(url.Values) (any, error) {
 		}
 		list = append(list, choice{name, title, values})
 	}
-	slices.SortFunc(list, func(a, b choice) int {
-		if a.Name < b.Name {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(list, func(a, b choice) int { return strings.Compare(a.Name, b.Name) })
 	return list, nil
 }
 
@@ -100,11 +96,6 @@ func settings(record rundir.Record) []setting {
 		f, _ := config.Lookup(name)
 		list = append(list, setting{name, f.Group, defaults[name], f.Runtime, f.Preset, f.Help})
 	}
-	slices.SortFunc(list, func(a, b setting) int {
-		if a.Name < b.Name {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(list, func(a, b setting) int { return strings.Compare(a.Name, b.Name) })
 	return list
 }

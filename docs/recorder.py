@@ -29,6 +29,7 @@ class Recorder:
                   "histograms": [{"kind": k, "low": LOW, "high": HIGH, "bins": BINS} for k in kinds]}
         rows = {dir / f"{k}.0": 4 + 4 * BINS for k in kinds} | {dir / "values.0": 4 + 4 * len(header["series"])}
         done = min(path.stat().st_size // n if path.exists() else 0 for path, n in rows.items())
+        resume = None if resume is False else resume  # as from a command line without --resume
         self.step = done if resume is None or resume is True else int(resume)
         if done and resume is None or load(dir / "record.json", header) != header or self.step > done:
             raise FileExistsError(f"{dir}: want no earlier record, or resume=True (or resume=STEP to go on after STEP) "

@@ -76,15 +76,16 @@ func Labeled(d data.Dataset) error {
 // is the training set; the queries are the test set.
 func KNNAccuracy(m *nn.Model, train, test data.Dataset, v Vote, o features.Options) (accuracy float64, err error) {
 	if len(train.Classes()) < 2 {
-		return 0, fmt.Errorf("k-NN: want images in folders of at least 2 classes in dataset %s, got %d",
-			train.Name(), len(train.Classes()))
+		return 0, fmt.Errorf("k-NN: want images of at least 2 classes, such as a folder per class, got %d in dataset %s; "+
+			"without labels, look at neighbors (contralens features, then contralens neighbors)",
+			len(train.Classes()), train.Name())
 	}
 	if err := Labeled(train); err != nil {
 		return 0, err
 	}
 	if test == nil {
-		return 0, fmt.Errorf("k-NN: want test images in dataset %s, got none, and no class has an image to spare",
-			train.Name())
+		return 0, fmt.Errorf("k-NN: want a val/ or test/ folder beside train/, or classes of at least 2 images, "+
+			"found neither in dataset %s", train.Name())
 	}
 	if err := Labeled(test); err != nil {
 		return 0, err

@@ -56,7 +56,7 @@ const (
 // cost measures the speed of the recommended recipe.
 func (l *looking) cost(ctx context.Context) error {
 	c := &l.report.Cost
-	c.Machine = machine.Kind()
+	c.Machine = machine.Model() + ", " + humanize.Count(machine.Processors(), "core")
 	c.Available = machine.MemorySize().Limit
 	if l.Measure == nil {
 		c.Failed = "it was not asked for"

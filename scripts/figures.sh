@@ -53,6 +53,7 @@ served() {
 	shift
 	"$@"
 	kill $server
+	wait $server || true # the next one needs its port
 	trap - EXIT
 }
 

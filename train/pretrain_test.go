@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -109,6 +110,29 @@ func TestPretrainAmongOthers(t *testing.T) {
 		if !strings.Contains(shown.String(), want) {
 			t.Errorf("want %q in\n%s", want, &shown)
 		}
+	}
+}
+
+// What comes once before the first step, as reading and measuring, does not count as if
+// it came again with every step that is left.
+func TestPretrainLeft(t *testing.T) {
+	const pause = time.Second
+	var left time.Duration
+	p := &train.Progress{
+		Out: io.Discard,
+		Left: func(_ *train.Run, training time.Duration) time.Duration {
+			left = max(left, training)
+			return training
+		},
+	}
+	defer p.Close()
+	before := train.Hook{Order: train.Display, Start: func(*train.Run) error { time.Sleep(pause); return nil }}
+	_, err := train.Pretrain(context.Background(), brief(t), train.Options{Progress: p, Hooks: []train.Hook{before}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left == 0 || left >= 3*pause { // 3 of 4 steps were left after the first one
+		t.Errorf("at most %v left, although a step takes milliseconds", left)
 	}
 }
 

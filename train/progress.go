@@ -181,6 +181,9 @@ func (p *Progress) step(r *Run, s Step) error {
 	if p.epoch.steps == 0 { // evaluations between epochs are no part of them
 		start := time.Now().Add(-s.Wait - s.Compute)
 		p.epoch.begin = start
+		if r.GlobalStep == p.first+1 { // what comes once, before the first step, does not come again
+			p.begin = start
+		}
 		if p.recent.steps == 0 {
 			p.recent.begin = start
 		}

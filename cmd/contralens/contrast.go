@@ -18,8 +18,15 @@ func contrastCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "contrast",
 		Short: "Pre-train an encoder by contrastive learning",
-		Args:  serveAddress,
-		Example: `  # MoCo v2 with the paper's feature transformation, on your own photos
+		Long: `Pre-train an encoder by contrastive learning. Images need no labels.
+
+With --method or --config, the defaults below hold. Without them, method,
+network, batch, epochs and other options that are not given are chosen to suit
+the images and the machine; --dry_run shows them (docs/runs.md has the rule).`,
+		Args: serveAddress,
+		Example: `  # what suits the images and the machine
+  contralens contrast --data_folder photos --serve
+  # MoCo v2 with the paper's feature transformation, on your own photos
   contralens contrast --method MoCov2 --ft posneg --mix_start_epoch 2 \
     --data_folder photos --arch resnet18 --batch_size 64 -k 4096 \
     --epochs 50 --cosine

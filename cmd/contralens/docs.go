@@ -26,6 +26,8 @@ func reference(root *cobra.Command) string {
 	var b strings.Builder
 	b.WriteString("# Command line\n\nWritten by `make docs`. `--help` lists the everyday options of a command, " +
 		"and `--help --all` lists all of them, in groups. In option names `-` and `_` are the same.\n\n" +
+		"The defaults of `contrast` hold if its command line describes the training, as with `--method` or `--config`. " +
+		"Otherwise they are chosen for the images and the machine ([rule](runs.md#which-defaults-has-a-training)).\n\n" +
 		"Exit codes: 0 done, 1 failed, " +
 		"2 wrong usage, 75 stopped by a signal with everything saved, 130 stopped by Ctrl-C without a result.\n\n")
 	all := runnable(root)

@@ -34,6 +34,7 @@ func init() {
 		mistake{"contrast --cosine=maybe", exitUsage, []string{"--cosine", "want true or false", `got "maybe"`}},
 		mistake{"contrast --seed -1", exitUsage, []string{"--seed", "want a whole number", "-1"}},
 		mistake{"contrast IN/good", exitUsage, []string{"takes no arguments", "IN/good", "--data_folder"}},
+		mistake{"linear --ckpt IN/text.pth IN/text.pth", exitUsage, []string{"takes no arguments", "--ckpt takes one checkpoint"}},
 		mistake{"contrast --epochs 0", exitUsage, []string{"--epochs", "want a number above 0", "got 0"}},
 		mistake{"contrast --batch_size 1000000000", exitUsage, []string{"--batch_size", "at most 65536"}},
 		mistake{"contrast --probe -5", exitUsage, []string{"--probe", "at least 0"}},
@@ -114,7 +115,7 @@ func init() {
 		mistake{"contrast --data_folder IN/shards", exitFailed, []string{"shards", "WebDataset"}},
 		mistake{"knn --data_folder IN/broken --arch resnet18 --width 0.125 --input_res 16", exitFailed, []string{"cannot be read", "--max_bad 0.01", ".jpg"}},
 		mistake{"knn --data_folder IN/one --arch resnet18 --width 0.125 --input_res 16", exitFailed, []string{"want", "at least 2 classes"}},
-		mistake{"knn --data_folder IN/flat --arch resnet18 --width 0.125 --input_res 16", exitFailed, []string{"want", "at least 2 classes"}},
+		mistake{"knn --data_folder IN/flat --arch resnet18 --width 0.125 --input_res 16", exitFailed, []string{"want", "at least 2 classes", "got 0", "contralens neighbors"}},
 
 		// data stats and data pack.
 		mistake{"data stats", exitUsage, []string{"want a folder of images", "got 0", "data stats photos"}},

@@ -82,7 +82,13 @@ export function lineChart(el, { title, axis, say, onZoom, sync }) {
       {
         width: width(),
         height: height(),
-        padding: [8, 14, 0, 0],
+        // Labels of marks stand above the lines. The last tick is centered at the right edge.
+        padding: [
+          options.marks?.length ? 18 : 8,
+          (u) => Math.max(14, 4 + 3.3 * (u.axes[0]._values?.at(-1)?.length ?? 0)),
+          0,
+          0,
+        ],
         legend: { show: false },
         focus: { prox: 24 },
         cursor: {
@@ -119,7 +125,12 @@ export function lineChart(el, { title, axis, say, onZoom, sync }) {
               showValues(u);
             },
           ],
-          drawAxes: [(u) => (options.marks ?? []).forEach((m) => mark(u, m))],
+          drawAxes: [
+            (u) => {
+              let free = Infinity;
+              for (const m of (options.marks ?? []).slice().sort((a, b) => b.x - a.x)) free = mark(u, m, free);
+            },
+          ],
           setSelect: [
             (u) => {
               if (u.select.width < 6) return;
@@ -144,11 +155,14 @@ export function lineChart(el, { title, axis, say, onZoom, sync }) {
     return options.logY ? values.map((v) => (v > 0 ? v : null)) : values;
   }
 
-  /** mark draws a vertical line at x, with its label. */
-  function mark(u, { x: at, label, color, dash }) {
+  /**
+   * mark draws a vertical line at x, and its label above the chart if that ends before free,
+   * where the next label starts. It returns the new free; the legend explains all marks.
+   */
+  function mark(u, { x: at, label, color, dash }, free) {
     const x = Math.round(u.valToPos(at, "x", true)),
       { left, top, width: w, height: hh } = u.bbox;
-    if (!(x > left && x < left + w)) return;
+    if (!(x > left && x < left + w)) return free;
     const { ctx } = u,
       ratio = devicePixelRatio;
     ctx.save();
@@ -160,10 +174,13 @@ export function lineChart(el, { title, axis, say, onZoom, sync }) {
     ctx.lineTo(x, top + hh);
     ctx.stroke();
     ctx.font = `${10 * ratio}px Inter, system-ui, sans-serif`;
-    const beyond = x + ctx.measureText(label).width + 8 * ratio > left + w;
-    ctx.textAlign = beyond ? "right" : "left";
-    ctx.fillText(label, x + (beyond ? -4 : 4) * ratio, top + 10 * ratio);
+    const long = ctx.measureText(label).width,
+      from = Math.max(left, Math.min(x - long / 2, left + w - long));
+    const fits = from + long <= free;
+    ctx.textAlign = "left";
+    if (fits) ctx.fillText(label, from, top - 5 * ratio);
     ctx.restore();
+    return fits ? from - 6 * ratio : free;
   }
 
   /** valuesAt returns the lines at a point of the data, in their order. A gap has the value before it. */
@@ -347,7 +364,11 @@ function vector(axis, lines, options) {
     );
   }
   for (const l of lines) {
-    const points = l.x.map((v, i) => (v >= x.low && v <= x.high && l.shown[i] !== null ? [x(v), y(l.shown[i])] : null));
+    // A line goes on to the point beyond an edge, where it is clipped.
+    const near = (i) => (l.x[i + 1] ?? l.x[i]) >= x.low && (l.x[i - 1] ?? l.x[i]) <= x.high;
+    const points = l.x.map((v, i) =>
+      near(i) && l.shown[i] !== null && !(options.logX && v <= 0) ? [x(v), y(l.shown[i])] : null,
+    );
     if (options.envelope && l.min.length) {
       const inside = l.x
         .map((v, i) => i)

@@ -78,7 +78,7 @@ func Collect(dir string, o Options) ([]Row, error) {
 	}
 	if !found {
 		return nil, fmt.Errorf("report: want run directories with %s in or below %s, found none; knn, linear and "+
-			"finetune write it", rundir.ResultsFile, dir)
+			"finetune write it, and report %s -o run.html needs none", rundir.ResultsFile, dir, filepath.Join(dir, "RUN"))
 	}
 	var rows []Row
 	for _, g := range groups {

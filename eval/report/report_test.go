@@ -86,7 +86,7 @@ func TestCollect(t *testing.T) {
 
 func TestCollectErrors(t *testing.T) {
 	dir := t.TempDir()
-	for path, want := range map[string]string{dir: "found none", filepath.Join(dir, "nowhere"): "no directory"} {
+	for path, want := range map[string]string{dir: filepath.Join(dir, "RUN") + " -o run.html needs none", filepath.Join(dir, "nowhere"): "no directory"} {
 		if _, err := Collect(path, Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", path, err, want)
 		}

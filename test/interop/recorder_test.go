@@ -81,6 +81,9 @@ func TestRecorder(t *testing.T) {
 	if out, err := moco("4", "41"); err == nil || !strings.Contains(out, "which is kept as it is") {
 		t.Errorf("resumed after a step that is not recorded: %v\n%s", err, out)
 	}
+	if out, err := moco("4", "False"); err == nil || !strings.Contains(out, "which is kept as it is") {
+		t.Errorf("a restart that says not to resume: %v\n%s", err, out)
+	}
 	if !maps.Equal(before, contents(t, dir)) {
 		t.Error("a restart changed the run")
 	}
