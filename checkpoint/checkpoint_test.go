@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -78,6 +79,17 @@ print(type(d['model']).__name__, d['model']['module.w'].tolist(), d['model']['mo
 }
 
 func TestErrors(t *testing.T) {
+	folder := t.TempDir()
+	if _, err := Read(folder); err == nil || !strings.HasSuffix(err.Error(), "but it is a folder") {
+		t.Errorf("a folder: %v", err)
+	}
+	current := filepath.Join(folder, "current.pth")
+	if err := os.WriteFile(current, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(folder); err == nil || !strings.HasSuffix(err.Error(), "; use "+current) {
+		t.Errorf("a run directory: %v", err)
+	}
 	if _, err := Read("nowhere.pth"); err == nil || !strings.Contains(err.Error(), "does not exist") {
 		t.Errorf("a missing file: %v", err)
 	}

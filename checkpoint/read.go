@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"contralens/checkpoint/pickle"
@@ -20,7 +21,7 @@ import (
 func Read(path string) (Dict, error) {
 	info, err := os.Stat(path)
 	if err == nil && info.IsDir() {
-		return nil, fmt.Errorf("checkpoint %s: want a checkpoint file, but it is a folder", path)
+		return nil, fmt.Errorf("checkpoint %s: want a checkpoint file, but it is a folder%s", path, inside(path))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint %s: want a checkpoint file, but it does not exist", path)
@@ -113,3 +114,13 @@ func open(b []byte) (*reader, any, error) {
 
 // load reads a pickle at the start of b. Classes are names alone.
 func load(b []byte) (v any, size int, err error) { return pickle.Load(b, nil) }
+
+// inside names a checkpoint in a folder, or "".
+func inside(folder string) string {
+	for _, pattern := range []string{"current.pth", "*.pth", "*.pth.tar", "*.pt", "*.ckpt"} {
+		if found, _ := filepath.Glob(filepath.Join(folder, pattern)); len(found) > 0 {
+			return "; use " + found[0]
+		}
+	}
+	return ""
+}

@@ -203,13 +203,15 @@ func TestLandscapeAxes(t *testing.T) {
 // TestTicks: ticks have as many decimals as their distance needs, and none of them twice.
 func TestTicks(t *testing.T) {
 	p := open(t, serve(t, t.TempDir()), "", desktop)
-	p.do(js(`Promise.all([import("./axes.js"), import("./format.js")]).then(([a, f]) => { window.axes = a; window.format = f; })`))
+	p.do(js(`Promise.all([import("./axes.js"), import("./format.js"), import("./range.js")]).then(([a, f, r]) => {
+		window.axes = a; window.format = f; window.range = r; })`))
 	p.until(`window.axes`)
 	for _, c := range []struct{ code, want string }{
 		{`[0.75, 0.5, 0.25, 0, -0.25].map((v) => format.tick(v, 0.25)).join(" ")`, "0.75 0.50 0.25 0.00 −0.25"},
 		{`[0.4, 0.2].map((v) => format.tick(v, 0.2)).join(" ")`, "0.4 0.2"},
 		{`format.tick(1500, 500)`, "1,500"},
 		{`format.tick(0.00002, 0.00001)`, "0.00002"},
+		{`axes.ticks(...range.ranged(0.1, Math.fround(0.1)), 4).map((t) => t.text).join(" ")`, "0.095 0.100 0.105"},
 		{`axes.ticks(1, 2, 10, { whole: true }).map((t) => t.text).join(" ")`, "1 2"},
 		{`axes.ticks(-0.13, 0.36, 5).map((t) => t.text).join(" ")`, "−0.1 0.0 0.1 0.2 0.3"},
 		{`axes.ticks(0, 500, 5, { whole: true }).map((t) => t.text).join(" ")`, "0 100 200 300 400 500"},

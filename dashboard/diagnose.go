@@ -15,6 +15,7 @@ type Evidence struct {
 	K, Keys    int    // K: negatives per query from a queue or bank; Keys: enter the queue in each step
 	FT         string // none, pos, neg, posneg; empty if unknown
 	Step       int    // last step
+	Collapse   int    // the step at which the training itself warned of a collapse; 0: it did not
 
 	Recent  map[string]float64 // means of the series over the last twentieth of the steps, at most 1,000
 	Earlier map[string]float64 // means of the same number of steps in the middle of the run

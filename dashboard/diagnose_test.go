@@ -1,12 +1,16 @@
 package dashboard
 
 import (
+	"io/fs"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"contralens/config"
+	"contralens/rundir"
 )
 
 // TestDiagnose: each rule, with evidence for it, and with slightly different evidence
@@ -56,6 +60,14 @@ func TestDiagnose(t *testing.T) {
 		{"close, level and young", with(heading(-0.6, -0.6, 1500)), []string{"close"}},
 		{"close, level and old", with(heading(-0.6, -0.6, 2500)), []string{"collapse"}},
 		{"one point, young", with(heading(-0.05, -0.06, 500)), []string{"close"}},
+		{"one point, young, and the training warned", with(func(e *Evidence) {
+			heading(-0.05, -0.06, 500)(e)
+			e.Collapse = 240
+		}), []string{"collapse"}},
+		{"the training warned, but the features moved apart", with(func(e *Evidence) {
+			heading(-0.5, -0.8, 900)(e)
+			e.Recent["uniformity"], e.Collapse = -2.5, 240
+		}), []string{"healthy"}},
 		{"one point", with(heading(-0.05, -0.06, 1500)), []string{"collapse"}},
 		{"close by scores alone, and moving apart", with(func(e *Evidence) {
 			delete(e.Recent, "uniformity")
@@ -135,6 +147,34 @@ func TestEvidence(t *testing.T) {
 		}
 		if len(got.Findings) != 1 || got.Findings[0].Rule != want.rule || got.Onset != want.onset {
 			t.Errorf("%s: want the finding %q and onset %d, got %+v and %d", id, want.rule, want.onset, got.Findings, got.Onset)
+		}
+	}
+}
+
+// Features that are one point have a uniformity of 0, which rounding errors make negative.
+func TestEvidenceOfOnePoint(t *testing.T) {
+	s := Evidence{Recent: map[string]float64{"uniformity": -0.0001}, Earlier: map[string]float64{"uniformity": -0.002}}.closeness()
+	if got := strings.Join(s.evidence, ""); !strings.HasPrefix(got, "uniformity 0.00, after half of the steps 0.00 (") {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestCollapseEvent: the warning of a training counts until a resumed one has dropped it.
+func TestCollapseEvent(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, rundir.MetricsFile)
+	var m metrics
+	for _, c := range []struct {
+		text string
+		want int
+	}{
+		{`{"epoch":1,"step":10,"loss":6}` + "\n" + `{"epoch":9,"step":240,"event":"collapse","message":"m"}` + "\n", 240},
+		{`{"epoch":1,"step":10,"loss":6}` + "\n", 0},
+	} {
+		write(t, path, c.text)
+		check(t, m.refresh(os.DirFS(dir).(fs.StatFS)))
+		if m.collapse != c.want {
+			t.Errorf("want a collapse at step %d, got %d", c.want, m.collapse)
 		}
 	}
 }

@@ -1,12 +1,12 @@
 package dashboard
 
 import (
-	"fmt"
 	"path"
 	"reflect"
 	"slices"
 	"strings"
 
+	"contralens/internal/humanize"
 	"contralens/rundir"
 	"contralens/scores/foreign"
 	"contralens/scores/record"
@@ -90,7 +90,7 @@ func (s *Summary) addForeign(f *foreign.Source) {
 	for _, b := range bins {
 		s.Spark = append(s.Spark, b.Mean)
 	}
-	s.Loss, s.LossOf = &bins[len(bins)-1].Mean, fmt.Sprintf("step %d", last)
+	s.Loss, s.LossOf = &bins[len(bins)-1].Mean, "step "+humanize.Grouped(last)
 }
 
 // addForeign adds the series, histograms and options of another program that the run's

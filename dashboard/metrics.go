@@ -51,6 +51,8 @@ type metrics struct {
 	system rundir.Follower[rundir.System]
 	series map[string][]point
 	clock  clock
+
+	collapse int // the step at which the training itself found a collapse; 0: none
 }
 
 type point struct {
@@ -67,7 +69,7 @@ func (m *metrics) refresh(folder fs.StatFS) error {
 		for _, s := range metricSeries {
 			delete(m.series, s.name)
 		}
-		m.clock = clock{}
+		m.clock, m.collapse = clock{}, 0
 	})
 	if err != nil {
 		return err
@@ -84,6 +86,9 @@ func (m *metrics) addMetrics(line rundir.Metrics) {
 		return
 	}
 	m.clock.add(int(*line.Step), line)
+	if line.Event == rundir.EventCollapse {
+		m.collapse = int(*line.Step)
+	}
 	for _, s := range metricSeries {
 		m.add(s.name, *line.Step, s.value(line))
 	}

@@ -81,6 +81,18 @@ func TestSort(t *testing.T) {
 	p.shot("overview-groups")
 }
 
+// TestParallelFT: of the options that --ft sets, the axis is called ft.
+func TestParallelFT(t *testing.T) {
+	dir := t.TempDir()
+	newRun(t, dir+"/plain", map[string]string{"ft": "none"}).train(t, 20)
+	newRun(t, dir+"/ft", map[string]string{"ft": "posneg", "expolation_mask": "true", "mixnorm": "true", "sep_alpha": "true"}).train(t, 20)
+	p := open(t, serve(t, dir), "#/?parallel=1", desktop)
+	p.until(`document.querySelector(".parallel svg")?.textContent.includes("posneg")`)
+	if got := eval[string](p, `document.querySelector(".parallel svg > text[font-weight]").textContent`); got != "ft" {
+		t.Errorf("the first axis is called %q, want ft", got)
+	}
+}
+
 // TestParallel: a line for each run, axes for the options that differ, once for options that
 // go together, and for the results. A click chooses a run.
 func TestParallel(t *testing.T) {

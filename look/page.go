@@ -59,8 +59,8 @@ func (l *looking) illustrate(ctx context.Context) error {
 }
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"bytes": humanize.Bytes, "duration": humanize.Duration, "number": humanize.Number, "count": humanize.Count, "images": images,
-	"percent": percent, "visible": humanize.Text,
+	"bytes": humanize.Bytes, "duration": humanize.Duration, "number": humanize.Number, "count": humanize.Count,
+	"images": images, "percent": percent, "visible": humanize.Text,
 	"bar":  func(n, most int) string { return fmt.Sprintf("%.1f%%", 100*float64(n)/float64(max(1, most))) },
 	"most": mostOf, "grouped": humanize.Grouped, "breaks": breaks, "title": func(id string) string { return titles[id] },
 	"sub":  func(a, b int) int { return a - b },

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"contralens/internal/humanize"
 	"contralens/internal/npy"
 	"contralens/scores/record"
 )
@@ -80,6 +81,10 @@ func (f *Files) Refresh() error {
 		steps += e.len()
 	}
 	if len(epochs) == 0 {
+		if runs, _ := filepath.Glob(filepath.Join(f.run, "*", "scores")); len(runs) > 0 {
+			return fmt.Errorf("%s: want a run directory, got a folder of %s; give one of them, such as %s",
+				f.run, humanize.Count(len(runs), "run"), filepath.Dir(runs[0]))
+		}
 		return fmt.Errorf("%s: want scores/record or scores/score_*.npy, found neither; was the run made with --record or "+
 			"--save_score?", f.run)
 	}

@@ -150,6 +150,16 @@ func TestReadErrors(t *testing.T) {
 	if _, err := Open(t.TempDir()); err == nil || !strings.Contains(err.Error(), "--save_score") {
 		t.Errorf("an empty run: %v", err)
 	}
+	many := t.TempDir()
+	for _, run := range []string{"a", "b"} {
+		if err := os.MkdirAll(filepath.Join(many, run, "scores"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Open(many); err == nil || !strings.Contains(err.Error(), "a folder of 2 runs") ||
+		!strings.Contains(err.Error(), filepath.Join(many, "a")) {
+		t.Errorf("a folder of runs: %v", err)
+	}
 	if _, err := Open("nowhere at all"); err == nil || !strings.Contains(err.Error(), "does not exist") {
 		t.Errorf("no run: %v", err)
 	}

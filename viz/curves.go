@@ -187,6 +187,9 @@ func (d *drawing) reading() string {
 	}) {
 		mean = humanize.Count(max(1, w), "step")
 	}
+	if mean == "1 step" {
+		return "" // the line is of single steps
+	}
 	return "bold: mean of " + mean + " (of logarithms on a log axis); faint: single steps"
 }
 

@@ -157,6 +157,11 @@ func TestOnly(t *testing.T) {
 	if _, err := Plot([]string{dir}, t.TempDir(), Options{Only: []string{"poster"}}); err == nil || !strings.Contains(err.Error(), "neg_mean") {
 		t.Errorf("an unknown figure: %v", err)
 	}
+	for name, want := range map[string]string{"waterfall": "two or more runs", "theory": "extrapolates"} {
+		if _, err := Plot([]string{dir}, t.TempDir(), Options{Only: []string{name}}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s of this run: got %v, want %q in it", name, err, want)
+		}
+	}
 }
 
 // Without colors, marks tell runs apart, and each is in the legend.

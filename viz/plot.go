@@ -139,6 +139,13 @@ func (d *drawing) figures() ([]figure, error) {
 	return list, nil
 }
 
+// needs says what the figures need that not every call can draw.
+var needs = map[string]string{
+	"waterfall":  "two or more runs",
+	"histograms": "a run with recorded histograms",
+	"theory":     "a run that extrapolates positives",
+}
+
 // only keeps the figures of some names. histograms stands for those of all runs.
 func only(figures []figure, names []string) ([]figure, error) {
 	if len(names) == 0 {
@@ -163,6 +170,10 @@ func only(figures []figure, names []string) ([]figure, error) {
 		}
 	}
 	for _, n := range names {
+		if reason := needs[n]; !found[n] && reason != "" {
+			return nil, &option.Error{Name: "only", Want: "some of " + strings.Join(known, ", "),
+				Got: fmt.Sprintf("%q, which needs %s", n, reason)}
+		}
 		if !found[n] {
 			return nil, option.Text("only", "some of "+strings.Join(known, ", "), n)
 		}

@@ -338,6 +338,16 @@ func TestCurveParts(t *testing.T) {
 	}
 }
 
+// The footnote is left out where the line is not a mean.
+func TestReading(t *testing.T) {
+	for last, want := range map[int]string{2: "", 99: "", 300: "bold: mean of 6 steps (of logarithms on a log axis); faint: single steps"} {
+		d := &drawing{runs: []*run{{first: 1, last: last}}}
+		if got := d.reading(); got != want {
+			t.Errorf("%d steps: got %q, want %q", last, got, want)
+		}
+	}
+}
+
 func TestErrors(t *testing.T) {
 	if _, err := Plot([]string{t.TempDir()}, t.TempDir(), Options{}); err == nil || !strings.Contains(err.Error(), "--save_score") {
 		t.Errorf("a run without scores: %v", err)

@@ -106,7 +106,7 @@ func printStats(s pack.Stats) {
 		row("files", "%.1f MB", float64(s.Bytes)/1e6)
 	}
 	for _, kind := range slices.Sorted(maps.Keys(s.Repaired)) {
-		row("damaged", "%d are read although %s", s.Repaired[kind], kind)
+		row("damaged", "%d, read all the same: %s", s.Repaired[kind], kind)
 	}
 	row("unreadable", "%d", len(s.Unreadable))
 	const most = 20

@@ -49,7 +49,7 @@ func TestStatsOfDamage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if out := must(t, "data", "stats", dir); !strings.Contains(out, "2 are read although its end is missing") ||
+	if out := must(t, "data", "stats", dir); !strings.Contains(out, "2, read all the same: its end is missing") ||
 		!strings.Contains(out, "unreadable   0") {
 		t.Error(out)
 	}

@@ -34,6 +34,7 @@ func init() {
 		mistake{"contrast --cosine=maybe", exitUsage, []string{"--cosine", "want true or false", `got "maybe"`}},
 		mistake{"contrast --seed -1", exitUsage, []string{"--seed", "want a whole number", "-1"}},
 		mistake{"contrast IN/good", exitUsage, []string{"takes no arguments", "IN/good", "--data_folder"}},
+		mistake{"linear --ckpt IN/text.pth IN/text.pth", exitUsage, []string{"takes no arguments", "--ckpt takes one checkpoint"}},
 		mistake{"contrast --epochs 0", exitUsage, []string{"--epochs", "want a number above 0", "got 0"}},
 		mistake{"contrast --batch_size 1000000000", exitUsage, []string{"--batch_size", "at most 65536"}},
 		mistake{"contrast --probe -5", exitUsage, []string{"--probe", "at least 0"}},

@@ -29,6 +29,11 @@ func TestSupervised(t *testing.T) {
 	if text := must(t, "knn", "--ckpt", "save/labels/current.pth", "--data_folder", images, "-K", "5"); !strings.Contains(text, "top-1") {
 		t.Errorf("knn printed\n%s", text)
 	}
+	// No more neighbors vote than there are training images.
+	text = must(t, "knn", "--ckpt", "save/labels/current.pth", "--data_folder", images, "-K", "5000", "--untrained=false")
+	if strings.Contains(text, "5000 neighbors") || !strings.Contains(text, " neighbors, ") {
+		t.Errorf("knn -K 5000: %s", text)
+	}
 	if text := must(t, "inspect", "save/labels/current.pth"); !regexp.MustCompile("trained in +(fp32|bf16), channels_last, [1-9][0-9]* threads?, [1-9][0-9]* workers?\n").MatchString(text) {
 		t.Errorf("inspect printed\n%s", text)
 	}

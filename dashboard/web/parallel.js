@@ -138,7 +138,7 @@ export function parallel({ choose, chosen }) {
 
 /**
  * optionAxes makes an axis for each option in which the runs differ. Options that divide
- * the runs in the same way are one axis.
+ * the runs in the same way are one axis, called as the first of them, or ft, which sets several.
  */
 function optionAxes(runs, options) {
   const seen = new Map();
@@ -147,8 +147,10 @@ function optionAxes(runs, options) {
     const distinct = [...new Set(values)];
     if (distinct.length < 2) continue;
     const division = JSON.stringify(values.map((v) => distinct.indexOf(v)));
-    if (seen.has(division)) seen.get(division).others.push(o.title);
-    else seen.set(division, { o, others: [] });
+    const same = seen.get(division);
+    if (!same) seen.set(division, { o, others: [] });
+    else if (o.title === "ft") seen.set(division, { o, others: [same.o.title, ...same.others] });
+    else same.others.push(o.title);
   }
   const list = [...seen.values()].map(({ o, others }) => {
     const text = (r) => o.values[r.id] ?? "";

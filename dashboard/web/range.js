@@ -36,14 +36,15 @@ function heightAt({ x: xs, shown }, x) {
 }
 
 /**
- * ranged adds a margin above and below, also to a flat curve, which smoothing leaves with
- * rounding errors. A percentage, according to the title of its axis, stays within 0 and 100.
+ * ranged adds a margin above and below, also to a flat curve, which smoothing and the float32 of
+ * event files leave with rounding errors. A percentage, according to the title of its axis, stays
+ * within 0 and 100.
  */
 export function ranged(low, high, log, axis = "") {
   if (low === null || high === null) return log ? [0.1, 1] : [0, 1];
   if (log) return [low / 1.2, high * 1.2];
   const size = Math.max(Math.abs(low), Math.abs(high)),
-    flat = high - low <= 1e-9 * size;
+    flat = high - low <= 1e-6 * size;
   const room = flat ? size * 0.05 || 0.5 : (high - low) * 0.06;
   const percent = axis.includes("%") && low >= 0 && high <= 100;
   return percent ? [Math.max(0, low - room), Math.min(100, high + room)] : [low - room, high + room];

@@ -61,9 +61,7 @@ func decodeTIFF(file []byte, dst *views.Image, gray Gray16) error {
 		}
 	}
 	dst.Resize(t.w, t.h)
-	if err := t.colors(all, dst, gray); err != nil {
-		return err
-	}
+	t.colors(all, dst, gray)
 	turn(dst, t.first(tiffOrientation, 1))
 	return nil
 }
@@ -197,7 +195,6 @@ func (t *tiffImage) expand(raw []byte, rows int) (b []byte, err error) {
 		if t.first(tiffPredictor, 1) == 2 {
 			raw = bytes.Clone(raw)
 		}
-		r = nil
 		b = raw[:min(len(raw), want)]
 	case 5:
 		r = lzw.NewReader(bytes.NewReader(raw), lzw.MSB, 8)

@@ -7,7 +7,7 @@ import (
 )
 
 // colors makes the pixels of dst from the samples of the image.
-func (t *tiffImage) colors(all []byte, dst *views.Image, gray Gray16) error {
+func (t *tiffImage) colors(all []byte, dst *views.Image, gray Gray16) {
 	switch {
 	case t.photometric == tiffRGB || t.photometric == tiffYCbCr:
 		t.rgb(all, dst)
@@ -27,7 +27,6 @@ func (t *tiffImage) colors(all []byte, dst *views.Image, gray Gray16) error {
 			dst.Pix[3*i], dst.Pix[3*i+1], dst.Pix[3*i+2] = uint8(v), uint8(v), uint8(v)
 		}
 	}
-	return nil
 }
 
 // high returns the offset of a sample's high byte.

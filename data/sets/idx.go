@@ -44,6 +44,15 @@ func (d *idx) Image(_ context.Context, i int, dst *views.Image) error {
 	return nil
 }
 
+// FindFashionMNIST returns an error if a folder does not have the files of Fashion-MNIST.
+// Opening the dataset takes those of the Debian package then.
+func FindFashionMNIST(ctx context.Context, s store.Store, folder string) error {
+	if _, err := findIDX(ctx, s, folder, trainImages); err != nil {
+		return &OptionError{Option: Folder, Value: folder, Err: err}
+	}
+	return nil
+}
+
 // openFashionMNIST reads Fashion-MNIST from the options' folder or from its Debian
 // package.
 func openFashionMNIST(ctx context.Context, o Options) (data.Splits, error) {

@@ -10,6 +10,7 @@ import (
 	"contralens/data"
 	"contralens/eval"
 	"contralens/features"
+	"contralens/internal/humanize"
 	"contralens/nn"
 	"contralens/rundir"
 	"contralens/setup"
@@ -75,8 +76,8 @@ func knn(ctx context.Context, c config.KNN, o Options) (rundir.Result, error) {
 	if c.Standardize {
 		features = " of standardized features"
 	}
-	o.line(fmt.Sprintf("k-NN top-1%s: %.2f %% (%s)\n%d neighbors, τ %v; %d training images, %d test images",
-		features, accuracy, beside, c.Neighbors, c.KNNTemperature, bank.Len(), queries.Len()))
+	o.line(fmt.Sprintf("k-NN top-1%s: %.2f %% (%s)\n%s, τ %v; %d training images, %d test images",
+		features, accuracy, beside, humanize.Count(min(c.Neighbors, bank.Len()), "neighbor"), c.KNNTemperature, bank.Len(), queries.Len()))
 	return result, o.result(result)
 }
 

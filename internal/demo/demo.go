@@ -17,6 +17,8 @@ import (
 
 	"contralens/autotune"
 	"contralens/config"
+	"contralens/data/sets"
+	"contralens/data/store"
 	"contralens/internal/humanize"
 	"contralens/profile"
 	"contralens/rundir"
@@ -139,6 +141,11 @@ func (d *Demo) plan(ctx context.Context) (p Plan, err error) {
 			d.differences(p)
 		}
 		return p, err
+	}
+	if folder := d.config.DataFolder; folder != "" { // or else the demo would show other images
+		if err := sets.FindFashionMNIST(ctx, store.Disk{}, folder); err != nil {
+			return p, err
+		}
 	}
 	c, err := d.settings(Plan{Images: measured, Epochs: 1, Seed: d.config.Seed})
 	if err != nil {

@@ -290,7 +290,11 @@ func Arguments(n int, what, example string) cobra.PositionalArgs {
 func NoArguments(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		hint := c.CommandPath() + " --help lists its options"
-		if _, err := os.Stat(args[0]); err == nil && c.Flags().Lookup("data_folder") != nil {
+		info, err := os.Stat(args[0])
+		switch {
+		case err == nil && info.Mode().IsRegular() && c.Flags().Lookup("ckpt") != nil:
+			hint = "--ckpt takes one checkpoint, so a pattern such as save/*/current.pth must fit only one"
+		case err == nil && c.Flags().Lookup("data_folder") != nil:
 			hint = "for images write --data_folder " + args[0]
 		}
 		return usageError{fmt.Errorf("%s takes no arguments, got %q; %s", c.CommandPath(), args[0], hint)}
