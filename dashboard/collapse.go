@@ -1,6 +1,9 @@
 package dashboard
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 const (
 	// grown is the age in steps at which features that are still close together, and no
@@ -30,9 +33,9 @@ func (e Evidence) closeness() (s closeness) {
 	}
 	heading := func(name, title string, now float64, up, down float64, extremes string) {
 		before, known := e.Earlier[name]
-		text := fmt.Sprintf("%s %.2f (%s)", title, now, extremes)
+		text := fmt.Sprintf("%s %.2f (%s)", title, hundredths(now), extremes)
 		if known {
-			text = fmt.Sprintf("%s %.2f, after half of the steps %.2f (%s)", title, now, before, extremes)
+			text = fmt.Sprintf("%s %.2f, after half of the steps %.2f (%s)", title, hundredths(now), hundredths(before), extremes)
 			s.rising = s.rising || now-before > up
 			s.falling = s.falling || before-now > down
 		}
@@ -54,6 +57,9 @@ func (e Evidence) closeness() (s closeness) {
 	}
 	return s
 }
+
+// hundredths rounds x to two decimals, without a zero that prints as -0.00.
+func hundredths(x float64) float64 { return math.Round(100*x)/100 + 0 }
 
 // together: all features point nearly the same way. In a young run they do, because an
 // untrained network maps all images to nearly one point. Whether that is a collapse

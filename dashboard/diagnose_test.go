@@ -151,6 +151,14 @@ func TestEvidence(t *testing.T) {
 	}
 }
 
+// Features that are one point have a uniformity of 0, which rounding errors make negative.
+func TestEvidenceOfOnePoint(t *testing.T) {
+	s := Evidence{Recent: map[string]float64{"uniformity": -0.0001}, Earlier: map[string]float64{"uniformity": -0.002}}.closeness()
+	if got := strings.Join(s.evidence, ""); !strings.HasPrefix(got, "uniformity 0.00, after half of the steps 0.00 (") {
+		t.Errorf("got %q", got)
+	}
+}
+
 // TestCollapseEvent: the warning of a training counts until a resumed one has dropped it.
 func TestCollapseEvent(t *testing.T) {
 	dir := t.TempDir()

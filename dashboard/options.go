@@ -87,9 +87,12 @@ type setting struct {
 // settings describes the options of a run that differ from the defaults of its command, and
 // all others.
 func settings(record rundir.Record) []setting {
-	defaults := map[string]string{}
+	var defaults map[string]string
 	if len(record.Command) > 1 {
 		defaults = config.DefaultsOf(record.Command[1])
+	}
+	if defaults == nil && record.Go != "" { // contralens demo and programs in Go pre-train too
+		defaults = config.DefaultsOf("contrast")
 	}
 	list := []setting{}
 	for name := range record.Config {

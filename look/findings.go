@@ -3,6 +3,7 @@ package look
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"contralens/data/codec"
 	"contralens/internal/humanize"
@@ -60,8 +61,12 @@ func (r *Report) aboutFiles(add adder) {
 		}
 		add("hint", "broken", "%s damaged, but all of their pixels can be read", humanize.Count(n, "image file"))
 	}
-	if len(r.Notes) > 0 {
-		add("hint", "there", "some files are left out: see the notes")
+	if n := len(r.Notes); n > 0 {
+		more := ""
+		if n > 1 {
+			more = fmt.Sprintf("; and %d more", n-1)
+		}
+		add("hint", "there", "some files are left out: %s%s", strings.TrimSuffix(r.Notes[0], ": left out"), more)
 	}
 	gray, deep, readable, large := 0, 0, 0, false
 	for _, s := range r.Splits {

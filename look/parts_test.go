@@ -150,7 +150,7 @@ func TestFindings(t *testing.T) {
 	for want, change := range map[string]func(*Report){
 		"bad 51 image files cannot be read":                           func(r *Report) { r.Broken = make([]Broken, 51) },
 		"warn 50 image files cannot be read":                          func(r *Report) { r.Broken = make([]Broken, 50) },
-		"hint some files are left out":                                func(r *Report) { r.Notes = []string{"x"} },
+		"hint some files are left out: a is empty; and 1 more":        func(r *Report) { r.Notes = []string{"a is empty: left out", "x"} },
 		"hint classes differ much in size: a has 11 images":           func(r *Report) { r.Splits[0].Classes = []Class{{"a", 11}, {"b", 1}} },
 		"hint 60\u00a0% of the images have no color":                  func(r *Report) { r.Splits[0].Gray = 3000 },
 		"hint the images are large":                                   func(r *Report) { r.Splits[0].Short.Median = 1200 },
