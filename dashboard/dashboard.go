@@ -11,6 +11,7 @@ package dashboard
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -58,6 +59,10 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	root, err := os.OpenRoot(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: want a directory with runs, but there is none: train first (contralens contrast), "+
+			"or name the one of your runs, as in contralens serve DIR", o.Dir)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: want a directory with runs, as in contralens serve DIR: %w", o.Dir, err)
 	}

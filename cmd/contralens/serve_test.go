@@ -79,7 +79,7 @@ func TestServeUsage(t *testing.T) {
 			t.Errorf("%s: want exit code %d and %q, got %d\n%s", line, exitUsage, want, code, text)
 		}
 	}
-	if code, text := command(t, "serve", "/nowhere/at/all", "--address", "127.0.0.1:0"); code != exitFailed || !strings.Contains(text, "want a directory with runs") {
+	if code, text := command(t, "serve", "/nowhere/at/all", "--address", "127.0.0.1:0"); code != exitFailed || !strings.Contains(text, "want a directory with runs, but there is none: train first") {
 		t.Errorf("a missing directory: exit code %d\n%s", code, text)
 	}
 }
