@@ -82,7 +82,8 @@ func together(e Evidence) *Finding {
 	case s.onePoint && !s.falling && (e.Step >= collapsed || e.Collapse > 0):
 		f.Title = "The features have collapsed"
 		if e.Collapse > 0 {
-			f.Evidence = append(f.Evidence, fmt.Sprintf("the training warned of it at step %d: the loss stayed that of chance", e.Collapse))
+			f.Evidence = append(f.Evidence,
+				fmt.Sprintf("the training warned of it at step %d: the loss stayed that of chance", e.Collapse))
 		}
 	case !s.falling && e.Step >= grown:
 		f.Title = "The features stay close together"

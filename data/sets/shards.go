@@ -17,8 +17,7 @@ import (
 
 // shards is a dataset of tar files in WebDataset's layout: an image key.jpg (or another of
 // codec.Extensions) next to its class, key.cls. classes.txt in the same folder names the
-// classes. An index gives random access, so that every epoch is a
-// permutation of all images.
+// classes. An index gives random access, so that every epoch is a permutation of all images.
 type shards struct {
 	store   store.Store
 	decoder *codec.Decoder

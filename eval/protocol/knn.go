@@ -77,7 +77,8 @@ func knn(ctx context.Context, c config.KNN, o Options) (rundir.Result, error) {
 		features = " of standardized features"
 	}
 	o.line(fmt.Sprintf("k-NN top-1%s: %.2f %% (%s)\n%s, τ %v; %d training images, %d test images",
-		features, accuracy, beside, humanize.Count(min(c.Neighbors, bank.Len()), "neighbor"), c.KNNTemperature, bank.Len(), queries.Len()))
+		features, accuracy, beside, humanize.Count(min(c.Neighbors, bank.Len()), "neighbor"), c.KNNTemperature,
+		bank.Len(), queries.Len()))
 	return result, o.result(result)
 }
 
