@@ -35,7 +35,8 @@ func (e Evidence) closeness() (s closeness) {
 		before, known := e.Earlier[name]
 		text := fmt.Sprintf("%s %.2f (%s)", title, hundredths(now), extremes)
 		if known {
-			text = fmt.Sprintf("%s %.2f, after half of the steps %.2f (%s)", title, hundredths(now), hundredths(before), extremes)
+			text = fmt.Sprintf("%s %.2f, after half of the steps %.2f (%s)",
+				title, hundredths(now), hundredths(before), extremes)
 			s.rising = s.rising || now-before > up
 			s.falling = s.falling || before-now > down
 		}

@@ -90,7 +90,7 @@ first_run() {
 		esac
 		# shellcheck disable=SC2086
 		"$cl" contrast --data_folder "$clothes" --method MoCov2 --arch resnet18 --width 0.125 --stem cifar --input_res 28 \
-			--batch_size 128 -k 1024 --cosine --cosine_by step --crop 0.3 --probe 300 --seed 0 \
+			--batch_size 128 -k 1024 --cosine --cosine_by step --crop 0.3 --precision fp32 --seed 0 \
 			--model_path "$runs/first" --name "$name" --resume auto $course
 	done
 	served "$runs/first" first_run_shots
