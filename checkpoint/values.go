@@ -151,7 +151,10 @@ func (r *reader) object(o *pickle.Object) (any, error) {
 		if o.State == nil {
 			return Dict{}, nil
 		}
-	case "pathlib.PosixPath", "pathlib.PurePosixPath", "pathlib.WindowsPath", "pathlib.PureWindowsPath":
+	case "pathlib.PosixPath", "pathlib.PurePosixPath", "pathlib.WindowsPath", "pathlib.PureWindowsPath",
+		// of Python 3.13
+		"pathlib._local.PosixPath", "pathlib._local.PurePosixPath",
+		"pathlib._local.WindowsPath", "pathlib._local.PureWindowsPath":
 		parts, err := r.list(o.Args)
 		return strings.ReplaceAll(strings.Trim(strings.ReplaceAll(fmt.Sprint(parts...), "//", "/"), "[]"), " ", "/"), err
 	case "torch.device":
