@@ -156,7 +156,15 @@ func (r *reader) object(o *pickle.Object) (any, error) {
 		"pathlib._local.PosixPath", "pathlib._local.PurePosixPath",
 		"pathlib._local.WindowsPath", "pathlib._local.PureWindowsPath":
 		parts, err := r.list(o.Args)
-		return strings.ReplaceAll(strings.Trim(strings.ReplaceAll(fmt.Sprint(parts...), "//", "/"), "[]"), " ", "/"), err
+		names := make([]string, len(parts))
+		for i, part := range parts {
+			names[i] = fmt.Sprint(part)
+		}
+		path := strings.Join(names, "/")
+		if strings.HasPrefix(path, "//") { // the root is a part of its own
+			path = path[1:]
+		}
+		return path, err
 	case "torch.device":
 		parts, err := r.list(o.Args)
 		return strings.TrimSuffix(fmt.Sprintln(parts...), "\n"), err

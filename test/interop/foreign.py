@@ -77,7 +77,7 @@ data = {
     "size": torch.Size([2, 3]), "dtype": torch.float16, "device": torch.device("cuda:1"), "parameter": torch.nn.Parameter(w),
     "namespace": argparse.Namespace(lr=0.1, devices=[0, 1]), "simple": types.SimpleNamespace(a=1), "counter": collections.Counter([30, 60]),
     "ordered": State(a=1, b=torch.ones(1)), "default": collections.defaultdict(list, a=[1]), "deque": collections.deque([1, 2], maxlen=3),
-    "config": Config(a=1, b=Config(c=2)), "path": pathlib.PosixPath("/data/x"), "list": list(range(100000)), "tuple": ((), (1,), (1, (2,))),
+    "config": Config(a=1, b=Config(c=2)), "path": pathlib.PosixPath("/data/my photos/x"), "list": list(range(100000)), "tuple": ((), (1,), (1, (2,))),
     "expanded": torch.tensor([[1.0], [2.0]]).expand(2, 50), "strided": torch.arange(24).reshape(2, 3, 4).permute(2, 0, 1)[1:, :, ::2],
     "channels_last": torch.ones(2, 3, 4, 5).to(memory_format=torch.channels_last), "empty": torch.ones(0, 3), "scalar": torch.tensor(3.0),
     "views": [w[0], w[:, 1], w.view(-1)[2:4]], "attributed": attributed, "bool": torch.tensor([True]), "fortran": np.asfortranarray(np.ones((2, 3))),

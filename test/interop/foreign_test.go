@@ -69,6 +69,9 @@ func checkValues(t *testing.T, file string, d checkpoint.Dict) {
 			t.Errorf("%s: got %v, want %s", file, x, want)
 		}
 	}
+	if got := d.Get("x"); strings.HasPrefix(file, "path.") && got != "/data/my photos/x" {
+		t.Errorf("%s: got %v, want the path with its blank", file, got)
+	}
 	if strings.HasPrefix(file, "keys.") {
 		for key, want := range map[string]int{"<nil>": 1, "2.5": 2, "[1 a]": 3, "k": 4, "true": 5} {
 			if got := d.Dict("x").Int(key); got != want {
