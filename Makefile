@@ -15,7 +15,10 @@ endif
 ifneq ($(LIBTORCH),)
 export CGO_CXXFLAGS := -I$(LIBTORCH)/include -I$(LIBTORCH)/include/torch/csrc/api/include
 export CGO_CFLAGS   := -I$(LIBTORCH)/include
-export CGO_LDFLAGS  := -L$(LIBTORCH)/lib -Wl,-rpath,$(LIBTORCH)/lib
+# Without --no-as-needed the linker drops the CUDA backend, since nothing names a symbol of it. A
+# wheel keeps CUDA's own libraries where only libtorch finds them.
+CUDA_LIBS := $(if $(wildcard $(LIBTORCH)/lib/libtorch_cuda.so),-ltorch_cuda -lc10_cuda)
+export CGO_LDFLAGS  := -L$(LIBTORCH)/lib -Wl,-rpath,$(LIBTORCH)/lib -Wl,--no-as-needed -ltorch -ltorch_cpu -lc10 $(CUDA_LIBS) -Wl,--allow-shlib-undefined
 endif
 
 .PHONY: build test lint demo deps check-long bench docs figures release clean

@@ -3,7 +3,7 @@
 package attend
 
 /*
-#cgo CXXFLAGS: -std=c++17 -O3 -g0 -fopenmp
+#cgo CXXFLAGS: -std=c++20 -O3 -g0 -fopenmp
 #cgo CXXFLAGS: -I${SRCDIR}/../core -I${SRCDIR}/../../../../internal/cpu
 #cgo CXXFLAGS: -Wno-deprecated-declarations -Wno-psabi
 #cgo LDFLAGS: -fopenmp -ltorch -ltorch_cpu -lc10

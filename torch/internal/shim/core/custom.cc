@@ -1,10 +1,10 @@
 // A function with a gradient that was computed by hand.
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/mul.h>
-#include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/utils.h>
 
 #include "internal.h"
+#include "node.h"
 
 namespace {
 
@@ -44,10 +44,11 @@ extern "C" cl_tensor_result cl_custom_grad(cl_tensor value, int count, const cl_
     variable_list from;
     for (int i = 0; i < count; i++) from.push_back(shim::borrow(inputs[i]));
     if (torch::autograd::compute_requires_grad(from)) {
-      std::shared_ptr<CustomBackward> node(new CustomBackward(), torch::autograd::deleteNode);
+      auto* node = new CustomBackward();
+      const shim::NodePointer owner = shim::owned(node);
       node->set_next_edges(torch::autograd::collect_next_edges(from));
       for (int i = 0; i < count; i++) node->gradients.push_back(shim::borrow(gradients[i]).detach());
-      torch::autograd::set_history(y, node);
+      torch::autograd::set_history(y, owner);
     }
     out.t = shim::own(y);
   });

@@ -12,7 +12,7 @@
 package core
 
 /*
-#cgo CXXFLAGS: -std=c++17 -O2 -g0 -Wno-deprecated-declarations
+#cgo CXXFLAGS: -std=c++20 -O2 -g0 -Wno-deprecated-declarations
 #cgo LDFLAGS: -ltorch -ltorch_cpu -lc10
 */
 import "C"

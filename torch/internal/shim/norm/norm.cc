@@ -3,13 +3,13 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/saved_variable.h>
 
 #include <cmath>
 
 #include "internal.h"
+#include "node.h"
 #include "statistics.h"
 
 namespace {
@@ -138,7 +138,7 @@ struct NormBackward : Node {
     variable_list gradients(next_edges().size());
     at::Tensor gy = std::move(inputs[0]);
     if (!gy.defined()) return gradients;
-    at::Tensor input = x.unpack(), result = y.unpack(shared_from_this());
+    at::Tensor input = x.unpack(), result = y.unpack(shim::itself(this));
     if (last) x.reset_data();
     if (input.scalar_type() == at::kFloat) run<float>(std::move(gy), std::move(input), result, gradients);
     else run<Bfloat16>(std::move(gy), std::move(input), result, gradients);
@@ -249,14 +249,15 @@ at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor&
                : forward<Bfloat16>(x, weight, bias, mean, variance, residual, training, groups, momentum, eps, relu, y);
   }
   if (!record) return y;
-  std::shared_ptr<NormBackward> node(new NormBackward(), torch::autograd::deleteNode);
+  auto* node = new NormBackward();
+  const shim::NodePointer owner = shim::owned(node);
   node->set_next_edges(torch::autograd::collect_next_edges(x, weight, bias, residual));
   node->training = training;
   node->relu = relu;
   node->residual = residual.defined();
   node->maps = std::move(maps);
   node->x = SavedVariable(x, false);
-  torch::autograd::set_history(y, node);
+  torch::autograd::set_history(y, owner);
   if (relu && residual.defined()) node->y = SavedVariable(y, true);
   return y;
 }

@@ -3,7 +3,7 @@
 package summary
 
 /*
-#cgo CXXFLAGS: -std=c++17 -O3 -g0 -I${SRCDIR}/../core -I${SRCDIR}/../../../../internal/cpu -Wno-deprecated-declarations
+#cgo CXXFLAGS: -std=c++20 -O3 -g0 -I${SRCDIR}/../core -I${SRCDIR}/../../../../internal/cpu -Wno-deprecated-declarations
 #cgo LDFLAGS: -ltorch -ltorch_cpu -lc10
 */
 import "C"
