@@ -11,14 +11,19 @@ ifneq ($(VERSION),)
 LDFLAGS += -X contralens/internal/version.number=$(VERSION:v%=%)
 endif
 
-# Another libtorch, as a CUDA build unpacked somewhere: LIBTORCH=/path make build
+# Another libtorch than Debian's: LIBTORCH=FOLDER of a pip wheel or an unpacked archive, or
+# LIBTORCH=auto for that of the python3 on the PATH. CPU and CUDA builds; internal/libtorch
+# says which are refused. Its version is among the flags, so that another wheel in the same
+# folder is built anew.
 ifneq ($(LIBTORCH),)
-export CGO_CXXFLAGS := -I$(LIBTORCH)/include -I$(LIBTORCH)/include/torch/csrc/api/include
-export CGO_CFLAGS   := -I$(LIBTORCH)/include
-# Without --no-as-needed the linker drops the CUDA backend, since nothing names a symbol of it. A
-# wheel keeps CUDA's own libraries where only libtorch finds them.
-CUDA_LIBS := $(if $(wildcard $(LIBTORCH)/lib/libtorch_cuda.so),-ltorch_cuda -lc10_cuda)
-export CGO_LDFLAGS  := -L$(LIBTORCH)/lib -Wl,-rpath,$(LIBTORCH)/lib -Wl,--no-as-needed -ltorch -ltorch_cpu -lc10 $(CUDA_LIBS) -Wl,--allow-shlib-undefined
+FOUND := $(shell $(GO) run ./scripts/libtorch "$(LIBTORCH)" 2>&1)
+ifneq ($(firstword $(FOUND)),found)
+$(error $(or $(FOUND),want Go 1.26 or newer on the PATH, found none: see https://go.dev/dl))
+endif
+override LIBTORCH := $(word 2,$(FOUND))
+export LIBTORCH
+export CGO_CXXFLAGS := $(filter -I% -D%,$(FOUND))
+export CGO_LDFLAGS  := $(filter -L% -W% -l%,$(FOUND))
 endif
 
 .PHONY: build test lint demo deps check-long bench docs figures release clean

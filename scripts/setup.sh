@@ -39,8 +39,6 @@ if [ -z "${LIBTORCH:-}" ]; then
 	# Without OpenBLAS libtorch uses the reference BLAS, whose matrix products are many
 	# times slower.
 	need "/usr/lib/*/openblas-openmp/libblas.so.3" libopenblas0-openmp
-else
-	[ -e "$LIBTORCH/lib/libtorch.so" ] || fail "LIBTORCH=$LIBTORCH: want a folder with lib/libtorch.so, found none"
 fi
 # The linter is built from source. Its version is fixed, so that a commit gives the same
 # result everywhere.
@@ -59,15 +57,19 @@ if [ "${1:-}" = test ] && command -v npm >/dev/null 2>&1 && [ ! -d test/interop/
 	(cd test/interop && npm install --ignore-scripts --no-audit --no-fund --no-package-lock --silent) ||
 		echo "setup: onnxruntime-node could not be installed: exported networks will not be compared with ONNX Runtime" >&2
 fi
-[ -z "$missing" ] && exit 0
-
-command -v apt-get >/dev/null 2>&1 || fail "want the libraries that Debian calls$missing; this system has no apt-get, so install them by hand"
-as=""
-if [ "$(id -u)" != 0 ]; then
-	command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null && as="sudo" ||
-		fail "missing packages, and no rights to install them. Run: sudo apt-get install$missing"
+if [ -n "$missing" ]; then
+	command -v apt-get >/dev/null 2>&1 || fail "want the libraries that Debian calls$missing; this system has no apt-get, so install them by hand"
+	as=""
+	if [ "$(id -u)" != 0 ]; then
+		command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null && as="sudo" ||
+			fail "missing packages, and no rights to install them. Run: sudo apt-get install$missing"
+	fi
+	echo "installing$missing (a minute or two)"
+	$as env DEBIAN_FRONTEND=noninteractive apt-get update -qq || fail "apt-get update failed; see above"
+	# shellcheck disable=SC2086
+	$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 $missing >/dev/null || fail "installing failed; see above. Run: apt-get install$missing"
 fi
-echo "installing$missing (a minute or two)"
-$as env DEBIAN_FRONTEND=noninteractive apt-get update -qq || fail "apt-get update failed; see above"
-# shellcheck disable=SC2086
-$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 $missing >/dev/null || fail "installing failed; see above. Run: apt-get install$missing"
+
+# The compiler and libtorch: what is wrong with them, in a sentence.
+found=$("$GO" run ./scripts/libtorch -compiler "${LIBTORCH:-}") || exit 1
+case $found in "found "*) ;; *) fail "$found" ;; esac

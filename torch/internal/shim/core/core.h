@@ -95,6 +95,12 @@ char* cl_generator_set_state(void* g, cl_tensor state);
 char* cl_normal_(cl_tensor t, double mean, double std, void* g);
 char* cl_uniform_(cl_tensor t, double low, double high, void* g);
 
+// Events of a device (as above, but not the CPU). cl_event_record marks the end of the work
+// launched on the device's current stream so far; cl_event_wait blocks until it is done.
+void* cl_event_record(int device, char** err);
+char* cl_event_wait(void* event);
+void cl_event_free(void* event);
+
 // The process.
 const char* cl_version(void);
 int cl_version_number(void); // 10000 major + 100 minor + patch

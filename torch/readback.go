@@ -1,0 +1,149 @@
+package torch
+
+/*
+#include "core.h"
+*/
+import "C"
+
+import "unsafe"
+
+// Readback gathers results that lie on a device and brings them to the host in one copy,
+// so that the host never waits while it launches a step:
+//
+//	r := NewReadback(device)
+//	r.Values(loss, func(v []float64) { out.Value = v[0] })
+//	…          // more results, then:
+//	r.Start()  // launches the copy
+//	…          // launches the next step
+//	r.Wait()   // now out.Value is set
+//
+// On the CPU nothing is put off: Values reads a tensor and calls its function at once.
+// The same holds for a nil Readback, which waits for the device each time.
+type Readback struct {
+	device   Device
+	deferred bool
+	pending  []reading
+	host     *Tensor // the bytes of all pending results, uint8, once started
+	event    unsafe.Pointer
+}
+
+// reading is a result on its way to the host.
+type reading struct {
+	bytes  *Tensor // uint8 [numel·size], until started
+	dtype  Dtype
+	numel  int
+	use    func(values []float64)
+	offset int // in bytes
+}
+
+// NewReadback makes an empty Readback for results of a device.
+func NewReadback(d Device) *Readback { return &Readback{device: d, deferred: !d.IsCPU()} }
+
+// Defer makes r put off results of the CPU as well, and returns r. Tests hold this path
+// to the immediate one.
+func (r *Readback) Defer() *Readback {
+	r.deferred = true
+	return r
+}
+
+// Deferred reports whether functions are called by Wait. Otherwise Values calls them.
+func (r *Readback) Deferred() bool { return r != nil && r.deferred }
+
+// Values asks for the elements of t, in C order and converted to float64, and for use to
+// be called with them. t has any shape and type. It may be freed after the call, but its
+// elements must not change before Start.
+func (r *Readback) Values(t *Tensor, use func(values []float64)) {
+	if !r.Deferred() {
+		use(t.Float64s())
+		return
+	}
+	NoGrad(func() {
+		bytes := Scoped1(func() *Tensor {
+			return call("aten::view.dtype", t.Detach().Contiguous().View(-1), Uint8)
+		})
+		r.pending = append(r.pending, reading{bytes: bytes.Keep(), dtype: t.Dtype(), numel: t.Numel(), use: use})
+	})
+}
+
+// Start packs the results and launches their copy to the host. It does not wait. Results
+// that are asked for later need another Readback.
+func (r *Readback) Start() {
+	if !r.Deferred() || r.host != nil || len(r.pending) == 0 {
+		return
+	}
+	NoGrad(func() {
+		Scoped(func() {
+			all, size := make([]*Tensor, len(r.pending)), 0
+			for i := range r.pending {
+				p := &r.pending[i]
+				all[i], p.bytes, p.offset = p.bytes, nil, size
+				size += p.numel * p.dtype.Size()
+			}
+			defer freeAll(all)
+			packed := Cat(all, 0)
+			r.host = pinned(size, r.device).Keep()
+			r.host.inplace("aten::copy_", packed, true)
+		})
+	})
+	if !r.device.IsCPU() {
+		var err *C.char
+		r.event = C.cl_event_record(C.int(r.device.index()), &err)
+		check("event", err)
+	}
+}
+
+// Wait waits until the results have arrived, and calls the functions in the order of
+// Values. It starts the copy if Start was not called. Afterwards r is empty and can be
+// used again.
+func (r *Readback) Wait() {
+	if !r.Deferred() || len(r.pending) == 0 {
+		return
+	}
+	r.Start()
+	if r.event != nil {
+		check("event", C.cl_event_wait(r.event))
+	}
+	data, arrived := r.host.Bytes(), r.pending
+	r.Free()
+	for _, p := range arrived {
+		p.use(decode(data[p.offset:p.offset+p.numel*p.dtype.Size()], p.dtype))
+	}
+}
+
+// Free drops all results that have not been waited for.
+func (r *Readback) Free() {
+	if r == nil {
+		return
+	}
+	for _, p := range r.pending {
+		p.bytes.Free()
+	}
+	r.host.Free()
+	if r.event != nil {
+		C.cl_event_free(r.event)
+	}
+	r.pending, r.host, r.event = nil, nil, nil
+}
+
+// decode converts the bytes of elements.
+func decode(data []byte, dtype Dtype) []float64 {
+	n := len(data) / dtype.Size()
+	if n == 0 {
+		return []float64{}
+	}
+	t := fromData(unsafe.Pointer(unsafe.SliceData(data)), n, dtype, CPU, []int{n})
+	defer t.Free()
+	return t.Float64s()
+}
+
+// pinned makes n uninitialized bytes on the host, to which the device copies without
+// making the host wait.
+func pinned(n int, d Device) *Tensor {
+	return call("aten::empty.memory_format", []int{n}, Uint8, nil, CPU, !d.IsCPU())
+}
+
+func freeAll(ts []*Tensor) {
+	for _, t := range ts {
+		t.Free()
+	}
+}
