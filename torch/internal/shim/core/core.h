@@ -54,8 +54,8 @@ cl_lookup_result cl_lookup(const char* name, const char* overload);
 // Calls op with the arguments that kinds describes, one character each:
 // 't' tensor, 'T' tensor list (its length in ints), 'i' integer (also dtypes and
 // memory formats), 'd' double, 'b' bool (in ints), 'I' integer list (length and
-// elements in ints), 'c' device (in ints, as in cl_from_data), 'N' none. Values are taken
-// in order from tensors, ints and doubles. Omitted trailing arguments take the schema's
+// elements in ints), 'c' device (in ints, as in cl_from_data), 'g' generator (in tensors,
+// from cl_generator_new), 'N' none. Values are taken in order from tensors, ints and doubles. Omitted trailing arguments take the schema's
 // defaults.
 cl_results cl_call(cl_op op, const char* kinds, const cl_tensor* tensors, const int64_t* ints, const double* doubles);
 
