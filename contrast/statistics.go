@@ -48,7 +48,8 @@ func observe(q, k *torch.Tensor, draw Draw, o Options, negatives func(raw *Distr
 	s := &Statistics{LambdaPositive: draw.Positive.mean(), LambdaNegative: draw.Negative.mean()}
 	torch.NoGrad(func() {
 		torch.Scoped(func() {
-			s.Alignment = q.Sub(k).Square().Sum().Item() / float64(q.Size(0))
+			n := float64(q.Size(0))
+			o.Readback.Value(q.Sub(k).Square().Sum(), func(v float64) { s.Alignment = v / n })
 			s.Uniformity = (uniformity(q) + uniformity(k)) / 2
 			if draw.On() {
 				s.Raw.positives(q.Mul(k).SumDim([]int{1}, false).Float64s(), o.Temperature)
@@ -108,7 +109,7 @@ func uniformity(z *torch.Tensor) float64 {
 // measured returns loss(q). If statistics are collected, it computes the gradient at q,
 // records its norm, and attaches it to the loss, so that the caller's backward pass does
 // not run through the contrast again.
-func (out *Output) measured(q *torch.Tensor, draw Draw, loss func(q *torch.Tensor) *torch.Tensor) *torch.Tensor {
+func (out *Output) measured(q *torch.Tensor, draw Draw, o Options, loss func(q *torch.Tensor) *torch.Tensor) *torch.Tensor {
 	if out.Statistics == nil {
 		return loss(q)
 	}
@@ -117,10 +118,11 @@ func (out *Output) measured(q *torch.Tensor, draw Draw, loss func(q *torch.Tenso
 	value.Backward()
 	gradient := leaf.Grad()
 	torch.NoGrad(func() {
-		out.Statistics.Gradient = gradient.Square().SumDim([]int{1}, false).Sqrt().Sum().Item()
+		norms := gradient.Square().SumDim([]int{1}, false).Sqrt().Sum()
+		o.Readback.Value(norms, func(v float64) { out.Statistics.Gradient = v })
 	})
 	if !draw.On() {
-		out.Statistics.Raw = out.Statistics.Seen
+		o.Readback.Then(func() { out.Statistics.Raw = out.Statistics.Seen })
 	}
 	return torch.CustomGrad(value, []*torch.Tensor{q}, []*torch.Tensor{gradient})
 }
@@ -141,12 +143,15 @@ func (s *Statistics) transformed(pos, neg *torch.Tensor, o Options) (mean, varia
 // shares records the statistics that need the share of every negative: the entropy
 // log Σp - Σ p·(neg-shift)/τ / Σp, and the mean of the exponentials. p is
 // exp((neg-shift)/τ) [N, K] and sum its row sums [N, 1].
-func (s *Statistics) shares(p, neg, sum, shift *torch.Tensor, τ float64) {
+func (s *Statistics) shares(p, neg, sum, shift *torch.Tensor, o Options) {
+	τ := o.Temperature
 	n, k := p.Size(0), p.Size(1)
 	// Row sums of p·neg as a batched product, which needs no buffer.
 	dot := p.Reshape(n, 1, k).Bmm(neg.Reshape(n, k, 1)).Reshape(n, 1)
-	s.Entropy = sum.Log().Sub(dot.Div(sum).Sub(shift).MulScalar(1 / τ)).Mean().Item()
-	s.Seen.NegExp = sum.Mul(shift.MulScalar(1/τ).Exp_()).Mean().Item() / float64(k)
+	entropy := sum.Log().Sub(dot.Div(sum).Sub(shift).MulScalar(1 / τ)).Mean()
+	o.Readback.Value(entropy, func(v float64) { s.Entropy = v })
+	exp := sum.Mul(shift.MulScalar(1 / τ).Exp_()).Mean()
+	o.Readback.Value(exp, func(v float64) { s.Seen.NegExp = v / float64(k) })
 }
 
 // positives describes positive scores.
