@@ -16,19 +16,19 @@ func InfoNCE(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) Outp
 		if o.Bound > 0 {
 			raw := q.Detach()
 			out.Statistics = observe(raw, k, draw, o, func(d *Distribution) {
-				if s, ok := streams(raw, negatives); ok {
+				if s, ok := streams(raw, negatives, o); ok {
 					d.negatives(s.mix(Draw{}).Attend(raw, o.Temperature, false, counting(rawBound)), s.Len(), rawBound)
 				} else {
-					d.describe(negatives.scores(raw), o.Temperature)
+					d.describe(negatives.scores(raw), o)
 				}
 			})
 		}
-		return out.measured(q, draw, func(q *torch.Tensor) *torch.Tensor {
+		return out.measured(q, draw, o, func(q *torch.Tensor) *torch.Tensor {
 			return torch.Scoped1(func() *torch.Tensor {
 				q, k := draw.positives(q, k)
 				var dq, dk *torch.Tensor
 				torch.NoGrad(func() {
-					if s, ok := streams(q, negatives); ok {
+					if s, ok := streams(q, negatives, o); ok {
 						dq, dk = streamed(&out, q.Detach(), k.Detach(), s, draw, o)
 					} else {
 						dq, dk = derivative(&out, q.Detach(), k.Detach(), negatives, draw, o)
@@ -114,7 +114,7 @@ func softmax(out *Output, pos, neg, spare *torch.Tensor, o Options) (p, ppos *to
 	total := sum.Add(epos)
 	out.Value = total.Log().Sub_(pos.Sub(shift).MulScalar_(1 / τ)).Mean().Item()
 	if o.Bound > 0 {
-		out.Statistics.shares(p, neg, sum, shift, τ)
+		out.Statistics.shares(p, neg, sum, shift, o)
 	}
 	if o.Scores {
 		scale := shift.MulScalar(1 / τ).Exp_()
@@ -127,7 +127,7 @@ func softmax(out *Output, pos, neg, spare *torch.Tensor, o Options) (p, ppos *to
 // inverse is the permutation π⁻¹ of π, int64 [K].
 func inverse(π *torch.Tensor) *torch.Tensor {
 	k := π.Size(0)
-	return torch.EmptyLike(π).IndexCopy_(0, π, torch.Arange(k).ToDevice(π.Device()))
+	return torch.EmptyLike(π).IndexCopy_(0, π, torch.ArangeOn(k, π.Device()))
 }
 
 // Chance is ln(K+1), the loss if the positive can't be told from the K negatives.

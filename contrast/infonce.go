@@ -33,7 +33,16 @@ type Options struct {
 	// Bound > 0 requests Output.Statistics, with histograms of the transformed negatives
 	// over [-Bound, Bound].
 	Bound float64
+	// Readback brings results from a device to the host. Until its Wait, those of a device
+	// are not set. nil, and on the CPU: they are set at once.
+	Readback *torch.Readback
+
+	byOperators bool // compute on the CPU as on a device; see operators
 }
+
+// operators reports whether t lies on a device, where nothing may wait for the host and
+// our kernels for the CPU don't run. Then operators compute the same.
+func (o Options) operators(t *torch.Tensor) bool { return o.byOperators || !t.Device().IsCPU() }
 
 // InfoNCEPlain is the loss as the paper writes it, by autograd alone:
 //

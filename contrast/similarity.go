@@ -22,10 +22,10 @@ func Similarity(p, z *torch.Tensor, draw Draw, o Options) Output {
 		if o.Bound > 0 {
 			d := p.Detach()
 			out.Statistics = observe(d, z, draw, o, func(raw *Distribution) {
-				raw.describe(d.Mm(z.T()).Gather(1, offDiagonal(d.Size(0)).ToDevice(d.Device())), o.Temperature)
+				raw.describe(d.Mm(z.T()).Gather(1, offDiagonal(d.Size(0)).ToDevice(d.Device())), o)
 			})
 		}
-		return out.measured(p, draw, func(p *torch.Tensor) *torch.Tensor {
+		return out.measured(p, draw, o, func(p *torch.Tensor) *torch.Tensor {
 			return torch.Scoped1(func() *torch.Tensor {
 				p, z := draw.positives(p, z)
 				pos := p.Mul(z).SumDim([]int{1}, true)
