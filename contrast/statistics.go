@@ -51,10 +51,10 @@ func observe(q, k *torch.Tensor, draw Draw, o Options, negatives func(raw *Distr
 			draw.Positive.mean(r, &s.LambdaPositive)
 			draw.Negative.mean(r, &s.LambdaNegative)
 			n := float64(q.Size(0))
-			r.Values(q.Sub(k).Square().Sum(), func(v []float64) { s.Alignment = v[0] / n })
+			r.Value(q.Sub(k).Square().Sum(), func(v float64) { s.Alignment = v / n })
 			if o.operators(q) {
 				both := torch.Stack([]*torch.Tensor{uniformityOf(q), uniformityOf(k)}, 0)
-				r.Values(both, func(v []float64) { s.Uniformity = (v[0] + v[1]) / 2 })
+				r.Value(both.Mean(), func(v float64) { s.Uniformity = v })
 			} else {
 				s.Uniformity = (uniformity(q) + uniformity(k)) / 2
 			}
@@ -96,7 +96,7 @@ func (λ *Lambda) mean(r *torch.Readback, v *float64) {
 	case λ.Elements == nil:
 		*v = λ.Value
 	default:
-		r.Values(λ.Elements.Mean(), func(mean []float64) { *v = mean[0] })
+		r.Value(λ.Elements.Mean(), func(mean float64) { *v = mean })
 	}
 }
 
@@ -126,15 +126,12 @@ func (out *Output) measured(q *torch.Tensor, draw Draw, o Options,
 	value.Backward()
 	gradient := leaf.Grad()
 	torch.NoGrad(func() {
-		norms := gradient.Square().SumDim([]int{1}, false).Sqrt()
-		s := out.Statistics
-		o.Readback.Values(norms.Sum(), func(v []float64) {
-			s.Gradient = v[0]
-			if !draw.On() {
-				s.Raw = s.Seen // which has been read: the gradient comes last
-			}
-		})
+		norms := gradient.Square().SumDim([]int{1}, false).Sqrt().Sum()
+		o.Readback.Value(norms, func(v float64) { out.Statistics.Gradient = v })
 	})
+	if !draw.On() {
+		o.Readback.Then(func() { out.Statistics.Raw = out.Statistics.Seen })
+	}
 	return torch.CustomGrad(value, []*torch.Tensor{q}, []*torch.Tensor{gradient})
 }
 
@@ -153,13 +150,14 @@ func (s *Statistics) transformed(pos, neg *torch.Tensor, o Options) (mean, varia
 // log Σp - Σ p·(neg-shift)/τ / Σp, and the mean of the exponentials. p is
 // exp((neg-shift)/τ) [N, K] and sum its row sums [N, 1].
 func (s *Statistics) shares(p, neg, sum, shift *torch.Tensor, o Options) {
-	n, k, τ := p.Size(0), p.Size(1), o.Temperature
+	τ := o.Temperature
+	n, k := p.Size(0), p.Size(1)
 	// Row sums of p·neg as a batched product, which needs no buffer.
 	dot := p.Reshape(n, 1, k).Bmm(neg.Reshape(n, k, 1)).Reshape(n, 1)
 	entropy := sum.Log().Sub(dot.Div(sum).Sub(shift).MulScalar(1 / τ)).Mean()
-	o.Readback.Values(entropy, func(v []float64) { s.Entropy = v[0] })
+	o.Readback.Value(entropy, func(v float64) { s.Entropy = v })
 	exp := sum.Mul(shift.MulScalar(1 / τ).Exp_()).Mean()
-	o.Readback.Values(exp, func(v []float64) { s.Seen.NegExp = v[0] / float64(k) })
+	o.Readback.Value(exp, func(v float64) { s.Seen.NegExp = v / float64(k) })
 }
 
 // positives describes positive scores pos, [N] or [N, 1].

@@ -12,7 +12,7 @@ import (
 )
 
 // onDevice is InfoNCE in the formulation of a device, on the CPU.
-func onDevice(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) Output {
+func onDevice(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) *Output {
 	o.byOperators = true
 	return InfoNCE(q, k, negatives, draw, o)
 }
@@ -22,8 +22,8 @@ func onDevice(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) Out
 // equal. Results are the same if they are read later, in one piece.
 func TestDeviceStatistics(t *testing.T) {
 	const n, k, d, images = 6, 300, 8, 40
-	contrasts := map[string]func(u, v, queue *torch.Tensor, transform ft.Transform, o Options) Output{
-		"queue": func(u, v, queue *torch.Tensor, transform ft.Transform, o Options) Output {
+	contrasts := map[string]func(u, v, queue *torch.Tensor, transform ft.Transform, o Options) *Output{
+		"queue": func(u, v, queue *torch.Tensor, transform ft.Transform, o Options) *Output {
 			stream := Stream{Seed: 7}
 			draw := stream.Next(transform, n, k, d, torch.CPU)
 			if o.byOperators {
@@ -31,15 +31,15 @@ func TestDeviceStatistics(t *testing.T) {
 			}
 			return operators(u, v, QueueNegatives{queue}, draw, o) // the same scores, to the last bit
 		},
-		"bank": func(u, v, queue *torch.Tensor, transform ft.Transform, o Options) Output {
+		"bank": func(u, v, queue *torch.Tensor, transform ft.Transform, o Options) *Output {
 			bank, stream := &MemoryBank{Rows: queue.Narrow(0, 0, images)}, Stream{Seed: 8}
 			return InfoNCE(u, v, bank.Draw(k, 5, 6), stream.Next(transform, n, k, d, torch.CPU), o)
 		},
-		"batch": func(u, v, _ *torch.Tensor, transform ft.Transform, o Options) Output {
+		"batch": func(u, v, _ *torch.Tensor, transform ft.Transform, o Options) *Output {
 			stream := Stream{Seed: 9}
 			return NTXent(u, v, stream.Next(transform, 2*n, 2*n, d, torch.CPU), o)
 		},
-		"similarity": func(u, v, _ *torch.Tensor, transform ft.Transform, o Options) Output {
+		"similarity": func(u, v, _ *torch.Tensor, transform ft.Transform, o Options) *Output {
 			transform.Negative.On, transform.Negative.Normalize = false, false
 			stream := Stream{Seed: 10}
 			return Similarity(u, v, stream.Next(transform, n, 0, d, torch.CPU), o)
@@ -49,7 +49,7 @@ func TestDeviceStatistics(t *testing.T) {
 		for name, transform := range transforms() {
 			t.Run(kind+"/"+name, func(t *testing.T) {
 				inRun(t, func() {
-					run := func(o Options) (Output, []float32) {
+					run := func(o Options) (*Output, []float32) {
 						u, v, queue := unitRows(n, d, 1).SetRequiresGrad(true), unitRows(n, d, 2), unitRows(k, d, 3)
 						o.Temperature, o.Bound, o.Scores = 0.2, 2, true
 						out := contrast(u, v, queue, transform, o)
