@@ -36,26 +36,34 @@ func TestFitTo(t *testing.T) {
 		want      Fit
 		note      string
 	}{
-		"an unknown processor with AVX-512": {own: "Prescott", has: []string{"Haswell", "SkylakeX", "Prescott"},
+		"an unknown processor with AVX-512": {
+			own: "Prescott", has: []string{"Haswell", "SkylakeX", "Prescott"},
 			processor: cpu.AVX512, want: Fit{Core: "SkylakeX", Was: "Prescott"}, note: "contralens uses those for SkylakeX"},
-		"an unknown processor with AVX2": {own: "Prescott", has: []string{"Haswell", "SkylakeX", "Prescott"},
+		"an unknown processor with AVX2": {
+			own: "Prescott", has: []string{"Haswell", "SkylakeX", "Prescott"},
 			processor: cpu.AVX2, want: Fit{Core: "Haswell", Was: "Prescott"}, note: "those for Haswell"},
-		"AVX2 kernels where AVX-512 would do": {own: "Zen", has: []string{"Zen", "SkylakeX"},
+		"AVX2 kernels where AVX-512 would do": {
+			own: "Zen", has: []string{"Zen", "SkylakeX"},
 			processor: cpu.AVX512, want: Fit{Core: "SkylakeX", Was: "Zen"}, note: "those for SkylakeX"},
-		"a build without AVX-512": {own: "Nehalem", has: []string{"Haswell", "Nehalem"},
+		"a build without AVX-512": {
+			own: "Nehalem", has: []string{"Haswell", "Nehalem"},
 			processor: cpu.AVX512, want: Fit{Core: "Haswell", Was: "Nehalem", Slow: true}, note: "those for Haswell"},
-		"a build without better kernels": {own: "Nehalem", has: []string{"Nehalem"},
+		"a build without better kernels": {
+			own: "Nehalem", has: []string{"Nehalem"},
 			processor: cpu.AVX512, want: Fit{Core: "Nehalem", Slow: true}, note: "install a newer OpenBLAS"},
-		"a build for one processor": {own: "Nehalem", fixed: true,
+		"a build for one processor": {
+			own: "Nehalem", fixed: true,
 			processor: cpu.AVX2, want: Fit{Core: "Nehalem", Slow: true}, note: "install a newer OpenBLAS"},
-		"a user's setting": {own: "Prescott", user: "Prescott", has: []string{"Haswell"},
+		"a user's setting": {
+			own: "Prescott", user: "Prescott", has: []string{"Haswell"},
 			processor: cpu.AVX2, want: Fit{Core: "Prescott", User: "Prescott", Slow: true}},
-		"a fitting choice":          {own: "Zen", has: []string{"Haswell"}, processor: cpu.AVX2, want: Fit{Core: "Zen"}},
-		"a fitting user's setting":  {own: "Zen", user: "zen", processor: cpu.AVX2, want: Fit{Core: "Zen", User: "zen"}},
-		"more than asked for":       {own: "Cooperlake", processor: cpu.AVX2, want: Fit{Core: "Cooperlake"}},
-		"a name of tomorrow":        {own: "Quux", has: []string{"Haswell"}, processor: cpu.AVX512, want: Fit{Core: "Quux"}},
-		"another architecture":      {own: "neoversev1", processor: cpu.Baseline, want: Fit{Core: "neoversev1"}},
-		"a processor without AVX2":  {own: "Nehalem", has: []string{"Haswell"}, processor: cpu.Baseline, want: Fit{Core: "Nehalem"}},
+		"a fitting choice":         {own: "Zen", has: []string{"Haswell"}, processor: cpu.AVX2, want: Fit{Core: "Zen"}},
+		"a fitting user's setting": {own: "Zen", user: "zen", processor: cpu.AVX2, want: Fit{Core: "Zen", User: "zen"}},
+		"more than asked for":      {own: "Cooperlake", processor: cpu.AVX2, want: Fit{Core: "Cooperlake"}},
+		"a name of tomorrow":       {own: "Quux", has: []string{"Haswell"}, processor: cpu.AVX512, want: Fit{Core: "Quux"}},
+		"another architecture":     {own: "neoversev1", processor: cpu.Baseline, want: Fit{Core: "neoversev1"}},
+		"a processor without AVX2": {
+			own: "Nehalem", has: []string{"Haswell"}, processor: cpu.Baseline, want: Fit{Core: "Nehalem"}},
 		"a choice of other letters": {own: "SKYLAKEX", processor: cpu.AVX512, want: Fit{Core: "SKYLAKEX"}},
 	} {
 		t.Run(name, func(t *testing.T) {
