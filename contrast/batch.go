@@ -29,7 +29,7 @@ func NTXent(u, v *torch.Tensor, draw Draw, o Options) *Output {
 		if o.Bound > 0 {
 			d := z.Detach()
 			out.Statistics = observe(d, swap(d), draw, o, func(raw *Distribution) {
-				raw.describe(d.Mm(d.T()).Gather(1, others(d.Size(0)/2, nil).ToDevice(d.Device())), o.Temperature)
+				raw.describe(d.Mm(d.T()).Gather(1, others(d.Size(0)/2, nil).ToDevice(d.Device())), o)
 			})
 		}
 		return out.measured(z, draw, o, func(z *torch.Tensor) *torch.Tensor { return batchLoss(out, z, draw, o) })

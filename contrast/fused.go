@@ -16,10 +16,10 @@ func InfoNCE(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) *Out
 		if o.Bound > 0 {
 			raw := q.Detach()
 			out.Statistics = observe(raw, k, draw, o, func(d *Distribution) {
-				if s, ok := streams(raw, negatives); ok {
+				if s, ok := streams(raw, negatives, o); ok {
 					d.negatives(s.mix(Draw{}).Attend(raw, o.Temperature, false, counting(rawBound)), s.Len(), rawBound)
 				} else {
-					d.describe(negatives.scores(raw), o.Temperature)
+					d.describe(negatives.scores(raw), o)
 				}
 			})
 		}
@@ -28,7 +28,7 @@ func InfoNCE(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) *Out
 				q, k := draw.positives(q, k)
 				var value, dq, dk *torch.Tensor
 				torch.NoGrad(func() {
-					if s, ok := streams(q, negatives); ok {
+					if s, ok := streams(q, negatives, o); ok {
 						value, dq, dk = streamed(out, q.Detach(), k.Detach(), s, draw, o)
 					} else {
 						value, dq, dk = derivative(out, q.Detach(), k.Detach(), negatives, draw, o)
@@ -124,7 +124,7 @@ func softmax(out *Output, pos, neg, spare *torch.Tensor, o Options) (value, p, p
 // inverse is the permutation π⁻¹ of π, int64 [K].
 func inverse(π *torch.Tensor) *torch.Tensor {
 	k := π.Size(0)
-	return torch.EmptyLike(π).IndexCopy_(0, π, torch.Arange(k).ToDevice(π.Device()))
+	return torch.EmptyLike(π).IndexCopy_(0, π, torch.ArangeOn(k, π.Device()))
 }
 
 // Chance is ln(K+1), the loss if the positive can't be told from the K negatives.

@@ -52,7 +52,9 @@ func lambda(c *golden.Case, name string, dtype torch.Dtype) *Lambda {
 type contrastFunc func(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) *Output
 
 // paths are the implementations that are compared with every golden case.
-var paths = map[string]contrastFunc{"plain": InfoNCEPlain, "fused": InfoNCE, "operators": operators}
+var paths = map[string]contrastFunc{
+	"plain": InfoNCEPlain, "fused": InfoNCE, "operators": operators, "on a device": onDevice,
+}
 
 // operators is InfoNCE through a matrix of scores, as on other devices.
 func operators(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) *Output {

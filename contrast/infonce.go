@@ -38,7 +38,13 @@ type Options struct {
 	Bound float64
 	// Readback brings the figures to the host. If it is nil, each is read at once.
 	Readback *torch.Readback
+
+	byOperators bool // compute on the CPU as on a device; see operators
 }
+
+// operators reports whether t lies on a device, where nothing may wait for the host and
+// our kernels for the CPU don't run. Then operators compute the same.
+func (o Options) operators(t *torch.Tensor) bool { return o.byOperators || !t.Device().IsCPU() }
 
 // InfoNCEPlain is the loss as the paper writes it, by autograd alone:
 //

@@ -22,7 +22,7 @@ func Similarity(p, z *torch.Tensor, draw Draw, o Options) *Output {
 		if o.Bound > 0 {
 			d := p.Detach()
 			out.Statistics = observe(d, z, draw, o, func(raw *Distribution) {
-				raw.describe(d.Mm(z.T()).Gather(1, offDiagonal(d.Size(0)).ToDevice(d.Device())), o.Temperature)
+				raw.describe(d.Mm(z.T()).Gather(1, offDiagonal(d.Size(0)).ToDevice(d.Device())), o)
 			})
 		}
 		return out.measured(p, draw, o, func(p *torch.Tensor) *torch.Tensor {

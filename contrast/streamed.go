@@ -40,7 +40,7 @@ func streamed(out *Output, q, k *torch.Tensor, n QueueNegatives, draw Draw, o Op
 		}
 	}
 	if o.Bound > 0 {
-		out.Statistics.Seen.positives(pos, τ)
+		out.Statistics.Seen.describePositives(pos, τ)
 		out.Statistics.Seen.negatives(a, n.Len(), o.Bound)
 		out.Statistics.Entropy = average(a.Entropy)
 	}
@@ -49,9 +49,9 @@ func streamed(out *Output, q, k *torch.Tensor, n QueueNegatives, draw Draw, o Op
 }
 
 // streams reports whether queries can be compared with negatives in one pass.
-func streams(q *torch.Tensor, negatives Negatives) (QueueNegatives, bool) {
+func streams(q *torch.Tensor, negatives Negatives, o Options) (QueueNegatives, bool) {
 	s, shared := negatives.(QueueNegatives)
-	return s, shared && q.Device() == torch.CPU
+	return s, shared && !o.operators(q)
 }
 
 // mix describes the rows as the draw transforms them.
