@@ -102,7 +102,8 @@ char* cl_event_wait(void* event);
 void cl_event_free(void* event);
 
 // The process.
-const char* cl_version(void);
+const char* cl_version(void); // of the headers
+char* cl_loaded_version(void); // of the library, as it says itself; free()
 int cl_version_number(void); // 10000 major + 100 minor + patch
 int cl_cuda_devices(void);
 char* cl_config(void); // build and parallel settings; free()
