@@ -21,21 +21,21 @@ import (
 // would have none, so it keeps its negatives unmixed.
 // draw must be for 2N queries and 2N negatives. Output.Scores has the rows of u's
 // direction, [N, 5].
-func NTXent(u, v *torch.Tensor, draw Draw, o Options) Output {
-	var out Output
+func NTXent(u, v *torch.Tensor, draw Draw, o Options) *Output {
+	out := &Output{}
 	draw = draw.forBatch(u.Size(0))
 	out.Loss = torch.Scoped1(func() *torch.Tensor {
 		z := torch.Cat([]*torch.Tensor{u, v}, 0)
 		if o.Bound > 0 {
 			d := z.Detach()
 			out.Statistics = observe(d, swap(d), draw, o, func(raw *Distribution) {
-				raw.describe(d.Mm(d.T()).Gather(1, others(d.Size(0)/2, nil).ToDevice(d.Device())), o.Temperature)
+				raw.describe(d.Mm(d.T()).Gather(1, others(d.Size(0)/2, nil).ToDevice(d.Device())), o)
 			})
 		}
-		return out.measured(z, draw, func(z *torch.Tensor) *torch.Tensor { return batchLoss(&out, z, draw, o) })
+		return out.measured(z, draw, o, func(z *torch.Tensor) *torch.Tensor { return batchLoss(out, z, draw, o) })
 	})
-	if out.Scores != nil {
-		out.Scores = out.Scores[:len(out.Scores)/2]
+	if o.Scores {
+		o.Readback.Then(func() { out.Scores = out.Scores[:len(out.Scores)/2] })
 	}
 	return out
 }
@@ -48,21 +48,22 @@ func batchLoss(out *Output, z *torch.Tensor, draw Draw, o Options) *torch.Tensor
 		pos := q.Mul(k).SumDim([]int{1}, true)
 		neg := q.Mm(n.T()).Gather(1, others(z.Size(0)/2, partner).ToDevice(z.Device()))
 		out.Negatives = neg.Size(1)
-		var p, ppos *torch.Tensor
+		var value, p, ppos *torch.Tensor
 		torch.NoGrad(func() {
-			p, ppos = softmax(out, pos.Detach(), neg.Detach(), torch.EmptyLike(neg), o)
+			value, p, ppos = softmax(out, pos.Detach(), neg.Detach(), torch.EmptyLike(neg), o)
+			out.value(value, o)
 			size := float64(z.Size(0)) * o.Temperature
 			p.MulScalar_(1 / size)
 			ppos.AddScalar_(-1).MulScalar_(1 / size)
 		})
-		return out.loss(z.Device(), []*torch.Tensor{neg, pos}, []*torch.Tensor{p, ppos})
+		return torch.CustomGrad(value, []*torch.Tensor{neg, pos}, []*torch.Tensor{p, ppos})
 	})
 }
 
 // NTXentPlain is NTXent by autograd alone. It computes the whole matrix of scores and
 // masks what is not a negative.
-func NTXentPlain(u, v *torch.Tensor, draw Draw, o Options) Output {
-	var out Output
+func NTXentPlain(u, v *torch.Tensor, draw Draw, o Options) *Output {
+	out := &Output{}
 	images := u.Size(0)
 	draw = draw.forBatch(images)
 	out.Logits = torch.Scoped1(func() *torch.Tensor {
@@ -83,7 +84,7 @@ func NTXentPlain(u, v *torch.Tensor, draw Draw, o Options) Output {
 	out.Loss = torch.Scoped1(func() *torch.Tensor {
 		return out.Logits.CrossEntropy(torch.Zeros([]int{2 * images}, torch.Options{Dtype: torch.Int64, Device: u.Device()}))
 	})
-	out.Value = out.Loss.Item()
+	out.value(out.Loss, o)
 	return out
 }
 

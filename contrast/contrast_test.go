@@ -163,7 +163,7 @@ func TestStream(t *testing.T) {
 
 // right converts an accuracy to the number of queries, of n, that are nearest to their
 // key.
-func right(o Output, n int) float64 { return math.Round(o.Accuracy * float64(n) / 100) }
+func right(o *Output, n int) float64 { return math.Round(o.Accuracy * float64(n) / 100) }
 
 // normalized returns t with normalization after the mixing.
 func normalized(t ft.Transform, positive, negative bool) ft.Transform {

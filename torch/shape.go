@@ -93,6 +93,13 @@ func (t *Tensor) Contiguous(format ...MemoryFormat) *Tensor {
 	return call("aten::contiguous", t)
 }
 
+// Diagonal is the diagonal of a matrix, a view.
+func (t *Tensor) Diagonal() *Tensor { return call("aten::diagonal", t) }
+
+// UpperTriangle keeps the elements of a matrix with column - row ≥ offset; the others
+// become 0.
+func (t *Tensor) UpperTriangle(offset int) *Tensor { return call("aten::triu", t, offset) }
+
 // Clone copies t.
 func (t *Tensor) Clone() *Tensor { return call("aten::clone", t) }
 
