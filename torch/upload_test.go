@@ -7,10 +7,22 @@ import (
 	"testing"
 )
 
+// onEveryDevice runs a test of copies on the CPU and on a GPU, even a pretended one, which
+// copies but does not compute.
+func onEveryDevice(t *testing.T, test func(t *testing.T, d Device)) {
+	devices := []Device{CPU}
+	if CUDADevices() > 0 {
+		devices = append(devices, CUDA(0))
+	}
+	for _, d := range devices {
+		t.Run(d.String(), func(t *testing.T) { test(t, d) })
+	}
+}
+
 // Batches arrive as they were written, also short ones, and host memory may be reused as
 // soon as they are sent.
 func TestUpload(t *testing.T) {
-	TestDevices(t, func(t *testing.T, d Device) {
+	onEveryDevice(t, func(t *testing.T, d Device) {
 		inRun(t, func() {
 			u := NewUpload(d, []int{7, 1000}, 3)
 			defer u.Free()
@@ -72,7 +84,7 @@ func TestUploadRefuses(t *testing.T) {
 
 // ToDevice gives the same elements and strides for small and large tensors.
 func TestToDevice(t *testing.T) {
-	TestDevices(t, func(t *testing.T, d Device) {
+	onEveryDevice(t, func(t *testing.T, d Device) {
 		inRun(t, func() {
 			for _, n := range []int{0, 3, stagedBytes/8 + 1} {
 				x := Arange(2*n).View(2, n).T()
