@@ -79,6 +79,12 @@ func (t *Tensor) Gather(dim int, indices *Tensor) *Tensor {
 	return call("aten::gather", t, dim, indices)
 }
 
+// Scatter_ sets t[i][indices[i][j]] = source[i][j] along a dimension of, for example, a
+// matrix and dim 1. If an index occurs twice in a row, either element remains.
+func (t *Tensor) Scatter_(dim int, indices, source *Tensor) *Tensor {
+	return t.inplace("aten::scatter_.src", dim, indices, source)
+}
+
 // ScatterAdd_ adds the elements of source to those of t at indices along dim.
 func (t *Tensor) ScatterAdd_(dim int, indices, source *Tensor) *Tensor {
 	return t.inplace("aten::scatter_add_", dim, indices, source)
