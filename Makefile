@@ -32,7 +32,7 @@ endif
 ENGINE   := $(GO) run ./scripts/engine -o bin/engine -embed torch/internal/loader/embedded "$(LIBTORCH)"
 GO_BUILD := $(UNLINKED) $(GO) build -tags engine
 
-.PHONY: build test lint demo deps check-long bench docs figures release clean
+.PHONY: build test test-fakegpu lint demo deps check-long bench docs figures release clean
 
 build: deps
 	@$(ENGINE)
@@ -44,6 +44,16 @@ deps:
 test:
 	@GO=$(GO) sh scripts/setup.sh test
 	@GO=$(GO) sh scripts/test.sh
+
+# What the program asks of a GPU, on a CUDA runtime that counts and computes nothing: needs no GPU, and
+# a CUDA build of libtorch, LIBTORCH=FOLDER or else pip's newest (500 MB, kept in the user's cache folder).
+test-fakegpu:
+ifeq ($(LIBTORCH),)
+	@torch=$$(sh scripts/gpu/fetch-torch.sh) && $(MAKE) --no-print-directory test-fakegpu LIBTORCH="$$torch"
+else
+	@GO=$(GO) sh scripts/setup.sh
+	@GO=$(GO) LDFLAGS="$(LDFLAGS)" sh scripts/gpu/test-fake.sh
+endif
 
 # Format, go vet and the linters of .golangci.yml.
 lint:

@@ -213,3 +213,15 @@ func TestExplain(t *testing.T) {
 		}
 	}
 }
+
+func TestMismatch(t *testing.T) {
+	if got := Mismatch("2.14.1", "2.15.0").Error(); !strings.Contains(got, "want version 2.14.1") || !strings.Contains(got, "got 2.15.0") {
+		t.Errorf("got %s", got)
+	}
+	inside := Engine{Libtorch: "1.13.0", Folder: "/usr"}
+	for _, err := range []error{inside.Other(), inside.Explain("libc10.so.1.13: cannot open shared object file: No such file")} {
+		if !strings.Contains(err.Error(), "run make build again") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
