@@ -116,6 +116,10 @@ func (t *Tensor) Detach() *Tensor { return call("aten::detach", t) }
 func (t *Tensor) To(dtype Dtype) *Tensor { return call("aten::to.dtype", t, dtype) }
 
 // ToDevice copies t to a device. If it is already there, the result shares memory with t.
+// The host does not wait for the copy of a small tensor from the CPU to a GPU.
 func (t *Tensor) ToDevice(device Device) *Tensor {
+	if !device.IsCPU() && t.Device().IsCPU() && !t.RequiresGrad() && t.Numel()*t.Dtype().Size() <= stagedBytes {
+		return t.staged(device)
+	}
 	return call("aten::to.device", t, device, t.Dtype())
 }
