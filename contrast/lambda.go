@@ -30,7 +30,7 @@ func (s *Stream) Next(t ft.Transform, n, k, d int, device torch.Device) Draw {
 		for i, p := range rng.Perm(k) {
 			π[i] = int64(p)
 		}
-		draw.Permutation = torch.FromInt64(π, k).ToDevice(device)
+		draw.Permutation = device.FromInt64(π, k)
 	}
 	return draw
 }
@@ -52,5 +52,5 @@ func drawLambda(s ft.Side, rng *rand.Rand, rows, d int, device torch.Device) *La
 	for i := range values {
 		values[i] = float32(next() + shift)
 	}
-	return &Lambda{Elements: torch.FromFloat32(values, rows, d).ToDevice(device)}
+	return &Lambda{Elements: device.FromFloat32(values, rows, d)}
 }
