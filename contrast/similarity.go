@@ -22,7 +22,7 @@ func Similarity(p, z *torch.Tensor, draw Draw, o Options) *Output {
 		if o.Bound > 0 {
 			d := p.Detach()
 			out.Statistics = observe(d, z, draw, o, func(raw *Distribution) {
-				raw.describe(d.Mm(z.T()).Gather(1, offDiagonal(d.Size(0)).ToDevice(d.Device())), o)
+				raw.describe(d.Mm(z.T()).Gather(1, offDiagonal(d, o)), o)
 			})
 		}
 		return out.measured(p, draw, o, func(p *torch.Tensor) *torch.Tensor {
@@ -30,7 +30,7 @@ func Similarity(p, z *torch.Tensor, draw Draw, o Options) *Output {
 				p, z := draw.positives(p, z)
 				pos := p.Mul(z).SumDim([]int{1}, true)
 				torch.NoGrad(func() {
-					neg := p.Detach().Mm(z.Detach().T()).Gather(1, offDiagonal(p.Size(0)).ToDevice(p.Device()))
+					neg := p.Detach().Mm(z.Detach().T()).Gather(1, offDiagonal(p, o))
 					softmax(out, pos.Detach(), neg, torch.EmptyLike(neg), o)
 				})
 				mean := pos.Mean().Neg()
@@ -40,10 +40,4 @@ func Similarity(p, z *torch.Tensor, draw Draw, o Options) *Output {
 		})
 	})
 	return out
-}
-
-// offDiagonal lists the columns of each row of an [n, n] matrix without the diagonal,
-// int64 [n, n-1].
-func offDiagonal(n int) *torch.Tensor {
-	return columnsWithout(n, func(row int) []int { return []int{row} })
 }

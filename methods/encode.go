@@ -26,7 +26,7 @@ func (m *Model) EmbedJigsaw(b *Batch) []*torch.Tensor {
 	b.jigsaws = m.branches(m.encode(b.Patches, nn.JigsawPatches, func(x *torch.Tensor, r rows) *torch.Tensor {
 		var own []*torch.Tensor
 		for _, order := range orders {
-			own = append(own, r.of(order, m.Device()))
+			own = append(own, r.of(order).ToDevice(m.Device()))
 		}
 		return m.Query.ForwardJigsaw(x, own)
 	}))
@@ -40,7 +40,7 @@ func (m *Model) Keys(view *torch.Tensor, random Random) (keys, shuffled []*torch
 	defer m.Clock.Enter(Key)()
 	torch.NoGrad(func() {
 		n := view.Size(0)
-		order := m.Device().FromInt64(random.Order(n), n)
+		order := torch.FromInt64(random.Order(n), n).ToDevice(m.Device())
 		z := torch.Scoped1(func() (z *torch.Tensor) {
 			torch.Inference(func() {
 				z = m.encode(view.IndexSelect(0, order), 1,

@@ -31,7 +31,7 @@ func (*membank) Crops() int { return 1 }
 func (m *membank) Forward(b *Batch) Outcome {
 	features := m.Embed(b.Crops[0])
 	m.EmbedJigsaw(b) // draw its random numbers before those of the negatives
-	images := m.Device().FromInt64(b.Images, len(b.Images))
+	images := torch.FromInt64(b.Images, len(b.Images)).ToDevice(m.Device())
 	keys, negatives := make([]*torch.Tensor, len(m.banks)), make([]contrast.SampledNegatives, len(m.banks))
 	for i, bank := range m.banks {
 		keys[i], negatives[i] = bank.Keys(images), b.Random.Negatives(bank, m.K)

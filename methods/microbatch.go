@@ -6,13 +6,13 @@ import "contralens/torch"
 type rows struct{ first, count int }
 
 // of returns the part of a batch's order that covers these rows, relative to the
-// microbatch: int64 [count] on a device. The order must not move a row out of its microbatch.
-func (r rows) of(order []int64, d torch.Device) *torch.Tensor {
+// microbatch: int64 [count]. The order must not move a row out of its microbatch.
+func (r rows) of(order []int64) *torch.Tensor {
 	own := make([]int64, r.count)
 	for i, row := range order[r.first : r.first+r.count] {
 		own[i] = row - int64(r.first)
 	}
-	return d.FromInt64(own, r.count)
+	return torch.FromInt64(own, r.count)
 }
 
 // microbatches splits n images into m.Microbatches parts of nearly equal size. There

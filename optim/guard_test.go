@@ -13,7 +13,7 @@ import (
 // weights are two parameters on a device, and their loss Σ (w·x)².
 func weights(d torch.Device) (ws []*torch.Tensor, loss func(x float64) *torch.Tensor) {
 	for i := range 2 {
-		w := d.FromFloat32([]float32{1, -2, float32(i)}, 3).SetRequiresGrad(true)
+		w := torch.FromFloat32([]float32{1, -2, float32(i)}, 3).ToDevice(d).SetRequiresGrad(true)
 		ws = append(ws, w)
 	}
 	return ws, func(x float64) *torch.Tensor {

@@ -31,17 +31,6 @@ func FromFloat32(values []float32, shape ...int) *Tensor {
 	return fromData(unsafe.Pointer(unsafe.SliceData(values)), len(values), Float32, CPU, shape)
 }
 
-// FromFloat32 is the function FromFloat32 for a tensor on d. A GPU is not waited for: the
-// values go through pinned memory, and the slice can be changed after the call.
-func (d Device) FromFloat32(values []float32, shape ...int) *Tensor {
-	return fromData(unsafe.Pointer(unsafe.SliceData(values)), len(values), Float32, d, shape)
-}
-
-// FromInt64 is the function FromInt64 for a tensor on d, see [Device.FromFloat32].
-func (d Device) FromInt64(values []int64, shape ...int) *Tensor {
-	return fromData(unsafe.Pointer(unsafe.SliceData(values)), len(values), Int64, d, shape)
-}
-
 // FromFloat64 copies values into a float64 tensor on the CPU.
 func FromFloat64(values []float64, shape ...int) *Tensor {
 	return fromData(unsafe.Pointer(unsafe.SliceData(values)), len(values), Float64, CPU, shape)

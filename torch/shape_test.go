@@ -86,6 +86,7 @@ func TestIndices(t *testing.T) {
 		expect(t, "IndexSelectInto", out, []int{2, 2}, 3, 1, 6, 4)
 		expect(t, "Gather", x.Gather(1, FromInt64([]int64{1, 1, 2, 0}, 2, 2)), []int{2, 2}, 2, 2, 6, 4)
 		expect(t, "IndexCopy_", x.Clone().IndexCopy_(0, FromInt64([]int64{1}, 1), FromFloat64([]float64{7, 8, 9}, 1, 3)), []int{2, 3}, 1, 2, 3, 7, 8, 9)
+		expect(t, "Scatter_", Zeros([]int{2, 3}, Options{Dtype: Float64}).Scatter_(1, FromInt64([]int64{0, 1, 2, 1}, 2, 2), FromFloat64([]float64{1, 2, 3, 4}, 2, 2)), []int{2, 3}, 1, 2, 0, 0, 4, 3)
 		expect(t, "ScatterAdd_", Zeros([]int{2, 3}, Options{Dtype: Float64}).ScatterAdd_(1, FromInt64([]int64{0, 0, 2, 1}, 2, 2), FromFloat64([]float64{1, 2, 3, 4}, 2, 2)), []int{2, 3}, 3, 0, 0, 0, 4, 3)
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"contralens/data/loader"
 	"contralens/methods"
 	"contralens/optim"
+	"contralens/prefetch"
 	"contralens/rundir"
 	"contralens/torch"
 	"contralens/views"
@@ -172,10 +173,11 @@ func (r *Run) collect() (c methods.Collect) {
 
 // epoch trains to the end of the epoch, unless ctx ends before it.
 func (r *Run) epoch(ctx context.Context) error {
-	l := loader.NewViews(ctx, loader.ViewOptions{
-		Dataset: r.Train, Views: r.Views, BatchSize: r.Config.BatchSize, Workers: r.Config.Workers,
-		Seed: r.Config.Seed, Epoch: r.Epoch, Shuffle: true, DropLast: r.DropLast, FirstBatch: r.StepInEpoch, World: r.World,
-	})
+	l := prefetch.New(ctx, prefetch.Options{Device: r.Model.Device(), Dtype: prefetch.Type(r.Model.BF16),
+		ViewOptions: loader.ViewOptions{
+			Dataset: r.Train, Views: r.Views, BatchSize: r.Config.BatchSize, Workers: r.Config.Workers, Seed: r.Config.Seed,
+			Epoch: r.Epoch, Shuffle: true, DropLast: r.DropLast, FirstBatch: r.StepInEpoch, World: r.World,
+		}})
 	defer l.Close()
 	clock := &r.Model.Clock
 	defer clock.Enter(methods.Other)()
@@ -219,7 +221,7 @@ func (r *Run) epoch(ctx context.Context) error {
 }
 
 // step trains on one batch. On a device it only launches the work.
-func (r *Run) step(s Step, b *loader.ViewBatch) (l *launch, err error) {
+func (r *Run) step(s Step, b *prefetch.Batch) (l *launch, err error) {
 	m, start := r.Model, time.Now()
 	s.Transformed = r.transforming()
 	torch.Scoped(func() {
@@ -230,14 +232,11 @@ func (r *Run) step(s Step, b *loader.ViewBatch) (l *launch, err error) {
 			batch.Images = append(batch.Images, int64(i))
 		}
 		for v, spec := range r.Views {
-			shape, values := spec.Shape(), b.Samples.Values[v]
 			if spec.Kind == views.Jigsaw {
-				shape = append([]int{shape[0] * b.N}, shape[1:]...)
-				batch.Patches = torch.FromFloat32(values, shape...).ToDevice(m.Device())
-				continue
+				batch.Patches = b.View(v)
+			} else {
+				batch.Crops = append(batch.Crops, b.View(v))
 			}
-			crop := torch.FromFloat32(values, append([]int{b.N}, shape...)...).ToDevice(m.Device())
-			batch.Crops = append(batch.Crops, crop)
 		}
 		m.Clock.Enter(methods.Other)
 		var out methods.Outcome

@@ -33,11 +33,9 @@ extern "C" cl_tensor_result cl_from_data(const void* data, const int64_t* shape,
   cl_tensor_result out{nullptr, nullptr};
   CL_TRY(out.err, {
     auto type = static_cast<at::ScalarType>(dtype);
-    // libtorch keeps pinned blocks and hands them out again when their copy is done.
-    const auto options = at::TensorOptions().dtype(type).pinned_memory(device >= 0);
-    at::Tensor t = at::empty(at::IntArrayRef(shape, dims), options);
+    at::Tensor t = at::empty(at::IntArrayRef(shape, dims), at::TensorOptions().dtype(type));
     if (t.numel() > 0) memcpy(t.data_ptr(), data, t.nbytes());
-    out.t = shim::own(device < 0 ? t : t.to(shim::device(device), /*non_blocking=*/true));
+    out.t = shim::own(device < 0 ? t : t.to(shim::device(device)));
   });
   return out;
 }
@@ -70,6 +68,8 @@ extern "C" int cl_device(cl_tensor t) {
 extern "C" int64_t cl_storage_id(cl_tensor t) {
   return reinterpret_cast<int64_t>(shim::borrow(t).storage().unsafeGetStorageImpl());
 }
+
+extern "C" void* cl_data(cl_tensor t) { return shim::borrow(t).data_ptr(); }
 
 extern "C" int cl_requires_grad(cl_tensor t) { return shim::borrow(t).requires_grad(); }
 
