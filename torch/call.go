@@ -66,6 +66,9 @@ func (a *arguments) add(v any) {
 		a.int('i', int(v))
 	case Device:
 		a.int('c', v.index())
+	case *Generator:
+		a.kinds = append(a.kinds, 'g')
+		a.tensors = append(a.tensors, C.cl_tensor(v.handle))
 	case bool:
 		n := 0
 		if v {

@@ -35,6 +35,9 @@ func ParseDevice(s string) (Device, error) {
 // ChooseDevice is ParseDevice. note explains why auto means the CPU, if this libtorch
 // was built for GPUs.
 func ChooseDevice(s string) (d Device, note string, err error) {
+	if err := Load(); err != nil {
+		return CPU, "", err
+	}
 	if s == "" || s == "cpu" {
 		return CPU, "", nil
 	}

@@ -41,8 +41,11 @@ func Full(shape []int, value float64, o ...Options) *Tensor {
 func Scalar(value float64, o ...Options) *Tensor { return Full([]int{}, value, o...) }
 
 // Arange makes the int64 tensor 0, 1, … n-1.
-func Arange(n int) *Tensor {
-	return create("aten::arange", []Options{{Dtype: Int64}}, n)
+func Arange(n int) *Tensor { return ArangeOn(n, CPU) }
+
+// ArangeOn makes the int64 tensor 0, 1, … n-1 on a device.
+func ArangeOn(n int, device Device) *Tensor {
+	return create("aten::arange", []Options{{Dtype: Int64, Device: device}}, n)
 }
 
 // Eye makes the identity matrix [n, n].

@@ -11,6 +11,7 @@ import "unsafe"
 // CPU, Philox on a GPU. Free it when done.
 type Generator struct {
 	handle unsafe.Pointer
+	device Device
 }
 
 // NewGenerator makes a generator for a device.
@@ -18,7 +19,7 @@ func NewGenerator(seed uint64, device Device) *Generator {
 	var err *C.char
 	h := C.cl_generator_new(C.uint64_t(seed), C.int(device.index()), &err)
 	check("generator", err)
-	return &Generator{handle: h}
+	return &Generator{handle: h, device: device}
 }
 
 // Free releases the generator.
@@ -55,4 +56,15 @@ func (t *Tensor) Normal_(mean, std float64, g *Generator) *Tensor {
 func (t *Tensor) Uniform_(low, high float64, g *Generator) *Tensor {
 	check("uniform_", C.cl_uniform_(t.c(), C.double(low), C.double(high), g.handle))
 	return t
+}
+
+// RandomPermutation draws an order of 0, 1, … n-1: int64 [n] on g's device.
+func RandomPermutation(n int, g *Generator) *Tensor {
+	return call("aten::randperm.generator", n, g, Int64, nil, g.device, nil)
+}
+
+// StandardGamma draws from the gamma distribution with scale 1 whose shape parameters
+// are t's elements. t is on g's device.
+func (t *Tensor) StandardGamma(g *Generator) *Tensor {
+	return call("aten::_standard_gamma", t, g)
 }

@@ -26,6 +26,15 @@ func BenchmarkView(b *testing.B) {
 					}
 					b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "views/s")
 				})
+				pixels := make([]uint8, s.Len())
+				b.Run(fmt.Sprintf("%s/%d/exact=%v/pixels", name, size, exact), func(b *testing.B) {
+					for i := range b.N {
+						r.Reset(0, 0, i, 0)
+						d := s.Draw(src.W, src.H, r)
+						s.RenderPixels(pixels, Whole(src), &d, &sc)
+					}
+					b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "views/s")
+				})
 			}
 		}
 	}

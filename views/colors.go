@@ -26,7 +26,7 @@ var (
 // Write writes the transformed image to dst, planar [3, H, W].
 func (k *Colors) Write(dst []float32, m *Image) {
 	n := m.W * m.H
-	if k.Matrix == RGB.Matrix {
+	if k.Separate() {
 		var table [3][256]float32
 		for c := range 3 {
 			for v := range 256 {

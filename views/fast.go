@@ -7,16 +7,26 @@ import (
 )
 
 // fast is the path of training: one call to C makes the whole view. On the same pixels it
-// computes the same values as the plain path (the 23-tap blur within one level). The
-// operations of RandAugment are those of the plain path.
+// computes the same values as the plain path (the 23-tap blur within one level).
 func (s *Spec) fast(dst []float32, p Pixels, d *Draw, sc *Scratch) {
 	k := &sc.plan
 	s.plan(k, p, d)
-	if s.Operations == nil {
-		kernel.View(k, p.Pix, &sc.room, dst)
-		return
-	}
-	v := &sc.view
+	kernel.View(k, p.Pix, &sc.room, dst)
+}
+
+// fastPixels is fast without the last transform of the colors.
+func (s *Spec) fastPixels(dst []uint8, p Pixels, d *Draw, sc *Scratch) {
+	k := &sc.plan
+	s.plan(k, p, d)
+	kernel.View8(k, p.Pix, &sc.room, dst)
+}
+
+// augmented is the fast path up to RandAugment, whose operations are those of the plain
+// path.
+func (s *Spec) augmented(p Pixels, d *Draw, sc *Scratch) *Image {
+	k, v := &sc.plan, &sc.view
+	s.plan(k, p, d)
+	k.Patches = 0 // the patches of a jigsaw are cut out later
 	v.Resize(s.crop(), s.crop())
 	kernel.View8(k, p.Pix, &sc.room, v.Pix)
 	for _, a := range d.Applied {
@@ -25,7 +35,7 @@ func (s *Spec) fast(dst []float32, p Pixels, d *Draw, sc *Scratch) {
 	if d.Gray && s.GrayLast {
 		v.Gray()
 	}
-	s.write(dst, v, d, sc)
+	return v
 }
 
 // plan describes the view to the kernel.
@@ -68,12 +78,10 @@ func (s *Spec) plan(k *kernel.Plan, p Pixels, d *Draw) {
 	if d.Gray && s.GrayLast && s.Operations == nil {
 		k.Add(kernel.Gray, 0)
 	}
-	c := s.colors()
-	for i, row := range c.Matrix {
-		k.Bias[i] = float32(-c.Mean[i] / c.Std[i])
-		for j, v := range row {
-			k.Scale[3*i+j] = float32(v / c.Std[i] / 255)
-		}
+	n := s.colors().affine()
+	k.Bias = n.Bias
+	for i, row := range n.Scale {
+		copy(k.Scale[3*i:], row[:])
 	}
 	if s.Kind == Jigsaw {
 		k.Patches, k.Patch = 9, int32(s.patch())

@@ -32,7 +32,19 @@ func Epoch(t *testing.T, o loader.ViewOptions) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out = append(out, fmt.Sprint(b.N, b.Indices, b.Samples.Labels, b.Samples.Values))
+		out = append(out, fmt.Sprint(b.N, b.Indices, b.Samples.Labels, b.Samples.Values, b.Samples.Pixels))
 		l.Recycle(b)
 	}
+}
+
+// Pixels returns memory for the given number of batches of 8-bit views; see
+// loader.ViewOptions.
+func Pixels(o loader.ViewOptions, batches int) [][][]uint8 {
+	all := make([][][]uint8, batches)
+	for i := range all {
+		for _, v := range o.Views {
+			all[i] = append(all[i], make([]uint8, o.BatchSize*v.Len()))
+		}
+	}
+	return all
 }

@@ -32,6 +32,10 @@ type Options struct {
 	Sampler    Sampler
 	FirstBatch int // index of the first batch, to resume in the middle of an epoch
 	Workers    int // goroutines; 0: one per processor
+	// Most is the largest number of batches that exist at a time, those that Next returned
+	// and that are not recycled included. 0 means no limit. With a limit below 4 the loader
+	// loads fewer batches ahead.
+	Most int
 }
 
 // Batch is a batch of samples.
@@ -57,7 +61,9 @@ type Loader[S any] struct {
 	pieces    chan piece[S]
 	free      chan *Batch[S]
 	wait      sync.WaitGroup
-	next      int // index of the batch that Next returns
+	made      int       // batches that exist; only feed uses it
+	head      *Batch[S] // the batch that Next returns, if Ready has taken it already
+	next      int       // its index
 }
 
 // piece is a range of rows of a batch, the unit of work.
@@ -85,7 +91,7 @@ func New[S any](ctx context.Context, o Options, t Transform[S]) *Loader[S] {
 	l := &Loader[S]{
 		o: o, transform: t,
 		batches: make(chan *Batch[S], ahead-1), pieces: make(chan piece[S], o.Workers),
-		free: make(chan *Batch[S], ahead+2), next: o.FirstBatch,
+		free: make(chan *Batch[S], max(ahead+2, o.Most)), next: o.FirstBatch,
 	}
 	l.ctx, l.stop = context.WithCancel(ctx)
 	l.wait.Add(1 + o.Workers)
@@ -104,6 +110,9 @@ func (l *Loader[S]) feed() {
 	defer close(l.pieces)
 	for i := l.o.FirstBatch; i < l.Batches(); i++ {
 		b := l.batch(l.o.Sampler.Batch(i))
+		if b == nil {
+			return
+		}
 		select {
 		case l.batches <- b:
 		case <-l.ctx.Done():
@@ -120,13 +129,12 @@ func (l *Loader[S]) feed() {
 }
 
 // batch makes a batch for the given samples. It reuses the memory of a recycled batch
-// if there is one.
+// if there is one, and waits for one if no more batches may exist. It returns nil if ctx
+// ends meanwhile.
 func (l *Loader[S]) batch(indices []int) *Batch[S] {
-	var b *Batch[S]
-	select {
-	case b = <-l.free:
-	default:
-		b = &Batch[S]{}
+	b := l.memory()
+	if b == nil {
+		return nil
 	}
 	b.N, b.Indices, b.err = len(indices), indices, nil
 	l.transform.Resize(&b.Samples, indices)
@@ -136,6 +144,25 @@ func (l *Loader[S]) batch(indices []int) *Batch[S] {
 		close(b.done)
 	}
 	return b
+}
+
+// memory returns a recycled batch, or else a new one.
+func (l *Loader[S]) memory() *Batch[S] {
+	select {
+	case b := <-l.free:
+		return b
+	default:
+	}
+	if l.o.Most == 0 || l.made < l.o.Most {
+		l.made++
+		return &Batch[S]{}
+	}
+	select {
+	case b := <-l.free:
+		return b
+	case <-l.ctx.Done():
+		return nil
+	}
 }
 
 func (l *Loader[S]) work() {
@@ -165,6 +192,27 @@ func (b *Batch[S]) fail(err error) {
 	}
 }
 
+// Ready reports whether Next would return at once. Call it from the goroutine that calls
+// Next.
+func (l *Loader[S]) Ready() bool {
+	if l.next >= l.Batches() || l.ctx.Err() != nil {
+		return true
+	}
+	if l.head == nil {
+		select {
+		case l.head = <-l.batches:
+		default:
+			return false
+		}
+	}
+	select {
+	case <-l.head.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // Next waits for the next batch. It returns io.EOF after the last one. If a sample
 // cannot be made, the error names it. After ctx has ended or Close, Next returns the
 // context's error, even if the batch is ready. Call it from one goroutine only.
@@ -175,17 +223,20 @@ func (l *Loader[S]) Next() (*Batch[S], error) {
 	if err := l.ctx.Err(); err != nil {
 		return nil, err // even if the batch is ready
 	}
-	var b *Batch[S]
-	select {
-	case b = <-l.batches:
-	case <-l.ctx.Done():
-		return nil, l.ctx.Err()
+	if l.head == nil {
+		select {
+		case l.head = <-l.batches:
+		case <-l.ctx.Done():
+			return nil, l.ctx.Err()
+		}
 	}
+	b := l.head
 	select {
 	case <-b.done:
 	case <-l.ctx.Done():
 		return nil, l.ctx.Err()
 	}
+	l.head = nil
 	l.next++
 	if b.err != nil {
 		if err := l.ctx.Err(); err != nil {
@@ -197,7 +248,8 @@ func (l *Loader[S]) Next() (*Batch[S], error) {
 }
 
 // Recycle returns a batch's memory to the loader. The batch must not be used
-// afterwards.
+// afterwards. With a limit on batches (Options.Most), the loader stops until one is
+// recycled.
 func (l *Loader[S]) Recycle(b *Batch[S]) {
 	select {
 	case l.free <- b:

@@ -2,6 +2,7 @@ package loader
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -14,7 +15,8 @@ import (
 // Views holds the samples of contrastive learning: views of images.
 type Views struct {
 	Labels []int64     // of the images; -1 without classes
-	Values [][]float32 // one buffer per view, [N, Shape of its Spec]
+	Values [][]float32 // one buffer per view, [N, Shape of its Spec]; nil with ViewOptions.Pixels
+	Pixels [][]uint8   // one buffer per view of 8-bit RGB, as Spec.RenderPixels writes it; else nil
 }
 
 // ViewBatch is a batch of views.
@@ -36,6 +38,11 @@ type ViewOptions struct {
 	FirstBatch int  // index of the first batch, to resume in the middle of an epoch
 	World      world.World
 	Timing     *Timing
+	// Pixels, if set, is the memory of all batches: for each batch one buffer per view, of
+	// BatchSize views. Views are then written there as pixels, which a GPU turns into
+	// floats, instead of floats. At most len(Pixels) batches exist at a time; at least 2
+	// are needed to load one while another one is used.
+	Pixels [][][]uint8
 }
 
 // Timing sums up the time that workers spend. A nil Timing in ViewOptions measures
@@ -53,25 +60,48 @@ func NewViews(ctx context.Context, o ViewOptions) *ViewLoader {
 	} else {
 		e.Order = InOrder(o.Dataset.Len())
 	}
-	return New(ctx, Options{Sampler: e, FirstBatch: o.FirstBatch, Workers: o.Workers}, &viewTransform{o})
+	return New(ctx, Options{
+		Sampler: e, FirstBatch: o.FirstBatch, Workers: o.Workers, Most: len(o.Pixels),
+	}, &viewTransform{ViewOptions: o})
 }
 
-type viewTransform struct{ ViewOptions }
+type viewTransform struct {
+	ViewOptions
+	used int // elements of Pixels that batches have
+}
 
 func (t *viewTransform) Resize(s *Views, indices []int) {
+	if t.Pixels != nil {
+		t.resizePixels(s, len(indices))
+	} else {
+		t.resizeValues(s, len(indices))
+	}
+	s.Labels = s.Labels[:0]
+	for _, i := range indices {
+		s.Labels = append(s.Labels, int64(t.Dataset.Label(i)))
+	}
+}
+
+func (t *viewTransform) resizeValues(s *Views, n int) {
 	if s.Values == nil {
 		s.Values = make([][]float32, len(t.Views))
 	}
 	for v := range s.Values {
-		n := len(indices) * t.Views[v].Len()
+		n := n * t.Views[v].Len()
 		if cap(s.Values[v]) < n {
 			s.Values[v] = make([]float32, n)
 		}
 		s.Values[v] = s.Values[v][:n]
 	}
-	s.Labels = s.Labels[:0]
-	for _, i := range indices {
-		s.Labels = append(s.Labels, int64(t.Dataset.Label(i)))
+}
+
+func (t *viewTransform) resizePixels(s *Views, n int) {
+	if s.Pixels == nil {
+		s.Pixels = slices.Clone(t.Pixels[t.used])
+		t.used++
+	}
+	for v := range s.Pixels {
+		s.Pixels[v] = s.Pixels[v][:n*t.Views[v].Len()]
 	}
 }
 
@@ -112,7 +142,11 @@ func (w *viewWorker) fill(ctx context.Context, s *Views, row, index int) error {
 	for v := range w.t.Views {
 		spec := &w.t.Views[v]
 		n := spec.Len()
-		spec.Render(s.Values[v][row*n:(row+1)*n], pixels, &w.draws[v], &w.sc)
+		if s.Pixels != nil {
+			spec.RenderPixels(s.Pixels[v][row*n:(row+1)*n], pixels, &w.draws[v], &w.sc)
+		} else {
+			spec.Render(s.Values[v][row*n:(row+1)*n], pixels, &w.draws[v], &w.sc)
+		}
 	}
 	if t := w.t.Timing; t != nil {
 		t.Images.Add(1)

@@ -67,22 +67,23 @@ func (p *Plan) Add(op int32, argument float64) {
 // float32. room is working memory that the next call reuses. It panics if source or dst
 // is too short.
 func View(p *Plan, source []uint8, room *[]uint8, dst []float32) {
-	values := 3 * int(p.SizeW) * int(p.SizeH)
-	if p.Patches > 0 {
-		values = 3 * int(p.Patches) * int(p.Patch) * int(p.Patch)
-	}
-	p.check(len(source), len(dst), values)
+	p.check(len(source), len(dst))
 	C.kernel_view((*C.plan)(unsafe.Pointer(p)), pointer(source), p.room(room), (*C.float)(unsafe.Pointer(&dst[0])), nil)
 }
 
-// View8 is View without the last transform of the colors; dst is 8-bit RGB interleaved.
+// View8 is View without the last transform of the colors; dst is 8-bit RGB interleaved,
+// one patch after the other.
 func View8(p *Plan, source []uint8, room *[]uint8, dst []uint8) {
-	p.check(len(source), len(dst), 3*int(p.SizeW)*int(p.SizeH))
+	p.check(len(source), len(dst))
 	C.kernel_view((*C.plan)(unsafe.Pointer(p)), pointer(source), p.room(room), nil, pointer(dst))
 }
 
 // check panics if C would read or write beyond a slice.
-func (p *Plan) check(source, dst, values int) {
+func (p *Plan) check(source, dst int) {
+	values := 3 * int(p.SizeW) * int(p.SizeH)
+	if p.Patches > 0 {
+		values = 3 * int(p.Patches) * int(p.Patch) * int(p.Patch)
+	}
 	if pixels := 3 * int(p.SourceW) * int(p.SourceH); source < pixels || dst < values {
 		panic(fmt.Sprintf("views: want %d values of the image and space for %d, got %d and %d", pixels, values, source, dst))
 	}

@@ -34,7 +34,8 @@ typedef struct {
 extern const kernels kernels_baseline, kernels_avx2, kernels_avx512;
 
 // kernel_view writes a view to dst, float32 planar. If dst8 is not null, it writes the
-// view to dst8 instead, 8-bit interleaved and without the last transform of the colors.
+// view to dst8 instead, 8-bit interleaved and without the last transform of the colors,
+// one patch after the other.
 // room has kernel_room(plan) bytes.
 void kernel_view(const plan*, const uint8_t* source, uint8_t* room, float* dst, uint8_t* dst8);
 size_t kernel_room(const plan*);

@@ -90,22 +90,34 @@ static void write(const plan* p, const room* room, int x0, int y0, int w, int h,
   }
 }
 
+// write8 writes a square of the planes, or all of them, interleaved.
+static void write8(const plan* p, const room* room, int x0, int y0, int w, int h, uint8_t* restrict dst) {
+  for (int y = 0; y < h; y++) {
+    size_t from = (size_t)(y0 + y) * p->size_w + x0;
+    const uint8_t* restrict r = room->planes[0] + from;
+    const uint8_t* restrict g = room->planes[1] + from;
+    const uint8_t* restrict b = room->planes[2] + from;
+    uint8_t* restrict out = dst + 3 * (size_t)y * w;
+    for (int x = 0; x < w; x++) {
+      out[3 * x] = r[x];
+      out[3 * x + 1] = g[x];
+      out[3 * x + 2] = b[x];
+    }
+  }
+}
+
 static void view(const plan* p, const uint8_t* source, uint8_t* base, float* dst, uint8_t* dst8) {
   room room = room_of(p, base);
   resample(p, &room, source);
   all(p, &room);
-  if (dst8 != NULL) {
-    const uint8_t* restrict r = room.planes[0], * restrict g = room.planes[1], * restrict b = room.planes[2];
-    for (int i = 0; i < p->size_w * p->size_h; i++) {
-      dst8[3 * i] = r[i];
-      dst8[3 * i + 1] = g[i];
-      dst8[3 * i + 2] = b[i];
-    }
-    return;
+  int pieces = p->patches > 0 ? p->patches : 1;
+  for (int i = 0; i < pieces; i++) {
+    int whole = p->patches == 0, x = whole ? 0 : p->at[i][0], y = whole ? 0 : p->at[i][1];
+    int w = whole ? p->size_w : p->patch, h = whole ? p->size_h : p->patch;
+    size_t at = (size_t)i * 3 * w * h;
+    if (dst8 != NULL) write8(p, &room, x, y, w, h, dst8 + at);
+    else write(p, &room, x, y, w, h, dst + at);
   }
-  if (p->patches == 0) write(p, &room, 0, 0, p->size_w, p->size_h, dst);
-  for (int i = 0; i < p->patches; i++)
-    write(p, &room, p->at[i][0], p->at[i][1], p->patch, p->patch, dst + (size_t)i * 3 * p->patch * p->patch);
 }
 
 const kernels KERNELS = {view};

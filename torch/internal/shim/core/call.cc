@@ -16,6 +16,7 @@ struct Reader {
   c10::IValue next(char kind) {
     switch (kind) {
       case 't': return shim::borrow(*tensors++);
+      case 'g': return *static_cast<at::Generator*>(*tensors++);
       case 'i': return *ints++;
       case 'b': return *ints++ != 0;
       case 'd': return *doubles++;

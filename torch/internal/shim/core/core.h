@@ -57,8 +57,8 @@ cl_lookup_result cl_lookup(const char* name, const char* overload);
 // Calls op with the arguments that kinds describes, one character each:
 // 't' tensor, 'T' tensor list (its length in ints), 'i' integer (also dtypes and
 // memory formats), 'd' double, 'b' bool (in ints), 'I' integer list (length and
-// elements in ints), 'c' device (in ints, as in cl_from_data), 'N' none. Values are taken
-// in order from tensors, ints and doubles. Omitted trailing arguments take the schema's
+// elements in ints), 'c' device (in ints, as in cl_from_data), 'g' generator (in tensors,
+// from cl_generator_new), 'N' none. Values are taken in order from tensors, ints and doubles. Omitted trailing arguments take the schema's
 // defaults.
 cl_results cl_call(cl_op op, const char* kinds, const cl_tensor* tensors, const int64_t* ints, const double* doubles);
 
@@ -74,6 +74,7 @@ int cl_dtype(cl_tensor t);
 int cl_device(cl_tensor t);
 const char* cl_device_type(int device); // "cpu", "cuda", "meta", …
 int64_t cl_storage_id(cl_tensor t);
+void* cl_data(cl_tensor t); // the first element
 int64_t cl_live(void);
 
 // Autograd.
@@ -106,9 +107,19 @@ char* cl_uniform_(cl_tensor t, double low, double high, void* g);
 void* cl_event_record(int device, char** err);
 char* cl_event_wait(void* event);
 void cl_event_free(void* event);
+// cl_event_block makes the work launched later on the device's current stream wait;
+// cl_event_done reports whether the event has happened. Neither makes the host wait.
+char* cl_event_block(void* event);
+cl_int_result cl_event_done(void* event);
+
+// A stream of a device, beside the current one; never freed. cl_stream_exchange makes it
+// the thread's current one and keeps the one before instead: a second call undoes it.
+void* cl_stream_new(int device, char** err);
+char* cl_stream_exchange(void* stream);
 
 // The process.
-const char* cl_version(void);
+const char* cl_version(void); // of the headers
+char* cl_loaded_version(void); // of the library, as it says itself; free()
 int cl_version_number(void); // 10000 major + 100 minor + patch
 char* cl_config(void); // build and parallel settings; free()
 void cl_set_threads(int n);
