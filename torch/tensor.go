@@ -179,7 +179,7 @@ func (t *Tensor) Numel() int {
 func (t *Tensor) Dtype() Dtype { return Dtype(C.cl_dtype(t.c())) }
 
 // Device is the device that holds the elements.
-func (t *Tensor) Device() Device { return Device{cuda: int(C.cl_device(t.c())) + 1} }
+func (t *Tensor) Device() Device { return Device{int(C.cl_device(t.c())) + 1} }
 
 // SharesMemory reports whether both tensors have the same storage.
 func (t *Tensor) SharesMemory(u *Tensor) bool {

@@ -10,6 +10,7 @@ import (
 	"contralens/internal/humanize"
 	"contralens/internal/machine"
 	"contralens/rundir"
+	"contralens/setup"
 	"contralens/statedict"
 	"contralens/torch"
 )
@@ -118,7 +119,7 @@ func (r *Run) Load(path string) (notes []string, err error) {
 	}
 	var record checkpointRecord
 	ours := rundir.DecodeRecord(file, &record)
-	if p := record.Precision; p != "" && p != r.Config.Precision {
+	if p := record.Precision; p != "" && !setup.SameState(p, r.Config.Precision) {
 		return nil, fmt.Errorf("checkpoint %s: it was trained in %s; leave --precision out to resume it", path, p)
 	}
 	if f := record.MemoryFormat; f != "" && f != r.Config.MemoryFormat {

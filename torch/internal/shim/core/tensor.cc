@@ -60,9 +60,12 @@ extern "C" void cl_shape(cl_tensor t, int64_t* shape) {
 
 extern "C" int cl_dtype(cl_tensor t) { return static_cast<int>(shim::borrow(t).scalar_type()); }
 
-extern "C" int cl_device(cl_tensor t) {
-  auto d = shim::borrow(t).device();
-  return d.is_cpu() ? -1 : d.index();
+extern "C" int cl_device(cl_tensor t) { return shim::code(shim::borrow(t).device()); }
+
+extern "C" const char* cl_device_type(int device) {
+  static thread_local std::string name;
+  name = c10::DeviceTypeName(shim::device(device).type(), /*lower_case=*/true);
+  return name.c_str();
 }
 
 extern "C" int64_t cl_storage_id(cl_tensor t) {
