@@ -45,12 +45,27 @@ func (b *MemoryBank) Keys(images *torch.Tensor) *torch.Tensor {
 // Draw draws k negatives uniformly from all rows for every query. They depend only on
 // seed and step, so nothing is prepared or stored.
 func (b *MemoryBank) Draw(k int, seed, step uint64) SampledNegatives {
-	m := uint64(b.Len())
 	base := mix(mix(seed^0x6e65676174697665) + step)
-	return SampledNegatives{Bank: b.Rows, Count: k, At: func(query, i int) int64 {
+	at, indices := sampler(base, uint64(b.Len()))
+	return SampledNegatives{Bank: b.Rows, Count: k, At: at, Indices: indices}
+}
+
+// sampler draws rows of m < 2^32, on the host and, equally, by operators on a device; see
+// SampledNegatives.
+func sampler(base, m uint64) (at func(query, i int) int64, indices func(queries, i *torch.Tensor) *torch.Tensor) {
+	at = func(query, i int) int64 {
 		row, _ := bits.Mul64(mix(base+uint64(query)<<32+uint64(i)), m)
 		return int64(row)
-	}}
+	}
+	indices = func(queries, i *torch.Tensor) *torch.Tensor {
+		return torch.Scoped1(func() *torch.Tensor {
+			x := mixAll(queries.ShiftLeft(32).AddInt(int64(base)).Add(i))
+			// The high 64 bits of x·m, from those of both halves of x.
+			low := x.LowBits(32).MulInt(int64(m)).ShiftRight(32)
+			return x.ShiftRight(32).MulInt(int64(m)).Add(low).ShiftRight(32)
+		})
+	}
+	return at, indices
 }
 
 // mix is the output function of SplitMix64 (Steele et al., 2014): it hashes x.
@@ -59,6 +74,17 @@ func mix(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
+}
+
+// mixAll is mix of each element of x, int64.
+func mixAll(x *torch.Tensor) *torch.Tensor {
+	gamma, first, second := uint64(0x9e3779b97f4a7c15), uint64(0xbf58476d1ce4e5b9), uint64(0x94d049bb133111eb)
+	return torch.Scoped1(func() *torch.Tensor {
+		x = x.AddInt(int64(gamma))
+		x = x.Xor(x.ShiftRight(30)).MulInt(int64(first))
+		x = x.Xor(x.ShiftRight(27)).MulInt(int64(second))
+		return x.Xor(x.ShiftRight(31))
+	})
 }
 
 // Update moves the rows of images, int64 [N], towards their features [N, d]:

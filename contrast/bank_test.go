@@ -170,6 +170,48 @@ func TestBankDraw(t *testing.T) {
 	})
 }
 
+// Operators draw the rows that the host draws.
+func TestBankDrawByOperators(t *testing.T) {
+	inRun(t, func() {
+		const n, k = 3, 40
+		queries, i := torch.Arange(n).AddInt(70000).Unsqueeze(1), torch.Arange(k).AddInt(65000).Unsqueeze(0)
+		for _, m := range []uint64{1, 7, 50000, 1281167, 1<<31 - 1, 1<<32 - 1} {
+			for _, base := range []uint64{0, mix(5), mix(6) | 1<<63} {
+				at, indices := sampler(base, m)
+				for j, got := range indices(queries, i).Int64s() {
+					if want := at(70000+j/k, 65000+j%k); got != want {
+						t.Fatalf("%d rows: operators draw %d, the host %d", m, got, want)
+					}
+				}
+			}
+		}
+	})
+}
+
+// The contrast with rows that are drawn by operators is the same to the last bit.
+func TestBankByOperators(t *testing.T) {
+	for name, transform := range transforms() {
+		t.Run(name, func(t *testing.T) {
+			inRun(t, func() {
+				const n, m, k, d = 5, 60, 30, 8
+				bank, stream := &MemoryBank{Rows: unitRows(m, d, 3)}, Stream{Seed: 1}
+				draw := stream.Next(transform, n, k, d, torch.CPU)
+				run := func(byOperators bool) (float64, []float32) {
+					q, negatives := unitRows(n, d, 1).SetRequiresGrad(true), bank.Draw(k, 1, 2)
+					negatives.byOperators = byOperators
+					out := InfoNCE(q, unitRows(n, d, 2), negatives, draw, Options{Temperature: 0.2})
+					out.Loss.Backward()
+					return out.Value, q.Grad().Float32s()
+				}
+				loss, gradient := run(false)
+				if l, g := run(true); l != loss || !slices.Equal(g, gradient) {
+					t.Errorf("loss %v, want %v; equal gradients: %v", l, loss, slices.Equal(g, gradient))
+				}
+			})
+		})
+	}
+}
+
 // At the size of a training on ImageNet (batch 256, K = 65,536, d = 128; the bank may be
 // smaller, nothing else depends on it), a step needs less than 256 MB besides the bank,
 // even if λ is elementwise and statistics are recorded. All sampled rows would take 8.6 GB.

@@ -2,6 +2,7 @@ package contrast
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"contralens/contrast/ft"
@@ -76,13 +77,13 @@ func TestNTXentEqualsPlain(t *testing.T) {
 // No mixed negative contains the query's own image, and no image is mixed with itself.
 func TestBatchCircle(t *testing.T) {
 	const n = 5
-	partner := circle([]int64{9, 3, 0, 7, 4, 1, 8, 2, 5, 6}, n)
-	for i, want := range []int{4, 2, 3, 0, 1} { // 3 0 4 1 2 and back to 3
-		if partner[i] != want {
-			t.Errorf("image %d is mixed with %d, want %d", i, partner[i], want)
-		}
-	}
 	inRun(t, func() {
+		partner := newCircle(torch.FromInt64([]int64{9, 3, 0, 7, 4, 1, 8, 2, 5, 6}, 2*n), n).partners()
+		for i, want := range []int{4, 2, 3, 0, 1} { // 3 0 4 1 2 and back to 3
+			if partner[i] != want {
+				t.Errorf("image %d is mixed with %d, want %d", i, partner[i], want)
+			}
+		}
 		columns := others(n, partner)
 		if got := columns.Size(1); got != 2*n-4 {
 			t.Fatalf("%d negatives, want %d", got, 2*n-4)
@@ -91,6 +92,32 @@ func TestBatchCircle(t *testing.T) {
 			own, of := at/(2*n-4)%n, int(j)%n
 			if of == own || partner[of] == own {
 				t.Errorf("a negative of image %d is made of %d and %d", own, of, partner[of])
+			}
+		}
+	})
+}
+
+// Operators list the columns that the host lists, and mix the same images.
+func TestColumnsByOperators(t *testing.T) {
+	inRun(t, func() {
+		operators := Options{byOperators: true}
+		same := func(what string, got, want *torch.Tensor) {
+			if !slices.Equal(got.Shape(), want.Shape()) || !slices.Equal(got.Int64s(), want.Int64s()) {
+				t.Errorf("%s: %v, want %v", what, got.Int64s(), want.Int64s())
+			}
+		}
+		for _, n := range []int{1, 2, 3, 4, 17} {
+			z := torch.Zeros([]int{2 * n, 3})
+			same(fmt.Sprint("others of ", n), negativesOf(n, nil, z, operators), negativesOf(n, nil, z, Options{}))
+			same(fmt.Sprint("off the diagonal of ", 2*n), offDiagonal(z, operators), offDiagonal(z, Options{}))
+			if n < 3 {
+				continue
+			}
+			for seed := range uint64(5) {
+				stream := Stream{Seed: seed}
+				order := newCircle(stream.Next(ft.Paper(), 2*n, 2*n, 3, torch.CPU).Permutation, n)
+				same(fmt.Sprint("mixed others of ", n), negativesOf(n, order, z, operators), negativesOf(n, order, z, Options{}))
+				same(fmt.Sprint("partners of ", n), order.permutation(z, operators), order.permutation(z, Options{}))
 			}
 		}
 	})

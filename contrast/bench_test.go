@@ -56,8 +56,8 @@ func (c *bench) plain() {
 	if c.record {
 		torch.NoGrad(func() {
 			var raw, seen Distribution
-			raw.describe(c.q.Mm(c.queue.Keys.T()), o.Temperature)
-			seen.describe(out.Logits.Narrow(1, 1, c.k).MulScalar(o.Temperature), o.Temperature)
+			raw.describe(c.q.Mm(c.queue.Keys.T()), o)
+			seen.describe(out.Logits.Narrow(1, 1, c.k).MulScalar(o.Temperature), o)
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"contralens/contrast/ft"
@@ -141,29 +142,84 @@ func TestStream(t *testing.T) {
 		}
 		for _, side := range []ft.Side{{Alpha: 2}, {Alpha: 1.6}, {Uniform: true}, {Alpha: 2, Extrapolate: true}} {
 			side.On, side.Elementwise = true, true
-			s := Stream{Seed: 1}
-			λ := s.Next(ft.Transform{Positive: side}, 200, 1, 100, torch.CPU).Positive.Elements
-			shift, variance := 0.0, 1/(4*(2*side.Alpha+1))
-			if side.Extrapolate {
-				shift = 1
-			}
-			if side.Uniform {
-				variance = 1.0 / 12
-			}
-			v, m := λ.VarMean([]int{0, 1}, true, false)
-			if math.Abs(m.Item()-0.5-shift) > 0.01 || math.Abs(v.Item()-variance) > 0.003 {
-				t.Errorf("%+v: mean %v variance %v, want %v and %v", side, m.Item(), v.Item(), 0.5+shift, variance)
-			}
-			if λ.Min().Item() < shift || λ.Max().Item() > shift+1 {
-				t.Errorf("%+v: λ in [%v, %v]", side, λ.Min().Item(), λ.Max().Item())
+			for where, next := range map[string]func(s *Stream, t ft.Transform, n, k, d int) Draw{"host": onHost, "device": generatedDraw} {
+				s := Stream{Seed: 1}
+				λ := next(&s, ft.Transform{Positive: side}, 200, 1, 100).Positive.Elements
+				shift, variance := 0.0, 1/(4*(2*side.Alpha+1))
+				if side.Extrapolate {
+					shift = 1
+				}
+				if side.Uniform {
+					variance = 1.0 / 12
+				}
+				v, m := λ.VarMean([]int{0, 1}, true, false)
+				if math.Abs(m.Item()-0.5-shift) > 0.01 || math.Abs(v.Item()-variance) > 0.003 {
+					t.Errorf("%s %+v: mean %v variance %v, want %v and %v", where, side, m.Item(), v.Item(), 0.5+shift, variance)
+				}
+				if λ.Min().Item() < shift || λ.Max().Item() > shift+1 {
+					t.Errorf("%s %+v: λ in [%v, %v]", where, side, λ.Min().Item(), λ.Max().Item())
+				}
 			}
 		}
 	})
 }
 
+func onHost(s *Stream, t ft.Transform, n, k, d int) Draw { return s.Next(t, n, k, d, torch.CPU) }
+
+// generatedDraw draws as on a device.
+func generatedDraw(s *Stream, t ft.Transform, n, k, d int) Draw {
+	g := torch.NewGenerator(mix(s.Seed)+s.Step, torch.CPU)
+	defer g.Free()
+	return s.draw(t, n, k, d, generated{s.host(), g, torch.CPU})
+}
+
+// On a device, λ of all rows is that of the CPU, and π has each number once.
+func TestStreamOnDevice(t *testing.T) {
+	inRun(t, func() {
+		cpu, device := Stream{Seed: 3, Step: 7}, Stream{Seed: 3, Step: 7}
+		x, y := onHost(&cpu, ft.Paper(), 2, 50, 2), generatedDraw(&device, ft.Paper(), 2, 50, 2)
+		if *x.Positive != *y.Positive || *x.Negative != *y.Negative || cpu != device {
+			t.Errorf("λ is %v and %v, on the CPU %v and %v", *y.Positive, *y.Negative, *x.Positive, *x.Negative)
+		}
+		π := y.Permutation.Int64s()
+		slices.Sort(π)
+		for i, v := range π {
+			if v != int64(i) {
+				t.Fatalf("not a permutation: %v", π)
+			}
+		}
+	})
+}
+
+// TestStreamOfDevices: a saved stream continues with the same draws on every device.
+func TestStreamOfDevices(t *testing.T) {
+	elementwise := ft.Paper()
+	elementwise.Positive.Elementwise, elementwise.Negative.Elementwise = true, true
+	torch.TestDevices(t, func(t *testing.T, d torch.Device) {
+		inRun(t, func() {
+			numbers := func(s Stream) (all []float64) {
+				draw := s.Next(elementwise, 3, 40, 5, d)
+				for _, x := range []*torch.Tensor{draw.Positive.Elements, draw.Negative.Elements, draw.Permutation} {
+					if x.Device() != d {
+						t.Errorf("a draw for %v lies on %v", d, x.Device())
+					}
+					all = append(all, x.Float64s()...)
+				}
+				return all
+			}
+			if a, b := numbers(Stream{Seed: 3, Step: 5}), numbers(Stream{Seed: 3, Step: 5}); !slices.Equal(a, b) {
+				t.Error("a saved stream draws something else")
+			}
+			if a, b := numbers(Stream{Seed: 3, Step: 5}), numbers(Stream{Seed: 3, Step: 6}); slices.Equal(a, b) {
+				t.Error("two steps draw the same")
+			}
+		})
+	})
+}
+
 // right converts an accuracy to the number of queries, of n, that are nearest to their
 // key.
-func right(o Output, n int) float64 { return math.Round(o.Accuracy * float64(n) / 100) }
+func right(o *Output, n int) float64 { return math.Round(o.Accuracy * float64(n) / 100) }
 
 // normalized returns t with normalization after the mixing.
 func normalized(t ft.Transform, positive, negative bool) ft.Transform {

@@ -71,7 +71,7 @@ func TestNTXentDefinition(t *testing.T) {
 		return loss
 	}
 	for name, transform := range transforms() {
-		for path, contrast := range map[string]func(u, v *torch.Tensor, draw Draw, o Options) Output{"fused": NTXent, "plain": NTXentPlain} {
+		for path, contrast := range map[string]func(u, v *torch.Tensor, draw Draw, o Options) *Output{"fused": NTXent, "plain": NTXentPlain} {
 			check := func(t *testing.T, dtype torch.Dtype) {
 				inRun(t, func() {
 					stream := Stream{Seed: 7}

@@ -9,45 +9,40 @@ import (
 // InfoNCE computes what InfoNCEPlain does, with a gradient written by hand. On the CPU a
 // queue is read once, in blocks (see streamed). Sampled negatives, and all negatives on
 // other devices, go through a matrix of scores (see derivative).
-func InfoNCE(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) Output {
-	out := Output{Negatives: negatives.Len()}
+func InfoNCE(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) *Output {
+	out := &Output{Negatives: negatives.Len()}
 	out.Loss = torch.Scoped1(func() *torch.Tensor {
 		k := k.Detach()
 		if o.Bound > 0 {
 			raw := q.Detach()
 			out.Statistics = observe(raw, k, draw, o, func(d *Distribution) {
-				if s, ok := streams(raw, negatives); ok {
+				if s, ok := streams(raw, negatives, o); ok {
 					d.negatives(s.mix(Draw{}).Attend(raw, o.Temperature, false, counting(rawBound)), s.Len(), rawBound)
 				} else {
-					d.describe(negatives.scores(raw), o.Temperature)
+					d.describe(negatives.scores(raw), o)
 				}
 			})
 		}
-		return out.measured(q, draw, func(q *torch.Tensor) *torch.Tensor {
+		return out.measured(q, draw, o, func(q *torch.Tensor) *torch.Tensor {
 			return torch.Scoped1(func() *torch.Tensor {
 				q, k := draw.positives(q, k)
-				var dq, dk *torch.Tensor
+				var value, dq, dk *torch.Tensor
 				torch.NoGrad(func() {
-					if s, ok := streams(q, negatives); ok {
-						dq, dk = streamed(&out, q.Detach(), k.Detach(), s, draw, o)
+					if s, ok := streams(q, negatives, o); ok {
+						value, dq, dk = streamed(out, q.Detach(), k.Detach(), s, draw, o)
 					} else {
-						dq, dk = derivative(&out, q.Detach(), k.Detach(), negatives, draw, o)
+						value, dq, dk = derivative(out, q.Detach(), k.Detach(), negatives, draw, o)
 					}
 				})
-				return out.loss(q.Device(), []*torch.Tensor{q, k}, []*torch.Tensor{dq, dk})
+				return torch.CustomGrad(value, []*torch.Tensor{q, k}, []*torch.Tensor{dq, dk})
 			})
 		})
 	})
 	return out
 }
 
-// loss returns out.Value as a tensor with the given gradients at the inputs.
-func (out *Output) loss(device torch.Device, inputs, gradients []*torch.Tensor) *torch.Tensor {
-	return torch.CustomGrad(torch.Scalar(out.Value, torch.Options{Device: device}), inputs, gradients)
-}
-
-// derivative fills out.Value, Accuracy, Scores and Statistics, and returns ∂loss/∂q' and
-// ∂loss/∂k', both [N, d]. It needs two buffers of the size of the logits, three while a
+// derivative fills out.Value, Accuracy, Scores and Statistics, and returns the loss, ∂loss/∂q'
+// and ∂loss/∂k', the latter [N, d]. It needs two buffers of the size of the logits, three while a
 // permutation is applied, and for sampled negatives a few blocks of gathered rows.
 //
 // With a scalar λ mixed negatives are never formed, since
@@ -60,7 +55,9 @@ func (out *Output) loss(device torch.Device, inputs, gradients []*torch.Tensor) 
 //	g_j = (λ p_j + (1-λ) p_π⁻¹(j)) / τN
 //
 // and so ∂loss/∂q' = g·n + p_pos k', ∂loss/∂k' = p_pos q'.
-func derivative(out *Output, q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) (dq, dk *torch.Tensor) {
+func derivative(
+	out *Output, q, k *torch.Tensor, negatives Negatives, draw Draw, o Options,
+) (value, dq, dk *torch.Tensor) {
 	n := negatives
 	scalar := draw.Negative != nil && draw.Negative.Elements == nil && !draw.NormalizeNegative
 	if !scalar {
@@ -78,7 +75,8 @@ func derivative(out *Output, q, k *torch.Tensor, negatives Negatives, draw Draw,
 	if !scalar {
 		spare = torch.EmptyLike(a)
 	}
-	p, ppos := softmax(out, pos, b, spare, o)
+	value, p, ppos := softmax(out, pos, b, spare, o)
+	out.value(value, o)
 
 	size := float64(q.Size(0)) * o.Temperature
 	g := p
@@ -89,17 +87,16 @@ func derivative(out *Output, q, k *torch.Tensor, negatives Negatives, draw Draw,
 	}
 	g.MulScalar_(1 / size)
 	ppos.AddScalar_(-1).MulScalar_(1 / size)
-	return n.gradient(g).AddInto_(k.Mul(ppos), 1), q.Mul(ppos)
+	return value, n.gradient(g).AddInto_(k.Mul(ppos), 1), q.Mul(ppos)
 }
 
-// softmax computes the softmax over [pos, neg]/τ. It returns the negatives' shares,
-// stored in spare [N, K], and the positive's share [N, 1]. Loss, accuracy and score
+// softmax computes the softmax over [pos, neg]/τ. It returns the loss, the negatives'
+// shares, stored in spare [N, K], and the positive's share [N, 1]. Accuracy and score
 // statistics go to out.
-func softmax(out *Output, pos, neg, spare *torch.Tensor, o Options) (p, ppos *torch.Tensor) {
+func softmax(out *Output, pos, neg, spare *torch.Tensor, o Options) (value, p, ppos *torch.Tensor) {
 	τ := o.Temperature
 	top := neg.Amax([]int{1}, true)
-	first := pos.Ge(top).To(torch.Float32).Mean()
-	out.Accuracy = 100 * first.Item()
+	out.accuracy(pos.Ge(top), o)
 	var variance, mean *torch.Tensor
 	switch {
 	case o.Bound > 0:
@@ -112,22 +109,22 @@ func softmax(out *Output, pos, neg, spare *torch.Tensor, o Options) (p, ppos *to
 	sum := p.SumDim([]int{1}, true)
 	epos := pos.Sub(shift).MulScalar_(1 / τ).Exp_()
 	total := sum.Add(epos)
-	out.Value = total.Log().Sub_(pos.Sub(shift).MulScalar_(1 / τ)).Mean().Item()
+	value = total.Log().Sub_(pos.Sub(shift).MulScalar_(1 / τ)).Mean()
 	if o.Bound > 0 {
-		out.Statistics.shares(p, neg, sum, shift, τ)
+		out.Statistics.shares(p, neg, sum, shift, o)
 	}
 	if o.Scores {
 		scale := shift.MulScalar(1 / τ).Exp_()
 		expNeg := sum.Mul(scale).MulScalar_(1 / float64(neg.Size(1)))
-		out.Scores = torch.Cat([]*torch.Tensor{mean, variance, pos, expNeg, epos.Mul(scale)}, 1).Float32s()
+		out.rows(o, mean, variance, pos, expNeg, epos.Mul(scale))
 	}
-	return p.Div_(total), epos.Div(total)
+	return value, p.Div_(total), epos.Div(total)
 }
 
 // inverse is the permutation π⁻¹ of π, int64 [K].
 func inverse(π *torch.Tensor) *torch.Tensor {
 	k := π.Size(0)
-	return torch.EmptyLike(π).IndexCopy_(0, π, torch.Arange(k).ToDevice(π.Device()))
+	return torch.EmptyLike(π).IndexCopy_(0, π, torch.ArangeOn(k, π.Device()))
 }
 
 // Chance is ln(K+1), the loss if the positive can't be told from the K negatives.

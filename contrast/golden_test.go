@@ -49,13 +49,15 @@ func lambda(c *golden.Case, name string, dtype torch.Dtype) *Lambda {
 	return &Lambda{Elements: typed(c, name, dtype)}
 }
 
-type contrastFunc func(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) Output
+type contrastFunc func(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) *Output
 
 // paths are the implementations that are compared with every golden case.
-var paths = map[string]contrastFunc{"plain": InfoNCEPlain, "fused": InfoNCE, "operators": operators}
+var paths = map[string]contrastFunc{
+	"plain": InfoNCEPlain, "fused": InfoNCE, "operators": operators, "on a device": onDevice,
+}
 
 // operators is InfoNCE through a matrix of scores, as on other devices.
-func operators(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) Output {
+func operators(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) *Output {
 	return InfoNCE(q, k, struct{ Negatives }{negatives}, draw, o)
 }
 

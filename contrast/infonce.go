@@ -2,15 +2,18 @@ package contrast
 
 import "contralens/torch"
 
-// Output is the result of the contrast of one batch.
+// Output is the result of the contrast of one batch. With a deferred Options.Readback its
+// figures are set when that is waited for: Value, Accuracy, Scores and what Statistics
+// points to.
 type Output struct {
-	Loss     *torch.Tensor // one element: mean over the batch of -log softmax of the positive
-	Value    float64       // the same as a number
-	Accuracy float64       // share of the batch whose positive beats every negative, in percent
+	Loss *torch.Tensor // one element: mean over the batch of -log softmax of the positive
 	// Negatives is the number of negatives per query; 0 if the loss has none.
 	Negatives int
-	Scores    []float32     // [N, 5] rows of score statistics, if Options.Scores is set
 	Logits    *torch.Tensor // [N, 1+K], divided by τ, positive first; only plain versions set it
+
+	Value    float64   // of Loss
+	Accuracy float64   // share of the batch whose positive beats every negative, in percent
+	Scores   []float32 // [N, 5] rows of score statistics, if Options.Scores is set
 	// Statistics of the batch, if Options.Bound > 0; plain versions have none.
 	Statistics *Statistics
 }
@@ -33,7 +36,15 @@ type Options struct {
 	// Bound > 0 requests Output.Statistics, with histograms of the transformed negatives
 	// over [-Bound, Bound].
 	Bound float64
+	// Readback brings the figures to the host. If it is nil, each is read at once.
+	Readback *torch.Readback
+
+	byOperators bool // compute on the CPU as on a device; see operators
 }
+
+// operators reports whether t lies on a device, where nothing may wait for the host and
+// our kernels for the CPU don't run. Then operators compute the same.
+func (o Options) operators(t *torch.Tensor) bool { return o.byOperators || !t.Device().IsCPU() }
 
 // InfoNCEPlain is the loss as the paper writes it, by autograd alone:
 //
@@ -42,8 +53,8 @@ type Options struct {
 //
 // q and k are [N, d]; k and the negatives are constants. It is the version to read, and
 // tests compare InfoNCE with it.
-func InfoNCEPlain(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) Output {
-	out := Output{Negatives: negatives.Len()}
+func InfoNCEPlain(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) *Output {
+	out := &Output{Negatives: negatives.Len()}
 	out.Logits = torch.Scoped1(func() *torch.Tensor {
 		q, k := draw.positives(q, k.Detach())
 		pos := q.Mul(k).SumDim([]int{1}, true)
@@ -56,28 +67,46 @@ func InfoNCEPlain(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options)
 			neg = rows.Bmm(q.Unsqueeze(2)).Squeeze(2)
 		}
 		if o.Scores {
-			torch.NoGrad(func() { out.Scores = scores(pos, neg, o.Temperature) })
+			torch.NoGrad(func() { out.scores(pos, neg, o) })
 		}
 		return torch.Cat([]*torch.Tensor{pos, neg}, 1).DivScalar(o.Temperature)
 	})
 	labels := torch.Zeros([]int{q.Size(0)}, torch.Options{Dtype: torch.Int64})
 	out.Loss = out.Logits.CrossEntropy(labels.ToDevice(q.Device()))
-	out.Value = out.Loss.Item()
+	out.value(out.Loss, o)
 	torch.Scoped(func() {
 		first := out.Logits.Detach().Argmax(1, false).Eq(labels.ToDevice(q.Device()))
-		out.Accuracy = 100 * first.To(torch.Float32).Mean().Item()
+		out.accuracy(first, o)
 	})
 	return out
 }
 
-// scores computes the rows of Output.Scores for pos [N, 1] and neg [N, K].
-func scores(pos, neg *torch.Tensor, τ float64) []float32 {
-	var rows []float32
+// value sets out.Value to that of a loss.
+func (out *Output) value(loss *torch.Tensor, o Options) {
+	o.Readback.Value(loss, func(v float64) { out.Value = v })
+}
+
+// accuracy sets out.Accuracy; first has for each query whether its positive comes first.
+func (out *Output) accuracy(first *torch.Tensor, o Options) {
+	o.Readback.Value(first.To(torch.Float32).Mean(), func(v float64) { out.Accuracy = 100 * v })
+}
+
+// rows sets out.Scores from its columns, each [N, 1].
+func (out *Output) rows(o Options, columns ...*torch.Tensor) {
+	o.Readback.Values(torch.Cat(columns, 1), func(v []float64) {
+		out.Scores = make([]float32, len(v))
+		for i, v := range v {
+			out.Scores[i] = float32(v)
+		}
+	})
+}
+
+// scores sets out.Scores for pos [N, 1] and neg [N, K].
+func (out *Output) scores(pos, neg *torch.Tensor, o Options) {
 	torch.Scoped(func() {
 		variance, mean := neg.VarMean([]int{1}, true, true)
-		expNeg := neg.DivScalar(τ).Exp_().MeanDim([]int{1}, true)
-		expPos := pos.DivScalar(τ).Exp_()
-		rows = torch.Cat([]*torch.Tensor{mean, variance, pos, expNeg, expPos}, 1).Float32s()
+		expNeg := neg.DivScalar(o.Temperature).Exp_().MeanDim([]int{1}, true)
+		expPos := pos.DivScalar(o.Temperature).Exp_()
+		out.rows(o, mean, variance, pos, expNeg, expPos)
 	})
-	return rows
 }

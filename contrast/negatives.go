@@ -49,22 +49,38 @@ type SampledNegatives struct {
 	// At returns the row of the bank that is the i-th negative of a query. It is called
 	// again for the gradient, which saves storing N·K numbers.
 	At func(query, i int) int64
+	// Indices is At for whole tensors on any device: of queries [n, 1] and i [1, c] or
+	// [n, c], int64, to [n, c]. A bank on a device uses it where it is set; otherwise At
+	// is called on the host and its results are copied to the device.
+	Indices func(queries, i *torch.Tensor) *torch.Tensor
 
-	π         []int64
-	λ         *Lambda
-	normalize bool
+	π           []int64 // either π or permutation, see hashes
+	permutation *torch.Tensor
+	λ           *Lambda
+	normalize   bool
+
+	byOperators bool // gather on the CPU as on a device
 }
 
 // blockElements is the number of values that are gathered at a time: 8 MB. Mixing needs
 // five such blocks, a few of which fit into the cache.
 const blockElements = 1 << 21
 
+// deviceBlockElements is the same on a device, 268 MB, so that thousands of launches
+// don't take longer than what they launch.
+const deviceBlockElements = 1 << 26
+
 // Len is K.
 func (d SampledNegatives) Len() int { return d.Count }
 
 func (d SampledNegatives) mixed(draw Draw) Negatives {
 	if draw.Negative != nil {
-		d.π, d.λ = draw.Permutation.Int64s(), draw.Negative
+		d.λ = draw.Negative
+		if d.hashes() {
+			d.permutation = draw.Permutation
+		} else {
+			d.π = draw.Permutation.Int64s()
+		}
 	}
 	d.normalize = draw.NormalizeNegative
 	return d
@@ -96,9 +112,12 @@ type block struct{ query, queries, first, count int }
 
 // blocks calls f for blocks that cover n queries, each in its own scope.
 func (d SampledNegatives) blocks(n int, f func(block)) {
-	dim := d.Bank.Size(1)
-	count := max(1, min(d.Count, blockElements/dim))
-	queries := max(1, blockElements/(count*dim))
+	dim, elements := d.Bank.Size(1), blockElements
+	if !d.Bank.Device().IsCPU() {
+		elements = deviceBlockElements
+	}
+	count := max(1, min(d.Count, elements/dim))
+	queries := max(1, elements/(count*dim))
 	for query := 0; query < n; query += queries {
 		for first := 0; first < d.Count; first += count {
 			torch.Scoped(func() {
@@ -111,9 +130,9 @@ func (d SampledNegatives) blocks(n int, f func(block)) {
 // rows gathers and transforms the negatives of a block, [queries, count, d].
 func (d SampledNegatives) rows(b block) *torch.Tensor {
 	return torch.Scoped1(func() *torch.Tensor {
-		rows := d.gather(b, func(i int) int { return i })
+		rows := d.gather(b, false)
 		if d.λ != nil {
-			others := d.gather(b, func(i int) int { return int(d.π[i]) })
+			others := d.gather(b, true)
 			λ := *d.λ
 			if λ.Elements != nil {
 				λ.Elements = λ.Elements.Narrow(0, b.first, b.count)
@@ -127,15 +146,45 @@ func (d SampledNegatives) rows(b block) *torch.Tensor {
 	})
 }
 
-// gather picks the rows of a block from the bank. moved maps i to the negative in its
-// place, so that a permutation can be gathered too.
-func (d SampledNegatives) gather(b block, moved func(i int) int) *torch.Tensor {
+// hashes reports whether the rows of negatives are drawn on the bank's device.
+func (d SampledNegatives) hashes() bool {
+	return d.Indices != nil && (d.byOperators || !d.Bank.Device().IsCPU())
+}
+
+// gather picks the rows of a block from the bank, or, if moved, those that π moves to
+// their places.
+func (d SampledNegatives) gather(b block, moved bool) *torch.Tensor {
+	indices := d.indices
+	if d.hashes() {
+		indices = d.hashed
+	}
+	return d.Bank.IndexSelect(0, indices(b, moved)).View(b.queries, b.count, -1)
+}
+
+// indices draws the rows of a block on the host, int64 [queries·count].
+func (d SampledNegatives) indices(b block, moved bool) *torch.Tensor {
 	at := make([]int64, 0, b.queries*b.count)
 	for query := range b.queries {
 		for i := range b.count {
-			at = append(at, d.At(b.query+query, moved(b.first+i)))
+			of := b.first + i
+			if moved {
+				of = int(d.π[of])
+			}
+			at = append(at, d.At(b.query+query, of))
 		}
 	}
-	indices := torch.FromInt64(at, len(at)).ToDevice(d.Bank.Device())
-	return d.Bank.IndexSelect(0, indices).View(b.queries, b.count, -1)
+	return torch.FromInt64(at, len(at)).ToDevice(d.Bank.Device())
+}
+
+// hashed is indices on the bank's device.
+func (d SampledNegatives) hashed(b block, moved bool) *torch.Tensor {
+	return torch.Scoped1(func() *torch.Tensor {
+		device := d.Bank.Device()
+		queries := torch.ArangeOn(b.queries, device).AddInt(int64(b.query)).Unsqueeze(1)
+		i := torch.ArangeOn(b.count, device).AddInt(int64(b.first))
+		if moved {
+			i = d.permutation.Narrow(0, b.first, b.count)
+		}
+		return d.Indices(queries, i.Unsqueeze(0)).View(-1)
+	})
 }

@@ -12,38 +12,32 @@ import "contralens/torch"
 // if draw mixes negatives, because there are none.
 // Accuracy, Scores and Statistics compare each prediction with the other targets of the
 // batch, which are not part of the loss.
-func Similarity(p, z *torch.Tensor, draw Draw, o Options) Output {
+func Similarity(p, z *torch.Tensor, draw Draw, o Options) *Output {
 	if draw.Negative != nil {
 		panic(&torch.Error{Op: "similarity", Message: "there are no negatives to interpolate"})
 	}
-	var out Output
+	out := &Output{}
 	out.Loss = torch.Scoped1(func() *torch.Tensor {
 		z := z.Detach()
 		if o.Bound > 0 {
 			d := p.Detach()
 			out.Statistics = observe(d, z, draw, o, func(raw *Distribution) {
-				raw.describe(d.Mm(z.T()).Gather(1, offDiagonal(d.Size(0)).ToDevice(d.Device())), o.Temperature)
+				raw.describe(d.Mm(z.T()).Gather(1, offDiagonal(d, o)), o)
 			})
 		}
-		return out.measured(p, draw, func(p *torch.Tensor) *torch.Tensor {
+		return out.measured(p, draw, o, func(p *torch.Tensor) *torch.Tensor {
 			return torch.Scoped1(func() *torch.Tensor {
 				p, z := draw.positives(p, z)
 				pos := p.Mul(z).SumDim([]int{1}, true)
 				torch.NoGrad(func() {
-					neg := p.Detach().Mm(z.Detach().T()).Gather(1, offDiagonal(p.Size(0)).ToDevice(p.Device()))
-					softmax(&out, pos.Detach(), neg, torch.EmptyLike(neg), o)
+					neg := p.Detach().Mm(z.Detach().T()).Gather(1, offDiagonal(p, o))
+					softmax(out, pos.Detach(), neg, torch.EmptyLike(neg), o)
 				})
 				mean := pos.Mean().Neg()
-				out.Value = mean.Item()
+				out.value(mean, o)
 				return mean
 			})
 		})
 	})
 	return out
-}
-
-// offDiagonal lists the columns of each row of an [n, n] matrix without the diagonal,
-// int64 [n, n-1].
-func offDiagonal(n int) *torch.Tensor {
-	return columnsWithout(n, func(row int) []int { return []int{row} })
 }

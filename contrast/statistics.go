@@ -45,13 +45,21 @@ const rawBound = 1
 // transforms anything, of their untransformed scores; negatives adds those of the
 // negatives.
 func observe(q, k *torch.Tensor, draw Draw, o Options, negatives func(raw *Distribution)) *Statistics {
-	s := &Statistics{LambdaPositive: draw.Positive.mean(), LambdaNegative: draw.Negative.mean()}
+	s, r := &Statistics{}, o.Readback
 	torch.NoGrad(func() {
 		torch.Scoped(func() {
-			s.Alignment = q.Sub(k).Square().Sum().Item() / float64(q.Size(0))
-			s.Uniformity = (uniformity(q) + uniformity(k)) / 2
+			draw.Positive.mean(r, &s.LambdaPositive)
+			draw.Negative.mean(r, &s.LambdaNegative)
+			n := float64(q.Size(0))
+			r.Value(q.Sub(k).Square().Sum(), func(v float64) { s.Alignment = v / n })
+			if o.operators(q) {
+				both := torch.Stack([]*torch.Tensor{uniformityOf(q), uniformityOf(k)}, 0)
+				r.Value(both.Mean(), func(v float64) { s.Uniformity = v })
+			} else {
+				s.Uniformity = (uniformity(q) + uniformity(k)) / 2
+			}
 			if draw.On() {
-				s.Raw.positives(q.Mul(k).SumDim([]int{1}, false).Float64s(), o.Temperature)
+				s.Raw.positives(q.Mul(k).SumDim([]int{1}, false), o)
 				negatives(&s.Raw)
 			}
 		})
@@ -70,26 +78,26 @@ func counting(bound float64) torch.Counting {
 
 // describe fills in the statistics of untransformed negative scores neg [N, K], which it
 // overwrites.
-func (d *Distribution) describe(neg *torch.Tensor, τ float64) {
+func (d *Distribution) describe(neg *torch.Tensor, o Options) {
 	torch.Scoped(func() {
-		a := torch.Attention{Summary: neg.Summarize(-rawBound, rawBound, Bins)}
+		k := neg.Size(1)
+		summarize(neg, rawBound, o, func(rows torch.Summary) { d.negatives(torch.Attention{Summary: rows}, k, rawBound) })
 		top := neg.Amax([]int{1}, true)
-		sum := neg.Sub_(top).MulScalar_(1/τ).Exp_().SumDim([]int{1}, true)
-		a.LogSum = sum.Log().AddInto_(top, 1/τ).Float64s()
-		d.negatives(a, neg.Size(1), rawBound)
+		sum := neg.Sub_(top).MulScalar_(1/o.Temperature).Exp_().SumDim([]int{1}, true)
+		o.Readback.Values(sum.Log().AddInto_(top, 1/o.Temperature), func(logSum []float64) { d.exponentials(logSum, k) })
 	})
 }
 
-// mean is the mean λ, or NaN if there is none.
-func (λ *Lambda) mean() (v float64) {
+// mean stores the mean λ in v, or NaN if there is none.
+func (λ *Lambda) mean(r *torch.Readback, v *float64) {
 	switch {
 	case λ == nil:
-		return math.NaN()
+		*v = math.NaN()
 	case λ.Elements == nil:
-		return λ.Value
+		*v = λ.Value
+	default:
+		r.Value(λ.Elements.Mean(), func(mean float64) { *v = mean })
 	}
-	torch.Scoped(func() { v = λ.Elements.Mean().Item() })
-	return v
 }
 
 // uniformity of z [N, d], computed from products with |a-b|² = |a|² + |b|² - 2a·b.
@@ -108,7 +116,8 @@ func uniformity(z *torch.Tensor) float64 {
 // measured returns loss(q). If statistics are collected, it computes the gradient at q,
 // records its norm, and attaches it to the loss, so that the caller's backward pass does
 // not run through the contrast again.
-func (out *Output) measured(q *torch.Tensor, draw Draw, loss func(q *torch.Tensor) *torch.Tensor) *torch.Tensor {
+func (out *Output) measured(q *torch.Tensor, draw Draw, o Options,
+	loss func(q *torch.Tensor) *torch.Tensor) *torch.Tensor {
 	if out.Statistics == nil {
 		return loss(q)
 	}
@@ -117,10 +126,11 @@ func (out *Output) measured(q *torch.Tensor, draw Draw, loss func(q *torch.Tenso
 	value.Backward()
 	gradient := leaf.Grad()
 	torch.NoGrad(func() {
-		out.Statistics.Gradient = gradient.Square().SumDim([]int{1}, false).Sqrt().Sum().Item()
+		norms := gradient.Square().SumDim([]int{1}, false).Sqrt().Sum()
+		o.Readback.Value(norms, func(v float64) { out.Statistics.Gradient = v })
 	})
 	if !draw.On() {
-		out.Statistics.Raw = out.Statistics.Seen
+		o.Readback.Then(func() { out.Statistics.Raw = out.Statistics.Seen })
 	}
 	return torch.CustomGrad(value, []*torch.Tensor{q}, []*torch.Tensor{gradient})
 }
@@ -128,29 +138,34 @@ func (out *Output) measured(q *torch.Tensor, draw Draw, loss func(q *torch.Tenso
 // transformed records the scores that the loss sees, pos [N, 1] and neg [N, K]. It
 // returns the mean and the variance of each row of negatives, [N, 1].
 func (s *Statistics) transformed(pos, neg *torch.Tensor, o Options) (mean, variance *torch.Tensor) {
-	rows := torch.Attention{Summary: neg.Summarize(-o.Bound, o.Bound, Bins)}
-	s.Seen.positives(pos.Float64s(), o.Temperature)
-	s.Seen.negatives(rows, neg.Size(1), o.Bound)
-	n := pos.Size(0)
-	column := func(v []float64) *torch.Tensor {
-		return torch.FromFloat64(v, n, 1).To(torch.Float32).ToDevice(pos.Device())
-	}
-	return column(rows.Mean), column(rows.Variance)
+	k := neg.Size(1)
+	mean, variance = summarize(neg, o.Bound, o, func(rows torch.Summary) {
+		s.Seen.negatives(torch.Attention{Summary: rows}, k, o.Bound)
+	})
+	s.Seen.positives(pos, o)
+	return mean, variance
 }
 
 // shares records the statistics that need the share of every negative: the entropy
 // log Σp - Σ p·(neg-shift)/τ / Σp, and the mean of the exponentials. p is
 // exp((neg-shift)/τ) [N, K] and sum its row sums [N, 1].
-func (s *Statistics) shares(p, neg, sum, shift *torch.Tensor, τ float64) {
+func (s *Statistics) shares(p, neg, sum, shift *torch.Tensor, o Options) {
+	τ := o.Temperature
 	n, k := p.Size(0), p.Size(1)
 	// Row sums of p·neg as a batched product, which needs no buffer.
 	dot := p.Reshape(n, 1, k).Bmm(neg.Reshape(n, k, 1)).Reshape(n, 1)
-	s.Entropy = sum.Log().Sub(dot.Div(sum).Sub(shift).MulScalar(1 / τ)).Mean().Item()
-	s.Seen.NegExp = sum.Mul(shift.MulScalar(1/τ).Exp_()).Mean().Item() / float64(k)
+	entropy := sum.Log().Sub(dot.Div(sum).Sub(shift).MulScalar(1 / τ)).Mean()
+	o.Readback.Value(entropy, func(v float64) { s.Entropy = v })
+	exp := sum.Mul(shift.MulScalar(1 / τ).Exp_()).Mean()
+	o.Readback.Value(exp, func(v float64) { s.Seen.NegExp = v / float64(k) })
 }
 
-// positives describes positive scores.
-func (d *Distribution) positives(pos []float64, τ float64) {
+// positives describes positive scores pos, [N] or [N, 1].
+func (d *Distribution) positives(pos *torch.Tensor, o Options) {
+	o.Readback.Values(pos, func(pos []float64) { d.describePositives(pos, o.Temperature) })
+}
+
+func (d *Distribution) describePositives(pos []float64, τ float64) {
 	d.Positives = make([]float32, len(pos))
 	d.PosMean, d.PosVar, d.PosExp = 0, 0, 0
 	n := float64(len(pos))
@@ -170,10 +185,15 @@ func (d *Distribution) negatives(rows torch.Attention, k int, bound float64) {
 	d.Negatives, d.Bound = rows.Counts, bound
 	d.NegMean, d.NegVar, d.Hardest = average(rows.Mean), average(rows.Variance), average(rows.Max)
 	if rows.LogSum != nil {
-		d.NegExp = 0
-		for _, l := range rows.LogSum {
-			d.NegExp += math.Exp(l) / float64(k*len(rows.LogSum))
-		}
+		d.exponentials(rows.LogSum, k)
+	}
+}
+
+// exponentials sets NegExp, given log Σ_i exp(neg_i/τ) of each query's k negatives.
+func (d *Distribution) exponentials(logSum []float64, k int) {
+	d.NegExp = 0
+	for _, l := range logSum {
+		d.NegExp += math.Exp(l) / float64(k*len(logSum))
 	}
 }
 

@@ -180,6 +180,7 @@ func TestStatistics(t *testing.T) {
 				inRun(t, func() {
 					checkStatistics(t, InfoNCE, tc.n, tc.k, tc.t, tc.o, τ)
 					checkStatistics(t, operators, tc.n, tc.k, tc.t, tc.o, τ)
+					checkStatistics(t, onDevice, tc.n, tc.k, tc.t, tc.o, τ)
 				})
 			})
 		}

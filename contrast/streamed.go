@@ -16,7 +16,7 @@ import (
 //
 //	loss = log(1 + exp(L - pos/τ))    w = 1 / (1 + exp(pos/τ - L))
 //	∂loss/∂q' = w (a - k') / τN       ∂loss/∂k' = -w q' / τN
-func streamed(out *Output, q, k *torch.Tensor, n QueueNegatives, draw Draw, o Options) (dq, dk *torch.Tensor) {
+func streamed(out *Output, q, k *torch.Tensor, n QueueNegatives, draw Draw, o Options) (value, dq, dk *torch.Tensor) {
 	a := n.mix(draw).Attend(q, o.Temperature, true, counting(o.Bound))
 	pos := q.Mul(k).SumDim([]int{1}, false).Float64s()
 	τ, size := o.Temperature, float64(len(pos))
@@ -40,18 +40,18 @@ func streamed(out *Output, q, k *torch.Tensor, n QueueNegatives, draw Draw, o Op
 		}
 	}
 	if o.Bound > 0 {
-		out.Statistics.Seen.positives(pos, τ)
+		out.Statistics.Seen.describePositives(pos, τ)
 		out.Statistics.Seen.negatives(a, n.Len(), o.Bound)
 		out.Statistics.Entropy = average(a.Entropy)
 	}
 	share := torch.FromFloat64(w, len(w), 1).To(torch.Float32)
-	return a.Sum.Sub_(k).Mul(share), q.Mul(share).Neg()
+	return torch.Scalar(out.Value), a.Sum.Sub_(k).Mul(share), q.Mul(share).Neg()
 }
 
 // streams reports whether queries can be compared with negatives in one pass.
-func streams(q *torch.Tensor, negatives Negatives) (QueueNegatives, bool) {
+func streams(q *torch.Tensor, negatives Negatives, o Options) (QueueNegatives, bool) {
 	s, shared := negatives.(QueueNegatives)
-	return s, shared && q.Device() == torch.CPU
+	return s, shared && !o.operators(q)
 }
 
 // mix describes the rows as the draw transforms them.

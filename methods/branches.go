@@ -17,24 +17,27 @@ import (
 // means over the branches, and statistics cover all queries. Rows of scores, one per
 // image, are those of the first branch.
 func (m *Model) contrastBranches(b *Batch, images []*torch.Tensor,
-	loss func(branch int, q *torch.Tensor, b *Batch) contrast.Output) (sum Outcome) {
+	loss func(branch int, q *torch.Tensor, b *Batch) *contrast.Output) (sum Outcome) {
 	jigsaws := m.EmbedJigsaw(b)
 	weight := 1.0
 	if jigsaws != nil {
 		weight = 1 - m.Beta
 	}
 	for i, q := range images {
-		sum.add(loss(len(images)-1-i, q, b), weight, len(images))
+		sum.add(loss(len(images)-1-i, q, b), weight, len(images), b.Readback)
 	}
 	if jigsaws == nil {
 		return sum
 	}
-	sum.Jigsaw = &Jigsaw{}
-	plain := &Batch{Random: untransformed{b.Random}}
+	mean := &Jigsaw{}
+	sum.Jigsaw = mean
+	plain := &Batch{Random: untransformed{b.Random}, Readback: b.Readback}
 	for i, q := range jigsaws {
 		out := loss(i, q, plain)
-		sum.Jigsaw.Loss += out.Value / float64(len(jigsaws))
-		sum.Jigsaw.Accuracy += out.Accuracy / float64(len(jigsaws))
+		b.Readback.Then(func() {
+			mean.Loss += out.Value / float64(len(jigsaws))
+			mean.Accuracy += out.Accuracy / float64(len(jigsaws))
+		})
 		sum.Loss = sum.Loss.AddScaled(out.Loss, m.Beta)
 	}
 	return sum
@@ -48,7 +51,7 @@ func (untransformed) Transform(_, _, _ int) contrast.Draw { return contrast.Draw
 
 // ContrastOptions are the options of package contrast for a batch.
 func (m *Model) ContrastOptions(b *Batch) contrast.Options {
-	o := contrast.Options{Temperature: m.Temperature, Scores: b.Collect.Scores}
+	o := contrast.Options{Temperature: m.Temperature, Scores: b.Collect.Scores, Readback: b.Readback}
 	if b.Collect.Statistics {
 		// Transformed scores leave the range of unit features.
 		if o.Bound = 1; m.Transform.On() {
@@ -58,41 +61,50 @@ func (m *Model) ContrastOptions(b *Batch) contrast.Options {
 	return o
 }
 
-// add adds one of n contrasts: its weighted loss, and its share of the mean figures.
-func (o *Outcome) add(out contrast.Output, weight float64, n int) {
+// add adds one of n contrasts: its weighted loss, and its share of the mean figures, once
+// they are known.
+func (o *Outcome) add(out *contrast.Output, weight float64, n int, r *torch.Readback) {
 	loss := out.Loss
 	if weight != 1 {
 		loss = loss.MulScalar(weight)
 	}
-	if o.Loss == nil {
-		o.Loss, o.Negatives, o.Scores, o.Statistics = loss, out.Negatives, out.Scores, out.Statistics
+	first := o.Output == nil
+	if first {
+		o.Output = &contrast.Output{Loss: loss, Negatives: out.Negatives}
 	} else {
 		o.Loss = o.Loss.Add(loss)
-		o.mergeStatistics(out)
 	}
-	o.Value += out.Value / float64(n)
-	o.Accuracy += out.Accuracy / float64(n)
+	sum := o.Output
+	r.Then(func() {
+		if first {
+			sum.Scores, sum.Statistics = out.Scores, out.Statistics
+		} else {
+			mergeStatistics(sum, out)
+		}
+		sum.Value += out.Value / float64(n)
+		sum.Accuracy += out.Accuracy / float64(n)
+	})
 }
 
 // mergeStatistics adds the statistics of a further contrast, if they are collected.
-func (o *Outcome) mergeStatistics(out contrast.Output) {
-	if o.Statistics != nil {
-		o.Statistics.Merge(out.Statistics)
+func mergeStatistics(to, from *contrast.Output) {
+	if to.Statistics != nil {
+		to.Statistics.Merge(from.Statistics)
 	}
 }
 
 // average combines the outcomes of two directions: it adds the losses, averages the
 // figures and merges the statistics. Rows of scores are those of the first direction.
-func average(a, b Outcome) Outcome {
+func average(a, b Outcome, r *torch.Readback) Outcome {
 	a.Loss = a.Loss.Add(b.Loss)
-	a.Value, a.Accuracy = (a.Value+b.Value)/2, (a.Accuracy+b.Accuracy)/2
-	a.mergeStatistics(b.Output)
-	if a.Jigsaw != nil {
-		a.Jigsaw = &Jigsaw{
-			Loss:     (a.Jigsaw.Loss + b.Jigsaw.Loss) / 2,
-			Accuracy: (a.Jigsaw.Accuracy + b.Jigsaw.Accuracy) / 2,
+	r.Then(func() {
+		a.Value, a.Accuracy = (a.Value+b.Value)/2, (a.Accuracy+b.Accuracy)/2
+		mergeStatistics(a.Output, b.Output)
+		if a.Jigsaw != nil {
+			a.Jigsaw.Loss = (a.Jigsaw.Loss + b.Jigsaw.Loss) / 2
+			a.Jigsaw.Accuracy = (a.Jigsaw.Accuracy + b.Jigsaw.Accuracy) / 2
 		}
-	}
+	})
 	return a
 }
 

@@ -36,7 +36,7 @@ func (m *membank) Forward(b *Batch) Outcome {
 	for i, bank := range m.banks {
 		keys[i], negatives[i] = bank.Keys(images), b.Random.Negatives(bank, m.K)
 	}
-	out := m.contrastBranches(b, features, func(i int, q *torch.Tensor, b *Batch) contrast.Output {
+	out := m.contrastBranches(b, features, func(i int, q *torch.Tensor, b *Batch) *contrast.Output {
 		ft := b.Random.Transform(q.Size(0), m.K, q.Size(1)) // λ of both sides, π
 		return contrast.InfoNCE(q, keys[i], negatives[i], ft, m.ContrastOptions(b))
 	})

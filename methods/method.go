@@ -32,6 +32,9 @@ type Batch struct {
 	Images  []int64         // indices of the images in the dataset
 	Random  Random
 	Collect Collect
+	// Readback brings the figures of the step to the host. If it is nil, each is read at
+	// once; if it is deferred, they are set when it is waited for.
+	Readback *torch.Readback
 
 	jigsaws []*torch.Tensor // embeddings of the patches, once computed
 }
@@ -45,10 +48,10 @@ type Collect struct {
 	Statistics bool // contrast.Statistics
 }
 
-// Outcome is the result of one batch.
+// Outcome is the result of one batch. Its figures are set as those of [contrast.Output] are.
 type Outcome struct {
-	contrast.Output         // of the images; Loss is what the optimizer minimizes, jigsaws included
-	Jigsaw          *Jigsaw // nil unless the method uses jigsaws
+	*contrast.Output         // of the images; Loss is what the optimizer minimizes, jigsaws included
+	Jigsaw           *Jigsaw // nil unless the method uses jigsaws
 	// AfterStep runs after the optimizer's step: it updates the momentum encoder and
 	// the memory. It may be nil.
 	AfterStep func()

@@ -35,7 +35,7 @@ func (m *moco) Forward(b *Batch) Outcome {
 	out, keys := m.contrast(b, b.Crops[0], b.Crops[1])
 	if m.Symmetric {
 		back, others := m.contrast(b, b.Crops[1], b.Crops[0])
-		out, keys = average(out, back), concat(others, keys)
+		out, keys = average(out, back, b.Readback), concat(others, keys)
 	}
 	out.AfterStep = func() {
 		m.UpdateKey()
@@ -49,7 +49,7 @@ func (m *moco) Forward(b *Batch) Outcome {
 func (m *moco) contrast(b *Batch, query, key *torch.Tensor) (out Outcome, shuffled []*torch.Tensor) {
 	k, shuffled := m.Keys(key, b.Random) // no gradient; shuffled batch norm
 	q := m.Embed(query)
-	out = m.contrastBranches(b, q, func(i int, q *torch.Tensor, b *Batch) contrast.Output {
+	out = m.contrastBranches(b, q, func(i int, q *torch.Tensor, b *Batch) *contrast.Output {
 		negatives := m.queues[i].Negatives()
 		ft := b.Random.Transform(q.Size(0), negatives.Len(), q.Size(1)) // λ of both sides, π
 		return contrast.InfoNCE(q, k[i], negatives, ft, m.ContrastOptions(b))

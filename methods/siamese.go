@@ -55,7 +55,7 @@ func (s *siamese) Forward(b *Batch) (sum Outcome) {
 	for _, pair := range [][2]*torch.Tensor{{u, targetV}, {v, targetU}} {
 		p, z := s.predictor.Forward(pair[0]), pair[1].Normalize(1)
 		ft := b.Random.Transform(p.Size(0), 0, p.Size(1)) // λ of the positives
-		sum.add(contrast.Similarity(p, z, ft, s.ContrastOptions(b)), 0.5, 2)
+		sum.add(contrast.Similarity(p, z, ft, s.ContrastOptions(b)), 0.5, 2, b.Readback)
 	}
 	return sum
 }

@@ -25,7 +25,7 @@ func (m *simclr) Forward(b *Batch) (sum Outcome) {
 	for i, u := range u {
 		v := v[len(v)-1-i]
 		ft := b.Random.Transform(2*b.Len(), 2*b.Len(), u.Size(1)) // λ of 2N queries and 2N negatives, π
-		sum.add(contrast.NTXent(u, v, ft, m.ContrastOptions(b)), 1, m.Query.Branches())
+		sum.add(contrast.NTXent(u, v, ft, m.ContrastOptions(b)), 1, m.Query.Branches(), b.Readback)
 	}
 	return sum
 }

@@ -7,42 +7,68 @@ import (
 )
 
 // Peak returns the highest rate, in operations per second, of a product of large square
-// matrices of the given type, with the current number of threads: what the processor
-// achieves in practice. It repeats the products for the given time, to find a quiet
-// moment. If a single product of the largest size takes longer than that, as in
+// matrices of the given type or of a large convolution, with the current number of threads:
+// what the processor achieves in practice. Products and convolutions come from two
+// libraries, of which either may be the faster one. Peak repeats them for the given time, to
+// find a quiet moment. If a single product of the largest size takes longer than that, as in
 // bfloat16 without instructions for it, it uses smaller matrices.
 func Peak(dtype torch.Dtype, device torch.Device, long time.Duration) (best float64) {
 	torch.Scoped(func() {
-		matrix := func(n int) *torch.Tensor { return torch.FromFloat32(normal(n*n, 0), n, n).To(dtype).ToDevice(device) }
-		// On some processors, the larger size comes closer to the peak.
-		sides := []int{2048, 3072}
-		small := matrix(512)
-		rate(small) // the first use of a kernel compiles it
-		if best = rate(small); operations(sides[0]) > 2*best*max(time.Second, long).Seconds() {
-			sides = []int{512, 768}
+		random := func(shape ...int) *torch.Tensor {
+			n := 1
+			for _, size := range shape {
+				n *= size
+			}
+			return torch.FromFloat32(normal(n, 0), shape...).To(dtype).ToDevice(device)
 		}
-		var matrices []*torch.Tensor
-		for _, n := range sides {
-			matrices = append(matrices, matrix(n))
+		var all []work
+		square := func(n int) work {
+			a := random(n, n)
+			return work{2 * cube(n), func() *torch.Tensor { return a.Mm(a) }}
+		}
+		// n images of a size, with as many channels in as out, in channels-last order, which
+		// the libraries' fastest kernels of both kinds take.
+		convolution := func(n, channels, size, kernel int) work {
+			x := random(n, channels, size, size).Contiguous(torch.ChannelsLast)
+			w := random(channels, channels, kernel, kernel).Contiguous(torch.ChannelsLast)
+			operations := 2 * float64(n*size*size) * float64(channels*channels*kernel*kernel)
+			return work{operations, func() *torch.Tensor { return x.Conv2d(w, nil, 1, kernel/2, 1, 1) }}
+		}
+		small := square(512)
+		small.rate() // the first use of a kernel compiles it
+		best = small.rate()
+		if 2*cube(2048) > 2*best*max(time.Second, long).Seconds() {
+			all = append(all, small, square(768), convolution(1, 256, 16, 1), convolution(1, 128, 16, 3))
+		} else {
+			// On some processors, the larger size comes closer to the peak.
+			all = append(all, square(2048), square(3072), convolution(16, 1024, 16, 1), convolution(16, 256, 28, 3))
 		}
 		for begin, round := time.Now(), 0; round < 3 || time.Since(begin) < long; round++ {
-			for _, m := range matrices {
-				best = max(best, rate(m))
+			for _, w := range all {
+				best = max(best, w.rate())
 			}
 		}
 	})
 	return best
 }
 
-// rate returns the operations per second of a product of a [n, n] with itself.
-func rate(a *torch.Tensor) float64 {
-	begin := time.Now()
-	torch.Scoped(func() { a.Mm(a).Select(0, 0).Float64s() }) // reading the result waits for a GPU
-	return operations(a.Size(0)) / time.Since(begin).Seconds()
+// work is a computation to time.
+type work struct {
+	operations float64
+	do         func() *torch.Tensor
 }
 
-// operations returns the number of operations of a product [n, n] by [n, n].
-func operations(n int) float64 {
-	side := float64(n)
-	return 2 * side * side * side
+// rate returns the operations per second.
+func (w work) rate() float64 {
+	begin := time.Now()
+	torch.Scoped(func() {
+		y := w.do()
+		for y.Dim() > 0 {
+			y = y.Select(0, 0)
+		}
+		y.Item() // waits for a GPU
+	})
+	return w.operations / time.Since(begin).Seconds()
 }
+
+func cube(n int) float64 { return float64(n) * float64(n) * float64(n) }

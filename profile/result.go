@@ -71,7 +71,7 @@ func (r *Result) Print(w io.Writer) {
 	fmt.Fprintf(w, "%-9s %9.4f s\n\n", "total", total)
 	fmt.Fprintf(w, "speed     %9.2f images/s\n", r.ImagesPerSecond)
 	fmt.Fprintf(w, "compute   %9.1f GFLOP/s, %.0f %% of the measured peak of %.0f GFLOP/s "+
-		"(%s matrix product; %s GFLOP per image)\n",
+		"(%s matrix products and convolutions; %s GFLOP per image)\n",
 		r.GFLOPS, 100*r.GFLOPS/r.Peak, r.Peak, r.Precision, humanize.Number(r.GFLOPPerImage))
 	fmt.Fprintf(w, "memory    %9.0f MB resident at peak\n", r.PeakMB)
 }

@@ -65,10 +65,16 @@ func Views(c config.Contrast, crops int) ([]views.Spec, error) {
 func init() { config.DatasetNames = sets.Names }
 
 // Compute runs f, which computes with tensors, on the given number of threads; 0 keeps
-// the current number. A panic of the tensor library becomes an error.
+// the current number. Before that, it makes sure that matrix products are right (see
+// Products). A panic of the tensor library becomes an error.
 func Compute(threads int, f func() error) error {
 	if threads > 0 {
 		torch.SetThreads(threads)
 	}
-	return torch.Run(f)
+	return torch.Run(func() error {
+		if _, err := Products(); err != nil {
+			return err
+		}
+		return f()
+	})
 }

@@ -67,6 +67,9 @@ func TestIntegers(t *testing.T) {
 	}
 	factor := uint64(0xbf58476d1ce4e5b9)
 	inRun(t, func() {
+		if got := ArangeOn(3, CPU).Int64s(); !slices.Equal(got, []int64{0, 1, 2}) {
+			t.Errorf("0, 1, 2 are %v", got)
+		}
 		x := FromInt64(signed, len(signed))
 		for what, c := range map[string]struct {
 			got  *Tensor

@@ -14,7 +14,6 @@ import (
 	"unsafe"
 
 	"contralens/torch/internal/nvrtc"
-	_ "contralens/torch/internal/shim/launch" // the C++ that launch.h declares
 )
 
 // missing is why kernels of our own are not used on a GPU. A failure is final, so that it

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"contralens/torch/internal/nvrtc"
-	"contralens/torch/internal/shim/norm"
+	"contralens/torch/internal/shim"
 )
 
 // The kernels compile for the GPUs that people have: A100, H100 and B200.
@@ -23,13 +23,13 @@ func TestKernelsCompile(t *testing.T) {
 		}{{Float32, 1}, {Float32, 4}, {BFloat16, 1}, {BFloat16, 8}, {Float16, 8}} {
 			t.Run(fmt.Sprint(capability, c), func(t *testing.T) {
 				options := normDefines(elements[c.dtype], c.vector)
-				if _, err := nvrtc.Compile(normText(), capability, options...); err != nil {
+				if _, err := nvrtc.Compile(shim.NormText(), capability, options...); err != nil {
 					t.Error(err)
 				}
 			})
 		}
 	}
-	if len(norm.KernelNames) != normKernels {
-		t.Errorf("%d names, want %d", len(norm.KernelNames), normKernels)
+	if len(shim.NormKernels) != normKernels {
+		t.Errorf("%d names, want %d", len(shim.NormKernels), normKernels)
 	}
 }

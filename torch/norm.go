@@ -9,8 +9,7 @@ import "C"
 import (
 	"fmt"
 
-	"contralens/torch/internal/shim/launch"
-	"contralens/torch/internal/shim/norm" // also the C++ that norm.h declares
+	"contralens/torch/internal/shim"
 )
 
 // Norm has the parameters and the running statistics of a batch norm.
@@ -43,7 +42,7 @@ func (t *Tensor) FusesNorm() bool {
 func loadNorm(t *Tensor) bool {
 	vector := int(C.cl_norm_vector(t.c()))
 	options := normDefines(elements[t.Dtype()], vector)
-	kernels, ok := compiled(t.Device(), normText(), norm.KernelNames[:], options...)
+	kernels, ok := compiled(t.Device(), shim.NormText(), shim.NormKernels[:], options...)
 	if ok {
 		C.cl_norm_kernels(C.int(t.Device().index()), C.int(t.Dtype()), C.int(vector), &kernels[0])
 	}
@@ -51,9 +50,6 @@ func loadNorm(t *Tensor) bool {
 }
 
 const normKernels = C.CL_NORM_KERNELS
-
-// normText is the CUDA C++ of the kernels.
-func normText() string { return norm.Arguments + launch.Element + norm.Kernels }
 
 // elements are the values of ELEMENT in element.cuh.
 var elements = map[Dtype]int{Float32: 0, BFloat16: 1, Float16: 2}

@@ -5,7 +5,10 @@ package torch
 */
 import "C"
 
-import "unsafe"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // Readback gathers results that lie on a device and brings them to the host in one copy,
 // so that the host never waits while it launches a step:
@@ -27,13 +30,14 @@ type Readback struct {
 	event    unsafe.Pointer
 }
 
-// reading is a result on its way to the host.
+// reading is a result on its way to the host, or a function that follows those before it.
 type reading struct {
-	bytes  *Tensor // uint8 [numel·size], until started
+	bytes  *Tensor // uint8 [numel·size], until started; nil: no result
 	dtype  Dtype
 	numel  int
-	use    func(values []float64)
 	offset int // in bytes
+	use    func(values []float64)
+	then   func()
 }
 
 // NewReadback makes an empty Readback for results of a device.
@@ -65,6 +69,24 @@ func (r *Readback) Values(t *Tensor, use func(values []float64)) {
 	})
 }
 
+// Value is Values for a t with one element. It panics with an *Error for any other number
+// of elements.
+func (r *Readback) Value(t *Tensor, use func(value float64)) {
+	if n := t.Numel(); n != 1 {
+		panic(&Error{Op: "value", Message: fmt.Sprintf("want one element, got shape %v", t.Shape())})
+	}
+	r.Values(t, func(values []float64) { use(values[0]) })
+}
+
+// Then asks for f to be called after the functions of all Values so far.
+func (r *Readback) Then(f func()) {
+	if !r.Deferred() {
+		f()
+		return
+	}
+	r.pending = append(r.pending, reading{then: f})
+}
+
 // Start packs the results and launches their copy to the host. It does not wait. Results
 // that are asked for later need another Readback.
 func (r *Readback) Start() {
@@ -73,19 +95,25 @@ func (r *Readback) Start() {
 	}
 	NoGrad(func() {
 		Scoped(func() {
-			all, size := make([]*Tensor, len(r.pending)), 0
+			var all []*Tensor
+			size := 0
 			for i := range r.pending {
-				p := &r.pending[i]
-				all[i], p.bytes, p.offset = p.bytes, nil, size
-				size += p.numel * p.dtype.Size()
+				if p := &r.pending[i]; p.bytes != nil {
+					all, p.bytes, p.offset = append(all, p.bytes), nil, size
+					size += p.numel * p.dtype.Size()
+				}
 			}
 			defer freeAll(all)
+			if len(all) == 0 {
+				r.host = Empty([]int{0}, Options{Exact: true}).Keep()
+				return
+			}
 			packed := Cat(all, 0)
 			r.host = pinned(size, r.device).Keep()
 			r.host.inplace("aten::copy_", packed, true)
 		})
 	})
-	if !r.device.IsCPU() {
+	if !r.device.IsCPU() && r.host.Numel() > 0 {
 		var err *C.char
 		r.event = C.cl_event_record(C.int(r.device.index()), &err)
 		check("event", err)
@@ -106,6 +134,10 @@ func (r *Readback) Wait() {
 	data, arrived := r.host.Bytes(), r.pending
 	r.Free()
 	for _, p := range arrived {
+		if p.then != nil {
+			p.then()
+			continue
+		}
 		p.use(decode(data[p.offset:p.offset+p.numel*p.dtype.Size()], p.dtype))
 	}
 }

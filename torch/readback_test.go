@@ -17,8 +17,9 @@ func readAll(r *Readback, d Device) (got [][]float64, early int) {
 	} {
 		Scoped(func() { r.Values(t.ToDevice(d), keep) })
 	}
+	r.Then(func() { got = append(got, []float64{float64(len(got))}) })
 	x := Ones([]int{1}, Options{Device: d}).SetRequiresGrad(true)
-	r.Values(x.MulScalar(2), keep)
+	r.Value(x.MulScalar(2), func(v float64) { got = append(got, []float64{v}) })
 	early = len(got)
 	r.Start()
 	r.Wait()
@@ -28,7 +29,7 @@ func readAll(r *Readback, d Device) (got [][]float64, early int) {
 // TestReadback compares what is put off with what is read at once.
 func TestReadback(t *testing.T) {
 	want := [][]float64{{float64(float32(0.1))}, {1e300, 3}, {-1 << 40, 7}, {1, 1, 1}, {1.5, -2}, {1.5, -2}, {255}, {},
-		{1, 4, 2, 5, 3, 6}, {5, 6}, {2}}
+		{1, 4, 2, 5, 3, 6}, {5, 6}, {10}, {2}}
 	TestDevices(t, func(t *testing.T, d Device) {
 		for _, c := range []struct {
 			name  string
@@ -75,6 +76,10 @@ func TestReadbackEmptyAndFreed(t *testing.T) {
 		r.Wait() // without Start
 		if !called {
 			t.Error("the result did not arrive")
+		}
+		r.Then(func() { called = false })
+		if r.Wait(); called {
+			t.Error("Then was not called without values")
 		}
 		(*Readback)(nil).Start()
 		(*Readback)(nil).Wait()

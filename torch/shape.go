@@ -79,6 +79,12 @@ func (t *Tensor) Gather(dim int, indices *Tensor) *Tensor {
 	return call("aten::gather", t, dim, indices)
 }
 
+// Scatter_ sets t[i][indices[i][j]] = source[i][j] along a dimension of, for example, a
+// matrix and dim 1. If an index occurs twice in a row, either element remains.
+func (t *Tensor) Scatter_(dim int, indices, source *Tensor) *Tensor {
+	return t.inplace("aten::scatter_.src", dim, indices, source)
+}
+
 // ScatterAdd_ adds the elements of source to those of t at indices along dim.
 func (t *Tensor) ScatterAdd_(dim int, indices, source *Tensor) *Tensor {
 	return t.inplace("aten::scatter_add_", dim, indices, source)
@@ -93,6 +99,13 @@ func (t *Tensor) Contiguous(format ...MemoryFormat) *Tensor {
 	return call("aten::contiguous", t)
 }
 
+// Diagonal is the diagonal of a matrix, a view.
+func (t *Tensor) Diagonal() *Tensor { return call("aten::diagonal", t) }
+
+// UpperTriangle keeps the elements of a matrix with column - row ≥ offset; the others
+// become 0.
+func (t *Tensor) UpperTriangle(offset int) *Tensor { return call("aten::triu", t, offset) }
+
 // Clone copies t.
 func (t *Tensor) Clone() *Tensor { return call("aten::clone", t) }
 
@@ -103,6 +116,10 @@ func (t *Tensor) Detach() *Tensor { return call("aten::detach", t) }
 func (t *Tensor) To(dtype Dtype) *Tensor { return call("aten::to.dtype", t, dtype) }
 
 // ToDevice copies t to a device. If it is already there, the result shares memory with t.
+// The host does not wait for the copy of a small tensor from the CPU to a GPU.
 func (t *Tensor) ToDevice(device Device) *Tensor {
+	if !device.IsCPU() && t.Device().IsCPU() && !t.RequiresGrad() && t.Numel()*t.Dtype().Size() <= stagedBytes {
+		return t.staged(device)
+	}
 	return call("aten::to.device", t, device, t.Dtype())
 }

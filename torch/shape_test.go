@@ -62,6 +62,9 @@ func TestShapes(t *testing.T) {
 		expect(t, "Expand", d(1, 2).Expand(3, 2), []int{3, 2}, v[0], v[1], v[0], v[1], v[0], v[1])
 		expect(t, "Cat", Cat([]*Tensor{d(1, 2), d(2, 2)}, 0), []int{3, 2}, v[0], v[1], v[0], v[1], v[2], v[3])
 		expect(t, "Stack", Stack([]*Tensor{d(2), d(2)}, 1), []int{2, 2}, v[0], v[0], v[1], v[1])
+		m := FromFloat64([]float64{1, 2, 3, 4, 5, 6, 7, 8, 9}, 3, 3)
+		expect(t, "Diagonal", m.Diagonal(), []int{3}, 1, 5, 9)
+		expect(t, "UpperTriangle", m.UpperTriangle(1), []int{3, 3}, 0, 2, 3, 0, 0, 6, 0, 0, 0)
 		parts := d(6).Chunk(3, 0)
 		expect(t, "Chunk", parts[2], []int{2}, v[4], v[5])
 		expect(t, "Contiguous", x.Transpose(0, 2).Contiguous(), []int{4, 3, 2}, collect([]int{4, 3, 2}, func(i []int) float64 { return at(i[2], i[1], i[0]) })...)
@@ -83,6 +86,7 @@ func TestIndices(t *testing.T) {
 		expect(t, "IndexSelectInto", out, []int{2, 2}, 3, 1, 6, 4)
 		expect(t, "Gather", x.Gather(1, FromInt64([]int64{1, 1, 2, 0}, 2, 2)), []int{2, 2}, 2, 2, 6, 4)
 		expect(t, "IndexCopy_", x.Clone().IndexCopy_(0, FromInt64([]int64{1}, 1), FromFloat64([]float64{7, 8, 9}, 1, 3)), []int{2, 3}, 1, 2, 3, 7, 8, 9)
+		expect(t, "Scatter_", Zeros([]int{2, 3}, Options{Dtype: Float64}).Scatter_(1, FromInt64([]int64{0, 1, 2, 1}, 2, 2), FromFloat64([]float64{1, 2, 3, 4}, 2, 2)), []int{2, 3}, 1, 2, 0, 0, 4, 3)
 		expect(t, "ScatterAdd_", Zeros([]int{2, 3}, Options{Dtype: Float64}).ScatterAdd_(1, FromInt64([]int64{0, 0, 2, 1}, 2, 2), FromFloat64([]float64{1, 2, 3, 4}, 2, 2)), []int{2, 3}, 3, 0, 0, 0, 4, 3)
 	})
 }

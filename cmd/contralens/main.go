@@ -13,6 +13,7 @@ import (
 	"contralens/cmd/internal/cli"
 	"contralens/eval/protocol"
 	"contralens/internal/humanize"
+	"contralens/setup"
 	"contralens/train"
 )
 
@@ -29,6 +30,7 @@ func main() {
 }
 
 func run(args []string) int {
+	setup.Note = printNote
 	root := rootCommand()
 	cli.Topics(root)
 	root.SetArgs(args)

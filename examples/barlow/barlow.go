@@ -40,7 +40,8 @@ func (m barlow) Forward(b *methods.Batch) methods.Outcome {
 	// Scores, statistics and accuracy for the record: each view of an image is compared
 	// with the other views of the batch.
 	seen := contrast.Similarity(u.Detach(), v, contrast.Draw{}, m.ContrastOptions(b))
-	seen.Loss, seen.Value = loss, loss.Item()
+	seen.Loss = loss
+	b.Readback.Value(loss, func(v float64) { seen.Value = v })
 	return methods.Outcome{Output: seen}
 }
 

@@ -2,6 +2,7 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,8 +13,10 @@ import (
 	"contralens/autotune"
 	"contralens/data/codec/jpeg"
 	"contralens/data/sets"
+	kernels "contralens/internal/blas"
 	"contralens/internal/humanize"
 	"contralens/internal/machine"
+	"contralens/setup"
 	"contralens/torch"
 )
 
@@ -36,6 +39,7 @@ func Examine(version string) []Finding {
 		instructions(runtime.GOARCH, machine.Vectors(), machine.NativeBF16()),
 		{"measurements", measurements(autotune.CacheFile()), ""},
 		blas(machine.BLAS()),
+		products(computeProducts()),
 		{"JPEG", jpeg.Version(), ""},
 		{"Fashion-MNIST", fashionMNIST(), ""},
 	}
@@ -106,6 +110,26 @@ func blas(library string) Finding {
 	if machine.ReferenceBLAS(library) {
 		f.Problem = "the reference BLAS makes fp32 matrix products many times slower; " +
 			"fix it with: apt install libopenblas0-openmp"
+	}
+	return f
+}
+
+// computeProducts chooses the kernels of matrix products, and checks some products.
+func computeProducts() (fit kernels.Fit, err error) {
+	failed := torch.Run(func() error {
+		fit, err = setup.Products()
+		return nil
+	})
+	return fit, errors.Join(err, failed)
+}
+
+func products(fit kernels.Fit, err error) Finding {
+	f := Finding{What: "products", Found: fit.String()}
+	switch {
+	case err != nil:
+		f.Problem = err.Error()
+	case fit.Slow:
+		f.Problem = fit.Note() // "" if the user wants it so
 	}
 	return f
 }

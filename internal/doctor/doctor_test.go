@@ -1,10 +1,12 @@
 package doctor
 
 import (
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	kernels "contralens/internal/blas"
 	"contralens/internal/machine"
 )
 
@@ -34,11 +36,16 @@ func TestProblems(t *testing.T) {
 		f    Finding
 		want string // of the problem, if there is one
 	}{
-		"AVX2":           {instructions("amd64", []string{"avx2", "fma"}, true), ""},
-		"no AVX2":        {instructions("amd64", nil, false), "without AVX2"},
-		"arm64":          {instructions("arm64", []string{"asimd"}, false), ""},
-		"OpenBLAS":       {blas("/usr/lib/x86_64-linux-gnu/openblas-openmp/libblas.so.3"), ""},
-		"reference BLAS": {blas("/usr/lib/x86_64-linux-gnu/blas/libblas.so.3"), "apt install libopenblas0-openmp"},
+		"AVX2":                  {instructions("amd64", []string{"avx2", "fma"}, true), ""},
+		"no AVX2":               {instructions("amd64", nil, false), "without AVX2"},
+		"arm64":                 {instructions("arm64", []string{"asimd"}, false), ""},
+		"OpenBLAS":              {blas("/usr/lib/x86_64-linux-gnu/openblas-openmp/libblas.so.3"), ""},
+		"fitting kernels":       {products(kernels.Fit{Core: "Zen", Version: "OpenBLAS 1"}, nil), ""},
+		"slow kernels":          {products(kernels.Fit{Core: "Prescott", Slow: true}, nil), "install a newer OpenBLAS"},
+		"a user's slow kernels": {products(kernels.Fit{Core: "Prescott", User: "Prescott", Slow: true}, nil), ""},
+		"replaced kernels":      {products(kernels.Fit{Core: "Haswell", Was: "Prescott"}, nil), ""},
+		"a wrong product":       {products(kernels.Fit{}, errors.New("the product is wrong")), "the product is wrong"},
+		"reference BLAS":        {blas("/usr/lib/x86_64-linux-gnu/blas/libblas.so.3"), "apt install libopenblas0-openmp"},
 	} {
 		if (c.f.Problem == "") != (c.want == "") || !strings.Contains(c.f.Problem, c.want) {
 			t.Errorf("%s: problem %q, want %q", name, c.f.Problem, c.want)

@@ -2,7 +2,10 @@
 // arithmetic without a GPU. It is slow.
 package emulated
 
-import "contralens/torch/internal/shim/norm/emulated"
+import (
+	_ "contralens/torch" // the C++ that launches the kernels
+	"contralens/torch/internal/shim/norm/emulated"
+)
 
 // Orders in which the threads of a block take turns between two barriers. Every other
 // number is the seed of a shuffled order.

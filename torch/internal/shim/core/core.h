@@ -68,6 +68,7 @@ void cl_shape(cl_tensor t, int64_t* shape);
 int cl_dtype(cl_tensor t);
 int cl_device(cl_tensor t);
 int64_t cl_storage_id(cl_tensor t);
+void* cl_data(cl_tensor t); // the first element
 int64_t cl_live(void);
 
 // Autograd.
@@ -100,9 +101,19 @@ char* cl_uniform_(cl_tensor t, double low, double high, void* g);
 void* cl_event_record(int device, char** err);
 char* cl_event_wait(void* event);
 void cl_event_free(void* event);
+// cl_event_block makes the work launched later on the device's current stream wait;
+// cl_event_done reports whether the event has happened. Neither makes the host wait.
+char* cl_event_block(void* event);
+cl_int_result cl_event_done(void* event);
+
+// A stream of a device, beside the current one; never freed. cl_stream_exchange makes it
+// the thread's current one and keeps the one before instead: a second call undoes it.
+void* cl_stream_new(int device, char** err);
+char* cl_stream_exchange(void* stream);
 
 // The process.
-const char* cl_version(void);
+const char* cl_version(void); // of the headers
+char* cl_loaded_version(void); // of the library, as it says itself; free()
 int cl_version_number(void); // 10000 major + 100 minor + patch
 int cl_cuda_devices(void);
 char* cl_config(void); // build and parallel settings; free()

@@ -64,6 +64,8 @@ extern "C" int64_t cl_storage_id(cl_tensor t) {
   return reinterpret_cast<int64_t>(shim::borrow(t).storage().unsafeGetStorageImpl());
 }
 
+extern "C" void* cl_data(cl_tensor t) { return shim::borrow(t).data_ptr(); }
+
 extern "C" int cl_requires_grad(cl_tensor t) { return shim::borrow(t).requires_grad(); }
 
 extern "C" char* cl_set_requires_grad(cl_tensor t, int on) {

@@ -7,10 +7,3 @@ package launch
 #cgo LDFLAGS: -ltorch -ltorch_cpu -lc10
 */
 import "C"
-
-import _ "embed"
-
-// Element is CUDA C++ that kernels share: put it before their text.
-//
-//go:embed element.cuh
-var Element string

@@ -10,23 +10,4 @@ package norm
 */
 import "C"
 
-import (
-	_ "embed"
-
-	_ "contralens/internal/cpu" // defines what cpu.h declares
-)
-
-// Arguments and Kernels are CUDA C++: the kernels for a GPU, and what they share with the
-// C++ that launches them.
-var (
-	//go:embed arguments.h
-	Arguments string
-	//go:embed kernels.cu
-	Kernels string
-)
-
-// KernelNames are the kernels in the order of cl_norm_kernels.
-var KernelNames = [...]string{
-	"moments", "apply", "apply_relu", "apply_add", "apply_add_relu",
-	"reduce", "reduce_result", "reduce_argument", "gradient", "gradient_argument",
-}
+import _ "contralens/internal/cpu" // defines what cpu.h declares

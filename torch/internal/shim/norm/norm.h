@@ -25,7 +25,7 @@ int cl_norm_takes(cl_tensor x);
 int cl_norm_vector(cl_tensor x);
 
 // The kernels for a device (as in core.h), a type and a cl_norm_vector, in the order of
-// norm.KernelNames.
+// shim.NormKernels.
 #define CL_NORM_KERNELS 10
 void cl_norm_kernels(int device, int dtype, int vector, const cl_kernel* kernels);
 

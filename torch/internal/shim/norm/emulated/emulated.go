@@ -8,8 +8,6 @@ package emulated
 */
 import "C"
 
-import _ "contralens/torch/internal/shim/norm" // the C++ that launches the kernels
-
 // Orders in which the threads of a block take turns. Every other number is the seed of a
 // shuffled order.
 const (

@@ -1,0 +1,61 @@
+// Copies, counted by where they come from and go to. "own stream" is any but the default one, on which
+// libtorch computes.
+#include <stdio.h>
+#include <string.h>
+
+#include "fake.h"
+
+static void copied(const void* to, const void* from, size_t n, const void* stream, const char* how) {
+  static const char* const names[] = {"pageable", "pinned", "device"};
+  char name[64];
+  snprintf(name, sizeof name, "%s to %s%s%s", names[fake_place(from)], names[fake_place(to)],
+           stream ? ", own stream" : "", how);
+  fake_count("copy", name, n);
+}
+
+Status cudaMemcpyAsync(void* to, const void* from, size_t n, int kind, void* stream) {
+  (void)kind;
+  if (n) copied(to, from, n, stream, "");
+  memmove(fake_shadow(to), fake_shadow(from), n);
+  return 0;
+}
+
+Status cudaMemcpy(void* to, const void* from, size_t n, int kind) {
+  (void)kind;
+  fake_count("wait", "copy", 0);
+  copied(to, from, n, NULL, ", with a wait");
+  memmove(fake_shadow(to), fake_shadow(from), n);
+  return 0;
+}
+
+Status cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width, size_t height,
+                         int kind, void* stream) {
+  (void)kind;
+  copied(to, from, width * height, stream, "");
+  for (size_t i = 0; i < height; i++) {
+    memmove((char*)fake_shadow(to) + i * to_pitch, (char*)fake_shadow(from) + i * from_pitch, width);
+  }
+  return 0;
+}
+
+Status cudaMemcpyPeerAsync(void* to, int a, const void* from, int b, size_t n, void* stream) {
+  (void)a, (void)b;
+  return cudaMemcpyAsync(to, from, n, 0, stream);
+}
+
+Status cuMemcpyHtoDAsync_v2(void* to, const void* from, size_t n, void* stream) {
+  return cudaMemcpyAsync(to, from, n, 0, stream);
+}
+
+Status cuMemcpyDtoHAsync_v2(void* to, const void* from, size_t n, void* stream) {
+  return cudaMemcpyAsync(to, from, n, 0, stream);
+}
+
+Status cudaMemsetAsync(void* p, int value, size_t n, void* stream) {
+  (void)stream;
+  fake_count("kernel", "memset", n);
+  memset(fake_shadow(p), value, n);
+  return 0;
+}
+
+Status cudaMemset(void* p, int value, size_t n) { return cudaMemsetAsync(p, value, n, NULL); }

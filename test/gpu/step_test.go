@@ -1,0 +1,145 @@
+package gpu
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"contralens/config"
+	"contralens/data/datatest"
+	"contralens/internal/fakegpu"
+	"contralens/train"
+)
+
+// budget is what a training step may ask of the device. Waits and copies cost time, during
+// which a GPU has nothing to do.
+type budget struct {
+	kernels     int64 // launches
+	waits       int64 // of the host for the device
+	pageable    int64 // copies from or to memory that is not pinned, each of which waits as well
+	allocations int64 // of device and pinned memory
+	toHost      int64 // bytes
+}
+
+func used(c fakegpu.Counts) budget {
+	return budget{
+		kernels:     c.Sum("kernel").Number,
+		waits:       c.Sum("wait").Number,
+		pageable:    c.Sum("copy", "pageable").Number,
+		allocations: c.Sum("allocate").Number,
+		toHost:      c.Sum("copy device to pageable").Bytes + c.Sum("copy device to pinned").Bytes,
+	}
+}
+
+// within fails the test for each part of the budget that used is above.
+func (b budget) within(t *testing.T, used budget) {
+	t.Helper()
+	for _, x := range []struct {
+		what        string
+		got, budget int64
+	}{
+		{"kernels", used.kernels, b.kernels},
+		{"waits", used.waits, b.waits},
+		{"copies from or to pageable memory", used.pageable, b.pageable},
+		{"allocations", used.allocations, b.allocations},
+		{"bytes to the host", used.toHost, b.toHost},
+	} {
+		if x.got > x.budget {
+			t.Errorf("want at most %d %s in a step, got %d", x.budget, x.what, x.got)
+		}
+	}
+}
+
+// The network and precision of a step, and its budget: plain, and with everything that is
+// on by default, the feature transformation and the record of scores. docs/gpu.md has the
+// numbers of PyTorch programs. Those of kernels are for libtorch 2.11, which needs a few more
+// than 2.15.
+var steps = []struct {
+	name          string
+	arch, stem    string
+	precision, ft string
+	res, k        int
+	record        bool
+	budget        budget
+}{
+	{"R18-fp32-plain", "resnet18", "cifar", "fp32", "none", 32, 4096, false, budget{412, 6, 6, 0, 12}},
+	{"R18-fp32", "resnet18", "cifar", "fp32", "posneg", 32, 4096, true, budget{459, 21, 21, 0, 131276}},
+	{"R18-bf16", "resnet18", "cifar", "bf16", "posneg", 32, 4096, true, budget{651, 21, 21, 0, 131276}},
+	{"R50-bf16-plain", "resnet50", "imagenet", "bf16", "none", 224, 65536, false, budget{1483, 6, 6, 0, 12}},
+	{"R50-bf16", "resnet50", "imagenet", "bf16", "posneg", 224, 65536, true, budget{1530, 21, 21, 0, 2097356}},
+}
+
+// Steps 3 to 10 of a pre-training with MoCo v2 stay within their budget, from images in
+// files to the metrics.
+func TestStepBudget(t *testing.T) {
+	onFake(t)
+	for _, s := range steps {
+		t.Run(s.name, func(t *testing.T) {
+			const batch, first, last = 4, 3, 10
+			c := pretraining(t, batch*(last+2))
+			c.Method, c.FT, c.Arch, c.Stem, c.Precision = "MoCov2", s.ft, s.arch, s.stem, s.precision
+			c.InputRes, c.K, c.BatchSize, c.Epochs, c.Width, c.FeatDim = s.res, s.k, batch, 1, 1, 128
+			c.Record, c.Probe = s.record, 0
+			resolve(t, &c)
+
+			var before fakegpu.Counts
+			var most budget
+			hook := train.Hook{Order: train.Evaluate, Step: func(r *train.Run, step train.Step) error {
+				now := fakegpu.Read()
+				if n := r.GlobalStep; n >= first && n <= last {
+					spent := used(now.Sub(before))
+					if n == last {
+						t.Logf("step %d: %d kernels, %d waits, %d pageable copies, %d allocations, %d bytes to the host",
+							n, spent.kernels, spent.waits, spent.pageable, spent.allocations, spent.toHost)
+						if testing.Verbose() {
+							t.Logf("\n%v", now.Sub(before))
+						}
+					}
+					most = budget{max(most.kernels, spent.kernels), max(most.waits, spent.waits),
+						max(most.pageable, spent.pageable), max(most.allocations, spent.allocations),
+						max(most.toHost, spent.toHost)}
+				}
+				before = now
+				return nil
+			}}
+			if _, err := train.Pretrain(context.Background(), c, train.Options{Hooks: []train.Hook{hook}}); err != nil {
+				t.Fatal(err)
+			}
+			if most.kernels == 0 {
+				t.Fatal("no kernel was launched")
+			}
+			s.budget.within(t, most)
+		})
+	}
+}
+
+// onFake skips the test unless it runs on the fake CUDA runtime.
+func onFake(t *testing.T) {
+	t.Helper()
+	if !fakegpu.Present() {
+		t.Skip("not on the fake CUDA runtime: make test-fakegpu")
+	}
+}
+
+// pretraining is a run on the GPU with n images of noise.
+func pretraining(t *testing.T, n int) config.Contrast {
+	t.Helper()
+	folder := filepath.Join(t.TempDir(), "images")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	datatest.Pictures(folder, n, 40, datatest.Noise)
+	c := config.DefaultContrast()
+	c.DataFolder, c.Device, c.Workers, c.PrintFreq = folder, "cuda:0", 1, 1
+	runs := t.TempDir()
+	c.ModelPath, c.TBPath, c.Name = filepath.Join(runs, "runs"), filepath.Join(runs, "tb"), "run"
+	return c
+}
+
+func resolve(t *testing.T, c *config.Contrast) {
+	t.Helper()
+	if _, err := c.Resolve(nil); err != nil {
+		t.Fatal(err)
+	}
+}
