@@ -32,24 +32,24 @@ func KernelsMissing() string {
 	return missing.reason
 }
 
-// compiled returns the kernels with these names of a text of CUDA C++, compiled for the
+// kernelsOf returns the kernels with these names of a text of CUDA C++, compiled for the
 // GPU d and loaded onto it. It returns false where they cannot be had.
-func compiled(d Device, text string, names []string, options ...string) (kernels []C.cl_kernel, ok bool) {
+func kernelsOf(d Device, text string, names []string, options ...string) (kernels []C.cl_kernel, ok bool) {
 	missing.Lock()
 	defer missing.Unlock()
 	if missing.reason != "" {
 		return nil, false
 	}
-	kernels, err := compile(d, text, names, options)
+	kernels, err := compileFor(d, text, names, options)
 	if err != nil {
 		missing.reason = err.Error()
 	}
 	return kernels, err == nil
 }
 
-func compile(d Device, text string, names, options []string) ([]C.cl_kernel, error) {
+func compileFor(d Device, text string, names, options []string) ([]C.cl_kernel, error) {
 	var capability C.int
-	if err := message(C.cl_gpu_capability(C.int(d.index()), &capability)); err != nil {
+	if err := shimError(C.cl_gpu_capability(C.int(d.index()), &capability)); err != nil {
 		return nil, err
 	}
 	image, err := nvrtc.Compile(text, int(capability), options...)
@@ -65,12 +65,12 @@ func compile(d Device, text string, names, options []string) ([]C.cl_kernel, err
 	data := C.CBytes(image)
 	defer C.free(data)
 	// list is memory of Go with pointers to memory of C, which cgo allows.
-	err = message(C.cl_load_kernels(C.int(d.index()), data, &list[0], C.int(len(names)), &kernels[0]))
+	err = shimError(C.cl_load_kernels(C.int(d.index()), data, &list[0], C.int(len(names)), &kernels[0]))
 	return kernels, err
 }
 
-// message turns a message of the shim into an error, and frees it.
-func message(text *C.char) error {
+// shimError turns a message of the shim into an error, and frees it.
+func shimError(text *C.char) error {
 	if text == nil {
 		return nil
 	}

@@ -42,7 +42,7 @@ func (t *Tensor) FusesNorm() bool {
 func loadNorm(t *Tensor) bool {
 	vector := int(C.cl_norm_vector(t.c()))
 	options := normDefines(elements[t.Dtype()], vector)
-	kernels, ok := compiled(t.Device(), shim.NormText(), shim.NormKernels[:], options...)
+	kernels, ok := kernelsOf(t.Device(), shim.NormText(), shim.NormKernels[:], options...)
 	if ok {
 		C.cl_norm_kernels(C.int(t.Device().index()), C.int(t.Dtype()), C.int(vector), &kernels[0])
 	}
