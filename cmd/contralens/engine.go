@@ -44,7 +44,7 @@ func engineBuildCommand() *cobra.Command {
 			return err
 		}
 		if warning := found.Version.Warning(); warning != "" {
-			printNote("note: %s", warning)
+			printNote(warning)
 		}
 		folder := *out
 		if folder == "" {
@@ -97,7 +97,7 @@ func engineListCommand() *cobra.Command {
 				fmt.Fprintf(cli.Out, "%s %s %s%s: %s\n", mark, e.Built.Local().Format(time.DateOnly), e, state, e.Path)
 			}
 			if failed != nil {
-				printNote("note: none is in use: %v", failed)
+				printNote(fmt.Sprintf("none is in use: %v", failed))
 			}
 			return nil
 		},
