@@ -29,16 +29,19 @@ func engineCommand() *cobra.Command {
 
 func engineBuildCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "build",
+		Use:   "build [FOLDER]",
 		Short: "Build the engine for a libtorch, which takes about a minute",
-		Args:  cli.NoArguments,
-		Example: "  contralens engine build                                          # pip's torch, of the python3 on the PATH\n" +
-			"  contralens engine build --torch ~/venv/lib/python3.12/site-packages/torch",
+		Args:  cobra.MaximumNArgs(1),
+		Example: "  contralens engine build                    # for pip's torch, of the python3 on the PATH\n" +
+			"  contralens engine build ~/libtorch         # for an unpacked archive or a wheel's folder\n" +
+			"  contralens engine build debian             # for Debian's libtorch-dev",
 	}
-	where := cmd.Flags().String("torch", libtorch.Auto,
-		"folder of a pip wheel or of an unpacked archive; auto: the torch of the python3 on the PATH; debian: libtorch-dev")
+	where := cmd.Flags().String("torch", libtorch.Auto, "another way to name the folder; auto: that of the python3 on the PATH")
 	out := cmd.Flags().StringP("output", "o", "", "folder for the library (default: one for each libtorch in the cache folder)")
-	cmd.RunE = func(c *cobra.Command, _ []string) error {
+	cmd.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			*where = args[0]
+		}
 		found, err := libtorch.Find(*where)
 		if err != nil {
 			return err
