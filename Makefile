@@ -24,12 +24,19 @@ override LIBTORCH := $(word 2,$(FOUND))
 export LIBTORCH
 export CGO_CXXFLAGS := $(filter -I% -D%,$(FOUND))
 export CGO_LDFLAGS  := $(filter -L% -W% -l%,$(FOUND))
+UNLINKED := CGO_CXXFLAGS= CGO_LDFLAGS=
 endif
+
+# The program links no libtorch: all C++ lies in an engine (torch/engine), a library that is
+# compiled for one libtorch, embedded, and loaded at run time. Tests link both.
+ENGINE   := $(GO) run ./scripts/engine -o bin/engine -embed torch/internal/loader/embedded "$(LIBTORCH)"
+GO_BUILD := $(UNLINKED) $(GO) build -tags engine
 
 .PHONY: build test test-fakegpu lint demo deps check-long bench docs figures release clean
 
 build: deps
-	$(GO) build -ldflags "$(LDFLAGS)" -o bin/contralens ./cmd/contralens
+	@$(ENGINE)
+	$(GO_BUILD) -ldflags "$(LDFLAGS)" -o bin/contralens ./cmd/contralens
 
 deps:
 	@GO=$(GO) sh scripts/setup.sh
@@ -95,9 +102,11 @@ endif
 # release of Debian that this runs on. The same commit gives the same bytes.
 release:
 	@GO=$(GO) sh scripts/setup.sh release
-	$(GO) build -trimpath -ldflags "-s -w -buildid= $(LDFLAGS)" -o bin/release/contralens ./cmd/contralens
-	@$(GO) run ./scripts/release -binary bin/release/contralens -version "$(VERSION)" -o dist
+	@$(ENGINE)
+	$(GO_BUILD) -trimpath -ldflags "-s -w -buildid= $(LDFLAGS)" -o bin/release/contralens ./cmd/contralens
+	@$(GO) run ./scripts/release -binary bin/release/contralens -engine bin/engine/libcontralens-engine.so \
+		-version "$(VERSION)" -o dist
 	@cp scripts/release/Containerfile dist/
 
 clean:
-	rm -rf bin demo dist figures
+	rm -rf bin demo dist figures torch/internal/loader/embedded/*

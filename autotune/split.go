@@ -7,8 +7,8 @@ import (
 
 	"contralens/data"
 	"contralens/data/loader"
+	"contralens/prefetch"
 	"contralens/torch"
-	"contralens/views"
 )
 
 const (
@@ -60,10 +60,10 @@ func measureSplits(w Workload, report func(Trial)) (all []Trial, err error) {
 // split is hopeless compared with the best rate so far. The first step is not timed,
 // because nothing was loaded ahead of it. A small dataset is loaded repeatedly.
 func (p *probe) loading(w Workload, s Setting, n int, long time.Duration, best float64) (rate float64, err error) {
-	l := loader.NewViews(context.Background(), loader.ViewOptions{
+	l := prefetch.New(context.Background(), prefetch.Options{Device: p.Config.Device, ViewOptions: loader.ViewOptions{
 		Dataset: data.Repeat(w.Images.Dataset, most), Views: w.Images.Views,
 		BatchSize: n, Workers: s.Workers, Shuffle: true, DropLast: true,
-	})
+	}})
 	defer l.Close()
 	var begin time.Time
 	for step := 0; step <= fewestSteps || time.Since(begin) < long && hopeless*rate >= best; step++ {
@@ -74,7 +74,7 @@ func (p *probe) loading(w Workload, s Setting, n int, long time.Duration, best f
 		if err != nil {
 			return 0, err
 		}
-		p.batch(s, b, w.Images.Views)
+		p.batch(s, b, len(w.Images.Views))
 		l.Recycle(b)
 		if step == 0 {
 			begin = time.Now()
@@ -87,11 +87,10 @@ func (p *probe) loading(w Workload, s Setting, n int, long time.Duration, best f
 
 // batch passes a batch's first crops forward and backward. If there are more views, it
 // also runs this network's forward pass in place of the key encoder's.
-func (p *probe) batch(s Setting, b *loader.ViewBatch, specs []views.Spec) {
+func (p *probe) batch(s Setting, b *prefetch.Batch, views int) {
 	torch.Scoped(func() {
-		shape := append([]int{b.N}, specs[0].Shape()...)
-		x := torch.FromFloat32(b.Samples.Values[0], shape...).ToDevice(p.Config.Device)
-		if len(specs) > 1 {
+		x := b.View(0)
+		if views > 1 {
 			torch.NoGrad(func() { torch.Scoped(func() { p.forward(s, x) }) })
 		}
 		p.forwardBackward(s, x)

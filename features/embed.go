@@ -15,7 +15,7 @@ func Embed(m *nn.Model, img *views.Image, o Options) (features []float32, err er
 	torch.Scoped(func() {
 		batch := torch.FromFloat32(x, append([]int{1}, spec.Shape()...)...).ToDevice(m.Config.Device)
 		f := Frozen(m, o.BF16)(batch)
-		features, err = f.Float32s(), finite(f, func(int) string { return "to embed" })
+		features, err = f.Float32s(), finite(f, f.Sum().Item(), func(int) string { return "to embed" })
 	})
 	return features, err
 }

@@ -15,6 +15,7 @@ import (
 	"contralens/data"
 	"contralens/data/loader"
 	"contralens/nn"
+	"contralens/prefetch"
 	"contralens/torch"
 	"contralens/views"
 )
@@ -39,9 +40,9 @@ type Options struct {
 func Compute(m *nn.Model, d data.Dataset, o Options) (features *torch.Tensor, labels []int64, err error) {
 	torch.Scoped(func() {
 		features = torch.Zeros([]int{d.Len(), m.FeatureDim()})
-		err = EachBatch(m, d, o, func(f *torch.Tensor, b *loader.ViewBatch) error {
+		err = EachBatch(m, d, o, func(f *torch.Tensor, b *prefetch.Batch) error {
 			features.Narrow(0, len(labels), b.N).Copy_(f)
-			labels = append(labels, b.Samples.Labels...)
+			labels = append(labels, b.Labels...)
 			return nil
 		})
 		features.Keep()
@@ -57,7 +58,7 @@ func Compute(m *nn.Model, d data.Dataset, o Options) (features *torch.Tensor, la
 // [n, D] on the network's device. The features and the batch are valid during the call
 // only. An error of the call stops the work, as do features that are NaN or infinite.
 func EachBatch(
-	m *nn.Model, d data.Dataset, o Options, each func(features *torch.Tensor, b *loader.ViewBatch) error,
+	m *nn.Model, d data.Dataset, o Options, each func(features *torch.Tensor, b *prefetch.Batch) error,
 ) error {
 	if o.Batch == 0 {
 		o.Batch = 256
@@ -67,42 +68,104 @@ func EachBatch(
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	l := loader.NewViews(ctx, loader.ViewOptions{
-		Dataset: d, Views: []views.Spec{spec}, BatchSize: o.Batch, Workers: o.Workers, FirstBatch: o.First,
+	l := prefetch.New(ctx, prefetch.Options{
+		Device: m.Config.Device, Dtype: prefetch.Type(o.BF16), ViewOptions: loader.ViewOptions{
+			Dataset: d, Views: []views.Spec{spec}, BatchSize: o.Batch, Workers: o.Workers, FirstBatch: o.First,
+		},
 	})
 	defer l.Close()
-	for done := min(o.First*o.Batch, d.Len()); ; {
+	done := min(o.First*o.Batch, d.Len())
+	var launched []*computed // oldest first
+	defer func() {
+		for _, c := range launched {
+			c.free()
+		}
+	}()
+	finish := func(most int) error { // uses features until at most most batches are left
+		for len(launched) > most {
+			c := launched[0]
+			if err := c.use(d, each); err != nil {
+				return err
+			}
+			c.free()
+			launched, done = launched[1:], done+c.batch.N
+			if o.Progress != nil {
+				o.Progress(done, d.Len())
+			}
+		}
+		return nil
+	}
+	for {
 		b, err := l.Next()
-		if err == io.EOF {
-			return nil
-		}
 		if err != nil {
+			if err := finish(0); err != nil {
+				return err
+			}
+			if err == io.EOF {
+				return nil
+			}
 			return err
 		}
-		torch.NoGrad(func() {
-			torch.Scoped(func() {
-				x := torch.FromFloat32(b.Samples.Values[0], append([]int{b.N}, spec.Shape()...)...).ToDevice(m.Config.Device)
-				f := Frozen(m, o.BF16)(x)
-				if err = finite(f, func(row int) string { return d.Path(b.Indices[row]) }); err == nil {
-					err = each(f, b)
-				}
-			})
-		})
-		if err != nil {
-			return err
-		}
-		done += b.N
+		launched = append(launched, compute(m, b, o.BF16))
 		l.Recycle(b)
-		if o.Progress != nil {
-			o.Progress(done, d.Len())
+		if err := finish(behind(m.Config.Device)); err != nil {
+			return err
 		}
 	}
 }
 
+// behind is the number of batches that a device computes while the host uses the features
+// of the one before. Tests replace it.
+var behind = func(d torch.Device) int {
+	if d.IsCPU() {
+		return 0
+	}
+	return 1
+}
+
+// computed are the features of a batch, on a GPU once it has computed them.
+type computed struct {
+	batch    *prefetch.Batch
+	features *torch.Tensor
+	readback *torch.Readback
+	sum      float64 // of the features
+}
+
+// compute launches the work on a batch.
+func compute(m *nn.Model, b *prefetch.Batch, bf16 bool) *computed {
+	c := &computed{batch: b, readback: torch.NewReadback(m.Config.Device)}
+	torch.NoGrad(func() {
+		torch.Scoped(func() {
+			c.features = Frozen(m, bf16)(b.View(0)).Keep()
+			c.readback.Values(c.features.Sum(), func(v []float64) { c.sum = v[0] })
+		})
+	})
+	c.readback.Start()
+	return c
+}
+
+// use calls each with the features, if they are finite.
+func (c *computed) use(d data.Dataset, each func(*torch.Tensor, *prefetch.Batch) error) (err error) {
+	c.readback.Wait()
+	torch.NoGrad(func() {
+		torch.Scoped(func() {
+			if err = finite(c.features, c.sum, func(row int) string { return d.Path(c.batch.Indices[row]) }); err == nil {
+				err = each(c.features, c.batch)
+			}
+		})
+	})
+	return err
+}
+
+func (c *computed) free() {
+	c.features.Free()
+	c.readback.Free()
+}
+
 // finite returns an error that names the first image whose row of features f [n, D] is NaN
-// or infinite.
-func finite(f *torch.Tensor, path func(row int) string) error {
-	if torch.AllFinite([]*torch.Tensor{f}) {
+// or infinite. sum is their sum, which such a value makes NaN or infinite.
+func finite(f *torch.Tensor, sum float64, path func(row int) string) error {
+	if !math.IsNaN(sum) && !math.IsInf(sum, 0) {
 		return nil
 	}
 	dim := f.Shape()[1]

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
-	"contralens/data/loader"
 	"contralens/internal/golden"
 	"contralens/nn"
+	"contralens/prefetch"
 	"contralens/torch"
 	"contralens/views"
 )
@@ -101,12 +102,42 @@ func TestNotFinite(t *testing.T) {
 	})
 }
 
+// On a GPU, features are used while the next batch is computed: the same features in the
+// same order, and the same errors.
+func TestEachBatchBehind(t *testing.T) {
+	inside(t, func(m *nn.Model) {
+		want, _, err := Compute(m, gradients(7), Options{Size: 12, Batch: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer want.Free()
+		before := behind
+		behind = func(torch.Device) int { return 1 }
+		defer func() { behind = before }()
+		var dones []int
+		got, labels, err := Compute(m, gradients(7), Options{Size: 12, Batch: 3, Progress: func(done, _ int) { dones = append(dones, done) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer got.Free()
+		if !slices.Equal(got.Float32s(), want.Float32s()) || len(labels) != 7 || fmt.Sprint(dones) != "[3 6 7]" {
+			t.Errorf("other features, labels %v, progress %v", labels, dones)
+		}
+		broken := errors.New("broken")
+		calls := 0
+		err = EachBatch(m, gradients(7), Options{Size: 12, Batch: 3}, func(*torch.Tensor, *prefetch.Batch) error { calls++; return broken })
+		if !errors.Is(err, broken) || calls != 1 {
+			t.Errorf("got %v after %d calls", err, calls)
+		}
+	})
+}
+
 // Work can resume at any batch. The end of the context and an error of the call stop
 // it.
 func TestEachBatch(t *testing.T) {
 	inside(t, func(m *nn.Model) {
 		var indices []int
-		err := EachBatch(m, gradients(7), Options{Size: 12, Batch: 3, First: 1}, func(_ *torch.Tensor, b *loader.ViewBatch) error {
+		err := EachBatch(m, gradients(7), Options{Size: 12, Batch: 3, First: 1}, func(_ *torch.Tensor, b *prefetch.Batch) error {
 			indices = append(indices, b.Indices...)
 			return nil
 		})
@@ -115,7 +146,7 @@ func TestEachBatch(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		batches := 0
-		err = EachBatch(m, gradients(7), Options{Size: 12, Batch: 3, Context: ctx}, func(*torch.Tensor, *loader.ViewBatch) error {
+		err = EachBatch(m, gradients(7), Options{Size: 12, Batch: 3, Context: ctx}, func(*torch.Tensor, *prefetch.Batch) error {
 			batches++
 			cancel()
 			return nil
@@ -127,7 +158,7 @@ func TestEachBatch(t *testing.T) {
 		if _, _, err := Compute(m, gradients(3), Options{Size: 12, Context: ctx}); !errors.Is(err, context.Canceled) {
 			t.Errorf("canceled before: %v", err)
 		}
-		if err := EachBatch(m, gradients(3), Options{Size: 12}, func(*torch.Tensor, *loader.ViewBatch) error { return broken }); !errors.Is(err, broken) {
+		if err := EachBatch(m, gradients(3), Options{Size: 12}, func(*torch.Tensor, *prefetch.Batch) error { return broken }); !errors.Is(err, broken) {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -10,9 +10,9 @@ import (
 
 	"contralens/config"
 	"contralens/data"
-	"contralens/data/loader"
 	"contralens/features"
 	"contralens/internal/humanize"
+	"contralens/prefetch"
 	"contralens/setup"
 	"contralens/torch"
 )
@@ -116,7 +116,7 @@ func (l *looking) features(
 	show := throttle(l.Now, func(done, total int) { l.Show(fmt.Sprintf("features of image %d of %d …", done, total)) })
 	err = features.EachBatch(e.Model, d, features.Options{
 		Size: side, Batch: featureBatch, Workers: l.Workers, Progress: show, Context: ctx,
-	}, func(f *torch.Tensor, b *loader.ViewBatch) error {
+	}, func(f *torch.Tensor, b *prefetch.Batch) error {
 		values, width := f.Float32s(), f.Shape()[1]
 		for i, index := range b.Indices {
 			row := slices.Clone(values[i*width : (i+1)*width])

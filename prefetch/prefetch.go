@@ -24,6 +24,14 @@ type Options struct {
 	asOnGPU bool // takes the way of a GPU on the CPU too
 }
 
+// Type returns the type in which a network computes.
+func Type(bf16 bool) torch.Dtype {
+	if bf16 {
+		return torch.BFloat16
+	}
+	return torch.Float32
+}
+
 // ring is the number of batches in page-locked memory: three that the loader has in work,
 // and one that is being copied.
 const ring = 4
@@ -144,26 +152,21 @@ func (l *Loader) reclaim(most int) {
 	}
 }
 
-// Views returns the views of the batch: float tensors [N, 3, H, W] on the device, or [9N,
-// 3, h, w] for a jigsaw, which belong to the current scope. Call it once for each batch.
-func (b *Batch) Views() (all []*torch.Tensor) {
+// View makes a view of the batch: a float tensor [N, 3, H, W] on the device, or [9N, 3, h,
+// w] for a jigsaw. It belongs to the current scope.
+func (b *Batch) View(v int) *torch.Tensor {
 	l := b.loader
-	if l.upload == nil {
-		for v := range l.o.Views {
-			shape := l.o.Views[v].Shape()
-			if len(shape) == 3 {
-				shape = append([]int{1}, shape...)
-			}
-			shape[0] *= b.N
-			all = append(all, torch.FromFloat32(b.samples.Samples.Values[v], shape...).ToDevice(l.o.Device))
-		}
-		return all
+	if l.upload != nil {
+		pixels := b.transfer.Tensor(v)
+		defer pixels.Free()
+		return l.floats[v].floats(pixels)
 	}
-	for v, pixels := range b.transfer.Tensors() {
-		all = append(all, l.floats[v].floats(pixels))
-		pixels.Free()
+	shape := l.o.Views[v].Shape()
+	if len(shape) == 3 {
+		shape = append([]int{1}, shape...)
 	}
-	return all
+	shape[0] *= b.N
+	return torch.FromFloat32(b.samples.Samples.Values[v], shape...)
 }
 
 // Recycle says that all work on the batch has been launched. The batch must not be used

@@ -9,8 +9,6 @@ import "C"
 import (
 	"fmt"
 	"unsafe"
-
-	_ "contralens/torch/internal/shim/attend" // the C++ that attend.h declares
 )
 
 // Mixed describes the rows n'_i = λ n_i + (1-λ) n_π(i) that are mixed from the rows

@@ -42,6 +42,9 @@ func CUDADevices() int { return int(C.cl_cuda_devices()) }
 // ParseDevice parses "cpu", "cuda" or "cuda:N". "" means "cpu". It returns an error
 // if libtorch doesn't see the device.
 func ParseDevice(s string) (Device, error) {
+	if err := Load(); err != nil {
+		return CPU, err
+	}
 	if s == "" || s == "cpu" {
 		return CPU, nil
 	}

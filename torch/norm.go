@@ -6,8 +6,6 @@ package torch
 */
 import "C"
 
-import _ "contralens/torch/internal/shim/norm" // the C++ that norm.h declares
-
 // Norm has the parameters and the running statistics of a batch norm.
 type Norm struct {
 	Weight, Bias   *Tensor // float32 [C]

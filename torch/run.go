@@ -51,6 +51,9 @@ func Threads() int { return threads }
 // threads there, and returns f's error. If an operator panics with an *Error, Run
 // returns that.
 func Run(f func() error) (err error) {
+	if err := Load(); err != nil {
+		return err
+	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if int(C.cl_get_threads()) != threads {
@@ -69,8 +72,14 @@ func Run(f func() error) (err error) {
 	return f()
 }
 
-// Version is libtorch's version, such as "1.13.0".
-func Version() string { return C.GoString(C.cl_version()) }
+// Version is the version of the libtorch that was loaded, such as "1.13.1", or "none" if
+// Load fails.
+func Version() string {
+	if Load() != nil {
+		return "none"
+	}
+	return loadedVersion()
+}
 
 // BuildInfo is libtorch's own description of its build and of its threads.
 func BuildInfo() string {

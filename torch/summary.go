@@ -9,8 +9,6 @@ import "C"
 import (
 	"fmt"
 	"unsafe"
-
-	_ "contralens/torch/internal/shim/summary" // the C++ that summary.h declares
 )
 
 // Summary has statistics of each row of a matrix and a histogram of its elements.

@@ -10,8 +10,6 @@ import "C"
 import (
 	"fmt"
 	"unsafe"
-
-	_ "contralens/torch/internal/shim/core" // the C++ that core.h declares
 )
 
 // Dtype is the type of a tensor's elements, with libtorch's numbers.

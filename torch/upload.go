@@ -19,7 +19,7 @@ import (
 //	fill(u.Host()[0])
 //	next := u.Start(u.Host()[0]) // launches the copy
 //	…                            // launches a step on another batch
-//	x := next.Tensors()          // the device waits for the copy, the host does not
+//	x := next.Tensor(0)          // the device waits for the copy, the host does not
 //	…                            // launches a step on x
 //	next.Release()               // the device may overwrite x after that step
 //
@@ -111,17 +111,14 @@ func (t *Transfer) Sent() bool { return t.slot.copied.done() }
 // Wait waits until the copy is done.
 func (t *Transfer) Wait() { t.slot.copied.wait() }
 
-// Tensors returns the buffers on the device, uint8 [n] each. Work that is launched after the
-// call sees the bytes.
-func (t *Transfer) Tensors() (all []*Tensor) {
+// Tensor returns a buffer on the device, uint8 [n]. Work that is launched after the call
+// sees its bytes.
+func (t *Transfer) Tensor(i int) *Tensor {
 	t.slot.copied.block()
-	for i, n := range t.sizes {
-		all = append(all, t.slot.buffers[i].Narrow(0, 0, n))
-	}
-	return all
+	return t.slot.buffers[i].Narrow(0, 0, t.sizes[i])
 }
 
-// Release says that all work on the batch has been launched. A later batch overwrites the
+// Release says that all work on the batch has been launched. A later batch overwrites its
 // tensors when the device has done that work.
 func (u *Upload) Release(t *Transfer) {
 	t.slot.used.free()

@@ -16,6 +16,7 @@ import (
 	"contralens/data/loader"
 	"contralens/methods"
 	"contralens/optim"
+	"contralens/prefetch"
 	"contralens/rundir"
 	"contralens/torch"
 	"contralens/views"
@@ -169,10 +170,11 @@ func (r *Run) collect() (c methods.Collect) {
 
 // epoch trains to the end of the epoch, unless ctx ends before it.
 func (r *Run) epoch(ctx context.Context) error {
-	l := loader.NewViews(ctx, loader.ViewOptions{
-		Dataset: r.Train, Views: r.Views, BatchSize: r.Config.BatchSize, Workers: r.Config.Workers,
-		Seed: r.Config.Seed, Epoch: r.Epoch, Shuffle: true, DropLast: r.DropLast, FirstBatch: r.StepInEpoch, World: r.World,
-	})
+	l := prefetch.New(ctx, prefetch.Options{Device: r.Model.Device(), Dtype: prefetch.Type(r.Model.BF16),
+		ViewOptions: loader.ViewOptions{
+			Dataset: r.Train, Views: r.Views, BatchSize: r.Config.BatchSize, Workers: r.Config.Workers, Seed: r.Config.Seed,
+			Epoch: r.Epoch, Shuffle: true, DropLast: r.DropLast, FirstBatch: r.StepInEpoch, World: r.World,
+		}})
 	defer l.Close()
 	clock := &r.Model.Clock
 	defer clock.Enter(methods.Other)()
@@ -216,7 +218,7 @@ func (r *Run) epoch(ctx context.Context) error {
 }
 
 // step trains on one batch.
-func (r *Run) step(s *Step, b *loader.ViewBatch) (err error) {
+func (r *Run) step(s *Step, b *prefetch.Batch) (err error) {
 	m := r.Model
 	s.Transformed = r.transforming()
 	torch.Scoped(func() {
@@ -225,14 +227,11 @@ func (r *Run) step(s *Step, b *loader.ViewBatch) (err error) {
 			batch.Images = append(batch.Images, int64(i))
 		}
 		for v, spec := range r.Views {
-			shape, values := spec.Shape(), b.Samples.Values[v]
 			if spec.Kind == views.Jigsaw {
-				shape = append([]int{shape[0] * b.N}, shape[1:]...)
-				batch.Patches = torch.FromFloat32(values, shape...).ToDevice(m.Device())
-				continue
+				batch.Patches = b.View(v)
+			} else {
+				batch.Crops = append(batch.Crops, b.View(v))
 			}
-			crop := torch.FromFloat32(values, append([]int{b.N}, shape...)...).ToDevice(m.Device())
-			batch.Crops = append(batch.Crops, crop)
 		}
 		m.Clock.Enter(methods.Other)
 		var out methods.Outcome

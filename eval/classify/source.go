@@ -6,6 +6,7 @@ import (
 
 	"contralens/data"
 	"contralens/data/loader"
+	"contralens/prefetch"
 	"contralens/torch"
 	"contralens/views"
 )
@@ -37,6 +38,7 @@ type Images struct {
 	Balanced bool // draw classes with equal probability, instead of images
 	DropLast bool
 	Device   torch.Device
+	Dtype    torch.Dtype // of the images on a GPU, see prefetch.Options
 }
 
 // Batches returns the number of batches per epoch.
@@ -48,28 +50,22 @@ func (s *Images) Epoch(ctx context.Context, epoch, first int) Batches {
 	if s.Balanced {
 		d = data.ClassBalanced(d, s.Seed, epoch)
 	}
-	return &imageBatches{s, loader.NewViews(ctx, loader.ViewOptions{
-		Dataset: d, Views: []views.Spec{s.Spec}, BatchSize: s.Batch, Workers: s.Workers, Seed: s.Seed, Epoch: epoch,
-		Shuffle: true, DropLast: s.DropLast, FirstBatch: first,
-	})}
+	return imageBatches{prefetch.New(ctx, prefetch.Options{Device: s.Device, Dtype: s.Dtype,
+		ViewOptions: loader.ViewOptions{
+			Dataset: d, Views: []views.Spec{s.Spec}, BatchSize: s.Batch, Workers: s.Workers, Seed: s.Seed, Epoch: epoch,
+			Shuffle: true, DropLast: s.DropLast, FirstBatch: first,
+		}})}
 }
 
-type imageBatches struct {
-	s      *Images
-	loader *loader.ViewLoader
-}
+type imageBatches struct{ *prefetch.Loader }
 
-func (b *imageBatches) Close() { b.loader.Close() }
-
-func (b *imageBatches) Next() (*torch.Tensor, []int64, error) {
-	batch, err := b.loader.Next()
+func (b imageBatches) Next() (*torch.Tensor, []int64, error) {
+	batch, err := b.Loader.Next()
 	if err != nil {
 		return nil, nil, err
 	}
-	defer b.loader.Recycle(batch)
-	labels := append([]int64(nil), batch.Samples.Labels...)
-	x := torch.FromFloat32(batch.Samples.Values[0], append([]int{batch.N}, b.s.Spec.Shape()...)...)
-	return x.ToDevice(b.s.Device), labels, nil
+	defer b.Recycle(batch)
+	return batch.View(0), batch.Labels, nil
 }
 
 // Cached is a Source of features computed beforehand.

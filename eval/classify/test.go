@@ -2,10 +2,10 @@ package classify
 
 import (
 	"contralens/data"
-	"contralens/data/loader"
 	"contralens/eval"
 	"contralens/features"
 	"contralens/nn"
+	"contralens/prefetch"
 	"contralens/torch"
 )
 
@@ -13,8 +13,8 @@ import (
 // the scores of each. counts are the numbers of training images per class.
 func Test(m *nn.Model, heads []*Linear, d data.Dataset, counts []int, o features.Options) ([]eval.Scores, error) {
 	tallies := newTallies(heads)
-	err := features.EachBatch(m, d, o, func(f *torch.Tensor, b *loader.ViewBatch) error {
-		add(tallies, heads, f, b.Samples.Labels)
+	err := features.EachBatch(m, d, o, func(f *torch.Tensor, b *prefetch.Batch) error {
+		add(tallies, heads, f, b.Labels)
 		return nil
 	})
 	if err != nil {

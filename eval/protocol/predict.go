@@ -8,10 +8,10 @@ import (
 	"contralens/config"
 	"contralens/data"
 	"contralens/data/codec"
-	"contralens/data/loader"
 	"contralens/eval/classify"
 	"contralens/features"
 	"contralens/nn"
+	"contralens/prefetch"
 	"contralens/setup"
 	"contralens/torch"
 )
@@ -63,7 +63,7 @@ func predict(
 	top := min(c.Top, head.Classes())
 	err = features.EachBatch(model, whole, features.Options{
 		Size: s.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: s.Precision == "bf16", Context: ctx,
-	}, func(f *torch.Tensor, b *loader.ViewBatch) error {
+	}, func(f *torch.Tensor, b *prefetch.Batch) error {
 		p, classes := head.Logits(f).Softmax(1).TopK(top, 1)
 		probabilities, indices := p.Float64s(), classes.Int64s()
 		for i, index := range b.Indices {

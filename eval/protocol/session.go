@@ -16,6 +16,7 @@ import (
 	"contralens/eval/classify"
 	"contralens/features"
 	"contralens/internal/machine"
+	"contralens/prefetch"
 	"contralens/rundir"
 	"contralens/setup"
 	"contralens/torch"
@@ -197,7 +198,7 @@ func (k *session) images(balanced bool) (*classify.Images, error) {
 	spec.Exact = k.Decode == "exact"
 	return &classify.Images{
 		Dataset: k.train, Batch: k.BatchSize, Workers: k.Workers, Spec: features.View(k.encoder.Model, spec),
-		Seed: k.Seed, Balanced: balanced, Device: k.encoder.Model.Config.Device,
+		Seed: k.Seed, Balanced: balanced, Device: k.encoder.Model.Config.Device, Dtype: prefetch.Type(k.bf16()),
 	}, err
 }
 

@@ -18,11 +18,11 @@ import (
 	"strings"
 
 	"contralens/data"
-	"contralens/data/loader"
 	"contralens/features"
 	"contralens/internal/durable"
 	"contralens/internal/npy"
 	"contralens/nn"
+	"contralens/prefetch"
 	"contralens/torch"
 )
 
@@ -82,7 +82,7 @@ func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o features.Option
 	whole, unreadable := data.WithPlaceholder(d, func(err error) { j.Note("%v: its features are NaN", err) })
 	w := bufio.NewWriterSize(f, 1<<20)
 	o.First, o.Context = first, ctx
-	err = features.EachBatch(m, whole, o, func(features *torch.Tensor, b *loader.ViewBatch) error {
+	err = features.EachBatch(m, whole, o, func(features *torch.Tensor, b *prefetch.Batch) error {
 		rows := features.Float32s()
 		for i, index := range b.Indices {
 			if unreadable.Unreadable(index) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 int cl_cpu_best = CPU_BASELINE, cl_cpu_level = CPU_BASELINE;
+int* cl_cpu_follower = 0;
 
 static int supported(void) {
 #if CPU_X86

@@ -7,14 +7,33 @@ package cpu
 /*
 #include "cpu.h"
 
-static void use(int level) { __atomic_store_n(&cl_cpu_level, level, __ATOMIC_RELAXED); }
+static void use(int level) {
+  __atomic_store_n(&cl_cpu_level, level, __ATOMIC_RELAXED);
+  if (cl_cpu_follower) __atomic_store_n(cl_cpu_follower, level, __ATOMIC_RELAXED);
+}
+
+static void follow(void* level) { cl_cpu_follower = level; }
 */
 import "C"
 
 import (
+	"embed"
 	"iter"
 	"os"
+	"unsafe"
 )
+
+// Source has cpu.h and cpu.c, for kernels that are compiled into a library.
+//
+//go:embed cpu.h cpu.c
+var Source embed.FS
+
+// Follow keeps the level of a library that was loaded at run time equal to this
+// program's. level is the address of its variable cl_cpu_level.
+func Follow(level unsafe.Pointer) {
+	C.follow(level)
+	C.use(C.int(Current()))
+}
 
 // Level is a set of instructions. Each includes those below it.
 type Level int

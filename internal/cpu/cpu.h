@@ -17,6 +17,10 @@ enum {
 // The highest level that may be used, and the level in use. Package cpu sets both.
 extern int cl_cpu_best, cl_cpu_level;
 
+// The level of a library with kernels that was loaded at run time and has a copy of these
+// variables, or null. Package cpu keeps it equal to cl_cpu_level.
+extern int* cl_cpu_follower;
+
 static inline int cpu_level(void) { return __atomic_load_n(&cl_cpu_level, __ATOMIC_RELAXED); }
 
 #ifdef __cplusplus

@@ -13,8 +13,11 @@ import (
 	"strings"
 )
 
-// Auto asks the python3 on the PATH for its torch.
-const Auto = "auto"
+// Names that Find takes in place of a folder.
+const (
+	Auto   = "auto"   // the torch of the python3 on the PATH
+	Debian = "debian" // Debian's package libtorch-dev; the same as no name
+)
 
 // An Install is a libtorch with the headers that the engine needs.
 type Install struct {
@@ -25,12 +28,11 @@ type Install struct {
 	CUDA    bool // whether it is a build with CUDA
 }
 
-// Find returns the libtorch in a folder, that of the python3 on the PATH for Auto, or that
-// of Debian's packages for "". The error is a sentence that says why the engine cannot be
-// built for it.
+// Find returns the libtorch in a folder, or that of Auto or Debian. The error is a sentence
+// that says why the engine cannot be built for it.
 func Find(where string) (Install, error) {
 	switch where {
-	case "":
+	case "", Debian:
 		return debian()
 	case Auto:
 		folder, err := python()

@@ -9,21 +9,25 @@ import (
 	"strings"
 )
 
-// blas is linked through libtorch. With the reference BLAS, matrix products would be many
+// blas is loaded through libtorch. With the reference BLAS, matrix products would be many
 // times slower.
 const blas = "libopenblas0-openmp"
 
-// sharedLibraries returns the packages that the program's libraries come from, with the
-// versions that it needs, as a line of dependencies.
-func sharedLibraries(binary string) (string, error) {
+// sharedLibraries returns the packages that the libraries of a program and of its engine
+// come from, with the versions that they need, as a line of dependencies.
+func sharedLibraries(files ...string) (string, error) {
 	if _, err := exec.LookPath("dpkg-shlibdeps"); err != nil {
 		return "", fmt.Errorf("want dpkg-shlibdeps, found none: apt-get install dpkg-dev")
 	}
-	binary, err := filepath.Abs(binary)
-	if err != nil {
-		return "", err
+	arguments := []string{"-O"}
+	for _, file := range files {
+		absolute, err := filepath.Abs(file)
+		if err != nil {
+			return "", err
+		}
+		arguments = append(arguments, "-e"+absolute)
 	}
-	// The program reads the source package's control file, and nothing in it.
+	// dpkg-shlibdeps reads the source package's control file, and nothing in it.
 	folder, err := os.MkdirTemp("", "release")
 	if err != nil {
 		return "", err
@@ -36,7 +40,7 @@ func sharedLibraries(binary string) (string, error) {
 	if err := os.WriteFile(filepath.Join(folder, "debian", "control"), []byte(control), 0o644); err != nil {
 		return "", err
 	}
-	c := exec.Command("dpkg-shlibdeps", "-O", "-e"+binary)
+	c := exec.Command("dpkg-shlibdeps", arguments...)
 	c.Dir = folder
 	out, err := c.Output()
 	if err != nil {

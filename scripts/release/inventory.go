@@ -64,43 +64,58 @@ func (r Release) inventory() ([]byte, error) {
 	return append(out, '\n'), err
 }
 
-// packages returns the Debian packages of the libraries that the program names.
+// packages returns the Debian packages of the libraries that the program and its engine
+// name.
 func (r Release) packages() ([]Component, error) {
-	f, err := elf.Open(r.Binary)
+	var found []Component
+	for _, file := range []string{r.Binary, r.Engine} {
+		libraries, err := libraries(file)
+		if err != nil {
+			return nil, err
+		}
+		for _, library := range libraries {
+			c, err := owner(library)
+			if err != nil {
+				return nil, err
+			}
+			c.PURL = fmt.Sprintf("pkg:deb/debian/%s@%s?arch=%s&distro=%s",
+				c.Name, strings.ReplaceAll(c.Version, "+", "%2B"), r.Architecture, r.System)
+			if !slices.Contains(found, c) {
+				found = append(found, c)
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b Component) int { return strings.Compare(a.Name, b.Name) })
+	return found, nil
+}
+
+// libraries returns the paths of the libraries that an ELF file names; none for no file.
+func libraries(file string) ([]string, error) {
+	if file == "" {
+		return nil, nil
+	}
+	f, err := elf.Open(file)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	wanted, err := f.ImportedLibraries()
+	if err != nil || len(wanted) == 0 {
+		return nil, err
+	}
+	loaded, err := output("ldd", file)
 	if err != nil {
 		return nil, err
 	}
-	if len(wanted) == 0 {
-		return nil, nil
-	}
-	loaded, err := output("ldd", r.Binary)
-	if err != nil {
-		return nil, err
-	}
-	var found []Component
+	var paths []string
 	for line := range strings.Lines(loaded) {
 		// libjpeg.so.62 => /lib/x86_64-linux-gnu/libjpeg.so.62 (0x00007f08aac5f000)
 		fields := strings.Fields(line)
-		if len(fields) < 3 || fields[1] != "=>" || !slices.Contains(wanted, fields[0]) {
-			continue
-		}
-		c, err := owner(fields[2])
-		if err != nil {
-			return nil, err
-		}
-		c.PURL = fmt.Sprintf("pkg:deb/debian/%s@%s?arch=%s&distro=%s",
-			c.Name, strings.ReplaceAll(c.Version, "+", "%2B"), r.Architecture, r.System)
-		if !slices.Contains(found, c) {
-			found = append(found, c)
+		if len(fields) >= 3 && fields[1] == "=>" && slices.Contains(wanted, fields[0]) {
+			paths = append(paths, fields[2])
 		}
 	}
-	slices.SortFunc(found, func(a, b Component) int { return strings.Compare(a.Name, b.Name) })
-	return found, nil
+	return paths, nil
 }
 
 // owner returns the Debian package of a library. Where /lib is a link to /usr/lib, dpkg may

@@ -19,12 +19,13 @@ import (
 )
 
 func main() {
-	var binary, number, out string
+	var binary, engine, number, out string
 	flag.StringVar(&binary, "binary", "", "the program to pack, built with -trimpath")
+	flag.StringVar(&engine, "engine", "", "the library with libtorch behind it that lies in the program")
 	flag.StringVar(&number, "version", "", "the release, such as 1.2.3; empty: the program's own, and the commit")
 	flag.StringVar(&out, "o", "dist", "folder for the files")
 	flag.Parse()
-	if err := run(binary, number, out); err != nil {
+	if err := run(binary, engine, number, out); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
 	}
@@ -37,6 +38,7 @@ type Release struct {
 	Architecture string    // as dpkg says it: "amd64"
 	Time         time.Time // of the commit
 	Binary       string    // path of the program
+	Engine       string    // path of the library that lies in it
 }
 
 // Base returns the name of the archive without its ending.
@@ -44,15 +46,16 @@ func (r Release) Base() string {
 	return "contralens-" + r.Version + "-" + r.System + "-" + r.Architecture
 }
 
-func run(binary, number, out string) error {
+func run(binary, engine, number, out string) error {
 	r, err := describe(binary, number)
 	if err != nil {
 		return err
 	}
+	r.Engine = engine
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}
-	depends, err := sharedLibraries(binary)
+	depends, err := sharedLibraries(r.Binary, r.Engine)
 	if err != nil {
 		return err
 	}

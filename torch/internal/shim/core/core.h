@@ -112,7 +112,8 @@ void* cl_stream_new(int device, char** err);
 char* cl_stream_exchange(void* stream);
 
 // The process.
-const char* cl_version(void);
+const char* cl_version(void); // of the headers
+char* cl_loaded_version(void); // of the library, as it says itself; free()
 int cl_version_number(void); // 10000 major + 100 minor + patch
 int cl_cuda_devices(void);
 char* cl_config(void); // build and parallel settings; free()

@@ -7,7 +7,6 @@
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 #include <c10/core/impl/alloc_cpu.h>
-#include <malloc.h>
 #include <torch/csrc/api/include/torch/version.h>
 
 #include <atomic>
@@ -18,17 +17,6 @@
   (TORCH_VERSION_MAJOR > (major) || (TORCH_VERSION_MAJOR == (major) && TORCH_VERSION_MINOR >= (minor)))
 
 namespace {
-
-// Training allocates and frees the same large blocks in every step. By default glibc
-// returns them to the kernel each time and pays for the page faults again. Keeping them
-// makes a step of ResNet-50 7 % faster, and small blocks gain more. There is one arena,
-// because goroutines move between threads and would fill one arena each.
-__attribute__((constructor)) void tune_malloc() {
-  mallopt(M_MMAP_THRESHOLD, 2000000000);
-  mallopt(M_TRIM_THRESHOLD, 2000000000);
-  mallopt(M_TOP_PAD, 64 << 20);
-  mallopt(M_ARENA_MAX, 1);
-}
 
 // Counts the bytes that the CPU allocator hands out. The size of a block is stored in
 // front of it, because some kernels (oneDNN's scratchpads) require a block's context to
@@ -152,6 +140,14 @@ extern "C" char* cl_uniform_(cl_tensor t, double low, double high, void* g) {
 }
 
 extern "C" const char* cl_version(void) { return TORCH_VERSION; }
+
+extern "C" char* cl_loaded_version(void) {
+  const std::string key = "TORCH_VERSION=", text = at::show_config();
+  const size_t at = text.find(key);
+  if (at == std::string::npos) return strdup(TORCH_VERSION);
+  const size_t start = at + key.size();
+  return strdup(text.substr(start, text.find_first_of(", \n", start) - start).c_str());
+}
 extern "C" int cl_version_number(void) {
   return TORCH_VERSION_MAJOR * 10000 + TORCH_VERSION_MINOR * 100 + TORCH_VERSION_PATCH;
 }

@@ -1,0 +1,281 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"contralens/internal/durable"
+	"contralens/internal/libtorch"
+)
+
+// The compiler's flags. Those of the Go packages under shim are among them; a test compares.
+var (
+	cxxFlags = []string{"-std=c++20", "-O3", "-g0", "-fPIC", "-fopenmp", "-Wno-deprecated-declarations", "-Wno-psabi"}
+	cFlags   = []string{"-x", "c", "-O2", "-g0", "-fPIC"}
+)
+
+// Build compiles the engine for a libtorch into a folder, which gets the library and what it
+// was made for. Objects that have not changed since the last build there are kept.
+// progress, unless nil, is told how many of the files are compiled.
+func Build(ctx context.Context, l libtorch.Install, folder string, progress func(done, all int)) (Engine, error) {
+	folder, err := filepath.Abs(folder)
+	if err != nil {
+		return Engine{}, err
+	}
+	b := builder{libtorch: l, folder: folder, files: read()}
+	if b.compiler, err = libtorch.Compiler(); err != nil {
+		return Engine{}, err
+	}
+	if b.version, err = version(b.compiler); err != nil {
+		return Engine{}, err
+	}
+	e := Engine{Path: filepath.Join(folder, Library), Libtorch: l.Version.Full, Folder: l.Folder, Lib: l.Lib, CUDA: l.CUDA,
+		Sources: Sources(), Compiler: b.compiler + " " + b.version}
+	if err := b.unpack(); err != nil {
+		return e, err
+	}
+	defer os.RemoveAll(b.source)
+	objects, err := b.compileAll(ctx, progress)
+	if err != nil {
+		return e, err
+	}
+	if err := b.link(ctx, objects); err != nil {
+		return e, err
+	}
+	e.Built = time.Now().UTC().Truncate(time.Second)
+	if err := e.describe(folder); err != nil {
+		return e, err
+	}
+	return e, b.clean(objects)
+}
+
+// describe writes what the engine was made for beside its library.
+func (e Engine) describe(folder string) error {
+	text, err := json.MarshalIndent(e, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(folder, Facts), append(text, '\n'), 0o644); err != nil {
+		return fmt.Errorf("engine: %w", durable.Explain(err))
+	}
+	return nil
+}
+
+// Copy copies the engine to a folder, without the time, so that the same engine gives the
+// same bytes.
+func (e Engine) Copy(folder string) error {
+	library, err := os.ReadFile(e.Path)
+	if err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, Library), library, 0o755); err != nil {
+		return fmt.Errorf("engine: %w", durable.Explain(err))
+	}
+	e.Built = time.Time{}
+	return e.describe(folder)
+}
+
+// builder is one call of Build.
+type builder struct {
+	libtorch libtorch.Install
+	folder   string
+	files    map[string][]byte
+	compiler string
+	version  string // of the compiler
+	source   string // the folder with the sources while they are compiled
+}
+
+func version(compiler string) (string, error) {
+	command := strings.Fields(compiler)
+	out, err := exec.Command(command[0], append(command[1:], "-dumpfullversion", "-dumpversion")...).Output()
+	if err != nil {
+		return "", fmt.Errorf("engine: %s -dumpversion: %w", compiler, err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// unpack writes the sources to a folder of their own.
+func (b *builder) unpack() error {
+	if err := os.MkdirAll(filepath.Join(b.folder, "objects"), 0o755); err != nil {
+		return fmt.Errorf("engine: %w", durable.Explain(err))
+	}
+	var err error
+	if b.source, err = os.MkdirTemp(b.folder, "source-*"); err != nil {
+		return fmt.Errorf("engine: %w", durable.Explain(err))
+	}
+	for name, content := range b.files {
+		to := filepath.Join(b.source, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			return fmt.Errorf("engine: %w", durable.Explain(err))
+		}
+		if err := os.WriteFile(to, content, 0o644); err != nil {
+			return fmt.Errorf("engine: %w", durable.Explain(err))
+		}
+	}
+	return nil
+}
+
+// flags are those for one file. Names are relative to the source folder, so that the
+// library does not depend on where it is built.
+func (b builder) flags(name string) []string {
+	if path.Ext(name) == ".c" {
+		return append(slices.Clone(cFlags), "-Icpu")
+	}
+	flags := slices.Clone(cxxFlags)
+	var folders []string
+	for _, n := range names(b.files) {
+		if d := "-I" + path.Dir(n); !slices.Contains(folders, d) {
+			folders = append(folders, d)
+		}
+	}
+	return append(append(flags, folders...), b.libtorch.CXXFlags()...)
+}
+
+// compileAll compiles every file that has changed, as many at a time as there are
+// processors, and returns the objects.
+func (b builder) compileAll(ctx context.Context, progress func(done, all int)) ([]string, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var units []string
+	for _, name := range names(b.files) {
+		if ext := path.Ext(name); ext == ".cc" || ext == ".c" {
+			units = append(units, name)
+		}
+	}
+	objects := make([]string, len(units))
+	var mutex sync.Mutex
+	done := 0
+	var wait sync.WaitGroup
+	turn := make(chan struct{}, runtime.NumCPU())
+	for i, name := range units {
+		wait.Go(func() {
+			turn <- struct{}{}
+			defer func() { <-turn }()
+			var err error
+			if objects[i], err = b.compile(ctx, name); err != nil {
+				cancel(err)
+				return
+			}
+			mutex.Lock()
+			defer mutex.Unlock()
+			if done++; progress != nil {
+				progress(done, len(units))
+			}
+		})
+	}
+	wait.Wait()
+	return objects, context.Cause(ctx)
+}
+
+// compile compiles one file, unless its object is there already.
+func (b builder) compile(ctx context.Context, name string) (string, error) {
+	object := filepath.Join(b.folder, "objects", b.key(name)+".o")
+	if _, err := os.Stat(object); err == nil {
+		return object, nil
+	}
+	made := filepath.Join(b.source, filepath.Base(object))
+	if err := b.run(ctx, append(b.flags(name), "-c", name, "-o", made)); err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	return object, os.Rename(made, object)
+}
+
+// key identifies an object by all that it depends on.
+func (b builder) key(name string) string {
+	h := sha256.New()
+	fmt.Fprintln(h, b.compiler, b.version, b.flags(name), stamp(b.libtorch))
+	for _, n := range names(b.files) {
+		if n == name || path.Ext(n) == ".h" {
+			fmt.Fprintf(h, "%s %d\n%s", n, len(b.files[n]), b.files[n])
+		}
+	}
+	return fmt.Sprintf("%x", h.Sum(nil)[:12])
+}
+
+// stamp tells a libtorch from another one of the same version that replaced it.
+func stamp(l libtorch.Install) string {
+	info, err := os.Stat(filepath.Join(l.Lib, "libc10.so"))
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprint(info.Size(), info.ModTime().UnixNano())
+}
+
+// link makes the library. Its own sources are in it, so that a program can tell whether it
+// fits.
+func (b builder) link(ctx context.Context, objects []string) error {
+	identity := fmt.Sprintf("extern \"C\" {\nextern const char cl_engine_sources[];\nconst char cl_engine_sources[] = %q;\n}\n",
+		Sources())
+	if err := os.WriteFile(filepath.Join(b.source, "identity.cc"), []byte(identity), 0o644); err != nil {
+		return fmt.Errorf("engine: %w", durable.Explain(err))
+	}
+	made := filepath.Join(b.source, Library)
+	arguments := []string{"-shared", "-fPIC", "-s", "-Wl,-soname," + Library, "identity.cc"}
+	arguments = append(arguments, objects...)
+	arguments = append(arguments, b.libtorch.LDFlags()...)
+	arguments = append(arguments, openMP(b.libtorch)...)
+	if err := b.run(ctx, append(arguments, "-o", made)); err != nil {
+		return err
+	}
+	return os.Rename(made, filepath.Join(b.folder, Library))
+}
+
+// openMP is how the library is linked to OpenMP: to the copy that libtorch brings, because
+// the threads of two copies would wait for each other.
+func openMP(l libtorch.Install) []string {
+	brought, err := filepath.Glob(filepath.Join(l.Lib, "libgomp*.so*"))
+	if err == nil && len(brought) == 1 && l.Folder != "/usr" {
+		return []string{"-l:" + filepath.Base(brought[0])}
+	}
+	return []string{"-fopenmp"}
+}
+
+// run runs the compiler in the folder of the sources. The error is its first message.
+func (b builder) run(ctx context.Context, arguments []string) error {
+	command := strings.Fields(b.compiler)
+	c := exec.CommandContext(ctx, command[0], append(command[1:], arguments...)...)
+	c.Dir = b.source
+	c.Env = append(os.Environ(), "LC_ALL=C")
+	out, err := c.CombinedOutput()
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, "error:") || strings.Contains(line, "undefined reference") {
+			return errors.New("engine: the compiler says: " + strings.TrimSpace(line))
+		}
+	}
+	return fmt.Errorf("engine: %s: %w: %s", b.compiler, err, strings.TrimSpace(string(out)))
+}
+
+// clean removes the objects of earlier builds.
+func (b builder) clean(objects []string) error {
+	old, err := filepath.Glob(filepath.Join(b.folder, "objects", "*"))
+	if err != nil {
+		return err
+	}
+	for _, o := range old {
+		if !slices.Contains(objects, o) {
+			if err := os.Remove(o); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("engine: %w", durable.Explain(err))
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,205 @@
+// Package engine makes and finds engines: shared libraries that hold all C++ between Go and
+// libtorch, compiled for one libtorch each. A program that is built with the tag engine
+// links no libtorch; it loads an engine when it starts to compute, so that one program
+// serves every libtorch. This package needs neither libtorch nor an engine.
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"contralens/internal/cpu"
+	"contralens/internal/libtorch"
+	"contralens/torch/internal/shim"
+)
+
+// Variable is the environment variable that chooses an engine: the path of a library, or
+// the version of one that was built before (2.15 means the last one of 2.15).
+const Variable = "CONTRALENS_ENGINE"
+
+// Names of the files of an engine: the library, and what it was made for.
+const (
+	Library = "libcontralens-engine.so"
+	Facts   = "engine.json"
+)
+
+// An Engine is a library, and what it was made for.
+type Engine struct {
+	Path     string    `json:"-"`        // of the library; "" if it lies in the program itself
+	Libtorch string    `json:"libtorch"` // the version of libtorch, such as 2.15.0+cu132
+	Folder   string    `json:"folder"`   // of libtorch
+	Lib      string    `json:"lib"`      // the folder of its libraries
+	CUDA     bool      `json:"cuda"`     // whether it is a build with CUDA
+	Sources  string    `json:"sources"`  // Sources() of the program that built it
+	Compiler string    `json:"compiler"` // and its version
+	Built    time.Time `json:"built"`
+}
+
+// String returns the version and folder of an engine's libtorch.
+func (e Engine) String() string { return fmt.Sprintf("libtorch %s in %s", e.Libtorch, e.Folder) }
+
+// Fits reports whether this program can call the engine: whether both come from the same
+// C++ sources.
+func (e Engine) Fits() bool { return e.Sources == Sources() }
+
+// read returns the source files by name, such as core/call.cc.
+var read = sync.OnceValue(func() map[string][]byte {
+	files := map[string][]byte{}
+	add := func(from fs.FS, prefix string) {
+		err := fs.WalkDir(from, ".", func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			files[prefix+name], err = fs.ReadFile(from, name)
+			return err
+		})
+		if err != nil {
+			panic(err) // the files are part of the program
+		}
+	}
+	add(shim.Sources, "")
+	add(cpu.Source, "cpu/")
+	return files
+})
+
+// Sources identifies the C++ sources of this program by a hash.
+var Sources = sync.OnceValue(func() string {
+	files := read()
+	h := sha256.New()
+	for _, name := range names(files) {
+		fmt.Fprintf(h, "%s %d\n%s", name, len(files[name]), files[name])
+	}
+	return fmt.Sprintf("%x", h.Sum(nil)[:8])
+})
+
+func names(files map[string][]byte) []string {
+	list := make([]string, 0, len(files))
+	for name := range files {
+		list = append(list, name)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// Cache returns the folder in which engines are kept, a folder each.
+func Cache() (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", errors.New("engines: want a cache folder from HOME or XDG_CACHE_HOME, but neither is set")
+	}
+	return filepath.Join(dir, "contralens", "engines"), nil
+}
+
+// CacheFolder returns the folder in which the engine for a libtorch is kept.
+func CacheFolder(l libtorch.Install) (string, error) {
+	cache, err := Cache()
+	if err != nil {
+		return "", err
+	}
+	place := sha256.Sum256([]byte(l.Folder))
+	return filepath.Join(cache, fmt.Sprintf("%s-%x", l.Version, place[:4])), nil
+}
+
+// List returns the engines in the cache folder, the one built last first.
+func List() ([]Engine, error) {
+	cache, err := Cache()
+	if err != nil {
+		return nil, err
+	}
+	found, err := filepath.Glob(filepath.Join(cache, "*", Library))
+	if err != nil {
+		return nil, err
+	}
+	var list []Engine
+	for _, path := range found {
+		if e, err := Open(path); err == nil { // else: half removed by hand
+			list = append(list, e)
+		}
+	}
+	slices.SortFunc(list, func(a, b Engine) int { return b.Built.Compare(a.Built) })
+	return list, nil
+}
+
+// Open reads what the engine at a path was made for, from the file beside it.
+func Open(path string) (Engine, error) {
+	if _, err := os.Stat(path); err != nil {
+		return Engine{}, fmt.Errorf("engine %s: want the library of an engine, got none there", path)
+	}
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(path), Facts))
+	if err != nil {
+		return Engine{}, fmt.Errorf("engine %s: want %s beside it, which says what it was built for, got none", path, Facts)
+	}
+	e, err := Parse(text)
+	e.Path = path
+	return e, err
+}
+
+// Parse reads what an engine was made for.
+func Parse(text []byte) (Engine, error) {
+	var e Engine
+	if err := json.Unmarshal(text, &e); err != nil {
+		return e, fmt.Errorf("engine: %s: %w", Facts, err)
+	}
+	return e, nil
+}
+
+// Choose returns the engine that a program should load: the one that Variable names, or
+// else the one in the program, or else the last one in the cache folder that fits.
+func Choose(embedded *Engine) (Engine, error) {
+	if name := os.Getenv(Variable); name != "" {
+		return named(name)
+	}
+	if embedded != nil {
+		return *embedded, nil
+	}
+	list, err := List()
+	if err != nil {
+		return Engine{}, err
+	}
+	for _, e := range list {
+		if e.Fits() {
+			return e, nil
+		}
+	}
+	if len(list) > 0 {
+		return Engine{}, fmt.Errorf("engine: want one that this version of the program built, got %d of other versions; "+
+			"run: contralens engine build --torch %s", len(list), list[0].torch())
+	}
+	return Engine{}, errors.New("engine: want one, which connects the program with libtorch, got none; with pip's torch " +
+		"and g++, run: contralens engine build --torch auto")
+}
+
+// named returns the engine with a path or a version.
+func named(name string) (Engine, error) {
+	if strings.ContainsRune(name, filepath.Separator) {
+		return Open(name)
+	}
+	list, err := List()
+	if err != nil {
+		return Engine{}, err
+	}
+	var versions []string
+	for _, e := range list {
+		if rest, ok := strings.CutPrefix(e.Libtorch, name); ok && (rest == "" || rest[0] == '.' || rest[0] == '+') && e.Fits() {
+			return e, nil
+		}
+		if e.Fits() {
+			versions = append(versions, e.Libtorch)
+		}
+	}
+	have := "there are none"
+	if len(versions) > 0 {
+		have = "there are " + strings.Join(versions, ", ")
+	}
+	return Engine{}, fmt.Errorf("%s=%s: want a path with a slash, or the version of an engine that this program built; %s",
+		Variable, name, have)
+}

@@ -1,0 +1,53 @@
+package engine
+
+import (
+	"fmt"
+	"regexp"
+
+	"contralens/internal/libtorch"
+)
+
+var missing = regexp.MustCompile(`^(\S+): cannot open shared object file`)
+
+// Explain turns the message of the system's loader, which could not load the engine, into
+// a sentence.
+func (e Engine) Explain(message string) error {
+	if m := missing.FindStringSubmatch(message); m != nil && e.Path != m[1] {
+		return fmt.Errorf("engine for %s: want its library %s, found none: libtorch was removed, moved or upgraded; %s",
+			e, m[1], e.again())
+	}
+	return fmt.Errorf("engine for %s: cannot be loaded; if libtorch was upgraded or damaged: %s (the loader says: %s)",
+		e, e.again(), message)
+}
+
+// torch is what names the engine's libtorch to libtorch.Find.
+func (e Engine) torch() string {
+	if e.Folder == "/usr" {
+		return libtorch.Debian
+	}
+	return e.Folder
+}
+
+// Other is the error for an engine that was built from other C++ sources than the program.
+func (e Engine) Other() error {
+	where := e.Path
+	if where == "" {
+		where = "in this program"
+	}
+	return fmt.Errorf("engine %s: want one from the same sources as the program, got one from others; %s", where, e.again())
+}
+
+// Mismatch is the error for a libtorch whose version is not the one that the engine was
+// built for.
+func Mismatch(built, loaded string) error {
+	return fmt.Errorf("libtorch: want version %s, for which this program was built, got %s: it was upgraded; "+
+		"run make build or contralens engine build again", built, loaded)
+}
+
+// again says how to build an engine like e anew.
+func (e Engine) again() string {
+	if e.Path == "" {
+		return "run make build again, or: contralens engine build --torch auto, and choose it by " + Variable
+	}
+	return "run: contralens engine build --torch " + e.torch()
+}

@@ -1,0 +1,33 @@
+//go:build engine
+
+package loader
+
+import (
+	"embed"
+
+	"contralens/torch/engine"
+)
+
+// files has the engine that make build made, or only a file that keeps the folder.
+//
+//go:embed all:embedded
+var files embed.FS
+
+// Embedded returns what the engine in this program was made for, or nil if there is none.
+func Embedded() *engine.Engine {
+	text, err := files.ReadFile("embedded/" + engine.Facts)
+	if err != nil {
+		return nil
+	}
+	e, err := engine.Parse(text)
+	if err != nil {
+		return nil
+	}
+	return &e
+}
+
+// library returns the library of the engine in this program.
+func library() []byte {
+	content, _ := files.ReadFile("embedded/" + engine.Library) // Embedded found its description
+	return content
+}
