@@ -173,11 +173,14 @@ func (o *Optim) check() error {
 		oneOf("cosine_by", o.CosineBy, "epoch", "step"))
 }
 
+// Precisions are the values of the option precision.
+var Precisions = []string{"auto", "fp32", "tf32", "bf16", "fp16"}
+
 func (m *Machine) check() error {
 	if m.Workers < 0 {
 		return &ValueError{Option: "num_workers", Want: "0 (automatic) or a number of workers", Got: m.Workers}
 	}
-	return first(between("threads", m.Threads, 0, mostWorkers), oneOf("precision", m.Precision, "auto", "fp32", "bf16"),
+	return first(between("threads", m.Threads, 0, mostWorkers), oneOf("precision", m.Precision, Precisions...),
 		oneOf("memory_format", m.MemoryFormat, "auto", "channels_last", "contiguous"),
 		atMost("num_workers", m.Workers, mostWorkers))
 }

@@ -17,7 +17,7 @@ type Encoder struct {
 	BatchSize int      `flag:"batch_size" default:"64" group:"machine" help:"images per batch"`
 	Workers   int      `flag:"num_workers" short:"j" group:"machine" runtime:"true" help:"workers that load images; 0: one per processor"`
 	Amp       bool     `flag:"amp" group:"machine" help:"mixed precision: bfloat16 on a CPU that has instructions for it"`
-	Device    string   `flag:"device" default:"cpu" group:"machine" runtime:"true" help:"cpu or cuda:N"`
+	Device    string   `flag:"device" default:"auto" group:"machine" runtime:"true" help:"auto, cpu, cuda or cuda:N; auto is the first GPU that can be used, otherwise the CPU"`
 	Threads   int      `flag:"threads" group:"machine" runtime:"true" help:"compute threads; 0: one per processor"`
 }
 

@@ -15,7 +15,7 @@ type Look struct {
 	Ckpt            string   `flag:"ckpt" group:"network" help:"checkpoint of the encoder that finds the nearest neighbors; empty: an untrained network"`
 	UseEMA          bool     `flag:"use_ema" group:"network" help:"use the key encoder's weights"`
 	Seed            uint64   `flag:"seed" help:"seed of everything random"`
-	Device          string   `flag:"device" default:"cpu" group:"machine" help:"where the training that is measured computes: cpu or cuda:N"`
+	Device          string   `flag:"device" default:"auto" group:"machine" help:"where the training that is measured computes: auto, cpu, cuda or cuda:N"`
 	Workers         int      `flag:"num_workers" short:"j" group:"machine" help:"workers that read images; 0: one per processor"`
 }
 

@@ -92,11 +92,17 @@ func (c *Contrast) nameParts() nameParts {
 	return nameParts{upstream: long, head: short, whole: long}
 }
 
+// precisionSuffix names a precision that was asked for by name.
 func precisionSuffix(m *Machine) string {
-	if m.Precision == "bf16" && !m.Amp {
-		return "_precision-bf16"
+	switch m.Precision {
+	case "auto", "fp32":
+		return ""
+	case "bf16", "fp16":
+		if m.Amp {
+			return ""
+		}
 	}
-	return ""
+	return "_precision-" + m.Precision
 }
 
 // suffixes returns _key-value for each option that has a place in the names of a command's

@@ -9,7 +9,7 @@ type Predict struct {
 	BatchSize int      `flag:"batch_size" default:"64" help:"images per batch"`
 	Workers   int      `flag:"num_workers" short:"j" help:"workers that load images; 0: one per processor"`
 	Threads   int      `flag:"threads" help:"compute threads; 0: one per processor"`
-	Device    string   `flag:"device" default:"cpu" help:"cpu or cuda:N"`
+	Device    string   `flag:"device" default:"auto" help:"auto, cpu, cuda or cuda:N; auto is the first GPU that can be used, otherwise the CPU"`
 	JSON      bool     `flag:"json" group:"output" help:"print one JSON object per image, each on a line"`
 }
 

@@ -221,7 +221,7 @@ func (o *Optim) milestoneWarning() []string {
 }
 
 func distributedNotes(d *Dist, m *Machine) []string {
-	if d.Multiproc && d.DistBackend == "nccl" && m.Device == "cpu" {
+	if d.Multiproc && d.DistBackend == "nccl" && GPUPrecision(m.DeviceName()) == "" {
 		return []string{"no GPU is used: --multiprocessing-distributed runs as one process, " +
 			"and --dist-backend nccl is taken as gloo"}
 	}

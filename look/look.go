@@ -30,7 +30,7 @@ type Options struct {
 	Time    time.Duration // limit for the whole look
 	Seed    uint64        // of everything random
 	Workers int           // goroutines that decode; 0: one per processor
-	Device  string        // of the training that is measured: cpu or cuda:N; "": cpu
+	Device  string        // of the training that is measured: auto, cpu or cuda:N; "": auto
 	Encoder Encoder       // for the nearest neighbors
 	// Measure measures a training step; nil: no measurement.
 	Measure Measure
@@ -75,7 +75,7 @@ func Look(ctx context.Context, folder string, o Options) (*Report, error) {
 		o.Show = func(string) {}
 	}
 	if o.Device == "" {
-		o.Device = "cpu"
+		o.Device = "auto"
 	}
 	if o.Workers == 0 {
 		o.Workers = machine.Processors()

@@ -23,6 +23,7 @@ type Plan struct {
 	Command      []string
 	Torch        string // libtorch's version
 	Machine      string // kind of machine
+	Device       string // where the run computes
 }
 
 // Prepare creates the run directory, locks it until release is called, and writes
@@ -117,7 +118,9 @@ func (p *Plan) begin(record *Record) error {
 			return err
 		}
 	}
-	now := Session{Command: p.Command, Commit: version.Commit(), Start: time.Now().Format(time.RFC3339)}
+	now := Session{
+		Command: p.Command, Commit: version.Commit(), Start: time.Now().Format(time.RFC3339), Device: p.Device,
+	}
 	if record != nil && p.Resume {
 		record.Resumes = append(record.Resumes, now)
 		record.grow(p.Options)

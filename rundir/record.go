@@ -32,7 +32,8 @@ type Record struct {
 type Session struct {
 	Command []string `json:"command"`
 	Commit  string   `json:"git_commit"`
-	Start   string   `json:"start"` // RFC 3339
+	Start   string   `json:"start"`            // RFC 3339
+	Device  string   `json:"device,omitempty"` // "cpu", or "cuda:0, " and the name of the GPU
 }
 
 // ReadRecord reads the run.json of a directory. It returns nil if there is none.

@@ -40,10 +40,26 @@ func FindPlace(c any, o config.Output, name config.RunName) (Place, error) {
 func runOptions(c any) (all []rundir.Option) {
 	for _, f := range config.Fields(c) {
 		all = append(all, rundir.Option{
-			Name: f.Name, Aliases: f.Aliases, Value: f.String(), Runtime: f.Runtime || f.Ignored, Grows: f.Grows,
+			Name: f.Name, Aliases: f.Aliases, Value: f.String(), Grows: f.Grows,
+			// A run can be resumed on a device without its precision; ResumeCompute checks it.
+			Runtime: f.Runtime || f.Ignored || f.Name == "precision" && SameState(f.String(), "fp32"),
 		})
 	}
 	return all
+}
+
+// machineOptions returns the options of a configuration that say where it computes.
+func machineOptions(c any) (m config.Machine) {
+	config.Defaults(&m)
+	for _, f := range config.Fields(c) {
+		switch f.Name {
+		case "device":
+			m.Device = f.String()
+		case "gpu":
+			m.GPU = f.String()
+		}
+	}
+	return m
 }
 
 // plan describes the run that starts or resumes in a place.
@@ -52,6 +68,7 @@ func (p Place) plan(c any, o config.Output, command []string) rundir.Plan {
 		Dir: p.Dir, Events: o.TBPath, Options: runOptions(c), UpstreamName: p.name.Upstream,
 		Resume: o.Resume != "", Overwrite: o.Overwrite,
 		Command: command, Torch: torch.Version(), Machine: machine.Kind(),
+		Device: DeviceRecord(machineOptions(c)),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"contralens/config"
 	"contralens/nn"
 	"contralens/rundir"
+	"contralens/torch"
 )
 
 // Buildable returns the error of a network that the options describe and that cannot be
@@ -24,6 +25,9 @@ func Buildable(n config.Net, m config.Machine, jigsaw bool) error {
 // network is known. It sets the settings that a resumed run keeps, and changes no file.
 // Call it inside torch.Run.
 func Possible(c *config.Contrast, p Place) error {
+	if _, err := torch.ParseDevice(c.DeviceName()); err != nil {
+		return err
+	}
 	if c.Init != "" {
 		if err := weights.Check(c.Init, c.Prefix); err != nil {
 			return err

@@ -63,6 +63,14 @@ func stored(options map[string]string) ComputeSettings {
 	return c
 }
 
+// SameState reports whether a checkpoint of one precision has all that the other needs.
+// tf32 rounds the products of fp32, and fp16 has a loss scale, with which fp32 begins
+// again.
+func SameState(a, b string) bool {
+	float := func(p string) bool { return p == "fp32" || p == "tf32" || p == "fp16" }
+	return a == b || float(a) && float(b)
+}
+
 // ResumeCompute makes a resumed run compute as it began: in the same precision and
 // memory format, and with the same threads and workers, unless the options set them.
 // resume is the checkpoint, or "auto" for the newest in the run directory dir.
@@ -75,12 +83,17 @@ func ResumeCompute(m *config.Machine, resume, dir string) error {
 	case before.Precision == "":
 	case m.Precision == "auto":
 		m.Precision = before.Precision
+		AdoptPrecision(m)
+	case SameState(m.Precision, before.Precision):
 	case m.Precision != before.Precision:
 		return fmt.Errorf("--precision %s with --resume %s: want %s, as in that run so far; leave --precision "+
 			"and --amp out, or start a run with another --name and without --resume", m.Precision, resume, before.Precision)
 	}
 	if m.MemoryFormat == "auto" && before.Format != "" {
 		m.MemoryFormat = before.Format
+	}
+	if OnGPU(*m) {
+		return nil // see Host
 	}
 	if m.Threads == 0 && before.Threads > 0 {
 		m.Threads = before.Threads

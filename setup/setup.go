@@ -14,13 +14,10 @@ import (
 	"contralens/views"
 )
 
-// Network returns the network that the options describe, on the machine's device.
+// Network returns the network that the options describe, on the device that they mean (see
+// Device).
 func Network(n config.Net, m config.Machine) (nn.Config, error) {
-	name := m.Device
-	if m.GPU != "" {
-		name = "cuda:" + m.GPU
-	}
-	device, err := torch.ParseDevice(name)
+	device, err := Device(m)
 	if err != nil {
 		return nn.Config{}, err
 	}

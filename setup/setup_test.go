@@ -117,7 +117,7 @@ func TestDevice(t *testing.T) {
 	k := config.DefaultKNN()
 	k.Settle()
 	k.Device = "abacus"
-	if _, err := Network(k.Net, k.Machine); err == nil || !strings.HasPrefix(err.Error(), "device: want cpu or cuda:N") {
+	if _, err := Network(k.Net, k.Machine); err == nil || !strings.HasPrefix(err.Error(), "device: want auto, cpu, cuda or cuda:N") {
 		t.Errorf("got %v", err)
 	}
 }

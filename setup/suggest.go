@@ -41,8 +41,7 @@ func Measure(ctx context.Context, splits data.Splits, m config.Machine) (Sizes, 
 		images = splits.Unlabeled
 	}
 	side, err := typicalSide(ctx, images)
-	gpu := m.GPU != "" || strings.HasPrefix(m.Device, "cuda")
-	return Sizes{Images: images.Len(), Side: side, Processors: machine.Processors(), GPU: gpu}, err
+	return Sizes{Images: images.Len(), Side: side, Processors: machine.Processors(), GPU: OnGPU(m)}, err
 }
 
 // looked is the number of images that typicalSide decodes.

@@ -18,21 +18,36 @@ import (
 // Error is the panic of an operator: libtorch's message and the operator that
 // raised it.
 type Error struct {
-	Op      string // the operator, such as "aten::mm"
-	Message string
+	Op          string // the operator, such as "aten::mm"
+	Message     string
+	OutOfMemory bool // the memory of a device was not enough
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Op, e.Message) }
 
-// check panics with an *Error if message is set, and frees the message.
-func check(op string, message *C.char) {
-	if message == nil {
+// check panics with an *Error if text is set, and frees text.
+func check(op string, text *C.char) {
+	if text == nil {
 		return
 	}
-	text := C.GoString(message)
-	C.free(unsafe.Pointer(message))
-	text, _, _ = strings.Cut(text, "\nException raised from")
-	panic(&Error{Op: op, Message: strings.TrimSpace(text)})
+	defer C.free(unsafe.Pointer(text))
+	panic(message(op, text))
+}
+
+// try is check for functions that return their error.
+func try(op string, text *C.char) error {
+	if text == nil {
+		return nil
+	}
+	defer C.free(unsafe.Pointer(text))
+	return message(op, text)
+}
+
+// message makes an error of a message of the C interface.
+func message(op string, text *C.char) *Error {
+	said, full := strings.CutPrefix(C.GoString(text), C.CL_OUT_OF_MEMORY)
+	said, _, _ = strings.Cut(said, "\nException raised from")
+	return &Error{Op: op, Message: strings.TrimSpace(said), OutOfMemory: full}
 }
 
 var threads = machine.Processors()

@@ -110,6 +110,20 @@ func (t *Tensor) Free() {
 	t.handle = nil
 }
 
+// freeAll frees tensors by one call. Freed and nil ones are left out.
+func freeAll(ts []*Tensor) {
+	handles := make([]C.cl_tensor, 0, len(ts))
+	for _, t := range ts {
+		if !t.Freed() {
+			handles = append(handles, C.cl_tensor(t.handle))
+			t.handle = nil
+		}
+	}
+	if len(handles) > 0 {
+		C.cl_free_all(C.int(len(handles)), unsafe.SliceData(handles))
+	}
+}
+
 // Freed reports whether the reference has been dropped.
 func (t *Tensor) Freed() bool { return t == nil || t.handle == nil }
 
@@ -165,7 +179,7 @@ func (t *Tensor) Numel() int {
 func (t *Tensor) Dtype() Dtype { return Dtype(C.cl_dtype(t.c())) }
 
 // Device is the device that holds the elements.
-func (t *Tensor) Device() Device { return Device{cuda: int(C.cl_device(t.c())) + 1} }
+func (t *Tensor) Device() Device { return Device{int(C.cl_device(t.c())) + 1} }
 
 // SharesMemory reports whether both tensors have the same storage.
 func (t *Tensor) SharesMemory(u *Tensor) bool {

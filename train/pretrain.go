@@ -37,6 +37,8 @@ type Options struct {
 	// World is the group of processes that train together. The zero value, one process,
 	// is all that is possible today.
 	World world.World
+	// Notes are sentences about the configuration. They are said after the device.
+	Notes []string
 	// Command is the command line that run.json records.
 	Command []string
 }
@@ -84,6 +86,12 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 	// Before time is spent on measuring.
 	if err := setup.Possible(&c, p.place); err != nil {
 		return err
+	}
+	if line := setup.DeviceLine(c.Machine); line != "" {
+		p.Progress.Print("%s", line)
+	}
+	for _, note := range p.Notes {
+		p.Progress.Print("note: %s", note)
 	}
 	r, chosen, rate, err := p.build(ctx, c)
 	if r != nil {

@@ -82,7 +82,9 @@ func (r *Run) network(choose Chooser) (nn.Config, error) {
 		}
 	}
 	c.Settle()
-	return setup.Network(c.Net, c.Machine)
+	net, err := setup.Network(c.Net, c.Machine)
+	setup.Host(&c.Machine, net.Device)
+	return net, err
 }
 
 // Close frees the model.

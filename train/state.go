@@ -10,6 +10,7 @@ import (
 	"contralens/internal/humanize"
 	"contralens/internal/machine"
 	"contralens/rundir"
+	"contralens/setup"
 	"contralens/statedict"
 	"contralens/torch"
 )
@@ -37,6 +38,10 @@ type rng struct {
 // complete one. Hooks write what they have buffered first, so that a checkpoint is never
 // ahead of the other files of the run. The first process alone writes the file.
 func (r *Run) Save(path string) error {
+	if r.flight.ahead > 0 {
+		return fmt.Errorf("checkpoint %s: want the state after step %d, but step %d has begun: a hook that saves in Step "+
+			"needs Settle", path, r.GlobalStep, r.Launched())
+	}
 	if err := r.each(func(h Hook) func(*Run) error { return h.Save }); err != nil {
 		return err
 	}
@@ -114,7 +119,7 @@ func (r *Run) Load(path string) (notes []string, err error) {
 	}
 	var record checkpointRecord
 	ours := rundir.DecodeRecord(file, &record)
-	if p := record.Precision; p != "" && p != r.Config.Precision {
+	if p := record.Precision; p != "" && !setup.SameState(p, r.Config.Precision) {
 		return nil, fmt.Errorf("checkpoint %s: it was trained in %s; leave --precision out to resume it", path, p)
 	}
 	if f := record.MemoryFormat; f != "" && f != r.Config.MemoryFormat {

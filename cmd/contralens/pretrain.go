@@ -39,11 +39,8 @@ func (t *training) Close() {
 // pretrain runs the training that the options describe.
 func (t *training) pretrain(c config.Contrast, warnings []string) error {
 	p := t.progress
-	for _, w := range warnings {
-		p.Print("note: %s", w)
-	}
 	result, err := train.Pretrain(t.signals.ctx, c, train.Options{
-		Progress: p, Begin: t.signals.Begin, Tuner: tuner(c.Retune, p.Print), Command: os.Args,
+		Progress: p, Begin: t.signals.Begin, Tuner: tuner(c.Retune, p.Print), Command: os.Args, Notes: warnings,
 	})
 	if err == nil {
 		p.Print("%s", closing(result, c))

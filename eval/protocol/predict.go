@@ -38,7 +38,7 @@ func Predict(ctx context.Context, c config.Predict, images data.Dataset, o Optio
 func predict(
 	ctx context.Context, c *config.Predict, images data.Dataset, o Options, each func(Prediction) error,
 ) error {
-	device, err := torch.ParseDevice(c.Device)
+	device, err := setup.Device(config.Machine{Device: c.Device, Precision: "fp32"})
 	if err != nil {
 		return err
 	}
@@ -102,6 +102,7 @@ func encoderOf(c *config.Predict, record classify.Record, o Options) (m *nn.Mode
 		return nil, s, fmt.Errorf("checkpoint %s: its record of options: %w", c.Ckpt, err)
 	}
 	s.Device, s.GPU = c.Device, ""
+	setup.AdoptPrecision(&s.Machine)
 	if s.Ckpt, s.UseEMA, err = encoderFile(c, record, o); err != nil {
 		return nil, s, err
 	}

@@ -31,6 +31,9 @@ type Encoder struct {
 // torch.Run, and free Model when done.
 func Open(c config.Encoder, set map[string]bool, note func(string)) (*Encoder, error) {
 	net, machine, from := c.Options()
+	if line := setup.DeviceLine(machine); line != "" {
+		note(line)
+	}
 	e, notes, err := setup.LoadEncoder(&net, machine, from, set)
 	if err != nil {
 		return nil, err

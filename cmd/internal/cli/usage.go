@@ -12,6 +12,7 @@ import (
 	"contralens/data"
 	"contralens/data/sets"
 	"contralens/internal/option"
+	"contralens/torch"
 )
 
 // usageError is a command line that cannot be run.
@@ -37,10 +38,13 @@ func AsTyped(err error) error {
 	var value *option.Error
 	var dataset *sets.OptionError
 	var images *data.TooManyUnreadable
+	var device *torch.DeviceError
 	var said, typed string // in the words of the package and of the command line
 	switch {
 	case errors.As(err, &value):
 		said, typed = value.Error(), "--"+value.Error()
+	case errors.As(err, &device):
+		said, typed = device.Error(), "--"+device.Error()
 	case errors.As(err, &dataset):
 		said, typed = dataset.Error(), dataset.Named("--"+dataOptions[dataset.Option])
 	case errors.As(err, &images):

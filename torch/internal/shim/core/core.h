@@ -5,7 +5,8 @@
 // against every libtorch with the same schemas. Everything that is not an operator
 // (modes, devices, data, memory) has its own function.
 //
-// Errors: a non-null char* is a message that the caller frees with free().
+// Errors: a non-null char* is a message that the caller frees with free(). It begins with
+// CL_OUT_OF_MEMORY if the memory of a device was not enough.
 #ifndef CONTRALENS_SHIM_CORE_H
 #define CONTRALENS_SHIM_CORE_H
 
@@ -14,6 +15,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+#define CL_OUT_OF_MEMORY "\001"
 
 typedef void* cl_tensor; // an owned reference to a TensorImpl
 typedef void* cl_op;     // an operator of the dispatcher; never freed
@@ -59,14 +62,18 @@ cl_lookup_result cl_lookup(const char* name, const char* overload);
 // defaults.
 cl_results cl_call(cl_op op, const char* kinds, const cl_tensor* tensors, const int64_t* ints, const double* doubles);
 
-// Tensors. device: -1 is the CPU, n >= 0 is cuda:n.
+// Tensors. device: -1 is the CPU, 0 <= n < CL_DEVICE_TYPE is cuda:n, and any other device
+// is CL_DEVICE_TYPE times its c10::DeviceType, plus its index.
+#define CL_DEVICE_TYPE 128
 cl_tensor_result cl_from_data(const void* data, const int64_t* shape, int dims, int dtype, int device);
 char* cl_to_data(cl_tensor t, void* data, int dtype); // copies out, contiguous, converted to dtype
 void cl_free(cl_tensor t);
+void cl_free_all(int count, const cl_tensor* ts); // null ones are left out
 int cl_dims(cl_tensor t);
 void cl_shape(cl_tensor t, int64_t* shape);
 int cl_dtype(cl_tensor t);
 int cl_device(cl_tensor t);
+const char* cl_device_type(int device); // "cpu", "cuda", "meta", …
 int64_t cl_storage_id(cl_tensor t);
 void* cl_data(cl_tensor t); // the first element
 int64_t cl_live(void);
@@ -77,6 +84,8 @@ char* cl_set_requires_grad(cl_tensor t, int on);
 char* cl_backward(cl_tensor t, cl_tensor gradient /* or null */, int keep_graph);
 cl_tensor_result cl_grad(cl_tensor t); // a null tensor if there is none
 char* cl_set_grad(cl_tensor t, cl_tensor gradient /* or null */);
+// The gradients of count tensors, null where there is none; clear drops them from ts.
+char* cl_grads(int count, const cl_tensor* ts, cl_tensor* gradients, int clear);
 // value as a function of count inputs, with the given gradients in the inputs' shapes.
 cl_tensor_result cl_custom_grad(cl_tensor value, int count, const cl_tensor* inputs, const cl_tensor* gradients);
 int cl_grad_enabled(void);
@@ -115,7 +124,6 @@ char* cl_stream_exchange(void* stream);
 const char* cl_version(void); // of the headers
 char* cl_loaded_version(void); // of the library, as it says itself; free()
 int cl_version_number(void); // 10000 major + 100 minor + patch
-int cl_cuda_devices(void);
 char* cl_config(void); // build and parallel settings; free()
 void cl_set_threads(int n);
 int cl_get_threads(void);
@@ -123,6 +131,31 @@ void cl_track_memory(void); // count the CPU allocator from now on
 int64_t cl_memory_now(void);
 int64_t cl_memory_peak(void);
 void cl_memory_reset_peak(void);
+
+// GPUs, by the CUDA runtime that libtorch has brought into the process.
+typedef struct {
+  char name[256];
+  char pci[32];       // "0000:3b:00.0"
+  int major, minor;   // compute capability
+  int64_t free, total; // bytes of memory
+} cl_gpu;
+
+typedef struct {
+  int built;   // 1: the process has libtorch's CUDA backend
+  int count;   // of usable GPUs
+  int code;    // of cudaGetDeviceCount: 0, or why there are none
+  int driver;  // the newest CUDA that the driver supports, as 13020 for 13.2; 0: no driver
+  int runtime; // CUDA of libtorch
+  int cudnn;   // as 91002 for 9.10.2; 0: none
+  const char* text; // of code; never freed
+} cl_cuda_state;
+
+cl_cuda_state cl_cuda(void);
+// Describes cuda:index. It makes the GPU ready for use, which takes some of its memory.
+char* cl_cuda_gpu(int index, cl_gpu* out);
+// Makes the process ready to compute on a device that is not the CPU. tf32 or IEEE
+// arithmetic for float32; deterministic algorithms or the fastest ones.
+char* cl_use_gpu(int device, int tf32, int deterministic);
 
 #ifdef __cplusplus
 }

@@ -152,14 +152,6 @@ extern "C" int cl_version_number(void) {
   return TORCH_VERSION_MAJOR * 10000 + TORCH_VERSION_MINOR * 100 + TORCH_VERSION_PATCH;
 }
 
-extern "C" int cl_cuda_devices(void) {
-  try {
-    return at::globalContext().hasCUDA() ? static_cast<int>(at::detail::getCUDAHooks().getNumGPUs()) : 0;
-  } catch (const std::exception&) {
-    return 0;
-  }
-}
-
 extern "C" char* cl_config(void) {
   std::string text = at::show_config() + "\n" + at::get_parallel_info();
   return strdup(text.c_str());

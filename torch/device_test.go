@@ -1,0 +1,155 @@
+package torch
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestDevice(t *testing.T) {
+	meta := Device{14*128 + 1} // c10::DeviceType::Meta
+	for _, c := range []struct {
+		d         Device
+		name      string
+		cpu, cuda bool
+		index     int
+	}{{CPU, "cpu", true, false, 0}, {CUDA(0), "cuda:0", false, true, 0}, {CUDA(7), "cuda:7", false, true, 7},
+		{meta, "meta:0", false, false, 0}} {
+		d := c.d
+		if d.String() != c.name || d.IsCPU() != c.cpu || d.IsCUDA() != c.cuda || d.Index() != c.index {
+			t.Errorf("%v: IsCPU %v, IsCUDA %v, index %d", d, d.IsCPU(), d.IsCUDA(), d.Index())
+		}
+	}
+	inRun(t, func() {
+		if d := Empty([]int{2}, Options{Device: meta}).Device(); d != meta {
+			t.Errorf("a tensor of device %v says it is on %v", meta, d)
+		}
+	})
+}
+
+// Each reason for which no GPU can be used has a sentence that says what to do.
+func TestCUDAProblem(t *testing.T) {
+	want := "want libtorch 2.6 or newer for a GPU"
+	if got := (CUDAState{Built: true, Count: 1}).problem(20599); !strings.Contains(got, want) {
+		t.Errorf("an old libtorch: %q, want %q", got, want)
+	}
+	const current = 13020
+	for name, c := range map[string]struct {
+		state   CUDAState
+		visible string // CUDA_VISIBLE_DEVICES; "-": not set
+		want    string
+	}{
+		"usable":        {CUDAState{Built: true, Count: 1, Driver: current, Runtime: current}, "-", ""},
+		"no CUDA build": {CUDAState{}, "-", "has no CUDA; build with LIBTORCH="},
+		"no driver":     {CUDAState{Built: true, Runtime: current, code: 35}, "-", "there is no NVIDIA driver; install one that supports CUDA 13.2"},
+		"old driver": {CUDAState{Built: true, Driver: 12040, Runtime: current, code: 35}, "-",
+			"the NVIDIA driver supports CUDA 12.4 and this libtorch needs 13.2; update the driver, or build with a libtorch for CUDA 12"},
+		"hidden": {CUDAState{Built: true, Driver: current, Runtime: current, code: 100}, "", `CUDA_VISIBLE_DEVICES is "" and hides every GPU; unset it`},
+		"none":   {CUDAState{Built: true, Driver: current, Runtime: current, code: 100}, "-", "the NVIDIA driver sees no GPU"},
+		"other": {CUDAState{Built: true, Driver: current, Runtime: current, code: 804, text: "forward compatibility was attempted"}, "-",
+			"CUDA says: forward compatibility was attempted (error 804)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.visible != "-" {
+				t.Setenv("CUDA_VISIBLE_DEVICES", c.visible)
+			}
+			got := c.state.problem(oldestGPU)
+			if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestCompiled(t *testing.T) {
+	build := "NVCC architecture flags: -gencode;arch=compute_80,code=sm_80;-gencode;arch=compute_90,code=sm_90a;" +
+		"-gencode;arch=compute_120,code=compute_120;-gencode;arch=compute_80,code=sm_80"
+	have := architectures(build)
+	if got := strings.Join(have, " "); got != "sm_80 sm_90 compute_120" {
+		t.Errorf("found %s", got)
+	}
+	for _, c := range []struct {
+		major, minor int
+		want         bool
+	}{{7, 5, false}, {8, 0, true}, {8, 9, true}, {9, 0, true}, {10, 0, false}, {12, 1, true}, {13, 0, true}} {
+		if got := compiled(have, GPU{Major: c.major, Minor: c.minor}); got != c.want {
+			t.Errorf("%d.%d: %v, want %v", c.major, c.minor, got, c.want)
+		}
+	}
+	if !compiled(nil, GPU{Major: 8}) {
+		t.Error("a libtorch that says nothing is refused")
+	}
+}
+
+func TestChooseDevice(t *testing.T) {
+	for _, s := range []string{"gpu", "cuda:x", "cuda:-1", "cuda:+1", "cuda:", "tpu"} {
+		if _, _, err := ChooseDevice(s); err == nil || !strings.Contains(err.Error(), "want auto, cpu, cuda or cuda:N") {
+			t.Errorf("%q: %v", s, err)
+		}
+	}
+	for _, s := range []string{"", "cpu"} {
+		if d, note, err := ChooseDevice(s); d != CPU || note != "" || err != nil {
+			t.Errorf("%q: %v, %q, %v", s, d, note, err)
+		}
+	}
+	d, note, err := ChooseDevice(Auto)
+	state := CUDAInfo()
+	switch {
+	case err != nil:
+		t.Error(err)
+	case !state.Built && (d != CPU || note != ""):
+		t.Errorf("without CUDA, auto is %v, %q; want cpu and nothing said", d, note)
+	case state.Built && d.IsCPU() != (note != ""):
+		t.Errorf("auto is %v, with the note %q", d, note)
+	}
+	if _, _, err := ChooseDevice("cuda:99"); err == nil || !strings.HasPrefix(err.Error(), "device cuda:99: ") {
+		t.Errorf("cuda:99: %v", err)
+	}
+}
+
+// Without a GPU, a description of one is a refusal, and so is its use by an old libtorch.
+func TestGPU(t *testing.T) {
+	if (GPU{Major: 8, Minor: 6}).AtLeast(8, 9) || !(GPU{Major: 9}).AtLeast(8, 9) || CUDA(1).Type() != "cuda" {
+		t.Error("capabilities or types are mixed up")
+	}
+	if got := CUDAVersion(13020); got != "13.2" {
+		t.Errorf("CUDA %s", got)
+	}
+	if CUDADevices() == 0 {
+		_, err := GPUInfo(CUDA(0))
+		var e *DeviceError
+		if !errors.As(err, &e) || e.Device != "cuda:0" || CUDAInfo().Problem() == "" {
+			t.Errorf("no GPU, but %v, %q", err, CUDAInfo().Problem())
+		}
+		return
+	}
+	g, err := GPUInfo(CUDA(0))
+	if err != nil || g.Name == "" || g.Total < g.Free || g.Free == 0 || CUDAInfo().Problem() != "" {
+		t.Errorf("GPU %+v, %v, %q", g, err, CUDAInfo().Problem())
+	}
+}
+
+// The workspace of cuBLAS is fixed for deterministic arithmetic, unless the user has
+// chosen one. An old libtorch is refused.
+func TestUseGPU(t *testing.T) {
+	const variable = "CUBLAS_WORKSPACE_CONFIG"
+	for _, c := range []struct {
+		before        string
+		deterministic bool
+		want          string
+	}{{"", false, ""}, {"", true, ":4096:8"}, {":16:8", true, ":16:8"}} {
+		t.Setenv(variable, c.before) // to be restored
+		if c.before == "" {
+			os.Unsetenv(variable)
+		}
+		err := UseGPU(CUDA(0), Arithmetic{Deterministic: c.deterministic})
+		old := versionNumber() < oldestGPU
+		if (err != nil) != old || old && !strings.Contains(err.Error(), "want libtorch 2.6") {
+			t.Errorf("libtorch %s: %v", Version(), err)
+		}
+		if got := os.Getenv(variable); got != c.want {
+			t.Errorf("%+v: %s is %q", c, variable, got)
+		}
+	}
+}
