@@ -118,13 +118,6 @@ Status cuPointerGetAttribute(void* value, int attribute, const void* p) {
   return 0;
 }
 
-// Tables of functions that are not documented: the real NVRTC asks for one and does without.
-Status cuGetExportTable(const void** table, const void* id) {
-  (void)id;
-  *table = NULL;
-  return kNotFound;
-}
-
 // Finds a function of the driver by its name, with or without the number of its version.
 static void* entry(const char* name) {
   char versioned[128];
