@@ -9,6 +9,7 @@ import (
 
 // A GPU that cannot be used is refused in a sentence, before anything is written.
 func TestRefusals(t *testing.T) {
+	onFake(t)
 	program(t)
 	data := classes(t)
 	for name, c := range map[string]struct {
@@ -40,6 +41,7 @@ func TestRefusals(t *testing.T) {
 
 // Any of several GPUs trains, and auto is the first one, or the CPU if none can be used.
 func TestChosen(t *testing.T) {
+	onFake(t)
 	program(t)
 	data := classes(t)
 	for name, c := range map[string]struct{ environment, device, want string }{
