@@ -5,9 +5,7 @@ package torch
 */
 import "C"
 
-import (
-	"os"
-)
+import "os"
 
 // Arithmetic is how a GPU computes.
 type Arithmetic struct {
@@ -31,5 +29,6 @@ func UseGPU(d Device, a Arithmetic) error {
 			}
 		}
 	}
+	inUse = d
 	return try("use of a GPU", C.cl_use_gpu(C.int(d.index()), cbool(a.TF32), cbool(a.Deterministic)))
 }

@@ -17,6 +17,7 @@ import (
 	"contralens/nn"
 	"contralens/rundir"
 	"contralens/setup"
+	"contralens/torch"
 	"contralens/world"
 )
 
@@ -231,7 +232,10 @@ func (p *pretraining) train(ctx context.Context, r *Run) error {
 	if p.Begin != nil {
 		p.Begin()
 	}
-	err := r.Do(ctx)
+	err := setup.Explain(torch.Run(func() error { return r.Do(ctx) }), setup.Load{
+		Machine: r.Config.Machine, Arch: r.Config.Arch, Batch: r.Config.BatchSize, Accum: r.Config.Accum,
+		Checkpoint: r.Config.CheckpointActivations, Pretraining: true,
+	})
 	p.result.Checkpoint = r.Saved()
 	switch {
 	case errors.Is(err, ErrStopped):
