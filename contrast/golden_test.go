@@ -304,7 +304,7 @@ func TestMomentumGolden(t *testing.T) {
 	for _, m := range p.M {
 		inRun(t, func() {
 			key, query := tensor(c, "ema_weight_start"), tensor(c, "model_weight")
-			UpdateKey([]*torch.Tensor{key}, []*torch.Tensor{query}, m)
+			UpdateKey([]*torch.Tensor{key}, []*torch.Tensor{query}, m, nil)
 			want, _ := c.F32(fmt.Sprintf("ema_weight_m%v", m))
 			golden.Near(t, fmt.Sprint("m ", m), key.Float32s(), want, 1e-7)
 		})

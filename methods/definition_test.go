@@ -297,7 +297,7 @@ func beginning(t *testing.T, o Options) (*Model, *Batch) {
 			t.Fatal(err)
 		}
 		defer other.Free()
-		contrast.UpdateKey(m.Key.State.Parameters(), other.State.Parameters(), 0.8)
+		contrast.UpdateKey(m.Key.State.Parameters(), other.State.Parameters(), 0.8, nil)
 	}
 	const n, side = 6, 12
 	pixels := func(seed uint64, count int) *torch.Tensor {

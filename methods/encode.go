@@ -56,7 +56,8 @@ func (m *Model) Keys(view *torch.Tensor, random Random) (keys, shuffled []*torch
 // UpdateKey moves the momentum encoder towards the query encoder.
 func (m *Model) UpdateKey() {
 	defer m.Clock.Enter(Update)()
-	contrast.UpdateKey(m.Key.State.Parameters(), m.Query.State.Parameters(), m.Alpha)
+	_, stopped := m.Optimizer.Guard()
+	contrast.UpdateKey(m.Key.State.Parameters(), m.Query.State.Parameters(), m.Alpha, stopped)
 }
 
 // branches splits embeddings [N, d·branches] into [N, d] per branch.

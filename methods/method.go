@@ -55,6 +55,8 @@ type Outcome struct {
 	// AfterStep runs after the optimizer's step: it updates the momentum encoder and
 	// the memory. It may be nil.
 	AfterStep func()
+
+	stopped *bool // set with the figures: the loss or a gradient was not finite
 }
 
 // Jigsaw is the result of the jigsaw queries of a batch.

@@ -86,6 +86,19 @@ func (m *Model) findGradient() *NotFinite {
 	return e
 }
 
+// repeatGradient computes the gradients of a batch once more, because those of the step are
+// gone, and finds the parameter as findGradient does.
+func (m *Model) repeatGradient(b *Batch) (e *NotFinite) {
+	again := Batch{Crops: b.Crops, Patches: b.Patches, Images: b.Images, Random: b.Random}
+	torch.Scoped(func() {
+		defer m.Query.Tape.Drop()
+		m.Backward(m.Method.Forward(&again).Loss)
+		e = m.findGradient()
+		torch.TakeGrads(m.Optimizer.Parameters)
+	})
+	return e
+}
+
 // firstLayer returns the first layer of a network whose weights or output are not
 // finite, or "".
 func (m *Model) firstLayer(model *nn.Model, view *torch.Tensor) (layer string) {

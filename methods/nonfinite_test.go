@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,23 +47,22 @@ func TestNotFiniteIsTraced(t *testing.T) {
 			torch.NoGrad(func() { m.Method.State().Contrast[0].Tensor.MulScalar_(math.NaN()) })
 		}},
 	} {
-		for parts := range 2 {
-			t.Run(fmt.Sprint(c.name, parts+1), func(t *testing.T) {
+		for parts := range 4 {
+			parts, deferred := parts/2, parts%2 == 1
+			t.Run(fmt.Sprint(c.name, parts+1, deferred), func(t *testing.T) {
 				inTorch(t, func() {
 					m, err := NewModel(Options{Memory: "moco", Net: nn.Config{Arch: "resnet18", Width: 0.06, Stem: "cifar", Head: "mlp", FeatDim: 8}, Microbatches: parts + 1, K: 6, Alpha: 0.9, Temperature: 0.2, Momentum: 0.9, Seed: 1})
 					if err != nil {
 						t.Fatal(err)
 					}
 					defer m.Free()
-					n := 4 * 3 * 16 * 16
-					views := make([]float32, n)
-					for i := range views {
-						views[i] = float32(math.Sin(float64(i * i)))
-					}
+					views := ramp(4 * 3 * 16 * 16)
 					before := m.Query.State[0].Tensor.Float32s()
 					good := torch.FromFloat32(views, 4, 3, 16, 16)
 					c.spoil(m, views)
-					_, err = m.Step(&Batch{Crops: []*torch.Tensor{torch.FromFloat32(views, 4, 3, 16, 16), good}, Random: m.Random(0, false)}, 0.1)
+					b := &Batch{Crops: []*torch.Tensor{torch.FromFloat32(views, 4, 3, 16, 16), good}, Random: m.Random(0, false)}
+					key, index := m.Key.State[0].Tensor.Float32s(), *m.Method.State().Indices[0]
+					err = step(m, b, 0.1, deferred)
 					var bad *NotFinite
 					if !errors.As(err, &bad) || bad.What != "the loss" || bad.Where != c.want {
 						t.Fatalf("got %v, want %s", err, c.want)
@@ -72,10 +72,73 @@ func TestNotFiniteIsTraced(t *testing.T) {
 							t.Fatal("weights changed")
 						}
 					}
+					if !slices.Equal(m.Key.State[0].Tensor.Float32s(), key) || *m.Method.State().Indices[0] != index {
+						t.Error("the momentum encoder or the queue changed")
+					}
 				})
 			})
 		}
 	}
+}
+
+// step trains on a batch, with figures that are put off if deferred.
+func step(m *Model, b *Batch, lr float64, deferred bool) error {
+	if deferred {
+		b.Readback = torch.NewReadback(m.Device()).Defer()
+	}
+	out, err := m.Step(b, lr)
+	if deferred && err == nil {
+		b.Readback.Wait()
+		err = m.Check(b, out)
+	}
+	return err
+}
+
+// A gradient that is not finite is found by name after the step as well, when it is gone:
+// that of the standard deviation of equal embeddings is. The weights stay as they are.
+func TestNotFiniteGradientOfAStep(t *testing.T) {
+	for _, deferred := range []bool{false, true} {
+		t.Run(fmt.Sprint("deferred=", deferred), func(t *testing.T) {
+			inTorch(t, func() {
+				m, err := NewModel(Options{Memory: "moco", Net: nn.Config{Arch: "resnet18", Width: 0.06, Stem: "cifar", Head: "mlp", FeatDim: 8}, K: 6, Alpha: 0.9, Temperature: 0.2, Seed: 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer m.Free()
+				m.Method = rooted{m.Method, m.Query.State[0].Tensor}
+				x := torch.FromFloat32(ramp(4*3*16*16), 4, 3, 16, 16)
+				before := m.Query.State[0].Tensor.Float32s()
+				err = step(m, &Batch{Crops: []*torch.Tensor{x, x}, Random: m.Random(0, false)}, 0.1, deferred)
+				var bad *NotFinite
+				if !errors.As(err, &bad) || bad.What != "a gradient" || bad.Where != m.Query.State[0].Name {
+					t.Errorf("got %v, want a gradient of %s", err, m.Query.State[0].Name)
+				}
+				if !slices.Equal(m.Query.State[0].Tensor.Float32s(), before) {
+					t.Error("weights changed")
+				}
+			})
+		})
+	}
+}
+
+// rooted adds √0 of a weight to the loss, which is 0, with an infinite derivative.
+type rooted struct {
+	Method
+	weight *torch.Tensor
+}
+
+func (r rooted) Forward(b *Batch) Outcome {
+	out := r.Method.Forward(b)
+	out.Loss = out.Loss.Add(r.weight.Sub(r.weight.Detach()).Square().Sum().Sqrt())
+	return out
+}
+
+func ramp(n int) []float32 {
+	v := make([]float32, n)
+	for i := range v {
+		v[i] = float32(math.Sin(float64(i * i)))
+	}
+	return v
 }
 
 // A gradient that is not finite is found by name, even if the loss is finite.

@@ -4,18 +4,26 @@ import "contralens/torch"
 
 // Step trains on one batch with learning rate lr. A step whose loss or gradients are
 // not finite changes no weights and returns a *NotFinite.
+//
+// With a deferred b.Readback, Step only launches the work. The figures are set when the
+// Readback has been waited for, and Check then returns the error. No weights change from
+// such a step until Check has returned it.
 func (m *Model) Step(b *Batch, lr float64) (out Outcome, err error) {
 	torch.Scoped(func() {
 		defer m.Clock.Enter(Contrast)()
 		defer m.Query.Tape.Drop()
 		out = m.Method.Forward(b)
-		if !finite(out.Value) {
+		if !b.Readback.Deferred() && !finite(out.Value) {
 			err = m.findForward(b)
 			return
 		}
 		m.Clock.Enter(Backward)
 		m.Backward(out.Loss)
 		m.Clock.Enter(Update)
+		if b.Readback.Deferred() {
+			m.updateGuarded(b, &out, lr)
+			return
+		}
 		if !m.Optimizer.Finite() {
 			err = m.findGradient()
 			return
@@ -26,6 +34,30 @@ func (m *Model) Step(b *Batch, lr float64) (out Outcome, err error) {
 		}
 	})
 	return out, err
+}
+
+// updateGuarded is the update of a step whose loss and gradients the host has not read.
+func (m *Model) updateGuarded(b *Batch, out *Outcome, lr float64) {
+	m.Optimizer.GuardedStep(lr, out.Loss)
+	out.stopped = new(bool)
+	m.Optimizer.Stopped(b.Readback, func(stopped bool) { *out.stopped = stopped })
+	if stopped, _ := m.Optimizer.Guard(); out.AfterStep != nil && !stopped {
+		out.AfterStep()
+	}
+	b.Readback.Start()
+}
+
+// Check returns the *NotFinite of a step whose Readback has been waited for, or nil. b and
+// its tensors are those of the step.
+func (m *Model) Check(b *Batch, out Outcome) error {
+	if out.stopped == nil || !*out.stopped {
+		return nil
+	}
+	m.Optimizer.Release()
+	if !finite(out.Value) {
+		return m.findForward(b)
+	}
+	return m.repeatGradient(b)
 }
 
 // Backward computes the gradients of the parameters, including those of the pieces on

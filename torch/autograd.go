@@ -44,6 +44,27 @@ func (t *Tensor) Grad() *Tensor {
 // ClearGrad drops the gradient.
 func (t *Tensor) ClearGrad() { check("grad", C.cl_set_grad(t.c(), nil)) }
 
+// Grads returns the gradient of each tensor, nil where there is none, by one call.
+func Grads(ts []*Tensor) []*Tensor { return grads(ts, false) }
+
+// TakeGrads returns the gradients as Grads does, and drops them from their tensors.
+func TakeGrads(ts []*Tensor) []*Tensor { return grads(ts, true) }
+
+func grads(ts []*Tensor, clear bool) []*Tensor {
+	of, found := make([]C.cl_tensor, len(ts)), make([]C.cl_tensor, len(ts))
+	for i, t := range ts {
+		of[i] = t.c()
+	}
+	check("grad", C.cl_grads(C.int(len(ts)), unsafe.SliceData(of), unsafe.SliceData(found), cbool(clear)))
+	out := make([]*Tensor, len(ts))
+	for i, g := range found {
+		if g != nil {
+			out[i] = wrap(g)
+		}
+	}
+	return out
+}
+
 // CustomGrad returns value, which has one element, as a function of inputs with
 // gradients computed by hand: gradients[i] = ∂value/∂inputs[i], in the shape of
 // inputs[i]. A backward pass multiplies them by the incoming gradient. The gradients are

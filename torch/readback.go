@@ -173,9 +173,3 @@ func decode(data []byte, dtype Dtype) []float64 {
 func pinned(n int, d Device) *Tensor {
 	return call("aten::empty.memory_format", []int{n}, Uint8, nil, CPU, !d.IsCPU())
 }
-
-func freeAll(ts []*Tensor) {
-	for _, t := range ts {
-		t.Free()
-	}
-}

@@ -19,9 +19,7 @@ func (s *scope) release(t *Tensor) {
 }
 
 func (s *scope) close() {
-	for _, t := range s.tensors {
-		t.Free()
-	}
+	freeAll(s.tensors)
 	current = s.parent
 }
 

@@ -110,6 +110,20 @@ func (t *Tensor) Free() {
 	t.handle = nil
 }
 
+// freeAll frees tensors by one call. Freed and nil ones are left out.
+func freeAll(ts []*Tensor) {
+	handles := make([]C.cl_tensor, 0, len(ts))
+	for _, t := range ts {
+		if !t.Freed() {
+			handles = append(handles, C.cl_tensor(t.handle))
+			t.handle = nil
+		}
+	}
+	if len(handles) > 0 {
+		C.cl_free_all(C.int(len(handles)), unsafe.SliceData(handles))
+	}
+}
+
 // Freed reports whether the reference has been dropped.
 func (t *Tensor) Freed() bool { return t == nil || t.handle == nil }
 

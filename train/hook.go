@@ -25,10 +25,15 @@ type Hook struct {
 	EveryRank bool
 
 	Start func(*Run) error       // before the first step
-	Step  func(*Run, Step) error // after each step
+	Step  func(*Run, Step) error // after each step; on a device, while the next one runs
 	Epoch func(*Run) error       // after an epoch, when StepInEpoch is Batches
 	Save  func(*Run) error       // before a checkpoint is written: writes what is buffered
 	Stop  func(*Run) error       // at the end, also if the run was stopped or failed
+
+	// Settle reports whether Step must run before the next step is launched, for hooks whose
+	// Step reads or saves the model. On a device the training then waits. It is asked after
+	// the launch of each step.
+	Settle func(*Run) bool
 
 	// Collect returns what the next step measures for this hook.
 	Collect func(*Run) methods.Collect
@@ -83,15 +88,24 @@ func (r *Run) each(function func(Hook) func(*Run) error) (end error) {
 			continue
 		}
 		err := f(r)
-		stopped := errors.Is(err, ErrStopped)
-		if err != nil && !stopped && !errors.Is(err, ErrDone) {
+		if err != nil && !ends(err) {
 			return err
 		}
-		if end == nil || stopped {
-			end = err
-		}
+		end = endOf(end, err)
 	}
 	return end
+}
+
+// ends reports whether an error ends the training with its state saved.
+func ends(err error) bool { return errors.Is(err, ErrStopped) || errors.Is(err, ErrDone) }
+
+// endOf joins two ends of the training, each nil, ErrDone or ErrStopped, in the order in
+// which they came. Any other second error is the result.
+func endOf(first, second error) error {
+	if first == nil || second != nil && !errors.Is(second, ErrDone) {
+		return second
+	}
+	return first
 }
 
 // after returns h.Step for the step s, in the form that each takes.

@@ -95,12 +95,13 @@ func watchOnset() Hook {
 			if m.see(s, r.filled()); m.Since == 0 {
 				return nil
 			}
+			m.Since = r.Launched() // on a device, the next step has begun already
 			gap, deviation := gaps(s)
 			message := fmt.Sprintf("positives are %.2f above negatives, %.1f of their standard deviations, and have been "+
-				"for %d steps: features are transformed from step %d on", gap, gap/deviation, separatedSteps, s.Step+1)
+				"for %d steps: features are transformed from step %d on", gap, gap/deviation, separatedSteps, m.Since+1)
 			r.say("%s", message)
 			return r.event(rundir.Metrics{
-				Epoch: float64(s.Epoch), Step: new(float64(s.Step)), Event: rundir.EventMixStart, Message: message,
+				Epoch: float64(s.Epoch), Step: new(float64(m.Since)), Event: rundir.EventMixStart, Message: message,
 				Gap: &gap, Deviation: &deviation,
 			})
 		},

@@ -45,8 +45,8 @@ type Run struct {
 	Say func(format string, args ...any)
 
 	Epoch       int // in training, from 1
-	StepInEpoch int // completed steps of this epoch
-	GlobalStep  int // completed steps of the training
+	StepInEpoch int // completed steps of this epoch; in Hook.Step, up to its step
+	GlobalStep  int // completed steps of the training, likewise
 	Meter       EpochMeter
 
 	Batches   int // steps per epoch
@@ -54,6 +54,7 @@ type Run struct {
 	monitors  []Hook       // of every run: collapse, onset of the transformation
 	judge     data.Dataset // images that are held out as queries of k-NN, if there is no test split
 	notes     notes
+	flight    flight
 	last      EpochMeter // of the last complete epoch of this process
 	saved     string     // the newest checkpoint, written by this run or resumed from
 	savedStep int        // its step
@@ -84,6 +85,8 @@ func (r *Run) Do(ctx context.Context) (err error) {
 	if err := r.checkNames(); err != nil {
 		return err
 	}
+	r.flight.deferred = r.flight.deferred || !r.Model.Device().IsCPU()
+	defer r.flight.drop()
 	defer func() {
 		for _, h := range r.hooks() {
 			if h.Stop != nil {
@@ -182,6 +185,11 @@ func (r *Run) epoch(ctx context.Context) error {
 		clock.Enter(methods.Views)
 		start := time.Now()
 		b, err := l.Next()
+		if err != nil {
+			if err := r.land(); err != nil {
+				return err
+			}
+		}
 		if err == io.EOF {
 			return nil
 		}
@@ -195,34 +203,31 @@ func (r *Run) epoch(ctx context.Context) error {
 			Epoch: r.Epoch, Batch: r.StepInEpoch, Images: b.N,
 			Rate: r.Schedule.At(r.Epoch, r.StepInEpoch, r.Batches), Wait: time.Since(start),
 		}
-		start = time.Now()
-		err = r.step(&s, b)
-		s.Compute = time.Since(start)
+		launch, err := r.step(s, b)
 		l.Recycle(b)
-		if err != nil {
-			return fmt.Errorf("epoch %d, step %d: %w: a lower --learning_rate, --warm or --precision fp32 may help",
-				s.Epoch, r.GlobalStep+1, err)
+		if err == nil {
+			err = r.launched(launch)
 		}
-		r.StepInEpoch++
-		r.GlobalStep++
-		s.Step = r.GlobalStep
-		r.Meter.add(s)
-		clock.Enter(methods.Recording)
-		if err := r.each(func(h Hook) func(*Run) error { return h.after(s) }); err != nil {
+		if err != nil {
 			return err
 		}
 		if ctx.Err() != nil && r.StepInEpoch < r.Batches {
+			if err := r.land(); err != nil {
+				return err
+			}
 			return ErrStopped
 		}
 	}
 }
 
-// step trains on one batch.
-func (r *Run) step(s *Step, b *prefetch.Batch) (err error) {
-	m := r.Model
+// step trains on one batch. On a device it only launches the work.
+func (r *Run) step(s Step, b *prefetch.Batch) (l *launch, err error) {
+	m, start := r.Model, time.Now()
 	s.Transformed = r.transforming()
 	torch.Scoped(func() {
-		batch := &methods.Batch{Random: m.Random(r.GlobalStep, s.Transformed), Collect: r.collect()}
+		batch := &methods.Batch{
+			Random: m.Random(r.GlobalStep, s.Transformed), Collect: r.collect(), Readback: r.flight.readback(m.Device()),
+		}
 		for _, i := range b.Indices {
 			batch.Images = append(batch.Images, int64(i))
 		}
@@ -235,11 +240,20 @@ func (r *Run) step(s *Step, b *prefetch.Batch) (err error) {
 		}
 		m.Clock.Enter(methods.Other)
 		var out methods.Outcome
-		out, err = m.Step(batch, s.Rate)
-		s.Loss, s.Accuracy, s.Negatives = out.Value, out.Accuracy, out.Negatives
-		s.Scores, s.Statistics, s.Jigsaw = out.Scores, out.Statistics, out.Jigsaw
+		if out, err = m.Step(batch, s.Rate); err != nil {
+			err = r.failed(s, r.GlobalStep+1, err)
+			return
+		}
+		l = &launch{step: s, batch: batch, out: out}
+		r.flight.keep(l)
 	})
-	return err
+	if err != nil {
+		return nil, err
+	}
+	r.StepInEpoch++
+	r.GlobalStep++
+	l.step.Step, l.step.Compute = r.GlobalStep, time.Since(start)
+	return l, nil
 }
 
 func (r *Run) say(format string, args ...any) {

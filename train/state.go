@@ -38,6 +38,10 @@ type rng struct {
 // complete one. Hooks write what they have buffered first, so that a checkpoint is never
 // ahead of the other files of the run. The first process alone writes the file.
 func (r *Run) Save(path string) error {
+	if r.flight.ahead > 0 {
+		return fmt.Errorf("checkpoint %s: want the state after step %d, but step %d has begun: a hook that saves in Step "+
+			"needs Settle", path, r.GlobalStep, r.Launched())
+	}
 	if err := r.each(func(h Hook) func(*Run) error { return h.Save }); err != nil {
 		return err
 	}

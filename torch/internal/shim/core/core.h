@@ -68,6 +68,7 @@ cl_results cl_call(cl_op op, const char* kinds, const cl_tensor* tensors, const 
 cl_tensor_result cl_from_data(const void* data, const int64_t* shape, int dims, int dtype, int device);
 char* cl_to_data(cl_tensor t, void* data, int dtype); // copies out, contiguous, converted to dtype
 void cl_free(cl_tensor t);
+void cl_free_all(int count, const cl_tensor* ts); // null ones are left out
 int cl_dims(cl_tensor t);
 void cl_shape(cl_tensor t, int64_t* shape);
 int cl_dtype(cl_tensor t);
@@ -83,6 +84,8 @@ char* cl_set_requires_grad(cl_tensor t, int on);
 char* cl_backward(cl_tensor t, cl_tensor gradient /* or null */, int keep_graph);
 cl_tensor_result cl_grad(cl_tensor t); // a null tensor if there is none
 char* cl_set_grad(cl_tensor t, cl_tensor gradient /* or null */);
+// The gradients of count tensors, null where there is none; clear drops them from ts.
+char* cl_grads(int count, const cl_tensor* ts, cl_tensor* gradients, int clear);
 // value as a function of count inputs, with the given gradients in the inputs' shapes.
 cl_tensor_result cl_custom_grad(cl_tensor value, int count, const cl_tensor* inputs, const cl_tensor* gradients);
 int cl_grad_enabled(void);

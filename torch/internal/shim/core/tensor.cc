@@ -22,6 +22,11 @@ extern "C" void cl_free(cl_tensor t) {
   c10::intrusive_ptr<at::TensorImpl, at::UndefinedTensorImpl>::reclaim(static_cast<at::TensorImpl*>(t));
 }
 
+extern "C" void cl_free_all(int count, const cl_tensor* ts) {
+  for (int i = 0; i < count; i++)
+    if (ts[i]) cl_free(ts[i]);
+}
+
 extern "C" int64_t cl_live(void) { return live; }
 
 extern "C" cl_tensor_result cl_from_data(const void* data, const int64_t* shape, int dims, int dtype, int device) {
@@ -95,6 +100,19 @@ extern "C" cl_tensor_result cl_grad(cl_tensor t) {
 extern "C" char* cl_set_grad(cl_tensor t, cl_tensor gradient) {
   char* err = nullptr;
   CL_TRY(err, shim::borrow(t).mutable_grad() = shim::borrow(gradient));
+  return err;
+}
+
+extern "C" char* cl_grads(int count, const cl_tensor* ts, cl_tensor* gradients, int clear) {
+  char* err = nullptr;
+  int done = 0;
+  CL_TRY(err, for (; done < count; done++) {
+    at::Tensor t = shim::borrow(ts[done]);
+    const at::Tensor& g = t.grad();
+    gradients[done] = g.defined() ? shim::own(g) : nullptr;
+    if (clear && g.defined()) t.mutable_grad() = at::Tensor();
+  });
+  if (err) cl_free_all(done, gradients);
   return err;
 }
 

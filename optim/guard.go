@@ -1,0 +1,63 @@
+package optim
+
+import "contralens/torch"
+
+// guard stops the updates once a loss or a gradient is not finite. On a device it is a
+// tensor, so that the host need not wait for a step before it launches the next one.
+type guard struct {
+	stopped bool // on the CPU
+	// On a device, float32 []: found is 1 if it stopped, else 0; inverse is the factor of
+	// the gradients, 1 unless the loss was scaled.
+	found, inverse *torch.Tensor
+}
+
+// on makes the tensors on a device.
+func (g *guard) on(d torch.Device) {
+	if g.found == nil {
+		g.found = torch.Zeros(nil, torch.Options{Device: d}).Keep()
+		g.inverse = torch.Ones(nil, torch.Options{Device: d}).Keep()
+	}
+}
+
+// GuardedStep is Step for a loss that the host has not read. If the loss or a gradient is
+// not finite, this step and all later ones change nothing, until Release is called.
+func (s *SGD) GuardedStep(lr float64, loss *torch.Tensor) {
+	torch.NoGrad(func() {
+		torch.Scoped(func() {
+			u := s.take()
+			checked := append([]*torch.Tensor{loss.Detach().Clone()}, u.gradients...)
+			if d := loss.Device(); !d.IsCPU() {
+				s.guard.on(d)
+				torch.Unscale_(checked, s.guard.found, s.guard.inverse)
+				u.fused(s, lr, s.guard.found)
+				return
+			}
+			s.guard.stopped = s.guard.stopped || !torch.AllFinite(checked)
+			if !s.guard.stopped {
+				u.plain(s, lr)
+			}
+		})
+	})
+}
+
+// Stopped asks whether a guarded step so far has stopped the updates.
+func (s *SGD) Stopped(r *torch.Readback, use func(stopped bool)) {
+	if s.guard.found == nil {
+		stopped := s.guard.stopped
+		r.Then(func() { use(stopped) })
+		return
+	}
+	r.Value(s.guard.found, func(v float64) { use(v != 0) })
+}
+
+// Guard returns what stops further updates: stopped on the CPU, and on a device found,
+// float32 [], which is 1 then and 0 before. found is nil if no step was guarded there.
+func (s *SGD) Guard() (stopped bool, found *torch.Tensor) { return s.guard.stopped, s.guard.found }
+
+// Release lets guarded steps change the parameters again.
+func (s *SGD) Release() {
+	s.guard.stopped = false
+	if s.guard.found != nil {
+		torch.NoGrad(func() { s.guard.found.Zero_() })
+	}
+}
