@@ -58,12 +58,7 @@ func Step(c config.BenchStep, o Options) (*Result, error) {
 	if !o.NoPeak {
 		torch.ResetMemoryPeak() // of a GPU, whose products were measured
 	}
-	var perImage float64
-	err = torch.Run(func() (err error) { perImage, err = o.measureSteps(&c, r, steps); return err })
-	err = setup.Explain(err, setup.Load{
-		Machine: r.Config.Machine, Arch: c.Arch, Batch: c.BatchSize, Accum: c.Accum, Checkpoint: c.CheckpointActivations,
-		Pretraining: true,
-	})
+	perImage, err := o.measureSteps(&c, r, steps)
 	if err != nil {
 		return nil, err
 	}

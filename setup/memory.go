@@ -53,13 +53,23 @@ func (e *OutOfMemory) Error() string {
 		e.Device, float64(e.Total)/1e9, what, float64(e.Used)/1e9, smaller)
 }
 
+// PretrainingLoad is the load of a pre-training.
+func PretrainingLoad(c *config.Contrast) Load {
+	return Load{
+		Machine: c.Machine, Arch: c.Arch, Batch: c.BatchSize, Accum: c.Accum, Checkpoint: c.CheckpointActivations,
+		Pretraining: true,
+	}
+}
+
 // Explain turns the error of a GPU whose memory was not enough into an *OutOfMemory, and
 // returns other errors as they are.
 func Explain(err error, l Load) error {
 	var e *torch.Error
-	if !errors.As(err, &e) || !e.OutOfMemory {
+	var explained *OutOfMemory
+	if !errors.As(err, &e) || !e.OutOfMemory || errors.As(err, &explained) {
 		return err
 	}
+	l.Settle()
 	d, failed := torch.ParseDevice(l.DeviceName())
 	if failed != nil || d.IsCPU() {
 		return err

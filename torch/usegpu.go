@@ -29,6 +29,9 @@ func UseGPU(d Device, a Arithmetic) error {
 			}
 		}
 	}
+	if err := try("use of a GPU", C.cl_use_gpu(C.int(d.index()), cbool(a.TF32), cbool(a.Deterministic))); err != nil {
+		return err
+	}
 	inUse = d
-	return try("use of a GPU", C.cl_use_gpu(C.int(d.index()), cbool(a.TF32), cbool(a.Deterministic)))
+	return nil
 }

@@ -72,7 +72,7 @@ func Pretrain(ctx context.Context, c config.Contrast, o Options) (Result, error)
 	o.Progress.complete(c.PrintFreq)
 	p := &pretraining{Options: o, place: place, result: Result{Dir: place.Dir}}
 	err = setup.Compute(c.Threads, func() error { return p.run(ctx, c) })
-	return p.result, err
+	return p.result, setup.Explain(err, setup.PretrainingLoad(&c))
 }
 
 // pretraining is one call of Pretrain.
@@ -232,10 +232,7 @@ func (p *pretraining) train(ctx context.Context, r *Run) error {
 	if p.Begin != nil {
 		p.Begin()
 	}
-	err := setup.Explain(torch.Run(func() error { return r.Do(ctx) }), setup.Load{
-		Machine: r.Config.Machine, Arch: r.Config.Arch, Batch: r.Config.BatchSize, Accum: r.Config.Accum,
-		Checkpoint: r.Config.CheckpointActivations, Pretraining: true,
-	})
+	err := setup.Explain(torch.Run(func() error { return r.Do(ctx) }), setup.PretrainingLoad(&r.Config))
 	p.result.Checkpoint = r.Saved()
 	switch {
 	case errors.Is(err, ErrStopped):
