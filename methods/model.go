@@ -32,6 +32,9 @@ type Model struct {
 	Method    Method
 	Stream    contrast.Stream // of λ and π
 	Clock     Clock           // time of its steps by phase
+
+	casts   *torch.Casts // of both encoders' weights, on a device
+	casting bool         // they are up to date: a step is under way
 }
 
 // Options describe the model that NewModel makes.
@@ -93,6 +96,7 @@ func (m *Model) Device() torch.Device { return m.Net.Device }
 // Free frees the model's tensors.
 func (m *Model) Free() {
 	m.Clock.Free()
+	m.casts.Free()
 	m.Query.Free()
 	if m.Key != nil {
 		m.Key.Free()

@@ -8,6 +8,7 @@ import (
 	_ "contralens/torch/internal/malloc"
 	_ "contralens/torch/internal/shim/attend"
 	_ "contralens/torch/internal/shim/core"
+	_ "contralens/torch/internal/shim/launch"
 	_ "contralens/torch/internal/shim/norm"
 	_ "contralens/torch/internal/shim/summary"
 )

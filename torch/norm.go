@@ -1,10 +1,16 @@
 package torch
 
 /*
-#cgo CFLAGS: -I${SRCDIR}/internal/shim/norm
+#cgo CFLAGS: -I${SRCDIR}/internal/shim/norm -I${SRCDIR}/internal/shim/launch
 #include "norm.h"
 */
 import "C"
+
+import (
+	"fmt"
+
+	"contralens/torch/internal/shim"
+)
 
 // Norm has the parameters and the running statistics of a batch norm.
 type Norm struct {
@@ -18,9 +24,39 @@ type Norm struct {
 	Momentum, Eps float64
 }
 
-// FusesNorm reports whether FusedNorm accepts t. It must be float32 or bfloat16 on the
-// CPU, either [N, C, H, W] in channels-last order or [N, C].
-func (t *Tensor) FusesNorm() bool { return C.cl_norm_takes(t.c()) != 0 }
+// FusesNorm reports whether FusedNorm accepts t. It must be [N, C, H, W] in channels-last
+// order or [N, C], float32 or bfloat16, on a GPU also float16. A GPU's kernels are compiled
+// when they are first asked for; where that fails, the answer is false, and
+// KernelsMissing says why.
+func (t *Tensor) FusesNorm() bool {
+	switch C.cl_norm_takes(t.c()) {
+	case C.CL_NORM_YES:
+		return true
+	case C.CL_NORM_WANTS_KERNELS:
+		return loadNorm(t)
+	}
+	return false
+}
+
+// loadNorm makes the kernels for tensors like t ready, unless that has failed before.
+func loadNorm(t *Tensor) bool {
+	vector := int(C.cl_norm_vector(t.c()))
+	options := normDefines(elements[t.Dtype()], vector)
+	kernels, ok := kernelsOf(t.Device(), shim.NormText(), shim.NormKernels[:], options...)
+	if ok {
+		C.cl_norm_kernels(C.int(t.Device().index()), C.int(t.Dtype()), C.int(vector), &kernels[0])
+	}
+	return ok
+}
+
+const normKernels = C.CL_NORM_KERNELS
+
+// elements are the values of ELEMENT in element.cuh.
+var elements = map[Dtype]int{Float32: 0, BFloat16: 1, Float16: 2}
+
+func normDefines(element, vector int) []string {
+	return []string{fmt.Sprintf("-DELEMENT=%d", element), fmt.Sprintf("-DVECTOR=%d", vector)}
+}
 
 // FusedNorm computes t.BatchNorm, adds residual (of t's shape and type) unless it is nil,
 // and applies Relu if relu is set, in fewer passes over memory than the separate

@@ -23,7 +23,7 @@ import (
 )
 
 // photos is a folder with n copies of the golden photos.
-func photos(t *testing.T, n int) data.Dataset {
+func photos(t testing.TB, n int) data.Dataset {
 	t.Helper()
 	dir := t.TempDir()
 	for i := range n {

@@ -88,6 +88,8 @@ char* cl_set_grad(cl_tensor t, cl_tensor gradient /* or null */);
 char* cl_grads(int count, const cl_tensor* ts, cl_tensor* gradients, int clear);
 // value as a function of count inputs, with the given gradients in the inputs' shapes.
 cl_tensor_result cl_custom_grad(cl_tensor value, int count, const cl_tensor* inputs, const cl_tensor* gradients);
+// copy, which has the values of t in another type, as a function of t whose gradient is cast back.
+cl_tensor_result cl_cast_of(cl_tensor t, cl_tensor copy);
 int cl_grad_enabled(void);
 void cl_set_grad_enabled(int on);
 void* cl_inference_begin(void);

@@ -8,6 +8,7 @@
 
 #include <cmath>
 
+#include "device.h"
 #include "internal.h"
 #include "node.h"
 #include "statistics.h"
@@ -19,17 +20,16 @@ using torch::autograd::Node;
 using torch::autograd::SavedVariable;
 using torch::autograd::variable_list;
 
-at::MemoryFormat format(const at::Tensor& x) {
-  return x.dim() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+// Whether the tensor is laid out as the kernels want it.
+bool laid_out(const at::Tensor& x) {
+  return (x.dim() == 2 || x.dim() == 4) && x.numel() > 0 && x.is_contiguous(format(x));
 }
 
-bool takes(const at::Tensor& x) {
-  return x.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) &&
-         (x.dim() == 2 || x.dim() == 4) && x.numel() > 0 && x.is_contiguous(format(x));
+int takes(const at::Tensor& x) {
+  if (!laid_out(x)) return CL_NORM_NO;
+  if (by_kernels(x.device())) return kernels_take(x);
+  return x.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
 }
-
-// Whether t is the only reference to its memory.
-bool sole(const at::Tensor& t) { return t.use_count() == 1 && t.storage().use_count() == 1; }
 
 // Group i of the `groups` groups of images in x.
 Layout group(const at::Tensor& x, int64_t groups, int64_t i) {
@@ -211,18 +211,13 @@ struct NormBackward : Node {
     });
   }
 
-  // Whether only this node refers to the memory of g. If g and gy are one tensor, both
-  // names count as references.
-  static bool sole_gradient(const at::Tensor& gy, const at::Tensor& g) {
-    return g.is_same(gy) ? g.use_count() == 2 && g.storage().use_count() == 1 : sole(g);
-  }
 };
 
 at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& mean,
                 const at::Tensor& variance, at::Tensor residual, bool training, int64_t groups, double momentum,
                 double eps, bool relu) {
-  TORCH_CHECK(takes(x), "want float32 or bfloat16 in channels-last order on the CPU, got ", x.scalar_type(), x.sizes(),
-              " with strides ", x.strides());
+  TORCH_CHECK(takes(x) == CL_NORM_YES, "want a tensor that cl_norm_takes accepts, got ", x.scalar_type(), x.sizes(),
+              " with strides ", x.strides(), " on ", x.device());
   TORCH_CHECK(training ? groups > 0 : groups == 1, "want one group, or more in training, got ", groups);
   TORCH_CHECK(!training || x.size(0) / groups * (x.numel() / x.size(0)) > x.size(1),
               "Expected more than 1 value per channel when training, got input size ", x.sizes(), " in ", groups,
@@ -237,6 +232,8 @@ at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor&
                 x.scalar_type(), x.sizes(), ", got ", residual.scalar_type(), residual.sizes());
     residual = residual.contiguous(format(x));
   }
+  if (by_kernels(x.device()))
+    return norm_by_kernels({x, weight, bias, mean, variance, residual, training, groups, momentum, eps, relu});
   const bool record = torch::autograd::compute_requires_grad(x, weight, bias, residual);
   at::Tensor y;
   std::vector<Affine> maps;

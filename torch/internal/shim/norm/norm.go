@@ -4,7 +4,7 @@ package norm
 
 /*
 #cgo CXXFLAGS: -std=c++20 -O3 -g0 -fopenmp
-#cgo CXXFLAGS: -I${SRCDIR}/../core -I${SRCDIR}/../../../../internal/cpu
+#cgo CXXFLAGS: -I${SRCDIR}/../core -I${SRCDIR}/../launch -I${SRCDIR}/../../../../internal/cpu
 #cgo CXXFLAGS: -Wno-deprecated-declarations
 #cgo LDFLAGS: -ltorch -ltorch_cpu -lc10 -fopenmp
 */

@@ -5,15 +5,29 @@
 #ifndef CONTRALENS_SHIM_NORM_H
 #define CONTRALENS_SHIM_NORM_H
 
-#include "core.h"
+#include "launch.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-// Whether cl_norm accepts x. It must be float32 or bfloat16 on the CPU, either
-// [N, C, H, W] in channels-last order or [N, C].
+enum {
+  CL_NORM_NO = 0,
+  CL_NORM_YES = 1,
+  CL_NORM_WANTS_KERNELS = 2, // as soon as cl_norm_kernels has been called for its type
+};
+
+// Whether cl_norm accepts x, which is [N, C, H, W] in channels-last order or [N, C]:
+// float32 or bfloat16 on the CPU, also float16 on a GPU.
 int cl_norm_takes(cl_tensor x);
+
+// The number of elements of x that kernels load at once, 1 or 16 bytes.
+int cl_norm_vector(cl_tensor x);
+
+// The kernels for a device (as in core.h), a type and a cl_norm_vector, in the order of
+// shim.NormKernels.
+#define CL_NORM_KERNELS 10
+void cl_norm_kernels(int device, int dtype, int vector, const cl_kernel* kernels);
 
 // y = weight (x - mean) / sqrt(variance + eps) + bias, plus residual (x's shape and
 // type) unless that is null, then max(y, 0) if relu is set. weight, bias, mean and
