@@ -116,7 +116,7 @@ func TestCommands(t *testing.T) {
 	onGPU(t, contrast(data, runs, "cuda:0")...)
 	encoder := filepath.Join(runs, "runs/run/current.pth")
 	probe := []string{"--ckpt", encoder, "--data_folder", data, "--device", "cuda:0", "--epochs", "2", "--batch_size", "8",
-		"-j", "1", "--model_path", filepath.Join(runs, "classifiers")}
+		"-j", "1", "--model_path", filepath.Join(runs, "classifiers"), "--tb_path", filepath.Join(runs, "tb")}
 	t.Run("knn", func(t *testing.T) {
 		onGPU(t, "knn", "--ckpt", encoder, "--data_folder", data, "--device", "cuda:0", "-K", "3", "-j", "1")
 	})
@@ -128,7 +128,8 @@ func TestCommands(t *testing.T) {
 	t.Run("finetune", func(t *testing.T) { onGPU(t, append([]string{"finetune"}, probe...)...) })
 	t.Run("supervised", func(t *testing.T) {
 		onGPU(t, "supervised", "--arch", "resnet18", "--width", "0.125", "--stem", "cifar", "--input_res", "32", "--data_folder", data,
-			"--device", "cuda:0", "--epochs", "1", "--batch_size", "8", "-j", "1", "--model_path", filepath.Join(runs, "supervised"))
+			"--device", "cuda:0", "--epochs", "1", "--batch_size", "8", "-j", "1", "--model_path", filepath.Join(runs, "supervised"),
+			"--tb_path", filepath.Join(runs, "tb"))
 	})
 	t.Run("features", func(t *testing.T) {
 		onGPU(t, "features", filepath.Join(data, "val"), "--ckpt", encoder, "--device", "cuda:0", "-o",
