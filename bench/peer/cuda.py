@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A training step of MoCo v2 with feature transformation on a GPU, as a careful user of PyTorch writes it:
-channels-last, bf16 autocast, fused SGD, cudnn.benchmark, no wait in the step, torch.compile if asked for. Needs PyTorch; views need torchvision and Pillow too.
+channels-last, bf16 autocast, fused SGD, cudnn.benchmark, no wait in the step, torch.compile if asked for. Needs
+PyTorch; views need torchvision and Pillow too.
 
   cuda.py --arch resnet50 --batch_size 256              images in the GPU's memory
   cuda.py --data_folder FOLDER --workers 16             views by torchvision, in worker processes, from pinned memory
