@@ -32,7 +32,7 @@ endif
 ENGINE   := $(GO) run ./scripts/engine -o bin/engine -embed torch/internal/loader/embedded "$(LIBTORCH)"
 GO_BUILD := $(UNLINKED) $(GO) build -tags engine
 
-.PHONY: build test test-fakegpu lint demo deps check-long bench docs figures release clean
+.PHONY: build test test-fakegpu gpu-bundle lint demo deps check-long bench docs figures release clean
 
 build: deps
 	@$(ENGINE)
@@ -54,6 +54,12 @@ else
 	@GO=$(GO) sh scripts/setup.sh
 	@GO=$(GO) LDFLAGS="$(LDFLAGS)" sh scripts/gpu/test-fake.sh
 endif
+
+# Tests and benchmarks for a machine with a GPU, which needs no Go and no network: build/gpu-bundle.tar.xz,
+# for scripts/gpu/run.sh there. With LIBTORCH, an engine for it is packed as well.
+gpu-bundle:
+	@GO=$(GO) sh scripts/setup.sh
+	@GO=$(GO) LDFLAGS="$(LDFLAGS)" sh scripts/gpu/bundle.sh
 
 # Format, go vet and the linters of .golangci.yml.
 lint:

@@ -20,22 +20,26 @@ const (
 
 // Measure times one step of the encoder, forward and backward, in every setting that
 // the workload leaves open. bf16 reports whether the processor has bfloat16
-// instructions. report, which may be nil, receives the first result of each setting.
-// Call Measure inside torch.Run.
-func Measure(w Workload, bf16 bool, report func(Trial)) (all []Trial, err error) {
+// instructions. Call Measure inside torch.Run.
+func Measure(w Workload, bf16 bool, r Reports) (all []Trial, err error) {
 	torch.Scoped(func() {
 		if w.Images != nil {
-			all, err = measureSplits(w, report)
+			all, err = measureSplits(w, r)
 		} else {
-			all, err = measureSteps(w, bf16, report)
+			all, err = measureSteps(w, bf16, r)
 		}
 	})
 	return all, err
 }
 
+// Reports receive what Measure finds while it measures. Each may be nil.
+type Reports struct {
+	First  func(Trial)                     // the first result of each setting
+	Failed func(s Setting, message string) // a setting that libtorch cannot compute
+}
+
 // measureSteps times steps in each precision and memory format.
-func measureSteps(w Workload, bf16 bool, report func(Trial)) ([]Trial, error) {
-	begin := time.Now()
+func measureSteps(w Workload, bf16 bool, r Reports) ([]Trial, error) {
 	settings := candidates(w.Given, bf16)
 	probes := map[string]*probe{} // by format: one network serves both precisions
 	for _, s := range settings {
@@ -49,26 +53,65 @@ func measureSteps(w Workload, bf16 bool, report func(Trial)) ([]Trial, error) {
 		defer p.Free()
 		probes[s.Format] = p
 	}
-	n := max(2, min(w.Batch, fewest))
-	first := probes[settings[0].Format]
-	first.step(settings[0], n, w.Side) // the first use of a kernel compiles it
-	each := first.step(settings[0], n, w.Side) / time.Duration(n)
-	if fits := int(budget / max(1, each) / time.Duration(len(settings)*(rounds+1))); fits > n {
-		n = min(fits, max(2, w.Batch))
+	step := func(s Setting, n int) (took time.Duration, err error) {
+		err = torch.Run(func() error {
+			took = probes[s.Format].step(s, n, w.Side)
+			return nil
+		})
+		return took, err
 	}
-	all := make([]Trial, len(settings))
+	return timeSettings(settings, w.Batch, step, r)
+}
+
+// timeSettings times steps of n images in each setting. A setting in which a step fails is
+// left out; if all fail, the first error is returned. A step in bf16 fails, for example, if
+// DNNL_MAX_CPU_ISA keeps oneDNN from instructions that libtorch sees in the processor.
+func timeSettings(settings []Setting, batch int, step func(s Setting, n int) (time.Duration, error), r Reports) (
+	[]Trial, error) {
+	begin := time.Now()
+	n := max(2, min(batch, fewest))
+	var works []Setting
+	var failure error
+	var each time.Duration
+	for _, s := range settings {
+		_, err := step(s, n) // the first use of a kernel compiles it
+		if err == nil && len(works) == 0 {
+			each, err = step(s, n)
+			each /= time.Duration(n)
+		}
+		if err == nil {
+			works = append(works, s)
+			continue
+		}
+		if failure == nil {
+			failure = err
+		}
+		if r.Failed != nil {
+			r.Failed(s, err.Error())
+		}
+	}
+	if len(works) == 0 {
+		return nil, failure
+	}
+	if fits := int(budget / max(1, each) / time.Duration(len(works)*(rounds+1))); fits > n {
+		n = min(fits, max(2, batch))
+	}
+	all := make([]Trial, len(works))
 	for round := range rounds + 1 {
 		if round > 1 && time.Since(begin) > enough {
 			break
 		}
-		for i, s := range settings {
-			rate := float64(n) / probes[s.Format].step(s, n, w.Side).Seconds()
+		for i, s := range works {
+			took, err := step(s, n)
+			if err != nil {
+				return nil, err
+			}
 			if round == 0 {
 				continue // first use again, with this number of images
 			}
-			all[i] = Trial{s, max(all[i].Rate, rate)}
-			if round == 1 && report != nil {
-				report(all[i])
+			all[i] = Trial{s, max(all[i].Rate, float64(n)/took.Seconds())}
+			if round == 1 && r.First != nil {
+				r.First(all[i])
 			}
 		}
 	}

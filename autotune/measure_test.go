@@ -2,9 +2,11 @@ package autotune
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"contralens/data"
 	"contralens/internal/machine"
@@ -22,7 +24,7 @@ func TestMeasure(t *testing.T) {
 		torch.TrackMemory()
 		before := torch.MemoryInUse()
 		var seen []Setting
-		all, err := Measure(small, true, func(m Trial) { seen = append(seen, m.Setting) })
+		all, err := Measure(small, true, Reports{First: func(m Trial) { seen = append(seen, m.Setting) }})
 		if err != nil {
 			return err
 		}
@@ -42,6 +44,42 @@ func TestMeasure(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// A setting that fails is left out and told of. If all fail, that is the error.
+func TestFailingSettings(t *testing.T) {
+	broken := errors.New("could not create a primitive descriptor iterator")
+	settings := candidates(way(Auto, Auto), true)
+	for name, works := range map[string]func(Setting) bool{
+		"bf16 fails":      func(s Setting) bool { return s.Precision != "bf16" },
+		"the first fails": func(s Setting) bool { return s != settings[0] },
+		"all fail":        func(Setting) bool { return false },
+	} {
+		step := func(s Setting, _ int) (time.Duration, error) {
+			if !works(s) {
+				return 0, broken
+			}
+			return time.Millisecond, nil
+		}
+		var failed []Setting
+		all, err := timeSettings(settings, 8, step, Reports{Failed: func(s Setting, message string) {
+			if message != broken.Error() {
+				t.Errorf("%s: told %q", name, message)
+			}
+			failed = append(failed, s)
+		}})
+		if (err == broken) != (name == "all fail") {
+			t.Errorf("%s: error %v", name, err)
+		}
+		if len(all)+len(failed) != len(settings) {
+			t.Errorf("%s: measured %v, told of %v", name, all, failed)
+		}
+		for _, m := range all {
+			if !works(m.Setting) || !(m.Rate > 0) {
+				t.Errorf("%s: measured %v", name, m)
+			}
+		}
 	}
 }
 
@@ -72,7 +110,7 @@ func TestMeasureSplits(t *testing.T) {
 		w.Given = Setting{Precision: "fp32", Format: "contiguous"}
 		w.Images = &Images{Dataset: images, Views: []views.Spec{views.Evaluation(w.Side)}}
 		want := splits(machine.Processors(), w.Given)
-		all, err := Measure(w, false, nil)
+		all, err := Measure(w, false, Reports{})
 		if err != nil {
 			return err
 		}

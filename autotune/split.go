@@ -25,7 +25,7 @@ const (
 
 // measureSplits times steps for each split of the processors, while images for the next
 // steps are loaded.
-func measureSplits(w Workload, report func(Trial)) (all []Trial, err error) {
+func measureSplits(w Workload, r Reports) (all []Trial, err error) {
 	p, err := newProbe(w.Net, w.Given.Format)
 	if err != nil {
 		return nil, err
@@ -47,8 +47,8 @@ func measureSplits(w Workload, report func(Trial)) (all []Trial, err error) {
 		if t.Rate, err = p.loading(w, s, n, each, best); err != nil {
 			return nil, err
 		}
-		if best = max(best, t.Rate); report != nil {
-			report(t)
+		if best = max(best, t.Rate); r.First != nil {
+			r.First(t)
 		}
 		all = append(all, t)
 	}

@@ -104,7 +104,12 @@ func (t *Tuner) measure(w Workload) ([]Trial, error) {
 	}
 	show("measuring settings for this machine …")
 	load := watch()
-	trials, err := Measure(w, machine.NativeBF16(), func(r Trial) { show("measuring: " + r.String() + " …") })
+	trials, err := Measure(w, machine.NativeBF16(), Reports{
+		First: func(r Trial) { show("measuring: " + r.String() + " …") },
+		Failed: func(s Setting, message string) {
+			t.note("note: %s is left out, because libtorch cannot compute it here: %s", s, message)
+		},
+	})
 	show("")
 	if err != nil {
 		return nil, err

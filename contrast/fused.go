@@ -105,7 +105,7 @@ func softmax(out *Output, pos, neg, spare *torch.Tensor, o Options) (value, p, p
 		variance, mean = neg.VarMean([]int{1}, true, true)
 	}
 	shift := pos.Maximum(top) // the largest score: exponents stay ≤ 0
-	p = spare.Copy_(neg).Sub_(shift).MulScalar_(1 / τ).Exp_()
+	p = neg.SubInto(spare, shift).MulScalar_(1 / τ).Exp_()
 	sum := p.SumDim([]int{1}, true)
 	epos := pos.Sub(shift).MulScalar_(1 / τ).Exp_()
 	total := sum.Add(epos)

@@ -53,8 +53,7 @@ func observe(q, k *torch.Tensor, draw Draw, o Options, negatives func(raw *Distr
 			n := float64(q.Size(0))
 			r.Value(q.Sub(k).Square().Sum(), func(v float64) { s.Alignment = v / n })
 			if o.operators(q) {
-				both := torch.Stack([]*torch.Tensor{uniformityOf(q), uniformityOf(k)}, 0)
-				r.Value(both.Mean(), func(v float64) { s.Uniformity = v })
+				r.Value(uniformityOf(q, k), func(v float64) { s.Uniformity = v })
 			} else {
 				s.Uniformity = (uniformity(q) + uniformity(k)) / 2
 			}
@@ -80,6 +79,10 @@ func counting(bound float64) torch.Counting {
 // overwrites.
 func (d *Distribution) describe(neg *torch.Tensor, o Options) {
 	torch.Scoped(func() {
+		if o.operators(neg) {
+			d.describeBy(neg, o)
+			return
+		}
 		k := neg.Size(1)
 		summarize(neg, rawBound, o, func(rows torch.Summary) { d.negatives(torch.Attention{Summary: rows}, k, rawBound) })
 		top := neg.Amax([]int{1}, true)
@@ -154,6 +157,10 @@ func (s *Statistics) shares(p, neg, sum, shift *torch.Tensor, o Options) {
 	n, k := p.Size(0), p.Size(1)
 	// Row sums of p·neg as a batched product, which needs no buffer.
 	dot := p.Reshape(n, 1, k).Bmm(neg.Reshape(n, k, 1)).Reshape(n, 1)
+	if o.operators(p) {
+		s.sharesBy(dot, sum, shift, k, o)
+		return
+	}
 	entropy := sum.Log().Sub(dot.Div(sum).Sub(shift).MulScalar(1 / τ)).Mean()
 	o.Readback.Value(entropy, func(v float64) { s.Entropy = v })
 	exp := sum.Mul(shift.MulScalar(1 / τ).Exp_()).Mean()

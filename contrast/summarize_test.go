@@ -151,7 +151,7 @@ func TestDeviceCountsOfQueue(t *testing.T) {
 // Uniformity of one row is NaN on a device too.
 func TestUniformityOfOne(t *testing.T) {
 	inRun(t, func() {
-		if u := uniformityOf(unitRows(1, 4, 1)).Item(); !math.IsNaN(u) {
+		if u := uniformityOf(unitRows(1, 4, 1), unitRows(1, 4, 2)).Item(); !math.IsNaN(u) {
 			t.Error(fmt.Sprint("uniformity of one row: ", u))
 		}
 	})

@@ -63,5 +63,29 @@ func (m *Model) autocast(f func()) {
 		f()
 		return
 	}
-	torch.Autocast(m.Device(), torch.BFloat16, f)
+	torch.Autocast(m.Device(), torch.BFloat16, func() {
+		if m.casting {
+			m.casts.Use(f)
+		} else {
+			f()
+		}
+	})
+}
+
+// cast refreshes the copies of the weights in the encoders' precision, by one operator, and
+// uses them until the end of the step, which done marks. On the CPU, Autocast makes its own.
+func (m *Model) cast() (done func()) {
+	if !m.BF16 || m.Device().IsCPU() {
+		return func() {}
+	}
+	if m.casts == nil {
+		weights := m.Query.State.Parameters()
+		if m.Key != nil {
+			weights = append(weights, m.Key.State.Parameters()...)
+		}
+		m.casts = torch.NewCasts(weights, torch.BFloat16)
+	}
+	m.casts.Refresh()
+	m.casting = true
+	return func() { m.casting = false }
 }

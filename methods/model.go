@@ -32,6 +32,9 @@ type Model struct {
 	Method    Method
 	Stream    contrast.Stream // of λ and π
 	Clock     Clock           // time of its steps by phase
+
+	casts   *torch.Casts // of both encoders' weights, on a device
+	casting bool         // they are up to date: a step is under way
 }
 
 // Options describe the model that NewModel makes.
@@ -55,7 +58,7 @@ type Options struct {
 
 // NewModel builds the networks and the method. Free it when done.
 func NewModel(o Options) (*Model, error) {
-	m := &Model{Options: o, Stream: contrast.Stream{Seed: o.Seed}}
+	m := &Model{Options: o, Stream: contrast.Stream{Seed: o.Seed}, Clock: NewClock(o.Net.Device)}
 	var err error
 	if m.Query, err = nn.New(o.Net, o.Seed); err != nil {
 		return nil, err
@@ -92,6 +95,8 @@ func (m *Model) Device() torch.Device { return m.Net.Device }
 
 // Free frees the model's tensors.
 func (m *Model) Free() {
+	m.Clock.Free()
+	m.casts.Free()
 	m.Query.Free()
 	if m.Key != nil {
 		m.Key.Free()

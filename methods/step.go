@@ -12,6 +12,7 @@ func (m *Model) Step(b *Batch, lr float64) (out Outcome, err error) {
 	torch.Scoped(func() {
 		defer m.Clock.Enter(Contrast)()
 		defer m.Query.Tape.Drop()
+		defer m.cast()()
 		out = m.Method.Forward(b)
 		if !b.Readback.Deferred() && !finite(out.Value) {
 			err = m.findForward(b)
@@ -54,6 +55,7 @@ func (m *Model) Check(b *Batch, out Outcome) error {
 		return nil
 	}
 	m.Optimizer.Release()
+	defer m.cast()()
 	if !finite(out.Value) {
 		return m.findForward(b)
 	}

@@ -1,5 +1,10 @@
 package torch
 
+/*
+#include "core.h"
+*/
+import "C"
+
 // The operators of neural networks. Images are [N, C, H, W].
 
 // Relu is max(t, 0).
@@ -14,7 +19,7 @@ func (t *Tensor) Conv2d(weight, bias *Tensor, stride, padding, dilation, groups 
 	if weight.Size(2) == 1 && weight.Size(3) == 1 && stride > 1 && padding == 0 && t.Size(1) < fewChannels {
 		return Scoped1(func() *Tensor { return t.every(2, stride).every(3, stride).Conv2d(weight, bias, 1, 0, 1, groups) })
 	}
-	return call("aten::conv2d", t, weight, bias, []int{stride, stride}, []int{padding, padding},
+	return call("aten::conv2d", t, weight.casted(), bias, []int{stride, stride}, []int{padding, padding},
 		[]int{dilation, dilation}, groups)
 }
 
@@ -38,7 +43,9 @@ func (t *Tensor) BatchNorm(weight, bias, runningMean, runningVar *Tensor, traini
 }
 
 // Linear is t weightᵀ + bias for t [N, in], weight [out, in], bias [out] or nil.
-func (t *Tensor) Linear(weight, bias *Tensor) *Tensor { return call("aten::linear", t, weight, bias) }
+func (t *Tensor) Linear(weight, bias *Tensor) *Tensor {
+	return call("aten::linear", t, weight.casted(), bias)
+}
 
 // MaxPool2d takes the maximum over kernel x kernel windows.
 func (t *Tensor) MaxPool2d(kernel, stride, padding int) *Tensor {
@@ -89,6 +96,17 @@ func ForeachAdd_(ts, us []*Tensor, alpha float64) {
 func ForeachMul_(ts []*Tensor, s float64) {
 	if len(ts) > 0 {
 		invoke("aten::_foreach_mul_.Scalar", ts, s)
+	}
+}
+
+// ForeachCopy_ copies us[i] into ts[i] for every i, by one operator where libtorch has it.
+func ForeachCopy_(ts, us []*Tensor) {
+	if C.cl_version_number() >= 20100 {
+		invoke("aten::_foreach_copy_", ts, us)
+		return
+	}
+	for i, t := range ts {
+		t.Copy_(us[i])
 	}
 }
 

@@ -31,7 +31,7 @@ func histogram(t *testing.T) {
 			x := FromFloat32(values, 1, len(values))
 			want := x.Summarize(-c.bound, c.bound, c.bins).Counts
 			got := x.Histogram(-c.bound, c.bound, c.bins)
-			if got.Dtype() != Int64 || !slices.Equal(got.Int64s(), want) {
+			if got.Dtype() != Int32 || !slices.Equal(got.Int64s(), want) {
 				t.Errorf("bound %v, %d bins: counts differ from the kernel's", c.bound, c.bins)
 			}
 		})
@@ -47,9 +47,9 @@ func TestHistogramOfMany(t *testing.T) {
 			t.Errorf("counts %v, want [0 %d]", got, n)
 		}
 	})
-	for _, bins := range []int{0, histogramPart + 1} {
-		if err := Run(func() error { Ones([]int{1}).Histogram(-1, 1, bins); return nil }); err == nil {
-			t.Errorf("%d bins are accepted", bins)
+	for _, c := range [][3]float64{{0, -1, 1}, {4, 1, 1}, {4, 1, math.NaN()}} {
+		if err := Run(func() error { Ones([]int{1}).Histogram(c[1], c[2], int(c[0])); return nil }); err == nil {
+			t.Errorf("%v bins from %v to %v are accepted", c[0], c[1], c[2])
 		}
 	}
 }

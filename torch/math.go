@@ -108,6 +108,14 @@ func (t *Tensor) AddScalar_(s float64) *Tensor { return t.inplace("aten::add_.Sc
 // AddInt_ is t += n for integer tensors.
 func (t *Tensor) AddInt_(n int) *Tensor { return t.inplace("aten::add_.Scalar", n) }
 
+// SubInto writes t - u into out, which has its shape, and returns out.
+func (t *Tensor) SubInto(out, u *Tensor) *Tensor {
+	for _, r := range invoke("aten::sub.out", t, u, 1.0, out) {
+		wrap(r.t).Free()
+	}
+	return out
+}
+
 // Sub_ is t -= u.
 func (t *Tensor) Sub_(u *Tensor) *Tensor { return t.inplace("aten::sub_.Tensor", u) }
 

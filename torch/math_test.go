@@ -51,6 +51,7 @@ func TestElementwise(t *testing.T) {
 		"Clone":       {func(x, y *Tensor) *Tensor { return x.Clone() }, func(x, y float64) float64 { return x }},
 		"AddInto_":    {func(x, y *Tensor) *Tensor { return x.Clone().AddInto_(y, 0.5) }, func(x, y float64) float64 { return x + 0.5*y }},
 		"AddScalar_":  {func(x, y *Tensor) *Tensor { return x.Clone().AddScalar_(0.5) }, func(x, y float64) float64 { return x + 0.5 }},
+		"SubInto":     {func(x, y *Tensor) *Tensor { return x.SubInto(EmptyLike(x), y) }, func(x, y float64) float64 { return x - y }},
 		"Sub_":        {func(x, y *Tensor) *Tensor { return x.Clone().Sub_(y) }, func(x, y float64) float64 { return x - y }},
 		"Mul_":        {func(x, y *Tensor) *Tensor { return x.Clone().Mul_(y) }, func(x, y float64) float64 { return x * y }},
 		"MulScalar_":  {func(x, y *Tensor) *Tensor { return x.Clone().MulScalar_(3) }, func(x, y float64) float64 { return 3 * x }},

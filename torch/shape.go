@@ -99,12 +99,9 @@ func (t *Tensor) Contiguous(format ...MemoryFormat) *Tensor {
 	return call("aten::contiguous", t)
 }
 
-// Diagonal is the diagonal of a matrix, a view.
-func (t *Tensor) Diagonal() *Tensor { return call("aten::diagonal", t) }
-
-// UpperTriangle keeps the elements of a matrix with column - row ≥ offset; the others
-// become 0.
-func (t *Tensor) UpperTriangle(offset int) *Tensor { return call("aten::triu", t, offset) }
+// Diagonal is the diagonal of the matrices in dimensions a and b, as the last dimension
+// of a view.
+func (t *Tensor) Diagonal(a, b int) *Tensor { return call("aten::diagonal", t, 0, a, b) }
 
 // Clone copies t.
 func (t *Tensor) Clone() *Tensor { return call("aten::clone", t) }

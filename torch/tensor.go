@@ -82,6 +82,7 @@ const (
 type Tensor struct {
 	handle unsafe.Pointer
 	scope  *scope
+	cast   *Tensor // a copy in a lower precision, see Casts; usually nil
 }
 
 // wrap takes ownership of a handle and registers it with the current scope.

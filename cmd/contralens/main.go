@@ -88,7 +88,7 @@ func rootCommand() *cobra.Command {
 		reportCommand(),
 		knnCommand(), lookCommand(), dataCommand(), benchCommand(), scoresCommand(),
 		serveCommand(), convertCommand(), inspectCommand(),
-		featuresCommand(), neighborsCommand(), doctorCommand(), versionCommand(), docsCommand(),
+		featuresCommand(), neighborsCommand(), doctorCommand(), engineCommand(), versionCommand(), docsCommand(),
 	)
 	cli.Groups(root)
 	nameOutside(root)

@@ -30,19 +30,24 @@ type Finding struct {
 // Examine returns facts about everything that training depends on. version is that of the
 // program.
 func Examine(version string) []Finding {
-	return []Finding{
-		{"contralens", version + ", " + runtime.Version(), ""},
-		{"libtorch", torch.Version(), ""},
-		{"devices", devices(torch.CUDADevices()), ""},
-		{"processor", processor(), ""},
-		{"memory", memory(machine.MemorySize()), ""},
-		instructions(runtime.GOARCH, machine.Vectors(), machine.NativeBF16()),
-		{"measurements", measurements(autotune.CacheFile()), ""},
-		blas(machine.BLAS()),
-		products(computeProducts()),
-		{"JPEG", jpeg.Version(), ""},
-		{"Fashion-MNIST", fashionMNIST(), ""},
+	found := []Finding{{"contralens", version + ", " + runtime.Version(), ""}}
+	engine, ok := loaded()
+	found = append(found, engine...)
+	if ok {
+		found = append(found, Finding{"devices", devices(torch.CUDADevices()), ""})
 	}
+	found = append(found,
+		Finding{"processor", processor(), ""},
+		Finding{"memory", memory(machine.MemorySize()), ""},
+		instructions(runtime.GOARCH, machine.Vectors(), machine.NativeBF16()),
+		Finding{"measurements", measurements(autotune.CacheFile()), ""},
+		blas(machine.BLAS()))
+	if ok {
+		found = append(found, products(computeProducts()))
+	}
+	return append(found,
+		Finding{"JPEG", jpeg.Version(), ""},
+		Finding{"Fashion-MNIST", fashionMNIST(), ""})
 }
 
 func devices(gpus int) string {

@@ -84,9 +84,18 @@ func (b Builder) Parameter(name string, shape []int, value func() float64) *torc
 // Buffer makes a tensor that is stored with the network but not trained.
 func (b Builder) Buffer(name string, t *torch.Tensor) *torch.Tensor { return b.add(name, true, t) }
 
+// Counter makes a buffer that counts, int64 []. It stays on the CPU, where counting takes no
+// kernel.
+func (b Builder) Counter(name string) *torch.Tensor {
+	return b.keep(name, true, torch.Zeros(nil, torch.Options{Dtype: torch.Int64}))
+}
+
 func (b Builder) add(name string, buffer bool, t *torch.Tensor) *torch.Tensor {
+	return b.keep(name, buffer, t.ToDevice(b.network.Device))
+}
+
+func (b Builder) keep(name string, buffer bool, t *torch.Tensor) *torch.Tensor {
 	n := b.network
-	t = t.ToDevice(n.Device)
 	if n.Double && t.Dtype() == torch.Float32 {
 		t = t.To(torch.Float64)
 	}

@@ -14,7 +14,7 @@ const (
 type BatchNorm struct {
 	Weight, Bias   *torch.Tensor // [C]
 	Mean, Variance *torch.Tensor // running statistics, [C]
-	Batches        *torch.Tensor // number of batches in the running statistics, int64 []
+	Batches        *torch.Tensor // number of batches in the running statistics, int64 [], on the CPU
 	name           string
 	mode           *Mode
 	groups         int // parts of the batch with separate statistics; 0 and 1: one
@@ -31,7 +31,7 @@ func (b Builder) BatchNorm(name string, channels int) *BatchNorm {
 		Bias:     b.Parameter("bias", shape, Constant(0)),
 		Mean:     b.Buffer("running_mean", torch.Zeros(shape)),
 		Variance: b.Buffer("running_var", torch.Ones(shape)),
-		Batches:  b.Buffer("num_batches_tracked", torch.Zeros(nil, torch.Options{Dtype: torch.Int64})),
+		Batches:  b.Counter("num_batches_tracked"),
 		mode:     b.Mode(),
 		groups:   b.network.Groups,
 	}

@@ -172,10 +172,10 @@ func Choose(embedded *Engine) (Engine, error) {
 	}
 	if len(list) > 0 {
 		return Engine{}, fmt.Errorf("engine: want one that this version of the program built, got %d of other versions; "+
-			"run: contralens engine build --torch %s", len(list), list[0].torch())
+			"run: contralens engine build %s", len(list), list[0].torch())
 	}
 	return Engine{}, errors.New("engine: want one, which connects the program with libtorch, got none; with pip's torch " +
-		"and g++, run: contralens engine build --torch auto")
+		"and g++, run: contralens engine build auto")
 }
 
 // named returns the engine with a path or a version.

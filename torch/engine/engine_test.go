@@ -181,10 +181,10 @@ func TestChoose(t *testing.T) {
 	}
 	inside := &Engine{Libtorch: "1.13.0", Sources: Sources()}
 	now := time.Now()
-	choose(nil, "contralens engine build --torch auto")
+	choose(nil, "contralens engine build auto")
 	choose(inside, "1.13.0")
 	keep(t, cache, "2.6.0", "other", now)
-	choose(nil, "got 1 of other versions; run: contralens engine build --torch /torch/2.6.0")
+	choose(nil, "got 1 of other versions; run: contralens engine build /torch/2.6.0")
 	keep(t, cache, "2.11.0+cu130", Sources(), now.Add(-2*time.Hour))
 	keep(t, cache, "2.15.0+cu132", Sources(), now.Add(-time.Hour))
 	keep(t, cache, "2.1.0", Sources(), now.Add(-3*time.Hour))
@@ -208,7 +208,7 @@ func TestExplain(t *testing.T) {
 		"/e.so: undefined symbol: _ZN2at4_ops":                                            "if libtorch was upgraded or damaged",
 	} {
 		got := e.Explain(message).Error()
-		if !strings.Contains(got, want) || !strings.Contains(got, "contralens engine build --torch /torch") {
+		if !strings.Contains(got, want) || !strings.Contains(got, "contralens engine build /torch") {
 			t.Errorf("got %s", got)
 		}
 	}

@@ -47,7 +47,7 @@ func Mismatch(built, loaded string) error {
 // again says how to build an engine like e anew.
 func (e Engine) again() string {
 	if e.Path == "" {
-		return "run make build again, or: contralens engine build --torch auto, and choose it by " + Variable
+		return "run make build again, or: contralens engine build auto, and choose it by " + Variable
 	}
-	return "run: contralens engine build --torch " + e.torch()
+	return "run: contralens engine build " + e.torch()
 }

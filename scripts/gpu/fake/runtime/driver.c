@@ -16,6 +16,15 @@ Status cudaDriverGetVersion(int*);
 static char context[kNoDevice]; // its address stands for every context
 
 Status cuInit(unsigned flags) { return (void)flags, fake_error(); }
+
+// NVRTC asks for a table of private functions once cuInit succeeds. It does without, but
+// not without this function.
+Status cuGetExportTable(const void** table, const void* id) {
+  (void)id;
+  *table = NULL;
+  return kNotFound;
+}
+
 Status cuDriverGetVersion(int* version) { return cudaDriverGetVersion(version); }
 Status cuDeviceGetCount(int* n) { return *n = fake_devices(), fake_error(); }
 Status cuDeviceTotalMem_v2(size_t* n, int device) { return (void)device, *n = fake_total(), 0; }

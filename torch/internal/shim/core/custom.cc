@@ -34,7 +34,33 @@ struct CustomBackward : Node {
   }
 };
 
+// It casts the gradient of a copy to the type of its original.
+struct CastBackward : Node {
+  at::ScalarType type;
+
+  explicit CastBackward(at::ScalarType to) : type(to) {}
+  std::string name() const override { return "CastBackward"; }
+  variable_list apply(variable_list&& above) override {
+    return {above[0].defined() ? above[0].to(type) : above[0]};
+  }
+};
+
 } // namespace
+
+extern "C" cl_tensor_result cl_cast_of(cl_tensor t, cl_tensor copy) {
+  cl_tensor_result out{nullptr, nullptr};
+  CL_TRY(out.err, {
+    at::Tensor x = shim::borrow(t);
+    at::Tensor y = shim::borrow(copy).detach();
+    if (torch::autograd::compute_requires_grad(x)) {
+      const shim::NodePointer owner = shim::owned(new CastBackward(x.scalar_type()));
+      owner->set_next_edges(torch::autograd::collect_next_edges(x));
+      torch::autograd::set_history(y, owner);
+    }
+    out.t = shim::own(y);
+  });
+  return out;
+}
 
 extern "C" cl_tensor_result cl_custom_grad(cl_tensor value, int count, const cl_tensor* inputs,
                                            const cl_tensor* gradients) {
