@@ -38,7 +38,9 @@ with open(os.path.join(bundle, "bundle.txt")) as f:
 commit, packages = facts["commit"].strip(), facts["packages"].split()
 program = os.path.join(bundle, "bin", "contralens")
 torch_dir = subprocess.run([sys.executable, "-c", "import torch, os; print(os.path.dirname(torch.__file__))"], stdout=subprocess.PIPE,
-                           text=True).stdout.strip()
+                           stderr=subprocess.DEVNULL, text=True).stdout.strip()
+if os.environ.get("LIBTORCH"):
+    torch_dir = os.environ["LIBTORCH"] if os.environ["LIBTORCH"] != "debian" else ""
 engine = os.path.join(work, "engine", "libcontralens-engine.so")
 environment = dict(os.environ, CONTRALENS_ENGINE=engine, XDG_CACHE_HOME=os.path.join(work, "cache"), CONTRALENS_PROGRAM=program,
                    LD_LIBRARY_PATH=os.pathsep.join(filter(None, [os.path.join(bundle, "lib"), os.environ.get("LD_LIBRARY_PATH")])))
@@ -46,6 +48,9 @@ environment = dict(os.environ, CONTRALENS_ENGINE=engine, XDG_CACHE_HOME=os.path.
 
 def left():
     return a.limit - (time.time() - start)
+
+
+has_torch = subprocess.run([sys.executable, "-c", "import torch"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
 
 def run(command, log=None, timeout=None, cwd=None, env=None):
@@ -98,7 +103,7 @@ def facts_part():
         f.write(text)
     version = run([sys.executable, "-c", "import torch; print(torch.__version__)"], timeout=120)[1].strip().splitlines()
     card = run(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"], timeout=60)
-    return one("PyTorch is there", bool(torch_dir), torch=version[-1] if version else "", card=card[1].splitlines()[0] if card[0] == 0 and card[1] else "no GPU", folder=torch_dir)
+    return one("PyTorch is there", bool(torch_dir) or os.environ.get("LIBTORCH") == "debian", torch=version[-1] if version and "Error" not in version[-1] else "", card=card[1].splitlines()[0] if card[0] == 0 and card[1] else "no GPU", folder=torch_dir)
 
 
 def engine_part():
@@ -182,6 +187,8 @@ def programs(case):
     ours = [program, "bench", "step", "--method", "MoCov2", "--ft", "posneg", "--json"] + options + ["--data_folder", photos(case), "--dataset", "folder"]
     list_of = [("contralens, recorded", ours), ("contralens, not recorded", ours + ["--record=false"]), ("PyTorch", peer), ("PyTorch, compiled", peer + ["--compile"]),
                ("PyTorch, loading", peer + ["--data_folder", photos(case)]), ("PyTorch, compiled, loading", peer + ["--compile", "--data_folder", photos(case)])]
+    if not has_torch:
+        return list_of[:2]
     return list_of if on_gpu else list_of[:3] + list_of[4:5]
 
 

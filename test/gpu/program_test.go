@@ -17,11 +17,11 @@ import (
 	"contralens/internal/fakegpu"
 )
 
-// program returns the path of the program, and skips the test if there is none or no fake
-// runtime to run it on.
+// program returns the path of the program, and skips the test if there is none or no GPU to
+// run it on.
 func program(t *testing.T) string {
 	t.Helper()
-	onFake(t)
+	needGPU(t)
 	path := os.Getenv("CONTRALENS_PROGRAM")
 	if path == "" {
 		t.Skip("CONTRALENS_PROGRAM names no program: make test-fakegpu")
@@ -53,13 +53,17 @@ func run(t *testing.T, environment []string, args ...string) (int, string) {
 	return c.ProcessState.ExitCode(), out.String()
 }
 
-// onGPU runs the program and fails the test unless it succeeds and launches kernels.
+// onGPU runs the program and fails the test unless it succeeds and, on the fake runtime,
+// launches kernels.
 func onGPU(t *testing.T, args ...string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "counts")
 	code, out := run(t, []string{"FAKE_COUNTS=" + file}, args...)
 	if code != 0 {
 		t.Fatalf("%s: exit code %d\n%s", strings.Join(args, " "), code, out)
+	}
+	if !fakegpu.Present() {
+		return out
 	}
 	counts, err := fakegpu.ReadFile(file)
 	if err != nil {
@@ -116,7 +120,7 @@ func TestCommands(t *testing.T) {
 	onGPU(t, contrast(data, runs, "cuda:0")...)
 	encoder := filepath.Join(runs, "runs/run/current.pth")
 	probe := []string{"--ckpt", encoder, "--data_folder", data, "--device", "cuda:0", "--epochs", "2", "--batch_size", "8",
-		"-j", "1", "--model_path", filepath.Join(runs, "classifiers")}
+		"-j", "1", "--model_path", filepath.Join(runs, "classifiers"), "--tb_path", filepath.Join(runs, "tb")}
 	t.Run("knn", func(t *testing.T) {
 		onGPU(t, "knn", "--ckpt", encoder, "--data_folder", data, "--device", "cuda:0", "-K", "3", "-j", "1")
 	})
@@ -128,7 +132,8 @@ func TestCommands(t *testing.T) {
 	t.Run("finetune", func(t *testing.T) { onGPU(t, append([]string{"finetune"}, probe...)...) })
 	t.Run("supervised", func(t *testing.T) {
 		onGPU(t, "supervised", "--arch", "resnet18", "--width", "0.125", "--stem", "cifar", "--input_res", "32", "--data_folder", data,
-			"--device", "cuda:0", "--epochs", "1", "--batch_size", "8", "-j", "1", "--model_path", filepath.Join(runs, "supervised"))
+			"--device", "cuda:0", "--epochs", "1", "--batch_size", "8", "-j", "1", "--model_path", filepath.Join(runs, "supervised"),
+			"--tb_path", filepath.Join(runs, "tb"))
 	})
 	t.Run("features", func(t *testing.T) {
 		onGPU(t, "features", filepath.Join(data, "val"), "--ckpt", encoder, "--device", "cuda:0", "-o",
