@@ -105,7 +105,11 @@ func KNNAccuracy(m *nn.Model, train, test data.Dataset, v Vote, o features.Optio
 		if queries, queryLabels, err = features.Compute(m, test, o); err != nil {
 			return
 		}
-		accuracy = KNN(bank, bankLabels, queries, queryLabels, v, len(train.Classes()))
+		if d := m.Config.Device; d.IsCPU() {
+			accuracy = KNN(bank, bankLabels, queries, queryLabels, v, len(train.Classes()))
+		} else {
+			accuracy = knnOn(d, bankRows, bank, bankLabels, queries, queryLabels, v, len(train.Classes()))
+		}
 	})
 	return accuracy, err
 }

@@ -1,6 +1,10 @@
 package methods
 
-import "time"
+import (
+	"time"
+
+	"contralens/torch"
+)
 
 // Phase is a part of a step that a Clock measures. The zero value is Other.
 type Phase int
@@ -31,12 +35,39 @@ type Times [phases]time.Duration
 // phase: the last one that was entered and not left. The zero value is ready to use.
 //
 // Entering a phase costs one reading of the clock. CPU operations finish before they
-// return. GPU operations only start, so their time shows up where a result is first
-// read.
+// return. GPU operations only start: their phases end when the GPU gets there. There, from
+// the first call of Times on, the clock marks the borders of phases in the work of the GPU.
+// It reads marks two calls later, so that nobody waits for them. The times are then those
+// of the GPU, including pauses in which it has nothing to do.
 type Clock struct {
 	now   Phase
 	since time.Time
 	times Times
+
+	device torch.Device
+	marks  []border // that have not been read, oldest first
+	calls  int      // of Times among them; 0: the clock does not run yet
+}
+
+// border is where a phase begins on a GPU.
+type border struct {
+	phase  Phase
+	mark   *torch.Mark
+	called bool // by Times
+}
+
+// Lag is the number of calls by which Times is behind on a GPU.
+const Lag = 2
+
+// NewClock returns a clock for the work of a device.
+func NewClock(d torch.Device) Clock { return Clock{device: d} }
+
+// Lag is the number of calls by which Times is behind: 0 on the CPU.
+func (c *Clock) Lag() int {
+	if c.device.IsCPU() {
+		return 0
+	}
+	return Lag
 }
 
 // Enter makes p the current phase until another one is entered; leave returns to the
@@ -50,8 +81,17 @@ func (c *Clock) Enter(p Phase) (leave func()) {
 // Phase returns the current phase.
 func (c *Clock) Phase() Phase { return c.now }
 
-// Times returns the time of each phase since the first Enter.
+// Times returns the time of each phase since the first Enter. On a GPU, it is the time from
+// the first call of Times to the one before the last: call it once in a step.
 func (c *Clock) Times() Times {
+	if !c.device.IsCPU() {
+		c.calls++
+		c.border(c.now, true)
+		for c.calls > Lag {
+			c.read()
+		}
+		return c.times
+	}
 	c.turn(c.now)
 	return c.times
 }
@@ -59,11 +99,45 @@ func (c *Clock) Times() Times {
 // turn adds the time since the last turn to the phase that ends, and makes to the
 // current phase.
 func (c *Clock) turn(to Phase) {
+	if !c.device.IsCPU() {
+		c.border(to, false)
+		return
+	}
 	now := time.Now()
 	if !c.since.IsZero() {
 		c.times[c.now] += now.Sub(c.since)
 	}
 	c.now, c.since = to, now
+}
+
+// border marks where a phase begins on a GPU.
+func (c *Clock) border(to Phase, called bool) {
+	if c.calls > 0 && (called || to != c.now) {
+		c.marks = append(c.marks, border{to, torch.NewMark(c.device), called})
+	}
+	c.now = to
+}
+
+// read adds the times between the two oldest calls of Times.
+func (c *Clock) read() {
+	c.calls--
+	for len(c.marks) > 1 {
+		begin, end := c.marks[0], c.marks[1]
+		c.times[begin.phase] += end.mark.Since(begin.mark)
+		begin.mark.Free()
+		c.marks = c.marks[1:]
+		if end.called {
+			return
+		}
+	}
+}
+
+// Free drops the marks that have not been read.
+func (c *Clock) Free() {
+	for _, b := range c.marks {
+		b.mark.Free()
+	}
+	c.marks, c.calls = nil, 0
 }
 
 // Sub returns the times between two readings of a clock.

@@ -58,7 +58,7 @@ type Options struct {
 
 // NewModel builds the networks and the method. Free it when done.
 func NewModel(o Options) (*Model, error) {
-	m := &Model{Options: o, Stream: contrast.Stream{Seed: o.Seed}}
+	m := &Model{Options: o, Stream: contrast.Stream{Seed: o.Seed}, Clock: NewClock(o.Net.Device)}
 	var err error
 	if m.Query, err = nn.New(o.Net, o.Seed); err != nil {
 		return nil, err
@@ -95,6 +95,7 @@ func (m *Model) Device() torch.Device { return m.Net.Device }
 
 // Free frees the model's tensors.
 func (m *Model) Free() {
+	m.Clock.Free()
 	m.casts.Free()
 	m.Query.Free()
 	if m.Key != nil {

@@ -13,6 +13,10 @@ import (
 // find a quiet moment. If a single product of the largest size takes longer than that, as in
 // bfloat16 without instructions for it, it uses smaller matrices.
 func Peak(dtype torch.Dtype, device torch.Device, long time.Duration) (best float64) {
+	rate := work.rate
+	if !device.IsCPU() {
+		rate = func(w work) float64 { return w.rateOn(device) }
+	}
 	torch.Scoped(func() {
 		random := func(shape ...int) *torch.Tensor {
 			n := 1
@@ -35,9 +39,12 @@ func Peak(dtype torch.Dtype, device torch.Device, long time.Duration) (best floa
 			return work{operations, func() *torch.Tensor { return x.Conv2d(w, nil, 1, kernel/2, 1, 1) }}
 		}
 		small := square(512)
-		small.rate() // the first use of a kernel compiles it
-		best = small.rate()
-		if 2*cube(2048) > 2*best*max(time.Second, long).Seconds() {
+		rate(small) // the first use of a kernel compiles it
+		best = rate(small)
+		if !device.IsCPU() {
+			// What is smaller is over before the next launch.
+			all = append(all, square(8192), convolution(64, 1024, 16, 1), convolution(64, 256, 28, 3))
+		} else if 2*cube(2048) > 2*best*max(time.Second, long).Seconds() {
 			all = append(all, small, square(768), convolution(1, 256, 16, 1), convolution(1, 128, 16, 3))
 		} else {
 			// On some processors, the larger size comes closer to the peak.
@@ -45,7 +52,7 @@ func Peak(dtype torch.Dtype, device torch.Device, long time.Duration) (best floa
 		}
 		for begin, round := time.Now(), 0; round < 3 || time.Since(begin) < long; round++ {
 			for _, w := range all {
-				best = max(best, w.rate())
+				best = max(best, rate(w))
 			}
 		}
 	})
@@ -66,9 +73,19 @@ func (w work) rate() float64 {
 		for y.Dim() > 0 {
 			y = y.Select(0, 0)
 		}
-		y.Item() // waits for a GPU
+		y.Item()
 	})
 	return w.operations / time.Since(begin).Seconds()
+}
+
+// rateOn is rate by the clock of a GPU.
+func (w work) rateOn(d torch.Device) float64 {
+	begin := torch.NewMark(d)
+	defer begin.Free()
+	torch.Scoped(func() { w.do() })
+	end := torch.NewMark(d)
+	defer end.Free()
+	return w.operations / max(end.Since(begin), time.Microsecond).Seconds()
 }
 
 func cube(n int) float64 { return float64(n) * float64(n) * float64(n) }

@@ -21,6 +21,11 @@ type Result struct {
 	GFLOPS          float64            `json:"gflops"`  // per second
 	Peak            float64            `json:"gemm_peak_gflops"`
 	PeakMB          float64            `json:"peak_rss_mb"` // of 2^20 bytes
+	// Of a GPU; absent on the CPU. DeviceMB is what tensors took at most, ReservedMB what
+	// libtorch took from the GPU for them.
+	Device     string  `json:"device,omitempty"`
+	DeviceMB   float64 `json:"peak_device_mb,omitempty"`
+	ReservedMB float64 `json:"peak_device_reserved_mb,omitempty"`
 
 	NetworkOnly   bool    `json:"network_only"`
 	GFLOPPerImage float64 `json:"gflop_per_image"`
@@ -74,4 +79,7 @@ func (r *Result) Print(w io.Writer) {
 		"(%s matrix products and convolutions; %s GFLOP per image)\n",
 		r.GFLOPS, 100*r.GFLOPS/r.Peak, r.Peak, r.Precision, humanize.Number(r.GFLOPPerImage))
 	fmt.Fprintf(w, "memory    %9.0f MB resident at peak\n", r.PeakMB)
+	if r.Device != "" {
+		fmt.Fprintf(w, "device    %9.0f MB in tensors at peak, %.0f MB reserved (%s)\n", r.DeviceMB, r.ReservedMB, r.Device)
+	}
 }

@@ -54,13 +54,21 @@ func Step(c config.BenchStep, o Options) (*Result, error) {
 		result.Peak = o.peak(r.Model)
 	}
 	steps := NewSteps(c.Warmup, c.Steps, o.Show)
-	steps.Enough = o.Enough
+	steps.Enough, steps.Lag = o.Enough, r.Model.Clock.Lag()
+	if !o.NoPeak {
+		torch.ResetMemoryPeak() // of a GPU, whose products were measured
+	}
 	perImage, err := o.measureSteps(&c, r, steps)
 	if err != nil {
 		return nil, err
 	}
 	result.Summarize(steps, perImage)
 	result.PeakMB = float64(machine.PeakResident()) / (1 << 20)
+	if d := r.Model.Device(); !d.IsCPU() {
+		used := torch.DeviceMemory(d)
+		result.DeviceMB, result.ReservedMB = float64(used.Peak)/(1<<20), float64(used.Reserved)/(1<<20)
+		result.Device = setup.DeviceRecord(r.Config.Machine)
+	}
 	if !o.NoPeak {
 		result.Peak = max(result.Peak, o.peak(r.Model))
 	}
@@ -134,6 +142,9 @@ func generate(c *config.BenchStep, dir string) error {
 		width, height = c.InputRes, c.InputRes
 	}
 	n := c.BatchSize * (c.Warmup + c.Steps + 1)
+	if setup.OnGPU(c.Machine) {
+		n += c.BatchSize * methods.Lag
+	}
 	if c.NetworkOnly {
 		n = 2 // they are not used
 	}

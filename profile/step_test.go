@@ -40,6 +40,23 @@ func TestEnough(t *testing.T) {
 	}
 }
 
+// A clock that is behind by two readings gives the first step that counts two steps later.
+func TestLag(t *testing.T) {
+	s := NewSteps(1, 2, func(string) {})
+	s.Lag = 2
+	s.Begin(methods.Times{})
+	var clock methods.Times
+	for i, took := range []time.Duration{0, 0, 1000, 30, 10} {
+		clock[methods.Backward] += took
+		if err := s.Add(clock); errors.Is(err, ErrDone) != (i == 4) {
+			t.Errorf("step %d: %v", i, err)
+		}
+	}
+	if phases, _ := s.Median(); phases[methods.Backward] != 20 {
+		t.Errorf("a median of %v, want 20", phases[methods.Backward])
+	}
+}
+
 // TestMedian measures three steps after a warmup step that would distort the result.
 func TestMedian(t *testing.T) {
 	var shown []string

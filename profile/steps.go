@@ -18,6 +18,9 @@ type Steps struct {
 	// Enough, unless nil, makes a step the last one, even of the warm-up, by returning true.
 	Enough func() bool
 
+	// Lag is how many readings the clock is behind; see methods.Clock.
+	Lag int
+
 	warmup, count int
 	show          func(what string)
 	done          int // number of steps, warmup included
@@ -50,8 +53,8 @@ func (s *Steps) Begin(now methods.Times) {
 // that ends the measurement early counts in any case.
 func (s *Steps) Add(now methods.Times) error {
 	s.done++
-	enough := s.Enough != nil && s.Enough()
-	if s.done > s.warmup || enough {
+	enough := s.Enough != nil && s.done > s.Lag && s.Enough()
+	if s.done > s.warmup+s.Lag || enough {
 		s.times = append(s.times, now.Sub(s.last))
 	}
 	if len(s.times) == s.count || enough {
@@ -63,10 +66,10 @@ func (s *Steps) Add(now methods.Times) error {
 
 // running describes the current step.
 func (s *Steps) running() string {
-	if s.done < s.warmup {
-		return fmt.Sprintf("warming up: step %d of %d", s.done+1, s.warmup)
+	if warmup := s.warmup + s.Lag; s.done < warmup {
+		return fmt.Sprintf("warming up: step %d of %d", s.done+1, warmup)
 	}
-	return fmt.Sprintf("measuring: step %d of %d", s.done-s.warmup+1, s.count)
+	return fmt.Sprintf("measuring: step %d of %d", s.done-s.warmup-s.Lag+1, s.count)
 }
 
 // Median returns the median of each phase, and of the steps' totals.

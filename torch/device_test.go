@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestDevice(t *testing.T) {
@@ -130,10 +131,34 @@ func TestGPU(t *testing.T) {
 	}
 }
 
+// Marks and memory are those of a GPU. Without one, a mark is refused; on the CPU, memory is
+// that of the counting allocator.
+func TestMarks(t *testing.T) {
+	if m := DeviceMemory(CPU); m.Now != MemoryInUse() && CUDADevices() == 0 || m.Peak < m.Now {
+		t.Errorf("%+v, with %d bytes in use", m, MemoryInUse())
+	}
+	var took time.Duration
+	err := Run(func() error {
+		first := NewMark(CUDA(0))
+		defer first.Free()
+		last := NewMark(CUDA(0))
+		defer last.Free()
+		took = last.Since(first)
+		if m := DeviceMemory(CUDA(0)); m.Now < 0 || m.Peak < m.Now {
+			t.Errorf("%+v", m)
+		}
+		return nil
+	})
+	if (err != nil) != (CUDADevices() == 0) || took < 0 {
+		t.Errorf("%d GPUs: %v, %v", CUDADevices(), took, err)
+	}
+}
+
 // The workspace of cuBLAS is fixed for deterministic arithmetic, unless the user has
 // chosen one. An old libtorch is refused.
 func TestUseGPU(t *testing.T) {
 	const variable = "CUBLAS_WORKSPACE_CONFIG"
+	defer func(was Device) { inUse = was }(inUse)
 	for _, c := range []struct {
 		before        string
 		deterministic bool

@@ -102,16 +102,3 @@ func BuildInfo() string {
 	defer C.free(unsafe.Pointer(text))
 	return C.GoString(text)
 }
-
-// TrackMemory starts to count the bytes that libtorch's CPU allocator hands out, for
-// MemoryInUse and MemoryPeak. It is meant for tests and benchmarks.
-func TrackMemory() { C.cl_track_memory() }
-
-// MemoryInUse is the number of tracked bytes in use.
-func MemoryInUse() int64 { return int64(C.cl_memory_now()) }
-
-// MemoryPeak is the largest number of tracked bytes in use since ResetMemoryPeak.
-func MemoryPeak() int64 { return int64(C.cl_memory_peak()) }
-
-// ResetMemoryPeak starts a new measurement of the peak.
-func ResetMemoryPeak() { C.cl_memory_reset_peak() }

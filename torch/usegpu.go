@@ -5,9 +5,7 @@ package torch
 */
 import "C"
 
-import (
-	"os"
-)
+import "os"
 
 // Arithmetic is how a GPU computes.
 type Arithmetic struct {
@@ -31,5 +29,9 @@ func UseGPU(d Device, a Arithmetic) error {
 			}
 		}
 	}
-	return try("use of a GPU", C.cl_use_gpu(C.int(d.index()), cbool(a.TF32), cbool(a.Deterministic)))
+	if err := try("use of a GPU", C.cl_use_gpu(C.int(d.index()), cbool(a.TF32), cbool(a.Deterministic))); err != nil {
+		return err
+	}
+	inUse = d
+	return nil
 }

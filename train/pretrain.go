@@ -17,6 +17,7 @@ import (
 	"contralens/nn"
 	"contralens/rundir"
 	"contralens/setup"
+	"contralens/torch"
 	"contralens/world"
 )
 
@@ -71,7 +72,7 @@ func Pretrain(ctx context.Context, c config.Contrast, o Options) (Result, error)
 	o.Progress.complete(c.PrintFreq)
 	p := &pretraining{Options: o, place: place, result: Result{Dir: place.Dir}}
 	err = setup.Compute(c.Threads, func() error { return p.run(ctx, c) })
-	return p.result, err
+	return p.result, setup.Explain(err, setup.PretrainingLoad(&c))
 }
 
 // pretraining is one call of Pretrain.
@@ -231,7 +232,7 @@ func (p *pretraining) train(ctx context.Context, r *Run) error {
 	if p.Begin != nil {
 		p.Begin()
 	}
-	err := r.Do(ctx)
+	err := setup.Explain(torch.Run(func() error { return r.Do(ctx) }), setup.PretrainingLoad(&r.Config))
 	p.result.Checkpoint = r.Saved()
 	switch {
 	case errors.Is(err, ErrStopped):

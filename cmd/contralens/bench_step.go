@@ -54,7 +54,8 @@ Ctrl-C stops it at once, without a result (exit code 130).`,
 		for _, w := range warnings {
 			printNote(w)
 		}
-		return setup.Compute(c.Threads, func() error { return benchStep(&c) })
+		err = setup.Compute(c.Threads, func() error { return benchStep(&c) })
+		return setup.Explain(err, setup.PretrainingLoad(&c.Contrast))
 	}
 	return cmd
 }

@@ -2,11 +2,8 @@ package classify
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"math"
 
-	"contralens/eval"
 	"contralens/optim"
 	"contralens/torch"
 )
@@ -22,13 +19,18 @@ type Trainer struct {
 	Epochs    int
 	Diverging bool // a loss of NaN or Inf is not an error, because one of several heads may diverge
 
-	OnStep  func(Step) error         // called after every step; may be nil
+	// OnStep is called after every step, on a GPU up to 50 steps later, so that the host need
+	// not wait for each. It may be nil.
+	OnStep  func(Step) error
 	OnEpoch func(epoch Totals) error // called after every epoch; may be nil
 
 	Epoch       int // current epoch, from 1
 	StepInEpoch int // steps done of the current epoch
 	Step        int // steps done since the beginning
 	Totals      Totals
+
+	late    bool // reads the figures of steps late on the CPU too
+	pending []launched
 }
 
 // Step describes a step to OnStep.
@@ -73,6 +75,7 @@ func (t *Trainer) Do(ctx context.Context) error {
 }
 
 func (t *Trainer) epoch(ctx context.Context) (err error) {
+	defer t.drop()
 	batches := t.Source.Epoch(ctx, t.Epoch, t.StepInEpoch)
 	defer batches.Close()
 	for {
@@ -82,26 +85,27 @@ func (t *Trainer) epoch(ctx context.Context) (err error) {
 			var x *torch.Tensor
 			var labels []int64
 			if x, labels, err = batches.Next(); err == nil {
-				t.step(&s, x, labels)
+				t.step(s, x, labels)
 			}
 		})
-		if err == io.EOF {
-			return nil
-		}
 		if err != nil {
+			if err := t.settle(); err != nil {
+				return err
+			}
+			if err == io.EOF {
+				return nil
+			}
 			return err
 		}
 		t.StepInEpoch++
 		t.Step++
-		if !t.Diverging && (math.IsNaN(s.Loss) || math.IsInf(s.Loss, 0)) {
-			return fmt.Errorf("the loss became %v in epoch %d, step %d; a lower --learning_rate than %v may help",
-				s.Loss, s.Epoch, s.Batch, s.Rate)
-		}
-		if t.OnStep != nil {
-			if err := t.OnStep(s); err != nil {
+		stop := ctx.Err() != nil && t.StepInEpoch < s.Batches
+		if stop || len(t.pending) >= t.most(t.pending[0].figures.Device()) {
+			if err := t.settle(); err != nil {
 				return err
 			}
 		}
+		// A step may have ended the context.
 		if ctx.Err() != nil && t.StepInEpoch < s.Batches {
 			return ctx.Err()
 		}
@@ -110,27 +114,20 @@ func (t *Trainer) epoch(ctx context.Context) (err error) {
 
 // step trains on one batch. It adds the losses of the heads, so their gradients stay
 // separate.
-func (t *Trainer) step(s *Step, x *torch.Tensor, labels []int64) {
+func (t *Trainer) step(s Step, x *torch.Tensor, labels []int64) {
 	f := t.Features(x)
 	target := torch.FromInt64(labels, len(labels)).ToDevice(f.Device())
-	var loss, first *torch.Tensor
+	var loss, first, logits *torch.Tensor
 	for i, h := range t.Heads {
-		logits := h.Logits(f)
-		l := logits.CrossEntropy(target)
+		out := h.Logits(f)
+		l := out.CrossEntropy(target)
 		if i == 0 {
-			first, loss = logits.Detach(), l
-			s.Loss = l.Item()
+			first, logits, loss = l.Detach(), out.Detach(), l
 		} else {
 			loss = loss.Add(l)
 		}
 	}
 	loss.Backward()
 	t.Optimizer.Step(s.Rate)
-
-	n := float64(len(labels))
-	s.Top1 = eval.Accuracy(first, labels, 1)
-	t.Totals.Images += len(labels)
-	t.Totals.Loss += n * s.Loss
-	t.Totals.Top1 += n * s.Top1
-	t.Totals.Top5 += n * eval.Accuracy(first, labels, min(5, t.Heads[0].Classes()))
+	t.pending = append(t.pending, launched{s, len(labels), figures(first, logits, target)})
 }

@@ -22,7 +22,8 @@ import (
 // labels or a fraction of them. With CRTEpochs, it then trains a new classifier on the
 // result. It returns one result per stage.
 func Finetune(ctx context.Context, c config.Finetune, o Options) (results []rundir.Result, err error) {
-	err = compute(ctx, c.Threads, func() error {
+	load := func() setup.Load { return setup.Load{Machine: c.Machine, Arch: c.Arch, Batch: c.BatchSize} }
+	err = compute(ctx, c.Threads, load, func() error {
 		results, err = finetune(ctx, &c, o)
 		return err
 	})
@@ -69,7 +70,8 @@ func finetune(ctx context.Context, c *config.Finetune, o Options) ([]rundir.Resu
 // Supervised trains an encoder from random weights together with a classifier. It is
 // Finetune of all stages of an untrained encoder.
 func Supervised(ctx context.Context, c config.Supervised, o Options) (result rundir.Result, err error) {
-	err = compute(ctx, c.Threads, func() error {
+	load := func() setup.Load { return setup.Load{Machine: c.Machine, Arch: c.Arch, Batch: c.BatchSize} }
+	err = compute(ctx, c.Threads, load, func() error {
 		place, err := setup.FindPlace(&c, c.Output, c.RunName())
 		if err != nil {
 			return err

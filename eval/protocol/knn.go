@@ -20,7 +20,8 @@ import (
 // features (Wu et al., 2018). If the checkpoint is in a run directory, the result is
 // appended to its results.jsonl.
 func KNN(ctx context.Context, c config.KNN, o Options) (result rundir.Result, err error) {
-	err = compute(ctx, c.Threads, func() error {
+	load := func() setup.Load { return setup.Load{Machine: c.Machine, Arch: c.Arch, Batch: c.BatchSize} }
+	err = compute(ctx, c.Threads, load, func() error {
 		result, err = knn(ctx, c, o)
 		return err
 	})

@@ -32,7 +32,10 @@ type Probability struct {
 // trained, and calls each with every image's most probable classes, in order.
 // Unreadable images are noted and skipped; at the end they are an error.
 func Predict(ctx context.Context, c config.Predict, images data.Dataset, o Options, each func(Prediction) error) error {
-	return compute(ctx, c.Threads, func() error { return predict(ctx, &c, images, o, each) })
+	load := func() setup.Load {
+		return setup.Load{Machine: config.Machine{Device: c.Device}, Arch: "its network", Batch: c.BatchSize}
+	}
+	return compute(ctx, c.Threads, load, func() error { return predict(ctx, &c, images, o, each) })
 }
 
 func predict(

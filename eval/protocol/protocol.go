@@ -68,9 +68,13 @@ func (r Reporter) result(result rundir.Result) error {
 }
 
 // compute runs f, which computes with tensors. Its error is ErrStopped if ctx has
-// ended.
-func compute(ctx context.Context, threads int, f func() error) error {
+// ended. load describes the computation if the memory of a GPU is not enough; it is called
+// after f.
+func compute(ctx context.Context, threads int, load func() setup.Load, f func() error) error {
 	err := setup.Compute(threads, f)
+	if err != nil {
+		err = setup.Explain(err, load())
+	}
 	if stopped(ctx, err) {
 		return ErrStopped
 	}

@@ -10,6 +10,12 @@ static const char image[] = "fake machine code";
 int nvrtcVersion(int* major, int* minor) { return *major = CUDA_VERSION / 1000, *minor = CUDA_VERSION % 1000 / 10, 0; }
 const char* nvrtcGetErrorString(int status) { return status ? "fake error" : "NVRTC_SUCCESS"; }
 
+static const int architectures[] = {80, 90, 100};
+enum { kArchitectures = sizeof architectures / sizeof *architectures };
+
+int nvrtcGetNumSupportedArchs(int* n) { return *n = kArchitectures, 0; }
+int nvrtcGetSupportedArchs(int* all) { return memcpy(all, architectures, sizeof architectures), 0; }
+
 int nvrtcCreateProgram(void** program, const char* source, const char* name, int n, const char* const* headers,
                        const char* const* names) {
   (void)name, (void)n, (void)headers, (void)names;

@@ -112,6 +112,10 @@ char* cl_uniform_(cl_tensor t, double low, double high, void* g);
 void* cl_event_record(int device, char** err);
 char* cl_event_wait(void* event);
 void cl_event_free(void* event);
+// The time between two events, which cl_event_record_timed recorded. It waits for the
+// second.
+void* cl_event_record_timed(int device, char** err);
+char* cl_event_elapsed(void* from, void* to, double* milliseconds);
 // cl_event_block makes the work launched later on the device's current stream wait;
 // cl_event_done reports whether the event has happened. Neither makes the host wait.
 char* cl_event_block(void* event);
@@ -151,6 +155,16 @@ typedef struct {
   int cudnn;   // as 91002 for 9.10.2; 0: none
   const char* text; // of code; never freed
 } cl_cuda_state;
+
+// The memory of a device that libtorch's allocator has handed out, in bytes: now, at most,
+// and with what it keeps for later at most. Before libtorch 2.9, all that is in use by any
+// program.
+typedef struct {
+  int64_t now, peak, reserved;
+} cl_memory;
+
+char* cl_device_memory(int device, cl_memory* out);
+char* cl_device_reset_peak(int device);
 
 cl_cuda_state cl_cuda(void);
 // Describes cuda:index. It makes the GPU ready for use, which takes some of its memory.
