@@ -1,11 +1,15 @@
 package torch
 
 /*
+#include <stdlib.h>
 #include "core.h"
 */
 import "C"
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // Device is where a tensor lives. The zero value is the CPU.
 type Device struct {
@@ -28,7 +32,11 @@ func (d Device) IsCUDA() bool { return d.code > 0 && d.code <= C.CL_DEVICE_TYPE 
 func (d Device) Index() int { return max(0, d.code-1) % C.CL_DEVICE_TYPE }
 
 // Type is the type of the device as PyTorch has it: "cpu", "cuda", "meta", and others.
-func (d Device) Type() string { return C.GoString(C.cl_device_type(C.int(d.index()))) }
+func (d Device) Type() string {
+	name := C.cl_device_type(C.int(d.index()))
+	defer C.free(unsafe.Pointer(name))
+	return C.GoString(name)
+}
 
 // String is "cpu", "cuda:0", or the like.
 func (d Device) String() string {

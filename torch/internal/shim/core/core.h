@@ -58,8 +58,8 @@ cl_lookup_result cl_lookup(const char* name, const char* overload);
 // 't' tensor, 'T' tensor list (its length in ints), 'i' integer (also dtypes and
 // memory formats), 'd' double, 'b' bool (in ints), 'I' integer list (length and
 // elements in ints), 'c' device (in ints, as in cl_from_data), 'g' generator (in tensors,
-// from cl_generator_new), 'N' none. Values are taken in order from tensors, ints and doubles. Omitted trailing arguments take the schema's
-// defaults.
+// from cl_generator_new), 'N' none. Values are taken in order from tensors, ints and
+// doubles. Omitted trailing arguments take the schema's defaults.
 cl_results cl_call(cl_op op, const char* kinds, const cl_tensor* tensors, const int64_t* ints, const double* doubles);
 
 // Tensors. device: -1 is the CPU, 0 <= n < CL_DEVICE_TYPE is cuda:n, and any other device
@@ -73,7 +73,7 @@ int cl_dims(cl_tensor t);
 void cl_shape(cl_tensor t, int64_t* shape);
 int cl_dtype(cl_tensor t);
 int cl_device(cl_tensor t);
-const char* cl_device_type(int device); // "cpu", "cuda", "meta", …
+char* cl_device_type(int device); // "cpu", "cuda", "meta", …; free()
 int64_t cl_storage_id(cl_tensor t);
 void* cl_data(cl_tensor t); // the first element
 int64_t cl_live(void);
@@ -127,10 +127,10 @@ void* cl_stream_new(int device, char** err);
 char* cl_stream_exchange(void* stream);
 
 // The process.
-const char* cl_version(void); // of the headers
+const char* cl_version(void);  // of the headers
 char* cl_loaded_version(void); // of the library, as it says itself; free()
-int cl_version_number(void); // 10000 major + 100 minor + patch
-char* cl_config(void); // build and parallel settings; free()
+int cl_version_number(void);   // 10000 major + 100 minor + patch
+char* cl_config(void);         // build and parallel settings; free()
 void cl_set_threads(int n);
 int cl_get_threads(void);
 void cl_track_memory(void); // count the CPU allocator from now on
@@ -141,18 +141,18 @@ void cl_memory_reset_peak(void);
 // GPUs, by the CUDA runtime that libtorch has brought into the process.
 typedef struct {
   char name[256];
-  char pci[32];       // "0000:3b:00.0"
-  int major, minor;   // compute capability
+  char pci[32];        // "0000:3b:00.0"
+  int major, minor;    // compute capability
   int64_t free, total; // bytes of memory
 } cl_gpu;
 
 typedef struct {
-  int built;   // 1: the process has libtorch's CUDA backend
-  int count;   // of usable GPUs
-  int code;    // of cudaGetDeviceCount: 0, or why there are none
-  int driver;  // the newest CUDA that the driver supports, as 13020 for 13.2; 0: no driver
-  int runtime; // CUDA of libtorch
-  int cudnn;   // as 91002 for 9.10.2; 0: none
+  int built;        // 1: the process has libtorch's CUDA backend
+  int count;        // of usable GPUs
+  int code;         // of cudaGetDeviceCount: 0, or why there are none
+  int driver;       // the newest CUDA that the driver supports, as 13020 for 13.2; 0: no driver
+  int runtime;      // CUDA of libtorch
+  int cudnn;        // as 91002 for 9.10.2; 0: none
   const char* text; // of code; never freed
 } cl_cuda_state;
 

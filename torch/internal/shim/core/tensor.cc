@@ -62,10 +62,8 @@ extern "C" int cl_dtype(cl_tensor t) { return static_cast<int>(shim::borrow(t).s
 
 extern "C" int cl_device(cl_tensor t) { return shim::code(shim::borrow(t).device()); }
 
-extern "C" const char* cl_device_type(int device) {
-  static thread_local std::string name;
-  name = c10::DeviceTypeName(shim::device(device).type(), /*lower_case=*/true);
-  return name.c_str();
+extern "C" char* cl_device_type(int device) {
+  return strdup(c10::DeviceTypeName(shim::device(device).type(), /*lower_case=*/true).c_str());
 }
 
 extern "C" int64_t cl_storage_id(cl_tensor t) {
@@ -106,11 +104,13 @@ extern "C" char* cl_set_grad(cl_tensor t, cl_tensor gradient) {
 extern "C" char* cl_grads(int count, const cl_tensor* ts, cl_tensor* gradients, int clear) {
   char* err = nullptr;
   int done = 0;
-  CL_TRY(err, for (; done < count; done++) {
-    at::Tensor t = shim::borrow(ts[done]);
-    const at::Tensor& g = t.grad();
-    gradients[done] = g.defined() ? shim::own(g) : nullptr;
-    if (clear && g.defined()) t.mutable_grad() = at::Tensor();
+  CL_TRY(err, {
+    for (; done < count; done++) {
+      at::Tensor t = shim::borrow(ts[done]);
+      const at::Tensor& g = t.grad();
+      gradients[done] = g.defined() ? shim::own(g) : nullptr;
+      if (clear && g.defined()) t.mutable_grad() = at::Tensor();
+    }
   });
   if (err) cl_free_all(done, gradients);
   return err;
