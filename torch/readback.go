@@ -1,10 +1,5 @@
 package torch
 
-/*
-#include "core.h"
-*/
-import "C"
-
 import (
 	"fmt"
 	"unsafe"
@@ -27,7 +22,7 @@ type Readback struct {
 	deferred bool
 	pending  []reading
 	host     *Tensor // the bytes of all pending results, uint8, once started
-	event    unsafe.Pointer
+	event    *event  // the end of the copy
 }
 
 // reading is a result on its way to the host, or a function that follows those before it.
@@ -55,11 +50,14 @@ func (r *Readback) Deferred() bool { return r != nil && r.deferred }
 
 // Values asks for the elements of t, in C order and converted to float64, and for use to
 // be called with them. t has any shape and type. It may be freed after the call, but its
-// elements must not change before Start.
+// elements must not change before Start. It panics with an *Error between Start and Wait.
 func (r *Readback) Values(t *Tensor, use func(values []float64)) {
 	if !r.Deferred() {
 		use(t.Float64s())
 		return
+	}
+	if r.host != nil {
+		panic(&Error{Op: "readback", Message: "want all results before Start, got one after it"})
 	}
 	NoGrad(func() {
 		bytes := Scoped1(func() *Tensor {
@@ -87,8 +85,7 @@ func (r *Readback) Then(f func()) {
 	r.pending = append(r.pending, reading{then: f})
 }
 
-// Start packs the results and launches their copy to the host. It does not wait. Results
-// that are asked for later need another Readback.
+// Start packs the results and launches their copy to the host. It does not wait.
 func (r *Readback) Start() {
 	if !r.Deferred() || r.host != nil || len(r.pending) == 0 {
 		return
@@ -113,10 +110,8 @@ func (r *Readback) Start() {
 			r.host.inplace("aten::copy_", packed, true)
 		})
 	})
-	if !r.device.IsCPU() && r.host.Numel() > 0 {
-		var err *C.char
-		r.event = C.cl_event_record(C.int(r.device.index()), &err)
-		check("event", err)
+	if r.host.Numel() > 0 {
+		r.event = record(r.device)
 	}
 }
 
@@ -128,9 +123,7 @@ func (r *Readback) Wait() {
 		return
 	}
 	r.Start()
-	if r.event != nil {
-		check("event", C.cl_event_wait(r.event))
-	}
+	r.event.wait()
 	data, arrived := r.host.Bytes(), r.pending
 	r.Free()
 	for _, p := range arrived {
@@ -151,9 +144,7 @@ func (r *Readback) Free() {
 		p.bytes.Free()
 	}
 	r.host.Free()
-	if r.event != nil {
-		C.cl_event_free(r.event)
-	}
+	r.event.free()
 	r.pending, r.host, r.event = nil, nil, nil
 }
 
