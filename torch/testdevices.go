@@ -6,29 +6,40 @@ type subtests[T any] interface {
 	Helper()
 	Run(name string, test func(T)) bool
 	Skipf(format string, args ...any)
+	Fatalf(format string, args ...any)
 }
 
 // TestDevices runs a test as the subtests cpu and cuda:0. The second is skipped by name
-// where there is no GPU, or only a pretended one that does not compute.
+// where there is no GPU, or only a pretended one that does not compute. It fails where a
+// GPU that should compute reports an error.
 func TestDevices[T subtests[T]](t T, test func(t T, d Device)) {
 	t.Helper()
 	t.Run(CPU.String(), func(t T) { test(t, CPU) })
 	gpu := CUDA(0)
 	t.Run(gpu.String(), func(t T) {
 		t.Helper()
-		if reason := unusable(gpu); reason != "" {
+		reason, err := unusable(gpu)
+		if err != nil {
+			t.Fatalf("%v: %v", gpu, err)
+		}
+		if reason != "" {
 			t.Skipf("%v: %s", gpu, reason)
 		}
 		test(t, gpu)
 	})
 }
 
-// unusable returns why a GPU does not compute, or "".
-func unusable(gpu Device) (reason string) {
-	if CUDADevices() == 0 {
-		return "no GPU"
+// unusable returns why there is no GPU that computes, or "". The error is that of a GPU
+// which should.
+func unusable(gpu Device) (reason string, err error) {
+	state := CUDAInfo()
+	if state.Count == 0 {
+		return "no GPU", nil
 	}
-	err := Run(func() error {
+	if why := state.Problem(); why != "" {
+		return why, nil
+	}
+	err = Run(func() error {
 		Scoped(func() {
 			if Ones([]int{1}, Options{Device: gpu}).AddScalar(1).Item() != 2 {
 				reason = "the GPU does not compute"
@@ -36,8 +47,5 @@ func unusable(gpu Device) (reason string) {
 		})
 		return nil
 	})
-	if err != nil {
-		return err.Error()
-	}
-	return reason
+	return reason, err
 }
