@@ -37,7 +37,7 @@ type Times [phases]time.Duration
 // Entering a phase costs one reading of the clock. CPU operations finish before they
 // return. GPU operations only start: their phases end when the GPU gets there. There, from
 // the first call of Times on, the clock marks the borders of phases in the work of the GPU.
-// It reads marks two calls later, so that nobody waits for them. The times are then those
+// It reads marks two calls later, so that the host does not wait for them. The times are then those
 // of the GPU, including pauses in which it has nothing to do.
 type Clock struct {
 	now   Phase

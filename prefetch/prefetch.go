@@ -21,7 +21,7 @@ type Options struct {
 	// zero value stands for Float32, which images on the CPU always have.
 	Dtype torch.Dtype
 
-	asOnGPU bool // takes the way of a GPU on the CPU too
+	asOnGPU bool // for tests: does on the CPU what a GPU does
 }
 
 // Type returns the type in which a network computes.

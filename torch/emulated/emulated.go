@@ -14,6 +14,6 @@ const (
 	Downwards = emulated.Downwards
 )
 
-// Norms runs f while FusedNorm on the CPU takes the way of a GPU. It returns the number of
-// kernels that were launched.
+// Norms runs f while FusedNorm launches a GPU's kernels on the CPU. It returns the number of
+// launches.
 func Norms(order int, f func()) (launches int) { return emulated.Norms(order, f) }

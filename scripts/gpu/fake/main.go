@@ -28,7 +28,8 @@ import (
 //go:embed runtime
 var sources embed.FS
 
-// An nvidia matches names of CUDA's libraries, and an entry those of their functions.
+// nvidia matches names of CUDA's libraries, entry those of their functions. compute are functions
+// that compute, unless notCompute matches as well.
 var (
 	nvidia = regexp.MustCompile(`^lib(cuda|cudart|cudnn|cublas|cublasLt|cusolver|cusparse|cusparseLt|cufft|curand|` +
 		`nccl|nvrtc|nvJitLink|nvToolsExt|cupti|cufile|nvshmem_host|nvidia-ml)\.so(\.\d+)?$`)
@@ -41,7 +42,7 @@ var (
 	notCompute = regexp.MustCompile(`(Create|Set|Get|Init|Preference|Layout|Desc|Algo|bufferSize)`)
 )
 
-// Needs are what a libtorch asks of CUDA's libraries.
+// needs are what a libtorch asks of CUDA's libraries.
 type needs struct {
 	libraries map[string]map[string]bool // by name, as libcudart.so.13, the versions of symbols in it
 	functions map[string]bool
@@ -51,7 +52,7 @@ type needs struct {
 func main() {
 	torch := flag.String("torch", "", "`folder` of libtorch: pip's torch, or one with lib/libtorch_cuda.so")
 	extra := flag.String("libs", "", "another `folder` whose libraries run on the runtime, as that of libgloo_cuda.so")
-	out := flag.String("o", "build/gpu/fake", "`folder` to make")
+	out := flag.String("o", "build/fakegpu", "`folder` to make")
 	flag.Parse()
 	if err := run(*torch, *extra, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "fake:", err)
@@ -90,7 +91,7 @@ func run(torch, extra, out string) error {
 	return n.make(out, version)
 }
 
-// Read adds what the shared library at path needs.
+// read adds what the shared library at path needs.
 func (n needs) read(path string) error {
 	f, err := elf.Open(path)
 	if errors.As(err, new(*elf.FormatError)) {
@@ -126,7 +127,7 @@ func (n needs) read(path string) error {
 	return nil
 }
 
-// Cuda is the version of CUDA that libtorch was built with, as 13000, from the name of its runtime.
+// cuda is the version of CUDA that libtorch was built with, as 13000, from the name of its runtime.
 func (n needs) cuda() (int, error) {
 	for l := range n.libraries {
 		if s, ok := strings.CutPrefix(l, "libcudart.so."); ok {
@@ -140,7 +141,7 @@ func (n needs) cuda() (int, error) {
 	return 0, errors.New("this libtorch needs no libcudart.so: is it a CUDA build?")
 }
 
-// LeaveReal takes the compiler NVRTC out if the real one lies where libtorch looks for it, since that works
+// leaveReal takes the compiler NVRTC out if the real one lies where libtorch looks for it, since that works
 // without a GPU.
 func (n needs) leaveReal(folder string) error {
 	found, err := filepath.Glob(filepath.Join(folder, "../../nvidia/*/lib/libnvrtc.so.*"))
@@ -152,7 +153,7 @@ func (n needs) leaveReal(folder string) error {
 	return nil
 }
 
-// Make writes the libraries to out/lib, and their paths to out/preload.
+// make writes the libraries to out/lib, and their paths to out/preload.
 func (n needs) make(out string, version int) error {
 	lib, src := filepath.Join(out, "lib"), filepath.Join(out, "src")
 	if err := os.RemoveAll(lib); err != nil {
@@ -197,7 +198,7 @@ func (n needs) make(out string, version int) error {
 	return os.WriteFile(filepath.Join(out, "preload"), []byte(strings.Join(preload, ":")), 0o644)
 }
 
-// Unpack writes the C files to folder and returns those to compile.
+// unpack writes the C files to folder and returns those to compile.
 func (n needs) unpack(folder string) ([]string, error) {
 	var files []string
 	err := fs.WalkDir(sources, "runtime", func(path string, d fs.DirEntry, err error) error {
@@ -220,7 +221,7 @@ func (n needs) unpack(folder string) ([]string, error) {
 	return files, err
 }
 
-// Stubs is the C text of the functions that core lacks, and their number.
+// stubs is the C text of the functions that core lacks, and their number.
 func (n needs) stubs(core string) ([]byte, int, error) {
 	f, err := elf.Open(core)
 	if err != nil {
@@ -253,7 +254,7 @@ func (n needs) stubs(core string) ([]byte, int, error) {
 	return b, count, nil
 }
 
-// Shell makes an empty library of the given name that stands for one of CUDA's: it has the versions that
+// shell makes an empty library of the given name that stands for one of CUDA's: it has the versions that
 // libtorch's symbols name, and brings the core.
 func (n needs) shell(lib, src, name string) (string, error) {
 	path := filepath.Join(lib, name)

@@ -36,7 +36,7 @@ func load(file string) []byte {
 }
 
 // store writes the image of a file. Without a cache the next process compiles again, in
-// some seconds, so a failure is nobody's concern.
+// some seconds, so a failure is ignored.
 func store(file string, image []byte) {
 	if file == "" || os.MkdirAll(filepath.Dir(file), 0o755) != nil {
 		return

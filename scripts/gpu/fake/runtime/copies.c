@@ -2,7 +2,7 @@
 // libtorch computes.
 //
 // With FAKE_BLANK, what comes from pinned memory arrives as zeros. No kernel overwrites it, and memory that
-// libtorch uses again for floats would else hold the bytes of images, some of which read as NaN.
+// libtorch uses again for floats would otherwise hold the bytes of images, some of which read as NaN.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -15,8 +15,8 @@ const (
 	Downwards = 1
 )
 
-// Norms runs f while batch norm on the CPU takes the way of a GPU. It returns the number
-// of kernels that were launched.
+// Norms runs f while batch norm launches a GPU's kernels on the CPU. It returns the number
+// of launches.
 func Norms(order int, f func()) (launches int) {
 	C.cl_norm_emulate(C.uint(order))
 	defer C.cl_norm_emulate_stop()

@@ -6,8 +6,8 @@
 extern "C" {
 #endif
 
-// Lets the CPU's tensors take the way of a GPU's, with threads in the given order (as
-// emulate.h says) until cl_norm_emulate_stop.
+// Runs a GPU's kernels on tensors of the CPU, with threads in the given order (as
+// emulate.h says), until cl_norm_emulate_stop.
 void cl_norm_emulate(unsigned order);
 void cl_norm_emulate_stop(void);
 
