@@ -4,11 +4,11 @@
 #define CONTRALENS_BLAS_LIBRARY_H
 
 typedef struct {
-  char* path;             // free()
-  char* (*core)(void);     // the kernels in use
-  char* (*config)(void);   // version and build
-  void (*choose)(void);    // chooses kernels by OPENBLAS_CORETYPE, unless some are chosen
-  void (*forget)(void);    // makes choose choose again
+  char* path;            // free()
+  char* (*core)(void);   // the kernels in use
+  char* (*config)(void); // version and build
+  void (*choose)(void);  // chooses kernels by OPENBLAS_CORETYPE, unless some are chosen
+  void (*forget)(void);  // makes choose choose again
 } cl_blas;
 
 // Finds the library. Its path is null if there is none; choose and forget are null where

@@ -34,9 +34,7 @@ VECTOR(16)
 
 // a·b + c, rounded once where the instruction set can. If this were written as a·b + c,
 // the compiler would choose to round once or twice, for each width on its own.
-template <int W> INLINE float fma(float a, float b, float c) {
-  return W == 4 ? a * b + c : __builtin_fmaf(a, b, c);
-}
+template <int W> INLINE float fma(float a, float b, float c) { return W == 4 ? a * b + c : __builtin_fmaf(a, b, c); }
 template <int W> INLINE F fma(F a, F b, F c) {
   if constexpr (W == 4) return a * b + c;
   F sum;

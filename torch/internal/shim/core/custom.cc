@@ -40,9 +40,7 @@ struct CastBackward : Node {
 
   explicit CastBackward(at::ScalarType to) : type(to) {}
   std::string name() const override { return "CastBackward"; }
-  variable_list apply(variable_list&& above) override {
-    return {above[0].defined() ? above[0].to(type) : above[0]};
-  }
+  variable_list apply(variable_list&& above) override { return {above[0].defined() ? above[0].to(type) : above[0]}; }
 };
 
 } // namespace
