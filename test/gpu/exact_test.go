@@ -19,7 +19,8 @@ func small(t *testing.T, folder string) config.Contrast {
 	if folder != "" {
 		c.DataFolder = folder
 	}
-	c.Method, c.FT, c.Arch, c.Stem, c.Width, c.FeatDim, c.Precision = "MoCov2", "posneg", "resnet18", "cifar", 0.25, 32, "fp32"
+	c.Method, c.FT, c.Arch, c.Stem, c.Precision = "MoCov2", "posneg", "resnet18", "cifar", "fp32"
+	c.Width, c.FeatDim = 0.25, 32
 	c.MemoryFormat, c.InputRes, c.K, c.BatchSize, c.Epochs, c.Probe, c.Seed = "channels_last", 32, 32, 8, 4, 0, 5
 	resolve(t, &c)
 	return c
