@@ -85,7 +85,8 @@ figures: build
 # Speeds as ratios to PyTorch programs of the same work, about ten minutes on a
 # machine that does nothing else: PARTS="step network small kernels views" says
 # what, BATCH=32 is of ResNet-50. PHOTOS=folder takes real photos instead of
-# generated ones, and is what views needs.
+# generated ones, and is what views needs. PEER_PYTHON=venv/bin/python3 compares with
+# that PyTorch, too: eager, channels-last and compiled.
 PARTS ?= step network small kernels views
 BATCH ?= 16
 PEERS  = $(filter step network small,$(PARTS))
@@ -95,7 +96,7 @@ endif
 bench: build
 	@GO=$(GO) sh scripts/setup.sh bench
 ifneq ($(PEERS),)
-	@PARTS="$(PEERS)" BATCH=$(BATCH) bench/compare.py $(if $(PHOTOS),"$(PHOTOS)")
+	@PARTS="$(PEERS)" BATCH=$(BATCH) PEER_PYTHON="$(PEER_PYTHON)" bench/compare.py $(if $(PHOTOS),"$(PHOTOS)")
 endif
 ifneq ($(filter kernels,$(PARTS)),)
 	$(GO) test -run '^$$' -bench . ./torch ./contrast ./views

@@ -3,7 +3,8 @@
 rounds as ratios. `make bench` calls it.
 
 Usage: compare.py [FOLDER]   a folder of photos; without one they are generated with Pillow
-Environment: PARTS (step, network, small: what is compared), BATCH (16; of ResNet-50), ROUNDS (2), THREADS (one per processor)
+Environment: PARTS (step, network, small: what is compared), BATCH (16; of ResNet-50), ROUNDS (2), THREADS (one per processor),
+  PEER_PYTHON (a python3 with another PyTorch, as of a virtual environment: compared as well, in fp32: eager, channels-last, and compiled with channels-last, on random images in memory)
 """
 import json
 import os
@@ -33,6 +34,16 @@ cases = {
         ("contralens, automatic", ours, []), ("contralens, fp32", ours, fp32), ("tidy PyTorch, fp32", peer, ["--as", "tidy"] + fp32), ("tidy PyTorch, bf16", peer, ["--as", "tidy"] + bf16)]),
 }
 
+modern = os.environ.get("PEER_PYTHON")
+if modern:
+    version = subprocess.run([modern, "-c", "import torch; print(torch.__version__)"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if version.returncode:
+        sys.exit("PEER_PYTHON: want a python3 with torch, got %s: %s" % (modern, version.stderr.strip().split("\n")[-1]))
+    last, forms = ["--memory_format", "channels_last"], ["--as", "tidy", "--random_images"] + fp32
+    for _, _, _, programs in cases.values():
+        for what, own in (("eager", []), ("channels-last", last), ("compiled", last + ["--compile"])):
+            programs.append(("PyTorch %s %s" % (version.stdout.split("+")[0].strip(), what), modern, forms + own))
+
 
 def photos(folder, count, width, height):
     """JPEG photos of waves and grain, whose files are about as long as real ones of that size."""
@@ -51,7 +62,7 @@ def photos(folder, count, width, height):
 
 
 def measure(program, options):
-    run = subprocess.run([program] + (["bench", "step"] if program == ours else []) + options + ["--threads", threads, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    run = subprocess.run([program] + (["bench", "step"] if program == ours else [peer] if program == modern else []) + options + ["--threads", threads, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if run.returncode:
         sys.exit("%s %s failed:\n%s" % (os.path.basename(program), " ".join(options), run.stderr[-2000:]))
     return json.loads(run.stdout[run.stdout.index("{"):])
@@ -77,12 +88,12 @@ def median(runs, of):
 def show(title, results):
     names = ["views", "key", "query", "contrast", "backward", "update", "enqueue", "record"]
     others = [n for n in results if not n.startswith("contralens")]
-    print("\n%s\n\n%-24s %5s %9s %6s %8s  %s   speed, and memory, of ours against it" % (title, "", "", "images/s", "peak", "MB", " ".join("%8s" % n for n in names)))
+    print("\n%s\n\n%-30s %5s %9s %6s %8s  %s   speed, and memory, of ours against it" % (title, "", "", "images/s", "peak", "MB", " ".join("%8s" % n for n in names)))
     mine = [n for n in results if n.startswith("contralens")]
     for name, runs in results.items():
         rate, memory = median(runs, lambda r: r["images_per_second"]), median(runs, lambda r: r["peak_rss_mb"])
         share = rate * runs[0]["gflop_per_image"] / max(r["gemm_peak_gflops"] for r in runs)
-        line = "%-24s %5s %9.2f %4.0f %% %8.0f  %s" % (name, runs[0]["precision"], rate, 100 * share, memory, " ".join("%8.3f" % median(runs, lambda r: r["seconds"].get(n, 0)) for n in names))
+        line = "%-30s %5s %9.2f %4.0f %% %8.0f  %s" % (name, runs[0]["precision"], rate, 100 * share, memory, " ".join("%8.3f" % median(runs, lambda r: r["seconds"].get(n, 0)) for n in names))
         if name in others:
             line += "   " + ", ".join("%s %.2f x, %.2f" % (m.split(", ")[1], median(results[m], lambda r: r["images_per_second"]) / rate, median(results[m], lambda r: r["peak_rss_mb"]) / memory) for m in mine)
         print(line, flush=True)

@@ -41,6 +41,16 @@ func (c *bench) fused() {
 	InfoNCE(c.q, c.key, QueueNegatives{c.queue.Keys}, draw, o).Loss.Backward()
 }
 
+// operators does the same in the formulation of a device, without our kernels.
+func (c *bench) operators() {
+	o := Options{Temperature: 0.2, Scores: true, byOperators: true}
+	if c.record {
+		o.Bound = 2
+	}
+	draw := c.stream.Next(c.transform, c.n, c.k, c.d, torch.CPU)
+	InfoNCE(c.q, c.key, QueueNegatives{c.queue.Keys}, draw, o).Loss.Backward()
+}
+
 // plain does the same in the plain formulation: a mixed copy of the queue, logits,
 // statistics from the logits, cross entropy, autograd. Each histogram of the record needs
 // its own matrix of scores.
@@ -136,6 +146,55 @@ func BenchmarkInfoNCE(b *testing.B) {
 			}
 		})
 	}
+}
+
+// The kernels of the CPU and the operators that devices use, alternately: mean, variance,
+// maximum and histogram of scores (summary), and the whole contrast with its gradient
+// (InfoNCE). Median times and their ratio.
+func BenchmarkKernels(b *testing.B) {
+	paper := ft.Paper()
+	for name, c := range map[string]bench{
+		"64×65536":        {n: 64, k: 65536, d: 128, transform: paper},
+		"64×65536/record": {n: 64, k: 65536, d: 128, transform: paper, record: true},
+		"256×4096":        {n: 256, k: 4096, d: 128, transform: paper},
+		"256×4096/record": {n: 256, k: 4096, d: 128, transform: paper, record: true},
+	} {
+		compare(b, "InfoNCE/"+name, &c, c.fused, c.operators)
+		if c.record {
+			summary := func(o Options) func() {
+				return func() { summarize(c.q.Detach().Mm(c.queue.Keys.T()), 2, o, func(torch.Summary) {}) }
+			}
+			compare(b, "summary with its product/"+name, &c, summary(Options{}), summary(Options{byOperators: true}))
+		}
+	}
+}
+
+func compare(b *testing.B, name string, c *bench, kernel, operators func()) {
+	b.Run(name, func(b *testing.B) {
+		if err := torch.Run(func() error {
+			torch.Scoped(func() {
+				c.setUp()
+				defer c.queue.Free()
+				var times [2][]float64
+				for b.Loop() {
+					for i, f := range []func(){kernel, operators} {
+						begin := time.Now()
+						torch.Scoped(f)
+						times[i] = append(times[i], time.Since(begin).Seconds()*1e3)
+					}
+				}
+				slices.Sort(times[0])
+				slices.Sort(times[1])
+				k, o := times[0][len(times[0])/2], times[1][len(times[1])/2]
+				b.ReportMetric(k, "ms-kernel")
+				b.ReportMetric(o, "ms-operators")
+				b.ReportMetric(o/k, "times-faster")
+			})
+			return nil
+		}); err != nil {
+			b.Fatal(err)
+		}
+	})
 }
 
 // Only the draw of λ and π, which both paths include.

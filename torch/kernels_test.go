@@ -2,6 +2,7 @@ package torch
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"contralens/torch/internal/nvrtc"
@@ -31,5 +32,32 @@ func TestKernelsCompile(t *testing.T) {
 	}
 	if len(shim.NormKernels) != normKernels {
 		t.Errorf("%d names, want %d", len(shim.NormKernels), normKernels)
+	}
+}
+
+// Where kernels cannot be had, a sentence says why, and the first failure is final.
+func TestKernelsMissing(t *testing.T) {
+	t.Cleanup(func() { missing.reason = "" })
+	ask := func() string {
+		t.Helper()
+		if _, ok := kernelsOf(CUDA(0), shim.NormText(), shim.NormKernels[:]); ok {
+			t.Error("there are kernels")
+		}
+		return KernelsMissing()
+	}
+	t.Setenv(KernelsVariable, "off")
+	if got := ask(); got != "CONTRALENS_KERNELS is off" {
+		t.Errorf("got %q", got)
+	}
+	if CUDADevices() > 0 {
+		return
+	}
+	t.Setenv(KernelsVariable, "")
+	if got := ask(); got != "CONTRALENS_KERNELS is off" {
+		t.Errorf("asked again: got %q", got)
+	}
+	missing.reason = ""
+	if got := ask(); got == "" || strings.Contains(got, "\n") {
+		t.Errorf("without a GPU: want a line, got %q", got)
 	}
 }

@@ -55,13 +55,16 @@ func NewUpload(d Device, sizes []int, count int) *Upload {
 		}
 		u.host = append(u.host, batch)
 	}
-	for i := range u.slots {
-		s := &u.slots[i]
-		for _, n := range sizes {
-			s.buffers = append(s.buffers, Empty([]int{n}, Options{Dtype: Uint8, Exact: true, Device: d}).Keep())
+	// libtorch gives memory that is freed to later tensors of the same stream. That of the
+	// slots stays with the stream of the copies, whose work is done in order.
+	u.stream.use(func() {
+		for i := range u.slots {
+			s := &u.slots[i]
+			for _, n := range sizes {
+				s.buffers = append(s.buffers, Empty([]int{n}, Options{Dtype: Uint8, Exact: true, Device: d}).Keep())
+			}
 		}
-		s.used = record(d) // its memory may have belonged to a tensor that is still in use
-	}
+	})
 	return u
 }
 
@@ -126,10 +129,12 @@ func (u *Upload) Release(t *Transfer) {
 	t.slot.held = false
 }
 
-// Free waits for the copies and frees all memory.
+// Free waits for the copies and frees all memory. What uses it next on the device waits for
+// the work on the batches that were released.
 func (u *Upload) Free() {
 	for _, s := range u.slots {
 		s.copied.wait()
+		u.stream.use(s.used.block)
 		s.copied.free()
 		s.used.free()
 		for _, b := range s.buffers {

@@ -172,7 +172,7 @@ func MetricsHook(printFreq int) Hook {
 // StepHooks are the hooks of a pre-training that follow every step. curves is the
 // folder of TensorBoard's events.
 func StepHooks(c config.Contrast, curves string) []Hook {
-	list := []Hook{DataHook(), MetricsHook(c.PrintFreq), SystemHook(), EventsHook(curves, c.PrintFreq)}
+	list := []Hook{DataHook(), kernelsHook(), MetricsHook(c.PrintFreq), SystemHook(), EventsHook(curves, c.PrintFreq)}
 	if c.SaveScore {
 		list = append(list, ScoreHook())
 	}

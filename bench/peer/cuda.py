@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""A training step of MoCo v2 with feature transformation on a GPU, as a careful user of PyTorch writes it: channels-last, bf16 autocast, fused SGD,
-cudnn.benchmark, no wait in the step, torch.compile if asked for. Needs PyTorch; views need torchvision and Pillow too.
+"""A training step of MoCo v2 with feature transformation on a GPU, as a careful user of PyTorch writes it:
+channels-last, bf16 autocast, fused SGD, cudnn.benchmark, no wait in the step, torch.compile if asked for. Needs
+PyTorch; views need torchvision and Pillow too.
 
   cuda.py --arch resnet50 --batch_size 256              images in the GPU's memory
   cuda.py --data_folder FOLDER --workers 16             views by torchvision, in worker processes, from pinned memory
   cuda.py --compile                                     network and loss by torch.compile
 
-Prints one line of JSON with the keys of `contralens bench step --json`: images_per_second, and the median of the steps in seconds.
+Prints one line of JSON with the keys of `contralens bench step --json`: images_per_second, and the median of the
+steps in seconds.
 """
+
 import argparse
 import copy
 import json
@@ -52,7 +55,11 @@ class Block(nn.Module):
     def __init__(self, i, width, stride, bottleneck):
         super().__init__()
         o = 4 * width if bottleneck else width
-        layers = [(i, width, 1, 1), (width, width, 3, stride), (width, o, 1, 1)] if bottleneck else [(i, width, 3, stride), (width, o, 3, 1)]
+        layers = (
+            [(i, width, 1, 1), (width, width, 3, stride), (width, o, 1, 1)]
+            if bottleneck
+            else [(i, width, 3, stride), (width, o, 3, 1)]
+        )
         self.layers = nn.ModuleList(nn.Sequential(conv(*layer), nn.BatchNorm2d(layer[1])) for layer in layers)
         self.down = nn.Sequential(conv(i, o, 1, stride), nn.BatchNorm2d(o)) if stride > 1 or i != o else nn.Identity()
         self.out = o
@@ -67,7 +74,9 @@ class Block(nn.Module):
 def encoder():
     bottleneck, counts = a.arch == "resnet50", [3, 4, 6, 3] if a.arch == "resnet50" else [2, 2, 2, 2]
     first = [conv(3, 64, 3)] if a.stem == "cifar" else [nn.Conv2d(3, 64, 7, 2, 3, bias=False)]
-    layers = first + [nn.BatchNorm2d(64), nn.ReLU(inplace=True)] + ([] if a.stem == "cifar" else [nn.MaxPool2d(3, 2, 1)])
+    layers = (
+        first + [nn.BatchNorm2d(64), nn.ReLU(inplace=True)] + ([] if a.stem == "cifar" else [nn.MaxPool2d(3, 2, 1)])
+    )
     i = 64
     for stage, count in enumerate(counts):
         for at in range(count):
@@ -94,7 +103,9 @@ def loss_of(q, k, queue, order, l_pos, l_neg):
 
 
 embed_query, embed_key, contrast = [torch.compile(f) if a.compile else f for f in (query, key, loss_of)]
-beta = torch.distributions.Beta(torch.tensor(2.0), torch.tensor(2.0)), torch.distributions.Beta(torch.tensor(1.6), torch.tensor(1.6))
+beta = torch.distributions.Beta(torch.tensor(2.0), torch.tensor(2.0)), torch.distributions.Beta(
+    torch.tensor(1.6), torch.tensor(1.6)
+)
 
 
 def step(x):
@@ -114,7 +125,7 @@ def step(x):
     sgd.step()
     with torch.no_grad():
         torch._foreach_lerp_(moved, weights, 0.001)
-        queue[at:at + N] = keys[:K - at]
+        queue[at : at + N] = keys[: K - at]
     at = (at + N) % K
     return loss.detach(), accuracy
 
@@ -125,11 +136,24 @@ class Images(torch.utils.data.Dataset):
     def __init__(self, root):
         from PIL import Image, ImageFilter
         from torchvision import transforms as T
+
         self.open = Image.open
-        self.paths = sorted(os.path.join(at, f) for at, _, files in os.walk(root) for f in files if f.lower().endswith((".jpg", ".jpeg", ".png")))
-        self.views = T.Compose([
-            T.RandomResizedCrop(a.input_res, scale=(0.2, 1.0)), T.RandomHorizontalFlip(), T.RandomApply([T.ColorJitter(0.4, 0.4, 0.4, 0.1)], 0.8),
-            T.RandomGrayscale(0.2), T.RandomApply([T.Lambda(lambda i: i.filter(ImageFilter.GaussianBlur(random.uniform(0.1, 2.0))))], 0.5), T.PILToTensor()])
+        self.paths = sorted(
+            os.path.join(at, f)
+            for at, _, files in os.walk(root)
+            for f in files
+            if f.lower().endswith((".jpg", ".jpeg", ".png"))
+        )
+        self.views = T.Compose(
+            [
+                T.RandomResizedCrop(a.input_res, scale=(0.2, 1.0)),
+                T.RandomHorizontalFlip(),
+                T.RandomApply([T.ColorJitter(0.4, 0.4, 0.4, 0.1)], 0.8),
+                T.RandomGrayscale(0.2),
+                T.RandomApply([T.Lambda(lambda i: i.filter(ImageFilter.GaussianBlur(random.uniform(0.1, 2.0))))], 0.5),
+                T.PILToTensor(),
+            ]
+        )
 
     def __len__(self):
         return len(self.paths)
@@ -141,19 +165,35 @@ class Images(torch.utils.data.Dataset):
 
 def batches():
     if not a.data_folder:
-        x = [torch.randn(N, 3, a.input_res, a.input_res, device=device).contiguous(memory_format=torch.channels_last) for _ in range(2)]
+        x = [
+            torch.randn(N, 3, a.input_res, a.input_res, device=device).contiguous(memory_format=torch.channels_last)
+            for _ in range(2)
+        ]
         while True:
             yield x
     images = Images(a.data_folder)
     if len(images) < N:
-        sys.exit("--data_folder %s: want at least as many images as a batch, %d, got %d" % (a.data_folder, N, len(images)))
+        sys.exit(
+            "--data_folder %s: want at least as many images as a batch, %d, got %d" % (a.data_folder, N, len(images))
+        )
     mean = torch.tensor([0.485, 0.456, 0.406], device=device).view(1, 3, 1, 1) * 255
     scale = 1 / (torch.tensor([0.229, 0.224, 0.225], device=device).view(1, 3, 1, 1) * 255)
-    loader = torch.utils.data.DataLoader(images, N, shuffle=True, drop_last=True, num_workers=a.workers, pin_memory=device.type == "cuda",
-                                         persistent_workers=a.workers > 0, multiprocessing_context="fork" if a.workers else None)
+    loader = torch.utils.data.DataLoader(
+        images,
+        N,
+        shuffle=True,
+        drop_last=True,
+        num_workers=a.workers,
+        pin_memory=device.type == "cuda",
+        persistent_workers=a.workers > 0,
+        multiprocessing_context="fork" if a.workers else None,
+    )
     while True:
         for views in loader:
-            yield [((v.to(device, non_blocking=True) - mean) * scale).contiguous(memory_format=torch.channels_last) for v in views]
+            yield [
+                ((v.to(device, non_blocking=True) - mean) * scale).contiguous(memory_format=torch.channels_last)
+                for v in views
+            ]
 
 
 def wait():
@@ -175,6 +215,22 @@ for i in range(a.steps):
 wait()
 took = (time.perf_counter() - start) / a.steps
 gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-print(json.dumps({"images_per_second": N / took, "seconds": {"total": took, "median": statistics.median(times)}, "batch": N, "K": K, "arch": a.arch,
-                  "precision": a.precision, "input_res": a.input_res, "steps": a.steps, "compiled": a.compile, "loaded": bool(a.data_folder), "machine": gpu,
-                  "torch": torch.__version__, "device_mb": torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else 0}))
+print(
+    json.dumps(
+        {
+            "images_per_second": N / took,
+            "seconds": {"total": took, "median": statistics.median(times)},
+            "batch": N,
+            "K": K,
+            "arch": a.arch,
+            "precision": a.precision,
+            "input_res": a.input_res,
+            "steps": a.steps,
+            "compiled": a.compile,
+            "loaded": bool(a.data_folder),
+            "machine": gpu,
+            "torch": torch.__version__,
+            "device_mb": torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else 0,
+        }
+    )
+)

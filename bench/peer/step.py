@@ -26,6 +26,9 @@ from torchvision import transforms as T
 
 p = argparse.ArgumentParser()
 p.add_argument("--as", dest="form", choices=["tidy", "upstream"], default="tidy")
+p.add_argument("--memory_format", choices=["contiguous", "channels_last"], default="contiguous", help="of images and weights")
+p.add_argument("--compile", action="store_true", help="torch.compile for networks and contrast; PyTorch 2 or newer")
+p.add_argument("--random_images", action="store_true", help="random images in memory instead of views of files")
 p.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
 p.add_argument("--data_folder", help="folder with images; not needed with --network_only")
 p.add_argument("--arch", default="resnet50", help="of torchvision; with --stem cifar resnet18 alone")
@@ -46,6 +49,7 @@ if a.stem == "cifar" and a.arch != "resnet18":
     p.error("--stem cifar: want --arch resnet18")
 torch.set_num_threads(a.threads)
 torch.manual_seed(0)
+layout = torch.channels_last if a.memory_format == "channels_last" else torch.contiguous_format
 upstream, N, K, d, tau, momentum = a.form == "upstream", a.batch_size, a.nce_k, 128, 0.2, 0.999
 
 
@@ -80,7 +84,11 @@ def network():
     for m in net.modules():
         if upstream and isinstance(m, nn.ReLU):
             m.inplace = False
-    return net
+    return net.to(memory_format=layout)
+
+
+def compiled(f):
+    return torch.compile(f) if a.compile else f
 
 
 def embed(net, x):
@@ -119,6 +127,10 @@ class Images(torch.utils.data.Dataset):
 
 
 def batches():
+    if a.random_images:
+        x = torch.randn(N, 2, 3, a.input_res, a.input_res)
+        while True:
+            yield x
     images = Images(a.data_folder)
     if len(images) < N:
         sys.exit("--data_folder %s: want at least as many images as a batch, %d, got %d" % (a.data_folder, N, len(images)))
@@ -140,12 +152,18 @@ def mark(name):
 
 # What the contrast of a step does, in both forms.
 def tidy(zq, zk, queue):
-    pos_lambda, neg_lambda = 1 + np.random.beta(2.0, 2.0), np.random.beta(1.6, 1.6)
+    return mixed_loss(zq, zk, queue, torch.tensor(1 + np.random.beta(2.0, 2.0)), torch.tensor(np.random.beta(1.6, 1.6)), torch.randperm(K))
+
+
+def mixed(zq, zk, queue, pos_lambda, neg_lambda, order):
     q, k = pos_lambda * zq + (1 - pos_lambda) * zk, pos_lambda * zk + (1 - pos_lambda) * zq
     pos = (q * k).sum(1, True)
-    neg = q @ (neg_lambda * queue + (1 - neg_lambda) * queue[torch.randperm(K)]).t()
-    _ = neg.detach().mean(1), neg.detach().var(1), pos.detach()
-    return F.cross_entropy(torch.cat([pos, neg], 1) / tau, torch.zeros(N, dtype=torch.long))
+    neg = q @ (neg_lambda * queue + (1 - neg_lambda) * queue[order]).t()
+    loss = F.cross_entropy(torch.cat([pos, neg], 1) / tau, torch.zeros(N, dtype=torch.long))
+    return loss, neg.detach().mean(1), neg.detach().var(1), pos.detach()
+
+
+mixed_loss = compiled(mixed)
 
 
 def as_upstream(zq, zk, queue):
@@ -169,27 +187,34 @@ def train():
     key.load_state_dict(query.state_dict())
     for t in key.parameters():
         t.requires_grad_(False)
-    optimizer = torch.optim.SGD(query.parameters(), 0.03, momentum=0.9, weight_decay=1e-4)
+    fused = {"fused": True} if not upstream and tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 4) else {}
+    optimizer = torch.optim.SGD(query.parameters(), 0.03, momentum=0.9, weight_decay=1e-4, **fused)
+    weights, followers = list(query.parameters()), list(key.parameters())
+    query_forward, key_forward = compiled(query), compiled(key)
     queue, at, data = F.normalize(torch.randn(K, d), dim=1), 0, batches()
     for _ in range(a.warmup + a.steps):
         start = last = time.perf_counter()
         x = next(data)
-        xq, xk = x[:, 0].contiguous(), x[:, 1].contiguous()
+        xq, xk = x[:, 0].contiguous(memory_format=layout), x[:, 1].contiguous(memory_format=layout)
         mark("views")
         with torch.no_grad():
-            zk = embed(key, xk)
+            zk = embed(key_forward, xk)
         mark("key")
-        zq = embed(query, xq)
+        zq = embed(query_forward, xq)
         mark("query")
         loss = contrast(zq, zk, queue)
+        loss = loss if upstream else loss[0]
         mark("contrast")
         optimizer.zero_grad()
         loss.backward()
         mark("backward")
         optimizer.step()
         with torch.no_grad():
-            for q, k in zip(query.parameters(), key.parameters()):
-                k.mul_(momentum).add_(q, alpha=1 - momentum)
+            if hasattr(torch, "_foreach_lerp_") and not upstream:
+                torch._foreach_lerp_(followers, weights, 1 - momentum)
+            else:
+                for q, k in zip(weights, followers):
+                    k.mul_(momentum).add_(q, alpha=1 - momentum)
         mark("update")
         rows = (torch.arange(N) + at) % K
         queue[rows], at = zk, (at + N) % K
@@ -199,11 +224,12 @@ def train():
 
 def alone():
     global last
-    net, x = network(), torch.randn(N, 3, a.input_res, a.input_res)
+    net, x = network(), torch.randn(N, 3, a.input_res, a.input_res).contiguous(memory_format=layout)
+    forward = compiled(net)
     for _ in range(a.warmup + a.steps):
         net.zero_grad(set_to_none=True)
         start = last = time.perf_counter()
-        z = embed(net, x)
+        z = embed(forward, x)
         mark("query")
         z.sum().backward()
         mark("backward")
@@ -227,13 +253,18 @@ def operations():
 
 
 def peak():
-    best, begin = 0, time.perf_counter()
+    best, begin, dtype = 0, time.perf_counter(), torch.bfloat16 if a.precision == "bf16" else torch.float32
+    x, w = torch.randn(16, 256, 28, 28, dtype=dtype), torch.randn(256, 256, 3, 3, dtype=dtype)
+    x, w = x.contiguous(memory_format=torch.channels_last), w.contiguous(memory_format=torch.channels_last)
     while time.perf_counter() - begin < 1:
         for n in (2048, 3072):
-            m = torch.randn(n, n).to(torch.bfloat16 if a.precision == "bf16" else torch.float32)
+            m = torch.randn(n, n).to(dtype)
             start = time.perf_counter()
             torch.mm(m, m)
             best = max(best, 2 * n**3 / (time.perf_counter() - start))
+        start = time.perf_counter()
+        F.conv2d(x, w, None, 1, 1)
+        best = max(best, 2 * x.numel() * w.numel() / 256 / (time.perf_counter() - start))
     return best
 
 

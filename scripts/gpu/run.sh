@@ -2,7 +2,8 @@
 # Tests and measures on a machine with a GPU, from the root of this repository and the bundle that
 # `make gpu-bundle` made. It needs g++, and a Python with PyTorch: PYTHON=…, or that of /opt/torch/.venv, or
 # python3. What is done is not done again by a second call; PARTS="tests bench" chooses, LIMIT=570 are
-# seconds after which nothing new begins. Results go to $OUT (build/gpu-run/out unless set):
+# seconds after which nothing new begins; LIBTORCH=folder is another libtorch than that Python's, debian is
+# Debian's, and DEVICE=cpu tries all of it without a GPU. Results go to $OUT (build/gpu-run/out unless set):
 # results.json, and table.md for docs/results.md. docs/gpu.md says more.
 set -eu
 cd "$(dirname "$0")/../.."

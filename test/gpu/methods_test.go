@@ -13,7 +13,7 @@ import (
 
 // Every method, and every way to compute a step, trains to its end on a GPU.
 func TestTrainings(t *testing.T) {
-	onFake(t)
+	needGPU(t)
 	type training struct {
 		name   string
 		change func(*config.Contrast)
@@ -47,8 +47,11 @@ func TestTrainings(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if n := used(fakegpu.Read().Sub(before)).kernels; steps != 4 || n < 4*100 || r.Checkpoint == "" {
-				t.Errorf("want 4 steps with kernels and a checkpoint, got %d steps, %d kernels, checkpoint %q", steps, n, r.Checkpoint)
+			if steps != 4 || r.Checkpoint == "" {
+				t.Errorf("want 4 steps and a checkpoint, got %d steps, checkpoint %q", steps, r.Checkpoint)
+			}
+			if n := used(fakegpu.Read().Sub(before)).kernels; fakegpu.Present() && n < 4*100 {
+				t.Errorf("want hundreds of kernels in a step, got %d in 4 steps", n)
 			}
 		})
 	}

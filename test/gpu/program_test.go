@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,11 +18,11 @@ import (
 	"contralens/internal/fakegpu"
 )
 
-// program returns the path of the program, and skips the test if there is none or no fake
-// runtime to run it on.
+// program returns the path of the program, and skips the test if there is none or no GPU to
+// run it on.
 func program(t *testing.T) string {
 	t.Helper()
-	onFake(t)
+	needGPU(t)
 	path := os.Getenv("CONTRALENS_PROGRAM")
 	if path == "" {
 		t.Skip("CONTRALENS_PROGRAM names no program: make test-fakegpu")
@@ -53,13 +54,17 @@ func run(t *testing.T, environment []string, args ...string) (int, string) {
 	return c.ProcessState.ExitCode(), out.String()
 }
 
-// onGPU runs the program and fails the test unless it succeeds and launches kernels.
+// onGPU runs the program and fails the test unless it succeeds and, on the fake runtime,
+// launches kernels.
 func onGPU(t *testing.T, args ...string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "counts")
 	code, out := run(t, []string{"FAKE_COUNTS=" + file}, args...)
 	if code != 0 {
 		t.Fatalf("%s: exit code %d\n%s", strings.Join(args, " "), code, out)
+	}
+	if !fakegpu.Present() {
+		return out
 	}
 	counts, err := fakegpu.ReadFile(file)
 	if err != nil {
@@ -103,10 +108,10 @@ func classes(t *testing.T) string {
 
 // contrast is the command line of a small pre-training in the folder runs.
 func contrast(data, runs, device string, more ...string) []string {
-	return append(strings.Fields("contrast --method MoCov2 --ft posneg --arch resnet18 --width 0.125 --stem cifar --input_res 32 "+
-		"--batch_size 8 -k 16 -d 16 -j 1 --threads 1 --precision fp32 --memory_format channels_last --epochs 2 --save_freq 1 "+
-		"--print_freq 1 --save_score --name run --model_path "+runs+"/runs --tb_path "+runs+"/tb --data_folder "+data+
-		" --device "+device), more...)
+	return append(strings.Fields("contrast --method MoCov2 --ft posneg --arch resnet18 --width 0.125 --stem cifar "+
+		"--input_res 32 --batch_size 8 -k 16 -d 16 -j 1 --threads 1 --precision fp32 --memory_format channels_last "+
+		"--epochs 2 --save_freq 1 --print_freq 1 --save_score --name run --model_path "+runs+"/runs --tb_path "+runs+
+		"/tb --data_folder "+data+" --device "+device), more...)
 }
 
 // Every command that computes runs to its end on a GPU.
@@ -114,34 +119,30 @@ func TestCommands(t *testing.T) {
 	program(t)
 	data, runs := classes(t), t.TempDir()
 	onGPU(t, contrast(data, runs, "cuda:0")...)
-	encoder := filepath.Join(runs, "runs/run/current.pth")
-	probe := []string{"--ckpt", encoder, "--data_folder", data, "--device", "cuda:0", "--epochs", "2", "--batch_size", "8",
-		"-j", "1", "--model_path", filepath.Join(runs, "classifiers"), "--tb_path", filepath.Join(runs, "tb")}
-	t.Run("knn", func(t *testing.T) {
-		onGPU(t, "knn", "--ckpt", encoder, "--data_folder", data, "--device", "cuda:0", "-K", "3", "-j", "1")
-	})
-	t.Run("linear", func(t *testing.T) { onGPU(t, append([]string{"linear", "--name", "run"}, probe...)...) })
-	t.Run("predict", func(t *testing.T) {
-		onGPU(t, "predict", filepath.Join(data, "val/class0"), "--ckpt", filepath.Join(runs, "classifiers/run/current.pth"), "--device", "cuda:0")
-	})
-	t.Run("linear cached", func(t *testing.T) { onGPU(t, append([]string{"linear", "--cached", "--name", "cached"}, probe...)...) })
-	t.Run("finetune", func(t *testing.T) { onGPU(t, append([]string{"finetune"}, probe...)...) })
-	t.Run("supervised", func(t *testing.T) {
-		onGPU(t, "supervised", "--arch", "resnet18", "--width", "0.125", "--stem", "cifar", "--input_res", "32", "--data_folder", data,
-			"--device", "cuda:0", "--epochs", "1", "--batch_size", "8", "-j", "1", "--model_path", filepath.Join(runs, "supervised"),
-			"--tb_path", filepath.Join(runs, "tb"))
-	})
-	t.Run("features", func(t *testing.T) {
-		onGPU(t, "features", filepath.Join(data, "val"), "--ckpt", encoder, "--device", "cuda:0", "-o",
-			filepath.Join(runs, "features.parquet"))
-	})
-	t.Run("look", func(t *testing.T) {
-		onGPU(t, "look", data, "--ckpt", encoder, "--device", "cuda:0", "-o", filepath.Join(runs, "look.html"))
-	})
-	t.Run("bench step", func(t *testing.T) {
-		onGPU(t, "bench", "step", "--arch", "resnet18", "--stem", "cifar", "--input_res", "32", "-k", "64", "--batch_size", "8",
-			"--steps", "2", "--device", "cuda:0")
-	})
+	encoder := []string{"--ckpt", filepath.Join(runs, "runs/run/current.pth"), "--device", "cuda:0"}
+	classifiers := filepath.Join(runs, "classifiers")
+	kept := []string{"--model_path", classifiers, "--tb_path", filepath.Join(runs, "tb")}
+	labeled := append([]string{"--data_folder", data, "-j", "1"}, encoder...)
+	probe := slices.Concat(labeled, kept, []string{"--epochs", "2", "--batch_size", "8"})
+	tiny := strings.Fields("--arch resnet18 --stem cifar --input_res 32 --batch_size 8 --device cuda:0")
+	for _, c := range []struct {
+		name string
+		args []string
+	}{
+		{"knn", append([]string{"knn", "-K", "3"}, labeled...)},
+		{"linear", append([]string{"linear", "--name", "run"}, probe...)},
+		{"predict", []string{"predict", filepath.Join(data, "val/class0"), "--device", "cuda:0",
+			"--ckpt", filepath.Join(classifiers, "run/current.pth")}},
+		{"linear, cached", append([]string{"linear", "--cached", "--name", "cached"}, probe...)},
+		{"finetune", append([]string{"finetune"}, probe...)},
+		{"supervised", slices.Concat([]string{"supervised", "--width", "0.125", "--data_folder", data, "--epochs", "1"},
+			tiny, kept)},
+		{"features", append([]string{"features", data + "/val", "-o", runs + "/features.parquet"}, encoder...)},
+		{"look", append([]string{"look", data, "-o", filepath.Join(runs, "look.html")}, encoder...)},
+		{"bench step", append([]string{"bench", "step", "-k", "64", "--steps", "2"}, tiny...)},
+	} {
+		t.Run(c.name, func(t *testing.T) { onGPU(t, c.args...) })
+	}
 }
 
 // A training that is killed on a GPU resumes there and on the CPU, and one of the CPU on a GPU.

@@ -9,6 +9,7 @@ import (
 	"contralens/config"
 	"contralens/data/datatest"
 	"contralens/internal/fakegpu"
+	"contralens/torch"
 	"contralens/train"
 )
 
@@ -119,6 +120,23 @@ func onFake(t *testing.T) {
 	t.Helper()
 	if !fakegpu.Present() {
 		t.Skip("not on the fake CUDA runtime: make test-fakegpu")
+	}
+}
+
+// needGPU skips the test unless there is a GPU, real or fake.
+func needGPU(t *testing.T) {
+	t.Helper()
+	if torch.CUDADevices() == 0 {
+		t.Skip("no GPU, and not on the fake CUDA runtime: make test-fakegpu")
+	}
+}
+
+// needArithmetic skips the test unless there is a GPU that computes.
+func needArithmetic(t *testing.T) {
+	t.Helper()
+	needGPU(t)
+	if fakegpu.Present() {
+		t.Skip("the fake CUDA runtime does not compute")
 	}
 }
 
