@@ -112,11 +112,17 @@ func TestUpdateScale(t *testing.T) {
 func TestHalf(t *testing.T) {
 	inRun(t, func() {
 		for d, half := range map[Dtype]bool{BFloat16: true, Float16: true, Float32: false, Uint8: false} {
-			var y *Tensor
-			Autocast(CPU, d, func() { y = Ones([]int{2, 2}).Mm(Ones([]int{2, 2})) })
-			if d.Half() != half || !half && y.Dtype() != Float32 {
-				t.Errorf("%v: half is %v, a product is %v", d, d.Half(), y.Dtype())
+			if d.Half() != half {
+				t.Errorf("%v: half is %v", d, d.Half())
 			}
+			if half {
+				continue // the CPU has no autocast to float16 in every libtorch
+			}
+			Autocast(CPU, d, func() {
+				if y := Ones([]int{2, 2}).Mm(Ones([]int{2, 2})); y.Dtype() != Float32 {
+					t.Errorf("%v: a product is %v", d, y.Dtype())
+				}
+			})
 		}
 	})
 }
