@@ -9,28 +9,34 @@ import (
 // Accuracy returns the share of rows of logits [N, C] whose label is among the k
 // largest, in percent.
 func Accuracy(logits *torch.Tensor, labels []int64, k int) float64 {
-	return 100 * float64(right(logits, labels, k, nil)) / float64(max(1, len(labels)))
+	right := 0
+	whenRight(nil, logits, labels, k, func(int64) { right++ })
+	return 100 * float64(right) / float64(max(1, len(labels)))
 }
 
-// right returns the number of rows whose label is among the k largest. If perClass is
-// not nil, it counts them by label.
-func right(logits *torch.Tensor, labels []int64, k int, perClass []int) (n int) {
+// whenRight asks for the k largest logits of each row, and for right to be called with each
+// label that is among them.
+func whenRight(r *torch.Readback, logits *torch.Tensor, labels []int64, k int, right func(label int64)) {
 	torch.Scoped(func() {
-		_, at := logits.TopK(k, 1)
-		for i, c := range at.Int64s() {
-			if c == labels[i/k] {
-				n++
-				if perClass != nil {
-					perClass[c]++
+		_, best := logits.TopK(k, 1)
+		r.Values(best, func(classes []float64) {
+			for i, c := range classes {
+				if label := labels[i/k]; int64(c) == label {
+					right(label)
 				}
 			}
-		}
+		})
 	})
-	return n
 }
 
-// Tally counts correct predictions on a test set.
+// tallyBatches is the number of batches on a GPU whose results a Tally reads together.
+const tallyBatches = 100
+
+// Tally counts correct predictions on a test set. On a GPU it reads them now and then, so
+// that the host need not wait after every batch.
 type Tally struct {
+	late               *torch.Readback
+	batches            int
 	images, top1, top5 int
 	loss               float64
 	right, total       []int // by class
@@ -41,19 +47,28 @@ func NewTally(classes int) *Tally {
 	return &Tally{right: make([]int, classes), total: make([]int, classes)}
 }
 
-// Add counts the rows of logits [N, C].
+// Add counts the rows of logits [N, C]. labels must not change until Scores.
 func (t *Tally) Add(logits *torch.Tensor, labels []int64) {
+	if t.late == nil {
+		t.late = torch.NewReadback(logits.Device())
+	}
 	t.images += len(labels)
-	t.top1 += right(logits, labels, 1, t.right)
-	t.top5 += right(logits, labels, min(5, len(t.total)), nil)
-	torch.Scoped(func() {
-		target := torch.FromInt64(labels, len(labels)).ToDevice(logits.Device())
-		t.loss += float64(len(labels)) * logits.CrossEntropy(target).Item()
-	})
 	for _, l := range labels {
 		t.total[l]++
 	}
+	whenRight(t.late, logits, labels, 1, func(label int64) { t.top1++; t.right[label]++ })
+	whenRight(t.late, logits, labels, min(5, len(t.total)), func(int64) { t.top5++ })
+	torch.Scoped(func() {
+		target := torch.FromInt64(labels, len(labels)).ToDevice(logits.Device())
+		t.late.Value(logits.CrossEntropy(target), func(loss float64) { t.loss += float64(len(labels)) * loss })
+	})
+	if t.batches++; t.batches%tallyBatches == 0 {
+		t.late.Wait()
+	}
 }
+
+// Free drops what has not been read. Call it if Scores may not be called.
+func (t *Tally) Free() { t.late.Free() }
 
 // Scores has the accuracies on a test set, in percent.
 type Scores struct {
@@ -77,6 +92,7 @@ type Shots struct {
 // class. Shots is set if the largest class has more than twice as many as the smallest;
 // nil counts leave it nil.
 func (t *Tally) Scores(counts []int) Scores {
+	t.late.Wait()
 	s := Scores{Top1: percent(t.top1, t.images), Top5: percent(t.top5, t.images), Loss: t.loss / float64(max(1, t.images))}
 	for c := range t.total {
 		s.PerClass = append(s.PerClass, percent(t.right[c], t.total[c]))

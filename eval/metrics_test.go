@@ -9,12 +9,24 @@ import (
 	"contralens/torch"
 )
 
-// Accuracies, compared with counting by hand: 4 classes, one without test images.
+// Accuracies, compared with counting by hand: 4 classes, one without test images; read at
+// once, and late as on a GPU.
 func TestTally(t *testing.T) {
+	for _, late := range []*torch.Readback{nil, torch.NewReadback(torch.CPU).Defer()} {
+		tallies(t, late)
+	}
+}
+
+func tallies(t *testing.T, late *torch.Readback) {
+	before := torch.LiveTensors()
 	err := torch.Run(func() error {
 		torch.Scoped(func() {
 			tally := NewTally(4)
-			tally.Add(torch.FromFloat32([]float32{3, 2, 1, 0, 3, 2, 1, 0}, 2, 4), []int64{0, 1})
+			tally.late = late
+			torch.Scoped(func() { tally.Add(torch.FromFloat32([]float32{3, 2, 1, 0, 3, 2, 1, 0}, 2, 4), []int64{0, 1}) })
+			if read := tally.top5 > 0; read != (late == nil) {
+				t.Errorf("late %v: %d right so far", late != nil, tally.top5)
+			}
 			tally.Add(torch.FromFloat32([]float32{0, 1, 9, 0}, 1, 4), []int64{2})
 			s := tally.Scores([]int{101, 100, 20, 19})
 			want := Scores{Top1: 200. / 3, Top5: 100, PerClass: []float64{100, 0, 100, -1}, Shots: &Shots{Many: 100, Medium: 50, Few: -1}}
@@ -31,9 +43,14 @@ func TestTally(t *testing.T) {
 			if tally.Scores([]int{50, 50, 50, 50}).Shots != nil {
 				t.Error("shots of a balanced training set")
 			}
+			tally.Add(torch.FromFloat32([]float32{0, 1, 9, 0}, 1, 4), []int64{2})
+			tally.Free()
 		})
 		return nil
 	})
+	if n := torch.LiveTensors() - before; n != 0 {
+		t.Errorf("%d tensors left", n)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,26 +25,31 @@ func (g *guard) on(d torch.Device) {
 func (s *SGD) GuardedStep(lr float64, loss *torch.Tensor) {
 	torch.NoGrad(func() {
 		torch.Scoped(func() {
-			u := s.take()
-			checked := append([]*torch.Tensor{loss.Detach().Clone()}, u.gradients...)
 			if d := loss.Device(); !d.IsCPU() || s.Scale != nil {
 				s.guard.on(d)
-				if s.Scale != nil {
-					s.Scale.begin(s.guard.found, s.guard.inverse)
-				}
-				torch.Unscale_(checked, s.guard.found, s.guard.inverse)
-				u.fused(s, lr, s.guard.found)
-				if s.Scale != nil {
-					s.Scale.end(s.guard.found)
-				}
+				s.guardFused(lr, loss)
 				return
 			}
-			s.guard.stopped = s.guard.stopped || !torch.AllFinite(checked)
+			u := s.take()
+			s.guard.stopped = s.guard.stopped || !torch.AllFinite(append(u.gradients, loss))
 			if !s.guard.stopped {
 				u.plain(s, lr)
 			}
 		})
 	})
+}
+
+// guardFused is GuardedStep on a device: a few operators for all parameters.
+func (s *SGD) guardFused(lr float64, loss *torch.Tensor) {
+	u := s.take()
+	if s.Scale != nil {
+		s.Scale.begin(s.guard.found, s.guard.inverse)
+	}
+	torch.Unscale_(append(u.gradients, loss.Detach().Clone()), s.guard.found, s.guard.inverse)
+	u.fused(s, lr, s.guard.found)
+	if s.Scale != nil {
+		s.Scale.end(s.guard.found)
+	}
 }
 
 // Stopped asks whether a guarded step so far has stopped the updates. With a Scale, that is

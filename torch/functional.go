@@ -16,17 +16,19 @@ func (t *Tensor) Relu_() *Tensor { return t.inplace("aten::relu_") }
 // Conv2d is a convolution of t [N, C, H, W] with weight [O, C/groups, kh, kw]
 // and bias [O] or nil.
 func (t *Tensor) Conv2d(weight, bias *Tensor, stride, padding, dilation, groups int) *Tensor {
-	if weight.Size(2) == 1 && weight.Size(3) == 1 && stride > 1 && padding == 0 && t.Size(1) < fewChannels {
+	if weight.Size(2) == 1 && weight.Size(3) == 1 && stride > 1 && padding == 0 && t.Size(1) < fewChannels &&
+		t.Device().IsCPU() {
 		return Scoped1(func() *Tensor { return t.every(2, stride).every(3, stride).Conv2d(weight, bias, 1, 0, 1, groups) })
 	}
 	return call("aten::conv2d", t, weight.casted(), bias, []int{stride, stride}, []int{padding, padding},
 		[]int{dilation, dilation}, groups)
 }
 
-// fewChannels is the number of channels below which oneDNN 2.6 writes out of bounds in a
+// fewChannels is the number of channels below which oneDNN writes out of bounds in a
 // strided 1x1 convolution: in the gradient of the weights, for an odd number of images,
-// with two threads, in channels-last order. Such a convolution is computed without a
-// stride, on every stride-th row and column.
+// with two threads, in channels-last order. It did so with libtorch 1.13 and still does with
+// 2.6 and 2.15. Such a convolution is computed without a stride, on every stride-th row and
+// column.
 const fewChannels = 16
 
 // every selects the indices 0, step, 2·step, … of a dimension.

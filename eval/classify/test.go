@@ -13,6 +13,11 @@ import (
 // the scores of each. counts are the numbers of training images per class.
 func Test(m *nn.Model, heads []*Linear, d data.Dataset, counts []int, o features.Options) ([]eval.Scores, error) {
 	tallies := newTallies(heads)
+	defer func() {
+		for _, t := range tallies {
+			t.Free()
+		}
+	}()
 	err := features.EachBatch(m, d, o, func(f *torch.Tensor, b *prefetch.Batch) error {
 		add(tallies, heads, f, b.Labels)
 		return nil
