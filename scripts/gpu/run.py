@@ -262,7 +262,7 @@ def photos(case):
 def programs(case):
     """Name, command of each program of a case."""
     options = cases[case][0] + steps + ["--precision", precision, "--device", a.device]
-    peer = [sys.executable, os.path.join(root, "bench", "peer", "cuda.py")] + options
+    peer = [sys.executable, os.path.join(root, "bench", "peer", "on_gpu.py")] + options
     ours = (
         [program, "bench", "step", "--method", "MoCov2", "--ft", "posneg", "--json"]
         + options

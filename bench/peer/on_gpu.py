@@ -3,9 +3,9 @@
 channels-last, bf16 autocast, fused SGD, cudnn.benchmark, no wait in the step, torch.compile if asked for. Needs
 PyTorch; views need torchvision and Pillow too.
 
-  cuda.py --arch resnet50 --batch_size 256              images in the GPU's memory
-  cuda.py --data_folder FOLDER --workers 16             views by torchvision, in worker processes, from pinned memory
-  cuda.py --compile                                     network and loss by torch.compile
+  on_gpu.py --arch resnet50 --batch_size 256              images in the GPU's memory
+  on_gpu.py --data_folder FOLDER --workers 16             views by torchvision, in worker processes, from pinned memory
+  on_gpu.py --compile                                     network and loss by torch.compile
 
 Prints one line of JSON with the keys of `contralens bench step --json`: images_per_second, and the median of the
 steps in seconds.
