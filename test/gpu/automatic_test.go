@@ -10,6 +10,7 @@ import (
 
 // A GPU that does not hold a training gives a sentence with what needs less.
 func TestOutOfMemory(t *testing.T) {
+	onFake(t)
 	program(t)
 	runs := t.TempDir()
 	code, out := run(t, []string{"FAKE_MEM=300"}, contrast(classes(t), runs, "cuda:0", "--width", "4", "--precision", "bf16")...)
@@ -25,6 +26,7 @@ func TestOutOfMemory(t *testing.T) {
 // precision follows from its capability. Otherwise it is the CPU, and the first line says
 // why.
 func TestAutomaticDevice(t *testing.T) {
+	onFake(t)
 	program(t)
 	data := classes(t)
 	for _, c := range []struct {
