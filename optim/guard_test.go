@@ -3,6 +3,7 @@ package optim
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -75,6 +76,40 @@ func same(t *testing.T, what string, d torch.Device, got, want *torch.Tensor) {
 		golden.Near(t, what, g, w, 1e-6)
 	} else if !slices.Equal(g, w) {
 		t.Errorf("%s: %v, want %v", what, g, w)
+	}
+}
+
+// TestUpdateCalls: an update calls C as often for two parameters as for 200, and seldom.
+func TestUpdateCalls(t *testing.T) {
+	if !torch.FusesUpdates() {
+		t.Skipf("libtorch %s has the fused update on a GPU alone", torch.Version())
+	}
+	err := torch.Run(func() error {
+		torch.Scoped(func() {
+			var calls []int64
+			for _, n := range []int{1, 2, 200} { // the first one looks up the operators
+				var ws []*torch.Tensor
+				loss := torch.Zeros(nil)
+				for range n {
+					w := torch.Ones([]int{3}).SetRequiresGrad(true)
+					ws, loss = append(ws, w), loss.Add(w.Sum())
+				}
+				loss.Backward()
+				s := NewSGD(ws, 0.9, 0.01)
+				s.guard.on(torch.CPU)
+				before := runtime.NumCgoCall()
+				torch.NoGrad(func() { torch.Scoped(func() { s.guardFused(0.1, loss) }) })
+				calls = append(calls, runtime.NumCgoCall()-before)
+				s.Free()
+			}
+			if calls[1] != calls[2] || calls[1] > 25 {
+				t.Errorf("%d calls of C for 2 parameters and %d for 200, want as many and at most 25", calls[1], calls[2])
+			}
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

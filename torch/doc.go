@@ -16,6 +16,12 @@
 // operating system's thread. One goroutine does all tensor work, inside [Run],
 // which locks it to its thread. Scopes are not safe for concurrent use.
 //
+// # Waiting for a GPU
+//
+// Operators on a GPU return when they are launched. [Tensor.Item], [Tensor.Float32s] and
+// their like wait for all work launched before. A [Readback] brings many results home in
+// one copy and lets the host go on meanwhile.
+//
 // # Errors
 //
 // Operators panic with an [*Error] when their arguments don't fit, so that

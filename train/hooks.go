@@ -54,7 +54,7 @@ func KNNHook(
 	due := func(r *Run, epoch int) bool { return epoch%every == 0 || epoch == r.Config.Epochs }
 	evaluate := func(r *Run, epoch int) error {
 		accuracy, err := eval.KNNAccuracy(r.Model.Query, r.Bank, r.queries(), eval.PaperVote, features.Options{
-			Size: r.Config.InputRes, Workers: r.Config.Workers, BF16: r.Model.BF16, Progress: progress, Context: ctx,
+			Size: r.Config.InputRes, Workers: r.Config.Workers, Precision: r.Model.Precision, Progress: progress, Context: ctx,
 		})
 		if ctx.Err() != nil {
 			return ErrStopped

@@ -33,8 +33,8 @@ static char* format(const char* text, const char* what) {
 char* nvrtc_open(const char* path) {
   void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (!library) return strdup(dlerror());
-#define FIND(name)                                                    \
-  *(void**)&it.name = dlsym(library, #name);                          \
+#define FIND(name)                           \
+  *(void**)&it.name = dlsym(library, #name); \
   if (!it.name) return format("want NVRTC 11.2 or newer, got %s", path);
   FIND(nvrtcVersion)
   FIND(nvrtcGetNumSupportedArchs)

@@ -26,9 +26,9 @@ struct NormArguments {
   float* running_variance;
   float* weight_gradient;
   float* bias_gradient;
-  float* partial; // [groups, parts, 2, channels]: sums of the parts
-  float* shift;   // [groups, channels]: first row of each group
-  float* maps;    // [groups, NORM_MAP, channels]; null in apply: not kept
+  float* partial;           // [groups, parts, 2, channels]: sums of the parts
+  float* shift;             // [groups, channels]: first row of each group
+  float* maps;              // [groups, NORM_MAP, channels]; null in apply: not kept
   long long images, pixels; // pixels of an image
   int channels, groups, parts, lanes;
   int training;

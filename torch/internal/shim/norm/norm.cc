@@ -210,7 +210,6 @@ struct NormBackward : Node {
                            wide_d.data(), to + i);
     });
   }
-
 };
 
 at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& mean,
@@ -239,8 +238,7 @@ at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor&
   std::vector<Affine> maps;
   {
     at::NoGradGuard guard;
-    y = record || x.requires_grad() ? at::empty_like(x)
-                                    : x; // with the strides of x in both cases
+    y = record || x.requires_grad() ? at::empty_like(x) : x; // with the strides of x in both cases
     maps = x.scalar_type() == at::kFloat
                ? forward<float>(x, weight, bias, mean, variance, residual, training, groups, momentum, eps, relu, y)
                : forward<Bfloat16>(x, weight, bias, mean, variance, residual, training, groups, momentum, eps, relu, y);

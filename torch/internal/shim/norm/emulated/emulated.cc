@@ -55,16 +55,15 @@ using Body = void (*)(NormArguments);
 int launches;
 
 // Adds the kernels of a namespace. dtype is the number of libtorch's type.
-#define REGISTER(space, dtype, vector)                                                                           \
-  {                                                                                                              \
-    using namespace space;                                                                                       \
-    static const Body bodies[] = {space::moments,        space::apply,         space::apply_relu,                \
-                                  space::apply_add,      space::apply_add_relu, space::reduce,                   \
-                                  space::reduce_result,  space::reduce_argument, space::gradient,                \
-                                  space::gradient_argument};                                                     \
-    cl_kernel kernels[CL_NORM_KERNELS];                                                                          \
-    for (int i = 0; i < CL_NORM_KERNELS; i++) kernels[i] = reinterpret_cast<cl_kernel>(bodies[i]);               \
-    cl_norm_kernels(-1, dtype, vector, kernels);                                                                 \
+#define REGISTER(space, dtype, vector)                                                                             \
+  {                                                                                                                \
+    using namespace space;                                                                                         \
+    static const Body bodies[] = {                                                                                 \
+        space::moments, space::apply,         space::apply_relu,      space::apply_add, space::apply_add_relu,     \
+        space::reduce,  space::reduce_result, space::reduce_argument, space::gradient,  space::gradient_argument}; \
+    cl_kernel kernels[CL_NORM_KERNELS];                                                                            \
+    for (int i = 0; i < CL_NORM_KERNELS; i++) kernels[i] = reinterpret_cast<cl_kernel>(bodies[i]);                 \
+    cl_norm_kernels(-1, dtype, vector, kernels);                                                                   \
   }
 
 void run(cl_kernel kernel, const unsigned grid[3], unsigned threads, void** arguments) {
