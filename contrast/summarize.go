@@ -25,7 +25,8 @@ func summarize(scores *torch.Tensor, bound float64, o Options, use func(torch.Su
 
 // summarizeBy is summarize by operators that run on any device. A row with NaN has the
 // maximum NaN; the kernel ignores NaN there.
-func summarizeBy(scores *torch.Tensor, bound float64, r *torch.Readback, use func(torch.Summary)) (mean, variance *torch.Tensor) {
+func summarizeBy(scores *torch.Tensor, bound float64, r *torch.Readback,
+	use func(torch.Summary)) (mean, variance *torch.Tensor) {
 	mean, variance, top := moments(scores)
 	var s torch.Summary
 	count(scores, bound, r, &s)

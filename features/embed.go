@@ -14,7 +14,7 @@ func Embed(m *nn.Model, img *views.Image, o Options) (features []float32, err er
 	spec.View(x, img, views.NewRand(0, 0, 0, 0), &views.Scratch{})
 	torch.Scoped(func() {
 		batch := torch.FromFloat32(x, append([]int{1}, spec.Shape()...)...).ToDevice(m.Config.Device)
-		f := Frozen(m, o.BF16)(batch)
+		f := Frozen(m, o.Precision)(batch)
 		features, err = f.Float32s(), finite(f, f.Sum().Item(), func(int) string { return "to embed" })
 	})
 	return features, err

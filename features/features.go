@@ -26,7 +26,8 @@ type Options struct {
 	Batch   int // images per batch; 0: 256
 	Workers int // goroutines that load images; 0: one per processor
 	First   int // index of the first batch of EachBatch, to resume
-	BF16    bool
+	// Precision of the network: BFloat16, Float16, or Float32, also as the zero value.
+	Precision torch.Dtype
 	// Progress, if set, receives the number of images that are done.
 	Progress func(done, total int)
 	// Context, if set, stops the work when it ends; the error is the context's.
@@ -69,7 +70,7 @@ func EachBatch(
 		ctx = context.Background()
 	}
 	l := prefetch.New(ctx, prefetch.Options{
-		Device: m.Config.Device, Dtype: prefetch.Type(o.BF16), ViewOptions: loader.ViewOptions{
+		Device: m.Config.Device, Dtype: o.Precision, ViewOptions: loader.ViewOptions{
 			Dataset: d, Views: []views.Spec{spec}, BatchSize: o.Batch, Workers: o.Workers, FirstBatch: o.First,
 		},
 	})
@@ -106,7 +107,7 @@ func EachBatch(
 			}
 			return err
 		}
-		launched = append(launched, compute(m, b, o.BF16))
+		launched = append(launched, compute(m, b, o.Precision))
 		l.Recycle(b)
 		if err := finish(behind(m.Config.Device)); err != nil {
 			return err
@@ -132,11 +133,11 @@ type computed struct {
 }
 
 // compute launches the work on a batch.
-func compute(m *nn.Model, b *prefetch.Batch, bf16 bool) *computed {
+func compute(m *nn.Model, b *prefetch.Batch, precision torch.Dtype) *computed {
 	c := &computed{batch: b, readback: torch.NewReadback(m.Config.Device)}
 	torch.NoGrad(func() {
 		torch.Scoped(func() {
-			c.features = Frozen(m, bf16)(b.View(0)).Keep()
+			c.features = Frozen(m, precision)(b.View(0)).Keep()
 			c.readback.Values(c.features.Sum(), func(v []float64) { c.sum = v[0] })
 		})
 	})
@@ -189,22 +190,22 @@ func View(m *nn.Model, s views.Spec) views.Spec {
 // Frozen returns a function from images [N, 3, H, W] to the encoder's features, float32
 // [N, D], without gradients. Batch norm uses its running statistics, which do not
 // change.
-func Frozen(m *nn.Model, bf16 bool) func(x *torch.Tensor) *torch.Tensor {
+func Frozen(m *nn.Model, precision torch.Dtype) func(x *torch.Tensor) *torch.Tensor {
 	return func(x *torch.Tensor) (f *torch.Tensor) {
-		torch.NoGrad(func() { m.Evaluating(func() { f = Trained(m, bf16)(x) }) })
+		torch.NoGrad(func() { m.Evaluating(func() { f = Trained(m, precision)(x) }) })
 		return f
 	}
 }
 
 // Trained returns a function from images [N, 3, H, W] to the encoder's features,
 // float32 [N, D], with gradients. Batch norm is in the mode of the network's stages.
-func Trained(m *nn.Model, bf16 bool) func(x *torch.Tensor) *torch.Tensor {
+func Trained(m *nn.Model, precision torch.Dtype) func(x *torch.Tensor) *torch.Tensor {
 	return func(x *torch.Tensor) *torch.Tensor {
-		if !bf16 {
+		if !precision.Half() {
 			return m.Features(x)
 		}
 		return torch.Scoped1(func() (f *torch.Tensor) {
-			torch.Autocast(m.Config.Device, torch.BFloat16, func() { f = m.Features(x) })
+			torch.Autocast(m.Config.Device, precision, func() { f = m.Features(x) })
 			return f.To(torch.Float32)
 		})
 	}

@@ -51,7 +51,7 @@ func (m *Model) encode(x *torch.Tensor, perImage int,
 		}
 		z = torch.Cat(all, 0)
 	})
-	if m.BF16 {
+	if m.Precision.Half() {
 		z = z.To(torch.Float32)
 	}
 	return z
@@ -59,11 +59,7 @@ func (m *Model) encode(x *torch.Tensor, perImage int,
 
 // autocast runs f in the encoders' precision.
 func (m *Model) autocast(f func()) {
-	if !m.BF16 {
-		f()
-		return
-	}
-	torch.Autocast(m.Device(), torch.BFloat16, func() {
+	torch.Autocast(m.Device(), m.Precision, func() {
 		if m.casting {
 			m.casts.Use(f)
 		} else {
@@ -75,7 +71,7 @@ func (m *Model) autocast(f func()) {
 // cast refreshes the copies of the weights in the encoders' precision, by one operator, and
 // uses them until the end of the step, which done marks. On the CPU, Autocast makes its own.
 func (m *Model) cast() (done func()) {
-	if !m.BF16 || m.Device().IsCPU() {
+	if !m.Precision.Half() || m.Device().IsCPU() {
 		return func() {}
 	}
 	if m.casts == nil {
@@ -83,7 +79,7 @@ func (m *Model) cast() (done func()) {
 		if m.Key != nil {
 			weights = append(weights, m.Key.State.Parameters()...)
 		}
-		m.casts = torch.NewCasts(weights, torch.BFloat16)
+		m.casts = torch.NewCasts(weights, m.Precision)
 	}
 	m.casts.Refresh()
 	m.casting = true

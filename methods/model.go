@@ -50,8 +50,8 @@ type Options struct {
 	Beta                  float64 // weight of the jigsaw's loss
 	Momentum, WeightDecay float64 // of SGD
 	Transform             ft.Transform
-	BF16                  bool // encoders in bfloat16
-	Microbatches          int  // number of parts in which a batch passes the encoders; 0 and 1: one
+	Precision             torch.Dtype // of the encoders' products: BFloat16, Float16, or Float32, also as the zero value
+	Microbatches          int         // number of parts in which a batch passes the encoders; 0 and 1: one
 	Seed                  uint64
 	World                 world.World // processes that train together; encode would gather their embeddings
 }
@@ -76,6 +76,9 @@ func NewModel(o Options) (*Model, error) {
 	}
 	parameters := append(m.Query.State.Parameters(), m.Method.State().Own.Parameters()...)
 	m.Optimizer = optim.NewSGD(parameters, o.Momentum, o.WeightDecay)
+	if o.Precision == torch.Float16 {
+		m.Optimizer.ScaleLoss(o.Net.Device)
+	}
 	return m, nil
 }
 

@@ -19,10 +19,12 @@ func (m *Model) Step(b *Batch, lr float64) (out Outcome, err error) {
 			return
 		}
 		m.Clock.Enter(Backward)
-		m.Backward(out.Loss)
+		m.Backward(m.Optimizer.Scaled(out.Loss))
 		m.Clock.Enter(Update)
-		if b.Readback.Deferred() {
-			m.updateGuarded(b, &out, lr)
+		if b.Readback.Deferred() || m.Optimizer.Scale != nil {
+			if m.updateGuarded(b, &out, lr); !b.Readback.Deferred() {
+				err = m.Check(b, out)
+			}
 			return
 		}
 		if !m.Optimizer.Finite() {

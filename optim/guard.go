@@ -20,11 +20,12 @@ func (g *guard) on(d torch.Device) {
 }
 
 // GuardedStep is Step for a loss that the host has not read. If the loss or a gradient is
-// not finite, this step and all later ones change nothing, until Release is called.
+// not finite, this step and all later ones change nothing, until Release is called. With a
+// Scale, the gradients are those of Scaled, and an overflow stops one step alone.
 func (s *SGD) GuardedStep(lr float64, loss *torch.Tensor) {
 	torch.NoGrad(func() {
 		torch.Scoped(func() {
-			if d := loss.Device(); !d.IsCPU() {
+			if d := loss.Device(); !d.IsCPU() || s.Scale != nil {
 				s.guard.on(d)
 				s.guardFused(lr, loss)
 				return
@@ -41,12 +42,23 @@ func (s *SGD) GuardedStep(lr float64, loss *torch.Tensor) {
 // guardFused is GuardedStep on a device: a few operators for all parameters.
 func (s *SGD) guardFused(lr float64, loss *torch.Tensor) {
 	u := s.take()
+	if s.Scale != nil {
+		s.Scale.begin(s.guard.found, s.guard.inverse)
+	}
 	torch.Unscale_(append(u.gradients, loss.Detach().Clone()), s.guard.found, s.guard.inverse)
 	u.fused(s, lr, s.guard.found)
+	if s.Scale != nil {
+		s.Scale.end(s.guard.found)
+	}
 }
 
-// Stopped asks whether a guarded step so far has stopped the updates.
+// Stopped asks whether a guarded step so far has stopped the updates. With a Scale, that is
+// so if gradients still overflow without one.
 func (s *SGD) Stopped(r *torch.Readback, use func(stopped bool)) {
+	if s.Scale != nil {
+		r.Value(s.Scale.scale, func(v float64) { use(v < leastScale) })
+		return
+	}
 	if s.guard.found == nil {
 		stopped := s.guard.stopped
 		r.Then(func() { use(stopped) })
@@ -61,6 +73,9 @@ func (s *SGD) Guard() (stopped bool, found *torch.Tensor) { return s.guard.stopp
 
 // Release lets guarded steps change the parameters again.
 func (s *SGD) Release() {
+	if s.Scale != nil {
+		s.Scale.SetState(FirstScale, 0)
+	}
 	s.guard.stopped = false
 	if s.guard.found != nil {
 		torch.NoGrad(func() { s.guard.found.Zero_() })

@@ -16,6 +16,7 @@ type SGD struct {
 	Momentum    float64         // μ
 	WeightDecay float64         // wd
 	Scales      []float64       // factors of lr, one per parameter, for layer-wise rates; nil: all 1
+	Scale       *LossScale      // of GuardedStep; nil: the loss is not scaled
 
 	guard guard
 }
@@ -127,6 +128,7 @@ func (s *SGD) Free() {
 	for _, b := range s.Buffers {
 		b.Free()
 	}
+	s.Scale.free()
 	s.guard.found.Free()
 	s.guard.inverse.Free()
 }

@@ -24,14 +24,6 @@ type Options struct {
 	asOnGPU bool // for tests: does on the CPU what a GPU does
 }
 
-// Type returns the type in which a network computes.
-func Type(bf16 bool) torch.Dtype {
-	if bf16 {
-		return torch.BFloat16
-	}
-	return torch.Float32
-}
-
 // ring is the number of batches in page-locked memory: three that the loader has in work,
 // and one that is being copied.
 const ring = 4

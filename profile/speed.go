@@ -119,7 +119,7 @@ func (w *epochWatch) Speed() (images float64, end time.Duration) {
 
 // featureSpeed returns the images per second whose features an evaluation computes.
 func featureSpeed(ctx context.Context, r *train.Run) (float64, error) {
-	o := features.Options{Size: r.Config.InputRes, Workers: r.Config.Workers, BF16: r.Model.BF16, Context: ctx}
+	o := features.Options{Size: r.Config.InputRes, Workers: r.Config.Workers, Precision: r.Model.Precision, Context: ctx}
 	n := min(r.Bank.Len(), 128)
 	for {
 		begin := time.Now()

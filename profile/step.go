@@ -157,8 +157,8 @@ func generate(c *config.BenchStep, dir string) error {
 func (o Options) peak(m *methods.Model) float64 {
 	o.Show("measuring: matrix products …")
 	dtype := torch.Float32
-	if m.BF16 {
-		dtype = torch.BFloat16
+	if m.Precision.Half() {
+		dtype = m.Precision
 	}
 	return Peak(dtype, m.Device(), time.Second) / 1e9
 }

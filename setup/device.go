@@ -49,6 +49,17 @@ func Device(m config.Machine) (torch.Device, error) {
 	return d, torch.UseGPU(d, torch.Arithmetic{TF32: m.Precision == "tf32", Deterministic: m.Precision == "fp32"})
 }
 
+// Dtype is the type in which a network computes in a precision.
+func Dtype(precision string) torch.Dtype {
+	switch precision {
+	case "bf16":
+		return torch.BFloat16
+	case "fp16":
+		return torch.Float16
+	}
+	return torch.Float32
+}
+
 // needsGPU reports whether the CPU does not compute in a precision.
 func needsGPU(precision string) bool { return precision == "tf32" || precision == "fp16" }
 

@@ -114,8 +114,13 @@ func GradEnabled() bool { return C.cl_grad_enabled() != 0 }
 
 // Autocast runs f with matrix products, convolutions and batch norm in dtype.
 // Weights keep their type; their converted copies are cached and dropped at the end.
-// f must not change weights, because a stale copy would still be used.
+// f must not change weights, because a stale copy would still be used. A dtype that is not
+// Half changes nothing.
 func Autocast(device Device, dtype Dtype, f func()) {
+	if !dtype.Half() {
+		f()
+		return
+	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	C.cl_autocast_begin(C.int(device.index()), C.int(dtype))

@@ -19,7 +19,8 @@ func histogram(t *testing.T) {
 	}{{1, 2048}, {2, 2048}, {1, 4}, {1, 1}, {4, 64}} {
 		rng := rand.New(rand.NewPCG(uint64(c.bins), 1))
 		inf := float32(math.Inf(1))
-		values := []float32{float32(math.NaN()), inf, -inf, 0, float32(math.Copysign(0, -1)), 3 * float32(c.bound), -3 * float32(c.bound)}
+		values := []float32{float32(math.NaN()), inf, -inf, 0, float32(math.Copysign(0, -1)),
+			3 * float32(c.bound), -3 * float32(c.bound)}
 		for i := range c.bins + 1 {
 			border := float32(-c.bound + 2*c.bound*float64(i)/float64(c.bins))
 			values = append(values, border, math.Nextafter32(border, -inf), math.Nextafter32(border, inf))

@@ -55,6 +55,9 @@ func (d Dtype) String() string {
 	return fmt.Sprintf("dtype(%d)", int(d))
 }
 
+// Half reports whether the type has 16 bits and a fraction, as mixed precision uses.
+func (d Dtype) Half() bool { return d == BFloat16 || d == Float16 }
+
 // Size is the size of an element in bytes.
 func (d Dtype) Size() int {
 	switch d {

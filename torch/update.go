@@ -14,6 +14,17 @@ func Unscale_(ts []*Tensor, found, inverse *Tensor) {
 	invoke("aten::_amp_foreach_non_finite_check_and_unscale_", ts, found, inverse)
 }
 
+// UpdateScale_ moves the scale of a loss, float32 [1], after a step: scale ← backoff·scale if
+// found, float32 [], is 1, and scale ← growth·scale after interval steps without, which
+// tracker, int32 [1], counts.
+func UpdateScale_(scale, tracker, found *Tensor, growth, backoff float64, interval int) {
+	for _, r := range invoke("aten::_amp_update_scale_", scale, tracker, found, growth, backoff, interval) {
+		if r.t != nil {
+			C.cl_free(r.t)
+		}
+	}
+}
+
 // SGDStep are the numbers of an update: lr, μ and wd. If Found, float32 [], is not nil and
 // 1, the update changes nothing.
 type SGDStep struct {

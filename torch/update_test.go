@@ -90,3 +90,39 @@ func near32(t *testing.T, what string, got *Tensor, want []float64) {
 		}
 	}
 }
+
+// TestUpdateScale: an overflow halves the scale and forgets the steps; enough steps without
+// one double it.
+func TestUpdateScale(t *testing.T) {
+	if !FusesUpdates() {
+		t.Skipf("libtorch %s has the operator on a GPU alone", Version())
+	}
+	inRun(t, func() {
+		scale, tracker := Full([]int{1}, 8), Zeros([]int{1}, Options{Dtype: Int32})
+		for i, c := range []struct{ found, scale, steps float64 }{{0, 8, 1}, {1, 4, 0}, {0, 4, 1}, {0, 8, 0}} {
+			UpdateScale_(scale, tracker, Full(nil, c.found), 2, 0.5, 2)
+			if scale.Item() != c.scale || tracker.Item() != c.steps {
+				t.Errorf("step %d: scale %v after %v steps, want %v after %v", i, scale.Item(), tracker.Item(), c.scale, c.steps)
+			}
+		}
+	})
+}
+
+// Autocast changes nothing for a type that is no half.
+func TestHalf(t *testing.T) {
+	inRun(t, func() {
+		for d, half := range map[Dtype]bool{BFloat16: true, Float16: true, Float32: false, Uint8: false} {
+			if d.Half() != half {
+				t.Errorf("%v: half is %v", d, d.Half())
+			}
+			if half {
+				continue // the CPU has no autocast to float16 in every libtorch
+			}
+			Autocast(CPU, d, func() {
+				if y := Ones([]int{2, 2}).Mm(Ones([]int{2, 2})); y.Dtype() != Float32 {
+					t.Errorf("%v: a product is %v", d, y.Dtype())
+				}
+			})
+		}
+	})
+}

@@ -173,7 +173,7 @@ func (r *Run) collect() (c methods.Collect) {
 
 // epoch trains to the end of the epoch, unless ctx ends before it.
 func (r *Run) epoch(ctx context.Context) error {
-	l := prefetch.New(ctx, prefetch.Options{Device: r.Model.Device(), Dtype: prefetch.Type(r.Model.BF16),
+	l := prefetch.New(ctx, prefetch.Options{Device: r.Model.Device(), Dtype: r.Model.Precision,
 		ViewOptions: loader.ViewOptions{
 			Dataset: r.Train, Views: r.Views, BatchSize: r.Config.BatchSize, Workers: r.Config.Workers, Seed: r.Config.Seed,
 			Epoch: r.Epoch, Shuffle: true, DropLast: r.DropLast, FirstBatch: r.StepInEpoch, World: r.World,

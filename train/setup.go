@@ -59,7 +59,7 @@ func NewRun(ctx context.Context, w world.World, c config.Contrast, dir string, c
 	r.Model, err = methods.NewModel(methods.Options{
 		Net: net, Memory: c.Memory, Images: n, K: c.K, Symmetric: c.Symmetric, Alpha: c.Alpha,
 		BankMomentum: c.BankMomentum, Temperature: c.Temperature, Beta: c.Beta, Momentum: c.Momentum,
-		WeightDecay: c.WeightDecay, Transform: c.Transform(), BF16: c.Precision == "bf16", Microbatches: c.Accum,
+		WeightDecay: c.WeightDecay, Transform: c.Transform(), Precision: setup.Dtype(c.Precision), Microbatches: c.Accum,
 		Seed: c.Seed, World: r.World,
 	})
 	if err != nil {

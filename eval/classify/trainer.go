@@ -127,7 +127,11 @@ func (t *Trainer) step(s Step, x *torch.Tensor, labels []int64) {
 			loss = loss.Add(l)
 		}
 	}
-	loss.Backward()
-	t.Optimizer.Step(s.Rate)
+	t.Optimizer.Scaled(loss).Backward()
+	if t.Optimizer.Scale != nil {
+		t.Optimizer.GuardedStep(s.Rate, loss)
+	} else {
+		t.Optimizer.Step(s.Rate)
+	}
 	t.pending = append(t.pending, launched{s, len(labels), figures(first, logits, target)})
 }

@@ -88,14 +88,14 @@ func trainer(t *testing.T, m *nn.Model, d data.Dataset, last int) *Trainer {
 	head := NewLinear(len(d.Classes()), m.FeatureDim(), 1, torch.CPU)
 	tr := &Trainer{
 		Source:   &Images{Dataset: d, Batch: 8, Spec: spec, Seed: 5},
-		Features: features.Frozen(m, false),
+		Features: features.Frozen(m, torch.Float32),
 		Heads:    []*Linear{head},
 		Schedule: optim.Schedule{Rate: 0.5, Epochs: 3, Cosine: true, DecayRate: 0.1},
 		Epochs:   3,
 	}
 	parameters, scales := head.Parameters(), []float64{1, 1}
 	if last > 0 {
-		tr.Features = features.Trained(m, false)
+		tr.Features = features.Trained(m, torch.Float32)
 		p, s := Layers(m, last, 0.5)
 		parameters, scales = append(p, parameters...), append(s, scales...)
 	}

@@ -16,6 +16,7 @@ import (
 	"contralens/optim"
 	"contralens/rundir"
 	"contralens/setup"
+	"contralens/torch"
 )
 
 // Finetune trains the last stages of an encoder together with a classifier, on all
@@ -132,9 +133,12 @@ func (f *finetuning) tuneEncoder(ctx context.Context) error {
 	optimizer := optim.NewSGD(append(parameters, head.Parameters()...), f.Momentum, f.WeightDecay)
 	optimizer.Scales = append(scales, rate, rate)
 	defer optimizer.Free()
+	if f.dtype() == torch.Float16 {
+		optimizer.ScaleLoss(model.Config.Device)
+	}
 	r := &classify.Run{
 		Trainer: &classify.Trainer{
-			Source: images, Features: features.Trained(model, f.bf16()), Heads: []*classify.Linear{head},
+			Source: images, Features: features.Trained(model, f.dtype()), Heads: []*classify.Linear{head},
 			Optimizer: optimizer, Schedule: setup.Schedule(f.Optim, false), Epochs: f.Epochs,
 		},
 		Dir: f.dir, Record: f.record(f.protocol), Encoder: model,
@@ -171,7 +175,7 @@ func (f *finetuning) retrainClassifier(ctx context.Context) error {
 	}
 	r := &classify.Run{
 		Trainer: &classify.Trainer{
-			Source: images, Features: features.Frozen(model, f.bf16()), Heads: []*classify.Linear{head}, Optimizer: optimizer,
+			Source: images, Features: features.Frozen(model, f.dtype()), Heads: []*classify.Linear{head}, Optimizer: optimizer,
 			Schedule: optim.Schedule{Rate: f.c.CRTRate, Epochs: f.c.CRTEpochs, Cosine: true, DecayRate: f.DecayRate},
 			Epochs:   f.c.CRTEpochs,
 		},

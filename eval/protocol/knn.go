@@ -93,7 +93,7 @@ type neighborVote struct {
 
 func (p *neighborVote) accuracy(ctx context.Context, m *nn.Model) (float64, error) {
 	accuracy, err := eval.KNNAccuracy(m, p.bank, p.queries, p.vote, features.Options{
-		Size: p.InputRes, Batch: p.BatchSize, Workers: p.Workers, BF16: p.Precision == "bf16",
+		Size: p.InputRes, Batch: p.BatchSize, Workers: p.Workers, Precision: setup.Dtype(p.Precision),
 		Progress: p.Features, Context: ctx,
 	})
 	if stopped(ctx, err) {

@@ -97,7 +97,7 @@ func (p *linearProbe) trainOnImages(ctx context.Context) error {
 		return err
 	}
 	p.testWith = p.testHead
-	return p.sgd(ctx, images, features.Frozen(p.encoder.Model, p.bf16()))
+	return p.sgd(ctx, images, features.Frozen(p.encoder.Model, p.dtype()))
 }
 
 func (p *linearProbe) balanced() bool { return p.c.Sampling == "class" }

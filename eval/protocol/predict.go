@@ -65,7 +65,7 @@ func predict(
 	whole, unreadable := data.WithPlaceholder(images, func(err error) { o.note("%v", err) })
 	top := min(c.Top, head.Classes())
 	err = features.EachBatch(model, whole, features.Options{
-		Size: s.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: s.Precision == "bf16", Context: ctx,
+		Size: s.InputRes, Batch: c.BatchSize, Workers: c.Workers, Precision: setup.Dtype(s.Precision), Context: ctx,
 	}, func(f *torch.Tensor, b *prefetch.Batch) error {
 		p, classes := head.Logits(f).Softmax(1).TopK(top, 1)
 		probabilities, indices := p.Float64s(), classes.Int64s()

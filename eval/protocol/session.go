@@ -16,7 +16,6 @@ import (
 	"contralens/eval/classify"
 	"contralens/features"
 	"contralens/internal/machine"
-	"contralens/prefetch"
 	"contralens/rundir"
 	"contralens/setup"
 	"contralens/torch"
@@ -185,12 +184,12 @@ func (k *session) print(format string, args ...any) {
 
 func (k *session) evalOptions(ctx context.Context) features.Options {
 	return features.Options{
-		Size: k.InputRes, Batch: max(64, min(256, k.BatchSize)), Workers: k.Workers, BF16: k.bf16(),
+		Size: k.InputRes, Batch: max(64, min(256, k.BatchSize)), Workers: k.Workers, Precision: k.dtype(),
 		Progress: k.Features, Context: ctx,
 	}
 }
 
-func (k *session) bf16() bool { return k.Precision == "bf16" }
+func (k *session) dtype() torch.Dtype { return setup.Dtype(k.Precision) }
 
 // images returns the source of augmented training images.
 func (k *session) images(balanced bool) (*classify.Images, error) {
@@ -198,7 +197,7 @@ func (k *session) images(balanced bool) (*classify.Images, error) {
 	spec.Exact = k.Decode == "exact"
 	return &classify.Images{
 		Dataset: k.train, Batch: k.BatchSize, Workers: k.Workers, Spec: features.View(k.encoder.Model, spec),
-		Seed: k.Seed, Balanced: balanced, Device: k.encoder.Model.Config.Device, Dtype: prefetch.Type(k.bf16()),
+		Seed: k.Seed, Balanced: balanced, Device: k.encoder.Model.Config.Device, Dtype: k.dtype(),
 	}, err
 }
 

@@ -31,6 +31,7 @@ type Encoder struct {
 // torch.Run, and free Model when done.
 func Open(c config.Encoder, set map[string]bool, note func(string)) (*Encoder, error) {
 	net, machine, from := c.Options()
+	machine.Settle()
 	if line := setup.DeviceLine(machine); line != "" {
 		note(line)
 	}
@@ -51,9 +52,11 @@ func Open(c config.Encoder, set map[string]bool, note func(string)) (*Encoder, e
 		path = c.Ckpt
 	}
 	made := &Encoder{
-		Model:   e.Model,
-		Gray16:  codec.Gray16(net.Gray16),
-		Options: features.Options{Size: net.InputRes, Batch: c.BatchSize, Workers: c.Workers, BF16: c.Amp},
+		Model:  e.Model,
+		Gray16: codec.Gray16(net.Gray16),
+		Options: features.Options{
+			Size: net.InputRes, Batch: c.BatchSize, Workers: c.Workers, Precision: setup.Dtype(machine.Precision),
+		},
 		Meta: map[string]string{
 			"checkpoint": path, "checkpoint_sha256": sum, "input_res": strconv.Itoa(net.InputRes),
 			"use_ema": strconv.FormatBool(c.UseEMA), "amp": strconv.FormatBool(c.Amp),

@@ -34,7 +34,7 @@ func Examine(version string) []Finding {
 	engine, ok := loaded()
 	found = append(found, engine...)
 	if ok {
-		found = append(found, Finding{"devices", devices(torch.CUDADevices()), ""})
+		found = append(found, devices(torch.CUDAInfo(), torch.GPUInfo)...)
 	}
 	found = append(found,
 		Finding{"processor", processor(), ""},
@@ -48,13 +48,6 @@ func Examine(version string) []Finding {
 	return append(found,
 		Finding{"JPEG", jpeg.Version(), ""},
 		Finding{"Fashion-MNIST", fashionMNIST(), ""})
-}
-
-func devices(gpus int) string {
-	if gpus > 0 {
-		return fmt.Sprintf("cpu, %d GPU(s) as cuda:0 … cuda:%d", gpus, gpus-1)
-	}
-	return "cpu; no GPU (to build with a CUDA libtorch: LIBTORCH=/path make build)"
 }
 
 // processor describes the processor and how many of its cores the program uses.

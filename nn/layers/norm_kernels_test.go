@@ -19,8 +19,11 @@ func TestNormKernels(t *testing.T) {
 	for _, dtype := range []torch.Dtype{torch.Float32, torch.BFloat16, torch.Float16} {
 		unit := map[torch.Dtype]float64{torch.BFloat16: numeric.UnitBFloat16, torch.Float16: numeric.UnitHalf}[dtype]
 		for _, shape := range [][]int{
-			{2, 1}, {5, 17}, {700, 128}, {3, 1, 5, 7}, {2, 17, 13, 11}, {4, 64, 33, 20}, {3, 100, 9, 8},
+			{2, 1}, {5, 17}, {500, 128}, {3, 1, 5, 7}, {2, 17, 13, 11}, {4, 64, 17, 10}, {3, 100, 9, 8},
 		} {
+			if dtype == torch.Float16 && len(shape) == 2 {
+				continue // to save time: rows are rows
+			}
 			for _, mode := range []normMode{{train: true}, {train: true, groups: 3}, {train: false}} {
 				for _, kind := range []string{"norm", "relu", "add relu"} {
 					t.Run(fmt.Sprint(dtype, shape, kind, fmt.Sprintf("%+v", mode)), func(t *testing.T) {
@@ -48,10 +51,9 @@ func normKernels(t *testing.T, shape []int, dtype torch.Dtype, mode normMode, ki
 	if dtype != torch.Float16 { // which the CPU's kernel does not take; here both sides are rounded
 		compareNorms(t, got, normResults(shape, dtype, dtype, mode, kind, false), 2*unit, 1e-5)
 	}
-	// Every order of the threads between two barriers, and of the blocks, gives equal bits.
-	for _, order := range []int{emulated.Downwards, 2} {
-		emulated.Norms(order, func() { compareNorms(t, normResults(shape, dtype, dtype, mode, kind, false), got, 0, 0) })
-	}
+	// Another order of the threads between two barriers, and of the blocks, gives equal bits.
+	order := map[string]int{"norm": emulated.Downwards, "relu": 2, "add relu": 3}[kind]
+	emulated.Norms(order, func() { compareNorms(t, normResults(shape, dtype, dtype, mode, kind, false), got, 0, 0) })
 }
 
 // A NaN reaches what it reaches by libtorch's operators: its channel in training, itself in

@@ -47,6 +47,12 @@ type Engine struct {
 // String returns the version and folder of an engine's libtorch.
 func (e Engine) String() string { return fmt.Sprintf("libtorch %s in %s", e.Libtorch, e.Folder) }
 
+// installed reports whether there is a libtorch where the engine expects its own.
+func (e Engine) installed() bool {
+	found, err := filepath.Glob(filepath.Join(e.Lib, "libtorch_cpu.so*"))
+	return err == nil && len(found) > 0
+}
+
 // Fits reports whether this program can call the engine: whether both come from the same
 // C++ sources.
 func (e Engine) Fits() bool { return e.Sources == Sources() }
@@ -153,22 +159,26 @@ func Parse(text []byte) (Engine, error) {
 }
 
 // Choose returns the engine that a program should load: the one that Variable names, or
-// else the one in the program, or else the last one in the cache folder that fits.
+// else the one in the program, or else the last one in the cache folder that fits. The one
+// in the program comes last where its libtorch is not installed.
 func Choose(embedded *Engine) (Engine, error) {
 	if name := os.Getenv(Variable); name != "" {
 		return named(name)
 	}
-	if embedded != nil {
+	if embedded != nil && embedded.installed() {
 		return *embedded, nil
 	}
 	list, err := List()
-	if err != nil {
-		return Engine{}, err
-	}
 	for _, e := range list {
 		if e.Fits() {
 			return e, nil
 		}
+	}
+	if embedded != nil {
+		return *embedded, nil // loading it says what is missing
+	}
+	if err != nil {
+		return Engine{}, err
 	}
 	if len(list) > 0 {
 		return Engine{}, fmt.Errorf("engine: want one that this version of the program built, got %d of other versions; "+

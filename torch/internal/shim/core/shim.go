@@ -9,6 +9,9 @@
 // it to: no linker flag has to allow missing symbols, which would allow them in the
 // binary too. The go command does not notice a changed header in another package's
 // folder; after such a change run go build -a ./torch/...
+//
+// After a new function in a header run go generate ./torch/internal/loader: programs with
+// the tag engine find the functions by a list.
 package core
 
 /*

@@ -1,4 +1,5 @@
 // Package emulated runs the CUDA kernels of package norm on the host, for tests.
+// After a change of kernels.cu run go build -a ./torch/...; package core explains why.
 package emulated
 
 /*
