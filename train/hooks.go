@@ -10,11 +10,9 @@ import (
 	"contralens/data"
 	"contralens/eval"
 	"contralens/features"
-	"contralens/internal/machine"
 	"contralens/methods"
 	"contralens/rundir"
 	"contralens/scores"
-	"contralens/torch"
 )
 
 // CheckpointHook writes current.pth after every epoch and ckpt_epoch_N.pth every saveFreq
@@ -55,10 +53,6 @@ func KNNHook(
 ) Hook {
 	due := func(r *Run, epoch int) bool { return epoch%every == 0 || epoch == r.Config.Epochs }
 	evaluate := func(r *Run, epoch int) error {
-		if !r.Model.Device().IsCPU() { // the vote is the CPU's, which waits meanwhile
-			defer torch.SetThreads(torch.Threads())
-			torch.SetThreads(machine.Processors())
-		}
 		accuracy, err := eval.KNNAccuracy(r.Model.Query, r.Bank, r.queries(), eval.PaperVote, features.Options{
 			Size: r.Config.InputRes, Workers: r.Config.Workers, Precision: r.Model.Precision, Progress: progress, Context: ctx,
 		})

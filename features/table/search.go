@@ -51,15 +51,14 @@ func Open(c config.Encoder, set map[string]bool, note func(string)) (*Encoder, e
 	if err != nil {
 		path = c.Ckpt
 	}
+	precision := setup.Dtype(machine.Precision)
 	made := &Encoder{
-		Model:  e.Model,
-		Gray16: codec.Gray16(net.Gray16),
-		Options: features.Options{
-			Size: net.InputRes, Batch: c.BatchSize, Workers: c.Workers, Precision: setup.Dtype(machine.Precision),
-		},
+		Model:   e.Model,
+		Gray16:  codec.Gray16(net.Gray16),
+		Options: features.Options{Size: net.InputRes, Batch: c.BatchSize, Workers: c.Workers, Precision: precision},
 		Meta: map[string]string{
 			"checkpoint": path, "checkpoint_sha256": sum, "input_res": strconv.Itoa(net.InputRes),
-			"use_ema": strconv.FormatBool(c.UseEMA), "amp": strconv.FormatBool(c.Amp),
+			"use_ema": strconv.FormatBool(c.UseEMA), "amp": strconv.FormatBool(precision.Half()),
 		},
 	}
 	if made.Gray16 != codec.ClipGray16 {
