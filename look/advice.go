@@ -33,7 +33,8 @@ func (l *looking) advise(context.Context) error {
 		}
 	}
 	a := Advice{Config: config.DefaultContrast(), Sizes: setup.Sizes{
-		Images: d.Len(), Side: median(sides), Processors: machine.Processors(), GPU: setup.OnGPU(config.Machine{Device: l.Device}),
+		Images: d.Len(), Side: median(sides), Processors: machine.Processors(),
+		GPU: setup.OnGPU(config.Machine{Device: l.Device}),
 	}}
 	fields := config.Fields(&a.Config)
 	for _, c := range []setup.Choice{

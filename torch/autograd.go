@@ -50,12 +50,12 @@ func Grads(ts []*Tensor) []*Tensor { return grads(ts, false) }
 // TakeGrads returns the gradients as Grads does, and drops them from their tensors.
 func TakeGrads(ts []*Tensor) []*Tensor { return grads(ts, true) }
 
-func grads(ts []*Tensor, clear bool) []*Tensor {
+func grads(ts []*Tensor, drop bool) []*Tensor {
 	of, found := make([]C.cl_tensor, len(ts)), make([]C.cl_tensor, len(ts))
 	for i, t := range ts {
 		of[i] = t.c()
 	}
-	check("grad", C.cl_grads(C.int(len(ts)), unsafe.SliceData(of), unsafe.SliceData(found), cbool(clear)))
+	check("grad", C.cl_grads(C.int(len(ts)), unsafe.SliceData(of), unsafe.SliceData(found), cbool(drop)))
 	out := make([]*Tensor, len(ts))
 	for i, g := range found {
 		if g != nil {

@@ -19,8 +19,8 @@
 // # Waiting for a GPU
 //
 // Operators on a GPU return when they are launched. [Tensor.Item], [Tensor.Float32s] and
-// their like wait for all work launched before. A [Readback] brings many results home in
-// one copy and lets the host go on meanwhile.
+// their like wait for all work launched before. A [Readback] brings many results to
+// the host in one copy, and the host can launch more work meanwhile.
 //
 // # Errors
 //

@@ -84,7 +84,8 @@ func (s CUDAState) problem(version int) string {
 	visible, hidden := os.LookupEnv("CUDA_VISIBLE_DEVICES")
 	switch {
 	case version < oldestGPU:
-		return fmt.Sprintf("want libtorch 2.6 or newer for a GPU, got %s; build with LIBTORCH=/path/to/a/newer/one", Version())
+		return fmt.Sprintf("want libtorch 2.6 or newer for a GPU, got %s; build with LIBTORCH=/path/to/a/newer/one",
+			Version())
 	case s.Count > 0:
 		return ""
 	case s.Driver == 0:

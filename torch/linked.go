@@ -5,6 +5,7 @@ package torch
 import (
 	"contralens/torch/engine"
 
+	// What the linker needs: malloc's settings, and the C++ that the headers declare.
 	_ "contralens/torch/internal/malloc"
 	_ "contralens/torch/internal/shim/attend"
 	_ "contralens/torch/internal/shim/core"
@@ -13,7 +14,5 @@ import (
 	_ "contralens/torch/internal/shim/summary"
 )
 
-// This program is linked with libtorch and with the C++ that the headers declare.
-
-// load returns no engine.
+// load returns no engine: this program is linked with libtorch.
 func load() (*engine.Engine, error) { return nil, nil }

@@ -6,12 +6,10 @@ import (
 	"contralens/torch/engine"
 	"contralens/torch/internal/loader"
 
-	_ "contralens/torch/internal/malloc"
+	_ "contralens/torch/internal/malloc" // sets malloc up before main
 )
 
-// This program loads an engine, which has the C++ that the headers declare.
-
-// load loads the engine.
+// load loads the engine, which has the C++ that the headers declare.
 func load() (*engine.Engine, error) {
 	e, err := loader.Load()
 	if err != nil {

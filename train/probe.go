@@ -35,8 +35,9 @@ func ProbeHook(n int, progress func(done, total int)) Hook {
 	var set *probe.Probe
 	var images data.Dataset
 	add := func(r *Run, epoch int) error {
-		features, _, err := features.Compute(r.Model.Query, images,
-			features.Options{Size: r.Config.InputRes, Workers: r.Config.Workers, Precision: r.Model.Precision, Progress: progress})
+		features, _, err := features.Compute(r.Model.Query, images, features.Options{
+			Size: r.Config.InputRes, Workers: r.Config.Workers, Precision: r.Model.Precision, Progress: progress,
+		})
 		if err != nil {
 			return fmt.Errorf("images of the probe: %w", err)
 		}

@@ -1,7 +1,6 @@
 package views
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -61,7 +60,7 @@ func pixelsNormalizeToValues(t *testing.T) {
 						s.Render(want, Whole(src), &d, &sc)
 						s.RenderPixels(pixels, Whole(src), &d, &sc)
 						if !slices.Equal(normalized(&s, s.Normalization(), pixels), want) {
-							t.Fatal(fmt.Sprintf("%s at %d, CMC %v, exact %v, view %d: other values", name, size, cmc, exact, i))
+							t.Fatalf("%s at %d, CMC %v, exact %v, view %d: other values", name, size, cmc, exact, i)
 						}
 					}
 				}

@@ -36,7 +36,8 @@ func engineBuildCommand() *cobra.Command {
 			"  contralens engine build ~/libtorch         # for an unpacked archive or a wheel's folder\n" +
 			"  contralens engine build debian             # for Debian's libtorch-dev",
 	}
-	where := cmd.Flags().String("torch", libtorch.Auto, "another way to name the folder; auto: that of the python3 on the PATH")
+	where := cmd.Flags().String("torch", libtorch.Auto,
+		"another way to name the folder; auto: that of the python3 on the PATH")
 	out := cmd.Flags().StringP("output", "o", "", "folder for the library (default: one for each libtorch in the cache folder)")
 	cmd.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) == 1 {

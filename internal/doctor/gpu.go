@@ -13,9 +13,10 @@ func devices(s torch.CUDAState, describe func(torch.Device) (torch.GPU, error)) 
 	if why := s.Problem(); why != "" {
 		return []Finding{{"devices", "cpu; no GPU: " + why, ""}}
 	}
+	runtime, driver := torch.CUDAVersion(s.Runtime), torch.CUDAVersion(s.Driver)
 	all := []Finding{
 		{"devices", "cpu, " + humanize.Count(s.Count, "GPU"), ""},
-		{"CUDA", fmt.Sprintf("%s, driver for %s, %s", torch.CUDAVersion(s.Runtime), torch.CUDAVersion(s.Driver), cuDNN(s.CuDNN)), ""},
+		{"CUDA", fmt.Sprintf("%s, driver for %s, %s", runtime, driver, cuDNN(s.CuDNN)), ""},
 	}
 	for i := range s.Count {
 		f := Finding{What: torch.CUDA(i).String()}

@@ -31,7 +31,8 @@ func libtorch(version, maps string, e *engine.Engine, failed error) []Finding {
 		}
 		by.Found = place + ", built for " + e.String()
 	}
-	return append([]Finding{found, by}, openMP(mapped(maps, "libgomp"), mapped(maps, "libomp"), mapped(maps, "libiomp"))...)
+	copies := openMP(mapped(maps, "libgomp"), mapped(maps, "libomp"), mapped(maps, "libiomp"))
+	return append([]Finding{found, by}, copies...)
 }
 
 // openMP warns of several copies of OpenMP in the process.

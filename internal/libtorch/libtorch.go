@@ -125,7 +125,8 @@ func (i *Install) check() error {
 	}
 	if !newStrings(symbols) {
 		return fmt.Errorf("libtorch in %s (%s): want a build with the new C++ ABI (_GLIBCXX_USE_CXX11_ABI=1), got one "+
-			"with the old; pip's builds have the new one from 2.7 on, archives where the name has cxx11-abi", i.Folder, i.Version)
+			"with the old; pip's builds have the new one from 2.7 on, archives where the name has cxx11-abi",
+			i.Folder, i.Version)
 	}
 	return nil
 }

@@ -217,8 +217,8 @@ func stamp(l libtorch.Install) string {
 // link makes the library. Its own sources are in it, so that a program can tell whether it
 // fits.
 func (b builder) link(ctx context.Context, objects []string) error {
-	identity := fmt.Sprintf("extern \"C\" {\nextern const char cl_engine_sources[];\nconst char cl_engine_sources[] = %q;\n}\n",
-		Sources())
+	identity := fmt.Sprintf("extern \"C\" {\nextern const char cl_engine_sources[];\n"+
+		"const char cl_engine_sources[] = %q;\n}\n", Sources())
 	if err := os.WriteFile(filepath.Join(b.source, "identity.cc"), []byte(identity), 0o644); err != nil {
 		return fmt.Errorf("engine: %w", durable.Explain(err))
 	}

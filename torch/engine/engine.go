@@ -199,12 +199,13 @@ func named(name string) (Engine, error) {
 	}
 	var versions []string
 	for _, e := range list {
-		if rest, ok := strings.CutPrefix(e.Libtorch, name); ok && (rest == "" || rest[0] == '.' || rest[0] == '+') && e.Fits() {
+		if !e.Fits() {
+			continue
+		}
+		if rest, ok := strings.CutPrefix(e.Libtorch, name); ok && (rest == "" || rest[0] == '.' || rest[0] == '+') {
 			return e, nil
 		}
-		if e.Fits() {
-			versions = append(versions, e.Libtorch)
-		}
+		versions = append(versions, e.Libtorch)
 	}
 	have := "there are none"
 	if len(versions) > 0 {

@@ -34,7 +34,8 @@ func (e Engine) Other() error {
 	if where == "" {
 		where = "in this program"
 	}
-	return fmt.Errorf("engine %s: want one from the same sources as the program, got one from others; %s", where, e.again())
+	return fmt.Errorf("engine %s: want one from the same sources as the program, got one from others; %s",
+		where, e.again())
 }
 
 // Mismatch is the error for a libtorch whose version is not the one that the engine was
