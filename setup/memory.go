@@ -74,7 +74,9 @@ func Explain(err error, l Load) error {
 	if failed != nil || d.IsCPU() {
 		return err
 	}
-	out := &OutOfMemory{Load: l, Device: d, Err: err, Used: torch.DeviceMemory(d).Peak}
+	out := &OutOfMemory{Load: l, Device: d, Err: err}
+	// A GPU that fails again leaves the numbers at 0: the first error is the one to tell.
+	_ = torch.Run(func() error { out.Used = torch.DeviceMemory(d).Peak; return nil })
 	if g, failed := torch.GPUInfo(d); failed == nil {
 		out.Total = g.Total
 	}
