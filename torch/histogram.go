@@ -1,5 +1,10 @@
 package torch
 
+/*
+#include "core.h"
+*/
+import "C"
+
 import "fmt"
 
 // histogramPart is the most elements that one histc counts: float32, in which it counts,
@@ -49,5 +54,7 @@ func (t *Tensor) histogram(low, high float64, bins int) *Tensor {
 	if t.Device().IsCPU() {
 		x.inplace("aten::nan_to_num_", low-(high-low))
 	}
-	return call("aten::histc", x, bins, low, high)
+	r := C.cl_histogram(x.c(), C.int64_t(bins), C.double(low), C.double(high))
+	check("histogram", r.err)
+	return wrap(r.t)
 }

@@ -155,7 +155,9 @@ def facts_part():
 def engine_part():
     """The C++, compiled for the PyTorch that is there; without a compiler, the engine of the bundle."""
     code, text = run(
-        [os.path.join(bundle, "bin", "engine"), "-o", os.path.dirname(engine), torch_dir], "engine.log", timeout=300
+        [os.path.join(bundle, "bin", "engine"), "-o", os.path.dirname(engine), torch_dir],
+        "engine.log",
+        timeout=max(300, left()),
     )
     note = "compiled here"
     prebuilt = os.path.join(bundle, "prebuilt")

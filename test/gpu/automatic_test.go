@@ -13,7 +13,8 @@ func TestOutOfMemory(t *testing.T) {
 	onFake(t)
 	program(t)
 	runs := t.TempDir()
-	code, out := run(t, []string{"FAKE_MEM=300"}, contrast(classes(t), runs, "cuda:0", "--width", "4", "--precision", "bf16")...)
+	args := contrast(classes(t), runs, "cuda:0", "--width", "4", "--precision", "bf16")
+	code, out := run(t, []string{"FAKE_MEM=300"}, args...)
 	for _, want := range []string{"--device cuda:0: its 0.3 GB do not hold batch 8 of resnet18 in bf16 (0.",
 		" GB in use by tensors); --accum 2, --checkpoint_activations or a smaller --batch_size need less"} {
 		if code != 1 || !strings.Contains(out, want) {
@@ -38,8 +39,10 @@ func TestAutomaticDevice(t *testing.T) {
 	}{
 		{"Hopper", nil, "computing on cuda:0: ", "cuda:0, ", "bf16"},
 		{"Turing", []string{"FAKE_CAPABILITY=7.5"}, "computing on cuda:0: ", "cuda:0, ", "fp16"},
-		{"hidden", []string{"CUDA_VISIBLE_DEVICES="}, `computing on the CPU: CUDA_VISIBLE_DEVICES is "" and hides every GPU`, "cpu", ""},
-		{"full", []string{"FAKE_MEM=100"}, "computing on the CPU: device cuda:0: 0.10 of its 0.1 GB of memory are free", "cpu", ""},
+		{"hidden", []string{"CUDA_VISIBLE_DEVICES="},
+			`computing on the CPU: CUDA_VISIBLE_DEVICES is "" and hides every GPU`, "cpu", ""},
+		{"full", []string{"FAKE_MEM=100"},
+			"computing on the CPU: device cuda:0: 0.10 of its 0.1 GB of memory are free", "cpu", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			runs := t.TempDir()

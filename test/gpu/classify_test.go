@@ -27,8 +27,9 @@ func TestClassifierWaits(t *testing.T) {
 			optimizer := optim.NewSGD(head.Parameters(), 0.9, 0)
 			defer optimizer.Free()
 			reported := 0
+			features := torch.Zeros([]int{rows, dim}, torch.Options{Device: torch.CUDA(0)})
 			trainer := &classify.Trainer{
-				Source:   &classify.Cached{Features: torch.Zeros([]int{rows, dim}, torch.Options{Device: torch.CUDA(0)}), Labels: labels, Batch: batch},
+				Source:   &classify.Cached{Features: features, Labels: labels, Batch: batch},
 				Features: classify.Identity, Heads: []*classify.Linear{head}, Optimizer: optimizer,
 				Schedule: optim.Schedule{Rate: 0.1, Epochs: 2}, Epochs: 2,
 				OnStep: func(classify.Step) error { reported++; return nil },

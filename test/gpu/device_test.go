@@ -15,16 +15,17 @@ func TestRefusals(t *testing.T) {
 	for name, c := range map[string]struct {
 		environment, device, want string
 	}{
-		"none":          {"FAKE_GPUS=0", "cuda", "device cuda: the NVIDIA driver sees no GPU"},
-		"hidden":        {"CUDA_VISIBLE_DEVICES=", "cuda:0", `CUDA_VISIBLE_DEVICES is "" and hides every GPU; unset it`},
-		"no driver":     {"FAKE_ERROR=35 FAKE_DRIVER=0", "cuda", "device cuda: there is no NVIDIA driver"},
-		"old driver":    {"FAKE_ERROR=35 FAKE_DRIVER=11040", "cuda", "driver supports CUDA 11.4 and this libtorch needs"},
-		"other error":   {"FAKE_ERROR=804", "cuda", "forward compatibility was attempted on non supported HW (error 804)"},
-		"one":           {"FAKE_GPUS=1", "cuda:1", "device cuda:1: there is one GPU, cuda:0"},
-		"eight":         {"FAKE_GPUS=8", "cuda:8", "device cuda:8: there are 8 GPUs, cuda:0 to cuda:7"},
-		"full":          {"FAKE_MEM=100", "cuda:0", "of memory are free; nvidia-smi lists the programs"},
-		"old GPU":       {"FAKE_CAPABILITY=3.5", "cuda:0", "has compute capability 3.5 and this libtorch was built for"},
-		"hidden, other": {"FAKE_GPUS=4 CUDA_VISIBLE_DEVICES=2,3", "cuda:2", "device cuda:2: there are 2 GPUs, cuda:0 to cuda:1"},
+		"none":        {"FAKE_GPUS=0", "cuda", "device cuda: the NVIDIA driver sees no GPU"},
+		"hidden":      {"CUDA_VISIBLE_DEVICES=", "cuda:0", `CUDA_VISIBLE_DEVICES is "" and hides every GPU; unset it`},
+		"no driver":   {"FAKE_ERROR=35 FAKE_DRIVER=0", "cuda", "device cuda: there is no NVIDIA driver"},
+		"old driver":  {"FAKE_ERROR=35 FAKE_DRIVER=11040", "cuda", "driver supports CUDA 11.4 and this libtorch needs"},
+		"other error": {"FAKE_ERROR=804", "cuda", "forward compatibility was attempted on non supported HW (error 804)"},
+		"one":         {"FAKE_GPUS=1", "cuda:1", "device cuda:1: there is one GPU, cuda:0"},
+		"eight":       {"FAKE_GPUS=8", "cuda:8", "device cuda:8: there are 8 GPUs, cuda:0 to cuda:7"},
+		"full":        {"FAKE_MEM=100", "cuda:0", "of memory are free; nvidia-smi lists the programs"},
+		"old GPU":     {"FAKE_CAPABILITY=3.5", "cuda:0", "has compute capability 3.5 and this libtorch was built for"},
+		"hidden, other": {"FAKE_GPUS=4 CUDA_VISIBLE_DEVICES=2,3", "cuda:2",
+			"device cuda:2: there are 2 GPUs, cuda:0 to cuda:1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			runs := t.TempDir()

@@ -43,7 +43,8 @@ func TestEveryMethodWaitsOnce(t *testing.T) {
 				now := fakegpu.Read()
 				if spent := now.Sub(before); s.Step >= first && s.Step <= last {
 					if u := used(spent); u.waits > 1 || u.pageable > 0 || u.kernels == 0 {
-						t.Errorf("step %d: %d waits, %d pageable copies, %d kernels, want 1, 0 and some", s.Step, u.waits, u.pageable, u.kernels)
+						t.Errorf("step %d: %d waits, %d pageable copies, %d kernels, want 1, 0 and some",
+							s.Step, u.waits, u.pageable, u.kernels)
 					}
 				}
 				before = now

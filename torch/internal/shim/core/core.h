@@ -99,6 +99,10 @@ void cl_inference_end(void* guard);
 void cl_autocast_begin(int device, int dtype);
 void cl_autocast_end(int device);
 
+// Counts the elements of t in bins of equal width from low to high, in t's type, without a
+// warning that this is not deterministic: t has at most 2^24 elements, if it is float32.
+cl_tensor_result cl_histogram(cl_tensor t, int64_t bins, double low, double high);
+
 // Random numbers.
 void* cl_generator_new(uint64_t seed, int device, char** err);
 void cl_generator_free(void* g);

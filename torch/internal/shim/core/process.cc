@@ -7,14 +7,11 @@
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 #include <c10/core/impl/alloc_cpu.h>
-#include <torch/csrc/api/include/torch/version.h>
 
 #include <atomic>
 
 #include "internal.h"
-
-#define AT_LEAST(major, minor) \
-  (TORCH_VERSION_MAJOR > (major) || (TORCH_VERSION_MAJOR == (major) && TORCH_VERSION_MINOR >= (minor)))
+#include "version.h"
 
 namespace {
 

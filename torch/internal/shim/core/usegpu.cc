@@ -2,17 +2,13 @@
 #include <ATen/Context.h>
 #include <c10/util/Exception.h>
 #include <malloc.h>
-#include <torch/csrc/api/include/torch/version.h>
 
 #include <mutex>
 #include <set>
 #include <string>
 
 #include "internal.h"
-
-#define AT_LEAST(major, minor) \
-  (TORCH_VERSION_MAJOR > (major) || (TORCH_VERSION_MAJOR == (major) && TORCH_VERSION_MINOR >= (minor)))
-#define GPUS AT_LEAST(2, 6)
+#include "version.h"
 
 namespace {
 
