@@ -1,10 +1,7 @@
 #include "device.h"
 
-#include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <torch/csrc/autograd/functions/utils.h>
-#include <torch/csrc/autograd/saved_variable.h>
 
 #include <algorithm>
 #include <array>
@@ -14,13 +11,10 @@
 
 #include "arguments.h"
 #include "internal.h"
-#include "node.h"
 
 namespace {
 
 using shim::data;
-using torch::autograd::Node;
-using torch::autograd::SavedVariable;
 using torch::autograd::variable_list;
 
 enum Kernel { moments, apply, reduce = apply + 4, gradient = reduce + 3 };
@@ -99,33 +93,15 @@ struct Launch {
   }
 };
 
-// The derivative. The order of its inputs is x, weight, bias, residual.
-struct KernelNormBackward : Node {
-  SavedVariable x, y; // y only with a residual and ReLU, as in NormBackward
-  at::Tensor maps;    // float32 [groups, NORM_MAP, C]
+struct KernelNormBackward : NormNode {
+  at::Tensor maps; // float32 [groups, NORM_MAP, C]
   int64_t groups;
-  bool training, relu, residual;
-  bool last = false; // whether this is the last backward pass, so that x may be overwritten
 
   std::string name() const override { return "KernelNormBackward"; }
 
-  void release_variables() override {
-    std::lock_guard<std::mutex> lock(mutex_);
-    x.reset_data();
-    y.reset_data();
-    maps.reset();
-  }
+  void release_maps() override { maps.reset(); }
 
-  void will_release_variables() override { last = true; }
-
-  variable_list apply(variable_list&& inputs) override {
-    std::lock_guard<std::mutex> lock(mutex_);
-    TORCH_CHECK(!at::GradMode::is_enabled(), "norm: there is no second derivative");
-    variable_list gradients(next_edges().size());
-    at::Tensor gy = std::move(inputs[0]);
-    if (!gy.defined()) return gradients;
-    at::Tensor input = x.unpack(), result = y.unpack(shim::itself(this));
-    if (last) x.reset_data();
+  void derive(at::Tensor gy, at::Tensor input, const at::Tensor& result, variable_list& gradients) override {
     gy = ready(gy, format(input), vector_for(input));
     const bool by_result = relu && residual, by_argument = relu && !residual;
     const bool shortcut = residual && task_should_compute_output(3);
@@ -154,7 +130,6 @@ struct KernelNormBackward : Node {
     launch(Kernel::gradient + (by_argument ? 1 : 0));
     gradients[0] = gx;
     if (shortcut) gradients[3] = g;
-    return gradients;
   }
 };
 
@@ -200,16 +175,9 @@ at::Tensor norm_by_kernels(const Operands& o) {
   }
   if (!record) return y;
   auto* node = new KernelNormBackward();
-  const shim::NodePointer owner = shim::owned(node);
-  node->set_next_edges(torch::autograd::collect_next_edges(x, o.weight, o.bias, o.residual));
   node->groups = o.groups;
-  node->training = o.training;
-  node->relu = o.relu;
-  node->residual = o.residual.defined();
   node->maps = maps;
-  node->x = SavedVariable(x, false);
-  torch::autograd::set_history(y, owner);
-  if (o.relu && o.residual.defined()) node->y = SavedVariable(y, true);
+  record_norm(node, o, y);
   return y;
 }
 

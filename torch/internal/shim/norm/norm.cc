@@ -1,23 +1,17 @@
 #include "norm.h"
 
-#include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <torch/csrc/autograd/functions/utils.h>
-#include <torch/csrc/autograd/saved_variable.h>
 
 #include <cmath>
 
 #include "device.h"
 #include "internal.h"
-#include "node.h"
 #include "statistics.h"
 
 namespace {
 
 using shim::data;
-using torch::autograd::Node;
-using torch::autograd::SavedVariable;
 using torch::autograd::variable_list;
 
 // Whether the tensor is laid out as the kernels want it.
@@ -115,34 +109,14 @@ std::vector<Affine> forward(const at::Tensor& x, const at::Tensor& weight, const
   return maps;
 }
 
-// The derivative. The order of its inputs is x, weight, bias, residual.
-struct NormBackward : Node {
-  SavedVariable x, y;       // y only with a residual and ReLU: x alone doesn't tell which elements ReLU kept
+struct NormBackward : NormNode {
   std::vector<Affine> maps; // one per group
-  bool training, relu, residual;
-  bool last = false; // whether this is the last backward pass, so that x may be overwritten
 
   std::string name() const override { return "NormBackward"; }
 
-  void release_variables() override {
-    std::lock_guard<std::mutex> lock(mutex_);
-    x.reset_data();
-    y.reset_data();
-  }
-
-  void will_release_variables() override { last = true; }
-
-  variable_list apply(variable_list&& inputs) override {
-    std::lock_guard<std::mutex> lock(mutex_);
-    TORCH_CHECK(!at::GradMode::is_enabled(), "norm: there is no second derivative");
-    variable_list gradients(next_edges().size());
-    at::Tensor gy = std::move(inputs[0]);
-    if (!gy.defined()) return gradients;
-    at::Tensor input = x.unpack(), result = y.unpack(shim::itself(this));
-    if (last) x.reset_data();
+  void derive(at::Tensor gy, at::Tensor input, const at::Tensor& result, variable_list& gradients) override {
     if (input.scalar_type() == at::kFloat) run<float>(std::move(gy), std::move(input), result, gradients);
     else run<Bfloat16>(std::move(gy), std::move(input), result, gradients);
-    return gradients;
   }
 
   template <typename T> void run(at::Tensor gy, at::Tensor input, const at::Tensor& result, variable_list& gradients) {
@@ -222,17 +196,19 @@ at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor&
               "Expected more than 1 value per channel when training, got input size ", x.sizes(), " in ", groups,
               " groups");
   for (const at::Tensor* t : {&weight, &bias, &mean, &variance})
-    TORCH_CHECK(!t->defined()
-                    ? training
-                    : t->scalar_type() == at::kFloat && t->dim() == 1 && t->size(0) == x.size(1) && t->is_contiguous(),
-                "want float32 [", x.size(1), "] for weight, bias and the running statistics");
+    TORCH_CHECK(!t->defined() ? training
+                              : t->scalar_type() == at::kFloat && t->dim() == 1 && t->size(0) == x.size(1) &&
+                                    t->is_contiguous() && t->device() == x.device(),
+                "want float32 [", x.size(1), "] on ", x.device(), " for weight, bias and the running statistics");
   if (residual.defined()) {
-    TORCH_CHECK(residual.sizes() == x.sizes() && residual.scalar_type() == x.scalar_type(), "want a residual ",
-                x.scalar_type(), x.sizes(), ", got ", residual.scalar_type(), residual.sizes());
+    TORCH_CHECK(
+        residual.sizes() == x.sizes() && residual.scalar_type() == x.scalar_type() && residual.device() == x.device(),
+        "want a residual ", x.scalar_type(), x.sizes(), " on ", x.device(), ", got ", residual.scalar_type(),
+        residual.sizes(), " on ", residual.device());
     residual = residual.contiguous(format(x));
   }
-  if (by_kernels(x.device()))
-    return norm_by_kernels({x, weight, bias, mean, variance, residual, training, groups, momentum, eps, relu});
+  const Operands operands{x, weight, bias, mean, variance, residual, training, groups, momentum, eps, relu};
+  if (by_kernels(x.device())) return norm_by_kernels(operands);
   const bool record = torch::autograd::compute_requires_grad(x, weight, bias, residual);
   at::Tensor y;
   std::vector<Affine> maps;
@@ -245,15 +221,8 @@ at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor&
   }
   if (!record) return y;
   auto* node = new NormBackward();
-  const shim::NodePointer owner = shim::owned(node);
-  node->set_next_edges(torch::autograd::collect_next_edges(x, weight, bias, residual));
-  node->training = training;
-  node->relu = relu;
-  node->residual = residual.defined();
   node->maps = std::move(maps);
-  node->x = SavedVariable(x, false);
-  torch::autograd::set_history(y, owner);
-  if (relu && residual.defined()) node->y = SavedVariable(y, true);
+  record_norm(node, operands, y);
   return y;
 }
 
