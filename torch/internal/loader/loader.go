@@ -62,7 +62,8 @@ func load(e engine.Engine) error {
 		defer C.free(unsafe.Pointer(message))
 		return e.Explain(C.GoString(message))
 	}
-	if sources := address(handle, "cl_engine_sources"); sources == nil || C.GoString((*C.char)(sources)) != engine.Sources() {
+	sources := address(handle, "cl_engine_sources")
+	if sources == nil || C.GoString((*C.char)(sources)) != engine.Sources() {
 		return e.Other()
 	}
 	if lacks := C.cl_connect(handle); lacks != nil {
