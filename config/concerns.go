@@ -104,7 +104,7 @@ type Seeding struct {
 type Machine struct {
 	_            struct{} `group:"machine"`
 	Workers      int      `flag:"num_workers" short:"j" runtime:"true" help:"workers that load images; 0: automatic (one per processor, or the processors that --threads leaves; on a GPU two fewer than processors)"`
-	Threads      int      `flag:"threads" runtime:"true" help:"compute threads; 0: automatic (one per processor; measured if a network is trained and --precision is not fp32; 1 if a GPU trains)"`
+	Threads      int      `flag:"threads" runtime:"true" help:"compute threads; 0: automatic (one per processor; measured if a network is trained and --precision is not fp32; 1 on a GPU)"`
 	Precision    string   `flag:"precision" default:"auto" legend:"-" help:"fp32, bf16 or auto, and on a GPU tf32 or fp16; auto on a GPU is bf16 from compute capability 8.0, fp16 from 7.0 and fp32 below; auto on the CPU is bf16 with --amp if the processor has bfloat16 instructions, otherwise the faster of fp32 and bf16 in a short measurement if a network is trained, and fp32 if none is"`
 	MemoryFormat string   `flag:"memory_format" default:"auto" runtime:"true" help:"layout of images in memory: channels_last, contiguous or auto; auto is the faster of both in a short measurement in contrast and bench step, and channels_last elsewhere"`
 	Amp          bool     `flag:"amp" legend:"-" help:"mixed precision: bfloat16 on a CPU that has instructions for it; automatic on a GPU"`

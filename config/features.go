@@ -15,10 +15,10 @@ type Encoder struct {
 	InputRes  int      `flag:"input_res" default:"224" help:"side of a view in pixels, in place of the checkpoint's; 224 if it has none"`
 	Gray16    string   `flag:"gray16" default:"clip" group:"data" everyday:"false" help:"how 16-bit gray becomes 8-bit, in place of the checkpoint's: clip, high or range"`
 	BatchSize int      `flag:"batch_size" default:"64" group:"machine" help:"images per batch"`
-	Workers   int      `flag:"num_workers" short:"j" group:"machine" runtime:"true" help:"workers that load images; 0: one per processor"`
+	Workers   int      `flag:"num_workers" short:"j" group:"machine" runtime:"true" help:"workers that load images; 0: one per processor, on a GPU two fewer"`
 	Amp       bool     `flag:"amp" group:"machine" help:"mixed precision: bfloat16 on a CPU that has instructions for it; automatic on a GPU"`
 	Device    string   `flag:"device" default:"auto" group:"machine" runtime:"true" help:"auto, cpu, cuda or cuda:N; auto is the first GPU that can be used, otherwise the CPU"`
-	Threads   int      `flag:"threads" group:"machine" runtime:"true" help:"compute threads; 0: one per processor"`
+	Threads   int      `flag:"threads" group:"machine" runtime:"true" help:"compute threads; 0: one per processor, 1 on a GPU"`
 }
 
 // Features are the options of features, which writes the features of a folder of images.

@@ -7,8 +7,8 @@ type Predict struct {
 	Encoder   string   `flag:"encoder" group:"network" help:"checkpoint of the probe's encoder; empty: the encoder that the probe was trained on"`
 	Top       int      `flag:"top" default:"5" group:"output" help:"number of classes to print per image, the most probable first"`
 	BatchSize int      `flag:"batch_size" default:"64" help:"images per batch"`
-	Workers   int      `flag:"num_workers" short:"j" help:"workers that load images; 0: one per processor"`
-	Threads   int      `flag:"threads" help:"compute threads; 0: one per processor"`
+	Workers   int      `flag:"num_workers" short:"j" help:"workers that load images; 0: one per processor, on a GPU two fewer"`
+	Threads   int      `flag:"threads" help:"compute threads; 0: one per processor, 1 on a GPU"`
 	Device    string   `flag:"device" default:"auto" help:"auto, cpu, cuda or cuda:N; auto is the first GPU that can be used, otherwise the CPU"`
 	JSON      bool     `flag:"json" group:"output" help:"print one JSON object per image, each on a line"`
 }

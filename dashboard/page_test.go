@@ -110,6 +110,10 @@ func TestCurves(t *testing.T) {
 	}
 	p.do(js(`document.querySelector("[name=logY]").click()`))
 
+	// Plots that are replaced before they were drawn keep their own ranges.
+	p.do(js(`for (let i = 0; i < 9; i++) for (const n of ["logX", "logY"]) document.querySelector("[name=" + n + "]").click()`))
+	p.do(js(`for (const n of ["logX", "logY"]) document.querySelector("[name=" + n + "]").click()`))
+
 	svg := func() string { return p.download("loss", "svg") }
 	plain := svg()
 	for _, change := range []string{`i = document.querySelector("[name=smooth]"); i.value = 0.96; i.dispatchEvent(new Event("input"))`, `document.querySelector("[name=logY]").click()`, `document.querySelector("[name=logX]").click()`, `document.querySelector("[name=envelope]").click()`} {

@@ -56,7 +56,10 @@ func (s *SGD) guardFused(lr float64, loss *torch.Tensor) {
 // so if gradients still overflow without one.
 func (s *SGD) Stopped(r *torch.Readback, use func(stopped bool)) {
 	if s.Scale != nil {
-		r.Value(s.Scale.scale, func(v float64) { use(v < leastScale) })
+		torch.Scoped(func() {
+			// The inverse, so that the zeros of a fake device, which computes nothing, do not stop.
+			r.Value(s.Scale.scale.View().Reciprocal(), func(v float64) { use(v > 1/leastScale) })
+		})
 		return
 	}
 	if s.guard.found == nil {

@@ -20,7 +20,7 @@ const (
 )
 
 // leastScale is the scale below which overflows have another cause: a loss that diverges.
-const leastScale = 1
+const leastScale = 1.0
 
 // ScaleLoss makes the optimizer's steps those of a scaled loss. See Scaled.
 func (s *SGD) ScaleLoss(d torch.Device) {

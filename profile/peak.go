@@ -17,8 +17,14 @@ func Peak(dtype torch.Dtype, device torch.Device, long time.Duration) (best floa
 	if !device.IsCPU() {
 		rate = func(w work) float64 { return w.rateOn(device) }
 	}
+	generator := torch.NewGenerator(0, device)
+	defer generator.Free()
 	torch.Scoped(func() {
 		random := func(shape ...int) *torch.Tensor {
+			if !device.IsCPU() { // the host would take seconds
+				x := torch.Empty(shape, torch.Options{Dtype: dtype, Device: device})
+				return x.Normal_(0, 1, generator)
+			}
 			n := 1
 			for _, size := range shape {
 				n *= size

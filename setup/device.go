@@ -113,11 +113,11 @@ func OnGPU(m config.Machine) bool {
 	return err == nil && !d.IsCPU() || err != nil && strings.HasPrefix(m.DeviceName(), "cuda")
 }
 
-// spareCores is the number of processors that a training on a GPU leaves to the thread that
+// spareCores is the number of processors that a computation on a GPU leaves to the thread that
 // launches steps and to the one that launches backward passes.
 const spareCores = 2
 
-// Host chooses threads and workers for a training on a device, if the options leave them
+// Host chooses threads and workers for computing on a device, if the options leave them
 // open. On the CPU they are measured elsewhere; on a GPU the processors load images.
 func Host(m *config.Machine, d torch.Device) {
 	if d.IsCPU() {

@@ -9,11 +9,35 @@ import (
 
 	"contralens/checkpoint"
 	"contralens/config"
+	"contralens/internal/machine"
 	"contralens/nn"
 	"contralens/statedict"
 	"contralens/torch"
 	"contralens/views"
 )
+
+// A computation on a GPU leaves the processors to the workers, unless the options say
+// otherwise. On the CPU, Host changes nothing.
+func TestHost(t *testing.T) {
+	defer torch.SetThreads(torch.Threads())
+	torch.SetThreads(2)
+	for _, c := range []struct {
+		device                          torch.Device
+		threads, workers                int
+		wantThreads, wantWorkers, count int
+	}{
+		{torch.CPU, 0, 0, 0, 0, 2},
+		{torch.CUDA(0), 2, 5, 2, 5, 2},
+		{torch.CUDA(0), 0, 0, 1, max(1, machine.Processors()-2), 1},
+	} {
+		m := config.Machine{Threads: c.threads, Workers: c.workers}
+		Host(&m, c.device)
+		if m.Threads != c.wantThreads || m.Workers != c.wantWorkers || torch.Threads() != c.count {
+			t.Errorf("%v, %d threads and %d workers asked: %d, %d and %d threads compute, want %d, %d and %d", c.device,
+				c.threads, c.workers, m.Threads, m.Workers, torch.Threads(), c.wantThreads, c.wantWorkers, c.count)
+		}
+	}
+}
 
 // small is a network that differs from all defaults.
 var small = nn.Config{Arch: "resnet18", Width: 0.0625, Stem: "cifar", Head: "mlp", FeatDim: 4, Modal: "RGB"}

@@ -7,6 +7,7 @@ import (
 
 	"contralens/contrast"
 	"contralens/internal/humanize"
+	"contralens/torch"
 )
 
 // Widths of lines, in columns.
@@ -62,6 +63,9 @@ func (p *Progress) stepLine(r *Run, s Step, width int) string {
 		fmt.Sprintf("acc %.1f %%", w.accuracy/n),
 		"left " + humanize.Duration(p.left(r)),
 		fmt.Sprintf("%s img/s", humanize.Number(w.rate())),
+	}
+	if d := r.Model.Device(); !d.IsCPU() {
+		parts = append(parts, fmt.Sprintf("%.1f GB", float64(torch.DeviceMemory(d).Peak)/1e9)) // of the device
 	}
 	if k := r.Model.Method.State().Queue; r.GlobalStep*r.Config.BatchSize < k {
 		parts = append(parts, fmt.Sprintf("queue %d %%", 100*r.GlobalStep*r.Config.BatchSize/k))

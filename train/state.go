@@ -82,7 +82,7 @@ func (r *Run) Save(path string) error {
 	if m.Key != nil {
 		file = append(file, checkpoint.Item{Key: "model_ema", Value: statedict.Of(m.Key.State, "")})
 	}
-	file = append(file, savedScale(m.Optimizer.Scale)...)
+	file = append(file, statedict.LossScale(m.Optimizer.Scale)...)
 	if err := checkpoint.Write(path, file); err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func (r *Run) loadModel(path string, file, record checkpoint.Dict) error {
 	if err := loadMethod(m, path, file.Get("contrast"), record); err != nil {
 		return err
 	}
-	loadScale(m.Optimizer.Scale, file)
+	statedict.LoadLossScale(m.Optimizer.Scale, file)
 	return statedict.LoadSGD(path, m.Optimizer, file.Get("optimizer"))
 }
 

@@ -19,8 +19,12 @@ func doctorCommand() *cobra.Command {
 		Example: "  contralens doctor",
 	}
 	asJSON := cmd.Flags().Bool("json", false, "print the findings as JSON")
+	measure := cmd.Flags().Bool("measure", false, "measure each GPU, in some seconds: uploads and matrix products")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		found := doctor.Examine(version.Commit())
+		if *measure {
+			found = append(found, doctor.Measure()...)
+		}
 		problems := 0
 		for _, f := range found {
 			if f.Problem != "" {

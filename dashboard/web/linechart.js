@@ -21,7 +21,8 @@ export function lineChart(el, { title, axis, say, onZoom, sync }) {
     lines = [],
     options = {},
     size = "",
-    shape = "";
+    shape = "",
+    drawn = null; // the lines and options that plot draws
   const tip = h("div", { class: "values", hidden: true, "aria-hidden": "true" });
   el.tabIndex = 0;
   el.setAttribute("role", "application");
@@ -46,6 +47,7 @@ export function lineChart(el, { title, axis, say, onZoom, sync }) {
     const data = tables.length ? uPlot.join(tables) : [[]];
     if (plot && next === shape) {
       // the same lines have grown: do not interrupt a drag
+      Object.assign(drawn, { lines, options });
       plot.setData(data);
       report(plot.cursor.idx);
       return;
@@ -78,6 +80,9 @@ export function lineChart(el, { title, axis, say, onZoom, sync }) {
       ticks: { stroke: c.line, size: 4 },
     };
     plot?.destroy();
+    // uPlot draws later, even after it was destroyed. A plot must not get the range of the next
+    // one: on a logarithmic axis, a range from 0 has no end of ticks.
+    const shown = (drawn = { lines, options });
     plot = new uPlot(
       {
         width: width(),
@@ -98,8 +103,11 @@ export function lineChart(el, { title, axis, say, onZoom, sync }) {
           sync: { key: sync, scales: ["x", null] },
         },
         scales: {
-          x: { time: false, distr: options.logX ? 3 : 1, range: () => options.range },
-          y: { distr: options.logY ? 3 : 1, range: () => ranged(...extent(lines, options), options.logY, axis) },
+          x: { time: false, distr: options.logX ? 3 : 1, range: () => shown.options.range },
+          y: {
+            distr: options.logY ? 3 : 1,
+            range: () => ranged(...extent(shown.lines, shown.options), shown.options.logY, axis),
+          },
         },
         series,
         bands,

@@ -43,7 +43,7 @@ type checkpointRecord struct {
 }
 
 // Save writes the trainer's state as PyTorch's linear evaluation does (epoch,
-// classifier, optimizer), and our record. If encoder is not nil, it is stored as
+// classifier, optimizer), the scale of its loss in fp16, and our record. If encoder is not nil, it is stored as
 // "model". best is the best accuracy so far.
 func (t *Trainer) Save(path string, r Record, encoder *nn.Model, best float64) error {
 	completed, inEpoch, totals := t.Epoch-1, t.StepInEpoch, t.Totals
@@ -58,6 +58,7 @@ func (t *Trainer) Save(path string, r Record, encoder *nn.Model, best float64) e
 		}},
 		{Key: "optimizer", Value: statedict.SGD(t.Optimizer, t.Schedule.Epoch(max(completed, 1)))},
 	}
+	root = append(root, statedict.LossScale(t.Optimizer.Scale)...)
 	if encoder != nil {
 		root = append(root, checkpoint.Item{Key: "model", Value: statedict.Of(encoder.State, "module.")})
 	}
@@ -90,6 +91,7 @@ func (t *Trainer) Load(path string, encoder *nn.Model) (best float64, warning st
 	if err := statedict.LoadSGD(path, t.Optimizer, file.Get("optimizer")); err != nil {
 		return 0, "", err
 	}
+	statedict.LoadLossScale(t.Optimizer.Scale, file)
 	t.Epoch = file.Int("epoch") + 1
 	var record checkpointRecord
 	if rundir.DecodeRecord(file, &record) == nil {

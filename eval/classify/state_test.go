@@ -60,6 +60,29 @@ func TestPyTorchsLinearCheckpoint(t *testing.T) {
 	})
 }
 
+// A training in fp16 resumes with the scale of its loss. One in another precision ignores it.
+func TestLossScaleIsSaved(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.pth")
+	inside(t, func() {
+		from, to := probeOf(3, 8), probeOf(3, 8)
+		from.Optimizer.ScaleLoss(torch.CPU)
+		from.Optimizer.Scale.SetState(1024, 17)
+		if err := from.Save(path, Record{}, nil, 0); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := to.Load(path, nil); err != nil || to.Optimizer.Scale != nil {
+			t.Errorf("without a scale: %v, %v", err, to.Optimizer.Scale)
+		}
+		to.Optimizer.ScaleLoss(torch.CPU)
+		if _, _, err := to.Load(path, nil); err != nil {
+			t.Fatal(err)
+		}
+		if scale, steps := to.Optimizer.Scale.State(); scale != 1024 || steps != 17 {
+			t.Errorf("loaded %v after %d steps, want 1024 after 17", scale, steps)
+		}
+	})
+}
+
 // A checkpoint from the middle of an epoch resumes there. On fewer images it resumes at
 // the beginning of the epoch, with a warning.
 func TestFewerImagesThanBefore(t *testing.T) {

@@ -34,6 +34,7 @@ func knn(ctx context.Context, c config.KNN, o Options) (rundir.Result, error) {
 		return rundir.Result{}, err
 	}
 	defer e.Model.Free()
+	setup.Host(&c.Machine, e.Model.Config.Device)
 	bank, queries, err := setup.Datasets(ctx, c.Data, c.Net, o.Note)
 	if stopped(ctx, err) {
 		return rundir.Result{}, ErrStopped

@@ -41,10 +41,12 @@ func Predict(ctx context.Context, c config.Predict, images data.Dataset, o Optio
 func predict(
 	ctx context.Context, c *config.Predict, images data.Dataset, o Options, each func(Prediction) error,
 ) error {
-	device, err := setup.Device(config.Machine{Device: c.Device, Precision: "fp32"})
+	host := config.Machine{Device: c.Device, Precision: "fp32", Threads: c.Threads, Workers: c.Workers}
+	device, err := setup.Device(host)
 	if err != nil {
 		return err
 	}
+	setup.Host(&host, device)
 	head, record, err := classify.Read(c.Ckpt, device)
 	if err != nil {
 		return err
@@ -65,7 +67,7 @@ func predict(
 	whole, unreadable := data.WithPlaceholder(images, func(err error) { o.note("%v", err) })
 	top := min(c.Top, head.Classes())
 	err = features.EachBatch(model, whole, features.Options{
-		Size: s.InputRes, Batch: c.BatchSize, Workers: c.Workers, Precision: setup.Dtype(s.Precision), Context: ctx,
+		Size: s.InputRes, Batch: c.BatchSize, Workers: host.Workers, Precision: setup.Dtype(s.Precision), Context: ctx,
 	}, func(f *torch.Tensor, b *prefetch.Batch) error {
 		p, classes := head.Logits(f).Softmax(1).TopK(top, 1)
 		probabilities, indices := p.Float64s(), classes.Int64s()

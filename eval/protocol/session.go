@@ -48,6 +48,7 @@ func openSession(ctx context.Context, c *config.Classifier, o Options, w config.
 	if k.encoder, err = openEncoder(&c.Net, c.Machine, w, c.Seed, o); err != nil {
 		return nil, err
 	}
+	setup.Host(&c.Machine, k.encoder.Model.Config.Device)
 	if k.train, k.test, err = setup.Datasets(ctx, c.Data, c.Net, o.Note); err == nil {
 		if k.train, k.test, k.heldOut = setup.HoldOut(k.train, k.test); k.heldOut != "" {
 			k.note("%s", k.heldOut)

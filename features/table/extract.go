@@ -109,11 +109,11 @@ func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o features.Option
 	return unreadable.Count(), err
 }
 
-// about identifies everything that the rows depend on.
-func about(j Job, d data.Dataset) string {
+// about identifies everything that the rows depend on, with the job's metadata meta.
+func about(meta map[string]string, d data.Dataset) string {
 	h := sha256.New()
-	meta, _ := json.Marshal(j.Meta) // keys are sorted
-	h.Write(meta)
+	text, _ := json.Marshal(meta) // keys are sorted
+	h.Write(text)
 	for i := range d.Len() {
 		size := int64(-1)
 		if info, err := os.Stat(d.Path(i)); err == nil {
@@ -127,10 +127,14 @@ func about(j Job, d data.Dataset) string {
 // open creates the partial file, or resumes one of the same job. first is the index of
 // the first batch to compute.
 func (p partial) open(j Job, d data.Dataset, batch int) (f *os.File, first int, err error) {
-	id := about(j, d)
+	id := about(j.Meta, d)
 	old, _ := os.ReadFile(p.about)
+	same := string(old) == id
+	if was := older(j.Meta); !same && was != nil {
+		same = string(old) == about(was, d)
+	}
 	rows := int64(0)
-	if info, err := os.Stat(p.rows); err == nil && string(old) == id && !j.Fresh {
+	if info, err := os.Stat(p.rows); err == nil && same && !j.Fresh {
 		rows = max(0, (info.Size()-int64(len(p.header)))/int64(4*p.dim))
 	} else if err == nil && !j.Fresh {
 		j.Note("%s belongs to other images or another encoder: starting over", p.rows)

@@ -42,6 +42,7 @@ func Open(c config.Encoder, set map[string]bool, note func(string)) (*Encoder, e
 	for _, n := range notes {
 		note(n)
 	}
+	setup.Host(&machine, e.Model.Config.Device)
 	sum, err := checkpoint.SHA256(c.Ckpt)
 	if err != nil {
 		e.Model.Free()
@@ -55,10 +56,10 @@ func Open(c config.Encoder, set map[string]bool, note func(string)) (*Encoder, e
 	made := &Encoder{
 		Model:   e.Model,
 		Gray16:  codec.Gray16(net.Gray16),
-		Options: features.Options{Size: net.InputRes, Batch: c.BatchSize, Workers: c.Workers, Precision: precision},
+		Options: features.Options{Size: net.InputRes, Batch: c.BatchSize, Workers: machine.Workers, Precision: precision},
 		Meta: map[string]string{
 			"checkpoint": path, "checkpoint_sha256": sum, "input_res": strconv.Itoa(net.InputRes),
-			"use_ema": strconv.FormatBool(c.UseEMA), "amp": strconv.FormatBool(precision.Half()),
+			"use_ema": strconv.FormatBool(c.UseEMA), precisionKey: machine.Precision,
 		},
 	}
 	if made.Gray16 != codec.ClipGray16 {
@@ -103,6 +104,31 @@ func Search(
 	return found, folder, err
 }
 
+// The metadata about how features were computed. Files of older versions have amp, which is
+// whether the precision was a mixed one.
+const (
+	precisionKey = "precision"
+	ampKey       = "amp"
+)
+
+// mixed reports whether features were computed in mixed precision.
+func mixed(meta map[string]string) bool {
+	return meta[ampKey] == "true" || setup.Dtype(meta[precisionKey]).Half()
+}
+
+// older returns the metadata as older versions wrote them, or nil if there is no precision in
+// them or they did not name it apart.
+func older(meta map[string]string) map[string]string {
+	amp, known := map[string]string{"fp32": "false", "bf16": "true"}[meta[precisionKey]]
+	if !known {
+		return nil
+	}
+	was := maps.Clone(meta)
+	delete(was, precisionKey)
+	was[ampKey] = amp
+	return was
+}
+
 // between returns the path of file relative to folder. Both may be relative to the
 // current folder.
 func between(folder, file string) (string, error) {
@@ -134,7 +160,7 @@ func embed(
 			c.Gray16, set = how, maps.Clone(set)
 			set["gray16"] = true
 		}
-		c.UseEMA, c.Amp, c.Prefix = meta["use_ema"] == "true", meta["amp"] == "true", meta["prefix"]
+		c.UseEMA, c.Amp, c.Prefix = meta["use_ema"] == "true", mixed(meta), meta["prefix"]
 	}
 	e, err := Open(c.Encoder, set, note)
 	if err != nil {

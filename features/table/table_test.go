@@ -42,6 +42,41 @@ func pictures(t *testing.T, n int) (dir string, d data.Dataset) {
 	return dir, d
 }
 
+// Features that an older version began are resumed, unless they were of another precision.
+func TestOlderVersion(t *testing.T) {
+	_, d := pictures(t, 6)
+	for _, c := range []struct {
+		amp, precision string
+		first          int
+	}{{"false", "fp32", 1}, {"true", "bf16", 1}, {"true", "fp32", 0}, {"true", "fp16", 0}} {
+		out := filepath.Join(t.TempDir(), "f.npy")
+		p := partial{rows: out + ".partial", about: out + ".partial.json", dim: 1}
+		id := about(map[string]string{"checkpoint": "x", "amp": c.amp}, d)
+		err := errors.Join(os.WriteFile(p.about, []byte(id), 0o644), os.WriteFile(p.rows, make([]byte, 4*4), 0o644))
+		if err != nil {
+			t.Fatal(err)
+		}
+		j := Job{Meta: map[string]string{"checkpoint": "x", "precision": c.precision}, Note: func(string, ...any) {}}
+		f, first, err := p.open(j, d, 4)
+		if err != nil || first != c.first {
+			t.Errorf("amp %s, then %s: begins at batch %d, %v; want %d", c.amp, c.precision, first, err, c.first)
+		}
+		if err == nil {
+			f.Close()
+		}
+	}
+	for name, meta := range map[string]map[string]string{
+		"amp": {"amp": "true"}, "bf16": {"precision": "bf16"}, "fp16": {"precision": "fp16"},
+	} {
+		if !mixed(meta) {
+			t.Errorf("%s is not mixed precision", name)
+		}
+	}
+	if mixed(map[string]string{"precision": "fp32", "amp": "false"}) {
+		t.Error("fp32 is mixed precision")
+	}
+}
+
 // TestExtract writes both formats, with and without an interruption. The rows are the
 // same, those of unreadable images are NaN, and no partial files are left.
 func TestExtract(t *testing.T) {

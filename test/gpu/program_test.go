@@ -139,6 +139,7 @@ func TestCommands(t *testing.T) {
 			tiny, kept)},
 		{"features", append([]string{"features", data + "/val", "-o", runs + "/features.parquet"}, encoder...)},
 		{"look", append([]string{"look", data, "-o", filepath.Join(runs, "look.html")}, encoder...)},
+		{"doctor", []string{"doctor", "--measure"}},
 		{"bench step", append([]string{"bench", "step", "-k", "64", "--steps", "2"}, tiny...)},
 	} {
 		t.Run(c.name, func(t *testing.T) { onGPU(t, c.args...) })

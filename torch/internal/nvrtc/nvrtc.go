@@ -76,11 +76,11 @@ func Compile(text string, capability int, options ...string) ([]byte, error) {
 		return nil, fmt.Errorf("%s (%s) does not compile for compute capability %d.%d",
 			path, version, capability/10, capability%10)
 	}
-	target, ptx := fmt.Sprintf("--gpu-architecture=sm_%d", architecture), architecture != capability
+	target, ptx := fmt.Sprintf("-arch=sm_%d", architecture), architecture != capability
 	if ptx {
-		target = fmt.Sprintf("--gpu-architecture=compute_%d", architecture)
+		target = fmt.Sprintf("-arch=compute_%d", architecture)
 	}
-	options = append([]string{target, "--std=c++17"}, options...)
+	options = append([]string{target, "-std=c++17"}, options...)
 	key := sha256.Sum256([]byte(strings.Join(append([]string{text, version}, options...), "\x00")))
 	file := cacheFile(key)
 	if image := load(file); image != nil {

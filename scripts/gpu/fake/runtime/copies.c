@@ -1,8 +1,9 @@
 // Copies, counted by where they come from and go to. "own stream" is any but the default one, on which
 // libtorch computes.
 //
-// With FAKE_BLANK, what comes from pinned memory arrives as zeros. No kernel overwrites it, and memory that
-// libtorch uses again for floats would otherwise hold the bytes of images, some of which read as NaN.
+// With FAKE_BLANK, device memory stays zero: whatever is written to it arrives as zeros. No kernel overwrites
+// memory, and what libtorch uses again for other numbers would still hold the old bytes, some of which read as
+// NaN: those of images, and the halves of a float32 in bfloat16 or float16.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,14 +22,19 @@ static void copied(const void* to, const void* from, size_t n, const void* strea
   fake_count("copy", name, n);
 }
 
-Status cudaMemcpyAsync(void* to, const void* from, size_t n, int kind, void* stream) {
-  (void)kind;
-  if (n) copied(to, from, n, stream, "");
-  if (blank && fake_place(from) == kPinned && fake_place(to) == kDevice) {
+// Moves n bytes between the places that copies read and write.
+static void move(void* to, const void* from, size_t n) {
+  if (blank && fake_place(to) == kDevice) {
     memset(fake_shadow(to), 0, n);
   } else {
     memmove(fake_shadow(to), fake_shadow(from), n);
   }
+}
+
+Status cudaMemcpyAsync(void* to, const void* from, size_t n, int kind, void* stream) {
+  (void)kind;
+  if (n) copied(to, from, n, stream, "");
+  move(to, from, n);
   return 0;
 }
 
@@ -36,7 +42,7 @@ Status cudaMemcpy(void* to, const void* from, size_t n, int kind) {
   (void)kind;
   fake_count("wait", "copy", 0);
   copied(to, from, n, NULL, ", with a wait");
-  memmove(fake_shadow(to), fake_shadow(from), n);
+  move(to, from, n);
   return 0;
 }
 
@@ -44,9 +50,7 @@ Status cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t fro
                          int kind, void* stream) {
   (void)kind;
   copied(to, from, width * height, stream, "");
-  for (size_t i = 0; i < height; i++) {
-    memmove((char*)fake_shadow(to) + i * to_pitch, (char*)fake_shadow(from) + i * from_pitch, width);
-  }
+  for (size_t i = 0; i < height; i++) move((char*)to + i * to_pitch, (const char*)from + i * from_pitch, width);
   return 0;
 }
 
@@ -66,7 +70,7 @@ Status cuMemcpyDtoHAsync_v2(void* to, const void* from, size_t n, void* stream) 
 Status cudaMemsetAsync(void* p, int value, size_t n, void* stream) {
   (void)stream;
   fake_count("kernel", "memset", n);
-  memset(fake_shadow(p), value, n);
+  memset(fake_shadow(p), blank ? 0 : value, n);
   return 0;
 }
 

@@ -1,4 +1,4 @@
-package train
+package statedict
 
 import (
 	"contralens/checkpoint"
@@ -13,8 +13,8 @@ const (
 	trackerKey = "_growth_tracker"
 )
 
-// savedScale is the entry of a loss that is scaled; nothing for nil.
-func savedScale(l *optim.LossScale) checkpoint.Dict {
+// LossScale is the entry of a checkpoint for a loss that is scaled; nothing for nil.
+func LossScale(l *optim.LossScale) checkpoint.Dict {
 	if l == nil {
 		return nil
 	}
@@ -26,9 +26,9 @@ func savedScale(l *optim.LossScale) checkpoint.Dict {
 	}}}
 }
 
-// loadScale restores the scale of the loss. A checkpoint without one, of a training in
-// another precision, leaves the first scale.
-func loadScale(l *optim.LossScale, file checkpoint.Dict) {
+// LoadLossScale restores the scale of a loss, which may be nil. A checkpoint without one, of
+// a training in another precision, leaves the first scale.
+func LoadLossScale(l *optim.LossScale, file checkpoint.Dict) {
 	saved := file.Dict(scalerKey)
 	if scale, ok := saved.Get(scaleKey).(float64); ok && l != nil && scale > 0 {
 		l.SetState(scale, saved.Int(trackerKey))

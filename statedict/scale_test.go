@@ -1,4 +1,4 @@
-package train
+package statedict
 
 import (
 	"testing"
@@ -13,7 +13,7 @@ import (
 func TestScaleIsSaved(t *testing.T) {
 	tensortest.Run(t, func() {
 		var from, to optim.SGD
-		if saved := savedScale(from.Scale); saved != nil {
+		if saved := LossScale(from.Scale); saved != nil {
 			t.Errorf("without a scale, %v is saved", saved)
 		}
 		from.ScaleLoss(torch.CPU)
@@ -21,14 +21,14 @@ func TestScaleIsSaved(t *testing.T) {
 		defer from.Free()
 		defer to.Free()
 		from.Scale.SetState(1024, 17)
-		loadScale(to.Scale, checkpoint.Dict{})
+		LoadLossScale(to.Scale, checkpoint.Dict{})
 		if scale, _ := to.Scale.State(); scale != optim.FirstScale {
 			t.Errorf("a checkpoint without a scale makes it %v", scale)
 		}
-		loadScale(to.Scale, savedScale(from.Scale))
+		LoadLossScale(to.Scale, LossScale(from.Scale))
 		if scale, steps := to.Scale.State(); scale != 1024 || steps != 17 {
 			t.Errorf("loaded %v after %d steps, want 1024 after 17", scale, steps)
 		}
-		loadScale(nil, savedScale(from.Scale))
+		LoadLossScale(nil, LossScale(from.Scale))
 	})
 }
