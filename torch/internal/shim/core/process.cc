@@ -7,11 +7,7 @@
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 #include <c10/core/impl/alloc_cpu.h>
-<<<<<<< HEAD
-=======
 #include <c10/util/Exception.h>
-#include <torch/csrc/api/include/torch/version.h>
->>>>>>> main
 
 #include <atomic>
 
