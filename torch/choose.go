@@ -86,7 +86,7 @@ func choose(s string) (d Device, note string, err error) {
 	case index >= n:
 		return CPU, "", &DeviceError{s, fmt.Sprintf("there are %d GPUs, cuda:0 to cuda:%d", n, n-1)}
 	}
-	if _, err := usable(CUDA(index)); err != nil {
+	if _, err := UsableGPU(CUDA(index)); err != nil {
 		return CPU, "", err
 	}
 	return CUDA(index), "", nil
@@ -103,7 +103,7 @@ func best() (d Device, why string) {
 		return CPU, why
 	}
 	for i := range state.Count {
-		_, err := usable(CUDA(i))
+		_, err := UsableGPU(CUDA(i))
 		if err == nil {
 			return CUDA(i), ""
 		}
@@ -115,8 +115,9 @@ func best() (d Device, why string) {
 // leastMemory is the free memory, in bytes, without which no network trains.
 const leastMemory = 256 << 20
 
-// usable describes a GPU, or says why nothing can be computed on it.
-func usable(d Device) (g GPU, err error) {
+// UsableGPU describes a GPU as GPUInfo does; the error also says why nothing can be computed on
+// a GPU that is there.
+func UsableGPU(d Device) (g GPU, err error) {
 	if g, err = GPUInfo(d); err != nil {
 		return g, err
 	}

@@ -96,9 +96,9 @@ func (s CUDAState) problem(version int) string {
 	case hidden && (s.code == cudaNoDevice || s.code == 0):
 		return fmt.Sprintf("CUDA_VISIBLE_DEVICES is %q and hides every GPU; unset it", visible)
 	case s.code == cudaNoDevice || s.code == 0:
-		return "the NVIDIA driver sees no GPU"
+		return "the NVIDIA driver sees no GPU; see what nvidia-smi says"
 	}
-	return fmt.Sprintf("CUDA says: %s (error %d)", cmp.Or(s.text, "nothing"), s.code)
+	return fmt.Sprintf("CUDA says: %s (error %d); see what nvidia-smi says", cmp.Or(s.text, "nothing"), s.code)
 }
 
 // GPUInfo describes a GPU. It makes the GPU ready for use, which takes some of its

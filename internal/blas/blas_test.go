@@ -84,6 +84,14 @@ func TestFitTo(t *testing.T) {
 			}
 		})
 	}
+	for user, want := range map[string]string{
+		"zen": "OpenBLAS 1 with kernels for Zen, chosen by OPENBLAS_CORETYPE=zen; those for a later processor would fit this one",
+		"Zem": "OpenBLAS 1 with kernels for Zen, in spite of OPENBLAS_CORETYPE=Zem; those for a later processor would fit this one",
+	} {
+		if got := (Fit{Version: "OpenBLAS 1", Core: "Zen", User: user, Slow: true}).String(); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
 	if f := FitTo(nil, cpu.AVX512, ""); f != (Fit{}) || f.Note() != "" || f.String() != "not OpenBLAS" {
 		t.Errorf("without OpenBLAS: %+v, %q, %s", f, f.Note(), f)
 	}

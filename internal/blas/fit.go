@@ -89,11 +89,16 @@ func (f Fit) String() string {
 		return "not OpenBLAS"
 	case f.Was != "":
 		return fmt.Sprintf("%s with kernels for %s, chosen by contralens (by itself: %s)", f.Version, f.Core, f.Was)
-	case f.Slow && f.User != "":
-		return fmt.Sprintf("%s with kernels for %s, chosen by %s=%s; those for a later processor would fit this one",
-			f.Version, f.Core, CoreVariable, f.User)
 	case f.User != "":
-		return fmt.Sprintf("%s with kernels for %s, chosen by %s=%s", f.Version, f.Core, CoreVariable, f.User)
+		how := "chosen by"
+		if !strings.EqualFold(f.Core, f.User) {
+			how = "in spite of" // it has no such kernels, or not for this processor
+		}
+		text := fmt.Sprintf("%s with kernels for %s, %s %s=%s", f.Version, f.Core, how, CoreVariable, f.User)
+		if f.Slow {
+			text += "; those for a later processor would fit this one"
+		}
+		return text
 	default:
 		return fmt.Sprintf("%s with kernels for %s, chosen by itself", f.Version, f.Core)
 	}

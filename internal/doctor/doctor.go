@@ -34,7 +34,7 @@ func Examine(version string) []Finding {
 	engine, ok := loaded()
 	found = append(found, engine...)
 	if ok {
-		found = append(found, devices(torch.CUDAInfo(), torch.GPUInfo)...)
+		found = append(found, devices(torch.CUDAInfo(), torch.UsableGPU)...)
 	}
 	found = append(found,
 		Finding{"processor", processor(), ""},

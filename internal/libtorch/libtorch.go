@@ -4,8 +4,10 @@ package libtorch
 
 import (
 	"debug/elf"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -105,12 +107,16 @@ func (i *Install) check() error {
 	core := filepath.Join(i.Lib, "libc10.so")
 	library, err := elf.Open(core)
 	if err != nil {
-		return fmt.Errorf("libtorch in %s: want a readable library %s: %w", i.Folder, core, err)
+		return fmt.Errorf("libtorch in %s: want a library lib/libc10.so that is whole, got %s; install it again",
+			i.Folder, damage(err))
 	}
 	defer library.Close()
 	if want := machines[runtime.GOARCH]; library.Machine != want {
 		return fmt.Errorf("libtorch in %s: want one for %s, got one for %s", i.Folder, architecture(want),
 			architecture(library.Machine))
+	}
+	if err := CheckWhole(i.Lib); err != nil {
+		return err
 	}
 	i.CUDA = exists(filepath.Join(i.Lib, "libtorch_cuda.so"))
 	if i.Version, err = readVersion(*i); err != nil {
@@ -129,6 +135,48 @@ func (i *Install) check() error {
 			i.Folder, i.Version)
 	}
 	return nil
+}
+
+// CheckWhole returns an error if a library of the libtorch in a folder lib was cut off, as by a
+// full disk or an installation that was stopped: loading it would end the program. What is
+// not there or no library is left to the loader.
+func CheckWhole(lib string) error {
+	for _, name := range []string{"c10", "torch", "torch_cpu", "c10_cuda", "torch_cuda"} {
+		path := filepath.Join(lib, "lib"+name+".so")
+		file, err := os.Open(path)
+		if err != nil {
+			continue
+		}
+		defer file.Close()
+		info, err := file.Stat()
+		if err != nil {
+			continue
+		}
+		var e struct { // the end of an ELF file is that of its section headers, or near it
+			_        [40]byte
+			Sections uint64
+			_        [10]byte
+			Size     uint16
+			Count    uint16
+			_        uint16
+		}
+		if binary.Read(file, binary.LittleEndian, &e) != nil {
+			continue
+		}
+		if want := int64(e.Sections) + int64(e.Size)*int64(e.Count); info.Size() < want {
+			return fmt.Errorf("libtorch: want %s whole, with %d bytes or more, got %d; install it again", path, want, info.Size())
+		}
+	}
+	return nil
+}
+
+// damage says why a file is not a library.
+func damage(err error) string {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return "none that can be read (" + path.Err.Error() + ")"
+	}
+	return "a damaged one or another file"
 }
 
 // newStrings reports whether libc10's functions take the std::string of the new C++ ABI.

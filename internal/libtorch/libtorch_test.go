@@ -122,9 +122,15 @@ func TestRefuses(t *testing.T) {
 	_, err = Find(other)
 	expect(t, err, "got one for "+architecture(machine))
 
+	cut := fake(t, "2.6.0", newABI, false)
+	cpu := filepath.Join(cut, "lib/libtorch_cpu.so")
+	write(t, cpu, string(bytes[:len(bytes)-100]))
+	_, err = Find(cut)
+	expect(t, err, "want "+cpu+" whole, with ")
+
 	write(t, library, "not a library")
 	_, err = Find(other)
-	expect(t, err, "want a readable library")
+	expect(t, err, "that is whole, got a damaged one or another file; install it again")
 
 	_, err = Find(filepath.Join(empty, "a folder"))
 	expect(t, err, "want a folder whose name has no blanks")

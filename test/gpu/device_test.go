@@ -32,6 +32,9 @@ func TestRefusals(t *testing.T) {
 			if code == 0 || !strings.Contains(out, c.want) {
 				t.Errorf("exit code %d, want a failure that says %q:\n%s", code, c.want, out)
 			}
+			if strings.Contains(out, "Warning") {
+				t.Errorf("libtorch speaks as well:\n%s", out)
+			}
 			if _, err := os.Stat(filepath.Join(runs, "runs")); err == nil {
 				t.Error("a run directory was made")
 			}

@@ -55,6 +55,11 @@ func Build(ctx context.Context, l libtorch.Install, folder string, progress func
 	if err := b.link(ctx, objects); err != nil {
 		return e, err
 	}
+	library, err := os.ReadFile(e.Path)
+	if err != nil {
+		return e, fmt.Errorf("engine: %w", durable.Explain(err))
+	}
+	e.Hash = hash(library)
 	e.Built = time.Now().UTC().Truncate(time.Second)
 	if err := e.describe(folder); err != nil {
 		return e, err

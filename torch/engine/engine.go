@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"contralens/internal/cpu"
+	"contralens/internal/durable"
 	"contralens/internal/libtorch"
 	"contralens/torch/internal/shim"
 )
@@ -41,6 +42,7 @@ type Engine struct {
 	CUDA     bool      `json:"cuda"`     // whether it is a build with CUDA
 	Sources  string    `json:"sources"`  // Sources() of the program that built it
 	Compiler string    `json:"compiler"` // and its version
+	Hash     string    `json:"hash"`     // of the library
 	Built    time.Time `json:"built"`
 }
 
@@ -100,7 +102,7 @@ func names(files map[string][]byte) []string {
 func Cache() (string, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return "", errors.New("engines: want a cache folder from HOME or XDG_CACHE_HOME, but neither is set")
+		return "", errors.New("engines: want a cache folder from HOME or XDG_CACHE_HOME, but neither is the path of one")
 	}
 	return filepath.Join(dir, "contralens", "engines"), nil
 }
@@ -145,15 +147,38 @@ func Open(path string) (Engine, error) {
 		return Engine{}, fmt.Errorf("engine %s: want %s beside it, which says what it was built for, got none", path, Facts)
 	}
 	e, err := Parse(text)
+	if err != nil {
+		return e, fmt.Errorf("engine %s: want %s beside it, which says what it was built for, got a damaged one; "+
+			"run contralens engine build again", path, Facts)
+	}
 	e.Path = path
-	return e, err
+	return e, nil
 }
+
+// Whole returns an error if the library is not the one that was built: loading a part of one
+// can end the program.
+func (e Engine) Whole() error {
+	library, err := os.ReadFile(e.Path)
+	if err != nil {
+		return fmt.Errorf("engine %s: %w", e.Path, durable.Explain(err))
+	}
+	if e.Hash != hash(library) {
+		return fmt.Errorf("engine %s: want the library that was built for %s, got a damaged one or another; %s",
+			e.Path, e, e.again())
+	}
+	return nil
+}
+
+func hash(library []byte) string { return fmt.Sprintf("%x", sha256.Sum256(library)) }
 
 // Parse reads what an engine was made for.
 func Parse(text []byte) (Engine, error) {
 	var e Engine
 	if err := json.Unmarshal(text, &e); err != nil {
 		return e, fmt.Errorf("engine: %s: %w", Facts, err)
+	}
+	if e.Libtorch == "" || e.Folder == "" || e.Sources == "" {
+		return e, fmt.Errorf("engine: want libtorch, folder and sources in %s", Facts)
 	}
 	return e, nil
 }

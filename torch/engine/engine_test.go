@@ -209,6 +209,36 @@ func TestChoose(t *testing.T) {
 	}
 }
 
+// A library that was cut off or replaced, or whose description was, is refused before it is loaded.
+func TestDamaged(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, Library)
+	whole := Engine{Libtorch: "2.15.0", Folder: "/torch", Sources: Sources(), Hash: hash([]byte("a library"))}
+	if err := whole.describe(folder); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{"a library": "", "a lib": "got a damaged one", "": "got a damaged one"} {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		e, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err = e.Whole(); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+	}
+	for _, facts := range []string{"", "{", "{}", "[]"} {
+		if err := os.WriteFile(filepath.Join(folder, Facts), []byte(facts), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(path); err == nil || !strings.Contains(err.Error(), "got a damaged one; run contralens engine build again") {
+			t.Errorf("%q: got %v", facts, err)
+		}
+	}
+}
+
 func TestExplain(t *testing.T) {
 	e := Engine{Libtorch: "2.15.0", Folder: "/torch", Path: "/e.so"}
 	for message, want := range map[string]string{
@@ -219,6 +249,10 @@ func TestExplain(t *testing.T) {
 		if !strings.Contains(got, want) || !strings.Contains(got, "contralens engine build /torch") {
 			t.Errorf("got %s", got)
 		}
+	}
+	got := e.Explain("libcudart.so.13: cannot open shared object file: No such file or directory").Error()
+	if !strings.Contains(got, "want NVIDIA's library libcudart.so.13, found none") || strings.Contains(got, "engine build") {
+		t.Errorf("got %s", got)
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"contralens/internal/cpu"
+	"contralens/internal/libtorch"
 	"contralens/torch/engine"
 )
 
@@ -40,6 +41,9 @@ func cl_load_or_exit() { //nolint:revive // jumps.S calls it by this name
 }
 
 func load(e engine.Engine) error {
+	if err := libtorch.CheckWhole(e.Lib); err != nil {
+		return err
+	}
 	path := e.Path
 	if path == "" {
 		file, err := inMemory(library())
@@ -48,6 +52,8 @@ func load(e engine.Engine) error {
 		}
 		defer file.Close()
 		path = fmt.Sprintf("/proc/self/fd/%d", file.Fd())
+	} else if err := e.Whole(); err != nil {
+		return err
 	}
 	cpath := C.CString(path)
 	defer C.free(unsafe.Pointer(cpath))

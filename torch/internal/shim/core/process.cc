@@ -7,6 +7,7 @@
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 #include <c10/core/impl/alloc_cpu.h>
+#include <c10/util/Exception.h>
 #include <torch/csrc/api/include/torch/version.h>
 
 #include <atomic>
@@ -142,6 +143,14 @@ extern "C" char* cl_uniform_(cl_tensor t, double low, double high, void* g) {
 extern "C" const char* cl_version(void) { return TORCH_VERSION; }
 
 extern "C" char* cl_loaded_version(void) {
+#if AT_LEAST(2, 6)
+  // show_config counts the GPUs, and libtorch warns once if there is no usable driver, which
+  // CUDAState.Problem says better.
+  struct : c10::WarningHandler {
+    void process(const c10::Warning&) override {}
+  } silent;
+  const c10::WarningUtils::WarningHandlerGuard guard(&silent);
+#endif
   const std::string key = "TORCH_VERSION=", text = at::show_config();
   const size_t at = text.find(key);
   if (at == std::string::npos) return strdup(TORCH_VERSION);

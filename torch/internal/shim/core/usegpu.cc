@@ -35,6 +35,8 @@ void set_tf32(at::Context& context, bool on) {
 // Passes each warning on once. Operators without a deterministic form warn in every step.
 struct Once final : c10::WarningHandler {
   void process(const c10::Warning& warning) override {
+    // Counts in float32 come out the same in every order.
+    if (warning.msg().find("_histc_cuda") != std::string::npos) return;
     const std::lock_guard<std::mutex> lock(mutex);
     if (seen.insert(warning.msg()).second) c10::WarningHandler::process(warning);
   }
