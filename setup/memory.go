@@ -61,17 +61,28 @@ func PretrainingLoad(c *config.Contrast) Load {
 	}
 }
 
-// Explain turns the error of a GPU whose memory was not enough into an *OutOfMemory, and
-// returns other errors as they are.
+// EncoderLoad is the load of an encoder alone, whose network its checkpoint tells.
+func EncoderLoad(c config.Encoder) Load {
+	_, m, _ := c.Options()
+	return Load{Machine: m, Arch: "its network", Batch: c.BatchSize}
+}
+
+// Explain turns the error of a GPU whose memory was not enough into an *OutOfMemory, and that
+// of a processor on which libtorch does not compute in bfloat16 into a *NoBF16. It returns
+// other errors as they are.
 func Explain(err error, l Load) error {
 	var e *torch.Error
-	var explained *OutOfMemory
-	if !errors.As(err, &e) || !e.OutOfMemory || errors.As(err, &explained) {
+	if !errors.As(err, &e) || errors.As(err, new(*OutOfMemory)) || errors.As(err, new(*NoBF16)) {
 		return err
 	}
 	l.Settle()
 	d, failed := torch.ParseDevice(l.DeviceName())
-	if failed != nil || d.IsCPU() {
+	switch {
+	case failed != nil:
+		return err
+	case d.IsCPU() && l.Precision == "bf16" && strings.Contains(e.Message, noPrimitive):
+		return &NoBF16{err}
+	case d.IsCPU() || !e.OutOfMemory:
 		return err
 	}
 	out := &OutOfMemory{Load: l, Device: d, Err: err}

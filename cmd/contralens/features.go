@@ -41,7 +41,8 @@ func featuresCommand() *cobra.Command {
 		if c.Out == "" || c.Ckpt == "" {
 			return cli.Wrong(errors.New("features: want --ckpt with an encoder and -o with a file to write"))
 		}
-		return setup.Compute(c.Threads, func() error { return extractFeatures(&c, set, args[0]) })
+		err = setup.Compute(c.Threads, func() error { return extractFeatures(&c, set, args[0]) })
+		return setup.Explain(err, setup.EncoderLoad(c.Encoder))
 	}
 	return cmd
 }

@@ -40,7 +40,8 @@ func neighborsCommand() *cobra.Command {
 			return cli.Wrong(errors.New("neighbors: want --in with a file written by contralens features, " +
 				"and -o with a PNG file to write"))
 		}
-		return setup.Compute(c.Threads, func() error { return neighbors(&c, set, args[0]) })
+		err = setup.Compute(c.Threads, func() error { return neighbors(&c, set, args[0]) })
+		return setup.Explain(err, setup.EncoderLoad(c.Encoder))
 	}
 	return cmd
 }

@@ -21,7 +21,7 @@ int main() { using enum kind; return same(a == kind::a ? 0 : 1) + (1 <=> 2 == 0)
 // Compiler returns the C++ compiler, that of the environment variable CXX or g++. The error
 // says what is missing.
 func Compiler() (string, error) {
-	compiler := os.Getenv("CXX")
+	compiler := strings.TrimSpace(os.Getenv("CXX"))
 	if compiler == "" {
 		compiler = "g++"
 	}

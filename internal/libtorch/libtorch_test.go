@@ -170,6 +170,9 @@ func TestCompiler(t *testing.T) {
 	t.Setenv("CXX", "g++-9")
 	_, err = Compiler()
 	expect(t, err, "such as g++ 11 or newer, got g++-9 9.4.0")
+	t.Setenv("CXX", " ") // as in CXX=$UNSET
+	_, err = Compiler()
+	expect(t, err, "found no g++")
 }
 
 func TestParseVersion(t *testing.T) {

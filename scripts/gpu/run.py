@@ -169,7 +169,7 @@ def engine_part():
 
 
 def doctor_part():
-    code, text = run([program, "doctor", "--json"], "doctor.json", timeout=120)
+    code, text = run([program, "doctor", "--json", "--measure"], "doctor.json", timeout=120)
     return one("doctor", code in (0, 1) and "{" in text)
 
 
