@@ -54,8 +54,7 @@ func (b budget) within(t *testing.T, used budget) {
 
 // The network and precision of a step, and its budget: plain, and with everything that is
 // on by default, the feature transformation and the record of scores. docs/gpu.md has the
-// same numbers. Kernels have a margin of 1 to 4 % over
-// libtorch 2.15.
+// same numbers. Kernels have a margin of 1 to 4 % over libtorch 2.15.
 var steps = []struct {
 	name          string
 	arch, stem    string
