@@ -27,6 +27,7 @@ var mayRead = map[string]string{
 	"methods.allFinite":               "explains a step that failed",
 	"optim.Finite":                    "a step that is not guarded, as the CPU's",
 	"optim.GuardedStep":               "the CPU's",
+	"optim.State":                     "LossScale.State, for a checkpoint",
 	"train.ProbeHook":                 "after an epoch",
 	"train.loadRows":                  "tensors of a checkpoint",
 }
