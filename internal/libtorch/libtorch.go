@@ -164,7 +164,8 @@ func CheckWhole(lib string) error {
 			continue
 		}
 		if want := int64(e.Sections) + int64(e.Size)*int64(e.Count); info.Size() < want {
-			return fmt.Errorf("libtorch: want %s whole, with %d bytes or more, got %d; install it again", path, want, info.Size())
+			return fmt.Errorf("libtorch: want %s whole, with %d bytes or more, got %d; install it again",
+				path, want, info.Size())
 		}
 	}
 	return nil

@@ -10,14 +10,15 @@ import (
 var missing = regexp.MustCompile(`^(\S+): cannot open shared object file`)
 
 // nvidia are the libraries that a CUDA build of libtorch needs and that other packages bring.
-var nvidia = regexp.MustCompile(`^lib(cu(dart|blas|blasLt|dnn|fft|file|pti|rand|solver|sparse|sparseLt)|nccl|nvrtc|nvJitLink|nvToolsExt|nvshmem_host)\.so`)
+var nvidia = regexp.MustCompile(`^lib(cu(dart|blas|blasLt|dnn|fft|file|pti|rand|solver|sparse|sparseLt)|` +
+	`nccl|nvrtc|nvJitLink|nvToolsExt|nvshmem_host)\.so`)
 
 // Explain turns the message of the system's loader, which could not load the engine, into
 // a sentence.
 func (e Engine) Explain(message string) error {
 	if m := missing.FindStringSubmatch(message); m != nil && nvidia.MatchString(m[1]) {
-		return fmt.Errorf("engine for %s: want NVIDIA's library %s, found none: this libtorch is a CUDA build without CUDA's "+
-			"own libraries; install it again with them (pip install torch brings them)", e, m[1])
+		return fmt.Errorf("engine for %s: want NVIDIA's library %s, found none: this libtorch is a CUDA build without "+
+			"CUDA's own libraries; install it again with them (pip install torch brings them)", e, m[1])
 	} else if m != nil && e.Path != m[1] {
 		return fmt.Errorf("engine for %s: want its library %s, found none: libtorch was removed, moved or upgraded; %s",
 			e, m[1], e.again())
