@@ -123,11 +123,18 @@ func TestGPU(t *testing.T) {
 		if !errors.As(err, &e) || e.Device != "cuda:0" || CUDAInfo().Problem() == "" {
 			t.Errorf("no GPU, but %v, %q", err, CUDAInfo().Problem())
 		}
+		if _, unusable := UsableGPU(CUDA(0)); unusable == nil || unusable.Error() != err.Error() {
+			t.Errorf("a GPU that is not there: %v, want %v", unusable, err)
+		}
 		return
 	}
 	g, err := GPUInfo(CUDA(0))
 	if err != nil || g.Name == "" || g.Total < g.Free || g.Free == 0 || CUDAInfo().Problem() != "" {
 		t.Errorf("GPU %+v, %v, %q", g, err, CUDAInfo().Problem())
+	}
+	_, err = UsableGPU(CUDA(0))
+	if full := g.Free < leastMemory; (err != nil) != (full || !compiled(architectures(BuildInfo()), g)) {
+		t.Errorf("GPU %+v: %v", g, err)
 	}
 }
 

@@ -17,7 +17,8 @@ func TestEngine(t *testing.T) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{engine.Library: "", engine.Facts: `{"libtorch": "2.6.0", "folder": "/opt/torch"}`} {
+	facts := `{"libtorch": "2.6.0", "folder": "/opt/torch", "sources": "others"}`
+	for name, text := range map[string]string{engine.Library: "", engine.Facts: facts} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
