@@ -29,7 +29,7 @@ avx2="avx2 fma" avx512="avx512f avx512bw avx512dq avx512vl"
 # If oneDNN is told not to use AVX-512, libtorch still asks the processor, and gives oneDNN
 # convolutions in bfloat16, which it then refuses. On a processor without AVX-512 libtorch
 # computes them in another way.
-bfloat16='TestStridedPointwise/bfloat16|TestCheckpointEqualsPlain/bfloat16|TestMethods/queue_in_parts|^TestProgram$'
+bfloat16='TestStridedPointwise/bfloat16|TestCheckpointEqualsPlain/bfloat16|TestMethods/queue_in_parts|^TestProgram$|^TestCasts$'
 
 for package in $packages; do
 	$GO test -c -o "$tmp/$(echo "$package" | tr / -).test" "./$package"
