@@ -129,6 +129,5 @@ func (s *SGD) Free() {
 		b.Free()
 	}
 	s.Scale.free()
-	s.guard.found.Free()
-	s.guard.inverse.Free()
+	s.guard.free()
 }
