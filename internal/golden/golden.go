@@ -162,7 +162,11 @@ func (c *Case) Array(name string) Array {
 	if !ok {
 		c.t.Fatalf("golden %s: no array %q", c.Name, name)
 	}
-	return ReadArray(c.t, filepath.Join(c.dir, a.File))
+	file := a.File
+	if file == "" {
+		file = name + ".npy"
+	}
+	return ReadArray(c.t, filepath.Join(c.dir, file))
 }
 
 // F32 reads a float32 array and its shape.
