@@ -118,7 +118,7 @@ type Case struct {
 // their fields differ between groups.
 type Meta struct {
 	Arrays map[string]struct {
-		File  string `json:"file"`
+		File  string `json:"file"` // empty: the array's name and .npy
 		Shape []int  `json:"shape"`
 		Dtype string `json:"dtype"`
 	} `json:"arrays"`
@@ -161,6 +161,9 @@ func (c *Case) Array(name string) Array {
 	a, ok := c.Arrays[name]
 	if !ok {
 		c.t.Fatalf("golden %s: no array %q", c.Name, name)
+	}
+	if a.File == "" {
+		a.File = name + ".npy"
 	}
 	return ReadArray(c.t, filepath.Join(c.dir, a.File))
 }
