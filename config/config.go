@@ -44,6 +44,7 @@ type Contrast struct {
 	Start
 	MethodName
 	Objective
+	Relatives
 	Branches
 	FeatureTransform
 	Optim

@@ -27,13 +27,15 @@ func InfoNCE(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) *Out
 			return torch.Scoped1(func() *torch.Tensor {
 				q, k := draw.positives(q, k)
 				var value, dq, dk *torch.Tensor
-				torch.NoGrad(func() {
-					if s, ok := streams(q, negatives, o); ok {
-						value, dq, dk = streamed(out, q.Detach(), k.Detach(), s, draw, o)
-					} else {
-						value, dq, dk = derivative(out, q.Detach(), k.Detach(), negatives, draw, o)
-					}
-				})
+				s, streaming := streams(q, negatives, o)
+				switch {
+				case streaming && o.Loss != nil:
+					value, dq, dk = streamedLoss(out, q.Detach(), k.Detach(), s, draw, o)
+				case streaming:
+					torch.NoGrad(func() { value, dq, dk = streamed(out, q.Detach(), k.Detach(), s, draw, o) })
+				default:
+					value, dq, dk = derivative(out, q.Detach(), k.Detach(), negatives, draw, o)
+				}
 				return torch.CustomGrad(value, []*torch.Tensor{q, k}, []*torch.Tensor{dq, dk})
 			})
 		})
@@ -54,7 +56,8 @@ func InfoNCE(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) *Out
 //
 //	g_j = (λ p_j + (1-λ) p_π⁻¹(j)) / τN
 //
-// and so ∂loss/∂q' = g·n + p_pos k', ∂loss/∂k' = p_pos q'.
+// and so ∂loss/∂q' = g·n + p_pos k', ∂loss/∂k' = p_pos q'. An Options.Loss has other
+// derivatives with respect to the scores (see slopes). q and k must not require gradients.
 func derivative(
 	out *Output, q, k *torch.Tensor, negatives Negatives, draw Draw, o Options,
 ) (value, dq, dk *torch.Tensor) {
@@ -75,10 +78,16 @@ func derivative(
 	if !scalar {
 		spare = torch.EmptyLike(a)
 	}
-	value, p, ppos := softmax(out, pos, b, spare, o)
-	out.value(value, o)
-
+	var p, ppos *torch.Tensor
 	size := float64(q.Size(0)) * o.Temperature
+	if o.Loss != nil {
+		value, ppos, p = slopes(out, pos, b, o)
+		size = 1
+	} else {
+		value, p, ppos = softmax(out, pos, b, spare, o)
+		out.value(value, o)
+		ppos.AddScalar_(-1)
+	}
 	g := p
 	if scalar {
 		λ := draw.Negative.Value
@@ -86,7 +95,7 @@ func derivative(
 		g = p.MulScalar_(λ).AddInto_(b, 1-λ)
 	}
 	g.MulScalar_(1 / size)
-	ppos.AddScalar_(-1).MulScalar_(1 / size)
+	ppos.MulScalar_(1 / size)
 	return value, n.gradient(g).AddInto_(k.Mul(ppos), 1), q.Mul(ppos)
 }
 

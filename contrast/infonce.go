@@ -7,7 +7,8 @@ import "contralens/torch"
 // points to.
 type Output struct {
 	Loss *torch.Tensor // one element: mean over the batch of -log softmax of the positive
-	// Negatives is the number of negatives per query; 0 if the loss has none.
+	// Negatives is the number of negatives per query, or with an Options.Loss its Chance; 0 if
+	// the loss has none.
 	Negatives int
 	Logits    *torch.Tensor // [N, 1+K], divided by τ, positive first; only plain versions set it
 
@@ -36,6 +37,8 @@ type Options struct {
 	// Bound > 0 requests Output.Statistics, with histograms of the transformed negatives
 	// over [-Bound, Bound].
 	Bound float64
+	// Loss replaces InfoNCE by a relative; nil: InfoNCE.
+	Loss Loss
 	// Readback brings the figures to the host. If it is nil, each is read at once.
 	Readback *torch.Readback
 
@@ -72,13 +75,26 @@ func InfoNCEPlain(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options)
 		return torch.Cat([]*torch.Tensor{pos, neg}, 1).DivScalar(o.Temperature)
 	})
 	labels := torch.Zeros([]int{q.Size(0)}, torch.Options{Dtype: torch.Int64})
-	out.Loss = out.Logits.CrossEntropy(labels.ToDevice(q.Device()))
+	out.Loss = out.lossOfLogits(labels.ToDevice(q.Device()), negatives.Len(), o)
 	out.value(out.Loss, o)
 	torch.Scoped(func() {
 		first := out.Logits.Detach().Argmax(1, false).Eq(labels.ToDevice(q.Device()))
 		out.accuracy(first, o)
 	})
 	return out
+}
+
+// lossOfLogits is the loss of out.Logits by autograd, with k negatives per query. Logits of
+// others are -∞.
+func (out *Output) lossOfLogits(labels *torch.Tensor, k int, o Options) *torch.Tensor {
+	if o.Loss == nil {
+		return out.Logits.CrossEntropy(labels)
+	}
+	return torch.Scoped1(func() *torch.Tensor {
+		scores := out.Logits.MulScalar(o.Temperature)
+		out.Negatives = o.Loss.Chance(k)
+		return o.lossOf(scores.Narrow(1, 0, 1), scores.Narrow(1, 1, scores.Size(1)-1), k)
+	})
 }
 
 // value sets out.Value to that of a loss.

@@ -46,9 +46,10 @@ type Options struct {
 	Symmetric             bool   // each crop is the query once and the key once (queue only)
 	Alpha                 float64
 	BankMomentum          float64
-	Temperature           float64 // τ
-	Beta                  float64 // weight of the jigsaw's loss
-	Momentum, WeightDecay float64 // of SGD
+	Temperature           float64       // τ of the next step
+	Loss                  contrast.Loss // of methods with negatives; nil: InfoNCE
+	Beta                  float64       // weight of the jigsaw's loss
+	Momentum, WeightDecay float64       // of SGD
 	Transform             ft.Transform
 	Precision             torch.Dtype // of the encoders' products: BFloat16, Float16, or Float32, also as the zero value
 	Microbatches          int         // number of parts in which a batch passes the encoders; 0 and 1: one

@@ -58,9 +58,9 @@ func NewRun(ctx context.Context, w world.World, c config.Contrast, dir string, c
 	net.Jigsaw, net.Groups, net.Checkpoint = c.Jigsaw, c.BNSplits, c.CheckpointActivations
 	r.Model, err = methods.NewModel(methods.Options{
 		Net: net, Memory: c.Memory, Images: n, K: c.K, Symmetric: c.Symmetric, Alpha: c.Alpha,
-		BankMomentum: c.BankMomentum, Temperature: c.Temperature, Beta: c.Beta, Momentum: c.Momentum,
-		WeightDecay: c.WeightDecay, Transform: c.Transform(), Precision: setup.Dtype(c.Precision), Microbatches: c.Accum,
-		Seed: c.Seed, World: r.World,
+		BankMomentum: c.BankMomentum, Temperature: c.Temperature, Loss: setup.Loss(c.Relatives), Beta: c.Beta,
+		Momentum: c.Momentum, WeightDecay: c.WeightDecay, Transform: c.Transform(), Precision: setup.Dtype(c.Precision),
+		Microbatches: c.Accum, Seed: c.Seed, World: r.World,
 	})
 	if err != nil {
 		return nil, err

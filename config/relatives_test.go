@@ -1,0 +1,41 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+// Losses that a method has no use for are refused, and options of another loss are noted.
+func TestRelatives(t *testing.T) {
+	for flags, want := range map[string]string{
+		"--loss dlc":                                       "did you mean dcl?",
+		"--method BYOL --loss dcl":                         "--loss dcl: want negatives",
+		"--method SimSiam --nce_t_high 1":                  "--nce_t_high 1: want negatives",
+		"--loss macl --nce_t_high 1":                       "macl sets the temperature itself",
+		"--method MoCov2 --nce_t_high 0.1":                 "more than the temperature 0.2",
+		"--loss hcl --tau_plus 1":                          "--tau_plus: want a share",
+		"--loss rince --rince_q 0":                         "--rince_q",
+		"--loss rince --rince_lambda 2":                    "--rince_lambda",
+		"--loss macl --macl_alpha 2":                       "--macl_alpha",
+		"--loss dclw --dclw_sigma 0":                       "--dclw_sigma",
+		"--method MoCov2 --nce_t_high 1 --nce_t_period -1": "--nce_t_period",
+	} {
+		c := DefaultContrast()
+		if _, err := c.Resolve(parse(t, &c, strings.Fields(flags))); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want one with %q", flags, err, want)
+		}
+	}
+	for flags, want := range map[string]string{
+		"--cosine --loss hcl --tau_plus 0.05":      "",
+		"--cosine --loss debiased --hcl_beta 2":    "--hcl_beta has an effect only with --loss hcl",
+		"--cosine --loss dcl --tau_plus 0.2":       "only with --loss debiased or hcl",
+		"--cosine --nce_t_period 4":                "only with --nce_t_high",
+		"--cosine --nce_t_high 1 --nce_t_period 4": "",
+	} {
+		c := DefaultContrast()
+		w, err := c.Resolve(parse(t, &c, strings.Fields(flags)))
+		if text := strings.Join(w, "\n"); err != nil || (want == "") != (text == "") || !strings.Contains(text, want) {
+			t.Errorf("%s: %v, notes %q, want %q", flags, err, w, want)
+		}
+	}
+}

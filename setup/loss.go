@@ -1,0 +1,25 @@
+package setup
+
+import (
+	"contralens/config"
+	"contralens/contrast"
+)
+
+// Loss returns the loss that the options name, or nil for InfoNCE.
+func Loss(r config.Relatives) contrast.Loss {
+	switch r.Loss {
+	case "dcl":
+		return contrast.DCL{}
+	case "dclw":
+		return contrast.DCL{Sigma: r.Sigma}
+	case "debiased":
+		return contrast.HCL{TauPlus: r.TauPlus}
+	case "hcl":
+		return contrast.HCL{Beta: r.Hardness, TauPlus: r.TauPlus}
+	case "rince":
+		return contrast.RINCE{Q: r.Robustness, Lambda: r.Density}
+	case "macl":
+		return contrast.MACL{Alpha: r.MACLAlpha, Alignment: r.MACLZero}
+	}
+	return nil
+}

@@ -1,0 +1,16 @@
+package train
+
+import "contralens/optim"
+
+// adjust gives the model what its options let change from step to step, before the next step.
+func (r *Run) adjust() {
+	c, m := &r.Config, r.Model
+	if c.HighestTau > 0 {
+		epochs := float64(r.GlobalStep) / float64(r.Batches)
+		period := c.PeriodEpochs
+		if period == 0 {
+			period = float64(c.Epochs)
+		}
+		m.Temperature = optim.Swing(c.Temperature, c.HighestTau, epochs, period)
+	}
+}
