@@ -35,8 +35,10 @@ var metricSeries = []struct {
 		detection(func(d *rundir.DetectionMetrics) *float64 { return d.LocateLoss })},
 	{"loss_mask", "Loss: masks", "cross entropy",
 		detection(func(d *rundir.DetectionMetrics) *float64 { return d.MaskLoss })},
-	{"fg", "Foreground regions", "per image", detection(func(d *rundir.DetectionMetrics) *float64 { return d.Foreground })},
-	{"rpn_pos", "Positive anchors", "per image", detection(func(d *rundir.DetectionMetrics) *float64 { return d.Anchors })},
+	{"fg", "Foreground regions", "per image",
+		detection(func(d *rundir.DetectionMetrics) *float64 { return d.Foreground })},
+	{"rpn_pos", "Positive anchors", "per image",
+		detection(func(d *rundir.DetectionMetrics) *float64 { return d.Anchors })},
 }
 
 // detection returns a value of a training of a detector, nil for other trainings.

@@ -14,13 +14,13 @@ import (
 // Model is a detector in training. Its names are those of Detectron2.
 type Model interface {
 	// Losses goes forward on a batch in training mode. The choice of anchors and regions depends
-	// on the seed alone. The terms are scalars with a graph, on the device of the model. An error
+	// on seed and step alone. The terms are scalars with a graph, on the device of the model. An error
 	// says what is wrong with the values, such as proposals that are not finite.
-	Losses(b *detect.Batch, seed uint64) (Losses, error)
+	Losses(b *detect.Batch, seed uint64, step int) (Losses, error)
 	// MeasureNorms replaces the running statistics of batch norm by those over n batches, which
-	// go forward without a gradient (precise BN, Wu & Johnson, 2021). next returns a batch and
-	// the seed of its choices.
-	MeasureNorms(n int, next func() (*detect.Batch, uint64, error)) error
+	// go forward without a gradient (precise BN, Wu & Johnson, 2021). The choices of each depend on
+	// the seed and its number, from 0.
+	MeasureNorms(n int, seed uint64, next func() (*detect.Batch, error)) error
 	// Backward computes the gradients of a loss, which Losses gave.
 	Backward(loss *torch.Tensor)
 	State() nn.State   // all tensors

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
-	"contralens/detect"
 	"contralens/optim"
 	"contralens/rundir"
 	"contralens/torch"
@@ -186,7 +186,7 @@ func (r *Run) step(batches Batches) (s Step, err error) {
 	start = time.Now()
 	torch.Scoped(func() {
 		var losses Losses
-		if losses, err = r.Model.Losses(b, choices(r.Seed, r.Iteration)); err != nil {
+		if losses, err = r.Model.Losses(b, r.Seed, r.Iteration); err != nil {
 			err = r.diverged(s, err.Error())
 			return
 		}
@@ -270,12 +270,7 @@ func (r *Run) measureNorms(ctx context.Context) error {
 		return err
 	}
 	defer batches.Close()
-	i := -1
-	return r.Model.MeasureNorms(r.PreciseBN, func() (*detect.Batch, uint64, error) {
-		i++
-		b, err := batches.Next()
-		return b, choices(seed, i), err
-	})
+	return r.Model.MeasureNorms(r.PreciseBN, seed, batches.Next)
 }
 
 // test tests the model and writes the result.
@@ -300,3 +295,5 @@ func (r *Run) test(ctx context.Context) error {
 	}
 	return nil
 }
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

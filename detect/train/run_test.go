@@ -19,8 +19,8 @@ import (
 	"contralens/torch"
 )
 
-// toy is a model of two weights: a scale and a norm. Its loss hangs on the batch and on the
-// seed of its choices.
+// toy is a model of two weights: a scale and a norm. Its loss depends on the batch, and on
+// seed and step.
 type toy struct {
 	state    nn.State
 	bad      int // batch whose loss is NaN
@@ -42,8 +42,8 @@ func (m *toy) Trained() nn.State           { return m.state }
 func (m *toy) Backward(loss *torch.Tensor) { loss.Backward() }
 func (m *toy) Device() torch.Device        { return torch.CPU }
 
-func (m *toy) Losses(b *detect.Batch, seed uint64) (Losses, error) {
-	x := float64(b.Width) + float64(seed%7)
+func (m *toy) Losses(b *detect.Batch, seed uint64, step int) (Losses, error) {
+	x := float64(b.Width) + float64(seed%7) + float64(step%3)
 	if b.Width == m.bad {
 		x = math.NaN()
 	}
@@ -54,9 +54,9 @@ func (m *toy) Losses(b *detect.Batch, seed uint64) (Losses, error) {
 	}, nil
 }
 
-func (m *toy) MeasureNorms(n int, next func() (*detect.Batch, uint64, error)) error {
+func (m *toy) MeasureNorms(n int, seed uint64, next func() (*detect.Batch, error)) error {
 	for range n {
-		b, seed, err := next()
+		b, err := next()
 		if err != nil {
 			return err
 		}
