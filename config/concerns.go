@@ -15,6 +15,7 @@ type Data struct {
 	ImbalanceSeed   uint64   `flag:"imbalance_seed" repeat:"true" name:"contrast=4 linear=4 finetune=20 supervised=12" help:"seed for choosing the images of the long tail"`
 	MaxBad          float64  `flag:"max_bad" default:"0.01" runtime:"true" help:"largest share of unreadable images: each is named and replaced by another image of its class; with more of them the command stops"`
 	DecodeStrict    bool     `flag:"decode_strict" runtime:"true" help:"count image files that break the rules of their format as unreadable, even if all of their pixels can be read"`
+	Split           string   `flag:"split" default:"test" name:"contrast=43 linear=19 finetune=30 supervised=22" help:"images to evaluate on: test, or validation (a tenth of every class of the training images, on which nothing is trained), to choose settings without the test images"`
 	BatchSize       int      `flag:"batch_size" default:"16" group:"optimization" everyday:"true" legend:"batch" name:"finetune=6 supervised=6" help:"images per step"`
 }
 

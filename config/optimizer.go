@@ -5,12 +5,12 @@ import "fmt"
 // Optimizer are the options of the optimizer and of momenta that only pre-training has.
 type Optimizer struct {
 	_             struct{} `group:"optimization"`
-	Optimizer     string   `flag:"optimizer" default:"sgd" name:"contrast=43" help:"sgd, lars (rates by layer, for batches of thousands) or adamw; --momentum is the first momentum of each"`
-	Trust         float64  `flag:"lars_trust" default:"0.001" name:"contrast=44" help:"trust coefficient of --optimizer lars: length of an update relative to the weights, at a learning rate of 1"`
-	SquareDecay   float64  `flag:"adam_beta2" default:"0.999" name:"contrast=45" help:"second momentum of --optimizer adamw, that of the squared gradients"`
-	DecayWeights  bool     `flag:"decay_weights" name:"contrast=46" help:"no weight decay for biases and the parameters of norms; always so with --optimizer lars"`
-	WarmSteps     int      `flag:"warm_steps" name:"contrast=47" help:"steps in which the learning rate rises from 0 to --learning_rate, in place of --warm; a cosine covers the steps after them, step by step; 0: none"`
-	AlphaSchedule string   `flag:"alpha_schedule" default:"constant" name:"contrast=48" help:"momentum of the key encoder: constant, or cosine, which rises from --alpha to 1 over the training, as in BYOL"`
+	Optimizer     string   `flag:"optimizer" default:"sgd" name:"contrast=44" help:"sgd, lars (rates by layer, for batches of thousands) or adamw; --momentum is the first momentum of each"`
+	Trust         float64  `flag:"lars_trust" default:"0.001" name:"contrast=45" help:"trust coefficient of --optimizer lars: length of an update relative to the weights, at a learning rate of 1"`
+	SquareDecay   float64  `flag:"adam_beta2" default:"0.999" name:"contrast=46" help:"second momentum of --optimizer adamw, that of the squared gradients"`
+	DecayWeights  bool     `flag:"decay_weights" name:"contrast=47" help:"no weight decay for biases and the parameters of norms; always so with --optimizer lars"`
+	WarmSteps     int      `flag:"warm_steps" name:"contrast=48" help:"steps in which the learning rate rises from 0 to --learning_rate, in place of --warm; a cosine covers the steps after them, step by step; 0: none"`
+	AlphaSchedule string   `flag:"alpha_schedule" default:"constant" name:"contrast=49" help:"momentum of the key encoder: constant, or cosine, which rises from --alpha to 1 over the training, as in BYOL"`
 }
 
 // resolveWarmUp turns on the warm-up that --warm_steps or a large batch ask for.

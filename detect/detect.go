@@ -30,10 +30,19 @@ type Image struct {
 	Objects       []Object
 }
 
+// The formats of annotations.
+const (
+	VOC  = "voc"
+	COCO = "coco"
+)
+
 // Set is a list of images with objects.
 type Set struct {
 	Name    string
+	Format  string // VOC or COCO
 	Classes []string
+	// ElevenPoint says that the images are of VOC2007, which is judged by the 11-point rule.
+	ElevenPoint bool
 	// Categories are the numbers of the classes in result files: those of a COCO JSON, or else
 	// 1, 2, ….
 	Categories []int64
