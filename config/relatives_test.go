@@ -39,3 +39,39 @@ func TestRelatives(t *testing.T) {
 		}
 	}
 }
+
+// A warm-up in steps takes the place of that of large batches; both together are refused.
+func TestOptimizerOptions(t *testing.T) {
+	for flags, want := range map[string]string{
+		"--optimizer sdg":                               "did you mean sgd?",
+		"--lars_trust 0":                                "--lars_trust",
+		"--adam_beta2 1":                                "--adam_beta2: want a number from 0 to below 1",
+		"--warm --warm_steps 10":                        "want no --warm",
+		"--warm_steps -1":                               "--warm_steps",
+		"--cosine --cosine_by epoch --warm_steps 10":    "--warm_steps 10: want --cosine_by step",
+		"--alpha_schedule linear":                       "--alpha_schedule",
+		"--method MoCov2 --loss dcl --alpha_schedule x": "constant or cosine",
+	} {
+		c := DefaultContrast()
+		if _, err := c.Resolve(parse(t, &c, strings.Fields(flags))); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want one with %q", flags, err, want)
+		}
+	}
+	for flags, want := range map[string]string{
+		"--cosine --optimizer lars --adam_beta2 0.9":       "only with --optimizer adamw",
+		"--cosine --lars_trust 0.01":                       "only with --optimizer lars",
+		"--cosine --method SimCLR --alpha_schedule cosine": "--mem batch has no key encoder",
+		"--cosine --method BYOL --alpha_schedule cosine":   "",
+		"--cosine --optimizer lars --lars_trust 0.01":      "",
+		"--cosine --batch_size 512 --warm_steps 10":        "",
+	} {
+		c := DefaultContrast()
+		w, err := c.Resolve(parse(t, &c, strings.Fields(flags)))
+		if text := strings.Join(w, "\n"); err != nil || (want == "") != (text == "") || !strings.Contains(text, want) {
+			t.Errorf("%s: %v, notes %q, want %q", flags, err, w, want)
+		}
+		if c.WarmSteps > 0 && (c.Warm || c.CosineBy != "step") {
+			t.Errorf("%s: --warm %v, --cosine_by %s", flags, c.Warm, c.CosineBy)
+		}
+	}
+}

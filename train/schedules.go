@@ -13,4 +13,7 @@ func (r *Run) adjust() {
 		}
 		m.Temperature = optim.Swing(c.Temperature, c.HighestTau, epochs, period)
 	}
+	if c.AlphaSchedule == "cosine" {
+		m.Alpha = optim.Rise(c.Alpha, r.GlobalStep, c.Epochs*r.Batches)
+	}
 }
