@@ -83,7 +83,9 @@ func (u update) plain(s *SGD, lr float64) {
 	if u.decays == nil {
 		torch.ForeachAdd_(u.gradients, u.parameters, s.WeightDecay)
 	} else {
-		for _, g := range (update{parameters: u.parameters, buffers: u.buffers, gradients: u.gradients, decays: u.decays}).groups() {
+		decaying := u
+		decaying.scales = nil
+		for _, g := range decaying.groups() {
 			torch.ForeachAdd_(g.gradients, g.parameters, g.decays[0])
 		}
 	}
