@@ -15,6 +15,7 @@ type Data struct {
 	ImbalanceSeed   uint64   `flag:"imbalance_seed" repeat:"true" name:"contrast=4 linear=4 finetune=20 supervised=12" help:"seed for choosing the images of the long tail"`
 	MaxBad          float64  `flag:"max_bad" default:"0.01" runtime:"true" help:"largest share of unreadable images: each is named and replaced by another image of its class; with more of them the command stops"`
 	DecodeStrict    bool     `flag:"decode_strict" runtime:"true" help:"count image files that break the rules of their format as unreadable, even if all of their pixels can be read"`
+	Split           string   `flag:"split" default:"test" name:"contrast=43 linear=19 finetune=30 supervised=22" help:"images to evaluate on: test, or validation (a tenth of every class of the training images, on which nothing is trained), to choose settings without the test images"`
 	BatchSize       int      `flag:"batch_size" default:"16" group:"optimization" everyday:"true" legend:"batch" name:"finetune=6 supervised=6" help:"images per step"`
 }
 
@@ -97,7 +98,7 @@ type Optim struct {
 
 // Seeding has the seed of everything random.
 type Seeding struct {
-	Seed uint64 `flag:"seed" group:"optimization" repeat:"true" name:"contrast=9 linear=8 finetune=27 supervised=19" help:"seed of everything random"`
+	Seed uint64 `flag:"seed" group:"optimization" repeat:"true" name:"contrast=9 linear=8 finetune=27 supervised=19 detect=33" help:"seed of everything random"`
 }
 
 // Machine are the options of the hardware: threads, precision, memory layout, device.
@@ -154,7 +155,7 @@ type Dist struct {
 type Weights struct {
 	_      struct{} `group:"network"`
 	Ckpt   string   `flag:"ckpt" everyday:"true" repeat:"true" help:"checkpoint of the encoder, from this or another program; empty: an untrained encoder"`
-	UseEMA bool     `flag:"use_ema" name:"linear=11 finetune=26" help:"use the key encoder's weights"`
+	UseEMA bool     `flag:"use_ema" name:"linear=11 finetune=26 detect=34" help:"use the key encoder's weights"`
 	Prefix string   `flag:"prefix" help:"name prefix of the encoder to take, such as module.encoder_q, if a checkpoint has several"`
 	Strict bool     `flag:"strict" repeat:"true" help:"require the checkpoint's tensors to match the network exactly"`
 }

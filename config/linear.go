@@ -19,11 +19,13 @@ type Linear struct {
 
 // Probe are the options of training the linear classifier.
 type Probe struct {
-	_      struct{}  `group:"optimization"`
-	Cached bool      `flag:"cached" everyday:"true" name:"linear=12" help:"compute the features once, without augmentation: fast, and marked in the results"`
-	Sweep  []float64 `flag:"lr_sweep" everyday:"true" name:"linear=13" help:"with --cached: learning rates to try at once, separated by commas; the best one on a held-out tenth of the training images is used"`
-	Solver string    `flag:"solver" default:"sgd" name:"linear=14" help:"sgd; or lbfgs, with --cached: logistic regression on standardized features"`
-	L2     float64   `flag:"l2" default:"0.0001" name:"linear=15" help:"with lbfgs: factor of the penalty on the sum of the squared weights"`
+	_       struct{}  `group:"optimization"`
+	Cached  bool      `flag:"cached" everyday:"true" name:"linear=12" help:"compute the features once, without augmentation: fast, and marked in the results"`
+	Sweep   []float64 `flag:"lr_sweep" everyday:"true" name:"linear=13" help:"with --cached: learning rates to try at once, separated by commas; the best one on a held-out tenth of the training images is used"`
+	Solver  string    `flag:"solver" default:"sgd" name:"linear=14" help:"sgd; or lbfgs, with --cached: logistic regression on standardized features"`
+	FewShot int       `flag:"few_shot" name:"linear=20" help:"with lbfgs: labels per class; the images that have them are drawn --draws times, and accuracies are means over the draws; 0: all labels"`
+	Draws   int       `flag:"draws" default:"5" name:"linear=21" help:"with --few_shot: number of draws"`
+	L2      float64   `flag:"l2" default:"0.0001" name:"linear=15" help:"with lbfgs: factor of the penalty on the sum of the squared weights"`
 }
 
 // DefaultLinear returns the defaults of linear evaluation.
@@ -45,7 +47,7 @@ func (c *Linear) Resolve(set map[string]bool) (warnings []string, err error) {
 	case !(c.L2 >= 0):
 		err = &ValueError{Option: "l2", Want: "a penalty of at least 0", Got: c.L2}
 	}
-	err = first(err, c.LongTail.check(), oneOf("solver", c.Solver, "sgd", "lbfgs"), c.cachedOptions(set))
+	err = first(err, between("few_shot", c.FewShot, 0, 1<<20), between("draws", c.Draws, 1, 1000), c.LongTail.check(), oneOf("solver", c.Solver, "sgd", "lbfgs"), c.cachedOptions(set))
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +112,12 @@ func (c *Linear) cachedOptions(set map[string]bool) error {
 			Option: "solver", Value: c.Solver,
 			Want: "--cached as well",
 			Hint: "the solver needs all features at once",
+		}
+	case c.FewShot > 0 && (c.Solver != "lbfgs" || c.Tau != 0):
+		return &ValueError{
+			Option: "few_shot", Value: c.FewShot,
+			Want: "--cached --solver lbfgs as well, and no --tau",
+			Hint: "each draw is a logistic regression on cached features",
 		}
 	case c.Solver == "lbfgs" && (len(c.Sweep) > 0 || set["learning_rate"] || c.Sampling != "instance"):
 		return &ValueError{

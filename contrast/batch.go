@@ -48,19 +48,23 @@ func batchLoss(out *Output, z *torch.Tensor, draw Draw, o Options) *torch.Tensor
 		q, k, n, order := transformBatch(z, draw, o)
 		pos := q.Mul(k).SumDim([]int{1}, true)
 		scores := q.Mm(n.T())
-		var value, slopes, ppos *torch.Tensor
-		torch.NoGrad(func() {
-			columns := negativesOf(z.Size(0)/2, order, z, o)
-			neg := scores.Detach().Gather(1, columns)
-			out.Negatives = neg.Size(1)
-			var p *torch.Tensor
-			value, p, ppos = softmax(out, pos.Detach(), neg, torch.EmptyLike(neg), o)
-			out.value(value, o)
-			size := float64(z.Size(0)) * o.Temperature
-			slopes = torch.ZerosLike(scores).Scatter_(1, columns, p.MulScalar_(1/size))
-			ppos.AddScalar_(-1).MulScalar_(1 / size)
-		})
-		return torch.CustomGrad(value, []*torch.Tensor{scores, pos}, []*torch.Tensor{slopes, ppos})
+		columns := negativesOf(z.Size(0)/2, order, z, o)
+		neg := scores.Detach().Gather(1, columns)
+		out.Negatives = neg.Size(1)
+		var value, dpos, dneg *torch.Tensor
+		if o.Loss != nil {
+			value, dpos, dneg, _ = slopes(out, pos.Detach(), neg, nil, o)
+		} else {
+			torch.NoGrad(func() {
+				value, dneg, dpos = softmax(out, pos.Detach(), neg, torch.EmptyLike(neg), o)
+				out.value(value, o)
+				size := float64(z.Size(0)) * o.Temperature
+				dneg.MulScalar_(1 / size)
+				dpos.AddScalar_(-1).MulScalar_(1 / size)
+			})
+		}
+		all := torch.ZerosLike(scores).Scatter_(1, columns, dneg)
+		return torch.CustomGrad(value, []*torch.Tensor{scores, pos}, []*torch.Tensor{all, dpos})
 	})
 }
 
@@ -89,8 +93,13 @@ func NTXentPlain(u, v *torch.Tensor, draw Draw, o Options) *Output {
 		neg := q.Mm(n.T()).Add(torch.FromFloat32(struck, 2*images, 2*images).ToDevice(z.Device()))
 		return torch.Cat([]*torch.Tensor{pos, neg}, 1).DivScalar(o.Temperature)
 	})
+	negatives := 2*images - 2
+	if draw.Negative != nil {
+		negatives -= 2 // those mixed with the query's own image
+	}
 	out.Loss = torch.Scoped1(func() *torch.Tensor {
-		return out.Logits.CrossEntropy(torch.Zeros([]int{2 * images}, torch.Options{Dtype: torch.Int64, Device: u.Device()}))
+		labels := torch.Zeros([]int{2 * images}, torch.Options{Dtype: torch.Int64, Device: u.Device()})
+		return out.lossOfLogits(labels, negatives, nil, o)
 	})
 	out.value(out.Loss, o)
 	return out

@@ -11,6 +11,7 @@ import (
 // other devices, go through a matrix of scores (see derivative).
 func InfoNCE(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) *Output {
 	out := &Output{Negatives: negatives.Len()}
+	o = o.complete()
 	out.Loss = torch.Scoped1(func() *torch.Tensor {
 		k := k.Detach()
 		if o.Bound > 0 {
@@ -27,13 +28,15 @@ func InfoNCE(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) *Out
 			return torch.Scoped1(func() *torch.Tensor {
 				q, k := draw.positives(q, k)
 				var value, dq, dk *torch.Tensor
-				torch.NoGrad(func() {
-					if s, ok := streams(q, negatives, o); ok {
-						value, dq, dk = streamed(out, q.Detach(), k.Detach(), s, draw, o)
-					} else {
-						value, dq, dk = derivative(out, q.Detach(), k.Detach(), negatives, draw, o)
-					}
-				})
+				s, streaming := streams(q, negatives, o)
+				switch {
+				case streaming && o.Loss != nil:
+					value, dq, dk = streamedLoss(out, q.Detach(), k.Detach(), s, draw, o)
+				case streaming:
+					torch.NoGrad(func() { value, dq, dk = streamed(out, q.Detach(), k.Detach(), s, draw, o) })
+				default:
+					value, dq, dk = derivative(out, q.Detach(), k.Detach(), negatives, draw, o)
+				}
 				return torch.CustomGrad(value, []*torch.Tensor{q, k}, []*torch.Tensor{dq, dk})
 			})
 		})
@@ -54,7 +57,8 @@ func InfoNCE(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) *Out
 //
 //	g_j = (λ p_j + (1-λ) p_π⁻¹(j)) / τN
 //
-// and so ∂loss/∂q' = g·n + p_pos k', ∂loss/∂k' = p_pos q'.
+// and so ∂loss/∂q' = g·n + p_pos k', ∂loss/∂k' = p_pos q'. An Options.Loss has other
+// derivatives with respect to the scores (see slopes). q and k must not require gradients.
 func derivative(
 	out *Output, q, k *torch.Tensor, negatives Negatives, draw Draw, o Options,
 ) (value, dq, dk *torch.Tensor) {
@@ -75,10 +79,18 @@ func derivative(
 	if !scalar {
 		spare = torch.EmptyLike(a)
 	}
-	value, p, ppos := softmax(out, pos, b, spare, o)
-	out.value(value, o)
-
+	var p, ppos *torch.Tensor
 	size := float64(q.Size(0)) * o.Temperature
+	more := o.synthesize(q, negatives, draw)
+	var dmore *torch.Tensor
+	if o.Loss != nil {
+		value, ppos, p, dmore = slopes(out, pos, b, more.scores(), o)
+		size = 1
+	} else {
+		value, p, ppos = softmax(out, pos, b, spare, o)
+		out.value(value, o)
+		ppos.AddScalar_(-1)
+	}
 	g := p
 	if scalar {
 		λ := draw.Negative.Value
@@ -86,8 +98,12 @@ func derivative(
 		g = p.MulScalar_(λ).AddInto_(b, 1-λ)
 	}
 	g.MulScalar_(1 / size)
-	ppos.AddScalar_(-1).MulScalar_(1 / size)
-	return value, n.gradient(g).AddInto_(k.Mul(ppos), 1), q.Mul(ppos)
+	ppos.MulScalar_(1 / size)
+	dq = n.gradient(g).AddInto_(k.Mul(ppos), 1)
+	if more != nil {
+		dq.AddInto_(more.gradient(dmore), 1)
+	}
+	return value, dq, q.Mul(ppos)
 }
 
 // softmax computes the softmax over [pos, neg]/τ. It returns the loss, the negatives'

@@ -21,31 +21,39 @@ func streamed(out *Output, q, k *torch.Tensor, n QueueNegatives, draw Draw, o Op
 	pos := q.Mul(k).SumDim([]int{1}, false).Float64s()
 	τ, size := o.Temperature, float64(len(pos))
 	w := make([]float64, len(pos))
-	first := 0.0
 	for i, pos := range pos {
 		margin := pos/τ - a.LogSum[i]
 		w[i] = 1 / (1 + math.Exp(margin)) / (τ * size)
 		out.Value += softplus(-margin) / size
+	}
+	out.attended(a, pos, n.Len(), o)
+	share := torch.FromFloat64(w, len(w), 1).To(torch.Float32)
+	return torch.Scalar(out.Value), a.Sum.Sub_(k).Mul(share), q.Mul(share).Neg()
+}
+
+// attended records what one pass at the temperature of the options tells of positive scores
+// pos and of the k negatives of each query.
+func (out *Output) attended(a torch.Attention, pos []float64, k int, o Options) {
+	τ, first := o.Temperature, 0.0
+	for i, pos := range pos {
 		if pos >= a.Max[i] {
 			first++
 		}
 	}
-	out.Accuracy = 100 * first / size
+	out.Accuracy = 100 * first / float64(len(pos))
 	if o.Scores {
 		out.Scores = make([]float32, 0, len(pos)*ScoreColumns)
 		for i, pos := range pos {
-			expNeg := math.Exp(a.LogSum[i]) / float64(n.Len())
+			expNeg := math.Exp(a.LogSum[i]) / float64(k)
 			out.Scores = append(out.Scores, float32(a.Mean[i]), float32(a.Variance[i]), float32(pos), float32(expNeg),
 				float32(math.Exp(pos/τ)))
 		}
 	}
 	if o.Bound > 0 {
 		out.Statistics.Seen.describePositives(pos, τ)
-		out.Statistics.Seen.negatives(a, n.Len(), o.Bound)
+		out.Statistics.Seen.negatives(a, k, o.Bound)
 		out.Statistics.Entropy = average(a.Entropy)
 	}
-	share := torch.FromFloat64(w, len(w), 1).To(torch.Float32)
-	return torch.Scalar(out.Value), a.Sum.Sub_(k).Mul(share), q.Mul(share).Neg()
 }
 
 // streams reports whether queries can be compared with negatives in one pass.

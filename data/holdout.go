@@ -13,7 +13,12 @@ import (
 // depends on their file names and classes alone, by a fixed hash: the folder may move, and
 // images may be added, and an image stays where it was. held is nil if no class has two
 // images.
-func HoldOut(d Dataset) (rest, held Dataset) {
+func HoldOut(d Dataset) (rest, held Dataset) { return holdOut(d, "hold out") }
+
+// Validation splits another tenth off, by another hash, to choose settings on.
+func Validation(d Dataset) (rest, held Dataset) { return holdOut(d, "validation") }
+
+func holdOut(d Dataset, salt string) (rest, held Dataset) {
 	type place struct {
 		hash  uint64
 		index int
@@ -21,7 +26,7 @@ func HoldOut(d Dataset) (rest, held Dataset) {
 	classes := map[int][]place{}
 	for i := range d.Len() {
 		l := d.Label(i)
-		sum := sha256.Sum256(fmt.Appendf(nil, "hold out/%s/%s", className(d, l), filepath.Base(d.Path(i))))
+		sum := sha256.Sum256(fmt.Appendf(nil, "%s/%s/%s", salt, className(d, l), filepath.Base(d.Path(i))))
 		classes[l] = append(classes[l], place{binary.BigEndian.Uint64(sum[:]), i})
 	}
 	out := make([]bool, d.Len())

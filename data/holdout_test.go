@@ -53,3 +53,17 @@ func TestHoldOut(t *testing.T) {
 		t.Errorf("held out of single images: %v", none)
 	}
 }
+
+// Validation images are of every class, and other ones than those held out to test on.
+func TestValidation(t *testing.T) {
+	learn, test := HoldOut(files("photos", 4000))
+	rest, held := Validation(learn)
+	if n := held.Len(); n < 300 || n > 420 || rest.Len()+n != learn.Len() {
+		t.Errorf("%d of %d images to validate on, %d left", n, learn.Len(), rest.Len())
+	}
+	for _, p := range pathsOf(held) {
+		if slices.Contains(pathsOf(test), p) || slices.Contains(pathsOf(rest), p) {
+			t.Fatalf("%s is in two splits", p)
+		}
+	}
+}

@@ -51,7 +51,10 @@ func (untransformed) Transform(_, _, _ int) contrast.Draw { return contrast.Draw
 
 // ContrastOptions are the options of package contrast for a batch.
 func (m *Model) ContrastOptions(b *Batch) contrast.Options {
-	o := contrast.Options{Temperature: m.Temperature, Scores: b.Collect.Scores, Readback: b.Readback}
+	o := contrast.Options{Temperature: m.Temperature, Loss: m.Loss, Scores: b.Collect.Scores, Readback: b.Readback}
+	if m.Synthesis != nil {
+		o.Synthesis, o.Seed = m.Synthesis, b.Random.Seed()
+	}
 	if b.Collect.Statistics {
 		// Transformed scores leave the range of unit features.
 		if o.Bound = 1; m.Transform.On() {

@@ -15,8 +15,10 @@ type SGD struct {
 	Buffers     []*torch.Tensor // v, in the order of Parameters
 	Momentum    float64         // μ
 	WeightDecay float64         // wd
+	Decays      []float64       // wd of each parameter, such as 0 for norms; nil: WeightDecay for all
 	Scales      []float64       // factors of lr, one per parameter, for layer-wise rates; nil: all 1
 	Scale       *LossScale      // of GuardedStep; nil: the loss is not scaled
+	Rule        Rule            // LARS or AdamW, see NewLARS and NewAdamW; nil: SGD
 
 	guard guard
 }
@@ -50,6 +52,8 @@ func (s *SGD) Step(lr float64) {
 type update struct {
 	parameters, buffers, gradients []*torch.Tensor
 	scales                         []float64 // nil: all 1
+	decays                         []float64 // nil: all WeightDecay
+	indices                        []int     // among all parameters
 }
 
 // take takes the gradients from the parameters.
@@ -59,9 +63,12 @@ func (s *SGD) take() (u update) {
 			continue
 		}
 		u.parameters, u.gradients = append(u.parameters, s.Parameters[i]), append(u.gradients, g)
-		u.buffers = append(u.buffers, s.Buffers[i])
+		u.buffers, u.indices = append(u.buffers, s.Buffers[i]), append(u.indices, i)
 		if s.Scales != nil {
 			u.scales = append(u.scales, s.Scales[i])
+		}
+		if s.Decays != nil {
+			u.decays = append(u.decays, s.Decays[i])
 		}
 	}
 	return u
@@ -69,7 +76,19 @@ func (s *SGD) take() (u update) {
 
 // plain is the update by operators that every device has. It overwrites the gradients.
 func (u update) plain(s *SGD, lr float64) {
-	torch.ForeachAdd_(u.gradients, u.parameters, s.WeightDecay)
+	if s.Rule != nil {
+		u.byRule(s, lr, nil)
+		return
+	}
+	if u.decays == nil {
+		torch.ForeachAdd_(u.gradients, u.parameters, s.WeightDecay)
+	} else {
+		decaying := u
+		decaying.scales = nil
+		for _, g := range decaying.groups() {
+			torch.ForeachAdd_(g.gradients, g.parameters, g.decays[0])
+		}
+	}
 	torch.ForeachMul_(u.buffers, s.Momentum)
 	torch.ForeachAdd_(u.buffers, u.gradients, 1)
 	if u.scales == nil {
@@ -80,39 +99,57 @@ func (u update) plain(s *SGD, lr float64) {
 	}
 }
 
-// fused is the update of a device in one pass for each rate. If found is not nil and 1, it
+// fused is the update of a device in one pass for each group. If found is not nil and 1, it
 // changes nothing.
 func (u update) fused(s *SGD, lr float64, found *torch.Tensor) {
-	for _, part := range u.byScale() {
-		scale := 1.0
-		if part.scales != nil {
-			scale = part.scales[0]
+	if s.Rule != nil {
+		u.byRule(s, lr, found)
+		return
+	}
+	for _, g := range u.groups() {
+		scale, decay := 1.0, s.WeightDecay
+		if g.scales != nil {
+			scale = g.scales[0]
 		}
-		torch.FusedSGD_(part.parameters, part.gradients, part.buffers, torch.SGDStep{
-			Rate: lr * scale, Momentum: s.Momentum, WeightDecay: s.WeightDecay, Found: found,
+		if g.decays != nil {
+			decay = g.decays[0]
+		}
+		torch.FusedSGD_(g.parameters, g.gradients, g.buffers, torch.SGDStep{
+			Rate: lr * scale, Momentum: s.Momentum, WeightDecay: decay, Found: found,
 		})
 	}
 }
 
-// byScale splits the update into parts of equal rates.
-func (u update) byScale() (parts []update) {
+// groups splits the update into parts of equal rates and decays.
+func (u update) groups() (groups []update) {
 	if len(u.parameters) == 0 {
 		return nil
 	}
-	if u.scales == nil {
+	if u.scales == nil && u.decays == nil {
 		return []update{u}
 	}
-	for i, scale := range u.scales {
-		at := slices.IndexFunc(parts, func(p update) bool { return p.scales[0] == scale })
-		if at < 0 {
-			at = len(parts)
-			parts = append(parts, update{scales: []float64{scale}})
+	for i := range u.parameters {
+		scales, decays := at(u.scales, i), at(u.decays, i)
+		n := slices.IndexFunc(groups, func(g update) bool {
+			return slices.Equal(g.scales, scales) && slices.Equal(g.decays, decays)
+		})
+		if n < 0 {
+			n = len(groups)
+			groups = append(groups, update{scales: scales, decays: decays})
 		}
-		p := &parts[at]
-		p.parameters, p.buffers = append(p.parameters, u.parameters[i]), append(p.buffers, u.buffers[i])
-		p.gradients = append(p.gradients, u.gradients[i])
+		g := &groups[n]
+		g.parameters, g.buffers = append(g.parameters, u.parameters[i]), append(g.buffers, u.buffers[i])
+		g.gradients = append(g.gradients, u.gradients[i])
 	}
-	return parts
+	return groups
+}
+
+// at returns the i-th number alone, and nil if there are none.
+func at(numbers []float64, i int) []float64 {
+	if numbers == nil {
+		return nil
+	}
+	return numbers[i : i+1 : i+1]
 }
 
 // Finite reports whether all gradients are finite, see [torch.AllFinite].
@@ -129,5 +166,8 @@ func (s *SGD) Free() {
 		b.Free()
 	}
 	s.Scale.free()
+	if s.Rule != nil {
+		s.Rule.free()
+	}
 	s.guard.free()
 }

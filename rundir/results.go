@@ -16,7 +16,7 @@ import (
 
 // Result is one line of results.jsonl: the result of an evaluation.
 type Result struct {
-	// Protocol is knn, linear, linear-cached, linear-lbfgs, finetune, supervised or crt.
+	// Protocol is knn, linear, linear-cached, linear-lbfgs, few-shot-N, finetune, supervised or crt.
 	Protocol         string         `json:"protocol"`
 	Dataset          string         `json:"dataset"`
 	Checkpoint       string         `json:"checkpoint,omitempty"`

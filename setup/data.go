@@ -8,6 +8,7 @@ import (
 	"contralens/data"
 	"contralens/data/codec"
 	"contralens/data/sets"
+	"contralens/internal/option"
 )
 
 // Datasets opens the training and test images that the options describe; test is nil if
@@ -17,7 +18,44 @@ func Datasets(
 	ctx context.Context, d config.Data, n config.Net, note func(string),
 ) (train, test data.Dataset, err error) {
 	p, err := sets.Open(ctx, dataOptions(d, n, note))
+	if err == nil {
+		p, err = chosenSplit(p, d.Split)
+	}
 	return p.Train, p.Test, err
+}
+
+// validation is the value of the option split with which test images are not touched.
+const validation = "validation"
+
+// chosenSplit makes the validation images the test images, if they are asked for. Those that
+// would be tests are left out. Neither they nor the validation images are trained on.
+func chosenSplit(p data.Splits, split string) (data.Splits, error) {
+	if split != validation {
+		return p, nil
+	}
+	train := p.Train
+	if p.Test == nil {
+		train, _ = data.HoldOut(train)
+	}
+	if err := labeled(train); err != nil {
+		return p, err
+	}
+	if p.Train, p.Test = data.Validation(train); p.Test == nil {
+		return p, &option.Error{Name: "split", Want: "classes of at least two training images, to validate on some"}
+	}
+	return p, nil
+}
+
+// labeled returns an error if the validation images of a dataset would have no classes.
+func labeled(d data.Dataset) error {
+	known := len(d.Classes()) > 1
+	for i := range d.Len() {
+		known = known && d.Label(i) >= 0
+	}
+	if !known {
+		return &option.Error{Name: "split", Want: "training images with classes, to validate on some"}
+	}
+	return nil
 }
 
 // Splits opens all splits of the dataset that the options of a pre-training describe. Test
@@ -25,10 +63,14 @@ func Datasets(
 func Splits(ctx context.Context, c config.Contrast, note func(string)) (data.Splits, error) {
 	o := dataOptions(c.Data, c.Net, note)
 	o.Test = sets.TestIfSound
-	if c.KNNEvery == 0 && c.Probe == 0 {
+	if c.KNNEvery == 0 && c.Probe == 0 && c.Split != validation {
 		o.Test = sets.TestUnread
 	}
-	return sets.Open(ctx, o)
+	p, err := sets.Open(ctx, o)
+	if err != nil {
+		return p, err
+	}
+	return chosenSplit(p, c.Split)
 }
 
 // HoldOut returns the images to learn labels from and those to test on. If a dataset has no

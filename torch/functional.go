@@ -24,6 +24,35 @@ func (t *Tensor) Conv2d(weight, bias *Tensor, stride, padding, dilation, groups 
 		[]int{dilation, dilation}, groups)
 }
 
+// ConvTranspose2d is the transposed convolution of t [N, I, H, W] with weight [I, O, k, k]
+// and bias [O] or nil, without padding: [N, O, (H-1)·stride + k, …].
+func (t *Tensor) ConvTranspose2d(weight, bias *Tensor, stride int) *Tensor {
+	return call("aten::conv_transpose2d.input", t, weight.casted(), bias, []int{stride, stride})
+}
+
+// UpsampleNearest2d repeats each position of t [N, C, h, w]: [N, C, H, W].
+func (t *Tensor) UpsampleNearest2d(height, width int) *Tensor {
+	return call("aten::upsample_nearest2d", t, []int{height, width})
+}
+
+// EmbeddingBag sums rows of t [n, d] with weights: row i of the result [bags, d] is
+// Σ weights[j] t[indices[j]] for j from offsets[i] to the next offset, or to the end for the
+// last bag; an empty bag is 0. indices and offsets are int64, weights have the type of t.
+// The gradient flows to t alone.
+func (t *Tensor) EmbeddingBag(indices, offsets, weights *Tensor) *Tensor {
+	r := invoke("aten::embedding_bag", t, indices, offsets, false, 0, false, weights, false) // mode 0: sum
+	for _, unneeded := range r[1:] {
+		C.cl_free(unneeded.t)
+	}
+	return wrap(r[0].t)
+}
+
+// BCEWithLogits is the sum of the binary cross entropies of logits t and targets in its
+// shape and type, Σ max(t, 0) - t·target + ln(1 + exp(-|t|)).
+func (t *Tensor) BCEWithLogits(targets *Tensor) *Tensor {
+	return call("aten::binary_cross_entropy_with_logits", t, targets, nil, nil, 2) // 2: sum
+}
+
 // fewChannels is the number of channels below which oneDNN writes out of bounds in a
 // strided 1x1 convolution: in the gradient of the weights, for an odd number of images,
 // with two threads, in channels-last order. It did so with libtorch 1.13 and still does with

@@ -178,3 +178,44 @@ func stridedPointwise(t *testing.T, dtype Dtype, tolerance float64) {
 		}
 	}
 }
+
+// Operators of detectors equal their definitions, and so do their gradients.
+func TestDetectorOperators(t *testing.T) {
+	inRun(t, func() {
+		xs, ws := []int{2, 3, 2, 2}, []int{3, 2, 2, 2}
+		x, w, bias := ramp(size(xs)), ramp(size(ws)), ramp(2)
+		var up, wide []float64
+		each([]int{2, 2, 4, 4}, func(at []int) {
+			s := bias[at[1]]
+			for in := range 3 {
+				s += x[offset(xs, []int{at[0], in, at[2] / 2, at[3] / 2})] * w[offset(ws, []int{in, at[1], at[2] % 2, at[3] % 2})]
+			}
+			up = append(up, s)
+		})
+		each([]int{2, 3, 4, 4}, func(at []int) { wide = append(wide, x[offset(xs, []int{at[0], at[1], at[2] / 2, at[3] / 2})]) })
+		expect(t, "ConvTranspose2d", d(xs...).ConvTranspose2d(d(ws...), FromFloat64(bias, 2), 2), []int{2, 2, 4, 4}, up...)
+		expect(t, "UpsampleNearest2d", d(xs...).UpsampleNearest2d(4, 4), []int{2, 3, 4, 4}, wide...)
+
+		table := ramp(8) // [4, 2]
+		bags := FromFloat64(table, 4, 2).EmbeddingBag(FromInt64([]int64{3, 0, 3, 2}, 4), FromInt64([]int64{0, 2, 2}, 3),
+			FromFloat64([]float64{0.5, 2, -1, 3}, 4))
+		expect(t, "EmbeddingBag", bags, []int{3, 2},
+			0.5*table[6]+2*table[0], 0.5*table[7]+2*table[1], 0, 0, -table[6]+3*table[4], -table[7]+3*table[5])
+
+		targets, loss := []float64{1, 0, 0.25, 1}, 0.0
+		for i, v := range ramp(4) {
+			loss += math.Max(v, 0) - v*targets[i] + math.Log1p(math.Exp(-math.Abs(v)))
+		}
+		expect(t, "BCEWithLogits", d(4).BCEWithLogits(FromFloat64(targets, 4)), []int{}, loss)
+		differences(t, [][]int{{1, 3, 2, 2}, {3, 2, 2, 2}, {2}}, func(x []*Tensor) *Tensor {
+			return x[0].ConvTranspose2d(x[1], x[2], 2).UpsampleNearest2d(8, 8)
+		})
+		differences(t, [][]int{{4, 2}}, func(x []*Tensor) *Tensor {
+			indices, offsets := FromInt64([]int64{3, 0, 3, 2}, 4), FromInt64([]int64{0, 2, 2}, 3)
+			return x[0].EmbeddingBag(indices, offsets, FromFloat64([]float64{0.5, 2, -1, 3}, 4))
+		})
+		differences(t, [][]int{{4}}, func(x []*Tensor) *Tensor {
+			return x[0].BCEWithLogits(FromFloat64([]float64{1, 0, 0.25, 1}, 4))
+		})
+	})
+}

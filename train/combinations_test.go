@@ -46,6 +46,18 @@ func TestCombinations(t *testing.T) {
 	}
 }
 
+// So does every loss, with each source of negatives and the feature transformation.
+func TestLosses(t *testing.T) {
+	for _, memory := range []string{"moco", "bank", "batch"} {
+		for _, loss := range []string{"dcl", "dclw", "debiased", "hcl", "rince", "macl"} {
+			t.Run(memory+" "+loss, func(t *testing.T) {
+				c, err := tiny(func(c *config.Contrast) { c.Memory, c.Relatives.Loss, c.FT = memory, loss, "posneg" })
+				learns(t, c, err)
+			})
+		}
+	}
+}
+
 // So does every kind of architecture.
 func TestArchitectures(t *testing.T) {
 	for _, arch := range []string{"resnet50", "resnext50", "resnest50", "wide_resnet50_2"} {

@@ -224,6 +224,7 @@ func (r *Run) epoch(ctx context.Context) error {
 func (r *Run) step(s Step, b *prefetch.Batch) (l *launch, err error) {
 	m, start := r.Model, time.Now()
 	s.Transformed = r.transforming()
+	r.adjust()
 	torch.Scoped(func() {
 		batch := &methods.Batch{
 			Random: m.Random(r.GlobalStep, s.Transformed), Collect: r.collect(), Readback: r.flight.readback(m.Device()),

@@ -79,7 +79,8 @@ func firstStep(t *testing.T, c config.Contrast) (out methods.Outcome, flat []str
 		torch.SetThreads(1) // such small tensors gain nothing by more
 		m, err := methods.NewModel(methods.Options{
 			Net: net, Memory: c.Memory, Images: n, K: c.K, Alpha: c.Alpha, BankMomentum: c.BankMomentum,
-			Temperature: c.Temperature, Beta: c.Beta, Momentum: c.Momentum, Transform: c.Transform(), Seed: 1,
+			Temperature: c.Temperature, Loss: setup.Loss(c.Relatives), Beta: c.Beta, Momentum: c.Momentum, Transform: c.Transform(),
+			Seed: 1,
 		})
 		if err != nil {
 			t.Fatal(err)

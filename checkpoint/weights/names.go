@@ -27,10 +27,11 @@ func unwrap(name string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return slices.Contains(wrappers, p) }), ".")
 }
 
-// namesOf returns the names of a group. If two of them differ in wrappers alone, all keep
-// their wrappers.
+// namesOf returns the names of a group, those of a C4 detector as in a plain backbone. If
+// two of them differ in wrappers alone, all keep their wrappers.
 func namesOf(g Group) *names {
-	for _, short := range []func(string) string{unwrap, func(name string) string { return name }} {
+	joined := func(name string) string { return joinC4(unwrap(name)) }
+	for _, short := range []func(string) string{joined, unwrap, func(name string) string { return name }} {
 		n := &names{group: g, original: map[string]string{}, tensors: map[string]*checkpoint.Tensor{}}
 		for _, i := range g.Tensors {
 			name := short(i.Key.(string))

@@ -3,7 +3,6 @@ package weights
 import (
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,7 +13,6 @@ import (
 	"contralens/internal/durable"
 	"contralens/internal/option"
 	"contralens/nn"
-	"contralens/nn/backbone"
 )
 
 // SaveOptions are options of Save.
@@ -22,6 +20,10 @@ type SaveOptions struct {
 	Format   string // one of Formats; "" stands for that of the extension
 	Head     bool   // also write the projection head
 	InputRes int    // side of the training images in pixels, stored in the file; 0: unknown
+	// Detector is C4 or FPN for a complete configuration of Detectron2, or "" for the part of
+	// one that describes the backbone. Other formats have no configuration.
+	Detector string
+	Note     func(string) // receives a sentence about what could not be written; may be nil
 }
 
 // Save writes the backbone of a network c under torchvision's names. In Detectron2's
@@ -30,6 +32,11 @@ type SaveOptions struct {
 func (e *Encoder) Save(path string, c nn.Config, o SaveOptions) (files []string, err error) {
 	if o.Format == "" {
 		o.Format = formatOf(path)
+	}
+	if o.Detector != "" && o.Format != "detectron2" {
+		return nil, &option.Error{
+			Name: "detector", Want: "a file in Detectron2's format (.pkl), which has a configuration beside it", Got: path,
+		}
 	}
 	shapes, err := nn.Shapes(c)
 	if err != nil {
@@ -73,7 +80,7 @@ func (e *Encoder) Save(path string, c nn.Config, o SaveOptions) (files []string,
 		if c.Modal == "CMC" || o.Head {
 			return nil, fmt.Errorf("Detectron2: want the backbone of an RGB network, without its head")
 		}
-		return e.saveDetectron2(path, tensors, c)
+		return e.saveDetectron2(path, tensors, c, o)
 	}
 	err = durable.Write(path, func(w io.Writer) error {
 		switch o.Format {
@@ -90,31 +97,4 @@ func (e *Encoder) Save(path string, c nn.Config, o SaveOptions) (files []string,
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return files, nil
-}
-
-func (e *Encoder) saveDetectron2(path string, tensors checkpoint.Dict, c nn.Config) ([]string, error) {
-	arch, known := backbone.FindResNet(c.Arch)
-	if !known || arch.SplitStem > 0 || c.Stem != "imagenet" {
-		return nil, fmt.Errorf("Detectron2: want a ResNet with a 7x7 stem, got %s with stem %s", c.Arch, c.Stem)
-	}
-	var renamed checkpoint.Dict
-	for _, i := range tensors {
-		renamed = append(renamed, checkpoint.Item{Key: toDetectron2(i.Key.(string)), Value: i.Value})
-	}
-	root := checkpoint.Dict{
-		{Key: "model", Value: renamed}, {Key: "__author__", Value: "contralens"}, {Key: "matching_heuristics", Value: true},
-	}
-	if err := durable.Write(path, func(w io.Writer) error { return checkpoint.WriteArrays(w, root) }); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	last := "encoder.layer1.0.conv2.weight"
-	if arch.Bottleneck {
-		last = "encoder.layer1.0.conv3.weight"
-	}
-	yaml := strings.TrimSuffix(path, filepath.Ext(path)) + ".yaml"
-	err := durable.Write(yaml, func(w io.Writer) error {
-		_, err := io.WriteString(w, detectron2YAML(path, arch, shapeOf(e, "encoder.conv1.weight")[0], shapeOf(e, last)[0]))
-		return err
-	})
-	return []string{path, yaml}, err
 }

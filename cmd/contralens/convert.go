@@ -26,6 +26,8 @@ func convertCommand() *cobra.Command {
   contralens convert save/run/current.pth encoder.safetensors --with_head
   # for Detectron2, with detectron2.yaml beside it
   contralens convert moco_v2_800ep_pretrain.pth.tar detectron2.pkl
+  # with the whole configuration of Faster R-CNN R50-C4 on VOC
+  contralens convert save/run/current.pth voc.pkl --detector c4
   contralens convert save/run/current.pth encoder.onnx`,
 	}
 	given := cli.Bind(cmd, &c)
@@ -62,7 +64,9 @@ func convert(c *config.Convert, in, out string) error {
 		return err
 	}
 	res, _ := strconv.Atoi(f.Options["input_res"])
-	files, err := e.Save(out, net, weights.SaveOptions{Format: c.To, Head: c.WithHead, InputRes: res})
+	files, err := e.Save(out, net, weights.SaveOptions{
+		Format: c.To, Head: c.WithHead, InputRes: res, Detector: c.Detector, Note: printNote,
+	})
 	if err != nil {
 		return err
 	}

@@ -129,10 +129,11 @@ func TestJudgingAnEncoder(t *testing.T) {
 		}
 	}
 	must(t, "linear", "--ckpt", "save/pre/current.pth", "--data_folder", images, "--name", "lbfgs", "--cached", "--solver", "lbfgs")
+	must(t, "linear", "--ckpt", "save/pre/current.pth", "--data_folder", images, "--name", "few", "--cached", "--solver", "lbfgs", "--few_shot", "2", "--draws", "3")
 	must(t, "finetune", "--ckpt", "save/pre/current.pth", "--data_folder", images, "--name", "tuned", "--epochs", "2", "--cosine", "--batch_size", "8",
 		"--label_fraction", "0.5", "--layer_decay", "0.7", "--classifier_lr", "0.5", "--last_stages", "2", "--crt_epochs", "2", "--tau", "0.5", "--aug_linear", "RA")
 
-	for dir, protocols := range map[string][]string{"pre": {"knn"}, "sweep_seed-1": {"linear-cached"}, "lbfgs": {"linear-lbfgs"}, "tuned": {"finetune", "crt"}} {
+	for dir, protocols := range map[string][]string{"pre": {"knn"}, "sweep_seed-1": {"linear-cached"}, "lbfgs": {"linear-lbfgs"}, "few": {"few-shot-2"}, "tuned": {"finetune", "crt"}} {
 		for i, r := range results(t, filepath.Join("save", dir)) {
 			if top1, ok := r.Metrics["top1"].(float64); r.Protocol != protocols[i] || !ok || top1 < 0 || top1 > 100 || len(r.CheckpointSHA256) != 64 || r.Epoch != 1 || r.Time == "" {
 				t.Errorf("%s: %+v", dir, r)

@@ -34,7 +34,7 @@ const facts = (run) => [
 
 /** evaluations lists the results of classifiers. Those of several have the same order. */
 const protocols = ["linear", "linear-cached", "linear-lbfgs", "finetune", "supervised", "crt"];
-const evaluations = (run) => protocols.map((p) => {
+const evaluations = (run) => [...protocols, ...run.evaluations.map((e) => e.protocol).filter((p) => p.startsWith("few-shot-"))].map((p) => {
   const e = run.evaluations.find((each) => each.protocol === p);
   return [p, e ? `${fixed(e.value, 1)} %` : ""];
 });
@@ -59,7 +59,7 @@ function one(run) {
 
 function several(runs) {
   const all = runs.map((r) => Object.fromEntries(facts(r)));
-  const names = Object.keys(all[0]).filter((name) => all.some((f) => f[name]));
+  const names = Object.keys(Object.assign({}, ...all)).filter((name) => all.some((f) => f[name]));
   const compared = ["Method", "FT", "Dataset", "Encoder"];
   const differs = (name) => compared.includes(name) && all.some((f) => f[name] !== all[0][name]);
   const ids = runs.map((r) => r.id);

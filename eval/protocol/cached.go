@@ -35,6 +35,9 @@ func (p *linearProbe) trainCached(ctx context.Context) error {
 	p.testWith = func(_ context.Context, head *classify.Linear) (eval.Scores, error) {
 		return classify.TestCached([]*classify.Linear{head}, test, testLabels, p.counts)[0], nil
 	}
+	if p.c.FewShot > 0 {
+		return p.fewShot(ctx, train, labels)
+	}
 	if p.c.Solver == "lbfgs" {
 		return p.lbfgs(ctx, train, labels)
 	}

@@ -11,7 +11,7 @@ import (
 
 // covered are the golden cases that tests check, as prefixes of group/case.
 var covered = []string{
-	"augment/", "bank/cmc_jig", "bank/rgb", "bank/rgb_jig", "checkpoint/", "fill/", "ft/", "jigsaw/", "manifest/", "misc/", "moco/cmc", "moco/rgb", "moco/rgb_jig", "moco/wrap", "netgrad/", "networks/", "schedule/", "train/bank", "train/moco",
+	"augment/", "bank/cmc_jig", "bank/rgb", "bank/rgb_jig", "checkpoint/", "detection/", "fill/", "ft/", "jigsaw/", "manifest/", "misc/", "moco/cmc", "moco/rgb", "moco/rgb_jig", "moco/wrap", "netgrad/", "networks/", "schedule/", "train/bank", "train/moco",
 }
 
 // unneeded are cases without a counterpart here: negatives are drawn uniformly, which

@@ -8,6 +8,8 @@ package golden
 
 import (
 	"bufio"
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -101,6 +103,7 @@ func JSON(t testing.TB, v any, elem ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b = bytes.ReplaceAll(b, []byte(": NaN"), []byte(": null")) // Python writes what is not JSON
 	if err := json.Unmarshal(b, v); err != nil {
 		t.Fatalf("golden %s: %v", filepath.Join(elem...), err)
 	}
@@ -118,7 +121,7 @@ type Case struct {
 // their fields differ between groups.
 type Meta struct {
 	Arrays map[string]struct {
-		File  string `json:"file"`
+		File  string `json:"file"` // empty: the array's name with .npy
 		Shape []int  `json:"shape"`
 		Dtype string `json:"dtype"`
 	} `json:"arrays"`
@@ -143,7 +146,8 @@ func (c *Case) Decode(raw json.RawMessage, v any) {
 	}
 }
 
-// Array is an array of a case in its stored type: exactly one slice is set.
+// Array is an array of a case in its stored type, 32-bit integers as I64: exactly one slice is
+// set.
 type Array struct {
 	Shape []int
 	F32   []float32
@@ -162,7 +166,7 @@ func (c *Case) Array(name string) Array {
 	if !ok {
 		c.t.Fatalf("golden %s: no array %q", c.Name, name)
 	}
-	return ReadArray(c.t, filepath.Join(c.dir, a.File))
+	return ReadArray(c.t, filepath.Join(c.dir, cmp.Or(a.File, name+".npy")))
 }
 
 // F32 reads a float32 array and its shape.
@@ -210,6 +214,10 @@ func readArray(path string) (Array, error) {
 	case "<i8":
 		a.I64 = make([]int64, n)
 		err = r.Read(&a.I64)
+	case "<i4":
+		a.I64, err = wide[int32](r, n)
+	case "<u4":
+		a.I64, err = wide[uint32](r, n)
 	case "|u1":
 		a.U8 = make([]uint8, n)
 		err = r.Read(&a.U8)
@@ -217,6 +225,17 @@ func readArray(path string) (Array, error) {
 		err = fmt.Errorf("dtype %s", r.Header.Descr.Type)
 	}
 	return a, err
+}
+
+// wide reads 32-bit integers as 64-bit ones.
+func wide[T int32 | uint32](r *npyio.Reader, n int) ([]int64, error) {
+	values := make([]T, n)
+	err := r.Read(&values)
+	all := make([]int64, n)
+	for i, v := range values {
+		all[i] = int64(v)
+	}
+	return all, err
 }
 
 // Near fails the test if got and want differ in length, or any element by more than tol

@@ -26,6 +26,15 @@ type Backbone interface {
 	Dims() []int
 }
 
+// Staged is a backbone whose stages can be computed one at a time, so that others can take a
+// part of it: detectors apply its last stage to regions of a map.
+type Staged interface {
+	Backbone
+	// Stage maps images (stage 0) or the map of the stage before to the map of stage i. x
+	// belongs to the caller. With Options.Tape, the result belongs to the tape.
+	Stage(i int, x *torch.Tensor) *torch.Tensor
+}
+
 // MaxStages is the maximum number of stages: a stem and four more, as in a ResNet.
 const MaxStages = 5
 

@@ -95,12 +95,22 @@ func (r *resnet) Features(x *torch.Tensor) *torch.Tensor {
 func (r *resnet) Stages(x *torch.Tensor) []*torch.Tensor {
 	y := r.tape.Pass(x, r.stem.Forward)
 	maps := []*torch.Tensor{y}
-	for _, stage := range r.stages {
-		y = r.tape.Branch(y, stage[0].Forward)
-		for _, b := range stage[1:] {
-			y = r.tape.Pass(y, b.Forward)
-		}
+	for i := range r.stages {
+		y = r.Stage(i+1, y)
 		maps = append(maps, y)
 	}
 	return maps
+}
+
+// Stage computes the stem (0) or layer i.
+func (r *resnet) Stage(i int, x *torch.Tensor) *torch.Tensor {
+	if i == 0 {
+		return r.tape.Branch(x, r.stem.Forward)
+	}
+	blocks := r.stages[i-1]
+	y := r.tape.Branch(x, blocks[0].Forward)
+	for _, b := range blocks[1:] {
+		y = r.tape.Pass(y, b.Forward)
+	}
+	return y
 }

@@ -14,6 +14,9 @@ type Options struct {
 	Device torch.Device
 	Groups int  // parts of a batch with separate batch-norm statistics; 0 and 1: one
 	Double bool // float64 parameters, for tests of exactness
+	// Rename, if set, maps the dotted names of tensors and layers to those of another
+	// library.
+	Rename func(name string) string
 }
 
 // Builder makes layers. It draws their parameters in the order in which the layers are
@@ -107,21 +110,39 @@ func (b Builder) keep(name string, buffer bool, t *torch.Tensor) *torch.Tensor {
 		t.SetRequiresGrad(true)
 	}
 	b.Mode() // create the stage even if it has no batch norm
-	n.state = append(n.state, Entry{Name: b.prefix + name, Tensor: t, Buffer: buffer, Stage: b.stage})
+	n.state = append(n.state, Entry{Name: b.renamed(b.prefix + name), Tensor: t, Buffer: buffer, Stage: b.stage})
 	return t
+}
+
+func (b Builder) renamed(name string) string {
+	if rename := b.network.Rename; rename != nil {
+		return rename(name)
+	}
+	return name
 }
 
 // KaimingNormal draws from N(0, 2/fanOut), the initialization of He et al. (2015) for
 // ReLU. fanOut is the number of outputs that an input contributes to.
 func (b Builder) KaimingNormal(fanOut int) func() float64 {
-	std := math.Sqrt(2 / float64(fanOut))
+	return b.Normal(math.Sqrt(2 / float64(fanOut)))
+}
+
+// Normal draws from N(0, std²).
+func (b Builder) Normal(std float64) func() float64 {
 	return func() float64 { return std * b.network.Rand.NormFloat64() }
 }
 
 // Uniform draws from U(-1/√in, 1/√in), PyTorch's default for a linear layer with in
 // inputs.
 func (b Builder) Uniform(in int) func() float64 {
-	bound := 1 / math.Sqrt(float64(in))
+	return b.uniform(1 / math.Sqrt(float64(in)))
+}
+
+// XavierUniform draws from U(-√(3/in), √(3/in)), so that outputs of a layer with in inputs
+// vary as much as inputs (Glorot & Bengio, 2010, in Caffe2's form).
+func (b Builder) XavierUniform(in int) func() float64 { return b.uniform(math.Sqrt(3 / float64(in))) }
+
+func (b Builder) uniform(bound float64) func() float64 {
 	return func() float64 { return bound * (2*b.network.Rand.Float64() - 1) }
 }
 
@@ -131,6 +152,17 @@ func Constant(v float64) func() float64 { return func() float64 { return v } }
 // Mode is the mode in which the layers of a stage compute.
 type Mode struct {
 	Train bool // batch norm uses the batch's statistics and updates the running ones
+	// Replace makes the running statistics those of the newest batch, instead of moving them
+	// a tenth of the way.
+	Replace bool
+}
+
+// momentum is the weight of the newest batch in the running statistics.
+func (m *Mode) momentum() float64 {
+	if m.Replace {
+		return 1
+	}
+	return normMomentum
 }
 
 // Modes lists the modes of a network's stages. A new stage is in training mode.

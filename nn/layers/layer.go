@@ -58,6 +58,22 @@ type Conv struct {
 	Padding int // zeros on each side, default 0
 	Groups  int // groups of channels that are convolved separately, default 1
 	Bias    bool
+	Init    Init
+}
+
+// Init draws the initial values of a layer. A field that is nil has the layer's default.
+type Init struct {
+	Weight, Bias func() float64
+}
+
+func (i Init) or(weight, bias func() float64) Init {
+	if i.Weight != nil {
+		weight = i.Weight
+	}
+	if i.Bias != nil {
+		bias = i.Bias
+	}
+	return Init{weight, bias}
 }
 
 // Conv2d is a two-dimensional convolution, [N, in, H, W] to [N, out, H', W'].
@@ -68,15 +84,16 @@ type Conv2d struct {
 	name   string
 }
 
-// Conv2d makes a convolution from in to out channels. Its weights are drawn by
-// KaimingNormal, its bias by PyTorch's default.
+// Conv2d makes a convolution from in to out channels. By default its weights are drawn by
+// KaimingNormal, its bias as PyTorch does.
 func (b Builder) Conv2d(name string, in, out int, c Conv) *Conv2d {
 	c.Kernel, c.Stride, c.Groups = max(c.Kernel, 1), max(c.Stride, 1), max(c.Groups, 1)
 	b = b.At(name)
 	shape := []int{out, in / c.Groups, c.Kernel, c.Kernel}
-	l := &Conv2d{conv: c, name: b.name(), Weight: b.Parameter("weight", shape, b.KaimingNormal(out*c.Kernel*c.Kernel))}
+	init := c.Init.or(b.KaimingNormal(out*c.Kernel*c.Kernel), b.Uniform(shape[1]*c.Kernel*c.Kernel))
+	l := &Conv2d{conv: c, name: b.name(), Weight: b.Parameter("weight", shape, init.Weight)}
 	if c.Bias {
-		l.Bias = b.Parameter("bias", []int{out}, b.Uniform(shape[1]*c.Kernel*c.Kernel))
+		l.Bias = b.Parameter("bias", []int{out}, init.Bias)
 	}
 	return l
 }
@@ -95,18 +112,46 @@ type Linear struct {
 }
 
 // Linear makes a fully connected layer with PyTorch's default initial values.
-func (b Builder) Linear(name string, in, out int) *Linear {
+func (b Builder) Linear(name string, in, out int) *Linear { return b.LinearInit(name, in, out, Init{}) }
+
+// LinearInit is Linear with other initial values.
+func (b Builder) LinearInit(name string, in, out int, init Init) *Linear {
 	b = b.At(name)
+	init = init.or(b.Uniform(in), b.Uniform(in))
 	return &Linear{
 		name:   b.name(),
-		Weight: b.Parameter("weight", []int{out, in}, b.Uniform(in)),
-		Bias:   b.Parameter("bias", []int{out}, b.Uniform(in)),
+		Weight: b.Parameter("weight", []int{out, in}, init.Weight),
+		Bias:   b.Parameter("bias", []int{out}, init.Bias),
 	}
 }
 
 // Forward maps x [..., in] to [..., out].
 func (l *Linear) Forward(x *torch.Tensor) *torch.Tensor {
 	return observed(l.name, x.Linear(l.Weight, l.Bias))
+}
+
+// Upscale is a transposed convolution that doubles the side of a map, [N, in, H, W] to
+// [N, out, 2H, 2W]: each position becomes 2 x 2 of their own weights.
+type Upscale struct {
+	Weight *torch.Tensor // [in, out, 2, 2]
+	Bias   *torch.Tensor // [out]
+	name   string
+}
+
+// Upscale makes a transposed convolution. By default its weights are drawn by KaimingNormal
+// for a fan-out of 4·in, as PyTorch counts it for such a layer, and its bias is 0.
+func (b Builder) Upscale(name string, in, out int) *Upscale {
+	b = b.At(name)
+	return &Upscale{
+		name:   b.name(),
+		Weight: b.Parameter("weight", []int{in, out, 2, 2}, b.KaimingNormal(4*in)),
+		Bias:   b.Parameter("bias", []int{out}, Constant(0)),
+	}
+}
+
+// Forward maps x [N, in, H, W] to [N, out, 2H, 2W].
+func (l *Upscale) Forward(x *torch.Tensor) *torch.Tensor {
+	return observed(l.name, x.ConvTranspose2d(l.Weight, l.Bias, 2))
 }
 
 // LayerNorm normalizes each vector of the last dimension (Ba et al., 2016), [..., D] to
@@ -137,4 +182,4 @@ func (n *LayerNorm) Forward(x *torch.Tensor) *torch.Tensor {
 }
 
 // name returns the name of the layer whose tensors the builder makes.
-func (b Builder) name() string { return strings.TrimSuffix(b.prefix, ".") }
+func (b Builder) name() string { return b.renamed(strings.TrimSuffix(b.prefix, ".")) }

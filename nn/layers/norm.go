@@ -65,14 +65,14 @@ func (n *BatchNorm) forward(x, shortcut *torch.Tensor, relu bool) *torch.Tensor 
 	if n.fuses(x, shortcut) {
 		return x.FusedNorm(torch.Norm{
 			Weight: n.Weight, Bias: n.Bias, Mean: mean, Variance: variance,
-			Train: train, Groups: groups, Momentum: normMomentum, Eps: normEps,
+			Train: train, Groups: groups, Momentum: n.mode.momentum(), Eps: normEps,
 		}, shortcut, relu)
 	}
 	var y *torch.Tensor
 	if groups > 1 {
 		y = n.normalizeSplit(x, groups)
 	} else {
-		y = x.BatchNorm(n.Weight, n.Bias, mean, variance, train, normMomentum, normEps)
+		y = x.BatchNorm(n.Weight, n.Bias, mean, variance, train, n.mode.momentum(), normEps)
 	}
 	observed(n.name, y)
 	if shortcut != nil {

@@ -96,7 +96,7 @@ func TestNormKernelsFarFromZero(t *testing.T) {
 			m := &BatchNorm{
 				Weight: torch.Ones([]int{channels}).To(dtype), Bias: torch.Zeros([]int{channels}).To(dtype),
 				Mean: torch.Zeros([]int{channels}).To(dtype), Variance: torch.Ones([]int{channels}).To(dtype),
-				Batches: torch.Zeros(nil, torch.Options{Dtype: torch.Int64}), mode: &Mode{true},
+				Batches: torch.Zeros(nil, torch.Options{Dtype: torch.Int64}), mode: &Mode{Train: true},
 			}
 			y := m.Forward(torch.FromFloat32(values, rows, channels).To(dtype))
 			return append(y.Float64s(), m.Variance.Float64s()...)

@@ -91,7 +91,7 @@ func normResults(shape []int, dtype, in torch.Dtype, mode normMode, kind string,
 		Mean:     of(0.5, 0),
 		Variance: of(0.2, 1),
 		Batches:  torch.Zeros(nil, torch.Options{Dtype: torch.Int64}),
-		mode:     &Mode{mode.train},
+		mode:     &Mode{Train: mode.train},
 		groups:   mode.groups,
 	}
 	x, shortcut, gradient := values(1, 0.5).SetRequiresGrad(true), values(0.7, 0).SetRequiresGrad(true), values(0.3, 0)

@@ -26,7 +26,7 @@ func (n *BatchNorm) normalizeSplit(x *torch.Tensor, groups int) *torch.Tensor {
 			first, end := g*size/groups, (g+1)*size/groups
 			mean, variance := n.Mean.Clone(), n.Variance.Clone()
 			part := x.Narrow(0, first, end-first)
-			parts = append(parts, part.BatchNorm(n.Weight, n.Bias, mean, variance, true, normMomentum, normEps))
+			parts = append(parts, part.BatchNorm(n.Weight, n.Bias, mean, variance, true, n.mode.momentum(), normEps))
 			means, variances = append(means, mean), append(variances, variance)
 		}
 		torch.NoGrad(func() {
