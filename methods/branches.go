@@ -122,8 +122,9 @@ func concat(first, second []*torch.Tensor) (all []*torch.Tensor) {
 // enqueue puts the keys of each branch into its queue.
 func (m *Model) enqueue(queues []*contrast.Queue, keys []*torch.Tensor) {
 	defer m.Clock.Enter(Enqueue)()
+	_, stopped := m.Optimizer.Guard()
 	for i, queue := range queues {
-		queue.Enqueue(keys[i])
+		queue.EnqueueUnless(stopped, keys[i])
 	}
 }
 
@@ -131,8 +132,9 @@ func (m *Model) enqueue(queues []*contrast.Queue, keys []*torch.Tensor) {
 // their features.
 func (m *Model) updateBanks(banks []*contrast.MemoryBank, images *torch.Tensor, features []*torch.Tensor) {
 	defer m.Clock.Enter(Enqueue)()
+	_, stopped := m.Optimizer.Guard()
 	for i, bank := range banks {
-		bank.Update(images, features[i], m.BankMomentum)
+		bank.UpdateUnless(stopped, images, features[i], m.BankMomentum)
 	}
 }
 

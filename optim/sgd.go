@@ -169,6 +169,5 @@ func (s *SGD) Free() {
 	if s.Rule != nil {
 		s.Rule.free()
 	}
-	s.guard.found.Free()
-	s.guard.inverse.Free()
+	s.guard.free()
 }
