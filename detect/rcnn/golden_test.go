@@ -140,13 +140,18 @@ func eachGolden(t *testing.T, test func(t *testing.T, c goldenCase, m *Model, to
 	for _, name := range []string{C4, FPN} {
 		for precision, p := range precisions {
 			t.Run(name+"/"+precision, func(t *testing.T) {
-				c := loadCase(t, name)
-				tensortest.Run(t, func() {
-					o := goldenOptions(name)
-					o.Double, o.Format = p.double, p.format
-					m := filled(t, o, c.more.StateDict)
-					defer m.Free()
-					test(t, c, m, p.tolerance)
+				torch.TestDevices(t, func(t *testing.T, device torch.Device) {
+					if !device.IsCPU() && !p.double {
+						t.Skip("a GPU convolves float32 in TF32")
+					}
+					c := loadCase(t, name)
+					tensortest.Run(t, func() {
+						o := goldenOptions(name)
+						o.Double, o.Format, o.Device = p.double, p.format, device
+						m := filled(t, o, c.more.StateDict)
+						defer m.Free()
+						test(t, c, m, p.tolerance)
+					})
 				})
 			})
 		}
