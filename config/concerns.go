@@ -98,7 +98,7 @@ type Optim struct {
 
 // Seeding has the seed of everything random.
 type Seeding struct {
-	Seed uint64 `flag:"seed" group:"optimization" repeat:"true" name:"contrast=9 linear=8 finetune=27 supervised=19" help:"seed of everything random"`
+	Seed uint64 `flag:"seed" group:"optimization" repeat:"true" name:"contrast=9 linear=8 finetune=27 supervised=19 detect=33" help:"seed of everything random"`
 }
 
 // Machine are the options of the hardware: threads, precision, memory layout, device.
@@ -155,7 +155,7 @@ type Dist struct {
 type Weights struct {
 	_      struct{} `group:"network"`
 	Ckpt   string   `flag:"ckpt" everyday:"true" repeat:"true" help:"checkpoint of the encoder, from this or another program; empty: an untrained encoder"`
-	UseEMA bool     `flag:"use_ema" name:"linear=11 finetune=26" help:"use the key encoder's weights"`
+	UseEMA bool     `flag:"use_ema" name:"linear=11 finetune=26 detect=34" help:"use the key encoder's weights"`
 	Prefix string   `flag:"prefix" help:"name prefix of the encoder to take, such as module.encoder_q, if a checkpoint has several"`
 	Strict bool     `flag:"strict" repeat:"true" help:"require the checkpoint's tensors to match the network exactly"`
 }

@@ -48,6 +48,7 @@ type Contrast struct {
 	Branches
 	FeatureTransform
 	Optim
+	Optimizer
 	Seeding
 	MicroBatches
 	Machine
@@ -95,7 +96,7 @@ type Branches struct {
 // MicroBatches are options that save memory, and the warm-up.
 type MicroBatches struct {
 	_                     struct{} `group:"optimization"`
-	Warm                  bool     `flag:"warm" help:"warm up the learning rate; always on with batches above 256"`
+	Warm                  bool     `flag:"warm" help:"warm up the learning rate over 5 epochs, or 10 of more than 500; on with batches above 256, unless --warm_steps is given"`
 	Accum                 int      `flag:"accum" default:"1" name:"contrast=25" help:"micro-batches per batch, to save memory at the cost of a second forward pass; the loss is that of the whole batch, batch-norm statistics are those of a micro-batch"`
 	CheckpointActivations bool     `flag:"checkpoint_activations" runtime:"true" help:"keep only the inputs of the encoder's blocks and recompute the rest in the backward pass, to save memory at the cost of a second forward pass; results are the same"`
 }

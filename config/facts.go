@@ -19,6 +19,7 @@ var Groups = []string{
 func commands() map[string]any {
 	return map[string]any{
 		"contrast": &Contrast{}, "linear": &Linear{}, "finetune": &Finetune{}, "supervised": &Supervised{}, "knn": &KNN{},
+		"detect": &DetectTrain{},
 	}
 }
 
@@ -50,10 +51,11 @@ func DefaultsOf(command string) map[string]string { return defaults()[command] }
 
 var defaults = sync.OnceValue(func() map[string]map[string]string {
 	contrast, linear, finetune := DefaultContrast(), DefaultLinear(), DefaultFinetune()
-	supervised, knn := DefaultSupervised(), DefaultKNN()
+	supervised, knn, detect := DefaultSupervised(), DefaultKNN(), DefaultDetectTrain()
 	return map[string]map[string]string{
 		"contrast": Values(&contrast), "linear": Values(&linear), "finetune": Values(&finetune),
 		"supervised": Values(&supervised), "knn": Values(&knn),
+		"detect": Values(&detect),
 	}
 })
 

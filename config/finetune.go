@@ -23,8 +23,8 @@ type Stages struct {
 // Labels says which training images are used with their labels.
 type Labels struct {
 	_             struct{} `group:"data"`
-	LabelFraction float64  `flag:"label_fraction" default:"1" everyday:"true" name:"finetune=12" help:"share of the training images to use in every class, such as 0.01 or 0.1"`
-	LabelSeed     uint64   `flag:"label_seed" repeat:"true" name:"finetune=13" help:"seed for choosing the images of --label_fraction; the run directory lists them"`
+	LabelFraction float64  `flag:"label_fraction" default:"1" everyday:"true" name:"finetune=12 detect=35" help:"share of the training images to use in every class, such as 0.01 or 0.1"`
+	LabelSeed     uint64   `flag:"label_seed" repeat:"true" name:"finetune=13 detect=36" help:"seed for choosing the images of --label_fraction; the run directory lists them"`
 }
 
 // Retraining are the options of a second stage: classifier re-training (cRT, Kang et al.,

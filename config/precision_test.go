@@ -33,6 +33,9 @@ func TestAmp(t *testing.T) {
 						continue
 					}
 					must(t, amp.Set("true"), device.Set(on))
+					if ckpt := Find(Fields(c), "ckpt"); ckpt != nil {
+						must(t, ckpt.Set("x.pth")) // some commands need one
+					}
 					if p != nil {
 						must(t, p.Set(precision))
 					}

@@ -14,6 +14,18 @@ func TestRelatives(t *testing.T) {
 		"--loss macl --nce_t_high 1":                       "macl sets the temperature itself",
 		"--method MoCov2 --nce_t_high 0.1":                 "more than the temperature 0.2",
 		"--loss hcl --tau_plus 1":                          "--tau_plus: want a share",
+		"--image_mixup mixup":                              "none, imix or unmix",
+		"--method BYOL --image_mixup imix":                 "--image_mixup imix: want --mem moco",
+		"--method InfoMin --image_mixup unmix":             "no --jigsaw",
+		"--image_mixup imix --image_mixup_alpha 0":         "--image_mixup_alpha",
+		"--synthetic moco":                                 "did you mean mochi?",
+		"--method SimCLR --synthetic mochi":                "--synthetic mochi: want --mem moco",
+		"--method PIRL --synthetic synco":                  "want --mem moco",
+		"--method InfoMin --synthetic synco":               "want no --jigsaw",
+		"--nce_k 512 --synthetic mochi":                    "--synthetic_from: want 2 to 512",
+		"--synthetic mochi --synthetic_counts 1,2,3":       "want 2 numbers with --synthetic mochi",
+		"--synthetic synco --synthetic_counts 0,0,0,0,0,0": "at least one negative",
+		"--synthetic synco --synthetic_start_epoch -1":     "--synthetic_start_epoch",
 		"--loss rince --rince_q 0":                         "--rince_q",
 		"--loss rince --rince_lambda 2":                    "--rince_lambda",
 		"--loss macl --macl_alpha 2":                       "--macl_alpha",
@@ -26,16 +38,54 @@ func TestRelatives(t *testing.T) {
 		}
 	}
 	for flags, want := range map[string]string{
-		"--cosine --loss hcl --tau_plus 0.05":      "",
-		"--cosine --loss debiased --hcl_beta 2":    "--hcl_beta has an effect only with --loss hcl",
-		"--cosine --loss dcl --tau_plus 0.2":       "only with --loss debiased or hcl",
-		"--cosine --nce_t_period 4":                "only with --nce_t_high",
-		"--cosine --nce_t_high 1 --nce_t_period 4": "",
+		"--cosine --loss hcl --tau_plus 0.05":           "",
+		"--cosine --loss debiased --hcl_beta 2":         "--hcl_beta has an effect only with --loss hcl",
+		"--cosine --loss dcl --tau_plus 0.2":            "only with --loss debiased or hcl",
+		"--cosine --synthetic_from 9":                   "--synthetic_from has an effect only with --synthetic",
+		"--cosine --synthetic mochi --synthetic_from 9": "",
+		"--cosine --nce_t_period 4":                     "only with --nce_t_high",
+		"--cosine --nce_t_high 1 --nce_t_period 4":      "",
 	} {
 		c := DefaultContrast()
 		w, err := c.Resolve(parse(t, &c, strings.Fields(flags)))
 		if text := strings.Join(w, "\n"); err != nil || (want == "") != (text == "") || !strings.Contains(text, want) {
 			t.Errorf("%s: %v, notes %q, want %q", flags, err, w, want)
+		}
+	}
+}
+
+// A warm-up in steps takes the place of that of large batches; both together are refused.
+func TestOptimizerOptions(t *testing.T) {
+	for flags, want := range map[string]string{
+		"--optimizer sdg":                               "did you mean sgd?",
+		"--lars_trust 0":                                "--lars_trust",
+		"--adam_beta2 1":                                "--adam_beta2: want a number from 0 to below 1",
+		"--warm --warm_steps 10":                        "want no --warm",
+		"--warm_steps -1":                               "--warm_steps",
+		"--cosine --cosine_by epoch --warm_steps 10":    "--warm_steps 10: want --cosine_by step",
+		"--alpha_schedule linear":                       "--alpha_schedule",
+		"--method MoCov2 --loss dcl --alpha_schedule x": "constant or cosine",
+	} {
+		c := DefaultContrast()
+		if _, err := c.Resolve(parse(t, &c, strings.Fields(flags))); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want one with %q", flags, err, want)
+		}
+	}
+	for flags, want := range map[string]string{
+		"--cosine --optimizer lars --adam_beta2 0.9":       "only with --optimizer adamw",
+		"--cosine --lars_trust 0.01":                       "only with --optimizer lars",
+		"--cosine --method SimCLR --alpha_schedule cosine": "--mem batch has no key encoder",
+		"--cosine --method BYOL --alpha_schedule cosine":   "",
+		"--cosine --optimizer lars --lars_trust 0.01":      "",
+		"--cosine --batch_size 512 --warm_steps 10":        "",
+	} {
+		c := DefaultContrast()
+		w, err := c.Resolve(parse(t, &c, strings.Fields(flags)))
+		if text := strings.Join(w, "\n"); err != nil || (want == "") != (text == "") || !strings.Contains(text, want) {
+			t.Errorf("%s: %v, notes %q, want %q", flags, err, w, want)
+		}
+		if c.WarmSteps > 0 && (c.Warm || c.CosineBy != "step") {
+			t.Errorf("%s: --warm %v, --cosine_by %s", flags, c.Warm, c.CosineBy)
 		}
 	}
 }

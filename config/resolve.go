@@ -90,8 +90,8 @@ func (c *Contrast) Resolve(set map[string]bool) (warnings []string, err error) {
 	if err := c.FeatureTransform.resolve(); err != nil {
 		return nil, err
 	}
-	if c.BatchSize > 256 {
-		c.Warm = true
+	if err := c.resolveWarmUp(set); err != nil {
+		return nil, err
 	}
 	c.amp()
 	if err := c.validate(); err != nil {
@@ -128,7 +128,7 @@ func (c *Contrast) validate() error {
 	return first(c.Dist.check(), c.Output.check(), atLeast("keep", c.Keep, 0), c.Data.check(), c.Net.check(),
 		c.Objective.check(), c.Machine.check(), c.Optim.check(), c.Crops.check(), oneOf("opt_level", c.OptLevel, "O1", "O2"),
 		c.ContrastViews.check(), atLeast("probe", c.Probe, 0), c.combination(), c.FeatureTransform.check(),
-		c.Relatives.check(&c.Objective))
+		c.Relatives.check(&c.Objective), c.Optimizer.check())
 }
 
 // jigsawMin is the smallest side of a view, in pixels, whose jigsaw patches show something.
@@ -208,7 +208,7 @@ func (c *Contrast) warnings(set map[string]bool) []string {
 	if !c.MixNorm && (c.MixStart != "" || set["mixnorm_target"] || set["expolation_mask"] || set["sep_alpha"]) {
 		w = append(w, "features are not transformed: --mixnorm (or --ft) is missing")
 	}
-	w = append(w, c.Relatives.notes(set)...)
+	w = append(append(w, c.Relatives.notes(set)...), c.optimizerNotes(set)...)
 	return append(w, distributedNotes(&c.Dist, &c.Machine)...)
 }
 

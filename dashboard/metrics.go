@@ -21,6 +21,34 @@ var metricSeries = []struct {
 	{"knn", "k-NN accuracy", "top-1, %", func(m rundir.Metrics) *float64 { return m.KNN }},
 	{"speed", "Speed", "images/s", func(m rundir.Metrics) *float64 { return m.Speed }},
 	{"wait", "Waiting for data", "% of the time", waiting},
+	{"ap", "AP", "average precision, %", detection(func(d *rundir.DetectionMetrics) *float64 { return d.AP })},
+	{"ap50", "AP50", "average precision, %", detection(func(d *rundir.DetectionMetrics) *float64 { return d.AP50 })},
+	{"ap75", "AP75", "average precision, %", detection(func(d *rundir.DetectionMetrics) *float64 { return d.AP75 })},
+	{"mask_ap", "AP of masks", "average precision, %",
+		detection(func(d *rundir.DetectionMetrics) *float64 { return d.MaskAP })},
+	{"loss_cls", "Loss: classes", "cross entropy",
+		detection(func(d *rundir.DetectionMetrics) *float64 { return d.ClassLoss })},
+	{"loss_box_reg", "Loss: boxes", "L1", detection(func(d *rundir.DetectionMetrics) *float64 { return d.BoxLoss })},
+	{"loss_rpn_cls", "Loss: objectness", "cross entropy",
+		detection(func(d *rundir.DetectionMetrics) *float64 { return d.AnchorLoss })},
+	{"loss_rpn_loc", "Loss: proposals", "L1",
+		detection(func(d *rundir.DetectionMetrics) *float64 { return d.LocateLoss })},
+	{"loss_mask", "Loss: masks", "cross entropy",
+		detection(func(d *rundir.DetectionMetrics) *float64 { return d.MaskLoss })},
+	{"fg", "Foreground regions", "per image",
+		detection(func(d *rundir.DetectionMetrics) *float64 { return d.Foreground })},
+	{"rpn_pos", "Positive anchors", "per image",
+		detection(func(d *rundir.DetectionMetrics) *float64 { return d.Anchors })},
+}
+
+// detection returns a value of a training of a detector, nil for other trainings.
+func detection(of func(*rundir.DetectionMetrics) *float64) func(rundir.Metrics) *float64 {
+	return func(m rundir.Metrics) *float64 {
+		if m.DetectionMetrics == nil {
+			return nil
+		}
+		return of(m.DetectionMetrics)
+	}
 }
 
 // waiting returns the share of the time since the last line in which the training waited for
@@ -121,6 +149,9 @@ func (m *metrics) described() (list []series) {
 		}
 	}
 	for _, s := range metricSeries {
+		if s.name == "loss" && len(m.series["loss_cls"]) > 0 {
+			s.axis = "sum of the losses"
+		}
 		add(s.name, s.title, s.axis)
 	}
 	for _, s := range systemSeries {

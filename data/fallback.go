@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -14,6 +15,7 @@ type TooManyUnreadable struct {
 	Unreadable, Images int
 	Share              float64 // allowed share of unreadable images
 	Last               error   // the error of the last one
+	Fault              string  // what is wrong with them; empty: they "cannot be read"
 }
 
 // Allowed returns how many of n images may be unreadable: share of n, rounded up, so at
@@ -21,9 +23,13 @@ type TooManyUnreadable struct {
 func Allowed(share float64, n int) int { return int(math.Ceil(share * float64(n))) }
 
 func (e *TooManyUnreadable) Error() string {
-	return fmt.Sprintf("%d of %d images cannot be read, but a share of %v allows only %d: "+
-		"remove them or allow more; the last is %v",
-		e.Unreadable, e.Images, e.Share, Allowed(e.Share, e.Images), e.Last)
+	return fmt.Sprintf("%s, but a share of %v allows only %d: remove them or allow more; the last is %v",
+		e.Count(), e.Share, Allowed(e.Share, e.Images), e.Last)
+}
+
+// Count says how many images are bad: "2 of 10 images cannot be read".
+func (e *TooManyUnreadable) Count() string {
+	return fmt.Sprintf("%d of %d images %s", e.Unreadable, e.Images, cmp.Or(e.Fault, "cannot be read"))
 }
 
 func (e *TooManyUnreadable) Unwrap() error { return e.Last }

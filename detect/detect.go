@@ -30,10 +30,19 @@ type Image struct {
 	Objects       []Object
 }
 
+// The formats of annotations.
+const (
+	VOC  = "voc"
+	COCO = "coco"
+)
+
 // Set is a list of images with objects.
 type Set struct {
 	Name    string
+	Format  string // VOC or COCO
 	Classes []string
+	// ElevenPoint says that the images are of VOC2007, which is judged by the 11-point rule.
+	ElevenPoint bool
 	// Categories are the numbers of the classes in result files: those of a COCO JSON, or else
 	// 1, 2, ….
 	Categories []int64
@@ -48,9 +57,12 @@ type Sample struct {
 	Index         int  // of the image in its Set
 	Width, Height int  // in pixels, without padding
 	Flip          bool // mirrored left to right
-	Boxes         [][4]float32
-	Classes       []int32      // one per box
-	Shapes        []mask.Shape // one per box; nil if the loader makes no masks
+	// Unreadable says that the image could not be read, in a loader that must not replace it:
+	// its pixels are those of padding, and it has no objects.
+	Unreadable bool
+	Boxes      [][4]float32
+	Classes    []int32      // one per box
+	Shapes     []mask.Shape // one per box; nil if the loader makes no masks
 }
 
 // Batch has the pixels of samples, padded at the right and at the bottom to a common size.

@@ -46,15 +46,19 @@ type Options struct {
 	Symmetric             bool   // each crop is the query once and the key once (queue only)
 	Alpha                 float64
 	BankMomentum          float64
-	Temperature           float64       // τ of the next step
-	Loss                  contrast.Loss // of methods with negatives; nil: InfoNCE
-	Beta                  float64       // weight of the jigsaw's loss
-	Momentum, WeightDecay float64       // of SGD
-	Transform             ft.Transform
-	Precision             torch.Dtype // of the encoders' products: BFloat16, Float16, or Float32, also as the zero value
-	Microbatches          int         // number of parts in which a batch passes the encoders; 0 and 1: one
-	Seed                  uint64
-	World                 world.World // processes that train together; encode would gather their embeddings
+	Temperature           float64             // τ of the next step
+	Loss                  contrast.Loss       // of methods with negatives; nil: InfoNCE
+	Synthesis             *contrast.Synthesis // negatives that the next step adds to those of a queue; nil: none
+	Beta                  float64             // weight of the jigsaw's loss
+	Momentum, WeightDecay float64             // of the optimizer
+	// NewOptimizer makes the optimizer of parameters; nil: SGD.
+	NewOptimizer func(parameters []*torch.Tensor) *optim.SGD
+	Transform    ft.Transform
+	Mixture      Mixture     // of the images of queries (queue only)
+	Precision    torch.Dtype // of the encoders' products: BFloat16, Float16, or Float32, also as the zero value
+	Microbatches int         // number of parts in which a batch passes the encoders; 0 and 1: one
+	Seed         uint64
+	World        world.World // processes that train together; encode would gather their embeddings
 }
 
 // NewModel builds the networks and the method. Free it when done.
@@ -76,7 +80,11 @@ func NewModel(o Options) (*Model, error) {
 		return nil, err
 	}
 	parameters := append(m.Query.State.Parameters(), m.Method.State().Own.Parameters()...)
-	m.Optimizer = optim.NewSGD(parameters, o.Momentum, o.WeightDecay)
+	if o.NewOptimizer != nil {
+		m.Optimizer = o.NewOptimizer(parameters)
+	} else {
+		m.Optimizer = optim.NewSGD(parameters, o.Momentum, o.WeightDecay)
+	}
 	if o.Precision == torch.Float16 {
 		m.Optimizer.ScaleLoss(o.Net.Device)
 	}

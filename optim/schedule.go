@@ -15,6 +15,9 @@ type Schedule struct {
 	Warm       bool    // linear warm-up in the first WarmEpochs
 	WarmEpochs int
 	WarmFrom   float64 // the rate at the start of the warm-up
+	// WarmSteps > 0 are the steps of a linear warm-up from 0 to Rate, in place of Warm. A cosine
+	// then covers the rest of the training, step by step.
+	WarmSteps int
 }
 
 // Epoch is the rate of epoch e, disregarding warm-up:
@@ -43,6 +46,9 @@ func (s Schedule) cosine(epochs float64) float64 {
 // At returns the rate of one of the batches of epoch e: that of the epoch, or during
 // warm-up a point on the line from WarmFrom to the rate at the end of the warm-up.
 func (s Schedule) At(e, batch, batches int) float64 {
+	if s.WarmSteps > 0 {
+		return s.afterSteps(e, batch, batches)
+	}
 	if !s.Warm || e > s.WarmEpochs {
 		if s.Cosine && s.ByStep {
 			return s.cosine(float64(e-1) + float64(batch)/float64(batches))
@@ -55,6 +61,18 @@ func (s Schedule) At(e, batch, batches int) float64 {
 	}
 	p := float64(batch+(e-1)*batches) / float64(s.WarmEpochs*batches)
 	return s.WarmFrom + p*(to-s.WarmFrom)
+}
+
+// afterSteps is At with WarmSteps.
+func (s Schedule) afterSteps(e, batch, batches int) float64 {
+	step, all := (e-1)*batches+batch, s.Epochs*batches
+	switch {
+	case step < s.WarmSteps:
+		return s.Rate * float64(step+1) / float64(s.WarmSteps)
+	case s.Cosine:
+		return s.cosine(float64(s.Epochs) * float64(step-s.WarmSteps) / float64(max(1, all-s.WarmSteps)))
+	}
+	return s.Epoch(e)
 }
 
 // Warmed returns s with the warm-up of the reference code turned on or off: from 0.01

@@ -7,7 +7,22 @@ import (
 	"testing"
 
 	"contralens/internal/golden"
+	"contralens/internal/numeric"
 )
+
+// A warm-up in steps ends at the rate, and the cosine then covers the rest: of 40 steps in all,
+// step 10 has the whole rate and step 25, in the middle of the rest, the mean of both ends.
+func TestWarmSteps(t *testing.T) {
+	s := Schedule{Rate: 0.2, Epochs: 4, Cosine: true, DecayRate: 0.1, WarmSteps: 10}
+	at := func(step int) float64 { return s.At(step/10+1, step%10, 10) }
+	for step, want := range map[int]float64{0: 0.02, 4: 0.1, 9: 0.2, 10: 0.2, 25: (0.2 + 0.0002) / 2} {
+		numeric.Near(t, strconv.Itoa(step), at(step), want, 1e-12)
+	}
+	s.Cosine, s.Milestones = false, []int{2}
+	for step, want := range map[int]float64{9: 0.2, 19: 0.2, 20: 0.02} {
+		numeric.Near(t, "by milestones "+strconv.Itoa(step), at(step), want, 1e-12)
+	}
+}
 
 func TestScheduleGolden(t *testing.T) {
 	var cases []struct {

@@ -18,6 +18,7 @@ type SGD struct {
 	Decays      []float64       // wd of each parameter, such as 0 for norms; nil: WeightDecay for all
 	Scales      []float64       // factors of lr, one per parameter, for layer-wise rates; nil: all 1
 	Scale       *LossScale      // of GuardedStep; nil: the loss is not scaled
+	Rule        Rule            // LARS or AdamW, see NewLARS and NewAdamW; nil: SGD
 
 	guard guard
 }
@@ -52,6 +53,7 @@ type update struct {
 	parameters, buffers, gradients []*torch.Tensor
 	scales                         []float64 // nil: all 1
 	decays                         []float64 // nil: all WeightDecay
+	indices                        []int     // among all parameters
 }
 
 // take takes the gradients from the parameters.
@@ -61,7 +63,7 @@ func (s *SGD) take() (u update) {
 			continue
 		}
 		u.parameters, u.gradients = append(u.parameters, s.Parameters[i]), append(u.gradients, g)
-		u.buffers = append(u.buffers, s.Buffers[i])
+		u.buffers, u.indices = append(u.buffers, s.Buffers[i]), append(u.indices, i)
 		if s.Scales != nil {
 			u.scales = append(u.scales, s.Scales[i])
 		}
@@ -74,10 +76,16 @@ func (s *SGD) take() (u update) {
 
 // plain is the update by operators that every device has. It overwrites the gradients.
 func (u update) plain(s *SGD, lr float64) {
+	if s.Rule != nil {
+		u.byRule(s, lr, nil)
+		return
+	}
 	if u.decays == nil {
 		torch.ForeachAdd_(u.gradients, u.parameters, s.WeightDecay)
 	} else {
-		for _, g := range (update{u.parameters, u.buffers, u.gradients, nil, u.decays}).groups() {
+		decaying := u
+		decaying.scales = nil
+		for _, g := range decaying.groups() {
 			torch.ForeachAdd_(g.gradients, g.parameters, g.decays[0])
 		}
 	}
@@ -94,6 +102,10 @@ func (u update) plain(s *SGD, lr float64) {
 // fused is the update of a device in one pass for each group. If found is not nil and 1, it
 // changes nothing.
 func (u update) fused(s *SGD, lr float64, found *torch.Tensor) {
+	if s.Rule != nil {
+		u.byRule(s, lr, found)
+		return
+	}
 	for _, g := range u.groups() {
 		scale, decay := 1.0, s.WeightDecay
 		if g.scales != nil {
@@ -154,6 +166,8 @@ func (s *SGD) Free() {
 		b.Free()
 	}
 	s.Scale.free()
-	s.guard.found.Free()
-	s.guard.inverse.Free()
+	if s.Rule != nil {
+		s.Rule.free()
+	}
+	s.guard.free()
 }

@@ -35,6 +35,8 @@ type Metrics struct {
 	Step           *float64 `json:"step,omitempty"`
 	Steps          *float64 `json:"steps,omitempty"`  // of the whole training, as planned
 	Wait           *float64 `json:"wait_s,omitempty"` // seconds of waiting for data since the last line
+
+	*DetectionMetrics // of trainings of detectors; else nil
 }
 
 // Values of Metrics.Event.

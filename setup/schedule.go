@@ -39,8 +39,11 @@ func ScheduleNotes(o config.Optim, warm, automatic bool) (notes []string) {
 	return notes
 }
 
+// reached is the share of a learning rate that passes for all of it.
+const reached = 0.98
+
 // warmUpNotes returns a note about a warm-up that starts above the rate, or whose schedule
-// never comes near it.
+// never reaches it.
 func warmUpNotes(s optim.Schedule, automatic bool) []string {
 	const steps = 100
 	highest := 0.0
@@ -65,6 +68,9 @@ func warmUpNotes(s optim.Schedule, automatic bool) []string {
 	case highest < 0.6*s.Rate:
 		return []string{fmt.Sprintf("%s: in %d epochs the learning rate rises to %s and never reaches %s; "+
 			"give --epochs %d or more", what, s.Epochs, humanize.Number(highest), humanize.Number(s.Rate), 4*s.WarmEpochs)}
+	case highest < reached*s.Rate:
+		return []string{fmt.Sprintf("%s: it ends at %s, where the cosine of %d epochs is by then, so the learning rate "+
+			"never reaches %s; give --warm_steps for a warm-up that does", what, end, s.Epochs, humanize.Number(s.Rate))}
 	}
 	return nil
 }

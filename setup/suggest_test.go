@@ -133,6 +133,7 @@ func TestScheduleNotes(t *testing.T) {
 		{5, 0.06, true, "epoch", true, true, "batches above 256 turn on a warm-up, which starts at 0.01 and takes 5 epochs: by then the cosine of 5 epochs is at 0.00006, so the rate falls and never reaches 0.06"},
 		{7, 0.003, false, "epoch", true, false, "the warm-up (--warm) starts at 0.01 and takes 5 epochs: above the learning rate of 0.003, so the rate falls"},
 		{2, 0.06, false, "epoch", true, false, "in 2 epochs the learning rate rises to 0.03 and never reaches 0.06"},
+		{20, 0.06, true, "epoch", true, true, "it ends at 0.0512, where the cosine of 20 epochs is by then, so the learning rate never reaches 0.06; give --warm_steps"},
 		{200, 0.06, true, "epoch", true, true, ""},
 		{100, 0.03, false, "epoch", true, true, ""},
 	} {
@@ -152,7 +153,7 @@ func TestRecipesSchedules(t *testing.T) {
 		if _, err := config.ReadYAML(name, &c); err != nil {
 			t.Fatal(err)
 		}
-		if notes := ScheduleNotes(c.Optim, c.Warm || c.BatchSize > 256, !c.Warm); len(notes) > 0 {
+		if notes := ScheduleNotes(c.Optim, c.Warm || c.BatchSize > 256 && c.WarmSteps == 0, !c.Warm); len(notes) > 0 {
 			t.Errorf("%s: %q", name, notes)
 		}
 	}

@@ -70,6 +70,9 @@ func Load(path string, to nn.State, v any, prefix string) error {
 // of their parameters, and one group with the settings. Values are copied when a file is
 // written.
 func SGD(s *optim.SGD, rate float64) checkpoint.Dict {
+	if a, ok := s.Rule.(*optim.AdamW); ok {
+		return adamw(s, a, rate)
+	}
 	state := checkpoint.Dict{}
 	params := make([]any, len(s.Buffers))
 	for i, b := range s.Buffers {
@@ -90,6 +93,14 @@ func SGD(s *optim.SGD, rate float64) checkpoint.Dict {
 // error message.
 func LoadSGD(path string, s *optim.SGD, v any) error {
 	states := checkpoint.AsDict(v).Dict("state")
+	a, adam := s.Rule.(*optim.AdamW)
+	if of := states.Dict(0); len(of) > 0 && (of.Tensor("exp_avg") != nil) != adam {
+		return fmt.Errorf("checkpoint %s: optimizer: want the state of %s, got that of another optimizer; resume with the "+
+			"optimizer that the run was trained with", path, map[bool]string{true: "AdamW", false: "SGD or LARS"}[adam])
+	}
+	if adam {
+		return loadAdamW(path, s, a, states)
+	}
 	momenta := make([]*checkpoint.Tensor, len(s.Buffers))
 	for i, b := range s.Buffers {
 		m := states.Dict(i).Tensor("momentum_buffer")

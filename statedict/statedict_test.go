@@ -83,3 +83,46 @@ func TestLoadSGD(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// The state of AdamW is restored exactly, under PyTorch's names. That of another optimizer, or
+// of other parameters, is an error.
+func TestLoadAdamW(t *testing.T) {
+	err := torch.Run(func() error {
+		torch.Scoped(func() {
+			a, b := torch.Ones([]int{2, 3}), torch.Ones([]int{4})
+			from, to := optim.NewAdamW([]*torch.Tensor{a, b}, 0.9, 0.99, 0), optim.NewAdamW([]*torch.Tensor{a, b}, 0.9, 0.99, 0)
+			plain, other := optim.NewSGD([]*torch.Tensor{a, b}, 0.9, 0), optim.NewAdamW([]*torch.Tensor{b, a}, 0.9, 0.99, 0)
+			for _, s := range []*optim.SGD{from, to, plain, other} {
+				defer s.Free()
+			}
+			for i, s := range from.State() {
+				s.Fill_(float64(i + 1))
+			}
+			d := written(t, SGD(from, 0.1))
+			if first := d.Dict("state").Dict(1); first.Tensor("exp_avg_sq") == nil || first.Tensor("step") == nil {
+				t.Errorf("not the names of PyTorch: %v", first)
+			}
+			if err := LoadSGD("a.pth", to, d); err != nil {
+				t.Error(err)
+			}
+			for i, s := range to.State() {
+				if got := s.Float64s()[0]; got != float64(i+1) {
+					t.Errorf("state %d is %v, want %d", i, got, i+1)
+				}
+			}
+			for want, err := range map[string]error{
+				"want the state of SGD or LARS": LoadSGD("a.pth", plain, d),
+				"want the state of AdamW":       LoadSGD("a.pth", to, written(t, SGD(plain, 0.1))),
+				"of parameter 0: want [4]":      LoadSGD("a.pth", other, d),
+			} {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("error %v, want %q", err, want)
+				}
+			}
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"contralens/contrast"
+	"contralens/internal/humanize"
 	"contralens/internal/machine"
 	"contralens/scores/record"
 )
@@ -23,6 +24,11 @@ func (r *Run) Warnings() []string {
 	if c.K > n && r.Model.Method.State().Queue > 0 {
 		w = append(w, fmt.Sprintf("the queue (%d keys) is longer than the dataset (%d images): it holds older keys of "+
 			"every image, so that each meets itself among its negatives; give -k %d or less", c.K, n, powerBelow(n)))
+	}
+	if all := c.Epochs * r.Batches; c.WarmSteps >= all {
+		w = append(w, fmt.Sprintf("the warm-up of %d steps (--warm_steps) does not end within the training of %s, so the "+
+			"learning rate never reaches %v; give --warm_steps %d or less", c.WarmSteps, humanize.Count(all, "step"),
+			c.LearningRate, max(1, all/10)))
 	}
 	need := r.diskNeed()
 	if free, err := machine.DiskFree(r.Dir); err == nil && need > free {
@@ -61,7 +67,7 @@ func (r *Run) diskNeed() int64 {
 	for _, e := range states {
 		values += e.Tensor.Numel()
 	}
-	for _, b := range m.Optimizer.Buffers {
+	for _, b := range m.Optimizer.State() {
 		values += b.Numel()
 	}
 	kept := c.Epochs / c.SaveFreq

@@ -130,6 +130,31 @@ func (p *Progress) draw(line string) {
 	p.shown, p.drawn = true, time.Now()
 }
 
+// Show shows a line about work that goes on: on a terminal in place, now and then. A line that is
+// due also stays, in the log and on outputs that are no terminals.
+func (p *Progress) Show(line string, due bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.Terminal && (due || time.Since(p.drawn) > redraw) {
+		p.draw(cut(line, p.width()))
+	}
+	if !due {
+		return
+	}
+	if !p.Terminal {
+		fmt.Fprintln(p.out(), line)
+	}
+	p.note(line)
+}
+
+// cut returns the first columns of a line.
+func cut(line string, columns int) string {
+	if runes := []rune(line); len(runes) > columns {
+		return string(runes[:columns])
+	}
+	return line
+}
+
 // width returns the columns of the line in place. The last column stays free, because some
 // terminals continue on the next line after it.
 func (p *Progress) width() int {

@@ -50,6 +50,7 @@ func NewRun(ctx context.Context, w world.World, c config.Contrast, dir string, c
 	r.DropLast = n%c.BatchSize == 1
 	r.Batches = loader.Batches(n, c.BatchSize, r.DropLast)
 	r.Schedule = setup.Schedule(c.Optim, c.Warm)
+	r.Schedule.WarmSteps = c.WarmSteps
 	net, err := r.network(choose)
 	if err != nil {
 		return nil, err
@@ -59,8 +60,8 @@ func NewRun(ctx context.Context, w world.World, c config.Contrast, dir string, c
 	r.Model, err = methods.NewModel(methods.Options{
 		Net: net, Memory: c.Memory, Images: n, K: c.K, Symmetric: c.Symmetric, Alpha: c.Alpha,
 		BankMomentum: c.BankMomentum, Temperature: c.Temperature, Loss: setup.Loss(c.Relatives), Beta: c.Beta,
-		Momentum: c.Momentum, WeightDecay: c.WeightDecay, Transform: c.Transform(), Precision: setup.Dtype(c.Precision),
-		Microbatches: c.Accum, Seed: c.Seed, World: r.World,
+		Momentum: c.Momentum, WeightDecay: c.WeightDecay, NewOptimizer: setup.Optimizer(c),
+		Mixture: setup.Mixture(c.Relatives), Transform: c.Transform(), Precision: setup.Dtype(c.Precision), Microbatches: c.Accum, Seed: c.Seed, World: r.World,
 	})
 	if err != nil {
 		return nil, err

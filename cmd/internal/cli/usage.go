@@ -49,9 +49,9 @@ func AsTyped(err error) error {
 		said, typed = dataset.Error(), dataset.Named("--"+dataOptions[dataset.Option])
 	case errors.As(err, &images):
 		said = images.Error()
-		typed = fmt.Sprintf("%d of %d images cannot be read, and --max_bad %v allows %d: "+
+		typed = fmt.Sprintf("%s, and --max_bad %v allows %d: "+
 			"remove them (contralens data stats lists them) or raise --max_bad; the last one is %v",
-			images.Unreadable, images.Images, images.Share, data.Allowed(images.Share, images.Images), images.Last)
+			images.Count(), images.Share, data.Allowed(images.Share, images.Images), images.Last)
 	default:
 		return err
 	}

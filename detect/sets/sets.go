@@ -1,0 +1,182 @@
+// Package sets reads images with annotated objects: folders in PASCAL VOC's layout and JSON
+// files in COCO's. Open recognizes them by their files. All files are read through a store;
+// images are not decoded.
+package sets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"contralens/data"
+	"contralens/data/store"
+	"contralens/detect"
+	"contralens/internal/humanize"
+)
+
+// Options select images with objects.
+type Options struct {
+	Store store.Store // nil: store.Disk
+	// Folder is a folder in VOC's layout or one that has such folders (VOC2007, VOC2012,
+	// VOCdevkit), a folder of COCO (annotations, images), or a JSON file.
+	Folder string
+	// Split is one or several lists joined by +. VOC: "2007_trainval+2012_trainval", short
+	// "2007+2012", or "train" if the folder has one year or none. COCO: "train2017", for
+	// annotations/instances_train2017.json. Empty: VOC's trainval, or train, or all annotations;
+	// the only JSON.
+	Split  string
+	Images string // COCO: folder of the images; empty: found beside the JSON
+	Format string // detect.VOC, detect.COCO; empty: recognized
+	// Classes are the names of the classes in their order. Objects of other classes are left
+	// out. Nil: VOC's twenty classes in their order if there are no others, or else the names
+	// that occur, sorted; of a JSON, its categories by number.
+	Classes []string
+	// MaxBad is the share of images whose annotations may be damaged. What is damaged is named
+	// and left out. With one more image, or any if MaxBad is 0, Open returns an error.
+	MaxBad float64
+	// NoMasks drops the regions of objects, which need most of the memory of a large JSON.
+	NoMasks bool
+	Workers int // goroutines that read annotations; 0: one per processor
+	// Note receives a sentence about everything that is left out. It may be nil.
+	Note func(string)
+}
+
+// Problem is a damaged annotation, and so is an image without its file.
+type Problem struct {
+	Image string // ID of the image
+	Whole bool   // the whole image is left out, not just an object
+	Err   error  // names file and object
+}
+
+// Report says what Open left out.
+type Report struct {
+	Listed   int // images in the lists, damaged ones included
+	Damaged  int // images with a problem
+	Problems []Problem
+	// Beyond is the number of boxes that reach more than a pixel beyond their image. They are
+	// kept: a loader cuts them.
+	Beyond int
+	// Others counts objects by their class if that is not among Options.Classes.
+	Others map[string]int
+}
+
+// Open reads the annotations of a split. The images keep the order of the lists of VOC, or that
+// of their numbers in COCO.
+func Open(ctx context.Context, o Options) (*detect.Set, *Report, error) {
+	if o.Store == nil {
+		o.Store = store.Disk{}
+	}
+	open := map[string]func(context.Context, Options) (*detect.Set, *Report, error){
+		detect.VOC: openVOC, detect.COCO: openCOCO,
+	}[o.Format]
+	switch {
+	case open != nil:
+	case o.Format != "":
+		return nil, nil, fmt.Errorf("annotations: want format %s or %s, got %q", detect.VOC, detect.COCO, o.Format)
+	case isVOC(ctx, o):
+		open = openVOC
+	case IsAnnotated(ctx, o.Store, o.Folder):
+		open = openCOCO
+	default:
+		return nil, nil, wantAnnotations(ctx, o)
+	}
+	set, report, err := open(ctx, o)
+	if ctx.Err() != nil { // files that were not found may exist
+		return nil, nil, fmt.Errorf("%s: reading annotations was stopped: %w", humanize.Text(o.Folder), ctx.Err())
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return set, report, report.finish(o)
+}
+
+// IsAnnotated reports whether a name in a store is a folder or a JSON file that Open can read,
+// judged by names alone.
+func IsAnnotated(ctx context.Context, s store.Store, folder string) bool {
+	o := Options{Store: s, Folder: folder}
+	return isVOC(ctx, o) || isJSON(folder) && store.Exists(ctx, s, folder) || len(jsonFiles(ctx, o)) > 0
+}
+
+func wantAnnotations(ctx context.Context, o Options) error {
+	folder := humanize.Text(o.Folder)
+	if info, err := o.Store.Stat(ctx, o.Folder); err != nil {
+		return fmt.Errorf("%s: want a folder with annotations or a JSON file, but %w", folder, store.Cause(err))
+	} else if !info.Folder {
+		return fmt.Errorf("%s: want a folder with annotations or a .json file, got another file", folder)
+	}
+	return fmt.Errorf("%s: want VOC's layout (Annotations, ImageSets/Main and JPEGImages, in it or in VOC2007, "+
+		"VOC2012 or VOCdevkit below it) or COCO's (annotations/instances_SPLIT.json), found neither", folder)
+}
+
+func isJSON(name string) bool { return strings.EqualFold(path.Ext(name), ".json") }
+
+// add notes a problem.
+func (r *Report) add(image string, whole bool, format string, args ...any) {
+	r.Problems = append(r.Problems, Problem{image, whole, errors.New(humanize.Text(fmt.Sprintf(format, args...)))})
+}
+
+// finish counts damaged images, tells what was left out, and returns an error if it is too much.
+func (r *Report) finish(o Options) error {
+	damaged := map[string]bool{}
+	for _, p := range r.Problems {
+		damaged[p.Image] = true
+	}
+	r.Damaged = len(damaged)
+	if n := len(r.Problems); n > 0 {
+		last := r.Problems[n-1].Err
+		if o.MaxBad == 0 {
+			return r.Problems[0].Err
+		}
+		if r.Damaged > data.Allowed(o.MaxBad, r.Listed) {
+			return &data.TooManyUnreadable{
+				Unreadable: r.Damaged, Images: r.Listed, Share: o.MaxBad, Last: last, Fault: "have damaged annotations",
+			}
+		}
+	}
+	if o.Note == nil {
+		return nil
+	}
+	for _, p := range r.Problems {
+		what := "object"
+		if p.Whole {
+			what = "image"
+		}
+		o.Note(fmt.Sprintf("left out an %s: %v", what, p.Err))
+	}
+	if r.Beyond > 0 {
+		o.Note(fmt.Sprintf("%s more than a pixel beyond the image and will be cut there",
+			plural(r.Beyond, "box reaches", "boxes reach")))
+	}
+	if len(r.Others) > 0 {
+		o.Note("left out objects of other classes than asked for: " + humanize.Text(listed(r.Others)))
+	}
+	return nil
+}
+
+// checkBox returns an error for a box that has no area or lies outside of its image. beyond
+// reports whether it reaches more than a pixel beyond it.
+func checkBox(box [4]float64, width, height int) (beyond bool, err error) {
+	w, h := float64(width), float64(height)
+	for _, v := range box {
+		if !(v > -maxCoordinate && v < maxCoordinate) {
+			return false, fmt.Errorf("want a box of numbers within ±%g, got %v", float64(maxCoordinate), v)
+		}
+	}
+	switch {
+	case box[2] <= box[0] || box[3] <= box[1]:
+		return false, fmt.Errorf("want a box with an area, got x %s to %s and y %s to %s",
+			short(box[0]), short(box[2]), short(box[1]), short(box[3]))
+	case box[0] >= w || box[1] >= h || box[2] <= 0 || box[3] <= 0:
+		return false, fmt.Errorf("want a box in its image of %d x %d pixels, got x %s to %s and y %s to %s",
+			width, height, short(box[0]), short(box[2]), short(box[1]), short(box[3]))
+	}
+	return box[0] < -1 || box[1] < -1 || box[2] > w+1 || box[3] > h+1, nil
+}
+
+// maxCoordinate is far beyond any image. It keeps products of damaged numbers finite.
+const maxCoordinate = 1e6
+
+// maxSide is the longest side of an image that annotations may name.
+const maxSide = 1 << 18

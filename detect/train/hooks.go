@@ -1,0 +1,169 @@
+package train
+
+import (
+	"fmt"
+	"time"
+
+	"contralens/events"
+	"contralens/internal/humanize"
+	"contralens/rundir"
+)
+
+// window adds up the steps since the last line.
+type window struct {
+	begin         time.Time
+	steps, images int
+	loss          float64
+	terms         []Value
+	losses        Losses
+	wait, compute time.Duration
+}
+
+func (w *window) add(s Step) {
+	w.steps, w.images, w.loss = w.steps+1, w.images+s.Images, w.loss+s.Loss
+	w.wait, w.compute = w.wait+s.Wait, w.compute+s.Compute
+	w.losses.Foreground += s.Foreground
+	w.losses.Background += s.Background
+	w.losses.Anchors += s.Anchors
+	for i, t := range s.Terms {
+		if i == len(w.terms) {
+			w.terms = append(w.terms, Value{Name: t.Name})
+		}
+		w.terms[i].Value += t.Value
+	}
+}
+
+// mean returns the mean of a sum over the window.
+func (w *window) mean(sum float64) float64 { return sum / float64(max(1, w.steps)) }
+
+// MetricsHook writes metrics.jsonl: the means of every few steps, and the results of tests. A
+// resumed run first removes the lines of later iterations. epoch is the share of the training set
+// that an iteration sees.
+func MetricsHook(every int, epoch float64) Hook {
+	w := window{begin: time.Now()}
+	at := func(r *Run) rundir.Metrics {
+		return rundir.Metrics{
+			Epoch: float64(r.Iteration) * epoch, Step: new(float64(r.Iteration)), Steps: new(float64(r.Schedule.Total)),
+		}
+	}
+	return Hook{
+		Start: func(r *Run) error {
+			w = window{begin: time.Now()}
+			if err := rundir.KeepMetrics(r.Dir, r.Iteration); err != nil {
+				return err
+			}
+			return rundir.KeepDetections(r.Dir, r.Iteration)
+		},
+		Step: func(r *Run, s Step) error {
+			w.add(s)
+			if s.Iteration%every != 0 && s.Iteration != r.Schedule.Total {
+				return nil
+			}
+			line := at(r)
+			line.Loss, line.Rate = new(w.mean(w.loss)), &s.Rate
+			line.Speed = new(float64(w.images) / max(time.Since(w.begin).Seconds(), 1e-9))
+			line.Wait, line.Compute = new(w.wait.Seconds()), new(w.compute.Seconds())
+			line.DetectionMetrics = &rundir.DetectionMetrics{
+				Foreground: new(w.mean(w.losses.Foreground)), Anchors: new(w.mean(w.losses.Anchors)),
+			}
+			for _, t := range w.terms {
+				line.DetectionMetrics.SetLoss(t.Name, w.mean(t.Value))
+			}
+			w = window{begin: time.Now()}
+			return rundir.AddMetrics(r.Dir, line)
+		},
+		Tests: func(*Run) error { w.begin = time.Now(); return nil },
+		Test: func(r *Run, score Score) error {
+			w.begin = time.Now()
+			line := at(r)
+			line.DetectionMetrics = &rundir.DetectionMetrics{}
+			line.DetectionMetrics.SetScores(score.Metrics)
+			return rundir.AddMetrics(r.Dir, line)
+		},
+	}
+}
+
+// EventsHook writes the curves for TensorBoard to a folder. The caller closes the writer.
+func EventsHook(w *events.Writer, every int) Hook {
+	return Hook{
+		Step: func(_ *Run, s Step) error {
+			if s.Iteration%every != 0 {
+				return nil
+			}
+			values := append([]Value{{"total_loss", s.Loss}, {"lr", s.Rate}, {"roi_head/num_fg_samples", s.Foreground},
+				{"roi_head/num_bg_samples", s.Background}, {"rpn/num_pos_anchors", s.Anchors}}, s.Terms...)
+			for _, v := range values {
+				if err := w.Scalar(v.Name, s.Iteration, v.Value); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		Test: func(r *Run, score Score) error {
+			for name, v := range score.Metrics {
+				if x, ok := v.(float64); ok {
+					if err := w.Scalar("test/"+name, r.Iteration, x); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		},
+	}
+}
+
+// Display shows lines: in place if they are not due, else to stay.
+type Display interface {
+	Show(line string, due bool)
+	Print(format string, args ...any)
+}
+
+// ProgressHook shows the iterations, the losses and the time left, a line that stays every few
+// steps.
+func ProgressHook(d Display, every int) Hook {
+	w := window{begin: time.Now()}
+	var begin time.Time
+	var lost time.Duration // in tests
+	return Hook{
+		Start: func(*Run) error { begin, w = time.Now(), window{begin: time.Now()}; return nil },
+		Step: func(r *Run, s Step) error {
+			w.add(s)
+			due := s.Iteration%every == 0 || s.Iteration == r.Schedule.Total
+			left := time.Duration(float64(time.Since(begin)-lost) / float64(s.Iteration-r.began) *
+				float64(r.Schedule.Total-s.Iteration))
+			d.Show(stepLine(r, s, &w, left), due)
+			if due {
+				w = window{begin: time.Now()}
+			}
+			return nil
+		},
+		Tests: func(*Run) error { w.begin = time.Now(); return nil },
+		Test: func(_ *Run, score Score) error {
+			lost += time.Since(w.begin)
+			w.begin = time.Now()
+			for _, line := range score.Lines {
+				d.Print("%s", line)
+			}
+			return nil
+		},
+	}
+}
+
+// short are the names of the terms in lines.
+var short = map[string]string{
+	"loss_cls": "cls", "loss_box_reg": "box", "loss_rpn_cls": "rpn", "loss_rpn_loc": "loc", "loss_mask": "mask",
+}
+
+func stepLine(r *Run, s Step, w *window, left time.Duration) string {
+	line := fmt.Sprintf("iteration %d/%d  loss %.3f", s.Iteration, r.Schedule.Total, w.mean(w.loss))
+	for i, t := range w.terms {
+		open := ", "
+		if i == 0 {
+			open = " ("
+		}
+		line += open + fmt.Sprintf("%s %.3f", short[t.Name], w.mean(t.Value))
+	}
+	speed := float64(w.images) / max(time.Since(w.begin).Seconds(), 1e-9)
+	return line + fmt.Sprintf(")  left %s  %s img/s  lr %s", humanize.Duration(left), humanize.Number(speed),
+		humanize.Digits(s.Rate, 2))
+}

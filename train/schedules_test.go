@@ -1,0 +1,95 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"contralens/config"
+	"contralens/torch"
+	"contralens/world"
+)
+
+// Relatives of the loss, optimizers and schedules of every kind: an interrupted run that is
+// resumed ends with the same bits, and the schedules move what they name.
+func TestRelativesResume(t *testing.T) {
+	folder := writePatches(t, 40, 32)
+	for name, change := range map[string]func(c *config.Contrast){
+		"AdamW, HCL, swinging τ": func(c *config.Contrast) {
+			c.Optimizer.Optimizer, c.Relatives.Loss, c.HighestTau, c.DecayWeights, c.WarmSteps = "adamw", "hcl", 1, true, 3
+			c.Temperature, c.LearningRate, c.Cosine = 0.2, 0.001, true
+		},
+		"SynCo on a queue with FT": func(c *config.Contrast) {
+			c.Synthetic, c.From, c.Counts, c.SyntheticStart, c.FT = "synco", 8, []int{2, 2, 2, 1, 1, 1}, 1, "posneg"
+		},
+		"Un-Mix": func(c *config.Contrast) { c.ImageMixup = "unmix" },
+		"LARS, MACL, rising momentum": func(c *config.Contrast) {
+			c.Optimizer.Optimizer, c.Relatives.Loss, c.AlphaSchedule, c.FT = "lars", "macl", "cosine", "posneg"
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := methodRun(t, folder, func(c *config.Contrast) {
+				c.Epochs, c.Limit = 2, 40
+				change(c)
+			})
+			losses, state := follows(t, c, "", "", 0)
+			const stop = 3
+			if len(losses) < 2*stop {
+				t.Fatalf("%d steps, want more than %d", len(losses), 2*stop)
+			}
+			half := filepath.Join(t.TempDir(), "half.pth")
+			first, _ := follows(t, c, "", half, stop)
+			rest, resumed := follows(t, c, half, "", 0)
+			if fmt.Sprint(append(first, rest...)) != fmt.Sprint(losses) {
+				t.Errorf("losses of an interrupted run\n got %.5f\nwant %.5f", append(first, rest...), losses)
+			}
+			for i := range state {
+				if !slices.Equal(state[i], resumed[i]) {
+					t.Fatalf("tensor %d differs after an interruption", i)
+				}
+			}
+			c.Optimizer.Optimizer = map[string]string{"adamw": "sgd", "lars": "adamw", "sgd": "adamw"}[c.Optimizer.Optimizer]
+			err := torch.Run(func() error {
+				r, err := NewRun(context.Background(), world.Single(), c, t.TempDir(), nil)
+				if err != nil {
+					return err
+				}
+				defer r.Close()
+				if _, err := r.Load(half); err == nil || !strings.Contains(err.Error(), "another optimizer") {
+					t.Errorf("resuming with %s: error %v", c.Optimizer.Optimizer, err)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// The temperature starts high and the momentum low, and both move with the steps.
+func TestAdjust(t *testing.T) {
+	c := methodRun(t, writePatches(t, 40, 32), func(c *config.Contrast) {
+		c.Epochs, c.HighestTau, c.AlphaSchedule, c.Temperature, c.Alpha = 2, 1, "cosine", 0.2, 0.9
+	})
+	err := torch.Run(func() error {
+		r, err := NewRun(context.Background(), world.Single(), c, t.TempDir(), nil)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		for step, want := range map[int][2]float64{0: {1, 0.9}, r.Batches: {0.2, 0.95}, 2 * r.Batches: {1, 1}} {
+			r.GlobalStep = step
+			if r.adjust(); fmt.Sprintf("%.6f %.6f", r.Model.Temperature, r.Model.Alpha) != fmt.Sprintf("%.6f %.6f", want[0], want[1]) {
+				t.Errorf("step %d: τ %v, momentum %v, want %v", step, r.Model.Temperature, r.Model.Alpha, want)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
