@@ -116,8 +116,8 @@ func (p *parser) checkTuning() error {
 	case !slices.Contains(Searches, t.Search):
 		return p.at(t.line, fmt.Errorf("tuning: search: want %s, got %q", strings.Join(Searches, " or "), t.Search))
 	case t.Search == "halving" && len(t.Epochs) < 2:
-		return p.at(t.line, fmt.Errorf("tuning: halving wants the epochs of at least two rounds, such as epochs: [5, 10, 20], "+
-			"got %v", t.Epochs))
+		return p.at(t.line, fmt.Errorf("tuning: halving wants the epochs of at least two rounds, such as "+
+			"epochs: [5, 10, 20], got %v", t.Epochs))
 	case t.Search == "grid" && len(t.Epochs) > 1:
 		return p.at(t.line, fmt.Errorf("tuning: a grid has one round, got the epochs of %d; several are for search: halving",
 			len(t.Epochs)))
