@@ -31,7 +31,7 @@ type ArmReport struct {
 	Options  string             `json:"options"`           // as typed
 	Setting  string             `json:"setting,omitempty"` // that tuning chose
 	Runs     int                `json:"runs"`              // trainings behind the results
-	Failed   int                `json:"failed"` // trainings beside them
+	Failed   int                `json:"failed"`            // trainings beside them
 	Measures map[string]Measure `json:"measures"`
 }
 

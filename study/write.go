@@ -54,7 +54,7 @@ func (r Report) JSON(w io.Writer) error {
 func (r Report) Panels() (panels []viz.DifferencePanel) {
 	for _, m := range r.Measures {
 		p := viz.DifferencePanel{
-			Title: title(m), Axis: "difference from " + r.Baseline + ", percentage points",
+			Title: Title(m), Axis: "difference from " + r.Baseline + ", percentage points",
 		}
 		for _, a := range r.Arms {
 			d := a.Measures[m].Difference
@@ -77,8 +77,8 @@ func (r Report) Panels() (panels []viz.DifferencePanel) {
 	return panels
 }
 
-// title is the heading of a measure.
-func title(measure string) string {
+// Title is the heading of a measure.
+func Title(measure string) string {
 	if n, ok := strings.CutPrefix(measure, "few-shot-"); ok {
 		if n == "1" {
 			return "1 label per class"
@@ -115,7 +115,7 @@ func (r Report) Sentences() (all []string) {
 	}
 	if r.TunedBy != "" {
 		all = append(all, fmt.Sprintf("Every arm was tuned with the same budget, by %s on a validation split; results are "+
-			"on test images.", title(r.TunedBy)))
+			"on test images.", Title(r.TunedBy)))
 	}
 	if left := len(r.Cells) - r.Done; left > 0 {
 		all = append(all, fmt.Sprintf("%d of %s are not done.", left, humanize.Count(len(r.Cells), "training")))
@@ -136,7 +136,7 @@ func (r Report) Table() [][]string {
 		head = append(head, "chosen")
 	}
 	for _, m := range r.Measures {
-		head = append(head, title(m), "difference")
+		head = append(head, Title(m), "difference")
 	}
 	all := [][]string{head}
 	for _, a := range r.Arms {
@@ -194,7 +194,7 @@ func (r Report) Markdown(w io.Writer) error {
 	table(&b, rows)
 	if len(r.Trials) > 0 {
 		fmt.Fprintf(&b, "## Tuning\n\n")
-		rows := [][]string{{"arm", "setting", "epochs", "runs", title(r.TunedBy) + " on validation", "kept"}}
+		rows := [][]string{{"arm", "setting", "epochs", "runs", Title(r.TunedBy) + " on validation", "kept"}}
 		for _, t := range r.Trials {
 			rows = append(rows, t.row())
 		}
@@ -224,7 +224,7 @@ func (r Report) each(b *strings.Builder) {
 	b.WriteString("## Trainings\n\n")
 	head := []string{"training", "state"}
 	for _, m := range r.Measures {
-		head = append(head, title(m))
+		head = append(head, Title(m))
 	}
 	rows := [][]string{append(head, "time")}
 	for _, c := range r.Cells {
