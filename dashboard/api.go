@@ -43,6 +43,8 @@ type overview struct {
 	Dir  string    `json:"dir"`
 	Note string    `json:"note"`
 	Runs []Summary `json:"runs"`
+	// Studies are comparisons whose trainings may be among the runs.
+	Studies []studySummary `json:"studies"`
 }
 
 func (s *Server) listRuns(url.Values) (any, error) { return s.overview(), nil }
@@ -72,6 +74,7 @@ func (s *Server) overview() overview {
 	s.mu.Lock()
 	o.Note = s.note
 	s.mu.Unlock()
+	o.Studies = s.studySummaries()
 	return o
 }
 
