@@ -33,7 +33,7 @@ var withLoss = map[string][]string{
 }
 
 // check refuses values, and losses that the objective has no use for.
-func (r *Relatives) check(o *Objective) error {
+func (r *Relatives) check(o *Objective, f *FeatureTransform) error {
 	if err := oneOf("loss", r.Loss, "infonce", "dcl", "dclw", "debiased", "hcl", "rince", "macl"); err != nil {
 		return err
 	}
@@ -44,6 +44,10 @@ func (r *Relatives) check(o *Objective) error {
 	if r.HighestTau != 0 && !Memories[o.Memory].Negatives {
 		return &ValueError{Option: "nce_t_high", Value: r.HighestTau, Want: "negatives",
 			Hint: fmt.Sprintf("--mem %s has no temperature: leave --nce_t_high out", o.Memory)}
+	}
+	if f.TauAuto && (r.HighestTau != 0 || r.Loss == "macl" || !Memories[o.Memory].Negatives) {
+		return &ValueError{Option: "nce_t_auto", Value: true, Want: "negatives, no --nce_t_high and no --loss macl",
+			Hint: "otherwise there is no temperature to choose"}
 	}
 	if r.HighestTau != 0 && r.Loss == "macl" {
 		return &ValueError{Option: "nce_t_high", Value: r.HighestTau, Want: "another loss than macl",

@@ -54,6 +54,35 @@ func TestRelatives(t *testing.T) {
 	}
 }
 
+// --ft auto means both sides where there are negatives, and the options that it stands for.
+func TestAutoTransformation(t *testing.T) {
+	for flags, want := range map[string]string{
+		"--method MoCov2 --ft auto --cosine": "posneg", "--method BYOL --ft auto --cosine": "pos",
+		"--method SimCLR --ft auto --nce_t_auto --cosine": "posneg",
+	} {
+		c := DefaultContrast()
+		if w, err := c.Resolve(parse(t, &c, strings.Fields(flags))); err != nil || len(w) > 0 {
+			t.Errorf("%s: %v, notes %q", flags, err, w)
+		}
+		if c.MixTarget != want || !c.AlphaAuto || c.MixStart != "auto" || !strings.Contains(c.Describe(), "scores choose") {
+			t.Errorf("%s: target %s, alphas %v, start %q: %s", flags, c.MixTarget, c.AlphaAuto, c.MixStart, c.Describe())
+		}
+	}
+	for flags, want := range map[string]string{
+		"--ft posneg --alpha_auto":                                "--alpha_auto true: want --ft and --mix_start auto",
+		"--mix_start auto --alpha_auto":                           "--alpha_auto",
+		"--ft posneg --mix_start auto --nce_t_auto":               "--nce_t_auto true: want --ft auto",
+		"--ft auto --nce_t_auto --loss macl":                      "--nce_t_auto true: want negatives",
+		"--method BYOL --ft auto --nce_t_auto":                    "--nce_t_auto true: want negatives",
+		"--method MoCov2 --ft auto --nce_t_auto --nce_t_high 0.9": "no --nce_t_high",
+	} {
+		c := DefaultContrast()
+		if _, err := c.Resolve(parse(t, &c, strings.Fields(flags))); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want one with %q", flags, err, want)
+		}
+	}
+}
+
 // A warm-up in steps takes the place of that of large batches; both together are refused.
 func TestOptimizerOptions(t *testing.T) {
 	for flags, want := range map[string]string{

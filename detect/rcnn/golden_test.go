@@ -131,7 +131,7 @@ var precisions = map[string]struct {
 	format    torch.MemoryFormat
 	tolerance float64
 }{
-	"double":        {double: true, tolerance: 2e-4},
+	"double":        {double: true, tolerance: 3e-4},
 	"float32":       {tolerance: 1e-3},
 	"channels-last": {format: torch.ChannelsLast, tolerance: 1e-3},
 }
@@ -330,13 +330,20 @@ func TestDetect(t *testing.T) {
 
 			s := b.Samples[0]
 			var scaled []box.Box
+			var areas []int64
 			for _, d := range m.Detect(b, []Size{{2 * s.Width, 2 * s.Height}})[0] {
-				scaled = append(scaled, d.Box)
+				scaled, areas = append(scaled, d.Box), append(areas, int64(d.Mask.Area()))
 				if d.Mask.Height != 2*s.Height || d.Mask.Width != 2*s.Width {
 					t.Errorf("a mask of %d x %d pixels, want %d x %d", d.Mask.Width, d.Mask.Height, 2*s.Width, 2*s.Height)
 				}
 			}
-			pair(t, what+" at twice the size", scaled, c.boxes(t, fmt.Sprint("det_boxes", i)), found.classes, classes)
+			order = pair(t, what+" at twice the size", scaled, c.boxes(t, fmt.Sprint("det_boxes", i)), found.classes, classes)
+			if name := fmt.Sprint("det_areas", i); c.Has(name) { // pixels of the recorded masks
+				for j, area := range c.Array(name).I64 {
+					got := areas[slices.Index(order, j)]
+					numeric.Near(t, fmt.Sprint(what, ": pixels of mask ", j), float64(got), float64(area), 4+0.002*float64(area))
+				}
+			}
 		}
 	})
 }
