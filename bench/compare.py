@@ -1,11 +1,13 @@
 #!/usr/bin/python3
-"""Alternates `contralens bench step` with PyTorch programs of the same work (bench/peer/step.py), each in a process of its own, and prints medians over the
-rounds as ratios. `make bench` calls it.
+"""Alternates `contralens bench step` with PyTorch programs of the same work (bench/peer/step.py), each in a process of
+its own, and prints medians over the rounds as ratios. `make bench` calls it.
 
 Usage: compare.py [FOLDER]   a folder of photos; without one they are generated with Pillow
-Environment: PARTS (step, network, small: what is compared), BATCH (16; of ResNet-50), ROUNDS (2), THREADS (one per processor),
-  PEER_PYTHON (a python3 with another PyTorch, as of a virtual environment: compared as well, in fp32: eager, channels-last, and compiled with channels-last, on random images in memory)
+Environment: PARTS (step, network, small: what is compared), BATCH (16; of ResNet-50), ROUNDS (2), THREADS (one per
+  processor), PEER_PYTHON (a python3 with another PyTorch, as of a virtual environment: compared as well, in fp32:
+  eager, channels-last, and compiled with channels-last, on random images in memory)
 """
+
 import json
 import os
 import statistics
@@ -16,29 +18,81 @@ import tempfile
 here = os.path.dirname(os.path.abspath(__file__))
 ours, peer = os.path.join(here, "..", "bin", "contralens"), os.path.join(here, "peer", "step.py")
 parts = os.environ.get("PARTS", "step network small").split()
-rounds, threads, batch = int(os.environ.get("ROUNDS", 2)), os.environ.get("THREADS", str(os.cpu_count())), os.environ.get("BATCH", "16")
+rounds, threads, batch = (
+    int(os.environ.get("ROUNDS", 2)),
+    os.environ.get("THREADS", str(os.cpu_count())),
+    os.environ.get("BATCH", "16"),
+)
 resnet50 = ["--arch", "resnet50", "--batch_size", batch, "--nce_k", "65536"]
-small = ["--arch", "resnet18", "--stem", "cifar", "--width", "0.25", "--input_res", "32", "--batch_size", "256", "--nce_k", "4096"]
+small = [
+    "--arch",
+    "resnet18",
+    "--stem",
+    "cifar",
+    "--width",
+    "0.25",
+    "--input_res",
+    "32",
+    "--batch_size",
+    "256",
+    "--nce_k",
+    "4096",
+]
 fp32, bf16 = ["--precision", "fp32"], ["--precision", "bf16"]
 with open("/proc/cpuinfo") as info:
     has_bf16 = "avx512_bf16" in info.read()
 
-# What is compared: a title, the options that all have, then for each its name, its program, its own options. Ours come first.
+# What is compared: a title, the options that all have, then for each its name, its program, its own options.
+# Ours come first.
 cases = {
-    "step": ("A step of ResNet-50 at 224 px, batch %s, K = 65,536, MoCo v2 + FT, scores recorded" % batch, resnet50, ["--steps", "4", "--warmup", "2"], [
-        ("contralens, automatic", ours, []), ("contralens, fp32", ours, fp32),
-        ("upstream form, fp32", peer, ["--as", "upstream"] + fp32), ("tidy PyTorch, fp32", peer, ["--as", "tidy"] + fp32), ("tidy PyTorch, bf16", peer, ["--as", "tidy"] + bf16)]),
-    "network": ("ResNet-50 alone at 224 px, forward and backward, batch %s" % batch, resnet50 + ["--network_only"], ["--steps", "6", "--warmup", "2"], [
-        ("contralens, bf16", ours, bf16), ("contralens, fp32", ours, fp32), ("tidy PyTorch, fp32", peer, fp32), ("tidy PyTorch, bf16", peer, bf16)]),
-    "small": ("A step of a quarter-width ResNet-18 at 32 px, batch 256, K = 4,096, MoCo v2 + FT, scores recorded", small, ["--steps", "10", "--warmup", "3"], [
-        ("contralens, automatic", ours, []), ("contralens, fp32", ours, fp32), ("tidy PyTorch, fp32", peer, ["--as", "tidy"] + fp32), ("tidy PyTorch, bf16", peer, ["--as", "tidy"] + bf16)]),
+    "step": (
+        "A step of ResNet-50 at 224 px, batch %s, K = 65,536, MoCo v2 + FT, scores recorded" % batch,
+        resnet50,
+        ["--steps", "4", "--warmup", "2"],
+        [
+            ("contralens, automatic", ours, []),
+            ("contralens, fp32", ours, fp32),
+            ("upstream form, fp32", peer, ["--as", "upstream"] + fp32),
+            ("tidy PyTorch, fp32", peer, ["--as", "tidy"] + fp32),
+            ("tidy PyTorch, bf16", peer, ["--as", "tidy"] + bf16),
+        ],
+    ),
+    "network": (
+        "ResNet-50 alone at 224 px, forward and backward, batch %s" % batch,
+        resnet50 + ["--network_only"],
+        ["--steps", "6", "--warmup", "2"],
+        [
+            ("contralens, bf16", ours, bf16),
+            ("contralens, fp32", ours, fp32),
+            ("tidy PyTorch, fp32", peer, fp32),
+            ("tidy PyTorch, bf16", peer, bf16),
+        ],
+    ),
+    "small": (
+        "A step of a quarter-width ResNet-18 at 32 px, batch 256, K = 4,096, MoCo v2 + FT, scores recorded",
+        small,
+        ["--steps", "10", "--warmup", "3"],
+        [
+            ("contralens, automatic", ours, []),
+            ("contralens, fp32", ours, fp32),
+            ("tidy PyTorch, fp32", peer, ["--as", "tidy"] + fp32),
+            ("tidy PyTorch, bf16", peer, ["--as", "tidy"] + bf16),
+        ],
+    ),
 }
 
 modern = os.environ.get("PEER_PYTHON")
 if modern:
-    version = subprocess.run([modern, "-c", "import torch; print(torch.__version__)"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    version = subprocess.run(
+        [modern, "-c", "import torch; print(torch.__version__)"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     if version.returncode:
-        sys.exit("PEER_PYTHON: want a python3 with torch, got %s: %s" % (modern, version.stderr.strip().split("\n")[-1]))
+        sys.exit(
+            "PEER_PYTHON: want a python3 with torch, got %s: %s" % (modern, version.stderr.strip().split("\n")[-1])
+        )
     last, forms = ["--memory_format", "channels_last"], ["--as", "tidy", "--random_images"] + fp32
     for _, _, _, programs in cases.values():
         for what, own in (("eager", []), ("channels-last", last), ("compiled", last + ["--compile"])):
@@ -49,6 +103,7 @@ def photos(folder, count, width, height):
     """JPEG photos of waves and grain, whose files are about as long as real ones of that size."""
     import numpy as np
     from PIL import Image
+
     os.makedirs(folder)
     rng = np.random.default_rng(0)
     y, x = np.mgrid[0:height, 0:width]
@@ -62,23 +117,40 @@ def photos(folder, count, width, height):
 
 
 def measure(program, options):
-    run = subprocess.run([program] + (["bench", "step"] if program == ours else [peer] if program == modern else []) + options + ["--threads", threads, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    """The figures that a program prints; for a PyTorch program that failed, its last line of error messages."""
+    run = subprocess.run(
+        [program]
+        + (["bench", "step"] if program == ours else [peer] if program == modern else [])
+        + options
+        + ["--threads", threads, "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if run.returncode and program != ours:
+        return run.stderr.strip().split("\n")[-1] or "exit status %d" % run.returncode
     if run.returncode:
         sys.exit("%s %s failed:\n%s" % (os.path.basename(program), " ".join(options), run.stderr[-2000:]))
-    return json.loads(run.stdout[run.stdout.index("{"):])
+    return json.loads(run.stdout[run.stdout.index("{") :])
 
 
 def compare(case, folder):
     title, options, length, programs = cases[case]
-    results = {name: [] for name, _, _ in programs}
+    results, failures = {name: [] for name, _, _ in programs}, {}
     for at in range(rounds):
         for name, program, own in programs:
             if own[-1:] == ["bf16"] and not has_bf16:
                 continue
             print("\r\033[Kround %d of %d: %s, %s" % (at + 1, rounds, case, name), end="", file=sys.stderr, flush=True)
-            results[name].append(measure(program, options + length + own + (["--data_folder", folder] if folder else [])))
+            result = measure(program, options + length + own + (["--data_folder", folder] if folder else []))
+            if isinstance(result, str):
+                failures.setdefault(name, []).append(result)
+            else:
+                results[name].append(result)
     print("\r\033[K", end="", file=sys.stderr)
     show(title, {name: of for name, of in results.items() if of})
+    for name, of in failures.items():
+        print("%-30s failed in %d of %d rounds: %s" % (name, len(of), rounds, of[-1]), flush=True)
 
 
 def median(runs, of):
@@ -88,14 +160,32 @@ def median(runs, of):
 def show(title, results):
     names = ["views", "key", "query", "contrast", "backward", "update", "enqueue", "record"]
     others = [n for n in results if not n.startswith("contralens")]
-    print("\n%s\n\n%-30s %5s %9s %6s %8s  %s   speed, and memory, of ours against it" % (title, "", "", "images/s", "peak", "MB", " ".join("%8s" % n for n in names)))
+    print(
+        "\n%s\n\n%-30s %5s %9s %6s %8s  %s   speed, and memory, of ours against it"
+        % (title, "", "", "images/s", "peak", "MB", " ".join("%8s" % n for n in names))
+    )
     mine = [n for n in results if n.startswith("contralens")]
     for name, runs in results.items():
         rate, memory = median(runs, lambda r: r["images_per_second"]), median(runs, lambda r: r["peak_rss_mb"])
         share = rate * runs[0]["gflop_per_image"] / max(r["gemm_peak_gflops"] for r in runs)
-        line = "%-30s %5s %9.2f %4.0f %% %8.0f  %s" % (name, runs[0]["precision"], rate, 100 * share, memory, " ".join("%8.3f" % median(runs, lambda r: r["seconds"].get(n, 0)) for n in names))
+        line = "%-30s %5s %9.2f %4.0f %% %8.0f  %s" % (
+            name,
+            runs[0]["precision"],
+            rate,
+            100 * share,
+            memory,
+            " ".join("%8.3f" % median(runs, lambda r: r["seconds"].get(n, 0)) for n in names),
+        )
         if name in others:
-            line += "   " + ", ".join("%s %.2f x, %.2f" % (m.split(", ")[1], median(results[m], lambda r: r["images_per_second"]) / rate, median(results[m], lambda r: r["peak_rss_mb"]) / memory) for m in mine)
+            line += "   " + ", ".join(
+                "%s %.2f x, %.2f"
+                % (
+                    m.split(", ")[1],
+                    median(results[m], lambda r: r["images_per_second"]) / rate,
+                    median(results[m], lambda r: r["peak_rss_mb"]) / memory,
+                )
+                for m in mine
+            )
         print(line, flush=True)
 
 

@@ -57,9 +57,12 @@ type Sample struct {
 	Index         int  // of the image in its Set
 	Width, Height int  // in pixels, without padding
 	Flip          bool // mirrored left to right
-	Boxes         [][4]float32
-	Classes       []int32      // one per box
-	Shapes        []mask.Shape // one per box; nil if the loader makes no masks
+	// Unreadable says that the image could not be read, in a loader that must not replace it:
+	// its pixels are those of padding, and it has no objects.
+	Unreadable bool
+	Boxes      [][4]float32
+	Classes    []int32      // one per box
+	Shapes     []mask.Shape // one per box; nil if the loader makes no masks
 }
 
 // Batch has the pixels of samples, padded at the right and at the bottom to a common size.

@@ -20,6 +20,7 @@ var reading = []string{
 var mayRead = map[string]string{
 	"contrast.InfoNCE":                "Attend has a kernel for the CPU alone",
 	"contrast.streamed":               "the loss on the CPU",
+	"contrast.streamedLoss":           "the same, of a relative",
 	"contrast.summarize":              "the kernel of the CPU; summarizeBy is for devices",
 	"contrast.uniformity":             "the CPU's; uniformityBy is for devices",
 	"contrast.partners":               "the CPU's; neighbors is for devices",

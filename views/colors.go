@@ -23,16 +23,21 @@ var (
 	}
 )
 
+// Table returns the transformed values of each channel, for colors that are [Colors.Separate].
+func (k *Colors) Table() (table [3][256]float32) {
+	for c := range 3 {
+		for v := range 256 {
+			table[c][v] = (float32(v)/255 - float32(k.Mean[c])) / float32(k.Std[c])
+		}
+	}
+	return table
+}
+
 // Write writes the transformed image to dst, planar [3, H, W].
 func (k *Colors) Write(dst []float32, m *Image) {
 	n := m.W * m.H
 	if k.Separate() {
-		var table [3][256]float32
-		for c := range 3 {
-			for v := range 256 {
-				table[c][v] = (float32(v)/255 - float32(k.Mean[c])) / float32(k.Std[c])
-			}
-		}
+		table := k.Table()
 		r, g, b := dst[:n], dst[n:2*n], dst[2*n:3*n]
 		for i := range n {
 			p := m.Pix[3*i : 3*i+3 : 3*i+3]

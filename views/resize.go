@@ -141,6 +141,25 @@ func EvalCrop(dst, src *Image, size int, sc *Scratch) {
 	Cut(dst, whole, Box{center(w, size), center(h, size), size, size})
 }
 
+// ShortestEdge returns the size of an image of w x h pixels whose shorter side becomes short,
+// or less if the longer one would have more than longest pixels (0: no limit). short 0 keeps
+// the size. It is Detectron2's ResizeShortestEdge: computed in float64, rounded half up.
+func ShortestEdge(w, h, short, longest int) (int, int) {
+	if short == 0 {
+		return w, h
+	}
+	scale := float64(short) / float64(min(w, h))
+	newW, newH := float64(short), float64(scale*float64(h))
+	if h < w {
+		newW, newH = float64(scale*float64(w)), float64(short)
+	}
+	if most := max(newW, newH); longest > 0 && most > float64(longest) {
+		scale = float64(longest) / most
+		newW, newH = newW*scale, newH*scale
+	}
+	return max(1, int(newW+0.5)), max(1, int(newH+0.5))
+}
+
 // center is the first of the central size pixels of n.
 func center(n, size int) int { return int(math.RoundToEven(float64(n-size) / 2)) }
 

@@ -1,13 +1,16 @@
 #!/usr/bin/python3
-"""A training step of MoCo v2 with feature transformation in plain PyTorch, measured as `contralens bench step` measures ours: the same shapes, views
-by torchvision with Pillow in the same process, one line of JSON with the same keys.
+"""A training step of MoCo v2 with feature transformation in plain PyTorch, measured as `contralens bench step`
+measures ours: the same shapes, views by torchvision with Pillow in the same process, one line of JSON with the same
+keys.
 
 --as tidy      what a careful user writes: one λ a step, activations in place, statistics where they are computed
---as upstream  the reference implementation's habits: two Beta arrays of the size of the queue drawn in NumPy each step and thrown away, a cloned
-               and a mixed copy of the queue, five score statistics each copied to the host, activations out of place
+--as upstream  the reference implementation's habits: two Beta arrays of the size of the queue drawn in NumPy each step
+               and thrown away, a cloned and a mixed copy of the queue, five score statistics each copied to the host,
+               activations out of place
 
 Debian: apt-get install python3-torch python3-torchvision python3-pil
 """
+
 import argparse
 import json
 import os
@@ -26,7 +29,9 @@ from torchvision import transforms as T
 
 p = argparse.ArgumentParser()
 p.add_argument("--as", dest="form", choices=["tidy", "upstream"], default="tidy")
-p.add_argument("--memory_format", choices=["contiguous", "channels_last"], default="contiguous", help="of images and weights")
+p.add_argument(
+    "--memory_format", choices=["contiguous", "channels_last"], default="contiguous", help="of images and weights"
+)
 p.add_argument("--compile", action="store_true", help="torch.compile for networks and contrast; PyTorch 2 or newer")
 p.add_argument("--random_images", action="store_true", help="random images in memory instead of views of files")
 p.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
@@ -40,7 +45,9 @@ p.add_argument("--input_res", type=int, default=224)
 p.add_argument("--threads", type=int, default=os.cpu_count())
 p.add_argument("--steps", type=int, default=8)
 p.add_argument("--warmup", type=int, default=3)
-p.add_argument("--network_only", action="store_true", help="forward and backward of the encoder alone, on random images")
+p.add_argument(
+    "--network_only", action="store_true", help="forward and backward of the encoder alone, on random images"
+)
 p.add_argument("--json", action="store_true", help="as contralens has it; the result is always JSON")
 a = p.parse_args()
 if a.width != 1 and a.stem != "cifar":
@@ -59,7 +66,11 @@ class Block(nn.Module):
         super().__init__()
         self.c1, self.b1 = nn.Conv2d(i, o, 3, stride, 1, bias=False), nn.BatchNorm2d(o)
         self.c2, self.b2 = nn.Conv2d(o, o, 3, 1, 1, bias=False), nn.BatchNorm2d(o)
-        self.down = nn.Sequential(nn.Conv2d(i, o, 1, stride, bias=False), nn.BatchNorm2d(o)) if stride > 1 or i != o else nn.Identity()
+        self.down = (
+            nn.Sequential(nn.Conv2d(i, o, 1, stride, bias=False), nn.BatchNorm2d(o))
+            if stride > 1 or i != o
+            else nn.Identity()
+        )
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x):
@@ -87,6 +98,14 @@ def network():
     return net.to(memory_format=layout)
 
 
+if a.compile:
+    # With a fixed number of threads, the code that PyTorch 2.15 generates for AVX-512 corrupted the heap of a Zen 5
+    # ("corrupted size vs. prev_size"). With a dynamic number it runs, and is as fast.
+    import torch._inductor.config
+
+    torch._inductor.config.cpp.dynamic_threads = True
+
+
 def compiled(f):
     return torch.compile(f) if a.compile else f
 
@@ -102,15 +121,25 @@ def blur(image):
     return image.filter(ImageFilter.GaussianBlur(radius=random.uniform(0.1, 2.0)))
 
 
-transform = T.Compose([
-    T.RandomResizedCrop(a.input_res, scale=(0.2, 1.0)), T.RandomHorizontalFlip(), T.RandomApply([T.ColorJitter(0.4, 0.4, 0.4, 0.1)], 0.8),
-    T.RandomGrayscale(0.2), T.RandomApply([T.Lambda(blur)], 0.5), T.ToTensor(), T.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])])
+transform = T.Compose(
+    [
+        T.RandomResizedCrop(a.input_res, scale=(0.2, 1.0)),
+        T.RandomHorizontalFlip(),
+        T.RandomApply([T.ColorJitter(0.4, 0.4, 0.4, 0.1)], 0.8),
+        T.RandomGrayscale(0.2),
+        T.RandomApply([T.Lambda(blur)], 0.5),
+        T.ToTensor(),
+        T.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+    ]
+)
 
 
 class Images(torch.utils.data.Dataset):
     def __init__(self, root):
         kinds = (".jpg", ".jpeg", ".png")
-        self.paths = sorted(os.path.join(at, f) for at, _, files in os.walk(root) for f in files if f.lower().endswith(kinds))
+        self.paths = sorted(
+            os.path.join(at, f) for at, _, files in os.walk(root) for f in files if f.lower().endswith(kinds)
+        )
         self.kept = {}
 
     def __len__(self):
@@ -133,7 +162,9 @@ def batches():
             yield x
     images = Images(a.data_folder)
     if len(images) < N:
-        sys.exit("--data_folder %s: want at least as many images as a batch, %d, got %d" % (a.data_folder, N, len(images)))
+        sys.exit(
+            "--data_folder %s: want at least as many images as a batch, %d, got %d" % (a.data_folder, N, len(images))
+        )
     while True:
         yield from torch.utils.data.DataLoader(images, N, shuffle=True, drop_last=True)
 
@@ -152,7 +183,14 @@ def mark(name):
 
 # What the contrast of a step does, in both forms.
 def tidy(zq, zk, queue):
-    return mixed_loss(zq, zk, queue, torch.tensor(1 + np.random.beta(2.0, 2.0)), torch.tensor(np.random.beta(1.6, 1.6)), torch.randperm(K))
+    return mixed_loss(
+        zq,
+        zk,
+        queue,
+        torch.tensor(1 + np.random.beta(2.0, 2.0)),
+        torch.tensor(np.random.beta(1.6, 1.6)),
+        torch.randperm(K),
+    )
 
 
 def mixed(zq, zk, queue, pos_lambda, neg_lambda, order):
@@ -237,7 +275,8 @@ def alone():
 
 
 def operations():
-    """Of an image: forward and backward through the query encoder, forward through the key encoder, products with the queue."""
+    """Of an image: forward and backward through the query encoder, forward through the key encoder, products with the
+    queue."""
     count, net = 0, network().eval()
 
     def see(layer, _, y):
@@ -277,9 +316,27 @@ def resident():
 fastest = peak()
 alone() if a.network_only else train()
 memory, each = resident(), operations() / 1e9
-seconds = {name: statistics.median(t[a.warmup:]) for name, t in times.items() if t}
+seconds = {name: statistics.median(t[a.warmup :]) for name, t in times.items() if t}
 rate = N / seconds["total"]
-print(json.dumps({
-    "method": a.form, "arch": a.arch, "batch": N, "K": K, "precision": a.precision, "images_per_second": rate, "seconds": seconds, "gflops": each * rate,
-    "gemm_peak_gflops": max(fastest, peak()) / 1e9, "peak_rss_mb": memory, "network_only": a.network_only, "gflop_per_image": each,
-    "input_res": a.input_res, "steps": a.steps, "threads": a.threads, "torch": torch.__version__}))
+print(
+    json.dumps(
+        {
+            "method": a.form,
+            "arch": a.arch,
+            "batch": N,
+            "K": K,
+            "precision": a.precision,
+            "images_per_second": rate,
+            "seconds": seconds,
+            "gflops": each * rate,
+            "gemm_peak_gflops": max(fastest, peak()) / 1e9,
+            "peak_rss_mb": memory,
+            "network_only": a.network_only,
+            "gflop_per_image": each,
+            "input_res": a.input_res,
+            "steps": a.steps,
+            "threads": a.threads,
+            "torch": torch.__version__,
+        }
+    )
+)

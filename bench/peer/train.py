@@ -1,12 +1,16 @@
 #!/usr/bin/python3
-"""A short training of MoCo v1 in plain PyTorch on small images, and the k-NN accuracy of its encoder before and after, as
+"""A short training of MoCo v1 in plain PyTorch on small images, and the k-NN accuracy of its encoder before and
+after, as
 
-    contralens contrast --method MoCo --arch resnet18 --width 0.25 --stem cifar --input_res 32 --crop 0.2 --batch_size 128 -k 2048 --alpha 0.99 --learning_rate 0.06 --weight_decay 5e-4
+    contralens contrast --method MoCo --arch resnet18 --width 0.25 --stem cifar --input_res 32 --crop 0.2 \\
+        --batch_size 128 -k 2048 --alpha 0.99 --learning_rate 0.06 --weight_decay 5e-4
 
-does it, of images of 32 px. With --wo_norm embeddings keep their length, as with `--method MoCo_wo_norm`. Images are drawn at random, votes weighted with exp(cosine/0.07).
+does it, of images of 32 px. With --wo_norm embeddings keep their length, as with `--method MoCo_wo_norm`. Images are
+drawn at random, votes weighted with exp(cosine/0.07).
 
 Debian: apt-get install python3-torch python3-torchvision python3-pil
 """
+
 import argparse
 import os
 import time
@@ -19,7 +23,9 @@ from torchvision import transforms as T
 
 p = argparse.ArgumentParser()
 p.add_argument("--data_folder", required=True, help="class folders in train/ and test/")
-p.add_argument("--limit", type=int, default=10000, help="images of train/, drawn at random, for training and as neighbors")
+p.add_argument(
+    "--limit", type=int, default=10000, help="images of train/, drawn at random, for training and as neighbors"
+)
 p.add_argument("--test_limit", type=int, default=2000, help="images of test/")
 p.add_argument("--wo_norm", action="store_true")
 p.add_argument("--seconds", type=float, default=300)
@@ -39,7 +45,11 @@ class Block(nn.Module):
         super().__init__()
         self.c1, self.b1 = nn.Conv2d(i, o, 3, stride, 1, bias=False), nn.BatchNorm2d(o)
         self.c2, self.b2 = nn.Conv2d(o, o, 3, 1, 1, bias=False), nn.BatchNorm2d(o)
-        self.down = nn.Sequential(nn.Conv2d(i, o, 1, stride, bias=False), nn.BatchNorm2d(o)) if stride > 1 or i != o else nn.Identity()
+        self.down = (
+            nn.Sequential(nn.Conv2d(i, o, 1, stride, bias=False), nn.BatchNorm2d(o))
+            if stride > 1 or i != o
+            else nn.Identity()
+        )
 
     def forward(self, x):
         return F.relu(self.b2(self.c2(F.relu(self.b1(self.c1(x))))) + self.down(x))
@@ -64,20 +74,32 @@ def network():
 def read(part, limit):
     root = os.path.join(a.data_folder, part)
     kinds = sorted(os.listdir(root))
-    paths = [(os.path.join(root, kind, f), i) for i, kind in enumerate(kinds) for f in sorted(os.listdir(os.path.join(root, kind)))]
+    paths = [
+        (os.path.join(root, kind, f), i)
+        for i, kind in enumerate(kinds)
+        for f in sorted(os.listdir(os.path.join(root, kind)))
+    ]
     drawn = [paths[i] for i in torch.randperm(len(paths), generator=torch.Generator().manual_seed(1))[:limit]]
     return [Image.open(path).convert("RGB") for path, _ in drawn], torch.tensor([label for _, label in drawn])
 
 
 normalize = [T.ToTensor(), T.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])]
-view = T.Compose([T.RandomResizedCrop(32, scale=(0.2, 1.0)), T.RandomGrayscale(0.2), T.ColorJitter(0.4, 0.4, 0.4, 0.4), T.RandomHorizontalFlip()] + normalize)
+view = T.Compose(
+    [
+        T.RandomResizedCrop(32, scale=(0.2, 1.0)),
+        T.RandomGrayscale(0.2),
+        T.ColorJitter(0.4, 0.4, 0.4, 0.4),
+        T.RandomHorizontalFlip(),
+    ]
+    + normalize
+)
 plain = T.Compose(normalize)
 
 
 def features(net, images):
     net.eval()
     with torch.no_grad():
-        parts = [net(torch.stack([plain(x) for x in images[i:i + 200]])) for i in range(0, len(images), 200)]
+        parts = [net(torch.stack([plain(x) for x in images[i : i + 200]])) for i in range(0, len(images), 200)]
     net.train()
     return F.normalize(torch.cat(parts), dim=1)
 
@@ -86,7 +108,9 @@ def knn(net):
     """Weighted vote of the 200 nearest."""
     kept, asked = features(net, train), features(net, test)
     weight, nearest = (asked @ kept.t()).topk(min(200, len(train)))
-    votes = torch.zeros(len(test), int(train_labels.max()) + 1).scatter_add_(1, train_labels[nearest], (weight / 0.07).exp())
+    votes = torch.zeros(len(test), int(train_labels.max()) + 1).scatter_add_(
+        1, train_labels[nearest], (weight / 0.07).exp()
+    )
     return 100 * (votes.argmax(1) == test_labels).float().mean().item()
 
 
@@ -115,5 +139,7 @@ while time.time() - begin < a.seconds:
                 m.mul_(a.alpha).add_(w, alpha=1 - a.alpha)
         queue[(torch.arange(len(rows)) + at) % a.k], at, step = k, (at + len(rows)) % a.k, step + 1
         if step % 20 == 0:
-            print("step %d loss %.3f acc %.1f %%" % (step, loss, 100 * (logits.argmax(1) == 0).float().mean()), flush=True)
+            print(
+                "step %d loss %.3f acc %.1f %%" % (step, loss, 100 * (logits.argmax(1) == 0).float().mean()), flush=True
+            )
 print("k-NN %.2f %%, untrained %.2f %%, after %.1f epochs" % (knn(query[0]), before, step * a.batch_size / len(train)))

@@ -4,6 +4,7 @@
 Usage: views.py FOLDER PIPELINE VIEWS SIZE SECONDS
 Debian: apt-get install python3-torch python3-torchvision python3-pil
 """
+
 import os, random, sys, time
 import torch
 from PIL import Image, ImageFilter
@@ -20,7 +21,12 @@ def blur(image):
 crop = [T.RandomResizedCrop(size, scale=(0.2, 1.0)), T.RandomHorizontalFlip()]
 pipelines = {
     "A": crop + [T.ColorJitter(0.4, 0.4, 0.4, 0.4), T.RandomGrayscale(0.2)],
-    "B": crop + [T.RandomApply([T.ColorJitter(0.4, 0.4, 0.4, 0.1)], 0.8), T.RandomGrayscale(0.2), T.RandomApply([T.Lambda(blur)], 0.5)],
+    "B": crop
+    + [
+        T.RandomApply([T.ColorJitter(0.4, 0.4, 0.4, 0.1)], 0.8),
+        T.RandomGrayscale(0.2),
+        T.RandomApply([T.Lambda(blur)], 0.5),
+    ],
     "C": crop + [T.ColorJitter(0.4, 0.4, 0.4, 0.1)],
     "NULL": crop,
     "eval": [T.Resize(size * 256 // 224), T.CenterCrop(size)],

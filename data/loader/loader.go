@@ -36,6 +36,9 @@ type Options struct {
 	// and that are not recycled included. 0 means no limit. With a limit below 4 the loader
 	// loads fewer batches ahead.
 	Most int
+	// Rows is the number of samples that one goroutine makes in a row, the unit of work; 0: 8.
+	// For samples that take long, 1 spreads small batches over all goroutines.
+	Rows int
 }
 
 // Batch is a batch of samples.
@@ -74,7 +77,7 @@ type piece[S any] struct {
 
 const (
 	ahead     = 3 // batches in progress or waiting
-	pieceRows = 8
+	pieceRows = 8 // of Options.Rows
 )
 
 // Workers returns n, or one worker per processor if n is 0.
@@ -88,6 +91,9 @@ func Workers(n int) int {
 // New starts loading. The loader stops when ctx ends. Close it when done.
 func New[S any](ctx context.Context, o Options, t Transform[S]) *Loader[S] {
 	o.Workers = Workers(o.Workers)
+	if o.Rows <= 0 {
+		o.Rows = pieceRows
+	}
 	l := &Loader[S]{
 		o: o, transform: t,
 		batches: make(chan *Batch[S], ahead-1), pieces: make(chan piece[S], o.Workers),
@@ -118,9 +124,9 @@ func (l *Loader[S]) feed() {
 		case <-l.ctx.Done():
 			return
 		}
-		for start := 0; start < b.N; start += pieceRows {
+		for start := 0; start < b.N; start += l.o.Rows {
 			select {
-			case l.pieces <- piece[S]{b, start, min(start+pieceRows, b.N)}:
+			case l.pieces <- piece[S]{b, start, min(start+l.o.Rows, b.N)}:
 			case <-l.ctx.Done():
 				return
 			}
@@ -139,7 +145,7 @@ func (l *Loader[S]) batch(indices []int) *Batch[S] {
 	b.N, b.Indices, b.err = len(indices), indices, nil
 	l.transform.Resize(&b.Samples, indices)
 	b.done = make(chan struct{})
-	b.left.Store(int32((b.N + pieceRows - 1) / pieceRows))
+	b.left.Store(int32((b.N + l.o.Rows - 1) / l.o.Rows))
 	if b.N == 0 { // this process has no row of a short batch
 		close(b.done)
 	}
