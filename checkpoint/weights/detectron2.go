@@ -5,23 +5,7 @@ import (
 	"strings"
 )
 
-// toDetectron2 returns the name of a backbone's tensor in Detectron2's ResNet, as in
-// MoCo's convert-pretrain-to-detectron2.py.
-func toDetectron2(name string) string {
-	if !strings.HasPrefix(name, "layer") {
-		name = "stem." + name
-	}
-	for i := 4; i >= 1; i-- {
-		name = strings.Replace(name, fmt.Sprint("layer", i), fmt.Sprint("res", i+1), 1)
-	}
-	for i := 1; i <= 3; i++ {
-		name = strings.Replace(name, fmt.Sprint("bn", i), fmt.Sprintf("conv%d.norm", i), 1)
-	}
-	name = strings.Replace(name, "downsample.0", "shortcut", 1)
-	return strings.Replace(name, "downsample.1", "shortcut.norm", 1)
-}
-
-// fromDetectron2 is the inverse of toDetectron2. It returns "" for other names.
+// fromDetectron2 is the inverse of backbone.Detectron2Name. It returns "" for other names.
 func fromDetectron2(name string) string {
 	part, rest, ok := strings.Cut(name, ".")
 	switch {

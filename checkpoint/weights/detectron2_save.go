@@ -40,7 +40,7 @@ func (e *Encoder) saveDetectron2(path string, tensors checkpoint.Dict, c nn.Conf
 	}
 	var renamed checkpoint.Dict
 	for _, i := range tensors {
-		renamed = append(renamed, checkpoint.Item{Key: toDetectron2(i.Key.(string)), Value: i.Value})
+		renamed = append(renamed, checkpoint.Item{Key: backbone.Detectron2Name(i.Key.(string)), Value: i.Value})
 	}
 	root := checkpoint.Dict{
 		{Key: "model", Value: renamed}, {Key: "__author__", Value: "contralens"}, {Key: "matching_heuristics", Value: true},

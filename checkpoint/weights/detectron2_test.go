@@ -12,6 +12,7 @@ import (
 
 	"contralens/checkpoint"
 	"contralens/nn"
+	"contralens/nn/backbone"
 )
 
 // bottlenecks is a narrow network with bottlenecks.
@@ -28,7 +29,7 @@ func TestDetectorAsEncoder(t *testing.T) {
 				if !ok {
 					return ""
 				}
-				if name = toDetectron2(rest); strings.HasPrefix(name, "res5.") {
+				if name = backbone.Detectron2Name(rest); strings.HasPrefix(name, "res5.") {
 					return outer + "roi_heads." + name
 				}
 				return outer + "backbone." + name

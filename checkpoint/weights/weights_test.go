@@ -11,6 +11,7 @@ import (
 	"contralens/checkpoint"
 	"contralens/internal/golden"
 	"contralens/nn"
+	"contralens/nn/backbone"
 	"contralens/torch"
 )
 
@@ -129,7 +130,7 @@ func children(backbone, head string) func(string) string {
 
 func detectron(name string) string {
 	if rest, ok := strings.CutPrefix(name, "encoder."); ok {
-		return "backbone.bottom_up." + toDetectron2(rest)
+		return "backbone.bottom_up." + backbone.Detectron2Name(rest)
 	}
 	return ""
 }
