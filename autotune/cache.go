@@ -1,6 +1,7 @@
 package autotune
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,9 +10,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"contralens/internal/durable"
 	"contralens/internal/machine"
+	"contralens/internal/usercache"
 	"contralens/torch"
 )
 
@@ -33,11 +36,11 @@ func UserCache(version string) Cache {
 // CacheFile returns the path of the user's cache, or "" if the system has no folder for
 // caches.
 func CacheFile() string {
-	dir, err := os.UserCacheDir()
+	path, err := usercache.Path("tune.json")
 	if err != nil {
 		return ""
 	}
-	return filepath.Join(dir, "contralens", "tune.json")
+	return path
 }
 
 // Load returns the trials of a workload, or nil if there are none. The error describes
@@ -57,7 +60,8 @@ func (c Cache) Load(w Workload) ([]Trial, error) {
 // Store adds the trials of a workload to the file. It replaces a damaged file.
 func (c Cache) Store(w Workload, found []Trial) error {
 	if c.Path == "" {
-		return errors.New("want a cache folder from HOME or XDG_CACHE_HOME, but neither is set")
+		_, err := usercache.Path()
+		return cmp.Or(err, errors.New("want the path of a file, got none"))
 	}
 	all, _ := c.read()
 	if all == nil {
@@ -68,10 +72,10 @@ func (c Cache) Store(w Workload, found []Trial) error {
 	if err != nil {
 		return err
 	}
-	err = os.MkdirAll(filepath.Dir(c.Path), 0o755)
-	if err == nil {
-		err = durable.Write(c.Path, func(w io.Writer) error { _, err := w.Write(append(b, '\n')); return err })
+	if err := usercache.Make(filepath.Dir(c.Path)); err != nil {
+		return err
 	}
+	err = durable.Write(c.Path, func(w io.Writer) error { _, err := w.Write(append(b, '\n')); return err })
 	if err != nil {
 		return fmt.Errorf("%w; set XDG_CACHE_HOME to use another folder", err)
 	}
@@ -81,7 +85,7 @@ func (c Cache) Store(w Workload, found []Trial) error {
 func (c Cache) read() (all map[string][]Trial, err error) {
 	b, err := os.ReadFile(c.Path)
 	if err != nil {
-		if c.Path == "" || os.IsNotExist(err) {
+		if c.Path == "" || os.IsNotExist(err) || errors.Is(err, syscall.ENOTDIR) { // Store says what is wrong
 			err = nil
 		}
 		return nil, err

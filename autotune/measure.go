@@ -34,8 +34,8 @@ func Measure(w Workload, bf16 bool, r Reports) (all []Trial, err error) {
 
 // Reports receive what Measure finds while it measures. Each may be nil.
 type Reports struct {
-	First  func(Trial)                     // the first result of each setting
-	Failed func(s Setting, message string) // a setting that libtorch cannot compute
+	First  func(Trial)                // the first result of each setting
+	Failed func(s Setting, err error) // a setting that libtorch cannot compute
 }
 
 // measureSteps times steps in each precision and memory format.
@@ -87,7 +87,7 @@ func timeSettings(settings []Setting, batch int, step func(s Setting, n int) (ti
 			failure = err
 		}
 		if r.Failed != nil {
-			r.Failed(s, err.Error())
+			r.Failed(s, err)
 		}
 	}
 	if len(works) == 0 {

@@ -63,9 +63,9 @@ func TestFailingSettings(t *testing.T) {
 			return time.Millisecond, nil
 		}
 		var failed []Setting
-		all, err := timeSettings(settings, 8, step, Reports{Failed: func(s Setting, message string) {
-			if message != broken.Error() {
-				t.Errorf("%s: told %q", name, message)
+		all, err := timeSettings(settings, 8, step, Reports{Failed: func(s Setting, err error) {
+			if err != broken {
+				t.Errorf("%s: told %v", name, err)
 			}
 			failed = append(failed, s)
 		}})

@@ -1,6 +1,9 @@
 package autotune
 
 import (
+	"errors"
+	"strings"
+
 	"contralens/internal/machine"
 	"contralens/torch"
 )
@@ -90,6 +93,19 @@ func (t *Tuner) fastest(w Workload) (chosen Trial, described string, err error) 
 	return chosen, described, nil
 }
 
+// why says in a sentence why a setting could not be measured.
+func why(err error) string {
+	var e *torch.Error
+	switch {
+	case errors.As(err, &e) && e.Unsupported():
+		return "this libtorch has no kernels for it on this processor"
+	case errors.As(err, &e) && e.OutOfMemory:
+		return "it needs more memory than there is"
+	}
+	first, _, _ := strings.Cut(err.Error(), "\n")
+	return "libtorch fails at it: " + first
+}
+
 // measure measures a workload and stores the trials, unless other programs disturbed
 // them.
 func (t *Tuner) measure(w Workload) ([]Trial, error) {
@@ -105,10 +121,8 @@ func (t *Tuner) measure(w Workload) ([]Trial, error) {
 	show("measuring settings for this machine …")
 	load := watch()
 	trials, err := Measure(w, machine.NativeBF16(), Reports{
-		First: func(r Trial) { show("measuring: " + r.String() + " …") },
-		Failed: func(s Setting, message string) {
-			t.note("note: %s is left out, because libtorch cannot compute it here: %s", s, message)
-		},
+		First:  func(r Trial) { show("measuring: " + r.String() + " …") },
+		Failed: func(s Setting, err error) { t.note("note: %s is left out, because %s", s, why(err)) },
 	})
 	show("")
 	if err != nil {

@@ -105,3 +105,16 @@ func TestTunerReproducible(t *testing.T) {
 		return nil
 	})
 }
+
+// Why a setting is left out is said without the words of libtorch's libraries, where they are known.
+func TestWhy(t *testing.T) {
+	for want, err := range map[string]error{
+		"this libtorch has no kernels for it on this processor": &torch.Error{Op: "aten::mm", Message: "could not create a primitive"},
+		"it needs more memory than there is":                    &torch.Error{Op: "aten::mm", Message: "x", OutOfMemory: true},
+		"libtorch fails at it: aten::mm: wrong shapes":          &torch.Error{Op: "aten::mm", Message: "wrong shapes\nat x"},
+	} {
+		if got := why(err); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -7,17 +7,21 @@ import (
 
 // Relatives are the options of losses related to InfoNCE and to the feature transformation.
 type Relatives struct {
-	_            struct{} `group:"method"`
-	Loss         string   `flag:"loss" default:"infonce" name:"contrast=33" help:"loss of the scores: infonce, dcl, dclw, debiased, hcl, rince or macl; docs/methods.md has their equations"`
-	Sigma        float64  `flag:"dclw_sigma" default:"0.5" name:"contrast=34" help:"σ of --loss dclw"`
-	TauPlus      float64  `flag:"tau_plus" default:"0.1" name:"contrast=35" help:"share of negatives taken to be of the query's class, for --loss debiased and hcl"`
-	Hardness     float64  `flag:"hcl_beta" default:"1" name:"contrast=36" help:"β of --loss hcl: how much more hard negatives weigh"`
-	Robustness   float64  `flag:"rince_q" default:"0.5" name:"contrast=37" help:"q of --loss rince: near 0 it is infonce, at 1 all pairs weigh the same"`
-	Density      float64  `flag:"rince_lambda" default:"0.01" name:"contrast=38" help:"λ of --loss rince: weight of the negatives"`
-	MACLAlpha    float64  `flag:"macl_alpha" default:"0.5" name:"contrast=39" help:"α of --loss macl: how much the temperature rises with the mean positive score"`
-	MACLZero     float64  `flag:"macl_a0" default:"0" name:"contrast=40" help:"A_0 of --loss macl: the mean positive score at which the temperature is --nce_t"`
-	HighestTau   float64  `flag:"nce_t_high" default:"0" name:"contrast=41" help:"let the temperature swing between this value, at the start, and that of the method or --nce_t; 0: constant"`
-	PeriodEpochs float64  `flag:"nce_t_period" default:"0" name:"contrast=42" help:"epochs of one swing of --nce_t_high; 0: the whole training"`
+	_              struct{} `group:"method"`
+	Loss           string   `flag:"loss" default:"infonce" name:"contrast=33" help:"loss of the scores: infonce, dcl, dclw, debiased, hcl, rince or macl; docs/methods.md has their equations"`
+	Sigma          float64  `flag:"dclw_sigma" default:"0.5" name:"contrast=34" help:"σ of --loss dclw"`
+	TauPlus        float64  `flag:"tau_plus" default:"0.1" name:"contrast=35" help:"share of negatives taken to be of the query's class, for --loss debiased and hcl"`
+	Hardness       float64  `flag:"hcl_beta" default:"1" name:"contrast=36" help:"β of --loss hcl: how much more hard negatives weigh"`
+	Robustness     float64  `flag:"rince_q" default:"0.5" name:"contrast=37" help:"q of --loss rince: near 0 it is infonce, at 1 all pairs weigh the same"`
+	Density        float64  `flag:"rince_lambda" default:"0.01" name:"contrast=38" help:"λ of --loss rince: weight of the negatives"`
+	MACLAlpha      float64  `flag:"macl_alpha" default:"0.5" name:"contrast=39" help:"α of --loss macl: how much the temperature rises with the mean positive score"`
+	MACLZero       float64  `flag:"macl_a0" default:"0" name:"contrast=40" help:"A_0 of --loss macl: the mean positive score at which the temperature is --nce_t"`
+	HighestTau     float64  `flag:"nce_t_high" default:"0" name:"contrast=41" help:"let the temperature swing between this value, at the start, and that of the method or --nce_t; 0: constant"`
+	PeriodEpochs   float64  `flag:"nce_t_period" default:"0" name:"contrast=42" help:"epochs of one swing of --nce_t_high; 0: the whole training"`
+	Synthetic      string   `flag:"synthetic" default:"none" name:"contrast=50" help:"negatives made of the hardest of the queue for each query: none, mochi or synco"`
+	From           int      `flag:"synthetic_from" default:"1024" name:"contrast=51" help:"number of hardest negatives that --synthetic mixes"`
+	Counts         []int    `flag:"synthetic_counts" name:"contrast=52" help:"negatives of each kind that --synthetic adds, separated by commas; empty: 1024,128 for mochi (pairs, with the query), 256,256,256,64,64,64 for synco"`
+	SyntheticStart int      `flag:"synthetic_start_epoch" default:"10" name:"contrast=53" help:"epochs before --synthetic starts"`
 }
 
 // withLoss says which losses an option of Relatives belongs to.
@@ -53,9 +57,58 @@ func (r *Relatives) check(o *Objective) error {
 	if r.PeriodEpochs < 0 {
 		return &ValueError{Option: "nce_t_period", Want: "a number of epochs, or 0 for all", Got: r.PeriodEpochs}
 	}
+	if err := r.checkSynthetic(o); err != nil {
+		return err
+	}
 	return first(positive("dclw_sigma", r.Sigma), within("hcl_beta", r.Hardness, 0, 100),
 		fraction("rince_q", r.Robustness), fraction("rince_lambda", r.Density),
 		within("macl_alpha", r.MACLAlpha, 0, 1), within("macl_a0", r.MACLZero, 0, 1))
+}
+
+// checkSynthetic refuses synthetic negatives where they make no sense.
+func (r *Relatives) checkSynthetic(o *Objective) error {
+	if err := oneOf("synthetic", r.Synthetic, "none", "mochi", "synco"); err != nil || r.Synthetic == "none" {
+		return err
+	}
+	kinds := map[string]int{"mochi": 2, "synco": 6}[r.Synthetic]
+	switch {
+	case o.Memory != "moco":
+		return &ValueError{Option: "synthetic", Value: r.Synthetic, Want: "--mem moco", Got: o.Memory,
+			Hint: "the hardest negatives are searched in a queue"}
+	case o.Jigsaw:
+		return &ValueError{Option: "synthetic", Value: r.Synthetic, Want: "no --jigsaw",
+			Hint: "its queries have no synthetic negatives of their own"}
+	case r.From < 2 || r.From > o.K:
+		return &ValueError{Option: "synthetic_from", Want: fmt.Sprintf("2 to %d, the length of the queue (--nce_k)", o.K),
+			Got: r.From}
+	case len(r.Counts) != 0 && len(r.Counts) != kinds:
+		return &ValueError{Option: "synthetic_counts", Got: r.Counts,
+			Want: fmt.Sprintf("%d numbers with --synthetic %s", kinds, r.Synthetic)}
+	}
+	for _, count := range r.Counts {
+		if err := between("synthetic_counts", count, 0, 1<<16); err != nil {
+			return err
+		}
+	}
+	if sum := r.SyntheticCounts(); len(sum) == 0 {
+		return &ValueError{Option: "synthetic_counts", Want: "at least one negative", Got: r.Counts,
+			Hint: "or --synthetic none"}
+	}
+	return atLeast("synthetic_start_epoch", r.SyntheticStart, 0)
+}
+
+// SyntheticCounts are the negatives of each kind that are added; nil if there are none.
+func (r *Relatives) SyntheticCounts() []int {
+	counts := r.Counts
+	if len(counts) == 0 {
+		counts = map[string][]int{"mochi": {1024, 128}, "synco": {256, 256, 256, 64, 64, 64}}[r.Synthetic]
+	}
+	for _, count := range counts {
+		if count > 0 {
+			return counts
+		}
+	}
+	return nil
 }
 
 // notes names options that have no effect.
@@ -63,6 +116,11 @@ func (r *Relatives) notes(set map[string]bool) (notes []string) {
 	for _, f := range Fields(r) {
 		if losses := withLoss[f.Name]; set[f.Name] && losses != nil && !slices.Contains(losses, r.Loss) {
 			notes = append(notes, fmt.Sprintf("--%s has an effect only with --loss %s", f.Name, oneOfThese(losses)))
+		}
+	}
+	for _, flag := range []string{"synthetic_from", "synthetic_counts", "synthetic_start_epoch"} {
+		if set[flag] && r.Synthetic == "none" {
+			notes = append(notes, fmt.Sprintf("--%s has an effect only with --synthetic", flag))
 		}
 	}
 	if set["nce_t_period"] && r.HighestTau == 0 {

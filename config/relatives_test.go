@@ -14,6 +14,14 @@ func TestRelatives(t *testing.T) {
 		"--loss macl --nce_t_high 1":                       "macl sets the temperature itself",
 		"--method MoCov2 --nce_t_high 0.1":                 "more than the temperature 0.2",
 		"--loss hcl --tau_plus 1":                          "--tau_plus: want a share",
+		"--synthetic moco":                                 "did you mean mochi?",
+		"--method SimCLR --synthetic mochi":                "--synthetic mochi: want --mem moco",
+		"--method PIRL --synthetic synco":                  "want --mem moco",
+		"--method InfoMin --synthetic synco":               "want no --jigsaw",
+		"--nce_k 512 --synthetic mochi":                    "--synthetic_from: want 2 to 512",
+		"--synthetic mochi --synthetic_counts 1,2,3":       "want 2 numbers with --synthetic mochi",
+		"--synthetic synco --synthetic_counts 0,0,0,0,0,0": "at least one negative",
+		"--synthetic synco --synthetic_start_epoch -1":     "--synthetic_start_epoch",
 		"--loss rince --rince_q 0":                         "--rince_q",
 		"--loss rince --rince_lambda 2":                    "--rince_lambda",
 		"--loss macl --macl_alpha 2":                       "--macl_alpha",
@@ -26,11 +34,13 @@ func TestRelatives(t *testing.T) {
 		}
 	}
 	for flags, want := range map[string]string{
-		"--cosine --loss hcl --tau_plus 0.05":      "",
-		"--cosine --loss debiased --hcl_beta 2":    "--hcl_beta has an effect only with --loss hcl",
-		"--cosine --loss dcl --tau_plus 0.2":       "only with --loss debiased or hcl",
-		"--cosine --nce_t_period 4":                "only with --nce_t_high",
-		"--cosine --nce_t_high 1 --nce_t_period 4": "",
+		"--cosine --loss hcl --tau_plus 0.05":           "",
+		"--cosine --loss debiased --hcl_beta 2":         "--hcl_beta has an effect only with --loss hcl",
+		"--cosine --loss dcl --tau_plus 0.2":            "only with --loss debiased or hcl",
+		"--cosine --synthetic_from 9":                   "--synthetic_from has an effect only with --synthetic",
+		"--cosine --synthetic mochi --synthetic_from 9": "",
+		"--cosine --nce_t_period 4":                     "only with --nce_t_high",
+		"--cosine --nce_t_high 1 --nce_t_period 4":      "",
 	} {
 		c := DefaultContrast()
 		w, err := c.Resolve(parse(t, &c, strings.Fields(flags)))

@@ -93,10 +93,23 @@ func mixAll(x *torch.Tensor) *torch.Tensor {
 //
 // Call it after the contrast, which reads the bank.
 func (b *MemoryBank) Update(images, features *torch.Tensor, momentum float64) {
+	b.UpdateUnless(nil, images, features, momentum)
+}
+
+// UpdateUnless is Update, but the rows stay as they are if stopped, float32 [], is not nil and 1.
+func (b *MemoryBank) UpdateUnless(stopped, images, features *torch.Tensor, momentum float64) {
 	torch.NoGrad(func() {
 		torch.Scoped(func() {
-			rows := b.Keys(images).MulScalar_(momentum).AddInto_(features.Detach(), 1-momentum)
-			b.Rows.IndexCopy_(0, images, rows.Normalize(1))
+			rows := b.Keys(images)
+			moved := rows
+			if stopped != nil {
+				moved = rows.Clone()
+			}
+			moved = moved.MulScalar_(momentum).AddInto_(features.Detach(), 1-momentum).Normalize(1)
+			if stopped != nil {
+				moved = rows.Where(stopped.To(torch.Bool), moved)
+			}
+			b.Rows.IndexCopy_(0, images, moved)
 		})
 	})
 }

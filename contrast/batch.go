@@ -53,7 +53,7 @@ func batchLoss(out *Output, z *torch.Tensor, draw Draw, o Options) *torch.Tensor
 		out.Negatives = neg.Size(1)
 		var value, dpos, dneg *torch.Tensor
 		if o.Loss != nil {
-			value, dpos, dneg = slopes(out, pos.Detach(), neg, o)
+			value, dpos, dneg, _ = slopes(out, pos.Detach(), neg, nil, o)
 		} else {
 			torch.NoGrad(func() {
 				value, dneg, dpos = softmax(out, pos.Detach(), neg, torch.EmptyLike(neg), o)
@@ -99,7 +99,7 @@ func NTXentPlain(u, v *torch.Tensor, draw Draw, o Options) *Output {
 	}
 	out.Loss = torch.Scoped1(func() *torch.Tensor {
 		labels := torch.Zeros([]int{2 * images}, torch.Options{Dtype: torch.Int64, Device: u.Device()})
-		return out.lossOfLogits(labels, negatives, o)
+		return out.lossOfLogits(labels, negatives, nil, o)
 	})
 	out.value(out.Loss, o)
 	return out

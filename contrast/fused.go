@@ -11,6 +11,7 @@ import (
 // other devices, go through a matrix of scores (see derivative).
 func InfoNCE(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) *Output {
 	out := &Output{Negatives: negatives.Len()}
+	o = o.complete()
 	out.Loss = torch.Scoped1(func() *torch.Tensor {
 		k := k.Detach()
 		if o.Bound > 0 {
@@ -80,8 +81,10 @@ func derivative(
 	}
 	var p, ppos *torch.Tensor
 	size := float64(q.Size(0)) * o.Temperature
+	more := o.synthesize(q, negatives, draw)
+	var dmore *torch.Tensor
 	if o.Loss != nil {
-		value, ppos, p = slopes(out, pos, b, o)
+		value, ppos, p, dmore = slopes(out, pos, b, more.scores(), o)
 		size = 1
 	} else {
 		value, p, ppos = softmax(out, pos, b, spare, o)
@@ -96,7 +99,11 @@ func derivative(
 	}
 	g.MulScalar_(1 / size)
 	ppos.MulScalar_(1 / size)
-	return value, n.gradient(g).AddInto_(k.Mul(ppos), 1), q.Mul(ppos)
+	dq = n.gradient(g).AddInto_(k.Mul(ppos), 1)
+	if more != nil {
+		dq.AddInto_(more.gradient(dmore), 1)
+	}
+	return value, dq, q.Mul(ppos)
 }
 
 // softmax computes the softmax over [pos, neg]/τ. It returns the loss, the negatives'

@@ -39,6 +39,10 @@ type Options struct {
 	Bound float64
 	// Loss replaces InfoNCE by a relative; nil: InfoNCE.
 	Loss Loss
+	// Synthesis adds negatives to those of a queue; nil: none. They have no part in accuracy and
+	// statistics. Seed is that of their draws.
+	Synthesis *Synthesis
+	Seed      uint64
 	// Readback brings the figures to the host. If it is nil, each is read at once.
 	Readback *torch.Readback
 
@@ -58,8 +62,13 @@ func (o Options) operators(t *torch.Tensor) bool { return o.byOperators || !t.De
 // tests compare InfoNCE with it.
 func InfoNCEPlain(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) *Output {
 	out := &Output{Negatives: negatives.Len()}
+	o = o.complete()
+	var more *torch.Tensor // scores of synthetic negatives
 	out.Logits = torch.Scoped1(func() *torch.Tensor {
 		q, k := draw.positives(q, k.Detach())
+		if o.Synthesis != nil {
+			more = o.synthesizePlain(q, negatives, draw).Keep()
+		}
 		pos := q.Mul(k).SumDim([]int{1}, true)
 		var neg *torch.Tensor
 		switch n := negatives.mixed(draw).(type) {
@@ -75,7 +84,8 @@ func InfoNCEPlain(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options)
 		return torch.Cat([]*torch.Tensor{pos, neg}, 1).DivScalar(o.Temperature)
 	})
 	labels := torch.Zeros([]int{q.Size(0)}, torch.Options{Dtype: torch.Int64})
-	out.Loss = out.lossOfLogits(labels.ToDevice(q.Device()), negatives.Len(), o)
+	out.Loss = out.lossOfLogits(labels.ToDevice(q.Device()), negatives.Len(), more, o)
+	more.Free()
 	out.value(out.Loss, o)
 	torch.Scoped(func() {
 		first := out.Logits.Detach().Argmax(1, false).Eq(labels.ToDevice(q.Device()))
@@ -85,15 +95,15 @@ func InfoNCEPlain(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options)
 }
 
 // lossOfLogits is the loss of out.Logits by autograd, with k negatives per query. Logits of
-// others are -∞.
-func (out *Output) lossOfLogits(labels *torch.Tensor, k int, o Options) *torch.Tensor {
+// others are -∞. more are scores of synthetic negatives, or nil.
+func (out *Output) lossOfLogits(labels *torch.Tensor, k int, more *torch.Tensor, o Options) *torch.Tensor {
 	if o.Loss == nil {
 		return out.Logits.CrossEntropy(labels)
 	}
 	return torch.Scoped1(func() *torch.Tensor {
 		scores := out.Logits.MulScalar(o.Temperature)
-		out.Negatives = o.Loss.Chance(k)
-		return o.lossOf(scores.Narrow(1, 0, 1), scores.Narrow(1, 1, scores.Size(1)-1), k)
+		out.Negatives = o.Loss.Chance(k + o.Synthesis.Len())
+		return o.lossOf(scores.Narrow(1, 0, 1), scores.Narrow(1, 1, scores.Size(1)-1), more, k)
 	})
 }
 

@@ -7,10 +7,10 @@ import "contralens/torch"
 //
 //	θ_k ← α θ_k + (1-α) θ_q
 //
-// On a device, nothing moves if stopped, float32 [], is not nil and 1.
+// Nothing moves if stopped, float32 [], is not nil and 1.
 func UpdateKey(key, query []*torch.Tensor, alpha float64, stopped *torch.Tensor) {
 	torch.NoGrad(func() {
-		if len(key) > 0 && !key[0].Device().IsCPU() {
+		if len(key) > 0 && (stopped != nil || !key[0].Device().IsCPU()) {
 			torch.FusedLerp_(key, query, 1-alpha, stopped)
 			return
 		}

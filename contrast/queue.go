@@ -36,7 +36,11 @@ func (q *Queue) Negatives() QueueNegatives { return QueueNegatives{Rows: q.Keys}
 // Enqueue overwrites the rows Index … Index+N-1 (mod K) with keys [N, d] and advances
 // Index by N. If there are more than K keys, the last K remain. Call it after the
 // backward pass, which reads the queue.
-func (q *Queue) Enqueue(keys *torch.Tensor) {
+func (q *Queue) Enqueue(keys *torch.Tensor) { q.EnqueueUnless(nil, keys) }
+
+// EnqueueUnless is Enqueue, but the rows stay as they are if stopped, float32 [], is not nil
+// and 1. Index advances all the same, since the host does not wait for stopped.
+func (q *Queue) EnqueueUnless(stopped, keys *torch.Tensor) {
 	n, k := keys.Size(0), q.Len()
 	torch.NoGrad(func() {
 		torch.Scoped(func() {
@@ -45,14 +49,25 @@ func (q *Queue) Enqueue(keys *torch.Tensor) {
 				start = (start + n - k) % k
 				keys = keys.Narrow(0, n-k, k)
 			}
+			put := unless(stopped)
 			first := min(keys.Size(0), k-start)
-			q.Keys.Narrow(0, start, first).Copy_(keys.Narrow(0, 0, first))
+			put(q.Keys.Narrow(0, start, first), keys.Narrow(0, 0, first))
 			if rest := keys.Size(0) - first; rest > 0 {
-				q.Keys.Narrow(0, 0, rest).Copy_(keys.Narrow(0, first, rest))
+				put(q.Keys.Narrow(0, 0, rest), keys.Narrow(0, first, rest))
 			}
 		})
 	})
 	q.Index = (q.Index + n) % k
+}
+
+// unless returns a function that overwrites rows by new ones, unless stopped, float32 [], is not
+// nil and 1.
+func unless(stopped *torch.Tensor) func(rows, by *torch.Tensor) {
+	if stopped == nil {
+		return func(rows, by *torch.Tensor) { rows.Copy_(by) }
+	}
+	held := stopped.To(torch.Bool)
+	return func(rows, by *torch.Tensor) { rows.Copy_(rows.Where(held, by)) }
 }
 
 // Free drops the keys.

@@ -5,36 +5,57 @@ import "contralens/torch"
 // The paths of InfoNCE with an Options.Loss. Each makes the loss of a query from a few
 // numbers, whose gradients autograd finds, and carries those on to scores or rows.
 
+// complete sets the loss that synthetic negatives need.
+func (o Options) complete() Options {
+	if o.Synthesis != nil && o.Loss == nil {
+		o.Loss = CrossEntropy{}
+	}
+	return o
+}
+
 // meanLoss is the loss of positive scores pos [N, 1], inverse = 1/τ and the sums L(b) that
-// sum returns, given b/τ and the index of b.
+// sum returns, given b/τ and the index of b. more [N, S] are scores of further negatives, or
+// nil.
 func (o Options) meanLoss(
-	pos, inverse *torch.Tensor, count int, sum func(scale *torch.Tensor, i int) *torch.Tensor,
+	pos, inverse, more *torch.Tensor, count int, sum func(scale *torch.Tensor, i int) *torch.Tensor,
 ) *torch.Tensor {
-	s := Sums{Positive: pos, Scaled: pos.Mul(inverse), Count: count, Temperature: o.Temperature}
+	s := Sums{Positive: pos, Scaled: pos.Mul(inverse), Count: count + o.Synthesis.Len(), Temperature: o.Temperature}
 	for i, b := range o.Loss.Exponents() {
-		s.Negatives = append(s.Negatives, sum(inverse.MulScalar(b), i))
+		scale := inverse.MulScalar(b)
+		l := sum(scale, i)
+		if more != nil {
+			l = torch.Cat([]*torch.Tensor{l, more.Mul(scale)}, 1).LogSumExp([]int{1}, true)
+		}
+		s.Negatives = append(s.Negatives, l)
 	}
 	return o.Loss.Rows(s).Mean()
 }
 
-// lossOf is the loss of scores pos [N, 1] and neg [N, …], k of which are finite, by autograd.
-func (o Options) lossOf(pos, neg *torch.Tensor, k int) *torch.Tensor {
-	return o.meanLoss(pos, o.inverse(pos), k, func(scale *torch.Tensor, _ int) *torch.Tensor {
+// lossOf is the loss of scores pos [N, 1], neg [N, …], k of which are finite, and more [N, S] or
+// nil, by autograd.
+func (o Options) lossOf(pos, neg, more *torch.Tensor, k int) *torch.Tensor {
+	return o.meanLoss(pos, o.inverse(pos), more, k, func(scale *torch.Tensor, _ int) *torch.Tensor {
 		return neg.Mul(scale).LogSumExp([]int{1}, true)
 	})
 }
 
-// slopes returns the loss of scores pos [N, 1] and neg [N, K], and its gradients with respect
-// to both. Value, accuracy and score statistics go to out.
-func slopes(out *Output, pos, neg *torch.Tensor, o Options) (value, dpos, dneg *torch.Tensor) {
+// slopes returns the loss of scores pos [N, 1], neg [N, K] and more [N, S] or nil, and its
+// gradients with respect to each. Value, accuracy and score statistics go to out.
+func slopes(out *Output, pos, neg, more *torch.Tensor, o Options) (value, dpos, dneg, dmore *torch.Tensor) {
 	softmax(out, pos, neg, torch.EmptyLike(neg), o) // for what it records
-	out.Negatives = o.Loss.Chance(neg.Size(1))
+	out.Negatives = o.Loss.Chance(neg.Size(1) + o.Synthesis.Len())
 	pos, neg = pos.Detach().SetRequiresGrad(true), neg.Detach().SetRequiresGrad(true)
-	value = o.lossOf(pos, neg, neg.Size(1))
+	if more != nil {
+		more = more.Detach().SetRequiresGrad(true)
+	}
+	value = o.lossOf(pos, neg, more, neg.Size(1))
 	value.Backward()
 	value = value.Detach()
 	out.value(value, o)
-	return value, pos.Grad(), neg.Grad()
+	if more != nil {
+		dmore = more.Grad()
+	}
+	return value, pos.Grad(), neg.Grad(), dmore
 }
 
 // streamedLoss is streamed with an Options.Loss: one pass over the queue for each b.
@@ -54,8 +75,13 @@ func streamedLoss(
 		seen = mixed.Attend(q, o.Temperature, false, counting(o.Bound))
 	}
 	out.attended(seen, pos.Detach().Float64s(), n.Len(), o)
-	out.Negatives = o.Loss.Chance(n.Len())
-	value = o.meanLoss(pos, inverse, n.Len(), func(_ *torch.Tensor, i int) *torch.Tensor { return sums[i] })
+	out.Negatives = o.Loss.Chance(n.Len() + o.Synthesis.Len())
+	made := o.synthesize(q, n, draw)
+	more := made.scores()
+	if more != nil {
+		more = more.To(torch.Float64).SetRequiresGrad(true)
+	}
+	value = o.meanLoss(pos, inverse, more, n.Len(), func(_ *torch.Tensor, i int) *torch.Tensor { return sums[i] })
 	value.Backward()
 	value = value.Detach()
 	out.value(value, o)
@@ -65,6 +91,9 @@ func streamedLoss(
 	for i := range b {
 		share := sums[i].Grad().Mul(inverse).MulScalar(b[i]).To(torch.Float32)
 		dq.AddInto_(passes[i].Sum.Mul(share), 1)
+	}
+	if made != nil {
+		dq.AddInto_(made.gradient(more.Grad().To(torch.Float32)), 1)
 	}
 	return value.To(torch.Float32), dq, q.Mul(slope)
 }

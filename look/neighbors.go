@@ -1,6 +1,7 @@
 package look
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,7 +64,10 @@ func (l *looking) neighbors(ctx context.Context) error {
 			return err
 		}
 		defer e.Model.Free()
-		rows, err := l.features(ctx, e, side, photos, end)
+		var host config.Machine
+		setup.Host(&host, e.Model.Config.Device)
+		workers := min(l.Workers, cmp.Or(host.Workers, l.Workers))
+		rows, err := l.features(ctx, e, side, workers, photos, end)
 		if err != nil {
 			return err
 		}
@@ -110,12 +114,12 @@ func (l *looking) encoder() (e *setup.Encoder, side int, err error) {
 
 // features computes unit features of photos, in order, until the time is over.
 func (l *looking) features(
-	ctx context.Context, e *setup.Encoder, side int, photos []*photo, end deadline,
+	ctx context.Context, e *setup.Encoder, side, workers int, photos []*photo, end deadline,
 ) (rows [][]float32, err error) {
 	d, unreadable := data.WithPlaceholder(selected{l.splits, photos}, func(error) {})
 	show := throttle(l.Now, func(done, total int) { l.Show(fmt.Sprintf("features of image %d of %d …", done, total)) })
 	err = features.EachBatch(e.Model, d, features.Options{
-		Size: side, Batch: featureBatch, Workers: l.Workers, Progress: show, Context: ctx,
+		Size: side, Batch: featureBatch, Workers: workers, Progress: show, Context: ctx,
 	}, func(f *torch.Tensor, b *prefetch.Batch) error {
 		values, width := f.Float32s(), f.Shape()[1]
 		for i, index := range b.Indices {

@@ -52,6 +52,9 @@ func (untransformed) Transform(_, _, _ int) contrast.Draw { return contrast.Draw
 // ContrastOptions are the options of package contrast for a batch.
 func (m *Model) ContrastOptions(b *Batch) contrast.Options {
 	o := contrast.Options{Temperature: m.Temperature, Loss: m.Loss, Scores: b.Collect.Scores, Readback: b.Readback}
+	if m.Synthesis != nil {
+		o.Synthesis, o.Seed = m.Synthesis, b.Random.Seed()
+	}
 	if b.Collect.Statistics {
 		// Transformed scores leave the range of unit features.
 		if o.Bound = 1; m.Transform.On() {
@@ -119,8 +122,9 @@ func concat(first, second []*torch.Tensor) (all []*torch.Tensor) {
 // enqueue puts the keys of each branch into its queue.
 func (m *Model) enqueue(queues []*contrast.Queue, keys []*torch.Tensor) {
 	defer m.Clock.Enter(Enqueue)()
+	_, stopped := m.Optimizer.Guard()
 	for i, queue := range queues {
-		queue.Enqueue(keys[i])
+		queue.EnqueueUnless(stopped, keys[i])
 	}
 }
 
@@ -128,8 +132,9 @@ func (m *Model) enqueue(queues []*contrast.Queue, keys []*torch.Tensor) {
 // their features.
 func (m *Model) updateBanks(banks []*contrast.MemoryBank, images *torch.Tensor, features []*torch.Tensor) {
 	defer m.Clock.Enter(Enqueue)()
+	_, stopped := m.Optimizer.Guard()
 	for i, bank := range banks {
-		bank.Update(images, features[i], m.BankMomentum)
+		bank.UpdateUnless(stopped, images, features[i], m.BankMomentum)
 	}
 }
 

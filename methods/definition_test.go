@@ -30,6 +30,8 @@ func (fixed) Negatives(bank *contrast.MemoryBank, k int) contrast.SampledNegativ
 	return contrast.SampledNegatives{Bank: bank.Rows, Count: k, At: func(query, i int) int64 { return int64((7*query + i*i) % bank.Len()) }}
 }
 
+func (fixed) Seed() uint64 { return 11 }
+
 func (f fixed) Patches(n int) (order []int64) {
 	for image := range n {
 		for _, p := range f.Order(nn.JigsawPatches) {

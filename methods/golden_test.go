@@ -93,6 +93,9 @@ type recorded struct {
 	step int
 }
 
+// Seed is not asked for: the reference has no further draws.
+func (recorded) Seed() uint64 { panic("no recorded seed") }
+
 func (r recorded) name(what string) string { return fmt.Sprint(what, "_", r.step) }
 
 func (r recorded) Order(int) []int64 { return r.c.Array(r.name("shuffle_ids")).I64 }

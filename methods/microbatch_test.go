@@ -149,7 +149,9 @@ func TestPartsEqualWhole(t *testing.T) {
 		"SimSiam":          {Memory: "none", Transform: positives},
 		"BYOL":             {Memory: "target"},
 		"HCL queue":        {Memory: "moco", Transform: paper, Loss: contrast.HCL{Beta: 1, TauPlus: 0.1}},
-		"DCLW batch":       {Memory: "batch", Loss: contrast.DCL{Sigma: 0.5}},
+		"MoCHi queue": {Memory: "moco", Synthesis: &contrast.Synthesis{From: 4, Counts: [contrast.Kinds]int{contrast.Paired: 5,
+			contrast.Interpolated: 3}}},
+		"DCLW batch": {Memory: "batch", Loss: contrast.DCL{Sigma: 0.5}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := torch.LiveTensors()

@@ -46,10 +46,11 @@ type Options struct {
 	Symmetric             bool   // each crop is the query once and the key once (queue only)
 	Alpha                 float64
 	BankMomentum          float64
-	Temperature           float64       // τ of the next step
-	Loss                  contrast.Loss // of methods with negatives; nil: InfoNCE
-	Beta                  float64       // weight of the jigsaw's loss
-	Momentum, WeightDecay float64       // of the optimizer
+	Temperature           float64             // τ of the next step
+	Loss                  contrast.Loss       // of methods with negatives; nil: InfoNCE
+	Synthesis             *contrast.Synthesis // negatives that the next step adds to those of a queue; nil: none
+	Beta                  float64             // weight of the jigsaw's loss
+	Momentum, WeightDecay float64             // of the optimizer
 	// NewOptimizer makes the optimizer of parameters; nil: SGD.
 	NewOptimizer func(parameters []*torch.Tensor) *optim.SGD
 	Transform    ft.Transform

@@ -81,6 +81,52 @@ func TestNotFiniteIsTraced(t *testing.T) {
 	}
 }
 
+// A loss of NaN on a device, which the host reads late, changes neither the weights nor the
+// momentum encoder, the queue or the bank; with a scaled loss, it is told in the same step.
+func TestNotFiniteOnADevice(t *testing.T) {
+	if !torch.FusesUpdates() {
+		t.Skipf("libtorch %s updates so on a GPU alone", torch.Version())
+	}
+	for _, memory := range []string{"moco", "bank"} {
+		t.Run(memory, func(t *testing.T) {
+			inTorch(t, func() {
+				m, err := NewModel(Options{Memory: memory, Images: 6, Net: nn.Config{Arch: "resnet18", Width: 0.06, Stem: "cifar", Head: "mlp", FeatDim: 8}, K: 6, Alpha: 0.9, BankMomentum: 0.5, Temperature: 0.2, Momentum: 0.9, Seed: 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer m.Free()
+				m.Optimizer.ScaleLoss(torch.CPU) // the update is that of a device
+				state := func() (all [][]float32) {
+					kept := []*torch.Tensor{m.Query.State[0].Tensor, m.Method.State().Contrast[0].Tensor}
+					if m.Key != nil {
+						kept = append(kept, m.Key.State[0].Tensor)
+					}
+					for _, t := range kept {
+						all = append(all, t.Float32s())
+					}
+					return all
+				}
+				for i, v := range []float32{0, float32(math.NaN()), 0} {
+					views := ramp(4 * 3 * 16 * 16)
+					views[7] += v
+					x := torch.FromFloat32(views, 4, 3, 16, 16)
+					before := state()
+					err := step(m, &Batch{Crops: []*torch.Tensor{x, x}, Images: []int64{1, 2, 3, 0}, Random: m.Random(i, false)}, 0.1, true)
+					var bad *NotFinite
+					if lost := i == 1; errors.As(err, &bad) != lost || lost && bad.Where != "crop 1 of the images" {
+						t.Fatalf("step %d: %v", i+1, err)
+					}
+					for j, now := range state() {
+						if changed := !slices.Equal(now, before[j]); changed != (i != 1) {
+							t.Errorf("step %d: tensor %d changed: %v", i+1, j, changed)
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
 // step trains on a batch, with figures that are put off if deferred.
 func step(m *Model, b *Batch, lr float64, deferred bool) error {
 	if deferred {

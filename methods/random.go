@@ -21,6 +21,8 @@ type Random interface {
 	// Patches returns an order of the patches of n images, int64 [9n], which permutes
 	// the nine patches of each image.
 	Patches(n int) []int64
+	// Seed returns a number for further draws of the step, another one in each call.
+	Seed() uint64
 }
 
 // seeded derives all draws from the run's seed and the step, except λ and π, which come
@@ -71,6 +73,9 @@ func (s *seeded) Negatives(bank *contrast.MemoryBank, k int) contrast.SampledNeg
 	s.calls++
 	return bank.Draw(k, s.seed+s.calls<<56, s.step)
 }
+
+// Seed depends on seed and step.
+func (s *seeded) Seed() uint64 { return s.next(0x73796e7468).Uint64() }
 
 // Patches depend on seed and step.
 func (s *seeded) Patches(n int) []int64 {

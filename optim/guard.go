@@ -9,6 +9,9 @@ type guard struct {
 	// On a device, float32 []: found is 1 if it stopped, else 0; inverse is the factor of
 	// the gradients, 1 unless the loss was scaled.
 	found, inverse *torch.Tensor
+	// Of a scaled loss, float32 []: lost is 1 once a loss itself was not finite, which no scale
+	// mends; one is 1.
+	lost, one *torch.Tensor
 }
 
 // on makes the tensors on a device.
@@ -16,12 +19,21 @@ func (g *guard) on(d torch.Device) {
 	if g.found == nil {
 		g.found = torch.Zeros(nil, torch.Options{Device: d}).Keep()
 		g.inverse = torch.Ones(nil, torch.Options{Device: d}).Keep()
+		g.lost = torch.ZerosLike(g.found).Keep()
+		g.one = torch.OnesLike(g.found).Keep()
+	}
+}
+
+// free drops the tensors.
+func (g *guard) free() {
+	for _, t := range []*torch.Tensor{g.found, g.inverse, g.lost, g.one} {
+		t.Free()
 	}
 }
 
 // GuardedStep is Step for a loss that the host has not read. If the loss or a gradient is
 // not finite, this step and all later ones change nothing, until Release is called. With a
-// Scale, the gradients are those of Scaled, and an overflow stops one step alone.
+// Scale, the gradients are those of Scaled, and their overflow stops one step alone.
 func (s *SGD) GuardedStep(lr float64, loss *torch.Tensor) {
 	torch.NoGrad(func() {
 		torch.Scoped(func() {
@@ -41,11 +53,12 @@ func (s *SGD) GuardedStep(lr float64, loss *torch.Tensor) {
 
 // guardFused is GuardedStep on a device: a few operators for all parameters.
 func (s *SGD) guardFused(lr float64, loss *torch.Tensor) {
-	u := s.take()
+	u, value := s.take(), loss.Detach().Clone()
 	if s.Scale != nil {
-		s.Scale.begin(s.guard.found, s.guard.inverse)
+		torch.Unscale_([]*torch.Tensor{value}, s.guard.lost, s.guard.one)
+		s.Scale.begin(&s.guard)
 	}
-	torch.Unscale_(append(u.gradients, loss.Detach().Clone()), s.guard.found, s.guard.inverse)
+	torch.Unscale_(append(u.gradients, value), s.guard.found, s.guard.inverse)
 	u.fused(s, lr, s.guard.found)
 	if s.Scale != nil {
 		s.Scale.end(s.guard.found)
@@ -53,12 +66,14 @@ func (s *SGD) guardFused(lr float64, loss *torch.Tensor) {
 }
 
 // Stopped asks whether a guarded step so far has stopped the updates. With a Scale, that is
-// so if gradients still overflow without one.
+// so if a loss was not finite, or if gradients still overflow without a scale.
 func (s *SGD) Stopped(r *torch.Readback, use func(stopped bool)) {
 	if s.Scale != nil {
 		torch.Scoped(func() {
+			lost := false
+			r.Value(s.guard.lost, func(v float64) { lost = v != 0 })
 			// The inverse, so that the zeros of a fake device, which computes nothing, do not stop.
-			r.Value(s.Scale.scale.View().Reciprocal(), func(v float64) { use(v > 1/leastScale) })
+			r.Value(s.Scale.scale.View().Reciprocal(), func(v float64) { use(lost || v > 1/leastScale) })
 		})
 		return
 	}
@@ -81,6 +96,6 @@ func (s *SGD) Release() {
 	}
 	s.guard.stopped = false
 	if s.guard.found != nil {
-		torch.NoGrad(func() { s.guard.found.Zero_() })
+		torch.NoGrad(func() { s.guard.found.Zero_(); s.guard.lost.Zero_() })
 	}
 }

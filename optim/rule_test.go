@@ -119,7 +119,7 @@ func TestLARSDefinition(t *testing.T) {
 // Where a loss or a gradient is not finite, a guarded step of either rule changes nothing, and
 // otherwise it is the plain one: with and without a scaled loss, on the CPU and on a device.
 func TestRulesGuarded(t *testing.T) {
-	for name, make := range map[string]func(p []*torch.Tensor) *SGD{
+	for name, newOptimizer := range map[string]func(p []*torch.Tensor) *SGD{
 		"LARS":  func(p []*torch.Tensor) *SGD { return NewLARS(p, 0.9, 0.1, 0.001) },
 		"AdamW": func(p []*torch.Tensor) *SGD { return NewAdamW(p, 0.9, 0.99, 0.1) },
 	} {
@@ -131,7 +131,7 @@ func TestRulesGuarded(t *testing.T) {
 				run(t, func() {
 					plain, plainLoss := weights(torch.CPU)
 					guarded, guardedLoss := weights(torch.CPU)
-					p, g := make(plain), make(guarded)
+					p, g := newOptimizer(plain), newOptimizer(guarded)
 					defer p.Free()
 					defer g.Free()
 					if scaled {
@@ -164,14 +164,14 @@ func TestRulesGuarded(t *testing.T) {
 // An update whose gradients were found not to be finite changes nothing on a device, by the
 // operators that run there.
 func TestRulesFound(t *testing.T) {
-	for name, make := range map[string]func(p []*torch.Tensor) *SGD{
+	for name, newOptimizer := range map[string]func(p []*torch.Tensor) *SGD{
 		"LARS":  func(p []*torch.Tensor) *SGD { return NewLARS(p, 0.9, 0.1, 0.001) },
 		"AdamW": func(p []*torch.Tensor) *SGD { return NewAdamW(p, 0.9, 0.99, 0.1) },
 	} {
 		run(t, func() {
 			all := func(found float64, x float64) (values []float64) {
 				ws, loss := weights(torch.CPU)
-				s := make(ws)
+				s := newOptimizer(ws)
 				defer s.Free()
 				loss(x).Backward()
 				torch.NoGrad(func() { s.take().fused(s, 0.05, torch.Scalar(found)) })
@@ -182,7 +182,7 @@ func TestRulesFound(t *testing.T) {
 			}
 			plain := func() (values []float64) {
 				ws, loss := weights(torch.CPU)
-				s := make(ws)
+				s := newOptimizer(ws)
 				defer s.Free()
 				loss(2).Backward()
 				s.Step(0.05)

@@ -4,7 +4,8 @@ import "contralens/torch"
 
 // LossScale multiplies the loss, so that small gradients do not vanish in fp16, and
 // divides the gradients again (Micikevicius et al., 2018). If a gradient overflows, the
-// step changes nothing, and the scale is halved; after many steps without, it doubles. It
+// step changes nothing, and the scale is halved; after many steps without, it doubles. A loss
+// that is not finite itself is no overflow, and stops the training at once. The scale
 // lives on the device, and the host does not wait for it.
 type LossScale struct {
 	scale   *torch.Tensor // float32 [1]
@@ -50,10 +51,10 @@ func (l *LossScale) SetState(scale float64, steps int) {
 	torch.NoGrad(func() { l.scale.Fill_(scale); l.tracker.Fill_(float64(steps)) })
 }
 
-// begin prepares found and inverse, float32 [], for the gradients of a step.
-func (l *LossScale) begin(found, inverse *torch.Tensor) {
-	found.Zero_()
-	inverse.Copy_(l.scale.View().Reciprocal())
+// begin prepares a guard for the gradients of a step, which a lost loss stops.
+func (l *LossScale) begin(g *guard) {
+	g.found.Copy_(g.lost)
+	g.inverse.Copy_(l.scale.View().Reciprocal())
 }
 
 // end moves the scale after a step. found is 1 if it overflowed.

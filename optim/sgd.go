@@ -83,7 +83,9 @@ func (u update) plain(s *SGD, lr float64) {
 	if u.decays == nil {
 		torch.ForeachAdd_(u.gradients, u.parameters, s.WeightDecay)
 	} else {
-		for _, g := range (update{parameters: u.parameters, buffers: u.buffers, gradients: u.gradients, decays: u.decays}).groups() {
+		decaying := u
+		decaying.scales = nil
+		for _, g := range decaying.groups() {
 			torch.ForeachAdd_(g.gradients, g.parameters, g.decays[0])
 		}
 	}
@@ -167,6 +169,5 @@ func (s *SGD) Free() {
 	if s.Rule != nil {
 		s.Rule.free()
 	}
-	s.guard.found.Free()
-	s.guard.inverse.Free()
+	s.guard.free()
 }

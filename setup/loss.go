@@ -23,3 +23,17 @@ func Loss(r config.Relatives) contrast.Loss {
 	}
 	return nil
 }
+
+// Synthesis returns the synthetic negatives that the options name, or nil.
+func Synthesis(r config.Relatives) *contrast.Synthesis {
+	s, counts := &contrast.Synthesis{From: r.From}, r.SyntheticCounts()
+	switch r.Synthetic {
+	case "mochi":
+		s.Counts[contrast.Paired], s.Counts[contrast.Interpolated] = counts[0], counts[1]
+	case "synco":
+		copy(s.Counts[:], counts) // in the order of the kinds
+	default:
+		return nil
+	}
+	return s
+}

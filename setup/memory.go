@@ -80,7 +80,7 @@ func Explain(err error, l Load) error {
 	switch {
 	case failed != nil:
 		return err
-	case d.IsCPU() && l.Precision == "bf16" && strings.Contains(e.Message, noPrimitive):
+	case d.IsCPU() && l.Precision == "bf16" && e.Unsupported():
 		return &NoBF16{err}
 	case d.IsCPU() || !e.OutOfMemory:
 		return err

@@ -5,10 +5,6 @@ import (
 	"os"
 )
 
-// noPrimitive is in the messages of oneDNN, which computes convolutions and bfloat16 products
-// on the CPU, about what it has no kernel for.
-const noPrimitive = "could not create a primitive"
-
 // NoBF16 is the error of a processor on which libtorch does not compute in bfloat16.
 type NoBF16 struct{ Err error } // of libtorch
 

@@ -69,8 +69,8 @@ func warmUpNotes(s optim.Schedule, automatic bool) []string {
 		return []string{fmt.Sprintf("%s: in %d epochs the learning rate rises to %s and never reaches %s; "+
 			"give --epochs %d or more", what, s.Epochs, humanize.Number(highest), humanize.Number(s.Rate), 4*s.WarmEpochs)}
 	case highest < reached*s.Rate:
-		return []string{fmt.Sprintf("%s: it ends at %s, where the cosine of %d epochs is by then, so the learning rate never "+
-			"reaches %s; give --warm_steps for a warm-up that does", what, end, s.Epochs, humanize.Number(s.Rate))}
+		return []string{fmt.Sprintf("%s: it ends at %s, where the cosine of %d epochs is by then, so the learning rate "+
+			"never reaches %s; give --warm_steps for a warm-up that does", what, end, s.Epochs, humanize.Number(s.Rate))}
 	}
 	return nil
 }

@@ -24,9 +24,8 @@ type DeviceError struct {
 func (e *DeviceError) Error() string { return fmt.Sprintf("device %s: %s", e.Device, e.Why) }
 
 // ParseDevice returns the device that s names: cpu, cuda, which is cuda:0, cuda:N or auto.
-// "" means cpu. The error says why the device cannot be used. The first call for a
-// GPU decides for the whole process: memory that it takes later does not change the
-// answer.
+// The error says why the device cannot be used. The first call for a GPU decides for the
+// whole process: memory that it takes later does not change the answer.
 func ParseDevice(s string) (Device, error) {
 	d, _, err := ChooseDevice(s)
 	return d, err
@@ -38,7 +37,7 @@ func ChooseDevice(s string) (d Device, note string, err error) {
 	if err := Load(); err != nil {
 		return CPU, "", err
 	}
-	if s == "" || s == "cpu" {
+	if s == "cpu" {
 		return CPU, "", nil
 	}
 	c, _ := choices.LoadOrStore(s, sync.OnceValue(func() choice {
@@ -120,6 +119,9 @@ const leastMemory = 256 << 20
 func UsableGPU(d Device) (g GPU, err error) {
 	if g, err = GPUInfo(d); err != nil {
 		return g, err
+	}
+	if why := CUDAInfo().allocatorProblem(versionNumber()); why != "" {
+		return g, &DeviceError{d.String(), why}
 	}
 	if g.Free < leastMemory {
 		return g, &DeviceError{d.String(), fmt.Sprintf("%.2f of its %.1f GB of memory are free; %s",

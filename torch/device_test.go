@@ -63,6 +63,32 @@ func TestCUDAProblem(t *testing.T) {
 	}
 }
 
+// Expandable segments without NVML would end the program.
+func TestAllocatorProblem(t *testing.T) {
+	for _, c := range []struct {
+		name, value string
+		nvml        bool
+		version     int
+		want        bool
+	}{
+		{"PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True", false, fabricVersion, true},
+		{"PYTORCH_ALLOC_CONF", "max_split_size_mb:64, expandable_segments : True", false, 21500, true},
+		{"PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True", true, 21500, false},
+		{"PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True", false, 20600, false},
+		{"PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:False", false, 21500, false},
+		{"PYTORCH_CUDA_ALLOC_CONF", "", false, 21500, false},
+	} {
+		for _, name := range allocatorVariables {
+			t.Setenv(name, "")
+		}
+		t.Setenv(c.name, c.value)
+		got := CUDAState{Built: true, Count: 1, NVML: c.nvml}.allocatorProblem(c.version)
+		if (got != "") != c.want || c.want && !strings.HasPrefix(got, c.name+"="+c.value+" wants NVIDIA's library libnvidia-ml.so.1") {
+			t.Errorf("%+v: %q", c, got)
+		}
+	}
+}
+
 func TestCompiled(t *testing.T) {
 	build := "NVCC architecture flags: -gencode;arch=compute_80,code=sm_80;-gencode;arch=compute_90,code=sm_90a;" +
 		"-gencode;arch=compute_120,code=compute_120;-gencode;arch=compute_80,code=sm_80"
@@ -84,15 +110,13 @@ func TestCompiled(t *testing.T) {
 }
 
 func TestChooseDevice(t *testing.T) {
-	for _, s := range []string{"gpu", "cuda:x", "cuda:-1", "cuda:+1", "cuda:", "tpu"} {
+	for _, s := range []string{"", "gpu", "cuda:x", "cuda:-1", "cuda:+1", "cuda:", "tpu"} {
 		if _, _, err := ChooseDevice(s); err == nil || !strings.Contains(err.Error(), "want auto, cpu, cuda or cuda:N") {
 			t.Errorf("%q: %v", s, err)
 		}
 	}
-	for _, s := range []string{"", "cpu"} {
-		if d, note, err := ChooseDevice(s); d != CPU || note != "" || err != nil {
-			t.Errorf("%q: %v, %q, %v", s, d, note, err)
-		}
+	if d, note, err := ChooseDevice("cpu"); d != CPU || note != "" || err != nil {
+		t.Errorf("cpu: %v, %q, %v", d, note, err)
 	}
 	d, note, err := ChooseDevice(Auto)
 	state := CUDAInfo()

@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"regexp"
 	"sync"
 	"unsafe"
 )
@@ -41,6 +42,7 @@ type CUDAState struct {
 	Driver  int    // the newest CUDA that the driver supports, as 13020 for 13.2; 0: there is no driver
 	Runtime int    // the CUDA that libtorch was built with
 	CuDNN   int    // as 91002 for 9.10.2; 0: none
+	NVML    bool   // the driver's management library can be loaded
 	code    int    // of the CUDA runtime; why Count is 0
 	text    string // of code
 }
@@ -56,7 +58,7 @@ var CUDAInfo = sync.OnceValue(func() CUDAState {
 	s := C.cl_cuda()
 	return CUDAState{
 		Built: s.built != 0, Count: int(s.count), Driver: int(s.driver), Runtime: int(s.runtime), CuDNN: int(s.cudnn),
-		code: int(s.code), text: C.GoString(s.text),
+		NVML: s.nvml != 0, code: int(s.code), text: C.GoString(s.text),
 	}
 })
 
@@ -72,6 +74,15 @@ const oldestGPU = 20600
 // versionNumber is libtorch's version as a number: 20600 for 2.6.0.
 func versionNumber() int { return int(C.cl_version_number()) }
 
+// visibleVariable is the environment variable that lists the GPUs that CUDA shows to a process.
+const visibleVariable = "CUDA_VISIBLE_DEVICES"
+
+// Hidden reports whether there is a driver and the environment hides every GPU.
+func (s CUDAState) Hidden() bool {
+	_, set := os.LookupEnv(visibleVariable)
+	return set && s.Count == 0 && s.Driver > 0 && (s.code == cudaNoDevice || s.code == 0)
+}
+
 // Problem explains why no GPU can be used, and says what to do about it. It is "" if one
 // can be used.
 func (s CUDAState) Problem() string { return s.problem(versionNumber()) }
@@ -81,7 +92,6 @@ func (s CUDAState) problem(version int) string {
 	if !s.Built {
 		return fmt.Sprintf("this libtorch (%s) has no CUDA; build with LIBTORCH=/path/to/a/CUDA/libtorch", Version())
 	}
-	visible, hidden := os.LookupEnv("CUDA_VISIBLE_DEVICES")
 	switch {
 	case version < oldestGPU:
 		return fmt.Sprintf("want libtorch 2.6 or newer for a GPU, got %s; build with LIBTORCH=/path/to/a/newer/one",
@@ -93,12 +103,32 @@ func (s CUDAState) problem(version int) string {
 	case s.code == cudaOldDriver:
 		return fmt.Sprintf("the NVIDIA driver supports CUDA %s and this libtorch needs %s; update the driver, "+
 			"or build with a libtorch for CUDA %d", CUDAVersion(s.Driver), CUDAVersion(s.Runtime), s.Driver/1000)
-	case hidden && (s.code == cudaNoDevice || s.code == 0):
-		return fmt.Sprintf("CUDA_VISIBLE_DEVICES is %q and hides every GPU; unset it", visible)
+	case s.Hidden():
+		return fmt.Sprintf("CUDA_VISIBLE_DEVICES is %q and hides every GPU; unset it", os.Getenv(visibleVariable))
 	case s.code == cudaNoDevice || s.code == 0:
 		return "the NVIDIA driver sees no GPU; see what nvidia-smi says"
 	}
 	return fmt.Sprintf("CUDA says: %s (error %d); see what nvidia-smi says", cmp.Or(s.text, "nothing"), s.code)
+}
+
+// allocatorVariables configure libtorch's allocator on GPUs; the second one since 2.9.
+var allocatorVariables = []string{"PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF"}
+
+var expandable = regexp.MustCompile(`(^|,)\s*expandable_segments\s*:\s*True`)
+
+// fabricVersion is the first libtorch that asks NVML for every expandable segment.
+const fabricVersion = 20900
+
+// allocatorProblem explains why libtorch's allocator would end the program at its first
+// allocation on a GPU, or is "".
+func (s CUDAState) allocatorProblem(version int) string {
+	for _, name := range allocatorVariables {
+		if version >= fabricVersion && !s.NVML && expandable.MatchString(os.Getenv(name)) {
+			return fmt.Sprintf("%s=%s wants NVIDIA's library libnvidia-ml.so.1, and there is none; unset the variable, "+
+				"or install the library, in a container by NVIDIA_DRIVER_CAPABILITIES=compute,utility", name, os.Getenv(name))
+		}
+	}
+	return ""
 }
 
 // GPUInfo describes a GPU. It makes the GPU ready for use, which takes some of its

@@ -14,5 +14,11 @@ import (
 	_ "contralens/torch/internal/shim/summary"
 )
 
+// Linked reports whether this program is linked with libtorch, so that it loads no engine.
+const Linked = true
+
+// Inside describes the engine in this program, or is nil if there is none.
+func Inside() *engine.Engine { return nil }
+
 // load returns no engine: this program is linked with libtorch.
 func load() (*engine.Engine, error) { return nil, nil }

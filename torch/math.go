@@ -38,6 +38,9 @@ func (t *Tensor) Neg() *Tensor { return call("aten::neg", t) }
 // Abs is |t|.
 func (t *Tensor) Abs() *Tensor { return call("aten::abs", t) }
 
+// Sign is -1, 0 or 1.
+func (t *Tensor) Sign() *Tensor { return call("aten::sign", t) }
+
 // Exp is e to the power of t.
 func (t *Tensor) Exp() *Tensor { return call("aten::exp", t) }
 

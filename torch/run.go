@@ -25,6 +25,13 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Op, e.Message) }
 
+// noPrimitive is in the messages of oneDNN, which computes convolutions and products on the
+// CPU, about what it has no kernel for.
+const noPrimitive = "could not create a primitive"
+
+// Unsupported reports whether libtorch has no kernel for an operator on this processor.
+func (e *Error) Unsupported() bool { return strings.Contains(e.Message, noPrimitive) }
+
 // check panics with an *Error if text is set, and frees text.
 func check(op string, text *C.char) {
 	if text == nil {

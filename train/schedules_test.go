@@ -22,6 +22,9 @@ func TestRelativesResume(t *testing.T) {
 			c.Optimizer.Optimizer, c.Relatives.Loss, c.HighestTau, c.DecayWeights, c.WarmSteps = "adamw", "hcl", 1, true, 3
 			c.Temperature, c.LearningRate, c.Cosine = 0.2, 0.001, true
 		},
+		"SynCo on a queue with FT": func(c *config.Contrast) {
+			c.Synthetic, c.From, c.Counts, c.SyntheticStart, c.FT = "synco", 8, []int{2, 2, 2, 1, 1, 1}, 1, "posneg"
+		},
 		"LARS, MACL, rising momentum": func(c *config.Contrast) {
 			c.Optimizer.Optimizer, c.Relatives.Loss, c.AlphaSchedule, c.FT = "lars", "macl", "cosine", "posneg"
 		},
@@ -47,7 +50,7 @@ func TestRelativesResume(t *testing.T) {
 					t.Fatalf("tensor %d differs after an interruption", i)
 				}
 			}
-			c.Optimizer.Optimizer = map[string]string{"adamw": "sgd", "lars": "adamw"}[c.Optimizer.Optimizer]
+			c.Optimizer.Optimizer = map[string]string{"adamw": "sgd", "lars": "adamw", "sgd": "adamw"}[c.Optimizer.Optimizer]
 			err := torch.Run(func() error {
 				r, err := NewRun(context.Background(), world.Single(), c, t.TempDir(), nil)
 				if err != nil {

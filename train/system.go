@@ -2,13 +2,12 @@ package train
 
 import (
 	"math"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"contralens/internal/machine"
 	"contralens/rundir"
+	"contralens/torch"
 )
 
 // SystemHook writes what the training uses of the machine to system.jsonl: the first line
@@ -21,11 +20,12 @@ func systemHook(first time.Duration) Hook {
 	var begin, last time.Time
 	var usage func() machine.Usage
 	var gpu atomic.Pointer[machine.GPU]
+	var bus string
 	return Hook{
 		Order: Metrics,
 		Start: func(r *Run) error {
 			begin, usage = time.Now(), machine.WatchUsage()
-			last = begin
+			last, bus = begin, busOf(r.Model.Device())
 			return rundir.KeepSystem(r.Dir, r.GlobalStep)
 		},
 		Step: func(r *Run, s Step) error {
@@ -38,8 +38,12 @@ func systemHook(first time.Duration) Hook {
 			}
 			last = time.Now()
 			line := systemLine(s.Step, usage(), gpu.Load())
-			if device := r.Model.Device(); !device.IsCPU() {
-				go askGPU(device.String(), &gpu)
+			if bus != "" {
+				go func() {
+					if g, ok := machine.GPULoad(bus); ok {
+						gpu.Store(&g)
+					}
+				}()
 			}
 			return rundir.AddSystem(r.Dir, line)
 		},
@@ -71,14 +75,14 @@ func systemLine(step int, u machine.Usage, gpu *machine.GPU) rundir.System {
 	return line
 }
 
-// askGPU asks for the load of a device such as cuda:1.
-func askGPU(device string, to *atomic.Pointer[machine.GPU]) {
-	_, text, _ := strings.Cut(device, ":")
-	index, err := strconv.Atoi(text)
+// busOf is the PCI bus id of a device, or "" if it is the CPU or unknown.
+func busOf(d torch.Device) string {
+	if d.IsCPU() {
+		return ""
+	}
+	g, err := torch.GPUInfo(d)
 	if err != nil {
-		return
+		return "" // the training says more about it
 	}
-	if g, ok := machine.GPULoad(index); ok {
-		to.Store(&g)
-	}
+	return g.PCI
 }

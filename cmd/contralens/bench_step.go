@@ -51,10 +51,10 @@ Ctrl-C stops it at once, without a result (exit code 130).`,
 		if err != nil {
 			return err
 		}
-		for _, w := range warnings {
-			printNote(w)
-		}
-		err = setup.Compute(c.Threads, func() error { return benchStep(&c) })
+		err = setup.Compute(c.Threads, func() error {
+			announce(c.Machine, warnings)
+			return benchStep(&c)
+		})
 		return setup.Explain(err, setup.PretrainingLoad(&c.Contrast))
 	}
 	return cmd

@@ -6,7 +6,9 @@ import (
 
 	"golang.org/x/term"
 
+	"contralens/config"
 	"contralens/internal/humanize"
+	"contralens/setup"
 )
 
 // printNote prints a note for the user on stderr.
@@ -17,6 +19,15 @@ func printNotes(all []string) {
 	for _, s := range all {
 		printNote(s)
 	}
+}
+
+// announce prints on which device the options compute, and then notes about them. Call it
+// inside setup.Compute.
+func announce(m config.Machine, notes []string) {
+	if line := setup.DeviceLine(m); line != "" {
+		printNote(line)
+	}
+	printNotes(notes)
 }
 
 // display shows on a terminal what the program is doing, in a line that replaces the last

@@ -1,8 +1,13 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,7 +28,7 @@ func engineCommand() *cobra.Command {
 			"engine inside loads the one built last; the environment variable " + engine.Variable + " chooses\n" +
 			"another by its version or path.",
 	}
-	cmd.AddCommand(engineBuildCommand(), engineListCommand())
+	cmd.AddCommand(engineBuildCommand(), engineListCommand(), engineTryCommand())
 	return cmd
 }
 
@@ -36,14 +41,13 @@ func engineBuildCommand() *cobra.Command {
 			"  contralens engine build ~/libtorch         # for an unpacked archive or a wheel's folder\n" +
 			"  contralens engine build debian             # for Debian's libtorch-dev",
 	}
-	where := cmd.Flags().String("torch", libtorch.Auto,
-		"another way to name the folder; auto: that of the python3 on the PATH")
 	out := cmd.Flags().StringP("output", "o", "", "folder for the library (default: one for each libtorch in the cache folder)")
 	cmd.RunE = func(c *cobra.Command, args []string) error {
+		where := libtorch.Auto
 		if len(args) == 1 {
-			*where = args[0]
+			where = args[0]
 		}
-		found, err := libtorch.Find(*where)
+		found, err := libtorch.Find(where)
 		if err != nil {
 			return err
 		}
@@ -62,7 +66,7 @@ func engineBuildCommand() *cobra.Command {
 			progress = func(done, all int) { fmt.Fprintf(os.Stderr, "\r\033[K%d of %d files are compiled", done, all) }
 			defer fmt.Fprint(os.Stderr, "\r\033[K")
 		}
-		e, err := engine.Build(c.Context(), found, folder, progress)
+		e, err := engine.Build(c.Context(), found, folder, engine.Steps{Progress: progress, Check: tryEngine(c.Context())})
 		if err != nil {
 			return err
 		}
@@ -70,6 +74,49 @@ func engineBuildCommand() *cobra.Command {
 		return nil
 	}
 	return cmd
+}
+
+// tryEngine returns a function that tries an engine in a process of its own. A program that is
+// linked with libtorch can't load another one.
+func tryEngine(ctx context.Context) func(engine.Engine) error {
+	if torch.Linked {
+		return nil
+	}
+	return func(e engine.Engine) error {
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		return tried(exec.CommandContext(ctx, self, "engine", "try"), e)
+	}
+}
+
+// tried runs a command that uses an engine. The error is what it says last.
+func tried(c *exec.Cmd, e engine.Engine) error {
+	c.Env = append(os.Environ(), engine.Variable+"="+e.Path)
+	out, err := c.CombinedOutput()
+	if err == nil {
+		return nil
+	}
+	text := strings.TrimSpace(string(out))
+	last := text[strings.LastIndex(text, "\n")+1:]
+	if said, ok := strings.CutPrefix(last, "contralens: "); ok && c.ProcessState.ExitCode() == exitFailed {
+		return errors.New(said)
+	}
+	return fmt.Errorf("a program that loads it ends with %w", err)
+}
+
+// engineTryCommand is what engine build runs to try an engine.
+func engineTryCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "try", Short: "Load the engine and compute a product", Hidden: true, Args: cli.NoArguments,
+		RunE: func(*cobra.Command, []string) error {
+			return torch.Run(func() error {
+				torch.Scoped(func() { torch.Ones([]int{2, 2}).Mm(torch.Ones([]int{2, 2})).Float32s() })
+				return nil
+			})
+		},
+	}
 }
 
 func engineListCommand() *cobra.Command {
@@ -80,25 +127,30 @@ func engineListCommand() *cobra.Command {
 		Example: "  contralens engine list",
 		RunE: func(*cobra.Command, []string) error {
 			used, failed := torch.Engine()
-			list, err := engine.List()
-			if err != nil {
-				return err
-			}
-			if used == nil && failed == nil {
+			if torch.Linked {
 				fmt.Fprintf(cli.Out, "* linked     libtorch %s (make build makes a program that loads engines)\n", torch.Version())
 			}
-			if used != nil && used.Path == "" {
-				fmt.Fprintf(cli.Out, "* inside     %s\n", used)
+			if inside := torch.Inside(); inside != nil {
+				fmt.Fprintf(cli.Out, "%s inside     %s\n", marked(used != nil && used.Path == ""), inside)
+			}
+			list, damaged, err := engine.List()
+			if named := os.Getenv(engine.Variable); used != nil && used.Path != "" &&
+				!slices.ContainsFunc(list, func(e engine.Engine) bool { return e.Path == used.Path }) {
+				fmt.Fprintf(cli.Out, "* named      %s: %s\n", used, named)
 			}
 			for _, e := range list {
-				mark, state := " ", ""
-				if used != nil && used.Path == e.Path {
-					mark = "*"
-				}
+				state := ""
 				if !e.Fits() {
 					state = ", of another version of the program"
 				}
+				mark := marked(used != nil && used.Path == e.Path)
 				fmt.Fprintf(cli.Out, "%s %s %s%s: %s\n", mark, e.Built.Local().Format(time.DateOnly), e, state, e.Path)
+			}
+			for _, d := range damaged {
+				printNote(d.Error())
+			}
+			if err != nil {
+				printNote(err.Error())
 			}
 			if failed != nil {
 				printNote(fmt.Sprintf("none is in use: %v", failed))
@@ -106,4 +158,11 @@ func engineListCommand() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+func marked(used bool) string {
+	if used {
+		return "*"
+	}
+	return " "
 }

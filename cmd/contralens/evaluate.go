@@ -15,10 +15,13 @@ import (
 // evaluation returns the context and the options for a protocol that trains a classifier.
 // Notes go to stderr; lines go to stdout, or to stderr with --json. After Begin the first
 // signal ends the context, and the protocol saves everything.
-func evaluation(set map[string]bool, asJSON bool) (ctx context.Context, o protocol.Options, done func()) {
+func evaluation(
+	set map[string]bool, notes []string, asJSON bool,
+) (ctx context.Context, o protocol.Options, done func()) {
 	s := newStopping(printNote)
 	o = protocol.Options{
-		Set: set, Reporter: reporter(cli.Out), Tuner: tuner(false, nil), Begin: func() { s.Begin(); s.Listen() },
+		Set: set, Notes: notes, Reporter: reporter(cli.Out), Tuner: tuner(false, nil),
+		Begin: func() { s.Begin(); s.Listen() },
 	}
 	if asJSON {
 		o.Reporter = reporter(os.Stderr)

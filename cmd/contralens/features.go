@@ -37,11 +37,14 @@ func featuresCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		printNotes(warnings)
 		if c.Out == "" || c.Ckpt == "" {
 			return cli.Wrong(errors.New("features: want --ckpt with an encoder and -o with a file to write"))
 		}
-		err = setup.Compute(c.Threads, func() error { return extractFeatures(&c, set, args[0]) })
+		err = setup.Compute(c.Threads, func() error {
+			_, m, _ := c.Encoder.Options()
+			announce(m, warnings)
+			return extractFeatures(&c, set, args[0])
+		})
 		return setup.Explain(err, setup.EncoderLoad(c.Encoder))
 	}
 	return cmd

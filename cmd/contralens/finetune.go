@@ -32,8 +32,7 @@ func finetuneCommand() *cobra.Command {
 			return err
 		}
 		warnings = append(warnings, setup.ScheduleNotes(c.Optim, false, false)...)
-		printNotes(warnings)
-		ctx, o, done := evaluation(set, c.JSON)
+		ctx, o, done := evaluation(set, warnings, c.JSON)
 		defer done()
 		_, err = protocol.Finetune(ctx, c, o)
 		return err

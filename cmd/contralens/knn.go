@@ -27,12 +27,11 @@ func knnCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		printNotes(warnings)
 		r := reporter(cli.Out)
 		if c.JSON {
 			r.Line, r.Result = nil, printJSON
 		}
-		_, err = protocol.KNN(context.Background(), c, protocol.Options{Set: set, Reporter: r})
+		_, err = protocol.KNN(context.Background(), c, protocol.Options{Set: set, Notes: warnings, Reporter: r})
 		return err
 	}
 	return cmd

@@ -45,8 +45,7 @@ func linearCommand() *cobra.Command {
 		if *dry {
 			return describeLinear(c, set, warnings)
 		}
-		printNotes(warnings)
-		ctx, o, done := evaluation(set, c.JSON)
+		ctx, o, done := evaluation(set, warnings, c.JSON)
 		defer done()
 		_, err = protocol.Linear(ctx, c, o)
 		return err

@@ -27,8 +27,7 @@ func supervisedCommand() *cobra.Command {
 			return err
 		}
 		warnings = append(warnings, setup.ScheduleNotes(c.Optim, false, false)...)
-		printNotes(warnings)
-		ctx, o, done := evaluation(set, c.JSON)
+		ctx, o, done := evaluation(set, warnings, c.JSON)
 		defer done()
 		_, err = protocol.Supervised(ctx, c, o)
 		return err

@@ -19,9 +19,6 @@ type evaluatedEncoder struct {
 // openEncoder loads the encoder of a checkpoint, or builds an untrained one if there is
 // no checkpoint. The checkpoint's record sets the options of n.
 func openEncoder(n *config.Net, m config.Machine, w config.Weights, seed uint64, o Options) (*evaluatedEncoder, error) {
-	if line := setup.DeviceLine(m); line != "" {
-		o.note("%s", line)
-	}
 	if w.Ckpt == "" {
 		o.note("no --ckpt: the encoder is untrained")
 		e, err := setup.UntrainedEncoder(*n, m, seed)

@@ -23,8 +23,7 @@ import (
 // labels or a fraction of them. With CRTEpochs, it then trains a new classifier on the
 // result. It returns one result per stage.
 func Finetune(ctx context.Context, c config.Finetune, o Options) (results []rundir.Result, err error) {
-	load := func() setup.Load { return setup.Load{Machine: c.Machine, Arch: c.Arch, Batch: c.BatchSize} }
-	err = compute(ctx, c.Threads, load, func() error {
+	err = compute(ctx, o, &c.Machine, &c.Net, c.BatchSize, func() error {
 		results, err = finetune(ctx, &c, o)
 		return err
 	})
@@ -71,8 +70,7 @@ func finetune(ctx context.Context, c *config.Finetune, o Options) ([]rundir.Resu
 // Supervised trains an encoder from random weights together with a classifier. It is
 // Finetune of all stages of an untrained encoder.
 func Supervised(ctx context.Context, c config.Supervised, o Options) (result rundir.Result, err error) {
-	load := func() setup.Load { return setup.Load{Machine: c.Machine, Arch: c.Arch, Batch: c.BatchSize} }
-	err = compute(ctx, c.Threads, load, func() error {
+	err = compute(ctx, o, &c.Machine, &c.Net, c.BatchSize, func() error {
 		place, err := setup.FindPlace(&c, c.Output, c.RunName())
 		if err != nil {
 			return err

@@ -20,8 +20,7 @@ import (
 // features (Wu et al., 2018). If the checkpoint is in a run directory, the result is
 // appended to its results.jsonl.
 func KNN(ctx context.Context, c config.KNN, o Options) (result rundir.Result, err error) {
-	load := func() setup.Load { return setup.Load{Machine: c.Machine, Arch: c.Arch, Batch: c.BatchSize} }
-	err = compute(ctx, c.Threads, load, func() error {
+	err = compute(ctx, o, &c.Machine, &c.Net, c.BatchSize, func() error {
 		result, err = knn(ctx, c, o)
 		return err
 	})

@@ -17,8 +17,7 @@ import (
 // Linear trains a linear classifier on the features of a frozen encoder: by SGD on
 // augmented images, or with Cached by SGD or L-BFGS on features that are computed once.
 func Linear(ctx context.Context, c config.Linear, o Options) (result rundir.Result, err error) {
-	load := func() setup.Load { return setup.Load{Machine: c.Machine, Arch: c.Arch, Batch: c.BatchSize} }
-	err = compute(ctx, c.Threads, load, func() error {
+	err = compute(ctx, o, &c.Machine, &c.Net, c.BatchSize, func() error {
 		result, err = linear(ctx, &c, o)
 		return err
 	})

@@ -32,10 +32,8 @@ type Probability struct {
 // trained, and calls each with every image's most probable classes, in order.
 // Unreadable images are noted and skipped; at the end they are an error.
 func Predict(ctx context.Context, c config.Predict, images data.Dataset, o Options, each func(Prediction) error) error {
-	load := func() setup.Load {
-		return setup.Load{Machine: config.Machine{Device: c.Device}, Arch: "its network", Batch: c.BatchSize}
-	}
-	return compute(ctx, c.Threads, load, func() error { return predict(ctx, &c, images, o, each) })
+	m, n := config.Machine{Device: c.Device, Threads: c.Threads}, config.Net{Arch: "its network"}
+	return compute(ctx, o, &m, &n, c.BatchSize, func() error { return predict(ctx, &c, images, o, each) })
 }
 
 func predict(
@@ -92,7 +90,7 @@ func predict(
 }
 
 func className(classes []string, i int) string {
-	if i < len(classes) {
+	if 0 <= i && i < len(classes) {
 		return classes[i]
 	}
 	return fmt.Sprint("class ", i)

@@ -16,6 +16,7 @@ import (
 	"fmt"
 
 	"contralens/autotune"
+	"contralens/config"
 	"contralens/rundir"
 	"contralens/setup"
 )
@@ -37,6 +38,8 @@ type Options struct {
 	// one thread and one worker per processor. Its notes go to Note, unless it has its
 	// own.
 	Tuner *autotune.Tuner
+	// Notes are sentences about the configuration. They are said after the device.
+	Notes []string
 	Reporter
 }
 
@@ -67,14 +70,20 @@ func (r Reporter) result(result rundir.Result) error {
 	return r.Result(result)
 }
 
-// compute runs f, which computes with tensors. Its error is ErrStopped if ctx has
-// ended. load describes the computation if the memory of a GPU is not enough; it is called
-// after f.
-func compute(ctx context.Context, threads int, load func() setup.Load, f func() error) error {
-	err := setup.Compute(threads, f)
-	if err != nil {
-		err = setup.Explain(err, load())
-	}
+// compute runs f, which computes with tensors on the machine m, after it said on which device.
+// Its error is ErrStopped if ctx has ended. The network and the batch are for the error of a
+// GPU whose memory is not enough; f may set the network.
+func compute(ctx context.Context, o Options, m *config.Machine, n *config.Net, batch int, f func() error) error {
+	err := setup.Compute(m.Threads, func() error {
+		if line := setup.DeviceLine(*m); line != "" {
+			o.note("%s", line)
+		}
+		for _, said := range o.Notes {
+			o.note("%s", said)
+		}
+		return f()
+	})
+	err = setup.Explain(err, setup.Load{Machine: *m, Arch: n.Arch, Batch: batch})
 	if stopped(ctx, err) {
 		return ErrStopped
 	}

@@ -32,9 +32,6 @@ type Encoder struct {
 func Open(c config.Encoder, set map[string]bool, note func(string)) (*Encoder, error) {
 	net, machine, from := c.Options()
 	machine.Settle()
-	if line := setup.DeviceLine(machine); line != "" {
-		note(line)
-	}
 	e, notes, err := setup.LoadEncoder(&net, machine, from, set)
 	if err != nil {
 		return nil, err
@@ -161,6 +158,10 @@ func embed(
 			set["gray16"] = true
 		}
 		c.UseEMA, c.Amp, c.Prefix = meta["use_ema"] == "true", mixed(meta), meta["prefix"]
+	}
+	_, m, _ := c.Options()
+	if line := setup.DeviceLine(m); line != "" {
+		note(line)
 	}
 	e, err := Open(c.Encoder, set, note)
 	if err != nil {

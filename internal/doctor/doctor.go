@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -34,16 +35,19 @@ func Examine(version string) []Finding {
 	engine, ok := loaded()
 	found = append(found, engine...)
 	if ok {
-		found = append(found, devices(torch.CUDAInfo(), torch.UsableGPU)...)
+		found = append(found, devices(torch.CUDAInfo(), machine.NVIDIAGPUs(), torch.UsableGPU)...)
 	}
 	found = append(found,
 		Finding{"processor", processor(), ""},
 		Finding{"memory", memory(machine.MemorySize()), ""},
 		instructions(runtime.GOARCH, machine.Vectors(), machine.NativeBF16()),
-		Finding{"measurements", measurements(autotune.CacheFile()), ""},
-		blas(machine.BLAS()))
+		Finding{"measurements", measurements(autotune.CacheFile()), ""})
 	if ok {
-		found = append(found, products(computeProducts()))
+		maps, _ := os.ReadFile("/proc/self/maps")
+		fit, err := computeProducts()
+		found = append(found, usedBLAS(string(maps), torch.BuildInfo()), products(fit, err))
+	} else {
+		found = append(found, blas(machine.BLAS()))
 	}
 	return append(found,
 		Finding{"JPEG", jpeg.Version(), ""},
@@ -100,6 +104,23 @@ func measurements(path string) string {
 	return "stored in " + path
 }
 
+var mkl = regexp.MustCompile(`Math Kernel Library Version (\S+?)-`)
+
+// usedBLAS describes the library that computes libtorch's matrix products on the CPU. maps is
+// the list of the files in this process's memory, build libtorch's description of itself.
+func usedBLAS(maps, build string) Finding {
+	if m := mkl.FindStringSubmatch(build); m != nil {
+		return Finding{What: "BLAS", Found: "MKL " + m[1] + ", inside libtorch"}
+	}
+	for _, name := range []string{"libblas", "libopenblas", "libopenblasp", "libblis", "libmkl_rt"} {
+		if files := mapped(maps, name); len(files) > 0 {
+			return blas(files[0])
+		}
+	}
+	return Finding{What: "BLAS", Found: "inside libtorch"}
+}
+
+// blas describes a BLAS, or that of Debian's alternatives if there is no libtorch.
 func blas(library string) Finding {
 	f := Finding{What: "BLAS", Found: library}
 	if library == "" {
@@ -123,6 +144,9 @@ func computeProducts() (fit kernels.Fit, err error) {
 
 func products(fit kernels.Fit, err error) Finding {
 	f := Finding{What: "products", Found: fit.String()}
+	if fit.Core == "" {
+		f.Found = "some were checked"
+	}
 	switch {
 	case err != nil:
 		f.Problem = err.Error()

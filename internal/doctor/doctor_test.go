@@ -24,6 +24,21 @@ func TestFindings(t *testing.T) {
 			t.Errorf("%s: %s, want %s", c.what, c.got, c.want)
 		}
 	}
+	const openBLAS = "7f-8f r-xp 0 fe:00 1 /usr/lib/x86_64-linux-gnu/openblas-openmp/libblas.so.3\n"
+	const mkl = "- Intel(R) oneAPI Math Kernel Library Version 2024.2-Product Build 20240605 for Intel(R) 64\n"
+	for _, c := range []struct{ maps, build, want string }{
+		{openBLAS, "", "/usr/lib/x86_64-linux-gnu/openblas-openmp/libblas.so.3"},
+		{openBLAS, mkl, "MKL 2024.2, inside libtorch"}, // Debian's may be there for other reasons
+		{"", "", "inside libtorch"},
+		{"7f-8f r-xp 0 fe:00 1 /opt/torch/lib/libopenblas-1a.so.0\n", "", "/opt/torch/lib/libopenblas-1a.so.0"},
+	} {
+		if got := usedBLAS(c.maps, c.build); got.Found != c.want || got.Problem != "" {
+			t.Errorf("%+v, want %s", got, c.want)
+		}
+	}
+	if f := usedBLAS("7f-8f r-xp 0 fe:00 1 /usr/lib/x86_64-linux-gnu/blas/libblas.so.3\n", ""); f.Problem == "" {
+		t.Error("the reference BLAS is no problem")
+	}
 	path := filepath.Join(t.TempDir(), "tune.json")
 	if got := measurements(path); got != "will be stored in "+path {
 		t.Errorf("without measurements: %s", got)

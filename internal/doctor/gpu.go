@@ -8,9 +8,16 @@ import (
 )
 
 // devices describes where can be computed: the CPU, and a line for each GPU and for the
-// libraries of GPUs. describe describes a GPU.
-func devices(s torch.CUDAState, describe func(torch.Device) (torch.GPU, error)) []Finding {
+// libraries of GPUs. onBus is the number of NVIDIA's GPUs in the machine; describe describes
+// one. A machine without a GPU has no problem, and neither has one whose user hides them.
+func devices(s torch.CUDAState, onBus int, describe func(torch.Device) (torch.GPU, error)) []Finding {
 	if why := s.Problem(); why != "" {
+		switch {
+		case s.Built && !s.Hidden() && (s.Driver > 0 || onBus > 0):
+			return []Finding{{"devices", "cpu; no GPU can be used", why}}
+		case !s.Built && onBus > 0:
+			why += "; the machine has " + humanize.Count(onBus, "NVIDIA GPU")
+		}
 		return []Finding{{"devices", "cpu; no GPU: " + why, ""}}
 	}
 	runtime, driver := torch.CUDAVersion(s.Runtime), torch.CUDAVersion(s.Driver)

@@ -8,6 +8,7 @@ package golden
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -102,6 +103,7 @@ func JSON(t testing.TB, v any, elem ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b = bytes.ReplaceAll(b, []byte(": NaN"), []byte(": null")) // Python writes what is not JSON
 	if err := json.Unmarshal(b, v); err != nil {
 		t.Fatalf("golden %s: %v", filepath.Join(elem...), err)
 	}

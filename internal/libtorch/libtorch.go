@@ -137,36 +137,50 @@ func (i *Install) check() error {
 	return nil
 }
 
-// CheckWhole returns an error if a library of the libtorch in a folder lib was cut off, as by a
-// full disk or an installation that was stopped: loading it would end the program. What is
-// not there or no library is left to the loader.
+// CheckWhole returns an error if a library of the libtorch in a folder lib is none or was cut off,
+// as by a full disk or an installation that was stopped: loading it would end the program.
+// What is not there is left to the loader.
 func CheckWhole(lib string) error {
 	for _, name := range []string{"c10", "torch", "torch_cpu", "c10_cuda", "torch_cuda"} {
-		path := filepath.Join(lib, "lib"+name+".so")
-		file, err := os.Open(path)
+		found, err := filepath.Glob(filepath.Join(lib, "lib"+name+".so*"))
 		if err != nil {
 			continue
 		}
-		defer file.Close()
-		info, err := file.Stat()
-		if err != nil {
-			continue
+		for _, path := range found {
+			if err := checkWhole(path); err != nil {
+				return err
+			}
 		}
-		var e struct { // the end of an ELF file is that of its section headers, or near it
-			_        [40]byte
-			Sections uint64
-			_        [10]byte
-			Size     uint16
-			Count    uint16
-			_        uint16
-		}
-		if binary.Read(file, binary.LittleEndian, &e) != nil {
-			continue
-		}
-		if want := int64(e.Sections) + int64(e.Size)*int64(e.Count); info.Size() < want {
-			return fmt.Errorf("libtorch: want %s whole, with %d bytes or more, got %d; install it again",
-				path, want, info.Size())
-		}
+	}
+	return nil
+}
+
+// checkWhole is CheckWhole of one library.
+func checkWhole(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil
+	}
+	var e struct { // the end of an ELF file is that of its section headers, or near it
+		Magic    [4]byte
+		_        [36]byte
+		Sections uint64
+		_        [10]byte
+		Size     uint16
+		Count    uint16
+		_        uint16
+	}
+	if binary.Read(file, binary.LittleEndian, &e) != nil || string(e.Magic[:]) != elf.ELFMAG {
+		return fmt.Errorf("libtorch: want a library %s, got another file; install it again", path)
+	}
+	if want := int64(e.Sections) + int64(e.Size)*int64(e.Count); info.Size() < want {
+		return fmt.Errorf("libtorch: want %s whole, with %d bytes or more, got %d; install it again",
+			path, want, info.Size())
 	}
 	return nil
 }

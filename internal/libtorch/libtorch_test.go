@@ -28,14 +28,19 @@ func fake(t *testing.T, version, source string, cuda bool) string {
 	}
 	write(t, filepath.Join(include, "version.h"), header)
 	write(t, filepath.Join(folder, "version.py"), "__version__ = '"+version+"'\n")
-	write(t, filepath.Join(folder, "lib/libtorch.so"), "")
-	if cuda {
-		write(t, filepath.Join(folder, "lib/libtorch_cuda.so"), "")
-	}
 	compile := exec.Command("g++", "-shared", "-fPIC", "-x", "c++", "-", "-o", filepath.Join(folder, "lib/libc10.so"))
 	compile.Stdin = strings.NewReader(source)
 	if out, err := compile.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
+	}
+	names := []string{"libtorch.so"}
+	if cuda {
+		names = append(names, "libtorch_cuda.so")
+	}
+	for _, name := range names { // any library will do
+		if err := os.Link(filepath.Join(folder, "lib/libc10.so"), filepath.Join(folder, "lib", name)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return folder
 }
@@ -127,6 +132,8 @@ func TestRefuses(t *testing.T) {
 	write(t, cpu, string(bytes[:len(bytes)-100]))
 	_, err = Find(cut)
 	expect(t, err, "want "+cpu+" whole, with ")
+	write(t, cpu, "not a library")
+	expect(t, CheckWhole(filepath.Join(cut, "lib")), "want a library "+cpu+", got another file; install it again")
 
 	write(t, library, "not a library")
 	_, err = Find(other)

@@ -222,3 +222,20 @@ func TestHere(t *testing.T) {
 		t.Errorf("%d bytes free, %v", inside, err1)
 	}
 }
+
+func TestNVIDIAGPUs(t *testing.T) {
+	files := fstest.MapFS{}
+	for name, facts := range map[string][2]string{
+		"0000:3b:00.0": {"0x10de", "0x030200"}, "0000:3c:00.0": {"0x10de", "0x030000"}, // GPUs
+		"0000:3c:00.1": {"0x10de", "0x040300"}, "0000:00:02.0": {"0x8086", "0x030000"}, // sound; a GPU of Intel's
+	} {
+		files["sys/bus/pci/devices/"+name+"/vendor"] = &fstest.MapFile{Data: []byte(facts[0] + "\n")}
+		files["sys/bus/pci/devices/"+name+"/class"] = &fstest.MapFile{Data: []byte(facts[1] + "\n")}
+	}
+	if n := (system{files: files}).nvidiaGPUs(); n != 2 {
+		t.Errorf("got %d, want 2", n)
+	}
+	if n := (system{files: fstest.MapFS{}}).nvidiaGPUs(); n != 0 {
+		t.Errorf("without a bus: got %d", n)
+	}
+}

@@ -2,7 +2,6 @@ package machine
 
 import (
 	"context"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -50,26 +49,21 @@ type GPU struct {
 	Memory int64   // that all programs use, in bytes
 }
 
-// GPULoad asks nvidia-smi for the load of the GPU that this process knows by an index. ok is
-// false if there is no answer within two seconds.
-func GPULoad(index int) (g GPU, ok bool) {
+// GPULoad asks nvidia-smi for the load of the GPU with a PCI bus id, such as 0000:3b:00.0. It is
+// no index: nvidia-smi counts by the bus, and CUDA the fastest first, among those that
+// CUDA_VISIBLE_DEVICES shows. ok is false if there is no answer within two seconds.
+func GPULoad(pci string) (g GPU, ok bool) {
+	if pci == "" {
+		return GPU{}, false
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "nvidia-smi", "--id="+visible(os.Getenv("CUDA_VISIBLE_DEVICES"), index),
+	out, err := exec.CommandContext(ctx, "nvidia-smi", "--id="+pci,
 		"--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits").Output()
 	if err != nil {
 		return GPU{}, false
 	}
 	return parseGPU(string(out))
-}
-
-// visible returns the name of the GPU with an index among those in CUDA_VISIBLE_DEVICES,
-// where empty means all of them.
-func visible(list string, index int) string {
-	if names := strings.Split(list, ","); list != "" && index < len(names) {
-		return strings.TrimSpace(names[index])
-	}
-	return strconv.Itoa(index)
 }
 
 // parseGPU reads "percent, MiB".

@@ -1,6 +1,8 @@
 package machine
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -41,13 +43,23 @@ func TestGPU(t *testing.T) {
 			t.Errorf("%q: got %+v, %v, want %+v", text, g, ok, want)
 		}
 	}
-	for _, c := range []struct {
-		list  string
-		index int
-		want  string
-	}{{"", 1, "1"}, {"3, 5", 1, "5"}, {"GPU-8a", 0, "GPU-8a"}, {"3", 1, "1"}} {
-		if got := visible(c.list, c.index); got != c.want {
-			t.Errorf("CUDA_VISIBLE_DEVICES=%q, GPU %d: got %s, want %s", c.list, c.index, got, c.want)
+}
+
+// nvidia-smi is asked for a GPU by its place on the bus, whatever CUDA_VISIBLE_DEVICES says.
+func TestGPULoad(t *testing.T) {
+	bin := t.TempDir()
+	script := "#!/bin/sh\ncase $1 in --id=0000:3b:00.0) echo 37, 2048 ;; *) exit 1 ;; esac\n"
+	if err := os.WriteFile(filepath.Join(bin, "nvidia-smi"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	t.Setenv("CUDA_VISIBLE_DEVICES", "3,5")
+	if g, ok := GPULoad("0000:3b:00.0"); !ok || g != (GPU{0.37, 2048 << 20}) {
+		t.Errorf("got %+v, %v", g, ok)
+	}
+	for _, pci := range []string{"", "0000:01:00.0"} {
+		if g, ok := GPULoad(pci); ok {
+			t.Errorf("%q: got %+v, want no answer", pci, g)
 		}
 	}
 }

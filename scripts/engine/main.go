@@ -29,7 +29,7 @@ func run(where, out, embed string) error {
 	if err != nil {
 		return err
 	}
-	e, err := engine.Build(context.Background(), found, out, nil)
+	e, err := engine.Build(context.Background(), found, out, engine.Steps{})
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,9 @@ func TestRefusals(t *testing.T) {
 		"one":         {"FAKE_GPUS=1", "cuda:1", "device cuda:1: there is one GPU, cuda:0"},
 		"eight":       {"FAKE_GPUS=8", "cuda:8", "device cuda:8: there are 8 GPUs, cuda:0 to cuda:7"},
 		"full":        {"FAKE_MEM=100", "cuda:0", "of memory are free; nvidia-smi lists the programs"},
-		"old GPU":     {"FAKE_CAPABILITY=3.5", "cuda:0", "has compute capability 3.5 and this libtorch was built for"},
+		"expandable": {"PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True", "cuda:0",
+			"wants NVIDIA's library libnvidia-ml.so.1, and there is none; unset the variable"},
+		"old GPU": {"FAKE_CAPABILITY=3.5", "cuda:0", "has compute capability 3.5 and this libtorch was built for"},
 		"hidden, other": {"FAKE_GPUS=4 CUDA_VISIBLE_DEVICES=2,3", "cuda:2",
 			"device cuda:2: there are 2 GPUs, cuda:0 to cuda:1"},
 	} {
@@ -38,6 +40,28 @@ func TestRefusals(t *testing.T) {
 			}
 			if _, err := os.Stat(filepath.Join(runs, "runs")); err == nil {
 				t.Error("a run directory was made")
+			}
+		})
+	}
+}
+
+// The doctor finds a problem where a driver is there and no GPU can be used, unless they are hidden.
+func TestDoctor(t *testing.T) {
+	onFake(t)
+	for name, c := range map[string]struct {
+		environment, want string
+		code              int
+	}{
+		"usable":     {"FAKE_GPUS=2", "cpu, 2 GPUs", 0},
+		"old driver": {"FAKE_ERROR=35 FAKE_DRIVER=11040", "! the NVIDIA driver supports CUDA 11.4 and this libtorch needs", 1},
+		"third":      {"FAKE_GPUS=4 CUDA_VISIBLE_DEVICES=2", "PCI 0000:03:00.0", 0},
+		"hidden":     {"CUDA_VISIBLE_DEVICES=", "no GPU: CUDA_VISIBLE_DEVICES is \"\" and hides every GPU", 0},
+		"expandable": {"PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True", "! device cuda:0: PYTORCH_CUDA_ALLOC_CONF=", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, out := run(t, strings.Fields(c.environment), "doctor")
+			if code != c.code || !strings.Contains(out, c.want) {
+				t.Errorf("exit code %d, want %d and %q:\n%s", code, c.code, c.want, out)
 			}
 		})
 	}

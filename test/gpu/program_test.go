@@ -142,7 +142,12 @@ func TestCommands(t *testing.T) {
 		{"doctor", []string{"doctor", "--measure"}},
 		{"bench step", append([]string{"bench", "step", "-k", "64", "--steps", "2"}, tiny...)},
 	} {
-		t.Run(c.name, func(t *testing.T) { onGPU(t, c.args...) })
+		t.Run(c.name, func(t *testing.T) {
+			out := onGPU(t, c.args...)
+			if first, _, _ := strings.Cut(out, "\n"); c.name != "look" && c.name != "doctor" && !strings.Contains(first, "computing on cuda:0: ") {
+				t.Errorf("the first line does not say the device:\n%s", out)
+			}
+		})
 	}
 }
 

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,6 +18,7 @@ import (
 
 	"contralens/internal/durable"
 	"contralens/internal/libtorch"
+	"contralens/internal/usercache"
 )
 
 // The compiler's flags. Those of the Go packages under shim are among them; a test compares.
@@ -27,10 +27,16 @@ var (
 	cFlags   = []string{"-x", "c", "-O2", "-g0", "-fPIC"}
 )
 
-// Build compiles the engine for a libtorch into a folder, which gets the library and what it
-// was made for. Objects that have not changed since the last build there are kept.
-// progress, unless nil, is told how many of the files are compiled.
-func Build(ctx context.Context, l libtorch.Install, folder string, progress func(done, all int)) (Engine, error) {
+// Steps are what Build does on the way. Each may be nil.
+type Steps struct {
+	Progress func(done, all int) // tells how many of the files are compiled
+	// Check tries the engine before it takes the place of an earlier one.
+	Check func(Engine) error
+}
+
+// Build compiles the engine for a libtorch into a folder. Objects that have not changed since
+// the last build there are kept. If anything fails, an engine that was there stays.
+func Build(ctx context.Context, l libtorch.Install, folder string, s Steps) (Engine, error) {
 	folder, err := filepath.Abs(folder)
 	if err != nil {
 		return Engine{}, err
@@ -42,55 +48,47 @@ func Build(ctx context.Context, l libtorch.Install, folder string, progress func
 	if b.version, err = version(b.compiler); err != nil {
 		return Engine{}, err
 	}
-	e := Engine{Path: filepath.Join(folder, Library), Libtorch: l.Version.Full, Folder: l.Folder, Lib: l.Lib, CUDA: l.CUDA,
-		Sources: Sources(), Compiler: b.compiler + " " + b.version}
 	if err := b.unpack(); err != nil {
-		return e, err
+		return Engine{}, err
 	}
 	defer os.RemoveAll(b.source)
-	objects, err := b.compileAll(ctx, progress)
+	objects, err := b.compileAll(ctx, s.Progress)
 	if err != nil {
-		return e, err
+		return Engine{}, err
 	}
-	if err := b.link(ctx, objects); err != nil {
-		return e, err
-	}
-	library, err := os.ReadFile(e.Path)
+	library, err := b.link(ctx, objects)
 	if err != nil {
-		return e, fmt.Errorf("engine: %w", durable.Explain(err))
+		return Engine{}, err
 	}
-	e.Hash = hash(library)
-	e.Built = time.Now().UTC().Truncate(time.Second)
-	if err := e.describe(folder); err != nil {
+	e := Engine{Libtorch: l.Version.Full, Folder: l.Folder, Lib: l.Lib, CUDA: l.CUDA,
+		Sources: Sources(), Compiler: b.compiler + " " + b.version, Hash: hash(library),
+		Built: time.Now().UTC().Truncate(time.Second)}
+	if e, err = b.place(e, library, s.Check); err != nil {
 		return e, err
 	}
 	return e, b.clean(objects)
 }
 
-// describe writes what the engine was made for beside its library.
-func (e Engine) describe(folder string) error {
-	text, err := json.MarshalIndent(e, "", "  ")
-	if err != nil {
-		return err
+// place puts the engine into its folder in one step, once it was checked.
+func (b builder) place(e Engine, library []byte, check func(Engine) error) (Engine, error) {
+	e.Path = filepath.Join(b.source, "new", Library)
+	if err := os.Mkdir(filepath.Dir(e.Path), 0o755); err != nil {
+		return e, fmt.Errorf("engine: %w", durable.Explain(err))
 	}
-	if err := os.WriteFile(filepath.Join(folder, Facts), append(text, '\n'), 0o644); err != nil {
-		return fmt.Errorf("engine: %w", durable.Explain(err))
+	if err := e.write(e.Path, library); err != nil {
+		return e, err
 	}
-	return nil
-}
-
-// Copy copies the engine to a folder, without the time, so that the same engine gives the
-// same bytes.
-func (e Engine) Copy(folder string) error {
-	library, err := os.ReadFile(e.Path)
-	if err != nil {
-		return fmt.Errorf("engine: %w", err)
+	if check != nil {
+		if err := check(e); err != nil {
+			return e, fmt.Errorf("engine for %s: it was built and cannot be used: %w", e, err)
+		}
 	}
-	if err := os.WriteFile(filepath.Join(folder, Library), library, 0o755); err != nil {
-		return fmt.Errorf("engine: %w", durable.Explain(err))
+	made := e.Path
+	e.Path = filepath.Join(b.folder, Library)
+	if err := os.Rename(made, e.Path); err != nil {
+		return e, fmt.Errorf("engine: %w", durable.Explain(err))
 	}
-	e.Built = time.Time{}
-	return e.describe(folder)
+	return e, nil
 }
 
 // builder is one call of Build.
@@ -114,8 +112,8 @@ func version(compiler string) (string, error) {
 
 // unpack writes the sources to a folder of their own.
 func (b *builder) unpack() error {
-	if err := os.MkdirAll(filepath.Join(b.folder, "objects"), 0o755); err != nil {
-		return fmt.Errorf("engine: %w", durable.Explain(err))
+	if err := b.folders(); err != nil {
+		return err
 	}
 	var err error
 	if b.source, err = os.MkdirTemp(b.folder, "source-*"); err != nil {
@@ -129,6 +127,21 @@ func (b *builder) unpack() error {
 		if err := os.WriteFile(to, content, 0o644); err != nil {
 			return fmt.Errorf("engine: %w", durable.Explain(err))
 		}
+	}
+	return nil
+}
+
+// folders makes the engine's folder and that of the objects.
+func (b *builder) folders() error {
+	objects := filepath.Join(b.folder, "objects")
+	if cache, err := Cache(); err == nil && strings.HasPrefix(objects, cache+string(filepath.Separator)) {
+		if err := usercache.Make(objects); err != nil {
+			return fmt.Errorf("engine: %w", err)
+		}
+		return nil
+	}
+	if err := os.MkdirAll(objects, 0o755); err != nil {
+		return fmt.Errorf("engine: want a folder %s to write to: %w", b.folder, durable.Explain(err))
 	}
 	return nil
 }
@@ -219,13 +232,13 @@ func stamp(l libtorch.Install) string {
 	return fmt.Sprint(info.Size(), info.ModTime().UnixNano())
 }
 
-// link makes the library. Its own sources are in it, so that a program can tell whether it
-// fits.
-func (b builder) link(ctx context.Context, objects []string) error {
+// link makes the library and returns it. Its own sources are in it, so that a program can tell
+// whether it fits.
+func (b builder) link(ctx context.Context, objects []string) ([]byte, error) {
 	identity := fmt.Sprintf("extern \"C\" {\nextern const char cl_engine_sources[];\n"+
 		"const char cl_engine_sources[] = %q;\n}\n", Sources())
 	if err := os.WriteFile(filepath.Join(b.source, "identity.cc"), []byte(identity), 0o644); err != nil {
-		return fmt.Errorf("engine: %w", durable.Explain(err))
+		return nil, fmt.Errorf("engine: %w", durable.Explain(err))
 	}
 	made := filepath.Join(b.source, Library)
 	arguments := []string{"-shared", "-fPIC", "-s", "-Wl,-soname," + Library, "identity.cc"}
@@ -233,9 +246,13 @@ func (b builder) link(ctx context.Context, objects []string) error {
 	arguments = append(arguments, b.libtorch.LDFlags()...)
 	arguments = append(arguments, openMP(b.libtorch)...)
 	if err := b.run(ctx, append(arguments, "-o", made)); err != nil {
-		return err
+		return nil, err
 	}
-	return os.Rename(made, filepath.Join(b.folder, Library))
+	library, err := os.ReadFile(made)
+	if err != nil {
+		return nil, fmt.Errorf("engine: %w", durable.Explain(err))
+	}
+	return library, nil
 }
 
 // openMP is how the library is linked to OpenMP: to the copy that libtorch brings, because

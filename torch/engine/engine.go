@@ -6,7 +6,6 @@ package engine
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,20 +17,17 @@ import (
 	"time"
 
 	"contralens/internal/cpu"
-	"contralens/internal/durable"
 	"contralens/internal/libtorch"
+	"contralens/internal/usercache"
 	"contralens/torch/internal/shim"
 )
 
-// Variable is the environment variable that chooses an engine: the path of a library, or
-// the version of one that was built before (2.15 means the last one of 2.15).
+// Variable is the environment variable that chooses an engine: the path of its file, or the
+// version of one that was built before or lies in the program (2.15 means the last one of 2.15).
 const Variable = "CONTRALENS_ENGINE"
 
-// Names of the files of an engine: the library, and what it was made for.
-const (
-	Library = "libcontralens-engine.so"
-	Facts   = "engine.json"
-)
+// Library is the name of an engine's file.
+const Library = "libcontralens-engine.so"
 
 // An Engine is a library, and what it was made for.
 type Engine struct {
@@ -100,11 +96,11 @@ func names(files map[string][]byte) []string {
 
 // Cache returns the folder in which engines are kept, a folder each.
 func Cache() (string, error) {
-	dir, err := os.UserCacheDir()
+	folder, err := usercache.Path("engines")
 	if err != nil {
-		return "", errors.New("engines: want a cache folder from HOME or XDG_CACHE_HOME, but neither is the path of one")
+		return "", fmt.Errorf("engines: %w", err)
 	}
-	return filepath.Join(dir, "contralens", "engines"), nil
+	return folder, nil
 }
 
 // CacheFolder returns the folder in which the engine for a libtorch is kept.
@@ -117,83 +113,42 @@ func CacheFolder(l libtorch.Install) (string, error) {
 	return filepath.Join(cache, fmt.Sprintf("%s-%x", l.Version, place[:4])), nil
 }
 
-// List returns the engines in the cache folder, the one built last first.
-func List() ([]Engine, error) {
+// List returns the engines in the cache folder, the one built last first. damaged says of
+// each file there that is none what is wrong with it. Without a cache folder there are none.
+func List() (list []Engine, damaged []error, err error) {
 	cache, err := Cache()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	found, err := filepath.Glob(filepath.Join(cache, "*", Library))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var list []Engine
 	for _, path := range found {
-		if e, err := Open(path); err == nil { // else: half removed by hand
-			list = append(list, e)
+		e, err := Open(path)
+		if err != nil {
+			damaged = append(damaged, err)
+			continue
 		}
+		list = append(list, e)
 	}
 	slices.SortFunc(list, func(a, b Engine) int { return b.Built.Compare(a.Built) })
-	return list, nil
-}
-
-// Open reads what the engine at a path was made for, from the file beside it.
-func Open(path string) (Engine, error) {
-	if _, err := os.Stat(path); err != nil {
-		return Engine{}, fmt.Errorf("engine %s: want the library of an engine, got none there", path)
-	}
-	text, err := os.ReadFile(filepath.Join(filepath.Dir(path), Facts))
-	if err != nil {
-		return Engine{}, fmt.Errorf("engine %s: want %s beside it, which says what it was built for, got none", path, Facts)
-	}
-	e, err := Parse(text)
-	if err != nil {
-		return e, fmt.Errorf("engine %s: want %s beside it, which says what it was built for, got a damaged one; "+
-			"run contralens engine build again", path, Facts)
-	}
-	e.Path = path
-	return e, nil
-}
-
-// Whole returns an error if the library is not the one that was built: loading a part of one
-// can end the program.
-func (e Engine) Whole() error {
-	library, err := os.ReadFile(e.Path)
-	if err != nil {
-		return fmt.Errorf("engine %s: %w", e.Path, durable.Explain(err))
-	}
-	if e.Hash != hash(library) {
-		return fmt.Errorf("engine %s: want the library that was built for %s, got a damaged one or another; %s",
-			e.Path, e, e.again())
-	}
-	return nil
+	return list, damaged, nil
 }
 
 func hash(library []byte) string { return fmt.Sprintf("%x", sha256.Sum256(library)) }
-
-// Parse reads what an engine was made for.
-func Parse(text []byte) (Engine, error) {
-	var e Engine
-	if err := json.Unmarshal(text, &e); err != nil {
-		return e, fmt.Errorf("engine: %s: %w", Facts, err)
-	}
-	if e.Libtorch == "" || e.Folder == "" || e.Sources == "" {
-		return e, fmt.Errorf("engine: want libtorch, folder and sources in %s", Facts)
-	}
-	return e, nil
-}
 
 // Choose returns the engine that a program should load: the one that Variable names, or
 // else the one in the program, or else the last one in the cache folder that fits. The one
 // in the program comes last where its libtorch is not installed.
 func Choose(embedded *Engine) (Engine, error) {
 	if name := os.Getenv(Variable); name != "" {
-		return named(name)
+		return named(name, embedded)
 	}
 	if embedded != nil && embedded.installed() {
 		return *embedded, nil
 	}
-	list, err := List()
+	list, _, err := List()
 	for _, e := range list {
 		if e.Fits() {
 			return e, nil
@@ -213,13 +168,16 @@ func Choose(embedded *Engine) (Engine, error) {
 		"and g++, run: contralens engine build auto")
 }
 
-// named returns the engine with a path or a version.
-func named(name string) (Engine, error) {
+// named returns the engine with a path or a version: the last one of that version in the
+// cache folder, or else the one in the program.
+func named(name string, embedded *Engine) (Engine, error) {
 	if strings.ContainsRune(name, filepath.Separator) {
 		return Open(name)
 	}
-	list, err := List()
-	if err != nil {
+	list, _, err := List()
+	if embedded != nil {
+		list = append(list, *embedded)
+	} else if err != nil {
 		return Engine{}, err
 	}
 	var versions []string
@@ -230,12 +188,16 @@ func named(name string) (Engine, error) {
 		if rest, ok := strings.CutPrefix(e.Libtorch, name); ok && (rest == "" || rest[0] == '.' || rest[0] == '+') {
 			return e, nil
 		}
-		versions = append(versions, e.Libtorch)
+		if version := e.Libtorch; e.Path == "" {
+			versions = append(versions, version+" (inside the program)")
+		} else {
+			versions = append(versions, version)
+		}
 	}
 	have := "there are none"
 	if len(versions) > 0 {
 		have = "there are " + strings.Join(versions, ", ")
 	}
-	return Engine{}, fmt.Errorf("%s=%s: want a path with a slash, or the version of an engine that this program built; %s",
+	return Engine{}, fmt.Errorf("%s=%s: want a path with a slash, or the version of an engine of this program; %s",
 		Variable, name, have)
 }

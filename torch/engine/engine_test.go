@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -101,7 +102,11 @@ func makeOnce(t *testing.T, l libtorch.Install, folder string, files map[string]
 			compiled++
 		}
 	}
-	if err := b.link(context.Background(), objects); err != nil {
+	library, err := b.link(context.Background(), objects)
+	if err != nil {
+		return compiled, err
+	}
+	if _, err := b.place(Engine{Libtorch: "2.6.0", Folder: "/there", Sources: "these", Hash: hash(library)}, library, nil); err != nil {
 		return compiled, err
 	}
 	return compiled, b.clean(objects)
@@ -144,8 +149,70 @@ func TestBuild(t *testing.T) {
 			t.Errorf("%s: %d objects are left, want 3", step.what, len(left))
 		}
 	}
-	if _, err := os.Stat(filepath.Join(folder, Library)); err != nil {
+	made, err := Open(filepath.Join(folder, Library))
+	if err == nil {
+		err = made.Whole()
+	}
+	if err != nil {
 		t.Error(err)
+	}
+}
+
+// An engine takes the place of an earlier one in one step, and only if it works.
+func TestPlace(t *testing.T) {
+	folder := t.TempDir()
+	place := func(version string, works bool) error {
+		t.Helper()
+		b := builder{folder: folder}
+		if err := b.unpack(); err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(b.source)
+		library := []byte("library of " + version)
+		e := Engine{Libtorch: version, Folder: "/there", Sources: "these", Hash: hash(library)}
+		_, err := b.place(e, library, func(e Engine) error {
+			if err := e.Whole(); err != nil {
+				t.Errorf("what is checked: %v", err)
+			}
+			if !works {
+				return errors.New("want a symbol, found none")
+			}
+			return nil
+		})
+		return err
+	}
+	path := filepath.Join(folder, Library)
+	expect := func(version string) {
+		t.Helper()
+		if e, err := Open(path); err != nil || e.Libtorch != version || e.Whole() != nil {
+			t.Errorf("got %v, %v, %v; want %s", e, err, e.Whole(), version)
+		}
+	}
+	if err := place("1", true); err != nil {
+		t.Fatal(err)
+	}
+	expect("1")
+	if err := place("2", false); err == nil || !strings.Contains(err.Error(), "cannot be used: want a symbol") {
+		t.Errorf("got %v", err)
+	}
+	expect("1")
+	if err := place("3", true); err != nil {
+		t.Fatal(err)
+	}
+	expect("3")
+	e, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := t.TempDir()
+	if err := e.Copy(copied); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := Open(filepath.Join(copied, Library)); err != nil || c.Whole() != nil || c.Libtorch != "3" {
+		t.Errorf("a copy: %+v, %v", c, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(folder, "*")); len(left) != 2 { // and the objects
+		t.Errorf("left: %v", left)
 	}
 }
 
@@ -156,11 +223,8 @@ func keep(t *testing.T, cache, torch, sources string, built time.Time) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(folder, Library), nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
 	e := Engine{Libtorch: torch, Folder: "/torch/" + torch, Sources: sources, Built: built}
-	if err := e.describe(folder); err != nil {
+	if err := e.write(filepath.Join(folder, Library), nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -200,7 +264,8 @@ func TestChoose(t *testing.T) {
 	choose(inside, "1.13.0")
 	for name, want := range map[string]string{
 		"2.11": "2.11.0+cu130", "2.15.0": "2.15.0+cu132", "2.1": "2.1.0",
-		"2.6":         "there are 2.15.0+cu132, 2.11.0+cu130, 2.1.0",
+		"1.13":        "1.13.0",
+		"2.6":         "there are 2.15.0+cu132, 2.11.0+cu130, 2.1.0, 1.13.0 (inside the program)",
 		"/no/such.so": "want the library of an engine, got none",
 		filepath.Join(cache, "contralens/engines/2.6.0", Library): "2.6.0",
 	} {
@@ -209,33 +274,82 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// A library that was cut off or replaced, or whose description was, is refused before it is loaded.
+// A library that was cut off or replaced is refused before it is loaded, and List names a file
+// that is no engine.
 func TestDamaged(t *testing.T) {
-	folder := t.TempDir()
-	path := filepath.Join(folder, Library)
-	whole := Engine{Libtorch: "2.15.0", Folder: "/torch", Sources: Sources(), Hash: hash([]byte("a library"))}
-	if err := whole.describe(folder); err != nil {
+	cache := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	t.Setenv(Variable, "")
+	keep(t, cache, "2.15.0", Sources(), time.Now())
+	folder := filepath.Join(cache, "contralens/engines/2.14.0")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for text, want := range map[string]string{"a library": "", "a lib": "got a damaged one", "": "got a damaged one"} {
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+	path := filepath.Join(folder, Library)
+	library := []byte("a library")
+	e := Engine{Libtorch: "2.14.0", Folder: "/torch", Sources: Sources(), Hash: hash(library)}
+	whole, err := pack(library, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := append([]byte("b"), whole[1:]...)
+	huge := slices.Clone(whole)
+	huge[len(huge)-len(mark)-1] = 0xff // of the length
+	for name, c := range map[string]struct {
+		file        []byte
+		open, loads string
+	}{
+		"whole":          {whole, "", ""},
+		"other bytes":    {other, "", "got a damaged one or another; run: contralens engine build /torch"},
+		"cut off":        {whole[:len(whole)-1], "got a damaged file or another; run contralens engine build again", ""},
+		"a wrong length": {huge, "got a damaged file or another", ""},
+		"no facts":       {append([]byte("{}\x02\x00\x00\x00\x00\x00\x00\x00"), mark...), "got a damaged file or another", ""},
+		"empty":          {nil, "got a damaged file or another", ""},
+		"a mark alone":   {[]byte(mark), "got a damaged file or another", ""},
+	} {
+		if err := os.WriteFile(path, c.file, 0o644); err != nil {
 			t.Fatal(err)
 		}
 		e, err := Open(path)
-		if err != nil {
-			t.Fatal(err)
+		list, damaged, failed := List()
+		if failed != nil || len(list)+len(damaged) != 2 || (len(damaged) == 1) != (c.open != "") ||
+			len(damaged) == 1 && !strings.Contains(damaged[0].Error(), path) {
+			t.Errorf("%s: listed %v, %v, %v", name, list, damaged, failed)
 		}
-		if err = e.Whole(); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: got %v, want %q", text, err, want)
+		want := c.open
+		if want == "" {
+			err, want = e.Whole(), c.loads
+		}
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", name, err, want)
 		}
 	}
-	for _, facts := range []string{"", "{", "{}", "[]"} {
-		if err := os.WriteFile(filepath.Join(folder, Facts), []byte(facts), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := Open(path); err == nil || !strings.Contains(err.Error(), "got a damaged one; run contralens engine build again") {
-			t.Errorf("%q: got %v", facts, err)
-		}
+}
+
+// Without a cache folder there are no engines but the one in the program; in a file, none can
+// be built.
+func TestNoCache(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", "")
+	t.Setenv("HOME", "")
+	if _, _, err := List(); err == nil || !strings.Contains(err.Error(), "engines: want a cache folder from HOME or XDG_CACHE_HOME") {
+		t.Errorf("got %v", err)
+	}
+	t.Setenv(Variable, "1.13")
+	if e, err := Choose(&Engine{Libtorch: "1.13.0", Sources: Sources()}); err != nil || e.Libtorch != "1.13.0" {
+		t.Errorf("got %v, %v", e, err)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("XDG_CACHE_HOME", file)
+	folder, err := CacheFolder(libtorch.Install{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := builder{folder: folder}
+	if err := b.unpack(); err == nil || !strings.Contains(err.Error(), "but "+file+" is a file; set XDG_CACHE_HOME") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -15,19 +15,15 @@ var files embed.FS
 
 // Embedded returns what the engine in this program was made for, or nil if there is none.
 func Embedded() *engine.Engine {
-	text, err := files.ReadFile("embedded/" + engine.Facts)
-	if err != nil {
-		return nil
-	}
-	e, err := engine.Parse(text)
+	e, err := engine.Parse(library())
 	if err != nil {
 		return nil
 	}
 	return &e
 }
 
-// library returns the library of the engine in this program.
+// library returns the file of the engine in this program, or nothing.
 func library() []byte {
-	content, _ := files.ReadFile("embedded/" + engine.Library) // Embedded found its description
+	content, _ := files.ReadFile("embedded/" + engine.Library)
 	return content
 }

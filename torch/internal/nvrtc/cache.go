@@ -9,16 +9,17 @@ import (
 	"path/filepath"
 
 	"contralens/internal/durable"
+	"contralens/internal/usercache"
 )
 
 // cacheFile returns where the image with a key is kept, or "" if the system has no folder
 // for caches.
 func cacheFile(key [sha256.Size]byte) string {
-	dir, err := os.UserCacheDir()
+	path, err := usercache.Path("kernels", hex.EncodeToString(key[:16]))
 	if err != nil {
 		return ""
 	}
-	return filepath.Join(dir, "contralens", "kernels", hex.EncodeToString(key[:16]))
+	return path
 }
 
 // load returns the image of a file, or nil if there is none or it is damaged. A file has
@@ -38,7 +39,7 @@ func load(file string) []byte {
 // store writes the image of a file. Without a cache the next process compiles again, in
 // some seconds, so a failure is ignored.
 func store(file string, image []byte) {
-	if file == "" || os.MkdirAll(filepath.Dir(file), 0o755) != nil {
+	if file == "" || usercache.Make(filepath.Dir(file)) != nil {
 		return
 	}
 	_ = durable.Write(file, func(w io.Writer) error {

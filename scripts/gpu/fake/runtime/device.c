@@ -18,19 +18,32 @@ static int number(const char* name, int otherwise) {
   return s ? atoi(s) : otherwise;
 }
 
+// The number of devices that the process sees. *bus is the place on the bus, from 1, of the one with an index.
 // CUDA_VISIBLE_DEVICES is a list that ends at the first number that there is no device for.
-int fake_devices(void) {
+static int devices(int index, int* bus) {
   int n = number("FAKE_GPUS", 1), visible = 0;
   const char* s = getenv("CUDA_VISIBLE_DEVICES");
+  *bus = index + 1;
   if (!s) return n;
   while (*s) {
     char* end;
     long i = strtol(s, &end, 10);
     if (end == s || i < 0 || i >= n) break;
-    visible++;
+    if (visible++ == index) *bus = (int)i + 1;
     s = *end == ',' ? end + 1 : end;
   }
   return visible;
+}
+
+int fake_devices(void) {
+  int bus;
+  return devices(-1, &bus);
+}
+
+int fake_bus(int index) {
+  int bus;
+  devices(index, &bus);
+  return bus;
 }
 
 Status fake_error(void) {
@@ -156,7 +169,7 @@ int fake_attribute(int attribute) {
 }
 
 Status cudaDeviceGetAttribute(int* value, int attribute, int device) {
-  *value = attribute == 33 ? device + 1 : fake_attribute(attribute);
+  *value = attribute == 33 ? fake_bus(device) : fake_attribute(attribute);
   return fake_error();
 }
 
@@ -164,7 +177,7 @@ Status cudaDeviceGetStreamPriorityRange(int* least, int* greatest) { return *lea
 Status cudaDeviceCanAccessPeer(int* can, int a, int b) { return (void)a, (void)b, *can = 0, 0; }
 
 Status cudaDeviceGetPCIBusId(char* s, int n, int device) {
-  snprintf(s, n, "0000:%02x:00.0", device + 1);
+  snprintf(s, n, "0000:%02x:00.0", fake_bus(device));
   return 0;
 }
 

@@ -40,12 +40,12 @@ Status cuDeviceGetName(char* name, int n, int device) {
 }
 
 Status cuDeviceGetAttribute(int* value, int attribute, int device) {
-  *value = attribute == 33 ? device + 1 : fake_attribute(attribute);
+  *value = attribute == 33 ? fake_bus(device) : fake_attribute(attribute);
   return 0;
 }
 
 Status cuDeviceGetPCIBusId(char* s, int n, int device) {
-  snprintf(s, n, "0000:%02x:00.0", device + 1);
+  snprintf(s, n, "0000:%02x:00.0", fake_bus(device));
   return 0;
 }
 

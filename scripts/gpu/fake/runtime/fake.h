@@ -36,6 +36,7 @@ void* fake_shadow(const void* p);
 // The device of the calling thread, the number of devices, a device's memory in bytes, and what is used.
 int fake_current(void);
 int fake_devices(void);
+int fake_bus(int index); // its place on the bus, from 1
 size_t fake_total(void);
 size_t fake_used(int device);
 

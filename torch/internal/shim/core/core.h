@@ -157,6 +157,7 @@ typedef struct {
   int driver;       // the newest CUDA that the driver supports, as 13020 for 13.2; 0: no driver
   int runtime;      // CUDA of libtorch
   int cudnn;        // as 91002 for 9.10.2; 0: none
+  int nvml;         // 1: NVIDIA's management library can be loaded
   const char* text; // of code; never freed
 } cl_cuda_state;
 

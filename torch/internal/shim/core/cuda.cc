@@ -56,6 +56,10 @@ extern "C" cl_cuda_state cl_cuda(void) {
   if (auto* version = runtime<int(int*)>("cudaDriverGetVersion")) version(&s.driver);
   if (auto* version = runtime<int(int*)>("cudaRuntimeGetVersion")) version(&s.runtime);
   if (auto* version = runtime<size_t()>("cudnnGetVersion")) s.cudnn = static_cast<int>(version());
+  if (void* nvml = dlopen("libnvidia-ml.so.1", RTLD_LAZY)) {
+    s.nvml = 1;
+    dlclose(nvml);
+  }
   return s;
 }
 

@@ -1,13 +1,13 @@
 // Events: marks in the work of a device, for which the host can wait.
 #include <c10/core/Event.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
-#include <torch/csrc/api/include/torch/version.h>
 
 #include <memory>
 
 #include "internal.h"
+#include "version.h"
 
-#define EVENTS_WAIT (TORCH_VERSION_MAJOR * 100 + TORCH_VERSION_MINOR >= 206)
+#define EVENTS_WAIT AT_LEAST(2, 6)
 
 namespace {
 void* record(int device, bool timed, char** err) {

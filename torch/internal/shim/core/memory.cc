@@ -1,14 +1,14 @@
 // The memory of a device, as libtorch's allocator hands it out.
 #include <c10/core/Allocator.h>
-#include <torch/csrc/api/include/torch/version.h>
 #if __has_include(<c10/core/CachingDeviceAllocator.h>)
 #include <c10/core/CachingDeviceAllocator.h>
 #endif
 
 #include "internal.h"
+#include "version.h"
 
 // Before, only headers of CUDA declare the allocator's counts.
-#define COUNTS (TORCH_VERSION_MAJOR * 100 + TORCH_VERSION_MINOR >= 209)
+#define COUNTS AT_LEAST(2, 9)
 
 extern "C" char* cl_device_memory(int device, cl_memory* out) {
   char* err = nullptr;

@@ -2,15 +2,16 @@
 // c10::intrusive_ptr since 2.13.
 #pragma once
 
-#include <torch/csrc/api/include/torch/version.h>
 #include <torch/csrc/autograd/edge.h>
 #include <torch/csrc/autograd/function.h>
+
+#include "version.h"
 
 namespace shim {
 
 using NodePointer = decltype(torch::autograd::Edge::function);
 
-#if TORCH_VERSION_MAJOR * 100 + TORCH_VERSION_MINOR >= 213
+#if AT_LEAST(2, 13)
 inline NodePointer owned(torch::autograd::Node* node) { return NodePointer::unsafe_steal_from_new(node); }
 inline NodePointer itself(torch::autograd::Node* node) { return node->getptr(); }
 #else

@@ -154,6 +154,7 @@ extern "C" char* cl_loaded_version(void) {
   const size_t start = at + key.size();
   return strdup(text.substr(start, text.find_first_of(", \n", start) - start).c_str());
 }
+
 extern "C" int cl_version_number(void) {
   return TORCH_VERSION_MAJOR * 10000 + TORCH_VERSION_MINOR * 100 + TORCH_VERSION_PATCH;
 }

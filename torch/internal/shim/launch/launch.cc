@@ -4,7 +4,6 @@
 #include <c10/core/Stream.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <dlfcn.h>
-#include <torch/csrc/api/include/torch/version.h>
 
 #include <algorithm>
 #include <atomic>
@@ -12,6 +11,7 @@
 #include <mutex>
 
 #include "internal.h"
+#include "version.h"
 
 namespace {
 
@@ -86,7 +86,7 @@ constexpr int kMultiprocessors = 16, kMajor = 75, kMinor = 76; // CU_DEVICE_ATTR
 // CUDA's handle of the current stream.
 void* stream(c10::Device d) {
   const c10::Stream s = c10::impl::VirtualGuardImpl(d.type()).getStream(d);
-#if TORCH_VERSION_MAJOR * 100 + TORCH_VERSION_MINOR >= 211
+#if AT_LEAST(2, 11)
   return s.native_handle();
 #else
   // c10::cuda::CUDAStream::stream(). A CUDAStream is nothing but a Stream; its header wants
