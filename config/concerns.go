@@ -53,7 +53,7 @@ type Objective struct {
 // FeatureTransform are the options of the paper's feature transformation, as typed.
 type FeatureTransform struct {
 	_            struct{} `group:"feature transformation"`
-	FT           string   `flag:"ft" everyday:"true" legend:"-" help:"the paper's feature transformation: none, pos, neg or posneg; a shorthand for --mixnorm and the options that go with it"`
+	FT           string   `flag:"ft" everyday:"true" legend:"-" help:"the paper's feature transformation: none, pos, neg or posneg, a shorthand for --mixnorm and the options that go with it; auto: both sides, with --mix_start auto and --alpha_auto"`
 	MixNorm      bool     `flag:"mixnorm" reference:"true" legend:"-" help:"transform features (--ft sets it)"`
 	MixTarget    string   `flag:"mixnorm_target" reference:"true" default:"neg" legend:"-" help:"scores to transform: pos, neg or posneg"`
 	PostmixNorm  bool     `flag:"postmix_norm" help:"normalize again after the transformation"`
@@ -68,6 +68,8 @@ type FeatureTransform struct {
 	MixEpoch     int      `flag:"mix_start_epoch" name:"contrast=21" help:"epochs before the transformation starts"`
 	MixStep      int      `flag:"mix_start_step" name:"contrast=22" help:"steps before the transformation starts"`
 	MixStart     string   `flag:"mix_start" name:"contrast=23" help:"auto: start to transform once positives have separated from negatives"`
+	AlphaAuto    bool     `flag:"alpha_auto" name:"contrast=56" help:"with --mix_start auto: let the scores choose both alphas when the transformation starts"`
+	TauAuto      bool     `flag:"nce_t_auto" name:"contrast=57" help:"with --alpha_auto: let the scores choose the temperature, too"`
 }
 
 // Crops are the options of taking and decoding a random crop.

@@ -118,7 +118,7 @@ func TestMistakes(t *testing.T) {
 		"--method MoCo3": "MoCov2_tau0.1",
 		"--mixnorm --mixnorm_target neg --expolation_mask": "extrapolates positives",
 		"--mixnorm --mixnorm_target all":                   "pos, neg or posneg",
-		"--ft both":                                        "none, pos, neg or posneg",
+		"--ft both":                                        "none, pos, neg, posneg or auto",
 		"--nce_k 0":                                        "--nce_k",
 		"--alpha 2":                                        "0 to 1",
 		"--lr_decay_epochs 60,30":                          "rising",

@@ -22,6 +22,8 @@ type Relatives struct {
 	From           int      `flag:"synthetic_from" default:"1024" name:"contrast=51" help:"number of hardest negatives that --synthetic mixes"`
 	Counts         []int    `flag:"synthetic_counts" name:"contrast=52" help:"negatives of each kind that --synthetic adds, separated by commas; empty: 1024,128 for mochi (pairs, with the query), 256,256,256,64,64,64 for synco"`
 	SyntheticStart int      `flag:"synthetic_start_epoch" default:"10" name:"contrast=53" help:"epochs before --synthetic starts"`
+	ImageMixup     string   `flag:"image_mixup" default:"none" name:"contrast=54" help:"mix the images of queries with each other: none, imix (in place of the query) or unmix (besides the query, at the cost of a second forward pass)"`
+	ImageAlpha     float64  `flag:"image_mixup_alpha" default:"1" name:"contrast=55" help:"α of Beta(α, α), the weight of an image in --image_mixup"`
 }
 
 // withLoss says which losses an option of Relatives belongs to.
@@ -31,7 +33,7 @@ var withLoss = map[string][]string{
 }
 
 // check refuses values, and losses that the objective has no use for.
-func (r *Relatives) check(o *Objective) error {
+func (r *Relatives) check(o *Objective, f *FeatureTransform) error {
 	if err := oneOf("loss", r.Loss, "infonce", "dcl", "dclw", "debiased", "hcl", "rince", "macl"); err != nil {
 		return err
 	}
@@ -42,6 +44,10 @@ func (r *Relatives) check(o *Objective) error {
 	if r.HighestTau != 0 && !Memories[o.Memory].Negatives {
 		return &ValueError{Option: "nce_t_high", Value: r.HighestTau, Want: "negatives",
 			Hint: fmt.Sprintf("--mem %s has no temperature: leave --nce_t_high out", o.Memory)}
+	}
+	if f.TauAuto && (r.HighestTau != 0 || r.Loss == "macl" || !Memories[o.Memory].Negatives) {
+		return &ValueError{Option: "nce_t_auto", Value: true, Want: "negatives, no --nce_t_high and no --loss macl",
+			Hint: "otherwise there is no temperature to choose"}
 	}
 	if r.HighestTau != 0 && r.Loss == "macl" {
 		return &ValueError{Option: "nce_t_high", Value: r.HighestTau, Want: "another loss than macl",
@@ -60,7 +66,12 @@ func (r *Relatives) check(o *Objective) error {
 	if err := r.checkSynthetic(o); err != nil {
 		return err
 	}
-	return first(positive("dclw_sigma", r.Sigma), within("hcl_beta", r.Hardness, 0, 100),
+	if r.ImageMixup != "none" && (o.Memory != "moco" || o.Jigsaw) {
+		return &ValueError{Option: "image_mixup", Value: r.ImageMixup, Want: "--mem moco and no --jigsaw",
+			Hint: "mixed queries meet the keys of both images, which a queue's momentum encoder gives"}
+	}
+	return first(oneOf("image_mixup", r.ImageMixup, "none", "imix", "unmix"),
+		positive("image_mixup_alpha", r.ImageAlpha), positive("dclw_sigma", r.Sigma), within("hcl_beta", r.Hardness, 0, 100),
 		fraction("rince_q", r.Robustness), fraction("rince_lambda", r.Density),
 		within("macl_alpha", r.MACLAlpha, 0, 1), within("macl_a0", r.MACLZero, 0, 1))
 }
@@ -122,6 +133,9 @@ func (r *Relatives) notes(set map[string]bool) (notes []string) {
 		if set[flag] && r.Synthetic == "none" {
 			notes = append(notes, fmt.Sprintf("--%s has an effect only with --synthetic", flag))
 		}
+	}
+	if set["image_mixup_alpha"] && r.ImageMixup == "none" {
+		notes = append(notes, "--image_mixup_alpha has an effect only with --image_mixup")
 	}
 	if set["nce_t_period"] && r.HighestTau == 0 {
 		notes = append(notes, "--nce_t_period has an effect only with --nce_t_high")

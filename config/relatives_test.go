@@ -14,6 +14,10 @@ func TestRelatives(t *testing.T) {
 		"--loss macl --nce_t_high 1":                       "macl sets the temperature itself",
 		"--method MoCov2 --nce_t_high 0.1":                 "more than the temperature 0.2",
 		"--loss hcl --tau_plus 1":                          "--tau_plus: want a share",
+		"--image_mixup mixup":                              "none, imix or unmix",
+		"--method BYOL --image_mixup imix":                 "--image_mixup imix: want --mem moco",
+		"--method InfoMin --image_mixup unmix":             "no --jigsaw",
+		"--image_mixup imix --image_mixup_alpha 0":         "--image_mixup_alpha",
 		"--synthetic moco":                                 "did you mean mochi?",
 		"--method SimCLR --synthetic mochi":                "--synthetic mochi: want --mem moco",
 		"--method PIRL --synthetic synco":                  "want --mem moco",
@@ -46,6 +50,35 @@ func TestRelatives(t *testing.T) {
 		w, err := c.Resolve(parse(t, &c, strings.Fields(flags)))
 		if text := strings.Join(w, "\n"); err != nil || (want == "") != (text == "") || !strings.Contains(text, want) {
 			t.Errorf("%s: %v, notes %q, want %q", flags, err, w, want)
+		}
+	}
+}
+
+// --ft auto means both sides where there are negatives, and the options that it stands for.
+func TestAutoTransformation(t *testing.T) {
+	for flags, want := range map[string]string{
+		"--method MoCov2 --ft auto --cosine": "posneg", "--method BYOL --ft auto --cosine": "pos",
+		"--method SimCLR --ft auto --nce_t_auto --cosine": "posneg",
+	} {
+		c := DefaultContrast()
+		if w, err := c.Resolve(parse(t, &c, strings.Fields(flags))); err != nil || len(w) > 0 {
+			t.Errorf("%s: %v, notes %q", flags, err, w)
+		}
+		if c.MixTarget != want || !c.AlphaAuto || c.MixStart != "auto" || !strings.Contains(c.Describe(), "scores choose") {
+			t.Errorf("%s: target %s, alphas %v, start %q: %s", flags, c.MixTarget, c.AlphaAuto, c.MixStart, c.Describe())
+		}
+	}
+	for flags, want := range map[string]string{
+		"--ft posneg --alpha_auto":                                "--alpha_auto true: want --ft and --mix_start auto",
+		"--mix_start auto --alpha_auto":                           "--alpha_auto",
+		"--ft posneg --mix_start auto --nce_t_auto":               "--nce_t_auto true: want --ft auto",
+		"--ft auto --nce_t_auto --loss macl":                      "--nce_t_auto true: want negatives",
+		"--method BYOL --ft auto --nce_t_auto":                    "--nce_t_auto true: want negatives",
+		"--method MoCov2 --ft auto --nce_t_auto --nce_t_high 0.9": "no --nce_t_high",
+	} {
+		c := DefaultContrast()
+		if _, err := c.Resolve(parse(t, &c, strings.Fields(flags))); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want one with %q", flags, err, want)
 		}
 	}
 }

@@ -87,7 +87,7 @@ func (c *Contrast) Resolve(set map[string]bool) (warnings []string, err error) {
 	if !set["crop"] {
 		c.Crop = usualCrop(c.Memory)
 	}
-	if err := c.FeatureTransform.resolve(); err != nil {
+	if err := c.FeatureTransform.resolve(Memories[c.Memory].Negatives); err != nil {
 		return nil, err
 	}
 	if err := c.resolveWarmUp(set); err != nil {
@@ -128,7 +128,7 @@ func (c *Contrast) validate() error {
 	return first(c.Dist.check(), c.Output.check(), atLeast("keep", c.Keep, 0), c.Data.check(), c.Net.check(),
 		c.Objective.check(), c.Machine.check(), c.Optim.check(), c.Crops.check(), oneOf("opt_level", c.OptLevel, "O1", "O2"),
 		c.ContrastViews.check(), atLeast("probe", c.Probe, 0), c.combination(), c.FeatureTransform.check(),
-		c.Relatives.check(&c.Objective), c.Optimizer.check())
+		c.Relatives.check(&c.Objective, &c.FeatureTransform), c.Optimizer.check())
 }
 
 // jigsawMin is the smallest side of a view, in pixels, whose jigsaw patches show something.

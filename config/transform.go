@@ -7,15 +7,22 @@ import (
 	"contralens/contrast/ft"
 )
 
-// resolve expands --ft into the long options.
-func (c *FeatureTransform) resolve() error {
+// resolve expands --ft into the long options. negatives says that there are some to transform.
+func (c *FeatureTransform) resolve(negatives bool) error {
 	if c.FT == "" || c.FT == "none" {
 		return nil
 	}
-	if err := oneOf("ft", c.FT, "none", "pos", "neg", "posneg"); err != nil {
+	if err := oneOf("ft", c.FT, "none", "pos", "neg", "posneg", "auto"); err != nil {
 		return err
 	}
-	c.MixNorm, c.MixTarget, c.SepAlpha, c.Extrapolate, c.Distribution = true, c.FT, true, c.FT != "neg", "beta"
+	target := c.FT
+	if c.FT == "auto" {
+		c.MixStart, c.AlphaAuto = "auto", true
+		if target = "posneg"; !negatives {
+			target = "pos"
+		}
+	}
+	c.MixNorm, c.MixTarget, c.SepAlpha, c.Extrapolate, c.Distribution = true, target, true, target != "neg", "beta"
 	return nil
 }
 
@@ -26,6 +33,14 @@ func (c *FeatureTransform) check() error {
 			Want:   "auto", Got: c.MixStart,
 			Hint: "--mix_start_epoch and --mix_start_step take numbers",
 		}
+	}
+	if c.AlphaAuto && (c.MixStart != "auto" || !c.eachSide() || !c.MixNorm) {
+		return &ValueError{Option: "alpha_auto", Value: true, Want: "--ft and --mix_start auto",
+			Hint: "the alphas are chosen when the transformation starts; --ft auto sets all of them"}
+	}
+	if c.TauAuto && !c.AlphaAuto {
+		return &ValueError{Option: "nce_t_auto", Value: true, Want: "--ft auto or --alpha_auto",
+			Hint: "the temperature is chosen with them"}
 	}
 	if !c.MixNorm {
 		return nil
@@ -116,6 +131,9 @@ func (c *FeatureTransform) Describe() string {
 func (c *FeatureTransform) starts() (parts []string) {
 	if c.MixEpoch > 0 {
 		parts = append(parts, fmt.Sprintf("from epoch %d on", c.MixEpoch+1))
+	}
+	if c.AlphaAuto {
+		parts = append(parts, "with α that the scores choose")
 	}
 	if c.MixStart == "auto" {
 		parts = append(parts, "as soon as positives have separated from negatives")

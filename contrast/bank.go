@@ -61,8 +61,9 @@ func sampler(base, m uint64) (at func(query, i int) int64, indices func(queries,
 		return torch.Scoped1(func() *torch.Tensor {
 			x := mixAll(queries.ShiftLeft(32).AddInt(int64(base)).Add(i))
 			// The high 64 bits of x·m, from those of both halves of x.
-			low := x.LowBits(32).MulInt(int64(m)).ShiftRight(32)
-			return x.ShiftRight(32).MulInt(int64(m)).Add(low).ShiftRight(32)
+			high := torch.Scoped1(func() *torch.Tensor { return x.ShiftRight(32).MulInt(int64(m)) })
+			low := torch.Scoped1(func() *torch.Tensor { return x.LowBits(32).MulInt(int64(m)).ShiftRight(32) })
+			return high.Add(low).ShiftRight(32)
 		})
 	}
 	return at, indices
@@ -76,15 +77,26 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// mixAll is mix of each element of x, int64.
+// mixAll is mix of each element of x, int64, which it frees. At most four tensors as large as x are
+// in memory.
 func mixAll(x *torch.Tensor) *torch.Tensor {
-	gamma, first, second := uint64(0x9e3779b97f4a7c15), uint64(0xbf58476d1ce4e5b9), uint64(0x94d049bb133111eb)
-	return torch.Scoped1(func() *torch.Tensor {
-		x = x.AddInt(int64(gamma))
-		x = x.Xor(x.ShiftRight(30)).MulInt(int64(first))
-		x = x.Xor(x.ShiftRight(27)).MulInt(int64(second))
-		return x.Xor(x.ShiftRight(31))
-	})
+	then := func(f func(x *torch.Tensor) *torch.Tensor) {
+		y := torch.Scoped1(func() *torch.Tensor { return f(x) })
+		x.Free()
+		x = y
+	}
+	gamma := uint64(0x9e3779b97f4a7c15)
+	then(func(x *torch.Tensor) *torch.Tensor { return x.AddInt(int64(gamma)) })
+	for _, round := range []struct {
+		shift  int
+		factor uint64
+	}{{30, 0xbf58476d1ce4e5b9}, {27, 0x94d049bb133111eb}} {
+		then(func(x *torch.Tensor) *torch.Tensor {
+			return x.Xor(x.ShiftRight(round.shift)).MulInt(int64(round.factor))
+		})
+	}
+	then(func(x *torch.Tensor) *torch.Tensor { return x.Xor(x.ShiftRight(31)) })
+	return x
 }
 
 // Update moves the rows of images, int64 [N], towards their features [N, d]:

@@ -212,6 +212,37 @@ func TestBankByOperators(t *testing.T) {
 	}
 }
 
+// Rows drawn by operators are the same for blocks of many queries, in several groups.
+func TestBankByOperatorsInGroups(t *testing.T) {
+	inRun(t, func() {
+		const n, m, k, d = 3, 60, drawnIndices/2 - 1, 1
+		bank := &MemoryBank{Rows: unitRows(m, d, 3)}
+		for _, byOperators := range []bool{false, true} {
+			negatives := bank.Draw(k, 1, 2)
+			negatives.byOperators = byOperators
+			queries, sum := 0, 0
+			negatives.blocks(n, func(b block) {
+				rows := negatives.indices(b, false).View(b.queries, b.count)
+				if b.first == 0 {
+					queries += b.queries
+				}
+				for q := range b.queries {
+					for _, i := range []int{0, b.count - 1} {
+						got := rows.Narrow(0, q, 1).Narrow(1, i, 1).Int64s()[0]
+						if want := negatives.At(b.query+q, b.first+i); got != want {
+							t.Errorf("by operators: %v, query %d, negative %d: got %d, want %d", byOperators, b.query+q, b.first+i, got, want)
+						}
+						sum++
+					}
+				}
+			})
+			if queries != n || sum != 2*n {
+				t.Errorf("by operators: %v: %d queries, %v rows compared", byOperators, queries, sum)
+			}
+		}
+	})
+}
+
 // At the size of a training on ImageNet (batch 256, K = 65,536, d = 128; the bank may be
 // smaller, nothing else depends on it), a step needs less than 256 MB besides the bank,
 // even if λ is elementwise and statistics are recorded. All sampled rows would take 8.6 GB.

@@ -106,22 +106,51 @@ func (d SampledNegatives) gradient(g *torch.Tensor) *torch.Tensor {
 	return out
 }
 
+// drawnIndices is the number of indices that are drawn at a time on a device, 34 MB: a draw takes
+// some 25 launches for any number of them.
+const drawnIndices = 1 << 22
+
 // block is a block of scores: negatives first … first+count-1 of queries query …
 // query+queries-1.
-type block struct{ query, queries, first, count int }
+type block struct {
+	query, queries, first, count int
+	// drawn are the indices of all negatives of these queries, int64 [queries, K], if they are
+	// drawn on a device.
+	drawn *torch.Tensor
+}
 
 // blocks calls f for blocks that cover n queries, each in its own scope.
 func (d SampledNegatives) blocks(n int, f func(block)) {
+	if !d.hashes() {
+		d.split(0, n, nil, f)
+		return
+	}
+	group := max(1, drawnIndices/d.Count)
+	for query := 0; query < n; query += group {
+		torch.Scoped(func() {
+			queries := min(group, n-query)
+			d.split(query, queries, d.draw(query, queries), f)
+		})
+	}
+}
+
+// split calls f for blocks that cover the queries from, …, from+n-1. drawn are their indices,
+// int64 [n, K], or nil.
+func (d SampledNegatives) split(from, n int, drawn *torch.Tensor, f func(block)) {
 	dim, elements := d.Bank.Size(1), blockElements
 	if !d.Bank.Device().IsCPU() {
 		elements = deviceBlockElements
 	}
 	count := max(1, min(d.Count, elements/dim))
 	queries := max(1, elements/(count*dim))
-	for query := 0; query < n; query += queries {
+	for at := 0; at < n; at += queries {
 		for first := 0; first < d.Count; first += count {
 			torch.Scoped(func() {
-				f(block{query, min(queries, n-query), first, min(count, d.Count-first)})
+				b := block{query: from + at, queries: min(queries, n-at), first: first, count: min(count, d.Count-first)}
+				if drawn != nil {
+					b.drawn = drawn.Narrow(0, at, b.queries)
+				}
+				f(b)
 			})
 		}
 	}
@@ -154,15 +183,22 @@ func (d SampledNegatives) hashes() bool {
 // gather picks the rows of a block from the bank, or, if moved, those that π moves to
 // their places.
 func (d SampledNegatives) gather(b block, moved bool) *torch.Tensor {
-	indices := d.indices
-	if d.hashes() {
-		indices = d.hashed
-	}
-	return d.Bank.IndexSelect(0, indices(b, moved)).View(b.queries, b.count, -1)
+	return d.Bank.IndexSelect(0, d.indices(b, moved)).View(b.queries, b.count, -1)
 }
 
-// indices draws the rows of a block on the host, int64 [queries·count].
+// indices are the rows of a block, int64 [queries·count].
 func (d SampledNegatives) indices(b block, moved bool) *torch.Tensor {
+	switch {
+	case b.drawn == nil:
+		return d.atHost(b, moved)
+	case moved:
+		return b.drawn.IndexSelect(1, d.permutation.Narrow(0, b.first, b.count)).View(-1)
+	}
+	return b.drawn.Narrow(1, b.first, b.count).Contiguous().View(-1)
+}
+
+// atHost draws the rows of a block on the host.
+func (d SampledNegatives) atHost(b block, moved bool) *torch.Tensor {
 	at := make([]int64, 0, b.queries*b.count)
 	for query := range b.queries {
 		for i := range b.count {
@@ -176,15 +212,11 @@ func (d SampledNegatives) indices(b block, moved bool) *torch.Tensor {
 	return torch.FromInt64(at, len(at)).ToDevice(d.Bank.Device())
 }
 
-// hashed is indices on the bank's device.
-func (d SampledNegatives) hashed(b block, moved bool) *torch.Tensor {
+// draw draws all negatives of n queries on the bank's device, int64 [n, K].
+func (d SampledNegatives) draw(query, n int) *torch.Tensor {
 	return torch.Scoped1(func() *torch.Tensor {
 		device := d.Bank.Device()
-		queries := torch.ArangeOn(b.queries, device).AddInt(int64(b.query)).Unsqueeze(1)
-		i := torch.ArangeOn(b.count, device).AddInt(int64(b.first))
-		if moved {
-			i = d.permutation.Narrow(0, b.first, b.count)
-		}
-		return d.Indices(queries, i.Unsqueeze(0)).View(-1)
+		queries := torch.ArangeOn(n, device).AddInt(int64(query)).Unsqueeze(1)
+		return d.Indices(queries, torch.ArangeOn(d.Count, device).Unsqueeze(0))
 	})
 }

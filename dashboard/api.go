@@ -142,7 +142,29 @@ func (s *Server) describeRun(q url.Values) (any, error) {
 	d.Onset = onset(about.Config, source)
 	d.Clock = r.clock(source, f).thinned(about.Config)
 	d.Findings = append(failure(d.Summary), Diagnose(r.evidence(about, source, d.KNN.all))...)
+	d.Findings = append(d.Findings, chosen(about)...)
 	return d, nil
+}
+
+// chosen says what the scores chose in a run with --ft auto.
+func chosen(about rundir.Record) []Finding {
+	if len(about.Chosen) == 0 {
+		return nil
+	}
+	f := Finding{Rule: "chosen", Kind: "note", Title: "The scores chose the feature transformation",
+		Text: fmt.Sprintf("After step %s, positives had separated from negatives. From then on these values hold, in "+
+			"place of those among the options. docs/methods.md has the rule.", about.Chosen["mix_start_step"])}
+	for _, v := range []struct{ option, name string }{
+		{"pos_alpha", "α of positives"}, {"neg_alpha", "α of negatives"}, {"nce_t", "temperature τ"},
+	} {
+		switch value, ok := about.Chosen[v.option]; {
+		case ok && value == "0":
+			f.Evidence = append(f.Evidence, v.name+": none, the side is not transformed")
+		case ok:
+			f.Evidence = append(f.Evidence, v.name+": "+value)
+		}
+	}
+	return []Finding{f}
 }
 
 // failure says why a run failed.

@@ -12,7 +12,11 @@ import (
 // evidence collects the input of Diagnose. source may be nil. The caller holds the lock.
 func (r *run) evidence(record rundir.Record, source scores.Source, knn []Accuracy) Evidence {
 	number := func(key string) float64 {
-		v, err := strconv.ParseFloat(record.Config[key], 64)
+		text, ok := record.Chosen[key]
+		if !ok {
+			text = record.Config[key]
+		}
+		v, err := strconv.ParseFloat(text, 64)
 		if err != nil {
 			return 0
 		}

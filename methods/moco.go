@@ -48,13 +48,39 @@ func (m *moco) Forward(b *Batch) Outcome {
 // the order in which they enter the queue.
 func (m *moco) contrast(b *Batch, query, key *torch.Tensor) (out Outcome, shuffled []*torch.Tensor) {
 	k, shuffled := m.Keys(key, b.Random) // no gradient; shuffled batch norm
-	q := m.Embed(query)
-	out = m.contrastBranches(b, q, func(i int, q *torch.Tensor, b *Batch) *contrast.Output {
-		negatives := m.queues[i].Negatives()
-		ft := b.Random.Transform(q.Size(0), negatives.Len(), q.Size(1)) // λ of both sides, π
-		return contrast.InfoNCE(q, k[i], negatives, ft, m.ContrastOptions(b))
-	})
+	if m.Mixture.Kind != "imix" {
+		q := m.Embed(query)
+		out = m.contrastBranches(b, q, func(i int, q *torch.Tensor, b *Batch) *contrast.Output {
+			negatives := m.queues[i].Negatives()
+			ft := b.Random.Transform(q.Size(0), negatives.Len(), q.Size(1)) // λ of both sides, π
+			return contrast.InfoNCE(q, k[i], negatives, ft, m.ContrastOptions(b))
+		})
+	}
+	if m.Mixture.Kind != "" {
+		out = m.addMixed(out, b, query, k)
+	}
 	return out, shuffled
+}
+
+// addMixed adds the loss of mixed queries to that of the queries, or begins with it.
+func (m *moco) addMixed(out Outcome, b *Batch, query *torch.Tensor, k []*torch.Tensor) Outcome {
+	x := m.mix(query, b.Random)
+	more := m.contrastBranches(b, m.Embed(x.images), func(i int, q *torch.Tensor, b *Batch) *contrast.Output {
+		negatives, o := m.queues[i].Negatives(), m.ContrastOptions(b)
+		ft := b.Random.Transform(q.Size(0), negatives.Len(), q.Size(1))
+		return x.loss(k[i], b.Readback, func(k *torch.Tensor, measured bool) *contrast.Output {
+			o := o
+			if !measured {
+				o.Scores, o.Bound = false, 0
+			}
+			return contrast.InfoNCE(q, k, negatives, ft, o)
+		})
+	})
+	if out.Output == nil {
+		return more
+	}
+	out.Loss = out.Loss.Add(more.Loss)
+	return out
 }
 
 // State returns the queues.

@@ -54,6 +54,7 @@ type Options struct {
 	// NewOptimizer makes the optimizer of parameters; nil: SGD.
 	NewOptimizer func(parameters []*torch.Tensor) *optim.SGD
 	Transform    ft.Transform
+	Mixture      Mixture     // of the images of queries (queue only)
 	Precision    torch.Dtype // of the encoders' products: BFloat16, Float16, or Float32, also as the zero value
 	Microbatches int         // number of parts in which a batch passes the encoders; 0 and 1: one
 	Seed         uint64

@@ -26,6 +26,9 @@ type Record struct {
 	// has no length limit; the directory may have a shorter name.
 	UpstreamName string    `json:"upstream_name,omitempty"`
 	Resumes      []Session `json:"resumes,omitempty"` // later sessions
+	// Chosen are values of options that the scores chose during the training, in place of those
+	// of Config.
+	Chosen map[string]string `json:"chosen,omitempty"`
 }
 
 // Session is one process that trained the run.
@@ -124,6 +127,16 @@ func SetEpochs(dir string, epochs int) error {
 		return err
 	}
 	r.Config[epochsOption] = strconv.Itoa(epochs)
+	return r.write(dir)
+}
+
+// SetChosen records values of options that were chosen during the training.
+func SetChosen(dir string, chosen map[string]string) error {
+	r, err := ReadRecord(dir)
+	if r == nil || err != nil {
+		return err
+	}
+	r.Chosen = chosen
 	return r.write(dir)
 }
 

@@ -3,6 +3,7 @@ package setup
 import (
 	"contralens/config"
 	"contralens/contrast"
+	"contralens/methods"
 )
 
 // Loss returns the loss that the options name, or nil for InfoNCE.
@@ -36,4 +37,12 @@ func Synthesis(r config.Relatives) *contrast.Synthesis {
 		return nil
 	}
 	return s
+}
+
+// Mixture returns the mixture of images that the options name.
+func Mixture(r config.Relatives) methods.Mixture {
+	if r.ImageMixup == "none" {
+		return methods.Mixture{}
+	}
+	return methods.Mixture{Kind: r.ImageMixup, Alpha: r.ImageAlpha}
 }

@@ -26,6 +26,8 @@ const (
 type mixStart struct {
 	Separated int `key:"separated"` // steps in a row
 	Since     int `key:"since"`     // the step after which features are transformed; 0: not yet
+	// Observed is empty unless the scores choose α (--alpha_auto).
+	Observed observed `key:"observed"`
 }
 
 // see applies the rule to a step. filled tells it that the memory holds features of the
@@ -36,9 +38,10 @@ func (m *mixStart) see(s Step, filled bool) {
 	}
 	gap, deviation := gaps(s)
 	if !filled || !(gap >= separationGap && gap >= separation*deviation) {
-		m.Separated = 0
+		m.Separated, m.Observed = 0, observed{}
 		return
 	}
+	m.Observed.add(s)
 	if m.Separated++; m.Separated >= separatedSteps {
 		m.Since = s.Step
 	}
@@ -87,7 +90,13 @@ func watchOnset() Hook {
 		Transform: func(r *Run) bool {
 			return !undecided(r) && r.Epoch > r.Config.MixEpoch && r.GlobalStep+1 > r.Config.MixStep
 		},
-		Collect: func(r *Run) methods.Collect { return methods.Collect{Scores: undecided(r)} },
+		Start: func(r *Run) error {
+			m.Observed.apply(r)
+			return nil
+		},
+		Collect: func(r *Run) methods.Collect {
+			return methods.Collect{Scores: undecided(r), Statistics: undecided(r) && r.Config.AlphaAuto}
+		},
 		Step: func(r *Run, s Step) error {
 			if !undecided(r) {
 				return nil
@@ -99,6 +108,14 @@ func watchOnset() Hook {
 			gap, deviation := gaps(s)
 			message := fmt.Sprintf("positives are %.2f above negatives, %.1f of their standard deviations, and have been "+
 				"for %d steps: features are transformed from step %d on", gap, gap/deviation, separatedSteps, m.Since+1)
+			if r.Config.AlphaAuto {
+				m.Observed.choose(r, separatedSteps)
+				m.Observed.apply(r)
+				if err := m.Observed.record(r, m.Since); err != nil {
+					return err
+				}
+				message += ", with " + m.Observed.String() + ": the scores chose"
+			}
 			r.say("%s", message)
 			return r.event(rundir.Metrics{
 				Epoch: float64(s.Epoch), Step: new(float64(m.Since)), Event: rundir.EventMixStart, Message: message,

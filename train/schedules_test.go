@@ -25,6 +25,7 @@ func TestRelativesResume(t *testing.T) {
 		"SynCo on a queue with FT": func(c *config.Contrast) {
 			c.Synthetic, c.From, c.Counts, c.SyntheticStart, c.FT = "synco", 8, []int{2, 2, 2, 1, 1, 1}, 1, "posneg"
 		},
+		"Un-Mix": func(c *config.Contrast) { c.ImageMixup = "unmix" },
 		"LARS, MACL, rising momentum": func(c *config.Contrast) {
 			c.Optimizer.Optimizer, c.Relatives.Loss, c.AlphaSchedule, c.FT = "lars", "macl", "cosine", "posneg"
 		},

@@ -61,7 +61,8 @@ func NewRun(ctx context.Context, w world.World, c config.Contrast, dir string, c
 		Net: net, Memory: c.Memory, Images: n, K: c.K, Symmetric: c.Symmetric, Alpha: c.Alpha,
 		BankMomentum: c.BankMomentum, Temperature: c.Temperature, Loss: setup.Loss(c.Relatives), Beta: c.Beta,
 		Momentum: c.Momentum, WeightDecay: c.WeightDecay, NewOptimizer: setup.Optimizer(c),
-		Transform: c.Transform(), Precision: setup.Dtype(c.Precision), Microbatches: c.Accum, Seed: c.Seed, World: r.World,
+		Mixture: setup.Mixture(c.Relatives), Transform: c.Transform(), Precision: setup.Dtype(c.Precision),
+		Microbatches: c.Accum, Seed: c.Seed, World: r.World,
 	})
 	if err != nil {
 		return nil, err

@@ -140,13 +140,18 @@ func eachGolden(t *testing.T, test func(t *testing.T, c goldenCase, m *Model, to
 	for _, name := range []string{C4, FPN} {
 		for precision, p := range precisions {
 			t.Run(name+"/"+precision, func(t *testing.T) {
-				c := loadCase(t, name)
-				tensortest.Run(t, func() {
-					o := goldenOptions(name)
-					o.Double, o.Format = p.double, p.format
-					m := filled(t, o, c.more.StateDict)
-					defer m.Free()
-					test(t, c, m, p.tolerance)
+				torch.TestDevices(t, func(t *testing.T, device torch.Device) {
+					if !device.IsCPU() && !p.double {
+						t.Skip("a GPU convolves float32 in TF32")
+					}
+					c := loadCase(t, name)
+					tensortest.Run(t, func() {
+						o := goldenOptions(name)
+						o.Double, o.Format, o.Device = p.double, p.format, device
+						m := filled(t, o, c.more.StateDict)
+						defer m.Free()
+						test(t, c, m, p.tolerance)
+					})
 				})
 			})
 		}
@@ -325,13 +330,20 @@ func TestDetect(t *testing.T) {
 
 			s := b.Samples[0]
 			var scaled []box.Box
+			var areas []int64
 			for _, d := range m.Detect(b, []Size{{2 * s.Width, 2 * s.Height}})[0] {
-				scaled = append(scaled, d.Box)
+				scaled, areas = append(scaled, d.Box), append(areas, int64(d.Mask.Area()))
 				if d.Mask.Height != 2*s.Height || d.Mask.Width != 2*s.Width {
 					t.Errorf("a mask of %d x %d pixels, want %d x %d", d.Mask.Width, d.Mask.Height, 2*s.Width, 2*s.Height)
 				}
 			}
-			pair(t, what+" at twice the size", scaled, c.boxes(t, fmt.Sprint("det_boxes", i)), found.classes, classes)
+			order = pair(t, what+" at twice the size", scaled, c.boxes(t, fmt.Sprint("det_boxes", i)), found.classes, classes)
+			if name := fmt.Sprint("det_areas", i); c.Has(name) { // pixels of the recorded masks
+				for j, area := range c.Array(name).I64 {
+					got := areas[slices.Index(order, j)]
+					numeric.Near(t, fmt.Sprint(what, ": pixels of mask ", j), float64(got), float64(area), 2+0.002*float64(area))
+				}
+			}
 		}
 	})
 }

@@ -18,12 +18,7 @@ func gradients(t *testing.T, c goldenCase, o Options, noise float64) map[string]
 	tensortest.Run(t, func() {
 		m := filled(t, o, c.more.StateDict)
 		defer m.Free()
-		torch.NoGrad(func() {
-			g := torch.NewGenerator(5, torch.CPU)
-			for _, e := range m.Trained() {
-				e.Tensor.Mul_(torch.Zeros(e.Tensor.Shape()).Normal_(1, noise, g).To(e.Tensor.Dtype()))
-			}
-		})
+		disturb(m, noise)
 		l, err := m.Losses(c.batch(t, m.SizeDivisor(), 0, 1), First)
 		if err != nil {
 			t.Fatal(err)
@@ -38,6 +33,18 @@ func gradients(t *testing.T, c goldenCase, o Options, noise float64) map[string]
 		}
 	})
 	return all
+}
+
+// disturb multiplies each weight by a random number around 1.
+func disturb(m *Model, noise float64) {
+	torch.NoGrad(func() {
+		torch.Scoped(func() {
+			g := torch.NewGenerator(5, torch.CPU)
+			for _, e := range m.Trained() {
+				e.Tensor.Mul_(torch.Zeros(e.Tensor.Shape()).Normal_(1, noise, g).To(e.Tensor.Dtype()))
+			}
+		})
+	})
 }
 
 func norm(values []float64) float64 {

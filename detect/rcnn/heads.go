@@ -64,7 +64,11 @@ func newC4Heads(b layers.Builder, o Options, body backbone.Staged) *c4Heads {
 }
 
 func (h *c4Heads) regions(maps []*torch.Tensor, regions []region) *torch.Tensor {
-	x := h.body.Stage(stageCount-1, h.align.roiAlign(maps, regions))
+	cut := h.align.roiAlign(maps, regions)
+	x := h.body.Stage(stageCount-1, cut)
+	if !torch.GradEnabled() {
+		cut.Free() // 0.8 MB a region of a ResNet-50
+	}
 	if h.norm != nil {
 		x = h.norm.Forward(x)
 	}

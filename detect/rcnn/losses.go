@@ -89,22 +89,30 @@ func (m *Model) images(b *detect.Batch) *torch.Tensor {
 	if n == 0 || b.Height < 1 || b.Width < 1 {
 		panic(&torch.Error{Op: "images", Message: fmt.Sprintf("want at least one sample, got a batch of shape %v", shape)})
 	}
-	var x *torch.Tensor
-	if b.Values != nil {
-		x = torch.FromFloat32(b.Values, shape...).ToDevice(m.Options.Device)
-	} else {
-		x = torch.FromUint8(b.Pixels, shape...).ToDevice(m.Options.Device).To(torch.Float32)
-		color := func(v [3]float32) *torch.Tensor { return like(x, v[:], 1, 3, 1, 1) }
-		x = x.Sub(color(meanColor)).Div(color(deviationColor))
-		for i, s := range b.Samples {
-			x.Select(0, i).Narrow(1, s.Height, b.Height-s.Height).Zero_()
-			x.Select(0, i).Narrow(2, s.Width, b.Width-s.Width).Zero_()
+	return torch.Scoped1(func() *torch.Tensor {
+		var x *torch.Tensor
+		if b.Values != nil {
+			x = torch.FromFloat32(b.Values, shape...).ToDevice(m.Options.Device)
+		} else {
+			x = normalized(torch.FromUint8(b.Pixels, shape...).ToDevice(m.Options.Device), b)
 		}
+		if m.Options.Double {
+			x = x.To(torch.Float64)
+		}
+		return x.Contiguous(m.Options.Format)
+	})
+}
+
+// normalized maps 8-bit pixels to values around 0, with zeros as padding.
+func normalized(pixels *torch.Tensor, b *detect.Batch) *torch.Tensor {
+	x := pixels.To(torch.Float32)
+	color := func(v [3]float32) *torch.Tensor { return like(x, v[:], 1, 3, 1, 1) }
+	x = x.Sub(color(meanColor)).Div_(color(deviationColor))
+	for i, s := range b.Samples {
+		x.Select(0, i).Narrow(1, s.Height, b.Height-s.Height).Zero_()
+		x.Select(0, i).Narrow(2, s.Width, b.Width-s.Width).Zero_()
 	}
-	if m.Options.Double {
-		x = x.To(torch.Float64)
-	}
-	return x.Contiguous(m.Options.Format)
+	return x
 }
 
 // Mean and standard deviation of ImageNet's colors of 0 … 255, as MoCo's configurations have

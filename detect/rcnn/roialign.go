@@ -26,6 +26,10 @@ type pooler struct {
 // cell of the result is a weighted sum of rows (box.Bags). libtorch's embedding_bag computes
 // that and its gradient, exactly and on every device.
 func (p *pooler) roiAlign(maps []*torch.Tensor, regions []region) *torch.Tensor {
+	return torch.Scoped1(func() *torch.Tensor { return p.cut(maps, regions) })
+}
+
+func (p *pooler) cut(maps []*torch.Tensor, regions []region) *torch.Tensor {
 	levels := make([][]int, len(maps)) // indices of regions
 	for i, r := range regions {
 		level := 0

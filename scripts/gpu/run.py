@@ -20,9 +20,12 @@ p = argparse.ArgumentParser()
 p.add_argument("--bundle", required=True)
 p.add_argument("--out", required=True)
 p.add_argument("--limit", type=float, default=570)
-p.add_argument("--parts", default="facts engine doctor tests memcheck bench")
+known_parts = ["facts", "engine", "doctor", "tests", "memcheck", "bench"]
+p.add_argument("--parts", default=" ".join(known_parts))
 p.add_argument("--device", default="cuda:0")
 a = p.parse_args()
+if set(a.parts.split()) - set(known_parts) or not a.parts.split():
+    p.error("parts: want some of %s, got %r" % (", ".join(known_parts), a.parts))
 start, root = time.time(), os.getcwd()
 on_gpu = a.device.startswith("cuda")
 
@@ -321,6 +324,27 @@ def table(results, measured):
     return "\n".join(lines) + "\n"
 
 
+def earlier(results):
+    """Adds what earlier calls did of other parts with this bundle."""
+    for file in sorted(os.listdir(state)):
+        name = file[: -len(".json")]
+        if file.endswith(".json") and name not in results:
+            with open(os.path.join(state, file)) as f:
+                results[name] = json.load(f)
+
+
+def set_aside(path):
+    """Renames the results of another commit or device, which these would replace."""
+    try:
+        with open(path) as f:
+            old = json.load(f)
+    except (OSError, ValueError):
+        return
+    if (old.get("commit"), old.get("device")) != (commit, a.device):
+        name = "results-%s-%s.json" % (str(old.get("commit"))[:12], str(old.get("device")).replace(":", ""))
+        os.replace(path, os.path.join(a.out, name))
+
+
 def main():
     results, waiting = {}, []
 
@@ -346,16 +370,16 @@ def main():
             list(pool.map(lambda x: add("tests " + x.replace("/", "-"), tests_of(x), 30), packages))
     if "memcheck" in parts and on_gpu:
         add("memcheck", memcheck_part, 60)
-    measured = []
     if "bench" in parts:
         for case in cases:
             for name, command in programs(case):
-                r = add("bench %s %s" % (case, name), bench_of(case, name, command), 45)
-                if r and "result" in r:
-                    measured.append(r)
+                add("bench %s %s" % (case, name), bench_of(case, name, command), 45)
+    earlier(results)
+    measured = [r for r in results.values() if "result" in r]
     count = {k: sum(len(r.get(k, [])) for r in results.values()) for k in ("passed", "failed", "skipped")}
     with open(os.path.join(a.out, "table.md"), "w") as f:
         f.write(table(results, measured))
+    set_aside(os.path.join(a.out, "results.json"))
     with open(os.path.join(a.out, "results.json"), "w") as f:
         json.dump(
             dict(

@@ -1,0 +1,92 @@
+package methods
+
+import (
+	"math"
+	"testing"
+
+	"contralens/contrast/ft"
+	"contralens/internal/golden"
+	"contralens/internal/numeric"
+	"contralens/torch"
+)
+
+// The loss of mixed images and its gradient equal their definition: i-Mix in place of the
+// query, Un-Mix besides it, with the feature transformation and in both directions.
+func TestMixtureDefinition(t *testing.T) {
+	both := ft.Transform{
+		Positive: ft.Side{On: true, Uniform: true, Extrapolate: true, Elementwise: true},
+		Negative: ft.Side{On: true, Uniform: true, Elementwise: true, Normalize: true},
+	}
+	for name, o := range map[string]Options{
+		"i-Mix":           {Mixture: Mixture{"imix", 1}},
+		"i-Mix FT":        {Mixture: Mixture{"imix", 1}, Transform: both},
+		"Un-Mix":          {Mixture: Mixture{"unmix", 0.7}},
+		"symmetric i-Mix": {Mixture: Mixture{"imix", 1}, Symmetric: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTorch(t, func() {
+				torch.SetThreads(1) // such small tensors gain nothing from more
+				o.Memory = "moco"
+				m, b := beginning(t, o)
+				defer m.Free()
+				s := find(m, b)
+				n := b.Len()
+				value, of := 0.0, torch.Zeros(nil, torch.Options{Dtype: torch.Float64})
+				add := func(weight float64, q, k *torch.Tensor) {
+					met := s.contrast(q, k, s.negatives[0], s.random.Transform(n, m.K, q.Size(1)))
+					value += weight * met.loss.Item()
+					of = of.AddScaled(met.loss, weight)
+				}
+				direction := func(crop, q, k *torch.Tensor) {
+					if o.Mixture.Kind == "unmix" {
+						add(1, q, k)
+					}
+					x := m.mix(crop, b.Random)
+					mixed := crop.MulScalar(x.λ).AddScaled(crop.IndexSelect(0, x.order), 1-x.λ)
+					p := m.Query.Forward(mixed).To(torch.Float64)
+					add(x.λ, p, k)
+					add(1-x.λ, p, k.IndexSelect(0, x.order))
+				}
+				direction(b.Crops[0], s.u[0], s.keys[0])
+				if o.Symmetric {
+					direction(b.Crops[1], s.v[0], s.otherKeys[0])
+				}
+				of.Backward()
+				want := takeGradients(m)
+
+				out := m.Method.Forward(b)
+				m.Backward(out.Loss)
+				golden.Near(t, "gradient", takeGradients(m), want, 2e-4)
+				numeric.Near(t, "loss", out.Loss.Item(), value, 1e-4*math.Abs(value))
+				if len(out.Scores) == 0 || out.Statistics == nil {
+					t.Error("there are no scores or statistics")
+				}
+			})
+		})
+	}
+}
+
+// The images of i-Mix are mixed in a random order and keep the larger part of themselves,
+// those of Un-Mix in the reverse order.
+func TestMixtureOrder(t *testing.T) {
+	inTorch(t, func() {
+		m := &Model{}
+		crop := torch.Ones([]int{4, 3, 2, 2})
+		m.Mixture = Mixture{"unmix", 1}
+		if order := m.mix(crop, fixed{}).order.Int64s(); order[0] != 3 || order[3] != 0 {
+			t.Errorf("Un-Mix: order %v", order)
+		}
+		m.Mixture = Mixture{"imix", 1}
+		orders := map[int64]bool{}
+		for step := range 20 {
+			x := m.mix(crop, &seeded{seed: 1, step: uint64(step)})
+			if x.λ < 0.5 || x.λ > 1 {
+				t.Errorf("i-Mix: λ %v", x.λ)
+			}
+			orders[x.order.Int64s()[0]] = true
+		}
+		if len(orders) != 4 {
+			t.Errorf("i-Mix: the first image is mixed with %v of 4", orders)
+		}
+	})
+}
