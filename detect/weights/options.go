@@ -45,8 +45,8 @@ func Open(path string) (*File, error) {
 		}
 	}
 	if len(f.tensors) == 0 {
-		return nil, fmt.Errorf("checkpoint %s: want a detector, with proposal_generator.rpn_head and roi_heads.box_predictor, "+
-			"found none; contralens detect train trains one on an encoder", path)
+		return nil, fmt.Errorf("checkpoint %s: want a detector, with proposal_generator.rpn_head and "+
+			"roi_heads.box_predictor, found none; contralens detect train trains one on an encoder", path)
 	}
 	if err := f.caffe(); err != nil {
 		return nil, err
