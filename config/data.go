@@ -7,6 +7,8 @@ type DataStats struct {
 	Imagenet100Path string   `flag:"imagenet100path" help:"file with one wnid per line, in place of the built-in list of 100 classes"`
 	Strict          bool     `flag:"decode_strict" help:"count image files that break the rules of their format as unreadable, even if all of their pixels can be read"`
 	Limit           int      `flag:"limit" help:"number of training images to look at, spread evenly over the classes; 0: all"`
+	Split           string   `flag:"split" help:"annotated objects: images to look at, such as train, 2007_trainval+2012_trainval or val2017; empty: all"`
+	Images          string   `flag:"images" help:"annotated objects in a JSON file: folder with its images; empty: found beside it"`
 	Workers         int      `flag:"num_workers" short:"j" group:"machine" help:"workers that read images; 0: one per processor"`
 	Printing
 }

@@ -2,17 +2,21 @@ package config
 
 import "fmt"
 
-// DataShow are the options of data show, which draws a contact sheet of views.
+// DataShow are the options of data show, which draws a contact sheet of the views of an image,
+// or of images with annotated objects.
 type DataShow struct {
 	_        struct{} `group:"data" everyday:"true"`
 	Aug      string   `flag:"aug" default:"B" help:"augmentation: A, B, C, D, E, NULL, RA, jigsaw or eval"`
-	N        int      `flag:"number" short:"n" default:"16" help:"number of views to draw; always one with eval, which draws nothing at random"`
+	N        int      `flag:"number" short:"n" default:"16" help:"number of views or images to draw; always one with --aug eval, which draws nothing at random"`
 	Out      string   `flag:"output" short:"o" default:"views.png" group:"output" help:"PNG file to write"`
 	InputRes int      `flag:"input_res" default:"224" help:"side of a view in pixels"`
 	Crop     float64  `flag:"crop" default:"0.2" help:"smallest share of the image's area in a random crop"`
 	Modal    string   `flag:"modal" default:"RGB" help:"RGB, or CMC: RandAugment without changes of color"`
 	Decode   string   `flag:"decode" default:"fast" help:"fast or exact, as in contrast"`
 	Seed     uint64   `flag:"seed" help:"seed of everything random"`
+	Split    string   `flag:"split" help:"annotated objects: images to choose from, such as train, 2007_trainval+2012_trainval or val2017; empty: those that are usual to train on"`
+	Images   string   `flag:"images" help:"annotated objects in a JSON file: folder with its images; empty: found beside it"`
+	Only     string   `flag:"only" help:"annotated objects: names of images to draw, such as 2008_000001, separated by commas; empty: --number of them, chosen by --seed"`
 }
 
 // DefaultDataShow returns the defaults of data show.

@@ -47,7 +47,8 @@ func (c *Linear) Resolve(set map[string]bool) (warnings []string, err error) {
 	case !(c.L2 >= 0):
 		err = &ValueError{Option: "l2", Want: "a penalty of at least 0", Got: c.L2}
 	}
-	err = first(err, between("few_shot", c.FewShot, 0, 1<<20), between("draws", c.Draws, 1, 1000), c.LongTail.check(), oneOf("solver", c.Solver, "sgd", "lbfgs"), c.cachedOptions(set))
+	err = first(err, between("few_shot", c.FewShot, 0, 1<<20), between("draws", c.Draws, 1, 1000))
+	err = first(err, c.LongTail.check(), oneOf("solver", c.Solver, "sgd", "lbfgs"), c.cachedOptions(set))
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,9 @@ import (
 	"syscall"
 )
 
+// ErrInUse is the error of a run directory that another process writes to.
+var ErrInUse = errors.New("another training run is using it")
+
 // lock keeps other processes out of a run directory until release is called. The lock
 // ends with the process that holds it, however that ends. Its file remains.
 func lock(dir string) (release func(), err error) {
@@ -21,8 +24,8 @@ func lock(dir string) (release func(), err error) {
 	case errors.Is(err, syscall.EWOULDBLOCK):
 		who, _ := os.ReadFile(path)
 		f.Close()
-		return nil, fmt.Errorf("run directory %s: another training run is using it (%s): wait for it, stop it, or "+
-			"give --name", dir, strings.TrimSpace(string(who)))
+		return nil, fmt.Errorf("run directory %s: %w (%s): wait for it, stop it, or give --name", dir, ErrInUse,
+			strings.TrimSpace(string(who)))
 	case err != nil && !errors.Is(err, syscall.ENOTSUP) && !errors.Is(err, syscall.ENOLCK):
 		f.Close()
 		return nil, fmt.Errorf("run directory %s: cannot lock it: %w", dir, err)

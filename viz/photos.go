@@ -20,7 +20,12 @@ func WriteSheet(out string, tiles []Tile, columns, side int) error {
 	if err != nil {
 		return err
 	}
-	return durable.Write(out, func(w io.Writer) error { return png.Encode(w, sheet) })
+	return WritePicture(out, sheet)
+}
+
+// WritePicture writes a picture as a PNG file.
+func WritePicture(out string, m image.Image) error {
+	return durable.Write(out, func(w io.Writer) error { return png.Encode(w, m) })
 }
 
 // PhotoTile returns the tile of an image file. If the file can't be read, the title says

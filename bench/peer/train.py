@@ -33,34 +33,46 @@ p.add_argument("--learning_rate", type=float, default=0.06)
 p.add_argument("--alpha", type=float, default=0.99)
 p.add_argument("--batch_size", type=int, default=128)
 p.add_argument("-k", type=int, default=2048)
+p.add_argument("--epochs", type=int, default=0, help="train for epochs instead of --seconds")
+p.add_argument("--seed", type=int, default=0)
+p.add_argument("--out", help="file for the encoder's weights, named as in torchvision")
 p.add_argument("--threads", type=int, default=os.cpu_count())
 a = p.parse_args()
 torch.set_num_threads(a.threads)
-torch.manual_seed(0)
+torch.manual_seed(a.seed)
 tau, d, width = 0.07, 128, 16
 
 
 class Block(nn.Module):
     def __init__(self, i, o, stride):
         super().__init__()
-        self.c1, self.b1 = nn.Conv2d(i, o, 3, stride, 1, bias=False), nn.BatchNorm2d(o)
-        self.c2, self.b2 = nn.Conv2d(o, o, 3, 1, 1, bias=False), nn.BatchNorm2d(o)
-        self.down = (
+        self.conv1, self.bn1 = nn.Conv2d(i, o, 3, stride, 1, bias=False), nn.BatchNorm2d(o)
+        self.conv2, self.bn2 = nn.Conv2d(o, o, 3, 1, 1, bias=False), nn.BatchNorm2d(o)
+        self.downsample = (
             nn.Sequential(nn.Conv2d(i, o, 1, stride, bias=False), nn.BatchNorm2d(o))
             if stride > 1 or i != o
             else nn.Identity()
         )
 
     def forward(self, x):
-        return F.relu(self.b2(self.c2(F.relu(self.b1(self.c1(x))))) + self.down(x))
+        return F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))) + self.downsample(x))
+
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.bn1, i = nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), width
+        for n, (o, stride) in enumerate(((width, 1), (2 * width, 2), (4 * width, 2), (8 * width, 2))):
+            setattr(self, "layer%d" % (n + 1), nn.Sequential(Block(i, o, stride), Block(o, o, 1)))
+            i = o
+
+    def forward(self, x):
+        x = F.relu(self.bn1(self.conv1(x)))
+        return self.layer4(self.layer3(self.layer2(self.layer1(x)))).mean((2, 3))
 
 
 def encoder():
-    layers, i = [nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()], width
-    for o, stride in ((width, 1), (2 * width, 2), (4 * width, 2), (8 * width, 2)):
-        layers += [Block(i, o, stride), Block(o, o, 1)]
-        i = o
-    net = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    net = Encoder()
     for m in net.modules():
         if isinstance(m, nn.Conv2d):
             nn.init.kaiming_normal_(m.weight, mode="fan_out", nonlinearity="relu")
@@ -121,9 +133,16 @@ before = knn(query[0])
 optimizer = torch.optim.SGD(query.parameters(), a.learning_rate, momentum=0.9, weight_decay=5e-4)
 queue, at, step, begin = F.normalize(torch.randn(a.k, d), dim=1), 0, 0, time.time()
 embed = (lambda net, x: net(x)) if a.wo_norm else (lambda net, x: F.normalize(net(x), dim=1))
-while time.time() - begin < a.seconds:
+epoch = 0
+
+
+def more():
+    return epoch < a.epochs if a.epochs else time.time() - begin < a.seconds
+
+
+while more():
     for rows in torch.randperm(len(train)).split(a.batch_size):
-        if len(rows) < a.batch_size or time.time() - begin >= a.seconds:
+        if len(rows) < a.batch_size and (not a.epochs or len(rows) < 2) or not more():
             break
         xq, xk = (torch.stack([view(train[i]) for i in rows.tolist()]) for _ in range(2))
         with torch.no_grad():
@@ -142,4 +161,7 @@ while time.time() - begin < a.seconds:
             print(
                 "step %d loss %.3f acc %.1f %%" % (step, loss, 100 * (logits.argmax(1) == 0).float().mean()), flush=True
             )
+    epoch += 1
+if a.out:
+    torch.save({"state_dict": query[0].state_dict()}, a.out)
 print("k-NN %.2f %%, untrained %.2f %%, after %.1f epochs" % (knn(query[0]), before, step * a.batch_size / len(train)))

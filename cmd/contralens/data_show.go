@@ -19,15 +19,23 @@ func dataShowCommand() *cobra.Command {
 	c := config.DefaultDataShow()
 	cmd := &cobra.Command{
 		Use:   "show IMAGE",
-		Short: "Draw views of an image, as the network sees them in training",
-		Args:  cli.Arguments(1, "an image", "data show photo.jpg --aug B -n 16 -o grid.png"),
+		Short: "Draw views of an image, as the network sees them in training, or annotated objects",
+		Long: `Draw views of an image, as the network sees them in training. For a folder with
+annotated objects, in PASCAL VOC's layout or COCO's JSON files, draw images with their
+boxes, masks and classes.`,
+		Args: cli.Arguments(1, "an image", "data show photo.jpg --aug B -n 16 -o grid.png"),
 		Example: `  contralens data show photo.jpg --aug B -n 16 -o grid.png
-  contralens data show photo.jpg --aug jigsaw -n 4`,
+  contralens data show photo.jpg --aug jigsaw -n 4
+  # images with annotated objects
+  contralens data show VOCdevkit --split 2007_test -n 9 -o objects.png`,
 	}
 	given := cli.Bind(cmd, &c)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if _, _, err := given(); err != nil {
 			return err
+		}
+		if annotated(args[0]) {
+			return showObjects(args[0], &c)
 		}
 		return showViews(args[0], &c)
 	}

@@ -23,15 +23,24 @@ func dataStatsCommand() *cobra.Command {
 	var c config.DataStats
 	cmd := &cobra.Command{
 		Use:   "stats DIR",
-		Short: "Count images, classes, sizes and unreadable files",
-		Args:  cli.Arguments(1, "a folder of images", "data stats photos"),
+		Short: "Count images, classes, objects, sizes and unreadable files",
+		Long: `Count images, classes, sizes and unreadable files. In a folder with annotated objects,
+in PASCAL VOC's layout or COCO's JSON files, count objects and damaged annotations too,
+unless --dataset names another layout.`,
+		Args: cli.Arguments(1, "a folder of images", "data stats photos"),
 		Example: `  contralens data stats photos
-  contralens data stats cifar10 --dataset cifar10 --json`,
+  contralens data stats cifar10 --dataset cifar10 --json
+  # images with annotated objects
+  contralens data stats VOCdevkit --split 2007_test
+  contralens data stats annotations.json --images photos`,
 	}
 	given := cli.Bind(cmd, &c)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if _, _, err := given(); err != nil {
 			return err
+		}
+		if c.Dataset == "" && annotated(args[0]) {
+			return objectStats(args[0], c)
 		}
 		return stats(args[0], c)
 	}

@@ -1,15 +1,19 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"contralens/cmd/internal/cli"
+	"contralens/config"
 	"contralens/rundir"
-	"contralens/scores/sweep"
+	"contralens/study"
+	"contralens/study/jobs"
 	"contralens/train"
 	"contralens/viz"
 )
@@ -35,15 +39,18 @@ out of the figures. Images without labels have no k-NN accuracy: add --knn_every
   contralens scores sweep --vary nce_t=.05,.1,.2 --vary ft=none,posneg -- \
     --data_folder photos --arch resnet18 --epochs 50`,
 		RunE: func(_ *cobra.Command, options []string) error {
-			grid, err := sweep.ParseGrid(vary)
+			if len(vary) == 0 {
+				return cli.Wrong(errors.New("scores sweep: want --vary, for example --vary alpha=1,.99,.9"))
+			}
+			grid, err := study.ParseGrid(vary)
 			if err != nil {
-				return cli.Wrong(err)
+				return cli.Wrong(ofVary(err))
 			}
 			if _, err := viz.ParseStyle(o.Style); err != nil {
 				return cli.Wrong(err)
 			}
-			if err := grid.CheckMethod(options); err != nil {
-				return cli.Wrong(err)
+			if err := grid.CheckMethod(methodAmong(options)); err != nil {
+				return cli.Wrong(ofVary(err))
 			}
 			return runSweep(grid, out, options, o)
 		},
@@ -56,13 +63,40 @@ out of the figures. Images without labels have no k-NN accuracy: add --knn_every
 	return cmd
 }
 
-func runSweep(grid sweep.Grid, out string, options []string, o viz.Options) error {
-	s, err := sweep.Open(out, options)
+// ofVary names the option that an error is about.
+func ofVary(err error) error {
+	var value *config.ValueError
+	if errors.As(err, &value) {
+		return err
+	}
+	return fmt.Errorf("scores sweep: --vary: %w", err)
+}
+
+// methodAmong returns the value of --method among options, or "".
+func methodAmong(options []string) (method string) {
+	for i, o := range options {
+		if value, ok := strings.CutPrefix(o, "--method="); ok {
+			method = value
+		} else if o == "--method" && i+1 < len(options) {
+			method = options[i+1]
+		}
+	}
+	return method
+}
+
+func runSweep(grid study.Grid, out string, options []string, o viz.Options) error {
+	s, err := study.OpenSweep(out, options)
 	if err != nil {
 		return err
 	}
-	s.Print = func(format string, args ...any) { fmt.Fprintf(cli.Out, "== "+format+"\n", args...) }
-	runs, failed, err := s.Do(grid, trainOne)
+	say := func(format string, args ...any) { fmt.Fprintf(cli.Out, "== "+format+"\n", args...) }
+	runs, failed, err := s.Do(context.Background(), grid, say, func(name string, varied []string) error {
+		return trainOne(out, name, varied, options)
+	})
+	var fatal *jobs.Fatal
+	if errors.As(err, &fatal) {
+		err = fatal.Err
+	}
 	if err != nil {
 		return err
 	}
@@ -79,9 +113,9 @@ func runSweep(grid sweep.Grid, out string, options []string, o viz.Options) erro
 	return errors.Join(failed...)
 }
 
-// trainOne trains or resumes one run of the grid. stop reports whether the sweep ends: after
-// a signal or wrong usage.
-func trainOne(out, name string, varied, options []string) (stop bool, err error) {
+// trainOne trains or resumes one run of the grid. After a signal or wrong usage, the error is
+// a *jobs.Fatal, which ends the sweep.
+func trainOne(out, name string, varied, options []string) error {
 	// An accuracy before and after training, unless the options say otherwise.
 	args := append([]string{"contrast", "--knn_every", "1000000"}, options...)
 	args = append(args, "--model_path", out, "--tb_path", filepath.Join(out, "tb"), "--name", name)
@@ -93,9 +127,12 @@ func trainOne(out, name string, varied, options []string) (stop bool, err error)
 	}
 	root := rootCommand()
 	root.SetArgs(args)
-	err = root.Execute()
+	err := root.Execute()
 	if errors.Is(err, train.ErrStopped) {
 		fmt.Fprintln(cli.Out, "== the same command resumes from here")
 	}
-	return errors.Is(err, train.ErrStopped) || cli.WrongUsage(err), err
+	if errors.Is(err, train.ErrStopped) || cli.WrongUsage(err) {
+		return &jobs.Fatal{Err: err}
+	}
+	return err
 }

@@ -40,6 +40,15 @@ type Range struct {
 // images.
 type counts map[int]int
 
+// Spread summarizes values. Without values it is zero.
+func Spread(values []int) Range {
+	c := counts{}
+	for _, v := range values {
+		c[v]++
+	}
+	return c.spread()
+}
+
 func (c counts) spread() Range {
 	var keys []int
 	n := 0

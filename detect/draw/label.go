@@ -104,8 +104,8 @@ func (c *canvas) place(box image.Rectangle, w, h int, others []chip) image.Recta
 	left, right := box.Min.X, box.Max.X-w
 	best, least := image.Rectangle{}, math.MaxInt
 	for _, at := range []image.Point{
-		{left, box.Min.Y - h}, {left, box.Min.Y + c.line}, {left, box.Max.Y}, {right, box.Min.Y - h},
-		{right, box.Max.Y}, {left, box.Max.Y - h - c.line}, {right, box.Max.Y - h - c.line}, {right, box.Min.Y + c.line},
+		{left, box.Min.Y - h}, {left, box.Min.Y + c.line}, {right, box.Min.Y - h}, {right, box.Min.Y + c.line},
+		{left, box.Max.Y - h - c.line}, {right, box.Max.Y - h - c.line}, {left, box.Max.Y}, {right, box.Max.Y},
 		{box.Max.X, box.Min.Y}, {box.Min.X - w, box.Min.Y}, {box.Max.X, box.Max.Y - h}, {box.Min.X - w, box.Max.Y - h},
 	} {
 		at.X, at.Y = min(max(at.X, 0), c.width-w), min(max(at.Y, 0), c.height-h)

@@ -15,6 +15,7 @@ import (
 	"contralens/data/loader"
 	"contralens/data/store"
 	"contralens/detect"
+	"contralens/detect/sets"
 	"contralens/internal/humanize"
 	"contralens/views"
 )
@@ -214,11 +215,7 @@ func (w *worker) load(ctx context.Context, index int) error {
 		return err
 	}
 	codec.Upright(&w.image, file)
-	if w.image.W != m.Width || w.image.H != m.Height {
-		return fmt.Errorf("image %s: want the %d x %d pixels of its annotation, got %d x %d",
-			humanize.Text(m.Path), m.Width, m.Height, w.image.W, w.image.H)
-	}
-	return nil
+	return sets.CheckSize(m, &w.image)
 }
 
 // write writes the pixels of a row, and zeros around them. Without an image all are zeros.

@@ -68,16 +68,22 @@ func cocoFiles(ctx context.Context, o Options) ([]jsonFile, error) {
 	switch {
 	case len(all) == 0:
 		return nil, wantAnnotations(ctx, o)
-	case isJSON(o.Folder):
+	case isJSON(o.Folder) && (o.Split == "" || o.Split == all[0].split):
 		return all, nil
-	case o.Split == "" && len(all) == 1:
+	case o.Split == "" && len(all) == 1 && !o.Test:
 		return all, nil
 	case o.Split == "":
-		return nil, fmt.Errorf("%s: want the name of a split, because there are several: %s",
-			humanize.Text(o.Folder), humanize.Text(quoted(names)))
+		return usualJSON(o, all, names)
 	}
 	var files []jsonFile
 	for item := range strings.SplitSeq(o.Split, "+") {
+		if isJSON(item) {
+			if below := path.Join(o.Folder, item); store.Exists(ctx, o.Store, below) {
+				item = below
+			}
+			files = append(files, jsonFile{item, splitOf(item)})
+			continue
+		}
 		at := slices.Index(names, item)
 		if at < 0 {
 			return nil, fmt.Errorf("split %q: want one of %s in %s", item, humanize.Text(quoted(names)), humanize.Text(o.Folder))
@@ -85,6 +91,22 @@ func cocoFiles(ctx context.Context, o Options) ([]jsonFile, error) {
 		files = append(files, all[at])
 	}
 	return files, nil
+}
+
+// usualJSON returns the file to train on, or to test on.
+func usualJSON(o Options, all []jsonFile, names []string) ([]jsonFile, error) {
+	usual := []string{"train"}
+	if o.Test {
+		usual = []string{"val", "test"}
+	}
+	for _, u := range usual {
+		at := slices.IndexFunc(names, func(n string) bool { return strings.HasPrefix(strings.ToLower(n), u) })
+		if at >= 0 {
+			return all[at : at+1], nil
+		}
+	}
+	return nil, fmt.Errorf("%s: want the name of a split, because none begins with %s; there are: %s",
+		humanize.Text(o.Folder), strings.Join(usual, " or "), humanize.Text(quoted(names)))
 }
 
 // cocoFolders are where the images of a JSON file may be.

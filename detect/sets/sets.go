@@ -1,6 +1,6 @@
 // Package sets reads images with annotated objects: folders in PASCAL VOC's layout and JSON
-// files in COCO's. Open recognizes them by their files. All files are read through a store;
-// images are not decoded.
+// files in COCO's. Open recognizes them by their files. All files are read through a store.
+// Only Measure decodes images.
 package sets
 
 import (
@@ -24,9 +24,12 @@ type Options struct {
 	Folder string
 	// Split is one or several lists joined by +. VOC: "2007_trainval+2012_trainval", short
 	// "2007+2012", or "train" if the folder has one year or none. COCO: "train2017", for
-	// annotations/instances_train2017.json. Empty: VOC's trainval, or train, or all annotations;
-	// the only JSON.
-	Split  string
+	// annotations/instances_train2017.json, or a JSON file. Empty: what is usual to train on,
+	// VOC's trainval, or train, or all annotations; COCO's train…, or its only JSON.
+	Split string
+	// Test says that an empty Split is what is usual to test on: VOC's test or val, COCO's val…
+	// or test….
+	Test   bool
 	Images string // COCO: folder of the images; empty: found beside the JSON
 	Format string // detect.VOC, detect.COCO; empty: recognized
 	// Classes are the names of the classes in their order. Objects of other classes are left

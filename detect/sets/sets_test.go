@@ -284,6 +284,62 @@ func TestNamesOfImages(t *testing.T) {
 	}
 }
 
+// Without a split, what is usual to train or to test on is read.
+func TestUsualSplits(t *testing.T) {
+	ctx := context.Background()
+	scenes := detecttest.Scenes(8, 30, 20, 1)
+	voc, coco := store.Memory(detecttest.VOC(scenes)), store.Memory(detecttest.COCO(scenes))
+	for name, m := range map[string]store.Memory{"voc": voc, "coco": coco} {
+		for test, want := range map[bool]int{false: 6, true: 2} {
+			if set, _ := mustOpen(t, Options{Store: m, Test: test}); len(set.Images) != want {
+				t.Errorf("%s, test %v: %d images of %s, want %d", name, test, len(set.Images), set.Name, want)
+			}
+		}
+	}
+	if got := Splits(ctx, Options{Store: voc}); !slices.Equal(got, []string{"train", "test"}) {
+		t.Errorf("splits %v", got)
+	}
+	if got := Splits(ctx, Options{Store: coco}); !slices.Equal(got, []string{"test", "train"}) {
+		t.Errorf("splits %v", got)
+	}
+	set, _ := mustOpen(t, Options{Store: coco, Split: "annotations/instances_test.json"})
+	if len(set.Images) != 2 || set.Images[0].Path != "test/007.png" {
+		t.Errorf("%+v", set.Images)
+	}
+	delete(voc, "ImageSets/Main/test.txt")
+	coco["annotations/instances_night.json"] = coco["annotations/instances_test.json"]
+	delete(coco, "annotations/instances_test.json")
+	for want, m := range map[string]store.Memory{"want a list test.txt or val.txt": voc, "none begins with val or test; there are: night, train": coco} {
+		if _, _, err := Open(ctx, Options{Store: m, Test: true}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
+// Stats count what is there.
+func TestMeasure(t *testing.T) {
+	m := store.Memory(detecttest.COCO(detecttest.Scenes(8, 60, 40, 1)))
+	set, report := mustOpen(t, Options{Store: m})
+	set.Images[1].Objects = nil
+	set.Images[2].Width++
+	o := &set.Images[0].Objects[0]
+	o.Difficult, o.Crowd, o.Area = true, true, 96*96
+	s, err := Measure(context.Background(), set, report, m, nil, 2, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Images != 6 || s.Without != 1 || s.Large != 1 || s.Difficult != 1 || s.Crowds != 1 || s.PerImage.Min != 0 ||
+		s.Small+s.Medium+s.Large != s.Objects || s.Width.Min != 40 || len(s.Unreadable) != 1 ||
+		!strings.Contains(s.Unreadable[0], "want the 41 x 60 pixels of its annotation, got 40 x 60") {
+		t.Errorf("%+v", s)
+	}
+	ended, stop := context.WithCancel(context.Background())
+	stop()
+	if _, err := Measure(ended, set, report, m, nil, 2, nil); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
 func TestFraction(t *testing.T) {
 	set := &detect.Set{Images: make([]detect.Image, 205)}
 	for i := range set.Images {

@@ -116,15 +116,22 @@ func vocSplit(ctx context.Context, o Options) ([]vocList, error) {
 	return lists, nil
 }
 
-// readVOCList reads a list, or the default one if it has no name: trainval, train, or all
-// annotations.
+// readVOCList reads a list, or the usual one if it has no name.
 func readVOCList(ctx context.Context, o Options, r vocRoot, name string) (vocList, error) {
 	l := vocList{vocRoot: r, name: name}
 	at := func(name string) string { return path.Join(r.path, vocLists, name+".txt") }
-	for _, usual := range []string{"trainval", "train"} {
-		if l.name == "" && store.Exists(ctx, o.Store, at(usual)) {
-			l.name = usual
+	usual := []string{"trainval", "train"}
+	if o.Test {
+		usual = []string{"test", "val"}
+	}
+	for _, u := range usual {
+		if l.name == "" && store.Exists(ctx, o.Store, at(u)) {
+			l.name = u
 		}
+	}
+	if l.name == "" && o.Test {
+		return l, fmt.Errorf("%s: want a list test.txt or val.txt to test on, but there are: %s",
+			humanize.Text(path.Join(r.path, vocLists)), quoted(vocListNames(ctx, o, r)))
 	}
 	if l.name == "" {
 		entries, err := o.Store.List(ctx, path.Join(r.path, vocAnnotations))

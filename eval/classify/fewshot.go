@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+
+	"contralens/internal/option"
 )
 
 // DrawLabels draws n images of each class, without repetition, and returns their indices in
@@ -19,7 +21,10 @@ func DrawLabels(labels []int64, names []string, n int, seed, number uint64) ([]i
 	var drawn []int
 	for c, all := range byClass {
 		if len(all) < n {
-			return nil, fmt.Errorf("few_shot: want at least %d training images of every class, got %d of %s", n, len(all), names[c])
+			return nil, &option.Error{
+				Name: "few_shot", Want: fmt.Sprintf("at most %d labels, the number of training images of %s", len(all), names[c]),
+				Got: fmt.Sprint(n),
+			}
 		}
 		for _, i := range rng.Perm(len(all))[:n] {
 			drawn = append(drawn, all[i])

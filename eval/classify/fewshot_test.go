@@ -34,7 +34,7 @@ func TestDrawLabels(t *testing.T) {
 	if slices.Equal(first, draw(5, 1, 1)) || slices.Equal(first, draw(5, 2, 0)) {
 		t.Error("another draw, or one with another seed, is the same")
 	}
-	if _, err := DrawLabels(labels[:7], names, 3, 1, 0); err == nil || !strings.Contains(err.Error(), "got 2 of b") {
+	if _, err := DrawLabels(labels[:7], names, 3, 1, 0); err == nil || !strings.Contains(err.Error(), "few_shot: want at most 2 labels, the number of training images of b, got 3") {
 		t.Errorf("too few images: %v", err)
 	}
 }

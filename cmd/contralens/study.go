@@ -1,0 +1,112 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"contralens/cmd/internal/cli"
+	"contralens/study"
+	"contralens/study/jobs"
+	"contralens/study/runner"
+	"contralens/train"
+)
+
+func studyCommand() *cobra.Command {
+	var out, folder string
+	var dry, retry, only, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "study FILE.yaml",
+		Short: "Compare trainings fairly: several seeds, equal tuning, intervals",
+		Long: `Train every arm of a study with several seeds, evaluate the encoders, and write a
+table with means, 95 % confidence intervals and differences from the baseline, paired
+by seed. Arms can be tuned first, all with the same budget, on a validation split.
+
+FILE.yaml describes the study (docs/study.md); the names of ready ones work, too. The
+same command resumes a study that was stopped or killed. On several machines that share
+the folder, it divides the work. A training that fails is recorded, and the study goes
+on.`,
+		Args: cli.Arguments(1, "the file of a study", "study ft-cifar10 --dry_run"),
+		Example: `  # what it would train, and how long it would take
+  contralens study ft-cifar10 --dry_run
+  contralens study mine.yaml -o studies/mine
+  # the tables of what is done so far
+  contralens study mine.yaml -o studies/mine --report`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			s, text, err := study.Load(args[0])
+			if err != nil {
+				return cli.Wrong(err)
+			}
+			if folder != "" {
+				s.SetFolder(folder)
+			}
+			if out == "" {
+				out = filepath.Join("studies", study.Name(args[0]))
+			}
+			say := func(s string) { fmt.Fprintln(os.Stderr, s) }
+			r := &runner.Runner{
+				Study: s, Dir: out, Out: os.Stdout, Terminal: term.IsTerminal(int(os.Stdout.Fd())), Columns: cli.Columns(),
+				Tuner: tuner(false, nil), Note: printNote, Retry: retry,
+			}
+			if dry {
+				ctx, end := interruptible(say)
+				defer end()
+				return stopped(r.Plan(ctx, display))
+			}
+			if !only {
+				if err := s.Begin(out, text); err != nil {
+					return err
+				}
+				ctx, end := interruptible(say)
+				defer end()
+				if err := stopped(r.Run(ctx)); err != nil {
+					return err
+				}
+			}
+			return printStudy(r, asJSON)
+		},
+	}
+	cmd.Flags().StringVarP(&out, "out", "o", "", "folder of the study; empty: studies/ and the name of the file")
+	cmd.Flags().StringVar(&folder, "data_folder", "", "folder with the images, in place of that of the file")
+	cmd.Flags().BoolVar(&dry, "dry_run", false, "show the trainings and how long they take, and stop")
+	cmd.Flags().BoolVar(&retry, "retry", false, "train again what failed")
+	cmd.Flags().BoolVar(&only, "report", false, "train nothing, and write the tables of what is done")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
+	return cmd
+}
+
+// stopped makes the error of a study that a signal stopped that of a stopped training.
+func stopped(err error) error {
+	if errors.Is(err, jobs.ErrStopped) {
+		fmt.Fprintln(os.Stderr, "stopped; the same command resumes the study")
+		return train.ErrStopped
+	}
+	return err
+}
+
+// printStudy writes the report and prints it.
+func printStudy(r *runner.Runner, asJSON bool) error {
+	report, err := r.Report()
+	if err != nil {
+		return err
+	}
+	if err := report.Write(r.Dir); err != nil {
+		return err
+	}
+	if asJSON {
+		return report.JSON(cli.Out)
+	}
+	if err := report.Print(cli.Out); err != nil {
+		return err
+	}
+	if report.Failed > 0 && report.Failed == report.Done {
+		return fmt.Errorf("%s: every training failed; %s has the reasons", r.Dir, filepath.Join(r.Dir, study.MarkdownFile))
+	}
+	fmt.Fprintf(cli.Out, "\n%s has everything, %s and %s the numbers\n", filepath.Join(r.Dir, study.MarkdownFile),
+		study.TableFile, study.ReportFile)
+	return nil
+}

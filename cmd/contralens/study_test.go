@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"contralens/checkpoint"
+	"contralens/recipes"
+	"contralens/rundir"
+	"contralens/study"
+)
+
+// tinyStudy writes a study of two steps per epoch. Its compute settings are fixed, so that weights
+// can be compared.
+func tinyStudy(t *testing.T, data string) {
+	t.Helper()
+	text := `title: Tiny
+options:
+  {method: MoCov2, arch: resnet18, width: 0.125, stem: cifar, input_res: 16, batch_size: 8, nce_k: 20, feat_dim: 16,
+   epochs: 3, cosine: true, cosine_by: step, num_workers: 1, threads: 1, precision: fp32, memory_format: channels_last,
+   print_freq: 1, data_folder: ` + data + `}
+arms:
+  plain: {}
+  ft: {ft: posneg}
+seeds: [1, 2]
+tuning:
+  options: {learning_rate: [0.03, 0.3]}
+  search: halving
+  epochs: [1, 2]
+evaluations:
+  knn: {neighbors: 3}
+  linear: {}
+  fewshot: {labels: 2, draws: 2}
+`
+	if err := os.WriteFile("tiny.yaml", []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sameStudy compares two studies: their scores, and all weights bit for bit.
+func sameStudy(t *testing.T, a, b string) {
+	t.Helper()
+	var reports [2]study.Report
+	for i, dir := range []string{a, b} {
+		text, err := os.ReadFile(filepath.Join(dir, study.ReportFile))
+		if err == nil {
+			err = json.Unmarshal(text, &reports[i])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	x, y := reports[0], reports[1]
+	if len(x.Cells) != len(y.Cells) || x.Done != len(x.Cells) || y.Done != len(y.Cells) || x.Failed+y.Failed > 0 {
+		t.Fatalf("%d of %d cells of %s are done, %d of %d of %s", x.Done, len(x.Cells), a, y.Done, len(y.Cells), b)
+	}
+	for i, c := range x.Cells {
+		if fmt.Sprint(c.Name, c.Scores) != fmt.Sprint(y.Cells[i].Name, y.Cells[i].Scores) {
+			t.Errorf("%s has %v, and %s %v", c.Name, c.Scores, y.Cells[i].Name, y.Cells[i].Scores)
+		}
+		var weights [2][]byte
+		for i, dir := range []string{a, b} {
+			file, err := checkpoint.Read(filepath.Join(dir, study.RunsDir, c.Name, rundir.CurrentFile))
+			if err != nil {
+				t.Fatal(err)
+			}
+			weights[i] = tensors(file.Get("model"))
+		}
+		if len(weights[0]) == 0 || !bytes.Equal(weights[0], weights[1]) {
+			t.Errorf("%s: the weights differ", c.Name)
+		}
+	}
+}
+
+// A study comes to its end with tables, a figure and command lines. One that is stopped by a signal and
+// one that is killed in the middle of a training, and two processes that share a folder, end with the
+// same results, bit for bit.
+func TestStudy(t *testing.T) {
+	data := stripes(t, 9)
+	t.Chdir(t.TempDir())
+	tinyStudy(t, data)
+	plan := must(t, "study", "tiny.yaml", "--dry_run", "-o", "whole")
+	for _, want := range []string{"2 arms × 2 seeds, each arm tuned with 2 settings by halving", "ft_seed-2: the setting that tuning chooses", "images/s, evaluations included", "time: about"} {
+		if !strings.Contains(plan, want) {
+			t.Errorf("want %q in\n%s", want, plan)
+		}
+	}
+	if _, err := os.Stat("whole"); err == nil {
+		t.Error("--dry_run made a folder")
+	}
+	text := must(t, "study", "tiny.yaml", "-o", "whole")
+	for _, want := range []string{"== 10 of 10: ft_seed-2", "few-shot-2 ", "left", "difference", "Student's t over seeds", "whole/study.md has everything"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("want %q in\n%s", want, text)
+		}
+	}
+	if again := must(t, "study", "tiny.yaml", "-o", "whole"); strings.Contains(again, "==") || !strings.Contains(again, "difference") {
+		t.Errorf("a finished study printed\n%s", again)
+	}
+	for _, name := range []string{"study.md", "study.csv", "cells.csv", "study.json", "study.png", "study.svg", "study.yaml"} {
+		if info, err := os.Stat(filepath.Join("whole", name)); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+
+	p := spawn(t, "study", "tiny.yaml", "-o", "killed")
+	p.until(t, "== 2 of 10")
+	p.until(t, "epoch 1/1")
+	p.Process.Kill()
+	p.end(t)
+	p = spawn(t, "study", "tiny.yaml", "-o", "killed")
+	p.until(t, "== 8 of 10")
+	p.until(t, "epoch 2/3 step 1")
+	p.Process.Signal(syscall.SIGTERM)
+	if code, text := p.end(t); code != exitStopped || !strings.Contains(text, "the same command resumes the study") {
+		t.Errorf("stopped: exit code %d\n%s", code, text)
+	}
+	if text := must(t, "study", "tiny.yaml", "-o", "killed"); !strings.Contains(text, "resuming killed/runs/") {
+		t.Errorf("nothing was resumed:\n%s", text)
+	}
+	sameStudy(t, "whole", "killed")
+
+	both := []*process{spawn(t, "study", "tiny.yaml", "-o", "shared"), spawn(t, "study", "tiny.yaml", "-o", "shared")}
+	cells := 0
+	for _, p := range both {
+		code, text := p.end(t)
+		if code != 0 {
+			t.Errorf("exit code %d\n%s", code, text)
+		}
+		cells += strings.Count(text, "== ")
+	}
+	if cells != 10 {
+		t.Errorf("two processes began %d cells, want 10", cells)
+	}
+	sameStudy(t, "whole", "shared")
+}
+
+// A cell that fails is in the table with its reason; the study goes on, and --retry tries again. A
+// program trains an arm.
+func TestStudyFailures(t *testing.T) {
+	data := stripes(t, 9)
+	t.Chdir(t.TempDir())
+	must(t, small(data, "--epochs", "1", "--name", "other")...)
+	text := `options: {method: MoCov2, arch: resnet18, width: 0.125, stem: cifar, input_res: 16, batch_size: 8, nce_k: 20, feat_dim: 16, epochs: 1, data_folder: ` + data + `}
+arms:
+  plain: {}
+  copied: {program: [cp, save/other/current.pth, "{dir}/current.pth"]}
+  broken: {program: [sh, -c, "echo no luck with {seed}; exit 3"]}
+  silent: {program: "true"}
+seeds: 1
+evaluations: {knn: {neighbors: 3}}
+`
+	if err := os.WriteFile("s.yaml", []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	printed := must(t, "study", "s.yaml", "-o", "out")
+	for _, want := range []string{"broken_seed-1 failed: sh ended with exit status 3", "0 (1 failed)", "no intervals", "2 trainings failed"} {
+		if !strings.Contains(printed, want) {
+			t.Errorf("want %q in\n%s", want, printed)
+		}
+	}
+	b, err := os.ReadFile("out/study.md")
+	for _, want := range []string{"no luck with 1", "want the checkpoint out/runs/silent_seed-1/current.pth from it", "cp save/other/current.pth out/runs/copied_seed-1/current.pth"} {
+		if err != nil || !strings.Contains(string(b), want) {
+			t.Errorf("%v: want %q in\n%s", err, want, b)
+		}
+	}
+	if again := must(t, "study", "s.yaml", "-o", "out"); strings.Contains(again, "== ") {
+		t.Errorf("what failed was tried again:\n%s", again)
+	}
+	if again := must(t, "study", "s.yaml", "-o", "out", "--retry"); strings.Count(again, "== ") != 2 {
+		t.Errorf("want two cells tried again:\n%s", again)
+	}
+	var r study.Report
+	if err := json.Unmarshal([]byte(must(t, "study", "s.yaml", "-o", "out", "--report", "--json")), &r); err != nil || r.Done != 4 || r.Failed != 2 {
+		t.Errorf("%v: %+v", err, r)
+	}
+	if code, text := command(t, "study", "s.yaml", "-o", "elsewhere", "--data_folder", "nowhere"); code != exitFailed || !strings.Contains(text, "no such folder") {
+		t.Errorf("no images: exit code %d\n%s", code, text)
+	}
+	if code, text := command(t, "study", "nothing.yaml"); code != exitUsage || !strings.Contains(text, "the ready ones are") {
+		t.Errorf("no file: exit code %d\n%s", code, text)
+	}
+}
+
+// Every ready study can be planned, and begins with what it is, how long it takes, and its title.
+func TestReadyStudies(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if n := len(recipes.Studies()); n < 7 {
+		t.Errorf("%d ready studies: %v", n, recipes.Studies())
+	}
+	for _, name := range recipes.Studies() {
+		text := must(t, "study", name, "--dry_run")
+		if !strings.Contains(text, "seed-3") || !strings.Contains(text, "time: unknown, because the images cannot be opened") {
+			t.Errorf("%s:\n%s", name, text)
+		}
+		yaml, _ := recipes.Study(name)
+		if !strings.HasPrefix(string(yaml), "# ") || !strings.Contains(string(yaml), "two\n# cores") && !strings.Contains(string(yaml), "two cores") || !strings.Contains(string(yaml), "\ntitle: ") {
+			t.Errorf("%s does not say what it is and how long it takes", name)
+		}
+	}
+}

@@ -1,0 +1,37 @@
+package sets
+
+import (
+	"context"
+	"slices"
+
+	"contralens/data/store"
+	"contralens/detect"
+)
+
+// Splits returns the names of all splits of a folder, for Options.Split: VOC's train, val and test
+// of each year, and the JSON files of COCO. It is empty if the folder has no lists.
+func Splits(ctx context.Context, o Options) (names []string) {
+	if o.Store == nil {
+		o.Store = store.Disk{}
+	}
+	roots := vocRoots(ctx, o)
+	if o.Format == detect.COCO || len(roots) == 0 {
+		for _, f := range jsonFiles(ctx, o) {
+			names = append(names, f.split)
+		}
+		return names
+	}
+	for _, r := range roots {
+		lists := vocListNames(ctx, o, r)
+		for _, name := range []string{"train", "val", "test"} {
+			if !slices.Contains(lists, name) {
+				continue
+			}
+			if r.year != "" {
+				name = r.year + "_" + name
+			}
+			names = append(names, name)
+		}
+	}
+	return names
+}

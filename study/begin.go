@@ -1,0 +1,75 @@
+package study
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"contralens/internal/durable"
+)
+
+// CopyFile is the copy of the file of a study in its folder.
+const CopyFile = "study.yaml"
+
+// Begin makes the folder of a study, or returns an error if it is that of another one. A study may
+// get more seeds, another title and other comments. text is the content of its file.
+func (s *Study) Begin(dir string, text []byte) error {
+	path := filepath.Join(dir, CopyFile)
+	before, err := os.ReadFile(path)
+	switch {
+	case err == nil:
+		was, err := Parse(path, before)
+		if err != nil {
+			return fmt.Errorf("%w; it is the copy of the study in this folder: choose another folder", err)
+		}
+		missing := slices.ContainsFunc(was.Seeds, func(seed uint64) bool { return !slices.Contains(s.Seeds, seed) })
+		if missing || was.signature() != s.signature() {
+			return fmt.Errorf("%s: want the folder of %s, but it was made with other arms or options, or with seeds that are "+
+				"missing now: %s; choose another folder, or restore the file", dir, s.File, path)
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	default:
+		files, _ := os.ReadDir(dir) // a folder that is not there has none
+		for _, f := range files {
+			if f.Name() == CopyFile { // another process began the study meanwhile
+				return s.Begin(dir, text)
+			}
+		}
+		if slices.ContainsFunc(files, func(f fs.DirEntry) bool { return !strings.HasPrefix(f.Name(), ".") }) {
+			return fmt.Errorf("%s: want an empty folder or that of this study, but it has other files", dir)
+		}
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("%s: want a folder that can be created: %w", dir, err)
+	}
+	return durable.Write(path, func(w io.Writer) error { _, err := w.Write(text); return err })
+}
+
+// signature has all on which the cells of a study depend, except for seeds.
+func (s *Study) signature() string {
+	var b strings.Builder
+	fmt.Fprintln(&b, s.Recipe, describe(s.Options), s.Baseline)
+	axes := func(all []Axis) {
+		for _, a := range all {
+			fmt.Fprintf(&b, "tune %s %q\n", a.Option, a.Values)
+		}
+	}
+	for _, a := range s.Arms {
+		fmt.Fprintf(&b, "arm %q %s %q\n", a.Name, describe(a.Options), a.Program)
+		axes(a.Tune)
+	}
+	if t := s.Tuning; t != nil {
+		fmt.Fprintln(&b, t.Search, t.Trials, t.Seeds, t.Epochs, t.By)
+		axes(t.Options)
+	}
+	for _, e := range s.Evaluations {
+		fmt.Fprintln(&b, e.Measure(), describe(e.Options))
+	}
+	return b.String()
+}

@@ -1,0 +1,274 @@
+package study
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"contralens/config"
+)
+
+// owned are the options of contrast that a study sets itself, with the reason.
+var owned = map[string]string{
+	"seed": "seeds are a key of the study", "split": "tuning is judged on a validation split, results on test images",
+	"name": "a study names its trainings", "model_path": "trainings lie in the folder of the study",
+	"tb_path": "trainings lie in the folder of the study", "resume": "a study resumes its trainings",
+	"overwrite": "a study resumes its trainings", "exp_iter": "seeds are a key of the study",
+}
+
+// check refuses what cannot be compared. It resolves every training.
+func (p *parser) check() error {
+	if err := p.checkOptions(); err != nil {
+		return err
+	}
+	if len(p.Evaluations) == 0 {
+		p.Evaluations = []Evaluation{{Protocol: nearest}}
+	}
+	if err := p.checkTuning(); err != nil {
+		return err
+	}
+	if err := p.settle(); err != nil {
+		return err
+	}
+	if err := p.checkArms(); err != nil {
+		return err
+	}
+	if err := p.checkBudget(); err != nil {
+		return err
+	}
+	return p.checkEvaluations()
+}
+
+// checkOptions refuses options that contrast does not have and those that a study sets.
+func (p *parser) checkOptions() error {
+	c := config.DefaultContrast()
+	fields := config.Fields(&c)
+	option := func(where, name string, line int) error {
+		f := config.Find(fields, name)
+		switch {
+		case f == nil:
+			return p.at(line, fmt.Errorf("%s: contrast has no option %q%s", where, name, nearestOption(fields, name)))
+		case owned[f.Name] != "":
+			return p.at(line, fmt.Errorf("%s: %s cannot be set here: %s", where, f.Name, owned[f.Name]))
+		case f.Ignored:
+			return p.at(line, fmt.Errorf("%s: contrast accepts %s and does not read it: remove it", where, f.Name))
+		}
+		return nil
+	}
+	for _, o := range p.Options {
+		if err := option("options", o.Name, o.line); err != nil {
+			return err
+		}
+	}
+	for _, a := range p.Arms {
+		for _, o := range a.Options {
+			if err := option("arm "+a.Name, o.Name, o.line); err != nil {
+				return err
+			}
+		}
+		for _, o := range a.Tune {
+			if err := option("tune of arm "+a.Name, o.Option, o.line); err != nil {
+				return err
+			}
+		}
+	}
+	if p.Tuning == nil {
+		return nil
+	}
+	for _, o := range p.Tuning.Options {
+		if err := option("tuning", o.Option, o.line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nearestOption returns a hint at the option that may have been meant, or "".
+func nearestOption(fields []config.Field, name string) string {
+	var names []string
+	for _, f := range fields {
+		names = append(names, f.Name)
+	}
+	if near := config.Nearest(name, names); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
+	}
+	return ""
+}
+
+// checkTuning refuses a budget that makes no sense by itself.
+func (p *parser) checkTuning() error {
+	t := p.Tuning
+	if t == nil {
+		for _, a := range p.Arms {
+			if len(a.Tune) > 0 {
+				return p.at(a.Tune[0].line, fmt.Errorf("arm %s: tune needs the key tuning of the study, which gives every arm "+
+					"the same budget; found none", a.Name))
+			}
+		}
+		return nil
+	}
+	for i, e := range t.Epochs[min(1, len(t.Epochs)):] {
+		if e <= t.Epochs[i] {
+			return p.at(t.line, fmt.Errorf("tuning: want epochs in rising order, got %v", t.Epochs))
+		}
+	}
+	switch {
+	case !slices.Contains(Searches, t.Search):
+		return p.at(t.line, fmt.Errorf("tuning: search: want %s, got %q", strings.Join(Searches, " or "), t.Search))
+	case t.Search == "halving" && len(t.Epochs) < 2:
+		return p.at(t.line, fmt.Errorf("tuning: halving wants the epochs of at least two rounds, such as "+
+			"epochs: [5, 10, 20], got %v", t.Epochs))
+	case t.Search == "grid" && len(t.Epochs) > 1:
+		return p.at(t.line, fmt.Errorf("tuning: a grid has one round, got the epochs of %d; several are for search: halving",
+			len(t.Epochs)))
+	case !slices.Contains(p.Measures(), t.By):
+		return p.at(t.line, fmt.Errorf("tuning: by: want a measure of the evaluations (%s), got %q",
+			strings.Join(p.Measures(), ", "), t.By))
+	}
+	return nil
+}
+
+// settle makes the settings of all arms.
+func (p *parser) settle() error {
+	for i := range p.Arms {
+		a := &p.Arms[i]
+		if p.Tuning == nil {
+			a.settings = [][]Option{nil}
+			continue
+		}
+		axes := slices.Concat(p.Tuning.Options, a.Tune)
+		for j, x := range axes {
+			if slices.ContainsFunc(axes[:j], func(y Axis) bool { return y.Option == x.Option }) {
+				return p.at(x.line, fmt.Errorf("arm %s: %s is tuned twice", a.Name, x.Option))
+			}
+		}
+		a.settings = combinations(axes)
+		if t := p.Tuning.Trials; t > 0 && t <= len(a.settings) {
+			a.settings = draw(a.settings, t)
+		}
+	}
+	return nil
+}
+
+// checkArms resolves all trainings, and refuses arms and settings that are equal.
+func (p *parser) checkArms() error {
+	arms, folders := map[string]string{}, map[string]string{}
+	for i, a := range p.Arms {
+		if other, ok := folders[slug(a.Name)]; ok {
+			return p.at(a.line, fmt.Errorf("arms %s and %s have folders of the same name: rename one", other, a.Name))
+		}
+		folders[slug(a.Name)] = a.Name
+		settings := map[string]int{}
+		for j, options := range a.settings {
+			c, _, err := p.Contrast(i, options...)
+			if err != nil {
+				return p.wrong(a, options, err)
+			}
+			facts := fingerprint(&c) + strings.Join(a.Program, "\x00")
+			if first, ok := settings[facts]; ok {
+				return p.at(a.line, fmt.Errorf("arm %s: the settings %s and %s are the same training: the method %s sets "+
+					"these options; use method: Customize", a.Name, describe(a.settings[first]), describe(options), c.Method))
+			}
+			settings[facts] = j
+			if j > 0 {
+				continue
+			}
+			if other, ok := arms[facts]; ok && len(a.Tune) == 0 {
+				return p.at(a.line, fmt.Errorf("arm %s is the same training as arm %s: want arms that differ in an option "+
+					"that has an effect", a.Name, other))
+			}
+			arms[facts] = a.Name
+		}
+	}
+	return nil
+}
+
+// wrong names the arm and the place of an error about its options.
+func (p *parser) wrong(a Arm, options []Option, err error) error {
+	if strings.HasPrefix(err.Error(), p.File+", line") {
+		return err
+	}
+	if len(options) > 0 {
+		err = fmt.Errorf("with %s: %w", describe(options), err)
+	}
+	return p.at(a.line, fmt.Errorf("arm %s: %w", a.Name, err))
+}
+
+// fingerprint has all options on which results depend. Without a transformation, its options have
+// no effect.
+func fingerprint(c *config.Contrast) string {
+	var b strings.Builder
+	for _, f := range config.Fields(c) {
+		if f.Group == config.GroupTransformation && !c.MixNorm {
+			continue
+		}
+		if !f.Ignored && (!f.Runtime || f.Name == "data_folder") {
+			fmt.Fprintf(&b, "%s=%s\n", f.Name, f)
+		}
+	}
+	return b.String()
+}
+
+// checkBudget refuses a tuning budget that differs between arms.
+func (p *parser) checkBudget() error {
+	t := p.Tuning
+	if t == nil {
+		return nil
+	}
+	first := p.Arms[0]
+	var cost string
+	for i, a := range p.Arms {
+		if t.Trials > len(a.settings) {
+			return p.at(a.line, fmt.Errorf("arm %s: want at least %d settings, because tuning has trials: %d, got %d; "+
+				"give more values, or fewer trials", a.Name, t.Trials, t.Trials, len(a.settings)))
+		}
+		if len(a.settings) != len(first.settings) {
+			return p.at(a.line, fmt.Errorf("the tuning budgets of arms cannot be equal: %s has %d settings and %s has %d; "+
+				"give trials: %d to try as many of each", first.Name, len(first.settings), a.Name, len(a.settings),
+				min(len(first.settings), len(a.settings))))
+		}
+		for _, options := range a.settings {
+			c, _, err := p.Contrast(i, options...)
+			if err != nil {
+				return err
+			}
+			epochs := fmt.Sprint(c.Epochs)
+			if len(t.Epochs) > 0 {
+				epochs = "the same"
+			}
+			now := fmt.Sprintf("%s epochs on limit %d, imbalance %v of %s", epochs, c.Limit, c.Imbalance, c.DataFolder)
+			if cost == "" {
+				cost = now
+			}
+			if now != cost {
+				return p.at(a.line, fmt.Errorf("the tuning budgets of arms cannot be equal: %s trains %s, and %s trains %s",
+					first.Name, cost, a.Name, now))
+			}
+		}
+	}
+	return nil
+}
+
+// checkEvaluations resolves every evaluation.
+func (p *parser) checkEvaluations() error {
+	seen := map[string]bool{}
+	c, _, err := p.Contrast(0, p.Arms[0].settings[0]...)
+	if err != nil {
+		return err
+	}
+	for _, e := range p.Evaluations {
+		if seen[e.Measure()] {
+			return p.at(e.line, fmt.Errorf("evaluations: %s is there twice", e.Measure()))
+		}
+		seen[e.Measure()] = true
+		if e.Protocol == nearest {
+			_, _, err = p.KNN(c, e)
+		} else {
+			_, _, err = p.Linear(c, e)
+		}
+		if err != nil {
+			return p.at(e.line, fmt.Errorf("evaluations: %s: %w", e.Protocol, err))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+package study
+
+import (
+	"fmt"
+	"slices"
+
+	"contralens/config"
+)
+
+// images are the options of a training that its evaluations share.
+var images = []string{
+	"data_folder", "dataset", "imagenet100path", "limit", "imbalance", "imbalance_seed", "max_bad", "decode_strict",
+	"split", "num_workers", "threads", "device", "gpu", "seed",
+}
+
+// network are the options of a training that its checkpoint records. An evaluation of a
+// program's checkpoint, which may have no record, needs them.
+var network = []string{"arch", "width", "stem", "modal", "input_res", "gray16"}
+
+// Network returns the names of the options that describe a network.
+func Network() []string { return slices.Clone(network) }
+
+// KNN returns the options of a k-NN evaluation of a training, with the names of those that
+// were set. The caller adds the checkpoint.
+func (s *Study) KNN(c config.Contrast, e Evaluation) (config.KNN, map[string]bool, error) {
+	k := config.DefaultKNN()
+	k.Untrained = false
+	set, err := evaluation(&k, c, e)
+	if err == nil {
+		_, err = k.Resolve(set)
+	}
+	return k, set, err
+}
+
+// Linear returns the options of a cached linear probe of a training, or of one with few
+// labels, likewise.
+func (s *Study) Linear(c config.Contrast, e Evaluation) (config.Linear, map[string]bool, error) {
+	l := config.DefaultLinear()
+	l.Cached, l.Solver, l.FewShot = true, "lbfgs", e.Labels
+	l.Overwrite = true // a probe takes seconds; what a killed one left is made again
+	set, err := evaluation(&l, c, e)
+	if err != nil {
+		return l, nil, err
+	}
+	l.Suit(set)
+	_, err = l.Resolve(set)
+	return l, set, err
+}
+
+// evaluation sets the options of an evaluation: those of the training that concern it, then
+// its own.
+func evaluation(to any, c config.Contrast, e Evaluation) (set map[string]bool, err error) {
+	fields, values := config.Fields(to), config.Values(&c)
+	set = map[string]bool{}
+	shared := slices.Concat(images, network)
+	for _, name := range shared {
+		if f := config.Find(fields, name); f != nil {
+			if err := f.Set(values[name]); err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			set[f.Name] = slices.Contains(images, name)
+		}
+	}
+	for _, o := range e.Options {
+		f := config.Find(fields, o.Name)
+		switch {
+		case f == nil || f.Ignored || f.Hidden:
+			return nil, fmt.Errorf("there is no option %q%s", o.Name, nearestOption(fields, o.Name))
+		case slices.Contains(shared, f.Name) || owned[f.Name] != "" || f.Name == "ckpt" || f.Name == "few_shot":
+			return nil, fmt.Errorf("%s cannot be set here: it is that of the training", f.Name)
+		}
+		if err := f.Set(o.Value); err != nil {
+			return nil, fmt.Errorf("%s: %w", o.Name, err)
+		}
+		set[f.Name] = true
+	}
+	return set, nil
+}
+
+// commandLine returns the command line of a configuration: the options that differ from the
+// defaults of the command, after the given words.
+func commandLine(words []string, c, usual any) []string {
+	before := config.Values(usual)
+	for _, f := range config.Fields(c) {
+		if v := f.String(); !f.Ignored && v != before[f.Name] {
+			words = append(words, "--"+f.Name+"="+v)
+		}
+	}
+	return words
+}
+
+// KNNCommand returns the command line of a k-NN evaluation.
+func KNNCommand(c config.KNN) []string {
+	d := config.DefaultKNN()
+	return commandLine([]string{"contralens", "knn"}, &c, &d)
+}
+
+// LinearCommand returns the command line of a linear probe.
+func LinearCommand(c config.Linear) []string {
+	d := config.DefaultLinear()
+	return commandLine([]string{"contralens", "linear"}, &c, &d)
+}

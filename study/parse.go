@@ -1,0 +1,306 @@
+package study
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"contralens/config"
+	"contralens/recipes"
+)
+
+// Load reads a study from a file, or the ready study of that name, and checks it. It also
+// returns the text.
+func Load(file string) (*Study, []byte, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		ready, ok := recipes.Study(file)
+		switch {
+		case ok:
+			b = ready
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, nil, fmt.Errorf("%s: want the YAML file of a study: %w", file, err)
+		default:
+			hint := "the ready ones are " + strings.Join(recipes.Studies(), ", ")
+			if near := config.Nearest(file, recipes.Studies()); near != "" {
+				hint = fmt.Sprintf("did you mean %s?", near)
+			}
+			return nil, nil, fmt.Errorf("%s: want the YAML file of a study or the name of a ready one, found neither; %s",
+				file, hint)
+		}
+	}
+	s, err := Parse(file, b)
+	return s, b, err
+}
+
+// Name returns a name for the study of a file: that of the file without its ending.
+func Name(file string) string {
+	base := filepath.Base(file)
+	return slug(strings.TrimSuffix(base, filepath.Ext(base)))
+}
+
+// Parse reads a study from YAML and checks it. Errors name the line; file is its name in them.
+func Parse(file string, text []byte) (*Study, error) {
+	p := &parser{Study{File: file}}
+	var doc yaml.Node
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		return nil, fmt.Errorf("%s: want YAML, but %s", file, strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if len(doc.Content) == 0 {
+		return nil, fmt.Errorf("%s: want a study with arms and seeds, got an empty file", file)
+	}
+	if err := p.study(doc.Content[0]); err != nil {
+		return nil, err
+	}
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	return &p.Study, nil
+}
+
+func (p *parser) study(n *yaml.Node) error {
+	all, err := p.mapping(n, "a study")
+	if err != nil {
+		return err
+	}
+	err = p.only(all, "a study", "title", "recipe", "options", "arms", "grid", "baseline", "seeds", "tuning",
+		"evaluations")
+	if err != nil {
+		return err
+	}
+	baseline := entry{}
+	for _, e := range all {
+		switch e.key {
+		case "title":
+			p.Title, err = p.value(e)
+		case "recipe":
+			err = p.readRecipe(e)
+		case "options":
+			p.Options, err = p.options(e)
+		case "arms":
+			err = p.arms(e)
+		case "grid":
+			err = p.grid(e)
+		case "baseline":
+			baseline = e
+		case "seeds":
+			p.Seeds, err = p.seeds(e, 1)
+		case "tuning":
+			err = p.tuning(e)
+		case "evaluations":
+			err = p.evaluations(e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(p.Arms) == 0 {
+		return p.fail(n, "a study has arms, or a grid of options; found neither")
+	}
+	if len(p.Seeds) == 0 {
+		return p.fail(n, "a study has seeds, such as seeds: [1, 2, 3]; found none")
+	}
+	if baseline.value == nil {
+		return nil
+	}
+	name, err := p.value(baseline)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for i, a := range p.Arms {
+		if a.Name == name {
+			p.Baseline = i
+			return nil
+		}
+		names = append(names, a.Name)
+	}
+	return p.fail(baseline.value, "baseline: want the name of an arm (%s), got %q", strings.Join(names, ", "), name)
+}
+
+func (p *parser) readRecipe(e entry) (err error) {
+	if p.Recipe, err = p.value(e); err != nil {
+		return err
+	}
+	if p.recipe, err = config.ReadValues(p.Recipe); err != nil {
+		return p.fail(e.value, "recipe %s", strings.TrimPrefix(err.Error(), "--config "))
+	}
+	return nil
+}
+
+func (p *parser) arms(e entry) error {
+	if len(p.Arms) > 0 {
+		return p.fail(e.at, "want arms or a grid, got both")
+	}
+	all, err := p.mapping(e.value, "arms")
+	if err != nil {
+		return err
+	}
+	for _, a := range all {
+		arm := Arm{Name: a.key, line: a.at.Line}
+		parts, err := p.mapping(a.value, "arm "+a.key)
+		if err != nil {
+			return err
+		}
+		for _, o := range parts {
+			switch o.key {
+			case "tune":
+				arm.Tune, err = p.axes(o)
+			case "program":
+				var words []string
+				if words, err = p.values(o); err == nil && o.value.Kind == yaml.ScalarNode {
+					words = strings.Fields(words[0])
+				}
+				arm.Program = words
+			default:
+				var v string
+				v, err = p.value(o)
+				arm.Options = append(arm.Options, Option{o.key, v, o.at.Line})
+			}
+			if err != nil {
+				return err
+			}
+		}
+		p.Arms = append(p.Arms, arm)
+	}
+	return nil
+}
+
+// grid makes an arm of each combination of values.
+func (p *parser) grid(e entry) error {
+	if len(p.Arms) > 0 {
+		return p.fail(e.at, "want arms or a grid, got both")
+	}
+	axes, err := p.axes(e)
+	if err != nil {
+		return err
+	}
+	for _, options := range combinations(axes) {
+		p.Arms = append(p.Arms, Arm{Name: armName(options), Options: options, line: e.at.Line})
+	}
+	return nil
+}
+
+// armName names an arm of a grid: "ft=posneg nce_t=0.1".
+func armName(options []Option) string {
+	var parts []string
+	for _, o := range options {
+		parts = append(parts, o.Name+"="+o.Value)
+	}
+	return strings.Join(parts, " ")
+}
+
+// combinations returns all combinations of the values of axes; the last axis varies fastest.
+func combinations(axes []Axis) [][]Option {
+	all := [][]Option{nil}
+	for _, a := range axes {
+		var next [][]Option
+		for _, given := range all {
+			for _, v := range a.Values {
+				next = append(next, append(given[:len(given):len(given)], Option{a.Option, v, a.line}))
+			}
+		}
+		all = next
+	}
+	return all
+}
+
+func (p *parser) tuning(e entry) error {
+	all, err := p.mapping(e.value, "tuning")
+	if err != nil {
+		return err
+	}
+	if err := p.only(all, "tuning", "options", "search", "trials", "seeds", "epochs", "by"); err != nil {
+		return err
+	}
+	t := &Tuning{Search: "grid", Seeds: []uint64{firstTuningSeed}, By: nearest, line: e.at.Line}
+	for _, o := range all {
+		var n []uint64
+		switch o.key {
+		case "options":
+			t.Options, err = p.axes(o)
+		case "search":
+			t.Search, err = p.value(o)
+		case "seeds":
+			t.Seeds, err = p.seeds(o, firstTuningSeed)
+		case "by":
+			t.By, err = p.value(o)
+		case "trials":
+			if n, err = p.numbers(o, 1); err == nil {
+				t.Trials = int(n[0])
+			}
+		case "epochs":
+			n, err = p.numbers(o, 1)
+			for _, v := range n {
+				t.Epochs = append(t.Epochs, int(v))
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	p.Tuning = t
+	return nil
+}
+
+// firstTuningSeed is the first seed of trainings that are tried, apart from those that count.
+const firstTuningSeed = 1001
+
+func (p *parser) evaluations(e entry) error {
+	all, err := p.mapping(e.value, "evaluations")
+	if err != nil {
+		return err
+	}
+	if err := p.only(all, "evaluations", nearest, linear, fewShot); err != nil {
+		return err
+	}
+	for _, o := range all {
+		v := Evaluation{Protocol: o.key, line: o.at.Line}
+		if v.Options, err = p.options(o); err != nil {
+			return err
+		}
+		if o.key != fewShot {
+			p.Evaluations = append(p.Evaluations, v)
+			continue
+		}
+		if err := p.fewShots(o, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fewShots adds an evaluation for each number of labels.
+func (p *parser) fewShots(e entry, v Evaluation) error {
+	entries, err := p.mapping(e.value, fewShot)
+	if err != nil {
+		return err
+	}
+	var labels []uint64
+	for _, o := range entries {
+		if o.key == "labels" {
+			if labels, err = p.numbers(o, 1); err != nil {
+				return err
+			}
+		}
+	}
+	if labels == nil {
+		return p.fail(e.at, "fewshot: want labels, the numbers of labels per class, such as labels: [1, 10]; got none")
+	}
+	for _, n := range labels {
+		one := v
+		one.Labels, one.Options = int(n), nil
+		for _, o := range v.Options {
+			if o.Name != "labels" {
+				one.Options = append(one.Options, o)
+			}
+		}
+		p.Evaluations = append(p.Evaluations, one)
+	}
+	return nil
+}

@@ -1,0 +1,220 @@
+package study
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"contralens/config"
+)
+
+const whole = `title: Whole
+recipe: cifar10
+options: {epochs: 3, knn_every: 0}
+arms:
+  plain: {}
+  ft:
+    ft: posneg
+    tune: {pos_alpha: [1.6, 2.0]}
+baseline: plain
+seeds: [4, 7]
+tuning:
+  options: {learning_rate: [0.03, 0.06], alpha: [0.9, 0.99]}
+  trials: 3
+  search: halving
+  epochs: [1, 2]
+evaluations:
+  knn: {neighbors: 20}
+  linear: {l2: 1.0e-3}
+  fewshot: {labels: [1, 10], draws: 3}
+`
+
+func parse(t *testing.T, text string) *Study {
+	t.Helper()
+	s, err := Parse("study.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestParse(t *testing.T) {
+	s := parse(t, whole)
+	if s.Title != "Whole" || s.Recipe != "cifar10" || len(s.Arms) != 2 || s.Baseline != 0 || !slices.Equal(s.Seeds, []uint64{4, 7}) {
+		t.Errorf("got %+v", s)
+	}
+	if got := s.Measures(); !slices.Equal(got, []string{"knn", "linear", "few-shot-1", "few-shot-10"}) {
+		t.Errorf("measures %v", got)
+	}
+	c, _, err := s.Contrast(1, s.Arms[1].settings[0]...)
+	if err != nil || c.Epochs != 3 || c.FT != "posneg" || c.Arch != "resnet18" || c.Width != 0.25 || c.Probe != 0 {
+		t.Errorf("%v: %+v", err, c)
+	}
+	e := s.Evaluations
+	k, _, err := s.KNN(c, e[0])
+	if err != nil || k.Neighbors != 20 || k.Dataset != "cifar10" {
+		t.Errorf("%v: %+v", err, k)
+	}
+	l, _, err := s.Linear(c, e[3])
+	if err != nil || !l.Cached || l.Solver != "lbfgs" || l.FewShot != 10 || l.Draws != 3 {
+		t.Errorf("%v: %+v", err, l)
+	}
+	if l, _, err = s.Linear(c, e[1]); err != nil || l.FewShot != 0 || l.L2 != 1e-3 {
+		t.Errorf("%v: %+v", err, l)
+	}
+	// A number of seeds, and a grid.
+	s = parse(t, "seeds: 3\ngrid: {method: [MoCo, MoCov2], alpha: [0.9, 0.99]}\n")
+	if !slices.Equal(s.Seeds, []uint64{1, 2, 3}) || len(s.Arms) != 4 || s.Arms[1].Name != "method=MoCo alpha=0.99" || !slices.Equal(s.Measures(), []string{"knn"}) {
+		t.Errorf("got %+v", s)
+	}
+}
+
+// Every mistake is a sentence with its line.
+func TestMistakes(t *testing.T) {
+	replace := func(old, by string) string {
+		if !strings.Contains(whole, old) {
+			t.Fatalf("the study has no %q", old)
+		}
+		return strings.Replace(whole, old, by, 1)
+	}
+	for _, c := range []struct{ text, want string }{
+		{"", "got an empty file"},
+		{"- a\n", "line 1: a study: want names with values"},
+		{"arms: {a: {}\n", "want YAML"},
+		{replace("title: Whole", "titel: Whole"), `line 1: a study has no key "titel"; did you mean "title"?`},
+		{replace("recipe: cifar10", "recipe: cifar11"), "line 2: recipe cifar11: there is no file and no recipe of that name; did you mean cifar10?"},
+		{replace("epochs: 3,", "epoch: 3,"), `line 3: options: contrast has no option "epoch"; did you mean "epochs"?`},
+		{replace("epochs: 3,", "epochs: many,"), "line 3: epochs: want a whole number"},
+		{replace("epochs: 3,", "seed: 3,"), "line 3: options: seed cannot be set here: seeds are a key"},
+		{replace("epochs: 3,", "feature_mix: true,"), "line 3: options: contrast accepts feature_mix and does not read it"},
+		{replace("ft: posneg", "fft: posneg"), `line 7: arm ft: contrast has no option "fft"`},
+		{replace("ft: posneg", "ft: both"), "line 6: arm ft: with"},
+		{replace("ft: posneg", "ft: [[a]]"), "line 7: ft: want a value, got a list"},
+		{replace("plain: {}\n", "plain: {}\n  plain: {ft: pos}\n"), `line 6: arms: "plain" is there twice`},
+		{replace("plain: {}\n", "plain: {}\n  other: {ft: none}\n"), "line 6: arm other is the same training as arm plain"},
+		{replace("plain: {}\n", "plain: {}\n  other: {num_workers: 3}\n"), "line 6: arm other is the same training as arm plain"},
+		{replace("plain: {}\n", "a b: {ft: pos}\n  a-b: {ft: neg}\n  plain: {}\n"), "have folders of the same name"},
+		{replace("baseline: plain", "baseline: plane"), `line 9: baseline: want the name of an arm (plain, ft), got "plane"`},
+		{replace("seeds: [4, 7]", "seeds: [4, 4]"), "line 10: seeds: seed 4 is there twice"},
+		{replace("seeds: [4, 7]", "seeds: [4, x]"), "line 10: seeds: want whole numbers"},
+		{replace("seeds: [4, 7]", "seeds: 0"), "line 10: seeds: want 1 to"},
+		{replace("seeds: [4, 7]\n", ""), "found none"},
+		{"seeds: 2\n", "a study has arms, or a grid"},
+		{"seeds: 2\narms: {a: {}}\ngrid: {alpha: [1]}\n", "line 3: want arms or a grid, got both"},
+		{"seeds: 2\ngrid: {alpha: []}\n", "line 2: alpha: want values to try"},
+		{"seeds: 2\ngrid: {alpha: [0.9, 0.90]}\n", "is the same training as"},
+		{replace("trials: 3", "trials: 5"), "line 5: arm plain: want at least 5 settings, because tuning has trials: 5, got 4"},
+		{replace("  trials: 3\n", ""), "line 6: the tuning budgets of arms cannot be equal: plain has 4 settings and ft has 8; give trials: 4"},
+		{replace("ft: posneg", "ft: posneg\n    limit: 100"), "line 6: the tuning budgets of arms cannot be equal: plain trains the same epochs on limit 0"},
+		{replace("learning_rate: [0.03, 0.06]", "nce_t: [0.1, 0.2]"), "are the same training: the method MoCov2 sets these options; use method: Customize"},
+		{replace("tune: {pos_alpha", "tune: {alpha"), "line 8: arm ft: alpha is tuned twice"},
+		{replace("search: halving", "search: random"), `tuning: search: want grid or halving, got "random"`},
+		{replace("  epochs: [1, 2]", "  epochs: [2, 1]"), "want epochs in rising order"},
+		{replace("  epochs: [1, 2]", "  epochs: [2]"), "halving wants the epochs of at least two rounds"},
+		{replace("search: halving", "search: grid"), "a grid has one round"},
+		{replace("trials: 3", "by: linear-probe"), "tuning: by: want a measure of the evaluations (knn, linear, few-shot-1, few-shot-10)"},
+		{replace("neighbors: 20", "neighbours_: 20"), "evaluations: knn: there is no option"},
+		{replace("neighbors: 20", "neighbors: 0"), "evaluations: knn: --neighbors: want a number above 0"},
+		{replace("neighbors: 20", "seed: 20"), "seed cannot be set here"},
+		{replace("labels: [1, 10], ", ""), "line 19: fewshot: want labels"},
+		{replace("labels: [1, 10]", "labels: [1, 1]"), "few-shot-1 is there twice"},
+		{replace("linear: {", "lineal: {"), `did you mean "linear"?`},
+		{"seeds: 1\narms: {a: {tune: {alpha: [0.9]}}}\n", "line 2: arm a: tune needs the key tuning"},
+	} {
+		_, err := Parse("study.yaml", []byte(c.text))
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "study.yaml") {
+			t.Errorf("want %q, got %v", c.want, err)
+		}
+	}
+}
+
+// A study that is not there is refused with the ready ones.
+func TestLoad(t *testing.T) {
+	if _, _, err := Load("ft-cifar"); err == nil || !strings.Contains(err.Error(), "did you mean ft-cifar10?") {
+		t.Errorf("got %v", err)
+	}
+	s, text, err := Load("ft-cifar10")
+	if err != nil || len(text) == 0 || len(s.Arms) < 2 {
+		t.Errorf("%v: %+v", err, s)
+	}
+	if got := Name("a/b c.yaml"); got != "b-c" {
+		t.Errorf("name %s", got)
+	}
+}
+
+// The folder of a study takes more seeds, and no other change.
+func TestBegin(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	begin := func(text string) error { return parse(t, text).Begin(dir, []byte(text)) }
+	if err := begin(whole); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		strings.Replace(whole, "seeds: [4, 7]", "seeds: [4, 7, 9] # more", 1): "",
+		strings.Replace(whole, "epochs: 3", "epochs: 4", 1):                   "other arms or options",
+		strings.Replace(whole, "seeds: [4, 7]", "seeds: [7]", 1):              "seeds that are missing now",
+	} {
+		err := begin(text)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("want %q, got %v", want, err)
+		}
+	}
+	other := t.TempDir()
+	if err := os.WriteFile(filepath.Join(other, "x"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := parse(t, whole).Begin(other, []byte(whole)); err == nil || !strings.Contains(err.Error(), "has other files") {
+		t.Errorf("a folder of something else: %v", err)
+	}
+}
+
+// The command line of a cell has the options of its training.
+func TestCommand(t *testing.T) {
+	s := parse(t, whole)
+	cell := s.Cells(nil)[0]
+	line := s.Command("out", cell)
+	c, _, err := s.Training("out", cell)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if line[0] != "contralens" || line[1] != "contrast" || line[2] != "--config=cifar10" {
+		t.Errorf("got %v", line)
+	}
+	again := config.DefaultContrast()
+	set, err := config.ReadYAML("cifar10", &again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := map[string]bool{}
+	for _, name := range set {
+		given[name] = true
+	}
+	for _, word := range line[3:] {
+		name, value, _ := strings.Cut(strings.TrimPrefix(word, "--"), "=")
+		if err := config.Find(config.Fields(&again), name).Set(value); err != nil {
+			t.Fatal(err)
+		}
+		given[name] = true
+	}
+	if _, err := again.Resolve(given); err != nil || config.YAML(&again) != config.YAML(&c) {
+		t.Errorf("%v: the command line\n%v\ngives\n%s\nnot\n%s", err, line, config.YAML(&again), config.YAML(&c))
+	}
+}
+
+// The example of the documentation is a study.
+func TestDocumentation(t *testing.T) {
+	text, err := os.ReadFile("../docs/study.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```yaml\n")
+	example, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("docs/study.md has no example")
+	}
+	if s := parse(t, example); len(s.Arms) != 2 || s.Tuning == nil || len(s.Evaluations) != 4 {
+		t.Errorf("got %+v", s)
+	}
+}

@@ -1,0 +1,84 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"contralens/config"
+	"contralens/eval/protocol"
+	"contralens/rundir"
+	"contralens/study"
+	"contralens/study/jobs"
+)
+
+// ProbesDir is the folder of the run directories of linear probes in that of a study.
+const ProbesDir = "probes"
+
+// evaluate evaluates the encoder of a cell. A cell of tuning has only the measure that decides.
+func (r *Runner) evaluate(ctx context.Context, cell study.Cell, c config.Contrast, o *jobs.Outcome) error {
+	o.Scores = map[string]float64{}
+	for _, e := range r.Study.Evaluations {
+		if cell.Validates() && e.Measure() != r.Study.Tuning.By {
+			continue
+		}
+		top1, command, err := r.measure(ctx, cell, c, e)
+		if err != nil {
+			return fmt.Errorf("%s: %w", e.Measure(), err)
+		}
+		o.Scores[e.Measure()] = top1
+		o.Commands = append(o.Commands, command)
+	}
+	return nil
+}
+
+// measure evaluates the encoder of a cell once and returns the accuracy in percent.
+func (r *Runner) measure(
+	ctx context.Context, cell study.Cell, c config.Contrast, e study.Evaluation,
+) (top1 float64, command []string, err error) {
+	var result rundir.Result
+	options := protocol.Options{Reporter: protocol.Reporter{Note: r.note}}
+	if e.Protocol == "knn" {
+		k, set, err := r.Study.KNN(c, e)
+		if err != nil {
+			return 0, nil, err
+		}
+		k.Ckpt = r.checkpoint(cell)
+		options.Set = r.known(cell, set)
+		command = study.KNNCommand(k)
+		result, err = protocol.KNN(ctx, k, options)
+		if err != nil {
+			return 0, nil, err
+		}
+	} else {
+		l, set, err := r.Study.Linear(c, e)
+		if err != nil {
+			return 0, nil, err
+		}
+		l.Ckpt, l.ModelPath, l.TBPath = r.checkpoint(cell), filepath.Join(r.Dir, ProbesDir), c.TBPath
+		l.Name = cell.Name + "_" + e.Measure()
+		options.Set = r.known(cell, set)
+		command = study.LinearCommand(l)
+		result, err = protocol.Linear(ctx, l, options)
+		if err != nil {
+			return 0, nil, err
+		}
+	}
+	top1, ok := result.Metrics["top1"].(float64)
+	if !ok {
+		return 0, nil, fmt.Errorf("the result has no accuracy: %v", result.Metrics)
+	}
+	r.print("%s: %s %.2f %%", cell.Name, e.Measure(), top1)
+	return top1, command, nil
+}
+
+// known adds the options of the network to those that were set, for the checkpoint of a program,
+// which may have no record of them.
+func (r *Runner) known(cell study.Cell, set map[string]bool) map[string]bool {
+	if r.Study.Arms[cell.Arm].Program != nil {
+		for _, name := range study.Network() {
+			set[name] = true
+		}
+	}
+	return set
+}

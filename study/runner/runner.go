@@ -1,0 +1,287 @@
+// Package runner trains and evaluates the cells of a study (package study): each is an ordinary
+// pre-training in a run directory of its own, followed by evaluations. A cell that was killed
+// resumes from its checkpoint, bit for bit.
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"contralens/autotune"
+	"contralens/config"
+	"contralens/internal/humanize"
+	"contralens/internal/machine"
+	"contralens/rundir"
+	"contralens/setup"
+	"contralens/study"
+	"contralens/study/jobs"
+	"contralens/train"
+)
+
+// Runner works on a study in a folder. Several may work on the same one, on machines that share
+// the folder.
+type Runner struct {
+	Study    *study.Study
+	Dir      string
+	Out      io.Writer       // nil: nothing is shown
+	Terminal bool            // Out is a terminal
+	Columns  int             // of the terminal; 0: 80
+	Tuner    *autotune.Tuner // splits the processors where options leave that open; may be nil
+	Note     func(string)    // receives notes, each once; may be nil
+	Retry    bool            // cells that failed are tried again
+
+	mu       sync.Mutex
+	progress *train.Progress // of the current training; nil between trainings
+	noted    map[string]bool
+	sizes    map[string]sizes
+	pace     study.Pace
+	cells    map[string]study.Cell
+	done     map[string]jobs.Outcome
+}
+
+// sizes are the numbers of images that a cell sees.
+type sizes struct{ Train, Bank, Test int }
+
+// Run trains and evaluates all cells, and keeps the report up to date. If ctx ends, everything is
+// saved and the error is jobs.ErrStopped; another call resumes.
+func (r *Runner) Run(ctx context.Context) error {
+	if err := r.Prepare(ctx); err != nil {
+		return err
+	}
+	q := jobs.Queue{Dir: r.state(), Work: r.cell, Print: r.print}
+	done, err := jobs.Outcomes(q.Dir)
+	if err != nil {
+		return err
+	}
+	if r.Retry {
+		for name, o := range done {
+			if o.Failed() {
+				if err := jobs.Forget(q.Dir, name); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	q.Jobs = func(done map[string]jobs.Outcome) (names []string) {
+		r.cells = map[string]study.Cell{}
+		for _, c := range r.Study.Cells(done) {
+			r.cells[c.Name] = c
+			names = append(names, c.Name)
+		}
+		r.done = done
+		return names
+	}
+	q.Changed = func(done map[string]jobs.Outcome) error { return r.Study.Report(r.Dir, done).Write(r.Dir) }
+	return q.Do(ctx)
+}
+
+// Report returns the report of what is done.
+func (r *Runner) Report() (study.Report, error) {
+	done, err := jobs.Outcomes(r.state())
+	return r.Study.Report(r.Dir, done), err
+}
+
+func (r *Runner) state() string { return filepath.Join(r.Dir, study.StateDir) }
+
+// Prepare opens the images of all arms, so that a folder that is missing does not make every cell
+// fail.
+func (r *Runner) Prepare(ctx context.Context) error {
+	r.sizes, r.noted = map[string]sizes{}, map[string]bool{}
+	r.pace.Images = func(c study.Cell) float64 { return r.images(ctx, c) }
+	for _, c := range r.Study.Planned(nil) {
+		c.Setting = max(0, c.Setting)
+		options, _, err := r.Study.Training(r.Dir, c)
+		if err != nil {
+			return err
+		}
+		if _, err := r.size(ctx, options); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// size returns how many images a training and its evaluations see.
+func (r *Runner) size(ctx context.Context, c config.Contrast) (sizes, error) {
+	c.KNNEvery = 1 // so that test images are opened
+	key := fmt.Sprint(c.Data)
+	if s, ok := r.sizes[key]; ok {
+		return s, nil
+	}
+	splits, err := setup.Splits(ctx, c, func(string) {})
+	if err != nil {
+		return sizes{}, err
+	}
+	s := sizes{Train: splits.Train.Len(), Bank: splits.Train.Len()}
+	if splits.Unlabeled != nil {
+		s.Train = splits.Unlabeled.Len()
+	}
+	if _, test, _ := setup.HoldOut(splits.Train, splits.Test); test != nil {
+		s.Test = test.Len()
+	}
+	r.sizes[key] = s
+	return s, nil
+}
+
+// images returns how many images a cell is trained on, epoch by epoch.
+func (r *Runner) images(ctx context.Context, c study.Cell) float64 {
+	c.Setting = max(0, c.Setting)
+	options, _, err := r.Study.Training(r.Dir, c)
+	if err != nil {
+		return 0 // it was checked when the study was read
+	}
+	s, err := r.size(ctx, options)
+	if err != nil {
+		return 0 // likewise by Prepare
+	}
+	return float64(s.Train) * float64(options.Epochs)
+}
+
+// print shows a line, in the log of the current training too.
+func (r *Runner) print(format string, args ...any) {
+	r.mu.Lock()
+	p := r.progress
+	r.mu.Unlock()
+	switch {
+	case p != nil:
+		p.Print(format, args...)
+	case r.Out != nil:
+		fmt.Fprintf(r.Out, format+"\n", args...)
+	}
+}
+
+// note passes on a note that was not passed on before.
+func (r *Runner) note(text string) {
+	r.mu.Lock()
+	known := r.noted[text]
+	r.noted[text] = true
+	r.mu.Unlock()
+	if !known && r.Note != nil {
+		r.Note(text)
+	}
+}
+
+// cell trains and evaluates a cell.
+func (r *Runner) cell(ctx context.Context, name string) (o jobs.Outcome, err error) {
+	cell := r.cells[name]
+	planned := r.Study.Planned(r.done)
+	ended := 0
+	for _, c := range planned {
+		if _, ok := r.done[c.Name]; ok {
+			ended++
+		}
+	}
+	r.print("== %d of %d: %s%s", ended+1, len(planned), name, r.timeLeft(cell, 0))
+	begin := time.Now()
+	o.Machine = machine.Kind()
+	o.Commands = [][]string{r.Study.Command(r.Dir, cell)}
+	c, notes, err := r.Study.Training(r.Dir, cell)
+	if err != nil {
+		return o, err
+	}
+	for _, n := range notes {
+		r.note(n)
+	}
+	if c.Precision == "auto" && !setup.OnGPU(c.Machine) {
+		c.Precision = "fp32" // a measurement could choose another one for the next cell
+	}
+	if r.Study.Arms[cell.Arm].Program != nil {
+		o.Images, err = r.program(ctx, cell, c, &o)
+	} else {
+		o.Images, err = r.train(ctx, cell, c, fmt.Sprintf("%d of %d", ended+1, len(planned)))
+	}
+	if err == nil {
+		err = r.evaluate(ctx, cell, c, &o)
+	}
+	o.Seconds = time.Since(begin).Seconds()
+	switch {
+	case errors.Is(err, rundir.ErrInUse):
+		return o, jobs.ErrBusy
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EROFS):
+		return o, &jobs.Fatal{Err: err}
+	case err != nil && ctx.Err() == nil:
+		r.print("%s failed: %v", name, err)
+	}
+	return o, err
+}
+
+// timeLeft says how long the study takes from the beginning of a cell on, given the time that is
+// left of the cell, 0 if it has just begun.
+func (r *Runner) timeLeft(cell study.Cell, training time.Duration) string {
+	left, known := r.left(cell, training)
+	if !known {
+		return ""
+	}
+	return fmt.Sprintf("; about %s left", humanize.Duration(left))
+}
+
+func (r *Runner) left(cell study.Cell, training time.Duration) (time.Duration, bool) {
+	done := r.done
+	if training > 0 { // it is counted apart
+		done = map[string]jobs.Outcome{cell.Name: {}}
+		for name, o := range r.done {
+			done[name] = o
+		}
+	}
+	left, known := r.Study.Left(r.pace, done)
+	var names []string
+	for name := range r.cells {
+		names = append(names, name)
+	}
+	processes := max(1, len(jobs.Active(r.state(), names)))
+	return training + left/time.Duration(processes), known
+}
+
+// train trains a cell and returns how many images this call has trained on.
+func (r *Runner) train(
+	ctx context.Context, cell study.Cell, c config.Contrast, title string,
+) (images float64, err error) {
+	p := &train.Progress{Out: r.Out, Terminal: r.Terminal, Columns: r.Columns, Title: title}
+	p.Left = func(_ *train.Run, training time.Duration) time.Duration {
+		if left, known := r.left(cell, training); known {
+			return left
+		}
+		return training
+	}
+	r.show(p)
+	defer r.show(nil)
+	defer p.Close()
+	if rundir.IsRun(filepath.Join(r.Dir, study.RunsDir, cell.Name)) {
+		c.Resume = "auto"
+	}
+	count := train.Hook{Order: train.Display, Step: func(_ *train.Run, s train.Step) error {
+		images += float64(s.Images)
+		return nil
+	}}
+	_, err = train.Pretrain(ctx, c, train.Options{
+		Progress: p, Tuner: r.Tuner, Hooks: []train.Hook{count}, Command: r.Study.Command(r.Dir, cell),
+	})
+	return images, err
+}
+
+// show makes the display of a training that of the study; nil ends it.
+func (r *Runner) show(p *train.Progress) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.progress = p
+}
+
+// checkpoint is the file with the encoder of a cell.
+func (r *Runner) checkpoint(c study.Cell) string {
+	return filepath.Join(r.Dir, study.RunsDir, c.Name, rundir.CurrentFile)
+}
+
+// made makes a folder.
+func made(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("%s: want a folder that can be created: %w", dir, err)
+	}
+	return nil
+}

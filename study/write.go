@@ -1,0 +1,335 @@
+package study
+
+import (
+	"cmp"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"contralens/internal/durable"
+	"contralens/internal/humanize"
+	"contralens/viz"
+)
+
+// Files of a report beside ReportFile.
+const (
+	MarkdownFile = "study.md"
+	TableFile    = "study.csv" // a row for each arm and measure
+	CellsFile    = "cells.csv" // a row for each cell and measure
+	Figure       = "study"     // .png and .svg
+)
+
+// Write writes the report to the folder of the study as JSON, Markdown, CSV and figures.
+func (r Report) Write(dir string) error {
+	for name, write := range map[string]func(io.Writer) error{
+		ReportFile: r.JSON, MarkdownFile: r.Markdown, TableFile: r.CSV, CellsFile: r.CellsCSV,
+	} {
+		if err := durable.Write(filepath.Join(dir, name), write); err != nil {
+			return err
+		}
+	}
+	panels := r.Panels()
+	if len(panels) == 0 {
+		return nil
+	}
+	_, err := viz.Differences(dir, Figure, panels, viz.Options{Title: r.Title})
+	return err
+}
+
+// JSON writes the report as JSON.
+func (r Report) JSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", " ")
+	return e.Encode(r)
+}
+
+// Panels returns the figure of the report: for each measure, the differences from the
+// baseline.
+func (r Report) Panels() (panels []viz.DifferencePanel) {
+	for _, m := range r.Measures {
+		p := viz.DifferencePanel{
+			Title: Title(m), Axis: "difference from " + r.Baseline + ", percentage points",
+		}
+		for _, a := range r.Arms {
+			d := a.Measures[m].Difference
+			if d.N == 0 {
+				continue
+			}
+			row := viz.DifferenceRow{Label: a.Name, Mean: d.Mean}
+			if d.Low != nil {
+				row.Low, row.High, row.Interval = *d.Low, *d.High, true
+			}
+			for _, s := range a.Measures[m].Pairs {
+				row.Points = append(row.Points, s.Value)
+			}
+			p.Rows = append(p.Rows, row)
+		}
+		if len(p.Rows) > 0 {
+			panels = append(panels, p)
+		}
+	}
+	return panels
+}
+
+// Title is the heading of a measure.
+func Title(measure string) string {
+	if n, ok := strings.CutPrefix(measure, "few-shot-"); ok {
+		if n == "1" {
+			return "1 label per class"
+		}
+		return n + " labels per class"
+	}
+	return map[string]string{nearest: "k-NN", linear: "linear probe"}[measure]
+}
+
+// signed formats a number with two places and a sign.
+func signed(v float64) string {
+	return strings.ReplaceAll(fmt.Sprintf("%+.2f", v), "-", "−")
+}
+
+func unsigned(v float64) string { return strings.ReplaceAll(fmt.Sprintf("%.2f", v), "-", "−") }
+
+// text returns "52.31 [51.02, 53.60]", without the interval if there is none, or "" without
+// values.
+func (e Estimate) text(number func(float64) string) string {
+	switch {
+	case e.N == 0:
+		return ""
+	case e.Low == nil:
+		return number(e.Mean)
+	}
+	return fmt.Sprintf("%s [%s, %s]", number(e.Mean), number(*e.Low), number(*e.High))
+}
+
+// Sentences are what a reader must know beside the table.
+func (r Report) Sentences() (all []string) {
+	all = append(all, fmt.Sprintf("Accuracies in percent. In brackets: %s. The baseline is %s.", r.Method, r.Baseline))
+	if len(r.Seeds) == 1 {
+		all = append(all, "There is one seed, so there are no intervals: differences of single trainings say little.")
+	}
+	if r.TunedBy != "" {
+		all = append(all, fmt.Sprintf("Every arm was tuned with the same budget, by %s on a validation split; results are "+
+			"on test images.", Title(r.TunedBy)))
+	}
+	if left := len(r.Cells) - r.Done; left > 0 {
+		all = append(all, fmt.Sprintf("%d of %s are not done.", left, humanize.Count(len(r.Cells), "training")))
+	}
+	if r.Failed > 0 {
+		all = append(all, fmt.Sprintf("%s failed; %s has the reasons.", humanize.Count(r.Failed, "training"), MarkdownFile))
+	}
+	for _, name := range r.Untuned {
+		all = append(all, fmt.Sprintf("Arm %s has no results: all of its settings failed.", name))
+	}
+	return all
+}
+
+// Table returns the results as text. The first row has the headings.
+func (r Report) Table() [][]string {
+	head := []string{"arm", "runs"}
+	if r.TunedBy != "" {
+		head = append(head, "chosen")
+	}
+	for _, m := range r.Measures {
+		head = append(head, Title(m), "difference")
+	}
+	all := [][]string{head}
+	for _, a := range r.Arms {
+		runs := strconv.Itoa(a.Runs)
+		switch {
+		case slices.Contains(r.Untuned, a.Name):
+			runs += " (every setting failed)"
+		case a.Failed > 0:
+			runs += fmt.Sprintf(" (%d failed)", a.Failed)
+		}
+		row := []string{a.Name, runs}
+		if r.TunedBy != "" {
+			row = append(row, a.Setting)
+		}
+		for _, m := range r.Measures {
+			difference := a.Measures[m].Difference.text(signed)
+			if a.Name == r.Baseline {
+				difference = "baseline"
+			}
+			row = append(row, a.Measures[m].text(unsigned), difference)
+		}
+		all = append(all, row)
+	}
+	return all
+}
+
+// table writes rows of text as Markdown.
+func table(b *strings.Builder, rows [][]string) {
+	for i, row := range rows {
+		for _, cell := range row {
+			b.WriteString("| " + strings.ReplaceAll(cell, "|", "\\|") + " ")
+		}
+		b.WriteString("|\n")
+		if i == 0 {
+			b.WriteString(strings.Repeat("| --- ", len(row)) + "|\n")
+		}
+	}
+	b.WriteByte('\n')
+}
+
+// Markdown writes the report as a document.
+func (r Report) Markdown(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\n", cmp.Or(r.Title, "Study"))
+	table(&b, r.Table())
+	b.WriteString(strings.Join(r.Sentences(), "\n") + "\n\n")
+	if len(r.Panels()) > 0 {
+		fmt.Fprintf(&b, "![Differences from %s](%s.png)\n\n", r.Baseline, Figure)
+	}
+	b.WriteString("## Arms\n\n")
+	rows := [][]string{{"arm", "options"}}
+	for _, a := range r.Arms {
+		rows = append(rows, []string{a.Name, a.Options})
+	}
+	table(&b, rows)
+	if len(r.Trials) > 0 {
+		fmt.Fprintf(&b, "## Tuning\n\n")
+		rows := [][]string{{"arm", "setting", "epochs", "runs", Title(r.TunedBy) + " on validation", "kept"}}
+		for _, t := range r.Trials {
+			rows = append(rows, t.row())
+		}
+		table(&b, rows)
+	}
+	r.each(&b)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (t Trial) row() []string {
+	mean, kept, epochs := "", "", ""
+	if t.Mean != nil {
+		mean = unsigned(*t.Mean)
+	}
+	if t.Kept {
+		kept = "yes"
+	}
+	if t.Epochs > 0 {
+		epochs = strconv.Itoa(t.Epochs)
+	}
+	return []string{t.Arm, t.Setting, epochs, strconv.Itoa(t.N), mean, kept}
+}
+
+// each writes the results, failures and command lines of every training.
+func (r Report) each(b *strings.Builder) {
+	b.WriteString("## Trainings\n\n")
+	head := []string{"training", "state"}
+	for _, m := range r.Measures {
+		head = append(head, Title(m))
+	}
+	rows := [][]string{append(head, "time")}
+	for _, c := range r.Cells {
+		row := []string{c.Name, c.State}
+		for _, m := range r.Measures {
+			text := ""
+			if v, ok := c.Scores[m]; ok {
+				text = unsigned(v)
+			}
+			row = append(row, text)
+		}
+		rows = append(rows, append(row, duration(c.Seconds)))
+	}
+	table(b, rows)
+	for _, c := range r.Cells {
+		if c.State == Failed {
+			fmt.Fprintf(b, "* %s failed: %s\n", c.Name, c.Reason)
+		}
+	}
+	if r.Failed > 0 {
+		b.WriteByte('\n')
+	}
+	b.WriteString("## Commands\n\n```sh\n")
+	for _, c := range r.Cells {
+		for _, line := range c.Commands {
+			b.WriteString(ShellWords(line) + "\n")
+		}
+	}
+	b.WriteString("```\n")
+}
+
+// CSV writes a row for each arm and measure, unrounded.
+func (r Report) CSV(w io.Writer) error {
+	c := csv.NewWriter(w)
+	c.Write([]string{"arm", "measure", "runs", "failed", "mean", "low", "high", "pairs", "difference", "difference_low",
+		"difference_high", "setting"})
+	for _, a := range r.Arms {
+		for _, m := range r.Measures {
+			v := a.Measures[m]
+			row := append([]string{a.Name, m, strconv.Itoa(v.N), strconv.Itoa(a.Failed)}, v.Estimate.columns()...)
+			row = append(append(row, strconv.Itoa(v.Difference.N)), v.Difference.columns()...)
+			c.Write(append(row, a.Setting))
+		}
+	}
+	c.Flush()
+	return c.Error()
+}
+
+// columns returns mean, low and high; empty where they are unknown.
+func (e Estimate) columns() []string {
+	if e.N == 0 {
+		return []string{"", "", ""}
+	}
+	if e.Low == nil {
+		return []string{exact(e.Mean), "", ""}
+	}
+	return []string{exact(e.Mean), exact(*e.Low), exact(*e.High)}
+}
+
+func exact(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+
+// CellsCSV writes a row for each cell and measure.
+func (r Report) CellsCSV(w io.Writer) error {
+	c := csv.NewWriter(w)
+	c.Write([]string{"cell", "arm", "seed", "round", "state", "measure", "value", "seconds", "reason"})
+	for _, cell := range r.Cells {
+		for _, m := range r.Measures {
+			value := ""
+			if v, ok := cell.Scores[m]; ok {
+				value = exact(v)
+			}
+			c.Write([]string{cell.Name, cell.Arm, strconv.FormatUint(cell.Seed, 10), strconv.Itoa(cell.Round), cell.State, m,
+				value, exact(cell.Seconds), cell.Reason})
+		}
+	}
+	c.Flush()
+	return c.Error()
+}
+
+// ShellWords joins words, quoted so that a shell reads them back.
+func ShellWords(words []string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = w
+		if w == "" || strings.ContainsAny(w, " \t\n'\"$&|;<>()*?[]#~`\\!{}") {
+			quoted[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(quoted, " ")
+}
+
+// Print writes the results for a terminal, a table for each measure, with the sentences below.
+func (r Report) Print(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, m := range r.Measures {
+		one := r
+		one.Measures = []string{m}
+		for _, row := range one.Table() {
+			fmt.Fprintln(t, strings.Join(row, "\t"))
+		}
+		fmt.Fprintln(t)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%s\n", strings.Join(r.Sentences(), "\n"))
+	return err
+}
