@@ -162,10 +162,13 @@ func chosen(about rundir.Record) []Finding {
 	} {
 		switch value, ok := about.Chosen[v.option]; {
 		case ok && value == "0":
-			f.Evidence = append(f.Evidence, v.name+": none, the side is not transformed")
+			f.Evidence = append(f.Evidence, v.name+": none, the side is not transformed so far")
 		case ok:
 			f.Evidence = append(f.Evidence, v.name+": "+value)
 		}
+	}
+	if step, ok := about.Chosen["pos_start_step"]; ok {
+		f.Evidence = append(f.Evidence, "positives are transformed after step "+step)
 	}
 	return []Finding{f}
 }

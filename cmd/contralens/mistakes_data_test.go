@@ -60,6 +60,8 @@ func init() {
 		mistake{"contrast --dry_run --arch resnet19", exitUsage, []string{"--arch", "resnet18", `"resnet19"`}},
 		mistake{"contrast --dry_run --width 1000", exitUsage, []string{"--width", "at most 8", "got 1000"}},
 		mistake{"contrast --dry_run --device tpu", exitUsage, []string{"--device", "cpu", `"tpu"`}},
+		mistake{"contrast --dry_run --device=", exitUsage, []string{"--device: want auto, cpu, cuda or cuda:N", `""`}},
+		mistake{"knn --data_folder IN/good --device=", exitUsage, []string{"--device: want auto, cpu, cuda or cuda:N", `""`}},
 		mistake{"contrast --dry_run --device cuda:7", exitFailed, []string{"cuda:7"}},
 		mistake{"contrast --dry_run --resume nowhere.pth", exitFailed, []string{"nowhere.pth", "want"}},
 		mistake{"contrast --dry_run --init IN/text.pth", exitFailed, []string{"text.pth", "want"}},
