@@ -184,6 +184,9 @@ evaluations: {knn: {neighbors: 3}}
 	if code, text := command(t, "study", "s.yaml", "-o", "elsewhere", "--data_folder", "nowhere"); code != exitFailed || !strings.Contains(text, "no such folder") {
 		t.Errorf("no images: exit code %d\n%s", code, text)
 	}
+	if _, err := os.Stat("elsewhere"); err == nil {
+		t.Error("a folder was made although there are no images")
+	}
 	if code, text := command(t, "study", "nothing.yaml"); code != exitUsage || !strings.Contains(text, "the ready ones are") {
 		t.Errorf("no file: exit code %d\n%s", code, text)
 	}
