@@ -6,6 +6,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -180,6 +181,9 @@ var Precisions = []string{"auto", "fp32", "tf32", "bf16", "fp16"}
 func (m *Machine) check() error {
 	if m.Workers < 0 {
 		return &ValueError{Option: "num_workers", Want: "0 (automatic) or a number of workers", Got: m.Workers}
+	}
+	if index, err := strconv.Atoi(m.GPU); m.GPU != "" && (err != nil || index < 0) {
+		return &ValueError{Option: "gpu", Want: "the index of a GPU, such as 0", Got: m.GPU}
 	}
 	return first(between("threads", m.Threads, 0, mostWorkers), oneOf("precision", m.Precision, Precisions...),
 		oneOf("memory_format", m.MemoryFormat, "auto", "channels_last", "contiguous"),

@@ -139,6 +139,8 @@ func TestMistakes(t *testing.T) {
 		"--crop_min 0": "--crop_min: want a number above 0",
 		"--name ../..": "one folder",
 		"--name .":     "one folder",
+		"--gpu x":      `--gpu: want the index of a GPU, such as 0, got "x"`,
+		"--gpu -1":     "--gpu: want the index of a GPU",
 	} {
 		c := DefaultContrast()
 		if _, err := c.Resolve(parse(t, &c, strings.Fields(flags))); err == nil || !strings.Contains(err.Error(), want) {

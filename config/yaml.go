@@ -119,9 +119,10 @@ func noFile(file string, err error) error {
 		}
 		return fmt.Errorf("--config %s: want a YAML file that can be read, but %w", file, err)
 	}
-	if near := Nearest(file, recipes.Names()); near != "" {
+	all := slices.Concat(recipes.Names(), recipes.Detectors())
+	if near := Nearest(file, all); near != "" {
 		return fmt.Errorf("--config %s: there is no file and no recipe of that name; did you mean %s?", file, near)
 	}
 	return fmt.Errorf("--config %s: want a YAML file or one of the recipes %s; there is no such file or recipe",
-		file, strings.Join(recipes.Names(), ", "))
+		file, strings.Join(all, ", "))
 }

@@ -43,6 +43,8 @@ type overview struct {
 	Dir  string    `json:"dir"`
 	Note string    `json:"note"`
 	Runs []Summary `json:"runs"`
+	// Studies are comparisons whose trainings may be among the runs.
+	Studies []studySummary `json:"studies"`
 }
 
 func (s *Server) listRuns(url.Values) (any, error) { return s.overview(), nil }
@@ -72,6 +74,7 @@ func (s *Server) overview() overview {
 	s.mu.Lock()
 	o.Note = s.note
 	s.mu.Unlock()
+	o.Studies = s.studySummaries()
 	return o
 }
 
@@ -159,10 +162,13 @@ func chosen(about rundir.Record) []Finding {
 	} {
 		switch value, ok := about.Chosen[v.option]; {
 		case ok && value == "0":
-			f.Evidence = append(f.Evidence, v.name+": none, the side is not transformed")
+			f.Evidence = append(f.Evidence, v.name+": none, the side is not transformed so far")
 		case ok:
 			f.Evidence = append(f.Evidence, v.name+": "+value)
 		}
+	}
+	if step, ok := about.Chosen["pos_start_step"]; ok {
+		f.Evidence = append(f.Evidence, "positives are transformed after step "+step)
 	}
 	return []Finding{f}
 }

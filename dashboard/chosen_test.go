@@ -20,7 +20,7 @@ func TestChosen(t *testing.T) {
 	if len(found) != 1 || found[0].Kind != "note" || !strings.Contains(found[0].Text, "After step 101") {
 		t.Fatalf("%+v", found)
 	}
-	want := "α of positives: none, the side is not transformed; α of negatives: 1.3; temperature τ: 0.11"
+	want := "α of positives: none, the side is not transformed so far; α of negatives: 1.3; temperature τ: 0.11"
 	if got := strings.Join(found[0].Evidence, "; "); got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}

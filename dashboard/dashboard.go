@@ -42,9 +42,11 @@ type Server struct {
 	path    string   // absolute path of Dir
 	started time.Time
 
-	mu   sync.Mutex // guards runs, note, walked
+	mu   sync.Mutex // guards runs, studies, note, walked
 	runs map[string]*run
-	note string // about the search for runs
+	// studies are the folders with the report of a study.
+	studies []string
+	note    string // about the search for runs
 	// walked is the time at which the search ended, and walk its duration.
 	walked time.Time
 	walk   time.Duration
@@ -84,6 +86,7 @@ func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/runs", s.answer(s.listRuns))
 	mux.HandleFunc("GET /api/run", s.answer(s.describeRun))
+	mux.HandleFunc("GET /api/study", s.answer(s.describeStudy))
 	mux.HandleFunc("GET /api/curves", s.answer(s.curves))
 	mux.HandleFunc("GET /api/histogram", s.answer(s.histogram))
 	mux.HandleFunc("GET /api/embedding", s.answer(s.embedding))

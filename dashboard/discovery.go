@@ -26,6 +26,7 @@ var marks = []string{rundir.RecordFile, rundir.MetricsFile, rundir.ResultsFile, 
 func (s *Server) find() {
 	start := time.Now()
 	found := map[string]source{}
+	studies := []string{}
 	entries, links := 0, 0
 	tooMany := false
 	fs.WalkDir(s.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
@@ -40,6 +41,8 @@ func (s *Server) find() {
 		case d.Type()&fs.ModeSymlink != 0:
 			links++
 			return nil
+		case !d.IsDir() && isStudy(name):
+			studies = append(studies, path.Dir(name))
 		case !d.IsDir():
 			if isMark(path.Base(name)) {
 				found[runOf(name)] = max(found[runOf(name)], markOf(path.Base(name)))
@@ -65,7 +68,7 @@ func (s *Server) find() {
 			s.runs[id] = &run{id: id, server: s}
 		}
 	}
-	s.note = ""
+	s.studies, s.note = studies, ""
 	if links == 1 {
 		s.note = "A symbolic link is not followed; start the dashboard on its target."
 	} else if links > 1 {

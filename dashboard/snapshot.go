@@ -93,7 +93,7 @@ func IsRun(dir string) bool {
 // takeSnapshot reads the data of the runs.
 func takeSnapshot(shots []shot, d detail, now time.Time) (snapshot, error) {
 	all := snapshot{
-		Saved: now, Overview: overview{Dir: "", Runs: []Summary{}},
+		Saved: now, Overview: overview{Dir: "", Runs: []Summary{}, Studies: []studySummary{}},
 		Runs: map[string]description{}, Curves: map[string]map[string]curve{}, Histograms: map[string]map[string]heat{},
 		Embeddings: map[string]map[string]*embedding{}, Thumbnails: map[string]string{},
 	}

@@ -12,7 +12,7 @@ trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM
 
 quick="torch contrast nn/layers nn/backbone nn/heads optim eval features"
-long="$quick nn methods train views profile eval/classify eval/protocol checkpoint/weights examples/barlow examples/vit test/interop"
+long="$quick nn methods train views profile eval/classify eval/protocol detect/box detect/rcnn checkpoint/weights examples/barlow examples/vit test/interop"
 case ${1:-long} in
 quick) packages=$quick share=1 ;;
 *) packages=$long share=0.5 ;;
@@ -29,7 +29,7 @@ avx2="avx2 fma" avx512="avx512f avx512bw avx512dq avx512vl"
 # If oneDNN is told not to use AVX-512, libtorch still asks the processor, and gives oneDNN
 # convolutions in bfloat16, which it then refuses. On a processor without AVX-512 libtorch
 # computes them in another way.
-bfloat16='TestStridedPointwise/bfloat16|TestCheckpointEqualsPlain/bfloat16|TestMethods/queue_in_parts|^TestProgram$|^TestCasts$'
+bfloat16='TestStridedPointwise/bfloat16|TestCheckpointEqualsPlain/bfloat16|TestMethods/queue_in_parts|^TestProgram$|^TestCasts$|^TestAutocast$'
 
 for package in $packages; do
 	$GO test -c -o "$tmp/$(echo "$package" | tr / -).test" "./$package"

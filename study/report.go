@@ -15,7 +15,7 @@ type Report struct {
 	Method   string       `json:"method"`   // of the intervals
 	Baseline string       `json:"baseline"` // name of an arm
 	Seeds    []uint64     `json:"seeds"`
-	Measures []string     `json:"measures"` // accuracies in percent
+	Measures []string     `json:"measures"` // accuracies in percent, and statistics of scores
 	Arms     []ArmReport  `json:"arms"`
 	Trials   []Trial      `json:"trials,omitempty"` // of tuning
 	TunedBy  string       `json:"tuned_by,omitempty"`
@@ -31,7 +31,7 @@ type ArmReport struct {
 	Options  string             `json:"options"`           // as typed
 	Setting  string             `json:"setting,omitempty"` // that tuning chose
 	Runs     int                `json:"runs"`              // trainings behind the results
-	Failed   int                `json:"failed"` // trainings beside them
+	Failed   int                `json:"failed"`            // trainings beside them
 	Measures map[string]Measure `json:"measures"`
 }
 

@@ -54,7 +54,7 @@ func (r Report) JSON(w io.Writer) error {
 func (r Report) Panels() (panels []viz.DifferencePanel) {
 	for _, m := range r.Measures {
 		p := viz.DifferencePanel{
-			Title: title(m), Axis: "difference from " + r.Baseline + ", percentage points",
+			Title: Title(m), Axis: "difference from " + r.Baseline + Unit(m),
 		}
 		for _, a := range r.Arms {
 			d := a.Measures[m].Difference
@@ -77,23 +77,44 @@ func (r Report) Panels() (panels []viz.DifferencePanel) {
 	return panels
 }
 
-// title is the heading of a measure.
-func title(measure string) string {
+// Title is the heading of a measure.
+func Title(measure string) string {
 	if n, ok := strings.CutPrefix(measure, "few-shot-"); ok {
 		if n == "1" {
 			return "1 label per class"
 		}
 		return n + " labels per class"
 	}
-	return map[string]string{nearest: "k-NN", linear: "linear probe"}[measure]
+	return map[string]string{
+		nearest: "k-NN", linear: "linear probe", "pos_mean": "mean of positive scores",
+		"pos_var": "variance of positive scores", "neg_mean": "mean of negative scores",
+		"neg_var": "variance of negative scores",
+	}[measure]
 }
 
-// signed formats a number with two places and a sign.
-func signed(v float64) string {
-	return strings.ReplaceAll(fmt.Sprintf("%+.2f", v), "-", "−")
+// Unit is what follows the title of an axis with a measure.
+func Unit(measure string) string {
+	if isStatistic(measure) {
+		return ""
+	}
+	return ", percentage points"
 }
 
-func unsigned(v float64) string { return strings.ReplaceAll(fmt.Sprintf("%.2f", v), "-", "−") }
+// Places is the number of decimals of a measure in tables.
+func Places(measure string) int {
+	if isStatistic(measure) {
+		return 4
+	}
+	return 2
+}
+
+// numbers returns functions that format values and differences of a measure.
+func numbers(measure string) (plain, signed func(float64) string) {
+	write := func(format string) func(float64) string {
+		return func(v float64) string { return strings.ReplaceAll(fmt.Sprintf(format, Places(measure), v), "-", "−") }
+	}
+	return write("%.*f"), write("%+.*f")
+}
 
 // text returns "52.31 [51.02, 53.60]", without the interval if there is none, or "" without
 // values.
@@ -110,12 +131,15 @@ func (e Estimate) text(number func(float64) string) string {
 // Sentences are what a reader must know beside the table.
 func (r Report) Sentences() (all []string) {
 	all = append(all, fmt.Sprintf("Accuracies in percent. In brackets: %s. The baseline is %s.", r.Method, r.Baseline))
+	if slices.ContainsFunc(r.Measures, isStatistic) {
+		all = append(all, "Means and variances are those of the scores that the loss sees, in the last epoch.")
+	}
 	if len(r.Seeds) == 1 {
 		all = append(all, "There is one seed, so there are no intervals: differences of single trainings say little.")
 	}
 	if r.TunedBy != "" {
 		all = append(all, fmt.Sprintf("Every arm was tuned with the same budget, by %s on a validation split; results are "+
-			"on test images.", title(r.TunedBy)))
+			"on test images.", Title(r.TunedBy)))
 	}
 	if left := len(r.Cells) - r.Done; left > 0 {
 		all = append(all, fmt.Sprintf("%d of %s are not done.", left, humanize.Count(len(r.Cells), "training")))
@@ -136,7 +160,7 @@ func (r Report) Table() [][]string {
 		head = append(head, "chosen")
 	}
 	for _, m := range r.Measures {
-		head = append(head, title(m), "difference")
+		head = append(head, Title(m), "difference")
 	}
 	all := [][]string{head}
 	for _, a := range r.Arms {
@@ -152,11 +176,12 @@ func (r Report) Table() [][]string {
 			row = append(row, a.Setting)
 		}
 		for _, m := range r.Measures {
+			plain, signed := numbers(m)
 			difference := a.Measures[m].Difference.text(signed)
 			if a.Name == r.Baseline {
 				difference = "baseline"
 			}
-			row = append(row, a.Measures[m].text(unsigned), difference)
+			row = append(row, a.Measures[m].text(plain), difference)
 		}
 		all = append(all, row)
 	}
@@ -194,7 +219,7 @@ func (r Report) Markdown(w io.Writer) error {
 	table(&b, rows)
 	if len(r.Trials) > 0 {
 		fmt.Fprintf(&b, "## Tuning\n\n")
-		rows := [][]string{{"arm", "setting", "epochs", "runs", title(r.TunedBy) + " on validation", "kept"}}
+		rows := [][]string{{"arm", "setting", "epochs", "runs", Title(r.TunedBy) + " on validation", "kept"}}
 		for _, t := range r.Trials {
 			rows = append(rows, t.row())
 		}
@@ -208,7 +233,7 @@ func (r Report) Markdown(w io.Writer) error {
 func (t Trial) row() []string {
 	mean, kept, epochs := "", "", ""
 	if t.Mean != nil {
-		mean = unsigned(*t.Mean)
+		mean = fmt.Sprintf("%.2f", *t.Mean)
 	}
 	if t.Kept {
 		kept = "yes"
@@ -224,7 +249,7 @@ func (r Report) each(b *strings.Builder) {
 	b.WriteString("## Trainings\n\n")
 	head := []string{"training", "state"}
 	for _, m := range r.Measures {
-		head = append(head, title(m))
+		head = append(head, Title(m))
 	}
 	rows := [][]string{append(head, "time")}
 	for _, c := range r.Cells {
@@ -232,7 +257,8 @@ func (r Report) each(b *strings.Builder) {
 		for _, m := range r.Measures {
 			text := ""
 			if v, ok := c.Scores[m]; ok {
-				text = unsigned(v)
+				plain, _ := numbers(m)
+				text = plain(v)
 			}
 			row = append(row, text)
 		}

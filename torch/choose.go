@@ -124,8 +124,8 @@ func UsableGPU(d Device) (g GPU, err error) {
 		return g, &DeviceError{d.String(), why}
 	}
 	if g.Free < leastMemory {
-		return g, &DeviceError{d.String(), fmt.Sprintf("%.2f of its %.1f GB of memory are free; %s",
-			float64(g.Free)/1e9, float64(g.Total)/1e9, freeMemory)}
+		return g, &DeviceError{d.String(), fmt.Sprintf("want %.2f GB of free memory, got %.2f of %.2f GB; %s",
+			float64(leastMemory)/1e9, float64(g.Free)/1e9, float64(g.Total)/1e9, freeMemory)}
 	}
 	if have := architectures(BuildInfo()); !compiled(have, g) {
 		return g, &DeviceError{d.String(), fmt.Sprintf("%s has compute capability %d.%d and this libtorch was built for %s; "+

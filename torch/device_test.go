@@ -42,10 +42,10 @@ func TestCUDAProblem(t *testing.T) {
 		want    string
 	}{
 		"usable":        {CUDAState{Built: true, Count: 1, Driver: current, Runtime: current}, "-", ""},
-		"no CUDA build": {CUDAState{}, "-", "has no CUDA; build with LIBTORCH="},
+		"no CUDA build": {CUDAState{}, "-", "has no CUDA; take one that has: contralens engine build"},
 		"no driver":     {CUDAState{Built: true, Runtime: current, code: 35}, "-", "there is no NVIDIA driver; install one that supports CUDA 13.2"},
 		"old driver": {CUDAState{Built: true, Driver: 12040, Runtime: current, code: 35}, "-",
-			"the NVIDIA driver supports CUDA 12.4 and this libtorch needs 13.2; update the driver, or build with a libtorch for CUDA 12"},
+			"the NVIDIA driver supports CUDA 12.4 and this libtorch needs 13.2; update the driver, or take a libtorch for CUDA 12"},
 		"hidden": {CUDAState{Built: true, Driver: current, Runtime: current, code: 100}, "", `CUDA_VISIBLE_DEVICES is "" and hides every GPU; unset it`},
 		"none":   {CUDAState{Built: true, Driver: current, Runtime: current, code: 100}, "-", "the NVIDIA driver sees no GPU"},
 		"other": {CUDAState{Built: true, Driver: current, Runtime: current, code: 804, text: "forward compatibility was attempted"}, "-",
@@ -59,7 +59,29 @@ func TestCUDAProblem(t *testing.T) {
 			if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 				t.Errorf("%q, want %q", got, c.want)
 			}
+			if want := name == "hidden"; c.state.Hidden() != want {
+				t.Errorf("hidden: %v, want %v", !want, want)
+			}
 		})
+	}
+}
+
+// A program that is linked with libtorch has no engine inside.
+func TestLinkedHasNoEngine(t *testing.T) {
+	if e := Inside(); Linked && e != nil {
+		t.Errorf("linked, and inside is %+v", e)
+	}
+}
+
+// oneDNN says that it has no kernel; other errors are mistakes.
+func TestUnsupported(t *testing.T) {
+	for message, want := range map[string]bool{
+		"could not create a primitive descriptor iterator": true, "mat1 and mat2 shapes cannot be multiplied": false,
+	} {
+		e := &Error{Op: "aten::conv2d", Message: message}
+		if got := e.Unsupported(); got != want {
+			t.Errorf("%v: got %v, want %v", e, got, want)
+		}
 	}
 }
 

@@ -90,19 +90,20 @@ func (s CUDAState) Problem() string { return s.problem(versionNumber()) }
 // problem is Problem for a version of libtorch.
 func (s CUDAState) problem(version int) string {
 	if !s.Built {
-		return fmt.Sprintf("this libtorch (%s) has no CUDA; build with LIBTORCH=/path/to/a/CUDA/libtorch", Version())
+		return fmt.Sprintf("this libtorch (%s) has no CUDA; take one that has: contralens engine build FOLDER, or "+
+			"make build LIBTORCH=FOLDER", Version())
 	}
 	switch {
 	case version < oldestGPU:
-		return fmt.Sprintf("want libtorch 2.6 or newer for a GPU, got %s; build with LIBTORCH=/path/to/a/newer/one",
-			Version())
+		return fmt.Sprintf("want libtorch 2.6 or newer for a GPU, got %s; take a newer one: contralens engine build FOLDER, "+
+			"or make build LIBTORCH=FOLDER", Version())
 	case s.Count > 0:
 		return ""
 	case s.Driver == 0:
 		return fmt.Sprintf("there is no NVIDIA driver; install one that supports CUDA %s", CUDAVersion(s.Runtime))
 	case s.code == cudaOldDriver:
 		return fmt.Sprintf("the NVIDIA driver supports CUDA %s and this libtorch needs %s; update the driver, "+
-			"or build with a libtorch for CUDA %d", CUDAVersion(s.Driver), CUDAVersion(s.Runtime), s.Driver/1000)
+			"or take a libtorch for CUDA %d", CUDAVersion(s.Driver), CUDAVersion(s.Runtime), s.Driver/1000)
 	case s.Hidden():
 		return fmt.Sprintf("CUDA_VISIBLE_DEVICES is %q and hides every GPU; unset it", os.Getenv(visibleVariable))
 	case s.code == cudaNoDevice || s.code == 0:

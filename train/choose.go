@@ -11,9 +11,11 @@ import (
 )
 
 // observed are the scores of the steps in a row that mixStart counts, and what they chose.
-// Checkpoints store it.
+// Positives may be too near to negatives when the transformation starts. Then they are looked
+// at again over the next steps, as many at a time, until they are not. Checkpoints store it.
 type observed struct {
-	Positive float64 `key:"positive"` // sums over the steps
+	Steps    int     `key:"steps"`    // looked at
+	Positive float64 `key:"positive"` // sums over them
 	Negative float64 `key:"negative"`
 	Hardest  float64 `key:"hardest"`
 	Entropy  float64 `key:"entropy"`
@@ -21,36 +23,52 @@ type observed struct {
 	Chosen      bool    `key:"chosen"`
 	PosAlpha    float64 `key:"pos_alpha"` // 0: the side is not transformed
 	NegAlpha    float64 `key:"neg_alpha"`
+	PosSince    int     `key:"pos_since"`   // the step after which positives are transformed; 0: not yet
 	Temperature float64 `key:"temperature"` // 0: that of the options
 }
 
-// add adds the scores of a step.
+// add adds the untransformed scores of a step.
 func (o *observed) add(s Step) {
 	if s.Statistics == nil {
 		return
 	}
-	d := s.Statistics.Seen
+	d := s.Statistics.Raw
+	o.Steps++
 	o.Positive, o.Negative = o.Positive+d.PosMean, o.Negative+d.NegMean
 	o.Hardest, o.Entropy = o.Hardest+d.Hardest, o.Entropy+s.Statistics.Entropy
 }
 
-// choose settles both α, and τ if the options leave it open, from the means over n steps.
-func (o *observed) choose(r *Run, n float64) {
+// choose settles α of both sides, and τ if the options leave it open. What is settled stays.
+// since is the last step that is computed without the choice. It reports whether it settled
+// anything.
+func (o *observed) choose(r *Run, since int) bool {
+	n := float64(o.Steps)
 	scores := ft.Scores{
 		Positive: o.Positive / n, Negative: o.Negative / n, Hardest: o.Hardest / n,
 		Share: math.Exp(o.Entropy/n) / float64(r.negatives()),
 	}
-	t := r.Model.Transform.Choose(scores)
-	o.Chosen = true
+	t := r.Config.Transform().Choose(scores)
+	o.Steps, o.Positive, o.Negative, o.Hardest, o.Entropy = 0, 0, 0, 0, 0
 	if t.Positive.On {
-		o.PosAlpha = t.Positive.Alpha
+		o.PosAlpha, o.PosSince = t.Positive.Alpha, since
 	}
+	if o.Chosen {
+		return t.Positive.On
+	}
+	o.Chosen = true
 	if t.Negative.On {
 		o.NegAlpha = t.Negative.Alpha
 	}
 	if r.Config.TauAuto {
 		o.Temperature = scores.ChooseTemperature(r.Model.Temperature)
 	}
+	return true
+}
+
+// waits reports whether positives may still be transformed: in the first half of the epochs. A
+// network that meets harder positives later has no time to learn from them.
+func (o *observed) waits(r *Run) bool {
+	return o.Chosen && o.PosAlpha == 0 && r.Config.Transform().Positive.On && 2*r.Epoch <= r.Config.Epochs
 }
 
 // negatives is the number of negatives per query whose scores are recorded.
@@ -74,17 +92,19 @@ func (o *observed) apply(r *Run) {
 	}
 }
 
-// String says what was chosen.
-func (o *observed) String() string {
+// describe says what was chosen for transformation t of the options.
+func (o *observed) describe(t ft.Transform) string {
 	var parts []string
 	for _, side := range []struct {
 		name  string
+		on    bool
 		alpha float64
-	}{{"positives", o.PosAlpha}, {"negatives", o.NegAlpha}} {
-		if side.alpha > 0 {
+	}{{"positives", t.Positive.On, o.PosAlpha}, {"negatives", t.Negative.On, o.NegAlpha}} {
+		switch {
+		case side.alpha > 0:
 			parts = append(parts, fmt.Sprintf("α %v of %s", side.alpha, side.name))
-		} else {
-			parts = append(parts, side.name+" as they are")
+		case side.on:
+			parts = append(parts, side.name+" as they are so far")
 		}
 	}
 	if o.Temperature > 0 {
@@ -102,6 +122,9 @@ func (o *observed) record(r *Run, since int) error {
 		"mix_start_step": strconv.Itoa(since),
 		"pos_alpha":      strconv.FormatFloat(o.PosAlpha, 'g', -1, 64),
 		"neg_alpha":      strconv.FormatFloat(o.NegAlpha, 'g', -1, 64),
+	}
+	if o.PosSince > since {
+		chosen["pos_start_step"] = strconv.Itoa(o.PosSince)
 	}
 	if o.Temperature > 0 {
 		chosen["nce_t"] = strconv.FormatFloat(o.Temperature, 'g', -1, 64)

@@ -2,12 +2,14 @@ package train
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/contrast"
 	"contralens/methods"
@@ -24,7 +26,7 @@ func (m *separated) Forward(b *methods.Batch) methods.Outcome {
 	out := m.Method.Forward(b)
 	if s := out.Statistics; s != nil {
 		s.Seen.PosMean, s.Seen.NegMean, s.Seen.NegVar, s.Seen.Hardest = 0.9, 0.02, 0.01, 0.55
-		s.Entropy = math.Log(4)
+		s.Raw, s.Entropy = s.Seen, math.Log(4)
 	}
 	return out
 }
@@ -106,21 +108,71 @@ func TestAutoTransformation(t *testing.T) {
 	}
 }
 
-// A run whose positives allow no extrapolation transforms negatives alone, and says so.
+// Positives that allow no extrapolation at the start are looked at again, and transformed
+// once they do; what was chosen before stays.
 func TestChosenSides(t *testing.T) {
-	var o observed
-	for range separatedSteps {
-		o.add(Step{Statistics: &contrast.Statistics{Seen: contrast.Distribution{PosMean: 0.5, NegMean: 0.2, Hardest: 0.6}}})
-	}
-	r := &Run{Model: &methods.Model{}, Config: config.DefaultContrast()}
+	r := &Run{Model: &methods.Model{}, Config: config.DefaultContrast(), Dir: t.TempDir(), World: world.Single()}
 	r.Config.FT = "auto"
 	if _, err := r.Config.Resolve(nil); err != nil {
 		t.Fatal(err)
 	}
+	said := ""
+	r.Say = func(format string, args ...any) { said += fmt.Sprintf(format, args...) + "\n" }
 	r.Model.Transform = r.Config.Transform()
-	o.choose(r, separatedSteps)
-	o.apply(r)
-	if r.Model.Transform.Positive.On || !r.Model.Transform.Negative.On || !strings.Contains(o.String(), "positives as they are") {
-		t.Errorf("%v: %s", r.Model.Transform, &o)
+	hook := watchOnset()
+	steps := func(n int, positive float64) {
+		for range n {
+			r.GlobalStep++
+			d := contrast.Distribution{PosMean: positive, NegMean: 0.1, NegVar: 0.04, Hardest: 0.6}
+			if err := hook.Step(r, Step{Step: r.GlobalStep, Statistics: &contrast.Statistics{Raw: d, Seen: d}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	r.Epoch = r.Config.Epochs - 1
+	for _, want := range []string{"", "note: no features were transformed"} {
+		if err := hook.Epoch(r); err != nil || (said == "") != (want == "") || !strings.Contains(said, want) {
+			t.Errorf("epoch %d: %v, said %q, want %q", r.Epoch, err, said, want)
+		}
+		r.Epoch++
+	}
+	r.Epoch = 1
+	r.GlobalStep = r.Config.K // beyond which the queue is full
+	r.Config.BatchSize = 1
+	r.Model.Method = filledQueue{}
+	steps(separatedSteps, 0.5)
+	first := r.Model.Transform
+	if first.Positive.On || !first.Negative.On || !strings.Contains(said, "positives as they are so far") {
+		t.Errorf("%v: %s", first, said)
+	}
+	if c := hook.Collect(r); !c.Statistics {
+		t.Error("scores are not looked at any more")
+	}
+	steps(separatedSteps, 0.5)
+	if r.Model.Transform.Positive.On {
+		t.Errorf("positives as near as before are transformed: %v", r.Model.Transform)
+	}
+	// The state goes through a checkpoint.
+	state := checkpoint.Encode(hook.State())
+	hook = watchOnset()
+	hook.Load(state)
+	r.Epoch = r.Config.Epochs
+	steps(separatedSteps, 0.9)
+	if r.Model.Transform.Positive.On {
+		t.Errorf("positives are transformed at the end of the training: %v", r.Model.Transform)
+	}
+	r.Epoch = 1
+	steps(separatedSteps, 0.9)
+	last := r.Model.Transform
+	if !last.Positive.On || last.Negative != first.Negative || !strings.Contains(said, "they are from step") {
+		t.Errorf("%v: %s", last, said)
+	}
+	if c := hook.Collect(r); c.Statistics {
+		t.Error("scores are still looked at")
 	}
 }
+
+// filledQueue is a method with a queue of one key.
+type filledQueue struct{ methods.Method }
+
+func (filledQueue) State() methods.State { return methods.State{Queue: 1} }

@@ -26,7 +26,7 @@ const (
 type mixStart struct {
 	Separated int `key:"separated"` // steps in a row
 	Since     int `key:"since"`     // the step after which features are transformed; 0: not yet
-	// Observed is empty unless the scores choose α (--alpha_auto).
+	// Observed has what the scores chose, with --alpha_auto.
 	Observed observed `key:"observed"`
 }
 
@@ -45,6 +45,27 @@ func (m *mixStart) see(s Step, filled bool) {
 	if m.Separated++; m.Separated >= separatedSteps {
 		m.Since = s.Step
 	}
+}
+
+// again looks at the scores of positives that were too near to negatives at the start.
+func (m *mixStart) again(r *Run, s Step) error {
+	if m.Observed.add(s); m.Observed.Steps < separatedSteps {
+		return nil
+	}
+	since := r.Launched()
+	if !m.Observed.choose(r, since) {
+		return nil
+	}
+	m.Observed.apply(r)
+	message := fmt.Sprintf("positives stay above negatives when they are extrapolated: they are from step %d on, with "+
+		"α %v: the scores chose", since+1, m.Observed.PosAlpha)
+	r.say("%s", message)
+	if err := m.Observed.record(r, m.Since); err != nil {
+		return err
+	}
+	return r.event(rundir.Metrics{
+		Epoch: float64(s.Epoch), Step: new(float64(since)), Event: rundir.EventMixStart, Message: message,
+	})
 }
 
 // gaps returns the mean positive score of a step minus its mean negative score, and the
@@ -95,9 +116,19 @@ func watchOnset() Hook {
 			return nil
 		},
 		Collect: func(r *Run) methods.Collect {
-			return methods.Collect{Scores: undecided(r), Statistics: undecided(r) && r.Config.AlphaAuto}
+			return methods.Collect{Scores: undecided(r), Statistics: r.Config.AlphaAuto && (undecided(r) || m.Observed.waits(r))}
+		},
+		Epoch: func(r *Run) error {
+			if r.Epoch == r.Config.Epochs && undecided(r) {
+				r.say("note: no features were transformed, because positives have not separated from negatives for %d steps "+
+					"in a row (--mix_start auto); train for longer, or give --mix_start_epoch", separatedSteps)
+			}
+			return nil
 		},
 		Step: func(r *Run, s Step) error {
+			if m.Observed.waits(r) {
+				return m.again(r, s)
+			}
 			if !undecided(r) {
 				return nil
 			}
@@ -106,16 +137,20 @@ func watchOnset() Hook {
 			}
 			m.Since = r.Launched() // on a device, the next step has begun already
 			gap, deviation := gaps(s)
-			message := fmt.Sprintf("positives are %.2f above negatives, %.1f of their standard deviations, and have been "+
-				"for %d steps: features are transformed from step %d on", gap, gap/deviation, separatedSteps, m.Since+1)
+			what, chosen := "features are transformed", ""
 			if r.Config.AlphaAuto {
-				m.Observed.choose(r, separatedSteps)
+				m.Observed.choose(r, m.Since)
 				m.Observed.apply(r)
 				if err := m.Observed.record(r, m.Since); err != nil {
 					return err
 				}
-				message += ", with " + m.Observed.String() + ": the scores chose"
+				chosen = ", with " + m.Observed.describe(r.Config.Transform()) + ": the scores chose"
+				if !r.Model.Transform.On() {
+					what = "features could be transformed"
+				}
 			}
+			message := fmt.Sprintf("positives are %.2f above negatives, %.1f of their standard deviations, and have been "+
+				"for %d steps: %s from step %d on%s", gap, gap/deviation, separatedSteps, what, m.Since+1, chosen)
 			r.say("%s", message)
 			return r.event(rundir.Metrics{
 				Epoch: float64(s.Epoch), Step: new(float64(m.Since)), Event: rundir.EventMixStart, Message: message,

@@ -19,6 +19,9 @@ func versionCommand() *cobra.Command {
 		Run: func(*cobra.Command, []string) {
 			fmt.Fprintf(cli.Out, "contralens %s (commit %s, libtorch %s, %s)\n",
 				version.Number(), version.Commit(), torch.Version(), runtime.Version())
+			if err := torch.Load(); err != nil {
+				printNote(err.Error())
+			}
 		},
 	}
 }

@@ -3,6 +3,7 @@
 //
 //	#/?find=mocov2&sort=-knn&pick=a&pick=b          the overview
 //	#/runs?tab=curves&run=a&run=b&smooth=0.8        a view of runs
+//	#/study?study=studies/a                         a study
 
 let path = "/", params = new URLSearchParams(); // the current address, including changes that are not written yet
 let writing = null, overviewHash = "#/";
@@ -14,7 +15,7 @@ function read() {
   params = new URLSearchParams(query);
   clearTimeout(writing);
   writing = null;
-  if (path !== "/runs") overviewHash = location.hash || "#/";
+  if (path !== "/runs" && path !== "/study") overviewHash = location.hash || "#/";
 }
 read();
 // Listeners of views are added later, so they find the new address.
@@ -26,14 +27,15 @@ function write() {
   clearTimeout(writing);
   writing = null;
   const hash = hashOf(path, params);
-  if (path !== "/runs") overviewHash = hash;
+  if (path !== "/runs" && path !== "/study") overviewHash = hash;
   if (hash !== location.hash) history.replaceState(null, "", hash);
 }
 // A click may lead to another page, and Back from there should find the latest settings.
 for (const leaving of ["pagehide", "click"]) window.addEventListener(leaving, () => writing !== null && write(), true);
 
-/** whereabouts returns the runs and the tab of the address, or null for the overview. */
+/** whereabouts returns the runs and the tab of the address, or its study, or null for the overview. */
 export function whereabouts() {
+  if (path === "/study" && params.has("study")) return { study: params.get("study") };
   const runs = params.getAll("run");
   return path === "/runs" && runs.length ? { runs, tab: params.get("tab") ?? "curves" } : null;
 }
@@ -45,6 +47,9 @@ export function runsAddress(runs, tab = "curves") {
   for (const [key, text] of lasting) next.set(key, text);
   return hashOf("/runs", next);
 }
+
+/** studyAddress is the address of a study. */
+export const studyAddress = (study) => hashOf("/study", new URLSearchParams({ study }));
 
 /** tabAddress is the address of another tab of the same runs. It keeps all settings. */
 export function tabAddress(tab) {

@@ -19,8 +19,12 @@ async function ask(path, params) {
 
 export const getRuns = async () => complete(await ask("runs", {}));
 
-/** complete makes lists that a run lacks empty. */
+/** getStudy requests the report of a study. */
+export const getStudy = (study) => ask("study", { study });
+
+/** complete makes lists that a run or the overview lacks empty. */
 function complete(overview) {
+  overview.studies ??= [];
   for (const r of overview.runs) r.remarks.tags ??= [];
   return overview;
 }

@@ -8,6 +8,7 @@ import { applyTheme } from "./palette.js";
 import "./print.js";
 import { runView } from "./runview.js";
 import { saved } from "./saved.js";
+import { studyView } from "./study.js";
 
 const main = document.getElementById("main");
 let news = null; // the last overview
@@ -19,7 +20,7 @@ function show() {
   link();
   if (view?.goTo?.(where)) return;
   view?.close?.();
-  view = where ? runView(where) : overview();
+  view = where?.study ? studyView(where.study) : where ? runView(where) : overview();
   main.replaceChildren(view.el);
   if (news) view.update(news);
   window.scrollTo(0, 0);

@@ -4,7 +4,7 @@
 
 const groups = [
   ["Learning", [
-    { id: "loss", title: "Loss", series: ["loss"], read: "InfoNCE: −log of the softmax probability of the positive among all scores. At chance it is ln(K+1). It falls as the encoder learns to tell positives from negatives. SimSiam and BYOL have no negatives: their loss is minus the mean score, −1 at best. A jump when the transformation starts is intended: the task became harder. Compare losses only at equal K and τ." },
+    { id: "loss", title: "Loss", series: ["loss"], read: "InfoNCE: −log of the softmax probability of the positive among all scores. At chance it is ln(K+1). It falls as the encoder learns to tell positives from negatives. SimSiam and BYOL have no negatives: their loss is minus the mean score, −1 at best. A jump when the transformation starts is intended: the task became harder. Compare losses only at equal K, τ and --loss." },
     { id: "accuracy", title: "Contrastive accuracy", series: ["accuracy"], read: "How often the positive scores higher than every negative. Near 100 % the task is solved and teaches little more. A high value while k-NN stays flat suggests a leak." },
     { id: "knn", title: "k-NN accuracy", series: ["knn"], read: "How often the nearest training images in feature space predict the class of a test image. It measures the features themselves; loss and accuracy measure the contrastive task." },
   ]],

@@ -1,6 +1,6 @@
 // The table of all runs.
 
-import { runsAddress, setting } from "./address.js";
+import { runsAddress, setting, studyAddress } from "./address.js";
 import { getOptions, mayWrite, saveNotes } from "./api.js";
 import { h, setText } from "./dom.js";
 import { count } from "./format.js";
@@ -40,6 +40,7 @@ export function overview() {
   const bar = h("div", { class: "toolbar", role: "group", "aria-label": "Rows" });
   const summary = h("p", { class: "lead", role: "status" }, "Looking for runs");
   const note = h("p", { class: "note", hidden: true });
+  const studies = h("ul", { class: "studies", "aria-label": "Studies", hidden: true });
   const heads = columns.map((c) => h("th", { scope: "col", class: c.id },
     h("button", { type: "button", onclick: () => order(c) }, c.title)));
   const corner = h("th", { scope: "col", class: "select" }, h("span", { class: "hidden" }, "Compare"));
@@ -52,7 +53,7 @@ export function overview() {
   const el = h("section", { class: "overview" },
     h("div", { class: "heading" }, h("div", null, h("h1", null, "Runs"), summary),
       h("div", { class: "tools" }, filter, archive, compare)),
-    note, bar, plot.el, table, empty);
+    note, studies, bar, plot.el, table, empty);
 
   compare.addEventListener("click", (e) => {
     if (pick.get().length === 0) e.preventDefault();
@@ -172,6 +173,17 @@ export function overview() {
     return el;
   }
 
+  let listed = "";
+
+  /** list links to the studies. */
+  function list(all) {
+    if (JSON.stringify(all) === listed) return;
+    listed = JSON.stringify(all);
+    studies.hidden = all.length === 0;
+    studies.replaceChildren(...all.map((each) => h("li", null, h("a", { href: studyAddress(each.id), "data-study": each.id }, each.title),
+      h("small", null, `study, ${each.done} of ${each.cells} trainings done`))));
+  }
+
   async function learn() {
     try {
       [options, writes] = await Promise.all([getOptions(), mayWrite()]);
@@ -194,6 +206,7 @@ export function overview() {
       setText(summary, runs.length === 0 ? "" : `${some(runs.length)}, ${running || "none"} in progress`);
       note.hidden = !news.note;
       setText(note, news.note);
+      list(news.studies);
       tools();
       arrange();
       if (runs.length !== seen) learn();

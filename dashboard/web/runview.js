@@ -128,7 +128,7 @@ export function runView(first) {
   return {
     el,
     goTo(next) {
-      if (!next || next.runs.join("\n") !== ids.join("\n")) return false;
+      if (!next?.runs || next.runs.join("\n") !== ids.join("\n")) return false;
       where = next;
       if (runs) {
         head();

@@ -17,7 +17,7 @@ import (
 type Record struct {
 	Config     map[string]string // all options
 	Classes    []string          // names of the outputs
-	Categories []int             // numbers of the classes in result files
+	Categories []int64           // numbers of the classes in result files
 	Encoder    EncoderRecord
 	Images     int // training images
 	// Threads and workers of the computation, and the kind of machine.

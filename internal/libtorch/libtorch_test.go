@@ -88,6 +88,9 @@ func TestFind(t *testing.T) {
 			if !strings.Contains(strings.Join(found.CXXFlags(), " "), "="+c.version) {
 				t.Errorf("the version is no flag, so another one would not be noticed: %v", found.CXXFlags())
 			}
+			if Upgraded(folder, c.version) != "" || Upgraded(folder, "1.0.0") != c.version || Upgraded(t.TempDir(), "1.0.0") != "" {
+				t.Errorf("upgraded from 1.0.0 to %q", Upgraded(folder, "1.0.0"))
+			}
 			if warning := found.Version.Warning(); (warning != "") != c.warn {
 				t.Errorf("warning %q", warning)
 			}

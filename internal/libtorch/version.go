@@ -77,8 +77,32 @@ var (
 	pythonVersion = regexp.MustCompile(`(?m)^__version__ = '([\w.+-]+)'`)
 )
 
-// readVersion reads the version of an installation: from a wheel's version.py or an
-// archive's build-version, which name the build, or else from the headers.
+// named is the version that a wheel's version.py or an archive's build-version names, or "".
+func named(folder string) string {
+	text, err := os.ReadFile(filepath.Join(folder, "version.py"))
+	if m := pythonVersion.FindSubmatch(text); err == nil && m != nil {
+		return string(m[1])
+	}
+	if text, err = os.ReadFile(filepath.Join(folder, "build-version")); err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// Upgraded returns the version of the libtorch in a folder if its first two numbers are not
+// those of the version that was there, or "". Versions that differ there do not work for each
+// other. It is "" for a folder that does not name its version.
+func Upgraded(folder, was string) string {
+	now := named(folder)
+	a, err := ParseVersion(now)
+	b, err2 := ParseVersion(was)
+	if err != nil || err2 != nil || a.number() == b.number() {
+		return ""
+	}
+	return now
+}
+
+// readVersion reads the version of an installation, as named, or else from the headers.
 func readVersion(i Install) (Version, error) {
 	var header string
 	// The first has the numbers since 2.9, the second had them before.
@@ -100,13 +124,11 @@ func readVersion(i Install) (Version, error) {
 	if err != nil || i.Folder == "/usr" {
 		return compiled, err
 	}
-	text, err := os.ReadFile(filepath.Join(i.Folder, "version.py"))
-	if m := pythonVersion.FindSubmatch(text); err == nil && m != nil {
-		text = m[1]
-	} else if text, err = os.ReadFile(filepath.Join(i.Folder, "build-version")); err != nil {
+	text := named(i.Folder)
+	if text == "" {
 		return compiled, nil
 	}
-	named, err := ParseVersion(strings.TrimSpace(string(text)))
+	named, err := ParseVersion(text)
 	if err != nil {
 		return Version{}, err
 	}

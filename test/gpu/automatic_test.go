@@ -42,7 +42,7 @@ func TestAutomaticDevice(t *testing.T) {
 		{"hidden", []string{"CUDA_VISIBLE_DEVICES="},
 			`computing on the CPU: CUDA_VISIBLE_DEVICES is "" and hides every GPU`, "cpu", ""},
 		{"full", []string{"FAKE_MEM=100"},
-			"computing on the CPU: device cuda:0: 0.10 of its 0.1 GB of memory are free", "cpu", ""},
+			"computing on the CPU: device cuda:0: want 0.27 GB of free memory, got 0.10 of 0.10 GB", "cpu", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			runs := t.TempDir()

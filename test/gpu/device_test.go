@@ -22,7 +22,7 @@ func TestRefusals(t *testing.T) {
 		"other error": {"FAKE_ERROR=804", "cuda", "forward compatibility was attempted on non supported HW (error 804)"},
 		"one":         {"FAKE_GPUS=1", "cuda:1", "device cuda:1: there is one GPU, cuda:0"},
 		"eight":       {"FAKE_GPUS=8", "cuda:8", "device cuda:8: there are 8 GPUs, cuda:0 to cuda:7"},
-		"full":        {"FAKE_MEM=100", "cuda:0", "of memory are free; nvidia-smi lists the programs"},
+		"full":        {"FAKE_MEM=100", "cuda:0", "want 0.27 GB of free memory, got 0.10 of 0.10 GB; nvidia-smi lists the programs"},
 		"expandable": {"PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True", "cuda:0",
 			"wants NVIDIA's library libnvidia-ml.so.1, and there is none; unset the variable"},
 		"old GPU": {"FAKE_CAPABILITY=3.5", "cuda:0", "has compute capability 3.5 and this libtorch was built for"},

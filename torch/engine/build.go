@@ -80,7 +80,7 @@ func (b builder) place(e Engine, library []byte, check func(Engine) error) (Engi
 	}
 	if check != nil {
 		if err := check(e); err != nil {
-			return e, fmt.Errorf("engine for %s: it was built and cannot be used: %w", e, err)
+			return e, fmt.Errorf("the engine was built and cannot be used: %w", err)
 		}
 	}
 	made := e.Path

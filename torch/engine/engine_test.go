@@ -301,11 +301,11 @@ func TestDamaged(t *testing.T) {
 	}{
 		"whole":          {whole, "", ""},
 		"other bytes":    {other, "", "got a damaged one or another; run: contralens engine build /torch"},
-		"cut off":        {whole[:len(whole)-1], "got a damaged file or another; run contralens engine build again", ""},
-		"a wrong length": {huge, "got a damaged file or another", ""},
-		"no facts":       {append([]byte("{}\x02\x00\x00\x00\x00\x00\x00\x00"), mark...), "got a damaged file or another", ""},
-		"empty":          {nil, "got a damaged file or another", ""},
-		"a mark alone":   {[]byte(mark), "got a damaged file or another", ""},
+		"cut off":        {whole[:len(whole)-1], "got a damaged file or one of an older version; run contralens engine build again", ""},
+		"a wrong length": {huge, "got a damaged file or one", ""},
+		"no facts":       {append([]byte("{}\x02\x00\x00\x00\x00\x00\x00\x00"), mark...), "got a damaged file or one", ""},
+		"empty":          {nil, "got a damaged file or one", ""},
+		"a mark alone":   {[]byte(mark), "got a damaged file or one", ""},
 	} {
 		if err := os.WriteFile(path, c.file, 0o644); err != nil {
 			t.Fatal(err)
@@ -357,12 +357,17 @@ func TestExplain(t *testing.T) {
 	e := Engine{Libtorch: "2.15.0", Folder: "/torch", Path: "/e.so"}
 	for message, want := range map[string]string{
 		"libtorch_cpu.so.1.13: cannot open shared object file: No such file or directory": "want its library libtorch_cpu.so.1.13, found none",
-		"/e.so: undefined symbol: _ZN2at4_ops":                                            "if libtorch was upgraded or damaged",
+		"/e.so: undefined symbol: _ZN2at4_ops":                                            "got another version of one or a damaged one, as /e.so shows",
+		"/torch/lib/libc10.so: file too short":                                            "as /torch/lib/libc10.so shows; install libtorch again, and run:",
+		"cannot allocate memory in static TLS":                                            "(the loader says: cannot allocate memory",
 	} {
 		got := e.Explain(message).Error()
 		if !strings.Contains(got, want) || !strings.Contains(got, "contralens engine build /torch") {
 			t.Errorf("got %s", got)
 		}
+	}
+	if got := e.Upgraded("2.16.0").Error(); !strings.Contains(got, "libtorch 2.15.0 in /torch: want that version there, got 2.16.0") {
+		t.Errorf("got %s", got)
 	}
 	got := e.Explain("libcudart.so.13: cannot open shared object file: No such file or directory").Error()
 	if !strings.Contains(got, "want NVIDIA's library libcudart.so.13, found none") || strings.Contains(got, "engine build") {

@@ -7,6 +7,10 @@ import (
 	"contralens/internal/libtorch"
 )
 
+// foreign are messages about a library that is none, or that lacks functions of another one.
+var foreign = regexp.MustCompile(`^(\S+): (undefined symbol|symbol lookup error|invalid ELF header|file too short|` +
+	`version .* not found|wrong ELF class|cannot read file data|ELF load command)`)
+
 var missing = regexp.MustCompile(`^(\S+): cannot open shared object file`)
 
 // nvidia are the libraries that a CUDA build of libtorch needs and that other packages bring.
@@ -23,8 +27,17 @@ func (e Engine) Explain(message string) error {
 		return fmt.Errorf("engine for %s: want its library %s, found none: libtorch was removed, moved or upgraded; %s",
 			e, m[1], e.again())
 	}
+	if m := foreign.FindStringSubmatch(message); m != nil {
+		return fmt.Errorf("engine for %s: want libraries of that libtorch, got another version of one or a damaged one, "+
+			"as %s shows; install libtorch again, and %s", e, m[1], e.again())
+	}
 	return fmt.Errorf("engine for %s: cannot be loaded; if libtorch was upgraded or damaged: %s (the loader says: %s)",
 		e, e.again(), message)
+}
+
+// Upgraded is the error for a libtorch that was replaced by the version now.
+func (e Engine) Upgraded(now string) error {
+	return fmt.Errorf("engine for %s: want that version there, got %s: libtorch was upgraded; %s", e, now, e.again())
 }
 
 // torch is what names the engine's libtorch to libtorch.Find.

@@ -65,8 +65,8 @@ func Open(path string) (Engine, error) {
 	}
 	e, err := Parse(file)
 	if err != nil {
-		return Engine{}, fmt.Errorf("engine %s: want one that contralens engine build made, got a damaged file or another; "+
-			"run contralens engine build again", path)
+		return Engine{}, fmt.Errorf("engine %s: want one that contralens engine build made, got a damaged file or one of an "+
+			"older version; run contralens engine build again", path)
 	}
 	e.Path = path
 	return e, nil

@@ -41,6 +41,9 @@ func cl_load_or_exit() { //nolint:revive // jumps.S calls it by this name
 }
 
 func load(e engine.Engine) error {
+	if now := libtorch.Upgraded(e.Folder, e.Libtorch); now != "" {
+		return e.Upgraded(now)
+	}
 	if err := libtorch.CheckWhole(e.Lib); err != nil {
 		return err
 	}
