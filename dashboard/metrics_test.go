@@ -20,7 +20,7 @@ func TestDetectionSeries(t *testing.T) {
 	for _, s := range m.described() {
 		got[s.Name] = s.Axis
 	}
-	if got["loss"] != "sum of the losses" || got["loss_cls"] == "" || got["fg"] == "" || got["ap"] == "" || got["ap75"] != "" {
+	if got["loss"] != "" || got["loss_total"] != "sum of the losses" || got["loss_cls"] == "" || got["fg"] == "" || got["ap"] == "" || got["ap75"] != "" {
 		t.Errorf("series %v", got)
 	}
 	if p := m.series["ap50"]; len(p) != 1 || p[0] != (point{20, 60}) {

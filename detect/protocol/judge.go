@@ -134,7 +134,7 @@ func (t *training) judge(ctx context.Context, r *detectors.Run) (s detectors.Sco
 	metrics["iteration"] = float64(r.Iteration)
 	metrics["train_images"], metrics["test_images"] = len(t.train.Images), len(t.test.Images)
 	metrics["label_fraction"] = c.LabelFraction
-	t.result = rundir.NewResult(j.protocol, t.train.Name, metrics, c.Seed)
+	t.result = rundir.NewResult(j.protocol, t.test.Name, metrics, c.Seed)
 	t.result.Checkpoint = r.Saved()
 	if t.result.CheckpointSHA256, err = checkpoint.SHA256(r.Saved()); err != nil {
 		return s, err
@@ -144,7 +144,7 @@ func (t *training) judge(ctx context.Context, r *detectors.Run) (s detectors.Sco
 		epoch = t.encoder.record.Epoch
 	}
 	t.result.Epoch = epoch
-	t.result.Group = eval.Group(j.protocol, t.train.Name, fmt.Sprint(r.Iteration), config.Values(c))
+	t.result.Group = eval.Group(j.protocol, t.test.Name, fmt.Sprint(r.Iteration), config.Values(c))
 	if err := t.result.Append(t.place.Dir); err != nil {
 		return s, err
 	}
