@@ -71,6 +71,7 @@ func init() {
 		mistake{"detect train --config bccd --data_folder IN/good", exitFailed, []string{"IN/good", "want VOC's layout", "COCO's"}},
 		mistake{"detect train --config bccd --data_folder IN/nowhere", exitFailed, []string{"nowhere", "want a folder with annotations"}},
 		mistake{"detect train --config voc-r50", exitUsage, []string{"no recipe of that name", "did you mean voc-r50-c4?"}},
+		mistake{"detect train --config nosuch.yaml", exitUsage, []string{"nosuch.yaml", "recipes bccd", "voc-r50-c4"}},
 		mistake{"detect eval", exitUsage, []string{"--ckpt", "want a detector", "--results"}},
 		mistake{"detect eval --ckpt nosuch.pth", exitFailed, []string{"nosuch.pth", "does not exist"}},
 		mistake{"detect predict photo.jpg", exitUsage, []string{"--ckpt", "want a detector", "detect train"}},

@@ -102,11 +102,11 @@ func (r *Run) Load(path string) (notes []string, err error) {
 	var record checkpointRecord
 	if rundir.DecodeRecord(file, &record) == nil {
 		return nil, fmt.Errorf("checkpoint %s: want one of a detector that contralens trained, to resume it, but it has no "+
-			"record of ours; as initial weights it can be named by --ckpt", path)
+			"record of ours; it can be an encoder to start from", path)
 	}
 	if record.Protocol != Protocol {
 		return nil, fmt.Errorf("checkpoint %s: want one of a detector, to resume it, got one of another training; "+
-			"as the encoder it can be named by --ckpt", path)
+			"it can be an encoder to start from", path)
 	}
 	if !slices.Equal(record.Classes, r.Record.Classes) {
 		return nil, fmt.Errorf("checkpoint %s: want the classes of the data, %s, got %s; are these other annotations?",
