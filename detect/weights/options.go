@@ -156,8 +156,11 @@ func (f *File) recognize(arch string, width float64) error {
 			BoxConvs: f.count(boxHead + "conv"), BoxFCs: f.count(boxHead + "fc"), MaskConvs: f.count(maskHead + "mask_fcn"),
 			Norm:    f.shape(boxHead+"conv1.norm.weight") != nil,
 			Pyramid: f.rows("backbone.fpn_output2.weight"), ConvDim: f.rows(boxHead + "conv1.weight"),
-			FCDim: f.rows(boxHead + "fc1.weight"), MaskDim: f.rows(maskHead + "mask_fcn1.weight"),
+			FCDim: f.rows(boxHead + "fc1.weight"),
 		}
+	}
+	if s := f.shape(maskHead + "predictor.weight"); len(s) == 4 {
+		o.Heads.MaskDim = s[1]
 	}
 	sizes := 5
 	if o.Detector == rcnn.FPN {

@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"contralens/checkpoint"
 	encoders "contralens/checkpoint/weights"
 	"contralens/detect/rcnn"
+	"contralens/internal/golden"
 	"contralens/internal/tensortest"
 	"contralens/nn"
 	"contralens/nn/backbone"
@@ -162,4 +164,54 @@ func TestLoadEncoder(t *testing.T) {
 			load(written(t, statedict.Of(m.State, ""))) // a detector as the encoder
 		}
 	})
+}
+
+// The files of Detectron2, by the names and shapes that it recorded: all tensors find a place, and
+// ours have no others. Old files also have anchors and colors, and frozen norms have no counters.
+func TestDetectron2Names(t *testing.T) {
+	for _, name := range []string{"c4", "fpn"} {
+		var meta struct {
+			State map[string][]int `json:"state_dict"`
+		}
+		golden.JSON(t, &meta, "detection", "model", name, "meta.json")
+		tensortest.Run(t, func() {
+			for _, counted := range []bool{true, false} {
+				var d checkpoint.OrderedDict
+				for _, name := range slices.Sorted(maps.Keys(meta.State)) {
+					n := 1
+					for _, s := range meta.State[name] {
+						n *= s
+					}
+					tensor := checkpoint.FromFloat32(make([]float32, n), meta.State[name]...)
+					if strings.HasSuffix(name, counters) {
+						tensor.Dtype, tensor.Data = "int64", make([]byte, 8)
+						if !counted {
+							continue
+						}
+					}
+					d = append(d, checkpoint.Item{Key: name, Value: tensor})
+				}
+				d = append(d, checkpoint.Item{Key: "pixel_std", Value: checkpoint.FromFloat32([]float32{58.395, 57.12, 57.375}, 3, 1, 1)},
+					checkpoint.Item{Key: "proposal_generator.anchor_generator.cell_anchors.0", Value: checkpoint.FromFloat32(make([]float32, 60), 15, 4)})
+				f, err := Open(written(t, d))
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				if f.Options.Detector != name || f.Options.Classes != 3 || f.Options.Arch != "resnet50" || !f.Options.Masks {
+					t.Errorf("%s: recognized as %+v", name, f.Options)
+				}
+				m, err := rcnn.New(f.Options, 1)
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				if err := f.Load(m.State); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+				if got := m.State.Shapes(); len(got) != len(meta.State) {
+					t.Errorf("%s: %d tensors, want %d", name, len(got), len(meta.State))
+				}
+				m.Free()
+			}
+		})
+	}
 }
