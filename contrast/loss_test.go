@@ -243,9 +243,10 @@ func TestStatisticsOfRelatives(t *testing.T) {
 	}
 }
 
-// DCL, DCLW and MACL within a batch have the losses and gradients of lightly, an independent
-// implementation; testdata/relatives.py ran it.
-func TestRelativesOfLightly(t *testing.T) {
+// Within a batch, DCL, DCLW and MACL have the losses and gradients of lightly, an independent
+// implementation, and HCL and the debiased contrast those of their authors' code;
+// testdata/relatives.py ran both.
+func TestRelativesOfOthers(t *testing.T) {
 	var c struct {
 		U, V  [][]float64
 		Cases []struct {
@@ -261,7 +262,13 @@ func TestRelativesOfLightly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	losses := map[string]Loss{"dcl": DCL{}, "dclw": DCL{Sigma: 0.5}, "macl": MACL{Alpha: 0.5, Alignment: 0.1}}
+	losses := map[string]Loss{
+		"dcl": DCL{}, "dclw": DCL{Sigma: 0.5}, "macl": MACL{Alpha: 0.5, Alignment: 0.1},
+		"hcl": HCL{Beta: 0.7, TauPlus: 0.1}, "debiased": HCL{TauPlus: 0.1},
+	}
+	if len(c.Cases) != len(losses) {
+		t.Fatalf("%d cases, want %d", len(c.Cases), len(losses))
+	}
 	for _, tc := range c.Cases {
 		inRun(t, func() {
 			leaf := func(rows [][]float64) *torch.Tensor {
