@@ -36,7 +36,8 @@ func TestDetect(t *testing.T) {
 			t.Errorf("want %q in\n%s", want, text)
 		}
 	}
-	if again := must(t, tinyDetector(data, "first", "--resume", "auto")...); !strings.Contains(again, "iteration 21") {
+	again := must(t, tinyDetector(data, "first", "--resume", "auto", "--json")...)
+	if !strings.Contains(again, "all 20 iterations are done") || !strings.Contains(again, `{"protocol":"detect-voc"`) {
 		t.Errorf("resumed at the end:\n%s", again)
 	}
 	var result rundir.Result

@@ -103,7 +103,7 @@ func (t *training) run(ctx context.Context) error {
 
 // do runs the loop and says how it ended.
 func (t *training) do(ctx context.Context, r *detectors.Run) error {
-	begin := time.Now()
+	begin, before := time.Now(), r.Iteration
 	t.model.Train(true)
 	err := r.Do(ctx)
 	switch {
@@ -112,10 +112,24 @@ func (t *training) do(ctx context.Context, r *detectors.Run) error {
 			"--resume auto", r.Iteration, r.Schedule.Total, r.Saved())
 		return ErrStopped
 	case err == nil:
-		t.Progress.Print("trained %s in %s\nweights: %s", humanize.Count(r.Iteration, "iteration"),
+		t.Progress.Print("trained %s in %s\nweights: %s", humanize.Count(r.Iteration-before, "iteration"),
 			humanize.Duration(time.Since(begin)), r.Saved())
+		if t.result.Protocol == "" { // tested by an earlier process
+			t.result, err = lastTest(r.Dir)
+		}
 	}
 	return err
+}
+
+// lastTest returns the newest result of a detector in a run directory.
+func lastTest(dir string) (last rundir.Result, err error) {
+	all, err := rundir.ReadResults(dir)
+	for _, r := range all {
+		if r.Protocol == rundir.DetectVOC || r.Protocol == rundir.DetectCOCO {
+			last = r
+		}
+	}
+	return last, err
 }
 
 // build opens images and encoder, and makes the run.
@@ -181,7 +195,11 @@ func (t *training) resume(r *detectors.Run) error {
 	for _, n := range notes {
 		t.note("%s", n)
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case r.Iteration >= r.Schedule.Total:
+		t.Progress.Print("resuming %s: all %s are done", path, humanize.Count(r.Schedule.Total, "iteration"))
+	default:
 		t.Progress.Print("resuming %s: iteration %d", path, r.Iteration+1)
 	}
 	return err
