@@ -34,7 +34,11 @@ func YAML(config any) string {
 
 // ReadYAML sets the options that a file or recipe names and returns their names.
 func ReadYAML(file string, config any) (set []string, err error) {
-	values, err := ReadValues(file)
+	known := recipes.Names()
+	if _, detector := config.(*DetectTrain); detector {
+		known = recipes.Detectors()
+	}
+	values, err := readValues(file, known)
 	if err != nil {
 		return nil, err
 	}
@@ -70,12 +74,15 @@ func hint(name string, all []Field) string {
 
 // ReadValues reads a YAML file, or the recipe of that name. It returns the values of options
 // as they would be typed.
-func ReadValues(file string) (map[string]string, error) {
+func ReadValues(file string) (map[string]string, error) { return readValues(file, recipes.Names()) }
+
+// readValues is ReadValues. An error names the recipes that are known to a command.
+func readValues(file string, known []string) (map[string]string, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		recipe, ok := recipes.Get(file)
 		if !ok {
-			return nil, noFile(file, err)
+			return nil, noFile(file, err, known)
 		}
 		b = recipe
 	}
@@ -111,7 +118,7 @@ func ReadValues(file string) (map[string]string, error) {
 func canonical(name string) string { return strings.ReplaceAll(name, "-", "_") }
 
 // noFile explains that --config names no file that can be read, and no recipe.
-func noFile(file string, err error) error {
+func noFile(file string, err error, known []string) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		var p *fs.PathError
 		if errors.As(err, &p) {
@@ -119,9 +126,9 @@ func noFile(file string, err error) error {
 		}
 		return fmt.Errorf("--config %s: want a YAML file that can be read, but %w", file, err)
 	}
-	if near := Nearest(file, recipes.Names()); near != "" {
+	if near := Nearest(file, slices.Concat(recipes.Names(), recipes.Detectors())); near != "" {
 		return fmt.Errorf("--config %s: there is no file and no recipe of that name; did you mean %s?", file, near)
 	}
 	return fmt.Errorf("--config %s: want a YAML file or one of the recipes %s; there is no such file or recipe",
-		file, strings.Join(recipes.Names(), ", "))
+		file, strings.Join(known, ", "))
 }

@@ -3,7 +3,7 @@ package contrast
 import "contralens/torch"
 
 // hardestBlock is the number of rows of a queue that Hardest reads at a time.
-const hardestBlock = 4096
+const hardestBlock = 16384
 
 // Hardest returns the rows of the queue with the largest scores q·n' of each query, the largest
 // first: int64 [N, top]. q is [N, d], and n' the rows as the draw transforms them. It reads the

@@ -1,8 +1,11 @@
 package contrast
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
+	"os"
+	"slices"
 	"testing"
 
 	"contralens/contrast/ft"
@@ -237,5 +240,53 @@ func TestStatisticsOfRelatives(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// Within a batch, DCL, DCLW and MACL have the losses and gradients of lightly, an independent
+// implementation, and HCL and the debiased contrast those of their authors' code;
+// testdata/relatives.py ran both.
+func TestRelativesOfOthers(t *testing.T) {
+	var c struct {
+		U, V  [][]float64
+		Cases []struct {
+			Name string
+			Loss float64
+			U, V [][]float64
+		}
+	}
+	text, err := os.ReadFile("testdata/relatives.json")
+	if err == nil {
+		err = json.Unmarshal(text, &c)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	losses := map[string]Loss{
+		"dcl": DCL{}, "dclw": DCL{Sigma: 0.5}, "macl": MACL{Alpha: 0.5, Alignment: 0.1},
+		"hcl": HCL{Beta: 0.7, TauPlus: 0.1}, "debiased": HCL{TauPlus: 0.1},
+	}
+	if len(c.Cases) != len(losses) {
+		t.Fatalf("%d cases, want %d", len(c.Cases), len(losses))
+	}
+	for _, tc := range c.Cases {
+		inRun(t, func() {
+			leaf := func(rows [][]float64) *torch.Tensor {
+				return torch.FromFloat64(slices.Concat(rows...), len(rows), len(rows[0])).SetRequiresGrad(true)
+			}
+			u, v := leaf(c.U), leaf(c.V)
+			out := NTXent(u.Normalize(1), v.Normalize(1), Draw{}, Options{Temperature: 0.2, Loss: losses[tc.Name]})
+			out.Loss.Backward()
+			tolerance := 1e-12
+			if tc.Name == "macl" {
+				tolerance = 1e-7 // it adds 1e-8 to 1-P
+			}
+			numeric.Near(t, tc.Name, out.Value, tc.Loss, tolerance*math.Abs(tc.Loss))
+			for name, pair := range map[string][2][]float64{
+				"u": {u.Grad().Float64s(), slices.Concat(tc.U...)}, "v": {v.Grad().Float64s(), slices.Concat(tc.V...)},
+			} {
+				numeric.AllNear(t, tc.Name+", gradient of "+name, pair[0], pair[1], tolerance*numeric.Largest(pair[1]))
+			}
+		})
 	}
 }

@@ -45,9 +45,10 @@ func Diagnose(e Evidence) []Finding {
 			found = append(found, *f)
 		}
 	}
-	if len(found) == 0 && len(e.Recent) > 0 {
+	// Without scores and the contrastive loss, as in the training of a detector, nothing is known.
+	if basics := e.basics(); len(found) == 0 && len(basics) > 0 {
 		found = append(found, Finding{Rule: "healthy", Kind: "good", Title: "Nothing stands out",
-			Text: "The last steps show none of the known problems.", Evidence: e.basics()})
+			Text: "The last steps show none of the known problems.", Evidence: basics})
 	}
 	return found
 }
@@ -67,7 +68,7 @@ func (e Evidence) negatives() bool {
 }
 
 func tooEarly(e Evidence) *Finding {
-	if len(e.Recent) == 0 {
+	if len(e.basics()) == 0 {
 		return nil
 	}
 	return &Finding{Rule: "early", Kind: "note", Title: "It is too early to tell",

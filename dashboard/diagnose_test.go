@@ -43,6 +43,8 @@ func TestDiagnose(t *testing.T) {
 		want []string
 	}{
 		{"sound", sound, []string{"healthy"}},
+		{"a detector", Evidence{Step: 600, Recent: map[string]float64{"loss_cls": 0.3, "ap": 50}}, nil},
+		{"a young detector", Evidence{Step: 20, Recent: map[string]float64{"loss_cls": 0.3}}, nil},
 		{"nothing recorded", Evidence{}, nil},
 		{"collapsed", with(recent(map[string]float64{"uniformity": -0.1, "neg_mean": 0.9, "pos_mean": 0.95})), []string{"collapse"}},
 		{"half collapsed", with(recent(map[string]float64{"uniformity": -1.1, "neg_mean": 0.6, "pos_mean": 0.8})), []string{"collapse"}},

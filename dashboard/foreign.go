@@ -14,10 +14,10 @@ import (
 
 // metricKeys are the keys of metrics.jsonl that are read as ours.
 var metricKeys = func() (keys []string) {
-	t := reflect.TypeFor[rundir.Metrics]()
-	for i := range t.NumField() {
-		key, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		keys = append(keys, key)
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[rundir.Metrics]()) {
+		if key, _, _ := strings.Cut(f.Tag.Get("json"), ","); key != "" {
+			keys = append(keys, key)
+		}
 	}
 	return keys
 }()

@@ -12,7 +12,7 @@ var metricSeries = []struct {
 	name, title, axis string
 	value             func(rundir.Metrics) *float64
 }{
-	{"loss", "Loss", "InfoNCE loss", func(m rundir.Metrics) *float64 { return m.Loss }},
+	{"loss", "Loss", "InfoNCE loss", contrastiveLoss},
 	{
 		"accuracy", "Contrastive accuracy", "positive ranked first, %",
 		func(m rundir.Metrics) *float64 { return m.Accuracy },
@@ -26,6 +26,7 @@ var metricSeries = []struct {
 	{"ap75", "AP75", "average precision, %", detection(func(d *rundir.DetectionMetrics) *float64 { return d.AP75 })},
 	{"mask_ap", "AP of masks", "average precision, %",
 		detection(func(d *rundir.DetectionMetrics) *float64 { return d.MaskAP })},
+	{"loss_total", "Loss of the detector", "sum of the losses", detectorLoss},
 	{"loss_cls", "Loss: classes", "cross entropy",
 		detection(func(d *rundir.DetectionMetrics) *float64 { return d.ClassLoss })},
 	{"loss_box_reg", "Loss: boxes", "L1", detection(func(d *rundir.DetectionMetrics) *float64 { return d.BoxLoss })},
@@ -39,6 +40,22 @@ var metricSeries = []struct {
 		detection(func(d *rundir.DetectionMetrics) *float64 { return d.Foreground })},
 	{"rpn_pos", "Positive anchors", "per image",
 		detection(func(d *rundir.DetectionMetrics) *float64 { return d.Anchors })},
+}
+
+// contrastiveLoss returns the loss of a line, unless a detector trains.
+func contrastiveLoss(m rundir.Metrics) *float64 {
+	if m.DetectionMetrics != nil {
+		return nil
+	}
+	return m.Loss
+}
+
+// detectorLoss returns the loss of a line if a detector trains.
+func detectorLoss(m rundir.Metrics) *float64 {
+	if m.DetectionMetrics == nil {
+		return nil
+	}
+	return m.Loss
 }
 
 // detection returns a value of a training of a detector, nil for other trainings.
@@ -149,9 +166,6 @@ func (m *metrics) described() (list []series) {
 		}
 	}
 	for _, s := range metricSeries {
-		if s.name == "loss" && len(m.series["loss_cls"]) > 0 {
-			s.axis = "sum of the losses"
-		}
 		add(s.name, s.title, s.axis)
 	}
 	for _, s := range systemSeries {

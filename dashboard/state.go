@@ -28,6 +28,7 @@ type signs struct {
 	Interrupted time.Time     // time at which interrupted.pth was saved; zero without one
 	Classifier  bool          // trains from labels, which leaves a result but no metrics.jsonl
 	Evaluated   bool          // there is a result
+	Tested      bool          // a detector, tested after its last iteration
 	Interval    time.Duration // usual time between two lines of metrics.jsonl
 }
 
@@ -48,7 +49,7 @@ func (s signs) state(now time.Time) (State, string) {
 	switch silent := now.Sub(s.Written); {
 	case s.Failure != "":
 		return Failed, s.Failure
-	case s.Classifier && s.Evaluated:
+	case s.Classifier && s.Evaluated, s.Tested:
 		return Finished, "its result is in results.jsonl"
 	case s.Classifier && silent >= s.patience():
 		return Ended, fmt.Sprintf("nothing has been written since %s and there is no result; it may still be in an epoch",

@@ -26,6 +26,7 @@ func TestState(t *testing.T) {
 		{"slow steps", signs{Planned: 20, Written: before(10 * time.Minute), Interval: 2 * time.Minute}, Running, ""},
 		{"of another program, silent", signs{Written: before(time.Hour)}, Ended, "not recorded"},
 		{"labels, evaluated", signs{Planned: 3, Written: before(time.Hour), Classifier: true, Evaluated: true}, Finished, "results.jsonl"},
+		{"a detector, tested", signs{Written: before(time.Second), Tested: true}, Finished, "results.jsonl"},
 		{"labels, silent", signs{Planned: 3, Written: before(time.Hour), Classifier: true}, Ended, "no result"},
 		{"labels, being trained", signs{Planned: 3, Written: before(time.Second), Classifier: true}, Running, ""},
 		{"nothing yet", signs{Planned: 20}, Ended, "nothing has been recorded"},

@@ -79,6 +79,8 @@ func (s *Server) studyTitle(id string, r study.Report) string {
 type studyView struct {
 	study.Report
 	Titles    map[string]string `json:"titles"`    // of the measures
+	Units     map[string]string `json:"units"`     // that follow the title of an axis
+	Places    map[string]int    `json:"places"`    // decimals
 	Sentences []string          `json:"sentences"` // what a reader must know beside the table
 	Lines     []string          `json:"lines"`     // command lines
 	Runs      map[string]string `json:"runs"`      // the run of each cell that has one
@@ -102,10 +104,13 @@ func (s *Server) describeStudy(q url.Values) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := studyView{Report: r, Titles: map[string]string{}, Sentences: r.Sentences(), Runs: map[string]string{}}
+	v := studyView{
+		Report: r, Titles: map[string]string{}, Units: map[string]string{}, Places: map[string]int{},
+		Sentences: r.Sentences(), Runs: map[string]string{},
+	}
 	v.Title = s.studyTitle(id, r)
 	for _, m := range r.Measures {
-		v.Titles[m] = study.Title(m)
+		v.Titles[m], v.Units[m], v.Places[m] = study.Title(m), study.Unit(m), study.Places(m)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -156,6 +156,9 @@ func (s *Summary) readTail(lines []rundir.Metrics, sign *signs) {
 		if l.Steps != nil {
 			s.Steps = int(*l.Steps)
 		}
+		if d := l.DetectionMetrics; d != nil && d.AP != nil && s.Step == s.Steps {
+			sign.Tested = true
+		}
 		if l.EpochEnd {
 			sign.Complete = int(l.Epoch)
 			if s.Steps == 0 && l.Step != nil && l.Epoch >= 1 { // older runs do not record it

@@ -1,6 +1,7 @@
 package recipes_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,6 +10,7 @@ import (
 
 	"contralens/config"
 	"contralens/recipes"
+	"contralens/setup"
 )
 
 var (
@@ -76,6 +78,38 @@ func TestRecipes(t *testing.T) {
 		}
 		if _, err := d.Resolve(given); err != nil || config.YAML(&d) != config.YAML(&c) {
 			t.Errorf("%s as a file gives other options: %v", name, err)
+		}
+	}
+}
+
+// Every recipe of a detector is valid, needs no note, says what it is, and trains what it says.
+func TestDetectors(t *testing.T) {
+	want := map[string]string{
+		"voc-r50-c4":      "c4 resnet50 masks false iterations 24000",
+		"coco-r50-c4-1x":  "c4 resnet50 masks true iterations 90000",
+		"coco-r50-c4-2x":  "c4 resnet50 masks true iterations 180000",
+		"coco-r50-fpn-1x": "fpn resnet50 masks true iterations 90000",
+		"coco-r50-fpn-2x": "fpn resnet50 masks true iterations 180000",
+		"bccd":            "fpn resnet18 masks false iterations 600",
+	}
+	if got := recipes.Detectors(); len(got) != len(want) {
+		t.Errorf("%d recipes, %d are tested: %v", len(got), len(want), got)
+	}
+	for _, name := range recipes.Detectors() {
+		c := config.DefaultDetectTrain()
+		if _, err := config.ReadYAML(name, &c); err != nil {
+			t.Fatal(err)
+		}
+		notes, err := c.Resolve(nil)
+		if notes = append(notes, setup.IterationNotes(c.Iterating)...); err != nil || len(notes) > 0 {
+			t.Errorf("%s: %v, notes %q", name, err, notes)
+		}
+		if got := fmt.Sprintf("%s %s masks %v iterations %d", c.Detector, c.Arch, c.Masks, c.Iterations); got != want[name] {
+			t.Errorf("%s trains %s, want %s", name, got, want[name])
+		}
+		text, _ := recipes.Get(name)
+		if comment := opening.FindString(string(text)); comment == "" || name != "bccd" && !cited.MatchString(comment) {
+			t.Errorf("%s does not say what it is and whose training:\n%s", name, comment)
 		}
 	}
 }

@@ -16,7 +16,8 @@ import (
 
 // Result is one line of results.jsonl: the result of an evaluation.
 type Result struct {
-	// Protocol is knn, linear, linear-cached, linear-lbfgs, few-shot-N, finetune, supervised or crt.
+	// Protocol is knn, linear, linear-cached, linear-lbfgs, few-shot-N, finetune, supervised,
+	// crt, detect-voc or detect-coco.
 	Protocol         string         `json:"protocol"`
 	Dataset          string         `json:"dataset"`
 	Checkpoint       string         `json:"checkpoint,omitempty"`

@@ -164,6 +164,13 @@ func TestReport(t *testing.T) {
 	if left, _ := s.Left(Pace{Images: func(Cell) float64 { return 600 }, Measured: map[int]float64{0: 0.1, 1: 0.2}}, nil); left != 540*time.Second {
 		t.Errorf("measured: %v left", left)
 	}
+	withScores := parse(t, "arms: {a: {}, b: {ft: pos}}\nseeds: 2\nevaluations: {knn: {}, scores: {}}\noptions: {method: MoCov2}\n")
+	stats := func(v float64) jobs.Outcome { return jobs.Outcome{Scores: map[string]float64{"knn": 50, "neg_var": v}} }
+	r = withScores.Report("out", map[string]jobs.Outcome{"a_seed-1": stats(0.01), "b_seed-1": stats(0.0125), "a_seed-2": stats(0.02), "b_seed-2": stats(0.0225)})
+	b.Reset()
+	if err := r.Markdown(&b); err != nil || !strings.Contains(b.String(), "| +0.0025 [+0.0025, +0.0025] |") || !strings.Contains(b.String(), "variance of negative scores") || !strings.Contains(b.String(), "in the last epoch") {
+		t.Errorf("%v\n%s", err, b.String())
+	}
 	one := parse(t, "arms: {a: {}, b: {ft: pos}}\nseeds: 1\noptions: {method: MoCov2}\n")
 	r = one.Report("out", map[string]jobs.Outcome{"a_seed-1": scored(1), "b_seed-1": scored(3)})
 	if d := r.Arms[1].Measures["knn"].Difference; d.Mean != 2 || d.Low != nil || !strings.Contains(strings.Join(r.Sentences(), " "), "one seed, so there are no intervals") {

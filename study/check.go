@@ -1,6 +1,7 @@
 package study
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -121,9 +122,9 @@ func (p *parser) checkTuning() error {
 	case t.Search == "grid" && len(t.Epochs) > 1:
 		return p.at(t.line, fmt.Errorf("tuning: a grid has one round, got the epochs of %d; several are for search: halving",
 			len(t.Epochs)))
-	case !slices.Contains(p.Measures(), t.By):
-		return p.at(t.line, fmt.Errorf("tuning: by: want a measure of the evaluations (%s), got %q",
-			strings.Join(p.Measures(), ", "), t.By))
+	case !slices.Contains(p.Measures(), t.By) || isStatistic(t.By):
+		return p.at(t.line, fmt.Errorf("tuning: by: want an accuracy of the evaluations (%s), got %q",
+			strings.Join(slices.DeleteFunc(p.Measures(), isStatistic), ", "), t.By))
 	}
 	return nil
 }
@@ -261,9 +262,14 @@ func (p *parser) checkEvaluations() error {
 			return p.at(e.line, fmt.Errorf("evaluations: %s is there twice", e.Measure()))
 		}
 		seen[e.Measure()] = true
-		if e.Protocol == nearest {
+		switch e.Protocol {
+		case Scores:
+			if !c.Record && !c.SaveScore {
+				err = errors.New("want record: true, got false")
+			}
+		case nearest:
 			_, _, err = p.KNN(c, e)
-		} else {
+		default:
 			_, _, err = p.Linear(c, e)
 		}
 		if err != nil {

@@ -256,7 +256,7 @@ func (p *parser) evaluations(e entry) error {
 	if err != nil {
 		return err
 	}
-	if err := p.only(all, "evaluations", nearest, linear, fewShot); err != nil {
+	if err := p.only(all, "evaluations", nearest, linear, fewShot, Scores); err != nil {
 		return err
 	}
 	for _, o := range all {
@@ -264,12 +264,20 @@ func (p *parser) evaluations(e entry) error {
 		if v.Options, err = p.options(o); err != nil {
 			return err
 		}
-		if o.key != fewShot {
+		switch {
+		case o.key == Scores && len(v.Options) > 0:
+			return p.fail(o.value, "scores has no options, got %s", v.Options[0].Name)
+		case o.key == Scores:
+			for _, series := range statistics {
+				v.Series = series
+				p.Evaluations = append(p.Evaluations, v)
+			}
+		case o.key == fewShot:
+			if err := p.fewShots(o, v); err != nil {
+				return err
+			}
+		default:
 			p.Evaluations = append(p.Evaluations, v)
-			continue
-		}
-		if err := p.fewShots(o, v); err != nil {
-			return err
 		}
 	}
 	return nil

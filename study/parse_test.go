@@ -114,12 +114,15 @@ func TestMistakes(t *testing.T) {
 		{replace("  epochs: [1, 2]", "  epochs: [2, 1]"), "want epochs in rising order"},
 		{replace("  epochs: [1, 2]", "  epochs: [2]"), "halving wants the epochs of at least two rounds"},
 		{replace("search: halving", "search: grid"), "a grid has one round"},
-		{replace("trials: 3", "by: linear-probe"), "tuning: by: want a measure of the evaluations (knn, linear, few-shot-1, few-shot-10)"},
+		{replace("trials: 3", "by: linear-probe"), "tuning: by: want an accuracy of the evaluations (knn, linear, few-shot-1, few-shot-10)"},
 		{replace("neighbors: 20", "neighbours_: 20"), "evaluations: knn: there is no option"},
 		{replace("neighbors: 20", "neighbors: 0"), "evaluations: knn: --neighbors: want a number above 0"},
 		{replace("neighbors: 20", "seed: 20"), "seed cannot be set here"},
 		{replace("labels: [1, 10], ", ""), "line 19: fewshot: want labels"},
 		{replace("labels: [1, 10]", "labels: [1, 1]"), "few-shot-1 is there twice"},
+		{replace("  knn: {neighbors: 20}", "  scores: {}"), "want an accuracy of the evaluations (linear"},
+		{replace("  linear: {l2: 1.0e-3}", "  scores: {of: pos}"), "line 18: scores has no options, got of"},
+		{strings.Replace(replace("  linear: {l2: 1.0e-3}", "  scores: {}"), "epochs: 3,", "epochs: 3, record: false, save_score: false,", 1), "evaluations: scores: want record: true"},
 		{replace("linear: {", "lineal: {"), `did you mean "linear"?`},
 		{"seeds: 1\narms: {a: {tune: {alpha: [0.9]}}}\n", "line 2: arm a: tune needs the key tuning"},
 	} {
@@ -214,7 +217,7 @@ func TestDocumentation(t *testing.T) {
 	if !ok {
 		t.Fatal("docs/study.md has no example")
 	}
-	if s := parse(t, example); len(s.Arms) != 2 || s.Tuning == nil || len(s.Evaluations) != 4 {
+	if s := parse(t, example); len(s.Arms) != 2 || s.Tuning == nil || len(s.Evaluations) != 8 {
 		t.Errorf("got %+v", s)
 	}
 }

@@ -15,7 +15,7 @@ type Report struct {
 	Method   string       `json:"method"`   // of the intervals
 	Baseline string       `json:"baseline"` // name of an arm
 	Seeds    []uint64     `json:"seeds"`
-	Measures []string     `json:"measures"` // accuracies in percent
+	Measures []string     `json:"measures"` // accuracies in percent, and statistics of scores
 	Arms     []ArmReport  `json:"arms"`
 	Trials   []Trial      `json:"trials,omitempty"` // of tuning
 	TunedBy  string       `json:"tuned_by,omitempty"`

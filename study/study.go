@@ -75,16 +75,22 @@ type Tuning struct {
 	line    int
 }
 
-// Evaluation is how cells are evaluated: protocol knn, linear or fewshot, with options.
+// Evaluation is how cells are evaluated: protocol knn, linear or fewshot, with options, or a
+// statistic of the scores in the last epoch.
 type Evaluation struct {
 	Protocol string
 	Options  []Option
-	Labels   int // of fewshot: labels per class
+	Labels   int    // of fewshot: labels per class
+	Series   string // of scores: the statistic, such as pos_mean
 	line     int
 }
 
-// Measure names the accuracy that an evaluation gives: knn, linear, few-shot-10.
+// Measure names what an evaluation gives: the accuracies knn, linear and few-shot-10, and
+// statistics such as pos_mean.
 func (e Evaluation) Measure() string {
+	if e.Protocol == Scores {
+		return e.Series
+	}
 	if e.Protocol == fewShot {
 		return fmt.Sprintf("few-shot-%d", e.Labels)
 	}
@@ -96,7 +102,15 @@ const (
 	nearest = "knn"
 	linear  = "linear"
 	fewShot = "fewshot"
+	// Scores stands for the statistics of the scores, as the loss sees them, in the last epoch.
+	Scores = "scores"
 )
+
+// statistics are those of Scores.
+var statistics = []string{"pos_mean", "pos_var", "neg_mean", "neg_var"}
+
+// isStatistic reports whether a measure is a statistic of scores and not an accuracy.
+func isStatistic(measure string) bool { return slices.Contains(statistics, measure) }
 
 // Measures returns the measures of the study, in the order of its file.
 func (s *Study) Measures() (all []string) {

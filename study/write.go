@@ -54,7 +54,7 @@ func (r Report) JSON(w io.Writer) error {
 func (r Report) Panels() (panels []viz.DifferencePanel) {
 	for _, m := range r.Measures {
 		p := viz.DifferencePanel{
-			Title: Title(m), Axis: "difference from " + r.Baseline + ", percentage points",
+			Title: Title(m), Axis: "difference from " + r.Baseline + Unit(m),
 		}
 		for _, a := range r.Arms {
 			d := a.Measures[m].Difference
@@ -85,15 +85,36 @@ func Title(measure string) string {
 		}
 		return n + " labels per class"
 	}
-	return map[string]string{nearest: "k-NN", linear: "linear probe"}[measure]
+	return map[string]string{
+		nearest: "k-NN", linear: "linear probe", "pos_mean": "mean of positive scores",
+		"pos_var": "variance of positive scores", "neg_mean": "mean of negative scores",
+		"neg_var": "variance of negative scores",
+	}[measure]
 }
 
-// signed formats a number with two places and a sign.
-func signed(v float64) string {
-	return strings.ReplaceAll(fmt.Sprintf("%+.2f", v), "-", "−")
+// Unit is what follows the title of an axis with a measure.
+func Unit(measure string) string {
+	if isStatistic(measure) {
+		return ""
+	}
+	return ", percentage points"
 }
 
-func unsigned(v float64) string { return strings.ReplaceAll(fmt.Sprintf("%.2f", v), "-", "−") }
+// Places is the number of decimals of a measure in tables.
+func Places(measure string) int {
+	if isStatistic(measure) {
+		return 4
+	}
+	return 2
+}
+
+// numbers returns functions that format values and differences of a measure.
+func numbers(measure string) (plain, signed func(float64) string) {
+	write := func(format string) func(float64) string {
+		return func(v float64) string { return strings.ReplaceAll(fmt.Sprintf(format, Places(measure), v), "-", "−") }
+	}
+	return write("%.*f"), write("%+.*f")
+}
 
 // text returns "52.31 [51.02, 53.60]", without the interval if there is none, or "" without
 // values.
@@ -110,6 +131,9 @@ func (e Estimate) text(number func(float64) string) string {
 // Sentences are what a reader must know beside the table.
 func (r Report) Sentences() (all []string) {
 	all = append(all, fmt.Sprintf("Accuracies in percent. In brackets: %s. The baseline is %s.", r.Method, r.Baseline))
+	if slices.ContainsFunc(r.Measures, isStatistic) {
+		all = append(all, "Means and variances are those of the scores that the loss sees, in the last epoch.")
+	}
 	if len(r.Seeds) == 1 {
 		all = append(all, "There is one seed, so there are no intervals: differences of single trainings say little.")
 	}
@@ -152,11 +176,12 @@ func (r Report) Table() [][]string {
 			row = append(row, a.Setting)
 		}
 		for _, m := range r.Measures {
+			plain, signed := numbers(m)
 			difference := a.Measures[m].Difference.text(signed)
 			if a.Name == r.Baseline {
 				difference = "baseline"
 			}
-			row = append(row, a.Measures[m].text(unsigned), difference)
+			row = append(row, a.Measures[m].text(plain), difference)
 		}
 		all = append(all, row)
 	}
@@ -208,7 +233,7 @@ func (r Report) Markdown(w io.Writer) error {
 func (t Trial) row() []string {
 	mean, kept, epochs := "", "", ""
 	if t.Mean != nil {
-		mean = unsigned(*t.Mean)
+		mean = fmt.Sprintf("%.2f", *t.Mean)
 	}
 	if t.Kept {
 		kept = "yes"
@@ -232,7 +257,8 @@ func (r Report) each(b *strings.Builder) {
 		for _, m := range r.Measures {
 			text := ""
 			if v, ok := c.Scores[m]; ok {
-				text = unsigned(v)
+				plain, _ := numbers(m)
+				text = plain(v)
 			}
 			row = append(row, text)
 		}

@@ -59,7 +59,29 @@ func TestCUDAProblem(t *testing.T) {
 			if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 				t.Errorf("%q, want %q", got, c.want)
 			}
+			if want := name == "hidden"; c.state.Hidden() != want {
+				t.Errorf("hidden: %v, want %v", !want, want)
+			}
 		})
+	}
+}
+
+// A program that is linked with libtorch has no engine inside.
+func TestLinkedHasNoEngine(t *testing.T) {
+	if e := Inside(); Linked && e != nil {
+		t.Errorf("linked, and inside is %+v", e)
+	}
+}
+
+// oneDNN says that it has no kernel; other errors are mistakes.
+func TestUnsupported(t *testing.T) {
+	for message, want := range map[string]bool{
+		"could not create a primitive descriptor iterator": true, "mat1 and mat2 shapes cannot be multiplied": false,
+	} {
+		e := &Error{Op: "aten::conv2d", Message: message}
+		if got := e.Unsupported(); got != want {
+			t.Errorf("%v: got %v, want %v", e, got, want)
+		}
 	}
 }
 

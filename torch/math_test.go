@@ -27,6 +27,7 @@ func TestElementwise(t *testing.T) {
 		"DivScalar":   {func(x, y *Tensor) *Tensor { return x.DivScalar(4) }, func(x, y float64) float64 { return x / 4 }},
 		"Neg":         {func(x, y *Tensor) *Tensor { return x.Neg() }, func(x, y float64) float64 { return -x }},
 		"Abs":         {func(x, y *Tensor) *Tensor { return x.Abs() }, func(x, y float64) float64 { return math.Abs(x) }},
+		"Sign":        {func(x, y *Tensor) *Tensor { return x.Sign() }, func(x, y float64) float64 { return math.Copysign(1, x) }},
 		"Exp":         {func(x, y *Tensor) *Tensor { return x.Exp() }, func(x, y float64) float64 { return math.Exp(x) }},
 		"Log":         {func(x, y *Tensor) *Tensor { return y.Log() }, func(x, y float64) float64 { return math.Log(y) }},
 		"Sqrt":        {func(x, y *Tensor) *Tensor { return y.Sqrt() }, func(x, y float64) float64 { return math.Sqrt(y) }},

@@ -65,9 +65,10 @@ func (o *observed) choose(r *Run, since int) bool {
 	return true
 }
 
-// waits reports whether positives are still to be transformed.
+// waits reports whether positives may still be transformed: in the first half of the epochs. A
+// network that meets harder positives later has no time to learn from them.
 func (o *observed) waits(r *Run) bool {
-	return o.Chosen && o.PosAlpha == 0 && r.Config.Transform().Positive.On
+	return o.Chosen && o.PosAlpha == 0 && r.Config.Transform().Positive.On && 2*r.Epoch <= r.Config.Epochs
 }
 
 // negatives is the number of negatives per query whose scores are recorded.
@@ -91,16 +92,18 @@ func (o *observed) apply(r *Run) {
 	}
 }
 
-// String says what was chosen.
-func (o *observed) String() string {
+// describe says what was chosen for transformation t of the options.
+func (o *observed) describe(t ft.Transform) string {
 	var parts []string
 	for _, side := range []struct {
 		name  string
+		on    bool
 		alpha float64
-	}{{"positives", o.PosAlpha}, {"negatives", o.NegAlpha}} {
-		if side.alpha > 0 {
+	}{{"positives", t.Positive.On, o.PosAlpha}, {"negatives", t.Negative.On, o.NegAlpha}} {
+		switch {
+		case side.alpha > 0:
 			parts = append(parts, fmt.Sprintf("α %v of %s", side.alpha, side.name))
-		} else {
+		case side.on:
 			parts = append(parts, side.name+" as they are so far")
 		}
 	}

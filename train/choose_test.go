@@ -136,6 +136,7 @@ func TestChosenSides(t *testing.T) {
 		}
 		r.Epoch++
 	}
+	r.Epoch = 1
 	r.GlobalStep = r.Config.K // beyond which the queue is full
 	r.Config.BatchSize = 1
 	r.Model.Method = filledQueue{}
@@ -155,6 +156,12 @@ func TestChosenSides(t *testing.T) {
 	state := checkpoint.Encode(hook.State())
 	hook = watchOnset()
 	hook.Load(state)
+	r.Epoch = r.Config.Epochs
+	steps(separatedSteps, 0.9)
+	if r.Model.Transform.Positive.On {
+		t.Errorf("positives are transformed at the end of the training: %v", r.Model.Transform)
+	}
+	r.Epoch = 1
 	steps(separatedSteps, 0.9)
 	last := r.Model.Transform
 	if !last.Positive.On || last.Negative != first.Negative || !strings.Contains(said, "they are from step") {

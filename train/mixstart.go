@@ -137,16 +137,20 @@ func watchOnset() Hook {
 			}
 			m.Since = r.Launched() // on a device, the next step has begun already
 			gap, deviation := gaps(s)
-			message := fmt.Sprintf("positives are %.2f above negatives, %.1f of their standard deviations, and have been "+
-				"for %d steps: features are transformed from step %d on", gap, gap/deviation, separatedSteps, m.Since+1)
+			what, chosen := "features are transformed", ""
 			if r.Config.AlphaAuto {
 				m.Observed.choose(r, m.Since)
 				m.Observed.apply(r)
 				if err := m.Observed.record(r, m.Since); err != nil {
 					return err
 				}
-				message += ", with " + m.Observed.String() + ": the scores chose"
+				chosen = ", with " + m.Observed.describe(r.Config.Transform()) + ": the scores chose"
+				if !r.Model.Transform.On() {
+					what = "features could be transformed"
+				}
 			}
+			message := fmt.Sprintf("positives are %.2f above negatives, %.1f of their standard deviations, and have been "+
+				"for %d steps: %s from step %d on%s", gap, gap/deviation, separatedSteps, what, m.Since+1, chosen)
 			r.say("%s", message)
 			return r.event(rundir.Metrics{
 				Epoch: float64(s.Epoch), Step: new(float64(m.Since)), Event: rundir.EventMixStart, Message: message,

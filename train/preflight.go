@@ -30,6 +30,11 @@ func (r *Run) Warnings() []string {
 			"learning rate never reaches %v; give --warm_steps %d or less", c.WarmSteps, humanize.Count(all, "step"),
 			c.LearningRate, max(1, all/10)))
 	}
+	if c.Synthetic != "none" && c.SyntheticStart >= c.Epochs {
+		w = append(w, fmt.Sprintf("no synthetic negatives are added (--synthetic %s): they would start after epoch %d, and "+
+			"the training has %s; give a smaller --synthetic_start_epoch", c.Synthetic, c.SyntheticStart,
+			humanize.Count(c.Epochs, "epoch")))
+	}
 	need := r.diskNeed()
 	if free, err := machine.DiskFree(r.Dir); err == nil && need > free {
 		w = append(w, fmt.Sprintf("checkpoints and scores will need about %s, but %s has %s left: make room, or give "+

@@ -10,7 +10,6 @@ import (
 
 	"contralens/autotune"
 	"contralens/config"
-	"contralens/contrast"
 	"contralens/data"
 	"contralens/eval"
 	"contralens/internal/humanize"
@@ -270,7 +269,7 @@ func (r *Run) summary() string {
 		"features: " + c.FeatureTransform.Brief(),
 	}
 	if c.Memory == "moco" || c.Memory == "bank" {
-		lines[1] += r.chance()
+		lines[1] += r.objective()
 	}
 	if c.Memory != "none" && c.Memory != "target" {
 		lines = append(lines, "acc: how often an image's other view scores above all negatives")
@@ -298,16 +297,4 @@ func (r *Run) images() string {
 		classes = fmt.Sprintf("%d classes", n)
 	}
 	return fmt.Sprintf("%s %s, %s", humanize.Count(r.Train.Len(), "image"), from, classes)
-}
-
-// chance says which loss is that of chance, unless it depends on the scores.
-func (r *Run) chance() string {
-	k := r.Config.K
-	if r.Model.Loss == nil {
-		return fmt.Sprintf("; loss at chance ln(K+1) = %.3f", contrast.Chance(k))
-	}
-	if k = r.Model.Loss.Chance(k); k == 0 {
-		return "; --loss " + r.Config.Relatives.Loss
-	}
-	return fmt.Sprintf("; --loss %s, at chance %.3f", r.Config.Relatives.Loss, contrast.Chance(k))
 }

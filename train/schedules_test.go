@@ -93,3 +93,41 @@ func TestAdjust(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// The first lines of a training say what the loss is, and notes what never happens.
+func TestObjective(t *testing.T) {
+	folder := writePatches(t, 40, 32)
+	for name, tc := range map[string]struct {
+		change      func(c *config.Contrast)
+		want, noted string
+	}{
+		"InfoNCE": {func(*config.Contrast) {}, "; loss at chance ln(K+1) = ", ""},
+		"DCL":     {func(c *config.Contrast) { c.Relatives.Loss = "dcl" }, "; --loss dcl, at chance ", ""},
+		"RINCE":   {func(c *config.Contrast) { c.Relatives.Loss, c.ImageMixup = "rince", "imix" }, "; --loss rince; images of queries are mixed (--image_mixup imix)", ""},
+		"MoCHi": {func(c *config.Contrast) { c.Synthetic, c.From, c.Counts = "mochi", 8, []int{4, 1} },
+			"; 5 negatives of --synthetic mochi from epoch 11 on", "no synthetic negatives are added"},
+		"warm-up": {func(c *config.Contrast) { c.WarmSteps = 500 }, "ln(K+1)", "does not end within the training"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := methodRun(t, folder, func(c *config.Contrast) { c.Epochs = 2; tc.change(c) })
+			err := torch.Run(func() error {
+				r, err := NewRun(context.Background(), world.Single(), c, t.TempDir(), nil)
+				if err != nil {
+					return err
+				}
+				defer r.Close()
+				if got := r.objective(); !strings.Contains(got, tc.want) {
+					t.Errorf("got %q, want %q", got, tc.want)
+				}
+				notes := strings.Join(r.Warnings(), "\n")
+				if tc.noted != "" && !strings.Contains(notes, tc.noted) {
+					t.Errorf("notes %q, want %q", notes, tc.noted)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}

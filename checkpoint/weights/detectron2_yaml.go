@@ -12,9 +12,8 @@ INPUT:
 VERSION: 2
 `
 
-const c4YAML = `# Faster R-CNN R50-C4 on PASCAL VOC, 24,000 iterations (He et al., 2020). It is complete:
-#   python train_net.py --config-file THIS_FILE --num-gpus 8
-# train_net.py is that of MoCo's detection folder, which has Res5ROIHeadsExtraNorm.
+const c4YAML = `# Faster R-CNN R50-C4 on PASCAL VOC, 24,000 iterations (He et al., 2020). It is complete.
+# Give it to train_net.py of MoCo's detection folder, which has Res5ROIHeadsExtraNorm.
 MODEL:
   META_ARCHITECTURE: "GeneralizedRCNN"
 %s
@@ -60,7 +59,7 @@ VERSION: 2
 `
 
 const fpnYAML = `# Mask R-CNN R50-FPN on COCO, 1x schedule (He et al., 2020). It is complete:
-#   python tools/train_net.py --config-file THIS_FILE --num-gpus 8
+# give it to Detectron2's tools/train_net.py.
 MODEL:
   META_ARCHITECTURE: "GeneralizedRCNN"
 %s

@@ -30,7 +30,7 @@ func TestEveryCommandTakesConfig(t *testing.T) {
 			return
 		}
 		args := strings.Fields(c.CommandPath())[1:]
-		if c.Name() == "predict" { // nothing without a checkpoint
+		if c.Name() == "predict" || c.CommandPath() == "contralens detect eval" { // nothing without a checkpoint
 			args = append(args, "--ckpt", "x.pth")
 		}
 		printed := must(t, append(args, "--print-config")...)

@@ -71,7 +71,7 @@ func init() {
 		mistake{"contrast --head mlp2", exitUsage, []string{"--head", "mlp_bn", `got "mlp2"`}},
 		mistake{"contrast --stem small", exitUsage, []string{"--stem", "imagenet or cifar", `got "small"`}},
 		mistake{"contrast --precision fp8", exitUsage, []string{"--precision", "bf16", `got "fp8"`}},
-		mistake{"contrast --ft both", exitUsage, []string{"--ft", "none, pos, neg or posneg", `got "both"`}},
+		mistake{"contrast --ft both", exitUsage, []string{"--ft", "none, pos, neg, posneg or auto", `got "both"`}},
 		mistake{"contrast --mixnorm --expolation_mask", exitUsage, []string{"--expolation_mask", "--mixnorm_target", "posneg"}},
 		mistake{"contrast --dataset cifar11 --data_folder IN/good", exitUsage, []string{"--dataset", "cifar10", `got "cifar11"`}},
 		mistake{"contrast --name a/b --data_folder IN/good", exitUsage, []string{"--name", "one folder", `got "a/b"`}},

@@ -58,9 +58,7 @@ on.`,
 				return stopped(r.Plan(ctx, display))
 			}
 			if !only {
-				if err := s.Begin(out, text); err != nil {
-					return err
-				}
+				r.Begin = func() error { return s.Begin(out, text) }
 				ctx, end := interruptible(say)
 				defer end()
 				if err := stopped(r.Run(ctx)); err != nil {

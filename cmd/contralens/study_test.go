@@ -37,6 +37,7 @@ evaluations:
   knn: {neighbors: 3}
   linear: {}
   fewshot: {labels: 2, draws: 2}
+  scores: {}
 `
 	if err := os.WriteFile("tiny.yaml", []byte(text), 0o644); err != nil {
 		t.Fatal(err)
@@ -99,6 +100,17 @@ func TestStudy(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("want %q in\n%s", want, text)
 		}
+	}
+	var r study.Report
+	b, err := os.ReadFile("whole/study.json")
+	if err == nil {
+		err = json.Unmarshal(b, &r)
+	}
+	if err != nil || len(r.Arms) != 2 {
+		t.Fatalf("%v: %s", err, b)
+	}
+	if v := r.Arms[1].Measures["pos_mean"]; v.N != 2 || v.Mean < -1 || v.Mean > 1 || v.Low == nil || v.Difference.N != 2 {
+		t.Errorf("the mean of positive scores: %+v", v)
 	}
 	if again := must(t, "study", "tiny.yaml", "-o", "whole"); strings.Contains(again, "==") || !strings.Contains(again, "difference") {
 		t.Errorf("a finished study printed\n%s", again)
@@ -183,6 +195,9 @@ evaluations: {knn: {neighbors: 3}}
 	}
 	if code, text := command(t, "study", "s.yaml", "-o", "elsewhere", "--data_folder", "nowhere"); code != exitFailed || !strings.Contains(text, "no such folder") {
 		t.Errorf("no images: exit code %d\n%s", code, text)
+	}
+	if _, err := os.Stat("elsewhere"); err == nil {
+		t.Error("a folder was made although there are no images")
 	}
 	if code, text := command(t, "study", "nothing.yaml"); code != exitUsage || !strings.Contains(text, "the ready ones are") {
 		t.Errorf("no file: exit code %d\n%s", code, text)

@@ -4,7 +4,7 @@
 
 const groups = [
   ["Learning", [
-    { id: "loss", title: "Loss", series: ["loss"], read: "InfoNCE: −log of the softmax probability of the positive among all scores. At chance it is ln(K+1). It falls as the encoder learns to tell positives from negatives. SimSiam and BYOL have no negatives: their loss is minus the mean score, −1 at best. A jump when the transformation starts is intended: the task became harder. Compare losses only at equal K and τ." },
+    { id: "loss", title: "Loss", series: ["loss"], read: "InfoNCE: −log of the softmax probability of the positive among all scores. At chance it is ln(K+1). It falls as the encoder learns to tell positives from negatives. SimSiam and BYOL have no negatives: their loss is minus the mean score, −1 at best. A jump when the transformation starts is intended: the task became harder. Compare losses only at equal K, τ and --loss." },
     { id: "accuracy", title: "Contrastive accuracy", series: ["accuracy"], read: "How often the positive scores higher than every negative. Near 100 % the task is solved and teaches little more. A high value while k-NN stays flat suggests a leak." },
     { id: "knn", title: "k-NN accuracy", series: ["knn"], read: "How often the nearest training images in feature space predict the class of a test image. It measures the features themselves; loss and accuracy measure the contrastive task." },
   ]],
@@ -26,6 +26,20 @@ const groups = [
     { id: "alignment", title: "Alignment", series: ["alignment"], read: "Mean squared distance of the two views of an image (Wang & Isola 2020). Lower means that views are mapped to the same place, which is good only together with uniformity." },
     { id: "uniformity", title: "Uniformity", series: ["uniformity"], read: "log of the mean of exp(−2·distance²) over pairs: about −4 for evenly spread features, 0 if all are one point. A rise towards 0 is a collapse." },
     { id: "grad_q", title: "Gradient of the query", series: ["grad_q"], idle: (v) => Math.abs(v - 1) < 1e-4, read: "Norm of the gradient of the loss with respect to a query. A drop to almost 0 means that the task has become easy." },
+  ]],
+  ["Detection", [
+    { id: "ap", title: "AP", series: ["ap"], read: "Average precision on the test images, in percent: the mean over classes and over ten overlaps from 0.5 to 0.95. One test is at the end, others every --eval_every iterations." },
+    { id: "ap50", title: "AP50", series: ["ap50"], read: "Average precision at an overlap of 0.5: was the object found at all?" },
+    { id: "ap75", title: "AP75", series: ["ap75"], read: "Average precision at an overlap of 0.75: does the box fit well?" },
+    { id: "mask_ap", title: "AP of masks", series: ["mask_ap"], read: "Average precision of masks instead of boxes, over ten overlaps from 0.5 to 0.95." },
+    { id: "loss_total", title: "Loss of the detector", series: ["loss_total"], read: "The sum of the losses below. At the start it is about ln(classes + 1) + ln 2, and ln 2 more with masks. It rises at first if the boxes begin to move before the classes are known." },
+    { id: "loss_cls", title: "Loss: classes", series: ["loss_cls"], read: "Cross entropy of the regions' classes. It starts at ln(classes + 1)." },
+    { id: "loss_box_reg", title: "Loss: boxes", series: ["loss_box_reg"], read: "Distance of the regions' boxes from the annotated ones. It rises at first, when the region proposals begin to find objects." },
+    { id: "loss_rpn_cls", title: "Loss: objectness", series: ["loss_rpn_cls"], read: "Cross entropy of the anchors: object or background. It starts at ln 2." },
+    { id: "loss_rpn_loc", title: "Loss: proposals", series: ["loss_rpn_loc"], read: "Distance of the proposals from the annotated boxes." },
+    { id: "loss_mask", title: "Loss: masks", series: ["loss_mask"], read: "Cross entropy of the masks' pixels. It starts at ln 2." },
+    { id: "fg", title: "Foreground regions", series: ["fg"], read: "Regions of an object among those that train, per image: at most a quarter. Near zero, the heads learn background alone: are the anchors of the objects' size?" },
+    { id: "rpn_pos", title: "Positive anchors", series: ["rpn_pos"], read: "Anchors of an object among those that train, per image: at most half. Very few mean that the anchors do not fit the objects." },
   ]],
   ["System and schedule", [
     { id: "queue_fill", title: "Queue: share of trained keys", series: ["queue_fill"], idle: (v) => v === 0, read: "The queue starts with random vectors. Until it is full, the loss looks better than it is." },

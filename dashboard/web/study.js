@@ -8,8 +8,11 @@ import { duration, shortened } from "./format.js";
 import { color, ink } from "./palette.js";
 
 const minus = (text) => text.replaceAll("-", "−");
-const plain = (v) => minus(v.toFixed(2));
-const signed = (v) => (v > 0 ? "+" : "") + plain(v);
+/** numbers returns functions that show values and differences with as many decimals. */
+function numbers(places) {
+  const plain = (v) => minus(v.toFixed(places));
+  return { plain, signed: (v) => (v > 0 ? "+" : "") + plain(v) };
+}
 
 /** estimate shows a mean with its interval. */
 const estimate = (e, number) => (!e?.n ? "" : e.low === null ? number(e.mean) : `${number(e.mean)} [${number(e.low)}, ${number(e.high)}]`);
@@ -78,6 +81,7 @@ function panel(study, measure) {
   const values = arms.flatMap((r) => [0, r.d.mean, r.d.low ?? r.d.mean, r.d.high ?? r.d.mean, ...r.pairs.map((p) => p.value)]);
   const low = Math.min(...values), high = Math.max(...values), margin = 0.05 * (high - low) || 1;
   const x = scale(low - margin, high + margin, left, right);
+  const { signed } = numbers(study.places[measure]);
   const words = arms.map((r) => `${r.a.name} ${estimate(r.d, signed)}`).join("; ");
   const svg = s("svg", { viewBox: `0 0 ${w} ${bottom + 40}`, role: "img", "aria-label": `Differences from ${study.baseline}: ${words}` });
   for (const { value, text } of ticks(low - margin, high + margin, 6)) {
@@ -98,7 +102,7 @@ function panel(study, measure) {
     svg.append(s("circle", { cx: x(r.d.mean), cy: y, r: 6, fill: paint }, s("title", null, estimate(r.d, signed))));
   });
   svg.append(s("text", { x: (left + right) / 2, y: bottom + 34, "text-anchor": "middle", "font-size": 11, fill: c.muted },
-    `difference from ${study.baseline}, percentage points`));
+    `difference from ${study.baseline}${study.units[measure]}`));
   return h("figure", { class: "panel", "data-measure": measure }, h("h2", null, study.titles[measure]), svg);
 }
 
@@ -110,8 +114,10 @@ function results(study) {
     const base = a.name === study.baseline;
     return h("tr", { class: base ? "baseline" : null, "data-arm": a.name }, h("th", { scope: "row", title: a.options || null }, a.name), h("td", null, String(runs)),
       tuned && h("td", null, a.setting ?? ""),
-      study.measures.flatMap((m) => [h("td", null, estimate(a.measures[m], plain)),
-        h("td", null, base ? "baseline" : estimate(a.measures[m].difference, signed))]));
+      study.measures.flatMap((m) => {
+        const { plain, signed } = numbers(study.places[m]);
+        return [h("td", null, estimate(a.measures[m], plain)), h("td", null, base ? "baseline" : estimate(a.measures[m].difference, signed))];
+      }));
   });
   return region("Results", h("table", null, headings(titles), h("tbody", null, rows)));
 }
@@ -119,7 +125,7 @@ function results(study) {
 function tuning(study) {
   const rounds = study.trials.some((t) => t.epochs);
   const rows = study.trials.map((t) => h("tr", null, h("th", { scope: "row" }, t.arm), h("td", null, t.setting), rounds && h("td", null, String(t.epochs)),
-    h("td", null, t.mean === null ? "" : plain(t.mean)), h("td", null, t.kept ? "yes" : "")));
+    h("td", null, t.mean === null ? "" : numbers(2).plain(t.mean)), h("td", null, t.kept ? "yes" : "")));
   return region("Tuning", h("table", null, headings(["Arm", "Setting", ...(rounds ? ["Epochs"] : []), `${study.titles[study.tuned_by]} on validation`, "Kept"]), h("tbody", null, rows)));
 }
 
@@ -127,7 +133,7 @@ function cells(study) {
   const rows = study.cells.map((c) => {
     const name = study.runs[c.name] ? h("a", { href: runsAddress([study.runs[c.name]]) }, c.name) : c.name;
     return h("tr", { "data-cell": c.name }, h("th", { scope: "row" }, name), h("td", { class: c.state === "failed" ? "failed" : null }, c.state),
-      study.measures.map((m) => h("td", null, c.scores?.[m] === undefined ? "" : plain(c.scores[m]))),
+      study.measures.map((m) => h("td", null, c.scores?.[m] === undefined ? "" : numbers(study.places[m]).plain(c.scores[m]))),
       h("td", null, c.seconds ? duration(c.seconds) : ""), h("td", { class: "wide" }, c.reason ?? ""));
   });
   const titles = ["Training", "State", ...study.measures.map((m) => study.titles[m]), "Time", "Reason"];

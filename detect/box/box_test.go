@@ -110,6 +110,22 @@ func TestChooseRandom(t *testing.T) {
 	}
 }
 
+// Once their memory has grown, bags take none for a region.
+func TestBagsAllocateNothing(t *testing.T) {
+	rois := randomBoxes(rand.New(rand.NewPCG(9, 9)), 20)
+	var bags Bags
+	fill := func() {
+		bags.Reset()
+		for _, r := range rois {
+			bags.Add(r, 0, 50, 67, 14, 1)
+		}
+	}
+	fill()
+	if n := testing.AllocsPerRun(5, fill); n != 0 {
+		t.Errorf("%v allocations for 20 regions, want none", n)
+	}
+}
+
 // BenchmarkBags measures the weights of RoIAlign for 512 regions of a large image.
 func BenchmarkBags(b *testing.B) {
 	rng := rand.New(rand.NewPCG(9, 9))

@@ -108,6 +108,11 @@ func TestUnion(t *testing.T) {
 			t.Errorf("box %v, want the image", set.Images[0].Objects[0].Box)
 		}
 	}
+	list("2012", "val", "2008_1\n")
+	if set, _ := mustOpen(t, Options{Store: m, Folder: "kit", Test: true}); set.Name != "VOC2007 test" || !set.ElevenPoint {
+		t.Errorf("the usual test is %s", set.Name)
+	}
+	delete(m, "kit/VOC2012/ImageSets/Main/val.txt")
 	for split, want := range map[string]string{
 		"2012_test": "there are: trainval", "2010": "want a folder VOC2010", "val": "there are: test, trainval",
 	} {

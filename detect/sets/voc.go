@@ -90,6 +90,14 @@ func vocSplit(ctx context.Context, o Options) ([]vocList, error) {
 	if len(roots) == 0 {
 		return nil, wantAnnotations(ctx, o)
 	}
+	if o.Split == "" && o.Test { // VOC2012 has no test list, and its val is no usual test beside VOC2007's
+		with := slices.DeleteFunc(slices.Clone(roots), func(r vocRoot) bool {
+			return !store.Exists(ctx, o.Store, path.Join(r.path, vocLists, "test.txt"))
+		})
+		if len(with) > 0 {
+			roots = with
+		}
+	}
 	var lists []vocList
 	for item := range strings.SplitSeq(o.Split, "+") {
 		year, name, _ := strings.Cut(item, "_")

@@ -229,3 +229,91 @@ func TestLoadRefuses(t *testing.T) {
 		}
 	})
 }
+
+// A run that was killed resumes from its last checkpoint, repeats what came after it, and ends
+// as one that was not killed. Lines of what is repeated are not there twice.
+func TestKilled(t *testing.T) {
+	tensortest.Run(t, func() {
+		var log []string
+		whole := t.TempDir()
+		m := newToy()
+		r := run(whole, m, &log)
+		if err := r.Do(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		weights := m.values()
+		m.free(r)
+		for at, last := range map[int]int{4: 0, 7: 5, 9: 8, 11: 10} {
+			dir := t.TempDir()
+			m := newToy()
+			r := run(dir, m, &log)
+			killed := errors.New("killed")
+			r.Hooks = append(r.Hooks, Hook{Step: func(r *Run, _ Step) error {
+				if r.Iteration == at {
+					return killed
+				}
+				return nil
+			}})
+			if err := r.Do(context.Background()); !errors.Is(err, killed) {
+				t.Fatalf("killed at %d: %v", at, err)
+			}
+			m.free(r)
+			m = newToy()
+			r = run(dir, m, &log)
+			if path, _ := rundir.Newest(dir); path != "" {
+				if _, err := r.Load(path); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if r.Iteration != last {
+				t.Errorf("killed at %d: resumes after %d, want %d", at, r.Iteration, last)
+			}
+			if err := r.Do(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			if got := m.values(); !slices.Equal(got, weights) {
+				t.Errorf("killed at %d: weights %v, want %v", at, got, weights)
+			}
+			for _, name := range []string{rundir.MetricsFile, rundir.ResultsFile} {
+				if got, want := lines(t, dir, name), lines(t, whole, name); got != want {
+					t.Errorf("killed at %d: %d lines of %s, want %d", at, got, name, want)
+				}
+			}
+			m.free(r)
+		}
+	})
+}
+
+// A run whose last test was not finished repeats the test alone.
+func TestUnfinishedTest(t *testing.T) {
+	tensortest.Run(t, func() {
+		var log []string
+		dir := t.TempDir()
+		m := newToy()
+		r := run(dir, m, &log)
+		test := r.Test
+		failed := errors.New("killed")
+		r.Test = func(ctx context.Context) (Score, error) {
+			if r.Iteration == 12 {
+				return Score{}, failed
+			}
+			return test(ctx)
+		}
+		if err := r.Do(context.Background()); !errors.Is(err, failed) {
+			t.Fatal(err)
+		}
+		m.free(r)
+		m, log = newToy(), nil
+		r = run(dir, m, &log)
+		defer m.free(r)
+		if _, err := r.Load(filepath.Join(dir, rundir.CurrentFile)); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Do(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(log, " "); got != "saved 12 tested" || lines(t, dir, rundir.ResultsFile) != 3 {
+			t.Errorf("%s, %d results", got, lines(t, dir, rundir.ResultsFile))
+		}
+	})
+}

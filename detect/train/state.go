@@ -17,7 +17,7 @@ import (
 type Record struct {
 	Config     map[string]string // all options
 	Classes    []string          // names of the outputs
-	Categories []int             // numbers of the classes in result files
+	Categories []int64           // numbers of the classes in result files
 	Encoder    EncoderRecord
 	Images     int // training images
 	// Threads and workers of the computation, and the kind of machine.
@@ -102,11 +102,11 @@ func (r *Run) Load(path string) (notes []string, err error) {
 	var record checkpointRecord
 	if rundir.DecodeRecord(file, &record) == nil {
 		return nil, fmt.Errorf("checkpoint %s: want one of a detector that contralens trained, to resume it, but it has no "+
-			"record of ours; as initial weights it can be named by --ckpt", path)
+			"record of ours; it can be an encoder to start from", path)
 	}
 	if record.Protocol != Protocol {
 		return nil, fmt.Errorf("checkpoint %s: want one of a detector, to resume it, got one of another training; "+
-			"as the encoder it can be named by --ckpt", path)
+			"it can be an encoder to start from", path)
 	}
 	if !slices.Equal(record.Classes, r.Record.Classes) {
 		return nil, fmt.Errorf("checkpoint %s: want the classes of the data, %s, got %s; are these other annotations?",

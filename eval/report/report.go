@@ -19,7 +19,9 @@ import (
 
 // Metrics lists the accuracies of a table in the order of its columns. A table omits
 // those that no result has.
-var Metrics = []string{"top1", "top5", "many", "medium", "few"}
+var Metrics = []string{
+	"top1", "top5", "many", "medium", "few", "AP", "AP50", "AP75", "mask_AP", "mask_AP50", "mask_AP75",
+}
 
 // Value is a metric over the seeds of a row, in percent.
 type Value struct {

@@ -17,6 +17,7 @@ var Formats = []string{"markdown", "csv", "html"}
 // titles are the headings of Metrics.
 var titles = map[string]string{
 	"top1": "top-1 %", "top5": "top-5 %", "many": "many %", "medium": "medium %", "few": "few %",
+	"AP": "AP", "AP50": "AP50", "AP75": "AP75", "mask_AP": "mask AP", "mask_AP50": "mask AP50", "mask_AP75": "mask AP75",
 }
 
 // Write writes the rows as a table in one of the Formats.

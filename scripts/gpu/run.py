@@ -43,13 +43,20 @@ with open(os.path.join(bundle, "bundle.txt")) as f:
     facts = dict(line.split(None, 1) for line in f if " " in line)
 commit, packages = facts["commit"].strip(), facts["packages"].split()
 program = os.path.join(bundle, "bin", "contralens")
-torch_dir = subprocess.run(
+imported = subprocess.run(
     [sys.executable, "-c", "import torch, os; print(os.path.dirname(torch.__file__))"],
     stdout=subprocess.PIPE,
-    stderr=subprocess.DEVNULL,
+    stderr=subprocess.PIPE,
     text=True,
-).stdout.strip()
+    cwd="/",  # not beside this repository's folder torch
+)
+torch_dir = imported.stdout.strip()
 has_torch = bool(torch_dir)
+if not has_torch and not os.environ.get("LIBTORCH"):
+    sys.exit(
+        "run.sh: want a Python that has PyTorch, as PYTHON=FOLDER/bin/python3, or LIBTORCH=FOLDER; got %s: %s"
+        % (sys.executable, (imported.stderr.strip() or "it prints no folder").splitlines()[-1])
+    )
 if torch_dir.startswith("/usr/lib/python3"):
     torch_dir = ""  # Debian's, which the engine finds by itself
 if os.environ.get("LIBTORCH"):

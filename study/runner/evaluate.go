@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"contralens/config"
 	"contralens/eval/protocol"
 	"contralens/rundir"
+	"contralens/scores"
 	"contralens/study"
 	"contralens/study/jobs"
 )
@@ -22,6 +24,17 @@ func (r *Runner) evaluate(ctx context.Context, cell study.Cell, c config.Contras
 		if cell.Validates() && e.Measure() != r.Study.Tuning.By {
 			continue
 		}
+		if e.Protocol == study.Scores {
+			if r.Study.Arms[cell.Arm].Program != nil {
+				continue // it records none
+			}
+			v, err := lastEpoch(filepath.Join(r.Dir, study.RunsDir, cell.Name), e.Series)
+			if err != nil {
+				return err
+			}
+			o.Scores[e.Measure()] = v
+			continue
+		}
 		top1, command, err := r.measure(ctx, cell, c, e)
 		if err != nil {
 			return fmt.Errorf("%s: %w", e.Measure(), err)
@@ -30,6 +43,34 @@ func (r *Runner) evaluate(ctx context.Context, cell study.Cell, c config.Contras
 		o.Commands = append(o.Commands, command)
 	}
 	return nil
+}
+
+// lastEpoch returns the mean of a series of the scores of a run over its last epoch.
+func lastEpoch(dir, series string) (float64, error) {
+	s, err := scores.Open(dir)
+	if err != nil {
+		return 0, err
+	}
+	first, last := s.Range()
+	epochs, err := s.Curve("epoch", first, last, 1<<16)
+	if err != nil {
+		return 0, err
+	}
+	begin := last
+	for _, b := range slices.Backward(epochs) {
+		if b.Min < epochs[len(epochs)-1].Max {
+			break
+		}
+		begin = b.Step
+	}
+	bins, err := s.Curve(series, begin, last, 1)
+	if err == nil && len(bins) == 0 {
+		err = fmt.Errorf("%s: want scores of the last epoch, found none", dir)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return bins[0].Mean, nil
 }
 
 // measure evaluates the encoder of a cell once and returns the accuracy in percent.

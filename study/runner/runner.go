@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -36,6 +38,7 @@ type Runner struct {
 	Tuner    *autotune.Tuner // splits the processors where options leave that open; may be nil
 	Note     func(string)    // receives notes, each once; may be nil
 	Retry    bool            // cells that failed are tried again
+	Begin    func() error    // is called by Run when all images could be opened; may be nil
 
 	mu       sync.Mutex
 	progress *train.Progress // of the current training; nil between trainings
@@ -54,6 +57,11 @@ type sizes struct{ Train, Bank, Test int }
 func (r *Runner) Run(ctx context.Context) error {
 	if err := r.Prepare(ctx); err != nil {
 		return err
+	}
+	if r.Begin != nil {
+		if err := r.Begin(); err != nil {
+			return err
+		}
 	}
 	q := jobs.Queue{Dir: r.state(), Work: r.cell, Print: r.print}
 	done, err := jobs.Outcomes(q.Dir)
@@ -178,7 +186,11 @@ func (r *Runner) cell(ctx context.Context, name string) (o jobs.Outcome, err err
 			ended++
 		}
 	}
-	r.print("== %d of %d: %s%s", ended+1, len(planned), name, r.timeLeft(cell, 0))
+	about := ""
+	if left, known := r.left(""); known {
+		about = fmt.Sprintf("; about %s left", humanize.Duration(left))
+	}
+	r.print("== %d of %d: %s%s", ended+1, len(planned), name, about)
 	begin := time.Now()
 	o.Machine = machine.Kind()
 	o.Commands = [][]string{r.Study.Command(r.Dir, cell)}
@@ -212,31 +224,16 @@ func (r *Runner) cell(ctx context.Context, name string) (o jobs.Outcome, err err
 	return o, err
 }
 
-// timeLeft says how long the study takes from the beginning of a cell on, given the time that is
-// left of the cell, 0 if it has just begun.
-func (r *Runner) timeLeft(cell study.Cell, training time.Duration) string {
-	left, known := r.left(cell, training)
-	if !known {
-		return ""
+// left returns how long the study takes without a cell, or with it: the time of all cells that are not
+// done, divided among the processes that work on them.
+func (r *Runner) left(without string) (left time.Duration, known bool) {
+	done := maps.Clone(r.done)
+	if without != "" {
+		done[without] = jobs.Outcome{}
 	}
-	return fmt.Sprintf("; about %s left", humanize.Duration(left))
-}
-
-func (r *Runner) left(cell study.Cell, training time.Duration) (time.Duration, bool) {
-	done := r.done
-	if training > 0 { // it is counted apart
-		done = map[string]jobs.Outcome{cell.Name: {}}
-		for name, o := range r.done {
-			done[name] = o
-		}
-	}
-	left, known := r.Study.Left(r.pace, done)
-	var names []string
-	for name := range r.cells {
-		names = append(names, name)
-	}
-	processes := max(1, len(jobs.Active(r.state(), names)))
-	return training + left/time.Duration(processes), known
+	left, known = r.Study.Left(r.pace, done)
+	names := slices.Collect(maps.Keys(r.cells))
+	return left / time.Duration(max(1, len(jobs.Active(r.state(), names)))), known
 }
 
 // train trains a cell and returns how many images this call has trained on.
@@ -244,11 +241,9 @@ func (r *Runner) train(
 	ctx context.Context, cell study.Cell, c config.Contrast, title string,
 ) (images float64, err error) {
 	p := &train.Progress{Out: r.Out, Terminal: r.Terminal, Columns: r.Columns, Title: title}
-	p.Left = func(_ *train.Run, training time.Duration) time.Duration {
-		if left, known := r.left(cell, training); known {
-			return left
-		}
-		return training
+	rest, known := r.left(cell.Name) // once: it opens many files
+	if known {
+		p.Left = func(_ *train.Run, training time.Duration) time.Duration { return training + rest }
 	}
 	r.show(p)
 	defer r.show(nil)

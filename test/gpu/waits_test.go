@@ -38,13 +38,18 @@ func TestEveryMethodWaitsOnce(t *testing.T) {
 			c.InputRes, c.BatchSize, c.Epochs, c.Probe, c.Precision = 64, batch, 1, 0, "fp32"
 			cases[name](&c)
 			resolve(t, &c)
+			waits, pageable := int64(1), int64(0)
+			if older(2, 11) && c.Method == "SimCLR" {
+				// Its deterministic scatter of the gradient sends the strides of the scores from pageable memory.
+				waits, pageable = 2, 1
+			}
 			var before fakegpu.Counts
 			hook := train.Hook{Order: train.Evaluate, Step: func(r *train.Run, s train.Step) error {
 				now := fakegpu.Read()
 				if spent := now.Sub(before); s.Step >= first && s.Step <= last {
-					if u := used(spent); u.waits > 1 || u.pageable > 0 || u.kernels == 0 {
-						t.Errorf("step %d: %d waits, %d pageable copies, %d kernels, want 1, 0 and some",
-							s.Step, u.waits, u.pageable, u.kernels)
+					if u := used(spent); u.waits > waits || u.pageable > pageable || u.kernels == 0 {
+						t.Errorf("step %d: %d waits, %d pageable copies, %d kernels, want %d, %d and some",
+							s.Step, u.waits, u.pageable, u.kernels, waits, pageable)
 					}
 				}
 				before = now

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"contralens/cmd/internal/cli"
+	"contralens/config"
+	"contralens/detect/protocol"
+	"contralens/setup"
+)
+
+func detectCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "detect", Short: "Train detectors on encoders, test and use them"}
+	cmd.AddCommand(detectTrainCommand(), detectEvalCommand(), detectPredictCommand())
+	return cmd
+}
+
+func detectTrainCommand() *cobra.Command {
+	c := config.DefaultDetectTrain()
+	cmd := &cobra.Command{
+		Use:   "train",
+		Short: "Train a detector on an encoder: Faster or Mask R-CNN",
+		Args:  cli.NoArguments,
+		Example: `  # PASCAL VOC, as published (batches of 16 need GPUs)
+  contralens detect train --config voc-r50-c4 --data_folder VOCdevkit \
+    --ckpt moco_v2_800ep_pretrain.pth.tar
+  # your own photos, annotated in VOC's layout, on a small machine
+  contralens detect train --config bccd --data_folder BCCD --ckpt save/run/current.pth
+  # the same without pre-training, to compare
+  contralens detect train --config bccd --data_folder BCCD`,
+	}
+	given := cli.Bind(cmd, &c)
+	cmd.RunE = func(*cobra.Command, []string) error {
+		t := newTraining(true)
+		defer t.Close()
+		set, warnings, err := given()
+		if err != nil {
+			return err
+		}
+		warnings = append(warnings, setup.IterationNotes(c.Iterating)...)
+		if c.JSON {
+			t.progress.Out = os.Stderr
+		}
+		result, err := protocol.Train(t.signals.ctx, c, protocol.Options{
+			Set: set, Progress: t.progress, Begin: t.signals.Begin, Notes: warnings, Command: os.Args,
+		})
+		if err == nil && c.JSON {
+			err = printJSON(result)
+		}
+		return err
+	}
+	return cmd
+}

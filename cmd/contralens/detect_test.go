@@ -1,0 +1,81 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"contralens/detect/detecttest"
+	"contralens/rundir"
+)
+
+// tinyDetector are the options of a detector that trains in a second.
+func tinyDetector(data, name string, more ...string) []string {
+	return append([]string{
+		"detect", "train", "--config", "bccd", "--data_folder", data, "--name", name, "--width", "0.125", "--short", "56,64",
+		"--test_short", "64", "--max_side", "128", "--rois", "32", "--anchor_batch", "64", "--topk_train", "100,50",
+		"--topk_test", "100,50", "--anchors", "8,16,24,32,48", "--iterations", "20", "--lr_decay_iterations", "16",
+		"--warmup", "5", "--precise_bn", "3", "--print_freq", "5", "--threads", "1", "--test_split", "trainval",
+	}, more...)
+}
+
+// The commands of detection work together: a training, its result as JSON, another test of it,
+// a resumed training that is done already, pictures of what is found.
+func TestDetect(t *testing.T) {
+	data := t.TempDir()
+	detecttest.Write(data, detecttest.VOC(detecttest.Scenes(8, 72, 56, 5)))
+	t.Chdir(t.TempDir())
+	text := must(t, tinyDetector(data, "first")...)
+	for _, want := range []string{
+		"Faster R-CNN FPN on resnet18", "2 classes", "iteration 20/20  loss ", "rpn ", "left 0 s", "boxes: AP ", "AP50", "square",
+		"trained 20 iterations", "weights: save/first/current.pth",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("want %q in\n%s", want, text)
+		}
+	}
+	again := must(t, tinyDetector(data, "first", "--resume", "auto", "--json")...)
+	if !strings.Contains(again, "all 20 iterations are done") || !strings.Contains(again, `{"protocol":"detect-voc"`) {
+		t.Errorf("resumed at the end:\n%s", again)
+	}
+	var result rundir.Result
+	answer := must(t, "detect", "eval", "--ckpt", "save/first/current.pth", "-o", "report", "--json", "--threads", "1")
+	line := answer[strings.Index(answer, `{"protocol"`):]
+	if err := json.Unmarshal([]byte(line[:strings.Index(line, "\n")]), &result); err != nil || result.Protocol != rundir.DetectVOC {
+		t.Errorf("%v in\n%s", err, answer)
+	}
+	if _, err := os.Stat("report/detections.json"); err != nil {
+		t.Error(err)
+	}
+	folder := filepath.Join(data, "JPEGImages")
+	found := must(t, "detect", "predict", folder, "--ckpt", "save/first/current.pth", "-o", "found", "--score", "0.05", "--threads", "1")
+	if n := strings.Count(found, " → found/"); n != 8 {
+		t.Errorf("%d pictures, want 8:\n%s", n, found)
+	}
+	if files, _ := filepath.Glob("found/*.json"); len(files) != 8 {
+		t.Errorf("%d JSON files, want 8", len(files))
+	}
+	if report := must(t, "report", "save"); !strings.Contains(report, "AP50") || !strings.Contains(report, "detect-voc") {
+		t.Errorf("report:\n%s", report)
+	}
+	if seen := must(t, "inspect", "save/first/current.pth"); !strings.Contains(seen, "resnet18") {
+		t.Errorf("inspect:\n%s", seen)
+	}
+}
+
+func init() {
+	mistakes = append(mistakes,
+		mistake{"detect trian", exitUsage, []string{`no command "trian"`, "did you mean contralens detect train?"}},
+		mistake{"detect train --detector yolo --data_folder IN/good", exitUsage, []string{"--detector", "want c4 or fpn", `"yolo"`}},
+		mistake{"detect train --config bccd --data_folder IN/good", exitFailed, []string{"IN/good", "want VOC's layout", "COCO's"}},
+		mistake{"detect train --config bccd --data_folder IN/nowhere", exitFailed, []string{"nowhere", "want a folder with annotations"}},
+		mistake{"detect train --config voc-r50", exitUsage, []string{"no recipe of that name", "did you mean voc-r50-c4?"}},
+		mistake{"detect train --config nosuch.yaml", exitUsage, []string{"nosuch.yaml", "recipes bccd", "voc-r50-c4"}},
+		mistake{"detect eval", exitUsage, []string{"--ckpt", "want a detector", "--results"}},
+		mistake{"detect eval --ckpt nosuch.pth", exitFailed, []string{"nosuch.pth", "does not exist"}},
+		mistake{"detect predict photo.jpg", exitUsage, []string{"--ckpt", "want a detector", "detect train"}},
+		mistake{"detect predict --ckpt x.pth", exitUsage, []string{"want images", "got none"}},
+	)
+}

@@ -1,0 +1,35 @@
+package protocol
+
+import (
+	"testing"
+
+	"contralens/detect"
+)
+
+// An object counts as found once, by a detection of its class that overlaps it by half. What is
+// difficult or a crowd is neither missed nor wrong to find; the worst image is first.
+func TestMisses(t *testing.T) {
+	object := func(class int, x float64) detect.Object {
+		return detect.Object{Class: class, Box: [4]float64{x, 0, x + 10, 10}}
+	}
+	found := func(class int32, x, score float32) detect.Detection {
+		return detect.Detection{Class: class, Box: [4]float32{x, 0, x + 10, 10}, Score: score}
+	}
+	difficult := object(0, 60)
+	difficult.Difficult = true
+	set := &detect.Set{Images: []detect.Image{
+		{Objects: []detect.Object{object(0, 0), object(1, 20), difficult}},
+		{Objects: []detect.Object{object(0, 0)}},
+		{Objects: []detect.Object{object(0, 0), object(0, 20), object(0, 40)}},
+	}}
+	got := misses(set, [][]detect.Detection{
+		// The second one finds the same object again, the third another class, the fifth is too weak.
+		{found(0, 1, 0.9), found(0, 0, 0.8), found(0, 20, 0.7), found(0, 61, 0.6), found(1, 20, 0.2)},
+		{found(0, 2, 0.9)},
+		nil,
+	}, 0.3)
+	want := []missed{{index: 0, objects: 1, of: 2, wrong: 2}, {index: 2, objects: 3, of: 3}}
+	if len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}

@@ -1,0 +1,47 @@
+// Package protocol trains, tests and applies detectors as functions of a configuration, on
+// which Resolve has been called. Each calls torch.Run itself.
+package protocol
+
+import (
+	"fmt"
+
+	"contralens/train"
+)
+
+// ErrStopped is the error of a function whose context ended, after its state was saved.
+var ErrStopped = train.ErrStopped
+
+// Options are what the functions need besides their configuration. The zero value suffices for
+// programs that only want the results.
+type Options struct {
+	// Set has the names of the options that the user chose. They override what a checkpoint
+	// says about its network.
+	Set map[string]bool
+	// Progress shows lines and the work that goes on, and writes the log of a training. The
+	// caller closes it. Without it, lines go to the log alone.
+	Progress *train.Progress
+	// Note receives sentences besides the results; nil: they are lines.
+	Note func(string)
+	// Begin, if set, is called when the run directory is made. From then on, there is a state
+	// to save if the context ends.
+	Begin func()
+	// Notes are sentences about the configuration.
+	Notes []string
+	// Command is the command line that run.json records.
+	Command []string
+}
+
+// complete sets what the caller left out.
+func (o *Options) complete() (done func()) {
+	done = func() {}
+	if o.Progress == nil {
+		o.Progress = &train.Progress{}
+		done = o.Progress.Close
+	}
+	if o.Note == nil {
+		o.Note = func(s string) { o.Progress.Print("note: %s", s) }
+	}
+	return done
+}
+
+func (o *Options) note(format string, args ...any) { o.Note(fmt.Sprintf(format, args...)) }

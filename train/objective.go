@@ -1,0 +1,32 @@
+package train
+
+import (
+	"fmt"
+
+	"contralens/contrast"
+	"contralens/internal/humanize"
+	"contralens/setup"
+)
+
+// objective says what the loss is: its name unless it is InfoNCE, its value at chance unless
+// that depends on the scores, and what is added to negatives and images.
+func (r *Run) objective() (text string) {
+	c := r.Config
+	k, synthesis := c.K, setup.Synthesis(c.Relatives)
+	switch loss := r.Model.Loss; {
+	case loss == nil:
+		text = fmt.Sprintf("; loss at chance ln(K+1) = %.3f", contrast.Chance(k))
+	case loss.Chance(k) == 0:
+		text = "; --loss " + c.Relatives.Loss
+	default:
+		text = fmt.Sprintf("; --loss %s, at chance %.3f", c.Relatives.Loss, contrast.Chance(loss.Chance(k)))
+	}
+	if synthesis != nil {
+		text += fmt.Sprintf("; %s of --synthetic %s from epoch %d on", humanize.Count(synthesis.Len(), "negative"),
+			c.Synthetic, c.SyntheticStart+1)
+	}
+	if c.ImageMixup != "none" {
+		text += "; images of queries are mixed (--image_mixup " + c.ImageMixup + ")"
+	}
+	return text
+}
