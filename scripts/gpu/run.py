@@ -162,6 +162,10 @@ def facts_part():
     )
 
 
+# How the engine of the bundle is noted. It was linked where the bundle was made, and finds libtorch by LD_LIBRARY_PATH.
+bundled = "that of the bundle, since compiling failed: see engine.log"
+
+
 def engine_part():
     """The C++, compiled for the PyTorch that is there; without a compiler, the engine of the bundle."""
     code, text = run(
@@ -173,8 +177,7 @@ def engine_part():
     prebuilt = os.path.join(bundle, "prebuilt")
     if code and os.path.isdir(prebuilt):
         shutil.copytree(prebuilt, os.path.dirname(engine), dirs_exist_ok=True)
-        environment["LD_LIBRARY_PATH"] += os.pathsep + os.path.join(torch_dir, "lib")
-        note, code = "that of the bundle, since compiling failed: see engine.log", 0
+        note, code = bundled, 0
     return one("engine", code == 0, note=note, error=text[-500:] if code else "")
 
 
@@ -369,6 +372,9 @@ def main():
     if results["engine"]["failed"]:
         print(results["engine"].get("error", ""))
         parts = []
+    if results["engine"].get("note") == bundled and torch_dir:  # made by this call or by an earlier one
+        print("note: the engine is " + bundled)
+        environment["LD_LIBRARY_PATH"] += os.pathsep + os.path.join(torch_dir, "lib")
     if "doctor" in parts:
         add("doctor", doctor_part, 10)
     if "tests" in parts:
