@@ -208,7 +208,10 @@ func (b builder) compile(ctx context.Context, name string) (string, error) {
 	if err := b.run(ctx, append(b.flags(name), "-c", name, "-o", made)); err != nil {
 		return "", fmt.Errorf("%s: %w", name, err)
 	}
-	return object, os.Rename(made, object)
+	if err := os.Rename(made, object); err != nil {
+		return "", fmt.Errorf("engine: %w", durable.Explain(err))
+	}
+	return object, nil
 }
 
 // key identifies an object by all that it depends on.

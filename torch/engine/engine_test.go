@@ -268,6 +268,7 @@ func TestChoose(t *testing.T) {
 		"2.6":         "there are 2.15.0+cu132, 2.11.0+cu130, 2.1.0, 1.13.0 (inside the program)",
 		"/no/such.so": "want the library of an engine, got none",
 		filepath.Join(cache, "contralens/engines/2.6.0", Library): "2.6.0",
+		filepath.Join(cache, "contralens/engines/2.6.0"):          "want the library of an engine that can be read: ",
 	} {
 		t.Setenv(Variable, name)
 		choose(inside, want)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -60,8 +61,11 @@ func Parse(file []byte) (Engine, error) {
 // Open reads what the engine at a path was made for.
 func Open(path string) (Engine, error) {
 	file, err := os.ReadFile(path)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		return Engine{}, fmt.Errorf("engine %s: want the library of an engine, got none there", path)
+	} else if err != nil {
+		return Engine{}, fmt.Errorf("engine %s: want the library of an engine that can be read: %w", path,
+			durable.Explain(err))
 	}
 	e, err := Parse(file)
 	if err != nil {
