@@ -39,7 +39,7 @@ type Loader struct {
 	now     *Batch        // the newest that Next returned
 	ahead   *Batch        // the one after it, if its copy has been launched
 	err     error         // of the batch after those
-	sending []*Batch      // whose memory the loader does not have back, oldest first
+	sending []*Batch      // whose copies may still read the memory of the host, oldest first
 }
 
 // Batch is a batch of views on the device.
@@ -129,12 +129,12 @@ func (l *Loader) fetch() {
 	l.sending = append(l.sending, l.ahead)
 }
 
-// reclaim gives memory back to the loader whose copy is done. It waits until at most most
-// batches are left without.
-func (l *Loader) reclaim(most int) {
+// reclaim gives the host's memory of batches that have been copied back to the loader. It
+// waits for copies until at most limit of them remain.
+func (l *Loader) reclaim(limit int) {
 	for len(l.sending) > 0 {
 		b := l.sending[0]
-		if len(l.sending) > most {
+		if len(l.sending) > limit {
 			b.transfer.Wait()
 		} else if !b.transfer.Sent() {
 			return
