@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"slices"
 	"testing"
 
 	"contralens/detect"
@@ -17,19 +18,24 @@ func TestMisses(t *testing.T) {
 	}
 	difficult := object(0, 60)
 	difficult.Difficult = true
+	crowd := detect.Object{Crowd: true, Box: [4]float64{100, 0, 200, 100}}
 	set := &detect.Set{Images: []detect.Image{
 		{Objects: []detect.Object{object(0, 0), object(1, 20), difficult}},
 		{Objects: []detect.Object{object(0, 0)}},
 		{Objects: []detect.Object{object(0, 0), object(0, 20), object(0, 40)}},
+		{Objects: []detect.Object{difficult, crowd, object(0, 62)}},
 	}}
 	got := misses(set, [][]detect.Detection{
 		// The second one finds the same object again, the third another class, the fifth is too weak.
 		{found(0, 1, 0.9), found(0, 0, 0.8), found(0, 20, 0.7), found(0, 61, 0.6), found(1, 20, 0.2)},
 		{found(0, 2, 0.9)},
 		nil,
+		// All but the last, which is of another class, find the object, the difficult one or the crowd.
+		{found(0, 61, 0.9), found(0, 61, 0.8), found(0, 60, 0.7), found(0, 120, 0.6), found(0, 140, 0.5), found(1, 120, 0.4)},
 	}, 0.3)
-	want := []missed{{index: 0, objects: 1, of: 2, wrong: 2}, {index: 2, objects: 3, of: 3}}
-	if len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+	want := []mistakes{{index: 0, missed: 1, total: 2, wrong: 2}, {index: 2, missed: 3, total: 3},
+		{index: 3, total: 1, wrong: 1}}
+	if !slices.Equal(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }

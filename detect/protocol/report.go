@@ -91,7 +91,7 @@ func (e *evaluation) sheet(path string, found [][]detect.Detection) error {
 	var tiles []viz.Tile
 	for _, m := range worst {
 		image := e.set.Images[m.index]
-		title := fmt.Sprintf("%d of %s missed, %d wrong", m.objects, humanize.Count(m.of, "object"), m.wrong)
+		title := fmt.Sprintf("%d of %s missed, %d wrong", m.missed, humanize.Count(m.total, "object"), m.wrong)
 		img, err := read(context.Background(), image.Path, nil)
 		if err != nil {
 			tiles = append(tiles, viz.PhotoTile(image.Path, title, image.ID))
