@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"strings"
 
@@ -108,6 +109,12 @@ func wantAnnotations(ctx context.Context, o Options) error {
 		return fmt.Errorf("%s: want a folder with annotations or a JSON file, but %w", folder, store.Cause(err))
 	} else if !info.Folder {
 		return fmt.Errorf("%s: want a folder with annotations or a .json file, got another file", folder)
+	}
+	for _, name := range []string{"", "annotations", "VOCdevkit"} {
+		dir := path.Join(o.Folder, name)
+		if _, err := o.Store.List(ctx, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s: want a folder that can be read, but %w", humanize.Text(dir), store.Cause(err))
+		}
 	}
 	return fmt.Errorf("%s: want VOC's layout (Annotations, ImageSets/Main and JPEGImages, in it or in VOC2007, "+
 		"VOC2012 or VOCdevkit below it) or COCO's (annotations/instances_SPLIT.json), found neither", folder)
