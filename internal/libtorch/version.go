@@ -21,12 +21,12 @@ func (v Version) String() string { return v.Full }
 // number orders versions.
 func (v Version) number() int { return v.Major*1000 + v.Minor }
 
-// Tested are the versions with which all tests have passed, oldest first. An older one than
-// the first is refused.
+// Tested are the versions with which all tests have passed on the CPU, oldest first. An older
+// one than the first is refused.
 var Tested = []Version{
 	{1, 13, "1.13"}, // Debian 12
 	{2, 6, "2.6"},   // Debian 13
-	{2, 15, "2.15"}, // pip, CUDA
+	{2, 15, "2.15"}, // pip
 }
 
 // oldestCUDA is the oldest version whose CUDA build is accepted: streams, events and pinned
