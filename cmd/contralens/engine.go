@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -71,9 +72,33 @@ func engineBuildCommand() *cobra.Command {
 			return err
 		}
 		fmt.Fprintf(cli.Out, "engine for %s: %s, %.0f s\n", e, e.Path, time.Since(begin).Seconds())
+		if !torch.Linked {
+			fmt.Fprint(cli.Out, useLine(e, torch.Inside()))
+		}
 		return nil
 	}
 	return cmd
+}
+
+// useLine says how to use an engine that a program does not choose by itself, as the one inside
+// comes first. It is "" for one that is chosen.
+func useLine(built engine.Engine, inside *engine.Engine) string {
+	chosen, err := engine.Choose(inside)
+	if err == nil && chosen.Path == built.Path {
+		return ""
+	}
+	name := built.Libtorch
+	if folder, err := engine.Cache(); err != nil || !strings.HasPrefix(built.Path, folder+string(filepath.Separator)) {
+		name = built.Path // -o named a folder elsewhere
+		if path, err := filepath.Abs(name); err == nil {
+			name = path
+		}
+	}
+	use := fmt.Sprintf("to use the new one: export %s=%s\n", engine.Variable, name)
+	if err != nil {
+		return use
+	}
+	return fmt.Sprintf("in use is still the engine for %s; %s", chosen, use)
 }
 
 // tryEngine returns a function that tries an engine in a process of its own. A program that is

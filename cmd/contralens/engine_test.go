@@ -51,6 +51,47 @@ func TestEngine(t *testing.T) {
 	}
 }
 
+// engine build says how to use an engine that a program does not choose by itself.
+func TestUseLine(t *testing.T) {
+	cache, lib := t.TempDir(), t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	t.Setenv(engine.Variable, "")
+	if err := os.WriteFile(filepath.Join(lib, "libtorch_cpu.so"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(cache, "contralens/engines/2.15.0-12345678")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	facts := fmt.Sprintf(`{"libtorch": "2.15.0", "folder": "/opt/torch", "lib": %q, "sources": %q}`, lib, engine.Sources())
+	file := fmt.Appendf(nil, "%s%s%s", facts, binary.LittleEndian.AppendUint64(nil, uint64(len(facts))), "contralens-engine")
+	built := engine.Engine{Path: filepath.Join(folder, engine.Library), Libtorch: "2.15.0", Folder: "/opt/torch"}
+	if err := os.WriteFile(built.Path, file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	inside := &engine.Engine{Libtorch: "1.13.0", Folder: "/usr", Lib: lib, Sources: engine.Sources()}
+	if line := useLine(built, nil); line != "" {
+		t.Errorf("the engine is chosen, and yet: %s", line)
+	}
+	still := "in use is still the engine for libtorch 1.13.0 in /usr; to use the new one: export CONTRALENS_ENGINE="
+	if line := useLine(built, inside); line != still+"2.15.0\n" {
+		t.Errorf("got %s", line)
+	}
+	built.Path = filepath.Join(lib, engine.Library)
+	if line := useLine(built, inside); line != still+built.Path+"\n" {
+		t.Errorf("got %s", line)
+	}
+	t.Chdir(lib)
+	built.Path = engine.Library // as with -o .
+	if line := useLine(built, inside); !strings.HasSuffix(line, "/"+engine.Library+"\n") {
+		t.Errorf("got %s, want a path with a slash", line)
+	}
+	t.Setenv(engine.Variable, "nonsense")
+	if line := useLine(built, inside); !strings.HasPrefix(line, "to use the new one: ") {
+		t.Errorf("with a wrong %s: got %s", engine.Variable, line)
+	}
+}
+
 // An engine is tried in a process of its own, and what that says becomes the error.
 func TestTryEngine(t *testing.T) {
 	e := engine.Engine{Path: "/there/e.so"}

@@ -139,8 +139,9 @@ func List() (list []Engine, damaged []error, err error) {
 func hash(library []byte) string { return fmt.Sprintf("%x", sha256.Sum256(library)) }
 
 // Choose returns the engine that a program should load: the one that Variable names, or
-// else the one in the program, or else the last one in the cache folder that fits. The one
-// in the program comes last where its libtorch is not installed.
+// else the one in the program, or else the last one in the cache folder that fits, those
+// whose libtorch is installed before others. The one in the program comes last where its
+// libtorch is not installed.
 func Choose(embedded *Engine) (Engine, error) {
 	if name := os.Getenv(Variable); name != "" {
 		return named(name, embedded)
@@ -149,10 +150,8 @@ func Choose(embedded *Engine) (Engine, error) {
 		return *embedded, nil
 	}
 	list, _, err := List()
-	for _, e := range list {
-		if e.Fits() {
-			return e, nil
-		}
+	if fit := fitting(list); len(fit) > 0 {
+		return fit[0], nil
 	}
 	if embedded != nil {
 		return *embedded, nil // loading it says what is missing
@@ -168,8 +167,25 @@ func Choose(embedded *Engine) (Engine, error) {
 		"and g++, run: contralens engine build auto")
 }
 
+// fitting returns the engines that this program can call: first those whose libtorch is
+// installed, in the order of the list.
+func fitting(list []Engine) []Engine {
+	var fit, removed []Engine
+	for _, e := range list {
+		switch {
+		case !e.Fits():
+		case e.installed():
+			fit = append(fit, e)
+		default:
+			removed = append(removed, e)
+		}
+	}
+	return append(fit, removed...)
+}
+
 // named returns the engine with a path or a version: the last one of that version in the
-// cache folder, or else the one in the program.
+// cache folder, or else the one in the program. One whose libtorch is not installed comes
+// after those whose is.
 func named(name string, embedded *Engine) (Engine, error) {
 	if strings.ContainsRune(name, filepath.Separator) {
 		return Open(name)
@@ -180,17 +196,21 @@ func named(name string, embedded *Engine) (Engine, error) {
 	} else if err != nil {
 		return Engine{}, err
 	}
+	for _, e := range fitting(list) {
+		if rest, ok := strings.CutPrefix(e.Libtorch, name); ok && (rest == "" || rest[0] == '.' || rest[0] == '+') {
+			return e, nil
+		}
+	}
 	var versions []string
 	for _, e := range list {
 		if !e.Fits() {
 			continue
 		}
-		if rest, ok := strings.CutPrefix(e.Libtorch, name); ok && (rest == "" || rest[0] == '.' || rest[0] == '+') {
-			return e, nil
+		version := e.Libtorch
+		if e.Path == "" {
+			version += " (inside the program)"
 		}
-		if version := e.Libtorch; e.Path == "" {
-			versions = append(versions, version+" (inside the program)")
-		} else {
+		if !slices.Contains(versions, version) {
 			versions = append(versions, version)
 		}
 	}

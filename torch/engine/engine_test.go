@@ -275,6 +275,47 @@ func TestChoose(t *testing.T) {
 	}
 }
 
+// An engine whose libtorch was removed is chosen only where no other one is left.
+func TestChooseInstalled(t *testing.T) {
+	cache, lib := t.TempDir(), t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	if err := os.WriteFile(filepath.Join(lib, "libtorch_cpu.so"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	add := func(folder, lib string, built time.Time) {
+		t.Helper()
+		path := filepath.Join(cache, "contralens/engines", folder)
+		if err := os.MkdirAll(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		e := Engine{Libtorch: "2.15.0", Folder: folder, Lib: lib, Sources: Sources(), Built: built}
+		if err := e.write(filepath.Join(path, Library), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	removed := &Engine{Libtorch: "1.13.0", Folder: "inside", Sources: Sources(), Lib: filepath.Join(lib, "removed")}
+	choose := func(name string, embedded *Engine, want string) {
+		t.Helper()
+		t.Setenv(Variable, name)
+		if e, err := Choose(embedded); err != nil || e.Folder != want {
+			t.Errorf("%q: got %s, %v, want the one in %s", name, e, err, want)
+		}
+	}
+	add("moved", filepath.Join(lib, "moved"), time.Now())
+	choose("", nil, "moved") // loading it says what is missing
+	choose("", removed, "moved")
+	choose("2.15", removed, "moved")
+	add("there", lib, time.Now().Add(-time.Hour))
+	choose("", nil, "there")
+	choose("", removed, "there")
+	choose("2.15", nil, "there")
+	t.Setenv(Variable, "2.6")
+	_, err := Choose(removed)
+	if want := "there are 2.15.0, 1.13.0 (inside the program)"; err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 // A library that was cut off or replaced is refused before it is loaded, and List names a file
 // that is no engine.
 func TestDamaged(t *testing.T) {
