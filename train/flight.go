@@ -119,10 +119,13 @@ func (r *Run) settle(l *launch) error {
 	return r.each(func(h Hook) func(*Run) error { return h.after(s) })
 }
 
-// failed is the error of a step.
+// failed is the error of a step. It names nothing that the training has already.
 func (r *Run) failed(s Step, global int, err error) error {
-	return fmt.Errorf("epoch %d, step %d: %w: a lower --learning_rate, --warm or --precision fp32 may help",
-		s.Epoch, global, err)
+	help := "a lower --learning_rate, --warm or --precision fp32"
+	if r.Config.Precision == "fp32" {
+		help = "a lower --learning_rate or --warm"
+	}
+	return fmt.Errorf("epoch %d, step %d: %w: %s may help", s.Epoch, global, err, help)
 }
 
 // Launched returns the number of the newest step that has begun. On a device, while hooks
