@@ -62,21 +62,24 @@ func TestLearns(t *testing.T) {
 				sgd := optim.NewSGD(m.Trained().Parameters(), 0.9, 1e-4)
 				defer sgd.Free()
 				b := shapes(6)
-				var first, last float64
+				var first, last float64 // last is the mean of the last ten: one loss depends on what was sampled
 				for i := range 80 {
 					torch.Scoped(func() {
 						l, err := m.Losses(b, Random(1, i))
 						if err != nil {
 							t.Fatal(err)
 						}
-						if last = l.Total.Item(); i == 0 {
-							first = last
+						if i == 0 {
+							first = l.Total.Item()
+						} else if i >= 70 {
+							last += l.Total.Item() / 10
 						}
 						m.Backward(l.Total, func(f func()) { f() })
 						sgd.Step(0.03 * min(1, float64(i+1)/20))
 					})
 				}
-				if !(last < 0.5*first) {
+				// With the kernels of five kinds of processors: 0.30 to 0.45 of the first loss.
+				if !(last < 0.6*first) {
 					t.Errorf("the loss fell from %v to %v only", first, last)
 				}
 				err = m.PreciseNorms(2, func(i int) (*detect.Batch, Draw, error) { return b, Random(2, i), nil })
