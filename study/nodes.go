@@ -54,6 +54,10 @@ func kind(n *yaml.Node) string {
 	case yaml.MappingNode:
 		return "names with values"
 	}
+	const most = 60
+	if text := []rune(n.Value); len(text) > most {
+		return fmt.Sprintf("%q and %d more characters", string(text[:most]), len(text)-most)
+	}
 	return fmt.Sprintf("%q", n.Value)
 }
 

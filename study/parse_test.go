@@ -82,6 +82,7 @@ func TestMistakes(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"", "got an empty file"},
 		{"- a\n", "line 1: a study: want names with values"},
+		{strings.Repeat("x", 100) + "\n", `got "` + strings.Repeat("x", 60) + `" and 40 more characters`},
 		{"arms: {a: {}\n", "want YAML"},
 		{replace("title: Whole", "titel: Whole"), `line 1: a study has no key "titel"; did you mean "title"?`},
 		{replace("recipe: cifar10", "recipe: cifar11"), "line 2: recipe cifar11: there is no file and no recipe of that name; did you mean cifar10?"},
