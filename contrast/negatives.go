@@ -21,6 +21,8 @@ type Negatives interface {
 // QueueNegatives are the same rows for every query: MoCo's queue.
 type QueueNegatives struct {
 	Rows *torch.Tensor // [K, d]
+	// Origins are those of the rows, int32 [K, 3]; nil: they are not known.
+	Origins *torch.Tensor
 }
 
 // Len is K.
@@ -44,8 +46,9 @@ func (s QueueNegatives) gradient(g *torch.Tensor) *torch.Tensor { return g.Mm(s.
 // would take 8.6 GB at a batch of 256, K = 65,536 and d = 128.
 // All queries share π and λ; λ is one number, or one per element of the K rows [K, d].
 type SampledNegatives struct {
-	Bank  *torch.Tensor // [M, d]
-	Count int           // K
+	Bank    *torch.Tensor // [M, d]
+	Origins *torch.Tensor // of its rows, int32 [M, 3]; nil: they are not known
+	Count   int           // K
 	// At returns the row of the bank that is the i-th negative of a query. It is called
 	// again for the gradient, which saves storing N·K numbers.
 	At func(query, i int) int64

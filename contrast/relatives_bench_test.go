@@ -26,7 +26,7 @@ func BenchmarkRelatives(b *testing.B) {
 					q, key, queue := unitRows(n, d, 1).SetRequiresGrad(true), unitRows(n, d, 2), unitRows(k, d, 3)
 					for b.Loop() {
 						torch.Scoped(func() {
-							InfoNCE(q, key, QueueNegatives{queue}, Draw{}, c.o).Loss.Backward()
+							InfoNCE(q, key, QueueNegatives{Rows: queue}, Draw{}, c.o).Loss.Backward()
 							q.ClearGrad()
 						})
 					}
@@ -51,7 +51,7 @@ func BenchmarkHardest(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			err := torch.Run(func() error {
 				torch.Scoped(func() {
-					q, queue := unitRows(n, d, 1), QueueNegatives{unitRows(k, d, 3)}
+					q, queue := unitRows(n, d, 1), QueueNegatives{Rows: unitRows(k, d, 3)}
 					for b.Loop() {
 						torch.Scoped(func() { find(queue, q) })
 					}

@@ -119,23 +119,38 @@ func concat(first, second []*torch.Tensor) (all []*torch.Tensor) {
 	return all
 }
 
-// enqueue puts the keys of each branch into its queue.
-func (m *Model) enqueue(queues []*contrast.Queue, keys []*torch.Tensor) {
+// enqueue puts the keys of each branch, which have the same origins, into its queue.
+func (m *Model) enqueue(queues []*contrast.Queue, keys []*torch.Tensor, origins *torch.Tensor) {
 	defer m.Clock.Enter(Enqueue)()
 	_, stopped := m.Optimizer.Guard()
 	for i, queue := range queues {
-		queue.EnqueueUnless(stopped, keys[i])
+		queue.EnqueueFrom(stopped, keys[i], origins)
 	}
 }
 
 // updateBanks moves the rows of images, int64 [N], in each branch's bank towards
-// their features.
-func (m *Model) updateBanks(banks []*contrast.MemoryBank, images *torch.Tensor, features []*torch.Tensor) {
+// their features, and notes their origins.
+func (m *Model) updateBanks(
+	banks []*contrast.MemoryBank, images *torch.Tensor, features []*torch.Tensor, origins *torch.Tensor,
+) {
 	defer m.Clock.Enter(Enqueue)()
 	_, stopped := m.Optimizer.Guard()
 	for i, bank := range banks {
 		bank.UpdateUnless(stopped, images, features[i], m.BankMomentum)
+		bank.MarkUnless(stopped, images, origins)
 	}
+}
+
+// origins are those of a crop of the batch's images in an order (nil: as they are), int32 [N, 3].
+func (b *Batch) origins(crop int, order []int64, device torch.Device) *torch.Tensor {
+	images := b.Images
+	if images != nil && order != nil {
+		images = make([]int64, len(order))
+		for i, row := range order {
+			images[i] = b.Images[row]
+		}
+	}
+	return contrast.Origins(images, b.Len(), b.Step, crop, device)
 }
 
 // named gives the memories their names in the PyTorch code: memory, or memory_1 and

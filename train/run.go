@@ -227,7 +227,8 @@ func (r *Run) step(s Step, b *prefetch.Batch) (l *launch, err error) {
 	r.adjust()
 	torch.Scoped(func() {
 		batch := &methods.Batch{
-			Random: m.Random(r.GlobalStep, s.Transformed), Collect: r.collect(), Readback: r.flight.readback(m.Device()),
+			Step: r.GlobalStep + 1, Random: m.Random(r.GlobalStep, s.Transformed), Collect: r.collect(),
+			Readback: r.flight.readback(m.Device()),
 		}
 		for _, i := range b.Indices {
 			batch.Images = append(batch.Images, int64(i))
