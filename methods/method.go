@@ -31,6 +31,7 @@ type Batch struct {
 	Patches *torch.Tensor   // jigsaws of the images, [9N, 3, h, w]; nil unless the method uses them
 	Images  []int64         // indices of the images in the dataset; nil: they are not known
 	Step    int             // number of the step, from 1
+	Labels  *torch.Tensor   // classes of all images of the dataset, int32; nil: there are none
 	Random  Random
 	Collect Collect
 	// Readback brings the figures of the step to the host. If it is nil, each is read at
@@ -38,6 +39,7 @@ type Batch struct {
 	Readback *torch.Readback
 
 	jigsaws []*torch.Tensor // embeddings of the patches, once computed
+	traced  bool            // a contrast of this batch has been asked for a trace
 }
 
 // Len is N, the number of images.
@@ -47,6 +49,7 @@ func (b *Batch) Len() int { return b.Crops[0].Size(0) }
 type Collect struct {
 	Scores     bool // five numbers per sample; see contrast.Output
 	Statistics bool // contrast.Statistics
+	Trace      int  // contrast.Trace with so many negatives per query; 0: none
 }
 
 // Outcome is the result of one batch. Its figures are set as those of [contrast.Output] are.
