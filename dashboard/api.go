@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -104,6 +105,7 @@ type description struct {
 	Last        int               `json:"last"`
 	Onset       int               `json:"onset"` // first step with transformed features; 0 if there is none
 	Findings    []Finding         `json:"findings"`
+	Traced      bool              `json:"traced"` // the record knows the images behind the scores
 	Clock       clock             `json:"clock"`
 }
 
@@ -142,6 +144,10 @@ func (s *Server) describeRun(q url.Values) (any, error) {
 		d.addForeign(r, f, note)
 	}
 	d.Results = append(d.Results, rundir.LastResults[json.RawMessage](folder{r})...)
+	if images, err := r.openImages(); err == nil {
+		d.Traced = true
+		go r.replayer(context.Background(), images.Total) // the page may ask for crops next
+	}
 	d.Onset = onset(about.Config, source)
 	d.Clock = r.clock(source, f).thinned(about.Config)
 	d.Findings = append(failure(d.Summary), Diagnose(r.evidence(about, source, d.KNN.all))...)

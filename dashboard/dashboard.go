@@ -10,6 +10,7 @@
 package dashboard
 
 import (
+	"context"
 	"embed"
 	"errors"
 	"fmt"
@@ -33,6 +34,9 @@ type Options struct {
 	// LastWords is what open pages say when the server ends, such as how to start another
 	// one. Without it they say that the server has ended.
 	LastWords string
+	// Replay opens the images that a run was trained on, given its options. Without it, there are no
+	// crops behind the scores.
+	Replay func(ctx context.Context, options map[string]string) (Replayer, error)
 }
 
 // Server serves the runs below a directory.
@@ -89,6 +93,8 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /api/study", s.answer(s.describeStudy))
 	mux.HandleFunc("GET /api/curves", s.answer(s.curves))
 	mux.HandleFunc("GET /api/histogram", s.answer(s.histogram))
+	mux.HandleFunc("GET /api/images", s.answer(s.images))
+	mux.HandleFunc("GET /api/crop", s.crop)
 	mux.HandleFunc("GET /api/embedding", s.answer(s.embedding))
 	mux.HandleFunc("GET /api/thumbnails", s.thumbnails)
 	mux.HandleFunc("GET /api/log", s.answer(s.log))

@@ -36,7 +36,9 @@ type Finding struct {
 // point to charts to look at and prove nothing.
 func Diagnose(e Evidence) []Finding {
 	var found []Finding
-	rules := []func(Evidence) *Finding{together, leak, keyTooFast, keyTooSlow, saturated, easyNegatives, queueFilling}
+	rules := []func(Evidence) *Finding{
+		together, leak, keyTooFast, keyTooSlow, saturated, easyNegatives, ownKeys, queueFilling,
+	}
 	if e.Step < settled {
 		rules = []func(Evidence) *Finding{tooEarly, queueFilling}
 	}
@@ -212,6 +214,26 @@ func easyNegatives(e Evidence) *Finding {
 			"so it weighs %.1f %% of it", hard, pos, gap, 100*math.Exp(-gap))}}
 	if n, ok := e.Recent["effective_negatives"]; ok && e.K > 0 {
 		f.Evidence = append(f.Evidence, fmt.Sprintf("%.0f of %d negatives share the gradient", n, e.K))
+	}
+	return f
+}
+
+// ownShare is the most that the query's own image may give of the negatives' gradient.
+const ownShare = 0.05
+
+// ownKeys: older keys of the query's own image are among the heaviest negatives.
+func ownKeys(e Evidence) *Finding {
+	share, ok := e.Recent["grad_own"]
+	if !ok || share < ownShare {
+		return nil
+	}
+	f := &Finding{Rule: "own", Kind: "hint", Title: "Images are pushed away from themselves",
+		Text: "Older keys of the query's own image are among its negatives: the queue is longer than the data, or " +
+			"nearly so. They pull against the positive. --mask_self leaves them out; so does a queue (--nce_k) that is much " +
+			"shorter than the data. Images shows them.",
+		Evidence: []string{fmt.Sprintf("keys of the own image give %.0f %% of the negatives' gradient", 100*share)}}
+	if age, ok := e.Recent["grad_age"]; ok {
+		f.Evidence = append(f.Evidence, fmt.Sprintf("what pushes is %.0f steps old on average", age))
 	}
 	return f
 }

@@ -43,6 +43,8 @@ func TestDiagnose(t *testing.T) {
 		want []string
 	}{
 		{"sound", sound, []string{"healthy"}},
+		{"own images push", with(recent(map[string]float64{"grad_own": 0.06, "grad_age": 7})), []string{"own"}},
+		{"own images hardly push", with(recent(map[string]float64{"grad_own": 0.04})), []string{"healthy"}},
 		{"a detector", Evidence{Step: 600, Recent: map[string]float64{"loss_cls": 0.3, "ap": 50}}, nil},
 		{"a young detector", Evidence{Step: 20, Recent: map[string]float64{"loss_cls": 0.3}}, nil},
 		{"nothing recorded", Evidence{}, nil},

@@ -30,6 +30,7 @@ type run struct {
 	metrics metrics
 	mapped  map[int]*embedding // by epoch
 	verdict verdict
+	replay  replay          // the images that it was trained on
 	others  *foreign.Source // metrics of another program; nil if there are none
 }
 

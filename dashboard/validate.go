@@ -19,7 +19,7 @@ var recordDirs = []string{".", "scores", "record", "scores/record", "scores/prob
 
 // recordFile matches the files in them that the readers open.
 var recordFile = regexp.MustCompile(
-	`^(record\.json|probe\.json|thumbnails\.png|[a-z0-9_]+\.[0-9]+|(score|epoch)_[0-9]+\.npy)$`)
+	`^(record\.json|probe\.json|images\.(json|bin)|thumbnails\.png|[a-z0-9_]+\.[0-9]+|(score|epoch)_[0-9]+\.npy)$`)
 
 // validate returns an error if the scores have files that the readers must not open:
 // files that lead out of the server's directory, that are not regular, or that are too

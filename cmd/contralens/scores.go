@@ -12,7 +12,7 @@ import (
 
 func scoresCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "scores", Short: "Plot, export and compare the scores of trainings", Args: cli.NoArguments}
-	cmd.AddCommand(scoresPlotCommand(), scoresExportCommand(), scoresSweepCommand())
+	cmd.AddCommand(scoresPlotCommand(), scoresExportCommand(), scoresReplayCommand(), scoresSweepCommand())
 	return cmd
 }
 

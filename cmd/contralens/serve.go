@@ -17,6 +17,7 @@ import (
 	"contralens/cmd/internal/cli"
 	"contralens/config"
 	"contralens/dashboard"
+	"contralens/setup"
 )
 
 func serveCommand() *cobra.Command {
@@ -53,13 +54,18 @@ except the notes that you write on the page.`,
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		return dashboard.Serve(ctx, l, dashboard.Options{
-			Dir: dir, Hosts: names(c.Host),
+			Dir: dir, Hosts: names(c.Host), Replay: replay,
 			LastWords: fmt.Sprintf("The dashboard was stopped. contralens serve %s starts it again.", dir),
 		}, func(address string) {
 			fmt.Fprintf(cli.Out, "dashboard of %s: %s\nCtrl-C stops it\n", dir, address)
 		})
 	}
 	return cmd
+}
+
+// replay opens the images behind the scores of a run.
+func replay(ctx context.Context, options map[string]string) (dashboard.Replayer, error) {
+	return setup.NewReplay(ctx, options)
 }
 
 func names(list string) []string {
@@ -120,7 +126,8 @@ func (s *serving) Serve(dir string) (stop func(), err error) {
 	done := make(chan error, 1)
 	go func() {
 		done <- dashboard.Serve(ctx, s.listener, dashboard.Options{
-			Dir: dir, LastWords: fmt.Sprintf("The training has ended. contralens serve %s shows its runs again.", dir),
+			Dir: dir, Replay: replay,
+			LastWords: fmt.Sprintf("The training has ended. contralens serve %s shows its runs again.", dir),
 		}, func(address string) {
 			fmt.Fprintln(cli.Out, "dashboard:", address)
 			if s.opened != nil {

@@ -48,6 +48,11 @@ export async function getCurves(run, names, from, to, points) {
 }
 export const getHistogram = (run, kind, from, to, rows) => ask("histogram", { run, kind, from, to, rows });
 export const getEmbedding = (run, epoch) => ask("embedding", { run, epoch });
+/** getImages requests the images behind the scores of the traced step nearest to a step. */
+export const getImages = (run, step) => ask("images", { run, step });
+/** cropAddress is the address of a crop of a traced step: of is query, key, negative or mixed. */
+export const cropAddress = (run, step, query, of, negative = 0) =>
+  `api/crop?${new URLSearchParams({ run, step, query, of, negative })}`;
 /** getOptions requests the options in which runs differ: [{ name, title, values by run }]. */
 export const getOptions = () => ask("options", {});
 /** getLog requests a part of a log: { text, from, to, size }, the last lines if from is negative. */

@@ -1,13 +1,15 @@
 // The tab with all curves: one chart per statistic. Charts zoom together.
 
-import { setting } from "./address.js";
+import { setting, tabAddress } from "./address.js";
 import { getCurves } from "./api.js";
 import { h, s } from "./dom.js";
 import { swatch } from "./download.js";
 import { figure } from "./figure.js";
+import { count } from "./format.js";
 import { charts } from "./guide.js";
 import { emptyPlot, lineChart } from "./linechart.js";
 import { color, dashes, ink, kindColor } from "./palette.js";
+import { saved } from "./saved.js";
 import { possible, xAxis } from "./xaxis.js";
 
 const settings = {
@@ -187,7 +189,7 @@ export function curvesTab(first) {
         grid.append(h("section", null, h("h2", null, spec.group), row));
         last = spec.group;
       }
-      const unit = spec.series.length > 2 ? `${spec.axis}; dotted: 5, 25, 75 and 95 % quantiles` : spec.axis;
+      const unit = spec.series.length > 2 && !spec.parts ? `${spec.axis}; dotted: 5, 25, 75 and 95 % quantiles` : spec.axis;
       const frame = figure({
         id: spec.id,
         title: spec.title,
@@ -203,10 +205,24 @@ export function curvesTab(first) {
         axis: spec.axis,
         say: frame.say,
         onZoom: zoom,
+        onPick: pickable() ? (x) => pick(frame, x) : null,
         sync: "curves",
       });
       shown.set(spec.id, { chart, spec });
     }
+  }
+
+  /** pickable reports whether the images behind a point can be shown. */
+  const pickable = () => !saved && runs.length === 1 && runs[0].traced;
+
+  const link = h("a", { class: "button behind" });
+
+  /** pick offers the images behind the scores of a point, at the chart that was clicked. */
+  function pick(frame, x) {
+    const step = Math.max(1, Math.round(axis.from(runs[0], x)));
+    link.textContent = `Images of step ${count(step)}`;
+    link.href = `${tabAddress("images")}&at=${step}`;
+    frame.body.after(link);
   }
 
   /** positive reports whether all values of a chart have a logarithm. */
@@ -248,8 +264,11 @@ export function curvesTab(first) {
         for (const raw of ["", "raw_"]) {
           const c = data[i]?.[raw + name];
           if (!c || c.step.length === 0) continue;
+          // Parts of a whole have a color each; of several runs, the first part is shown.
+          const part = spec.parts?.[k];
+          if (part && runs.length > 1 && k > 0) continue;
           const kinds = spec.id === "lambda",
-            spread = spec.series.length > 1 && !kinds && k > 0;
+            spread = spec.series.length > 1 && !kinds && !part && k > 0;
           const one = runs.length === 1,
             both = r.onset > 0 && Boolean(data[i][`raw_${name}`]);
           const label =
@@ -257,6 +276,7 @@ export function curvesTab(first) {
               one ? "" : r.label,
               raw ? "before FT" : both && one ? "after FT" : "",
               kinds ? (k ? "negatives" : "positives") : "",
+              part ?? "",
               spread ? `${+name.slice(-2)} %` : one && name.endsWith("_q50") ? "median" : "",
             ]
               .filter(Boolean)
@@ -266,9 +286,10 @@ export function curvesTab(first) {
             run: r.id,
             name: raw + name,
             label,
-            tag: raw ? "before" : kinds ? ["pos", "neg"][k] : both && one ? "after" : "",
+            tag: part ? part : raw ? "before" : kinds ? ["pos", "neg"][k] : both && one ? "after" : "",
             // A color is a run; where there is one run, that of positives or negatives.
-            color: kinds && runs.length === 1 ? kindColor(["pos", "neg"][k]) : color(r.index),
+            color:
+              runs.length > 1 || !(kinds || part) ? color(r.index) : part ? color(k) : kindColor(["pos", "neg"][k]),
             dash: raw ? [6, 4] : spread ? [2, 3] : kinds && k ? [8, 3, 2, 3] : dashes(r.index),
             width: spread || raw ? 1.3 : 1.9,
             quiet: spread,

@@ -27,6 +27,12 @@ const groups = [
     { id: "uniformity", title: "Uniformity", series: ["uniformity"], read: "log of the mean of exp(−2·distance²) over pairs: about −4 for evenly spread features, 0 if all are one point. A rise towards 0 is a collapse." },
     { id: "grad_q", title: "Gradient of the query", series: ["grad_q"], idle: (v) => Math.abs(v - 1) < 1e-4, read: "Norm of the gradient of the loss with respect to a query. A drop to almost 0 means that the task has become easy." },
   ]],
+  ["Where the gradient comes from", [
+    { id: "grad_hardest", title: "Gradient: the hardest negatives", series: ["grad_hardest10", "grad_hardest1", "grad_hardest100", "grad_hardest1000"], parts: ["10 hardest", "hardest", "100 hardest", "1,000 hardest"], read: "Which share of the negatives' gradient the 1, 10, 100 and 1,000 hardest negatives of a query give. If one gives nearly all, the temperature is low, or duplicates are among them; if 1,000 give no more than their number, it is high." },
+    { id: "grad_ages", title: "Gradient: by age of the keys", series: ["grad_age1", "grad_age2", "grad_age3", "grad_age4", "grad_untrained"], parts: ["newest quarter", "second", "third", "oldest", "untrained"], read: "Which share of the negatives' gradient keys of each age give: a quarter each of the time from the newest to the oldest key. If the newest give more than a quarter, the key encoder moves faster than the queue is renewed." },
+    { id: "grad_same", title: "Gradient: alike images", series: ["grad_own", "grad_near", "grad_class"], parts: ["own image", "near-duplicates", "own class"], read: "Which share of the negatives' gradient comes from older keys of the query's own image (--mask_self leaves them out), from other images that score at least as high as the query's own key, and from other images of its class, where there are labels. All of them push alike images apart." },
+    { id: "grad_age", title: "Gradient: mean age of its keys", series: ["grad_age"], read: "How many steps ago the keys were computed, weighted by the gradient that they give. Compare the age of the keys in the queue." },
+  ]],
   ["Detection", [
     { id: "ap", title: "AP", series: ["ap"], read: "Average precision on the test images, in percent: the mean over classes and over ten overlaps from 0.5 to 0.95. One test is at the end, others every --eval_every iterations." },
     { id: "ap50", title: "AP50", series: ["ap50"], read: "Average precision at an overlap of 0.5: was the object found at all?" },

@@ -14,6 +14,7 @@ import { densityAt, heatMap, ridges, rowAt, trimmed, usual } from "./heatmap.js"
 import { emptyPlot } from "./linechart.js";
 import { color, dashes, kindColor } from "./palette.js";
 import { tagHistograms } from "./tags.js";
+import { temperature } from "./temperature.js";
 
 export const kindTitle = {
   pos: "Positives",
@@ -95,13 +96,14 @@ export function histogramsTab(first) {
   const key = h("ul", { class: "key", "aria-label": "Legend" });
   now.body.before(key);
   const none = h("div", { hidden: true });
+  const tau = temperature();
   const tags = tagHistograms(kindTitle, () => settings.style.get());
   const el = h(
     "div",
     { class: "histograms" },
     toolbar,
     none,
-    h("div", { class: "content" }, maps, play, now.el),
+    h("div", { class: "content" }, maps, play, now.el, tau.el),
     tags.el,
   );
 
@@ -162,7 +164,7 @@ export function histogramsTab(first) {
         const d = {};
         got.forEach((a, i) => {
           const t = a.status === "fulfilled" && trimmed(a.value);
-          if (t) d[kinds[i]] = t;
+          if (t) d[kinds[i]] = Object.assign(t, { whole: a.value });
         });
         return d;
       }),
@@ -248,6 +250,14 @@ export function histogramsTab(first) {
         h("li", null, s("svg", { width: 20, height: 14, "aria-hidden": "true" }, swatch(0, 7, l)), l.label),
       ),
     );
+    if (runs.length === 1 && data[0].pos && data[0].neg) {
+      const [pos, neg] = ["pos", "neg"].map((k) => data[0][k].whole);
+      tau.show(
+        runs[0],
+        { edges: pos.edges, counts: rowAt(pos, at()).counts },
+        { edges: neg.edges, counts: rowAt(neg, at()).counts },
+      );
+    } else tau.hide();
     now.body.replaceChildren(distributions(panels(), Math.max(260, now.body.clientWidth)));
     now.say(text);
   }

@@ -10,13 +10,13 @@ import { extent, ranged } from "./range.js";
  * lineChart draws curves into el. setData takes lines: { label, color, dash, width, step[],
  * x[], mean[], min[], max[], shown[] }, where x is the place of a step on the horizontal
  * axis, and shown is the drawn (smoothed) version of mean. onZoom(from, to) is called when a
- * range of x has been selected. Charts with the same sync key share the x under the pointer.
+ * range of x has been selected, and onPick(x), if there is one, when a point has been clicked. Charts with the same sync key share the x under the pointer.
  *
  * The options of setData are x (from xaxis.js), range, logX, logY, envelope, linear (whether
  * to say that the values have no logarithm), settled (the first x whose values determine the
  * height of the chart), and marks: { x, label, color, dash }, drawn as vertical lines.
  */
-export function lineChart(el, { title, axis, say, onZoom, sync }) {
+export function lineChart(el, { title, axis, say, onZoom, onPick, sync }) {
   let plot = null,
     lines = [],
     options = {},
@@ -285,12 +285,24 @@ export function lineChart(el, { title, axis, say, onZoom, sync }) {
       _: () => zoom(2),
       0: () => onZoom(null),
       Home: () => onZoom(null),
+      Enter: () => onPick?.(x[at]),
     };
     if (!keys[e.key]) return;
     e.preventDefault();
     keys[e.key]();
   });
   el.addEventListener("dblclick", () => onZoom(null));
+  // A drag ends with a click, too, which picks nothing.
+  let pressed = null;
+  el.addEventListener("pointerdown", (e) => {
+    pressed = [e.clientX, e.clientY];
+  });
+  el.addEventListener("click", (e) => {
+    const still = pressed && Math.hypot(e.clientX - pressed[0], e.clientY - pressed[1]) < 6;
+    if (!onPick || !still || !plot || !lines.length || !plot.over.contains(e.target)) return;
+    const at = plot.cursor.idx;
+    if (at !== null && at !== undefined) onPick(plot.data[0][at]);
+  });
 
   const watch = new ResizeObserver(() => {
     if (plot && `${width()}` !== size) draw();

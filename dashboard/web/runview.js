@@ -8,6 +8,7 @@ import { h } from "./dom.js";
 import { embeddingTab } from "./embedding.js";
 import { everythingTab } from "./everything.js";
 import { histogramsTab } from "./histograms.js";
+import { imagesTab } from "./images.js";
 import { logTab } from "./log.js";
 import { remarks } from "./remarks.js";
 import { saved } from "./saved.js";
@@ -16,9 +17,9 @@ import { waterfallTab } from "./waterfall.js";
 
 const tabs = [
   ["curves", "Curves", curvesTab], ["histograms", "Histograms", histogramsTab], ["3d", "3-D", waterfallTab],
-  ["embedding", "Embedding", embeddingTab], ["log", "Log", logTab], ["settings", "Configuration", settingsTab],
+  ["images", "Images", imagesTab], ["embedding", "Embedding", embeddingTab], ["log", "Log", logTab], ["settings", "Configuration", settingsTab],
   ["all", "All", everythingTab],
-].filter(([id]) => !(saved && id === "log")); // a saved page has no log
+].filter(([id]) => !(saved && ["log", "images"].includes(id))); // a saved page has neither log nor crops
 
 export function runView(first) {
   const ids = first.runs, several = ids.length > 1;

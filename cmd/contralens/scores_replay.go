@@ -1,0 +1,87 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"contralens/cmd/internal/cli"
+	"contralens/rundir"
+	"contralens/scores"
+)
+
+func scoresReplayCommand() *cobra.Command {
+	var temperatures []float64
+	step, asJSON := 0, false
+	cmd := &cobra.Command{
+		Use:   "replay RUN",
+		Short: "Compute what another temperature would have done, from recorded scores",
+		Long: `Compute InfoNCE at other temperatures from the recorded histograms of scores, with features as
+they were: the loss, the effective number of negatives, and the share of the gradient that a query's hardest
+negatives give. It is what the next step would have seen, not what a training would have become.
+The histograms do not know which score belongs to which query. docs/record-format.md says how far
+the results can be off; below a temperature of 0.1 they are rough.`,
+		Example: `  contralens scores replay save/run --nce_t 0.07,0.1,0.2
+  contralens scores replay save/run --step 2000 --json`,
+		Args: cli.Arguments(1, "one run directory", "scores replay save/run"),
+		RunE: func(c *cobra.Command, args []string) error {
+			for _, τ := range temperatures {
+				if !(τ > 0 && τ <= 100) {
+					return cli.Wrong(fmt.Errorf("--nce_t: want temperatures above 0, at most 100, got %v", τ))
+				}
+			}
+			if step < 0 {
+				return cli.Wrong(fmt.Errorf("--step: want a step, or 0 for the last one, got %d", step))
+			}
+			s, err := scores.Open(args[0])
+			if err != nil {
+				return err
+			}
+			own := 0.0
+			if about, err := rundir.ReadRecord(args[0]); err == nil && about != nil {
+				own, _ = strconv.ParseFloat(about.Config["nce_t"], 64)
+			}
+			if len(temperatures) == 0 {
+				temperatures = []float64{0.05, 0.07, 0.1, 0.2, 0.5, 1}
+			}
+			if own > 0 {
+				temperatures = append([]float64{own}, temperatures...)
+			}
+			t, err := scores.AtTemperatures(s, step, temperatures)
+			if err != nil {
+				return fmt.Errorf("%s: %w", args[0], err)
+			}
+			if asJSON {
+				return json.NewEncoder(cli.Out).Encode(t)
+			}
+			printTemperatures(t, own)
+			return nil
+		},
+	}
+	cmd.Flags().Float64SliceVar(&temperatures, "nce_t", nil, "temperatures, separated by commas; empty: 0.05 to 1")
+	cmd.Flags().IntVar(&step, "step", 0, "last of the steps whose scores are taken, 100 at most; 0: the last one")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// printTemperatures prints a table. own is the run's temperature, whose line comes first; 0: it is not known.
+func printTemperatures(t scores.Temperatures, own float64) {
+	fmt.Fprintf(cli.Out, "steps %d to %d, features as they were; recorded loss %.4f\n\n", t.From, t.To, t.Recorded)
+	w := tabwriter.NewWriter(cli.Out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, strings.Join([]string{
+		"nce_t", "loss", "of chance", "effective negatives", "hardest", "10 hardest", "100 hardest", "",
+	}, "\t"))
+	for i, r := range t.At {
+		note := ""
+		if i == 0 && own > 0 {
+			note = "  the run's"
+		}
+		fmt.Fprintf(w, "%v\t%.4f\t%.0f %%\t%.1f\t%.1f %%\t%.1f %%\t%.1f %%\t%s\n", r.Temperature, r.Loss, 100*r.Loss/r.Chance,
+			r.Effective, 100*r.Hardest[0], 100*r.Hardest[1], 100*r.Hardest[2], note)
+	}
+	w.Flush()
+}

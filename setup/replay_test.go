@@ -1,0 +1,59 @@
+package setup
+
+import (
+	"image/color"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"contralens/config"
+	"contralens/data/datatest"
+)
+
+// The images of a run are opened from its options. A folder that has moved and a file that is gone are a sentence
+// each.
+func TestReplay(t *testing.T) {
+	dir := t.TempDir()
+	for _, class := range []string{"cat", "dog"} {
+		datatest.Pictures(filepath.Join(dir, "train", class), 3, 24, func(i, x, y int) color.RGBA { return datatest.Noise(i+len(class), x, y) })
+	}
+	c := config.DefaultContrast()
+	c.DataFolder, c.Dataset, c.InputRes, c.Method = dir, "folder", 16, "MoCov2"
+	if _, err := c.Resolve(map[string]bool{}); err != nil {
+		t.Fatal(err)
+	}
+	options := config.Values(&c)
+	r, err := NewReplay(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Len() != 6 || r.Class(0) != "cat" || r.Class(5) != "dog" || !strings.HasSuffix(r.Path(5), "02.png") {
+		t.Errorf("%d images, classes %q and %q, path %q", r.Len(), r.Class(0), r.Class(5), r.Path(5))
+	}
+	m, err := r.Crop(t.Context(), 1, 2, 1)
+	if err != nil || m.Bounds().Dx() != 16 || m.Bounds().Dy() != 16 {
+		t.Fatalf("a crop is %v, error %v", m, err)
+	}
+	for _, at := range [][2]int{{6, 0}, {-1, 0}, {0, 2}} {
+		if _, err := r.Crop(t.Context(), at[0], 1, at[1]); err == nil {
+			t.Errorf("there is a crop %d of image %d", at[1], at[0])
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, "train", "cat", "02.png")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Crop(t.Context(), 2, 2, 0); err == nil || !strings.Contains(err.Error(), "image 2 cannot be read any more") {
+		t.Errorf("a file that is gone: %v", err)
+	}
+	if fresh, err := NewReplay(t.Context(), options); err != nil || fresh.Len() != 5 {
+		t.Errorf("error %v; want the images that are there", err)
+	}
+	if err := os.Rename(dir, dir+"-moved"); err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir + "-moved")
+	if _, err := NewReplay(t.Context(), options); err == nil || !strings.Contains(err.Error(), "cannot be opened") || !strings.Contains(err.Error(), dir) {
+		t.Errorf("a folder that has moved: %v", err)
+	}
+}
