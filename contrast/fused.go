@@ -33,6 +33,8 @@ func InfoNCE(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) *Out
 				var value, dq, dk *torch.Tensor
 				s, streaming := streams(q, negatives, o)
 				switch {
+				case streaming && o.Own != nil:
+					value, dq, dk = derivative(out, q.Detach(), k.Detach(), negatives, draw, o)
 				case streaming && o.Loss != nil:
 					value, dq, dk = streamedLoss(out, q.Detach(), k.Detach(), s, draw, o)
 				case streaming:
@@ -82,6 +84,7 @@ func derivative(
 	if !scalar {
 		spare = torch.EmptyLike(a)
 	}
+	o.own = o.ownOf(negatives, draw)
 	var p, ppos *torch.Tensor
 	size := float64(q.Size(0)) * o.Temperature
 	more := o.synthesize(q, negatives, draw)
@@ -110,12 +113,11 @@ func derivative(
 }
 
 // softmax computes the softmax over [pos, neg]/τ. It returns the loss, the negatives'
-// shares, stored in spare [N, K], and the positive's share [N, 1]. Accuracy and score
+// shares, stored in spare [N, K], and the positive's share [N, 1]. Those of own images
+// (see Options.Own) are 0. Accuracy and score
 // statistics go to out.
 func softmax(out *Output, pos, neg, spare *torch.Tensor, o Options) (value, p, ppos *torch.Tensor) {
 	τ := o.Temperature
-	top := neg.Amax([]int{1}, true)
-	out.accuracy(pos.Ge(top), o)
 	var variance, mean *torch.Tensor
 	switch {
 	case o.Bound > 0:
@@ -123,6 +125,9 @@ func softmax(out *Output, pos, neg, spare *torch.Tensor, o Options) (value, p, p
 	case o.Scores:
 		variance, mean = neg.VarMean([]int{1}, true, true)
 	}
+	neg = without(neg, o.own)
+	top := neg.Amax([]int{1}, true)
+	out.accuracy(pos.Ge(top), o)
 	shift := pos.Maximum(top) // the largest score: exponents stay ≤ 0
 	p = neg.SubInto(spare, shift).MulScalar_(1 / τ).Exp_()
 	sum := p.SumDim([]int{1}, true)

@@ -46,12 +46,17 @@ type Options struct {
 	// statistics. Seed is that of their draws.
 	Synthesis *Synthesis
 	Seed      uint64
+	// Own are the images of the queries, int32 [N]: negatives that are keys of a query's own image are
+	// left out of loss, accuracy and the entropy of its negatives. The other statistics are of all scores. nil:
+	// none are left out. A batch has none, and synthetic negatives are not left out.
+	Own *torch.Tensor
 	// Trace asks for Output.Trace; nil: none.
 	Trace *Tracing
 	// Readback brings the figures to the host. If it is nil, each is read at once.
 	Readback *torch.Readback
 
-	byOperators bool // compute on the CPU as on a device; see operators
+	own         *torch.Tensor // ownOf the negatives, once known
+	byOperators bool          // compute on the CPU as on a device; see operators
 }
 
 // operators reports whether t lies on a device, where nothing may wait for the host and
@@ -86,6 +91,7 @@ func InfoNCEPlain(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options)
 		if o.Scores {
 			torch.NoGrad(func() { out.scores(pos, neg, o) })
 		}
+		neg = without(neg, o.ownOf(negatives, draw))
 		return torch.Cat([]*torch.Tensor{pos, neg}, 1).DivScalar(o.Temperature)
 	})
 	labels := torch.Zeros([]int{q.Size(0)}, torch.Options{Dtype: torch.Int64})

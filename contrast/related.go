@@ -43,6 +43,7 @@ func (o Options) lossOf(pos, neg, more *torch.Tensor, k int) *torch.Tensor {
 // gradients with respect to each. Value, accuracy and score statistics go to out.
 func slopes(out *Output, pos, neg, more *torch.Tensor, o Options) (value, dpos, dneg, dmore *torch.Tensor) {
 	softmax(out, pos, neg, torch.EmptyLike(neg), o) // for what it records
+	neg = without(neg, o.own)
 	out.Negatives = o.Loss.Chance(neg.Size(1) + o.Synthesis.Len())
 	pos, neg = pos.Detach().SetRequiresGrad(true), neg.Detach().SetRequiresGrad(true)
 	if more != nil {

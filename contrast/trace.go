@@ -110,6 +110,25 @@ func (p *pulls) blocks(f func(first, count int)) {
 	}
 }
 
+// scores are those of a block, with keys of the query's own image struck if the options leave them out.
+func (p *pulls) scores(first, count int) *torch.Tensor {
+	scores := p.score(first, count)
+	if p.o.Own == nil {
+		return scores
+	}
+	images := p.o.Own.Narrow(0, 0, p.n).Unsqueeze(1)
+	of := p.table.Select(1, OriginImage).Contiguous()
+	is := func(rows *torch.Tensor) *torch.Tensor {
+		return of.IndexSelect(0, rows.Reshape(-1)).View(rows.Shape()...).Eq(images)
+	}
+	own, mixed := p.rows(first, count)
+	left := is(own)
+	if mixed != nil {
+		left = left.Maximum(is(mixed))
+	}
+	return without(scores, left)
+}
+
 // largest finds the sums of exponentials and the largest scores.
 func (p *pulls) largest() {
 	τ, most := p.o.Temperature, min(p.count, max(p.o.Trace.Top, HardestCounts[len(HardestCounts)-1]))
@@ -118,7 +137,7 @@ func (p *pulls) largest() {
 		*to = t.Keep()
 	}
 	p.blocks(func(first, count int) {
-		scores := p.score(first, count)
+		scores := p.scores(first, count)
 		sum := scores.DivScalar(τ).LogSumExp([]int{1}, true)
 		at := torch.ArangeOn(count, scores.Device()).AddInt(int64(first)).Unsqueeze(0).Expand(p.n, count)
 		if p.neg != nil {

@@ -17,7 +17,7 @@ func (p *pulls) groups(t *Trace, raw *torch.Tensor) {
 	g := p.describe()
 	sums := torch.Zeros([]int{ageGroups + 5}, torch.Options{Dtype: torch.Float64, Device: p.like.Device()})
 	p.blocks(func(first, count int) {
-		scores := p.score(first, count)
+		scores := p.scores(first, count)
 		pull := p.pull(scores)
 		near := scores.Ge(raw).To(p.like.Dtype())
 		own, mixed := p.rows(first, count)

@@ -15,8 +15,10 @@ import (
 type tracedCase struct {
 	run    func(u, v *torch.Tensor, draw Draw, o Options) *Output
 	logits func(u, v *torch.Tensor, draw Draw, o Options) *torch.Tensor // [N or 2N, 1+…]; -∞ is left out
-	row    func(query, i int) int                                       // row of the origins of the i-th negative
-	n, k   int                                                          // of the draw
+	plain  func(u, v *torch.Tensor, draw Draw, o Options) *Output       // by autograd
+	keys   *torch.Tensor
+	row    func(query, i int) int // row of the origins of the i-th negative
+	n, k   int                    // of the draw
 	table  []int64
 }
 
@@ -68,7 +70,7 @@ func tracedNegatives(kind string, n, k, d, images int) tracedCase {
 	case "batch":
 		rows = 2 * n
 	}
-	c := tracedCase{n: n, k: k, row: func(_, i int) int { return i }}
+	c := tracedCase{n: n, k: k, keys: unitRows(rows, d, 3).To(torch.Float64), row: func(_, i int) int { return i }}
 	for row := range rows {
 		image, step := int64(row*7%images), int64(row%8)
 		if kind == "bank" {
@@ -83,14 +85,12 @@ func tracedNegatives(kind string, n, k, d, images int) tracedCase {
 		c.table = append(c.table, image, step, int64(row%2))
 	}
 	origins := torch.FromInt64(c.table, rows, OriginColumns).To(torch.Int32)
-	keys := unitRows(rows, d, 3).To(torch.Float64)
+	keys := c.keys
 	switch kind {
 	case "queue":
 		negatives := QueueNegatives{Rows: keys, Origins: origins}
 		c.run = func(u, v *torch.Tensor, draw Draw, o Options) *Output { return InfoNCE(u, v, negatives, draw, o) }
-		c.logits = func(u, v *torch.Tensor, draw Draw, o Options) *torch.Tensor {
-			return InfoNCEPlain(u, v, negatives, draw, o).Logits
-		}
+		c.plain = func(u, v *torch.Tensor, draw Draw, o Options) *Output { return InfoNCEPlain(u, v, negatives, draw, o) }
 	case "bank":
 		bank := &MemoryBank{Rows: keys, Origins: origins}
 		drawn := bank.Draw(k, 5, 6)
@@ -103,14 +103,13 @@ func tracedNegatives(kind string, n, k, d, images int) tracedCase {
 			o.byOperators = false
 			return InfoNCE(u, v, of, draw, o)
 		}
-		c.logits = func(u, v *torch.Tensor, draw Draw, o Options) *torch.Tensor {
-			return InfoNCEPlain(u, v, drawn, draw, o).Logits
-		}
+		c.plain = func(u, v *torch.Tensor, draw Draw, o Options) *Output { return InfoNCEPlain(u, v, drawn, draw, o) }
 	case "batch":
 		c.n, c.k = 2*n, 2*n
 		c.run = NTXent
-		c.logits = func(u, v *torch.Tensor, draw Draw, o Options) *torch.Tensor { return NTXentPlain(u, v, draw, o).Logits }
+		c.plain = NTXentPlain
 	}
+	c.logits = func(u, v *torch.Tensor, draw Draw, o Options) *torch.Tensor { return c.plain(u, v, draw, o).Logits }
 	return c
 }
 

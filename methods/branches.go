@@ -31,7 +31,7 @@ func (m *Model) contrastBranches(b *Batch, images []*torch.Tensor,
 	}
 	mean := &Jigsaw{}
 	sum.Jigsaw = mean
-	plain := &Batch{Random: untransformed{b.Random}, Readback: b.Readback}
+	plain := &Batch{Random: untransformed{b.Random}, Readback: b.Readback, Images: b.Images, Step: b.Step}
 	for i, q := range jigsaws {
 		out := loss(i, q, plain)
 		b.Readback.Then(func() {
@@ -60,6 +60,9 @@ func (m *Model) ContrastOptions(b *Batch) contrast.Options {
 		if o.Bound = 1; m.Transform.On() {
 			o.Bound = 2
 		}
+	}
+	if m.MaskSelf && b.Images != nil && (m.Memory == "moco" || m.Memory == "bank") {
+		o.Own = torch.FromInt64(b.Images, len(b.Images)).To(torch.Int32).ToDevice(m.Device())
 	}
 	if b.Collect.Trace > 0 && !b.traced {
 		b.traced = true // by the first contrast, which stands for the others

@@ -43,6 +43,7 @@ type Options struct {
 	Memory                string // moco, bank, batch, none, target, or a registered one
 	Images                int    // size of the training set, the number of rows of a bank
 	K                     int    // negatives per query from a queue or bank
+	MaskSelf              bool   // leave older keys of the query's own image out of the negatives (queue or bank)
 	Symmetric             bool   // each crop is the query once and the key once (queue only)
 	Alpha                 float64
 	BankMomentum          float64

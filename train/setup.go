@@ -58,7 +58,7 @@ func NewRun(ctx context.Context, w world.World, c config.Contrast, dir string, c
 	c = r.Config
 	net.Jigsaw, net.Groups, net.Checkpoint = c.Jigsaw, c.BNSplits, c.CheckpointActivations
 	r.Model, err = methods.NewModel(methods.Options{
-		Net: net, Memory: c.Memory, Images: n, K: c.K, Symmetric: c.Symmetric, Alpha: c.Alpha,
+		Net: net, Memory: c.Memory, Images: n, K: c.K, MaskSelf: c.MaskSelf, Symmetric: c.Symmetric, Alpha: c.Alpha,
 		BankMomentum: c.BankMomentum, Temperature: c.Temperature, Loss: setup.Loss(c.Relatives), Beta: c.Beta,
 		Momentum: c.Momentum, WeightDecay: c.WeightDecay, NewOptimizer: setup.Optimizer(c),
 		Mixture: setup.Mixture(c.Relatives), Transform: c.Transform(), Precision: setup.Dtype(c.Precision),

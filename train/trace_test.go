@@ -240,3 +240,17 @@ func TestOlderRecordGoesOn(t *testing.T) {
 		t.Error("a record with further series is not another one")
 	}
 }
+
+// With --mask_self, no gradient comes from older keys of the query's own image; without it, some does once the
+// queue is longer than the data.
+func TestMaskSelf(t *testing.T) {
+	for _, method := range []string{"MoCov2", "InsDis", "PIRL"} {
+		for _, masked := range []bool{false, true} {
+			c := smallest(t, func(c *config.Contrast) { c.Method, c.K, c.MaskSelf = method, 64, masked })
+			last := tracedRun(t, c, t.TempDir(), "", "", 0)[21]
+			if last == nil || (last.Own == 0) != masked {
+				t.Errorf("%s, masked %v: the trace is %+v", method, masked, last)
+			}
+		}
+	}
+}
