@@ -35,18 +35,18 @@ func (m *Model) EmbedJigsaw(b *Batch) []*torch.Tensor {
 }
 
 // Keys returns the momentum encoder's embeddings of a view, [N, d] per branch, without
-// gradients. The encoder sees the images in a shuffled order (shuffling BN): keys are
-// in the order of the batch, shuffled in the order of the encoder.
-func (m *Model) Keys(view *torch.Tensor, random Random) (keys, shuffled []*torch.Tensor) {
+// gradients. The encoder sees the images in a shuffled order (shuffling BN), which is also
+// returned: keys are in the order of the batch, shuffled in the order of the encoder.
+func (m *Model) Keys(view *torch.Tensor, random Random) (keys, shuffled []*torch.Tensor, order []int64) {
 	defer m.Clock.Enter(Key)()
 	torch.NoGrad(func() {
 		n := m.size(view)
-		rows := m.shuffled(random.Order(n))
-		order := torch.FromInt64(rows, n).ToDevice(m.Device())
-		z := m.gather(m.embedKeys(view, rows))
-		keys, shuffled = m.branches(torch.EmptyLike(z).IndexCopy_(0, order, z)), m.branches(z)
+		order = m.shuffled(random.Order(n))
+		places := torch.FromInt64(order, n).ToDevice(m.Device())
+		z := m.gather(m.embedKeys(view, order))
+		keys, shuffled = m.branches(torch.EmptyLike(z).IndexCopy_(0, places, z)), m.branches(z)
 	})
-	return keys, shuffled
+	return keys, shuffled, order
 }
 
 // embedKeys returns the momentum encoder's embeddings of a view's images in another order, of

@@ -62,6 +62,7 @@ type Run struct {
 	judge     data.Dataset // images that are held out as queries of k-NN, if there is no test split
 	notes     notes
 	flight    flight
+	classes   classes
 	last      EpochMeter // of the last complete epoch of this process
 	saved     string     // the newest checkpoint, written by this run or resumed from
 	savedStep int        // its step
@@ -79,6 +80,7 @@ type Step struct {
 	Rate          float64
 	Scores        []float32            // [Images, 5], if a hook collects them
 	Statistics    *contrast.Statistics // if a hook collects them
+	Trace         *contrast.Trace      // if a hook collects it and the loss has negatives
 	Transformed   bool
 	Wait, Compute time.Duration // for data; for the step itself
 	// Ranks are the waits of all processes for the images of this step, and their times of
@@ -165,6 +167,7 @@ func (r *Run) collect() (c methods.Collect) {
 		if h.Collect != nil {
 			wanted := h.Collect(r)
 			c.Scores, c.Statistics = c.Scores || wanted.Scores, c.Statistics || wanted.Statistics
+			c.Trace = max(c.Trace, wanted.Trace)
 		}
 	}
 	return c
@@ -227,8 +230,11 @@ func (r *Run) step(ctx context.Context, s Step, b *prefetch.Batch) (l *launch, e
 	r.adjust()
 	torch.Scoped(func() {
 		batch := &methods.Batch{
-			Random: m.Random(r.GlobalStep, s.Transformed), Collect: r.collect(), Readback: r.flight.readback(m.Device()),
-			Size: s.Images, Control: r.control(ctx, s),
+			Step: r.GlobalStep + 1, Random: m.Random(r.GlobalStep, s.Transformed), Collect: r.collect(),
+			Readback: r.flight.readback(m.Device()), Size: s.Images, Control: r.control(ctx, s),
+		}
+		if batch.Collect.Trace > 0 {
+			batch.Labels = r.classes.of(r.Train, m.Device())
 		}
 		for _, i := range b.Whole {
 			batch.Images = append(batch.Images, int64(i))
