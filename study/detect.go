@@ -134,8 +134,8 @@ func (p *parser) checkDetection(e Evaluation) error {
 			return err
 		}
 		if c.Stem != "imagenet" || c.Modal != "RGB" {
-			return fmt.Errorf("arm %s: a detector wants an encoder with stem: imagenet and modal: RGB, got stem: %s and modal: %s",
-				a.Name, c.Stem, c.Modal)
+			return fmt.Errorf("arm %s: a detector wants an encoder with stem: imagenet and modal: RGB, got stem: %s and "+
+				"modal: %s", a.Name, c.Stem, c.Modal)
 		}
 		if _, _, err := p.Detection(c, e); err != nil {
 			return fmt.Errorf("arm %s: %w", a.Name, err)
