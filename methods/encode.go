@@ -34,23 +34,24 @@ func (m *Model) EmbedJigsaw(b *Batch) []*torch.Tensor {
 }
 
 // Keys returns the momentum encoder's embeddings of a view, [N, d] per branch, without
-// gradients. The encoder sees the images in a shuffled order (shuffling BN): keys are
-// in the order of the batch, shuffled in the order of the encoder.
-func (m *Model) Keys(view *torch.Tensor, random Random) (keys, shuffled []*torch.Tensor) {
+// gradients. The encoder sees the images in a shuffled order (shuffling BN), which is also
+// returned: keys are in the order of the batch, shuffled in the order of the encoder.
+func (m *Model) Keys(view *torch.Tensor, random Random) (keys, shuffled []*torch.Tensor, order []int64) {
 	defer m.Clock.Enter(Key)()
 	torch.NoGrad(func() {
 		n := view.Size(0)
-		order := torch.FromInt64(random.Order(n), n).ToDevice(m.Device())
+		order = random.Order(n)
+		places := torch.FromInt64(order, n).ToDevice(m.Device())
 		z := torch.Scoped1(func() (z *torch.Tensor) {
 			torch.Inference(func() {
-				z = m.encode(view.IndexSelect(0, order), 1,
+				z = m.encode(view.IndexSelect(0, places), 1,
 					func(x *torch.Tensor, _ rows) *torch.Tensor { return m.Key.Forward(x) })
 			})
 			return z.Clone() // a copy, because a loss may need it for its gradient
 		})
-		keys, shuffled = m.branches(torch.EmptyLike(z).IndexCopy_(0, order, z)), m.branches(z)
+		keys, shuffled = m.branches(torch.EmptyLike(z).IndexCopy_(0, places, z)), m.branches(z)
 	})
-	return keys, shuffled
+	return keys, shuffled, order
 }
 
 // UpdateKey moves the momentum encoder towards the query encoder.

@@ -29,7 +29,9 @@ type Method interface {
 type Batch struct {
 	Crops   []*torch.Tensor // of the same images, each [N, 3, H, W]
 	Patches *torch.Tensor   // jigsaws of the images, [9N, 3, h, w]; nil unless the method uses them
-	Images  []int64         // indices of the images in the dataset
+	Images  []int64         // indices of the images in the dataset; nil: they are not known
+	Step    int             // number of the step, from 1
+	Labels  *torch.Tensor   // classes of all images of the dataset, int32; nil: there are none
 	Random  Random
 	Collect Collect
 	// Readback brings the figures of the step to the host. If it is nil, each is read at
@@ -37,6 +39,7 @@ type Batch struct {
 	Readback *torch.Readback
 
 	jigsaws []*torch.Tensor // embeddings of the patches, once computed
+	traced  bool            // a contrast of this batch has been asked for a trace
 }
 
 // Len is N, the number of images.
@@ -46,6 +49,7 @@ func (b *Batch) Len() int { return b.Crops[0].Size(0) }
 type Collect struct {
 	Scores     bool // five numbers per sample; see contrast.Output
 	Statistics bool // contrast.Statistics
+	Trace      int  // contrast.Trace with so many negatives per query; 0: none
 }
 
 // Outcome is the result of one batch. Its figures are set as those of [contrast.Output] are.
@@ -71,6 +75,9 @@ type State struct {
 	Own      nn.State // tensors that the PyTorch code has no name for; stored in our own record
 	Indices  []*int   // the next row of each queue, the same for all; nil without a queue
 	Queue    int      // length of a queue; 0 without one
+	// Origins are those of the rows of each queue or bank, which are the same for all; see
+	// contrast.OriginImage. Our own record stores them.
+	Origins []*torch.Tensor
 }
 
 // registered has the methods by the name of their memory (--mem).

@@ -107,8 +107,8 @@ release() {
 		git clone -q . "$tmp/$copy"
 		make -C "$tmp/$copy" release GO="$GO" >"$tmp/log" 2>&1 || { cat "$tmp/log"; return 1; }
 	done
-	cmp "$tmp/one/dist/SHA256SUMS" "$tmp/two/dist/SHA256SUMS"
-	(cd "$tmp/one/dist" && sha256sum -c SHA256SUMS)
+	cmp "$tmp/one/build/release/SHA256SUMS" "$tmp/two/build/release/SHA256SUMS"
+	(cd "$tmp/one/build/release" && sha256sum -c SHA256SUMS)
 	if [ "$(id -u)" != 0 ] || ! command -v debootstrap >/dev/null 2>&1; then
 		echo "not installed: that needs root and debootstrap"
 		return
@@ -118,7 +118,7 @@ release() {
 	debootstrap --variant=minbase "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$bare" >"$tmp/log" 2>&1 || { tail "$tmp/log"; return 1; }
 	mount -t proc proc "$bare/proc"
 	trap 'umount "$bare/proc"; rm -rf "$tmp"' EXIT
-	cp "$tmp"/one/dist/*.deb "$bare/tmp/"
+	cp "$tmp"/one/build/release/*.deb "$bare/tmp/"
 	cp scripts/release/try.sh "$bare/tmp/"
 	chroot "$bare" sh /tmp/try.sh
 	umount "$bare/proc"

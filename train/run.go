@@ -55,6 +55,7 @@ type Run struct {
 	judge     data.Dataset // images that are held out as queries of k-NN, if there is no test split
 	notes     notes
 	flight    flight
+	classes   classes
 	last      EpochMeter // of the last complete epoch of this process
 	saved     string     // the newest checkpoint, written by this run or resumed from
 	savedStep int        // its step
@@ -72,6 +73,7 @@ type Step struct {
 	Rate          float64
 	Scores        []float32            // [Images, 5], if a hook collects them
 	Statistics    *contrast.Statistics // if a hook collects them
+	Trace         *contrast.Trace      // if a hook collects it and the loss has negatives
 	Transformed   bool
 	Wait, Compute time.Duration // for data; for the step itself
 }
@@ -166,6 +168,7 @@ func (r *Run) collect() (c methods.Collect) {
 		if h.Collect != nil {
 			wanted := h.Collect(r)
 			c.Scores, c.Statistics = c.Scores || wanted.Scores, c.Statistics || wanted.Statistics
+			c.Trace = max(c.Trace, wanted.Trace)
 		}
 	}
 	return c
@@ -228,7 +231,11 @@ func (r *Run) step(s Step, b *prefetch.Batch) (l *launch, err error) {
 	r.adjust()
 	torch.Scoped(func() {
 		batch := &methods.Batch{
-			Random: m.Random(r.GlobalStep, s.Transformed), Collect: r.collect(), Readback: r.flight.readback(m.Device()),
+			Step: r.GlobalStep + 1, Random: m.Random(r.GlobalStep, s.Transformed), Collect: r.collect(),
+			Readback: r.flight.readback(m.Device()),
+		}
+		if batch.Collect.Trace > 0 {
+			batch.Labels = r.classes.of(r.Train, m.Device())
 		}
 		for _, i := range b.Indices {
 			batch.Images = append(batch.Images, int64(i))

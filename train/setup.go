@@ -88,6 +88,7 @@ func (r *Run) network(choose Chooser) (nn.Config, error) {
 
 // Close frees the model.
 func (r *Run) Close() {
+	r.classes.free()
 	if r.Model != nil {
 		r.Model.Free()
 	}
