@@ -138,7 +138,8 @@ func changed(name string, want, got object) error {
 		now += " of " + got.modified.UTC().Format(time.DateTime)
 	}
 	return &store.Failure{Name: name, Err: fmt.Errorf(
-		"want %s that were there when reading began, but it has changed (now %s): put the old file back, or start anew", what, now)}
+		"want %s that were there when reading began, but it has changed (now %s): put the old file back, "+
+			"or start anew", what, now)}
 }
 
 // stall is how long a body may send nothing.

@@ -83,7 +83,7 @@ type Store struct {
 	single  map[string]bool // shards of which single images were read
 	total   int64           // their bytes
 	slots   chan struct{}   // one for each file that is fetched
-	once    sync.Map      // notes that are given once
+	once    sync.Map        // notes that are given once
 }
 
 // folder is a listing, or why there is none.

@@ -85,8 +85,8 @@ func TestStores(t *testing.T) {
 		o    remote.Options
 	}{
 		"s3": {"s3://bucket", remote.Options{}}, "s3, nothing kept": {"s3://bucket", remote.Options{CacheBytes: -1}},
-		"http":             {server.URL + "/web/bucket", remote.Options{}},
-		"http, nothing":    {server.URL + "/web/bucket", remote.Options{CacheBytes: -1}},
+		"http":          {server.URL + "/web/bucket", remote.Options{}},
+		"http, nothing": {server.URL + "/web/bucket", remote.Options{CacheBytes: -1}},
 	} {
 		t.Run(kind, func(t *testing.T) {
 			ctx, s := t.Context(), open(t, c.root, c.o)

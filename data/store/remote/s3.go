@@ -36,7 +36,7 @@ func openS3(bucket string) (*s3, error) {
 	o := &minio.Options{
 		Creds: credentials.NewChainCredentials(providers), Transport: transport(), MaxRetries: 1,
 		BucketLookup: minio.BucketLookupAuto,
-		Region: first(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
+		Region:       first(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
 	}
 	if given := first(os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL")); given != "" {
 		u, err := url.Parse(given)
