@@ -122,7 +122,7 @@ func (d *Data) check() error {
 	if d.Imbalance != 0 && !(d.Imbalance >= 1) {
 		return &ValueError{Option: "imbalance", Want: "a factor of at least 1, or 0 for all images", Got: d.Imbalance}
 	}
-	return first(dataset(d.Dataset), oneOf("split", d.Split, "test", "validation"),
+	return first(d.Keeping.check(), dataset(d.Dataset), oneOf("split", d.Split, "test", "validation"),
 		within("max_bad", d.MaxBad, 0, 1), atLeast("limit", d.Limit, 0),
 		positive("batch_size", float64(d.BatchSize)), atMost("batch_size", d.BatchSize, mostBatch))
 }
