@@ -11,6 +11,7 @@ import (
 	"contralens/autotune"
 	"contralens/config"
 	"contralens/data"
+	"contralens/data/store"
 	"contralens/eval"
 	"contralens/internal/humanize"
 	"contralens/nn"
@@ -175,7 +176,7 @@ func (p *pretraining) build(
 		return r, nil, 0, nil
 	}
 	folder := c.DataFolder
-	if folder != "" {
+	if folder != "" && !store.IsURL(folder) {
 		if folder, err = filepath.Abs(folder); err != nil {
 			return r, nil, 0, err
 		}
@@ -310,7 +311,7 @@ func (r *Run) summary() string {
 func (r *Run) images() string {
 	from := "of " + r.Train.Name()
 	if name := r.Train.Name(); name == "folder" || name == "list" {
-		from = "in " + filepath.Clean(r.Config.DataFolder)
+		from = "in " + store.Join(r.Config.DataFolder)
 	}
 	classes := "no classes"
 	switch n := len(r.Train.Classes()); n {

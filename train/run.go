@@ -178,8 +178,8 @@ func (r *Run) epoch(ctx context.Context) error {
 	l := prefetch.New(r.loading(ctx), prefetch.Options{Device: r.Model.Device(), Dtype: r.Model.Precision,
 		ViewOptions: loader.ViewOptions{
 			Dataset: r.Train, Views: r.Views, BatchSize: r.Config.BatchSize, Workers: r.Config.Workers, Seed: r.Config.Seed,
-			Epoch: r.Epoch, Shuffle: true, DropLast: r.DropLast, FirstBatch: r.StepInEpoch,
-			World: r.World, Groups: r.Model.Groups,
+			Epoch: r.Epoch, Shuffle: true, Streams: loader.Streams{Count: r.Config.Streams, Window: r.Config.ShuffleWindow},
+			DropLast: r.DropLast, FirstBatch: r.StepInEpoch, World: r.World, Groups: r.Model.Groups,
 		}})
 	defer l.Close()
 	clock := &r.Model.Clock

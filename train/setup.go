@@ -30,10 +30,7 @@ func NewRun(ctx context.Context, w world.World, c config.Contrast, dir string, c
 	if err != nil {
 		return nil, err
 	}
-	r.Train, r.Bank, r.Test = splits.Train, splits.Train, splits.Test
-	if splits.Unlabeled != nil {
-		r.Train = splits.Unlabeled
-	}
+	r.Train, r.Bank, r.Test = setup.Pretraining(splits), splits.Train, splits.Test
 	if c.KNNEvery > 0 && r.Test == nil {
 		var said string
 		if r.Bank, r.judge, said = setup.HoldOut(r.Bank, nil); said != "" {
