@@ -99,7 +99,7 @@ func fraction(flag string, got float64) error {
 // Datasets are the names of the datasets that come with the program; without a name the
 // folder decides.
 var Datasets = []string{
-	"imagenet", "imagenet100", "folder", "list", "cifar10", "cifar100", "stl10", "fashion-mnist", "idx", "inat18",
+	"imagenet", "imagenet100", "folder", "list", "cifar10", "cifar100", "stl10", "fashion-mnist", "idx", "inat18", "voc",
 }
 
 // DatasetNames returns the names that the option dataset takes. Package setup adds those

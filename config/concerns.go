@@ -8,7 +8,7 @@ package config
 type Data struct {
 	_               struct{} `group:"data"`
 	DataFolder      string   `flag:"data_folder" default:"./data" runtime:"true" everyday:"true" legend:"data" help:"folder with the images, or its URL: s3://bucket/folder, gs://bucket/folder, https://host/folder"`
-	Dataset         string   `flag:"dataset" everyday:"true" name:"contrast=1 linear=1 finetune=17 supervised=9" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx or inat18; empty: detected from the folder"`
+	Dataset         string   `flag:"dataset" everyday:"true" name:"contrast=1 linear=1 finetune=17 supervised=9" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx, inat18 or voc; empty: detected from the folder"`
 	Imagenet100Path string   `flag:"imagenet100path" help:"file with one wnid per line, in place of the built-in list of 100 classes"`
 	Limit           int      `flag:"limit" name:"contrast=2 linear=2 finetune=18 supervised=10" help:"number of training images to use, spread evenly over the classes; 0: all"`
 	Imbalance       float64  `flag:"imbalance" name:"contrast=3 linear=3 finetune=19 supervised=11" help:"make the training set long-tailed: class sizes fall exponentially, and this is the ratio of the largest to the smallest; 0: all images"`

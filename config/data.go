@@ -3,7 +3,7 @@ package config
 // DataStats are the options of data stats, which counts and measures a dataset.
 type DataStats struct {
 	_               struct{} `group:"data" everyday:"true"`
-	Dataset         string   `flag:"dataset" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx or inat18; empty: detected from the folder"`
+	Dataset         string   `flag:"dataset" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx, inat18 or voc; empty: detected from the folder"`
 	Imagenet100Path string   `flag:"imagenet100path" help:"file with one wnid per line, in place of the built-in list of 100 classes"`
 	Strict          bool     `flag:"decode_strict" help:"count image files that break the rules of their format as unreadable, even if all of their pixels can be read"`
 	Limit           int      `flag:"limit" help:"number of training images to look at, spread evenly over the classes; 0: all"`
@@ -17,7 +17,7 @@ type DataStats struct {
 // DataPack are the options of data pack, which packs a dataset into shards.
 type DataPack struct {
 	_               struct{} `group:"data" everyday:"true"`
-	Dataset         string   `flag:"dataset" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx or inat18; empty: detected from the folder"`
+	Dataset         string   `flag:"dataset" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx, inat18 or voc; empty: detected from the folder"`
 	Imagenet100Path string   `flag:"imagenet100path" help:"file with one wnid per line, in place of the built-in list of 100 classes"`
 	Limit           int      `flag:"limit" help:"number of training images to pack, spread evenly over the classes; 0: all"`
 	Strict          bool     `flag:"decode_strict" help:"count image files that break the rules of their format as unreadable, even if all of their pixels can be read"`

@@ -35,9 +35,10 @@ type Options struct {
 	Tuner *autotune.Tuner
 	// Hooks run in addition to those of every pre-training.
 	Hooks []Hook
-	// World is the group of processes that train together. The zero value, one process,
-	// is all that is possible today.
+	// World is the processes that train together, and Peers connects this one with the others.
+	// The zero values are a training in one process.
 	World world.World
+	Peers Peers
 	// Notes are sentences about the configuration. They are said after the device.
 	Notes []string
 	// Command is the command line that run.json records.
@@ -64,6 +65,13 @@ func Pretrain(ctx context.Context, c config.Contrast, o Options) (Result, error)
 	place, err := setup.FindPlace(&c, c.Output, c.RunName()) // before a measurement settles options
 	if err != nil {
 		return Result{}, err
+	}
+	if !o.World.Alone() {
+		o.Tuner = nil // what one process measures disturbs the others
+		shareProcessors(&c.Machine, o.World)
+	}
+	if !o.World.First() {
+		o.Progress = nil // the first process speaks for all
 	}
 	if o.Progress == nil {
 		o.Progress = &Progress{}
@@ -101,11 +109,7 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 	if err != nil {
 		return err
 	}
-	// What can be wrong with a checkpoint is found before a directory is made.
-	if err := p.start(r); err != nil {
-		return err
-	}
-	release, err := setup.Prepare(p.World, p.place, &r.Config, r.Config.Output, p.Command)
+	release, err := p.prepare(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -118,6 +122,9 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 	for _, w := range r.Warnings() {
 		r.say("note: %s", w)
 	}
+	for _, note := range r.worldNotes() {
+		r.say("%s", note)
+	}
 	for _, said := range chosen {
 		if said != "" {
 			r.say("%s", said)
@@ -128,6 +135,20 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 		p.Progress.Forecast(setup.Forecast{Images: r.Train.Len(), Epochs: r.Config.Epochs, Rate: rate})
 	}
 	return p.train(ctx, r)
+}
+
+// prepare resumes the run, and then makes its directory: what can be wrong with a checkpoint is
+// found before. No process goes on if one fails.
+func (p *pretraining) prepare(ctx context.Context, r *Run) (release func(), err error) {
+	if err = r.agree(ctx, p.start(r)); err != nil {
+		return nil, err
+	}
+	release, err = setup.Prepare(p.World, p.place, &r.Config, r.Config.Output, p.Command)
+	if agreed := r.agree(ctx, err); err == nil && agreed != nil {
+		release()
+		return nil, agreed
+	}
+	return release, err
 }
 
 // build makes the run. Options that are left open are settled by measuring; chosen
@@ -144,6 +165,9 @@ func (p *pretraining) build(
 		}
 	}
 	if r, err = NewRun(ctx, p.World, c, p.place.Dir, choose); err != nil {
+		return r, nil, 0, err
+	}
+	if err := r.Connect(p.Peers); err != nil {
 		return r, nil, 0, err
 	}
 	r.Say, p.judge = p.Progress.Print, r.queries()

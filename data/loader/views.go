@@ -38,6 +38,7 @@ type ViewOptions struct {
 	DropLast   bool    // skip the last batch if it is not full
 	FirstBatch int     // index of the first batch, to resume in the middle of an epoch
 	World      world.World
+	Groups     int // of a batch, with batch-norm statistics of their own; see world.World.Images
 	Timing     *Timing
 	// Pixels, if set, is the memory of all batches: for each batch one buffer per view, of
 	// BatchSize views. Views are then written there as pixels, which a GPU turns into
@@ -55,7 +56,7 @@ type Timing struct {
 
 // NewViews starts loading the batches of one epoch.
 func NewViews(ctx context.Context, o ViewOptions) *ViewLoader {
-	e := Epoch{Size: o.BatchSize, DropLast: o.DropLast, World: o.World}
+	e := Epoch{Size: o.BatchSize, DropLast: o.DropLast, World: o.World, Groups: o.Groups}
 	var ahead *fetchAhead
 	switch shards, sharded := data.Shards(o.Dataset); {
 	case !o.Shuffle:

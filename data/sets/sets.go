@@ -77,6 +77,8 @@ var registered = []set{
 	{"fashion-mnist", openFashionMNIST, nil},
 	{"idx", openIDX, []string{"train-images-idx3-ubyte.gz", "train-images-idx3-ubyte"}},
 	{"inat18", openINat18, nil},
+	{"voc", openVOC, []string{"ImageSets/Main/trainval.txt", "ImageSets/Main/train.txt",
+		"VOC2007/ImageSets/Main/trainval.txt", "VOC2012/ImageSets/Main/trainval.txt"}},
 }
 
 // Register adds a dataset to those that Open knows. A folder that has one of the files
