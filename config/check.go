@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -99,7 +100,7 @@ func fraction(flag string, got float64) error {
 // Datasets are the names of the datasets that come with the program; without a name the
 // folder decides.
 var Datasets = []string{
-	"imagenet", "imagenet100", "folder", "list", "cifar10", "cifar100", "stl10", "fashion-mnist", "idx", "inat18",
+	"imagenet", "imagenet100", "folder", "list", "cifar10", "cifar100", "stl10", "fashion-mnist", "idx", "inat18", "voc",
 }
 
 // DatasetNames returns the names that the option dataset takes. Package setup adds those
@@ -122,7 +123,7 @@ func (d *Data) check() error {
 	if d.Imbalance != 0 && !(d.Imbalance >= 1) {
 		return &ValueError{Option: "imbalance", Want: "a factor of at least 1, or 0 for all images", Got: d.Imbalance}
 	}
-	return first(dataset(d.Dataset), oneOf("split", d.Split, "test", "validation"),
+	return first(d.Keeping.check(), dataset(d.Dataset), oneOf("split", d.Split, "test", "validation"),
 		within("max_bad", d.MaxBad, 0, 1), atLeast("limit", d.Limit, 0),
 		positive("batch_size", float64(d.BatchSize)), atMost("batch_size", d.BatchSize, mostBatch))
 }
@@ -215,12 +216,24 @@ func (o *Output) check() error {
 }
 
 func (d *Dist) check() error {
-	if d.WorldSize > 1 {
-		return &ValueError{
-			Option: "world-size", Value: d.WorldSize,
-			Want: "1, because this build trains in one process",
-			Hint: "leave the option out",
+	if d.NProc < 0 {
+		return &ValueError{Option: "nproc", Want: "0 (one process) or a number of processes", Got: d.NProc}
+	}
+	for _, o := range []struct{ flag, text string }{
+		{"dist_timeout", d.DistTimeout}, {"dist_stall", d.DistStall}, {"dist_join", d.DistJoin},
+	} {
+		if t, err := time.ParseDuration(o.text); err != nil || t <= 0 {
+			return &ValueError{Option: o.flag, Want: "a time above 0, such as 90s, 10m or 1h", Got: o.text}
 		}
 	}
 	return oneOf("dist-backend", d.DistBackend, "nccl", "gloo")
+}
+
+// Times returns how long processes wait for each other: for a sign of life, for a step, and for
+// all to come.
+func (d *Dist) Times() (timeout, stall, join time.Duration) {
+	timeout, _ = time.ParseDuration(d.DistTimeout) // checked
+	stall, _ = time.ParseDuration(d.DistStall)
+	join, _ = time.ParseDuration(d.DistJoin)
+	return timeout, stall, join
 }

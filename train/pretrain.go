@@ -11,6 +11,8 @@ import (
 	"contralens/autotune"
 	"contralens/config"
 	"contralens/data"
+	"contralens/data/store"
+	"contralens/dist"
 	"contralens/eval"
 	"contralens/internal/humanize"
 	"contralens/nn"
@@ -34,9 +36,10 @@ type Options struct {
 	Tuner *autotune.Tuner
 	// Hooks run in addition to those of every pre-training.
 	Hooks []Hook
-	// World is the group of processes that train together. The zero value, one process,
-	// is all that is possible today.
-	World world.World
+	// Launch says which process of how many this is, and where they meet; Timing, how long they
+	// wait for each other. The zero value of Launch is a training in one process.
+	Launch dist.Launch
+	Timing dist.Timing
 	// Notes are sentences about the configuration. They are said after the device.
 	Notes []string
 	// Command is the command line that run.json records.
@@ -64,12 +67,21 @@ func Pretrain(ctx context.Context, c config.Contrast, o Options) (Result, error)
 	if err != nil {
 		return Result{}, err
 	}
+	w := o.Launch.World()
+	w.Node = o.Launch.LocalSize
+	if !w.Alone() {
+		o.Tuner = nil // what one process measures disturbs the others
+		shareProcessors(&c.Machine, w)
+	}
+	if !w.First() {
+		o.Progress = nil // the first process speaks for all
+	}
 	if o.Progress == nil {
 		o.Progress = &Progress{}
 		defer o.Progress.Close()
 	}
 	o.Progress.complete(c.PrintFreq)
-	p := &pretraining{Options: o, place: place, result: Result{Dir: place.Dir}}
+	p := &pretraining{Options: o, world: w, place: place, result: Result{Dir: place.Dir}}
 	err = setup.Compute(c.Threads, func() error { return p.run(ctx, c) })
 	return p.result, setup.Explain(err, setup.PretrainingLoad(&c))
 }
@@ -77,6 +89,8 @@ func Pretrain(ctx context.Context, c config.Contrast, o Options) (Result, error)
 // pretraining is one call of Pretrain.
 type pretraining struct {
 	Options
+	world  world.World
+	joined *joined // nil in one process
 	place  setup.Place
 	result Result
 	judge  data.Dataset // the queries of k-NN
@@ -100,22 +114,26 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 	if err != nil {
 		return err
 	}
-	// What can be wrong with a checkpoint is found before a directory is made.
-	if err := p.start(r); err != nil {
-		return err
-	}
-	release, err := setup.Prepare(p.World, p.place, &r.Config, r.Config.Output, p.Command)
+	release, err := p.prepare(ctx, r)
 	if err != nil {
-		return err
+		return p.leave(err)
 	}
 	defer release()
-	if p.World.First() {
+	return p.leave(p.fit(ctx, r, chosen, rate))
+}
+
+// fit trains a run whose directory is made.
+func (p *pretraining) fit(ctx context.Context, r *Run, chosen []string, rate float64) error {
+	if p.world.First() {
 		if err := p.Progress.Open(p.place.Dir); err != nil {
 			return err
 		}
 	}
 	for _, w := range r.Warnings() {
 		r.say("note: %s", w)
+	}
+	for _, note := range r.worldNotes() {
+		r.say("%s", note)
 	}
 	for _, said := range chosen {
 		if said != "" {
@@ -127,6 +145,33 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 		p.Progress.Forecast(setup.Forecast{Images: r.Train.Len(), Epochs: r.Config.Epochs, Rate: rate})
 	}
 	return p.train(ctx, r)
+}
+
+// prepare resumes the run, and then makes its directory: what can be wrong with a checkpoint is
+// found before. No process goes on if one fails.
+func (p *pretraining) prepare(ctx context.Context, r *Run) (release func(), err error) {
+	if err = p.start(r); err != nil {
+		return nil, err
+	}
+	if !p.world.Alone() {
+		if p.joined, err = join(ctx, r, p.Launch, p.Timing); err != nil {
+			return nil, err
+		}
+	}
+	release, err = setup.Prepare(p.world, p.place, &r.Config, r.Config.Output, p.Command)
+	if agreed := r.agree(ctx, err); err == nil && agreed != nil {
+		release()
+		return nil, agreed
+	}
+	return release, err
+}
+
+// leave ends the connection with the other processes.
+func (p *pretraining) leave(err error) error {
+	if p.joined == nil {
+		return err
+	}
+	return p.joined.end(err)
 }
 
 // build makes the run. Options that are left open are settled by measuring; chosen
@@ -142,7 +187,7 @@ func (p *pretraining) build(
 			return err
 		}
 	}
-	if r, err = NewRun(ctx, p.World, c, p.place.Dir, choose); err != nil {
+	if r, err = NewRun(ctx, p.world, c, p.place.Dir, choose); err != nil {
 		return r, nil, 0, err
 	}
 	r.Say, p.judge = p.Progress.Print, r.queries()
@@ -151,7 +196,7 @@ func (p *pretraining) build(
 		return r, nil, 0, nil
 	}
 	folder := c.DataFolder
-	if folder != "" {
+	if folder != "" && !store.IsURL(folder) {
 		if folder, err = filepath.Abs(folder); err != nil {
 			return r, nil, 0, err
 		}
@@ -286,7 +331,7 @@ func (r *Run) summary() string {
 func (r *Run) images() string {
 	from := "of " + r.Train.Name()
 	if name := r.Train.Name(); name == "folder" || name == "list" {
-		from = "in " + filepath.Clean(r.Config.DataFolder)
+		from = "in " + store.Join(r.Config.DataFolder)
 	}
 	classes := "no classes"
 	switch n := len(r.Train.Classes()); n {

@@ -25,6 +25,10 @@ type checkpointRecord struct {
 	Precision    string     `key:"precision"`
 	MemoryFormat string     `key:"memory_format"`
 	Meter        EpochMeter `key:"epoch_sums"`
+	// Buckets are the parameters of each bucket of gradients, by their indices. The order of a
+	// sum over three or more processes depends on it.
+	Buckets []string `key:"bucket_layout"`
+	Backend string   `key:"backend"` // of the exchange between processes
 }
 
 // rng is the state of the random numbers.
@@ -46,7 +50,7 @@ func (r *Run) Save(path string) error {
 		return err
 	}
 	if !r.World.First() {
-		r.saved, r.savedStep = path, r.GlobalStep
+		r.setSaved(path, r.GlobalStep)
 		return nil
 	}
 	states, err := r.states()
@@ -67,10 +71,11 @@ func (r *Run) Save(path string) error {
 			Version: rundir.CheckpointVersion, Config: config.Values(&r.Config),
 			Epoch: completed, StepInEpoch: inEpoch, GlobalStep: r.GlobalStep,
 			Threads: torch.Threads(), Workers: loader.Workers(r.Config.Workers), Machine: machine.Kind(),
+			World: max(1, r.World.Size), Groups: m.Groups,
 		},
 		Images: r.Train.Len(), RNG: rng{Seed: int(r.Config.Seed), LambdaStep: int(m.Stream.Step)},
 		Precision: r.Config.Precision, MemoryFormat: r.Config.MemoryFormat,
-		Meter: meter,
+		Meter: meter, Buckets: layoutTexts(m.BucketLayout()), Backend: r.peers.Backend,
 	}
 	file := checkpoint.Dict{
 		{Key: "model", Value: statedict.Of(m.Query.State, "module.")},
@@ -86,7 +91,7 @@ func (r *Run) Save(path string) error {
 	if err := checkpoint.Write(path, file); err != nil {
 		return err
 	}
-	r.saved, r.savedStep = path, r.GlobalStep
+	r.setSaved(path, r.GlobalStep)
 	return nil
 }
 
@@ -134,20 +139,26 @@ func (r *Run) Load(path string) (notes []string, err error) {
 		notes = append(notes, fmt.Sprintf("checkpoint %s has no momentum: SGD starts from none", path))
 	}
 	r.Epoch = file.Int("epoch") + 1
-	r.saved = path
 	if ours == nil {
 		r.StepInEpoch, r.GlobalStep = 0, (r.Epoch-1)*r.Batches
-		r.savedStep = r.GlobalStep
+		r.setSaved(path, r.GlobalStep)
 		return append(notes, fmt.Sprintf("checkpoint %s has no record of ours, as PyTorch programs write none: "+
 			"it lacks the queue's index (0 is taken), the state of the random numbers, the order of the data and λ "+
 			"(this run's --seed is taken), and the options; training continues with epoch %d, "+
 			"but not exactly as it would have", path, r.Epoch)), nil
 	}
 	r.StepInEpoch, r.GlobalStep = record.StepInEpoch, record.GlobalStep
-	r.savedStep = r.GlobalStep
+	r.setSaved(path, r.GlobalStep)
 	r.Model.Stream.Step = uint64(record.RNG.LambdaStep)
 	r.Meter = record.Meter
 	r.loadStates(ours)
+	if record.World == r.World.Size {
+		r.Model.Layout = layoutOf(record.Buckets)
+	}
+	if was, is := max(1, record.World), max(1, r.World.Size); was != is {
+		notes = append(notes, fmt.Sprintf("%s was trained in a world of %d, and resumes in one of %d: with the same "+
+			"batches, draws and batch-norm groups, but sums are rounded otherwise", path, was, is))
+	}
 	if n := record.Images; n != r.Train.Len() {
 		if r.StepInEpoch > 0 {
 			r.StepInEpoch, r.Meter = 0, EpochMeter{}
