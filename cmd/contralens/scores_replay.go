@@ -20,11 +20,12 @@ func scoresReplayCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay RUN",
 		Short: "Compute what another temperature would have done, from recorded scores",
-		Long: `Compute InfoNCE at other temperatures from the recorded histograms of scores, with features as
-they were: the loss, the effective number of negatives, and the share of the gradient that a query's hardest
-negatives give. It is what the next step would have seen, not what a training would have become.
-The histograms do not know which score belongs to which query. docs/record-format.md says how far
-the results can be off; below a temperature of 0.1 they are rough.`,
+		Long: `Compute InfoNCE at other temperatures from the recorded histograms of scores, with
+features as they were: the loss, the effective number of negatives, and the share of the
+gradient that a query's hardest negatives give. It is what the next step would have
+seen, not what a training would have become. The histograms do not know which score
+belongs to which query: docs/record-format.md says how far the results can be off.
+Below a temperature of 0.1 they are rough.`,
 		Example: `  contralens scores replay save/run --nce_t 0.07,0.1,0.2
   contralens scores replay save/run --step 2000 --json`,
 		Args: cli.Arguments(1, "one run directory", "scores replay save/run"),
