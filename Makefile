@@ -105,15 +105,15 @@ ifneq ($(and $(PHOTOS),$(filter views,$(PARTS))),)
 	bin/contralens bench views --data_folder "$(PHOTOS)" --pipelines A,B,NULL,eval --peer bench/peer/views.py
 endif
 
-# An archive, a package for apt, a list of what is inside, and checksums, in dist/, for the
+# An archive, a package for apt, a list of what is inside, and checksums, in build/release, for the
 # release of Debian that this runs on. The same commit gives the same bytes.
 release:
 	@GO=$(GO) sh scripts/setup.sh release
 	@$(ENGINE)
 	$(GO_BUILD) -trimpath -ldflags "-s -w -buildid= $(LDFLAGS)" -o bin/release/contralens ./cmd/contralens
 	@$(GO) run ./scripts/release -binary bin/release/contralens -engine bin/engine/libcontralens-engine.so \
-		-version "$(VERSION)" -o dist
-	@cp scripts/release/Containerfile dist/
+		-version "$(VERSION)" -o build/release
+	@cp scripts/release/Containerfile build/release/
 
 clean:
-	rm -rf bin demo dist figures torch/internal/loader/embedded/*
+	rm -rf bin demo build/release figures torch/internal/loader/embedded/*

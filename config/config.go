@@ -38,6 +38,7 @@ package config
 // Contrast are the options of pre-training.
 type Contrast struct {
 	Data
+	Order
 	ContrastViews
 	Crops
 	Net
@@ -62,6 +63,17 @@ type Contrast struct {
 		LinearViews
 		FeatureMixup
 	} `ignored:"true"`
+}
+
+// Order has the options of the order of the images in an epoch.
+type Order struct {
+	_             struct{} `group:"data"`
+	Streams       int      `flag:"streams" name:"contrast=58" help:"read shards one after the other in this many streams, of which each gives its share of every batch: each shard is fetched once in an epoch; 0: a permutation of all images"`
+	ShuffleWindow int      `flag:"shuffle_window" default:"16384" name:"contrast=59" help:"with --streams: images of a stream that are shuffled at a time"`
+}
+
+func (o *Order) check(batch int) error {
+	return first(between("streams", o.Streams, 0, batch), between("shuffle_window", o.ShuffleWindow, 1, 1<<24))
 }
 
 // ContrastViews are the options of augmentation in pre-training. Where a number is nil,
@@ -89,6 +101,7 @@ type Branches struct {
 	_         struct{} `group:"method"`
 	Beta      float64  `flag:"beta" default:"0.5" name:"contrast=18" help:"weight of the jigsaw loss"`
 	Symmetric bool     `flag:"symmetric" name:"contrast=20" help:"with a queue: use each crop as query and as key, and add the two losses"`
+	ShuffleBN string   `flag:"shuffle_bn" default:"exchange" name:"contrast=60" help:"where keys are shuffled before batch norm: exchange (among all processes), node (among those of a node, as in the paper's code) or none"`
 	BNSplits  int      `flag:"bn_splits" default:"1" name:"contrast=24" help:"groups that each batch is split into, each with its own batch-norm statistics, as on several devices; keys are shuffled between groups"`
 	ExpIter   int      `flag:"exp_iter" reference:"true" default:"-1" repeat:"true" help:"number of the repetition, to add to the run's name; -1: none"`
 }
@@ -130,13 +143,13 @@ func DefaultContrast() (c Contrast) {
 // KNN are the options of k-nearest-neighbor evaluation.
 type KNN struct {
 	Weights
-	Data           `hides:"decode_strict"` // data stats says which files are damaged
-	Neighbors      int                     `flag:"neighbors" short:"K" alias:"neighbours" default:"200" group:"method" everyday:"true" help:"number of neighbors that vote"`
-	KNNTemperature float64                 `flag:"temperature" default:"0.1" group:"method" everyday:"true" help:"temperature of the votes"`
-	Untrained      bool                    `flag:"untrained" default:"true" group:"method" runtime:"true" everyday:"true" help:"also evaluate the untrained network, for comparison; not by default with more than 20,000 images"`
-	Standardize    bool                    `flag:"standardize" group:"method" help:"standardize every feature to mean 0 and variance 1 over the training images"`
-	Net            `hides:"head feat_dim"` // features come before the head
-	MethodName     `hides:"method"`        // its preset is for training
+	Data           `hides:"decode_strict cache_dir cache_bytes"` // data stats says which files are damaged
+	Neighbors      int                                           `flag:"neighbors" short:"K" alias:"neighbours" default:"200" group:"method" everyday:"true" help:"number of neighbors that vote"`
+	KNNTemperature float64                                       `flag:"temperature" default:"0.1" group:"method" everyday:"true" help:"temperature of the votes"`
+	Untrained      bool                                          `flag:"untrained" default:"true" group:"method" runtime:"true" everyday:"true" help:"also evaluate the untrained network, for comparison; not by default with more than 20,000 images"`
+	Standardize    bool                                          `flag:"standardize" group:"method" help:"standardize every feature to mean 0 and variance 1 over the training images"`
+	Net            `hides:"head feat_dim"`                       // features come before the head
+	MethodName     `hides:"method"`                              // its preset is for training
 	Seeding
 	Machine
 	Printing

@@ -11,6 +11,9 @@ import (
 // row is its key, and rows drawn at random are its negatives.
 type MemoryBank struct {
 	Rows *torch.Tensor // float32 [M, d], unit rows
+	// Origins has for each row its image, which is the row's index, and the step and the crop of
+	// the newest feature in it, int32 [M, 3]; see OriginImage. It may be nil.
+	Origins *torch.Tensor
 }
 
 // bankChunk is the number of rows that are drawn at a time. A bank of 1.28 million rows
@@ -31,6 +34,7 @@ func NewMemoryBank(m, d int, seed uint64, device torch.Device) *MemoryBank {
 			b.Rows.Narrow(0, first, rows).Copy_(torch.FromFloat32(values[:rows*d], rows, d).Normalize(1))
 		})
 	}
+	b.Origins = unknown(m, device).Keep()
 	return b
 }
 
@@ -47,7 +51,7 @@ func (b *MemoryBank) Keys(images *torch.Tensor) *torch.Tensor {
 func (b *MemoryBank) Draw(k int, seed, step uint64) SampledNegatives {
 	base := mix(mix(seed^0x6e65676174697665) + step)
 	at, indices := sampler(base, uint64(b.Len()))
-	return SampledNegatives{Bank: b.Rows, Count: k, At: at, Indices: indices}
+	return SampledNegatives{Bank: b.Rows, Origins: b.Origins, Count: k, At: at, Indices: indices}
 }
 
 // sampler draws rows of m < 2^32, on the host and, equally, by operators on a device; see
@@ -126,5 +130,21 @@ func (b *MemoryBank) UpdateUnless(stopped, images, features *torch.Tensor, momen
 	})
 }
 
+// MarkUnless notes the origins of the rows of images, int64 [N], which UpdateUnless moves: int32
+// [N, 3]. They stay as they are if stopped, float32 [], is not nil and 1.
+func (b *MemoryBank) MarkUnless(stopped, images, origins *torch.Tensor) {
+	torch.NoGrad(func() {
+		torch.Scoped(func() {
+			if stopped != nil {
+				origins = b.Origins.IndexSelect(0, images).Where(stopped.To(torch.Bool), origins)
+			}
+			b.Origins.IndexCopy_(0, images, origins)
+		})
+	})
+}
+
 // Free drops the rows.
-func (b *MemoryBank) Free() { b.Rows.Free() }
+func (b *MemoryBank) Free() {
+	b.Rows.Free()
+	b.Origins.Free()
+}

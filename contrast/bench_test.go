@@ -35,10 +35,10 @@ func (c *bench) fused() {
 	}
 	draw := c.stream.Next(c.transform, c.n, c.k, c.d, torch.CPU)
 	if c.forward {
-		QueueNegatives{c.queue.Keys}.mix(draw).Attend(c.q.Detach(), o.Temperature, false, counting(o.Bound))
+		QueueNegatives{Rows: c.queue.Keys}.mix(draw).Attend(c.q.Detach(), o.Temperature, false, counting(o.Bound))
 		return
 	}
-	InfoNCE(c.q, c.key, QueueNegatives{c.queue.Keys}, draw, o).Loss.Backward()
+	InfoNCE(c.q, c.key, QueueNegatives{Rows: c.queue.Keys}, draw, o).Loss.Backward()
 }
 
 // operators does the same in the formulation of a device, without our kernels.
@@ -48,7 +48,7 @@ func (c *bench) operators() {
 		o.Bound = 2
 	}
 	draw := c.stream.Next(c.transform, c.n, c.k, c.d, torch.CPU)
-	InfoNCE(c.q, c.key, QueueNegatives{c.queue.Keys}, draw, o).Loss.Backward()
+	InfoNCE(c.q, c.key, QueueNegatives{Rows: c.queue.Keys}, draw, o).Loss.Backward()
 }
 
 // plain does the same in the plain formulation: a mixed copy of the queue, logits,
@@ -58,10 +58,10 @@ func (c *bench) plain() {
 	o := Options{Temperature: 0.2, Scores: true}
 	draw := c.stream.Next(c.transform, c.n, c.k, c.d, torch.CPU)
 	if c.forward {
-		torch.NoGrad(func() { InfoNCEPlain(c.q, c.key, QueueNegatives{c.queue.Keys}, draw, o) })
+		torch.NoGrad(func() { InfoNCEPlain(c.q, c.key, QueueNegatives{Rows: c.queue.Keys}, draw, o) })
 		return
 	}
-	out := InfoNCEPlain(c.q, c.key, QueueNegatives{c.queue.Keys}, draw, o)
+	out := InfoNCEPlain(c.q, c.key, QueueNegatives{Rows: c.queue.Keys}, draw, o)
 	out.Loss.Backward()
 	if c.record {
 		torch.NoGrad(func() {

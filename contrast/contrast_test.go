@@ -54,11 +54,11 @@ func TestFusedEqualsPlain(t *testing.T) {
 					stream := Stream{Seed: 7}
 					draw := stream.Next(tc.t, tc.n, tc.k, tc.d, torch.CPU)
 					qa := unitRows(tc.n, tc.d, 1).SetRequiresGrad(true)
-					plain := InfoNCEPlain(qa, k, QueueNegatives{n}, draw, o)
+					plain := InfoNCEPlain(qa, k, QueueNegatives{Rows: n}, draw, o)
 					plain.Loss.Backward()
 					for _, path := range []contrastFunc{InfoNCE, operators} {
 						qb := unitRows(tc.n, tc.d, 1).SetRequiresGrad(true)
-						fused := path(qb, k, QueueNegatives{n}, draw, o)
+						fused := path(qb, k, QueueNegatives{Rows: n}, draw, o)
 						if got := fused.Loss.Item(); got != float64(float32(fused.Value)) {
 							t.Errorf("the loss is %v as a tensor and %v as a number", got, fused.Value)
 						}
@@ -74,7 +74,7 @@ func TestFusedEqualsPlain(t *testing.T) {
 					// The same in float64, where both must agree much better.
 					exact := func(path contrastFunc) (loss float64, gradient []float64) {
 						q := unitRows(tc.n, tc.d, 1).To(torch.Float64).SetRequiresGrad(true)
-						out := path(q, k.To(torch.Float64), QueueNegatives{n.To(torch.Float64)}, draw.inFloat64(), o)
+						out := path(q, k.To(torch.Float64), QueueNegatives{Rows: n.To(torch.Float64)}, draw.inFloat64(), o)
 						out.Loss.Backward()
 						return out.Value, q.Grad().Float64s()
 					}
@@ -97,12 +97,12 @@ func TestNotANumberAndTies(t *testing.T) {
 			for at := range 3 {
 				rows := []*torch.Tensor{unitRows(3, 8, 1), unitRows(3, 8, 2), unitRows(200, 8, 3)}
 				rows[at].Narrow(0, 1, 1).MulScalar_(math.NaN())
-				if out := path(rows[0].SetRequiresGrad(true), rows[1], QueueNegatives{rows[2]}, Draw{}, o); !math.IsNaN(out.Value) {
+				if out := path(rows[0].SetRequiresGrad(true), rows[1], QueueNegatives{Rows: rows[2]}, Draw{}, o); !math.IsNaN(out.Value) {
 					t.Errorf("%s: NaN in input %d: loss %v", name, at, out.Value)
 				}
 			}
 			q := torch.Eye(8).SetRequiresGrad(true)
-			if out := path(q, torch.Eye(8), QueueNegatives{torch.Eye(8)}, Draw{}, o); out.Accuracy != 100 {
+			if out := path(q, torch.Eye(8), QueueNegatives{Rows: torch.Eye(8)}, Draw{}, o); out.Accuracy != 100 {
 				t.Errorf("%s: accuracy of ties %v", name, out.Accuracy)
 			}
 		}

@@ -109,7 +109,7 @@ func checkTransform(t *testing.T, c, in *golden.Case, meta ftCase, contrast cont
 		draw.Permutation = tensor(c, "perm")
 	}
 	draw.NormalizePositive = meta.Params.PostmixNorm && meta.Params.MixNow
-	out := contrast(q, k, QueueNegatives{queue.Keys}, draw, Options{Temperature: meta.Params.T, Scores: true})
+	out := contrast(q, k, QueueNegatives{Rows: queue.Keys}, draw, Options{Temperature: meta.Params.T, Scores: true})
 	// Float32Error is absolute. What is stored is off by as much, up to 2e-4 of the largest
 	// gradient where a loss is nearly 0; float32 here may be off by several times that, but
 	// never by 1e-3 of the largest value.
@@ -198,7 +198,7 @@ func TestQueueGolden(t *testing.T) {
 						t.Errorf("call %d: index %d, want %d", i, queue.Index, meta.Index[i])
 					}
 					q, k := tensor(c, fmt.Sprint("q_", i)).SetRequiresGrad(true), tensor(c, fmt.Sprint("k_", i))
-					out := contrast(q, k, QueueNegatives{queue.Keys}, Draw{}, Options{Temperature: meta.Params.T, Scores: true})
+					out := contrast(q, k, QueueNegatives{Rows: queue.Keys}, Draw{}, Options{Temperature: meta.Params.T, Scores: true})
 					if out.Logits != nil {
 						want, _ := c.F32(fmt.Sprint("logits_", i))
 						golden.Near(t, fmt.Sprint("logits ", i), out.Logits.Float32s(), want, 2e-6)
@@ -239,7 +239,7 @@ func TestQueuesGolden(t *testing.T) {
 					}
 					for _, b := range branches {
 						for _, jig := range []string{"", "_jig"} {
-							out := contrast(tensor(c, "q"+b.own+jig), tensor(c, "k"+b.other), QueueNegatives{tensor(c, "queue"+b.other)}, Draw{}, Options{Temperature: meta.Params.T, Scores: true})
+							out := contrast(tensor(c, "q"+b.own+jig), tensor(c, "k"+b.other), QueueNegatives{Rows: tensor(c, "queue"+b.other)}, Draw{}, Options{Temperature: meta.Params.T, Scores: true})
 							want, shape := c.F32("logits" + b.own + jig)
 							if out.Logits != nil {
 								golden.Near(t, "logits "+b.own+jig, out.Logits.Float32s(), want, 2e-6)

@@ -107,7 +107,7 @@ func TestRelatives(t *testing.T) {
 						key := q.MulScalar(0.8).Add(unitRows(n, d, 2).To(dtype)).Normalize(1)
 						queue := unitRows(k, d, 3).To(dtype)
 						q.SetRequiresGrad(true)
-						out := contrast(q, key, QueueNegatives{queue}, draw, Options{Temperature: τ, Loss: r.loss})
+						out := contrast(q, key, QueueNegatives{Rows: queue}, draw, Options{Temperature: τ, Loss: r.loss})
 						out.Loss.Backward()
 
 						λ, keys, stored := plainly(draw, d, k), rows(key), rows(queue)
@@ -209,7 +209,7 @@ func TestRelativesInTheLimit(t *testing.T) {
 		key, queue := unitRows(3, 8, 2).To(torch.Float64), unitRows(20, 8, 3).To(torch.Float64)
 		gradient := func(loss Loss) (float64, []float64) {
 			q := unitRows(3, 8, 1).To(torch.Float64).SetRequiresGrad(true)
-			out := operators(q, key, QueueNegatives{queue}, Draw{}, Options{Temperature: τ, Loss: loss})
+			out := operators(q, key, QueueNegatives{Rows: queue}, Draw{}, Options{Temperature: τ, Loss: loss})
 			out.Loss.Backward()
 			return out.Value, q.Grad().Float64s()
 		}
@@ -233,8 +233,8 @@ func TestStatisticsOfRelatives(t *testing.T) {
 				inRun(t, func() {
 					checkStatistics(t, contrast, 5, 33, ft.Paper(), Options{Loss: r.loss}, 0.2)
 					q, key, queue := unitRows(5, 8, 1), unitRows(5, 8, 2), unitRows(33, 8, 3)
-					plain := contrast(q, key, QueueNegatives{queue}, Draw{}, Options{Temperature: 0.2})
-					if out := contrast(q, key, QueueNegatives{queue}, Draw{}, Options{Temperature: 0.2, Loss: r.loss}); out.Accuracy != plain.Accuracy {
+					plain := contrast(q, key, QueueNegatives{Rows: queue}, Draw{}, Options{Temperature: 0.2})
+					if out := contrast(q, key, QueueNegatives{Rows: queue}, Draw{}, Options{Temperature: 0.2, Loss: r.loss}); out.Accuracy != plain.Accuracy {
 						t.Errorf("accuracy %v, want %v", out.Accuracy, plain.Accuracy)
 					}
 				})

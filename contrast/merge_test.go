@@ -18,7 +18,7 @@ func TestMerge(t *testing.T) {
 	err := torch.Run(func() error {
 		torch.Scoped(func() {
 			q, keys := unitRows(n+more, d, 1), unitRows(n+more, d, 2)
-			queue := QueueNegatives{unitRows(k, d, 3)}
+			queue := QueueNegatives{Rows: unitRows(k, d, 3)}
 			transformed := (&Stream{Seed: 1}).Next(ft.Paper(), n+more, k, d, torch.CPU)
 			for name, draw := range map[string]Draw{"plain": {}, "transformed": transformed} {
 				of := func(first, count int) *Statistics {

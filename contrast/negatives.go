@@ -21,6 +21,8 @@ type Negatives interface {
 // QueueNegatives are the same rows for every query: MoCo's queue.
 type QueueNegatives struct {
 	Rows *torch.Tensor // [K, d]
+	// Origins are those of the rows, int32 [K, 3]; nil: they are not known.
+	Origins *torch.Tensor
 }
 
 // Len is K.
@@ -44,8 +46,9 @@ func (s QueueNegatives) gradient(g *torch.Tensor) *torch.Tensor { return g.Mm(s.
 // would take 8.6 GB at a batch of 256, K = 65,536 and d = 128.
 // All queries share π and λ; λ is one number, or one per element of the K rows [K, d].
 type SampledNegatives struct {
-	Bank  *torch.Tensor // [M, d]
-	Count int           // K
+	Bank    *torch.Tensor // [M, d]
+	Origins *torch.Tensor // of its rows, int32 [M, 3]; nil: they are not known
+	Count   int           // K
 	// At returns the row of the bank that is the i-th negative of a query. It is called
 	// again for the gradient, which saves storing N·K numbers.
 	At func(query, i int) int64
@@ -88,7 +91,7 @@ func (d SampledNegatives) mixed(draw Draw) Negatives {
 
 func (d SampledNegatives) scores(q *torch.Tensor) *torch.Tensor {
 	n := q.Size(0)
-	out := torch.Empty([]int{n, d.Count}, torch.Options{Device: q.Device()})
+	out := torch.Empty([]int{n, d.Count}, torch.Options{Dtype: q.Dtype(), Device: q.Device()})
 	d.blocks(n, func(b block) {
 		of := q.Narrow(0, b.query, b.queries).Unsqueeze(2)
 		out.Narrow(0, b.query, b.queries).Narrow(1, b.first, b.count).Copy_(d.rows(b).Bmm(of).Squeeze(2))
@@ -98,7 +101,7 @@ func (d SampledNegatives) scores(q *torch.Tensor) *torch.Tensor {
 
 func (d SampledNegatives) gradient(g *torch.Tensor) *torch.Tensor {
 	n := g.Size(0)
-	out := torch.Zeros([]int{n, d.Bank.Size(1)}, torch.Options{Device: g.Device()})
+	out := torch.Zeros([]int{n, d.Bank.Size(1)}, torch.Options{Dtype: g.Dtype(), Device: g.Device()})
 	d.blocks(n, func(b block) {
 		of := g.Narrow(0, b.query, b.queries).Narrow(1, b.first, b.count).Unsqueeze(1)
 		out.Narrow(0, b.query, b.queries).AddInto_(of.Bmm(d.rows(b)).Squeeze(1), 1)

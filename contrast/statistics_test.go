@@ -194,9 +194,9 @@ func checkStatistics(t *testing.T, path contrastFunc, n, k int, transform ft.Tra
 	stream := Stream{Seed: 5}
 	draw := stream.Next(transform, n, k, d, torch.CPU)
 	o.Temperature, o.Scores = τ, true
-	without := path(qa, key, QueueNegatives{queue}, draw, o)
+	without := path(qa, key, QueueNegatives{Rows: queue}, draw, o)
 	o.Bound = 2
-	with := path(qb, key, QueueNegatives{queue}, draw, o)
+	with := path(qb, key, QueueNegatives{Rows: queue}, draw, o)
 	without.Loss.Backward()
 	with.Loss.Backward()
 	near := func(name string, got, want, tolerance float64) {

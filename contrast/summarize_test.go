@@ -27,9 +27,9 @@ func TestDeviceStatistics(t *testing.T) {
 			stream := Stream{Seed: 7}
 			draw := stream.Next(transform, n, k, d, torch.CPU)
 			if o.byOperators {
-				return InfoNCE(u, v, QueueNegatives{queue}, draw, o)
+				return InfoNCE(u, v, QueueNegatives{Rows: queue}, draw, o)
 			}
-			return operators(u, v, QueueNegatives{queue}, draw, o) // the same scores, to the last bit
+			return operators(u, v, QueueNegatives{Rows: queue}, draw, o) // the same scores, to the last bit
 		},
 		"bank": func(u, v, queue *torch.Tensor, transform ft.Transform, o Options) *Output {
 			bank, stream := &MemoryBank{Rows: queue.Narrow(0, 0, images)}, Stream{Seed: 8}
@@ -133,7 +133,7 @@ func TestDeviceCountsOfQueue(t *testing.T) {
 					draw.Permutation = torch.FromInt64(order, k)
 				}
 				o := Options{Temperature: 0.2, Bound: 2}
-				q, key, queue := grid(n, 3), grid(n, 5), QueueNegatives{grid(k, 11)}
+				q, key, queue := grid(n, 3), grid(n, 5), QueueNegatives{Rows: grid(k, 11)}
 				kernel, device := InfoNCE(q, key, queue, draw, o), onDevice(q, key, queue, draw, o)
 				for what, counts := range map[string][2][]int64{
 					"raw":  {device.Statistics.Raw.Negatives, kernel.Statistics.Raw.Negatives},

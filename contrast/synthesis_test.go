@@ -21,7 +21,7 @@ func TestHardest(t *testing.T) {
 				stream := Stream{Seed: 7}
 				draw := stream.Next(transform, n, k, d, device)
 				draw.NormalizeNegative = name == "both, elementwise true"
-				q, queue := unitRows(n, d, 1).ToDevice(device), QueueNegatives{unitRows(k, d, 3).ToDevice(device)}
+				q, queue := unitRows(n, d, 1).ToDevice(device), QueueNegatives{Rows: unitRows(k, d, 3).ToDevice(device)}
 				want := queue.hardestPlain(q, top, draw).Int64s()
 				for _, block := range []int{1, 4, 6, 10, 36, 37, 100} {
 					if got := queue.hardest(q, top, draw, block).Int64s(); !slices.Equal(got, want) {
@@ -105,7 +105,7 @@ func TestSynthesisDefinition(t *testing.T) {
 								draw = draw.inFloat64()
 							}
 							q, key := unitRows(n, d, 1).To(dtype).SetRequiresGrad(true), unitRows(n, d, 2).To(dtype)
-							queue := QueueNegatives{unitRows(k, d, 3).To(dtype)}
+							queue := QueueNegatives{Rows: unitRows(k, d, 3).To(dtype)}
 							o := Options{Temperature: τ, Synthesis: &synthesis, Seed: 9}
 							if name != "InfoNCE" {
 								o.Loss = r.loss
@@ -168,7 +168,7 @@ func TestSynthesisInBlocks(t *testing.T) {
 		if n*s.Len()*d <= blockElements {
 			t.Fatal("one block is enough")
 		}
-		q, queue := unitRows(n, d, 1), QueueNegatives{unitRows(k, d, 3)}
+		q, queue := unitRows(n, d, 1), QueueNegatives{Rows: unitRows(k, d, 3)}
 		made := s.synthesize(q, queue.Hardest(q, s.From, Draw{}), queue, Draw{}, 3)
 		whole := made.rows(0, n)
 		numeric.AllNear(t, "scores", made.scores().Float64s(), whole.Bmm(q.Unsqueeze(2)).Squeeze(2).Float64s(), 1e-5)

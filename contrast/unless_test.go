@@ -23,8 +23,20 @@ func TestUnless(t *testing.T) {
 					queues[0].Enqueue(keys)
 					banks[0].Update(images, keys, 0.5)
 				}
-				queues[1].EnqueueUnless(flag, keys)
+				origins := Origins(images.Int64s(), n, 7, 1, torch.CPU)
+				if stopped == 0 {
+					queues[0].Index -= n // back to where these keys are
+					queues[0].Index = (queues[0].Index + k) % k
+					queues[0].EnqueueFrom(nil, keys, origins)
+					banks[0].MarkUnless(nil, images, origins)
+				}
+				queues[1].EnqueueFrom(flag, keys, origins)
 				banks[1].UpdateUnless(flag, images, keys, 0.5)
+				banks[1].MarkUnless(flag, images, origins)
+			}
+			if !slices.Equal(queues[1].Origins.Int64s(), queues[0].Origins.Int64s()) ||
+				!slices.Equal(banks[1].Origins.Int64s(), banks[0].Origins.Int64s()) {
+				t.Errorf("stopped %v: other origins", stopped)
 			}
 			if !slices.Equal(queues[1].Keys.Float32s(), queues[0].Keys.Float32s()) || queues[1].Index != 1 {
 				t.Errorf("stopped %v: the queue has other keys, or its index is %d", stopped, queues[1].Index)

@@ -61,7 +61,25 @@ func (m *Model) ContrastOptions(b *Batch) contrast.Options {
 			o.Bound = 2
 		}
 	}
+	if b.Collect.Trace > 0 && !b.traced {
+		b.traced = true // by the first contrast, which stands for the others
+		o.Trace = m.tracing(b)
+	}
 	return o
+}
+
+// tracing asks for the trace of a batch.
+func (m *Model) tracing(b *Batch) *contrast.Tracing {
+	t := &contrast.Tracing{Top: b.Collect.Trace, Step: b.Step, Labels: b.Labels}
+	if b.Images == nil {
+		return t
+	}
+	origins := b.origins(0, nil, m.Device())
+	t.Images = origins.Select(1, contrast.OriginImage).Contiguous()
+	if len(b.Crops) > 1 {
+		t.Batch = torch.Cat([]*torch.Tensor{origins, b.origins(1, nil, m.Device())}, 0)
+	}
+	return t
 }
 
 // add adds one of n contrasts: its weighted loss, and its share of the mean figures, once
@@ -80,7 +98,7 @@ func (o *Outcome) add(out *contrast.Output, weight float64, n int, r *torch.Read
 	sum := o.Output
 	r.Then(func() {
 		if first {
-			sum.Scores, sum.Statistics = out.Scores, out.Statistics
+			sum.Scores, sum.Statistics, sum.Trace = out.Scores, out.Statistics, out.Trace
 		} else {
 			mergeStatistics(sum, out)
 		}
@@ -119,23 +137,38 @@ func concat(first, second []*torch.Tensor) (all []*torch.Tensor) {
 	return all
 }
 
-// enqueue puts the keys of each branch into its queue.
-func (m *Model) enqueue(queues []*contrast.Queue, keys []*torch.Tensor) {
+// enqueue puts the keys of each branch, which have the same origins, into its queue.
+func (m *Model) enqueue(queues []*contrast.Queue, keys []*torch.Tensor, origins *torch.Tensor) {
 	defer m.Clock.Enter(Enqueue)()
 	_, stopped := m.Optimizer.Guard()
 	for i, queue := range queues {
-		queue.EnqueueUnless(stopped, keys[i])
+		queue.EnqueueFrom(stopped, keys[i], origins)
 	}
 }
 
 // updateBanks moves the rows of images, int64 [N], in each branch's bank towards
-// their features.
-func (m *Model) updateBanks(banks []*contrast.MemoryBank, images *torch.Tensor, features []*torch.Tensor) {
+// their features, and notes their origins.
+func (m *Model) updateBanks(
+	banks []*contrast.MemoryBank, images *torch.Tensor, features []*torch.Tensor, origins *torch.Tensor,
+) {
 	defer m.Clock.Enter(Enqueue)()
 	_, stopped := m.Optimizer.Guard()
 	for i, bank := range banks {
 		bank.UpdateUnless(stopped, images, features[i], m.BankMomentum)
+		bank.MarkUnless(stopped, images, origins)
 	}
+}
+
+// origins are those of a crop of the batch's images in an order (nil: as they are), int32 [N, 3].
+func (b *Batch) origins(crop int, order []int64, device torch.Device) *torch.Tensor {
+	images := b.Images
+	if images != nil && order != nil {
+		images = make([]int64, len(order))
+		for i, row := range order {
+			images[i] = b.Images[row]
+		}
+	}
+	return contrast.Origins(images, b.Len(), b.Step, crop, device)
 }
 
 // named gives the memories their names in the PyTorch code: memory, or memory_1 and

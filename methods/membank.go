@@ -40,17 +40,17 @@ func (m *membank) Forward(b *Batch) Outcome {
 		ft := b.Random.Transform(q.Size(0), m.K, q.Size(1)) // λ of both sides, π
 		return contrast.InfoNCE(q, keys[i], negatives[i], ft, m.ContrastOptions(b))
 	})
-	out.AfterStep = func() { m.updateBanks(m.banks, images, features) }
+	out.AfterStep = func() { m.updateBanks(m.banks, images, features, b.origins(0, nil, m.Device())) }
 	return out
 }
 
 // State returns the banks.
 func (m *membank) State() State {
-	var rows []*torch.Tensor
+	var rows, origins []*torch.Tensor
 	for _, bank := range m.banks {
-		rows = append(rows, bank.Rows)
+		rows, origins = append(rows, bank.Rows), append(origins, bank.Origins)
 	}
-	return State{Contrast: named(rows)}
+	return State{Contrast: named(rows), Origins: origins}
 }
 
 // Free frees the banks.

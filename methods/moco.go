@@ -32,22 +32,24 @@ func (*moco) Crops() int { return 2 }
 // added, and the keys of both crops enter the queue, as in the CIFAR-10 demo of MoCo's
 // authors.
 func (m *moco) Forward(b *Batch) Outcome {
-	out, keys := m.contrast(b, b.Crops[0], b.Crops[1])
+	out, keys, origins := m.contrast(b, 0, 1)
 	if m.Symmetric {
-		back, others := m.contrast(b, b.Crops[1], b.Crops[0])
+		back, others, theirs := m.contrast(b, 1, 0)
 		out, keys = average(out, back, b.Readback), concat(others, keys)
+		origins = torch.Cat([]*torch.Tensor{theirs, origins}, 0)
 	}
 	out.AfterStep = func() {
 		m.UpdateKey()
-		m.enqueue(m.queues, keys)
+		m.enqueue(m.queues, keys, origins)
 	}
 	return out
 }
 
 // contrast contrasts one crop of each image with the other. It also returns the keys in
-// the order in which they enter the queue.
-func (m *moco) contrast(b *Batch, query, key *torch.Tensor) (out Outcome, shuffled []*torch.Tensor) {
-	k, shuffled := m.Keys(key, b.Random) // no gradient; shuffled batch norm
+// the order in which they enter the queue, and their origins, int32 [N, 3].
+func (m *moco) contrast(b *Batch, of, with int) (out Outcome, shuffled []*torch.Tensor, origins *torch.Tensor) {
+	query, key := b.Crops[of], b.Crops[with]
+	k, shuffled, order := m.Keys(key, b.Random) // no gradient; shuffled batch norm
 	if m.Mixture.Kind != "imix" {
 		q := m.Embed(query)
 		out = m.contrastBranches(b, q, func(i int, q *torch.Tensor, b *Batch) *contrast.Output {
@@ -59,7 +61,7 @@ func (m *moco) contrast(b *Batch, query, key *torch.Tensor) (out Outcome, shuffl
 	if m.Mixture.Kind != "" {
 		out = m.addMixed(out, b, query, k)
 	}
-	return out, shuffled
+	return out, shuffled, b.origins(with, order, m.Device())
 }
 
 // addMixed adds the loss of mixed queries to that of the queries, or begins with it.
@@ -71,7 +73,7 @@ func (m *moco) addMixed(out Outcome, b *Batch, query *torch.Tensor, k []*torch.T
 		return x.loss(k[i], b.Readback, func(k *torch.Tensor, measured bool) *contrast.Output {
 			o := o
 			if !measured {
-				o.Scores, o.Bound = false, 0
+				o.Scores, o.Bound, o.Trace = false, 0, nil
 			}
 			return contrast.InfoNCE(q, k, negatives, ft, o)
 		})
@@ -89,6 +91,7 @@ func (m *moco) State() State {
 	var rows []*torch.Tensor
 	for _, queue := range m.queues {
 		rows, state.Indices = append(rows, queue.Keys), append(state.Indices, &queue.Index)
+		state.Origins = append(state.Origins, queue.Origins)
 	}
 	state.Contrast = named(rows)
 	return state

@@ -28,7 +28,7 @@ func TestKeys(t *testing.T) {
 					m.Key.Train(train)
 					var plain []*torch.Tensor
 					torch.NoGrad(func() { plain = m.branches(m.Key.Forward(view)) })
-					keys, shuffled := m.Keys(view, inOrder{order: order})
+					keys, shuffled, _ := m.Keys(view, inOrder{order: order})
 					for i, p := range plain {
 						golden.Near(t, "shuffled keys", shuffled[i].Float32s(), keys[i].IndexSelect(0, torch.FromInt64(order, n)).Float32s(), 0)
 						if !train {

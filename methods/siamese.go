@@ -47,8 +47,8 @@ func (s *siamese) Forward(b *Batch) (sum Outcome) {
 	u, v := s.standardized(s.Embed(b.Crops[0])[0]), s.standardized(s.Embed(b.Crops[1])[0])
 	targetU, targetV := u, v // SimSiam: the same embeddings, without gradients
 	if s.Key != nil {
-		keysU, _ := s.Keys(b.Crops[0], b.Random)
-		keysV, _ := s.Keys(b.Crops[1], b.Random)
+		keysU, _, _ := s.Keys(b.Crops[0], b.Random)
+		keysV, _, _ := s.Keys(b.Crops[1], b.Random)
 		targetU, targetV = keysU[0], keysV[0]
 		sum.AfterStep = s.UpdateKey
 	}

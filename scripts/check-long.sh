@@ -107,8 +107,8 @@ release() {
 		git clone -q . "$tmp/$copy"
 		make -C "$tmp/$copy" release GO="$GO" >"$tmp/log" 2>&1 || { cat "$tmp/log"; return 1; }
 	done
-	cmp "$tmp/one/dist/SHA256SUMS" "$tmp/two/dist/SHA256SUMS"
-	(cd "$tmp/one/dist" && sha256sum -c SHA256SUMS)
+	cmp "$tmp/one/build/release/SHA256SUMS" "$tmp/two/build/release/SHA256SUMS"
+	(cd "$tmp/one/build/release" && sha256sum -c SHA256SUMS)
 	if [ "$(id -u)" != 0 ] || ! command -v debootstrap >/dev/null 2>&1; then
 		echo "not installed: that needs root and debootstrap"
 		return
@@ -118,7 +118,7 @@ release() {
 	debootstrap --variant=minbase "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$bare" >"$tmp/log" 2>&1 || { tail "$tmp/log"; return 1; }
 	mount -t proc proc "$bare/proc"
 	trap 'umount "$bare/proc"; rm -rf "$tmp"' EXIT
-	cp "$tmp"/one/dist/*.deb "$bare/tmp/"
+	cp "$tmp"/one/build/release/*.deb "$bare/tmp/"
 	cp scripts/release/try.sh "$bare/tmp/"
 	chroot "$bare" sh /tmp/try.sh
 	umount "$bare/proc"
@@ -129,8 +129,25 @@ processors() { # the numeric tests with the kernels of other processors, about h
 	GO=$GO sh scripts/processors.sh
 }
 
+# data reads shards from a real S3 gateway, versitygw, which is killed for 20 s. It is built from
+# its own module, about two minutes.
+data() {
+	if ! (cd "$tmp" && GOFLAGS='' GOBIN=$tmp/bin $GO install github.com/versity/versitygw/cmd/versitygw@v1.8.0) >"$tmp/log" 2>&1; then
+		tail -1 "$tmp/log"
+		echo "not run: versitygw could not be fetched and built"
+		return
+	fi
+	CONTRALENS_VERSITYGW=$tmp/bin/versitygw verbose -run TestGateway ./data/sets
+}
+
 # methods trains every method for METHOD_BUDGET seconds (180) on the CIFAR-10 in CIFAR_DIR, and
 # compares the k-NN accuracy with that of the untrained encoder.
+# dist trains in several processes. The launchers are real: torchrun, mpirun, and a cluster of Slurm
+# on this machine, which needs root.
+dist() {
+	CONTRALENS_SLURM=1 CONTRALENS_WORLDS=1 verbose -timeout 20m ./dist ./deploy
+}
+
 methods() {
 	if [ -z "${CIFAR_DIR:-}" ]; then
 		echo "not run: CIFAR_DIR must name a folder with CIFAR-10 (class folders in train/ and test/, or the binary files)"
@@ -183,7 +200,7 @@ methods() {
 	[ -z "$failed" ] || { echo "not better than untrained:$failed"; return 1; }
 }
 
-for section in ${SECTIONS:-kills resume formats fuzz_data fuzz_checkpoints fuzz_scores recorder processors release methods}; do
+for section in ${SECTIONS:-kills resume formats fuzz_data fuzz_checkpoints fuzz_scores recorder processors data release dist methods}; do
 	echo "== $section"
 	"$section"
 done

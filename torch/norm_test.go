@@ -78,19 +78,24 @@ func TestFusedNormRefuses(t *testing.T) {
 }
 
 // Elements per second of a forward and a backward pass, with activations of random signs: a
-// jump per element would show here.
+// jump per element would show here. Beside them libtorch's own operators, batch norm and ReLU.
 func BenchmarkFusedNorm(b *testing.B) {
+	fused := func(x *Tensor, n Norm) *Tensor { return x.FusedNorm(n, nil, true) }
+	operators := func(x *Tensor, n Norm) *Tensor {
+		return x.BatchNorm(n.Weight, n.Bias, n.Mean, n.Variance, n.Train, n.Momentum, n.Eps).Relu_()
+	}
 	if err := Run(func() error {
 		for level := range cpu.Levels() {
-			b.Run(level.String(), func(b *testing.B) { Scoped(func() { benchmarkFusedNorm(b) }) })
+			b.Run(level.String(), func(b *testing.B) { Scoped(func() { benchmarkNorm(b, fused) }) })
 		}
+		b.Run("operators", func(b *testing.B) { Scoped(func() { benchmarkNorm(b, operators) }) })
 		return nil
 	}); err != nil {
 		b.Fatal(err)
 	}
 }
 
-func benchmarkFusedNorm(b *testing.B) {
+func benchmarkNorm(b *testing.B, norm func(*Tensor, Norm) *Tensor) {
 	const channels = 64
 	values := make([]float32, 16*channels*56*56)
 	rng := rand.New(rand.NewPCG(0, 0))
@@ -105,7 +110,7 @@ func benchmarkFusedNorm(b *testing.B) {
 	}
 	b.SetBytes(int64(4 * len(values)))
 	for b.Loop() {
-		Scoped(func() { x.FusedNorm(n, nil, true).BackwardFrom(gradient) })
+		Scoped(func() { norm(x, n).BackwardFrom(gradient) })
 		x.ClearGrad()
 	}
 }

@@ -126,7 +126,7 @@ func (r *Run) event(m rundir.Metrics) error {
 
 // checkNames refuses hooks with a state that have no name of their own.
 func (r *Run) checkNames() error {
-	taken := map[string]bool{"": true, methodKey: true, queueKey: true}
+	taken := map[string]bool{"": true, methodKey: true, queueKey: true, originsKey: true}
 	for _, i := range checkpoint.Encode(checkpointRecord{}) {
 		taken[i.Key.(string)] = true
 	}

@@ -103,7 +103,7 @@ func TestHookOrder(t *testing.T) {
 		if items, err := r.states(); err != nil || len(items) != 2 || items[0].Key != "collapse" || items[1].Key != "mix_start" {
 			t.Errorf("want the states of both monitors, got %v (%v)", items, err)
 		}
-		for _, name := range []string{"collapse", "", "epoch", "rng", "method", "queue_index"} {
+		for _, name := range []string{"collapse", "", "epoch", "rng", "method", "queue_index", "origins"} {
 			r.Hooks = []Hook{{Name: name, State: func() any { return struct{}{} }}}
 			if _, err := r.states(); err == nil {
 				t.Errorf("a state under the name %q is accepted", name)
@@ -169,7 +169,7 @@ func TestWorld(t *testing.T) {
 			}
 			os.Remove(path)
 			r.say("hello")
-			if err := r.Do(context.Background()); err == nil || !strings.Contains(err.Error(), "want one process") {
+			if err := r.Do(context.Background()); err == nil || !strings.Contains(err.Error(), "want a group of processes") {
 				t.Errorf("rank %d trains: %v", rank, err)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"contralens/checkpoint"
+	"contralens/contrast"
 	"contralens/methods"
 	"contralens/nn"
 	"contralens/statedict"
@@ -13,8 +14,9 @@ import (
 
 // The keys of the method's part of our record.
 const (
-	methodKey = "method"
-	queueKey  = "queue_index"
+	methodKey  = "method"
+	queueKey   = "queue_index"
+	originsKey = "origins"
 )
 
 // saveMethod is the method's part of our record in a checkpoint.
@@ -24,7 +26,15 @@ func saveMethod(m *methods.Model) checkpoint.Dict {
 	if state.Indices != nil {
 		d = append(d, checkpoint.Item{Key: queueKey, Value: *state.Indices[0]})
 	}
+	if state.Origins != nil {
+		d = append(d, checkpoint.Item{Key: originsKey, Value: statedict.Of(origins(state), "")})
+	}
 	return d
+}
+
+// origins is the entry of the memory's origins in our record.
+func origins(state methods.State) nn.State {
+	return nn.State{{Name: "rows", Tensor: state.Origins[0], Buffer: true}}
 }
 
 // loadMethod restores the method's memory from a checkpoint: from contrast, the entry
@@ -40,7 +50,32 @@ func loadMethod(m *methods.Model, path string, contrast any, record checkpoint.D
 	for _, index := range state.Indices {
 		*index = record.Int(queueKey)
 	}
+	if err := loadOrigins(path, state, record); err != nil {
+		return err
+	}
 	return statedict.Load(path, state.Own, record.Get(methodKey), "")
+}
+
+// loadOrigins restores the origins of the memory's rows. Those of a checkpoint without any are not
+// known.
+func loadOrigins(path string, state methods.State, record checkpoint.Dict) error {
+	if state.Origins == nil || record.Get(originsKey) == nil {
+		torch.NoGrad(func() {
+			for _, o := range state.Origins {
+				o.Fill_(contrast.Unknown)
+			}
+		})
+		return nil
+	}
+	if err := statedict.Load(path, origins(state), record.Get(originsKey), ""); err != nil {
+		return err
+	}
+	torch.NoGrad(func() {
+		for _, o := range state.Origins[1:] {
+			o.Copy_(state.Origins[0])
+		}
+	})
+	return nil
 }
 
 // loadRows copies a queue or bank.

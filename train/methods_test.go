@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"contralens/config"
+	"contralens/contrast"
 	"contralens/data/datatest"
 	"contralens/internal/golden"
 	"contralens/methods"
@@ -78,6 +79,24 @@ func methodRun(t *testing.T, folder string, change func(*config.Contrast), set .
 	return c
 }
 
+// checkedOrigins are those of a run's memory, all of whose newest rows must be known.
+func checkedOrigins(t *testing.T, r *Run) (all [][]float32) {
+	for _, o := range r.Model.Method.State().Origins {
+		all = append(all, o.To(torch.Float32).Float32s())
+		images := map[float32]bool{}
+		for row := range o.Size(0) {
+			at := all[len(all)-1][row*contrast.OriginColumns:]
+			if at[contrast.OriginStep] == float32(r.GlobalStep) {
+				images[at[contrast.OriginImage]] = true
+			}
+		}
+		if len(images) == 0 || images[contrast.Unknown] {
+			t.Errorf("after step %d, its images are not in the memory: %v", r.GlobalStep, images)
+		}
+	}
+	return all
+}
+
 // follows runs a configuration, from a checkpoint if there is one, to the step at which
 // it is stopped. It returns the losses and what a checkpoint would store.
 func follows(t *testing.T, c config.Contrast, from, to string, stop int) (losses []float64, state [][]float32) {
@@ -118,6 +137,7 @@ func follows(t *testing.T, c config.Contrast, from, to string, stop int) (losses
 		for _, e := range slices.Concat(r.Model.Query.State, r.Model.Method.State().Contrast, r.Model.Method.State().Own) {
 			state = append(state, e.Tensor.Float32s())
 		}
+		state = append(state, checkedOrigins(t, r)...)
 		if to != "" {
 			return r.Save(to)
 		}

@@ -75,6 +75,9 @@ func (r *Run) diskNeed() int64 {
 	for _, b := range m.Optimizer.State() {
 		values += b.Numel()
 	}
+	for _, origins := range memory.Origins[:min(1, len(memory.Origins))] {
+		values += origins.Numel()
+	}
 	kept := c.Epochs / c.SaveFreq
 	if c.Keep > 0 {
 		kept = min(kept, c.Keep+1) // the oldest is removed after the newest is written

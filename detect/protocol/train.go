@@ -128,7 +128,7 @@ func (t *training) run(ctx context.Context) error {
 	t.Progress.Print("%s\nrun directory: %s", t.summary(r), filepath.Clean(r.Dir))
 	r.Hooks = []detectors.Hook{
 		detectors.MetricsHook(c.PrintFreq, float64(c.BatchSize)/float64(len(t.train.Images))),
-		detectors.ProgressHook(t.Progress, c.PrintFreq), detectors.EventsHook(curves, c.PrintFreq),
+		detectors.ProgressHook(t.Progress, c.PrintFreq, t.Series), detectors.EventsHook(curves, c.PrintFreq),
 	}
 	if t.Begin != nil {
 		t.Begin()

@@ -23,7 +23,7 @@ func main() {
 	flag.StringVar(&binary, "binary", "", "the program to pack, built with -trimpath")
 	flag.StringVar(&engine, "engine", "", "the library with libtorch behind it that lies in the program")
 	flag.StringVar(&number, "version", "", "the release, such as 1.2.3; empty: the program's own, and the commit")
-	flag.StringVar(&out, "o", "dist", "folder for the files")
+	flag.StringVar(&out, "o", "build/release", "folder for the files")
 	flag.Parse()
 	if err := run(binary, engine, number, out); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
