@@ -99,7 +99,7 @@ func fraction(flag string, got float64) error {
 // Datasets are the names of the datasets that come with the program; without a name the
 // folder decides.
 var Datasets = []string{
-	"imagenet", "imagenet100", "folder", "list", "cifar10", "cifar100", "stl10", "fashion-mnist", "idx", "inat18",
+	"imagenet", "imagenet100", "folder", "list", "cifar10", "cifar100", "stl10", "fashion-mnist", "idx", "inat18", "voc",
 }
 
 // DatasetNames returns the names that the option dataset takes. Package setup adds those
@@ -122,7 +122,7 @@ func (d *Data) check() error {
 	if d.Imbalance != 0 && !(d.Imbalance >= 1) {
 		return &ValueError{Option: "imbalance", Want: "a factor of at least 1, or 0 for all images", Got: d.Imbalance}
 	}
-	return first(dataset(d.Dataset), oneOf("split", d.Split, "test", "validation"),
+	return first(d.Keeping.check(), dataset(d.Dataset), oneOf("split", d.Split, "test", "validation"),
 		within("max_bad", d.MaxBad, 0, 1), atLeast("limit", d.Limit, 0),
 		positive("batch_size", float64(d.BatchSize)), atMost("batch_size", d.BatchSize, mostBatch))
 }

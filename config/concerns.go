@@ -7,8 +7,8 @@ package config
 // Data selects the images and the batch size.
 type Data struct {
 	_               struct{} `group:"data"`
-	DataFolder      string   `flag:"data_folder" default:"./data" runtime:"true" everyday:"true" legend:"data" help:"folder with the images"`
-	Dataset         string   `flag:"dataset" everyday:"true" name:"contrast=1 linear=1 finetune=17 supervised=9" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx or inat18; empty: detected from the folder"`
+	DataFolder      string   `flag:"data_folder" default:"./data" runtime:"true" everyday:"true" legend:"data" help:"folder with the images, or its URL: s3://bucket/folder, gs://bucket/folder, https://host/folder"`
+	Dataset         string   `flag:"dataset" everyday:"true" name:"contrast=1 linear=1 finetune=17 supervised=9" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx, inat18 or voc; empty: detected from the folder"`
 	Imagenet100Path string   `flag:"imagenet100path" help:"file with one wnid per line, in place of the built-in list of 100 classes"`
 	Limit           int      `flag:"limit" name:"contrast=2 linear=2 finetune=18 supervised=10" help:"number of training images to use, spread evenly over the classes; 0: all"`
 	Imbalance       float64  `flag:"imbalance" name:"contrast=3 linear=3 finetune=19 supervised=11" help:"make the training set long-tailed: class sizes fall exponentially, and this is the ratio of the largest to the smallest; 0: all images"`
@@ -16,7 +16,15 @@ type Data struct {
 	MaxBad          float64  `flag:"max_bad" default:"0.01" runtime:"true" help:"largest share of unreadable images: each is named and replaced by another image of its class; with more of them the command stops"`
 	DecodeStrict    bool     `flag:"decode_strict" runtime:"true" help:"count image files that break the rules of their format as unreadable, even if all of their pixels can be read"`
 	Split           string   `flag:"split" default:"test" name:"contrast=43 linear=19 finetune=30 supervised=22" help:"images to evaluate on: test, or validation (a tenth of every class of the training images, on which nothing is trained), to choose settings without the test images"`
-	BatchSize       int      `flag:"batch_size" default:"16" group:"optimization" everyday:"true" legend:"batch" name:"finetune=6 supervised=6" help:"images per step"`
+	Keeping
+	BatchSize int `flag:"batch_size" default:"16" group:"optimization" everyday:"true" legend:"batch" name:"finetune=6 supervised=6" help:"images per step"`
+}
+
+// Keeping says where files from object stores and web servers are kept.
+type Keeping struct {
+	_          struct{} `group:"data"`
+	CacheDir   string   `flag:"cache_dir" runtime:"true" help:"folder in which files from s3://, gs:// and https:// are kept, for all processes of this machine; empty: in the user's cache"`
+	CacheBytes string   `flag:"cache_bytes" default:"auto" runtime:"true" help:"limit of that folder, such as 500GB or 2TB; auto: half of what is free on its disk; none: nothing is kept"`
 }
 
 // Net describes the network. Commands that read a checkpoint with a record take these

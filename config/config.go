@@ -38,6 +38,7 @@ package config
 // Contrast are the options of pre-training.
 type Contrast struct {
 	Data
+	Order
 	ContrastViews
 	Crops
 	Net
@@ -62,6 +63,17 @@ type Contrast struct {
 		LinearViews
 		FeatureMixup
 	} `ignored:"true"`
+}
+
+// Order has the options of the order of the images in an epoch.
+type Order struct {
+	_             struct{} `group:"data"`
+	Streams       int      `flag:"streams" name:"contrast=58" help:"read shards one after the other in this many streams, of which each gives its share of every batch: each shard is fetched once in an epoch; 0: a permutation of all images"`
+	ShuffleWindow int      `flag:"shuffle_window" default:"16384" name:"contrast=59" help:"with --streams: images of a stream that are shuffled at a time"`
+}
+
+func (o *Order) check(batch int) error {
+	return first(between("streams", o.Streams, 0, batch), between("shuffle_window", o.ShuffleWindow, 1, 1<<24))
 }
 
 // ContrastViews are the options of augmentation in pre-training. Where a number is nil,
@@ -89,6 +101,7 @@ type Branches struct {
 	_         struct{} `group:"method"`
 	Beta      float64  `flag:"beta" default:"0.5" name:"contrast=18" help:"weight of the jigsaw loss"`
 	Symmetric bool     `flag:"symmetric" name:"contrast=20" help:"with a queue: use each crop as query and as key, and add the two losses"`
+	ShuffleBN string   `flag:"shuffle_bn" default:"exchange" name:"contrast=60" help:"where keys are shuffled before batch norm: exchange (among all processes), node (among those of a node, as in the paper's code) or none"`
 	BNSplits  int      `flag:"bn_splits" default:"1" name:"contrast=24" help:"groups that each batch is split into, each with its own batch-norm statistics, as on several devices; keys are shuffled between groups"`
 	ExpIter   int      `flag:"exp_iter" reference:"true" default:"-1" repeat:"true" help:"number of the repetition, to add to the run's name; -1: none"`
 }

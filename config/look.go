@@ -9,7 +9,7 @@ type Look struct {
 	Out             string   `flag:"out" short:"o" group:"output" help:"HTML file to write; empty: the folder's name with -look.html, in the current folder"`
 	Recipe          string   `flag:"recipe" group:"output" help:"also write the recommended options as a YAML file, for contrast --config"`
 	Open            bool     `flag:"open" default:"true" group:"output" help:"open the page in a browser if there is a display"`
-	Dataset         string   `flag:"dataset" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx or inat18; empty: detected from the folder"`
+	Dataset         string   `flag:"dataset" help:"imagenet, imagenet100, folder, list, cifar10, cifar100, stl10, fashion-mnist, idx, inat18 or voc; empty: detected from the folder"`
 	Imagenet100Path string   `flag:"imagenet100path" help:"file with one wnid per line, in place of the built-in list of 100 classes"`
 	Gray16          string   `flag:"gray16" default:"clip" help:"how 16-bit gray becomes 8-bit: clip (at 255, as in Pillow), high (keep the high byte) or range (from the smallest to the largest value of each image)"`
 	Ckpt            string   `flag:"ckpt" group:"network" help:"checkpoint of the encoder that finds the nearest neighbors; empty: an untrained network"`

@@ -32,6 +32,9 @@ func NTXent(u, v *torch.Tensor, draw Draw, o Options) *Output {
 				raw.describe(d.Mm(d.T()).Gather(1, negativesOf(d.Size(0)/2, nil, d, o)), o)
 			})
 		}
+		if o.Trace != nil {
+			out.traceBatch(z.Detach(), draw, o)
+		}
 		return out.measured(z, draw, o, func(z *torch.Tensor) *torch.Tensor { return batchLoss(out, z, draw, o) })
 	})
 	if o.Scores {

@@ -24,6 +24,9 @@ func InfoNCE(q, k *torch.Tensor, negatives Negatives, draw Draw, o Options) *Out
 				}
 			})
 		}
+		if o.Trace != nil {
+			out.traceNegatives(q.Detach(), k, negatives, draw, o)
+		}
 		return out.measured(q, draw, o, func(q *torch.Tensor) *torch.Tensor {
 			return torch.Scoped1(func() *torch.Tensor {
 				q, k := draw.positives(q, k)

@@ -17,6 +17,9 @@ type Output struct {
 	Scores   []float32 // [N, 5] rows of score statistics, if Options.Scores is set
 	// Statistics of the batch, if Options.Bound > 0; plain versions have none.
 	Statistics *Statistics
+	// Trace of the batch, if Options.Trace is set; plain versions and losses without negatives have
+	// none.
+	Trace *Trace
 }
 
 // Columns of Output.Scores, one row per sample, in the order of the reference code's
@@ -43,6 +46,8 @@ type Options struct {
 	// statistics. Seed is that of their draws.
 	Synthesis *Synthesis
 	Seed      uint64
+	// Trace asks for Output.Trace; nil: none.
+	Trace *Tracing
 	// Readback brings the figures to the host. If it is nil, each is read at once.
 	Readback *torch.Readback
 

@@ -91,7 +91,7 @@ func (d SampledNegatives) mixed(draw Draw) Negatives {
 
 func (d SampledNegatives) scores(q *torch.Tensor) *torch.Tensor {
 	n := q.Size(0)
-	out := torch.Empty([]int{n, d.Count}, torch.Options{Device: q.Device()})
+	out := torch.Empty([]int{n, d.Count}, torch.Options{Dtype: q.Dtype(), Device: q.Device()})
 	d.blocks(n, func(b block) {
 		of := q.Narrow(0, b.query, b.queries).Unsqueeze(2)
 		out.Narrow(0, b.query, b.queries).Narrow(1, b.first, b.count).Copy_(d.rows(b).Bmm(of).Squeeze(2))
@@ -101,7 +101,7 @@ func (d SampledNegatives) scores(q *torch.Tensor) *torch.Tensor {
 
 func (d SampledNegatives) gradient(g *torch.Tensor) *torch.Tensor {
 	n := g.Size(0)
-	out := torch.Zeros([]int{n, d.Bank.Size(1)}, torch.Options{Device: g.Device()})
+	out := torch.Zeros([]int{n, d.Bank.Size(1)}, torch.Options{Dtype: g.Dtype(), Device: g.Device()})
 	d.blocks(n, func(b block) {
 		of := g.Narrow(0, b.query, b.queries).Narrow(1, b.first, b.count).Unsqueeze(1)
 		out.Narrow(0, b.query, b.queries).AddInto_(of.Bmm(d.rows(b)).Squeeze(1), 1)

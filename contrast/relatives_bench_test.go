@@ -1,6 +1,7 @@
 package contrast
 
 import (
+	"fmt"
 	"testing"
 
 	"contralens/torch"
@@ -62,5 +63,29 @@ func BenchmarkHardest(b *testing.B) {
 				b.Fatal(err)
 			}
 		})
+	}
+}
+
+// The trace of a batch against the largest queue, which the record takes every ten steps.
+func BenchmarkTrace(b *testing.B) {
+	err := torch.Run(func() error {
+		for _, n := range []int{32, 256} {
+			b.Run(fmt.Sprint(n), func(b *testing.B) {
+				torch.Scoped(func() {
+					const k, d = 65536, 128
+					q, key := unitRows(n, d, 1), unitRows(n, d, 2)
+					images := torch.ArangeOn(n, torch.CPU).To(torch.Int32)
+					s := QueueNegatives{Rows: unitRows(k, d, 3), Origins: unknown(k, torch.CPU)}
+					o := Options{Temperature: 0.07, Trace: &Tracing{Top: 6, Images: images, Labels: images, Step: 9}}
+					for b.Loop() {
+						torch.Scoped(func() { (&Output{}).traceNegatives(q, key, s, Draw{}, o) })
+					}
+				})
+			})
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
 	}
 }

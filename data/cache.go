@@ -45,7 +45,7 @@ func Cache(d Dataset, b *Budget) Dataset {
 			return nil, nil
 		}
 		return f.File(ctx, i, buf)
-	}, f.Decoder()}
+	}, f.Decoder(), shardsOf(d)}
 }
 
 func (c *cache) Image(ctx context.Context, i int, dst *views.Image) error {

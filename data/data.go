@@ -35,6 +35,30 @@ type Files interface {
 	Decoder() *codec.Decoder
 }
 
+// Sharded is implemented by datasets whose images lie in larger files, one after the other,
+// so that a loader can go through these.
+type Sharded interface {
+	Shard(i int) int // number of the file that image i is in
+	// Fetch begins to bring the file of image i near, for a read that comes soon. It does
+	// not wait.
+	Fetch(i int)
+}
+
+// shardsOf returns how the images of d lie in larger files, or nil.
+func shardsOf(d Dataset) Sharded {
+	if f, ok := d.(withFiles); ok {
+		return f.shards
+	}
+	s, _ := d.(Sharded)
+	return s
+}
+
+// Shards returns how the images of a dataset lie in larger files. ok is false if they do not.
+func Shards(d Dataset) (s Sharded, ok bool) {
+	s = shardsOf(d)
+	return s, s != nil
+}
+
 // Splits are the splits of a dataset.
 type Splits struct {
 	Train     Dataset
@@ -47,6 +71,7 @@ type withFiles struct {
 	Dataset
 	file    func(ctx context.Context, i int, buf []byte) ([]byte, error)
 	decoder *codec.Decoder
+	shards  Sharded // nil if the files are not in larger ones
 }
 
 func (w withFiles) File(ctx context.Context, i int, buf []byte) ([]byte, error) {
@@ -58,7 +83,7 @@ func (w withFiles) Decoder() *codec.Decoder { return w.decoder }
 // wrap adds the files of inner, if it has any, to d, which wraps inner.
 func wrap(d, inner Dataset) Dataset {
 	if f, ok := inner.(Files); ok {
-		return withFiles{d, f.File, f.Decoder()}
+		return withFiles{d, f.File, f.Decoder(), shardsOf(inner)}
 	}
 	return d
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"sync"
 
+	"contralens/data/store"
 	"contralens/views"
 )
 
@@ -92,7 +93,7 @@ func (f *fallback) Image(ctx context.Context, i int, dst *views.Image) error {
 			}
 			return nil
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || store.Failed(err) != nil {
 			return err // the image itself may be fine
 		}
 		if err := f.count(j, err); err != nil {

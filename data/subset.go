@@ -27,10 +27,26 @@ func Select(d Dataset, indices []int) Dataset {
 	if f, ok := d.(Files); ok {
 		return withFiles{s, func(ctx context.Context, i int, buf []byte) ([]byte, error) {
 			return f.File(ctx, indices[i], buf)
-		}, f.Decoder()}
+		}, f.Decoder(), selected(d, indices)}
 	}
 	return s
 }
+
+// selectedShards are the larger files of a selection of images.
+type selectedShards struct {
+	Sharded
+	indices []int
+}
+
+func selected(d Dataset, indices []int) Sharded {
+	if s := shardsOf(d); s != nil {
+		return selectedShards{s, indices}
+	}
+	return nil
+}
+
+func (s selectedShards) Shard(i int) int { return s.Sharded.Shard(s.indices[i]) }
+func (s selectedShards) Fetch(i int)     { s.Sharded.Fetch(s.indices[i]) }
 
 // Repeat returns a dataset of n images: those of d, repeated.
 func Repeat(d Dataset, n int) Dataset {

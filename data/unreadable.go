@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"contralens/data/store"
 	"contralens/views"
 )
 
@@ -23,10 +24,11 @@ func WithPlaceholder(d Dataset, note func(error)) (Dataset, *Placeholder) {
 	return wrap(p, d), p
 }
 
-// Image decodes image i into dst, or makes dst gray. Its only error is that of ctx.
+// Image decodes image i into dst, or makes dst gray. Its only errors are those of ctx and of
+// the store (store.Failure).
 func (p *Placeholder) Image(ctx context.Context, i int, dst *views.Image) error {
 	err := p.Dataset.Image(ctx, i, dst)
-	if err == nil || ctx.Err() != nil {
+	if err == nil || ctx.Err() != nil || store.Failed(err) != nil {
 		return err
 	}
 	dst.Resize(1, 1)

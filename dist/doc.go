@@ -3,5 +3,9 @@
 // tensors. Package torch/dist has the collectives.
 //
 //   - [FromEnvironment] reads what a launcher said: torchrun, Slurm, MPI, Kubeflow, or options.
-//   - A [Store] is the table that all processes share.
+//   - [Spawn] starts the processes of this node if no launcher did.
+//   - [Join] meets the others over a [Store]. Processes with other options, data, weights or
+//     another build are found here, before anything is written.
+//   - A [Member] gives signs of life, watches those of the others, and names the rank, host and
+//     step of a failure.
 package dist

@@ -61,7 +61,25 @@ func (m *Model) ContrastOptions(b *Batch) contrast.Options {
 			o.Bound = 2
 		}
 	}
+	if b.Collect.Trace > 0 && !b.traced {
+		b.traced = true // by the first contrast, which stands for the others
+		o.Trace = m.tracing(b)
+	}
 	return o
+}
+
+// tracing asks for the trace of a batch.
+func (m *Model) tracing(b *Batch) *contrast.Tracing {
+	t := &contrast.Tracing{Top: b.Collect.Trace, Step: b.Step, Labels: b.Labels}
+	if b.Images == nil {
+		return t
+	}
+	origins := b.origins(0, nil, m.Device())
+	t.Images = origins.Select(1, contrast.OriginImage).Contiguous()
+	if len(b.Crops) > 1 {
+		t.Batch = torch.Cat([]*torch.Tensor{origins, b.origins(1, nil, m.Device())}, 0)
+	}
+	return t
 }
 
 // add adds one of n contrasts: its weighted loss, and its share of the mean figures, once
@@ -80,7 +98,7 @@ func (o *Outcome) add(out *contrast.Output, weight float64, n int, r *torch.Read
 	sum := o.Output
 	r.Then(func() {
 		if first {
-			sum.Scores, sum.Statistics = out.Scores, out.Statistics
+			sum.Scores, sum.Statistics, sum.Trace = out.Scores, out.Statistics, out.Trace
 		} else {
 			mergeStatistics(sum, out)
 		}

@@ -25,6 +25,7 @@ func (m *Model) EmbedJigsaw(b *Batch) []*torch.Tensor {
 	}
 	b.jigsaws = m.branches(m.encode(b.Patches, nn.JigsawPatches, func(x *torch.Tensor, r rows) *torch.Tensor {
 		var own []*torch.Tensor
+		r.first += m.own(b.Len(), nn.JigsawPatches).first
 		for _, order := range orders {
 			own = append(own, r.of(order).ToDevice(m.Device()))
 		}
@@ -39,19 +40,33 @@ func (m *Model) EmbedJigsaw(b *Batch) []*torch.Tensor {
 func (m *Model) Keys(view *torch.Tensor, random Random) (keys, shuffled []*torch.Tensor, order []int64) {
 	defer m.Clock.Enter(Key)()
 	torch.NoGrad(func() {
-		n := view.Size(0)
-		order = random.Order(n)
+		n := m.size(view)
+		order = m.shuffled(random.Order(n))
 		places := torch.FromInt64(order, n).ToDevice(m.Device())
-		z := torch.Scoped1(func() (z *torch.Tensor) {
-			torch.Inference(func() {
-				z = m.encode(view.IndexSelect(0, places), 1,
-					func(x *torch.Tensor, _ rows) *torch.Tensor { return m.Key.Forward(x) })
-			})
-			return z.Clone() // a copy, because a loss may need it for its gradient
-		})
+		z := m.gather(m.embedKeys(view, order))
 		keys, shuffled = m.branches(torch.EmptyLike(z).IndexCopy_(0, places, z)), m.branches(z)
 	})
 	return keys, shuffled, order
+}
+
+// embedKeys returns the momentum encoder's embeddings of a view's images in another order, of
+// which this process has a part.
+func (m *Model) embedKeys(view *torch.Tensor, order []int64) *torch.Tensor {
+	return torch.Scoped1(func() (z *torch.Tensor) {
+		x := m.take(view, order) // outside of inference, because an exchange writes from another thread
+		torch.Inference(func() {
+			z = m.embed(x, 1, func(x *torch.Tensor, _ rows) *torch.Tensor { return m.Key.Forward(x) })
+		})
+		return z.Clone() // a copy, because a loss may need it for its gradient
+	})
+}
+
+// size returns the number of images in all processes, of which this one has a view.
+func (m *Model) size(view *torch.Tensor) int {
+	if m.gathering != nil {
+		return m.gathering.n
+	}
+	return view.Size(0)
 }
 
 // UpdateKey moves the momentum encoder towards the query encoder.

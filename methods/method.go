@@ -27,26 +27,36 @@ type Method interface {
 
 // Batch is what a step trains on.
 type Batch struct {
-	Crops   []*torch.Tensor // of the same images, each [N, 3, H, W]
+	Crops   []*torch.Tensor // of the same images, each [N, 3, H, W]; of several processes, each has those of its images
 	Patches *torch.Tensor   // jigsaws of the images, [9N, 3, h, w]; nil unless the method uses them
-	Images  []int64         // indices of the images in the dataset; nil: they are not known
+	Images  []int64         // indices of the images of all processes in the dataset; nil: they are not known
+	Size    int             // N, the images of all processes; 0: those of Crops
 	Step    int             // number of the step, from 1
+	Labels  *torch.Tensor   // classes of all images of the dataset, int32; nil: there are none
 	Random  Random
+	Control Control // what this process tells the others
 	Collect Collect
 	// Readback brings the figures of the step to the host. If it is nil, each is read at
 	// once; if it is deferred, they are set when it is waited for.
 	Readback *torch.Readback
 
 	jigsaws []*torch.Tensor // embeddings of the patches, once computed
+	traced  bool            // a contrast of this batch has been asked for a trace
 }
 
-// Len is N, the number of images.
-func (b *Batch) Len() int { return b.Crops[0].Size(0) }
+// Len is N, the number of images in all processes.
+func (b *Batch) Len() int {
+	if b.Size > 0 {
+		return b.Size
+	}
+	return b.Crops[0].Size(0)
+}
 
 // Collect selects what a step measures besides its loss.
 type Collect struct {
 	Scores     bool // five numbers per sample; see contrast.Output
 	Statistics bool // contrast.Statistics
+	Trace      int  // contrast.Trace with so many negatives per query; 0: none
 }
 
 // Outcome is the result of one batch. Its figures are set as those of [contrast.Output] are.
@@ -57,7 +67,17 @@ type Outcome struct {
 	// the memory. It may be nil.
 	AfterStep func()
 
-	stopped *bool // set with the figures: the loss or a gradient was not finite
+	ranks   *[]Control // what all processes told each other, set with the figures; nil in one process
+	stopped *bool      // set with the figures: the loss or a gradient was not finite
+}
+
+// Ranks returns what the processes of the world told each other, by rank, once the figures of
+// the step are set; nil in one process.
+func (o *Outcome) Ranks() []Control {
+	if o.ranks == nil {
+		return nil
+	}
+	return *o.ranks
 }
 
 // Jigsaw is the result of the jigsaw queries of a batch.

@@ -26,17 +26,26 @@ func (m *Model) microbatches(n int) (all []rows) {
 	return all
 }
 
-// encode runs an encoder on x, which has perImage rows per image, in the encoders'
-// precision, and returns the result in float32. All embeddings of a step pass through
-// it.
+// encode runs an encoder on x, which has perImage rows per image of this process, in the
+// encoders' precision, and returns the embeddings of all processes in float32. All embeddings
+// of a step pass through it or embed.
+func (m *Model) encode(x *torch.Tensor, perImage int,
+	encoder func(x *torch.Tensor, r rows) *torch.Tensor) *torch.Tensor {
+	return m.gather(m.embed(x, perImage, encoder))
+}
+
+// embed is encode for the images of this process.
 //
 // Each microbatch is a piece on the query encoder's tape (gradient caching; Gao et al.,
 // 2021). The loss is computed from all embeddings together, and its gradient is then
 // propagated through one microbatch at a time. So losses, draws and memories are the
 // same as without microbatches. Only batch norm differs: its statistics are per
 // microbatch, as they would be per device.
-func (m *Model) encode(x *torch.Tensor, perImage int,
+func (m *Model) embed(x *torch.Tensor, perImage int,
 	encoder func(x *torch.Tensor, r rows) *torch.Tensor) (z *torch.Tensor) {
+	if x.Size(0) == 0 { // a process without an image of a short batch
+		return torch.Zeros([]int{0, m.Query.Branches() * m.Net.FeatDim}).ToDevice(m.Device())
+	}
 	m.autocast(func() {
 		pieces := m.microbatches(x.Size(0) / perImage)
 		if len(pieces) == 1 {

@@ -34,7 +34,7 @@ type mixedCrop struct {
 func (m *Model) mix(crop *torch.Tensor, random Random) mixedCrop {
 	rng := rand.New(rand.NewPCG(random.Seed(), 0x696d6978))
 	λ := distuv.Beta{Alpha: m.Mixture.Alpha, Beta: m.Mixture.Alpha, Src: rng}.Rand()
-	n := crop.Size(0)
+	n := m.size(crop)
 	order := make([]int64, n)
 	for i := range order {
 		order[i] = int64(n - 1 - i)
@@ -45,7 +45,7 @@ func (m *Model) mix(crop *torch.Tensor, random Random) mixedCrop {
 	}
 	out := mixedCrop{λ: λ, order: torch.FromInt64(order, n).ToDevice(crop.Device())}
 	out.images = torch.Scoped1(func() *torch.Tensor {
-		return crop.MulScalar(λ).AddScaled(crop.IndexSelect(0, out.order), 1-λ)
+		return crop.MulScalar(λ).AddScaled(m.take(crop, order), 1-λ)
 	})
 	return out
 }

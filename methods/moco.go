@@ -73,7 +73,7 @@ func (m *moco) addMixed(out Outcome, b *Batch, query *torch.Tensor, k []*torch.T
 		return x.loss(k[i], b.Readback, func(k *torch.Tensor, measured bool) *contrast.Output {
 			o := o
 			if !measured {
-				o.Scores, o.Bound = false, 0
+				o.Scores, o.Bound, o.Trace = false, 0, nil
 			}
 			return contrast.InfoNCE(q, k, negatives, ft, o)
 		})

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"contralens/contrast"
 	"contralens/contrast/ft"
@@ -35,6 +36,10 @@ type Model struct {
 
 	casts   *torch.Casts // of both encoders' weights, on a device
 	casting bool         // they are up to date: a step is under way
+
+	gathering *gathering    // of the step under way; nil in one process
+	reducer   Reducer       // nil before the first step, and in one process
+	waited    time.Duration // in exchanges, since it was asked for
 }
 
 // Options describe the model that NewModel makes.
@@ -56,9 +61,19 @@ type Options struct {
 	Transform    ft.Transform
 	Mixture      Mixture     // of the images of queries (queue only)
 	Precision    torch.Dtype // of the encoders' products: BFloat16, Float16, or Float32, also as the zero value
-	Microbatches int         // number of parts in which a batch passes the encoders; 0 and 1: one
+	Microbatches int         // number of parts in which the images of a process pass the encoders; 0 and 1: one
 	Seed         uint64
-	World        world.World // processes that train together; encode would gather their embeddings
+	Shuffle      string // of keys before batch norm: over all processes (exchange or ""), those of a node (node), or none
+
+	World world.World // processes that train together
+	// Groups is the number of groups of a whole batch with batch-norm statistics of their own;
+	// Net.Groups is that of this process.
+	Groups int
+	Group  Group // of more than one process; nil: there is one
+	// NewReducer makes what averages gradients over the processes, with buckets of the given
+	// layout, or nil for any.
+	NewReducer func(parameters []*torch.Tensor, layout [][]int) (Reducer, error)
+	Layout     [][]int // of a resumed training
 }
 
 // NewModel builds the networks and the method. Free it when done.
@@ -118,5 +133,8 @@ func (m *Model) Free() {
 	}
 	if m.Optimizer != nil {
 		m.Optimizer.Free()
+	}
+	if m.reducer != nil {
+		m.reducer.Close()
 	}
 }

@@ -89,8 +89,9 @@ func (m *Model) findGradient() *NotFinite {
 // repeatGradient computes the gradients of a batch once more, because those of the step are
 // gone, and finds the parameter as findGradient does.
 func (m *Model) repeatGradient(b *Batch) (e *NotFinite) {
-	again := Batch{Crops: b.Crops, Patches: b.Patches, Images: b.Images, Random: b.Random}
+	again := Batch{Crops: b.Crops, Patches: b.Patches, Images: b.Images, Size: b.Size, Random: b.Random}
 	torch.Scoped(func() {
+		defer m.meet(&again)()
 		defer m.Query.Tape.Drop()
 		m.Backward(m.Method.Forward(&again).Loss)
 		e = m.findGradient()
@@ -113,7 +114,7 @@ func (m *Model) firstLayer(model *nn.Model, view *torch.Tensor) (layer string) {
 		}
 	}, func() {
 		torch.Scoped(func() {
-			m.encode(view, 1, func(x *torch.Tensor, _ rows) *torch.Tensor { return model.Forward(x) })
+			m.embed(view, 1, func(x *torch.Tensor, _ rows) *torch.Tensor { return model.Forward(x) })
 		})
 	})
 	return layer

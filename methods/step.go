@@ -13,13 +13,16 @@ func (m *Model) Step(b *Batch, lr float64) (out Outcome, err error) {
 		defer m.Clock.Enter(Contrast)()
 		defer m.Query.Tape.Drop()
 		defer m.cast()()
+		defer m.meet(b)()
 		out = m.Method.Forward(b)
+		m.told(b, &out)
 		if !b.Readback.Deferred() && !finite(out.Value) {
 			err = m.findForward(b)
 			return
 		}
 		m.Clock.Enter(Backward)
 		m.Backward(m.Optimizer.Scaled(out.Loss))
+		m.average()
 		m.Clock.Enter(Update)
 		if b.Readback.Deferred() || m.Optimizer.Scale != nil {
 			if m.updateGuarded(b, &out, lr); !b.Readback.Deferred() {
@@ -68,5 +71,18 @@ func (m *Model) Check(b *Batch, out Outcome) error {
 // the encoder's tape.
 func (m *Model) Backward(loss *torch.Tensor) {
 	loss.Backward()
+	if m.gathering != nil {
+		m.reduce()
+		return
+	}
 	m.Query.Tape.Backward(m.autocast)
+}
+
+// told sets what the processes of the world told each other in the step.
+func (m *Model) told(b *Batch, out *Outcome) {
+	if x := m.gathering; x != nil {
+		told := new([]Control)
+		out.ranks = told
+		b.Readback.Then(func() { *told = x.ranks })
+	}
 }

@@ -46,6 +46,7 @@ type Loader struct {
 type Batch struct {
 	N       int
 	Indices []int   // indices of the images in the dataset
+	Whole   []int   // indices of the batch's images in all processes
 	Labels  []int64 // of the images; -1 without classes
 
 	loader   *Loader
@@ -64,8 +65,7 @@ func New(ctx context.Context, o Options) *Loader {
 	}
 	if !o.Device.IsCPU() || o.asOnGPU {
 		var sizes []int
-		processes := max(o.World.Size, 1)
-		rows := (o.BatchSize + processes - 1) / processes // of this process, at most
+		rows := o.World.Most(o.BatchSize, o.Groups)
 		for i := range o.Views {
 			l.floats = append(l.floats, newNormalizer(&o.Views[i], o.Device, o.Dtype))
 			sizes = append(sizes, rows*o.Views[i].Len())
@@ -113,7 +113,8 @@ func (l *Loader) Next() (*Batch, error) {
 }
 
 func (l *Loader) batch(b *loader.ViewBatch) *Batch {
-	return &Batch{N: b.N, Indices: b.Indices, Labels: slices.Clone(b.Samples.Labels), loader: l, samples: b}
+	labels := slices.Clone(b.Samples.Labels)
+	return &Batch{N: b.N, Indices: b.Indices, Whole: b.Whole, Labels: labels, loader: l, samples: b}
 }
 
 // fetch waits for a batch of pixels and launches its copy.

@@ -67,7 +67,8 @@ type epochWatch struct {
 	begin, last time.Time
 	warm        bool // the first steps, which allocate memory, are done
 	ended       bool // an epoch ended after the last step
-	images      int
+	images      int           // in steps that follow a step of the same epoch
+	endImages   int           // in those that follow the end of an epoch
 	steps, ends int
 	inSteps     time.Duration // for steps that follow a step of the same epoch
 	inEnds      time.Duration // for steps that follow the end of an epoch
@@ -95,20 +96,24 @@ func (w *epochWatch) step(now time.Time, images int) error {
 		}
 		return nil
 	case ended:
-		w.ends, w.inEnds = w.ends+1, w.inEnds+took
+		w.ends, w.endImages, w.inEnds = w.ends+1, w.endImages+images, w.inEnds+took
 	default:
 		w.steps, w.images, w.inSteps = w.steps+1, w.images+images, w.inSteps+took
 	}
 	spent := now.Sub(w.begin)
-	if w.steps >= speedSteps && (spent >= speedLimit || spent >= speedTime && w.ends > 0) {
+	enough := w.steps >= speedSteps || w.steps == 0 && w.ends >= speedSteps // of epochs of one step
+	if enough && (spent >= speedLimit || spent >= speedTime && w.ends > 0) {
 		return ErrDone
 	}
 	return nil
 }
 
 // Speed returns the images per second in steps, and what the end of an epoch takes besides
-// a step; that of a step if no epoch ended.
+// a step; that of a step if no epoch ended. If every epoch has one step, the ends are in the speed.
 func (w *epochWatch) Speed() (images float64, end time.Duration) {
+	if w.steps == 0 {
+		return float64(w.endImages) / max(w.inEnds.Seconds(), 1e-9), 0
+	}
 	each := w.inSteps / time.Duration(max(1, w.steps))
 	end = each
 	if w.ends > 0 {

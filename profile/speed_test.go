@@ -59,6 +59,24 @@ func TestEpochWatchSlow(t *testing.T) {
 	}
 }
 
+// A training whose epochs have one step ends the measurement, too: the end of the epoch is then in the
+// speed of its step.
+func TestEpochWatchOfOneStep(t *testing.T) {
+	now := time.Now()
+	w := &epochWatch{begin: now}
+	done := false
+	for range 100 {
+		now = now.Add(500 * time.Millisecond)
+		if done = w.step(now, 10) != nil; done {
+			break
+		}
+		w.ended = true
+	}
+	if images, end := w.Speed(); !done || images != 20 || end != 0 {
+		t.Errorf("ended %v, %v images/s, an epoch's end takes %v; want 20 and 0", done, images, end)
+	}
+}
+
 // The speed of a training is measured on its own images, and all settings are chosen.
 func TestMeasureSpeed(t *testing.T) {
 	folder := t.TempDir()

@@ -28,6 +28,8 @@ type CheckpointRecord struct {
 	Threads     int               `key:"threads"`       // compute threads; 0 if unknown
 	Workers     int               `key:"workers"`       // goroutines that load images; 0 if unknown
 	Machine     string            `key:"machine"`       // kind of machine; empty if unknown
+	World       int               `key:"world"`         // processes that trained; 0: one
+	Groups      int               `key:"bn_groups"`     // of a batch, with batch-norm statistics of their own; 0: unknown
 }
 
 // WithRecord adds a record to a checkpoint. record is a struct that embeds

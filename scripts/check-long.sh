@@ -131,6 +131,12 @@ processors() { # the numeric tests with the kernels of other processors, about h
 
 # methods trains every method for METHOD_BUDGET seconds (180) on the CIFAR-10 in CIFAR_DIR, and
 # compares the k-NN accuracy with that of the untrained encoder.
+# dist trains in several processes. The launchers are real: torchrun, mpirun, and a cluster of Slurm
+# on this machine, which needs root.
+dist() {
+	CONTRALENS_SLURM=1 CONTRALENS_WORLDS=1 verbose -timeout 20m ./dist ./deploy
+}
+
 methods() {
 	if [ -z "${CIFAR_DIR:-}" ]; then
 		echo "not run: CIFAR_DIR must name a folder with CIFAR-10 (class folders in train/ and test/, or the binary files)"
@@ -183,7 +189,7 @@ methods() {
 	[ -z "$failed" ] || { echo "not better than untrained:$failed"; return 1; }
 }
 
-for section in ${SECTIONS:-kills resume formats fuzz_data fuzz_checkpoints fuzz_scores recorder processors release methods}; do
+for section in ${SECTIONS:-kills resume formats fuzz_data fuzz_checkpoints fuzz_scores recorder processors release dist methods}; do
 	echo "== $section"
 	"$section"
 done

@@ -22,7 +22,12 @@ if [ "${1:-}" = test ]; then
 	need "/usr/bin/chromium" chromium
 	# Tests read our files with PyTorch and, below, with ONNX Runtime.
 	need "/usr/lib/python3/dist-packages/torch/__init__.py" python3-torch
+	# Some processes are started as MPI programs are.
+	need "/usr/bin/mpirun" openmpi-bin
 elif [ "${1:-}" = check-long ]; then
+	need "/usr/lib/python3/dist-packages/torch/__init__.py" python3-torch
+	need "/usr/bin/mpirun" openmpi-bin
+	need "/usr/sbin/slurmctld" "slurmctld slurmd slurm-client munge"
 	need "/usr/lib/python3/dist-packages/PIL/__init__.py" python3-pil
 	need "/usr/lib/python3/dist-packages/numpy/__init__.py" python3-numpy
 elif [ "${1:-}" = release ]; then

@@ -8,6 +8,7 @@ import (
 	"contralens/data"
 	"contralens/data/codec"
 	"contralens/data/sets"
+	"contralens/data/store/remote"
 	"contralens/internal/option"
 )
 
@@ -70,7 +71,22 @@ func Splits(ctx context.Context, c config.Contrast, note func(string)) (data.Spl
 	if err != nil {
 		return p, err
 	}
-	return chosenSplit(p, c.Split)
+	if p, err = chosenSplit(p, c.Split); err != nil {
+		return p, err
+	}
+	if _, sharded := data.Shards(Pretraining(p)); c.Streams > 0 && !sharded {
+		return p, &option.Error{Name: "streams", Want: "images in shards, as contralens data pack makes them",
+			Got: fmt.Sprintf("%d for %s", c.Streams, c.DataFolder)}
+	}
+	return p, nil
+}
+
+// Pretraining returns the images that a pre-training sees: the unlabeled ones if there are any.
+func Pretraining(p data.Splits) data.Dataset {
+	if p.Unlabeled != nil {
+		return p.Unlabeled
+	}
+	return p.Train
 }
 
 // HoldOut returns the images to learn labels from and those to test on. If a dataset has no
@@ -93,9 +109,19 @@ func HoldOut(train, test data.Dataset) (learn, judge data.Dataset, said string) 
 		"%d of %d images, the same ones every time", judge.Len(), train.Len())
 }
 
+// Remote returns how files from object stores and web servers are kept.
+func Remote(k config.Keeping) remote.Options {
+	limit, err := k.Limit()
+	if err != nil { // k was not checked
+		limit = 0
+	}
+	return remote.Options{CacheDir: k.CacheDir, CacheBytes: limit}
+}
+
 func dataOptions(d config.Data, n config.Net, note func(string)) sets.Options {
 	return sets.Options{
-		Name: d.Dataset, Folder: d.DataFolder, Imagenet100Path: d.Imagenet100Path, Limit: d.Limit,
+		Remote: Remote(d.Keeping),
+		Name:   d.Dataset, Folder: d.DataFolder, Imagenet100Path: d.Imagenet100Path, Limit: d.Limit,
 		Imbalance: d.Imbalance, ImbalanceSeed: d.ImbalanceSeed, MaxBad: d.MaxBad, Note: note,
 		Strict: d.DecodeStrict, Gray16: codec.Gray16(n.Gray16),
 	}

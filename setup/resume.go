@@ -15,6 +15,7 @@ import (
 type ComputeSettings struct {
 	Precision, Format string // fp32 or bf16; channels_last or contiguous
 	Threads, Workers  int    // compute threads; goroutines that load images
+	Groups            int    // batch-norm groups of a batch
 }
 
 // ResumeSettings returns how a run resumed with --resume computed before. The settings
@@ -43,6 +44,7 @@ func ResumeSettings(resume, dir string) (ComputeSettings, error) {
 	var record rundir.CheckpointRecord
 	ours := rundir.DecodeRecord(file, &record) != nil
 	c := stored(record.Config)
+	c.Groups = record.Groups
 	switch {
 	case !ours:
 	case record.Machine == "": // older record: all processors computed, as many workers loaded

@@ -41,7 +41,7 @@ func TestResumeSettings(t *testing.T) {
 	}
 	// All processors computed and loaded before the split was an option.
 	asBefore := func(precision, format string) ComputeSettings {
-		return ComputeSettings{precision, format, machine.Processors(), machine.Processors()}
+		return ComputeSettings{Precision: precision, Format: format, Threads: machine.Processors(), Workers: machine.Processors()}
 	}
 	for name, c := range map[string]struct {
 		resume, dir string

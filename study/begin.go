@@ -61,7 +61,7 @@ func (s *Study) signature() string {
 		}
 	}
 	for _, a := range s.Arms {
-		fmt.Fprintf(&b, "arm %q %s %q\n", a.Name, describe(a.Options), a.Program)
+		fmt.Fprintf(&b, "arm %q %s %q %v\n", a.Name, describe(a.Options), a.Program, a.Untrained)
 		axes(a.Tune)
 	}
 	if t := s.Tuning; t != nil {

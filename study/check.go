@@ -34,6 +34,9 @@ func (p *parser) check() error {
 	if err := p.checkArms(); err != nil {
 		return err
 	}
+	if err := p.checkUntrained(); err != nil {
+		return err
+	}
 	if err := p.checkBudget(); err != nil {
 		return err
 	}
@@ -122,9 +125,10 @@ func (p *parser) checkTuning() error {
 	case t.Search == "grid" && len(t.Epochs) > 1:
 		return p.at(t.line, fmt.Errorf("tuning: a grid has one round, got the epochs of %d; several are for search: halving",
 			len(t.Epochs)))
-	case !slices.Contains(p.Measures(), t.By) || isStatistic(t.By):
+	case !slices.Contains(p.Measures(), t.By) || !isAccuracy(t.By):
+		accuracies := slices.DeleteFunc(p.Measures(), func(m string) bool { return !isAccuracy(m) })
 		return p.at(t.line, fmt.Errorf("tuning: by: want an accuracy of the evaluations (%s), got %q",
-			strings.Join(slices.DeleteFunc(p.Measures(), isStatistic), ", "), t.By))
+			strings.Join(accuracies, ", "), t.By))
 	}
 	return nil
 }
@@ -165,7 +169,7 @@ func (p *parser) checkArms() error {
 			if err != nil {
 				return p.wrong(a, options, err)
 			}
-			facts := fingerprint(&c) + strings.Join(a.Program, "\x00")
+			facts := fingerprint(&c) + strings.Join(a.Program, "\x00") + fmt.Sprint(a.Untrained)
 			if first, ok := settings[facts]; ok {
 				return p.at(a.line, fmt.Errorf("arm %s: the settings %s and %s are the same training: the method %s sets "+
 					"these options; use method: Customize", a.Name, describe(a.settings[first]), describe(options), c.Method))
@@ -267,6 +271,8 @@ func (p *parser) checkEvaluations() error {
 			if !c.Record && !c.SaveScore {
 				err = errors.New("want record: true, got false")
 			}
+		case Detect:
+			err = p.checkDetection(e)
 		case nearest:
 			_, _, err = p.KNN(c, e)
 		default:

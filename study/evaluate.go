@@ -77,6 +77,12 @@ func evaluation(to any, c config.Contrast, e Evaluation) (set map[string]bool, e
 	return set, nil
 }
 
+// DetectionCommand returns the command line of a training of a detector.
+func DetectionCommand(c config.DetectTrain) []string {
+	d := config.DefaultDetectTrain()
+	return commandLine([]string{"contralens", "detect", "train"}, &c, &d)
+}
+
 // commandLine returns the command line of a configuration: the options that differ from the
 // defaults of the command, after the given words.
 func commandLine(words []string, c, usual any) []string {

@@ -119,6 +119,19 @@ func (p *parser) value(e entry) (string, error) {
 	return "", p.fail(n, "%s: want a value, got %s", e.key, kind(n))
 }
 
+// truth returns a value that is true or false.
+func (p *parser) truth(e entry) (bool, error) {
+	text, err := p.value(e)
+	if err != nil {
+		return false, err
+	}
+	is, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, p.fail(e.value, "%s: want true or false, got %q", e.key, text)
+	}
+	return is, nil
+}
+
 // numbers returns whole numbers of at least least.
 func (p *parser) numbers(e entry, least uint64) (all []uint64, err error) {
 	texts, err := p.values(e)

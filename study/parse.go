@@ -151,6 +151,8 @@ func (p *parser) arms(e entry) error {
 			switch o.key {
 			case "tune":
 				arm.Tune, err = p.axes(o)
+			case "untrained":
+				arm.Untrained, err = p.truth(o)
 			case "program":
 				var words []string
 				if words, err = p.values(o); err == nil && o.value.Kind == yaml.ScalarNode {
@@ -256,7 +258,7 @@ func (p *parser) evaluations(e entry) error {
 	if err != nil {
 		return err
 	}
-	if err := p.only(all, "evaluations", nearest, linear, fewShot, Scores); err != nil {
+	if err := p.only(all, "evaluations", nearest, linear, fewShot, Scores, Detect); err != nil {
 		return err
 	}
 	for _, o := range all {
@@ -271,6 +273,10 @@ func (p *parser) evaluations(e entry) error {
 			for _, series := range statistics {
 				v.Series = series
 				p.Evaluations = append(p.Evaluations, v)
+			}
+		case o.key == Detect:
+			if err := p.detections(v); err != nil {
+				return err
 			}
 		case o.key == fewShot:
 			if err := p.fewShots(o, v); err != nil {

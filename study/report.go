@@ -84,12 +84,12 @@ func (s *Study) Report(dir string, done map[string]jobs.Outcome) Report {
 	scores := make([]map[string][]Score, len(s.Arms))
 	for i, a := range s.Arms {
 		chosen[i], scores[i] = -1, map[string][]Score{}
-		r.Arms = append(r.Arms, ArmReport{Name: a.Name, Options: describe(a.Options), Measures: map[string]Measure{}})
+		r.Arms = append(r.Arms, ArmReport{Name: a.Name, Options: a.describe(), Measures: map[string]Measure{}})
 	}
 	for _, c := range cells {
 		o, ended := done[c.Name]
 		one := CellReport{Name: c.Name, Arm: s.Arms[c.Arm].Name, Seed: c.Seed, Round: c.Round, State: Open}
-		if c.Setting >= 0 {
+		if c.Setting >= 0 && !s.Arms[c.Arm].Untrained {
 			one.Commands = [][]string{s.Command(dir, c)}
 		}
 		arm := &r.Arms[c.Arm]

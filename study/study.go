@@ -48,7 +48,10 @@ type Arm struct {
 	// Program is a command line of another program that trains in place of contrast. Words
 	// such as {seed}, {dir} and {epochs} are replaced; see Cell.Program.
 	Program []string
-	line    int
+	// Untrained is an encoder with random weights: nothing is trained before the evaluations, of
+	// which it has those that train the encoder, as detectors do.
+	Untrained bool
+	line      int
 
 	settings [][]Option // what tuning tries; one empty setting without tuning
 }
@@ -75,20 +78,20 @@ type Tuning struct {
 	line    int
 }
 
-// Evaluation is how cells are evaluated: protocol knn, linear or fewshot, with options, or a
-// statistic of the scores in the last epoch.
+// Evaluation is how cells are evaluated: protocol knn, linear or fewshot, with options, a
+// statistic of the scores in the last epoch, or an average precision of a detector.
 type Evaluation struct {
 	Protocol string
 	Options  []Option
 	Labels   int    // of fewshot: labels per class
-	Series   string // of scores: the statistic, such as pos_mean
+	Series   string // of scores: the statistic, such as pos_mean; of detect: the precision, such as AP50
 	line     int
 }
 
 // Measure names what an evaluation gives: the accuracies knn, linear and few-shot-10, and
-// statistics such as pos_mean.
+// statistics such as pos_mean and precisions such as AP50.
 func (e Evaluation) Measure() string {
-	if e.Protocol == Scores {
+	if e.Protocol == Scores || e.Protocol == Detect {
 		return e.Series
 	}
 	if e.Protocol == fewShot {
@@ -104,6 +107,8 @@ const (
 	fewShot = "fewshot"
 	// Scores stands for the statistics of the scores, as the loss sees them, in the last epoch.
 	Scores = "scores"
+	// Detect stands for the average precisions of a detector that is trained on the encoder.
+	Detect = "detect"
 )
 
 // statistics are those of Scores.

@@ -79,6 +79,9 @@ func (r Report) Panels() (panels []viz.DifferencePanel) {
 
 // Title is the heading of a measure.
 func Title(measure string) string {
+	if isPrecision(measure) {
+		return precisionTitle(measure)
+	}
 	if n, ok := strings.CutPrefix(measure, "few-shot-"); ok {
 		if n == "1" {
 			return "1 label per class"
@@ -130,7 +133,14 @@ func (e Estimate) text(number func(float64) string) string {
 
 // Sentences are what a reader must know beside the table.
 func (r Report) Sentences() (all []string) {
-	all = append(all, fmt.Sprintf("Accuracies in percent. In brackets: %s. The baseline is %s.", r.Method, r.Baseline))
+	what := "Accuracies"
+	if slices.ContainsFunc(r.Measures, isPrecision) {
+		what = "Accuracies and average precisions"
+		if !slices.ContainsFunc(r.Measures, isAccuracy) {
+			what = "Average precisions"
+		}
+	}
+	all = append(all, fmt.Sprintf("%s in percent. In brackets: %s. The baseline is %s.", what, r.Method, r.Baseline))
 	if slices.ContainsFunc(r.Measures, isStatistic) {
 		all = append(all, "Means and variances are those of the scores that the loss sees, in the last epoch.")
 	}

@@ -6,6 +6,12 @@ package torch
 // View is t in another shape without copying; one size may be -1.
 func (t *Tensor) View(shape ...int) *Tensor { return call("aten::view", t, shape) }
 
+// Bits returns the bits of t's elements as integers of the same size: int32 of float32. It
+// shares t's memory.
+func (t *Tensor) Bits() *Tensor {
+	return call("aten::view.dtype", t, map[int]Dtype{1: Uint8, 2: Int16, 4: Int32, 8: Int64}[t.Dtype().Size()])
+}
+
 // Reshape is t in another shape, copied only if necessary.
 func (t *Tensor) Reshape(shape ...int) *Tensor { return call("aten::reshape", t, shape) }
 

@@ -2,8 +2,24 @@ package torch
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 )
+
+// The bits of floats are theirs in IEEE 754.
+func TestBits(t *testing.T) {
+	Scoped(func() {
+		for _, tc := range []struct {
+			dtype Dtype
+			want  []int64
+		}{{Float32, []int64{0x3f800000, -0x40000000}}, {Float64, []int64{0x3ff0000000000000, -0x4000000000000000}},
+			{BFloat16, []int64{0x3f80, -0x4000}}} {
+			if got := FromFloat32([]float32{1, -2}, 2).To(tc.dtype).Bits().Int64s(); !slices.Equal(got, tc.want) {
+				t.Errorf("%v: bits %x, want %x", tc.dtype, got, tc.want)
+			}
+		}
+	})
+}
 
 func TestCreate(t *testing.T) {
 	inRun(t, func() {

@@ -110,13 +110,17 @@ func (r *Run) settle(l *launch) error {
 		}
 	}
 	s.Loss, s.Accuracy, s.Negatives = out.Value, out.Accuracy, out.Negatives
-	s.Scores, s.Statistics, s.Jigsaw = out.Scores, out.Statistics, out.Jigsaw
+	s.Scores, s.Statistics, s.Trace, s.Jigsaw = out.Scores, out.Statistics, out.Trace, out.Jigsaw
 	inEpoch, global := r.StepInEpoch, r.GlobalStep
 	defer func() { r.StepInEpoch, r.GlobalStep = inEpoch, global }()
 	r.StepInEpoch, r.GlobalStep = s.Batch+1, s.Step
+	s.Ranks = out.Ranks()
+	if err := r.hear(s, s.Ranks); err != nil {
+		return err
+	}
 	r.Meter.add(s)
 	r.Model.Clock.Enter(methods.Recording)
-	return r.each(func(h Hook) func(*Run) error { return h.after(s) })
+	return r.ask(r.each(func(h Hook) func(*Run) error { return h.after(s) }))
 }
 
 // failed is the error of a step. It names nothing that the training has already.

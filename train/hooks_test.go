@@ -169,7 +169,7 @@ func TestWorld(t *testing.T) {
 			}
 			os.Remove(path)
 			r.say("hello")
-			if err := r.Do(context.Background()); err == nil || !strings.Contains(err.Error(), "want one process") {
+			if err := r.Do(context.Background()); err == nil || !strings.Contains(err.Error(), "want a group of processes") {
 				t.Errorf("rank %d trains: %v", rank, err)
 			}
 		}

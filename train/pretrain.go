@@ -11,6 +11,7 @@ import (
 	"contralens/autotune"
 	"contralens/config"
 	"contralens/data"
+	"contralens/data/store"
 	"contralens/eval"
 	"contralens/internal/humanize"
 	"contralens/nn"
@@ -34,9 +35,10 @@ type Options struct {
 	Tuner *autotune.Tuner
 	// Hooks run in addition to those of every pre-training.
 	Hooks []Hook
-	// World is the group of processes that train together. The zero value, one process,
-	// is all that is possible today.
+	// World is the processes that train together, and Peers connects this one with the others.
+	// The zero values are a training in one process.
 	World world.World
+	Peers Peers
 	// Notes are sentences about the configuration. They are said after the device.
 	Notes []string
 	// Command is the command line that run.json records.
@@ -63,6 +65,13 @@ func Pretrain(ctx context.Context, c config.Contrast, o Options) (Result, error)
 	place, err := setup.FindPlace(&c, c.Output, c.RunName()) // before a measurement settles options
 	if err != nil {
 		return Result{}, err
+	}
+	if !o.World.Alone() {
+		o.Tuner = nil // what one process measures disturbs the others
+		shareProcessors(&c.Machine, o.World)
+	}
+	if !o.World.First() {
+		o.Progress = nil // the first process speaks for all
 	}
 	if o.Progress == nil {
 		o.Progress = &Progress{}
@@ -100,11 +109,7 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 	if err != nil {
 		return err
 	}
-	// What can be wrong with a checkpoint is found before a directory is made.
-	if err := p.start(r); err != nil {
-		return err
-	}
-	release, err := setup.Prepare(p.World, p.place, &r.Config, r.Config.Output, p.Command)
+	release, err := p.prepare(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -117,6 +122,9 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 	for _, w := range r.Warnings() {
 		r.say("note: %s", w)
 	}
+	for _, note := range r.worldNotes() {
+		r.say("%s", note)
+	}
 	for _, said := range chosen {
 		if said != "" {
 			r.say("%s", said)
@@ -127,6 +135,20 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 		p.Progress.Forecast(setup.Forecast{Images: r.Train.Len(), Epochs: r.Config.Epochs, Rate: rate})
 	}
 	return p.train(ctx, r)
+}
+
+// prepare resumes the run, and then makes its directory: what can be wrong with a checkpoint is
+// found before. No process goes on if one fails.
+func (p *pretraining) prepare(ctx context.Context, r *Run) (release func(), err error) {
+	if err = r.agree(ctx, p.start(r)); err != nil {
+		return nil, err
+	}
+	release, err = setup.Prepare(p.World, p.place, &r.Config, r.Config.Output, p.Command)
+	if agreed := r.agree(ctx, err); err == nil && agreed != nil {
+		release()
+		return nil, agreed
+	}
+	return release, err
 }
 
 // build makes the run. Options that are left open are settled by measuring; chosen
@@ -145,13 +167,16 @@ func (p *pretraining) build(
 	if r, err = NewRun(ctx, p.World, c, p.place.Dir, choose); err != nil {
 		return r, nil, 0, err
 	}
+	if err := r.Connect(p.Peers); err != nil {
+		return r, nil, 0, err
+	}
 	r.Say, p.judge = p.Progress.Print, r.queries()
 	r.Hooks = append(p.hooks(ctx, r.Config), p.Hooks...)
 	if p.Tuner == nil {
 		return r, nil, 0, nil
 	}
 	folder := c.DataFolder
-	if folder != "" {
+	if folder != "" && !store.IsURL(folder) {
 		if folder, err = filepath.Abs(folder); err != nil {
 			return r, nil, 0, err
 		}
@@ -289,7 +314,7 @@ func (r *Run) summary() string {
 func (r *Run) images() string {
 	from := "of " + r.Train.Name()
 	if name := r.Train.Name(); name == "folder" || name == "list" {
-		from = "in " + filepath.Clean(r.Config.DataFolder)
+		from = "in " + store.Join(r.Config.DataFolder)
 	}
 	classes := "no classes"
 	switch n := len(r.Train.Classes()); n {

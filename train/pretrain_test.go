@@ -142,8 +142,8 @@ func TestPretrainLeft(t *testing.T) {
 // A world that cannot train is refused before anything is written.
 func TestPretrainWorld(t *testing.T) {
 	for w, want := range map[world.World]string{
-		{Rank: 0, Size: 2}: "want one process",
-		{Rank: 1, Size: 2}: "want one process",
+		{Rank: 0, Size: 2}: "want a group of processes to train with",
+		{Rank: 1, Size: 2}: "want a group of processes to train with",
 		{Rank: 2, Size: 2}: "want a rank from 0 to size-1",
 	} {
 		c := brief(t)

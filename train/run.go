@@ -39,7 +39,7 @@ type Run struct {
 	Views      []views.Spec // the views that a step needs of each image
 	Schedule   optim.Schedule
 	Model      *methods.Model
-	World      world.World // the processes that train together; today one
+	World      world.World // the processes that train together
 	Hooks      []Hook
 	// Say receives sentences for the user. If it is nil, they are dropped.
 	Say func(format string, args ...any)
@@ -49,12 +49,20 @@ type Run struct {
 	GlobalStep  int // completed steps of the training, likewise
 	Meter       EpochMeter
 
-	Batches   int // steps per epoch
-	DropLast  bool
+	Batches  int // steps per epoch
+	DropLast bool
+	peers    Peers
+	asked    int           // what this process asks of the others in the next step
+	agreed   int           // what all processes have agreed on
+	computed time.Duration // of the last step, without waits for other processes
+	began    int           // GlobalStep at which this process began
+	compared int           // the last step after which the weights of all processes were the same
+
 	monitors  []Hook       // of every run: collapse, onset of the transformation
 	judge     data.Dataset // images that are held out as queries of k-NN, if there is no test split
 	notes     notes
 	flight    flight
+	classes   classes
 	last      EpochMeter // of the last complete epoch of this process
 	saved     string     // the newest checkpoint, written by this run or resumed from
 	savedStep int        // its step
@@ -72,14 +80,18 @@ type Step struct {
 	Rate          float64
 	Scores        []float32            // [Images, 5], if a hook collects them
 	Statistics    *contrast.Statistics // if a hook collects them
+	Trace         *contrast.Trace      // if a hook collects it and the loss has negatives
 	Transformed   bool
 	Wait, Compute time.Duration // for data; for the step itself
+	// Ranks are the waits of all processes for the images of this step, and their times of
+	// computing in the step before; nil in a world of one process.
+	Ranks []methods.Control
 }
 
 // Do trains to the last epoch. If ctx ends, it finishes the step (and the epoch, if the
 // step was its last), saves the state and returns ErrStopped.
 func (r *Run) Do(ctx context.Context) (err error) {
-	if err := trainable(r.World); err != nil {
+	if err := r.connected(); err != nil {
 		return err
 	}
 	if err := r.checkNames(); err != nil {
@@ -108,30 +120,19 @@ func (r *Run) Do(ctx context.Context) (err error) {
 	return err
 }
 
-// trainable refuses a world of several processes: the loader, the hooks and the run
-// directory know them, but gradients and embeddings are not exchanged yet.
-func trainable(w world.World) error {
-	if err := w.Check(); err != nil {
-		return err
-	}
-	if !w.Alone() {
-		return fmt.Errorf("%v: want one process: training by several is not there yet", w)
-	}
-	return nil
-}
-
 func (r *Run) do(ctx context.Context) error {
-	if err := r.each(func(h Hook) func(*Run) error { return h.Start }); err != nil {
+	r.began, r.compared = r.GlobalStep, r.GlobalStep
+	if err := r.hooksOf(ctx, func(h Hook) func(*Run) error { return h.Start }); err != nil {
 		return err
 	}
 	for r.Epoch <= r.Config.Epochs {
-		if ctx.Err() != nil {
-			return ErrStopped
+		if r.ended(ctx) {
+			return r.end()
 		}
 		if err := r.epoch(ctx); err != nil {
 			return err
 		}
-		if err := r.each(func(h Hook) func(*Run) error { return h.Epoch }); err != nil {
+		if err := r.hooksOf(ctx, func(h Hook) func(*Run) error { return h.Epoch }); err != nil {
 			return err
 		}
 		r.last = r.Meter
@@ -166,6 +167,7 @@ func (r *Run) collect() (c methods.Collect) {
 		if h.Collect != nil {
 			wanted := h.Collect(r)
 			c.Scores, c.Statistics = c.Scores || wanted.Scores, c.Statistics || wanted.Statistics
+			c.Trace = max(c.Trace, wanted.Trace)
 		}
 	}
 	return c
@@ -173,10 +175,11 @@ func (r *Run) collect() (c methods.Collect) {
 
 // epoch trains to the end of the epoch, unless ctx ends before it.
 func (r *Run) epoch(ctx context.Context) error {
-	l := prefetch.New(ctx, prefetch.Options{Device: r.Model.Device(), Dtype: r.Model.Precision,
+	l := prefetch.New(r.loading(ctx), prefetch.Options{Device: r.Model.Device(), Dtype: r.Model.Precision,
 		ViewOptions: loader.ViewOptions{
 			Dataset: r.Train, Views: r.Views, BatchSize: r.Config.BatchSize, Workers: r.Config.Workers, Seed: r.Config.Seed,
-			Epoch: r.Epoch, Shuffle: true, DropLast: r.DropLast, FirstBatch: r.StepInEpoch, World: r.World,
+			Epoch: r.Epoch, Shuffle: true, Streams: loader.Streams{Count: r.Config.Streams, Window: r.Config.ShuffleWindow},
+			DropLast: r.DropLast, FirstBatch: r.StepInEpoch, World: r.World, Groups: r.Model.Groups,
 		}})
 	defer l.Close()
 	clock := &r.Model.Clock
@@ -200,10 +203,10 @@ func (r *Run) epoch(ctx context.Context) error {
 			return err
 		}
 		s := Step{
-			Epoch: r.Epoch, Batch: r.StepInEpoch, Images: b.N,
+			Epoch: r.Epoch, Batch: r.StepInEpoch, Images: len(b.Whole),
 			Rate: r.Schedule.At(r.Epoch, r.StepInEpoch, r.Batches), Wait: time.Since(start),
 		}
-		launch, err := r.step(s, b)
+		launch, err := r.step(ctx, s, b)
 		l.Recycle(b)
 		if err == nil {
 			err = r.launched(launch)
@@ -211,26 +214,29 @@ func (r *Run) epoch(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if ctx.Err() != nil && r.StepInEpoch < r.Batches {
+		if r.ended(ctx) && r.StepInEpoch < r.Batches {
 			if err := r.land(); err != nil {
 				return err
 			}
-			return ErrStopped
+			return r.end()
 		}
 	}
 }
 
 // step trains on one batch. On a device it only launches the work.
-func (r *Run) step(s Step, b *prefetch.Batch) (l *launch, err error) {
+func (r *Run) step(ctx context.Context, s Step, b *prefetch.Batch) (l *launch, err error) {
 	m, start := r.Model, time.Now()
 	s.Transformed = r.transforming()
 	r.adjust()
 	torch.Scoped(func() {
 		batch := &methods.Batch{
 			Step: r.GlobalStep + 1, Random: m.Random(r.GlobalStep, s.Transformed), Collect: r.collect(),
-			Readback: r.flight.readback(m.Device()),
+			Readback: r.flight.readback(m.Device()), Size: s.Images, Control: r.control(ctx, s),
 		}
-		for _, i := range b.Indices {
+		if batch.Collect.Trace > 0 {
+			batch.Labels = r.classes.of(r.Train, m.Device())
+		}
+		for _, i := range b.Whole {
 			batch.Images = append(batch.Images, int64(i))
 		}
 		for v, spec := range r.Views {
@@ -255,6 +261,7 @@ func (r *Run) step(s Step, b *prefetch.Batch) (l *launch, err error) {
 	r.StepInEpoch++
 	r.GlobalStep++
 	l.step.Step, l.step.Compute = r.GlobalStep, time.Since(start)
+	r.computed = l.step.Compute - m.Waited()
 	return l, nil
 }
 

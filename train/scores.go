@@ -1,7 +1,9 @@
 package train
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"math"
 
 	"contralens/contrast"
@@ -16,25 +18,46 @@ const fineSteps = 100_000
 // RecordHook keeps the score record.
 func RecordHook() Hook {
 	var w *record.Writer
+	var images *record.ImagesWriter // nil until a step has a trace
 	var h record.Header
 	return Hook{
-		Order:   Records,
-		Collect: Always(methods.Collect{Statistics: true}),
+		Order: Records,
+		Collect: func(r *Run) methods.Collect {
+			c := methods.Collect{Statistics: true}
+			if r.traced() {
+				c.Trace = traceNegatives
+			}
+			return c
+		},
 		Start: func(r *Run) (err error) {
 			h = record.NewHeader(record.TrainingNames(), record.TrainingHistograms(r.Model.Transform.On()))
 			if r.Config.Epochs*r.Batches > fineSteps {
 				h.HistogramSteps = 8
 			}
+			h = h.Continuing(record.Dir(r.Dir))
 			w, err = record.NewWriter(record.Dir(r.Dir), h, r.GlobalStep)
 			return err
 		},
-		Step: func(r *Run, s Step) error { return w.Add(recordStep(r, s, h)) },
-		Save: func(*Run) error { return w.Flush() },
-		Stop: func(*Run) error {
-			if w == nil {
-				return nil
+		Step: func(r *Run, s Step) (err error) {
+			if s.Trace != nil && images == nil {
+				if images, err = record.NewImagesWriter(record.Dir(r.Dir), r.imagesHeader(), s.Step-1); err != nil {
+					return err
+				}
 			}
-			return w.Close()
+			if s.Trace != nil {
+				err = images.Add(traceRow(s.Step, s.Trace))
+			}
+			return errors.Join(err, w.Add(recordStep(r, s, h)))
+		},
+		Save: func(*Run) error { return w.Flush() },
+		Stop: func(*Run) (err error) {
+			if images != nil {
+				err = images.Close()
+			}
+			if w != nil {
+				err = errors.Join(err, w.Close())
+			}
+			return err
 		},
 	}
 }
@@ -49,6 +72,7 @@ func recordStep(r *Run, s Step, h record.Header) record.Step {
 		"alignment": st.Alignment, "uniformity": st.Uniformity, "queue_age": age, "queue_fill": fill,
 		"lambda_pos": st.LambdaPositive, "lambda_neg": st.LambdaNegative,
 	}
+	maps.Copy(v, traceValues(s.Trace))
 	for prefix, d := range map[string]contrast.Distribution{"": st.Seen, "raw_": st.Raw} {
 		v[prefix+"pos_mean"], v[prefix+"pos_var"], v[prefix+"exp_pos"] = d.PosMean, d.PosVar, d.PosExp
 		v[prefix+"neg_mean"], v[prefix+"neg_var"], v[prefix+"exp_neg"] = d.NegMean, d.NegVar, d.NegExp

@@ -62,6 +62,9 @@ func TestRecordStep(t *testing.T) {
 	}
 	s := Step{Epoch: 3, Batch: 1, Step: 21, Loss: 1, Accuracy: 2, Rate: 3, Statistics: &contrast.Statistics{
 		Raw: d, Seen: d, Entropy: 1, Gradient: 2, Alignment: 3, Uniformity: -4, LambdaPositive: 5, LambdaNegative: 6,
+	}, Trace: &contrast.Trace{
+		Hardest: [4]float64{0.1, 0.2, 0.3, 0.4}, Age: [4]float64{0.1, 0.2, 0.3, 0.4}, Untrained: 0.1, MeanAge: 7, Own: 0.1,
+		Near: 0.2, Class: 0.3,
 	}}
 	r := &Run{Config: config.DefaultContrast(), Batches: 10, Train: fake{make([]int, 160)}, Model: &methods.Model{}}
 	if err := torch.Run(func() error {

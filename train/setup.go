@@ -22,7 +22,7 @@ type Chooser func(*config.Machine, nn.Config) error
 // ctx ends, the opening of the data stops with an error; data that is open stays readable.
 // Call NewRun, and use the Run, inside torch.Run.
 func NewRun(ctx context.Context, w world.World, c config.Contrast, dir string, choose Chooser) (*Run, error) {
-	if err := trainable(w); err != nil {
+	if err := w.Check(); err != nil {
 		return nil, err
 	}
 	r := &Run{Config: c, Dir: dir, Epoch: 1, World: w, monitors: []Hook{watchCollapse(), watchOnset()}}
@@ -30,10 +30,7 @@ func NewRun(ctx context.Context, w world.World, c config.Contrast, dir string, c
 	if err != nil {
 		return nil, err
 	}
-	r.Train, r.Bank, r.Test = splits.Train, splits.Train, splits.Test
-	if splits.Unlabeled != nil {
-		r.Train = splits.Unlabeled
-	}
+	r.Train, r.Bank, r.Test = setup.Pretraining(splits), splits.Train, splits.Test
 	if c.KNNEvery > 0 && r.Test == nil {
 		var said string
 		if r.Bank, r.judge, said = setup.HoldOut(r.Bank, nil); said != "" {
@@ -56,13 +53,17 @@ func NewRun(ctx context.Context, w world.World, c config.Contrast, dir string, c
 		return nil, err
 	}
 	c = r.Config
-	net.Jigsaw, net.Groups, net.Checkpoint = c.Jigsaw, c.BNSplits, c.CheckpointActivations
+	groups, err := r.groups()
+	if err != nil {
+		return nil, err
+	}
+	net.Jigsaw, net.Groups, net.Checkpoint = c.Jigsaw, groups/max(1, w.Size), c.CheckpointActivations
 	r.Model, err = methods.NewModel(methods.Options{
 		Net: net, Memory: c.Memory, Images: n, K: c.K, Symmetric: c.Symmetric, Alpha: c.Alpha,
 		BankMomentum: c.BankMomentum, Temperature: c.Temperature, Loss: setup.Loss(c.Relatives), Beta: c.Beta,
 		Momentum: c.Momentum, WeightDecay: c.WeightDecay, NewOptimizer: setup.Optimizer(c),
 		Mixture: setup.Mixture(c.Relatives), Transform: c.Transform(), Precision: setup.Dtype(c.Precision),
-		Microbatches: c.Accum, Seed: c.Seed, World: r.World,
+		Microbatches: c.Accum, Seed: c.Seed, World: r.World, Groups: groups, Shuffle: c.ShuffleBN,
 	})
 	if err != nil {
 		return nil, err
@@ -91,6 +92,7 @@ func (r *Run) network(choose Chooser) (nn.Config, error) {
 
 // Close frees the model.
 func (r *Run) Close() {
+	r.classes.free()
 	if r.Model != nil {
 		r.Model.Free()
 	}

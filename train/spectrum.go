@@ -205,7 +205,10 @@ func (s *spectra) settle(r *Run) error {
 	if err != nil || r.Config.Stop != "auto" {
 		return err
 	}
-	return r.Shorten(r.Epoch)
+	if err := r.Shorten(r.Epoch); err != nil || r.World.Alone() {
+		return err
+	}
+	return ErrDone // the other processes do not measure; they hear of this
 }
 
 // fill computes the measures of a line.

@@ -25,6 +25,10 @@ type checkpointRecord struct {
 	Precision    string     `key:"precision"`
 	MemoryFormat string     `key:"memory_format"`
 	Meter        EpochMeter `key:"epoch_sums"`
+	// Buckets are the parameters of each bucket of gradients, by their indices. The order of a
+	// sum over three or more processes depends on it.
+	Buckets []string `key:"bucket_layout"`
+	Backend string   `key:"backend"` // of the exchange between processes
 }
 
 // rng is the state of the random numbers.
@@ -67,10 +71,11 @@ func (r *Run) Save(path string) error {
 			Version: rundir.CheckpointVersion, Config: config.Values(&r.Config),
 			Epoch: completed, StepInEpoch: inEpoch, GlobalStep: r.GlobalStep,
 			Threads: torch.Threads(), Workers: loader.Workers(r.Config.Workers), Machine: machine.Kind(),
+			World: max(1, r.World.Size), Groups: m.Groups,
 		},
 		Images: r.Train.Len(), RNG: rng{Seed: int(r.Config.Seed), LambdaStep: int(m.Stream.Step)},
 		Precision: r.Config.Precision, MemoryFormat: r.Config.MemoryFormat,
-		Meter: meter,
+		Meter: meter, Buckets: layoutTexts(m.BucketLayout()), Backend: r.peers.Backend,
 	}
 	file := checkpoint.Dict{
 		{Key: "model", Value: statedict.Of(m.Query.State, "module.")},
@@ -148,6 +153,13 @@ func (r *Run) Load(path string) (notes []string, err error) {
 	r.Model.Stream.Step = uint64(record.RNG.LambdaStep)
 	r.Meter = record.Meter
 	r.loadStates(ours)
+	if record.World == r.World.Size {
+		r.Model.Layout = layoutOf(record.Buckets)
+	}
+	if was, is := max(1, record.World), max(1, r.World.Size); was != is {
+		notes = append(notes, fmt.Sprintf("%s was trained in a world of %d, and resumes in one of %d: with the same "+
+			"batches, draws and batch-norm groups, but sums are rounded otherwise", path, was, is))
+	}
 	if n := record.Images; n != r.Train.Len() {
 		if r.StepInEpoch > 0 {
 			r.StepInEpoch, r.Meter = 0, EpochMeter{}

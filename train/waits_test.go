@@ -25,11 +25,13 @@ var mayRead = map[string]string{
 	"contrast.uniformity":             "the CPU's; uniformityBy is for devices",
 	"contrast.partners":               "the CPU's; neighbors is for devices",
 	"contrast.SampledNegatives.mixed": "the CPU's; devices hash",
+	"methods.Checksum":                "several processes, every hundredth step",
 	"methods.allFinite":               "explains a step that failed",
 	"optim.Finite":                    "a step that is not guarded, as the CPU's",
 	"optim.GuardedStep":               "the CPU's",
 	"optim.State":                     "LossScale.State, for a checkpoint",
 	"train.ProbeHook":                 "after an epoch",
+	"train.loudest":                   "several processes, at the border of an epoch",
 	"train.loadRows":                  "tensors of a checkpoint",
 }
 

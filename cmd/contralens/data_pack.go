@@ -13,6 +13,7 @@ import (
 	"contralens/data/codec"
 	"contralens/data/pack"
 	"contralens/data/sets"
+	"contralens/setup"
 )
 
 func dataPackCommand() *cobra.Command {
@@ -45,6 +46,7 @@ func packImages(src, dst string, c config.DataPack) error {
 	defer done()
 	p, err := openRaw(ctx, sets.Options{
 		Name: c.Dataset, Folder: src, Imagenet100Path: c.Imagenet100Path, Limit: c.Limit,
+		Remote: setup.Remote(c.Keeping),
 		Strict: c.Strict, Gray16: codec.Gray16(c.Gray16), Note: printNote, Test: sets.TestIfSound,
 	})
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"contralens/data/pack"
 	"contralens/data/sets"
 	"contralens/internal/humanize"
+	"contralens/setup"
 )
 
 func dataStatsCommand() *cobra.Command {
@@ -53,7 +54,7 @@ func stats(folder string, c config.DataStats) error {
 	note := func(s string) { notes = append(notes, s) }
 	p, err := openRaw(context.Background(), sets.Options{
 		Name: c.Dataset, Folder: folder, Imagenet100Path: c.Imagenet100Path, Limit: c.Limit, Strict: c.Strict, Note: note,
-		Test: sets.TestIfSound,
+		Test: sets.TestIfSound, Remote: setup.Remote(c.Keeping),
 	})
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"contralens/checkpoint"
+	"contralens/detect/detecttest"
 	"contralens/recipes"
 	"contralens/rundir"
 	"contralens/study"
@@ -222,6 +223,78 @@ func TestReadyStudies(t *testing.T) {
 		yaml, _ := recipes.Study(name)
 		if !strings.HasPrefix(string(yaml), "# ") || !strings.Contains(string(yaml), "two\n# cores") && !strings.Contains(string(yaml), "two cores") || !strings.Contains(string(yaml), "\ntitle: ") {
 			t.Errorf("%s does not say what it is and how long it takes", name)
+		}
+	}
+}
+
+// A study of detectors: an arm without a training, one on the photos of the detector's training and one
+// on other images. Stopped in the middle of a detector it resumes, and ends like one that was not.
+func TestStudyOfDetectors(t *testing.T) {
+	data := t.TempDir()
+	detecttest.Write(data, detecttest.VOC(detecttest.Scenes(8, 72, 56, 5)))
+	others := stripes(t, 9)
+	t.Chdir(t.TempDir())
+	text := `options:
+  {method: MoCov2, arch: resnet18, width: 0.125, input_res: 32, batch_size: 6, nce_k: 3, feat_dim: 16, epochs: 2,
+   knn_every: 0, threads: 1, num_workers: 1, precision: fp32, memory_format: channels_last, data_folder: ` + data + `}
+arms:
+  none: {untrained: true}
+  own: {}
+  other: {data_folder: ` + others + `}
+seeds: 2
+evaluations:
+  detect:
+    {config: bccd, short: [56, 64], test_short: 64, max_side: 128, rois: 32, anchor_batch: 64, topk_train: [100, 50],
+     topk_test: [100, 50], anchors: [8, 16, 24, 32, 48], iterations: 6, lr_decay_iterations: [5], warmup: 2,
+     precise_bn: 2, print_freq: 1, save_every: 2, precision: fp32, memory_format: channels_last}
+`
+	if err := os.WriteFile("d.yaml", []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	plan := must(t, "study", "d.yaml", "-o", "whole", "--dry_run")
+	if !strings.Contains(plan, "time: unknown, because no detector is trained yet") {
+		t.Errorf("the plan:\n%s", plan)
+	}
+	printed := must(t, "study", "d.yaml", "-o", "whole")
+	for _, want := range []string{"MoCov2 on 6 images of voc", "6 of 6  iteration 6/6", "left", "AP50 of boxes", "Average precisions in percent"} {
+		if !strings.Contains(printed, want) {
+			t.Errorf("want %q in\n%s", want, printed)
+		}
+	}
+	p := spawn(t, "study", "d.yaml", "-o", "stopped")
+	p.until(t, "2 of 6  iteration 4/6")
+	p.Process.Signal(syscall.SIGTERM)
+	if code, text := p.end(t); code != exitStopped || !strings.Contains(text, "the same command resumes the study") {
+		t.Errorf("stopped: exit code %d\n%s", code, text)
+	}
+	if text := must(t, "study", "d.yaml", "-o", "stopped"); !strings.Contains(text, "resuming stopped/detectors/own_seed-1") {
+		t.Errorf("nothing was resumed:\n%s", text)
+	}
+	sameScores(t, "whole", "stopped", 6)
+	if code, text := command(t, "study", "d.yaml", "-o", "elsewhere", "--data_folder", others); code != exitFailed || !strings.Contains(text, "VOC") {
+		t.Errorf("no annotations: exit code %d\n%s", code, text)
+	}
+	if _, err := os.Stat("elsewhere"); err == nil {
+		t.Error("a folder was made although there are no annotations")
+	}
+}
+
+// sameScores compares the scores of two studies with n cells each.
+func sameScores(t *testing.T, a, b string, n int) {
+	t.Helper()
+	var reports [2]study.Report
+	for i, dir := range []string{a, b} {
+		text, err := os.ReadFile(filepath.Join(dir, study.ReportFile))
+		if err == nil {
+			err = json.Unmarshal(text, &reports[i])
+		}
+		if r := reports[i]; err != nil || r.Done != n || r.Failed > 0 || len(r.Cells) != n {
+			t.Fatalf("%s: %v, %d of %d cells done, %d failed", dir, err, r.Done, len(r.Cells), r.Failed)
+		}
+	}
+	for i, c := range reports[0].Cells {
+		if other := reports[1].Cells[i]; len(c.Scores) != 3 || fmt.Sprint(c.Name, c.Scores) != fmt.Sprint(other.Name, other.Scores) {
+			t.Errorf("%s has %v, and %s %v", c.Name, c.Scores, other.Name, other.Scores)
 		}
 	}
 }

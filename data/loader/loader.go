@@ -45,6 +45,7 @@ type Options struct {
 type Batch[S any] struct {
 	N       int
 	Indices []int // indices of the samples in the dataset
+	Whole   []int // indices of the batch's samples in all processes
 	Samples S
 
 	left atomic.Int32 // pieces that are not finished
@@ -64,9 +65,10 @@ type Loader[S any] struct {
 	pieces    chan piece[S]
 	free      chan *Batch[S]
 	wait      sync.WaitGroup
-	made      int       // batches that exist; only feed uses it
-	head      *Batch[S] // the batch that Next returns, if Ready has taken it already
-	next      int       // its index
+	whole     func(i int) []int // batch i of all processes; nil: there are no others
+	made      int               // batches that exist; only feed uses it
+	head      *Batch[S]         // the batch that Next returns, if Ready has taken it already
+	next      int               // its index
 }
 
 // piece is a range of rows of a batch, the unit of work.
@@ -99,6 +101,9 @@ func New[S any](ctx context.Context, o Options, t Transform[S]) *Loader[S] {
 		batches: make(chan *Batch[S], ahead-1), pieces: make(chan piece[S], o.Workers),
 		free: make(chan *Batch[S], max(ahead+2, o.Most)), next: o.FirstBatch,
 	}
+	if s, ok := o.Sampler.(shared); ok {
+		l.whole = s.Whole
+	}
 	l.ctx, l.stop = context.WithCancel(ctx)
 	l.wait.Add(1 + o.Workers)
 	go l.feed()
@@ -118,6 +123,9 @@ func (l *Loader[S]) feed() {
 		b := l.batch(l.o.Sampler.Batch(i))
 		if b == nil {
 			return
+		}
+		if b.Whole = b.Indices; l.whole != nil {
+			b.Whole = l.whole(i)
 		}
 		select {
 		case l.batches <- b:

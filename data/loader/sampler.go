@@ -13,6 +13,11 @@ type Sampler interface {
 	Batch(i int) []int // indices of this process's samples in batch i; must not be modified
 }
 
+// shared is a Sampler whose batches are shared by several processes.
+type shared interface {
+	Whole(i int) []int // batch i of all processes; must not be modified
+}
+
 // Epoch is the usual Sampler: batch i consists of elements i·Size to (i+1)·Size-1 of an
 // order, and each process of a world takes its share of the rows.
 type Epoch struct {
@@ -20,6 +25,7 @@ type Epoch struct {
 	Size     int   // of a batch, summed over all processes
 	DropLast bool  // skip the last batch if it is not full
 	World    world.World
+	Groups   int // of a batch, with batch-norm statistics of their own; see world.World.Images
 }
 
 // Batches returns the number of batches of the epoch.
@@ -27,10 +33,13 @@ func (e Epoch) Batches() int { return Batches(len(e.Order), e.Size, e.DropLast) 
 
 // Batch returns this process's part of batch i.
 func (e Epoch) Batch(i int) []int {
-	all := e.Order[i*e.Size : min((i+1)*e.Size, len(e.Order))]
-	from, to := e.World.Rows(len(all))
+	all := e.Whole(i)
+	from, to := e.World.Images(len(all), e.Groups)
 	return all[from:to]
 }
+
+// Whole returns batch i of all processes.
+func (e Epoch) Whole(i int) []int { return e.Order[i*e.Size : min((i+1)*e.Size, len(e.Order))] }
 
 // Shuffled returns the order of an epoch: a permutation of n indices that depends only
 // on seed and epoch, so that all processes agree on it.

@@ -33,10 +33,12 @@ type ViewOptions struct {
 	Workers    int          // goroutines; 0: one per processor
 	Seed       uint64
 	Epoch      int
-	Shuffle    bool // in an order that depends only on Seed and Epoch
-	DropLast   bool // skip the last batch if it is not full
-	FirstBatch int  // index of the first batch, to resume in the middle of an epoch
+	Shuffle    bool    // in an order that depends only on Seed and Epoch
+	Streams    Streams // how Shuffle goes through shards; datasets without any ignore it
+	DropLast   bool    // skip the last batch if it is not full
+	FirstBatch int     // index of the first batch, to resume in the middle of an epoch
 	World      world.World
+	Groups     int // of a batch, with batch-norm statistics of their own; see world.World.Images
 	Timing     *Timing
 	// Pixels, if set, is the memory of all batches: for each batch one buffer per view, of
 	// BatchSize views. Views are then written there as pixels, which a GPU turns into
@@ -54,14 +56,27 @@ type Timing struct {
 
 // NewViews starts loading the batches of one epoch.
 func NewViews(ctx context.Context, o ViewOptions) *ViewLoader {
-	e := Epoch{Size: o.BatchSize, DropLast: o.DropLast, World: o.World}
-	if o.Shuffle {
-		e.Order = Shuffled(o.Dataset.Len(), o.Seed, o.Epoch)
-	} else {
+	e := Epoch{Size: o.BatchSize, DropLast: o.DropLast, World: o.World, Groups: o.Groups}
+	var ahead *fetchAhead
+	switch shards, sharded := data.Shards(o.Dataset); {
+	case !o.Shuffle:
 		e.Order = InOrder(o.Dataset.Len())
+		if sharded {
+			ahead = &fetchAhead{shards: shards, images: Window, seen: map[int]bool{}}
+		}
+	case sharded && o.Streams.Count > 0:
+		e.Order = o.Streams.Order(o.Dataset.Len(), o.BatchSize, shards.Shard, o.Seed, o.Epoch)
+		ahead = &fetchAhead{shards: shards, images: 2 * o.Streams.Count * o.Streams.window(), seen: map[int]bool{}}
+	default:
+		e.Order = Shuffled(o.Dataset.Len(), o.Seed, o.Epoch)
+	}
+	var sampler Sampler = e
+	if ahead != nil {
+		ahead.Epoch = e
+		sampler = ahead
 	}
 	return New(ctx, Options{
-		Sampler: e, FirstBatch: o.FirstBatch, Workers: o.Workers, Most: len(o.Pixels),
+		Sampler: sampler, FirstBatch: o.FirstBatch, Workers: o.Workers, Most: len(o.Pixels),
 	}, &viewTransform{ViewOptions: o})
 }
 

@@ -36,6 +36,7 @@ type Packed struct {
 	Kept   int    `json:"kept"` // files copied byte for byte
 	Bad    int    `json:"bad"`
 	Bytes  int64  `json:"bytes"`
+	sums   map[string]string
 }
 
 // Write writes the splits of a dataset as tar files in WebDataset's layout, one folder
@@ -85,7 +86,7 @@ func Write(ctx context.Context, dst string, p data.Splits, o Options) ([]Packed,
 		}
 	}
 	for _, r := range all {
-		if err := sets.IndexShards(ctx, sets.Options{Note: o.Note}, filepath.Join(dst, r.Split)); err != nil {
+		if err := sets.IndexShards(ctx, sets.Options{Note: o.Note}, filepath.Join(dst, r.Split), r.sums); err != nil {
 			return nil, err
 		}
 	}
@@ -136,7 +137,7 @@ func packSplit(ctx context.Context, dir, split string, d data.Dataset, o Options
 		if e := w.close(); err == nil {
 			err = e
 		}
-		r.Shards, r.Bytes = w.shards, w.total
+		r.Shards, r.Bytes, r.sums = w.shards, w.total, w.sums
 	}()
 	limit := data.Allowed(o.MaxBad, d.Len())
 	for s := range samples(ctx, d, o, &wait) {
@@ -146,6 +147,9 @@ func packSplit(ctx context.Context, dir, split string, d data.Dataset, o Options
 		}
 		if ctx.Err() != nil {
 			break
+		}
+		if failed := store.Failed(s.err); failed != nil {
+			return r, failed
 		}
 		if s.err != nil {
 			if r.Bad++; r.Bad > limit {

@@ -3,7 +3,11 @@ package pack
 import (
 	"archive/tar"
 	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"hash"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -20,6 +24,8 @@ type shardWriter struct {
 	size   int64 // of the open shard
 	total  int64
 	file   *os.File
+	hash   hash.Hash
+	sums   map[string]string // SHA-256 of the closed shards
 	buffer *bufio.Writer
 	tar    *tar.Writer
 }
@@ -30,7 +36,8 @@ func (w *shardWriter) add(key, ext string, file []byte, label int) error {
 		if w.file, err = os.Create(filepath.Join(w.dir, fmt.Sprintf("%06d.tar", w.shards))); err != nil {
 			return err
 		}
-		w.buffer = bufio.NewWriterSize(w.file, 1<<20)
+		w.hash = sha256.New()
+		w.buffer = bufio.NewWriterSize(io.MultiWriter(w.file, w.hash), 1<<20)
 		w.tar = tar.NewWriter(w.buffer)
 		w.shards++
 	}
@@ -70,6 +77,10 @@ func (w *shardWriter) close() error {
 			err = e
 		}
 	}
+	if w.sums == nil {
+		w.sums = map[string]string{}
+	}
+	w.sums[filepath.Base(w.file.Name())] = hex.EncodeToString(w.hash.Sum(nil))
 	w.total += w.size + 1024
 	w.file, w.size = nil, 0
 	if err != nil {

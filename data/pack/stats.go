@@ -8,6 +8,7 @@ import (
 
 	"contralens/data"
 	"contralens/data/codec"
+	"contralens/data/store"
 	"contralens/internal/machine"
 	"contralens/views"
 )
@@ -89,6 +90,7 @@ func Measure(
 		why   string
 	}
 	var bad []broken
+	var failed error // of the store
 	var mu sync.Mutex
 	next := 0
 	var wait sync.WaitGroup
@@ -113,6 +115,9 @@ func Measure(
 				}
 				mu.Lock()
 				s.Bytes += int64(len(file))
+				if f := store.Failed(err); f != nil {
+					failed, next = f, d.Len()
+				}
 				if err != nil {
 					bad = append(bad, broken{i, err.Error()})
 				} else {
@@ -129,6 +134,9 @@ func Measure(
 		}()
 	}
 	wait.Wait()
+	if failed != nil {
+		return s, failed
+	}
 	s.Width, s.Height, s.Short = width.spread(), height.spread(), short.spread()
 	slices.SortFunc(bad, func(a, b broken) int { return a.index - b.index })
 	for _, b := range bad {

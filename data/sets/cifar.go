@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"strings"
 
 	"contralens/data"
@@ -49,14 +48,14 @@ func (c cifar) open(ctx context.Context, o Options) (p data.Splits, err error) {
 	if err != nil {
 		return p, err
 	}
-	classes, err := classNames(ctx, o.Store, path.Join(dir, c.names), c.classes)
+	classes, err := classNames(ctx, o.Store, store.Join(dir, c.names), c.classes)
 	if err != nil {
 		return p, err
 	}
 	open := func(files ...string) (*records, error) {
 		r := &records{name: o.Name, store: o.Store, head: c.head, side: 32, classes: classes}
 		for _, f := range files {
-			if err := r.add(ctx, path.Join(dir, f)); err != nil {
+			if err := r.add(ctx, store.Join(dir, f)); err != nil {
 				return nil, err
 			}
 		}
@@ -76,8 +75,8 @@ func (c cifar) open(ctx context.Context, o Options) (p data.Splits, err error) {
 // findFile returns the folder that has the given file: the options' folder, or inner
 // below it.
 func findFile(ctx context.Context, o Options, inner, file string) (string, error) {
-	for _, dir := range []string{o.Folder, path.Join(o.Folder, inner)} {
-		if store.Exists(ctx, o.Store, path.Join(dir, file)) {
+	for _, dir := range []string{o.Folder, store.Join(o.Folder, inner)} {
+		if store.Exists(ctx, o.Store, store.Join(dir, file)) {
 			return dir, nil
 		}
 	}

@@ -62,6 +62,9 @@ func (f *files) Decoder() *codec.Decoder { return f.decoder }
 
 func (f *files) File(ctx context.Context, i int, buf []byte) ([]byte, error) {
 	b, err := f.store.ReadAt(ctx, f.paths[i], buf, 0, -1)
+	if f := store.Failed(err); f != nil {
+		return nil, f
+	}
 	if err != nil {
 		return nil, codec.NotAnImage(f.paths[i], err)
 	}

@@ -37,9 +37,9 @@ func openClassFolders(ctx context.Context, o Options, keep []string) (p data.Spl
 	}
 	root := l.root
 	if len(l.train) == 1 {
-		root = unnest(ctx, o, path.Join(root, l.train[0]))
+		root = unnest(ctx, o, store.Join(root, l.train[0]))
 	} else if o.Name != "folder" {
-		train := path.Join(o.Folder, "train")
+		train := store.Join(o.Folder, "train")
 		return p, wrongOption(Name, o.Name, "want %s with one folder per class, but there is none", train)
 	}
 	a, err := readFolder(ctx, o, root, keep)
@@ -62,7 +62,7 @@ func openTests(
 	ctx context.Context, o Options, l *layout, train *files, trainDir string, keep []string,
 ) (data.Dataset, error) {
 	for _, name := range l.tests {
-		dir := unnest(ctx, o, path.Join(l.root, name))
+		dir := unnest(ctx, o, store.Join(l.root, name))
 		b, err := readAnnotated(ctx, o, dir)
 		if b == nil && err == nil {
 			b, err = readFolder(ctx, o, dir, keep)
@@ -85,7 +85,7 @@ func openTests(
 // val_annotations.txt, whose lines begin with the name of an image, a tab and a class. It
 // returns nil if there is no such file.
 func readAnnotated(ctx context.Context, o Options, dir string) (*files, error) {
-	name := path.Join(dir, path.Base(dir)+"_annotations.txt")
+	name := store.Join(dir, path.Base(dir)+"_annotations.txt")
 	if !store.Exists(ctx, o.Store, name) {
 		return nil, nil
 	}
@@ -103,7 +103,7 @@ func readAnnotated(ctx context.Context, o Options, dir string) (*files, error) {
 		class[fields[0]] = fields[1]
 		classes = append(classes, fields[1])
 	}
-	images := path.Join(dir, "images")
+	images := store.Join(dir, "images")
 	if !store.IsFolder(ctx, o.Store, images) {
 		images = dir
 	}
@@ -123,7 +123,7 @@ func readAnnotated(ctx context.Context, o Options, dir string) (*files, error) {
 			continue
 		}
 		label, _ := slices.BinarySearchFunc(f.classes, c, compareClasses)
-		f.add(path.Join(images, e.Name), label)
+		f.add(store.Join(images, e.Name), label)
 	}
 	if missing := len(class) - f.Len(); missing > 0 || without > 0 {
 		o.note("%s: %d images have no line in %s, and %d lines have no image: left out", images, without, name, missing)
@@ -189,7 +189,7 @@ func readFolder(ctx context.Context, o Options, root string, keep []string) (*fi
 			continue
 		}
 		before := len(f.paths)
-		dir := path.Join(root, e.Name)
+		dir := store.Join(root, e.Name)
 		if err := f.walk(ctx, o, dir, len(f.classes), []string{info.ID}); err != nil {
 			return nil, err
 		}
@@ -215,7 +215,7 @@ func (f *files) addLoose(o Options, root string, entries []store.Entry) {
 			continue
 		}
 		if loose++; len(f.classes) == 0 {
-			f.add(path.Join(root, e.Name), -1)
+			f.add(store.Join(root, e.Name), -1)
 		}
 	}
 	f.noteOthers(o, root)
@@ -240,7 +240,7 @@ func (f *files) noteOthers(o Options, root string) {
 func wantClasses(ctx context.Context, o Options, name, root string, keep []string) error {
 	var missing []string
 	for _, w := range slices.Sorted(slices.Values(keep)) {
-		if !store.IsFolder(ctx, o.Store, path.Join(root, w)) {
+		if !store.IsFolder(ctx, o.Store, store.Join(root, w)) {
 			missing = append(missing, w)
 		}
 	}
@@ -268,7 +268,7 @@ func (f *files) walk(ctx context.Context, o Options, dir string, label int, pare
 	}
 	parents = append(slices.Clip(parents), info.ID)
 	for _, e := range entries {
-		name := path.Join(dir, e.Name)
+		name := store.Join(dir, e.Name)
 		switch {
 		case strings.HasPrefix(e.Name, "."):
 		case e.Folder:

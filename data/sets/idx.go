@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"path"
 	"strings"
 
 	"contralens/data"
@@ -99,7 +98,7 @@ const trainImages = "train-images-idx3-ubyte"
 // findIDX returns the path of a file, compressed or not.
 func findIDX(ctx context.Context, s store.Store, folder, name string) (string, error) {
 	for _, suffix := range []string{".gz", ""} {
-		if file := path.Join(folder, name+suffix); store.Exists(ctx, s, file) {
+		if file := store.Join(folder, name+suffix); store.Exists(ctx, s, file) {
 			return file, nil
 		}
 	}

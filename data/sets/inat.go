@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"path"
 	"path/filepath"
 	"slices"
 
@@ -34,7 +33,7 @@ type annotations struct {
 // (images, annotations, categories) beside the folder train_val2018 with the images.
 // Classes are the categories in the order of their ids.
 func openINat18(ctx context.Context, o Options) (p data.Splits, err error) {
-	train, val := path.Join(o.Folder, "train2018.json"), path.Join(o.Folder, "val2018.json")
+	train, val := store.Join(o.Folder, "train2018.json"), store.Join(o.Folder, "val2018.json")
 	a, err := readAnnotations(ctx, o, train)
 	if err != nil {
 		return p, err
@@ -80,7 +79,7 @@ func (a *annotations) dataset(o Options, ids []int64, names map[int64]string) (d
 			return nil, fmt.Errorf("image %d (%s): its category %d is not among the %d of train2018.json",
 				id, a.images[id], category, len(ids))
 		}
-		f.add(path.Join(o.Folder, a.images[id]), l)
+		f.add(store.Join(o.Folder, a.images[id]), l)
 	}
 	if f.Len() == 0 {
 		return nil, errors.New("want annotated images, found none")

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"path"
 
 	"contralens/data/store"
 )
@@ -39,6 +38,7 @@ type shard struct {
 	Name     string
 	Size     int64
 	Modified int64    // nanoseconds
+	SHA256   string   `json:",omitempty"` // hexadecimal; empty if it was not made with the shard
 	Notes    []string // problems of the shard
 }
 
@@ -56,24 +56,30 @@ func openIndex(ctx context.Context, o Options, dir string) (*index, error) {
 	var now []shard
 	var err error
 	for _, name := range shardNames(ctx, o, dir) {
-		info, err := o.Store.Stat(ctx, path.Join(dir, name))
+		info, err := o.Store.Stat(ctx, store.Join(dir, name))
 		if err != nil {
 			return nil, unreadableShard(dir, name, err)
 		}
 		now = append(now, shard{Name: name, Size: info.Size, Modified: info.Modified.UnixNano()})
 	}
-	x := readIndex(ctx, o.Store, path.Join(dir, indexName))
-	if x == nil || !sameShards(x.Shards, now) {
+	x := readIndex(ctx, o.Store, store.Join(dir, indexName))
+	sums, remote := o.Store.(expecting)
+	if x == nil || !sameShards(x.Shards, now, remote) {
 		if x, err = scanShards(ctx, o.Store, dir, now); err != nil {
 			return nil, err
 		}
-		if err := x.write(ctx, o.Store, path.Join(dir, indexName)); err != nil {
+		if err := x.write(ctx, o.Store, store.Join(dir, indexName)); err != nil {
 			o.note("the index of %s is rebuilt each time, because it cannot be saved: %v", dir, err)
 		}
 	}
 	for _, s := range x.Shards {
+		if remote && s.SHA256 != "" {
+			sums.Expect(store.Join(dir, s.Name), s.SHA256)
+		}
+	}
+	for _, s := range x.Shards {
 		for _, n := range s.Notes {
-			o.note("shard %s: %s", path.Join(dir, s.Name), n)
+			o.note("shard %s: %s", store.Join(dir, s.Name), n)
 		}
 	}
 	for _, n := range x.Notes {
@@ -82,12 +88,20 @@ func openIndex(ctx context.Context, o Options, dir string) (*index, error) {
 	return x, nil
 }
 
-func sameShards(a, b []shard) bool {
-	if len(a) != len(b) {
+// expecting is a store that checks what it fetches. Copies there have other times.
+type expecting interface {
+	Expect(name, sha256 string)
+}
+
+// sameShards reports whether shards are those of an index. copied allows other times for those
+// whose content is checked.
+func sameShards(index, now []shard, copied bool) bool {
+	if len(index) != len(now) {
 		return false
 	}
-	for i := range a {
-		if a[i].Name != b[i].Name || a[i].Size != b[i].Size || a[i].Modified != b[i].Modified {
+	for i, x := range index {
+		timed := x.Modified == now[i].Modified || copied && x.SHA256 != ""
+		if x.Name != now[i].Name || x.Size != now[i].Size || !timed {
 			return false
 		}
 	}
@@ -148,7 +162,7 @@ func (x *index) write(ctx context.Context, s store.Store, name string) error {
 }
 
 func unreadableShard(dir, name string, err error) error {
-	return fmt.Errorf("%s: want a tar file that can be read, but %w", path.Join(dir, name), err)
+	return fmt.Errorf("%s: want a tar file that can be read, but %w", store.Join(dir, name), err)
 }
 
 func (s *shard) note(format string, args ...any) {
@@ -169,11 +183,18 @@ func plain(err error) string {
 }
 
 // IndexShards makes or checks the index of a folder's shards, so that opening them
-// later does not have to. It uses o.Store and o.Note only.
-func IndexShards(ctx context.Context, o Options, dir string) error {
+// later does not have to. sums, which may be nil, are the SHA-256 of the shards by their
+// names, as hexadecimal digits. It uses o.Store and o.Note only.
+func IndexShards(ctx context.Context, o Options, dir string, sums map[string]string) error {
 	if o.Store == nil {
 		o.Store = store.Disk{}
 	}
-	_, err := openIndex(ctx, o, dir)
-	return err
+	x, err := openIndex(ctx, o, dir)
+	if err != nil || len(sums) == 0 {
+		return err
+	}
+	for i := range x.Shards {
+		x.Shards[i].SHA256 = sums[x.Shards[i].Name]
+	}
+	return x.write(ctx, o.Store, store.Join(dir, indexName))
 }

@@ -15,6 +15,7 @@ import (
 
 	"contralens/data"
 	"contralens/data/codec"
+	"contralens/data/store"
 )
 
 // openList reads a text file with a line for each image: its path, and its class if there
@@ -41,8 +42,8 @@ func openList(ctx context.Context, o Options) (p data.Splits, err error) {
 	}
 	p.Train = a
 	p.Test, err = o.testSplit(ctx, func() (data.Dataset, error) {
-		for _, name := range lists(ctx, o, path.Dir(list), testSplit) {
-			test := path.Join(path.Dir(list), name)
+		for _, name := range lists(ctx, o, store.Dir(list), testSplit) {
+			test := store.Join(store.Dir(list), name)
 			if test == list {
 				continue
 			}
@@ -79,14 +80,14 @@ func lists(ctx context.Context, o Options, dir string, kind split) (names []stri
 // trainList returns the path of the list of training images in the options' folder.
 func trainList(ctx context.Context, o Options) (string, error) {
 	names := lists(ctx, o, o.Folder, trainSplit)
-	list := path.Join(o.Folder, "train.txt")
+	list := store.Join(o.Folder, "train.txt")
 	switch {
 	case len(names) == 0 || slices.Contains(names, "train.txt"):
 		return list, nil // an error says what is missing
 	case len(names) > 1:
 		return "", fmt.Errorf("%s: want one list of training images, got %s; name the list itself", o.Folder, quoted(names))
 	}
-	return path.Join(o.Folder, names[0]), nil
+	return store.Join(o.Folder, names[0]), nil
 }
 
 // readText reads a file of UTF-8, or of UTF-16 if a byte order mark says so. It removes

@@ -110,7 +110,7 @@ func (f *listFormat) path(image string) string {
 	if path.IsAbs(image) {
 		return image
 	}
-	return path.Join(f.base, image)
+	return store.Join(f.base, image)
 }
 
 // findFormat finds the format of a list by the images that exist, or by their extensions
@@ -127,7 +127,7 @@ func findFormat(ctx context.Context, o Options, list string, lines []string) (*l
 		}
 	}
 	if len(sample) == 0 {
-		return &listFormat{header: -1, base: path.Dir(list)}, nil
+		return &listFormat{header: -1, base: store.Dir(list)}, nil
 	}
 	var best *listFormat
 	most := 0
@@ -158,7 +158,7 @@ func findFormat(ctx context.Context, o Options, list string, lines []string) (*l
 		}
 		o.note("%s: line %d has the names of columns: images are in column %d, %s", list, first+1, best.image+1, classes)
 	}
-	if best.base != path.Dir(list) {
+	if best.base != store.Dir(list) {
 		o.note("%s: its paths are relative to %s", list, best.base)
 	}
 	return best, nil
@@ -166,8 +166,8 @@ func findFormat(ctx context.Context, o Options, list string, lines []string) (*l
 
 // noImages is the error of a list none of whose images exists.
 func noImages(list string, sample []string) error {
-	best, most := &listFormat{header: -1, base: path.Dir(list)}, -1
-	for _, f := range formats(sample, path.Dir(list)) {
+	best, most := &listFormat{header: -1, base: store.Dir(list)}, -1
+	for _, f := range formats(sample, store.Dir(list)) {
 		if n := f.count(sample, codec.IsImage); n > most {
 			best, most = f, n
 		}
@@ -250,11 +250,11 @@ func (f *listFormat) readHeader(line string, number int) {
 // bases are the folders that the paths of a list may be relative to: its own, the one
 // above, folders there that are named like the list, and the current one.
 func bases(list string) []string {
-	dir := path.Dir(list)
+	dir := store.Dir(list)
 	name := strings.TrimSuffix(path.Base(list), path.Ext(list))
-	above := path.Join(dir, "..")
-	return slices.Compact([]string{dir, path.Join(dir, name), path.Join(dir, "images"), above, path.Join(above, name),
-		path.Join(above, "images"), "."})
+	above := store.Join(dir, "..")
+	return slices.Compact([]string{dir, store.Join(dir, name), store.Join(dir, "images"), above, store.Join(above, name),
+		store.Join(above, "images"), "."})
 }
 
 func isFile(ctx context.Context, s store.Store, name string) bool {

@@ -53,7 +53,7 @@ func scanShards(ctx context.Context, st store.Store, dir string, all []shard) (*
 // scan adds a shard's images. Of a truncated shard it adds those before its end.
 func (s *scanner) scan(ctx context.Context, st store.Store, dir string, number int) error {
 	shard := &s.index.Shards[number]
-	f, err := st.Open(ctx, path.Join(dir, shard.Name))
+	f, err := st.Open(ctx, store.Join(dir, shard.Name))
 	if err != nil {
 		return unreadableShard(dir, shard.Name, err)
 	}

@@ -7,24 +7,25 @@ package sets
 import (
 	"context"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
 	"contralens/data"
 	"contralens/data/codec"
 	"contralens/data/store"
+	"contralens/data/store/remote"
 	"contralens/internal/humanize"
 )
 
 // Options select a dataset and how to open it.
 type Options struct {
 	Name            string      // one of Names; "" recognizes the dataset by its files
-	Store           store.Store // store of its files; nil: store.Disk
+	Store           store.Store // store of its files; nil: the disk, or what Folder is a URL in
 	Folder          string
-	Imagenet100Path string  // file with one wnid per line, to use instead of the built-in list
-	Limit           int     // keep this many training images, spread evenly over the classes; 0: all
-	Imbalance       float64 // keep a long tail of the training images with this factor (see data.LongTail); 0: all
+	Remote          remote.Options // of the store that a URL is in; Note is set
+	Imagenet100Path string         // file with one wnid per line, to use instead of the built-in list
+	Limit           int            // keep this many training images, spread evenly over the classes; 0: all
+	Imbalance       float64        // keep a long tail of the training images with this factor (see data.LongTail); 0: all
 	ImbalanceSeed   uint64
 	CacheBytes      int64 // memory for decoded images; 0: the constant CacheBytes, negative: none
 
@@ -76,6 +77,8 @@ var registered = []set{
 	{"fashion-mnist", openFashionMNIST, nil},
 	{"idx", openIDX, []string{"train-images-idx3-ubyte.gz", "train-images-idx3-ubyte"}},
 	{"inat18", openINat18, nil},
+	{"voc", openVOC, []string{"ImageSets/Main/trainval.txt", "ImageSets/Main/train.txt",
+		"VOC2007/ImageSets/Main/trainval.txt", "VOC2012/ImageSets/Main/trainval.txt"}},
 }
 
 // Register adds a dataset to those that Open knows. A folder that has one of the files
@@ -99,8 +102,8 @@ func Names() []string {
 
 // Open opens a dataset and reads the lists of all its splits. It decodes no images.
 func Open(ctx context.Context, o Options) (p data.Splits, err error) {
-	if o.Store == nil {
-		o.Store = store.Disk{}
+	if err := o.openStore(ctx); err != nil {
+		return p, err
 	}
 	o.decoder = &codec.Decoder{Strict: o.Strict, Gray16: o.Gray16, Note: o.Note}
 	given := o.Name
@@ -147,6 +150,23 @@ func Open(ctx context.Context, o Options) (p data.Splits, err error) {
 	return p, nil
 }
 
+// openStore sets the store of the options.
+func (o *Options) openStore(ctx context.Context) error {
+	switch {
+	case o.Store != nil:
+	case !store.IsURL(o.Folder):
+		o.Store = store.Disk{}
+	default:
+		o.Remote.Note = o.Note
+		s, err := remote.Open(ctx, o.Folder, o.Remote)
+		if err != nil {
+			return &OptionError{Option: Folder, Value: o.Folder, Err: err}
+		}
+		o.Store = s
+	}
+	return nil
+}
+
 // detect returns the name of the dataset in a folder: a list if it is a file,
 // imagenet100 if it has those classes, a dataset with one of its marks, or else a plain
 // folder.
@@ -154,13 +174,13 @@ func detect(ctx context.Context, o Options) string {
 	if info, err := o.Store.Stat(ctx, o.Folder); err == nil && !info.Folder {
 		return "list"
 	}
-	train := path.Join(o.Folder, "train")
+	train := store.Join(o.Folder, "train")
 	if wnids, err := readWnids(o); err == nil && wantClasses(ctx, o, "imagenet100", train, wnids) == nil {
 		return "imagenet100"
 	}
 	for _, s := range registered {
 		for _, m := range s.marks {
-			if store.Exists(ctx, o.Store, path.Join(o.Folder, m)) {
+			if store.Exists(ctx, o.Store, store.Join(o.Folder, m)) {
 				return s.name
 			}
 		}

@@ -3,7 +3,6 @@ package sets
 import (
 	"context"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -47,12 +46,15 @@ func (s *shards) Path(i int) string {
 
 // shard returns the path of the tar file that image i is in.
 func (s *shards) shard(i int) string {
-	return path.Join(s.dir, s.index.Shards[s.index.entries[i].Shard].Name)
+	return store.Join(s.dir, s.index.Shards[s.index.entries[i].Shard].Name)
 }
 
 func (s *shards) File(ctx context.Context, i int, buf []byte) ([]byte, error) {
 	e := s.index.entries[i]
 	b, err := s.store.ReadAt(ctx, s.shard(i), buf, e.Offset, int64(e.Size))
+	if f := store.Failed(err); f != nil {
+		return nil, f
+	}
 	if err != nil {
 		return nil, codec.NotAnImage(s.Path(i), err)
 	}
@@ -65,6 +67,16 @@ func (s *shards) Image(ctx context.Context, i int, dst *views.Image) error {
 		return err
 	}
 	return s.decoder.Decode(b, dst, func() string { return s.Path(i) })
+}
+
+// Shard returns the number of the shard that image i is in.
+func (s *shards) Shard(i int) int { return int(s.index.entries[i].Shard) }
+
+// Fetch brings the shard of image i to the disk, if the store does that.
+func (s *shards) Fetch(i int) {
+	if f, ok := s.store.(interface{ Fetch(name string) }); ok {
+		f.Fetch(s.shard(i))
+	}
 }
 
 // Decoder returns how the images are decoded.
@@ -88,7 +100,7 @@ func shardFolder(ctx context.Context, o Options, kind split) string {
 		names = l.tests
 	}
 	for _, name := range names {
-		if dir := path.Join(o.Folder, name); onlyShards(ctx, o, dir) {
+		if dir := store.Join(o.Folder, name); onlyShards(ctx, o, dir) {
 			return dir
 		}
 	}
@@ -157,7 +169,7 @@ func openShards(ctx context.Context, o Options) (p data.Splits, err error) {
 		return p, err
 	}
 	for _, name := range unlabeledFolders {
-		sub := path.Join(o.Folder, name)
+		sub := store.Join(o.Folder, name)
 		if p.Unlabeled != nil || len(shardNames(ctx, o, sub)) == 0 {
 			continue
 		}
@@ -229,7 +241,7 @@ func readShards(ctx context.Context, o Options, dir string) (*shards, error) {
 		return nil, err
 	}
 	s := &shards{store: o.Store, decoder: o.decoder, name: o.Name, dir: dir, index: x, classes: x.Classes}
-	file := path.Join(dir, "classes.txt")
+	file := store.Join(dir, "classes.txt")
 	b, err := store.ReadFile(ctx, o.Store, file)
 	if err == nil {
 		return s, s.nameClasses(file, strings.Split(strings.TrimRight(string(b), "\r\n"), "\n"))

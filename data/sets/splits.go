@@ -75,7 +75,7 @@ func readLayout(ctx context.Context, o Options, root string) (*layout, error) {
 		return nil, err
 	}
 	if len(l.train) == 0 && len(l.tests) == 0 && len(l.classes) == 1 && !l.images {
-		inner, err := listLayout(ctx, o, path.Join(root, l.classes[0]))
+		inner, err := listLayout(ctx, o, store.Join(root, l.classes[0]))
 		if err == nil && len(inner.train) > 0 {
 			o.note("%s has one folder only, %s, and the splits are in it", root, l.classes[0])
 			return inner, nil
@@ -139,14 +139,14 @@ func (l *layout) check(ctx context.Context, o Options) error {
 func (l *layout) checkTrain(ctx context.Context, o Options) error {
 	var beside []string
 	for _, name := range l.classes {
-		if hasImages(ctx, o.Store, path.Join(l.root, name), 2) {
+		if hasImages(ctx, o.Store, store.Join(l.root, name), 2) {
 			beside = append(beside, name)
 		}
 	}
 	if len(beside) == 0 {
 		return nil
 	}
-	train, err := listLayout(ctx, o, path.Join(l.root, l.train[0]))
+	train, err := listLayout(ctx, o, store.Join(l.root, l.train[0]))
 	if err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ func hasImages(ctx context.Context, s store.Store, dir string, depth int) bool {
 			if codec.IsImage(e.Name) {
 				return true
 			}
-		case depth > 1 && hasImages(ctx, s, path.Join(dir, e.Name), depth-1):
+		case depth > 1 && hasImages(ctx, s, store.Join(dir, e.Name), depth-1):
 			return true
 		}
 	}
@@ -202,7 +202,7 @@ func unnest(ctx context.Context, o Options, dir string) string {
 		if is, _ := splitOf(name); is != want {
 			break
 		}
-		dir = path.Join(dir, name)
+		dir = store.Join(dir, name)
 	}
 	return dir
 }

@@ -3,7 +3,6 @@ package sets
 import (
 	"context"
 	"fmt"
-	"path"
 
 	"contralens/data"
 	"contralens/data/store"
@@ -21,16 +20,16 @@ func openSTL10(ctx context.Context, o Options) (p data.Splits, err error) {
 	if err != nil {
 		return p, err
 	}
-	classes, err := classNames(ctx, o.Store, path.Join(dir, "class_names.txt"), 10)
+	classes, err := classNames(ctx, o.Store, store.Join(dir, "class_names.txt"), 10)
 	if err != nil {
 		return p, err
 	}
 	open := func(split string) (*records, error) {
 		r := &records{name: o.Name, store: o.Store, side: 96, columns: true, classes: classes}
-		if err := r.add(ctx, path.Join(dir, split+"_X.bin")); err != nil {
+		if err := r.add(ctx, store.Join(dir, split+"_X.bin")); err != nil {
 			return nil, err
 		}
-		name := path.Join(dir, split+"_y.bin")
+		name := store.Join(dir, split+"_y.bin")
 		b, err := store.ReadFile(ctx, o.Store, name)
 		if err != nil {
 			return nil, wrongOption(Name, o.Name, "want %s, but %w", name, err)
@@ -55,7 +54,7 @@ func openSTL10(ctx context.Context, o Options) (p data.Splits, err error) {
 		return p, err
 	}
 	p = data.Splits{Train: a, Test: b}
-	name := path.Join(dir, "unlabeled_X.bin")
+	name := store.Join(dir, "unlabeled_X.bin")
 	if !store.Exists(ctx, o.Store, name) {
 		o.note("%s is not there: pre-training takes the %d labeled images", name, a.Len())
 		return p, nil

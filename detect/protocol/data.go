@@ -102,6 +102,13 @@ func openTraining(ctx context.Context, c *config.DetectTrain, o Options) (traini
 	return training, sets.Limit(test, c.DetectData.DetectLimit, 0), nil
 }
 
+// CheckImages opens the images that a training would see, and returns what is wrong with them.
+func CheckImages(ctx context.Context, c config.DetectTrain, o Options) error {
+	defer o.complete()()
+	_, _, err := openTraining(ctx, &c, o)
+	return err
+}
+
 func do(n int) string {
 	if n == 1 {
 		return "does"

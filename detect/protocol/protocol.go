@@ -5,6 +5,7 @@ package protocol
 import (
 	"fmt"
 
+	detectors "contralens/detect/train"
 	"contralens/train"
 )
 
@@ -29,7 +30,12 @@ type Options struct {
 	Notes []string
 	// Command is the command line that run.json records.
 	Command []string
+	// Series says which of several trainings this is; the zero value is for a single one.
+	Series Series
 }
+
+// Series is what lines say about a training that is one of several.
+type Series = detectors.Series
 
 // complete sets what the caller left out.
 func (o *Options) complete() (done func()) {

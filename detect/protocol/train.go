@@ -93,7 +93,7 @@ func (t *training) run(ctx context.Context) error {
 	t.Progress.Print("%s", t.summary(r))
 	r.Hooks = []detectors.Hook{
 		detectors.MetricsHook(c.PrintFreq, float64(c.BatchSize)/float64(len(t.train.Images))),
-		detectors.ProgressHook(t.Progress, c.PrintFreq), detectors.EventsHook(curves, c.PrintFreq),
+		detectors.ProgressHook(t.Progress, c.PrintFreq, t.Series), detectors.EventsHook(curves, c.PrintFreq),
 	}
 	if t.Begin != nil {
 		t.Begin()

@@ -118,9 +118,18 @@ type Display interface {
 	Print(format string, args ...any)
 }
 
+// Series is what lines say about a training that is one of several. The zero value is for a
+// single one.
+type Series struct {
+	Title string // begins the lines, as "1 of 2"; may be empty
+	// Left, unless nil, returns the time left that lines show. training is that of this training,
+	// of which more may follow.
+	Left func(training time.Duration) time.Duration
+}
+
 // ProgressHook shows the iterations, the losses and the time left, a line that stays every few
 // steps.
-func ProgressHook(d Display, every int) Hook {
+func ProgressHook(d Display, every int, of Series) Hook {
 	w := window{begin: time.Now()}
 	var begin time.Time
 	var lost time.Duration // in tests
@@ -131,7 +140,14 @@ func ProgressHook(d Display, every int) Hook {
 			due := s.Iteration%every == 0 || s.Iteration == r.Schedule.Total
 			left := time.Duration(float64(time.Since(begin)-lost) / float64(s.Iteration-r.began) *
 				float64(r.Schedule.Total-s.Iteration))
-			d.Show(stepLine(r, s, &w, left), due)
+			if of.Left != nil {
+				left = of.Left(left)
+			}
+			line := stepLine(r, s, &w, left)
+			if of.Title != "" {
+				line = of.Title + "  " + line
+			}
+			d.Show(line, due)
 			if due {
 				w = window{begin: time.Now()}
 			}

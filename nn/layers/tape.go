@@ -46,6 +46,9 @@ func (t *Tape) Branch(x *torch.Tensor, f func(x *torch.Tensor) *torch.Tensor) (y
 
 func (t *Tape) records() bool { return t != nil && torch.GradEnabled() }
 
+// Records reports whether there are pieces for Backward to run.
+func (t *Tape) Records() bool { return len(t.pieces) > 0 }
+
 // Backward propagates the gradients that the loss's Backward left at the ends of the
 // tape to its beginnings, and empties it. Pieces run inside recorded, which restores
 // their precision. A piece may add pieces of its own to the tape.

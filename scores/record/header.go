@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 )
 
 // Dir is the folder of the record in a run directory.
@@ -104,6 +105,22 @@ func (h Header) check() error {
 		seen[name] = true
 	}
 	return nil
+}
+
+// Continuing returns h with the series of the record in dir, if that one lacks some of them and nothing
+// else: a record of an older version goes on as it began.
+func (h Header) Continuing(dir string) Header {
+	old, err := readHeader(dir)
+	if err != nil {
+		return h
+	}
+	for _, name := range old.Series {
+		if !slices.Contains(h.Series, name) {
+			return h
+		}
+	}
+	h.Series = old.Series
+	return h
 }
 
 func headerPath(dir string) string { return filepath.Join(dir, "record.json") }

@@ -25,13 +25,15 @@ import (
 
 // Outcome is what became of a job: NAME.json.
 type Outcome struct {
-	Error    string             `json:"error,omitempty"` // why it failed; "": it did not
-	Scores   map[string]float64 `json:"scores,omitempty"`
-	Seconds  float64            `json:"seconds"` // all sessions together
-	Images   float64            `json:"images"`  // that it was trained on, epoch by epoch
-	Machine  string             `json:"machine,omitempty"`
-	Commands [][]string         `json:"commands,omitempty"`
-	Ended    time.Time          `json:"ended"`
+	Error   string             `json:"error,omitempty"` // why it failed; "": it did not
+	Scores  map[string]float64 `json:"scores,omitempty"`
+	Seconds float64            `json:"seconds"` // all sessions together
+	Images  float64            `json:"images"`  // that it was trained on, epoch by epoch
+	// Detecting is how many of the seconds went into detectors on the encoder.
+	Detecting float64    `json:"detecting,omitempty"`
+	Machine   string     `json:"machine,omitempty"`
+	Commands  [][]string `json:"commands,omitempty"`
+	Ended     time.Time  `json:"ended"`
 }
 
 // Failed reports whether the job failed.

@@ -24,8 +24,21 @@ func (r *Runner) evaluate(ctx context.Context, cell study.Cell, c config.Contras
 		if cell.Validates() && e.Measure() != r.Study.Tuning.By {
 			continue
 		}
+		arm := r.Study.Arms[cell.Arm]
+		if e.Protocol == study.Detect {
+			if _, done := o.Scores[e.Measure()]; done {
+				continue // all precisions are of one detector
+			}
+			if err := r.detect(ctx, cell, c, e, o); err != nil {
+				return fmt.Errorf("%s: %w", e.Protocol, err)
+			}
+			continue
+		}
+		if arm.Untrained {
+			continue // the others compare what was trained
+		}
 		if e.Protocol == study.Scores {
-			if r.Study.Arms[cell.Arm].Program != nil {
+			if arm.Program != nil {
 				continue // it records none
 			}
 			v, err := lastEpoch(filepath.Join(r.Dir, study.RunsDir, cell.Name), e.Series)

@@ -51,7 +51,11 @@ func (r *Runner) Plan(ctx context.Context, show func(string)) error {
 	}
 	left, known := r.Study.Left(r.pace, done)
 	if !known {
-		r.print("time: unknown, because no arm could be measured and none is done")
+		why := "no arm could be measured and none is done"
+		if r.Study.Detects() {
+			why = "no detector is trained yet"
+		}
+		r.print("time: unknown, because %s", why)
 		return nil
 	}
 	if left == 0 {
@@ -75,7 +79,7 @@ func (r *Runner) measureArms(
 	}
 	r.pace.Measured = map[int]float64{}
 	for i, a := range r.Study.Arms {
-		if known[i] || !open[i] || a.Program != nil {
+		if known[i] || !open[i] || a.Program != nil || a.Untrained {
 			continue
 		}
 		each, err := r.measureArm(ctx, i, show)
@@ -90,7 +94,7 @@ func (r *Runner) measureArms(
 		r.print("%s: %s images/s, evaluations included", a.Name, humanize.Number(1/each))
 	}
 	for i, a := range r.Study.Arms {
-		if _, ok := r.pace.Measured[i]; ok || known[i] || !open[i] || len(r.pace.Measured) == 0 {
+		if _, ok := r.pace.Measured[i]; ok || known[i] || !open[i] || a.Untrained || len(r.pace.Measured) == 0 {
 			continue
 		}
 		usual := 0.0
@@ -120,7 +124,16 @@ func (r *Runner) measureArm(ctx context.Context, arm int, show func(string)) (ea
 		return 0, err
 	}
 	ends := float64(c.Epochs) * speed.Epoch.Seconds()
-	evaluations := float64(len(r.Study.Evaluations)) * float64(s.Bank+s.Test) / speed.Evaluate
+	number := 0.0
+	for _, e := range r.Study.Evaluations {
+		if e.Protocol != study.Detect { // its time is that of the detectors that are done
+			number++
+		}
+	}
+	if number == 0 {
+		return 1/speed.Train + ends/images, nil
+	}
+	evaluations := number * float64(s.Bank+s.Test) / speed.Evaluate
 	votes := float64(s.Bank) * float64(s.Test) / speed.Vote
 	return 1/speed.Train + (ends+evaluations+votes)/images, nil
 }

@@ -45,6 +45,7 @@ type Runner struct {
 	noted    map[string]bool
 	sizes    map[string]sizes
 	pace     study.Pace
+	title    string // of the current cell, such as "3 of 15"
 	cells    map[string]study.Cell
 	done     map[string]jobs.Outcome
 }
@@ -113,7 +114,7 @@ func (r *Runner) Prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return r.openAnnotated(ctx)
 }
 
 // size returns how many images a training and its evaluations see.
@@ -140,6 +141,9 @@ func (r *Runner) size(ctx context.Context, c config.Contrast) (sizes, error) {
 
 // images returns how many images a cell is trained on, epoch by epoch.
 func (r *Runner) images(ctx context.Context, c study.Cell) float64 {
+	if r.Study.Arms[c.Arm].Untrained {
+		return 0
+	}
 	c.Setting = max(0, c.Setting)
 	options, _, err := r.Study.Training(r.Dir, c)
 	if err != nil {
@@ -193,7 +197,7 @@ func (r *Runner) cell(ctx context.Context, name string) (o jobs.Outcome, err err
 	r.print("== %d of %d: %s%s", ended+1, len(planned), name, about)
 	begin := time.Now()
 	o.Machine = machine.Kind()
-	o.Commands = [][]string{r.Study.Command(r.Dir, cell)}
+	r.title = fmt.Sprintf("%d of %d", ended+1, len(planned))
 	c, notes, err := r.Study.Training(r.Dir, cell)
 	if err != nil {
 		return o, err
@@ -204,10 +208,13 @@ func (r *Runner) cell(ctx context.Context, name string) (o jobs.Outcome, err err
 	if c.Precision == "auto" && !setup.OnGPU(c.Machine) {
 		c.Precision = "fp32" // a measurement could choose another one for the next cell
 	}
-	if r.Study.Arms[cell.Arm].Program != nil {
+	switch arm := r.Study.Arms[cell.Arm]; {
+	case arm.Untrained:
+	case arm.Program != nil:
 		o.Images, err = r.program(ctx, cell, c, &o)
-	} else {
-		o.Images, err = r.train(ctx, cell, c, fmt.Sprintf("%d of %d", ended+1, len(planned)))
+	default:
+		o.Commands = [][]string{r.Study.Command(r.Dir, cell)}
+		o.Images, err = r.train(ctx, cell, c)
 	}
 	if err == nil {
 		err = r.evaluate(ctx, cell, c, &o)
@@ -237,11 +244,12 @@ func (r *Runner) left(without string) (left time.Duration, known bool) {
 }
 
 // train trains a cell and returns how many images this call has trained on.
-func (r *Runner) train(
-	ctx context.Context, cell study.Cell, c config.Contrast, title string,
-) (images float64, err error) {
-	p := &train.Progress{Out: r.Out, Terminal: r.Terminal, Columns: r.Columns, Title: title}
+func (r *Runner) train(ctx context.Context, cell study.Cell, c config.Contrast) (images float64, err error) {
+	p := &train.Progress{Out: r.Out, Terminal: r.Terminal, Columns: r.Columns, Title: r.title}
 	rest, known := r.left(cell.Name) // once: it opens many files
+	if detecting, timed := r.Study.Detecting(r.done); timed && !cell.Validates() {
+		rest += detecting
+	}
 	if known {
 		p.Left = func(_ *train.Run, training time.Duration) time.Duration { return training + rest }
 	}

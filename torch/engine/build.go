@@ -147,7 +147,8 @@ func (b *builder) folders() error {
 }
 
 // flags are those for one file. Names are relative to the source folder, so that the
-// library does not depend on where it is built.
+// library does not depend on where it is built. Files below a folder called stub are found
+// by their path in it.
 func (b builder) flags(name string) []string {
 	if path.Ext(name) == ".c" {
 		return append(slices.Clone(cFlags), "-Icpu")
@@ -155,7 +156,7 @@ func (b builder) flags(name string) []string {
 	flags := slices.Clone(cxxFlags)
 	var folders []string
 	for _, n := range names(b.files) {
-		if d := "-I" + path.Dir(n); !slices.Contains(folders, d) {
+		if d := "-I" + path.Dir(n); !slices.Contains(folders, d) && !strings.Contains(d, "/stub/") {
 			folders = append(folders, d)
 		}
 	}

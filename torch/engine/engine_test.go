@@ -47,7 +47,11 @@ func TestImports(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("got %v, %v", files, err)
 	}
-	for _, file := range files {
+	more, err := filepath.Glob("../dist/*.go")
+	if err != nil || len(more) == 0 {
+		t.Fatalf("got %v, %v", more, err)
+	}
+	for _, file := range append(files, more...) {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -60,6 +64,11 @@ func TestImports(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	too, err := os.ReadFile("../dist/linked.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	linked = append(linked, too...)
 	for name := range read() {
 		folder := filepath.Dir(name)
 		if strings.HasSuffix(name, ".cc") && !strings.Contains(string(linked), `"contralens/torch/internal/shim/`+folder+`"`) {

@@ -6,5 +6,5 @@ import "embed"
 
 // Sources has the C++ files, in a folder per subpackage.
 //
-//go:embed */*.cc */*.h
+//go:embed */*.cc */*.h dist/stub
 var Sources embed.FS

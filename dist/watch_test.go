@@ -1,0 +1,305 @@
+package dist
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// switched is a store that can stop to answer, or break, for one rank.
+type switched struct {
+	Store
+	broken atomic.Bool
+	silent chan struct{} // calls wait while it is open and hung is set
+	hung   atomic.Bool
+}
+
+func (s *switched) Set(key string, value []byte) error {
+	if err := s.gate(); err != nil {
+		return err
+	}
+	return s.Store.Set(key, value)
+}
+
+func (s *switched) Check(keys ...string) (bool, error) {
+	if err := s.gate(); err != nil {
+		return false, err
+	}
+	return s.Store.Check(keys...)
+}
+
+func (s *switched) gate() error {
+	if s.hung.Load() {
+		<-s.silent
+	}
+	if s.broken.Load() {
+		return errors.New("connection reset by peer")
+	}
+	return nil
+}
+
+// team is some ranks of which each has its own switch, and the errors with which they end.
+type team struct {
+	members  []*Member
+	switches []*switched
+	failed   []chan error
+	notes    chan string
+}
+
+func newTeam(t *testing.T, n int, timing Timing) *team {
+	t.Helper()
+	table := NewMemory(5 * time.Second)
+	x := &team{notes: make(chan string, 1000)}
+	for range n {
+		x.switches = append(x.switches, &switched{Store: table, silent: make(chan struct{})})
+		x.failed = append(x.failed, make(chan error, 1))
+	}
+	var errs []error
+	x.members, errs = joined(t, n, func(r int) Store { return x.switches[r] }, nil, timing, func(r int) Hooks {
+		return Hooks{
+			Note:   func(s string) { x.notes <- s },
+			Fail:   func(err error) { x.failed[r] <- err },
+			Advice: func() string { return "the last checkpoint is of step 1200" },
+		}
+	})
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { // before the members stop
+		for _, s := range x.switches {
+			close(s.silent)
+		}
+	})
+	return x
+}
+
+// end returns the sentence with which a rank ends.
+func (x *team) end(t *testing.T, rank int) string {
+	t.Helper()
+	select {
+	case err := <-x.failed[rank]:
+		var lost *Lost
+		if !errors.As(err, &lost) {
+			t.Errorf("rank %d: %T: %v", rank, err, err)
+		}
+		return err.Error()
+	case <-time.After(20 * time.Second):
+		t.Fatalf("rank %d does not end", rank)
+		return ""
+	}
+}
+
+// What one rank ends with, all end with.
+func TestWill(t *testing.T) {
+	x := newTeam(t, 3, brisk)
+	file := filepath.Join(t.TempDir(), "error.json")
+	t.Setenv("TORCHELASTIC_ERROR_FILE", file)
+	x.members[1].Will(errors.New("run directory save/a: no space left on device"))
+	for _, r := range []int{0, 2} {
+		if got := x.end(t, r); got != "rank 1 (pid 4711 on node1): run directory save/a: no space left on device" {
+			t.Errorf("rank %d: %s", r, got)
+		}
+	}
+	text, err := os.ReadFile(file)
+	var content struct {
+		Message struct {
+			Message   string
+			ExtraInfo struct{ Timestamp string }
+		}
+	}
+	if err != nil || json.Unmarshal(text, &content) != nil || !strings.Contains(content.Message.Message, "no space left") || content.Message.ExtraInfo.Timestamp == "" {
+		t.Errorf("%s: %v", text, err)
+	}
+}
+
+// A rank that falls silent is named with what it did last. On hosts that do not watch it, too.
+func TestSilentRank(t *testing.T) {
+	t.Parallel()
+	x := newTeam(t, 3, brisk)
+	x.members[2].At(1240, "images")
+	time.Sleep(3 * brisk.beat())
+	x.switches[2].hung.Store(true)
+	for _, r := range []int{0, 1} {
+		if got := x.end(t, r); !strings.HasPrefix(got, "rank 2 (pid 4711 on node2) does not answer: last sign ") ||
+			!strings.HasSuffix(got, " ago, in step 1240, waiting for images; the last checkpoint is of step 1200") {
+			t.Errorf("rank %d: %s", r, got)
+		}
+	}
+}
+
+// A store that breaks, or that does not answer, is the end of those who need it.
+func TestLostStore(t *testing.T) {
+	t.Parallel()
+	x := newTeam(t, 3, brisk)
+	x.members[1].At(7, "images")
+	x.members[2].At(7, "images")
+	x.switches[1].broken.Store(true)
+	x.switches[2].hung.Store(true)
+	if got := x.end(t, 1); got != "rank 0 (pid 4711 on node0), which keeps the store at node0:29500, is gone since step 7: its connection broke; the last checkpoint is of step 1200" {
+		t.Error(got)
+	}
+	if got := x.end(t, 2); !strings.HasPrefix(got, "rank 0 (pid 4711 on node0), which keeps the store at node0:29500, cannot be reached: last answer ") ||
+		!strings.Contains(got, " ago, in step 7;") {
+		t.Error(got)
+	}
+	x.members[1].launch.Agent, x.members[1].launch.Source = true, "torchrun"
+	if got := x.members[1].keeper(); got != "the agent of torchrun, which keeps the store at node0:29500," {
+		t.Error(got)
+	}
+}
+
+// A rank that lives but does not get on is named after a note, and so is what it waits for. One
+// that waits for others is not.
+func TestHeldUpRank(t *testing.T) {
+	t.Parallel()
+	timing := brisk
+	timing.Timeout, timing.Stall = 4*time.Second, 2*time.Second
+	x := newTeam(t, 3, timing)
+	x.members[0].At(5, Others)
+	x.members[1].At(5, "images from s3://b/x.tar: 503")
+	x.members[2].At(5, Others)
+	for r := range 3 {
+		if got := x.end(t, r); !strings.HasPrefix(got, "rank 1 (pid 4711 on node1) is alive but has been waiting for images from s3://b/x.tar: 503 for ") ||
+			!strings.Contains(got, ", in step 5;") {
+			t.Errorf("rank %d: %s", r, got)
+		}
+	}
+	for note := ""; !strings.HasPrefix(note, "rank 1 (pid 4711 on node1) has been waiting for images from"); {
+		select {
+		case note = <-x.notes:
+		default:
+			t.Fatal("no note before the end")
+		}
+	}
+}
+
+// While rank 0 works alone, neither it nor those who wait are held up.
+func TestAloneHasNoLimit(t *testing.T) {
+	t.Parallel()
+	timing := brisk
+	timing.Stall = 300 * time.Millisecond
+	x := newTeam(t, 2, timing)
+	var all sync.WaitGroup
+	for r, m := range x.members {
+		all.Go(func() {
+			if err := m.Alone(t.Context(), func() error { time.Sleep(900 * time.Millisecond); return nil }); err != nil {
+				t.Errorf("rank %d: %v", r, err)
+			}
+			m.Leave(t.Context())
+		})
+	}
+	all.Wait()
+	for r := range x.failed {
+		select {
+		case err := <-x.failed[r]:
+			t.Errorf("rank %d: %v", r, err)
+		default:
+		}
+	}
+}
+
+func TestAloneFails(t *testing.T) {
+	t.Parallel()
+	x := newTeam(t, 2, brisk)
+	want := errors.New("no space left on device")
+	var all sync.WaitGroup
+	for r, m := range x.members {
+		all.Go(func() {
+			err := m.Alone(t.Context(), func() error { return want })
+			if r == 0 && err != want || r == 1 && (err == nil || err.Error() != "rank 0 (pid 4711 on node0): no space left on device") {
+				t.Errorf("rank %d: %v", r, err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// A collective fails on two of three ranks, because the third is gone without a word. Both name
+// it, though one of them does not watch it otherwise.
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	x := newTeam(t, 3, brisk)
+	x.members[2].At(1240, "the step")
+	time.Sleep(3 * brisk.beat())
+	x.switches[2].hung.Store(true)
+	var all sync.WaitGroup
+	for _, r := range []int{0, 1} {
+		all.Go(func() {
+			err := x.members[r].Explain(errors.New("Connection closed by peer [127.0.0.1]:35245"))
+			if err == nil || err.Error() != "rank 2 (pid 4711 on node2) is gone since step 1240: its connection broke; the last checkpoint is of step 1200" {
+				t.Errorf("rank %d: %v", r, err)
+			}
+			if again := x.members[r].Explain(err); again != err {
+				t.Errorf("what is explained: %v", again)
+			}
+		})
+	}
+	all.Wait()
+	if err := x.members[0].Explain(nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// A collective that fails without a culprit is told as it is, and the others hear it.
+func TestExplainNothing(t *testing.T) {
+	t.Parallel()
+	x := newTeam(t, 2, brisk)
+	err := x.members[1].Explain(errors.New("Invalid scalar type"))
+	if err == nil || !strings.Contains(err.Error(), "rank 1 (pid 4711 on node1): the exchange with the other ranks failed in step 0, though all give signs of life: Invalid scalar type") {
+		t.Error(err)
+	}
+	if got := x.end(t, 0); got != err.Error() {
+		t.Errorf("rank 0: %s", got)
+	}
+}
+
+// A process that was stopped has heard nobody, and blames nobody.
+func TestForgive(t *testing.T) {
+	m := &Member{others: map[int]*sign{0: {seen: time.Now().Add(-time.Hour)}}}
+	reached := time.Now().Add(-time.Hour)
+	m.reached.Store(&reached)
+	m.forgive(time.Hour)
+	if quiet := m.quiet(m.others[0]); quiet > time.Minute {
+		t.Errorf("silent for %v", quiet)
+	}
+	if quiet := time.Since(*m.reached.Load()); quiet > time.Minute {
+		t.Errorf("no answer for %v", quiet)
+	}
+}
+
+func TestProcessState(t *testing.T) {
+	if s := processState(os.Getpid()); s != 'R' && s != 'S' {
+		t.Errorf("this process: %q", s)
+	}
+	if s := processState(1 << 30); s != 0 {
+		t.Errorf("no process: %q", s)
+	}
+	if h := Here(); h.PID != os.Getpid() || h.Host == "" || h.Space == "" {
+		t.Errorf("%+v", h)
+	}
+}
+
+func TestAt(t *testing.T) {
+	m := &Member{}
+	m.At(1, "images")
+	begun := m.at.Load().since
+	m.At(1, "the step")
+	if !m.at.Load().since.Equal(begun) {
+		t.Error("a new phase is not a new step")
+	}
+	m.At(1, Others)
+	m.At(1, "the step")
+	if m.at.Load().since.Equal(begun) {
+		t.Error("the wait for others counts as this rank's own")
+	}
+	if got := fmt.Sprint(doing("images"), "; ", doing("starting"), "; ", doing("")); got != "waiting for images; starting; at work" {
+		t.Error(got)
+	}
+}

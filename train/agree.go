@@ -1,0 +1,213 @@
+package train
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"contralens/data"
+	"contralens/methods"
+	"contralens/torch"
+)
+
+// What a process asks of all others, in methods.Control.Stop.
+const (
+	askStop = iota + 1 // ErrStopped
+	askDone            // ErrDone
+	askFail
+)
+
+// checkEvery is the number of steps after which processes compare their weights.
+const checkEvery = 100
+
+// hooksOf calls one function of every hook at the border of an epoch, where the first process
+// may take long, and agrees with the others on how it ended.
+func (r *Run) hooksOf(ctx context.Context, function func(Hook) func(*Run) error) error {
+	var end error
+	err := r.alone(func() error {
+		if end = r.each(function); ends(end) {
+			return nil // the others hear of it when all agree
+		}
+		return end
+	})
+	return r.agree(ctx, cmp.Or(err, end))
+}
+
+// alone runs f. The first process may take long for it, and the others wait for that.
+func (r *Run) alone(f func() error) error {
+	switch {
+	case r.World.Alone() || r.peers.Alone == nil:
+		return f()
+	case r.World.First():
+		return r.peers.Alone(f)
+	}
+	err := f()
+	return cmp.Or(err, r.peers.Alone(func() error { return nil }))
+}
+
+// ended reports whether the training stops after this step, because ctx has ended. Several
+// processes agree on it by what they tell each other in a step.
+func (r *Run) ended(ctx context.Context) bool {
+	if r.World.Alone() {
+		return ctx.Err() != nil
+	}
+	return r.agreed != 0
+}
+
+// end is the error that the processes agreed on.
+func (r *Run) end() error {
+	if r.agreed == askDone {
+		return ErrDone
+	}
+	return ErrStopped
+}
+
+// control is what this process tells the others in its next step.
+func (r *Run) control(ctx context.Context, s Step) methods.Control {
+	if r.World.Alone() {
+		return methods.Control{}
+	}
+	c := methods.Control{
+		Stop: r.asked, Wait: s.Wait, Compute: r.computed, Unreadable: data.Unreadable(r.Train),
+	}
+	if c.Stop == 0 && ctx.Err() != nil {
+		c.Stop = askStop
+	}
+	if r.checksDue(r.GlobalStep) {
+		c.Checksum = r.Model.Checksum()
+	}
+	return c
+}
+
+// checksDue reports whether weights are compared before the step after step: before the first
+// two, where mistakes show, and then now and then.
+func (r *Run) checksDue(step int) bool { return step-r.began < 2 || step%checkEvery == 0 }
+
+// hear takes what all processes told each other in a step.
+func (r *Run) hear(s Step, ranks []methods.Control) error {
+	for _, c := range ranks {
+		r.agreed = max(r.agreed, c.Stop)
+	}
+	unreadable := 0
+	for _, c := range ranks {
+		unreadable += c.Unreadable
+	}
+	if most := data.Allowed(r.Config.MaxBad, r.Train.Len()); unreadable > max(most, len(ranks)) {
+		return fmt.Errorf("epoch %d, step %d: %d of %d images cannot be read, by the processes together, but a share of %v "+
+			"allows only %d: remove them or allow more", s.Epoch, s.Step, unreadable, r.Train.Len(), r.Config.MaxBad, most)
+	}
+	return r.compare(s.Step-1, ranks)
+}
+
+// compare finds the process whose weights after a step differ from those of most others.
+func (r *Run) compare(step int, ranks []methods.Control) error {
+	count := map[uint64]int{}
+	for _, c := range ranks {
+		if c.Checksum != 0 {
+			count[c.Checksum]++
+		}
+	}
+	if len(count) < 2 {
+		if len(count) == 1 {
+			r.compared = step
+		}
+		return nil
+	}
+	best := ranks[0].Checksum
+	for sum, n := range count {
+		if n > count[best] {
+			best = sum
+		}
+	}
+	var differ []string
+	for rank, c := range ranks {
+		if c.Checksum != best {
+			differ = append(differ, r.name(rank))
+		}
+	}
+	return fmt.Errorf("weights of %s differ from those of the others since between step %d and %d: nothing is saved",
+		strings.Join(differ, ", "), r.compared, step)
+}
+
+// agree returns how the hooks of all processes ended, of which err is that of this one. An
+// ErrStopped or ErrDone of one is that of all, and so is the end of ctx. Of a failure the others
+// get the text.
+func (r *Run) agree(ctx context.Context, err error) error {
+	if r.World.Alone() {
+		return err
+	}
+	ask := r.asked
+	switch {
+	case errors.Is(err, ErrDone):
+		ask = max(ask, askDone)
+	case errors.Is(err, ErrStopped), err == nil && ctx.Err() != nil:
+		ask = max(ask, askStop)
+	case err != nil:
+		ask = askFail
+	}
+	text := ""
+	if ask == askFail {
+		text = err.Error()
+	}
+	rank, most, said := r.loudest(ask, text)
+	switch {
+	case ask == askFail:
+		return err
+	case most == askFail:
+		return fmt.Errorf("%s: %s", r.name(rank), said)
+	case most == askDone:
+		return ErrDone
+	case most == askStop:
+		r.agreed = askStop
+	}
+	return err
+}
+
+// ask turns an end that a hook of this process wants into a question to the others, which all
+// answer in the next step.
+func (r *Run) ask(err error) error {
+	if r.World.Alone() || err == nil || !ends(err) {
+		return err
+	}
+	r.asked = max(r.asked, askStop)
+	if errors.Is(err, ErrDone) {
+		r.asked = askDone
+	}
+	return nil
+}
+
+// textLength is the largest number of bytes of an error that other processes get.
+const textLength = 1000
+
+// loudest gathers a number and a text of each process, and returns those of the process with the
+// largest number.
+func (r *Run) loudest(number int, text string) (rank, most int, said string) {
+	torch.NoGrad(func() {
+		torch.Scoped(func() {
+			values := make([]float32, 1+textLength)
+			values[0] = float32(number)
+			for i := range min(len(text), textLength) {
+				values[i+1] = float32(text[i])
+			}
+			own := torch.FromFloat32(values, len(values)).ToDevice(r.Model.Device())
+			for i, t := range r.peers.Group.AllGather(own) {
+				v := t.Float32s()
+				if i > 0 && int(v[0]) <= most {
+					continue
+				}
+				rank, most = i, int(v[0])
+				var b []byte
+				for _, c := range v[1:] {
+					if c == 0 {
+						break
+					}
+					b = append(b, byte(c))
+				}
+				said = strings.ToValidUTF8(string(b), "")
+			}
+		})
+	})
+	return rank, most, said
+}

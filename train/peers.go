@@ -1,0 +1,151 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"contralens/config"
+	"contralens/internal/humanize"
+	"contralens/internal/machine"
+	"contralens/methods"
+	"contralens/setup"
+	"contralens/torch"
+	"contralens/world"
+)
+
+// Peers are the other processes of a world.
+type Peers struct {
+	Group methods.Group
+	// NewReducer makes what averages gradients; see methods.Options.
+	NewReducer func(parameters []*torch.Tensor, layout [][]int) (methods.Reducer, error)
+	// Names are those of the processes in messages, by rank: "rank 3 (node1)". nil: "rank 3".
+	Names []string
+	// Alone, if set, runs f in the first process, and lets the others wait for it without a time
+	// limit. Without it, they wait in their next exchange.
+	Alone func(f func() error) error
+	// Backend is named in checkpoints, such as gloo.
+	Backend string
+}
+
+// groups returns the number of batch-norm groups of a batch: that of the options, that with
+// which a resumed run began, or one for each process. Every process has equally many.
+func (r *Run) groups() (int, error) {
+	c, size := &r.Config, max(1, r.World.Size)
+	groups := c.BNSplits
+	if groups <= 1 {
+		before, err := setup.ResumeSettings(c.Resume, r.Dir)
+		if err != nil {
+			return 0, err
+		}
+		if groups = max(1, before.Groups); groups == 1 {
+			groups = size
+		}
+		if groups%size != 0 {
+			return 0, &config.ValueError{
+				Option: "resume",
+				Want:   fmt.Sprintf("a number of processes that divides the %d batch-norm groups of the run", groups), Got: size,
+				Hint: "to go on in other groups, give --bn_splits, the file with --resume, and another --name",
+			}
+		}
+	}
+	switch part := c.BatchSize / size / max(1, c.Accum); {
+	case groups%size != 0:
+		want := fmt.Sprintf("a multiple of the %d processes", size)
+		return 0, &config.ValueError{Option: "bn_splits", Want: want, Got: groups}
+	case size > 1 && part < 2*groups/size:
+		return 0, &config.ValueError{
+			Option: "batch_size",
+			Want:   fmt.Sprintf("at least %d, two images in each of %d batch-norm groups", 2*groups*max(1, c.Accum), groups),
+			Got:    c.BatchSize,
+		}
+	}
+	return groups, nil
+}
+
+// worldNotes are sentences about the processes that train.
+func (r *Run) worldNotes() (notes []string) {
+	groups := r.Model.Groups
+	switch size := max(1, r.World.Size); {
+	case size > 1 && r.Config.BNSplits <= 1 && groups == size:
+		notes = append(notes, fmt.Sprintf("%d processes: each normalizes its own images, as one process with --bn_splits %d",
+			size, groups))
+	case size > 1:
+		notes = append(notes, fmt.Sprintf("%d processes: each normalizes its own images in %s of the batch's %d", size,
+			humanize.Count(groups/size, "group"), groups))
+	case r.Config.BNSplits <= 1 && groups > 1:
+		notes = append(notes, fmt.Sprintf("the run began with %d batch-norm groups in a batch: so has one process", groups))
+	}
+	return notes
+}
+
+// Connect gives the run the other processes of its world.
+func (r *Run) Connect(p Peers) error {
+	r.peers = p
+	r.Model.Group, r.Model.NewReducer = p.Group, p.NewReducer
+	return r.connected()
+}
+
+// connected returns an error if the others of the run's world cannot be reached.
+func (r *Run) connected() error {
+	if err := r.World.Check(); err != nil {
+		return err
+	}
+	if !r.World.Alone() && r.peers.Group == nil {
+		return fmt.Errorf("%v: want a group of processes to train with, got none", r.World)
+	}
+	return nil
+}
+
+// name is a process in messages.
+func (r *Run) name(rank int) string {
+	if rank < len(r.peers.Names) {
+		return r.peers.Names[rank]
+	}
+	return fmt.Sprintf("rank %d", rank)
+}
+
+// loading is the context of the loader: of several processes, none stops before all have agreed.
+func (r *Run) loading(ctx context.Context) context.Context {
+	if r.World.Alone() {
+		return ctx
+	}
+	return context.WithoutCancel(ctx)
+}
+
+// shareProcessors divides the processors of a machine among the processes on it, if the options
+// leave threads and workers open.
+func shareProcessors(m *config.Machine, w world.World) {
+	each := max(1, machine.Processors()/w.PerNode())
+	if m.Threads == 0 {
+		m.Threads = each
+	}
+	if m.Workers == 0 {
+		m.Workers = each
+	}
+}
+
+// layoutTexts writes a layout of buckets, one text each: "3 4 5".
+func layoutTexts(layout [][]int) (texts []string) {
+	for _, bucket := range layout {
+		texts = append(texts, strings.Trim(fmt.Sprint(bucket), "[]"))
+	}
+	return texts
+}
+
+// layoutOf reads what layoutTexts wrote; a text that is not ours gives nil.
+func layoutOf(texts []string) (layout [][]int) {
+	for _, text := range texts {
+		var bucket []int
+		for _, field := range strings.Fields(text) {
+			i, err := strconv.Atoi(field)
+			if err != nil {
+				return nil
+			}
+			bucket = append(bucket, i)
+		}
+		layout = append(layout, bucket)
+	}
+	return layout
+}
