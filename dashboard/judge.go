@@ -22,7 +22,8 @@ func (s *Server) judgement(url.Values) (any, error) {
 		source := judge.Source{Name: r.id, Options: about.Config, Results: rundir.LastResults[rundir.Result](folder{r})}
 		source.Dir = filepath.Join(s.path, filepath.FromSlash(r.id))
 		var lines rundir.Follower[spectrum.Line]
-		err = lines.Follow(folder{r}, spectrum.FileName, func(l spectrum.Line) { source.Lines = append(source.Lines, l) }, func() {})
+		add := func(l spectrum.Line) { source.Lines = append(source.Lines, l) }
+		err = lines.Follow(folder{r}, spectrum.FileName, add, func() { source.Lines = nil })
 		if err != nil {
 			notes = append(notes, r.id+": its measures cannot be read: "+err.Error())
 			continue

@@ -116,10 +116,11 @@ func SpectrumHook(n int) Hook {
 func (s *spectra) start(r *Run) error {
 	m := r.Model.Query
 	dims := [2]int{m.FeatureDim(), m.Config.FeatDim * m.Branches()}
-	switch n := min(s.asked, r.Train.Len()); {
-	case s.asked == 0:
-		s.plan = planSpectrum(r.Train.Len(), r.Config.Epochs, forwardCost(m, r.Config.InputRes), dims, !r.Model.Device().IsCPU())
-	default:
+	if s.asked == 0 {
+		forward, gpu := forwardCost(m, r.Config.InputRes), !r.Model.Device().IsCPU()
+		s.plan = planSpectrum(r.Train.Len(), r.Config.Epochs, forward, dims, gpu)
+	} else {
+		n := min(s.asked, r.Train.Len())
 		s.plan = spectrumPlan{Images: n, Viewed: n / 2, Views: 4, Every: 1}
 		if n <= dims[0] {
 			r.say("note: the spectrum of %d images has a rank below %d, and the features have %d dimensions; more of "+
@@ -161,7 +162,9 @@ func (s *spectra) start(r *Run) error {
 
 // measure measures the features after an epoch, and writes and says what they are.
 func (s *spectra) measure(r *Run) error {
-	line := spectrum.Line{Epoch: r.Epoch, Step: r.GlobalStep, Images: s.images.Len(), Viewed: s.viewed.Len(), Views: s.plan.Views}
+	line := spectrum.Line{
+		Epoch: r.Epoch, Step: r.GlobalStep, Images: s.images.Len(), Viewed: s.viewed.Len(), Views: s.plan.Views,
+	}
 	if err := s.fill(r, &line); err != nil {
 		line.Note = err.Error()
 		if !s.failed {
@@ -248,8 +251,8 @@ func (s *spectra) fill(r *Run, line *spectrum.Line) error {
 	}
 	s.last = r.Epoch
 	if _, varies := line.Head.Values[spectrum.ParticipationName]; !varies && line.Note == "" {
-		line.Note = fmt.Sprintf("all %d images have the same embedding: the images are identical, or the features have collapsed",
-			s.images.Len())
+		line.Note = fmt.Sprintf("all %d images have the same embedding: the images are identical, or the features have "+
+			"collapsed", s.images.Len())
 		r.say("note: epoch %d: %s", r.Epoch, line.Note)
 	}
 	return nil

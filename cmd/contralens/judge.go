@@ -47,7 +47,9 @@ ranking fits them, and what the stop rule (--stop of contrast) would have saved.
 			return write(out, func(w io.Writer) error { return judge.Write(w, format, report) })
 		},
 	}
-	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write instead of printing; its extension .md, .csv or .json sets the format")
-	cmd.Flags().StringVar(&format, "format", "", "markdown, csv or json; empty: that of the file's extension, otherwise markdown")
+	cmd.Flags().StringVarP(&out, "out", "o", "",
+		"file to write instead of printing; its extension .md, .csv or .json sets the format")
+	cmd.Flags().StringVar(&format, "format", "",
+		"markdown, csv or json; empty: that of the file's extension, otherwise markdown")
 	return cmd
 }

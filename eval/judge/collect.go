@@ -69,8 +69,8 @@ func Sources(dir string, sources []Source, notes []string) (Report, error) {
 		}
 	}
 	if len(all) == 0 {
-		return r, fmt.Errorf("judge: want a run whose features were measured (contralens contrast does, with --spectrum), or that "+
-			"has a probe set, found none in %s%s", dir, reasons(r.Notes))
+		return r, fmt.Errorf("judge: want a run whose features were measured (contralens contrast does, with --spectrum), "+
+			"or that has a probe set, found none in %s%s", dir, reasons(r.Notes))
 	}
 	share(all, sources)
 	for _, one := range all {
@@ -84,8 +84,8 @@ func Sources(dir string, sources []Source, notes []string) (Report, error) {
 		r.runs(all)
 	}
 	if len(r.Groups) == 0 {
-		r.Notes = append(r.Notes, "nothing is ranked: a ranking needs two epochs of a run, or two runs of one method, with the "+
-			"same images measured")
+		r.Notes = append(r.Notes, "nothing is ranked: a ranking needs two epochs of a run, or two runs of one method, with "+
+			"the same images measured")
 	}
 	return r, nil
 }
@@ -191,7 +191,10 @@ func share(all []run, sources []Source) {
 
 // candidate returns an epoch of the run as a candidate.
 func (one run) candidate(l spectrum.Line) Candidate {
-	c := Candidate{Run: one.Name, Epoch: l.Epoch, Method: one.method, Values: map[string]float64{}, Accuracy: map[string]float64{}}
+	c := Candidate{
+		Run: one.Name, Epoch: l.Epoch, Method: one.method,
+		Values: map[string]float64{}, Accuracy: map[string]float64{},
+	}
 	for _, m := range Measures {
 		if v, ok := l.Value(m.Space, m.Name); ok {
 			c.Values[m.ID()] = v

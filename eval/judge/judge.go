@@ -110,7 +110,7 @@ type Report struct {
 // Agreements below which the measures tell nothing, and above which they tell clearly.
 const (
 	doubtful = 0.4
-	clear    = 0.7
+	agreed   = 0.7
 )
 
 // Rank ranks candidates by the measures that all of them have, of those that may be compared across methods
@@ -281,7 +281,7 @@ func verdict(g Group, equal bool) string {
 	case g.Agreement < doubtful:
 		return fmt.Sprintf("cannot tell: the measures disagree (Kendall's W %.2f); k-NN would tell (contralens knn --ckpt)",
 			g.Agreement)
-	case g.Agreement < clear:
+	case g.Agreement < agreed:
 		return fmt.Sprintf("probably %s: the measures agree in part (Kendall's W %.2f)", name, g.Agreement)
 	}
 	return fmt.Sprintf("%s: the measures agree (Kendall's W %.2f)", name, g.Agreement)

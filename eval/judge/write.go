@@ -58,6 +58,11 @@ func Markdown(r Report) string {
 	return b.String()
 }
 
+// String is "save/run after epoch 3 with 52.10 %".
+func (p Pick) String() string {
+	return fmt.Sprintf("%s after epoch %d with %.2f %%", p.Run, p.Epoch, p.Top1)
+}
+
 func line(b *strings.Builder, cells []string) {
 	for i := range cells {
 		cells[i] = strings.ReplaceAll(cells[i], "|", "\\|")
@@ -94,9 +99,8 @@ func (g Group) markdown(b *strings.Builder) {
 	}
 	b.WriteString("\n")
 	for _, c := range g.Checks {
-		fmt.Fprintf(b, "Against %s (%d accuracies): Spearman's ρ %.2f, regret %.2f points: chosen %s after epoch %d with %.2f %%, "+
-			"best %s after epoch %d with %.2f %%.", c.Protocol, c.N, c.Rho, c.Regret, c.Chosen.Run, c.Chosen.Epoch, c.Chosen.Top1,
-			c.Best.Run, c.Best.Epoch, c.Best.Top1)
+		fmt.Fprintf(b, "Against %s (%d accuracies): Spearman's ρ %.2f, regret %.2f points: chosen %s, best %s.",
+			c.Protocol, c.N, c.Rho, c.Regret, c.Chosen, c.Best)
 		if len(g.Measures) > 1 {
 			var alone []string
 			for _, id := range g.Measures {

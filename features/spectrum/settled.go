@@ -54,8 +54,10 @@ func Settled(lines []Line, planned int) (why string, settled bool) {
 	if !ok1 || !ok2 || !ok3 || churn >= settledChurn || max(rank, align, uniform) >= settledSlope {
 		return "", false
 	}
-	return fmt.Sprintf("for %d epochs at most %.1f %% of an image's neighbors changed in an epoch, RankMe moved by %.1f %% "+
-		"an epoch, the alignment by %.1f %% and W₂ by %.3f", last-window[0].Epoch, 100*churn, 100*rank, 100*align, uniform), true
+	why = fmt.Sprintf("for %d epochs at most %.1f %% of an image's neighbors changed in an epoch, RankMe moved by "+
+		"%.1f %% an epoch, the alignment by %.1f %% and W₂ by %.3f",
+		last-window[0].Epoch, 100*churn, 100*rank, 100*align, uniform)
+	return why, true
 }
 
 // slope returns how far a measure of the embeddings moves in an epoch by a line through the window, as a
