@@ -145,13 +145,13 @@ func DefaultContrast() (c Contrast) {
 // KNN are the options of k-nearest-neighbor evaluation.
 type KNN struct {
 	Weights
-	Data           `hides:"decode_strict"` // data stats says which files are damaged
-	Neighbors      int                     `flag:"neighbors" short:"K" alias:"neighbours" default:"200" group:"method" everyday:"true" help:"number of neighbors that vote"`
-	KNNTemperature float64                 `flag:"temperature" default:"0.1" group:"method" everyday:"true" help:"temperature of the votes"`
-	Untrained      bool                    `flag:"untrained" default:"true" group:"method" runtime:"true" everyday:"true" help:"also evaluate the untrained network, for comparison; not by default with more than 20,000 images"`
-	Standardize    bool                    `flag:"standardize" group:"method" help:"standardize every feature to mean 0 and variance 1 over the training images"`
-	Net            `hides:"head feat_dim"` // features come before the head
-	MethodName     `hides:"method"`        // its preset is for training
+	Data           `hides:"decode_strict cache_dir cache_bytes"` // data stats says which files are damaged
+	Neighbors      int                                           `flag:"neighbors" short:"K" alias:"neighbours" default:"200" group:"method" everyday:"true" help:"number of neighbors that vote"`
+	KNNTemperature float64                                       `flag:"temperature" default:"0.1" group:"method" everyday:"true" help:"temperature of the votes"`
+	Untrained      bool                                          `flag:"untrained" default:"true" group:"method" runtime:"true" everyday:"true" help:"also evaluate the untrained network, for comparison; not by default with more than 20,000 images"`
+	Standardize    bool                                          `flag:"standardize" group:"method" help:"standardize every feature to mean 0 and variance 1 over the training images"`
+	Net            `hides:"head feat_dim"`                       // features come before the head
+	MethodName     `hides:"method"`                              // its preset is for training
 	Seeding
 	Machine
 	Printing

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,10 +15,10 @@ import (
 	"time"
 
 	"contralens/config"
+	"contralens/dist"
 	"contralens/features/spectrum"
 	"contralens/rundir"
 	"contralens/train"
-	"contralens/world"
 )
 
 // brief is a pre-training of 4 steps on noise.
@@ -141,22 +142,32 @@ func TestPretrainLeft(t *testing.T) {
 
 // A world that cannot train is refused before anything is written.
 func TestPretrainWorld(t *testing.T) {
-	for w, want := range map[world.World]string{
-		{Rank: 0, Size: 2}: "want a group of processes to train with",
-		{Rank: 1, Size: 2}: "want a group of processes to train with",
-		{Rank: 2, Size: 2}: "want a rank from 0 to size-1",
-	} {
+	for rank, want := range []string{"1 of 2 ranks came", "store at 127.0.0.1", "want a rank from 0 to size-1"} {
 		c := brief(t)
-		_, err := train.Pretrain(context.Background(), c, train.Options{World: w})
+		_, err := train.Pretrain(context.Background(), c, train.Options{
+			Launch: dist.Launch{Rank: rank, Size: 2, LocalSize: 2, Host: "127.0.0.1", Port: freePort(t)},
+			Timing: dist.Timing{Join: 2 * time.Second},
+		})
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v: error %v, want %q", w, err, want)
+			t.Errorf("rank %d: error %v, want %q", rank, err, want)
 		}
 		for _, dir := range []string{c.ModelPath, c.TBPath} {
 			if _, err := os.Stat(dir); !os.IsNotExist(err) {
-				t.Errorf("%v: %s exists (%v), want nothing written", w, dir, err)
+				t.Errorf("rank %d: %s exists (%v), want nothing written", rank, dir, err)
 			}
 		}
 	}
+}
+
+// freePort returns a port at which nothing listens.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
 }
 
 // A hook can make a training shorter. Its record says so, and it is complete.
