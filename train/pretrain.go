@@ -219,6 +219,9 @@ func (p *pretraining) hooks(ctx context.Context, c config.Contrast) []Hook {
 	if c.Probe > 0 && (c.Record || c.SaveScore) {
 		list = append(list, ProbeHook(c.Probe, p.Progress.Evaluating))
 	}
+	if n := c.SpectrumImages(); n != 0 && (c.Record || c.SaveScore) {
+		list = append(list, SpectrumHook(max(0, n)))
+	}
 	if c.KNNEvery > 0 {
 		list = append(list, KNNHook(ctx, c.KNNEvery, func(epoch int, top1 float64) {
 			a := Accuracy{epoch, top1}
