@@ -105,8 +105,11 @@ func checkMasks(c *config.DetectTrain, set *detect.Set, o Options) error {
 		}
 	}
 	if without == all {
-		return &config.ValueError{Option: "masks", Want: "annotations with masks, such as COCO's polygons",
-			Got: fmt.Sprintf("%s without any in %s", humanize.Count(all, "object"), c.DataFolder), Hint: "leave it out to train on boxes"}
+		return &config.ValueError{
+			Option: "masks", Want: "annotations with masks, such as COCO's polygons",
+			Got:  fmt.Sprintf("%s without any in %s", humanize.Count(all, "object"), c.DataFolder),
+			Hint: "leave it out to train on boxes",
+		}
 	}
 	if without > 0 {
 		o.note("%d of %s have no mask and do not train", without, humanize.Count(all, "object"))
