@@ -32,7 +32,7 @@ func (c *BenchViews) Resolve(map[string]bool) ([]string, error) {
 // BenchStep are the options of bench step, which measures a training step: those of
 // pre-training, and how many steps to measure.
 type BenchStep struct {
-	Contrast    `hides:"init strict resume name model_path tb_path overwrite save_freq keep exp_iter probe knn_every world-size rank dist-url dist-backend multiprocessing-distributed"`
+	Contrast    `hides:"init strict resume name model_path tb_path overwrite save_freq keep exp_iter probe spectrum stop knn_every world-size rank dist-url dist-backend multiprocessing-distributed"`
 	Steps       int  `flag:"steps" default:"8" group:"machine" everyday:"true" help:"steps to measure"`
 	Warmup      int  `flag:"warmup" default:"3" group:"machine" everyday:"true" help:"steps before the measured ones"`
 	NetworkOnly bool `flag:"network_only" group:"machine" everyday:"true" help:"measure only the encoder's forward and backward pass, on random images"`

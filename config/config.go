@@ -120,6 +120,8 @@ type Monitors struct {
 	Record    bool     `flag:"record" default:"true" runtime:"true" help:"record score statistics of every step, for scores plot and serve; --record=false turns it off"`
 	SaveScore bool     `flag:"save_score" runtime:"true" help:"also record the scores of every sample, in the format of the reference implementation; turns on --record"`
 	Probe     int      `flag:"probe" default:"300" runtime:"true" help:"number of images whose features are recorded after epochs, for the dashboard's embedding view; long trainings skip epochs; 0: none, as with --record=false"`
+	Spectrum  string   `flag:"spectrum" default:"auto" runtime:"true" help:"number of training images whose features' spectrum, ranks and neighbors are measured after every epoch; auto: as many, and as often, as cost less than 1 % of the training; 0: none, as with --record=false"`
+	Stop      string   `flag:"stop" default:"advise" runtime:"true" help:"what follows when neighbors, rank and alignment have settled (--spectrum): auto ends the training, advise says so, off does not look"`
 	KNNEvery  int      `flag:"knn_every" runtime:"true" help:"epochs between k-NN evaluations; the first one comes before training; 0: none"`
 }
 

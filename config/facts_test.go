@@ -119,7 +119,7 @@ func TestFactsAgree(t *testing.T) {
 func TestFactsOfRecords(t *testing.T) {
 	for fact, names := range map[string]string{
 		"runtime": "print_freq save_freq keep num_workers max_bad decode_strict resume overwrite threads knn_every untrained json model_path tb_path name data_folder " +
-			"save_score record probe world-size rank dist-url dist-backend multiprocessing-distributed gpu device memory_format retune " +
+			"save_score record probe spectrum stop world-size rank dist-url dist-backend multiprocessing-distributed gpu device memory_format retune " +
 			"checkpoint_activations eval_every save_every cache_dir cache_bytes",
 		"repeat": "seed label_seed imbalance_seed exp_iter ckpt strict",
 	} {

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"io/fs"
 
+	"contralens/features/spectrum"
 	"contralens/rundir"
 	"contralens/scores/record"
 )
@@ -90,12 +91,14 @@ var systemSeries = []struct {
 	{"gpu_memory", "GPU memory", "MiB, all programs", func(s rundir.System) *float64 { return s.GPUMemory }},
 }
 
-// metrics has the contents of metrics.jsonl and system.jsonl, read as they grow.
+// metrics has the contents of metrics.jsonl, system.jsonl and spectrum.jsonl, read as they grow.
 type metrics struct {
-	lines  rundir.Follower[rundir.Metrics]
-	system rundir.Follower[rundir.System]
-	series map[string][]point
-	clock  clock
+	lines    rundir.Follower[rundir.Metrics]
+	system   rundir.Follower[rundir.System]
+	spectrum rundir.Follower[spectrum.Line]
+	series   map[string][]point
+	ends     map[int]int // the last step of each epoch
+	clock    clock
 
 	collapse int // the step at which the training itself found a collapse; 0: none
 }
@@ -108,7 +111,7 @@ type point struct {
 // refresh reads the lines that were added.
 func (m *metrics) refresh(folder fs.StatFS) error {
 	if m.series == nil {
-		m.series = map[string][]point{}
+		m.series, m.ends = map[string][]point{}, map[int]int{}
 	}
 	err := m.lines.Follow(folder, rundir.MetricsFile, m.addMetrics, func() {
 		for _, s := range metricSeries {
@@ -119,9 +122,17 @@ func (m *metrics) refresh(folder fs.StatFS) error {
 	if err != nil {
 		return err
 	}
-	return m.system.Follow(folder, rundir.SystemFile, m.addSystem, func() {
+	err = m.system.Follow(folder, rundir.SystemFile, m.addSystem, func() {
 		for _, s := range systemSeries {
 			delete(m.series, s.name)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return m.spectrum.Follow(folder, spectrum.FileName, m.addSpectrum, func() {
+		for _, s := range spectrumSeries {
+			delete(m.series, s.Name)
 		}
 	})
 }
@@ -131,6 +142,9 @@ func (m *metrics) addMetrics(line rundir.Metrics) {
 		return
 	}
 	m.clock.add(int(*line.Step), line)
+	if line.EpochEnd {
+		m.ends[int(line.Epoch)] = int(*line.Step)
+	}
 	if line.Event == rundir.EventCollapse {
 		m.collapse = int(*line.Step)
 	}
@@ -167,6 +181,9 @@ func (m *metrics) described() (list []series) {
 	}
 	for _, s := range metricSeries {
 		add(s.name, s.title, s.axis)
+	}
+	for _, s := range spectrumSeries {
+		add(s.Name, s.Title, s.Axis)
 	}
 	for _, s := range systemSeries {
 		add(s.name, s.title, s.axis)

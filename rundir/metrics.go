@@ -21,7 +21,7 @@ type Metrics struct {
 	Deviation      *float64 `json:"deviation,omitempty"` // standard deviation of a query's negative scores
 	Epoch          float64  `json:"epoch"`
 	EpochEnd       bool     `json:"epoch_end,omitempty"`
-	Event          string   `json:"event,omitempty"` // EventCollapse or EventMixStart
+	Event          string   `json:"event,omitempty"` // EventCollapse, EventMixStart or EventSettled
 	Gap            *float64 `json:"gap,omitempty"`   // mean difference of positive and negative scores
 	Speed          *float64 `json:"img_s,omitempty"` // images per second
 	JigsawAccuracy *float64 `json:"jig_acc_mean,omitempty"`
@@ -43,6 +43,7 @@ type Metrics struct {
 const (
 	EventCollapse = "collapse"  // the features have collapsed
 	EventMixStart = "mix_start" // the feature transformation starts
+	EventSettled  = "settled"   // neighbors, rank and alignment change little
 )
 
 // AddMetrics appends a line to the metrics of a run directory.

@@ -145,7 +145,7 @@ data() {
 # dist trains in several processes. The launchers are real: torchrun, mpirun, and a cluster of Slurm
 # on this machine, which needs root.
 dist() {
-	CONTRALENS_SLURM=1 CONTRALENS_WORLDS=1 verbose -timeout 20m ./dist ./deploy
+	CONTRALENS_SLURM=1 CONTRALENS_WORLDS=1 verbose -timeout 20m ./dist ./deploy ./test/world
 }
 
 methods() {
