@@ -44,7 +44,6 @@ type Shuffle string
 // The ways to shuffle.
 const (
 	Exchange Shuffle = "exchange" // images go to the GPU that needs them
-	Loader   Shuffle = "loader"   // each GPU loads the images that it needs
 	Node     Shuffle = "node"     // images are exchanged within a node
 	None     Shuffle = "none"
 )
@@ -141,7 +140,7 @@ func Estimate(o Options) (Result, error) {
 	r.step(&o)
 	r.ImagesPerSecond = float64(r.Batch) / r.Step.Total
 	r.Efficiency = r.ImagesPerSecond / (float64(o.GPUs) * o.speed())
-	r.CoresPerGPU = o.speed() * o.loads() / o.PerCore
+	r.CoresPerGPU = o.speed() / o.PerCore
 	r.memory(&o)
 	r.Traffic.Dataset = o.Images * o.ImageBytes
 	r.Traffic.PerNode = r.ImagesPerSecond / float64(r.Nodes) * o.ImageBytes
@@ -191,20 +190,12 @@ func (o *Options) speed() float64 {
 	return o.GPU.Speed * resnet50.GFLOP / (o.Arch.GFLOP * o.area())
 }
 
-// loads returns how much work loading is, as a multiple of one decoding and all views.
-func (o *Options) loads() float64 {
-	if o.Shuffle == Loader && o.GPUs > 1 {
-		return 1.5 // an image is decoded where its query is and where its key is
-	}
-	return 1
-}
-
 func (r *Result) step(o *Options) {
 	s, m, g := &r.Step, float64(r.Nodes), float64(min(o.GPUs, o.PerNode))
 	network := networkShare * o.NetworkGbps / 8 * 1e9
 	gradients := 4 * o.Arch.Parameters
 	s.Compute = float64(o.PerGPU) / o.speed()
-	s.Load = float64(o.PerGPU) * o.loads() / (o.PerCore * o.GPU.Cores)
+	s.Load = float64(o.PerGPU) / (o.PerCore * o.GPU.Cores)
 	s.Reduce = 2*(m-1)/m*gradients/network + 2*(g-1)/g*gradients/nvlink
 	s.Waited = max(0, s.Reduce-hiddenShare*s.Compute/2)
 	if o.Shuffle == Exchange {

@@ -11,7 +11,7 @@ func TestReport(t *testing.T) {
 	for want, change := range map[string]func(*Options){
 		"": func(*Options) {}, "loading is the slowest part": func(o *Options) { o.PerCore = 50 },
 		"shuffled batch norm sends":      func(o *Options) { o.GPUs, o.NetworkGbps, o.PerGPU = 32, 100, 128 },
-		"gradients keep the GPUs":        func(o *Options) { o.GPUs, o.NetworkGbps, o.Shuffle = 32, 100, Loader },
+		"gradients keep the GPUs":        func(o *Options) { o.GPUs, o.NetworkGbps, o.Shuffle = 32, 100, Node },
 		"a GPU is not busy":              func(o *Options) { o.PerGPU = 16 },
 		"--optimizer lars":               func(o *Options) { o.GPUs, o.Images = 136, 1e8 },
 		"where scaling ends":             func(o *Options) { o.GPUs, o.Images, o.PerGPU = 136, 1e8, 64 },
