@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"io/fs"
+	"slices"
 
 	"contralens/features/spectrum"
 	"contralens/rundir"
@@ -22,6 +23,7 @@ var metricSeries = []struct {
 	{"knn", "k-NN accuracy", "top-1, %", func(m rundir.Metrics) *float64 { return m.KNN }},
 	{"speed", "Speed", "images/s", func(m rundir.Metrics) *float64 { return m.Speed }},
 	{"wait", "Waiting for data", "% of the time", waiting},
+	{"slowest", "Slowest process", "% more time for a step than the median", slowest},
 	{"ap", "AP", "average precision, %", detection(func(d *rundir.DetectionMetrics) *float64 { return d.AP })},
 	{"ap50", "AP50", "average precision, %", detection(func(d *rundir.DetectionMetrics) *float64 { return d.AP50 })},
 	{"ap75", "AP75", "average precision, %", detection(func(d *rundir.DetectionMetrics) *float64 { return d.AP75 })},
@@ -78,6 +80,25 @@ func waiting(m rundir.Metrics) *float64 {
 	return new(100 * *m.Wait / (*m.Wait + *m.Compute))
 }
 
+// slowest returns by how many percent the steps of the slowest of several processes are longer
+// than those of the median, the lower one of two.
+func slowest(m rundir.Metrics) *float64 {
+	n := len(m.RankWait)
+	if n < 2 || len(m.RankCompute) != n {
+		return nil
+	}
+	each := make([]float64, n)
+	for rank := range each {
+		each[rank] = m.RankWait[rank] + m.RankCompute[rank]
+	}
+	slices.Sort(each)
+	usual := each[(n-1)/2]
+	if usual <= 0 {
+		return nil
+	}
+	return new(100 * (each[n-1]/usual - 1))
+}
+
 // systemSeries lists the values of system.jsonl that are shown.
 var systemSeries = []struct {
 	name, title, axis string
@@ -100,7 +121,8 @@ type metrics struct {
 	ends     map[int]int // the last step of each epoch
 	clock    clock
 
-	collapse int // the step at which the training itself found a collapse; 0: none
+	collapse int    // the step at which the training itself found a collapse; 0: none
+	slow     string // what it said last of a process that all others wait for
 }
 
 type point struct {
@@ -117,7 +139,7 @@ func (m *metrics) refresh(folder fs.StatFS) error {
 		for _, s := range metricSeries {
 			delete(m.series, s.name)
 		}
-		m.clock, m.collapse = clock{}, 0
+		m.clock, m.collapse, m.slow = clock{}, 0, ""
 	})
 	if err != nil {
 		return err
@@ -147,6 +169,9 @@ func (m *metrics) addMetrics(line rundir.Metrics) {
 	}
 	if line.Event == rundir.EventCollapse {
 		m.collapse = int(*line.Step)
+	}
+	if line.Event == rundir.EventSlow {
+		m.slow = line.Message
 	}
 	for _, s := range metricSeries {
 		m.add(s.name, *line.Step, s.value(line))

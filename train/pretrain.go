@@ -72,6 +72,11 @@ func Pretrain(ctx context.Context, c config.Contrast, o Options) (Result, error)
 	if !w.Alone() {
 		o.Tuner = nil // what one process measures disturbs the others
 		shareProcessors(&c.Machine, w)
+		if setup.OnGPU(c.Machine) {
+			if err := ownGPU(&c.Machine, o.Launch, torch.CUDADevices()); err != nil {
+				return Result{}, err
+			}
+		}
 	}
 	if !w.First() {
 		o.Progress = nil // the first process speaks for all
