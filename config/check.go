@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -215,12 +216,36 @@ func (o *Output) check() error {
 }
 
 func (d *Dist) check() error {
-	if d.WorldSize > 1 {
-		return &ValueError{
-			Option: "world-size", Value: d.WorldSize,
-			Want: "1, because this build trains in one process",
-			Hint: "leave the option out",
+	if d.NProc < 0 {
+		return &ValueError{Option: "nproc", Want: "0 (one process) or a number of processes", Got: d.NProc}
+	}
+	for _, o := range []struct{ flag, text string }{
+		{"dist_timeout", d.DistTimeout}, {"dist_stall", d.DistStall}, {"dist_join", d.DistJoin},
+	} {
+		if t, err := time.ParseDuration(o.text); err != nil || t <= 0 {
+			return &ValueError{Option: o.flag, Want: "a time above 0, such as 90s, 10m or 1h", Got: o.text}
 		}
 	}
 	return oneOf("dist-backend", d.DistBackend, "nccl", "gloo")
+}
+
+// alone refuses several processes, for commands that compute in one.
+func (d *Dist) alone() error {
+	want := "1, because this command computes in one process"
+	switch {
+	case d.WorldSize > 1:
+		return &ValueError{Option: "world-size", Value: d.WorldSize, Want: want, Hint: "leave the option out"}
+	case d.NProc > 1:
+		return &ValueError{Option: "nproc", Value: d.NProc, Want: want, Hint: "leave the option out"}
+	}
+	return nil
+}
+
+// Times returns how long processes wait for each other: for a sign of life, for a step, and for
+// all to come.
+func (d *Dist) Times() (timeout, stall, join time.Duration) {
+	timeout, _ = time.ParseDuration(d.DistTimeout) // checked
+	stall, _ = time.ParseDuration(d.DistStall)
+	join, _ = time.ParseDuration(d.DistJoin)
+	return timeout, stall, join
 }

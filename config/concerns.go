@@ -154,11 +154,15 @@ type Pruning struct {
 // torch.distributed.
 type Dist struct {
 	_           struct{} `group:"distributed"`
-	WorldSize   int      `flag:"world-size" reference:"true" default:"-1" runtime:"true" help:"number of nodes"`
+	WorldSize   int      `flag:"world-size" reference:"true" default:"-1" runtime:"true" help:"number of nodes; with --nproc or --multiprocessing-distributed, each starts its processes"`
 	Rank        int      `flag:"rank" reference:"true" default:"-1" runtime:"true" help:"rank of this node"`
 	DistURL     string   `flag:"dist-url" reference:"true" default:"tcp://127.0.0.1:23456" runtime:"true" help:"address at which the processes meet"`
 	DistBackend string   `flag:"dist-backend" reference:"true" default:"nccl" runtime:"true" help:"nccl or gloo"`
 	Multiproc   bool     `flag:"multiprocessing-distributed" reference:"true" runtime:"true" help:"run one process per GPU; without GPUs, one process"`
+	NProc       int      `flag:"nproc" runtime:"true" help:"processes to start on this machine, each with its share of every batch; 0: one, or those of a launcher such as torchrun or srun"`
+	DistTimeout string   `flag:"dist_timeout" default:"60s" runtime:"true" help:"how long a process may give no sign of life before all end"`
+	DistStall   string   `flag:"dist_stall" default:"10m" runtime:"true" help:"how long a process that lives may take for a step before all end"`
+	DistJoin    string   `flag:"dist_join" default:"5m" runtime:"true" help:"how long processes wait for all to come"`
 }
 
 // Weights names the checkpoint of the encoder that a command evaluates.

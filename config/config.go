@@ -121,6 +121,8 @@ type Monitors struct {
 	Record    bool     `flag:"record" default:"true" runtime:"true" help:"record score statistics of every step, for scores plot and serve; --record=false turns it off"`
 	SaveScore bool     `flag:"save_score" runtime:"true" help:"also record the scores of every sample, in the format of the reference implementation; turns on --record"`
 	Probe     int      `flag:"probe" default:"300" runtime:"true" help:"number of images whose features are recorded after epochs, for the dashboard's embedding view; long trainings skip epochs; 0: none, as with --record=false"`
+	Spectrum  string   `flag:"spectrum" default:"auto" runtime:"true" help:"number of training images whose features' spectrum, ranks and neighbors are measured after every epoch; auto: as many, and as often, as cost less than 1 % of the training; 0: none, as with --record=false"`
+	Stop      string   `flag:"stop" default:"advise" runtime:"true" help:"what follows when neighbors, rank and alignment have settled (--spectrum): auto ends the training, advise says so, off does not look"`
 	KNNEvery  int      `flag:"knn_every" runtime:"true" help:"epochs between k-NN evaluations; the first one comes before training; 0: none"`
 }
 
@@ -144,13 +146,13 @@ func DefaultContrast() (c Contrast) {
 // KNN are the options of k-nearest-neighbor evaluation.
 type KNN struct {
 	Weights
-	Data           `hides:"decode_strict"` // data stats says which files are damaged
-	Neighbors      int                     `flag:"neighbors" short:"K" alias:"neighbours" default:"200" group:"method" everyday:"true" help:"number of neighbors that vote"`
-	KNNTemperature float64                 `flag:"temperature" default:"0.1" group:"method" everyday:"true" help:"temperature of the votes"`
-	Untrained      bool                    `flag:"untrained" default:"true" group:"method" runtime:"true" everyday:"true" help:"also evaluate the untrained network, for comparison; not by default with more than 20,000 images"`
-	Standardize    bool                    `flag:"standardize" group:"method" help:"standardize every feature to mean 0 and variance 1 over the training images"`
-	Net            `hides:"head feat_dim"` // features come before the head
-	MethodName     `hides:"method"`        // its preset is for training
+	Data           `hides:"decode_strict cache_dir cache_bytes"` // data stats says which files are damaged
+	Neighbors      int                                           `flag:"neighbors" short:"K" alias:"neighbours" default:"200" group:"method" everyday:"true" help:"number of neighbors that vote"`
+	KNNTemperature float64                                       `flag:"temperature" default:"0.1" group:"method" everyday:"true" help:"temperature of the votes"`
+	Untrained      bool                                          `flag:"untrained" default:"true" group:"method" runtime:"true" everyday:"true" help:"also evaluate the untrained network, for comparison; not by default with more than 20,000 images"`
+	Standardize    bool                                          `flag:"standardize" group:"method" help:"standardize every feature to mean 0 and variance 1 over the training images"`
+	Net            `hides:"head feat_dim"`                       // features come before the head
+	MethodName     `hides:"method"`                              // its preset is for training
 	Seeding
 	Machine
 	Printing

@@ -128,7 +128,8 @@ func (c *Contrast) validate() error {
 	return first(c.Dist.check(), c.Output.check(), atLeast("keep", c.Keep, 0), c.Data.check(), c.Order.check(c.BatchSize),
 		c.Net.check(), c.Objective.check(), c.Machine.check(), c.Optim.check(), c.Crops.check(),
 		oneOf("shuffle_bn", c.ShuffleBN, "exchange", "node", "none"), oneOf("opt_level", c.OptLevel, "O1", "O2"),
-		c.ContrastViews.check(), atLeast("probe", c.Probe, 0), c.combination(), c.FeatureTransform.check(),
+		c.ContrastViews.check(), atLeast("probe", c.Probe, 0), c.Monitors.check(), c.combination(),
+		c.FeatureTransform.check(),
 		c.Relatives.check(&c.Objective, &c.FeatureTransform), c.Optimizer.check())
 }
 

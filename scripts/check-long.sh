@@ -129,12 +129,23 @@ processors() { # the numeric tests with the kernels of other processors, about h
 	GO=$GO sh scripts/processors.sh
 }
 
+# data reads shards from a real S3 gateway, versitygw, which is killed for 20 s. It is built from
+# its own module, about two minutes.
+data() {
+	if ! (cd "$tmp" && GOFLAGS='' GOBIN=$tmp/bin $GO install github.com/versity/versitygw/cmd/versitygw@v1.8.0) >"$tmp/log" 2>&1; then
+		tail -1 "$tmp/log"
+		echo "not run: versitygw could not be fetched and built"
+		return
+	fi
+	CONTRALENS_VERSITYGW=$tmp/bin/versitygw verbose -run TestGateway ./data/sets
+}
+
 # methods trains every method for METHOD_BUDGET seconds (180) on the CIFAR-10 in CIFAR_DIR, and
 # compares the k-NN accuracy with that of the untrained encoder.
 # dist trains in several processes. The launchers are real: torchrun, mpirun, and a cluster of Slurm
 # on this machine, which needs root.
 dist() {
-	CONTRALENS_SLURM=1 CONTRALENS_WORLDS=1 verbose -timeout 20m ./dist ./deploy
+	CONTRALENS_SLURM=1 CONTRALENS_WORLDS=1 verbose -timeout 20m ./dist ./deploy ./test/world
 }
 
 methods() {
@@ -189,7 +200,7 @@ methods() {
 	[ -z "$failed" ] || { echo "not better than untrained:$failed"; return 1; }
 }
 
-for section in ${SECTIONS:-kills resume formats fuzz_data fuzz_checkpoints fuzz_scores recorder processors release dist methods}; do
+for section in ${SECTIONS:-kills resume formats fuzz_data fuzz_checkpoints fuzz_scores recorder processors data release dist methods}; do
 	echo "== $section"
 	"$section"
 done

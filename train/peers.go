@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"contralens/config"
+	"contralens/dist"
 	"contralens/internal/humanize"
 	"contralens/internal/machine"
 	"contralens/methods"
@@ -26,6 +27,8 @@ type Peers struct {
 	// Alone, if set, runs f in the first process, and lets the others wait for it without a time
 	// limit. Without it, they wait in their next exchange.
 	Alone func(f func() error) error
+	// At, if set, is told in which step this process is, and what it does.
+	At func(step int, phase string)
 	// Backend is named in checkpoints, such as gloo.
 	Backend string
 }
@@ -120,6 +123,13 @@ func (r *Run) Connect(p Peers) error {
 			r.Model.Key.NormalizeTogether(t)
 		}
 	}
+	r.Model.Waits = func(begin bool) {
+		if begin {
+			r.at(dist.Others)
+		} else {
+			r.at("the step")
+		}
+	}
 	return r.connected()
 }
 
@@ -132,6 +142,13 @@ func (r *Run) connected() error {
 		return fmt.Errorf("%v: want a group of processes to train with, got none", r.World)
 	}
 	return nil
+}
+
+// at says what this process does in the next step.
+func (r *Run) at(phase string) {
+	if r.peers.At != nil {
+		r.peers.At(r.GlobalStep+1, phase)
+	}
 }
 
 // name is a process in messages.

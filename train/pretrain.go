@@ -12,6 +12,7 @@ import (
 	"contralens/config"
 	"contralens/data"
 	"contralens/data/store"
+	"contralens/dist"
 	"contralens/eval"
 	"contralens/internal/humanize"
 	"contralens/nn"
@@ -35,10 +36,10 @@ type Options struct {
 	Tuner *autotune.Tuner
 	// Hooks run in addition to those of every pre-training.
 	Hooks []Hook
-	// World is the processes that train together, and Peers connects this one with the others.
-	// The zero values are a training in one process.
-	World world.World
-	Peers Peers
+	// Launch says which process of how many this is, and where they meet; Timing, how long they
+	// wait for each other. The zero value of Launch is a training in one process.
+	Launch dist.Launch
+	Timing dist.Timing
 	// Notes are sentences about the configuration. They are said after the device.
 	Notes []string
 	// Command is the command line that run.json records.
@@ -66,11 +67,18 @@ func Pretrain(ctx context.Context, c config.Contrast, o Options) (Result, error)
 	if err != nil {
 		return Result{}, err
 	}
-	if !o.World.Alone() {
+	w := o.Launch.World()
+	w.Node = o.Launch.LocalSize
+	if !w.Alone() {
 		o.Tuner = nil // what one process measures disturbs the others
-		shareProcessors(&c.Machine, o.World)
+		shareProcessors(&c.Machine, w)
+		if setup.OnGPU(c.Machine) {
+			if err := ownGPU(&c.Machine, o.Launch, torch.CUDADevices()); err != nil {
+				return Result{}, err
+			}
+		}
 	}
-	if !o.World.First() {
+	if !w.First() {
 		o.Progress = nil // the first process speaks for all
 	}
 	if o.Progress == nil {
@@ -78,7 +86,7 @@ func Pretrain(ctx context.Context, c config.Contrast, o Options) (Result, error)
 		defer o.Progress.Close()
 	}
 	o.Progress.complete(c.PrintFreq)
-	p := &pretraining{Options: o, place: place, result: Result{Dir: place.Dir}}
+	p := &pretraining{Options: o, world: w, place: place, result: Result{Dir: place.Dir}}
 	err = setup.Compute(c.Threads, func() error { return p.run(ctx, c) })
 	return p.result, setup.Explain(err, setup.PretrainingLoad(&c))
 }
@@ -86,6 +94,8 @@ func Pretrain(ctx context.Context, c config.Contrast, o Options) (Result, error)
 // pretraining is one call of Pretrain.
 type pretraining struct {
 	Options
+	world  world.World
+	joined *joined // nil in one process
 	place  setup.Place
 	result Result
 	judge  data.Dataset // the queries of k-NN
@@ -111,10 +121,15 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 	}
 	release, err := p.prepare(ctx, r)
 	if err != nil {
-		return err
+		return p.leave(err)
 	}
 	defer release()
-	if p.World.First() {
+	return p.leave(p.fit(ctx, r, chosen, rate))
+}
+
+// fit trains a run whose directory is made.
+func (p *pretraining) fit(ctx context.Context, r *Run, chosen []string, rate float64) error {
+	if p.world.First() {
 		if err := p.Progress.Open(p.place.Dir); err != nil {
 			return err
 		}
@@ -140,15 +155,28 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 // prepare resumes the run, and then makes its directory: what can be wrong with a checkpoint is
 // found before. No process goes on if one fails.
 func (p *pretraining) prepare(ctx context.Context, r *Run) (release func(), err error) {
-	if err = r.agree(ctx, p.start(r)); err != nil {
+	if err = p.start(r); err != nil {
 		return nil, err
 	}
-	release, err = setup.Prepare(p.World, p.place, &r.Config, r.Config.Output, p.Command)
+	if !p.world.Alone() {
+		if p.joined, err = join(ctx, r, p.Launch, p.Timing); err != nil {
+			return nil, err
+		}
+	}
+	release, err = setup.Prepare(p.world, p.place, &r.Config, r.Config.Output, p.Command)
 	if agreed := r.agree(ctx, err); err == nil && agreed != nil {
 		release()
 		return nil, agreed
 	}
 	return release, err
+}
+
+// leave ends the connection with the other processes.
+func (p *pretraining) leave(err error) error {
+	if p.joined == nil {
+		return err
+	}
+	return p.joined.end(err)
 }
 
 // build makes the run. Options that are left open are settled by measuring; chosen
@@ -164,10 +192,7 @@ func (p *pretraining) build(
 			return err
 		}
 	}
-	if r, err = NewRun(ctx, p.World, c, p.place.Dir, choose); err != nil {
-		return r, nil, 0, err
-	}
-	if err := r.Connect(p.Peers); err != nil {
+	if r, err = NewRun(ctx, p.world, c, p.place.Dir, choose); err != nil {
 		return r, nil, 0, err
 	}
 	r.Say, p.judge = p.Progress.Print, r.queries()
@@ -193,6 +218,9 @@ func (p *pretraining) hooks(ctx context.Context, c config.Contrast) []Hook {
 	list = append(list, CheckpointHook(c.SaveFreq, c.Keep))
 	if c.Probe > 0 && (c.Record || c.SaveScore) {
 		list = append(list, ProbeHook(c.Probe, p.Progress.Evaluating))
+	}
+	if n := c.SpectrumImages(); n != 0 && (c.Record || c.SaveScore) {
+		list = append(list, SpectrumHook(max(0, n)))
 	}
 	if c.KNNEvery > 0 {
 		list = append(list, KNNHook(ctx, c.KNNEvery, func(epoch int, top1 float64) {

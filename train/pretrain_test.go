@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,9 +15,10 @@ import (
 	"time"
 
 	"contralens/config"
+	"contralens/dist"
+	"contralens/features/spectrum"
 	"contralens/rundir"
 	"contralens/train"
-	"contralens/world"
 )
 
 // brief is a pre-training of 4 steps on noise.
@@ -140,22 +142,32 @@ func TestPretrainLeft(t *testing.T) {
 
 // A world that cannot train is refused before anything is written.
 func TestPretrainWorld(t *testing.T) {
-	for w, want := range map[world.World]string{
-		{Rank: 0, Size: 2}: "want a group of processes to train with",
-		{Rank: 1, Size: 2}: "want a group of processes to train with",
-		{Rank: 2, Size: 2}: "want a rank from 0 to size-1",
-	} {
+	for rank, want := range []string{"1 of 2 ranks came", "store at 127.0.0.1", "want a rank from 0 to size-1"} {
 		c := brief(t)
-		_, err := train.Pretrain(context.Background(), c, train.Options{World: w})
+		_, err := train.Pretrain(context.Background(), c, train.Options{
+			Launch: dist.Launch{Rank: rank, Size: 2, LocalSize: 2, Host: "127.0.0.1", Port: freePort(t)},
+			Timing: dist.Timing{Join: 2 * time.Second},
+		})
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v: error %v, want %q", w, err, want)
+			t.Errorf("rank %d: error %v, want %q", rank, err, want)
 		}
 		for _, dir := range []string{c.ModelPath, c.TBPath} {
 			if _, err := os.Stat(dir); !os.IsNotExist(err) {
-				t.Errorf("%v: %s exists (%v), want nothing written", w, dir, err)
+				t.Errorf("rank %d: %s exists (%v), want nothing written", rank, dir, err)
 			}
 		}
 	}
+}
+
+// freePort returns a port at which nothing listens.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
 }
 
 // A hook can make a training shorter. Its record says so, and it is complete.
@@ -185,5 +197,42 @@ func TestShorten(t *testing.T) {
 	defer p.Close()
 	if _, err := train.Pretrain(context.Background(), c, train.Options{Progress: p}); err != nil || strings.Contains(shown.String(), "epoch 3") {
 		t.Errorf("resuming: %v\n%s", err, &shown)
+	}
+}
+
+// The spectrum of a run that is resumed is that of one that does not stop, also if it had been measured
+// beyond the checkpoint that resumes.
+func TestResumedSpectrum(t *testing.T) {
+	c := brief(t)
+	c.Spectrum, c.SaveFreq = "8", 1
+	read := func(c config.Contrast, epochs int) string {
+		t.Helper()
+		c.Epochs = epochs
+		result, err := train.Pretrain(context.Background(), c, train.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(filepath.Join(result.Dir, spectrum.FileName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	again := c
+	again.Name = "again"
+	want := read(c, 4)
+	if n := strings.Count(want, "\n"); n != 4 || strings.Count(want, `"churn"`) != 6 {
+		t.Fatalf("%d lines:\n%s", n, want)
+	}
+	read(again, 3)
+	dir := filepath.Join(again.ModelPath, "again")
+	for _, name := range []string{rundir.CurrentFile, rundir.EpochFile(3)} { // killed before the save
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again.Resume = "auto"
+	if got := read(again, 4); got != want {
+		t.Errorf("resumed after epoch 2:\n%s\nwant\n%s", got, want)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"contralens/config"
@@ -63,9 +64,10 @@ type Run struct {
 	notes     notes
 	flight    flight
 	classes   classes
-	last      EpochMeter // of the last complete epoch of this process
-	saved     string     // the newest checkpoint, written by this run or resumed from
-	savedStep int        // its step
+	last      EpochMeter             // of the last complete epoch of this process
+	saved     string                 // the newest checkpoint, written by this run or resumed from
+	savedStep int                    // its step
+	good      atomic.Pointer[string] // a sentence about it
 }
 
 // Step is what hooks learn about a step.
@@ -186,6 +188,7 @@ func (r *Run) epoch(ctx context.Context) error {
 	defer clock.Enter(methods.Other)()
 	for {
 		clock.Enter(methods.Views)
+		r.at("waiting for images")
 		start := time.Now()
 		b, err := l.Next()
 		if err != nil {
@@ -206,6 +209,7 @@ func (r *Run) epoch(ctx context.Context) error {
 			Epoch: r.Epoch, Batch: r.StepInEpoch, Images: len(b.Whole),
 			Rate: r.Schedule.At(r.Epoch, r.StepInEpoch, r.Batches), Wait: time.Since(start),
 		}
+		r.at("the step")
 		launch, err := r.step(ctx, s, b)
 		l.Recycle(b)
 		if err == nil {

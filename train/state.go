@@ -50,7 +50,7 @@ func (r *Run) Save(path string) error {
 		return err
 	}
 	if !r.World.First() {
-		r.saved, r.savedStep = path, r.GlobalStep
+		r.setSaved(path, r.GlobalStep)
 		return nil
 	}
 	states, err := r.states()
@@ -91,7 +91,7 @@ func (r *Run) Save(path string) error {
 	if err := checkpoint.Write(path, file); err != nil {
 		return err
 	}
-	r.saved, r.savedStep = path, r.GlobalStep
+	r.setSaved(path, r.GlobalStep)
 	return nil
 }
 
@@ -139,17 +139,16 @@ func (r *Run) Load(path string) (notes []string, err error) {
 		notes = append(notes, fmt.Sprintf("checkpoint %s has no momentum: SGD starts from none", path))
 	}
 	r.Epoch = file.Int("epoch") + 1
-	r.saved = path
 	if ours == nil {
 		r.StepInEpoch, r.GlobalStep = 0, (r.Epoch-1)*r.Batches
-		r.savedStep = r.GlobalStep
+		r.setSaved(path, r.GlobalStep)
 		return append(notes, fmt.Sprintf("checkpoint %s has no record of ours, as PyTorch programs write none: "+
 			"it lacks the queue's index (0 is taken), the state of the random numbers, the order of the data and λ "+
 			"(this run's --seed is taken), and the options; training continues with epoch %d, "+
 			"but not exactly as it would have", path, r.Epoch)), nil
 	}
 	r.StepInEpoch, r.GlobalStep = record.StepInEpoch, record.GlobalStep
-	r.savedStep = r.GlobalStep
+	r.setSaved(path, r.GlobalStep)
 	r.Model.Stream.Step = uint64(record.RNG.LambdaStep)
 	r.Meter = record.Meter
 	r.loadStates(ours)

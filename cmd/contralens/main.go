@@ -43,11 +43,14 @@ func run(args []string) int {
 	}
 	err = cli.AsTyped(err)
 	var stopped *signalError
+	var children exited
 	switch {
 	case err == nil, errors.Is(err, cli.ErrPrinted):
 		return 0
 	case errors.Is(err, train.ErrStopped), errors.Is(err, protocol.ErrStopped):
 		return exitStopped
+	case errors.As(err, &children):
+		return children.status // they have said why
 	case errors.As(err, &stopped):
 		printError(err)
 		return stopped.code()
@@ -85,7 +88,7 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(cli.FlagError)
 	root.AddCommand(
 		demoCommand(), contrastCommand(), linearCommand(), finetuneCommand(), supervisedCommand(), predictCommand(),
-		detectCommand(), reportCommand(), studyCommand(),
+		detectCommand(), reportCommand(), judgeCommand(), studyCommand(),
 		knnCommand(), lookCommand(), dataCommand(), benchCommand(), scoresCommand(),
 		serveCommand(), convertCommand(), inspectCommand(),
 		featuresCommand(), neighborsCommand(), doctorCommand(), engineCommand(), versionCommand(), docsCommand(),

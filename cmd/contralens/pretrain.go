@@ -10,6 +10,7 @@ import (
 
 	"contralens/cmd/internal/cli"
 	"contralens/config"
+	"contralens/dist"
 	"contralens/rundir"
 	"contralens/train"
 )
@@ -18,12 +19,14 @@ import (
 type training struct {
 	progress *train.Progress
 	signals  *stopping
+	launch   dist.Launch // which process of how many this is
+	timing   dist.Timing
 }
 
 // newTraining returns a training that listens for signals if there is something to stop.
 func newTraining(listen bool) *training {
 	p := &train.Progress{Out: os.Stdout, Terminal: term.IsTerminal(int(os.Stdout.Fd())), Columns: cli.Columns()}
-	t := &training{p, newStopping(func(s string) { p.Print("%s", s) })}
+	t := &training{progress: p, signals: newStopping(func(s string) { p.Print("%s", s) })}
 	if listen {
 		t.signals.Listen()
 	}
@@ -41,8 +44,9 @@ func (t *training) pretrain(c config.Contrast, warnings []string) error {
 	p := t.progress
 	result, err := train.Pretrain(t.signals.ctx, c, train.Options{
 		Progress: p, Begin: t.signals.Begin, Tuner: tuner(c.Retune, p.Print), Command: os.Args, Notes: warnings,
+		Launch: t.launch, Timing: t.timing,
 	})
-	if err == nil {
+	if err == nil && t.launch.World().First() {
 		p.Print("%s", closing(result, c))
 	}
 	return err

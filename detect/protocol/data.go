@@ -2,31 +2,19 @@ package protocol
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"path"
-	"slices"
 	"strings"
 
 	"contralens/config"
-	"contralens/data/store"
 	"contralens/detect"
 	"contralens/detect/sets"
 	"contralens/internal/humanize"
 )
 
-// usualSplits are the splits that a folder may have, the most usual first, by whether they are
-// for a test.
-var usualSplits = map[bool][]string{
-	true:  {"2007_test", "test", "val2017", "val", "2007_val", "2012_val"},
-	false: {"train2017", "trainval", "train"},
-}
-
 // open opens annotated images. split names them; empty, the usual ones of the folder are taken.
 func open(ctx context.Context, d config.DetectData, split string, test, masks bool, classes []string, o Options,
 ) (*detect.Set, error) {
-	if split == "" {
-		split = usual(ctx, d.DataFolder, test)
-	}
 	format := d.Layout
 	if format == "auto" {
 		format = ""
@@ -36,35 +24,23 @@ func open(ctx context.Context, d config.DetectData, split string, test, masks bo
 		folder, split = split, ""
 	}
 	set, _, err := sets.Open(ctx, sets.Options{
-		Folder: folder, Split: split, Format: format, Classes: classes, MaxBad: d.MaxBad, NoMasks: !masks, Note: o.Note,
+		Folder: folder, Split: split, Test: test, Format: format, Classes: classes, MaxBad: d.MaxBad, NoMasks: !masks,
+		Note: o.Note,
 	})
+	if unnamed := (*sets.NoUsualSplit)(nil); errors.As(err, &unnamed) {
+		option := "train_split"
+		if test {
+			option = "test_split"
+		}
+		return nil, fmt.Errorf("--%s: %w", option, err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	if len(set.Images) == 0 {
-		return nil, fmt.Errorf("--data_folder %s: want annotated images, but split %s has none", d.DataFolder, split)
+		return nil, fmt.Errorf("--data_folder %s: want annotated images, but %s has none", d.DataFolder, set.Name)
 	}
 	return set, nil
-}
-
-// usual returns the usual split of a folder that it has, or "" for what sets.Open takes.
-func usual(ctx context.Context, folder string, test bool) string {
-	disk := store.Disk{}
-	for _, split := range usualSplits[test] {
-		year, name, dated := strings.Cut(split, "_")
-		files := []string{path.Join(folder, "ImageSets", "Main", split+".txt"),
-			path.Join(folder, "annotations", "instances_"+split+".json")}
-		if dated {
-			files = nil
-			for _, below := range []string{"", "VOCdevkit"} {
-				files = append(files, path.Join(folder, below, "VOC"+year, "ImageSets", "Main", name+".txt"))
-			}
-		}
-		if slices.ContainsFunc(files, func(f string) bool { return store.Exists(ctx, disk, f) }) {
-			return split
-		}
-	}
-	return ""
 }
 
 // names splits the names of classes.
@@ -85,6 +61,9 @@ func openTraining(ctx context.Context, c *config.DetectTrain, o Options) (traini
 	}
 	if test, err = open(ctx, c.DetectData, c.TestSplit, true, c.Masks, training.Classes, o); err != nil {
 		return nil, nil, err
+	}
+	if training.Name == test.Name && training.Images[0].Path == test.Images[0].Path {
+		o.note("tests use the images of the training, %s; --test_split names others", training.Name)
 	}
 	all := len(training.Images)
 	training = sets.Limit(training, c.DetectSplits.DetectLimit, c.LabelSeed)

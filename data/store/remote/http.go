@@ -265,11 +265,12 @@ func explainNetwork(err error) error {
 			"SSL_CERT_FILE names a file with one more")
 	case errors.As(err, &host):
 		return fmt.Errorf("the server's certificate is for another host: %w", err)
-	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+	case speaksHTTP(err):
 		return errors.New("the server does not speak HTTPS: is http:// meant?")
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return errors.New("nothing answers at that address")
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET),
+		strings.Contains(err.Error(), "Connection closed by foreign host"): // minio-go
 		return errors.New("the connection breaks off")
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.Canceled):
 		return errors.New("nothing comes")

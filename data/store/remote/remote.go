@@ -182,8 +182,8 @@ func (s *Store) list(ctx context.Context, name string) ([]entry, error) {
 		f.entries, err = s.backend.list(ctx, key)
 		return err
 	})
-	if f.err != nil && !errors.Is(f.err, fs.ErrNotExist) {
-		return nil, f.err
+	if f.err != nil && !errors.Is(f.err, fs.ErrNotExist) && store.Failed(f.err) == nil {
+		return nil, f.err // ctx has ended
 	}
 	slices.SortFunc(f.entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 	s.mu.Lock()

@@ -168,15 +168,18 @@ func TestIndexLists(t *testing.T) {
 // fails for longer is given up, for all readers.
 func TestOutage(t *testing.T) {
 	server, shard := serve(t)
-	for _, kind := range []string{"status", "cut"} {
+	for _, kind := range []string{"status", "closes", "cut"} {
 		var said notes
 		s := open(t, "s3://bucket", remote.Options{Note: said.add, Patience: time.Minute, NoteEvery: 50 * time.Millisecond})
 		if _, err := s.List(t.Context(), "s3://bucket/a"); err != nil {
 			t.Fatal(err)
 		}
-		if kind == "status" {
+		switch kind {
+		case "status":
 			server.Fail(http.StatusServiceUnavailable, 0)
-		} else {
+		case "closes":
+			server.Fail(storetest.Closes, 0)
+		default:
 			server.Fail(0, 60_000)
 		}
 		s.Fetch("s3://bucket/a/0.tar")
@@ -190,7 +193,8 @@ func TestOutage(t *testing.T) {
 		if err != nil || !bytes.Equal(b, shard) {
 			t.Errorf("%s: %d bytes, %v", kind, len(b), err)
 		}
-		want := map[string]string{"status": "s3://bucket/a/0.tar: the server answers 503", "cut": "the connection breaks off"}[kind]
+		want := map[string]string{"status": "s3://bucket/a/0.tar: the server answers 503", "closes": "the connection breaks off",
+			"cut": "the connection breaks off"}[kind]
 		if got := said.String(); !strings.Contains(got, want) || !strings.Contains(got, "answers again") {
 			t.Errorf("%s: notes %q", kind, got)
 		}
@@ -350,6 +354,7 @@ func TestMistakes(t *testing.T) {
 		"bucket":         {"s3://other/a", [2]string{}, `there is no bucket "other"`},
 		"credentials":    {"s3://bucket/a", [2]string{"AWS_ACCESS_KEY_ID", ""}, "wants credentials, and none were found in AWS_ACCESS_KEY_ID"},
 		"denied":         {"s3://bucket/a", [2]string{"AWS_ACCESS_KEY_ID", "unknown"}, "denies access to the credentials from"},
+		"stranger":       {"s3://bucket/a", [2]string{"AWS_ACCESS_KEY_ID", storetest.Stranger}, "answers 404 (NoSuchUser)"},
 		"endpoint":       {"s3://bucket/a", [2]string{"AWS_ENDPOINT_URL_S3", "localhost"}, "AWS_ENDPOINT_URL: want an address"},
 		"nobody":         {"http://" + dead.Addr().String() + "/a", [2]string{}, "nothing answers at that address"},
 		"no https":       {strings.Replace(server.URL, "http:", "https:", 1) + "/a", [2]string{}, "is http:// meant?"},

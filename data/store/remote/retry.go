@@ -2,11 +2,15 @@ package remote
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net"
+	"net/url"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -123,6 +127,7 @@ func temporary(err error) bool {
 	var status *statusError
 	var dns *net.DNSError
 	var operation *net.OpError
+	var request *url.Error
 	var timeout interface{ Timeout() bool }
 	switch {
 	case errors.As(err, &status):
@@ -135,5 +140,19 @@ func temporary(err error) bool {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return true
 	}
-	return errors.As(err, &operation)
+	// Of the requests that got no answer, some cannot get any. What is behind the others is
+	// not always told: minio-go has a sentence in place of io.EOF.
+	return errors.As(err, &operation) || errors.As(err, &request) && !hopeless(err)
+}
+
+// hopeless reports whether a connection was made and refused for what the server is.
+func hopeless(err error) bool {
+	return errors.As(err, new(x509.CertificateInvalidError)) || errors.As(err, new(x509.UnknownAuthorityError)) ||
+		errors.As(err, new(x509.HostnameError)) || errors.As(err, new(*tls.CertificateVerificationError)) ||
+		errors.As(err, new(tls.RecordHeaderError)) || speaksHTTP(err) || strings.Contains(err.Error(), "stopped after 10 redirects")
+}
+
+// speaksHTTP reports whether HTTPS was spoken to a server of HTTP.
+func speaksHTTP(err error) bool {
+	return strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
 }

@@ -156,9 +156,7 @@ func (b *s3) missing(err error) error {
 	answer := minio.ToErrorResponse(err)
 	status := answer.StatusCode
 	switch {
-	case answer.Code == "NoSuchBucket":
-		return err
-	case answer.Code == "NoSuchKey" || status == http.StatusNotFound:
+	case answer.Code == "NoSuchKey": // a 404 may also be about the bucket or the access key
 		return fs.ErrNotExist
 	case status == http.StatusPreconditionFailed || status == http.StatusRequestedRangeNotSatisfiable:
 		return errChanged
@@ -192,7 +190,8 @@ func (b *s3) explain(err error) error {
 		return fmt.Errorf("%s denies access to the credentials from %s: they need permission to list and to read",
 			b.endpoint, b.hint)
 	}
-	return fmt.Errorf("%s answers %d (%s)", b.endpoint, answer.StatusCode, first(answer.Code, answer.Message))
+	return fmt.Errorf("%s answers %d (%s)", b.endpoint, answer.StatusCode,
+		strings.TrimRight(first(answer.Message, answer.Code), "."))
 }
 
 // anonymous reports that requests are not signed.

@@ -21,13 +21,20 @@ import (
 // AccessKey is the access key that a Server knows.
 const AccessKey = "tester"
 
+// Stranger is an access key that a Server answers with status 404, as versitygw does unknown
+// ones.
+const Stranger = "stranger"
+
+// Closes is the status of a Server that closes connections without an answer.
+const Closes = -1
+
 // Server answers as S3 does, with path-style addresses and signed requests, and as a web
 // server that lists folders, below /web/.
 type Server struct {
 	*httptest.Server
 	mu    sync.Mutex
 	files map[string]file // by bucket/key
-	down  int             // status of all answers; 0: it answers
+	down  int             // status of all answers; 0: it answers, Closes: connections close
 	cut   int64           // bytes after which bodies break off; 0: they do not
 	Log   []string        // requests: method, path and range
 	Plain bool            // below /web/ folders are not listed
@@ -111,10 +118,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	bucket, _, _ := strings.Cut(name, "/")
 	switch {
+	case down == Closes:
+		panic(http.ErrAbortHandler)
 	case down != 0:
 		w.WriteHeader(down)
 	case web && !found:
 		s.page(w, r, name)
+	case !web && strings.Contains(r.Header.Get("Authorization"), "Credential="+Stranger+"/"):
+		refuse(w, 404, "NoSuchUser")
 	case !web && !strings.Contains(r.Header.Get("Authorization"), "Credential="+AccessKey+"/"):
 		refuse(w, 403, "AccessDenied")
 	case !web && !s.has(bucket):

@@ -1,0 +1,184 @@
+// Package world tests that several processes train as one does.
+//
+// The tests run this program again, in a process per rank. Each trains what a job says and
+// writes what it ends with to a file.
+package world
+
+import (
+	"context"
+	"encoding/gob"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"contralens/config"
+	"contralens/methods"
+	"contralens/nn"
+	"contralens/torch"
+	"contralens/torch/dist"
+	"contralens/train"
+	"contralens/world"
+)
+
+// job is what one process does.
+type job struct {
+	World  world.World
+	Store  string // file in which the processes meet
+	Config config.Contrast
+	Dir    string // run directory
+	From   string // checkpoint to resume, if any
+	Save   string // where the first process saves its state, if anywhere
+	Out    string // file of the result
+	Stop   int    // step after which the last rank asks all to stop; 0: none
+}
+
+// result is what a process ends with.
+type result struct {
+	Steps  []step
+	State  map[string][]float32 // weights, momenta, memories, running statistics
+	Groups int
+	Notes  []string
+}
+
+// step is what a process knows of a step.
+type step struct {
+	Step             int
+	Loss, Accuracy   float64
+	Images           int
+	Drawn            string // images and random numbers of the step
+	Wait, Compute    []float64
+	Negatives        int
+	Scores           []float32
+	Alignment, Norms float64
+}
+
+// do does the job of this process.
+func do(text string) error {
+	var j job
+	if err := json.Unmarshal([]byte(text), &j); err != nil {
+		return err
+	}
+	torch.SetThreads(1)
+	var out result
+	err := torch.Run(func() error { return j.train(&out) })
+	if err != nil {
+		return err
+	}
+	f, err := os.Create(j.Out)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return gob.NewEncoder(f).Encode(out)
+}
+
+func (j *job) train(out *result) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	r, err := train.NewRun(ctx, j.World, j.Config, j.Dir, nil)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if !j.World.Alone() {
+		store, err := dist.NewFileStore(j.Store, j.World.Size)
+		if err != nil {
+			return err
+		}
+		defer store.Close()
+		group, err := dist.NewGroup(store, dist.Options{Rank: j.World.Rank, Size: j.World.Size, Timeout: time.Minute})
+		if err != nil {
+			return err
+		}
+		defer group.Close()
+		if err := r.Connect(train.Through(group)); err != nil {
+			return err
+		}
+	}
+	if j.From != "" {
+		if out.Notes, err = r.Load(j.From); err != nil {
+			return err
+		}
+	}
+	log := &logged{Method: r.Model.Method}
+	r.Model.Method = log
+	r.Hooks = []train.Hook{{
+		EveryRank: true,
+		Collect:   train.Always(methods.Collect{Scores: true, Statistics: true}),
+		Step: func(r *train.Run, s train.Step) error {
+			record := step{Step: s.Step, Loss: s.Loss, Accuracy: s.Accuracy, Images: s.Images, Drawn: log.drawn,
+				Negatives: s.Negatives, Scores: s.Scores, Alignment: s.Statistics.Alignment}
+			for _, c := range s.Ranks {
+				record.Wait, record.Compute = append(record.Wait, c.Wait.Seconds()), append(record.Compute, c.Compute.Seconds())
+			}
+			out.Steps = append(out.Steps, record)
+			if s.Step == j.Stop && j.World.Rank == max(j.World.Size, 1)-1 {
+				cancel()
+			}
+			return nil
+		},
+	}}
+	if err := r.Do(ctx); err != nil && err != train.ErrStopped {
+		return err
+	}
+	r.Model.Method = log.Method
+	out.Groups, out.State = r.Model.Groups, stateOf(r.Model)
+	if j.Save != "" {
+		return r.Save(j.Save)
+	}
+	return nil
+}
+
+// logged is a method that remembers what a step began with.
+type logged struct {
+	methods.Method
+	drawn string
+}
+
+func (l *logged) Forward(b *methods.Batch) methods.Outcome {
+	l.drawn = fmt.Sprint(b.Images, b.Len())
+	b.Random = &told{b.Random, l}
+	return l.Method.Forward(b)
+}
+
+// told is what a step draws, told to the log.
+type told struct {
+	methods.Random
+	log *logged
+}
+
+func (t *told) Order(n int) []int64 {
+	order := t.Random.Order(n)
+	t.log.drawn += fmt.Sprint(" order ", order)
+	return order
+}
+
+func (t *told) Patches(n int) []int64 {
+	order := t.Random.Patches(n)
+	t.log.drawn += fmt.Sprint(" patches ", order)
+	return order
+}
+
+// stateOf returns all that a model keeps between steps.
+func stateOf(m *methods.Model) map[string][]float32 {
+	all := map[string][]float32{}
+	add := func(prefix string, s nn.State) {
+		for _, e := range s {
+			all[prefix+e.Name] = e.Tensor.To(torch.Float32).Float32s()
+		}
+	}
+	torch.Scoped(func() {
+		add("query ", m.Query.State)
+		if m.Key != nil {
+			add("key ", m.Key.State)
+		}
+		add("memory ", slices.Concat(m.Method.State().Contrast))
+		add("above ", m.Method.State().Own)
+		for i, b := range m.Optimizer.Buffers {
+			all[fmt.Sprintf("momentum %03d", i)] = b.Float32s()
+		}
+	})
+	return all
+}
