@@ -231,7 +231,8 @@ func (i Install) CXXFlags() []string {
 }
 
 // nvidia returns the folders with the headers of CUDA and NCCL that pip installs beside a
-// libtorch for CUDA, or nothing if NCCL's are not among them.
+// libtorch for CUDA, or nothing if NCCL's are not among them. Triton has those that NVIDIA's
+// packages lack.
 func (i Install) nvidia() []string {
 	beside := filepath.Join(filepath.Dir(i.Folder), "nvidia")
 	if !i.CUDA || !exists(filepath.Join(beside, "nccl", "include", "nccl.h")) {
@@ -241,7 +242,7 @@ func (i Install) nvidia() []string {
 	if err != nil {
 		return nil
 	}
-	return found
+	return append(found, filepath.Join(filepath.Dir(i.Folder), "triton", "backends", "nvidia", "include"))
 }
 
 // LDFlags are the flags with which a library or a program is linked to it.

@@ -1,6 +1,6 @@
-// NCCL, the collectives of NVIDIA's GPUs. It is there if NCCL's and CUDA's headers are, which
-// pip brings with a libtorch for CUDA, in packages of their own.
-#if __has_include(<nccl.h>) && __has_include(<cuda_runtime_api.h>) && \
+// NCCL, the collectives of NVIDIA's GPUs. It is there if all of NCCL's and CUDA's headers are:
+// pip brings them in packages of their own, those in crt with triton.
+#if __has_include(<nccl.h>) && __has_include(<cuda_runtime_api.h>) && __has_include(<crt/host_config.h>) && \
     __has_include(<c10/cuda/impl/cuda_cmake_macros.h>)
 #define USE_C10D_NCCL
 #include <ATen/ops/ones.h>
