@@ -4,7 +4,7 @@ import "strconv"
 
 // mostMeasured is the largest number of images whose spectrum is measured: products of all pairs of
 // them are kept.
-const mostMeasured = 10_000
+const mostMeasured = 4096
 
 // SpectrumImages returns the number of images whose spectrum is measured: 0 for none, -1 if the
 // training chooses it.
@@ -22,7 +22,7 @@ func (m *Monitors) check() error {
 	}
 	n, err := strconv.Atoi(m.Spectrum)
 	if err != nil || n < 0 || n == 1 || n > mostMeasured {
-		return &ValueError{Option: "spectrum", Want: "auto, 0 or a number of images from 2 to 10000",
+		return &ValueError{Option: "spectrum", Want: "auto, 0 or a number of images from 2 to 4096",
 			Got: strconv.Quote(m.Spectrum)}
 	}
 	if n == 0 && m.Stop == "auto" {

@@ -118,8 +118,12 @@ func Of(run string, progress func(done, total int)) ([]Line, error) {
 	return FromProbe(p, progress)
 }
 
-// FromProbe measures the features that a probe set has kept, epoch by epoch. An epoch that cannot be
-// measured has a note.
+// mostProbed is the largest number of images of a probe set that are measured: products of all pairs
+// of them are kept.
+const mostProbed = 2000
+
+// FromProbe measures the features that a probe set has kept, epoch by epoch: of at most 2,000 of its
+// images, evenly spaced. An epoch that cannot be measured has a note.
 func FromProbe(p *probe.Probe, progress func(done, total int)) ([]Line, error) {
 	epochs, err := p.Epochs()
 	if err != nil {
@@ -128,11 +132,12 @@ func FromProbe(p *probe.Probe, progress func(done, total int)) ([]Line, error) {
 	var lines []Line
 	var before Traces
 	for i, epoch := range epochs {
-		l := Line{Epoch: epoch, Images: len(p.Labels)}
+		l := Line{Epoch: epoch, Images: min(len(p.Labels), mostProbed)}
 		features, dim, err := p.Features(epoch)
 		if err == nil {
 			var space Space
-			if space, before, err = Measure(Sample{Images: Matrix(features, dim)}, before); err == nil {
+			few := evenly(features, dim, mostProbed)
+			if space, before, err = Measure(Sample{Images: Matrix(few, dim)}, before); err == nil {
 				l.Backbone = &space
 			}
 		}
@@ -145,6 +150,20 @@ func FromProbe(p *probe.Probe, progress func(done, total int)) ([]Line, error) {
 		}
 	}
 	return lines, nil
+}
+
+// evenly returns at most n of the rows of d values, evenly spaced.
+func evenly(rows []float32, d, n int) []float32 {
+	all := len(rows) / d
+	if all <= n {
+		return rows
+	}
+	few := make([]float32, 0, n*d)
+	for i := range n {
+		at := i * all / n
+		few = append(few, rows[at*d:(at+1)*d]...)
+	}
+	return few
 }
 
 // tracePath is the file with the features of an epoch that the next one is compared with.

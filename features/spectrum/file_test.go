@@ -112,6 +112,17 @@ func TestOfProbe(t *testing.T) {
 	}
 }
 
+// A large probe set is measured by some of its images, evenly spaced.
+func TestEvenly(t *testing.T) {
+	rows := floats(7, 2, 0)
+	if got := evenly(rows, 2, 3); !reflect.DeepEqual(got, append(append(append([]float32{}, rows[0:2]...), rows[4:6]...), rows[8:10]...)) {
+		t.Errorf("three of seven rows: %v", got)
+	}
+	if got := evenly(rows, 2, 7); !reflect.DeepEqual(got, rows) {
+		t.Errorf("all rows: %v", got)
+	}
+}
+
 // The features of the last epochs come back; older ones are removed, broken ones and those of other
 // images compare with nothing.
 func TestTraces(t *testing.T) {
