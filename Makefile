@@ -83,15 +83,15 @@ figures: build
 	@GO=$(GO) FIG="$(FIG)" sh scripts/figures.sh
 
 # Speeds as ratios to PyTorch programs of the same work, about ten minutes on a
-# machine that does nothing else: PARTS="step network small kernels views" says
-# what, BATCH=32 is of ResNet-50. PHOTOS=folder takes real photos instead of
+# machine that does nothing else: PARTS="step network small kernels views" says what, and
+# "detect detect_small" are detectors; BATCH=32 is of ResNet-50. PHOTOS=folder takes real photos instead of
 # generated ones, and is what views needs. PEER_PYTHON=venv/bin/python3 compares with
 # that PyTorch, too: eager, channels-last and compiled.
 PARTS ?= step network small kernels views
 BATCH ?= 16
-PEERS  = $(filter step network small,$(PARTS))
-ifneq ($(filter-out step network small kernels views,$(PARTS)),)
-$(error PARTS: want some of step, network, small, kernels, views, got $(PARTS))
+PEERS  = $(filter step network small detect detect_small,$(PARTS))
+ifneq ($(filter-out step network small detect detect_small kernels views,$(PARTS)),)
+$(error PARTS: want some of step, network, small, detect, detect_small, kernels, views, got $(PARTS))
 endif
 bench: build
 	@GO=$(GO) sh scripts/setup.sh bench

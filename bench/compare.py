@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""Alternates `contralens bench step` with PyTorch programs of the same work (bench/peer/step.py), each in a process of
-its own, and prints medians over the rounds as ratios. `make bench` calls it.
+"""Alternates `contralens bench step` and `bench detect` with PyTorch programs of the same work (bench/peer/step.py and
+detect.py), each in a process of its own, and prints medians over the rounds as ratios. `make bench` calls it.
 
 Usage: compare.py [FOLDER]   a folder of photos; without one they are generated with Pillow
-Environment: PARTS (step, network, small: what is compared), BATCH (16; of ResNet-50), ROUNDS (2), THREADS (one per
+Environment: PARTS (step, network, small, detect: what is compared), BATCH (16; of ResNet-50), ROUNDS (2), THREADS (one per
   processor), PEER_PYTHON (a python3 with another PyTorch, as of a virtual environment: compared as well, in fp32:
   eager, channels-last, and compiled with channels-last, on random images in memory)
 """
@@ -17,6 +17,7 @@ import tempfile
 
 here = os.path.dirname(os.path.abspath(__file__))
 ours, peer = os.path.join(here, "..", "bin", "contralens"), os.path.join(here, "peer", "step.py")
+detector_peer = os.path.join(here, "peer", "detect.py")
 parts = os.environ.get("PARTS", "step network small").split()
 rounds, threads, batch = (
     int(os.environ.get("ROUNDS", 2)),
@@ -41,6 +42,11 @@ small = [
 fp32, bf16 = ["--precision", "fp32"], ["--precision", "bf16"]
 with open("/proc/cpuinfo") as info:
     has_bf16 = "avx512_bf16" in info.read()
+
+c4 = ["--rois", "128"]
+# The step of recipes/detect/bccd.yaml, at its longest shorter side.
+fpn = "--detector fpn --arch resnet18 --width 0.5 --anchors 16,32,64,128,256 --short 320 --rois 64".split()
+fpn += "--anchor_batch 128 --topk_train 500,300 --batch_size 4".split()
 
 # What is compared: a title, the options that all have, then for each its name, its program, its own options.
 # Ours come first.
@@ -79,6 +85,26 @@ cases = {
             ("tidy PyTorch, bf16", peer, ["--as", "tidy"] + bf16),
         ],
     ),
+    "detect": (
+        "A step of Faster R-CNN C4 on ResNet-50, 2 images of 640 x 480, 128 regions each",
+        c4,
+        ["--steps", "3", "--warmup_steps", "1"],
+        [
+            ("contralens, fp32", ours, fp32),
+            ("torchvision, fp32", detector_peer, fp32),
+            ("torchvision, channels-last", detector_peer, ["--memory_format", "channels_last"] + fp32),
+        ],
+    ),
+    "detect_small": (
+        "A step of recipe bccd: Faster R-CNN FPN on half a ResNet-18, 4 images of 427 x 320, 64 regions each",
+        fpn,
+        ["--steps", "12", "--warmup_steps", "3"],
+        [
+            ("contralens, fp32", ours, fp32),
+            ("torchvision, fp32", detector_peer, fp32),
+            ("torchvision, channels-last", detector_peer, ["--memory_format", "channels_last"] + fp32),
+        ],
+    ),
 }
 
 modern = os.environ.get("PEER_PYTHON")
@@ -94,7 +120,12 @@ if modern:
             "PEER_PYTHON: want a python3 with torch, got %s: %s" % (modern, version.stderr.strip().split("\n")[-1])
         )
     last, forms = ["--memory_format", "channels_last"], ["--as", "tidy", "--random_images"] + fp32
-    for _, _, _, programs in cases.values():
+    for case, (_, _, _, programs) in cases.items():
+        if case.startswith("detect"):
+            for what, own in (("eager", fp32), ("channels-last", last + fp32)):
+                name = "torchvision of %s %s" % (version.stdout.split("+")[0].strip(), what)
+                programs.append((name, modern, own))
+            continue
         for what, own in (("eager", []), ("channels-last", last), ("compiled", last + ["--compile"])):
             programs.append(("PyTorch %s %s" % (version.stdout.split("+")[0].strip(), what), modern, forms + own))
 
@@ -116,11 +147,18 @@ def photos(folder, count, width, height):
     return folder
 
 
-def measure(program, options):
+def measure(case, program, options):
     """The figures that a program prints; for a PyTorch program that failed, its last line of error messages."""
+    detector = case.startswith("detect")
+    if program == ours:
+        start = ["bench", "detect" if detector else "step"]
+    elif program == modern and not detector:
+        start = [peer]
+    else:
+        start = [detector_peer] if program == modern else []
     run = subprocess.run(
         [program]
-        + (["bench", "step"] if program == ours else [peer] if program == modern else [])
+        + start
         + options
         + ["--threads", threads, "--json"],
         stdout=subprocess.PIPE,
@@ -142,7 +180,7 @@ def compare(case, folder):
             if own[-1:] == ["bf16"] and not has_bf16:
                 continue
             print("\r\033[Kround %d of %d: %s, %s" % (at + 1, rounds, case, name), end="", file=sys.stderr, flush=True)
-            result = measure(program, options + length + own + (["--data_folder", folder] if folder else []))
+            result = measure(case, program, options + length + own + (["--data_folder", folder] if folder else []))
             if isinstance(result, str):
                 failures.setdefault(name, []).append(result)
             else:
@@ -159,6 +197,8 @@ def median(runs, of):
 
 def show(title, results):
     names = ["views", "key", "query", "contrast", "backward", "update", "enqueue", "record"]
+    if any("losses" in runs[0]["seconds"] for runs in results.values()):
+        names = ["losses", "backward", "update"]
     others = [n for n in results if not n.startswith("contralens")]
     print(
         "\n%s\n\n%-30s %5s %9s %6s %8s  %s   speed, and memory, of ours against it"
@@ -167,12 +207,16 @@ def show(title, results):
     mine = [n for n in results if n.startswith("contralens")]
     for name, runs in results.items():
         rate, memory = median(runs, lambda r: r["images_per_second"]), median(runs, lambda r: r["peak_rss_mb"])
-        share = rate * runs[0]["gflop_per_image"] / max(r["gemm_peak_gflops"] for r in runs)
-        line = "%-30s %5s %9.2f %4.0f %% %8.0f  %s" % (
+        share = "      "
+        if "gemm_peak_gflops" in runs[0]:
+            share = "%4.0f %%" % (
+                100 * rate * runs[0]["gflop_per_image"] / max(r["gemm_peak_gflops"] for r in runs)
+            )
+        line = "%-30s %5s %9.2f %s %8.0f  %s" % (
             name,
             runs[0]["precision"],
             rate,
-            100 * share,
+            share,
             memory,
             " ".join("%8.3f" % median(runs, lambda r: r["seconds"].get(n, 0)) for n in names),
         )

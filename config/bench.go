@@ -32,7 +32,7 @@ func (c *BenchViews) Resolve(map[string]bool) ([]string, error) {
 // BenchStep are the options of bench step, which measures a training step: those of
 // pre-training, and how many steps to measure.
 type BenchStep struct {
-	Contrast    `hides:"init strict resume name model_path tb_path overwrite save_freq keep exp_iter probe knn_every world-size rank dist-url dist-backend multiprocessing-distributed"`
+	Contrast    `hides:"init strict resume name model_path tb_path overwrite save_freq keep exp_iter probe spectrum stop knn_every world-size rank dist-url dist-backend multiprocessing-distributed nproc dist_timeout dist_stall dist_join"`
 	Steps       int  `flag:"steps" default:"8" group:"machine" everyday:"true" help:"steps to measure"`
 	Warmup      int  `flag:"warmup" default:"3" group:"machine" everyday:"true" help:"steps before the measured ones"`
 	NetworkOnly bool `flag:"network_only" group:"machine" everyday:"true" help:"measure only the encoder's forward and backward pass, on random images"`
@@ -90,4 +90,28 @@ func (c *BenchStep) unread() (notes []string) {
 		}
 	}
 	return notes
+}
+
+// BenchDetect are the options of bench detect, which measures training steps of a detector: those
+// of detect train, and how many steps to measure.
+type BenchDetect struct {
+	DetectTrain `hides:"ckpt prefix use_ema data_folder layout train_split test_split classes test_limit limit label_fraction label_seed max_bad test_short topk_test num_workers eval_every save_every precise_bn voc_metric print_freq iterations lr_decay_iterations warmup schedule_batch resume name model_path tb_path overwrite"`
+	Steps       int `flag:"steps" default:"4" group:"machine" everyday:"true" help:"steps to measure"`
+	Before      int `flag:"warmup_steps" default:"2" group:"machine" everyday:"true" help:"steps before the measured ones"`
+}
+
+// DefaultBenchDetect returns the defaults of bench detect.
+func DefaultBenchDetect() (c BenchDetect) {
+	Defaults(&c)
+	c.BatchSize, c.ScheduleBatch, c.Short = 2, 0, []int{480}
+	return c
+}
+
+// Resolve checks all values.
+func (c *BenchDetect) Resolve(map[string]bool) (warnings []string, err error) {
+	c.ScheduleBatch = 0
+	if warnings, err = c.resolve(); err != nil { // without the notes about learning
+		return nil, err
+	}
+	return warnings, first(between("steps", c.Steps, 1, 1<<20), between("warmup_steps", c.Before, 1, 1<<20))
 }

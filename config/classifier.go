@@ -39,7 +39,8 @@ func (c *Classifier) resolve(set map[string]bool) (warnings []string, err error)
 		return nil, err
 	}
 	c.amp()
-	return append(warnings, c.ampNotes()...), first(c.Dist.check(), c.Output.check(), c.Data.check(), c.Net.check(),
+	return append(warnings, c.ampNotes()...), first(c.Dist.check(), c.Dist.alone(), c.Output.check(), c.Data.check(),
+		c.Net.check(),
 		c.Machine.check(), c.Optim.check(), c.Crops.check(), oneOf("aug_linear", c.AugLinear, "NULL", "RA"))
 }
 

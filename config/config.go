@@ -103,6 +103,7 @@ type Branches struct {
 	Symmetric bool     `flag:"symmetric" name:"contrast=20" help:"with a queue: use each crop as query and as key, and add the two losses"`
 	ShuffleBN string   `flag:"shuffle_bn" default:"exchange" name:"contrast=60" help:"where keys are shuffled before batch norm: exchange (among all processes), node (among those of a node, as in the paper's code) or none"`
 	BNSplits  int      `flag:"bn_splits" default:"1" name:"contrast=24" help:"groups that each batch is split into, each with its own batch-norm statistics, as on several devices; keys are shuffled between groups"`
+	SyncBN    bool     `flag:"sync_bn" group:"network" name:"contrast=61" help:"with several processes: batch-norm statistics of the whole batch, summed over the processes in every layer, as one process has them without --bn_splits"`
 	ExpIter   int      `flag:"exp_iter" reference:"true" default:"-1" repeat:"true" help:"number of the repetition, to add to the run's name; -1: none"`
 }
 
@@ -120,6 +121,8 @@ type Monitors struct {
 	Record    bool     `flag:"record" default:"true" runtime:"true" help:"record score statistics of every step, for scores plot and serve; --record=false turns it off"`
 	SaveScore bool     `flag:"save_score" runtime:"true" help:"also record the scores of every sample, in the format of the reference implementation; turns on --record"`
 	Probe     int      `flag:"probe" default:"300" runtime:"true" help:"number of images whose features are recorded after epochs, for the dashboard's embedding view; long trainings skip epochs; 0: none, as with --record=false"`
+	Spectrum  string   `flag:"spectrum" default:"auto" runtime:"true" help:"number of training images whose features' spectrum, ranks and neighbors are measured after every epoch; auto: as many, and as often, as cost less than 1 % of the training; 0: none, as with --record=false"`
+	Stop      string   `flag:"stop" default:"advise" runtime:"true" help:"what follows when neighbors, rank and alignment have settled (--spectrum): auto ends the training, advise says so, off does not look"`
 	KNNEvery  int      `flag:"knn_every" runtime:"true" help:"epochs between k-NN evaluations; the first one comes before training; 0: none"`
 }
 

@@ -61,7 +61,9 @@ type DetectNet struct {
 	Masks     bool     `flag:"masks" everyday:"true" name:"detect=12" help:"also predict masks (Mask R-CNN); the annotations must have them"`
 	FreezeAt  int      `flag:"freeze_at" name:"detect=13" help:"number of stages, from the stem, that keep their weights and statistics; 0: none"`
 	Norm      string   `flag:"norm" default:"bn" name:"detect=14" help:"bn (trained, statistics of the batch) or frozen (constants), which suits batches of one or two images"`
+	SyncBN    bool     `flag:"sync_bn" name:"detect=37" help:"norms share the statistics of all processes' images (SyncBN)"`
 	ExtraNorm bool     `flag:"extra_norm" default:"true" name:"detect=15" help:"batch norm after the last stage of c4, as in MoCo's release"`
+	Recompute int      `flag:"recompute" default:"3" runtime:"true" help:"number of stages, from the stem, that the backward pass computes again instead of keeping their activations; 0: none; results are the same"`
 	RoIs      int      `flag:"rois" default:"512" name:"detect=16" help:"regions of each image that train the RoI head"`
 	Anchors   int      `flag:"anchor_batch" default:"256" name:"detect=17" help:"anchors of each image that train the region proposals"`
 	Sizes     []int    `flag:"anchors" default:"32,64,128,256,512" name:"detect=18" help:"sizes of the anchors in pixels, separated by commas; fpn has one for each of its five levels"`
@@ -110,6 +112,13 @@ func DefaultDetectTrain() (c DetectTrain) {
 
 // Resolve checks all values. The warnings are notes for the user.
 func (c *DetectTrain) Resolve(map[string]bool) (warnings []string, err error) {
+	if warnings, err = c.resolve(); err != nil {
+		return nil, err
+	}
+	return append(warnings, c.notes()...), nil
+}
+
+func (c *DetectTrain) resolve() (warnings []string, err error) {
 	if len(c.TopTrain) == 0 {
 		c.TopTrain = map[string][]int{"c4": {12000, 2000}, "fpn": {2000, 1000}}[c.Detector]
 	}
@@ -121,10 +130,7 @@ func (c *DetectTrain) Resolve(map[string]bool) (warnings []string, err error) {
 		fraction("label_fraction", c.LabelFraction), c.DetectNet.check(), sides("short", c.Short), c.Iterating.check(),
 		atLeast("eval_every", c.EvalEvery, 0), atLeast("save_every", c.SaveEvery, 1), atLeast("precise_bn", c.PreciseBN, 0),
 		c.AveragePrecision.check(), positive("width", c.Width))
-	if err != nil {
-		return nil, err
-	}
-	return append(warnings, c.notes()...), nil
+	return warnings, err
 }
 
 // smallBatch is the number of images below which batch norm has too few to learn from.
@@ -154,7 +160,8 @@ func (d *DetectNet) check() error {
 		return &ValueError{Option: "anchors", Want: "five sizes with --detector fpn, one for each level", Got: join(d.Sizes)}
 	}
 	return first(oneOf("detector", d.Detector, "c4", "fpn"), oneOf("box_head", d.BoxHead, "2fc", "4conv1fc"),
-		between("freeze_at", d.FreezeAt, 0, 5), oneOf("norm", d.Norm, "bn", "frozen"), atLeast("rois", d.RoIs, 1),
+		between("freeze_at", d.FreezeAt, 0, 5), between("recompute", d.Recompute, 0, 5),
+		oneOf("norm", d.Norm, "bn", "frozen"), atLeast("rois", d.RoIs, 1),
 		atLeast("anchor_batch", d.Anchors, 1), increasing("anchors", d.Sizes),
 		topK("topk_train", d.TopTrain), topK("topk_test", d.TopTest))
 }

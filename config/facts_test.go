@@ -13,10 +13,11 @@ import (
 func every() map[string]any {
 	all := commands()
 	all["bench step"], all["bench views"] = &BenchStep{}, &BenchViews{}
+	all["bench detect"] = &BenchDetect{}
 	all["features"], all["neighbors"], all["predict"] = &Features{}, &Neighbors{}, &Predict{}
 	all["data show"], all["data stats"], all["data pack"] = &DataShow{}, &DataStats{}, &DataPack{}
 	all["convert"], all["inspect"], all["serve"] = &Convert{}, &Inspect{}, &Serve{}
-	all["demo"] = &Demo{}
+	all["demo"], all["plan"] = &Demo{}, &Plan{}
 	all["detect eval"], all["detect predict"] = &DetectEval{}, &DetectPredict{}
 	return all
 }
@@ -119,8 +120,8 @@ func TestFactsAgree(t *testing.T) {
 func TestFactsOfRecords(t *testing.T) {
 	for fact, names := range map[string]string{
 		"runtime": "print_freq save_freq keep num_workers max_bad decode_strict resume overwrite threads knn_every untrained json model_path tb_path name data_folder " +
-			"save_score record probe world-size rank dist-url dist-backend multiprocessing-distributed gpu device memory_format retune " +
-			"checkpoint_activations eval_every save_every cache_dir cache_bytes",
+			"save_score record probe spectrum stop world-size rank dist-url dist-backend multiprocessing-distributed gpu device memory_format retune " +
+			"checkpoint_activations eval_every save_every recompute cache_dir cache_bytes nproc dist_timeout dist_stall dist_join",
 		"repeat": "seed label_seed imbalance_seed exp_iter ckpt strict",
 	} {
 		want := strings.Fields(names)
@@ -192,7 +193,7 @@ func TestPresetOptions(t *testing.T) {
 // The places of options in names are 1, 2, 3 …. Options that are not read, or on which the
 // results do not depend, have none.
 func TestPlacesInNames(t *testing.T) {
-	for command, count := range map[string]int{"contrast": 60, "linear": 21, "finetune": 30, "supervised": 22, "knn": 0} {
+	for command, count := range map[string]int{"contrast": 61, "linear": 21, "finetune": 30, "supervised": 22, "knn": 0} {
 		places := map[int]string{}
 		for _, f := range Fields(commands()[command]) {
 			p := f.place(command)

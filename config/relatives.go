@@ -22,7 +22,7 @@ type Relatives struct {
 	From           int      `flag:"synthetic_from" default:"1024" name:"contrast=51" help:"number of hardest negatives that --synthetic mixes"`
 	Counts         []int    `flag:"synthetic_counts" name:"contrast=52" help:"negatives of each kind that --synthetic adds, separated by commas; empty: 1024,128 for mochi (pairs, with the query), 256,256,256,64,64,64 for synco"`
 	SyntheticStart int      `flag:"synthetic_start_epoch" default:"10" name:"contrast=53" help:"epochs before --synthetic starts"`
-	MaskSelf       bool     `flag:"mask_self" name:"contrast=58" help:"leave older keys of the query's own image out of the negatives; with a queue on the CPU, this takes a matrix of all scores"`
+	MaskSelf       bool     `flag:"mask_self" name:"contrast=62" help:"leave older keys of the query's own image out of the negatives; with a queue on the CPU, this takes a matrix of all scores"`
 	ImageMixup     string   `flag:"image_mixup" default:"none" name:"contrast=54" help:"mix the images of queries with each other: none, imix (in place of the query) or unmix (besides the query, at the cost of a second forward pass)"`
 	ImageAlpha     float64  `flag:"image_mixup_alpha" default:"1" name:"contrast=55" help:"α of Beta(α, α), the weight of an image in --image_mixup"`
 }

@@ -128,7 +128,8 @@ func (c *Contrast) validate() error {
 	return first(c.Dist.check(), c.Output.check(), atLeast("keep", c.Keep, 0), c.Data.check(), c.Order.check(c.BatchSize),
 		c.Net.check(), c.Objective.check(), c.Machine.check(), c.Optim.check(), c.Crops.check(),
 		oneOf("shuffle_bn", c.ShuffleBN, "exchange", "node", "none"), oneOf("opt_level", c.OptLevel, "O1", "O2"),
-		c.ContrastViews.check(), atLeast("probe", c.Probe, 0), c.combination(), c.FeatureTransform.check(),
+		c.ContrastViews.check(), atLeast("probe", c.Probe, 0), c.Monitors.check(), c.combination(),
+		c.FeatureTransform.check(),
 		c.Relatives.check(&c.Objective, &c.FeatureTransform), c.Optimizer.check())
 }
 
@@ -172,6 +173,12 @@ func (c *Contrast) combination() error {
 			Want: "no normalized negatives, since it has no negatives",
 			Hint: "give --norm_target pos",
 		}
+	case c.SyncBN && c.BNSplits > 1:
+		return &ValueError{Option: "sync_bn", Value: c.SyncBN,
+			Want: "statistics of the whole batch, which --bn_splits divides", Hint: "give one of them"}
+	case c.SyncBN && c.Accum > 1:
+		return &ValueError{Option: "sync_bn", Value: c.SyncBN,
+			Want: "statistics of the whole batch, which --accum divides", Hint: "give one of them"}
 	case c.Accum > 1 && c.BNSplits > max(1, part/2):
 		return &ValueError{Option: "bn_splits", Value: c.BNSplits,
 			Want: fmt.Sprintf("at least two images in each split of a micro-batch (--accum), which has %d images", part)}

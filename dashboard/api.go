@@ -201,6 +201,7 @@ func (r *run) open(d *description) scores.Source {
 	if err := r.metrics.refresh(folder{r}); err != nil {
 		note(err)
 	}
+	r.addProbed()
 	if r.metrics.lines.Bad > 0 {
 		note(fmt.Errorf("%s: %d lines are not JSON; they are skipped", rundir.MetricsFile, r.metrics.lines.Bad))
 	}

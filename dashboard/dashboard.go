@@ -45,6 +45,7 @@ type Server struct {
 	root    *os.Root // of Dir; nothing outside of it can be opened
 	path    string   // absolute path of Dir
 	started time.Time
+	saving  bool // a page is saved, which waits for everything
 
 	mu   sync.Mutex // guards runs, studies, note, walked
 	runs map[string]*run
@@ -91,6 +92,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /api/runs", s.answer(s.listRuns))
 	mux.HandleFunc("GET /api/run", s.answer(s.describeRun))
 	mux.HandleFunc("GET /api/study", s.answer(s.describeStudy))
+	mux.HandleFunc("GET /api/judge", s.answer(s.judgement))
 	mux.HandleFunc("GET /api/curves", s.answer(s.curves))
 	mux.HandleFunc("GET /api/histogram", s.answer(s.histogram))
 	mux.HandleFunc("GET /api/images", s.answer(s.images))

@@ -16,6 +16,7 @@ type Evidence struct {
 	FT         string // none, pos, neg, posneg; empty if unknown
 	Step       int    // last step
 	Collapse   int    // the step at which the training itself warned of a collapse; 0: it did not
+	Slow       string // what the training said of a process that all others wait for; empty: nothing
 
 	Recent  map[string]float64 // means of the series over the last twentieth of the steps, at most 1,000
 	Earlier map[string]float64 // means of the same number of steps in the middle of the run
@@ -47,12 +48,26 @@ func Diagnose(e Evidence) []Finding {
 			found = append(found, *f)
 		}
 	}
+	if f := slowProcess(e); f != nil {
+		found = append(found, *f)
+	}
 	// Without scores and the contrastive loss, as in the training of a detector, nothing is known.
 	if basics := e.basics(); len(found) == 0 && len(basics) > 0 {
 		found = append(found, Finding{Rule: "healthy", Kind: "good", Title: "Nothing stands out",
 			Text: "The last steps show none of the known problems.", Evidence: basics})
 	}
 	return found
+}
+
+// slowProcess: all processes wait for one.
+func slowProcess(e Evidence) *Finding {
+	if e.Slow == "" {
+		return nil
+	}
+	return &Finding{Rule: "slow_rank", Kind: "hint", Title: "All processes wait for one",
+		Text: "The processes of a training take every step together, so the slowest one sets the pace. Other programs on " +
+			"its machine, a slower disk or fewer processors may be why.",
+		Evidence: []string{e.Slow}}
 }
 
 // settled is the first step with meaningful statistics. An untrained network maps all

@@ -27,7 +27,7 @@ func (r *run) evidence(record rundir.Record, source scores.Source, knn []Accurac
 		Tau:    number("nce_t"), Alpha: number("alpha"), K: int(number("nce_k")), Keys: int(number("batch_size")),
 		FT:     ftOf(record.Config),
 		Recent: map[string]float64{}, Earlier: map[string]float64{}, Jumps: map[string]float64{}, Step: r.metrics.last(),
-		Collapse: r.metrics.collapse,
+		Collapse: r.metrics.collapse, Slow: r.metrics.slow,
 	}
 	if e.Memory != "" && e.Memory != "moco" && e.Memory != "bank" {
 		e.K = 0 // nce_k has no meaning

@@ -2,7 +2,9 @@ package dashboard
 
 import (
 	"io/fs"
+	"slices"
 
+	"contralens/features/spectrum"
 	"contralens/rundir"
 	"contralens/scores/record"
 )
@@ -21,6 +23,7 @@ var metricSeries = []struct {
 	{"knn", "k-NN accuracy", "top-1, %", func(m rundir.Metrics) *float64 { return m.KNN }},
 	{"speed", "Speed", "images/s", func(m rundir.Metrics) *float64 { return m.Speed }},
 	{"wait", "Waiting for data", "% of the time", waiting},
+	{"slowest", "Slowest process", "% more time for a step than the median", slowest},
 	{"ap", "AP", "average precision, %", detection(func(d *rundir.DetectionMetrics) *float64 { return d.AP })},
 	{"ap50", "AP50", "average precision, %", detection(func(d *rundir.DetectionMetrics) *float64 { return d.AP50 })},
 	{"ap75", "AP75", "average precision, %", detection(func(d *rundir.DetectionMetrics) *float64 { return d.AP75 })},
@@ -77,6 +80,25 @@ func waiting(m rundir.Metrics) *float64 {
 	return new(100 * *m.Wait / (*m.Wait + *m.Compute))
 }
 
+// slowest returns by how many percent the steps of the slowest of several processes are longer
+// than those of the median, the lower one of two.
+func slowest(m rundir.Metrics) *float64 {
+	n := len(m.RankWait)
+	if n < 2 || len(m.RankCompute) != n {
+		return nil
+	}
+	each := make([]float64, n)
+	for rank := range each {
+		each[rank] = m.RankWait[rank] + m.RankCompute[rank]
+	}
+	slices.Sort(each)
+	usual := each[(n-1)/2]
+	if usual <= 0 {
+		return nil
+	}
+	return new(100 * (each[n-1]/usual - 1))
+}
+
 // systemSeries lists the values of system.jsonl that are shown.
 var systemSeries = []struct {
 	name, title, axis string
@@ -90,14 +112,17 @@ var systemSeries = []struct {
 	{"gpu_memory", "GPU memory", "MiB, all programs", func(s rundir.System) *float64 { return s.GPUMemory }},
 }
 
-// metrics has the contents of metrics.jsonl and system.jsonl, read as they grow.
+// metrics has the contents of metrics.jsonl, system.jsonl and spectrum.jsonl, read as they grow.
 type metrics struct {
-	lines  rundir.Follower[rundir.Metrics]
-	system rundir.Follower[rundir.System]
-	series map[string][]point
-	clock  clock
+	lines    rundir.Follower[rundir.Metrics]
+	system   rundir.Follower[rundir.System]
+	spectrum rundir.Follower[spectrum.Line]
+	series   map[string][]point
+	ends     map[int]int // the last step of each epoch
+	clock    clock
 
-	collapse int // the step at which the training itself found a collapse; 0: none
+	collapse int    // the step at which the training itself found a collapse; 0: none
+	slow     string // what it said last of a process that all others wait for
 }
 
 type point struct {
@@ -108,20 +133,28 @@ type point struct {
 // refresh reads the lines that were added.
 func (m *metrics) refresh(folder fs.StatFS) error {
 	if m.series == nil {
-		m.series = map[string][]point{}
+		m.series, m.ends = map[string][]point{}, map[int]int{}
 	}
 	err := m.lines.Follow(folder, rundir.MetricsFile, m.addMetrics, func() {
 		for _, s := range metricSeries {
 			delete(m.series, s.name)
 		}
-		m.clock, m.collapse = clock{}, 0
+		m.clock, m.collapse, m.slow = clock{}, 0, ""
 	})
 	if err != nil {
 		return err
 	}
-	return m.system.Follow(folder, rundir.SystemFile, m.addSystem, func() {
+	err = m.system.Follow(folder, rundir.SystemFile, m.addSystem, func() {
 		for _, s := range systemSeries {
 			delete(m.series, s.name)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return m.spectrum.Follow(folder, spectrum.FileName, m.addSpectrum, func() {
+		for _, s := range spectrumSeries {
+			delete(m.series, s.Name)
 		}
 	})
 }
@@ -131,8 +164,14 @@ func (m *metrics) addMetrics(line rundir.Metrics) {
 		return
 	}
 	m.clock.add(int(*line.Step), line)
+	if line.EpochEnd {
+		m.ends[int(line.Epoch)] = int(*line.Step)
+	}
 	if line.Event == rundir.EventCollapse {
 		m.collapse = int(*line.Step)
+	}
+	if line.Event == rundir.EventSlow {
+		m.slow = line.Message
 	}
 	for _, s := range metricSeries {
 		m.add(s.name, *line.Step, s.value(line))
@@ -167,6 +206,9 @@ func (m *metrics) described() (list []series) {
 	}
 	for _, s := range metricSeries {
 		add(s.name, s.title, s.axis)
+	}
+	for _, s := range spectrumSeries {
+		add(s.Name, s.Title, s.Axis)
 	}
 	for _, s := range systemSeries {
 		add(s.name, s.title, s.axis)

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"contralens/features/spectrum"
 	"contralens/rundir"
 	"contralens/scores"
 	"contralens/scores/foreign"
@@ -31,6 +32,7 @@ type run struct {
 	mapped  map[int]*embedding // by epoch
 	verdict verdict
 	replay  replay          // the images that it was trained on
+	probed  *probed         // measures of its probe set; nil if it needs none
 	others  *foreign.Source // metrics of another program; nil if there are none
 }
 
@@ -45,7 +47,7 @@ func (f folder) Stat(name string) (fs.FileInfo, error) { return f.server.root.St
 
 // watched lists the files that grow while a run is alive.
 var watched = []string{
-	rundir.MetricsFile, rundir.ResultsFile, rundir.LogFile, rundir.NotesFile,
+	rundir.MetricsFile, rundir.ResultsFile, rundir.LogFile, rundir.NotesFile, spectrum.FileName,
 	"scores/record/values.0", "record/values.0", "values.0", rundir.InterruptedFile, rundir.CurrentFile, rundir.RecordFile,
 }
 

@@ -68,6 +68,7 @@ func openShots(dirs []string) (shots []shot, closeAll func(), err error) {
 		if err != nil {
 			return shots, closeAll, err
 		}
+		s.saving = true
 		r, err := s.get(".")
 		if err != nil {
 			s.Close()

@@ -134,6 +134,22 @@ func (m *Model) Forward(x *torch.Tensor) *torch.Tensor {
 	return m.each(x, func(_ int, br *branch, features *torch.Tensor) *torch.Tensor { return br.head.Forward(features) })
 }
 
+// Outputs maps images [N, 3, H, W] to the encoders' features [N, D] and the embeddings [N, d] that the
+// heads make of them, in one pass.
+func (m *Model) Outputs(x *torch.Tensor) (features, embeddings *torch.Tensor) {
+	var all []*torch.Tensor
+	defer func() {
+		for _, f := range all {
+			f.Free()
+		}
+	}()
+	embeddings = m.each(x, func(_ int, br *branch, f *torch.Tensor) *torch.Tensor {
+		all = append(all, f.Keep())
+		return br.head.Forward(f)
+	})
+	return torch.Cat(all, 1), embeddings
+}
+
 // ForwardJigsaw maps patches [9N, 3, h, w], nine consecutive rows per image, to
 // embeddings [N, d], with CMC [N, 2d]. orders has one order of the rows per branch,
 // int64 [9N], which permutes the patches of each image.

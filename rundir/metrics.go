@@ -21,7 +21,7 @@ type Metrics struct {
 	Deviation      *float64 `json:"deviation,omitempty"` // standard deviation of a query's negative scores
 	Epoch          float64  `json:"epoch"`
 	EpochEnd       bool     `json:"epoch_end,omitempty"`
-	Event          string   `json:"event,omitempty"` // EventCollapse or EventMixStart
+	Event          string   `json:"event,omitempty"` // EventCollapse, EventMixStart, EventSettled or EventSlow
 	Gap            *float64 `json:"gap,omitempty"`   // mean difference of positive and negative scores
 	Speed          *float64 `json:"img_s,omitempty"` // images per second
 	JigsawAccuracy *float64 `json:"jig_acc_mean,omitempty"`
@@ -30,11 +30,15 @@ type Metrics struct {
 	Loss           *float64 `json:"loss,omitempty"`
 	LossMean       *float64 `json:"loss_mean,omitempty"` // of the epoch
 	Rate           *float64 `json:"lr,omitempty"`
-	Message        string   `json:"message,omitempty"` // of the event
-	NegativeMean   *float64 `json:"neg_mean,omitempty"`
-	Step           *float64 `json:"step,omitempty"`
-	Steps          *float64 `json:"steps,omitempty"`  // of the whole training, as planned
-	Wait           *float64 `json:"wait_s,omitempty"` // seconds of waiting for data since the last line
+	// Of several processes, by rank, since the last line: seconds of a step of waiting for data,
+	// and of computing.
+	RankCompute  []float64 `json:"rank_compute_s,omitempty"`
+	RankWait     []float64 `json:"rank_wait_s,omitempty"`
+	Message      string    `json:"message,omitempty"` // of the event
+	NegativeMean *float64  `json:"neg_mean,omitempty"`
+	Step         *float64  `json:"step,omitempty"`
+	Steps        *float64  `json:"steps,omitempty"`  // of the whole training, as planned
+	Wait         *float64  `json:"wait_s,omitempty"` // seconds of waiting for data since the last line
 
 	*DetectionMetrics // of trainings of detectors; else nil
 }
@@ -42,7 +46,9 @@ type Metrics struct {
 // Values of Metrics.Event.
 const (
 	EventCollapse = "collapse"  // the features have collapsed
+	EventSlow     = "slow_rank" // all processes wait for one
 	EventMixStart = "mix_start" // the feature transformation starts
+	EventSettled  = "settled"   // neighbors, rank and alignment change little
 )
 
 // AddMetrics appends a line to the metrics of a run directory.

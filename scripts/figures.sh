@@ -148,14 +148,19 @@ views() {
 	echo docs/views.png
 }
 
-for fig in ${FIG:-demo dashboard first-run cifar10 mix-start-auto wo-norm views}; do
+scale() {
+	"$cl" plan --gpus 64 --images 1e9 --epochs 1 -o docs/scale.png >/dev/null
+	echo docs/scale.png
+}
+
+for fig in ${FIG:-demo dashboard first-run cifar10 mix-start-auto wo-norm views scale}; do
 	case $fig in
-	demo | dashboard | cifar10 | views) "$fig" ;;
+	demo | dashboard | cifar10 | views | scale) "$fig" ;;
 	first-run) first_run ;;
 	mix-start-auto) mix_start_auto ;;
 	wo-norm) wo_norm ;;
 	*)
-		echo "FIG: want some of demo, dashboard, first-run, cifar10, mix-start-auto, wo-norm, views, got $fig" >&2
+		echo "FIG: want some of demo, dashboard, first-run, cifar10, mix-start-auto, wo-norm, views, scale, got $fig" >&2
 		exit 2
 		;;
 	esac

@@ -39,7 +39,12 @@ func Possible(c *config.Contrast, p Place) error {
 	if err := ResumeCompute(&c.Machine, c.Resume, p.Dir); err != nil {
 		return err
 	}
-	plan := p.plan(c, c.Output, nil)
+	return Admit(p, c, c.Output)
+}
+
+// Admit returns the error of Prepare for the run directory as it is. It changes nothing.
+func Admit(p Place, c any, o config.Output) error {
+	plan := p.plan(c, o, nil)
 	_, err := plan.Admit()
 	return err
 }

@@ -40,6 +40,17 @@ func Scoped1(f func() *Tensor) *Tensor {
 	return t
 }
 
+// ScopedAll is Scoped1 for a function that returns several tensors.
+func ScopedAll(f func() []*Tensor) (all []*Tensor) {
+	Scoped(func() {
+		all = f()
+		for _, t := range all {
+			t.toParent()
+		}
+	})
+	return all
+}
+
 // toParent moves t to the scope around its own.
 func (t *Tensor) toParent() *Tensor {
 	s := t.scope

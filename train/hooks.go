@@ -131,6 +131,7 @@ func MetricsHook(printFreq int) Hook {
 	var wait, compute time.Duration
 	var images int
 	var last time.Time
+	var ranks rankTimes
 	return Hook{
 		Order: Metrics,
 		Start: func(r *Run) error {
@@ -141,21 +142,26 @@ func MetricsHook(printFreq int) Hook {
 			return rundir.KeepKNN(r.Dir, r.Epoch-1)
 		},
 		Step: func(r *Run, s Step) error {
-			wait, compute, images = wait+s.Wait, compute+s.Compute, images+s.Images
+			if s.Ranks != nil {
+				ranks.add(s.Ranks)
+			}
+			wait, compute, images = wait+s.waited(), compute+s.Compute, images+s.Images
 			if s.Step%printFreq != 0 {
 				return nil
 			}
+			rankWait, rankCompute := ranks.means()
 			err := rundir.AddMetrics(r.Dir, rundir.Metrics{
 				Epoch: float64(s.Epoch), Step: new(float64(s.Step)), Steps: new(float64(r.Config.Epochs * r.Batches)),
 				Loss: &s.Loss, Accuracy: &s.Accuracy, Rate: &s.Rate,
 				Speed: new(float64(images) / time.Since(last).Seconds()),
 				Wait:  new(wait.Seconds()), Compute: new(compute.Seconds()),
+				RankWait: rankWait, RankCompute: rankCompute,
 			})
-			wait, compute, images, last = 0, 0, 0, time.Now()
+			wait, compute, images, last, ranks = 0, 0, 0, time.Now(), rankTimes{}
 			return err
 		},
 		Epoch: func(r *Run) error {
-			wait, compute, images, last = 0, 0, 0, time.Now()
+			wait, compute, images, last, ranks = 0, 0, 0, time.Now(), rankTimes{}
 			loss, accuracy := r.Meter.Means()
 			line := rundir.Metrics{
 				Epoch: float64(r.Epoch), Step: new(float64(r.GlobalStep)), EpochEnd: true, LossMean: &loss, AccuracyMean: &accuracy,

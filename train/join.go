@@ -70,6 +70,27 @@ func join(ctx context.Context, r *Run, l dist.Launch, t dist.Timing) (*joined, e
 	return j, nil
 }
 
+// ownGPU gives each process of a machine its own of so many GPUs, unless a launcher shows each
+// process one alone.
+func ownGPU(m *config.Machine, l dist.Launch, gpus int) error {
+	switch {
+	case l.LocalSize <= 1:
+		return nil
+	case m.GPU != "" || m.Device != "auto" && m.Device != "cuda":
+		return &config.ValueError{
+			Option: "device", Want: "auto, cuda or cpu with several processes", Got: m.DeviceName(),
+			Hint: "each takes the GPU of its own rank",
+		}
+	case l.LocalRank >= gpus:
+		return &config.ValueError{
+			Option: "device", Want: fmt.Sprintf("a GPU for each of the %d processes of this machine", l.LocalSize), Got: gpus,
+			Hint: "start fewer processes, or give --device cpu",
+		}
+	}
+	m.Device = fmt.Sprintf("cuda:%d", l.LocalRank)
+	return nil
+}
+
 // backend is the one for the tensors of a device.
 func backend(d torch.Device) string {
 	if !d.IsCPU() && slices.Contains(group.Backends(), group.NCCL) {

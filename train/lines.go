@@ -28,7 +28,7 @@ type window struct {
 }
 
 func (w *window) add(s Step) {
-	w.images, w.steps, w.wait = w.images+s.Images, w.steps+1, w.wait+s.Wait
+	w.images, w.steps, w.wait = w.images+s.Images, w.steps+1, w.wait+s.waited()
 	w.loss, w.accuracy = w.loss+s.Loss, w.accuracy+s.Accuracy
 	w.chance += contrast.Chance(s.Negatives)
 }
@@ -63,6 +63,9 @@ func (p *Progress) stepLine(r *Run, s Step, width int) string {
 		fmt.Sprintf("acc %.1f %%", w.accuracy/n),
 		"left " + humanize.Duration(p.left(r)),
 		fmt.Sprintf("%s img/s", humanize.Number(w.rate())),
+	}
+	if n := len(s.Ranks); n > 0 {
+		parts = append(parts, humanize.Count(n, "rank"))
 	}
 	if d := r.Model.Device(); !d.IsCPU() {
 		parts = append(parts, fmt.Sprintf("%.1f GB", float64(torch.DeviceMemory(d).Peak)/1e9)) // of the device

@@ -72,6 +72,11 @@ func Pretrain(ctx context.Context, c config.Contrast, o Options) (Result, error)
 	if !w.Alone() {
 		o.Tuner = nil // what one process measures disturbs the others
 		shareProcessors(&c.Machine, w)
+		if setup.OnGPU(c.Machine) {
+			if err := ownGPU(&c.Machine, o.Launch, torch.CUDADevices()); err != nil {
+				return Result{}, err
+			}
+		}
 	}
 	if !w.First() {
 		o.Progress = nil // the first process speaks for all
@@ -213,6 +218,9 @@ func (p *pretraining) hooks(ctx context.Context, c config.Contrast) []Hook {
 	list = append(list, CheckpointHook(c.SaveFreq, c.Keep))
 	if c.Probe > 0 && (c.Record || c.SaveScore) {
 		list = append(list, ProbeHook(c.Probe, p.Progress.Evaluating))
+	}
+	if n := c.SpectrumImages(); n != 0 && (c.Record || c.SaveScore) {
+		list = append(list, SpectrumHook(max(0, n)))
 	}
 	if c.KNNEvery > 0 {
 		list = append(list, KNNHook(ctx, c.KNNEvery, func(epoch int, top1 float64) {

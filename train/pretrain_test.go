@@ -16,6 +16,7 @@ import (
 
 	"contralens/config"
 	"contralens/dist"
+	"contralens/features/spectrum"
 	"contralens/rundir"
 	"contralens/train"
 )
@@ -196,5 +197,42 @@ func TestShorten(t *testing.T) {
 	defer p.Close()
 	if _, err := train.Pretrain(context.Background(), c, train.Options{Progress: p}); err != nil || strings.Contains(shown.String(), "epoch 3") {
 		t.Errorf("resuming: %v\n%s", err, &shown)
+	}
+}
+
+// The spectrum of a run that is resumed is that of one that does not stop, also if it had been measured
+// beyond the checkpoint that resumes.
+func TestResumedSpectrum(t *testing.T) {
+	c := brief(t)
+	c.Spectrum, c.SaveFreq = "8", 1
+	read := func(c config.Contrast, epochs int) string {
+		t.Helper()
+		c.Epochs = epochs
+		result, err := train.Pretrain(context.Background(), c, train.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(filepath.Join(result.Dir, spectrum.FileName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	again := c
+	again.Name = "again"
+	want := read(c, 4)
+	if n := strings.Count(want, "\n"); n != 4 || strings.Count(want, `"churn"`) != 6 {
+		t.Fatalf("%d lines:\n%s", n, want)
+	}
+	read(again, 3)
+	dir := filepath.Join(again.ModelPath, "again")
+	for _, name := range []string{rundir.CurrentFile, rundir.EpochFile(3)} { // killed before the save
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again.Resume = "auto"
+	if got := read(again, 4); got != want {
+		t.Errorf("resumed after epoch 2:\n%s\nwant\n%s", got, want)
 	}
 }

@@ -25,7 +25,7 @@ func NewRun(ctx context.Context, w world.World, c config.Contrast, dir string, c
 	if err := w.Check(); err != nil {
 		return nil, err
 	}
-	r := &Run{Config: c, Dir: dir, Epoch: 1, World: w, monitors: []Hook{watchCollapse(), watchOnset()}}
+	r := &Run{Config: c, Dir: dir, Epoch: 1, World: w, monitors: []Hook{watchCollapse(), watchOnset(), watchRanks()}}
 	splits, err := setup.Splits(ctx, c, r.notes.add)
 	if err != nil {
 		return nil, err

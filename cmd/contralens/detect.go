@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,14 +35,18 @@ func detectTrainCommand() *cobra.Command {
   contralens detect train --config bccd --data_folder BCCD`,
 	}
 	given := cli.Bind(cmd, &c)
+	dry := cmd.Flags().Bool("dry_run", false, "show what would be done and stop")
 	cmd.RunE = func(*cobra.Command, []string) error {
-		t := newTraining(true)
+		t := newTraining(!*dry)
 		defer t.Close()
 		set, warnings, err := given()
 		if err != nil {
 			return err
 		}
 		warnings = append(warnings, setup.IterationNotes(c.Iterating)...)
+		if *dry {
+			return describeDetect(c, set, warnings)
+		}
 		if c.JSON {
 			t.progress.Out = os.Stderr
 		}
@@ -52,4 +59,22 @@ func detectTrainCommand() *cobra.Command {
 		return err
 	}
 	return cmd
+}
+
+// describeDetect prints what a training would do, unless it would refuse its options or images.
+func describeDetect(c config.DetectTrain, set map[string]bool, warnings []string) error {
+	notes := warnings
+	place, summary, err := protocol.Plan(context.Background(), c, protocol.Options{
+		Set: set, Note: func(s string) { notes = append(notes, s) },
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(cli.Out, config.YAML(&c))
+	printPlace(place, c.RunName())
+	fmt.Fprintf(cli.Out, "detector:      %s\n", strings.ReplaceAll(summary, "\n", "\n               "))
+	for _, w := range notes {
+		fmt.Fprintf(cli.Out, "note:          %s\n", w)
+	}
+	return nil
 }

@@ -2,12 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"contralens/detect/detecttest"
+	"contralens/detect/protocol"
 	"contralens/rundir"
 )
 
@@ -62,6 +64,63 @@ func TestDetect(t *testing.T) {
 	}
 	if seen := must(t, "inspect", "save/first/current.pth"); !strings.Contains(seen, "resnet18") {
 		t.Errorf("inspect:\n%s", seen)
+	}
+}
+
+// A dry run shows the options, the run directory and what would be trained, and writes nothing. It
+// refuses what a training refuses.
+func TestDetectDryRun(t *testing.T) {
+	data := t.TempDir()
+	detecttest.Write(data, detecttest.VOC(detecttest.Scenes(8, 72, 56, 5)))
+	t.Chdir(t.TempDir())
+	text := must(t, tinyDetector(data, "planned", "--dry_run")...)
+	for _, want := range []string{
+		"detector: \"fpn\"\n", "run directory: save/planned", "Faster R-CNN FPN on resnet18", "6 images with", "20 iterations of 4 images",
+		"note:          no --ckpt", "note:          tests use the images of the training",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("want %q in\n%s", want, text)
+		}
+	}
+	if _, err := os.Stat("save"); err == nil {
+		t.Error("a dry run has written")
+	}
+	if code, text := command(t, tinyDetector(data, "planned", "--dry_run", "--train_split", "none")...); code != exitFailed ||
+		!strings.Contains(text, "none.txt") {
+		t.Errorf("exit code %d and\n%s", code, text)
+	}
+	if code, text := command(t, tinyDetector(data, "planned", "--sync_bn")...); code == 0 ||
+		!strings.Contains(text, "--sync_bn: want several processes") || strings.Count(strings.TrimSpace(text), "\n") > 0 {
+		t.Errorf("exit code %d and\n%s", code, text)
+	}
+	os.RemoveAll(filepath.Join(data, "ImageSets", "Main", "test.txt"))
+	unnamed := append(tinyDetector(data, "planned"), "--test_split", "")
+	if code, text := command(t, unnamed...); code == 0 || !strings.Contains(text, "--test_split: ") ||
+		!strings.Contains(text, "want a list test.txt or val.txt") {
+		t.Errorf("exit code %d and\n%s", code, text)
+	}
+}
+
+// The measurement of a step has all of its phases, which add up, and the keys that other programs read.
+func TestBenchDetect(t *testing.T) {
+	text := must(t, "bench", "detect", "--config", "bccd", "--width", "0.125", "--short", "64", "--rois", "16", "--batch_size", "2",
+		"--steps", "1", "--warmup_steps", "1", "--threads", "1", "--precision", "fp32", "--json")
+	var cost protocol.Cost
+	if err := json.Unmarshal([]byte(text[strings.Index(text, "{"):]), &cost); err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	s := cost.Seconds
+	if sum := s["losses"] + s["backward"] + s["update"]; s["losses"] <= 0 || s["backward"] <= 0 || math.Abs(sum-s["total"]) > 0.01*sum {
+		t.Errorf("phases %v", s)
+	}
+	if cost.Width != 86 || cost.Height != 64 || cost.Batch != 2 || cost.Steps != 1 || cost.GFLOPPerImage <= 0 || cost.PeakMB < 10 ||
+		math.Abs(cost.ImagesPerSecond*s["total"]-2) > 1e-6 {
+		t.Errorf("%s", text)
+	}
+	for _, key := range strings.Fields("images_per_second seconds peak_rss_mb precision gflop_per_image") {
+		if !strings.Contains(text, `"`+key+`":`) {
+			t.Errorf("no %s in %s", key, text)
+		}
 	}
 }
 

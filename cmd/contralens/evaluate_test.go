@@ -253,6 +253,8 @@ func TestJudgingMistakes(t *testing.T) {
 		"predict --ckpt save/pre/current.pth nowhere.jpg":                       "nowhere.jpg",
 		"predict --ckpt save/pre/current.pth IMAGES":                            "want a classifier",
 		"report":                   "want a directory with runs, got 0 arguments",
+		"judge":                    "want a run directory, or a directory with runs, got 0 arguments",
+		"judge . --format xlsx":    "--format: want markdown, csv, json, got \"xlsx\"",
 		"report nowhere":           "no directory",
 		"report save":              "found none",
 		"report save --format pdf": "markdown",

@@ -194,6 +194,15 @@ func TestFromImagesToFigures(t *testing.T) {
 	if text = must(t, "scores", "plot", "save/ft", "save/plain", "-o", "figures"); !strings.Contains(text, "figures/scores.png") || !strings.Contains(text, "files of single statistics in figures") {
 		t.Errorf("scores plot printed %s", text)
 	}
+	text = must(t, "judge", "save")
+	for _, want := range []string{"## queue", "| ft | 3 |", "| plain | 2 |", "| knn % | linear % |"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("judge: want %q in\n%s", want, text)
+		}
+	}
+	if text = must(t, "scores", "export", "save/ft", "-o", "exported"); !strings.Contains(text, "exported/spectra.csv") {
+		t.Errorf("scores export printed %s", text)
+	}
 	for _, name := range []string{"scores.png", "neg_mean.svg", "neg_var.png", "pos_mean.png", "pos_var.svg"} {
 		if info, err := os.Stat(filepath.Join("figures", name)); err != nil || info.Size() < 2000 {
 			t.Errorf("%s: %v", name, err)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"contralens/cmd/internal/cli"
+	"contralens/features/spectrum"
 	"contralens/scores"
 	"contralens/scores/export"
 )
@@ -19,7 +20,8 @@ func scoresExportCommand() *cobra.Command {
 		Short: "Write the scores of a training as CSV, Parquet or npz",
 		Long: `Write the scores of a training for other programs: every statistic of every step, and
 the histograms. CSV and Parquet have two tables (scores and histograms), npz has one
-file with arrays.`,
+file with arrays. If the spectrum of the features was measured, or a probe set was kept
+of which it can be, its measures after each epoch are one more file (spectra).`,
 		Example: `  contralens scores export save/run --format parquet -o run-scores
   contralens scores export pytorch/scores --format npz`,
 		Args: cli.Arguments(1, "one run directory", "scores export save/run"),
@@ -32,6 +34,11 @@ file with arrays.`,
 				return err
 			}
 			files, err := export.Write(s, out, format, rows)
+			if err == nil {
+				var more []string
+				more, err = exportSpectra(args[0], out, format)
+				files = append(files, more...)
+			}
 			for _, f := range files {
 				fmt.Fprintln(cli.Out, f)
 			}
@@ -42,4 +49,13 @@ file with arrays.`,
 	cmd.Flags().StringVarP(&out, "out", "o", out, "folder for the files")
 	cmd.Flags().IntVar(&rows, "rows", rows, "largest number of histogram rows; each row sums neighboring steps")
 	return cmd
+}
+
+// exportSpectra writes the measures of a run's features, if it has any.
+func exportSpectra(run, out, format string) ([]string, error) {
+	lines, err := spectrum.Of(run, nil)
+	if err != nil || len(lines) == 0 {
+		return nil, err
+	}
+	return export.WriteSpectra(lines, out, format)
 }

@@ -213,7 +213,11 @@ func TestReadyStudies(t *testing.T) {
 	}
 	for _, name := range recipes.Studies() {
 		text := must(t, "study", name, "--dry_run")
-		if !strings.Contains(text, "seed-3") || !strings.Contains(text, "time: unknown, because the images cannot be opened") {
+		seeds := strings.Contains(text, "seed-3")
+		if strings.HasPrefix(name, "judge-") { // ranks many trainings, in place of comparing a few
+			seeds = strings.Count(text, "_seed-1") >= 48
+		}
+		if !seeds || !strings.Contains(text, "time: unknown, because the images cannot be opened") {
 			t.Errorf("%s:\n%s", name, text)
 		}
 		yaml, _ := recipes.Study(name)

@@ -4,6 +4,9 @@
 //	#/?find=mocov2&sort=-knn&pick=a&pick=b          the overview
 //	#/runs?tab=curves&run=a&run=b&smooth=0.8        a view of runs
 //	#/study?study=studies/a                         a study
+//	#/judge                                         all runs, ranked without labels
+
+const elsewhere = ["/runs", "/study", "/judge"]; // paths that are not the overview's
 
 let path = "/", params = new URLSearchParams(); // the current address, including changes that are not written yet
 let writing = null, overviewHash = "#/";
@@ -15,7 +18,7 @@ function read() {
   params = new URLSearchParams(query);
   clearTimeout(writing);
   writing = null;
-  if (path !== "/runs" && path !== "/study") overviewHash = location.hash || "#/";
+  if (!elsewhere.includes(path)) overviewHash = location.hash || "#/";
 }
 read();
 // Listeners of views are added later, so they find the new address.
@@ -27,14 +30,15 @@ function write() {
   clearTimeout(writing);
   writing = null;
   const hash = hashOf(path, params);
-  if (path !== "/runs" && path !== "/study") overviewHash = hash;
+  if (!elsewhere.includes(path)) overviewHash = hash;
   if (hash !== location.hash) history.replaceState(null, "", hash);
 }
 // A click may lead to another page, and Back from there should find the latest settings.
 for (const leaving of ["pagehide", "click"]) window.addEventListener(leaving, () => writing !== null && write(), true);
 
-/** whereabouts returns the runs and the tab of the address, or its study, or null for the overview. */
+/** whereabouts returns the runs and the tab of the address, its study, the ranking, or null for the overview. */
 export function whereabouts() {
+  if (path === "/judge") return { judge: true };
   if (path === "/study" && params.has("study")) return { study: params.get("study") };
   const runs = params.getAll("run");
   return path === "/runs" && runs.length ? { runs, tab: params.get("tab") ?? "curves" } : null;

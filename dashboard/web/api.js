@@ -22,6 +22,9 @@ export const getRuns = async () => complete(await ask("runs", {}));
 /** getStudy requests the report of a study. */
 export const getStudy = (study) => ask("study", { study });
 
+/** getJudgement requests the ranking of all runs. */
+export const getJudgement = () => ask("judge", {});
+
 /** complete makes lists that a run or the overview lacks empty. */
 function complete(overview) {
   overview.studies ??= [];

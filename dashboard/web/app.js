@@ -3,6 +3,7 @@
 import { overviewAddress, runsAddress, whereabouts } from "./address.js";
 import { follow, getRuns } from "./api.js";
 import { h, setText } from "./dom.js";
+import { judgeView } from "./judge.js";
 import { overview } from "./overview.js";
 import { applyTheme } from "./palette.js";
 import "./print.js";
@@ -20,7 +21,7 @@ function show() {
   link();
   if (view?.goTo?.(where)) return;
   view?.close?.();
-  view = where?.study ? studyView(where.study) : where ? runView(where) : overview();
+  view = where?.judge ? judgeView() : where?.study ? studyView(where.study) : where ? runView(where) : overview();
   main.replaceChildren(view.el);
   if (news) view.update(news);
   window.scrollTo(0, 0);

@@ -189,7 +189,7 @@ export function curvesTab(first) {
         grid.append(h("section", null, h("h2", null, spec.group), row));
         last = spec.group;
       }
-      const unit = spec.series.length > 2 && !spec.parts ? `${spec.axis}; dotted: 5, 25, 75 and 95 % quantiles` : spec.axis;
+      const unit = spec.look ? `${spec.axis}; ${spec.look}` : spec.series.length > 2 ? `${spec.axis}; dotted: 5, 25, 75 and 95 % quantiles` : spec.axis;
       const frame = figure({
         id: spec.id,
         title: spec.title,
@@ -264,19 +264,16 @@ export function curvesTab(first) {
         for (const raw of ["", "raw_"]) {
           const c = data[i]?.[raw + name];
           if (!c || c.step.length === 0) continue;
-          // Parts of a whole have a color each; of several runs, the first part is shown.
-          const part = spec.parts?.[k];
-          if (part && runs.length > 1 && k > 0) continue;
-          const kinds = spec.id === "lambda",
-            spread = spec.series.length > 1 && !kinds && !part && k > 0;
+          const kinds = spec.kinds,
+            lambda = spec.id === "lambda",
+            spread = spec.series.length > 1 && !kinds && k > 0;
           const one = runs.length === 1,
             both = r.onset > 0 && Boolean(data[i][`raw_${name}`]);
           const label =
             [
               one ? "" : r.label,
               raw ? "before FT" : both && one ? "after FT" : "",
-              kinds ? (k ? "negatives" : "positives") : "",
-              part ?? "",
+              kinds ? kinds[k] : "",
               spread ? `${+name.slice(-2)} %` : one && name.endsWith("_q50") ? "median" : "",
             ]
               .filter(Boolean)
@@ -286,19 +283,18 @@ export function curvesTab(first) {
             run: r.id,
             name: raw + name,
             label,
-            tag: part ? part : raw ? "before" : kinds ? ["pos", "neg"][k] : both && one ? "after" : "",
+            tag: raw ? "before" : lambda ? ["pos", "neg"][k] : kinds ? kinds[k] : both && one ? "after" : "",
             // A color is a run; where there is one run, that of positives or negatives.
-            color:
-              runs.length > 1 || !(kinds || part) ? color(r.index) : part ? color(k) : kindColor(["pos", "neg"][k]),
-            dash: raw ? [6, 4] : spread ? [2, 3] : kinds && k ? [8, 3, 2, 3] : dashes(r.index),
+            color: lambda && one ? kindColor(["pos", "neg"][k]) : spec.steps && one ? color(k) : color(r.index),
+            dash: spec.steps && one ? dashes(k) : raw ? [6, 4] : spread ? [2, 3] : kinds && k ? [8, 3, 2, 3] : dashes(r.index),
             width: spread || raw ? 1.3 : 1.9,
             quiet: spread,
             ...c,
             x: c.step.map((v) => axis.to(r, v)),
             min: bare ? [] : c.min,
             max: bare ? [] : c.max,
-            shown: smoothed(c.mean, name === "knn" || name === "lr" ? 0 : settings.smooth.get(), log),
-            sparse: name === "knn",
+            shown: smoothed(c.mean, name === "knn" || name === "lr" || spec.perEpoch ? 0 : settings.smooth.get(), log),
+            sparse: name === "knn" || Boolean(spec.perEpoch),
           });
         }
       });
@@ -362,7 +358,7 @@ export function curvesTab(first) {
         envelope: settings.envelope.get(),
         marks: marksOf(),
         // A filling queue distorts scores, but neither k-NN nor the system.
-        settled: spec.id === "knn" || spec.group === "System and schedule" ? 0 : settled,
+        settled: spec.id === "knn" || spec.perEpoch || spec.group === "System and schedule" ? 0 : settled,
       },
     ];
   }

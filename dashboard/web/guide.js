@@ -2,6 +2,17 @@
 // statistic before the feature transformation; it is drawn dashed. A chart all of whose
 // values are idle shows something that the method does not have, and is left out.
 
+/** spaces is a chart of a measure in both spaces. */
+const spaces = (id, title, read) => ({ id, title, read, series: [`head_${id}`, `backbone_${id}`], kinds: ["embeddings", "features"], perEpoch: true, look: "solid: embeddings, dashes and dots: features" });
+
+/** singular is a chart of some singular values of a space. */
+const singular = (space, title) => ({
+  id: `${space}_singular`, title, perEpoch: true, steps: true, look: "from the top no. 2, 4, 8, 16, …",
+  series: [2, 4, 8, 16, 32, 64, 128, 256, 512].map((i) => `${space}_sv${i}`),
+  kinds: [2, 4, 8, 16, 32, 64, 128, 256, 512].map((i) => `no. ${i}`),
+  read: "The logarithm of the 2nd, 4th, 8th … singular value, relative to the first. Lines that stay high and near each other mean that many dimensions are used; a line that drops far below the others is where dimensions collapse.",
+});
+
 const groups = [
   ["Learning", [
     { id: "loss", title: "Loss", series: ["loss"], read: "InfoNCE: −log of the softmax probability of the positive among all scores. At chance it is ln(K+1). It falls as the encoder learns to tell positives from negatives. SimSiam and BYOL have no negatives: their loss is minus the mean score, −1 at best. A jump when the transformation starts is intended: the task became harder. Compare losses only at equal K, τ and --loss." },
@@ -24,14 +35,28 @@ const groups = [
   ]],
   ["Features", [
     { id: "alignment", title: "Alignment", series: ["alignment"], read: "Mean squared distance of the two views of an image (Wang & Isola 2020). Lower means that views are mapped to the same place, which is good only together with uniformity." },
-    { id: "uniformity", title: "Uniformity", series: ["uniformity"], read: "log of the mean of exp(−2·distance²) over pairs: about −4 for evenly spread features, 0 if all are one point. A rise towards 0 is a collapse." },
+    { id: "uniformity", title: "Uniformity", series: ["uniformity"], read: "log of the mean of exp(−2·distance²) over pairs: about −4 for evenly spread features, 0 if all are one point. A rise towards 0 is a collapse. It does not see that features use a few dimensions only: W₂ does." },
     { id: "grad_q", title: "Gradient of the query", series: ["grad_q"], idle: (v) => Math.abs(v - 1) < 1e-4, read: "Norm of the gradient of the loss with respect to a query. A drop to almost 0 means that the task has become easy." },
   ]],
   ["Where the gradient comes from", [
-    { id: "grad_hardest", title: "Gradient: the hardest negatives", series: ["grad_hardest10", "grad_hardest1", "grad_hardest100", "grad_hardest1000"], parts: ["10 hardest", "hardest", "100 hardest", "1,000 hardest"], read: "Which share of the negatives' gradient the 1, 10, 100 and 1,000 hardest negatives of a query give. If one gives nearly all, the temperature is low, or duplicates are among them; if 1,000 give no more than their number, it is high." },
-    { id: "grad_ages", title: "Gradient: by age of the keys", series: ["grad_age1", "grad_age2", "grad_age3", "grad_age4", "grad_untrained"], parts: ["newest quarter", "second", "third", "oldest", "untrained"], read: "Which share of the negatives' gradient keys of each age give: a quarter each of the time from the newest to the oldest key. If the newest give more than a quarter, the key encoder moves faster than the queue is renewed." },
-    { id: "grad_same", title: "Gradient: alike images", series: ["grad_own", "grad_near", "grad_class"], parts: ["own image", "near-duplicates", "own class"], read: "Which share of the negatives' gradient comes from older keys of the query's own image (--mask_self leaves them out), from other images that score at least as high as the query's own key, and from other images of its class, where there are labels. All of them push alike images apart." },
+    { id: "grad_hardest", title: "Gradient: the hardest negatives", series: ["grad_hardest10", "grad_hardest1", "grad_hardest100", "grad_hardest1000"], look: "a line for each part", steps: true, kinds: ["10 hardest", "hardest", "100 hardest", "1,000 hardest"], read: "Which share of the negatives' gradient the 1, 10, 100 and 1,000 hardest negatives of a query give. If one gives nearly all, the temperature is low, or duplicates are among them; if 1,000 give no more than their number, it is high." },
+    { id: "grad_ages", title: "Gradient: by age of the keys", series: ["grad_age1", "grad_age2", "grad_age3", "grad_age4", "grad_untrained"], look: "a line for each part", steps: true, kinds: ["newest quarter", "second", "third", "oldest", "untrained"], read: "Which share of the negatives' gradient keys of each age give: a quarter each of the time from the newest to the oldest key. If the newest give more than a quarter, the key encoder moves faster than the queue is renewed." },
+    { id: "grad_same", title: "Gradient: alike images", series: ["grad_own", "grad_near", "grad_class"], look: "a line for each part", steps: true, kinds: ["own image", "near-duplicates", "own class"], read: "Which share of the negatives' gradient comes from older keys of the query's own image (--mask_self leaves them out), from other images that score at least as high as the query's own key, and from other images of its class, where there are labels. All of them push alike images apart." },
     { id: "grad_age", title: "Gradient: mean age of its keys", series: ["grad_age"], read: "How many steps ago the keys were computed, weighted by the gradient that they give. Compare the age of the keys in the queue." },
+  ]],
+  ["Spectrum: what features use, after epochs", [
+    spaces("rankme", "RankMe", "Effective rank: how many dimensions the singular values spread over (Garrido et al. 2023). It is at most the number of images measured. Higher is better between runs of one method, not across methods. A fall while uniformity stays is a dimensional collapse."),
+    spaces("lidar", "LiDAR", "Effective rank of what tells images apart, measured against what an augmentation changes, from several views of the same images (Thilak et al. 2024). Higher is better, also across methods. It is at most the number of images minus one."),
+    spaces("participation", "Participation ratio", "(Σλ)²/Σλ² of the covariance: the number of dimensions that carry most of the variance. It is too low with few images."),
+    spaces("nesum", "NESum", "Sum of the covariance's eigenvalues over the largest (He & Ozay 2022). Near 1, one direction has everything."),
+    spaces("alpha", "α-ReQ", "How fast the covariance's eigenvalues decay, λᵢ ∝ i^−α, fitted from the 11th to the 50th (Agrawal et al. 2022). Near 1 is best. It fails for features of a low rank; then it is missing."),
+    spaces("alive", "Directions in use", "Share of the covariance's eigenvalues above a ten-thousandth of the largest. Below a quarter, dimensions have collapsed (Jing et al. 2022)."),
+    spaces("wasserstein", "Uniformity W₂", "Distance from a uniform distribution on the sphere (Fang et al. 2024): 0 is uniform, 1.41 is one point. It sees a dimensional collapse, to which Wang and Isola's uniformity is blind."),
+    spaces("uniformity", "Uniformity of the probe set", "Wang and Isola's uniformity, on images without augmentation. It is blind to a dimensional collapse: compare it with W₂."),
+    spaces("alignment", "Alignment of the probe set", "Mean squared distance of two views of an image. Lower means that augmentations change less. It is low for a collapse, too: read it with W₂."),
+    spaces("churn", "Neighbor churn", "Share of an image's ten nearest neighbors that changed since the epoch measured before. Below 5 %, the features have settled."),
+    spaces("cka", "CKA with the epoch before", "Similarity of the features with those of the epoch measured before, up to a rotation and a scale (Kornblith et al. 2019). Near 1, they have settled. A few images far from the others can dominate it."),
+    singular("head", "Singular values: embeddings"), singular("backbone", "Singular values: features"),
   ]],
   ["Detection", [
     { id: "ap", title: "AP", series: ["ap"], read: "Average precision on the test images, in percent: the mean over classes and over ten overlaps from 0.5 to 0.95. One test is at the end, others every --eval_every iterations." },
@@ -50,7 +75,7 @@ const groups = [
   ["System and schedule", [
     { id: "queue_fill", title: "Queue: share of trained keys", series: ["queue_fill"], idle: (v) => v === 0, read: "The queue starts with random vectors. Until it is full, the loss looks better than it is." },
     { id: "queue_age", title: "Queue: age of the keys", series: ["queue_age"], idle: (v) => v === 0, read: "How many steps ago the keys were computed, on average. Old keys come from an older encoder; a momentum near 1 keeps them comparable." },
-    { id: "lambda", title: "λ of the transformation", series: ["lambda_pos", "lambda_neg"], read: "Drawn anew in every step. Positives: 1 to 2, where 1 changes nothing. Negatives: 0 to 1, the share of the first of two mixed keys." },
+    { id: "lambda", title: "λ of the transformation", series: ["lambda_pos", "lambda_neg"], kinds: ["positives", "negatives"], read: "Drawn anew in every step. Positives: 1 to 2, where 1 changes nothing. Negatives: 0 to 1, the share of the first of two mixed keys." },
     { id: "lr", title: "Learning rate", series: ["lr"], read: "The learning rate of the schedule." },
     { id: "speed", title: "Speed", series: ["speed"], read: "Images per second, without the evaluations between epochs." },
     { id: "cpu", title: "Processors", series: ["cpu"], read: "The share of the processors' time that this training uses, of all that it may use. If it is far below 100 %, the training waits for the disk or for other programs. It is measured between two steps: every ten seconds at first, and less often in long trainings. Evaluations between epochs are left out." },
@@ -66,7 +91,7 @@ const groups = [
 /** charts lists the charts of all groups that have data, and one chart per remaining series, for records of other programs. */
 export function charts(runs) {
   const has = new Map(runs.flatMap((r) => r.series.map((s) => [s.name, s])));
-  const used = new Set(["epoch", "neg_entropy"]);
+  const used = new Set(["epoch", "neg_entropy", "head_alpha_fit", "backbone_alpha_fit"]);
   const list = [];
   for (const [group, entries] of groups) {
     for (const c of entries) {

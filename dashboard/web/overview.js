@@ -7,6 +7,7 @@ import { count } from "./format.js";
 import { columns, groupsOf, matches, meanOf, sorted } from "./order.js";
 import { parallel } from "./parallel.js";
 import { row } from "./row.js";
+import { saved } from "./saved.js";
 
 const find = setting("find", ""), pick = setting("pick", []), sort = setting("sort", ""), group = setting("group", "");
 const which = setting("knn", "best", { valid: (v) => v === "last" }), archived = setting("archived", false);
@@ -18,6 +19,7 @@ export function overview() {
   let runs = [], options = [], writes = false, closed = false, known = "";
 
   const compare = h("a", { class: "button primary", href: "#/" }, "Compare");
+  const rank = h("a", { class: "button", href: "#/judge", title: "Rank the runs without labels" }, "Rank");
   const archive = h("button", { class: "archive", type: "button", hidden: true, onclick: () => putAway() }, "Archive");
   const hint = "Filter by name, method, tag";
   const filter = h("input", { type: "search", placeholder: hint, "aria-label": "Filter runs", value: find.get() });
@@ -52,7 +54,7 @@ export function overview() {
   const plot = parallel({ choose, chosen: () => pick.get() });
   const el = h("section", { class: "overview" },
     h("div", { class: "heading" }, h("div", null, h("h1", null, "Runs"), summary),
-      h("div", { class: "tools" }, filter, archive, compare)),
+      h("div", { class: "tools" }, filter, archive, !saved && rank, compare)),
     note, studies, bar, plot.el, table, empty);
 
   compare.addEventListener("click", (e) => {

@@ -2,31 +2,19 @@ package protocol
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"path"
-	"slices"
 	"strings"
 
 	"contralens/config"
-	"contralens/data/store"
 	"contralens/detect"
 	"contralens/detect/sets"
 	"contralens/internal/humanize"
 )
 
-// usualSplits are the splits that a folder may have, the most usual first, by whether they are
-// for a test.
-var usualSplits = map[bool][]string{
-	true:  {"2007_test", "test", "val2017", "val", "2007_val", "2012_val"},
-	false: {"train2017", "trainval", "train"},
-}
-
 // open opens annotated images. split names them; empty, the usual ones of the folder are taken.
 func open(ctx context.Context, d config.DetectData, split string, test, masks bool, classes []string, o Options,
 ) (*detect.Set, error) {
-	if split == "" {
-		split = usual(ctx, d.DataFolder, test)
-	}
 	format := d.Layout
 	if format == "auto" {
 		format = ""
@@ -36,35 +24,23 @@ func open(ctx context.Context, d config.DetectData, split string, test, masks bo
 		folder, split = split, ""
 	}
 	set, _, err := sets.Open(ctx, sets.Options{
-		Folder: folder, Split: split, Format: format, Classes: classes, MaxBad: d.MaxBad, NoMasks: !masks, Note: o.Note,
+		Folder: folder, Split: split, Test: test, Format: format, Classes: classes, MaxBad: d.MaxBad, NoMasks: !masks,
+		Note: o.Note,
 	})
+	if unnamed := (*sets.NoUsualSplit)(nil); errors.As(err, &unnamed) {
+		option := "train_split"
+		if test {
+			option = "test_split"
+		}
+		return nil, fmt.Errorf("--%s: %w", option, err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	if len(set.Images) == 0 {
-		return nil, fmt.Errorf("--data_folder %s: want annotated images, but split %s has none", d.DataFolder, split)
+		return nil, fmt.Errorf("--data_folder %s: want annotated images, but %s has none", d.DataFolder, set.Name)
 	}
 	return set, nil
-}
-
-// usual returns the usual split of a folder that it has, or "" for what sets.Open takes.
-func usual(ctx context.Context, folder string, test bool) string {
-	disk := store.Disk{}
-	for _, split := range usualSplits[test] {
-		year, name, dated := strings.Cut(split, "_")
-		files := []string{path.Join(folder, "ImageSets", "Main", split+".txt"),
-			path.Join(folder, "annotations", "instances_"+split+".json")}
-		if dated {
-			files = nil
-			for _, below := range []string{"", "VOCdevkit"} {
-				files = append(files, path.Join(folder, below, "VOC"+year, "ImageSets", "Main", name+".txt"))
-			}
-		}
-		if slices.ContainsFunc(files, func(f string) bool { return store.Exists(ctx, disk, f) }) {
-			return split
-		}
-	}
-	return ""
 }
 
 // names splits the names of classes.
@@ -86,6 +62,9 @@ func openTraining(ctx context.Context, c *config.DetectTrain, o Options) (traini
 	if test, err = open(ctx, c.DetectData, c.TestSplit, true, c.Masks, training.Classes, o); err != nil {
 		return nil, nil, err
 	}
+	if training.Name == test.Name && training.Images[0].Path == test.Images[0].Path {
+		o.note("tests use the images of the training, %s; --test_split names others", training.Name)
+	}
 	all := len(training.Images)
 	training = sets.Limit(training, c.DetectSplits.DetectLimit, c.LabelSeed)
 	if c.LabelFraction < 1 {
@@ -96,10 +75,46 @@ func openTraining(ctx context.Context, c *config.DetectTrain, o Options) (traini
 		o.note("%s without objects %s not train", humanize.Count(dropped, "image"), do(dropped))
 	}
 	if len(training.Images) == 0 {
-		return nil, nil, fmt.Errorf("--data_folder %s: want objects to train on, but none of %s has one", c.DataFolder,
-			humanize.Count(all, "image"))
+		of := ""
+		if c.Classes != "" {
+			of = " of --classes " + c.Classes
+		}
+		return nil, nil, fmt.Errorf("--data_folder %s: want objects%s to train on, but none of %s has one", c.DataFolder,
+			of, humanize.Count(all, "image"))
+	}
+	if c.Masks {
+		if err := checkMasks(c, training, o); err != nil {
+			return nil, nil, err
+		}
 	}
 	return training, sets.Limit(test, c.DetectData.DetectLimit, 0), nil
+}
+
+// checkMasks returns an error if no object of a set has a mask, and tells how many have none: the
+// loader leaves them out.
+func checkMasks(c *config.DetectTrain, set *detect.Set, o Options) error {
+	all, without := 0, 0
+	for _, m := range set.Images {
+		for _, object := range m.Objects {
+			if !object.Crowd {
+				all++
+				if object.Shape.Empty() {
+					without++
+				}
+			}
+		}
+	}
+	if without == all {
+		return &config.ValueError{
+			Option: "masks", Want: "annotations with masks, such as COCO's polygons",
+			Got:  fmt.Sprintf("%s without any in %s", humanize.Count(all, "object"), c.DataFolder),
+			Hint: "leave it out to train on boxes",
+		}
+	}
+	if without > 0 {
+		o.note("%d of %s have no mask and do not train", without, humanize.Count(all, "object"))
+	}
+	return nil
 }
 
 // CheckImages opens the images that a training would see, and returns what is wrong with them.

@@ -30,6 +30,7 @@ func options(c *config.DetectTrain, classes int) (o rcnn.Options, err error) {
 			Anchors: c.Anchors, TopTrain: c.TopTrain[0], KeepTrain: c.TopTrain[1], TopTest: c.TopTest[0], KeepTest: c.TopTest[1],
 		},
 		AnchorSizes: floats(c.Sizes), Format: nn.Format(c.MemoryFormat), Device: device,
+		Recompute: c.Recompute,
 	}
 	if c.Detector == rcnn.FPN {
 		o.Heads = rcnn.TwoFC

@@ -32,7 +32,7 @@ func Train(ctx context.Context, c config.DetectTrain, o Options) (rundir.Result,
 	if err != nil {
 		return rundir.Result{}, err
 	}
-	t := &training{Options: o, c: &c, place: place}
+	t := &training{Options: o, c: &c, place: place, world: world.Single()}
 	err = setup.Compute(c.Threads, func() error { return t.run(ctx) })
 	if err != nil {
 		err = setup.Explain(err, setup.Load{Machine: c.Machine, Arch: c.Arch, Batch: c.BatchSize})
@@ -43,24 +43,56 @@ func Train(ctx context.Context, c config.DetectTrain, o Options) (rundir.Result,
 	return t.result, err
 }
 
+// Plan describes what Train would do with the same options: it opens images and encoder, builds
+// the detector, and changes nothing. The error is that of Train.
+func Plan(ctx context.Context, c config.DetectTrain, o Options) (place setup.Place, lines string, err error) {
+	defer o.complete()()
+	if place, err = setup.FindPlace(&c, c.Output, c.RunName()); err != nil {
+		return place, "", err
+	}
+	t := &training{Options: o, c: &c, place: place, world: world.Single()}
+	err = setup.Compute(c.Threads, func() error {
+		r, err := t.prepare(ctx)
+		if err == nil {
+			err = setup.Admit(place, &c, c.Output)
+		}
+		if r == nil {
+			return err
+		}
+		defer t.model.Free()
+		defer r.Optimizer.Free()
+		lines = t.summary(r)
+		return err
+	})
+	return place, lines, err
+}
+
 // training is one call of Train.
 type training struct {
 	Options
 	c           *config.DetectTrain
 	place       setup.Place
+	world       world.World
 	train, test *detect.Set
 	encoder     *encoder
 	model       *detector
 	result      rundir.Result
 }
 
-func (t *training) run(ctx context.Context) error {
+// prepare checks what can be checked before anything is written, and makes the run.
+func (t *training) prepare(ctx context.Context) (*detectors.Run, error) {
 	c := t.c
+	if c.SyncBN && t.world.Alone() {
+		return nil, &config.ValueError{
+			Option: "sync_bn", Want: "several processes, whose statistics it joins, but there is one",
+			Hint: "leave it out: the norms of one process see the whole batch",
+		}
+	}
 	if err := rundir.Possible(t.place.Dir, c.TBPath); err != nil {
-		return err
+		return nil, err
 	}
 	if err := setup.ResumeCompute(&c.Machine, c.Resume, t.place.Dir); err != nil {
-		return err
+		return nil, err
 	}
 	if line := setup.DeviceLine(c.Machine); line != "" {
 		t.Progress.Print("%s", line)
@@ -68,7 +100,12 @@ func (t *training) run(ctx context.Context) error {
 	for _, note := range t.Notes {
 		t.note("%s", note)
 	}
-	r, err := t.build(ctx)
+	return t.build(ctx)
+}
+
+func (t *training) run(ctx context.Context) error {
+	c := t.c
+	r, err := t.prepare(ctx)
 	if err != nil {
 		return stopped(ctx, err)
 	}
@@ -77,7 +114,7 @@ func (t *training) run(ctx context.Context) error {
 	if err := t.resume(r); err != nil {
 		return err
 	}
-	release, err := setup.Prepare(world.Single(), t.place, c, c.Output, t.Command)
+	release, err := setup.Prepare(t.world, t.place, c, c.Output, t.Command)
 	if err != nil {
 		return err
 	}
@@ -90,7 +127,7 @@ func (t *training) run(ctx context.Context) error {
 		return err
 	}
 	defer curves.Close()
-	t.Progress.Print("%s", t.summary(r))
+	t.Progress.Print("%s\nrun directory: %s", t.summary(r), filepath.Clean(r.Dir))
 	r.Hooks = []detectors.Hook{
 		detectors.MetricsHook(c.PrintFreq, float64(c.BatchSize)/float64(len(t.train.Images))),
 		detectors.ProgressHook(t.Progress, c.PrintFreq, t.Series), detectors.EventsHook(curves, c.PrintFreq),
@@ -238,7 +275,7 @@ func (b *batches) Next() (*detect.Batch, error) {
 
 func (b *batches) Close() { b.loader.Close() }
 
-// summary describes the training in a few lines, and names the run directory.
+// summary describes the training in two lines.
 func (t *training) summary(r *detectors.Run) string {
 	c := t.c
 	what := "Faster R-CNN"
@@ -256,7 +293,6 @@ func (t *training) summary(r *detectors.Run) string {
 		fmt.Sprintf("%s of %s, %.1f passes; tested on %s", humanize.Count(r.Schedule.Total, "iteration"),
 			humanize.Count(c.BatchSize, "image"), float64(r.Schedule.Total)*float64(c.BatchSize)/float64(len(t.train.Images)),
 			humanize.Count(len(t.test.Images), "image")),
-		"run directory: " + filepath.Clean(r.Dir),
 	}, "\n")
 }
 

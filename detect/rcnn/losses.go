@@ -61,8 +61,31 @@ type sampled struct {
 
 // Losses computes the losses of a batch, which must have at least one sample. The model must
 // be in training mode, see Train. The error is that the training diverged, or that an object
-// has no mask.
+// has no mask. What the backward pass doesn't need is freed before Losses returns.
 func (m *Model) Losses(b *detect.Batch, draw Draw) (l Losses, err error) {
+	torch.ScopedAll(func() []*torch.Tensor {
+		if l, err = m.losses(b, draw); err != nil {
+			m.tape.Drop()
+			return nil
+		}
+		return l.tensors()
+	})
+	return l, err
+}
+
+// tensors returns the tensors of the losses.
+func (l *Losses) tensors() (all []*torch.Tensor) {
+	for _, t := range []*torch.Tensor{
+		l.Class, l.Box, l.Mask, l.RPNClass, l.RPNBox, l.Total, l.Accuracy, l.ForegroundAccuracy, l.Missed,
+	} {
+		if t != nil {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+func (m *Model) losses(b *detect.Batch, draw Draw) (l Losses, err error) {
 	maps := m.maps(m.images(b))
 	p := m.rpn.forward(maps)
 	anchors := m.rpn.targets(p.anchors, b.Samples, draw)

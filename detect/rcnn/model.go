@@ -76,7 +76,7 @@ func (o Options) rename(name string) string {
 func (m *Model) build(b layers.Builder) error {
 	o := m.Options
 	from := backbone.Options{Width: o.Width}
-	if o.Checkpoint {
+	if o.Recompute > 0 {
 		from.Tape = m.tape
 	}
 	body, err := backbone.New(b.At(strings.TrimSuffix(bodyPrefix, ".")), o.Arch, from)
@@ -166,6 +166,7 @@ func (m *Model) maps(images *torch.Tensor) []*torch.Tensor {
 	x := images
 	var stages []*torch.Tensor
 	for i := range last + 1 {
+		m.tape.Off = i >= m.Options.Recompute
 		if m.frozen(i) {
 			torch.NoGrad(func() { x = m.body.Stage(i, x) })
 		} else {
@@ -173,6 +174,7 @@ func (m *Model) maps(images *torch.Tensor) []*torch.Tensor {
 		}
 		stages = append(stages, x)
 	}
+	m.tape.Off = m.Options.Recompute < stageCount // for res5 in the heads
 	if m.pyramid == nil {
 		return stages[last:]
 	}

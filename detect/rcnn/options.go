@@ -44,10 +44,13 @@ type Options struct {
 	MinScore     float64 // detections with at most this score are dropped; default 0.05
 	Detections   int     // at most so many in an image; default 100
 
-	Format     torch.MemoryFormat // of the convolutions' weights and activations
-	Device     torch.Device
-	Checkpoint bool // activation checkpointing of the backbone's blocks
-	Double     bool // float64 parameters and activations, for tests of exactness
+	Format torch.MemoryFormat // of the convolutions' weights and activations
+	Device torch.Device
+	// Recompute is the number of the backbone's stages, from the stem, that the backward pass
+	// computes again instead of keeping their activations (Chen et al., 2016); 0: none. The early
+	// ones have most of the backbone's activations and little of its arithmetic.
+	Recompute int
+	Double    bool // float64 parameters and activations, for tests of exactness
 }
 
 // Heads have the sizes of the parts that are not in the backbone.
@@ -153,6 +156,8 @@ func (o Options) check() error {
 		return wrong("classes", "at least one class", o.Classes)
 	case o.FreezeAt < 0 || o.FreezeAt > last:
 		return wrong("freeze_at", fmt.Sprintf("0 to %d, the stages before the head", last), o.FreezeAt)
+	case o.Recompute < 0 || o.Recompute > stageCount:
+		return wrong("recompute", fmt.Sprintf("0 to %d stages", stageCount), o.Recompute)
 	case o.Detector == FPN && len(o.AnchorSizes) != levels:
 		return wrong("anchor_sizes", fmt.Sprintf("%d sizes, one for each level", levels), o.AnchorSizes)
 	case !positive(o.AnchorSizes) || !positive(o.AnchorRatios):

@@ -105,8 +105,8 @@ func usualJSON(o Options, all []jsonFile, names []string) ([]jsonFile, error) {
 			return all[at : at+1], nil
 		}
 	}
-	return nil, fmt.Errorf("%s: want the name of a split, because none begins with %s; there are: %s",
-		humanize.Text(o.Folder), strings.Join(usual, " or "), humanize.Text(quoted(names)))
+	return nil, &NoUsualSplit{fmt.Sprintf("%s: want the name of a split, because none begins with %s; there are: %s",
+		humanize.Text(o.Folder), strings.Join(usual, " or "), humanize.Text(quoted(names)))}
 }
 
 // cocoFolders are where the images of a JSON file may be.

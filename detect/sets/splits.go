@@ -35,3 +35,9 @@ func Splits(ctx context.Context, o Options) (names []string) {
 	}
 	return names
 }
+
+// NoUsualSplit is the error of Open for a folder that has splits, but none that is usual, if the
+// options name none.
+type NoUsualSplit struct{ message string }
+
+func (e *NoUsualSplit) Error() string { return e.message }

@@ -138,8 +138,8 @@ func readVOCList(ctx context.Context, o Options, r vocRoot, name string) (vocLis
 		}
 	}
 	if l.name == "" && o.Test {
-		return l, fmt.Errorf("%s: want a list test.txt or val.txt to test on, but there are: %s",
-			humanize.Text(path.Join(r.path, vocLists)), quoted(vocListNames(ctx, o, r)))
+		return l, &NoUsualSplit{fmt.Sprintf("%s: want a list test.txt or val.txt to test on, but there are: %s",
+			humanize.Text(path.Join(r.path, vocLists)), quoted(vocListNames(ctx, o, r)))}
 	}
 	if l.name == "" {
 		entries, err := o.Store.List(ctx, path.Join(r.path, vocAnnotations))

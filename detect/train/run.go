@@ -195,8 +195,9 @@ func (r *Run) step(batches Batches) (s Step, err error) {
 			total = total.Add(t.Value)
 		}
 		r.Model.Backward(r.Optimizer.Scaled(total))
-		s.read(losses, total)
-		err = r.update(s, total)
+		read := torch.NewReadback(r.Model.Device())
+		s.read(read, losses, total)
+		err = r.update(&s, read, total)
 	})
 	if err != nil {
 		return s, err
@@ -206,41 +207,63 @@ func (r *Run) step(batches Batches) (s Step, err error) {
 	return s, nil
 }
 
-// read copies the numbers of the losses to the host.
-func (s *Step) read(l Losses, total *torch.Tensor) {
-	for _, t := range l.Terms {
-		s.Terms = append(s.Terms, Value{t.Name, t.Value.Item()})
+// read asks for the numbers of the losses.
+func (s *Step) read(read *torch.Readback, l Losses, total *torch.Tensor) {
+	s.Terms = make([]Value, len(l.Terms))
+	for i, t := range l.Terms {
+		s.Terms[i].Name = t.Name
+		read.Value(t.Value, func(v float64) { s.Terms[i].Value = v })
 	}
-	s.Loss, s.Losses = total.Item(), l
+	read.Value(total, func(v float64) { s.Loss = v })
+	s.Losses = l
 	s.Losses.Terms = nil
 }
 
-// update moves the parameters, unless the loss or a gradient is not finite.
-func (r *Run) update(s Step, total *torch.Tensor) error {
-	if r.Optimizer.Scale != nil {
-		stopped := false
-		r.Optimizer.GuardedStep(s.Rate, total)
-		read := torch.NewReadback(r.Model.Device())
-		r.Optimizer.Stopped(read, func(now bool) { stopped = now })
-		read.Wait()
-		if stopped {
-			return r.diverged(s, "gradients overflow at any scale of the loss")
-		}
-		return nil
+// update moves the parameters, unless the loss or a gradient is not finite. On a device it is
+// launched before the numbers of read arrive, for which it waits once.
+func (r *Run) update(s *Step, read *torch.Readback, total *torch.Tensor) error {
+	if read.Deferred() || r.Optimizer.Scale != nil {
+		return r.guarded(s, read, total)
 	}
-	for _, t := range s.Terms {
-		if !finite(t.Value) {
-			return r.diverged(s, fmt.Sprintf("want a finite loss, got %v for %s", t.Value, t.Name))
-		}
+	if err := r.lossError(s); err != nil {
+		return err
 	}
 	if !r.Optimizer.Finite() {
 		for name, p := range r.Model.Trained().NamedParameters() {
 			if g := p.Grad(); g != nil && !torch.AllFinite([]*torch.Tensor{g}) {
-				return r.diverged(s, fmt.Sprintf("want finite gradients, but that of %s is not", name))
+				return r.diverged(*s, fmt.Sprintf("want finite gradients, but that of %s is not", name))
 			}
 		}
 	}
 	r.Optimizer.Step(s.Rate)
+	return nil
+}
+
+// guarded is update where the device itself checks loss and gradients.
+func (r *Run) guarded(s *Step, read *torch.Readback, total *torch.Tensor) error {
+	stopped := false
+	r.Optimizer.GuardedStep(s.Rate, total)
+	r.Optimizer.Stopped(read, func(now bool) { stopped = now })
+	read.Wait()
+	switch {
+	case !stopped:
+		return nil
+	case r.Optimizer.Scale != nil:
+		return r.diverged(*s, "gradients overflow at any scale of the loss")
+	}
+	if err := r.lossError(s); err != nil {
+		return err
+	}
+	return r.diverged(*s, "want finite gradients, but one is not")
+}
+
+// lossError returns the error of a step with a loss that is not finite.
+func (r *Run) lossError(s *Step) error {
+	for _, t := range s.Terms {
+		if !finite(t.Value) {
+			return r.diverged(*s, fmt.Sprintf("want a finite loss, got %v for %s", t.Value, t.Name))
+		}
+	}
 	return nil
 }
 

@@ -11,7 +11,13 @@ import "contralens/torch"
 // than two of them are added for one parameter, because their order may differ. A piece
 // must compute the same each time; batch norm's running statistics are updated only the
 // first time.
-type Tape struct{ pieces []piece }
+type Tape struct {
+	// Off makes Pass and Branch plain calls, as for a nil tape, so that autograd records some
+	// stages of a network and the tape others.
+	Off bool
+
+	pieces []piece
+}
 
 // piece was run on in. The gradient of the loss arrives at out, a leaf.
 type piece struct {
@@ -23,8 +29,8 @@ type piece struct {
 var recomputing bool
 
 // Pass returns f(x) as a piece of the tape. It takes ownership of x, and the tape owns
-// the result until the backward pass. If the tape is nil or autograd records nothing,
-// it only frees x, and the caller owns the result.
+// the result until the backward pass. If the tape is nil or Off or autograd records
+// nothing, it only frees x, and the caller owns the result.
 func (t *Tape) Pass(x *torch.Tensor, f func(x *torch.Tensor) *torch.Tensor) (y *torch.Tensor) {
 	y = t.Branch(x, f)
 	if !t.records() {
@@ -44,7 +50,7 @@ func (t *Tape) Branch(x *torch.Tensor, f func(x *torch.Tensor) *torch.Tensor) (y
 	return y
 }
 
-func (t *Tape) records() bool { return t != nil && torch.GradEnabled() }
+func (t *Tape) records() bool { return t != nil && !t.Off && torch.GradEnabled() }
 
 // Records reports whether there are pieces for Backward to run.
 func (t *Tape) Records() bool { return len(t.pieces) > 0 }

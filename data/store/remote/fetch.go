@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -36,7 +35,12 @@ func (s *Store) Fetch(name string) {
 	}
 	s.mu.Lock()
 	s.wanted[key] = true
+	o, known := s.files[key]
 	s.mu.Unlock()
+	if known { // in the order of the calls
+		s.begin(key, full, o)
+		return
+	}
 	go func() {
 		o, folder, err := s.describe(s.ctx, key, full)
 		if err != nil || folder {
@@ -144,23 +148,28 @@ func (s *Store) keep(ctx context.Context, key, full string, o object) error {
 		return s.unkept(ctx, err)
 	}
 	defer f.Close()
+	kept := false
+	defer func() {
+		if !kept {
+			_ = os.Remove(unfinished) // or room removes it, when it is locked no more
+		}
+	}()
 	if _, err := os.Stat(final); err == nil {
-		return os.Remove(unfinished)
+		return nil
 	}
 	room, err := s.cache.room(ctx, o.size, func() error { return f.Truncate(o.size) })
 	if err != nil {
-		return errors.Join(os.Remove(unfinished), s.unkept(ctx, err))
+		return s.unkept(ctx, err)
 	}
 	if !room {
 		s.noteOnce("the folder of kept files holds %s, which is too little for what is read at a time from %s: "+
 			"more is read from the store again", humanize.Bytes(s.cache.limit), s.root)
-		return os.Remove(unfinished)
+		return nil
 	}
 	err = s.retry(ctx, full, func(ctx context.Context) error { return s.download(ctx, f, key, full, o) })
 	if err == nil {
 		err = os.Rename(unfinished, final)
-	} else {
-		os.Remove(unfinished)
+		kept = err == nil
 	}
 	return s.unkept(ctx, err)
 }

@@ -149,7 +149,8 @@ func temporary(err error) bool {
 func hopeless(err error) bool {
 	return errors.As(err, new(x509.CertificateInvalidError)) || errors.As(err, new(x509.UnknownAuthorityError)) ||
 		errors.As(err, new(x509.HostnameError)) || errors.As(err, new(*tls.CertificateVerificationError)) ||
-		errors.As(err, new(tls.RecordHeaderError)) || speaksHTTP(err) || strings.Contains(err.Error(), "stopped after 10 redirects")
+		errors.As(err, new(tls.RecordHeaderError)) || speaksHTTP(err) ||
+		strings.Contains(err.Error(), "stopped after 10 redirects")
 }
 
 // speaksHTTP reports whether HTTPS was spoken to a server of HTTP.

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"contralens/cmd/internal/cli"
+	"contralens/eval/judge"
+)
+
+func judgeCommand() *cobra.Command {
+	var out, format string
+	cmd := &cobra.Command{
+		Use:   "judge DIR",
+		Short: "Rank trainings, or the epochs of one, without labels",
+		Long: `Rank the trainings below a directory, or the epochs of one run, without labels: by
+effective rank (RankMe, LiDAR), the decay of the spectrum (α-ReQ), uniformity (W₂) and
+alignment, which trainings measure (--spectrum of contrast). The score is the mean of the
+ranks by each measure. Across methods, only LiDAR counts. Where the measures disagree, it
+says that it cannot tell. Where results of k-NN or of probes exist, it says how well the
+ranking fits them, and what the stop rule (--stop of contrast) would have saved.`,
+		Example: `  contralens judge save/run
+  contralens judge save
+  contralens judge studies/judge-cifar10 -o judge.md`,
+		Args: cli.Arguments(1, "a run directory, or a directory with runs", "judge save"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if format == "" {
+				format = map[string]string{".csv": "csv", ".json": "json"}[strings.ToLower(filepath.Ext(out))]
+			}
+			if format == "" {
+				format = "markdown"
+			}
+			if known := strings.Join(judge.Formats, ", "); !strings.Contains(", "+known+",", ", "+format+",") {
+				return cli.Wrong(fmt.Errorf("--format: want %s, got %q", known, format))
+			}
+			report, err := judge.Judge(args[0])
+			if err != nil {
+				return err
+			}
+			if out == "" {
+				return judge.Write(cli.Out, format, report)
+			}
+			return write(out, func(w io.Writer) error { return judge.Write(w, format, report) })
+		},
+	}
+	cmd.Flags().StringVarP(&out, "out", "o", "",
+		"file to write instead of printing; its extension .md, .csv or .json sets the format")
+	cmd.Flags().StringVar(&format, "format", "",
+		"markdown, csv or json; empty: that of the file's extension, otherwise markdown")
+	return cmd
+}

@@ -1,0 +1,143 @@
+package dashboard
+
+import (
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"contralens/features/spectrum"
+	"contralens/rundir"
+)
+
+// spectra writes the measures of five epochs of a run.
+func (f *fixture) spectra(t testing.TB) {
+	t.Helper()
+	for epoch := 1; epoch <= 5; epoch++ {
+		e := float64(epoch)
+		space := func(scale float64) *spectrum.Space {
+			s := &spectrum.Space{Dim: 64, Values: map[string]float64{}}
+			for _, m := range spectrum.Measures {
+				s.Values[m.Name] = scale * e / 5
+			}
+			for i := range 64 {
+				s.Singular = append(s.Singular, float32(30/(1+float64(i)*scale/e)))
+			}
+			return s
+		}
+		check(t, spectrum.Append(f.dir, spectrum.Line{
+			Epoch: epoch, Step: epoch * f.perStep, Images: 128, Viewed: 64, Views: 2, Backbone: space(0.9), Head: space(0.7),
+		}))
+	}
+}
+
+func names(d description) (list []string) {
+	for _, s := range d.Series {
+		list = append(list, s.Name)
+	}
+	return list
+}
+
+// The measures of spectrum.jsonl are curves; a run without them has those of its probe set's features, in
+// the steps of its epochs.
+func TestSpectrumSeries(t *testing.T) {
+	dir, _, ft := twoRuns(t)
+	for epoch := 1; epoch <= 5; epoch++ {
+		ft.append(t, rundir.MetricsFile, map[string]any{"epoch": epoch, "step": 100 * epoch, "epoch_end": true, "loss_mean": 1})
+	}
+	f := newRun(t, dir+"/measured", nil)
+	f.train(t, 500)
+	f.spectra(t)
+	s, err := New(Options{Dir: dir})
+	check(t, err)
+	defer s.Close()
+	s.saving = true // waits for the probe sets
+	describe := func(id string) description {
+		answer, err := s.describeRun(url.Values{"run": {id}})
+		check(t, err)
+		return answer.(description)
+	}
+	last := func(id, name string) (int, float64) {
+		answer, err := s.curves(url.Values{"run": {id}, "names": {name}})
+		check(t, err)
+		c := answer.(map[string]any)["curves"].(map[string]curve)[name]
+		if len(c.Step) == 0 {
+			t.Fatalf("%s: no values of %s", id, name)
+		}
+		return c.Step[len(c.Step)-1], c.Mean[len(c.Mean)-1]
+	}
+	if got := names(describe("ft")); !slices.Contains(got, "backbone_rankme") || slices.Contains(got, "head_rankme") {
+		t.Errorf("of the probe set: %q", got)
+	}
+	if step, rank := last("ft", "backbone_rankme"); step != 400 || rank <= 1 {
+		t.Errorf("of the probe set: RankMe %v at step %d", rank, step)
+	}
+	if got := names(describe("measured")); !slices.Contains(got, "head_lidar") || !slices.Contains(got, "head_sv64") || slices.Contains(got, "head_sv128") {
+		t.Errorf("of the training: %q", got)
+	}
+	if step, rank := last("measured", "head_rankme"); step != 500 || rank != 0.7 {
+		t.Errorf("of the training: RankMe %v at step %d", rank, step)
+	}
+}
+
+// TestSpectrumCharts: each measure is a chart of both spaces; each chart says how to read it.
+func TestSpectrumCharts(t *testing.T) {
+	dir, _, _ := twoRuns(t)
+	f := newRun(t, dir+"/measured", nil)
+	f.train(t, 500)
+	f.spectra(t)
+	p := open(t, serve(t, dir), runHash("curves", "measured"), desktop)
+	p.until(drawn)
+	for _, m := range spectrum.Measures {
+		if m.Name == spectrum.AlphaFitName { // beside α, in the files alone
+			continue
+		}
+		if !eval[bool](p, fmt.Sprintf(`Boolean(document.querySelector("[data-chart=%s]"))`, m.Name)) {
+			t.Errorf("no chart of %s", m.Name)
+		}
+	}
+	if !eval[bool](p, `Boolean(document.querySelector("[data-chart=head_singular]"))`) {
+		t.Error("no chart of singular values")
+	}
+	if !eval[bool](p, `[...document.querySelectorAll("h2")].some((h) => h.textContent.startsWith("Spectrum"))`) {
+		t.Error("no heading")
+	}
+	p.do(js(`document.querySelector("[data-chart=head_singular]").scrollIntoView()`))
+	p.shot("spectrum")
+}
+
+// TestJudgePage: the overview leads to the ranking of all runs, which leads to the runs; without measures it
+// says what is missing.
+func TestJudgePage(t *testing.T) {
+	dir := t.TempDir()
+	for i, name := range []string{"low", "middle", "high"} {
+		f := newRun(t, filepath.Join(dir, name), map[string]string{"mem": "moco"})
+		f.train(t, 20)
+		q := float64(i)
+		check(t, spectrum.Append(f.dir, spectrum.Line{
+			Epoch: 20, Step: 20, Images: 128, Backbone: &spectrum.Space{Dim: 64, Values: map[string]float64{spectrum.AlphaName: 3 - q}},
+			Head: &spectrum.Space{Dim: 64, Values: map[string]float64{spectrum.RankMeName: 20 + q, spectrum.LiDARName: 10 + q, spectrum.WassersteinName: 1 - q/10}},
+		}))
+		check(t, rundir.Result{Protocol: "knn", Epoch: 20, Metrics: map[string]any{"top1": 50 - 0.5*q}}.Append(f.dir))
+	}
+	p := open(t, serve(t, dir), "", desktop)
+	p.until(`document.querySelector("tr[data-run=low]")`)
+	p.do(js(`document.querySelector("a[href='#/judge']").click()`))
+	p.until(`document.querySelector(".judge tr[data-run=high]")`)
+	for expression, want := range map[string]string{
+		`document.querySelector(".judge tbody tr").dataset.run`:                     "high",
+		`document.querySelector(".judge .verdict").textContent`:                     "high after epoch 20: the measures agree (Kendall's W 1.00)",
+		`document.querySelector("[data-check=knn]").textContent.split(" (")[0]`:     "Against knn of 3 runs: Spearman's ρ −1.00, regret 1.00 points",
+		`document.querySelector(".judge tr[data-run=high] a").getAttribute("href")`: "#/runs?tab=curves&run=high",
+	} {
+		if got := eval[string](p, expression); got != want {
+			t.Errorf("%s: %q, want %q", expression, got, want)
+		}
+	}
+	p.shot("judge")
+	empty := t.TempDir()
+	newRun(t, filepath.Join(empty, "old"), nil).train(t, 20)
+	p = open(t, serve(t, empty), "#/judge", desktop)
+	p.until(`document.querySelector(".judge .empty")?.textContent.includes("want a run whose features were measured")`)
+}

@@ -1,0 +1,76 @@
+// The page that ranks runs without labels: a table for each method, and one across methods.
+
+import { runsAddress } from "./address.js";
+import { getJudgement } from "./api.js";
+import { h, headings, region } from "./dom.js";
+import { fixed } from "./format.js";
+
+const number = (v, places) => fixed(v, places).replace("-", "−");
+
+export function judgeView() {
+  const body = h("div", null, h("p", { class: "lead" }, "Ranking the runs"));
+  const el = h("section", { class: "study judge" }, body);
+  let closed = false, shown = "";
+
+  async function refresh() {
+    let report;
+    try {
+      report = await getJudgement();
+    } catch (error) {
+      if (!closed) body.replaceChildren(h("h1", null, "Ranking without labels"), h("p", { class: "empty" }, error.message));
+      return;
+    }
+    const text = JSON.stringify(report);
+    if (closed || text === shown) return;
+    shown = text;
+    document.title = "Ranking without labels · contralens";
+    const top = window.scrollY;
+    body.replaceChildren(...page(report));
+    window.scrollTo(0, top);
+  }
+  refresh();
+  return {
+    el,
+    update: refresh,
+    goTo: (where) => Boolean(where?.judge),
+    close() {
+      closed = true;
+    },
+  };
+}
+
+function page(report) {
+  const titles = Object.fromEntries(report.measures.map((m) => [`${m.Space}_${m.Name}`, m.Title]));
+  return [
+    h("h1", null, "Ranking without labels"),
+    h("p", { class: "sentences" }, "Runs by the measures of their features after the last epoch that was measured. The score is the mean of the " +
+      "ranks by each measure, as z-scores; the spread says how far the measures disagree. Across methods only LiDAR counts. A high place is " +
+      "evidence, not proof: where k-NN or a probe exists, the line below a table says how well the ranking fits it."),
+    ...report.groups.flatMap((g) => group(g, titles)),
+    report.stops.some((s) => s.at > 0) && h("h2", null, "Stop rule"),
+    report.stops.some((s) => s.at > 0) && stops(report.stops),
+    report.notes.length > 0 && h("ul", { class: "notes" }, report.notes.map((n) => h("li", null, n))),
+  ].filter(Boolean);
+}
+
+function group(g, titles) {
+  const protocols = [...new Set(g.rows.flatMap((r) => Object.keys(r.accuracies)))].sort();
+  const rows = g.rows.map((r) => h("tr", { "data-run": r.run },
+    h("th", { scope: "row" }, h("a", { href: runsAddress([r.run]) }, r.run)), h("td", null, String(r.epoch)),
+    h("td", null, number(r.score, 2)), h("td", null, number(r.spread, 2)),
+    g.measures.map((m) => h("td", null, String(+r.values[m].toPrecision(4)).replace("-", "−"))),
+    protocols.map((p) => h("td", null, p in r.accuracies ? `${number(r.accuracies[p], 2)} %` : ""))));
+  const heads = ["Run", "Epoch", "Score", "Spread", ...g.measures.map((m) => titles[m]), ...protocols];
+  const checks = g.checks.map((c) => h("p", { class: "sentences", "data-check": c.protocol },
+    `Against ${c.protocol} of ${c.n} runs: Spearman's ρ ${number(c.rho, 2)}, regret ${number(c.regret, 2)} points ` +
+    `(chosen ${c.chosen.run} with ${number(c.chosen.top1, 2)} %, best ${c.best.run} with ${number(c.best.top1, 2)} %). ` +
+    `Each measure alone: ${g.measures.filter((m) => m in c.rho_by_measure).map((m) => `${titles[m]} ${number(c.rho_by_measure[m], 2)}`).join(", ")}.`));
+  return [h("h2", null, g.title), h("p", { class: "verdict" }, g.verdict),
+    region(g.title, h("table", null, headings(heads), h("tbody", null, rows))), ...checks];
+}
+
+function stops(list) {
+  const rows = list.filter((s) => s.at > 0).map((s) => h("tr", null, h("th", { scope: "row" }, s.run), h("td", null, String(s.planned)),
+    h("td", null, String(s.at)), h("td", null, `${number(100 * s.saved, 0)} %`), h("td", null, s.lost === null ? "" : `${number(s.lost, 2)} points`)));
+  return region("Stop rule", h("table", null, headings(["Run", "Epochs", "Settled after", "Saved", "k-NN lost"]), h("tbody", null, rows)));
+}

@@ -1,0 +1,283 @@
+package judge
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"contralens/features/spectrum"
+	"contralens/internal/humanize"
+	"contralens/rundir"
+)
+
+// Source is what is known of a run.
+type Source struct {
+	Name    string
+	Dir     string            // where its checkpoints are looked for; empty: nowhere
+	Options map[string]string // as run.json has them
+	Lines   []spectrum.Line
+	Results []rundir.Result // also of others' encoders
+}
+
+// run is a run that can be judged.
+type run struct {
+	Source
+	method   string
+	planned  int
+	accuracy map[int]map[string]float64 // by epoch and protocol
+}
+
+// Judge judges the run in dir by its epochs, or the runs below it by the last epoch that was measured. All
+// that cannot be judged is in the notes. It is an error if nothing can. Runs whose training measured nothing
+// are measured from their probe sets, which takes a while.
+func Judge(dir string) (Report, error) {
+	dirs, err := runs(dir)
+	if err != nil {
+		return Report{}, err
+	}
+	var sources []Source
+	var notes []string
+	for _, d := range dirs {
+		s, why := read(dir, d)
+		sources = append(sources, s)
+		if why != "" {
+			notes = append(notes, why)
+		}
+	}
+	return Sources(dir, sources, notes)
+}
+
+// Sources judges runs that were read already. notes are about those that could not be.
+func Sources(dir string, sources []Source, notes []string) (Report, error) {
+	r := Report{Dir: dir, Groups: []Group{}, Stops: []Stop{}, Notes: append([]string{}, notes...)}
+	var all []run
+	for _, s := range sources {
+		switch measured := func(l spectrum.Line) bool { return l.Backbone != nil }; {
+		case slices.ContainsFunc(s.Lines, measured):
+			one := run{Source: s, method: methodOf(s.Options), accuracy: map[int]map[string]float64{}}
+			one.planned, _ = strconv.Atoi(s.Options["epochs"])
+			all = append(all, one)
+		case s.Options != nil && len(s.Results) == 0: // not a classifier, whose results count for its encoder
+			r.Notes = append(r.Notes, s.Name+": its features were not measured, and it has no probe set")
+		}
+	}
+	if len(all) == 0 {
+		return r, fmt.Errorf("judge: want a run whose features were measured (contralens contrast does, with --spectrum), "+
+			"or that has a probe set, found none in %s%s", dir, reasons(r.Notes))
+	}
+	share(all, sources)
+	for _, one := range all {
+		if stop, ok := one.stop(); ok {
+			r.Stops = append(r.Stops, stop)
+		}
+	}
+	if len(all) == 1 {
+		r.epochs(all[0])
+	} else {
+		r.runs(all)
+	}
+	if len(r.Groups) == 0 {
+		r.Notes = append(r.Notes, "nothing is ranked: a ranking needs two epochs of a run, or two runs of one method, with "+
+			"the same images measured")
+	}
+	return r, nil
+}
+
+func reasons(notes []string) string {
+	if len(notes) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(notes, "; ")
+}
+
+// runs returns the run directories in or below dir.
+func runs(dir string) (dirs []string, err error) {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("judge: want a run directory, or a directory with runs, but there is no directory %s", dir)
+	}
+	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() && rundir.IsRun(path) {
+			dirs = append(dirs, path)
+		}
+		if errors.Is(err, fs.ErrPermission) {
+			return nil
+		}
+		return err
+	})
+	return dirs, err
+}
+
+// read reads a run, and says why it cannot be judged.
+func read(root, dir string) (s Source, why string) {
+	s = Source{Dir: dir}
+	var err error
+	if s.Name, err = filepath.Rel(root, dir); err != nil || s.Name == "." {
+		s.Name = filepath.Base(dir)
+	}
+	record, err := rundir.ReadRecord(dir)
+	if err != nil || record == nil {
+		return s, fmt.Sprintf("%s: run.json cannot be read: %v", s.Name, err)
+	}
+	results, err := rundir.ReadResults(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return s, fmt.Sprintf("%s: its results cannot be read: %v", s.Name, err)
+	}
+	lines, err := spectrum.Of(dir, nil)
+	if err != nil {
+		return s, fmt.Sprintf("%s: its measures cannot be read: %v", s.Name, err)
+	}
+	s.Options, s.Results, s.Lines = record.Config, results, lines
+	return s, ""
+}
+
+// methodOf names what runs must have in common to be compared by all measures: the data, the source of
+// negatives, the loss, the head and the shape of the embedding.
+func methodOf(c map[string]string) string {
+	memory := map[string]string{
+		"moco": "queue", "bank": "memory bank", "batch": "negatives of the batch", "none": "SimSiam", "target": "BYOL",
+	}
+	parts := []string{cmp.Or(memory[c["mem"]], c["mem"], "unknown method")}
+	for _, name := range []string{"loss", "head", "modal", "dataset"} {
+		if v := c[name]; v != "" && v != "infonce" && v != "RGB" {
+			parts = append(parts, v)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// add adds a result of the run's encoder.
+func (one *run) add(r rundir.Result) {
+	top1, ok := r.Metrics["top1"].(float64)
+	if !ok {
+		return
+	}
+	if one.accuracy[r.Epoch] == nil {
+		one.accuracy[r.Epoch] = map[string]float64{}
+	}
+	one.accuracy[r.Epoch][r.Protocol] = top1
+}
+
+// share gives each run its results, and those of its encoders that are in other runs' directories, such as
+// those of linear probes.
+func share(all []run, sources []Source) {
+	by := map[string]*run{}
+	for i := range all {
+		for _, r := range all[i].Results {
+			all[i].add(r)
+		}
+		if dir, err := filepath.Abs(all[i].Dir); err == nil && all[i].Dir != "" {
+			by[dir] = &all[i]
+		}
+	}
+	for _, s := range sources {
+		for _, r := range s.Results {
+			from, err := filepath.Abs(filepath.Dir(r.Checkpoint))
+			if own, _ := filepath.Abs(s.Dir); err != nil || r.Checkpoint == "" || from == own {
+				continue
+			}
+			if one := by[from]; one != nil {
+				one.add(r)
+			}
+		}
+	}
+}
+
+// candidate returns an epoch of the run as a candidate.
+func (one run) candidate(l spectrum.Line) Candidate {
+	c := Candidate{
+		Run: one.Name, Epoch: l.Epoch, Method: one.method,
+		Values: map[string]float64{}, Accuracy: map[string]float64{},
+	}
+	for _, m := range Measures {
+		if v, ok := l.Value(m.Space, m.Name); ok {
+			c.Values[m.ID()] = v
+		}
+	}
+	maps.Copy(c.Accuracy, one.accuracy[l.Epoch])
+	c.Basis = humanize.Count(l.Images, "image")
+	if l.Views > 0 {
+		c.Basis += fmt.Sprintf(", %d views of %d", l.Views, l.Viewed)
+	}
+	if l.Head != nil {
+		c.Basis += fmt.Sprintf(", embeddings of %d dimensions", l.Head.Dim)
+	}
+	for _, name := range []string{rundir.EpochFile(l.Epoch), rundir.CurrentFile} {
+		last := l.Epoch == one.Lines[len(one.Lines)-1].Epoch
+		if one.Dir == "" || !last && name == rundir.CurrentFile {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(one.Dir, name)); err == nil {
+			c.File = filepath.Join(one.Dir, name)
+			break
+		}
+	}
+	return c
+}
+
+// epochs ranks the epochs of one run.
+func (r *Report) epochs(one run) {
+	byBasis := map[string][]Candidate{}
+	for _, l := range one.Lines {
+		if l.Backbone != nil && l.Epoch > 0 {
+			c := one.candidate(l)
+			byBasis[c.Basis] = append(byBasis[c.Basis], c)
+		}
+	}
+	for _, basis := range slices.Sorted(maps.Keys(byBasis)) {
+		r.rank("epochs of "+one.Name+" ("+basis+")", byBasis[basis], false)
+	}
+}
+
+// runs ranks the last epochs of runs, within methods and across them.
+func (r *Report) runs(all []run) {
+	within, across := map[string][]Candidate{}, map[string][]Candidate{}
+	for _, one := range all {
+		last := -1
+		for i, l := range one.Lines {
+			if l.Backbone != nil && l.Epoch > 0 {
+				last = i
+			}
+		}
+		if last < 0 {
+			r.Notes = append(r.Notes, one.Name+": it was measured before its training only")
+			continue
+		}
+		c := one.candidate(one.Lines[last])
+		key := c.Method + " (" + c.Basis + ")"
+		within[key] = append(within[key], c)
+		across[c.Basis] = append(across[c.Basis], c)
+	}
+	for _, key := range slices.Sorted(maps.Keys(within)) {
+		r.rank(key, within[key], false)
+	}
+	for _, basis := range slices.Sorted(maps.Keys(across)) {
+		methods := map[string]bool{}
+		for _, c := range across[basis] {
+			methods[c.Method] = true
+		}
+		if len(methods) > 1 {
+			r.rank("all methods ("+basis+")", across[basis], true)
+		}
+	}
+}
+
+// rank adds a ranking, or a note if there is none.
+func (r *Report) rank(title string, candidates []Candidate, across bool) {
+	if g, ok := Rank(title, candidates, across); ok {
+		r.Groups = append(r.Groups, g)
+		return
+	}
+	if len(candidates) == 1 {
+		r.Notes = append(r.Notes, fmt.Sprintf("%s after epoch %d: nothing to compare it with (%s)", candidates[0].Run,
+			candidates[0].Epoch, title))
+		return
+	}
+	r.Notes = append(r.Notes, title+": no measure that all candidates have may be compared")
+}

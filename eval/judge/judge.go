@@ -1,0 +1,297 @@
+// Package judge ranks trainings, and the epochs of one, without labels, by the measures of their features
+// (package features/spectrum), and says how far the measures agree. Where accuracies exist, it says how
+// well the ranking fits them.
+//
+// Collect finds what can be judged below a directory, and Judge ranks it:
+//
+//	runs → candidates (an epoch of a run) → groups that may be compared → ranks → verdict
+//
+// Within a method all measures count, across methods only those whose papers allow it. A score is the mean
+// of the candidates' ranks by each measure, as z-scores.
+package judge
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/gonum/stat"
+
+	"contralens/features/spectrum"
+)
+
+// Measure is a measure by which candidates are ranked.
+type Measure struct {
+	Space, Name, Title string
+	// Across tells that the paper compares methods by it.
+	Across bool
+	better func(v float64) float64 // larger is better
+}
+
+// ID names the measure in tables: head_rankme.
+func (m Measure) ID() string { return m.Space + "_" + m.Name }
+
+func larger(v float64) float64  { return v }
+func smaller(v float64) float64 { return -v }
+func nearOne(v float64) float64 { return -math.Abs(v - 1) }
+
+// Measures lists the measures that judge. RankMe's paper compares runs of one method; α-ReQ's, W₂'s and
+// alignment's values depend on the loss. LiDAR's paper compares methods.
+var Measures = []Measure{
+	{"head", spectrum.RankMeName, "RankMe", false, larger},
+	{"head", spectrum.LiDARName, "LiDAR", true, larger},
+	{"backbone", spectrum.AlphaName, "α-ReQ", false, nearOne},
+	{"head", spectrum.WassersteinName, "W₂", false, smaller},
+	{"head", spectrum.AlignmentName, "alignment", false, smaller},
+}
+
+// Candidate is an epoch of a run.
+type Candidate struct {
+	Run      string             `json:"run"`
+	Epoch    int                `json:"epoch"`
+	File     string             `json:"checkpoint,omitempty"` // with its weights; empty if there is none
+	Method   string             `json:"method"`
+	Values   map[string]float64 `json:"values"`     // by Measure.ID
+	Accuracy map[string]float64 `json:"accuracies"` // top-1 in percent by protocol; without labels, none
+	// Basis is what makes values comparable: the images and the views that were measured, and dimensions.
+	Basis string `json:"basis"`
+}
+
+// Row is a candidate in a ranking.
+type Row struct {
+	Candidate
+	Score float64 `json:"score"` // mean of the z-scored ranks; larger is better
+	// Spread is the standard deviation of the z-scored ranks over the measures: how far they disagree about
+	// this candidate.
+	Spread float64 `json:"spread"`
+}
+
+// Check compares a ranking with accuracies of one protocol.
+type Check struct {
+	Protocol string `json:"protocol"`
+	N        int    `json:"n"` // candidates that have an accuracy
+	// Rho is Spearman's rank correlation of score and accuracy; ByMeasure has that of each measure alone.
+	Rho       float64            `json:"rho"`
+	ByMeasure map[string]float64 `json:"rho_by_measure"`
+	// Regret is the best accuracy minus that of the candidate that was chosen, in points.
+	Regret float64 `json:"regret"`
+	Best   Pick    `json:"best"`
+	Chosen Pick    `json:"chosen"`
+}
+
+// Pick is a candidate with its accuracy.
+type Pick struct {
+	Run   string  `json:"run"`
+	Epoch int     `json:"epoch"`
+	Top1  float64 `json:"top1"`
+}
+
+// Group is a ranking of candidates that may be compared.
+type Group struct {
+	Title    string   `json:"title"`
+	Measures []string `json:"measures"` // that all candidates have
+	// Agreement is Kendall's W of the measures: 1 if all give the same order, 0 if none.
+	Agreement float64 `json:"agreement"`
+	Rows      []Row   `json:"rows"` // the best first
+	Checks    []Check `json:"checks"`
+	Verdict   string  `json:"verdict"`
+}
+
+// Report is what is known of a directory.
+type Report struct {
+	Dir    string   `json:"dir"`
+	Groups []Group  `json:"groups"`
+	Stops  []Stop   `json:"stops"`
+	Notes  []string `json:"notes"`
+}
+
+// Agreements below which the measures tell nothing, and above which they tell clearly.
+const (
+	doubtful = 0.4
+	agreed   = 0.7
+)
+
+// Rank ranks candidates by the measures that all of them have, of those that may be compared across methods
+// if across is set. It needs two candidates and a measure; ok is false without.
+func Rank(title string, candidates []Candidate, across bool) (g Group, ok bool) {
+	g = Group{Title: title}
+	var ranks [][]float64 // by measure, then candidate
+	for _, m := range Measures {
+		if across && !m.Across {
+			continue
+		}
+		var values []float64
+		for _, c := range candidates {
+			if v, ok := c.Values[m.ID()]; ok {
+				values = append(values, m.better(v))
+			}
+		}
+		if len(values) == len(candidates) {
+			ranks, g.Measures = append(ranks, Ranks(values)), append(g.Measures, m.ID())
+		}
+	}
+	if len(candidates) < 2 || len(ranks) == 0 {
+		return g, false
+	}
+	g.Agreement = Concordance(ranks)
+	equal := math.IsNaN(g.Agreement)
+	if equal {
+		g.Agreement = 0
+	}
+	for i, c := range candidates {
+		var z []float64
+		for _, r := range ranks {
+			z = append(z, zScore(r, i))
+		}
+		row := Row{Candidate: c, Score: stat.Mean(z, nil)}
+		if len(z) > 1 {
+			row.Spread = stat.StdDev(z, nil)
+		}
+		g.Rows = append(g.Rows, row)
+	}
+	slices.SortStableFunc(g.Rows, func(a, b Row) int { return cmp.Compare(b.Score, a.Score) })
+	g.Checks = checks(g)
+	g.Verdict = verdict(g, equal)
+	return g, true
+}
+
+// zScore is a rank minus the mean of all, over their standard deviation; 0 if all are equal.
+func zScore(ranks []float64, i int) float64 {
+	mean, deviation := stat.PopMeanStdDev(ranks, nil)
+	if deviation == 0 {
+		return 0
+	}
+	return (ranks[i] - mean) / deviation
+}
+
+// Ranks returns the ranks of values from 1, the smallest; equal values share the mean of theirs.
+func Ranks(values []float64) []float64 {
+	order := make([]int, len(values))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(values[a], values[b]) })
+	ranks := make([]float64, len(values))
+	for i := 0; i < len(order); {
+		j := i
+		for j < len(order) && values[order[j]] == values[order[i]] {
+			j++
+		}
+		for _, at := range order[i:j] {
+			ranks[at] = float64(i+j+1) / 2
+		}
+		i = j
+	}
+	return ranks
+}
+
+// Spearman is the rank correlation of a and b, NaN if one of them is constant.
+func Spearman(a, b []float64) float64 { return stat.Correlation(Ranks(a), Ranks(b), nil) }
+
+// Concordance is Kendall's W of m rankings of n things, with its correction for equal ranks:
+//
+//	W = (12 Σ R_i² − 3m²n(n+1)²) / (m²(n³−n) − m ΣT),  R_i the sum of i's ranks, T = Σ(t³−t)
+//
+// One ranking agrees with itself: 1. NaN if all rankings have all equal.
+func Concordance(ranks [][]float64) float64 {
+	m, n := float64(len(ranks)), float64(len(ranks[0]))
+	squares, ties := 0.0, 0.0
+	for i := range ranks[0] {
+		total := 0.0
+		for _, r := range ranks {
+			total += r[i]
+		}
+		squares += total * total
+	}
+	for _, r := range ranks {
+		same := map[float64]float64{}
+		for _, v := range r {
+			same[v]++
+		}
+		for _, t := range same {
+			ties += t*t*t - t
+		}
+	}
+	return (12*squares - 3*m*m*n*(n+1)*(n+1)) / (m*m*(n*n*n-n) - m*ties)
+}
+
+// checks compares the ranking with the accuracies of each protocol that at least three candidates have.
+func checks(g Group) (list []Check) {
+	protocols := map[string]int{}
+	for _, r := range g.Rows {
+		for p := range r.Accuracy {
+			protocols[p]++
+		}
+	}
+	for p, n := range protocols {
+		if n < 3 {
+			continue
+		}
+		c := Check{Protocol: p, N: n, ByMeasure: map[string]float64{}}
+		var score, accuracy []float64
+		for _, r := range g.Rows { // the best first
+			top1, ok := r.Accuracy[p]
+			if !ok {
+				continue
+			}
+			pick := Pick{r.Run, r.Epoch, top1}
+			if len(score) == 0 {
+				c.Chosen, c.Best = pick, pick
+			}
+			if top1 > c.Best.Top1 {
+				c.Best = pick
+			}
+			score, accuracy = append(score, r.Score), append(accuracy, top1)
+		}
+		c.Rho, c.Regret = Spearman(score, accuracy), c.Best.Top1-c.Chosen.Top1
+		for _, m := range Measures {
+			if !slices.Contains(g.Measures, m.ID()) {
+				continue
+			}
+			var values []float64
+			for _, r := range g.Rows {
+				if _, ok := r.Accuracy[p]; ok {
+					values = append(values, m.better(r.Values[m.ID()]))
+				}
+			}
+			if rho := Spearman(values, accuracy); !math.IsNaN(rho) {
+				c.ByMeasure[m.ID()] = rho
+			}
+		}
+		if math.IsNaN(c.Rho) {
+			continue // all accuracies, or all scores, are equal
+		}
+		list = append(list, c)
+	}
+	slices.SortFunc(list, func(a, b Check) int { return strings.Compare(a.Protocol, b.Protocol) })
+	return list
+}
+
+// verdict says what the ranking is worth. equal tells that every measure has one value.
+func verdict(g Group, equal bool) string {
+	best := g.Rows[0]
+	name := fmt.Sprintf("%s after epoch %d", best.Run, best.Epoch)
+	switch {
+	case equal:
+		return "cannot tell: every measure is the same for all"
+	case len(g.Measures) == 1:
+		return fmt.Sprintf("best by %s alone: %s; one measure has nothing to disagree with", titleOf(g.Measures[0]), name)
+	case g.Agreement < doubtful:
+		return fmt.Sprintf("cannot tell: the measures disagree (Kendall's W %.2f); k-NN would tell (contralens knn --ckpt)",
+			g.Agreement)
+	case g.Agreement < agreed:
+		return fmt.Sprintf("probably %s: the measures agree in part (Kendall's W %.2f)", name, g.Agreement)
+	}
+	return fmt.Sprintf("%s: the measures agree (Kendall's W %.2f)", name, g.Agreement)
+}
+
+func titleOf(id string) string {
+	for _, m := range Measures {
+		if m.ID() == id {
+			return m.Title
+		}
+	}
+	return id
+}

@@ -1,0 +1,239 @@
+package judge
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"contralens/features/spectrum"
+	"contralens/rundir"
+)
+
+// Rank statistics against worked examples: W = 12 Σ(R−6)²/(m²(n³−n)) = 96/216 by hand.
+func TestStatistics(t *testing.T) {
+	if got := fmt.Sprint(Ranks([]float64{5, 1, 5, 0, 5})); got != "[4 2 4 1 4]" {
+		t.Errorf("ranks %v", got)
+	}
+	if rho := Spearman([]float64{1, 2, 3, 4, 5}, []float64{5, 6, 7, 8, 7}); math.Abs(rho-0.8207826816681233) > 1e-12 {
+		t.Errorf("Spearman %v", rho)
+	}
+	if w := Concordance([][]float64{{1, 2, 3}, {1, 3, 2}, {2, 1, 3}}); math.Abs(w-96./216) > 1e-12 {
+		t.Errorf("W %v", w)
+	}
+	if w := Concordance([][]float64{{1.5, 1.5, 3}, {1.5, 1.5, 3}}); math.Abs(w-1) > 1e-12 {
+		t.Errorf("W of equal rankings with ties %v", w)
+	}
+	if w := Concordance([][]float64{{1, 2, 3}, {3, 2, 1}}); w != 0 {
+		t.Errorf("W of opposite rankings %v", w)
+	}
+}
+
+// made is a run on disk whose quality q, from 0 to 1, all measures agree about, and k-NN too.
+type made struct {
+	root string
+	t    *testing.T
+}
+
+func (m made) run(name, memory string, epochs int, q func(epoch int) float64) string {
+	m.t.Helper()
+	dir := filepath.Join(m.root, name)
+	m.write(filepath.Join(dir, rundir.RecordFile), fmt.Sprintf(`{"config": {"mem": %q, "epochs": "%d", "dataset": "cifar10"}}`, memory, epochs))
+	for e := 1; e <= epochs; e++ {
+		v := q(e)
+		line := spectrum.Line{
+			Epoch: e, Images: 128, Viewed: 64, Views: 2,
+			Backbone: &spectrum.Space{Dim: 64, Values: map[string]float64{spectrum.AlphaName: 2 - v, spectrum.ChurnName: 0.3}},
+			Head: &spectrum.Space{Dim: 32, Values: map[string]float64{
+				spectrum.RankMeName: 10 + 20*v, spectrum.LiDARName: 5 + 10*v, spectrum.WassersteinName: 1 - v, spectrum.AlignmentName: 0.5 - 0.1*v,
+			}},
+		}
+		if err := spectrum.Append(dir, line); err != nil {
+			m.t.Fatal(err)
+		}
+		m.result(dir, "knn", e, "", 40+20*v)
+	}
+	return dir
+}
+
+func (m made) result(dir, protocol string, epoch int, checkpoint string, top1 float64) {
+	m.t.Helper()
+	r := rundir.Result{Protocol: protocol, Dataset: "cifar10", Epoch: epoch, Checkpoint: checkpoint, Metrics: map[string]any{"top1": top1}}
+	if err := r.Append(dir); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func (m made) write(path, text string) {
+	m.t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		m.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func constant(v float64) func(int) float64 { return func(int) float64 { return v } }
+
+// Runs are ranked within their methods by all measures and across them by LiDAR alone; what cannot be
+// judged is said, run by run, and the results of a linear probe count for its encoder.
+func TestRuns(t *testing.T) {
+	m := made{t.TempDir(), t}
+	best := m.run("b-best", "moco", 3, constant(0.9))
+	for name, q := range map[string]float64{"a": 0.2, "c": 0.5, "d": 0.7} {
+		m.run(name, "moco", 3, constant(q))
+	}
+	m.run("simclr-1", "batch", 3, constant(0.6))
+	m.run("simclr-2", "batch", 3, constant(0.3))
+	m.write(filepath.Join(m.root, "empty", rundir.RecordFile), `{"config": {"mem": "moco"}}`)
+	m.write(filepath.Join(m.root, "torn", rundir.RecordFile), `{"config": {"m`)
+	m.write(filepath.Join(m.root, "probe", rundir.RecordFile), `{"config": {}}`)
+	m.result(filepath.Join(m.root, "probe"), "linear", 3, filepath.Join(best, rundir.CurrentFile), 66)
+	r, err := Judge(m.root)
+	if err != nil || len(r.Groups) != 3 {
+		t.Fatalf("%d groups, %v: %+v", len(r.Groups), err, r.Notes)
+	}
+	all, queue := r.Groups[2], r.Groups[1]
+	if !strings.HasPrefix(queue.Title, "queue, cifar10") || len(queue.Rows) != 4 || queue.Rows[0].Run != "b-best" || queue.Rows[3].Run != "a" {
+		t.Errorf("%s: %+v", queue.Title, queue.Rows)
+	}
+	if queue.Agreement != 1 || !strings.HasPrefix(queue.Verdict, "b-best after epoch 3: the measures agree") || len(queue.Measures) != 5 {
+		t.Errorf("%s, %v", queue.Verdict, queue.Measures)
+	}
+	if c := queue.Checks; len(c) != 1 || c[0].Protocol != "knn" || math.Abs(c[0].Rho-1) > 1e-9 || c[0].Regret != 0 || c[0].ByMeasure["head_rankme"] < 0.999 {
+		t.Errorf("checks %+v", c)
+	}
+	if queue.Rows[0].Accuracy["linear"] != 66 {
+		t.Errorf("the probe of another directory: %v", queue.Rows[0].Accuracy)
+	}
+	if !strings.HasPrefix(all.Title, "all methods") || fmt.Sprint(all.Measures) != "[head_lidar]" || len(all.Rows) != 6 {
+		t.Errorf("%s: %v, %d rows", all.Title, all.Measures, len(all.Rows))
+	}
+	notes := strings.Join(r.Notes, "\n")
+	for _, want := range []string{"empty: its features were not measured, and it has no probe set", "torn: run.json cannot be read"} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("want a note %q, got %s", want, notes)
+		}
+	}
+	text := Markdown(r)
+	for _, want := range []string{"| b-best | 3 | 1.34 | 0.00 | 28 |", "Spearman's ρ 1.00, regret 0.00 points", "| a | 3 | never |"} {
+		if !strings.Contains(strings.ReplaceAll(text, "| 3 | never |  |  |", "| 3 | never |"), want) {
+			t.Errorf("want %q in\n%s", want, text)
+		}
+	}
+	var b bytes.Buffer
+	if err := Write(&b, "csv", r); err != nil {
+		t.Fatal(err)
+	}
+	if rows, err := csv.NewReader(&b).ReadAll(); err != nil || len(rows) != 1+2+4+6 || rows[1][2] != "simclr-1" {
+		t.Errorf("%v: %v", err, rows)
+	}
+	b.Reset()
+	var again Report
+	if err := Write(&b, "json", r); err != nil || json.Unmarshal(b.Bytes(), &again) != nil || len(again.Groups) != 3 {
+		t.Errorf("json: %v", err)
+	}
+	if err := Write(&b, "xlsx", r); err == nil {
+		t.Error("xlsx is written")
+	}
+}
+
+// The epochs of one run, with the files that have their weights. If k-NN falls while the measures rise, the
+// regret says so.
+func TestEpochsOfRun(t *testing.T) {
+	m := made{t.TempDir(), t}
+	dir := m.run("one", "moco", 4, func(e int) float64 { return float64(e) / 4 })
+	m.result(dir, "knn", 4, "", 41)
+	m.write(filepath.Join(dir, rundir.EpochFile(2)), "")
+	m.write(filepath.Join(dir, rundir.CurrentFile), "")
+	r, err := Judge(dir)
+	if err != nil || len(r.Groups) != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	rows := r.Groups[0].Rows
+	if rows[0].Epoch != 4 || filepath.Base(rows[0].File) != rundir.CurrentFile || filepath.Base(rows[2].File) != rundir.EpochFile(2) || rows[1].File != "" {
+		t.Errorf("%+v", rows)
+	}
+	if c := r.Groups[0].Checks[0]; math.Abs(c.Regret-14) > 1e-9 || c.Best.Epoch != 3 || c.Chosen.Epoch != 4 {
+		t.Errorf("regret %+v", c)
+	}
+}
+
+// Measures that disagree, or that are all the same, are no verdict.
+func TestCannotTell(t *testing.T) {
+	c := func(run string, values ...float64) Candidate {
+		v := map[string]float64{}
+		for i, x := range values {
+			v[Measures[i].ID()] = x
+		}
+		return Candidate{Run: run, Epoch: 1, Values: v}
+	}
+	g, ok := Rank("x", []Candidate{c("a", 1, 3), c("b", 2, 2), c("c", 3, 1)}, false)
+	if !ok || !strings.HasPrefix(g.Verdict, "cannot tell: the measures disagree (Kendall's W 0.00)") || g.Rows[0].Spread == 0 {
+		t.Errorf("opposite: %s, %+v", g.Verdict, g.Rows)
+	}
+	if g, ok = Rank("x", []Candidate{c("a", 1, 1), c("b", 1, 1)}, false); !ok || !strings.Contains(g.Verdict, "every measure is the same for all") {
+		t.Errorf("equal: %s", g.Verdict)
+	}
+	if _, err := json.Marshal(g); err != nil {
+		t.Error(err)
+	}
+	if g, ok = Rank("x", []Candidate{c("a", 1), c("b", 2, 1)}, false); !ok || fmt.Sprint(g.Measures) != "[head_rankme]" || !strings.Contains(g.Verdict, "b after epoch 1; one measure") {
+		t.Errorf("a measure that one lacks: %v, %s", g.Measures, g.Verdict)
+	}
+	if _, ok = Rank("x", []Candidate{c("a", 1)}, false); ok {
+		t.Error("one candidate is ranked")
+	}
+}
+
+// Nothing to judge is an error in a sentence.
+func TestNothing(t *testing.T) {
+	m := made{t.TempDir(), t}
+	if _, err := Judge(filepath.Join(m.root, "none")); err == nil || !strings.Contains(err.Error(), "there is no directory") {
+		t.Errorf("no directory: %v", err)
+	}
+	m.write(filepath.Join(m.root, "old", rundir.RecordFile), `{"config": {}}`)
+	if _, err := Judge(m.root); err == nil || !strings.Contains(err.Error(), "want a run whose features were measured") || !strings.Contains(err.Error(), "old: its features were not measured") {
+		t.Errorf("no measures: %v", err)
+	}
+	m.run("one", "moco", 1, constant(1))
+	if r, err := Judge(m.root); err != nil || !strings.Contains(strings.Join(r.Notes, "\n"), "nothing is ranked") {
+		t.Errorf("one epoch of one run: %v, %v", err, r.Notes)
+	}
+}
+
+// What the stop rule would have saved and lost, from the measures and the accuracies along the way.
+func TestStopRule(t *testing.T) {
+	m := made{t.TempDir(), t}
+	dir := m.run("calm", "moco", 20, func(e int) float64 { return math.Min(1, float64(e)/5) })
+	lines, err := spectrum.Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, spectrum.FileName)); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range lines {
+		l.Backbone.Values[spectrum.ChurnName] = 0.02
+		if err := spectrum.Append(dir, l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.result(dir, "knn", 20, "", 60.25)
+	r, err := Judge(dir)
+	if err != nil || len(r.Stops) != 1 {
+		t.Fatalf("%+v, %v", r.Stops, err)
+	}
+	if s := r.Stops[0]; s.At != 7 || s.Lost == nil || math.Abs(*s.Lost-0.25) > 1e-9 || s.Saved != 1-float64(s.At)/20 {
+		t.Errorf("%+v", s)
+	}
+	if text := Markdown(r); !strings.Contains(text, "for 0.25 points of k-NN on average") {
+		t.Error(text)
+	}
+}

@@ -1,0 +1,51 @@
+package judge
+
+import (
+	"contralens/features/spectrum"
+)
+
+// Stop is what the stop rule would have done to a run.
+type Stop struct {
+	Run     string `json:"run"`
+	Planned int    `json:"planned"` // epochs
+	At      int    `json:"at"`      // the epoch after which it had settled; 0: never
+	Why     string `json:"why,omitempty"`
+	// Saved is the share of the planned epochs that it saves.
+	Saved float64 `json:"saved"`
+	// Lost is the last k-NN accuracy minus the last one up to the stop, in points; nil if not known.
+	Lost *float64 `json:"lost"`
+}
+
+// stop applies the rule to the measures of a run as a training would have. ok is false for a run of which
+// they say nothing, because embeddings were not measured.
+func (one run) stop() (s Stop, ok bool) {
+	s = Stop{Run: one.Name, Planned: one.planned}
+	for i, l := range one.Lines {
+		ok = ok || l.Head != nil
+		if why, settled := spectrum.Settled(one.Lines[:i+1], one.planned); settled && l.Epoch < one.planned {
+			s.At, s.Why, s.Saved = l.Epoch, why, 1-float64(l.Epoch)/float64(one.planned)
+			break
+		}
+	}
+	if !ok || one.planned == 0 {
+		return s, false
+	}
+	if s.At > 0 {
+		before, known1 := one.knn(s.At)
+		after, known2 := one.knn(one.planned)
+		if known1 && known2 {
+			s.Lost = new(after - before)
+		}
+	}
+	return s, true
+}
+
+// knn returns the last k-NN accuracy up to an epoch of the training.
+func (one run) knn(epoch int) (top1 float64, known bool) {
+	for e := epoch; e > 0; e-- {
+		if top1, known = one.accuracy[e]["knn"]; known {
+			return top1, true
+		}
+	}
+	return 0, false
+}
