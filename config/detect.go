@@ -160,7 +160,8 @@ func (d *DetectNet) check() error {
 		return &ValueError{Option: "anchors", Want: "five sizes with --detector fpn, one for each level", Got: join(d.Sizes)}
 	}
 	return first(oneOf("detector", d.Detector, "c4", "fpn"), oneOf("box_head", d.BoxHead, "2fc", "4conv1fc"),
-		between("freeze_at", d.FreezeAt, 0, 5), between("recompute", d.Recompute, 0, 5), oneOf("norm", d.Norm, "bn", "frozen"), atLeast("rois", d.RoIs, 1),
+		between("freeze_at", d.FreezeAt, 0, 5), between("recompute", d.Recompute, 0, 5),
+		oneOf("norm", d.Norm, "bn", "frozen"), atLeast("rois", d.RoIs, 1),
 		atLeast("anchor_batch", d.Anchors, 1), increasing("anchors", d.Sizes),
 		topK("topk_train", d.TopTrain), topK("topk_test", d.TopTest))
 }

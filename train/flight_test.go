@@ -48,8 +48,12 @@ func recorded(t *testing.T, c config.Contrast, hooks ...Hook) (steps []string, d
 		if s.Jigsaw != nil {
 			jigsaw = *s.Jigsaw
 		}
-		s.Statistics, s.Jigsaw = nil, nil
-		steps = append(steps, fmt.Sprintf("%+v %+v %s; at %d, %d, meter %+v", s, jigsaw, statistics, r.StepInEpoch, r.GlobalStep, r.Meter))
+		trace := "none"
+		if s.Trace != nil {
+			trace = fmt.Sprintf("%+v", *s.Trace)
+		}
+		s.Statistics, s.Jigsaw, s.Trace = nil, nil, nil
+		steps = append(steps, fmt.Sprintf("%+v %+v %s, trace %s; at %d, %d, meter %+v", s, jigsaw, statistics, trace, r.StepInEpoch, r.GlobalStep, r.Meter))
 		return nil
 	}}
 	result, err := Pretrain(context.Background(), c, Options{Hooks: append(hooks, see)})

@@ -24,6 +24,7 @@ var mayRead = map[string]string{
 	"contrast.summarize":              "the kernel of the CPU; summarizeBy is for devices",
 	"contrast.uniformity":             "the CPU's; uniformityBy is for devices",
 	"contrast.partners":               "the CPU's; neighbors is for devices",
+	"contrast.drawnAt":                "the CPU's; devices hash",
 	"contrast.SampledNegatives.mixed": "the CPU's; devices hash",
 	"methods.Checksum":                "several processes, every hundredth step",
 	"methods.allFinite":               "explains a step that failed",

@@ -90,7 +90,8 @@ func bench(c *config.BenchDetect, m *detector, show func(string)) (*Cost, error)
 	}
 	cost := &Cost{
 		Detector: c.Detector, Arch: c.Arch, Batch: c.BatchSize, Width: b.Samples[0].Width, Height: b.Samples[0].Height,
-		RoIs: c.RoIs, Masks: c.Masks, Precision: c.Precision, Steps: c.Steps, Threads: torch.Threads(), Seconds: map[string]float64{},
+		RoIs: c.RoIs, Masks: c.Masks, Precision: c.Precision, Steps: c.Steps, Threads: torch.Threads(),
+		Seconds: map[string]float64{},
 		Machine: machine.Model(), Torch: torch.Version(), PeakMB: float64(machine.PeakResident()) / (1 << 20),
 	}
 	operations, err := m.count(b) // after the peak, because it would add to it

@@ -75,10 +75,46 @@ func openTraining(ctx context.Context, c *config.DetectTrain, o Options) (traini
 		o.note("%s without objects %s not train", humanize.Count(dropped, "image"), do(dropped))
 	}
 	if len(training.Images) == 0 {
-		return nil, nil, fmt.Errorf("--data_folder %s: want objects to train on, but none of %s has one", c.DataFolder,
-			humanize.Count(all, "image"))
+		of := ""
+		if c.Classes != "" {
+			of = " of --classes " + c.Classes
+		}
+		return nil, nil, fmt.Errorf("--data_folder %s: want objects%s to train on, but none of %s has one", c.DataFolder,
+			of, humanize.Count(all, "image"))
+	}
+	if c.Masks {
+		if err := checkMasks(c, training, o); err != nil {
+			return nil, nil, err
+		}
 	}
 	return training, sets.Limit(test, c.DetectData.DetectLimit, 0), nil
+}
+
+// checkMasks returns an error if no object of a set has a mask, and tells how many have none: the
+// loader leaves them out.
+func checkMasks(c *config.DetectTrain, set *detect.Set, o Options) error {
+	all, without := 0, 0
+	for _, m := range set.Images {
+		for _, object := range m.Objects {
+			if !object.Crowd {
+				all++
+				if object.Shape.Empty() {
+					without++
+				}
+			}
+		}
+	}
+	if without == all {
+		return &config.ValueError{
+			Option: "masks", Want: "annotations with masks, such as COCO's polygons",
+			Got:  fmt.Sprintf("%s without any in %s", humanize.Count(all, "object"), c.DataFolder),
+			Hint: "leave it out to train on boxes",
+		}
+	}
+	if without > 0 {
+		o.note("%d of %s have no mask and do not train", without, humanize.Count(all, "object"))
+	}
+	return nil
 }
 
 // CheckImages opens the images that a training would see, and returns what is wrong with them.

@@ -262,8 +262,10 @@ func TestMistakes(t *testing.T) {
 	}
 	for want, change := range map[string]func(c *config.DetectTrain){
 		"want an encoder with the stem of ImageNet": func(c *config.DetectTrain) { c.Ckpt = "cifar.pth" },
-		"does not exist": func(c *config.DetectTrain) { c.Ckpt = "none.pth" },
-		"none":           func(c *config.DetectTrain) { c.DataFolder = "none" },
+		"does not exist":                       func(c *config.DetectTrain) { c.Ckpt = "none.pth" },
+		"none":                                 func(c *config.DetectTrain) { c.DataFolder = "none" },
+		"--masks: want annotations with masks": func(c *config.DetectTrain) { c.Masks = true },
+		"want objects of --classes cat,dog to": func(c *config.DetectTrain) { c.Classes = "cat,dog" },
 	} {
 		c := tiny(voc, "wrong")
 		change(&c)

@@ -83,8 +83,10 @@ type training struct {
 func (t *training) prepare(ctx context.Context) (*detectors.Run, error) {
 	c := t.c
 	if c.SyncBN && t.world.Alone() {
-		return nil, &config.ValueError{Option: "sync_bn", Want: "several processes, whose statistics it joins, but there is one",
-			Hint: "leave it out: the norms of one process see the whole batch"}
+		return nil, &config.ValueError{
+			Option: "sync_bn", Want: "several processes, whose statistics it joins, but there is one",
+			Hint: "leave it out: the norms of one process see the whole batch",
+		}
 	}
 	if err := rundir.Possible(t.place.Dir, c.TBPath); err != nil {
 		return nil, err

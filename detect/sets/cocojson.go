@@ -82,7 +82,7 @@ func readCOCO(ctx context.Context, s store.Store, name string) (*cocoContent, er
 			err = errors.New("it ends early")
 		}
 		return nil, fmt.Errorf("annotations %s: want a JSON file in COCO's format, but at byte %d: %w",
-			humanize.Text(name), d.InputOffset(), err)
+			humanize.Text(name), d.InputOffset(), kind(err))
 	}
 	return c, err
 }

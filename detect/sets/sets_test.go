@@ -265,7 +265,7 @@ func TestCOCO(t *testing.T) {
 	}
 	for broken, want := range map[string]string{
 		`{"images": [`: "it ends early", `[]`: "want {, got [", ``: "it ends early", `{"images": 3}`: "want [, got 3",
-		`{"images": [{"id": 1]}`: "invalid character", `{"images": []}`: "want categories",
+		`{"images": [{"id": 1]}`: "invalid character", `{"categories": [{"id": "a"}]}`: "want another kind of value as id, got a string", `{"images": []}`: "want categories",
 		`{"categories": [{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]}`: "got 1 twice",
 	} {
 		m := store.Memory{"c.json": []byte(broken)}

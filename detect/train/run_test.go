@@ -317,3 +317,45 @@ func TestUnfinishedTest(t *testing.T) {
 		}
 	})
 }
+
+// The update whose numbers arrive later, as on a GPU, is the plain one: the same weights and
+// numbers, and an error that names the loss that is not finite, without a change of the weights.
+func TestGuardedUpdate(t *testing.T) {
+	tensortest.Run(t, func() {
+		step := func(later bool, scale float64) (weights []float32, s Step, err error) {
+			var log []string
+			m := newToy()
+			r := run(t.TempDir(), m, &log)
+			defer m.free(r)
+			torch.Scoped(func() {
+				losses, _ := m.Losses(&detect.Batch{Width: 5}, 3, 1)
+				losses.Terms[1].Value = losses.Terms[1].Value.MulScalar(scale)
+				total := losses.Terms[0].Value.Add(losses.Terms[1].Value)
+				m.Backward(total)
+				read := torch.NewReadback(torch.CPU)
+				if later {
+					read.Defer()
+				}
+				s = Step{Iteration: 1, Images: 8, Rate: 0.1}
+				s.read(read, losses, total)
+				err = r.update(&s, read, total)
+			})
+			return m.values(), s, err
+		}
+		want, plain, err := step(false, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, guarded, err := step(true, 1)
+		if err != nil || !slices.Equal(got, want) || guarded.Loss != plain.Loss || !slices.Equal(guarded.Terms, plain.Terms) {
+			t.Errorf("weights %v, want %v; step %+v, want %+v; %v", got, want, guarded, plain, err)
+		}
+		start := []float32{2, 1, 3, 1}
+		for _, later := range []bool{false, true} {
+			got, _, err := step(later, math.Inf(1))
+			if err == nil || !strings.Contains(err.Error(), "want a finite loss, got +Inf for loss_rpn_cls") || !slices.Equal(got, start) {
+				t.Errorf("later %v: weights %v and error %v", later, got, err)
+			}
+		}
+	})
+}
