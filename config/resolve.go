@@ -173,6 +173,12 @@ func (c *Contrast) combination() error {
 			Want: "no normalized negatives, since it has no negatives",
 			Hint: "give --norm_target pos",
 		}
+	case c.SyncBN && c.BNSplits > 1:
+		return &ValueError{Option: "sync_bn", Value: c.SyncBN,
+			Want: "statistics of the whole batch, which --bn_splits divides", Hint: "give one of them"}
+	case c.SyncBN && c.Accum > 1:
+		return &ValueError{Option: "sync_bn", Value: c.SyncBN,
+			Want: "statistics of the whole batch, which --accum divides", Hint: "give one of them"}
 	case c.Accum > 1 && c.BNSplits > max(1, part/2):
 		return &ValueError{Option: "bn_splits", Value: c.BNSplits,
 			Want: fmt.Sprintf("at least two images in each split of a micro-batch (--accum), which has %d images", part)}

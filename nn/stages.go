@@ -1,5 +1,7 @@
 package nn
 
+import "contralens/nn/layers"
+
 // StageCount returns the number of the encoder's stages: 5 for a ResNet, the stem and
 // layer1 … layer4. An Entry of State has its stage, counted from 0; the heads are stage
 // StageCount.
@@ -22,6 +24,9 @@ func (m *Model) TrainLast(n int) {
 		}
 	}
 }
+
+// NormalizeTogether makes every batch norm in training one of several processes; nil ends that.
+func (m *Model) NormalizeTogether(t layers.Together) { m.modes.Together(t) }
 
 // Evaluating runs f with all batch norms on their running statistics, which do not
 // change.

@@ -11,6 +11,7 @@ import (
 	"contralens/internal/humanize"
 	"contralens/internal/machine"
 	"contralens/methods"
+	"contralens/nn/layers"
 	"contralens/setup"
 	"contralens/torch"
 	"contralens/world"
@@ -36,6 +37,9 @@ type Peers struct {
 // which a resumed run began, or one for each process. Every process has equally many.
 func (r *Run) groups() (int, error) {
 	c, size := &r.Config, max(1, r.World.Size)
+	if c.SyncBN {
+		return size, r.together() // each has its share of one group's images
+	}
 	groups := c.BNSplits
 	if groups <= 1 {
 		before, err := setup.ResumeSettings(c.Resume, r.Dir)
@@ -67,10 +71,32 @@ func (r *Run) groups() (int, error) {
 	return groups, nil
 }
 
+// together returns an error unless every process has images of every batch, as each takes part
+// in the batch norm of all.
+func (r *Run) together() error {
+	size, n := max(1, r.World.Size), r.Train.Len()
+	last := n % r.Config.BatchSize
+	if last == 0 || n < r.Config.BatchSize {
+		last = min(n, r.Config.BatchSize)
+	}
+	if last == 1 && r.DropLast || size == 1 || last >= 2*size {
+		return nil
+	}
+	return &config.ValueError{
+		Option: "sync_bn", Value: true,
+		Want: fmt.Sprintf("at least two images of each batch for each of %d processes, got a last batch of %d", size, last),
+		Hint: "give another --batch_size",
+	}
+}
+
 // worldNotes are sentences about the processes that train.
 func (r *Run) worldNotes() (notes []string) {
 	groups := r.Model.Groups
 	switch size := max(1, r.World.Size); {
+	case r.Config.SyncBN && size == 1:
+		notes = append(notes, "one process: --sync_bn changes nothing")
+	case r.Config.SyncBN:
+		notes = append(notes, fmt.Sprintf("%d processes: they normalize a batch together, as one process does", size))
 	case size > 1 && r.Config.BNSplits <= 1 && groups == size:
 		notes = append(notes, fmt.Sprintf("%d processes: each normalizes its own images, as one process with --bn_splits %d",
 			size, groups))
@@ -87,6 +113,16 @@ func (r *Run) worldNotes() (notes []string) {
 func (r *Run) Connect(p Peers) error {
 	r.peers = p
 	r.Model.Group, r.Model.NewReducer = p.Group, p.NewReducer
+	if r.Config.SyncBN && !r.World.Alone() {
+		t, ok := p.Group.(layers.Together)
+		if !ok {
+			return fmt.Errorf("%v: want a group that synchronizes batch norm, got one that does not", r.World)
+		}
+		r.Model.Query.NormalizeTogether(t)
+		if r.Model.Key != nil {
+			r.Model.Key.NormalizeTogether(t)
+		}
+	}
 	r.Model.Waits = func(begin bool) {
 		if begin {
 			r.at(dist.Others)

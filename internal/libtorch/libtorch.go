@@ -222,8 +222,27 @@ func architecture(m elf.Machine) string {
 // CXXFlags are the flags with which C++ that includes libtorch's headers is compiled.
 // The version is one of them, so that a build cache notices another libtorch in the folder.
 func (i Install) CXXFlags() []string {
-	return []string{"-I" + i.Include, "-I" + filepath.Join(i.Include, "torch/csrc/api/include"),
+	flags := []string{"-I" + i.Include, "-I" + filepath.Join(i.Include, "torch/csrc/api/include"),
 		"-DCONTRALENS_LIBTORCH=" + i.Version.Full}
+	for _, folder := range i.nvidia() {
+		flags = append(flags, "-isystem", folder)
+	}
+	return flags
+}
+
+// nvidia returns the folders with the headers of CUDA and NCCL that pip installs beside a
+// libtorch for CUDA, or nothing if NCCL's are not among them. Triton has those that NVIDIA's
+// packages lack.
+func (i Install) nvidia() []string {
+	beside := filepath.Join(filepath.Dir(i.Folder), "nvidia")
+	if !i.CUDA || !exists(filepath.Join(beside, "nccl", "include", "nccl.h")) {
+		return nil
+	}
+	found, err := filepath.Glob(filepath.Join(beside, "*", "include"))
+	if err != nil {
+		return nil
+	}
+	return append(found, filepath.Join(filepath.Dir(i.Folder), "triton", "backends", "nvidia", "include"))
 }
 
 // LDFlags are the flags with which a library or a program is linked to it.

@@ -155,6 +155,8 @@ type Mode struct {
 	// Replace makes the running statistics those of the newest batch, instead of moving them
 	// a tenth of the way.
 	Replace bool
+	// Together, if set, is batch norm in training. Other processes take part in it.
+	Together Together
 }
 
 // momentum is the weight of the newest batch in the running statistics.
@@ -172,6 +174,13 @@ type Modes []*Mode
 func (m Modes) Set(train func(stage int) bool) {
 	for i, mode := range m {
 		mode.Train = train(i)
+	}
+}
+
+// Together makes batch norm in training one of several processes; nil ends that.
+func (m Modes) Together(t Together) {
+	for _, mode := range m {
+		mode.Together = t
 	}
 }
 

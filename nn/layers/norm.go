@@ -37,6 +37,13 @@ func (b Builder) BatchNorm(name string, channels int) *BatchNorm {
 	}
 }
 
+// Together is batch norm in training of a batch that is spread over several processes, by the
+// statistics of all its rows. x has the own rows, mean and variance are the running statistics
+// or nil. A group of package torch/dist does it.
+type Together interface {
+	Norm(x, weight, bias, mean, variance *torch.Tensor, momentum, eps float64) *torch.Tensor
+}
+
 // Forward normalizes x.
 func (n *BatchNorm) Forward(x *torch.Tensor) *torch.Tensor { return n.forward(x, nil, false) }
 
@@ -62,16 +69,23 @@ func (n *BatchNorm) forward(x, shortcut *torch.Tensor, relu bool) *torch.Tensor 
 		n.Batches.AddInt_(1)
 	}
 	groups := n.parts(x.Size(0))
-	if n.fuses(x, shortcut) {
+	together := n.mode.Together
+	if !train {
+		together = nil
+	}
+	if together == nil && n.fuses(x, shortcut) {
 		return x.FusedNorm(torch.Norm{
 			Weight: n.Weight, Bias: n.Bias, Mean: mean, Variance: variance,
 			Train: train, Groups: groups, Momentum: n.mode.momentum(), Eps: normEps,
 		}, shortcut, relu)
 	}
 	var y *torch.Tensor
-	if groups > 1 {
+	switch {
+	case together != nil:
+		y = together.Norm(x, n.Weight, n.Bias, mean, variance, n.mode.momentum(), normEps)
+	case groups > 1:
 		y = n.normalizeSplit(x, groups)
-	} else {
+	default:
 		y = x.BatchNorm(n.Weight, n.Bias, mean, variance, train, n.mode.momentum(), normEps)
 	}
 	observed(n.name, y)

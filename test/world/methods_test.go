@@ -101,3 +101,28 @@ func TestAreOneInSplits(t *testing.T) {
 		})
 	}
 }
+
+// Processes that normalize together are one process that does not split its batches.
+func TestNormalizeTogether(t *testing.T) {
+	folder := photos(t, 80, 64)
+	for i, tc := range []struct {
+		method string
+		size   int
+		change func(*config.Contrast)
+	}{
+		{"MoCov2", 2, posneg}, {"SimCLR", 3, nil}, {"SimSiam", 2, nil}, {"BYOL", 2, nil}, {"CMC", 2, nil},
+	} {
+		if i >= 1 && !long() {
+			continue
+		}
+		t.Run(fmt.Sprint(tc.method, tc.size), func(t *testing.T) {
+			c := options(t, folder, tc.method, 1, some(tc.change)...)
+			c.SyncBN = true
+			ranks := run(t, tc.size, job{Config: c})
+			alike(t, tc.method, ranks)
+			limits := within(1e-4)
+			limits["memory"], limits["statistics"], limits["count"] = 2e-6, 1e-5, 0
+			same(t, tc.method, ranks[0], run(t, 1, job{Config: c})[0], 1e-5, limits)
+		})
+	}
+}

@@ -32,15 +32,25 @@ type place struct {
 }
 
 var workers = map[string]func(place) error{
-	"collectives": collectives,
-	"stores":      stores,
-	"average":     average,
-	"layout":      restoreLayout,
-	"missing":     missing,
-	"mixed":       mixed,
+	"collectives": inTurn(stores, collectives),
+	"gradients":   inTurn(average, syncNorm, restoreLayout, mixed, missing),
 	"flat":        flat,
 	"gone":        gone,
 	"stopped":     stopped,
+}
+
+// inTurn is a worker that does the work of several, each in a store of its own.
+func inTurn(workers ...func(place) error) func(place) error {
+	return func(p place) error {
+		for i, f := range workers {
+			of := place{p.rank, p.size, Prefix(p.store, fmt.Sprint(i))}
+			defer of.store.Close()
+			if err := f(of); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }
 
 func TestMain(m *testing.M) {

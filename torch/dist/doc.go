@@ -12,7 +12,8 @@
 // Collectives have no gradients. They see through torch.NoGrad and torch.Inference: their
 // tensors may come from inside either.
 //
-// Gloo, on the CPU, comes with every libtorch.
+// Gloo, on the CPU, comes with every libtorch. NCCL, for tensors on GPUs, is there if the C++ was
+// compiled beside the headers of NCCL; it has not been tried on several GPUs yet.
 package dist
 
 /*

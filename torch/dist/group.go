@@ -171,6 +171,22 @@ func (g *Group) AllToAll(out, in *torch.Tensor, outRows, inRows []int) {
 		unsafe.SliceData(o), unsafe.SliceData(i)))
 }
 
+// Norm is batch norm in training of x, [n, C] or [n, C, H, W], by the statistics of the rows of
+// all ranks, as if one process had them (synchronized batch norm). The backward pass sums over
+// the ranks too, so all of them must take it. The gradients of weight and bias, [C], are this
+// rank's share. mean and variance are the running statistics, which move by momentum on all
+// ranks alike; both may be nil. Sums are in float64. A rank may have no rows.
+func (g *Group) Norm(x, weight, bias, mean, variance *torch.Tensor, momentum, eps float64) *torch.Tensor {
+	var running [2]C.cl_tensor
+	if mean != nil {
+		running = [2]C.cl_tensor{handle(mean), handle(variance)}
+	}
+	r := C.cl_group_norm(g.c("norm"), handle(x), handle(weight), handle(bias), running[0], running[1],
+		C.double(momentum), C.double(eps))
+	check("norm", r.err)
+	return bridge.Wrap(unsafe.Pointer(r.t)).(*torch.Tensor)
+}
+
 // Barrier returns when all ranks have called it.
 func (g *Group) Barrier() { check("barrier", C.cl_group_barrier(g.c("barrier"))) }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -172,6 +174,34 @@ func without(p place, timeout time.Duration, leave func()) error {
 		return fmt.Errorf("gather failed: %w", err)
 	}
 	return fmt.Errorf("want an error of the group, got %w", err)
+}
+
+// TestBackends asks for backends that are not there, or have no GPU.
+func TestBackends(t *testing.T) {
+	s, err := NewFileStore(filepath.Join(t.TempDir(), "store"), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := NewGroup(s, Options{Size: 1, Backend: "mpi"}); err == nil ||
+		!strings.Contains(err.Error(), `has no backend "mpi", but gloo`) {
+		t.Errorf("mpi: got %v", err)
+	}
+	if _, err := NewGroup(s, Options{Rank: 2, Size: 2}); err == nil || !strings.Contains(err.Error(), "got rank 2 of size 2") {
+		t.Errorf("a wrong rank: got %v", err)
+	}
+	g, err := NewGroup(s, Options{Size: 1, Backend: NCCL, Device: torch.CUDA(0), Timeout: 10 * time.Second})
+	if err == nil {
+		g.Close() // a GPU is here
+		return
+	}
+	want := `has no backend "nccl"`
+	if slices.Contains(Backends(), NCCL) {
+		want = "rank 0 of 1"
+	}
+	if !strings.Contains(err.Error(), want) {
+		t.Errorf("nccl: got %v, want %q", err, want)
+	}
 }
 
 func TestAddresses(t *testing.T) {

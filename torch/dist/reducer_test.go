@@ -14,12 +14,10 @@ import (
 	"contralens/torch"
 )
 
-func TestReducer(t *testing.T) {
-	run(t, "average", 2, false)
-	run(t, "average", 3, false)
-	run(t, "layout", 3, false)
-	run(t, "missing", 2, false)
-	run(t, "mixed", 2, false)
+// TestGradients holds the Reducer and batch norm over the ranks to one process.
+func TestGradients(t *testing.T) {
+	run(t, "gradients", 2, false)
+	run(t, "gradients", 3, false)
 }
 
 // TestFlat takes many steps. Neither memory nor tensors may become more.
@@ -134,6 +132,9 @@ func average(p place) error {
 // restoreLayout goes on with the layout of an earlier Reducer: bit for bit, which another
 // layout does not.
 func restoreLayout(p place) error {
+	if p.size < 3 {
+		return nil // the sum of two numbers has one rounding
+	}
 	g, err := p.group(20 * time.Second)
 	if err != nil {
 		return err
@@ -226,8 +227,8 @@ func mixed(p place) error {
 		width, count int
 		want         string
 	}{
-		{4 + p.rank, 2, "reducer: parameter 0 is float64[5 4] on rank 0, float64[5 5] on rank 1"},
-		{4, 1 + p.rank, "reducer: rank 0 has 1 parameters, rank 1 has 2"},
+		{4 + min(p.rank, 1), 2, "reducer: parameter 0 is float64[5 4] on rank 0, float64[5 5] on rank 1"},
+		{4, 1 + min(p.rank, 1), "reducer: rank 0 has 1 parameters, rank 1 has 2"},
 	} {
 		_, err := NewReducer(g, newNetwork(c.width, torch.Float64).parameters()[:c.count], nil)
 		if err == nil || err.Error() != c.want {

@@ -43,6 +43,10 @@ char* cl_group_broadcast(cl_group group, int root, int count, const cl_tensor* t
 char* cl_group_exchange(cl_group group, cl_tensor out, cl_tensor in, int size, const int64_t* out_rows,
                         const int64_t* in_rows);
 char* cl_group_barrier(cl_group group);
+// Batch norm of x [N, C, ...] by the statistics of all ranks, which also update the running
+// ones, unless these are null. Its backward pass sums over the ranks too.
+cl_tensor_result cl_group_norm(cl_group group, cl_tensor x, cl_tensor weight, cl_tensor bias, cl_tensor mean,
+                               cl_tensor variance, double momentum, double eps);
 
 // A Reducer of count parameters. The buckets are lists of parameters: bucket i has
 // lengths[i] of them, one list behind the other in members. With 0 buckets it makes its own.

@@ -95,7 +95,7 @@ Work exchange(G& group, at::Tensor& out, at::Tensor& in, std::vector<int64_t> ou
 
 } // namespace
 
-extern "C" const char* cl_group_backends(void) { return "gloo"; }
+extern "C" const char* cl_group_backends(void) { return shim::has_nccl ? "gloo nccl" : "gloo"; }
 
 extern "C" char* cl_group_new(cl_store store, int rank, int size, const char* backend, int gpu, int64_t milliseconds,
                               int count, const char* const* addresses, cl_group* out) {
@@ -105,7 +105,8 @@ extern "C" char* cl_group_new(cl_store store, int rank, int size, const char* ba
     const shim::StorePointer& s = shim::store(store);
     const Milliseconds limit(milliseconds);
     auto g = group_of<c10d::ProcessGroup>(s, rank, size, make_gloo(s, rank, size, limit, count, addresses));
-    *out = new Group{std::move(g), std::string(backend) == "gloo"};
+    if (std::string(backend) == "nccl") shim::add_nccl(g, s, gpu, limit);
+    *out = new Group{std::move(g)};
   });
   return err;
 }

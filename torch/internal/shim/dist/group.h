@@ -5,6 +5,7 @@
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <torch/csrc/distributed/c10d/Store.hpp>
 
+#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -19,7 +20,6 @@ using GroupPointer = c10::intrusive_ptr<c10d::ProcessGroup>;
 
 struct Group {
   GroupPointer group;
-  bool gloo;
 };
 
 // While it lives, libtorch logs nothing below FATAL, unless the user has chosen a level: what
@@ -33,6 +33,10 @@ class Quiet {
  private:
   std::vector<std::pair<int*, int>> before_;
 };
+
+// Gives a group that has Gloo for the CPU NCCL for a GPU. Throws where has_nccl is false.
+extern const bool has_nccl;
+void add_nccl(const GroupPointer& group, const StorePointer& store, int gpu, std::chrono::milliseconds limit);
 
 inline const StorePointer& store(cl_store s) { return *static_cast<StorePointer*>(s); }
 inline Group& group(cl_group g) { return *static_cast<Group*>(g); }
