@@ -218,7 +218,7 @@ func TestDocumentation(t *testing.T) {
 	if !ok {
 		t.Fatal("docs/study.md has no example")
 	}
-	if s := parse(t, example); len(s.Arms) != 2 || s.Tuning == nil || len(s.Evaluations) != 8 {
+	if s := parse(t, example); len(s.Arms) != 2 || s.Tuning == nil || len(s.Evaluations) != 11 {
 		t.Errorf("got %+v", s)
 	}
 }

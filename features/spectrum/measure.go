@@ -109,7 +109,7 @@ func Measure(s Sample, before Traces) (Space, Traces, error) {
 	gram := products(unit)
 	values[WassersteinName], values[UniformityName] = Wasserstein(unit), uniformity(gram)
 	now := Traces{near: neighbors(gram), kernel: kernel(s.Images)}
-	if len(before.near) == n {
+	if len(before.near) == n && variances[0] > 0 {
 		values[ChurnName] = 1 - Overlap(now.near, before.near)
 		values[CKAName] = kernelAlignment(now.kernel, before.kernel)
 	}

@@ -37,11 +37,19 @@ func SingularValues(x *mat.Dense) []float64 {
 	return values
 }
 
+// rounding is the standard deviation of features, as a share of their length, below which they vary by
+// no more than the rounding errors of a network in float32.
+const rounding = 0x1p-18
+
 // Variances returns the eigenvalues of the covariance of x [N, D] in descending order,
-// min(N, D) of them; the divisor is N-1.
+// min(N, D) of them; the divisor is N-1. All are 0 if rounding errors of float32 explain them.
 func Variances(x *mat.Dense) []float64 {
-	values := SingularValues(centered(x))
+	c := centered(x)
+	values := SingularValues(c)
 	n, _ := x.Dims()
+	if mat.Norm(c, 2) <= rounding*mat.Norm(x, 2) {
+		clear(values)
+	}
 	for i, v := range values {
 		values[i] = v * v / float64(max(1, n-1))
 	}
