@@ -201,8 +201,12 @@ func (m *Member) poll(ctx context.Context, late time.Time, done func() (bool, er
 
 // unreachable says whose store does not answer.
 func (m *Member) unreachable(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	var lost *Lost
+	switch {
+	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case errors.As(err, &lost):
+		return err
 	}
 	return fmt.Errorf("%s cannot be reached: %w", m.keeper(), err)
 }

@@ -93,6 +93,7 @@ func rootCommand() *cobra.Command {
 		serveCommand(), convertCommand(), inspectCommand(),
 		featuresCommand(), neighborsCommand(), doctorCommand(), engineCommand(), versionCommand(), docsCommand(),
 	)
+	inOneProcess(root)
 	cli.Groups(root)
 	nameOutside(root)
 	cli.WithConfig(root)

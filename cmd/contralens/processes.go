@@ -4,7 +4,11 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 
+	"github.com/spf13/cobra"
+
+	"contralens/cmd/internal/cli"
 	"contralens/config"
 	"contralens/dist"
 	"contralens/torch"
@@ -44,4 +48,26 @@ func (t *training) join(d *config.Dist) (done bool, err error) {
 		err = exited{code}
 	}
 	return true, err
+}
+
+// inOneProcess lets the commands that train or compute for long refuse to run in each of several
+// processes that a launcher started: all would do the same work and write the same files.
+func inOneProcess(root *cobra.Command) {
+	for _, c := range root.Commands() {
+		if !slices.Contains([]string{"linear", "finetune", "supervised", "knn", "features", "study", "demo"}, c.Name()) {
+			continue
+		}
+		run := c.RunE
+		c.RunE = func(cmd *cobra.Command, args []string) error {
+			l, err := dist.FromEnvironment(dist.Options{Nodes: -1, Node: -1}, os.Getenv)
+			if err == nil && !l.Alone() {
+				err = fmt.Errorf("%s runs in one process, but %s started %d: start it without", cmd.CommandPath(),
+					l.Source, l.Size)
+			}
+			if err != nil {
+				return cli.Wrong(err)
+			}
+			return run(cmd, args)
+		}
+	}
 }

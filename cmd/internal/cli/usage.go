@@ -11,6 +11,7 @@ import (
 	"contralens/config"
 	"contralens/data"
 	"contralens/data/sets"
+	"contralens/dist"
 	"contralens/internal/option"
 	"contralens/torch"
 )
@@ -28,7 +29,10 @@ func WrongUsage(err error) bool {
 	var value *config.ValueError
 	var field *option.Error
 	var dataset *sets.OptionError
+	var other *dist.Disagreement
+	var port *dist.Occupied
 	return errors.As(err, &usage) || errors.As(err, &value) || errors.As(err, &field) ||
+		errors.As(err, &other) || errors.As(err, &port) ||
 		errors.As(err, &dataset) && dataset.Value == "" && dataset.Option != sets.ClassList
 }
 

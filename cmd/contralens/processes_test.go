@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"contralens/checkpoint"
+)
+
+// pair is a very short training whose weights, not its scores, are compared.
+func pair(data, name string, more ...string) []string {
+	return append(strings.Fields("contrast --method MoCov2 --ft posneg --arch resnet18 --width 0.06 --stem cifar --input_res 16 "+
+		"--batch_size 8 -k 16 -d 8 --seed 3 -j 1 --print_freq 1 --precision fp32 --memory_format contiguous --threads 1 --probe 0 "+
+		"--lr_decay_epochs 1 --record=false --model_path save --tb_path tb --data_folder "+data+" --name "+name), more...)
+}
+
+// children returns the processes that a process started, by rank.
+func children(t *testing.T, parent int) (pids []int) {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, _ := os.ReadFile(file) // of a process that may have ended
+		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+		if len(fields) < 2 || fields[1] != strconv.Itoa(parent) {
+			continue
+		}
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		pids = append(pids, pid)
+	}
+	slices.Sort(pids)
+	return pids
+}
+
+// Two processes train. One is killed, and the sentence names it; the same command goes on. One gets
+// SIGTERM, and both stop after the same step, with everything saved; the same command goes on. The
+// end is that of a training that nobody disturbed, bit for bit.
+func TestTwoProcesses(t *testing.T) {
+	data := stripes(t, 12)
+	t.Chdir(t.TempDir())
+	two := func(name string) []string {
+		return pair(data, name, "--nproc", "2", "--epochs", "12", "--resume", "auto", "--dist_timeout", "20s")
+	}
+	whole := spawn(t, pair(data, "whole", "--nproc", "2", "--epochs", "12")...)
+	if code, text := whole.end(t); code != 0 || !strings.Contains(text, "2 processes: each normalizes its own images") {
+		t.Fatalf("code %d:\n%s", code, text)
+	}
+	p := spawn(t, two("disturbed")...)
+	p.until(t, "epoch 3/12")
+	pids := children(t, p.Process.Pid)
+	if len(pids) != 2 {
+		t.Fatalf("%d children, want 2", len(pids))
+	}
+	_ = syscall.Kill(pids[1], syscall.SIGKILL)
+	code, text := p.end(t)
+	gone := regexp.MustCompile(fmt.Sprintf(`contralens: rank 1 \(pid %d on .+\) is gone since step \d+: .+; the last checkpoint is save/disturbed/\w+\.pth, of step \d+: the same command with --resume auto goes on`, pids[1]))
+	if code != 128+int(syscall.SIGKILL) || !gone.MatchString(text) {
+		t.Fatalf("code %d:\n%s", code, text)
+	}
+	p = spawn(t, two("disturbed")...)
+	p.until(t, "epoch ")
+	p.until(t, "epoch ")
+	_ = syscall.Kill(children(t, p.Process.Pid)[1], syscall.SIGTERM) // only one hears it
+	if code, text = p.end(t); code != exitStopped || !strings.Contains(text, "stopped in epoch") {
+		t.Fatalf("code %d:\n%s", code, text)
+	}
+	if code, text = spawn(t, two("disturbed")...).end(t); code != 0 {
+		t.Fatalf("code %d:\n%s", code, text)
+	}
+	var trees [2]checkpoint.Dict
+	for i, name := range []string{"whole", "disturbed"} {
+		var err error
+		if trees[i], err = checkpoint.Read(filepath.Join("save", name, "current.pth")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, key := range []string{"model", "model_ema", "contrast", "optimizer"} {
+		if a, b := tensors(trees[0].Get(key)), tensors(trees[1].Get(key)); len(a) == 0 || !bytes.Equal(a, b) {
+			t.Errorf("%s differs from that of a training without a kill and a stop", key)
+		}
+	}
+}
+
+// A stopped process is named when it has been silent for --dist_timeout.
+func TestStoppedProcess(t *testing.T) {
+	data := stripes(t, 12)
+	t.Chdir(t.TempDir())
+	p := spawn(t, pair(data, "run", "--nproc", "2", "--epochs", "2000", "--dist_timeout", "3s")...)
+	p.until(t, "epoch 2/2000")
+	pids := children(t, p.Process.Pid)
+	if len(pids) != 2 {
+		t.Fatalf("%d children, want 2", len(pids))
+	}
+	_ = syscall.Kill(pids[1], syscall.SIGSTOP)
+	code, text := p.end(t)
+	silent := regexp.MustCompile(fmt.Sprintf(`contralens: rank 1 \(pid %d on .+\) does not answer: last sign \d+ s ago, in step \d+, .+; its process is stopped; the last checkpoint is `, pids[1]))
+	if code != exitFailed || !silent.MatchString(text) {
+		t.Errorf("code %d:\n%s", code, text)
+	}
+}
+
+// Two "nodes" on this machine, as the paper's code starts them. What does not fit is found before
+// anything is written, by both.
+func TestTwoNodes(t *testing.T) {
+	data := stripes(t, 12)
+	t.Chdir(t.TempDir())
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := listener.Addr().(*net.TCPAddr).Port
+	node := func(rank int, more ...string) *process {
+		return spawn(t, pair(data, "run", append([]string{"--epochs", "1", "--multiprocessing-distributed", "--world-size", "2", "--rank",
+			strconv.Itoa(rank), "--dist-url", fmt.Sprintf("tcp://127.0.0.1:%d", port), "--device", "cpu"}, more...)...)...)
+	}
+	if code, text := node(0).end(t); code != exitUsage || !strings.Contains(text, fmt.Sprintf("another program listens on port %d", port)) {
+		t.Errorf("a port that is taken: code %d:\n%s", code, text)
+	}
+	listener.Close()
+	if code, text := node(0, "--dist_join", "1s").end(t); code != exitFailed || !strings.Contains(text, "1 of 2 ranks came in 1s; missing: 1") {
+		t.Errorf("a rank that does not come: code %d:\n%s", code, text)
+	}
+	a, b := node(0), node(1, "--learning_rate", "0.5")
+	for rank, p := range []*process{a, b} {
+		code, text := p.end(t)
+		if want := regexp.MustCompile(`contralens: rank 1 \(.+\) was started with --learning_rate 0.5, rank 0 with 0.03`); code != exitUsage || !want.MatchString(text) {
+			t.Errorf("rank %d with other options: code %d:\n%s", rank, code, text)
+		}
+	}
+	if _, err := os.Stat("save"); err == nil {
+		t.Error("something was written")
+	}
+	a, b = node(0), node(1)
+	for rank, p := range []*process{a, b} {
+		if code, text := p.end(t); code != 0 {
+			t.Errorf("rank %d: code %d:\n%s", rank, code, text)
+		}
+	}
+}
+
+// A launcher's processes do not all run what is for one.
+func TestInOneProcess(t *testing.T) {
+	for name, value := range map[string]string{"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "a", "MASTER_PORT": "1"} {
+		t.Setenv(name, value)
+	}
+	if code, text := spawn(t, "knn", "--data_folder", "nowhere").end(t); code != exitUsage || !strings.Contains(text, "contralens knn runs in one process, but torchrun started 2: start it without") {
+		t.Errorf("code %d:\n%s", code, text)
+	}
+}
