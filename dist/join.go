@@ -44,7 +44,8 @@ type Hooks struct {
 	// Fail ends this process, because a rank is lost and the goroutine of the tensors may wait for
 	// it forever. The default prints the error and exits with 1.
 	Fail func(error)
-	// Advice says after a loss how to go on, such as "the last checkpoint is …".
+	// Advice says after a loss how to go on, such as "the last checkpoint is …". Rank 0's is that of
+	// all.
 	Advice func() string
 }
 
@@ -298,12 +299,26 @@ func (m *Member) note(format string, args ...any) {
 
 // advise adds what to do to a sentence.
 func (m *Member) advise(text string) string {
-	if m.hooks.Advice != nil {
-		if advice := m.hooks.Advice(); advice != "" {
-			return text + "; " + advice
-		}
+	if advice := m.advice(); advice != "" {
+		return text + "; " + advice
 	}
 	return text
+}
+
+// advice says how to go on after a loss, as rank 0 said it last: only rank 0 knows what it saved.
+func (m *Member) advice() string {
+	if m.launch.Rank == 0 {
+		if m.hooks.Advice == nil {
+			return ""
+		}
+		return m.hooks.Advice()
+	}
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if s := m.others[0]; s != nil {
+		return s.Advice
+	}
+	return ""
 }
 
 func ago(d time.Duration) string { return humanize.Duration(d) + " ago" }

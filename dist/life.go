@@ -13,6 +13,8 @@ type sign struct {
 	Phase string `json:"phase"`
 	Held  int64  `json:"held"` // milliseconds since the step began
 	Done  bool   `json:"done,omitempty"`
+	// Advice says how to go on after a loss. Rank 0 gives it, which saves checkpoints.
+	Advice string `json:"advice,omitempty"`
 
 	seen  time.Time // when Beat changed, by this process's clock
 	noted time.Time // when the user was told that the rank is held up
@@ -70,6 +72,7 @@ func (m *Member) exchange(beat int64) error {
 	p := m.at.Load()
 	text, err := json.Marshal(sign{
 		Beat: beat, Step: p.step, Phase: p.phase, Held: time.Since(p.since).Milliseconds(), Done: p.phase == done,
+		Advice: m.advice(),
 	})
 	if err != nil {
 		return err

@@ -64,9 +64,11 @@ func newTeam(t *testing.T, n int, timing Timing) *team {
 	var errs []error
 	x.members, errs = joined(t, n, func(r int) Store { return x.switches[r] }, nil, timing, func(r int) Hooks {
 		return Hooks{
-			Note:   func(s string) { x.notes <- s },
-			Fail:   func(err error) { x.failed[r] <- err },
-			Advice: func() string { return "the last checkpoint is of step 1200" },
+			Note: func(s string) { x.notes <- s },
+			Fail: func(err error) { x.failed[r] <- err },
+			Advice: func() string {
+				return []string{"the last checkpoint is of step 1200", "no checkpoint", "no checkpoint"}[r]
+			},
 		}
 	})
 	if err := errors.Join(errs...); err != nil {
@@ -140,6 +142,7 @@ func TestLostStore(t *testing.T) {
 	x := newTeam(t, 3, brisk)
 	x.members[1].At(7, "images")
 	x.members[2].At(7, "images")
+	time.Sleep(3 * brisk.beat()) // until they have heard rank 0
 	x.switches[1].broken.Store(true)
 	x.switches[2].hung.Store(true)
 	if got := x.end(t, 1); got != "rank 0 (pid 4711 on node0), which keeps the store at node0:29500, is gone since step 7: its connection broke; the last checkpoint is of step 1200" {
