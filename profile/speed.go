@@ -67,8 +67,8 @@ type epochWatch struct {
 	begin, last time.Time
 	warm        bool // the first steps, which allocate memory, are done
 	ended       bool // an epoch ended after the last step
-	images      int           // in steps that follow a step of the same epoch
-	endImages   int           // in those that follow the end of an epoch
+	images      int  // in steps that follow a step of the same epoch
+	endImages   int  // in those that follow the end of an epoch
 	steps, ends int
 	inSteps     time.Duration // for steps that follow a step of the same epoch
 	inEnds      time.Duration // for steps that follow the end of an epoch
