@@ -101,6 +101,7 @@ func TestCurves(t *testing.T) {
 	// A value that is not above 0 has no logarithm: such a chart stays linear and says
 	// so.
 	p.do(js(`document.querySelector("[name=logY]").click()`))
+	p.do(js(`document.querySelector("[data-chart=uniformity]").scrollIntoView()`)) // drawn when seen
 	p.until(`document.querySelector("[data-chart=uniformity] .readout").textContent.includes("drawn linearly")`)
 	if got := eval[int](p, `[...document.querySelectorAll(".chart")].filter((c) => !c.querySelector(".u-over")).length`); got != 0 {
 		t.Errorf("with log values %d charts vanish", got)

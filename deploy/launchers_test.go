@@ -3,6 +3,7 @@ package deploy
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -129,7 +130,12 @@ func TestTorchrun(t *testing.T) {
 		// Without logs in files, torchrun 1.13 fails on Python 3.11.
 		torchrun = program(t, "torchrun") + " -r 1 -t 1 --monitor_interval 0.1 --log_dir " + t.TempDir()
 	}
-	for _, meet := range []string{"", "MEET=127.0.0.1:" + strconv.Itoa(29000+os.Getpid()%1000)} {
+	meets := []string{"", "MEET=127.0.0.1:" + strconv.Itoa(29000+os.Getpid()%1000)}
+	if _, err := net.LookupHost("localhost"); err != nil {
+		t.Log("not run: --standalone, which meets at localhost, a name this machine does not know")
+		meets = meets[1:]
+	}
+	for _, meet := range meets {
 		starts, output, err := launched(t, []string{"TORCHRUN=" + torchrun, "PROCESSES=3", "NODES=1", "RESTARTS=1", meet},
 			"./torchrun.sh", "contrast", "--resume", "auto", "fail")
 		if err != nil {
@@ -159,7 +165,7 @@ func TestMpirun(t *testing.T) {
 	}
 	world(t, "Open MPI", 3, starts[0])
 	hosts := filepath.Join(t.TempDir(), "hosts")
-	if err := os.WriteFile(hosts, []byte("localhost slots=3\n"), 0o600); err != nil {
+	if err := os.WriteFile(hosts, []byte("127.0.0.1 slots=3\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	starts, output, err = launched(t, append(env, "HOSTS="+hosts, "MEET=node0:29500"), "./mpirun.sh", "contrast", "--resume", "auto")

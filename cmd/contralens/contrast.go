@@ -52,21 +52,33 @@ the images and the machine; --dry_run shows them (docs/runs.md has the rule).`,
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		t := newTraining(!*dry)
 		defer t.Close()
+		// The address is taken before anything else is looked at, unless another process may be the
+		// one that serves.
+		listens := !launched()
+		if listens {
+			if err := serve.Listen(args); err != nil {
+				return err
+			}
+		}
+		defer serve.Close()
 		_, warnings, err := given()
 		if err != nil {
 			return err
 		}
 		if !*dry {
+			if c.Dist.NProc > 1 || c.Dist.Multiproc || c.Dist.WorldSize > 1 {
+				serve.Close()
+				listens = false
+			}
 			if done, err := t.join(&c.Dist); done || err != nil {
 				return err
 			}
 			warnings = append(warnings, t.launch.Notes...)
 		}
-		if t.launch.World().First() {
+		if !listens && t.launch.World().First() {
 			if err := serve.Listen(args); err != nil {
 				return err
 			}
-			defer serve.Close()
 		}
 		warnings = append(warnings, setup.ScheduleNotes(c.Optim, c.Warm, c.BatchSize > 256)...)
 		if *dry {

@@ -50,6 +50,12 @@ func (t *training) join(d *config.Dist) (done bool, err error) {
 	return true, err
 }
 
+// launched reports whether a launcher started this process as one of several, or tried to.
+func launched() bool {
+	l, err := dist.FromEnvironment(dist.Options{Nodes: -1, Node: -1}, os.Getenv)
+	return err != nil || !l.Alone()
+}
+
 // inOneProcess lets the commands that train or compute for long refuse to run in each of several
 // processes that a launcher started: all would do the same work and write the same files.
 func inOneProcess(root *cobra.Command) {

@@ -51,11 +51,11 @@ func TestInterruptedTraining(t *testing.T) {
 func TestTwoAndTwoEpochsAreFour(t *testing.T) {
 	data := stripes(t, 9)
 	t.Chdir(t.TempDir())
-	must(t, tiny(data, "whole", "--epochs", "4", "--save_freq", "1")...)
+	must(t, tiny(data, "whole", "--epochs", "4", "--spectrum", "16", "--save_freq", "1")...)
 	if files, _ := filepath.Glob("save/whole/ckpt_epoch_*.pth"); !slices.Equal(files, []string{"save/whole/ckpt_epoch_3.pth", "save/whole/ckpt_epoch_4.pth"}) {
 		t.Errorf("--keep 2 kept %v", files)
 	}
-	must(t, tiny(data, "two", "--epochs", "2")...)
+	must(t, tiny(data, "two", "--epochs", "2", "--spectrum", "16")...)
 	if err := os.CopyFS("save/four", os.DirFS("save/two")); err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestTwoAndTwoEpochsAreFour(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	text := must(t, tiny(data, "four", "--epochs", "4", "--resume", "save/two/current.pth")...)
+	text := must(t, tiny(data, "four", "--epochs", "4", "--spectrum", "16", "--resume", "save/two/current.pth")...)
 	if !strings.Contains(text, "--epochs is 4, where save/two/current.pth was trained with 2") {
 		t.Errorf("resuming printed\n%s", text)
 	}
@@ -79,10 +79,10 @@ func TestTwoAndTwoEpochsAreFour(t *testing.T) {
 	same(t, "save/whole", "save/four")
 
 	// Options that differ from the run's are refused.
-	if code, text := command(t, tiny(data, "whole", "--epochs", "4", "--resume", "auto", "--alpha", "0.9")...); code != exitFailed || !strings.Contains(text, "--alpha 0.999") {
+	if code, text := command(t, tiny(data, "whole", "--epochs", "4", "--spectrum", "16", "--resume", "auto", "--alpha", "0.9")...); code != exitFailed || !strings.Contains(text, "--alpha 0.999") {
 		t.Errorf("resuming with another --alpha: exit code %d\n%s", code, text)
 	}
-	must(t, tiny(data, "whole", "--epochs", "4", "--resume", "auto")...) // at its end: nothing to do
+	must(t, tiny(data, "whole", "--epochs", "4", "--spectrum", "16", "--resume", "auto")...) // at its end: nothing to do
 	b, err := os.ReadFile("save/whole/run.json")
 	if err != nil || bytes.Count(b, []byte(`"start":`)) != 2 || !bytes.Contains(b, []byte(`"resumes": [`)) || !bytes.Contains(b, []byte(`"libtorch"`)) {
 		t.Errorf("run.json is %s", b)

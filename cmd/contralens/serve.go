@@ -111,6 +111,7 @@ func (s *serving) Listen(args []string) (err error) {
 func (s *serving) Close() {
 	if s.listener != nil {
 		s.listener.Close()
+		s.listener = nil
 	}
 }
 

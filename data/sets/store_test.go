@@ -186,7 +186,7 @@ func TestRegister(t *testing.T) {
 		}
 	}
 	if _, err := Open(t.Context(), Options{Name: "other"}); err == nil ||
-		!strings.Contains(err.Error(), "inat18, mine, got") {
+		!strings.Contains(err.Error(), "voc, mine, got") {
 		t.Errorf("error %v, want one that names the dataset from outside", err)
 	}
 	defer func() {
