@@ -98,10 +98,14 @@ func TestCurves(t *testing.T) {
 	p.do(js(`document.querySelector("[aria-label='Show all']").click()`))
 	p.until(`document.querySelector(".span").textContent === ""`)
 
+	// A chart with the name of another one would be drawn in its place.
+	if got := eval[string](p, `(() => { const all = [...document.querySelectorAll("[data-chart]")].map((c) => c.dataset.chart); return all.filter((c, i) => all.indexOf(c) !== i).join(" "); })()`); got != "" {
+		t.Errorf("two charts are named %s", got)
+	}
+
 	// A value that is not above 0 has no logarithm: such a chart stays linear and says
 	// so.
 	p.do(js(`document.querySelector("[name=logY]").click()`))
-	p.do(js(`document.querySelector("[data-chart=uniformity]").scrollIntoView()`)) // drawn when seen
 	p.until(`document.querySelector("[data-chart=uniformity] .readout").textContent.includes("drawn linearly")`)
 	if got := eval[int](p, `[...document.querySelectorAll(".chart")].filter((c) => !c.querySelector(".u-over")).length`); got != 0 {
 		t.Errorf("with log values %d charts vanish", got)

@@ -3,7 +3,7 @@
 // values are idle shows something that the method does not have, and is left out.
 
 /** spaces is a chart of a measure in both spaces. */
-const spaces = (id, title, read) => ({ id, title, read, series: [`head_${id}`, `backbone_${id}`], kinds: ["embeddings", "features"], perEpoch: true, look: "solid: embeddings, dashes and dots: features" });
+const spaces = (name, title, read, id = name) => ({ id, title, read, series: [`head_${name}`, `backbone_${name}`], kinds: ["embeddings", "features"], perEpoch: true, look: "solid: embeddings, dashes and dots: features" });
 
 /** singular is a chart of some singular values of a space. */
 const singular = (space, title) => ({
@@ -52,7 +52,7 @@ const groups = [
     spaces("alpha", "α-ReQ", "How fast the covariance's eigenvalues decay, λᵢ ∝ i^−α, fitted from the 11th to the 50th (Agrawal et al. 2022). Near 1 is best. It fails for features of a low rank; then it is missing."),
     spaces("alive", "Directions in use", "Share of the covariance's eigenvalues above a ten-thousandth of the largest. Below a quarter, dimensions have collapsed (Jing et al. 2022)."),
     spaces("wasserstein", "Uniformity W₂", "Distance from a uniform distribution on the sphere (Fang et al. 2024): 0 is uniform, 1.41 is one point. It sees a dimensional collapse, to which Wang and Isola's uniformity is blind."),
-    spaces("uniformity", "Uniformity of the probe set", "Wang and Isola's uniformity, on images without augmentation. It is blind to a dimensional collapse: compare it with W₂."),
+    spaces("uniformity", "Uniformity of the probe set", "Wang and Isola's uniformity, on images without augmentation. It is blind to a dimensional collapse: compare it with W₂.", "probe_uniformity"),
     spaces("alignment", "Alignment of the probe set", "Mean squared distance of two views of an image. Lower means that augmentations change less. It is low for a collapse, too: read it with W₂."),
     spaces("churn", "Neighbor churn", "Share of an image's ten nearest neighbors that changed since the epoch measured before. Below 5 %, the features have settled."),
     spaces("cka", "CKA with the epoch before", "Similarity of the features with those of the epoch measured before, up to a rotation and a scale (Kornblith et al. 2019). Near 1, they have settled. A few images far from the others can dominate it."),
