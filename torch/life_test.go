@@ -70,6 +70,14 @@ func TestScopes(t *testing.T) {
 			if moved.Freed() {
 				t.Error("Scoped1's result was freed")
 			}
+			var lost *Tensor
+			both := ScopedAll(func() []*Tensor {
+				lost = Ones([]int{1})
+				return []*Tensor{Ones([]int{2}), lost.AddScalar(1)}
+			})
+			if len(both) != 2 || both[0].Freed() || both[1].Freed() || !lost.Freed() {
+				t.Error("ScopedAll freed a result or kept what is none")
+			}
 			early := Ones([]int{1})
 			early.Free()
 			early.Free()

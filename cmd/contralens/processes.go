@@ -59,8 +59,14 @@ func launched() bool {
 // inOneProcess lets the commands that train or compute for long refuse to run in each of several
 // processes that a launcher started: all would do the same work and write the same files.
 func inOneProcess(root *cobra.Command) {
-	for _, c := range root.Commands() {
-		if !slices.Contains([]string{"linear", "finetune", "supervised", "knn", "features", "study", "demo"}, c.Name()) {
+	commands := root.Commands()
+	if c, _, err := root.Find([]string{"detect", "train"}); err == nil {
+		commands = append(commands, c)
+	}
+	for _, c := range commands {
+		if !slices.Contains([]string{
+			"linear", "finetune", "supervised", "knn", "features", "study", "demo", "train",
+		}, c.Name()) {
 			continue
 		}
 		run := c.RunE

@@ -154,7 +154,10 @@ func TestInOneProcess(t *testing.T) {
 	for name, value := range map[string]string{"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "a", "MASTER_PORT": "1"} {
 		t.Setenv(name, value)
 	}
-	if code, text := spawn(t, "knn", "--data_folder", "nowhere").end(t); code != exitUsage || !strings.Contains(text, "contralens knn runs in one process, but torchrun started 2: start it without") {
-		t.Errorf("code %d:\n%s", code, text)
+	for _, command := range []string{"knn", "detect train"} {
+		want := "contralens " + command + " runs in one process, but torchrun started 2: start it without"
+		if code, text := spawn(t, append(strings.Fields(command), "--data_folder", "nowhere")...).end(t); code != exitUsage || !strings.Contains(text, want) {
+			t.Errorf("code %d:\n%s", code, text)
+		}
 	}
 }

@@ -112,12 +112,68 @@ func (p *prediction) run(ctx context.Context, m config.Machine, names []string, 
 		if err := os.MkdirAll(p.c.Out, 0o755); err != nil {
 			return fmt.Errorf("--out %s: want a folder for %d pictures, but %w", p.c.Out, images.Len(), err)
 		}
-		return p.all(ctx, paths(images), func(i int) string { return pictureName(p.c.Out, images.Path(i), i) }, each)
+		name := func(i int) string { return pictureName(p.c.Out, images.Path(i), i) }
+		if err := spare(paths(images), name); err != nil {
+			return err
+		}
+		return p.all(ctx, paths(images), name, each)
 	}
 	if !strings.EqualFold(filepath.Ext(p.c.Out), ".png") {
 		return &config.ValueError{Option: "out", Want: "a file name that ends in .png", Got: p.c.Out}
 	}
-	return p.all(ctx, paths(images), func(int) string { return p.c.Out }, each)
+	name := func(int) string { return p.c.Out }
+	if err := spare(paths(images), name); err != nil {
+		return err
+	}
+	return p.all(ctx, paths(images), name, each)
+}
+
+// resultName is the name of the JSON file beside a picture.
+func resultName(picture string) string {
+	return strings.TrimSuffix(picture, filepath.Ext(picture)) + ".json"
+}
+
+// spare returns an error if a picture would replace an image that is read, or a result a JSON file of
+// another program, such as annotations beside a photo.
+func spare(images []string, picture func(i int) string) error {
+	read := map[string]bool{}
+	for _, image := range images {
+		read[resolved(image)] = true
+	}
+	for i := range images {
+		out := picture(i)
+		if read[resolved(out)] {
+			return &config.ValueError{Option: "out", Want: "another file than the image that is read", Got: out}
+		}
+		f, err := os.Open(resultName(out))
+		if err != nil {
+			continue // there is none, or writing says what is wrong
+		}
+		begin := make([]byte, len(foundBegin))
+		_, err = io.ReadFull(f, begin)
+		f.Close()
+		if err != nil || string(begin) != foundBegin {
+			return &config.ValueError{
+				Option: "out", Want: "a name beside which there is no JSON file of another program",
+				Got: fmt.Sprintf("%s, beside %s", out, resultName(out)),
+			}
+		}
+	}
+	return nil
+}
+
+// foundBegin is how the JSON of a Found begins.
+const foundBegin = `{"image":`
+
+// resolved returns the path of a file without links, as far as it exists.
+func resolved(path string) string {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	return path
 }
 
 func paths(images interface {
@@ -229,7 +285,7 @@ func (p *prediction) one(path, out string, img *views.Image) (f Found, err error
 	if err != nil {
 		return f, err
 	}
-	return f, durable.Write(strings.TrimSuffix(out, filepath.Ext(out))+".json", func(w io.Writer) error {
+	return f, durable.Write(resultName(out), func(w io.Writer) error {
 		return json.NewEncoder(w).Encode(f)
 	})
 }
