@@ -130,12 +130,10 @@ func TestTorchrun(t *testing.T) {
 		// Without logs in files, torchrun 1.13 fails on Python 3.11.
 		torchrun = program(t, "torchrun") + " -r 1 -t 1 --monitor_interval 0.1 --log_dir " + t.TempDir()
 	}
-	meets := []string{"", "MEET=127.0.0.1:" + strconv.Itoa(29000+os.Getpid()%1000)}
 	if _, err := net.LookupHost("localhost"); err != nil {
-		t.Log("not run: --standalone, which meets at localhost, a name this machine does not know")
-		meets = meets[1:]
+		t.Skip("not run: torchrun asks for localhost, a name this machine does not know")
 	}
-	for _, meet := range meets {
+	for _, meet := range []string{"", "MEET=127.0.0.1:" + strconv.Itoa(29000+os.Getpid()%1000)} {
 		starts, output, err := launched(t, []string{"TORCHRUN=" + torchrun, "PROCESSES=3", "NODES=1", "RESTARTS=1", meet},
 			"./torchrun.sh", "contrast", "--resume", "auto", "fail")
 		if err != nil {
