@@ -93,7 +93,8 @@ Status cudaSetDevice(int d) {
   int registers_processor, managed, board, board_group, atomics;                                               \
   V12(int double_ratio;) int pageable, concurrent_managed, preemption, host_pointer, cooperative;              \
   V12(int cooperative_devices;) size_t shared_block;                                                           \
-  char rest[328];
+  int host_tables, direct, blocks_processor;                                                                   \
+  char rest[316];
 #define KEEP(...) __VA_ARGS__
 #define DROP(...)
 
@@ -105,6 +106,7 @@ Status cudaSetDevice(int d) {
   p->registers = p->registers_processor = 65536;                                              \
   p->warp = 32;                                                                               \
   p->threads = p->block[0] = p->block[1] = 1024;                                              \
+  p->blocks_processor = 32;                                                                   \
   p->block[2] = 64;                                                                           \
   p->grid[0] = 2147483647;                                                                    \
   p->grid[1] = p->grid[2] = 65535;                                                            \
