@@ -67,8 +67,9 @@ func (r *Relatives) check(o *Objective, f *FeatureTransform) error {
 	if err := r.checkSynthetic(o); err != nil {
 		return err
 	}
-	if r.MaskSelf && (!Memories[o.Memory].Negatives || r.Synthetic != "none" || r.ImageMixup != "none") {
-		return &ValueError{Option: "mask_self", Value: true, Want: "negatives, no --synthetic and no --image_mixup",
+	if r.MaskSelf && (o.Memory != "moco" && o.Memory != "bank" || r.Synthetic != "none" || r.ImageMixup != "none") {
+		return &ValueError{Option: "mask_self", Value: true,
+			Want: "a queue or a memory bank, which has older keys, no --synthetic and no --image_mixup",
 			Hint: "leave --mask_self out"}
 	}
 	if r.ImageMixup != "none" && (o.Memory != "moco" || o.Jigsaw) {

@@ -130,6 +130,7 @@ func init() {
 		mistake{"detect train --detector yolo --data_folder IN/good", exitUsage, []string{"--detector", "want c4 or fpn", `"yolo"`}},
 		mistake{"detect train --config bccd --data_folder IN/good", exitFailed, []string{"IN/good", "want VOC's layout", "COCO's"}},
 		mistake{"detect train --config bccd --data_folder IN/nowhere", exitFailed, []string{"nowhere", "want a folder with annotations"}},
+		mistake{"detect train --config bccd --data_folder s3://photos/cells", exitFailed, []string{"s3://photos/cells", "on this machine, got a URL"}},
 		mistake{"detect train --config voc-r50", exitUsage, []string{"no recipe of that name", "did you mean voc-r50-c4?"}},
 		mistake{"detect train --config nosuch.yaml", exitUsage, []string{"nosuch.yaml", "recipes bccd", "voc-r50-c4"}},
 		mistake{"detect eval", exitUsage, []string{"--ckpt", "want a detector", "--results"}},

@@ -105,6 +105,10 @@ func IsAnnotated(ctx context.Context, s store.Store, folder string) bool {
 
 func wantAnnotations(ctx context.Context, o Options) error {
 	folder := humanize.Text(o.Folder)
+	if _, local := o.Store.(store.Disk); local && store.IsURL(o.Folder) {
+		return fmt.Errorf("%s: want a folder with annotations or a JSON file on this machine, got a URL: "+
+			"copy the data here first", folder)
+	}
 	if info, err := o.Store.Stat(ctx, o.Folder); err != nil {
 		return fmt.Errorf("%s: want a folder with annotations or a JSON file, but %w", folder, store.Cause(err))
 	} else if !info.Folder {
