@@ -18,7 +18,16 @@ const suffix = ".partial"
 // Write makes or replaces the file path with what write writes. It writes to a temporary
 // file in the same folder, syncs it, then renames it. If anything fails, path is unchanged
 // and the temporary file is removed. Only a killed process leaves it, for Clean to remove.
+// A link keeps pointing where it points. What is no file, such as /dev/null or a pipe, is
+// written to as it is: nothing may be put in its place.
 func Write(path string, write func(io.Writer) error) (err error) {
+	if target, e := filepath.EvalSymlinks(path); e == nil {
+		path = target
+	}
+	info, statErr := os.Stat(path)
+	if statErr == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return through(path, write)
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*"+suffix)
 	if err != nil {
 		return Explain(noFolder(path, err))
@@ -37,7 +46,7 @@ func Write(path string, write func(io.Writer) error) (err error) {
 	if err = b.Flush(); err != nil {
 		return err
 	}
-	if info, e := os.Stat(path); e == nil && info.IsDir() {
+	if statErr == nil && info.IsDir() {
 		return fmt.Errorf("want the name of a file, but %s is a folder", path)
 	}
 	if err = f.Chmod(0o644); err != nil {
@@ -64,11 +73,26 @@ func Write(path string, write func(io.Writer) error) (err error) {
 	return err
 }
 
+// through writes to the device or pipe path.
+func through(path string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return Explain(err)
+	}
+	b := bufio.NewWriterSize(f, 1<<20)
+	if err = write(b); err == nil {
+		err = b.Flush()
+	}
+	return Explain(errors.Join(err, f.Close()))
+}
+
 // Possible returns the error that Write would meet because of where path is. It is for
 // commands that work for long before they write.
 func Possible(path string) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return fmt.Errorf("%s: want the name of a file, but it is a folder", path)
+	} else if err == nil && !info.Mode().IsRegular() {
+		return nil
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*"+suffix)
 	if err != nil {

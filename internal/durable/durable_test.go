@@ -1,8 +1,10 @@
 package durable
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,6 +62,39 @@ func TestWriteReplacesOrLeaves(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(t, path, "new")
+}
+
+// A pipe, a device and a link stay what they are.
+func TestWriteReplacesFilesOnly(t *testing.T) {
+	dir := t.TempDir()
+	pipe, file, link := filepath.Join(dir, "pipe"), filepath.Join(dir, "sub", "file"), filepath.Join(dir, "link")
+	if err := errors.Join(syscall.Mkfifo(pipe, 0o600), os.Mkdir(filepath.Dir(file), 0o700), put(file, "old"),
+		os.Symlink(file, link)); err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan string)
+	go func() {
+		b, err := os.ReadFile(pipe)
+		if err != nil {
+			t.Error(err)
+		}
+		read <- string(b)
+	}()
+	if err := errors.Join(Possible(pipe), put(pipe, "text")); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-read; got != "text" {
+		t.Errorf("the pipe's reader sees %q", got)
+	}
+	if err := put(link, "new"); err != nil {
+		t.Fatal(err)
+	}
+	want(t, file, "new")
+	for path, kind := range map[string]fs.FileMode{pipe: fs.ModeNamedPipe, link: fs.ModeSymlink} {
+		if info, err := os.Lstat(path); err != nil || info.Mode().Type() != kind {
+			t.Errorf("%s is %v now, %v", path, info, err)
+		}
+	}
 }
 
 // A real full disk and a real read-only folder, if this process may mount.
