@@ -2,7 +2,10 @@ package train
 
 import (
 	"math"
+	"strconv"
+	"strings"
 
+	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/contrast"
 	"contralens/diagnose"
@@ -29,13 +32,45 @@ func vitalSteps(planned int) int { return max(5, min(planned/100, 500)) }
 func VitalsHook() Hook {
 	v := &vital{sums: map[string]float64{}, counts: map[string]int{}, told: map[diagnose.Cause]bool{}}
 	return Hook{
-		Order: Probes, // after the spectrum of the epoch
+		Name: "vitals", Order: Probes, // after the spectrum of the epoch
+		State: func() any { return v.state() },
+		Load: func(state checkpoint.Dict) {
+			var s vitalState
+			state.Decode(&s)
+			v.load(s)
+		},
 		Collect: func(r *Run) methods.Collect {
 			return methods.Collect{Vitals: r.GlobalStep == 0 || (r.GlobalStep+1)%v.every == 0}
 		},
 		Start: v.start,
 		Step:  v.step,
 		Epoch: func(r *Run) error { return v.diagnose(r) },
+	}
+}
+
+// vitalState is what a checkpoint stores: the sums since the last line, each with its count.
+type vitalState struct {
+	Sums map[string]string `key:"sums"`
+}
+
+func (v *vital) state() vitalState {
+	s := vitalState{Sums: map[string]string{}}
+	for name, sum := range v.sums {
+		s.Sums[name] = strconv.FormatFloat(sum, 'g', -1, 64) + " " + strconv.Itoa(v.counts[name])
+	}
+	return s
+}
+
+func (v *vital) load(s vitalState) {
+	clear(v.sums)
+	clear(v.counts)
+	for name, text := range s.Sums {
+		sum, count, _ := strings.Cut(text, " ")
+		x, err1 := strconv.ParseFloat(sum, 64)
+		n, err2 := strconv.Atoi(count)
+		if err1 == nil && err2 == nil {
+			v.sums[name], v.counts[name] = x, n
+		}
 	}
 }
 
@@ -49,7 +84,8 @@ func (v *vital) start(r *Run) error {
 		return err
 	}
 	if len(v.lines) > 0 {
-		for _, d := range diagnose.Diagnose(v.all(r, nil)) {
+		spectra, _ := spectrum.Read(r.Dir) // said by its own hook
+		for _, d := range diagnose.Diagnose(v.all(r, spectra)) {
 			v.told[d.Cause] = d.Certainty == diagnose.Sure
 		}
 		return nil

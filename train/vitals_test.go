@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/scores/vitals"
 )
@@ -116,6 +117,17 @@ func TestVitalsHook(t *testing.T) {
 		}
 		if count("the same images several times") != 1 {
 			t.Errorf("copies: said %q", said)
+		}
+		state := checkpoint.Encode(h.State()) // after step 12: the sums of two steps
+		r.GlobalStep = 12
+		h = VitalsHook()
+		h.Load(state)
+		start()
+		for i := 13; i <= 15; i++ {
+			step(i)
+		}
+		if lines, err := vitals.Read(r.Dir); err != nil || len(lines) != 5 || lines[4].Values[vitals.Loss] != 13 {
+			t.Errorf("resumed after step 12: want the mean of steps 11 to 15, got %+v, %v", lines, err)
 		}
 		r.GlobalStep = 5
 		h = VitalsHook()

@@ -28,7 +28,7 @@ and called again; the diagnoses are made anew from the records.
 
 Ctrl-C stops it; the same command resumes.`,
 		Example: `  contralens bench diagnose trials --data_folder cifar10
-  contralens bench diagnose trials-2 --data_folder fashion-mnist --dataset fashion-mnist --seed 2`,
+  contralens bench diagnose trials-2 --seed 2 --data_folder fashion-mnist`,
 		Args: cli.Arguments(1, "a folder for images, runs and the table", "bench diagnose trials"),
 	}
 	given := cli.Bind(cmd, &c)
