@@ -65,7 +65,7 @@ func (t *Trainer) Save(path string, r Record, encoder *nn.Model, best float64) e
 	return checkpoint.Write(path, rundir.WithRecord(root, checkpointRecord{
 		CheckpointRecord: rundir.CheckpointRecord{
 			Version: rundir.CheckpointVersion, Config: r.Config, Epoch: completed, StepInEpoch: inEpoch, GlobalStep: t.Step,
-			Threads: r.Threads, Workers: r.Workers, Machine: r.Machine,
+			Threads: r.Threads, Workers: r.Workers, Machine: r.Machine, Torch: torch.Version(),
 		},
 		Protocol: r.Protocol, Classes: r.Classes, Batches: t.Source.Batches(), BestTop1: best,
 		Totals: totals, Encoder: r.Encoder,
@@ -106,7 +106,7 @@ func (t *Trainer) Load(path string, encoder *nn.Model) (best float64, warning st
 			"epoch %d starts at its beginning, with %d steps", path, t.Epoch, n), nil
 	}
 	t.Totals = record.Totals
-	return record.BestTop1, "", nil
+	return record.BestTop1, record.OtherTorch(path, torch.Version()), nil
 }
 
 // loadLinear copies a file's classifier. It accepts PyTorch's names with and without
