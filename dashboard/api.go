@@ -146,7 +146,7 @@ func (s *Server) describeRun(q url.Values) (any, error) {
 	d.Results = append(d.Results, rundir.LastResults[json.RawMessage](folder{r})...)
 	if images, err := r.openImages(); err == nil {
 		d.Traced = true
-		go r.replayer(context.Background(), images.Total) // the page may ask for crops next
+		go r.replayer(context.Background(), images.ImagesHeader) // the page may ask for crops next
 	}
 	d.Onset = onset(about.Config, source)
 	d.Clock = r.clock(source, f).thinned(about.Config)
