@@ -351,16 +351,6 @@ func (s *Server) histogram(q url.Values) (any, error) {
 	return out, nil
 }
 
-func (s *Server) embedding(q url.Values) (any, error) {
-	r, err := s.get(q.Get("run"))
-	if err != nil {
-		return nil, err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.embed(number(q, "epoch", -1, -1, farthest))
-}
-
 // thumbnailsFile is the sheet of a probe's thumbnails in a run directory.
 const thumbnailsFile = "scores/probe/thumbnails.png"
 

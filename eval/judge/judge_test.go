@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -203,6 +204,16 @@ func TestNothing(t *testing.T) {
 	m.write(filepath.Join(m.root, "old", rundir.RecordFile), `{"config": {}}`)
 	if _, err := Judge(m.root); err == nil || !strings.Contains(err.Error(), "want a run whose features were measured") || !strings.Contains(err.Error(), "old: its features were not measured") {
 		t.Errorf("no measures: %v", err)
+	}
+	cut := m.run("cut", "moco", 1, constant(1))
+	m.write(filepath.Join(cut, spectrum.FileName), `{"epoch": 1, "backb`)
+	r, err := Judge(m.root)
+	nothing := (*Nothing)(nil)
+	if !errors.As(err, &nothing) || !strings.Contains(err.Error(), spectrum.FileName+": want a JSON object per line, got 1 lines that are none") {
+		t.Errorf("a file that is cut off: %v", err)
+	}
+	if text := Markdown(r); !strings.HasPrefix(text, "Nothing could be ranked.") || !strings.Contains(text, "note: cut: ") {
+		t.Errorf("the report of nothing: %q", text)
 	}
 	m.run("one", "moco", 1, constant(1))
 	if r, err := Judge(m.root); err != nil || !strings.Contains(strings.Join(r.Notes, "\n"), "nothing is ranked") {
