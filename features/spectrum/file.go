@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,6 +52,23 @@ func (l Line) Value(space, name string) (v float64, ok bool) {
 	}
 	v, ok = s.Values[name]
 	return v, ok
+}
+
+// complete adds the measures that follow from others, which earlier versions did not write.
+func (l Line) complete() {
+	for _, s := range []*Space{l.Backbone, l.Head} {
+		if s == nil || s.Values == nil {
+			continue
+		}
+		alignment, ok1 := s.Values[AlignmentName]
+		uniformity, ok2 := s.Values[UniformityName]
+		if _, has := s.Values[RelativeName]; has || !ok1 || !ok2 {
+			continue
+		}
+		if v := Relative(alignment, uniformity); !math.IsNaN(v) {
+			s.Values[RelativeName] = v
+		}
+	}
 }
 
 func file(run string) jsonl.File { return jsonl.File(filepath.Join(run, filepath.FromSlash(FileName))) }
@@ -107,6 +125,7 @@ func Read(run string) ([]Line, error) {
 	for text := range bytes.Lines(b) {
 		var l Line
 		if json.Unmarshal(text, &l) == nil && l.Epoch >= 0 {
+			l.complete()
 			lines = append(lines, l)
 		} else if len(bytes.TrimSpace(text)) > 0 {
 			bad++
