@@ -9,6 +9,9 @@ import (
 
 // vitals reads what package diagnose needs of a run. What cannot be read is missing.
 func (r *run) vitals(record rundir.Record) diagnose.Case {
+	if r.server == nil { // not on a disk
+		return diagnose.Case{}
+	}
 	lines, err := vitals.ReadFS(folder{r})
 	if err != nil || len(lines) == 0 {
 		return diagnose.Case{}
