@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,16 +23,8 @@ func (e exited) Error() string { return fmt.Sprintf("the processes ended with co
 // join finds out which process of how many this is, as a launcher or the options say. If this
 // process has to start the others, it does, waits for them, and returns how they ended with done.
 func (t *training) join(d *config.Dist) (done bool, err error) {
-	t.timing.Timeout, t.timing.Stall, t.timing.Join = d.Times()
-	url := d.DistURL
-	var usual config.Dist
-	if config.Defaults(&usual); url == usual.DistURL && d.WorldSize <= 1 {
-		url = "" // one machine finds a free port
-	}
-	t.launch, err = dist.FromEnvironment(dist.Options{
-		Nodes: d.WorldSize, Node: d.Rank, URL: url, Multiprocessing: d.Multiproc, Processes: d.NProc,
-		GPUs: torch.CUDADevices(),
-	}, os.Getenv)
+	t.timing = timingOf(d)
+	t.launch, err = launchOf(d, os.Getenv)
 	if err != nil || t.launch.Children == 0 {
 		return false, err
 	}
@@ -39,15 +32,39 @@ func (t *training) join(d *config.Dist) (done bool, err error) {
 		return true, err
 	}
 	t.signals.Close()
+	return true, spawnRanks(t.launch, t.timing.Timeout)
+}
+
+func timingOf(d *config.Dist) (t dist.Timing) {
+	t.Timeout, t.Stall, t.Join = d.Times()
+	return t
+}
+
+// launchOf says which process of how many this is, as a launcher or the options say.
+func launchOf(d *config.Dist, getenv func(string) string) (dist.Launch, error) {
+	url := d.DistURL
+	var usual config.Dist
+	if config.Defaults(&usual); url == usual.DistURL && d.WorldSize <= 1 {
+		url = "" // one machine finds a free port
+	}
+	return dist.FromEnvironment(dist.Options{
+		Nodes: d.WorldSize, Node: d.Rank, URL: url, Multiprocessing: d.Multiproc, Processes: d.NProc,
+		GPUs: torch.CUDADevices(),
+	}, getenv)
+}
+
+// spawnRanks starts the processes of this node and waits for them. Signals are passed on. Processes
+// that do not end after one has failed are killed after grace.
+func spawnRanks(l dist.Launch, grace time.Duration) error {
 	signals := stopSignals()
 	defer signal.Stop(signals)
 	code, err := dist.Spawn(dist.Spawning{
-		Launch: t.launch, Args: os.Args, Env: os.Environ(), Signals: signals, Grace: t.timing.Timeout, Err: os.Stderr,
+		Launch: l, Args: os.Args, Env: os.Environ(), Signals: signals, Grace: grace, Err: os.Stderr,
 	})
 	if err == nil && code != 0 {
 		err = exited{code}
 	}
-	return true, err
+	return err
 }
 
 // launched reports whether a launcher started this process as one of several, or tried to.
