@@ -78,7 +78,7 @@ func TestClocks(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	f := clocks([]time.Duration{0, -time.Minute}, hellos)
-	if !strings.HasPrefix(f.Problem, "the clock of b is 1 min") || !strings.Contains(f.Problem, " off that of a, ") {
+	if !strings.HasPrefix(f.Problem, "the clock of b is 60 s") || !strings.Contains(f.Problem, " off that of a, ") {
 		t.Errorf("%+v", f)
 	}
 }
