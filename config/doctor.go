@@ -20,9 +20,9 @@ func (c *Doctor) Resolve(set map[string]bool) ([]string, error) {
 	if c.Measure && c.Processes {
 		return nil, &ValueError{Option: "measure", Want: "one of --measure and --dist", Hint: "call doctor once with each"}
 	}
-	for _, name := range []string{"world-size", "rank", "dist-url", "multiprocessing-distributed", "nproc", "dist_join"} {
-		if set[name] && !c.Processes {
-			return nil, &ValueError{Option: name, Want: "--dist with it", Hint: "without, doctor looks at this machine alone"}
+	for _, f := range Fields(c) {
+		if f.Group == "distributed" && set[f.Name] && f.Changed() && !c.Processes {
+			return nil, &ValueError{Option: f.Name, Want: "--dist with it", Hint: "without, doctor looks at this machine alone"}
 		}
 	}
 	return nil, c.Dist.check()
