@@ -9,29 +9,10 @@ import (
 	"contralens/config"
 	"contralens/dist"
 	"contralens/internal/humanize"
-	"contralens/internal/machine"
-	"contralens/methods"
 	"contralens/nn/layers"
+	"contralens/peers"
 	"contralens/setup"
-	"contralens/torch"
-	"contralens/world"
 )
-
-// Peers are the other processes of a world.
-type Peers struct {
-	Group methods.Group
-	// NewReducer makes what averages gradients; see methods.Options.
-	NewReducer func(parameters []*torch.Tensor, layout [][]int) (methods.Reducer, error)
-	// Names are those of the processes in messages, by rank: "rank 3 (node1)". nil: "rank 3".
-	Names []string
-	// Alone, if set, runs f in the first process, and lets the others wait for it without a time
-	// limit. Without it, they wait in their next exchange.
-	Alone func(f func() error) error
-	// At, if set, is told in which step this process is, and what it does.
-	At func(step int, phase string)
-	// Backend is named in checkpoints, such as gloo.
-	Backend string
-}
 
 // groups returns the number of batch-norm groups of a batch: that of the options, that with
 // which a resumed run began, or one for each process. Every process has equally many.
@@ -110,8 +91,9 @@ func (r *Run) worldNotes() (notes []string) {
 }
 
 // Connect gives the run the other processes of its world.
-func (r *Run) Connect(p Peers) error {
-	r.peers = p
+func (r *Run) Connect(p *peers.Peers) error {
+	r.peers = *p
+	r.peers.World, r.peers.Device = r.World, r.Model.Device()
 	r.Model.Group, r.Model.NewReducer = p.Group, p.NewReducer
 	if r.Config.SyncBN && !r.World.Alone() {
 		t, ok := p.Group.(layers.Together)
@@ -151,32 +133,12 @@ func (r *Run) at(phase string) {
 	}
 }
 
-// name is a process in messages.
-func (r *Run) name(rank int) string {
-	if rank < len(r.peers.Names) {
-		return r.peers.Names[rank]
-	}
-	return fmt.Sprintf("rank %d", rank)
-}
-
 // loading is the context of the loader: of several processes, none stops before all have agreed.
 func (r *Run) loading(ctx context.Context) context.Context {
 	if r.World.Alone() {
 		return ctx
 	}
 	return context.WithoutCancel(ctx)
-}
-
-// shareProcessors divides the processors of a machine among the processes on it, if the options
-// leave threads and workers open.
-func shareProcessors(m *config.Machine, w world.World) {
-	each := max(1, machine.Processors()/w.PerNode())
-	if m.Threads == 0 {
-		m.Threads = each
-	}
-	if m.Workers == 0 {
-		m.Workers = each
-	}
 }
 
 // layoutTexts writes a layout of buckets, one text each: "3 4 5".

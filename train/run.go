@@ -17,6 +17,7 @@ import (
 	"contralens/data/loader"
 	"contralens/methods"
 	"contralens/optim"
+	"contralens/peers"
 	"contralens/prefetch"
 	"contralens/rundir"
 	"contralens/torch"
@@ -52,7 +53,7 @@ type Run struct {
 
 	Batches  int // steps per epoch
 	DropLast bool
-	peers    Peers
+	peers    peers.Peers
 	asked    int           // what this process asks of the others in the next step
 	agreed   int           // what all processes have agreed on
 	computed time.Duration // of the last step, without waits for other processes

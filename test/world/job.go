@@ -16,6 +16,7 @@ import (
 	"contralens/config"
 	"contralens/methods"
 	"contralens/nn"
+	"contralens/peers/join"
 	"contralens/torch"
 	"contralens/torch/dist"
 	"contralens/train"
@@ -93,7 +94,7 @@ func (j *job) train(out *result) error {
 			return err
 		}
 		defer group.Close()
-		if err := r.Connect(train.Through(group)); err != nil {
+		if err := r.Connect(join.Through(group)); err != nil {
 			return err
 		}
 	}
