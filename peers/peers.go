@@ -98,6 +98,24 @@ func (p *Peers) ByFirst(f func() error) error {
 	return p.Agree(nil)
 }
 
+// StoppedByFirst is ByFirst for work that may be stopped: stops reports whether an error of it is
+// that of a stop, which all processes hear of.
+func (p *Peers) StoppedByFirst(f func() error, stops func(error) bool) (stopped bool, err error) {
+	asked := 0
+	err = p.ByFirst(func() error {
+		err := f()
+		if err != nil && stops(err) {
+			asked = 1
+			return nil
+		}
+		return err
+	})
+	if err == nil && !p.One() {
+		_, asked, _ = p.Loudest(asked, "")
+	}
+	return asked > 0, err
+}
+
 // Failure is the error of another process.
 type Failure struct {
 	Rank int

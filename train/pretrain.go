@@ -134,7 +134,7 @@ func (p *pretraining) fit(ctx context.Context, r *Run, chosen []string, rate flo
 	for _, w := range r.Warnings() {
 		r.say("note: %s", w)
 	}
-	for _, note := range r.worldNotes() {
+	for _, note := range r.norms().Notes(r.Model.Groups) {
 		r.say("%s", note)
 	}
 	for _, said := range chosen {

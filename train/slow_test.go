@@ -64,11 +64,3 @@ func TestCompare(t *testing.T) {
 		}
 	}
 }
-
-// The layout of buckets survives a checkpoint, and a text that is none is left out.
-func TestLayoutTexts(t *testing.T) {
-	layout := layoutOf(layoutTexts([][]int{{3, 4}, {0, 1, 2}}))
-	if len(layout) != 2 || len(layout[0]) != 2 || layout[1][2] != 2 || layoutOf([]string{"1 x"}) != nil || layoutOf(nil) != nil {
-		t.Errorf("layout %v", layout)
-	}
-}
