@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"strings"
 	"time"
 
 	"contralens/config"
@@ -25,7 +24,7 @@ type evaluation struct {
 	Finetune   *config.Finetune
 	Supervised *config.Supervised
 	Set        map[string]bool
-	Stop       string // the last rank asks all to stop when a line of the first would begin so
+	Stop       bool   // the last rank is asked to stop when training begins
 	Out        string // file of the outcome
 }
 
@@ -44,11 +43,9 @@ func (e *evaluation) do() error {
 	defer cancel()
 	var out outcome
 	o := protocol.Options{Set: e.Set, Launch: e.Launch, Timing: dist.Timing{Timeout: 20 * time.Second, Join: time.Minute}}
-	o.Line = func(s string) {
-		out.Lines = append(out.Lines, s)
-		if e.Stop != "" && strings.HasPrefix(s, e.Stop) {
-			cancel()
-		}
+	o.Line = func(s string) { out.Lines = append(out.Lines, s) }
+	if e.Stop && e.Launch.Rank == e.Launch.Size-1 {
+		o.Begin = cancel
 	}
 	add := func(r rundir.Result, err error) error {
 		out.Results = append(out.Results, r)

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"contralens/checkpoint"
 	"contralens/config"
@@ -48,6 +49,29 @@ func labeled(t *testing.T, train, test int) string {
 // evaluate runs an evaluation in size processes and returns how each ends.
 func evaluate(t *testing.T, size int, e evaluation) []outcome {
 	t.Helper()
+	all, errs := processes(t, size, e)
+	for _, err := range errs {
+		t.Error(err)
+	}
+	if t.Failed() {
+		t.FailNow()
+	}
+	return all
+}
+
+// refused returns what the processes of an evaluation say that all refuse to begin.
+func refused(t *testing.T, size int, e evaluation) (text string) {
+	t.Helper()
+	_, errs := processes(t, size, e)
+	if len(errs) != size {
+		t.Errorf("%d of %d processes refused", len(errs), size)
+	}
+	return fmt.Sprint(errs)
+}
+
+// processes runs an evaluation in size processes.
+func processes(t *testing.T, size int, e evaluation) (all []outcome, errs []error) {
+	t.Helper()
 	dir := t.TempDir()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -55,6 +79,8 @@ func evaluate(t *testing.T, size int, e evaluation) []outcome {
 	}
 	port := listener.Addr().(*net.TCPAddr).Port
 	listener.Close()
+	begin := time.Now()
+	defer func() { t.Logf("%d processes took %v", size, time.Since(begin)) }()
 	var ranks []*exec.Cmd
 	said := make([]strings.Builder, size)
 	out := func(rank int) string { return filepath.Join(dir, fmt.Sprint("rank", rank)) }
@@ -77,13 +103,13 @@ func evaluate(t *testing.T, size int, e evaluation) []outcome {
 	}
 	for rank, c := range ranks {
 		if err := c.Wait(); err != nil {
-			t.Errorf("rank %d of %d: %v\n%s", rank, size, err, &said[rank])
+			errs = append(errs, fmt.Errorf("rank %d of %d: %w: %s", rank, size, err, &said[rank]))
 		}
 	}
-	if t.Failed() {
-		t.FailNow()
+	if len(errs) > 0 {
+		return nil, errs
 	}
-	all := make([]outcome, size)
+	all = make([]outcome, size)
 	for rank := range all {
 		text, err := os.ReadFile(out(rank))
 		if err == nil {
@@ -93,7 +119,7 @@ func evaluate(t *testing.T, size int, e evaluation) []outcome {
 			t.Fatal(err)
 		}
 	}
-	return all
+	return all, nil
 }
 
 // small are the options of a network for tests.
@@ -235,5 +261,83 @@ func TestLinear(t *testing.T) {
 		if cached && accuracies[0] != accuracies[1] {
 			t.Errorf("accuracies %v", accuracies)
 		}
+	}
+}
+
+// Training an encoder with labels in a world is training it in one process that splits its batches
+// into as many batch-norm groups, or with --sync_bn in one that does not: weights, classifier and
+// running statistics, after a step. Batches that cannot be shared evenly too.
+func TestSupervised(t *testing.T) {
+	folder, dir := labeled(t, 13, 12), t.TempDir()
+	for i, tc := range []struct {
+		size, splits int
+		together     bool
+	}{{2, 2, false}, {3, 3, false}, {2, 1, true}} {
+		t.Run(fmt.Sprint(tc), func(t *testing.T) {
+			run := func(size, splits int, together bool) (map[string][]float32, outcome) {
+				c := config.DefaultSupervised()
+				trained(&c.Classifier, folder, dir, fmt.Sprint("supervised", i, size))
+				c.Epochs, c.BatchSize, c.BNSplits, c.SyncBN = 1, 13, splits, together
+				if _, err := c.Resolve(map[string]bool{}); err != nil {
+					t.Fatal(err)
+				}
+				all := evaluate(t, size, evaluation{Supervised: &c})
+				for rank, o := range all[1:] {
+					if len(o.Lines) > 0 {
+						t.Errorf("rank %d says %q", rank+1, o.Lines)
+					}
+				}
+				return tensorsOf(t, dir, c.Name), all[0]
+			}
+			want, one := run(1, tc.splits, false)
+			got, world := run(tc.size, 1, tc.together)
+			near(t, "supervised", got, want, 1e-4)
+			for _, name := range []string{"loss", "top1"} {
+				if a, b := one.Results[0].Metrics[name].(float64), world.Results[0].Metrics[name].(float64); math.Abs(a-b) > 1e-3*math.Abs(a) {
+					t.Errorf("%s %v, want %v", name, b, a)
+				}
+			}
+		})
+	}
+}
+
+// Fine-tuning in a world that stops, because its last process was asked to, and resumes, ends bit
+// for bit as if it had not. With three processes that takes the layout of gradients' buckets.
+func TestFinetuneResumes(t *testing.T) {
+	folder, dir := labeled(t, 36, 12), t.TempDir()
+	const size = 3
+	options := func(name string) config.Finetune {
+		c := config.DefaultFinetune()
+		trained(&c.Classifier, folder, dir, name)
+		c.LastStages, c.Epochs, c.CRTEpochs = 2, 2, 1
+		if _, err := c.Resolve(map[string]bool{}); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	whole, parts := options("whole"), options("parts")
+	want := evaluate(t, size, evaluation{Finetune: &whole})[0]
+	for rank, o := range evaluate(t, size, evaluation{Finetune: &parts, Stop: true}) {
+		if !o.Stopped {
+			t.Errorf("rank %d did not stop", rank)
+		}
+	}
+	parts.Resume = "auto"
+	got := evaluate(t, size, evaluation{Finetune: &parts})[0]
+	if d := apart(tensorsOf(t, dir, "whole"), tensorsOf(t, dir, "parts")); len(d) > 0 {
+		t.Errorf("the end differs: %v", d)
+	}
+	if len(got.Results) != 2 || got.Results[1].Metrics["top1"] != want.Results[1].Metrics["top1"] ||
+		!strings.Contains(strings.Join(got.Lines, "\n"), "resuming ") {
+		t.Errorf("resumed %v, want %v; it says\n%s", got.Results, want.Results, strings.Join(got.Lines, "\n"))
+	}
+	parts.SyncBN, parts.Name, parts.Resume = true, "few", ""
+	parts.BatchSize = 32 // the last batch has 4 images, less than two for each of 3 processes
+	e := evaluation{Finetune: &parts}
+	if text := refused(t, size, e); !strings.Contains(text, "at least two images of each batch for each of 3 processes, got a last batch of 4") {
+		t.Errorf("a last batch that is too small: %s", text)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "save", "few")); err == nil {
+		t.Error("a run directory was made")
 	}
 }
