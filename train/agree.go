@@ -22,16 +22,40 @@ const (
 const checkEvery = 100
 
 // hooksOf calls one function of every hook at the border of an epoch, where the first process
-// may take long, and agrees with the others on how it ended.
+// may take long, and agrees with the others on how it ended. Hooks whose work the processes share
+// come after that.
 func (r *Run) hooksOf(ctx context.Context, function func(Hook) func(*Run) error) error {
+	if r.World.Alone() {
+		return r.each(function)
+	}
+	var apart, together []Hook
+	for _, h := range r.hooks() {
+		switch {
+		case !h.Together:
+			apart = append(apart, h)
+		case function(h) != nil:
+			together = append(together, h)
+		}
+	}
 	var end error
 	err := r.alone(func() error {
-		if end = r.each(function); ends(end) {
+		if end = r.eachOf(apart, function); ends(end) {
 			return nil // the others hear of it when all agree
 		}
 		return end
 	})
-	return r.agree(ctx, cmp.Or(err, end))
+	err = r.agree(ctx, cmp.Or(err, end))
+	switch {
+	case len(together) == 0 || err != nil && !ends(err):
+		return err
+	case r.agreed == askStop:
+		return ErrStopped // a run that resumes repeats what was left out
+	}
+	after := r.eachOf(together, function)
+	if after != nil && !ends(after) {
+		return r.agree(ctx, after)
+	}
+	return r.agree(ctx, endOf(err, after))
 }
 
 // alone runs f. The first process may take long for it, and the others wait for that.

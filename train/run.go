@@ -189,7 +189,7 @@ func (r *Run) epoch(ctx context.Context) error {
 	defer clock.Enter(methods.Other)()
 	for {
 		clock.Enter(methods.Views)
-		r.at("waiting for images")
+		r.at("images")
 		start := time.Now()
 		b, err := l.Next()
 		if err != nil {

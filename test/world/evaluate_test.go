@@ -188,12 +188,29 @@ func TestKNN(t *testing.T) {
 	if want < 35 || want > 99 {
 		t.Fatalf("an accuracy of %v says little", want)
 	}
-	for _, size := range []int{2, 3} {
+	for _, size := range worlds(3, 2) {
 		for rank, o := range evaluate(t, size, evaluation{KNN: &c}) {
 			if got := o.Results[0].Metrics["top1"]; got != want || (len(o.Lines) > 0) != (rank == 0) {
 				t.Errorf("rank %d of %d: top-1 %v, want %v; it says %q", rank, size, got, want, o.Lines)
 			}
 		}
+	}
+}
+
+// The k-NN evaluations of a training are shared by its processes, and are those of one: before
+// training exactly, after it as far as the weights agree.
+func TestKNNInTraining(t *testing.T) {
+	folder := labeled(t, 48, 30)
+	c := options(t, folder, "MoCov2", 3, func(c *config.Contrast) { c.KNNEvery, c.InputRes = 1, 16 })
+	ranks := run(t, 2, job{Config: c})
+	alike(t, "with k-NN", ranks)
+	c.BNSplits = 2
+	one := run(t, 1, job{Config: c})[0]
+	if len(one.KNN) != 2 || len(ranks[0].KNN) != 2 || ranks[0].KNN[0] != one.KNN[0] || math.Abs(ranks[0].KNN[1]-one.KNN[1]) > 7 {
+		t.Errorf("accuracies %v, want %v", ranks[0].KNN, one.KNN)
+	}
+	if len(ranks[1].KNN) != 0 {
+		t.Errorf("the second process reports %v", ranks[1].KNN)
 	}
 }
 
@@ -214,7 +231,7 @@ func TestFeatures(t *testing.T) {
 	f := config.DefaultFeatures()
 	f.Ckpt, f.BatchSize, f.Workers, f.Threads, f.Device = filepath.Join(dir, "save", "encoder", "current.pth"), 5, 1, 1, "cpu"
 	var files [][]byte
-	for _, size := range []int{1, 2, 3} {
+	for _, size := range append([]int{1}, worlds(2, 3)...) {
 		f.Out = filepath.Join(t.TempDir(), "x.npy")
 		if _, err := f.Resolve(map[string]bool{}); err != nil {
 			t.Fatal(err)
@@ -272,7 +289,10 @@ func TestSupervised(t *testing.T) {
 	for i, tc := range []struct {
 		size, splits int
 		together     bool
-	}{{2, 2, false}, {3, 3, false}, {2, 1, true}} {
+	}{{3, 3, false}, {2, 1, true}, {2, 2, false}} {
+		if i >= 2 && !long() {
+			continue
+		}
 		t.Run(fmt.Sprint(tc), func(t *testing.T) {
 			run := func(size, splits int, together bool) (map[string][]float32, outcome) {
 				c := config.DefaultSupervised()

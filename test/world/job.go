@@ -41,6 +41,7 @@ type result struct {
 	State  map[string][]float32 // weights, momenta, memories, running statistics
 	Groups int
 	Notes  []string
+	KNN    []float64 // accuracies, in the first process
 }
 
 // step is what a process knows of a step.
@@ -121,6 +122,11 @@ func (j *job) train(out *result) error {
 			return nil
 		},
 	}}
+	if j.Config.KNNEvery > 0 {
+		r.Hooks = append(r.Hooks, train.KNNHook(ctx, j.Config.KNNEvery, func(_ int, accuracy float64) {
+			out.KNN = append(out.KNN, accuracy)
+		}, nil))
+	}
 	if err := r.Do(ctx); err != nil && err != train.ErrStopped {
 		return err
 	}
