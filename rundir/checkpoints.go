@@ -28,8 +28,18 @@ type CheckpointRecord struct {
 	Threads     int               `key:"threads"`       // compute threads; 0 if unknown
 	Workers     int               `key:"workers"`       // goroutines that load images; 0 if unknown
 	Machine     string            `key:"machine"`       // kind of machine; empty if unknown
+	Torch       string            `key:"libtorch"`      // its version; empty if unknown
 	World       int               `key:"world"`         // processes that trained; 0: one
 	Groups      int               `key:"bn_groups"`     // of a batch, with batch-norm statistics of their own; 0: unknown
+}
+
+// OtherTorch is a note for those who resume the checkpoint path with another libtorch, or "". Its
+// kernels sum in another order, so that the run goes on, but not bit for bit as it would have.
+func (r CheckpointRecord) OtherTorch(path, version string) string {
+	if r.Torch == "" || r.Torch == version {
+		return ""
+	}
+	return fmt.Sprintf("%s was trained with libtorch %s, and resumes with %s: sums are rounded otherwise", path, r.Torch, version)
 }
 
 // WithRecord adds a record to a checkpoint. record is a struct that embeds

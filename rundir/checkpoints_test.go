@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,5 +61,15 @@ func TestNewest(t *testing.T) {
 	}
 	if err := prune(dir, 0); err != nil || len(EpochFiles(dir)) != 2 {
 		t.Errorf("0 keeps all: %v, %v", EpochFiles(dir), err)
+	}
+}
+
+// A note says that another libtorch sums in another order; older checkpoints do not know theirs.
+func TestOtherTorch(t *testing.T) {
+	for was, noted := range map[string]bool{"": false, "2.15.0": false, "1.13.0": true} {
+		note := CheckpointRecord{Torch: was}.OtherTorch("current.pth", "2.15.0")
+		if strings.Contains(note, "current.pth was trained with libtorch 1.13.0, and resumes with 2.15.0") != noted {
+			t.Errorf("%q: note %q", was, note)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"fmt"
 	"strings"
 
 	"contralens/config"
@@ -45,6 +46,12 @@ func Device(m config.Machine) (torch.Device, error) {
 			return d, option.Text("precision", "auto, fp32 or bf16 on the CPU", m.Precision)
 		}
 		return d, nil
+	}
+	if m.Precision == "tf32" {
+		if g, err := torch.GPUInfo(d); err == nil && !g.AtLeast(8, 0) {
+			return d, option.Text("precision", fmt.Sprintf("fp32 or fp16 on this GPU, as tf32 needs compute capability 8.0 "+
+				"and it has %d.%d", g.Major, g.Minor), m.Precision)
+		}
 	}
 	return d, torch.UseGPU(d, torch.Arithmetic{TF32: m.Precision == "tf32", Deterministic: m.Precision == "fp32"})
 }

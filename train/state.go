@@ -72,6 +72,7 @@ func (r *Run) Save(path string) error {
 			Version: rundir.CheckpointVersion, Config: config.Values(&r.Config),
 			Epoch: completed, StepInEpoch: inEpoch, GlobalStep: r.GlobalStep,
 			Threads: torch.Threads(), Workers: loader.Workers(r.Config.Workers), Machine: machine.Kind(),
+			Torch: torch.Version(),
 			World: max(1, r.World.Size), Groups: m.Groups,
 		},
 		Images: r.Train.Len(), RNG: rng{Seed: int(r.Config.Seed), LambdaStep: int(m.Stream.Step)},
@@ -159,6 +160,9 @@ func (r *Run) Load(path string) (notes []string, err error) {
 	if was, is := max(1, record.World), max(1, r.World.Size); was != is {
 		notes = append(notes, fmt.Sprintf("%s was trained in a world of %d, and resumes in one of %d: with the same "+
 			"batches, draws and batch-norm groups, but sums are rounded otherwise", path, was, is))
+	}
+	if note := record.OtherTorch(path, torch.Version()); note != "" {
+		notes = append(notes, note)
 	}
 	if n := record.Images; n != r.Train.Len() {
 		if r.StepInEpoch > 0 {

@@ -48,6 +48,9 @@ func engineBuildCommand() *cobra.Command {
 		if len(args) == 1 {
 			where = args[0]
 		}
+		if where == "" {
+			return errors.New("engine build: want a folder, auto or debian, got an empty name; is a variable not set?")
+		}
 		found, err := libtorch.Find(where)
 		if err != nil {
 			return err

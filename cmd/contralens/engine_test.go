@@ -49,6 +49,9 @@ func TestEngine(t *testing.T) {
 	if code == 0 || !strings.Contains(stderr, "want a folder with lib/libtorch.so") {
 		t.Errorf("code %d: %s", code, stderr)
 	}
+	if code, stderr := command(t, "engine", "build", ""); code == 0 || !strings.Contains(stderr, "got an empty name") {
+		t.Errorf("an empty name: code %d: %s", code, stderr)
+	}
 }
 
 // engine build says how to use an engine that a program does not choose by itself.

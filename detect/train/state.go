@@ -11,6 +11,7 @@ import (
 	"contralens/checkpoint"
 	"contralens/rundir"
 	"contralens/statedict"
+	"contralens/torch"
 )
 
 // Record is what a checkpoint says about a detector besides its weights.
@@ -66,7 +67,7 @@ func (r *Run) Save(path string) error {
 	return checkpoint.Write(path, rundir.WithRecord(root, checkpointRecord{
 		CheckpointRecord: rundir.CheckpointRecord{
 			Version: rundir.CheckpointVersion, Config: c.Config, GlobalStep: r.Iteration,
-			Threads: c.Threads, Workers: c.Workers, Machine: c.Machine,
+			Threads: c.Threads, Workers: c.Workers, Machine: c.Machine, Torch: torch.Version(),
 		},
 		Protocol: Protocol, Classes: c.Classes, Categories: numbers, Images: c.Images, Seed: int(r.Seed), Encoder: c.Encoder,
 	}))
@@ -121,6 +122,9 @@ func (r *Run) Load(path string) (notes []string, err error) {
 	statedict.LoadLossScale(r.Optimizer.Scale, file)
 	r.Iteration = record.GlobalStep
 	r.saved, r.savedStep = path, r.Iteration
+	if note := record.OtherTorch(path, torch.Version()); note != "" {
+		notes = append(notes, note)
+	}
 	if record.Images != r.Record.Images {
 		notes = append(notes, fmt.Sprintf("the dataset had %d training images when %s was saved and has %d now: "+
 			"their order is another one", record.Images, path, r.Record.Images))

@@ -69,7 +69,8 @@ func (t *Trainer) Save(path string, r Record, encoder *nn.Model, best float64) e
 	return checkpoint.Write(path, rundir.WithRecord(root, checkpointRecord{
 		CheckpointRecord: rundir.CheckpointRecord{
 			Version: rundir.CheckpointVersion, Config: r.Config, Epoch: completed, StepInEpoch: inEpoch, GlobalStep: t.Step,
-			Threads: r.Threads, Workers: r.Workers, Machine: r.Machine, World: r.World, Groups: r.Groups,
+			Threads: r.Threads, Workers: r.Workers, Machine: r.Machine, Torch: torch.Version(),
+			World: r.World, Groups: r.Groups,
 		},
 		Protocol: r.Protocol, Classes: r.Classes, Batches: t.Source.Batches(), BestTop1: best,
 		Totals: totals, Encoder: r.Encoder, Buckets: peers.LayoutTexts(t.Shared.layout()),
@@ -113,7 +114,7 @@ func (t *Trainer) Load(path string, encoder *nn.Model) (best float64, warning st
 	if !t.Shared.one() && record.World == t.Shared.World.Size {
 		t.Shared.Layout = peers.LayoutOf(record.Buckets)
 	}
-	return record.BestTop1, "", nil
+	return record.BestTop1, record.OtherTorch(path, torch.Version()), nil
 }
 
 // loadLinear copies a file's classifier. It accepts PyTorch's names with and without

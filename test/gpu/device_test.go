@@ -26,6 +26,8 @@ func TestRefusals(t *testing.T) {
 		"expandable": {"PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True", "cuda:0",
 			"wants NVIDIA's library libnvidia-ml.so.1, and there is none; unset the variable"},
 		"old GPU": {"FAKE_CAPABILITY=3.5", "cuda:0", "has compute capability 3.5 and this libtorch was built for"},
+		"no tf32": {"FAKE_CAPABILITY=7.5", "cuda:0 --precision tf32",
+			"want fp32 or fp16 on this GPU, as tf32 needs compute capability 8.0 and it has 7.5, got \"tf32\""},
 		"hidden, other": {"FAKE_GPUS=4 CUDA_VISIBLE_DEVICES=2,3", "cuda:2",
 			"device cuda:2: there are 2 GPUs, cuda:0 to cuda:1"},
 	} {
@@ -33,8 +35,8 @@ func TestRefusals(t *testing.T) {
 			if name == "expandable" && older(2, 9) {
 				t.Skip("expandable segments of this libtorch need no NVML")
 			}
-			runs := t.TempDir()
-			code, out := run(t, strings.Fields(c.environment), contrast(data, runs, c.device)...)
+			runs, device := t.TempDir(), strings.Fields(c.device)
+			code, out := run(t, strings.Fields(c.environment), contrast(data, runs, device[0], device[1:]...)...)
 			if code == 0 || !strings.Contains(out, c.want) {
 				t.Errorf("exit code %d, want a failure that says %q:\n%s", code, c.want, out)
 			}
