@@ -146,7 +146,7 @@ func (s *Server) describeRun(q url.Values) (any, error) {
 	d.Results = append(d.Results, rundir.LastResults[json.RawMessage](folder{r})...)
 	if images, err := r.openImages(); err == nil {
 		d.Traced = true
-		go r.replayer(context.Background(), images.Total) // the page may ask for crops next
+		go r.replayer(context.Background(), images.ImagesHeader) // the page may ask for crops next
 	}
 	d.Onset = onset(about.Config, source)
 	d.Clock = r.clock(source, f).thinned(about.Config)
@@ -349,16 +349,6 @@ func (s *Server) histogram(q url.Values) (any, error) {
 		out.Rows = append(out.Rows, heatRow{row.Step, row.N, row.Counts})
 	}
 	return out, nil
-}
-
-func (s *Server) embedding(q url.Values) (any, error) {
-	r, err := s.get(q.Get("run"))
-	if err != nil {
-		return nil, err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.embed(number(q, "epoch", -1, -1, farthest))
 }
 
 // thumbnailsFile is the sheet of a probe's thumbnails in a run directory.

@@ -1,7 +1,8 @@
 // Package dashboard serves a web page that follows training runs: it finds the runs
 // below a directory and shows their scores while they are written. The page and
 // everything it needs are in the binary. The server opens only files below its directory.
-// It changes none of them, except the notes that people write on this machine.
+// It changes none of them, except the notes that people write on this machine, and the layouts of probe
+// sets, which can be made again.
 //
 //	files → runs (discovery.go) → answers (api.go, events.go) → page (web/)
 //
@@ -57,6 +58,10 @@ type Server struct {
 	walk   time.Duration
 
 	events events
+
+	ended   context.Context // is done when the server closes
+	end     context.CancelFunc
+	working sync.WaitGroup // what computes beside the answers
 }
 
 // New opens the directory. Close the server after use.
@@ -76,11 +81,17 @@ func New(o Options) (*Server, error) {
 	if o.Poll == 0 {
 		o.Poll = 500 * time.Millisecond
 	}
-	return &Server{Options: o, root: root, path: path, started: time.Now(), runs: map[string]*run{}}, nil
+	s := &Server{Options: o, root: root, path: path, started: time.Now(), runs: map[string]*run{}}
+	s.ended, s.end = context.WithCancel(context.Background())
+	return s, nil
 }
 
-// Close closes the directory.
-func (s *Server) Close() error { return s.root.Close() }
+// Close closes the directory, after what computes has ended.
+func (s *Server) Close() error {
+	s.end()
+	s.working.Wait()
+	return s.root.Close()
+}
 
 // Handler serves the page and its requests.
 func (s *Server) Handler() http.Handler {
@@ -98,6 +109,8 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /api/images", s.answer(s.images))
 	mux.HandleFunc("GET /api/crop", s.crop)
 	mux.HandleFunc("GET /api/embedding", s.answer(s.embedding))
+	mux.HandleFunc("GET /api/layout", s.answer(s.layout))
+	mux.HandleFunc("GET /api/nearest", s.answer(s.nearest))
 	mux.HandleFunc("GET /api/thumbnails", s.thumbnails)
 	mux.HandleFunc("GET /api/log", s.answer(s.log))
 	mux.HandleFunc("GET /api/options", s.answer(s.options))

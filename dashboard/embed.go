@@ -4,163 +4,149 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
+	"net/url"
+	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
-	"gonum.org/v1/gonum/mat"
-
+	"contralens/features/layout"
 	"contralens/features/probe"
 	"contralens/internal/humanize"
 )
 
-const (
-	maxMapped  = 2000 // maximum number of images in an embedding
-	components = 30   // principal components sent to the browser, for UMAP
-	keptMaps   = 32   // embeddings cached per run
-)
-
-// embedding has the probe's features projected on their principal components.
+// embedding is what is the same for all layouts of a probe set.
 type embedding struct {
-	Epoch      int         `json:"epoch"`
-	Epochs     []int       `json:"epochs"` // epochs with features
-	Images     []int       `json:"images"` // indices into the probe
-	Labels     []int       `json:"labels"` // of these images; -1 without a class
-	Classes    []string    `json:"classes"`
-	Paths      []string    `json:"paths"`      // of all images of the probe, by index; empty if unknown
-	Components [][]float64 `json:"components"` // [images, up to 30]
-	Explained  []float64   `json:"explained"`  // share of the variance per component
-	Thumbnail  int         `json:"thumbnail"`  // side in pixels
-	Columns    int         `json:"columns"`    // thumbnails per row of the sheet
-
-	written time.Time // time at which the features were written
+	Epochs    []int    `json:"epochs"` // epochs with features
+	Images    []int    `json:"images"` // indices into the probe
+	Labels    []int    `json:"labels"` // of these images; -1 without a class
+	Classes   []string `json:"classes"`
+	Paths     []string `json:"paths"`     // of all images of the probe, by index; empty if unknown
+	Thumbnail int      `json:"thumbnail"` // side in pixels
+	Columns   int      `json:"columns"`   // thumbnails per row of the sheet
+	Note      string   `json:"note"`      // what the reader should know of this probe set
 }
 
-// embed projects the features after an epoch; epoch < 0 is the last one. The caller
-// holds the lock.
-func (r *run) embed(epoch int) (*embedding, error) {
-	if err := r.validate(); err != nil {
-		return nil, err
+// placed is the layout of an epoch, or what is being done to get it.
+type placed struct {
+	Epoch     int       `json:"epoch"`
+	Points    []byte    `json:"points"`            // float32 [images, 2], little-endian, in base64
+	Explained []float64 `json:"explained"`         // share of the variance per component
+	Pending   string    `json:"pending,omitempty"` // what is being computed; empty: the layout is there
+}
+
+// near is an image near another one.
+type near struct {
+	Image  int     `json:"image"` // its index among the images
+	Cosine float64 `json:"cosine"`
+}
+
+// maxNear is the largest number of neighbors in an answer.
+const maxNear = 50
+
+// openProbe opens the run's probe set. It has epochs, whose layouts can be computed.
+func (r *run) openProbe() (*probe.Probe, []int, error) {
+	r.mu.Lock()
+	err := r.validate()
+	r.mu.Unlock()
+	if err != nil {
+		return nil, nil, err
 	}
 	p, err := probe.Open(probe.Dir(filepath.Join(r.server.path, filepath.FromSlash(r.id))))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w; contralens contrast --probe N keeps one", err)
+		return nil, nil, fmt.Errorf("%w; contralens contrast --probe N keeps one", r.relative(err))
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, r.relative(err)
 	}
 	epochs, err := p.Epochs()
+	if err == nil && len(epochs) == 0 {
+		err = fmt.Errorf("%s: the probe set has no features yet; the first epoch writes them", r.id)
+	}
+	return p, epochs, err
+}
+
+// embedding describes the probe set of a run.
+func (s *Server) embedding(q url.Values) (any, error) {
+	r, err := s.get(q.Get("run"))
 	if err != nil {
 		return nil, err
 	}
-	if len(epochs) == 0 {
-		return nil, fmt.Errorf("%s: the probe set has no features yet; the first epoch writes them", r.id)
-	}
-	if epoch < 0 {
-		epoch = epochs[len(epochs)-1]
-	}
-	written, err := p.Written(epoch)
-	if err != nil {
-		return nil, err
-	}
-	if m := r.mapped[epoch]; m != nil && m.written.Equal(written) {
-		now := *m // others may be encoding m
-		now.Epochs = epochs
-		return &now, nil
-	}
-	features, dim, err := p.Features(epoch)
+	p, epochs, err := r.openProbe()
 	if err != nil {
 		return nil, err
 	}
 	m := &embedding{
-		Epoch: epoch, Epochs: epochs, Classes: humanize.Texts(p.Classes), Paths: humanize.Texts(p.Paths),
-		Thumbnail: p.Thumbnail, Columns: p.Columns, written: written,
+		Epochs: epochs, Labels: p.Labels, Classes: humanize.Texts(p.Classes), Paths: humanize.Texts(p.Paths),
+		Thumbnail: p.Thumbnail, Columns: p.Columns,
 	}
-	n := len(p.Labels)
-	for i := range min(n, maxMapped) {
-		m.Images = append(m.Images, i*n/min(n, maxMapped))
+	for i := range p.Labels {
+		m.Images = append(m.Images, i)
 	}
-	rows := mat.NewDense(len(m.Images), dim, nil)
-	for i, image := range m.Images {
-		m.Labels = append(m.Labels, p.Labels[image])
-		for j, v := range features[image*dim : (image+1)*dim] {
-			if x := float64(v); math.IsNaN(x) || math.IsInf(x, 0) {
-				return nil, fmt.Errorf("%s: image %d of the probe set has the feature %v after epoch %d", r.id, image, v, epoch)
-			}
-			rows.Set(i, j, float64(v))
+	if note := r.placing.of(r).Note(); note != "" {
+		m.Note = r.relative(errors.New(note)).Error() + " "
+	}
+	if len(epochs) == 1 {
+		m.Note = fmt.Sprintf("The probe set has features of one epoch, %d, so nothing can be followed. ", epochs[0])
+	}
+	if len(p.Paths) > 0 && filepath.IsAbs(p.Paths[0]) {
+		if _, err := os.Stat(p.Paths[0]); errors.Is(err, fs.ErrNotExist) {
+			m.Note += fmt.Sprintf("The images are no longer where they were: there is no %s. "+
+				"The pictures are those that the run keeps.", humanize.Text(p.Paths[0]))
 		}
 	}
-	m.Components, m.Explained, err = principal(rows, components)
-	if err != nil {
-		return nil, fmt.Errorf("%s: epoch %d: %w", r.id, epoch, err)
-	}
-	if r.mapped == nil || len(r.mapped) >= keptMaps {
-		r.mapped = map[int]*embedding{}
-	}
-	r.mapped[epoch] = m
 	return m, nil
 }
 
-// principal projects rows [n, d] on their first k principal components, each oriented
-// so that its largest element is positive, and returns the share of the variance of
-// each. It uses the eigenvectors of the smaller of the covariance, [d, d], and the Gram
-// matrix, [n, n].
-func principal(rows *mat.Dense, k int) (projected [][]float64, explained []float64, err error) {
-	n, d := rows.Dims()
-	for j := range d {
-		column := mat.Col(nil, j, rows)
-		m := mean(column)
-		for i := range column {
-			rows.Set(i, j, column[i]-m)
-		}
+// layout returns the layout of an epoch; epoch < 0 is the last one.
+func (s *Server) layout(q url.Values) (any, error) {
+	r, err := s.get(q.Get("run"))
+	if err != nil {
+		return nil, err
 	}
-	var square mat.SymDense
-	if d <= n {
-		square.SymOuterK(1, rows.T())
-	} else {
-		square.SymOuterK(1, rows)
+	method := q.Get("method")
+	if !slices.Contains(layout.Methods, method) {
+		return nil, fmt.Errorf("want the method %v, got %q", layout.Methods, method)
 	}
-	var eigen mat.EigenSym
-	if !eigen.Factorize(&square, true) {
-		return nil, nil, fmt.Errorf("the principal components of the features [%d, %d] could not be found", n, d)
+	p, epochs, err := r.openProbe()
+	if err != nil {
+		return nil, err
 	}
-	values := eigen.Values(nil)
-	var vectors mat.Dense
-	eigen.VectorsTo(&vectors)
-	total := 0.0
-	for _, v := range values {
-		total += max(0, v)
+	epoch := number(q, "epoch", -1, -1, farthest)
+	if epoch < 0 {
+		epoch = epochs[len(epochs)-1]
 	}
-	size := len(values)
-	k = min(k, size)
-	projected = make([][]float64, n)
-	for c := range k {
-		at := size - 1 - c // ascending order
-		axis := mat.NewVecDense(size, mat.Col(nil, at, &vectors))
-		coordinates := make([]float64, n)
-		if d <= n {
-			var onto mat.VecDense
-			onto.MulVec(rows, axis)
-			copy(coordinates, onto.RawVector().Data)
-		} else {
-			for i := range coordinates {
-				coordinates[i] = axis.AtVec(i) * math.Sqrt(max(0, values[at]))
-			}
-		}
-		sign, largest := 1.0, 0.0
-		for _, v := range coordinates {
-			if math.Abs(v) > largest+1e-12 {
-				largest, sign = math.Abs(v), math.Copysign(1, v)
-			}
-		}
-		for i, v := range coordinates {
-			projected[i] = append(projected[i], sign*v)
-		}
-		share := 0.0
-		if total > 0 {
-			share = max(0, values[at]) / total
-		}
-		explained = append(explained, share)
+	if !slices.Contains(epochs, epoch) {
+		return nil, fmt.Errorf("%s: there are no features after epoch %d: want epoch_%03d.npy in the probe set", r.id,
+			epoch, epoch)
 	}
-	return projected, explained, nil
+	return r.placing.answer(r, p, method, epoch)
 }
+
+// nearest returns the images nearest to an image by the cosine of their principal components.
+func (s *Server) nearest(q url.Values) (any, error) {
+	r, err := s.get(q.Get("run"))
+	if err != nil {
+		return nil, err
+	}
+	p, epochs, err := r.openProbe()
+	if err != nil {
+		return nil, err
+	}
+	epoch, image := number(q, "epoch", epochs[len(epochs)-1], 0, farthest), number(q, "image", -1, -1, farthest)
+	if image < 0 || image >= len(p.Labels) {
+		return nil, fmt.Errorf("%s: want an image below %d, got %d", r.id, len(p.Labels), image)
+	}
+	rows, err := r.placing.of(r).Components(p, epoch)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.id, r.relative(err))
+	}
+	list := []near{}
+	for _, n := range layout.NearestTo(rows.Rows, rows.K, image, number(q, "k", 8, 1, maxNear)) {
+		list = append(list, near{n.Row, n.Near})
+	}
+	return map[string]any{"near": list, "components": rows.K}, nil
+}
+
+// placedPatience is how long an answer waits for a layout. Later ones have it.
+const placedPatience = 400 * time.Millisecond

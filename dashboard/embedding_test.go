@@ -70,7 +70,7 @@ func TestEmbeddingView(t *testing.T) {
 	p.until(`!document.querySelector(".tip").hidden`)
 	first := eval[string](p, `document.querySelector(".caption").textContent`)
 	p.press(kb.ArrowRight)
-	p.press(kb.ArrowDown)
+	p.press(kb.ArrowUp) // down could lead back to the first one
 	// The page may draw the response to a key after the press returns.
 	p.until(fmt.Sprintf(`document.querySelector(".caption").textContent !== %q`, first))
 	p.until(`document.querySelector(".embedding [role=status]").textContent.startsWith("class-")`)
@@ -105,15 +105,17 @@ func TestAligned(t *testing.T) {
 	p.until(`window.layout`)
 	for _, mirror := range []int{1, -1} {
 		worst := eval[float64](p, fmt.Sprintf(`(() => {
+			const flat = (list) => Float32Array.from(list.flat());
 			const reference = Array.from({ length: 50 }, (_, i) => [Math.sin(3 * i) * (1 + i %% 7), Math.cos(5 * i) * (2 + i %% 3) + 4]);
 			const turned = reference.map(([x, y]) => [0.3 * (Math.cos(2) * x - Math.sin(2) * y) - 9, %d * 0.3 * (Math.sin(2) * x + Math.cos(2) * y) + 2]);
-			return Math.max(...layout.aligned(turned, reference).map((q, i) => Math.hypot(q[0] - reference[i][0], q[1] - reference[i][1])));
+			const got = layout.aligned(flat(turned), flat(reference));
+			return Math.max(...reference.map((p, i) => Math.hypot(got[2 * i] - p[0], got[2 * i + 1] - p[1])));
 		})()`, mirror))
-		if worst > 1e-9 {
+		if worst > 1e-5 {
 			t.Errorf("mirrored %d: a point is %g off after aligning", mirror, worst)
 		}
 	}
-	if got := eval[string](p, `JSON.stringify(layout.nearestTo([[1, 0], [0, 1], [2, 0.1], [-1, 0]], 0, 2).map((n) => n.j))`); got != "[2,1]" {
+	if got := eval[string](p, `JSON.stringify(layout.nearestTo([[1, 0], [0, 1], [2, 0.1], [-1, 0]], 0, 2).map((n) => n.image))`); got != "[2,1]" {
 		t.Errorf("the nearest by cosine are %s, want [2,1]", got)
 	}
 }

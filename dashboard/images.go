@@ -22,12 +22,14 @@ type Replayer interface {
 	Path(image int) string
 	Class(image int) string
 	Crop(ctx context.Context, image, epoch, crop int) (image.Image, error)
+	Sample(ctx context.Context) record.Sample // tells the images from others
 }
 
 // replay opens the images of a run once.
 type replay struct {
 	mu     sync.Mutex
 	opened Replayer
+	sample record.Sample
 }
 
 // tracedStep has the images behind the scores of a step.
@@ -102,7 +104,7 @@ func (r *run) traced(step int) (h record.ImagesHeader, row record.ImagesRow, err
 }
 
 // replayer opens the images that the run was trained on.
-func (r *run) replayer(ctx context.Context, total int) (Replayer, error) {
+func (r *run) replayer(ctx context.Context, h record.ImagesHeader) (Replayer, error) {
 	if r.server.Replay == nil {
 		return nil, errors.New("this dashboard shows no crops")
 	}
@@ -117,11 +119,14 @@ func (r *run) replayer(ctx context.Context, total int) (Replayer, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.replay.opened = opened
+		r.replay.opened, r.replay.sample = opened, opened.Sample(ctx)
 	}
-	if n := r.replay.opened.Len(); n != total {
+	if n := r.replay.opened.Len(); n != h.Total {
 		return nil, fmt.Errorf("the training had %d images, and there are %d now: crops of other images would be shown",
-			total, n)
+			h.Total, n)
+	}
+	if why := h.Sample.Differs(r.replay.sample); why != "" {
+		return nil, fmt.Errorf("there is another dataset now than in the training, %s: crops of other images would be shown", why)
 	}
 	return r.replay.opened, nil
 }
@@ -144,7 +149,7 @@ func (s *Server) images(q url.Values) (any, error) {
 	out := &tracedStep{
 		Step: row.Step, Epoch: h.Epoch(row.Step), Every: h.Every, Shares: map[string]float64{}, Queries: []tracedQuery{},
 	}
-	images, err := r.replayer(context.Background(), h.Total)
+	images, err := r.replayer(context.Background(), h)
 	if err != nil {
 		out.Note = err.Error()
 	}
@@ -248,7 +253,7 @@ func (r *run) writeCrop(w http.ResponseWriter, req *http.Request, q url.Values) 
 	if key.Image < 0 || key.Step < 1 {
 		return errors.New("it is not known which crop this was")
 	}
-	images, err := r.replayer(req.Context(), h.Total)
+	images, err := r.replayer(req.Context(), h)
 	if err != nil {
 		return err
 	}

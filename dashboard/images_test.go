@@ -26,6 +26,9 @@ type painted struct{ n int }
 func (p painted) Len() int           { return p.n }
 func (p painted) Path(i int) string  { return fmt.Sprintf("photos/%d.jpg", i) }
 func (p painted) Class(i int) string { return []string{"cat", "dog"}[i%2] }
+func (p painted) Sample(context.Context) record.Sample {
+	return record.Sample{Names: "painted", Images: [][3]float64{{24, 24, 100}}}
+}
 func (p painted) color(i, epoch, crop int) color.NRGBA {
 	return color.NRGBA{uint8(40 * i), uint8(60 * epoch), uint8(120 * crop), 255}
 }
@@ -65,6 +68,37 @@ func tracedRun(t *testing.T, dir string, mixed bool) {
 		}}))
 	}
 	check(t, w.Close())
+}
+
+// TestOtherImages: a dataset of the same size with other images is noticed; a record without a sample is not
+// asked.
+func TestOtherImages(t *testing.T) {
+	recorded := &record.Sample{Names: "painted", Images: [][3]float64{{24, 24, 100}, {0, 0, 0}, {10, 12, 30}}}
+	for want, now := range map[string]record.Sample{
+		"":                                      {Names: "painted", Images: [][3]float64{{24, 24, 101}, {1, 1, 1}, {10, 12, 90}}},
+		"other names or another order":          {Names: "renamed", Images: recorded.Images},
+		"2 of 2 images that were compared have": {Names: "painted", Images: [][3]float64{{24, 24, 104}, {0, 0, 0}, {12, 10, 30}}},
+	} {
+		if got := recorded.Differs(now); !strings.Contains(got, want) || want == "" && got != "" {
+			t.Errorf("want %q, got %q", want, got)
+		}
+	}
+	if (*record.Sample)(nil).Differs(record.Sample{Names: "x"}) != "" {
+		t.Error("an older record has a difference")
+	}
+	dir := t.TempDir()
+	tracedRun(t, filepath.Join(dir, "a"), false)
+	header := filepath.Join(record.Dir(filepath.Join(dir, "a")), "images.json")
+	b, err := os.ReadFile(header)
+	check(t, err)
+	write(t, header, strings.Replace(string(b), "{", `{"sample": {"names": "others", "images": []},`, 1))
+	var got tracedStep
+	if status, text := get(t, replaying(t, dir, sixImages), "/api/images", url.Values{"run": {"a"}, "step": {"64"}}, &got); status != 200 {
+		t.Fatal(status, text)
+	}
+	if !strings.Contains(got.Note, "there is another dataset now than in the training, its images have other names") {
+		t.Errorf("note %q", got.Note)
+	}
 }
 
 // replaying serves a directory with pictures.

@@ -13,7 +13,7 @@ import (
 
 // pagePolicy lets a saved page use what it contains, and nothing of a network.
 const pagePolicy = "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; " +
-	"img-src data: blob:; font-src data:; worker-src blob:; base-uri 'none'; form-action 'none'"
+	"img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
 
 var (
 	imported   = regexp.MustCompile(`((?:from|import) ")\./([a-z0-9-]+\.js")`)
@@ -53,7 +53,6 @@ func wholePage(data []byte, about string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	worker := read("lib/umap-js.min.js") + "\n" + read("umap-worker.js")
 
 	page := read("index.html")
 	replace := func(tag, by string) {
@@ -76,7 +75,6 @@ func wholePage(data []byte, about string) (string, error) {
 	replace(`<script src="lib/uPlot.iife.min.js" defer></script>`,
 		"<script>"+inline(read("lib/uPlot.iife.min.js"))+"</script>")
 	replace(`<script src="app.js" type="module"></script>`, `<script type="importmap">`+string(imports)+`</script>
-<script type="text/plain" id="umap-worker">`+inline(worker)+`</script>
 <script type="text/plain" id="saved">`+base64.StdEncoding.EncodeToString(data)+`</script>
 <script type="module">import "contralens/app.js";</script>`)
 	replace(`<main id="main"`, `<p class="saved">`+html.EscapeString(about)+`</p>

@@ -29,7 +29,7 @@ type run struct {
 	print   string // fingerprint of the files that the summary was made from
 	source  scores.Source
 	metrics metrics
-	mapped  map[int]*embedding // by epoch
+	placing placing
 	verdict verdict
 	replay  replay          // the images that it was trained on
 	probed  *probed         // measures of its probe set; nil if it needs none

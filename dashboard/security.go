@@ -14,7 +14,7 @@ import (
 // policy allows the page to load only its own files. Images may also be created in the
 // browser, for downloads of charts.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src " +
-	"'self'; font-src 'self'; worker-src 'self'; " +
+	"'self'; font-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // cookie returns the name of the cookie that has the token after the first visit. It

@@ -16,18 +16,27 @@ import (
 	"time"
 
 	xdraw "golang.org/x/image/draw"
+
+	"contralens/features/layout"
 )
 
 // snapshot is the data of runs at one time, for a page that has no server. The keys are the
 // runs' names on the page. web/saved.js answers from it what api.go answers from files.
 type snapshot struct {
-	Saved      time.Time                        `json:"saved"`
-	Overview   overview                         `json:"overview"`
-	Runs       map[string]description           `json:"runs"`
-	Curves     map[string]map[string]curve      `json:"curves"`
-	Histograms map[string]map[string]heat       `json:"histograms"` // by kind
-	Embeddings map[string]map[string]*embedding `json:"embeddings"` // by epoch
-	Thumbnails map[string]string                `json:"thumbnails"` // sheets, as data URIs
+	Saved      time.Time                   `json:"saved"`
+	Overview   overview                    `json:"overview"`
+	Runs       map[string]description      `json:"runs"`
+	Curves     map[string]map[string]curve `json:"curves"`
+	Histograms map[string]map[string]heat  `json:"histograms"` // by kind
+	Embeddings map[string]*savedEmbedding  `json:"embeddings"`
+	Thumbnails map[string]string           `json:"thumbnails"` // sheets, as data URIs
+}
+
+// savedEmbedding is a probe set with its layouts.
+type savedEmbedding struct {
+	*embedding
+	Layouts    map[string]map[string]placed `json:"layouts"`    // by method and epoch
+	Components map[string][][]float64       `json:"components"` // by epoch, for the nearest images
 }
 
 // detail says how finely a snapshot has the data.
@@ -96,7 +105,7 @@ func takeSnapshot(shots []shot, d detail, now time.Time) (snapshot, error) {
 	all := snapshot{
 		Saved: now, Overview: overview{Dir: "", Runs: []Summary{}, Studies: []studySummary{}},
 		Runs: map[string]description{}, Curves: map[string]map[string]curve{}, Histograms: map[string]map[string]heat{},
-		Embeddings: map[string]map[string]*embedding{}, Thumbnails: map[string]string{},
+		Embeddings: map[string]*savedEmbedding{}, Thumbnails: map[string]string{},
 	}
 	for _, s := range shots {
 		if err := s.add(&all, d); err != nil {
@@ -151,50 +160,85 @@ func (s shot) add(all *snapshot, d detail) error {
 	return nil
 }
 
-// addProbe adds the embeddings of some epochs, of which the first and the last, and the
-// thumbnails of the images.
+// placedOnSave is the largest number of images times epochs of which a page that is saved computes UMAPs that
+// are not kept.
+const placedOnSave = 40_000
+
+// addProbe adds the layouts of some epochs, of which the first and the last, and the thumbnails of the
+// images. Epochs whose features have no layout are left out.
 func (s shot) addProbe(all *snapshot, d detail) error {
-	last, err := s.server.embedding(url.Values{"run": {s.id}})
+	answer, err := s.server.embedding(url.Values{"run": {s.id}})
 	if err != nil {
 		return err
 	}
-	m := last.(*embedding)
-	epochs, images := spread(m.Epochs, d.epochs), spread(m.Images, d.images)
-	by := map[string]*embedding{}
-	for _, epoch := range epochs {
-		answer, err := s.server.embedding(url.Values{"run": {s.id}, "epoch": {strconv.Itoa(epoch)}})
-		if err != nil {
-			return err
+	m := answer.(*embedding)
+	images := spread(m.Images, d.images)
+	out := savedEmbedding{m.of(images), map[string]map[string]placed{}, map[string][][]float64{}}
+	out.Epochs = nil
+	for _, epoch := range spread(m.Epochs, d.epochs) {
+		if err = s.addEpoch(&out, m, epoch, images); err == nil {
+			out.Epochs = append(out.Epochs, epoch)
 		}
-		by[strconv.Itoa(epoch)] = answer.(*embedding).of(images, epochs)
+	}
+	if len(out.Epochs) == 0 {
+		return err
 	}
 	sheet, side, columns, err := s.sheet(images, m.Thumbnail, m.Columns, d.side)
 	if err != nil {
 		return err
 	}
-	for _, m := range by {
-		m.Thumbnail, m.Columns = side, columns
-	}
-	all.Embeddings[s.name], all.Thumbnails[s.name] = by, sheet
+	out.Thumbnail, out.Columns = side, columns
+	all.Embeddings[s.name], all.Thumbnails[s.name] = &out, sheet
 	return nil
 }
 
-// of returns the embedding of some of its images, which are counted anew, with the given
-// epochs to choose from.
-func (m *embedding) of(images, epochs []int) *embedding {
-	few := *m
-	few.Epochs, few.Images, few.Labels, few.Paths, few.Components = epochs, nil, nil, nil, nil
-	for i, image := range m.Images {
-		if !slices.Contains(images, image) {
+// addEpoch adds the layouts of some images after an epoch.
+func (s shot) addEpoch(out *savedEmbedding, m *embedding, epoch int, images []int) error {
+	text := strconv.Itoa(epoch)
+	p, _, err := s.openProbe()
+	if err != nil {
+		return err
+	}
+	rows, err := s.placing.of(s.run).Components(p, epoch)
+	if err != nil {
+		return err
+	}
+	for _, method := range layout.Methods {
+		_, kept := s.placing.of(s.run).At(p, method, epoch)
+		if method == layout.ByUMAP && !kept && len(m.Images)*len(m.Epochs) > placedOnSave {
 			continue
 		}
-		row := make([]float64, len(m.Components[i]))
-		for j, v := range m.Components[i] {
-			row[j] = rounded(v, 4)
+		one, err := s.placing.answer(s.run, p, method, epoch)
+		if err != nil {
+			return err
 		}
+		var few []byte
+		for _, i := range images {
+			few = append(few, one.Points[8*i:8*i+8]...)
+		}
+		one.Points, one.Explained = few, one.Explained[:min(2, len(one.Explained))]
+		if out.Layouts[method] == nil {
+			out.Layouts[method] = map[string]placed{}
+		}
+		out.Layouts[method][text] = one
+	}
+	for _, i := range images {
+		row := make([]float64, rows.K)
+		for j := range row {
+			row[j] = rounded(float64(rows.Rows[i*rows.K+j]), 4)
+		}
+		out.Components[text] = append(out.Components[text], row)
+	}
+	return nil
+}
+
+// of returns the embedding of some of its images, which are counted anew.
+func (m *embedding) of(images []int) *embedding {
+	few := *m
+	few.Images, few.Labels, few.Paths = nil, nil, nil
+	for _, image := range images {
 		few.Images = append(few.Images, len(few.Images))
-		few.Labels = append(few.Labels, m.Labels[i])
-		few.Components = append(few.Components, row)
+		few.Labels = append(few.Labels, m.Labels[image])
 		if len(m.Paths) > 0 {
 			few.Paths = append(few.Paths, m.Paths[image])
 		}

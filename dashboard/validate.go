@@ -15,11 +15,15 @@ import (
 const maxScores = 1 << 30
 
 // recordDirs lists the folders that a run's scores can be in.
-var recordDirs = []string{".", "scores", "record", "scores/record", "scores/probe"}
+var recordDirs = []string{".", "scores", "record", "scores/record", "scores/probe", layoutDir}
+
+// layoutDir has what can be made again, and is if it is damaged.
+const layoutDir = "scores/probe/layout"
 
 // recordFile matches the files in them that the readers open.
 var recordFile = regexp.MustCompile(
-	`^(record\.json|probe\.json|images\.(json|bin)|thumbnails\.png|[a-z0-9_]+\.[0-9]+|(score|epoch)_[0-9]+\.npy)$`)
+	`^((record|probe|layout)\.json|images\.(json|bin)|thumbnails\.png|[a-z0-9_]+\.[0-9]+|` +
+		`(score|epoch|pca|umap)_[0-9]+\.npy)$`)
 
 // validate returns an error if the scores have files that the readers must not open:
 // files that lead out of the server's directory, that are not regular, or that are too
@@ -48,7 +52,7 @@ func (r *run) validate() error {
 				return fmt.Errorf("%s: want a file; it is not read", name)
 			case path.Ext(name) == ".npy" && info.Size() > maxScores:
 				return fmt.Errorf("%s: want at most %d MB, got %d MB; it is not read", name, maxScores>>20, info.Size()>>20)
-			case path.Ext(name) == ".npy" && !recorded: // the record is read instead
+			case path.Ext(name) == ".npy" && !recorded && dir != layoutDir: // the record is read instead
 				if err := r.checkHeader(name); err != nil {
 					return err
 				}

@@ -9,7 +9,9 @@ import (
 // Embed returns the query encoder's embeddings of a view, [N, d] per branch.
 func (m *Model) Embed(view *torch.Tensor) []*torch.Tensor {
 	defer m.Clock.Enter(Query)()
-	return m.branches(m.encode(view, 1, func(x *torch.Tensor, _ rows) *torch.Tensor { return m.Query.Forward(x) }))
+	z := m.branches(m.encode(view, 1, func(x *torch.Tensor, _ rows) *torch.Tensor { return m.Query.Forward(x) }))
+	m.sawQuery(z)
+	return z
 }
 
 // EmbedJigsaw returns the embeddings of a batch's patches, [N, d] per branch, or nil if
@@ -45,6 +47,7 @@ func (m *Model) Keys(view *torch.Tensor, random Random) (keys, shuffled []*torch
 		places := torch.FromInt64(order, n).ToDevice(m.Device())
 		z := m.gather(m.embedKeys(view, order))
 		keys, shuffled = m.branches(torch.EmptyLike(z).IndexCopy_(0, places, z)), m.branches(z)
+		m.sawKeys(keys)
 	})
 	return keys, shuffled, order
 }

@@ -57,12 +57,14 @@ type Collect struct {
 	Scores     bool // five numbers per sample; see contrast.Output
 	Statistics bool // contrast.Statistics
 	Trace      int  // contrast.Trace with so many negatives per query; 0: none
+	Vitals     bool // figures of views, embeddings and weights; see package vitals
 }
 
 // Outcome is the result of one batch. Its figures are set as those of [contrast.Output] are.
 type Outcome struct {
-	*contrast.Output         // of the images; Loss is what the optimizer minimizes, jigsaws included
-	Jigsaw           *Jigsaw // nil unless the method uses jigsaws
+	*contrast.Output                    // of the images; Loss is what the optimizer minimizes, jigsaws included
+	Jigsaw           *Jigsaw            // nil unless the method uses jigsaws
+	Vitals           map[string]float64 // nil unless collected; see package vitals
 	// AfterStep runs after the optimizer's step: it updates the momentum encoder and
 	// the memory. It may be nil.
 	AfterStep func()

@@ -37,6 +37,7 @@ type Model struct {
 	casts   *torch.Casts // of both encoders' weights, on a device
 	casting bool         // they are up to date: a step is under way
 
+	watched   *watched      // of a step under way whose vitals are collected; else nil
 	gathering *gathering    // of the step under way; nil in one process
 	reducer   Reducer       // nil before the first step, and in one process
 	waited    time.Duration // in exchanges, since it was asked for

@@ -14,8 +14,10 @@ func (m *Model) Step(b *Batch, lr float64) (out Outcome, err error) {
 		defer m.Query.Tape.Drop()
 		defer m.cast()()
 		defer m.meet(b)()
+		defer m.watch(b)()
 		out = m.Method.Forward(b)
 		m.told(b, &out)
+		m.examine(b, &out)
 		if !b.Readback.Deferred() && !finite(out.Value) {
 			err = m.findForward(b)
 			return
@@ -23,6 +25,7 @@ func (m *Model) Step(b *Batch, lr float64) (out Outcome, err error) {
 		m.Clock.Enter(Backward)
 		m.Backward(m.Optimizer.Scaled(out.Loss))
 		m.average()
+		m.examineGradient(b, &out)
 		m.Clock.Enter(Update)
 		if b.Readback.Deferred() || m.Optimizer.Scale != nil {
 			if m.updateGuarded(b, &out, lr); !b.Readback.Deferred() {

@@ -21,7 +21,7 @@ type Metrics struct {
 	Deviation      *float64 `json:"deviation,omitempty"` // standard deviation of a query's negative scores
 	Epoch          float64  `json:"epoch"`
 	EpochEnd       bool     `json:"epoch_end,omitempty"`
-	Event          string   `json:"event,omitempty"` // EventCollapse, EventMixStart, EventSettled or EventSlow
+	Event          string   `json:"event,omitempty"` // EventCollapse, EventMixStart, EventDiagnosis, EventSettled or EventSlow
 	Gap            *float64 `json:"gap,omitempty"`   // mean difference of positive and negative scores
 	Speed          *float64 `json:"img_s,omitempty"` // images per second
 	JigsawAccuracy *float64 `json:"jig_acc_mean,omitempty"`
@@ -45,10 +45,11 @@ type Metrics struct {
 
 // Values of Metrics.Event.
 const (
-	EventCollapse = "collapse"  // the features have collapsed
-	EventSlow     = "slow_rank" // all processes wait for one
-	EventMixStart = "mix_start" // the feature transformation starts
-	EventSettled  = "settled"   // neighbors, rank and alignment change little
+	EventCollapse  = "collapse"  // the features have collapsed
+	EventSlow      = "slow_rank" // all processes wait for one
+	EventMixStart  = "mix_start" // the feature transformation starts
+	EventDiagnosis = "diagnosis" // why the training goes wrong, once for each cause
+	EventSettled   = "settled"   // neighbors, rank and alignment change little
 )
 
 // AddMetrics appends a line to the metrics of a run directory.

@@ -31,6 +31,14 @@ func TestReplay(t *testing.T) {
 	if r.Len() != 6 || r.Class(0) != "cat" || r.Class(5) != "dog" || !strings.HasSuffix(r.Path(5), "02.png") {
 		t.Errorf("%d images, classes %q and %q, path %q", r.Len(), r.Class(0), r.Class(5), r.Path(5))
 	}
+	other, err := NewReplay(t.Context(), options) // r should read each image for the first time
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := other.Sample(t.Context())
+	if why := (&before).Differs(other.Sample(t.Context())); why != "" || len(before.Images) != 6 || before.Images[0][0] != 24 {
+		t.Errorf("a sample %+v differs from itself: %q", before, why)
+	}
 	m, err := r.Crop(t.Context(), 1, 2, 1)
 	if err != nil || m.Bounds().Dx() != 16 || m.Bounds().Dy() != 16 {
 		t.Fatalf("a crop is %v, error %v", m, err)
@@ -48,6 +56,12 @@ func TestReplay(t *testing.T) {
 	}
 	if fresh, err := NewReplay(t.Context(), options); err != nil || fresh.Len() != 5 {
 		t.Errorf("error %v; want the images that are there", err)
+	}
+	// Other pictures under the same names, of the same size.
+	datatest.Pictures(filepath.Join(dir, "train", "cat"), 3, 24, func(_, _, _ int) color.RGBA { return color.RGBA{250, 250, 250, 255} })
+	datatest.Pictures(filepath.Join(dir, "train", "dog"), 3, 24, func(_, _, _ int) color.RGBA { return color.RGBA{5, 5, 5, 255} })
+	if fresh, err := NewReplay(t.Context(), options); err != nil || !strings.Contains((&before).Differs(fresh.Sample(t.Context())), "another size or brightness") {
+		t.Errorf("error %v; other pictures are not noticed", err)
 	}
 	if err := os.Rename(dir, dir+"-moved"); err != nil {
 		t.Fatal(err)

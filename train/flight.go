@@ -111,6 +111,7 @@ func (r *Run) settle(l *launch) error {
 	}
 	s.Loss, s.Accuracy, s.Negatives = out.Value, out.Accuracy, out.Negatives
 	s.Scores, s.Statistics, s.Trace, s.Jigsaw = out.Scores, out.Statistics, out.Trace, out.Jigsaw
+	s.Vitals = out.Vitals
 	inEpoch, global := r.StepInEpoch, r.GlobalStep
 	defer func() { r.StepInEpoch, r.GlobalStep = inEpoch, global }()
 	r.StepInEpoch, r.GlobalStep = s.Batch+1, s.Step

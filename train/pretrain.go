@@ -211,6 +211,9 @@ func (p *pretraining) hooks(ctx context.Context, c config.Contrast) []Hook {
 	if n := c.SpectrumImages(); n != 0 && (c.Record || c.SaveScore) {
 		list = append(list, SpectrumHook(max(0, n)))
 	}
+	if c.Record || c.SaveScore {
+		list = append(list, VitalsHook())
+	}
 	if c.KNNEvery > 0 {
 		list = append(list, KNNHook(ctx, c.KNNEvery, func(epoch int, top1 float64) {
 			a := Accuracy{epoch, top1}

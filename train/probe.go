@@ -12,8 +12,13 @@ import (
 	"contralens/views"
 )
 
-// thumbnail is the side of a probe image's picture in pixels.
-const thumbnail = 48
+// thumbnailOf returns the side in pixels of the pictures of n probe images: a browser must hold the sheet of all.
+func thumbnailOf(n int) int {
+	if n > 5000 {
+		return 24
+	}
+	return 48
+}
 
 // allEpochs is the number of epochs up to which the probe keeps the features of each.
 const allEpochs = 20
@@ -67,7 +72,7 @@ func ProbeHook(n int, progress func(done, total int)) Hook {
 
 // openProbe makes the run's probe set, or continues the existing one.
 func openProbe(r *Run, images data.Dataset) (*probe.Probe, error) {
-	set := probe.Images{Classes: images.Classes(), Thumbnail: thumbnail}
+	set := probe.Images{Classes: images.Classes(), Thumbnail: thumbnailOf(images.Len())}
 	for i := range images.Len() {
 		set.Labels = append(set.Labels, images.Label(i))
 		set.Paths = append(set.Paths, images.Path(i))

@@ -20,6 +20,7 @@ import (
 	"contralens/peers"
 	"contralens/prefetch"
 	"contralens/rundir"
+	"contralens/scores/vitals"
 	"contralens/torch"
 	"contralens/views"
 	"contralens/world"
@@ -84,6 +85,7 @@ type Step struct {
 	Scores        []float32            // [Images, 5], if a hook collects them
 	Statistics    *contrast.Statistics // if a hook collects them
 	Trace         *contrast.Trace      // if a hook collects it and the loss has negatives
+	Vitals        map[string]float64   // if a hook collects them; see package vitals
 	Transformed   bool
 	Wait, Compute time.Duration // for data; for the step itself
 	// Ranks are the waits of all processes for the images of this step, and their times of
@@ -170,7 +172,7 @@ func (r *Run) collect() (c methods.Collect) {
 		if h.Collect != nil {
 			wanted := h.Collect(r)
 			c.Scores, c.Statistics = c.Scores || wanted.Scores, c.Statistics || wanted.Statistics
-			c.Trace = max(c.Trace, wanted.Trace)
+			c.Trace, c.Vitals = max(c.Trace, wanted.Trace), c.Vitals || wanted.Vitals
 		}
 	}
 	return c
@@ -256,6 +258,9 @@ func (r *Run) step(ctx context.Context, s Step, b *prefetch.Batch) (l *launch, e
 		if out, err = m.Step(batch, s.Rate); err != nil {
 			err = r.failed(s, r.GlobalStep+1, err)
 			return
+		}
+		if out.Vitals != nil {
+			out.Vitals[vitals.Order] = indexOrder(b.Whole, r.Train.Len())
 		}
 		l = &launch{step: s, batch: batch, out: out}
 		r.flight.keep(l)

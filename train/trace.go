@@ -2,12 +2,14 @@ package train
 
 import (
 	"cmp"
+	"context"
 	"math"
 	"slices"
 
 	"contralens/contrast"
 	"contralens/data"
 	"contralens/scores/record"
+	"contralens/setup"
 	"contralens/torch"
 )
 
@@ -48,7 +50,7 @@ func (c *classes) free() { c.labels.Free() }
 func (r *Run) imagesHeader() record.ImagesHeader {
 	h := record.ImagesHeader{
 		Every: traceEvery, Queries: traceQueries, Negatives: traceNegatives, Total: r.Train.Len(), EpochSteps: r.Batches,
-		KeyCrop: 1,
+		KeyCrop: 1, Sample: new(setup.SampleOf(context.Background(), r.Train)),
 	}
 	if r.Model.Method.Crops() < 2 {
 		h.KeyCrop = -1

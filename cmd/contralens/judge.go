@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -38,13 +39,14 @@ ranking fits them, and what the stop rule (--stop of contrast) would have saved.
 				return cli.Wrong(fmt.Errorf("--format: want %s, got %q", known, format))
 			}
 			report, err := judge.Judge(args[0])
-			if err != nil {
+			if nothing := (*judge.Nothing)(nil); err != nil && (out == "" || !errors.As(err, &nothing)) {
 				return err
 			}
 			if out == "" {
 				return judge.Write(cli.Out, format, report)
 			}
-			return write(out, func(w io.Writer) error { return judge.Write(w, format, report) })
+			// The file says so if nothing could be ranked: an older one would be taken for the answer.
+			return errors.Join(err, write(out, func(w io.Writer) error { return judge.Write(w, format, report) }))
 		},
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "",

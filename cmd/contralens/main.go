@@ -88,7 +88,7 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(cli.FlagError)
 	root.AddCommand(
 		demoCommand(), contrastCommand(), linearCommand(), finetuneCommand(), supervisedCommand(), predictCommand(),
-		planCommand(), detectCommand(), reportCommand(), judgeCommand(), studyCommand(),
+		planCommand(), detectCommand(), reportCommand(), judgeCommand(), diagnoseCommand(), studyCommand(),
 		knnCommand(), lookCommand(), dataCommand(), benchCommand(), scoresCommand(),
 		serveCommand(), convertCommand(), inspectCommand(),
 		featuresCommand(), neighborsCommand(), doctorCommand(), engineCommand(), versionCommand(), docsCommand(),

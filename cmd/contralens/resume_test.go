@@ -75,6 +75,7 @@ func TestTwoAndTwoEpochsAreFour(t *testing.T) {
 	}
 	for _, run := range []string{"save/whole", "save/four"} { // two planned for half the steps
 		edit(t, filepath.Join(run, "metrics.jsonl"), func(s string) string { return strings.NewReplacer(`,"steps":10`, "", `,"steps":20`, "").Replace(s) })
+		edit(t, filepath.Join(run, "scores/vitals.jsonl"), func(s string) string { return strings.NewReplacer(`,"planned":10`, "", `,"planned":20`, "").Replace(s) })
 	}
 	same(t, "save/whole", "save/four")
 

@@ -1,6 +1,6 @@
 // Requests to the server, or to the data of a saved page.
 
-import { answer, pictures, saved, worker } from "./saved.js";
+import { answer, pictures, saved } from "./saved.js";
 
 async function ask(path, params) {
   if (saved) return answer(path, params ?? {});
@@ -50,7 +50,21 @@ export async function getCurves(run, names, from, to, points) {
   return first;
 }
 export const getHistogram = (run, kind, from, to, rows) => ask("histogram", { run, kind, from, to, rows });
-export const getEmbedding = (run, epoch) => ask("embedding", { run, epoch });
+/** getEmbedding requests what is the same for all layouts of a probe set: its epochs, images and classes. */
+export const getEmbedding = (run) => ask("embedding", { run });
+
+/**
+ * getLayout requests the layout of an epoch: { epoch, points (a Float32Array with x and y of each image),
+ * explained, pending }. Where pending is a text, the layout is being computed: ask again.
+ */
+export async function getLayout(run, method, epoch) {
+  const one = await ask("layout", { run, method, epoch });
+  const bytes = Uint8Array.from(atob(one.points ?? ""), (c) => c.charCodeAt(0));
+  return { ...one, points: new Float32Array(bytes.buffer) };
+}
+
+/** getNearest requests the k images nearest to an image: { near: [{ image, cosine }], components }. */
+export const getNearest = (run, epoch, image, k) => ask("nearest", { run, epoch, image, k });
 /** getImages requests the images behind the scores of the traced step nearest to a step. */
 export const getImages = (run, step) => ask("images", { run, step });
 /** cropAddress is the address of a crop of a traced step: of is query, key, negative or mixed. */
@@ -80,7 +94,6 @@ export async function saveNotes(run, notes) {
 }
 
 export const thumbnails = (run) => (saved ? pictures(run) : `api/thumbnails?${new URLSearchParams({ run })}`);
-export const umapWorker = () => (saved ? worker() : new Worker("umap-worker.js"));
 
 const patience = 15_000; // between two attempts to reach a server that has ended
 

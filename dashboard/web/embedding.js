@@ -2,14 +2,15 @@
 // each other, on the same axes if their probe sets are the same.
 
 import { setting } from "./address.js";
-import { getEmbedding, umapWorker } from "./api.js";
+import { getEmbedding, getLayout, getNearest } from "./api.js";
 import { classLegend } from "./classes.js";
 import { h } from "./dom.js";
 import { figure } from "./figure.js";
-import { number } from "./format.js";
+import { count, number } from "./format.js";
 import { read } from "./guide.js";
-import { aligned, frameOf } from "./layout.js";
+import { aligned, between, betweenFrames, frameOf } from "./layout.js";
 import { emptyPlot } from "./linechart.js";
+import { motion } from "./motion.js";
 import { color, ink } from "./palette.js";
 import { chosen, circled } from "./picked.js";
 import { scatter } from "./scatter.js";
@@ -22,6 +23,9 @@ const settings = {
   image: setting("image", -1),
   view: setting("map", null),
 };
+const names = { pca: "principal components", umap: "UMAP" };
+const passage = { chosen: 500, playing: 900 }; // milliseconds from one epoch to the next
+const patience = 300; // milliseconds until the server is asked again for what it computes
 const fewClasses = 12; // with more, colors are hard to tell apart: classes get a color when they are picked
 
 export function embeddingTab(first) {
@@ -29,9 +33,10 @@ export function embeddingTab(first) {
     closed = false,
     asked = 0,
     known = "";
-  const shownBefore = new Map(); // the last layout by run and method, which the next one is aligned with
-  const cards = new Map(); // by run: { frame, map, data, worker }
-  const done = new Map(); // UMAPs by run and epoch
+  const cards = new Map(); // by run: { frame, map, data, layouts, layout, points, box, failed }
+  const moving = motion();
+  let playing = false,
+    arrived = Promise.resolve(); // when the maps are at their layouts
   const host = {
     view: viewOf(),
     circling: false,
@@ -73,7 +78,7 @@ export function embeddingTab(first) {
         checked: settings.method.get() === value,
         onchange: () => {
           settings.method.set(value);
-          place();
+          load();
         },
       }),
       label,
@@ -87,10 +92,12 @@ export function embeddingTab(first) {
     value: 0,
     "aria-label": "Epoch of the features",
     oninput: () => {
+      pause();
       settings.epoch.set(+slider.value === +slider.max ? -1 : epochs()[+slider.value]);
       load();
     },
   });
+  const player = h("button", { type: "button", name: "play", onclick: () => (playing ? pause() : play()) }, "▶ Play");
   const epochText = h("output");
   const tool = (label, text, go) =>
     h("button", { type: "button", "aria-label": label, title: label, onclick: go }, text);
@@ -122,6 +129,7 @@ export function embeddingTab(first) {
     radio("pca", "PCA"),
     radio("umap", "UMAP"),
     h("label", { class: "check" }, withPictures, "Pictures"),
+    player,
     h("label", { class: "slider" }, "Epoch", slider, epochText),
     h(
       "span",
@@ -144,7 +152,8 @@ export function embeddingTab(first) {
   });
   const said = h("p", { class: "hidden", role: "status" });
   const details = h("section", { class: "picked", "aria-label": "The images that were chosen", hidden: true });
-  const el = h("div", { class: "embedding" }, toolbar, maps, legend.els, details, said);
+  const remark = h("p", { class: "probe-note", hidden: true });
+  const el = h("div", { class: "embedding" }, toolbar, remark, maps, legend.els, details, said);
 
   const withData = () => [...cards.values()].filter((c) => c.data);
   const className = (data, label) => (label >= 0 ? (data.classes[label] ?? `class ${label}`) : "no class");
@@ -170,10 +179,9 @@ export function embeddingTab(first) {
     const shown = runs.filter((r) => r.probe);
     if (maps.dataset.ids === shown.map((r) => r.id).join("\n") && shown.length) return;
     maps.dataset.ids = shown.map((r) => r.id).join("\n");
-    for (const c of cards.values()) c.worker?.terminate();
     cards.clear();
     shown.forEach((r, i) => {
-      const card = { data: null, worker: null, stamp: "" };
+      const card = { data: null, layouts: new Map(), layout: null, points: null, box: null };
       card.frame = figure({
         id: i ? `embedding-${i + 1}` : "embedding",
         title: runs.length > 1 ? r.label : "Probe set",
@@ -182,7 +190,7 @@ export function embeddingTab(first) {
         runs: () => [r.label],
         picture: () => ({
           chart: card.map.picture(),
-          about: `epoch ${card.data.epoch}, ${settings.method.get() === "pca" ? "principal components" : "UMAP"}`,
+          about: `epoch ${card.map.map.epoch}, ${names[settings.method.get()]}`,
           legend: many() ? [] : labels().map((l) => ({ label: className(card.data, l), color: paint(l), mark: l })),
         }),
       });
@@ -202,98 +210,140 @@ export function embeddingTab(first) {
     maps.classList.toggle("grid", shown.length > 1);
   }
 
+  /** epochOf is the epoch that a run shows when one is wanted: that one, or the last one before it. */
+  const epochOf = ({ data }, want) =>
+    (want < 0 ? data.epochs.at(-1) : data.epochs.findLast((e) => e <= want)) ?? data.epochs[0];
+
+  /** fetched returns the layout of a run, or { pending } or { failed }: why there is none. */
+  async function fetched(id, card, want) {
+    const method = settings.method.get(),
+      epoch = epochOf(card, want),
+      key = `${method} ${epoch}`;
+    if (!card.layouts.has(key)) {
+      const one = await getLayout(id, method, epoch).catch((error) => ({ epoch, failed: error.message }));
+      if (one.pending) return one;
+      card.layouts.set(key, { ...one, method });
+    }
+    return card.layouts.get(key);
+  }
+
+  /** load shows the layouts of the epoch and the method of the settings. It resolves to whether they are there. */
   async function load() {
     const ticket = ++asked,
-      want = settings.epoch.get();
+      want = settings.epoch.get(),
+      late = () => closed || ticket !== asked;
     await Promise.all(
       [...cards].map(async ([id, card]) => {
         try {
-          const has = card.data?.epochs ?? [],
-            nearest = want < 0 || has.includes(want) ? want : (has.findLast((e) => e <= want) ?? -1);
-          let data = await getEmbedding(id, nearest).catch((error) => {
-            if (nearest < 0) throw error; // the address may have an epoch that this run does not have
-            return getEmbedding(id, -1);
-          });
-          const before = data.epochs.findLast((e) => e <= want) ?? data.epochs[0];
-          if (want >= 0 && data.epoch !== before) data = await getEmbedding(id, before);
-          if (!closed && ticket === asked) card.data = data;
+          if (card.data && !card.stale) return;
+          card.data = await getEmbedding(id);
+          card.stale = false;
+          card.layouts.clear();
         } catch (error) {
-          if (!closed && ticket === asked) card.map.clear(emptyPlot(error.message));
+          if (!late()) card.map.clear(emptyPlot(error.message));
         }
       }),
     );
-    if (closed || ticket !== asked || withData().length === 0) return;
+    if (late() || withData().length === 0) return false;
     slider.max = epochs().length - 1;
-    slider.value = want < 0 ? slider.max : Math.max(0, epochs().indexOf(want));
+    slider.value = want < 0 ? slider.max : Math.max(0, epochs().findLastIndex((e) => e <= want));
+    player.disabled = epochs().length < 2;
     const epoch = String(epochs()[+slider.value]);
     epochText.textContent = epoch;
     slider.setAttribute("aria-valuetext", `epoch ${epoch}`);
-    place();
+    const notes = withData().filter((c) => c.data.note);
+    remark.hidden = notes.length === 0;
+    remark.textContent = [...new Set(notes.map((c) => c.data.note))].join(" ");
+    const found = await Promise.all([...cards].map(async ([id, card]) => card.data && fetched(id, card, want)));
+    if (late()) return false;
+    place(found);
+    if (!found.some((one) => one?.pending)) return true;
+    await new Promise((resolve) => setTimeout(resolve, patience));
+    return late() ? false : load();
   }
 
-  /** place finds the layouts, and draws the maps that have theirs. */
-  function place() {
-    for (const [id, card] of cards) {
-      if (!card.data) continue;
-      const { data, frame } = card,
-        few = data.components.length < 4,
-        images = `${data.images.length} images`;
-      if (settings.method.get() === "pca" || few) {
-        card.raw = data.components.map((c) => [c[0] ?? 0, c[1] ?? 0]);
-        const shares = [0, 1].map((k) => number(100 * (data.explained[k] ?? 0), 2));
-        frame.say(
-          `epoch ${data.epoch}, ${images}; the axes show ${shares[0]} % and ${shares[1]} % of the variance`,
-        );
+  /** place takes the layouts, in the order of the cards, and goes to them from those that are shown. */
+  function place(found) {
+    let k = 0;
+    const from = new Map();
+    for (const card of cards.values()) {
+      const one = found[k++];
+      if (!one) continue;
+      card.waiting = one.pending ?? null;
+      card.failed = one.failed ?? null;
+      if (one.pending || one.failed) {
+        if (card.layout?.method !== settings.method.get() || one.failed) card.layout = card.points = null;
+        card.frame.say(one.pending ?? `epoch ${one.epoch}: there is no layout`);
         continue;
       }
-      const key = `${id} ${data.epoch}`;
-      card.raw = done.get(key);
-      if (card.raw) frame.say(`epoch ${data.epoch}, ${images}, UMAP with 15 neighbors`);
-      else compute(card, key);
+      if (card.points && card.layout.method === one.method && card.layout.epoch !== one.epoch)
+        from.set(card, { points: card.points, box: card.box });
+      card.layout = one;
+      card.frame.say(about(card));
     }
     settle();
     draw();
+    moving.stop();
+    arrived = from.size ? travel(from) : Promise.resolve();
   }
 
-  /** compute starts the worker that makes a UMAP. Until it is ready, the old map is faded. */
-  function compute(card, key) {
-    const { data, frame } = card,
-      text = `epoch ${data.epoch}: UMAP is being computed`;
-    frame.say(text);
-    if (card.computing === key) return;
-    card.computing = key;
-    card.worker?.terminate();
-    card.worker = umapWorker();
-    card.worker.onmessage = ({ data: answer }) => {
-      card.computing = null;
-      if (closed) return;
-      if (answer.error) {
-        frame.say(`UMAP failed: ${answer.error}`);
-        return;
-      }
-      done.set(answer.key, answer.points);
-      place();
-    };
-    card.worker.postMessage({ rows: data.components, neighbors: 15, key });
+  function about({ data, layout }) {
+    const images = `${count(data.images.length)} images`;
+    if (layout.method === "umap") return `epoch ${layout.epoch}, ${images}, UMAP with 15 neighbors`;
+    const shares = [0, 1].map((k) => number(100 * (layout.explained[k] ?? 0), 2));
+    return `epoch ${layout.epoch}, ${images}; the axes show ${shares[0]} % and ${shares[1]} % of the variance`;
   }
 
-  /**
-   * settle aligns each layout with the last one of its run and kind, and with the first run's
-   * if the images are the same.
-   */
+  /** travel moves the maps from where they were to their layouts, and tells each frame that was drawn. */
+  async function travel(from) {
+    const way = [...from].filter(([card, { points }]) => points.length === card.points.length);
+    const frames = way.map(([card, was]) => ({ card, was, out: new Float32Array(was.points.length) }));
+    for (const { card, was, out } of frames) card.map.move(between(was.points, card.points, 0, out), was.box);
+    const there = await moving.go(playing ? passage.playing : passage.chosen, (share) => {
+      const begin = performance.now(),
+        eased = playing ? share : share * share * (3 - 2 * share);
+      for (const { card, was, out } of frames)
+        card.map.move(between(was.points, card.points, eased, out), betweenFrames(was.box, card.box, eased));
+      el.dispatchEvent(new CustomEvent("frame", { detail: { share, ms: performance.now() - begin } }));
+    });
+    if (there && !closed && !playing) draw();
+  }
+
+  /** play goes through the epochs, from the first one if the last one is shown. */
+  async function play() {
+    playing = true;
+    player.textContent = "❚❚ Pause";
+    const all = epochs();
+    let k = +slider.value >= all.length - 1 ? 0 : +slider.value;
+    for (; playing && !closed && k < all.length; k++) {
+      const want = all[k];
+      settings.epoch.set(k === all.length - 1 ? -1 : want);
+      const shown = await load();
+      if (!playing || closed) return;
+      if (!shown) break; // something else was asked for
+      for (const [id, card] of cards) if (card.data && k + 1 < all.length) fetched(id, card, all[k + 1]); // ahead
+      await arrived;
+    }
+    pause();
+    draw();
+  }
+
+  function pause() {
+    playing = false;
+    player.textContent = "▶ Play";
+  }
+
+  /** settle turns each layout onto the first run's if the images are the same: those runs share axes. */
   function settle() {
-    const method = settings.method.get(),
-      same = comparable();
+    const same = comparable();
     let reference = null;
-    for (const [id, card] of cards) {
-      if (!card.raw) continue;
-      const key = `${id} ${method}`;
-      card.points = aligned(card.raw, (same && reference) || shownBefore.get(key));
-      shownBefore.set(key, card.points);
+    for (const card of cards.values()) {
+      if (!card.layout) continue;
+      card.points = aligned(card.layout.points, same ? reference : null);
       reference ??= card.points;
     }
     const ready = withData().filter((c) => c.points),
-      all = same && ready.length ? frameOf(ready.flatMap((c) => c.points)) : null;
+      all = same && ready.length ? frameOf(...ready.map((c) => c.points)) : null;
     for (const card of ready) card.box = all ?? frameOf(card.points);
   }
 
@@ -307,15 +357,19 @@ export function embeddingTab(first) {
     for (const [id, card] of cards) {
       if (!card.data) continue;
       const run = runs.find((r) => r.id === id);
-      if (card.raw) card.map.set({ run, data: card.data, points: card.points, box: card.box });
-      else card.map.wait(`UMAP of epoch ${card.data.epoch} is being computed`);
+      if (card.failed) card.map.clear(emptyPlot(card.failed));
+      else if (card.layout)
+        card.map.set({ run, data: card.data, epoch: card.layout.epoch, points: card.points, box: card.box });
+      if (card.waiting) card.map.wait(card.waiting);
     }
     legend.set(labels(), many());
     describe();
   }
 
   /** describe shows the chosen image and the images nearest to it, or the circled ones. */
-  function describe() {
+  let described = 0;
+  async function describe() {
+    const ticket = ++described;
     const list = withData().filter((c) => c.map.map),
       shown = comparable() ? list : list.slice(0, 1);
     const i = list.length ? list[0].data.images.indexOf(settings.image.get()) : -1;
@@ -323,17 +377,28 @@ export function embeddingTab(first) {
       host.pinned(list[0].map, j);
       list[0].map.show(j, true);
     };
-    details.hidden = i < 0 && host.selected.size === 0;
-    if (i >= 0)
-      details.replaceChildren(
-        ...chosen(
-          shown.map((c) => c.map.map),
-          i,
-          host.name,
-          choose,
-        ),
+    if (i >= 0) {
+      const ids = [...cards].filter(([, c]) => shown.includes(c)).map(([id]) => id);
+      const nearest = await Promise.all(shown.map((c, k) => getNearest(ids[k], c.map.map.epoch, i, 8))).catch(
+        (error) => error,
       );
-    else if (host.selected.size) {
+      if (ticket !== described || closed) return;
+      details.hidden = false;
+      details.replaceChildren(
+        ...(nearest instanceof Error
+          ? [h("p", null, nearest.message)]
+          : chosen(
+              shown.map((c) => c.map.map),
+              i,
+              nearest,
+              host.name,
+              choose,
+            )),
+      );
+      return;
+    }
+    details.hidden = host.selected.size === 0;
+    if (host.selected.size && list.length) {
       const map = list[0].map.map,
         images = [...map.data.images.keys()].filter((j) => host.selected.has(map.data.images[j]));
       details.replaceChildren(...circled(map, images, host.name, choose, () => host.pinned(list[0].map, -1)));
@@ -342,13 +407,13 @@ export function embeddingTab(first) {
 
   const table = ({ data, points }) => [
     ["image", "file", "class", "x", "y", "circled"],
-    ...points.map((p, i) => [
-      data.images[i],
-      data.paths?.[data.images[i]] ?? "",
+    ...data.images.map((image, i) => [
+      image,
+      data.paths?.[image] ?? "",
       host.name(data, i),
-      p[0],
-      p[1],
-      host.selected.has(data.images[i]) ? 1 : 0,
+      points[2 * i],
+      points[2 * i + 1],
+      host.selected.has(image) ? 1 : 0,
     ]),
   ];
   let width = 0;
@@ -367,11 +432,13 @@ export function embeddingTab(first) {
       if (now === known) return;
       known = now;
       arrange();
+      for (const card of cards.values()) card.stale = true; // there may be another epoch
       await load();
     },
     close() {
       closed = true;
-      for (const c of cards.values()) c.worker?.terminate();
+      pause();
+      moving.stop();
       watch.disconnect();
       window.removeEventListener("themechange", redraw);
     },

@@ -54,6 +54,7 @@ const groups = [
     spaces("wasserstein", "Uniformity W₂", "Distance from a uniform distribution on the sphere (Fang et al. 2024): 0 is uniform, 1.41 is one point. It sees a dimensional collapse, to which Wang and Isola's uniformity is blind."),
     spaces("uniformity", "Uniformity of the probe set", "Wang and Isola's uniformity, on images without augmentation. It is blind to a dimensional collapse: compare it with W₂.", "probe_uniformity"),
     spaces("alignment", "Alignment of the probe set", "Mean squared distance of two views of an image. Lower means that augmentations change less. It is low for a collapse, too: read it with W₂."),
+    spaces("relative_alignment", "Relative alignment", "Distance of two views of an image over that of two images. Lower means that images can be told apart whatever the augmentation. Unlike the alignment it is not low for a collapse."),
     spaces("churn", "Neighbor churn", "Share of an image's ten nearest neighbors that changed since the epoch measured before. Below 5 %, the features have settled."),
     spaces("cka", "CKA with the epoch before", "Similarity of the features with those of the epoch measured before, up to a rotation and a scale (Kornblith et al. 2019). Near 1, they have settled. A few images far from the others can dominate it."),
     singular("head", "Singular values: embeddings"), singular("backbone", "Singular values: features"),

@@ -3,7 +3,6 @@
 
 import { h } from "./dom.js";
 import { count, fixed } from "./format.js";
-import { nearestTo } from "./layout.js";
 import { sprite } from "./pictures.js";
 
 const most = 120; // pictures of circled images
@@ -25,8 +24,11 @@ const button = ({ run, data }, i, text, choose) =>
     h("span", null, text),
   );
 
-/** chosen shows image i of the maps, each with its nearest images. name(data, i) names its class. */
-export function chosen(maps, i, name, choose) {
+/**
+ * chosen shows image i of the maps, each with its nearest images, the answers of getNearest. name(data, i) names
+ * its class.
+ */
+export function chosen(maps, i, nearest, name, choose) {
   const { data, run } = maps[0],
     path = fileOf(data, i);
   return [
@@ -36,13 +38,13 @@ export function chosen(maps, i, name, choose) {
       { class: "file" },
       path ? h("code", null, path) : "The run does not record which file this is. Newer runs do.",
     ),
-    ...maps.flatMap((map) => [
+    ...maps.flatMap((map, at) => [
       maps.length > 1 && h("h4", null, map.run.label),
       h(
         "div",
         { class: "neighbors" },
         map === maps[0] && sprite(run, data, data.images[i], 120),
-        nearestTo(map.data.components, i, 8).map(({ j, cosine }) =>
+        nearest[at].near.map(({ image: j, cosine }) =>
           button(map, j, `${name(map.data, j)} · ${fixed(cosine, 2)}`, choose),
         ),
       ),
@@ -50,8 +52,8 @@ export function chosen(maps, i, name, choose) {
     h(
       "p",
       { class: "small" },
-      `The nearest of the ${data.images.length} images, ` +
-        `by the cosine of their ${data.components[i].length} principal components.`,
+      `The nearest of the ${data.images.length} images after epoch ${maps[0].epoch}, ` +
+        `by the cosine of their ${nearest[0].components} principal components.`,
     ),
   ].filter(Boolean);
 }

@@ -21,7 +21,7 @@ export function sprite(run, data, image, side) {
 /** drawn returns the thumbnail of an image as a mark of a chart, with a frame in the color fill. */
 export function drawn(run, data, image, x, y, side, { fill, stroke, "stroke-width": width, ...props }) {
   const t = data.thumbnail,
-    rows = Math.ceil((Math.max(...data.images) + 1) / data.columns),
+    rows = Math.ceil((data.images.at(-1) + 1) / data.columns),
     [left, top] = [(image % data.columns) * t, Math.floor(image / data.columns) * t];
   return s(
     "svg",
@@ -37,4 +37,29 @@ export function drawn(run, data, image, x, y, side, { fill, stroke, "stroke-widt
       "stroke-width": width ? 8 : 4,
     }),
   );
+}
+
+const sheets = new Map(); // by address: the picture with all thumbnails, once it is there
+
+/**
+ * onCanvas returns a function that draws a thumbnail on a canvas with a frame in a color, or null while the
+ * pictures are loaded; later is called when they are there.
+ */
+export function onCanvas(run, later) {
+  const address = thumbnails(run.id);
+  if (!sheets.has(address)) {
+    const sheet = new Image();
+    sheets.set(address, sheet);
+    sheet.addEventListener("load", later);
+    sheet.src = address;
+  }
+  const sheet = sheets.get(address);
+  if (!sheet.complete || !sheet.naturalWidth) return null;
+  return (context, data, image, x, y, side, color) => {
+    const t = data.thumbnail;
+    context.drawImage(sheet, (image % data.columns) * t, Math.floor(image / data.columns) * t, t, t, x - side / 2, y - side / 2, side, side);
+    context.strokeStyle = color;
+    context.lineWidth = 1.5;
+    context.strokeRect(x - side / 2, y - side / 2, side, side);
+  };
 }

@@ -1,6 +1,8 @@
 // The data of a saved page, which has no server: contralens report puts it into the page.
 // It answers what the server would answer, from fewer points.
 
+import { nearestTo } from "./layout.js";
+
 const element = document.getElementById("saved");
 
 /** saved is whether the page was saved to a file. */
@@ -20,7 +22,7 @@ async function unpack() {
 const ready = saved ? unpack() : null;
 
 /** answer answers a request of api.js. */
-export async function answer(path, { run, names, from, to, points, kind, rows, epoch }) {
+export async function answer(path, { run, names, from, to, points, kind, rows, epoch, method, image, k }) {
   await ready;
   if (path === "runs") return data.overview;
   if (!data.runs[run]) throw new Error(`this page has no run ${run}`);
@@ -46,10 +48,21 @@ export async function answer(path, { run, names, from, to, points, kind, rows, e
       if (!heat) throw new Error(`there is no histogram ${kind}`);
       return { edges: heat.edges, rows: fewer(heat.rows, rows) };
     }
-    case "embedding": {
-      const all = data.embeddings[run] ?? {},
-        epochs = Object.values(all)[0]?.epochs ?? [];
-      return all[epoch < 0 ? epochs.at(-1) : epoch];
+    case "embedding":
+      return data.embeddings[run];
+    case "layout": {
+      const one = data.embeddings[run].layouts[method]?.[epoch];
+      if (!one)
+        throw new Error(
+          method === "umap"
+            ? "This page has no UMAP, because computing it would have taken long: look at it with contralens serve, then save the page again."
+            : `This page has no layout after epoch ${epoch}.`,
+        );
+      return one;
+    }
+    case "nearest": {
+      const rows = data.embeddings[run].components[epoch];
+      return { near: nearestTo(rows, image, k), components: rows[0].length };
     }
     default:
       throw new Error("a saved page does not have this");
@@ -90,9 +103,3 @@ function fewer(rows, n) {
 
 /** pictures is the sheet of the thumbnails of a run. */
 export const pictures = (run) => data.thumbnails[run];
-
-/** worker starts the worker whose code is in the page. */
-export const worker = () =>
-  new Worker(
-    URL.createObjectURL(new Blob([document.getElementById("umap-worker").textContent], { type: "text/javascript" })),
-  );

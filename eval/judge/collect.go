@@ -54,7 +54,19 @@ func Judge(dir string) (Report, error) {
 	return Sources(dir, sources, notes)
 }
 
-// Sources judges runs that were read already. notes are about those that could not be.
+// Nothing says that there is nothing to judge. The report that comes with it has the notes.
+type Nothing struct {
+	Dir   string
+	Notes []string
+}
+
+func (e *Nothing) Error() string {
+	return fmt.Sprintf("judge: want a run whose features were measured (contralens contrast does, with --spectrum), "+
+		"or that has a probe set, found none in %s%s", e.Dir, reasons(e.Notes))
+}
+
+// Sources judges runs that were read already. notes are about those that could not be. If nothing can be, the
+// error is a *Nothing, and the report has the notes.
 func Sources(dir string, sources []Source, notes []string) (Report, error) {
 	r := Report{Dir: dir, Groups: []Group{}, Stops: []Stop{}, Notes: append([]string{}, notes...)}
 	var all []run
@@ -69,8 +81,7 @@ func Sources(dir string, sources []Source, notes []string) (Report, error) {
 		}
 	}
 	if len(all) == 0 {
-		return r, fmt.Errorf("judge: want a run whose features were measured (contralens contrast does, with --spectrum), "+
-			"or that has a probe set, found none in %s%s", dir, reasons(r.Notes))
+		return r, &Nothing{dir, r.Notes}
 	}
 	share(all, sources)
 	for _, one := range all {

@@ -35,16 +35,15 @@ func (m Measure) ID() string { return m.Space + "_" + m.Name }
 
 func larger(v float64) float64  { return v }
 func smaller(v float64) float64 { return -v }
-func nearOne(v float64) float64 { return -math.Abs(v - 1) }
 
-// Measures lists the measures that judge. RankMe's paper compares runs of one method; α-ReQ's, W₂'s and
-// alignment's values depend on the loss. LiDAR's paper compares methods.
+// Measures lists the measures that judge. RankMe's paper compares runs of one method; W₂ and the relative
+// alignment depend on the loss. LiDAR's paper compares methods. The embeddings' W₂ and alignment are nearly
+// the loss itself, and a collapse has an alignment of 0 and an α-ReQ near 1: these judge nothing.
 var Measures = []Measure{
 	{"head", spectrum.RankMeName, "RankMe", false, larger},
 	{"head", spectrum.LiDARName, "LiDAR", true, larger},
-	{"backbone", spectrum.AlphaName, "α-ReQ", false, nearOne},
-	{"head", spectrum.WassersteinName, "W₂", false, smaller},
-	{"head", spectrum.AlignmentName, "alignment", false, smaller},
+	{"backbone", spectrum.WassersteinName, "W₂ of features", false, smaller},
+	{"backbone", spectrum.RelativeName, "relative alignment", false, smaller},
 }
 
 // Candidate is an epoch of a run.

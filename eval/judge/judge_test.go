@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -48,7 +49,9 @@ func (m made) run(name, memory string, epochs int, q func(epoch int) float64) st
 		v := q(e)
 		line := spectrum.Line{
 			Epoch: e, Images: 128, Viewed: 64, Views: 2,
-			Backbone: &spectrum.Space{Dim: 64, Values: map[string]float64{spectrum.AlphaName: 2 - v, spectrum.ChurnName: 0.3}},
+			Backbone: &spectrum.Space{Dim: 64, Values: map[string]float64{
+				spectrum.WassersteinName: 1 - v, spectrum.RelativeName: 0.9 - 0.5*v, spectrum.ChurnName: 0.3,
+			}},
 			Head: &spectrum.Space{Dim: 32, Values: map[string]float64{
 				spectrum.RankMeName: 10 + 20*v, spectrum.LiDARName: 5 + 10*v, spectrum.WassersteinName: 1 - v, spectrum.AlignmentName: 0.5 - 0.1*v,
 			}},
@@ -103,7 +106,7 @@ func TestRuns(t *testing.T) {
 	if !strings.HasPrefix(queue.Title, "queue, cifar10") || len(queue.Rows) != 4 || queue.Rows[0].Run != "b-best" || queue.Rows[3].Run != "a" {
 		t.Errorf("%s: %+v", queue.Title, queue.Rows)
 	}
-	if queue.Agreement != 1 || !strings.HasPrefix(queue.Verdict, "b-best after epoch 3: the measures agree") || len(queue.Measures) != 5 {
+	if queue.Agreement != 1 || !strings.HasPrefix(queue.Verdict, "b-best after epoch 3: the measures agree") || len(queue.Measures) != 4 {
 		t.Errorf("%s, %v", queue.Verdict, queue.Measures)
 	}
 	if c := queue.Checks; len(c) != 1 || c[0].Protocol != "knn" || math.Abs(c[0].Rho-1) > 1e-9 || c[0].Regret != 0 || c[0].ByMeasure["head_rankme"] < 0.999 {
@@ -201,6 +204,16 @@ func TestNothing(t *testing.T) {
 	m.write(filepath.Join(m.root, "old", rundir.RecordFile), `{"config": {}}`)
 	if _, err := Judge(m.root); err == nil || !strings.Contains(err.Error(), "want a run whose features were measured") || !strings.Contains(err.Error(), "old: its features were not measured") {
 		t.Errorf("no measures: %v", err)
+	}
+	cut := m.run("cut", "moco", 1, constant(1))
+	m.write(filepath.Join(cut, spectrum.FileName), `{"epoch": 1, "backb`)
+	r, err := Judge(m.root)
+	nothing := (*Nothing)(nil)
+	if !errors.As(err, &nothing) || !strings.Contains(err.Error(), spectrum.FileName+": want a JSON object per line, got 1 lines that are none") {
+		t.Errorf("a file that is cut off: %v", err)
+	}
+	if text := Markdown(r); !strings.HasPrefix(text, "Nothing could be ranked.") || !strings.Contains(text, "note: cut: ") {
+		t.Errorf("the report of nothing: %q", text)
 	}
 	m.run("one", "moco", 1, constant(1))
 	if r, err := Judge(m.root); err != nil || !strings.Contains(strings.Join(r.Notes, "\n"), "nothing is ranked") {

@@ -46,6 +46,9 @@ func protocols(g Group) []string {
 // Markdown writes a report as text with tables.
 func Markdown(r Report) string {
 	var b strings.Builder
+	if len(r.Groups) == 0 {
+		b.WriteString("Nothing could be ranked.\n\n")
+	}
 	for _, g := range r.Groups {
 		g.markdown(&b)
 	}

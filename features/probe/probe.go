@@ -42,7 +42,7 @@ type Images struct {
 
 const (
 	// MaxImages is the largest number of images in a probe.
-	MaxImages = 10_000
+	MaxImages = 20_000
 	maxJSON   = 16 << 20
 	maxPixels = 256 // largest side of a thumbnail
 	maxValues = 1 << 28

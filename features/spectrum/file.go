@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,6 +54,23 @@ func (l Line) Value(space, name string) (v float64, ok bool) {
 	return v, ok
 }
 
+// complete adds the measures that follow from others, which earlier versions did not write.
+func (l Line) complete() {
+	for _, s := range []*Space{l.Backbone, l.Head} {
+		if s == nil || s.Values == nil {
+			continue
+		}
+		alignment, ok1 := s.Values[AlignmentName]
+		uniformity, ok2 := s.Values[UniformityName]
+		if _, has := s.Values[RelativeName]; has || !ok1 || !ok2 {
+			continue
+		}
+		if v := Relative(alignment, uniformity); !math.IsNaN(v) {
+			s.Values[RelativeName] = v
+		}
+	}
+}
+
 func file(run string) jsonl.File { return jsonl.File(filepath.Join(run, filepath.FromSlash(FileName))) }
 
 // Append appends a line to the measures of a run.
@@ -74,8 +92,19 @@ func Keep(run string, epoch int) error {
 // maxFile is the number of bytes of measures that are read.
 const maxFile = 256 << 20
 
-// Read returns the measures of a run, the oldest epoch first. Lines that are none are skipped. A run
-// without measures has none, and no error.
+// Damaged says that a file with measures has lines, and none that can be read.
+type Damaged struct {
+	Path  string
+	Lines int
+}
+
+func (e *Damaged) Error() string {
+	return fmt.Sprintf("%s: want a JSON object per line, got %d lines that are none: the file is cut off or damaged",
+		e.Path, e.Lines)
+}
+
+// Read returns the measures of a run, the oldest epoch first. Lines that are none are skipped; if all of them
+// are, the error is a *Damaged. A run without measures has none, and no error.
 func Read(run string) ([]Line, error) {
 	info, err := os.Stat(string(file(run)))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -92,11 +121,18 @@ func Read(run string) ([]Line, error) {
 		return nil, err
 	}
 	var lines []Line
+	bad := 0
 	for text := range bytes.Lines(b) {
 		var l Line
 		if json.Unmarshal(text, &l) == nil && l.Epoch >= 0 {
+			l.complete()
 			lines = append(lines, l)
+		} else if len(bytes.TrimSpace(text)) > 0 {
+			bad++
 		}
+	}
+	if len(lines) == 0 && bad > 0 {
+		return nil, &Damaged{string(file(run)), bad}
 	}
 	return lines, nil
 }

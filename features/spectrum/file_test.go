@@ -23,6 +23,27 @@ func floats(n, d int, seed float64) []float32 {
 	return out
 }
 
+// The relative alignment follows from two measures that older lines have; one that is written stays.
+func TestOlderLines(t *testing.T) {
+	run := t.TempDir()
+	values := func(name string, v float64) map[string]float64 {
+		return map[string]float64{AlignmentName: 0.25, UniformityName: -1, name: v}
+	}
+	line := Line{Epoch: 1, Backbone: &Space{Values: values(ChurnName, 0.1)}, Head: &Space{Values: values(RelativeName, 0.75)}}
+	if err := Append(run, line); err != nil {
+		t.Fatal(err)
+	}
+	lines, err := Read(run)
+	if err != nil || len(lines) != 1 {
+		t.Fatalf("%v, %v", lines, err)
+	}
+	for space, want := range map[string]float64{"backbone": 0.5, "head": 0.75} {
+		if v, ok := lines[0].Value(space, RelativeName); !ok || v != want {
+			t.Errorf("%s: %v, %t, want %v", space, v, ok, want)
+		}
+	}
+}
+
 // Lines come back as they were written, without those of later epochs when a run resumes, and in spite
 // of half a line at the end.
 func TestFile(t *testing.T) {

@@ -19,6 +19,7 @@ const (
 	WassersteinName   = "wasserstein"
 	UniformityName    = "uniformity"
 	AlignmentName     = "alignment"
+	RelativeName      = "relative_alignment"
 	ChurnName         = "churn"
 	CKAName           = "cka"
 )
@@ -43,6 +44,7 @@ var Measures = []Measured{
 	{WassersteinName, "Uniformity W₂", "distance from uniform", -1},
 	{UniformityName, "Uniformity of the probe set", "log mean exp(−2·distance²)", -1},
 	{AlignmentName, "Alignment of the probe set", "squared distance of views", 0}, // low for a collapse, too
+	{RelativeName, "Relative alignment", "distance of views over that of images", -1},
 	{ChurnName, "Neighbor churn", "share of neighbors that changed", 0},
 	{CKAName, "CKA with the epoch before", "similarity", 0},
 }
@@ -118,6 +120,7 @@ func Measure(s Sample, before Traces) (Space, Traces, error) {
 			return Space{}, Traces{}, err
 		}
 		values[AlignmentName] = Alignment(Unit(s.Views), s.Q)
+		values[RelativeName] = Relative(values[AlignmentName], values[UniformityName])
 		if d <= mostLiDAR {
 			if rank, err := LiDAR(s.Views, s.Q); err == nil {
 				values[LiDARName] = rank

@@ -39,6 +39,23 @@ func seen(n, d, q int, decay float64) *mat.Dense {
 
 func near(a, b, relative float64) bool { return math.Abs(a-b) <= relative*(1e-3+math.Abs(b)) }
 
+// softDistance is −½ log of the mean of exp(−2‖x−y‖²) over the pairs of rows, of length 1.
+func softDistance(x *mat.Dense) float64 {
+	u := Unit(x)
+	n, _ := u.Dims()
+	total, pairs := 0.0, 0.0
+	for i := range n {
+		for j := range i {
+			square := 0.0
+			for k, v := range u.RawRowView(i) {
+				square += (v - u.At(j, k)) * (v - u.At(j, k))
+			}
+			total, pairs = total+math.Exp(-2*square), pairs+1
+		}
+	}
+	return -math.Log(total/pairs) / 2
+}
+
 // Every measure equals its definition in numpy's float64, whose singular values come from an SVD and
 // whose LiDAR from the root of Σ_w. RankMe and LiDAR are also those of stable-pretraining, whose
 // constants differ: ε is 1e-5 in its RankMe, and added before the division in its LiDAR.
@@ -63,6 +80,7 @@ func TestGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		c.Values[RelativeName] = c.Values[AlignmentName] / softDistance(x)
 		if len(got.Values) != len(c.Values) {
 			t.Errorf("[%d, %d]: measures %v, want %v", c.N, c.D, got.Values, c.Values)
 		}

@@ -89,3 +89,14 @@ func Alignment(u *mat.Dense, views int) float64 {
 	}
 	return total / float64(pairs)
 }
+
+// Relative is an alignment as a share of how far images are apart: alignment / d², with the soft mean
+// d² = −uniformity/2 of their squared distances, which is −½ log of the mean of exp(−2‖x−y‖²). It is below
+// 1 where views of an image are nearer to each other than images are. An alignment alone is low for a
+// collapse, too; this is not. NaN if all images are the same.
+func Relative(alignment, uniformity float64) float64 {
+	if uniformity > -1e-12 {
+		return math.NaN()
+	}
+	return alignment / (-uniformity / 2)
+}

@@ -28,6 +28,8 @@ type ImagesHeader struct {
 	EpochSteps int    `json:"epoch_steps"` // steps of an epoch, from which the epoch of a crop follows
 	QueryCrop  int    `json:"query_crop"`  // the crop of its image that a query is
 	KeyCrop    int    `json:"key_crop"`    // the crop that its key is; -1: the key is of earlier crops
+	// Sample tells the dataset from others; nil in older records.
+	Sample *Sample `json:"sample,omitempty"`
 }
 
 // ImagesRow is one step's row.
@@ -107,7 +109,9 @@ func NewImagesWriter(dir string, h ImagesHeader, resumeStep int) (w *ImagesWrite
 		return nil, explain(err)
 	}
 	old, err := readImagesHeader(dir)
-	if err != nil || !reflect.DeepEqual(old, h) {
+	same := old
+	same.Sample = h.Sample // older records have none
+	if err != nil || !reflect.DeepEqual(same, h) {
 		b, err := json.MarshalIndent(h, "", " ")
 		if err == nil {
 			err = os.Remove(imagesPath(dir))

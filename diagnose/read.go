@@ -1,0 +1,39 @@
+package diagnose
+
+import (
+	"fmt"
+	"os"
+
+	"contralens/features/spectrum"
+	"contralens/rundir"
+	"contralens/scores/vitals"
+)
+
+// Read reads what a run has recorded.
+func Read(run string) (c Case, err error) {
+	if info, err := os.Stat(run); err != nil || !info.IsDir() {
+		return c, fmt.Errorf("diagnose: want a run directory, but there is no directory %s", run)
+	}
+	record, err := rundir.ReadRecord(run)
+	if err != nil {
+		return c, err
+	}
+	if record == nil {
+		return c, fmt.Errorf("diagnose: want a run directory, but %s has no %s", run, rundir.RecordFile)
+	}
+	c.Options = record.Config
+	if c.Lines, err = vitals.Read(run); err != nil {
+		return c, fmt.Errorf("diagnose: %s: %w", run, err)
+	}
+	if len(c.Lines) == 0 {
+		return c, fmt.Errorf("diagnose: want a run with %s, which contrast records (--record), found none in %s",
+			vitals.FileName, run)
+	}
+	if c.Spectra, err = spectrum.Read(run); err != nil {
+		return c, fmt.Errorf("diagnose: %s: %w", run, err)
+	}
+	if in := c.inputs(); in != nil {
+		c.Images = in.Images
+	}
+	return c, nil
+}

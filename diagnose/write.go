@@ -1,0 +1,29 @@
+package diagnose
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Write writes the diagnoses of a run as text.
+func Write(w io.Writer, c Case, found []Diagnosis) error {
+	var b strings.Builder
+	last := c.Lines[len(c.Lines)-1]
+	fmt.Fprintf(&b, "after step %d of %d (%.0f %%)\n", last.Step, last.Planned, 100*last.Share())
+	if len(found) == 0 {
+		b.WriteString("nothing stands out: none of the known faults shows in the record\n")
+	}
+	for _, d := range found {
+		fmt.Fprintf(&b, "\n%s (%s: %s)\n", d.Title, d.Certainty, d.Cause)
+		for _, e := range d.Evidence {
+			fmt.Fprintf(&b, "  evidence: %s   [%s]\n", e.Text, e.Where)
+		}
+		if d.Tell != "" {
+			fmt.Fprintf(&b, "  what would tell: %s\n", d.Tell)
+		}
+		fmt.Fprintf(&b, "  what to do: %s\n", d.Remedy)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
