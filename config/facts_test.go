@@ -17,7 +17,7 @@ func every() map[string]any {
 	all["features"], all["neighbors"], all["predict"] = &Features{}, &Neighbors{}, &Predict{}
 	all["data show"], all["data stats"], all["data pack"] = &DataShow{}, &DataStats{}, &DataPack{}
 	all["convert"], all["inspect"], all["serve"] = &Convert{}, &Inspect{}, &Serve{}
-	all["demo"], all["plan"] = &Demo{}, &Plan{}
+	all["demo"], all["plan"], all["doctor"] = &Demo{}, &Plan{}, &Doctor{}
 	all["detect eval"], all["detect predict"] = &DetectEval{}, &DetectPredict{}
 	return all
 }

@@ -17,7 +17,7 @@ func bound() map[string]any {
 	return map[string]any{
 		"contrast": &config.Contrast{}, "linear": &config.Linear{}, "finetune": &config.Finetune{}, "supervised": &config.Supervised{},
 		"knn": &config.KNN{}, "features": &config.Features{}, "neighbors": &config.Neighbors{}, "predict": &config.Predict{},
-		"bench step": &config.BenchStep{}, "bench views": &config.BenchViews{}, "data pack": &config.DataPack{}, "data stats": &config.DataStats{}, "look": &config.Look{},
+		"bench step": &config.BenchStep{}, "bench views": &config.BenchViews{}, "data pack": &config.DataPack{}, "data stats": &config.DataStats{}, "look": &config.Look{}, "doctor": &config.Doctor{},
 		"detect train": &config.DetectTrain{}, "detect eval": &config.DetectEval{}, "detect predict": &config.DetectPredict{},
 	}
 }

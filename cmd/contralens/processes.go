@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,35 +20,60 @@ type exited struct{ status int }
 
 func (e exited) Error() string { return fmt.Sprintf("the processes ended with code %d", e.status) }
 
+// started says which process of how many this is, and how long they wait for each other.
+type started struct {
+	launch dist.Launch
+	timing dist.Timing
+}
+
 // join finds out which process of how many this is, as a launcher or the options say. If this
 // process has to start the others, it does, waits for them, and returns how they ended with done.
-func (t *training) join(d *config.Dist) (done bool, err error) {
-	t.timing.Timeout, t.timing.Stall, t.timing.Join = d.Times()
+// before, which may be nil, is called before it starts them.
+func (s *started) join(d *config.Dist, before func()) (done bool, err error) {
+	s.timing = timingOf(d)
+	s.launch, err = launchOf(d, os.Getenv)
+	if err != nil || s.launch.Children == 0 {
+		return false, err
+	}
+	if err := dist.CheckPort(s.launch); err != nil {
+		return true, err
+	}
+	if before != nil {
+		before()
+	}
+	return true, spawnRanks(s.launch, s.timing.Timeout)
+}
+
+func timingOf(d *config.Dist) (t dist.Timing) {
+	t.Timeout, t.Stall, t.Join = d.Times()
+	return t
+}
+
+// launchOf says which process of how many this is, as a launcher or the options say.
+func launchOf(d *config.Dist, getenv func(string) string) (dist.Launch, error) {
 	url := d.DistURL
 	var usual config.Dist
 	if config.Defaults(&usual); url == usual.DistURL && d.WorldSize <= 1 {
 		url = "" // one machine finds a free port
 	}
-	t.launch, err = dist.FromEnvironment(dist.Options{
+	return dist.FromEnvironment(dist.Options{
 		Nodes: d.WorldSize, Node: d.Rank, URL: url, Multiprocessing: d.Multiproc, Processes: d.NProc,
 		GPUs: torch.CUDADevices(),
-	}, os.Getenv)
-	if err != nil || t.launch.Children == 0 {
-		return false, err
-	}
-	if err := dist.CheckPort(t.launch); err != nil {
-		return true, err
-	}
-	t.signals.Close()
+	}, getenv)
+}
+
+// spawnRanks starts the processes of this node and waits for them. Signals are passed on. Processes
+// that do not end after one has failed are killed after grace.
+func spawnRanks(l dist.Launch, grace time.Duration) error {
 	signals := stopSignals()
 	defer signal.Stop(signals)
 	code, err := dist.Spawn(dist.Spawning{
-		Launch: t.launch, Args: os.Args, Env: os.Environ(), Signals: signals, Grace: t.timing.Timeout, Err: os.Stderr,
+		Launch: l, Args: os.Args, Env: os.Environ(), Signals: signals, Grace: grace, Err: os.Stderr,
 	})
 	if err == nil && code != 0 {
 		err = exited{code}
 	}
-	return true, err
+	return err
 }
 
 // launched reports whether a launcher started this process as one of several, or tried to.
@@ -56,17 +82,15 @@ func launched() bool {
 	return err != nil || !l.Alone()
 }
 
-// inOneProcess lets the commands that train or compute for long refuse to run in each of several
-// processes that a launcher started: all would do the same work and write the same files.
+// inOneProcess lets the commands that train or compute for long in one process refuse to run in
+// each of several that a launcher started: all would do the same work and write the same files.
 func inOneProcess(root *cobra.Command) {
 	commands := root.Commands()
 	if c, _, err := root.Find([]string{"detect", "train"}); err == nil {
 		commands = append(commands, c)
 	}
 	for _, c := range commands {
-		if !slices.Contains([]string{
-			"linear", "finetune", "supervised", "knn", "features", "study", "demo", "train",
-		}, c.Name()) {
+		if !slices.Contains([]string{"study", "demo", "train"}, c.Name()) {
 			continue
 		}
 		run := c.RunE

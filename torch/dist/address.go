@@ -8,16 +8,53 @@ import (
 	"strings"
 )
 
+// chosen returns the interfaces that GLOO_SOCKET_IFNAME names.
+func chosen() (names []string) {
+	for name := range strings.SplitSeq(os.Getenv("GLOO_SOCKET_IFNAME"), ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Listens returns the address at which Gloo listens in this process if the store is at host:port,
+// and the network interface that has it. An error says what is wrong with GLOO_SOCKET_IFNAME, or that
+// no way leads to the host.
+func Listens(host string, port int) (address, network string, err error) {
+	at, err := addresses(&Store{address: host, port: port}, nil)
+	if err != nil {
+		return "", "", err
+	}
+	all, err := net.Interfaces()
+	if err != nil {
+		return "", "", fmt.Errorf("group: the network interfaces of this machine cannot be listed: %w", err)
+	}
+	kind, name, _ := strings.Cut(at[0], ":")
+	for _, i := range all {
+		list, err := i.Addrs()
+		if err != nil {
+			continue // it has just gone
+		}
+		for _, a := range list {
+			n, ok := a.(*net.IPNet)
+			if ok && (kind == "if" && i.Name == name && !n.IP.IsLinkLocalUnicast() || kind == "at" && n.IP.String() == name) {
+				return n.IP.String(), i.Name, nil
+			}
+		}
+	}
+	if kind == "if" {
+		return "", "", fmt.Errorf("group: the network interface %q has no address", name)
+	}
+	return name, "", nil
+}
+
 // addresses returns where Gloo listens, in the form of cl_group_new: the interfaces that were
 // asked for, or the address of this machine on the way to the store. libtorch itself takes
 // what the machine's name resolves to, which on Debian is one that others cannot reach.
 func addresses(s *Store, interfaces []string) ([]string, error) {
 	if len(interfaces) == 0 {
-		for name := range strings.SplitSeq(os.Getenv("GLOO_SOCKET_IFNAME"), ",") {
-			if name = strings.TrimSpace(name); name != "" {
-				interfaces = append(interfaces, name)
-			}
-		}
+		interfaces = chosen()
 	}
 	var out []string
 	for _, name := range interfaces {
