@@ -226,7 +226,8 @@ func (c *checked) sums(context.Context) (err error) {
 		one := torch.FromFloat32([]float32{float32(c.Launch.Rank + 1)}, 1).ToDevice(c.device)
 		c.group.AllReduceSum(one)
 		if got, want := one.Item(), float64(n*(n+1)/2); got != want {
-			err = fmt.Errorf("a sum over the ranks is %v, want %v: the network or the memory of a machine changes bits", got, want)
+			err = fmt.Errorf("a sum over the ranks is %v, want %v: the network or the memory of a machine changes bits",
+				got, want)
 			return
 		}
 		all := torch.Zeros([]int{gradients}).ToDevice(c.device)

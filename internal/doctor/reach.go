@@ -151,7 +151,8 @@ func network(reports []report, unreached [][]int) Finding {
 			f.Problem = fmt.Sprintf("rank %d (%s): %s", rank, r.Host, r.Error)
 		case several && ip != nil && ip.IsLoopback():
 			f.Problem = fmt.Sprintf("rank %d (%s) listens at %s, which other machines cannot reach: give the address of rank "+
-				"0's machine by a name or number that all know, or name an interface in GLOO_SOCKET_IFNAME", rank, r.Host, r.Address)
+				"0's machine by a name or number that all know, or name an interface in GLOO_SOCKET_IFNAME",
+				rank, r.Host, r.Address)
 		}
 		if f.Problem != "" {
 			return f
@@ -211,8 +212,8 @@ func backends(reports []report) exchange {
 	case gpus < len(reports):
 		e.Problem = fmt.Sprintf("%d of %d ranks see a GPU: give each one, or train with --device cpu", gpus, len(reports))
 	case without >= 0:
-		e.Problem = fmt.Sprintf("the engine of rank %d (%s) has no NCCL, so tensors of GPUs take the way over the CPU: install "+
-			"the headers of NCCL and run contralens engine build", without, reports[without].Host)
+		e.Problem = fmt.Sprintf("the engine of rank %d (%s) has no NCCL, so tensors of GPUs take the way over the CPU: "+
+			"install the headers of NCCL and run contralens engine build", without, reports[without].Host)
 	case e.Problem == "":
 		e.Found, e.nccl = "NCCL, between GPUs", true
 	}
