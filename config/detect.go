@@ -61,7 +61,7 @@ type DetectNet struct {
 	Masks     bool     `flag:"masks" everyday:"true" name:"detect=12" help:"also predict masks (Mask R-CNN); the annotations must have them"`
 	FreezeAt  int      `flag:"freeze_at" name:"detect=13" help:"number of stages, from the stem, that keep their weights and statistics; 0: none"`
 	Norm      string   `flag:"norm" default:"bn" name:"detect=14" help:"bn (trained, statistics of the batch) or frozen (constants), which suits batches of one or two images"`
-	SyncBN    bool     `flag:"sync_bn" name:"detect=37" help:"norms share the statistics of all processes' images (SyncBN)"`
+	SyncBN    bool     `flag:"sync_bn" name:"detect=37" help:"statistics of norms over all processes' images (SyncBN); refused, because detectors train in one process so far"`
 	ExtraNorm bool     `flag:"extra_norm" default:"true" name:"detect=15" help:"batch norm after the last stage of c4, as in MoCo's release"`
 	Recompute int      `flag:"recompute" default:"3" runtime:"true" help:"number of stages, from the stem, that the backward pass computes again instead of keeping their activations; 0: none; results are the same"`
 	RoIs      int      `flag:"rois" default:"512" name:"detect=16" help:"regions of each image that train the RoI head"`

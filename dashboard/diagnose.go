@@ -3,8 +3,10 @@ package dashboard
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"contralens/config"
+	"contralens/diagnose"
 )
 
 // Evidence is the input of Diagnose: options of a run, and statistics of its last
@@ -21,7 +23,11 @@ type Evidence struct {
 	Recent  map[string]float64 // means of the series over the last twentieth of the steps, at most 1,000
 	Earlier map[string]float64 // means of the same number of steps in the middle of the run
 	Jumps   map[string]float64 // standard deviations of the changes of the series from one step to the next
-	KNN     []float64          // accuracies in percent, oldest first, starting before training
+	// Vitals are diagnosed by package diagnose, whose rules replace those of this page for the same causes; no
+	// lines: an older run, or another program's.
+	Vitals diagnose.Case
+
+	KNN []float64 // accuracies in percent, oldest first, starting before training
 }
 
 // Finding is a diagnosis.
@@ -48,6 +54,7 @@ func Diagnose(e Evidence) []Finding {
 			found = append(found, *f)
 		}
 	}
+	found = append(e.diagnosed(), slices.DeleteFunc(found, e.replaced)...)
 	if f := slowProcess(e); f != nil {
 		found = append(found, *f)
 	}

@@ -10,7 +10,9 @@ import (
 	"testing"
 
 	"contralens/config"
+	"contralens/diagnose"
 	"contralens/rundir"
+	"contralens/scores/vitals"
 )
 
 // TestDiagnose: each rule, with evidence for it, and with slightly different evidence
@@ -123,6 +125,50 @@ func TestDiagnose(t *testing.T) {
 				t.Errorf("want %q, got %q", c.want, got)
 			}
 		})
+	}
+}
+
+// TestDiagnosesOfVitals: diagnoses of a run with vitals are findings, and replace those of this page for the same
+// cause.
+func TestDiagnosesOfVitals(t *testing.T) {
+	dir := t.TempDir()
+	newRun(t, dir+"/run", map[string]string{"mem": "moco", "nce_k": "512", "feat_dim": "128"}).train(t, 300)
+	line := func(step int, spread float64) vitals.Line {
+		return vitals.Line{Step: step, Planned: 1000, Values: map[string]float64{vitals.Spread: spread}}
+	}
+	add := func(l vitals.Line) { check(t, vitals.Append(dir+"/run", l)) }
+	add(vitals.Line{Planned: 1000, Inputs: &vitals.Inputs{Images: 300, Sampled: 256, Gray: 1}})
+	add(line(1, 0.1))
+	findings := func() (rules []string) {
+		t.Helper()
+		s, err := New(Options{Dir: dir})
+		check(t, err)
+		defer s.Close()
+		d, err := s.describeRun(map[string][]string{"run": {"run"}})
+		check(t, err)
+		for _, f := range d.(description).Findings {
+			rules = append(rules, f.Rule+" "+f.Kind)
+			if strings.Contains(f.Text, "..") || f.Title == "" || len(f.Evidence) == 0 {
+				t.Errorf("%+v", f)
+			}
+		}
+		return rules
+	}
+	if got := findings(); !slices.Equal(got, []string{"queue-too-long warning", "gray-inputs note"}) {
+		t.Errorf("got %q", got)
+	}
+	add(line(5, 0.001))
+	add(line(10, 0.0005))
+	if got := findings(); !slices.Equal(got, []string{"queue-too-long warning", "complete-collapse warning", "gray-inputs note"}) {
+		t.Errorf("collapsed: got %q", got)
+	}
+	e := Evidence{Step: 5000, Recent: map[string]float64{"uniformity": -0.1, "loss": 6}}
+	if f := Diagnose(e); len(f) != 1 || f[0].Rule != "collapse" {
+		t.Errorf("without vitals: %+v", f)
+	}
+	e.Vitals = diagnose.Case{Lines: []vitals.Line{line(1, 0.1), line(2, 0.1), line(3, 0.1)}}
+	if f := Diagnose(e); len(f) != 1 || f[0].Rule != "healthy" {
+		t.Errorf("with vitals that show none: %+v", f)
 	}
 }
 

@@ -131,6 +131,7 @@ func TestEmbeddingsBeside(t *testing.T) {
 	if r := sizes[0] / sizes[1]; r < 0.6 || r > 1.7 {
 		t.Errorf("want layouts of about equal size, got widths of %v", sizes)
 	}
+	p.until(`document.querySelectorAll(".picked h4").length === 2`)
 	if got := eval[[]string](p, `[...document.querySelectorAll(".picked h4")].map((e) => e.textContent)`); strings.Join(got, " ") != "plain ft" {
 		t.Errorf("want the neighbors in each run, got %q", got)
 	}

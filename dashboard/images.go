@@ -126,7 +126,8 @@ func (r *run) replayer(ctx context.Context, h record.ImagesHeader) (Replayer, er
 			h.Total, n)
 	}
 	if why := h.Sample.Differs(r.replay.sample); why != "" {
-		return nil, fmt.Errorf("there is another dataset now than in the training, %s: crops of other images would be shown", why)
+		return nil, fmt.Errorf("there is another dataset now than in the training, %s: crops of other images would be "+
+			"shown", why)
 	}
 	return r.replay.opened, nil
 }

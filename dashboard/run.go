@@ -16,6 +16,7 @@ import (
 	"contralens/rundir"
 	"contralens/scores"
 	"contralens/scores/foreign"
+	"contralens/scores/vitals"
 )
 
 // run is a run directory. It has its own lock, so that a run whose files are slow to
@@ -48,6 +49,7 @@ func (f folder) Stat(name string) (fs.FileInfo, error) { return f.server.root.St
 // watched lists the files that grow while a run is alive.
 var watched = []string{
 	rundir.MetricsFile, rundir.ResultsFile, rundir.LogFile, rundir.NotesFile, spectrum.FileName,
+	vitals.FileName,
 	"scores/record/values.0", "record/values.0", "values.0", rundir.InterruptedFile, rundir.CurrentFile, rundir.RecordFile,
 }
 

@@ -21,19 +21,26 @@ func Read(run string) (c Case, err error) {
 	if record == nil {
 		return c, fmt.Errorf("diagnose: want a run directory, but %s has no %s", run, rundir.RecordFile)
 	}
-	c.Options = record.Config
-	if c.Lines, err = vitals.Read(run); err != nil {
+	lines, err := vitals.Read(run)
+	if err != nil {
 		return c, fmt.Errorf("diagnose: %s: %w", run, err)
 	}
-	if len(c.Lines) == 0 {
+	if len(lines) == 0 {
 		return c, fmt.Errorf("diagnose: want a run with %s, which contrast records (--record), found none in %s",
 			vitals.FileName, run)
 	}
-	if c.Spectra, err = spectrum.Read(run); err != nil {
+	spectra, err := spectrum.Read(run)
+	if err != nil {
 		return c, fmt.Errorf("diagnose: %s: %w", run, err)
 	}
+	return NewCase(record.Config, lines, spectra), nil
+}
+
+// NewCase is what is known of a run with options as run.json has them.
+func NewCase(options map[string]string, lines []vitals.Line, spectra []spectrum.Line) Case {
+	c := Case{Options: options, Lines: lines, Spectra: spectra}
 	if in := c.inputs(); in != nil {
 		c.Images = in.Images
 	}
-	return c, nil
+	return c
 }

@@ -3,6 +3,7 @@ package methods
 import (
 	"math"
 	"testing"
+	"time"
 
 	"contralens/nn"
 	"contralens/scores/vitals"
@@ -196,4 +197,44 @@ func TestVitalsOfAStep(t *testing.T) {
 			}
 		}
 	})
+}
+
+// BenchmarkVitals compares the vitals of a step with the step: a small ResNet-18 on 256 images of 32 pixels.
+// share is in percent of a training that measures every fifth step, which is the most that one does.
+func BenchmarkVitals(b *testing.B) {
+	err := torch.Run(func() error {
+		torch.Scoped(func() {
+			m, err := NewModel(Options{
+				Memory: "moco", Images: 256, K: 4096, Temperature: 0.2, Alpha: 0.99, Momentum: 0.9, Seed: 1,
+				Net: nn.Config{Arch: "resnet18", Width: 0.25, Stem: "cifar", Head: "mlp", FeatDim: 128},
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer m.Free()
+			batch := &Batch{
+				Step: 1, Crops: []*torch.Tensor{filled(1, 256, 3, 32, 32), filled(2, 256, 3, 32, 32)},
+				Random: m.Random(0, false), Images: make([]int64, 256), Collect: Collect{Vitals: true},
+			}
+			var step, vitals time.Duration
+			for b.Loop() {
+				start := time.Now()
+				if _, err := m.Step(batch, 0.01); err != nil {
+					b.Fatal(err)
+				}
+				step += time.Since(start)
+				done := m.watch(batch)
+				m.sawQuery([]*torch.Tensor{filled(3, 256, 128)})
+				start = time.Now()
+				m.examine(batch, &Outcome{})
+				vitals += time.Since(start)
+				done()
+			}
+			b.ReportMetric(100*vitals.Seconds()/step.Seconds()/5, "share_%")
+		})
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
 }

@@ -8,7 +8,7 @@ import { h } from "./dom.js";
 import { figure } from "./figure.js";
 import { count, number } from "./format.js";
 import { read } from "./guide.js";
-import { aligned, between, betweenFrames, frameOf } from "./layout.js";
+import { aligned, frameOf } from "./layout.js";
 import { emptyPlot } from "./linechart.js";
 import { motion } from "./motion.js";
 import { color, ink } from "./palette.js";
@@ -296,16 +296,9 @@ export function embeddingTab(first) {
 
   /** travel moves the maps from where they were to their layouts, and tells each frame that was drawn. */
   async function travel(from) {
-    const way = [...from].filter(([card, { points }]) => points.length === card.points.length);
-    const frames = way.map(([card, was]) => ({ card, was, out: new Float32Array(was.points.length) }));
-    for (const { card, was, out } of frames) card.map.move(between(was.points, card.points, 0, out), was.box);
-    const there = await moving.go(playing ? passage.playing : passage.chosen, (share) => {
-      const begin = performance.now(),
-        eased = playing ? share : share * share * (3 - 2 * share);
-      for (const { card, was, out } of frames)
-        card.map.move(between(was.points, card.points, eased, out), betweenFrames(was.box, card.box, eased));
-      el.dispatchEvent(new CustomEvent("frame", { detail: { share, ms: performance.now() - begin } }));
-    });
+    const ways = [...from].map(([{ map, points, box }, was]) => ({ map, from: was, to: { points, box } }));
+    const tell = (detail) => el.dispatchEvent(new CustomEvent("frame", { detail }));
+    const there = await moving.travel(ways, playing ? passage.playing : passage.chosen, playing, tell);
     if (there && !closed && !playing) draw();
   }
 

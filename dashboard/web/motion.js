@@ -1,5 +1,7 @@
 // The map in motion: from one layout to the next, and through all epochs.
 
+import { between, betweenFrames } from "./layout.js";
+
 const still = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /**
@@ -8,7 +10,7 @@ const still = () => window.matchMedia("(prefers-reduced-motion: reduce)").matche
  */
 export function motion(frame = requestAnimationFrame) {
   let last = 0;
-  return {
+  const self = {
     stop() {
       last++;
     },
@@ -35,5 +37,25 @@ export function motion(frame = requestAnimationFrame) {
         frame(next);
       });
     },
+    /**
+     * travel moves maps, each { map, from, to }: layouts { points, box }. steady is whether the speed stays the
+     * same, as on the way through many layouts. tell has each frame: its share of the way and how long it took.
+     */
+    travel(ways, duration, steady, tell) {
+      const all = ways
+        .filter(({ from, to }) => from.points.length === to.points.length)
+        .map((way) => ({ ...way, out: new Float32Array(way.to.points.length) }));
+      const show = (share) => {
+        for (const { map, from, to, out } of all)
+          map.move(between(from.points, to.points, share, out), betweenFrames(from.box, to.box, share));
+      };
+      show(0);
+      return self.go(duration, (share) => {
+        const begin = performance.now();
+        show(steady ? share : share * share * (3 - 2 * share));
+        tell({ share, ms: performance.now() - begin });
+      });
+    },
   };
+  return self;
 }

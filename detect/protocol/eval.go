@@ -75,7 +75,7 @@ func (e *evaluation) run(ctx context.Context) error {
 	if err := e.finish(j); err != nil {
 		return err
 	}
-	return e.write(found, j)
+	return e.write(ctx, found, j)
 }
 
 // open opens the images. Their classes are those of the detector.
@@ -130,7 +130,7 @@ func (e *evaluation) judgeFile(ctx context.Context) (err error) {
 	if err := e.finish(j); err != nil {
 		return err
 	}
-	return e.write(found, j)
+	return e.write(ctx, found, j)
 }
 
 // detections returns the entries of each image, as a detector gives them: the best first.

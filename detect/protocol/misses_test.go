@@ -1,9 +1,14 @@
 package protocol
 
 import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
+	"contralens/config"
 	"contralens/detect"
 )
 
@@ -37,5 +42,26 @@ func TestMisses(t *testing.T) {
 		{index: 3, total: 1, wrong: 1}}
 	if !slices.Equal(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+// The end of ctx ends the sheet of misses, without a file.
+func TestSheetStops(t *testing.T) {
+	voc, _ := scenes(t, 4)
+	ctx, stop := context.WithCancel(context.Background())
+	c := config.DefaultDetectEval()
+	c.DataFolder = voc
+	set, err := open(ctx, c.DetectData, "trainval", true, false, nil, Options{Note: func(string) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	e := &evaluation{c: &c, set: set}
+	path := filepath.Join(t.TempDir(), "misses.png")
+	if err := e.sheet(ctx, path, make([][]detect.Detection, len(set.Images))); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that of the context", err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("a sheet was written")
 	}
 }

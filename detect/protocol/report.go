@@ -26,7 +26,7 @@ const (
 const missSide = 400
 
 // write writes the files of a test: detections, the table, the curves, and the worst misses.
-func (e *evaluation) write(found [][]detect.Detection, j *judgment) error {
+func (e *evaluation) write(ctx context.Context, found [][]detect.Detection, j *judgment) error {
 	out := e.c.Out
 	if out == "" {
 		return nil
@@ -56,7 +56,7 @@ func (e *evaluation) write(found [][]detect.Detection, j *judgment) error {
 	if err := writeCurves(out, "masks", j.masks); err != nil {
 		return err
 	}
-	if err := e.sheet(filepath.Join(out, missesFile), found); err != nil {
+	if err := e.sheet(ctx, filepath.Join(out, missesFile), found); err != nil {
 		return err
 	}
 	e.Progress.Print("files: %s", out)
@@ -83,7 +83,7 @@ func writeCurves(out, what string, r *score.Result) error {
 }
 
 // sheet draws the images with the most misses, with their objects and what was found.
-func (e *evaluation) sheet(path string, found [][]detect.Detection) error {
+func (e *evaluation) sheet(ctx context.Context, path string, found [][]detect.Detection) error {
 	worst := misses(e.set, found, e.c.MinScore)
 	if worst = worst[:min(len(worst), e.c.Misses)]; len(worst) == 0 {
 		return nil
@@ -92,7 +92,10 @@ func (e *evaluation) sheet(path string, found [][]detect.Detection) error {
 	for _, m := range worst {
 		image := e.set.Images[m.index]
 		title := fmt.Sprintf("%d of %s missed, %d wrong", m.missed, humanize.Count(m.total, "object"), m.wrong)
-		img, err := read(context.Background(), image.Path, nil)
+		img, err := read(ctx, image.Path, nil)
+		if ctx.Err() != nil {
+			return ctx.Err() // the photo itself may be fine
+		}
 		if err != nil {
 			tiles = append(tiles, viz.PhotoTile(image.Path, title, image.ID))
 			continue

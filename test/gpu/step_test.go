@@ -118,6 +118,48 @@ func TestStepBudget(t *testing.T) {
 	}
 }
 
+// A step whose images the record traces waits and copies no more often than others, and brings no scores of
+// all pairs to the host: what it keeps of them is small.
+func TestTracedStep(t *testing.T) {
+	onFake(t)
+	const (
+		batch, k    = 8, 65536
+		first, last = 13, 23 // step 21 is traced, and the buffers of step 11 are there
+		most        = 64 << 10
+	)
+	c := pretraining(t, batch*(last+2))
+	c.Method, c.FT, c.Arch, c.Stem, c.Precision = "MoCov2", "posneg", "resnet18", "cifar", "fp32"
+	c.InputRes, c.K, c.BatchSize, c.Epochs, c.Width, c.FeatDim, c.Record, c.Probe = 32, k, batch, 1, 0.25, 128, true, 0
+	resolve(t, &c)
+	var before fakegpu.Counts
+	var plain, traced budget
+	hook := train.Hook{Order: train.Evaluate, Step: func(r *train.Run, _ train.Step) error {
+		now := fakegpu.Read()
+		spent := used(now.Sub(before))
+		before = now
+		if n := r.GlobalStep; n >= first && n <= last {
+			to := &plain
+			if n >= 20 && n <= 22 { // the step is launched before the hooks of the one before, and read after it
+				to = &traced
+			}
+			*to = budget{max(to.kernels, spent.kernels), max(to.waits, spent.waits), max(to.pageable, spent.pageable),
+				max(to.allocations, spent.allocations), max(to.toHost, spent.toHost)}
+		}
+		return nil
+	}}
+	if _, err := train.Pretrain(context.Background(), c, train.Options{Hooks: []train.Hook{hook}}); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("plain %+v, traced %+v", plain, traced)
+	if traced.kernels <= plain.kernels {
+		t.Fatalf("want a traced step among the last ones, got %d kernels beside %d", traced.kernels, plain.kernels)
+	}
+	budget{traced.kernels, plain.waits, plain.pageable, plain.allocations, plain.toHost + most}.within(t, traced)
+	if most >= batch*k*4 {
+		t.Error("the bound has room for the scores of all pairs")
+	}
+}
+
 // older reports whether the libtorch that runs is older than major.minor.
 func older(major, minor int) bool {
 	var x, y int
