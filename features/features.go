@@ -156,7 +156,9 @@ func compute(m *nn.Model, b *prefetch.Batch, precision torch.Dtype) *computed {
 }
 
 // use calls each with the features, if they are finite.
-func (c *computed) use(d data.Dataset, missing func(int) bool, each func(*torch.Tensor, *prefetch.Batch) error) (err error) {
+func (c *computed) use(
+	d data.Dataset, missing func(int) bool, each func(*torch.Tensor, *prefetch.Batch) error,
+) (err error) {
 	c.readback.Wait()
 	torch.NoGrad(func() {
 		torch.Scoped(func() {

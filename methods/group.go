@@ -6,11 +6,11 @@ import (
 	"contralens/peers"
 )
 
-// Group and Reducer are how the processes of a world exchange tensors and average gradients.
-type (
-	Group   = peers.Group
-	Reducer = peers.Reducer
-)
+// Group is how the processes of a world exchange tensors.
+type Group = peers.Group
+
+// Reducer averages their gradients.
+type Reducer = peers.Reducer
 
 // Control is what the processes of a world tell each other in every step, with their
 // embeddings.
@@ -21,9 +21,6 @@ type Control struct {
 	Unreadable int           // images so far
 	Checksum   uint64        // of the weights, 48 bits; 0: not computed
 }
-
-// controls is the number of values of a Control in a tensor.
-const controls = 6
 
 // half is 2^24: float32 has all whole numbers up to it.
 const half = 1 << 24

@@ -13,8 +13,9 @@ import (
 )
 
 // evaluation returns the context and the options for a protocol that trains a classifier.
-// p says which process of how many this is. Notes go to stderr; lines go to stdout, or to stderr with --json. After Begin the first
-// signal ends the context, and the protocol saves everything.
+// p says which process of how many this is. Notes go to stderr; lines go to stdout, or to
+// stderr with --json. After Begin the first signal ends the context, and the protocol saves
+// everything.
 func evaluation(
 	set map[string]bool, notes []string, asJSON bool, p started,
 ) (ctx context.Context, o protocol.Options, done func()) {

@@ -46,7 +46,8 @@ func extract(ctx context.Context, c *config.Features, dir string, o Options) (Ex
 	h := join.Hello("features in "+filepath.Base(c.Out), c)
 	h.Options["the folder"] = filepath.Base(filepath.Clean(dir))
 	seen(&h, dir, e.Meta["checkpoint_sha256"], d)
-	if err := o.meet(ctx, h, e.Model.Config.Device, "the same command goes on with the features that are kept"); err != nil {
+	again := "the same command goes on with the features that are kept"
+	if err := o.meet(ctx, h, e.Model.Config.Device, again); err != nil {
 		return Extracted{}, err
 	}
 	if o.Begin != nil {
