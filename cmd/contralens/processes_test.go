@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -42,39 +41,6 @@ func children(t *testing.T, parent int) (pids []int) {
 	}
 	slices.Sort(pids)
 	return pids
-}
-
-// doctor --dist starts two processes, which meet and measure, and prints what rank 0 finds, as JSON too.
-// A port that is taken and options that need --dist are told.
-func TestDoctorDist(t *testing.T) {
-	t.Chdir(t.TempDir())
-	code, text := spawn(t, "doctor", "--dist").end(t)
-	for _, want := range []string{
-		"launcher       options: starts ranks 0 to 1 of 2", "ranks          all 2 came", "network        each rank reaches each, by lo",
-		"exchange       Gloo", "clocks         at most", "sums           112 MB, the gradients of a ResNet-50, in", "no problems found",
-	} {
-		if code != 0 || strings.Count(text, want) != 1 {
-			t.Errorf("code %d, want %q once in\n%s", code, want, text)
-		}
-	}
-	code, text = spawn(t, "doctor", "--dist", "--json", "--nproc", "3").end(t)
-	var found []struct{ What, Found, Problem string }
-	if err := json.Unmarshal([]byte(text), &found); code != 0 || err != nil || len(found) < 6 {
-		t.Errorf("code %d, %v:\n%s", code, err, text)
-	}
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer taken.Close()
-	code, text = spawn(t, "doctor", "--dist", "--nproc", "2", "--world-size", "1", "--rank", "0",
-		"--dist-url", "tcp://"+taken.Addr().String()).end(t)
-	if code == 0 || !strings.Contains(text, "port") {
-		t.Errorf("a port that is taken: code %d:\n%s", code, text)
-	}
-	if code, text = spawn(t, "doctor", "--nproc", "2").end(t); code != exitUsage || !strings.Contains(text, "want --dist with it") {
-		t.Errorf("without --dist: code %d:\n%s", code, text)
-	}
 }
 
 // Two processes train. One is killed, and the sentence names it; the same command goes on. One gets

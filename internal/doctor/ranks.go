@@ -119,8 +119,8 @@ func (c *checked) meet(ctx context.Context) error {
 			Host: l.Host, Port: l.Port, Server: i == 0 && l.Serves(), World: l.Size, Timeout: c.Join,
 		})
 		if err != nil {
-			return fmt.Errorf("%w: is rank 0 started, does %s lead to its machine, and does no firewall close port %d", err,
-				l.Host, l.Port)
+			return fmt.Errorf("%s: is rank 0 started, does %s lead to its machine, and does no firewall close port %d",
+				strings.TrimRight(err.Error(), "."), l.Host, l.Port)
 		}
 		c.stores = append(c.stores, s)
 	}
