@@ -59,7 +59,8 @@ func (c *Finetune) Resolve(set map[string]bool) (warnings []string, err error) {
 		err = &ValueError{Option: "classifier_lr", Want: "0 (use --learning_rate) or a number above 0", Got: c.ClassifierRate}
 	}
 	err = first(err, classes(c.NClass), c.Norms.check(c.BatchSize), c.LongTail.check(),
-		fraction("layer_decay", c.LayerDecay), fraction("label_fraction", c.LabelFraction), atLeast("crt_epochs", c.CRTEpochs, 0), positive("crt_lr", c.CRTRate))
+		fraction("layer_decay", c.LayerDecay), fraction("label_fraction", c.LabelFraction),
+		atLeast("crt_epochs", c.CRTEpochs, 0), positive("crt_lr", c.CRTRate))
 	if err != nil {
 		return nil, err
 	}
