@@ -229,18 +229,6 @@ func (d *Dist) check() error {
 	return oneOf("dist-backend", d.DistBackend, "nccl", "gloo")
 }
 
-// alone refuses several processes, for commands that compute in one.
-func (d *Dist) alone() error {
-	want := "1, because this command computes in one process"
-	switch {
-	case d.WorldSize > 1:
-		return &ValueError{Option: "world-size", Value: d.WorldSize, Want: want, Hint: "leave the option out"}
-	case d.NProc > 1:
-		return &ValueError{Option: "nproc", Value: d.NProc, Want: want, Hint: "leave the option out"}
-	}
-	return nil
-}
-
 // Times returns how long processes wait for each other: for a sign of life, for a step, and for
 // all to come.
 func (d *Dist) Times() (timeout, stall, join time.Duration) {

@@ -1,5 +1,7 @@
 package config
 
+import "fmt"
+
 // Classifier are the options that all commands that train a classifier share: linear
 // evaluation, fine-tuning, and supervised training.
 type Classifier struct {
@@ -21,6 +23,28 @@ type Classifier struct {
 	} `ignored:"true"`
 }
 
+// Norms say whose images share the statistics of batch norm, if the encoder is trained.
+type Norms struct {
+	_        struct{} `group:"network"`
+	BNSplits int      `flag:"bn_splits" default:"1" name:"finetune=31 supervised=23" help:"groups that each batch is split into, each with its own batch-norm statistics, as on several devices; with several processes at least one for each"`
+	SyncBN   bool     `flag:"sync_bn" name:"finetune=32 supervised=24" help:"with several processes: batch-norm statistics of the whole batch, summed over the processes in every layer, as one process has them without --bn_splits"`
+}
+
+// check checks the options for batches of a size.
+func (n *Norms) check(batch int) error {
+	switch half := max(1, batch/2); {
+	case n.SyncBN && n.BNSplits > 1:
+		return &ValueError{Option: "sync_bn", Value: n.SyncBN,
+			Want: "statistics of the whole batch, which --bn_splits divides", Hint: "give one of them"}
+	case n.BNSplits < 1 || n.BNSplits > half:
+		return &ValueError{
+			Option: "bn_splits", Want: fmt.Sprintf("1 to %d, half of --batch_size", half), Got: n.BNSplits,
+			Hint: "a split needs two images",
+		}
+	}
+	return nil
+}
+
 // LongTail are the options for datasets whose classes differ in size.
 type LongTail struct {
 	_        struct{} `group:"optimization"`
@@ -39,7 +63,7 @@ func (c *Classifier) resolve(set map[string]bool) (warnings []string, err error)
 		return nil, err
 	}
 	c.amp()
-	return append(warnings, c.ampNotes()...), first(c.Dist.check(), c.Dist.alone(), c.Output.check(), c.Data.check(),
+	return append(warnings, c.ampNotes()...), first(c.Dist.check(), c.Output.check(), c.Data.check(),
 		c.Net.check(),
 		c.Machine.check(), c.Optim.check(), c.Crops.check(), oneOf("aug_linear", c.AugLinear, "NULL", "RA"))
 }

@@ -156,6 +156,7 @@ type KNN struct {
 	Seeding
 	Machine
 	Printing
+	Dist
 	Ignored struct {
 		Crops
 		LinearViews
@@ -165,7 +166,6 @@ type KNN struct {
 		Tuning
 		Output
 		Pruning
-		Dist
 	} `ignored:"true"`
 }
 

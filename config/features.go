@@ -29,6 +29,7 @@ type Features struct {
 	Fresh bool   `flag:"fresh" help:"start again instead of resuming an interrupted command"`
 	Near  int    `flag:"neighbors" short:"k" default:"15" help:".parquet: nearest images of each image, a column; 0: none"`
 	Thumb int    `flag:"thumbnails" default:"64" help:".parquet: longest side of the thumbnails in pixels, a column; 0: none"`
+	Dist
 }
 
 // Neighbors are the options of neighbors, which shows an image's nearest neighbors.
@@ -70,11 +71,15 @@ func (e *Encoder) check() error {
 
 // Resolve checks all values.
 func (c *Features) Resolve(map[string]bool) ([]string, error) {
-	err := c.check()
+	err := c.Encoder.check()
 	if ext := filepath.Ext(c.Out); err == nil && c.Out != "" && ext != ".parquet" && ext != ".npy" {
 		err = &ValueError{Option: "out", Want: "a file name that ends in .parquet or .npy", Got: c.Out}
 	}
-	return c.amp(), err
+	notes := c.amp()
+	if _, m, _ := c.Encoder.Options(); err == nil {
+		notes, err = append(notes, distributedNotes(&c.Dist, &m)...), c.Dist.check()
+	}
+	return notes, err
 }
 
 // Resolve checks all values.

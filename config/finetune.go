@@ -8,6 +8,7 @@ type Finetune struct {
 	LongTail
 	Labels
 	Retraining
+	Norms
 	NClass int `flag:"n_class" group:"data" everyday:"true" help:"number of classes; 0: the dataset's"`
 	Tuning
 }
@@ -57,8 +58,9 @@ func (c *Finetune) Resolve(set map[string]bool) (warnings []string, err error) {
 	case !(c.ClassifierRate >= 0):
 		err = &ValueError{Option: "classifier_lr", Want: "0 (use --learning_rate) or a number above 0", Got: c.ClassifierRate}
 	}
-	err = first(err, classes(c.NClass), c.LongTail.check(), fraction("layer_decay", c.LayerDecay),
-		fraction("label_fraction", c.LabelFraction), atLeast("crt_epochs", c.CRTEpochs, 0), positive("crt_lr", c.CRTRate))
+	err = first(err, classes(c.NClass), c.Norms.check(c.BatchSize), c.LongTail.check(),
+		fraction("layer_decay", c.LayerDecay), fraction("label_fraction", c.LabelFraction),
+		atLeast("crt_epochs", c.CRTEpochs, 0), positive("crt_lr", c.CRTRate))
 	if err != nil {
 		return nil, err
 	}

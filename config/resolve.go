@@ -247,6 +247,7 @@ func (c *KNN) Resolve(set map[string]bool) (warnings []string, err error) {
 	if c.Neighbors < 1 {
 		err = &ValueError{Option: "neighbors", Want: "a number above 0", Got: c.Neighbors, Hint: "-K is its short form"}
 	}
-	return warnings, first(err, positive("temperature", c.KNNTemperature),
+	warnings = append(warnings, distributedNotes(&c.Dist, &c.Machine)...)
+	return warnings, first(err, positive("temperature", c.KNNTemperature), c.Dist.check(),
 		c.Data.check(), c.Net.check(), c.Machine.check())
 }

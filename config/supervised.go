@@ -4,6 +4,7 @@ package config
 // first row of the paper's table.
 type Supervised struct {
 	Classifier
+	Norms
 	NClass int `flag:"n_class" group:"data" everyday:"true" help:"number of classes; 0: the dataset's"`
 	Tuning
 	Unread struct {
@@ -21,7 +22,7 @@ func DefaultSupervised() (c Supervised) {
 // Resolve applies presets and checks all values. The warnings are notes for the user.
 func (c *Supervised) Resolve(set map[string]bool) (warnings []string, err error) {
 	if warnings, err = c.Classifier.resolve(set); err == nil {
-		err = classes(c.NClass)
+		err = first(classes(c.NClass), c.Norms.check(c.BatchSize))
 	}
 	if err != nil {
 		return nil, err
@@ -33,7 +34,7 @@ func (c *Supervised) Resolve(set map[string]bool) (warnings []string, err error)
 // one rate.
 func (c *Supervised) Finetune() Finetune {
 	f := DefaultFinetune()
-	f.Classifier, f.Tuning, f.NClass = c.Classifier, c.Tuning, c.NClass
+	f.Classifier, f.Norms, f.Tuning, f.NClass = c.Classifier, c.Norms, c.Tuning, c.NClass
 	return f
 }
 

@@ -1,6 +1,9 @@
 package eval
 
-import "contralens/torch"
+import (
+	"contralens/torch"
+	"contralens/world"
+)
 
 // Sizes of the products of knnOn: 2,048 queries with 65,536 rows of the bank take 512 MB on
 // the device, and so do the rows with 2,048 features each.
@@ -9,12 +12,12 @@ const (
 	queryChunk = 1 << 11
 )
 
-// knnOn is KNN on a device, for features in main memory of any size: the queries lie on the
+// knnOn is knn on a device, for features in main memory of any size: the queries lie on the
 // device, and the bank passes by, rows at a time. Each query keeps its K nearest so far.
 func knnOn(
 	d torch.Device, rows int, bank *torch.Tensor, bankLabels []int64, queries *torch.Tensor, queryLabels []int64,
-	v Vote, classes int,
-) (percent float64) {
+	v Vote, classes int, w world.World,
+) (count int) {
 	torch.NoGrad(func() {
 		torch.Scoped(func() {
 			standardized := func(x *torch.Tensor) *torch.Tensor { return x }
@@ -24,12 +27,12 @@ func knnOn(
 				standardized = func(x *torch.Tensor) *torch.Tensor { return x.Sub(mean).Div_(deviation) }
 			}
 			var all []*nearest
-			for start := 0; start < len(queryLabels); start += queryChunk {
+			for start := w.Rank * queryChunk; start < len(queryLabels); start += max(1, w.Size) * queryChunk {
 				n := min(queryChunk, len(queryLabels)-start)
 				q := torch.Scoped1(func() *torch.Tensor {
 					return standardized(queries.Narrow(0, start, n).ToDevice(d)).Normalize(1)
 				})
-				all = append(all, &nearest{queries: q})
+				all = append(all, &nearest{from: start, queries: q})
 			}
 			for start := 0; start < len(bankLabels); start += rows {
 				n := min(rows, len(bankLabels)-start)
@@ -42,20 +45,23 @@ func knnOn(
 				})
 			}
 			var right []*torch.Tensor
-			for i, q := range all {
+			for _, q := range all {
 				n := q.queries.Size(0)
-				target := torch.FromInt64(queryLabels[i*queryChunk:i*queryChunk+n], n).ToDevice(d)
+				target := torch.FromInt64(queryLabels[q.from:q.from+n], n).ToDevice(d)
 				right = append(right, q.vote(v.Temperature, classes).Eq(target).To(torch.Float64).Sum())
 				q.free()
 			}
-			percent = 100 * torch.Stack(right, 0).Sum().Item() / float64(len(queryLabels))
+			if len(right) > 0 {
+				count = int(torch.Stack(right, 0).Sum().Item())
+			}
 		})
 	})
-	return percent
+	return count
 }
 
 // nearest are the nearest rows of the bank so far of some queries.
 type nearest struct {
+	from       int           // the first of the queries
 	queries    *torch.Tensor // unit length [n, D]
 	similarity *torch.Tensor // [n, k]
 	labels     *torch.Tensor // int64 [n, k]

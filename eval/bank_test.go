@@ -7,6 +7,7 @@ import (
 	"contralens/internal/golden"
 	"contralens/internal/tensortest"
 	"contralens/torch"
+	"contralens/world"
 )
 
 // A bank that passes by in parts of any size gives the accuracy of one product: for all
@@ -30,8 +31,13 @@ func TestKNNOnADevice(t *testing.T) {
 				if want < 30 || want > 99 {
 					t.Fatalf("%+v: accuracy %v says little", v, want)
 				}
-				for _, rows := range []int{7, 100, 299, 1000} {
-					if got := knnOn(d, rows, bank, bankLabels, queries, labels, v, classes); math.Abs(got-want) > 1e-9 {
+				for i, rows := range []int{7, 100, 299, 1000} {
+					size := 1 + i%3 // processes that share the queries
+					right := 0
+					for rank := range size {
+						right += knnOn(d, rows, bank, bankLabels, queries, labels, v, classes, world.World{Rank: rank, Size: size})
+					}
+					if got := 100 * float64(right) / float64(len(labels)); math.Abs(got-want) > 1e-9 {
 						t.Errorf("%+v, %d rows at a time: %v, want %v", v, rows, got, want)
 					}
 				}

@@ -11,7 +11,9 @@ import (
 	"contralens/data"
 	"contralens/features"
 	"contralens/nn"
+	"contralens/peers"
 	"contralens/torch"
+	"contralens/world"
 )
 
 // Vote describes how the nearest neighbors vote.
@@ -32,9 +34,17 @@ var PaperVote = Vote{K: 200, Temperature: 0.1}
 func KNN(
 	bank *torch.Tensor, bankLabels []int64, queries *torch.Tensor, queryLabels []int64, v Vote, classes int,
 ) float64 {
+	right := knn(bank, bankLabels, queries, queryLabels, v, classes, world.Single())
+	return 100 * float64(right) / float64(len(queryLabels))
+}
+
+// knn returns how many of this process's queries are right. Each process of a world has every
+// w.Size-th chunk of the queries, so that products have the same shapes as in one process.
+func knn(
+	bank *torch.Tensor, bankLabels []int64, queries *torch.Tensor, queryLabels []int64, v Vote, classes int, w world.World,
+) (right int) {
 	const chunk = 1000
 	k := min(v.K, len(bankLabels))
-	right := 0
 	torch.NoGrad(func() {
 		torch.Scoped(func() {
 			if v.Standardize {
@@ -44,7 +54,7 @@ func KNN(
 			}
 			b := bank.Normalize(1).T()
 			labels := torch.FromInt64(bankLabels, len(bankLabels))
-			for start := 0; start < len(queryLabels); start += chunk {
+			for start := w.Rank * chunk; start < len(queryLabels); start += max(1, w.Size) * chunk {
 				n := min(chunk, len(queryLabels)-start)
 				torch.Scoped(func() {
 					s, at := queries.Narrow(0, start, n).Normalize(1).Mm(b).TopK(k, 1)
@@ -59,7 +69,7 @@ func KNN(
 			}
 		})
 	})
-	return 100 * float64(right) / float64(len(queryLabels))
+	return right
 }
 
 // Labeled returns an error if an image of the dataset has no class.
@@ -73,7 +83,8 @@ func Labeled(d data.Dataset) error {
 }
 
 // KNNAccuracy returns the k-NN accuracy of a network's features, in percent. The bank
-// is the training set; the queries are the test set.
+// is the training set; the queries are the test set. Several processes (o.Peers) share the
+// features and the queries, and all return the accuracy.
 func KNNAccuracy(m *nn.Model, train, test data.Dataset, v Vote, o features.Options) (accuracy float64, err error) {
 	if len(train.Classes()) < 2 {
 		return 0, fmt.Errorf("k-NN: want images of at least 2 classes, such as a folder per class, got %d in dataset %s; "+
@@ -105,13 +116,30 @@ func KNNAccuracy(m *nn.Model, train, test data.Dataset, v Vote, o features.Optio
 		if queries, queryLabels, err = features.Compute(m, test, o); err != nil {
 			return
 		}
-		if d := m.Config.Device; d.IsCPU() {
-			accuracy = KNN(bank, bankLabels, queries, queryLabels, v, len(train.Classes()))
-		} else {
-			accuracy = knnOn(d, bankRows, bank, bankLabels, queries, queryLabels, v, len(train.Classes()))
+		own := world.Single()
+		if !o.Peers.One() {
+			own = o.Peers.World
 		}
+		var right int
+		if d := m.Config.Device; d.IsCPU() {
+			right = knn(bank, bankLabels, queries, queryLabels, v, len(train.Classes()), own)
+		} else {
+			right = knnOn(d, bankRows, bank, bankLabels, queries, queryLabels, v, len(train.Classes()), own)
+		}
+		accuracy = 100 * float64(sumOver(o.Peers, right)) / float64(len(queryLabels))
 	})
 	return accuracy, err
+}
+
+// sumOver returns the sum of a count over the processes.
+func sumOver(p *peers.Peers, n int) int {
+	if p.One() {
+		return n
+	}
+	sum := torch.FromInt64([]int64{int64(n)}, 1).ToDevice(p.Device)
+	defer sum.Free()
+	p.Group.AllReduceSum(sum)
+	return int(sum.Int64s()[0])
 }
 
 // Chance returns the accuracy of naming the most frequent class of a dataset for every

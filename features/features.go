@@ -15,6 +15,7 @@ import (
 	"contralens/data"
 	"contralens/data/loader"
 	"contralens/nn"
+	"contralens/peers"
 	"contralens/prefetch"
 	"contralens/torch"
 	"contralens/views"
@@ -32,6 +33,11 @@ type Options struct {
 	Progress func(done, total int)
 	// Context, if set, stops the work when it ends; the error is the context's.
 	Context context.Context
+	// Missing, if set, reports whether an image that was loaded turned out to have no features: its
+	// row becomes NaN.
+	Missing func(i int) bool
+	// Peers are the processes that share the work. All get all features.
+	Peers *peers.Peers
 }
 
 // Compute computes the features of every image of a dataset, in order and without
@@ -56,13 +62,17 @@ func Compute(m *nn.Model, d data.Dataset, o Options) (features *torch.Tensor, la
 }
 
 // EachBatch computes features as Compute does and calls use with each batch of them,
-// [n, D] on the network's device. The features and the batch are valid during the call
+// [n, D] on the network's device. Several processes share the batches, and every one of them
+// calls use with all, in order. The features and the batch are valid during the call
 // only. An error of the call stops the work, as do features that are NaN or infinite.
 func EachBatch(
 	m *nn.Model, d data.Dataset, o Options, each func(features *torch.Tensor, b *prefetch.Batch) error,
 ) error {
 	if o.Batch == 0 {
 		o.Batch = 256
+	}
+	if !o.Peers.One() {
+		return eachTogether(m, d, o, each)
 	}
 	spec := View(m, views.Evaluation(o.Size))
 	ctx := o.Context
@@ -85,7 +95,7 @@ func EachBatch(
 	finish := func(most int) error { // uses features until at most most batches are left
 		for len(launched) > most {
 			c := launched[0]
-			if err := c.use(d, each); err != nil {
+			if err := c.use(d, o.Missing, each); err != nil {
 				return err
 			}
 			c.free()
@@ -146,16 +156,28 @@ func compute(m *nn.Model, b *prefetch.Batch, precision torch.Dtype) *computed {
 }
 
 // use calls each with the features, if they are finite.
-func (c *computed) use(d data.Dataset, each func(*torch.Tensor, *prefetch.Batch) error) (err error) {
+func (c *computed) use(
+	d data.Dataset, missing func(int) bool, each func(*torch.Tensor, *prefetch.Batch) error,
+) (err error) {
 	c.readback.Wait()
 	torch.NoGrad(func() {
 		torch.Scoped(func() {
 			if err = finite(c.features, c.sum, func(row int) string { return d.Path(c.batch.Indices[row]) }); err == nil {
+				omit(c.features, c.batch.Indices, missing)
 				err = each(c.features, c.batch)
 			}
 		})
 	})
 	return err
+}
+
+// omit makes the rows of missing images NaN.
+func omit(features *torch.Tensor, indices []int, missing func(i int) bool) {
+	for row, i := range indices {
+		if missing != nil && missing(i) {
+			features.Narrow(0, row, 1).Fill_(math.NaN())
+		}
+	}
 }
 
 func (c *computed) free() {

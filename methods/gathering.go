@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"contralens/peers"
 	"contralens/torch"
 )
 
@@ -61,50 +62,27 @@ func (m *Model) gather(z *torch.Tensor) (all *torch.Tensor) {
 	if x == nil {
 		return z
 	}
-	torch.NoGrad(func() {
-		all = torch.Scoped1(func() *torch.Tensor {
-			most := slices.Max(x.rows)
-			var met []*torch.Tensor
-			m.waiting(func() { met = m.Group.AllGather(x.padded(z, most)) })
-			if !x.sent {
-				x.sent = true
-				x.readControls(met, most)
-			}
-			for rank, n := range x.rows {
-				met[rank] = met[rank].Narrow(0, 0, n)
-			}
-			return torch.Cat(met, 0)
-		})
-	})
+	var message []float32
+	if !x.sent {
+		message = x.control.values()
+	}
+	var told *torch.Tensor
+	m.waiting(func() { all, told = peers.Gather(m.Group, z, x.rows, message) })
+	if told != nil {
+		x.sent = true
+		x.readControls(told)
+	}
 	if torch.GradEnabled() {
 		x.ends = append(x.ends, end{z, all.SetRequiresGrad(true)})
 	}
 	return all
 }
 
-// padded returns z with zeros up to most rows. The first of a step also has the control.
-func (x *gathering) padded(z *torch.Tensor, most int) *torch.Tensor {
-	n, d := z.Size(0), z.Size(1)
-	rest := torch.Zeros([]int{most - n, d}, torch.Options{Dtype: z.Dtype()}).ToDevice(z.Device())
-	parts := []*torch.Tensor{z.Detach(), rest}
-	if !x.sent {
-		values := make([]float32, (controls+d-1)/d*d)
-		copy(values, x.control.values())
-		parts = append(parts, torch.FromFloat32(values, len(values)/d, d).ToDevice(z.Device()))
-	}
-	return torch.Cat(parts, 0)
-}
-
-// readControls takes the controls of all processes from the rows after the first most.
-func (x *gathering) readControls(met []*torch.Tensor, most int) {
-	var rest []*torch.Tensor
-	for _, t := range met {
-		rest = append(rest, t.Narrow(0, most, t.Size(0)-most).Reshape(1, -1))
-	}
-	all := torch.Cat(rest, 0)
-	length := all.Size(1)
-	x.read.Values(all, func(v []float64) {
-		for rank := range met {
+// readControls takes the controls of all processes, [size, m].
+func (x *gathering) readControls(told *torch.Tensor) {
+	length := told.Size(1)
+	x.read.Values(told, func(v []float64) {
+		for rank := range x.rows {
 			x.ranks = append(x.ranks, controlOf(v[rank*length:]))
 		}
 	})

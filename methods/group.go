@@ -3,37 +3,14 @@ package methods
 import (
 	"time"
 
-	"contralens/torch"
+	"contralens/peers"
 )
 
-// Group is how the processes of a world exchange tensors. All of them call the same methods
-// in the same order. An exchange that fails panics with a *torch.Error. The groups of package
-// torch/dist are some.
-type Group interface {
-	// AllGather returns the tensors of all processes by rank. They have one shape.
-	AllGather(t *torch.Tensor) []*torch.Tensor
-	// AllReduceSum replaces each tensor by its sum over all processes.
-	AllReduceSum(ts ...*torch.Tensor)
-	// Broadcast replaces each tensor by that of the process of rank root.
-	Broadcast(root int, ts ...*torch.Tensor)
-	// AllToAll sends inRows[r] rows of in to rank r, in order, and writes outRows[r] rows from
-	// rank r to out.
-	AllToAll(out, in *torch.Tensor, outRows, inRows []int)
-}
+// Group is how the processes of a world exchange tensors.
+type Group = peers.Group
 
-// Reducer averages gradients over the processes of a world while they are computed, as
-// PyTorch's DistributedDataParallel does.
-type Reducer interface {
-	// Backward propagates the gradients of roots to the parameters, each of which must get one.
-	Backward(roots, gradients []*torch.Tensor)
-	// Reduce averages gradients that the parameters have already, or that this process lacks. It
-	// meets Backward of other processes.
-	Reduce()
-	// Layout returns the parameters of each bucket, by their indices. With the layout of before,
-	// a resumed training rounds as before.
-	Layout() [][]int
-	Close()
-}
+// Reducer averages their gradients.
+type Reducer = peers.Reducer
 
 // Control is what the processes of a world tell each other in every step, with their
 // embeddings.
@@ -44,9 +21,6 @@ type Control struct {
 	Unreadable int           // images so far
 	Checksum   uint64        // of the weights, 48 bits; 0: not computed
 }
-
-// controls is the number of values of a Control in a tensor.
-const controls = 6
 
 // half is 2^24: float32 has all whole numbers up to it.
 const half = 1 << 24

@@ -2,8 +2,8 @@ package methods
 
 import (
 	"slices"
-	"strings"
 
+	"contralens/peers"
 	"contralens/torch"
 )
 
@@ -77,44 +77,11 @@ func (m *Model) average() {
 		return
 	}
 	own, all := m.World.Groups(x.n, m.Groups)
-	statistics, counters := m.buffers()
-	torch.NoGrad(func() {
-		torch.Scoped(func() {
-			var flat []*torch.Tensor
-			for _, t := range statistics {
-				flat = append(flat, t.View(-1))
-			}
-			sum := torch.Cat(flat, 0).MulScalar_(float64(own) / float64(all))
-			m.waiting(func() { m.Group.AllReduceSum(sum) })
-			at := 0
-			for i, t := range flat {
-				n := t.Size(0)
-				flat[i].Copy_(sum.Narrow(0, at, n))
-				at += n
-			}
-			if slices.Max(x.rows) != slices.Min(x.rows) && len(counters) > 0 {
-				// A process with fewer images may have seen fewer batches.
-				m.waiting(func() { m.Group.Broadcast(0, counters...) })
-			}
-		})
-	})
-}
-
-// buffers returns the running statistics of batch norm in both encoders, and the numbers of
-// batches in them.
-func (m *Model) buffers() (statistics, counters []*torch.Tensor) {
 	entries := m.Query.State
 	if m.Key != nil {
 		entries = slices.Concat(entries, m.Key.State)
 	}
-	for _, e := range entries {
-		switch {
-		case !e.Buffer:
-		case strings.HasSuffix(e.Name, "num_batches_tracked"):
-			counters = append(counters, e.Tensor)
-		default:
-			statistics = append(statistics, e.Tensor)
-		}
-	}
-	return statistics, counters
+	m.waiting(func() {
+		peers.AverageStatistics(m.Group, entries, float64(own)/float64(all), slices.Max(x.rows) != slices.Min(x.rows))
+	})
 }

@@ -28,6 +28,10 @@ func (m *Model) TrainLast(n int) {
 // NormalizeTogether makes every batch norm in training one of several processes; nil ends that.
 func (m *Model) NormalizeTogether(t layers.Together) { m.modes.Together(t) }
 
+// SplitNorms makes every batch norm in training split its batches into groups with statistics of
+// their own, in place of the Config's number.
+func (m *Model) SplitNorms(groups int) { m.modes.Groups(groups) }
+
 // Evaluating runs f with all batch norms on their running statistics, which do not
 // change.
 func (m *Model) Evaluating(f func()) { m.modes.Evaluating(f) }

@@ -39,7 +39,8 @@ func (r CheckpointRecord) OtherTorch(path, version string) string {
 	if r.Torch == "" || r.Torch == version {
 		return ""
 	}
-	return fmt.Sprintf("%s was trained with libtorch %s, and resumes with %s: sums are rounded otherwise", path, r.Torch, version)
+	return fmt.Sprintf("%s was trained with libtorch %s, and resumes with %s: sums are rounded otherwise",
+		path, r.Torch, version)
 }
 
 // WithRecord adds a record to a checkpoint. record is a struct that embeds

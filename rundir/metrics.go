@@ -21,7 +21,7 @@ type Metrics struct {
 	Deviation      *float64 `json:"deviation,omitempty"` // standard deviation of a query's negative scores
 	Epoch          float64  `json:"epoch"`
 	EpochEnd       bool     `json:"epoch_end,omitempty"`
-	Event          string   `json:"event,omitempty"` // EventCollapse, EventMixStart, EventDiagnosis, EventSettled or EventSlow
+	Event          string   `json:"event,omitempty"` // EventCollapse, EventMixStart, EventDiagnosis, …
 	Gap            *float64 `json:"gap,omitempty"`   // mean difference of positive and negative scores
 	Speed          *float64 `json:"img_s,omitempty"` // images per second
 	JigsawAccuracy *float64 `json:"jig_acc_mean,omitempty"`

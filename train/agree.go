@@ -9,7 +9,6 @@ import (
 
 	"contralens/data"
 	"contralens/methods"
-	"contralens/torch"
 )
 
 // What a process asks of all others, in methods.Control.Stop.
@@ -23,16 +22,40 @@ const (
 const checkEvery = 100
 
 // hooksOf calls one function of every hook at the border of an epoch, where the first process
-// may take long, and agrees with the others on how it ended.
+// may take long, and agrees with the others on how it ended. Hooks whose work the processes share
+// come after that.
 func (r *Run) hooksOf(ctx context.Context, function func(Hook) func(*Run) error) error {
+	if r.World.Alone() {
+		return r.each(function)
+	}
+	var apart, together []Hook
+	for _, h := range r.hooks() {
+		switch {
+		case !h.Together:
+			apart = append(apart, h)
+		case function(h) != nil:
+			together = append(together, h)
+		}
+	}
 	var end error
 	err := r.alone(func() error {
-		if end = r.each(function); ends(end) {
+		if end = r.eachOf(apart, function); ends(end) {
 			return nil // the others hear of it when all agree
 		}
 		return end
 	})
-	return r.agree(ctx, cmp.Or(err, end))
+	err = r.agree(ctx, cmp.Or(err, end))
+	switch {
+	case len(together) == 0 || err != nil && !ends(err):
+		return err
+	case r.agreed == askStop:
+		return ErrStopped // a run that resumes repeats what was left out
+	}
+	after := r.eachOf(together, function)
+	if after != nil && !ends(after) {
+		return r.agree(ctx, after)
+	}
+	return r.agree(ctx, endOf(err, after))
 }
 
 // alone runs f. The first process may take long for it, and the others wait for that.
@@ -124,7 +147,7 @@ func (r *Run) compare(step int, ranks []methods.Control) error {
 	var differ []string
 	for rank, c := range ranks {
 		if c.Checksum != best {
-			differ = append(differ, r.name(rank))
+			differ = append(differ, r.peers.Name(rank))
 		}
 	}
 	return fmt.Errorf("weights of %s differ from those of the others since between step %d and %d: nothing is saved",
@@ -151,12 +174,12 @@ func (r *Run) agree(ctx context.Context, err error) error {
 	if ask == askFail {
 		text = err.Error()
 	}
-	rank, most, said := r.loudest(ask, text)
+	rank, most, said := r.peers.Loudest(ask, text)
 	switch {
 	case ask == askFail:
 		return err
 	case most == askFail:
-		return fmt.Errorf("%s: %s", r.name(rank), said)
+		return fmt.Errorf("%s: %s", r.peers.Name(rank), said)
 	case most == askDone:
 		return ErrDone
 	case most == askStop:
@@ -176,38 +199,4 @@ func (r *Run) ask(err error) error {
 		r.asked = askDone
 	}
 	return nil
-}
-
-// textLength is the largest number of bytes of an error that other processes get.
-const textLength = 1000
-
-// loudest gathers a number and a text of each process, and returns those of the process with the
-// largest number.
-func (r *Run) loudest(number int, text string) (rank, most int, said string) {
-	torch.NoGrad(func() {
-		torch.Scoped(func() {
-			values := make([]float32, 1+textLength)
-			values[0] = float32(number)
-			for i := range min(len(text), textLength) {
-				values[i+1] = float32(text[i])
-			}
-			own := torch.FromFloat32(values, len(values)).ToDevice(r.Model.Device())
-			for i, t := range r.peers.Group.AllGather(own) {
-				v := t.Float32s()
-				if i > 0 && int(v[0]) <= most {
-					continue
-				}
-				rank, most = i, int(v[0])
-				var b []byte
-				for _, c := range v[1:] {
-					if c == 0 {
-						break
-					}
-					b = append(b, byte(c))
-				}
-				said = strings.ToValidUTF8(string(b), "")
-			}
-		})
-	})
-	return rank, most, said
 }

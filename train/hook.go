@@ -23,6 +23,9 @@ type Hook struct {
 	// EveryRank runs the hook in every process, which is for hooks that decide something.
 	// Other hooks run in the first process alone: what they write is written once.
 	EveryRank bool
+	// Together runs Start and Epoch in every process at once, after those of the other hooks, for
+	// hooks whose work the processes share. All must end alike: as all agree, or with an error.
+	Together bool
 
 	Start func(*Run) error       // before the first step
 	Step  func(*Run, Step) error // after each step; on a device, while the next one runs
@@ -72,7 +75,7 @@ func Always(c methods.Collect) func(*Run) methods.Collect {
 func (r *Run) hooks() []Hook {
 	all := slices.Concat(r.monitors, r.Hooks)
 	if !r.World.First() {
-		all = slices.DeleteFunc(all, func(h Hook) bool { return !h.EveryRank })
+		all = slices.DeleteFunc(all, func(h Hook) bool { return !h.EveryRank && !h.Together })
 	}
 	slices.SortStableFunc(all, func(a, b Hook) int { return cmp.Compare(a.Order, b.Order) })
 	return all
@@ -82,7 +85,12 @@ func (r *Run) hooks() []Hook {
 // ErrDone or ErrStopped it continues, because the state is saved then: a record that lacks
 // a step of the checkpoint would be wrong after resuming.
 func (r *Run) each(function func(Hook) func(*Run) error) (end error) {
-	for _, h := range r.hooks() {
+	return r.eachOf(r.hooks(), function)
+}
+
+// eachOf is each for some hooks.
+func (r *Run) eachOf(hooks []Hook, function func(Hook) func(*Run) error) (end error) {
+	for _, h := range hooks {
 		f := function(h)
 		if f == nil {
 			continue

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -47,7 +48,7 @@ func ScoreHook() Hook {
 // KNNHook evaluates the encoder by k-NN before the first epoch, after every n-th and
 // after the last. The accuracy in percent goes to report, metrics.jsonl and
 // results.jsonl. A resumed run first repeats an evaluation that was interrupted. If ctx
-// ends, an evaluation returns ErrStopped.
+// ends, an evaluation returns ErrStopped. Several processes share the work.
 func KNNHook(
 	ctx context.Context, every int, report func(epoch int, accuracy float64), progress func(done, total int),
 ) Hook {
@@ -55,18 +56,20 @@ func KNNHook(
 	evaluate := func(r *Run, epoch int) error {
 		accuracy, err := eval.KNNAccuracy(r.Model.Query, r.Bank, r.queries(), eval.PaperVote, features.Options{
 			Size: r.Config.InputRes, Workers: r.Config.Workers, Precision: r.Model.Precision, Progress: progress, Context: ctx,
+			Peers: &r.peers,
 		})
-		if ctx.Err() != nil {
-			return ErrStopped
-		}
-		if err != nil {
+		switch {
+		case r.World.Alone() && ctx.Err() != nil, errors.Is(err, context.Canceled):
+			return ErrStopped // of several processes, all have agreed
+		case err != nil || !r.World.First():
 			return err
 		}
 		report(epoch, accuracy)
 		return r.addKNN(epoch, accuracy)
 	}
 	return Hook{
-		Order: Evaluate,
+		Order:    Evaluate,
+		Together: true,
 		Start: func(r *Run) error {
 			epoch := r.Epoch - 1
 			if r.StepInEpoch > 0 || !due(r, epoch) {
@@ -116,9 +119,27 @@ func (r *Run) addKNN(epoch int, accuracy float64) error {
 	return result.Append(r.Dir)
 }
 
-// evaluated reports whether results.jsonl has the k-NN accuracy of an epoch. If not, it
-// removes the accuracy that an interrupted run may have left in metrics.jsonl.
-func (r *Run) evaluated(epoch int) (bool, error) {
+// evaluated reports whether results.jsonl has the k-NN accuracy of an epoch, as the first process
+// sees it. If not, it removes the accuracy that an interrupted run may have left in metrics.jsonl.
+func (r *Run) evaluated(epoch int) (done bool, err error) {
+	if r.World.First() {
+		done, err = r.knnDone(epoch)
+	}
+	if r.World.Alone() {
+		return done, err
+	}
+	if err = r.peers.Agree(err); err != nil {
+		return false, err
+	}
+	number := 0
+	if done {
+		number = 1
+	}
+	_, most, _ := r.peers.Loudest(number, "")
+	return most > 0, nil
+}
+
+func (r *Run) knnDone(epoch int) (bool, error) {
 	if done, err := rundir.HasKNN(r.Dir, epoch); done || err != nil {
 		return done, err
 	}

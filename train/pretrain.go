@@ -16,6 +16,7 @@ import (
 	"contralens/eval"
 	"contralens/internal/humanize"
 	"contralens/nn"
+	"contralens/peers/join"
 	"contralens/rundir"
 	"contralens/setup"
 	"contralens/torch"
@@ -67,15 +68,11 @@ func Pretrain(ctx context.Context, c config.Contrast, o Options) (Result, error)
 	if err != nil {
 		return Result{}, err
 	}
-	w := o.Launch.World()
-	w.Node = o.Launch.LocalSize
+	w := join.World(o.Launch)
 	if !w.Alone() {
 		o.Tuner = nil // what one process measures disturbs the others
-		shareProcessors(&c.Machine, w)
-		if setup.OnGPU(c.Machine) {
-			if err := ownGPU(&c.Machine, o.Launch, torch.CUDADevices()); err != nil {
-				return Result{}, err
-			}
+		if err := setup.ShareMachine(&c.Machine, o.Launch); err != nil {
+			return Result{}, err
 		}
 	}
 	if !w.First() {
@@ -95,7 +92,7 @@ func Pretrain(ctx context.Context, c config.Contrast, o Options) (Result, error)
 type pretraining struct {
 	Options
 	world  world.World
-	joined *joined // nil in one process
+	joined *join.Joined // nil in one process
 	place  setup.Place
 	result Result
 	judge  data.Dataset // the queries of k-NN
@@ -121,10 +118,10 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 	}
 	release, err := p.prepare(ctx, r)
 	if err != nil {
-		return p.leave(err)
+		return leave(p.joined, err)
 	}
 	defer release()
-	return p.leave(p.fit(ctx, r, chosen, rate))
+	return leave(p.joined, p.fit(ctx, r, chosen, rate))
 }
 
 // fit trains a run whose directory is made.
@@ -137,7 +134,7 @@ func (p *pretraining) fit(ctx context.Context, r *Run, chosen []string, rate flo
 	for _, w := range r.Warnings() {
 		r.say("note: %s", w)
 	}
-	for _, note := range r.worldNotes() {
+	for _, note := range r.norms().Notes(r.Model.Groups) {
 		r.say("%s", note)
 	}
 	for _, said := range chosen {
@@ -159,7 +156,7 @@ func (p *pretraining) prepare(ctx context.Context, r *Run) (release func(), err 
 		return nil, err
 	}
 	if !p.world.Alone() {
-		if p.joined, err = join(ctx, r, p.Launch, p.Timing); err != nil {
+		if p.joined, err = r.join(ctx, p.Launch, p.Timing); err != nil {
 			return nil, err
 		}
 	}
@@ -169,14 +166,6 @@ func (p *pretraining) prepare(ctx context.Context, r *Run) (release func(), err 
 		return nil, agreed
 	}
 	return release, err
-}
-
-// leave ends the connection with the other processes.
-func (p *pretraining) leave(err error) error {
-	if p.joined == nil {
-		return err
-	}
-	return p.joined.end(err)
 }
 
 // build makes the run. Options that are left open are settled by measuring; chosen

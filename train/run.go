@@ -17,6 +17,7 @@ import (
 	"contralens/data/loader"
 	"contralens/methods"
 	"contralens/optim"
+	"contralens/peers"
 	"contralens/prefetch"
 	"contralens/rundir"
 	"contralens/scores/vitals"
@@ -53,7 +54,7 @@ type Run struct {
 
 	Batches  int // steps per epoch
 	DropLast bool
-	peers    Peers
+	peers    peers.Peers
 	asked    int           // what this process asks of the others in the next step
 	agreed   int           // what all processes have agreed on
 	computed time.Duration // of the last step, without waits for other processes
@@ -190,7 +191,7 @@ func (r *Run) epoch(ctx context.Context) error {
 	defer clock.Enter(methods.Other)()
 	for {
 		clock.Enter(methods.Views)
-		r.at("waiting for images")
+		r.at("images")
 		start := time.Now()
 		b, err := l.Next()
 		if err != nil {

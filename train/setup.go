@@ -53,7 +53,7 @@ func NewRun(ctx context.Context, w world.World, c config.Contrast, dir string, c
 		return nil, err
 	}
 	c = r.Config
-	groups, err := r.groups()
+	groups, err := r.norms().Groups()
 	if err != nil {
 		return nil, err
 	}

@@ -98,7 +98,7 @@ func watchRanks() Hook {
 		times = rankTimes{}
 		if key := (slowRank{rank: slow.rank, waiting: slow.waiting}); found && !said[key] {
 			said[key] = true
-			message := slow.describe(r.name(slow.rank))
+			message := slow.describe(r.peers.Name(slow.rank))
 			r.say("note: %s", message)
 			return r.event(rundir.Metrics{
 				Epoch: float64(s.Epoch), Step: new(float64(s.Step)), Event: rundir.EventSlow, Message: message,

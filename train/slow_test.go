@@ -5,9 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"contralens/config"
-	"contralens/dist"
 	"contralens/methods"
+	"contralens/peers"
 )
 
 // The process that all others wait for is named with what it does, and small differences are
@@ -45,7 +44,7 @@ func TestSlowest(t *testing.T) {
 
 // Weights of which one process has others stop the training, and name it.
 func TestCompare(t *testing.T) {
-	r := &Run{peers: Peers{Names: []string{"rank 0 (a)", "rank 1 (a)", "rank 2 (b)"}}}
+	r := &Run{peers: peers.Peers{Names: []string{"rank 0 (a)", "rank 1 (a)", "rank 2 (b)"}}}
 	sums := func(list ...uint64) (ranks []methods.Control) {
 		for _, s := range list {
 			ranks = append(ranks, methods.Control{Checksum: s})
@@ -63,32 +62,5 @@ func TestCompare(t *testing.T) {
 		if (err != nil) != (tc.want != "") || err != nil && !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%v: %v, want %q", tc.sums, err, tc.want)
 		}
-	}
-}
-
-// Each process of a machine takes the GPU of its rank there.
-func TestOwnGPU(t *testing.T) {
-	for _, tc := range []struct {
-		device, gpu string
-		rank, size  int
-		want        string // the device, or a part of the error
-	}{
-		{"auto", "", 1, 2, "cuda:1"}, {"cuda", "", 0, 2, "cuda:0"}, {"auto", "", 0, 1, "auto"},
-		{"auto", "", 2, 3, "a GPU for each of the 3 processes"}, {"cuda:1", "", 0, 2, "with several processes"},
-		{"auto", "0", 1, 2, "with several processes"},
-	} {
-		m := config.Machine{Device: tc.device, GPU: tc.gpu}
-		err := ownGPU(&m, dist.Launch{LocalRank: tc.rank, LocalSize: tc.size}, 2)
-		if got := m.Device; err == nil && got != tc.want || err != nil && !strings.Contains(err.Error(), tc.want) {
-			t.Errorf("%+v: %s, %v", tc, got, err)
-		}
-	}
-}
-
-// The layout of buckets survives a checkpoint, and a text that is none is left out.
-func TestLayoutTexts(t *testing.T) {
-	layout := layoutOf(layoutTexts([][]int{{3, 4}, {0, 1, 2}}))
-	if len(layout) != 2 || len(layout[0]) != 2 || layout[1][2] != 2 || layoutOf([]string{"1 x"}) != nil || layoutOf(nil) != nil {
-		t.Errorf("layout %v", layout)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"contralens/data/loader"
 	"contralens/internal/humanize"
 	"contralens/internal/machine"
+	"contralens/peers"
 	"contralens/rundir"
 	"contralens/setup"
 	"contralens/statedict"
@@ -76,7 +77,7 @@ func (r *Run) Save(path string) error {
 		},
 		Images: r.Train.Len(), RNG: rng{Seed: int(r.Config.Seed), LambdaStep: int(m.Stream.Step)},
 		Precision: r.Config.Precision, MemoryFormat: r.Config.MemoryFormat,
-		Meter: meter, Buckets: layoutTexts(m.BucketLayout()), Backend: r.peers.Backend,
+		Meter: meter, Buckets: peers.LayoutTexts(m.BucketLayout()), Backend: r.peers.Backend,
 	}
 	file := checkpoint.Dict{
 		{Key: "model", Value: statedict.Of(m.Query.State, "module.")},
@@ -154,7 +155,7 @@ func (r *Run) Load(path string) (notes []string, err error) {
 	r.Meter = record.Meter
 	r.loadStates(ours)
 	if record.World == r.World.Size {
-		r.Model.Layout = layoutOf(record.Buckets)
+		r.Model.Layout = peers.LayoutOf(record.Buckets)
 	}
 	if was, is := max(1, record.World), max(1, r.World.Size); was != is {
 		notes = append(notes, fmt.Sprintf("%s was trained in a world of %d, and resumes in one of %d: with the same "+

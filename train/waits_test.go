@@ -32,7 +32,7 @@ var mayRead = map[string]string{
 	"optim.GuardedStep":               "the CPU's",
 	"optim.State":                     "LossScale.State, for a checkpoint",
 	"train.ProbeHook":                 "after an epoch",
-	"train.loudest":                   "several processes, at the border of an epoch",
+	"peers.Loudest":                   "several processes, at the border of an epoch",
 	"train.loadRows":                  "tensors of a checkpoint",
 }
 
@@ -40,7 +40,7 @@ var mayRead = map[string]string{
 // Everything else goes through the step's Readback.
 func TestNothingWaits(t *testing.T) {
 	used := map[string]bool{}
-	for _, dir := range []string{"contrast", "methods", "optim", "train"} {
+	for _, dir := range []string{"contrast", "methods", "optim", "peers", "train"} {
 		paths, err := filepath.Glob("../" + dir + "/*.go")
 		if err != nil || len(paths) == 0 {
 			t.Fatalf("no files in %s: %v", dir, err)

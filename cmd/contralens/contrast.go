@@ -70,7 +70,7 @@ the images and the machine; --dry_run shows them (docs/runs.md has the rule).`,
 				serve.Close()
 				listens = false
 			}
-			if done, err := t.join(&c.Dist); done || err != nil {
+			if done, err := t.join(&c.Dist, t.signals.Close); done || err != nil {
 				return err
 			}
 			warnings = append(warnings, t.launch.Notes...)

@@ -13,15 +13,17 @@ import (
 )
 
 // evaluation returns the context and the options for a protocol that trains a classifier.
-// Notes go to stderr; lines go to stdout, or to stderr with --json. After Begin the first
-// signal ends the context, and the protocol saves everything.
+// p says which process of how many this is. Notes go to stderr; lines go to stdout, or to
+// stderr with --json. After Begin the first signal ends the context, and the protocol saves
+// everything.
 func evaluation(
-	set map[string]bool, notes []string, asJSON bool,
+	set map[string]bool, notes []string, asJSON bool, p started,
 ) (ctx context.Context, o protocol.Options, done func()) {
+	notes = append(notes, p.launch.Notes...)
 	s := newStopping(printNote)
 	o = protocol.Options{
 		Set: set, Notes: notes, Reporter: reporter(cli.Out), Tuner: tuner(false, nil),
-		Begin: func() { s.Begin(); s.Listen() },
+		Begin: func() { s.Begin(); s.Listen() }, Launch: p.launch, Timing: p.timing,
 	}
 	if asJSON {
 		o.Reporter = reporter(os.Stderr)

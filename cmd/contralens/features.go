@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -11,13 +10,8 @@ import (
 
 	"contralens/cmd/internal/cli"
 	"contralens/config"
-	"contralens/data/codec"
-	"contralens/data/sets"
-	"contralens/data/store"
-	"contralens/features/table"
+	"contralens/eval/protocol"
 	"contralens/internal/humanize"
-	"contralens/setup"
-	"contralens/train"
 )
 
 func featuresCommand() *cobra.Command {
@@ -40,49 +34,29 @@ func featuresCommand() *cobra.Command {
 		if c.Out == "" || c.Ckpt == "" {
 			return cli.Wrong(errors.New("features: want --ckpt with an encoder and -o with a file to write"))
 		}
-		err = setup.Compute(c.Threads, func() error {
-			_, m, _ := c.Encoder.Options()
-			announce(m, warnings)
-			return extractFeatures(&c, set, args[0])
-		})
-		return setup.Explain(err, setup.EncoderLoad(c.Encoder))
+		var p started
+		if ended, err := p.join(&c.Dist, nil); ended || err != nil {
+			return err
+		}
+		return extractFeatures(c, set, append(warnings, p.launch.Notes...), args[0], p)
 	}
 	return cmd
 }
 
-func extractFeatures(c *config.Features, set map[string]bool, dir string) error {
-	decoder := &codec.Decoder{Note: printNote}
-	d, err := sets.Images(context.Background(), store.Disk{}, dir, decoder)
-	if err != nil {
-		return err
-	}
-	e, err := table.Open(c.Encoder, set, printNote)
-	if err != nil {
-		return err
-	}
-	defer e.Model.Free()
-	decoder.Gray16 = e.Gray16
-	if term.IsTerminal(int(os.Stderr.Fd())) {
-		e.Options.Progress = func(done, total int) { fmt.Fprintf(os.Stderr, "\r\033[K%d of %d images", done, total) }
+func extractFeatures(c config.Features, set map[string]bool, notes []string, dir string, p started) error {
+	ctx, o, done := evaluation(set, notes, false, p)
+	defer done()
+	if o.Features = nil; term.IsTerminal(int(os.Stderr.Fd())) && p.launch.World().First() {
+		o.Features = func(done, total int) { fmt.Fprintf(os.Stderr, "\r\033[K%d of %d images", done, total) }
 		defer fmt.Fprint(os.Stderr, "\r\033[K")
 	}
-	ctx, done := interruptible(printNote)
-	defer done()
-	bad, err := table.Extract(ctx, e.Model, d, e.Options, table.Job{
-		Out: c.Out, Root: dir, Meta: e.Meta, Fresh: c.Fresh,
-		Columns: table.Columns{Neighbors: c.Near, Thumbnail: c.Thumb},
-		Note:    func(format string, args ...any) { printNote(fmt.Sprintf(format, args...)) },
-	})
-	if errors.Is(err, table.ErrStopped) {
-		printNote("the features so far are kept; the same command resumes")
-		return train.ErrStopped
-	}
-	if err != nil {
+	made, err := protocol.Features(ctx, c, dir, o)
+	if err != nil || !p.launch.World().First() {
 		return err
 	}
-	fmt.Fprintf(cli.Out, "%s, %d features each: %s\n", humanize.Count(d.Len(), "image"), e.Model.FeatureDim(), c.Out)
-	if bad > 0 {
-		printNote(fmt.Sprintf("%d images could not be read: their features are NaN", bad))
+	fmt.Fprintf(cli.Out, "%s, %d features each: %s\n", humanize.Count(made.Images, "image"), made.Dim, c.Out)
+	if made.Unreadable > 0 {
+		printNote(fmt.Sprintf("%d images could not be read: their features are NaN", made.Unreadable))
 	}
 	return nil
 }

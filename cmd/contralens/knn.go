@@ -31,7 +31,19 @@ func knnCommand() *cobra.Command {
 		if c.JSON {
 			r.Line, r.Result = nil, printJSON
 		}
-		_, err = protocol.KNN(context.Background(), c, protocol.Options{Set: set, Notes: warnings, Reporter: r})
+		var p started
+		if ended, err := p.join(&c.Dist, nil); ended || err != nil {
+			return err
+		}
+		ctx := context.Background()
+		if !p.launch.Alone() { // one that a signal ended at once would look lost to the others
+			var done func()
+			ctx, done = interruptible(printNote)
+			defer done()
+		}
+		_, err = protocol.KNN(ctx, c, protocol.Options{
+			Set: set, Notes: append(warnings, p.launch.Notes...), Reporter: r, Launch: p.launch, Timing: p.timing,
+		})
 		return err
 	}
 	return cmd

@@ -45,7 +45,11 @@ func linearCommand() *cobra.Command {
 		if *dry {
 			return describeLinear(c, set, warnings)
 		}
-		ctx, o, done := evaluation(set, warnings, c.JSON)
+		var p started
+		if ended, err := p.join(&c.Dist, nil); ended || err != nil {
+			return err
+		}
+		ctx, o, done := evaluation(set, warnings, c.JSON, p)
 		defer done()
 		_, err = protocol.Linear(ctx, c, o)
 		return err

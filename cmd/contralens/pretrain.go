@@ -10,7 +10,6 @@ import (
 
 	"contralens/cmd/internal/cli"
 	"contralens/config"
-	"contralens/dist"
 	"contralens/rundir"
 	"contralens/train"
 )
@@ -19,8 +18,7 @@ import (
 type training struct {
 	progress *train.Progress
 	signals  *stopping
-	launch   dist.Launch // which process of how many this is
-	timing   dist.Timing
+	started
 }
 
 // newTraining returns a training that listens for signals if there is something to stop.

@@ -20,19 +20,28 @@ type exited struct{ status int }
 
 func (e exited) Error() string { return fmt.Sprintf("the processes ended with code %d", e.status) }
 
+// started says which process of how many this is, and how long they wait for each other.
+type started struct {
+	launch dist.Launch
+	timing dist.Timing
+}
+
 // join finds out which process of how many this is, as a launcher or the options say. If this
 // process has to start the others, it does, waits for them, and returns how they ended with done.
-func (t *training) join(d *config.Dist) (done bool, err error) {
-	t.timing = timingOf(d)
-	t.launch, err = launchOf(d, os.Getenv)
-	if err != nil || t.launch.Children == 0 {
+// before, which may be nil, is called before it starts them.
+func (s *started) join(d *config.Dist, before func()) (done bool, err error) {
+	s.timing = timingOf(d)
+	s.launch, err = launchOf(d, os.Getenv)
+	if err != nil || s.launch.Children == 0 {
 		return false, err
 	}
-	if err := dist.CheckPort(t.launch); err != nil {
+	if err := dist.CheckPort(s.launch); err != nil {
 		return true, err
 	}
-	t.signals.Close()
-	return true, spawnRanks(t.launch, t.timing.Timeout)
+	if before != nil {
+		before()
+	}
+	return true, spawnRanks(s.launch, s.timing.Timeout)
 }
 
 func timingOf(d *config.Dist) (t dist.Timing) {
@@ -73,17 +82,15 @@ func launched() bool {
 	return err != nil || !l.Alone()
 }
 
-// inOneProcess lets the commands that train or compute for long refuse to run in each of several
-// processes that a launcher started: all would do the same work and write the same files.
+// inOneProcess lets the commands that train or compute for long in one process refuse to run in
+// each of several that a launcher started: all would do the same work and write the same files.
 func inOneProcess(root *cobra.Command) {
 	commands := root.Commands()
 	if c, _, err := root.Find([]string{"detect", "train"}); err == nil {
 		commands = append(commands, c)
 	}
 	for _, c := range commands {
-		if !slices.Contains([]string{
-			"linear", "finetune", "supervised", "knn", "features", "study", "demo", "train",
-		}, c.Name()) {
+		if !slices.Contains([]string{"study", "demo", "train"}, c.Name()) {
 			continue
 		}
 		run := c.RunE

@@ -27,7 +27,11 @@ func supervisedCommand() *cobra.Command {
 			return err
 		}
 		warnings = append(warnings, setup.ScheduleNotes(c.Optim, false, false)...)
-		ctx, o, done := evaluation(set, warnings, c.JSON)
+		var p started
+		if ended, err := p.join(&c.Dist, nil); ended || err != nil {
+			return err
+		}
+		ctx, o, done := evaluation(set, warnings, c.JSON, p)
 		defer done()
 		_, err = protocol.Supervised(ctx, c, o)
 		return err

@@ -16,6 +16,7 @@ type launched struct {
 	step    Step
 	images  int
 	figures *torch.Tensor // float32 [3]: the loss, and the images right by top-1 and top-5
+	told    *torch.Tensor // float32 [size, 1]: what processes asked for; nil in one process
 }
 
 // figures measures a batch: loss [], logits [N, C], labels int64 [N].
@@ -50,6 +51,9 @@ func (t *Trainer) settle() error {
 		r := torch.NewReadback(t.pending[0].figures.Device())
 		for _, p := range t.pending {
 			r.Values(p.figures, func(v []float64) { rows = append(rows, v) })
+			if p.told != nil {
+				r.Values(p.told, t.Shared.hear)
+			}
 		}
 		r.Wait()
 	})
@@ -77,6 +81,7 @@ func (t *Trainer) settle() error {
 func (t *Trainer) drop() {
 	for _, p := range t.pending {
 		p.figures.Free()
+		p.told.Free()
 	}
 	t.pending = nil
 }

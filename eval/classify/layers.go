@@ -21,3 +21,14 @@ func Layers(m *nn.Model, last int, decay float64) (parameters []*torch.Tensor, s
 	}
 	return parameters, scales
 }
+
+// Statistics returns the running statistics of an encoder's last stages.
+func Statistics(m *nn.Model, last int) (s nn.State) {
+	stages := m.StageCount()
+	for _, e := range m.State {
+		if e.Buffer && e.Stage < stages && e.Stage >= stages-last {
+			s = append(s, e)
+		}
+	}
+	return s
+}

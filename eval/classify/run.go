@@ -60,6 +60,9 @@ func (r *Run) Do(ctx context.Context) error {
 		r.Scores, err = r.Test(ctx)
 	}
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		if !t.Shared.first() {
+			return err
+		}
 		if e := r.save(r.Interrupted()); e != nil {
 			return fmt.Errorf("stopped, but the state could not be saved: %w", e)
 		}
@@ -82,6 +85,11 @@ func (r *Run) epoch(ctx context.Context, totals Totals) (err error) {
 	r.Print("epoch %d/%d  train loss %.3f, top-1 %.2f %%  test loss %.3f, top-1 %.2f %%, top-%d %.2f %%",
 		epoch, r.Trainer.Epochs, loss, top1,
 		r.Scores.Loss, r.Scores.Top1, min(5, len(r.Scores.PerClass)), r.Scores.Top5)
+	return r.Trainer.Shared.byFirst(func() error { return r.keep(epoch, loss, top1, top5) })
+}
+
+// keep writes the curves and checkpoints of an epoch with these means of training.
+func (r *Run) keep(epoch int, loss, top1, top5 float64) error {
 	if r.Curves != nil {
 		for _, c := range []struct {
 			tag   string

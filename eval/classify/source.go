@@ -9,6 +9,7 @@ import (
 	"contralens/prefetch"
 	"contralens/torch"
 	"contralens/views"
+	"contralens/world"
 )
 
 // Source provides the batches of each epoch. The batches depend only on the number of
@@ -23,7 +24,8 @@ type Source interface {
 // Batches is the remainder of an epoch.
 type Batches interface {
 	// Next returns the inputs of the next batch, whose first dimension is N, and N
-	// labels. It returns io.EOF after the last one.
+	// labels. Of several processes, each has its share of the inputs, and all labels. Next
+	// returns io.EOF after the last batch.
 	Next() (x *torch.Tensor, labels []int64, err error)
 	Close()
 }
@@ -39,6 +41,10 @@ type Images struct {
 	DropLast bool
 	Device   torch.Device
 	Dtype    torch.Dtype // of the images on a GPU, see prefetch.Options
+	// World has the processes that share each batch, and Groups is the number of its groups with
+	// batch-norm statistics of their own (see world.World.Images).
+	World  world.World
+	Groups int
 }
 
 // Batches returns the number of batches per epoch.
@@ -47,17 +53,23 @@ func (s *Images) Batches() int { return loader.Batches(s.Dataset.Len(), s.Batch,
 // Epoch starts the loader of an epoch.
 func (s *Images) Epoch(ctx context.Context, epoch, first int) Batches {
 	d := s.Dataset
+	if !s.World.Alone() {
+		ctx = context.WithoutCancel(ctx) // none stops before all have agreed
+	}
 	if s.Balanced {
 		d = data.ClassBalanced(d, s.Seed, epoch)
 	}
-	return imageBatches{prefetch.New(ctx, prefetch.Options{Device: s.Device, Dtype: s.Dtype,
+	return imageBatches{d, prefetch.New(ctx, prefetch.Options{Device: s.Device, Dtype: s.Dtype,
 		ViewOptions: loader.ViewOptions{
 			Dataset: d, Views: []views.Spec{s.Spec}, BatchSize: s.Batch, Workers: s.Workers, Seed: s.Seed, Epoch: epoch,
-			Shuffle: true, DropLast: s.DropLast, FirstBatch: first,
+			Shuffle: true, DropLast: s.DropLast, FirstBatch: first, World: s.World, Groups: s.Groups,
 		}})}
 }
 
-type imageBatches struct{ *prefetch.Loader }
+type imageBatches struct {
+	data.Dataset
+	*prefetch.Loader
+}
 
 func (b imageBatches) Next() (*torch.Tensor, []int64, error) {
 	batch, err := b.Loader.Next()
@@ -65,7 +77,14 @@ func (b imageBatches) Next() (*torch.Tensor, []int64, error) {
 		return nil, nil, err
 	}
 	defer b.Recycle(batch)
-	return batch.View(0), batch.Labels, nil
+	labels := batch.Labels
+	if len(batch.Whole) > len(labels) {
+		labels = nil
+		for _, i := range batch.Whole {
+			labels = append(labels, int64(b.Label(i)))
+		}
+	}
+	return batch.View(0), labels, nil
 }
 
 // Cached is a Source of features computed beforehand.

@@ -6,6 +6,7 @@ import (
 
 	"contralens/checkpoint"
 	"contralens/nn"
+	"contralens/peers"
 	"contralens/rundir"
 	"contralens/statedict"
 	"contralens/torch"
@@ -21,6 +22,8 @@ type Record struct {
 	// Threads and workers of the computation, and the kind of machine.
 	Threads, Workers int
 	Machine          string
+	// World is the number of processes, and Groups that of a batch's batch-norm groups; 0: unknown.
+	World, Groups int
 }
 
 // EncoderRecord identifies the encoder of a classifier.
@@ -40,6 +43,7 @@ type checkpointRecord struct {
 	BestTop1 float64       `key:"best_top1"`
 	Totals   Totals        `key:"epoch_totals"`
 	Encoder  EncoderRecord `key:"encoder"`
+	Buckets  []string      `key:"bucket_layout"` // of gradients, in several processes
 }
 
 // Save writes the trainer's state as PyTorch's linear evaluation does (epoch,
@@ -66,9 +70,10 @@ func (t *Trainer) Save(path string, r Record, encoder *nn.Model, best float64) e
 		CheckpointRecord: rundir.CheckpointRecord{
 			Version: rundir.CheckpointVersion, Config: r.Config, Epoch: completed, StepInEpoch: inEpoch, GlobalStep: t.Step,
 			Threads: r.Threads, Workers: r.Workers, Machine: r.Machine, Torch: torch.Version(),
+			World: r.World, Groups: r.Groups,
 		},
 		Protocol: r.Protocol, Classes: r.Classes, Batches: t.Source.Batches(), BestTop1: best,
-		Totals: totals, Encoder: r.Encoder,
+		Totals: totals, Encoder: r.Encoder, Buckets: peers.LayoutTexts(t.Shared.layout()),
 	}))
 }
 
@@ -106,6 +111,9 @@ func (t *Trainer) Load(path string, encoder *nn.Model) (best float64, warning st
 			"epoch %d starts at its beginning, with %d steps", path, t.Epoch, n), nil
 	}
 	t.Totals = record.Totals
+	if !t.Shared.one() && record.World == t.Shared.World.Size {
+		t.Shared.Layout = peers.LayoutOf(record.Buckets)
+	}
 	return record.BestTop1, record.OtherTorch(path, torch.Version()), nil
 }
 

@@ -17,7 +17,8 @@ type Trainer struct {
 	Optimizer *optim.SGD                          // of all trained parameters
 	Schedule  optim.Schedule
 	Epochs    int
-	Diverging bool // a loss of NaN or Inf is not an error, because one of several heads may diverge
+	Shared    *Shared // several processes that train together; nil: one
+	Diverging bool    // a loss of NaN or Inf is not an error, because one of several heads may diverge
 
 	// OnStep is called after every step, on a GPU up to 50 steps later, so that the host need
 	// not wait for each. It may be nil.
@@ -60,6 +61,7 @@ func (t Totals) Mean() (loss, top1, top5 float64) {
 // and returns ctx.Err(). The trainer then has everything that is needed to resume.
 func (t *Trainer) Do(ctx context.Context) error {
 	t.Epoch = max(1, t.Epoch)
+	defer t.Shared.close()
 	for ; t.Epoch <= t.Epochs; t.Epoch++ {
 		if err := t.epoch(ctx); err != nil {
 			return err
@@ -84,7 +86,9 @@ func (t *Trainer) epoch(ctx context.Context) (err error) {
 		torch.Scoped(func() {
 			var x *torch.Tensor
 			var labels []int64
+			t.at("images")
 			if x, labels, err = batches.Next(); err == nil {
+				t.at("the step")
 				t.step(s, x, labels)
 			}
 		})
@@ -99,23 +103,23 @@ func (t *Trainer) epoch(ctx context.Context) (err error) {
 		}
 		t.StepInEpoch++
 		t.Step++
-		stop := ctx.Err() != nil && t.StepInEpoch < s.Batches
+		stop := t.stops(ctx) && t.StepInEpoch < s.Batches
 		if stop || len(t.pending) >= t.most(t.pending[0].figures.Device()) {
 			if err := t.settle(); err != nil {
 				return err
 			}
 		}
 		// A step may have ended the context.
-		if ctx.Err() != nil && t.StepInEpoch < s.Batches {
-			return ctx.Err()
+		if t.stops(ctx) && t.StepInEpoch < s.Batches {
+			return end(ctx)
 		}
 	}
 }
 
 // step trains on one batch. It adds the losses of the heads, so their gradients stay
-// separate.
+// separate. x has the inputs of this process, and labels are those of the whole batch.
 func (t *Trainer) step(s Step, x *torch.Tensor, labels []int64) {
-	f := t.Features(x)
+	f, met := t.features(x, len(labels))
 	target := torch.FromInt64(labels, len(labels)).ToDevice(f.Device())
 	var loss, first, logits *torch.Tensor
 	for i, h := range t.Heads {
@@ -128,10 +132,18 @@ func (t *Trainer) step(s Step, x *torch.Tensor, labels []int64) {
 		}
 	}
 	t.Optimizer.Scaled(loss).Backward()
+	if met != nil {
+		t.reduce(met)
+		t.Shared.average(len(labels), met)
+	}
 	if t.Optimizer.Scale != nil {
 		t.Optimizer.GuardedStep(s.Rate, loss)
 	} else {
 		t.Optimizer.Step(s.Rate)
 	}
-	t.pending = append(t.pending, launched{s, len(labels), figures(first, logits, target)})
+	l := launched{step: s, images: len(labels), figures: figures(first, logits, target)}
+	if met != nil {
+		l.told = met.told.Clone().Keep()
+	}
+	t.pending = append(t.pending, l)
 }

@@ -2,46 +2,73 @@ package protocol
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 
+	"contralens/data"
 	"contralens/eval"
 	"contralens/eval/classify"
 	"contralens/features"
 	"contralens/optim"
+	"contralens/prefetch"
 	"contralens/rundir"
 	"contralens/setup"
 	"contralens/torch"
 )
 
-// trainCached computes the features of all images once, without augmentation, and
-// trains on them.
+// trainCached computes the features of all images once, without augmentation, and trains on
+// them. Several processes share the features. The first one trains, which takes far less time
+// than they would need to exchange its gradients.
 func (p *linearProbe) trainCached(ctx context.Context) error {
-	model := p.encoder.Model
 	p.protocol, p.metrics["cached"] = "linear-cached", true
-	train, labels, err := features.Compute(model, p.train, p.evalOptions(ctx))
+	train, labels, err := p.features(ctx, p.train)
 	if err != nil {
 		return err
 	}
-	p.cached = append(p.cached, train)
-	test, testLabels, err := features.Compute(model, p.test, p.evalOptions(ctx))
+	test, testLabels, err := p.features(ctx, p.test)
 	if err != nil {
 		return err
 	}
-	p.cached = append(p.cached, test)
-	p.print("features of %d training and %d test images, computed once and without augmentation",
-		len(labels), len(testLabels))
-	p.testWith = func(_ context.Context, head *classify.Linear) (eval.Scores, error) {
-		return classify.TestCached([]*classify.Linear{head}, test, testLabels, p.counts)[0], nil
+	stop, err := p.company.peers().StoppedByFirst(func() error {
+		p.print("features of %d training and %d test images, computed once and without augmentation",
+			len(labels), len(testLabels))
+		p.testWith = func(_ context.Context, head *classify.Linear) (eval.Scores, error) {
+			return classify.TestCached([]*classify.Linear{head}, test, testLabels, p.counts)[0], nil
+		}
+		if err := p.trainOn(ctx, train, labels); err != nil {
+			return err
+		}
+		return p.normalized(ctx)
+	}, func(err error) bool { return errors.Is(err, ErrStopped) || stopped(ctx, err) })
+	if stop {
+		return ErrStopped
 	}
+	return err
+}
+
+// features returns the features of all images, in the process that trains, until free is called.
+func (p *linearProbe) features(ctx context.Context, d data.Dataset) (f *torch.Tensor, labels []int64, err error) {
+	if !p.company.peers().First() {
+		none := func(*torch.Tensor, *prefetch.Batch) error { return nil }
+		return nil, nil, features.EachBatch(p.encoder.Model, d, p.evalOptions(ctx), none)
+	}
+	if f, labels, err = features.Compute(p.encoder.Model, d, p.evalOptions(ctx)); err == nil {
+		p.cached = append(p.cached, f)
+	}
+	return f, labels, err
+}
+
+// trainOn trains on features [N, D] of the training images.
+func (p *linearProbe) trainOn(ctx context.Context, train *torch.Tensor, labels []int64) error {
 	if p.c.FewShot > 0 {
 		return p.fewShot(ctx, train, labels)
 	}
 	if p.c.Solver == "lbfgs" {
 		return p.lbfgs(ctx, train, labels)
 	}
-	train = train.ToDevice(model.Config.Device).Keep()
+	train = train.ToDevice(p.encoder.Model.Config.Device).Keep()
 	p.cached = append(p.cached, train)
 	if len(p.c.Sweep) > 0 {
 		if err := p.sweep(ctx, train, labels); err != nil {
@@ -50,7 +77,7 @@ func (p *linearProbe) trainCached(ctx context.Context) error {
 	}
 	return p.sgd(ctx, &classify.Cached{
 		Features: train, Labels: labels, Batch: p.BatchSize, Seed: p.Seed, Balanced: p.balanced(),
-	}, classify.Identity)
+	}, classify.Identity, nil)
 }
 
 // sweep chooses the learning rate with the highest accuracy on held-out training

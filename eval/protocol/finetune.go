@@ -23,7 +23,7 @@ import (
 // labels or a fraction of them. With CRTEpochs, it then trains a new classifier on the
 // result. It returns one result per stage.
 func Finetune(ctx context.Context, c config.Finetune, o Options) (results []rundir.Result, err error) {
-	err = compute(ctx, o, &c.Machine, &c.Net, c.BatchSize, func() error {
+	err = compute(ctx, &o, &c.Machine, &c.Net, c.BatchSize, func(ctx context.Context) error {
 		results, err = finetune(ctx, &c, o)
 		return err
 	})
@@ -49,10 +49,13 @@ func finetune(ctx context.Context, c *config.Finetune, o Options) ([]rundir.Resu
 	if n := k.train.Len(); n < 2 {
 		return nil, fmt.Errorf("--label_fraction %v: want at least 2 training images, got %d", c.LabelFraction, n)
 	}
-	if err := k.prepare(place, c); err != nil {
+	if err := k.normalize(c.Norms, place.Dir); err != nil {
 		return nil, err
 	}
-	if c.LabelFraction < 1 {
+	if err := k.prepare(ctx, place, c); err != nil {
+		return nil, err
+	}
+	if c.LabelFraction < 1 && k.first() {
 		path := filepath.Join(k.dir, fmt.Sprintf("labels_%v_seed%d.txt", c.LabelFraction, c.LabelSeed))
 		if err := writeList(path, k.train); err != nil {
 			return nil, err
@@ -70,7 +73,7 @@ func finetune(ctx context.Context, c *config.Finetune, o Options) ([]rundir.Resu
 // Supervised trains an encoder from random weights together with a classifier. It is
 // Finetune of all stages of an untrained encoder.
 func Supervised(ctx context.Context, c config.Supervised, o Options) (result rundir.Result, err error) {
-	err = compute(ctx, o, &c.Machine, &c.Net, c.BatchSize, func() error {
+	err = compute(ctx, &o, &c.Machine, &c.Net, c.BatchSize, func(ctx context.Context) error {
 		place, err := setup.FindPlace(&c, c.Output, c.RunName())
 		if err != nil {
 			return err
@@ -82,7 +85,10 @@ func Supervised(ctx context.Context, c config.Supervised, o Options) (result run
 		}
 		defer k.close()
 		c.Classifier = tuned.Classifier // as chosen for the training
-		if err := k.prepare(place, &c); err != nil {
+		if err := k.normalize(c.Norms, place.Dir); err != nil {
+			return err
+		}
+		if err := k.prepare(ctx, place, &c); err != nil {
 			return err
 		}
 		f := &finetuning{session: k, c: &tuned, protocol: "supervised", curves: place.Events}
@@ -120,6 +126,10 @@ func (f *finetuning) tuneEncoder(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	images.Groups = f.groups
+	if err := f.normalizeTogether(); err != nil {
+		return err
+	}
 	images.DropLast = f.train.Len()%f.BatchSize == 1 // batch norm cannot train on one image
 	head := f.newHead(len(f.classes), f.Seed)
 	defer head.Free()
@@ -138,6 +148,7 @@ func (f *finetuning) tuneEncoder(ctx context.Context) error {
 		Trainer: &classify.Trainer{
 			Source: images, Features: features.Trained(model, f.dtype()), Heads: []*classify.Linear{head},
 			Optimizer: optimizer, Schedule: setup.Schedule(f.Optim, false), Epochs: f.Epochs,
+			Shared: f.shared(f.c.LastStages),
 		},
 		Dir: f.dir, Record: f.record(f.protocol), Encoder: model,
 		Test: func(ctx context.Context) (eval.Scores, error) { return f.testHead(ctx, head) },
@@ -158,7 +169,7 @@ func (f *finetuning) retrainClassifier(ctx context.Context) error {
 		return err
 	}
 	dir := filepath.Join(f.dir, "crt")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := f.company.peers().ByFirst(func() error { return os.MkdirAll(dir, 0o755) }); err != nil {
 		return err
 	}
 	head := f.newHead(len(f.classes), f.Seed+1)
@@ -175,7 +186,7 @@ func (f *finetuning) retrainClassifier(ctx context.Context) error {
 		Trainer: &classify.Trainer{
 			Source: images, Features: features.Frozen(model, f.dtype()), Heads: []*classify.Linear{head}, Optimizer: optimizer,
 			Schedule: optim.Schedule{Rate: f.c.CRTRate, Epochs: f.c.CRTEpochs, Cosine: true, DecayRate: f.DecayRate},
-			Epochs:   f.c.CRTEpochs,
+			Epochs:   f.c.CRTEpochs, Shared: f.shared(0),
 		},
 		Dir: dir, Record: record,
 		Test: func(ctx context.Context) (eval.Scores, error) { return f.testHead(ctx, head) },

@@ -12,6 +12,7 @@ import (
 	"contralens/features"
 	"contralens/internal/humanize"
 	"contralens/nn"
+	"contralens/peers/join"
 	"contralens/rundir"
 	"contralens/setup"
 )
@@ -20,7 +21,7 @@ import (
 // features (Wu et al., 2018). If the checkpoint is in a run directory, the result is
 // appended to its results.jsonl.
 func KNN(ctx context.Context, c config.KNN, o Options) (result rundir.Result, err error) {
-	err = compute(ctx, o, &c.Machine, &c.Net, c.BatchSize, func() error {
+	err = compute(ctx, &o, &c.Machine, &c.Net, c.BatchSize, func(ctx context.Context) error {
 		result, err = knn(ctx, c, o)
 		return err
 	})
@@ -45,6 +46,11 @@ func knn(ctx context.Context, c config.KNN, o Options) (rundir.Result, error) {
 	if said != "" {
 		o.note("%s", said)
 	}
+	h := join.Hello("k-NN of "+filepath.Base(filepath.Dir(c.Ckpt)), &c)
+	seen(&h, c.DataFolder, e.SHA256, bank, queries)
+	if err := o.meet(ctx, h, e.Model.Config.Device, "start it again"); err != nil {
+		return rundir.Result{}, err
+	}
 	vote := eval.Vote{K: c.Neighbors, Temperature: c.KNNTemperature, Standardize: c.Standardize}
 	p := &neighborVote{c, o, bank, queries, vote}
 	accuracy, err := p.accuracy(ctx, e.Model)
@@ -68,7 +74,7 @@ func knn(ctx context.Context, c config.KNN, o Options) (rundir.Result, error) {
 		beside = fmt.Sprintf("untrained %.2f %%, %s", untrained, beside)
 	}
 	result := e.result("knn", bank.Name(), metrics, c.Seed, config.Values(&c))
-	if dir := filepath.Dir(c.Ckpt); c.Ckpt != "" && rundir.IsRun(dir) {
+	if dir := filepath.Dir(c.Ckpt); c.Ckpt != "" && rundir.IsRun(dir) && o.Launch.World().First() {
 		if err := result.Append(dir); err != nil {
 			o.note("%v", err)
 		}
@@ -94,7 +100,7 @@ type neighborVote struct {
 func (p *neighborVote) accuracy(ctx context.Context, m *nn.Model) (float64, error) {
 	accuracy, err := eval.KNNAccuracy(m, p.bank, p.queries, p.vote, features.Options{
 		Size: p.InputRes, Batch: p.BatchSize, Workers: p.Workers, Precision: setup.Dtype(p.Precision),
-		Progress: p.Features, Context: ctx,
+		Progress: p.Features, Context: ctx, Peers: p.company.peers(),
 	})
 	if stopped(ctx, err) {
 		err = ErrStopped

@@ -17,7 +17,7 @@ import (
 // Linear trains a linear classifier on the features of a frozen encoder: by SGD on
 // augmented images, or with Cached by SGD or L-BFGS on features that are computed once.
 func Linear(ctx context.Context, c config.Linear, o Options) (result rundir.Result, err error) {
-	err = compute(ctx, o, &c.Machine, &c.Net, c.BatchSize, func() error {
+	err = compute(ctx, &o, &c.Machine, &c.Net, c.BatchSize, func(ctx context.Context) error {
 		result, err = linear(ctx, &c, o)
 		return err
 	})
@@ -39,7 +39,7 @@ func linear(ctx context.Context, c *config.Linear, o Options) (rundir.Result, er
 	}
 	defer k.close()
 	c.NClass = len(k.classes)
-	if err := k.prepare(place, c); err != nil {
+	if err := k.prepare(ctx, place, c); err != nil {
 		return rundir.Result{}, err
 	}
 	p := &linearProbe{
@@ -77,12 +77,18 @@ func (p *linearProbe) free() {
 // probe trains and tests the classifier, and tests its τ-normalized version.
 func (p *linearProbe) probe(ctx context.Context) (err error) {
 	if p.c.Cached {
-		err = p.trainCached(ctx)
-	} else {
-		err = p.trainOnImages(ctx)
+		return p.trainCached(ctx)
 	}
-	if err != nil || p.c.Tau == 0 {
+	if err := p.trainOnImages(ctx); err != nil {
 		return err
+	}
+	return p.normalized(ctx)
+}
+
+// normalized tests the τ-normalized classifier, if it is asked for.
+func (p *linearProbe) normalized(ctx context.Context) (err error) {
+	if p.c.Tau == 0 {
+		return nil
 	}
 	test := func(h *classify.Linear) (eval.Scores, error) { return p.testWith(ctx, h) }
 	p.metrics["tau_normalized"], err = p.tauNormalized(p.c.Tau, p.head, "τ-normalized", test)
@@ -96,14 +102,14 @@ func (p *linearProbe) trainOnImages(ctx context.Context) error {
 		return err
 	}
 	p.testWith = p.testHead
-	return p.sgd(ctx, images, features.Frozen(p.encoder.Model, p.dtype()))
+	return p.sgd(ctx, images, features.Frozen(p.encoder.Model, p.dtype()), p.shared(0))
 }
 
 func (p *linearProbe) balanced() bool { return p.c.Sampling == "class" }
 
-// sgd trains the classifier by SGD in the run directory.
+// sgd trains the classifier by SGD in the run directory, in several processes if they are shared.
 func (p *linearProbe) sgd(
-	ctx context.Context, source classify.Source, features func(*torch.Tensor) *torch.Tensor,
+	ctx context.Context, source classify.Source, features func(*torch.Tensor) *torch.Tensor, shared *classify.Shared,
 ) error {
 	p.head = p.newHead(p.c.NClass, p.Seed)
 	optimizer := optim.NewSGD(p.head.Parameters(), p.Momentum, p.WeightDecay)
@@ -112,6 +118,7 @@ func (p *linearProbe) sgd(
 		Trainer: &classify.Trainer{
 			Source: source, Features: features, Heads: []*classify.Linear{p.head},
 			Optimizer: optimizer, Schedule: setup.Schedule(p.Optim, false), Epochs: p.Epochs,
+			Shared: shared,
 		},
 		Dir: p.dir, Record: p.record(p.protocol),
 		Test: func(ctx context.Context) (eval.Scores, error) { return p.testWith(ctx, p.head) },

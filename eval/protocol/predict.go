@@ -8,6 +8,7 @@ import (
 	"contralens/config"
 	"contralens/data"
 	"contralens/data/codec"
+	"contralens/dist"
 	"contralens/eval/classify"
 	"contralens/features"
 	"contralens/nn"
@@ -33,7 +34,10 @@ type Probability struct {
 // Unreadable images are noted and skipped; at the end they are an error.
 func Predict(ctx context.Context, c config.Predict, images data.Dataset, o Options, each func(Prediction) error) error {
 	m, n := config.Machine{Device: c.Device, Threads: c.Threads}, config.Net{Arch: "its network"}
-	return compute(ctx, o, &m, &n, c.BatchSize, func() error { return predict(ctx, &c, images, o, each) })
+	o.Launch = dist.Launch{} // one process
+	return compute(ctx, &o, &m, &n, c.BatchSize, func(ctx context.Context) error {
+		return predict(ctx, &c, images, o, each)
+	})
 }
 
 func predict(

@@ -17,6 +17,7 @@ import (
 
 	"contralens/autotune"
 	"contralens/config"
+	"contralens/dist"
 	"contralens/rundir"
 	"contralens/setup"
 )
@@ -38,9 +39,16 @@ type Options struct {
 	// one thread and one worker per processor. Its notes go to Note, unless it has its
 	// own.
 	Tuner *autotune.Tuner
+	// Launch says which process of how many this is, and where they meet; Timing, how long they
+	// wait for each other. The zero value of Launch is an evaluation in one process. Of several, all
+	// but the first report and write nothing, and may return results without metrics.
+	Launch dist.Launch
+	Timing dist.Timing
 	// Notes are sentences about the configuration. They are said after the device.
 	Notes []string
 	Reporter
+
+	company *company // of a protocol that runs
 }
 
 // Reporter receives the messages of a protocol. Each of its functions may be nil.
@@ -72,8 +80,23 @@ func (r Reporter) result(result rundir.Result) error {
 
 // compute runs f, which computes with tensors on the machine m, after it said on which device.
 // Its error is ErrStopped if ctx has ended. The network and the batch are for the error of a
-// GPU whose memory is not enough; f may set the network.
-func compute(ctx context.Context, o Options, m *config.Machine, n *config.Net, batch int, f func() error) error {
+// GPU whose memory is not enough; f may set the network. Of several processes, f may meet the
+// others, and gets a context that one of them can end.
+func compute(
+	ctx context.Context, o *Options, m *config.Machine, n *config.Net, batch int, f func(context.Context) error,
+) error {
+	if err := setup.ShareMachine(m, o.Launch); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	o.company = &company{stop: stop}
+	if !o.Launch.World().Alone() {
+		o.Tuner = nil // what one process measures disturbs the others
+	}
+	if !o.Launch.World().First() {
+		o.Reporter = Reporter{} // the first process speaks for all
+	}
 	err := setup.Compute(m.Threads, func() error {
 		if line := setup.DeviceLine(*m); line != "" {
 			o.note("%s", line)
@@ -81,13 +104,13 @@ func compute(ctx context.Context, o Options, m *config.Machine, n *config.Net, b
 		for _, said := range o.Notes {
 			o.note("%s", said)
 		}
-		return f()
+		return f(ctx)
 	})
 	err = setup.Explain(err, setup.Load{Machine: *m, Arch: n.Arch, Batch: batch})
 	if stopped(ctx, err) {
-		return ErrStopped
+		err = ErrStopped
 	}
-	return err
+	return o.leave(err)
 }
 
 // stopped reports whether err is the error of ctx.

@@ -20,7 +20,6 @@ import (
 	"contralens/setup"
 	"contralens/torch"
 	"contralens/views"
-	"contralens/world"
 )
 
 // session is the common part of all protocols that train: the encoder, the images, and
@@ -37,6 +36,8 @@ type session struct {
 	dir         string
 	log         *os.File
 	release     func() // unlocks the run directory
+	groups      int    // of a batch, with batch-norm statistics of their own; 0: the encoder is not trained
+	together    bool   // all processes normalize a batch together
 }
 
 // openSession opens the encoder and the data, and checks that they fit together. nClass
@@ -149,22 +150,31 @@ func (k *session) fit(nClass int) error {
 	return nil
 }
 
-// prepare makes the run directory. c points to the configuration.
-func (k *session) prepare(place setup.Place, c any) (err error) {
+// prepare meets the other processes, and makes the run directory. c points to the configuration.
+func (k *session) prepare(ctx context.Context, place setup.Place, c any) (err error) {
 	k.dir, k.values = place.Dir, config.Values(c)
 	if k.Resume != "" && k.Resume != "auto" && !isFile(k.Resume) {
 		return fmt.Errorf("--resume %s: want a checkpoint, or auto for the run directory's newest, but there is no such file",
 			k.Resume)
 	}
-	if k.release, err = setup.Prepare(world.Single(), place, c, k.Output, os.Args); err != nil {
+	if err := k.meet(ctx, c); err != nil {
 		return err
 	}
-	k.log, err = os.OpenFile(filepath.Join(k.dir, rundir.LogFile), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	k.release, err = setup.Prepare(k.Launch.World(), place, c, k.Output, os.Args)
+	if err = k.company.peers().Agree(err); err != nil {
+		return err
+	}
+	if k.first() {
+		k.log, err = os.OpenFile(filepath.Join(k.dir, rundir.LogFile), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	}
 	if err == nil && k.Begin != nil {
 		k.Begin()
 	}
 	return err
 }
+
+// first reports whether this process writes for all.
+func (k *session) first() bool { return k.company.peers().First() }
 
 func (k *session) close() {
 	k.encoder.Model.Free()
@@ -180,13 +190,20 @@ func (k *session) close() {
 func (k *session) print(format string, args ...any) {
 	line := fmt.Sprintf(format, args...)
 	k.line(line)
-	fmt.Fprintln(k.log, line)
+	k.write(line)
+}
+
+// write writes a line to the log, which the first process has.
+func (k *session) write(line string) {
+	if k.log != nil {
+		fmt.Fprintln(k.log, line)
+	}
 }
 
 func (k *session) evalOptions(ctx context.Context) features.Options {
 	return features.Options{
 		Size: k.InputRes, Batch: max(64, min(256, k.BatchSize)), Workers: k.Workers, Precision: k.dtype(),
-		Progress: k.Features, Context: ctx,
+		Progress: k.Features, Context: ctx, Peers: k.company.peers(),
 	}
 }
 
@@ -199,6 +216,7 @@ func (k *session) images(balanced bool) (*classify.Images, error) {
 	return &classify.Images{
 		Dataset: k.train, Batch: k.BatchSize, Workers: k.Workers, Spec: features.View(k.encoder.Model, spec),
 		Seed: k.Seed, Balanced: balanced, Device: k.encoder.Model.Config.Device, Dtype: k.dtype(),
+		World: k.Launch.World(), Groups: max(1, k.Launch.World().Size),
 	}, err
 }
 
@@ -213,6 +231,7 @@ func (k *session) record(protocol string) classify.Record {
 		Protocol: protocol, Config: k.values, Classes: k.classes,
 		Encoder: classify.EncoderRecord{Path: absolute(k.encoder.Path), SHA256: k.encoder.SHA256, Epoch: k.encoder.Epoch},
 		Threads: torch.Threads(), Workers: loader.Workers(k.Workers), Machine: machine.Kind(),
+		World: k.Launch.World().Size, Groups: k.groups,
 	}
 }
 

@@ -24,13 +24,16 @@ func (k *session) run(ctx context.Context, r *classify.Run, curves string) error
 			return err
 		}
 	}
-	w, err := events.NewWriter(curves, max(1, r.Trainer.Epoch))
-	if err != nil {
-		return err
+	r.SaveFreq, r.PrintFreq, r.Print = k.SaveFreq, k.PrintFreq, k.print
+	if k.first() {
+		w, err := events.NewWriter(curves, max(1, r.Trainer.Epoch))
+		if err != nil {
+			return err
+		}
+		defer w.Close()
+		r.Curves = w
 	}
-	defer w.Close()
-	r.SaveFreq, r.PrintFreq, r.Print, r.Curves = k.SaveFreq, k.PrintFreq, k.print, w
-	err = r.Do(ctx)
+	err := r.Do(ctx)
 	if stopped(ctx, err) {
 		k.print("stopped; %s has the state: resume with the same command and --resume auto", r.Interrupted())
 		return ErrStopped
@@ -66,12 +69,21 @@ func (k *session) resume(r *classify.Run) error {
 	return nil
 }
 
+// resumed returns the checkpoint from which the training goes on; "" if there is none.
+func (k *session) resumed() string {
+	if k.Resume != "auto" {
+		return k.Resume
+	}
+	path, _ := rundir.Newest(k.dir)
+	return path
+}
+
 // stop reports that ctx ended outside of the training, when there is no state to save. Any
 // other error goes to the log.
 func (k *session) stop(ctx context.Context, err error) error {
 	if !stopped(ctx, err) {
 		if err != nil && !errors.Is(err, ErrStopped) {
-			fmt.Fprintln(k.log, rundir.FailedLine(err))
+			k.write(rundir.FailedLine(err))
 		}
 		return err
 	}
@@ -93,6 +105,9 @@ func (k *session) finish(protocol string, s eval.Scores, metrics map[string]any)
 	all := k.metrics(s)
 	maps.Copy(all, metrics)
 	r := k.encoder.result(protocol, k.train.Name(), all, k.Seed, k.values)
+	if !k.first() {
+		return r, nil
+	}
 	if err := r.Append(k.dir); err != nil {
 		return r, err
 	}

@@ -49,8 +49,9 @@ type partial struct {
 }
 
 // Extract writes the features of every image of d as one row each. An image that cannot
-// be read gets a row of NaN; bad counts these. When ctx ends, Extract keeps what is
-// done and returns ErrStopped; the next call with the same job resumes.
+// be read gets a row of NaN; bad counts these, of this call. When ctx ends, Extract keeps what is
+// done and returns ErrStopped; the next call with the same job resumes. Of several processes
+// (o.Peers), which share the work, the first writes.
 func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o features.Options, j Job) (bad int, err error) {
 	if ext := filepath.Ext(j.Out); ext != ".parquet" && ext != ".npy" {
 		return 0, fmt.Errorf("%s: want a name that ends in .parquet or .npy", j.Out)
@@ -71,25 +72,40 @@ func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o features.Option
 	if o.Batch == 0 {
 		o.Batch = 256
 	}
-	f, first, err := p.open(j, d, o.Batch)
+	var f *os.File
+	var w *bufio.Writer // of the first process
+	err = o.Peers.ByFirst(func() (err error) {
+		if f, o.First, err = p.open(j, d, o.Batch); err == nil {
+			w = bufio.NewWriterSize(f, 1<<20)
+		}
+		return err
+	})
+	if f != nil {
+		defer f.Close()
+	}
 	if err != nil {
 		return 0, err
 	}
-	defer f.Close()
-	if first > 0 {
-		j.Note("resuming after %d of %d images", min(first*o.Batch, d.Len()), d.Len())
+	if !o.Peers.One() {
+		_, o.First, _ = o.Peers.Loudest(o.First, "")
+	}
+	if o.First > 0 {
+		j.Note("resuming after %d of %d images", min(o.First*o.Batch, d.Len()), d.Len())
 	}
 	whole, unreadable := data.WithPlaceholder(d, func(err error) { j.Note("%v: its features are NaN", err) })
-	w := bufio.NewWriterSize(f, 1<<20)
-	o.First, o.Context = first, ctx
+	o.Context, o.Missing = ctx, unreadable.Unreadable
 	err = features.EachBatch(m, whole, o, func(features *torch.Tensor, b *prefetch.Batch) error {
 		rows := features.Float32s()
 		for i, index := range b.Indices {
-			if unreadable.Unreadable(index) {
-				for k := range p.dim {
-					rows[i*p.dim+k] = float32(math.NaN())
+			if math.IsNaN(float64(rows[i*p.dim])) {
+				bad++
+				if !unreadable.Unreadable(index) { // another process has said why, to nobody
+					j.Note("%s cannot be read: its features are NaN", d.Path(index))
 				}
 			}
+		}
+		if w == nil {
+			return nil
 		}
 		_, err := w.Write(npy.Append(nil, rows))
 		return err
@@ -97,16 +113,20 @@ func Extract(ctx context.Context, m *nn.Model, d data.Dataset, o features.Option
 	if err != nil && errors.Is(err, ctx.Err()) {
 		err = ErrStopped
 	}
-	if flushed := w.Flush(); err == nil || errors.Is(err, ErrStopped) {
-		err = errors.Join(err, flushed, f.Sync())
+	if w != nil {
+		if flushed := w.Flush(); err == nil || errors.Is(err, ErrStopped) {
+			err = errors.Join(err, flushed, f.Sync())
+		}
 	}
 	if err != nil {
 		return 0, err
 	}
-	if err = p.finish(ctx, j, d); err != nil && errors.Is(err, ctx.Err()) {
+	stopped, err := o.Peers.StoppedByFirst(func() error { return p.finish(ctx, j, d) },
+		func(err error) bool { return errors.Is(err, ctx.Err()) })
+	if stopped {
 		err = ErrStopped
 	}
-	return unreadable.Count(), err
+	return bad, err
 }
 
 // about identifies everything that the rows depend on, with the job's metadata meta.

@@ -157,6 +157,8 @@ type Mode struct {
 	Replace bool
 	// Together, if set, is batch norm in training. Other processes take part in it.
 	Together Together
+	// Groups, if not 0, replaces the number of parts of a batch with separate statistics.
+	Groups int
 }
 
 // momentum is the weight of the newest batch in the running statistics.
@@ -181,6 +183,13 @@ func (m Modes) Set(train func(stage int) bool) {
 func (m Modes) Together(t Together) {
 	for _, mode := range m {
 		mode.Together = t
+	}
+}
+
+// Groups splits batches of training into parts with separate batch-norm statistics.
+func (m Modes) Groups(n int) {
+	for _, mode := range m {
+		mode.Groups = n
 	}
 }
 

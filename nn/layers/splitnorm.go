@@ -1,6 +1,10 @@
 package layers
 
-import "contralens/torch"
+import (
+	"cmp"
+
+	"contralens/torch"
+)
 
 // parts returns the number of parts of a batch with separate statistics. A part has at
 // least two samples, so a small batch has fewer parts.
@@ -8,7 +12,7 @@ func (n *BatchNorm) parts(size int) int {
 	if !n.mode.Train {
 		return 1
 	}
-	return max(1, min(n.groups, size/2))
+	return max(1, min(cmp.Or(n.mode.Groups, n.groups), size/2))
 }
 
 // normalizeSplit is batch norm in training with separate statistics for each of groups

@@ -16,6 +16,7 @@ import (
 	"contralens/config"
 	"contralens/methods"
 	"contralens/nn"
+	"contralens/peers/join"
 	"contralens/torch"
 	"contralens/torch/dist"
 	"contralens/train"
@@ -40,6 +41,7 @@ type result struct {
 	State  map[string][]float32 // weights, momenta, memories, running statistics
 	Groups int
 	Notes  []string
+	KNN    []float64 // accuracies, in the first process
 }
 
 // step is what a process knows of a step.
@@ -93,7 +95,7 @@ func (j *job) train(out *result) error {
 			return err
 		}
 		defer group.Close()
-		if err := r.Connect(train.Through(group)); err != nil {
+		if err := r.Connect(join.Through(group)); err != nil {
 			return err
 		}
 	}
@@ -120,6 +122,11 @@ func (j *job) train(out *result) error {
 			return nil
 		},
 	}}
+	if j.Config.KNNEvery > 0 {
+		r.Hooks = append(r.Hooks, train.KNNHook(ctx, j.Config.KNNEvery, func(_ int, accuracy float64) {
+			out.KNN = append(out.KNN, accuracy)
+		}, nil))
+	}
 	if err := r.Do(ctx); err != nil && err != train.ErrStopped {
 		return err
 	}

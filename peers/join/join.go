@@ -1,0 +1,156 @@
+// Package join meets the other processes that a launcher started, for what they compute together
+// with tensors: by signs of life (package dist) and a group of libtorch's c10d (torch/dist).
+package join
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"contralens/config"
+	"contralens/data"
+	"contralens/dist"
+	"contralens/internal/version"
+	"contralens/peers"
+	"contralens/torch"
+	group "contralens/torch/dist"
+	"contralens/world"
+)
+
+// Joined is this process among those that a launcher started.
+type Joined struct {
+	*peers.Peers
+	member *dist.Member
+	group  *group.Group
+	stores []*group.Store
+}
+
+// Join meets the other processes. Those that would compute something else together (see
+// dist.Hello) are found here, before anything is written. Tensors of exchanges are on the device.
+func Join(
+	ctx context.Context, l dist.Launch, t dist.Timing, h dist.Hello, device torch.Device, hooks dist.Hooks,
+) (*Joined, error) {
+	if err := dist.CheckPort(l); err != nil {
+		return nil, err
+	}
+	j := &Joined{}
+	// One client is for the group. The signs of life have one of their own, that no wait holds up.
+	for i := range 2 {
+		s, err := group.NewTCPStore(group.TCPOptions{
+			Host: l.Host, Port: l.Port, Server: i == 0 && l.Serves(), World: l.Size, Timeout: t.Join,
+		})
+		if err != nil {
+			return nil, err
+		}
+		j.stores = append(j.stores, s)
+	}
+	var err error
+	if j.member, err = dist.Join(ctx, j.stores[1], l, h, t, hooks); err != nil {
+		return nil, err
+	}
+	o := group.Options{Rank: l.Rank, Size: l.Size, Device: device, Backend: backend(device)}
+	if o.Timeout = time.Minute; t.Stall > 0 {
+		o.Timeout += t.Stall // signs of life tell of a failure first
+	}
+	if j.group, err = group.NewGroup(group.Prefix(j.stores[0], l.Prefix()+"group"), o); err != nil {
+		return nil, j.End(false, err)
+	}
+	j.Peers = Through(j.group)
+	j.World, j.Device = World(l), device
+	j.Alone = func(f func() error) error { return j.member.Alone(context.WithoutCancel(ctx), f) }
+	j.At = j.member.At
+	for rank, h := range j.member.Hellos() {
+		j.Names = append(j.Names, fmt.Sprintf("rank %d (%s)", rank, h.Host))
+	}
+	return j, nil
+}
+
+// World is that of a launch, with the number of processes on each node.
+func World(l dist.Launch) world.World {
+	w := l.World()
+	w.Node = l.LocalSize
+	return w
+}
+
+// Through returns the peers in a group.
+func Through(g *group.Group) *peers.Peers {
+	return &peers.Peers{
+		World: world.World{Rank: g.Rank(), Size: g.Size()}, Group: g, Backend: g.Backend(),
+		NewReducer: func(parameters []*torch.Tensor, layout [][]int) (peers.Reducer, error) {
+			r, err := group.NewReducer(g, parameters, layout)
+			return reducer{r}, err
+		},
+	}
+}
+
+type reducer struct{ *group.Reducer }
+
+// Layout returns the parameters of each bucket.
+func (r reducer) Layout() [][]int { return r.Reducer.Layout() }
+
+// exchange begins the names of the group's operators.
+const exchange = "dist."
+
+// End ends the connection with the others after a work that returned err, and returns the error
+// that explains it best. agreed says that all have ended so, as after a stop.
+func (j *Joined) End(agreed bool, err error) error {
+	if err == nil || agreed {
+		if left := j.member.Leave(context.Background()); left != nil && err == nil {
+			return left
+		}
+		j.group.Close()
+		for _, s := range j.stores {
+			s.Close()
+		}
+		return err
+	}
+	// The group is left as it is: to end it would wait for others.
+	var op *torch.Error
+	if errors.As(err, &op) && strings.HasPrefix(op.Op, exchange) {
+		err = j.member.Explain(err)
+	}
+	j.member.Will(err)
+	return err
+}
+
+// Hello is what a process tells the others before it begins: its program, and the options of a
+// configuration, to which c points, that all must have alike.
+func Hello(run string, c any) dist.Hello {
+	h := dist.Here()
+	h.Run, h.Build, h.Torch = run, version.Commit(), torch.Version()
+	h.Options = map[string]string{}
+	for _, f := range config.Fields(c) {
+		if !f.Runtime && !f.Ignored {
+			h.Options["--"+f.Name] = f.String()
+		}
+	}
+	return h
+}
+
+// NamesOf returns a hash of the names of about a thousand images, spread over a dataset, below
+// its folder.
+func NamesOf(d data.Dataset, folder string) string {
+	sum := sha256.New()
+	n := d.Len()
+	for i := 0; i < n; i += max(1, n/1000) {
+		name := d.Path(i)
+		if below, err := filepath.Rel(folder, name); err == nil {
+			name = below
+		}
+		fmt.Fprintln(sum, name, d.Label(i))
+	}
+	return fmt.Sprintf("%x", sum.Sum(nil)[:8])
+}
+
+// backend is the one for the tensors of a device.
+func backend(d torch.Device) string {
+	if !d.IsCPU() && slices.Contains(group.Backends(), group.NCCL) {
+		return group.NCCL
+	}
+	return group.Gloo
+}
