@@ -26,7 +26,7 @@ type Classifier struct {
 // Norms say whose images share the statistics of batch norm, if the encoder is trained.
 type Norms struct {
 	_        struct{} `group:"network"`
-	BNSplits int      `flag:"bn_splits" default:"1" name:"finetune=31 supervised=23" help:"groups that each batch is split into, each with its own batch-norm statistics, as on several devices; with several processes at least one for each"`
+	BNSplits int      `flag:"bn_splits" default:"1" group:"method" name:"finetune=31 supervised=23" help:"groups that each batch is split into, each with its own batch-norm statistics, as on several devices; with several processes at least one for each"`
 	SyncBN   bool     `flag:"sync_bn" name:"finetune=32 supervised=24" help:"with several processes: batch-norm statistics of the whole batch, summed over the processes in every layer, as one process has them without --bn_splits"`
 }
 

@@ -193,7 +193,7 @@ func TestPresetOptions(t *testing.T) {
 // The places of options in names are 1, 2, 3 …. Options that are not read, or on which the
 // results do not depend, have none.
 func TestPlacesInNames(t *testing.T) {
-	for command, count := range map[string]int{"contrast": 62, "linear": 21, "finetune": 30, "supervised": 22, "knn": 0} {
+	for command, count := range map[string]int{"contrast": 62, "linear": 21, "finetune": 32, "supervised": 24, "knn": 0} {
 		places := map[int]string{}
 		for _, f := range Fields(commands()[command]) {
 			p := f.place(command)
