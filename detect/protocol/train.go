@@ -107,7 +107,7 @@ func (t *training) run(ctx context.Context) error {
 	c := t.c
 	r, err := t.prepare(ctx)
 	if err != nil {
-		return stopped(ctx, err)
+		return detectors.Stopped(ctx, err)
 	}
 	defer t.model.Free()
 	defer r.Optimizer.Free()
@@ -294,12 +294,4 @@ func (t *training) summary(r *detectors.Run) string {
 			humanize.Count(c.BatchSize, "image"), float64(r.Schedule.Total)*float64(c.BatchSize)/float64(len(t.train.Images)),
 			humanize.Count(len(t.test.Images), "image")),
 	}, "\n")
-}
-
-// stopped returns ErrStopped for the error of a context that ended.
-func stopped(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return ErrStopped
-	}
-	return err
 }

@@ -95,7 +95,7 @@ func (r *Run) Do(ctx context.Context) error {
 			err = r.test(ctx)
 		}
 		if err != nil {
-			return stopped(ctx, err)
+			return Stopped(ctx, err)
 		}
 	}
 	if r.Iteration >= r.Schedule.Total {
@@ -120,8 +120,8 @@ func (r *Run) Do(ctx context.Context) error {
 	return nil
 }
 
-// stopped returns ErrStopped for the error of a context that ended.
-func stopped(ctx context.Context, err error) error {
+// Stopped returns ErrStopped for the error of a context that ended, and other errors as they are.
+func Stopped(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return ErrStopped
 	}
@@ -159,7 +159,7 @@ func (r *Run) iterate(ctx context.Context, batches Batches) error {
 	due := r.due()
 	if due && r.PreciseBN > 0 {
 		if err := r.measureNorms(ctx); err != nil {
-			return stopped(ctx, err)
+			return Stopped(ctx, err)
 		}
 	}
 	if due || r.Iteration%r.SaveEvery == 0 {
@@ -168,7 +168,7 @@ func (r *Run) iterate(ctx context.Context, batches Batches) error {
 		}
 	}
 	if due {
-		return stopped(ctx, r.test(ctx))
+		return Stopped(ctx, r.test(ctx))
 	}
 	return nil
 }
