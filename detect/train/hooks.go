@@ -11,13 +11,28 @@ import (
 
 // window adds up the steps since the last line.
 type window struct {
-	begin         time.Time
+	clock
 	steps, images int
 	loss          float64
 	terms         []Value
 	losses        Losses
 	wait, compute time.Duration
 }
+
+// clock is a time from which on the iterations of a run are timed.
+type clock struct {
+	begin time.Time
+	aside time.Duration // of the run at begin
+}
+
+func since(r *Run) clock { return clock{time.Now(), r.aside} }
+
+// elapsed returns the time for iterations and checkpoints, without that in which norms were measured
+// and the model was tested.
+func (c clock) elapsed(r *Run) time.Duration { return time.Since(c.begin) - (r.aside - c.aside) }
+
+// speed returns the images per second of a window.
+func (w *window) speed(r *Run) float64 { return float64(w.images) / max(w.elapsed(r).Seconds(), 1e-9) }
 
 func (w *window) add(s Step) {
 	w.steps, w.images, w.loss = w.steps+1, w.images+s.Images, w.loss+s.Loss
@@ -40,7 +55,7 @@ func (w *window) mean(sum float64) float64 { return sum / float64(max(1, w.steps
 // resumed run first removes the lines of later iterations. epoch is the share of the training set
 // that an iteration sees.
 func MetricsHook(every int, epoch float64) Hook {
-	w := window{begin: time.Now()}
+	var w window
 	at := func(r *Run) rundir.Metrics {
 		return rundir.Metrics{
 			Epoch: float64(r.Iteration) * epoch, Step: new(float64(r.Iteration)), Steps: new(float64(r.Schedule.Total)),
@@ -48,7 +63,7 @@ func MetricsHook(every int, epoch float64) Hook {
 	}
 	return Hook{
 		Start: func(r *Run) error {
-			w = window{begin: time.Now()}
+			w = window{clock: since(r)}
 			if err := rundir.KeepMetrics(r.Dir, r.Iteration); err != nil {
 				return err
 			}
@@ -61,7 +76,7 @@ func MetricsHook(every int, epoch float64) Hook {
 			}
 			line := at(r)
 			line.Loss, line.Rate = new(w.mean(w.loss)), &s.Rate
-			line.Speed = new(float64(w.images) / max(time.Since(w.begin).Seconds(), 1e-9))
+			line.Speed = new(w.speed(r))
 			line.Wait, line.Compute = new(w.wait.Seconds()), new(w.compute.Seconds())
 			line.DetectionMetrics = &rundir.DetectionMetrics{
 				Foreground: new(w.mean(w.losses.Foreground)), Anchors: new(w.mean(w.losses.Anchors)),
@@ -69,12 +84,10 @@ func MetricsHook(every int, epoch float64) Hook {
 			for _, t := range w.terms {
 				line.DetectionMetrics.SetLoss(t.Name, w.mean(t.Value))
 			}
-			w = window{begin: time.Now()}
+			w = window{clock: since(r)}
 			return rundir.AddMetrics(r.Dir, line)
 		},
-		Tests: func(*Run) error { w.begin = time.Now(); return nil },
 		Test: func(r *Run, score Score) error {
-			w.begin = time.Now()
 			line := at(r)
 			line.DetectionMetrics = &rundir.DetectionMetrics{}
 			line.DetectionMetrics.SetScores(score.Metrics)
@@ -130,15 +143,14 @@ type Series struct {
 // ProgressHook shows the iterations, the losses and the time left, a line that stays every few
 // steps.
 func ProgressHook(d Display, every int, of Series) Hook {
-	w := window{begin: time.Now()}
-	var begin time.Time
-	var lost time.Duration // in tests
+	var w window
+	var begin clock
 	return Hook{
-		Start: func(*Run) error { begin, w = time.Now(), window{begin: time.Now()}; return nil },
+		Start: func(r *Run) error { begin, w = since(r), window{clock: since(r)}; return nil },
 		Step: func(r *Run, s Step) error {
 			w.add(s)
 			due := s.Iteration%every == 0 || s.Iteration == r.Schedule.Total
-			left := time.Duration(float64(time.Since(begin)-lost) / float64(s.Iteration-r.began) *
+			left := time.Duration(float64(begin.elapsed(r)) / float64(s.Iteration-r.began) *
 				float64(r.Schedule.Total-s.Iteration))
 			if of.Left != nil {
 				left = of.Left(left)
@@ -149,14 +161,11 @@ func ProgressHook(d Display, every int, of Series) Hook {
 			}
 			d.Show(line, due)
 			if due {
-				w = window{begin: time.Now()}
+				w = window{clock: since(r)}
 			}
 			return nil
 		},
-		Tests: func(*Run) error { w.begin = time.Now(); return nil },
 		Test: func(_ *Run, score Score) error {
-			lost += time.Since(w.begin)
-			w.begin = time.Now()
 			for _, line := range score.Lines {
 				d.Print("%s", line)
 			}
@@ -179,7 +188,6 @@ func stepLine(r *Run, s Step, w *window, left time.Duration) string {
 		}
 		line += open + fmt.Sprintf("%s %.3f", short[t.Name], w.mean(t.Value))
 	}
-	speed := float64(w.images) / max(time.Since(w.begin).Seconds(), 1e-9)
-	return line + fmt.Sprintf(")  left %s  %s img/s  lr %s", humanize.Duration(left), humanize.Number(speed),
+	return line + fmt.Sprintf(")  left %s  %s img/s  lr %s", humanize.Duration(left), humanize.Number(w.speed(r)),
 		humanize.Digits(s.Rate, 2))
 }

@@ -35,16 +35,16 @@ type Run struct {
 
 	saved     string // newest checkpoint
 	savedStep int
-	began     int // iterations completed when this process began
+	began     int           // iterations completed when this process began
+	aside     time.Duration // of this process in measuring norms and in tests
 }
 
 // Hook is something that hangs on the loop. Each of its functions may be nil. An error ends
 // the training.
 type Hook struct {
-	Start func(*Run) error       // before the first iteration of this process
-	Step  func(*Run, Step) error // after each iteration
-	Tests func(*Run) error       // before a test
-	Test  func(*Run, Score) error
+	Start func(*Run) error        // before the first iteration of this process
+	Step  func(*Run, Step) error  // after each iteration
+	Test  func(*Run, Score) error // after each test
 }
 
 // Step is what hooks learn about an iteration.
@@ -287,6 +287,7 @@ const measured = 1 << 32
 
 // measureNorms is precise BN: fresh batches, augmented as in training.
 func (r *Run) measureNorms(ctx context.Context) error {
+	defer r.setAside(time.Now())
 	seed := r.Seed + measured + uint64(r.Iteration)
 	batches, err := r.Source(ctx, seed, 0)
 	if err != nil {
@@ -296,15 +297,12 @@ func (r *Run) measureNorms(ctx context.Context) error {
 	return r.Model.MeasureNorms(r.PreciseBN, seed, batches.Next)
 }
 
+// setAside counts the time since begin as none of the iterations'.
+func (r *Run) setAside(begin time.Time) { r.aside += time.Since(begin) }
+
 // test tests the model and writes the result.
 func (r *Run) test(ctx context.Context) error {
-	for _, h := range r.Hooks {
-		if h.Tests != nil {
-			if err := h.Tests(r); err != nil {
-				return err
-			}
-		}
-	}
+	defer r.setAside(time.Now())
 	score, err := r.Test(ctx)
 	if err != nil {
 		return err

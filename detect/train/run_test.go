@@ -94,13 +94,13 @@ func run(dir string, m *toy, log *[]string) *Run {
 		Schedule: optim.Iterations{Rate: 0.1, Total: 12, Milestones: []int{9}, DecayRate: 0.1, Warm: 3, WarmFactor: 0.001},
 	}
 	r.Test = func(context.Context) (Score, error) {
+		*log = append(*log, "saved "+fmt.Sprint(r.savedStep))
 		result := rundir.NewResult(rundir.DetectVOC, "toy", map[string]any{"AP": 10.0, "iteration": float64(r.Iteration)}, 3)
 		return Score{Metrics: result.Metrics}, result.Append(dir)
 	}
 	r.Hooks = []Hook{MetricsHook(2, 0.1), {
-		Step:  func(_ *Run, s Step) error { *log = append(*log, fmt.Sprint(s.Iteration)); return nil },
-		Tests: func(r *Run) error { *log = append(*log, "saved "+fmt.Sprint(r.savedStep)); return nil },
-		Test:  func(*Run, Score) error { *log = append(*log, "tested"); return nil },
+		Step: func(_ *Run, s Step) error { *log = append(*log, fmt.Sprint(s.Iteration)); return nil },
+		Test: func(*Run, Score) error { *log = append(*log, "tested"); return nil },
 	}}
 	return r
 }
