@@ -180,6 +180,11 @@ func (s *Study) at(line int, err error) error {
 // SetFolder sets the folder with the images of all arms that do not set another one.
 func (s *Study) SetFolder(path string) { s.folder = path }
 
+// Sets reports whether the arm itself sets an option.
+func (a Arm) Sets(option string) bool {
+	return slices.ContainsFunc(a.Options, func(o Option) bool { return strings.ReplaceAll(o.Name, "-", "_") == option })
+}
+
 // describe writes options as typed, such as "ft posneg, nce_t 0.1".
 func describe(options []Option) string {
 	var parts []string

@@ -277,6 +277,20 @@ evaluations:
 	if _, err := os.Stat("elsewhere"); err == nil {
 		t.Error("a folder was made although there are no annotations")
 	}
+	absent := strings.Replace(text, others, "absent", 1)
+	if err := os.WriteFile("absent.yaml", []byte(absent), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	const why = "arm other: --data_folder absent: want a folder with images"
+	if plan := must(t, "study", "absent.yaml", "-o", "early", "--dry_run"); !strings.Contains(plan, "arm other: folder absent: want a folder with images") {
+		t.Errorf("the plan:\n%s", plan)
+	}
+	if code, text := command(t, "study", "absent.yaml", "-o", "early"); code != exitFailed || !strings.Contains(text, why) {
+		t.Errorf("an arm without its images: exit code %d\n%s", code, text)
+	}
+	if _, err := os.Stat("early"); err == nil {
+		t.Error("a folder was made although an arm has no images")
+	}
 }
 
 // sameScores compares the scores of two studies with n cells each.

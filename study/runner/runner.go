@@ -111,6 +111,9 @@ func (r *Runner) Prepare(ctx context.Context) error {
 			return err
 		}
 		if _, err := r.size(ctx, options); err != nil {
+			if arm := r.Study.Arms[c.Arm]; arm.Sets("data_folder") {
+				return fmt.Errorf("arm %s: %w", arm.Name, err)
+			}
 			return err
 		}
 	}
