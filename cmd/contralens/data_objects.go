@@ -33,8 +33,14 @@ func objectStats(folder string, c config.DataStats) error {
 	// Damage is what is looked for, so any amount of it is allowed.
 	o := sets.Options{Folder: folder, Split: c.Split, Images: c.Images, MaxBad: 1, Workers: c.Workers}
 	splits := []string{c.Split}
-	if all := sets.Splits(ctx, o); c.Split == "" && len(all) > 0 {
-		splits = all
+	if c.Split == "" {
+		all, err := sets.Splits(ctx, o)
+		if err != nil {
+			return err
+		}
+		if len(all) > 0 {
+			splits = all
+		}
 	}
 	progress, erase := counter()
 	decoder := &codec.Decoder{Strict: c.Strict}

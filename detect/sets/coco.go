@@ -113,7 +113,7 @@ func (c *coco) images(ctx context.Context) error {
 	images := c.content.images
 	slices.SortStableFunc(images, func(a, b cocoImage) int { return cmp.Compare(a.ID, b.ID) })
 	c.report.Listed += len(images)
-	files, err := c.find(ctx, images)
+	files, missing, err := c.find(ctx, images)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (c *coco) images(ctx context.Context) error {
 		case m.Width < 1 || m.Height < 1 || m.Width > maxSide || m.Height > maxSide:
 			c.report.add(id, true, "%s: want sides from 1 to %d, got %d x %d", where, maxSide, m.Width, m.Height)
 		case files[i] == "":
-			c.report.add(id, true, "%s: want a file of that name, found none", where)
+			c.report.add(id, true, "%s: %v", where, missing[i])
 		default:
 			at[m.ID] = len(c.set.Images)
 			c.set.Images = append(c.set.Images, detect.Image{ID: id, Path: files[i], Width: m.Width, Height: m.Height})

@@ -2,10 +2,13 @@ package sets
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 
 	"contralens/data/codec"
 	"contralens/data/store"
@@ -17,12 +20,15 @@ type jsonFile struct{ path, split string }
 
 // jsonFiles lists the annotations in a folder of COCO: annotations/instances_SPLIT.json, or
 // other JSON files there, or SPLIT/_annotations.coco.json.
-func jsonFiles(ctx context.Context, o Options) (files []jsonFile) {
+func jsonFiles(ctx context.Context, o Options) (files []jsonFile, err error) {
 	if isJSON(o.Folder) {
-		return []jsonFile{{o.Folder, splitOf(o.Folder)}}
+		return []jsonFile{{o.Folder, splitOf(o.Folder)}}, nil
 	}
 	folder := path.Join(o.Folder, "annotations")
-	entries, _ := o.Store.List(ctx, folder)
+	entries, err := list(ctx, o.Store, folder)
+	if err != nil {
+		return nil, err
+	}
 	var others []jsonFile
 	for _, e := range entries {
 		f := jsonFile{path.Join(folder, e.Name), splitOf(e.Name)}
@@ -39,15 +45,17 @@ func jsonFiles(ctx context.Context, o Options) (files []jsonFile) {
 		files = others
 	}
 	if len(files) > 0 {
-		return files
+		return files, nil
 	}
-	entries, _ = o.Store.List(ctx, o.Folder)
+	if entries, err = list(ctx, o.Store, o.Folder); err != nil {
+		return nil, err
+	}
 	for _, e := range entries {
 		if name := path.Join(o.Folder, e.Name, "_annotations.coco.json"); e.Folder && store.Exists(ctx, o.Store, name) {
 			files = append(files, jsonFile{name, e.Name})
 		}
 	}
-	return files
+	return files, nil
 }
 
 func splitOf(name string) string {
@@ -60,7 +68,10 @@ func splitOf(name string) string {
 
 // cocoFiles returns the JSON files of a split.
 func cocoFiles(ctx context.Context, o Options) ([]jsonFile, error) {
-	all := jsonFiles(ctx, o)
+	all, err := jsonFiles(ctx, o)
+	if err != nil {
+		return nil, err
+	}
 	var names []string
 	for _, f := range all {
 		names = append(names, f.split)
@@ -128,48 +139,87 @@ func cocoFolders(o Options, f jsonFile) []string {
 	return append(all, path.Dir(f.path), path.Join(path.Dir(f.path), "images"), path.Join(folder, "images"), folder)
 }
 
-// find returns the path of each image, or "" if there is no such file. All images are in one of
-// the folders where the first one that exists is.
-func (c *coco) find(ctx context.Context, images []cocoImage) ([]string, error) {
-	paths := make([]string, len(images))
+// find returns the path of each image, or "" and the reason if it was not found. All images are in
+// one of the folders where the first one that exists is.
+func (c *coco) find(ctx context.Context, images []cocoImage) (paths []string, missing []error, err error) {
+	paths = make([]string, len(images))
 	folders := cocoFolders(c.o, c.file)
+	var unread error // of the first folder that could not be listed
 	for _, folder := range folders {
-		lists := map[string]map[string]bool{}
+		lists := map[string]folderList{}
 		found := false
+		missing = make([]error, len(images))
 		for i, m := range images {
 			// A damaged file may name any file of the machine.
 			if m.File == "" || path.IsAbs(m.File) || strings.HasPrefix(path.Clean(m.File), "..") || !codec.IsImage(m.File) {
+				missing[i] = errNotFound
 				continue
 			}
 			name := path.Join(folder, m.File)
-			if exists(ctx, c.o.Store, lists, name) {
+			missing[i] = exists(ctx, c.o.Store, lists, name)
+			switch {
+			case missing[i] == nil:
 				paths[i], found = name, true
+			case missing[i] != errNotFound && unread == nil:
+				unread = missing[i]
 			}
 		}
 		if found || ctx.Err() != nil {
-			return paths, nil
+			return paths, missing, nil
 		}
 	}
 	if len(images) == 0 {
-		return paths, nil
+		return paths, missing, nil
 	}
-	return nil, fmt.Errorf("annotations %s: want its images, such as %s, in one of %s, found none",
+	err = fmt.Errorf("annotations %s: want its images, such as %s, in one of %s, found none",
 		humanize.Text(c.file.path), humanize.Text(images[0].File), humanize.Text(strings.Join(folders, ", ")))
+	if unread != nil {
+		err = fmt.Errorf("%w; %w", err, unread)
+	}
+	return nil, nil, err
 }
 
-// exists reports whether a file exists. It lists each folder once.
-func exists(ctx context.Context, s store.Store, lists map[string]map[string]bool, name string) bool {
+// errNotFound is the reason for an image whose folder was listed.
+var errNotFound = errors.New("want a file of that name, found none")
+
+// folderList has the files of a folder, or the error of listing it.
+type folderList struct {
+	files map[string]bool
+	err   error
+}
+
+// exists returns nil if a file exists, errNotFound if not, or the error of listing its folder. It
+// lists each folder once.
+func exists(ctx context.Context, s store.Store, lists map[string]folderList, name string) error {
 	folder := path.Dir(name)
-	list, known := lists[folder]
+	l, known := lists[folder]
 	if !known {
-		list = map[string]bool{}
-		entries, _ := s.List(ctx, folder)
+		entries, err := list(ctx, s, folder)
+		l = folderList{map[string]bool{}, err}
 		for _, e := range entries {
 			if !e.Folder {
-				list[e.Name] = true
+				l.files[e.Name] = true
 			}
 		}
-		lists[folder] = list
+		lists[folder] = l
 	}
-	return list[path.Base(name)]
+	switch {
+	case l.err != nil:
+		return l.err
+	case !l.files[path.Base(name)]:
+		return errNotFound
+	}
+	return nil
+}
+
+// list lists a folder. One that does not exist is empty.
+func list(ctx context.Context, s store.Store, folder string) ([]store.Entry, error) {
+	entries, err := s.List(ctx, folder)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("folder %s: want a folder that can be read, but %w", humanize.Text(folder), store.Cause(err))
+	}
+	return entries, nil
 }

@@ -100,7 +100,11 @@ func Open(ctx context.Context, o Options) (*detect.Set, *Report, error) {
 // judged by names alone.
 func IsAnnotated(ctx context.Context, s store.Store, folder string) bool {
 	o := Options{Store: s, Folder: folder}
-	return isVOC(ctx, o) || isJSON(folder) && store.Exists(ctx, s, folder) || len(jsonFiles(ctx, o)) > 0
+	if isVOC(ctx, o) || isJSON(folder) && store.Exists(ctx, s, folder) {
+		return true
+	}
+	files, err := jsonFiles(ctx, o)
+	return err == nil && len(files) > 0 // Open says what is wrong with a folder that cannot be listed
 }
 
 func wantAnnotations(ctx context.Context, o Options) error {

@@ -301,11 +301,11 @@ func TestUsualSplits(t *testing.T) {
 			}
 		}
 	}
-	if got := Splits(ctx, Options{Store: voc}); !slices.Equal(got, []string{"train", "test"}) {
-		t.Errorf("splits %v", got)
+	if got, err := Splits(ctx, Options{Store: voc}); err != nil || !slices.Equal(got, []string{"train", "test"}) {
+		t.Errorf("splits %v, %v", got, err)
 	}
-	if got := Splits(ctx, Options{Store: coco}); !slices.Equal(got, []string{"test", "train"}) {
-		t.Errorf("splits %v", got)
+	if got, err := Splits(ctx, Options{Store: coco}); err != nil || !slices.Equal(got, []string{"test", "train"}) {
+		t.Errorf("splits %v, %v", got, err)
 	}
 	set, _ := mustOpen(t, Options{Store: coco, Split: "annotations/instances_test.json"})
 	if len(set.Images) != 2 || set.Images[0].Path != "test/007.png" {

@@ -10,19 +10,23 @@ import (
 
 // Splits returns the names of all splits of a folder, for Options.Split: VOC's train, val and test
 // of each year, and the JSON files of COCO. It is empty if the folder has no lists.
-func Splits(ctx context.Context, o Options) (names []string) {
+func Splits(ctx context.Context, o Options) (names []string, err error) {
 	if o.Store == nil {
 		o.Store = store.Disk{}
 	}
 	roots := vocRoots(ctx, o)
 	if o.Format == detect.COCO || len(roots) == 0 {
-		for _, f := range jsonFiles(ctx, o) {
+		files, err := jsonFiles(ctx, o)
+		for _, f := range files {
 			names = append(names, f.split)
 		}
-		return names
+		return names, err
 	}
 	for _, r := range roots {
-		lists := vocListNames(ctx, o, r)
+		lists, err := vocListNames(ctx, o, r)
+		if err != nil {
+			return nil, err
+		}
 		for _, name := range []string{"train", "val", "test"} {
 			if !slices.Contains(lists, name) {
 				continue
@@ -33,7 +37,7 @@ func Splits(ctx context.Context, o Options) (names []string) {
 			names = append(names, name)
 		}
 	}
-	return names
+	return names, nil
 }
 
 // NoUsualSplit is the error of Open for a folder that has splits, but none that is usual, if the

@@ -128,6 +128,10 @@ func vocSplit(ctx context.Context, o Options) ([]vocList, error) {
 func readVOCList(ctx context.Context, o Options, r vocRoot, name string) (vocList, error) {
 	l := vocList{vocRoot: r, name: name}
 	at := func(name string) string { return path.Join(r.path, vocLists, name+".txt") }
+	names, err := vocListNames(ctx, o, r)
+	if err != nil {
+		return l, err
+	}
 	usual := []string{"trainval", "train"}
 	if o.Test {
 		usual = []string{"test", "val"}
@@ -139,7 +143,7 @@ func readVOCList(ctx context.Context, o Options, r vocRoot, name string) (vocLis
 	}
 	if l.name == "" && o.Test {
 		return l, &NoUsualSplit{fmt.Sprintf("%s: want a list test.txt or val.txt to test on, but there are: %s",
-			humanize.Text(path.Join(r.path, vocLists)), quoted(vocListNames(ctx, o, r)))}
+			humanize.Text(path.Join(r.path, vocLists)), quoted(names))}
 	}
 	if l.name == "" {
 		entries, err := o.Store.List(ctx, path.Join(r.path, vocAnnotations))
@@ -154,7 +158,7 @@ func readVOCList(ctx context.Context, o Options, r vocRoot, name string) (vocLis
 	b, err := store.ReadFile(ctx, o.Store, at(l.name))
 	if err != nil {
 		return l, fmt.Errorf("split %q: want a list %s, but %w; there are: %s",
-			name, humanize.Text(at(l.name)), err, quoted(vocListNames(ctx, o, r)))
+			name, humanize.Text(at(l.name)), err, quoted(names))
 	}
 	for line := range strings.Lines(string(b)) {
 		if fields := strings.Fields(line); len(fields) > 0 {
@@ -165,14 +169,14 @@ func readVOCList(ctx context.Context, o Options, r vocRoot, name string) (vocLis
 }
 
 // vocListNames returns the names of all lists but those of single classes.
-func vocListNames(ctx context.Context, o Options, r vocRoot) (names []string) {
-	entries, _ := o.Store.List(ctx, path.Join(r.path, vocLists))
+func vocListNames(ctx context.Context, o Options, r vocRoot) (names []string, err error) {
+	entries, err := list(ctx, o.Store, path.Join(r.path, vocLists))
 	for _, e := range entries {
 		if name, ok := strings.CutSuffix(e.Name, ".txt"); ok && !strings.Contains(name, "_") {
 			names = append(names, name)
 		}
 	}
-	return names
+	return names, err
 }
 
 // vocFile is an image of a list, with what was read about it.
