@@ -99,6 +99,9 @@ func printObjects(s *sets.Stats) {
 	row("width", "%s", s.Width)
 	row("height", "%s", s.Height)
 	row("damaged", "annotations of %d of %s", s.Damaged, humanize.Count(s.Listed, "image"))
+	if s.Foreign > 0 {
+		row("foreign", "%s of images that the file does not have", humanize.Count(s.Foreign, "annotation"))
+	}
 	printSome(s.Problems)
 	row("unreadable", "%d", len(s.Unreadable))
 	printSome(s.Unreadable)

@@ -164,9 +164,13 @@ func (c *coco) objects(at map[int64]int) {
 		switch {
 		case a.problem != nil:
 			c.report.add(image, false, "annotations %s: annotation number %d: %v", c.file.path, a.number, a.problem)
+			if !known {
+				c.report.stranger()
+			}
 			continue
 		case !known:
 			c.report.add(image, false, "%s: want an image of the file", where)
+			c.report.stranger()
 			continue
 		case !category:
 			c.report.add(image, false, "%s: want a category of the file, got %d", where, a.CategoryID)

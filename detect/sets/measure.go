@@ -35,8 +35,9 @@ type Stats struct {
 	Beyond    int          `json:"boxes_beyond_image"`
 	Width     pack.Range   `json:"width"`
 	Height    pack.Range   `json:"height"`
-	Damaged   int          `json:"damaged_images"` // images with damaged annotations
-	Problems  []string     `json:"problems"`       // one sentence each
+	Damaged   int          `json:"damaged_images"`      // images with damaged annotations
+	Foreign   int          `json:"foreign_annotations"` // of images that the file does not have
+	Problems  []string     `json:"problems"`            // one sentence each
 	// Unreadable are images that cannot be read, or have another size than annotated.
 	Unreadable []string `json:"unreadable"`
 }
@@ -115,7 +116,7 @@ func CheckSize(m *detect.Image, decoded *views.Image) error {
 func describe(set *detect.Set, report *Report) *Stats {
 	m := &Stats{
 		Split: set.Name, Format: set.Format, Images: len(set.Images), Listed: report.Listed, Damaged: report.Damaged,
-		Beyond: report.Beyond, Problems: []string{}, Unreadable: []string{}, Classes: []ClassStats{},
+		Foreign: report.Foreign, Beyond: report.Beyond, Problems: []string{}, Unreadable: []string{}, Classes: []ClassStats{},
 	}
 	var widths, heights, each []int
 	sides := make([][]int, len(set.Classes))

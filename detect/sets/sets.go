@@ -52,6 +52,8 @@ type Problem struct {
 	Image string // ID of the image
 	Whole bool   // the whole image is left out, not just an object
 	Err   error  // names file and object
+
+	foreign bool // the annotation belongs to no image of the file
 }
 
 // Report says what Open left out.
@@ -59,6 +61,9 @@ type Report struct {
 	Listed   int // images in the lists, damaged ones included
 	Damaged  int // images with a problem
 	Problems []Problem
+	// Foreign is the number of annotations of a COCO file that belong to none of its images. MaxBad
+	// allows them as it allows damaged images.
+	Foreign int
 	// Beyond is the number of boxes that reach more than a pixel beyond their image. They are
 	// kept: a loader cuts them.
 	Beyond int
@@ -132,14 +137,24 @@ func isJSON(name string) bool { return strings.EqualFold(path.Ext(name), ".json"
 
 // add notes a problem.
 func (r *Report) add(image string, whole bool, format string, args ...any) {
-	r.Problems = append(r.Problems, Problem{image, whole, errors.New(humanize.Text(fmt.Sprintf(format, args...)))})
+	err := errors.New(humanize.Text(fmt.Sprintf(format, args...)))
+	r.Problems = append(r.Problems, Problem{Image: image, Whole: whole, Err: err})
 }
+
+// stranger marks the last problem as that of an annotation of no image of the file.
+func (r *Report) stranger() { r.Problems[len(r.Problems)-1].foreign = true }
 
 // finish counts damaged images, tells what was left out, and returns an error if it is too much.
 func (r *Report) finish(o Options) error {
 	damaged := map[string]bool{}
+	foreign := map[string]bool{}
 	for _, p := range r.Problems {
-		damaged[p.Image] = true
+		if p.foreign {
+			foreign[p.Image] = true
+			r.Foreign++
+		} else {
+			damaged[p.Image] = true
+		}
 	}
 	r.Damaged = len(damaged)
 	if n := len(r.Problems); n > 0 {
@@ -147,9 +162,9 @@ func (r *Report) finish(o Options) error {
 		if o.MaxBad == 0 {
 			return r.Problems[0].Err
 		}
-		if r.Damaged > data.Allowed(o.MaxBad, r.Listed) {
+		if bad := min(r.Damaged+len(foreign), r.Listed); bad > data.Allowed(o.MaxBad, r.Listed) {
 			return &data.TooManyUnreadable{
-				Unreadable: r.Damaged, Images: r.Listed, Share: o.MaxBad, Last: last, Fault: "have damaged annotations",
+				Unreadable: bad, Images: r.Listed, Share: o.MaxBad, Last: last, Fault: "have damaged annotations",
 			}
 		}
 	}

@@ -259,7 +259,8 @@ func TestCOCO(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "instances_val.json") {
 			t.Errorf("%s\n%v, want %q", annotation, err, want)
 		}
-		if _, report := mustOpen(t, Options{Folder: "c", Store: files(annotation), MaxBad: 0.5}); report.Damaged != 1 {
+		foreign := want == "want an image of the file"
+		if _, report := mustOpen(t, Options{Folder: "c", Store: files(annotation), MaxBad: 0.5}); report.Damaged+report.Foreign != 1 || (report.Foreign == 1) != foreign {
 			t.Errorf("%s: %+v", annotation, report)
 		}
 	}
