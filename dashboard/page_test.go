@@ -91,16 +91,16 @@ func TestCurves(t *testing.T) {
 	p.press("+")
 	p.until(`document.querySelector(".span").textContent !== ""`)
 	p.press("0")
-	p.until(`document.querySelector(".span").textContent === ""`)
-	const read = `document.querySelector("[data-chart=loss] .readout").textContent.startsWith("step ")`
-	for range 5 { // new data of this live run redraw the charts, and the cursor starts anew
-		p.press(kb.ArrowLeft)
-		time.Sleep(100 * time.Millisecond)
-		if eval[bool](p, read) {
-			break
-		}
+	p.press(kb.ArrowLeft)
+	const read = `document.querySelector("[data-chart=loss] .readout").textContent`
+	p.until(read + `.startsWith("step ")`)
+	// Charts that are drawn anew, as for other axes and new data, keep the cursor of the keys.
+	step, _, _ := strings.Cut(eval[string](p, read), ":")
+	for _, log := range []bool{true, false} {
+		p.do(js(`document.querySelector("[name=logY]").click()`))
+		p.until(fmt.Sprintf(`document.querySelector("[data-chart=uniformity] .readout").textContent.includes("drawn linearly") === %v`, log))
+		p.until(fmt.Sprintf(`%s.startsWith(%q)`, read, step+":"))
 	}
-	p.until(read)
 	p.do(js(`document.querySelector("[aria-label='Zoom in']").click()`))
 	p.until(`document.querySelector(".span").textContent !== ""`)
 	p.do(js(`document.querySelector("[aria-label='Show all']").click()`))

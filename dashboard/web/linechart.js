@@ -18,6 +18,7 @@ import { extent, ranged } from "./range.js";
  */
 export function lineChart(el, { title, axis, say, onZoom, onPick, sync }) {
   let plot = null,
+    held = null, // the x that the keys have chosen, until the pointer chooses another one
     lines = [],
     options = {},
     size = "",
@@ -49,7 +50,8 @@ export function lineChart(el, { title, axis, say, onZoom, onPick, sync }) {
       // the same lines have grown: do not interrupt a drag
       Object.assign(drawn, { lines, options });
       plot.setData(data);
-      report(plot.cursor.idx);
+      if (held === null) report(plot.cursor.idx);
+      else requestAnimationFrame(hold); // after uPlot has the new range
       return;
     }
     shape = next;
@@ -127,6 +129,7 @@ export function lineChart(el, { title, axis, say, onZoom, onPick, sync }) {
           },
         ],
         hooks: {
+          ready: [hold],
           setCursor: [
             (u) => {
               report(u.cursor.idx);
@@ -157,6 +160,20 @@ export function lineChart(el, { title, axis, say, onZoom, onPick, sync }) {
     el.append(tip);
     size = `${width()}`;
     report(null);
+  }
+
+  /** hold puts the cursor where the keys have put it, in a chart that was drawn anew. */
+  function hold() {
+    const x = plot?.data[0];
+    if (held === null || !x?.length) return;
+    const after = x.findIndex((v) => v >= held);
+    put(after < 0 ? x.length - 1 : after);
+  }
+
+  /** put puts the cursor at a point of the data. */
+  function put(to) {
+    plot.setCursor({ left: plot.valToPos(plot.data[0][to], "x"), top: 10 });
+    report(to);
   }
 
   function positive(values) {
@@ -273,8 +290,8 @@ export function lineChart(el, { title, axis, say, onZoom, onPick, sync }) {
     const zoom = (f) => onZoom(middle - (middle - low) * f, middle + (high - middle) * f);
     const move = (d) => {
       const to = Math.max(0, Math.min(x.length - 1, at + d));
-      plot.setCursor({ left: plot.valToPos(x[to], "x"), top: 10 });
-      report(to);
+      held = x[to];
+      put(to);
     };
     const keys = {
       ArrowLeft: () => (e.shiftKey ? onZoom(low - span / 4, high - span / 4) : move(-Math.ceil(x.length / 60))),
@@ -291,6 +308,7 @@ export function lineChart(el, { title, axis, say, onZoom, onPick, sync }) {
     e.preventDefault();
     keys[e.key]();
   });
+  for (const event of ["pointermove", "blur"]) el.addEventListener(event, () => (held = null));
   el.addEventListener("dblclick", () => onZoom(null));
   // A drag ends with a click, too, which picks nothing.
   let pressed = null;
