@@ -23,7 +23,7 @@ func Read(run string) (c Case, err error) {
 	}
 	lines, err := vitals.Read(run)
 	if err != nil {
-		return c, fmt.Errorf("diagnose: %s: %w", run, err)
+		return c, fmt.Errorf("diagnose: %w", err)
 	}
 	if len(lines) == 0 {
 		return c, fmt.Errorf("diagnose: want a run with %s, which contrast records (--record), found none in %s",
@@ -31,7 +31,7 @@ func Read(run string) (c Case, err error) {
 	}
 	spectra, err := spectrum.Read(run)
 	if err != nil {
-		return c, fmt.Errorf("diagnose: %s: %w", run, err)
+		return c, fmt.Errorf("diagnose: %w", err)
 	}
 	return NewCase(record.Config, lines, spectra), nil
 }

@@ -56,11 +56,7 @@ func (r *Run) connected() error {
 }
 
 // at says what this process does in the next step.
-func (r *Run) at(phase string) {
-	if r.peers.At != nil {
-		r.peers.At(r.GlobalStep+1, phase)
-	}
-}
+func (r *Run) at(phase string) { r.peers.Tell(r.GlobalStep+1, phase) }
 
 // loading is the context of the loader: of several processes, none stops before all have agreed.
 func (r *Run) loading(ctx context.Context) context.Context {

@@ -20,7 +20,7 @@ func benchDiagnoseCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diagnose DIR",
 		Short: "Train small networks with a fault each, and see which are diagnosed",
-		Long: `Train small networks, 14 healthy ones and 17 with a fault each that is made in the data
+		Long: `Train small networks, 14 healthy ones and 18 with a fault each that is made in the data
 or in the options, and write which faults were diagnosed, when, and when k-NN showed them
 (5 points below a healthy twin). Images, runs and the table (diagnosis.md, diagnosis.json)
 are in DIR. Trainings that are complete are not repeated, so the command can be stopped

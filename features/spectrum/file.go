@@ -1,8 +1,6 @@
 package spectrum
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -92,47 +90,15 @@ func Keep(run string, epoch int) error {
 // maxFile is the number of bytes of measures that are read.
 const maxFile = 256 << 20
 
-// Damaged says that a file with measures has lines, and none that can be read.
-type Damaged struct {
-	Path  string
-	Lines int
-}
-
-func (e *Damaged) Error() string {
-	return fmt.Sprintf("%s: want a JSON object per line, got %d lines that are none: the file is cut off or damaged",
-		e.Path, e.Lines)
-}
-
 // Read returns the measures of a run, the oldest epoch first. Lines that are none are skipped; if all of them
-// are, the error is a *Damaged. A run without measures has none, and no error.
+// are, the error is a *jsonl.Damaged. A run without measures has none, and no error.
 func Read(run string) ([]Line, error) {
-	info, err := os.Stat(string(file(run)))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+	lines, err := jsonl.Lines(os.DirFS(run).(fs.StatFS), FileName, maxFile, func(l *Line) bool {
+		l.complete()
+		return l.Epoch >= 0
+	})
 	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil, fmt.Errorf("%s: want a file of at most %d bytes, got %d", file(run), maxFile, info.Size())
-	}
-	b, err := os.ReadFile(string(file(run)))
-	if err != nil {
-		return nil, err
-	}
-	var lines []Line
-	bad := 0
-	for text := range bytes.Lines(b) {
-		var l Line
-		if json.Unmarshal(text, &l) == nil && l.Epoch >= 0 {
-			l.complete()
-			lines = append(lines, l)
-		} else if len(bytes.TrimSpace(text)) > 0 {
-			bad++
-		}
-	}
-	if len(lines) == 0 && bad > 0 {
-		return nil, &Damaged{string(file(run)), bad}
+		return nil, fmt.Errorf("%s: %w", run, err)
 	}
 	return lines, nil
 }

@@ -58,6 +58,50 @@ func (f File) Keep(keep func(map[string]any) bool) error {
 	return durable.Write(string(f), func(w io.Writer) error { _, err := w.Write(kept); return err })
 }
 
+// Damaged says that a file has lines, and none that is what it should be.
+type Damaged struct {
+	Path  string
+	Lines int
+}
+
+func (e *Damaged) Error() string {
+	return fmt.Sprintf("%s: want a JSON object per line, got %d lines that are none: the file is cut off or damaged",
+		e.Path, e.Lines)
+}
+
+// Lines returns the objects of a file in a folder, which may not be trusted: one of more than most bytes is
+// refused. Lines that are no T, or for which valid is false, are skipped; if all of them are, the error is a
+// *Damaged. A missing file has none, and no error.
+func Lines[T any](folder fs.StatFS, name string, most int64, valid func(*T) bool) (objects []T, err error) {
+	info, err := folder.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > most {
+		return nil, fmt.Errorf("%s: want a file of at most %d bytes, got %d", name, most, info.Size())
+	}
+	b, err := fs.ReadFile(folder, name)
+	if err != nil {
+		return nil, err
+	}
+	bad := 0
+	for line := range bytes.Lines(b) {
+		var v T
+		if json.Unmarshal(line, &v) == nil && valid(&v) {
+			objects = append(objects, v)
+		} else if len(bytes.TrimSpace(line)) > 0 {
+			bad++
+		}
+	}
+	if len(objects) == 0 && bad > 0 {
+		return nil, &Damaged{name, bad}
+	}
+	return objects, nil
+}
+
 func (f File) each(do func(line []byte, v map[string]any)) error {
 	b, err := os.ReadFile(string(f))
 	if errors.Is(err, fs.ErrNotExist) {

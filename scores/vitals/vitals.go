@@ -4,9 +4,6 @@
 package vitals
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"math"
@@ -135,34 +132,17 @@ func Keep(run string, step int) error {
 // maxFile is the number of bytes of figures that are read.
 const maxFile = 64 << 20
 
-// Read returns the figures of a run, the oldest first. Lines that are none are skipped. A run without
-// figures has none, and no error.
+// Read returns the figures of a run, the oldest first. Lines that are none are skipped; if all of them are, the
+// error is a *jsonl.Damaged. A run without figures has none, and no error.
 func Read(run string) ([]Line, error) {
-	return ReadFS(os.DirFS(run).(fs.StatFS))
+	lines, err := ReadFS(os.DirFS(run).(fs.StatFS))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", run, err)
+	}
+	return lines, nil
 }
 
 // ReadFS is Read for the folder of a run that is not trusted.
 func ReadFS(folder fs.StatFS) ([]Line, error) {
-	info, err := folder.Stat(FileName)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil, fmt.Errorf("%s: want a file of at most %d bytes, got %d", FileName, maxFile, info.Size())
-	}
-	b, err := fs.ReadFile(folder, FileName)
-	if err != nil {
-		return nil, err
-	}
-	var lines []Line
-	for text := range bytes.Lines(b) {
-		var l Line
-		if json.Unmarshal(text, &l) == nil && l.Step >= 0 && l.Planned > 0 {
-			lines = append(lines, l)
-		}
-	}
-	return lines, nil
+	return jsonl.Lines(folder, FileName, maxFile, func(l *Line) bool { return l.Step >= 0 && l.Planned > 0 })
 }

@@ -1,11 +1,15 @@
 package vitals
 
 import (
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
+
+	"contralens/internal/jsonl"
 )
 
 // TestFile: lines come back, those of later steps and those that are none are left out.
@@ -40,6 +44,21 @@ func TestFile(t *testing.T) {
 	}
 	if got, err := Read(dir); err != nil || !reflect.DeepEqual(got, want[:2]) {
 		t.Errorf("kept up to step 1: got %+v, %v", got, err)
+	}
+}
+
+// A file without any whole line is not one without figures.
+func TestDamagedFile(t *testing.T) {
+	dir := t.TempDir()
+	if err := Append(dir, Line{Step: 1, Planned: 9}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(dir, FileName), 20); err != nil {
+		t.Fatal(err)
+	}
+	var damaged *jsonl.Damaged
+	if _, err := Read(dir); !errors.As(err, &damaged) || damaged.Lines != 1 || !strings.HasPrefix(err.Error(), dir+": "+FileName) {
+		t.Errorf("got %v", err)
 	}
 }
 
