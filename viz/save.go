@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"image/color"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"gonum.org/v1/plot/vg/vgpdf"
 	"gonum.org/v1/plot/vg/vgsvg"
 
+	"contralens/internal/durable"
 	"contralens/internal/option"
 )
 
@@ -63,15 +63,10 @@ func save(dir string, f figure, formats []string, dpi int) ([]string, error) {
 }
 
 func write(path string, from io.WriterTo) error {
-	f, err := os.Create(path)
-	if err != nil {
+	return durable.Write(path, func(w io.Writer) error {
+		_, err := from.WriteTo(w)
 		return err
-	}
-	if _, err := from.WriteTo(f); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
+	})
 }
 
 // checkFormats returns an error if a format is not one of Formats.

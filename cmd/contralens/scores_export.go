@@ -39,10 +39,13 @@ of which it can be, its measures after each epoch are one more file (spectra).`,
 				more, err = exportSpectra(args[0], out, format)
 				files = append(files, more...)
 			}
+			if err != nil {
+				return err
+			}
 			for _, f := range files {
 				fmt.Fprintln(cli.Out, f)
 			}
-			return err
+			return nil
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", format, "csv, parquet or npz")

@@ -8,10 +8,12 @@ package export
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"contralens/internal/option"
 	"contralens/scores"
@@ -57,7 +59,25 @@ func Write(s scores.Source, dir, format string, rows int) ([]string, error) {
 		return nil, err
 	}
 	err = write(s, out, rows)
-	return files, errors.Join(err, out.close())
+	return files, failed(err, out.close())
+}
+
+// failed is the first of the errors of an export, whose files are not complete then.
+func failed(errs ...error) error {
+	for _, err := range errs {
+		if several, ok := err.(interface{ Unwrap() []error }); ok {
+			err = failed(several.Unwrap()...)
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+			return fmt.Errorf("the disk is full, so the exported files are not complete: free some space and export again (%w)",
+				err)
+		default:
+			return err
+		}
+	}
+	return nil
 }
 
 func write(s scores.Source, out sink, rows int) error {

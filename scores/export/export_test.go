@@ -2,6 +2,7 @@ package export
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -41,6 +42,31 @@ func source(t *testing.T) *record.Record {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// A full disk is one sentence, which says that the files are not complete.
+func TestFullDisk(t *testing.T) {
+	if info, err := os.Stat("/dev/full"); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		t.Skip("there is no device /dev/full on this machine")
+	}
+	s := source(t)
+	for _, format := range Formats {
+		dir := t.TempDir()
+		files, err := Write(s, dir, format, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			if err := errors.Join(os.Remove(f), os.Symlink("/dev/full", f)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err = Write(s, dir, format, 1000)
+		if err == nil || !strings.HasPrefix(err.Error(), "the disk is full, so the exported files are not complete") ||
+			strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", format, err)
+		}
+	}
 }
 
 func TestCSV(t *testing.T) {

@@ -78,7 +78,7 @@ func writeSpectraCSV(lines []spectrum.Line, dir string) ([]string, error) {
 		}))
 	}
 	w.Flush()
-	return paths, errors.Join(err, w.Error(), files[0].Close())
+	return paths, failed(err, w.Error(), files[0].Close())
 }
 
 func writeSpectraNPZ(lines []spectrum.Line, dir string) ([]string, error) {
@@ -112,7 +112,7 @@ func writeSpectraNPZ(lines []spectrum.Line, dir string) ([]string, error) {
 			err = errors.Join(err, a.add(space+"_singular", values, len(lines), width))
 		}
 	}
-	return paths, errors.Join(err, a.close())
+	return paths, failed(err, a.close())
 }
 
 // singularRows returns the singular values of a space [epochs, width], NaN where there are none.
