@@ -140,14 +140,14 @@ data() {
 	CONTRALENS_VERSITYGW=$tmp/bin/versitygw verbose -run TestGateway ./data/sets
 }
 
-# methods trains every method for METHOD_BUDGET seconds (180) on the CIFAR-10 in CIFAR_DIR, and
-# compares the k-NN accuracy with that of the untrained encoder.
 # dist trains in several processes. The launchers are real: torchrun, mpirun, and a cluster of Slurm
 # on this machine, which needs root.
 dist() {
 	CONTRALENS_SLURM=1 CONTRALENS_WORLDS=1 verbose -timeout 20m ./dist ./deploy ./test/world
 }
 
+# methods trains every method for METHOD_BUDGET seconds (180) on the CIFAR-10 in CIFAR_DIR, and
+# compares the k-NN accuracy with that of the untrained encoder.
 methods() {
 	if [ -z "${CIFAR_DIR:-}" ]; then
 		echo "not run: CIFAR_DIR must name a folder with CIFAR-10 (class folders in train/ and test/, or the binary files)"

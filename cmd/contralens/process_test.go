@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"contralens/checkpoint"
+	"contralens/dist"
 )
 
 // asProgram makes the test binary behave as the program.
@@ -37,6 +38,11 @@ func TestMain(m *testing.M) {
 	}
 	if os.Getenv(asEndless) != "" {
 		endlessStep()
+	}
+	if os.Getenv(dist.Spawned) != "" {
+		fmt.Fprintln(os.Stderr, "a command in the process of the tests starts others, "+
+			"which would run all tests again: use spawn")
+		os.Exit(1)
 	}
 	os.Exit(withCache(m.Run))
 }
