@@ -132,7 +132,7 @@ func (s *spectra) start(r *Run) error {
 		return err
 	}
 	lines, err := spectrum.Read(r.Dir)
-	if err != nil {
+	if r.unharmed(err) != nil {
 		return err
 	}
 	s.lines = lines

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"contralens/contrast"
 	"contralens/diagnose"
 	"contralens/features/spectrum"
+	"contralens/internal/jsonl"
 	"contralens/methods"
 	"contralens/rundir"
 	"contralens/scores/vitals"
@@ -80,7 +82,7 @@ func (v *vital) start(r *Run) error {
 		return err
 	}
 	var err error
-	if v.lines, err = vitals.Read(r.Dir); err != nil {
+	if v.lines, err = vitals.Read(r.Dir); r.unharmed(err) != nil {
 		return err
 	}
 	if len(v.lines) > 0 {
@@ -200,4 +202,14 @@ func indexOrder(indices []int, n int) float64 {
 		sum += math.Abs(float64(indices[i+1] - indices[i]))
 	}
 	return sum / float64(len(indices)-1) / (float64(n) / 3)
+}
+
+// unharmed returns err, unless it says that a file of figures is damaged: the training does not need them and
+// goes on with a note.
+func (r *Run) unharmed(err error) error {
+	if damaged := (*jsonl.Damaged)(nil); errors.As(err, &damaged) {
+		r.say("note: %v; the training goes on without these lines", err)
+		return nil
+	}
+	return err
 }
