@@ -140,29 +140,34 @@ func examineGroups(w *watched, groups int, r *torch.Readback, v map[string]float
 	})
 }
 
-// normOf is the norm of tensors of one device, as a tensor of one element.
-func normOf(tensors []*torch.Tensor) *torch.Tensor {
+// flat returns the values of tensors of the encoder one after the other, [n] float32: a norm of all then
+// takes a few kernels on a GPU, not some for each tensor. Values of one are in the order in which the
+// encoder's format has them, so that they need no copy of their own.
+func (m *Model) flat(tensors []*torch.Tensor) *torch.Tensor {
 	var all []*torch.Tensor
 	for _, t := range tensors {
-		all = append(all, t.To(torch.Float32).Norm().View(1))
+		if t = t.To(torch.Float32); t.Dim() == 4 && m.Query.Config.Format == torch.ChannelsLast {
+			t = t.Permute(0, 2, 3, 1)
+		}
+		all = append(all, t.Reshape(-1))
 	}
-	return torch.Cat(all, 0).Norm().View(1)
+	return torch.Cat(all, 0)
 }
+
+// norm is the norm of x, as a tensor of one element.
+func norm(x *torch.Tensor) *torch.Tensor { return x.Norm().View(1) }
 
 // examineWeights measures the weights before the update.
 func (m *Model) examineWeights(r *torch.Readback, v map[string]float64) {
-	query := m.Query.State.Parameters()
-	r.Value(normOf(query), func(x float64) { v[vitals.QueryNorm] = x })
+	query := m.flat(m.Query.State.Parameters())
 	if m.Key == nil {
+		r.Value(norm(query), func(x float64) { v[vitals.QueryNorm] = x })
 		return
 	}
-	key := m.Key.State.Parameters()
-	var difference []*torch.Tensor
-	for i, q := range query {
-		difference = append(difference, q.Sub(key[i]))
-	}
-	r.Values(torch.Cat([]*torch.Tensor{normOf(key), normOf(difference)}, 0), func(x []float64) {
-		v[vitals.KeyNorm], v[vitals.KeyDistance] = x[0], x[1]/v[vitals.QueryNorm]
+	key := m.flat(m.Key.State.Parameters())
+	norms := []*torch.Tensor{norm(query), norm(key), norm(key.Sub_(query))}
+	r.Values(torch.Cat(norms, 0), func(x []float64) {
+		v[vitals.QueryNorm], v[vitals.KeyNorm], v[vitals.KeyDistance] = x[0], x[1], x[2]/x[0]
 	})
 }
 
@@ -181,7 +186,7 @@ func (m *Model) examineGradient(b *Batch, out *Outcome) {
 				}
 			}
 			if len(all) > 0 {
-				b.Readback.Value(normOf(all), func(x float64) { v[vitals.Gradient] = x })
+				b.Readback.Value(norm(m.flat(all)), func(x float64) { v[vitals.Gradient] = x })
 			}
 		})
 	})
