@@ -78,9 +78,8 @@ func AdoptPrecision(m *config.Machine) {
 	}
 }
 
-// DeviceLine describes the device that the options mean, if it is a GPU, or explains why
-// it is not although this libtorch was built for GPUs. It is "" for a CPU that was asked
-// for or is all there is.
+// DeviceLine describes the device that the options mean, if it is a GPU, or explains why auto
+// means the CPU. It is "" for a CPU that was asked for.
 func DeviceLine(m config.Machine) string {
 	d, note, err := torch.ChooseDevice(m.DeviceName())
 	switch {

@@ -31,8 +31,7 @@ func ParseDevice(s string) (Device, error) {
 	return d, err
 }
 
-// ChooseDevice is ParseDevice. note explains why auto means the CPU, if this libtorch
-// was built for GPUs.
+// ChooseDevice is ParseDevice. note explains why auto means the CPU.
 func ChooseDevice(s string) (d Device, note string, err error) {
 	if err := Load(); err != nil {
 		return CPU, "", err
@@ -91,12 +90,11 @@ func choose(s string) (d Device, note string, err error) {
 	return CUDA(index), "", nil
 }
 
-// best returns the first GPU that can be used, or the CPU. why explains why no GPU of a
-// libtorch for GPUs is used.
+// best returns the first GPU that can be used, or the CPU; why explains that.
 func best() (d Device, why string) {
 	state := CUDAInfo()
-	if !state.Built {
-		return CPU, ""
+	if !state.Built { // Problem says how to get one that has, which a machine without a GPU does not need
+		return CPU, fmt.Sprintf("this libtorch (%s) has no CUDA", Version())
 	}
 	if why = state.Problem(); why != "" {
 		return CPU, why

@@ -54,12 +54,7 @@ func TestMistakes(t *testing.T) {
 			if code != m.code {
 				t.Errorf("exit code %d, want %d", code, m.code)
 			}
-			var answers []string
-			for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
-				if !strings.HasPrefix(line, "note: ") {
-					answers = append(answers, line)
-				}
-			}
+			answers := answers(text)
 			if len(answers) != 1 || !regexp.MustCompile(`^contralens(: | \w)`).MatchString(answers[0]) || len(answers[0]) > 450 {
 				t.Errorf("want one sentence, got\n%s", text)
 			}
@@ -190,4 +185,14 @@ func mistakenWeights(t *testing.T, in string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// answers returns the lines of an output that are neither a note nor about the device.
+func answers(text string) (all []string) {
+	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
+		if !strings.HasPrefix(line, "note: ") && !strings.HasPrefix(line, "computing on ") {
+			all = append(all, line)
+		}
+	}
+	return all
 }
