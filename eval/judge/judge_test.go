@@ -243,7 +243,7 @@ func TestStopRule(t *testing.T) {
 	if err != nil || len(r.Stops) != 1 {
 		t.Fatalf("%+v, %v", r.Stops, err)
 	}
-	if s := r.Stops[0]; s.At != 7 || s.Lost == nil || math.Abs(*s.Lost-0.25) > 1e-9 || s.Saved != 1-float64(s.At)/20 {
+	if s := r.Stops[0]; s.At != 6 || s.Lost == nil || math.Abs(*s.Lost-0.25) > 1e-9 || s.Saved != 1-float64(s.At)/20 {
 		t.Errorf("%+v", s)
 	}
 	if text := Markdown(r); !strings.Contains(text, "for 0.25 points of k-NN on average") {

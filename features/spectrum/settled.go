@@ -8,11 +8,12 @@ import (
 )
 
 // A training has settled if all of this holds for a tenth of its planned epochs, at least three
-// measurements: fewer than settledChurn of the neighbors change, and the rank and the alignment move by
-// less than settledSlope of their value in an epoch, W₂ by less than settledSlope.
+// measurements: at the pace of these measurements a tenth of the training changes fewer than
+// settledChurn of the neighbors, and moves rank and alignment by less than settledSlope of their value
+// and W₂ by less than settledSlope. Decision 145 has what other values save and lose.
 const (
-	settledChurn  = 0.05
-	settledSlope  = 0.01
+	settledChurn  = 0.32
+	settledSlope  = 0.25
 	settledShare  = 0.1
 	settledEpochs = 3 // measurements
 )
@@ -21,6 +22,7 @@ const (
 // so far, and says in which sense. Without neighbors of the backbone's features, embeddings or two views
 // it is never known.
 func Settled(lines []Line, planned int) (why string, settled bool) {
+	tenth := settledShare * float64(planned)
 	n := 0
 	last := 0
 	for n < len(lines) {
@@ -28,35 +30,34 @@ func Settled(lines []Line, planned int) (why string, settled bool) {
 		if n == 0 {
 			last = l.Epoch
 		}
-		if n >= settledEpochs && float64(last-l.Epoch) > settledShare*float64(planned) {
+		if n >= settledEpochs && float64(last-l.Epoch) > tenth {
 			break
 		}
 		n++
 	}
 	window := lines[len(lines)-n:]
-	if n < settledEpochs || float64(last-window[0].Epoch) < settledShare*float64(planned)-1 {
+	if n < settledEpochs || float64(last-window[0].Epoch) < tenth-1 {
 		return "", false
 	}
 	churn := 0.0
 	for i, l := range window {
 		v, ok := l.Value("backbone", ChurnName)
-		if !ok {
+		at := len(lines) - n + i
+		if !ok || at == 0 {
 			return "", false
 		}
-		if at := len(lines) - n + i; at > 0 {
-			v /= math.Sqrt(float64(max(1, l.Epoch-lines[at-1].Epoch))) // as of a random walk
-		}
-		churn = max(churn, v)
+		// Neighbors change as in a random walk.
+		churn += v * math.Sqrt(tenth/float64(max(1, l.Epoch-lines[at-1].Epoch))) / float64(n)
 	}
 	rank, ok1 := slope(window, RankMeName, true)
 	align, ok2 := slope(window, AlignmentName, true)
 	uniform, ok3 := slope(window, WassersteinName, false)
-	if !ok1 || !ok2 || !ok3 || churn >= settledChurn || max(rank, align, uniform) >= settledSlope {
+	if !ok1 || !ok2 || !ok3 || churn >= settledChurn || tenth*max(rank, align, uniform) >= settledSlope {
 		return "", false
 	}
-	why = fmt.Sprintf("for %d epochs at most %.1f %% of an image's neighbors changed in an epoch, RankMe moved by "+
-		"%.1f %% an epoch, the alignment by %.1f %% and W₂ by %.3f",
-		last-window[0].Epoch, 100*churn, 100*rank, 100*align, uniform)
+	why = fmt.Sprintf("since epoch %d a tenth of the training changes %.0f %% of an image's neighbors and moves RankMe by "+
+		"%.0f %%, the alignment by %.0f %% and W₂ by %.2f",
+		window[0].Epoch, 100*min(churn, 1), 100*tenth*rank, 100*tenth*align, tenth*uniform)
 	return why, true
 }
 

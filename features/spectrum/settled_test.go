@@ -17,10 +17,20 @@ func moving(epochs, until int, churn func(epoch int) float64) (lines []Line) {
 	return lines
 }
 
+// every returns the lines of every second epoch.
+func every(lines []Line) (some []Line) {
+	for _, l := range lines {
+		if l.Epoch%2 == 0 {
+			some = append(some, l)
+		}
+	}
+	return some
+}
+
 // A training settles once churn, rank, alignment and W₂ all have for a tenth of the plan, and at least
 // three measurements.
 func TestSettled(t *testing.T) {
-	calm := func(e int) float64 { return 0.03 }
+	constant := func(v float64) func(int) float64 { return func(int) float64 { return v } }
 	first := func(lines []Line, planned int) int {
 		for n := range lines {
 			if _, ok := Settled(lines[:n+1], planned); ok {
@@ -34,22 +44,24 @@ func TestSettled(t *testing.T) {
 		lines         []Line
 		planned, want int
 	}{
-		{"settled at 5", moving(30, 5, calm), 30, 8},
-		{"of a long plan", moving(60, 5, calm), 200, 22},
-		{"neighbors change", moving(30, 5, func(int) float64 { return 0.06 }), 30, 0},
-		{"neighbors change now and then", moving(30, 5, func(e int) float64 { return 0.03 + 0.05*float64(e%3/2) }), 30, 0},
-		{"moving to the end", moving(10, 30, calm), 10, 0},
-		{"two measurements", moving(2, 1, calm), 2, 0},
+		{"neighbors stay from epoch 10", moving(30, 1, func(e int) float64 { return map[bool]float64{true: 0.6, false: 0.1}[e < 10] }), 30, 13},
+		{"of a long plan", moving(60, 1, constant(0.05)), 200, 22}, // 0.05·√20 in a tenth
+		{"neighbors change in a long plan", moving(60, 1, constant(0.08)), 200, 0},
+		{"neighbors change", moving(30, 1, constant(0.2)), 30, 0}, // 0.2·√3 in a tenth
+		{"as many in two epochs", every(moving(30, 1, constant(0.2))), 30, 8},
+		{"rank and alignment settle at 20", moving(60, 20, constant(0.01)), 100, 25},
+		{"rank and alignment move to the end", moving(45, 100, constant(0.01)), 100, 0},
+		{"two measurements", moving(2, 1, constant(0.01)), 2, 0},
 	} {
 		if got := first(c.lines, c.planned); got != c.want {
 			t.Errorf("%s: settled after epoch %d, want %d", c.name, got, c.want)
 		}
 	}
-	why, _ := Settled(moving(20, 5, calm), 20)
-	if !strings.Contains(why, "at most 3.0 % of an image's neighbors") || !strings.Contains(why, "RankMe moved by 0.0 %") {
+	why, _ := Settled(moving(20, 5, constant(0.03)), 20)
+	if !strings.Contains(why, "changes 4 % of an image's neighbors") || !strings.Contains(why, "RankMe by 0 %") {
 		t.Errorf("why: %s", why)
 	}
-	lines := moving(20, 5, calm)
+	lines := moving(20, 5, constant(0.03))
 	lines[18].Head = nil // could not be measured
 	if _, ok := Settled(lines, 20); ok {
 		t.Error("settled without embeddings")
