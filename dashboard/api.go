@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -144,9 +143,9 @@ func (s *Server) describeRun(q url.Values) (any, error) {
 		d.addForeign(r, f, note)
 	}
 	d.Results = append(d.Results, rundir.LastResults[json.RawMessage](folder{r})...)
-	if images, err := r.openImages(); err == nil {
+	if _, err := r.openImages(); err == nil {
 		d.Traced = true
-		go r.replayer(context.Background(), images.ImagesHeader) // the page may ask for crops next
+		r.openAhead()
 	}
 	d.Onset = onset(about.Config, source)
 	d.Clock = r.clock(source, f).thinned(about.Config)
