@@ -3,34 +3,13 @@ package dashboard
 import (
 	"context"
 	"errors"
-	"fmt"
-	"image"
-	"image/png"
 	"net/http"
 	"net/url"
 	"path/filepath"
 	"strings"
-	"sync"
 
-	"contralens/rundir"
 	"contralens/scores/record"
 )
-
-// Replayer shows again what a training saw. Its methods may be called by several goroutines.
-type Replayer interface {
-	Len() int
-	Path(image int) string
-	Class(image int) string
-	Crop(ctx context.Context, image, epoch, crop int) (image.Image, error)
-	Sample(ctx context.Context) record.Sample // tells the images from others
-}
-
-// replay opens the images of a run once.
-type replay struct {
-	mu     sync.Mutex
-	opened Replayer
-	sample record.Sample
-}
 
 // tracedStep has the images behind the scores of a step.
 type tracedStep struct {
@@ -38,7 +17,9 @@ type tracedStep struct {
 	Epoch int `json:"epoch"`
 	Every int `json:"every"`
 	// Note says why there are no pictures; empty: there are.
-	Note    string             `json:"note"`
+	Note string `json:"note"`
+	// Pending says that the images are being opened: pictures and names come with a later answer.
+	Pending bool               `json:"pending"`
 	Shares  map[string]float64 `json:"shares"` // series of the step by name
 	Queries []tracedQuery      `json:"queries"`
 }
@@ -103,35 +84,6 @@ func (r *run) traced(step int) (h record.ImagesHeader, row record.ImagesRow, err
 	return images.ImagesHeader, row, err
 }
 
-// replayer opens the images that the run was trained on.
-func (r *run) replayer(ctx context.Context, h record.ImagesHeader) (Replayer, error) {
-	if r.server.Replay == nil {
-		return nil, errors.New("this dashboard shows no crops")
-	}
-	about, err := rundir.ReadRecordFS(folder{r})
-	if err != nil {
-		return nil, err
-	}
-	r.replay.mu.Lock()
-	defer r.replay.mu.Unlock()
-	if r.replay.opened == nil {
-		opened, err := r.server.Replay(ctx, about.Config)
-		if err != nil {
-			return nil, err
-		}
-		r.replay.opened, r.replay.sample = opened, opened.Sample(ctx)
-	}
-	if n := r.replay.opened.Len(); n != h.Total {
-		return nil, fmt.Errorf("the training had %d images, and there are %d now: crops of other images would be shown",
-			h.Total, n)
-	}
-	if why := h.Sample.Differs(r.replay.sample); why != "" {
-		return nil, fmt.Errorf("there is another dataset now than in the training, %s: crops of other images would be "+
-			"shown", why)
-	}
-	return r.replay.opened, nil
-}
-
 // shareNames are the series about a traced step that its page shows.
 var shareNames = []string{
 	"grad_hardest1", "grad_hardest10", "grad_hardest100", "grad_hardest1000", "grad_age1", "grad_age2", "grad_age3",
@@ -150,8 +102,12 @@ func (s *Server) images(q url.Values) (any, error) {
 	out := &tracedStep{
 		Step: row.Step, Epoch: h.Epoch(row.Step), Every: h.Every, Shares: map[string]float64{}, Queries: []tracedQuery{},
 	}
-	images, err := r.replayer(context.Background(), h)
-	if err != nil {
+	patient, stop := context.WithTimeout(r.server.ended, openPatience)
+	images, err := r.replayer(patient, h)
+	stop()
+	if out.Pending = errors.Is(err, errOpening); out.Pending {
+		images = nil
+	} else if err != nil {
 		out.Note = err.Error()
 	}
 	r.mu.Lock()
@@ -254,15 +210,11 @@ func (r *run) writeCrop(w http.ResponseWriter, req *http.Request, q url.Values) 
 	if key.Image < 0 || key.Step < 1 {
 		return errors.New("it is not known which crop this was")
 	}
-	images, err := r.replayer(req.Context(), h)
-	if err != nil {
-		return err
-	}
-	picture, err := images.Crop(req.Context(), key.Image, h.Epoch(key.Step), key.Crop)
+	picture, err := r.picture(req.Context(), h, key)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "image/png")
-	encoder := png.Encoder{CompressionLevel: png.BestSpeed}
-	return encoder.Encode(w, picture)
+	_, err = w.Write(picture)
+	return err
 }

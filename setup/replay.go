@@ -61,10 +61,11 @@ func (r *Replay) Class(i int) string {
 	return fmt.Sprint(label)
 }
 
-// Crop returns a crop of image i as the network saw it in an epoch, before colors are normalized.
-func (r *Replay) Crop(ctx context.Context, i, epoch, crop int) (image.Image, error) {
-	if i < 0 || i >= r.Len() || crop < 0 || crop >= len(r.views) || r.views[crop].Kind == views.Jigsaw {
-		return nil, fmt.Errorf("there is no crop %d of image %d: the training has %d images", crop, i, r.Len())
+// Crops returns the crops of image i as the network saw them in an epoch, before colors are normalized. Those
+// of a jigsaw are no pictures: nil.
+func (r *Replay) Crops(ctx context.Context, i, epoch int) ([]image.Image, error) {
+	if i < 0 || i >= r.Len() {
+		return nil, fmt.Errorf("there is no image %d: the training has %d images", i, r.Len())
 	}
 	all, err := loader.Replay(ctx, loader.ViewOptions{
 		Dataset: r.images, Views: r.views, Seed: r.seed, Epoch: epoch,
@@ -79,5 +80,11 @@ func (r *Replay) Crop(ctx context.Context, i, epoch, crop int) (image.Image, err
 	if err != nil {
 		return nil, err
 	}
-	return loader.Picture(all[crop], r.views[crop]).Picture(), nil
+	crops := make([]image.Image, len(all))
+	for k, v := range r.views {
+		if v.Kind != views.Jigsaw {
+			crops[k] = loader.Picture(all[k], v).Picture()
+		}
+	}
+	return crops, nil
 }

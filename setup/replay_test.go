@@ -39,19 +39,19 @@ func TestReplay(t *testing.T) {
 	if why := (&before).Differs(other.Sample(t.Context())); why != "" || len(before.Images) != 6 || before.Images[0][0] != 24 {
 		t.Errorf("a sample %+v differs from itself: %q", before, why)
 	}
-	m, err := r.Crop(t.Context(), 1, 2, 1)
-	if err != nil || m.Bounds().Dx() != 16 || m.Bounds().Dy() != 16 {
-		t.Fatalf("a crop is %v, error %v", m, err)
+	crops, err := r.Crops(t.Context(), 1, 2)
+	if err != nil || len(crops) != 2 || crops[1].Bounds().Dx() != 16 || crops[1].Bounds().Dy() != 16 {
+		t.Fatalf("the crops are %v, error %v", crops, err)
 	}
-	for _, at := range [][2]int{{6, 0}, {-1, 0}, {0, 2}} {
-		if _, err := r.Crop(t.Context(), at[0], 1, at[1]); err == nil {
-			t.Errorf("there is a crop %d of image %d", at[1], at[0])
+	for _, at := range []int{6, -1} {
+		if _, err := r.Crops(t.Context(), at, 1); err == nil {
+			t.Errorf("there are crops of image %d", at)
 		}
 	}
 	if err := os.Remove(filepath.Join(dir, "train", "cat", "02.png")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Crop(t.Context(), 2, 2, 0); err == nil || !strings.Contains(err.Error(), "image 2 cannot be read any more") {
+	if _, err := r.Crops(t.Context(), 2, 2); err == nil || !strings.Contains(err.Error(), "image 2 cannot be read any more") {
 		t.Errorf("a file that is gone: %v", err)
 	}
 	if fresh, err := NewReplay(t.Context(), options); err != nil || fresh.Len() != 5 {

@@ -1,6 +1,7 @@
 // The tab with all curves: one chart per statistic. Charts zoom together.
 
 import { setting, tabAddress } from "./address.js";
+import { askAhead } from "./ahead.js";
 import { getCurves } from "./api.js";
 import { h, s } from "./dom.js";
 import { swatch } from "./download.js";
@@ -223,6 +224,7 @@ export function curvesTab(first) {
     link.textContent = `Images of step ${count(step)}`;
     link.href = `${tabAddress("images")}&at=${step}`;
     frame.body.after(link);
+    askAhead(runs[0].id, step);
   }
 
   /** positive reports whether all values of a chart have a logarithm. */

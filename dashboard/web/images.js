@@ -3,11 +3,13 @@
 // crops again from their seeds.
 
 import { setting } from "./address.js";
-import { cropAddress, getImages } from "./api.js";
+import { askImages, ordered, pictureOf } from "./ahead.js";
+import { cropAddress } from "./api.js";
 import { h } from "./dom.js";
 import { count, number } from "./format.js";
 import { emptyPlot } from "./linechart.js";
 
+const patience = 300; // milliseconds until the server is asked again for what it opens
 const at = setting("at", 0); // a step; 0: the last one
 
 const percent = (share) => `${number(100 * share, share < 0.0995 ? 2 : 3)} %`;
@@ -39,10 +41,19 @@ function crop(source, picture, lines, mark = "") {
     "figure",
     { class: "crop", "data-mark": mark, title },
     picture.seen
-      ? h("img", { src: source, alt: what, width: 84, height: 84, decoding: "async", onerror: failed })
+      ? shownPicture(source, what)
       : h("div", { class: "unseen" }, picture.image < 0 ? "?" : `image ${picture.image}`),
     h("figcaption", null, h("b", null, what), lines.map((l) => h("span", null, l))),
   );
+}
+
+/** shownPicture is the picture of a crop, or the reason why there is none. */
+function shownPicture(source, alt) {
+  const img = pictureOf(source);
+  Object.assign(img, { alt, width: 84, height: 84, decoding: "async" });
+  if (img.complete && !img.naturalWidth) failed({ target: img }); // it was asked for ahead, in vain
+  else img.addEventListener("error", failed, { once: true });
+  return img;
 }
 
 /** failed replaces a picture that cannot be shown by the reason. */
@@ -61,6 +72,7 @@ export function imagesTab(first) {
   let run = first[0],
     shown = null,
     closed = false,
+    again = 0,
     asked = 0;
   const slider = h("input", {
     type: "range",
@@ -99,16 +111,18 @@ export function imagesTab(first) {
     }
     let got;
     try {
-      got = await getImages(run.id, at.get() || 2 ** 31);
+      got = await askImages(run.id, at.get() || 2 ** 31);
     } catch (error) {
       if (closed || ticket !== asked) return;
       el.replaceChildren(emptyPlot(`${error.message[0].toUpperCase()}${error.message.slice(1)}.`));
       return;
     }
     if (closed || ticket !== asked) return;
-    const same = shown && shown.step === got.step && shown.note === got.note;
+    const same = shown && shown.step === got.step && shown.note === got.note && shown.pending === got.pending;
     shown = got;
     draw(same);
+    clearTimeout(again);
+    if (got.pending) again = setTimeout(load, patience);
   }
 
   function draw(same) {
@@ -117,15 +131,17 @@ export function imagesTab(first) {
     time.textContent = `step ${count(shown.step)}, epoch ${count(shown.epoch)}`;
     slider.setAttribute("aria-valuetext", time.textContent);
     if (same) return;
-    note.hidden = !shown.note;
-    note.textContent = shown.note ? `No crops: ${shown.note}.` : "";
+    note.hidden = !shown.note && !shown.pending;
+    note.textContent = shown.pending
+      ? "The images of the training are being opened. Names and crops come then."
+      : `No crops: ${shown.note}.`;
     facts.replaceChildren(
       ...sentences(shown.shares).map(([id, name, value]) =>
         h("div", { "data-share": id }, h("dt", null, name), h("dd", null, value)),
       ),
     );
     const part = (kind, title, about) => {
-      const rows = shown.queries.map((q, i) => [q, i]).filter(([q]) => q.kind === kind);
+      const rows = ordered(shown).filter(([q]) => q.kind === kind);
       return h("section", null, h("h2", null, title), h("p", { class: "small" }, about), rows.map(row));
     };
     lists.replaceChildren(
@@ -171,6 +187,7 @@ export function imagesTab(first) {
     },
     close() {
       closed = true;
+      clearTimeout(again);
     },
   };
 }
