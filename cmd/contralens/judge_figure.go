@@ -24,8 +24,8 @@ func drawJudge(out string, r judge.Report) error {
 		}
 	}
 	if check.N == 0 {
-		return fmt.Errorf("%s: want runs with accuracies for a figure, got none; --knn_every of contrast, or contralens knn, measures them",
-			r.Dir)
+		return fmt.Errorf("%s: want runs with accuracies for a figure, got none; "+
+			"--knn_every of contrast, or contralens knn, measures them", r.Dir)
 	}
 	clouds := map[string]viz.Cloud{}
 	for _, row := range group.Rows {
