@@ -91,6 +91,9 @@ func TestWorldOnThePage(t *testing.T) {
 	if got := eval[string](p, `[...document.querySelectorAll("[data-chart=head_singular] .key li")].map((e) => e.textContent).join()`); got != "no. 2,no. 4" {
 		t.Errorf("the lines of the singular values are named %q", got)
 	}
+	if got := eval[string](p, `document.querySelector("[data-chart=head_singular] .unit").textContent`); strings.Contains(got, "quantiles") {
+		t.Errorf("the singular values are called quantiles: %s", got)
+	}
 	p.do(js(`location.hash = location.hash.replace("tab=curves", "tab=settings")`))
 	p.until(`document.querySelector(".environment")?.innerText.includes("rank 1 waited longest for images")`)
 	if got := eval[string](p, `[...document.querySelectorAll(".environment > div")].find((e) => e.textContent.startsWith("Resumed"))?.textContent`); !strings.Contains(got, "2026") {

@@ -190,7 +190,7 @@ export function curvesTab(first) {
         grid.append(h("section", null, h("h2", null, spec.group), row));
         last = spec.group;
       }
-      const unit = spec.look ? `${spec.axis}; ${spec.look}` : spec.series.length > 2 ? `${spec.axis}; dotted: 5, 25, 75 and 95 % quantiles` : spec.axis;
+      const unit = spec.look ? `${spec.axis}; ${spec.look}` : spec.series.length > 2 && !spec.kinds ? `${spec.axis}; dotted: 5, 25, 75 and 95 % quantiles` : spec.axis;
       const frame = figure({
         id: spec.id,
         title: spec.title,
