@@ -76,8 +76,15 @@ func spawn(t *testing.T, args ...string) *process {
 // spawnAs starts the test binary with an environment variable that sets what it does.
 func spawnAs(t *testing.T, variable string, args ...string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.Command(os.Args[0], args...), lines: make(chan string, 10000)}
-	p.Env = append(os.Environ(), variable+"=1")
+	return spawnBy(t, exec.Command(os.Args[0], args...), variable)
+}
+
+// spawnBy starts a command that runs the test binary, with an environment variable that sets what
+// that does, and more variables.
+func spawnBy(t *testing.T, c *exec.Cmd, variable string, more ...string) *process {
+	t.Helper()
+	p := &process{Cmd: c, lines: make(chan string, 10000)}
+	p.Env = append(append(os.Environ(), variable+"=1"), more...)
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
