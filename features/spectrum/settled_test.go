@@ -46,9 +46,9 @@ func TestSettled(t *testing.T) {
 	}{
 		{"neighbors stay from epoch 10", moving(30, 1, func(e int) float64 { return map[bool]float64{true: 0.6, false: 0.1}[e < 10] }), 30, 13},
 		{"of a long plan", moving(60, 1, constant(0.05)), 200, 22}, // 0.05·√20 in a tenth
-		{"neighbors change in a long plan", moving(60, 1, constant(0.08)), 200, 0},
-		{"neighbors change", moving(30, 1, constant(0.2)), 30, 0}, // 0.2·√3 in a tenth
-		{"as many in two epochs", every(moving(30, 1, constant(0.2))), 30, 8},
+		{"neighbors change in a long plan", moving(60, 1, constant(0.09)), 200, 0},
+		{"neighbors change", moving(30, 1, constant(0.22)), 30, 0}, // 0.22·√3 in a tenth
+		{"as many in two epochs", every(moving(30, 1, constant(0.22))), 30, 8},
 		{"rank and alignment settle at 20", moving(60, 20, constant(0.01)), 100, 25},
 		{"rank and alignment move to the end", moving(45, 100, constant(0.01)), 100, 0},
 		{"two measurements", moving(2, 1, constant(0.01)), 2, 0},
