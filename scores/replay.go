@@ -12,9 +12,10 @@ const replaySteps = 100
 
 // Temperatures is what a run's scores would have been at other temperatures.
 type Temperatures struct {
-	From     int        `json:"from"` // steps
-	To       int        `json:"to"`
-	Recorded float64    `json:"recorded_loss"` // mean of the recorded losses; NaN is left out
+	From int `json:"from"` // steps
+	To   int `json:"to"`
+	// Recorded is the mean of the recorded losses, those that are NaN left out; nil if there is none.
+	Recorded *float64   `json:"recorded_loss,omitempty"`
 	At       []Replayed `json:"at"`
 }
 
@@ -39,13 +40,8 @@ func AtTemperatures(s Source, step int, temperatures []float64) (t Temperatures,
 		}
 	}
 	t.From, t.To = max(first, step-replaySteps+1), step
-	if curve, err := s.Curve("loss", t.From, t.To, 1<<12); err == nil {
-		n := 0
-		for _, b := range curve {
-			t.Recorded += b.Mean * float64(b.N)
-			n += b.N
-		}
-		t.Recorded /= float64(max(1, n))
+	if t.Recorded, err = recordedLoss(s, t.From, t.To); err != nil {
+		return t, err
 	}
 	t.At = make([]Replayed, len(temperatures))
 	covered := 0
@@ -60,7 +56,7 @@ func AtTemperatures(s Source, step int, temperatures []float64) (t Temperatures,
 		if len(heats[0].Rows) > 0 && len(heats[1].Rows) > 0 {
 			row := heats[0].Rows[0]
 			n = max(1, row.Step+row.N-at) // a row of a long record is the sum of several steps
-			if sum(row.Counts) == 0 && at+n <= t.To {
+			if sum(row.Counts) == 0 && (at+n <= t.To || covered > 0) {
 				at += n // nothing was recorded there
 				continue
 			}
@@ -78,6 +74,27 @@ func AtTemperatures(s Source, step int, temperatures []float64) (t Temperatures,
 		t.At[i].divide(float64(covered))
 	}
 	return t, nil
+}
+
+// recordedLoss is the mean of the losses of steps, those that are NaN left out; nil if there is none.
+func recordedLoss(s Source, from, to int) (*float64, error) {
+	if !slices.Contains(s.Series(), "loss") {
+		return nil, nil
+	}
+	curve, err := s.Curve("loss", from, to, 1<<12)
+	if err != nil {
+		return nil, err
+	}
+	mean, n := 0.0, 0
+	for _, b := range curve {
+		if b.N > 0 {
+			mean, n = mean+b.Mean*float64(b.N), n+b.N
+		}
+	}
+	if n == 0 {
+		return nil, nil
+	}
+	return new(mean / float64(n)), nil
 }
 
 // add adds the values of another replay, n times.

@@ -71,7 +71,11 @@ Below a temperature of 0.1 they are rough.`,
 
 // printTemperatures prints a table. own is the run's temperature, whose line comes first; 0: it is not known.
 func printTemperatures(t scores.Temperatures, own float64) {
-	fmt.Fprintf(cli.Out, "steps %d to %d, features as they were; recorded loss %.4f\n\n", t.From, t.To, t.Recorded)
+	recorded := "no loss was recorded"
+	if t.Recorded != nil {
+		recorded = fmt.Sprintf("recorded loss %.4f", *t.Recorded)
+	}
+	fmt.Fprintf(cli.Out, "steps %d to %d, features as they were; %s\n\n", t.From, t.To, recorded)
 	w := tabwriter.NewWriter(cli.Out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, strings.Join([]string{
 		"nce_t", "loss", "of chance", "effective negatives", "hardest", "10 hardest", "100 hardest", "",

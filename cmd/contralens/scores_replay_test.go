@@ -27,7 +27,7 @@ func TestScoresReplay(t *testing.T) {
 	w.Close()
 	code, out := command(t, "scores", "replay", dir, "--nce_t", "0.1,1", "--json")
 	var got scores.Temperatures
-	if err := json.Unmarshal([]byte(out), &got); code != 0 || err != nil || len(got.At) != 2 || got.From != 21 || got.To != 120 || got.Recorded != 2 {
+	if err := json.Unmarshal([]byte(out), &got); code != 0 || err != nil || len(got.At) != 2 || got.From != 21 || got.To != 120 || got.Recorded == nil || *got.Recorded != 2 {
 		t.Fatalf("code %d, error %v, %s", code, err, out)
 	}
 	if a, b := got.At[0], got.At[1]; a.Effective >= b.Effective || b.Effective > 25 || a.Loss >= b.Loss || b.Hardest[1] <= b.Hardest[0] {

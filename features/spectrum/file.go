@@ -1,6 +1,7 @@
 package spectrum
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -52,8 +53,13 @@ func (l Line) Value(space, name string) (v float64, ok bool) {
 	return v, ok
 }
 
-// complete adds the measures that follow from others, which earlier versions did not write.
-func (l Line) complete() {
+// UnmarshalJSON reads a line, and adds the measures that follow from others, which earlier versions did not
+// write.
+func (l *Line) UnmarshalJSON(text []byte) error {
+	type plain Line
+	if err := json.Unmarshal(text, (*plain)(l)); err != nil {
+		return err
+	}
 	for _, s := range []*Space{l.Backbone, l.Head} {
 		if s == nil || s.Values == nil {
 			continue
@@ -67,6 +73,7 @@ func (l Line) complete() {
 			s.Values[RelativeName] = v
 		}
 	}
+	return nil
 }
 
 func file(run string) jsonl.File { return jsonl.File(filepath.Join(run, filepath.FromSlash(FileName))) }
@@ -93,10 +100,7 @@ const maxFile = 256 << 20
 // Read returns the measures of a run, the oldest epoch first. Lines that are none are skipped; if all of them
 // are, the error is a *jsonl.Damaged. A run without measures has none, and no error.
 func Read(run string) ([]Line, error) {
-	lines, err := jsonl.Lines(os.DirFS(run).(fs.StatFS), FileName, maxFile, func(l *Line) bool {
-		l.complete()
-		return l.Epoch >= 0
-	})
+	lines, err := jsonl.Lines(os.DirFS(run).(fs.StatFS), FileName, maxFile, func(l *Line) bool { return l.Epoch >= 0 })
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", run, err)
 	}

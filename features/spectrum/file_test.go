@@ -2,6 +2,7 @@ package spectrum
 
 import (
 	"image"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"contralens/features/probe"
+	"contralens/rundir"
 )
 
 func floats(n, d int, seed float64) []float32 {
@@ -23,7 +25,8 @@ func floats(n, d int, seed float64) []float32 {
 	return out
 }
 
-// The relative alignment follows from two measures that older lines have; one that is written stays.
+// The relative alignment follows from two measures that older lines have, whoever reads them; one that is
+// written stays.
 func TestOlderLines(t *testing.T) {
 	run := t.TempDir()
 	values := func(name string, v float64) map[string]float64 {
@@ -41,6 +44,15 @@ func TestOlderLines(t *testing.T) {
 		if v, ok := lines[0].Value(space, RelativeName); !ok || v != want {
 			t.Errorf("%s: %v, %t, want %v", space, v, ok, want)
 		}
+	}
+	var followed []Line // as the dashboard reads them
+	add := func(l Line) { followed = append(followed, l) }
+	var f rundir.Follower[Line]
+	if err := f.Follow(os.DirFS(run).(fs.StatFS), FileName, add, func() {}); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(followed, lines) {
+		t.Errorf("followed: %+v, want %+v", followed, lines)
 	}
 }
 
