@@ -123,8 +123,12 @@ func (s *spectra) start(r *Run) error {
 		n := min(s.asked, r.Train.Len())
 		s.plan = spectrumPlan{Images: n, Viewed: n / 2, Views: 4, Every: 1}
 		if n <= dims[0] {
-			r.say("note: the spectrum of %d images has a rank below %d, and the features have %d dimensions; more of "+
-				"--spectrum shows all of them", n, n, dims[0])
+			more := "a larger --spectrum shows more of them"
+			if n == r.Train.Len() {
+				more = "the training has no further images"
+			}
+			r.say("note: the spectrum of %s has a rank of at most %d, and the features have %d dimensions; %s",
+				humanize.Count(n, "image"), n, dims[0], more)
 		}
 	}
 	s.images, s.viewed = evenly(r.Train, s.plan.Images), evenly(r.Train, s.plan.Viewed)
@@ -162,8 +166,9 @@ func (s *spectra) start(r *Run) error {
 
 // measure measures the features after an epoch, and writes and says what they are.
 func (s *spectra) measure(r *Run) error {
-	line := spectrum.Line{
-		Epoch: r.Epoch, Step: r.GlobalStep, Images: s.images.Len(), Viewed: s.viewed.Len(), Views: s.plan.Views,
+	line := spectrum.Line{Epoch: r.Epoch, Step: r.GlobalStep, Images: s.images.Len(), Viewed: s.viewed.Len()}
+	if line.Viewed > 0 {
+		line.Views = s.plan.Views
 	}
 	if err := s.fill(r, &line); err != nil {
 		line.Note = err.Error()

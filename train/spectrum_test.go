@@ -114,9 +114,19 @@ func TestSpectrumOfBadInput(t *testing.T) {
 		if got := said(); strings.Count(got, "could not be measured") != 1 || !strings.Contains(got, "at least 2 images, got 1") {
 			t.Errorf("one image: %s", got)
 		}
+		if lines, err := spectrum.Read(r.Dir); err != nil || len(lines) != 2 || lines[0].Viewed != 0 || lines[0].Views != 0 {
+			t.Errorf("one image has no views of a half: %+v, %v", lines, err)
+		}
+	})
+	measuring(t, colors(40, 3), 12, func(_ *Run, _ Hook, said func() string) {
+		if got := said(); !strings.Contains(got, "12 images has a rank of at most 12") ||
+			!strings.Contains(got, "; a larger --spectrum shows more of them") {
+			t.Errorf("few of many images: %s", got)
+		}
 	})
 	measuring(t, colors(12, 1), 100, func(r *Run, h Hook, said func() string) {
-		if got := said(); !strings.Contains(got, "the spectrum of 12 images has a rank below 12") {
+		if got := said(); !strings.Contains(got, "the spectrum of 12 images has a rank of at most 12, and the features have ") ||
+			!strings.Contains(got, "; the training has no further images") {
 			t.Errorf("few images: %s", got)
 		}
 		epoch(r, h)
