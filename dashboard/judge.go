@@ -19,7 +19,8 @@ func (s *Server) judgement(url.Values) (any, error) {
 		if err != nil || about.Config == nil {
 			continue // of another program, or the overview says what is wrong
 		}
-		source := judge.Source{Name: r.id, Options: about.Config, Results: rundir.LastResults[rundir.Result](folder{r})}
+		source := judge.Source{Name: r.id, Options: about.Config, Planned: about.Planned}
+		source.Results = rundir.LastResults[rundir.Result](folder{r})
 		source.Dir = filepath.Join(s.path, filepath.FromSlash(r.id))
 		var lines rundir.Follower[spectrum.Line]
 		add := func(l spectrum.Line) { source.Lines = append(source.Lines, l) }

@@ -29,6 +29,8 @@ type Record struct {
 	// Chosen are values of options that the scores chose during the training, in place of those
 	// of Config.
 	Chosen map[string]string `json:"chosen,omitempty"`
+	// Planned is the number of epochs before SetEpochs shortened the training.
+	Planned int `json:"planned_epochs,omitempty"`
 }
 
 // Session is one process that trained the run.
@@ -125,6 +127,9 @@ func SetEpochs(dir string, epochs int) error {
 	r, err := ReadRecord(dir)
 	if r == nil || err != nil {
 		return err
+	}
+	if planned, _ := strconv.Atoi(r.Config[epochsOption]); planned > epochs {
+		r.Planned = planned
 	}
 	r.Config[epochsOption] = strconv.Itoa(epochs)
 	return r.write(dir)

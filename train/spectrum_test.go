@@ -268,6 +268,9 @@ func TestStop(t *testing.T) {
 			if stop != "auto" {
 				return
 			}
+			if record, err := rundir.ReadRecord(r.Dir); err != nil || record.Config["epochs"] != "4" || record.Planned != 9 {
+				t.Errorf("the record: %+v, %v", record, err)
+			}
 			r.Config.Epochs = 9
 			again := SpectrumHook(40)
 			check(again.Start(r))

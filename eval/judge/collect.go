@@ -22,6 +22,7 @@ type Source struct {
 	Name    string
 	Dir     string            // where its checkpoints are looked for; empty: nowhere
 	Options map[string]string // as run.json has them
+	Planned int               // epochs before the training was shortened; 0: it was not
 	Lines   []spectrum.Line
 	Results []rundir.Result // also of others' encoders
 }
@@ -31,6 +32,7 @@ type run struct {
 	Source
 	method   string
 	planned  int
+	ended    int                        // the epoch after which the stop rule ended it; 0: it did not
 	accuracy map[int]map[string]float64 // by epoch and protocol
 }
 
@@ -75,6 +77,9 @@ func Sources(dir string, sources []Source, notes []string) (Report, error) {
 		case slices.ContainsFunc(s.Lines, measured):
 			one := run{Source: s, method: methodOf(s.Options), accuracy: map[int]map[string]float64{}}
 			one.planned, _ = strconv.Atoi(s.Options["epochs"])
+			if s.Options["stop"] == "auto" && s.Planned > one.planned { // not one that was resumed for longer
+				one.ended, one.planned = one.planned, s.Planned
+			}
 			all = append(all, one)
 		case s.Options != nil && len(s.Results) == 0: // not a classifier, whose results count for its encoder
 			r.Notes = append(r.Notes, s.Name+": its features were not measured, and it has no probe set")
@@ -144,7 +149,7 @@ func read(root, dir string) (s Source, why string) {
 	if err != nil {
 		return s, fmt.Sprintf("%s: its measures cannot be read: %v", s.Name, err)
 	}
-	s.Options, s.Results, s.Lines = record.Config, results, lines
+	s.Options, s.Planned, s.Results, s.Lines = record.Config, record.Planned, results, lines
 	return s, ""
 }
 

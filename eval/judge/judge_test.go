@@ -249,4 +249,21 @@ func TestStopRule(t *testing.T) {
 	if text := Markdown(r); !strings.Contains(text, "for 0.25 points of k-NN on average") {
 		t.Error(text)
 	}
+	// A training that it did end: what it saved is known, what it lost is not.
+	record, err := rundir.ReadRecord(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := Source{Name: "ended", Options: record.Config, Planned: 20, Lines: lines[:8]}
+	source.Options["epochs"], source.Options["stop"] = "8", "auto"
+	for _, c := range []struct{ planned, at int }{{20, 8}, {8, 4}, {0, 4}} { // 8: resumed for longer
+		source.Planned = c.planned
+		r, err := Sources("", []Source{source}, nil)
+		if err != nil || len(r.Stops) != 1 {
+			t.Fatalf("%+v, %v", r.Stops, err)
+		}
+		if s := r.Stops[0]; s.At != c.at || s.Lost != nil || math.Abs(s.Saved-map[int]float64{8: 0.6, 4: 0.5}[c.at]) > 1e-9 {
+			t.Errorf("planned %d: %+v", c.planned, s)
+		}
+	}
 }

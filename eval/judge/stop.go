@@ -12,7 +12,8 @@ type Stop struct {
 	Why     string `json:"why,omitempty"`
 	// Saved is the share of the planned epochs that it saves.
 	Saved float64 `json:"saved"`
-	// Lost is the last k-NN accuracy minus the last one up to the stop, in points; nil if not known.
+	// Lost is the last k-NN accuracy minus the last one up to the stop, in points; nil if not known, as for a
+	// training that the rule did end.
 	Lost *float64 `json:"lost"`
 }
 
@@ -29,6 +30,10 @@ func (one run) stop() (s Stop, ok bool) {
 	}
 	if !ok || one.planned == 0 {
 		return s, false
+	}
+	if one.ended > 0 { // by an older rule, perhaps
+		s.At, s.Saved = one.ended, 1-float64(one.ended)/float64(one.planned)
+		return s, true
 	}
 	if s.At > 0 {
 		before, known1 := one.knn(s.At)
