@@ -41,7 +41,7 @@ func TestKilledRanks(t *testing.T) {
 	data := stripes(t, 6)
 	t.Chdir(t.TempDir())
 	line := func(name string, more ...string) []string {
-		return pair(data, name, append([]string{"--batch_size", "6", "--nproc", fmt.Sprint(size), "--epochs", fmt.Sprint(6 * kills),
+		return pair(data, name, append([]string{"--batch_size", "6", "--nproc", fmt.Sprint(size), "--epochs", fmt.Sprint(6 + 3*kills),
 			"--dist_timeout", "20s"}, more...)...)
 	}
 	if code, text := spawn(t, line("whole")...).end(t); code != 0 {
@@ -153,7 +153,7 @@ func TestUnderTorchrun(t *testing.T) {
 	data, kills := stripes(t, 12), 10
 	t.Chdir(t.TempDir())
 	line := func(name string, more ...string) []string {
-		return pair(data, name, append([]string{"--epochs", "600", "--save_freq", "100"}, more...)...)
+		return pair(data, name, append([]string{"--epochs", "150", "--save_freq", "100"}, more...)...)
 	}
 	if code, text := spawn(t, line("whole", "--nproc", "2")...).end(t); code != 0 {
 		t.Fatalf("code %d:\n%s", code, text)
@@ -165,7 +165,7 @@ func TestUnderTorchrun(t *testing.T) {
 	p, rng := launch(), rand.New(rand.NewPCG(7, 7))
 	p.until(t, "run directory:")
 	for kill := range kills {
-		for range 1 + rng.IntN(30) {
+		for range 1 + rng.IntN(10) {
 			p.until(t, "epoch ")
 		}
 		rank := rng.IntN(2)

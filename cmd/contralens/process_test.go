@@ -106,10 +106,10 @@ func spawnBy(t *testing.T, c *exec.Cmd, variable string, more ...string) *proces
 	return p
 }
 
-// until waits for a line of output with the text. "" waits for the end.
+// until waits for a line of output with the text. "" waits for the end. It fails if the program is silent
+// for two minutes.
 func (p *process) until(t *testing.T, text string) {
 	t.Helper()
-	limit := time.After(2 * time.Minute)
 	for {
 		select {
 		case line, ok := <-p.lines:
@@ -123,7 +123,7 @@ func (p *process) until(t *testing.T, text string) {
 			if text != "" && strings.Contains(line, text) {
 				return
 			}
-		case <-limit:
+		case <-time.After(2 * time.Minute):
 			t.Fatalf("waited too long for %q:\n%s", text, p.text.String())
 		}
 	}

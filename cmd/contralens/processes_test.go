@@ -99,6 +99,20 @@ func sameWeights(t *testing.T, runs ...string) {
 	}
 }
 
+// What the options leave open, rank 0 measures for all. Weights that are not equal after the first steps
+// would end the training.
+func TestMeasuredByRankZero(t *testing.T) {
+	data := stripes(t, 12)
+	t.Chdir(t.TempDir())
+	line := slices.DeleteFunc(pair(data, "run", "--nproc", "2", "--epochs", "1"), func(s string) bool {
+		return slices.Contains([]string{"--precision", "fp32", "--memory_format", "contiguous"}, s)
+	})
+	code, text := spawn(t, line...).end(t)
+	if code != 0 || strings.Count(text, " images/s") == 0 || !regexp.MustCompile(`resnet18 in \w+ \((contiguous|channels_last)\)`).MatchString(text) {
+		t.Errorf("code %d:\n%s", code, text)
+	}
+}
+
 // A stopped process is named when it has been silent for --dist_timeout.
 func TestStoppedProcess(t *testing.T) {
 	data := stripes(t, 12)
