@@ -175,10 +175,7 @@ func regionsOf(all []sampled) []region {
 // headLosses computes the losses of the heads.
 func (m *Model) headLosses(l *Losses, maps []*torch.Tensor, all []sampled, samples []detect.Sample) error {
 	if len(all) == 0 { // no proposal and no object
-		l.Class, l.Box = l.RPNClass.MulScalar(0), l.RPNClass.MulScalar(0)
-		if m.mask != nil {
-			l.Mask = l.RPNClass.MulScalar(0)
-		}
+		m.noRegions(l, maps)
 		return nil
 	}
 	features := m.heads.regions(maps, regionsOf(all))
@@ -192,27 +189,11 @@ func (m *Model) headLosses(l *Losses, maps []*torch.Tensor, all []sampled, sampl
 	case err != nil:
 		return err
 	case len(f.picked) == 0:
-		l.Mask = m.noMasks()
+		l.Mask = m.noMasks(maps, features)
 	default:
 		l.Mask = m.mask.loss(m.heads.maskFeatures(maps, f.regions, features, f.picked), f)
 	}
 	return nil
-}
-
-// noMasks is 0 as a function of the mask head's parameters. They get gradients of 0, so that
-// the optimizer treats them as in other steps.
-func (m *Model) noMasks() *torch.Tensor {
-	var zero *torch.Tensor
-	for _, e := range m.Trained() {
-		if isMask(e.Name) {
-			if z := e.Tensor.Sum().MulScalar(0); zero == nil {
-				zero = z
-			} else {
-				zero = zero.Add(z)
-			}
-		}
-	}
-	return zero
 }
 
 // boxLosses computes the cross entropy of all regions, and the L1 distance between the deltas
