@@ -22,7 +22,7 @@ type Draw func(image, what int) box.Choose
 func First(int, int) box.Choose { return box.ChooseFirst }
 
 // Random chooses uniformly. The choices depend on the seed, the step and the position of the
-// image in the batch alone.
+// image in the batch alone, which is that of all processes.
 func Random(seed uint64, step int) Draw {
 	return func(image, what int) box.Choose {
 		key := uint64(image)<<1 | uint64(what)
@@ -86,6 +86,10 @@ func (l *Losses) tensors() (all []*torch.Tensor) {
 }
 
 func (m *Model) losses(b *detect.Batch, draw Draw) (l Losses, err error) {
+	if b.First > 0 { // images draw alike in every process
+		whole := draw
+		draw = func(image, what int) box.Choose { return whole(b.First+image, what) }
+	}
 	maps := m.maps(m.images(b))
 	p := m.rpn.forward(maps)
 	anchors := m.rpn.targets(p.anchors, b.Samples, draw)

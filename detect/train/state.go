@@ -44,6 +44,7 @@ type checkpointRecord struct {
 	Categories map[string]string `key:"categories"` // class → number
 	Images     int               `key:"images"`
 	Seed       int               `key:"seed"`
+	Unmeasured bool              `key:"norms_unmeasured"` // those of this iteration, before its test
 	Encoder    EncoderRecord     `key:"encoder"`
 }
 
@@ -68,26 +69,48 @@ func (r *Run) Save(path string) error {
 		CheckpointRecord: rundir.CheckpointRecord{
 			Version: rundir.CheckpointVersion, Config: c.Config, GlobalStep: r.Iteration,
 			Threads: c.Threads, Workers: c.Workers, Machine: c.Machine, Torch: torch.Version(),
+			World: r.processes(),
 		},
 		Protocol: Protocol, Classes: c.Classes, Categories: numbers, Images: c.Images, Seed: int(r.Seed), Encoder: c.Encoder,
+		Unmeasured: r.unmeasured,
 	}))
 }
 
-// save writes current.pth. A state is complete after any iteration, so an interrupted run has
-// no other file.
+// save writes current.pth, in the first process. A state is complete after any iteration, so an
+// interrupted run has no other file.
 func (r *Run) save() error {
 	path := filepath.Join(r.Dir, rundir.CurrentFile)
 	if r.saved == path && r.savedStep == r.Iteration {
 		return nil
 	}
-	if err := r.Save(path); err != nil {
-		return err
+	err := r.Peers.ByFirst(func() error {
+		if err := r.Save(path); err != nil {
+			return err
+		}
+		if err := os.Remove(filepath.Join(r.Dir, rundir.InterruptedFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	})
+	if err == nil {
+		r.setSaved(path, r.Iteration)
 	}
-	r.saved, r.savedStep = path, r.Iteration
-	if err := os.Remove(filepath.Join(r.Dir, rundir.InterruptedFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	return err
+}
+
+// setSaved remembers the newest checkpoint.
+func (r *Run) setSaved(path string, step int) {
+	r.saved, r.savedStep = path, step
+	r.good.Store(new(fmt.Sprintf("the last checkpoint is %s, of iteration %d: the same command with --resume auto goes on",
+		path, step)))
+}
+
+// Advice says how to go on after a failure. It may be called from any goroutine.
+func (r *Run) Advice() string {
+	if s := r.good.Load(); s != nil {
+		return *s
 	}
-	return nil
+	return "no checkpoint has been saved yet"
 }
 
 // Saved returns the newest checkpoint, which this run wrote or was resumed from; "" if there is
@@ -121,7 +144,8 @@ func (r *Run) Load(path string) (notes []string, err error) {
 	}
 	statedict.LoadLossScale(r.Optimizer.Scale, file)
 	r.Iteration = record.GlobalStep
-	r.saved, r.savedStep = path, r.Iteration
+	r.unmeasured = record.Unmeasured
+	r.setSaved(path, r.Iteration)
 	if note := record.OtherTorch(path, torch.Version()); note != "" {
 		notes = append(notes, note)
 	}
