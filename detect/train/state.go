@@ -149,6 +149,10 @@ func (r *Run) Load(path string) (notes []string, err error) {
 	if note := record.OtherTorch(path, torch.Version()); note != "" {
 		notes = append(notes, note)
 	}
+	if was, is := max(1, record.World), r.processes(); was != is {
+		notes = append(notes, fmt.Sprintf("%s was trained in a world of %d, and resumes in one of %d: with the same "+
+			"batches and draws, but losses are means over other shares of them", path, was, is))
+	}
 	if record.Images != r.Record.Images {
 		notes = append(notes, fmt.Sprintf("the dataset had %d training images when %s was saved and has %d now: "+
 			"their order is another one", record.Images, path, r.Record.Images))
