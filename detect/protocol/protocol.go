@@ -36,6 +36,8 @@ type Options struct {
 	// long they wait for each other.
 	Launch dist.Launch
 	Timing dist.Timing
+	// Double trains in float64, so that tests can tell rounding from mistakes.
+	Double bool
 	// Series says which of several trainings this is; the zero value is for a single one.
 	Series Series
 }

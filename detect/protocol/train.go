@@ -206,7 +206,7 @@ func (t *training) build(ctx context.Context) (r *detectors.Run, err error) {
 	if t.train, t.test, err = openTraining(ctx, c, t.Options); err != nil {
 		return nil, err
 	}
-	if t.model, err = build(c, len(t.train.Classes), t.encoder); err != nil {
+	if t.model, err = build(c, len(t.train.Classes), t.encoder, t.Double); err != nil {
 		return nil, err
 	}
 	setup.Host(&c.Machine, t.model.Device())

@@ -25,6 +25,7 @@ type evaluation struct {
 	Finetune   *config.Finetune
 	Supervised *config.Supervised
 	Detect     *config.DetectTrain
+	Double     bool // Detect trains in float64
 	Set        map[string]bool
 	Stop       bool   // the last rank is asked to stop when training begins
 	Out        string // file of the outcome
@@ -66,7 +67,7 @@ func (e *evaluation) do() error {
 	case e.Supervised != nil:
 		err = add(protocol.Supervised(ctx, *e.Supervised, o))
 	case e.Detect != nil:
-		d := detectors.Options{Launch: o.Launch, Timing: o.Timing, Begin: o.Begin, Note: o.Line}
+		d := detectors.Options{Launch: o.Launch, Timing: o.Timing, Begin: o.Begin, Note: o.Line, Double: e.Double}
 		err = add(detectors.Train(ctx, *e.Detect, d))
 	}
 	out.Stopped = errors.Is(err, protocol.ErrStopped) || errors.Is(err, detectors.ErrStopped)
