@@ -3,6 +3,7 @@ package dashboard
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -149,7 +150,11 @@ func (s *Server) describeRun(q url.Values) (any, error) {
 	}
 	d.Onset = onset(about.Config, source)
 	d.Clock = r.clock(source, f).thinned(about.Config)
-	d.Findings = append(failure(d.Summary), Diagnose(r.evidence(about, source, d.KNN.all))...)
+	evidence := r.evidence(about, source, d.KNN.all)
+	if evidence.damage != nil {
+		note(evidence.damage)
+	}
+	d.Findings = append(failure(d.Summary), Diagnose(evidence)...)
 	d.Findings = append(d.Findings, chosen(about)...)
 	return d, nil
 }
@@ -197,13 +202,12 @@ func (r *run) open(d *description) scores.Source {
 			d.Notes = append(slices.Clone(d.Notes), err.Error())
 		}
 	}
-	if err := r.metrics.refresh(folder{r}); err != nil {
-		note(err)
+	if err := errors.Join(r.metrics.refresh(folder{r}), r.metrics.skipped()); err != nil {
+		for line := range strings.Lines(err.Error()) { // one of each file
+			note(errors.New(strings.TrimSpace(line)))
+		}
 	}
 	r.addProbed()
-	if r.metrics.lines.Bad > 0 {
-		note(fmt.Errorf("%s: %d lines are not JSON; they are skipped", rundir.MetricsFile, r.metrics.lines.Bad))
-	}
 	if !d.Scores {
 		return nil
 	}

@@ -26,6 +26,7 @@ type Evidence struct {
 	// Vitals are diagnosed by package diagnose, whose rules replace those of this page for the same causes; no
 	// lines: an older run, or another program's.
 	Vitals diagnose.Case
+	damage error // of the file of the vitals
 
 	KNN []float64 // accuracies in percent, oldest first, starting before training
 }

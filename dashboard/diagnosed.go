@@ -7,14 +7,25 @@ import (
 	"contralens/scores/vitals"
 )
 
-// vitals reads what package diagnose needs of a run. What cannot be read is missing.
-func (r *run) vitals(record rundir.Record) diagnose.Case {
+// vitals reads what package diagnose needs of a run. What cannot be read is missing, and damage says why.
+func (r *run) vitals(record rundir.Record) (c diagnose.Case, damage error) {
 	if r.server == nil { // not on a disk
-		return diagnose.Case{}
+		return c, nil
 	}
-	lines, err := vitals.ReadFS(folder{r})
-	if err != nil || len(lines) == 0 {
-		return diagnose.Case{}
+	var lines []vitals.Line
+	var figures rundir.Follower[vitals.Line]
+	err := figures.Follow(folder{r}, vitals.FileName, func(l vitals.Line) {
+		if l.Valid() {
+			lines = append(lines, l)
+		} else {
+			figures.Skip()
+		}
+	}, func() {})
+	if err != nil {
+		return c, err
+	}
+	if damage = figures.Skipped(vitals.FileName); len(lines) == 0 {
+		return c, damage
 	}
 	var spectra []spectrum.Line
 	var f rundir.Follower[spectrum.Line]
@@ -22,7 +33,7 @@ func (r *run) vitals(record rundir.Record) diagnose.Case {
 	if err := f.Follow(folder{r}, spectrum.FileName, add, func() {}); err != nil {
 		spectra = nil
 	}
-	return diagnose.NewCase(record.Config, lines, spectra)
+	return diagnose.NewCase(record.Config, lines, spectra), damage
 }
 
 // diagnosed are the diagnoses of package diagnose as findings.

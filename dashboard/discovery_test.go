@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -98,6 +99,18 @@ func TestDamaged(t *testing.T) {
 	write(t, in("half-written", "scores", "record", "values.0"), "\x01\x00\x00\x00\x00\x00\x80\x3f\x02\x00")
 	write(t, in("half-line", "metrics.jsonl"), `{"epoch":1,"step":10,"loss":7.5}`+"\n"+`{"epoch":1,"st`)
 	write(t, in("bad-lines", "metrics.jsonl"), "nonsense\n"+`{"epoch":1,"step":10,"loss":7.5}`+"\n\x00\x01\xff\n[1,2]\n")
+	for name, good := range map[string]string{
+		"scores/vitals.jsonl": `{"step":1,"planned":9}`, "scores/spectrum.jsonl": `{"epoch":0}`, "results.jsonl": `{"protocol":"knn"}`, "system.jsonl": `{"step":1}`,
+	} {
+		write(t, in("bad-"+path.Base(name), name), good+"\n\n{\"step\": -3, \"epo\n"+good+"\n")
+		write(t, in("bad-"+path.Base(name), "metrics.jsonl"), `{"epoch":1,"step":10,"loss":7.5}`+"\n")
+	}
+	write(t, in("other-values", "scores", "vitals.jsonl"), "{}\n{}\n")
+	write(t, in("other-values", "metrics.jsonl"), `{"epoch":1,"step":10,"loss":7.5}`+"\n")
+	check(t, os.MkdirAll(in("folder", "scores", "vitals.jsonl"), 0o755))
+	check(t, os.MkdirAll(in("folder", "system.jsonl"), 0o755))
+	write(t, in("folder", "scores", "spectrum.jsonl"), "[]\n")
+	write(t, in("folder", "metrics.jsonl"), `{"epoch":1,"step":10,"loss":7.5}`+"\n")
 	write(t, in("no-newlines", "metrics.jsonl"), strings.Repeat("x", 3<<20))
 	write(t, in("corrupt-npy", "scores", "score_001.npy"), "\x93NUMPY\x01\x00v\x00{'descr': '<f4', 'fortran_order': False, 'shape': (999999999999, 9, 5), }")
 	scoreFiles(t, in("cut-npy", "scores"), 2)
@@ -119,7 +132,10 @@ func TestDamaged(t *testing.T) {
 	begin := time.Now()
 	for id, want := range map[string]string{
 		"corrupt-json": "run.json: want JSON", "huge-json": "want at most 1048576 bytes", "corrupt-record": `want format \"contralens-scores\"`, "half-written": `"last":1,`, "half-line": `"last":10,`,
-		"bad-lines": "3 lines are not JSON", "no-newlines": "lines are not JSON", "corrupt-npy": "score_001.npy: ", "cut-npy": "it is truncated", "huge-npy": "want at most 1024 MB",
+		"bad-lines": "3 lines are not JSON", "no-newlines": "lines are not JSON",
+		"bad-vitals.jsonl": "vitals.jsonl: line 3 is not a JSON object", "bad-spectrum.jsonl": "spectrum.jsonl: line 3 is not", "bad-results.jsonl": "results.jsonl: line 3 is not",
+		"bad-system.jsonl": "system.jsonl: line 3 is not", "other-values": "vitals.jsonl: 2 lines are not JSON objects with what this file has, the first is line 1", "folder": "vitals.jsonl: want a file",
+		"corrupt-npy": "score_001.npy: ", "cut-npy": "it is truncated", "huge-npy": "want at most 1024 MB",
 		"huge-record": `"scores":true`, "pipe": "want a file", "nan": `"last":1`, "good": `"last":100`,
 	} {
 		for _, target := range []string{"/api/run?run=" + id, "/api/curves?names=loss,pos_mean&run=" + id, "/api/histogram?kind=pos&run=" + id, "/api/embedding?run=" + id} {
@@ -135,8 +151,9 @@ func TestDamaged(t *testing.T) {
 	if took := time.Since(begin); took > 20*time.Second {
 		t.Errorf("damaged runs took %v to answer", took)
 	}
+	open(t, server, runHash("curves", "bad-vitals.jsonl"), desktop).until(`document.querySelector(".notes")?.innerText.includes("vitals.jsonl: line 3")`)
 	code, body := fetch(t, server.URL+"/api/runs")
-	if code != 200 || strings.Count(body, `"id":`) != 14 || !strings.Contains(body, `"id":"good","name":"good","state":"running"`) {
+	if code != 200 || strings.Count(body, `"id":`) != 20 || !strings.Contains(body, `"id":"good","name":"good","state":"running"`) {
 		t.Errorf("the overview: got %d %.2000s", code, body)
 	}
 }

@@ -41,7 +41,7 @@ func (r *run) evidence(record rundir.Record, source scores.Source, knn []Accurac
 	if source != nil {
 		e.take(source)
 	}
-	e.Vitals = r.vitals(record)
+	e.Vitals, e.damage = r.vitals(record)
 	for name, points := range r.metrics.series {
 		if _, ok := e.Recent[name]; ok || name == "knn" {
 			continue

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"errors"
 	"io/fs"
 	"slices"
 
@@ -117,6 +118,7 @@ type metrics struct {
 	lines    rundir.Follower[rundir.Metrics]
 	system   rundir.Follower[rundir.System]
 	spectrum rundir.Follower[spectrum.Line]
+	results  rundir.Follower[map[string]any] // others read them; this one finds damage
 	series   map[string][]point
 	ends     map[int]int // the last step of each epoch
 	clock    clock
@@ -130,33 +132,38 @@ type point struct {
 	value float64
 }
 
-// refresh reads the lines that were added.
+// refresh reads the lines that were added. A file that cannot be read does not keep it from the others.
 func (m *metrics) refresh(folder fs.StatFS) error {
 	if m.series == nil {
 		m.series, m.ends = map[string][]point{}, map[int]int{}
 	}
-	err := m.lines.Follow(folder, rundir.MetricsFile, m.addMetrics, func() {
-		for _, s := range metricSeries {
-			delete(m.series, s.name)
-		}
-		m.clock, m.collapse, m.slow = clock{}, 0, ""
-	})
-	if err != nil {
-		return err
-	}
-	err = m.system.Follow(folder, rundir.SystemFile, m.addSystem, func() {
-		for _, s := range systemSeries {
-			delete(m.series, s.name)
-		}
-	})
-	if err != nil {
-		return err
-	}
-	return m.spectrum.Follow(folder, spectrum.FileName, m.addSpectrum, func() {
-		for _, s := range spectrumSeries {
-			delete(m.series, s.Name)
-		}
-	})
+	return errors.Join(
+		m.lines.Follow(folder, rundir.MetricsFile, m.addMetrics, func() {
+			for _, s := range metricSeries {
+				delete(m.series, s.name)
+			}
+			m.clock, m.collapse, m.slow = clock{}, 0, ""
+		}),
+		m.system.Follow(folder, rundir.SystemFile, m.addSystem, func() {
+			for _, s := range systemSeries {
+				delete(m.series, s.name)
+			}
+		}),
+		m.spectrum.Follow(folder, spectrum.FileName, m.addSpectrum, func() {
+			for _, s := range spectrumSeries {
+				delete(m.series, s.Name)
+			}
+		}),
+		m.results.Follow(folder, rundir.ResultsFile, func(map[string]any) {}, func() {}),
+	)
+}
+
+// skipped says of each file which of its lines were skipped.
+func (m *metrics) skipped() error {
+	return errors.Join(
+		m.lines.Skipped(rundir.MetricsFile), m.system.Skipped(rundir.SystemFile),
+		m.spectrum.Skipped(spectrum.FileName), m.results.Skipped(rundir.ResultsFile),
+	)
 }
 
 func (m *metrics) addMetrics(line rundir.Metrics) {

@@ -48,7 +48,7 @@ func (r *run) judge(now time.Time) {
 	source, err := r.scores()
 	if err != nil || !r.summary.Scores {
 		source = nil
-		if r.metrics.refresh(folder{r}) != nil {
+		if r.metrics.refresh(folder{r}) != nil && len(r.metrics.series) == 0 {
 			return
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"path/filepath"
@@ -114,8 +115,29 @@ func LastEpochEnd(folder fs.StatFS) (m Metrics, ok bool) {
 // Follower reads the lines of a file of JSON objects as the file grows: MetricsFile as
 // Metrics, or SystemFile as System. The zero value starts at the first line.
 type Follower[T any] struct {
-	Bad    int // number of lines so far that are not JSON
+	Bad    int // number of lines so far that are no objects of the kind
+	first  int // the first of them, from 1
+	lines  int // read so far
 	offset int64
+}
+
+// Skipped says which lines of the file, whose name is given, were skipped; nil if there are none.
+func (f *Follower[T]) Skipped(name string) error {
+	switch f.Bad {
+	case 0:
+		return nil
+	case 1:
+		return fmt.Errorf("%s: line %d is not a JSON object with what this file has; it is skipped (damaged?)", name, f.first)
+	}
+	return fmt.Errorf("%s: %d lines are not JSON objects with what this file has, the first is line %d; they are "+
+		"skipped (damaged?)", name, f.Bad, f.first)
+}
+
+// Skip counts the line that add was called with last as one that is none of the kind.
+func (f *Follower[T]) Skip() {
+	if f.Bad++; f.first == 0 {
+		f.first = f.lines
+	}
 }
 
 // Follow calls add with the lines that were appended to a file of a folder since the last
@@ -145,7 +167,8 @@ func (f *Follower[T]) Follow(folder fs.StatFS, name string, add func(T), restart
 		case end == 0 && n < maxLine:
 			return nil
 		case end == 0:
-			f.Bad++
+			f.lines++
+			f.Skip()
 			f.offset += int64(n)
 			continue
 		}
@@ -158,12 +181,13 @@ func (f *Follower[T]) Follow(folder fs.StatFS, name string, add func(T), restart
 }
 
 func (f *Follower[T]) line(text []byte, add func(T)) {
+	f.lines++
 	if len(bytes.TrimSpace(text)) == 0 {
 		return
 	}
 	var m T
 	if err := json.Unmarshal(text, &m); err != nil {
-		f.Bad++
+		f.Skip()
 		return
 	}
 	add(m)

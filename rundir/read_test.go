@@ -93,12 +93,15 @@ func TestFollow(t *testing.T) {
 	text += `ep":20}` + "\n\nnonsense\n" + `{"epoch":1.0,"step":3e1,"loss":0.5}` + "\n"
 	folder[MetricsFile] = file(text)
 	follow(20, 30)
-	if f.Bad != 1 || restarts != 0 {
-		t.Errorf("%d lines that are none, %d restarts", f.Bad, restarts)
+	if err := f.Skipped("m"); f.Bad != 1 || restarts != 0 || err == nil || !strings.HasPrefix(err.Error(), "m: line 4 is not") {
+		t.Errorf("%d lines that are none, %d restarts: %v", f.Bad, restarts, err)
+	}
+	if f.Skip(); !strings.Contains(f.Skipped("m").Error(), "2 lines are not JSON objects with what this file has, the first is line 4") {
+		t.Errorf("two lines: %v", f.Skipped("m"))
 	}
 	folder[MetricsFile] = file(`{"epoch":1,"step":5}` + "\n")
 	follow(5)
-	if f.Bad != 0 || restarts != 1 {
+	if f.Bad != 0 || f.Skipped("m") != nil || restarts != 1 {
 		t.Errorf("a new run: %d lines that are none, %d restarts", f.Bad, restarts)
 	}
 	folder[MetricsFile] = file(strings.Repeat("x", 3<<20) + "\n" + `{"epoch":1,"step":7}` + "\n")

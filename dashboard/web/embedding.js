@@ -2,9 +2,10 @@
 // each other, on the same axes if their probe sets are the same.
 
 import { setting } from "./address.js";
-import { getEmbedding, getLayout, getNearest } from "./api.js";
+import { getEmbedding, getLayout } from "./api.js";
 import { classLegend } from "./classes.js";
 import { h } from "./dom.js";
+import { embeddingTools } from "./embeddingtools.js";
 import { figure } from "./figure.js";
 import { count, number } from "./format.js";
 import { read } from "./guide.js";
@@ -12,7 +13,7 @@ import { aligned, frameOf } from "./layout.js";
 import { emptyPlot } from "./linechart.js";
 import { motion } from "./motion.js";
 import { color, ink } from "./palette.js";
-import { chosen, circled } from "./picked.js";
+import { imageDetails } from "./picked.js";
 import { scatter } from "./scatter.js";
 
 const settings = {
@@ -67,79 +68,16 @@ export function embeddingTab(first) {
   };
 
   const picked = () => new Set(settings.classes.get().map(Number));
-  const radio = (value, label) =>
-    h(
-      "label",
-      { class: "check" },
-      h("input", {
-        type: "radio",
-        name: "method",
-        value,
-        checked: settings.method.get() === value,
-        onchange: () => {
-          settings.method.set(value);
-          load();
-        },
-      }),
-      label,
-    );
-  const slider = h("input", {
-    type: "range",
-    name: "epoch",
-    min: 0,
-    max: 0,
-    step: 1,
-    value: 0,
-    "aria-label": "Epoch of the features",
-    oninput: () => {
-      pause();
-      settings.epoch.set(+slider.value === +slider.max ? -1 : epochs()[+slider.value]);
-      load();
-    },
-  });
-  const player = h("button", { type: "button", name: "play", onclick: () => (playing ? pause() : play()) }, "▶ Play");
-  const epochText = h("output");
-  const tool = (label, text, go) =>
-    h("button", { type: "button", "aria-label": label, title: label, onclick: go }, text);
-  const withPictures = h("input", {
-    type: "checkbox",
-    name: "pictures",
-    onchange: () => {
-      settings.pictures.set(withPictures.checked ? "1" : "0");
-      draw();
-    },
-  });
-  const circling = h(
-    "button",
-    {
-      type: "button",
-      "aria-pressed": "false",
-      title: "Circle images by dragging; Shift and dragging does so too",
-      onclick: () => {
-        host.circling = !host.circling;
-        circling.setAttribute("aria-pressed", String(host.circling));
-      },
-    },
-    "Circle",
-  );
   const any = () => [...cards.values()].find((c) => c.data);
-  const toolbar = h(
-    "div",
-    { class: "toolbar", role: "group", "aria-label": "Embedding" },
-    radio("pca", "PCA"),
-    radio("umap", "UMAP"),
-    h("label", { class: "check" }, withPictures, "Pictures"),
-    player,
-    h("label", { class: "slider" }, "Epoch", slider, epochText),
-    h(
-      "span",
-      { class: "zoom" },
-      circling,
-      tool("Zoom in", "+", () => any()?.map.zoom(1.6)),
-      tool("Zoom out", "−", () => any()?.map.zoom(1 / 1.6)),
-      tool("Show all", "All", () => any()?.map.reset()),
-    ),
-  );
+  const tools = embeddingTools(settings, {
+    load: () => load(),
+    draw: () => draw(),
+    pause: () => pause(),
+    toggle: () => (playing ? pause() : play()),
+    circle: () => (host.circling = !host.circling),
+    zoom: (by) => (by ? any()?.map.zoom(by) : any()?.map.reset()),
+    epochs: () => epochs(),
+  });
   const maps = h("div", { class: "grid wide" });
   const legend = classLegend({
     name: (label) => className(any().data, label),
@@ -151,9 +89,9 @@ export function embeddingTab(first) {
     },
   });
   const said = h("p", { class: "hidden", role: "status" });
-  const details = h("section", { class: "picked", "aria-label": "The images that were chosen", hidden: true });
+  const details = imageDetails(host);
   const remark = h("p", { class: "probe-note", hidden: true });
-  const el = h("div", { class: "embedding" }, toolbar, remark, maps, legend.els, details, said);
+  const el = h("div", { class: "embedding" }, tools.el, remark, maps, legend.els, details.el, said);
 
   const withData = () => [...cards.values()].filter((c) => c.data);
   const className = (data, label) => (label >= 0 ? (data.classes[label] ?? `class ${label}`) : "no class");
@@ -245,12 +183,7 @@ export function embeddingTab(first) {
       }),
     );
     if (late() || withData().length === 0) return false;
-    slider.max = epochs().length - 1;
-    slider.value = want < 0 ? slider.max : Math.max(0, epochs().findLastIndex((e) => e <= want));
-    player.disabled = epochs().length < 2;
-    const epoch = String(epochs()[+slider.value]);
-    epochText.textContent = epoch;
-    slider.setAttribute("aria-valuetext", `epoch ${epoch}`);
+    tools.at(want);
     const notes = withData().filter((c) => c.data.note);
     remark.hidden = notes.length === 0;
     remark.textContent = [...new Set(notes.map((c) => c.data.note))].join(" ");
@@ -305,9 +238,9 @@ export function embeddingTab(first) {
   /** play goes through the epochs, from the first one if the last one is shown. */
   async function play() {
     playing = true;
-    player.textContent = "❚❚ Pause";
+    tools.plays(true);
     const all = epochs();
-    let k = +slider.value >= all.length - 1 ? 0 : +slider.value;
+    let k = tools.place() >= all.length - 1 ? 0 : tools.place();
     for (; playing && !closed && k < all.length; k++) {
       const want = all[k];
       settings.epoch.set(k === all.length - 1 ? -1 : want);
@@ -323,7 +256,7 @@ export function embeddingTab(first) {
 
   function pause() {
     playing = false;
-    player.textContent = "▶ Play";
+    tools.plays(false);
   }
 
   /** settle turns each layout onto the first run's if the images are the same: those runs share axes. */
@@ -343,10 +276,11 @@ export function embeddingTab(first) {
   function draw() {
     const list = withData();
     if (list.length === 0) return;
-    host.pictures = withPictures.checked =
+    host.pictures =
       settings.pictures.get() === null
         ? list.every((c) => c.data.labels.every((l) => l < 0))
         : settings.pictures.get() === "1";
+    tools.pictures(host.pictures);
     for (const [id, card] of cards) {
       if (!card.data) continue;
       const run = runs.find((r) => r.id === id);
@@ -360,42 +294,9 @@ export function embeddingTab(first) {
   }
 
   /** describe shows the chosen image and the images nearest to it, or the circled ones. */
-  let described = 0;
-  async function describe() {
-    const ticket = ++described;
-    const list = withData().filter((c) => c.map.map),
-      shown = comparable() ? list : list.slice(0, 1);
-    const i = list.length ? list[0].data.images.indexOf(settings.image.get()) : -1;
-    const choose = (j) => {
-      host.pinned(list[0].map, j);
-      list[0].map.show(j, true);
-    };
-    if (i >= 0) {
-      const ids = [...cards].filter(([, c]) => shown.includes(c)).map(([id]) => id);
-      const nearest = await Promise.all(shown.map((c, k) => getNearest(ids[k], c.map.map.epoch, i, 8))).catch(
-        (error) => error,
-      );
-      if (ticket !== described || closed) return;
-      details.hidden = false;
-      details.replaceChildren(
-        ...(nearest instanceof Error
-          ? [h("p", null, nearest.message)]
-          : chosen(
-              shown.map((c) => c.map.map),
-              i,
-              nearest,
-              host.name,
-              choose,
-            )),
-      );
-      return;
-    }
-    details.hidden = host.selected.size === 0;
-    if (host.selected.size && list.length) {
-      const map = list[0].map.map,
-        images = [...map.data.images.keys()].filter((j) => host.selected.has(map.data.images[j]));
-      details.replaceChildren(...circled(map, images, host.name, choose, () => host.pinned(list[0].map, -1)));
-    }
+  function describe() {
+    const list = [...cards].filter(([, c]) => c.data && c.map.map).map(([id, c]) => ({ id, map: c.map }));
+    return details.show(comparable() ? list : list.slice(0, 1), settings.image.get());
   }
 
   const table = ({ data, points }) => [
@@ -430,6 +331,7 @@ export function embeddingTab(first) {
     },
     close() {
       closed = true;
+      details.close();
       pause();
       moving.stop();
       watch.disconnect();

@@ -1,6 +1,7 @@
 // What is below the map: the image that was chosen with its nearest images, or the images
 // that were circled.
 
+import { getNearest } from "./api.js";
 import { h } from "./dom.js";
 import { count, fixed } from "./format.js";
 import { sprite } from "./pictures.js";
@@ -28,7 +29,7 @@ const button = ({ run, data }, i, text, choose) =>
  * chosen shows image i of the maps, each with its nearest images, the answers of getNearest. name(data, i) names
  * its class.
  */
-export function chosen(maps, i, nearest, name, choose) {
+function chosen(maps, i, nearest, name, choose) {
   const { data, run } = maps[0],
     path = fileOf(data, i);
   return [
@@ -59,7 +60,7 @@ export function chosen(maps, i, nearest, name, choose) {
 }
 
 /** circled shows the images of a list, and how many there are of each class. */
-export function circled(map, list, name, choose, clear) {
+function circled(map, list, name, choose, clear) {
   const { data } = map,
     sizes = new Map();
   for (const i of list) sizes.set(name(data, i), (sizes.get(name(data, i)) ?? 0) + 1);
@@ -87,4 +88,51 @@ export function circled(map, list, name, choose, clear) {
     list.length > most &&
       h("p", { class: "small" }, `The first ${most} are shown; the CSV of the chart has all, in its column circled.`),
   ].filter(Boolean);
+}
+
+const neighbors = 8; // shown of an image
+
+/** imageDetails is that part of the page. host is that of the maps. */
+export function imageDetails(host) {
+  let asked = 0;
+  const el = h("section", { class: "picked", "aria-label": "The images that were chosen", hidden: true });
+  return {
+    el,
+    /** show shows an image by its number in the maps, a list of { id, map }, or what was circled in the first one. */
+    async show(maps, image) {
+      const ticket = ++asked,
+        first = maps[0]?.map,
+        i = first ? first.map.data.images.indexOf(image) : -1;
+      const choose = (j) => {
+        host.pinned(first, j);
+        first.show(j, true);
+      };
+      if (i >= 0) {
+        const nearest = await Promise.all(
+          maps.map(({ id, map }) => getNearest(id, map.map.epoch, i, neighbors)),
+        ).catch((error) => error);
+        if (ticket !== asked) return;
+        el.hidden = false;
+        el.replaceChildren(
+          ...(nearest instanceof Error
+            ? [h("p", null, nearest.message)]
+            : chosen(
+                maps.map((m) => m.map.map),
+                i,
+                nearest,
+                host.name,
+                choose,
+              )),
+        );
+        return;
+      }
+      el.hidden = host.selected.size === 0;
+      if (el.hidden || !first) return;
+      const list = [...first.map.data.images.keys()].filter((j) => host.selected.has(first.map.data.images[j]));
+      el.replaceChildren(...circled(first.map, list, host.name, choose, () => host.pinned(first, -1)));
+    },
+    close() {
+      asked++;
+    },
+  };
 }

@@ -142,7 +142,10 @@ func Read(run string) ([]Line, error) {
 	return lines, nil
 }
 
+// Valid reports whether a line of JSON was one of figures.
+func (l *Line) Valid() bool { return l.Step >= 0 && l.Planned > 0 }
+
 // ReadFS is Read for the folder of a run that is not trusted.
 func ReadFS(folder fs.StatFS) ([]Line, error) {
-	return jsonl.Lines(folder, FileName, maxFile, func(l *Line) bool { return l.Step >= 0 && l.Planned > 0 })
+	return jsonl.Lines(folder, FileName, maxFile, func(l *Line) bool { return l.Valid() })
 }
