@@ -128,7 +128,8 @@ func (c *DetectTrain) resolve() (warnings []string, err error) {
 	}
 	warnings = c.settle()
 	warnings = append(warnings, distributedNotes(&c.Dist, &c.Machine)...)
-	err = first(c.Dist.check(), c.Output.check(), c.Machine.check(), c.DetectData.check(), atLeast("limit", c.DetectSplits.DetectLimit, 0),
+	err = first(c.Dist.check(), c.Output.check(), c.Machine.check(), c.DetectData.check(),
+		atLeast("limit", c.DetectSplits.DetectLimit, 0),
 		fraction("label_fraction", c.LabelFraction), c.DetectNet.check(), sides("short", c.Short), c.Iterating.check(),
 		atLeast("eval_every", c.EvalEvery, 0), atLeast("save_every", c.SaveEvery, 1), atLeast("precise_bn", c.PreciseBN, 0),
 		c.AveragePrecision.check(), positive("width", c.Width))

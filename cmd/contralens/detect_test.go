@@ -168,7 +168,7 @@ func TestDetectProcesses(t *testing.T) {
 	if code != 128+int(syscall.SIGKILL) || !gone.MatchString(text) {
 		t.Fatalf("code %d:\n%s", code, text)
 	}
-	if code, text := command(t, append(args, "--batch_size", "3")...); code != exitUsage ||
+	if code, text := spawn(t, append(args, "--batch_size", "3")...).end(t); code != exitUsage ||
 		!strings.Contains(text, "--batch_size: want a multiple of the 2 processes") {
 		t.Errorf("batches of 3: code %d:\n%s", code, text)
 	}

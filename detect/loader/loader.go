@@ -86,7 +86,8 @@ func New(ctx context.Context, o Options) (*Loader, error) {
 	m.table = views.RGB.Table()
 	var sampler loader.Sampler
 	if o.Train {
-		m.share = &share{all: &stream{images: o.Set.Images, size: o.BatchSize, batches: o.Batches, seed: o.Seed}, world: o.World}
+		whole := &stream{images: o.Set.Images, size: o.BatchSize, batches: o.Batches, seed: o.Seed}
+		m.share = &share{all: whole, world: o.World}
 		sampler = m.share
 	} else {
 		from, to := o.World.Rows(len(o.Set.Images))

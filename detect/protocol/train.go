@@ -130,7 +130,7 @@ func (t *training) run(ctx context.Context) error {
 	if err := t.meet(ctx, r); err != nil {
 		return err
 	}
-	return t.leave(t.fit(ctx, r))
+	return t.leave(torch.Run(func() error { return t.fit(ctx, r) }))
 }
 
 // fit makes the run directory, and trains.

@@ -97,7 +97,9 @@ func toldBy(v []float64) told { return told{v[0], v[1], v[2], v[3], v[4], v[5]} 
 
 // exchange has s get the means of the losses over all processes once read has arrived, and returns
 // the mean of the total, []. What the processes tell each other goes along.
-func (r *Run) exchange(ctx context.Context, s *Step, read *torch.Readback, l Losses, total *torch.Tensor) *torch.Tensor {
+func (r *Run) exchange(
+	ctx context.Context, s *Step, read *torch.Readback, l Losses, total *torch.Tensor,
+) *torch.Tensor {
 	own := told{
 		foreground: l.Foreground, background: l.Background, anchors: l.Anchors, images: float64(s.Images),
 	}
