@@ -101,7 +101,7 @@ type Branches struct {
 	_         struct{} `group:"method"`
 	Beta      float64  `flag:"beta" default:"0.5" name:"contrast=18" help:"weight of the jigsaw loss"`
 	Symmetric bool     `flag:"symmetric" name:"contrast=20" help:"with a queue: use each crop as query and as key, and add the two losses"`
-	ShuffleBN string   `flag:"shuffle_bn" default:"exchange" name:"contrast=60" help:"where keys are shuffled before batch norm: exchange (among all processes), node (among those of a node, as in the paper's code) or none"`
+	ShuffleBN string   `flag:"shuffle_bn" default:"exchange" name:"contrast=60" help:"where keys are shuffled before batch norm: exchange (among all processes), loader (the same: every process makes the views itself, and none are sent), node (among those of a node, as in the paper's code) or none"`
 	BNSplits  int      `flag:"bn_splits" default:"1" name:"contrast=24" help:"groups that each batch is split into, each with its own batch-norm statistics, as on several devices; keys are shuffled between groups"`
 	SyncBN    bool     `flag:"sync_bn" group:"network" name:"contrast=61" help:"with several processes: batch-norm statistics of the whole batch, summed over the processes in every layer, as one process has them without --bn_splits"`
 	ExpIter   int      `flag:"exp_iter" reference:"true" default:"-1" repeat:"true" help:"number of the repetition, to add to the run's name; -1: none"`

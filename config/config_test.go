@@ -126,7 +126,7 @@ func TestMistakes(t *testing.T) {
 		"--head mlp3":                                      "2mlp_bn",
 		"--nproc -2":                                       "a number of processes",
 		"--dist_stall soon":                                "such as 90s, 10m or 1h",
-		"--shuffle_bn all":                                 "exchange, node or none",
+		"--shuffle_bn all":                                 "exchange, loader, node or none",
 		"--batch_size 8 --bn_splits 5":                     "two images",
 		"--batch_size 8 --accum 5":                         "two images",
 		"--accum 0":                                        "--accum: want 1",

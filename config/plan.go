@@ -22,7 +22,7 @@ type Plan struct {
 	Memory    string   `flag:"mem" default:"moco" group:"method" help:"source of negatives: moco (queue), bank (memory bank) or batch"`
 	K         int      `flag:"nce_k" short:"k" default:"65536" group:"method" help:"number of negatives, which is the length of the queue"`
 	FT        string   `flag:"ft" default:"none" group:"feature transformation" help:"the paper's feature transformation: none, pos, neg or posneg"`
-	ShuffleBN string   `flag:"shuffle_bn" default:"exchange" group:"distributed" help:"how keys are shuffled for batch norm: exchange, node or none"`
+	ShuffleBN string   `flag:"shuffle_bn" default:"exchange" group:"distributed" help:"how keys are shuffled for batch norm: exchange, loader, node or none"`
 	Out       string   `flag:"output" everyday:"true" short:"o" group:"output" help:"PNG file with images per second and cost by the number of GPUs"`
 	Printing
 }
@@ -44,7 +44,7 @@ func (c *Plan) Resolve(map[string]bool) ([]string, error) {
 		between("input_res", c.InputRes, 8, mostSide), between("feat_dim", c.FeatDim, 1, 1<<16),
 		oneOf("mem", c.Memory, "moco", "bank", "batch"), between("nce_k", c.K, 1, 1<<24),
 		oneOf("ft", c.FT, "none", "pos", "neg", "posneg"),
-		oneOf("shuffle_bn", c.ShuffleBN, "exchange", "node", "none"))
+		oneOf("shuffle_bn", c.ShuffleBN, "exchange", "loader", "node", "none"))
 	switch {
 	case err != nil:
 		return nil, err

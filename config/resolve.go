@@ -127,7 +127,7 @@ func usualCrop(memory string) float64 {
 func (c *Contrast) validate() error {
 	return first(c.Dist.check(), c.Output.check(), atLeast("keep", c.Keep, 0), c.Data.check(), c.Order.check(c.BatchSize),
 		c.Net.check(), c.Objective.check(), c.Machine.check(), c.Optim.check(), c.Crops.check(),
-		oneOf("shuffle_bn", c.ShuffleBN, "exchange", "node", "none"), oneOf("opt_level", c.OptLevel, "O1", "O2"),
+		oneOf("shuffle_bn", c.ShuffleBN, "exchange", "loader", "node", "none"), oneOf("opt_level", c.OptLevel, "O1", "O2"),
 		c.ContrastViews.check(), atLeast("probe", c.Probe, 0), c.Monitors.check(), c.combination(),
 		c.FeatureTransform.check(),
 		c.Relatives.check(&c.Objective, &c.FeatureTransform), c.Optimizer.check())
@@ -160,6 +160,12 @@ func (c *Contrast) combination() error {
 			Option: "symmetric",
 			Want:   "--mem moco", Got: c.Memory,
 			Hint: "the other memories have one direction, or both already",
+		}
+	case c.ShuffleBN == "loader" && c.Symmetric && (c.Jigsaw || c.Synthetic != "none" || c.ImageMixup != "none"):
+		return &ValueError{
+			Option: "shuffle_bn", Value: c.ShuffleBN,
+			Want: "no --jigsaw, --synthetic or --image_mixup with --symmetric",
+			Hint: "the order of the second keys is not known when images are loaded; give --shuffle_bn exchange",
 		}
 	case t.Negative.On && !memory.Negatives:
 		return &ValueError{

@@ -125,6 +125,9 @@ func (s *Server) describeRun(q url.Values) (any, error) {
 		d.Config, d.Environment, d.Settings = about.Config, environment(about), settings(about)
 	}
 	source := r.open(&d)
+	if text := r.metrics.processes(); text != "" {
+		d.Environment = append(d.Environment, named{"Processes", text})
+	}
 	for _, m := range r.metrics.described() {
 		if !slices.ContainsFunc(d.Series, func(s series) bool { return s.Name == m.Name }) {
 			d.Series = append(d.Series, m)
@@ -227,8 +230,13 @@ func (r *run) open(d *description) scores.Source {
 
 func environment(r rundir.Record) []named {
 	var list []named
+	var resumed []string
+	for _, s := range r.Resumes {
+		resumed = append(resumed, s.Start)
+	}
 	for _, n := range []named{
-		{"Command", shellWords(r.Command)}, {"Started", r.Start}, {"Machine", r.Machine},
+		{"Command", shellWords(r.Command)}, {"Started", r.Start}, {"Resumed", strings.Join(resumed, " ")},
+		{"Machine", r.Machine},
 		{"Source revision", r.Commit}, {"Go", r.Go}, {"libtorch", r.Torch},
 	} {
 		if n.Value != "" {

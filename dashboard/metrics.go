@@ -3,7 +3,6 @@ package dashboard
 import (
 	"errors"
 	"io/fs"
-	"slices"
 
 	"contralens/features/spectrum"
 	"contralens/rundir"
@@ -81,25 +80,6 @@ func waiting(m rundir.Metrics) *float64 {
 	return new(100 * *m.Wait / (*m.Wait + *m.Compute))
 }
 
-// slowest returns by how many percent the steps of the slowest of several processes are longer
-// than those of the median, the lower one of two.
-func slowest(m rundir.Metrics) *float64 {
-	n := len(m.RankWait)
-	if n < 2 || len(m.RankCompute) != n {
-		return nil
-	}
-	each := make([]float64, n)
-	for rank := range each {
-		each[rank] = m.RankWait[rank] + m.RankCompute[rank]
-	}
-	slices.Sort(each)
-	usual := each[(n-1)/2]
-	if usual <= 0 {
-		return nil
-	}
-	return new(100 * (each[n-1]/usual - 1))
-}
-
 // systemSeries lists the values of system.jsonl that are shown.
 var systemSeries = []struct {
 	name, title, axis string
@@ -125,6 +105,7 @@ type metrics struct {
 
 	collapse int    // the step at which the training itself found a collapse; 0: none
 	slow     string // what it said last of a process that all others wait for
+	ranks    ranks
 }
 
 type point struct {
@@ -142,7 +123,7 @@ func (m *metrics) refresh(folder fs.StatFS) error {
 			for _, s := range metricSeries {
 				delete(m.series, s.name)
 			}
-			m.clock, m.collapse, m.slow = clock{}, 0, ""
+			m.clock, m.collapse, m.slow, m.ranks = clock{}, 0, "", nil
 		}),
 		m.system.Follow(folder, rundir.SystemFile, m.addSystem, func() {
 			for _, s := range systemSeries {
@@ -171,6 +152,7 @@ func (m *metrics) addMetrics(line rundir.Metrics) {
 		return
 	}
 	m.clock.add(int(*line.Step), line)
+	m.ranks.add(line)
 	if line.EpochEnd {
 		m.ends[int(line.Epoch)] = int(*line.Step)
 	}

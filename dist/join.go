@@ -261,7 +261,9 @@ type Member struct {
 	others map[int]*sign // of the ranks that this one watches
 	ended  error         // why the training ended
 
-	alone   atomic.Int64  // how many calls of Alone there were
+	alone     atomic.Int64 // how many calls of Alone there were
+	forgotten int64        // how many of them the store has no key of any more; of rank 0
+
 	lost    chan struct{} // closed when ended is set
 	stopped chan struct{} // closed when the goroutines are to stop
 	stop    sync.Once

@@ -25,6 +25,7 @@ func (m *Member) Alone(ctx context.Context, f func() error) error {
 	defer m.At(before.step, before.phase)
 	if m.launch.Rank == 0 {
 		m.At(before.step, busy)
+		m.forget()
 		err := f()
 		text := ""
 		if err != nil {
@@ -44,6 +45,9 @@ func (m *Member) Alone(ctx context.Context, f func() error) error {
 		return m.Explain(err)
 	}
 	text, err := m.store.Get(name)
+	if err == nil {
+		_, err = m.store.Add("aloneread", 1)
+	}
 	if err != nil {
 		return m.Explain(err)
 	}
@@ -51,6 +55,20 @@ func (m *Member) Alone(ctx context.Context, f func() error) error {
 		return &Lost{Rank: 0, Text: fmt.Sprintf("%s: %s", m.hellos[0].name(0), text)}
 	}
 	return nil
+}
+
+// forget removes the keys of earlier calls of Alone, once all ranks have read them. A long training
+// has two in every epoch.
+func (m *Member) forget() {
+	earlier := m.alone.Load() - 1
+	if n, err := m.store.Add("aloneread", 0); err != nil || n < earlier*int64(m.launch.Size-1) {
+		return
+	}
+	for ; m.forgotten < earlier; m.forgotten++ {
+		if _, err := m.store.Delete(key("alone", int(m.forgotten+1))); err != nil {
+			return
+		}
+	}
 }
 
 // Will tells the other ranks why this one ends, so that they end with its sentence within a
@@ -99,7 +117,7 @@ func (m *Member) Leave(ctx context.Context) error {
 
 // clear removes the keys of this training from a store that outlives it.
 func (m *Member) clear() {
-	for _, name := range []string{"read", "heard", "left", "verdict", "verdicts"} {
+	for _, name := range []string{"read", "heard", "left", "aloneread", "verdict", "verdicts"} {
 		_, _ = m.store.Delete(name)
 	}
 	for r := range m.launch.Size {
@@ -107,7 +125,7 @@ func (m *Member) clear() {
 			_, _ = m.store.Delete(key(name, r))
 		}
 	}
-	for n := int64(1); n <= m.alone.Load(); n++ {
+	for n := m.forgotten + 1; n <= m.alone.Load(); n++ {
 		_, _ = m.store.Delete(key("alone", int(n)))
 	}
 }

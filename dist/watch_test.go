@@ -208,6 +208,37 @@ func TestAloneHasNoLimit(t *testing.T) {
 	}
 }
 
+// A training of many epochs leaves no key of each in the store.
+func TestAloneForgets(t *testing.T) {
+	t.Parallel()
+	x := newTeam(t, 3, brisk)
+	table := x.switches[0].Store.(*Memory)
+	most := 0
+	for range 20 {
+		var all sync.WaitGroup
+		for r, m := range x.members {
+			all.Go(func() {
+				if err := m.Alone(t.Context(), func() error { return nil }); err != nil {
+					t.Errorf("rank %d: %v", r, err)
+				}
+			})
+		}
+		all.Wait()
+		table.mutex.Lock()
+		n := 0
+		for name := range table.values {
+			if strings.Contains(name, "alone/") {
+				n++
+			}
+		}
+		table.mutex.Unlock()
+		most = max(most, n)
+	}
+	if most != 1 {
+		t.Errorf("the store had %d keys of work alone at a time, want 1", most)
+	}
+}
+
 func TestAloneFails(t *testing.T) {
 	t.Parallel()
 	x := newTeam(t, 2, brisk)

@@ -23,6 +23,8 @@ type gathering struct {
 	sent    bool      // the control is on its way
 	read    *torch.Readback
 	ends    []end
+	crops   []*torch.Tensor
+	loaded  []Shuffled // crops that need no exchange
 }
 
 // end is where the graph of this process ends and the loss of all processes begins.
@@ -36,7 +38,7 @@ func (m *Model) meet(b *Batch) (leave func()) {
 	if m.World.Alone() {
 		return func() {}
 	}
-	x := &gathering{n: b.Len(), control: b.Control, read: b.Readback}
+	x := &gathering{n: b.Len(), control: b.Control, read: b.Readback, crops: b.Crops, loaded: b.Shuffled}
 	for rank := range m.World.Size {
 		from, to := m.World.Of(rank).Images(x.n, m.Groups)
 		x.rows = append(x.rows, to-from)
@@ -95,6 +97,9 @@ func (m *Model) take(x *torch.Tensor, order []int64) *torch.Tensor {
 	if m.gathering == nil {
 		return x.IndexSelect(0, torch.FromInt64(order, len(order)).ToDevice(x.Device()))
 	}
+	if loaded := m.gathering.loadedRows(x, order); loaded != nil {
+		return loaded
+	}
 	return torch.Scoped1(func() *torch.Tensor {
 		route := m.route(order)
 		send := x.IndexSelect(0, torch.FromInt64(route.send, len(route.send)).ToDevice(x.Device()))
@@ -104,6 +109,34 @@ func (m *Model) take(x *torch.Tensor, order []int64) *torch.Tensor {
 		m.waiting(func() { m.Group.AllToAll(out, send.Contiguous(), route.out, route.in) })
 		return out.IndexSelect(0, torch.FromInt64(route.place, len(route.place)).ToDevice(x.Device()))
 	})
+}
+
+// loadedRows returns the rows of a crop in an order if the loader has made them, or nil.
+func (x *gathering) loadedRows(crop *torch.Tensor, order []int64) *torch.Tensor {
+	for _, s := range x.loaded {
+		if x.crops[s.Crop] == crop && slices.Equal(s.Order, order) {
+			return s.Images
+		}
+	}
+	if len(x.loaded) > 0 {
+		panic(&torch.Error{Op: "shuffle", Message: "want keys in an order that the loader knew before the step"})
+	}
+	return nil
+}
+
+// KeyOrders returns for each crop of which a step takes keys the order of the whole batch's n images
+// in which the key encoder sees them, as the step draws it. ok is false if they are not known before.
+// It may be called from any goroutine.
+func (m *Model) KeyOrders(step, n int) (crops []KeyCrop, orders [][]int64, ok bool) {
+	method, ok := m.Method.(keyed)
+	if !ok {
+		return nil, nil, m.Key == nil
+	}
+	for _, c := range method.KeyCrops() {
+		drawn := &seeded{seed: m.Seed, step: uint64(step), calls: uint64(c.Draw)}
+		crops, orders = append(crops, c), append(orders, drawn.Order(n))
+	}
+	return crops, orders, true
 }
 
 // route says how rows get from the processes that have them to those that take them.

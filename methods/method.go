@@ -29,13 +29,16 @@ type Method interface {
 type Batch struct {
 	Crops   []*torch.Tensor // of the same images, each [N, 3, H, W]; of several processes, each has those of its images
 	Patches *torch.Tensor   // jigsaws of the images, [9N, 3, h, w]; nil unless the method uses them
-	Images  []int64         // indices of the images of all processes in the dataset; nil: they are not known
-	Size    int             // N, the images of all processes; 0: those of Crops
-	Step    int             // number of the step, from 1
-	Labels  *torch.Tensor   // classes of all images of the dataset, int32; nil: there are none
-	Random  Random
-	Control Control // what this process tells the others
-	Collect Collect
+	// Shuffled are crops of the images in the order in which Keys takes them, at the places of this
+	// process's images. Those that are missing come from the other processes.
+	Shuffled []Shuffled
+	Images   []int64       // indices of the images of all processes in the dataset; nil: they are not known
+	Size     int           // N, the images of all processes; 0: those of Crops
+	Step     int           // number of the step, from 1
+	Labels   *torch.Tensor // classes of all images of the dataset, int32; nil: there are none
+	Random   Random
+	Control  Control // what this process tells the others
+	Collect  Collect
 	// Readback brings the figures of the step to the host. If it is nil, each is read at
 	// once; if it is deferred, they are set when it is waited for.
 	Readback *torch.Readback
@@ -50,6 +53,25 @@ func (b *Batch) Len() int {
 		return b.Size
 	}
 	return b.Crops[0].Size(0)
+}
+
+// Shuffled is a crop of a batch's images in another order.
+type Shuffled struct {
+	KeyCrop
+	Order  []int64       // of the images of all processes
+	Images *torch.Tensor // [n, 3, H, W], of this process
+}
+
+// KeyCrop says of which crop a method takes keys, and in which order: Draw is the number of draws of
+// the step before that of the order (see Random.Order).
+type KeyCrop struct {
+	Crop, Draw int
+}
+
+// keyed is a method whose keys' orders are known before the step.
+type keyed interface {
+	// KeyCrops are the crops of which the method takes keys.
+	KeyCrops() []KeyCrop
 }
 
 // Collect selects what a step measures besides its loss.

@@ -27,6 +27,15 @@ func newMoCo(m *Model) (Method, error) {
 // Crops is two: a query and a key for each image.
 func (*moco) Crops() int { return 2 }
 
+// KeyCrops are the second crops, and if symmetric also the first ones: nothing is drawn between but
+// what config refuses beside them.
+func (m *moco) KeyCrops() []KeyCrop {
+	if m.Symmetric {
+		return []KeyCrop{{Crop: 1}, {Crop: 0, Draw: 1}}
+	}
+	return []KeyCrop{{Crop: 1}}
+}
+
 // Forward is Algorithm 1 of MoCo with the feature transformation of Zhu et al. (2021).
 // If symmetric, each crop serves once as the query and once as the key. The losses are
 // added, and the keys of both crops enter the queue, as in the CIFAR-10 demo of MoCo's

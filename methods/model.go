@@ -65,7 +65,9 @@ type Options struct {
 	Precision    torch.Dtype // of the encoders' products: BFloat16, Float16, or Float32, also as the zero value
 	Microbatches int         // number of parts in which the images of a process pass the encoders; 0 and 1: one
 	Seed         uint64
-	Shuffle      string // of keys before batch norm: over all processes (exchange or ""), those of a node (node), or none
+	// Shuffle is where keys are shuffled before batch norm: among all processes, which exchange images
+	// (exchange or "") or load them (loader), among those of a node (node), or none.
+	Shuffle string
 
 	World world.World // processes that train together
 	// Groups is the number of groups of a whole batch with batch-norm statistics of their own;

@@ -35,6 +35,14 @@ func newSiamese(m *Model) (Method, error) {
 // Crops is two.
 func (*siamese) Crops() int { return 2 }
 
+// KeyCrops are both crops, if there is a momentum encoder.
+func (s *siamese) KeyCrops() []KeyCrop {
+	if s.Key == nil {
+		return nil
+	}
+	return []KeyCrop{{Crop: 0}, {Crop: 1, Draw: 1}}
+}
+
 // State returns the predictor.
 func (s *siamese) State() State { return State{Own: s.predictor.State} }
 

@@ -44,6 +44,7 @@ type Shuffle string
 // The ways to shuffle.
 const (
 	Exchange Shuffle = "exchange" // images go to the GPU that needs them
+	Loader   Shuffle = "loader"   // every GPU's processors make the views of both
 	Node     Shuffle = "node"     // images are exchanged within a node
 	None     Shuffle = "none"
 )
@@ -121,6 +122,7 @@ const (
 	networkShare = 0.8   // of the line rate that collectives reach
 	hiddenShare  = 0.8   // of the backward pass, during which gradients travel
 	nvlink       = 150e9 // bytes a second between the GPUs of a node, in all-reduces
+	reloadShare  = 1.5   // of the loader's work, with one of two views more and each image decoded twice
 	viewBytes    = 2 * 3 // of a pixel of a view in bf16
 	small        = 2e-3  // seconds of a step
 	saveRate     = 185e6 // bytes of a checkpoint a second, with its SHA-256
@@ -196,6 +198,9 @@ func (r *Result) step(o *Options) {
 	gradients := 4 * o.Arch.Parameters
 	s.Compute = float64(o.PerGPU) / o.speed()
 	s.Load = float64(o.PerGPU) / (o.PerCore * o.GPU.Cores)
+	if o.Shuffle == Loader {
+		s.Load *= reloadShare
+	}
 	s.Reduce = 2*(m-1)/m*gradients/network + 2*(g-1)/g*gradients/nvlink
 	s.Waited = max(0, s.Reduce-hiddenShare*s.Compute/2)
 	if o.Shuffle == Exchange {

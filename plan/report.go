@@ -20,7 +20,8 @@ func (r Result) Notes(o Options) (notes []string) {
 	note(s.Load >= s.Total, "loading is the slowest part: %.0f processors for each GPU would keep up, and a node has %.0f",
 		r.CoresPerGPU, o.GPU.Cores)
 	note(s.Exchange > 0.1*s.Total, "shuffled batch norm sends %s from a node in every step, %.0f %% of its time: "+
-		"--shuffle_bn node keeps it within nodes, as in the paper's code", size(r.Traffic.Images), 100*s.Exchange/s.Total)
+		"--shuffle_bn loader sends nothing but loads half as much again, --shuffle_bn node keeps it within nodes, as in the "+
+		"paper's code", size(r.Traffic.Images), 100*s.Exchange/s.Total)
 	note(s.Waited > 0.1*s.Total, "gradients keep the GPUs waiting for %.0f %% of a step: more images a GPU or a faster "+
 		"network help", 100*s.Waited/s.Total)
 	note(s.Contrast > 0.1*s.Total, "the loss of the whole batch is computed on every GPU and takes %.0f %% of a step",

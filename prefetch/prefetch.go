@@ -66,9 +66,9 @@ func New(ctx context.Context, o Options) *Loader {
 	if !o.Device.IsCPU() || o.asOnGPU {
 		var sizes []int
 		rows := o.World.Most(o.BatchSize, o.Groups)
-		for i := range o.Views {
-			l.floats = append(l.floats, newNormalizer(&o.Views[i], o.Device, o.Dtype))
-			sizes = append(sizes, rows*o.Views[i].Len())
+		for i := range o.Buffers() {
+			l.floats = append(l.floats, newNormalizer(o.Spec(i), o.Device, o.Dtype))
+			sizes = append(sizes, rows*o.Spec(i).Len())
 		}
 		l.upload = torch.NewUpload(o.Device, sizes, ring)
 		o.Pixels = l.upload.Host()
@@ -114,7 +114,8 @@ func (l *Loader) Next() (*Batch, error) {
 
 func (l *Loader) batch(b *loader.ViewBatch) *Batch {
 	labels := slices.Clone(b.Samples.Labels)
-	return &Batch{N: b.N, Indices: b.Indices, Whole: b.Whole, Labels: labels, loader: l, samples: b}
+	n := len(labels) // without the images of other orders
+	return &Batch{N: n, Indices: b.Indices[:n], Whole: b.Whole, Labels: labels, loader: l, samples: b}
 }
 
 // fetch waits for a batch of pixels and launches its copy.
@@ -145,7 +146,8 @@ func (l *Loader) reclaim(limit int) {
 	}
 }
 
-// View makes a view of the batch: a float tensor [N, 3, H, W] on the device, or [9N, 3, h,
+// View makes a view of the batch, or of the images in another order (loader.Reordered), whose buffers
+// come after those of the views: a float tensor [N, 3, H, W] on the device, or [9N, 3, h,
 // w] for a jigsaw. It belongs to the current scope.
 func (b *Batch) View(v int) *torch.Tensor {
 	l := b.loader
@@ -154,7 +156,7 @@ func (b *Batch) View(v int) *torch.Tensor {
 		defer pixels.Free()
 		return l.floats[v].floats(pixels)
 	}
-	shape := l.o.Views[v].Shape()
+	shape := l.o.Spec(v).Shape()
 	if len(shape) == 3 {
 		shape = append([]int{1}, shape...)
 	}

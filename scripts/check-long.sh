@@ -141,9 +141,12 @@ data() {
 }
 
 # dist trains in several processes. The launchers are real: torchrun, mpirun, and a cluster of Slurm
-# on this machine, which needs root.
+# on this machine, which needs root, as do the networks that are cut. 50 random ranks are killed, and
+# two processes train for 10,000 steps.
 dist() {
 	CONTRALENS_SLURM=1 CONTRALENS_WORLDS=1 verbose -timeout 20m ./dist ./deploy ./test/world
+	CONTRALENS_RANK_KILLS=50 CONTRALENS_WORLDS=1 verbose -timeout 60m \
+		-run 'TestKilledRanks|TestFullDiskOfRankZero|TestUnderTorchrun|TestCutNetwork|TestManySteps' ./cmd/contralens
 }
 
 # methods trains every method for METHOD_BUDGET seconds (180) on the CIFAR-10 in CIFAR_DIR, and

@@ -42,6 +42,9 @@ func (r *Run) hooksOf(ctx context.Context, function func(Hook) func(*Run) error)
 		if end = r.eachOf(apart, function); ends(end) {
 			return nil // the others hear of it when all agree
 		}
+		if end != nil {
+			end = r.LastGood(end)
+		}
 		return end
 	})
 	err = r.agree(ctx, cmp.Or(err, end))

@@ -13,13 +13,13 @@ import (
 
 // join meets the other processes of the run, and gives them to it. Processes that would train
 // something else together are found here, before anything is written.
-func (r *Run) join(ctx context.Context, l dist.Launch, t dist.Timing) (*join.Joined, error) {
+func (r *Run) join(ctx context.Context, m *join.Meeting) (*join.Joined, error) {
 	hello, err := r.hello()
 	if err != nil {
 		return nil, err
 	}
 	hooks := dist.Hooks{Note: func(s string) { r.say("note: %s", s) }, Advice: r.advice}
-	j, err := join.Join(ctx, l, t, hello, r.Model.Device(), hooks)
+	j, err := m.Join(ctx, hello, r.Model.Device(), hooks)
 	if err != nil {
 		return nil, err
 	}

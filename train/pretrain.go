@@ -70,7 +70,6 @@ func Pretrain(ctx context.Context, c config.Contrast, o Options) (Result, error)
 	}
 	w := join.World(o.Launch)
 	if !w.Alone() {
-		o.Tuner = nil // what one process measures disturbs the others
 		if err := setup.ShareMachine(&c.Machine, o.Launch); err != nil {
 			return Result{}, err
 		}
@@ -92,7 +91,8 @@ func Pretrain(ctx context.Context, c config.Contrast, o Options) (Result, error)
 type pretraining struct {
 	Options
 	world  world.World
-	joined *join.Joined // nil in one process
+	met    *join.Meeting // nil in one process
+	joined *join.Joined  // likewise
 	place  setup.Place
 	result Result
 	judge  data.Dataset // the queries of k-NN
@@ -108,6 +108,12 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 	}
 	for _, note := range p.Notes {
 		p.Progress.Print("note: %s", note)
+	}
+	if !p.world.Alone() {
+		var err error
+		if p.met, err = join.Meet(p.Launch, p.Timing); err != nil {
+			return err
+		}
 	}
 	r, chosen, rate, err := p.build(ctx, c)
 	if r != nil {
@@ -156,7 +162,7 @@ func (p *pretraining) prepare(ctx context.Context, r *Run) (release func(), err 
 		return nil, err
 	}
 	if !p.world.Alone() {
-		if p.joined, err = r.join(ctx, p.Launch, p.Timing); err != nil {
+		if p.joined, err = r.join(ctx, p.met); err != nil {
 			return nil, err
 		}
 	}
@@ -177,8 +183,13 @@ func (p *pretraining) build(
 	var choose Chooser
 	if p.Tuner != nil {
 		choose = func(m *config.Machine, net nn.Config) (err error) {
-			precision, err = setup.Precision(p.Tuner, m, setup.ContrastStep(&c, net))
+			step := setup.ContrastStep(&c, net)
+			step.Batch = max(2, step.Batch/max(1, p.world.Size))
+			precision, err = setup.Precision(p.Tuner, m, step)
 			return err
+		}
+		if !p.world.Alone() {
+			choose = p.asRankZero(ctx, choose)
 		}
 	}
 	if r, err = NewRun(ctx, p.world, c, p.place.Dir, choose); err != nil {
@@ -186,8 +197,8 @@ func (p *pretraining) build(
 	}
 	r.Say, p.judge = p.Progress.Print, r.queries()
 	r.Hooks = append(p.hooks(ctx, r.Config), p.Hooks...)
-	if p.Tuner == nil {
-		return r, nil, 0, nil
+	if p.Tuner == nil || !p.world.Alone() { // several processes share the processors evenly
+		return r, []string{precision}, 0, nil
 	}
 	folder := c.DataFolder
 	if folder != "" && !store.IsURL(folder) {
@@ -199,6 +210,28 @@ func (p *pretraining) build(
 	step := setup.ContrastStep(&c, r.Model.Net)
 	split, rate, err = setup.SplitThreads(p.Tuner, &r.Config.Machine, c.Precision, step, images)
 	return r, []string{precision, split}, rate, err
+}
+
+// asRankZero lets rank 0 choose for all processes, while the others wait: what each measured would
+// disturb the others, and they must compute alike.
+func (p *pretraining) asRankZero(ctx context.Context, choose Chooser) Chooser {
+	return func(m *config.Machine, net nn.Config) error {
+		text, err := p.met.Choose(ctx, func() (string, error) {
+			err := choose(m, net)
+			return m.Precision + " " + m.MemoryFormat, err
+		})
+		if err != nil {
+			return err
+		}
+		precision, format, _ := strings.Cut(text, " ")
+		if m.Precision == autotune.Auto {
+			m.Precision = precision
+		}
+		if m.MemoryFormat == autotune.Auto {
+			m.MemoryFormat = format
+		}
+		return nil
+	}
 }
 
 // hooks returns the hooks that every pre-training has.

@@ -185,6 +185,7 @@ func (r *Run) epoch(ctx context.Context) error {
 			Dataset: r.Train, Views: r.Views, BatchSize: r.Config.BatchSize, Workers: r.Config.Workers, Seed: r.Config.Seed,
 			Epoch: r.Epoch, Shuffle: true, Streams: loader.Streams{Count: r.Config.Streams, Window: r.Config.ShuffleWindow},
 			DropLast: r.DropLast, FirstBatch: r.StepInEpoch, World: r.World, Groups: r.Model.Groups,
+			Reordered: r.reordered(),
 		}})
 	defer l.Close()
 	clock := &r.Model.Clock
@@ -253,6 +254,7 @@ func (r *Run) step(ctx context.Context, s Step, b *prefetch.Batch) (l *launch, e
 				batch.Crops = append(batch.Crops, b.View(v))
 			}
 		}
+		batch.Shuffled = r.shuffled(s, b)
 		m.Clock.Enter(methods.Other)
 		var out methods.Outcome
 		if out, err = m.Step(batch, s.Rate); err != nil {

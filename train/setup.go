@@ -68,8 +68,10 @@ func NewRun(ctx context.Context, w world.World, c config.Contrast, dir string, c
 	if err != nil {
 		return nil, err
 	}
-	r.Views, err = setup.Views(c, r.Model.Method.Crops())
-	return r, err
+	if r.Views, err = setup.Views(c, r.Model.Method.Crops()); err != nil {
+		return r, err
+	}
+	return r, r.checkShuffle()
 }
 
 // network settles the options and returns the network that they describe.

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -110,13 +111,23 @@ func (r *Run) saveInterrupted() error {
 // there is none.
 func (r *Run) Saved() string { return r.saved }
 
-// LastGood adds to an error of Do which checkpoint the run can be resumed from.
+// LastGood adds to an error of Do which checkpoint the run can be resumed from, once. Of several
+// processes the first one knows, and tells it the others with its error.
 func (r *Run) LastGood(err error) error {
-	if r.saved == "" {
-		return fmt.Errorf("%w; no checkpoint has been saved yet", err)
+	var told *located
+	if errors.As(err, &told) || !r.World.First() {
+		return err
 	}
-	return fmt.Errorf("%w; the last good checkpoint is %s, of step %d", err, r.saved, r.savedStep)
+	if r.saved == "" {
+		return &located{fmt.Errorf("%w; no checkpoint has been saved yet", err)}
+	}
+	return &located{fmt.Errorf("%w; the last good checkpoint is %s, of step %d", err, r.saved, r.savedStep)}
 }
+
+// located is an error that says which checkpoint is the last good one.
+type located struct{ error }
+
+func (l *located) Unwrap() error { return l.error }
 
 // Load restores the run from a checkpoint. notes are sentences about what the file
 // lacks, and about options that differ from it.

@@ -76,8 +76,15 @@ func spawn(t *testing.T, args ...string) *process {
 // spawnAs starts the test binary with an environment variable that sets what it does.
 func spawnAs(t *testing.T, variable string, args ...string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.Command(os.Args[0], args...), lines: make(chan string, 10000)}
-	p.Env = append(os.Environ(), variable+"=1")
+	return spawnBy(t, exec.Command(os.Args[0], args...), variable)
+}
+
+// spawnBy starts a command that runs the test binary, with an environment variable that sets what
+// that does, and more variables.
+func spawnBy(t *testing.T, c *exec.Cmd, variable string, more ...string) *process {
+	t.Helper()
+	p := &process{Cmd: c, lines: make(chan string, 10000)}
+	p.Env = append(append(os.Environ(), variable+"=1"), more...)
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -99,10 +106,10 @@ func spawnAs(t *testing.T, variable string, args ...string) *process {
 	return p
 }
 
-// until waits for a line of output with the text. "" waits for the end.
+// until waits for a line of output with the text. "" waits for the end. It fails if the program is silent
+// for two minutes.
 func (p *process) until(t *testing.T, text string) {
 	t.Helper()
-	limit := time.After(2 * time.Minute)
 	for {
 		select {
 		case line, ok := <-p.lines:
@@ -116,7 +123,7 @@ func (p *process) until(t *testing.T, text string) {
 			if text != "" && strings.Contains(line, text) {
 				return
 			}
-		case <-limit:
+		case <-time.After(2 * time.Minute):
 			t.Fatalf("waited too long for %q:\n%s", text, p.text.String())
 		}
 	}

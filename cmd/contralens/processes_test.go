@@ -18,9 +18,10 @@ import (
 
 // pair is a very short training whose weights, not its scores, are compared.
 func pair(data, name string, more ...string) []string {
-	return append(strings.Fields("contrast --method MoCov2 --ft posneg --arch resnet18 --width 0.06 --stem cifar --input_res 16 "+
-		"--batch_size 8 -k 16 -d 8 --seed 3 -j 1 --print_freq 1 --precision fp32 --memory_format contiguous --threads 1 --probe 0 "+
-		"--lr_decay_epochs 1 --record=false --model_path save --tb_path tb --data_folder "+data+" --name "+name), more...)
+	fixed := strings.Fields("contrast --method MoCov2 --ft posneg --arch resnet18 --width 0.06 --stem cifar --input_res 16 " +
+		"--batch_size 8 -k 16 -d 8 --seed 3 -j 1 --print_freq 1 --precision fp32 --memory_format contiguous --threads 1 --probe 0 " +
+		"--lr_decay_epochs 1 --record=false --model_path save --tb_path tb")
+	return append(append(fixed, "--data_folder", data, "--name", name), more...)
 }
 
 // children returns the processes that a process started, by rank.
@@ -78,8 +79,14 @@ func TestTwoProcesses(t *testing.T) {
 	if code, text = spawn(t, two("disturbed")...).end(t); code != 0 {
 		t.Fatalf("code %d:\n%s", code, text)
 	}
+	sameWeights(t, "whole", "disturbed")
+}
+
+// sameWeights compares what two runs ended with, bit for bit.
+func sameWeights(t *testing.T, runs ...string) {
+	t.Helper()
 	var trees [2]checkpoint.Dict
-	for i, name := range []string{"whole", "disturbed"} {
+	for i, name := range runs {
 		var err error
 		if trees[i], err = checkpoint.Read(filepath.Join("save", name, "current.pth")); err != nil {
 			t.Fatal(err)
@@ -87,8 +94,22 @@ func TestTwoProcesses(t *testing.T) {
 	}
 	for _, key := range []string{"model", "model_ema", "contrast", "optimizer"} {
 		if a, b := tensors(trees[0].Get(key)), tensors(trees[1].Get(key)); len(a) == 0 || !bytes.Equal(a, b) {
-			t.Errorf("%s differs from that of a training without a kill and a stop", key)
+			t.Errorf("%s of %s differs from that of %s", key, runs[1], runs[0])
 		}
+	}
+}
+
+// What the options leave open, rank 0 measures for all. Weights that are not equal after the first steps
+// would end the training.
+func TestMeasuredByRankZero(t *testing.T) {
+	data := stripes(t, 12)
+	t.Chdir(t.TempDir())
+	line := slices.DeleteFunc(pair(data, "run", "--nproc", "2", "--epochs", "1"), func(s string) bool {
+		return slices.Contains([]string{"--precision", "fp32", "--memory_format", "contiguous"}, s)
+	})
+	code, text := spawn(t, line...).end(t)
+	if code != 0 || strings.Count(text, " images/s") == 0 || !regexp.MustCompile(`resnet18 in \w+ \((contiguous|channels_last)\)`).MatchString(text) {
+		t.Errorf("code %d:\n%s", code, text)
 	}
 }
 

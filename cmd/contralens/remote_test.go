@@ -63,6 +63,17 @@ func TestTrainingFromStore(t *testing.T) {
 	if len(weights[0]) == 0 || !bytes.Equal(weights[0], weights[1]) {
 		t.Error("the weights are not those of a training on the folder")
 	}
+	// Two processes, which share what is kept of the store, are two that read the folder.
+	for name, folder := range map[string]string{"two folder": "bucket/packed", "two store": "s3://bucket/packed"} {
+		two := pair(folder, name, "--nproc", "2", "--epochs", "2", "--streams", "2", "--shuffle_window", "8")
+		if folder != "bucket/packed" {
+			two = append(two, "--cache_dir", "kept by two")
+		}
+		if code, text := spawn(t, two...).end(t); code != 0 {
+			t.Fatalf("%s: code %d\n%s", name, code, text)
+		}
+	}
+	sameWeights(t, "two folder", "two store")
 	if n := len(server.Requests(".tar")); n < 48 {
 		t.Errorf("%d requests for shards, want more: nothing was read from the store", n)
 	}

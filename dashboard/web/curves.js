@@ -3,13 +3,13 @@
 import { setting, tabAddress } from "./address.js";
 import { askAhead } from "./ahead.js";
 import { getCurves } from "./api.js";
-import { h, s } from "./dom.js";
-import { swatch } from "./download.js";
+import { lineKey, runsKey } from "./curvekey.js";
+import { h } from "./dom.js";
 import { figure } from "./figure.js";
 import { count } from "./format.js";
 import { charts } from "./guide.js";
 import { emptyPlot, lineChart } from "./linechart.js";
-import { color, dashes, ink, kindColor } from "./palette.js";
+import { color, dashes, kindColor } from "./palette.js";
 import { saved } from "./saved.js";
 import { possible, xAxis } from "./xaxis.js";
 
@@ -190,7 +190,7 @@ export function curvesTab(first) {
         grid.append(h("section", null, h("h2", null, spec.group), row));
         last = spec.group;
       }
-      const unit = spec.look ? `${spec.axis}; ${spec.look}` : spec.series.length > 2 ? `${spec.axis}; dotted: 5, 25, 75 and 95 % quantiles` : spec.axis;
+      const unit = spec.look ? `${spec.axis}; ${spec.look}` : spec.series.length > 2 && !spec.kinds ? `${spec.axis}; dotted: 5, 25, 75 and 95 % quantiles` : spec.axis;
       const frame = figure({
         id: spec.id,
         title: spec.title,
@@ -201,6 +201,9 @@ export function curvesTab(first) {
         runs: () => runs.map((r) => r.label),
       });
       row.append(frame.el);
+      // A line for each part has a color of its own, where one run is shown.
+      const parts = spec.steps && runs.length === 1 ? h("ul", { class: "key", "aria-label": `Lines of ${spec.title}` }) : null;
+      if (parts) frame.body.before(parts);
       const chart = lineChart(frame.body, {
         title: spec.title,
         axis: spec.axis,
@@ -209,7 +212,7 @@ export function curvesTab(first) {
         onPick: pickable() ? (x) => pick(frame, x) : null,
         sync: "curves",
       });
-      shown.set(spec.id, { chart, spec });
+      shown.set(spec.id, { chart, spec, parts });
     }
   }
 
@@ -315,31 +318,17 @@ export function curvesTab(first) {
     axis = xAxis(axes.value, runs);
   }
 
-  /** showKey explains colors, dashes and vertical lines. */
-  function showKey(marks) {
-    const c = ink(),
-      item = (look, label) =>
-        h("li", null, s("svg", { width: 20, height: 14, "aria-hidden": "true" }, swatch(0, 7, look)), label);
-    const has = (label) => marks.some((m) => m.label === label);
-    key.replaceChildren(
-      ...[
-        ...(runs.length > 1 ? runs.map((r) => item({ color: color(r.index), dash: dashes(r.index) }, r.label)) : []),
-        runs.some((r) => r.onset > 0) && item({ color: c.muted, dash: [6, 4] }, "before FT"),
-        has("FT") && item({ color: c.muted, dash: [5, 4], upright: true }, "the feature transformation (FT) starts"),
-        has("queue full") && item({ color: c.muted, dash: [1, 4], upright: true }, "the queue is full"),
-        settings.envelope.get() && item({ fill: true, color: c.edge }, "smallest to largest value"),
-      ].filter(Boolean),
-    );
-  }
-
   function draw() {
     setAxis();
     const [low, high] = view();
     span.textContent = range
       ? `${axis.kind === "time" ? axis.title : `${axis.kind}s`} ${axis.number(low)} to ${axis.number(high)}`
       : "";
-    showKey(marksOf());
-    for (const { chart, spec } of shown.values()) chart.setData(...given(spec));
+    key.replaceChildren(...runsKey(runs, marksOf(), settings.envelope.get()));
+    for (const { chart, spec, parts } of shown.values()) {
+      parts?.replaceChildren(...lineKey(spec, (name) => data[0]?.[name]?.step.length > 0));
+      chart.setData(...given(spec));
+    }
   }
 
   /** given returns the lines and options of a chart, in the colors of the theme. */

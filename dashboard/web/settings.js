@@ -1,12 +1,14 @@
 // The configuration of the runs: the command, what differs, all options, the results.
 
-import { h, headings, region } from "./dom.js";
+import { h, headings, region, setText } from "./dom.js";
 import { duration, fixed, moment } from "./format.js";
 import { seconds } from "./order.js";
 
 // Options that say where the run is stored, not what it computes.
 const places = new Set(["name", "model_path", "tb_path", "overwrite", "resume"]);
 const foreign = "There is no run.json: the run is from another program, which does not record its options.";
+
+const changing = "Processes"; // a fact about them follows the training
 
 export function settingsTab(first) {
   const el = h("div", { class: "settings" }), several = first.length > 1;
@@ -21,11 +23,11 @@ export function settingsTab(first) {
 
   function environment(r) {
     const commands = r.environment.filter((e) => e.name === "Command");
-    const others = r.environment.filter((e) => !["Command", "Started"].includes(e.name));
+    const others = r.environment.filter((e) => !["Command", "Started", "Resumed"].includes(e.name));
     const facts = [...commands.map((e) => ({ name: e.name, value: command(e.value) })), ...times(r), ...others];
     if (facts.length === 0) return null;
-    const rows = facts.map((e) => h("div", null, h("dt", null, e.name), h("dd", null, e.value)));
-    return section("How it was run", r, h("dl", { class: "environment" }, rows));
+    const rows = facts.map((e) => h("div", null, h("dt", null, e.name), h("dd", { "data-fact": e.name }, e.value)));
+    return section("How it was run", r, h("dl", { class: "environment", "data-run": r.id }, rows));
   }
 
   /** changed lists the options that differ from the defaults of the command. */
@@ -86,11 +88,23 @@ export function settingsTab(first) {
     return section("Results", r, region(`Results of ${r.label}`, table));
   }
 
+  /** followed shows what changes while a run trains. It returns whether there was a place for it. */
+  function followed(runs) {
+    return runs.every((r) => {
+      const fact = r.environment.find((e) => e.name === changing),
+        list = [...el.querySelectorAll(".environment")].find((dl) => dl.dataset.run === r.id),
+        place = list?.querySelector(`[data-fact=${changing}]`);
+      if (fact && place) setText(place, fact.value);
+      return !fact === !place;
+    });
+  }
+
   return {
     el,
     refresh(runs) {
-      const next = JSON.stringify(runs.map((r) => [r.config, r.environment, r.results, r.state]));
-      if (next !== text) draw(runs); // a redraw would lose the focus
+      const lasting = (r) => r.environment.filter((e) => e.name !== changing);
+      const next = JSON.stringify(runs.map((r) => [r.config, lasting(r), r.results, r.state]));
+      if (next !== text || !followed(runs)) draw(runs); // a redraw would lose the focus
       text = next;
     },
     close() {},
@@ -108,6 +122,8 @@ function remark(option, method) {
 function times(r) {
   const list = [];
   if (moment(r.started)) list.push({ name: "Started", value: moment(r.started) });
+  const resumed = r.environment.find((e) => e.name === "Resumed")?.value.split(" ").map(moment).filter(Boolean) ?? [];
+  if (resumed.length) list.push({ name: "Resumed", value: resumed.join("; ") });
   if (seconds(r) === null) return list;
   const pauses = r.sessions > 1 ? `, ${r.sessions} sessions with the pauses between them` : "";
   const more = pauses || (r.state === "running" ? " so far" : "");

@@ -15,6 +15,7 @@ type Sampler interface {
 
 // shared is a Sampler whose batches are shared by several processes.
 type shared interface {
+	Sampler
 	Whole(i int) []int // batch i of all processes; must not be modified
 }
 

@@ -15,11 +15,12 @@ import (
 // Views holds the samples of contrastive learning: views of images.
 type Views struct {
 	Labels []int64     // of the images; -1 without classes
-	Values [][]float32 // one buffer per view, [N, Shape of its Spec]; nil with ViewOptions.Pixels
-	Pixels [][]uint8   // one buffer per view of 8-bit RGB, as Spec.RenderPixels writes it; else nil
+	Values [][]float32 // one buffer per view, [N, Shape of its Spec], then per Reordered; nil with ViewOptions.Pixels
+	Pixels [][]uint8   // the same of 8-bit RGB, as Spec.RenderPixels writes it; else nil
 }
 
-// ViewBatch is a batch of views.
+// ViewBatch is a batch of views. Its Indices are those of the images, and then those of the images of
+// each Reordered, so N is the number of both.
 type ViewBatch = Batch[Views]
 
 // ViewLoader loads batches of views; NewViews makes one.
@@ -45,7 +46,20 @@ type ViewOptions struct {
 	// floats, instead of floats. At most len(Pixels) batches exist at a time; at least 2
 	// are needed to load one while another one is used.
 	Pixels [][][]uint8
+	// Reordered are further views of the images of a batch, in other orders.
+	Reordered []Reordered
 }
+
+// Spec returns the view of a buffer of the batches.
+func (o *ViewOptions) Spec(buffer int) *views.Spec {
+	if buffer >= len(o.Views) {
+		buffer = o.Reordered[buffer-len(o.Views)].View
+	}
+	return &o.Views[buffer]
+}
+
+// Buffers returns the number of buffers of a batch: one for each view, and for each Reordered.
+func (o *ViewOptions) Buffers() int { return len(o.Views) + len(o.Reordered) }
 
 // Timing sums up the time that workers spend. A nil Timing in ViewOptions measures
 // nothing.
@@ -70,10 +84,13 @@ func NewViews(ctx context.Context, o ViewOptions) *ViewLoader {
 	default:
 		e.Order = Shuffled(o.Dataset.Len(), o.Seed, o.Epoch)
 	}
-	var sampler Sampler = e
+	var sampler shared = e
 	if ahead != nil {
 		ahead.Epoch = e
 		sampler = ahead
+	}
+	if len(o.Reordered) > 0 {
+		sampler = reordering{sampler, o.World, o.Groups, o.Reordered}
 	}
 	return New(ctx, Options{
 		Sampler: sampler, FirstBatch: o.FirstBatch, Workers: o.Workers, Most: len(o.Pixels),
@@ -86,23 +103,24 @@ type viewTransform struct {
 }
 
 func (t *viewTransform) Resize(s *Views, indices []int) {
+	n := len(indices) / (1 + len(t.Reordered))
 	if t.Pixels != nil {
-		t.resizePixels(s, len(indices))
+		t.resizePixels(s, n)
 	} else {
-		t.resizeValues(s, len(indices))
+		t.resizeValues(s, n)
 	}
 	s.Labels = s.Labels[:0]
-	for _, i := range indices {
+	for _, i := range indices[:n] {
 		s.Labels = append(s.Labels, int64(t.Dataset.Label(i)))
 	}
 }
 
 func (t *viewTransform) resizeValues(s *Views, n int) {
 	if s.Values == nil {
-		s.Values = make([][]float32, len(t.Views))
+		s.Values = make([][]float32, t.Buffers())
 	}
 	for v := range s.Values {
-		n := n * t.Views[v].Len()
+		n := n * t.Spec(v).Len()
 		if cap(s.Values[v]) < n {
 			s.Values[v] = make([]float32, n)
 		}
@@ -116,7 +134,7 @@ func (t *viewTransform) resizePixels(s *Views, n int) {
 		t.used++
 	}
 	for v := range s.Pixels {
-		s.Pixels[v] = s.Pixels[v][:n*t.Views[v].Len()]
+		s.Pixels[v] = s.Pixels[v][:n*t.Spec(v).Len()]
 	}
 }
 
@@ -141,7 +159,9 @@ type viewWorker struct {
 	sc    views.Scratch
 }
 
-// fill writes all views of an image to the given row of a batch.
+// fill writes all views of an image to the given row of a batch, or, if that is one of another order,
+// the view of that order. It decodes an image the same way for both, because the pixels of a part
+// depend on which views need it.
 func (w *viewWorker) fill(ctx context.Context, s *Views, row, index int) error {
 	start := time.Now()
 	pixels, ok := w.part(ctx, index)
@@ -154,13 +174,12 @@ func (w *viewWorker) fill(ctx context.Context, s *Views, row, index int) error {
 		pixels = views.Whole(&w.image)
 	}
 	decoded := time.Now()
-	for v := range w.t.Views {
-		spec := &w.t.Views[v]
-		n := spec.Len()
-		if s.Pixels != nil {
-			spec.RenderPixels(s.Pixels[v][row*n:(row+1)*n], pixels, &w.draws[v], &w.sc)
-		} else {
-			spec.Render(s.Values[v][row*n:(row+1)*n], pixels, &w.draws[v], &w.sc)
+	if others := w.t.Reordered; len(others) > 0 && row >= len(s.Labels) {
+		order := row/len(s.Labels) - 1
+		w.render(s, len(w.t.Views)+order, others[order].View, row%len(s.Labels), pixels)
+	} else {
+		for v := range w.t.Views {
+			w.render(s, v, v, row, pixels)
 		}
 	}
 	if t := w.t.Timing; t != nil {
@@ -169,6 +188,17 @@ func (w *viewWorker) fill(ctx context.Context, s *Views, row, index int) error {
 		t.Transform.Add(int64(time.Since(decoded)))
 	}
 	return nil
+}
+
+// render writes a view of the image that was decoded to a row of a buffer.
+func (w *viewWorker) render(s *Views, buffer, view, row int, pixels views.Pixels) {
+	spec := &w.t.Views[view]
+	n := spec.Len()
+	if s.Pixels != nil {
+		spec.RenderPixels(s.Pixels[buffer][row*n:(row+1)*n], pixels, &w.draws[view], &w.sc)
+	} else {
+		spec.Render(s.Values[buffer][row*n:(row+1)*n], pixels, &w.draws[view], &w.sc)
+	}
 }
 
 // WholePixels is the size up to which an image is decoded as a whole, so that the cache

@@ -66,3 +66,57 @@ func TestShuffled(t *testing.T) {
 		}
 	}
 }
+
+// A view in another order has, of each process, the rows at its places: together, those of one process
+// in that order.
+func TestReordered(t *testing.T) {
+	order := func(batch, n int) []int64 {
+		rows := make([]int64, n)
+		for i := range rows {
+			rows[i] = int64(((n - 1 - i) + batch) % n)
+		}
+		return rows
+	}
+	for _, size := range []int{1, 2, 5} {
+		one := loader.NewViews(t.Context(), datatest.Options(2))
+		defer one.Close()
+		var ranks []*loader.ViewLoader
+		for rank := range size {
+			o := datatest.Options(2)
+			o.World, o.Reordered = world.World{Rank: rank, Size: size}, []loader.Reordered{{View: 1, Order: order}}
+			ranks = append(ranks, loader.NewViews(t.Context(), o))
+			defer ranks[rank].Close()
+		}
+		for batch := 0; ; batch++ {
+			want, err := one.Next()
+			var views [3][]float32
+			var labels []int64
+			for _, l := range ranks {
+				b, e := l.Next()
+				if e != err {
+					t.Fatalf("world of %d: batch %d: %v, want %v", size, batch, e, err)
+				}
+				if e == nil {
+					for v := range views {
+						views[v] = append(views[v], b.Samples.Values[v]...)
+					}
+					labels = append(labels, b.Samples.Labels...)
+					l.Recycle(b)
+				}
+			}
+			if err == io.EOF {
+				break
+			}
+			each := len(want.Samples.Values[1]) / want.N
+			var reordered []float32
+			for _, row := range order(batch, want.N) {
+				reordered = append(reordered, want.Samples.Values[1][int(row)*each:(int(row)+1)*each]...)
+			}
+			if !slices.Equal(labels, want.Samples.Labels) || !slices.Equal(views[0], want.Samples.Values[0]) ||
+				!slices.Equal(views[1], want.Samples.Values[1]) || !slices.Equal(views[2], reordered) {
+				t.Errorf("world of %d: batch %d is another one", size, batch)
+			}
+			one.Recycle(want)
+		}
+	}
+}

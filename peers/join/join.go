@@ -30,15 +30,20 @@ type Joined struct {
 	stores []*group.Store
 }
 
-// Join meets the other processes. Those that would compute something else together (see
-// dist.Hello) are found here, before anything is written. Tensors of exchanges are on the device.
-func Join(
-	ctx context.Context, l dist.Launch, t dist.Timing, h dist.Hello, device torch.Device, hooks dist.Hooks,
-) (*Joined, error) {
+// Meeting is where processes meet: the clients of their store, before they know that they belong
+// together.
+type Meeting struct {
+	launch dist.Launch
+	timing dist.Timing
+	stores []*group.Store
+}
+
+// Meet opens the store in which the processes meet.
+func Meet(l dist.Launch, t dist.Timing) (*Meeting, error) {
 	if err := dist.CheckPort(l); err != nil {
 		return nil, err
 	}
-	j := &Joined{}
+	m := &Meeting{launch: l, timing: t}
 	// One client is for the group. The signs of life have one of their own, that no wait holds up.
 	for i := range 2 {
 		s, err := group.NewTCPStore(group.TCPOptions{
@@ -47,9 +52,64 @@ func Join(
 		if err != nil {
 			return nil, err
 		}
-		j.stores = append(j.stores, s)
+		m.stores = append(m.stores, s)
 	}
-	var err error
+	return m, nil
+}
+
+// Choose settles something on rank 0, before processes join, and returns on every rank what that came
+// to. f runs on rank 0 alone, and the others wait for it as long as for a rank to come, or until ctx
+// ends.
+func (m *Meeting) Choose(ctx context.Context, f func() (string, error)) (string, error) {
+	s := dist.Prefix(m.stores[0], m.launch.Prefix())
+	if m.launch.Rank == 0 {
+		text, err := f()
+		if err == nil {
+			err = s.Set(choice, []byte(text))
+		}
+		return text, err
+	}
+	for late := time.Now().Add(m.timing.Join); ; time.Sleep(20 * time.Millisecond) {
+		switch ok, err := s.Check(choice); {
+		case err != nil:
+			return "", fmt.Errorf("rank 0, which measures for all, cannot be reached: %w", err)
+		case ok:
+			text, err := s.Get(choice)
+			return string(text), err
+		case ctx.Err() != nil:
+			return "", context.Cause(ctx)
+		case m.timing.Join > 0 && time.Now().After(late):
+			return "", &dist.Missing{Ranks: []int{0}, Size: m.launch.Size, Waited: m.timing.Join}
+		}
+	}
+}
+
+// Close ends a meeting after which processes did not join.
+func (m *Meeting) Close() {
+	for _, s := range m.stores {
+		s.Close()
+	}
+}
+
+// choice is the key of what rank 0 has chosen.
+const choice = "choice"
+
+// Join meets the other processes. Those that would compute something else together (see
+// dist.Hello) are found here, before anything is written. Tensors of exchanges are on the device.
+func Join(
+	ctx context.Context, l dist.Launch, t dist.Timing, h dist.Hello, device torch.Device, hooks dist.Hooks,
+) (*Joined, error) {
+	m, err := Meet(l, t)
+	if err != nil {
+		return nil, err
+	}
+	return m.Join(ctx, h, device, hooks)
+}
+
+// Join is the function Join for processes that have met.
+func (m *Meeting) Join(ctx context.Context, h dist.Hello, device torch.Device, hooks dist.Hooks) (j *Joined, err error) {
+	l, t := m.launch, m.timing
+	j = &Joined{stores: m.stores}
 	if j.member, err = dist.Join(ctx, j.stores[1], l, h, t, hooks); err != nil {
 		return nil, err
 	}

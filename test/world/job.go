@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"contralens/config"
+	"contralens/contrast"
 	"contralens/methods"
 	"contralens/nn"
 	"contralens/peers/join"
@@ -33,6 +34,7 @@ type job struct {
 	Save   string // where the first process saves its state, if anywhere
 	Out    string // file of the result
 	Stop   int    // step after which the last rank asks all to stop; 0: none
+	Keep   bool   // what the first step began with
 }
 
 // result is what a process ends with.
@@ -42,6 +44,16 @@ type result struct {
 	Groups int
 	Notes  []string
 	KNN    []float64 // accuracies, in the first process
+	Kept   kept
+}
+
+// kept is what a step began with: the images of this process, what was drawn for all, and the state.
+type kept struct {
+	Crops              [][]float32
+	Order, Permutation []int64
+	Lambda             [2]float64 // of the positives and the negatives
+	Rate               float64
+	Before             map[string][]float32
 }
 
 // step is what a process knows of a step.
@@ -105,6 +117,9 @@ func (j *job) train(out *result) error {
 		}
 	}
 	log := &logged{Method: r.Model.Method}
+	if j.Keep {
+		log.kept, out.Kept.Before = &out.Kept, stateOf(r.Model)
+	}
 	r.Model.Method = log
 	r.Hooks = []train.Hook{{
 		EveryRank: true,
@@ -116,6 +131,9 @@ func (j *job) train(out *result) error {
 				record.Wait, record.Compute = append(record.Wait, c.Wait.Seconds()), append(record.Compute, c.Compute.Seconds())
 			}
 			out.Steps = append(out.Steps, record)
+			if s.Step == 1 {
+				out.Kept.Rate = s.Rate
+			}
 			if s.Step == j.Stop && j.World.Rank == max(j.World.Size, 1)-1 {
 				cancel()
 			}
@@ -142,11 +160,25 @@ func (j *job) train(out *result) error {
 type logged struct {
 	methods.Method
 	drawn string
+	kept  *kept // of the first step; nil: it is not kept
+}
+
+// KeyCrops are those of the method.
+func (l *logged) KeyCrops() []methods.KeyCrop {
+	if keyed, ok := l.Method.(interface{ KeyCrops() []methods.KeyCrop }); ok {
+		return keyed.KeyCrops()
+	}
+	return nil
 }
 
 func (l *logged) Forward(b *methods.Batch) methods.Outcome {
 	l.drawn = fmt.Sprint(b.Images, b.Len())
 	b.Random = &told{b.Random, l}
+	if l.kept != nil && l.kept.Crops == nil {
+		for _, crop := range b.Crops {
+			l.kept.Crops = append(l.kept.Crops, crop.Contiguous().Float32s())
+		}
+	}
 	return l.Method.Forward(b)
 }
 
@@ -159,7 +191,18 @@ type told struct {
 func (t *told) Order(n int) []int64 {
 	order := t.Random.Order(n)
 	t.log.drawn += fmt.Sprint(" order ", order)
+	if k := t.log.kept; k != nil && k.Order == nil {
+		k.Order = order
+	}
 	return order
+}
+
+func (t *told) Transform(n, k, d int) contrast.Draw {
+	draw := t.Random.Transform(n, k, d)
+	if kept := t.log.kept; kept != nil && kept.Permutation == nil {
+		kept.Lambda, kept.Permutation = [2]float64{draw.Positive.Value, draw.Negative.Value}, draw.Permutation.Int64s()
+	}
+	return draw
 }
 
 func (t *told) Patches(n int) []int64 {

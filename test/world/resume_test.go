@@ -83,6 +83,76 @@ func TestElastic(t *testing.T) {
 	}
 }
 
+// A training goes from four processes to two and to one, with the batches and draws of one process
+// that has as many batch-norm groups, and each part begins with that one's step.
+func TestShrinkingWorld(t *testing.T) {
+	folder, dir := photos(t, 96, 48), t.TempDir()
+	c := options(t, folder, "MoCov2", 6, posneg)
+	splits := c
+	splits.BNSplits = 4
+	whole, from := run(t, 1, job{Config: splits})[0], ""
+	at := 0
+	for i, size := range []int{4, 2, 1} {
+		next := c
+		next.Resume = from
+		saved := filepath.Join(dir, strings.Repeat("p", i+1)+".pth")
+		stop := at + 1 // the last rank asks after this step, and all stop after the next
+		if size == 1 {
+			stop = 0
+		}
+		ranks := run(t, size, job{Config: next, Dir: filepath.Join(dir, "run"), From: from, Stop: stop, Save: saved})
+		alike(t, "part", ranks)
+		if ranks[0].Groups != 4 {
+			t.Errorf("%d processes have %d groups, want 4", size, ranks[0].Groups)
+		}
+		for k, s := range ranks[0].Steps {
+			if w := whole.Steps[at+k]; s.Step != w.Step || s.Drawn != w.Drawn {
+				t.Errorf("%d processes, step %d: other images or draws than in one process", size, s.Step)
+			}
+		}
+		if from != "" {
+			alone := splits
+			alone.Resume = from
+			want := run(t, 1, job{Config: alone, Dir: filepath.Join(dir, "run"), From: from})[0].Steps[0].Loss
+			if got := ranks[0].Steps[0].Loss; got < want*(1-1e-5) || got > want*(1+1e-5) {
+				t.Errorf("%d processes begin with loss %v, one with %v", size, got, want)
+			}
+		}
+		at += len(ranks[0].Steps)
+		from = saved
+	}
+	if at != 6 {
+		t.Errorf("%d steps in all, want 6", at)
+	}
+}
+
+// Crops of keys that processes load themselves are those that they would exchange: the training is the
+// same, bit for bit, with batches of any size.
+func TestLoadedKeys(t *testing.T) {
+	folder := photos(t, 43, 60)
+	for i, tc := range []struct {
+		method string
+		size   int
+		change func(*config.Contrast)
+	}{
+		{"MoCov2", 3, func(c *config.Contrast) { c.FT, c.Symmetric, c.Limit = "posneg", true, 43 }},
+		{"BYOL", 2, nil}, {"CMCv2", 2, posneg}, {"InfoMin", 2, nil}, {"MoCov2", 4, func(c *config.Contrast) { c.Accum = 2 }},
+		{"SimCLR", 2, nil},
+	} {
+		if i >= 2 && !long() {
+			continue
+		}
+		c := options(t, folder, tc.method, 2, some(tc.change)...)
+		exchanged := run(t, tc.size, job{Config: c})
+		c.ShuffleBN = "loader"
+		loaded := run(t, tc.size, job{Config: c})
+		alike(t, tc.method+", loaded", loaded)
+		if d := apart(exchanged[0].State, loaded[0].State); len(d) > 0 {
+			t.Errorf("%s in %d processes: the end differs: %v", tc.method, tc.size, d)
+		}
+	}
+}
+
 // Batches that the processes cannot share evenly, and a last one of fewer images than two for
 // each, are trained as in one process.
 func TestUnevenBatches(t *testing.T) {

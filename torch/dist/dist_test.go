@@ -37,6 +37,7 @@ var workers = map[string]func(place) error{
 	"flat":        flat,
 	"gone":        gone,
 	"stopped":     stopped,
+	"different":   different,
 }
 
 // inTurn is a worker that does the work of several, each in a store of its own.

@@ -176,6 +176,34 @@ func without(p place, timeout time.Duration, leave func()) error {
 	return fmt.Errorf("want an error of the group, got %w", err)
 }
 
+// Ranks whose exchanges have different sizes end with a sentence, though Gloo finds that on a thread
+// where nothing can catch it.
+func TestDifferentExchanges(t *testing.T) {
+	said := 0
+	for rank, r := range start(t, "different", 2, false) {
+		if r.err == nil || strings.Contains(r.output, "terminate called") || strings.Contains(r.output, "goroutine ") {
+			t.Errorf("rank %d: got %v\n%s", rank, r.err, r.output)
+		}
+		if strings.Contains(r.output, "contralens: another rank is in a different exchange than this one (Gloo: ") {
+			if said++; strings.Count(strings.TrimSpace(r.output), "\n") > 0 {
+				t.Errorf("rank %d: want one sentence, got\n%s", rank, r.output)
+			}
+		}
+	}
+	if said == 0 {
+		t.Error("no rank says that the exchanges differ")
+	}
+}
+
+func different(p place) error {
+	g, err := p.group(20 * time.Second)
+	if err != nil {
+		return err
+	}
+	g.Barrier()
+	return torch.Run(func() error { g.Gather(of(p.rank, 1+1000*p.rank, torch.Float64)); return nil })
+}
+
 // TestBackends asks for backends that are not there, or have no GPU.
 func TestBackends(t *testing.T) {
 	s, err := NewFileStore(filepath.Join(t.TempDir(), "store"), 1)
