@@ -109,17 +109,17 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 	for _, note := range p.Notes {
 		p.Progress.Print("note: %s", note)
 	}
-	if !p.world.Alone() {
-		var err error
-		if p.met, err = join.Meet(p.Launch, p.Timing); err != nil {
-			return err
-		}
+	if err := p.meet(); err != nil {
+		return err
 	}
 	r, chosen, rate, err := p.build(ctx, c)
 	if r != nil {
 		defer r.Close()
 	}
 	if err != nil {
+		if p.met != nil {
+			p.met.Close()
+		}
 		return err
 	}
 	release, err := p.prepare(ctx, r)
@@ -128,6 +128,14 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 	}
 	defer release()
 	return leave(p.joined, p.fit(ctx, r, chosen, rate))
+}
+
+// meet opens the store in which several processes meet.
+func (p *pretraining) meet() (err error) {
+	if err = p.world.Check(); err == nil && !p.world.Alone() {
+		p.met, err = join.Meet(p.Launch, p.Timing)
+	}
+	return err
 }
 
 // fit trains a run whose directory is made.

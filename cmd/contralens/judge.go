@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"contralens/cmd/internal/cli"
 	"contralens/eval/judge"
+	"contralens/viz"
 )
 
 func judgeCommand() *cobra.Command {
@@ -18,19 +20,23 @@ func judgeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "judge DIR",
 		Short: "Rank trainings, or the epochs of one, without labels",
-		Long: `Rank the trainings below a directory, or the epochs of one run, without labels: by
-effective rank (RankMe, LiDAR), the decay of the spectrum (α-ReQ), uniformity (W₂) and
-alignment, which trainings measure (--spectrum of contrast). The score is the mean of the
-ranks by each measure. Across methods, only LiDAR counts. Where the measures disagree, it
-says that it cannot tell. Where results of k-NN or of probes exist, it says how well the
-ranking fits them, and what the stop rule (--stop of contrast) would have saved.`,
+		Long: `Rank the trainings below a directory, or the epochs of one run, without labels: by the
+effective rank of the embeddings (RankMe, LiDAR) and by uniformity (W₂) and relative
+alignment of the features, which trainings measure (--spectrum of contrast). The score is
+the mean of the ranks by each measure. Across methods, only LiDAR and relative alignment
+count. Where the measures disagree, it says that it cannot tell. Where results of k-NN or
+of probes exist, it says how well the ranking fits them, and what the stop rule (--stop of
+contrast) would have saved.`,
 		Example: `  contralens judge save/run
   contralens judge save
-  contralens judge studies/judge-cifar10 -o judge.md`,
+  contralens judge studies/judge-cifar10 -o judge.md
+  contralens judge studies/judge-cifar10 -o judge.png`,
 		Args: cli.Arguments(1, "a run directory, or a directory with runs", "judge save"),
 		RunE: func(_ *cobra.Command, args []string) error {
+			extension := strings.TrimPrefix(strings.ToLower(filepath.Ext(out)), ".")
+			figure := format == "" && slices.Contains(viz.Formats, extension)
 			if format == "" {
-				format = map[string]string{".csv": "csv", ".json": "json"}[strings.ToLower(filepath.Ext(out))]
+				format = map[string]string{"csv": "csv", "json": "json"}[extension]
 			}
 			if format == "" {
 				format = "markdown"
@@ -45,12 +51,16 @@ ranking fits them, and what the stop rule (--stop of contrast) would have saved.
 			if out == "" {
 				return judge.Write(cli.Out, format, report)
 			}
+			if figure {
+				return errors.Join(err, drawJudge(out, report))
+			}
 			// The file says so if nothing could be ranked: an older one would be taken for the answer.
 			return errors.Join(err, write(out, func(w io.Writer) error { return judge.Write(w, format, report) }))
 		},
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "",
-		"file to write instead of printing; its extension .md, .csv or .json sets the format")
+		"file to write instead of printing; its extension .md, .csv or .json sets the format; "+
+			".png, .svg or .pdf: a figure of accuracies by score")
 	cmd.Flags().StringVar(&format, "format", "",
 		"markdown, csv or json; empty: that of the file's extension, otherwise markdown")
 	return cmd

@@ -200,6 +200,9 @@ func TestFromImagesToFigures(t *testing.T) {
 			t.Errorf("judge: want %q in\n%s", want, text)
 		}
 	}
+	if code, text := command(t, "judge", "save", "-o", "judge.svg"); code != exitFailed || !strings.Contains(text, "save: want runs with accuracies for a figure, got none") {
+		t.Errorf("judge -o judge.svg: exit code %d,\n%s", code, text)
+	}
 	if text = must(t, "scores", "export", "save/ft", "-o", "exported"); !strings.Contains(text, "exported/spectra.csv") {
 		t.Errorf("scores export printed %s", text)
 	}

@@ -44,7 +44,7 @@ function page(report) {
   return [
     h("h1", null, "Ranking without labels"),
     h("p", { class: "sentences" }, "Runs by the measures of their features after the last epoch that was measured. The score is the mean of the " +
-      "ranks by each measure, as z-scores; the spread says how far the measures disagree. Across methods only LiDAR counts. A high place is " +
+      "ranks by each measure, as z-scores; the spread says how far the measures disagree. Across methods only LiDAR and relative alignment count. A high place is " +
       "evidence, not proof: where k-NN or a probe exists, the line below a table says how well the ranking fits it."),
     ...report.groups.flatMap((g) => group(g, titles)),
     report.stops.some((s) => s.at > 0) && h("h2", null, "Stop rule"),

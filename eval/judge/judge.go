@@ -36,14 +36,15 @@ func (m Measure) ID() string { return m.Space + "_" + m.Name }
 func larger(v float64) float64  { return v }
 func smaller(v float64) float64 { return -v }
 
-// Measures lists the measures that judge. RankMe's paper compares runs of one method; W₂ and the relative
-// alignment depend on the loss. LiDAR's paper compares methods. The embeddings' W₂ and alignment are nearly
-// the loss itself, and a collapse has an alignment of 0 and an α-ReQ near 1: these judge nothing.
+// Measures lists the measures that judge. RankMe's paper compares runs of one method, and W₂ depends on the
+// loss. LiDAR's paper compares methods, and that of alignment and uniformity encoders of several losses.
+// The embeddings' W₂ and alignment are nearly the loss itself, and a collapse has an alignment of 0 and an
+// α-ReQ near 1: these judge nothing.
 var Measures = []Measure{
 	{"head", spectrum.RankMeName, "RankMe", false, larger},
 	{"head", spectrum.LiDARName, "LiDAR", true, larger},
 	{"backbone", spectrum.WassersteinName, "W₂ of features", false, smaller},
-	{"backbone", spectrum.RelativeName, "relative alignment", false, smaller},
+	{"backbone", spectrum.RelativeName, "relative alignment", true, smaller},
 }
 
 // Candidate is an epoch of a run.

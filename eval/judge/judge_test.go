@@ -84,7 +84,7 @@ func (m made) write(path, text string) {
 
 func constant(v float64) func(int) float64 { return func(int) float64 { return v } }
 
-// Runs are ranked within their methods by all measures and across them by LiDAR alone; what cannot be
+// Runs are ranked within their methods by all measures and across them by two; what cannot be
 // judged is said, run by run, and the results of a linear probe count for its encoder.
 func TestRuns(t *testing.T) {
 	m := made{t.TempDir(), t}
@@ -115,7 +115,7 @@ func TestRuns(t *testing.T) {
 	if queue.Rows[0].Accuracy["linear"] != 66 {
 		t.Errorf("the probe of another directory: %v", queue.Rows[0].Accuracy)
 	}
-	if !strings.HasPrefix(all.Title, "all methods") || fmt.Sprint(all.Measures) != "[head_lidar]" || len(all.Rows) != 6 {
+	if !strings.HasPrefix(all.Title, "all methods") || fmt.Sprint(all.Measures) != "[head_lidar backbone_relative_alignment]" || len(all.Rows) != 6 {
 		t.Errorf("%s: %v, %d rows", all.Title, all.Measures, len(all.Rows))
 	}
 	notes := strings.Join(r.Notes, "\n")

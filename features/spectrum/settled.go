@@ -55,8 +55,8 @@ func Settled(lines []Line, planned int) (why string, settled bool) {
 	if !ok1 || !ok2 || !ok3 || churn >= settledChurn || tenth*max(rank, align, uniform) >= settledSlope {
 		return "", false
 	}
-	why = fmt.Sprintf("since epoch %d a tenth of the training changes %.0f %% of an image's neighbors and moves RankMe by "+
-		"%.0f %%, the alignment by %.0f %% and W₂ by %.2f",
+	why = fmt.Sprintf("since epoch %d a tenth of the training changes %.0f %% of an image's neighbors and moves "+
+		"RankMe by %.0f %%, the alignment by %.0f %% and W₂ by %.2f",
 		window[0].Epoch, 100*min(churn, 1), 100*tenth*rank, 100*tenth*align, tenth*uniform)
 	return why, true
 }

@@ -107,7 +107,9 @@ func Join(
 }
 
 // Join is the function Join for processes that have met.
-func (m *Meeting) Join(ctx context.Context, h dist.Hello, device torch.Device, hooks dist.Hooks) (j *Joined, err error) {
+func (m *Meeting) Join(
+	ctx context.Context, h dist.Hello, device torch.Device, hooks dist.Hooks,
+) (j *Joined, err error) {
 	l, t := m.launch, m.timing
 	j = &Joined{stores: m.stores}
 	if j.member, err = dist.Join(ctx, j.stores[1], l, h, t, hooks); err != nil {
