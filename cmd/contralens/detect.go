@@ -32,7 +32,8 @@ func detectTrainCommand() *cobra.Command {
   # your own photos, annotated in VOC's layout, on a small machine
   contralens detect train --config bccd --data_folder BCCD --ckpt save/run/current.pth
   # the same in two processes, which share each batch
-  contralens detect train --config bccd --data_folder BCCD --ckpt save/run/current.pth --nproc 2
+  contralens detect train --config bccd --data_folder BCCD --nproc 2 \
+    --ckpt save/run/current.pth
   # the same without pre-training, to compare
   contralens detect train --config bccd --data_folder BCCD`,
 	}

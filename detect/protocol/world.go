@@ -39,7 +39,7 @@ func (t *training) meet(ctx context.Context, r *detectors.Run) error {
 	if err != nil {
 		return err
 	}
-	j, err := join.Join(ctx, t.Launch, t.Timing, hello, t.model.Device(), dist.Hooks{Note: t.Note, Advice: r.Advice})
+	j, err := join.Join(ctx, t.Launch, t.Timing, hello, t.model.Device(), dist.Hooks{Note: t.Note, Advice: advice(r)})
 	if err != nil {
 		return err
 	}
@@ -50,6 +50,17 @@ func (t *training) meet(ctx context.Context, r *detectors.Run) error {
 	t.joined, r.Peers, r.Together = j, j.Peers, t.c.SyncBN
 	t.model.Join(group, t.c.SyncBN)
 	return nil
+}
+
+// advice says how to go on after a failure.
+func advice(r *detectors.Run) func() string {
+	return func() string {
+		said, saved := r.LastGood()
+		if saved {
+			said += ": the same command with --resume auto goes on"
+		}
+		return said
+	}
 }
 
 // leave ends the connection with the other processes after a training that returned err.

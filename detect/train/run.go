@@ -42,7 +42,7 @@ type Run struct {
 
 	saved      string // newest checkpoint
 	savedStep  int
-	good       atomic.Pointer[string] // how to go on from it
+	good       atomic.Pointer[string] // names it in a sentence
 	unmeasured bool                   // a stop came before the norms of this iteration were measured
 	began      int                    // iterations completed when this process began
 	aside      time.Duration          // of this process in measuring norms and in tests

@@ -101,16 +101,15 @@ func (r *Run) save() error {
 // setSaved remembers the newest checkpoint.
 func (r *Run) setSaved(path string, step int) {
 	r.saved, r.savedStep = path, step
-	r.good.Store(new(fmt.Sprintf("the last checkpoint is %s, of iteration %d: the same command with --resume auto goes on",
-		path, step)))
+	r.good.Store(new(fmt.Sprintf("the last checkpoint is %s, of iteration %d", path, step)))
 }
 
-// Advice says how to go on after a failure. It may be called from any goroutine.
-func (r *Run) Advice() string {
+// LastGood names the newest checkpoint in a sentence, or says that there is none. It may be called from any goroutine.
+func (r *Run) LastGood() (sentence string, any bool) {
 	if s := r.good.Load(); s != nil {
-		return *s
+		return *s, true
 	}
-	return "no checkpoint has been saved yet"
+	return "no checkpoint has been saved yet", false
 }
 
 // Saved returns the newest checkpoint, which this run wrote or was resumed from; "" if there is
