@@ -24,6 +24,7 @@ type DetectTrain struct {
 	Machine
 	Printing
 	Output `hides:"save_freq"` // it counts epochs
+	Dist
 }
 
 // DetectData says which annotated images a command reads.
@@ -61,7 +62,7 @@ type DetectNet struct {
 	Masks     bool     `flag:"masks" everyday:"true" name:"detect=12" help:"also predict masks (Mask R-CNN); the annotations must have them"`
 	FreezeAt  int      `flag:"freeze_at" name:"detect=13" help:"number of stages, from the stem, that keep their weights and statistics; 0: none"`
 	Norm      string   `flag:"norm" default:"bn" name:"detect=14" help:"bn (trained, statistics of the batch) or frozen (constants), which suits batches of one or two images"`
-	SyncBN    bool     `flag:"sync_bn" name:"detect=37" help:"statistics of norms over all processes' images (SyncBN); refused, because detectors train in one process so far"`
+	SyncBN    bool     `flag:"sync_bn" name:"detect=37" help:"with several processes: statistics of norms over the images of all (SyncBN), as one process has them"`
 	ExtraNorm bool     `flag:"extra_norm" default:"true" name:"detect=15" help:"batch norm after the last stage of c4, as in MoCo's release"`
 	Recompute int      `flag:"recompute" default:"3" runtime:"true" help:"number of stages, from the stem, that the backward pass computes again instead of keeping their activations; 0: none; results are the same"`
 	RoIs      int      `flag:"rois" default:"512" name:"detect=16" help:"regions of each image that train the RoI head"`
@@ -83,7 +84,7 @@ type Iterating struct {
 	Iterations    int      `flag:"iterations" default:"24000" everyday:"true" name:"detect=22" help:"iterations to train"`
 	Steps         []int    `flag:"lr_decay_iterations" default:"18000,22000" name:"detect=23" help:"iterations from which on the learning rate is a tenth, separated by commas"`
 	Warmup        int      `flag:"warmup" default:"100" name:"detect=24" help:"iterations in which the learning rate rises from a thousandth"`
-	BatchSize     int      `flag:"batch_size" default:"16" everyday:"true" legend:"batch" name:"detect=25" help:"images per step"`
+	BatchSize     int      `flag:"batch_size" default:"16" everyday:"true" legend:"batch" name:"detect=25" help:"images per step, over all processes"`
 	LearningRate  float64  `flag:"learning_rate" default:"0.02" everyday:"true" legend:"lr" name:"detect=26" help:"learning rate"`
 	ScheduleBatch int      `flag:"schedule_batch" default:"16" name:"detect=27" help:"batch size for which the four options above are meant: with another --batch_size the learning rate grows with it, and iterations shrink; 0: take them as they are"`
 	WeightDecay   float64  `flag:"weight_decay" default:"0.0001" name:"detect=28" help:"L2 penalty on every parameter but those of norms"`
@@ -126,7 +127,9 @@ func (c *DetectTrain) resolve() (warnings []string, err error) {
 		c.TopTest = map[string][]int{"c4": {6000, 1000}, "fpn": {1000, 1000}}[c.Detector]
 	}
 	warnings = c.settle()
-	err = first(c.Output.check(), c.Machine.check(), c.DetectData.check(), atLeast("limit", c.DetectSplits.DetectLimit, 0),
+	warnings = append(warnings, distributedNotes(&c.Dist, &c.Machine)...)
+	err = first(c.Dist.check(), c.Output.check(), c.Machine.check(), c.DetectData.check(),
+		atLeast("limit", c.DetectSplits.DetectLimit, 0),
 		fraction("label_fraction", c.LabelFraction), c.DetectNet.check(), sides("short", c.Short), c.Iterating.check(),
 		atLeast("eval_every", c.EvalEvery, 0), atLeast("save_every", c.SaveEvery, 1), atLeast("precise_bn", c.PreciseBN, 0),
 		c.AveragePrecision.check(), positive("width", c.Width))

@@ -67,7 +67,7 @@ func (m *metrics) processes() string {
 		return fmt.Sprint(n)
 	}
 	last, waits := slices.Index(all, slices.Max(all)), slices.Index(wait, slices.Max(wait))
-	return fmt.Sprintf("%d; in the last %s, rank %d was the slowest, %.0f %% above the median, and rank %d waited longest "+
-		"for images, %.1f %% of its time", n, humanize.Count(len(m.ranks), "line"), last, 100*(all[last]/usual-1), waits,
-		100*wait[waits]/all[waits])
+	return fmt.Sprintf("%d; in the last %s, rank %d was the slowest, %.0f %% above the median, and rank %d waited "+
+		"longest for images, %.1f %% of its time", n, humanize.Count(len(m.ranks), "line"), last, 100*(all[last]/usual-1),
+		waits, 100*wait[waits]/all[waits])
 }

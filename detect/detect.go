@@ -67,7 +67,9 @@ type Sample struct {
 
 // Batch has the pixels of samples, padded at the right and at the bottom to a common size.
 type Batch struct {
-	Samples       []Sample
+	Samples []Sample
+	// First is the place of the first sample in the batch of all processes; 0 in one process.
+	First         int
 	Width, Height int // of the padded images
 	// Values are normalized colors with zeros as padding, [N, 3, Height, Width]. They are nil
 	// if the loader makes Pixels.

@@ -31,6 +31,9 @@ func detectTrainCommand() *cobra.Command {
     --ckpt moco_v2_800ep_pretrain.pth.tar
   # your own photos, annotated in VOC's layout, on a small machine
   contralens detect train --config bccd --data_folder BCCD --ckpt save/run/current.pth
+  # the same in two processes, which share each batch
+  contralens detect train --config bccd --data_folder BCCD --nproc 2 \
+    --ckpt save/run/current.pth
   # the same without pre-training, to compare
   contralens detect train --config bccd --data_folder BCCD`,
 	}
@@ -47,13 +50,18 @@ func detectTrainCommand() *cobra.Command {
 		if *dry {
 			return describeDetect(c, set, warnings)
 		}
+		if done, err := t.join(&c.Dist, t.signals.Close); done || err != nil {
+			return err
+		}
+		warnings = append(warnings, t.launch.Notes...)
 		if c.JSON {
 			t.progress.Out = os.Stderr
 		}
 		result, err := protocol.Train(t.signals.ctx, c, protocol.Options{
 			Set: set, Progress: t.progress, Begin: t.signals.Begin, Notes: warnings, Command: os.Args,
+			Launch: t.launch, Timing: t.timing,
 		})
-		if err == nil && c.JSON {
+		if err == nil && c.JSON && t.launch.World().First() {
 			err = printJSON(result)
 		}
 		return err

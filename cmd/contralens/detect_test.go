@@ -2,10 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"contralens/detect/detecttest"
@@ -89,9 +92,9 @@ func TestDetectDryRun(t *testing.T) {
 		!strings.Contains(text, "none.txt") {
 		t.Errorf("exit code %d and\n%s", code, text)
 	}
-	if code, text := command(t, tinyDetector(data, "planned", "--sync_bn")...); code == 0 ||
-		!strings.Contains(text, "--sync_bn: want several processes") || strings.Count(strings.TrimSpace(text), "\n") > 0 {
-		t.Errorf("exit code %d and\n%s", code, text)
+	if text := must(t, tinyDetector(data, "planned", "--dry_run", "--sync_bn")...); !strings.Contains(text,
+		"note:          one process: --sync_bn changes nothing") {
+		t.Errorf("--sync_bn of one process:\n%s", text)
 	}
 	os.RemoveAll(filepath.Join(data, "ImageSets", "Main", "test.txt"))
 	unnamed := append(tinyDetector(data, "planned"), "--test_split", "")
@@ -138,4 +141,35 @@ func init() {
 		mistake{"detect predict photo.jpg", exitUsage, []string{"--ckpt", "want a detector", "detect train"}},
 		mistake{"detect predict --ckpt x.pth", exitUsage, []string{"want images", "got none"}},
 	)
+}
+
+// Processes share a training: the stop of one stops all with everything saved, and the loss of one
+// is told with what to do. A launcher's processes are such.
+func TestDetectProcesses(t *testing.T) {
+	data := t.TempDir()
+	detecttest.Write(data, detecttest.VOC(detecttest.Scenes(8, 72, 56, 5)))
+	t.Chdir(t.TempDir())
+	args := tinyDetector(data, "two", "--nproc", "2", "--resume", "auto", "--iterations", "400", "--print_freq", "1",
+		"--save_every", "1", "--device", "cpu")
+	p := spawn(t, args...)
+	p.until(t, "iteration 2/400")
+	_ = syscall.Kill(children(t, p.Process.Pid)[1], syscall.SIGTERM) // only one hears it
+	if code, text := p.end(t); code != exitStopped || strings.Count(text, "stopped after iteration ") != 1 ||
+		!strings.Contains(text, "2 processes: each normalizes its own images") {
+		t.Fatalf("code %d:\n%s", code, text)
+	}
+	p = spawn(t, args...)
+	p.until(t, "resuming save/two/current.pth")
+	p.until(t, "iteration ")
+	pids := children(t, p.Process.Pid)
+	_ = syscall.Kill(pids[1], syscall.SIGKILL)
+	code, text := p.end(t)
+	gone := regexp.MustCompile(fmt.Sprintf(`contralens: rank 1 \(pid %d on .+\) is gone since step \d+: .+; the last checkpoint is save/two/current.pth, of iteration \d+: the same command with --resume auto goes on`, pids[1]))
+	if code != 128+int(syscall.SIGKILL) || !gone.MatchString(text) {
+		t.Fatalf("code %d:\n%s", code, text)
+	}
+	if code, text := spawn(t, append(args, "--batch_size", "3")...).end(t); code != exitUsage ||
+		!strings.Contains(text, "--batch_size: want a multiple of the 2 processes") {
+		t.Errorf("batches of 3: code %d:\n%s", code, text)
+	}
 }

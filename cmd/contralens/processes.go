@@ -85,12 +85,8 @@ func launched() bool {
 // inOneProcess lets the commands that train or compute for long in one process refuse to run in
 // each of several that a launcher started: all would do the same work and write the same files.
 func inOneProcess(root *cobra.Command) {
-	commands := root.Commands()
-	if c, _, err := root.Find([]string{"detect", "train"}); err == nil {
-		commands = append(commands, c)
-	}
-	for _, c := range commands {
-		if !slices.Contains([]string{"study", "demo", "train"}, c.Name()) {
+	for _, c := range root.Commands() {
+		if !slices.Contains([]string{"study", "demo"}, c.Name()) {
 			continue
 		}
 		run := c.RunE

@@ -18,6 +18,7 @@ import (
 	"contralens/detect/sets"
 	"contralens/internal/humanize"
 	"contralens/views"
+	"contralens/world"
 )
 
 // Options describe what New loads. For training, take the set that sets.Trainable returns.
@@ -28,16 +29,19 @@ type Options struct {
 	// Train draws sizes and mirrors at random, shuffles the images and groups them by shape.
 	// Otherwise each image comes once, in order, at the first of the sizes.
 	Train      bool
-	BatchSize  int
+	BatchSize  int // images of a batch, over all processes
 	Batches    int // for training: how many in all
 	FirstBatch int // index of the first batch, to resume: batches depend on nothing but their index
 	Seed       uint64
 
 	Short   []int // shorter sides in pixels; 0 keeps the size
 	MaxSide int   // of the longer side; 0: no limit
-	Divisor int   // padded sides are multiples of this; 0 and 1: no padding beyond the largest image
-	Masks   bool  // make masks too, and drop objects without one
-	Pixels  bool  // 8-bit colors instead of normalized ones
+	// World says which images this process loads: of each batch in training its share of the
+	// rows, padded as in the whole batch, and in evaluation its share of the set.
+	World   world.World
+	Divisor int  // padded sides are multiples of this; 0 and 1: no padding beyond the largest image
+	Masks   bool // make masks too, and drop objects without one
+	Pixels  bool // 8-bit colors instead of normalized ones
 
 	Workers int // goroutines; 0: one per processor
 	// MaxBad is the share of the images that may be unreadable or of another size than
@@ -75,11 +79,19 @@ func New(ctx context.Context, o Options) (*Loader, error) {
 	case len(o.Short) == 0 || slices.Min(o.Short) < 0:
 		return nil, fmt.Errorf("shorter sides: want at least one, none of them below 0, got %v", o.Short)
 	}
+	if n := max(o.World.Size, 1); o.Train && o.BatchSize%n != 0 {
+		return nil, fmt.Errorf("batch size: want a multiple of the %d processes, got %d", n, o.BatchSize)
+	}
 	m := &mapper{Options: o, decoder: &codec.Decoder{Gray16: o.Gray16, Note: o.Note}, bad: map[int]bool{}}
 	m.table = views.RGB.Table()
-	var sampler loader.Sampler = &stream{images: o.Set.Images, size: o.BatchSize, batches: o.Batches, seed: o.Seed}
-	if !o.Train {
-		sampler = loader.Epoch{Order: loader.InOrder(len(o.Set.Images)), Size: o.BatchSize}
+	var sampler loader.Sampler
+	if o.Train {
+		whole := &stream{images: o.Set.Images, size: o.BatchSize, batches: o.Batches, seed: o.Seed}
+		m.share = &share{all: whole, world: o.World}
+		sampler = m.share
+	} else {
+		from, to := o.World.Rows(len(o.Set.Images))
+		sampler = loader.Epoch{Order: loader.InOrder(len(o.Set.Images))[from:to], Size: o.BatchSize}
 	}
 	return &Loader{m, loader.New(ctx, loader.Options{
 		Sampler: sampler, FirstBatch: o.FirstBatch, Workers: o.Workers, Rows: 1,
@@ -110,16 +122,22 @@ type mapper struct {
 	Options
 	decoder *codec.Decoder
 	table   [3][256]float32
+	share   *share // in training
 
 	mu  sync.Mutex
 	bad map[int]bool // images that turned out to be unreadable
 }
 
-// Resize plans a batch: the places of its images decide the padded size.
+// Resize plans a batch: the places of its images, those of other processes included, decide the
+// padded size.
 func (m *mapper) Resize(b *detect.Batch, indices []int) {
 	b.Samples = make([]detect.Sample, len(indices))
-	b.Width, b.Height = 0, 0
-	for _, index := range indices {
+	b.Width, b.Height, b.First = 0, 0, 0
+	whole := indices
+	if m.share != nil {
+		whole, b.First = m.share.whole, m.share.first
+	}
+	for _, index := range whole {
 		p := m.draw(index)
 		b.Width, b.Height = max(b.Width, p.width), max(b.Height, p.height)
 	}

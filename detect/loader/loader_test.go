@@ -18,6 +18,7 @@ import (
 	"contralens/detect/mask"
 	"contralens/detect/sets"
 	"contralens/views"
+	"contralens/world"
 )
 
 // generated returns options for generated images with polygons, half of which are upright.
@@ -77,6 +78,47 @@ func TestSameBatches(t *testing.T) {
 	o.Seed++
 	if reflect.DeepEqual(all(t, o), want) {
 		t.Error("another seed: the same batches")
+	}
+}
+
+// Processes share a batch: put together, their samples and pixels are those of one process. In
+// evaluation they share the set.
+func TestWorld(t *testing.T) {
+	o := generated(t, 16)
+	o.BatchSize, o.Pixels = 6, true
+	want := all(t, o)
+	got := make([]detect.Batch, len(want))
+	for rank := range 3 {
+		o := o
+		o.World = world.World{Rank: rank, Size: 3}
+		for i, b := range all(t, o) {
+			if b.Width != want[i].Width || b.Height != want[i].Height || b.First != 2*rank || len(b.Samples) != 2 {
+				t.Errorf("rank %d, batch %d: %d images from %d on, of %d x %d; want those of %d x %d", rank, i, len(b.Samples), b.First,
+					b.Width, b.Height, want[i].Width, want[i].Height)
+			}
+			got[i].Samples = append(got[i].Samples, b.Samples...)
+			got[i].Pixels = append(got[i].Pixels, b.Pixels...)
+		}
+	}
+	for i := range want {
+		if !reflect.DeepEqual(got[i].Samples, want[i].Samples) || !slices.Equal(got[i].Pixels, want[i].Pixels) {
+			t.Errorf("batch %d is another one", i)
+		}
+	}
+	var tested []int
+	for rank := range 3 {
+		o := o
+		o.Train, o.BatchSize, o.World = false, 1, world.World{Rank: rank, Size: 3}
+		for _, b := range all(t, o) {
+			tested = append(tested, b.Samples[0].Index)
+		}
+	}
+	if len(tested) != len(o.Set.Images) || !slices.IsSorted(tested) || len(slices.Compact(tested)) != len(o.Set.Images) {
+		t.Errorf("tested images %v of %d", tested, len(o.Set.Images))
+	}
+	o.World = world.World{Size: 4}
+	if _, err := New(context.Background(), o); err == nil || !strings.Contains(err.Error(), "multiple of the 4 processes, got 6") {
+		t.Errorf("four processes with batches of 6: %v", err)
 	}
 }
 

@@ -3,7 +3,27 @@ package loader
 import (
 	"contralens/data/loader"
 	"contralens/detect"
+	"contralens/world"
 )
+
+// share is the Sampler of one of several processes: its rows of each batch of a stream. The
+// whole batch is that of one process.
+type share struct {
+	all   *stream
+	world world.World
+	// Of the batch that Batch returned last, which the loader plans before it asks for the next one.
+	whole []int // the images of all processes
+	first int   // the place of the first own image
+}
+
+func (s *share) Batches() int { return s.all.Batches() }
+
+func (s *share) Batch(i int) []int {
+	s.whole = s.all.Batch(i)
+	from, to := s.world.Rows(len(s.whole))
+	s.first = from
+	return s.whole[from:to]
+}
 
 // stream is the Sampler of training: an endless row of permutations of the images, of which
 // those wider than high and the others wait in a bucket each. A bucket with enough images for

@@ -52,7 +52,7 @@ const (
 // first of the shorter sides, and 4/3 of it wide. show receives what is being measured.
 func Bench(c config.BenchDetect, show func(string)) (cost *Cost, err error) {
 	err = setup.Compute(c.Threads, func() error {
-		m, err := build(&c.DetectTrain, benchClasses, nil)
+		m, err := build(&c.DetectTrain, benchClasses, nil, false)
 		if err != nil {
 			return err
 		}

@@ -92,12 +92,13 @@ func openEncoder(c *config.DetectTrain, set map[string]bool) (*encoder, error) {
 	return e, nil
 }
 
-// build builds the detector on its encoder.
-func build(c *config.DetectTrain, classes int, e *encoder) (*detector, error) {
+// build builds the detector on its encoder, in float64 if double is set.
+func build(c *config.DetectTrain, classes int, e *encoder, double bool) (*detector, error) {
 	o, err := options(c, classes)
 	if err != nil {
 		return nil, err
 	}
+	o.Double = double
 	m, err := rcnn.New(o, c.Seed)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	detectors "contralens/detect/train"
+	"contralens/dist"
 	"contralens/train"
 )
 
@@ -30,6 +31,13 @@ type Options struct {
 	Notes []string
 	// Command is the command line that run.json records.
 	Command []string
+	// Launch says which process of how many this is; the zero value is for one alone. Of several,
+	// each computes its share of every batch, and the first alone tests and writes. Timing says how
+	// long they wait for each other.
+	Launch dist.Launch
+	Timing dist.Timing
+	// Double trains in float64, so that tests can tell rounding from mistakes.
+	Double bool
 	// Series says which of several trainings this is; the zero value is for a single one.
 	Series Series
 }

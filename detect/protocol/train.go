@@ -17,6 +17,8 @@ import (
 	"contralens/events"
 	"contralens/internal/humanize"
 	"contralens/internal/machine"
+	"contralens/peers"
+	"contralens/peers/join"
 	"contralens/rundir"
 	"contralens/setup"
 	"contralens/torch"
@@ -27,12 +29,19 @@ import (
 // of the last test. If ctx ends, it saves the state and returns ErrStopped; the same call with
 // Resume "auto" then resumes.
 func Train(ctx context.Context, c config.DetectTrain, o Options) (rundir.Result, error) {
+	w := join.World(o.Launch)
+	if !w.First() {
+		o.Progress, o.Note = nil, nil // the first process speaks for all
+	}
 	defer o.complete()()
 	place, err := setup.FindPlace(&c, c.Output, c.RunName()) // before the encoder's file sets options
+	if err == nil {
+		err = setup.ShareMachine(&c.Machine, o.Launch)
+	}
 	if err != nil {
 		return rundir.Result{}, err
 	}
-	t := &training{Options: o, c: &c, place: place, world: world.Single()}
+	t := &training{Options: o, c: &c, place: place, world: w}
 	err = setup.Compute(c.Threads, func() error { return t.run(ctx) })
 	if err != nil {
 		err = setup.Explain(err, setup.Load{Machine: c.Machine, Arch: c.Arch, Batch: c.BatchSize})
@@ -76,16 +85,17 @@ type training struct {
 	train, test *detect.Set
 	encoder     *encoder
 	model       *detector
+	joined      *join.Joined // nil in one process
 	result      rundir.Result
 }
 
 // prepare checks what can be checked before anything is written, and makes the run.
 func (t *training) prepare(ctx context.Context) (*detectors.Run, error) {
 	c := t.c
-	if c.SyncBN && t.world.Alone() {
+	if n := max(1, t.world.Size); c.BatchSize%n != 0 {
 		return nil, &config.ValueError{
-			Option: "sync_bn", Want: "several processes, whose statistics it joins, but there is one",
-			Hint: "leave it out: the norms of one process see the whole batch",
+			Option: "batch_size", Want: fmt.Sprintf("a multiple of the %d processes, which share each batch evenly", n),
+			Got: c.BatchSize,
 		}
 	}
 	if err := rundir.Possible(t.place.Dir, c.TBPath); err != nil {
@@ -100,11 +110,14 @@ func (t *training) prepare(ctx context.Context) (*detectors.Run, error) {
 	for _, note := range t.Notes {
 		t.note("%s", note)
 	}
-	return t.build(ctx)
+	r, err := t.build(ctx)
+	if err == nil {
+		t.noteNorms()
+	}
+	return r, err
 }
 
 func (t *training) run(ctx context.Context) error {
-	c := t.c
 	r, err := t.prepare(ctx)
 	if err != nil {
 		return detectors.Stopped(ctx, err)
@@ -114,11 +127,26 @@ func (t *training) run(ctx context.Context) error {
 	if err := t.resume(r); err != nil {
 		return err
 	}
-	release, err := setup.Prepare(t.world, t.place, c, c.Output, t.Command)
-	if err != nil {
+	if err := t.meet(ctx, r); err != nil {
 		return err
 	}
+	return t.leave(torch.Run(func() error { return t.fit(ctx, r) }))
+}
+
+// fit makes the run directory, and trains.
+func (t *training) fit(ctx context.Context, r *detectors.Run) error {
+	c := t.c
+	release, err := setup.Prepare(t.world, t.place, c, c.Output, t.Command)
+	if agreed := r.Peers.Agree(err); agreed != nil {
+		if err == nil {
+			release()
+		}
+		return agreed
+	}
 	defer release()
+	if !t.world.First() {
+		return t.do(ctx, r)
+	}
 	if err := t.Progress.Open(t.place.Dir); err != nil {
 		return err
 	}
@@ -132,14 +160,14 @@ func (t *training) run(ctx context.Context) error {
 		detectors.MetricsHook(c.PrintFreq, float64(c.BatchSize)/float64(len(t.train.Images))),
 		detectors.ProgressHook(t.Progress, c.PrintFreq, t.Series), detectors.EventsHook(curves, c.PrintFreq),
 	}
-	if t.Begin != nil {
-		t.Begin()
-	}
 	return t.do(ctx, r)
 }
 
 // do runs the loop and says how it ended.
 func (t *training) do(ctx context.Context, r *detectors.Run) error {
+	if t.Begin != nil {
+		t.Begin()
+	}
 	begin, before := time.Now(), r.Iteration
 	t.model.Train(true)
 	err := r.Do(ctx)
@@ -151,7 +179,7 @@ func (t *training) do(ctx context.Context, r *detectors.Run) error {
 	case err == nil:
 		t.Progress.Print("trained %s in %s\nweights: %s", humanize.Count(r.Iteration-before, "iteration"),
 			humanize.Duration(time.Since(begin)), r.Saved())
-		if t.result.Protocol == "" { // tested by an earlier process
+		if t.world.First() && t.result.Protocol == "" { // tested by an earlier process
 			t.result, err = lastTest(r.Dir)
 		}
 	}
@@ -178,7 +206,7 @@ func (t *training) build(ctx context.Context) (r *detectors.Run, err error) {
 	if t.train, t.test, err = openTraining(ctx, c, t.Options); err != nil {
 		return nil, err
 	}
-	if t.model, err = build(c, len(t.train.Classes), t.encoder); err != nil {
+	if t.model, err = build(c, len(t.train.Classes), t.encoder, t.Double); err != nil {
 		return nil, err
 	}
 	setup.Host(&c.Machine, t.model.Device())
@@ -197,7 +225,7 @@ func (t *training) build(ctx context.Context) (r *detectors.Run, err error) {
 	r = &detectors.Run{
 		Model: t.model, Source: t.source, Optimizer: detectors.NewOptimizer(t.model, c.Momentum, c.WeightDecay),
 		Schedule: setup.Iterations(c.Iterating), Seed: c.Seed, Dir: t.place.Dir, Record: record,
-		SaveEvery: c.SaveEvery, TestEvery: c.EvalEvery, PreciseBN: c.PreciseBN,
+		SaveEvery: c.SaveEvery, TestEvery: c.EvalEvery, PreciseBN: c.PreciseBN, Peers: &peers.Peers{World: t.world},
 	}
 	if c.Norm == "frozen" && c.Detector == "c4" && !c.ExtraNorm {
 		r.PreciseBN = 0 // no norm has statistics
@@ -248,7 +276,7 @@ func (t *training) source(ctx context.Context, seed uint64, first int) (detector
 	l, err := objects.New(ctx, objects.Options{
 		Set: t.train, Train: true, BatchSize: c.BatchSize, Batches: math.MaxInt32, FirstBatch: first, Seed: seed,
 		Short: c.Short, MaxSide: c.MaxSide, Divisor: t.model.SizeDivisor(), Masks: c.Masks, Workers: c.Workers,
-		MaxBad: c.MaxBad, Note: t.Note, Pixels: !t.model.Device().IsCPU(),
+		MaxBad: c.MaxBad, Note: t.Note, World: t.world, Pixels: !t.model.Device().IsCPU(),
 	})
 	if err != nil {
 		return nil, err

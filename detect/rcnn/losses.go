@@ -22,7 +22,7 @@ type Draw func(image, what int) box.Choose
 func First(int, int) box.Choose { return box.ChooseFirst }
 
 // Random chooses uniformly. The choices depend on the seed, the step and the position of the
-// image in the batch alone.
+// image in the batch alone, which is that of all processes.
 func Random(seed uint64, step int) Draw {
 	return func(image, what int) box.Choose {
 		key := uint64(image)<<1 | uint64(what)
@@ -86,6 +86,10 @@ func (l *Losses) tensors() (all []*torch.Tensor) {
 }
 
 func (m *Model) losses(b *detect.Batch, draw Draw) (l Losses, err error) {
+	if b.First > 0 { // images draw alike in every process
+		whole := draw
+		draw = func(image, what int) box.Choose { return whole(b.First+image, what) }
+	}
 	maps := m.maps(m.images(b))
 	p := m.rpn.forward(maps)
 	anchors := m.rpn.targets(p.anchors, b.Samples, draw)
@@ -175,10 +179,7 @@ func regionsOf(all []sampled) []region {
 // headLosses computes the losses of the heads.
 func (m *Model) headLosses(l *Losses, maps []*torch.Tensor, all []sampled, samples []detect.Sample) error {
 	if len(all) == 0 { // no proposal and no object
-		l.Class, l.Box = l.RPNClass.MulScalar(0), l.RPNClass.MulScalar(0)
-		if m.mask != nil {
-			l.Mask = l.RPNClass.MulScalar(0)
-		}
+		m.noRegions(l, maps)
 		return nil
 	}
 	features := m.heads.regions(maps, regionsOf(all))
@@ -192,27 +193,11 @@ func (m *Model) headLosses(l *Losses, maps []*torch.Tensor, all []sampled, sampl
 	case err != nil:
 		return err
 	case len(f.picked) == 0:
-		l.Mask = m.noMasks()
+		l.Mask = m.noMasks(maps, features)
 	default:
 		l.Mask = m.mask.loss(m.heads.maskFeatures(maps, f.regions, features, f.picked), f)
 	}
 	return nil
-}
-
-// noMasks is 0 as a function of the mask head's parameters. They get gradients of 0, so that
-// the optimizer treats them as in other steps.
-func (m *Model) noMasks() *torch.Tensor {
-	var zero *torch.Tensor
-	for _, e := range m.Trained() {
-		if isMask(e.Name) {
-			if z := e.Tensor.Sum().MulScalar(0); zero == nil {
-				zero = z
-			} else {
-				zero = zero.Add(z)
-			}
-		}
-	}
-	return zero
 }
 
 // boxLosses computes the cross entropy of all regions, and the L1 distance between the deltas

@@ -17,13 +17,15 @@ type Model struct {
 	Options Options
 	State   layers.State
 
-	modes   layers.Modes
-	tape    *layers.Tape
-	body    backbone.Staged
-	pyramid *pyramid // nil in C4
-	rpn     *rpn
-	heads   heads
-	mask    *maskHead // nil without masks
+	modes    layers.Modes
+	group    Group // of a world, or nil
+	together bool  // its processes normalize together
+	tape     *layers.Tape
+	body     backbone.Staged
+	pyramid  *pyramid // nil in C4
+	rpn      *rpn
+	heads    heads
+	mask     *maskHead // nil without masks
 }
 
 // New builds a detector with seeded initial values: convolutions of the backbone by Kaiming's

@@ -15,6 +15,7 @@ import (
 //
 //	mean = Σ n_b m_b / Σ n_b    variance = Σ n_b (m_b² + v_b (n_b-1)/n_b) / Σ n_b - mean²
 //
+// In a world, these are sums over all processes, which each have their share of every batch.
 // next returns batch i and what its anchors and regions are drawn with. A norm that a batch
 // does not use, such as those of a mask head without objects, skips it. An error of next or of
 // Losses ends it, and leaves the statistics of the newest batch. The model is in training mode
@@ -42,6 +43,9 @@ func (m *Model) PreciseNorms(batches int, next func(i int) (*detect.Batch, Draw,
 			return fmt.Errorf("batch %d of the norms' statistics: %w", i, err)
 		}
 	}
+	if m.group != nil && !m.together {
+		m.sum(moments)
+	}
 	m.setNorms(moments)
 	return nil
 }
@@ -50,6 +54,10 @@ func (m *Model) PreciseNorms(batches int, next func(i int) (*detect.Batch, Draw,
 type moments struct {
 	values       float64   // Σ n_b
 	mean, square []float64 // Σ n_b m_b and Σ n_b (m_b² + v_b (n_b-1)/n_b)
+}
+
+func newMoments(channels int) *moments {
+	return &moments{mean: make([]float64, channels), square: make([]float64, channels)}
 }
 
 // observe adds the statistics of a batch, which a forward pass leaves in the norms.
@@ -63,6 +71,9 @@ func (m *Model) observe(sums map[string]*moments, b *detect.Batch, draw Draw) (e
 	if err != nil {
 		return err
 	}
+	if m.together {
+		m.countAll(values)
+	}
 	read := torch.NewReadback(m.Options.Device)
 	m.eachNorm(func(name string, mean, variance *torch.Tensor) {
 		n := float64(values[name])
@@ -71,7 +82,7 @@ func (m *Model) observe(sums map[string]*moments, b *detect.Batch, draw Draw) (e
 		}
 		s := sums[name]
 		if s == nil {
-			s = &moments{mean: make([]float64, mean.Numel()), square: make([]float64, mean.Numel())}
+			s = newMoments(mean.Numel())
 			sums[name] = s
 		}
 		s.values += n
@@ -94,7 +105,7 @@ func (m *Model) setNorms(sums map[string]*moments) {
 		torch.Scoped(func() {
 			m.eachNorm(func(name string, mean, variance *torch.Tensor) {
 				s := sums[name]
-				if s == nil {
+				if s == nil || s.values == 0 {
 					return
 				}
 				for c := range s.mean {

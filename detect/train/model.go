@@ -23,6 +23,8 @@ type Model interface {
 	MeasureNorms(n int, seed uint64, next func() (*detect.Batch, error)) error
 	// Backward computes the gradients of a loss, which Losses gave.
 	Backward(loss *torch.Tensor)
+	// Statistics returns the running statistics of the norms that are not constants.
+	Statistics() []*torch.Tensor
 	State() nn.State   // all tensors
 	Trained() nn.State // the parameters that are trained
 	Device() torch.Device

@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"contralens/optim"
+	"contralens/peers"
 	"contralens/rundir"
 	"contralens/torch"
 )
@@ -28,15 +29,26 @@ type Run struct {
 	SaveEvery int // iterations between checkpoints
 	TestEvery int // iterations between tests; 0: one test after the last iteration
 	PreciseBN int // batches over which the norms are measured before a test; 0: none
-	Test      func(ctx context.Context) (Score, error)
-	Hooks     []Hook
+	// Test tests the model; of several processes, the first alone.
+	Test  func(ctx context.Context) (Score, error)
+	Hooks []Hook // of several processes, the first alone runs them
+	// Peers are the other processes of the training, each of which has its share of every batch;
+	// nil: none. Together says that the model's norms use the statistics of the whole batch.
+	// Otherwise those of each process move by its own images, and become their mean in every step.
+	Peers    *peers.Peers
+	Together bool
 
 	Iteration int // completed ones
 
-	saved     string // newest checkpoint
-	savedStep int
-	began     int           // iterations completed when this process began
-	aside     time.Duration // of this process in measuring norms and in tests
+	saved      string // newest checkpoint
+	savedStep  int
+	good       atomic.Pointer[string] // names it in a sentence
+	unmeasured bool                   // a stop came before the norms of this iteration were measured
+	began      int                    // iterations completed when this process began
+	aside      time.Duration          // of this process in measuring norms and in tests
+	heard      []told                 // of the last step, by rank
+	stopping   bool                   // a process was asked to stop
+	compared   int                    // iterations after which the weights of all processes were the same
 }
 
 // Hook is something that hangs on the loop. Each of its functions may be nil. An error ends
@@ -47,7 +59,8 @@ type Hook struct {
 	Test  func(*Run, Score) error // after each test
 }
 
-// Step is what hooks learn about an iteration.
+// Step is what hooks learn about an iteration: of several processes, the sum of their images, and
+// means of the rest.
 type Step struct {
 	Iteration int // counted from 1
 	Images    int
@@ -79,29 +92,20 @@ func isNorm(name string) bool {
 }
 
 // Do trains to the last iteration. If ctx ends, it finishes the iteration, saves the state and
-// returns ErrStopped. Call it within torch.Run.
+// returns ErrStopped; of several processes, the end of one's ctx stops all after the same
+// iteration. Call it within torch.Run.
 func (r *Run) Do(ctx context.Context) error {
-	r.began = r.Iteration
-	for _, h := range r.Hooks {
-		if h.Start != nil {
-			if err := h.Start(r); err != nil {
-				return err
-			}
-		}
+	r.began, r.compared = r.Iteration, r.Iteration
+	if err := r.each(func(h Hook) error { return call(h.Start, r) }); err != nil {
+		return err
 	}
-	if r.due() { // the last process ended between the checkpoint and the end of the test
-		done, err := rundir.HasDetection(r.Dir, r.Iteration)
-		if err == nil && !done {
-			err = r.test(ctx)
-		}
-		if err != nil {
-			return Stopped(ctx, err)
-		}
+	if err := r.rest(ctx); err != nil {
+		return err
 	}
 	if r.Iteration >= r.Schedule.Total {
 		return nil
 	}
-	batches, err := r.Source(ctx, r.Seed, r.Iteration)
+	batches, err := r.Source(r.loading(ctx), r.Seed, r.Iteration)
 	if err != nil {
 		return err
 	}
@@ -110,14 +114,59 @@ func (r *Run) Do(ctx context.Context) error {
 		if err := r.iterate(ctx, batches); err != nil {
 			return err
 		}
-		if ctx.Err() != nil && r.Iteration < r.Schedule.Total {
-			if err := r.save(); err != nil {
-				return fmt.Errorf("stopped, but the state could not be saved: %w", err)
-			}
-			return ErrStopped
+		if r.ended(ctx) && r.Iteration < r.Schedule.Total {
+			return r.stop()
 		}
 	}
 	return nil
+}
+
+// stop saves the state of a run that was asked to stop.
+func (r *Run) stop() error {
+	if err := r.save(); err != nil {
+		return fmt.Errorf("stopped, but the state could not be saved: %w", err)
+	}
+	return ErrStopped
+}
+
+// each calls f for every hook, in the first process.
+func (r *Run) each(f func(Hook) error) error {
+	if !r.Peers.First() {
+		return nil
+	}
+	for _, h := range r.Hooks {
+		if err := f(h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func call(f func(*Run) error, r *Run) error {
+	if f == nil {
+		return nil
+	}
+	return f(r)
+}
+
+// rest does what the process before did not come to: it was stopped before the norms were measured,
+// or ended between the checkpoint and the end of the test.
+func (r *Run) rest(ctx context.Context) error {
+	if !r.due() {
+		return nil
+	}
+	if r.unmeasured {
+		return r.finish(ctx)
+	}
+	done := false
+	err := r.Peers.ByFirst(func() (err error) {
+		done, err = rundir.HasDetection(r.Dir, r.Iteration)
+		return err
+	})
+	if err != nil || r.any(done) {
+		return err
+	}
+	return r.test(ctx)
 }
 
 // Stopped returns ErrStopped for the error of a context that ended, and other errors as they are.
@@ -136,31 +185,42 @@ func (r *Run) due() bool {
 	return r.Iteration == r.Schedule.Total || r.TestEvery > 0 && r.Iteration%r.TestEvery == 0
 }
 
-// iterate takes one step, and does what is due after it: the norms are measured before the
-// checkpoint is written, and the checkpoint is written before the test.
+// iterate takes one step, and does what is due after it.
 func (r *Run) iterate(ctx context.Context, batches Batches) error {
-	s, err := r.step(batches)
+	s, err := r.step(ctx, batches)
 	if err != nil {
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-			if err := r.save(); err != nil {
-				return fmt.Errorf("stopped, but the state could not be saved: %w", err)
-			}
-			return ErrStopped
+			return r.stop()
 		}
 		return err
 	}
-	for _, h := range r.Hooks {
-		if h.Step != nil {
-			if err := h.Step(r, s); err != nil {
-				return err
-			}
+	err = r.each(func(h Hook) error {
+		if h.Step == nil {
+			return nil
 		}
+		return h.Step(r, s)
+	})
+	if err != nil {
+		return err
 	}
+	return r.finish(ctx)
+}
+
+// finish does what is due after an iteration: the norms are measured before the checkpoint is
+// written, and the checkpoint is written before the test. A stop while they are measured saves the
+// state without them.
+func (r *Run) finish(ctx context.Context) error {
 	due := r.due()
+	r.unmeasured = false
 	if due && r.PreciseBN > 0 {
-		if err := r.measureNorms(ctx); err != nil {
-			return Stopped(ctx, err)
+		err := r.stopped(ctx, r.measureNorms(ctx))
+		if r.unmeasured = errors.Is(err, ErrStopped); r.unmeasured {
+			return r.stop()
 		}
+		if err != nil {
+			return err
+		}
+		r.savedStep = -1 // the state is another one
 	}
 	if due || r.Iteration%r.SaveEvery == 0 {
 		if err := r.save(); err != nil {
@@ -168,13 +228,14 @@ func (r *Run) iterate(ctx context.Context, batches Batches) error {
 		}
 	}
 	if due {
-		return Stopped(ctx, r.test(ctx))
+		return r.test(ctx)
 	}
 	return nil
 }
 
 // step is one iteration: a batch, its losses, their gradient, an update.
-func (r *Run) step(batches Batches) (s Step, err error) {
+func (r *Run) step(ctx context.Context, batches Batches) (s Step, err error) {
+	r.Peers.Tell(r.Iteration+1, "waiting for images")
 	start := time.Now()
 	b, err := batches.Next()
 	if err != nil {
@@ -183,6 +244,7 @@ func (r *Run) step(batches Batches) (s Step, err error) {
 	s = Step{
 		Iteration: r.Iteration + 1, Images: len(b.Samples), Rate: r.Schedule.At(r.Iteration), Wait: time.Since(start),
 	}
+	r.Peers.Tell(r.Iteration+1, "the step")
 	start = time.Now()
 	torch.Scoped(func() {
 		var losses Losses
@@ -196,7 +258,12 @@ func (r *Run) step(batches Batches) (s Step, err error) {
 		}
 		r.Model.Backward(r.Optimizer.Scaled(total))
 		read := torch.NewReadback(r.Model.Device())
-		s.read(read, losses, total)
+		if r.Peers.One() {
+			s.read(read, losses, total)
+		} else {
+			r.average()
+			total = r.exchange(ctx, &s, read, losses, total)
+		}
 		err = r.update(&s, read, total)
 	})
 	if err != nil {
@@ -204,117 +271,30 @@ func (r *Run) step(batches Batches) (s Step, err error) {
 	}
 	r.Iteration++
 	s.Compute = time.Since(start)
-	return s, nil
-}
-
-// read asks for the numbers of the losses.
-func (s *Step) read(read *torch.Readback, l Losses, total *torch.Tensor) {
-	s.Terms = make([]Value, len(l.Terms))
-	for i, t := range l.Terms {
-		s.Terms[i].Name = t.Name
-		read.Value(t.Value, func(v float64) { s.Terms[i].Value = v })
-	}
-	read.Value(total, func(v float64) { s.Loss = v })
-	s.Losses = l
-	s.Losses.Terms = nil
-}
-
-// update moves the parameters, unless the loss or a gradient is not finite. On a device it is
-// launched before the numbers of read arrive, for which it waits once.
-func (r *Run) update(s *Step, read *torch.Readback, total *torch.Tensor) error {
-	if read.Deferred() || r.Optimizer.Scale != nil {
-		return r.guarded(s, read, total)
-	}
-	if err := r.lossError(s); err != nil {
-		return err
-	}
-	if !r.Optimizer.Finite() {
-		for name, p := range r.Model.Trained().NamedParameters() {
-			if g := p.Grad(); g != nil && !torch.AllFinite([]*torch.Tensor{g}) {
-				return r.diverged(*s, fmt.Sprintf("want finite gradients, but that of %s is not", name))
-			}
-		}
-	}
-	r.Optimizer.Step(s.Rate)
-	return nil
-}
-
-// guarded is update where the device itself checks loss and gradients.
-func (r *Run) guarded(s *Step, read *torch.Readback, total *torch.Tensor) error {
-	stopped := false
-	r.Optimizer.GuardedStep(s.Rate, total)
-	r.Optimizer.Stopped(read, func(now bool) { stopped = now })
-	read.Wait()
-	switch {
-	case !stopped:
-		return nil
-	case r.Optimizer.Scale != nil:
-		return r.diverged(*s, "gradients overflow at any scale of the loss")
-	}
-	if err := r.lossError(s); err != nil {
-		return err
-	}
-	return r.diverged(*s, "want finite gradients, but one is not")
-}
-
-// lossError returns the error of a step with a loss that is not finite.
-func (r *Run) lossError(s *Step) error {
-	for _, t := range s.Terms {
-		if !finite(t.Value) {
-			return r.diverged(*s, fmt.Sprintf("want a finite loss, got %v for %s", t.Value, t.Name))
-		}
-	}
-	return nil
-}
-
-// diverged returns the error of an iteration whose values are not finite: what happened, what
-// to change, and where to resume.
-func (r *Run) diverged(s Step, what string) error {
-	advice := fmt.Sprintf("the learning rate %.4g is too high for batches of %d; lower it, or make the warm-up longer",
-		s.Rate, s.Images)
-	if s.Images < 4 {
-		advice += ", or freeze the norms, whose statistics so few images do not give"
-	}
-	last := "no checkpoint has been saved yet"
-	if r.saved != "" {
-		last = fmt.Sprintf("the last good checkpoint is %s, of iteration %d", r.saved, r.savedStep)
-	}
-	return fmt.Errorf("iteration %d of %d: %s: %s; %s", s.Iteration, r.Schedule.Total, what, advice, last)
-}
-
-// measured is added to the seed of the batches on which norms are measured.
-const measured = 1 << 32
-
-// measureNorms is precise BN: fresh batches, augmented as in training.
-func (r *Run) measureNorms(ctx context.Context) error {
-	defer r.setAside(time.Now())
-	seed := r.Seed + measured + uint64(r.Iteration)
-	batches, err := r.Source(ctx, seed, 0)
-	if err != nil {
-		return err
-	}
-	defer batches.Close()
-	return r.Model.MeasureNorms(r.PreciseBN, seed, batches.Next)
+	return s, r.agree()
 }
 
 // setAside counts the time since begin as none of the iterations'.
 func (r *Run) setAside(begin time.Time) { r.aside += time.Since(begin) }
 
-// test tests the model and writes the result.
+// test tests the model and writes the result, in the first process.
 func (r *Run) test(ctx context.Context) error {
 	defer r.setAside(time.Now())
-	score, err := r.Test(ctx)
-	if err != nil {
-		return err
-	}
-	for _, h := range r.Hooks {
-		if h.Test != nil {
-			if err := h.Test(r, score); err != nil {
-				return err
-			}
+	r.Peers.Tell(r.Iteration, "the test")
+	stopped, err := r.Peers.StoppedByFirst(func() error {
+		score, err := r.Test(ctx)
+		if err != nil {
+			return err
 		}
+		return r.each(func(h Hook) error {
+			if h.Test == nil {
+				return nil
+			}
+			return h.Test(r, score)
+		})
+	}, func(err error) bool { return errors.Is(Stopped(ctx, err), ErrStopped) })
+	if stopped {
+		return ErrStopped
 	}
-	return nil
+	return err
 }
-
-func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

@@ -54,6 +54,8 @@ func (m *toy) Losses(b *detect.Batch, seed uint64, step int) (Losses, error) {
 	}, nil
 }
 
+func (m *toy) Statistics() []*torch.Tensor { return nil }
+
 func (m *toy) MeasureNorms(n int, seed uint64, next func() (*detect.Batch, error)) error {
 	for range n {
 		b, err := next()

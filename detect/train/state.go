@@ -44,6 +44,7 @@ type checkpointRecord struct {
 	Categories map[string]string `key:"categories"` // class → number
 	Images     int               `key:"images"`
 	Seed       int               `key:"seed"`
+	Unmeasured bool              `key:"norms_unmeasured"` // those of this iteration, before its test
 	Encoder    EncoderRecord     `key:"encoder"`
 }
 
@@ -68,26 +69,47 @@ func (r *Run) Save(path string) error {
 		CheckpointRecord: rundir.CheckpointRecord{
 			Version: rundir.CheckpointVersion, Config: c.Config, GlobalStep: r.Iteration,
 			Threads: c.Threads, Workers: c.Workers, Machine: c.Machine, Torch: torch.Version(),
+			World: r.processes(),
 		},
 		Protocol: Protocol, Classes: c.Classes, Categories: numbers, Images: c.Images, Seed: int(r.Seed), Encoder: c.Encoder,
+		Unmeasured: r.unmeasured,
 	}))
 }
 
-// save writes current.pth. A state is complete after any iteration, so an interrupted run has
-// no other file.
+// save writes current.pth, in the first process. A state is complete after any iteration, so an
+// interrupted run has no other file.
 func (r *Run) save() error {
 	path := filepath.Join(r.Dir, rundir.CurrentFile)
 	if r.saved == path && r.savedStep == r.Iteration {
 		return nil
 	}
-	if err := r.Save(path); err != nil {
-		return err
+	err := r.Peers.ByFirst(func() error {
+		if err := r.Save(path); err != nil {
+			return err
+		}
+		if err := os.Remove(filepath.Join(r.Dir, rundir.InterruptedFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	})
+	if err == nil {
+		r.setSaved(path, r.Iteration)
 	}
-	r.saved, r.savedStep = path, r.Iteration
-	if err := os.Remove(filepath.Join(r.Dir, rundir.InterruptedFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	return err
+}
+
+// setSaved remembers the newest checkpoint.
+func (r *Run) setSaved(path string, step int) {
+	r.saved, r.savedStep = path, step
+	r.good.Store(new(fmt.Sprintf("the last checkpoint is %s, of iteration %d", path, step)))
+}
+
+// LastGood names the newest checkpoint in a sentence, or says that there is none. It may be called from any goroutine.
+func (r *Run) LastGood() (sentence string, any bool) {
+	if s := r.good.Load(); s != nil {
+		return *s, true
 	}
-	return nil
+	return "no checkpoint has been saved yet", false
 }
 
 // Saved returns the newest checkpoint, which this run wrote or was resumed from; "" if there is
@@ -121,9 +143,14 @@ func (r *Run) Load(path string) (notes []string, err error) {
 	}
 	statedict.LoadLossScale(r.Optimizer.Scale, file)
 	r.Iteration = record.GlobalStep
-	r.saved, r.savedStep = path, r.Iteration
+	r.unmeasured = record.Unmeasured
+	r.setSaved(path, r.Iteration)
 	if note := record.OtherTorch(path, torch.Version()); note != "" {
 		notes = append(notes, note)
+	}
+	if was, is := max(1, record.World), r.processes(); was != is {
+		notes = append(notes, fmt.Sprintf("%s was trained in a world of %d, and resumes in one of %d: with the same "+
+			"batches and draws, but losses are means over other shares of them", path, was, is))
 	}
 	if record.Images != r.Record.Images {
 		notes = append(notes, fmt.Sprintf("the dataset had %d training images when %s was saved and has %d now: "+

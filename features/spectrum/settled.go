@@ -10,7 +10,7 @@ import (
 // A training has settled if all of this holds for a tenth of its planned epochs, at least three
 // measurements: at the pace of these measurements a tenth of the training changes fewer than
 // settledChurn of the neighbors, and moves rank and alignment by less than settledSlope of their value
-// and W₂ by less than settledSlope. Decision 147 has what other values save and lose.
+// and W₂ by less than settledSlope. Decision 148 has what other values save and lose.
 const (
 	settledChurn  = 0.36
 	settledSlope  = 0.25

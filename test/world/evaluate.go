@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"contralens/config"
+	detectors "contralens/detect/protocol"
 	"contralens/dist"
 	"contralens/eval/protocol"
 	"contralens/rundir"
@@ -23,6 +24,8 @@ type evaluation struct {
 	Linear     *config.Linear
 	Finetune   *config.Finetune
 	Supervised *config.Supervised
+	Detect     *config.DetectTrain
+	Double     bool // Detect trains in float64
 	Set        map[string]bool
 	Stop       bool   // the last rank is asked to stop when training begins
 	Out        string // file of the outcome
@@ -63,8 +66,12 @@ func (e *evaluation) do() error {
 		out.Results, err = protocol.Finetune(ctx, *e.Finetune, o)
 	case e.Supervised != nil:
 		err = add(protocol.Supervised(ctx, *e.Supervised, o))
+	case e.Detect != nil:
+		d := detectors.Options{Launch: o.Launch, Timing: o.Timing, Begin: o.Begin, Note: o.Line, Double: e.Double}
+		err = add(detectors.Train(ctx, *e.Detect, d))
 	}
-	if out.Stopped = errors.Is(err, protocol.ErrStopped); err != nil && !out.Stopped {
+	out.Stopped = errors.Is(err, protocol.ErrStopped) || errors.Is(err, detectors.ErrStopped)
+	if err != nil && !out.Stopped {
 		return err
 	}
 	text, err := json.Marshal(out)
