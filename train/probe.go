@@ -6,9 +6,11 @@ import (
 	"image"
 	"slices"
 
+	"contralens/config"
 	"contralens/data"
 	"contralens/features"
 	"contralens/features/probe"
+	"contralens/internal/humanize"
 	"contralens/views"
 )
 
@@ -55,7 +57,12 @@ func ProbeHook(n int, progress func(done, total int)) Hook {
 			if images = r.Train; r.Test != nil {
 				images = r.Test
 			}
+			of := images.Len()
 			images = spread(images, min(n, probe.MaxImages))
+			if images.Len() < n && n != config.DefaultContrast().Probe && r.GlobalStep == 0 {
+				r.say("note: --probe %d records %d: there are %s, and %d are the most", n, images.Len(),
+					humanize.Count(of, "image"), probe.MaxImages)
+			}
 			if set, err = openProbe(r, images); err != nil || r.GlobalStep > 0 {
 				return err
 			}

@@ -14,3 +14,18 @@ func TestProbeEvery(t *testing.T) {
 		}
 	}
 }
+
+// A probe set of fewer images than were asked for is a note; the default is not.
+func TestFewProbeImages(t *testing.T) {
+	for n, want := range map[int]string{500: "note: --probe 500 records 12: there are 12 images, and 20000 are the most", 300: "", 12: ""} {
+		measuring(t, colors(12, 1), 4, func(r *Run, _ Hook, said func() string) {
+			said()
+			if err := ProbeHook(n, nil).Start(r); err != nil {
+				t.Fatal(err)
+			}
+			if got := said(); got != want {
+				t.Errorf("--probe %d: %q, want %q", n, got, want)
+			}
+		})
+	}
+}
