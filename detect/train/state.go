@@ -105,7 +105,7 @@ func (r *Run) setSaved(path string, step int) {
 }
 
 // LastGood names the newest checkpoint in a sentence, or says that there is none. It may be called from any goroutine.
-func (r *Run) LastGood() (sentence string, any bool) {
+func (r *Run) LastGood() (sentence string, found bool) {
 	if s := r.good.Load(); s != nil {
 		return *s, true
 	}
