@@ -37,7 +37,7 @@ type session struct {
 	dir         string
 	log         atomic.Pointer[os.File] // of the first process
 	release     func()                  // unlocks the run directory
-	groups      int                     // of a batch, with batch-norm statistics of their own; 0: the encoder is not trained
+	groups      int                     // of a batch, each normalized by itself; 0: the encoder is not trained
 	together    bool                    // all processes normalize a batch together
 }
 
