@@ -85,6 +85,9 @@ func Owners(commands []string) string {
 func Having(name string) (names []string) {
 	for command, c := range commands() {
 		if f := Find(Fields(c), name); f != nil && !f.Ignored {
+			if command == "detect" {
+				command = "detect train" // the word in names of runs and options is shorter
+			}
 			names = append(names, command)
 		}
 	}

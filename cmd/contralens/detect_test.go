@@ -139,6 +139,9 @@ func init() {
 		mistake{"detect eval", exitUsage, []string{"--ckpt", "want a detector", "--results"}},
 		mistake{"detect eval --ckpt nosuch.pth", exitFailed, []string{"nosuch.pth", "does not exist"}},
 		mistake{"detect predict photo.jpg", exitUsage, []string{"--ckpt", "want a detector", "detect train"}},
+		mistake{"detect eval --nproc 2", exitUsage, []string{"no option --nproc", "contrast, detect train, finetune", "have it"}},
+		mistake{"detect predict photo.jpg --nproc 2", exitUsage, []string{"no option --nproc", "contrast, detect train, finetune"}},
+		mistake{"knn --rois 2", exitUsage, []string{"no option --rois", "contralens detect train has it"}},
 		mistake{"detect predict --ckpt x.pth", exitUsage, []string{"want images", "got none"}},
 	)
 }

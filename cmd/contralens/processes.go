@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -82,12 +82,16 @@ func launched() bool {
 	return err != nil || !l.Alone()
 }
 
+// single are the commands that inOneProcess guards, by their path without the program's name.
+var single = []string{"study", "demo", "detect eval", "detect predict", "predict", "look"}
+
 // inOneProcess lets the commands that train or compute for long in one process refuse to run in
 // each of several that a launcher started: all would do the same work and write the same files.
 func inOneProcess(root *cobra.Command) {
-	for _, c := range root.Commands() {
-		if !slices.Contains([]string{"study", "demo"}, c.Name()) {
-			continue
+	for _, path := range single {
+		c, rest, err := root.Find(strings.Fields(path))
+		if err != nil || len(rest) > 0 {
+			panic("no command " + path)
 		}
 		run := c.RunE
 		c.RunE = func(cmd *cobra.Command, args []string) error {

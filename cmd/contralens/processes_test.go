@@ -211,7 +211,10 @@ func TestInOneProcess(t *testing.T) {
 	for name, value := range map[string]string{"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "a", "MASTER_PORT": "1"} {
 		t.Setenv(name, value)
 	}
-	for command, name := range map[string]string{"study bccd": "study", "demo": "demo"} {
+	for command, name := range map[string]string{
+		"study bccd": "study", "demo": "demo", "predict a.jpg --ckpt a.pth": "predict", "look a --ckpt a.pth": "look",
+		"detect eval --ckpt a.pth": "detect eval", "detect predict a.jpg --ckpt a.pth": "detect predict",
+	} {
 		want := "contralens " + name + " runs in one process, but torchrun started 2: start it without"
 		if code, text := spawn(t, strings.Fields(command)...).end(t); code != exitUsage || !strings.Contains(text, want) {
 			t.Errorf("code %d:\n%s", code, text)
