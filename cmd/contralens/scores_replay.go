@@ -44,6 +44,10 @@ Below a temperature of 0.1 they are rough.`,
 			}
 			own := 0.0
 			if about, err := rundir.ReadRecord(args[0]); err == nil && about != nil {
+				if mem := about.Config["mem"]; mem == "target" || mem == "none" {
+					return fmt.Errorf("%s: want a training with negatives (--mem moco, bank or batch), got one with --mem %s, "+
+						"whose loss has no temperature", args[0], mem)
+				}
 				own, _ = strconv.ParseFloat(about.Config["nce_t"], 64)
 			}
 			if len(temperatures) == 0 {

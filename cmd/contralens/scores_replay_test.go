@@ -2,9 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"contralens/rundir"
 	"contralens/scores"
 	"contralens/scores/record"
 )
@@ -42,6 +45,12 @@ func TestScoresReplay(t *testing.T) {
 		if code, said := command(t, append([]string{"scores", "replay", dir}, args...)...); code == 0 || !strings.Contains(said, want) {
 			t.Errorf("%q: code %d, %q", args, code, said)
 		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, rundir.RecordFile), []byte(`{"config": {"mem": "target"}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code, said := command(t, "scores", "replay", dir); code != exitFailed || !strings.Contains(said, "want a training with negatives (--mem moco, bank or batch), got one with --mem target") {
+		t.Errorf("BYOL: code %d, %q", code, said)
 	}
 	if code, said := command(t, "scores", "replay", t.TempDir()); code == 0 || said == "" {
 		t.Errorf("no record: code %d, %q", code, said)

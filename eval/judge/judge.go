@@ -218,7 +218,8 @@ func Concordance(ranks [][]float64) float64 {
 }
 
 // checks compares the ranking with the accuracies of each protocol that at least three candidates have.
-func checks(g Group) (list []Check) {
+func checks(g Group) []Check {
+	list := []Check{} // in JSON an empty list
 	protocols := map[string]int{}
 	for _, r := range g.Rows {
 		for p := range r.Accuracy {
