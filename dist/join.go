@@ -44,6 +44,9 @@ type Hooks struct {
 	// Fail ends this process, because a rank is lost and the goroutine of the tensors may wait for
 	// it forever. The default prints the error and exits with 1.
 	Fail func(error)
+	// Lost, if set, is told why this process ends because of a rank, once, before it ends. It may be
+	// called from any goroutine.
+	Lost func(error)
 	// Advice says after a loss how to go on, such as "the last checkpoint is …". Rank 0's is that of
 	// all.
 	Advice func() string

@@ -138,10 +138,14 @@ func doing(phase string) string {
 func (m *Member) end(err error) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	if m.ended == nil {
-		m.ended = err
-		close(m.lost)
+	if m.ended != nil {
+		return
 	}
+	m.ended = err
+	if m.hooks.Lost != nil {
+		m.hooks.Lost(err)
+	}
+	close(m.lost)
 }
 
 func (m *Member) loss() error {

@@ -50,6 +50,7 @@ type team struct {
 	members  []*Member
 	switches []*switched
 	failed   []chan error
+	lost     []chan error
 	notes    chan string
 }
 
@@ -59,13 +60,14 @@ func newTeam(t *testing.T, n int, timing Timing) *team {
 	x := &team{notes: make(chan string, 1000)}
 	for range n {
 		x.switches = append(x.switches, &switched{Store: table, silent: make(chan struct{})})
-		x.failed = append(x.failed, make(chan error, 1))
+		x.failed, x.lost = append(x.failed, make(chan error, 1)), append(x.lost, make(chan error, 10))
 	}
 	var errs []error
 	x.members, errs = joined(t, n, func(r int) Store { return x.switches[r] }, nil, timing, func(r int) Hooks {
 		return Hooks{
 			Note: func(s string) { x.notes <- s },
 			Fail: func(err error) { x.failed[r] <- err },
+			Lost: func(err error) { x.lost[r] <- err },
 			Advice: func() string {
 				return []string{"the last checkpoint is of step 1200", "no checkpoint", "no checkpoint"}[r]
 			},
@@ -90,6 +92,9 @@ func (x *team) end(t *testing.T, rank int) string {
 		var lost *Lost
 		if !errors.As(err, &lost) {
 			t.Errorf("rank %d: %T: %v", rank, err, err)
+		}
+		if told := <-x.lost[rank]; told != err || len(x.lost[rank]) > 0 {
+			t.Errorf("rank %d: told %v, and %d more; ends with %v", rank, told, len(x.lost[rank]), err)
 		}
 		return err.Error()
 	case <-time.After(20 * time.Second):

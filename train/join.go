@@ -9,21 +9,23 @@ import (
 	"contralens/checkpoint"
 	"contralens/dist"
 	"contralens/peers/join"
+	"contralens/torch"
 )
 
 // join meets the other processes of the run, and gives them to it. Processes that would train
-// something else together are found here, before anything is written.
-func (r *Run) join(ctx context.Context, m *join.Meeting) (*join.Joined, error) {
+// something else together are found here, before anything is written. lost is told why the run
+// ends because of another process.
+func (r *Run) join(ctx context.Context, m *join.Meeting, lost func(error)) (*join.Joined, error) {
 	hello, err := r.hello()
 	if err != nil {
 		return nil, err
 	}
-	hooks := dist.Hooks{Note: func(s string) { r.say("note: %s", s) }, Advice: r.advice}
+	hooks := dist.Hooks{Note: func(s string) { r.say("note: %s", s) }, Advice: r.advice, Lost: lost}
 	j, err := m.Join(ctx, hello, r.Model.Device(), hooks)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.Connect(j.Peers); err != nil {
+	if err := torch.Run(func() error { return r.Connect(j.Peers) }); err != nil {
 		return nil, j.End(false, err)
 	}
 	return j, nil

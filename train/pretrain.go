@@ -170,17 +170,21 @@ func (p *pretraining) prepare(ctx context.Context, r *Run) (release func(), err 
 		return nil, err
 	}
 	if !p.world.Alone() {
-		if p.joined, err = r.join(ctx, p.met); err != nil {
+		if p.joined, err = r.join(ctx, p.met, p.failed); err != nil {
 			return nil, err
 		}
 	}
 	release, err = setup.Prepare(p.world, p.place, &r.Config, r.Config.Output, p.Command)
-	if agreed := r.agree(ctx, err); err == nil && agreed != nil {
+	agreed := torch.Run(func() error { return r.agree(ctx, err) })
+	if err == nil && agreed != nil {
 		release()
 		return nil, agreed
 	}
 	return release, err
 }
+
+// failed writes to the log why the training failed.
+func (p *pretraining) failed(err error) { p.Progress.Log("%s", rundir.FailedLine(err)) }
 
 // build makes the run. Options that are left open are settled by measuring; chosen
 // describes the results, and rate is the measured speed in images per second, or 0.
@@ -324,8 +328,10 @@ func (p *pretraining) train(ctx context.Context, r *Run) error {
 		r.say("stopped in epoch %d after %d of %d steps; %s has everything: resume with the same command and "+
 			"--resume auto", r.Epoch, r.StepInEpoch, r.Batches, r.Saved())
 	case err != nil:
-		err = r.LastGood(err)
-		p.Progress.Log("%s", rundir.FailedLine(err))
+		// A process that is lost is in the log already.
+		if err = p.joined.Explain(r.LastGood(err)); !errors.As(err, new(*dist.Lost)) {
+			p.failed(err)
+		}
 	default:
 		r.say("trained %s in %s%s", humanize.Count(min(r.Epoch, r.Config.Epochs), "epoch"),
 			humanize.Duration(time.Since(begin)), r.outcome())

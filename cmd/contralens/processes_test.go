@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"testing"
 
 	"contralens/checkpoint"
+	"contralens/rundir"
 )
 
 // pair is a very short training whose weights, not its scores, are compared.
@@ -113,6 +115,37 @@ func TestMeasuredByRankZero(t *testing.T) {
 	}
 }
 
+// failure returns the last line of a run's log if that tells a failure, which no line before does.
+func failure(t *testing.T, dir string) string {
+	t.Helper()
+	log, err := os.ReadFile(filepath.Join(dir, rundir.LogFile))
+	if n := bytes.Count(log, []byte("\nfailed: ")); err != nil || n != 1 {
+		t.Errorf("%d failures in the log (%v):\n%s", n, err, log)
+	}
+	return rundir.Failure(os.DirFS(dir).(fs.StatFS))
+}
+
+// Processes share an evaluation. One is killed: the sentence names it, on the terminal and in the log.
+func TestKilledEvaluation(t *testing.T) {
+	data := stripes(t, 12)
+	t.Chdir(t.TempDir())
+	p := spawn(t, "linear", "--arch", "resnet18", "--width", "0.06", "--stem", "cifar", "--input_res", "16", "--data_folder", data,
+		"--name", "run", "--model_path", "save", "--tb_path", "tb", "--epochs", "2000", "--batch_size", "8", "-j", "1", "--threads", "1",
+		"--print_freq", "1", "--nproc", "2", "--dist_timeout", "20s")
+	p.until(t, "epoch 2/2000")
+	pids := children(t, p.Process.Pid)
+	if len(pids) != 2 {
+		t.Fatalf("%d children, want 2", len(pids))
+	}
+	_ = syscall.Kill(pids[1], syscall.SIGKILL)
+	code, text := p.end(t)
+	why := failure(t, "save/run")
+	gone := regexp.MustCompile(fmt.Sprintf(`^rank 1 \(pid %d on .+\) is gone since step \d+: .+; the same command with --resume auto goes on`, pids[1]))
+	if code != 128+int(syscall.SIGKILL) || !gone.MatchString(why) || !strings.Contains(text, "contralens: "+why+"\n") {
+		t.Errorf("code %d, %q:\n%s", code, why, text)
+	}
+}
+
 // A stopped process is named when it has been silent for --dist_timeout.
 func TestStoppedProcess(t *testing.T) {
 	data := stripes(t, 12)
@@ -128,6 +161,9 @@ func TestStoppedProcess(t *testing.T) {
 	silent := regexp.MustCompile(fmt.Sprintf(`contralens: rank 1 \(pid %d on .+\) does not answer: last sign \d+ s ago, in step \d+, .+; its process is stopped; the last checkpoint is `, pids[1]))
 	if code != exitFailed || !silent.MatchString(text) {
 		t.Errorf("code %d:\n%s", code, text)
+	}
+	if why := failure(t, "save/run"); !strings.Contains(text, "contralens: "+why+"\n") || !strings.HasPrefix(why, "rank 1 (pid ") {
+		t.Errorf("the failure in the log is %q", why)
 	}
 }
 

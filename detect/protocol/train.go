@@ -14,6 +14,7 @@ import (
 	"contralens/detect"
 	objects "contralens/detect/loader"
 	detectors "contralens/detect/train"
+	"contralens/dist"
 	"contralens/events"
 	"contralens/internal/humanize"
 	"contralens/internal/machine"
@@ -45,12 +46,15 @@ func Train(ctx context.Context, c config.DetectTrain, o Options) (rundir.Result,
 	err = setup.Compute(c.Threads, func() error { return t.run(ctx) })
 	if err != nil {
 		err = setup.Explain(err, setup.Load{Machine: c.Machine, Arch: c.Arch, Batch: c.BatchSize})
-		if !errors.Is(err, ErrStopped) {
-			o.Progress.Log("%s", rundir.FailedLine(err))
+		if !errors.Is(err, ErrStopped) && !errors.As(err, new(*dist.Lost)) { // which is in the log already
+			t.failed(err)
 		}
 	}
 	return t.result, err
 }
+
+// failed writes to the log why the training failed.
+func (t *training) failed(err error) { t.Progress.Log("%s", rundir.FailedLine(err)) }
 
 // Plan describes what Train would do with the same options: it opens images and encoder, builds
 // the detector, and changes nothing. The error is that of Train.

@@ -39,7 +39,9 @@ func (t *training) meet(ctx context.Context, r *detectors.Run) error {
 	if err != nil {
 		return err
 	}
-	j, err := join.Join(ctx, t.Launch, t.Timing, hello, t.model.Device(), dist.Hooks{Note: t.Note, Advice: advice(r)})
+	j, err := join.Join(ctx, t.Launch, t.Timing, hello, t.model.Device(), dist.Hooks{
+		Note: t.Note, Advice: advice(r), Lost: t.failed,
+	})
 	if err != nil {
 		return err
 	}

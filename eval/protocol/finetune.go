@@ -63,11 +63,14 @@ func finetune(ctx context.Context, c *config.Finetune, o Options) ([]rundir.Resu
 		k.print("%d labeled images, listed in %s", k.train.Len(), path)
 	}
 	f := &finetuning{session: k, c: c, protocol: "finetune", curves: place.Events}
-	err = f.tuneEncoder(ctx)
-	if err == nil && c.CRTEpochs > 0 {
-		err = f.retrainClassifier(ctx)
-	}
-	return f.results, k.stop(ctx, err)
+	err = k.attempt(ctx, func() error {
+		err := f.tuneEncoder(ctx)
+		if err == nil && c.CRTEpochs > 0 {
+			err = f.retrainClassifier(ctx)
+		}
+		return err
+	})
+	return f.results, err
 }
 
 // Supervised trains an encoder from random weights together with a classifier. It is
@@ -92,8 +95,8 @@ func Supervised(ctx context.Context, c config.Supervised, o Options) (result run
 			return err
 		}
 		f := &finetuning{session: k, c: &tuned, protocol: "supervised", curves: place.Events}
-		if err := f.tuneEncoder(ctx); err != nil {
-			return k.stop(ctx, err)
+		if err := k.attempt(ctx, func() error { return f.tuneEncoder(ctx) }); err != nil {
+			return err
 		}
 		result = f.results[0]
 		return nil

@@ -46,8 +46,8 @@ func linear(ctx context.Context, c *config.Linear, o Options) (rundir.Result, er
 		session: k, c: c, protocol: "linear", metrics: map[string]any{}, curves: place.Events,
 	}
 	defer p.free()
-	if err := p.probe(ctx); err != nil {
-		return rundir.Result{}, k.stop(ctx, err)
+	if err := k.attempt(ctx, func() error { return p.probe(ctx) }); err != nil {
+		return rundir.Result{}, err
 	}
 	return k.finish(p.protocol, p.scores, p.metrics)
 }

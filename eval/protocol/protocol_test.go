@@ -3,13 +3,16 @@ package protocol_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"contralens/config"
 	"contralens/eval/protocol"
 	"contralens/rundir"
+	"contralens/torch"
 )
 
 // probeOptions returns the options of a linear probe on augmented images, in a run
@@ -72,6 +75,31 @@ func TestStopAndResume(t *testing.T) {
 		t.Errorf("written %v (%v), reported %v", written, err, reported)
 	}
 }
+
+// An operator that fails in training is in the log, where the dashboard finds it.
+func TestFailure(t *testing.T) {
+	images := colorFolder(8)
+	defer os.RemoveAll(images)
+	t.Chdir(t.TempDir())
+	o := protocol.Options{Reporter: protocol.Reporter{Line: func(s string) {
+		if strings.HasPrefix(s, "epoch 2/3 step 2/") {
+			panic(&torch.Error{Op: "aten::mm", Message: "no memory"})
+		}
+	}}}
+	tuned := config.DefaultFinetune()
+	tuned.Classifier = probeOptions(t, images, "tuned").Classifier
+	for name, err := range map[string]error{
+		"probe": second(protocol.Linear(t.Context(), probeOptions(t, images, "probe"), o)),
+		"tuned": second(protocol.Finetune(t.Context(), tuned, o)),
+	} {
+		log, _ := os.ReadFile("save/" + name + "/log.txt")
+		if got := rundir.Failure(os.DirFS(filepath.Join("save", name)).(fs.StatFS)); err == nil || !strings.Contains(err.Error(), "no memory") || got != err.Error() {
+			t.Errorf("%s: %v; failure in the log: %q\n%s", name, err, got, log)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
 
 // A failure before training leaves no run directory, and Begin is not called. The same
 // holds if the context ends while the dataset is opened.

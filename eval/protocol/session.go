@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"contralens/autotune"
 	"contralens/config"
@@ -34,10 +35,10 @@ type session struct {
 	classes     []string          // names of the outputs
 	values      map[string]string // all options, as typed on the command line
 	dir         string
-	log         *os.File
-	release     func() // unlocks the run directory
-	groups      int    // of a batch, with batch-norm statistics of their own; 0: the encoder is not trained
-	together    bool   // all processes normalize a batch together
+	log         atomic.Pointer[os.File] // of the first process
+	release     func()                  // unlocks the run directory
+	groups      int                     // of a batch, each normalized by itself; 0: the encoder is not trained
+	together    bool                    // all processes normalize a batch together
 }
 
 // openSession opens the encoder and the data, and checks that they fit together. nClass
@@ -165,7 +166,9 @@ func (k *session) prepare(ctx context.Context, place setup.Place, c any) (err er
 		return err
 	}
 	if k.first() {
-		k.log, err = os.OpenFile(filepath.Join(k.dir, rundir.LogFile), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+		var log *os.File
+		log, err = os.OpenFile(filepath.Join(k.dir, rundir.LogFile), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+		k.log.Store(log)
 	}
 	if err == nil && k.Begin != nil {
 		k.Begin()
@@ -181,8 +184,8 @@ func (k *session) close() {
 	if k.release != nil {
 		k.release()
 	}
-	if k.log != nil {
-		k.log.Close()
+	if log := k.log.Load(); log != nil {
+		log.Close()
 	}
 }
 
@@ -193,10 +196,10 @@ func (k *session) print(format string, args ...any) {
 	k.write(line)
 }
 
-// write writes a line to the log, which the first process has.
+// write writes a line to the log, which the first process has. It may be called from any goroutine.
 func (k *session) write(line string) {
-	if k.log != nil {
-		fmt.Fprintln(k.log, line)
+	if log := k.log.Load(); log != nil {
+		fmt.Fprintln(log, line)
 	}
 }
 

@@ -9,10 +9,13 @@ import (
 	"slices"
 	"strings"
 
+	"contralens/dist"
 	"contralens/eval"
 	"contralens/eval/classify"
 	"contralens/events"
 	"contralens/rundir"
+	"contralens/setup"
+	"contralens/torch"
 )
 
 // run trains in the run directory, from the start or with Resume from a checkpoint.
@@ -78,18 +81,23 @@ func (k *session) resumed() string {
 	return path
 }
 
-// stop reports that ctx ended outside of the training, when there is no state to save. Any
-// other error goes to the log.
-func (k *session) stop(ctx context.Context, err error) error {
+// attempt runs f, which trains and tests. It reports that ctx ended outside of the training, when
+// there is no state to save. Any other error goes to the log, those of operators and exchanges too.
+func (k *session) attempt(ctx context.Context, f func() error) error {
+	err := torch.Run(f)
 	if !stopped(ctx, err) {
-		if err != nil && !errors.Is(err, ErrStopped) {
-			k.write(rundir.FailedLine(err))
+		err = setup.Explain(k.company.joined.Explain(err), setup.Load{Machine: k.Machine, Arch: k.Arch, Batch: k.BatchSize})
+		if err != nil && !errors.Is(err, ErrStopped) && !errors.As(err, new(*dist.Lost)) { // which is in the log already
+			k.failed(err)
 		}
 		return err
 	}
 	k.print("stopped outside of training; resume with the same command and --resume auto")
 	return ErrStopped
 }
+
+// failed writes to the log why the evaluation failed.
+func (k *session) failed(err error) { k.write(rundir.FailedLine(err)) }
 
 // testHead tests a classifier on the encoder's features of the test images.
 func (k *session) testHead(ctx context.Context, head *classify.Linear) (eval.Scores, error) {

@@ -34,13 +34,16 @@ func (c *company) peers() *peers.Peers {
 // meet joins the other processes of the launch. Those that would evaluate something else together
 // are found here, before anything is written. c points to the configuration; advice says after a
 // failure how to go on.
-func (o *Options) meet(ctx context.Context, h dist.Hello, device torch.Device, advice string) error {
+// lost, which may be nil, is told why the evaluation ends because of another process.
+func (o *Options) meet(
+	ctx context.Context, h dist.Hello, device torch.Device, advice string, lost func(error),
+) error {
 	if o.Launch.World().Alone() {
 		return nil
 	}
 	h.Device = device.String()
 	j, err := join.Join(ctx, o.Launch, o.Timing, h, device, dist.Hooks{
-		Note: o.Note, Advice: func() string { return advice },
+		Note: o.Note, Advice: func() string { return advice }, Lost: lost,
 	})
 	if err != nil {
 		return err
@@ -133,5 +136,5 @@ func (k *session) meet(ctx context.Context, c any) error {
 	h.Groups = k.groups
 	seen(&h, k.DataFolder, sum, k.train, k.test)
 	return k.Options.meet(ctx, h, k.encoder.Model.Config.Device,
-		"the same command with --resume auto goes on from the last checkpoint")
+		"the same command with --resume auto goes on from the last checkpoint", k.failed)
 }

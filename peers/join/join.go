@@ -5,11 +5,9 @@ package join
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"contralens/config"
@@ -155,9 +153,6 @@ type reducer struct{ *group.Reducer }
 // Layout returns the parameters of each bucket.
 func (r reducer) Layout() [][]int { return r.Reducer.Layout() }
 
-// exchange begins the names of the group's operators.
-const exchange = "dist."
-
 // End ends the connection with the others after a work that returned err, and returns the error
 // that explains it best. agreed says that all have ended so, as after a stop.
 func (j *Joined) End(agreed bool, err error) error {
@@ -172,12 +167,18 @@ func (j *Joined) End(agreed bool, err error) error {
 		return err
 	}
 	// The group is left as it is: to end it would wait for others.
-	var op *torch.Error
-	if errors.As(err, &op) && strings.HasPrefix(op.Op, exchange) {
-		err = j.member.Explain(err)
-	}
+	err = j.Explain(err)
 	j.member.Will(err)
 	return err
+}
+
+// Explain returns why an exchange failed: which process is gone, and how to go on. It returns other
+// errors, and those of a nil j, as they are.
+func (j *Joined) Explain(err error) error {
+	if j == nil || !group.Failed(err) {
+		return err
+	}
+	return j.member.Explain(err)
 }
 
 // Hello is what a process tells the others before it begins: its program, and the options of a
