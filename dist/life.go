@@ -185,16 +185,26 @@ func (m *Member) pronounce(rank int, text string) sentence {
 	}
 }
 
-// linger keeps the store of this process until the others have heard how the training ends.
+// linger keeps the store of this process until the others have heard how the training ends, but not
+// for long: a store may never answer, such as one that reads what a cut link has sent in part.
 func (m *Member) linger() {
 	if !m.launch.Serves() {
 		return
 	}
-	for late := time.Now().Add(3*m.timing.beat() + time.Second); time.Now().Before(late); {
-		if n, err := m.store.Add("heard", 0); err != nil || n >= int64(m.launch.Size-1-m.silent()) {
-			return
+	heard := make(chan struct{})
+	late := time.Now().Add(3*m.timing.beat() + time.Second)
+	go func() {
+		defer close(heard)
+		for time.Now().Before(late) {
+			if n, err := m.store.Add("heard", 0); err != nil || n >= int64(m.launch.Size-1-m.silent()) {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
 		}
-		time.Sleep(10 * time.Millisecond)
+	}()
+	select {
+	case <-heard:
+	case <-time.After(time.Until(late)):
 	}
 }
 

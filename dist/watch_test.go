@@ -35,6 +35,13 @@ func (s *switched) Check(keys ...string) (bool, error) {
 	return s.Store.Check(keys...)
 }
 
+func (s *switched) Add(key string, n int64) (int64, error) {
+	if err := s.gate(); err != nil {
+		return 0, err
+	}
+	return s.Store.Add(key, n)
+}
+
 func (s *switched) gate() error {
 	if s.hung.Load() {
 		<-s.silent
@@ -138,6 +145,17 @@ func TestSilentRank(t *testing.T) {
 			!strings.HasSuffix(got, " ago, in step 1240, waiting for images; the last checkpoint is of step 1200") {
 			t.Errorf("rank %d: %s", r, got)
 		}
+	}
+}
+
+// A store that does not answer the process that keeps it does not keep that from its end.
+func TestSilentStore(t *testing.T) {
+	t.Parallel()
+	x := newTeam(t, 2, brisk)
+	time.Sleep(3 * brisk.beat())
+	x.switches[0].hung.Store(true)
+	if got := x.end(t, 0); !strings.Contains(got, "which keeps the store at node0:29500, cannot be reached: last answer ") {
+		t.Error(got)
 	}
 }
 

@@ -27,6 +27,8 @@ type Options struct {
 	// Begin, if set, is called when the run directory is made. From then on, there is a state
 	// to save if the context ends.
 	Begin func()
+	// Hooks hang on the loop of a training, after those of the run.
+	Hooks []detectors.Hook
 	// Notes are sentences about the configuration.
 	Notes []string
 	// Command is the command line that run.json records.

@@ -160,10 +160,10 @@ func (t *training) fit(ctx context.Context, r *detectors.Run) error {
 	}
 	defer curves.Close()
 	t.Progress.Print("%s\nrun directory: %s", t.summary(r), filepath.Clean(r.Dir))
-	r.Hooks = []detectors.Hook{
+	r.Hooks = append([]detectors.Hook{
 		detectors.MetricsHook(c.PrintFreq, float64(c.BatchSize)/float64(len(t.train.Images))),
 		detectors.ProgressHook(t.Progress, c.PrintFreq, t.Series), detectors.EventsHook(curves, c.PrintFreq),
-	}
+	}, t.Hooks...)
 	return t.do(ctx, r)
 }
 
