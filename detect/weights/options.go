@@ -59,11 +59,8 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.recognize(net.Arch, net.Width); err != nil {
-		return nil, err
-	}
 	var r record
-	if rundir.DecodeRecord(file.Tree, &r) != nil {
+	if rundir.DecodeRecord(file.Tree, &r) != nil { // its anchors may be others than usual
 		f.Config, f.Classes, f.Iteration = r.Config, r.Classes, r.GlobalStep
 		for _, class := range r.Classes {
 			var n int64
@@ -75,6 +72,9 @@ func Open(path string) (*File, error) {
 		}
 	} else if last, ok := file.Tree.Get("iteration").(int); ok {
 		f.Iteration = last + 1
+	}
+	if err := f.recognize(net.Arch, net.Width); err != nil {
+		return nil, err
 	}
 	return f, nil
 }

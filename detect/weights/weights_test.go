@@ -14,6 +14,7 @@ import (
 	"contralens/internal/tensortest"
 	"contralens/nn"
 	"contralens/nn/backbone"
+	"contralens/rundir"
 	"contralens/statedict"
 )
 
@@ -99,6 +100,38 @@ func TestOpenRefuses(t *testing.T) {
 		d := append(statedict.Of(m.State, ""), checkpoint.Item{Key: "pixel_std", Value: checkpoint.FromFloat32([]float32{1, 1, 1}, 3, 1, 1)})
 		if _, err = Open(written(t, d)); err == nil || !strings.Contains(err.Error(), "Caffe2") {
 			t.Errorf("Caffe2's weights: %v", err)
+		}
+	})
+}
+
+// A detector of another number of anchors than usual opens if its record has them, and is refused
+// without: their sizes are not in the weights.
+func TestOpenAnchors(t *testing.T) {
+	tensortest.Run(t, func() {
+		o := rcnn.Options{Detector: rcnn.C4, Arch: "resnet50", Width: 0.0625, Classes: 2, AnchorSizes: []float64{8, 16, 32}}
+		m, err := rcnn.New(o, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Free()
+		record := checkpoint.Encode(rundir.CheckpointRecord{Version: 1, Config: map[string]string{"anchors": "8,16,32"}})
+		f, err := Open(written(t, statedict.Of(m.State, ""), checkpoint.Item{Key: "contralens", Value: record}))
+		if err != nil || f.Config["anchors"] != "8,16,32" {
+			t.Fatalf("with a record: %v", err)
+		}
+		o = f.Options
+		o.AnchorSizes = []float64{8, 16, 32}
+		other, err := rcnn.New(o, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Free()
+		if err := f.Load(other.State); err != nil {
+			t.Errorf("its weights: %v", err)
+		}
+		_, err = Open(written(t, statedict.Of(m.State, "")))
+		if err == nil || !strings.Contains(err.Error(), "want 15 anchors at each place, of 5 sizes and 3 ratios, got 9") {
+			t.Errorf("without a record: %v", err)
 		}
 	})
 }
