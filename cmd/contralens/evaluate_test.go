@@ -255,6 +255,7 @@ func TestJudgingMistakes(t *testing.T) {
 		"report":                   "want a directory with runs, got 0 arguments",
 		"judge":                    "want a run directory, or a directory with runs, got 0 arguments",
 		"judge . --format xlsx":    "--format: want markdown, csv, json, got \"xlsx\"",
+		"judge . -o judge.xyz":     "--out: want a name that ends in .md, .csv, .json, .png, .svg or .pdf, or --format, got \"judge.xyz\"",
 		"report nowhere":           "no directory",
 		"report save":              "found none",
 		"report save --format pdf": "markdown",

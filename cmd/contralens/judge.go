@@ -36,13 +36,14 @@ have saved.`,
 			extension := strings.TrimPrefix(strings.ToLower(filepath.Ext(out)), ".")
 			figure := format == "" && slices.Contains(viz.Formats, extension)
 			if format == "" {
-				format = map[string]string{"csv": "csv", "json": "json"}[extension]
+				known := map[string]string{"csv": "csv", "json": "json", "md": "markdown", "txt": "markdown", "": "markdown"}
+				if format = known[extension]; format == "" && !figure {
+					return cli.Wrong(fmt.Errorf("--out: want a name that ends in .md, .csv, .json, .png, .svg or .pdf, or --format, got %q",
+						out))
+				}
 			}
-			if format == "" {
-				format = "markdown"
-			}
-			if known := strings.Join(judge.Formats, ", "); !strings.Contains(", "+known+",", ", "+format+",") {
-				return cli.Wrong(fmt.Errorf("--format: want %s, got %q", known, format))
+			if !figure && !slices.Contains(judge.Formats, format) {
+				return cli.Wrong(fmt.Errorf("--format: want %s, got %q", strings.Join(judge.Formats, ", "), format))
 			}
 			report, err := judge.Judge(args[0])
 			if nothing := (*judge.Nothing)(nil); err != nil && (out == "" || !errors.As(err, &nothing)) {
@@ -52,7 +53,10 @@ have saved.`,
 				return judge.Write(cli.Out, format, report)
 			}
 			if figure {
-				return errors.Join(err, drawJudge(out, report))
+				if err == nil {
+					err = drawJudge(out, report)
+				}
+				return err
 			}
 			// The file says so if nothing could be ranked: an older one would be taken for the answer.
 			return errors.Join(err, write(out, func(w io.Writer) error { return judge.Write(w, format, report) }))

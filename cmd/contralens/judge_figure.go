@@ -44,8 +44,12 @@ func drawJudge(out string, r judge.Report) error {
 		clouds[row.Method] = c
 	}
 	name := cmp.Or(map[string]string{"knn": "k-NN"}[check.Protocol], check.Protocol)
+	what := "training"
+	if !slices.ContainsFunc(group.Rows, func(r judge.Row) bool { return r.Run != group.Rows[0].Run }) {
+		what = "epoch"
+	}
 	title := fmt.Sprintf("%s judged without labels: Spearman's ρ %.2f, regret %.2f points",
-		humanize.Count(check.N, "training"), check.Rho, check.Regret)
+		humanize.Count(check.N, what), check.Rho, check.Regret)
 	var all []viz.Cloud
 	for _, method := range slices.Sorted(maps.Keys(clouds)) {
 		all = append(all, clouds[method])

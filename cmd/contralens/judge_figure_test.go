@@ -42,4 +42,11 @@ func TestDrawJudge(t *testing.T) {
 	if strings.Contains(string(data), "SimSiam") {
 		t.Error("a method without accuracies is in the legend")
 	}
+	epochs := judge.Group{Rows: []judge.Row{row("a", "queue", 1, 40), row("a", "queue", 0, 30)}, Checks: within.Checks}
+	if err := drawJudge(out, judge.Report{Groups: []judge.Group{epochs}}); err != nil {
+		t.Fatal(err)
+	}
+	if data, err = os.ReadFile(out); err != nil || !strings.Contains(string(data), "2 epochs judged without labels") {
+		t.Errorf("epochs of one run: %v", err)
+	}
 }
