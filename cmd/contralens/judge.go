@@ -38,8 +38,8 @@ have saved.`,
 			if format == "" {
 				known := map[string]string{"csv": "csv", "json": "json", "md": "markdown", "txt": "markdown", "": "markdown"}
 				if format = known[extension]; format == "" && !figure {
-					return cli.Wrong(fmt.Errorf("--out: want a name that ends in .md, .csv, .json, .png, .svg or .pdf, or --format, got %q",
-						out))
+					return cli.Wrong(fmt.Errorf("--out: want a name that ends in .md, .csv, .json, .png, .svg or .pdf, "+
+						"or --format, got %q", out))
 				}
 			}
 			if !figure && !slices.Contains(judge.Formats, format) {
