@@ -22,8 +22,7 @@ func (m *Monitors) check() error {
 	}
 	n, err := strconv.Atoi(m.Spectrum)
 	if err != nil || n < 0 || n == 1 || n > mostMeasured {
-		return &ValueError{Option: "spectrum", Want: "auto, 0 or a number of images from 2 to 4096",
-			Got: strconv.Quote(m.Spectrum)}
+		return &ValueError{Option: "spectrum", Want: "auto, 0 or a number of images from 2 to 4096", Got: m.Spectrum}
 	}
 	if n == 0 && m.Stop == "auto" {
 		return &ValueError{Option: "stop", Value: "auto", Want: "--spectrum auto or a number of images",

@@ -29,6 +29,11 @@ func (s *Server) judgement(url.Values) (any, error) {
 			notes = append(notes, r.id+": its measures cannot be read: "+err.Error())
 			continue
 		}
+		known, damage := r.vitals(about)
+		if damage != nil {
+			notes = append(notes, r.id+": "+damage.Error())
+		}
+		source.Vitals = known.Lines
 		sources = append(sources, source)
 	}
 	report, err := judge.Sources(s.path, sources, notes)

@@ -9,6 +9,7 @@ import (
 
 	"contralens/features/spectrum"
 	"contralens/rundir"
+	"contralens/scores/vitals"
 )
 
 // spectra writes the measures of five epochs of a run.
@@ -120,14 +121,19 @@ func TestJudgePage(t *testing.T) {
 			Head: &spectrum.Space{Dim: 64, Values: map[string]float64{spectrum.RankMeName: 20 + q, spectrum.LiDARName: 10 + q, spectrum.WassersteinName: 1 - q/10}},
 		}))
 		check(t, rundir.Result{Protocol: "knn", Epoch: 20, Metrics: map[string]any{"top1": 50 - 0.5*q}}.Append(f.dir))
+		if name == "high" {
+			check(t, vitals.Append(f.dir, vitals.Line{Epoch: 1, Planned: 20, Values: map[string]float64{vitals.ViewFlat: 0.9}}))
+		}
 	}
 	p := open(t, serve(t, dir), "", desktop)
 	p.until(`document.querySelector("tr[data-run=low]")`)
 	p.do(js(`document.querySelector("a[href='#/judge']").click()`))
 	p.until(`document.querySelector(".judge tr[data-run=high]")`)
+	const fault = "images without contrast"
 	for expression, want := range map[string]string{
 		`document.querySelector(".judge tbody tr").dataset.run`:                     "high",
-		`document.querySelector(".judge .verdict").textContent`:                     "high after epoch 20: the measures agree (Kendall's W 1.00)",
+		`document.querySelector(".judge .verdict").textContent`:                     "high after epoch 20: the measures agree (Kendall's W 1.00); but high after epoch 20 is diagnosed: " + fault + ". The first without a fault is middle after epoch 20",
+		`document.querySelector(".judge tr[data-run=high] .fault").textContent`:     fault,
 		`document.querySelector("[data-check=knn]").textContent.split(" (")[0]`:     "Against knn of 3 runs: Spearman's ρ −1.00, regret 1.00 points",
 		`document.querySelector(".judge tr[data-run=high] a").getAttribute("href")`: "#/runs?tab=curves&run=high",
 	} {

@@ -88,6 +88,7 @@ type Case struct {
 	Images  int               // of the training; 0: unknown
 	Lines   []vitals.Line     // the oldest first
 	Spectra []spectrum.Line   // likewise
+	Skipped []error           // lines of files that are damaged
 }
 
 // Diagnose returns the diagnoses of a run, sure ones first, causes before what they explain. It looks at the

@@ -269,6 +269,18 @@ func TestRead(t *testing.T) {
 		t.Errorf("got %+v, %v", c, err)
 	}
 	var b bytes.Buffer
+	path := filepath.Join(dir, vitals.FileName)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, whole[:len(whole)-20], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := Read(dir); err != nil || Write(&b, c, nil) != nil || !strings.Contains(b.String(), "note: "+vitals.FileName+": line 7 of 7 is cut off") {
+		t.Errorf("a file that is cut off: %v, %s", err, b.String())
+	}
+	b.Reset()
 	c := sound()
 	c.Options["feat_dim"] = "2"
 	if err := Write(&b, c, Diagnose(c)); err != nil || !strings.Contains(b.String(), "after step 25 of 256 (10 %)") ||

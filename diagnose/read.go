@@ -33,7 +33,13 @@ func Read(run string) (c Case, err error) {
 	if err != nil {
 		return c, fmt.Errorf("diagnose: %w", err)
 	}
-	return NewCase(record.Config, lines, spectra), nil
+	c = NewCase(record.Config, lines, spectra)
+	for _, err := range []error{vitals.Skipped(run), spectrum.Skipped(run)} {
+		if err != nil {
+			c.Skipped = append(c.Skipped, err)
+		}
+	}
+	return c, nil
 }
 
 // NewCase is what is known of a run with options as run.json has them.

@@ -11,6 +11,9 @@ func Write(w io.Writer, c Case, found []Diagnosis) error {
 	var b strings.Builder
 	last := c.Lines[len(c.Lines)-1]
 	fmt.Fprintf(&b, "after step %d of %d (%.0f %%)\n", last.Step, last.Planned, 100*last.Share())
+	for _, err := range c.Skipped {
+		fmt.Fprintf(&b, "note: %v\n", err)
+	}
 	if len(found) == 0 {
 		b.WriteString("nothing stands out: none of the known faults shows in the record\n")
 	}

@@ -4,14 +4,18 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
+	"contralens/config"
 	"contralens/data"
+	"contralens/diagnose"
 	"contralens/features"
 	"contralens/features/spectrum"
 	"contralens/internal/humanize"
 	"contralens/nn"
 	"contralens/nn/layers"
 	"contralens/rundir"
+	"contralens/scores/vitals"
 	"contralens/torch"
 	"contralens/views"
 )
@@ -94,6 +98,8 @@ type spectra struct {
 	lines  []spectrum.Line
 	failed bool // that nothing can be measured has been said
 	told   bool // that the training has settled has been said
+	// doubted tells that features which change little, but of a faulty training, have been said.
+	doubted bool
 }
 
 // SpectrumHook measures the spectrum of both spaces of a fixed set of training images after epochs: of n
@@ -119,6 +125,10 @@ func (s *spectra) start(r *Run) error {
 	if s.asked == 0 {
 		forward, gpu := forwardCost(m, r.Config.InputRes), !r.Model.Device().IsCPU()
 		s.plan = planSpectrum(r.Train.Len(), r.Config.Epochs, forward, dims, gpu)
+		if s.plan.Every > 1 && s.plan.Every >= r.Config.Epochs {
+			r.say("note: the features are measured once, after the last epoch, because the training is short; "+
+				"--spectrum %d measures them after every epoch, for more than 1 %% of the time", s.plan.Images)
+		}
 	} else {
 		n := min(s.asked, r.Train.Len())
 		s.plan = spectrumPlan{Images: n, Viewed: n / 2, Views: 4, Every: 1}
@@ -140,9 +150,12 @@ func (s *spectra) start(r *Run) error {
 		return err
 	}
 	s.lines = lines
-	for i, l := range lines {
-		if _, settled := spectrum.Settled(lines[:i+1], r.Config.Epochs); settled {
+	past := s.known(r)
+	for _, l := range lines {
+		if _, faults, settled := past.Upto(l.Epoch).Settled(r.Config.Epochs); settled {
 			s.told = true
+		} else if len(faults) > 0 {
+			s.doubted = true
 		}
 		if l.Head != nil {
 			s.last = l.Epoch
@@ -193,7 +206,12 @@ func (s *spectra) settle(r *Run) error {
 	if s.told || r.Config.Stop == "off" || r.Epoch >= r.Config.Epochs {
 		return nil
 	}
-	why, settled := spectrum.Settled(s.lines, r.Config.Epochs)
+	why, faults, settled := s.known(r).Settled(r.Config.Epochs)
+	if len(faults) > 0 && !s.doubted {
+		s.doubted = true
+		r.say("note: the features change little (%s), but the training does not count as settled, because it is "+
+			"diagnosed: %s", why, strings.Join(faults, ", "))
+	}
 	if !settled {
 		return nil
 	}
@@ -217,6 +235,15 @@ func (s *spectra) settle(r *Run) error {
 		return err
 	}
 	return ErrDone // the other processes do not measure; they hear of this
+}
+
+// known is what tells whether the training has settled, and whether something is wrong with it.
+func (s *spectra) known(r *Run) diagnose.Case {
+	lines, err := vitals.Read(r.Dir)
+	if err != nil {
+		lines = nil // said by its own hook
+	}
+	return diagnose.Case{Options: config.Values(&r.Config), Images: r.Train.Len(), Lines: lines, Spectra: s.lines}
 }
 
 // fill computes the measures of a line.

@@ -17,6 +17,7 @@ import (
 	"contralens/nn"
 	"contralens/prefetch"
 	"contralens/rundir"
+	"contralens/scores/vitals"
 	"contralens/torch"
 	"contralens/views"
 )
@@ -282,4 +283,45 @@ func TestStop(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Features that stand still in a training that is diagnosed have not settled: it is said once, also after a
+// resume, and nothing ends.
+func TestFaultyStop(t *testing.T) {
+	measuring(t, colors(40, 20), 40, func(r *Run, h Hook, said func() string) {
+		r.Config.Stop = "auto"
+		black := vitals.Line{Epoch: 1, Step: 1, Planned: 90, Values: map[string]float64{vitals.ViewFlat: 0.9}}
+		if err := vitals.Append(r.Dir, black); err != nil {
+			t.Fatal(err)
+		}
+		epochs := func(h Hook, last int) {
+			for ; r.Epoch <= last; r.Epoch++ {
+				if err := h.Epoch(r); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		epochs(h, 6)
+		got := said()
+		if strings.Count(got, "does not count as settled, because it is diagnosed: ") != 1 || strings.Contains(got, "have settled") {
+			t.Errorf("said %s", got)
+		}
+		again := SpectrumHook(40)
+		if err := again.Start(r); err != nil {
+			t.Fatal(err)
+		}
+		epochs(again, 9)
+		if got := said(); strings.Contains(got, "settled") || r.Config.Epochs != 9 {
+			t.Errorf("resumed, said %s", got)
+		}
+	})
+}
+
+// A training so short that it is measured once says why, and what measures more.
+func TestSpectrumOfShortTraining(t *testing.T) {
+	measuring(t, colors(40, 3), 0, func(_ *Run, _ Hook, said func() string) {
+		if got := said(); !strings.Contains(got, "measured once, after the last epoch, because the training is short; --spectrum 40") {
+			t.Errorf("said %s", got)
+		}
+	})
 }

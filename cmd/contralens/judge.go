@@ -24,9 +24,9 @@ func judgeCommand() *cobra.Command {
 effective rank of the embeddings (RankMe, LiDAR) and by uniformity (W₂) and relative
 alignment of the features, which trainings measure (--spectrum of contrast). The score is
 the mean of the ranks by each measure. Across methods RankMe does not count. Where the
-measures disagree, it says that it cannot tell. Where results of k-NN or of probes exist,
-it says how well the ranking fits them, and what the stop rule (--stop of contrast) would
-have saved.`,
+measures disagree, it says that it cannot tell. It names sure diagnoses (contralens
+diagnose); they change no rank. Where results of k-NN or of probes exist, it says how well
+the ranking fits them, and what the stop rule (--stop of contrast) would have saved.`,
 		Example: `  contralens judge save/run
   contralens judge save
   contralens judge studies/judge-cifar10 -o judge.md
@@ -52,14 +52,19 @@ have saved.`,
 			if out == "" {
 				return judge.Write(cli.Out, format, report)
 			}
-			if figure {
-				if err == nil {
-					err = drawJudge(out, report)
-				}
+			if figure && err != nil {
 				return err
 			}
-			// The file says so if nothing could be ranked: an older one would be taken for the answer.
-			return errors.Join(err, write(out, func(w io.Writer) error { return judge.Write(w, format, report) }))
+			if figure {
+				err = drawJudge(out, report)
+			} else {
+				// The file says so if nothing could be ranked: an older one would be taken for the answer.
+				err = errors.Join(err, write(out, func(w io.Writer) error { return judge.Write(w, format, report) }))
+			}
+			if err == nil {
+				fmt.Fprintln(cli.Out, "written:", out)
+			}
+			return err
 		},
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "",

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -54,7 +55,8 @@ Below a temperature of 0.1 they are rough.`,
 				temperatures = []float64{0.05, 0.07, 0.1, 0.2, 0.5, 1}
 			}
 			if own > 0 {
-				temperatures = append([]float64{own}, temperatures...)
+				others := slices.DeleteFunc(temperatures, func(τ float64) bool { return τ == own })
+				temperatures = append([]float64{own}, others...)
 			}
 			t, err := scores.AtTemperatures(s, step, temperatures)
 			if err != nil {

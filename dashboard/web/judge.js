@@ -47,20 +47,25 @@ function page(report) {
       "ranks by each measure, as z-scores; the spread says how far the measures disagree. Across methods RankMe does not count. A high place is " +
       "evidence, not proof: where k-NN or a probe exists, the line below a table says how well the ranking fits it."),
     ...report.groups.flatMap((g) => group(g, titles)),
-    report.stops.some((s) => s.at > 0) && h("h2", null, "Stop rule"),
-    report.stops.some((s) => s.at > 0) && stops(report.stops),
+    report.stops.some(told) && h("h2", null, "Stop rule"),
+    report.stops.some(told) && stops(report.stops.filter(told)),
     report.notes.length > 0 && h("ul", { class: "notes" }, report.notes.map((n) => h("li", null, n))),
   ].filter(Boolean);
 }
 
+// told reports whether the stop rule has something to say about a run: it stops it, or it would but for a fault.
+const told = (s) => s.at > 0 || s.faults?.length > 0;
+
 function group(g, titles) {
+  const faulty = g.rows.some((r) => r.faults?.length > 0);
   const protocols = [...new Set(g.rows.flatMap((r) => Object.keys(r.accuracies)))].sort();
   const rows = g.rows.map((r) => h("tr", { "data-run": r.run },
     h("th", { scope: "row" }, h("a", { href: runsAddress([r.run]) }, r.run)), h("td", null, String(r.epoch)),
     h("td", null, number(r.score, 2)), h("td", null, number(r.spread, 2)),
     g.measures.map((m) => h("td", null, String(+r.values[m].toPrecision(4)).replace("-", "−"))),
-    protocols.map((p) => h("td", null, p in r.accuracies ? `${number(r.accuracies[p], 2)} %` : ""))));
-  const heads = ["Run", "Epoch", "Score", "Spread", ...g.measures.map((m) => titles[m]), ...protocols];
+    protocols.map((p) => h("td", null, p in r.accuracies ? `${number(r.accuracies[p], 2)} %` : "")),
+    faulty && h("td", { class: "fault" }, (r.faults ?? []).join(", "))));
+  const heads = ["Run", "Epoch", "Score", "Spread", ...g.measures.map((m) => titles[m]), ...protocols, ...(faulty ? ["Diagnosis"] : [])];
   const checks = g.checks.map((c) => h("p", { class: "sentences", "data-check": c.protocol },
     `Against ${c.protocol} of ${c.n} runs: Spearman's ρ ${number(c.rho, 2)}, regret ${number(c.regret, 2)} points ` +
     `(chosen ${c.chosen.run} with ${number(c.chosen.top1, 2)} %, best ${c.best.run} with ${number(c.best.top1, 2)} %). ` +
@@ -70,7 +75,8 @@ function group(g, titles) {
 }
 
 function stops(list) {
-  const rows = list.filter((s) => s.at > 0).map((s) => h("tr", null, h("th", { scope: "row" }, s.run), h("td", null, String(s.planned)),
-    h("td", null, String(s.at)), h("td", null, `${number(100 * s.saved, 0)} %`), h("td", null, s.lost === null ? "" : `${number(s.lost, 2)} points`)));
+  const rows = list.map((s) => h("tr", null, h("th", { scope: "row" }, s.run), h("td", null, String(s.planned)),
+    h("td", null, s.at > 0 ? String(s.at) : `never, diagnosed: ${s.faults.join(", ")}`), h("td", null, s.at > 0 ? `${number(100 * s.saved, 0)} %` : ""),
+    h("td", null, s.lost === null ? "" : `${number(s.lost, 2)} points`)));
   return region("Stop rule", h("table", null, headings(["Run", "Epochs", "Settled after", "Saved", "k-NN lost"]), h("tbody", null, rows)));
 }

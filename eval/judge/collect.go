@@ -12,9 +12,11 @@ import (
 	"strconv"
 	"strings"
 
+	"contralens/diagnose"
 	"contralens/features/spectrum"
 	"contralens/internal/humanize"
 	"contralens/rundir"
+	"contralens/scores/vitals"
 )
 
 // Source is what is known of a run.
@@ -24,8 +26,12 @@ type Source struct {
 	Options map[string]string // as run.json has them
 	Planned int               // epochs before the training was shortened; 0: it was not
 	Lines   []spectrum.Line
+	Vitals  []vitals.Line   // what it is diagnosed by, beside options and measures
 	Results []rundir.Result // also of others' encoders
 }
+
+// known is what package diagnose knows of the run.
+func (s Source) known() diagnose.Case { return diagnose.NewCase(s.Options, s.Vitals, s.Lines) }
 
 // run is a run that can be judged.
 type run struct {
@@ -51,6 +57,11 @@ func Judge(dir string) (Report, error) {
 		sources = append(sources, s)
 		if why != "" {
 			notes = append(notes, why)
+		}
+		for _, err := range []error{spectrum.Skipped(d), vitals.Skipped(d)} {
+			if err != nil && why == "" {
+				notes = append(notes, fmt.Sprintf("%s: %v", s.Name, err))
+			}
 		}
 	}
 	return Sources(dir, sources, notes)
@@ -150,6 +161,9 @@ func read(root, dir string) (s Source, why string) {
 		return s, fmt.Sprintf("%s: its measures cannot be read: %v", s.Name, err)
 	}
 	s.Options, s.Planned, s.Results, s.Lines = record.Config, record.Planned, results, lines
+	if s.Vitals, err = vitals.Read(dir); err != nil {
+		return s, fmt.Sprintf("%s: nothing is diagnosed: %v", s.Name, err)
+	}
 	return s, ""
 }
 
@@ -217,6 +231,7 @@ func (one run) candidate(l spectrum.Line) Candidate {
 		}
 	}
 	maps.Copy(c.Accuracy, one.accuracy[l.Epoch])
+	c.Faults = one.known().Upto(l.Epoch).Faults()
 	c.Basis = humanize.Count(l.Images, "image")
 	if l.Views > 0 {
 		c.Basis += fmt.Sprintf(", %d views of %d", l.Views, l.Viewed)

@@ -57,6 +57,8 @@ type Candidate struct {
 	Accuracy map[string]float64 `json:"accuracies"` // top-1 in percent by protocol; without labels, none
 	// Basis is what makes values comparable: the images and the views that were measured, and dimensions.
 	Basis string `json:"basis"`
+	// Faults are the sure diagnoses of the training up to the epoch (package diagnose).
+	Faults []string `json:"faults,omitempty"`
 }
 
 // Row is a candidate in a ranking.
@@ -272,20 +274,46 @@ func checks(g Group) []Check {
 
 // verdict says what the ranking is worth. equal tells that every measure has one value.
 func verdict(g Group, equal bool) string {
-	best := g.Rows[0]
-	name := fmt.Sprintf("%s after epoch %d", best.Run, best.Epoch)
+	text := judgement(g, equal)
+	if faults := g.Rows[0].Faults; len(faults) > 0 {
+		text += fmt.Sprintf("; but %s is diagnosed: %s", g.Rows[0].name(), strings.Join(faults, ", "))
+		sound := slices.IndexFunc(g.Rows, func(r Row) bool { return len(r.Faults) == 0 })
+		if sound < 0 {
+			return text + ", and no other is free of faults"
+		}
+		text += ". The first without a fault is " + g.Rows[sound].name()
+	}
+	return text
+}
+
+func (r Row) name() string { return fmt.Sprintf("%s after epoch %d", r.Run, r.Epoch) }
+
+// judgement is the verdict by the measures alone.
+func judgement(g Group, equal bool) string {
+	name := g.Rows[0].name()
 	switch {
 	case equal:
 		return "cannot tell: every measure is the same for all"
 	case len(g.Measures) == 1:
 		return fmt.Sprintf("best by %s alone: %s; one measure has nothing to disagree with", titleOf(g.Measures[0]), name)
 	case g.Agreement < doubtful:
-		return fmt.Sprintf("cannot tell: the measures disagree (Kendall's W %.2f); k-NN would tell (contralens knn --ckpt)",
-			g.Agreement)
+		return fmt.Sprintf("cannot tell: the measures disagree (Kendall's W %.2f); %s", g.Agreement, tells(g))
 	case g.Agreement < agreed:
 		return fmt.Sprintf("probably %s: the measures agree in part (Kendall's W %.2f)", name, g.Agreement)
 	}
 	return fmt.Sprintf("%s: the measures agree (Kendall's W %.2f)", name, g.Agreement)
+}
+
+// tells says what tells if the measures do not: accuracies, where they exist.
+func tells(g Group) string {
+	if len(g.Checks) == 0 {
+		return "k-NN would tell (contralens knn --ckpt)"
+	}
+	var best []string
+	for _, c := range g.Checks {
+		best = append(best, fmt.Sprintf("by %s the best is %s", c.Protocol, c.Best))
+	}
+	return strings.Join(best, ", ")
 }
 
 func titleOf(id string) string {

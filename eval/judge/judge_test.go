@@ -14,6 +14,7 @@ import (
 
 	"contralens/features/spectrum"
 	"contralens/rundir"
+	"contralens/scores/vitals"
 )
 
 // Rank statistics against worked examples: W = 12 Σ(R−6)²/(m²(n³−n)) = 96/216 by hand.
@@ -185,6 +186,14 @@ func TestCannotTell(t *testing.T) {
 	if !ok || !strings.HasPrefix(g.Verdict, "cannot tell: the measures disagree (Kendall's W 0.00)") || g.Rows[0].Spread == 0 {
 		t.Errorf("opposite: %s, %+v", g.Verdict, g.Rows)
 	}
+	tested := []Candidate{c("a", 1, 4), c("b", 2, 3), c("c", 3, 1), c("d", 4, 2)}
+	for i, top1 := range []float64{50, 70, 60, 55} {
+		tested[i].Accuracy = map[string]float64{"knn": top1}
+	}
+	g, _ = Rank("x", tested, false)
+	if !strings.HasPrefix(g.Verdict, "cannot tell") || !strings.HasSuffix(g.Verdict, "; by knn the best is b after epoch 1 with 70.00 %") {
+		t.Errorf("with accuracies: %s", g.Verdict)
+	}
 	if g, ok = Rank("x", []Candidate{c("a", 1, 1), c("b", 1, 1)}, false); !ok || !strings.Contains(g.Verdict, "every measure is the same for all") {
 		t.Errorf("equal: %s", g.Verdict)
 	}
@@ -250,7 +259,7 @@ func TestStopRule(t *testing.T) {
 	if s := r.Stops[0]; s.At != 6 || s.Lost == nil || math.Abs(*s.Lost-0.25) > 1e-9 || s.Saved != 1-float64(s.At)/20 {
 		t.Errorf("%+v", s)
 	}
-	if text := Markdown(r); !strings.Contains(text, "for 0.25 points of k-NN on average") {
+	if text := Markdown(r); !strings.Contains(text, "Where it stops, k-NN is 0.25 points lower than at the end on average.\n") {
 		t.Error(text)
 	}
 	// A training that it did end: what it saved is known, what it lost is not.
@@ -269,5 +278,55 @@ func TestStopRule(t *testing.T) {
 		if s := r.Stops[0]; s.At != c.at || s.Lost != nil || math.Abs(s.Saved-map[int]float64{8: 0.6, 4: 0.5}[c.at]) > 1e-9 {
 			t.Errorf("planned %d: %+v", c.planned, s)
 		}
+	}
+}
+
+// A run that is diagnosed is ranked by its measures; the verdict says so and names the first one without a
+// fault. It has not settled.
+func TestFaults(t *testing.T) {
+	m := made{t.TempDir(), t}
+	black := m.run("black", "moco", 6, constant(1))
+	for e := range 6 {
+		line := vitals.Line{Epoch: e, Step: 10 * e, Planned: 60, Values: map[string]float64{vitals.ViewFlat: 0.9}}
+		if err := vitals.Append(black, line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.run("sound", "moco", 6, constant(0.5))
+	m.run("poor", "moco", 6, constant(0.1))
+	r, err := Judge(m.root)
+	if err != nil || len(r.Groups) != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	g := r.Groups[0]
+	if rows := g.Rows; rows[0].Run != "black" || len(rows[0].Faults) != 1 || len(rows[1].Faults) != 0 {
+		t.Errorf("%+v", rows)
+	}
+	fault := g.Rows[0].Faults[0]
+	if want := "; but black after epoch 6 is diagnosed: " + fault + ". The first without a fault is sound after epoch 6"; !strings.HasSuffix(g.Verdict, want) {
+		t.Errorf("verdict %q, want %q", g.Verdict, want)
+	}
+	for _, s := range r.Stops {
+		if faulty := s.Run == "black"; (s.At == 0) != faulty || (len(s.Faults) == 1) != faulty {
+			t.Errorf("%+v", s)
+		}
+	}
+	text := Markdown(r)
+	for _, want := range []string{" | knn % | diagnosis |\n", "| " + fault + " |\n", "| black | 6 | never, diagnosed: " + fault + " |"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("want %q in %s", want, text)
+		}
+	}
+	cut, err := os.ReadFile(filepath.Join(black, spectrum.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.write(filepath.Join(black, spectrum.FileName), string(cut[:len(cut)-20]))
+	if r, err = Judge(m.root); err != nil || !strings.Contains(strings.Join(r.Notes, "\n"), "black: "+spectrum.FileName+": line 6 of 6 is cut off") {
+		t.Errorf("cut measures: %v, %v", r.Notes, err)
+	}
+	m.write(filepath.Join(black, vitals.FileName), "{")
+	if r, err = Judge(m.root); err != nil || !strings.Contains(strings.Join(r.Notes, "\n"), "black: nothing is diagnosed: ") {
+		t.Errorf("damaged figures: %v, %v", r.Notes, err)
 	}
 }

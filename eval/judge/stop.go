@@ -1,15 +1,13 @@
 package judge
 
-import (
-	"contralens/features/spectrum"
-)
-
 // Stop is what the stop rule would have done to a run.
 type Stop struct {
 	Run     string `json:"run"`
 	Planned int    `json:"planned"` // epochs
 	At      int    `json:"at"`      // the epoch after which it had settled; 0: never
 	Why     string `json:"why,omitempty"`
+	// Faults are what was diagnosed when the features changed little, so that it had not settled.
+	Faults []string `json:"faults,omitempty"`
 	// Saved is the share of the planned epochs that it saves.
 	Saved float64 `json:"saved"`
 	// Lost is the last k-NN accuracy minus the last one up to the stop, in points; nil if not known, as for a
@@ -21,11 +19,16 @@ type Stop struct {
 // they say nothing, because embeddings were not measured.
 func (one run) stop() (s Stop, ok bool) {
 	s = Stop{Run: one.Name, Planned: one.planned}
-	for i, l := range one.Lines {
+	known := one.known()
+	for _, l := range one.Lines {
 		ok = ok || l.Head != nil
-		if why, settled := spectrum.Settled(one.Lines[:i+1], one.planned); settled && l.Epoch < one.planned {
-			s.At, s.Why, s.Saved = l.Epoch, why, 1-float64(l.Epoch)/float64(one.planned)
+		why, faults, settled := known.Upto(l.Epoch).Settled(one.planned)
+		if settled && l.Epoch < one.planned {
+			s.At, s.Why, s.Saved, s.Faults = l.Epoch, why, 1-float64(l.Epoch)/float64(one.planned), nil
 			break
+		}
+		if len(faults) > 0 {
+			s.Faults = faults
 		}
 	}
 	if !ok || one.planned == 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,6 +84,10 @@ func (g Group) markdown(b *strings.Builder) {
 	for _, p := range tested {
 		head = append(head, p+" %")
 	}
+	faulty := slices.ContainsFunc(g.Rows, func(r Row) bool { return len(r.Faults) > 0 })
+	if faulty {
+		head = append(head, "diagnosis")
+	}
 	n := len(head)
 	line(b, head)
 	b.WriteString(strings.Repeat("| --- ", n) + "|\n")
@@ -97,6 +102,9 @@ func (g Group) markdown(b *strings.Builder) {
 				text = fmt.Sprintf("%.2f", v)
 			}
 			cells = append(cells, text)
+		}
+		if faulty {
+			cells = append(cells, strings.Join(r.Faults, ", "))
 		}
 		line(b, cells)
 	}
@@ -122,11 +130,13 @@ func stops(b *strings.Builder, all []Stop) {
 	b.WriteString("## Stop rule\n\n")
 	line(b, []string{"run", "epochs", "settled after", "saved", "k-NN lost, points"})
 	b.WriteString(strings.Repeat("| --- ", 5) + "|\n")
-	saved, lost, known, worst := 0.0, 0.0, 0, 0.0
+	saved, lost, known, worst := 0.0, 0.0, 0, math.Inf(-1)
 	for _, s := range all {
 		at, share, points := "never", "", ""
 		if s.At > 0 {
 			at, share = strconv.Itoa(s.At), fmt.Sprintf("%.0f %%", 100*s.Saved)
+		} else if len(s.Faults) > 0 {
+			at = "never, diagnosed: " + strings.Join(s.Faults, ", ")
 		}
 		if s.Lost != nil {
 			points = fmt.Sprintf("%.2f", *s.Lost)
@@ -137,9 +147,20 @@ func stops(b *strings.Builder, all []Stop) {
 	}
 	fmt.Fprintf(b, "\nIn all, it saves %.0f %% of the epochs", 100*saved/float64(len(all)))
 	if known > 0 {
-		fmt.Fprintf(b, ", for %.2f points of k-NN on average where it stops, %.2f at worst", lost/float64(known), worst)
+		fmt.Fprintf(b, ". Where it stops, k-NN is %s on average", lower(lost/float64(known)))
+		if known > 1 {
+			fmt.Fprintf(b, ", and %s at worst", lower(worst))
+		}
 	}
 	b.WriteString(".\n\n")
+}
+
+// lower says how much lower an accuracy is than at the end.
+func lower(lost float64) string {
+	if lost < 0 {
+		return fmt.Sprintf("%.2f points higher than at the end", -lost)
+	}
+	return fmt.Sprintf("%.2f points lower than at the end", lost)
 }
 
 func commas(w io.Writer, r Report) error {
@@ -155,7 +176,7 @@ func commas(w io.Writer, r Report) error {
 	for _, m := range Measures {
 		head = append(head, m.ID())
 	}
-	c.Write(append(head, names...))
+	c.Write(append(append(head, names...), "diagnosis"))
 	number := func(v float64, ok bool) string {
 		if !ok {
 			return ""
@@ -176,7 +197,7 @@ func commas(w io.Writer, r Report) error {
 				v, ok := row.Accuracy[p]
 				cells = append(cells, number(v, ok))
 			}
-			c.Write(cells)
+			c.Write(append(cells, strings.Join(row.Faults, ", ")))
 		}
 	}
 	c.Flush()

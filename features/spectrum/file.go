@@ -100,12 +100,19 @@ const maxFile = 256 << 20
 // Read returns the measures of a run, the oldest epoch first. Lines that are none are skipped; if all of them
 // are, the error is a *jsonl.Damaged. A run without measures has none, and no error.
 func Read(run string) ([]Line, error) {
-	lines, err := jsonl.Lines(os.DirFS(run).(fs.StatFS), FileName, maxFile, func(l *Line) bool { return l.Epoch >= 0 })
+	lines, err := jsonl.Lines(os.DirFS(run).(fs.StatFS), FileName, maxFile, (*Line).valid)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", run, err)
 	}
 	return lines, nil
 }
+
+// Skipped says which lines of a run's measures Read skips; nil if there are none.
+func Skipped(run string) error {
+	return jsonl.Skipped(os.DirFS(run).(fs.StatFS), FileName, maxFile, (*Line).valid)
+}
+
+func (l *Line) valid() bool { return l.Epoch >= 0 }
 
 // Of returns the measures of a run. For a run without any they are computed from the features of its
 // probe set, as far as these go: there are no embeddings and no views. progress may be nil.

@@ -70,36 +70,56 @@ func (e *Damaged) Error() string {
 }
 
 // Lines returns the objects of a file in a folder, which may not be trusted: one of more than most bytes is
-// refused. Lines that are no T, or for which valid is false, are skipped; if all of them are, the error is a
-// *Damaged. A missing file has none, and no error.
+// refused. Lines that are no T, or for which valid is false, are skipped (see Skipped); if all of them are, the
+// error is a *Damaged. A missing file has none, and no error.
 func Lines[T any](folder fs.StatFS, name string, most int64, valid func(*T) bool) (objects []T, err error) {
+	objects, bad, err := scan(folder, name, most, valid)
+	if err == nil && len(objects) == 0 && len(bad) > 0 {
+		err = &Damaged{name, len(bad)}
+	}
+	return objects, err
+}
+
+// Skipped says which lines of a file Lines skips; nil if there are none, or if the file cannot be read.
+func Skipped[T any](folder fs.StatFS, name string, most int64, valid func(*T) bool) error {
+	objects, bad, err := scan(folder, name, most, valid)
+	switch {
+	case err != nil || len(bad) == 0:
+		return nil
+	case len(bad) == 1:
+		return fmt.Errorf("%s: line %d of %d is cut off or damaged, and is not used", name, bad[0], len(objects)+1)
+	}
+	return fmt.Errorf("%s: %d of %d lines are cut off or damaged, and are not used; the first is line %d", name,
+		len(bad), len(objects)+len(bad), bad[0])
+}
+
+// scan returns the objects of a file, and the numbers of the lines that are none.
+func scan[T any](folder fs.StatFS, name string, most int64, valid func(*T) bool) (objects []T, bad []int, err error) {
 	info, err := folder.Stat(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !info.Mode().IsRegular() || info.Size() > most {
-		return nil, fmt.Errorf("%s: want a file of at most %d bytes, got %d", name, most, info.Size())
+		return nil, nil, fmt.Errorf("%s: want a file of at most %d bytes, got %d", name, most, info.Size())
 	}
 	b, err := fs.ReadFile(folder, name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	bad := 0
+	n := 0
 	for line := range bytes.Lines(b) {
+		n++
 		var v T
 		if json.Unmarshal(line, &v) == nil && valid(&v) {
 			objects = append(objects, v)
 		} else if len(bytes.TrimSpace(line)) > 0 {
-			bad++
+			bad = append(bad, n)
 		}
 	}
-	if len(objects) == 0 && bad > 0 {
-		return nil, &Damaged{name, bad}
-	}
-	return objects, nil
+	return objects, bad, nil
 }
 
 func (f File) each(do func(line []byte, v map[string]any)) error {

@@ -1,9 +1,12 @@
 package jsonl
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"testing/fstest"
 )
 
 func TestFile(t *testing.T) {
@@ -34,5 +37,34 @@ func TestFile(t *testing.T) {
 	b, err := os.ReadFile(string(l))
 	if want := "{\"step\":0}\n{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n{\"again\":true,\"step\":4}\n"; err != nil || string(b) != want {
 		t.Errorf("got %q, want %q", b, want)
+	}
+}
+
+// Lines that are cut off or of another kind are not used, and Skipped names them.
+func TestSkipped(t *testing.T) {
+	type line struct{ Step int }
+	valid := func(l *line) bool { return l.Step > 0 }
+	for _, c := range []struct {
+		text string
+		n    int
+		want string
+	}{
+		{"{\"step\":1}\n{\"step\":2}\n", 2, "<nil>"},
+		{"{\"step\":1}\n{\"step\":2", 1, "x: line 2 of 2 is cut off or damaged, and is not used"},
+		{"{\"step\":1}\n[]\n{\"step\":0}\n{\"step\":2}", 2, "x: 2 of 4 lines are cut off or damaged, and are not used; the first is line 2"},
+	} {
+		folder := fstest.MapFS{"x": {Data: []byte(c.text)}}
+		if all, err := Lines(folder, "x", 100, valid); err != nil || len(all) != c.n {
+			t.Errorf("%q: %v, %v", c.text, all, err)
+		}
+		if got := fmt.Sprint(Skipped(folder, "x", 100, valid)); got != c.want {
+			t.Errorf("%q: %s, want %s", c.text, got, c.want)
+		}
+	}
+	if _, err := Lines(fstest.MapFS{"x": {Data: []byte("{")}}, "x", 100, valid); err == nil || !strings.Contains(err.Error(), "got 1 lines that are none") {
+		t.Errorf("nothing but damage: %v", err)
+	}
+	if err := Skipped(fstest.MapFS{}, "x", 100, valid); err != nil {
+		t.Error(err)
 	}
 }

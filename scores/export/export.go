@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 
+	"contralens/internal/durable"
 	"contralens/internal/option"
 	"contralens/scores"
 	"contralens/scores/record"
@@ -46,8 +47,11 @@ type sink interface {
 // Write writes the scores of a run to files in dir and returns their paths. Each kind of
 // histogram has at most rows rows, summed over neighboring steps.
 func Write(s scores.Source, dir, format string, rows int) ([]string, error) {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("want a folder for the exported files, but %s is a file", dir)
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
+		return nil, durable.Explain(err)
 	}
 	open := map[string]func(dir string, series []string) (sink, []string, error){"csv": newCSV, "parquet": newParquet,
 		"npz": newNPZ}[format]

@@ -69,6 +69,17 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// A file in the place of the folder is named.
+func TestFileForFolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "scores.csv")
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Write(nil, path, "csv", 10); err == nil || err.Error() != "want a folder for the exported files, but "+path+" is a file" {
+		t.Error(err)
+	}
+}
+
 func TestCSV(t *testing.T) {
 	dir := t.TempDir()
 	files, err := Write(source(t), dir, "csv", 1000)

@@ -142,10 +142,15 @@ func Read(run string) ([]Line, error) {
 	return lines, nil
 }
 
+// Skipped says which lines of a run's figures Read skips; nil if there are none.
+func Skipped(run string) error {
+	return jsonl.Skipped(os.DirFS(run).(fs.StatFS), FileName, maxFile, (*Line).Valid)
+}
+
 // Valid reports whether a line of JSON was one of figures.
 func (l *Line) Valid() bool { return l.Step >= 0 && l.Planned > 0 }
 
 // ReadFS is Read for the folder of a run that is not trusted.
 func ReadFS(folder fs.StatFS) ([]Line, error) {
-	return jsonl.Lines(folder, FileName, maxFile, func(l *Line) bool { return l.Valid() })
+	return jsonl.Lines(folder, FileName, maxFile, (*Line).Valid)
 }
