@@ -49,7 +49,7 @@ func TestScoresReplay(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, rundir.RecordFile), []byte(`{"config": {"nce_t": "0.2"}}`), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if code, out := command(t, "scores", "replay", dir); code != 0 || strings.Count(out, "\n  0.2 ") != 1 || strings.Count(out, "the run's") != 1 {
+	if code, out := command(t, "scores", "replay", dir); code != 0 || strings.Count(out, "\n    0.2 ") != 1 || strings.Count(out, "the run's") != 1 {
 		t.Errorf("the run's temperature is once in the table: code %d, %s", code, out)
 	}
 	if err := os.WriteFile(filepath.Join(dir, rundir.RecordFile), []byte(`{"config": {"mem": "target"}}`), 0o644); err != nil {
