@@ -210,7 +210,9 @@ func (r *run) open(d *description) scores.Source {
 			note(errors.New(strings.TrimSpace(line)))
 		}
 	}
-	r.addProbed()
+	if err := r.addProbed(); err != nil {
+		note(err)
+	}
 	if !d.Scores {
 		return nil
 	}

@@ -61,8 +61,12 @@ func Diagnose(e Evidence) []Finding {
 	}
 	// Without scores and the contrastive loss, as in the training of a detector, nothing is known.
 	if basics := e.basics(); len(found) == 0 && len(basics) > 0 {
-		found = append(found, Finding{Rule: "healthy", Kind: "good", Title: "Nothing stands out",
-			Text: "The last steps show none of the known problems.", Evidence: basics})
+		last := tooEarly(e)
+		if e.Vitals.Early() == "" {
+			last = &Finding{Rule: "healthy", Kind: "good", Title: "Nothing stands out",
+				Text: "The last steps show none of the known problems.", Evidence: basics}
+		}
+		found = append(found, *last)
 	}
 	return found
 }
@@ -78,9 +82,8 @@ func slowProcess(e Evidence) *Finding {
 		Evidence: []string{e.Slow}}
 }
 
-// settled is the first step with meaningful statistics. An untrained network maps all
-// images to nearly the same point, which looks like a collapse.
-const settled = 200
+// settled is the first step with meaningful statistics.
+const settled = diagnose.EarlySteps
 
 // queue reports whether negatives come from a queue, or may do so.
 func (e Evidence) queue() bool { return e.Memory == "" || e.Memory == "moco" }
@@ -96,10 +99,14 @@ func tooEarly(e Evidence) *Finding {
 	if len(e.basics()) == 0 {
 		return nil
 	}
+	why := e.Vitals.Early()
+	if why == "" {
+		why = fmt.Sprintf("%d steps are done; a training is called healthy from step %d on", e.Step, settled)
+	}
 	return &Finding{Rule: "early", Kind: "note", Title: "It is too early to tell",
 		Text: "The features of an untrained network all point nearly the same way, and the first steps pull them " +
-			"apart. Diagnoses come later.",
-		Evidence: []string{fmt.Sprintf("%d steps are done; diagnoses begin at %d", e.Step, settled)}}
+			"apart. Most diagnoses come later.",
+		Evidence: []string{why}}
 }
 
 // raw returns a statistic before the feature transformation. Without the

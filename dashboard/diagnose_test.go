@@ -166,9 +166,13 @@ func TestDiagnosesOfVitals(t *testing.T) {
 	if f := Diagnose(e); len(f) != 1 || f[0].Rule != "collapse" {
 		t.Errorf("without vitals: %+v", f)
 	}
-	e.Vitals = diagnose.Case{Lines: []vitals.Line{line(1, 0.1), line(2, 0.1), line(3, 0.1)}}
+	e.Vitals = diagnose.Case{Lines: []vitals.Line{line(1, 0.1), line(100, 0.1), line(200, 0.1), line(300, 0.1)}}
 	if f := Diagnose(e); len(f) != 1 || f[0].Rule != "healthy" {
 		t.Errorf("with vitals that show none: %+v", f)
+	}
+	e.Vitals.Lines = e.Vitals.Lines[:3]
+	if f := Diagnose(e); len(f) != 1 || f[0].Rule != "early" || f[0].Evidence[0] != e.Vitals.Early() {
+		t.Errorf("with too few vitals: %+v", f)
 	}
 }
 

@@ -223,6 +223,8 @@ func TestImagesMissing(t *testing.T) {
 	}
 }
 
+const nearest = `document.querySelector(".images .nearest")`
+
 // From a point of a chart, two clicks lead to the images: one that chooses the point and one on the
 // offer below it.
 func TestImagesInTwoClicks(t *testing.T) {
@@ -245,6 +247,11 @@ func TestImagesInTwoClicks(t *testing.T) {
 	if got := eval[string](p, `document.querySelector(".images .time output").textContent`); got != "step 51, epoch 3" {
 		t.Errorf("the step is %q, want that of the middle of the chart", got)
 	}
+	asked := eval[string](p, `new URLSearchParams(location.hash.split("?")[1]).get("at")`)
+	if got := eval[string](p, nearest+`.textContent`); asked == "51" || got != "This is step 51, the nearest one to step "+asked+
+		": the record names the images of every 10th step." {
+		t.Errorf("asked for step %s, the page says %q", asked, got)
+	}
 	first := `document.querySelector("[data-query='0'] .pushing .crop")`
 	if got := eval[string](p, first+`.innerText`); !strings.Contains(got, "cat") || !strings.Contains(got, "50 %") || !strings.Contains(got, "own image") || !strings.Contains(got, "26 steps old") {
 		t.Errorf("the heaviest negative says %q", got)
@@ -261,6 +268,7 @@ func TestImagesInTwoClicks(t *testing.T) {
 	// Another step by the slider, which the address keeps.
 	p.do(js(`{const s = document.querySelector("[name=at]"); s.value = 8; s.dispatchEvent(new Event("input"))}`))
 	p.until(`document.querySelector(".images .time output").textContent === "step 81, epoch 4" && location.hash.includes("at=81")`)
+	p.until(nearest + `.hidden`)
 	// A run without images says why.
 	newRun(t, filepath.Join(dir, "older"), nil).train(t, 20)
 	p = open(t, serve(t, dir), runHash("images", "older"), desktop)

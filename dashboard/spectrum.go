@@ -59,8 +59,9 @@ func (m *metrics) addSpectrum(line spectrum.Line) {
 
 // probed are the measures of a run whose training measured none, from the features of its probe set.
 type probed struct {
-	done  chan struct{} // closed when lines are there
+	done  chan struct{} // closed when lines are there, or why there are none
 	lines []spectrum.Line
+	err   error
 	added bool
 }
 
@@ -71,25 +72,30 @@ var probing = make(chan struct{}, 1)
 const probedPatience = time.Second
 
 // addProbed adds the measures of a run that has none in its files, but a probe set. They are computed
-// once, beside what the page asks for. The caller holds the lock.
-func (r *run) addProbed() {
+// once, beside what the page asks for. The error says what could not be measured. The caller holds the lock.
+func (r *run) addProbed() error {
 	if info, err := (folder{r}).Stat(spectrum.FileName); err == nil && info.Mode().IsRegular() {
-		return
+		return nil
 	}
 	if r.probed == nil {
 		if _, err := (folder{r}).Stat("scores/probe/probe.json"); err != nil || r.validate() != nil {
-			return
+			return nil // validate's error is said with the files
 		}
 		p, err := probe.Open(probe.Dir(filepath.Join(r.server.path, filepath.FromSlash(r.id))))
 		if err != nil {
-			return
+			return r.unmeasured(err)
 		}
 		job := &probed{done: make(chan struct{})}
 		r.probed = job
 		go func() {
 			probing <- struct{}{}
 			defer func() { <-probing }()
-			job.lines, _ = spectrum.FromProbe(p, nil) // an unreadable folder has none
+			job.lines, job.err = spectrum.FromProbe(p, nil)
+			for _, l := range job.lines {
+				if l.Note != "" && job.err == nil {
+					job.err = fmt.Errorf("epoch %d: %s", l.Epoch, l.Note)
+				}
+			}
 			close(job.done)
 		}()
 	}
@@ -100,13 +106,21 @@ func (r *run) addProbed() {
 	select {
 	case <-r.probed.done:
 	case <-time.After(wait):
-		return
+		return nil
 	}
-	if r.probed.added {
-		return
+	if !r.probed.added {
+		r.probed.added = true
+		for _, l := range r.probed.lines {
+			r.metrics.addSpectrum(l)
+		}
 	}
-	r.probed.added = true
-	for _, l := range r.probed.lines {
-		r.metrics.addSpectrum(l)
+	return r.unmeasured(r.probed.err)
+}
+
+// unmeasured says that the probe set could not be measured.
+func (r *run) unmeasured(err error) error {
+	if err == nil {
+		return nil
 	}
+	return fmt.Errorf("the features of the probe set could not be measured: %w", r.relative(err))
 }

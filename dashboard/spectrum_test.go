@@ -2,11 +2,14 @@ package dashboard
 
 import (
 	"fmt"
+	"math"
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
+	"contralens/features/probe"
 	"contralens/features/spectrum"
 	"contralens/rundir"
 	"contralens/scores/vitals"
@@ -79,6 +82,41 @@ func TestSpectrumSeries(t *testing.T) {
 	}
 	if step, rank := last("measured", "head_rankme"); step != 500 || rank != 0.7 {
 		t.Errorf("of the training: RankMe %v at step %d", rank, step)
+	}
+}
+
+// TestUnmeasuredProbe: features of a probe set that cannot be measured are a note, the others are measured.
+func TestUnmeasuredProbe(t *testing.T) {
+	dir := t.TempDir()
+	f := newRun(t, dir+"/run", nil)
+	f.train(t, 300)
+	f.probe(t, 20, 1, 2)
+	p, err := probe.Open(probe.Dir(f.dir))
+	check(t, err)
+	features := slices.Repeat([]float32{0.5}, 20*32)
+	features[7] = float32(math.NaN())
+	check(t, p.Add(2, features, 32))
+	broken := newRun(t, dir+"/broken", nil)
+	broken.train(t, 20)
+	write(t, filepath.Join(probe.Dir(broken.dir), "probe.json"), "{")
+	s, err := New(Options{Dir: dir})
+	check(t, err)
+	defer s.Close()
+	notes := func() string {
+		t.Helper()
+		d, err := s.describeRun(url.Values{"run": {"run"}})
+		check(t, err)
+		return strings.Join(d.(description).Notes, "; ")
+	}
+	for range 2 { // also later
+		if got := notes(); !strings.Contains(got, "the features of the probe set could not be measured: epoch 2: ") {
+			t.Errorf("notes %q", got)
+		}
+	}
+	d, err := s.describeRun(url.Values{"run": {"broken"}})
+	check(t, err)
+	if got := strings.Join(d.(description).Notes, "; "); !strings.Contains(got, "could not be measured: ") || strings.Contains(got, dir) {
+		t.Errorf("a damaged probe.json: notes %q", got)
 	}
 }
 

@@ -57,3 +57,19 @@ func TestTemperatureSlider(t *testing.T) {
 	p.do(js(`document.querySelector(".temperature").scrollIntoView({block: "end"})`))
 	p.shot("temperature")
 }
+
+// A loss without negatives has no temperature, and the page offers none.
+func TestNoTemperature(t *testing.T) {
+	dir := t.TempDir()
+	for _, memory := range []string{"target", "none", "batch"} {
+		newRun(t, filepath.Join(dir, memory), map[string]string{"mem": memory}).train(t, 20)
+	}
+	server := serve(t, dir)
+	for memory, want := range map[string]bool{"target": false, "none": false, "batch": true} {
+		p := open(t, server, runHash("histograms", memory), desktop)
+		p.until(`document.querySelector("[data-chart=distribution] svg")`)
+		if got := eval[bool](p, `!document.querySelector(".temperature").hidden`); got != want {
+			t.Errorf("--mem %s: a temperature is offered: %v, want %v", memory, got, want)
+		}
+	}
+}

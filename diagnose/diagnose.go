@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"contralens/features/spectrum"
+	"contralens/internal/humanize"
 	"contralens/scores/vitals"
 )
 
@@ -107,6 +108,39 @@ func Diagnose(c Case) []Diagnosis {
 		return cmp.Or(order[a.Certainty]-order[b.Certainty], slices.Index(Causes, a.Cause)-slices.Index(Causes, b.Cause))
 	})
 	return all
+}
+
+const (
+	// EarlySteps is the number of steps before which no training is called healthy: an untrained network maps all
+	// images to nearly the same point, which looks like a collapse, and faults take steps to show.
+	EarlySteps = 200
+	earlyLines = 4 // the most that a rule needs
+)
+
+// Early says why a run in which nothing was found cannot be called healthy; empty: it can, or nothing was recorded.
+func (c *Case) Early() string {
+	if len(c.Lines) == 0 {
+		return ""
+	}
+	measured := 0
+	for _, l := range c.Lines {
+		if len(l.Values) > 0 {
+			measured++
+		}
+	}
+	last := c.Lines[len(c.Lines)-1]
+	switch {
+	case last.Planned < EarlySteps:
+		return fmt.Sprintf("the training is too short to tell: it has %s, and is called healthy from step %d on",
+			humanize.Count(last.Planned, "step"), EarlySteps)
+	case last.Step < EarlySteps:
+		return fmt.Sprintf("it is too early to tell: step %d was the last that was measured, and a training is called "+
+			"healthy from step %d on", last.Step, EarlySteps)
+	case measured < earlyLines:
+		return fmt.Sprintf("it is too early to tell after %s: some faults need %d", humanize.Count(measured, "measurement"),
+			earlyLines)
+	}
+	return ""
 }
 
 // rules find a cause each, or nothing.

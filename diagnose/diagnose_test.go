@@ -230,6 +230,43 @@ func TestExplained(t *testing.T) {
 	}
 }
 
+// A training in which nothing was found is healthy only after enough steps and measurements.
+func TestEarly(t *testing.T) {
+	after := func(step, planned, measured int) Case {
+		c := sound()
+		c.Lines = c.Lines[:1+measured]
+		for i := range c.Lines {
+			c.Lines[i].Planned = planned
+		}
+		c.Lines[measured].Step = step
+		return c
+	}
+	for _, tc := range []struct {
+		c    Case
+		want string // in the text
+	}{
+		{after(7, 782, 2), "too early to tell: step 7 was the last that was measured, and a training is called healthy from " +
+			"step 200 on; so far no known fault is sure"},
+		{after(156, 156, 6), "too short to tell: it has 156 steps"},
+		{after(500, 1e6, 1), "too early to tell after 1 measurement: some faults need 4"},
+		{after(200, 782, 4), "nothing stands out"},
+	} {
+		var b bytes.Buffer
+		if err := Write(&b, tc.c, Diagnose(tc.c)); err != nil || !strings.Contains(b.String(), tc.want) {
+			t.Errorf("want %q, got %v\n%s", tc.want, err, b.String())
+		}
+		tc.c.Options["feat_dim"] = "2" // what is sure is sure at any step
+		b.Reset()
+		found := Diagnose(tc.c)
+		if err := Write(&b, tc.c, found); err != nil || len(found) > 0 && strings.Contains(b.String(), "to tell") {
+			t.Errorf("%v\n%s", err, b.String())
+		}
+	}
+	if c := (&Case{}); c.Early() != "" {
+		t.Errorf("nothing recorded: %s", c.Early())
+	}
+}
+
 // Each cause has a place in the order.
 func TestCauses(t *testing.T) {
 	seen := map[Cause]bool{}

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -14,7 +15,11 @@ func Write(w io.Writer, c Case, found []Diagnosis) error {
 	for _, err := range c.Skipped {
 		fmt.Fprintf(&b, "note: %v\n", err)
 	}
-	if len(found) == 0 {
+	early, sure := c.Early(), slices.ContainsFunc(found, func(d Diagnosis) bool { return d.Certainty == Sure })
+	switch {
+	case early != "" && !sure:
+		b.WriteString(early + "; so far no known fault is sure\n")
+	case len(found) == 0:
 		b.WriteString("nothing stands out: none of the known faults shows in the record\n")
 	}
 	for _, d := range found {

@@ -1,7 +1,9 @@
 package rundir
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,6 +52,24 @@ func Find(root, name, upstream string, resume bool) (dir string, err error) {
 	}
 	return "", fmt.Errorf("--resume auto: want one run with these options below %s, but %s are; "+
 		"give --name", root, strings.Join(found, " and "))
+}
+
+// Below returns the run directories in dir and below it, dir included if it is one. Folders that may not be read
+// have none. The error is that dir is no directory.
+func Below(dir string) (runs []string, err error) {
+	if !isFolder(dir) {
+		return nil, fmt.Errorf("want a run directory, or a directory with runs, but there is no directory %s", dir)
+	}
+	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() && IsRun(path) {
+			runs = append(runs, path)
+		}
+		if errors.Is(err, fs.ErrPermission) {
+			return nil
+		}
+		return err
+	})
+	return runs, err
 }
 
 func isFolder(path string) bool {

@@ -28,8 +28,8 @@ func NewReplay(ctx context.Context, options map[string]string) (*Replay, error) 
 	c.MaxBad, c.KNNEvery, c.Probe = 0, 0, 0 // an image that is gone is an error, not another image
 	splits, err := Splits(ctx, c, nil)
 	if err != nil {
-		return nil, fmt.Errorf("the training's images cannot be opened: %w; if they have moved, start this program in the "+
-			"folder that the training ran in", err)
+		return nil, fmt.Errorf("the training's images cannot be opened: %w; if they have moved, put a link to them there "+
+			"(ln -s NEW OLD), and if that path is relative, start this program in the folder that the training ran in", err)
 	}
 	r := &Replay{images: splits.Train, seed: c.Seed}
 	if splits.Unlabeled != nil {

@@ -70,4 +70,11 @@ func TestReplay(t *testing.T) {
 	if _, err := NewReplay(t.Context(), options); err == nil || !strings.Contains(err.Error(), "cannot be opened") || !strings.Contains(err.Error(), dir) {
 		t.Errorf("a folder that has moved: %v", err)
 	}
+	// What the message advises.
+	if err := os.Symlink(dir+"-moved", dir); err != nil {
+		t.Fatal(err)
+	}
+	if fresh, err := NewReplay(t.Context(), options); err != nil || fresh.Len() != 6 {
+		t.Errorf("a link to the new folder: %v", err)
+	}
 }

@@ -95,7 +95,7 @@ func (v *vital) start(r *Run) error {
 	inputs, err := r.inputs()
 	if err != nil {
 		r.say("note: the training images could not be sampled for diagnoses: %v", err)
-		return nil
+		inputs = &vitals.Inputs{Images: r.Train.Len()} // their number tells whether the queue is too long
 	}
 	v.lines = []vitals.Line{{Epoch: r.Epoch, Step: r.GlobalStep, Planned: r.planned(), Inputs: inputs}}
 	if err := vitals.Append(r.Dir, v.lines[0]); err != nil {

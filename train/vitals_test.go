@@ -1,13 +1,18 @@
 package train
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
 
 	"contralens/checkpoint"
 	"contralens/config"
+	"contralens/data"
 	"contralens/scores/vitals"
+	"contralens/views"
 )
 
 // pictures are n images [3, 16, 16] of noise, in normalized pixels.
@@ -143,3 +148,31 @@ func TestVitalsHook(t *testing.T) {
 		}
 	})
 }
+
+// Images that cannot be sampled still have a number, by which the queue is too long.
+func TestUnsampledInputs(t *testing.T) {
+	c := config.DefaultContrast()
+	c.K, c.BatchSize, c.Epochs, c.FeatDim, c.InputRes, c.Memory = 64, 4, 5, 16, 16, "moco"
+	inTorch(t, func() {
+		r := small(t, 40, c)
+		defer r.Close()
+		r.Train = unreadable{colors(40, 40)}
+		said := ""
+		r.Say = func(format string, args ...any) { said += fmt.Sprintf(format, args...) + "\n" }
+		if err := VitalsHook().Start(r); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(said, "could not be sampled for diagnoses") || !strings.Contains(said, "the queue is longer than the data") {
+			t.Errorf("said %s", said)
+		}
+		lines, err := vitals.Read(r.Dir)
+		if err != nil || len(lines) != 1 || lines[0].Inputs == nil || lines[0].Inputs.Images != 40 {
+			t.Errorf("recorded %+v, %v", lines, err)
+		}
+	})
+}
+
+// unreadable has images that cannot be read.
+type unreadable struct{ data.Dataset }
+
+func (unreadable) Image(context.Context, int, *views.Image) error { return errors.New("unreadable") }

@@ -88,6 +88,7 @@ export function imagesTab(first) {
     },
   });
   const time = h("output");
+  const nearest = h("p", { class: "small nearest", role: "status", hidden: true });
   const note = h("p", { class: "empty", role: "status", hidden: true });
   const facts = h("dl", { class: "shares", "aria-label": "Where the gradient of the negatives comes from" });
   const lists = h("div");
@@ -96,6 +97,7 @@ export function imagesTab(first) {
     "div",
     { class: "images" },
     choose,
+    nearest,
     note,
     facts,
     lists,
@@ -104,7 +106,7 @@ export function imagesTab(first) {
   async function load() {
     const ticket = ++asked;
     if (first.length > 1) {
-      choose.hidden = facts.hidden = true;
+      choose.hidden = nearest.hidden = facts.hidden = true;
       note.hidden = false;
       note.textContent = "Open one run to see the images behind its scores.";
       return;
@@ -130,6 +132,11 @@ export function imagesTab(first) {
     slider.value = Math.floor((shown.step - 1) / shown.every);
     time.textContent = `step ${count(shown.step)}, epoch ${count(shown.epoch)}`;
     slider.setAttribute("aria-valuetext", time.textContent);
+    nearest.hidden = !at.get() || at.get() === shown.step;
+    if (!nearest.hidden)
+      nearest.textContent =
+        `This is step ${count(shown.step)}, the nearest one to step ${count(at.get())}: ` +
+        `the record names the images of every ${shown.every > 1 ? `${count(shown.every)}th ` : ""}step.`;
     if (same) return;
     note.hidden = !shown.note && !shown.pending;
     note.textContent = shown.pending

@@ -68,6 +68,8 @@ export function replay(pos, neg, t) {
   return out;
 }
 
+const without = ["target", "none"]; // --mem of losses without negatives, which have no temperature
+
 const percent = (share) => `${number(100 * share, 3)} %`;
 const rows = [
   ["loss", "Loss", (r) => number(r.loss)],
@@ -123,7 +125,8 @@ export function temperature() {
   );
 
   function draw() {
-    const own = +given.run.config?.nce_t,
+    const { nce_t, mem } = given.run.config ?? {},
+      own = without.includes(mem) ? 0 : +nce_t,
       t = wanted.get() || own,
       [mine, other] = [own, t].map((t) => replay(given.pos, given.neg, t));
     el.hidden = !(own > 0) || !mine || !other;

@@ -46,9 +46,9 @@ type run struct {
 // that cannot be judged is in the notes. It is an error if nothing can. Runs whose training measured nothing
 // are measured from their probe sets, which takes a while.
 func Judge(dir string) (Report, error) {
-	dirs, err := runs(dir)
+	dirs, err := rundir.Below(dir)
 	if err != nil {
-		return Report{}, err
+		return Report{}, fmt.Errorf("judge: %w", err)
 	}
 	var sources []Source
 	var notes []string
@@ -122,23 +122,6 @@ func reasons(notes []string) string {
 		return ""
 	}
 	return ": " + strings.Join(notes, "; ")
-}
-
-// runs returns the run directories in or below dir.
-func runs(dir string) (dirs []string, err error) {
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return nil, fmt.Errorf("judge: want a run directory, or a directory with runs, but there is no directory %s", dir)
-	}
-	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err == nil && e.IsDir() && rundir.IsRun(path) {
-			dirs = append(dirs, path)
-		}
-		if errors.Is(err, fs.ErrPermission) {
-			return nil
-		}
-		return err
-	})
-	return dirs, err
 }
 
 // read reads a run, and says why it cannot be judged.
