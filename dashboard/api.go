@@ -238,7 +238,7 @@ func environment(r rundir.Record) []named {
 	}
 	for _, n := range []named{
 		{"Command", shellWords(r.Command)}, {"Started", r.Start}, {"Resumed", strings.Join(resumed, " ")},
-		{"Machine", r.Machine},
+		{"Resumed after", failures(r.Resumes)}, {"Machine", r.Machine},
 		{"Source revision", r.Commit}, {"Go", r.Go}, {"libtorch", r.Torch},
 	} {
 		if n.Value != "" {

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"contralens/internal/humanize"
 	"contralens/rundir"
@@ -70,4 +71,19 @@ func (m *metrics) processes() string {
 	return fmt.Sprintf("%d; in the last %s, rank %d was the slowest, %.0f %% above the median, and rank %d waited "+
 		"longest for images, %.1f %% of its time", n, humanize.Count(len(m.ranks), "line"), last, 100*(all[last]/usual-1),
 		waits, 100*wait[waits]/all[waits])
+}
+
+// failures lists the errors after which a run was resumed, at most the last five, by the number of
+// the session that went on.
+func failures(resumes []rundir.Session) string {
+	var list []string
+	for i, s := range resumes {
+		if s.After != "" {
+			list = append(list, fmt.Sprintf("session %d, after %s", i+2, s.After))
+		}
+	}
+	if more := len(list) - 5; more > 0 {
+		list = append([]string{humanize.Count(more, "failure") + " before"}, list[more:]...)
+	}
+	return strings.Join(list, "; ")
 }

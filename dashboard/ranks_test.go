@@ -58,7 +58,21 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
-// TestWorldOnThePage: a run of two processes that was resumed shows who is slow and when it restarted, and every
+// The failures after which a run went on are listed, the last ones if there are many.
+func TestFailures(t *testing.T) {
+	resumes := []rundir.Session{{}, {After: "rank 1 is gone"}}
+	if got := failures(resumes); got != "session 3, after rank 1 is gone" {
+		t.Errorf("got %q", got)
+	}
+	for range 6 {
+		resumes = append(resumes, rundir.Session{After: "lost"})
+	}
+	if got := failures(resumes); !strings.HasPrefix(got, "2 failures before; session 5, after lost; ") || strings.Count(got, "; ") != 5 {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestWorldOnThePage: a run of two processes that was resumed shows who is slow, who failed and when it restarted, and every
 // chart of it has data of its own.
 func TestWorldOnThePage(t *testing.T) {
 	dir := t.TempDir()
@@ -66,7 +80,8 @@ func TestWorldOnThePage(t *testing.T) {
 	path := filepath.Join(f.dir, rundir.RecordFile)
 	b, err := os.ReadFile(path)
 	check(t, err)
-	write(t, path, strings.Replace(string(b), "{", `{"resumes": [{"command": ["contralens", "contrast", "--resume", "auto"], "start": "2026-11-25T08:03:00Z"}],`, 1))
+	write(t, path, strings.Replace(string(b), "{", `{"resumes": [{"command": ["contralens", "contrast", "--resume", "auto"], "start": "2026-11-25T08:03:00Z",
+		"after": "rank 1 (pid 4711 on node1) is gone since step 40: its connection broke"}],`, 1))
 	f.train(t, 100)
 	line := map[string]any{"epoch": 1, "step": 100, "loss": 2, "rank_wait_s": []float64{0, 0.1}, "rank_compute_s": []float64{1, 0.9}}
 	f.append(t, rundir.MetricsFile, line)
@@ -98,6 +113,9 @@ func TestWorldOnThePage(t *testing.T) {
 	p.until(`document.querySelector(".environment")?.innerText.includes("rank 1 waited longest for images")`)
 	if got := eval[string](p, `[...document.querySelectorAll(".environment > div")].find((e) => e.textContent.startsWith("Resumed"))?.textContent`); !strings.Contains(got, "2026") {
 		t.Errorf("the page says %q of the restart", got)
+	}
+	if got := eval[string](p, `document.querySelector("[data-fact='Resumed after']").textContent`); !strings.HasPrefix(got, "session 2, after rank 1 (pid 4711") {
+		t.Errorf("the page says %q of the failure", got)
 	}
 	p.do(js(`window.kept = document.querySelector("[data-fact=Command]")`))
 	line["step"], line["rank_wait_s"] = 110, []float64{5, 0.1}

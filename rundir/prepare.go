@@ -3,6 +3,7 @@ package rundir
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -122,6 +123,7 @@ func (p *Plan) begin(record *Record) error {
 		Command: p.Command, Commit: version.Commit(), Start: time.Now().Format(time.RFC3339), Device: p.Device,
 	}
 	if record != nil && p.Resume {
+		now.After = Failure(os.DirFS(p.Dir).(fs.StatFS))
 		record.Resumes = append(record.Resumes, now)
 		record.grow(p.Options)
 		if record.UpstreamName == "" { // written when the directory still had that name

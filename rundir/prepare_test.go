@@ -1,6 +1,7 @@
 package rundir
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,19 +35,23 @@ func refused(t *testing.T, p Plan, want string) {
 	}
 }
 
-// run.json records what was run, and by whom and when for every session.
+// run.json records what was run, and by whom and when for every session, and why the one before failed.
 func TestSessions(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "save", "run")
 	prepare(t, plan(dir))
 	p := plan(dir)
 	p.Resume, p.Options[2].Value, p.UpstreamName = true, "20", "other"
 	p.Command = append(p.Command, "--resume", "auto")
+	lost := "rank 1 (pid 4711 on node1) is gone since step 40: its connection broke"
+	if err := os.WriteFile(filepath.Join(dir, LogFile), []byte("epoch 1\n"+FailedLine(errors.New(lost))+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	prepare(t, p)
 	r, err := ReadRecord(dir)
 	if err != nil || r.Config["seed"] != "1" || r.Config["print_freq"] != "10" || r.UpstreamName != "long" || r.Machine != "AMD K6, 1 cores" || r.Torch != "1.13.0" {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if len(r.Command) != 2 || len(r.Resumes) != 1 || len(r.Resumes[0].Command) != 4 || r.Start == "" || r.Commit == "" {
+	if len(r.Command) != 2 || len(r.Resumes) != 1 || len(r.Resumes[0].Command) != 4 || r.Resumes[0].After != lost || r.Start == "" || r.Commit == "" {
 		t.Errorf("sessions %+v, %+v", r.Session, r.Resumes)
 	}
 }

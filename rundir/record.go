@@ -39,6 +39,7 @@ type Session struct {
 	Commit  string   `json:"git_commit"`
 	Start   string   `json:"start"`            // RFC 3339
 	Device  string   `json:"device,omitempty"` // "cpu", or "cuda:0, " and the name of the GPU
+	After   string   `json:"after,omitempty"`  // the error with which the session before it ended; see Failure
 }
 
 // ReadRecord reads the run.json of a directory. It returns nil if there is none.

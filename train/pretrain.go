@@ -201,7 +201,10 @@ func (p *pretraining) build(
 			return err
 		}
 		if !p.world.Alone() {
-			choose = p.asRankZero(ctx, choose)
+			alone := choose
+			choose = func(m *config.Machine, net nn.Config) error {
+				return p.met.ChooseMachine(ctx, m, func() error { return alone(m, net) })
+			}
 		}
 	}
 	if r, err = NewRun(ctx, p.world, c, p.place.Dir, choose); err != nil {
@@ -222,28 +225,6 @@ func (p *pretraining) build(
 	step := setup.ContrastStep(&c, r.Model.Net)
 	split, rate, err = setup.SplitThreads(p.Tuner, &r.Config.Machine, c.Precision, step, images)
 	return r, []string{precision, split}, rate, err
-}
-
-// asRankZero lets rank 0 choose for all processes, while the others wait: what each measured would
-// disturb the others, and they must compute alike.
-func (p *pretraining) asRankZero(ctx context.Context, choose Chooser) Chooser {
-	return func(m *config.Machine, net nn.Config) error {
-		text, err := p.met.Choose(ctx, func() (string, error) {
-			err := choose(m, net)
-			return m.Precision + " " + m.MemoryFormat, err
-		})
-		if err != nil {
-			return err
-		}
-		precision, format, _ := strings.Cut(text, " ")
-		if m.Precision == autotune.Auto {
-			m.Precision = precision
-		}
-		if m.MemoryFormat == autotune.Auto {
-			m.MemoryFormat = format
-		}
-		return nil
-	}
 }
 
 // hooks returns the hooks that every pre-training has.

@@ -113,6 +113,12 @@ func TestMeasuredByRankZero(t *testing.T) {
 	if code != 0 || strings.Count(text, " images/s") == 0 || !regexp.MustCompile(`resnet18 in \w+ \((contiguous|channels_last)\)`).MatchString(text) {
 		t.Errorf("code %d:\n%s", code, text)
 	}
+	code, text = spawn(t, "supervised", "--arch", "resnet18", "--width", "0.06", "--stem", "cifar", "--input_res", "16", "--data_folder", data,
+		"--name", "labels", "--model_path", "save", "--tb_path", "tb", "--epochs", "1", "--batch_size", "8", "-j", "1", "--threads", "1",
+		"--nproc", "2").end(t)
+	if code != 0 || strings.Count(text, " images/s") == 0 {
+		t.Errorf("code %d:\n%s", code, text)
+	}
 }
 
 // failure returns the last line of a run's log if that tells a failure, which no line before does.

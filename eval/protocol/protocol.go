@@ -36,7 +36,8 @@ type Options struct {
 	Begin func()
 	// Tuner, if set, measures which precision and which split of the processors train
 	// an encoder fastest, if the options leave them open. Without it, they are fp32 and
-	// one thread and one worker per processor. Its notes go to Note, unless it has its
+	// one thread and one worker per processor. Of several processes the first measures the
+	// precision for all, and they share the processors evenly. Its notes go to Note, unless it has its
 	// own.
 	Tuner *autotune.Tuner
 	// Launch says which process of how many this is, and where they meet; Timing, how long they
@@ -91,9 +92,6 @@ func compute(
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	o.company = &company{stop: stop}
-	if !o.Launch.World().Alone() {
-		o.Tuner = nil // what one process measures disturbs the others
-	}
 	if !o.Launch.World().First() {
 		o.Reporter = Reporter{} // the first process speaks for all
 	}

@@ -81,7 +81,7 @@ func openTraining(ctx context.Context, c *config.Finetune, o Options, place setu
 	if err != nil {
 		return nil, err
 	}
-	if err := k.tune(c.Retune); err != nil {
+	if err := k.tune(ctx, c.Retune); err != nil {
 		k.close()
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func openTraining(ctx context.Context, c *config.Finetune, o Options, place setu
 }
 
 // tune chooses how the encoder is computed in training.
-func (k *session) tune(retune bool) error {
+func (k *session) tune(ctx context.Context, retune bool) error {
 	if k.Tuner == nil {
 		k.Settle()
 		return nil
@@ -101,14 +101,30 @@ func (k *session) tune(retune bool) error {
 			k.note("%s", strings.TrimPrefix(fmt.Sprintf(format, args...), "note: "))
 		}
 	}
+	asked := k.Precision
+	step := setup.Step{Net: k.encoder.Model.Config, Batch: k.BatchSize, Side: k.InputRes}
+	var chosen string
+	measure := func() (err error) {
+		chosen, err = setup.Precision(&t, &k.Machine, step)
+		return err
+	}
+	if w := k.Launch.World(); !w.Alone() {
+		step.Batch = max(2, step.Batch/w.Size)
+		met, err := k.meeting()
+		if err == nil {
+			err = met.ChooseMachine(ctx, &k.Machine, measure)
+		}
+		if err == nil && chosen != "" {
+			k.note("%s", chosen)
+		}
+		k.Settle()
+		return err
+	}
 	images, err := k.images(false)
 	if err != nil {
 		return err
 	}
-	asked := k.Precision
-	step := setup.Step{Net: k.encoder.Model.Config, Batch: k.BatchSize, Side: k.InputRes}
-	chosen, err := setup.Precision(&t, &k.Machine, step)
-	if err != nil {
+	if err := measure(); err != nil {
 		return err
 	}
 	split, _, err := setup.SplitThreads(&t, &k.Machine, asked, step, autotune.Images{

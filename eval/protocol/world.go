@@ -19,7 +19,8 @@ import (
 
 // company are the other processes of an evaluation, and its context's end.
 type company struct {
-	joined *join.Joined // nil: none, or none yet
+	met    *join.Meeting // where they meet; nil: nowhere yet
+	joined *join.Joined  // nil: none, or none yet
 	stop   func()
 }
 
@@ -42,7 +43,11 @@ func (o *Options) meet(
 		return nil
 	}
 	h.Device = device.String()
-	j, err := join.Join(ctx, o.Launch, o.Timing, h, device, dist.Hooks{
+	met, err := o.meeting()
+	if err != nil {
+		return err
+	}
+	j, err := met.Join(ctx, h, device, dist.Hooks{
 		Note: o.Note, Advice: func() string { return advice }, Lost: lost,
 	})
 	if err != nil {
@@ -52,9 +57,24 @@ func (o *Options) meet(
 	return nil
 }
 
+// meeting is where the processes meet.
+func (o *Options) meeting() (*join.Meeting, error) {
+	if o.company.met == nil {
+		met, err := join.Meet(o.Launch, o.Timing)
+		if err != nil {
+			return nil, err
+		}
+		o.company.met = met
+	}
+	return o.company.met, nil
+}
+
 // leave ends the connection with the other processes after an evaluation that returned err.
 func (o *Options) leave(err error) error {
 	if o.company.joined == nil {
+		if o.company.met != nil {
+			o.company.met.Close()
+		}
 		return err
 	}
 	return o.company.joined.End(errors.Is(err, ErrStopped), err)

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
+	"contralens/autotune"
 	"contralens/config"
 	"contralens/data"
 	"contralens/dist"
@@ -80,6 +82,26 @@ func (m *Meeting) Choose(ctx context.Context, f func() (string, error)) (string,
 			return "", &dist.Missing{Ranks: []int{0}, Size: m.launch.Size, Waited: m.timing.Join}
 		}
 	}
+}
+
+// ChooseMachine lets rank 0 settle precision and memory format for all: measure sets them in m where
+// they are left open. What each process measured would disturb the others, and they must compute alike.
+func (m *Meeting) ChooseMachine(ctx context.Context, c *config.Machine, measure func() error) error {
+	text, err := m.Choose(ctx, func() (string, error) {
+		err := measure()
+		return c.Precision + " " + c.MemoryFormat, err
+	})
+	if err != nil {
+		return err
+	}
+	precision, format, _ := strings.Cut(text, " ")
+	if c.Precision == autotune.Auto {
+		c.Precision = precision
+	}
+	if c.MemoryFormat == autotune.Auto {
+		c.MemoryFormat = format
+	}
+	return nil
 }
 
 // Close ends a meeting after which processes did not join.
