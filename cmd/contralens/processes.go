@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,19 +83,30 @@ func launched() bool {
 	return err != nil || !l.Alone()
 }
 
-// single are the commands that inOneProcess guards, by their path without the program's name.
-var single = []string{"study", "demo", "detect eval", "detect predict", "predict", "look"}
+// printing are the commands that print something soon, or serve it, by their path without the
+// program's name. In a shell of a pod that a launcher has given its variables they are welcome.
+var printing = []string{
+	"data stats", "diagnose", "engine list", "inspect", "judge", "neighbors", "plan", "report", "scores replay", "serve", "version",
+}
 
-// inOneProcess lets the commands that train or compute for long in one process refuse to run in
-// each of several that a launcher started: all would do the same work and write the same files.
+// inOneProcess lets commands refuse to run in each of several processes that a launcher started:
+// all would do the same work and write the same files. Those with --nproc share the work.
 func inOneProcess(root *cobra.Command) {
-	for _, path := range single {
-		c, rest, err := root.Find(strings.Fields(path))
-		if err != nil || len(rest) > 0 {
-			panic("no command " + path)
+	for _, c := range runnable(root) {
+		_, path, _ := strings.Cut(c.CommandPath(), " ")
+		prints := slices.Contains(printing, path)
+		out := c.Flags().Lookup("out")
+		if out == nil {
+			out = c.Flags().Lookup("output")
+		}
+		if c.HasSubCommands() || c.Flags().Lookup("nproc") != nil || prints && out == nil {
+			continue
 		}
 		run := c.RunE
 		c.RunE = func(cmd *cobra.Command, args []string) error {
+			if prints && !out.Changed {
+				return run(cmd, args)
+			}
 			l, err := dist.FromEnvironment(dist.Options{Nodes: -1, Node: -1}, os.Getenv)
 			if err == nil && !l.Alone() {
 				err = fmt.Errorf("%s runs in one process, but %s started %d: start it without", cmd.CommandPath(),

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"contralens/checkpoint"
+	"contralens/cmd/internal/cli"
 	"contralens/rundir"
 )
 
@@ -212,18 +213,41 @@ func TestTwoNodes(t *testing.T) {
 	}
 }
 
-// A launcher's processes do not all run what is for one.
+// A launcher's processes do not all run what is for one: each command shares the work, refuses, or
+// only prints.
 func TestInOneProcess(t *testing.T) {
 	for name, value := range map[string]string{"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "a", "MASTER_PORT": "1"} {
 		t.Setenv(name, value)
 	}
-	for command, name := range map[string]string{
-		"study bccd": "study", "demo": "demo", "predict a.jpg --ckpt a.pth": "predict", "look a --ckpt a.pth": "look",
-		"detect eval --ckpt a.pth": "detect eval", "detect predict a.jpg --ckpt a.pth": "detect predict",
-	} {
+	prints := map[string]bool{}
+	for _, name := range printing {
+		prints[name] = true
+	}
+	for _, c := range runnable(rootCommand()) {
+		name := strings.TrimPrefix(c.CommandPath(), "contralens ")
+		printed := prints[name]
+		delete(prints, name)
+		out := c.Flags().Lookup("out")
+		if out == nil {
+			out = c.Flags().Lookup("output")
+		}
+		if c.HasSubCommands() || c.Flags().Lookup("nproc") != nil || printed && out == nil {
+			continue
+		}
+		if printed {
+			out.Changed = true
+		}
 		want := "contralens " + name + " runs in one process, but torchrun started 2: start it without"
-		if code, text := spawn(t, strings.Fields(command)...).end(t); code != exitUsage || !strings.Contains(text, want) {
-			t.Errorf("code %d:\n%s", code, text)
+		if err := c.RunE(c, nil); err == nil || !cli.WrongUsage(err) || err.Error() != want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if len(prints) > 0 {
+		t.Errorf("no such commands: %v", prints)
+	}
+	for _, args := range [][]string{{"version"}, {"report", t.TempDir()}} {
+		if code, text := command(t, args...); strings.Contains(text, "one process") {
+			t.Errorf("%v: code %d:\n%s", args, code, text)
 		}
 	}
 }

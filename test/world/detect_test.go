@@ -49,18 +49,28 @@ func lossesOf(t *testing.T, c config.DetectTrain) (losses []float64) {
 // Two processes with --sync_bn train the detector that one process trains: each has its own images,
 // padded as in the whole batch, its own choice of anchors and regions, and norms, gradients and
 // precise BN of all. Each image trains with as many regions, so that means of the processes' losses
-// are those of the batch. In float64, since near ties of scores choose the regions.
+// are those of the batch. The loss of masks is a mean over the regions with an object: four regions an
+// image have one. In float64, since near ties of scores choose the regions.
 func TestDetect(t *testing.T) {
-	folder, dir := t.TempDir(), t.TempDir()
-	detecttest.Write(folder, detecttest.VOC(detecttest.Scenes(12, 72, 56, 5)))
-	for _, kind := range []string{"fpn", "c4"} {
+	boxes, masks, dir := t.TempDir(), t.TempDir(), t.TempDir()
+	detecttest.Write(boxes, detecttest.VOC(detecttest.Scenes(12, 72, 56, 5)))
+	detecttest.Write(masks, detecttest.COCO(detecttest.Scenes(12, 72, 56, 5)))
+	for _, kind := range []string{"fpn", "c4", "fpn-masks", "c4-masks"} {
 		t.Run(kind, func(t *testing.T) {
+			architecture, _, masked := strings.Cut(kind, "-")
+			folder := boxes
+			if masked {
+				folder = masks
+			}
 			var all []map[string][]float32
 			var losses [][]float64
 			for _, size := range []int{1, 2} {
 				c := detector(t, folder, dir, fmt.Sprint(kind, size), func(c *config.DetectTrain) {
-					if c.SyncBN = true; kind == "c4" {
+					if c.SyncBN = true; architecture == "c4" {
 						c.Detector, c.Arch, c.RoIs = "c4", "resnet50", 8
+					}
+					if masked {
+						c.Masks, c.RoIs, c.TestSplit = true, 4, "test"
 					}
 				})
 				ranks := evaluate(t, size, evaluation{Detect: &c, Double: true})
@@ -74,6 +84,9 @@ func TestDetect(t *testing.T) {
 				}
 				if _, ok := ranks[0].Results[0].Metrics["AP50"].(float64); !ok {
 					t.Errorf("%d processes: the result %v has no AP50", size, ranks[0].Results[0].Metrics)
+				}
+				if _, ok := ranks[0].Results[0].Metrics["mask_AP50"].(float64); ok != masked {
+					t.Errorf("%d processes: the result %v", size, ranks[0].Results[0].Metrics)
 				}
 				all, losses = append(all, tensorsOf(t, dir, c.Name)), append(losses, lossesOf(t, c))
 			}
