@@ -189,6 +189,22 @@ func TestBegin(t *testing.T) {
 			t.Errorf("want %q, got %v", want, err)
 		}
 	}
+	recipe := filepath.Join(t.TempDir(), "mine.yaml")
+	mine := strings.Replace(whole, "recipe: cifar10", "recipe: "+recipe, 1)
+	dir = filepath.Join(t.TempDir(), "mine")
+	for _, step := range []struct{ options, want string }{
+		{"weight_decay: 1.0e-4\nlr_decay_epochs: [3, 5]\n", ""},
+		{"# more\nweight_decay: 0.0001\nlr_decay_epochs: 3,5\n", ""},
+		{"weight_decay: 0.0002\n", "mine.yaml has other options than when the study began"},
+	} {
+		if err := os.WriteFile(recipe, []byte(step.options), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		err := begin(mine)
+		if step.want == "" && err != nil || step.want != "" && (err == nil || !strings.Contains(err.Error(), step.want)) {
+			t.Errorf("recipe %q: want %q, got %v", step.options, step.want, err)
+		}
+	}
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
