@@ -256,12 +256,12 @@ func (p *parser) wrong(a Arm, options []Option, err error) error {
 	return p.at(a.line, fmt.Errorf("arm %s: %w", a.Name, err))
 }
 
-// fingerprint has all options on which results depend. Without a transformation, its options have
-// no effect.
+// fingerprint has all options on which results depend.
 func fingerprint(c *config.Contrast) string {
 	var b strings.Builder
+	idle := c.Idle()
 	for _, f := range config.Fields(c) {
-		if f.Group == config.GroupTransformation && !c.MixNorm {
+		if _, none := idle[f.Name]; none || f.Group == config.GroupTransformation && !c.MixNorm {
 			continue
 		}
 		if !f.Ignored && (!f.Runtime || f.Name == "data_folder") {

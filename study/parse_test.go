@@ -149,6 +149,8 @@ func TestMistakes(t *testing.T) {
 		{replace("  linear: {l2: 1.0e-3}", "  scores: {of: pos}"), "line 18: scores has no options, got of"},
 		{strings.Replace(replace("  linear: {l2: 1.0e-3}", "  scores: {}"), "epochs: 3,", "epochs: 3, record: false, save_score: false,", 1), "evaluations: scores of arm plain: want record: true"},
 		{replace("linear: {", "lineal: {"), `did you mean "linear"?`},
+		{"seeds: 1\narms: {a: {loss: hcl}, b: {loss: hcl, dclw_sigma: 0.7}}\n", "arm b is the same training as arm a"},
+		{"seeds: 1\narms: {a: {ft: auto}, b: {ft: auto, pos_alpha: 3}}\n", "arm b is the same training as arm a"},
 		{"seeds: 1\narms: {a: {tune: {alpha: [0.9]}}}\n", "line 2: arm a: tune needs the key tuning"},
 	} {
 		_, err := Parse("study.yaml", []byte(c.text))
