@@ -221,7 +221,11 @@ func TestYAML(t *testing.T) {
 	if _, err := ReadYAML(path, &d); err != nil || len(d.Milestones) != 0 || !strings.Contains(YAML(&d), "lr_decay_epochs: \"\"\n") {
 		t.Errorf("no milestones: %v: %v", err, d.Milestones)
 	}
-	for text, want := range map[string]string{"epoch: 3": `"epochs"`, "epochs: many": "whole number", "- a": "YAML"} {
+	for text, want := range map[string]string{
+		"epoch: 3": `"epochs"`, "epochs: many": "whole number", "- a": "YAML",
+		"epochs: 3\n---\nepochs: 4\n":    "line 2 begins a second document",
+		"warm-steps: 3\nwarm_steps: 4\n": "warm-steps and warm_steps are the same option",
+	} {
 		write(text)
 		if _, err := ReadYAML(path, &d); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one with %s", text, err, want)

@@ -199,7 +199,11 @@ func (f Field) Set(text string) error {
 		v, err = list(text, strconv.Atoi)
 	}
 	if err != nil {
-		return fmt.Errorf("want %s, got %q", kinds[f.Type()], text)
+		hint := ""
+		if auto, ok := Lookup(f.Name + "_auto"); ok && text == "auto" {
+			hint = "; " + auto.Name + " lets the scores choose it"
+		}
+		return fmt.Errorf("want %s, got %q%s", kinds[f.Type()], text, hint)
 	}
 	f.value.Set(reflect.ValueOf(v))
 	return nil

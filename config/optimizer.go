@@ -45,13 +45,8 @@ func below1(flag string, got float64) error {
 	return &ValueError{Option: flag, Want: "a number from 0 to below 1", Got: got}
 }
 
-// optimizerNotes names options that have no effect.
-func (c *Contrast) optimizerNotes(set map[string]bool) (notes []string) {
-	for flag, optimizer := range map[string]string{"lars_trust": "lars", "adam_beta2": "adamw"} {
-		if set[flag] && c.Optimizer.Optimizer != optimizer {
-			notes = append(notes, fmt.Sprintf("--%s has an effect only with --optimizer %s", flag, optimizer))
-		}
-	}
+// optimizerNotes names an option that has no effect.
+func (c *Contrast) optimizerNotes() (notes []string) {
 	if c.AlphaSchedule == "cosine" && c.Memory != "moco" && c.Memory != "target" {
 		notes = append(notes, fmt.Sprintf("--alpha_schedule has no effect: --mem %s has no key encoder", c.Memory))
 	}

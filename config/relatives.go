@@ -1,9 +1,6 @@
 package config
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // Relatives are the options of losses related to InfoNCE and to the feature transformation.
 type Relatives struct {
@@ -25,12 +22,6 @@ type Relatives struct {
 	MaskSelf       bool     `flag:"mask_self" name:"contrast=62" help:"leave older keys of the query's own image out of the negatives; with a queue on the CPU, this takes a matrix of all scores"`
 	ImageMixup     string   `flag:"image_mixup" default:"none" name:"contrast=54" help:"mix the images of queries with each other: none, imix (in place of the query) or unmix (besides the query, at the cost of a second forward pass)"`
 	ImageAlpha     float64  `flag:"image_mixup_alpha" default:"1" name:"contrast=55" help:"α of Beta(α, α), the weight of an image in --image_mixup"`
-}
-
-// withLoss says which losses an option of Relatives belongs to.
-var withLoss = map[string][]string{
-	"dclw_sigma": {"dclw"}, "tau_plus": {"debiased", "hcl"}, "hcl_beta": {"hcl"},
-	"rince_q": {"rince"}, "rince_lambda": {"rince"}, "macl_alpha": {"macl"}, "macl_a0": {"macl"},
 }
 
 // check refuses values, and losses that the objective has no use for.
@@ -126,33 +117,4 @@ func (r *Relatives) SyntheticCounts() []int {
 		}
 	}
 	return nil
-}
-
-// notes names options that have no effect.
-func (r *Relatives) notes(set map[string]bool) (notes []string) {
-	for _, f := range Fields(r) {
-		if losses := withLoss[f.Name]; set[f.Name] && losses != nil && !slices.Contains(losses, r.Loss) {
-			notes = append(notes, fmt.Sprintf("--%s has an effect only with --loss %s", f.Name, oneOfThese(losses)))
-		}
-	}
-	for _, flag := range []string{"synthetic_from", "synthetic_counts", "synthetic_start_epoch"} {
-		if set[flag] && r.Synthetic == "none" {
-			notes = append(notes, fmt.Sprintf("--%s has an effect only with --synthetic", flag))
-		}
-	}
-	if set["image_mixup_alpha"] && r.ImageMixup == "none" {
-		notes = append(notes, "--image_mixup_alpha has an effect only with --image_mixup")
-	}
-	if set["nce_t_period"] && r.HighestTau == 0 {
-		notes = append(notes, "--nce_t_period has an effect only with --nce_t_high")
-	}
-	return notes
-}
-
-// oneOfThese joins one or two words with or.
-func oneOfThese(words []string) string {
-	if len(words) == 1 {
-		return words[0]
-	}
-	return words[0] + " or " + words[1]
 }

@@ -49,6 +49,11 @@ func TestRelatives(t *testing.T) {
 		"--cosine --synthetic mochi --synthetic_from 9": "",
 		"--cosine --nce_t_period 4":                     "only with --nce_t_high",
 		"--cosine --nce_t_high 1 --nce_t_period 4":      "",
+		"--cosine --lars_trust 0.1":                     "only with --optimizer lars",
+		"--cosine --optimizer adamw --adam_beta2 0.9":   "",
+		"--cosine --ft auto --pos_alpha 3":              "--pos_alpha has an effect only where the scores do not choose it",
+		"--cosine --pos_alpha 3":                        "features are not transformed: --ft is missing",
+		"--cosine --ft none --pos_alpha 3":              "",
 	} {
 		c := DefaultContrast()
 		w, err := c.Resolve(parse(t, &c, strings.Fields(flags)))
@@ -68,9 +73,13 @@ func TestAutoTransformation(t *testing.T) {
 		if w, err := c.Resolve(parse(t, &c, strings.Fields(flags))); err != nil || len(w) > 0 {
 			t.Errorf("%s: %v, notes %q", flags, err, w)
 		}
-		if c.MixTarget != want || !c.AlphaAuto || c.MixStart != "auto" || !strings.Contains(c.Describe(), "scores choose") {
+		if c.MixTarget != want || !c.AlphaAuto || c.MixStart != "auto" || !strings.Contains(c.Describe(), "scores choose") || strings.Contains(c.Describe(), "Beta(") {
 			t.Errorf("%s: target %s, alphas %v, start %q: %s", flags, c.MixTarget, c.AlphaAuto, c.MixStart, c.Describe())
 		}
+	}
+	c := DefaultContrast()
+	if err := Find(Fields(&c), "nce_t").Set("auto"); err == nil || !strings.Contains(err.Error(), `got "auto"; nce_t_auto lets the scores choose it`) {
+		t.Error(err)
 	}
 	for flags, want := range map[string]string{
 		"--ft posneg --alpha_auto":                                "--alpha_auto true: want --ft and --mix_start auto",

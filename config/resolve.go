@@ -222,7 +222,10 @@ func (c *Contrast) warnings(set map[string]bool) []string {
 	if !c.MixNorm && (c.MixStart != "" || set["mixnorm_target"] || set["expolation_mask"] || set["sep_alpha"]) {
 		w = append(w, "features are not transformed: --mixnorm (or --ft) is missing")
 	}
-	w = append(append(w, c.Relatives.notes(set)...), c.optimizerNotes(set)...)
+	if !c.MixNorm && !set["ft"] && (set["pos_alpha"] || set["neg_alpha"]) {
+		w = append(w, "features are not transformed: --ft is missing")
+	}
+	w = append(append(w, c.idleNotes(set)...), c.optimizerNotes()...)
 	return append(w, distributedNotes(&c.Dist, &c.Machine)...)
 }
 

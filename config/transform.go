@@ -121,8 +121,11 @@ func (c *FeatureTransform) Brief() string {
 // Describe says in words what the transformation of resolved options is and when it starts.
 func (c *FeatureTransform) Describe() string {
 	t := c.Transform()
-	if !t.On() {
+	switch {
+	case !t.On():
 		return t.String()
+	case c.AlphaAuto:
+		return c.Brief() // α of the options has no effect
 	}
 	return strings.Join(append([]string{t.String()}, c.starts()...), "; ")
 }

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -42,7 +44,7 @@ func ReadYAML(file string, config any) (set []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	all := Fields(config)
+	all, typed := Fields(config), map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		f := Find(all, name)
 		if f == nil {
@@ -51,6 +53,10 @@ func ReadYAML(file string, config any) (set []string, err error) {
 		if err := f.Set(values[name]); err != nil {
 			return nil, fmt.Errorf("--config %s: %s: %w", file, name, err)
 		}
+		if other, twice := typed[f.Name]; twice {
+			return nil, fmt.Errorf("--config %s: %s and %s are the same option: remove one", file, other, name)
+		}
+		typed[f.Name] = name
 		set = append(set, f.Name)
 	}
 	return set, nil
@@ -87,7 +93,7 @@ func readValues(file string, known []string) (map[string]string, error) {
 		b = recipe
 	}
 	var doc any
-	if err := yaml.Unmarshal(b, &doc); err != nil {
+	if err := DecodeYAML(b, &doc); err != nil {
 		reason := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "yaml: "), "\n", " ")
 		return nil, fmt.Errorf("--config %s: want YAML, one option per line, as \"epochs: 100\", but %s", file, reason)
 	}
@@ -113,6 +119,24 @@ func readValues(file string, known []string) (map[string]string, error) {
 		}
 	}
 	return values, nil
+}
+
+// DecodeYAML decodes the one document of a YAML file. A file without any leaves to as it is.
+func DecodeYAML(b []byte, to any) error {
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	if err := d.Decode(to); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		return err
+	}
+	var more yaml.Node
+	if err := d.Decode(&more); err == nil {
+		return fmt.Errorf("line %d begins a second document, and only one is read", more.Line)
+	} else if !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
 }
 
 func canonical(name string) string { return strings.ReplaceAll(name, "-", "_") }

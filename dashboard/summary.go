@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"contralens/internal/humanize"
 	"contralens/rundir"
 )
 
@@ -261,6 +262,6 @@ func (r *run) checkScores(s *Summary) {
 		for _, b := range bins {
 			s.Spark = append(s.Spark, b.Mean)
 		}
-		s.Loss, s.LossOf = new(mean(s.Spark)), fmt.Sprintf("the last %d steps", min(200, s.Step))
+		s.Loss, s.LossOf = new(mean(s.Spark)), "the last "+humanize.Count(min(200, s.Step), "step")
 	}
 }

@@ -5,50 +5,95 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"gopkg.in/yaml.v3"
+
+	"contralens/config"
 	"contralens/internal/durable"
 )
 
-// CopyFile is the copy of the file of a study in its folder.
-const CopyFile = "study.yaml"
+// Files of a study in its folder.
+const (
+	CopyFile   = "study.yaml"  // a copy of its file
+	recipeFile = "recipe.yaml" // the options of its recipe
+)
 
 // Begin makes the folder of a study, or returns an error if it is that of another one. A study may
 // get more seeds, another title and other comments. text is the content of its file.
 func (s *Study) Begin(dir string, text []byte) error {
+	if _, err := s.Begun(dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("%s: want a folder that can be created: %w", dir, err)
+	}
+	err := write(filepath.Join(dir, CopyFile), text) // first, because other processes know the folder by it
+	if err != nil || s.Recipe == "" {
+		return err
+	}
+	options, err := yaml.Marshal(s.recipe)
+	if err != nil {
+		return err
+	}
+	return write(filepath.Join(dir, recipeFile), options)
+}
+
+func write(path string, text []byte) error {
+	return durable.Write(path, func(w io.Writer) error { _, err := w.Write(text); return err })
+}
+
+// sameRecipe returns an error if the recipe has other options than when the study began in a folder.
+func (s *Study) sameRecipe(dir string) error {
+	path := filepath.Join(dir, recipeFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil // an older version began the study
+	}
+	was, err := config.ReadValues(path)
+	if err != nil {
+		return errors.New(strings.TrimPrefix(err.Error(), "--config "))
+	}
+	if !maps.Equal(was, s.recipe) {
+		return fmt.Errorf("%s: recipe %s has other options than when the study began, which are in %s; choose another folder, "+
+			"or restore the recipe", dir, s.Recipe, path)
+	}
+	return nil
+}
+
+// Begun reports whether a folder is that of the study. It is not if it is empty or not there, and an
+// error if it is that of another study, or of something else.
+func (s *Study) Begun(dir string) (bool, error) {
 	path := filepath.Join(dir, CopyFile)
 	before, err := os.ReadFile(path)
 	switch {
 	case err == nil:
 		was, err := Parse(path, before)
 		if err != nil {
-			return fmt.Errorf("%w; it is the copy of the study in this folder: choose another folder", err)
+			return false, fmt.Errorf("%w; it is the copy of the study in this folder: choose another folder", err)
 		}
 		missing := slices.ContainsFunc(was.Seeds, func(seed uint64) bool { return !slices.Contains(s.Seeds, seed) })
 		if missing || was.signature() != s.signature() {
-			return fmt.Errorf("%s: want the folder of %s, but it was made with other arms or options, or with seeds that are "+
-				"missing now: %s; choose another folder, or restore the file", dir, s.File, path)
+			return false, fmt.Errorf("%s: want the folder of %s, but it was made with other arms or options, or with seeds that "+
+				"are missing now: %s; choose another folder, or restore the file", dir, s.File, path)
 		}
+		return true, s.sameRecipe(dir)
 	case !errors.Is(err, fs.ErrNotExist):
-		return err
-	default:
-		files, _ := os.ReadDir(dir) // a folder that is not there has none
-		for _, f := range files {
-			if f.Name() == CopyFile { // another process began the study meanwhile
-				return s.Begin(dir, text)
-			}
-		}
-		if slices.ContainsFunc(files, func(f fs.DirEntry) bool { return !strings.HasPrefix(f.Name(), ".") }) {
-			return fmt.Errorf("%s: want an empty folder or that of this study, but it has other files", dir)
+		return false, fmt.Errorf("%s: want a folder for the study, but %w", dir, err)
+	}
+	files, _ := os.ReadDir(dir) // a folder that is not there has none
+	for _, f := range files {
+		if f.Name() == CopyFile { // another process began the study meanwhile
+			return s.Begun(dir)
 		}
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("%s: want a folder that can be created: %w", dir, err)
+	if slices.ContainsFunc(files, func(f fs.DirEntry) bool { return !strings.HasPrefix(f.Name(), ".") }) {
+		return false, fmt.Errorf("%s: want an empty folder or that of this study, but it has other files", dir)
 	}
-	return durable.Write(path, func(w io.Writer) error { _, err := w.Write(text); return err })
+	return false, nil
 }
 
 // signature has all on which the cells of a study depend, except for seeds.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -93,16 +94,20 @@ func (s *Study) ProgramLine(dir string, c Cell) ([]string, error) {
 	}
 	var words []string
 	for _, w := range s.Arms[c.Arm].Program {
-		done := strings.NewReplacer(pairs...).Replace(w)
-		if strings.Contains(w, "{") && done == w {
-			a := s.Arms[c.Arm]
-			return nil, s.at(a.line, fmt.Errorf("arm %s: program: want {dir} or an option of contrast such as {epochs} in "+
-				"braces, got %s", a.Name, w))
+		for _, name := range inBraces.FindAllString(w, -1) {
+			if !slices.Contains(pairs, name) {
+				a := s.Arms[c.Arm]
+				return nil, s.at(a.line, fmt.Errorf("arm %s: program: want {dir} or an option of contrast such as {epochs} in "+
+					"braces, got %s", a.Name, name))
+			}
 		}
-		words = append(words, done)
+		words = append(words, strings.NewReplacer(pairs...).Replace(w))
 	}
 	return words, nil
 }
+
+// inBraces matches what looks like an option in braces.
+var inBraces = regexp.MustCompile(`\{\w*\}`)
 
 // slug makes a name of a folder of any name.
 func slug(name string) string {
@@ -192,8 +197,11 @@ func (s *Study) tune(arm int, done map[string]jobs.Outcome) (all []Cell, setting
 // no more expensive than the round before (successive halving, Jamieson & Talwalkar, 2016).
 func survivors(n, epochs, next int) int { return max(1, n*epochs/next) }
 
+// trial is what follows the name of an arm in those of its trials.
+const trial = "_try-"
+
 func (s *Study) trialName(arm, setting, epochs int, seed uint64) string {
-	name := fmt.Sprintf("%s_try-%d", slug(s.Arms[arm].Name), setting+1)
+	name := fmt.Sprintf("%s%s%d", slug(s.Arms[arm].Name), trial, setting+1)
 	if epochs > 0 {
 		name += fmt.Sprintf("_epochs-%d", epochs)
 	}

@@ -142,7 +142,7 @@ func TestReport(t *testing.T) {
 	if err := r.Markdown(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"# T\n", "| a | 3 | 32.00 [", "| +2.00 [", "Student's t over seeds", "paired by seed", "1 of 6 trainings are not done", "b_seed-2", "contralens contrast"} {
+	for _, want := range []string{"# T\n", "| a | 3 | 32.00 [", "| +2.00 [", "] (2 pairs) | 5.00 [", "Student's t over seeds", "paired by seed", "1 of 6 trainings are not done", "b_seed-2", "contralens contrast"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("want %q in\n%s", want, b.String())
 		}
@@ -170,6 +170,17 @@ func TestReport(t *testing.T) {
 	b.Reset()
 	if err := r.Markdown(&b); err != nil || !strings.Contains(b.String(), "| +0.0025 [+0.0025, +0.0025] |") || !strings.Contains(b.String(), "variance of negative scores") || !strings.Contains(b.String(), "in the last epoch") {
 		t.Errorf("%v\n%s", err, b.String())
+	}
+	if strings.Contains(b.String(), "by chance") || strings.Contains(b.String(), "pairs)") {
+		t.Errorf("five differences of all runs:\n%s", b.String())
+	}
+	many := parse(t, "grid: {alpha: [0, 0.5, 0.6, 0.9, 0.99]}\nseeds: 2\nevaluations: {knn: {}, scores: {}}\noptions: {method: MoCov2}\n")
+	done = map[string]jobs.Outcome{}
+	for _, c := range many.Cells(nil) {
+		done[c.Name] = jobs.Outcome{Scores: map[string]float64{"knn": 1, "pos_mean": 1, "pos_var": 1, "neg_mean": 1, "neg_var": 1}}
+	}
+	if text := strings.Join(many.Report("out", done).Sentences(), " "); !strings.Contains(text, "There are 20 differences with intervals: without any effect, about 1 of them") {
+		t.Error(text)
 	}
 	one := parse(t, "arms: {a: {}, b: {ft: pos}}\nseeds: 1\noptions: {method: MoCov2}\n")
 	r = one.Report("out", map[string]jobs.Outcome{"a_seed-1": scored(1), "b_seed-1": scored(3)})

@@ -59,16 +59,26 @@ func (p *parser) checkOptions() error {
 		}
 		return nil
 	}
-	for _, o := range p.Options {
-		if err := option("options", o.Name, o.line); err != nil {
-			return err
-		}
-	}
-	for _, a := range p.Arms {
-		for _, o := range a.Options {
-			if err := option("arm "+a.Name, o.Name, o.line); err != nil {
+	all := func(where string, options []Option) error {
+		typed := map[string]string{}
+		for _, o := range options {
+			if err := option(where, o.Name, o.line); err != nil {
 				return err
 			}
+			name := official(o.Name)
+			if other, twice := typed[name]; twice {
+				return p.at(o.line, fmt.Errorf("%s: %s and %s are the same option: remove one", where, other, o.Name))
+			}
+			typed[name] = o.Name
+		}
+		return nil
+	}
+	if err := all("options", p.Options); err != nil {
+		return err
+	}
+	for _, a := range p.Arms {
+		if err := all("arm "+a.Name, a.Options); err != nil {
+			return err
 		}
 		for _, o := range a.Tune {
 			if err := option("tune of arm "+a.Name, o.Option, o.line); err != nil {
@@ -85,6 +95,15 @@ func (p *parser) checkOptions() error {
 		}
 	}
 	return nil
+}
+
+// official returns the name of an option of contrast that was typed in any way, such as lr for
+// learning_rate.
+func official(name string) string {
+	if f, ok := config.Lookup(name); ok {
+		return f.Name
+	}
+	return name
 }
 
 // nearestOption returns a hint at the option that may have been meant, or "".
@@ -127,6 +146,10 @@ func (p *parser) checkTuning() error {
 			len(t.Epochs)))
 	case !slices.Contains(p.Measures(), t.By) || !isAccuracy(t.By):
 		accuracies := slices.DeleteFunc(p.Measures(), func(m string) bool { return !isAccuracy(m) })
+		if len(accuracies) == 0 {
+			return p.at(t.line, errors.New("tuning: want an accuracy among the evaluations, such as knn, by which settings are "+
+				"chosen, found none"))
+		}
 		return p.at(t.line, fmt.Errorf("tuning: by: want an accuracy of the evaluations (%s), got %q",
 			strings.Join(accuracies, ", "), t.By))
 	}
@@ -143,9 +166,17 @@ func (p *parser) settle() error {
 		}
 		axes := slices.Concat(p.Tuning.Options, a.Tune)
 		for j, x := range axes {
-			if slices.ContainsFunc(axes[:j], func(y Axis) bool { return y.Option == x.Option }) {
+			if slices.ContainsFunc(axes[:j], func(y Axis) bool { return official(y.Option) == official(x.Option) }) {
 				return p.at(x.line, fmt.Errorf("arm %s: %s is tuned twice", a.Name, x.Option))
 			}
+			if a.Sets(x.Option) {
+				return p.at(a.line, fmt.Errorf("arm %s: %s is set by the arm and tuned, which would replace it: remove one",
+					a.Name, x.Option))
+			}
+		}
+		if count(axes) > mostSettings {
+			return p.at(p.Tuning.line, fmt.Errorf("arm %s: tuning: want at most %d combinations, got more: give fewer values",
+				a.Name, mostSettings))
 		}
 		a.settings = combinations(axes)
 		if t := p.Tuning.Trials; t > 0 && t <= len(a.settings) {
@@ -159,10 +190,22 @@ func (p *parser) settle() error {
 func (p *parser) checkArms() error {
 	arms, folders := map[string]string{}, map[string]string{}
 	for i, a := range p.Arms {
-		if other, ok := folders[slug(a.Name)]; ok {
-			return p.at(a.line, fmt.Errorf("arms %s and %s have folders of the same name: rename one", other, a.Name))
+		if n := len(slug(a.Name)); n > longestName {
+			return p.at(a.line, fmt.Errorf("arm %s: want a name of at most %d bytes, because it names folders, got %d", a.Name,
+				longestName, n))
+		}
+		for folder, other := range folders {
+			if folder == slug(a.Name) || p.Tuning != nil &&
+				(strings.HasPrefix(folder, slug(a.Name)+trial) || strings.HasPrefix(slug(a.Name), folder+trial)) {
+				return p.at(a.line, fmt.Errorf("arms %s and %s have folders of the same name: rename one", other, a.Name))
+			}
 		}
 		folders[slug(a.Name)] = a.Name
+		if a.Program != nil {
+			if _, err := p.ProgramLine("", Cell{Arm: i, Seed: p.Seeds[0]}); err != nil {
+				return err
+			}
+		}
 		settings := map[string]int{}
 		for j, options := range a.settings {
 			c, _, err := p.Contrast(i, options...)
@@ -171,8 +214,8 @@ func (p *parser) checkArms() error {
 			}
 			facts := fingerprint(&c) + strings.Join(a.Program, "\x00") + fmt.Sprint(a.Untrained)
 			if first, ok := settings[facts]; ok {
-				return p.at(a.line, fmt.Errorf("arm %s: the settings %s and %s are the same training: the method %s sets "+
-					"these options; use method: Customize", a.Name, describe(a.settings[first]), describe(options), c.Method))
+				return p.at(a.line, fmt.Errorf("arm %s: the settings %s and %s are the same training: want values that differ "+
+					"and have an effect%s", a.Name, describe(a.settings[first]), describe(options), preset(c, options)))
 			}
 			settings[facts] = j
 			if j > 0 {
@@ -188,6 +231,20 @@ func (p *parser) checkArms() error {
 	return nil
 }
 
+// longestName is the largest number of bytes of an arm's name in names of files, which have 255 in all.
+const longestName = 180
+
+// preset returns a hint if a method sets one of the options.
+func preset(c config.Contrast, options []Option) string {
+	_, sets := config.Methods[c.Method]
+	for _, o := range options {
+		if f, _ := config.Lookup(o.Name); sets && f.Preset {
+			return fmt.Sprintf("; the method %s sets %s: use method: Customize", c.Method, o.Name)
+		}
+	}
+	return ""
+}
+
 // wrong names the arm and the place of an error about its options.
 func (p *parser) wrong(a Arm, options []Option, err error) error {
 	if strings.HasPrefix(err.Error(), p.File+", line") {
@@ -199,12 +256,12 @@ func (p *parser) wrong(a Arm, options []Option, err error) error {
 	return p.at(a.line, fmt.Errorf("arm %s: %w", a.Name, err))
 }
 
-// fingerprint has all options on which results depend. Without a transformation, its options have
-// no effect.
+// fingerprint has all options on which results depend.
 func fingerprint(c *config.Contrast) string {
 	var b strings.Builder
+	idle := c.Idle()
 	for _, f := range config.Fields(c) {
-		if f.Group == config.GroupTransformation && !c.MixNorm {
+		if _, none := idle[f.Name]; none || f.Group == config.GroupTransformation && !c.MixNorm {
 			continue
 		}
 		if !f.Ignored && (!f.Runtime || f.Name == "data_folder") {
@@ -226,6 +283,10 @@ func (p *parser) checkBudget() error {
 		if t.Trials > len(a.settings) {
 			return p.at(a.line, fmt.Errorf("arm %s: want at least %d settings, because tuning has trials: %d, got %d; "+
 				"give more values, or fewer trials", a.Name, t.Trials, t.Trials, len(a.settings)))
+		}
+		if len(a.settings) < 2 {
+			return p.at(t.line, fmt.Errorf("tuning: want at least two settings to choose from, got %d for arm %s",
+				len(a.settings), a.Name))
 		}
 		if len(a.settings) != len(first.settings) {
 			return p.at(a.line, fmt.Errorf("the tuning budgets of arms cannot be equal: %s has %d settings and %s has %d; "+
@@ -254,33 +315,40 @@ func (p *parser) checkBudget() error {
 	return nil
 }
 
-// checkEvaluations resolves every evaluation.
+// checkEvaluations resolves every evaluation of every arm.
 func (p *parser) checkEvaluations() error {
 	seen := map[string]bool{}
-	c, _, err := p.Contrast(0, p.Arms[0].settings[0]...)
-	if err != nil {
-		return err
-	}
 	for _, e := range p.Evaluations {
 		if seen[e.Measure()] {
 			return p.at(e.line, fmt.Errorf("evaluations: %s is there twice", e.Measure()))
 		}
 		seen[e.Measure()] = true
-		switch e.Protocol {
-		case Scores:
-			if !c.Record && !c.SaveScore {
-				err = errors.New("want record: true, got false")
+		for i, a := range p.Arms {
+			c, _, err := p.Contrast(i, a.settings[0]...)
+			if err != nil {
+				return err
 			}
-		case Detect:
-			err = p.checkDetection(e)
-		case nearest:
-			_, _, err = p.KNN(c, e)
-		default:
-			_, _, err = p.Linear(c, e)
-		}
-		if err != nil {
-			return p.at(e.line, fmt.Errorf("evaluations: %s: %w", e.Protocol, err))
+			if err := p.checkEvaluation(a, c, e); err != nil {
+				return p.at(e.line, fmt.Errorf("evaluations: %s of arm %s: %w", e.Protocol, a.Name, err))
+			}
 		}
 	}
 	return nil
+}
+
+// checkEvaluation resolves an evaluation of the training c of an arm.
+func (p *parser) checkEvaluation(a Arm, c config.Contrast, e Evaluation) (err error) {
+	switch e.Protocol {
+	case Scores:
+		if !c.Record && !c.SaveScore && !a.Untrained && a.Program == nil {
+			err = errors.New("want record: true, got false")
+		}
+	case Detect:
+		err = p.checkDetection(c, e)
+	case nearest:
+		_, _, err = p.KNN(c, e)
+	default:
+		_, _, err = p.Linear(c, e)
+	}
+	return err
 }

@@ -127,21 +127,13 @@ func (p *parser) detections(v Evaluation) error {
 }
 
 // checkDetection refuses encoders on which no detector can be built.
-func (p *parser) checkDetection(e Evaluation) error {
-	for i, a := range p.Arms {
-		c, _, err := p.Contrast(i, a.settings[0]...)
-		if err != nil {
-			return err
-		}
-		if c.Stem != "imagenet" || c.Modal != "RGB" {
-			return fmt.Errorf("arm %s: a detector wants an encoder with stem: imagenet and modal: RGB, got stem: %s and "+
-				"modal: %s", a.Name, c.Stem, c.Modal)
-		}
-		if _, _, err := p.Detection(c, e); err != nil {
-			return fmt.Errorf("arm %s: %w", a.Name, err)
-		}
+func (p *parser) checkDetection(c config.Contrast, e Evaluation) error {
+	if c.Stem != "imagenet" || c.Modal != "RGB" {
+		return fmt.Errorf("a detector wants an encoder with stem: imagenet and modal: RGB, got stem: %s and modal: %s",
+			c.Stem, c.Modal)
 	}
-	return nil
+	_, _, err := p.Detection(c, e)
+	return err
 }
 
 // checkUntrained refuses arms without a training that nothing evaluates, or that another key

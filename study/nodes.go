@@ -26,9 +26,6 @@ type entry struct {
 
 // mapping returns the entries of a mapping in their order. An empty value is an empty mapping.
 func (p *parser) mapping(n *yaml.Node, what string) (all []entry, err error) {
-	if n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
 		return nil, nil
 	}
@@ -38,13 +35,27 @@ func (p *parser) mapping(n *yaml.Node, what string) (all []entry, err error) {
 	seen := map[string]bool{}
 	for i := 0; i < len(n.Content); i += 2 {
 		key := n.Content[i]
+		switch {
+		case key.Tag == "!!merge":
+			return nil, p.fail(key, "%s: want names with values, got the merge key <<: write its options out", what)
+		case key.Kind != yaml.ScalarNode || key.Value == "":
+			return nil, p.fail(key, "%s: want a name, got %s", what, kind(key))
+		}
 		if seen[key.Value] {
 			return nil, p.fail(key, "%s: %q is there twice", what, key.Value)
 		}
 		seen[key.Value] = true
-		all = append(all, entry{key.Value, key, n.Content[i+1]})
+		all = append(all, entry{key.Value, key, meant(n.Content[i+1])})
 	}
 	return all, nil
+}
+
+// meant returns the node that an alias stands for, and any other node as it is.
+func meant(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
 }
 
 func kind(n *yaml.Node) string {
@@ -87,7 +98,7 @@ func (p *parser) values(e entry) (all []string, err error) {
 		nodes = e.value.Content
 	}
 	for _, n := range nodes {
-		v, err := p.value(entry{e.key, e.at, n})
+		v, err := p.value(entry{e.key, e.at, meant(n)})
 		if err != nil {
 			return nil, err
 		}
@@ -100,8 +111,6 @@ func (p *parser) values(e entry) (all []string, err error) {
 func (p *parser) value(e entry) (string, error) {
 	n := e.value
 	switch {
-	case n.Kind == yaml.AliasNode:
-		return p.value(entry{e.key, e.at, n.Alias})
 	case n.Kind == yaml.ScalarNode && n.Tag == "!!null":
 		return "", nil
 	case n.Kind == yaml.ScalarNode:
@@ -109,6 +118,7 @@ func (p *parser) value(e entry) (string, error) {
 	case n.Kind == yaml.SequenceNode:
 		var parts []string
 		for _, item := range n.Content {
+			item = meant(item)
 			if item.Kind != yaml.ScalarNode {
 				return "", p.fail(item, "%s: want a value, got %s", e.key, kind(item))
 			}

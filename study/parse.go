@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"gopkg.in/yaml.v3"
 
@@ -48,7 +49,7 @@ func Name(file string) string {
 func Parse(file string, text []byte) (*Study, error) {
 	p := &parser{Study{File: file}}
 	var doc yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err != nil {
+	if err := config.DecodeYAML(text, &doc); err != nil {
 		return nil, fmt.Errorf("%s: want YAML, but %s", file, strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	if len(doc.Content) == 0 {
@@ -127,7 +128,11 @@ func (p *parser) readRecipe(e entry) (err error) {
 	if p.Recipe, err = p.value(e); err != nil {
 		return err
 	}
-	if p.recipe, err = config.ReadValues(p.Recipe); err != nil {
+	c := config.DefaultContrast()
+	if _, err = config.ReadYAML(p.Recipe, &c); err == nil {
+		p.recipe, err = config.ReadValues(p.Recipe)
+	}
+	if err != nil {
 		return p.fail(e.value, "recipe %s", strings.TrimPrefix(err.Error(), "--config "))
 	}
 	return nil
@@ -143,6 +148,9 @@ func (p *parser) arms(e entry) error {
 	}
 	for _, a := range all {
 		arm := Arm{Name: a.key, line: a.at.Line}
+		if strings.ContainsFunc(a.key, unicode.IsControl) {
+			return p.fail(a.at, "arms: want a name on one line, got %q", a.key)
+		}
 		parts, err := p.mapping(a.value, "arm "+a.key)
 		if err != nil {
 			return err
@@ -157,6 +165,9 @@ func (p *parser) arms(e entry) error {
 				var words []string
 				if words, err = p.values(o); err == nil && o.value.Kind == yaml.ScalarNode {
 					words = strings.Fields(words[0])
+				}
+				if err == nil && len(words) == 0 {
+					err = p.fail(o.at, "arm %s: program: want a command line, got an empty one", a.key)
 				}
 				arm.Program = words
 			default:
@@ -182,6 +193,12 @@ func (p *parser) grid(e entry) error {
 	if err != nil {
 		return err
 	}
+	switch n := count(axes); {
+	case len(axes) == 0:
+		return p.fail(e.at, "grid: want options with values to try, such as alpha: [0.9, 0.99], got none")
+	case n > mostArms:
+		return p.fail(e.at, "grid: want at most %d combinations, got more: give fewer values", mostArms)
+	}
 	for _, options := range combinations(axes) {
 		p.Arms = append(p.Arms, Arm{Name: armName(options), Options: options, line: e.at.Line})
 	}
@@ -195,6 +212,19 @@ func armName(options []Option) string {
 		parts = append(parts, o.Name+"="+o.Value)
 	}
 	return strings.Join(parts, " ")
+}
+
+// mostArms is the largest number of arms that a grid makes, and mostSettings of settings that trials
+// are drawn from.
+const mostArms, mostSettings = 1000, 100_000
+
+// count returns the number of combinations of the values of axes, or one that is above mostSettings.
+func count(axes []Axis) int {
+	n := 1
+	for _, a := range axes {
+		n = min(n*len(a.Values), mostSettings+1)
+	}
+	return n
 }
 
 // combinations returns all combinations of the values of axes; the last axis varies fastest.
@@ -233,7 +263,9 @@ func (p *parser) tuning(e entry) error {
 		case "by":
 			t.By, err = p.value(o)
 		case "trials":
-			if n, err = p.numbers(o, 1); err == nil {
+			if n, err = p.numbers(o, 1); err == nil && len(n) > 1 {
+				err = p.fail(o.value, "trials: want one number, got %d", len(n))
+			} else if err == nil {
 				t.Trials = int(n[0])
 			}
 		case "epochs":

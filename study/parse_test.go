@@ -64,6 +64,11 @@ func TestParse(t *testing.T) {
 	if l, _, err = s.Linear(c, e[1]); err != nil || l.FewShot != 0 || l.L2 != 1e-3 {
 		t.Errorf("%v: %+v", err, l)
 	}
+	// An alias stands for what it names, be it a list.
+	s = parse(t, "seeds: &n 2\noptions: {epochs: *n}\ngrid: {alpha: &a [0.9, 0.99], weight_decay: *a}\n")
+	if v := s.Arms[1].Options[1].Value; len(s.Arms) != 4 || v != "0.99" || s.Options[0].Value != "2" {
+		t.Errorf("got %+v", s)
+	}
 	// A number of seeds, and a grid.
 	s = parse(t, "seeds: 3\ngrid: {method: [MoCo, MoCov2], alpha: [0.9, 0.99]}\n")
 	if !slices.Equal(s.Seeds, []uint64{1, 2, 3}) || len(s.Arms) != 4 || s.Arms[1].Name != "method=MoCo alpha=0.99" || !slices.Equal(s.Measures(), []string{"knn"}) {
@@ -109,22 +114,43 @@ func TestMistakes(t *testing.T) {
 		{replace("trials: 3", "trials: 5"), "line 5: arm plain: want at least 5 settings, because tuning has trials: 5, got 4"},
 		{replace("  trials: 3\n", ""), "line 6: the tuning budgets of arms cannot be equal: plain has 4 settings and ft has 8; give trials: 4"},
 		{replace("ft: posneg", "ft: posneg\n    limit: 100"), "line 6: the tuning budgets of arms cannot be equal: plain trains the same epochs on limit 0"},
-		{replace("learning_rate: [0.03, 0.06]", "nce_t: [0.1, 0.2]"), "are the same training: the method MoCov2 sets these options; use method: Customize"},
+		{replace("learning_rate: [0.03, 0.06]", "nce_t: [0.1, 0.2]"), "are the same training: want values that differ and have an effect; the method MoCov2 sets nce_t: use method: Customize"},
+		{replace("learning_rate: [0.03, 0.06]", "learning_rate: [0.03, 0.030]"), "and learning_rate 0.030, alpha 0.99 are the same training: want values that differ and have an effect"},
+		{whole + "---\ntitle: More\n", "line 20 begins a second document"},
+		{whole + "...\nmore\n", "want YAML"},
+		{replace("plain: {}", `"a\nb": {}`), `line 5: arms: want a name on one line, got "a\nb"`},
+		{replace("plain: {}", `"": {}`), `line 5: arms: want a name, got ""`},
+		{replace("plain: {}", "[a]: {}"), "line 5: arms: want a name, got a list"},
+		{replace("baseline: plain\n", "  "+strings.Repeat("x", 300)+": {ft: pos}\n"), "want a name of at most 180 bytes, because it names folders, got 300"},
+		{replace("baseline: plain\n", "  ft_try-2: {ft: pos}\n"), "arms ft and ft_try-2 have folders of the same name"},
+		{replace("plain: {}", "plain: &p {}\n  more: {<<: *p, ft: pos}"), "line 6: arm more: want names with values, got the merge key"},
+		{replace("plain: {}", "plain: {weight_decay: 1, weight-decay: 2}"), "line 5: arm plain: weight_decay and weight-decay are the same option"},
+		{replace("plain: {}", "plain: {alpha: 0.5}"), "line 5: arm plain: alpha is set by the arm and tuned, which would replace it"},
+		{replace("plain: {}", "plain: {program: ' '}"), "line 5: arm plain: program: want a command line"},
+		{replace("plain: {}", `plain: {program: ["{dir}/{width}{bogus}"]}`), "want {dir} or an option of contrast such as {epochs} in braces, got {bogus}"},
+		{"seeds: 1\ngrid: {}\n", "line 2: grid: want options with values to try"},
+		{"seeds: 1\ngrid: {alpha: [" + strings.Repeat("0,", 2000) + "]}\n", "line 2: grid: want at most 1000 combinations"},
+		{replace("trials: 3", "trials: [3, 4]"), "trials: want one number, got 2"},
+		{"seeds: 1\narms: {a: {}}\ntuning: {options: {alpha: 0.9}}\n", "line 3: tuning: want at least two settings to choose from, got 1 for arm a"},
+		{"seeds: 1\narms: {a: {}}\nevaluations: {scores: {}}\ntuning: {options: {alpha: [0.9, 0.99]}}\n", "want an accuracy among the evaluations, such as knn"},
+		{"seeds: 1\narms: {a: {}, b: {ft: pos, record: false, save_score: false}}\nevaluations: {scores: {}}\n", "line 3: evaluations: scores of arm b: want record: true"},
 		{replace("tune: {pos_alpha", "tune: {alpha"), "line 8: arm ft: alpha is tuned twice"},
 		{replace("search: halving", "search: random"), `tuning: search: want grid or halving, got "random"`},
 		{replace("  epochs: [1, 2]", "  epochs: [2, 1]"), "want epochs in rising order"},
 		{replace("  epochs: [1, 2]", "  epochs: [2]"), "halving wants the epochs of at least two rounds"},
 		{replace("search: halving", "search: grid"), "a grid has one round"},
 		{replace("trials: 3", "by: linear-probe"), "tuning: by: want an accuracy of the evaluations (knn, linear, few-shot-1, few-shot-10)"},
-		{replace("neighbors: 20", "neighbours_: 20"), "evaluations: knn: there is no option"},
-		{replace("neighbors: 20", "neighbors: 0"), "evaluations: knn: --neighbors: want a number above 0"},
+		{replace("neighbors: 20", "neighbours_: 20"), "evaluations: knn of arm plain: there is no option"},
+		{replace("neighbors: 20", "neighbors: 0"), "evaluations: knn of arm plain: --neighbors: want a number above 0"},
 		{replace("neighbors: 20", "seed: 20"), "seed cannot be set here"},
 		{replace("labels: [1, 10], ", ""), "line 19: fewshot: want labels"},
 		{replace("labels: [1, 10]", "labels: [1, 1]"), "few-shot-1 is there twice"},
 		{replace("  knn: {neighbors: 20}", "  scores: {}"), "want an accuracy of the evaluations (linear"},
 		{replace("  linear: {l2: 1.0e-3}", "  scores: {of: pos}"), "line 18: scores has no options, got of"},
-		{strings.Replace(replace("  linear: {l2: 1.0e-3}", "  scores: {}"), "epochs: 3,", "epochs: 3, record: false, save_score: false,", 1), "evaluations: scores: want record: true"},
+		{strings.Replace(replace("  linear: {l2: 1.0e-3}", "  scores: {}"), "epochs: 3,", "epochs: 3, record: false, save_score: false,", 1), "evaluations: scores of arm plain: want record: true"},
 		{replace("linear: {", "lineal: {"), `did you mean "linear"?`},
+		{"seeds: 1\narms: {a: {loss: hcl}, b: {loss: hcl, dclw_sigma: 0.7}}\n", "arm b is the same training as arm a"},
+		{"seeds: 1\narms: {a: {ft: auto}, b: {ft: auto, pos_alpha: 3}}\n", "arm b is the same training as arm a"},
 		{"seeds: 1\narms: {a: {tune: {alpha: [0.9]}}}\n", "line 2: arm a: tune needs the key tuning"},
 	} {
 		_, err := Parse("study.yaml", []byte(c.text))
@@ -164,6 +190,29 @@ func TestBegin(t *testing.T) {
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("want %q, got %v", want, err)
 		}
+	}
+	recipe := filepath.Join(t.TempDir(), "mine.yaml")
+	mine := strings.Replace(whole, "recipe: cifar10", "recipe: "+recipe, 1)
+	dir = filepath.Join(t.TempDir(), "mine")
+	for _, step := range []struct{ options, want string }{
+		{"weight_decay: 1.0e-4\nlr_decay_epochs: [3, 5]\n", ""},
+		{"# more\nweight_decay: 0.0001\nlr_decay_epochs: 3,5\n", ""},
+		{"weight_decay: 0.0002\n", "mine.yaml has other options than when the study began"},
+	} {
+		if err := os.WriteFile(recipe, []byte(step.options), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		err := begin(mine)
+		if step.want == "" && err != nil || step.want != "" && (err == nil || !strings.Contains(err.Error(), step.want)) {
+			t.Errorf("recipe %q: want %q, got %v", step.options, step.want, err)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := parse(t, whole).Begin(file, []byte(whole)); err == nil || !strings.Contains(err.Error(), file+": want a folder for the study") {
+		t.Errorf("a file in place of a folder: %v", err)
 	}
 	other := t.TempDir()
 	if err := os.WriteFile(filepath.Join(other, "x"), nil, 0o644); err != nil {

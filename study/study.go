@@ -182,7 +182,7 @@ func (s *Study) SetFolder(path string) { s.folder = path }
 
 // Sets reports whether the arm itself sets an option.
 func (a Arm) Sets(option string) bool {
-	return slices.ContainsFunc(a.Options, func(o Option) bool { return strings.ReplaceAll(o.Name, "-", "_") == option })
+	return slices.ContainsFunc(a.Options, func(o Option) bool { return official(o.Name) == official(option) })
 }
 
 // describe writes options as typed, such as "ft posneg, nce_t 0.1".

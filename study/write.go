@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -147,6 +148,10 @@ func (r Report) Sentences() (all []string) {
 	if len(r.Seeds) == 1 {
 		all = append(all, "There is one seed, so there are no intervals: differences of single trainings say little.")
 	}
+	if n := r.compared(); n >= manyComparisons {
+		all = append(all, fmt.Sprintf("There are %d differences with intervals: without any effect, about %d of them would be "+
+			"without 0 by chance.", n, int(math.Round(float64(n)*(1-Confidence)))))
+	}
 	if r.TunedBy != "" {
 		all = append(all, fmt.Sprintf("Every arm was tuned with the same budget, by %s on a validation split; results are "+
 			"on test images.", Title(r.TunedBy)))
@@ -161,6 +166,21 @@ func (r Report) Sentences() (all []string) {
 		all = append(all, fmt.Sprintf("Arm %s has no results: all of its settings failed.", name))
 	}
 	return all
+}
+
+// manyComparisons are so many that one in them is expected to have an interval without 0 by chance.
+const manyComparisons = 20
+
+// compared returns the number of differences with intervals.
+func (r Report) compared() (n int) {
+	for _, a := range r.Arms {
+		for _, v := range a.Measures {
+			if v.Difference.Low != nil {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // Table returns the results as text. The first row has the headings.
@@ -187,15 +207,24 @@ func (r Report) Table() [][]string {
 		}
 		for _, m := range r.Measures {
 			plain, signed := numbers(m)
-			difference := a.Measures[m].Difference.text(signed)
+			v := a.Measures[m]
+			difference := v.Difference.text(signed) + beside(v.Difference.N, a.Runs, "pair")
 			if a.Name == r.Baseline {
 				difference = "baseline"
 			}
-			row = append(row, a.Measures[m].text(plain), difference)
+			row = append(row, v.text(plain)+beside(v.N, a.Runs, "run"), difference)
 		}
 		all = append(all, row)
 	}
 	return all
+}
+
+// beside tells how many values are behind an estimate where they are not as many as the arm has runs.
+func beside(n, runs int, what string) string {
+	if n == 0 || n == runs {
+		return ""
+	}
+	return fmt.Sprintf(" (%s)", humanize.Count(n, what))
 }
 
 // table writes rows of text as Markdown.

@@ -52,6 +52,13 @@ on.`,
 				Study: s, Dir: out, Out: os.Stdout, Terminal: term.IsTerminal(int(os.Stdout.Fd())), Columns: cli.Columns(),
 				Tuner: tuner(false, nil), Note: printNote, Retry: retry,
 			}
+			begun, err := s.Begun(out)
+			switch {
+			case err != nil:
+				return err
+			case only && !begun:
+				return fmt.Errorf("%s: want the folder of a study that has begun, but there is none", out)
+			}
 			if dry {
 				ctx, end := interruptible(say)
 				defer end()

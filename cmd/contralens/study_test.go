@@ -194,6 +194,18 @@ evaluations: {knn: {neighbors: 3}}
 	if err := json.Unmarshal([]byte(must(t, "study", "s.yaml", "-o", "out", "--report", "--json")), &r); err != nil || r.Done != 4 || r.Failed != 2 {
 		t.Errorf("%v: %+v", err, r)
 	}
+	other := strings.Replace(text, "silent", "mute", 1)
+	if err := os.WriteFile("other.yaml", []byte(other), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, last := range []string{"--report", "--dry_run"} {
+		if code, text := command(t, "study", "other.yaml", "-o", "out", last); code != exitFailed || !strings.Contains(text, "it was made with other arms") {
+			t.Errorf("%s in the folder of another study: exit code %d\n%s", last, code, text)
+		}
+	}
+	if code, text := command(t, "study", "s.yaml", "-o", "absent", "--report"); code != exitFailed || !strings.Contains(text, "absent: want the folder of a study that has begun") {
+		t.Errorf("no folder: exit code %d\n%s", code, text)
+	}
 	if code, text := command(t, "study", "s.yaml", "-o", "elsewhere", "--data_folder", "nowhere"); code != exitFailed || !strings.Contains(text, "no such folder") {
 		t.Errorf("no images: exit code %d\n%s", code, text)
 	}
