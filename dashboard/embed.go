@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"contralens/features/layout"
@@ -89,13 +90,24 @@ func (s *Server) embedding(q url.Values) (any, error) {
 	if len(epochs) == 1 {
 		m.Note = fmt.Sprintf("The probe set has features of one epoch, %d, so nothing can be followed. ", epochs[0])
 	}
-	if len(p.Paths) > 0 && filepath.IsAbs(p.Paths[0]) {
-		if _, err := os.Stat(p.Paths[0]); errors.Is(err, fs.ErrNotExist) {
-			m.Note += fmt.Sprintf("The images are no longer where they were: there is no %s. "+
-				"The pictures are those that the run keeps.", humanize.Text(p.Paths[0]))
-		}
+	if len(p.Paths) > 0 && moved(p.Paths[0]) {
+		m.Note += fmt.Sprintf("The images are no longer where they were: there is no %s. "+
+			"The pictures are those that the run keeps.", humanize.Text(p.Paths[0]))
 	}
 	return m, nil
+}
+
+// moved reports whether there is no image at a path. What follows a # may be the place in a file of many images.
+func moved(path string) bool {
+	if !filepath.IsAbs(path) {
+		return false
+	}
+	for _, name := range []string{path, path[:max(0, strings.LastIndexByte(path, '#'))]} {
+		if _, err := os.Stat(name); name != "" && !errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
+	}
+	return true
 }
 
 // layout returns the layout of an epoch; epoch < 0 is the last one.

@@ -148,6 +148,19 @@ func TestEmbeddingsBeside(t *testing.T) {
 	p.shot("embedding-two")
 }
 
+// TestUnlikeEmbeddings: that runs have other probe sets is said.
+func TestUnlikeEmbeddings(t *testing.T) {
+	dir := t.TempDir()
+	for name, n := range map[string]int{"few": 20, "more": 30} {
+		newRun(t, filepath.Join(dir, name), nil).probe(t, n, 0, 1)
+	}
+	p := open(t, serve(t, dir), runHash("embedding", "few", "more"), desktop)
+	p.until(`document.querySelectorAll(".scatter [data-i]").length === 50`)
+	const remark = `document.querySelector(".probe-note")`
+	p.until(remark + `.textContent.startsWith("The probe sets of these runs have different images")`)
+	p.shot("embedding-unlike")
+}
+
 // TestCircle: images that are circled are shown with their classes, and a reload keeps the
 // layout, the epoch, the classes and the chosen image.
 func TestCircle(t *testing.T) {

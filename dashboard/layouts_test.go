@@ -121,3 +121,20 @@ func TestEmbeddingNotes(t *testing.T) {
 		}
 	}
 }
+
+// Images have moved if neither their file is there, nor the one that has all of them.
+func TestMoved(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "images.gz"), "")
+	write(t, filepath.Join(dir, "a#1.png"), "")
+	for path, want := range map[string]bool{
+		"images.gz": false, "images.gz#19": false, "a#1.png": false, "a#2.png": true, "gone.gz#19": true, "gone.png": true,
+	} {
+		if got := moved(filepath.Join(dir, path)); got != want {
+			t.Errorf("%s: %v, want %v", path, got, want)
+		}
+	}
+	if moved("photos/gone.png") {
+		t.Error("a relative path: it is not known where it starts")
+	}
+}

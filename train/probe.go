@@ -54,14 +54,15 @@ func ProbeHook(n int, progress func(done, total int)) Hook {
 	return Hook{
 		Order: Probes,
 		Start: func(r *Run) (err error) {
+			kind := "image"
 			if images = r.Train; r.Test != nil {
-				images = r.Test
+				images, kind = r.Test, "test image"
 			}
 			of := images.Len()
 			images = spread(images, min(n, probe.MaxImages))
 			if images.Len() < n && n != config.DefaultContrast().Probe && r.GlobalStep == 0 {
 				r.say("note: --probe %d records %d: there are %s, and %d are the most", n, images.Len(),
-					humanize.Count(of, "image"), probe.MaxImages)
+					humanize.Count(of, kind), probe.MaxImages)
 			}
 			if set, err = openProbe(r, images); err != nil || r.GlobalStep > 0 {
 				return err

@@ -184,9 +184,14 @@ export function embeddingTab(first) {
     );
     if (late() || withData().length === 0) return false;
     tools.at(want);
-    const notes = withData().filter((c) => c.data.note);
-    remark.hidden = notes.length === 0;
-    remark.textContent = [...new Set(notes.map((c) => c.data.note))].join(" ");
+    const notes = new Set(withData().map((c) => (c.data.note ?? "").trim()));
+    if (!comparable())
+      notes.add(
+        "The probe sets of these runs have different images: each map has axes of its own, and an image of one is not " +
+          "in the other.",
+      );
+    remark.textContent = [...notes].filter(Boolean).join(" ");
+    remark.hidden = !remark.textContent;
     const found = await Promise.all([...cards].map(async ([id, card]) => card.data && fetched(id, card, want)));
     if (late()) return false;
     place(found);
