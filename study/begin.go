@@ -58,8 +58,8 @@ func (s *Study) sameRecipe(dir string) error {
 		return errors.New(strings.TrimPrefix(err.Error(), "--config "))
 	}
 	if !maps.Equal(was, s.recipe) {
-		return fmt.Errorf("%s: recipe %s has other options than when the study began, which are in %s; choose another folder, "+
-			"or restore the recipe", dir, s.Recipe, path)
+		return fmt.Errorf("%s: recipe %s has other options than when the study began, which are in %s; choose another "+
+			"folder, or restore the recipe", dir, s.Recipe, path)
 	}
 	return nil
 }
@@ -77,8 +77,8 @@ func (s *Study) Begun(dir string) (bool, error) {
 		}
 		missing := slices.ContainsFunc(was.Seeds, func(seed uint64) bool { return !slices.Contains(s.Seeds, seed) })
 		if missing || was.signature() != s.signature() {
-			return false, fmt.Errorf("%s: want the folder of %s, but it was made with other arms or options, or with seeds that "+
-				"are missing now: %s; choose another folder, or restore the file", dir, s.File, path)
+			return false, fmt.Errorf("%s: want the folder of %s, but it was made with other arms or options, or with seeds "+
+				"that are missing now: %s; choose another folder, or restore the file", dir, s.File, path)
 		}
 		return true, s.sameRecipe(dir)
 	case !errors.Is(err, fs.ErrNotExist):

@@ -149,8 +149,8 @@ func (r Report) Sentences() (all []string) {
 		all = append(all, "There is one seed, so there are no intervals: differences of single trainings say little.")
 	}
 	if n := r.compared(); n >= manyComparisons {
-		all = append(all, fmt.Sprintf("There are %d differences with intervals: without any effect, about %d of them would be "+
-			"without 0 by chance.", n, int(math.Round(float64(n)*(1-Confidence)))))
+		all = append(all, fmt.Sprintf("There are %d differences with intervals: without any effect, about %d of them would "+
+			"be without 0 by chance.", n, int(math.Round(float64(n)*(1-Confidence)))))
 	}
 	if r.TunedBy != "" {
 		all = append(all, fmt.Sprintf("Every arm was tuned with the same budget, by %s on a validation split; results are "+
