@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"contralens/internal/humanize"
 )
@@ -150,6 +151,13 @@ func (c *DetectTrain) notes() []string {
 }
 
 func (d *DetectData) check() error {
+	names := strings.Split(d.Classes, ",")
+	for i, name := range names {
+		names[i] = strings.TrimSpace(name)
+		if d.Classes != "" && (names[i] == "" || slices.Contains(names[:i], names[i])) {
+			return &ValueError{Option: "classes", Want: "names that differ, separated by commas", Got: d.Classes}
+		}
+	}
 	return first(oneOf("layout", d.Layout, "auto", "voc", "coco"), atLeast("test_limit", d.DetectLimit, 0),
 		within("max_bad", d.MaxBad, 0, 1), between("test_short", d.TestShort, leastSide, mostSide),
 		between("max_side", d.MaxSide, leastSide, mostSide))

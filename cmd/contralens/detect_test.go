@@ -131,6 +131,8 @@ func init() {
 	mistakes = append(mistakes,
 		mistake{"detect trian", exitUsage, []string{`no command "trian"`, "did you mean contralens detect train?"}},
 		mistake{"detect train --detector yolo --data_folder IN/good", exitUsage, []string{"--detector", "want c4 or fpn", `"yolo"`}},
+		mistake{"detect train --classes RBC,WBC,RBC --data_folder IN/good", exitUsage, []string{"--classes", "names that differ", "RBC,WBC,RBC"}},
+		mistake{"detect eval --results a.json --classes RBC, --data_folder IN/good", exitUsage, []string{"--classes", "names that differ"}},
 		mistake{"detect train --config bccd --data_folder IN/good", exitFailed, []string{"IN/good", "want VOC's layout", "COCO's"}},
 		mistake{"detect train --config bccd --data_folder IN/nowhere", exitFailed, []string{"nowhere", "want a folder with annotations"}},
 		mistake{"detect train --config bccd --data_folder s3://photos/cells", exitFailed, []string{"s3://photos/cells", "on this machine, got a URL"}},

@@ -86,7 +86,8 @@ func launched() bool {
 // printing are the commands that print something soon, or serve it, by their path without the
 // program's name. In a shell of a pod that a launcher has given its variables they are welcome.
 var printing = []string{
-	"data stats", "diagnose", "engine list", "inspect", "judge", "neighbors", "plan", "report", "scores replay", "serve", "version",
+	"data stats", "diagnose", "engine list", "inspect", "judge", "neighbors", "plan", "report", "scores replay", "serve",
+	"version",
 }
 
 // inOneProcess lets commands refuse to run in each of several processes that a launcher started:

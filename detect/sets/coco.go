@@ -38,7 +38,7 @@ func openCOCO(ctx context.Context, o Options) (*detect.Set, *Report, error) {
 		names = append(names, cmp.Or(f.split, path.Base(f.path)))
 	}
 	set.Name = strings.Join(names, " + ")
-	return set, report, wantImages(set, o)
+	return set, report, wantImages(set, report, o)
 }
 
 // coco turns the content of one JSON file into images of a set.

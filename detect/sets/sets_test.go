@@ -144,7 +144,7 @@ func TestDamageOfVOC(t *testing.T) {
 		m := store.Memory{
 			"d/Annotations/good.xml": xmlOf("dog 1 1 9 9"), "d/JPEGImages/good.jpg": []byte("x"),
 			"d/Annotations/bad.xml": []byte(c.xml), "d/JPEGImages/bad.jpg": []byte("x"),
-			"d/ImageSets/Main/train.txt": []byte("good\nbad\n"),
+			"d/ImageSets/Main/train.txt": []byte("good\nbad\n"), "d/ImageSets/Main/bad.txt": []byte("bad\n"),
 		}
 		if c.xml == "" {
 			delete(m, "d/Annotations/bad.xml")
@@ -152,6 +152,12 @@ func TestDamageOfVOC(t *testing.T) {
 		_, _, err := Open(context.Background(), Options{Store: m, Folder: "d"})
 		if err == nil || !strings.Contains(err.Error(), "annotation d/Annotations/bad.xml") || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+		if c.whole { // without the other, too
+			_, _, err := Open(context.Background(), Options{Store: m, Folder: "d", Split: "bad", MaxBad: 0.01})
+			if err == nil || !strings.Contains(err.Error(), "none is left: 1 is damaged, first annotation d/Annotations/bad.xml") {
+				t.Errorf("%s alone: %v", name, err)
+			}
 		}
 		var notes []string
 		set, report := mustOpen(t, Options{Store: m, Folder: "d", MaxBad: 0.5, Note: func(s string) { notes = append(notes, s) }})

@@ -228,12 +228,16 @@ func openVOC(ctx context.Context, o Options) (*detect.Set, *Report, error) {
 			set.Images = append(set.Images, image)
 		}
 	}
-	return set, report, wantImages(set, o)
+	return set, report, wantImages(set, report, o)
 }
 
-func wantImages(set *detect.Set, o Options) error {
+func wantImages(set *detect.Set, r *Report, o Options) error {
 	if len(set.Images) == 0 && o.MaxBad >= 1 {
 		return nil // who looks for damage wants the report
+	}
+	if len(set.Images) == 0 && len(r.Problems) > 0 {
+		return fmt.Errorf("%s: want images with annotations in %s, but none is left: %s damaged, first %w",
+			humanize.Text(o.Folder), humanize.Text(set.Name), plural(len(r.Problems), "is", "are"), r.Problems[0].Err)
 	}
 	if len(set.Images) == 0 {
 		return fmt.Errorf("%s: want images with annotations in %s, found none",
