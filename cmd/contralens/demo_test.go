@@ -106,7 +106,7 @@ func TestDemoResumes(t *testing.T) {
 	}
 	text := must(t, append(line, "--images", "150", "--resume", "auto")...)
 	for want, has := range map[string]bool{
-		"resuming the demo in demo: 160 images, 20 epochs": true, "resuming demo/ft/": true, "measured": false,
+		"resuming the demo in demo: 160 images, 20 epochs": true, "resuming demo/ft/": true, "measured: ": false,
 		"note: --images 150 has no effect": true, "note: --seed": false, "1 of 2: ": false,
 		"MoCo v2, 20 epochs": true, "MoCo v2 + FT, 20 epochs": true,
 	} {
