@@ -145,8 +145,8 @@ data() {
 # two processes train for 10,000 steps.
 dist() {
 	CONTRALENS_SLURM=1 CONTRALENS_WORLDS=1 verbose -timeout 20m ./dist ./deploy ./test/world
-	CONTRALENS_RANK_KILLS=50 CONTRALENS_WORLDS=1 verbose -timeout 60m \
-		-run 'TestKilledRanks|TestFullDiskOfRankZero|TestUnderTorchrun|TestCutNetwork|TestManySteps' ./cmd/contralens
+	CONTRALENS_RANK_KILLS=50 CONTRALENS_SLURM=1 CONTRALENS_WORLDS=1 verbose -timeout 60m \
+		-run 'TestKilledRanks|TestFullDiskOfRankZero|TestUnder|TestCutNetwork|TestManySteps' ./cmd/contralens
 }
 
 # methods trains every method for METHOD_BUDGET seconds (180) on the CIFAR-10 in CIFAR_DIR, and
