@@ -190,6 +190,13 @@ evaluations: {knn: {neighbors: 3}}
 	if again := must(t, "study", "s.yaml", "-o", "out", "--retry"); strings.Count(again, "== ") != 2 {
 		t.Errorf("want two cells tried again:\n%s", again)
 	}
+	if again := must(t, "study", "s.yaml", "-o", "out", "--data_folder", moved(t, data)); strings.Contains(again, "== ") {
+		t.Errorf("the same images in another folder:\n%s", again)
+	}
+	want := "want the images that the study began with (arm broken: 18 for training, 18 for tests), but there are 16 for training"
+	if code, text := command(t, "study", "s.yaml", "-o", "out", "--data_folder", stripes(t, 8)); code != exitFailed || !strings.Contains(text, want) {
+		t.Errorf("other images: exit code %d\n%s", code, text)
+	}
 	var r study.Report
 	if err := json.Unmarshal([]byte(must(t, "study", "s.yaml", "-o", "out", "--report", "--json")), &r); err != nil || r.Done != 4 || r.Failed != 2 {
 		t.Errorf("%v: %+v", err, r)
@@ -215,6 +222,16 @@ evaluations: {knn: {neighbors: 3}}
 	if code, text := command(t, "study", "nothing.yaml"); code != exitUsage || !strings.Contains(text, "the ready ones are") {
 		t.Errorf("no file: exit code %d\n%s", code, text)
 	}
+}
+
+// moved returns a copy of a folder.
+func moved(t *testing.T, dir string) string {
+	t.Helper()
+	to := t.TempDir()
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return to
 }
 
 // Every ready study can be planned, and begins with what it is, how long it takes, and its title.

@@ -114,7 +114,7 @@ func (r *Runner) measureArm(ctx context.Context, arm int, show func(string)) (ea
 	if err != nil {
 		return 0, err
 	}
-	s, err := r.size(ctx, c)
+	s, err := r.open(ctx, c)
 	if err != nil {
 		return 0, err
 	}
@@ -134,8 +134,8 @@ func (r *Runner) measureArm(ctx context.Context, arm int, show func(string)) (ea
 	if number == 0 {
 		return 1/speed.Train + ends/images, nil
 	}
-	evaluations := number * float64(s.Bank+s.Test) / speed.Evaluate
-	votes := float64(s.Bank) * float64(s.Test) / speed.Vote
+	evaluations := number * float64(s.Labeled+s.Test) / speed.Evaluate
+	votes := float64(s.Labeled) * float64(s.Test) / speed.Vote
 	return 1/speed.Train + (ends+evaluations+votes)/images, nil
 }
 

@@ -54,7 +54,7 @@ func (r *Runner) program(
 	if _, err := os.Stat(r.checkpoint(cell)); err != nil {
 		return 0, fmt.Errorf("%s: want the checkpoint %s from it, but it wrote none", words[0], r.checkpoint(cell))
 	}
-	s, err := r.size(ctx, c)
+	s, err := r.open(ctx, c)
 	return float64(s.Train) * float64(c.Epochs), err
 }
 

@@ -43,15 +43,12 @@ type Runner struct {
 	mu       sync.Mutex
 	progress *train.Progress // of the current training; nil between trainings
 	noted    map[string]bool
-	sizes    map[string]sizes
+	opened   map[string]seen
 	pace     study.Pace
 	title    string // of the current cell, such as "3 of 15"
 	cells    map[string]study.Cell
 	done     map[string]jobs.Outcome
 }
-
-// sizes are the numbers of images that a cell sees.
-type sizes struct{ Train, Bank, Test int }
 
 // Run trains and evaluates all cells, and keeps the report up to date. If ctx ends, everything is
 // saved and the error is jobs.ErrStopped; another call resumes.
@@ -63,6 +60,9 @@ func (r *Runner) Run(ctx context.Context) error {
 		if err := r.Begin(); err != nil {
 			return err
 		}
+	}
+	if err := r.sameImages(ctx); err != nil {
+		return err
 	}
 	q := jobs.Queue{Dir: r.state(), Work: r.cell, Print: r.print}
 	done, err := jobs.Outcomes(q.Dir)
@@ -102,7 +102,7 @@ func (r *Runner) state() string { return filepath.Join(r.Dir, study.StateDir) }
 // Prepare opens the images of all arms, so that a folder that is missing does not make every cell
 // fail.
 func (r *Runner) Prepare(ctx context.Context) error {
-	r.sizes, r.noted = map[string]sizes{}, map[string]bool{}
+	r.opened, r.noted = map[string]seen{}, map[string]bool{}
 	r.pace.Images = func(c study.Cell) float64 { return r.images(ctx, c) }
 	for _, c := range r.Study.Planned(nil) {
 		c.Setting = max(0, c.Setting)
@@ -110,7 +110,7 @@ func (r *Runner) Prepare(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, err := r.size(ctx, options); err != nil {
+		if _, err := r.open(ctx, options); err != nil {
 			if arm := r.Study.Arms[c.Arm]; arm.Sets("data_folder") {
 				return fmt.Errorf("arm %s: %w", arm.Name, err)
 			}
@@ -118,28 +118,6 @@ func (r *Runner) Prepare(ctx context.Context) error {
 		}
 	}
 	return r.openAnnotated(ctx)
-}
-
-// size returns how many images a training and its evaluations see.
-func (r *Runner) size(ctx context.Context, c config.Contrast) (sizes, error) {
-	c.KNNEvery = 1 // so that test images are opened
-	key := fmt.Sprint(c.Data)
-	if s, ok := r.sizes[key]; ok {
-		return s, nil
-	}
-	splits, err := setup.Splits(ctx, c, func(string) {})
-	if err != nil {
-		return sizes{}, err
-	}
-	s := sizes{Train: splits.Train.Len(), Bank: splits.Train.Len()}
-	if splits.Unlabeled != nil {
-		s.Train = splits.Unlabeled.Len()
-	}
-	if _, test, _ := setup.HoldOut(splits.Train, splits.Test); test != nil {
-		s.Test = test.Len()
-	}
-	r.sizes[key] = s
-	return s, nil
 }
 
 // images returns how many images a cell is trained on, epoch by epoch.
@@ -152,7 +130,7 @@ func (r *Runner) images(ctx context.Context, c study.Cell) float64 {
 	if err != nil {
 		return 0 // it was checked when the study was read
 	}
-	s, err := r.size(ctx, options)
+	s, err := r.open(ctx, options)
 	if err != nil {
 		return 0 // likewise by Prepare
 	}
