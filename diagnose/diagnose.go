@@ -74,6 +74,9 @@ type Diagnosis struct {
 	Step      int        `json:"step"` // of the newest evidence
 }
 
+// IsSure reports whether a diagnosis is one to act on.
+func (d Diagnosis) IsSure() bool { return d.Certainty == Sure }
+
 // Sentence is the diagnosis in one line.
 func (d Diagnosis) Sentence() string {
 	var texts []string
@@ -173,7 +176,7 @@ func explained(all []Diagnosis) []Diagnosis {
 	}
 	return slices.DeleteFunc(all, func(d Diagnosis) bool {
 		return slices.ContainsFunc(all, func(other Diagnosis) bool {
-			return other.Certainty == Sure && slices.Contains(by[other.Cause], d.Cause)
+			return other.IsSure() && slices.Contains(by[other.Cause], d.Cause)
 		})
 	})
 }

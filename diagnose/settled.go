@@ -20,7 +20,7 @@ func (c Case) Upto(epoch int) Case {
 // Faults returns the titles of the sure diagnoses, in lower case.
 func (c Case) Faults() (titles []string) {
 	for _, d := range Diagnose(c) {
-		if d.Certainty == Sure {
+		if d.IsSure() {
 			titles = append(titles, strings.ToLower(d.Title[:1])+d.Title[1:])
 		}
 	}

@@ -15,7 +15,7 @@ func Write(w io.Writer, c Case, found []Diagnosis) error {
 	for _, err := range c.Skipped {
 		fmt.Fprintf(&b, "note: %v\n", err)
 	}
-	early, sure := c.Early(), slices.ContainsFunc(found, func(d Diagnosis) bool { return d.Certainty == Sure })
+	early, sure := c.Early(), slices.ContainsFunc(found, Diagnosis.IsSure)
 	switch {
 	case early != "" && !sure:
 		b.WriteString(early + "; so far no known fault is sure\n")

@@ -88,7 +88,7 @@ func (v *vital) start(r *Run) error {
 	if len(v.lines) > 0 {
 		spectra, _ := spectrum.Read(r.Dir) // said by its own hook
 		for _, d := range diagnose.Diagnose(v.all(r, spectra)) {
-			v.told[d.Cause] = d.Certainty == diagnose.Sure
+			v.told[d.Cause] = d.IsSure()
 		}
 		return nil
 	}
@@ -177,7 +177,7 @@ func (v *vital) diagnose(r *Run) error {
 		spectra = nil // said by its own hook
 	}
 	for _, d := range diagnose.Diagnose(v.all(r, spectra)) {
-		if d.Certainty != diagnose.Sure || v.told[d.Cause] {
+		if !d.IsSure() || v.told[d.Cause] {
 			continue
 		}
 		v.told[d.Cause] = true

@@ -69,8 +69,6 @@ func (d *diagnosed) print(asJSON bool) error {
 	return diagnose.Write(cli.Out, d.of, d.Diagnoses)
 }
 
-func sure(d diagnose.Diagnosis) bool { return d.Certainty == diagnose.Sure }
-
 // diagnoseAll diagnoses the runs below a directory. It is an error if none can be.
 func diagnoseAll(root string, dirs []string, asJSON bool) error {
 	faulty, unread := 0, 0
@@ -85,7 +83,7 @@ func diagnoseAll(root string, dirs []string, asJSON bool) error {
 			d.Error, reason = err.Error(), err
 			unread++
 		}
-		if slices.ContainsFunc(d.Diagnoses, sure) {
+		if slices.ContainsFunc(d.Diagnoses, diagnose.Diagnosis.IsSure) {
 			faulty++
 		}
 		switch {

@@ -102,7 +102,7 @@ func replay(c diagnose.Case) (named []diagnose.Cause, at int) {
 			}
 		}
 		for _, d := range diagnose.Diagnose(before) {
-			if d.Certainty == diagnose.Sure && !slices.Contains(named, d.Cause) {
+			if d.IsSure() && !slices.Contains(named, d.Cause) {
 				if len(named) == 0 {
 					at = step
 				}
