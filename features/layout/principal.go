@@ -18,6 +18,8 @@ const (
 	spare   = 10   // dimensions beyond the wanted ones that subspace iteration keeps
 	settled = 1e-3 // relative change of the explained variance at which it ends
 	rounds  = 12   // of subspace iteration, at most
+
+	rounding = 1e-6 // of features, relative to the largest
 )
 
 // PCA is the projection of features on their principal components.
@@ -34,10 +36,25 @@ type PCA struct {
 // and Tropp, 2011), until the variance that they explain grows by less than 1e-3.
 func Principal(features []float32, d int) (PCA, error) {
 	n := len(features) / d
+	if onePoint(features, d) {
+		k := min(Components, n, d)
+		return PCA{K: k, Rows: make([]float32, n*k), Explained: make([]float64, k)}, nil
+	}
 	if min(n, d) <= exactly {
 		return principal(features, n, d)
 	}
 	return iterated(features, n, d)
+}
+
+// onePoint reports whether features [n, d] differ by no more than rounding, so that their directions
+// mean nothing.
+func onePoint(features []float32, d int) bool {
+	largest, apart := 0.0, 0.0
+	for i, v := range features {
+		largest = max(largest, math.Abs(float64(v)))
+		apart = max(apart, math.Abs(float64(v)-float64(features[i%d])))
+	}
+	return apart <= rounding*largest
 }
 
 // principal uses the eigenvectors of the smaller of the covariance, [d, d], and the Gram matrix, [n, n].

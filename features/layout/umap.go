@@ -34,11 +34,17 @@ const (
 
 // UMAP returns a layout [n, 2] of rows [n, d]. It starts from before, the layout of the same images an
 // epoch earlier, with few passes and small steps, and ends aligned with it. Without one it starts from
-// the first two columns. The same rows give the same layout. progress has the share that is done; its error
-// ends the work.
+// the first two columns. The same rows give the same layout, and rows that are all equal one point.
+// progress has the share that is done; its error ends the work.
 func UMAP(rows []float32, d int, before []float32, progress func(share float64) error) ([]float32, error) {
 	n := len(rows) / d
 	points := make([]float32, 2*n)
+	if onePoint(rows, d) {
+		return points, nil // chance alone would spread them
+	}
+	if before != nil && onePoint(before, 2) {
+		before = nil // no force would part them
+	}
 	k := min(Neighbors, n) - 1
 	if before == nil {
 		first(points, rows, d)
