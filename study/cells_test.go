@@ -168,7 +168,7 @@ func TestReport(t *testing.T) {
 	stats := func(v float64) jobs.Outcome { return jobs.Outcome{Scores: map[string]float64{"knn": 50, "neg_var": v}} }
 	r = withScores.Report("out", map[string]jobs.Outcome{"a_seed-1": stats(0.01), "b_seed-1": stats(0.0125), "a_seed-2": stats(0.02), "b_seed-2": stats(0.0225)})
 	b.Reset()
-	if err := r.Markdown(&b); err != nil || !strings.Contains(b.String(), "| +0.0025 [+0.0025, +0.0025] |") || !strings.Contains(b.String(), "variance of negative scores") || !strings.Contains(b.String(), "in the last epoch") {
+	if err := r.Markdown(&b); err != nil || !strings.Contains(b.String(), "| +0.0025 [+0.0025, +0.0025] |") || !strings.Contains(b.String(), "variance of negative scores") || !strings.Contains(b.String(), "in the last epoch") || !strings.Contains(b.String(), "## Scores\n\n| arm | runs | ") {
 		t.Errorf("%v\n%s", err, b.String())
 	}
 	if strings.Contains(b.String(), "by chance") || strings.Contains(b.String(), "pairs)") {
