@@ -141,6 +141,7 @@ def more():
 
 
 while more():
+    losses = []
     for rows in torch.randperm(len(train)).split(a.batch_size):
         if len(rows) < a.batch_size and (not a.epochs or len(rows) < 2) or not more():
             break
@@ -157,11 +158,13 @@ while more():
             for w, m in zip(query.parameters(), key.parameters()):
                 m.mul_(a.alpha).add_(w, alpha=1 - a.alpha)
         queue[(torch.arange(len(rows)) + at) % a.k], at, step = k, (at + len(rows)) % a.k, step + 1
+        losses.append(loss.item())
         if step % 20 == 0:
             print(
                 "step %d loss %.3f acc %.1f %%" % (step, loss, 100 * (logits.argmax(1) == 0).float().mean()), flush=True
             )
     epoch += 1
+    print("epoch %d: mean loss %.4f, k-NN %.2f %%" % (epoch, sum(losses) / len(losses), knn(query[0])), flush=True)
 if a.out:
     torch.save({"state_dict": query[0].state_dict()}, a.out)
 print("k-NN %.2f %%, untrained %.2f %%, after %.1f epochs" % (knn(query[0]), before, step * a.batch_size / len(train)))
