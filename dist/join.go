@@ -100,7 +100,12 @@ func (m *Member) own(ctx context.Context, s Store, h Hello, late time.Time) erro
 	if m.launch.Rank == 0 {
 		return s.Set(owner, []byte(h.Run))
 	}
-	err := m.poll(ctx, late, func() (bool, error) { return s.Check(owner) }, func() {
+	err := m.poll(ctx, late, func() (bool, error) {
+		if err := Refused(m.store, m.launch); err != nil {
+			return false, err
+		}
+		return s.Check(owner)
+	}, func() {
 		m.note("waiting for rank 0 at %s", m.launch.Address())
 	})
 	if errors.Is(err, errLate) {
@@ -146,6 +151,9 @@ func (m *Member) greetings(ctx context.Context, late time.Time) ([]*Hello, error
 	}
 	var last []int
 	err := m.poll(ctx, late, func() (bool, error) {
+		if err := Refused(m.store, m.launch); err != nil {
+			return false, err
+		}
 		ranks, err := missing()
 		last = ranks
 		return len(ranks) == 0, err
@@ -206,10 +214,11 @@ func (m *Member) poll(ctx context.Context, late time.Time, done func() (bool, er
 // unreachable says whose store does not answer.
 func (m *Member) unreachable(ctx context.Context, err error) error {
 	var lost *Lost
+	var wrong *Disagreement
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case errors.As(err, &lost):
+	case errors.As(err, &lost) || errors.As(err, &wrong):
 		return err
 	}
 	return fmt.Errorf("%s cannot be reached: %w", m.keeper(), err)

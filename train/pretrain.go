@@ -117,13 +117,14 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 		defer r.Close()
 	}
 	if err != nil {
-		if p.met != nil {
-			p.met.Close()
-		}
+		p.met.Fail(err)
 		return err
 	}
 	release, err := p.prepare(ctx, r)
 	if err != nil {
+		if p.joined == nil {
+			p.met.Fail(err)
+		}
 		return leave(p.joined, err)
 	}
 	defer release()

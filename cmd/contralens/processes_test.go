@@ -196,7 +196,22 @@ func TestTwoNodes(t *testing.T) {
 	if code, text := node(0, "--dist_join", "1s").end(t); code != exitFailed || !strings.Contains(text, "1 of 2 ranks came in 1s; missing: 1") {
 		t.Errorf("a rank that does not come: code %d:\n%s", code, text)
 	}
-	a, b := node(0), node(1, "--learning_rate", "0.5")
+	// What one of them finds too early for all to compare, all hear.
+	a, b := node(0), node(1, "--data_folder", "nowhere")
+	_, found := b.end(t)
+	want := regexp.MustCompile(`contralens: rank 1 \(pid \d+ on .+\): .*nowhere`)
+	if code, text := a.end(t); code == 0 || !want.MatchString(text) || !strings.Contains(found, "nowhere") {
+		t.Errorf("rank 1 has no data: code %d:\n%s\n%s", code, text, found)
+	}
+	other := stripes(t, 11)
+	a, b = node(0), node(1, "--data_folder", other)
+	for rank, p := range []*process{a, b} {
+		code, text := p.end(t)
+		if want := regexp.MustCompile(`contralens: rank 1 \(.+\) sees 22 images below .+, rank 0 24 below `); code != exitUsage || !want.MatchString(text) {
+			t.Errorf("rank %d with other data: code %d:\n%s", rank, code, text)
+		}
+	}
+	a, b = node(0), node(1, "--learning_rate", "0.5")
 	for rank, p := range []*process{a, b} {
 		code, text := p.end(t)
 		if want := regexp.MustCompile(`contralens: rank 1 \(.+\) was started with --learning_rate 0.5, rank 0 with 0.03`); code != exitUsage || !want.MatchString(text) {

@@ -72,9 +72,7 @@ func (o *Options) meeting(ctx context.Context) (*join.Meeting, error) {
 // leave ends the connection with the other processes after an evaluation that returned err.
 func (o *Options) leave(err error) error {
 	if o.company.joined == nil {
-		if o.company.met != nil {
-			o.company.met.Close()
-		}
+		o.company.met.Fail(err)
 		return err
 	}
 	return o.company.joined.End(errors.Is(err, ErrStopped), err)

@@ -5,6 +5,7 @@ package join
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"contralens/config"
 	"contralens/data"
 	"contralens/dist"
+	"contralens/internal/option"
 	"contralens/internal/version"
 	"contralens/peers"
 	"contralens/torch"
@@ -101,6 +103,9 @@ func (m *Meeting) Choose(ctx context.Context, f func() (string, error)) (string,
 		return text, err
 	}
 	for late := time.Now().Add(m.timing.Join); ; time.Sleep(20 * time.Millisecond) {
+		if err := dist.Refused(s, m.launch); errors.As(err, new(*dist.Lost)) || errors.As(err, new(*dist.Disagreement)) {
+			return "", err
+		}
 		switch ok, err := s.Check(choice); {
 		case err != nil:
 			return "", fmt.Errorf("rank 0, which measures for all, cannot be reached: %w", err)
@@ -135,7 +140,20 @@ func (m *Meeting) ChooseMachine(ctx context.Context, c *config.Machine, measure 
 	return nil
 }
 
-// Close ends a meeting after which processes did not join.
+// Fail ends a meeting after which this process did not join, because of err, if that is one. The others
+// hear of it. A nil meeting is none.
+func (m *Meeting) Fail(err error) {
+	switch {
+	case m == nil:
+	case err == nil:
+		m.Close()
+	default:
+		wrong := errors.As(err, new(*config.ValueError)) || errors.As(err, new(*option.Error))
+		dist.Refuse(m.stores[0], m.launch, err, wrong) // the store lives as long as this process
+	}
+}
+
+// Close ends the use of the store.
 func (m *Meeting) Close() {
 	for _, s := range m.stores {
 		s.Close()
