@@ -75,6 +75,7 @@ func Join(ctx context.Context, s Store, l Launch, h Hello, t Timing, hooks Hooks
 		return nil, &Occupied{fmt.Sprintf("rank %d came twice to the store at %s: another training meets at this port, "+
 			"or the launcher gave two processes this rank", l.Rank, l.Address())}
 	}
+	h.Size = l.Size
 	text, err := json.Marshal(h)
 	if err == nil {
 		err = m.store.Set(key("hello", l.Rank), text)
@@ -82,10 +83,14 @@ func Join(ctx context.Context, s Store, l Launch, h Hello, t Timing, hooks Hooks
 	if err != nil {
 		return nil, m.unreachable(ctx, err)
 	}
-	if m.hellos, err = m.greetings(ctx, late); err != nil {
-		return nil, err
+	var unlike *Disagreement
+	if m.hellos, err = m.greetings(ctx, late); err == nil {
+		err = verdict(m.hellos)
 	}
-	if err := m.agree(verdict(m.hellos)); err != nil {
+	if errors.As(err, &unlike) {
+		err = m.agree(err)
+	}
+	if err != nil {
 		return nil, err
 	}
 	m.start()
@@ -147,7 +152,7 @@ func (m *Member) greetings(ctx context.Context, late time.Time) ([]*Hello, error
 				return nil, err
 			}
 		}
-		return ranks, nil
+		return ranks, sizes(hellos)
 	}
 	var last []int
 	err := m.poll(ctx, late, func() (bool, error) {
@@ -169,12 +174,9 @@ func (m *Member) greetings(ctx context.Context, late time.Time) ([]*Hello, error
 	return hellos, nil
 }
 
-// agree returns what every rank found. If that is a disagreement, rank 0, with which the store may
-// end, waits until all have read it.
+// agree returns the disagreement that every rank found. Rank 0, with which the store may end, waits
+// until all have read it.
 func (m *Member) agree(found error) error {
-	if found == nil {
-		return nil
-	}
 	if _, err := m.store.Add("read", 1); err == nil && m.launch.Serves() {
 		m.poll(context.Background(), time.Now().Add(5*time.Second), func() (bool, error) {
 			n, err := m.store.Add("read", 0)

@@ -41,6 +41,7 @@ func Refuse(s Store, l Launch, err error, wrong bool) {
 		}
 		if l.Rank != 0 {
 			_, _ = s.Add(excused, 1)
+			_, _ = s.Add("read", 1) // of what those that join find
 			return
 		}
 		for l.Serves() && time.Now().Before(late) {

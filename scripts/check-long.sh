@@ -152,6 +152,17 @@ dist() {
 	CONTRALENS_VERSITYGW=$tmp/bin/versitygw verbose -run TestTrainingFromGateway ./cmd/contralens
 }
 
+# engines runs the tests of several processes with other versions of libtorch, which LIBTORCHS names
+# by their folders (docs/engine.md). Each is compiled for, a few minutes.
+engines() {
+	[ -n "${LIBTORCHS:-}" ] || { echo "not run: LIBTORCHS must name folders of libtorch, such as that of pip's torch"; return; }
+	for folder in $LIBTORCHS; do
+		$GO run ./scripts/engine -o "$tmp/engine" "$folder"
+		CGO_CXXFLAGS='' CGO_LDFLAGS='' CONTRALENS_ENGINE=$tmp/engine/libcontralens-engine.so CONTRALENS_WORLDS=1 \
+			verbose -tags engine -timeout 40m ./torch/dist ./test/world
+	done
+}
+
 # methods trains every method for METHOD_BUDGET seconds (180) on the CIFAR-10 in CIFAR_DIR, and
 # compares the k-NN accuracy with that of the untrained encoder.
 methods() {
@@ -206,7 +217,7 @@ methods() {
 	[ -z "$failed" ] || { echo "not better than untrained:$failed"; return 1; }
 }
 
-for section in ${SECTIONS:-kills resume formats fuzz_data fuzz_checkpoints fuzz_scores recorder processors data release dist methods}; do
+for section in ${SECTIONS:-kills resume formats fuzz_data fuzz_checkpoints fuzz_scores recorder processors data release dist engines methods}; do
 	echo "== $section"
 	"$section"
 done
