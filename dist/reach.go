@@ -59,16 +59,16 @@ func Reach(ctx context.Context, l Launch, limit time.Duration, note func(string)
 	}
 }
 
-// listen closes a connection, and returns an error if the other side is no store: that speaks only when
-// it is asked. Proxies accept and close connections for a program that does not listen yet.
+// listen closes a connection, and returns an error if the other side is no store: that speaks only
+// when it is asked. Proxies accept and close connections for a program that does not listen yet.
 func listen(way net.Conn) error {
 	defer way.Close()
 	_ = way.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 	said := make([]byte, 20)
 	switch n, err := way.Read(said); {
 	case n > 0:
-		return &Occupied{fmt.Sprintf("the program that listens at %s is not the store of a training: it says %q: give another "+
-			"port", way.RemoteAddr(), said[:n])}
+		return &Occupied{fmt.Sprintf("the program that listens at %s is not the store of a training: it says %q: give "+
+			"another port", way.RemoteAddr(), said[:n])}
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil
 	default:
@@ -100,8 +100,8 @@ func (l Launch) unreached(err error, waited time.Duration) error {
 			"/etc/hosts of this machine, or give the address of that machine instead", l.Host, l.keeper(),
 			humanize.Duration(waited), why)
 	}
-	return fmt.Errorf("%s could not be reached at %s for %s (%v): start it, look whether %s leads to its machine, and open "+
-		"port %d in firewalls", l.keeper(), l.Address(), humanize.Duration(waited), refusal(err), l.Host, l.Port)
+	return fmt.Errorf("%s could not be reached at %s for %s (%v): start it, look whether %s leads to its machine, and "+
+		"open port %d in firewalls", l.keeper(), l.Address(), humanize.Duration(waited), refusal(err), l.Host, l.Port)
 }
 
 // unknown returns why a name has no address, or nil if it has one.

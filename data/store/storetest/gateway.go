@@ -51,7 +51,8 @@ func NewGateway(t testing.TB) *Gateway {
 // Start starts the gateway again.
 func (g *Gateway) Start(t testing.TB) {
 	t.Helper()
-	g.program = exec.Command(os.Getenv("CONTRALENS_VERSITYGW"), "--port", g.Address, "--access-log", g.log, "posix", g.folder)
+	g.program = exec.Command(os.Getenv("CONTRALENS_VERSITYGW"), "--port", g.Address, "--access-log", g.log,
+		"posix", g.folder)
 	g.program.Env = append(os.Environ(), "ROOT_ACCESS_KEY=tester", "ROOT_SECRET_KEY=long secret")
 	if err := g.program.Start(); err != nil {
 		t.Fatal(err)
@@ -75,7 +76,9 @@ func (g *Gateway) Stop() {
 // Upload puts the files of a folder, or one file, into the bucket.
 func (g *Gateway) Upload(t testing.TB, folder, below string) {
 	t.Helper()
-	c, err := minio.New(g.Address, &minio.Options{Creds: credentials.NewStaticV4("tester", "long secret", ""), Region: "us-east-1"})
+	c, err := minio.New(g.Address, &minio.Options{
+		Creds: credentials.NewStaticV4("tester", "long secret", ""), Region: "us-east-1",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +87,8 @@ func (g *Gateway) Upload(t testing.TB, folder, below string) {
 			return err
 		}
 		name, _ := filepath.Rel(folder, path)
-		_, err = c.FPutObject(t.Context(), "bucket", filepath.ToSlash(filepath.Join(below, name)), path, minio.PutObjectOptions{})
+		key := filepath.ToSlash(filepath.Join(below, name))
+		_, err = c.FPutObject(t.Context(), "bucket", key, path, minio.PutObjectOptions{})
 		return err
 	})
 	if err != nil {
