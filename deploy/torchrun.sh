@@ -7,6 +7,8 @@
 # and the address of one of them:
 #
 #     NODES=4 PROCESSES=8 MEET=node0:29400 deploy/torchrun.sh contrast … --resume auto
+#
+# Debian 12's torchrun needs TORCHRUN="torchrun -r 1 -t 1".
 set -eu
 set -- --no_python --nproc_per_node "${PROCESSES:-2}" --max_restarts "${RESTARTS:-10}" \
 	"${CONTRALENS:-contralens}" "$@"

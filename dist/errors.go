@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// Disagreement reports that processes were not started alike. Every rank returns the same one,
-// before anything is written. It is wrong usage.
+// Disagreement reports that processes were not started alike, or one of them wrongly. Every rank
+// returns the same one, before anything is written. It is wrong usage.
 type Disagreement struct {
-	Rank int    // the lowest one that differs from rank 0
+	Rank int    // the lowest one that differs from rank 0, or that was started wrongly
 	Text string // the whole sentence
 }
 

@@ -19,6 +19,7 @@ type Hello struct {
 	Space  string `json:"space,omitempty"` // of process numbers; equal in processes that see each other's
 	Device string `json:"device,omitempty"`
 
+	Size    int               `json:"size"`              // how many processes it was started for; Join sets it
 	Run     string            `json:"run"`               // name of the run directory
 	Build   string            `json:"build,omitempty"`   // commit of the program
 	Torch   string            `json:"torch,omitempty"`   // version of libtorch
@@ -89,6 +90,18 @@ func abbreviated(sum string) string {
 		return "none"
 	}
 	return sum[:min(12, len(sum))]
+}
+
+// sizes compares the numbers of processes that those were started for that have come, some of which
+// may be nil. Of different numbers, one waits for ranks that never come.
+func sizes(hellos []*Hello) error {
+	for rank, h := range hellos {
+		if first := hellos[0]; first != nil && h != nil && h.Size != first.Size {
+			return &Disagreement{rank, fmt.Sprintf("rank %d (%s) was started as one of %d processes, rank 0 as one of %d", rank,
+				h.Host, h.Size, first.Size)}
+		}
+	}
+	return nil
 }
 
 // verdict compares all processes with rank 0. Every rank computes the same from the same

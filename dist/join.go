@@ -75,6 +75,7 @@ func Join(ctx context.Context, s Store, l Launch, h Hello, t Timing, hooks Hooks
 		return nil, &Occupied{fmt.Sprintf("rank %d came twice to the store at %s: another training meets at this port, "+
 			"or the launcher gave two processes this rank", l.Rank, l.Address())}
 	}
+	h.Size = l.Size
 	text, err := json.Marshal(h)
 	if err == nil {
 		err = m.store.Set(key("hello", l.Rank), text)
@@ -82,10 +83,14 @@ func Join(ctx context.Context, s Store, l Launch, h Hello, t Timing, hooks Hooks
 	if err != nil {
 		return nil, m.unreachable(ctx, err)
 	}
-	if m.hellos, err = m.greetings(ctx, late); err != nil {
-		return nil, err
+	var unlike *Disagreement
+	if m.hellos, err = m.greetings(ctx, late); err == nil {
+		err = verdict(m.hellos)
 	}
-	if err := m.agree(verdict(m.hellos)); err != nil {
+	if errors.As(err, &unlike) {
+		err = m.agree(err)
+	}
+	if err != nil {
 		return nil, err
 	}
 	m.start()
@@ -100,7 +105,12 @@ func (m *Member) own(ctx context.Context, s Store, h Hello, late time.Time) erro
 	if m.launch.Rank == 0 {
 		return s.Set(owner, []byte(h.Run))
 	}
-	err := m.poll(ctx, late, func() (bool, error) { return s.Check(owner) }, func() {
+	err := m.poll(ctx, late, func() (bool, error) {
+		if err := Refused(m.store, m.launch); err != nil {
+			return false, err
+		}
+		return s.Check(owner)
+	}, func() {
 		m.note("waiting for rank 0 at %s", m.launch.Address())
 	})
 	if errors.Is(err, errLate) {
@@ -142,10 +152,13 @@ func (m *Member) greetings(ctx context.Context, late time.Time) ([]*Hello, error
 				return nil, err
 			}
 		}
-		return ranks, nil
+		return ranks, sizes(hellos)
 	}
 	var last []int
 	err := m.poll(ctx, late, func() (bool, error) {
+		if err := Refused(m.store, m.launch); err != nil {
+			return false, err
+		}
 		ranks, err := missing()
 		last = ranks
 		return len(ranks) == 0, err
@@ -161,12 +174,9 @@ func (m *Member) greetings(ctx context.Context, late time.Time) ([]*Hello, error
 	return hellos, nil
 }
 
-// agree returns what every rank found. If that is a disagreement, rank 0, with which the store may
-// end, waits until all have read it.
+// agree returns the disagreement that every rank found. Rank 0, with which the store may end, waits
+// until all have read it.
 func (m *Member) agree(found error) error {
-	if found == nil {
-		return nil
-	}
 	if _, err := m.store.Add("read", 1); err == nil && m.launch.Serves() {
 		m.poll(context.Background(), time.Now().Add(5*time.Second), func() (bool, error) {
 			n, err := m.store.Add("read", 0)
@@ -206,10 +216,11 @@ func (m *Member) poll(ctx context.Context, late time.Time, done func() (bool, er
 // unreachable says whose store does not answer.
 func (m *Member) unreachable(ctx context.Context, err error) error {
 	var lost *Lost
+	var wrong *Disagreement
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case errors.As(err, &lost):
+	case errors.As(err, &lost) || errors.As(err, &wrong):
 		return err
 	}
 	return fmt.Errorf("%s cannot be reached: %w", m.keeper(), err)

@@ -140,6 +140,22 @@ func TestDisagreement(t *testing.T) {
 	}
 }
 
+// A rank that was started as one of more processes would wait for those that never come.
+func TestSizes(t *testing.T) {
+	table := NewMemory(time.Second)
+	var all sync.WaitGroup
+	for rank := range 2 {
+		all.Go(func() {
+			_, err := Join(t.Context(), table, launched(rank, 2+rank), greeting(rank), brisk, Hooks{})
+			var d *Disagreement
+			if want := "rank 1 (node1) was started as one of 3 processes, rank 0 as one of 2"; !errors.As(err, &d) || d.Text != want {
+				t.Errorf("rank %d: got %v, want %s", rank, err, want)
+			}
+		})
+	}
+	all.Wait()
+}
+
 func TestMissing(t *testing.T) {
 	table := NewMemory(time.Second)
 	timing := brisk

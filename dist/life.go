@@ -26,6 +26,8 @@ type sentence struct {
 	Rank int    `json:"rank"` // because of which it ends
 	Text string `json:"text"`
 	By   int    `json:"by"` // the rank that says it
+	// Wrong says that the rank was started wrongly. It is of a rank that ends before all have joined.
+	Wrong bool `json:"wrong,omitempty"`
 }
 
 // start begins to give signs of life and to watch those of others.
@@ -163,7 +165,7 @@ func (m *Member) sentence() (*sentence, error) {
 
 // pronounce says how the training ends, unless another rank was first. It returns what holds.
 func (m *Member) pronounce(rank int, text string) sentence {
-	own := sentence{rank, text, m.launch.Rank}
+	own := sentence{Rank: rank, Text: text, By: m.launch.Rank}
 	result := make(chan sentence, 1)
 	go func() {
 		said := own

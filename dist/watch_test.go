@@ -110,6 +110,23 @@ func (x *team) end(t *testing.T, rank int) string {
 	}
 }
 
+// seen returns when rank 0 knows that a rank is in a step.
+func (x *team) seen(t *testing.T, rank, step int) {
+	t.Helper()
+	for late := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		m := x.members[0]
+		m.mutex.Lock()
+		at := m.others[rank].Step
+		m.mutex.Unlock()
+		if at == step {
+			return
+		}
+		if time.Now().After(late) {
+			t.Fatalf("rank %d gives no sign of step %d", rank, step)
+		}
+	}
+}
+
 // What one rank ends with, all end with.
 func TestWill(t *testing.T) {
 	x := newTeam(t, 3, brisk)
@@ -138,7 +155,7 @@ func TestSilentRank(t *testing.T) {
 	t.Parallel()
 	x := newTeam(t, 3, brisk)
 	x.members[2].At(1240, "images")
-	time.Sleep(3 * brisk.beat())
+	x.seen(t, 2, 1240)
 	x.switches[2].hung.Store(true)
 	for _, r := range []int{0, 1} {
 		if got := x.end(t, r); !strings.HasPrefix(got, "rank 2 (pid 4711 on node2) does not answer: last sign ") ||
@@ -284,7 +301,7 @@ func TestExplain(t *testing.T) {
 	t.Parallel()
 	x := newTeam(t, 3, brisk)
 	x.members[2].At(1240, "the step")
-	time.Sleep(3 * brisk.beat())
+	x.seen(t, 2, 1240)
 	x.switches[2].hung.Store(true)
 	var all sync.WaitGroup
 	for _, r := range []int{0, 1} {

@@ -129,24 +129,38 @@ processors() { # the numeric tests with the kernels of other processors, about h
 	GO=$GO sh scripts/processors.sh
 }
 
-# data reads shards from a real S3 gateway, versitygw, which is killed for 20 s. It is built from
-# its own module, about two minutes.
-data() {
-	if ! (cd "$tmp" && GOFLAGS='' GOBIN=$tmp/bin $GO install github.com/versity/versitygw/cmd/versitygw@v1.8.0) >"$tmp/log" 2>&1; then
-		tail -1 "$tmp/log"
-		echo "not run: versitygw could not be fetched and built"
-		return
-	fi
+# gateway builds versitygw, a real S3 gateway, from its own module: about two minutes, once.
+gateway() {
+	[ -x "$tmp/bin/versitygw" ] ||
+		(cd "$tmp" && GOFLAGS='' GOBIN=$tmp/bin $GO install github.com/versity/versitygw/cmd/versitygw@v1.8.0) >"$tmp/log" 2>&1 ||
+		{ tail -1 "$tmp/log"; echo "not run: versitygw could not be fetched and built"; return 1; }
+}
+
+data() { # shards in a real S3 gateway, which is killed for 20 s
+	gateway || return 0
 	CONTRALENS_VERSITYGW=$tmp/bin/versitygw verbose -run TestGateway ./data/sets
 }
 
 # dist trains in several processes. The launchers are real: torchrun, mpirun, and a cluster of Slurm
 # on this machine, which needs root, as do the networks that are cut. 50 random ranks are killed, and
-# two processes train for 10,000 steps.
+# two processes train for 10,000 steps, and from a real S3 gateway that is killed for 20 s.
 dist() {
 	CONTRALENS_SLURM=1 CONTRALENS_WORLDS=1 verbose -timeout 20m ./dist ./deploy ./test/world
 	CONTRALENS_RANK_KILLS=50 CONTRALENS_SLURM=1 CONTRALENS_WORLDS=1 verbose -timeout 60m \
 		-run 'TestKilledRanks|TestFullDiskOfRankZero|TestUnder|TestCutNetwork|TestManySteps' ./cmd/contralens
+	gateway || return 0
+	CONTRALENS_VERSITYGW=$tmp/bin/versitygw verbose -run TestTrainingFromGateway ./cmd/contralens
+}
+
+# engines runs the tests of several processes with other versions of libtorch, which LIBTORCHS names
+# by their folders (docs/engine.md). Each is compiled for, a few minutes.
+engines() {
+	[ -n "${LIBTORCHS:-}" ] || { echo "not run: LIBTORCHS must name folders of libtorch, such as that of pip's torch"; return; }
+	for folder in $LIBTORCHS; do
+		$GO run ./scripts/engine -o "$tmp/engine" "$folder"
+		CGO_CXXFLAGS='' CGO_LDFLAGS='' CONTRALENS_ENGINE=$tmp/engine/libcontralens-engine.so CONTRALENS_WORLDS=1 \
+			verbose -tags engine -timeout 40m ./torch/dist ./test/world
+	done
 }
 
 # methods trains every method for METHOD_BUDGET seconds (180) on the CIFAR-10 in CIFAR_DIR, and
@@ -203,7 +217,7 @@ methods() {
 	[ -z "$failed" ] || { echo "not better than untrained:$failed"; return 1; }
 }
 
-for section in ${SECTIONS:-kills resume formats fuzz_data fuzz_checkpoints fuzz_scores recorder processors data release dist methods}; do
+for section in ${SECTIONS:-kills resume formats fuzz_data fuzz_checkpoints fuzz_scores recorder processors data release dist engines methods}; do
 	echo "== $section"
 	"$section"
 done

@@ -40,7 +40,6 @@ fi
 need "/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz" dataset-fashion-mnist
 if [ -z "${LIBTORCH:-}" ]; then
 	need "/usr/include/torch/csrc/api/include/torch/version.h" libtorch-dev
-	need "/usr/include/gloo/*" libgloo-dev
 	# Without OpenBLAS libtorch uses the reference BLAS, whose matrix products are many
 	# times slower.
 	need "/usr/lib/*/openblas-openmp/libblas.so.3" libopenblas0-openmp

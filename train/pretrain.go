@@ -109,7 +109,7 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 	for _, note := range p.Notes {
 		p.Progress.Print("note: %s", note)
 	}
-	if err := p.meet(); err != nil {
+	if err := p.meet(ctx); err != nil {
 		return err
 	}
 	r, chosen, rate, err := p.build(ctx, c)
@@ -117,13 +117,14 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 		defer r.Close()
 	}
 	if err != nil {
-		if p.met != nil {
-			p.met.Close()
-		}
+		p.met.Fail(err)
 		return err
 	}
 	release, err := p.prepare(ctx, r)
 	if err != nil {
+		if p.joined == nil {
+			p.met.Fail(err)
+		}
 		return leave(p.joined, err)
 	}
 	defer release()
@@ -131,9 +132,9 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 }
 
 // meet opens the store in which several processes meet.
-func (p *pretraining) meet() (err error) {
+func (p *pretraining) meet(ctx context.Context) (err error) {
 	if err = p.world.Check(); err == nil && !p.world.Alone() {
-		p.met, err = join.Meet(p.Launch, p.Timing)
+		p.met, err = join.Meet(ctx, p.Launch, p.Timing, setup.Note)
 	}
 	return err
 }

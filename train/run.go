@@ -44,7 +44,7 @@ type Run struct {
 	Model      *methods.Model
 	World      world.World // the processes that train together
 	Hooks      []Hook
-	// Say receives sentences for the user. If it is nil, they are dropped.
+	// Say receives sentences for the user, from any goroutine. If it is nil, they are dropped.
 	Say func(format string, args ...any)
 
 	Epoch       int // in training, from 1

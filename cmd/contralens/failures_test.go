@@ -315,8 +315,27 @@ func TestCutNetwork(t *testing.T) {
 	}
 }
 
-// Many steps of two processes take no more memory and no more files than some do.
-// CONTRALENS_STEPS sets how many (10,000).
+// keysOf counts the keys in the store of a training in several processes, with Debian's PyTorch.
+func keysOf(t *testing.T, parent int) int {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", children(t, parent)[0]))
+	port := regexp.MustCompile(`MASTER_PORT=(\d+)`).FindSubmatch(text)
+	if err != nil || port == nil {
+		t.Fatalf("want MASTER_PORT among the variables of rank 0: %v", err)
+	}
+	said, err := exec.Command("/usr/bin/python3", "-c", `
+import sys
+from torch.distributed import TCPStore
+print(TCPStore("127.0.0.1", int(sys.argv[1]), is_master=False, wait_for_workers=False).num_keys())`, string(port[1])).Output()
+	n, atoi := strconv.Atoi(strings.TrimSpace(string(said)))
+	if err != nil || atoi != nil {
+		t.Fatalf("%s: %v", said, err)
+	}
+	return n
+}
+
+// Many steps of two processes take no more memory, no more files and no more keys of the store than
+// some do. CONTRALENS_STEPS sets how many (10,000).
 func TestManySteps(t *testing.T) {
 	longWorlds(t)
 	steps := number("CONTRALENS_STEPS", 10_000)
@@ -334,13 +353,22 @@ func TestManySteps(t *testing.T) {
 	}
 	early, last := max(2, steps/25/5), (steps+24)/25
 	var pages, files [2]int
+	keys, later := 0, 0
 	for epoch := 2; epoch <= last; epoch++ {
 		p.until(t, fmt.Sprintf("epoch %d/", epoch))
 		if epoch == early {
 			pages, files = measure()
+			keys = keysOf(t, p.Process.Pid)
+		}
+		if epoch == last-max(2, last/10) { // while there is a store
+			later = keysOf(t, p.Process.Pid)
 		}
 	}
 	laterPages, laterFiles := measure()
+	t.Logf("%d keys after %d steps, %d near the end", keys, 25*(early-1), later)
+	if later > keys+4 { // two for each time that rank 0 works alone, until all have read them
+		t.Error("the store grows")
+	}
 	for rank := range 2 {
 		before, after := pages[rank]*os.Getpagesize()>>10, laterPages[rank]*os.Getpagesize()>>10
 		t.Logf("rank %d: %d kB after %d steps, %d kB after %d; %d and %d files", rank, before, 25*(early-1), after, steps, files[rank],

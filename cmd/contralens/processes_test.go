@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -195,7 +196,22 @@ func TestTwoNodes(t *testing.T) {
 	if code, text := node(0, "--dist_join", "1s").end(t); code != exitFailed || !strings.Contains(text, "1 of 2 ranks came in 1s; missing: 1") {
 		t.Errorf("a rank that does not come: code %d:\n%s", code, text)
 	}
-	a, b := node(0), node(1, "--learning_rate", "0.5")
+	// What one of them finds too early for all to compare, all hear.
+	a, b := node(0), node(1, "--data_folder", "nowhere")
+	_, found := b.end(t)
+	want := regexp.MustCompile(`contralens: rank 1 \(pid \d+ on .+\): .*nowhere`)
+	if code, text := a.end(t); code == 0 || !want.MatchString(text) || !strings.Contains(found, "nowhere") {
+		t.Errorf("rank 1 has no data: code %d:\n%s\n%s", code, text, found)
+	}
+	other := stripes(t, 11)
+	a, b = node(0), node(1, "--data_folder", other)
+	for rank, p := range []*process{a, b} {
+		code, text := p.end(t)
+		if want := regexp.MustCompile(`contralens: rank 1 \(.+\) sees 22 images below .+, rank 0 24 below `); code != exitUsage || !want.MatchString(text) {
+			t.Errorf("rank %d with other data: code %d:\n%s", rank, code, text)
+		}
+	}
+	a, b = node(0), node(1, "--learning_rate", "0.5")
 	for rank, p := range []*process{a, b} {
 		code, text := p.end(t)
 		if want := regexp.MustCompile(`contralens: rank 1 \(.+\) was started with --learning_rate 0.5, rank 0 with 0.03`); code != exitUsage || !want.MatchString(text) {
@@ -249,5 +265,49 @@ func TestInOneProcess(t *testing.T) {
 		if code, text := command(t, args...); strings.Contains(text, "one process") {
 			t.Errorf("%v: code %d:\n%s", args, code, text)
 		}
+	}
+}
+
+// What listens where the ranks are to meet is not rank 0, or nobody does: a sentence says so within
+// --dist_join, with the address and what to do.
+func TestNoStore(t *testing.T) {
+	data := stripes(t, 12)
+	t.Chdir(t.TempDir())
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // connections are made, and nobody ever answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	web, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer web.Close()
+	go func() {
+		for {
+			way, err := web.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer way.Close()
+				if n, _ := way.Read(make([]byte, 10)); n > 0 {
+					_, _ = io.WriteString(way, "HTTP/1.1 400 Bad Request\r\n\r\n")
+				}
+			}()
+		}
+	}()
+	for at, want := range map[string]string{
+		silent.Addr().String(): "contralens: store at " + silent.Addr().String() + ": a program listens there but did not answer within ",
+		web.Addr().String():    "another program listens there: give another port",
+		"node0.invalid:1":      "note: the name node0.invalid of the machine of rank 0 has no address here yet (",
+	} {
+		code, text := spawn(t, pair(data, "run", "--epochs", "1", "--world-size", "2", "--rank", "1", "--dist-url", "tcp://"+at, "--dist_join", "2s")...).end(t)
+		if code != exitFailed || !strings.Contains(text, want) {
+			t.Errorf("%s: code %d:\n%s", at, code, text)
+		}
+	}
+	if _, err := os.Stat("save"); err == nil {
+		t.Error("something was written")
 	}
 }

@@ -13,6 +13,7 @@ import (
 	detectors "contralens/detect/train"
 	"contralens/dist"
 	"contralens/peers/join"
+	"contralens/setup"
 )
 
 // noteNorms tells whose images share the statistics of norms in training.
@@ -39,7 +40,11 @@ func (t *training) meet(ctx context.Context, r *detectors.Run) error {
 	if err != nil {
 		return err
 	}
-	j, err := join.Join(ctx, t.Launch, t.Timing, hello, t.model.Device(), dist.Hooks{
+	met, err := join.Meet(ctx, t.Launch, t.Timing, setup.Note)
+	if err != nil {
+		return err
+	}
+	j, err := met.Join(ctx, hello, t.model.Device(), dist.Hooks{
 		Note: t.Note, Advice: advice(r), Lost: t.failed,
 	})
 	if err != nil {

@@ -110,7 +110,7 @@ func (k *session) tune(ctx context.Context, retune bool) error {
 	}
 	if w := k.Launch.World(); !w.Alone() {
 		step.Batch = max(2, step.Batch/w.Size)
-		met, err := k.meeting()
+		met, err := k.meeting(ctx)
 		if err == nil {
 			err = met.ChooseMachine(ctx, &k.Machine, measure)
 		}

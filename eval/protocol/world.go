@@ -43,7 +43,7 @@ func (o *Options) meet(
 		return nil
 	}
 	h.Device = device.String()
-	met, err := o.meeting()
+	met, err := o.meeting(ctx)
 	if err != nil {
 		return err
 	}
@@ -58,9 +58,9 @@ func (o *Options) meet(
 }
 
 // meeting is where the processes meet.
-func (o *Options) meeting() (*join.Meeting, error) {
+func (o *Options) meeting(ctx context.Context) (*join.Meeting, error) {
 	if o.company.met == nil {
-		met, err := join.Meet(o.Launch, o.Timing)
+		met, err := join.Meet(ctx, o.Launch, o.Timing, setup.Note)
 		if err != nil {
 			return nil, err
 		}
@@ -72,9 +72,7 @@ func (o *Options) meeting() (*join.Meeting, error) {
 // leave ends the connection with the other processes after an evaluation that returned err.
 func (o *Options) leave(err error) error {
 	if o.company.joined == nil {
-		if o.company.met != nil {
-			o.company.met.Close()
-		}
+		o.company.met.Fail(err)
 		return err
 	}
 	return o.company.joined.End(errors.Is(err, ErrStopped), err)

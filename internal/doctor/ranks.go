@@ -10,6 +10,7 @@ import (
 
 	"contralens/dist"
 	"contralens/internal/humanize"
+	"contralens/peers/join"
 	"contralens/torch"
 	group "contralens/torch/dist"
 )
@@ -104,25 +105,13 @@ func (c *checked) close() {
 // meet opens the store, or connects to it.
 func (c *checked) meet(ctx context.Context) error {
 	l := c.Launch
-	resolve, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	addresses, err := net.DefaultResolver.LookupHost(resolve, l.Host)
-	if err != nil {
-		return fmt.Errorf("the name %s of rank 0's machine has no address here (%w): add it to the DNS or /etc/hosts, or "+
-			"give --dist-url tcp://ADDRESS:%d on every node", l.Host, err, l.Port)
-	}
-	if err := dist.CheckPort(l); err != nil {
+	var err error
+	if c.stores, err = join.Stores(ctx, l, c.Join, c.Note); err != nil {
 		return err
 	}
-	for i := range 2 {
-		s, err := group.NewTCPStore(group.TCPOptions{
-			Host: l.Host, Port: l.Port, Server: i == 0 && l.Serves(), World: l.Size, Timeout: c.Join,
-		})
-		if err != nil {
-			return fmt.Errorf("%s: is rank 0 started, does %s lead to its machine, and does no firewall close port %d",
-				strings.TrimRight(err.Error(), "."), l.Host, l.Port)
-		}
-		c.stores = append(c.stores, s)
+	addresses, err := net.DefaultResolver.LookupHost(ctx, l.Host)
+	if err != nil {
+		return err
 	}
 	text := fmt.Sprintf("port %d of %s is open", l.Port, l.Host)
 	if !slices.Contains(addresses, l.Host) {

@@ -15,7 +15,7 @@ import (
 // meetings are those of two processes of one launch.
 func meetings(t *testing.T) (zero, one *Meeting) {
 	t.Helper()
-	server, err := group.NewTCPStore(group.TCPOptions{Host: "127.0.0.1", Server: true, World: 3})
+	server, err := group.NewTCPStore(t.Context(), group.TCPOptions{Host: "127.0.0.1", Server: true, World: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +24,7 @@ func meetings(t *testing.T) (zero, one *Meeting) {
 	var both [2]*Meeting
 	for rank := range both {
 		l := dist.Launch{Source: "torchrun", Rank: rank, Size: 2, Host: "127.0.0.1", Port: server.Port(), Agent: true, Run: "job"}
-		if both[rank], err = Meet(l, timing); err != nil {
+		if both[rank], err = Meet(t.Context(), l, timing, nil); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(both[rank].Close)

@@ -5,6 +5,7 @@ package join
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"contralens/config"
 	"contralens/data"
 	"contralens/dist"
+	"contralens/internal/option"
 	"contralens/internal/version"
 	"contralens/peers"
 	"contralens/torch"
@@ -38,23 +40,54 @@ type Meeting struct {
 	stores []*group.Store
 }
 
-// Meet opens the store in which the processes meet.
-func Meet(l dist.Launch, t dist.Timing) (*Meeting, error) {
+// Meet opens the store in which the processes meet, as Stores does.
+func Meet(ctx context.Context, l dist.Launch, t dist.Timing, note func(string)) (*Meeting, error) {
+	stores, err := Stores(ctx, l, t.Join, note)
+	if err != nil {
+		return nil, err
+	}
+	return &Meeting{launch: l, timing: t, stores: stores}, nil
+}
+
+// Stores returns two clients of the store in which the processes meet, which rank 0 serves if no
+// launcher does: one for the group, and one for the signs of life, so that no wait holds these up. It
+// waits for the store at most for limit. note, which may be nil, is told why, by the first process of
+// a node.
+func Stores(
+	ctx context.Context, l dist.Launch, limit time.Duration, note func(string),
+) (stores []*group.Store, err error) {
 	if err := dist.CheckPort(l); err != nil {
 		return nil, err
 	}
-	m := &Meeting{launch: l, timing: t}
-	// One client is for the group. The signs of life have one of their own, that no wait holds up.
-	for i := range 2 {
-		s, err := group.NewTCPStore(group.TCPOptions{
-			Host: l.Host, Port: l.Port, Server: i == 0 && l.Serves(), World: l.Size, Timeout: t.Join,
-		})
-		if err != nil {
+	if l.LocalRank != 0 || note == nil {
+		note = func(string) {}
+	}
+	if limit <= 0 {
+		limit = group.DefaultTimeout
+	}
+	late := time.Now().Add(limit)
+	if !l.Serves() {
+		if err := dist.Reach(ctx, l, limit, note); err != nil {
 			return nil, err
 		}
-		m.stores = append(m.stores, s)
+		silent := time.AfterFunc(5*time.Second, func() {
+			note(fmt.Sprintf("a program listens at %s but does not answer yet", l.Address()))
+		})
+		defer silent.Stop()
 	}
-	return m, nil
+	for i := range 2 {
+		s, err := group.NewTCPStore(ctx, group.TCPOptions{
+			Host: l.Host, Port: l.Port, Server: i == 0 && l.Serves(), World: l.Size, Timeout: limit, Late: late,
+		})
+		if err != nil {
+			for _, s := range stores {
+				s.Close()
+			}
+			return nil, err
+		}
+		stores = append(stores, s)
+	}
+	return stores, nil
 }
 
 // Choose settles something on rank 0, before processes join, and returns on every rank what that came
@@ -70,6 +103,9 @@ func (m *Meeting) Choose(ctx context.Context, f func() (string, error)) (string,
 		return text, err
 	}
 	for late := time.Now().Add(m.timing.Join); ; time.Sleep(20 * time.Millisecond) {
+		if err := dist.Refused(s, m.launch); errors.As(err, new(*dist.Lost)) || errors.As(err, new(*dist.Disagreement)) {
+			return "", err
+		}
 		switch ok, err := s.Check(choice); {
 		case err != nil:
 			return "", fmt.Errorf("rank 0, which measures for all, cannot be reached: %w", err)
@@ -104,7 +140,20 @@ func (m *Meeting) ChooseMachine(ctx context.Context, c *config.Machine, measure 
 	return nil
 }
 
-// Close ends a meeting after which processes did not join.
+// Fail ends a meeting after which this process did not join, because of err, if that is one. The others
+// hear of it. A nil meeting is none.
+func (m *Meeting) Fail(err error) {
+	switch {
+	case m == nil:
+	case err == nil:
+		m.Close()
+	default:
+		wrong := errors.As(err, new(*config.ValueError)) || errors.As(err, new(*option.Error))
+		dist.Refuse(m.stores[0], m.launch, err, wrong) // the store lives as long as this process
+	}
+}
+
+// Close ends the use of the store.
 func (m *Meeting) Close() {
 	for _, s := range m.stores {
 		s.Close()
@@ -114,19 +163,8 @@ func (m *Meeting) Close() {
 // choice is the key of what rank 0 has chosen.
 const choice = "choice"
 
-// Join meets the other processes. Those that would compute something else together (see
+// Join joins the processes that have met. Those that would compute something else together (see
 // dist.Hello) are found here, before anything is written. Tensors of exchanges are on the device.
-func Join(
-	ctx context.Context, l dist.Launch, t dist.Timing, h dist.Hello, device torch.Device, hooks dist.Hooks,
-) (*Joined, error) {
-	m, err := Meet(l, t)
-	if err != nil {
-		return nil, err
-	}
-	return m.Join(ctx, h, device, hooks)
-}
-
-// Join is the function Join for processes that have met.
 func (m *Meeting) Join(
 	ctx context.Context, h dist.Hello, device torch.Device, hooks dist.Hooks,
 ) (j *Joined, err error) {

@@ -84,7 +84,7 @@ func work(f func(place) error) error {
 		if atoi != nil {
 			return atoi
 		}
-		s, err = NewTCPStore(TCPOptions{Host: "127.0.0.1", Port: port, World: size, Timeout: 20 * time.Second})
+		s, err = NewTCPStore(context.Background(), TCPOptions{Host: "127.0.0.1", Port: port, World: size, Timeout: 20 * time.Second})
 	}
 	if err != nil {
 		return err
@@ -110,7 +110,7 @@ func start(t *testing.T, worker string, size int, file bool) []result {
 	t.Helper()
 	at := filepath.Join(t.TempDir(), "store")
 	if !file {
-		s, err := NewTCPStore(TCPOptions{Host: "127.0.0.1", Server: true, World: size + 1})
+		s, err := NewTCPStore(t.Context(), TCPOptions{Host: "127.0.0.1", Server: true, World: size + 1})
 		if err != nil {
 			t.Fatal(err)
 		}

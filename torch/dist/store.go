@@ -7,10 +7,12 @@ package dist
 import "C"
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 	"unsafe"
@@ -39,17 +41,59 @@ type TCPOptions struct {
 	Server  bool   // this process serves
 	World   int    // the number of processes
 	Timeout time.Duration
+	// Late is when a client gives up a server that accepts connections and does not answer; the zero
+	// value: when Timeout is over.
+	Late time.Time
 }
 
 // NewTCPStore serves a store to all processes, or connects to the one that does. A process
-// may connect several times. A client that comes first tries until the timeout is over.
-func NewTCPStore(o TCPOptions) (*Store, error) {
+// may connect several times. A client that comes first tries until the timeout is over. ctx ends that.
+func NewTCPStore(ctx context.Context, o TCPOptions) (*Store, error) {
 	if err := torch.Load(); err != nil {
 		return nil, err
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTimeout
 	}
+	began := time.Now()
+	if o.Late.IsZero() {
+		o.Late = began.Add(o.Timeout + 500*time.Millisecond) // c10d says first why it cannot connect
+	}
+	where := net.JoinHostPort(o.Host, strconv.Itoa(o.Port))
+	type answer struct {
+		store *Store
+		err   error
+	}
+	answers := make(chan answer, 1)
+	// c10d waits without a limit for what a server says. What waits in vain is left behind.
+	go func() {
+		s, err := open(o)
+		if err == nil && !o.Server {
+			_, err = s.Check("contralens")
+		}
+		if err != nil {
+			err = fmt.Errorf("store at %s: %s", where, strings.TrimPrefix(err.Error(), "store: "))
+		}
+		answers <- answer{s, err}
+	}()
+	select {
+	case a := <-answers:
+		if a.err != nil && a.store != nil {
+			return nil, fmt.Errorf("%w: either rank 0 of this job ended, or another program listens there: give another port",
+				a.err)
+		}
+		return a.store, a.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case <-time.After(time.Until(o.Late)):
+		return nil, fmt.Errorf("store at %s: a program listens there but did not answer within %v: if it is rank 0 of this "+
+			"job, find out what stops it; if it is another program, give another port", where,
+			time.Since(began).Round(time.Millisecond))
+	}
+}
+
+// open is NewTCPStore without its limits.
+func open(o TCPOptions) (*Store, error) {
 	host := C.CString(o.Host)
 	defer C.free(unsafe.Pointer(host))
 	s := &Store{timeout: o.Timeout, address: o.Host}
@@ -58,10 +102,9 @@ func NewTCPStore(o TCPOptions) (*Store, error) {
 	if o.Server {
 		serves = 1
 	}
-	where := net.JoinHostPort(o.Host, strconv.Itoa(o.Port))
 	if err := failure("store", C.cl_store_tcp(host, C.int(o.Port), serves, C.int(o.World),
 		C.int64_t(o.Timeout.Milliseconds()), &s.handle, &bound)); err != nil {
-		return nil, fmt.Errorf("store at %s: %s", where, err.Message)
+		return nil, errors.New(err.Message)
 	}
 	s.port = int(bound)
 	return s, nil

@@ -35,12 +35,12 @@ func stores(p place) error {
 
 // TestStore covers a store of one process.
 func TestStore(t *testing.T) {
-	served, err := NewTCPStore(TCPOptions{Host: "127.0.0.1", Server: true, World: 2})
+	served, err := NewTCPStore(t.Context(), TCPOptions{Host: "127.0.0.1", Server: true, World: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
 	served.timeout = 20 * time.Millisecond
-	client, err := NewTCPStore(TCPOptions{Host: "127.0.0.1", Port: served.Port(), World: 2, Timeout: 10 * time.Second})
+	client, err := NewTCPStore(t.Context(), TCPOptions{Host: "127.0.0.1", Port: served.Port(), World: 2, Timeout: 10 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestStore(t *testing.T) {
 	if _, err := served.Get("none"); err == nil || !strings.Contains(err.Error(), `nobody set ["none"] within 20ms`) {
 		t.Errorf("a key that is never set: got %v", err)
 	}
-	if _, err := NewTCPStore(TCPOptions{Host: "127.0.0.1", Port: served.Port(), Server: true, World: 2}); err == nil ||
+	if _, err := NewTCPStore(t.Context(), TCPOptions{Host: "127.0.0.1", Port: served.Port(), Server: true, World: 2}); err == nil ||
 		!strings.Contains(err.Error(), "ddress already in use") {
 		t.Errorf("a taken port: got %v", err)
 	}
