@@ -104,7 +104,7 @@ func (p *prediction) run(ctx context.Context, m config.Machine, names []string, 
 	if p.classes, err = classNames(p.c.Classes, file); err != nil {
 		return err
 	}
-	p.sides(file.Config)
+	p.input(file.Config)
 	if images.Len() > 1 || strings.HasSuffix(p.c.Out, string(filepath.Separator)) || isFolder(p.c.Out) {
 		if strings.EqualFold(filepath.Ext(p.c.Out), ".png") {
 			p.c.Out = strings.TrimSuffix(p.c.Out, filepath.Ext(p.c.Out))
@@ -205,13 +205,17 @@ const (
 	usualMax   = 1333
 )
 
-// sides sets the sides that are left open: those of the training's tests, or the usual ones.
-func (p *prediction) sides(record map[string]string) {
+// input sets what is left open about the input: as in the training's tests, or the usual.
+func (p *prediction) input(record map[string]string) {
 	c := config.DefaultDetectTrain()
 	c.TestShort, c.MaxSide = usualShort, usualMax
 	if record != nil {
-		_ = adopt(&c, record, nil, "test_short", "max_side") // values of a record that are no numbers stay open
+		_ = adopt(&c, record, nil, "test_short", "max_side", "gray16") // values of a record that are no numbers stay open
 	}
+	if p.c.Gray16 == "" {
+		p.c.Gray16 = c.Gray16
+	}
+	p.decoder.Gray16 = codec.Gray16(p.c.Gray16)
 	if p.c.TestShort == 0 {
 		p.c.TestShort = c.TestShort
 	}
