@@ -95,7 +95,7 @@ func (c *BenchStep) unread() (notes []string) {
 // BenchDetect are the options of bench detect, which measures training steps of a detector: those
 // of detect train, and how many steps to measure.
 type BenchDetect struct {
-	DetectTrain `hides:"ckpt prefix use_ema data_folder layout train_split test_split classes test_limit limit label_fraction label_seed max_bad test_short topk_test num_workers eval_every save_every precise_bn voc_metric print_freq iterations lr_decay_iterations warmup schedule_batch resume name model_path tb_path overwrite sync_bn world-size rank dist-url dist-backend multiprocessing-distributed nproc dist_timeout dist_stall dist_join"`
+	DetectTrain `hides:"ckpt prefix use_ema data_folder layout train_split test_split classes test_limit limit label_fraction label_seed max_bad test_short gray16 topk_test num_workers eval_every save_every precise_bn voc_metric print_freq iterations lr_decay_iterations warmup schedule_batch resume name model_path tb_path overwrite sync_bn world-size rank dist-url dist-backend multiprocessing-distributed nproc dist_timeout dist_stall dist_join"`
 	Steps       int `flag:"steps" default:"4" group:"machine" everyday:"true" help:"steps to measure"`
 	Before      int `flag:"warmup_steps" default:"2" group:"machine" everyday:"true" help:"steps before the measured ones"`
 }

@@ -39,6 +39,7 @@ type DetectData struct {
 	MaxBad      float64  `flag:"max_bad" default:"0.01" runtime:"true" help:"largest share of damaged images and annotations: each is named and left out; with more of them the command stops"`
 	TestShort   int      `flag:"test_short" default:"800" name:"detect=4" help:"shorter side of test images in pixels"`
 	MaxSide     int      `flag:"max_side" default:"1333" name:"detect=5" help:"longest side of any image in pixels; a larger one is made smaller"`
+	Gray16      string   `flag:"gray16" default:"clip" name:"detect=38" help:"how 16-bit gray becomes 8-bit: clip (at 255, as in Pillow), high (keep the high byte) or range (from the smallest to the largest value of each image)"`
 }
 
 // DetectSplits says which images train.
@@ -51,7 +52,7 @@ type DetectSplits struct {
 // Backbone describes the encoder of a detector. A checkpoint's record or its shapes set it.
 type Backbone struct {
 	_     struct{} `group:"network"`
-	Arch  string   `flag:"arch" default:"resnet50" everyday:"true" name:"detect=8" help:"resnet50, resnet101 or another ResNet with bottlenecks; with --detector fpn also resnet18 and resnet34"`
+	Arch  string   `flag:"arch" default:"resnet50" everyday:"true" name:"detect=8" help:"resnet18, resnet50, resnet101 or another ResNet; Detectron2 has c4 only with bottlenecks, as in resnet50"`
 	Width float64  `flag:"width" default:"1" name:"detect=9" help:"factor on the number of channels in all layers, the stem included"`
 }
 
@@ -129,7 +130,7 @@ func (c *DetectTrain) resolve() (warnings []string, err error) {
 	}
 	warnings = c.settle()
 	warnings = append(warnings, distributedNotes(&c.Dist, &c.Machine)...)
-	err = first(c.Dist.check(), c.Output.check(), c.Machine.check(), c.DetectData.check(),
+	err = first(c.Weights.check(), c.Dist.check(), c.Output.check(), c.Machine.check(), c.DetectData.check(),
 		atLeast("limit", c.DetectSplits.DetectLimit, 0),
 		fraction("label_fraction", c.LabelFraction), c.DetectNet.check(), sides("short", c.Short), c.Iterating.check(),
 		atLeast("eval_every", c.EvalEvery, 0), atLeast("save_every", c.SaveEvery, 1), atLeast("precise_bn", c.PreciseBN, 0),
@@ -141,13 +142,29 @@ func (c *DetectTrain) resolve() (warnings []string, err error) {
 const smallBatch = 4
 
 // notes are sentences about options that work against each other.
-func (c *DetectTrain) notes() []string {
-	if c.Norm != "bn" || c.BatchSize >= smallBatch {
-		return nil
+func (c *DetectTrain) notes() (notes []string) {
+	if c.Norm == "bn" && c.BatchSize < smallBatch {
+		notes = append(notes, fmt.Sprintf("batch norm learns its statistics from %s at a time, which makes training noisy; "+
+			"give --batch_size %d or more, or --norm frozen --freeze_at 2 with a lower --learning_rate",
+			humanize.Count(c.BatchSize, "image"), smallBatch))
 	}
-	return []string{fmt.Sprintf("batch norm learns its statistics from %s at a time, which makes training noisy; "+
-		"give --batch_size %d or more, or --norm frozen --freeze_at 2 with a lower --learning_rate",
-		humanize.Count(c.BatchSize, "image"), smallBatch)}
+	if c.Detector == "c4" && c.BoxHead != "2fc" {
+		notes = append(notes, "--box_head changes nothing with --detector c4, whose head is the encoder's last stage")
+	}
+	if c.Detector == "fpn" && !c.ExtraNorm {
+		notes = append(notes, "--extra_norm changes nothing with --detector fpn, which has none")
+	}
+	return notes
+}
+
+// check requires a checkpoint for the options that say what to take from it.
+func (w *Weights) check() error {
+	for option, given := range map[string]bool{"use_ema": w.UseEMA, "prefix": w.Prefix != "", "strict": w.Strict} {
+		if given && w.Ckpt == "" {
+			return &ValueError{Option: option, Want: "--ckpt with the encoder that it is about", Got: "none"}
+		}
+	}
+	return nil
 }
 
 func (d *DetectData) check() error {
@@ -158,7 +175,7 @@ func (d *DetectData) check() error {
 			return &ValueError{Option: "classes", Want: "names that differ, separated by commas", Got: d.Classes}
 		}
 	}
-	return first(oneOf("layout", d.Layout, "auto", "voc", "coco"), atLeast("test_limit", d.DetectLimit, 0),
+	return first(oneOf("layout", d.Layout, "auto", "voc", "coco"), gray16(d.Gray16), atLeast("test_limit", d.DetectLimit, 0),
 		within("max_bad", d.MaxBad, 0, 1), between("test_short", d.TestShort, leastSide, mostSide),
 		between("max_side", d.MaxSide, leastSide, mostSide))
 }

@@ -30,6 +30,12 @@ func (c *DetectEval) Resolve(map[string]bool) (warnings []string, err error) {
 			Hint: "for example --ckpt save/RUN/current.pth",
 		}
 	}
+	if c.Ckpt != "" && c.Found != "" {
+		return nil, &ValueError{
+			Option: "results", Want: "detections instead of a --ckpt", Got: c.Found + " besides --ckpt " + c.Ckpt,
+			Hint: "leave one of them out",
+		}
+	}
 	return warnings, first(c.Machine.check(), c.DetectData.check(), c.AveragePrecision.check(),
 		atLeast("misses", c.Misses, 0), within("score", c.MinScore, 0, 1), between("batch_size", c.BatchSize, 1, mostBatch))
 }
@@ -42,6 +48,7 @@ type DetectPredict struct {
 	MinScore  float64  `flag:"score" default:"0.5" help:"least score of detections that are drawn; the JSON beside the picture has all"`
 	TestShort int      `flag:"test_short" group:"data" help:"shorter side of the images for the network in pixels; 0: that of the training's tests, or 800"`
 	MaxSide   int      `flag:"max_side" group:"data" help:"longest side in pixels; 0: that of the training, or 1333"`
+	Gray16    string   `flag:"gray16" group:"data" help:"how 16-bit gray becomes 8-bit: clip, high or range; empty: as in the training, or clip"`
 	Classes   string   `flag:"classes" group:"data" help:"names of the classes, separated by commas, if the checkpoint has none"`
 	Threads   int      `flag:"threads" group:"machine" help:"compute threads; 0: one per processor, 1 on a GPU"`
 	Device    string   `flag:"device" default:"auto" group:"machine" help:"auto, cpu, cuda or cuda:N; auto is the first GPU that can be used, otherwise the CPU"`
@@ -60,6 +67,9 @@ func (c *DetectPredict) Resolve(map[string]bool) (warnings []string, err error) 
 		return nil, &ValueError{
 			Option: "ckpt", Want: "a detector", Hint: "for example --ckpt save/RUN/current.pth, as detect train writes it",
 		}
+	}
+	if c.Gray16 != "" {
+		err = gray16(c.Gray16)
 	}
 	for _, s := range []struct {
 		name string

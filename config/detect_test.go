@@ -26,6 +26,10 @@ func TestDetectTrain(t *testing.T) {
 		"tiny side":     {map[string]string{"short": "8,800"}, "--short: want a whole number of at least 32, got 8", true},
 		"steps falling": {map[string]string{"lr_decay_iterations": "5,3"}, "--lr_decay_iterations: want numbers", true},
 		"metric":        {map[string]string{"voc_metric": "12"}, "--voc_metric: want auto, 07 or area", true},
+		"gray":          {map[string]string{"gray16": "squash"}, "--gray16: want clip, high or range", true},
+		"no checkpoint": {map[string]string{"prefix": "encoder"}, "--prefix: want --ckpt", true},
+		"head of fpn":   {map[string]string{"box_head": "4conv1fc"}, "--box_head changes nothing", false},
+		"norm of c4":    {map[string]string{"detector": "fpn", "extra_norm": "false"}, "--extra_norm changes nothing", false},
 		"freezing more": {map[string]string{"freeze_at": "7"}, "--freeze_at: want a whole number of at most 5", true},
 	} {
 		d := DefaultDetectTrain()

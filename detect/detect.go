@@ -10,7 +10,11 @@
 // background.
 package detect
 
-import "contralens/detect/mask"
+import (
+	"strings"
+
+	"contralens/detect/mask"
+)
 
 // Object is an annotated object of an image.
 type Object struct {
@@ -85,4 +89,11 @@ type Detection struct {
 	Class int32
 	Score float32
 	Mask  *mask.RLE // in the size of the image; nil without masks
+}
+
+// IsNorm reports whether a tensor of a detector belongs to a norm, by Detectron2's name of it.
+// Weight decay spares them.
+func IsNorm(name string) bool {
+	parts := strings.Split(name, ".")
+	return len(parts) > 1 && parts[len(parts)-2] == "norm"
 }

@@ -20,7 +20,7 @@ func Iterations(o config.Iterating) optim.Iterations {
 }
 
 // IterationNotes returns sentences about a schedule that is not the one in the options, or
-// whose steps are never reached.
+// whose steps or learning rate are never reached.
 func IterationNotes(o config.Iterating) (notes []string) {
 	s := Iterations(o)
 	if o.ScheduleBatch != 0 && o.ScheduleBatch != o.BatchSize {
@@ -34,6 +34,10 @@ func IterationNotes(o config.Iterating) (notes []string) {
 				"give --lr_decay_iterations", m, s.Total))
 			break
 		}
+	}
+	if s.Warm >= s.Total {
+		notes = append(notes, fmt.Sprintf("the learning rate never reaches %s: all %d iterations are warm-up, which takes %d; "+
+			"give --warmup", humanize.Number(s.Rate), s.Total, s.Warm))
 	}
 	return notes
 }

@@ -13,6 +13,8 @@ import (
 	"contralens/checkpoint/weights"
 	"contralens/cmd/internal/cli"
 	"contralens/config"
+	detectors "contralens/detect/weights"
+	"contralens/internal/humanize"
 	"contralens/torch"
 )
 
@@ -58,6 +60,10 @@ func convert(c *config.Convert, in, out string) error {
 	e, err := f.EncoderAt(c.Prefix, c.UseEMA)
 	if err != nil {
 		return err
+	}
+	if n := detectors.BesidesEncoder(f); n > 0 {
+		printNote(fmt.Sprintf("%s is written without the %d tensors of the detector on it; Detectron2 reads %s itself, as "+
+			"MODEL.WEIGHTS", humanize.Text(out), n, humanize.Text(in)))
 	}
 	net, err := f.Network(e)
 	if err != nil {

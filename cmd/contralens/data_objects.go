@@ -83,10 +83,11 @@ func printObjects(s *sets.Stats) {
 	}
 	row("sizes", "%d small, %d medium, %d large (COCO: areas up to 32² px, up to 96² px, and above)",
 		s.Small, s.Medium, s.Large)
-	for name, n := range map[string]int{"difficult": s.Difficult, "crowds": s.Crowds} {
-		if n > 0 {
-			row(name, "%d", n)
-		}
+	if s.Difficult > 0 {
+		row("difficult", "%d", s.Difficult)
+	}
+	if s.Crowds > 0 {
+		row("crowds", "%d", s.Crowds)
 	}
 	if s.Polygons+s.Masks > 0 {
 		row("masks", "%d as polygons, %d as run lengths", s.Polygons, s.Masks)

@@ -298,8 +298,8 @@ export function curvesTab(first) {
             x: c.step.map((v) => axis.to(r, v)),
             min: bare ? [] : c.min,
             max: bare ? [] : c.max,
-            shown: smoothed(c.mean, name === "knn" || name === "lr" || spec.perEpoch ? 0 : settings.smooth.get(), log),
-            sparse: name === "knn" || Boolean(spec.perEpoch),
+            shown: smoothed(c.mean, name === "knn" || name === "lr" || spec.sparse ? 0 : settings.smooth.get(), log),
+            sparse: name === "knn" || Boolean(spec.sparse),
           });
         }
       });
@@ -349,7 +349,7 @@ export function curvesTab(first) {
         envelope: settings.envelope.get(),
         marks: marksOf(),
         // A filling queue distorts scores, but neither k-NN nor the system.
-        settled: spec.id === "knn" || spec.perEpoch || spec.group === "System and schedule" ? 0 : settled,
+        settled: spec.id === "knn" || spec.sparse || spec.group === "System and schedule" ? 0 : settled,
       },
     ];
   }

@@ -3,11 +3,11 @@
 // values are idle shows something that the method does not have, and is left out.
 
 /** spaces is a chart of a measure in both spaces. */
-const spaces = (name, title, read, id = name) => ({ id, title, read, series: [`head_${name}`, `backbone_${name}`], kinds: ["embeddings", "features"], perEpoch: true, look: "solid: embeddings, dashes and dots: features" });
+const spaces = (name, title, read, id = name) => ({ id, title, read, series: [`head_${name}`, `backbone_${name}`], kinds: ["embeddings", "features"], sparse: true, look: "solid: embeddings, dashes and dots: features" });
 
 /** singular is a chart of some singular values of a space. */
 const singular = (space, title) => ({
-  id: `${space}_singular`, title, perEpoch: true, steps: true, look: "from the top no. 2, 4, 8, 16, …",
+  id: `${space}_singular`, title, sparse: true, steps: true, look: "from the top no. 2, 4, 8, 16, …",
   series: [2, 4, 8, 16, 32, 64, 128, 256, 512].map((i) => `${space}_sv${i}`),
   kinds: [2, 4, 8, 16, 32, 64, 128, 256, 512].map((i) => `no. ${i}`),
   read: "The logarithm of the 2nd, 4th, 8th … singular value, relative to the first. Lines that stay high and near each other mean that many dimensions are used; a line that drops far below the others is where dimensions collapse.",
@@ -60,10 +60,10 @@ const groups = [
     singular("head", "Singular values: embeddings"), singular("backbone", "Singular values: features"),
   ]],
   ["Detection", [
-    { id: "ap", title: "AP", series: ["ap"], read: "Average precision on the test images, in percent: the mean over classes and over ten overlaps from 0.5 to 0.95. One test is at the end, others every --eval_every iterations." },
-    { id: "ap50", title: "AP50", series: ["ap50"], read: "Average precision at an overlap of 0.5: was the object found at all?" },
-    { id: "ap75", title: "AP75", series: ["ap75"], read: "Average precision at an overlap of 0.75: does the box fit well?" },
-    { id: "mask_ap", title: "AP of masks", series: ["mask_ap"], read: "Average precision of masks instead of boxes, over ten overlaps from 0.5 to 0.95." },
+    { id: "ap", title: "AP", series: ["ap"], sparse: true, read: "Average precision on the test images, in percent: the mean over classes and over ten overlaps from 0.5 to 0.95. One test is at the end, others every --eval_every iterations." },
+    { id: "ap50", title: "AP50", series: ["ap50"], sparse: true, read: "Average precision at an overlap of 0.5: was the object found at all?" },
+    { id: "ap75", title: "AP75", series: ["ap75"], sparse: true, read: "Average precision at an overlap of 0.75: does the box fit well?" },
+    { id: "mask_ap", title: "AP of masks", series: ["mask_ap"], sparse: true, read: "Average precision of masks instead of boxes, over ten overlaps from 0.5 to 0.95." },
     { id: "loss_total", title: "Loss of the detector", series: ["loss_total"], read: "The sum of the losses below. At the start it is about ln(classes + 1) + ln 2, and ln 2 more with masks. It rises at first if the boxes begin to move before the classes are known." },
     { id: "loss_cls", title: "Loss: classes", series: ["loss_cls"], read: "Cross entropy of the regions' classes. It starts at ln(classes + 1)." },
     { id: "loss_box_reg", title: "Loss: boxes", series: ["loss_box_reg"], read: "Distance of the regions' boxes from the annotated ones. It rises at first, when the region proposals begin to find objects." },

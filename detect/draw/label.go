@@ -14,11 +14,12 @@ import (
 	"contralens/internal/humanize"
 )
 
-// palette has the colors of Okabe and Ito, which color-blind people can distinguish, in an
-// order that keeps the strong ones first.
+// palette has the colors of Okabe and Ito, which color-blind people can distinguish, in the order
+// of plots, so that a class has the same color in pictures and curves. Only the plots' black is
+// yellow here, which photos have less of.
 var palette = []color.RGBA{
-	{213, 94, 0, 255}, {0, 114, 178, 255}, {240, 228, 66, 255}, {0, 158, 115, 255}, {204, 121, 167, 255},
-	{86, 180, 233, 255}, {230, 159, 0, 255},
+	{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255}, {204, 121, 167, 255}, {240, 228, 66, 255},
+	{230, 159, 0, 255}, {86, 180, 233, 255},
 }
 
 // Color returns the color of a class. The first seven can be told apart by everyone; later ones

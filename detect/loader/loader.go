@@ -298,7 +298,7 @@ func (m *mapper) count(ctx context.Context, i int, err error) error {
 		return &data.TooManyUnreadable{Unreadable: len(m.bad), Images: n, Share: m.MaxBad, Last: err}
 	}
 	if m.Note != nil {
-		what := "left out"
+		what := "its objects count as missed"
 		if m.Train {
 			what = "replaced by another image"
 		}

@@ -62,9 +62,11 @@ func openTraining(ctx context.Context, c *config.DetectTrain, o Options) (traini
 	if test, err = open(ctx, c.DetectData, c.TestSplit, true, c.Masks, training.Classes, o); err != nil {
 		return nil, nil, err
 	}
-	if training.Name == test.Name && training.Images[0].Path == test.Images[0].Path {
-		o.note("tests use the images of the training, %s; --test_split names others", training.Name)
+	if n := common(training, test); n > 0 {
+		o.note("%d of the %s of %s also train, so the test says little about others; --train_split and --test_split "+
+			"name lists", n, humanize.Count(len(test.Images), "image"), test.Name)
 	}
+	o.noteMetric(c.VOCMetric, test)
 	all := len(training.Images)
 	training = sets.Limit(training, c.DetectSplits.DetectLimit, c.LabelSeed)
 	if c.LabelFraction < 1 {
@@ -75,12 +77,8 @@ func openTraining(ctx context.Context, c *config.DetectTrain, o Options) (traini
 		o.note("%s without objects %s not train", humanize.Count(dropped, "image"), do(dropped))
 	}
 	if len(training.Images) == 0 {
-		of := ""
-		if c.Classes != "" {
-			of = " of --classes " + c.Classes
-		}
-		return nil, nil, fmt.Errorf("--data_folder %s: want objects%s to train on, but none of %s has one", c.DataFolder,
-			of, humanize.Count(all, "image"))
+		return nil, nil, fmt.Errorf("--data_folder %s: want objects to train on, but none of %s has one", c.DataFolder,
+			humanize.Count(all, "image"))
 	}
 	if c.Masks {
 		if err := checkMasks(c, training, o); err != nil {
@@ -88,6 +86,27 @@ func openTraining(ctx context.Context, c *config.DetectTrain, o Options) (traini
 		}
 	}
 	return training, sets.Limit(test, c.DetectData.DetectLimit, 0), nil
+}
+
+// common counts the images of b that are in a.
+func common(a, b *detect.Set) (n int) {
+	in := map[string]bool{}
+	for _, m := range a.Images {
+		in[m.Path] = true
+	}
+	for _, m := range b.Images {
+		if in[m.Path] {
+			n++
+		}
+	}
+	return n
+}
+
+// noteMetric notes that a rule of VOC does not judge images with COCO's annotations.
+func (o *Options) noteMetric(metric string, set *detect.Set) {
+	if metric != "auto" && set.Format == detect.COCO {
+		o.note("--voc_metric changes nothing: COCO's rules judge %s", set.Name)
+	}
 }
 
 // checkMasks returns an error if no object of a set has a mask, and tells how many have none: the

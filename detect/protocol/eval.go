@@ -55,7 +55,7 @@ func (e *evaluation) run(ctx context.Context) error {
 	defer e.model.Free()
 	setup.Host(&c.Machine, e.model.Device())
 	if err := adopt(c, e.file.Config, e.Set, "data_folder", "layout", "test_split", "test_limit", "test_short", "max_side",
-		"voc_metric"); err != nil {
+		"gray16", "voc_metric"); err != nil {
 		return err
 	}
 	if e.set, err = e.open(ctx, e.model.Options.Masks); err != nil {
@@ -63,7 +63,7 @@ func (e *evaluation) run(ctx context.Context) error {
 	}
 	found, err := e.model.find(ctx, finding{
 		set: e.set, short: c.TestShort, maxSide: c.MaxSide, batch: c.BatchSize, workers: c.Workers, maxBad: c.MaxBad,
-		note: e.Note, show: e.Progress.Show,
+		gray16: c.Gray16, note: e.Note, show: e.Progress.Show,
 	})
 	if err != nil {
 		return err
@@ -98,6 +98,7 @@ func (e *evaluation) open(ctx context.Context, masks bool) (*detect.Set, error) 
 		return nil, fmt.Errorf("--data_folder %s: want the %d classes of %s, got %d; name them in order with --classes",
 			c.DataFolder, e.file.Options.Classes, c.Ckpt, len(set.Classes))
 	}
+	e.noteMetric(c.VOCMetric, set)
 	return sets.Limit(set, c.DetectLimit, 0), nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"contralens/data/codec"
 	"contralens/detect"
 	objects "contralens/detect/loader"
 	"contralens/detect/rcnn"
@@ -19,6 +20,7 @@ type finding struct {
 	short, maxSide int
 	batch, workers int
 	maxBad         float64
+	gray16         string
 	note           func(string)
 	show           func(line string, due bool) // may be nil
 }
@@ -28,6 +30,7 @@ func (d *detector) find(ctx context.Context, f finding) ([][]detect.Detection, e
 	l, err := objects.New(ctx, objects.Options{
 		Set: f.set, BatchSize: max(1, f.batch), Short: []int{f.short}, MaxSide: f.maxSide, Divisor: d.SizeDivisor(),
 		Workers: f.workers, MaxBad: f.maxBad, Note: f.note, Pixels: !d.Device().IsCPU(),
+		Gray16: codec.Gray16(f.gray16),
 	})
 	if err != nil {
 		return nil, err

@@ -120,8 +120,8 @@ func table(classes []score.Class) []string {
 func (t *training) judge(ctx context.Context, r *detectors.Run) (s detectors.Score, err error) {
 	c := t.c
 	found, err := t.model.find(ctx, finding{
-		set: t.test, short: c.TestShort, maxSide: c.MaxSide, workers: c.Workers, maxBad: c.MaxBad, note: t.Note,
-		show: t.Progress.Show,
+		set: t.test, short: c.TestShort, maxSide: c.MaxSide, workers: c.Workers, maxBad: c.MaxBad, gray16: c.Gray16,
+		note: t.Note, show: t.Progress.Show,
 	})
 	if err != nil {
 		return s, err

@@ -11,6 +11,7 @@ import (
 	"contralens/detect/rcnn"
 	detectors "contralens/detect/train"
 	"contralens/detect/weights"
+	"contralens/internal/humanize"
 	"contralens/nn"
 	"contralens/setup"
 	"contralens/torch"
@@ -68,6 +69,10 @@ func openEncoder(c *config.DetectTrain, set map[string]bool) (*encoder, error) {
 	e := &encoder{record: detectors.EncoderRecord{Path: c.Ckpt, Epoch: file.Epoch}}
 	if e.found, err = file.EncoderAt(c.Prefix, c.UseEMA); err != nil {
 		return nil, err
+	}
+	if n := len(e.found.Left); c.Strict && n > 0 {
+		return nil, fmt.Errorf("--strict: want nothing in %s but an encoder and its head, found %s besides, such as %s",
+			c.Ckpt, humanize.Count(n, "tensor"), humanize.Text(e.found.Left[0]))
 	}
 	net, err := file.Network(e.found)
 	if err != nil {

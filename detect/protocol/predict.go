@@ -21,6 +21,7 @@ import (
 	"contralens/detect/mask"
 	"contralens/detect/rcnn"
 	"contralens/internal/durable"
+	"contralens/internal/humanize"
 	"contralens/setup"
 	"contralens/views"
 )
@@ -104,28 +105,39 @@ func (p *prediction) run(ctx context.Context, m config.Machine, names []string, 
 	if p.classes, err = classNames(p.c.Classes, file); err != nil {
 		return err
 	}
-	p.sides(file.Config)
-	if images.Len() > 1 || strings.HasSuffix(p.c.Out, string(filepath.Separator)) || isFolder(p.c.Out) {
-		if strings.EqualFold(filepath.Ext(p.c.Out), ".png") {
-			p.c.Out = strings.TrimSuffix(p.c.Out, filepath.Ext(p.c.Out))
-		}
-		if err := os.MkdirAll(p.c.Out, 0o755); err != nil {
-			return fmt.Errorf("--out %s: want a folder for %d pictures, but %w", p.c.Out, images.Len(), err)
-		}
-		name := func(i int) string { return pictureName(p.c.Out, images.Path(i), i) }
-		if err := spare(paths(images), name); err != nil {
-			return err
-		}
-		return p.all(ctx, paths(images), name, each)
-	}
-	if !strings.EqualFold(filepath.Ext(p.c.Out), ".png") {
-		return &config.ValueError{Option: "out", Want: "a file name that ends in .png", Got: p.c.Out}
-	}
-	name := func(int) string { return p.c.Out }
-	if err := spare(paths(images), name); err != nil {
+	p.input(file.Config)
+	from := paths(images)
+	to, err := pictures(p.c.Out, from)
+	if err != nil {
 		return err
 	}
-	return p.all(ctx, paths(images), name, each)
+	if err := spare(from, to); err != nil {
+		return err
+	}
+	return p.all(ctx, from, to, each)
+}
+
+// pictures returns the names of the pictures of images: out itself, or names in the folder out, which
+// it makes, for several images or if out is a folder.
+func pictures(out string, images []string) ([]string, error) {
+	isPNG := strings.EqualFold(filepath.Ext(out), ".png")
+	if len(images) == 1 && !strings.HasSuffix(out, string(filepath.Separator)) && !isFolder(out) {
+		if !isPNG {
+			return nil, &config.ValueError{Option: "out", Want: "a file name that ends in .png", Got: out}
+		}
+		return []string{out}, nil
+	}
+	if isPNG {
+		out = strings.TrimSuffix(out, filepath.Ext(out))
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return nil, fmt.Errorf("--out %s: want a folder for %s, but %w", out, humanize.Count(len(images), "picture"), err)
+	}
+	names := make([]string, len(images))
+	for i, path := range images {
+		names[i] = pictureName(out, path, i)
+	}
+	return names, nil
 }
 
 // resultName is the name of the JSON file beside a picture.
@@ -135,13 +147,12 @@ func resultName(picture string) string {
 
 // spare returns an error if a picture would replace an image that is read, or a result a JSON file of
 // another program, such as annotations beside a photo.
-func spare(images []string, picture func(i int) string) error {
+func spare(images, pictures []string) error {
 	read := map[string]bool{}
 	for _, image := range images {
 		read[resolved(image)] = true
 	}
-	for i := range images {
-		out := picture(i)
+	for _, out := range pictures {
 		if read[resolved(out)] {
 			return &config.ValueError{Option: "out", Want: "another file than the image that is read", Got: out}
 		}
@@ -205,13 +216,17 @@ const (
 	usualMax   = 1333
 )
 
-// sides sets the sides that are left open: those of the training's tests, or the usual ones.
-func (p *prediction) sides(record map[string]string) {
+// input sets what is left open about the input: as in the training's tests, or the usual.
+func (p *prediction) input(record map[string]string) {
 	c := config.DefaultDetectTrain()
 	c.TestShort, c.MaxSide = usualShort, usualMax
 	if record != nil {
-		_ = adopt(&c, record, nil, "test_short", "max_side") // values of a record that are no numbers stay open
+		_ = adopt(&c, record, nil, "test_short", "max_side", "gray16") // values of a record that are no numbers stay open
 	}
+	if p.c.Gray16 == "" {
+		p.c.Gray16 = c.Gray16
+	}
+	p.decoder.Gray16 = codec.Gray16(p.c.Gray16)
 	if p.c.TestShort == 0 {
 		p.c.TestShort = c.TestShort
 	}
@@ -221,7 +236,7 @@ func (p *prediction) sides(record map[string]string) {
 }
 
 // all predicts every image. Unreadable ones are noted and skipped; at the end they are an error.
-func (p *prediction) all(ctx context.Context, paths []string, out func(i int) string, each func(Found) error) error {
+func (p *prediction) all(ctx context.Context, paths, pictures []string, each func(Found) error) error {
 	unreadable := 0
 	for i, path := range paths {
 		if err := ctx.Err(); err != nil {
@@ -233,7 +248,7 @@ func (p *prediction) all(ctx context.Context, paths []string, out func(i int) st
 			p.note("%v", err)
 			continue
 		}
-		found, err := p.one(path, out(i), img)
+		found, err := p.one(path, pictures[i], img)
 		if err != nil {
 			return err
 		}

@@ -256,7 +256,12 @@ func TestMistakes(t *testing.T) {
 			return err
 		}
 		defer m.Free()
-		return checkpoint.Write("cifar.pth", checkpoint.Dict{{Key: "state_dict", Value: statedict.Of(m.State, "")}})
+		all := statedict.Of(m.State, "")
+		if err := checkpoint.Write("cifar.pth", checkpoint.Dict{{Key: "state_dict", Value: all}}); err != nil {
+			return err
+		}
+		all = append(all, checkpoint.Item{Key: "encoder.neck.weight", Value: all[0].Value})
+		return checkpoint.Write("more.pth", checkpoint.Dict{{Key: "state_dict", Value: all}})
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +270,8 @@ func TestMistakes(t *testing.T) {
 		"does not exist":                       func(c *config.DetectTrain) { c.Ckpt = "none.pth" },
 		"none":                                 func(c *config.DetectTrain) { c.DataFolder = "none" },
 		"--masks: want annotations with masks": func(c *config.DetectTrain) { c.Masks = true },
-		"want objects of --classes cat,dog to": func(c *config.DetectTrain) { c.Classes = "cat,dog" },
+		"want objects of cat, dog in":          func(c *config.DetectTrain) { c.Classes = "cat,dog" },
+		"--strict: want nothing in more.pth":   func(c *config.DetectTrain) { c.Ckpt, c.Strict = "more.pth", true },
 	} {
 		c := tiny(voc, "wrong")
 		change(&c)

@@ -2,12 +2,15 @@ package protocol
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"contralens/data/codec"
 	"contralens/detect"
 	"contralens/detect/draw"
 	"contralens/detect/score"
@@ -86,13 +89,17 @@ func writeCurves(out, what string, r *score.Result) error {
 func (e *evaluation) sheet(ctx context.Context, path string, found [][]detect.Detection) error {
 	worst := misses(e.set, found, e.c.MinScore)
 	if worst = worst[:min(len(worst), e.c.Misses)]; len(worst) == 0 {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // the sheet of an earlier test
+			return err
+		}
 		return nil
 	}
+	decoder := &codec.Decoder{Gray16: codec.Gray16(e.c.Gray16)}
 	var tiles []viz.Tile
 	for _, m := range worst {
 		image := e.set.Images[m.index]
 		title := fmt.Sprintf("%d of %s missed, %d wrong", m.missed, humanize.Count(m.total, "object"), m.wrong)
-		img, err := read(ctx, image.Path, nil)
+		img, err := read(ctx, image.Path, decoder)
 		if ctx.Err() != nil {
 			return ctx.Err() // the photo itself may be fine
 		}

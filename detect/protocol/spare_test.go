@@ -25,7 +25,7 @@ func TestSpare(t *testing.T) {
 		"found.png": "", "old.png": "", "photo.png": "another file", "link.png": "another file",
 		"photo.PNG": "beside", "half.png": "beside",
 	} {
-		err := spare([]string{at("photo.png")}, func(int) string { return at(out) })
+		err := spare([]string{at("photo.png")}, []string{at(out)})
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q", out, err, want)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"contralens/config"
+	"contralens/data/codec"
 	"contralens/data/loader"
 	"contralens/detect"
 	objects "contralens/detect/loader"
@@ -280,7 +281,7 @@ func (t *training) source(ctx context.Context, seed uint64, first int) (detector
 	l, err := objects.New(ctx, objects.Options{
 		Set: t.train, Train: true, BatchSize: c.BatchSize, Batches: math.MaxInt32, FirstBatch: first, Seed: seed,
 		Short: c.Short, MaxSide: c.MaxSide, Divisor: t.model.SizeDivisor(), Masks: c.Masks, Workers: c.Workers,
-		MaxBad: c.MaxBad, Note: t.Note, World: t.world, Pixels: !t.model.Device().IsCPU(),
+		MaxBad: c.MaxBad, Note: t.Note, World: t.world, Pixels: !t.model.Device().IsCPU(), Gray16: codec.Gray16(c.Gray16),
 	})
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"contralens/detect"
 	"contralens/detect/box"
 	"contralens/nn/backbone"
 	"contralens/nn/layers"
@@ -116,7 +117,7 @@ func (m *Model) constantNorms(stage int) bool {
 }
 
 func (m *Model) trains(e layers.Entry) bool {
-	return !m.frozen(e.Stage) && !(IsNorm(e.Name) && m.constantNorms(e.Stage))
+	return !m.frozen(e.Stage) && !(detect.IsNorm(e.Name) && m.constantNorms(e.Stage))
 }
 
 // Train sets whether norms use the statistics of a batch and update the running ones. Those
@@ -128,13 +129,6 @@ func (m *Model) Train(on bool) {
 // Trained returns the parameters that are trained, in the order of State.
 func (m *Model) Trained() layers.State {
 	return slices.DeleteFunc(slices.Clone(m.State), func(e layers.Entry) bool { return e.Buffer || !m.trains(e) })
-}
-
-// IsNorm reports whether a tensor of that name belongs to a norm. Detectron2 does not decay
-// their weights and biases.
-func IsNorm(name string) bool {
-	parts := strings.Split(name, ".")
-	return len(parts) > 1 && parts[len(parts)-2] == "norm"
 }
 
 // SizeDivisor returns the number by which the sides of a padded batch must be divisible: 32

@@ -72,7 +72,7 @@ func partnerSteps(t *testing.T, dir string) {
 	defer sgd.Free()
 	for _, e := range m.Trained() {
 		d := 1e-4
-		if IsNorm(e.Name) {
+		if detect.IsNorm(e.Name) {
 			d = 0
 		}
 		sgd.Decays = append(sgd.Decays, d)

@@ -32,7 +32,7 @@ func trainGolden(t *testing.T, c goldenCase, o Options, names map[string][]int, 
 		defer sgd.Free()
 		for _, e := range m.Trained() {
 			d := 1e-4
-			if IsNorm(e.Name) {
+			if detect.IsNorm(e.Name) {
 				d = 0
 			}
 			if want, ok := decay[e.Name]; !ok || d != want {

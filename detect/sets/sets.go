@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"contralens/data"
@@ -98,7 +99,19 @@ func Open(ctx context.Context, o Options) (*detect.Set, *Report, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := wantClasses(set, report, o); err != nil {
+		return nil, nil, err
+	}
 	return set, report, report.finish(o)
+}
+
+// wantClasses returns an error if all objects are of other classes than those asked for.
+func wantClasses(set *detect.Set, r *Report, o Options) error {
+	if len(r.Others) == 0 || slices.ContainsFunc(set.Images, func(m detect.Image) bool { return len(m.Objects) > 0 }) {
+		return nil
+	}
+	return fmt.Errorf("%s: want objects of %s in %s, got only %s", humanize.Text(o.Folder),
+		humanize.Text(quoted(o.Classes)), humanize.Text(set.Name), humanize.Text(listed(r.Others)))
 }
 
 // IsAnnotated reports whether a name in a store is a folder or a JSON file that Open can read,
@@ -129,8 +142,17 @@ func wantAnnotations(ctx context.Context, o Options) error {
 			return fmt.Errorf("%s: want a folder that can be read, but %w", humanize.Text(dir), store.Cause(err))
 		}
 	}
-	return fmt.Errorf("%s: want VOC's layout (Annotations, ImageSets/Main and JPEGImages, in it or in VOC2007, "+
-		"VOC2012 or VOCdevkit below it) or COCO's (annotations/instances_SPLIT.json), found neither", folder)
+	const (
+		voc  = "VOC's layout (Annotations, ImageSets/Main and JPEGImages, in it or in VOC2007, VOC2012 or VOCdevkit below it)"
+		coco = "COCO's layout (annotations/instances_SPLIT.json)"
+	)
+	switch {
+	case o.Format == detect.VOC && IsAnnotated(ctx, o.Store, o.Folder):
+		return fmt.Errorf("%s: want %s, but it has COCO's", folder, voc)
+	case o.Format == detect.COCO && isVOC(ctx, o):
+		return fmt.Errorf("%s: want %s, but it has VOC's", folder, coco)
+	}
+	return fmt.Errorf("%s: want %s or %s, found neither", folder, voc, coco)
 }
 
 func isJSON(name string) bool { return strings.EqualFold(path.Ext(name), ".json") }
@@ -183,7 +205,8 @@ func (r *Report) finish(o Options) error {
 			plural(r.Beyond, "box reaches", "boxes reach")))
 	}
 	if len(r.Others) > 0 {
-		o.Note("left out objects of other classes than asked for: " + humanize.Text(listed(r.Others)))
+		o.Note(fmt.Sprintf("left out objects of other classes than %s: %s", humanize.Text(quoted(o.Classes)),
+			humanize.Text(listed(r.Others))))
 	}
 	return nil
 }

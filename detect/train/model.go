@@ -63,7 +63,7 @@ type Score struct {
 // as in Detectron2. Norms are called norm there.
 func decays(s nn.State, decay float64) (all []float64) {
 	for name := range s.NamedParameters() {
-		if isNorm(name) {
+		if detect.IsNorm(name) {
 			all = append(all, 0)
 		} else {
 			all = append(all, decay)

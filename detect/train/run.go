@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -84,11 +83,6 @@ func NewOptimizer(m Model, momentum, decay float64) *optim.SGD {
 	s := optim.NewSGD(m.Trained().Parameters(), momentum, decay)
 	s.Decays = decays(m.Trained(), decay)
 	return s
-}
-
-// isNorm reports whether a parameter belongs to a norm.
-func isNorm(name string) bool {
-	return strings.HasSuffix(name, ".norm.weight") || strings.HasSuffix(name, ".norm.bias")
 }
 
 // Do trains to the last iteration. If ctx ends, it finishes the iteration, saves the state and

@@ -10,6 +10,7 @@ import (
 	"contralens/checkpoint"
 	encoders "contralens/checkpoint/weights"
 	"contralens/detect/rcnn"
+	"contralens/nn"
 	"contralens/rundir"
 )
 
@@ -77,6 +78,20 @@ func Open(path string) (*File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// BesidesEncoder returns how many tensors of a file are those of a detector that belong to no
+// encoder; 0 if it has no detector.
+func BesidesEncoder(file *encoders.File) int {
+	f := &File{tensors: map[string]*checkpoint.Tensor{}}
+	for _, g := range file.Groups() {
+		f.take(g)
+	}
+	s := make(nn.State, 0, len(f.tensors))
+	for name := range f.tensors {
+		s = append(s, nn.Entry{Name: name})
+	}
+	return len(s) - len(body(s))
 }
 
 // take takes the tensors of a dictionary that has a detector.

@@ -29,7 +29,7 @@ func written(t *testing.T, d checkpoint.OrderedDict, more ...checkpoint.Item) st
 }
 
 // The variant of a detector is recognized by its names and shapes, and all of its tensors are
-// loaded.
+// loaded, those besides its encoder, too.
 func TestOpen(t *testing.T) {
 	four := rcnn.FourConv
 	four.ConvDim, four.FCDim, four.Pyramid, four.MaskDim = 8, 12, 10, 6
@@ -59,6 +59,14 @@ func TestOpen(t *testing.T) {
 			}
 			if f.Iteration != 100 || f.Config != nil || f.Classes != nil {
 				t.Errorf("%s: iteration %d, options %v, classes %v", name, f.Iteration, f.Config, f.Classes)
+			}
+			file, err := encoders.Open(path, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			e, err := file.EncoderAt("", false)
+			if n := BesidesEncoder(file); err != nil || n < 6 || n != len(m.State)-len(e.Tensors) {
+				t.Errorf("%s: %d of %d tensors besides the encoder: %v", name, n, len(m.State), err)
 			}
 			other, err := rcnn.New(f.Options, 6)
 			if err != nil {

@@ -1,0 +1,46 @@
+package sets
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"contralens/data/store"
+	"contralens/detect"
+	"contralens/detect/detecttest"
+)
+
+// Data in another layout, or with other classes only, is refused with what is there.
+func TestRefused(t *testing.T) {
+	scenes := detecttest.Scenes(4, 60, 40, 1)
+	voc, coco := store.Memory(detecttest.VOC(scenes)), store.Memory(detecttest.COCO(scenes))
+	for name, c := range map[string]struct {
+		o    Options
+		want string
+	}{
+		"VOC as COCO":   {Options{Store: voc, Format: detect.COCO}, "want COCO's layout (annotations/instances_SPLIT.json), but it has VOC's"},
+		"COCO as VOC":   {Options{Store: coco, Format: detect.VOC}, "below it), but it has COCO's"},
+		"nothing":       {Options{Store: store.Memory{"a/b.txt": nil}}, "found neither"},
+		"other classes": {Options{Store: voc, Classes: []string{"cat", "dog"}}, "want objects of cat, dog in"},
+	} {
+		c.o.MaxBad = 0.01
+		_, _, err := Open(context.Background(), c.o)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %s", name, err, c.want)
+		}
+	}
+}
+
+// Objects of other classes beside those asked for are left out with a note that names both.
+func TestOtherClasses(t *testing.T) {
+	var notes []string
+	o := Options{
+		Store:   store.Memory(detecttest.VOC(detecttest.Scenes(8, 60, 40, 1))),
+		Classes: []string{"square", "cat"}, MaxBad: 0.01, Note: func(s string) { notes = append(notes, s) },
+	}
+	mustOpen(t, o)
+	if got := strings.Join(notes, "; "); !strings.Contains(got, "left out objects of other classes than square, cat: ") ||
+		!strings.Contains(got, " disk") {
+		t.Errorf("notes %q", got)
+	}
+}
