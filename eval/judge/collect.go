@@ -150,19 +150,30 @@ func read(root, dir string) (s Source, why string) {
 	return s, ""
 }
 
-// methodOf names what runs must have in common to be compared by all measures: the data, the source of
-// negatives, the loss, the head and the shape of the embedding.
+// methodOf names what runs must have in common to be compared by all measures, beside their data and what was
+// measured: the source of negatives, the loss and the head.
 func methodOf(c map[string]string) string {
 	memory := map[string]string{
 		"moco": "queue", "bank": "memory bank", "batch": "negatives of the batch", "none": "SimSiam", "target": "BYOL",
 	}
 	parts := []string{cmp.Or(memory[c["mem"]], c["mem"], "unknown method")}
-	for _, name := range []string{"loss", "head", "modal", "dataset"} {
+	for _, name := range []string{"loss", "head", "modal"} {
 		if v := c[name]; v != "" && v != "infonce" && v != "RGB" {
 			parts = append(parts, v)
 		}
 	}
 	return strings.Join(parts, ", ")
+}
+
+// dataOf names the images of a training: a dataset by its name, images of one's own by their folder, which may
+// have been moved.
+func dataOf(c map[string]string) string {
+	switch name := c["dataset"]; name {
+	case "", "folder", "list", "idx", "voc":
+		return filepath.Base(strings.TrimRight(c["data_folder"], "/"))
+	default:
+		return name
+	}
 }
 
 // add adds a result of the run's encoder.
@@ -252,6 +263,7 @@ func (r *Report) epochs(one run) {
 // runs ranks the last epochs of runs, within methods and across them.
 func (r *Report) runs(all []run) {
 	within, across := map[string][]Candidate{}, map[string][]Candidate{}
+	several := slices.ContainsFunc(all, func(one run) bool { return dataOf(one.Options) != dataOf(all[0].Options) })
 	for _, one := range all {
 		last := -1
 		for i, l := range one.Lines {
@@ -264,6 +276,9 @@ func (r *Report) runs(all []run) {
 			continue
 		}
 		c := one.candidate(one.Lines[last])
+		if several {
+			c.Basis += ", data " + dataOf(one.Options)
+		}
 		key := c.Method + " (" + c.Basis + ")"
 		within[key] = append(within[key], c)
 		across[c.Basis] = append(across[c.Basis], c)
@@ -282,10 +297,34 @@ func (r *Report) runs(all []run) {
 	}
 }
 
+// uncounted says which measures do not count in a ranking because some candidates have none.
+func uncounted(g Group, across bool) (notes []string) {
+	for _, m := range Measures {
+		if across && !m.Across || slices.Contains(g.Measures, m.ID()) {
+			continue
+		}
+		var without []string
+		for _, row := range g.Rows {
+			if _, ok := row.Values[m.ID()]; !ok {
+				without = append(without, row.name())
+			}
+		}
+		if some := len(without); some < len(g.Rows) {
+			text := strings.Join(without[:min(some, 3)], ", ")
+			if some > 3 {
+				text += fmt.Sprintf(" and %d more", some-3)
+			}
+			notes = append(notes, fmt.Sprintf("%s: %s does not count, because it is not known of %s", g.Title, m.Title, text))
+		}
+	}
+	return notes
+}
+
 // rank adds a ranking, or a note if there is none.
 func (r *Report) rank(title string, candidates []Candidate, across bool) {
 	if g, ok := Rank(title, candidates, across); ok {
 		r.Groups = append(r.Groups, g)
+		r.Notes = append(r.Notes, uncounted(g, across)...)
 		return
 	}
 	if len(candidates) == 1 {

@@ -1,0 +1,55 @@
+package judge
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"contralens/features/spectrum"
+	"contralens/rundir"
+)
+
+// Runs on other images are not compared, neither within a method nor across. A measure that one run lacks
+// does not count, and a note says so.
+func TestOtherImages(t *testing.T) {
+	m := made{t.TempDir(), t}
+	for i, of := range []string{"", "folder"} {
+		for j, memory := range []string{"moco", "batch"} {
+			dir := m.run(fmt.Sprintf("birds%d%d", i, j), memory, 2, constant(0.1*float64(i+j)))
+			m.write(filepath.Join(dir, rundir.RecordFile), fmt.Sprintf(
+				`{"config": {"mem": %q, "epochs": "2", "dataset": %q, "data_folder": "photos/birds/"}}`, memory, of))
+		}
+	}
+	m.run("cifar", "moco", 2, constant(0.9))
+	r, err := Judge(m.root)
+	if err != nil || len(r.Groups) != 3 {
+		t.Fatalf("%d groups, %v", len(r.Groups), err)
+	}
+	for _, g := range r.Groups {
+		if !strings.HasSuffix(g.Title, ", data birds)") || strings.Contains(fmt.Sprint(g.Rows), "cifar") {
+			t.Errorf("%s: %+v", g.Title, g.Rows)
+		}
+	}
+	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, "cifar after epoch 2: nothing to compare it with") {
+		t.Errorf("notes %s", notes)
+	}
+	var sources []Source
+	for i := range 6 {
+		line := spectrum.Line{Epoch: 3, Images: 9, Backbone: &spectrum.Space{Values: map[string]float64{
+			spectrum.WassersteinName: 0.1 * float64(i), spectrum.RelativeName: 0.2,
+		}}}
+		if i > 0 && i < 5 {
+			delete(line.Backbone.Values, spectrum.RelativeName)
+		}
+		sources = append(sources, Source{Name: string(rune('a' + i)), Options: map[string]string{}, Lines: []spectrum.Line{line}})
+	}
+	r, err = Sources("", sources, nil)
+	if err != nil || len(r.Groups) != 1 || fmt.Sprint(r.Groups[0].Measures) != "[backbone_wasserstein]" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	want := "relative alignment does not count, because it is not known of b after epoch 3, c after epoch 3, d after epoch 3 and 1 more"
+	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, want) || strings.Contains(notes, "RankMe") {
+		t.Errorf("notes %s, want %s", notes, want)
+	}
+}
