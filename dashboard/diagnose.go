@@ -103,7 +103,11 @@ func tooEarly(e Evidence) *Finding {
 	if why == "" {
 		why = fmt.Sprintf("%d steps are done; a training is called healthy from step %d on", e.Step, settled)
 	}
-	return &Finding{Rule: "early", Kind: "note", Title: "It is too early to tell",
+	title := "It is too early to tell"
+	if e.Vitals.Short() {
+		title = "The training is too short to tell"
+	}
+	return &Finding{Rule: "early", Kind: "note", Title: title,
 		Text: "The features of an untrained network all point nearly the same way, and the first steps pull them " +
 			"apart. Most diagnoses come later.",
 		Evidence: []string{why}}
