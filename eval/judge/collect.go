@@ -87,6 +87,7 @@ func Sources(dir string, sources []Source, notes []string) (Report, error) {
 		switch measured := func(l spectrum.Line) bool { return l.Backbone != nil }; {
 		case slices.ContainsFunc(s.Lines, measured):
 			one := run{Source: s, method: methodOf(s.Options), accuracy: map[int]map[string]float64{}}
+			r.Notes = append(r.Notes, unmeasured(s)...)
 			one.planned, _ = strconv.Atoi(s.Options["epochs"])
 			if s.Options["stop"] == "auto" && s.Planned > one.planned { // not one that was resumed for longer
 				one.ended, one.planned = one.planned, s.Planned
@@ -115,6 +116,23 @@ func Sources(dir string, sources []Source, notes []string) (Report, error) {
 			"the same images measured")
 	}
 	return r, nil
+}
+
+// unmeasured says which epochs could not be measured, and why: the last of them stands for all.
+func unmeasured(s Source) []string {
+	last, n := spectrum.Line{}, 0
+	for _, l := range s.Lines {
+		if l.Backbone == nil && l.Note != "" {
+			last, n = l, n+1
+		}
+	}
+	switch n {
+	case 0:
+		return nil
+	case 1:
+		return []string{fmt.Sprintf("%s: epoch %d was not measured: %s", s.Name, last.Epoch, last.Note)}
+	}
+	return []string{fmt.Sprintf("%s: %d epochs were not measured; epoch %d: %s", s.Name, n, last.Epoch, last.Note)}
 }
 
 func reasons(notes []string) string {

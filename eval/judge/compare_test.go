@@ -3,6 +3,7 @@ package judge
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,6 +45,8 @@ func TestOtherImages(t *testing.T) {
 		}
 		sources = append(sources, Source{Name: string(rune('a' + i)), Options: map[string]string{}, Lines: []spectrum.Line{line}})
 	}
+	sources[0].Lines = append(sources[0].Lines, spectrum.Line{Epoch: 4, Note: "NaN"}, spectrum.Line{Epoch: 5, Note: "NaN"})
+	sources[1].Lines = append(sources[1].Lines, spectrum.Line{Epoch: 4, Note: "NaN"})
 	r, err = Sources("", sources, nil)
 	if err != nil || len(r.Groups) != 1 || fmt.Sprint(r.Groups[0].Measures) != "[backbone_wasserstein]" {
 		t.Fatalf("%+v, %v", r, err)
@@ -51,5 +54,10 @@ func TestOtherImages(t *testing.T) {
 	want := "relative alignment does not count, because it is not known of b after epoch 3, c after epoch 3, d after epoch 3 and 1 more"
 	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, want) || strings.Contains(notes, "RankMe") {
 		t.Errorf("notes %s, want %s", notes, want)
+	}
+	for _, want := range []string{"a: 2 epochs were not measured; epoch 5: NaN", "b: epoch 4 was not measured: NaN"} {
+		if !slices.Contains(r.Notes, want) {
+			t.Errorf("notes %q, want %q", r.Notes, want)
+		}
 	}
 }
