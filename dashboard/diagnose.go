@@ -55,7 +55,11 @@ func Diagnose(e Evidence) []Finding {
 			found = append(found, *f)
 		}
 	}
-	found = append(e.diagnosed(), slices.DeleteFunc(found, e.replaced)...)
+	diagnosed := e.diagnosed()
+	sure := slices.ContainsFunc(diagnosed, func(f Finding) bool { return f.Kind == "warning" })
+	found = append(diagnosed, slices.DeleteFunc(found, func(f Finding) bool {
+		return e.replaced(f) || sure && f.Rule == "early" // a sure diagnosis does not wait
+	})...)
 	if f := slowProcess(e); f != nil {
 		found = append(found, *f)
 	}
