@@ -61,3 +61,15 @@ func TestOtherImages(t *testing.T) {
 		}
 	}
 }
+
+// A score of nearly 0 has no sign, and an accuracy that is not lower is not called so.
+func TestZeros(t *testing.T) {
+	row := Row{Candidate: Candidate{Run: "a", Epoch: 1}, Score: -1e-9}
+	r := Report{Groups: []Group{{Title: "x", Rows: []Row{row}}}, Stops: []Stop{{Run: "a", Planned: 2, At: 1, Saved: 0.5, Lost: new(-1e-9)}}}
+	text := Markdown(r)
+	for _, want := range []string{"| a | 1 | 0.00 | 0.00 |", "| a | 2 | 1 | 50 % | 0.00 |", "k-NN is what it is at the end on average."} {
+		if !strings.Contains(text, want) {
+			t.Errorf("want %q in %s", want, text)
+		}
+	}
+}
