@@ -73,3 +73,15 @@ func TestZeros(t *testing.T) {
 		}
 	}
 }
+
+// A run that was measured once says nothing about the stop rule.
+func TestSeldomMeasured(t *testing.T) {
+	m := made{t.TempDir(), t}
+	m.run("often", "moco", 3, constant(0.5))
+	seldom := m.run("seldom", "moco", 1, constant(0.5))
+	m.write(filepath.Join(seldom, rundir.RecordFile), `{"config": {"mem": "moco", "epochs": "30", "dataset": "cifar10"}}`)
+	r, err := Judge(m.root)
+	if err != nil || len(r.Stops) != 1 || r.Stops[0].Run != "often" {
+		t.Errorf("%+v, %v", r.Stops, err)
+	}
+}
