@@ -55,7 +55,11 @@ func Diagnose(e Evidence) []Finding {
 			found = append(found, *f)
 		}
 	}
-	found = append(e.diagnosed(), slices.DeleteFunc(found, e.replaced)...)
+	diagnosed := e.diagnosed()
+	sure := slices.ContainsFunc(diagnosed, func(f Finding) bool { return f.Kind == "warning" })
+	found = append(diagnosed, slices.DeleteFunc(found, func(f Finding) bool {
+		return e.replaced(f) || sure && f.Rule == "early" // a sure diagnosis does not wait
+	})...)
 	if f := slowProcess(e); f != nil {
 		found = append(found, *f)
 	}
@@ -103,7 +107,11 @@ func tooEarly(e Evidence) *Finding {
 	if why == "" {
 		why = fmt.Sprintf("%d steps are done; a training is called healthy from step %d on", e.Step, settled)
 	}
-	return &Finding{Rule: "early", Kind: "note", Title: "It is too early to tell",
+	title := "It is too early to tell"
+	if e.Vitals.Short() {
+		title = "The training is too short to tell"
+	}
+	return &Finding{Rule: "early", Kind: "note", Title: title,
 		Text: "The features of an untrained network all point nearly the same way, and the first steps pull them " +
 			"apart. Most diagnoses come later.",
 		Evidence: []string{why}}

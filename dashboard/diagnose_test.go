@@ -174,6 +174,16 @@ func TestDiagnosesOfVitals(t *testing.T) {
 	if f := Diagnose(e); len(f) != 1 || f[0].Rule != "early" || f[0].Evidence[0] != e.Vitals.Early() {
 		t.Errorf("with too few vitals: %+v", f)
 	}
+	for i := range e.Vitals.Lines {
+		e.Vitals.Lines[i].Planned = 96
+	}
+	if f := Diagnose(e); len(f) != 1 || f[0].Title != "The training is too short to tell" {
+		t.Errorf("a training of 96 steps: %+v", f)
+	}
+	e.Step, e.Vitals.Lines[2].Values = 96, map[string]float64{vitals.ViewFlat: 0.9}
+	if f := Diagnose(e); len(f) != 1 || f[0].Rule != string(diagnose.FlatInputs) {
+		t.Errorf("a training of 96 steps that is diagnosed: %+v", f)
+	}
 }
 
 // TestEvidence: the evidence in files is what Diagnose needs.

@@ -33,7 +33,7 @@ func TestIdenticalImages(t *testing.T) {
 		t.Errorf("PCA spreads identical images over %v pixels", got)
 	}
 	page.do(js(`document.querySelector("[value=umap]").click()`))
-	page.until(`document.querySelector("main").textContent.includes("UMAP with 15 neighbors")`)
+	page.until(`document.querySelector("main").textContent.includes("40 images, UMAP: all at one point")`)
 	if got := eval[[]float64](page, size); !(got[0] < 2 && got[1] < 2) {
 		t.Errorf("UMAP spreads identical images over %v pixels", got)
 	}

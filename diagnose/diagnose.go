@@ -133,7 +133,7 @@ func (c *Case) Early() string {
 	}
 	last := c.Lines[len(c.Lines)-1]
 	switch {
-	case last.Planned < EarlySteps:
+	case c.Short():
 		return fmt.Sprintf("the training is too short to tell: it has %s, and is called healthy from step %d on",
 			humanize.Count(last.Planned, "step"), EarlySteps)
 	case last.Step < EarlySteps:
@@ -145,6 +145,9 @@ func (c *Case) Early() string {
 	}
 	return ""
 }
+
+// Short reports whether the whole training has too few steps to be called healthy.
+func (c *Case) Short() bool { return len(c.Lines) > 0 && c.Lines[len(c.Lines)-1].Planned < EarlySteps }
 
 // rules find a cause each, or nothing.
 var rules = []func(*Case) *Diagnosis{

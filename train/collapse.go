@@ -6,6 +6,8 @@ import (
 
 	"contralens/checkpoint"
 	"contralens/contrast"
+	"contralens/diagnose"
+	"contralens/features/spectrum"
 	"contralens/methods"
 	"contralens/rundir"
 )
@@ -81,7 +83,7 @@ func watchCollapse() Hook {
 			if !c.see(s.Loss, s.Negatives, full, same) {
 				return nil
 			}
-			message := collapseMessage(s, same)
+			message := collapseMessage(s, same, r.fault())
 			r.say("warning: %s", message)
 			return r.event(rundir.Metrics{
 				Epoch: float64(s.Epoch), Step: new(float64(s.Step)), Event: rundir.EventCollapse, Message: message,
@@ -91,12 +93,30 @@ func watchCollapse() Hook {
 	}
 }
 
-func collapseMessage(s Step, similarity float64) string {
-	advice := "lower --learning_rate, give --warm, or raise the temperature (--method Customize -t)"
-	if s.Transformed {
-		advice = "let the transformation start later (--mix_start_epoch 2), or lower --learning_rate"
+// fault is the first sure diagnosis of the training so far, nil if there is none.
+func (r *Run) fault() *diagnose.Diagnosis {
+	lines, err := spectrum.Read(r.Dir)
+	if err != nil {
+		lines = nil // said by its own hook
+	}
+	for _, d := range diagnose.Diagnose(r.known(lines)) {
+		if d.IsSure() {
+			return &d
+		}
+	}
+	return nil
+}
+
+// collapseMessage says what to change: what a diagnosis says, or else what helps most often.
+func collapseMessage(s Step, similarity float64, fault *diagnose.Diagnosis) string {
+	advice := "lower --learning_rate, give --warm, or raise the temperature (--method Customize -t), and start again"
+	switch {
+	case fault != nil:
+		advice = fmt.Sprintf("the diagnosis (%s) says what to do: %s", fault.Cause, fault.Remedy)
+	case s.Transformed:
+		advice = "let the transformation start later (--mix_start_epoch 2), or lower --learning_rate, and start again"
 	}
 	return fmt.Sprintf("the features have collapsed: for %d steps the loss has been that of chance (%.3f, "+
-		"ln(K+1) = %.3f) and different images are all alike (mean negative score %.2f); %s, and start again",
+		"ln(K+1) = %.3f) and different images are all alike (mean negative score %.2f); %s",
 		collapseSteps, s.Loss, contrast.Chance(s.Negatives), similarity, advice)
 }

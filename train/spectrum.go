@@ -97,6 +97,7 @@ type spectra struct {
 	last   int // the epoch of before; 0: none
 	lines  []spectrum.Line
 	failed bool // that nothing can be measured has been said
+	alike  bool // that all embeddings are the same was said of the epoch before
 	told   bool // that the training has settled has been said
 	// doubted tells that features which change little, but of a faulty training, have been said.
 	doubted bool
@@ -150,7 +151,7 @@ func (s *spectra) start(r *Run) error {
 		return err
 	}
 	s.lines = lines
-	past := s.known(r)
+	past := r.known(s.lines)
 	for _, l := range lines {
 		if _, faults, settled := past.Upto(l.Epoch).Settled(r.Config.Epochs); settled {
 			s.told = true
@@ -206,7 +207,7 @@ func (s *spectra) settle(r *Run) error {
 	if s.told || r.Config.Stop == "off" || r.Epoch >= r.Config.Epochs {
 		return nil
 	}
-	why, faults, settled := s.known(r).Settled(r.Config.Epochs)
+	why, faults, settled := r.known(s.lines).Settled(r.Config.Epochs)
 	if len(faults) > 0 && !s.doubted {
 		s.doubted = true
 		r.say("note: the features change little (%s), but the training does not count as settled, because it is "+
@@ -238,12 +239,12 @@ func (s *spectra) settle(r *Run) error {
 }
 
 // known is what tells whether the training has settled, and whether something is wrong with it.
-func (s *spectra) known(r *Run) diagnose.Case {
+func (r *Run) known(spectra []spectrum.Line) diagnose.Case {
 	lines, err := vitals.Read(r.Dir)
 	if err != nil {
 		lines = nil // said by its own hook
 	}
-	return diagnose.Case{Options: config.Values(&r.Config), Images: r.Train.Len(), Lines: lines, Spectra: s.lines}
+	return diagnose.Case{Options: config.Values(&r.Config), Images: r.Train.Len(), Lines: lines, Spectra: spectra}
 }
 
 // fill computes the measures of a line.
@@ -282,11 +283,15 @@ func (s *spectra) fill(r *Run, line *spectrum.Line) error {
 		}
 	}
 	s.last = r.Epoch
-	if _, varies := line.Head.Values[spectrum.ParticipationName]; !varies && line.Note == "" {
+	_, varies := line.Head.Values[spectrum.ParticipationName]
+	if !varies {
 		line.Note = fmt.Sprintf("all %d images have the same embedding: the images are identical, or the features have "+
 			"collapsed", s.images.Len())
-		r.say("note: epoch %d: %s", r.Epoch, line.Note)
+		if !s.alike {
+			r.say("note: epoch %d: %s (said once while it lasts)", r.Epoch, line.Note)
+		}
 	}
+	s.alike = !varies
 	return nil
 }
 

@@ -134,6 +134,11 @@ func TestSpectrumOfBadInput(t *testing.T) {
 		if got := said(); !strings.Contains(got, "all 12 images have the same embedding: the images are identical") {
 			t.Errorf("identical images: %s", got)
 		}
+		epoch(r, h)
+		lines, err := spectrum.Read(r.Dir)
+		if got := said(); strings.Contains(got, "same embedding") || err != nil || len(lines) != 2 || lines[1].Note == "" {
+			t.Errorf("identical images, again: %s, %+v, %v", got, lines, err)
+		}
 	})
 	measuring(t, colors(40, 3), 40, func(r *Run, h Hook, said func() string) {
 		weight := r.Model.Query.State[0].Tensor

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"contralens/nn"
 	"contralens/optim"
 	"contralens/rundir"
+	"contralens/scores/vitals"
 )
 
 func TestCollapse(t *testing.T) {
@@ -91,6 +93,42 @@ func TestCollapseIsWatched(t *testing.T) {
 		step(2, 1)
 		if hook.Collect(r).Scores {
 			t.Error("a loss below chance has scores measured")
+		}
+	})
+}
+
+// A collapse whose cause is diagnosed says what the diagnosis says.
+func TestCollapseIsDiagnosed(t *testing.T) {
+	c := config.DefaultContrast()
+	c.K, c.BatchSize, c.Alpha = 64, 10, 0
+	inTorch(t, func() {
+		r := small(t, 600, c)
+		defer r.Close()
+		var said string
+		r.Say = func(format string, args ...any) { said += fmt.Sprintf(format, args...) + "\n" }
+		collapses := func() string {
+			said = ""
+			hook := watchCollapse()
+			for range collapseSteps {
+				s := Step{Epoch: 1, Step: 100, Loss: contrast.Chance(64), Negatives: 64, Scores: []float32{0.9, 0, 0, 0, 0}}
+				if err := hook.Step(r, s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return said
+		}
+		if got := collapses(); !strings.Contains(got, "lower --learning_rate, give --warm, or raise") {
+			t.Errorf("without a diagnosis: %s", got)
+		}
+		for i := range 4 {
+			line := vitals.Line{Epoch: 1, Step: 5 * i, Planned: 500, Values: map[string]float64{vitals.KeyDistance: 0, vitals.Gradient: 1}}
+			if err := vitals.Append(r.Dir, line); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := collapses(); !strings.Contains(got, "the diagnosis (key-identical) says what to do: a momentum of the key encoder") ||
+			strings.Contains(got, "--warm") {
+			t.Errorf("with a diagnosis: %s", got)
 		}
 	})
 }

@@ -227,7 +227,10 @@ export function embeddingTab(first) {
 
   function about({ data, layout }) {
     const images = `${count(data.images.length)} images`;
-    if (layout.method === "umap") return `epoch ${layout.epoch}, ${images}, UMAP with 15 neighbors`;
+    const byUMAP = layout.method === "umap";
+    if (byUMAP && layout.explained?.[0] === 0)
+      return `epoch ${layout.epoch}, ${images}, UMAP: all at one point, their features are the same`;
+    if (byUMAP) return `epoch ${layout.epoch}, ${images}, UMAP with 15 neighbors`;
     if (!layout.explained[0]) return `epoch ${layout.epoch}, ${images}, all at one point: their features are the same`;
     const shares = [0, 1].map((k) => number(100 * (layout.explained[k] ?? 0), 2));
     return `epoch ${layout.epoch}, ${images}; the axes show ${shares[0]} % and ${shares[1]} % of the variance`;

@@ -87,6 +87,7 @@ func Sources(dir string, sources []Source, notes []string) (Report, error) {
 		switch measured := func(l spectrum.Line) bool { return l.Backbone != nil }; {
 		case slices.ContainsFunc(s.Lines, measured):
 			one := run{Source: s, method: methodOf(s.Options), accuracy: map[int]map[string]float64{}}
+			r.Notes = append(r.Notes, unmeasured(s)...)
 			one.planned, _ = strconv.Atoi(s.Options["epochs"])
 			if s.Options["stop"] == "auto" && s.Planned > one.planned { // not one that was resumed for longer
 				one.ended, one.planned = one.planned, s.Planned
@@ -115,6 +116,23 @@ func Sources(dir string, sources []Source, notes []string) (Report, error) {
 			"the same images measured")
 	}
 	return r, nil
+}
+
+// unmeasured says which epochs could not be measured, and why: the last of them stands for all.
+func unmeasured(s Source) []string {
+	last, n := spectrum.Line{}, 0
+	for _, l := range s.Lines {
+		if l.Backbone == nil && l.Note != "" {
+			last, n = l, n+1
+		}
+	}
+	switch n {
+	case 0:
+		return nil
+	case 1:
+		return []string{fmt.Sprintf("%s: epoch %d was not measured: %s", s.Name, last.Epoch, last.Note)}
+	}
+	return []string{fmt.Sprintf("%s: %d epochs were not measured; epoch %d: %s", s.Name, n, last.Epoch, last.Note)}
 }
 
 func reasons(notes []string) string {
@@ -150,19 +168,30 @@ func read(root, dir string) (s Source, why string) {
 	return s, ""
 }
 
-// methodOf names what runs must have in common to be compared by all measures: the data, the source of
-// negatives, the loss, the head and the shape of the embedding.
+// methodOf names what runs must have in common to be compared by all measures, beside their data and what was
+// measured: the source of negatives, the loss and the head.
 func methodOf(c map[string]string) string {
 	memory := map[string]string{
 		"moco": "queue", "bank": "memory bank", "batch": "negatives of the batch", "none": "SimSiam", "target": "BYOL",
 	}
 	parts := []string{cmp.Or(memory[c["mem"]], c["mem"], "unknown method")}
-	for _, name := range []string{"loss", "head", "modal", "dataset"} {
+	for _, name := range []string{"loss", "head", "modal"} {
 		if v := c[name]; v != "" && v != "infonce" && v != "RGB" {
 			parts = append(parts, v)
 		}
 	}
 	return strings.Join(parts, ", ")
+}
+
+// dataOf names the images of a training: a dataset by its name, images of one's own by their folder, which may
+// have been moved.
+func dataOf(c map[string]string) string {
+	switch name := c["dataset"]; name {
+	case "", "folder", "list", "idx", "voc":
+		return filepath.Base(strings.TrimRight(c["data_folder"], "/"))
+	default:
+		return name
+	}
 }
 
 // add adds a result of the run's encoder.
@@ -252,6 +281,7 @@ func (r *Report) epochs(one run) {
 // runs ranks the last epochs of runs, within methods and across them.
 func (r *Report) runs(all []run) {
 	within, across := map[string][]Candidate{}, map[string][]Candidate{}
+	several := slices.ContainsFunc(all, func(one run) bool { return dataOf(one.Options) != dataOf(all[0].Options) })
 	for _, one := range all {
 		last := -1
 		for i, l := range one.Lines {
@@ -264,6 +294,9 @@ func (r *Report) runs(all []run) {
 			continue
 		}
 		c := one.candidate(one.Lines[last])
+		if several {
+			c.Basis += ", data " + dataOf(one.Options)
+		}
 		key := c.Method + " (" + c.Basis + ")"
 		within[key] = append(within[key], c)
 		across[c.Basis] = append(across[c.Basis], c)
@@ -282,10 +315,34 @@ func (r *Report) runs(all []run) {
 	}
 }
 
+// uncounted says which measures do not count in a ranking because some candidates have none.
+func uncounted(g Group, across bool) (notes []string) {
+	for _, m := range Measures {
+		if across && !m.Across || slices.Contains(g.Measures, m.ID()) {
+			continue
+		}
+		var without []string
+		for _, row := range g.Rows {
+			if _, ok := row.Values[m.ID()]; !ok {
+				without = append(without, row.name())
+			}
+		}
+		if some := len(without); some < len(g.Rows) {
+			text := strings.Join(without[:min(some, 3)], ", ")
+			if some > 3 {
+				text += fmt.Sprintf(" and %d more", some-3)
+			}
+			notes = append(notes, fmt.Sprintf("%s: %s does not count, because it is not known of %s", g.Title, m.Title, text))
+		}
+	}
+	return notes
+}
+
 // rank adds a ranking, or a note if there is none.
 func (r *Report) rank(title string, candidates []Candidate, across bool) {
 	if g, ok := Rank(title, candidates, across); ok {
 		r.Groups = append(r.Groups, g)
+		r.Notes = append(r.Notes, uncounted(g, across)...)
 		return
 	}
 	if len(candidates) == 1 {

@@ -104,7 +104,7 @@ func TestRuns(t *testing.T) {
 		t.Fatalf("%d groups, %v: %+v", len(r.Groups), err, r.Notes)
 	}
 	all, queue := r.Groups[2], r.Groups[1]
-	if !strings.HasPrefix(queue.Title, "queue, cifar10") || len(queue.Rows) != 4 || queue.Rows[0].Run != "b-best" || queue.Rows[3].Run != "a" {
+	if !strings.HasPrefix(queue.Title, "queue (128 images") || len(queue.Rows) != 4 || queue.Rows[0].Run != "b-best" || queue.Rows[3].Run != "a" {
 		t.Errorf("%s: %+v", queue.Title, queue.Rows)
 	}
 	if queue.Agreement != 1 || !strings.HasPrefix(queue.Verdict, "b-best after epoch 3: the measures agree") || len(queue.Measures) != 4 {

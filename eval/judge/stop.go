@@ -1,5 +1,7 @@
 package judge
 
+import "contralens/features/spectrum"
+
 // Stop is what the stop rule would have done to a run.
 type Stop struct {
 	Run     string `json:"run"`
@@ -16,12 +18,14 @@ type Stop struct {
 }
 
 // stop applies the rule to the measures of a run as a training would have. ok is false for a run of which
-// they say nothing, because embeddings were not measured.
+// they say nothing, because embeddings were not measured, or too seldom for the rule.
 func (one run) stop() (s Stop, ok bool) {
 	s = Stop{Run: one.Name, Planned: one.planned}
-	known := one.known()
+	known, measured := one.known(), 0
 	for _, l := range one.Lines {
-		ok = ok || l.Head != nil
+		if l.Head != nil {
+			measured++
+		}
 		why, faults, settled := known.Upto(l.Epoch).Settled(one.planned)
 		if settled && l.Epoch < one.planned {
 			s.At, s.Why, s.Saved, s.Faults = l.Epoch, why, 1-float64(l.Epoch)/float64(one.planned), nil
@@ -31,7 +35,7 @@ func (one run) stop() (s Stop, ok bool) {
 			s.Faults = faults
 		}
 	}
-	if !ok || one.planned == 0 {
+	if measured < spectrum.SettledEpochs || one.planned == 0 {
 		return s, false
 	}
 	if one.ended > 0 { // by an older rule, perhaps

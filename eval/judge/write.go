@@ -74,6 +74,14 @@ func line(b *strings.Builder, cells []string) {
 	fmt.Fprintf(b, "| %s |\n", strings.Join(cells, " | "))
 }
 
+// hundredths is v with two decimals, without the sign of a zero.
+func hundredths(v float64) string {
+	if text := fmt.Sprintf("%.2f", v); text != "-0.00" {
+		return text
+	}
+	return "0.00"
+}
+
 func (g Group) markdown(b *strings.Builder) {
 	fmt.Fprintf(b, "## %s\n\n%s\n\n", g.Title, g.Verdict)
 	head := []string{"run", "epoch", "score", "spread"}
@@ -92,7 +100,7 @@ func (g Group) markdown(b *strings.Builder) {
 	line(b, head)
 	b.WriteString(strings.Repeat("| --- ", n) + "|\n")
 	for _, r := range g.Rows {
-		cells := []string{r.Run, strconv.Itoa(r.Epoch), fmt.Sprintf("%.2f", r.Score), fmt.Sprintf("%.2f", r.Spread)}
+		cells := []string{r.Run, strconv.Itoa(r.Epoch), hundredths(r.Score), hundredths(r.Spread)}
 		for _, id := range g.Measures {
 			cells = append(cells, fmt.Sprintf("%.4g", r.Values[id]))
 		}
@@ -139,7 +147,7 @@ func stops(b *strings.Builder, all []Stop) {
 			at = "never, diagnosed: " + strings.Join(s.Faults, ", ")
 		}
 		if s.Lost != nil {
-			points = fmt.Sprintf("%.2f", *s.Lost)
+			points = hundredths(*s.Lost)
 			lost, known, worst = lost+*s.Lost, known+1, max(worst, *s.Lost)
 		}
 		saved += s.Saved
@@ -157,6 +165,9 @@ func stops(b *strings.Builder, all []Stop) {
 
 // lower says how much lower an accuracy is than at the end.
 func lower(lost float64) string {
+	if lost = math.Round(100*lost) / 100; lost == 0 {
+		return "what it is at the end"
+	}
 	if lost < 0 {
 		return fmt.Sprintf("%.2f points higher than at the end", -lost)
 	}

@@ -12,11 +12,13 @@ import (
 // settledChurn of the neighbors, and moves rank and alignment by less than settledSlope of their value
 // and W₂ by less than settledSlope. Decision 148 has what other values save and lose.
 const (
-	settledChurn  = 0.36
-	settledSlope  = 0.25
-	settledShare  = 0.1
-	settledEpochs = 3 // measurements
+	settledChurn = 0.36
+	settledSlope = 0.25
+	settledShare = 0.1
 )
+
+// SettledEpochs is the number of measurements below which it is never known whether a training has settled.
+const SettledEpochs = 3
 
 // Settled reports whether a training that was planned for a number of epochs has settled by its measures
 // so far, and says in which sense. Without neighbors of the backbone's features, embeddings or two views
@@ -30,13 +32,13 @@ func Settled(lines []Line, planned int) (why string, settled bool) {
 		if n == 0 {
 			last = l.Epoch
 		}
-		if n >= settledEpochs && float64(last-l.Epoch) > tenth {
+		if n >= SettledEpochs && float64(last-l.Epoch) > tenth {
 			break
 		}
 		n++
 	}
 	window := lines[len(lines)-n:]
-	if n < settledEpochs || float64(last-window[0].Epoch) < tenth-1 {
+	if n < SettledEpochs || float64(last-window[0].Epoch) < tenth-1 {
 		return "", false
 	}
 	churn := 0.0

@@ -1,0 +1,87 @@
+package judge
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"contralens/features/spectrum"
+	"contralens/rundir"
+)
+
+// Runs on other images are not compared, neither within a method nor across. A measure that one run lacks
+// does not count, and a note says so.
+func TestOtherImages(t *testing.T) {
+	m := made{t.TempDir(), t}
+	for i, of := range []string{"", "folder"} {
+		for j, memory := range []string{"moco", "batch"} {
+			dir := m.run(fmt.Sprintf("birds%d%d", i, j), memory, 2, constant(0.1*float64(i+j)))
+			m.write(filepath.Join(dir, rundir.RecordFile), fmt.Sprintf(
+				`{"config": {"mem": %q, "epochs": "2", "dataset": %q, "data_folder": "photos/birds/"}}`, memory, of))
+		}
+	}
+	m.run("cifar", "moco", 2, constant(0.9))
+	r, err := Judge(m.root)
+	if err != nil || len(r.Groups) != 3 {
+		t.Fatalf("%d groups, %v", len(r.Groups), err)
+	}
+	for _, g := range r.Groups {
+		if !strings.HasSuffix(g.Title, ", data birds)") || strings.Contains(fmt.Sprint(g.Rows), "cifar") {
+			t.Errorf("%s: %+v", g.Title, g.Rows)
+		}
+	}
+	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, "cifar after epoch 2: nothing to compare it with") {
+		t.Errorf("notes %s", notes)
+	}
+	var sources []Source
+	for i := range 6 {
+		line := spectrum.Line{Epoch: 3, Images: 9, Backbone: &spectrum.Space{Values: map[string]float64{
+			spectrum.WassersteinName: 0.1 * float64(i), spectrum.RelativeName: 0.2,
+		}}}
+		if i > 0 && i < 5 {
+			delete(line.Backbone.Values, spectrum.RelativeName)
+		}
+		sources = append(sources, Source{Name: string(rune('a' + i)), Options: map[string]string{}, Lines: []spectrum.Line{line}})
+	}
+	sources[0].Lines = append(sources[0].Lines, spectrum.Line{Epoch: 4, Note: "NaN"}, spectrum.Line{Epoch: 5, Note: "NaN"})
+	sources[1].Lines = append(sources[1].Lines, spectrum.Line{Epoch: 4, Note: "NaN"})
+	r, err = Sources("", sources, nil)
+	if err != nil || len(r.Groups) != 1 || fmt.Sprint(r.Groups[0].Measures) != "[backbone_wasserstein]" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	want := "relative alignment does not count, because it is not known of b after epoch 3, c after epoch 3, d after epoch 3 and 1 more"
+	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, want) || strings.Contains(notes, "RankMe") {
+		t.Errorf("notes %s, want %s", notes, want)
+	}
+	for _, want := range []string{"a: 2 epochs were not measured; epoch 5: NaN", "b: epoch 4 was not measured: NaN"} {
+		if !slices.Contains(r.Notes, want) {
+			t.Errorf("notes %q, want %q", r.Notes, want)
+		}
+	}
+}
+
+// A score of nearly 0 has no sign, and an accuracy that is not lower is not called so.
+func TestZeros(t *testing.T) {
+	row := Row{Candidate: Candidate{Run: "a", Epoch: 1}, Score: -1e-9}
+	r := Report{Groups: []Group{{Title: "x", Rows: []Row{row}}}, Stops: []Stop{{Run: "a", Planned: 2, At: 1, Saved: 0.5, Lost: new(-1e-9)}}}
+	text := Markdown(r)
+	for _, want := range []string{"| a | 1 | 0.00 | 0.00 |", "| a | 2 | 1 | 50 % | 0.00 |", "k-NN is what it is at the end on average."} {
+		if !strings.Contains(text, want) {
+			t.Errorf("want %q in %s", want, text)
+		}
+	}
+}
+
+// A run that was measured once says nothing about the stop rule.
+func TestSeldomMeasured(t *testing.T) {
+	m := made{t.TempDir(), t}
+	m.run("often", "moco", 3, constant(0.5))
+	seldom := m.run("seldom", "moco", 1, constant(0.5))
+	m.write(filepath.Join(seldom, rundir.RecordFile), `{"config": {"mem": "moco", "epochs": "30", "dataset": "cifar10"}}`)
+	r, err := Judge(m.root)
+	if err != nil || len(r.Stops) != 1 || r.Stops[0].Run != "often" {
+		t.Errorf("%+v, %v", r.Stops, err)
+	}
+}
