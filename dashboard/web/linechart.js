@@ -262,7 +262,7 @@ export function lineChart(el, { title, axis, say, onZoom, onPick, sync }) {
     const values = valuesAt(at).filter((v) => !v.line.quiet),
       several = values.length > 1;
     const named = ({ line: l, value }) =>
-      several && (l.tag || l.label) ? `${l.tag || l.label} ${number(value)}` : number(value);
+      several && (l.tag || l.label) ? `${l.tag || l.label}\u00a0${number(value)}` : number(value);
     const step = at === null ? "" : `${options.x.at(plot.data[0][at])}: `;
     const note = options.linear ? "has values ≤ 0: drawn linearly · " : "";
     if (values.length > 4) say(note + step.replace(/: $/, ""));

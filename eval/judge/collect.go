@@ -194,6 +194,15 @@ func dataOf(c map[string]string) string {
 	}
 }
 
+// networkOf names the encoder of a training.
+func networkOf(c map[string]string) string {
+	name := c["arch"]
+	if w := c["width"]; w != "" && w != "1" {
+		name += " of width " + w
+	}
+	return name
+}
+
 // add adds a result of the run's encoder.
 func (one *run) add(r rundir.Result) {
 	top1, ok := r.Metrics["top1"].(float64)
@@ -281,7 +290,10 @@ func (r *Report) epochs(one run) {
 // runs ranks the last epochs of runs, within methods and across them.
 func (r *Report) runs(all []run) {
 	within, across := map[string][]Candidate{}, map[string][]Candidate{}
-	several := slices.ContainsFunc(all, func(one run) bool { return dataOf(one.Options) != dataOf(all[0].Options) })
+	differ := func(of func(options map[string]string) string) bool {
+		return slices.ContainsFunc(all, func(one run) bool { return of(one.Options) != of(all[0].Options) })
+	}
+	data, network := differ(dataOf), differ(networkOf)
 	for _, one := range all {
 		last := -1
 		for i, l := range one.Lines {
@@ -294,7 +306,10 @@ func (r *Report) runs(all []run) {
 			continue
 		}
 		c := one.candidate(one.Lines[last])
-		if several {
+		if network {
+			c.Basis += ", " + cmp.Or(networkOf(one.Options), "unknown network")
+		}
+		if data {
 			c.Basis += ", data " + dataOf(one.Options)
 		}
 		key := c.Method + " (" + c.Basis + ")"

@@ -11,6 +11,25 @@ import (
 	"contralens/rundir"
 )
 
+// Runs of other networks are not compared.
+func TestOtherNetworks(t *testing.T) {
+	m := made{t.TempDir(), t}
+	for i, width := range []string{"0.25", "0.25", "1", "1"} {
+		dir := m.run(fmt.Sprint("run", i), "moco", 2, constant(0.1*float64(i)))
+		m.write(filepath.Join(dir, rundir.RecordFile), fmt.Sprintf(
+			`{"config": {"mem": "moco", "epochs": "2", "arch": "resnet18", "width": %q}}`, width))
+	}
+	r, err := Judge(m.root)
+	if err != nil || len(r.Groups) != 2 {
+		t.Fatalf("%d groups, %v", len(r.Groups), err)
+	}
+	for i, want := range []string{"resnet18 of width 0.25)", "resnet18)"} {
+		if g := r.Groups[i]; !strings.HasSuffix(g.Title, want) || len(g.Rows) != 2 {
+			t.Errorf("%s: %+v", g.Title, g.Rows)
+		}
+	}
+}
+
 // Runs on other images are not compared, neither within a method nor across. A measure that one run lacks
 // does not count, and a note says so.
 func TestOtherImages(t *testing.T) {
