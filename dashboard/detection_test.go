@@ -34,6 +34,16 @@ func newDetector(t testing.TB, dir string, scale float64) {
 	}
 }
 
+// The loss of a detector that has ended is not one "so far".
+func TestLossOfDetector(t *testing.T) {
+	dir := t.TempDir()
+	newDetector(t, filepath.Join(dir, "run"), 1)
+	write(t, filepath.Join(dir, "run", rundir.ResultsFile), `{"protocol": "detect", "metrics": {"ap": 50}}`+"\n")
+	if r := summaryOf(t, dir, "run"); r.State != Finished || r.LossOf != "epoch 8" {
+		t.Errorf("%s: the loss of %q", r.State, r.LossOf)
+	}
+}
+
 // The charts of detectors: precisions, each loss, and the foreground, whatever the width and the
 // colors of the page. A precision is a result and is not smoothed.
 func TestDetectionCharts(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"contralens/internal/humanize"
@@ -123,6 +124,9 @@ func (r *run) summarize(written, now time.Time) Summary {
 	s.State, s.Evidence = sign.state(now)
 	if s.State != Running {
 		s.Left = 0
+	}
+	if s.State == Finished { // a detector's epochs have no end of their own
+		s.LossOf = strings.TrimSuffix(s.LossOf, " so far")
 	}
 	if len(s.Notes) > 0 && len(s.config) == 0 && s.Step == 0 {
 		s.State, s.Evidence = Unread, "its files are not those of a run; see the note"

@@ -56,7 +56,7 @@ func LiDAR(x *mat.Dense, views int) (float64, error) {
 	factor.LTo(&l)
 	var whitened mat.Dense // L⁻¹ (μ_i−μ)ᵀ, [D, n]
 	if err := whitened.Solve(&l, centered(centers).T()); err != nil {
-		return math.NaN(), fmt.Errorf("LiDAR: want views that vary less than %w", err)
+		return math.NaN(), fmt.Errorf("LiDAR: want a covariance of the views that can be inverted: %w", err)
 	}
 	values := SingularValues(&whitened)
 	for i, v := range values {
