@@ -175,7 +175,8 @@ func (d *DetectData) check() error {
 			return &ValueError{Option: "classes", Want: "names that differ, separated by commas", Got: d.Classes}
 		}
 	}
-	return first(oneOf("layout", d.Layout, "auto", "voc", "coco"), gray16(d.Gray16), atLeast("test_limit", d.DetectLimit, 0),
+	return first(
+		oneOf("layout", d.Layout, "auto", "voc", "coco"), gray16(d.Gray16), atLeast("test_limit", d.DetectLimit, 0),
 		within("max_bad", d.MaxBad, 0, 1), between("test_short", d.TestShort, leastSide, mostSide),
 		between("max_side", d.MaxSide, leastSide, mostSide))
 }
