@@ -36,8 +36,8 @@ func IterationNotes(o config.Iterating) (notes []string) {
 		}
 	}
 	if s.Warm >= s.Total {
-		notes = append(notes, fmt.Sprintf("the learning rate never reaches %s: all %d iterations are warm-up, which takes %d; "+
-			"give --warmup", humanize.Number(s.Rate), s.Total, s.Warm))
+		notes = append(notes, fmt.Sprintf("the learning rate never reaches %s: all %d iterations are warm-up, which takes "+
+			"%d; give --warmup", humanize.Number(s.Rate), s.Total, s.Warm))
 	}
 	return notes
 }
