@@ -44,3 +44,22 @@ func TestOtherClasses(t *testing.T) {
 		t.Errorf("notes %q", got)
 	}
 }
+
+// An image that a list has twice is taken once, with a note; a name with a folder is refused.
+func TestLists(t *testing.T) {
+	m := store.Memory{
+		"d/Annotations/a.xml": xmlOf("dog 1 1 9 9"), "d/JPEGImages/a.jpg": []byte("x"),
+		"d/ImageSets/Main/train.txt": []byte("a\n\na\na 1\n"), "d/ImageSets/Main/out.txt": []byte("a\n../a\n"),
+	}
+	var notes []string
+	o := Options{Store: m, Folder: "d", MaxBad: 0.01, Note: func(s string) { notes = append(notes, s) }}
+	set, _ := mustOpen(t, o)
+	if got := strings.Join(notes, "; "); len(set.Images) != 1 || got != "d/ImageSets/Main/train.txt: left out 2 lines with an image that an earlier one has" {
+		t.Errorf("%d images, notes %q", len(set.Images), got)
+	}
+	o.Split = "out"
+	_, _, err := Open(context.Background(), o)
+	if err == nil || !strings.Contains(err.Error(), `d/ImageSets/Main/out.txt, line 2: want the name of an image without folder and ending, got "../a"`) {
+		t.Error(err)
+	}
+}

@@ -160,12 +160,36 @@ func readVOCList(ctx context.Context, o Options, r vocRoot, name string) (vocLis
 		return l, fmt.Errorf("split %q: want a list %s, but %w; there are: %s",
 			name, humanize.Text(at(l.name)), err, quoted(names))
 	}
-	for line := range strings.Lines(string(b)) {
-		if fields := strings.Fields(line); len(fields) > 0 {
-			l.ids = append(l.ids, fields[0])
+	err = l.parse(string(b), humanize.Text(at(l.name)), o.Note)
+	return l, err
+}
+
+// parse reads the ids of a list, the first word of each line. note, which may be nil, tells how many are
+// there again.
+func (l *vocList) parse(text, where string, note func(string)) error {
+	seen := map[string]bool{}
+	number, again := 0, 0
+	for line := range strings.Lines(text) {
+		number++
+		fields := strings.Fields(line)
+		if len(fields) == 0 {
+			continue
 		}
+		id := fields[0]
+		if strings.ContainsAny(id, `/\`) {
+			return fmt.Errorf("%s, line %d: want the name of an image without folder and ending, got %q", where, number, id)
+		}
+		if seen[id] {
+			again++
+			continue
+		}
+		seen[id] = true
+		l.ids = append(l.ids, id)
 	}
-	return l, nil
+	if again > 0 && note != nil {
+		note(fmt.Sprintf("%s: left out %s with an image that an earlier one has", where, humanize.Count(again, "line")))
+	}
+	return nil
 }
 
 // vocListNames returns the names of all lists but those of single classes.
