@@ -18,7 +18,8 @@ const (
 
 // Reach returns when the place where the ranks meet accepts connections. Rank 0 may start later than
 // this process, and a cluster that starts may not know its names yet, so it tries for limit. note, which
-// may be nil, is told why it waits: of a name that is not known, at once.
+// may be nil, is told why it waits: of a name that is not known, at once. For rank 0 itself it returns when
+// the name of the place has an address.
 func Reach(ctx context.Context, l Launch, limit time.Duration, note func(string)) error {
 	trying, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -26,10 +27,7 @@ func Reach(ctx context.Context, l Launch, limit time.Duration, note func(string)
 	var noted time.Time
 	var why error
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		way, err := d.DialContext(trying, "tcp", l.Address())
-		if err == nil {
-			err = listen(way)
-		}
+		err := l.touch(trying, d)
 		var other *Occupied
 		left := limit - time.Since(began)
 		switch {
@@ -57,6 +55,19 @@ func Reach(ctx context.Context, l Launch, limit time.Duration, note func(string)
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// touch connects to the place once. Rank 0, which opens it, only looks whether its name has an address.
+func (l Launch) touch(ctx context.Context, d net.Dialer) error {
+	if l.Serves() {
+		_, err := net.DefaultResolver.LookupHost(ctx, l.Host)
+		return err
+	}
+	way, err := d.DialContext(ctx, "tcp", l.Address())
+	if err != nil {
+		return err
+	}
+	return listen(way)
 }
 
 // listen closes a connection, and returns an error if the other side is no store: that speaks only

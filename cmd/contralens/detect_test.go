@@ -79,7 +79,7 @@ func TestDetectDryRun(t *testing.T) {
 	text := must(t, tinyDetector(data, "planned", "--dry_run")...)
 	for _, want := range []string{
 		"detector: \"fpn\"\n", "run directory: save/planned", "Faster R-CNN FPN on resnet18", "6 images with", "20 iterations of 4 images",
-		"note:          no --ckpt", "note:          tests use the images of the training",
+		"note:          no --ckpt", "note:          6 of the 6 images of ",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("want %q in\n%s", want, text)

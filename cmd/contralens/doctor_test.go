@@ -48,10 +48,10 @@ func TestDoctorOfLackingProcesses(t *testing.T) {
 	taken := listener.Addr().(*net.TCPAddr).Port
 	const node = "--world-size 2 --nproc 1 --dist_join 1s --rank "
 	for _, c := range []struct{ options, want string }{
-		{node + "0 --dist-url tcp://nobody.invalid:29500", "the name nobody.invalid of rank 0's machine has no address here"},
+		{node + "0 --dist-url tcp://nobody.invalid:29500", "the name nobody.invalid of the machine of rank 0 had no address here"},
 		{node + fmt.Sprintf("0 --dist-url tcp://127.0.0.1:%d", taken), fmt.Sprintf("another program listens on port %d", taken)},
 		{node + fmt.Sprintf("0 --dist-url tcp://127.0.0.1:%d", free(t)), "1 of 2 ranks came in 1s; missing: 1"},
-		{node + fmt.Sprintf("1 --dist-url tcp://127.0.0.1:%d", free(t)), "is rank 0 started, does 127.0.0.1 lead to its machine"},
+		{node + fmt.Sprintf("1 --dist-url tcp://127.0.0.1:%d", free(t)), "start it, look whether 127.0.0.1 leads to its machine"},
 	} {
 		code, text := spawn(t, append([]string{"doctor", "--dist"}, strings.Fields(c.options)...)...).end(t)
 		if code != exitFailed || !strings.Contains(text, c.want) {

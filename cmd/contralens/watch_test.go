@@ -26,7 +26,7 @@ func TestNumbersAreWatched(t *testing.T) {
 
 	still := tiny(data, "still", "--epochs", "46", "--method", "Customize", "-t", "9", "--learning_rate", "1e-30", "--ft", "none")
 	text = must(t, still...)
-	if n := strings.Count(text, "the features have collapsed"); n != 1 || !strings.Contains(text, "lower --learning_rate") {
+	if n := strings.Count(text, "the features have collapsed"); n != 1 || !strings.Contains(text, "the diagnosis (narrow-head) says what to do: more dimensions") {
 		t.Errorf("told %d times:\n%s", n, text)
 	}
 	if n := strings.Count(timeless(t, "save/still/metrics.jsonl"), `"event":"collapse"`); n != 1 {

@@ -66,10 +66,10 @@ func Stores(
 		limit = group.DefaultTimeout
 	}
 	late := time.Now().Add(limit)
+	if err := dist.Reach(ctx, l, limit, note); err != nil {
+		return nil, err
+	}
 	if !l.Serves() {
-		if err := dist.Reach(ctx, l, limit, note); err != nil {
-			return nil, err
-		}
 		silent := time.AfterFunc(5*time.Second, func() {
 			note(fmt.Sprintf("a program listens at %s but does not answer yet", l.Address()))
 		})
