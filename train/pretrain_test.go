@@ -142,7 +142,7 @@ func TestPretrainLeft(t *testing.T) {
 
 // A world that cannot train is refused before anything is written.
 func TestPretrainWorld(t *testing.T) {
-	for rank, want := range []string{"1 of 2 ranks came", "store at 127.0.0.1", "want a rank from 0 to size-1"} {
+	for rank, want := range []string{"1 of 2 ranks came", "rank 0 could not be reached at 127.0.0.1", "want a rank from 0 to size-1"} {
 		c := brief(t)
 		_, err := train.Pretrain(context.Background(), c, train.Options{
 			Launch: dist.Launch{Rank: rank, Size: 2, LocalSize: 2, Host: "127.0.0.1", Port: freePort(t)},
