@@ -159,9 +159,12 @@ func (c *DetectTrain) notes() (notes []string) {
 
 // check requires a checkpoint for the options that say what to take from it.
 func (w *Weights) check() error {
-	for option, given := range map[string]bool{"use_ema": w.UseEMA, "prefix": w.Prefix != "", "strict": w.Strict} {
-		if given && w.Ckpt == "" {
-			return &ValueError{Option: option, Want: "--ckpt with the encoder that it is about", Got: "none"}
+	for _, o := range []struct {
+		name  string
+		given bool
+	}{{"prefix", w.Prefix != ""}, {"use_ema", w.UseEMA}, {"strict", w.Strict}} {
+		if o.given && w.Ckpt == "" {
+			return &ValueError{Option: o.name, Want: "--ckpt with the encoder that it is about", Got: "none"}
 		}
 	}
 	return nil

@@ -67,12 +67,12 @@ func (l Launch) touch(ctx context.Context, d net.Dialer) error {
 	if err != nil {
 		return err
 	}
-	return listen(way)
+	return await(way)
 }
 
-// listen closes a connection, and returns an error if the other side is no store: that speaks only
+// await closes a connection, and returns an error if the other side is no store: that speaks only
 // when it is asked. Proxies accept and close connections for a program that does not listen yet.
-func listen(way net.Conn) error {
+func await(way net.Conn) error {
 	defer way.Close()
 	_ = way.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 	said := make([]byte, 20)

@@ -164,7 +164,8 @@ while more():
                 "step %d loss %.3f acc %.1f %%" % (step, loss, 100 * (logits.argmax(1) == 0).float().mean()), flush=True
             )
     epoch += 1
-    print("epoch %d: mean loss %.4f, k-NN %.2f %%" % (epoch, sum(losses) / len(losses), knn(query[0])), flush=True)
+    if a.epochs and losses:  # with --seconds, k-NN would take of the time
+        print("epoch %d: mean loss %.4f, k-NN %.2f %%" % (epoch, sum(losses) / len(losses), knn(query[0])), flush=True)
 if a.out:
     torch.save({"state_dict": query[0].state_dict()}, a.out)
 print("k-NN %.2f %%, untrained %.2f %%, after %.1f epochs" % (knn(query[0]), before, step * a.batch_size / len(train)))

@@ -47,8 +47,8 @@ func scans(t *testing.T) string {
 	return dir
 }
 
-// whites returns the share of white pixels of a picture.
-func whites(t *testing.T, path string) float64 {
+// picture reads a PNG file.
+func picture(t *testing.T, path string) image.Image {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
@@ -59,6 +59,13 @@ func whites(t *testing.T, path string) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return m
+}
+
+// whites returns the share of white pixels of a picture.
+func whites(t *testing.T, path string) float64 {
+	t.Helper()
+	m := picture(t, path)
 	n := 0
 	for y := range m.Bounds().Dy() {
 		for x := range m.Bounds().Dx() {
@@ -142,15 +149,7 @@ func TestCurveColors(t *testing.T) {
 	if err := writeCurves(dir, "boxes", r); err != nil {
 		t.Fatal(err)
 	}
-	f, err := os.Open(filepath.Join(dir, "precision_boxes_50.png"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	m, err := png.Decode(f)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := picture(t, filepath.Join(dir, "precision_boxes_50.png"))
 	count := map[color.RGBA]int{}
 	for y := range m.Bounds().Dy() {
 		for x := range m.Bounds().Dx() {

@@ -200,6 +200,9 @@ func networkOf(c map[string]string) string {
 	if w := c["width"]; w != "" && w != "1" {
 		name += " of width " + w
 	}
+	if stem := c["stem"]; stem != "" && stem != "imagenet" {
+		name += ", stem " + stem
+	}
 	return name
 }
 

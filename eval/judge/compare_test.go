@@ -14,16 +14,18 @@ import (
 // Runs of other networks are not compared.
 func TestOtherNetworks(t *testing.T) {
 	m := made{t.TempDir(), t}
-	for i, width := range []string{"0.25", "0.25", "1", "1"} {
-		dir := m.run(fmt.Sprint("run", i), "moco", 2, constant(0.1*float64(i)))
-		m.write(filepath.Join(dir, rundir.RecordFile), fmt.Sprintf(
-			`{"config": {"mem": "moco", "epochs": "2", "arch": "resnet18", "width": %q}}`, width))
+	for i, of := range []string{`"width": "0.25"`, `"width": "1"`, `"width": "1", "stem": "cifar"`} {
+		for j := range 2 {
+			dir := m.run(fmt.Sprint("run", i, j), "moco", 2, constant(0.1*float64(i+j)))
+			m.write(filepath.Join(dir, rundir.RecordFile), fmt.Sprintf(
+				`{"config": {"mem": "moco", "epochs": "2", "arch": "resnet18", %s}}`, of))
+		}
 	}
 	r, err := Judge(m.root)
-	if err != nil || len(r.Groups) != 2 {
+	if err != nil || len(r.Groups) != 3 {
 		t.Fatalf("%d groups, %v", len(r.Groups), err)
 	}
-	for i, want := range []string{"resnet18 of width 0.25)", "resnet18)"} {
+	for i, want := range []string{"resnet18 of width 0.25)", "resnet18)", "resnet18, stem cifar)"} {
 		if g := r.Groups[i]; !strings.HasSuffix(g.Title, want) || len(g.Rows) != 2 {
 			t.Errorf("%s: %+v", g.Title, g.Rows)
 		}
