@@ -197,6 +197,12 @@ evaluations: {knn: {neighbors: 3}}
 	if code, text := command(t, "study", "s.yaml", "-o", "out", "--data_folder", stripes(t, 8)); code != exitFailed || !strings.Contains(text, want) {
 		t.Errorf("other images: exit code %d\n%s", code, text)
 	}
+	if err := os.WriteFile("out/images.json", []byte(`{"arm pl`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code, text := command(t, "study", "s.yaml", "-o", "out"); code != exitFailed || !strings.Contains(text, "out/images.json: want the record of the images") || !strings.Contains(text, "remove the file") {
+		t.Errorf("a cut record of images: exit code %d\n%s", code, text)
+	}
 	var r study.Report
 	if err := json.Unmarshal([]byte(must(t, "study", "s.yaml", "-o", "out", "--report", "--json")), &r); err != nil || r.Done != 4 || r.Failed != 2 {
 		t.Errorf("%v: %+v", err, r)

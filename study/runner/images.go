@@ -96,7 +96,8 @@ func (r *Runner) sameImages(ctx context.Context) error {
 		err = json.Unmarshal(text, &was)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: want the record of the images that the study began with: %w", path, err)
+		return fmt.Errorf("%s: want the record of the images that the study began with: %w; if they are the same "+
+			"now, remove the file", path, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(now)) {
 		if n, w := now[name], was[name]; n != w {
