@@ -21,7 +21,6 @@ var small = Workload{Net: nn.Config{Arch: "resnet18", Width: 0.06, Stem: "cifar"
 func TestMeasure(t *testing.T) {
 	err := torch.Run(func() error {
 		torch.SetThreads(1) // such small tensors gain nothing from more
-		torch.TrackMemory()
 		before := torch.MemoryInUse()
 		var seen []Setting
 		all, err := Measure(small, true, Reports{First: func(m Trial) { seen = append(seen, m.Setting) }})
@@ -103,7 +102,6 @@ func (p *pictures) Image(_ context.Context, _ int, m *views.Image) error {
 func TestMeasureSplits(t *testing.T) {
 	err := torch.Run(func() error {
 		torch.SetThreads(1)
-		torch.TrackMemory()
 		before := torch.MemoryInUse()
 		images, w := &pictures{}, small
 		w.Net.Head = "mlp_bn" // a last batch of one image cannot be trained on, such as that of 3 images in batches of 2

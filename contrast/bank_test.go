@@ -250,7 +250,6 @@ func TestDrawnMemory(t *testing.T) {
 	const n, m, k, d = 256, 5000, 65536, 128
 	elementwise := ft.Paper()
 	elementwise.Positive.Elementwise, elementwise.Negative.Elementwise = true, true
-	torch.TrackMemory()
 	for name, transform := range map[string]ft.Transform{"paper": ft.Paper(), "elementwise": elementwise} {
 		inRun(t, func() {
 			bank := NewMemoryBank(m, d, 3, torch.CPU)
@@ -283,7 +282,6 @@ func TestDrawnMemory(t *testing.T) {
 // is made. It is updated in place, and drawing needs no memory that grows with it.
 func TestBankOfImageNet(t *testing.T) {
 	const m, d, n = 1_280_000, 4, 256
-	torch.TrackMemory()
 	inRun(t, func() {
 		before := torch.MemoryInUse()
 		torch.ResetMemoryPeak()

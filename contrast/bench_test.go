@@ -85,7 +85,6 @@ func measure(f func()) (time.Duration, int64) {
 // The fused path needs at most a third of the memory of the plain one, with and without
 // the score record.
 func TestFusedMemory(t *testing.T) {
-	torch.TrackMemory()
 	for _, record := range []bool{false, true} {
 		inRun(t, func() {
 			c := bench{n: 64, k: 32768, d: 128, transform: ft.Paper(), record: record}
@@ -116,7 +115,6 @@ func BenchmarkInfoNCE(b *testing.B) {
 		"4096/record":          {n: 256, k: 4096, d: 128, transform: paper, record: true},
 	} {
 		b.Run(name, func(b *testing.B) {
-			torch.TrackMemory()
 			err := torch.Run(func() error {
 				torch.Scoped(func() {
 					c.setUp()

@@ -121,7 +121,6 @@ func TestCheckpointEqualsPlain(t *testing.T) {
 
 // Checkpointing at least halves the memory of a ResNet.
 func TestCheckpointMemory(t *testing.T) {
-	torch.TrackMemory()
 	tensortest.Run(t, func() {
 		peak := func(checkpoint bool) int64 {
 			m, err := New(Config{Arch: "resnet50", Width: 0.125, Checkpoint: checkpoint}, 1)

@@ -88,7 +88,6 @@ func TestCustomGradRefuses(t *testing.T) {
 // TestCustomGradFrees: gradients live as long as the graph, not longer.
 func TestCustomGradFrees(t *testing.T) {
 	inRun(t, func() {
-		TrackMemory()
 		before := MemoryInUse()
 		for range 50 {
 			Scoped(func() {

@@ -47,7 +47,6 @@
 //   - shape and pooling: [Tensor.Expand], [Tensor.Chunk], [Tensor.AdaptiveAvgPool2d]
 //   - data: [FromUint8], [Tensor.Uint8s], [Tensor.CopyTo], and all of PyTorch's
 //     integer types
-//   - debugging and profiling: [LiveTensors], [TrackMemory], [MemoryInUse],
-//     [MemoryPeak], [ResetMemoryPeak], [BuildInfo], [Tensor.Freed],
-//     [Tensor.SharesMemory], [Tensor.String]
+//   - debugging and profiling: [LiveTensors], [MemoryInUse], [MemoryPeak],
+//     [ResetMemoryPeak], [BuildInfo], [Tensor.Freed], [Tensor.SharesMemory], [Tensor.String]
 package torch

@@ -16,7 +16,6 @@ import (
 
 // A thousand steps of a small network leak nothing.
 func TestNoLeak(t *testing.T) {
-	TrackMemory()
 	inRun(t, func() {
 		w, b := d(4, 3, 3, 3).To(Float32).SetRequiresGrad(true), Ones([]int{4}).SetRequiresGrad(true)
 		bias, mean, variance := Zeros([]int{4}).SetRequiresGrad(true), Zeros([]int{4}), Ones([]int{4})

@@ -15,9 +15,8 @@ type MemoryUse struct {
 // inUse is the device whose memory counts: the one that UseGPU was called for last.
 var inUse = CPU
 
-// DeviceMemory returns what the tensors on a device take. On the CPU they are counted from
-// TrackMemory on. Before libtorch 2.9, it is all that is in use on a GPU, by any program,
-// and the peak is not known.
+// DeviceMemory returns what the tensors on a device take. Before libtorch 2.9, it is all that is
+// in use on a GPU, by any program, and the peak is not known.
 func DeviceMemory(d Device) MemoryUse {
 	if d.IsCPU() {
 		now, peak := int64(C.cl_memory_now()), int64(C.cl_memory_peak())
@@ -27,11 +26,6 @@ func DeviceMemory(d Device) MemoryUse {
 	check("memory", C.cl_device_memory(C.int(d.index()), &m))
 	return MemoryUse{Now: int64(m.now), Peak: int64(m.peak), Reserved: int64(m.reserved)}
 }
-
-// TrackMemory starts to count the bytes that libtorch's CPU allocator hands out, for
-// MemoryInUse and MemoryPeak. It is meant for tests and benchmarks. On a GPU, libtorch
-// counts always.
-func TrackMemory() { C.cl_track_memory() }
 
 // MemoryInUse is the number of bytes that tensors take on the device in use.
 func MemoryInUse() int64 { return DeviceMemory(inUse).Now }

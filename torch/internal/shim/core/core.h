@@ -137,8 +137,7 @@ int cl_version_number(void);   // 10000 major + 100 minor + patch
 char* cl_config(void);         // build and parallel settings; free()
 void cl_set_threads(int n);
 int cl_get_threads(void);
-void cl_track_memory(void); // count the CPU allocator from now on
-int64_t cl_memory_now(void);
+int64_t cl_memory_now(void); // bytes of all tensors on the CPU
 int64_t cl_memory_peak(void);
 void cl_memory_reset_peak(void);
 

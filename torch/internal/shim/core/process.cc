@@ -1,62 +1,15 @@
-// State of the process: threads, versions, autocast, generators, memory.
+// State of the process: threads, versions, autocast, generators.
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <ATen/autocast_mode.h>
-#include <c10/core/Allocator.h>
-#include <c10/core/CPUAllocator.h>
-#include <c10/core/impl/alloc_cpu.h>
 #include <c10/util/Exception.h>
-
-#include <atomic>
 
 #include "internal.h"
 #include "version.h"
 
 namespace {
-
-// Counts the bytes that the CPU allocator hands out. The size of a block is stored in
-// front of it, because some kernels (oneDNN's scratchpads) require a block's context to
-// be its address.
-struct CountingAllocator final : c10::Allocator {
-  static constexpr size_t header = 64; // keeps the alignment
-  mutable std::atomic<int64_t> now{0};
-  mutable std::atomic<int64_t> peak{0};
-
-  static CountingAllocator& instance() {
-    static CountingAllocator it;
-    return it;
-  }
-
-  static void release(void* block) {
-    if (!block) return;
-    auto* base = static_cast<char*>(block) - header;
-    instance().now -= *reinterpret_cast<int64_t*>(base);
-    c10::free_cpu(base);
-  }
-
-#if AT_LEAST(2, 3)
-  c10::DataPtr allocate(size_t bytes) override {
-#else
-  c10::DataPtr allocate(size_t bytes) const override {
-#endif
-    if (bytes == 0) return {nullptr, nullptr, &release, c10::Device(c10::kCPU)};
-    auto* base = static_cast<char*>(c10::alloc_cpu(bytes + header));
-    *reinterpret_cast<int64_t*>(base) = static_cast<int64_t>(bytes);
-    int64_t total = now += static_cast<int64_t>(bytes);
-    int64_t top = peak;
-    while (total > top && !peak.compare_exchange_weak(top, total)) {
-    }
-    return {base + header, base + header, &release, c10::Device(c10::kCPU)};
-  }
-
-  c10::DeleterFnPtr raw_deleter() const override { return &release; }
-
-#if AT_LEAST(2, 3)
-  void copy_data(void* to, const void* from, std::size_t bytes) const override { default_copy_data(to, from, bytes); }
-#endif
-};
 
 at::Generator& generator(void* g) { return *static_cast<at::Generator*>(g); }
 
@@ -166,15 +119,3 @@ extern "C" char* cl_config(void) {
 
 extern "C" void cl_set_threads(int n) { at::set_num_threads(n); }
 extern "C" int cl_get_threads(void) { return at::get_num_threads(); }
-
-extern "C" void cl_track_memory(void) {
-  c10::SetAllocator(c10::kCPU, &CountingAllocator::instance(), /*priority=*/100);
-}
-
-extern "C" int64_t cl_memory_now(void) { return CountingAllocator::instance().now; }
-extern "C" int64_t cl_memory_peak(void) { return CountingAllocator::instance().peak; }
-
-extern "C" void cl_memory_reset_peak(void) {
-  auto& counting = CountingAllocator::instance();
-  counting.peak = counting.now.load();
-}
