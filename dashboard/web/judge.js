@@ -49,7 +49,7 @@ function page(report) {
     ...report.groups.flatMap((g) => group(g, titles)),
     report.stops.some(told) && h("h2", null, "Stop rule"),
     report.stops.some(told) && stops(report.stops.filter(told)),
-    report.notes.length > 0 && h("ul", { class: "notes" }, report.notes.map((n) => h("li", null, n))),
+    report.notes.length > 0 && h("ul", { class: "notes plain" }, report.notes.map((n) => h("li", null, n))),
   ].filter(Boolean);
 }
 

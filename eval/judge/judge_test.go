@@ -262,11 +262,20 @@ func TestStopRule(t *testing.T) {
 	if text := Markdown(r); !strings.Contains(text, "Where it stops, k-NN is 0.25 points lower than at the end on average.\n") {
 		t.Error(text)
 	}
-	// A training that it did end: what it saved is known, what it lost is not.
+	// A training that still runs has lost nothing yet.
 	record, err := rundir.ReadRecord(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
+	running := Source{Name: "running", Options: record.Config, Lines: lines[:15]}
+	for i := range running.Lines {
+		running.Lines[i].Backbone.Values[spectrum.ChurnName] = 0.02
+		running.Results = append(running.Results, rundir.Result{Protocol: "knn", Epoch: i + 1, Metrics: map[string]any{"top1": 50.0}})
+	}
+	if r, err = Sources("", []Source{running}, nil); err != nil || len(r.Stops) != 1 || r.Stops[0].At != 6 || r.Stops[0].Lost != nil {
+		t.Errorf("a training that still runs: %+v, %v", r.Stops, err)
+	}
+	// A training that it did end: what it saved is known, what it lost is not.
 	source := Source{Name: "ended", Options: record.Config, Planned: 20, Lines: lines[:8]}
 	source.Options["epochs"], source.Options["stop"] = "8", "auto"
 	for _, c := range []struct{ planned, at int }{{20, 8}, {8, 4}, {0, 4}} { // 8: resumed for longer

@@ -13,7 +13,7 @@ type Stop struct {
 	// Saved is the share of the planned epochs that it saves.
 	Saved float64 `json:"saved"`
 	// Lost is the last k-NN accuracy minus the last one up to the stop, in points; nil if not known, as for a
-	// training that the rule did end.
+	// training that has not come to its end, or that the rule did end.
 	Lost *float64 `json:"lost"`
 }
 
@@ -42,11 +42,10 @@ func (one run) stop() (s Stop, ok bool) {
 		s.At, s.Saved = one.ended, 1-float64(one.ended)/float64(one.planned)
 		return s, true
 	}
-	if s.At > 0 {
-		before, known1 := one.knn(s.At)
-		after, known2 := one.knn(one.planned)
-		if known1 && known2 {
-			s.Lost = new(after - before)
+	if complete := one.Lines[len(one.Lines)-1].Epoch >= one.planned; complete && s.At > 0 {
+		then, tested := one.knn(s.At)
+		if last, ok := one.knn(one.planned); ok && tested {
+			s.Lost = new(last - then)
 		}
 	}
 	return s, true
