@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,6 +46,9 @@ type Options struct {
 	Notes []string
 	// Command is the command line that run.json records.
 	Command []string
+	// GoOn tells a user whose training was stopped how to go on. Default: with the same command and
+	// --resume auto.
+	GoOn string
 }
 
 // Result is the outcome of a pre-training.
@@ -272,7 +276,7 @@ func (p *pretraining) start(r *Run) error {
 			return rundir.AllDamaged(r.Dir)
 		}
 		if path == "" {
-			r.say("note: --resume auto: %s has no checkpoint yet, training starts at the beginning", r.Dir)
+			r.say("note: %s has no checkpoint yet, training starts at the beginning", r.Dir)
 		}
 	}
 	load, from := r.Load, path
@@ -307,8 +311,8 @@ func (p *pretraining) train(ctx context.Context, r *Run) error {
 	p.result.Checkpoint = r.Saved()
 	switch {
 	case errors.Is(err, ErrStopped):
-		r.say("stopped in epoch %d after %d of %d steps; %s has everything: resume with the same command and "+
-			"--resume auto", r.Epoch, r.StepInEpoch, r.Batches, r.Saved())
+		r.say("stopped in epoch %d after %d of %d steps; %s has everything: %s", r.Epoch, r.StepInEpoch, r.Batches,
+			r.Saved(), cmp.Or(p.GoOn, "resume with the same command and --resume auto"))
 	case err != nil:
 		// A process that is lost is in the log already.
 		if err = p.joined.Explain(r.LastGood(err)); !errors.As(err, new(*dist.Lost)) {

@@ -131,7 +131,8 @@ func TestStudy(t *testing.T) {
 	p.until(t, "== 8 of 10")
 	p.until(t, "epoch 2/3 step 1")
 	p.Process.Signal(syscall.SIGTERM)
-	if code, text := p.end(t); code != exitStopped || !strings.Contains(text, "the same command resumes the study") {
+	if code, text := p.end(t); code != exitStopped || !strings.Contains(text, "the same command resumes the study") ||
+		strings.Contains(text, "--resume auto") {
 		t.Errorf("stopped: exit code %d\n%s", code, text)
 	}
 	if text := must(t, "study", "tiny.yaml", "-o", "killed"); !strings.Contains(text, "resuming killed/runs/") {

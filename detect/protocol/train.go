@@ -255,7 +255,7 @@ func (t *training) resume(r *detectors.Run) error {
 			return rundir.AllDamaged(r.Dir)
 		}
 		if path == "" {
-			t.note("--resume auto: %s has no checkpoint yet, training starts at the beginning", r.Dir)
+			t.note("%s has no checkpoint yet, training starts at the beginning", r.Dir)
 		}
 	}
 	if path == "" {

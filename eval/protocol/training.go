@@ -58,7 +58,7 @@ func (k *session) resume(r *classify.Run) error {
 		}
 	}
 	if path == "" {
-		k.print("note: --resume auto: %s has no checkpoint yet, training starts at the beginning", r.Dir)
+		k.print("note: %s has no checkpoint yet, training starts at the beginning", r.Dir)
 		return nil
 	}
 	warning, err := r.Resume(path)

@@ -246,6 +246,7 @@ func (r *Runner) train(ctx context.Context, cell study.Cell, c config.Contrast) 
 	}}
 	_, err = train.Pretrain(ctx, c, train.Options{
 		Progress: p, Tuner: r.Tuner, Hooks: []train.Hook{count}, Command: r.Study.Command(r.Dir, cell),
+		GoOn: "the same command resumes the study",
 	})
 	return images, err
 }
