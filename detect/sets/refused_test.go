@@ -63,3 +63,25 @@ func TestLists(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Images of a test that share an id are refused, because results would go to the wrong one.
+func TestSharedIDs(t *testing.T) {
+	m := store.Memory{}
+	for _, year := range []string{"2010", "2012"} {
+		m["kit/VOC"+year+"/Annotations/2008_1.xml"] = xmlOf("dog 1 1 100 80")
+		m["kit/VOC"+year+"/JPEGImages/2008_1.jpg"] = []byte("x")
+		m["kit/VOC"+year+"/ImageSets/Main/val.txt"] = []byte("2008_1\n")
+	}
+	for name, b := range detecttest.COCO(detecttest.Scenes(8, 30, 20, 1)) { // both files count from 1
+		m["coco/"+name] = b
+	}
+	for _, o := range []Options{{Folder: "kit", Split: "2010_val+2012_val"}, {Folder: "coco", Split: "train+test"}} {
+		o.Store = m
+		mustOpen(t, o) // training needs no ids
+		o.Test = true
+		_, _, err := Open(context.Background(), o)
+		if err == nil || !strings.Contains(err.Error(), "want images with different ids to test on, got") {
+			t.Errorf("%s: %v", o.Split, err)
+		}
+	}
+}

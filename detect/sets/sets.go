@@ -30,7 +30,7 @@ type Options struct {
 	// VOC's trainval, or train, or all annotations; COCO's train…, or its only JSON.
 	Split string
 	// Test says that an empty Split is what is usual to test on: VOC's test or val, COCO's val…
-	// or test….
+	// or test…. Then no two images may have one ID.
 	Test   bool
 	Images string // COCO: folder of the images; empty: found beside the JSON
 	Format string // detect.VOC, detect.COCO; empty: recognized
@@ -102,7 +102,28 @@ func Open(ctx context.Context, o Options) (*detect.Set, *Report, error) {
 	if err := wantClasses(set, report, o); err != nil {
 		return nil, nil, err
 	}
+	if err := wantIDs(set, o); err != nil {
+		return nil, nil, err
+	}
 	return set, report, report.finish(o)
+}
+
+// wantIDs returns an error if two images to test on have one ID, as those of different years or files
+// may: results name an image by its ID alone.
+func wantIDs(set *detect.Set, o Options) error {
+	if !o.Test {
+		return nil
+	}
+	paths := make(map[string]string, len(set.Images))
+	for _, m := range set.Images {
+		if first, twice := paths[m.ID]; twice {
+			return fmt.Errorf("%s: want images with different ids to test on, got %s for %s and %s of %s; "+
+				"test on one split at a time", humanize.Text(o.Folder), humanize.Text(m.ID), humanize.Text(first),
+				humanize.Text(m.Path), humanize.Text(set.Name))
+		}
+		paths[m.ID] = m.Path
+	}
+	return nil
 }
 
 // wantClasses returns an error if all objects are of other classes than those asked for.
