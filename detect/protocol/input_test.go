@@ -16,6 +16,7 @@ import (
 	"contralens/detect/detecttest"
 	"contralens/detect/draw"
 	"contralens/detect/score"
+	"contralens/setup"
 )
 
 // scans writes pictures of 16-bit gray in VOC's layout to a folder.
@@ -134,6 +135,41 @@ func TestDataNotes(t *testing.T) {
 		}
 		if got := strings.Join(notes, "; "); !strings.Contains(got, want) || want == "" && got != "" {
 			t.Errorf("notes %q, want %q", got, want)
+		}
+	}
+}
+
+// Batches measure the statistics of norms, unless all norms are constants.
+func TestPreciseBN(t *testing.T) {
+	voc, _ := scenes(t, 8)
+	for name, c := range map[string]struct {
+		detector, norm, head string
+		extra                bool
+		want                 int
+	}{
+		"fpn":                       {"fpn", "bn", "2fc", true, 3},
+		"fpn, frozen":               {"fpn", "frozen", "2fc", true, 0},
+		"fpn, frozen, norm in head": {"fpn", "frozen", "4conv1fc", true, 3},
+		"c4, frozen":                {"c4", "frozen", "2fc", true, 3},
+		"c4, frozen, no extra norm": {"c4", "frozen", "2fc", false, 0},
+	} {
+		o := tiny(voc, "norms")
+		o.Detector, o.Norm, o.BoxHead, o.ExtraNorm = c.detector, c.norm, c.head, c.extra
+		run := &training{Options: Options{Note: func(string) {}}, c: &o}
+		err := setup.Compute(1, func() error {
+			r, err := run.build(context.Background())
+			if err != nil {
+				return err
+			}
+			defer run.model.Free()
+			defer r.Optimizer.Free()
+			if r.PreciseBN != c.want {
+				t.Errorf("%s: %d batches measure the norms, want %d", name, r.PreciseBN, c.want)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -232,8 +232,8 @@ func (t *training) build(ctx context.Context) (r *detectors.Run, err error) {
 		Schedule: setup.Iterations(c.Iterating), Seed: c.Seed, Dir: t.place.Dir, Record: record,
 		SaveEvery: c.SaveEvery, TestEvery: c.EvalEvery, PreciseBN: c.PreciseBN, Peers: &peers.Peers{World: t.world},
 	}
-	if c.Norm == "frozen" && c.Detector == "c4" && !c.ExtraNorm {
-		r.PreciseBN = 0 // no norm has statistics
+	if len(t.model.Statistics()) == 0 {
+		r.PreciseBN = 0
 	}
 	if t.model.dtype == torch.Float16 {
 		r.Optimizer.ScaleLoss(t.model.Device())
