@@ -15,8 +15,10 @@ import (
 	"contralens/detect"
 	"contralens/detect/detecttest"
 	"contralens/detect/draw"
+	"contralens/detect/rcnn"
 	"contralens/detect/score"
 	"contralens/setup"
+	"contralens/world"
 )
 
 // scans writes pictures of 16-bit gray in VOC's layout to a folder.
@@ -170,6 +172,36 @@ func TestPreciseBN(t *testing.T) {
 		})
 		if err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// Norms that learn from few images at a time are noted, as many as a process normalizes.
+func TestNoteOfSmallBatches(t *testing.T) {
+	for name, c := range map[string]struct {
+		processes, batch int
+		sync             bool
+		norm, want       string
+	}{
+		"one process":      {1, 2, false, "bn", "from 2 images at a time, which makes training noisy; give --batch_size 4 or more"},
+		"enough":           {1, 4, false, "bn", ""},
+		"frozen":           {1, 1, false, "frozen", ""},
+		"eight processes":  {8, 16, false, "bn", "from 2 images at a time, which makes training noisy; give --batch_size 32 or more"},
+		"each has enough":  {8, 32, false, "bn", ""},
+		"together":         {8, 16, true, "bn", ""},
+		"together too few": {2, 2, true, "bn", "from 2 images at a time"},
+	} {
+		o := config.DefaultDetectTrain()
+		o.BatchSize, o.SyncBN, o.Norm = c.batch, c.sync, c.norm
+		var notes []string
+		run := &training{
+			Options: Options{Note: func(s string) { notes = append(notes, s) }}, c: &o, world: world.World{Size: c.processes},
+			model: &detector{Model: &rcnn.Model{}},
+		}
+		run.noteNorms()
+		if said := strings.Join(notes, "; "); !strings.Contains(said, c.want) ||
+			strings.Contains(said, "noisy") != (c.want != "") {
+			t.Errorf("%s: notes %q, want %q", name, said, c.want)
 		}
 	}
 }

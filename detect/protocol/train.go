@@ -64,7 +64,7 @@ func Plan(ctx context.Context, c config.DetectTrain, o Options) (place setup.Pla
 	if place, err = setup.FindPlace(&c, c.Output, c.RunName()); err != nil {
 		return place, "", err
 	}
-	t := &training{Options: o, c: &c, place: place, world: world.Single()}
+	t := &training{Options: o, c: &c, place: place, world: world.World{Size: max(1, c.NProc)}}
 	err = setup.Compute(c.Threads, func() error {
 		r, err := t.prepare(ctx)
 		if err == nil {
