@@ -290,40 +290,6 @@ func TestDiverged(t *testing.T) {
 	}
 }
 
-// Detections lie in the image that they are scaled to, best first.
-func TestDetectionsInImage(t *testing.T) {
-	for _, detector := range []string{C4, FPN} {
-		o := small(detector)
-		o.Detections = 7
-		tensortest.Run(t, func() {
-			m, err := New(o, 1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer m.Free()
-			m.Train(false)
-			sizes := []Size{{128, 32}, {28, 100}}
-			for i, found := range m.Detect(smallBatch(), sizes) {
-				if len(found) == 0 || len(found) > 7 {
-					t.Errorf("%s: %d detections, want 1 to 7", detector, len(found))
-				}
-				for j, d := range found {
-					w, h := float32(sizes[i].Width), float32(sizes[i].Height)
-					if d.Box[0] < 0 || d.Box[1] < 0 || d.Box[2] > w || d.Box[3] > h || d.Score <= 0.05 || d.Class > 1 {
-						t.Errorf("%s: detection %+v in an image of %v", detector, d, sizes[i])
-					}
-					if d.Mask == nil || d.Mask.Check() != nil || d.Mask.Width != sizes[i].Width {
-						t.Errorf("%s: mask %+v", detector, d.Mask)
-					}
-					if j > 0 && d.Score > found[j-1].Score {
-						t.Errorf("%s: score %v after %v", detector, d.Score, found[j-1].Score)
-					}
-				}
-			}
-		})
-	}
-}
-
 // An object without a segmentation is an error that names it.
 func TestMissingMask(t *testing.T) {
 	b := smallBatch()
