@@ -135,7 +135,7 @@ func TestDamagedPolygons(t *testing.T) {
 		if _, err := FromPolygon(p, 9, 9); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %q", p, err, want)
 		}
-		if err := (Shape{Polygons: [][]float64{p}}).Target([4]float32{0, 0, 5, 5}, 14, make([]uint8, 196)); err == nil {
+		if err := (Shape{Polygons: [][]float64{p}}).Targets([][4]float32{{0, 0, 5, 5}}, 14, make([]uint8, 196)); err == nil {
 			t.Errorf("%v: want an error as a target", p)
 		}
 	}
@@ -168,7 +168,7 @@ func TestOddBoxes(t *testing.T) {
 	if want := []uint8{0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0}; !slices.Equal(dst, want) {
 		t.Errorf("%v, want %v", dst, want)
 	}
-	if err := (Shape{}).Target([4]float32{}, 14, nil); err == nil {
+	if err := (Shape{}).Targets(make([][4]float32, 1), 14, nil); err == nil {
 		t.Error("want an error for too little room")
 	}
 }

@@ -5,22 +5,35 @@ import (
 	"math"
 )
 
-// Target writes the target of a mask head for the region box (x1, y1, x2, y2) of an image to
-// dst, which has side·side values, row by row: 1 inside the shape, 0 elsewhere. Polygons are
-// drawn in the box's own coordinates; the box has at least 0.1 pixels a side for this. A mask
-// is averaged over each cell as ROIAlign does (aligned, adaptive grid), and is 1 from 0.5.
-func (s Shape) Target(box [4]float32, side int, dst []uint8) error {
-	if len(dst) != side*side {
-		return fmt.Errorf("mask target: want room for %d values, got %d", side*side, len(dst))
+// Targets writes the targets of a mask head for regions of an image, boxes (x1, y1, x2, y2), to dst:
+// side·side values for each, row by row: 1 inside the shape, 0 elsewhere. Polygons are drawn in a
+// box's own coordinates; the box has at least 0.1 pixels a side for this. A mask is decoded once, and
+// averaged over each cell as ROIAlign does (aligned, adaptive grid); it is 1 from 0.5.
+func (s Shape) Targets(boxes [][4]float32, side int, dst []uint8) error {
+	cells := side * side
+	if len(dst) != len(boxes)*cells {
+		return fmt.Errorf("mask targets: want room for %d values, got %d", len(boxes)*cells, len(dst))
 	}
 	if s.RLE != nil {
 		pixels, err := s.RLE.Decode()
 		if err != nil {
 			return err
 		}
-		Align(pixels, s.RLE.Height, s.RLE.Width, box, side, dst)
+		for i, box := range boxes {
+			Align(pixels, s.RLE.Height, s.RLE.Width, box, side, dst[i*cells:(i+1)*cells])
+		}
 		return nil
 	}
+	for i, box := range boxes {
+		if err := s.draw(box, side, dst[i*cells:(i+1)*cells]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// draw draws polygons in the coordinates of a box.
+func (s Shape) draw(box [4]float32, side int, dst []uint8) error {
 	scaled := Shape{Polygons: make([][]float64, len(s.Polygons))}
 	sx := float64(side) / float64(max(box[2]-box[0], 0.1))
 	sy := float64(side) / float64(max(box[3]-box[1], 0.1))
