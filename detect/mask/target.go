@@ -70,10 +70,9 @@ func Align(pixels []uint8, height, width int, box [4]float32, side int, dst []ui
 		for q := range side {
 			var sum float32
 			for iy := range rows {
-				y := y0 + float32(p)*bh + (float32(iy)+0.5)*bh/float32(rows)
+				y := middle(y0, bh, p, iy, rows)
 				for ix := range columns {
-					x := x0 + float32(q)*bw + (float32(ix)+0.5)*bw/float32(columns)
-					sum += bilinear(pixels, height, width, y, x)
+					sum += bilinear(pixels, height, width, y, middle(x0, bw, q, ix, columns))
 				}
 			}
 			dst[p*side+q] = 0
@@ -93,6 +92,11 @@ func cells(size float32, n int) int {
 	return int(min(c, float64(n)+2)) // a region far larger than the image needs no more
 }
 
+// middle returns where sample i of the n of a cell lies on an axis.
+func middle(start, size float32, cell, i, n int) float32 {
+	return start + float32(float32(cell)*size) + float32((float32(i)+0.5)*size)/float32(n)
+}
+
 // bilinear reads a mask at a point, with zeros outside of it.
 func bilinear(pixels []uint8, height, width int, y, x float32) float32 {
 	if !(y >= -1 && y <= float32(height) && x >= -1 && x <= float32(width)) {
@@ -102,7 +106,8 @@ func bilinear(pixels []uint8, height, width int, y, x float32) float32 {
 	x0, x1, fx := neighbors(x, width)
 	gy, gx := 1-fy, 1-fx
 	at := func(y, x int) float32 { return float32(pixels[y*width+x]) }
-	return float32(gy*gx)*at(y0, x0) + float32(gy*fx)*at(y0, x1) + float32(fy*gx)*at(y1, x0) + float32(fy*fx)*at(y1, x1)
+	return float32(float32(gy*gx)*at(y0, x0)) + float32(float32(gy*fx)*at(y0, x1)) +
+		float32(float32(fy*gx)*at(y1, x0)) + float32(float32(fy*fx)*at(y1, x1))
 }
 
 // neighbors returns the pixels before and after a point of an axis, and how far it is between.
