@@ -2,6 +2,7 @@ package sets
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -83,5 +84,22 @@ func TestSharedIDs(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "want images with different ids to test on, got") {
 			t.Errorf("%s: %v", o.Split, err)
 		}
+	}
+}
+
+// The classes of a union of JSON files are those of the first, and the note about others names them.
+func TestClassesOfFirstFile(t *testing.T) {
+	const one = `{"images": [{"id": %d, "file_name": "%s.jpg", "width": 9, "height": 9}], "categories": [%s],
+		"annotations": [{"id": 1, "image_id": %d, "category_id": 2, "bbox": [1, 2, 3, 4]}]}`
+	m := store.Memory{
+		"c/annotations/instances_a.json": fmt.Appendf(nil, one, 1, "a", `{"id": 2, "name": "cat"}`, 1),
+		"c/annotations/instances_b.json": fmt.Appendf(nil, one, 2, "b", `{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}`, 2),
+		"c/a/a.jpg":                      []byte("x"), "c/b/b.jpg": []byte("x"),
+	}
+	var notes []string
+	set, _ := mustOpen(t, Options{Store: m, Folder: "c", Split: "a+b", Note: func(s string) { notes = append(notes, s) }})
+	want := `left out objects of other classes than cat, which the first file has: 1 dog`
+	if said := strings.Join(notes, "; "); len(set.Classes) != 1 || said != want {
+		t.Errorf("classes %v, notes %q, want %q", set.Classes, said, want)
 	}
 }
