@@ -169,7 +169,7 @@ func (f *File) recognize(arch string, width float64) error {
 		o.PyramidNorm = f.shape("backbone.fpn_lateral2.norm.weight") != nil
 		o.Heads = rcnn.Heads{
 			BoxConvs: f.count(boxHead + "conv"), BoxFCs: f.count(boxHead + "fc"), MaskConvs: f.count(maskHead + "mask_fcn"),
-			Norm:    f.shape(boxHead+"conv1.norm.weight") != nil,
+			Norm:    f.shape(boxHead+"conv1.norm.weight") != nil || f.shape(maskHead+"mask_fcn1.norm.weight") != nil,
 			Pyramid: f.rows("backbone.fpn_output2.weight"), ConvDim: f.rows(boxHead + "conv1.weight"),
 			FCDim: f.rows(boxHead + "fc1.weight"),
 		}
