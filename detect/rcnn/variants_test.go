@@ -366,3 +366,14 @@ func TestRandom(t *testing.T) {
 		}
 	}
 }
+
+// Regions are counted that are classified right, and objects that are or pass for background.
+func TestClassified(t *testing.T) {
+	tensortest.Run(t, func() {
+		logits := torch.FromFloat32([]float32{9, 0, 0, 0, 9, 0, 0, 0, 9, 0, 0, 9, 9, 0, 0}, 5, 3)
+		want := torch.FromInt64([]int64{0, 0, 1, 2, 2}, 5) // 2: background
+		if got := classified(logits, want, 2).Float32s(); !slices.Equal(got, []float32{2, 1, 1}) {
+			t.Errorf("got %v, want 2 right, 1 of them an object, 1 object missed", got)
+		}
+	})
+}
