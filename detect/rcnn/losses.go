@@ -30,14 +30,13 @@ func Random(seed uint64, step int) Draw {
 	}
 }
 
-// Losses of a batch, tensors of one element. Total is their sum; Mask is nil without masks.
+// Losses of a batch, tensors of one element. Mask is nil without masks.
 type Losses struct {
 	Class    *torch.Tensor // cross entropy of the regions' classes
 	Box      *torch.Tensor // L1 distance of the deltas of foreground regions
 	Mask     *torch.Tensor // binary cross entropy of their masks
 	RPNClass *torch.Tensor // binary cross entropy of anchors
 	RPNBox   *torch.Tensor // L1 distance of the deltas of foreground anchors
-	Total    *torch.Tensor
 	Counts   Counts
 	// Classified has numbers of regions, float32 [3]: classified right, with an object and classified
 	// right, and with an object but taken for background.
@@ -73,10 +72,21 @@ func (m *Model) Losses(b *detect.Batch, draw Draw) (l Losses, err error) {
 	return l, err
 }
 
+// Total returns the sum of the losses.
+func (l *Losses) Total() *torch.Tensor {
+	return torch.Scoped1(func() *torch.Tensor {
+		total := l.RPNClass.Add(l.RPNBox).Add(l.Class).Add(l.Box)
+		if l.Mask != nil {
+			total = total.Add(l.Mask)
+		}
+		return total
+	})
+}
+
 // tensors returns the tensors of the losses.
 func (l *Losses) tensors() (all []*torch.Tensor) {
 	for _, t := range []*torch.Tensor{
-		l.Class, l.Box, l.Mask, l.RPNClass, l.RPNBox, l.Total, l.Classified,
+		l.Class, l.Box, l.Mask, l.RPNClass, l.RPNBox, l.Classified,
 	} {
 		if t != nil {
 			all = append(all, t)
@@ -103,10 +113,6 @@ func (m *Model) losses(b *detect.Batch, draw Draw) (l Losses, err error) {
 		return l, err
 	}
 	l.count(anchors, regions)
-	l.Total = l.RPNClass.Add(l.RPNBox).Add(l.Class).Add(l.Box)
-	if l.Mask != nil {
-		l.Total = l.Total.Add(l.Mask)
-	}
 	return l, nil
 }
 

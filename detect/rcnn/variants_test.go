@@ -61,8 +61,8 @@ func stepOf(t *testing.T, o Options, b *detect.Batch, change func(m *Model)) (lo
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.Backward(l.Total, func(f func()) { f() })
-		for name, loss := range map[string]*torch.Tensor{"class": l.Class, "box": l.Box, "mask": l.Mask, "rpn class": l.RPNClass, "rpn box": l.RPNBox, "total": l.Total} {
+		m.Backward(l.Total(), func(f func()) { f() })
+		for name, loss := range map[string]*torch.Tensor{"class": l.Class, "box": l.Box, "mask": l.Mask, "rpn class": l.RPNClass, "rpn box": l.RPNBox, "total": l.Total()} {
 			if loss != nil {
 				losses[name] = loss.Item()
 			}
