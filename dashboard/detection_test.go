@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,20 @@ func TestLossOfDetector(t *testing.T) {
 	write(t, filepath.Join(dir, "run", rundir.ResultsFile), `{"protocol": "detect", "metrics": {"ap": 50}}`+"\n")
 	if r := summaryOf(t, dir, "run"); r.State != Finished || r.LossOf != "epoch 8" {
 		t.Errorf("%s: the loss of %q", r.State, r.LossOf)
+	}
+}
+
+// The accuracy of a detector is the AP of its last test, not one of detect eval.
+func TestLastAP(t *testing.T) {
+	dir := t.TempDir()
+	newDetector(t, filepath.Join(dir, "run"), 1)
+	write(t, filepath.Join(dir, "run", rundir.ResultsFile), `{"protocol": "detect-voc", "metrics": {"AP": 50.5, "train_images": 9}}
+{"protocol": "detect-voc", "metrics": {"AP": 48.25, "train_images": 9}}
+{"protocol": "detect-voc", "metrics": {"AP": 80.0, "test_images": 9}}
+`)
+	want := []Evaluation{{Protocol: "AP", Accuracy: Accuracy{Value: 48.25}}}
+	if got := summaryOf(t, dir, "run").Evaluations; !slices.Equal(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 
