@@ -1,11 +1,8 @@
 package config
 
 import (
-	"fmt"
 	"slices"
 	"strings"
-
-	"contralens/internal/humanize"
 )
 
 // DetectTrain are the options of detect train, which trains a detector on an encoder.
@@ -138,16 +135,8 @@ func (c *DetectTrain) resolve() (warnings []string, err error) {
 	return warnings, err
 }
 
-// smallBatch is the number of images below which batch norm has too few to learn from.
-const smallBatch = 4
-
 // notes are sentences about options that work against each other.
 func (c *DetectTrain) notes() (notes []string) {
-	if c.Norm == "bn" && c.BatchSize < smallBatch {
-		notes = append(notes, fmt.Sprintf("batch norm learns its statistics from %s at a time, which makes training noisy; "+
-			"give --batch_size %d or more, or --norm frozen --freeze_at 2 with a lower --learning_rate",
-			humanize.Count(c.BatchSize, "image"), smallBatch))
-	}
 	if c.Detector == "c4" && c.BoxHead != "2fc" {
 		notes = append(notes, "--box_head changes nothing with --detector c4, whose head is the encoder's last stage")
 	}

@@ -16,8 +16,6 @@ func TestDetectTrain(t *testing.T) {
 	}{
 		"defaults":      {nil, "", false},
 		"fpn":           {map[string]string{"detector": "fpn"}, "", false},
-		"one image":     {map[string]string{"batch_size": "1"}, "--norm frozen", false},
-		"frozen norms":  {map[string]string{"batch_size": "1", "norm": "frozen"}, "", false},
 		"detector":      {map[string]string{"detector": "yolo"}, "--detector: want c4 or fpn", true},
 		"sizes of fpn":  {map[string]string{"detector": "fpn", "anchors": "32,64"}, "--anchors: want five sizes", true},
 		"sizes falling": {map[string]string{"anchors": "64,32"}, "--anchors: want numbers above 0 that increase", true},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ func newDetector(t testing.TB, dir string, scale float64) {
 		f.append(t, rundir.MetricsFile, map[string]any{
 			"step": step, "steps": 200, "epoch": 8 * at, "loss": fall(2.6, 0.8), "lr": 0.01, "img_s": 7, "wait_s": 0.1, "compute_s": 5,
 			"loss_cls": fall(1.1, 0.25), "loss_box_reg": 0.4 * scale * at * math.Exp(-at), "loss_rpn_cls": fall(0.69, 0.1),
-			"loss_rpn_loc": fall(0.15, 0.05), "loss_mask": fall(0.69, 0.3), "fg": 4 + 4*at, "rpn_pos": 20 + 3*math.Sin(20*at),
+			"loss_rpn_loc": fall(0.15, 0.05), "loss_mask": fall(0.69, 0.3), "fg": 4 + 4*at, "cls_accuracy": 80 + 15*at, "fg_cls_accuracy": 90 * at, "false_negative": 90 - 80*at, "rpn_pos": 20 + 3*math.Sin(20*at),
 		})
 		if step%100 == 0 {
 			f.append(t, rundir.MetricsFile, map[string]any{
@@ -44,6 +45,20 @@ func TestLossOfDetector(t *testing.T) {
 	}
 }
 
+// The accuracy of a detector is the AP of its last test, not one of detect eval.
+func TestLastAP(t *testing.T) {
+	dir := t.TempDir()
+	newDetector(t, filepath.Join(dir, "run"), 1)
+	write(t, filepath.Join(dir, "run", rundir.ResultsFile), `{"protocol": "detect-voc", "metrics": {"AP": 50.5, "train_images": 9}}
+{"protocol": "detect-voc", "metrics": {"AP": 48.25, "train_images": 9}}
+{"protocol": "detect-voc", "metrics": {"AP": 80.0, "test_images": 9}}
+`)
+	want := []Evaluation{{Protocol: "AP", Accuracy: Accuracy{Value: 48.25}}}
+	if got := summaryOf(t, dir, "run").Evaluations; !slices.Equal(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
 // The charts of detectors: precisions, each loss, and the foreground, whatever the width and the
 // colors of the page. A precision is a result and is not smoothed.
 func TestDetectionCharts(t *testing.T) {
@@ -55,6 +70,7 @@ func TestDetectionCharts(t *testing.T) {
 		"ap": "average precision, %", "ap50": "average precision, %", "ap75": "average precision, %", "mask_ap": "average precision, %",
 		"loss_total": "sum of the losses", "loss_cls": "cross entropy", "loss_box_reg": "L1", "loss_rpn_cls": "cross entropy",
 		"loss_rpn_loc": "L1", "loss_mask": "cross entropy", "fg": "per image", "rpn_pos": "per image",
+		"cls_accuracy": "% of the regions", "fg_cls_accuracy": "% of the foreground", "false_negative": "% of the foreground",
 	}
 	for name, l := range map[string]look{
 		"detection-light":       {width: 1280, height: 1800},

@@ -41,6 +41,12 @@ var metricSeries = []struct {
 		detection(func(d *rundir.DetectionMetrics) *float64 { return d.MaskLoss })},
 	{"fg", "Foreground regions", "per image",
 		detection(func(d *rundir.DetectionMetrics) *float64 { return d.Foreground })},
+	{"cls_accuracy", "Regions classified right", "% of the regions",
+		detection(func(d *rundir.DetectionMetrics) *float64 { return d.Accuracy })},
+	{"fg_cls_accuracy", "Objects classified right", "% of the foreground regions",
+		detection(func(d *rundir.DetectionMetrics) *float64 { return d.ForegroundAccuracy })},
+	{"false_negative", "Objects taken for background", "% of the foreground regions",
+		detection(func(d *rundir.DetectionMetrics) *float64 { return d.Missed })},
 	{"rpn_pos", "Positive anchors", "per image",
 		detection(func(d *rundir.DetectionMetrics) *float64 { return d.Anchors })},
 }

@@ -23,7 +23,7 @@ type Accuracies struct {
 	all       []Accuracy
 }
 
-// Evaluation is the best result of a protocol.
+// Evaluation is the best result of a protocol, or the last AP of a detector in training.
 type Evaluation struct {
 	Protocol string `json:"protocol"`
 	Accuracy
@@ -39,9 +39,15 @@ func (r *run) readResults(s *Summary, lines []rundir.Metrics) {
 			byEpoch[int(l.Epoch)] = *l.KNN
 		}
 	}
+	var tests []Evaluation // of the detector that this run trains
 	for _, result := range rundir.LastResults[rundir.Result](folder{r}) {
 		top1, ok := result.Metrics["top1"].(float64)
+		detector := result.Protocol == rundir.DetectVOC || result.Protocol == rundir.DetectCOCO
 		switch {
+		case detector && result.Metrics["train_images"] != nil: // not those of detect eval, perhaps on other images
+			if ap, ok := result.Metrics["AP"].(float64); ok {
+				tests = append(tests, Evaluation{Protocol: "AP", Accuracy: Accuracy{ap, result.Epoch}})
+			}
 		case !ok:
 		case result.Protocol != "knn":
 			s.evaluated(Evaluation{Protocol: result.Protocol, Accuracy: Accuracy{top1, result.Epoch}})
@@ -52,6 +58,7 @@ func (r *run) readResults(s *Summary, lines []rundir.Metrics) {
 			byEpoch[result.Epoch] = top1
 		}
 	}
+	s.Evaluations = append(s.Evaluations, tests[max(0, len(tests)-1):]...)
 	for epoch, value := range byEpoch {
 		s.KNN.all = append(s.KNN.all, Accuracy{value, epoch})
 	}

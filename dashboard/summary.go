@@ -41,7 +41,7 @@ type Summary struct {
 	Spark  []float64  `json:"spark"`   // recent losses
 	KNN    Accuracies `json:"knn"`
 	// Evaluations has the best result of each protocol except knn: of this run, and of the
-	// classifiers that were trained on its encoder.
+	// classifiers that were trained on its encoder. That of a detector is its last AP.
 	Evaluations []Evaluation `json:"evaluations"`
 
 	Badges  []Badge      `json:"badges"`

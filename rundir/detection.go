@@ -10,18 +10,27 @@ type DetectionMetrics struct {
 	MaskLoss   *float64 `json:"loss_mask,omitempty"`
 	Foreground *float64 `json:"fg,omitempty"`      // regions of an object among those that trained, per image
 	Anchors    *float64 `json:"rpn_pos,omitempty"` // anchors of an object among those that trained, per image
-	AP         *float64 `json:"ap,omitempty"`      // mean over IoU thresholds from 0.5 to 0.95
-	AP50       *float64 `json:"ap50,omitempty"`
-	AP75       *float64 `json:"ap75,omitempty"`
-	MaskAP     *float64 `json:"mask_ap,omitempty"`
+	// Shares of the regions that trained, in percent: classified right; of those with an object
+	// likewise; of those with an object taken for background.
+	Accuracy           *float64 `json:"cls_accuracy,omitempty"`
+	ForegroundAccuracy *float64 `json:"fg_cls_accuracy,omitempty"`
+	Missed             *float64 `json:"false_negative,omitempty"`
+
+	AP     *float64 `json:"ap,omitempty"` // mean over IoU thresholds from 0.5 to 0.95
+	AP50   *float64 `json:"ap50,omitempty"`
+	AP75   *float64 `json:"ap75,omitempty"`
+	MaskAP *float64 `json:"mask_ap,omitempty"`
+}
+
+// named is a value with its name in Detectron2.
+type named struct {
+	name string
+	to   **float64
 }
 
 // SetLoss sets the loss of a name of Detectron2. It ignores other names.
 func (d *DetectionMetrics) SetLoss(name string, v float64) {
-	for _, f := range []struct {
-		name string
-		to   **float64
-	}{
+	for _, f := range []named{
 		{"loss_cls", &d.ClassLoss}, {"loss_box_reg", &d.BoxLoss}, {"loss_rpn_cls", &d.AnchorLoss},
 		{"loss_rpn_loc", &d.LocateLoss}, {"loss_mask", &d.MaskLoss},
 	} {
@@ -31,12 +40,20 @@ func (d *DetectionMetrics) SetLoss(name string, v float64) {
 	}
 }
 
+// SetShare sets the share of a name of Detectron2, from 0 to 1. It ignores other names.
+func (d *DetectionMetrics) SetShare(name string, v float64) {
+	for _, f := range []named{
+		{"cls_accuracy", &d.Accuracy}, {"fg_cls_accuracy", &d.ForegroundAccuracy}, {"false_negative", &d.Missed},
+	} {
+		if f.name == name {
+			*f.to = new(100 * v)
+		}
+	}
+}
+
 // SetScores sets the average precisions that a result has.
 func (d *DetectionMetrics) SetScores(metrics map[string]any) {
-	for _, f := range []struct {
-		name string
-		to   **float64
-	}{{"AP", &d.AP}, {"AP50", &d.AP50}, {"AP75", &d.AP75}, {"mask_AP", &d.MaskAP}} {
+	for _, f := range []named{{"AP", &d.AP}, {"AP50", &d.AP50}, {"AP75", &d.AP75}, {"mask_AP", &d.MaskAP}} {
 		if v, ok := metrics[f.name].(float64); ok {
 			*f.to = &v
 		}

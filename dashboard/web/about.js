@@ -32,8 +32,8 @@ const facts = (run) => [
   ["Left", run.state === "running" && run.left > 0 ? duration(run.left) : ""],
 ];
 
-/** evaluations lists the results of classifiers. Those of several have the same order. */
-const protocols = ["linear", "linear-cached", "linear-lbfgs", "finetune", "supervised", "crt"];
+/** evaluations lists the results of detectors and classifiers. Those of several have the same order. */
+const protocols = ["AP", "linear", "linear-cached", "linear-lbfgs", "finetune", "supervised", "crt"];
 const evaluations = (run) => [...protocols, ...run.evaluations.map((e) => e.protocol).filter((p) => p.startsWith("few-shot-"))].map((p) => {
   const e = run.evaluations.find((each) => each.protocol === p);
   return [p, e ? `${fixed(e.value, 1)} %` : ""];

@@ -71,6 +71,9 @@ const groups = [
     { id: "loss_rpn_loc", title: "Loss: proposals", series: ["loss_rpn_loc"], read: "Distance of the proposals from the annotated boxes." },
     { id: "loss_mask", title: "Loss: masks", series: ["loss_mask"], read: "Cross entropy of the masks' pixels. It starts at ln 2." },
     { id: "fg", title: "Foreground regions", series: ["fg"], read: "Regions of an object among those that train, per image: at most a quarter. Near zero, the heads learn background alone: are the anchors of the objects' size?" },
+    { id: "cls_accuracy", title: "Regions classified right", series: ["cls_accuracy"], read: "The share of the regions that train whose likeliest class is the right one. Background alone gives three quarters or more." },
+    { id: "fg_cls_accuracy", title: "Objects classified right", series: ["fg_cls_accuracy"], read: "The same for the regions with an object. At first it is near zero, as the heads learn background; it should rise soon." },
+    { id: "false_negative", title: "Objects taken for background", series: ["false_negative"], read: "The share of the regions with an object whose likeliest class is background. It should fall from 100 %." },
     { id: "rpn_pos", title: "Positive anchors", series: ["rpn_pos"], read: "Anchors of an object among those that train, per image: at most half. Very few mean that the anchors do not fit the objects." },
   ]],
   ["System and schedule", [

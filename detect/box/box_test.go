@@ -165,3 +165,12 @@ func BenchmarkMatch(b *testing.B) {
 		AnchorMatcher.Match(objects, anchors)
 	}
 }
+
+// Objects without a candidate match nothing.
+func TestNoCandidates(t *testing.T) {
+	for name, m := range map[string]Matcher{"anchors": AnchorMatcher, "proposals": ProposalMatcher} {
+		if matches, labels := m.Match([]Box{{1, 2, 3, 4}}, nil); len(matches) != 0 || len(labels) != 0 {
+			t.Errorf("%s: matches %v, labels %v", name, matches, labels)
+		}
+	}
+}

@@ -179,9 +179,9 @@ func TestRoIAlign(t *testing.T) {
 				first := (int(rois[5*r])*channels + ch) * h * w
 				m := widen(features[first : first+h*w])
 				at := (r*channels + ch) * cells
-				copy(got[at:], RoIAlign(m, h, w, roi, side, scale))
+				copy(got[at:], roiAlign(m, h, w, roi, side, scale))
 				g := widen(gradient[at : at+cells])
-				RoIAlignGradient(toMaps[first:first+h*w], g, h, w, roi, side, scale)
+				roiAlignGradient(toMaps[first:first+h*w], g, h, w, roi, side, scale)
 				bags.each(func(cell, position int, weight float64) {
 					bagged[at+cell] += weight * m[position]
 					toMapsBagged[first+position] += weight * g[cell]
@@ -200,6 +200,49 @@ func TestRoIAlign(t *testing.T) {
 			if !(err <= 1e-5) {
 				t.Errorf("%s: %s is off by %.3g of the largest value", name, check.what, err)
 			}
+		}
+	}
+}
+
+// roiAlign is the plain definition: the mean of the bilinear samples of a map [height, width] in each
+// bin of a RoI, [side, side]. The map's positions lie 1/scale pixels apart.
+func roiAlign(values []float64, height, width int, roi Box, side int, scale float32) []float64 {
+	out := make([]float64, side*side)
+	roiSamples(height, width, roi, side, scale, func(bin, position int, weight float64) {
+		out[bin] += weight * values[position]
+	})
+	return out
+}
+
+// roiAlignGradient adds the gradient of roiAlign to that of the map: gradient is the loss's
+// derivative with respect to the output, [side, side].
+func roiAlignGradient(toMap, gradient []float64, height, width int, roi Box, side int, scale float32) {
+	roiSamples(height, width, roi, side, scale, func(bin, position int, weight float64) {
+		toMap[position] += weight * gradient[bin]
+	})
+}
+
+// roiSamples calls add with the weight of each position in each sample of each bin.
+func roiSamples(height, width int, roi Box, side int, scale float32, add func(bin, position int, weight float64)) {
+	startX, w := span(roi[0], roi[2], scale)
+	startY, h := span(roi[1], roi[3], scale)
+	binW, binH := w/float32(side), h/float32(side)
+	gridW, gridH := samples(binW), samples(binH)
+	count := float64(max(gridW*gridH, 1))
+	for bin := range side * side {
+		for i := range gridH * gridW {
+			y := sample(startY, binH, bin/side, i/gridW, gridH)
+			x := sample(startX, binW, bin%side, i%gridW, gridW)
+			y0, y1, fy, insideY := neighbors(y, height)
+			x0, x1, fx, insideX := neighbors(x, width)
+			if !insideY || !insideX {
+				continue
+			}
+			wy, wx := float64(fy), float64(fx)
+			add(bin, y0*width+x0, (1-wy)*(1-wx)/count)
+			add(bin, y0*width+x1, (1-wy)*wx/count)
+			add(bin, y1*width+x0, wy*(1-wx)/count)
+			add(bin, y1*width+x1, wy*wx/count)
 		}
 	}
 }
@@ -225,16 +268,17 @@ func (b *Bags) each(visit func(cell, position int, weight float64)) {
 	}
 }
 
-// An empty RoI has empty bags, and a box with NaN keeps everything in range.
+// An empty RoI has empty bags, and so has one with NaN.
 func TestRoIAlignOfNothing(t *testing.T) {
 	var bags Bags
-	for _, roi := range []Box{{5, 5, 5, 9}, {9, 9, 3, 3}, {-900, -900, -800, -800}} {
+	nan := float32(math.NaN())
+	for _, roi := range []Box{{5, 5, 5, 9}, {9, 9, 3, 3}, {-900, -900, -800, -800}, {nan, 1, nan, 6}} {
 		bags.Reset()
 		bags.Add(roi, 0, 8, 8, 7, 1)
 		if len(bags.Offsets) != 49 || len(bags.Indices) != 0 {
 			t.Errorf("%v: got %d bags with %d entries, want 49 empty ones", roi, len(bags.Offsets), len(bags.Indices))
 		}
-		for i, v := range RoIAlign(make([]float64, 64), 8, 8, roi, 7, 1) {
+		for i, v := range roiAlign(make([]float64, 64), 8, 8, roi, 7, 1) {
 			if v != 0 || math.IsNaN(v) {
 				t.Errorf("%v: cell %d is %v, want 0", roi, i, v)
 			}

@@ -28,7 +28,8 @@ var (
 )
 
 // Match returns for each candidate the object with the largest IoU, the first of equal
-// ones, and its label. Without objects, matches are 0 and labels Labels[0].
+// ones, and its label. Without objects, matches are 0 and labels Labels[0]. Without candidates there is
+// nothing to match.
 func (m Matcher) Match(objects, candidates []Box) (matches []int32, labels []int8) {
 	areas := make([]float32, len(candidates))
 	for i, c := range candidates {
@@ -49,7 +50,7 @@ func (m Matcher) Match(objects, candidates []Box) (matches []int32, labels []int
 // matrix.
 func (m Matcher) MatchIoU(objects, candidates int, row func(object int) []float32) (matches []int32, labels []int8) {
 	matches, labels = make([]int32, candidates), make([]int8, candidates)
-	if objects == 0 {
+	if objects == 0 || candidates == 0 {
 		for i := range labels {
 			labels[i] = m.Labels[0]
 		}

@@ -71,7 +71,7 @@ type transform struct {
 }
 
 func (t *transform) point(x, y float64) (float64, float64) {
-	x, y = x*t.sx, y*t.sy
+	x, y = float64(x*t.sx), float64(y*t.sy) // a conversion keeps them from being fused with the difference
 	if t.flip {
 		x = t.width - x
 	}

@@ -27,8 +27,9 @@ func (s *share) Batch(i int) []int {
 
 // stream is the Sampler of training: an endless row of permutations of the images, of which
 // those wider than high and the others wait in a bucket each. A bucket with enough images for
-// a batch is a batch. Nothing is dropped between permutations (Detectron2's aspect ratio
-// grouping).
+// a batch is a batch. Nothing is dropped between permutations. This is Detectron2's aspect ratio
+// grouping of a whole batch; with several GPUs it groups the images of each, so that a batch has
+// both kinds.
 //
 // Its indices count on from permutation to permutation: index pass·N + i is image i, drawn for
 // the pass-th time. So random numbers that are keyed by them differ from pass to pass.

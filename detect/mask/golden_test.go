@@ -83,7 +83,7 @@ func TestTargetsGolden(t *testing.T) {
 		want := c.Array(name).U8
 		got := make([]uint8, side*side)
 		for i := range len(b) / 4 {
-			if err := shape(i).Target([4]float32(b[4*i:]), side, got); err != nil {
+			if err := shape(i).Targets([][4]float32{[4]float32(b[4*i:])}, side, got); err != nil {
 				t.Fatal(err)
 			}
 			if !slices.Equal(got, want[i*side*side:(i+1)*side*side]) {

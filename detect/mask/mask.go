@@ -1,6 +1,7 @@
 // Package mask has the arithmetic of instance masks as COCO defines it: run-length codes, the
 // masks of polygons, targets for a mask head, and masks pasted back into an image. It equals
-// pycocotools' maskApi and Detectron2 bit by bit.
+// pycocotools' maskApi and Detectron2 bit by bit: conversions around products keep a processor from
+// fusing two roundings into one.
 package mask
 
 // RLE is a mask as run lengths, column by column from the left, each from the top: runs of 0

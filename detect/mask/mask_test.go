@@ -135,7 +135,7 @@ func TestDamagedPolygons(t *testing.T) {
 		if _, err := FromPolygon(p, 9, 9); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %q", p, err, want)
 		}
-		if err := (Shape{Polygons: [][]float64{p}}).Target([4]float32{0, 0, 5, 5}, 14, make([]uint8, 196)); err == nil {
+		if err := (Shape{Polygons: [][]float64{p}}).Targets([][4]float32{{0, 0, 5, 5}}, 14, make([]uint8, 196)); err == nil {
 			t.Errorf("%v: want an error as a target", p)
 		}
 	}
@@ -168,7 +168,7 @@ func TestOddBoxes(t *testing.T) {
 	if want := []uint8{0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0}; !slices.Equal(dst, want) {
 		t.Errorf("%v, want %v", dst, want)
 	}
-	if err := (Shape{}).Target([4]float32{}, 14, nil); err == nil {
+	if err := (Shape{}).Targets(make([][4]float32, 1), 14, nil); err == nil {
 		t.Error("want an error for too little room")
 	}
 }
@@ -213,4 +213,36 @@ func FuzzPolygon(f *testing.F) {
 			t.Fatalf("%v: %v", r, r.Check())
 		}
 	})
+}
+
+// Every product is rounded before it is added, also where the processor could fuse both (arm64,
+// GOAMD64=v3). In float64 these products and sums are exact before the one rounding.
+func TestEveryRounding(t *testing.T) {
+	add := func(all ...float32) (sum float32) {
+		for _, v := range all {
+			sum = float32(float64(sum) + float64(v))
+		}
+		return sum
+	}
+	mul := func(a, b float32) float32 { return float32(float64(a) * float64(b)) }
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		a, b, c, d := r.Float32(), r.Float32(), r.Float32(), r.Float32()
+		y, x := r.Float32(), r.Float32()
+		want := add(mul(a, mul(1-y, 1-x)), mul(b, mul(1-y, x)), mul(c, mul(y, 1-x)), mul(d, mul(y, x)))
+		if got := sample([]float32{a, b, c, d}, 2, y, x); got != want {
+			t.Fatalf("sample %v, want %v", got, want)
+		}
+		low, side, i := mul(100, a), 1+mul(100, b), r.IntN(200)
+		high := low + side
+		u := add(mul((float32(i)+0.5-low)/(high-low), 2), -1)
+		if got, want := position(i, low, high, 28), add(mul(u+1, 28), -1)/2; got != want {
+			t.Fatalf("position %v, want %v", got, want)
+		}
+		cell, n := r.IntN(28), 1+r.IntN(9)
+		want = add(low, mul(float32(cell), side), mul(float32(i%n)+0.5, side)/float32(n))
+		if got := middle(low, side, cell, i%n, n); got != want {
+			t.Fatalf("middle %v, want %v", got, want)
+		}
+	}
 }

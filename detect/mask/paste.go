@@ -31,8 +31,8 @@ func span(low, high float32, n int) (int, int) {
 
 // position returns where the middle of pixel i lies on the map.
 func position(i int, low, high float32, side int) float32 {
-	u := (float32(i)+0.5-low)/(high-low)*2 - 1
-	return ((u+1)*float32(side) - 1) / 2
+	u := float32((float32(i)+0.5-low)/(high-low)*2) - 1
+	return (float32((u+1)*float32(side)) - 1) / 2
 }
 
 // sample reads the map bilinearly, with zeros around it.
@@ -47,6 +47,6 @@ func sample(values []float32, side int, y, x float32) float32 {
 		}
 		return values[y*side+x]
 	}
-	return at(y0, x0)*float32(north*west) + at(y0, x0+1)*float32(north*east) +
-		at(y0+1, x0)*float32(south*west) + at(y0+1, x0+1)*float32(south*east)
+	return float32(at(y0, x0)*float32(north*west)) + float32(at(y0, x0+1)*float32(north*east)) +
+		float32(at(y0+1, x0)*float32(south*west)) + float32(at(y0+1, x0+1)*float32(south*east))
 }

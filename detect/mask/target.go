@@ -5,22 +5,35 @@ import (
 	"math"
 )
 
-// Target writes the target of a mask head for the region box (x1, y1, x2, y2) of an image to
-// dst, which has side·side values, row by row: 1 inside the shape, 0 elsewhere. Polygons are
-// drawn in the box's own coordinates; the box has at least 0.1 pixels a side for this. A mask
-// is averaged over each cell as ROIAlign does (aligned, adaptive grid), and is 1 from 0.5.
-func (s Shape) Target(box [4]float32, side int, dst []uint8) error {
-	if len(dst) != side*side {
-		return fmt.Errorf("mask target: want room for %d values, got %d", side*side, len(dst))
+// Targets writes the targets of a mask head for regions of an image, boxes (x1, y1, x2, y2), to dst:
+// side·side values for each, row by row: 1 inside the shape, 0 elsewhere. Polygons are drawn in a
+// box's own coordinates; the box has at least 0.1 pixels a side for this. A mask is decoded once, and
+// averaged over each cell as ROIAlign does (aligned, adaptive grid); it is 1 from 0.5.
+func (s Shape) Targets(boxes [][4]float32, side int, dst []uint8) error {
+	cells := side * side
+	if len(dst) != len(boxes)*cells {
+		return fmt.Errorf("mask targets: want room for %d values, got %d", len(boxes)*cells, len(dst))
 	}
 	if s.RLE != nil {
 		pixels, err := s.RLE.Decode()
 		if err != nil {
 			return err
 		}
-		Align(pixels, s.RLE.Height, s.RLE.Width, box, side, dst)
+		for i, box := range boxes {
+			Align(pixels, s.RLE.Height, s.RLE.Width, box, side, dst[i*cells:(i+1)*cells])
+		}
 		return nil
 	}
+	for i, box := range boxes {
+		if err := s.draw(box, side, dst[i*cells:(i+1)*cells]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// draw draws polygons in the coordinates of a box.
+func (s Shape) draw(box [4]float32, side int, dst []uint8) error {
 	scaled := Shape{Polygons: make([][]float64, len(s.Polygons))}
 	sx := float64(side) / float64(max(box[2]-box[0], 0.1))
 	sy := float64(side) / float64(max(box[3]-box[1], 0.1))
@@ -57,10 +70,9 @@ func Align(pixels []uint8, height, width int, box [4]float32, side int, dst []ui
 		for q := range side {
 			var sum float32
 			for iy := range rows {
-				y := y0 + float32(p)*bh + (float32(iy)+0.5)*bh/float32(rows)
+				y := middle(y0, bh, p, iy, rows)
 				for ix := range columns {
-					x := x0 + float32(q)*bw + (float32(ix)+0.5)*bw/float32(columns)
-					sum += bilinear(pixels, height, width, y, x)
+					sum += bilinear(pixels, height, width, y, middle(x0, bw, q, ix, columns))
 				}
 			}
 			dst[p*side+q] = 0
@@ -80,6 +92,11 @@ func cells(size float32, n int) int {
 	return int(min(c, float64(n)+2)) // a region far larger than the image needs no more
 }
 
+// middle returns where sample i of the n of a cell lies on an axis.
+func middle(start, size float32, cell, i, n int) float32 {
+	return start + float32(float32(cell)*size) + float32((float32(i)+0.5)*size)/float32(n)
+}
+
 // bilinear reads a mask at a point, with zeros outside of it.
 func bilinear(pixels []uint8, height, width int, y, x float32) float32 {
 	if !(y >= -1 && y <= float32(height) && x >= -1 && x <= float32(width)) {
@@ -89,7 +106,8 @@ func bilinear(pixels []uint8, height, width int, y, x float32) float32 {
 	x0, x1, fx := neighbors(x, width)
 	gy, gx := 1-fy, 1-fx
 	at := func(y, x int) float32 { return float32(pixels[y*width+x]) }
-	return float32(gy*gx)*at(y0, x0) + float32(gy*fx)*at(y0, x1) + float32(fy*gx)*at(y1, x0) + float32(fy*fx)*at(y1, x1)
+	return float32(float32(gy*gx)*at(y0, x0)) + float32(float32(gy*fx)*at(y0, x1)) +
+		float32(float32(fy*gx)*at(y1, x0)) + float32(float32(fy*fx)*at(y1, x1))
 }
 
 // neighbors returns the pixels before and after a point of an axis, and how far it is between.

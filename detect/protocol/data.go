@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -80,12 +81,13 @@ func openTraining(ctx context.Context, c *config.DetectTrain, o Options) (traini
 		return nil, nil, fmt.Errorf("--data_folder %s: want objects to train on, but none of %s has one", c.DataFolder,
 			humanize.Count(all, "image"))
 	}
+	test = sets.Limit(test, c.DetectData.DetectLimit, 0)
 	if c.Masks {
-		if err := checkMasks(c, training, o); err != nil {
+		if err := cmp.Or(checkMasks(c, training, o), checkTestMasks(test)); err != nil {
 			return nil, nil, err
 		}
 	}
-	return training, sets.Limit(test, c.DetectData.DetectLimit, 0), nil
+	return training, test, nil
 }
 
 // common counts the images of b that are in a.
@@ -132,6 +134,22 @@ func checkMasks(c *config.DetectTrain, set *detect.Set, o Options) error {
 	}
 	if without > 0 {
 		o.note("%d of %s have no mask and do not train", without, humanize.Count(all, "object"))
+	}
+	return nil
+}
+
+// checkTestMasks returns an error if an object has no mask that COCO's rules would compare.
+func checkTestMasks(test *detect.Set) error {
+	if test.Format != detect.COCO {
+		return nil
+	}
+	for _, m := range test.Images {
+		for i, object := range m.Objects {
+			if object.Shape.Empty() {
+				return fmt.Errorf("test images %s: want a segmentation for every object to test masks, but object %d of image %s "+
+					"has none; remove it from the annotations or add one", humanize.Text(test.Name), i+1, humanize.Text(m.ID))
+			}
+		}
 	}
 	return nil
 }

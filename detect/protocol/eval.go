@@ -61,6 +61,11 @@ func (e *evaluation) run(ctx context.Context) error {
 	if e.set, err = e.open(ctx, e.model.Options.Masks); err != nil {
 		return err
 	}
+	if e.model.Options.Masks {
+		if err := checkTestMasks(e.set); err != nil {
+			return err
+		}
+	}
 	found, err := e.model.find(ctx, finding{
 		set: e.set, short: c.TestShort, maxSide: c.MaxSide, batch: c.BatchSize, workers: c.Workers, maxBad: c.MaxBad,
 		gray16: c.Gray16, note: e.Note, show: e.Progress.Show,

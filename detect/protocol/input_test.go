@@ -15,7 +15,10 @@ import (
 	"contralens/detect"
 	"contralens/detect/detecttest"
 	"contralens/detect/draw"
+	"contralens/detect/rcnn"
 	"contralens/detect/score"
+	"contralens/setup"
+	"contralens/world"
 )
 
 // scans writes pictures of 16-bit gray in VOC's layout to a folder.
@@ -134,6 +137,71 @@ func TestDataNotes(t *testing.T) {
 		}
 		if got := strings.Join(notes, "; "); !strings.Contains(got, want) || want == "" && got != "" {
 			t.Errorf("notes %q, want %q", got, want)
+		}
+	}
+}
+
+// Batches measure the statistics of norms, unless all norms are constants.
+func TestPreciseBN(t *testing.T) {
+	voc, _ := scenes(t, 8)
+	for name, c := range map[string]struct {
+		detector, norm, head string
+		extra                bool
+		want                 int
+	}{
+		"fpn":                       {"fpn", "bn", "2fc", true, 3},
+		"fpn, frozen":               {"fpn", "frozen", "2fc", true, 0},
+		"fpn, frozen, norm in head": {"fpn", "frozen", "4conv1fc", true, 3},
+		"c4, frozen":                {"c4", "frozen", "2fc", true, 3},
+		"c4, frozen, no extra norm": {"c4", "frozen", "2fc", false, 0},
+	} {
+		o := tiny(voc, "norms")
+		o.Detector, o.Norm, o.BoxHead, o.ExtraNorm = c.detector, c.norm, c.head, c.extra
+		run := &training{Options: Options{Note: func(string) {}}, c: &o}
+		err := setup.Compute(1, func() error {
+			r, err := run.build(context.Background())
+			if err != nil {
+				return err
+			}
+			defer run.model.Free()
+			defer r.Optimizer.Free()
+			if r.PreciseBN != c.want {
+				t.Errorf("%s: %d batches measure the norms, want %d", name, r.PreciseBN, c.want)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Norms that learn from few images at a time are noted, as many as a process normalizes.
+func TestNoteOfSmallBatches(t *testing.T) {
+	for name, c := range map[string]struct {
+		processes, batch int
+		sync             bool
+		norm, want       string
+	}{
+		"one process":      {1, 2, false, "bn", "from 2 images at a time, which makes training noisy; give --batch_size 4 or more"},
+		"enough":           {1, 4, false, "bn", ""},
+		"frozen":           {1, 1, false, "frozen", ""},
+		"eight processes":  {8, 16, false, "bn", "from 2 images at a time, which makes training noisy; give --batch_size 32 or more"},
+		"each has enough":  {8, 32, false, "bn", ""},
+		"together":         {8, 16, true, "bn", ""},
+		"together too few": {2, 2, true, "bn", "from 2 images at a time"},
+	} {
+		o := config.DefaultDetectTrain()
+		o.BatchSize, o.SyncBN, o.Norm = c.batch, c.sync, c.norm
+		var notes []string
+		run := &training{
+			Options: Options{Note: func(s string) { notes = append(notes, s) }}, c: &o, world: world.World{Size: c.processes},
+			model: &detector{Model: &rcnn.Model{}},
+		}
+		run.noteNorms()
+		if said := strings.Join(notes, "; "); !strings.Contains(said, c.want) ||
+			strings.Contains(said, "noisy") != (c.want != "") {
+			t.Errorf("%s: notes %q, want %q", name, said, c.want)
 		}
 	}
 }

@@ -151,7 +151,7 @@ func (d *detector) Losses(b *detect.Batch, seed uint64, step int) (l detectors.L
 			{Name: "loss_rpn_cls", Value: r.RPNClass}, {Name: "loss_rpn_loc", Value: r.RPNBox},
 		},
 		Foreground: float64(r.Counts.ForegroundRegions) / n, Background: float64(r.Counts.BackgroundRegions) / n,
-		Anchors: float64(r.Counts.ForegroundAnchors) / n,
+		Anchors: float64(r.Counts.ForegroundAnchors) / n, Classified: r.Classified,
 	}
 	if r.Mask != nil {
 		l.Terms = slices.Insert(l.Terms, 2, detectors.Term{Name: "loss_mask", Value: r.Mask})

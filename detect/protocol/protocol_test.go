@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -243,6 +244,25 @@ func TestMasksOnEncoder(t *testing.T) {
 	}
 	if slices.Equal(before["state_dict encoder.layer2.0.conv1.weight"], after["model backbone.res3.0.conv1.weight"]) {
 		t.Error("a stage that trains has not changed")
+	}
+
+	// Masks cannot be judged if an object to test on has none. That is known before the test.
+	file := filepath.Join(coco, "annotations", "instances_test.json")
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.LastIndex(b, []byte(`"segmentation":[[`)) + len(`"segmentation":[`)
+	b = append(b[:at], b[at+bytes.Index(b[at:], []byte("]]"))+1:]...)
+	detecttest.Write(coco, map[string][]byte{"annotations/instances_test.json": b})
+	_, _, opened := openTraining(context.Background(), &c, Options{Note: func(string) {}})
+	e := config.DefaultDetectEval()
+	e.Ckpt, e.Threads = "save/masks/current.pth", 1
+	_, tested := Eval(context.Background(), e, Options{})
+	for _, err := range []error{opened, tested} {
+		if err == nil || !strings.Contains(err.Error(), "want a segmentation for every object to test masks") {
+			t.Errorf("an object without a segmentation: %v", err)
+		}
 	}
 }
 

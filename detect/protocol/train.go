@@ -64,7 +64,7 @@ func Plan(ctx context.Context, c config.DetectTrain, o Options) (place setup.Pla
 	if place, err = setup.FindPlace(&c, c.Output, c.RunName()); err != nil {
 		return place, "", err
 	}
-	t := &training{Options: o, c: &c, place: place, world: world.Single()}
+	t := &training{Options: o, c: &c, place: place, world: world.World{Size: max(1, c.NProc)}}
 	err = setup.Compute(c.Threads, func() error {
 		r, err := t.prepare(ctx)
 		if err == nil {
@@ -232,8 +232,8 @@ func (t *training) build(ctx context.Context) (r *detectors.Run, err error) {
 		Schedule: setup.Iterations(c.Iterating), Seed: c.Seed, Dir: t.place.Dir, Record: record,
 		SaveEvery: c.SaveEvery, TestEvery: c.EvalEvery, PreciseBN: c.PreciseBN, Peers: &peers.Peers{World: t.world},
 	}
-	if c.Norm == "frozen" && c.Detector == "c4" && !c.ExtraNorm {
-		r.PreciseBN = 0 // no norm has statistics
+	if len(t.model.Statistics()) == 0 {
+		r.PreciseBN = 0
 	}
 	if t.model.dtype == torch.Float16 {
 		r.Optimizer.ScaleLoss(t.model.Device())

@@ -12,11 +12,15 @@ import (
 	"contralens/detect/rcnn"
 	detectors "contralens/detect/train"
 	"contralens/dist"
+	"contralens/internal/humanize"
 	"contralens/peers/join"
 	"contralens/setup"
 )
 
-// noteNorms tells whose images share the statistics of norms in training.
+// smallBatch is the number of images below which batch norm has too few to learn from.
+const smallBatch = 4
+
+// noteNorms tells whose images share the statistics of norms in training, and whether they are few.
 func (t *training) noteNorms() {
 	size := t.world.Size
 	switch {
@@ -27,6 +31,14 @@ func (t *training) noteNorms() {
 		t.note("%d processes: they normalize a batch together, as one process does", size)
 	default:
 		t.note("%d processes: each normalizes its own images; with --sync_bn they normalize a batch together", size)
+	}
+	images, enough := t.c.BatchSize, smallBatch
+	if !t.world.Alone() && !t.c.SyncBN {
+		images, enough = images/size, enough*size
+	}
+	if t.c.Norm == "bn" && images < smallBatch {
+		t.note("batch norm learns its statistics from %s at a time, which makes training noisy; give --batch_size %d or "+
+			"more, or --norm frozen --freeze_at 2 with a lower --learning_rate", humanize.Count(images, "image"), enough)
 	}
 }
 

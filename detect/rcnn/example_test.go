@@ -25,7 +25,7 @@ func ExampleModel() {
 			if losses, err = m.Losses(batch, rcnn.Random(1, 0)); err != nil {
 				return
 			}
-			m.Backward(losses.Total, func(f func()) { f() })
+			m.Backward(losses.Total(), func(f func()) { f() })
 			fmt.Println(losses.Counts.Images, losses.Class.Item() > 0, losses.Mask == nil)
 		})
 		m.Train(false)

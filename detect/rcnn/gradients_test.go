@@ -23,7 +23,7 @@ func gradients(t *testing.T, c goldenCase, o Options, noise float64) map[string]
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.Backward(l.Total, func(f func()) { f() })
+		m.Backward(l.Total(), func(f func()) { f() })
 		for _, e := range m.Trained() {
 			g := e.Tensor.Grad()
 			if g == nil {

@@ -1,6 +1,7 @@
 package rcnn
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -53,9 +54,7 @@ func (m *Model) find(b *detect.Batch) []findings {
 	if len(regions) == 0 {
 		return all
 	}
-	features := m.heads.regions(maps, regions)
-	logits, deltas := m.heads.predict(features)
-	features.Free()
+	logits, deltas := m.predict(maps, regions)
 	read := torch.NewReadback(m.Options.Device)
 	var scores, moves []float64
 	read.Values(logits.Softmax(1), func(v []float64) { scores = v })
@@ -74,6 +73,24 @@ func (m *Model) find(b *detect.Batch) []findings {
 		m.findMasks(maps, all)
 	}
 	return all
+}
+
+// regionsAtOnce is the number of regions whose features are in memory: in C4 with a ResNet-50, each
+// has 0.8 MB of res4 and about as much in res5.
+const regionsAtOnce = 128
+
+// predict returns the logits and deltas of regions. Norms use running statistics, so that the parts
+// do not depend on one another.
+func (m *Model) predict(maps []*torch.Tensor, regions []region) (logits, deltas *torch.Tensor) {
+	var ls, ds []*torch.Tensor
+	for part := range slices.Chunk(regions, regionsAtOnce) {
+		both := torch.ScopedAll(func() []*torch.Tensor {
+			l, d := m.heads.predict(m.heads.regions(maps, part))
+			return []*torch.Tensor{l, d}
+		})
+		ls, ds = append(ls, both[0]), append(ds, both[1])
+	}
+	return torch.Cat(ls, 0), torch.Cat(ds, 0)
 }
 
 // selected returns the findings of an image: each class of each proposal with a score above the
@@ -127,8 +144,14 @@ func (m *Model) findMasks(maps []*torch.Tensor, all []findings) {
 	if len(regions) == 0 {
 		return
 	}
-	logits := m.mask.forward(m.heads.maskFeatures(maps, regions, nil, nil), classes)
-	values := logits.Sigmoid().Float32s()
+	var values []float32
+	for part := range slices.Chunk(regions, regionsAtOnce) {
+		torch.Scoped(func() {
+			logits := m.mask.forward(m.heads.maskFeatures(maps, part, nil, nil), classes[:len(part)])
+			values = append(values, logits.Sigmoid().Float32s()...)
+		})
+		classes = classes[len(part):]
+	}
 	for i := range all {
 		n := len(all[i].boxes) * m.mask.side * m.mask.side
 		all[i].masks, all[i].side, values = values[:n], m.mask.side, values[n:]
@@ -139,7 +162,10 @@ func (m *Model) findMasks(maps []*torch.Tensor, all []findings) {
 // empty are dropped.
 func (f findings) scaled(s detect.Sample, to Size) []detect.Detection {
 	sx, sy := float32(float64(to.Width)/float64(s.Width)), float32(float64(to.Height)/float64(s.Height))
-	pixels := make([]uint8, to.Width*to.Height)
+	var pixels []uint8
+	if f.side > 0 && len(f.boxes) > 0 {
+		pixels = make([]uint8, to.Width*to.Height)
+	}
 	var all []detect.Detection
 	for i, b := range f.boxes {
 		b = box.Clip(box.Box{b[0] * sx, b[1] * sy, b[2] * sx, b[3] * sy}, float32(to.Width), float32(to.Height))

@@ -70,11 +70,11 @@ func TestLearns(t *testing.T) {
 							t.Fatal(err)
 						}
 						if i == 0 {
-							first = l.Total.Item()
+							first = l.Total().Item()
 						} else if i >= 70 {
-							last += l.Total.Item() / 10
+							last += l.Total().Item() / 10
 						}
-						m.Backward(l.Total, func(f func()) { f() })
+						m.Backward(l.Total(), func(f func()) { f() })
 						sgd.Step(0.03 * min(1, float64(i+1)/20))
 					})
 				}

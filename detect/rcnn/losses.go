@@ -30,18 +30,17 @@ func Random(seed uint64, step int) Draw {
 	}
 }
 
-// Losses of a batch, tensors of one element. Total is their sum; Mask is nil without masks.
+// Losses of a batch, tensors of one element. Mask is nil without masks.
 type Losses struct {
 	Class    *torch.Tensor // cross entropy of the regions' classes
 	Box      *torch.Tensor // L1 distance of the deltas of foreground regions
 	Mask     *torch.Tensor // binary cross entropy of their masks
 	RPNClass *torch.Tensor // binary cross entropy of anchors
 	RPNBox   *torch.Tensor // L1 distance of the deltas of foreground anchors
-	Total    *torch.Tensor
 	Counts   Counts
-	// Shares of regions, float32 []: classified as they should be; of those with an object
-	// likewise; of those with an object taken for background. The last two are NaN without any.
-	Accuracy, ForegroundAccuracy, Missed *torch.Tensor
+	// Classified has numbers of regions, float32 [3]: classified right, with an object and classified
+	// right, and with an object but taken for background.
+	Classified *torch.Tensor
 }
 
 // Counts are the numbers of anchors and regions that a batch trained with.
@@ -73,10 +72,21 @@ func (m *Model) Losses(b *detect.Batch, draw Draw) (l Losses, err error) {
 	return l, err
 }
 
+// Total returns the sum of the losses.
+func (l *Losses) Total() *torch.Tensor {
+	return torch.Scoped1(func() *torch.Tensor {
+		total := l.RPNClass.Add(l.RPNBox).Add(l.Class).Add(l.Box)
+		if l.Mask != nil {
+			total = total.Add(l.Mask)
+		}
+		return total
+	})
+}
+
 // tensors returns the tensors of the losses.
 func (l *Losses) tensors() (all []*torch.Tensor) {
 	for _, t := range []*torch.Tensor{
-		l.Class, l.Box, l.Mask, l.RPNClass, l.RPNBox, l.Total, l.Accuracy, l.ForegroundAccuracy, l.Missed,
+		l.Class, l.Box, l.Mask, l.RPNClass, l.RPNBox, l.Classified,
 	} {
 		if t != nil {
 			all = append(all, t)
@@ -103,10 +113,6 @@ func (m *Model) losses(b *detect.Batch, draw Draw) (l Losses, err error) {
 		return l, err
 	}
 	l.count(anchors, regions)
-	l.Total = l.RPNClass.Add(l.RPNBox).Add(l.Class).Add(l.Box)
-	if l.Mask != nil {
-		l.Total = l.Total.Add(l.Mask)
-	}
 	return l, nil
 }
 
@@ -220,19 +226,17 @@ func (m *Model) boxLosses(l *Losses, logits, deltas *torch.Tensor, all []sampled
 	l.Class = logits.CrossEntropy(want)
 	moved := deltas.Reshape(len(all)*classes, 4).IndexSelect(0, indices(rows, m.Options.Device))
 	l.Box = moved.Sub(like(moved, wanted, len(rows), 4)).Abs().Sum().MulScalar(1 / float64(len(all)))
-	torch.NoGrad(func() { l.accuracies(logits, want, classes) })
+	torch.NoGrad(func() { l.Classified = classified(logits, want, classes) })
 }
 
-// accuracies compares the likeliest classes with the right ones.
-func (l *Losses) accuracies(logits, want *torch.Tensor, background int) {
+// classified compares the likeliest classes with the right ones, see Losses.
+func classified(logits, want *torch.Tensor, background int) *torch.Tensor {
 	got := logits.Argmax(1, false)
 	none := torch.Full([]int{}, float64(background), torch.Options{Dtype: torch.Int64, Device: got.Device()})
 	object := none.Gt(want).To(torch.Float32)
 	right := got.Eq(want).To(torch.Float32)
-	count := object.Sum()
-	l.Accuracy = right.Mean()
-	l.ForegroundAccuracy = right.Mul(object).Sum().Div(count)
-	l.Missed = got.Eq(none).To(torch.Float32).Mul(object).Sum().Div(count)
+	missed := got.Eq(none).To(torch.Float32).Mul(object)
+	return torch.Stack([]*torch.Tensor{right.Sum(), right.Mul(object).Sum(), missed.Sum()}, 0)
 }
 
 func (l *Losses) count(anchors []anchorTargets, all []sampled) {

@@ -75,21 +75,32 @@ func (h *maskHead) foreground(all []sampled, samples []detect.Sample) (f foregro
 			f.classes, objects = append(f.classes, s.class), append(objects, s.object)
 		}
 	}
+	members := map[[2]int][]int{} // the regions of an object, by image and object
+	for i, r := range f.regions {
+		sample, object := &samples[r.image], objects[i]
+		if len(sample.Shapes) != len(sample.Boxes) || sample.Shapes[object].Empty() {
+			return f, fmt.Errorf("image %d, object %d: want a segmentation for the mask head, got none; train without masks",
+				sample.Index, object)
+		}
+		members[[2]int{r.image, object}] = append(members[[2]int{r.image, object}], i)
+	}
 	cells := h.side * h.side
 	f.masks = make([]float32, len(objects)*cells)
 	errs := make([]error, len(objects))
 	var wait sync.WaitGroup
-	for i, r := range f.regions {
-		sample := samples[r.image]
-		if len(sample.Shapes) != len(sample.Boxes) || sample.Shapes[objects[i]].Empty() {
-			return f, fmt.Errorf("image %d, object %d: want a segmentation for the mask head, got none; train without masks",
-				sample.Index, objects[i])
-		}
+	for key, regions := range members {
 		wait.Go(func() {
-			target := make([]uint8, cells)
-			errs[i] = sample.Shapes[objects[i]].Target(r.box, h.side, target)
-			for j, v := range target {
-				f.masks[i*cells+j] = float32(v)
+			boxes := make([][4]float32, len(regions))
+			for k, i := range regions {
+				boxes[k] = f.regions[i].box
+			}
+			targets := make([]uint8, len(regions)*cells)
+			err := samples[key[0]].Shapes[key[1]].Targets(boxes, h.side, targets)
+			for k, i := range regions {
+				errs[i] = err
+				for j, v := range targets[k*cells : (k+1)*cells] {
+					f.masks[i*cells+j] = float32(v)
+				}
 			}
 		})
 	}

@@ -163,10 +163,17 @@ func (m *Model) maps(images *torch.Tensor) []*torch.Tensor {
 	var stages []*torch.Tensor
 	for i := range last + 1 {
 		m.tape.Off = i >= m.Options.Recompute
-		if m.frozen(i) {
-			torch.NoGrad(func() { x = m.body.Stage(i, x) })
-		} else {
+		stage := func() {
+			before := x
 			x = m.body.Stage(i, x)
+			if m.pyramid == nil && i > 0 && !torch.GradEnabled() {
+				before.Free() // C4 needs the last map alone
+			}
+		}
+		if m.frozen(i) {
+			torch.NoGrad(stage)
+		} else {
+			stage()
 		}
 		stages = append(stages, x)
 	}

@@ -100,7 +100,7 @@ func partnerSteps(t *testing.T, dir string) {
 			step = append(step, checkpoint.Item{Key: "losses", Value: statedict.Tensor(torch.Stack(values, 0).Detach())},
 				checkpoint.Item{Key: "rate", Value: statedict.Tensor(torch.Full([]int{1}, schedule.At(i), torch.Options{Dtype: torch.Float64}))})
 			writeNPZ(t, filepath.Join(dir, fmt.Sprintf("step%d.npz", i)), step)
-			m.Backward(l.Total, func(f func()) { f() })
+			m.Backward(l.Total(), func(f func()) { f() })
 			sgd.Step(schedule.At(i))
 		})
 	}

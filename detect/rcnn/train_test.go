@@ -48,7 +48,7 @@ func trainGolden(t *testing.T, c goldenCase, o Options, names map[string][]int, 
 					t.Fatal(err)
 				}
 				r.losses = append(r.losses, []float64{schedule.At(i), l.Class.Item(), l.Box.Item(), l.RPNClass.Item(), l.RPNBox.Item()})
-				m.Backward(l.Total, func(f func()) { f() })
+				m.Backward(l.Total(), func(f func()) { f() })
 				sgd.Step(schedule.At(i))
 			})
 		}

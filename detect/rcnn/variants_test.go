@@ -61,8 +61,8 @@ func stepOf(t *testing.T, o Options, b *detect.Batch, change func(m *Model)) (lo
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.Backward(l.Total, func(f func()) { f() })
-		for name, loss := range map[string]*torch.Tensor{"class": l.Class, "box": l.Box, "mask": l.Mask, "rpn class": l.RPNClass, "rpn box": l.RPNBox, "total": l.Total} {
+		m.Backward(l.Total(), func(f func()) { f() })
+		for name, loss := range map[string]*torch.Tensor{"class": l.Class, "box": l.Box, "mask": l.Mask, "rpn class": l.RPNClass, "rpn box": l.RPNBox, "total": l.Total()} {
 			if loss != nil {
 				losses[name] = loss.Item()
 			}
@@ -290,40 +290,6 @@ func TestDiverged(t *testing.T) {
 	}
 }
 
-// Detections lie in the image that they are scaled to, best first.
-func TestDetectionsInImage(t *testing.T) {
-	for _, detector := range []string{C4, FPN} {
-		o := small(detector)
-		o.Detections = 7
-		tensortest.Run(t, func() {
-			m, err := New(o, 1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer m.Free()
-			m.Train(false)
-			sizes := []Size{{128, 32}, {28, 100}}
-			for i, found := range m.Detect(smallBatch(), sizes) {
-				if len(found) == 0 || len(found) > 7 {
-					t.Errorf("%s: %d detections, want 1 to 7", detector, len(found))
-				}
-				for j, d := range found {
-					w, h := float32(sizes[i].Width), float32(sizes[i].Height)
-					if d.Box[0] < 0 || d.Box[1] < 0 || d.Box[2] > w || d.Box[3] > h || d.Score <= 0.05 || d.Class > 1 {
-						t.Errorf("%s: detection %+v in an image of %v", detector, d, sizes[i])
-					}
-					if d.Mask == nil || d.Mask.Check() != nil || d.Mask.Width != sizes[i].Width {
-						t.Errorf("%s: mask %+v", detector, d.Mask)
-					}
-					if j > 0 && d.Score > found[j-1].Score {
-						t.Errorf("%s: score %v after %v", detector, d.Score, found[j-1].Score)
-					}
-				}
-			}
-		})
-	}
-}
-
 // An object without a segmentation is an error that names it.
 func TestMissingMask(t *testing.T) {
 	b := smallBatch()
@@ -399,4 +365,15 @@ func TestRandom(t *testing.T) {
 			t.Error("different draws are the same")
 		}
 	}
+}
+
+// Regions are counted that are classified right, and objects that are or pass for background.
+func TestClassified(t *testing.T) {
+	tensortest.Run(t, func() {
+		logits := torch.FromFloat32([]float32{9, 0, 0, 0, 9, 0, 0, 0, 9, 0, 0, 9, 9, 0, 0}, 5, 3)
+		want := torch.FromInt64([]int64{0, 0, 1, 2, 2}, 5) // 2: background
+		if got := classified(logits, want, 2).Float32s(); !slices.Equal(got, []float32{2, 1, 1}) {
+			t.Errorf("got %v, want 2 right, 1 of them an object, 1 object missed", got)
+		}
+	})
 }

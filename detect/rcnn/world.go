@@ -57,6 +57,7 @@ func isHead(name string) bool { return strings.HasPrefix(name, "roi_heads.") }
 // together, this one takes part with no rows.
 func (m *Model) noRegions(l *Losses, maps []*torch.Tensor) {
 	l.Class, l.Box = m.nothing(isHead), l.RPNClass.MulScalar(0)
+	l.Classified = torch.Zeros([]int{3}, torch.Options{Device: m.Options.Device})
 	if m.mask != nil {
 		l.Mask = l.RPNClass.MulScalar(0)
 	}

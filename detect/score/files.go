@@ -82,12 +82,12 @@ func WriteResults(w io.Writer, set *detect.Set, entries []Entry) error {
 // ReadResults reads a file of results of the images of a set, by whichever program it was
 // written.
 func ReadResults(r io.Reader, set *detect.Set) ([]Entry, error) {
-	classes, images := map[int64]int{}, map[string]bool{}
+	classes, images := map[int64]int{}, map[string]*detect.Image{}
 	for class, number := range set.Categories {
 		classes[number] = class
 	}
-	for _, m := range set.Images {
-		images[m.ID] = true
+	for i := range set.Images {
+		images[set.Images[i].ID] = &set.Images[i]
 	}
 	d := json.NewDecoder(bufio.NewReaderSize(r, 1<<20))
 	if t, err := d.Token(); err != nil || t != json.Delim('[') {
@@ -106,9 +106,10 @@ func ReadResults(r io.Reader, set *detect.Set) ([]Entry, error) {
 			}
 		}
 		class, known := classes[v.Category]
+		image := images[e.Image]
 		var err error
 		switch {
-		case !images[e.Image]:
+		case image == nil:
 			err = fmt.Errorf("want an image of %s, got %.40s", set.Name, v.Image)
 		case !known:
 			err = fmt.Errorf("want a category of %s, got %d", set.Name, v.Category)
@@ -116,6 +117,9 @@ func ReadResults(r io.Reader, set *detect.Set) ([]Entry, error) {
 			err = errors.New("want a score, found none")
 		case len(v.Box) != 4 && (v.Box != nil || v.Segmentation == nil):
 			err = fmt.Errorf("want a bbox of 4 numbers, got %d", len(v.Box))
+		case e.Mask != nil && (e.Mask.Width != image.Width || e.Mask.Height != image.Height):
+			err = fmt.Errorf("want a mask of the %d x %d pixels of image %s, got %d x %d",
+				image.Width, image.Height, e.Image, e.Mask.Width, e.Mask.Height)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("results: detection %d: %s", len(list)+1, humanize.Text(err.Error()))

@@ -231,12 +231,13 @@ func TestWrongResults(t *testing.T) {
 	set := &detect.Set{Name: "val", Classes: []string{"a"}, Categories: []int64{7}, NumericIDs: true, Images: []detect.Image{{ID: "3", Width: 4, Height: 4}}}
 	for text, want := range map[string]string{
 		`{}`: "want a JSON list", `[{"image_id": 3}`: "want a category of val, got 0",
-		`[{"image_id": 4, "category_id": 7}]`:                                                              "want an image of val, got 4",
-		`[{"image_id": 3, "category_id": 7, "bbox": [1, 2, 3, 4]}]`:                                        "want a score",
-		`[{"image_id": 3, "category_id": 7, "bbox": [1, 2], "score": 1}]`:                                  "want a bbox of 4 numbers, got 2",
-		`[{"image_id": 3, "category_id": 7, "score": 1}]`:                                                  "want a bbox of 4 numbers, got 0",
-		`[{"image_id": 3, "category_id": 7, "score": 1, "segmentation": {"size": [4, 4], "counts": "z"}}]`: "detection 1: mask",
-		`[{"image_id": 3, "category_id": 7, "bbox": [1, 2, 3, 4], "score": 1}`:                             "after detection 1",
+		`[{"image_id": 4, "category_id": 7}]`:                                                               "want an image of val, got 4",
+		`[{"image_id": 3, "category_id": 7, "bbox": [1, 2, 3, 4]}]`:                                         "want a score",
+		`[{"image_id": 3, "category_id": 7, "bbox": [1, 2], "score": 1}]`:                                   "want a bbox of 4 numbers, got 2",
+		`[{"image_id": 3, "category_id": 7, "score": 1}]`:                                                   "want a bbox of 4 numbers, got 0",
+		`[{"image_id": 3, "category_id": 7, "score": 1, "segmentation": {"size": [4, 4], "counts": "z"}}]`:  "detection 1: mask",
+		`[{"image_id": 3, "category_id": 7, "score": 1, "segmentation": {"size": [4, 5], "counts": [20]}}]`: "want a mask of the 4 x 4 pixels of image 3, got 5 x 4",
+		`[{"image_id": 3, "category_id": 7, "bbox": [1, 2, 3, 4], "score": 1}`:                              "after detection 1",
 	} {
 		if _, err := ReadResults(strings.NewReader(text), set); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)

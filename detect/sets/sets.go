@@ -30,13 +30,13 @@ type Options struct {
 	// VOC's trainval, or train, or all annotations; COCO's train…, or its only JSON.
 	Split string
 	// Test says that an empty Split is what is usual to test on: VOC's test or val, COCO's val…
-	// or test….
+	// or test…. Then no two images may have one ID.
 	Test   bool
 	Images string // COCO: folder of the images; empty: found beside the JSON
 	Format string // detect.VOC, detect.COCO; empty: recognized
 	// Classes are the names of the classes in their order. Objects of other classes are left
 	// out. Nil: VOC's twenty classes in their order if there are no others, or else the names
-	// that occur, sorted; of a JSON, its categories by number.
+	// that occur, sorted; of a JSON, its categories by number, and of several, those of the first.
 	Classes []string
 	// MaxBad is the share of images whose annotations may be damaged. What is damaged is named
 	// and left out. With one more image, or any if MaxBad is 0, Open returns an error.
@@ -68,7 +68,7 @@ type Report struct {
 	// Beyond is the number of boxes that reach more than a pixel beyond their image. They are
 	// kept: a loader cuts them.
 	Beyond int
-	// Others counts objects by their class if that is not among Options.Classes.
+	// Others counts objects by their class if that is not among those of the set.
 	Others map[string]int
 }
 
@@ -102,7 +102,28 @@ func Open(ctx context.Context, o Options) (*detect.Set, *Report, error) {
 	if err := wantClasses(set, report, o); err != nil {
 		return nil, nil, err
 	}
-	return set, report, report.finish(o)
+	if err := wantIDs(set, o); err != nil {
+		return nil, nil, err
+	}
+	return set, report, report.finish(set, o)
+}
+
+// wantIDs returns an error if two images to test on have one ID, as those of different years or files
+// may: results name an image by its ID alone.
+func wantIDs(set *detect.Set, o Options) error {
+	if !o.Test {
+		return nil
+	}
+	paths := make(map[string]string, len(set.Images))
+	for _, m := range set.Images {
+		if first, twice := paths[m.ID]; twice {
+			return fmt.Errorf("%s: want images with different ids to test on, got %s for %s and %s of %s; "+
+				"test on one split at a time", humanize.Text(o.Folder), humanize.Text(m.ID), humanize.Text(first),
+				humanize.Text(m.Path), humanize.Text(set.Name))
+		}
+		paths[m.ID] = m.Path
+	}
+	return nil
 }
 
 // wantClasses returns an error if all objects are of other classes than those asked for.
@@ -111,7 +132,7 @@ func wantClasses(set *detect.Set, r *Report, o Options) error {
 		return nil
 	}
 	return fmt.Errorf("%s: want objects of %s in %s, got only %s", humanize.Text(o.Folder),
-		humanize.Text(quoted(o.Classes)), humanize.Text(set.Name), humanize.Text(listed(r.Others)))
+		humanize.Text(quoted(set.Classes)), humanize.Text(set.Name), humanize.Text(listed(r.Others)))
 }
 
 // IsAnnotated reports whether a name in a store is a folder or a JSON file that Open can read,
@@ -167,7 +188,7 @@ func (r *Report) add(image string, whole bool, format string, args ...any) {
 func (r *Report) stranger() { r.Problems[len(r.Problems)-1].foreign = true }
 
 // finish counts damaged images, tells what was left out, and returns an error if it is too much.
-func (r *Report) finish(o Options) error {
+func (r *Report) finish(set *detect.Set, o Options) error {
 	damaged := map[string]bool{}
 	foreign := map[string]bool{}
 	for _, p := range r.Problems {
@@ -205,7 +226,11 @@ func (r *Report) finish(o Options) error {
 			plural(r.Beyond, "box reaches", "boxes reach")))
 	}
 	if len(r.Others) > 0 {
-		o.Note(fmt.Sprintf("left out objects of other classes than %s: %s", humanize.Text(quoted(o.Classes)),
+		from := ""
+		if o.Classes == nil { // a union of JSON files
+			from = ", which the first file has"
+		}
+		o.Note(fmt.Sprintf("left out objects of other classes than %s%s: %s", humanize.Text(quoted(set.Classes)), from,
 			humanize.Text(listed(r.Others))))
 	}
 	return nil

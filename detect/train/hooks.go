@@ -16,7 +16,28 @@ type window struct {
 	loss          float64
 	terms         []Value
 	losses        Losses
+	shares        shares
 	wait, compute time.Duration
+}
+
+// shares count regions, for what part of them is classified how.
+type shares struct{ all, foreground, right, rightForeground, missed float64 }
+
+func (c *shares) add(s Step) {
+	n := float64(s.Images)
+	c.all, c.foreground = c.all+n*(s.Foreground+s.Background), c.foreground+n*s.Foreground
+	c.right, c.rightForeground, c.missed = c.right+s.Right, c.rightForeground+s.RightForeground, c.missed+s.Missed
+}
+
+// each visits the shares that there are, by Detectron2's names.
+func (c *shares) each(visit func(name string, share float64)) {
+	if c.all > 0 {
+		visit("cls_accuracy", c.right/c.all)
+	}
+	if c.foreground > 0 {
+		visit("fg_cls_accuracy", c.rightForeground/c.foreground)
+		visit("false_negative", c.missed/c.foreground)
+	}
 }
 
 // clock is a time from which on the iterations of a run are timed.
@@ -40,6 +61,7 @@ func (w *window) add(s Step) {
 	w.losses.Foreground += s.Foreground
 	w.losses.Background += s.Background
 	w.losses.Anchors += s.Anchors
+	w.shares.add(s)
 	for i, t := range s.Terms {
 		if i == len(w.terms) {
 			w.terms = append(w.terms, Value{Name: t.Name})
@@ -84,6 +106,7 @@ func MetricsHook(every int, epoch float64) Hook {
 			for _, t := range w.terms {
 				line.DetectionMetrics.SetLoss(t.Name, w.mean(t.Value))
 			}
+			w.shares.each(line.DetectionMetrics.SetShare)
 			w = window{clock: since(r)}
 			return rundir.AddMetrics(r.Dir, line)
 		},
@@ -105,6 +128,9 @@ func EventsHook(w *events.Writer, every int) Hook {
 			}
 			values := append([]Value{{"total_loss", s.Loss}, {"lr", s.Rate}, {"roi_head/num_fg_samples", s.Foreground},
 				{"roi_head/num_bg_samples", s.Background}, {"rpn/num_pos_anchors", s.Anchors}}, s.Terms...)
+			var c shares
+			c.add(s)
+			c.each(func(name string, share float64) { values = append(values, Value{"fast_rcnn/" + name, share}) })
 			for _, v := range values {
 				if err := w.Scalar(v.Name, s.Iteration, v.Value); err != nil {
 					return err

@@ -2,11 +2,16 @@ package train
 
 import (
 	"context"
+	"io/fs"
+	"os"
 	"testing"
 	"time"
 
 	"contralens/detect"
 	"contralens/internal/tensortest"
+	"contralens/peers"
+	"contralens/rundir"
+	"contralens/world"
 )
 
 // slowNorms is a toy whose norms take a while to be measured.
@@ -55,4 +60,51 @@ func TestClockOmitsNormsAndTests(t *testing.T) {
 			t.Errorf("%v images/s, want about 60", got)
 		}
 	})
+}
+
+// Metrics have the shares of the regions that were classified right: of 16, 12; of 4 with an object, 2,
+// and 1 was taken for background.
+func TestSharesOfRegions(t *testing.T) {
+	tensortest.Run(t, func() {
+		var log []string
+		m := newToy()
+		r := run(t.TempDir(), m, &log)
+		defer m.free(r)
+		if err := r.Do(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		lines := 0
+		for _, l := range rundir.LastMetrics(os.DirFS(r.Dir).(fs.StatFS)) {
+			if l.Loss == nil {
+				continue
+			}
+			lines++
+			if d := l.DetectionMetrics; *d.Accuracy != 75 || *d.ForegroundAccuracy != 50 || *d.Missed != 25 {
+				t.Errorf("%v, %v and %v %%, want 75, 50 and 25", *d.Accuracy, *d.ForegroundAccuracy, *d.Missed)
+			}
+		}
+		if lines != 6 {
+			t.Errorf("%d lines, want 6", lines)
+		}
+	})
+	var none shares // without regions there is nothing to tell
+	none.each(func(name string, share float64) { t.Errorf("%s %v", name, share) })
+}
+
+// The numbers of regions are those of all processes.
+func TestSharesOfProcesses(t *testing.T) {
+	r := &Run{Peers: &peers.Peers{World: world.World{Size: 2}}}
+	s := Step{Terms: make([]Value, 1)}
+	row := func(right, foreground, missed float64) []float64 {
+		return append([]float64{1, 1, right, foreground, missed}, told{foreground: 2, background: 6, images: 2}.values()...)
+	}
+	r.hear(&s, append(row(12, 2, 1), row(8, 4, 0)...))
+	if s.Right != 20 || s.RightForeground != 6 || s.Missed != 1 || s.Foreground != 2 || s.Images != 4 {
+		t.Errorf("%+v", s)
+	}
+	var c shares
+	c.add(s)
+	if c.all != 32 || c.foreground != 8 {
+		t.Errorf("%+v", c)
+	}
 }

@@ -36,6 +36,9 @@ type Losses struct {
 	// Means over the images of the batch.
 	Foreground, Background float64 // regions that trained the RoI head
 	Anchors                float64 // anchors that trained as objects
+	// Classified has numbers of these regions in the batch, [3]: classified right, with an object and
+	// classified right, and with an object but taken for background.
+	Classified *torch.Tensor
 }
 
 // Term is a term of the loss.

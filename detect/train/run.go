@@ -65,8 +65,10 @@ type Step struct {
 	Images    int
 	Loss      float64 // sum of the terms
 	Terms     []Value
-	Losses    // its Terms are gone
+	Losses    // its tensors are gone
 	Rate      float64
+	// Right, RightForeground and Missed are the numbers of Losses.Classified, over all images.
+	Right, RightForeground, Missed float64
 	// Wait is the time for the batch, and Compute that for the rest.
 	Wait, Compute time.Duration
 }

@@ -50,7 +50,7 @@ func (m *toy) Losses(b *detect.Batch, seed uint64, step int) (Losses, error) {
 	a, n := m.state[0].Tensor, m.state[1].Tensor
 	return Losses{
 		Terms:      []Term{{"loss_cls", a.MulScalar(x / 100).Square().Sum()}, {"loss_rpn_cls", n.MulScalar(x / 90).Square().Sum()}},
-		Foreground: 2, Background: 6, Anchors: 4,
+		Foreground: 2, Background: 6, Anchors: 4, Classified: torch.FromFloat32([]float32{12, 2, 1}, 3), // of 2 images
 	}, nil
 }
 

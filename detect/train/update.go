@@ -15,8 +15,14 @@ func (s *Step) read(read *torch.Readback, l Losses, total *torch.Tensor) {
 		read.Value(t.Value, func(v float64) { s.Terms[i].Value = v })
 	}
 	read.Value(total, func(v float64) { s.Loss = v })
+	read.Values(l.Classified, func(v []float64) { s.classified(v) })
 	s.Losses = l
-	s.Losses.Terms = nil
+	s.Losses.Terms, s.Losses.Classified = nil, nil
+}
+
+// classified adds the numbers of Losses.Classified.
+func (s *Step) classified(v []float64) {
+	s.Right, s.RightForeground, s.Missed = s.Right+v[0], s.RightForeground+v[1], s.Missed+v[2]
 }
 
 // update moves the parameters, unless the loss or a gradient is not finite. On a device it is

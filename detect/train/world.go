@@ -122,7 +122,7 @@ func (r *Run) exchange(
 					row = append(row, t.Detach().To(torch.Float64).View(1))
 				}
 				more := own.values()
-				row = append(row, torch.FromFloat64(more, len(more)).ToDevice(total.Device()))
+				row = append(row, l.Classified.To(torch.Float64), torch.FromFloat64(more, len(more)).ToDevice(total.Device()))
 				var rows []*torch.Tensor
 				r.waiting(func() { rows = r.Peers.Group.AllGather(torch.Cat(row, 0)) })
 				all := torch.Stack(rows, 0)
@@ -146,7 +146,8 @@ func (r *Run) hear(s *Step, v []float64) {
 			s.Terms[i].Value += from[i] / float64(size)
 		}
 		s.Loss += from[len(s.Terms)] / float64(size)
-		c := toldBy(from[len(s.Terms)+1:])
+		s.classified(from[len(s.Terms)+1:])
+		c := toldBy(from[len(s.Terms)+4:])
 		r.heard = append(r.heard, c)
 		s.Images += int(c.images)
 		s.Foreground += c.foreground / float64(size)

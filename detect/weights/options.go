@@ -16,20 +16,18 @@ import (
 
 // File is the checkpoint of a detector.
 type File struct {
-	Path       string
-	Options    rcnn.Options      // by names and shapes, and the record
-	Classes    []string          // names of the outputs; nil if the file does not say
-	Categories []int64           // numbers of the classes in result files; nil likewise
-	Config     map[string]string // options of the training; nil if it is not ours
-	Iteration  int               // completed ones; 0 if unknown
-	tensors    map[string]*checkpoint.Tensor
+	Path      string
+	Options   rcnn.Options      // by names and shapes, which do not tell the sizes of anchors
+	Classes   []string          // names of the outputs; nil if the file does not say
+	Config    map[string]string // options of the training; nil if it is not ours
+	Iteration int               // completed ones; 0 if unknown
+	tensors   map[string]*checkpoint.Tensor
 }
 
 // record is what the record of our files says about a detector.
 type record struct {
 	rundir.CheckpointRecord
-	Classes    []string          `key:"classes"`
-	Categories map[string]string `key:"categories"`
+	Classes []string `key:"classes"`
 }
 
 // Open reads a detector: a file of this program, or one of Detectron2 with a ResNet in
@@ -63,14 +61,6 @@ func Open(path string) (*File, error) {
 	var r record
 	if rundir.DecodeRecord(file.Tree, &r) != nil { // its anchors may be others than usual
 		f.Config, f.Classes, f.Iteration = r.Config, r.Classes, r.GlobalStep
-		for _, class := range r.Classes {
-			var n int64
-			if _, err := fmt.Sscan(r.Categories[class], &n); err != nil {
-				f.Categories = nil
-				break
-			}
-			f.Categories = append(f.Categories, n)
-		}
 	} else if last, ok := file.Tree.Get("iteration").(int); ok {
 		f.Iteration = last + 1
 	}
@@ -169,7 +159,7 @@ func (f *File) recognize(arch string, width float64) error {
 		o.PyramidNorm = f.shape("backbone.fpn_lateral2.norm.weight") != nil
 		o.Heads = rcnn.Heads{
 			BoxConvs: f.count(boxHead + "conv"), BoxFCs: f.count(boxHead + "fc"), MaskConvs: f.count(maskHead + "mask_fcn"),
-			Norm:    f.shape(boxHead+"conv1.norm.weight") != nil,
+			Norm:    f.shape(boxHead+"conv1.norm.weight") != nil || f.shape(maskHead+"mask_fcn1.norm.weight") != nil,
 			Pyramid: f.rows("backbone.fpn_output2.weight"), ConvDim: f.rows(boxHead + "conv1.weight"),
 			FCDim: f.rows(boxHead + "fc1.weight"),
 		}

@@ -33,12 +33,15 @@ func written(t *testing.T, d checkpoint.OrderedDict, more ...checkpoint.Item) st
 func TestOpen(t *testing.T) {
 	four := rcnn.FourConv
 	four.ConvDim, four.FCDim, four.Pyramid, four.MaskDim = 8, 12, 10, 6
+	maskNorms := rcnn.TwoFC
+	maskNorms.Norm = true
 	for name, o := range map[string]rcnn.Options{
-		"c4":         {Detector: rcnn.C4, Arch: "resnet50", Classes: 3, ExtraNorm: true, Masks: true},
-		"c4 plain":   {Detector: rcnn.C4, Arch: "resnet50", Classes: 20},
-		"fpn 2fc":    {Detector: rcnn.FPN, Arch: "resnet18", Classes: 1, PyramidNorm: true, Heads: rcnn.TwoFC},
-		"fpn 4conv":  {Detector: rcnn.FPN, Arch: "resnet50", Classes: 4, PyramidNorm: true, Masks: true, Heads: four},
-		"fpn biases": {Detector: rcnn.FPN, Arch: "resnet18", Classes: 2, Heads: rcnn.TwoFC, Masks: true},
+		"fpn 2fc, norms of masks": {Detector: rcnn.FPN, Arch: "resnet18", Classes: 2, Heads: maskNorms, Masks: true},
+		"c4":                      {Detector: rcnn.C4, Arch: "resnet50", Classes: 3, ExtraNorm: true, Masks: true},
+		"c4 plain":                {Detector: rcnn.C4, Arch: "resnet50", Classes: 20},
+		"fpn 2fc":                 {Detector: rcnn.FPN, Arch: "resnet18", Classes: 1, PyramidNorm: true, Heads: rcnn.TwoFC},
+		"fpn 4conv":               {Detector: rcnn.FPN, Arch: "resnet50", Classes: 4, PyramidNorm: true, Masks: true, Heads: four},
+		"fpn biases":              {Detector: rcnn.FPN, Arch: "resnet18", Classes: 2, Heads: rcnn.TwoFC, Masks: true},
 	} {
 		tensortest.Run(t, func() {
 			o.Width = 0.0625

@@ -65,10 +65,10 @@ func detectorSteps(t *testing.T, detector string, precision torch.Dtype) error {
 			if err != nil {
 				return
 			}
-			m.Backward(l.Total, func(f func()) { f() })
+			m.Backward(l.Total(), func(f func()) { f() })
 			sgd.Step(0.01)
 			read := torch.NewReadback(device)
-			read.Value(l.Total, func(float64) {})
+			read.Value(l.Total(), func(float64) {})
 			read.Wait()
 		})
 	}
