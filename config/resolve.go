@@ -240,7 +240,7 @@ func (o *Optim) milestoneWarning() []string {
 }
 
 func distributedNotes(d *Dist, m *Machine) []string {
-	if d.Multiproc && d.DistBackend == "nccl" && GPUPrecision(m.DeviceName()) == "" {
+	if d.Multiproc && max(d.NProc, d.WorldSize) <= 1 && d.DistBackend == "nccl" && GPUPrecision(m.DeviceName()) == "" {
 		return []string{"no GPU is used: --multiprocessing-distributed runs as one process, " +
 			"and --dist-backend nccl is taken as gloo"}
 	}

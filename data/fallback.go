@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"sync"
 
 	"contralens/data/store"
@@ -56,19 +58,19 @@ func Fallback(d Dataset, share float64, note func(string)) Dataset {
 	return wrap(f, d)
 }
 
-// Unreadable returns how many images of a dataset made by Fallback have turned out to
-// be unreadable; for other datasets it is 0.
-func Unreadable(d Dataset) int {
+// Unreadable returns the images of a dataset made by Fallback that have turned out to be
+// unreadable, sorted; for other datasets there are none.
+func Unreadable(d Dataset) []int {
 	if w, ok := d.(withFiles); ok {
 		d = w.Dataset
 	}
 	f, ok := d.(*fallback)
 	if !ok {
-		return 0
+		return nil
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.bad)
+	return slices.Sorted(maps.Keys(f.bad))
 }
 
 func (f *fallback) Image(ctx context.Context, i int, dst *views.Image) error {

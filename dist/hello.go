@@ -20,6 +20,8 @@ type Hello struct {
 	Device string `json:"device,omitempty"`
 
 	Size    int               `json:"size"`              // how many processes it was started for; Join sets it
+	PerNode int               `json:"per_node"`          // how many of them are on its node; Join sets it
+	Place   int               `json:"place"`             // its place among them, from 0; Join sets it
 	Run     string            `json:"run"`               // name of the run directory
 	Build   string            `json:"build,omitempty"`   // commit of the program
 	Torch   string            `json:"torch,omitempty"`   // version of libtorch
@@ -72,6 +74,9 @@ func (h *Hello) differs(rank int, first *Hello) string {
 	case h.Weights != first.Weights:
 		return fmt.Sprintf("%s starts from other weights than rank 0: SHA-256 %s, rank 0 %s", at,
 			abbreviated(h.Weights), abbreviated(first.Weights))
+	case h.Options["--shuffle_bn"] == "node" && (h.PerNode != first.PerNode || h.Place != rank%first.PerNode):
+		return fmt.Sprintf("%s is number %d of %d on its node, where --shuffle_bn node wants nodes with %d each, as rank 0's, "+
+			"and ranks that follow each other: take --shuffle_bn exchange", at, h.Place+1, h.PerNode, first.PerNode)
 	case h.Groups != first.Groups:
 		return fmt.Sprintf("%s has %d batch-norm groups in a batch, rank 0 %d", at, h.Groups, first.Groups)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"contralens/internal/humanize"
+	"contralens/world"
 )
 
 // Timing says how long processes wait for each other. Zero values mean the defaults.
@@ -75,7 +76,7 @@ func Join(ctx context.Context, s Store, l Launch, h Hello, t Timing, hooks Hooks
 		return nil, &Occupied{fmt.Sprintf("rank %d came twice to the store at %s: another training meets at this port, "+
 			"or the launcher gave two processes this rank", l.Rank, l.Address())}
 	}
-	h.Size = l.Size
+	h.Size, h.PerNode, h.Place = l.Size, l.LocalSize, l.LocalRank
 	text, err := json.Marshal(h)
 	if err == nil {
 		err = m.store.Set(key("hello", l.Rank), text)
@@ -269,6 +270,7 @@ type Member struct {
 	reached atomic.Pointer[time.Time] // when the store answered last
 	broken  atomic.Pointer[error]
 	failing atomic.Bool // a collective failed: Explain waits
+	leaving atomic.Bool // Will tells the others
 	heard   atomic.Pointer[sentence]
 
 	mutex  sync.Mutex
@@ -288,17 +290,15 @@ type Member struct {
 type position struct {
 	step  int
 	phase string
-	since time.Time // when the step began
+	since time.Time // when the step began, or the wait for others ended
 }
 
-// Others is the phase of a process that waits for the other ranks. It is not held up itself.
-const Others = "the other ranks"
-
-// At says which step this process is in, and what it waits for or does: "images", "the step".
-// It costs nothing worth counting.
+// At says which step this process is in, and what it does there: world.Computing, or what it waits for,
+// as "images". It costs nothing worth counting.
 func (m *Member) At(step int, phase string) {
 	p := &position{step, phase, time.Now()}
-	if old := m.at.Load(); old != nil && old.step == step && old.phase != Others && phase != Others {
+	free := func(phase string) bool { return phase == world.Others || phase == busy }
+	if old := m.at.Load(); old != nil && old.step == step && !free(old.phase) && !free(phase) {
 		p.since = old.since
 	}
 	m.at.Store(p)

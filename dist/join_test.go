@@ -113,12 +113,17 @@ func TestDisagreement(t *testing.T) {
 		"rank 2 (node2) sees images with other names below /mnt than rank 0 below /data":          func(h *Hello) { h.Names, h.Folder = "n2", "/mnt" },
 		"rank 2 (node2) starts from other weights than rank 0: SHA-256 none, rank 0 0123456789ab": func(h *Hello) { h.Weights = "" },
 		"rank 2 (node2) has 2 batch-norm groups in a batch, rank 0 4":                             func(h *Hello) { h.Groups = 2 },
+		"rank 2 (node2) is number 1 of 3 on its node, where --shuffle_bn node wants nodes with 2 each, as rank 0's, and " +
+			"ranks that follow each other: take --shuffle_bn exchange": func(h *Hello) { h.PerNode = 3 },
+		"rank 2 (node2) is number 2 of 2 on its node, where --shuffle_bn node wants nodes with 2 each, as rank 0's, and " +
+			"ranks that follow each other: take --shuffle_bn exchange": func(h *Hello) { h.Place = 1 },
 		"": func(h *Hello) { h.Host, h.PID, h.Device, h.Folder = "elsewhere", 1, "cuda:7", "/scratch" },
 	} {
 		// The owner of the store is checked before, so run names are compared here alone.
 		hellos := make([]*Hello, 3)
 		for r := range hellos {
 			h := greeting(r)
+			h.Options["--shuffle_bn"], h.PerNode, h.Place = "node", 2, r%2
 			hellos[r] = &h
 		}
 		change(hellos[2])

@@ -8,6 +8,8 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"contralens/world"
 )
 
 // Phases of a process that works alone, and of one that has finished.
@@ -36,7 +38,7 @@ func (m *Member) Alone(ctx context.Context, f func() error) error {
 		}
 		return err
 	}
-	m.At(before.step, Others)
+	m.At(before.step, world.Others)
 	err := m.poll(ctx, time.Time{}, func() (bool, error) { return m.store.Check(name) }, nil)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -74,6 +76,7 @@ func (m *Member) forget() {
 // Will tells the other ranks why this one ends, so that they end with its sentence within a
 // second. It is for every error but a stop that all agreed on, and it is the last call.
 func (m *Member) Will(err error) {
+	m.leaving.Store(true)
 	WriteErrorFile(err)
 	var lost *Lost
 	if !errors.As(err, &lost) {

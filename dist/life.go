@@ -34,6 +34,9 @@ type sentence struct {
 func (m *Member) start() {
 	m.others = map[int]*sign{}
 	now := time.Now()
+	at := *m.at.Load()
+	at.since = now // it has waited for the others until now
+	m.at.Store(&at)
 	for r := range m.launch.Size {
 		if r != m.launch.Rank && m.watches(r) {
 			m.others[r] = &sign{Beat: -1, Phase: "starting", seen: now}
@@ -84,14 +87,11 @@ func (m *Member) exchange(beat int64) error {
 	}
 	if m.heard.Load() == nil {
 		s, err := m.sentence()
+		if err == nil && s != nil {
+			err = m.hear(s)
+		}
 		if err != nil {
 			return err
-		}
-		if s != nil {
-			m.heard.Store(s)
-			if _, err := m.store.Add("heard", 1); err != nil {
-				return err
-			}
 		}
 	}
 	for _, r := range m.watched() {
@@ -100,6 +100,15 @@ func (m *Member) exchange(beat int64) error {
 		}
 	}
 	return nil
+}
+
+// hear takes the end of the training, and tells the process that keeps the store, once.
+func (m *Member) hear(s *sentence) error {
+	if !m.heard.CompareAndSwap(nil, s) || m.launch.Serves() {
+		return nil
+	}
+	_, err := m.store.Add("heard", 1)
+	return err
 }
 
 // watched returns the ranks whose signs are read: all, while the cause of a failure is looked for.
@@ -177,6 +186,7 @@ func (m *Member) pronounce(rank int, text string) sentence {
 		} else if text, failed := json.Marshal(own); err == nil && failed == nil {
 			_ = m.store.Set("verdict", text) // also if the first one ended before it could
 		}
+		_ = m.hear(&said)
 		result <- said
 	}()
 	select {

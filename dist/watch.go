@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"contralens/internal/humanize"
+	"contralens/world"
 )
 
 // watch looks for the end of the training. It calls no store, so nothing can hold it up.
@@ -25,6 +26,9 @@ func (m *Member) watch() {
 			m.forgive(gap)
 		}
 		last = time.Now()
+		if m.leaving.Load() {
+			continue // its error is that of this process, which ends it
+		}
 		rank, text := m.look()
 		if text == "" {
 			continue
@@ -106,7 +110,7 @@ func (m *Member) worst() (rank int, text string) {
 func (m *Member) heldUp() (rank int, text string) {
 	for r := range m.launch.Size {
 		s, ok := m.others[r]
-		if !ok || s.Done || s.Phase == Others || s.Phase == busy {
+		if !ok || s.Done || s.Phase == world.Others || s.Phase == busy {
 			continue
 		}
 		held := time.Duration(s.Held)*time.Millisecond + m.quiet(s)
@@ -126,7 +130,7 @@ func (m *Member) heldUp() (rank int, text string) {
 // doing says what a rank does in a phase.
 func doing(phase string) string {
 	switch phase {
-	case "starting", busy, done:
+	case "starting", busy, done, world.Computing:
 		return phase
 	case "":
 		return "at work"

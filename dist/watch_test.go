@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"contralens/world"
 )
 
 // switched is a store that can stop to answer, or break, for one rank.
@@ -150,6 +152,27 @@ func TestWill(t *testing.T) {
 	}
 }
 
+// The process that keeps the store leaves when the others have heard it, and by itself: its own sentence, and
+// others that end, are no reason to end it in another way.
+func TestLastWords(t *testing.T) {
+	t.Parallel()
+	for range 3 {
+		x := newTeam(t, 3, brisk)
+		x.members[0].Will(errors.New("run directory save/a: no space left on device"))
+		for _, s := range x.switches[1:] {
+			s.broken.Store(true) // the store ends with its process
+		}
+		for _, r := range []int{1, 2} {
+			if got := x.end(t, r); got != "rank 0 (pid 4711 on node0): run directory save/a: no space left on device" {
+				t.Errorf("rank %d: %s", r, got)
+			}
+		}
+		if len(x.failed[0]) > 0 || len(x.lost[0]) > 0 {
+			t.Error("rank 0 was ended by its own sentence")
+		}
+	}
+}
+
 // A rank that falls silent is named with what it did last. On hosts that do not watch it, too.
 func TestSilentRank(t *testing.T) {
 	t.Parallel()
@@ -205,9 +228,9 @@ func TestHeldUpRank(t *testing.T) {
 	timing := brisk
 	timing.Timeout, timing.Stall = 4*time.Second, 2*time.Second
 	x := newTeam(t, 3, timing)
-	x.members[0].At(5, Others)
+	x.members[0].At(5, world.Others)
 	x.members[1].At(5, "images from s3://b/x.tar: 503")
-	x.members[2].At(5, Others)
+	x.members[2].At(5, world.Others)
 	for r := range 3 {
 		if got := x.end(t, r); !strings.HasPrefix(got, "rank 1 (pid 4711 on node1) is alive but has been waiting for images from s3://b/x.tar: 503 for ") ||
 			!strings.Contains(got, ", in step 5;") {
@@ -364,16 +387,20 @@ func TestAt(t *testing.T) {
 	m := &Member{}
 	m.At(1, "images")
 	begun := m.at.Load().since
-	m.At(1, "the step")
+	m.At(1, world.Computing)
 	if !m.at.Load().since.Equal(begun) {
 		t.Error("a new phase is not a new step")
 	}
-	m.At(1, Others)
-	m.At(1, "the step")
-	if m.at.Load().since.Equal(begun) {
-		t.Error("the wait for others counts as this rank's own")
+	for _, phase := range []string{world.Others, busy} {
+		m.At(1, "images")
+		begun = m.at.Load().since
+		m.At(1, phase)
+		m.At(1, "images")
+		if m.at.Load().since.Equal(begun) {
+			t.Errorf("%s counts as this rank's own wait", phase)
+		}
 	}
-	if got := fmt.Sprint(doing("images"), "; ", doing("starting"), "; ", doing("")); got != "waiting for images; starting; at work" {
+	if got := fmt.Sprint(doing("images"), "; ", doing("starting"), "; ", doing(""), "; ", doing(world.Computing)); got != "waiting for images; starting; at work; computing" {
 		t.Error(got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"contralens/prefetch"
 	"contralens/torch"
 	"contralens/views"
+	"contralens/world"
 )
 
 // What a process tells the others with its batch.
@@ -77,7 +78,7 @@ func (t *together) round(first int) error {
 	own := t.images(first + p.World.Rank)
 	p.Tell(first+1, "images")
 	f, err := t.compute(own)
-	p.Tell(first+1, "the features of a batch")
+	p.Tell(first+1, world.Others)
 	said := goesOn
 	if t.Context.Err() != nil {
 		said = stops

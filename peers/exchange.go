@@ -49,6 +49,41 @@ func padded(z *torch.Tensor, most int, message []float32) *torch.Tensor {
 	return torch.Cat(parts, 0)
 }
 
+// Union returns the numbers that any process has, sorted. own are those of this one.
+func (p *Peers) Union(own []int) (all []int) {
+	gather := func(values []int64) (met [][]int64) {
+		torch.NoGrad(func() {
+			torch.Scoped(func() {
+				for _, t := range p.Group.AllGather(torch.FromInt64(values, len(values)).ToDevice(p.Device)) {
+					met = append(met, t.Int64s())
+				}
+			})
+		})
+		return met
+	}
+	most := int64(0)
+	for _, n := range gather([]int64{int64(len(own))}) {
+		most = max(most, n[0])
+	}
+	if most == 0 {
+		return nil
+	}
+	const none = -1
+	values := slices.Repeat([]int64{none}, int(most))
+	for i, v := range own {
+		values[i] = int64(v)
+	}
+	for _, met := range gather(values) {
+		for _, v := range met {
+			if v != none {
+				all = append(all, int(v))
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // textLength is the largest number of bytes of an error that other processes get.
 const textLength = 1000
 

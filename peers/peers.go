@@ -78,7 +78,8 @@ func (p *Peers) Name(rank int) string {
 	return fmt.Sprintf("rank %d", rank)
 }
 
-// Tell says which step this process is in, and what it does.
+// Tell says which step this process is in, and what it does there: world.Computing, or what it waits
+// for, as "images".
 func (p *Peers) Tell(step int, phase string) {
 	if p != nil && p.At != nil {
 		p.At(step, phase)

@@ -9,6 +9,7 @@ import (
 
 	"contralens/data"
 	"contralens/methods"
+	"contralens/world"
 )
 
 // What a process asks of all others, in methods.Control.Stop.
@@ -96,7 +97,7 @@ func (r *Run) control(ctx context.Context, s Step) methods.Control {
 		return methods.Control{}
 	}
 	c := methods.Control{
-		Stop: r.asked, Wait: s.Wait, Compute: r.computed, Unreadable: data.Unreadable(r.Train),
+		Stop: r.asked, Wait: s.Wait, Compute: r.computed,
 	}
 	if c.Stop == 0 && ctx.Err() != nil {
 		c.Stop = askStop
@@ -116,15 +117,25 @@ func (r *Run) hear(s Step, ranks []methods.Control) error {
 	for _, c := range ranks {
 		r.agreed = max(r.agreed, c.Stop)
 	}
-	unreadable := 0
-	for _, c := range ranks {
-		unreadable += c.Unreadable
-	}
-	if most := data.Allowed(r.Config.MaxBad, r.Train.Len()); unreadable > max(most, len(ranks)) {
-		return fmt.Errorf("epoch %d, step %d: %d of %d images cannot be read, by the processes together, but a share of %v "+
-			"allows only %d: remove them or allow more", s.Epoch, s.Step, unreadable, r.Train.Len(), r.Config.MaxBad, most)
-	}
 	return r.compare(s.Step-1, ranks)
+}
+
+// countUnreadable returns an error if the processes together have met more unreadable images than the
+// options allow. Each stops by itself at more than that of its own; an image that several have met,
+// in different epochs, counts once. All call it after an epoch.
+func (r *Run) countUnreadable() error {
+	if r.World.Alone() {
+		return nil
+	}
+	r.at(world.Others)
+	met := r.peers.Union(data.Unreadable(r.Train))
+	r.at(world.Computing)
+	if most := data.Allowed(r.Config.MaxBad, r.Train.Len()); len(met) > most {
+		return fmt.Errorf("epoch %d: %d of %d images cannot be read, by the processes together, but a share of %v allows "+
+			"only %d: remove them or allow more; one is %s", r.Epoch, len(met), r.Train.Len(), r.Config.MaxBad, most,
+			r.Train.Path(met[0]))
+	}
+	return nil
 }
 
 // compare finds the process whose weights after a step differ from those of most others.

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 
-	"contralens/dist"
 	"contralens/nn/layers"
 	"contralens/peers"
 	"contralens/setup"
+	"contralens/world"
 )
 
 // norms say whose images share the statistics of batch norm.
@@ -36,9 +36,9 @@ func (r *Run) Connect(p *peers.Peers) error {
 	}
 	r.Model.Waits = func(begin bool) {
 		if begin {
-			r.at(dist.Others)
+			r.at(world.Others)
 		} else {
-			r.at("the step")
+			r.at(world.Computing)
 		}
 	}
 	return r.connected()

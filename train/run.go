@@ -137,6 +137,9 @@ func (r *Run) do(ctx context.Context) error {
 		if err := r.epoch(ctx); err != nil {
 			return err
 		}
+		if err := r.countUnreadable(); err != nil {
+			return err
+		}
 		if err := r.hooksOf(ctx, func(h Hook) func(*Run) error { return h.Epoch }); err != nil {
 			return err
 		}
@@ -213,7 +216,7 @@ func (r *Run) epoch(ctx context.Context) error {
 			Epoch: r.Epoch, Batch: r.StepInEpoch, Images: len(b.Whole),
 			Rate: r.Schedule.At(r.Epoch, r.StepInEpoch, r.Batches), Wait: time.Since(start),
 		}
-		r.at("the step")
+		r.at(world.Computing)
 		launch, err := r.step(ctx, s, b)
 		l.Recycle(b)
 		if err == nil {

@@ -6,6 +6,7 @@ import (
 
 	"contralens/detect"
 	"contralens/torch"
+	"contralens/world"
 )
 
 // measured is added to the seed of the batches on which norms are measured.
@@ -22,7 +23,7 @@ func (r *Run) measureNorms(ctx context.Context) error {
 	}
 	defer batches.Close()
 	restore := r.remember()
-	r.Peers.Tell(r.Iteration, "measuring norms")
+	r.Peers.Tell(r.Iteration, world.Computing)
 	err = r.Model.MeasureNorms(r.PreciseBN, seed, func() (*detect.Batch, error) {
 		if err := r.listen(ctx); err != nil {
 			return nil, err

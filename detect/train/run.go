@@ -11,6 +11,7 @@ import (
 	"contralens/peers"
 	"contralens/rundir"
 	"contralens/torch"
+	"contralens/world"
 )
 
 // ErrStopped ends a run that was asked to stop, after its state was saved.
@@ -231,7 +232,7 @@ func (r *Run) finish(ctx context.Context) error {
 
 // step is one iteration: a batch, its losses, their gradient, an update.
 func (r *Run) step(ctx context.Context, batches Batches) (s Step, err error) {
-	r.Peers.Tell(r.Iteration+1, "waiting for images")
+	r.Peers.Tell(r.Iteration+1, "images")
 	start := time.Now()
 	b, err := batches.Next()
 	if err != nil {
@@ -240,7 +241,7 @@ func (r *Run) step(ctx context.Context, batches Batches) (s Step, err error) {
 	s = Step{
 		Iteration: r.Iteration + 1, Images: len(b.Samples), Rate: r.Schedule.At(r.Iteration), Wait: time.Since(start),
 	}
-	r.Peers.Tell(r.Iteration+1, "the step")
+	r.Peers.Tell(r.Iteration+1, world.Computing)
 	start = time.Now()
 	torch.Scoped(func() {
 		var losses Losses
@@ -276,7 +277,6 @@ func (r *Run) setAside(begin time.Time) { r.aside += time.Since(begin) }
 // test tests the model and writes the result, in the first process.
 func (r *Run) test(ctx context.Context) error {
 	defer r.setAside(time.Now())
-	r.Peers.Tell(r.Iteration, "the test")
 	stopped, err := r.Peers.StoppedByFirst(func() error {
 		score, err := r.Test(ctx)
 		if err != nil {

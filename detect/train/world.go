@@ -8,19 +8,17 @@ import (
 	"strings"
 
 	"contralens/torch"
+	"contralens/world"
 )
-
-// others is what a process says it does while it waits for the others.
-const others = "the other ranks"
 
 // checkEvery is the number of iterations after which processes compare their weights.
 const checkEvery = 100
 
 // waiting runs an exchange with the others.
 func (r *Run) waiting(f func()) {
-	r.Peers.Tell(r.Iteration+1, others)
+	r.Peers.Tell(r.Iteration+1, world.Others)
 	f()
-	r.Peers.Tell(r.Iteration+1, "the step")
+	r.Peers.Tell(r.Iteration+1, world.Computing)
 }
 
 // loading is the context of the loader: of several processes, none stops before all have agreed.

@@ -6,6 +6,7 @@ import (
 
 	"contralens/optim"
 	"contralens/torch"
+	"contralens/world"
 )
 
 // Trainer trains classifiers by SGD. It also has the state of the training, so that it
@@ -88,7 +89,7 @@ func (t *Trainer) epoch(ctx context.Context) (err error) {
 			var labels []int64
 			t.at("images")
 			if x, labels, err = batches.Next(); err == nil {
-				t.at("the step")
+				t.at(world.Computing)
 				t.step(s, x, labels)
 			}
 		})
