@@ -68,6 +68,15 @@ func FromEnvironment(o Options, getenv func(string) string) (Launch, error) {
 func (l *Launch) meet(typed string, getenv func(string) string) error {
 	switch {
 	case l.Source == torchrun: // knows it
+		if typed == "" || typed == "env://" {
+			break
+		}
+		if host, port, err := parseURL(typed); err != nil {
+			return err
+		} else if host != l.Host || port != l.Port {
+			return &option.Error{Name: "dist-url", Want: fmt.Sprintf("nothing, because torchrun says that processes meet at %s",
+				l.Address()), Got: typed}
+		}
 	case typed != "" && typed != "env://":
 		host, port, err := parseURL(typed)
 		if err != nil {
@@ -90,10 +99,11 @@ func (l *Launch) meet(typed string, getenv func(string) string) error {
 
 // with checks the options against what a launcher says.
 func (l Launch) with(o Options) (Launch, error) {
-	switch {
-	case o.Processes > 1 && l.Children == 0 && l.LocalSize == 1: // one task a node, that starts the others
+	if o.Processes > 1 && l.Children == 0 && l.LocalSize == 1 { // one task a node, that starts the others
 		l.Node, l.Nodes = l.Rank, l.Size
 		l.Rank, l.Size, l.LocalSize, l.Children = l.Rank*o.Processes, l.Size*o.Processes, o.Processes, o.Processes
+	}
+	switch {
 	case o.Processes > 0 && o.Processes != l.LocalSize:
 		return Launch{}, &option.Error{Name: "nproc", Want: fmt.Sprintf("%d, the number of processes that %s gives "+
 			"this node, or nothing", l.LocalSize, l.Source), Got: strconv.Itoa(o.Processes)}

@@ -108,6 +108,9 @@ func (s Spawning) environment(i int) []string {
 		"TORCHELASTIC_RUN_ID": l.Run, "TORCHELASTIC_RESTART_COUNT": strconv.Itoa(l.Restart),
 		"TORCHELASTIC_USE_AGENT_STORE": "",
 	}
+	if l.Agent { // torchrun started this task, and keeps the store
+		own["TORCHELASTIC_USE_AGENT_STORE"] = "True"
+	}
 	env := slices.DeleteFunc(slices.Clone(s.Env), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
 		_, ok := own[name]

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -203,6 +204,16 @@ func TestSpawnIsKilled(t *testing.T) {
 				_ = syscall.Kill(pid, syscall.SIGKILL)
 				break
 			}
+		}
+	}
+}
+
+// The children of a task that torchrun started use its store.
+func TestSpawnUnderTorchrun(t *testing.T) {
+	for _, agent := range []bool{false, true} {
+		s := Spawning{Launch: Launch{Agent: agent, Children: 2, Size: 2}}
+		if got := slices.Contains(s.environment(1), "TORCHELASTIC_USE_AGENT_STORE=True"); got != agent {
+			t.Errorf("agent %v: %v", agent, got)
 		}
 	}
 }

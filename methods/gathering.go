@@ -223,7 +223,8 @@ func (m *Model) waiting(f func()) {
 	m.waited += time.Since(begin)
 }
 
-// Waited returns the time that exchanges with other processes have taken since the last call.
+// Waited returns the time that exchanges with other processes have taken since the last call, without that
+// of gradients which are exchanged while they are computed.
 func (m *Model) Waited() (t time.Duration) {
 	t, m.waited = m.waited, 0
 	return t

@@ -144,7 +144,7 @@ func TestHookEnds(t *testing.T) {
 }
 
 // TestWorld: only the first of several processes runs the hooks that write; all run those
-// that decide something. Training by several processes is refused.
+// that decide something. Without a group, several processes cannot train.
 func TestWorld(t *testing.T) {
 	c := config.DefaultContrast()
 	c.K, c.BatchSize = 8, 4

@@ -212,8 +212,8 @@ func backends(reports []report) exchange {
 	case gpus < len(reports):
 		e.Problem = fmt.Sprintf("%d of %d ranks see a GPU: give each one, or train with --device cpu", gpus, len(reports))
 	case without >= 0:
-		e.Problem = fmt.Sprintf("the engine of rank %d (%s) has no NCCL, so tensors of GPUs take the way over the CPU: "+
-			"install the headers of NCCL and run contralens engine build", without, reports[without].Host)
+		e.Problem = fmt.Sprintf("the engine of rank %d (%s) has no NCCL, by which GPUs exchange tensors: install the "+
+			"headers of NCCL and run contralens engine build, or train with --device cpu", without, reports[without].Host)
 	case e.Problem == "":
 		e.Found, e.nccl = "NCCL, between GPUs", true
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"contralens/dist"
+	"contralens/torch"
 	group "contralens/torch/dist"
 )
 
@@ -61,5 +62,23 @@ func TestChooseEnds(t *testing.T) {
 	one.timing.Join = time.Millisecond
 	if _, err := one.Choose(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "1 of 2 ranks came") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// On GPUs nothing but NCCL will do: without it the first exchange would fail in libtorch's words.
+func TestBackend(t *testing.T) {
+	for _, c := range []struct {
+		device torch.Device
+		has    []string
+		want   string
+	}{
+		{torch.CPU, []string{group.Gloo, group.NCCL}, group.Gloo},
+		{torch.CUDA(1), []string{group.Gloo, group.NCCL}, group.NCCL},
+		{torch.CUDA(1), []string{group.Gloo}, ""},
+	} {
+		got, err := backend(c.device, c.has)
+		if got != c.want || (err == nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), "headers of NCCL") {
+			t.Errorf("%v with %v: %q, %v", c.device, c.has, got, err)
+		}
 	}
 }

@@ -173,7 +173,10 @@ func (m *Meeting) Join(
 	if j.member, err = dist.Join(ctx, j.stores[1], l, h, t, hooks); err != nil {
 		return nil, err
 	}
-	o := group.Options{Rank: l.Rank, Size: l.Size, Device: device, Backend: backend(device)}
+	o := group.Options{Rank: l.Rank, Size: l.Size, Device: device}
+	if o.Backend, err = backend(device, group.Backends()); err != nil {
+		return nil, j.End(false, err)
+	}
 	if o.Timeout = time.Minute; t.Stall > 0 {
 		o.Timeout += t.Stall // signs of life tell of a failure first
 	}
@@ -270,10 +273,14 @@ func NamesOf(d data.Dataset, folder string) string {
 	return fmt.Sprintf("%x", sum.Sum(nil)[:8])
 }
 
-// backend is the one for the tensors of a device.
-func backend(d torch.Device) string {
-	if !d.IsCPU() && slices.Contains(group.Backends(), group.NCCL) {
-		return group.NCCL
+// backend is the one for the tensors of a device, of those that the engine has.
+func backend(d torch.Device, has []string) (string, error) {
+	switch {
+	case d.IsCPU():
+		return group.Gloo, nil
+	case slices.Contains(has, group.NCCL):
+		return group.NCCL, nil
 	}
-	return group.Gloo
+	return "", errors.New("several processes exchange tensors of GPUs by NCCL, which this engine has not: install the " +
+		"headers of NCCL and run contralens engine build, or train with --device cpu")
 }

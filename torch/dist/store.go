@@ -79,6 +79,7 @@ func NewTCPStore(ctx context.Context, o TCPOptions) (*Store, error) {
 	select {
 	case a := <-answers:
 		if a.err != nil && a.store != nil {
+			a.store.Close()
 			return nil, fmt.Errorf("%w: either rank 0 of this job ended, or another program listens there: give another port",
 				a.err)
 		}
