@@ -184,7 +184,7 @@ func TestDamagedPart(t *testing.T) {
 		o.Dataset, o.BatchSize = p.Train, 2
 		datatest.Epoch(t, o)
 		if len(notes) != 1 || !strings.Contains(notes[0], "1.jpg") || !strings.Contains(notes[0], "extraneous bytes") ||
-			strings.Contains(notes[0], "replaced") != strict || data.Unreadable(p.Train) != map[bool]int{true: 1}[strict] {
+			strings.Contains(notes[0], "replaced") != strict || len(data.Unreadable(p.Train)) != map[bool]int{true: 1}[strict] {
 			t.Errorf("strict %v: notes %q, %d unreadable", strict, notes, data.Unreadable(p.Train))
 		}
 	}
