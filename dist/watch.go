@@ -30,7 +30,7 @@ func (m *Member) watch() {
 			continue // its error is that of this process, which ends it
 		}
 		rank, text := m.look()
-		if text == "" {
+		if text == "" || m.leaving.Load() {
 			continue
 		}
 		m.end(&Lost{Rank: rank, Text: text})

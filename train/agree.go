@@ -153,9 +153,9 @@ func (r *Run) compare(step int, ranks []methods.Control) error {
 		return nil
 	}
 	best := ranks[0].Checksum
-	for sum, n := range count {
-		if n > count[best] {
-			best = sum
+	for _, c := range ranks {
+		if count[c.Checksum] > count[best] {
+			best = c.Checksum
 		}
 	}
 	var differ []string

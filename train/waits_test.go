@@ -33,6 +33,7 @@ var mayRead = map[string]string{
 	"optim.State":                     "LossScale.State, for a checkpoint",
 	"train.ProbeHook":                 "after an epoch",
 	"peers.Loudest":                   "several processes, at the border of an epoch",
+	"peers.Union":                     "several processes, after an epoch",
 	"train.loadRows":                  "tensors of a checkpoint",
 }
 

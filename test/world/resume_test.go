@@ -213,7 +213,7 @@ func TestHalf(t *testing.T) {
 	alike(t, "bf16", run(t, 2, job{Config: c}))
 }
 
-// Keys that are not shuffled, or on their own node only, have orders that say so.
+// Keys that are shuffled on their own node only do not meet those of others.
 func TestShuffles(t *testing.T) {
 	folder := photos(t, 32, 48)
 	c := options(t, folder, "MoCov2", 2, posneg, func(c *config.Contrast) { c.ShuffleBN = "node" })
