@@ -115,8 +115,8 @@ func (m *Meeting) Choose(ctx context.Context, f func() (string, error)) (string,
 		case ctx.Err() != nil:
 			return "", context.Cause(ctx)
 		case m.timing.Join > 0 && time.Now().After(late):
-			return "", fmt.Errorf("rank 0 has not come, or still measures what trains fastest, after %v (--dist_join): give --precision "+
-				"and --memory_format, or more time", m.timing.Join)
+			return "", fmt.Errorf("rank 0 has not come, or still measures what trains fastest, after %v (--dist_join): "+
+				"give --precision and --memory_format, or more time", m.timing.Join)
 		}
 	}
 }
