@@ -1,109 +1,127 @@
-// The memory of tensors on the CPU. Large blocks are mapped one by one and used again: a training
-// asks for the same sizes in every step. From the C library's heap, which never shrinks here (package
-// malloc), the same step would take a third more, because small blocks between large ones split it.
+// The memory of tensors on the CPU. Large blocks have a heap of their own. In the C library's, which never
+// shrinks here (package malloc), small blocks between large ones split it, so that a step takes a third more.
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 #include <c10/core/impl/alloc_cpu.h>
 #include <c10/util/Exception.h>
 #include <sys/mman.h>
 
-#include <algorithm>
 #include <atomic>
-#include <cstdint>
 #include <iterator>
-#include <list>
+#include <map>
 #include <mutex>
+#include <set>
+#include <utility>
 
 #include "internal.h"
 #include "version.h"
 
 namespace {
 
-// Blocks that are not smaller than `large`. Free ones are kept as long as all together are at most an
-// eighth more than what was in use at once at some time. With less, each phase of a step returns the
-// blocks of the others and has its own cleared again.
-class Mappings {
+// Blocks that are not smaller than `large`, in one range of addresses that grows. What is freed joins free
+// neighbors and serves the next that fits best. Nothing is returned to the system, so that no step pays for
+// pages a second time.
+class Arena {
 public:
   static constexpr size_t large = 1 << 20;
-
-  // Rounds up to one of eight sizes between a power of two and the next, so that nearly equal blocks can
-  // replace each other. What is not touched takes no memory.
-  static size_t rounded(size_t bytes) {
-    size_t step = large / 8;
-    while (step * 16 <= bytes) step *= 2;
-    return (bytes + step - 1) / step * step;
-  }
 
   // Returns nullptr if the machine has no memory for it.
   void* take(size_t bytes) {
     const size_t size = rounded(bytes);
     const std::lock_guard<std::mutex> lock(mutex);
-    used += size;
-    most = std::max(most, used);
-    // The one that was freed last is most likely in the processor's caches.
-    const auto found = std::find_if(idle.begin(), idle.end(), [size](const Block& b) { return b.size == size; });
-    if (found != idle.end()) {
-      void* start = found->start;
-      unused -= size;
-      idle.erase(found);
+    if (!begin && !reserve()) return nullptr;
+    const auto fit = by_size.lower_bound({size, nullptr});
+    if (fit != by_size.end()) {
+      const auto [all, start] = *fit;
+      remove(start, all);
+      if (all > size) add(start + size, all - size);
       return start;
     }
-    while (!idle.empty() && used + unused > most + most / 8) unmap(std::prev(idle.end()));
-    void* start = map(size);
-    if (start == MAP_FAILED) {
-      while (!idle.empty()) unmap(idle.begin());
-      start = map(size);
+    char* start = top;
+    if (!by_start.empty()) { // the last free block grows
+      const auto& [last, size_of_last] = *by_start.rbegin();
+      if (last + size_of_last == top) start = last;
     }
-    if (start != MAP_FAILED) return start;
-    used -= size;
-    return nullptr;
+    char* end = start + size;
+    if (end > limit || !open_to(end)) return nullptr;
+    if (start != top) remove(start, static_cast<size_t>(top - start));
+    top = end;
+    return start;
   }
 
-  void give(void* start, size_t bytes) {
-    const size_t size = rounded(bytes);
+  void give(void* block, size_t bytes) {
+    auto* start = static_cast<char*>(block);
+    size_t size = rounded(bytes);
     const std::lock_guard<std::mutex> lock(mutex);
-    used -= size;
-    unused += size;
-    idle.push_front({start, size});
+    auto next = by_start.lower_bound(start);
+    if (next != by_start.begin()) {
+      const auto [before, n] = *std::prev(next);
+      if (before + n == start) {
+        remove(before, n);
+        start = before;
+        size += n;
+      }
+    }
+    next = by_start.lower_bound(start);
+    if (next != by_start.end() && start + size == next->first) {
+      const auto [after, n] = *next;
+      remove(after, n);
+      size += n;
+    }
+    add(start, size);
   }
 
 private:
-  struct Block {
-    void* start;
-    size_t size;
-  };
-
-  // Maps size bytes. From 4 MB on they begin at a huge page: the kernel clears these in a fraction of
-  // the time of small ones.
-  static void* map(size_t size) {
-    constexpr size_t huge = 2 << 20;
-    const size_t room = size < 2 * huge ? size : size + huge;
-    void* start = mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (start == MAP_FAILED || room == size) return start;
-    char* begin = static_cast<char*>(start);
-    const size_t before = (huge - reinterpret_cast<uintptr_t>(begin) % huge) % huge;
-    if (before > 0) munmap(begin, before);
-    munmap(begin + before + size, huge - before);
-    madvise(begin + before, size, MADV_HUGEPAGE);
-    return begin + before;
+  // Sizes are multiples of 65 cache lines: blocks that all began at the same place of a page would compete for
+  // the same lines of the caches.
+  static size_t rounded(size_t bytes) {
+    constexpr size_t step = 65 * 64;
+    return (bytes + step - 1) / step * step;
   }
 
-  void unmap(std::list<Block>::iterator b) {
-    munmap(b->start, b->size);
-    unused -= b->size;
-    idle.erase(b);
+  // Makes what lies before end ready for use.
+  bool open_to(char* end) {
+    constexpr size_t pages = 2 << 20;
+    if (end <= ready) return true;
+    const size_t size = (static_cast<size_t>(end - ready) + pages - 1) / pages * pages;
+    if (mprotect(ready, size, PROT_READ | PROT_WRITE) != 0) return false;
+    ready += size;
+    return true;
+  }
+
+  // Reserves addresses, which takes no memory: 4 TB, or less where a limit forbids it.
+  bool reserve() {
+    for (size_t size = size_t{4} << 40; size >= size_t{1} << 30; size /= 2) {
+      void* start = mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+      if (start == MAP_FAILED) continue;
+      begin = top = ready = static_cast<char*>(start);
+      limit = begin + size - (2 << 20);
+      return true;
+    }
+    return false;
+  }
+
+  void add(char* start, size_t size) {
+    by_start[start] = size;
+    by_size.insert({size, start});
+  }
+
+  void remove(char* start, size_t size) {
+    by_start.erase(start);
+    by_size.erase({size, start});
   }
 
   std::mutex mutex;
-  std::list<Block> idle;                 // the one that was freed last is first
-  size_t used = 0, unused = 0, most = 0; // bytes
+  char *begin = nullptr, *top = nullptr, *ready = nullptr, *limit = nullptr;
+  std::map<char*, size_t> by_start; // free blocks
+  std::set<std::pair<size_t, char*>> by_size;
 };
 
 // Hands out all memory of tensors on the CPU and counts it. The size of a block is stored in front of
 // it, because some kernels (oneDNN's scratchpads) require a block's context to be its address.
 struct Blocks final : c10::Allocator {
   static constexpr size_t header = 64; // keeps the alignment
-  mutable Mappings mappings;
+  mutable Arena arena;
   mutable std::atomic<int64_t> now{0};
   mutable std::atomic<int64_t> peak{0};
 
@@ -119,8 +137,8 @@ struct Blocks final : c10::Allocator {
     const auto bytes = *reinterpret_cast<int64_t*>(base);
     instance().now -= bytes;
     const size_t size = static_cast<size_t>(bytes) + header;
-    if (size < Mappings::large) c10::free_cpu(base);
-    else instance().mappings.give(base, size);
+    if (size < Arena::large) c10::free_cpu(base);
+    else instance().arena.give(base, size);
   }
 
 #if AT_LEAST(2, 3)
@@ -130,7 +148,7 @@ struct Blocks final : c10::Allocator {
 #endif
     if (bytes == 0) return {nullptr, nullptr, &release, c10::Device(c10::kCPU)};
     const size_t size = bytes + header;
-    auto* base = static_cast<char*>(size < Mappings::large ? c10::alloc_cpu(size) : mappings.take(size));
+    auto* base = static_cast<char*>(size < Arena::large ? c10::alloc_cpu(size) : arena.take(size));
     if (!base) C10_THROW_ERROR(Error, "the machine has no memory for a tensor of " + std::to_string(bytes) + " bytes");
     *reinterpret_cast<int64_t*>(base) = static_cast<int64_t>(bytes);
     int64_t total = now += static_cast<int64_t>(bytes);
