@@ -75,8 +75,8 @@ func (h *Hello) differs(rank int, first *Hello) string {
 		return fmt.Sprintf("%s starts from other weights than rank 0: SHA-256 %s, rank 0 %s", at,
 			abbreviated(h.Weights), abbreviated(first.Weights))
 	case h.Options["--shuffle_bn"] == "node" && (h.PerNode != first.PerNode || h.Place != rank%max(first.PerNode, 1)):
-		return fmt.Sprintf("%s is number %d of %d on its node, where --shuffle_bn node wants nodes with %d each, as rank 0's, "+
-			"and ranks that follow each other: take --shuffle_bn exchange", at, h.Place+1, h.PerNode, first.PerNode)
+		return fmt.Sprintf("%s is number %d of %d on its node, where --shuffle_bn node wants nodes with %d each, as rank "+
+			"0's, and ranks that follow each other: take --shuffle_bn exchange", at, h.Place+1, h.PerNode, first.PerNode)
 	case h.Groups != first.Groups:
 		return fmt.Sprintf("%s has %d batch-norm groups in a batch, rank 0 %d", at, h.Groups, first.Groups)
 	}
