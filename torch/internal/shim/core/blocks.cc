@@ -22,7 +22,7 @@ namespace {
 // neighbors and serves the next that fits best. Nothing is returned to the system, so that no step pays for
 // pages a second time.
 class Arena {
-public:
+ public:
   static constexpr size_t large = 1 << 20;
 
   // Returns nullptr if the machine has no memory for it.
@@ -71,7 +71,7 @@ public:
     add(start, size);
   }
 
-private:
+ private:
   // Sizes are multiples of 65 cache lines: blocks that all began at the same place of a page would compete for
   // the same lines of the caches.
   static size_t rounded(size_t bytes) {

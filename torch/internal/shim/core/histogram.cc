@@ -13,10 +13,10 @@ namespace {
 // of deterministic algorithms, which other threads read.
 #if GPUS
 class Exact final : c10::WarningHandler {
-public:
+ public:
   Exact() : guard(this) {}
 
-private:
+ private:
   void process(const c10::Warning& warning) override {
     if (warning.msg().find("deterministic") == std::string::npos) before->process(warning);
   }

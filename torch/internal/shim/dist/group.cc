@@ -34,10 +34,11 @@ std::terminate_handler terminate_before = nullptr;
     if (const std::exception_ptr error = std::current_exception()) std::rethrow_exception(error);
   } catch (const std::exception& e) {
     if (std::strstr(e.what(), "gloo/transport") != nullptr) {
-      std::fprintf(stderr,
-                   "contralens: another rank is in a different exchange than this one (Gloo: %.200s): start all ranks with "
-                   "the same program, options and data; if they were, report a bug\n",
-                   e.what());
+      std::fprintf(
+          stderr,
+          "contralens: another rank is in a different exchange than this one (Gloo: %.200s): start all ranks with "
+          "the same program, options and data; if they were, report a bug\n",
+          e.what());
       std::fflush(stderr);
       _exit(1);
     }
@@ -118,8 +119,7 @@ template <typename G>
 Work exchange(G& group, at::Tensor& out, at::Tensor& in, std::vector<int64_t> out_rows, std::vector<int64_t> in_rows) {
   if constexpr (requires { group.all_to_all_single(out, in, out_rows, in_rows); })
     return group.all_to_all_single(out, in, out_rows, in_rows);
-  else
-    return group.alltoall_base(out, in, out_rows, in_rows);
+  else return group.alltoall_base(out, in, out_rows, in_rows);
 }
 
 } // namespace

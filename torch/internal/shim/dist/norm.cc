@@ -87,7 +87,8 @@ struct SyncNormBackward : torch::autograd::Node {
     const Tensor dy = above[0].defined() ? wide(above[0]) : at::zeros_like(in);
     const Tensor normal = (in - along(mean, in)) * along(inverse, in);
     const std::vector<int64_t> dims = others(in);
-    const Tensor own = at::stack({at::sum(dy, dims, false, at::kDouble), at::sum(dy * normal, dims, false, at::kDouble)});
+    const Tensor own =
+        at::stack({at::sum(dy, dims, false, at::kDouble), at::sum(dy * normal, dims, false, at::kDouble)});
     Tensor whole = own.clone();
     sum(group, whole);
     whole /= count;
@@ -140,8 +141,8 @@ Tensor normalize(const shim::GroupPointer& group, const Tensor& x, const Tensor&
 extern "C" cl_tensor_result cl_group_norm(cl_group g, cl_tensor x, cl_tensor weight, cl_tensor bias, cl_tensor mean,
                                           cl_tensor variance, double momentum, double eps) {
   cl_tensor_result out{nullptr, nullptr};
-  CL_TRY(out.err, out.t = shim::own(normalize(shim::group(g).group, shim::borrow(x), shim::borrow(weight),
-                                              shim::borrow(bias), shim::borrow(mean), shim::borrow(variance), momentum,
-                                              eps)));
+  CL_TRY(out.err,
+         out.t = shim::own(normalize(shim::group(g).group, shim::borrow(x), shim::borrow(weight), shim::borrow(bias),
+                                     shim::borrow(mean), shim::borrow(variance), momentum, eps)));
   return out;
 }

@@ -62,8 +62,10 @@ struct Averager {
       std::string without;
       for (size_t i = 0; i < parameters.size(); i++)
         if (!parameters[i].grad().defined()) without += " " + std::to_string(i);
-      TORCH_CHECK(false, "a parameter got no gradient, so some gradients are not averaged; leave it out of the "
-                  "Reducer; parameters without any gradient:", without.empty() ? " none" : without);
+      TORCH_CHECK(false,
+                  "a parameter got no gradient, so some gradients are not averaged; leave it out of the "
+                  "Reducer; parameters without any gradient:",
+                  without.empty() ? " none" : without);
     }
   }
 };
