@@ -16,8 +16,9 @@ import (
 func contrastCommand() *cobra.Command {
 	c := config.DefaultContrast()
 	cmd := &cobra.Command{
-		Use:   "contrast",
-		Short: "Pre-train an encoder by contrastive learning",
+		Use:        "contrast",
+		SuggestFor: []string{"train", "pretrain"},
+		Short:      "Pre-train an encoder by contrastive learning",
 		Long: `Pre-train an encoder by contrastive learning. Images need no labels.
 
 With --method or --config, the defaults below hold. Without them, method,

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -106,6 +107,10 @@ func helpOf(c *cobra.Command) string {
 
 // FlagError explains why a flag cannot be parsed.
 func FlagError(c *cobra.Command, err error) error {
+	// A mistyped command is told before its options, which only that command has.
+	if args := c.Flags().Args(); c.HasSubCommands() && len(args) > 0 {
+		return NoCommand(c, args[0])
+	}
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) {
 		name := unknown.GetSpecifiedName()
@@ -182,6 +187,9 @@ func NoCommand(c *cobra.Command, mistyped string) error {
 	for _, s := range c.Commands() {
 		if !s.Hidden {
 			names = append(names, s.Name())
+		}
+		if slices.Contains(s.SuggestFor, mistyped) {
+			return usageError{fmt.Errorf("there is no command %q; did you mean %s?", mistyped, s.CommandPath())}
 		}
 	}
 	if len(names) == 0 {
