@@ -23,10 +23,11 @@ func judgeCommand() *cobra.Command {
 		Long: `Rank the trainings below a directory, or the epochs of one run, without labels: by the
 effective rank of the embeddings (RankMe, LiDAR) and by uniformity (W₂) and relative
 alignment of the features, which trainings measure (--spectrum of contrast). The score is
-the mean of the ranks by each measure. Across methods RankMe does not count. Where the
-measures disagree, it says that it cannot tell. It names sure diagnoses (contralens
-diagnose); they change no rank. Where results of k-NN or of probes exist, it says how well
-the ranking fits them, and what the stop rule (--stop of contrast) would have saved.`,
+the mean of the ranks by each measure. Across methods relative alignment alone ranks.
+Where the measures disagree, it says that it cannot tell. It names sure diagnoses
+(contralens diagnose); they change no rank. Where results of k-NN or of probes exist, it
+says how well the ranking fits them, and what the stop rule (--stop of contrast) would
+have saved.`,
 		Example: `  contralens judge save/run
   contralens judge save
   contralens judge studies/judge-cifar10 -o judge.md

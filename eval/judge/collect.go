@@ -336,7 +336,7 @@ func (r *Report) runs(all []run) {
 // uncounted says which measures do not count in a ranking because some candidates have none.
 func uncounted(g Group, across bool) (notes []string) {
 	for _, m := range Measures {
-		if across && !m.Across || slices.Contains(g.Measures, m.ID()) {
+		if !m.counts(across) || slices.Contains(g.Measures, m.ID()) {
 			continue
 		}
 		var without []string
@@ -368,5 +368,12 @@ func (r *Report) rank(title string, candidates []Candidate, across bool) {
 			candidates[0].Epoch, title))
 		return
 	}
-	r.Notes = append(r.Notes, title+": no measure that all candidates have may be compared")
+	var wanted []string
+	for _, m := range Measures {
+		if m.counts(across) {
+			wanted = append(wanted, m.Title)
+		}
+	}
+	r.Notes = append(r.Notes, fmt.Sprintf("%s: not ranked, because no measure that ranks here (%s) is known of all",
+		title, strings.Join(wanted, ", ")))
 }

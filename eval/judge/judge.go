@@ -6,8 +6,8 @@
 //
 //	runs → candidates (an epoch of a run) → groups that may be compared → ranks → verdict
 //
-// Within a method all measures count, across methods only those whose papers allow it. A score is the mean
-// of the candidates' ranks by each measure, as z-scores.
+// Within a method all measures count, across methods only those whose papers allow it and that hold there. A
+// score is the mean of the candidates' ranks by each measure, as z-scores.
 package judge
 
 import (
@@ -25,10 +25,18 @@ import (
 // Measure is a measure by which candidates are ranked.
 type Measure struct {
 	Space, Name, Title string
-	// Across tells that the paper compares methods by it.
-	Across bool
-	better func(v float64) float64 // larger is better
+	across             use
+	better             func(v float64) float64 // larger is better
 }
+
+// use is what a measure is good for across methods.
+type use int
+
+const (
+	unused use = iota // its paper compares runs of one method
+	shown             // its paper compares methods by it, but it does not hold (Measures)
+	ranking
+)
 
 // ID names the measure in tables: head_rankme.
 func (m Measure) ID() string { return m.Space + "_" + m.Name }
@@ -37,14 +45,15 @@ func larger(v float64) float64  { return v }
 func smaller(v float64) float64 { return -v }
 
 // Measures lists the measures that judge. RankMe's paper compares runs of one method. Those of LiDAR and W₂
-// compare methods, and that of alignment and uniformity encoders of several losses.
+// compare methods, and that of alignment and uniformity encoders of several losses. Of these, one ranks across
+// methods if alone it ranked the trainings of judge-cifar10 with a Spearman's ρ of at least 0.8 (decision 153).
 // The embeddings' W₂ and alignment are nearly the loss itself, and a collapse has an alignment of 0 and an
 // α-ReQ near 1: these judge nothing.
 var Measures = []Measure{
-	{"head", spectrum.RankMeName, "RankMe", false, larger},
-	{"head", spectrum.LiDARName, "LiDAR", true, larger},
-	{"backbone", spectrum.WassersteinName, "W₂ of features", true, smaller},
-	{"backbone", spectrum.RelativeName, "relative alignment", true, smaller},
+	{"head", spectrum.RankMeName, "RankMe", unused, larger},
+	{"head", spectrum.LiDARName, "LiDAR", shown, larger},
+	{"backbone", spectrum.WassersteinName, "W₂ of features", shown, smaller},
+	{"backbone", spectrum.RelativeName, "relative alignment", ranking, smaller},
 }
 
 // Candidate is an epoch of a run.
@@ -93,13 +102,17 @@ type Pick struct {
 // Group is a ranking of candidates that may be compared.
 type Group struct {
 	Title    string   `json:"title"`
-	Measures []string `json:"measures"` // that all candidates have
+	Measures []string `json:"measures"` // that rank, and that all candidates have
+	Shown    []string `json:"shown"`    // that all candidates have, and that do not rank
 	// Agreement is Kendall's W of the measures: 1 if all give the same order, 0 if none.
 	Agreement float64 `json:"agreement"`
 	Rows      []Row   `json:"rows"` // the best first
 	Checks    []Check `json:"checks"`
 	Verdict   string  `json:"verdict"`
 }
+
+// columns lists the measures of a group's table: those that rank, then the others.
+func (g Group) columns() []string { return slices.Concat(g.Measures, g.Shown) }
 
 // Report is what is known of a directory.
 type Report struct {
@@ -115,13 +128,16 @@ const (
 	agreed   = 0.7
 )
 
-// Rank ranks candidates by the measures that all of them have, of those that may be compared across methods
-// if across is set. It needs two candidates and a measure; ok is false without.
+// counts reports whether a measure ranks, within a method or across methods.
+func (m Measure) counts(across bool) bool { return !across || m.across == ranking }
+
+// Rank ranks candidates by the measures that all of them have, of those that rank across methods if across is
+// set. It needs two candidates and a measure; ok is false without.
 func Rank(title string, candidates []Candidate, across bool) (g Group, ok bool) {
-	g = Group{Title: title}
-	var ranks [][]float64 // by measure, then candidate
+	g = Group{Title: title, Shown: []string{}}
+	var orders [][]float64 // ranks by measure, then candidate
 	for _, m := range Measures {
-		if across && !m.Across {
+		if across && m.across == unused {
 			continue
 		}
 		var values []float64
@@ -130,21 +146,25 @@ func Rank(title string, candidates []Candidate, across bool) (g Group, ok bool) 
 				values = append(values, m.better(v))
 			}
 		}
-		if len(values) == len(candidates) {
-			ranks, g.Measures = append(ranks, Ranks(values)), append(g.Measures, m.ID())
+		switch {
+		case len(values) < len(candidates):
+		case m.counts(across):
+			orders, g.Measures = append(orders, Ranks(values)), append(g.Measures, m.ID())
+		default:
+			g.Shown = append(g.Shown, m.ID())
 		}
 	}
-	if len(candidates) < 2 || len(ranks) == 0 {
+	if len(candidates) < 2 || len(orders) == 0 {
 		return g, false
 	}
-	g.Agreement = Concordance(ranks)
+	g.Agreement = Concordance(orders)
 	equal := math.IsNaN(g.Agreement)
 	if equal {
 		g.Agreement = 0
 	}
 	for i, c := range candidates {
 		var z []float64
-		for _, r := range ranks {
+		for _, r := range orders {
 			z = append(z, zScore(r, i))
 		}
 		row := Row{Candidate: c, Score: stat.Mean(z, nil)}
@@ -250,7 +270,7 @@ func checks(g Group) []Check {
 		}
 		c.Rho, c.Regret = Spearman(score, accuracy), c.Best.Top1-c.Chosen.Top1
 		for _, m := range Measures {
-			if !slices.Contains(g.Measures, m.ID()) {
+			if !slices.Contains(g.columns(), m.ID()) {
 				continue
 			}
 			var values []float64
@@ -323,4 +343,12 @@ func titleOf(id string) string {
 		}
 	}
 	return id
+}
+
+func titlesOf(ids []string) string {
+	var titles []string
+	for _, id := range ids {
+		titles = append(titles, titleOf(id))
+	}
+	return strings.Join(titles, ", ")
 }

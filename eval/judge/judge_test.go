@@ -85,7 +85,7 @@ func (m made) write(path, text string) {
 
 func constant(v float64) func(int) float64 { return func(int) float64 { return v } }
 
-// Runs are ranked within their methods by all measures and across them by all but RankMe; what cannot be
+// Runs are ranked within their methods by all measures and across them by relative alignment; what cannot be
 // judged is said, run by run, and the results of a linear probe count for its encoder.
 func TestRuns(t *testing.T) {
 	m := made{t.TempDir(), t}
@@ -116,8 +116,8 @@ func TestRuns(t *testing.T) {
 	if queue.Rows[0].Accuracy["linear"] != 66 {
 		t.Errorf("the probe of another directory: %v", queue.Rows[0].Accuracy)
 	}
-	if !strings.HasPrefix(all.Title, "all methods") || fmt.Sprint(all.Measures) != "[head_lidar backbone_wasserstein backbone_relative_alignment]" || len(all.Rows) != 6 {
-		t.Errorf("%s: %v, %d rows", all.Title, all.Measures, len(all.Rows))
+	if !strings.HasPrefix(all.Title, "all methods") || fmt.Sprint(all.Measures, all.Shown) != "[backbone_relative_alignment] [head_lidar backbone_wasserstein]" || len(all.Rows) != 6 {
+		t.Errorf("%s: %v and %v, %d rows", all.Title, all.Measures, all.Shown, len(all.Rows))
 	}
 	notes := strings.Join(r.Notes, "\n")
 	for _, want := range []string{"empty: its features were not measured, and it has no probe set", "torn: run.json cannot be read"} {
@@ -205,6 +205,35 @@ func TestCannotTell(t *testing.T) {
 	}
 	if _, ok = Rank("x", []Candidate{c("a", 1)}, false); ok {
 		t.Error("one candidate is ranked")
+	}
+}
+
+// Across methods relative alignment ranks, whatever the measures say that are shown beside it.
+func TestAcross(t *testing.T) {
+	c := func(run string, rankme, lidar, wasserstein, relative float64) Candidate {
+		v := map[string]float64{}
+		for i, x := range []float64{rankme, lidar, wasserstein, relative} {
+			v[Measures[i].ID()] = x
+		}
+		return Candidate{Run: run, Epoch: 1, Values: v, Accuracy: map[string]float64{"knn": 50 - relative}}
+	}
+	g, ok := Rank("x", []Candidate{c("a", 9, 9, 1, 3), c("b", 5, 5, 2, 2), c("c", 1, 1, 3, 1)}, true)
+	if !ok || g.Rows[0].Run != "c" || g.Rows[2].Run != "a" || !strings.HasPrefix(g.Verdict, "best by relative alignment alone: c") {
+		t.Errorf("%s: %+v", g.Verdict, g.Rows)
+	}
+	if alone := g.Checks[0].ByMeasure; g.Checks[0].Rho != 1 || alone["head_lidar"] != -1 || alone["backbone_wasserstein"] != -1 || len(alone) != 3 {
+		t.Errorf("%+v", g.Checks[0])
+	}
+	text := Markdown(Report{Groups: []Group{g}})
+	for _, want := range []string{"| relative alignment | LiDAR | W₂ of features | knn % |", "Shown, but not counted across methods: LiDAR, W₂ of features."} {
+		if !strings.Contains(text, want) {
+			t.Errorf("want %q in\n%s", want, text)
+		}
+	}
+	lacks := c("d", 1, 1, 1, 1)
+	delete(lacks.Values, Measures[3].ID())
+	if g, ok := Rank("x", []Candidate{g.Rows[0].Candidate, lacks}, true); ok {
+		t.Errorf("ranked by what does not count: %+v", g)
 	}
 }
 

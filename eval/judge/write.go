@@ -85,7 +85,7 @@ func hundredths(v float64) string {
 func (g Group) markdown(b *strings.Builder) {
 	fmt.Fprintf(b, "## %s\n\n%s\n\n", g.Title, g.Verdict)
 	head := []string{"run", "epoch", "score", "spread"}
-	for _, id := range g.Measures {
+	for _, id := range g.columns() {
 		head = append(head, titleOf(id))
 	}
 	tested := protocols(g)
@@ -101,7 +101,7 @@ func (g Group) markdown(b *strings.Builder) {
 	b.WriteString(strings.Repeat("| --- ", n) + "|\n")
 	for _, r := range g.Rows {
 		cells := []string{r.Run, strconv.Itoa(r.Epoch), hundredths(r.Score), hundredths(r.Spread)}
-		for _, id := range g.Measures {
+		for _, id := range g.columns() {
 			cells = append(cells, fmt.Sprintf("%.4g", r.Values[id]))
 		}
 		for _, p := range tested {
@@ -117,12 +117,15 @@ func (g Group) markdown(b *strings.Builder) {
 		line(b, cells)
 	}
 	b.WriteString("\n")
+	if len(g.Shown) > 0 {
+		fmt.Fprintf(b, "Shown, but not counted across methods: %s.\n\n", titlesOf(g.Shown))
+	}
 	for _, c := range g.Checks {
 		fmt.Fprintf(b, "Against %s (%d accuracies): Spearman's ρ %.2f, regret %.2f points: chosen %s, best %s.",
 			c.Protocol, c.N, c.Rho, c.Regret, c.Chosen, c.Best)
-		if len(g.Measures) > 1 {
+		if columns := g.columns(); len(columns) > 1 {
 			var alone []string
-			for _, id := range g.Measures {
+			for _, id := range columns {
 				if rho, ok := c.ByMeasure[id]; ok {
 					alone = append(alone, fmt.Sprintf("%s %.2f", titleOf(id), rho))
 				}
@@ -202,7 +205,7 @@ func commas(w io.Writer, r Report) error {
 			}
 			for _, m := range Measures {
 				v, ok := row.Values[m.ID()]
-				cells = append(cells, number(v, ok && slices.Contains(g.Measures, m.ID())))
+				cells = append(cells, number(v, ok && slices.Contains(g.columns(), m.ID())))
 			}
 			for _, p := range names {
 				v, ok := row.Accuracy[p]
