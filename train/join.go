@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -59,13 +58,4 @@ func (r *Run) setSaved(path string, step int) {
 	r.saved, r.savedStep = path, step
 	r.good.Store(new(fmt.Sprintf("the last checkpoint is %s, of step %d: the same command with --resume auto goes on",
 		path, step)))
-}
-
-// leave ends the connection with the other processes, if there are any, after a run that returned
-// err.
-func leave(j *join.Joined, err error) error {
-	if j == nil {
-		return err
-	}
-	return j.End(errors.Is(err, ErrStopped), err)
 }

@@ -33,6 +33,9 @@ type Options struct {
 	// Begin, if set, is called when the run directory is made. From then on, there is a
 	// state to save if the context ends.
 	Begin func()
+	// Met, if set, is called when several processes have met, with a function that tells the others
+	// why this one ends. It may be called from any goroutine, until Begin is.
+	Met func(tell func(error))
 	// Tuner, if set, measures which precision, memory format and split of the processors
 	// train fastest, if the configuration leaves them open.
 	Tuner *autotune.Tuner
@@ -103,9 +106,13 @@ type pretraining struct {
 }
 
 func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
+	// Before anything that one of several processes may find wrong.
+	if err := p.meet(ctx); err != nil {
+		return err
+	}
 	// Before time is spent on measuring.
 	if err := setup.Possible(&c, p.place); err != nil {
-		return err
+		return p.leave(err)
 	}
 	if line := setup.DeviceLine(c.Machine); line != "" {
 		p.Progress.Print("%s", line)
@@ -113,34 +120,39 @@ func (p *pretraining) run(ctx context.Context, c config.Contrast) error {
 	for _, note := range p.Notes {
 		p.Progress.Print("note: %s", note)
 	}
-	if err := p.meet(ctx); err != nil {
-		return err
-	}
 	r, chosen, rate, err := p.build(ctx, c)
 	if r != nil {
 		defer r.Close()
 	}
 	if err != nil {
-		p.met.Fail(err)
-		return err
+		return p.leave(err)
 	}
 	release, err := p.prepare(ctx, r)
 	if err != nil {
-		if p.joined == nil {
-			p.met.Fail(err)
-		}
-		return leave(p.joined, err)
+		return p.leave(err)
 	}
 	defer release()
-	return leave(p.joined, p.fit(ctx, r, chosen, rate))
+	return p.leave(p.fit(ctx, r, chosen, rate))
 }
 
 // meet opens the store in which several processes meet.
 func (p *pretraining) meet(ctx context.Context) (err error) {
-	if err = p.world.Check(); err == nil && !p.world.Alone() {
-		p.met, err = join.Meet(ctx, p.Launch, p.Timing, setup.Note)
+	if err = p.world.Check(); err != nil || p.world.Alone() {
+		return err
+	}
+	if p.met, err = join.Meet(ctx, p.Launch, p.Timing, setup.Note); err == nil && p.Met != nil {
+		p.Met(p.met.Fail)
 	}
 	return err
+}
+
+// leave ends the connection with the other processes, if there are any, after a run that returned err.
+func (p *pretraining) leave(err error) error {
+	if p.joined == nil {
+		p.met.Fail(err)
+		return err
+	}
+	return p.joined.End(errors.Is(err, ErrStopped), err)
 }
 
 // fit trains a run whose directory is made.

@@ -58,7 +58,7 @@ func detectTrainCommand() *cobra.Command {
 			t.progress.Out = os.Stderr
 		}
 		result, err := protocol.Train(t.signals.ctx, c, protocol.Options{
-			Set: set, Progress: t.progress, Begin: t.signals.Begin, Notes: warnings, Command: os.Args,
+			Set: set, Progress: t.progress, Begin: t.signals.Begin, Met: t.signals.Met, Notes: warnings, Command: os.Args,
 			Launch: t.launch, Timing: t.timing,
 		})
 		if err == nil && c.JSON && t.launch.World().First() {

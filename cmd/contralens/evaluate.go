@@ -12,7 +12,7 @@ import (
 	"contralens/rundir"
 )
 
-// evaluation returns the context and the options for a protocol that trains a classifier.
+// evaluation returns the context and the options for a protocol that trains a classifier or writes a file.
 // p says which process of how many this is. Notes go to stderr; lines go to stdout, or to
 // stderr with --json. After Begin the first signal ends the context, and the protocol saves
 // everything.
@@ -23,7 +23,8 @@ func evaluation(
 	s := newStopping(printNote)
 	o = protocol.Options{
 		Set: set, Notes: notes, Reporter: reporter(cli.Out), Tuner: tuner(false, nil),
-		Begin: func() { s.Begin(); s.Listen() }, Launch: p.launch, Timing: p.timing,
+		Begin: func() { s.Begin(); s.Listen() }, Met: func(tell func(error)) { s.Met(tell); s.Listen() },
+		Launch: p.launch, Timing: p.timing,
 	}
 	if asJSON {
 		o.Reporter = reporter(os.Stderr)

@@ -14,9 +14,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"contralens/checkpoint"
 	"contralens/cmd/internal/cli"
+	"contralens/detect/detecttest"
 	"contralens/rundir"
 )
 
@@ -265,6 +267,72 @@ func TestInOneProcess(t *testing.T) {
 		if code, text := command(t, args...); strings.Contains(text, "one process") {
 			t.Errorf("%v: code %d:\n%s", args, code, text)
 		}
+	}
+}
+
+// A process of several that ends before all have joined, because of an error that is its own or a signal,
+// ends the others with its sentence at once: in a training, an evaluation and a training of a detector.
+func TestEarlyEnds(t *testing.T) {
+	data := stripes(t, 12)
+	t.Chdir(t.TempDir())
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := listener.Addr().(*net.TCPAddr).Port
+	listener.Close()
+	node := func(rank int, args ...string) *process {
+		return spawn(t, append(args, "--world-size", "2", "--rank", strconv.Itoa(rank), "--dist-url", fmt.Sprintf("tcp://127.0.0.1:%d", port),
+			"--device", "cpu", "--dist_join", "5m")...)
+	}
+	tells := func(what string, first *process, want string) {
+		begin := time.Now()
+		code, text := first.end(t)
+		if said := regexp.MustCompile(`contralens: rank 1 \(pid \d+ on .+\): .*` + want); code == 0 || !said.MatchString(text) || time.Since(begin) > time.Minute {
+			t.Errorf("%s: rank 0: code %d after %v:\n%s", what, code, time.Since(begin), text)
+		}
+	}
+	small := strings.Fields("--arch resnet18 --width 0.06 --stem cifar --input_res 16 --threads 1 -j 1 --data_folder")
+	objects := t.TempDir()
+	detecttest.Write(objects, detecttest.VOC(detecttest.Scenes(8, 72, 56, 5)))
+	for _, c := range []struct {
+		folder string
+		args   []string
+	}{
+		{data, append([]string{"knn"}, small...)},
+		{data, append([]string{"linear", "--name", "run"}, small...)},
+		{objects, strings.Fields("detect train --config bccd --name run --arch resnet18 --width 0.1 --threads 1 -j 1 --data_folder")},
+	} {
+		first, second := node(0, append(c.args, c.folder)...), node(1, append(c.args, "nowhere")...)
+		if code, found := second.end(t); code == 0 || !strings.Contains(found, "nowhere") {
+			t.Errorf("%v: rank 1: code %d:\n%s", c.args, code, found)
+		}
+		tells(c.args[0], first, "nowhere")
+	}
+
+	// A list of classes that never comes holds rank 1 up before it joins.
+	if err := syscall.Mkfifo("classes", 0o600); err != nil {
+		t.Fatal(err)
+	}
+	plain := pair(data, "run", "--epochs", "1")
+	first, second := node(0, plain...), node(1, append(plain, "--dataset", "imagenet100", "--imagenet100path", "classes")...)
+	for begin := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		feed, err := os.OpenFile("classes", os.O_WRONLY|syscall.O_NONBLOCK, 0)
+		if err == nil { // it reads
+			defer feed.Close()
+			break
+		}
+		if time.Since(begin) > time.Minute {
+			t.Fatal("rank 1 does not read its classes")
+		}
+	}
+	second.Process.Signal(syscall.SIGTERM)
+	if code, text := second.end(t); code != exitStopped || !strings.Contains(text, "nothing was changed") {
+		t.Errorf("SIGTERM: code %d:\n%s", code, text)
+	}
+	tells("SIGTERM", first, "a signal stopped it before training began")
+	if _, err := os.Stat("save"); err == nil {
+		t.Error("something was written")
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"sync/atomic"
@@ -15,7 +16,8 @@ type stopping struct {
 	cancel  context.CancelCauseFunc
 	say     func(string) // tells the user
 	begun   atomic.Bool
-	signals chan os.Signal // nil until Listen is called
+	early   atomic.Pointer[func(error)] // tells the other processes, before Begin
+	signals chan os.Signal              // nil until Listen is called
 }
 
 // newStopping returns a context that no signal ends until Listen is called. say prints a
@@ -43,9 +45,13 @@ func stopSignals() chan os.Signal {
 const sameStop = 200 * time.Millisecond
 
 // Listen starts to listen for signals. Before Begin, the first signal ends the program with
-// exitStopped, because nothing can be lost yet. After Begin, the first one ends ctx, and one
+// exitStopped, because nothing can be lost yet; other processes hear of it. After Begin, the first one ends ctx, and one
 // that comes later than sameStop ends the program at once.
+// It may be called again.
 func (s *stopping) Listen() {
+	if s.signals != nil {
+		return
+	}
 	s.signals = stopSignals()
 	// In `contralens … | tee log`, Ctrl-C ends tee as well. Printing to the closed pipe must
 	// not end this program before it has saved.
@@ -61,6 +67,9 @@ func (s *stopping) watch(signals chan os.Signal) {
 	}
 	if !s.begun.Load() {
 		s.say("stopped before training began: nothing was changed")
+		if tell := s.early.Load(); tell != nil {
+			(*tell)(errors.New("a signal stopped it before training began"))
+		}
 		os.Exit(exitStopped)
 	}
 	s.say("stopping after this step; a second signal stops at once, without saving")
@@ -74,6 +83,9 @@ func (s *stopping) watch(signals chan os.Signal) {
 		os.Exit(exitFailed)
 	}
 }
+
+// Met gives a function that tells other processes why this one ends, if a signal ends it before Begin.
+func (s *stopping) Met(tell func(error)) { s.early.Store(&tell) }
 
 // Begin marks the moment from which there is something to save.
 func (s *stopping) Begin() { s.begun.Store(true) }

@@ -27,6 +27,9 @@ type Options struct {
 	// Begin, if set, is called when the run directory is made. From then on, there is a state
 	// to save if the context ends.
 	Begin func()
+	// Met, if set, is called when several processes have met, with a function that tells the others
+	// why this one ends. It may be called from any goroutine, until Begin is.
+	Met func(tell func(error))
 	// Hooks hang on the loop of a training, after those of the run.
 	Hooks []detectors.Hook
 	// Notes are sentences about the configuration.

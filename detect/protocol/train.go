@@ -90,7 +90,8 @@ type training struct {
 	train, test *detect.Set
 	encoder     *encoder
 	model       *detector
-	joined      *join.Joined // nil in one process
+	met         *join.Meeting // nil in one process
+	joined      *join.Joined  // nil: none, or none yet
 	result      rundir.Result
 }
 
@@ -123,17 +124,20 @@ func (t *training) prepare(ctx context.Context) (*detectors.Run, error) {
 }
 
 func (t *training) run(ctx context.Context) error {
+	if err := t.meet(ctx); err != nil { // before anything that one of several processes may find wrong
+		return err
+	}
 	r, err := t.prepare(ctx)
 	if err != nil {
-		return detectors.Stopped(ctx, err)
+		return t.leave(detectors.Stopped(ctx, err))
 	}
 	defer t.model.Free()
 	defer r.Optimizer.Free()
 	if err := t.resume(r); err != nil {
-		return err
+		return t.leave(err)
 	}
-	if err := t.meet(ctx, r); err != nil {
-		return err
+	if err := t.join(ctx, r); err != nil {
+		return t.leave(err)
 	}
 	return t.leave(torch.Run(func() error { return t.fit(ctx, r) }))
 }

@@ -42,9 +42,20 @@ func (t *training) noteNorms() {
 	}
 }
 
-// meet joins the other processes of the launch, and gives them to the run. Those that would train
+// meet opens the store in which several processes meet.
+func (t *training) meet(ctx context.Context) (err error) {
+	if t.world.Alone() {
+		return nil
+	}
+	if t.met, err = join.Meet(ctx, t.Launch, t.Timing, setup.Note); err == nil && t.Met != nil {
+		t.Met(t.met.Fail)
+	}
+	return err
+}
+
+// join joins the other processes of the launch, and gives them to the run. Those that would train
 // something else together are found here, before anything is written.
-func (t *training) meet(ctx context.Context, r *detectors.Run) error {
+func (t *training) join(ctx context.Context, r *detectors.Run) error {
 	if t.world.Alone() {
 		return nil
 	}
@@ -52,21 +63,18 @@ func (t *training) meet(ctx context.Context, r *detectors.Run) error {
 	if err != nil {
 		return err
 	}
-	met, err := join.Meet(ctx, t.Launch, t.Timing, setup.Note)
-	if err != nil {
-		return err
-	}
-	j, err := met.Join(ctx, hello, t.model.Device(), dist.Hooks{
+	j, err := t.met.Join(ctx, hello, t.model.Device(), dist.Hooks{
 		Note: t.Note, Advice: advice(r), Lost: t.failed,
 	})
 	if err != nil {
 		return err
 	}
+	t.joined = j
 	group, ok := j.Group.(rcnn.Group)
 	if !ok {
-		return j.End(false, errors.New("sync_bn: want a group that synchronizes batch norm, got one that does not"))
+		return errors.New("sync_bn: want a group that synchronizes batch norm, got one that does not")
 	}
-	t.joined, r.Peers, r.Together = j, j.Peers, t.c.SyncBN
+	r.Peers, r.Together = j.Peers, t.c.SyncBN
 	t.model.Join(group, t.c.SyncBN)
 	return nil
 }
@@ -85,6 +93,7 @@ func advice(r *detectors.Run) func() string {
 // leave ends the connection with the other processes after a training that returned err.
 func (t *training) leave(err error) error {
 	if t.joined == nil {
+		t.met.Fail(err)
 		return err
 	}
 	return t.joined.End(errors.Is(err, ErrStopped), err)

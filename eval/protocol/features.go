@@ -47,7 +47,7 @@ func extract(ctx context.Context, c *config.Features, dir string, o Options) (Ex
 	h.Options["the folder"] = filepath.Base(filepath.Clean(dir))
 	seen(&h, dir, e.Meta["checkpoint_sha256"], d)
 	again := "the same command goes on with the features that are kept"
-	if err := o.meet(ctx, h, e.Model.Config.Device, again, nil); err != nil {
+	if err := o.join(ctx, h, e.Model.Config.Device, again, nil); err != nil {
 		return Extracted{}, err
 	}
 	if o.Begin != nil {

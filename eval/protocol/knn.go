@@ -48,7 +48,7 @@ func knn(ctx context.Context, c config.KNN, o Options) (rundir.Result, error) {
 	}
 	h := join.Hello("k-NN of "+filepath.Base(filepath.Dir(c.Ckpt)), &c)
 	seen(&h, c.DataFolder, e.SHA256, bank, queries)
-	if err := o.meet(ctx, h, e.Model.Config.Device, "start it again", nil); err != nil {
+	if err := o.join(ctx, h, e.Model.Config.Device, "start it again", nil); err != nil {
 		return rundir.Result{}, err
 	}
 	vote := eval.Vote{K: c.Neighbors, Temperature: c.KNNTemperature, Standardize: c.Standardize}

@@ -34,6 +34,9 @@ type Options struct {
 	// Begin, if set, is called when the run directory is made. From then on, there is a
 	// state to save if the context ends.
 	Begin func()
+	// Met, if set, is called when several processes have met, with a function that tells the others
+	// why this one ends. It may be called from any goroutine, until Begin is.
+	Met func(tell func(error))
 	// Tuner, if set, measures which precision and which split of the processors train
 	// an encoder fastest, if the options leave them open. Without it, they are fp32 and
 	// one thread and one worker per processor. Of several processes the first measures the
@@ -81,8 +84,8 @@ func (r Reporter) result(result rundir.Result) error {
 
 // compute runs f, which computes with tensors on the machine m, after it said on which device.
 // Its error is ErrStopped if ctx has ended. The network and the batch are for the error of a
-// GPU whose memory is not enough; f may set the network. Of several processes, f may meet the
-// others, and gets a context that one of them can end.
+// GPU whose memory is not enough; f may set the network. Several processes meet first, f may join
+// them, and gets a context that one of them can end.
 func compute(
 	ctx context.Context, o *Options, m *config.Machine, n *config.Net, batch int, f func(context.Context) error,
 ) error {
@@ -94,6 +97,9 @@ func compute(
 	o.company = &company{stop: stop}
 	if !o.Launch.World().First() {
 		o.Reporter = Reporter{} // the first process speaks for all
+	}
+	if err := o.meetOthers(ctx); err != nil {
+		return err
 	}
 	err := setup.Compute(m.Threads, func() error {
 		if line := setup.DeviceLine(*m); line != "" {

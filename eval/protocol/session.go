@@ -110,10 +110,7 @@ func (k *session) tune(ctx context.Context, retune bool) error {
 	}
 	if w := k.Launch.World(); !w.Alone() {
 		step.Batch = max(2, step.Batch/w.Size)
-		met, err := k.meeting(ctx)
-		if err == nil {
-			err = met.ChooseMachine(ctx, &k.Machine, measure)
-		}
+		err := k.company.met.ChooseMachine(ctx, &k.Machine, measure)
 		if err == nil && chosen != "" {
 			k.note("%s", chosen)
 		}
@@ -167,14 +164,14 @@ func (k *session) fit(nClass int) error {
 	return nil
 }
 
-// prepare meets the other processes, and makes the run directory. c points to the configuration.
+// prepare joins the other processes, and makes the run directory. c points to the configuration.
 func (k *session) prepare(ctx context.Context, place setup.Place, c any) (err error) {
 	k.dir, k.values = place.Dir, config.Values(c)
 	if k.Resume != "" && k.Resume != "auto" && !isFile(k.Resume) {
 		return fmt.Errorf("--resume %s: want a checkpoint, or auto for the run directory's newest, but there is no such file",
 			k.Resume)
 	}
-	if err := k.meet(ctx, c); err != nil {
+	if err := k.join(ctx, c); err != nil {
 		return err
 	}
 	k.release, err = setup.Prepare(k.Launch.World(), place, c, k.Output, os.Args)

@@ -19,7 +19,7 @@ import (
 
 // company are the other processes of an evaluation, and its context's end.
 type company struct {
-	met    *join.Meeting // where they meet; nil: nowhere yet
+	met    *join.Meeting // where they meet; nil in one process
 	joined *join.Joined  // nil: none, or none yet
 	stop   func()
 }
@@ -32,22 +32,30 @@ func (c *company) peers() *peers.Peers {
 	return c.joined.Peers
 }
 
-// meet joins the other processes of the launch. Those that would evaluate something else together
+// meetOthers opens the store in which several processes meet, before anything that one of them may find
+// wrong.
+func (o *Options) meetOthers(ctx context.Context) (err error) {
+	if o.Launch.World().Alone() {
+		return nil
+	}
+	if o.company.met, err = join.Meet(ctx, o.Launch, o.Timing, setup.Note); err == nil && o.Met != nil {
+		o.Met(o.company.met.Fail)
+	}
+	return err
+}
+
+// join joins the other processes of the launch. Those that would evaluate something else together
 // are found here, before anything is written. c points to the configuration; advice says after a
 // failure how to go on.
 // lost, which may be nil, is told why the evaluation ends because of another process.
-func (o *Options) meet(
+func (o *Options) join(
 	ctx context.Context, h dist.Hello, device torch.Device, advice string, lost func(error),
 ) error {
 	if o.Launch.World().Alone() {
 		return nil
 	}
 	h.Device = device.String()
-	met, err := o.meeting(ctx)
-	if err != nil {
-		return err
-	}
-	j, err := met.Join(ctx, h, device, dist.Hooks{
+	j, err := o.company.met.Join(ctx, h, device, dist.Hooks{
 		Note: o.Note, Advice: func() string { return advice }, Lost: lost,
 	})
 	if err != nil {
@@ -55,18 +63,6 @@ func (o *Options) meet(
 	}
 	o.company.joined, j.Stop = j, o.company.stop
 	return nil
-}
-
-// meeting is where the processes meet.
-func (o *Options) meeting(ctx context.Context) (*join.Meeting, error) {
-	if o.company.met == nil {
-		met, err := join.Meet(ctx, o.Launch, o.Timing, setup.Note)
-		if err != nil {
-			return nil, err
-		}
-		o.company.met = met
-	}
-	return o.company.met, nil
 }
 
 // leave ends the connection with the other processes after an evaluation that returned err.
@@ -138,8 +134,8 @@ func (k *session) normalizeTogether() error {
 	return nil
 }
 
-// meet joins the other processes of the session, whose configuration is c.
-func (k *session) meet(ctx context.Context, c any) error {
+// join joins the other processes of the session, whose configuration is c.
+func (k *session) join(ctx context.Context, c any) error {
 	if k.Launch.World().Alone() {
 		return nil
 	}
@@ -153,6 +149,6 @@ func (k *session) meet(ctx context.Context, c any) error {
 	h := join.Hello(filepath.Base(k.dir), c)
 	h.Groups = k.groups
 	seen(&h, k.DataFolder, sum, k.train, k.test)
-	return k.Options.meet(ctx, h, k.encoder.Model.Config.Device,
+	return k.Options.join(ctx, h, k.encoder.Model.Config.Device,
 		"the same command with --resume auto goes on from the last checkpoint", k.failed)
 }
