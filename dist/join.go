@@ -297,11 +297,18 @@ type position struct {
 // as "images". It costs nothing worth counting.
 func (m *Member) At(step int, phase string) {
 	p := &position{step, phase, time.Now()}
-	free := func(phase string) bool { return phase == world.Others || phase == busy }
+	free := func(phase string) bool { return phase == world.Others || phase == world.Busy }
 	if old := m.at.Load(); old != nil && old.step == step && !free(old.phase) && !free(phase) {
 		p.since = old.since
 	}
 	m.at.Store(p)
+}
+
+// Waiting says that this process waits for the others, until the function that it returns is called.
+func (m *Member) Waiting() (done func()) {
+	before := m.at.Load()
+	m.At(before.step, world.Others)
+	return func() { m.At(before.step, before.phase) }
 }
 
 // Hellos returns what the processes said, by rank.

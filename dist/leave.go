@@ -12,21 +12,18 @@ import (
 	"contralens/world"
 )
 
-// Phases of a process that works alone, and of one that has finished.
-const (
-	busy = "busy, alone"
-	done = "done"
-)
+// done is the phase of a process that has finished.
+const done = "done"
 
 // Alone runs f on rank 0 while the other ranks wait, for what only one process may do: a
 // checkpoint, results. Nothing limits how long f takes as long as rank 0 gives signs of life. All
 // ranks call Alone in the same order, and all return an error if f does.
 func (m *Member) Alone(ctx context.Context, f func() error) error {
 	name := key("alone", int(m.alone.Add(1)))
-	before := m.at.Load()
-	defer m.At(before.step, before.phase)
 	if m.launch.Rank == 0 {
-		m.At(before.step, busy)
+		before := m.at.Load()
+		m.At(before.step, world.Busy)
+		defer m.At(before.step, before.phase)
 		m.forget()
 		err := f()
 		text := ""
@@ -38,7 +35,7 @@ func (m *Member) Alone(ctx context.Context, f func() error) error {
 		}
 		return err
 	}
-	m.At(before.step, world.Others)
+	defer m.Waiting()()
 	err := m.poll(ctx, time.Time{}, func() (bool, error) { return m.store.Check(name) }, nil)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -106,31 +106,35 @@ func (m *Member) worst() (rank int, text string) {
 	return m.heldUp()
 }
 
-// heldUp returns the rank that keeps the others waiting for too long. It tells the user before.
+// heldUp returns the rank that keeps the others waiting for too long, and the longest. It tells the user
+// before.
 func (m *Member) heldUp() (rank int, text string) {
+	longest := m.timing.Stall
 	for r := range m.launch.Size {
 		s, ok := m.others[r]
-		if !ok || s.Done || s.Phase == world.Others || s.Phase == busy {
+		if !ok || s.Done || s.Phase == world.Others || s.Phase == world.Busy {
 			continue
 		}
 		held := time.Duration(s.Held)*time.Millisecond + m.quiet(s)
 		who := m.hellos[r].name(r)
-		if held > m.timing.Stall {
-			return r, fmt.Sprintf("%s is alive but has been %s for %s, in step %d", who, doing(s.Phase),
+		if held > longest {
+			longest, rank = held, r
+			text = fmt.Sprintf("%s is alive but has been %s for %s, in step %d", who, doing(s.Phase),
 				humanize.Duration(held), s.Step)
+			continue
 		}
 		if m.launch.Rank == 0 && held > m.timing.Stall/10 && time.Since(s.noted) > m.timing.Stall/10 {
 			s.noted = time.Now()
 			m.note("%s has been %s for %s, in step %d", who, doing(s.Phase), humanize.Duration(held), s.Step)
 		}
 	}
-	return 0, ""
+	return rank, text
 }
 
 // doing says what a rank does in a phase.
 func doing(phase string) string {
 	switch phase {
-	case "starting", busy, done, world.Computing:
+	case "starting", world.Busy, done, world.Computing:
 		return phase
 	case "":
 		return "at work"

@@ -246,6 +246,21 @@ func TestHeldUpRank(t *testing.T) {
 	}
 }
 
+// Of ranks that do not get on, that is named which has not for the longest: others may wait for it in what is
+// not told to be a wait.
+func TestHeldUpLongest(t *testing.T) {
+	m := &Member{timing: Timing{Stall: time.Minute}, launch: Launch{Rank: 3, Size: 4}, others: map[int]*sign{}}
+	reached := time.Now()
+	m.reached.Store(&reached)
+	for r, held := range []int64{61_000, 5_000, 62_000} {
+		m.hellos = append(m.hellos, &Hello{Host: fmt.Sprint("node", r), PID: 4711})
+		m.others[r] = &sign{seen: time.Now(), Step: 5, Phase: world.Computing, Held: held}
+	}
+	if rank, text := m.heldUp(); rank != 2 || !strings.HasPrefix(text, "rank 2 (pid 4711 on node2) is alive but has been computing for ") {
+		t.Errorf("%d: %s", rank, text)
+	}
+}
+
 // While rank 0 works alone, neither it nor those who wait are held up.
 func TestAloneHasNoLimit(t *testing.T) {
 	t.Parallel()
@@ -391,7 +406,7 @@ func TestAt(t *testing.T) {
 	if !m.at.Load().since.Equal(begun) {
 		t.Error("a new phase is not a new step")
 	}
-	for _, phase := range []string{world.Others, busy} {
+	for _, phase := range []string{world.Others, world.Busy} {
 		m.At(1, "images")
 		begun = m.at.Load().since
 		m.At(1, phase)
@@ -399,6 +414,14 @@ func TestAt(t *testing.T) {
 		if m.at.Load().since.Equal(begun) {
 			t.Errorf("%s counts as this rank's own wait", phase)
 		}
+	}
+	m.At(2, "images")
+	done := m.Waiting()
+	if p := m.at.Load(); p.step != 2 || p.phase != world.Others {
+		t.Errorf("in an exchange: %+v", p)
+	}
+	if done(); m.at.Load().phase != "images" {
+		t.Errorf("after an exchange: %+v", m.at.Load())
 	}
 	if got := fmt.Sprint(doing("images"), "; ", doing("starting"), "; ", doing(""), "; ", doing(world.Computing)); got != "waiting for images; starting; at work; computing" {
 		t.Error(got)

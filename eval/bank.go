@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"contralens/peers"
 	"contralens/torch"
 	"contralens/world"
 )
@@ -16,8 +17,9 @@ const (
 // device, and the bank passes by, rows at a time. Each query keeps its K nearest so far.
 func knnOn(
 	d torch.Device, rows int, bank *torch.Tensor, bankLabels []int64, queries *torch.Tensor, queryLabels []int64,
-	v Vote, classes int, w world.World,
+	v Vote, classes int, p *peers.Peers,
 ) (count int) {
+	w := worldOf(p)
 	torch.NoGrad(func() {
 		torch.Scoped(func() {
 			standardized := func(x *torch.Tensor) *torch.Tensor { return x }
@@ -36,6 +38,7 @@ func knnOn(
 			}
 			for start := 0; start < len(bankLabels); start += rows {
 				n := min(rows, len(bankLabels)-start)
+				p.Tell(start+1, world.Computing)
 				torch.Scoped(func() {
 					part := standardized(bank.Narrow(0, start, n).ToDevice(d)).Normalize(1).T()
 					labels := torch.FromInt64(bankLabels[start:start+n], n).ToDevice(d)

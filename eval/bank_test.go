@@ -6,6 +6,7 @@ import (
 
 	"contralens/internal/golden"
 	"contralens/internal/tensortest"
+	"contralens/peers"
 	"contralens/torch"
 	"contralens/world"
 )
@@ -35,7 +36,7 @@ func TestKNNOnADevice(t *testing.T) {
 					size := 1 + i%3 // processes that share the queries
 					right := 0
 					for rank := range size {
-						right += knnOn(d, rows, bank, bankLabels, queries, labels, v, classes, world.World{Rank: rank, Size: size})
+						right += knnOn(d, rows, bank, bankLabels, queries, labels, v, classes, &peers.Peers{World: world.World{Rank: rank, Size: size}})
 					}
 					if got := 100 * float64(right) / float64(len(labels)); math.Abs(got-want) > 1e-9 {
 						t.Errorf("%+v, %d rows at a time: %v, want %v", v, rows, got, want)

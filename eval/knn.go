@@ -34,15 +34,16 @@ var PaperVote = Vote{K: 200, Temperature: 0.1}
 func KNN(
 	bank *torch.Tensor, bankLabels []int64, queries *torch.Tensor, queryLabels []int64, v Vote, classes int,
 ) float64 {
-	right := knn(bank, bankLabels, queries, queryLabels, v, classes, world.Single())
+	right := knn(bank, bankLabels, queries, queryLabels, v, classes, nil)
 	return 100 * float64(right) / float64(len(queryLabels))
 }
 
 // knn returns how many of this process's queries are right. Each process of a world has every
-// w.Size-th chunk of the queries, so that products have the same shapes as in one process.
+// Size-th chunk of the queries, so that products have the same shapes as in one process.
 func knn(
-	bank *torch.Tensor, bankLabels []int64, queries *torch.Tensor, queryLabels []int64, v Vote, classes int, w world.World,
+	bank *torch.Tensor, bankLabels []int64, queries *torch.Tensor, queryLabels []int64, v Vote, classes int, p *peers.Peers,
 ) (right int) {
+	w := worldOf(p)
 	const chunk = 1000
 	k := min(v.K, len(bankLabels))
 	torch.NoGrad(func() {
@@ -56,6 +57,7 @@ func knn(
 			labels := torch.FromInt64(bankLabels, len(bankLabels))
 			for start := w.Rank * chunk; start < len(queryLabels); start += max(1, w.Size) * chunk {
 				n := min(chunk, len(queryLabels)-start)
+				p.Tell(start+1, world.Computing)
 				torch.Scoped(func() {
 					s, at := queries.Narrow(0, start, n).Normalize(1).Mm(b).TopK(k, 1)
 					voters := labels.IndexSelect(0, at.Reshape(-1)).Reshape(n, k)
@@ -116,19 +118,23 @@ func KNNAccuracy(m *nn.Model, train, test data.Dataset, v Vote, o features.Optio
 		if queries, queryLabels, err = features.Compute(m, test, o); err != nil {
 			return
 		}
-		own := world.Single()
-		if !o.Peers.One() {
-			own = o.Peers.World
-		}
 		var right int
 		if d := m.Config.Device; d.IsCPU() {
-			right = knn(bank, bankLabels, queries, queryLabels, v, len(train.Classes()), own)
+			right = knn(bank, bankLabels, queries, queryLabels, v, len(train.Classes()), o.Peers)
 		} else {
-			right = knnOn(d, bankRows, bank, bankLabels, queries, queryLabels, v, len(train.Classes()), own)
+			right = knnOn(d, bankRows, bank, bankLabels, queries, queryLabels, v, len(train.Classes()), o.Peers)
 		}
 		accuracy = 100 * float64(sumOver(o.Peers, right)) / float64(len(queryLabels))
 	})
 	return accuracy, err
+}
+
+// worldOf is where this process is among others that may be.
+func worldOf(p *peers.Peers) world.World {
+	if p.One() {
+		return world.Single()
+	}
+	return p.World
 }
 
 // sumOver returns the sum of a count over the processes.

@@ -78,7 +78,7 @@ func (t *together) round(first int) error {
 	own := t.images(first + p.World.Rank)
 	p.Tell(first+1, "images")
 	f, err := t.compute(own)
-	p.Tell(first+1, world.Others)
+	p.Tell(first+1, world.Computing)
 	said := goesOn
 	if t.Context.Err() != nil {
 		said = stops

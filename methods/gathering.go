@@ -215,10 +215,6 @@ func (m *Model) withinNodes(order []int64) []int64 {
 // waiting runs an exchange, in which a process waits for the slowest one.
 func (m *Model) waiting(f func()) {
 	begin := time.Now()
-	if m.Waits != nil {
-		m.Waits(true)
-		defer m.Waits(false)
-	}
 	f()
 	m.waited += time.Since(begin)
 }

@@ -78,8 +78,6 @@ type Options struct {
 	// layout, or nil for any.
 	NewReducer func(parameters []*torch.Tensor, layout [][]int) (Reducer, error)
 	Layout     [][]int // of a resumed training
-	// Waits, if set, is called when the model begins and ends to wait for other processes.
-	Waits func(begin bool)
 }
 
 // NewModel builds the networks and the method. Free it when done.

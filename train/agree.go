@@ -9,7 +9,6 @@ import (
 
 	"contralens/data"
 	"contralens/methods"
-	"contralens/world"
 )
 
 // What a process asks of all others, in methods.Control.Stop.
@@ -127,9 +126,7 @@ func (r *Run) countUnreadable() error {
 	if r.World.Alone() {
 		return nil
 	}
-	r.at(world.Others)
 	met := r.peers.Union(data.Unreadable(r.Train))
-	r.at(world.Computing)
 	if most := data.Allowed(r.Config.MaxBad, r.Train.Len()); len(met) > most {
 		return fmt.Errorf("epoch %d: %d of %d images cannot be read, by the processes together, but a share of %v allows "+
 			"only %d: remove them or allow more; one is %s", r.Epoch, len(met), r.Train.Len(), r.Config.MaxBad, most,

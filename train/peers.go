@@ -7,7 +7,6 @@ import (
 	"contralens/nn/layers"
 	"contralens/peers"
 	"contralens/setup"
-	"contralens/world"
 )
 
 // norms say whose images share the statistics of batch norm.
@@ -32,13 +31,6 @@ func (r *Run) Connect(p *peers.Peers) error {
 		r.Model.Query.NormalizeTogether(t)
 		if r.Model.Key != nil {
 			r.Model.Key.NormalizeTogether(t)
-		}
-	}
-	r.Model.Waits = func(begin bool) {
-		if begin {
-			r.at(world.Others)
-		} else {
-			r.at(world.Computing)
 		}
 	}
 	return r.connected()

@@ -116,7 +116,7 @@ func (r *Run) Do(ctx context.Context) (err error) {
 	if !done && !errors.Is(err, ErrStopped) {
 		return err
 	}
-	if e := r.saveInterrupted(); e != nil {
+	if e := r.alone(r.saveInterrupted); e != nil {
 		return fmt.Errorf("stopped, but the state could not be saved: %w", e)
 	}
 	if done {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,6 +19,9 @@ import (
 
 	"contralens/checkpoint"
 	"contralens/cmd/internal/cli"
+	"contralens/data/pack"
+	"contralens/data/sets"
+	"contralens/data/store/storetest"
 	"contralens/detect/detecttest"
 	"contralens/rundir"
 )
@@ -177,6 +181,46 @@ func TestStoppedProcess(t *testing.T) {
 	}
 }
 
+// A process whose images do not come is named after --dist_stall, and not the one that waits for it in an
+// exchange.
+func TestHeldUpByImages(t *testing.T) {
+	src := stripes(t, 12)
+	t.Chdir(t.TempDir())
+	d, err := sets.Open(t.Context(), sets.Options{Folder: src})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pack.Write(t.Context(), "bucket/packed", d, pack.Options{ShardBytes: 8 << 10}); err != nil {
+		t.Fatal(err)
+	}
+	server := storetest.NewServer(t, "bucket", "bucket")
+	port := freePort(t)
+	node := func(rank int, folder string) *process {
+		return spawn(t, pair(folder, "run", "--epochs", "2000", "--world-size", "2", "--rank", strconv.Itoa(rank), "--dist-url",
+			fmt.Sprintf("tcp://127.0.0.1:%d", port), "--device", "cpu", "--dist_stall", "3s", "--cache_bytes", "none")...)
+	}
+	first, second := node(0, "bucket/packed"), node(1, "s3://bucket/packed")
+	first.until(t, "epoch 2/2000")
+	server.Fail(http.StatusServiceUnavailable, 0) // from now on
+	held := regexp.MustCompile(`contralens: rank 1 \(pid \d+ on .+\) is alive but has been waiting for images.* for \d+ s, in step \d+; the last checkpoint is `)
+	for rank, p := range []*process{first, second} {
+		if code, text := p.end(t); code != exitFailed || !held.MatchString(text) {
+			t.Errorf("rank %d: code %d:\n%s", rank, code, text)
+		}
+	}
+}
+
+// freePort returns a port on which nobody listens.
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
 // Two "nodes" on this machine, as the paper's code starts them. What does not fit is found before
 // anything is written, by both.
 func TestTwoNodes(t *testing.T) {
@@ -275,12 +319,7 @@ func TestInOneProcess(t *testing.T) {
 func TestEarlyEnds(t *testing.T) {
 	data := stripes(t, 12)
 	t.Chdir(t.TempDir())
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	listener.Close()
+	port := freePort(t)
 	node := func(rank int, args ...string) *process {
 		return spawn(t, append(args, "--world-size", "2", "--rank", strconv.Itoa(rank), "--dist-url", fmt.Sprintf("tcp://127.0.0.1:%d", port),
 			"--device", "cpu", "--dist_join", "5m")...)

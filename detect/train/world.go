@@ -8,18 +8,10 @@ import (
 	"strings"
 
 	"contralens/torch"
-	"contralens/world"
 )
 
 // checkEvery is the number of iterations after which processes compare their weights.
 const checkEvery = 100
-
-// waiting runs an exchange with the others.
-func (r *Run) waiting(f func()) {
-	r.Peers.Tell(r.Iteration+1, world.Others)
-	f()
-	r.Peers.Tell(r.Iteration+1, world.Computing)
-}
 
 // loading is the context of the loader: of several processes, none stops before all have agreed.
 func (r *Run) loading(ctx context.Context) context.Context {
@@ -74,7 +66,7 @@ func (r *Run) average() {
 // mean replaces tensors by their means over all processes.
 func (r *Run) mean(all []*torch.Tensor) {
 	if len(all) > 0 {
-		r.waiting(func() { r.Peers.Group.AllReduceSum(all...) })
+		r.Peers.Group.AllReduceSum(all...)
 		torch.ForeachMul_(all, 1/float64(r.Peers.World.Size))
 	}
 }
@@ -121,8 +113,7 @@ func (r *Run) exchange(
 				}
 				more := own.values()
 				row = append(row, l.Classified.To(torch.Float64), torch.FromFloat64(more, len(more)).ToDevice(total.Device()))
-				var rows []*torch.Tensor
-				r.waiting(func() { rows = r.Peers.Group.AllGather(torch.Cat(row, 0)) })
+				rows := r.Peers.Group.AllGather(torch.Cat(row, 0))
 				all := torch.Stack(rows, 0)
 				read.Values(all, func(v []float64) { r.hear(s, v) })
 				return all.Select(1, len(terms)).Mean().To(total.Dtype())
@@ -217,7 +208,7 @@ func (r *Run) any(yes bool) bool {
 	if yes {
 		said = 1
 	}
-	r.waiting(func() { _, said, _ = r.Peers.Loudest(said, "") })
+	_, said, _ = r.Peers.Loudest(said, "")
 	return said > 0
 }
 

@@ -9,6 +9,7 @@ import (
 	"contralens/eval"
 	"contralens/nn"
 	"contralens/rundir"
+	"contralens/world"
 )
 
 // Scalars receives the curves of a training run; events.Writer writes them for
@@ -63,6 +64,7 @@ func (r *Run) Do(ctx context.Context) error {
 		if !t.Shared.first() {
 			return err
 		}
+		t.at(world.Busy)
 		if e := r.save(r.Interrupted()); e != nil {
 			return fmt.Errorf("stopped, but the state could not be saved: %w", e)
 		}

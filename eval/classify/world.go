@@ -7,7 +7,6 @@ import (
 	"contralens/nn"
 	"contralens/peers"
 	"contralens/torch"
-	"contralens/world"
 )
 
 // Shared is how several processes train together. Each computes the features of its own images.
@@ -101,10 +100,8 @@ func (t *Trainer) features(x *torch.Tensor, n int) (f *torch.Tensor, m *meeting)
 	if s.asked {
 		asks = 1
 	}
-	t.at(world.Others)
 	m.all, m.told = peers.Gather(s.Group, m.own, m.rows, []float32{asks})
 	m.told = m.told.Narrow(1, 0, 1)
-	t.at(world.Computing)
 	if s.Trained != nil {
 		m.all.SetRequiresGrad(true)
 	}

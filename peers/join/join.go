@@ -185,6 +185,12 @@ func (m *Meeting) Join(
 		return nil, j.End(false, err)
 	}
 	j.Peers = Through(j.group)
+	j.Group = telling{j.group, j.member}
+	plain := j.NewReducer
+	j.NewReducer = func(parameters []*torch.Tensor, layout [][]int) (peers.Reducer, error) {
+		r, err := plain(parameters, layout)
+		return tellingReducer{r, j.member}, err
+	}
 	j.World, j.Device = World(l), device
 	j.Alone = func(f func() error) error { return j.member.Alone(context.WithoutCancel(ctx), f) }
 	j.At = j.member.At
@@ -210,6 +216,43 @@ func Through(g *group.Group) *peers.Peers {
 			return reducer{r}, err
 		},
 	}
+}
+
+// telling is a group whose exchanges tell the others that this process waits for them. In Backward of a
+// reducer it computes as well, so that nothing is told there.
+type telling struct {
+	*group.Group
+	member *dist.Member
+}
+
+func (t telling) AllGather(x *torch.Tensor) []*torch.Tensor {
+	defer t.member.Waiting()()
+	return t.Group.AllGather(x)
+}
+
+func (t telling) AllReduceSum(ts ...*torch.Tensor) {
+	defer t.member.Waiting()()
+	t.Group.AllReduceSum(ts...)
+}
+
+func (t telling) Broadcast(root int, ts ...*torch.Tensor) {
+	defer t.member.Waiting()()
+	t.Group.Broadcast(root, ts...)
+}
+
+func (t telling) AllToAll(out, in *torch.Tensor, outRows, inRows []int) {
+	defer t.member.Waiting()()
+	t.Group.AllToAll(out, in, outRows, inRows)
+}
+
+type tellingReducer struct {
+	peers.Reducer
+	member *dist.Member
+}
+
+func (t tellingReducer) Reduce() {
+	defer t.member.Waiting()()
+	t.Reducer.Reduce()
 }
 
 type reducer struct{ *group.Reducer }
