@@ -100,10 +100,13 @@ func Join(ctx context.Context, s Store, l Launch, h Hello, t Timing, hooks Hooks
 
 func key(name string, rank int) string { return name + "/" + strconv.Itoa(rank) }
 
+// owner is a key without the prefix, which another training does not have.
+const owner = "contralens/owner"
+
 // own makes rank 0 the owner of the store, and checks that the others came to its training.
 func (m *Member) own(ctx context.Context, s Store, h Hello, late time.Time) error {
-	const owner = "contralens/owner" // without the prefix, which another training does not have
 	if m.launch.Rank == 0 {
+		m.whole = s
 		return s.Set(owner, []byte(h.Run))
 	}
 	err := m.poll(ctx, late, func() (bool, error) {
@@ -262,6 +265,7 @@ func CheckPort(l Launch) error {
 type Member struct {
 	launch Launch
 	store  Store // all keys of this start of the job
+	whole  Store // the keys of all; of rank 0
 	timing Timing
 	hooks  Hooks
 	hellos []*Hello // of all ranks

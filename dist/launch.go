@@ -39,6 +39,8 @@ type Launch struct {
 	// Rank+Children-1. This process is their parent then, and no rank itself.
 	Children int
 
+	Gloo bool // the user wants tensors to be exchanged by Gloo
+
 	Notes []string // for the user: what was not taken as given
 }
 

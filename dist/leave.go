@@ -117,7 +117,8 @@ func (m *Member) Leave(ctx context.Context) error {
 
 // clear removes the keys of this training from a store that outlives it.
 func (m *Member) clear() {
-	for _, name := range []string{"read", "heard", "left", "aloneread", "verdict", "verdicts"} {
+	_, _ = m.whole.Delete(owner)
+	for _, name := range []string{"read", "heard", "left", "aloneread", "verdict", "verdicts", refused, excused, Choice} {
 		_, _ = m.store.Delete(name)
 	}
 	for r := range m.launch.Size {

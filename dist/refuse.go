@@ -13,6 +13,9 @@ const (
 	excused = "excused" // how many ranks but 0 need the store no more
 )
 
+// Choice is the key of what rank 0 settles for all before they join.
+const Choice = "choice"
+
 // Refuse tells the other ranks why this one ends before it has joined, so that they end with its
 // sentence instead of waiting for it. Rank 0, with which the store may end, gives them a moment to
 // hear it. wrong says that it was started wrongly. Errors that every rank finds are not told.

@@ -161,8 +161,18 @@ func (r *Run) compare(step int, ranks []methods.Control) error {
 			differ = append(differ, r.peers.Name(rank))
 		}
 	}
-	return fmt.Errorf("weights of %s differ from those of the others since between step %d and %d: nothing is saved",
-		strings.Join(differ, ", "), r.compared, step)
+	return &drifted{strings.Join(differ, ", "), r.compared, step}
+}
+
+// drifted is the error of processes whose weights are not those of the others.
+type drifted struct {
+	ranks     string
+	from, end int // the steps between which it happened
+}
+
+func (d *drifted) Error() string {
+	return fmt.Sprintf("weights of %s differ from those of the others since between step %d and %d: nothing is saved",
+		d.ranks, d.from, d.end)
 }
 
 // agree returns how the hooks of all processes ended, of which err is that of this one. An

@@ -63,4 +63,11 @@ func TestCompare(t *testing.T) {
 			t.Errorf("%v: %v, want %q", tc.sums, err, tc.want)
 		}
 	}
+	r.saved = "current.pth"
+	for step, want := range map[int]string{100: "the last good checkpoint is current.pth, of step 100", 150: "current.pth, of step 150, may have wrong weights"} {
+		r.compared, r.savedStep = 100, step
+		if err := r.LastGood(r.compare(200, sums(8, 8, 9))); !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
 }

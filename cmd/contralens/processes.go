@@ -57,10 +57,12 @@ func launchOf(d *config.Dist, getenv func(string) string) (dist.Launch, error) {
 	if config.Defaults(&usual); url == usual.DistURL && d.WorldSize <= 1 {
 		url = "" // one machine finds a free port
 	}
-	return dist.FromEnvironment(dist.Options{
+	l, err := dist.FromEnvironment(dist.Options{
 		Nodes: d.WorldSize, Node: d.Rank, URL: url, Multiprocessing: d.Multiproc, Processes: d.NProc,
 		GPUs: torch.CUDADevices(),
 	}, getenv)
+	l.Gloo = d.DistBackend == "gloo"
+	return l, err
 }
 
 // spawnRanks starts the processes of this node and waits for them. Signals are passed on. Processes

@@ -70,14 +70,17 @@ func TestBackend(t *testing.T) {
 	for _, c := range []struct {
 		device torch.Device
 		has    []string
+		gloo   bool
 		want   string
+		wrong  string
 	}{
-		{torch.CPU, []string{group.Gloo, group.NCCL}, group.Gloo},
-		{torch.CUDA(1), []string{group.Gloo, group.NCCL}, group.NCCL},
-		{torch.CUDA(1), []string{group.Gloo}, ""},
+		{torch.CPU, []string{group.Gloo, group.NCCL}, true, group.Gloo, ""},
+		{torch.CUDA(1), []string{group.Gloo, group.NCCL}, false, group.NCCL, ""},
+		{torch.CUDA(1), []string{group.Gloo}, false, "", "headers of NCCL"},
+		{torch.CUDA(1), []string{group.Gloo, group.NCCL}, true, "", "--dist-backend: want nccl, because Gloo exchanges no tensors of GPUs"},
 	} {
-		got, err := backend(c.device, c.has)
-		if got != c.want || (err == nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), "headers of NCCL") {
+		got, err := backend(c.device, c.has, c.gloo)
+		if got != c.want || (err == nil) != (c.wrong == "") || err != nil && !strings.Contains(err.Error(), c.wrong) {
 			t.Errorf("%v with %v: %q, %v", c.device, c.has, got, err)
 		}
 	}

@@ -98,7 +98,7 @@ func (m *Meeting) Choose(ctx context.Context, f func() (string, error)) (string,
 	if m.launch.Rank == 0 {
 		text, err := f()
 		if err == nil {
-			err = s.Set(choice, []byte(text))
+			err = s.Set(dist.Choice, []byte(text))
 		}
 		return text, err
 	}
@@ -106,11 +106,11 @@ func (m *Meeting) Choose(ctx context.Context, f func() (string, error)) (string,
 		if err := dist.Refused(s, m.launch); errors.As(err, new(*dist.Lost)) || errors.As(err, new(*dist.Disagreement)) {
 			return "", err
 		}
-		switch ok, err := s.Check(choice); {
+		switch ok, err := s.Check(dist.Choice); {
 		case err != nil:
 			return "", fmt.Errorf("rank 0, which measures for all, cannot be reached: %w", err)
 		case ok:
-			text, err := s.Get(choice)
+			text, err := s.Get(dist.Choice)
 			return string(text), err
 		case ctx.Err() != nil:
 			return "", context.Cause(ctx)
@@ -161,9 +161,6 @@ func (m *Meeting) Close() {
 	}
 }
 
-// choice is the key of what rank 0 has chosen.
-const choice = "choice"
-
 // Join joins the processes that have met. Those that would compute something else together (see
 // dist.Hello) are found here, before anything is written. Tensors of exchanges are on the device.
 func (m *Meeting) Join(
@@ -175,7 +172,7 @@ func (m *Meeting) Join(
 		return nil, err
 	}
 	o := group.Options{Rank: l.Rank, Size: l.Size, Device: device}
-	if o.Backend, err = backend(device, group.Backends()); err != nil {
+	if o.Backend, err = backend(device, group.Backends(), l.Gloo); err != nil {
 		return nil, j.End(false, err)
 	}
 	if o.Timeout = time.Minute; t.Stall > 0 {
@@ -317,11 +314,15 @@ func NamesOf(d data.Dataset, folder string) string {
 	return fmt.Sprintf("%x", sum.Sum(nil)[:8])
 }
 
-// backend is the one for the tensors of a device, of those that the engine has.
-func backend(d torch.Device, has []string) (string, error) {
+// backend is the one for the tensors of a device, of those that the engine has. gloo says that Gloo is wanted.
+func backend(d torch.Device, has []string, gloo bool) (string, error) {
 	switch {
 	case d.IsCPU():
 		return group.Gloo, nil
+	case gloo:
+		return "", &config.ValueError{
+			Option: "dist-backend", Want: "nccl, because Gloo exchanges no tensors of GPUs", Got: "gloo", Hint: "or --device cpu",
+		}
 	case slices.Contains(has, group.NCCL):
 		return group.NCCL, nil
 	}
