@@ -32,8 +32,8 @@ func allFinite(t *torch.Tensor) (ok bool) {
 }
 
 // findForward finds the origin of a loss that is not finite: the images, the weights,
-// the first layer whose output is not finite, or the method's memory. It runs the
-// encoders once more.
+// the first layer whose output is not finite, the method's memory, or the embeddings of
+// another process. It runs the encoders once more.
 func (m *Model) findForward(b *Batch) *NotFinite {
 	e := &NotFinite{What: "the loss", Where: "the scores"}
 	encoders := []struct {
@@ -62,8 +62,28 @@ func (m *Model) findForward(b *Batch) *NotFinite {
 				return
 			}
 		}
+		if rank := m.gathering.notFinite(); rank >= 0 {
+			e.Where = fmt.Sprintf("the embeddings of rank %d, which knows more", rank)
+		}
 	})
 	return e
+}
+
+// notFinite returns the first process with an embedding that is not finite, or -1.
+func (x *gathering) notFinite() int {
+	if x == nil {
+		return -1
+	}
+	for _, e := range x.ends {
+		perImage, first := e.all.Size(0)/x.n, 0
+		for rank, images := range x.rows {
+			if n := images * perImage; n > 0 && !allFinite(e.all.Narrow(0, first, n)) {
+				return rank
+			}
+			first += images * perImage
+		}
+	}
+	return -1
 }
 
 // findGradient finds the parameter nearest the loss whose gradient is not finite.

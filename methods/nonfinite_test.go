@@ -226,3 +226,22 @@ func TestNotFiniteGradient(t *testing.T) {
 		}
 	})
 }
+
+// Of embeddings that several processes have gathered, those that are not finite name their process.
+func TestNotFiniteOfAnother(t *testing.T) {
+	torch.Scoped(func() {
+		fine := torch.Ones([]int{4, 2})
+		broken := torch.FromFloat32([]float32{1, 2, 3, 4, 5, 6, float32(math.NaN()), 8, 9, 10, 11, 12}, 6, 2)
+		x := &gathering{n: 2, rows: []int{1, 1}, ends: []end{{all: fine}}}
+		if rank := x.notFinite(); rank != -1 {
+			t.Errorf("finite embeddings name rank %d", rank)
+		}
+		x.ends = append(x.ends, end{all: broken}) // three rows for each image
+		if rank := x.notFinite(); rank != 1 {
+			t.Errorf("got rank %d, want 1", rank)
+		}
+	})
+	if rank := (*gathering)(nil).notFinite(); rank != -1 {
+		t.Errorf("in one process: rank %d", rank)
+	}
+}
