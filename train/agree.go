@@ -127,6 +127,7 @@ func (r *Run) countUnreadable() error {
 		return nil
 	}
 	met := r.peers.Union(data.Unreadable(r.Train))
+	r.unreadable = len(met)
 	if most := data.Allowed(r.Config.MaxBad, r.Train.Len()); len(met) > most {
 		return fmt.Errorf("epoch %d: %d of %d images cannot be read, by the processes together, but a share of %v allows "+
 			"only %d: remove them or allow more; one is %s", r.Epoch, len(met), r.Train.Len(), r.Config.MaxBad, most,

@@ -44,7 +44,7 @@ func DataHook() Hook {
 			return nil
 		},
 		Stop: func(r *Run) error {
-			if n := len(data.Unreadable(r.Train)); n > 0 {
+			if n := max(len(data.Unreadable(r.Train)), r.unreadable); n > 0 {
 				r.say("note: %d of %d training images could not be read; contralens data stats lists them", n, r.Train.Len())
 			}
 			return nil

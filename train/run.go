@@ -60,6 +60,8 @@ type Run struct {
 	computed time.Duration // of the last step, without waits for other processes
 	began    int           // GlobalStep at which this process began
 	compared int           // the last step after which the weights of all processes were the same
+	// unreadable is the number of images that the processes together could not read, after the last whole epoch.
+	unreadable int
 
 	monitors  []Hook       // of every run: collapse, onset of the transformation
 	judge     data.Dataset // images that are held out as queries of k-NN, if there is no test split

@@ -210,6 +210,27 @@ func TestHeldUpByImages(t *testing.T) {
 	}
 }
 
+// Unreadable images count over all processes: too many together end the training, though each has met few.
+func TestUnreadableTogether(t *testing.T) {
+	data := stripes(t, 12)
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"class 0/3.jpg", "class 0/7.jpg", "class 1/2.jpg", "class 1/5.jpg"} {
+		if err := os.Truncate(filepath.Join(data, "train", name), 10); err != nil {
+			t.Fatal(err)
+		}
+	}
+	line := func(share string) []string {
+		return pair(data, "run"+share, "--nproc", "2", "--epochs", "1", "--max_bad", share)
+	}
+	if code, text := spawn(t, line("0.15")...).end(t); code != 0 || !strings.Contains(text, "note: 4 of 24 training images could not be read") {
+		t.Errorf("4 of 24: code %d:\n%s", code, text)
+	}
+	want := "epoch 1: 4 of 24 images cannot be read, by the processes together, but a share of 0.12 allows only 3"
+	if code, text := spawn(t, line("0.12")...).end(t); code != exitFailed || !strings.Contains(text, want) {
+		t.Errorf("code %d, want %q:\n%s", code, want, text)
+	}
+}
+
 // freePort returns a port on which nobody listens.
 func freePort(t *testing.T) int {
 	t.Helper()
