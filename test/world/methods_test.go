@@ -13,7 +13,7 @@ var exact = map[string]float64{"query": 0, "key": 0, "memory": 0, "above": 0, "m
 
 // within are those limits for weights and memories alone.
 func within(limit float64) map[string]float64 {
-	return map[string]float64{"query": limit, "key": limit, "memory": limit, "above": limit}
+	return map[string]float64{"query": limit, "key": limit, "memory": limit, "above": limit, "gradient": limit}
 }
 
 func posneg(c *config.Contrast)    { c.FT = "posneg" }
