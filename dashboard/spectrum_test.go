@@ -150,13 +150,17 @@ func TestSpectrumCharts(t *testing.T) {
 // says what is missing.
 func TestJudgePage(t *testing.T) {
 	dir := t.TempDir()
-	for i, name := range []string{"low", "middle", "high"} {
-		f := newRun(t, filepath.Join(dir, name), map[string]string{"mem": "moco"})
+	for i, name := range []string{"low", "middle", "high", "other"} {
+		f := newRun(t, filepath.Join(dir, name), map[string]string{"mem": map[bool]string{true: "batch", false: "moco"}[name == "other"]})
 		f.train(t, 20)
 		q := float64(i)
+		lidar := 10 + q
+		if name == "other" {
+			lidar = 5 // but first by what ranks across methods
+		}
 		check(t, spectrum.Append(f.dir, spectrum.Line{
-			Epoch: 20, Step: 20, Images: 128, Backbone: &spectrum.Space{Dim: 64, Values: map[string]float64{spectrum.AlphaName: 3 - q}},
-			Head: &spectrum.Space{Dim: 64, Values: map[string]float64{spectrum.RankMeName: 20 + q, spectrum.LiDARName: 10 + q, spectrum.WassersteinName: 1 - q/10}},
+			Epoch: 20, Step: 20, Images: 128, Backbone: &spectrum.Space{Dim: 64, Values: map[string]float64{spectrum.AlphaName: 3 - q, spectrum.RelativeName: 0.8 - q/10}},
+			Head: &spectrum.Space{Dim: 64, Values: map[string]float64{spectrum.RankMeName: 20 + q, spectrum.LiDARName: lidar, spectrum.WassersteinName: 1 - q/10}},
 		}))
 		check(t, rundir.Result{Protocol: "knn", Epoch: 20, Metrics: map[string]any{"top1": 50 - 0.5*q}}.Append(f.dir))
 		if name == "high" {
@@ -169,11 +173,13 @@ func TestJudgePage(t *testing.T) {
 	p.until(`document.querySelector(".judge tr[data-run=high]")`)
 	const fault = "images without contrast"
 	for expression, want := range map[string]string{
-		`document.querySelector(".judge tbody tr").dataset.run`:                     "high",
-		`document.querySelector(".judge .verdict").textContent`:                     "high after epoch 20: the measures agree (Kendall's W 1.00); but high after epoch 20 is diagnosed: " + fault + ". The first without a fault is middle after epoch 20",
-		`document.querySelector(".judge tr[data-run=high] .fault").textContent`:     fault,
-		`document.querySelector("[data-check=knn]").textContent.split(" (")[0]`:     "Against knn of 3 runs: Spearman's ρ −1.00, regret 1.00 points",
-		`document.querySelector(".judge tr[data-run=high] a").getAttribute("href")`: "#/runs?tab=curves&run=high",
+		`document.querySelector(".judge tbody tr").dataset.run`:                                                                "high",
+		`document.querySelector(".judge .verdict").textContent`:                                                                "high after epoch 20: the measures agree (Kendall's W 1.00); but high after epoch 20 is diagnosed: " + fault + ". The first without a fault is middle after epoch 20",
+		`document.querySelector(".judge tr[data-run=high] .fault").textContent`:                                                fault,
+		`document.querySelector("[data-check=knn]").textContent.split(" (")[0]`:                                                "Against 3 accuracies by knn: Spearman's ρ −1.00, regret 1.00 points",
+		`document.querySelectorAll(".judge .verdict")[1].textContent`:                                                          "best by relative alignment alone: other after epoch 20; LiDAR would choose high after epoch 20 (Kendall's W of all 0.40)",
+		`[...document.querySelectorAll(".judge table")[1].querySelectorAll("th[scope=col]")].map((h) => h.textContent).join()`: "Run,Epoch,Score,relative alignment,LiDAR,knn,Diagnosis",
+		`document.querySelector(".judge tr[data-run=high] a").getAttribute("href")`:                                            "#/runs?tab=curves&run=high",
 	} {
 		if got := eval[string](p, expression); got != want {
 			t.Errorf("%s: %q, want %q", expression, got, want)

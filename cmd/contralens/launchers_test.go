@@ -80,7 +80,7 @@ func TestUnderSlurm(t *testing.T) {
 	job.Update(t, "timelimit=60", "starttime=now") // Slurm waits two minutes before it starts a job again
 	slurm.Eventually(t, 10*time.Minute, "the job is complete", func() bool {
 		if job.Is("JobState=FAILED") {
-			t.Fatal("the job has failed")
+			t.Fatalf("the job has failed: %s", job.Show())
 		}
 		return job.Is("JobState=COMPLETED")
 	})

@@ -46,7 +46,7 @@ const groups = [
   ]],
   ["Spectrum: what features use, after epochs", [
     spaces("rankme", "RankMe", "Effective rank: how many dimensions the singular values spread over (Garrido et al. 2023). It is at most the number of images measured. Higher is better between runs of one method, not across methods. A fall while uniformity stays is a dimensional collapse."),
-    spaces("lidar", "LiDAR", "Effective rank of what tells images apart, measured against what an augmentation changes, from several views of the same images (Thilak et al. 2024). Higher is better, also across methods. It is at most the number of images minus one."),
+    spaces("lidar", "LiDAR", "Effective rank of what tells images apart, measured against what an augmentation changes, from several views of the same images (Thilak et al. 2024). Higher is better between runs of one method; between methods it failed where that was tried. It is at most the number of images minus one."),
     spaces("participation", "Participation ratio", "(Σλ)²/Σλ² of the covariance: the number of dimensions that carry most of the variance. It is too low with few images."),
     spaces("nesum", "NESum", "Sum of the covariance's eigenvalues over the largest (He & Ozay 2022). Near 1, one direction has everything."),
     spaces("alpha", "α-ReQ", "How fast the covariance's eigenvalues decay, λᵢ ∝ i^−α, fitted from the 11th to the 50th (Agrawal et al. 2022). Near 1 is best. It fails for features of a low rank; then it is missing."),
@@ -54,9 +54,9 @@ const groups = [
     spaces("wasserstein", "Uniformity W₂", "Distance from a uniform distribution on the sphere (Fang et al. 2024): 0 is uniform, 1.41 is one point. It sees a dimensional collapse, to which Wang and Isola's uniformity is blind."),
     spaces("uniformity", "Uniformity of the probe set", "Wang and Isola's uniformity, on images without augmentation. It is blind to a dimensional collapse: compare it with W₂.", "probe_uniformity"),
     spaces("alignment", "Alignment of the probe set", "Mean squared distance of two views of an image. Lower means that augmentations change less. It is low for a collapse, too: read it with W₂.", "probe_alignment"),
-    spaces("relative_alignment", "Relative alignment", "Distance of two views of an image over that of two images. Lower means that images can be told apart whatever the augmentation. Unlike the alignment it is not low for a collapse."),
-    spaces("churn", "Neighbor churn", "Share of an image's ten nearest neighbors that changed since the epoch measured before. Below 5 %, the features have settled."),
-    spaces("cka", "CKA with the epoch before", "Similarity of the features with those of the epoch measured before, up to a rotation and a scale (Kornblith et al. 2019). Near 1, they have settled. A few images far from the others can dominate it."),
+    spaces("relative_alignment", "Relative alignment", "Distance of two views of an image over that of two images. Lower means that images can be told apart whatever the augmentation. Unlike the alignment it is not low for a collapse. It is our ratio of Wang and Isola's two numbers, and ranks runs of several methods."),
+    spaces("churn", "Neighbor churn", "Share of an image's ten nearest neighbors that changed since the epoch measured before. It falls as the features settle."),
+    spaces("cka", "CKA with the measurement before", "Similarity of the features with those of the epoch measured before, up to a rotation and a scale (Kornblith et al. 2019). Near 1, they have settled. A few images far from the others can dominate it."),
     singular("head", "Singular values: embeddings"), singular("backbone", "Singular values: features"),
   ]],
   ["Detection", [

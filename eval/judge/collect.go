@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -206,6 +207,9 @@ func networkOf(c map[string]string) string {
 	return name
 }
 
+// viewOptions are the options of the views that are measured.
+var viewOptions = []string{"aug", "input_res", "crop", "crop_min", "jitter_p", "blur_p", "gray_p"}
+
 // add adds a result of the run's encoder.
 func (one *run) add(r rundir.Result) {
 	top1, ok := r.Metrics["top1"].(float64)
@@ -254,6 +258,8 @@ func (one run) candidate(l spectrum.Line) Candidate {
 			c.Values[m.ID()] = v
 		}
 	}
+	apart, ok := l.Value("backbone", spectrum.UniformityName)
+	c.Collapsed = ok && math.IsNaN(spectrum.Relative(0, apart))
 	maps.Copy(c.Accuracy, one.accuracy[l.Epoch])
 	c.Faults = one.known().Upto(l.Epoch).Faults()
 	c.Basis = humanize.Count(l.Images, "image")
@@ -297,6 +303,12 @@ func (r *Report) runs(all []run) {
 		return slices.ContainsFunc(all, func(one run) bool { return of(one.Options) != of(all[0].Options) })
 	}
 	data, network := differ(dataOf), differ(networkOf)
+	var views []string // options
+	for _, name := range viewOptions {
+		if differ(func(options map[string]string) string { return options[name] }) {
+			views = append(views, name)
+		}
+	}
 	for _, one := range all {
 		last := -1
 		for i, l := range one.Lines {
@@ -311,6 +323,9 @@ func (r *Report) runs(all []run) {
 		c := one.candidate(one.Lines[last])
 		if network {
 			c.Basis += ", " + cmp.Or(networkOf(one.Options), "unknown network")
+		}
+		for _, name := range views {
+			c.Basis += fmt.Sprintf(", --%s %s", name, cmp.Or(one.Options[name], "unknown"))
 		}
 		if data {
 			c.Basis += ", data " + dataOf(one.Options)
@@ -341,19 +356,24 @@ func uncounted(g Group, across bool) (notes []string) {
 		}
 		var without []string
 		for _, row := range g.Rows {
-			if _, ok := row.Values[m.ID()]; !ok {
+			if _, ok := m.value(row.Candidate); !ok {
 				without = append(without, row.name())
 			}
 		}
-		if some := len(without); some < len(g.Rows) {
-			text := strings.Join(without[:min(some, 3)], ", ")
-			if some > 3 {
-				text += fmt.Sprintf(" and %d more", some-3)
-			}
-			notes = append(notes, fmt.Sprintf("%s: %s does not count, because it is not known of %s", g.Title, m.Title, text))
+		if len(without) < len(g.Rows) {
+			notes = append(notes, fmt.Sprintf("%s: %s does not count, because it is not known of %s", g.Title, m.Title, some(without)))
 		}
 	}
 	return notes
+}
+
+// some lists the first three of names.
+func some(names []string) string {
+	text := strings.Join(names[:min(len(names), 3)], ", ")
+	if len(names) > 3 {
+		text += fmt.Sprintf(" and %d more", len(names)-3)
+	}
+	return text
 }
 
 // rank adds a ranking, or a note if there is none.
@@ -361,6 +381,10 @@ func (r *Report) rank(title string, candidates []Candidate, across bool) {
 	if g, ok := Rank(title, candidates, across); ok {
 		r.Groups = append(r.Groups, g)
 		r.Notes = append(r.Notes, uncounted(g, across)...)
+		if n := len(g.LeftOut); n > 0 {
+			r.Notes = append(r.Notes, fmt.Sprintf("%s: left out, because their relative alignment is not known: %s", title,
+				some(g.LeftOut)))
+		}
 		return
 	}
 	if len(candidates) == 1 {

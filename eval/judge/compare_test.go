@@ -32,6 +32,62 @@ func TestOtherNetworks(t *testing.T) {
 	}
 }
 
+// Runs that see other views are not compared: what is measured depends on how much a view changes.
+func TestOtherViews(t *testing.T) {
+	m := made{t.TempDir(), t}
+	for i, of := range []string{`"aug": "B", "crop": "0.2"`, `"aug": "NULL", "crop": "0.2"`} {
+		for j := range 2 {
+			dir := m.run(fmt.Sprint("run", i, j), "moco", 2, constant(0.1*float64(i+j)))
+			m.write(filepath.Join(dir, rundir.RecordFile), fmt.Sprintf(`{"config": {"mem": "moco", "epochs": "2", %s}}`, of))
+		}
+	}
+	r, err := Judge(m.root)
+	if err != nil || len(r.Groups) != 2 {
+		t.Fatalf("%d groups, %v", len(r.Groups), err)
+	}
+	for i, want := range []string{", --aug B)", ", --aug NULL)"} {
+		if g := r.Groups[i]; !strings.HasSuffix(g.Title, want) || len(g.Rows) != 2 {
+			t.Errorf("%s: %+v", g.Title, g.Rows)
+		}
+	}
+}
+
+// A run whose features are one point is last, and one whose relative alignment is not known is left out of what
+// it decides alone; the others are ranked.
+func TestCollapsedRun(t *testing.T) {
+	line := func(values map[string]float64) []spectrum.Line {
+		return []spectrum.Line{{Epoch: 1, Images: 9, Backbone: &spectrum.Space{Values: values}}}
+	}
+	sound := func(relative float64) map[string]float64 {
+		return map[string]float64{spectrum.UniformityName: -1, spectrum.RelativeName: relative}
+	}
+	var sources []Source
+	for _, s := range []struct {
+		name, memory string
+		values       map[string]float64
+	}{
+		{"point", "moco", map[string]float64{spectrum.UniformityName: 0}}, {"good", "moco", sound(0.2)}, {"bad", "batch", sound(0.8)},
+		{"old", "batch", map[string]float64{spectrum.UniformityName: -1}},
+	} {
+		sources = append(sources, Source{Name: s.name, Options: map[string]string{"mem": s.memory}, Lines: line(s.values)})
+	}
+	r, err := Sources("", sources, nil)
+	if err != nil || len(r.Groups) != 2 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	all := r.Groups[1]
+	if len(all.Rows) != 3 || all.Rows[0].Run != "good" || all.Rows[2].Run != "point" {
+		t.Errorf("%s: %+v", all.Title, all.Rows)
+	}
+	if text := Markdown(r); !strings.Contains(text, "| point | 1 | -1.22 | collapsed |") {
+		t.Errorf("got\n%s", text)
+	}
+	want := "all methods (9 images): left out, because their relative alignment is not known: old after epoch 1"
+	if !slices.Contains(r.Notes, want) {
+		t.Errorf("notes %q, want %q", r.Notes, want)
+	}
+}
+
 // Runs on other images are not compared, neither within a method nor across. A measure that one run lacks
 // does not count, and a note says so.
 func TestOtherImages(t *testing.T) {
@@ -88,7 +144,7 @@ func TestZeros(t *testing.T) {
 	row := Row{Candidate: Candidate{Run: "a", Epoch: 1}, Score: -1e-9}
 	r := Report{Groups: []Group{{Title: "x", Rows: []Row{row}}}, Stops: []Stop{{Run: "a", Planned: 2, At: 1, Saved: 0.5, Lost: new(-1e-9)}}}
 	text := Markdown(r)
-	for _, want := range []string{"| a | 1 | 0.00 | 0.00 |", "| a | 2 | 1 | 50 % | 0.00 |", "k-NN is what it is at the end on average."} {
+	for _, want := range []string{"| a | 1 | 0.00 |\n", "| a | 2 | 1 | 50 % | 0.00 |", "k-NN is what it is at the end on average."} {
 		if !strings.Contains(text, want) {
 			t.Errorf("want %q in %s", want, text)
 		}

@@ -45,8 +45,9 @@ func larger(v float64) float64  { return v }
 func smaller(v float64) float64 { return -v }
 
 // Measures lists the measures that judge. RankMe's paper compares runs of one method. Those of LiDAR and W₂
-// compare methods, and that of alignment and uniformity encoders of several losses. Of these, one ranks across
-// methods if alone it ranked the trainings of judge-cifar10 with a Spearman's ρ of at least 0.8 (decision 153).
+// compare methods, and Wang & Isola (2020) compare encoders of several losses by alignment and uniformity, of
+// which relative alignment is our ratio. Of these, one ranks across methods if alone it ranked the trainings
+// of judge-cifar10 with a Spearman's ρ of at least 0.8 (decision 153).
 // The embeddings' W₂ and alignment are nearly the loss itself, and a collapse has an alignment of 0 and an
 // α-ReQ near 1: these judge nothing.
 var Measures = []Measure{
@@ -66,6 +67,8 @@ type Candidate struct {
 	Accuracy map[string]float64 `json:"accuracies"` // top-1 in percent by protocol; without labels, none
 	// Basis is what makes values comparable: the images and the views that were measured, and dimensions.
 	Basis string `json:"basis"`
+	// Collapsed tells that all features are one point. It is last by each measure that it lacks.
+	Collapsed bool `json:"collapsed,omitempty"`
 	// Faults are the sure diagnoses of the training up to the epoch (package diagnose).
 	Faults []string `json:"faults,omitempty"`
 }
@@ -86,7 +89,8 @@ type Check struct {
 	// Rho is Spearman's rank correlation of score and accuracy; ByMeasure has that of each measure alone.
 	Rho       float64            `json:"rho"`
 	ByMeasure map[string]float64 `json:"rho_by_measure"`
-	// Regret is the best accuracy minus that of the candidate that was chosen, in points.
+	// Regret is the best accuracy minus that of the candidate that was chosen, in points. Of several that are
+	// first, the one with the lowest accuracy counts as chosen.
 	Regret float64 `json:"regret"`
 	Best   Pick    `json:"best"`
 	Chosen Pick    `json:"chosen"`
@@ -104,11 +108,13 @@ type Group struct {
 	Title    string   `json:"title"`
 	Measures []string `json:"measures"` // that rank, and that all candidates have
 	Shown    []string `json:"shown"`    // that all candidates have, and that do not rank
-	// Agreement is Kendall's W of the measures: 1 if all give the same order, 0 if none.
+	// Agreement is Kendall's W of the measures, the shown ones too: 1 if all give the same order, 0 if none.
 	Agreement float64 `json:"agreement"`
-	Rows      []Row   `json:"rows"` // the best first
-	Checks    []Check `json:"checks"`
-	Verdict   string  `json:"verdict"`
+	// LeftOut names the candidates of which a measure that ranks across methods is not known.
+	LeftOut []string `json:"left_out,omitempty"`
+	Rows    []Row    `json:"rows"` // the best first
+	Checks  []Check  `json:"checks"`
+	Verdict string   `json:"verdict"`
 }
 
 // columns lists the measures of a group's table: those that rank, then the others.
@@ -131,19 +137,30 @@ const (
 // counts reports whether a measure ranks, within a method or across methods.
 func (m Measure) counts(across bool) bool { return !across || m.across == ranking }
 
-// Rank ranks candidates by the measures that all of them have, of those that rank across methods if across is
-// set. It needs two candidates and a measure; ok is false without.
+// value returns a measure of a candidate, larger if it is better. known is false if it is missing.
+func (m Measure) value(c Candidate) (v float64, known bool) {
+	if v, known = c.Values[m.ID()]; known {
+		return m.better(v), true
+	}
+	return math.Inf(-1), c.Collapsed
+}
+
+// Rank ranks candidates by the measures that all of them have. Across methods it ranks those of which the
+// measures are known that rank there. It needs two candidates and a measure; ok is false without.
 func Rank(title string, candidates []Candidate, across bool) (g Group, ok bool) {
 	g = Group{Title: title, Shown: []string{}}
-	var orders [][]float64 // ranks by measure, then candidate
+	if across {
+		candidates = g.leaveOut(candidates)
+	}
+	var orders, others [][]float64 // ranks by measure, then candidate
 	for _, m := range Measures {
 		if across && m.across == unused {
 			continue
 		}
 		var values []float64
 		for _, c := range candidates {
-			if v, ok := c.Values[m.ID()]; ok {
-				values = append(values, m.better(v))
+			if v, ok := m.value(c); ok {
+				values = append(values, v)
 			}
 		}
 		switch {
@@ -151,14 +168,14 @@ func Rank(title string, candidates []Candidate, across bool) (g Group, ok bool) 
 		case m.counts(across):
 			orders, g.Measures = append(orders, Ranks(values)), append(g.Measures, m.ID())
 		default:
-			g.Shown = append(g.Shown, m.ID())
+			others, g.Shown = append(others, Ranks(values)), append(g.Shown, m.ID())
 		}
 	}
 	if len(candidates) < 2 || len(orders) == 0 {
 		return g, false
 	}
-	g.Agreement = Concordance(orders)
-	equal := math.IsNaN(g.Agreement)
+	equal := math.IsNaN(Concordance(orders))
+	g.Agreement = Concordance(slices.Concat(orders, others))
 	if equal {
 		g.Agreement = 0
 	}
@@ -167,7 +184,7 @@ func Rank(title string, candidates []Candidate, across bool) (g Group, ok bool) 
 		for _, r := range orders {
 			z = append(z, zScore(r, i))
 		}
-		row := Row{Candidate: c, Score: stat.Mean(z, nil)}
+		row := Row{Candidate: c, Score: math.Round(stat.Mean(z, nil)*1e9) / 1e9} // equal ranks, equal scores
 		if len(z) > 1 {
 			row.Spread = stat.StdDev(z, nil)
 		}
@@ -177,6 +194,31 @@ func Rank(title string, candidates []Candidate, across bool) (g Group, ok bool) 
 	g.Checks = checks(g)
 	g.Verdict = verdict(g, equal)
 	return g, true
+}
+
+// leaveOut returns the candidates that can be ranked across methods.
+func (g *Group) leaveOut(all []Candidate) (ranked []Candidate) {
+	for _, c := range all {
+		lacks := slices.ContainsFunc(Measures, func(m Measure) bool {
+			_, known := m.value(c)
+			return m.counts(true) && !known
+		})
+		if lacks {
+			g.LeftOut = append(g.LeftOut, c.name())
+		} else {
+			ranked = append(ranked, c)
+		}
+	}
+	return ranked
+}
+
+// first returns the rows with the highest score.
+func (g Group) first() []Row {
+	n := 1
+	for n < len(g.Rows) && g.Rows[n].Score == g.Rows[0].Score {
+		n++
+	}
+	return g.Rows[:n]
 }
 
 // zScore is a rank minus the mean of all, over their standard deviation; 0 if all are equal.
@@ -262,6 +304,8 @@ func checks(g Group) []Check {
 			pick := Pick{r.Run, r.Epoch, top1}
 			if len(score) == 0 {
 				c.Chosen, c.Best = pick, pick
+			} else if r.Score == score[0] && top1 < c.Chosen.Top1 {
+				c.Chosen = pick
 			}
 			if top1 > c.Best.Top1 {
 				c.Best = pick
@@ -276,7 +320,8 @@ func checks(g Group) []Check {
 			var values []float64
 			for _, r := range g.Rows {
 				if _, ok := r.Accuracy[p]; ok {
-					values = append(values, m.better(r.Values[m.ID()]))
+					v, _ := m.value(r.Candidate)
+					values = append(values, v)
 				}
 			}
 			if rho := Spearman(values, accuracy); !math.IsNaN(rho) {
@@ -306,22 +351,59 @@ func verdict(g Group, equal bool) string {
 	return text
 }
 
-func (r Row) name() string { return fmt.Sprintf("%s after epoch %d", r.Run, r.Epoch) }
+func (c Candidate) name() string { return fmt.Sprintf("%s after epoch %d", c.Run, c.Epoch) }
 
 // judgement is the verdict by the measures alone.
 func judgement(g Group, equal bool) string {
-	name := g.Rows[0].name()
+	name := names(g.first())
 	switch {
 	case equal:
 		return "cannot tell: every measure is the same for all"
 	case len(g.Measures) == 1:
-		return fmt.Sprintf("best by %s alone: %s; one measure has nothing to disagree with", titleOf(g.Measures[0]), name)
+		return fmt.Sprintf("best by %s alone: %s; %s", titleOf(g.Measures[0]), name, g.contradict())
 	case g.Agreement < doubtful:
 		return fmt.Sprintf("cannot tell: the measures disagree (Kendall's W %.2f); %s", g.Agreement, tells(g))
 	case g.Agreement < agreed:
 		return fmt.Sprintf("probably %s: the measures agree in part (Kendall's W %.2f)", name, g.Agreement)
 	}
 	return fmt.Sprintf("%s: the measures agree (Kendall's W %.2f)", name, g.Agreement)
+}
+
+// contradict says what measures that are shown would choose in place of the one that ranks.
+func (g Group) contradict() string {
+	if len(g.Shown) == 0 {
+		return "no other measure checks it"
+	}
+	var others []string
+	for _, m := range Measures {
+		if !slices.Contains(g.Shown, m.ID()) {
+			continue
+		}
+		best, highest := []Row{}, math.Inf(-1)
+		for _, r := range g.Rows {
+			switch v, _ := m.value(r.Candidate); {
+			case v > highest:
+				best, highest = []Row{r}, v
+			case v == highest:
+				best = append(best, r)
+			}
+		}
+		text := names(best)
+		if text == names(g.first()) {
+			text = "the same"
+		}
+		others = append(others, fmt.Sprintf("%s would choose %s", m.Title, text))
+	}
+	return fmt.Sprintf("%s (Kendall's W of all %.2f)", strings.Join(others, ", "), g.Agreement)
+}
+
+// names names rows that are equally good.
+func names(rows []Row) string {
+	var all []string
+	for _, r := range rows {
+		all = append(all, r.name())
+	}
+	return strings.Join(all, " and ")
 }
 
 // tells says what tells if the measures do not: accuracies, where they exist.

@@ -84,7 +84,10 @@ func hundredths(v float64) string {
 
 func (g Group) markdown(b *strings.Builder) {
 	fmt.Fprintf(b, "## %s\n\n%s\n\n", g.Title, g.Verdict)
-	head := []string{"run", "epoch", "score", "spread"}
+	head := []string{"run", "epoch", "score"}
+	if len(g.Measures) > 1 {
+		head = append(head, "spread")
+	}
 	for _, id := range g.columns() {
 		head = append(head, titleOf(id))
 	}
@@ -100,9 +103,16 @@ func (g Group) markdown(b *strings.Builder) {
 	line(b, head)
 	b.WriteString(strings.Repeat("| --- ", n) + "|\n")
 	for _, r := range g.Rows {
-		cells := []string{r.Run, strconv.Itoa(r.Epoch), hundredths(r.Score), hundredths(r.Spread)}
+		cells := []string{r.Run, strconv.Itoa(r.Epoch), hundredths(r.Score)}
+		if len(g.Measures) > 1 {
+			cells = append(cells, hundredths(r.Spread))
+		}
 		for _, id := range g.columns() {
-			cells = append(cells, fmt.Sprintf("%.4g", r.Values[id]))
+			text := "collapsed"
+			if v, ok := r.Values[id]; ok {
+				text = fmt.Sprintf("%.4g", v)
+			}
+			cells = append(cells, text)
 		}
 		for _, p := range tested {
 			text := ""
@@ -141,7 +151,7 @@ func stops(b *strings.Builder, all []Stop) {
 	b.WriteString("## Stop rule\n\n")
 	line(b, []string{"run", "epochs", "settled after", "saved", "k-NN lost, points"})
 	b.WriteString(strings.Repeat("| --- ", 5) + "|\n")
-	saved, lost, known, worst := 0.0, 0.0, 0, math.Inf(-1)
+	saved, lost, known, much, worst := 0.0, 0.0, 0, 0, math.Inf(-1)
 	for _, s := range all {
 		at, share, points := "never", "", ""
 		if s.At > 0 {
@@ -152,6 +162,9 @@ func stops(b *strings.Builder, all []Stop) {
 		if s.Lost != nil {
 			points = hundredths(*s.Lost)
 			lost, known, worst = lost+*s.Lost, known+1, max(worst, *s.Lost)
+			if *s.Lost > 0.5 {
+				much++
+			}
 		}
 		saved += s.Saved
 		line(b, []string{s.Run, strconv.Itoa(s.Planned), at, share, points})
@@ -160,7 +173,7 @@ func stops(b *strings.Builder, all []Stop) {
 	if known > 0 {
 		fmt.Fprintf(b, ". Where it stops, k-NN is %s on average", lower(lost/float64(known)))
 		if known > 1 {
-			fmt.Fprintf(b, ", and %s at worst", lower(worst))
+			fmt.Fprintf(b, ", %s at worst, and more than 0.5 points lower for %d of %d", lower(worst), much, known)
 		}
 	}
 	b.WriteString(".\n\n")
@@ -201,7 +214,7 @@ func commas(w io.Writer, r Report) error {
 		for i, row := range g.Rows {
 			cells := []string{
 				g.Title, strconv.Itoa(i + 1), row.Run, strconv.Itoa(row.Epoch), row.Method, row.File,
-				number(row.Score, true), number(row.Spread, true),
+				number(row.Score, true), number(row.Spread, len(g.Measures) > 1),
 			}
 			for _, m := range Measures {
 				v, ok := row.Values[m.ID()]

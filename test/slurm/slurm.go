@@ -142,10 +142,15 @@ func Submit(t *testing.T, env []string, args ...string) Job {
 	return Job(strings.TrimSpace(string(text)))
 }
 
+// Show is what scontrol shows of the job.
+func (j Job) Show() string {
+	text, _ := exec.Command("scontrol", "--oneliner", "show", "job", string(j)).CombinedOutput()
+	return string(text)
+}
+
 // Is says whether scontrol shows all of the words, as "JobState=COMPLETED".
 func (j Job) Is(words ...string) bool {
-	text, _ := exec.Command("scontrol", "--oneliner", "show", "job", string(j)).Output()
-	fields := strings.Fields(string(text))
+	fields := strings.Fields(j.Show())
 	return !slices.ContainsFunc(words, func(w string) bool { return !slices.Contains(fields, w) })
 }
 
