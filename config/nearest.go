@@ -5,6 +5,9 @@ import "strings"
 // Nearest returns the name with the fewest edits to the mistyped one, or the name that the
 // mistyped one abbreviates, in upper or lower case. It returns "" if none is near.
 func Nearest(mistyped string, names []string) string {
+	if mistyped == "" {
+		return "" // near to nothing
+	}
 	mistyped = strings.ToLower(mistyped)
 	best, fewest := "", len(mistyped)/2+1
 	for _, n := range names {

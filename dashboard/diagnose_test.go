@@ -170,6 +170,13 @@ func TestDiagnosesOfVitals(t *testing.T) {
 	if f := Diagnose(e); len(f) != 1 || f[0].Rule != "healthy" {
 		t.Errorf("with vitals that show none: %+v", f)
 	}
+	// What the command does not find, the page does not find either.
+	slow := e
+	slow.Memory, slow.Tau, slow.Alpha = "moco", 0.2, 0.9999
+	slow.Recent = map[string]float64{"pos_mean": 0.1, "neg_mean": 0, "uniformity": -1, "loss": 6}
+	if f := Diagnose(slow); len(f) != 1 || f[0].Rule != "healthy" {
+		t.Errorf("a slow key encoder, of which the vitals show nothing: %+v", f)
+	}
 	e.Vitals.Lines = e.Vitals.Lines[:3]
 	if f := Diagnose(e); len(f) != 1 || f[0].Rule != "early" || f[0].Evidence[0] != e.Vitals.Early() {
 		t.Errorf("with too few vitals: %+v", f)

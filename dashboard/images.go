@@ -3,6 +3,7 @@ package dashboard
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -95,12 +96,17 @@ func (s *Server) images(q url.Values) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, row, err := r.traced(number(q, "step", farthest, 0, farthest))
+	step := number(q, "step", farthest, 0, farthest)
+	h, row, err := r.traced(step)
 	if err != nil {
 		return nil, err
 	}
 	out := &tracedStep{
 		Step: row.Step, Epoch: h.Epoch(row.Step), Every: h.Every, Shares: map[string]float64{}, Queries: []tracedQuery{},
+	}
+	if step < farthest && max(step-row.Step, row.Step-step) > h.Every {
+		out.Note = fmt.Sprintf("the images of step %d are not in the record; these are those of step %d, the nearest (images.bin is "+
+			"cut off, or the training has not come there)", step, row.Step)
 	}
 	patient, stop := context.WithTimeout(r.server.ended, openPatience)
 	images, err := r.replayer(patient, h)
@@ -108,7 +114,7 @@ func (s *Server) images(q url.Values) (any, error) {
 	if out.Pending = errors.Is(err, errOpening); out.Pending {
 		images = nil
 	} else if err != nil {
-		out.Note = err.Error()
+		out.Note = strings.TrimPrefix(out.Note+"; "+err.Error(), "; ")
 	}
 	r.mu.Lock()
 	if source, err := r.scores(); err == nil {

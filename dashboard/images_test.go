@@ -158,6 +158,11 @@ func TestImagesAnswer(t *testing.T) {
 	if got.Step != 61 || got.Epoch != 3 || got.Note != "" || len(got.Queries) != 2 || got.Queries[0].Kind != "weakest" || got.Queries[1].Kind != "heaviest" {
 		t.Fatalf("%+v", got)
 	}
+	var far tracedStep
+	if status, text := get(t, server, "/api/images", url.Values{"run": {"a"}, "step": {"5000"}}, &far); status != 200 ||
+		!strings.HasPrefix(far.Note, "the images of step 5000 are not in the record; these are those of step 91") {
+		t.Errorf("%d %s: %+v", status, text, far.Note)
+	}
 	n := got.Queries[0].Negatives
 	if len(n) != 3 || n[0].Same != "image" || n[1].Same != "class" || n[0].Image.Age != 26 || n[0].Image.Epoch != 2 || n[1].Image.Class != "cat" || n[0].Mixed == nil || n[0].Mixed.Image != 5 || n[2].Image.Image != -1 || n[2].Mixed != nil {
 		t.Errorf("negatives %+v", n)

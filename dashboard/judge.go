@@ -2,9 +2,11 @@ package dashboard
 
 import (
 	"net/url"
+	"os"
 	"path/filepath"
 
 	"contralens/eval/judge"
+	"contralens/features/probe"
 	"contralens/features/spectrum"
 	"contralens/rundir"
 )
@@ -28,6 +30,12 @@ func (s *Server) judgement(url.Values) (any, error) {
 		if err != nil {
 			notes = append(notes, r.id+": its measures cannot be read: "+err.Error())
 			continue
+		}
+		if damage := lines.Skipped(spectrum.FileName); damage != nil {
+			notes, source.Told = append(notes, r.id+": "+damage.Error()), true
+		} else if info, err := os.Stat(probe.Dir(source.Dir)); err == nil && info.IsDir() && len(source.Lines) == 0 {
+			notes = append(notes, r.id+": its training measured nothing, but it has a probe set: contralens judge measures that")
+			source.Told = true
 		}
 		known, damage := r.vitals(about)
 		if damage != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -177,7 +178,7 @@ func TestJudgePage(t *testing.T) {
 		`document.querySelector(".judge .verdict").textContent`:                                                                "high after epoch 20: the measures agree (Kendall's W 1.00); but high after epoch 20 is diagnosed: " + fault + ". The first without a fault is middle after epoch 20",
 		`document.querySelector(".judge tr[data-run=high] .fault").textContent`:                                                fault,
 		`document.querySelector("[data-check=knn]").textContent.split(" (")[0]`:                                                "Against 3 accuracies by knn: Spearman's ρ −1.00, regret 1.00 points",
-		`document.querySelectorAll(".judge .verdict")[1].textContent`:                                                          "best by relative alignment alone: other after epoch 20; LiDAR would choose high after epoch 20 (Kendall's W of all 0.40)",
+		`document.querySelectorAll(".judge .verdict")[1].textContent`:                                                          "first by relative alignment alone: other after epoch 20; LiDAR would choose high after epoch 20 (Kendall's W of all 0.40)",
 		`[...document.querySelectorAll(".judge table")[1].querySelectorAll("th[scope=col]")].map((h) => h.textContent).join()`: "Run,Epoch,Score,relative alignment,LiDAR,knn,Diagnosis",
 		`document.querySelector(".judge tr[data-run=high] a").getAttribute("href")`:                                            "#/runs?tab=curves&run=high",
 	} {
@@ -186,6 +187,24 @@ func TestJudgePage(t *testing.T) {
 		}
 	}
 	p.shot("judge")
+	// Runs that the page cannot rank are named, with what is the matter.
+	probed := newRun(t, filepath.Join(dir, "probed"), map[string]string{"mem": "moco"})
+	probed.train(t, 20)
+	check(t, os.MkdirAll(probe.Dir(probed.dir), 0o755))
+	cut := newRun(t, filepath.Join(dir, "cut"), map[string]string{"mem": "moco"})
+	cut.train(t, 20)
+	write(t, filepath.Join(cut.dir, filepath.FromSlash(spectrum.FileName)), "{\"epoch\": -3}\n")
+	p = open(t, serve(t, dir), "#/judge", desktop)
+	p.until(`document.querySelector(".judge .notes")`)
+	text := eval[string](p, `document.querySelector(".judge .notes").textContent`)
+	for _, want := range []string{"probed: its training measured nothing, but it has a probe set: contralens judge measures that", "cut: scores/spectrum.jsonl: line 1 is not"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("notes %s, want %s", text, want)
+		}
+	}
+	if strings.Contains(text, "has no probe set") {
+		t.Errorf("notes %s", text)
+	}
 	empty := t.TempDir()
 	newRun(t, filepath.Join(empty, "old"), nil).train(t, 20)
 	p = open(t, serve(t, empty), "#/judge", desktop)

@@ -22,6 +22,7 @@ const (
 // signs is what a run's files reveal about its state.
 type signs struct {
 	Planned     int           // epochs; 0 if unknown
+	Before      int           // epochs that were planned before --stop auto ended the training; 0: it did not
 	Complete    int           // epochs
 	Written     time.Time     // time of the last record
 	Failure     string        // the error that ends the log; empty without one
@@ -54,6 +55,8 @@ func (s signs) state(now time.Time) (State, string) {
 	case s.Classifier && silent >= s.patience():
 		return Ended, fmt.Sprintf("nothing has been written since %s and there is no result; it may still be in an epoch",
 			clock(s.Written))
+	case s.Planned > 0 && s.Complete >= s.Planned && s.Before > s.Planned:
+		return Finished, fmt.Sprintf("--stop auto ended it after epoch %d of %d: its features had settled", s.Complete, s.Before)
 	case s.Planned > 0 && s.Complete >= s.Planned:
 		return Finished, fmt.Sprintf("epoch %d of %d is complete", s.Complete, s.Planned)
 	case !s.Interrupted.IsZero() && s.Written.Sub(s.Interrupted) < 5*time.Second:

@@ -15,6 +15,7 @@ func TestState(t *testing.T) {
 		want     State
 		evidence string
 	}{
+		{"ended by the rule", signs{Planned: 16, Before: 24, Complete: 16, Written: before(time.Second)}, Finished, "--stop auto ended it after epoch 16 of 24"},
 		{"complete", signs{Planned: 20, Complete: 20, Written: before(time.Second)}, Finished, "epoch 20 of 20"},
 		{"failed just now", signs{Planned: 20, Written: before(time.Second), Failure: "the loss became NaN"}, Failed, "became NaN"},
 		{"being written", signs{Planned: 20, Complete: 3, Written: before(20 * time.Second)}, Running, "being written"},

@@ -93,6 +93,7 @@ type Case struct {
 	Lines   []vitals.Line     // the oldest first
 	Spectra []spectrum.Line   // likewise
 	Skipped []error           // lines of files that are damaged
+	Failure string            // with what the training ended, as its log says; empty: it did not fail
 }
 
 // Diagnose returns the diagnoses of a run, sure ones first, causes before what they explain. It looks at the

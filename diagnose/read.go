@@ -1,7 +1,10 @@
 package diagnose
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"contralens/features/spectrum"
@@ -29,12 +32,14 @@ func Read(run string) (c Case, err error) {
 		return c, fmt.Errorf("diagnose: want a run with %s, which contrast records (--record), found none in %s",
 			vitals.FileName, run)
 	}
-	spectra, err := spectrum.Read(run)
-	if err != nil {
-		return c, fmt.Errorf("diagnose: %w", err)
-	}
+	spectra, unread := spectrum.Read(run)
 	c = NewCase(record.Config, lines, spectra)
-	for _, err := range []error{vitals.Skipped(run), spectrum.Skipped(run)} {
+	c.Failure = rundir.Failure(os.DirFS(run).(fs.StatFS))
+	damaged := spectrum.Skipped(run)
+	if unread != nil {
+		damaged = cmp.Or(errors.Unwrap(unread), unread)
+	}
+	for _, err := range []error{vitals.Skipped(run), damaged} {
 		if err != nil {
 			c.Skipped = append(c.Skipped, err)
 		}

@@ -15,11 +15,14 @@ func Write(w io.Writer, c Case, found []Diagnosis) error {
 	for _, err := range c.Skipped {
 		fmt.Fprintf(&b, "note: %v\n", err)
 	}
+	if c.Failure != "" {
+		fmt.Fprintf(&b, "the training failed: %s\n", c.Failure)
+	}
 	early, sure := c.Early(), slices.ContainsFunc(found, Diagnosis.IsSure)
 	switch {
 	case early != "" && !sure:
 		b.WriteString(early + "; so far no known fault is sure\n")
-	case len(found) == 0:
+	case len(found) == 0 && c.Failure == "":
 		b.WriteString("nothing stands out: none of the known faults shows in the record\n")
 	}
 	for _, d := range found {

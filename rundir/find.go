@@ -58,6 +58,12 @@ func Find(root, name, upstream string, resume bool) (dir string, err error) {
 // have none. The error is that dir is no directory.
 func Below(dir string) (runs []string, err error) {
 	if !isFolder(dir) {
+		switch _, err := os.Stat(dir); {
+		case dir == "":
+			return nil, errors.New("want a run directory, or a directory with runs, got an empty name")
+		case err == nil:
+			return nil, fmt.Errorf("want a run directory, or a directory with runs, but %s is a file", dir)
+		}
 		return nil, fmt.Errorf("want a run directory, or a directory with runs, but there is no directory %s", dir)
 	}
 	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {

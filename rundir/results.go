@@ -48,8 +48,8 @@ func (r Result) Append(dir string) error {
 	return nil
 }
 
-// ReadResults reads the results of a run directory. It skips an incomplete last line.
-// The error for any other line that is not a result names the line.
+// ReadResults reads the results of a run directory. It skips an incomplete last line, and
+// lines that are not results. The error names the first of these; it comes with the others.
 func ReadResults(dir string) ([]Result, error) {
 	path := filepath.Join(dir, ResultsFile)
 	f, err := os.Open(path)
@@ -58,11 +58,12 @@ func ReadResults(dir string) ([]Result, error) {
 	}
 	defer f.Close()
 	var all []Result
+	var bad error
 	lines := bufio.NewReader(f)
 	for n := 1; ; n++ {
 		line, err := lines.ReadBytes('\n')
 		if err == io.EOF {
-			return all, nil
+			return all, bad
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
@@ -72,7 +73,10 @@ func ReadResults(dir string) ([]Result, error) {
 		}
 		var r Result
 		if err := json.Unmarshal(line, &r); err != nil || r.Protocol == "" {
-			return nil, fmt.Errorf("%s, line %d: want a JSON object with protocol and metrics, got %.60q", path, n, line)
+			if bad == nil {
+				bad = fmt.Errorf("%s, line %d: want a JSON object with protocol and metrics, got %.60q", path, n, line)
+			}
+			continue
 		}
 		all = append(all, r)
 	}

@@ -151,6 +151,9 @@ func (s *spectra) start(r *Run) error {
 		return err
 	}
 	s.lines = lines
+	if record, err := rundir.ReadRecord(r.Dir); err == nil && record != nil && record.Planned > 0 {
+		s.told = true // the rule has ended the training before
+	}
 	past := r.known(s.lines)
 	for _, l := range lines {
 		if _, faults, settled := past.Upto(l.Epoch).Settled(r.Config.Epochs); settled {
@@ -324,6 +327,9 @@ func describeSpectrum(l spectrum.Line) string {
 		if v, ok := l.Head.Values[m.name]; ok {
 			text += fmt.Sprintf(", "+m.format, v)
 		}
+	}
+	if v, ok := l.Value("backbone", spectrum.RelativeName); ok {
+		text += fmt.Sprintf("; features: relative alignment %.2f", v)
 	}
 	if v, ok := l.Value("backbone", spectrum.ChurnName); ok {
 		text += fmt.Sprintf(", %.0f %% of neighbors new", 100*v)

@@ -49,15 +49,16 @@ directory with runs, each is diagnosed. docs/diagnosis.md has the causes.`,
 // diagnosed is a run with its diagnoses.
 type diagnosed struct {
 	Run       string               `json:"run"`
-	Early     string               `json:"early,omitempty"` // why it cannot be called healthy yet
-	Error     string               `json:"error,omitempty"` // why it could not be diagnosed
+	Early     string               `json:"early,omitempty"`   // why it cannot be called healthy yet
+	Error     string               `json:"error,omitempty"`   // why it could not be diagnosed
+	Failure   string               `json:"failure,omitempty"` // with what the training ended
 	Diagnoses []diagnose.Diagnosis `json:"diagnoses"`
 	of        diagnose.Case
 }
 
 func (d *diagnosed) read(dir string) (err error) {
 	if d.of, err = diagnose.Read(dir); err == nil {
-		d.Early, d.Diagnoses = d.of.Early(), append(d.Diagnoses, diagnose.Diagnose(d.of)...)
+		d.Early, d.Failure, d.Diagnoses = d.of.Early(), d.of.Failure, append(d.Diagnoses, diagnose.Diagnose(d.of)...)
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"contralens/features/spectrum"
 	"contralens/rundir"
 	"contralens/scores/vitals"
 )
@@ -37,11 +38,18 @@ func TestDiagnoseFolder(t *testing.T) {
 	add("narrow", "2", 1, 5)
 	add("deeper/young", "128", 1, 5)
 	add("deeper/sound", "128", 1, 100, 200, 300)
+	add("dead", "128", 1, 100)
+	for name, text := range map[string]string{rundir.LogFile: "epoch 1\nfailed: epoch 1, step 100: the loss became NaN\n", spectrum.FileName: "{broken\n"} {
+		if err := os.WriteFile(filepath.Join(root, "dead", filepath.FromSlash(name)), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	code, out := command(t, "diagnose", root)
 	for _, want := range []string{
 		"narrow: after step 5 of 1000 (0 %)\n\nThe projection head is too narrow (sure: narrow-head)",
 		"deeper/young: after step 5 of 1000 (0 %)\nit is too early to tell: ", "deeper/sound: after step 300 of 1000 (30 %)\nnothing stands out",
-		"other: not diagnosed: ", "4 runs: 1 with a fault that is sure, 1 that could not be diagnosed\n",
+		"dead: after step 100 of 1000 (10 %)\nnote: scores/spectrum.jsonl: want a JSON object per line", "\nthe training failed: epoch 1, step 100: the loss became NaN\n",
+		"other: not diagnosed: ", "5 runs: 1 with a fault that is sure, 1 that could not be diagnosed\n",
 	} {
 		if code != 0 || !strings.Contains(out, want) {
 			t.Errorf("code %d, want %q in\n%s", code, want, out)
@@ -51,7 +59,7 @@ func TestDiagnoseFolder(t *testing.T) {
 	for _, want := range []string{
 		`{"run":"deeper/sound","diagnoses":[]}`, `{"run":"deeper/young","early":"it is too early to tell: `, `{"run":"other","error":"diagnose: want a run with scores/vitals.jsonl`,
 	} {
-		if code != 0 || strings.Count(out, "\n") != 4 || !strings.Contains(out, want) {
+		if code != 0 || strings.Count(out, "\n") != 5 || !strings.Contains(out, want) {
 			t.Errorf("code %d, want %q in\n%s", code, want, out)
 		}
 	}

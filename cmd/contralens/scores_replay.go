@@ -43,13 +43,14 @@ Below a temperature of 0.1 they are rough.`,
 			if err != nil {
 				return err
 			}
-			own := 0.0
+			own, notes := 0.0, []string(nil)
 			if about, err := rundir.ReadRecord(args[0]); err == nil && about != nil {
 				if mem := about.Config["mem"]; mem == "target" || mem == "none" {
 					return fmt.Errorf("%s: want a training with negatives (--mem moco, bank or batch), got one with --mem %s, "+
 						"whose loss has no temperature", args[0], mem)
 				}
 				own, _ = strconv.ParseFloat(about.Config["nce_t"], 64)
+				notes = replayNotes(about.Config)
 			}
 			if len(temperatures) == 0 {
 				temperatures = []float64{0.05, 0.07, 0.1, 0.2, 0.5, 1}
@@ -66,6 +67,9 @@ Below a temperature of 0.1 they are rough.`,
 				return json.NewEncoder(cli.Out).Encode(t)
 			}
 			printTemperatures(t, own)
+			for _, n := range notes {
+				fmt.Fprintln(cli.Out, n)
+			}
 			return nil
 		},
 	}
@@ -73,6 +77,20 @@ Below a temperature of 0.1 they are rough.`,
 	cmd.Flags().IntVar(&step, "step", 0, "last of the steps whose scores are taken, 100 at most; 0: the last one")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// replayNotes says what the loss of a run has and the replayed InfoNCE has not.
+func replayNotes(options map[string]string) (notes []string) {
+	if options["mask_self"] == "true" {
+		notes = append(notes, "the histograms have the older keys of the own image, which --mask_self leaves out of the loss")
+	}
+	if loss := options["loss"]; loss != "" && loss != "infonce" {
+		notes = append(notes, fmt.Sprintf("the run's loss is --loss %s; this is InfoNCE", loss))
+	}
+	if synthetic := options["synthetic"]; synthetic != "" && synthetic != "none" {
+		notes = append(notes, fmt.Sprintf("the histograms have no negatives of --synthetic %s", synthetic))
+	}
+	return notes
 }
 
 // printTemperatures prints a table. own is the run's temperature, whose line comes first; 0: it is not known.
@@ -91,8 +109,15 @@ func printTemperatures(t scores.Temperatures, own float64) {
 		if i == 0 && own > 0 {
 			note = "  the run's"
 		}
+		if r.Effective < 1 {
+			note += "  too rough: less than one negative"
+		}
 		fmt.Fprintf(w, "%v\t%.4f\t%.0f %%\t%.1f\t%.1f %%\t%.1f %%\t%.1f %%\t%s\n", r.Temperature, r.Loss, 100*r.Loss/r.Chance,
 			r.Effective, 100*r.Hardest[0], 100*r.Hardest[1], 100*r.Hardest[2], note)
 	}
 	w.Flush()
+	if own > 0 && t.Recorded != nil {
+		fmt.Fprintf(cli.Out, "\nat the run's own temperature the replayed loss is off by %+.3f, because histograms mix the queries; at lower "+
+			"ones it is off by more\n", t.At[0].Loss-*t.Recorded)
+	}
 }

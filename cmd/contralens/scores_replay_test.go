@@ -41,15 +41,17 @@ func TestScoresReplay(t *testing.T) {
 	}
 	for want, args := range map[string][]string{
 		"--nce_t: want temperatures above 0": {"--nce_t", "0"}, "want a step from 1 to 120, got 121": {"--step", "121"}, "want a step, or 0": {"--step", "-1"},
+		`--nce_t: want a number, got "abc"`: {"--nce_t", "0.1,abc"}, `--step: want a whole number, got "abc"`: {"--step", "abc"},
 	} {
 		if code, said := command(t, append([]string{"scores", "replay", dir}, args...)...); code == 0 || !strings.Contains(said, want) {
 			t.Errorf("%q: code %d, %q", args, code, said)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, rundir.RecordFile), []byte(`{"config": {"nce_t": "0.2"}}`), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, rundir.RecordFile), []byte(`{"config": {"nce_t": "0.2", "mask_self": "true", "loss": "dcl"}}`), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if code, out := command(t, "scores", "replay", dir); code != 0 || strings.Count(out, "\n    0.2 ") != 1 || strings.Count(out, "the run's") != 1 {
+	if code, out := command(t, "scores", "replay", dir); code != 0 || strings.Count(out, "\n    0.2 ") != 1 || strings.Count(out, "%  the run's\n") != 1 ||
+		!strings.Contains(out, "off by -1.048") || !strings.Contains(out, "which --mask_self leaves out of the loss\nthe run's loss is --loss dcl; this is InfoNCE\n") {
 		t.Errorf("the run's temperature is once in the table: code %d, %s", code, out)
 	}
 	if err := os.WriteFile(filepath.Join(dir, rundir.RecordFile), []byte(`{"config": {"mem": "target"}}`), 0o644); err != nil {

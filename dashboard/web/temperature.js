@@ -120,7 +120,7 @@ export function temperature() {
       "p",
       { class: "small" },
       "Computed from the distributions above, as if the negatives of all queries were alike. It is what the next step " +
-        "would have seen, not what a training would have become; below τ = 0.1 it is rough.",
+        "would have seen, not what a training would have become; below τ = 0.1 it is rough. It is InfoNCE of all recorded scores, without --mask_self.",
     ),
   );
 

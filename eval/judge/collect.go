@@ -29,6 +29,8 @@ type Source struct {
 	Lines   []spectrum.Line
 	Vitals  []vitals.Line   // what it is diagnosed by, beside options and measures
 	Results []rundir.Result // also of others' encoders
+	// Told tells that a note says why nothing was measured.
+	Told bool
 }
 
 // known is what package diagnose knows of the run.
@@ -41,6 +43,7 @@ type run struct {
 	planned  int
 	ended    int                        // the epoch after which the stop rule ended it; 0: it did not
 	accuracy map[int]map[string]float64 // by epoch and protocol
+	tested   map[string]string          // the dataset of a protocol's first result
 }
 
 // Judge judges the run in dir by its epochs, or the runs below it by the last epoch that was measured. All
@@ -84,7 +87,9 @@ func (e *Nothing) Error() string {
 func Sources(dir string, sources []Source, notes []string) (Report, error) {
 	r := Report{Dir: dir, Groups: []Group{}, Stops: []Stop{}, Notes: append([]string{}, notes...)}
 	var all []run
-	for _, s := range sources {
+	for i, s := range sources {
+		s.Lines = byEpoch(s.Lines)
+		sources[i] = s
 		switch measured := func(l spectrum.Line) bool { return l.Backbone != nil }; {
 		case slices.ContainsFunc(s.Lines, measured):
 			one := run{Source: s, method: methodOf(s.Options), accuracy: map[int]map[string]float64{}}
@@ -94,8 +99,13 @@ func Sources(dir string, sources []Source, notes []string) (Report, error) {
 				one.ended, one.planned = one.planned, s.Planned
 			}
 			all = append(all, one)
-		case s.Options != nil && len(s.Results) == 0: // not a classifier, whose results count for its encoder
-			r.Notes = append(r.Notes, s.Name+": its features were not measured, and it has no probe set")
+		case s.Options != nil && !s.Told && (s.Options["mem"] != "" || len(s.Results) == 0):
+			// Not a classifier, whose results count for its encoder.
+			if failed := unmeasured(s); len(failed) > 0 {
+				r.Notes = append(r.Notes, failed...)
+			} else {
+				r.Notes = append(r.Notes, s.Name+": its features were not measured, and it has no probe set")
+			}
 		}
 	}
 	if len(all) == 0 {
@@ -114,9 +124,22 @@ func Sources(dir string, sources []Source, notes []string) (Report, error) {
 	}
 	if len(r.Groups) == 0 {
 		r.Notes = append(r.Notes, "nothing is ranked: a ranking needs two epochs of a run, or two runs of one method, with "+
-			"the same images measured")
+			"as many images measured")
 	}
 	return r, nil
+}
+
+// byEpoch returns the lines in the order of their epochs. Of several of an epoch the last one counts.
+func byEpoch(lines []spectrum.Line) []spectrum.Line {
+	last := map[int]spectrum.Line{}
+	for _, l := range lines {
+		last[l.Epoch] = l
+	}
+	var all []spectrum.Line
+	for _, epoch := range slices.Sorted(maps.Keys(last)) {
+		all = append(all, last[epoch])
+	}
+	return all
 }
 
 // unmeasured says which epochs could not be measured, and why: the last of them stands for all.
@@ -154,19 +177,19 @@ func read(root, dir string) (s Source, why string) {
 	if err != nil || record == nil {
 		return s, fmt.Sprintf("%s: run.json cannot be read: %v", s.Name, err)
 	}
-	results, err := rundir.ReadResults(dir)
+	s.Options, s.Planned, s.Told = record.Config, record.Planned, true
+	if s.Lines, err = spectrum.Of(dir, nil); err != nil {
+		return s, fmt.Sprintf("%s: its measures cannot be read: %v", s.Name, cmp.Or(errors.Unwrap(err), err))
+	}
+	s.Told = false
+	s.Results, err = rundir.ReadResults(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return s, fmt.Sprintf("%s: its results cannot be read: %v", s.Name, err)
+		why = fmt.Sprintf("not all results can be read: %v", err)
 	}
-	lines, err := spectrum.Of(dir, nil)
-	if err != nil {
-		return s, fmt.Sprintf("%s: its measures cannot be read: %v", s.Name, err)
-	}
-	s.Options, s.Planned, s.Results, s.Lines = record.Config, record.Planned, results, lines
 	if s.Vitals, err = vitals.Read(dir); err != nil {
-		return s, fmt.Sprintf("%s: nothing is diagnosed: %v", s.Name, err)
+		why = fmt.Sprintf("%s: nothing is diagnosed: %v", s.Name, err)
 	}
-	return s, ""
+	return s, why
 }
 
 // methodOf names what runs must have in common to be compared by all measures, beside their data and what was
@@ -219,7 +242,17 @@ func (one *run) add(r rundir.Result) {
 	if one.accuracy[r.Epoch] == nil {
 		one.accuracy[r.Epoch] = map[string]float64{}
 	}
-	one.accuracy[r.Epoch][r.Protocol] = top1
+	protocol := r.Protocol
+	if one.tested == nil {
+		one.tested = map[string]string{}
+	}
+	if _, known := one.tested[protocol]; !known {
+		one.tested[protocol] = r.Dataset
+	}
+	if r.Dataset != one.tested[protocol] { // an accuracy on other images is another one
+		protocol += " on " + cmp.Or(r.Dataset, "unknown images")
+	}
+	one.accuracy[r.Epoch][protocol] = top1
 }
 
 // share gives each run its results, and those of its encoders that are in other runs' directories, such as
@@ -292,8 +325,25 @@ func (r *Report) epochs(one run) {
 		}
 	}
 	for _, basis := range slices.Sorted(maps.Keys(byBasis)) {
+		before := len(r.Groups)
 		r.rank("epochs of "+one.Name+" ("+basis+")", byBasis[basis], false)
+		for i := range r.Groups[before:] {
+			r.Groups[before+i].kept()
+		}
 	}
+}
+
+// kept adds to the verdict on the epochs of a run which is the best of those whose checkpoints are there.
+func (g *Group) kept() {
+	if slices.ContainsFunc(g.first(), func(r Row) bool { return r.File != "" }) {
+		return
+	}
+	i := slices.IndexFunc(g.Rows, func(r Row) bool { return r.File != "" })
+	if i < 0 {
+		g.Verdict += "; no epoch of the table has a checkpoint (--save_freq)"
+		return
+	}
+	g.Verdict += fmt.Sprintf("; that epoch has no checkpoint, the best that has one is %s: %s", g.Rows[i].name(), g.Rows[i].File)
 }
 
 // runs ranks the last epochs of runs, within methods and across them.

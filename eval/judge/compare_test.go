@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -160,5 +161,76 @@ func TestSeldomMeasured(t *testing.T) {
 	r, err := Judge(m.root)
 	if err != nil || len(r.Stops) != 1 || r.Stops[0].Run != "often" {
 		t.Errorf("%+v, %v", r.Stops, err)
+	}
+}
+
+// What cannot be known is missing: a measure that is null, epochs below 0, lines that are no results. Of several
+// lines of an epoch the last one counts, and the order of lines does not.
+func TestOddRecords(t *testing.T) {
+	m := made{t.TempDir(), t}
+	dir := m.run("run", "moco", 4, func(e int) float64 { return 0.1 * float64(e) })
+	file := filepath.Join(dir, spectrum.FileName)
+	lines := strings.Split(strings.TrimSpace(m.read(file)), "\n")
+	slices.Reverse(lines)
+	lines = append(lines, strings.Replace(lines[0], `"epoch":4`, `"epoch":-7`, 1), strings.Replace(lines[3], `"epoch":1`, `"epoch":4`, 1))
+	m.write(file, strings.Join(lines, "\n")+"\n")
+	m.write(filepath.Join(dir, rundir.ResultsFile), m.read(filepath.Join(dir, rundir.ResultsFile))+`{"kind": "knn"}`+"\n")
+	r, err := Judge(m.root)
+	if err != nil || len(r.Groups) != 1 || len(r.Groups[0].Rows) != 4 || r.Groups[0].Rows[0].Epoch != 3 || len(r.Groups[0].Checks) != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, "results.jsonl, line 5: want a JSON object with protocol and metrics") {
+		t.Errorf("notes %s", notes)
+	}
+	var l spectrum.Line
+	text := `{"epoch": 1, "backbone": {"dim": 2, "values": {"wasserstein": null, "rankme": 2}}, "head": {"values": {"lidar": null}}}`
+	if err := json.Unmarshal([]byte(text), &l); err != nil || len(l.Backbone.Values) != 1 || len(l.Head.Values) != 0 {
+		t.Errorf("%+v, %v", l, err)
+	}
+}
+
+// Epochs whose features are all one point have no best one, and W₂ of features alone makes none. The verdict on
+// epochs names the best whose checkpoint is there.
+func TestVerdictsOfEpochs(t *testing.T) {
+	line := func(epoch int, values map[string]float64) spectrum.Line {
+		return spectrum.Line{Epoch: epoch, Images: 9, Backbone: &spectrum.Space{Values: values}}
+	}
+	verdict := func(dir string, lines ...spectrum.Line) string {
+		r, err := Sources("", []Source{{Name: "run", Dir: dir, Options: map[string]string{"mem": "moco"}, Lines: lines}}, nil)
+		if err != nil || len(r.Groups) != 1 {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		return r.Groups[0].Verdict
+	}
+	point := func(w float64) map[string]float64 {
+		return map[string]float64{spectrum.UniformityName: 0, spectrum.WassersteinName: w}
+	}
+	if got := verdict("", line(1, point(1.41)), line(2, point(1.42))); !strings.HasPrefix(got, "cannot tell: every measure is the same for all") {
+		t.Error(got)
+	}
+	alone := func(w float64) map[string]float64 { return map[string]float64{spectrum.WassersteinName: w} }
+	dir := t.TempDir()
+	m := made{dir, t}
+	m.write(filepath.Join(dir, rundir.CurrentFile), "")
+	got := verdict(dir, line(1, alone(1.1)), line(2, alone(1.2)))
+	for _, want := range []string{"cannot tell; first by W₂ of features alone: run after epoch 1; no other measure checks it",
+		"; that epoch has no checkpoint, the best that has one is run after epoch 2: " + filepath.Join(dir, rundir.CurrentFile)} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// An accuracy on other images is another one.
+func TestOtherTestImages(t *testing.T) {
+	m := made{t.TempDir(), t}
+	dir := m.run("run", "moco", 3, constant(0.5))
+	r := rundir.Result{Protocol: "knn", Dataset: "stl10", Epoch: 3, Metrics: map[string]any{"top1": 12.5}}
+	if err := r.Append(dir); err != nil {
+		t.Fatal(err)
+	}
+	report, err := Judge(dir)
+	if err != nil || report.Groups[0].Rows[2].Accuracy["knn"] != 50 || report.Groups[0].Rows[2].Accuracy["knn on stl10"] != 12.5 {
+		t.Errorf("%+v, %v", report.Groups, err)
 	}
 }

@@ -26,6 +26,7 @@ import (
 type Measure struct {
 	Space, Name, Title string
 	across             use
+	alone              bool                    // it is worth a verdict by itself
 	better             func(v float64) float64 // larger is better
 }
 
@@ -51,10 +52,10 @@ func smaller(v float64) float64 { return -v }
 // The embeddings' W₂ and alignment are nearly the loss itself, and a collapse has an alignment of 0 and an
 // α-ReQ near 1: these judge nothing.
 var Measures = []Measure{
-	{"head", spectrum.RankMeName, "RankMe", unused, larger},
-	{"head", spectrum.LiDARName, "LiDAR", shown, larger},
-	{"backbone", spectrum.WassersteinName, "W₂ of features", shown, smaller},
-	{"backbone", spectrum.RelativeName, "relative alignment", ranking, smaller},
+	{"head", spectrum.RankMeName, "RankMe", unused, true, larger},
+	{"head", spectrum.LiDARName, "LiDAR", shown, false, larger},
+	{"backbone", spectrum.WassersteinName, "W₂ of features", shown, false, smaller},
+	{"backbone", spectrum.RelativeName, "relative alignment", ranking, true, smaller},
 }
 
 // Candidate is an epoch of a run.
@@ -67,7 +68,7 @@ type Candidate struct {
 	Accuracy map[string]float64 `json:"accuracies"` // top-1 in percent by protocol; without labels, none
 	// Basis is what makes values comparable: the images and the views that were measured, and dimensions.
 	Basis string `json:"basis"`
-	// Collapsed tells that all features are one point. It is last by each measure that it lacks.
+	// Collapsed tells that all features are one point. It is last by each measure.
 	Collapsed bool `json:"collapsed,omitempty"`
 	// Faults are the sure diagnoses of the training up to the epoch (package diagnose).
 	Faults []string `json:"faults,omitempty"`
@@ -139,10 +140,11 @@ func (m Measure) counts(across bool) bool { return !across || m.across == rankin
 
 // value returns a measure of a candidate, larger if it is better. known is false if it is missing.
 func (m Measure) value(c Candidate) (v float64, known bool) {
-	if v, known = c.Values[m.ID()]; known {
-		return m.better(v), true
+	if c.Collapsed {
+		return math.Inf(-1), true // what is left is rounding
 	}
-	return math.Inf(-1), c.Collapsed
+	v, known = c.Values[m.ID()]
+	return m.better(v), known
 }
 
 // Rank ranks candidates by the measures that all of them have. Across methods it ranks those of which the
@@ -360,7 +362,11 @@ func judgement(g Group, equal bool) string {
 	case equal:
 		return "cannot tell: every measure is the same for all"
 	case len(g.Measures) == 1:
-		return fmt.Sprintf("best by %s alone: %s; %s", titleOf(g.Measures[0]), name, g.contradict())
+		text := fmt.Sprintf("first by %s alone: %s; %s", titleOf(g.Measures[0]), name, g.contradict())
+		if i := slices.IndexFunc(Measures, func(m Measure) bool { return m.ID() == g.Measures[0] }); !Measures[i].alone {
+			return "cannot tell; " + text
+		}
+		return text
 	case g.Agreement < doubtful:
 		return fmt.Sprintf("cannot tell: the measures disagree (Kendall's W %.2f); %s", g.Agreement, tells(g))
 	case g.Agreement < agreed:

@@ -83,6 +83,15 @@ func (m made) write(path, text string) {
 	}
 }
 
+func (m made) read(path string) string {
+	m.t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return string(text)
+}
+
 func constant(v float64) func(int) float64 { return func(int) float64 { return v } }
 
 // Runs are ranked within their methods by all measures and across them by relative alignment; what cannot be
@@ -239,7 +248,7 @@ func TestAcross(t *testing.T) {
 	}
 	g, ok := Rank("x", []Candidate{c("a", 9, 9, 1, 3), c("b", 5, 5, 2, 2), c("c", 1, 1, 3, 1)}, true)
 	if !ok || g.Rows[0].Run != "c" || g.Rows[2].Run != "a" || g.Verdict !=
-		"best by relative alignment alone: c after epoch 1; LiDAR would choose a after epoch 1, W₂ of features would choose a after epoch 1 (Kendall's W of all 0.11)" {
+		"first by relative alignment alone: c after epoch 1; LiDAR would choose a after epoch 1, W₂ of features would choose a after epoch 1 (Kendall's W of all 0.11)" {
 		t.Errorf("%s: %+v", g.Verdict, g.Rows)
 	}
 	if alone := g.Checks[0].ByMeasure; g.Checks[0].Rho != 1 || alone["head_lidar"] != -1 || alone["backbone_wasserstein"] != -1 || len(alone) != 3 {

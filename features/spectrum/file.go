@@ -54,11 +54,27 @@ func (l Line) Value(space, name string) (v float64, ok bool) {
 }
 
 // UnmarshalJSON reads a line, and adds the measures that follow from others, which earlier versions did not
-// write.
+// write. Measures that are null, as other programs write NaN, are missing.
 func (l *Line) UnmarshalJSON(text []byte) error {
 	type plain Line
 	if err := json.Unmarshal(text, (*plain)(l)); err != nil {
 		return err
+	}
+	if l.Epoch < 0 {
+		return fmt.Errorf("epoch: want 0 or more, got %d", l.Epoch)
+	}
+	var known struct {
+		Backbone, Head struct{ Values map[string]*float64 }
+	}
+	if err := json.Unmarshal(text, &known); err != nil {
+		return err
+	}
+	for s, values := range map[*Space]map[string]*float64{l.Backbone: known.Backbone.Values, l.Head: known.Head.Values} {
+		for name, v := range values {
+			if v == nil && s != nil {
+				delete(s.Values, name)
+			}
+		}
 	}
 	for _, s := range []*Space{l.Backbone, l.Head} {
 		if s == nil || s.Values == nil {

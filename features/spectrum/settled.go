@@ -44,12 +44,15 @@ func Settled(lines []Line, planned int) (why string, settled bool) {
 	churn := 0.0
 	for i, l := range window {
 		v, ok := l.Value("backbone", ChurnName)
-		at := len(lines) - n + i
-		if !ok || at == 0 {
+		before := len(lines) - n + i - 1 // the line that it was compared with
+		for before >= 0 && lines[before].Backbone == nil {
+			before--
+		}
+		if !ok || before < 0 {
 			return "", false
 		}
 		// Neighbors change as in a random walk.
-		churn += v * math.Sqrt(tenth/float64(max(1, l.Epoch-lines[at-1].Epoch))) / float64(n)
+		churn += v * math.Sqrt(tenth/float64(max(1, l.Epoch-lines[before].Epoch))) / float64(n)
 	}
 	rank, ok1 := slope(window, RankMeName, true)
 	align, ok2 := slope(window, AlignmentName, true)

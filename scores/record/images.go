@@ -205,14 +205,23 @@ type Images struct {
 func OpenImages(dir string) (*Images, error) {
 	h, err := readImagesHeader(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: the record does not know the images behind its scores: an older version wrote it, or "+
-			"the method has no negatives (%w)", dir, fs.ErrNotExist)
+		return nil, &noImages{dir}
 	}
 	if err != nil {
 		return nil, err
 	}
 	return &Images{h, dir}, nil
 }
+
+// noImages is the error of a record without images.
+type noImages struct{ dir string }
+
+func (e *noImages) Error() string {
+	return fmt.Sprintf("the record in %s does not know the images behind its scores: an older version wrote it, or the "+
+		"method has no negatives", e.dir)
+}
+
+func (*noImages) Unwrap() error { return fs.ErrNotExist }
 
 func readImagesHeader(dir string) (h ImagesHeader, err error) {
 	path := imagesHeaderPath(dir)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -132,6 +133,11 @@ func FlagError(c *cobra.Command, err error) error {
 			empty.GetFlag().Name, helpOf(c))}
 	}
 	var invalid *pflag.InvalidValueError
+	var number *strconv.NumError
+	if errors.As(err, &invalid) && errors.As(err, &number) {
+		want := map[bool]string{true: "a whole number", false: "a number"}[number.Func != "ParseFloat"]
+		return usageError{fmt.Errorf("--%s: want %s, got %q; %s lists the options", invalid.GetFlag().Name, want, number.Num, helpOf(c))}
+	}
 	if errors.As(err, &invalid) {
 		return usageError{fmt.Errorf("--%s: %w; %s lists the options", invalid.GetFlag().Name, invalid.Unwrap(), helpOf(c))}
 	}
