@@ -313,7 +313,8 @@ func evenly(d data.Dataset, n int) data.Dataset {
 	return out
 }
 
-// describeSpectrum describes a line of measures: the ranks of the embeddings and how much has changed since the
+// describeSpectrum describes a line of measures: the ranks of the embeddings, the relative alignment of the features
+// by which judge ranks runs of several methods, and how many neighbors have changed since the
 // epoch before. It is empty if nothing was measured.
 func describeSpectrum(l spectrum.Line) string {
 	if l.Head == nil {
@@ -328,11 +329,15 @@ func describeSpectrum(l spectrum.Line) string {
 			text += fmt.Sprintf(", "+m.format, v)
 		}
 	}
+	var features []string
 	if v, ok := l.Value("backbone", spectrum.RelativeName); ok {
-		text += fmt.Sprintf("; features: relative alignment %.2f", v)
+		features = append(features, fmt.Sprintf("relative alignment %.2f", v))
 	}
 	if v, ok := l.Value("backbone", spectrum.ChurnName); ok {
-		text += fmt.Sprintf(", %.0f %% of neighbors new", 100*v)
+		features = append(features, fmt.Sprintf("%.0f %% of neighbors new", 100*v))
+	}
+	if len(features) > 0 {
+		text += fmt.Sprintf("\nepoch %d: features: %s", l.Epoch, strings.Join(features, ", "))
 	}
 	return text
 }
