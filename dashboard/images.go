@@ -105,8 +105,8 @@ func (s *Server) images(q url.Values) (any, error) {
 		Step: row.Step, Epoch: h.Epoch(row.Step), Every: h.Every, Shares: map[string]float64{}, Queries: []tracedQuery{},
 	}
 	if step < farthest && max(step-row.Step, row.Step-step) > h.Every {
-		out.Note = fmt.Sprintf("the images of step %d are not in the record; these are those of step %d, the nearest (images.bin is "+
-			"cut off, or the training has not come there)", step, row.Step)
+		out.Note = fmt.Sprintf("the images of step %d are not in the record; these are those of step %d, the nearest "+
+			"(images.bin is cut off, or the training has not come there)", step, row.Step)
 	}
 	patient, stop := context.WithTimeout(r.server.ended, openPatience)
 	images, err := r.replayer(patient, h)

@@ -56,7 +56,8 @@ func (s signs) state(now time.Time) (State, string) {
 		return Ended, fmt.Sprintf("nothing has been written since %s and there is no result; it may still be in an epoch",
 			clock(s.Written))
 	case s.Planned > 0 && s.Complete >= s.Planned && s.Before > s.Planned:
-		return Finished, fmt.Sprintf("--stop auto ended it after epoch %d of %d: its features had settled", s.Complete, s.Before)
+		return Finished, fmt.Sprintf("--stop auto ended it after epoch %d of %d: its features had settled",
+			s.Complete, s.Before)
 	case s.Planned > 0 && s.Complete >= s.Planned:
 		return Finished, fmt.Sprintf("epoch %d of %d is complete", s.Complete, s.Planned)
 	case !s.Interrupted.IsZero() && s.Written.Sub(s.Interrupted) < 5*time.Second:

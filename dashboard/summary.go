@@ -101,7 +101,10 @@ func (r *run) summarize(written, now time.Time) Summary {
 	if labels != "" { // the method and its transformation are those of the encoder
 		s.Method, s.FT = labels, ""
 	}
-	sign := signs{Planned: s.Epochs, Before: record.Planned, Written: written, Classifier: labels != "", Failure: rundir.Failure(folder{r})}
+	sign := signs{
+		Planned: s.Epochs, Before: record.Planned, Written: written, Classifier: labels != "",
+		Failure: rundir.Failure(folder{r}),
+	}
 	lines := rundir.LastMetrics(folder{r})
 	s.readTail(lines, &sign)
 	r.findLoss(&s, lines)

@@ -41,7 +41,8 @@ func KNN(
 // knn returns how many of this process's queries are right. Each process of a world has every
 // Size-th chunk of the queries, so that products have the same shapes as in one process.
 func knn(
-	bank *torch.Tensor, bankLabels []int64, queries *torch.Tensor, queryLabels []int64, v Vote, classes int, p *peers.Peers,
+	bank *torch.Tensor, bankLabels []int64, queries *torch.Tensor, queryLabels []int64, v Vote, classes int,
+	p *peers.Peers,
 ) (right int) {
 	w := worldOf(p)
 	const chunk = 1000

@@ -122,7 +122,8 @@ func (r *Run) LastGood(err error) error {
 		return &located{fmt.Errorf("%w; no checkpoint has been saved yet", err)}
 	}
 	if drift := (*drifted)(nil); errors.As(err, &drift) && r.savedStep > drift.from {
-		return &located{fmt.Errorf("%w; the newest checkpoint %s, of step %d, may have wrong weights: resume from an earlier one",
+		return &located{fmt.Errorf("%w; the newest checkpoint %s, of step %d, may have wrong weights: resume from "+
+			"an earlier one",
 			err, r.saved, r.savedStep)}
 	}
 	return &located{fmt.Errorf("%w; the last good checkpoint is %s, of step %d", err, r.saved, r.savedStep)}

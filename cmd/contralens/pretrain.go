@@ -41,7 +41,8 @@ func (t *training) Close() {
 func (t *training) pretrain(c config.Contrast, warnings []string) error {
 	p := t.progress
 	result, err := train.Pretrain(t.signals.ctx, c, train.Options{
-		Progress: p, Begin: t.signals.Begin, Met: t.signals.Met, Tuner: tuner(c.Retune, p.Print), Command: os.Args, Notes: warnings,
+		Progress: p, Begin: t.signals.Begin, Met: t.signals.Met, Tuner: tuner(c.Retune, p.Print),
+		Command: os.Args, Notes: warnings,
 		Launch: t.launch, Timing: t.timing,
 	})
 	if err == nil && t.launch.World().First() {

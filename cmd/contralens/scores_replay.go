@@ -117,7 +117,7 @@ func printTemperatures(t scores.Temperatures, own float64) {
 	}
 	w.Flush()
 	if own > 0 && t.Recorded != nil {
-		fmt.Fprintf(cli.Out, "\nat the run's own temperature the replayed loss is off by %+.3f, because histograms mix the queries; at lower "+
-			"ones it is off by more\n", t.At[0].Loss-*t.Recorded)
+		fmt.Fprintf(cli.Out, "\nat the run's own temperature the replayed loss is off by %+.3f, because histograms mix "+
+			"the queries; at lower ones it is off by more\n", t.At[0].Loss-*t.Recorded)
 	}
 }

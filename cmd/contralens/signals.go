@@ -45,8 +45,8 @@ func stopSignals() chan os.Signal {
 const sameStop = 200 * time.Millisecond
 
 // Listen starts to listen for signals. Before Begin, the first signal ends the program with
-// exitStopped, because nothing can be lost yet; other processes hear of it. After Begin, the first one ends ctx, and one
-// that comes later than sameStop ends the program at once.
+// exitStopped, because nothing can be lost yet; other processes hear of it. After Begin, the first one
+// ends ctx, and one that comes later than sameStop ends the program at once.
 // It may be called again.
 func (s *stopping) Listen() {
 	if s.signals != nil {

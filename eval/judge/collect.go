@@ -343,7 +343,8 @@ func (g *Group) kept() {
 		g.Verdict += "; no epoch of the table has a checkpoint (--save_freq)"
 		return
 	}
-	g.Verdict += fmt.Sprintf("; that epoch has no checkpoint, the best that has one is %s: %s", g.Rows[i].name(), g.Rows[i].File)
+	g.Verdict += fmt.Sprintf("; that epoch has no checkpoint, the best that has one is %s: %s", g.Rows[i].name(),
+		g.Rows[i].File)
 }
 
 // runs ranks the last epochs of runs, within methods and across them.
@@ -411,7 +412,8 @@ func uncounted(g Group, across bool) (notes []string) {
 			}
 		}
 		if len(without) < len(g.Rows) {
-			notes = append(notes, fmt.Sprintf("%s: %s does not count, because it is not known of %s", g.Title, m.Title, some(without)))
+			notes = append(notes, fmt.Sprintf("%s: %s does not count, because it is not known of %s", g.Title, m.Title,
+				some(without)))
 		}
 	}
 	return notes

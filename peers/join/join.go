@@ -321,7 +321,8 @@ func backend(d torch.Device, has []string, gloo bool) (string, error) {
 		return group.Gloo, nil
 	case gloo:
 		return "", &config.ValueError{
-			Option: "dist-backend", Want: "nccl, because Gloo exchanges no tensors of GPUs", Got: "gloo", Hint: "or --device cpu",
+			Option: "dist-backend", Want: "nccl, because Gloo exchanges no tensors of GPUs", Got: "gloo",
+			Hint: "or --device cpu",
 		}
 	case slices.Contains(has, group.NCCL):
 		return group.NCCL, nil

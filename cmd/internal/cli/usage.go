@@ -136,7 +136,8 @@ func FlagError(c *cobra.Command, err error) error {
 	var number *strconv.NumError
 	if errors.As(err, &invalid) && errors.As(err, &number) {
 		want := map[bool]string{true: "a whole number", false: "a number"}[number.Func != "ParseFloat"]
-		return usageError{fmt.Errorf("--%s: want %s, got %q; %s lists the options", invalid.GetFlag().Name, want, number.Num, helpOf(c))}
+		return usageError{fmt.Errorf("--%s: want %s, got %q; %s lists the options", invalid.GetFlag().Name, want,
+			number.Num, helpOf(c))}
 	}
 	if errors.As(err, &invalid) {
 		return usageError{fmt.Errorf("--%s: %w; %s lists the options", invalid.GetFlag().Name, invalid.Unwrap(), helpOf(c))}
