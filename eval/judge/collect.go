@@ -343,8 +343,8 @@ func (g *Group) kept() {
 		g.Verdict += "; no epoch of the table has a checkpoint (--save_freq)"
 		return
 	}
-	g.Verdict += fmt.Sprintf("; that epoch has no checkpoint, the best that has one is %s: %s", g.Rows[i].name(),
-		g.Rows[i].File)
+	g.Verdict += fmt.Sprintf("; %s has no checkpoint, the first that has one is %s: %s", names(g.first()),
+		g.Rows[i].name(), g.Rows[i].File)
 }
 
 // runs ranks the last epochs of runs, within methods and across them.

@@ -214,7 +214,7 @@ func TestVerdictsOfEpochs(t *testing.T) {
 	m.write(filepath.Join(dir, rundir.CurrentFile), "")
 	got := verdict(dir, line(1, alone(1.1)), line(2, alone(1.2)))
 	for _, want := range []string{"cannot tell; first by W₂ of features alone: run after epoch 1; no other measure checks it",
-		"; that epoch has no checkpoint, the best that has one is run after epoch 2: " + filepath.Join(dir, rundir.CurrentFile)} {
+		"; run after epoch 1 has no checkpoint, the first that has one is run after epoch 2: " + filepath.Join(dir, rundir.CurrentFile)} {
 		if !strings.Contains(got, want) {
 			t.Errorf("got %s, want %s", got, want)
 		}
