@@ -77,7 +77,10 @@ func TestUnderSlurm(t *testing.T) {
 		t.Fatal("want one stop and exit code 75 in the log")
 	}
 	again := resumption(t, log())
-	job.Update(t, "timelimit=60", "starttime=now") // Slurm waits two minutes before it starts a job again
+	// Slurm waits two minutes before it starts a job again. One that starts while the last process of its first
+	// start still ends fails at once, with code 1 and without a word.
+	time.Sleep(5 * time.Second)
+	job.Update(t, "timelimit=60", "starttime=now")
 	slurm.Eventually(t, 10*time.Minute, "the job is complete", func() bool {
 		if job.Is("JobState=FAILED") {
 			t.Fatalf("the job has failed: %s", job.Show())
