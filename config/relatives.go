@@ -73,6 +73,9 @@ func (r *Relatives) check(o *Objective, f *FeatureTransform) error {
 		within("macl_alpha", r.MACLAlpha, 0, 1), within("macl_a0", r.MACLZero, 0, 1))
 }
 
+// Synthesizes reports whether a training of resolved options adds synthetic negatives before it ends.
+func (c *Contrast) Synthesizes() bool { return c.Synthetic != "none" && c.SyntheticStart < c.Epochs }
+
 // checkSynthetic refuses synthetic negatives where they make no sense.
 func (r *Relatives) checkSynthetic(o *Objective) error {
 	if err := oneOf("synthetic", r.Synthetic, "none", "mochi", "synco"); err != nil || r.Synthetic == "none" {

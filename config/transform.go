@@ -99,6 +99,9 @@ func (c *FeatureTransform) Transform() ft.Transform {
 	return ft.Transform{Positive: positive, Negative: negative}
 }
 
+// Transforms reports whether a training of resolved options transforms features before it ends.
+func (c *Contrast) Transforms() bool { return c.MixNorm && c.MixEpoch < c.Epochs }
+
 // Brief says in a few words what the transformation of resolved options does and when it
 // starts.
 func (c *FeatureTransform) Brief() string {

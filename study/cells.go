@@ -3,7 +3,6 @@ package study
 import (
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -52,8 +51,40 @@ func (s *Study) CellOptions(dir string, c Cell) []Option {
 
 // Training returns the resolved options of a cell and notes about them.
 func (s *Study) Training(dir string, c Cell) (config.Contrast, []string, error) {
-	return s.Contrast(c.Arm, s.CellOptions(dir, c)...)
+	options, notes, err := s.Contrast(c.Arm, s.CellOptions(dir, c)...)
+	if untold := s.untold(s.Arms[c.Arm]); err == nil && len(untold) > 0 {
+		notes = append(notes, fmt.Sprintf("the program of arm %s is not told %s: they are not in braces in its command "+
+			"line, so it must do the same by itself", s.Arms[c.Arm].Name, strings.Join(untold, ", ")))
+	}
+	return options, notes, err
 }
+
+// Outdated reports whether an outcome is that of another setting than the cell has now, as when a setting that
+// had failed was tried again and is chosen.
+func (s *Study) Outdated(c Cell, o jobs.Outcome) bool {
+	if c.Setting < 0 || o.Setting != "" {
+		return c.Setting >= 0 && o.Setting != s.SettingOf(c)
+	}
+	for _, option := range s.Arms[c.Arm].settings[c.Setting] { // an older program wrote the command alone
+		for _, word := range slices.Concat(o.Commands...) {
+			if value, ok := strings.CutPrefix(word, "--"+option.Name+"="); ok && value != option.Value {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Tuned returns the names of the options that tuning sets in a cell.
+func (s *Study) Tuned(c Cell) (names []string) {
+	for _, o := range s.Arms[c.Arm].settings[c.Setting] {
+		names = append(names, official(o.Name))
+	}
+	return names
+}
+
+// SettingOf describes what tuning chose for a cell; "" without tuning.
+func (s *Study) SettingOf(c Cell) string { return describe(s.Arms[c.Arm].settings[c.Setting]) }
 
 // Command returns the command line that trains a cell alone.
 func (s *Study) Command(dir string, c Cell) []string {
@@ -106,6 +137,31 @@ func (s *Study) ProgramLine(dir string, c Cell) ([]string, error) {
 	return words, nil
 }
 
+// told returns the options that the command line of a program has.
+func (a Arm) told() map[string]bool {
+	told := map[string]bool{}
+	for _, w := range a.Program {
+		for _, name := range inBraces.FindAllString(w, -1) {
+			told[official(strings.Trim(name, "{}"))] = true
+		}
+	}
+	return told
+}
+
+// untold returns the options of all arms that the program of an arm is not told.
+func (s *Study) untold(a Arm) (names []string) {
+	if a.Program == nil {
+		return nil
+	}
+	told := a.told()
+	for _, o := range s.Options {
+		if f, ok := config.Lookup(o.Name); ok && !told[f.Name] && !f.Runtime {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
 // inBraces matches what looks like an option in braces.
 var inBraces = regexp.MustCompile(`\{\w*\}`)
 
@@ -152,102 +208,6 @@ func (s *Study) finals(setting []int) (all []Cell) {
 		}
 	}
 	return all
-}
-
-// tune returns the tuning cells of an arm that are known, and the setting that was chosen: -1
-// if it is not known yet, or if all settings failed.
-func (s *Study) tune(arm int, done map[string]jobs.Outcome) (all []Cell, setting int) {
-	t := s.Tuning
-	left := make([]int, len(s.Arms[arm].settings))
-	for i := range left {
-		left[i] = i
-	}
-	epochs := t.Epochs
-	if len(epochs) == 0 {
-		epochs = []int{0}
-	}
-	for round, e := range epochs {
-		var cells []Cell
-		for _, i := range left {
-			for _, seed := range t.Seeds {
-				cells = append(cells, Cell{
-					Name: s.trialName(arm, i, e, seed), Arm: arm, Setting: i, Round: round + 1, Epochs: e, Seed: seed,
-				})
-			}
-		}
-		all = append(all, cells...)
-		ranked, known := s.rank(cells, done)
-		if !known {
-			return all, -1
-		}
-		if len(ranked) == 0 {
-			return all, -1
-		}
-		keep := 1
-		if round+1 < len(epochs) {
-			keep = survivors(len(left), e, epochs[round+1])
-		}
-		left = ranked[:min(keep, len(ranked))]
-		slices.Sort(left)
-	}
-	return all, left[0]
-}
-
-// survivors returns how many of n settings go on to a round of more epochs: as many as make it
-// no more expensive than the round before (successive halving, Jamieson & Talwalkar, 2016).
-func survivors(n, epochs, next int) int { return max(1, n*epochs/next) }
-
-// trial is what follows the name of an arm in those of its trials.
-const trial = "_try-"
-
-func (s *Study) trialName(arm, setting, epochs int, seed uint64) string {
-	name := fmt.Sprintf("%s%s%d", slug(s.Arms[arm].Name), trial, setting+1)
-	if epochs > 0 {
-		name += fmt.Sprintf("_epochs-%d", epochs)
-	}
-	return fmt.Sprintf("%s_seed-%d", name, seed)
-}
-
-// rank returns the settings of a round from the best to the worst mean; of equal ones the first
-// comes first. Those that failed are left out. known is false if a cell is not done.
-func (s *Study) rank(cells []Cell, done map[string]jobs.Outcome) (settings []int, known bool) {
-	sum, failed := map[int]float64{}, map[int]bool{}
-	for _, c := range cells {
-		o, ok := done[c.Name]
-		if !ok {
-			return nil, false
-		}
-		v, judged := o.Scores[s.Tuning.By]
-		sum[c.Setting] += v
-		if o.Failed() || !judged {
-			failed[c.Setting] = true
-		}
-	}
-	for i := range sum {
-		if !failed[i] {
-			settings = append(settings, i)
-		}
-	}
-	slices.SortFunc(settings, func(a, b int) int {
-		switch {
-		case sum[a] > sum[b]:
-			return -1
-		case sum[a] < sum[b]:
-			return 1
-		}
-		return a - b
-	})
-	return settings, true
-}
-
-// draw returns n of the settings, the same ones for the same list, in their order.
-func draw(settings [][]Option, n int) (some [][]Option) {
-	at := rand.New(rand.NewPCG(1, 1)).Perm(len(settings))[:n]
-	slices.Sort(at)
-	for _, i := range at {
-		some = append(some, settings[i])
-	}
-	return some
 }
 
 // Planned returns all cells that the study will have. Of cells whose setting tuning chooses

@@ -38,10 +38,10 @@ tuning:
   options: {learning_rate: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]}
   search: halving
   seeds: 2
-  epochs: [1, 2, 8]
+  epochs: [1, 2, 4]
 `
 
-// Successive halving: 8 settings of 1 epoch, 4 of 2, 1 of 8, with two seeds each; the best goes on, and
+// Successive halving: 8 settings of 1 epoch, 4 of 2, 2 of 4, with two seeds each; the best goes on, and
 // the trainings that count follow seed by seed. Every arm costs the same.
 func TestHalving(t *testing.T) {
 	s := parse(t, halving)
@@ -61,7 +61,7 @@ func TestHalving(t *testing.T) {
 		}
 		return score(c)
 	})
-	want := map[string]int{"01": 16, "02": 8, "03": 2, "00": 2, "11": 16, "12": 8, "13": 2, "10": 2}
+	want := map[string]int{"01": 16, "02": 8, "03": 4, "00": 2, "11": 16, "12": 8, "13": 4, "10": 2}
 	if !maps.Equal(rounds, want) {
 		t.Errorf("trainings by arm and round: %v, want %v", rounds, want)
 	}
@@ -96,7 +96,7 @@ func TestHalving(t *testing.T) {
 // Settings that failed are not chosen. An arm whose settings all failed has no results, and the others
 // do.
 func TestFailures(t *testing.T) {
-	s := parse(t, strings.Replace(halving, "[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]", "[0.1, 0.2]", 1))
+	s := parse(t, strings.NewReplacer("0.4, 0.5, 0.6, 0.7, 0.8", "0.4", "[1, 2, 4]", "[1, 2]").Replace(halving))
 	_, done := play(s, func(c Cell) jobs.Outcome {
 		if c.Arm == 1 && c.Round > 0 || c.Setting == 1 && c.Round == 1 {
 			return jobs.Outcome{Error: "not finite"}
@@ -107,7 +107,7 @@ func TestFailures(t *testing.T) {
 	if r.Arms[0].Runs != 2 || r.Arms[0].Setting != "learning_rate 0.1" || r.Arms[1].Runs != 0 || r.Arms[1].Failed != 0 || !slices.Equal(r.Untuned, []string{"b"}) {
 		t.Errorf("arms %+v, untuned %v", r.Arms, r.Untuned)
 	}
-	if r.Done != len(r.Cells) || r.Failed != 6 {
+	if r.Done != len(r.Cells) || r.Failed != 10 {
 		t.Errorf("%d of %d done, %d failed", r.Done, len(r.Cells), r.Failed)
 	}
 	var b strings.Builder

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"contralens/config"
+	"contralens/internal/humanize"
 )
 
 // owned are the options of contrast that a study sets itself, with the reason.
@@ -140,7 +141,7 @@ func (p *parser) checkTuning() error {
 		return p.at(t.line, fmt.Errorf("tuning: search: want %s, got %q", strings.Join(Searches, " or "), t.Search))
 	case t.Search == "halving" && len(t.Epochs) < 2:
 		return p.at(t.line, fmt.Errorf("tuning: halving wants the epochs of at least two rounds, such as "+
-			"epochs: [5, 10, 20], got %v", t.Epochs))
+			"epochs: [5, 10], got %v", t.Epochs))
 	case t.Search == "grid" && len(t.Epochs) > 1:
 		return p.at(t.line, fmt.Errorf("tuning: a grid has one round, got the epochs of %d; several are for search: halving",
 			len(t.Epochs)))
@@ -152,36 +153,6 @@ func (p *parser) checkTuning() error {
 		}
 		return p.at(t.line, fmt.Errorf("tuning: by: want an accuracy of the evaluations (%s), got %q",
 			strings.Join(accuracies, ", "), t.By))
-	}
-	return nil
-}
-
-// settle makes the settings of all arms.
-func (p *parser) settle() error {
-	for i := range p.Arms {
-		a := &p.Arms[i]
-		if p.Tuning == nil {
-			a.settings = [][]Option{nil}
-			continue
-		}
-		axes := slices.Concat(p.Tuning.Options, a.Tune)
-		for j, x := range axes {
-			if slices.ContainsFunc(axes[:j], func(y Axis) bool { return official(y.Option) == official(x.Option) }) {
-				return p.at(x.line, fmt.Errorf("arm %s: %s is tuned twice", a.Name, x.Option))
-			}
-			if a.Sets(x.Option) {
-				return p.at(a.line, fmt.Errorf("arm %s: %s is set by the arm and tuned, which would replace it: remove one",
-					a.Name, x.Option))
-			}
-		}
-		if count(axes) > mostSettings {
-			return p.at(p.Tuning.line, fmt.Errorf("arm %s: tuning: want at most %d combinations, got more: give fewer values",
-				a.Name, mostSettings))
-		}
-		a.settings = combinations(axes)
-		if t := p.Tuning.Trials; t > 0 && t <= len(a.settings) {
-			a.settings = draw(a.settings, t)
-		}
 	}
 	return nil
 }
@@ -201,10 +172,8 @@ func (p *parser) checkArms() error {
 			}
 		}
 		folders[slug(a.Name)] = a.Name
-		if a.Program != nil {
-			if _, err := p.ProgramLine("", Cell{Arm: i, Seed: p.Seeds[0]}); err != nil {
-				return err
-			}
+		if err := p.checkProgram(i); err != nil {
+			return err
 		}
 		settings := map[string]int{}
 		for j, options := range a.settings {
@@ -212,7 +181,14 @@ func (p *parser) checkArms() error {
 			if err != nil {
 				return p.wrong(a, options, err)
 			}
-			facts := fingerprint(&c) + strings.Join(a.Program, "\x00") + fmt.Sprint(a.Untrained)
+			facts := fingerprint(&c) + fmt.Sprint(a.Untrained)
+			if a.Program != nil {
+				line, err := p.ProgramLine("", Cell{Arm: i, Setting: j, Seed: p.Seeds[0]})
+				if err != nil {
+					return err
+				}
+				facts = strings.Join(line, "\x00") // it knows nothing else
+			}
 			if first, ok := settings[facts]; ok {
 				return p.at(a.line, fmt.Errorf("arm %s: the settings %s and %s are the same training: want values that differ "+
 					"and have an effect%s", a.Name, describe(a.settings[first]), describe(options), preset(c, options)))
@@ -226,6 +202,33 @@ func (p *parser) checkArms() error {
 					"that has an effect", a.Name, other))
 			}
 			arms[facts] = a.Name
+		}
+		if err := p.checkRounds(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkProgram refuses a program that does not learn what the study varies: it knows its command line alone.
+func (p *parser) checkProgram(arm int) error {
+	a := p.Arms[arm]
+	if a.Program == nil || a.Untrained {
+		return nil
+	}
+	if _, err := p.ProgramLine("", Cell{Arm: arm, Seed: p.Seeds[0]}); err != nil {
+		return err
+	}
+	told := a.told()
+	if len(p.Seeds) > 1 && !told["seed"] {
+		return p.at(a.line, fmt.Errorf("arm %s: program: want {seed} in its command line, because the study has several "+
+			"seeds", a.Name))
+	}
+	for _, o := range a.Options {
+		name := official(o.Name)
+		if !told[name] && !slices.Contains(network, name) && name != "data_folder" && name != "dataset" {
+			return p.at(o.line, fmt.Errorf("arm %s: program: want {%s} in its command line: otherwise the program does not "+
+				"know the option", a.Name, name))
 		}
 	}
 	return nil
@@ -261,7 +264,10 @@ func fingerprint(c *config.Contrast) string {
 	var b strings.Builder
 	idle := c.Idle()
 	for _, f := range config.Fields(c) {
-		if _, none := idle[f.Name]; none || f.Group == config.GroupTransformation && !c.MixNorm {
+		if _, none := idle[f.Name]; none || f.Group == config.GroupTransformation && !c.Transforms() {
+			continue
+		}
+		if strings.HasPrefix(f.Name, "synthetic") && !c.Synthesizes() {
 			continue
 		}
 		if !f.Ignored && (!f.Runtime || f.Name == "data_folder") {
@@ -311,6 +317,22 @@ func (p *parser) checkBudget() error {
 					first.Name, cost, a.Name, now))
 			}
 		}
+	}
+	return p.checkHalving(len(first.settings))
+}
+
+// checkHalving refuses rounds of n settings of which one has nothing to choose from.
+func (p *parser) checkHalving(n int) error {
+	t := p.Tuning
+	for i := 1; i < len(t.Epochs); i++ {
+		before, next := t.Epochs[i-1], t.Epochs[i]
+		left := survivors(n, before, next)
+		if left < 2 {
+			return p.at(t.line, fmt.Errorf("tuning: epochs: the round of %s would have %s, to cost no more than that of %s "+
+				"with %d: want at least two to choose from; give more settings, or a shorter round", humanize.Count(next, "epoch"),
+				humanize.Count(n*before/next, "setting"), humanize.Count(before, "epoch"), n))
+		}
+		n = left
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ baseline: plain
 seeds: [4, 7]
 tuning:
   options: {learning_rate: [0.03, 0.06], alpha: [0.9, 0.99]}
-  trials: 3
+  trials: 4
   search: halving
   epochs: [1, 2]
 evaluations:
@@ -111,11 +111,11 @@ func TestMistakes(t *testing.T) {
 		{"seeds: 2\narms: {a: {}}\ngrid: {alpha: [1]}\n", "line 3: want arms or a grid, got both"},
 		{"seeds: 2\ngrid: {alpha: []}\n", "line 2: alpha: want values to try"},
 		{"seeds: 2\ngrid: {alpha: [0.9, 0.90]}\n", "is the same training as"},
-		{replace("trials: 3", "trials: 5"), "line 5: arm plain: want at least 5 settings, because tuning has trials: 5, got 4"},
-		{replace("  trials: 3\n", ""), "line 6: the tuning budgets of arms cannot be equal: plain has 4 settings and ft has 8; give trials: 4"},
+		{replace("trials: 4", "trials: 5"), "line 5: arm plain: want at least 5 settings, because tuning has trials: 5, got 4"},
+		{replace("  trials: 4\n", ""), "line 6: the tuning budgets of arms cannot be equal: plain has 4 settings and ft has 8; give trials: 4"},
 		{replace("ft: posneg", "ft: posneg\n    limit: 100"), "line 6: the tuning budgets of arms cannot be equal: plain trains the same epochs on limit 0"},
 		{replace("learning_rate: [0.03, 0.06]", "nce_t: [0.1, 0.2]"), "are the same training: want values that differ and have an effect; the method MoCov2 sets nce_t: use method: Customize"},
-		{replace("learning_rate: [0.03, 0.06]", "learning_rate: [0.03, 0.030]"), "and learning_rate 0.030, alpha 0.99 are the same training: want values that differ and have an effect"},
+		{replace("learning_rate: [0.03, 0.06]", "learning_rate: [0.03, 0.030]"), "and learning_rate 0.030, alpha 0.9 are the same training: want values that differ and have an effect"},
 		{whole + "---\ntitle: More\n", "line 20 begins a second document"},
 		{whole + "...\nmore\n", "want YAML"},
 		{replace("plain: {}", `"a\nb": {}`), `line 5: arms: want a name on one line, got "a\nb"`},
@@ -130,7 +130,7 @@ func TestMistakes(t *testing.T) {
 		{replace("plain: {}", `plain: {program: ["{dir}/{width}{bogus}"]}`), "want {dir} or an option of contrast such as {epochs} in braces, got {bogus}"},
 		{"seeds: 1\ngrid: {}\n", "line 2: grid: want options with values to try"},
 		{"seeds: 1\ngrid: {alpha: [" + strings.Repeat("0,", 2000) + "]}\n", "line 2: grid: want at most 1000 combinations"},
-		{replace("trials: 3", "trials: [3, 4]"), "trials: want one number, got 2"},
+		{replace("trials: 4", "trials: [3, 4]"), "trials: want one number, got 2"},
 		{"seeds: 1\narms: {a: {}}\ntuning: {options: {alpha: 0.9}}\n", "line 3: tuning: want at least two settings to choose from, got 1 for arm a"},
 		{"seeds: 1\narms: {a: {}}\nevaluations: {scores: {}}\ntuning: {options: {alpha: [0.9, 0.99]}}\n", "want an accuracy among the evaluations, such as knn"},
 		{"seeds: 1\narms: {a: {}, b: {ft: pos, record: false, save_score: false}}\nevaluations: {scores: {}}\n", "line 3: evaluations: scores of arm b: want record: true"},
@@ -139,7 +139,14 @@ func TestMistakes(t *testing.T) {
 		{replace("  epochs: [1, 2]", "  epochs: [2, 1]"), "want epochs in rising order"},
 		{replace("  epochs: [1, 2]", "  epochs: [2]"), "halving wants the epochs of at least two rounds"},
 		{replace("search: halving", "search: grid"), "a grid has one round"},
-		{replace("trials: 3", "by: linear-probe"), "tuning: by: want an accuracy of the evaluations (knn, linear, few-shot-1, few-shot-10)"},
+		{replace("trials: 4", "trials: 3"), "line 11: tuning: epochs: the round of 2 epochs would have 1 setting, to cost no more than that of 1 epoch with 3: want at least two to choose from; give more settings, or a shorter round"},
+		{replace("ft: posneg\n", "ft: posneg\n    mix_start_epoch: 1\n"), "line 12: tuning: epochs: arm ft would be tuned without what it is about: a round has 1 epoch, and the transformation starts after 1 (--mix_start_epoch); give more epochs, or an earlier start"},
+		{replace("plain: {}", "plain: {}\n  synco: {synthetic: synco, synthetic_start_epoch: 2}"), "line 12: tuning: epochs: arm synco would be tuned without what it is about: a round has 1 epoch, and synthetic negatives start after 2"},
+		{replace("plain: {}", "plain: {}\n  more: {ft: pos, mix_start_epoch: 3}"), "line 6: arm more is the same training as arm plain"},
+		{replace("plain: {}", "plain: {program: [x, \"{dir}\", \"{alpha}\", \"{learning_rate}\"]}"), "line 5: arm plain: program: want {seed} in its command line, because the study has several seeds"},
+		{replace("plain: {}", "plain: {nce_t: 0.1, program: [x, \"{seed}\", \"{alpha}\", \"{learning_rate}\"]}"), "line 5: arm plain: program: want {nce_t} in its command line: otherwise the program does not know the option"},
+		{replace("plain: {}", "plain: {program: [x, \"{seed}\", \"{alpha}\"]}"), "are the same training: want values that differ and have an effect"},
+		{replace("trials: 4", "by: linear-probe"), "tuning: by: want an accuracy of the evaluations (knn, linear, few-shot-1, few-shot-10)"},
 		{replace("neighbors: 20", "neighbours_: 20"), "evaluations: knn of arm plain: there is no option"},
 		{replace("neighbors: 20", "neighbors: 0"), "evaluations: knn of arm plain: --neighbors: want a number above 0"},
 		{replace("neighbors: 20", "seed: 20"), "seed cannot be set here"},

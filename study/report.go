@@ -88,6 +88,7 @@ func (s *Study) Report(dir string, done map[string]jobs.Outcome) Report {
 	}
 	for _, c := range cells {
 		o, ended := done[c.Name]
+		ended = ended && !s.Outdated(c, o)
 		one := CellReport{Name: c.Name, Arm: s.Arms[c.Arm].Name, Seed: c.Seed, Round: c.Round, State: Open}
 		if c.Setting >= 0 && !s.Arms[c.Arm].Untrained {
 			one.Commands = [][]string{s.Command(dir, c)}

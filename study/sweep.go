@@ -114,7 +114,7 @@ func (s *Sweep) Do(
 		names, varied[name] = append(names, name), text
 	}
 	q := jobs.Queue{Dir: filepath.Join(s.dir, StateDir), Print: say}
-	q.Jobs = func(map[string]jobs.Outcome) []string { return names }
+	q.Jobs = func(map[string]jobs.Outcome) ([]string, error) { return names, nil }
 	what := func(name string) string {
 		place := slices.Index(names, name) + 1
 		return fmt.Sprintf("run %d of %d: %s", place, len(names), strings.Join(varied[name], ", "))

@@ -152,8 +152,11 @@ func (r Report) Sentences() (all []string) {
 			"be without 0 by chance.", n, int(math.Round(float64(n)*(1-Confidence)))))
 	}
 	if r.TunedBy != "" {
-		all = append(all, fmt.Sprintf("Every arm was tuned with the same budget, by %s on a validation split; results are "+
-			"on test images.", Title(r.TunedBy)))
+		text := "Every arm was tuned with the same budget"
+		if failed := r.failedTuning(); len(failed) > 0 {
+			text += fmt.Sprintf(", but trainings of it failed (%s)", strings.Join(failed, ", "))
+		}
+		all = append(all, fmt.Sprintf("%s, by %s on a validation split; results are on test images.", text, Title(r.TunedBy)))
 	}
 	if left := len(r.Cells) - r.Done; left > 0 {
 		all = append(all, fmt.Sprintf("%d of %s are not done.", left, humanize.Count(len(r.Cells), "training")))
@@ -165,6 +168,16 @@ func (r Report) Sentences() (all []string) {
 		all = append(all, fmt.Sprintf("Arm %s has no results: all of its settings failed.", name))
 	}
 	return all
+}
+
+// failedTuning returns the arms of which trainings failed that tuning tried.
+func (r Report) failedTuning() (arms []string) {
+	for _, c := range r.Cells {
+		if c.Round > 0 && c.State == Failed && !slices.Contains(arms, c.Arm) {
+			arms = append(arms, c.Arm)
+		}
+	}
+	return arms
 }
 
 // manyComparisons are so many that one in them is expected to have an interval without 0 by chance.

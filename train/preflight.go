@@ -30,7 +30,11 @@ func (r *Run) Warnings() []string {
 			"learning rate never reaches %v; give --warm_steps %d or less", c.WarmSteps, humanize.Count(all, "step"),
 			c.LearningRate, max(1, all/10)))
 	}
-	if c.Synthetic != "none" && c.SyntheticStart >= c.Epochs {
+	if c.MixNorm && !c.Transforms() {
+		w = append(w, fmt.Sprintf("features are not transformed: that would start after epoch %d, and the training has %s; "+
+			"give a smaller --mix_start_epoch", c.MixEpoch, humanize.Count(c.Epochs, "epoch")))
+	}
+	if c.Synthetic != "none" && !c.Synthesizes() {
 		w = append(w, fmt.Sprintf("no synthetic negatives are added (--synthetic %s): they would start after epoch %d, and "+
 			"the training has %s; give a smaller --synthetic_start_epoch", c.Synthetic, c.SyntheticStart,
 			humanize.Count(c.Epochs, "epoch")))

@@ -106,6 +106,7 @@ func TestObjective(t *testing.T) {
 		"RINCE":   {func(c *config.Contrast) { c.Relatives.Loss, c.ImageMixup = "rince", "imix" }, "; --loss rince; images of queries are mixed (--image_mixup imix)", ""},
 		"MoCHi": {func(c *config.Contrast) { c.Synthetic, c.From, c.Counts = "mochi", 8, []int{4, 1} },
 			"; 5 negatives of --synthetic mochi from epoch 11 on", "no synthetic negatives are added"},
+		"FT":      {func(c *config.Contrast) { c.MixNorm, c.MixEpoch = true, 2 }, "ln(K+1)", "features are not transformed: that would start after epoch 2, and the training has 2 epochs"},
 		"warm-up": {func(c *config.Contrast) { c.WarmSteps = 500 }, "ln(K+1)", "does not end within the training"},
 	} {
 		t.Run(name, func(t *testing.T) {

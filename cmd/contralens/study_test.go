@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"contralens/checkpoint"
 	"contralens/detect/detecttest"
@@ -31,9 +32,9 @@ arms:
   ft: {ft: posneg}
 seeds: [1, 2]
 tuning:
-  options: {learning_rate: [0.03, 0.3]}
+  options: {learning_rate: [0.03, 0.1, 0.3]}
   search: halving
-  epochs: [1, 2]
+  epochs: [2, 3]
 evaluations:
   knn: {neighbors: 3}
   linear: {}
@@ -88,7 +89,7 @@ func TestStudy(t *testing.T) {
 	t.Chdir(t.TempDir())
 	tinyStudy(t, data)
 	plan := must(t, "study", "tiny.yaml", "--dry_run", "-o", "whole")
-	for _, want := range []string{"2 arms × 2 seeds, each arm tuned with 2 settings by halving", "ft_seed-2: the setting that tuning chooses", "images/s, evaluations included", "time: about"} {
+	for _, want := range []string{"2 arms × 2 seeds, each arm tuned with 3 settings by halving", "ft_seed-2: the setting that tuning chooses", "images/s, evaluations included", "time: about"} {
 		if !strings.Contains(plan, want) {
 			t.Errorf("want %q in\n%s", want, plan)
 		}
@@ -97,7 +98,7 @@ func TestStudy(t *testing.T) {
 		t.Error("--dry_run made a folder")
 	}
 	text := must(t, "study", "tiny.yaml", "-o", "whole")
-	for _, want := range []string{"== 10 of 10: ft_seed-2", "few-shot-2 ", "left", "difference", "Student's t over seeds", "whole/study.md has everything"} {
+	for _, want := range []string{"== 14 of 14: ft_seed-2", "few-shot-2 ", "left", "difference", "Student's t over seeds", "whole/study.md has everything"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("want %q in\n%s", want, text)
 		}
@@ -123,12 +124,12 @@ func TestStudy(t *testing.T) {
 	}
 
 	p := spawn(t, "study", "tiny.yaml", "-o", "killed")
-	p.until(t, "== 2 of 10")
-	p.until(t, "epoch 1/1")
+	p.until(t, "== 2 of 14")
+	p.until(t, "epoch 1/2")
 	p.Process.Kill()
 	p.end(t)
 	p = spawn(t, "study", "tiny.yaml", "-o", "killed")
-	p.until(t, "== 8 of 10")
+	p.until(t, "== 12 of 14")
 	p.until(t, "epoch 2/3 step 1")
 	p.Process.Signal(syscall.SIGTERM)
 	if code, text := p.end(t); code != exitStopped || !strings.Contains(text, "the same command resumes the study") ||
@@ -149,8 +150,8 @@ func TestStudy(t *testing.T) {
 		}
 		cells += strings.Count(text, "== ")
 	}
-	if cells != 10 {
-		t.Errorf("two processes began %d cells, want 10", cells)
+	if cells != 14 {
+		t.Errorf("two processes began %d cells, want 14", cells)
 	}
 	sameStudy(t, "whole", "shared")
 }
@@ -229,6 +230,40 @@ evaluations: {knn: {neighbors: 3}}
 	if code, text := command(t, "study", "nothing.yaml"); code != exitUsage || !strings.Contains(text, "the ready ones are") {
 		t.Errorf("no file: exit code %d\n%s", code, text)
 	}
+}
+
+// A program that trains an arm ends with the study, even one that is killed.
+func TestProgramEnds(t *testing.T) {
+	data := stripes(t, 9)
+	t.Chdir(t.TempDir())
+	text := `options: {method: MoCov2, arch: resnet18, width: 0.125, stem: cifar, input_res: 16, batch_size: 8, nce_k: 20, epochs: 1, data_folder: ` + data + `}
+arms: {slow: {program: [sh, -c, "echo $$ > begun; mv begun pid; exec sleep 100"]}}
+seeds: 1
+`
+	if err := os.WriteFile("s.yaml", []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p := spawn(t, "study", "s.yaml", "-o", "out")
+	var pid string
+	for range 600 {
+		if b, err := os.ReadFile("pid"); err == nil {
+			pid = strings.TrimSpace(string(b))
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	p.Process.Kill()
+	_, printed := p.end(t)
+	if pid == "" || !strings.Contains(printed, "the program of arm slow is not told method, arch") {
+		t.Fatalf("the program has not begun, or the note is missing:\n%s", printed)
+	}
+	for range 200 {
+		if b, err := os.ReadFile("/proc/" + pid + "/stat"); err != nil || strings.Contains(string(b), ") Z ") {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Errorf("process %s still runs", pid)
 }
 
 // moved returns a copy of a folder.

@@ -14,6 +14,9 @@ function numbers(places) {
   return { plain, signed: (v) => (v > 0 ? "+" : "") + plain(v) };
 }
 
+/** beside tells how many values are behind an estimate where they are not as many as the arm has trainings. */
+const beside = (n, runs, what) => (!n || n === runs ? "" : ` (${n} ${what}${n === 1 ? "" : "s"})`);
+
 /** estimate shows a mean with its interval. */
 const estimate = (e, number) => (!e?.n ? "" : e.low === null ? number(e.mean) : `${number(e.mean)} [${number(e.low)}, ${number(e.high)}]`);
 
@@ -116,7 +119,9 @@ function results(study) {
       tuned && h("td", null, a.setting ?? ""),
       study.measures.flatMap((m) => {
         const { plain, signed } = numbers(study.places[m]);
-        return [h("td", null, estimate(a.measures[m], plain)), h("td", null, base ? "baseline" : estimate(a.measures[m].difference, signed))];
+        const { difference, ...mean } = a.measures[m];
+        return [h("td", null, estimate(mean, plain) + beside(mean.n, a.runs, "run")),
+          h("td", null, base ? "baseline" : estimate(difference, signed) + beside(difference.n, a.runs, "pair"))];
       }));
   });
   return region("Results", h("table", null, headings(titles), h("tbody", null, rows)));
@@ -124,9 +129,9 @@ function results(study) {
 
 function tuning(study) {
   const rounds = study.trials.some((t) => t.epochs);
-  const rows = study.trials.map((t) => h("tr", null, h("th", { scope: "row" }, t.arm), h("td", null, t.setting), rounds && h("td", null, String(t.epochs)),
+  const rows = study.trials.map((t) => h("tr", null, h("th", { scope: "row" }, t.arm), h("td", null, t.setting), rounds && h("td", null, String(t.epochs)), h("td", null, String(t.n)),
     h("td", null, t.mean === null ? "" : numbers(2).plain(t.mean)), h("td", null, t.kept ? "yes" : "")));
-  return region("Tuning", h("table", null, headings(["Arm", "Setting", ...(rounds ? ["Epochs"] : []), `${study.titles[study.tuned_by]} on validation`, "Kept"]), h("tbody", null, rows)));
+  return region("Tuning", h("table", null, headings(["Arm", "Setting", ...(rounds ? ["Epochs"] : []), "Trainings", `${study.titles[study.tuned_by]} on validation`, "Kept"]), h("tbody", null, rows)));
 }
 
 function cells(study) {

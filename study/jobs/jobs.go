@@ -25,9 +25,10 @@ import (
 
 // Outcome is what became of a job: NAME.json.
 type Outcome struct {
-	Error   string             `json:"error,omitempty"` // why it failed; "": it did not
+	Error   string             `json:"error,omitempty"`   // why it failed; "": it did not
+	Setting string             `json:"setting,omitempty"` // that tuning chose, in words
 	Scores  map[string]float64 `json:"scores,omitempty"`
-	Seconds float64            `json:"seconds"` // all sessions together
+	Seconds float64            `json:"seconds"` // without what a stop had to repeat
 	Images  float64            `json:"images"`  // that it was trained on, epoch by epoch
 	// Detecting is how many of the seconds went into detectors on the encoder.
 	Detecting float64    `json:"detecting,omitempty"`

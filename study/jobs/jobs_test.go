@@ -18,7 +18,7 @@ import (
 // quick is a queue with a fast heart.
 func quick(dir string, names []string, work func(ctx context.Context, name string) (Outcome, error)) *Queue {
 	return &Queue{
-		Dir: dir, Jobs: func(map[string]Outcome) []string { return names }, Work: work,
+		Dir: dir, Jobs: func(map[string]Outcome) ([]string, error) { return names, nil }, Work: work,
 		Beat: 5 * time.Millisecond, Patience: 300 * time.Millisecond, Poll: 5 * time.Millisecond,
 	}
 }
@@ -216,6 +216,27 @@ func TestTakenOver(t *testing.T) {
 		time.Sleep(50 * time.Millisecond)
 		Outcome{Scores: map[string]float64{"knn": 2}}.Write(dir, "a")
 	}()
+	if err := q.Do(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := Outcomes(dir); err != nil || done["a"].Scores["knn"] != 2 {
+		t.Errorf("%v, %v", done, err)
+	}
+}
+
+// A process that finishes a job just after it was taken over leaves the outcome to the other one.
+func TestFinishedLate(t *testing.T) {
+	dir := t.TempDir()
+	q := quick(dir, []string{"a"}, func(context.Context, string) (Outcome, error) {
+		if _, err := os.Stat(filepath.Join(dir, "a.lock-2")); err == nil {
+			return Outcome{}, errors.New("began again")
+		}
+		foreignLock(t, dir, "a", self())
+		os.Remove(filepath.Join(dir, "a.lock-1"))
+		time.AfterFunc(50*time.Millisecond, func() { Outcome{Scores: map[string]float64{"knn": 2}}.Write(dir, "a") })
+		return Outcome{Scores: map[string]float64{"knn": 1}}, nil
+	})
+	q.Beat = time.Hour // it has not noticed
 	if err := q.Do(context.Background()); err != nil {
 		t.Fatal(err)
 	}

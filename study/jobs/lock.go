@@ -169,13 +169,19 @@ func (l *lock) beat(every time.Duration) {
 			return
 		case <-tick.C:
 		}
-		if _, n, err := newest(l.dir, l.name); err == nil && n > l.number {
+		if l.takenOver() {
 			l.lost()
 			return
 		}
 		l.holder.Beat++
 		l.write() // a disk that is full now may have room for the next one
 	}
+}
+
+// takenOver reports whether another process holds a later lock of the job.
+func (l *lock) takenOver() bool {
+	_, n, err := newest(l.dir, l.name)
+	return err == nil && n > l.number
 }
 
 func (l *lock) write() error {
@@ -190,7 +196,14 @@ func (l *lock) release(finished bool) error {
 	close(l.stop)
 	l.done.Wait()
 	if finished {
-		return os.Remove(filepath.Join(l.dir, lockName(l.name, l.number)))
+		err := os.Remove(filepath.Join(l.dir, lockName(l.name, l.number)))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // another process took the job over and tidied up
+		}
+		return err
+	}
+	if l.takenOver() {
+		return nil // a released lock of a lower number would say nothing
 	}
 	l.holder.Released = true
 	return l.write()

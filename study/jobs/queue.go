@@ -16,8 +16,9 @@ import (
 type Queue struct {
 	Dir string
 	// Jobs returns the names of all jobs that are known, in the order in which they shall be done,
-	// given the outcomes so far. It is called again whenever there are more of them.
-	Jobs func(map[string]Outcome) []string
+	// given the outcomes so far. It is called again whenever there are more of them. It may remove
+	// outcomes that do not count any more, in the folder as well (Forget).
+	Jobs func(map[string]Outcome) ([]string, error)
 	// Work does a job. An error makes the outcome that of a job that failed, unless ctx has ended,
 	// or the error is ErrBusy or a Fatal.
 	Work func(ctx context.Context, name string) (Outcome, error)
@@ -73,7 +74,11 @@ func (q *Queue) Do(ctx context.Context) error {
 			}
 		}
 		before = len(done)
-		left := slices.DeleteFunc(slices.Clone(q.Jobs(done)), func(name string) bool { _, ok := done[name]; return ok })
+		all, err := q.Jobs(done)
+		if err != nil {
+			return err
+		}
+		left := slices.DeleteFunc(slices.Clone(all), func(name string) bool { _, ok := done[name]; return ok })
 		if len(left) == 0 {
 			return nil
 		}
@@ -142,6 +147,10 @@ func (q *Queue) do(ctx, work context.Context, name string, l *lock) (worked bool
 		return false, errors.Join(fatal.Err, l.release(false))
 	case err != nil:
 		o.Error = strings.ReplaceAll(err.Error(), "\n", " ")
+	}
+	if l.takenOver() {
+		q.Print("%s: another process has taken it over", name)
+		return false, l.release(false)
 	}
 	o.Ended = time.Now()
 	if err := o.Write(q.Dir, name); err != nil {

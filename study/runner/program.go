@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -43,8 +44,12 @@ func (r *Runner) program(
 		return 0, err
 	}
 	defer log.Close()
+	// The program ends with this process, however that ends: the next one would start a second.
+	runtime.LockOSThread() // whose end would be taken for that of the process
+	defer runtime.UnlockOSThread()
 	p := exec.CommandContext(ctx, words[0], words[1:]...)
 	p.Stdout, p.Stderr = log, log
+	p.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	p.Cancel = func() error { return p.Process.Signal(syscall.SIGTERM) }
 	p.WaitDelay = grace
 	if err := p.Run(); err != nil {

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -78,17 +80,28 @@ func (r *Runner) Run(ctx context.Context) error {
 			}
 		}
 	}
-	q.Jobs = func(done map[string]jobs.Outcome) (names []string) {
-		r.cells = map[string]study.Cell{}
-		for _, c := range r.Study.Cells(done) {
-			r.cells[c.Name] = c
-			names = append(names, c.Name)
-		}
-		r.done = done
-		return names
-	}
+	q.Jobs = r.names
 	q.Changed = func(done map[string]jobs.Outcome) error { return r.Study.Report(r.Dir, done).Write(r.Dir) }
 	return q.Do(ctx)
+}
+
+// names returns the names of all cells that are known, and forgets the outcomes of those that tuning gives
+// another setting now, which a retry can do.
+func (r *Runner) names(done map[string]jobs.Outcome) (names []string, err error) {
+	r.cells = map[string]study.Cell{}
+	for _, c := range r.Study.Cells(done) {
+		if o, ok := done[c.Name]; ok && r.Study.Outdated(c, o) {
+			r.print("%s: tuning chooses %s now, and not %s: it is trained again", c.Name, r.Study.SettingOf(c), o.Setting)
+			if err := jobs.Forget(r.state(), c.Name); err != nil {
+				return nil, err
+			}
+			delete(done, c.Name)
+		}
+		r.cells[c.Name] = c
+		names = append(names, c.Name)
+	}
+	r.done = done
+	return names, nil
 }
 
 // Report returns the report of what is done.
@@ -177,7 +190,7 @@ func (r *Runner) cell(ctx context.Context, name string) (o jobs.Outcome, err err
 	}
 	r.print("== %d of %d: %s%s", ended+1, len(planned), name, about)
 	begin := time.Now()
-	o.Machine = machine.Kind()
+	o.Machine, o.Setting = machine.Kind(), r.Study.SettingOf(cell)
 	r.title = fmt.Sprintf("%d of %d", ended+1, len(planned))
 	c, notes, err := r.Study.Training(r.Dir, cell)
 	if err != nil {
@@ -195,12 +208,12 @@ func (r *Runner) cell(ctx context.Context, name string) (o jobs.Outcome, err err
 		o.Images, err = r.program(ctx, cell, c, &o)
 	default:
 		o.Commands = [][]string{r.Study.Command(r.Dir, cell)}
-		o.Images, err = r.train(ctx, cell, c)
+		o.Images, o.Seconds, err = r.train(ctx, cell, c)
 	}
 	if err == nil {
 		err = r.evaluate(ctx, cell, c, &o)
 	}
-	o.Seconds = time.Since(begin).Seconds()
+	o.Seconds += time.Since(begin).Seconds()
 	switch {
 	case errors.Is(err, rundir.ErrInUse):
 		return o, jobs.ErrBusy
@@ -224,8 +237,13 @@ func (r *Runner) left(without string) (left time.Duration, known bool) {
 	return left / time.Duration(max(1, len(jobs.Active(r.state(), names)))), known
 }
 
-// train trains a cell and returns how many images this call has trained on.
-func (r *Runner) train(ctx context.Context, cell study.Cell, c config.Contrast) (images float64, err error) {
+// train trains a cell. It returns the number of images that it was trained on, epoch by epoch, and the seconds
+// that its training had taken before this session.
+func (r *Runner) train(ctx context.Context, cell study.Cell, c config.Contrast) (images, earlier float64, err error) {
+	dir := filepath.Join(r.Dir, study.RunsDir, cell.Name)
+	if err := r.drop(dir, cell, c); err != nil {
+		return 0, 0, err
+	}
 	p := &train.Progress{Out: r.Out, Terminal: r.Terminal, Columns: r.Columns, Title: r.title}
 	rest, known := r.left(cell.Name) // once: it opens many files
 	if detecting, timed := r.Study.Detecting(r.done); timed && !cell.Validates() {
@@ -237,18 +255,50 @@ func (r *Runner) train(ctx context.Context, cell study.Cell, c config.Contrast) 
 	r.show(p)
 	defer r.show(nil)
 	defer p.Close()
-	if rundir.IsRun(filepath.Join(r.Dir, study.RunsDir, cell.Name)) {
+	resumes := rundir.IsRun(dir)
+	if resumes {
 		c.Resume = "auto"
 	}
+	first := math.Inf(1) // step of this session
 	count := train.Hook{Order: train.Display, Step: func(_ *train.Run, s train.Step) error {
-		images += float64(s.Images)
+		images, first = images+float64(s.Images), min(first, float64(s.Step))
 		return nil
 	}}
 	_, err = train.Pretrain(ctx, c, train.Options{
 		Progress: p, Tuner: r.Tuner, Hooks: []train.Hook{count}, Command: r.Study.Command(r.Dir, cell),
 		GoOn: "the same command resumes the study",
 	})
-	return images, err
+	if err == nil && resumes {
+		return r.images(ctx, cell), trainedBefore(dir, first), nil
+	}
+	return images, 0, err
+}
+
+// trainedBefore returns the seconds that the steps of a run before a step took.
+func trainedBefore(dir string, step float64) (seconds float64) {
+	var f rundir.Follower[rundir.Metrics]
+	f.Follow(os.DirFS(dir).(fs.StatFS), rundir.MetricsFile, func(m rundir.Metrics) {
+		if m.Compute != nil && m.Wait != nil && m.Step != nil && *m.Step < step {
+			seconds += *m.Compute + *m.Wait
+		}
+	}, func() { seconds = 0 })
+	return seconds
+}
+
+// drop removes what an earlier session has trained of a cell with a setting that tuning does not choose any more.
+func (r *Runner) drop(dir string, cell study.Cell, c config.Contrast) error {
+	record, err := rundir.ReadRecord(dir)
+	if err != nil || record == nil {
+		return err
+	}
+	now := config.Values(&c)
+	for _, name := range r.Study.Tuned(cell) {
+		if was, ok := record.Config[name]; ok && was != now[name] {
+			r.print("%s: tuning does not choose %s %s any more: it is trained again", cell.Name, name, was)
+			return rundir.Remove(dir)
+		}
+	}
+	return nil
 }
 
 // show makes the display of a training that of the study; nil ends it.

@@ -1,0 +1,87 @@
+package runner
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"contralens/study"
+	"contralens/study/jobs"
+)
+
+// Cells whose setting tuning does not choose any more are forgotten, with what was trained of them.
+func TestNames(t *testing.T) {
+	s, err := study.Parse("s.yaml", []byte("arms: {a: {}}\nseeds: 2\noptions: {method: MoCov2}\ntuning: {options: {learning_rate: [0.1, 0.2]}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Runner{Study: s, Dir: t.TempDir()}
+	if err := os.MkdirAll(r.state(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	scored := func(v float64, setting string) jobs.Outcome {
+		return jobs.Outcome{Scores: map[string]float64{"knn": v}, Setting: setting}
+	}
+	for name, o := range map[string]jobs.Outcome{
+		"a_try-1_seed-1001": scored(3, "learning_rate 0.1"), "a_try-2_seed-1001": scored(5, "learning_rate 0.2"),
+		"a_seed-1": scored(7, "learning_rate 0.1"), "a_seed-2": scored(9, "learning_rate 0.2"),
+	} {
+		if err := o.Write(r.state(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done, err := jobs.Outcomes(r.state())
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := r.names(done)
+	if want := []string{"a_try-1_seed-1001", "a_try-2_seed-1001", "a_seed-1", "a_seed-2"}; err != nil || !slices.Equal(names, want) {
+		t.Errorf("%v, %v", names, err)
+	}
+	kept, err := jobs.Outcomes(r.state())
+	if _, there := kept["a_seed-1"]; err != nil || there || len(kept) != 3 || len(done) != 3 {
+		t.Errorf("%v: %d outcomes are kept, %d in memory: %v", err, len(kept), len(done), kept)
+	}
+
+	// What another session has begun with the setting of then.
+	cell := r.cells["a_seed-1"]
+	c, _, err := s.Training(r.Dir, cell)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(r.Dir, study.RunsDir, cell.Name)
+	for rate, stays := range map[string]bool{"0.2": true, "0.1": false} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "run.json"), []byte(`{"config": {"learning_rate": "`+rate+`"}}`), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.drop(dir, cell, c); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(dir); (err == nil) != stays {
+			t.Errorf("rate %s: %v", rate, err)
+		}
+	}
+}
+
+// The time of a training that resumes has what its steps took before, and none twice.
+func TestTrainedBefore(t *testing.T) {
+	dir := t.TempDir()
+	lines := []string{
+		`{"epoch": 1, "step": 10, "compute_s": 2, "wait_s": 0.5}`, `{"epoch": 1, "step": 20, "compute_s": 3, "wait_s": 0}`,
+		`{"epoch": 1, "step": 20, "loss_mean": 4, "epoch_end": true}`, `{"epoch": 2, "step": 30, "compute_s": 7, "wait_s": 0}`,
+	}
+	if err := os.WriteFile(filepath.Join(dir, "metrics.jsonl"), []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := trainedBefore(dir, 21); got != 5.5 {
+		t.Errorf("%v s before step 21, want 5.5", got)
+	}
+	if got := trainedBefore(t.TempDir(), 21); got != 0 {
+		t.Errorf("%v s without metrics", got)
+	}
+}

@@ -1,0 +1,195 @@
+package study
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"contralens/config"
+	"contralens/internal/humanize"
+	"contralens/study/jobs"
+)
+
+// tune returns the tuning cells of an arm that are known, and the setting that was chosen: -1
+// if it is not known yet, or if all settings failed.
+func (s *Study) tune(arm int, done map[string]jobs.Outcome) (all []Cell, setting int) {
+	t := s.Tuning
+	left := make([]int, len(s.Arms[arm].settings))
+	for i := range left {
+		left[i] = i
+	}
+	epochs := t.Epochs
+	if len(epochs) == 0 {
+		epochs = []int{0}
+	}
+	for round, e := range epochs {
+		var cells []Cell
+		for _, i := range left {
+			for _, seed := range t.Seeds {
+				cells = append(cells, Cell{
+					Name: s.trialName(arm, i, e, seed), Arm: arm, Setting: i, Round: round + 1, Epochs: e, Seed: seed,
+				})
+			}
+		}
+		all = append(all, cells...)
+		ranked, known := s.rank(cells, done)
+		if !known {
+			return all, -1
+		}
+		if len(ranked) == 0 {
+			return all, -1
+		}
+		keep := 1
+		if round+1 < len(epochs) {
+			keep = survivors(len(left), e, epochs[round+1])
+		}
+		left = ranked[:min(keep, len(ranked))]
+		slices.Sort(left)
+	}
+	return all, left[0]
+}
+
+// survivors returns how many of n settings go on to a round of more epochs: as many as make it
+// no more expensive than the round before (successive halving, Jamieson & Talwalkar, 2016).
+func survivors(n, epochs, next int) int { return max(1, n*epochs/next) }
+
+// trial is what follows the name of an arm in those of its trials.
+const trial = "_try-"
+
+func (s *Study) trialName(arm, setting, epochs int, seed uint64) string {
+	name := fmt.Sprintf("%s%s%d", slug(s.Arms[arm].Name), trial, setting+1)
+	if epochs > 0 {
+		name += fmt.Sprintf("_epochs-%d", epochs)
+	}
+	return fmt.Sprintf("%s_seed-%d", name, seed)
+}
+
+// rank returns the settings of a round from the best to the worst mean; of equal ones the first
+// comes first. Those that failed are left out. known is false if a cell is not done.
+func (s *Study) rank(cells []Cell, done map[string]jobs.Outcome) (settings []int, known bool) {
+	sum, failed := map[int]float64{}, map[int]bool{}
+	for _, c := range cells {
+		o, ok := done[c.Name]
+		if !ok {
+			return nil, false
+		}
+		v, judged := o.Scores[s.Tuning.By]
+		sum[c.Setting] += v
+		if o.Failed() || !judged {
+			failed[c.Setting] = true
+		}
+	}
+	for i := range sum {
+		if !failed[i] {
+			settings = append(settings, i)
+		}
+	}
+	slices.SortFunc(settings, func(a, b int) int {
+		switch {
+		case sum[a] > sum[b]:
+			return -1
+		case sum[a] < sum[b]:
+			return 1
+		}
+		return a - b
+	})
+	return settings, true
+}
+
+// settle makes the settings of all arms.
+func (p *parser) settle() error {
+	for i := range p.Arms {
+		a := &p.Arms[i]
+		if p.Tuning == nil {
+			a.settings = [][]Option{nil}
+			continue
+		}
+		axes := slices.Concat(p.Tuning.Options, a.Tune)
+		for j, x := range axes {
+			if slices.ContainsFunc(axes[:j], func(y Axis) bool { return official(y.Option) == official(x.Option) }) {
+				return p.at(x.line, fmt.Errorf("arm %s: %s is tuned twice", a.Name, x.Option))
+			}
+			if a.Sets(x.Option) {
+				return p.at(a.line, fmt.Errorf("arm %s: %s is set by the arm and tuned, which would replace it: remove one",
+					a.Name, x.Option))
+			}
+		}
+		if count(axes) > mostSettings {
+			return p.at(p.Tuning.line, fmt.Errorf("arm %s: tuning: want at most %d combinations, got more: give fewer values",
+				a.Name, mostSettings))
+		}
+		a.settings = combinations(axes)
+		if t := p.Tuning.Trials; t > 0 && t <= len(a.settings) {
+			a.settings = draw(combinations(p.Tuning.Options), combinations(a.Tune), t)
+		}
+	}
+	return nil
+}
+
+// draw returns n of the combinations of shared and own settings of an arm. All arms try the same shared
+// ones, so that none is ahead because it met a better learning rate, and all equally often; own ones take
+// turns beside them.
+func draw(shared, own [][]Option, n int) (some [][]Option) {
+	first, second := permutation(len(shared)), permutation(len(own))
+	period := 1 // after which both are as at the beginning: one of them moves on, or else pairs would repeat
+	for period%len(shared) != 0 || period%len(own) != 0 {
+		period++
+	}
+	var at []int // index of the shared setting × number of own ones + index of the own one
+	for i := range n {
+		at = append(at, first[i%len(shared)]*len(own)+second[(i+i/period)%len(own)])
+	}
+	slices.Sort(at)
+	for _, i := range at {
+		some = append(some, slices.Concat(shared[i/len(own)], own[i%len(own)]))
+	}
+	return some
+}
+
+// permutation returns the same order of n numbers in every call.
+func permutation(n int) []int { return rand.New(rand.NewPCG(1, 1)).Perm(n) }
+
+// checkRounds refuses settings that are the same training in a round of tuning, and rounds too short for
+// what the arm is about.
+func (p *parser) checkRounds(arm int) error {
+	a := p.Arms[arm]
+	if p.Tuning == nil || a.Program != nil {
+		return nil
+	}
+	for _, epochs := range p.Tuning.Epochs {
+		settings := map[string]int{}
+		for i, options := range a.settings {
+			whole, _, err := p.Contrast(arm, options...)
+			if err != nil {
+				return p.wrong(a, options, err)
+			}
+			c, _, err := p.Contrast(arm, append(slices.Clone(options), Option{Name: "epochs", Value: fmt.Sprint(epochs)})...)
+			if err != nil {
+				return p.wrong(a, options, fmt.Errorf("in a round of %s: %w", humanize.Count(epochs, "epoch"), err))
+			}
+			if off, ok := notBegun(&whole, &c); ok {
+				return p.at(p.Tuning.line, fmt.Errorf("tuning: epochs: arm %s would be tuned without what it is about: a round "+
+					"has %s, and %s; give more epochs, or an earlier start", a.Name, humanize.Count(epochs, "epoch"), off))
+			}
+			facts := fingerprint(&c)
+			if first, ok := settings[facts]; ok {
+				return p.at(p.Tuning.line, fmt.Errorf("tuning: epochs: in a round of %s the settings %s and %s of arm %s are "+
+					"the same training: want more epochs", humanize.Count(epochs, "epoch"), describe(a.settings[first]),
+					describe(options), a.Name))
+			}
+			settings[facts] = i
+		}
+	}
+	return nil
+}
+
+// notBegun says what a training has and a shorter one does not, because it starts too late.
+func notBegun(long, short *config.Contrast) (what string, is bool) {
+	switch {
+	case long.Transforms() && !short.Transforms():
+		return fmt.Sprintf("the transformation starts after %d (--mix_start_epoch)", short.MixEpoch), true
+	case long.Synthesizes() && !short.Synthesizes():
+		return fmt.Sprintf("synthetic negatives start after %d (--synthetic_start_epoch)", short.SyntheticStart), true
+	}
+	return "", false
+}
