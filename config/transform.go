@@ -65,7 +65,8 @@ func (c *FeatureTransform) check() error {
 			return err
 		}
 	}
-	return first(positive("pos_alpha", c.PosAlpha), positive("neg_alpha", c.NegAlpha), positive("beta_alpha", c.BetaAlpha),
+	return first(atLeast("mix_start_epoch", c.MixEpoch, 0), atLeast("mix_start_step", c.MixStep, 0),
+		positive("pos_alpha", c.PosAlpha), positive("neg_alpha", c.NegAlpha), positive("beta_alpha", c.BetaAlpha),
 		oneOf("mixnorm_target", c.MixTarget, "pos", "neg", "posneg"),
 		oneOf("mask_distribution", c.Distribution, "uniform", "beta"),
 		oneOf("dim_mask", c.DimMask, "pos", "neg", "both", "none"))

@@ -75,10 +75,15 @@ func (s *Study) Begun(dir string) (bool, error) {
 		if err != nil {
 			return false, fmt.Errorf("%w; it is the copy of the study in this folder: choose another folder", err)
 		}
-		missing := slices.ContainsFunc(was.Seeds, func(seed uint64) bool { return !slices.Contains(s.Seeds, seed) })
-		if missing || was.signature() != s.signature() {
-			return false, fmt.Errorf("%s: want the folder of %s, but it was made with other arms or options, or with seeds "+
-				"that are missing now: %s; choose another folder, or restore the file", dir, s.File, path)
+		if before, now := differs(was.signature(), s.signature()); before != now {
+			return false, fmt.Errorf("%s: want the folder of %s, but it was made with other arms, options or evaluations (%s): "+
+				"before %q, now %q; choose another folder, or restore the file", dir, s.File, path, before, now)
+		}
+		for _, seed := range was.Seeds {
+			if !slices.Contains(s.Seeds, seed) {
+				return false, fmt.Errorf("%s: want the folder of %s, but it was made with seed %d, which is missing now: %s; "+
+					"choose another folder, or restore the file", dir, s.File, seed, path)
+			}
 		}
 		return true, s.sameRecipe(dir)
 	case !errors.Is(err, fs.ErrNotExist):
@@ -96,10 +101,32 @@ func (s *Study) Begun(dir string) (bool, error) {
 	return false, nil
 }
 
+// differs returns the first lines of two texts that differ; they are equal if none do.
+func differs(a, b string) (lineOfA, lineOfB string) {
+	before, now := strings.Split(a, "\n"), strings.Split(b, "\n")
+	for i := range max(len(before), len(now)) {
+		lineOfA, lineOfB = "nothing", "nothing"
+		if i < len(before) && before[i] != "" {
+			lineOfA = before[i]
+		}
+		if i < len(now) && now[i] != "" {
+			lineOfB = now[i]
+		}
+		if lineOfA != lineOfB {
+			break
+		}
+	}
+	return lineOfA, lineOfB
+}
+
 // signature has all on which the cells of a study depend, except for seeds.
 func (s *Study) signature() string {
 	var b strings.Builder
-	fmt.Fprintln(&b, s.Recipe, describe(s.Options), s.Baseline)
+	fmt.Fprintf(&b, "recipe %s\n", s.Recipe)
+	for _, o := range s.Options {
+		fmt.Fprintf(&b, "%s %s\n", o.Name, o.Value)
+	}
+	fmt.Fprintf(&b, "baseline %s\n", s.Arms[s.Baseline].Name)
 	axes := func(all []Axis) {
 		for _, a := range all {
 			fmt.Fprintf(&b, "tune %s %q\n", a.Option, a.Values)
@@ -110,11 +137,11 @@ func (s *Study) signature() string {
 		axes(a.Tune)
 	}
 	if t := s.Tuning; t != nil {
-		fmt.Fprintln(&b, t.Search, t.Trials, t.Seeds, t.Epochs, t.By)
+		fmt.Fprintf(&b, "tuning by %s, trials %d, seeds %d, epochs %d, by %s\n", t.Search, t.Trials, t.Seeds, t.Epochs, t.By)
 		axes(t.Options)
 	}
 	for _, e := range s.Evaluations {
-		fmt.Fprintln(&b, e.Measure(), describe(e.Options))
+		fmt.Fprintln(&b, "evaluation", e.Measure(), describe(e.Options))
 	}
 	return b.String()
 }

@@ -174,13 +174,16 @@ func TestReport(t *testing.T) {
 	if strings.Contains(b.String(), "by chance") || strings.Contains(b.String(), "pairs)") {
 		t.Errorf("five differences of all runs:\n%s", b.String())
 	}
-	many := parse(t, "grid: {alpha: [0, 0.5, 0.6, 0.9, 0.99]}\nseeds: 2\nevaluations: {knn: {}, scores: {}}\noptions: {method: MoCov2}\n")
+	many := parse(t, "grid: {alpha: [0, 0.5, 0.6, 0.9, 0.99]}\nseeds: 2\nevaluations: {knn: {}, scores: {}, fewshot: {labels: [1, 2, 3, 4]}}\noptions: {method: MoCov2}\n")
 	done = map[string]jobs.Outcome{}
 	for _, c := range many.Cells(nil) {
-		done[c.Name] = jobs.Outcome{Scores: map[string]float64{"knn": 1, "pos_mean": 1, "pos_var": 1, "neg_mean": 1, "neg_var": 1}}
+		done[c.Name] = jobs.Outcome{Scores: map[string]float64{"knn": 1 + float64(c.Arm/2), "few-shot-1": 1, "few-shot-2": 1, "few-shot-3": 1, "few-shot-4": 1, "pos_mean": 1}}
 	}
-	if text := strings.Join(many.Report("out", done).Sentences(), " "); !strings.Contains(text, "There are 20 differences with intervals: without any effect, about 1 of them") {
-		t.Error(text)
+	text := strings.Join(many.Report("out", done).Sentences(), " ")
+	for _, want := range []string{"There are 20 differences of accuracies with intervals: without any effect, about 1 of them", "Arm alpha=0.5 has the results of alpha=0 in every run: what it differs in had no effect"} {
+		if !strings.Contains(text, want) || strings.Count(text, "had no effect") != 1 {
+			t.Errorf("want %q in\n%s", want, text)
+		}
 	}
 	one := parse(t, "arms: {a: {}, b: {ft: pos}}\nseeds: 1\noptions: {method: MoCov2}\n")
 	r = one.Report("out", map[string]jobs.Outcome{"a_seed-1": scored(1), "b_seed-1": scored(3)})

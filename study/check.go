@@ -3,6 +3,7 @@ package study
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -93,6 +94,16 @@ func (p *parser) checkOptions() error {
 	for _, o := range p.Tuning.Options {
 		if err := option("tuning", o.Option, o.line); err != nil {
 			return err
+		}
+		if official(o.Option) == "epochs" {
+			return p.at(o.line, errors.New("tuning: epochs cannot be tuned, because all trainings of tuning have the same "+
+				"budget: epochs is a key beside options"))
+		}
+	}
+	for _, seed := range p.Tuning.Seeds {
+		if slices.Contains(p.Seeds, seed) {
+			return p.at(p.Tuning.line, fmt.Errorf("tuning: want seeds of its own, but %d is one of the seeds of the results",
+				seed))
 		}
 	}
 	return nil
@@ -199,7 +210,7 @@ func (p *parser) checkArms() error {
 			}
 			if other, ok := arms[facts]; ok && len(a.Tune) == 0 {
 				return p.at(a.line, fmt.Errorf("arm %s is the same training as arm %s: want arms that differ in an option "+
-					"that has an effect", a.Name, other))
+					"that has an effect%s", a.Name, other, late(&c)))
 			}
 			arms[facts] = a.Name
 		}
@@ -236,6 +247,16 @@ func (p *parser) checkProgram(arm int) error {
 
 // longestName is the largest number of bytes of an arm's name in names of files, which have 255 in all.
 const longestName = 180
+
+// late returns a hint if something would start after the training has ended.
+func late(c *config.Contrast) string {
+	longer := *c
+	longer.Epochs = math.MaxInt
+	if why, is := notBegun(&longer, c); is {
+		return fmt.Sprintf("; the training has %s, and %s", humanize.Count(c.Epochs, "epoch"), why)
+	}
+	return ""
+}
 
 // preset returns a hint if a method sets one of the options.
 func preset(c config.Contrast, options []Option) string {

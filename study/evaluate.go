@@ -20,6 +20,18 @@ var network = []string{"arch", "width", "stem", "modal", "input_res", "gray16"}
 // Network returns the names of the options that describe a network.
 func Network() []string { return slices.Clone(network) }
 
+// CheckLabels returns an error if an evaluation of a cell needs more labels per class than the smallest class of
+// its training images has.
+func (s *Study) CheckLabels(c Cell, smallest string, images int) error {
+	for _, e := range s.Evaluations {
+		if e.Labels > images && (!c.Validates() || e.Measure() == s.Tuning.By) {
+			return s.at(e.line, fmt.Errorf("evaluations: fewshot: want at most %d labels per class, the number of training "+
+				"images of %s, got %d", images, smallest, e.Labels))
+		}
+	}
+	return nil
+}
+
 // KNN returns the options of a k-NN evaluation of a training, with the names of those that
 // were set. The caller adds the checkpoint.
 func (s *Study) KNN(c config.Contrast, e Evaluation) (config.KNN, map[string]bool, error) {

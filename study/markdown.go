@@ -1,7 +1,6 @@
 package study
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"strconv"
@@ -25,7 +24,7 @@ func table(b *strings.Builder, rows [][]string) {
 // Markdown writes the report as a document.
 func (r Report) Markdown(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s\n\n", cmp.Or(r.Title, "Study"))
+	fmt.Fprintf(&b, "# %s\n\n", r.Title)
 	scores, accuracies := split(r.Measures, isStatistic)
 	if len(accuracies) > 0 {
 		table(&b, r.Table(accuracies))
@@ -41,7 +40,11 @@ func (r Report) Markdown(w io.Writer) error {
 	b.WriteString("## Arms\n\n")
 	rows := [][]string{{"arm", "options"}}
 	for _, a := range r.Arms {
-		rows = append(rows, []string{a.Name, a.Options})
+		options := a.Options
+		if a.Program != "" {
+			options = strings.TrimPrefix(options+"; program: "+a.Program, "; ")
+		}
+		rows = append(rows, []string{a.Name, options})
 	}
 	table(&b, rows)
 	if len(r.Trials) > 0 {

@@ -50,7 +50,7 @@ func Parse(file string, text []byte) (*Study, error) {
 	p := &parser{Study{File: file}}
 	var doc yaml.Node
 	if err := config.DecodeYAML(text, &doc); err != nil {
-		return nil, fmt.Errorf("%s: want YAML, but %s", file, strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, fmt.Errorf("%s: want YAML, but %s%s", file, strings.TrimPrefix(err.Error(), "yaml: "), tabbed(text))
 	}
 	if len(doc.Content) == 0 {
 		return nil, fmt.Errorf("%s: want a study with arms and seeds, got an empty file", file)
@@ -61,7 +61,21 @@ func Parse(file string, text []byte) (*Study, error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
+	if p.Title == "" {
+		p.Title = Name(file)
+	}
 	return &p.Study, nil
+}
+
+// tabbed returns a hint at the first line that is indented with a tab, or "".
+func tabbed(text []byte) string {
+	for i, line := range strings.Split(string(text), "\n") {
+		indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+		if strings.Contains(indent, "\t") {
+			return fmt.Sprintf("; line %d is indented with a tab, where YAML wants spaces", i+1)
+		}
+	}
+	return ""
 }
 
 func (p *parser) study(n *yaml.Node) error {

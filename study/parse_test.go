@@ -139,10 +139,16 @@ func TestMistakes(t *testing.T) {
 		{replace("  epochs: [1, 2]", "  epochs: [2, 1]"), "want epochs in rising order"},
 		{replace("  epochs: [1, 2]", "  epochs: [2]"), "halving wants the epochs of at least two rounds"},
 		{replace("search: halving", "search: grid"), "a grid has one round"},
+		{replace("alpha: [0.9, 0.99]}", "epochs: [1, 2]}"), "line 12: tuning: epochs cannot be tuned, because all trainings of tuning have the same budget"},
+		{replace("trials: 4", "seeds: [1001, 7]"), "line 11: tuning: want seeds of its own, but 7 is one of the seeds of the results"},
+		{replace("plain: {}", "plain: {tune: {dclw_sigma: [0.5, 1]}}"), "line 5: arm plain: tuning dclw_sigma has an effect only with --loss dclw: remove it"},
+		{replace("plain: {}", "plain: {tune: {neg_alpha: [0.5, 1]}}"), "line 5: arm plain: tuning neg_alpha has an effect only with --ft: remove it"},
+		{replace("ft: posneg\n", "ft: posneg\n    mix_start_epoch: -2\n"), "--mix_start_epoch: want a whole number of at least 0, got -2"},
+		{replace("  linear: {l2", "\tlinear: {l2"), "; line 18 is indented with a tab, where YAML wants spaces"},
 		{replace("trials: 4", "trials: 3"), "line 11: tuning: epochs: the round of 2 epochs would have 1 setting, to cost no more than that of 1 epoch with 3: want at least two to choose from; give more settings, or a shorter round"},
 		{replace("ft: posneg\n", "ft: posneg\n    mix_start_epoch: 1\n"), "line 12: tuning: epochs: arm ft would be tuned without what it is about: a round has 1 epoch, and the transformation starts after 1 (--mix_start_epoch); give more epochs, or an earlier start"},
 		{replace("plain: {}", "plain: {}\n  synco: {synthetic: synco, synthetic_start_epoch: 2}"), "line 12: tuning: epochs: arm synco would be tuned without what it is about: a round has 1 epoch, and synthetic negatives start after 2"},
-		{replace("plain: {}", "plain: {}\n  more: {ft: pos, mix_start_epoch: 3}"), "line 6: arm more is the same training as arm plain"},
+		{replace("plain: {}", "plain: {}\n  more: {ft: pos, mix_start_epoch: 3}"), "line 6: arm more is the same training as arm plain: want arms that differ in an option that has an effect; the training has 3 epochs, and the transformation starts after 3 (--mix_start_epoch)"},
 		{replace("plain: {}", "plain: {program: [x, \"{dir}\", \"{alpha}\", \"{learning_rate}\"]}"), "line 5: arm plain: program: want {seed} in its command line, because the study has several seeds"},
 		{replace("plain: {}", "plain: {nce_t: 0.1, program: [x, \"{seed}\", \"{alpha}\", \"{learning_rate}\"]}"), "line 5: arm plain: program: want {nce_t} in its command line: otherwise the program does not know the option"},
 		{replace("plain: {}", "plain: {program: [x, \"{seed}\", \"{alpha}\"]}"), "are the same training: want values that differ and have an effect"},
@@ -190,8 +196,8 @@ func TestBegin(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		strings.Replace(whole, "seeds: [4, 7]", "seeds: [4, 7, 9] # more", 1): "",
-		strings.Replace(whole, "epochs: 3", "epochs: 4", 1):                   "other arms or options",
-		strings.Replace(whole, "seeds: [4, 7]", "seeds: [7]", 1):              "seeds that are missing now",
+		strings.Replace(whole, "epochs: 3", "epochs: 4", 1):                   `before "epochs 3", now "epochs 4"`,
+		strings.Replace(whole, "seeds: [4, 7]", "seeds: [7]", 1):              "which is missing now",
 	} {
 		err := begin(text)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {

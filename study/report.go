@@ -29,6 +29,7 @@ type Report struct {
 type ArmReport struct {
 	Name     string             `json:"name"`
 	Options  string             `json:"options"`           // as typed
+	Program  string             `json:"program,omitempty"` // command line that trains it, as typed
 	Setting  string             `json:"setting,omitempty"` // that tuning chose
 	Runs     int                `json:"runs"`              // trainings behind the results
 	Failed   int                `json:"failed"`            // trainings beside them
@@ -84,7 +85,9 @@ func (s *Study) Report(dir string, done map[string]jobs.Outcome) Report {
 	scores := make([]map[string][]Score, len(s.Arms))
 	for i, a := range s.Arms {
 		chosen[i], scores[i] = -1, map[string][]Score{}
-		r.Arms = append(r.Arms, ArmReport{Name: a.Name, Options: a.describe(), Measures: map[string]Measure{}})
+		r.Arms = append(r.Arms, ArmReport{
+			Name: a.Name, Options: a.describe(), Program: ShellWords(a.Program), Measures: map[string]Measure{},
+		})
 	}
 	for _, c := range cells {
 		o, ended := done[c.Name]

@@ -11,7 +11,8 @@ import (
 const Confidence = 0.95
 
 // Method names the intervals of a report.
-const Method = "95 % confidence intervals by Student's t over seeds; differences are paired by seed"
+const Method = "95 % confidence intervals by Student's t over seeds, on the same test images; " +
+	"differences are paired by seed"
 
 // Estimate is the mean of values with its confidence interval,
 //

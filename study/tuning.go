@@ -1,7 +1,9 @@
 package study
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -126,28 +128,65 @@ func (p *parser) settle() error {
 	return nil
 }
 
-// draw returns n of the combinations of shared and own settings of an arm. All arms try the same shared
-// ones, so that none is ahead because it met a better learning rate, and all equally often; own ones take
-// turns beside them.
+// draw returns n of the combinations of shared and own settings of an arm, the same ones in every call. All arms
+// try the same shared ones, so that none is ahead because it met a better learning rate, and all equally often.
+// Own ones take turns beside them, in the order, of many, in which the values of any two options meet most evenly.
 func draw(shared, own [][]Option, n int) (some [][]Option) {
-	first, second := permutation(len(shared)), permutation(len(own))
-	period := 1 // after which both are as at the beginning: one of them moves on, or else pairs would repeat
-	for period%len(shared) != 0 || period%len(own) != 0 {
+	rng := rand.New(rand.NewPCG(1, 1))
+	first := rng.Perm(len(shared))[:min(n, len(shared))] // the same for all arms
+
+	// After a period both are as at the beginning, so that own ones move on.
+	period := 1
+	for period%len(first) != 0 || period%len(own) != 0 {
 		period++
 	}
-	var at []int // index of the shared setting × number of own ones + index of the own one
-	for i := range n {
-		at = append(at, first[i%len(shared)]*len(own)+second[(i+i/period)%len(own)])
+	best := math.MaxInt
+	for range orders {
+		second := rng.Perm(len(own))
+		rng.Shuffle(len(first), func(i, j int) { first[i], first[j] = first[j], first[i] })
+		var settings [][]Option
+		for i := range n {
+			settings = append(settings, slices.Concat(shared[first[i%len(first)]], own[second[(i+i/period)%len(own)]]))
+		}
+		if u := uneven(settings); u < best {
+			best, some = u, settings
+		}
 	}
-	slices.Sort(at)
-	for _, i := range at {
-		some = append(some, slices.Concat(shared[i/len(own)], own[i%len(own)]))
-	}
+	slices.SortFunc(some, func(a, b []Option) int {
+		return cmp.Compare(place(a, shared, own), place(b, shared, own))
+	})
 	return some
 }
 
-// permutation returns the same order of n numbers in every call.
-func permutation(n int) []int { return rand.New(rand.NewPCG(1, 1)).Perm(n) }
+// orders is how many orders draw looks at.
+const orders = 500
+
+// uneven is the smaller the more evenly the values of any two options meet in settings: the sum of the squares
+// of how often they do.
+func uneven(settings [][]Option) (sum int) {
+	met := map[[4]string]int{}
+	for _, s := range settings {
+		for i, a := range s {
+			met[[4]string{a.Name, a.Value}]++
+			for _, b := range s[:i] {
+				met[[4]string{a.Name, a.Value, b.Name, b.Value}]++
+			}
+		}
+	}
+	for _, n := range met {
+		sum += n * n
+	}
+	return sum
+}
+
+// place is the index of a setting among all combinations of shared and own ones.
+func place(setting []Option, shared, own [][]Option) int {
+	index := func(part []Option, all [][]Option) int {
+		return slices.IndexFunc(all, func(o []Option) bool { return slices.Equal(o, part) })
+	}
+	n := len(shared[0])
+	return index(setting[:n], shared)*len(own) + index(setting[n:], own)
+}
 
 // checkRounds refuses settings that are the same training in a round of tuning, and rounds too short for
 // what the arm is about.
@@ -155,6 +194,9 @@ func (p *parser) checkRounds(arm int) error {
 	a := p.Arms[arm]
 	if p.Tuning == nil || a.Program != nil {
 		return nil
+	}
+	if err := p.checkAxes(arm); err != nil {
+		return err
 	}
 	for _, epochs := range p.Tuning.Epochs {
 		settings := map[string]int{}
@@ -178,6 +220,31 @@ func (p *parser) checkRounds(arm int) error {
 					describe(options), a.Name))
 			}
 			settings[facts] = i
+		}
+	}
+	return nil
+}
+
+// checkAxes refuses to tune options that have no effect in any setting of an arm.
+func (p *parser) checkAxes(arm int) error {
+	a := p.Arms[arm]
+	for _, x := range slices.Concat(p.Tuning.Options, a.Tune) {
+		name, only := official(x.Option), ""
+		effect := slices.ContainsFunc(a.settings, func(options []Option) bool {
+			c, _, err := p.Contrast(arm, options...)
+			if err != nil {
+				return true // it is told elsewhere
+			}
+			f, _ := config.Lookup(name)
+			only = c.Idle()[name]
+			if f.Group == config.GroupTransformation && !c.MixNorm {
+				only = "with --ft"
+			}
+			return only == ""
+		})
+		if !effect {
+			return p.at(x.line, fmt.Errorf("arm %s: tuning %s has an effect only %s: remove it, or tune it in other arms",
+				a.Name, name, only))
 		}
 	}
 	return nil

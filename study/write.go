@@ -148,8 +148,12 @@ func (r Report) Sentences() (all []string) {
 		all = append(all, "There is one seed, so there are no intervals: differences of single trainings say little.")
 	}
 	if n := r.compared(); n >= manyComparisons {
-		all = append(all, fmt.Sprintf("There are %d differences with intervals: without any effect, about %d of them would "+
-			"be without 0 by chance.", n, int(math.Round(float64(n)*(1-Confidence)))))
+		all = append(all, fmt.Sprintf("There are %d differences of accuracies with intervals: without any effect, about %d "+
+			"of them would be without 0 by chance.", n, int(math.Round(float64(n)*(1-Confidence)))))
+	}
+	for _, name := range r.equal() {
+		all = append(all, fmt.Sprintf("Arm %s has the results of %s in every run: what it differs in had no effect, as when "+
+			"the transformation has not begun.", name, r.Baseline))
 	}
 	if r.TunedBy != "" {
 		text := "Every arm was tuned with the same budget"
@@ -183,11 +187,28 @@ func (r Report) failedTuning() (arms []string) {
 // manyComparisons are so many that one in them is expected to have an interval without 0 by chance.
 const manyComparisons = 20
 
-// compared returns the number of differences with intervals.
+// equal returns the arms that have the results of the baseline, value by value.
+func (r Report) equal() (names []string) {
+	for _, a := range r.Arms {
+		pairs, same := 0, true
+		for _, v := range a.Measures {
+			for _, p := range v.Pairs {
+				pairs++
+				same = same && p.Value == 0
+			}
+		}
+		if pairs > 0 && same && a.Name != r.Baseline {
+			names = append(names, a.Name)
+		}
+	}
+	return names
+}
+
+// compared returns the number of differences of accuracies with intervals.
 func (r Report) compared() (n int) {
 	for _, a := range r.Arms {
-		for _, v := range a.Measures {
-			if v.Difference.Low != nil {
+		for m, v := range a.Measures {
+			if v.Difference.Low != nil && !isStatistic(m) {
 				n++
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"contralens/data/store"
 	"contralens/dist"
 	"contralens/eval"
+	"contralens/internal/durable"
 	"contralens/internal/humanize"
 	"contralens/nn"
 	"contralens/peers/join"
@@ -278,8 +281,8 @@ func (a Accuracy) When() string {
 // start resumes the run, or gives it its first weights.
 func (p *pretraining) start(r *Run) error {
 	path := r.Config.Resume
+	var skipped []error
 	if path == "auto" {
-		var skipped []error
 		path, skipped = rundir.Newest(r.Dir)
 		for _, err := range skipped {
 			r.say("note: passed over: %v", err)
@@ -307,10 +310,24 @@ func (p *pretraining) start(r *Run) error {
 	case r.Epoch > r.Config.Epochs:
 		r.say("resuming %s: all %s are done; more --epochs train it for longer", path,
 			humanize.Count(r.Config.Epochs, "epoch"))
+		if current := filepath.Join(r.Dir, rundir.CurrentFile); len(skipped) > 0 && path != current && r.World.First() {
+			r.say("%s is written again, from %s", current, path)
+			err = copyFile(current, path)
+		}
 	default:
 		r.say("resuming %s: epoch %d, step %d", path, r.Epoch, r.StepInEpoch+1)
 	}
 	return err
+}
+
+// copyFile writes a copy of a file in the place of another one.
+func copyFile(to, from string) error {
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return durable.Write(to, func(w io.Writer) error { _, err := io.Copy(w, f); return err })
 }
 
 // train runs the loop and reports how it ended.

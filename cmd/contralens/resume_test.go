@@ -223,6 +223,20 @@ func TestDamagedCheckpoint(t *testing.T) {
 	if !strings.Contains(text, "passed over: checkpoint save/run/current.pth") || !strings.Contains(text, "resuming save/run/ckpt_epoch_2.pth: epoch 3") {
 		t.Errorf("--resume auto printed\n%s", text)
 	}
+
+	// With all epochs done, nothing would write the damaged file again.
+	must(t, tiny(data, "whole", "--epochs", "2", "--save_freq", "1")...)
+	if err := os.Truncate("save/whole/current.pth", 1000); err != nil {
+		t.Fatal(err)
+	}
+	text = must(t, tiny(data, "whole", "--epochs", "2", "--save_freq", "1", "--resume", "auto")...)
+	if !strings.Contains(text, "save/whole/current.pth is written again, from save/whole/ckpt_epoch_2.pth") {
+		t.Errorf("--resume auto of a finished run printed\n%s", text)
+	}
+	again, err := os.ReadFile("save/whole/current.pth")
+	if last, e := os.ReadFile("save/whole/ckpt_epoch_2.pth"); err != nil || e != nil || !bytes.Equal(again, last) {
+		t.Errorf("%v, %v: %d bytes, and ckpt_epoch_2.pth has %d", err, e, len(again), len(last))
+	}
 }
 
 // The reader of the output may end before the training has saved, like tee after Ctrl-C.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -224,6 +225,13 @@ evaluations: {knn: {neighbors: 3}}
 	if code, text := command(t, "study", "s.yaml", "-o", "elsewhere", "--data_folder", "nowhere"); code != exitFailed || !strings.Contains(text, "no such folder") {
 		t.Errorf("no images: exit code %d\n%s", code, text)
 	}
+	many := strings.Replace(text, "knn: {neighbors: 3}", "fewshot: {labels: [1, 10]}", 1)
+	if err := os.WriteFile("many.yaml", []byte(many), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code, text := command(t, "study", "many.yaml", "-o", "elsewhere"); code != exitFailed || !strings.Contains(text, "line 8: evaluations: fewshot: want at most 9 labels per class, the number of training images of ") {
+		t.Errorf("too many labels: exit code %d\n%s", code, text)
+	}
 	if _, err := os.Stat("elsewhere"); err == nil {
 		t.Error("a folder was made although there are no images")
 	}
@@ -237,33 +245,49 @@ func TestProgramEnds(t *testing.T) {
 	data := stripes(t, 9)
 	t.Chdir(t.TempDir())
 	text := `options: {method: MoCov2, arch: resnet18, width: 0.125, stem: cifar, input_res: 16, batch_size: 8, nce_k: 20, epochs: 1, data_folder: ` + data + `}
-arms: {slow: {program: [sh, -c, "echo $$ > begun; mv begun pid; exec sleep 100"]}}
+arms: {slow: {program: [sh, -c, "sleep 100 & echo $$ $! > begun; mv begun pid; wait"]}}
 seeds: 1
 `
 	if err := os.WriteFile("s.yaml", []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	p := spawn(t, "study", "s.yaml", "-o", "out")
-	var pid string
-	for range 600 {
-		if b, err := os.ReadFile("pid"); err == nil {
-			pid = strings.TrimSpace(string(b))
-			break
+	begin := func() (*process, []string) {
+		os.Remove("pid")
+		p := spawn(t, "study", "s.yaml", "-o", "out")
+		for range 600 {
+			if b, err := os.ReadFile("pid"); err == nil {
+				return p, strings.Fields(string(b))
+			}
+			time.Sleep(50 * time.Millisecond)
 		}
-		time.Sleep(50 * time.Millisecond)
+		t.Fatal("the program has not begun")
+		return nil, nil
 	}
+	gone := func(pids []string) {
+		for range 200 {
+			if !slices.ContainsFunc(pids, func(pid string) bool {
+				b, err := os.ReadFile("/proc/" + pid + "/stat")
+				return err == nil && !strings.Contains(string(b), ") Z ")
+			}) {
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		t.Errorf("some of %v still run", pids)
+	}
+	p, first := begin()
 	p.Process.Kill()
-	_, printed := p.end(t)
-	if pid == "" || !strings.Contains(printed, "the program of arm slow is not told method, arch") {
-		t.Fatalf("the program has not begun, or the note is missing:\n%s", printed)
+	if _, printed := p.end(t); !strings.Contains(printed, "the program of arm slow is not told method, arch") {
+		t.Errorf("no note in\n%s", printed)
 	}
-	for range 200 {
-		if b, err := os.ReadFile("/proc/" + pid + "/stat"); err != nil || strings.Contains(string(b), ") Z ") {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
+	gone(first[:1]) // what the program itself has started ends when the study goes on
+	p, second := begin()
+	gone(first)
+	p.Process.Signal(syscall.SIGTERM)
+	if code, printed := p.end(t); code != exitStopped || strings.Contains(printed, "failed") {
+		t.Errorf("stopped: exit code %d\n%s", code, printed)
 	}
-	t.Errorf("process %s still runs", pid)
+	gone(second)
 }
 
 // moved returns a copy of a folder.

@@ -34,7 +34,7 @@ type seen struct {
 // open returns the images that a training and its evaluations see.
 func (r *Runner) open(ctx context.Context, c config.Contrast) (seen, error) {
 	c.KNNEvery = 1 // so that test images are opened
-	key := fmt.Sprint(c.Data)
+	key := imagesKey(c)
 	if s, ok := r.opened[key]; ok {
 		return s, nil
 	}
@@ -44,6 +44,7 @@ func (r *Runner) open(ctx context.Context, c config.Contrast) (seen, error) {
 	}
 	pretraining := setup.Pretraining(splits)
 	_, test, _ := setup.HoldOut(splits.Train, splits.Test)
+	r.smallest[key] = smallestClass(splits.Train)
 	s := seen{Train: pretraining.Len(), Labeled: splits.Train.Len()}
 	names := crc32.NewIEEE()
 	add(names, pretraining)
@@ -54,6 +55,30 @@ func (r *Runner) open(ctx context.Context, c config.Contrast) (seen, error) {
 	s.Names = names.Sum32()
 	r.opened[key] = s
 	return s, nil
+}
+
+// imagesKey tells trainings apart that see other images.
+func imagesKey(c config.Contrast) string { return fmt.Sprint(c.Data) }
+
+// smallestClass returns the number of images in the smallest class, and its name.
+func smallestClass(d data.Dataset) (c class) {
+	counts := make([]int, len(d.Classes()))
+	for i := range d.Len() {
+		if l := d.Label(i); l >= 0 {
+			counts[l]++
+		}
+	}
+	for i, name := range d.Classes() {
+		if i == 0 || counts[i] < c.images {
+			c = class{name, counts[i]}
+		}
+	}
+	return c
+}
+
+type class struct {
+	name   string
+	images int
 }
 
 // add writes the names and classes of a dataset.

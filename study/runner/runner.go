@@ -46,6 +46,7 @@ type Runner struct {
 	progress *train.Progress // of the current training; nil between trainings
 	noted    map[string]bool
 	opened   map[string]seen
+	smallest map[string]class // of the images for evaluations, by the keys of opened
 	pace     study.Pace
 	title    string // of the current cell, such as "3 of 15"
 	cells    map[string]study.Cell
@@ -115,7 +116,7 @@ func (r *Runner) state() string { return filepath.Join(r.Dir, study.StateDir) }
 // Prepare opens the images of all arms, so that a folder that is missing does not make every cell
 // fail.
 func (r *Runner) Prepare(ctx context.Context) error {
-	r.opened, r.noted = map[string]seen{}, map[string]bool{}
+	r.opened, r.smallest, r.noted = map[string]seen{}, map[string]class{}, map[string]bool{}
 	r.pace.Images = func(c study.Cell) float64 { return r.images(ctx, c) }
 	for _, c := range r.Study.Planned(nil) {
 		c.Setting = max(0, c.Setting)
@@ -127,6 +128,10 @@ func (r *Runner) Prepare(ctx context.Context) error {
 			if arm := r.Study.Arms[c.Arm]; arm.Sets("data_folder") {
 				return fmt.Errorf("arm %s: %w", arm.Name, err)
 			}
+			return err
+		}
+		small := r.smallest[imagesKey(options)]
+		if err := r.Study.CheckLabels(c, small.name, small.images); err != nil {
 			return err
 		}
 	}
