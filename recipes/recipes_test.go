@@ -36,6 +36,7 @@ func TestRecipes(t *testing.T) {
 		"imagenet-byol":         "BYOL_resnet50_RGB_Jig_False_target_aug_B_mlp_bn_0.2_cosine_alpha0.99_ncet0.2_ncek65536_baseline_epoch100_bs512_lr0.9",
 		"cifar10":               "MoCov2_resnet18_RGB_Jig_False_moco_aug_B_mlp_0.2_cosine_alpha0.99_ncet0.2_ncek4096_baseline_epoch20_bs256_lr0.06",
 		"cifar10-ft":            "MoCov2_resnet18_RGB_Jig_False_moco_aug_B_mlp_0.2_cosine_alpha0.99_ncet0.2_ncek4096_mixnorm_targetposneg_postnormFalse_distribeta_expolationTrue_pos2.0_neg1.6_epoch20_bs256_lr0.06",
+		"cifar10-fast":          "SimCLR_resnet18_RGB_Jig_False_batch_aug_B_mlp_0.1_cosine_alpha0.999_ncet0.1_ncek65536_baseline_epoch20_bs256_lr0.12",
 		"fashion-mnist":         "MoCov2_tau0.1_resnet18_RGB_Jig_False_moco_aug_B_mlp_0.1_cosine_alpha0.99_ncet0.1_ncek4096_baseline_epoch6_bs64_lr0.06",
 		"own-folder":            "MoCov2_resnet18_RGB_Jig_False_moco_aug_B_mlp_0.2_cosine_alpha0.99_ncet0.2_ncek2048_mixnorm_targetposneg_postnormFalse_distribeta_expolationTrue_pos2.0_neg1.6_epoch50_bs64_lr0.03",
 	}
