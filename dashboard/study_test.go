@@ -64,7 +64,7 @@ func TestStudyPage(t *testing.T) {
 		`document.querySelector("[data-arm=plain]").textContent`:                      "baseline",
 		`document.querySelector("[data-arm=neg]").textContent`:                        "neg2learning_rate 0.",
 		`document.querySelector("[data-arm=neg] td:last-child").textContent`:          " (1 pair)",
-		`document.querySelector(".sentences").textContent`:                            "Student's t over seeds; differences are paired by seed",
+		`document.querySelector(".sentences").textContent`:                            "Student's t over seeds, on the same test images; differences are paired by seed",
 		`document.querySelector(".study pre").textContent`:                            "contralens contrast",
 		`document.querySelector("[data-cell=plain_seed-1] a").getAttribute("href")`:   "run=studies%2Fit%2Fruns%2Fplain_seed-1",
 	} {
