@@ -62,17 +62,28 @@ func (s *Study) Training(dir string, c Cell) (config.Contrast, []string, error) 
 // Outdated reports whether an outcome is that of another setting than the cell has now, as when a setting that
 // had failed was tried again and is chosen.
 func (s *Study) Outdated(c Cell, o jobs.Outcome) bool {
-	if c.Setting < 0 || o.Setting != "" {
-		return c.Setting >= 0 && o.Setting != s.SettingOf(c)
-	}
-	for _, option := range s.Arms[c.Arm].settings[c.Setting] { // an older program wrote the command alone
-		for _, word := range slices.Concat(o.Commands...) {
-			if value, ok := strings.CutPrefix(word, "--"+option.Name+"="); ok && value != option.Value {
-				return true
+	return c.Setting >= 0 && o.Setting != "" && o.Setting != s.SettingOf(c)
+}
+
+// CheckDrawn returns an error if outcomes are those of an older version, which drew other settings for the same
+// cells: going on would mix both.
+func (s *Study) CheckDrawn(dir string, done map[string]jobs.Outcome) error {
+	for _, c := range s.Cells(done) {
+		o := done[c.Name]
+		if c.Setting < 0 || o.Setting != "" { // newer outcomes know their setting
+			continue
+		}
+		for _, option := range s.Arms[c.Arm].settings[c.Setting] {
+			for _, word := range slices.Concat(o.Commands...) {
+				if value, ok := strings.CutPrefix(word, "--"+option.Name+"="); ok && value != option.Value {
+					return fmt.Errorf("%s: want the folder of this study, but an older version of the program drew other settings "+
+						"for its tuning (%s has %s %s, now it is %s); choose another folder; the tables there stay as they are", dir, c.Name,
+						option.Name, value, option.Value)
+				}
 			}
 		}
 	}
-	return false
+	return nil
 }
 
 // Tuned returns the names of the options that tuning sets in a cell.

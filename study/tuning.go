@@ -52,7 +52,8 @@ func (s *Study) tune(arm int, done map[string]jobs.Outcome) (all []Cell, setting
 }
 
 // survivors returns how many of n settings go on to a round of more epochs: as many as make it
-// no more expensive than the round before (successive halving, Jamieson & Talwalkar, 2016).
+// no more expensive than the round before (successive halving, Jamieson & Talwalkar, 2016), and one if failures
+// have left too few.
 func survivors(n, epochs, next int) int { return max(1, n*epochs/next) }
 
 // trial is what follows the name of an arm in those of its trials.

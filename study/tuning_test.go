@@ -3,6 +3,7 @@ package study
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"contralens/study/jobs"
@@ -56,6 +57,26 @@ func TestDraw(t *testing.T) {
 	}
 }
 
+// An own option of two values meets every value of every shared one as evenly as can be, as in the studies relatives
+// (2 × 2 shared settings) and ft-cifar10 (3 × 2).
+func TestDrawEvenly(t *testing.T) {
+	own := combinations([]Axis{{Option: "α", Values: []string{"8", "9"}}})
+	for _, c := range []struct {
+		rates []string
+		pairs int // of a rate or τ with an α
+	}{{[]string{"1", "2"}, 8}, {[]string{"1", "2", "3"}, 10}} {
+		shared := combinations([]Axis{{Option: "rate", Values: c.rates}, {Option: "τ", Values: []string{"4", "5"}}})
+		met := map[string]int{}
+		for _, s := range draw(shared, own, len(shared)) {
+			met[describe([]Option{s[0], s[2]})]++
+			met[describe([]Option{s[1], s[2]})]++
+		}
+		if len(met) != c.pairs {
+			t.Errorf("%d rates: %v: want %d pairs", len(c.rates), met, c.pairs)
+		}
+	}
+}
+
 // A retry can change what tuning chooses. Results of the setting that it chose before do not count.
 func TestOutdated(t *testing.T) {
 	s := parse(t, "arms: {a: {}}\nseeds: 2\noptions: {method: MoCov2}\ntuning: {options: {learning_rate: [0.1, 0.2]}}\n")
@@ -73,11 +94,18 @@ func TestOutdated(t *testing.T) {
 	if !slices.Equal(outdated, []string{"a_seed-1"}) {
 		t.Errorf("outdated: %v", outdated)
 	}
-	old := jobs.Outcome{Commands: [][]string{{"contralens", "contrast", "--learning_rate=0.1"}, {"contralens", "knn"}}}
-	for i, c := range s.Cells(nil) { // an older program wrote no setting
-		if s.Outdated(c, old) != (i == 1) {
-			t.Errorf("%s: outdated %v", c.Name, s.Outdated(c, old))
-		}
+	if err := s.CheckDrawn("out", done); err != nil {
+		t.Error(err)
+	}
+	old := func(rate string) jobs.Outcome { // an older version wrote no setting
+		return jobs.Outcome{Commands: [][]string{{"contralens", "contrast", "--learning_rate=" + rate}, {"contralens", "knn"}}}
+	}
+	if err := s.CheckDrawn("out", map[string]jobs.Outcome{"a_try-1_seed-1001": old("0.1"), "a_try-2_seed-1001": old("0.2")}); err != nil {
+		t.Error(err)
+	}
+	err := s.CheckDrawn("out", map[string]jobs.Outcome{"a_try-1_seed-1001": old("0.2")})
+	if err == nil || !strings.Contains(err.Error(), "a_try-1_seed-1001 has learning_rate 0.2, now it is 0.1") {
+		t.Errorf("other settings: %v", err)
 	}
 	r := s.Report("out", done)
 	if a := r.Arms[0]; a.Runs != 1 || a.Measures["knn"].Mean != 9 || a.Setting != "learning_rate 0.2" || r.Done != 3 {

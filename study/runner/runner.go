@@ -72,6 +72,9 @@ func (r *Runner) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.Study.CheckDrawn(r.Dir, done); err != nil {
+		return err
+	}
 	if r.Retry {
 		for name, o := range done {
 			if o.Failed() {
@@ -108,6 +111,9 @@ func (r *Runner) names(done map[string]jobs.Outcome) (names []string, err error)
 // Report returns the report of what is done.
 func (r *Runner) Report() (study.Report, error) {
 	done, err := jobs.Outcomes(r.state())
+	if err == nil {
+		err = r.Study.CheckDrawn(r.Dir, done)
+	}
 	return r.Study.Report(r.Dir, done), err
 }
 
