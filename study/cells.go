@@ -77,8 +77,8 @@ func (s *Study) CheckDrawn(dir string, done map[string]jobs.Outcome) error {
 			for _, word := range slices.Concat(o.Commands...) {
 				if value, ok := strings.CutPrefix(word, "--"+option.Name+"="); ok && value != option.Value {
 					return fmt.Errorf("%s: want the folder of this study, but an older version of the program drew other settings "+
-						"for its tuning (%s has %s %s, now it is %s); choose another folder; the tables there stay as they are", dir, c.Name,
-						option.Name, value, option.Value)
+						"for its tuning (%s has %s %s, now it is %s); choose another folder; the tables there stay as they are",
+						dir, c.Name, option.Name, value, option.Value)
 				}
 			}
 		}
