@@ -244,9 +244,23 @@ func TestStatisticsOfRelatives(t *testing.T) {
 }
 
 // Within a batch, DCL, DCLW and MACL have the losses and gradients of lightly, an independent
-// implementation, and HCL and the debiased contrast those of their authors' code;
-// testdata/relatives.py ran both.
+// implementation, and HCL, the debiased contrast and RINCE those of their authors' code;
+// testdata/relatives.py and testdata/rince.py ran them.
 func TestRelativesOfOthers(t *testing.T) {
+	for file, losses := range map[string]map[string]Loss{
+		"relatives": {
+			"dcl": DCL{}, "dclw": DCL{Sigma: 0.5}, "macl": MACL{Alpha: 0.5, Alignment: 0.1},
+			"hcl": HCL{Beta: 0.7, TauPlus: 0.1}, "debiased": HCL{TauPlus: 0.1},
+		},
+		"rince": {"rince 0.1": RINCE{Q: 0.1, Lambda: 0.01}, "rince 0.5": RINCE{Q: 0.5, Lambda: 0.01}},
+	} {
+		relativesOfOthers(t, "testdata/"+file+".json", losses)
+	}
+}
+
+// relativesOfOthers compares losses by name with the cases of a file.
+func relativesOfOthers(t *testing.T, file string, losses map[string]Loss) {
+	t.Helper()
 	var c struct {
 		U, V  [][]float64
 		Cases []struct {
@@ -255,16 +269,12 @@ func TestRelativesOfOthers(t *testing.T) {
 			U, V [][]float64
 		}
 	}
-	text, err := os.ReadFile("testdata/relatives.json")
+	text, err := os.ReadFile(file)
 	if err == nil {
 		err = json.Unmarshal(text, &c)
 	}
 	if err != nil {
 		t.Fatal(err)
-	}
-	losses := map[string]Loss{
-		"dcl": DCL{}, "dclw": DCL{Sigma: 0.5}, "macl": MACL{Alpha: 0.5, Alignment: 0.1},
-		"hcl": HCL{Beta: 0.7, TauPlus: 0.1}, "debiased": HCL{TauPlus: 0.1},
 	}
 	if len(c.Cases) != len(losses) {
 		t.Fatalf("%d cases, want %d", len(c.Cases), len(losses))

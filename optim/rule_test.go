@@ -29,40 +29,68 @@ func give(w *torch.Tensor, gradient []float64) {
 	w.Mul(torch.FromFloat64(gradient, w.Shape()...)).Sum().Backward()
 }
 
-// AdamW moves a matrix and a bias, which has no weight decay, as PyTorch does.
-func TestAdamWGolden(t *testing.T) {
-	var c struct {
-		Rates            []float64
-		Start            [][]float64
-		Gradients, After [][][]float64
-		Squares          [][]float64
-	}
-	text, err := os.ReadFile("testdata/adamw.json")
+// steps are some steps of an optimizer in PyTorch, written by a program in testdata.
+type steps struct {
+	Rates            []float64
+	Start            [][]float64
+	Gradients, After [][][]float64
+	Squares          [][]float64
+}
+
+func readSteps(t *testing.T, file string) (c steps) {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	if err == nil {
 		err = json.Unmarshal(text, &c)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, func() {
-		ws := []*torch.Tensor{
-			torch.FromFloat64(c.Start[0], 3, 4).SetRequiresGrad(true), torch.FromFloat64(c.Start[1], 4).SetRequiresGrad(true),
+	return c
+}
+
+// repeat makes the steps and compares all parameters ws after each.
+func (c steps) repeat(t *testing.T, ws []*torch.Tensor, s *SGD) {
+	t.Helper()
+	for step, rate := range c.Rates {
+		for i, w := range ws {
+			give(w, c.Gradients[step][i])
 		}
+		s.Step(rate)
+		for i, w := range ws {
+			numeric.AllNear(t, fmt.Sprintf("step %d, parameter %d", step, i), w.Float64s(), c.After[step][i], 1e-13)
+		}
+	}
+}
+
+// leaf returns a parameter with those values.
+func leaf(values []float64, shape ...int) *torch.Tensor {
+	return torch.FromFloat64(values, shape...).SetRequiresGrad(true)
+}
+
+// AdamW moves a matrix and a bias, which has no weight decay, as PyTorch does.
+func TestAdamWGolden(t *testing.T) {
+	c := readSteps(t, "testdata/adamw.json")
+	run(t, func() {
+		ws := []*torch.Tensor{leaf(c.Start[0], 3, 4), leaf(c.Start[1], 4)}
 		s := NewAdamW(ws, 0.9, 0.98, 0.1)
 		defer s.Free()
 		s.ExemptVectors()
-		for step, rate := range c.Rates {
-			for i, w := range ws {
-				give(w, c.Gradients[step][i])
-			}
-			s.Step(rate)
-			for i, w := range ws {
-				numeric.AllNear(t, fmt.Sprint("step ", step), w.Float64s(), c.After[step][i], 1e-13)
-			}
-		}
+		c.repeat(t, ws, s)
 		for i, v := range s.Rule.(*AdamW).Squares {
 			numeric.AllNear(t, "squares", v.Float64s(), c.Squares[i], 1e-13)
 		}
+	})
+}
+
+// LARS moves a matrix, a bias and a matrix without weights as the code of Barlow Twins does.
+func TestLARSGolden(t *testing.T) {
+	c := readSteps(t, "testdata/lars.json")
+	run(t, func() {
+		ws := []*torch.Tensor{leaf(c.Start[0], 3, 4), leaf(c.Start[1], 4), leaf(c.Start[2], 1, 2)}
+		s := NewLARS(ws, 0.9, 0.1, 0.02)
+		defer s.Free()
+		c.repeat(t, ws, s)
 	})
 }
 
