@@ -100,6 +100,27 @@ func Find(fields []Field, name string) *Field {
 	return nil
 }
 
+// Put sets the option of that name or former name to a value as typed, and returns the name of
+// the option that it set: auto for nce_t sets nce_t_auto. set is "" if there is no such option.
+func Put(fields []Field, name, text string) (set string, err error) {
+	f := Find(fields, name)
+	if f == nil {
+		return "", nil
+	}
+	if auto := f.auto(fields, text); auto != nil {
+		return auto.Name, auto.Set("true")
+	}
+	return f.Name, f.Set(text)
+}
+
+// auto returns the switch that auto, as the value of a number, stands for, or nil.
+func (f Field) auto(fields []Field, text string) *Field {
+	if text != "auto" || f.Type() != "float" {
+		return nil
+	}
+	return Find(fields, f.Name+"_auto")
+}
+
 // Is reports whether name is the option's name or one of its former names; - and _ are
 // the same.
 func (f Field) Is(name string) bool {
@@ -199,11 +220,7 @@ func (f Field) Set(text string) error {
 		v, err = list(text, strconv.Atoi)
 	}
 	if err != nil {
-		hint := ""
-		if auto, ok := Lookup(f.Name + "_auto"); ok && text == "auto" {
-			hint = "; " + auto.Name + " lets the scores choose it"
-		}
-		return fmt.Errorf("want %s, got %q%s", kinds[f.Type()], text, hint)
+		return fmt.Errorf("want %s, got %q", kinds[f.Type()], text)
 	}
 	f.value.Set(reflect.ValueOf(v))
 	return nil

@@ -78,8 +78,11 @@ func TestAutoTransformation(t *testing.T) {
 		}
 	}
 	c := DefaultContrast()
-	if err := Find(Fields(&c), "nce_t").Set("auto"); err == nil || !strings.Contains(err.Error(), `got "auto"; nce_t_auto lets the scores choose it`) {
-		t.Error(err)
+	if set, err := Put(Fields(&c), "nce-t", "auto"); set != "nce_t_auto" || err != nil || !c.TauAuto || c.Temperature != 0.07 {
+		t.Errorf("nce_t auto set %q: %v, %v, %v", set, err, c.TauAuto, c.Temperature)
+	}
+	if set, err := Put(Fields(&c), "learning_rate", "auto"); set != "learning_rate" || err == nil {
+		t.Errorf("learning_rate auto set %q: %v", set, err)
 	}
 	for flags, want := range map[string]string{
 		"--ft posneg --alpha_auto":                                "--alpha_auto true: want --ft and --mix_start auto",

@@ -46,18 +46,18 @@ func ReadYAML(file string, config any) (set []string, err error) {
 	}
 	all, typed := Fields(config), map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		f := Find(all, name)
-		if f == nil {
-			return nil, fmt.Errorf("--config %s: there is no option %q%s", file, name, hint(name, all))
-		}
-		if err := f.Set(values[name]); err != nil {
+		option, err := Put(all, name, values[name])
+		if err != nil {
 			return nil, fmt.Errorf("--config %s: %s: %w", file, name, err)
 		}
-		if other, twice := typed[f.Name]; twice {
+		if option == "" {
+			return nil, fmt.Errorf("--config %s: there is no option %q%s", file, name, hint(name, all))
+		}
+		if other, twice := typed[option]; twice {
 			return nil, fmt.Errorf("--config %s: %s and %s are the same option: remove one", file, other, name)
 		}
-		typed[f.Name] = name
-		set = append(set, f.Name)
+		typed[option] = name
+		set = append(set, option)
 	}
 	return set, nil
 }

@@ -30,12 +30,12 @@ func ParseGrid(vary []string) (Grid, error) {
 		}
 		a := Axis{Option: option, Values: strings.Split(list, ",")}
 		c := config.DefaultContrast()
-		field := config.Find(config.Fields(&c), option)
-		if field == nil {
+		fields := config.Fields(&c)
+		if config.Find(fields, option) == nil {
 			return nil, fmt.Errorf("contrast has no option %q; contralens contrast --help lists them", option)
 		}
 		for _, value := range a.Values {
-			if err := field.Set(value); err != nil {
+			if _, err := config.Put(fields, option, value); err != nil {
 				return nil, fmt.Errorf("%s: %w", option, err)
 			}
 		}

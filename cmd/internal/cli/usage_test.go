@@ -4,7 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"testing"
+
+	"github.com/spf13/cobra"
 
 	"contralens/config"
 	"contralens/data/sets"
@@ -32,6 +36,25 @@ func TestWrongUsage(t *testing.T) {
 		err := AsTyped(tc.err)
 		if err.Error() != tc.text || WrongUsage(err) != tc.usage {
 			t.Errorf("%v\n reads %q, want %q; wrong usage: %v, want %v", tc.err, err, tc.text, WrongUsage(err), tc.usage)
+		}
+	}
+}
+
+// auto for a number sets the switch that stands for it, typed or in a file, and counts as that switch.
+func TestAutoNumber(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "options.yaml")
+	if err := os.WriteFile(file, []byte("ft: auto\nnce_t: auto\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, typed := range [][]string{{"--ft", "auto", "--nce-t", "auto"}, {"--ft=auto", "-t", "auto"}, {"--config", file}} {
+		c, command := config.DefaultContrast(), &cobra.Command{Use: "contrast"}
+		given := Bind(command, &c)
+		if err := command.ParseFlags(typed); err != nil {
+			t.Fatal(err)
+		}
+		set, _, err := given()
+		if err != nil || !c.TauAuto || c.Temperature != 0.07 || !set["nce_t_auto"] || set["nce_t"] || !set["ft"] {
+			t.Errorf("%v: %v, auto %v, τ %v, set %v", typed, err, c.TauAuto, c.Temperature, set)
 		}
 	}
 }
