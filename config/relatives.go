@@ -63,9 +63,8 @@ func (r *Relatives) check(o *Objective, f *FeatureTransform) error {
 			Want: "a queue or a memory bank, which has older keys, no --synthetic and no --image_mixup",
 			Hint: "leave --mask_self out"}
 	}
-	if r.ImageMixup != "none" && (o.Memory != "moco" || o.Jigsaw) {
-		return &ValueError{Option: "image_mixup", Value: r.ImageMixup, Want: "--mem moco and no --jigsaw",
-			Hint: "mixed queries meet the keys of both images, which a queue's momentum encoder gives"}
+	if err := r.checkMixup(o); err != nil {
+		return err
 	}
 	return first(oneOf("image_mixup", r.ImageMixup, "none", "imix", "unmix"),
 		positive("image_mixup_alpha", r.ImageAlpha), positive("dclw_sigma", r.Sigma), within("hcl_beta", r.Hardness, 0, 100),
@@ -75,6 +74,23 @@ func (r *Relatives) check(o *Objective, f *FeatureTransform) error {
 
 // Synthesizes reports whether a training of resolved options adds synthetic negatives before it ends.
 func (c *Contrast) Synthesizes() bool { return c.Synthetic != "none" && c.SyntheticStart < c.Epochs }
+
+// checkMixup refuses mixed images where they make no sense.
+func (r *Relatives) checkMixup(o *Objective) error {
+	switch {
+	case r.ImageMixup == "none":
+		return nil
+	case o.Jigsaw:
+		return &ValueError{Option: "image_mixup", Value: r.ImageMixup, Want: "no --jigsaw",
+			Hint: "patches of mixed images have no keys"}
+	case !Memories[o.Memory].Negatives:
+		return &ValueError{Option: "image_mixup", Value: r.ImageMixup, Want: "--mem moco, batch or bank", Got: o.Memory}
+	case r.ImageMixup == "imix" && o.Memory == "bank":
+		return &ValueError{Option: "image_mixup", Value: r.ImageMixup, Want: "--mem moco or batch", Got: o.Memory,
+			Hint: "a bank takes features of unmixed images: give --image_mixup unmix"}
+	}
+	return nil
+}
 
 // checkSynthetic refuses synthetic negatives where they make no sense.
 func (r *Relatives) checkSynthetic(o *Objective) error {

@@ -21,6 +21,7 @@ func TestRelatives(t *testing.T) {
 		"--image_mixup mixup":                              "none, imix or unmix",
 		"--method BYOL --image_mixup imix":                 "--image_mixup imix: want --mem moco",
 		"--method InfoMin --image_mixup unmix":             "no --jigsaw",
+		"--method InsDis --image_mixup imix":               "--image_mixup imix: want --mem moco or batch",
 		"--image_mixup imix --image_mixup_alpha 0":         "--image_mixup_alpha",
 		"--synthetic moco":                                 "did you mean mochi?",
 		"--method SimCLR --synthetic mochi":                "--synthetic mochi: want --mem moco",

@@ -43,6 +43,19 @@ func (m *Model) contrastBranches(b *Batch, images []*torch.Tensor,
 	return sum
 }
 
+// contraster returns the contrast of a batch's queries [N, d] with keys of a branch.
+type contraster func(branch int, q *torch.Tensor, b *Batch) withKeys
+
+// withKeys contrasts queries with keys k [N, d].
+type withKeys func(k *torch.Tensor, o contrast.Options) *contrast.Output
+
+// contrastKeys is contrastBranches of queries with keys [N, d] per branch.
+func (m *Model) contrastKeys(b *Batch, queries, keys []*torch.Tensor, meet contraster) Outcome {
+	return m.contrastBranches(b, queries, func(i int, q *torch.Tensor, b *Batch) *contrast.Output {
+		return meet(i, q, b)(keys[i], m.ContrastOptions(b))
+	})
+}
+
 // untransformed draws no λ.
 type untransformed struct{ Random }
 

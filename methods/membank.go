@@ -36,10 +36,13 @@ func (m *membank) Forward(b *Batch) Outcome {
 	for i, bank := range m.banks {
 		keys[i], negatives[i] = bank.Keys(images), b.Random.Negatives(bank, m.K)
 	}
-	out := m.contrastBranches(b, features, func(i int, q *torch.Tensor, b *Batch) *contrast.Output {
+	meet := func(i int, q *torch.Tensor, b *Batch) withKeys {
 		ft := b.Random.Transform(q.Size(0), m.K, q.Size(1)) // λ of both sides, π
-		return contrast.InfoNCE(q, keys[i], negatives[i], ft, m.ContrastOptions(b))
-	})
+		return func(k *torch.Tensor, o contrast.Options) *contrast.Output {
+			return contrast.InfoNCE(q, k, negatives[i], ft, o)
+		}
+	}
+	out := m.addMixed(m.contrastKeys(b, features, keys, meet), b, b.Crops[0], keys, meet)
 	out.AfterStep = func() { m.updateBanks(m.banks, images, features, b.origins(0, nil, m.Device())) }
 	return out
 }

@@ -151,8 +151,9 @@ func TestPartsEqualWhole(t *testing.T) {
 		"HCL queue":        {Memory: "moco", Transform: paper, Loss: contrast.HCL{Beta: 1, TauPlus: 0.1}},
 		"MoCHi queue": {Memory: "moco", Synthesis: &contrast.Synthesis{From: 4, Counts: [contrast.Kinds]int{contrast.Paired: 5,
 			contrast.Interpolated: 3}}},
-		"i-Mix queue": {Memory: "moco", Mixture: Mixture{"imix", 1}},
-		"DCLW batch":  {Memory: "batch", Loss: contrast.DCL{Sigma: 0.5}},
+		"i-Mix queue":  {Memory: "moco", Mixture: Mixture{"imix", 1}},
+		"Un-Mix batch": {Memory: "batch", Mixture: Mixture{"unmix", 1}},
+		"DCLW batch":   {Memory: "batch", Loss: contrast.DCL{Sigma: 0.5}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := torch.LiveTensors()

@@ -11,29 +11,37 @@ import (
 )
 
 // The loss of mixed images and its gradient equal their definition: i-Mix in place of the
-// query, Un-Mix besides it, with the feature transformation and in both directions.
+// query, Un-Mix besides it, with the feature transformation and in both directions, with a queue,
+// a bank and a batch.
 func TestMixtureDefinition(t *testing.T) {
 	both := ft.Transform{
 		Positive: ft.Side{On: true, Uniform: true, Extrapolate: true, Elementwise: true},
 		Negative: ft.Side{On: true, Uniform: true, Elementwise: true, Normalize: true},
 	}
 	for name, o := range map[string]Options{
-		"i-Mix":           {Mixture: Mixture{"imix", 1}},
-		"i-Mix FT":        {Mixture: Mixture{"imix", 1}, Transform: both},
-		"Un-Mix":          {Mixture: Mixture{"unmix", 0.7}},
-		"symmetric i-Mix": {Mixture: Mixture{"imix", 1}, Symmetric: true},
+		"i-Mix":           {Memory: "moco", Mixture: Mixture{"imix", 1}},
+		"i-Mix FT":        {Memory: "moco", Mixture: Mixture{"imix", 1}, Transform: both},
+		"Un-Mix":          {Memory: "moco", Mixture: Mixture{"unmix", 0.7}},
+		"symmetric i-Mix": {Memory: "moco", Mixture: Mixture{"imix", 1}, Symmetric: true},
+		"bank Un-Mix FT":  {Memory: "bank", Mixture: Mixture{"unmix", 1}, Transform: both},
+		"batch i-Mix":     {Memory: "batch", Mixture: Mixture{"imix", 1}},
+		"batch Un-Mix":    {Memory: "batch", Mixture: Mixture{"unmix", 0.7}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inTorch(t, func() {
 				torch.SetThreads(1) // such small tensors gain nothing from more
-				o.Memory = "moco"
 				m, b := beginning(t, o)
 				defer m.Free()
 				s := find(m, b)
 				n := b.Len()
 				value, of := 0.0, torch.Zeros(nil, torch.Options{Dtype: torch.Float64})
 				add := func(weight float64, q, k *torch.Tensor) {
-					met := s.contrast(q, k, s.negatives[0], s.random.Transform(n, m.K, q.Size(1)))
+					var met meeting
+					if o.Memory == "batch" {
+						met = s.within(q, k)
+					} else {
+						met = s.contrast(q, k, s.negatives[0], s.random.Transform(n, m.K, q.Size(1)))
+					}
 					value += weight * met.loss.Item()
 					of = of.AddScaled(met.loss, weight)
 				}
@@ -47,7 +55,11 @@ func TestMixtureDefinition(t *testing.T) {
 					add(x.λ, p, k)
 					add(1-x.λ, p, k.IndexSelect(0, x.order))
 				}
-				direction(b.Crops[0], s.u[0], s.keys[0])
+				keys := s.v // of a batch
+				if s.keys != nil {
+					keys = s.keys
+				}
+				direction(b.Crops[0], s.u[0], keys[0])
 				if o.Symmetric {
 					direction(b.Crops[1], s.v[0], s.otherKeys[0])
 				}

@@ -59,39 +59,17 @@ func (m *moco) Forward(b *Batch) Outcome {
 func (m *moco) contrast(b *Batch, of, with int) (out Outcome, shuffled []*torch.Tensor, origins *torch.Tensor) {
 	query, key := b.Crops[of], b.Crops[with]
 	k, shuffled, order := m.Keys(key, b.Random) // no gradient; shuffled batch norm
-	if m.Mixture.Kind != "imix" {
-		q := m.Embed(query)
-		out = m.contrastBranches(b, q, func(i int, q *torch.Tensor, b *Batch) *contrast.Output {
-			negatives := m.queues[i].Negatives()
-			ft := b.Random.Transform(q.Size(0), negatives.Len(), q.Size(1)) // λ of both sides, π
-			return contrast.InfoNCE(q, k[i], negatives, ft, m.ContrastOptions(b))
-		})
-	}
-	if m.Mixture.Kind != "" {
-		out = m.addMixed(out, b, query, k)
-	}
-	return out, shuffled, b.origins(with, order, m.Device())
-}
-
-// addMixed adds the loss of mixed queries to that of the queries, or begins with it.
-func (m *moco) addMixed(out Outcome, b *Batch, query *torch.Tensor, k []*torch.Tensor) Outcome {
-	x := m.mix(query, b.Random)
-	more := m.contrastBranches(b, m.Embed(x.images), func(i int, q *torch.Tensor, b *Batch) *contrast.Output {
-		negatives, o := m.queues[i].Negatives(), m.ContrastOptions(b)
-		ft := b.Random.Transform(q.Size(0), negatives.Len(), q.Size(1))
-		return x.loss(k[i], b.Readback, func(k *torch.Tensor, measured bool) *contrast.Output {
-			o := o
-			if !measured {
-				o.Scores, o.Bound, o.Trace = false, 0, nil
-			}
+	meet := func(i int, q *torch.Tensor, b *Batch) withKeys {
+		negatives := m.queues[i].Negatives()
+		ft := b.Random.Transform(q.Size(0), negatives.Len(), q.Size(1)) // λ of both sides, π
+		return func(k *torch.Tensor, o contrast.Options) *contrast.Output {
 			return contrast.InfoNCE(q, k, negatives, ft, o)
-		})
-	})
-	if out.Output == nil {
-		return more
+		}
 	}
-	out.Loss = out.Loss.Add(more.Loss)
-	return out
+	if m.Mixture.Kind != "imix" {
+		out = m.contrastKeys(b, m.Embed(query), k, meet)
+	}
+	return m.addMixed(out, b, query, k, meet), shuffled, b.origins(with, order, m.Device())
 }
 
 // State returns the queues.

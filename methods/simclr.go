@@ -1,6 +1,9 @@
 package methods
 
-import "contralens/contrast"
+import (
+	"contralens/contrast"
+	"contralens/torch"
+)
 
 // simclr contrasts two views within the batch, in both directions (Chen et al., 2020).
 // With CMC, each modality of one view is contrasted with the other modality of the
@@ -20,12 +23,18 @@ func (*simclr) Free() {}
 
 // Forward is NT-Xent. The feature transformation extrapolates the positives of both
 // directions and mixes each negative with the same view of another image.
-func (m *simclr) Forward(b *Batch) (sum Outcome) {
-	u, v := m.Embed(b.Crops[0]), m.Embed(b.Crops[1])
-	for i, u := range u {
-		v := v[len(v)-1-i]
+func (m *simclr) Forward(b *Batch) (out Outcome) {
+	meet := func(_ int, u *torch.Tensor, b *Batch) withKeys {
 		ft := b.Random.Transform(2*b.Len(), 2*b.Len(), u.Size(1)) // λ of 2N queries and 2N negatives, π
-		sum.add(contrast.NTXent(u, v, ft, m.ContrastOptions(b)), 1, m.Query.Branches(), b.Readback)
+		return func(v *torch.Tensor, o contrast.Options) *contrast.Output { return contrast.NTXent(u, v, ft, o) }
 	}
-	return sum
+	var u []*torch.Tensor
+	if m.Mixture.Kind != "imix" {
+		u = m.Embed(b.Crops[0])
+	}
+	v := m.Embed(b.Crops[1])
+	if u != nil {
+		out = m.contrastKeys(b, u, v, meet)
+	}
+	return m.addMixed(out, b, b.Crops[0], v, meet)
 }
