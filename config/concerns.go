@@ -54,7 +54,7 @@ type Objective struct {
 	Memory       string   `flag:"mem" default:"moco" preset:"true" help:"source of negatives: moco (queue), bank (memory bank) or batch; none and target use no negatives"`
 	K            int      `flag:"nce_k" short:"k" default:"65536" legend:"K" help:"number of negatives, which is the length of the queue"`
 	BankMomentum float64  `flag:"nce_m" short:"m" default:"0.5" name:"contrast=19" help:"momentum of the memory bank"`
-	Temperature  float64  `flag:"nce_t" short:"t" default:"0.07" preset:"true" legend:"τ" help:"temperature τ; auto: --nce_t_auto"`
+	Temperature  float64  `flag:"nce_t" short:"t" default:"0.07" preset:"true" auto:"true" legend:"τ" help:"temperature τ; auto: the scores choose it, as with --nce_t_auto"`
 	Alpha        float64  `flag:"alpha" default:"0.999" legend:"alpha" help:"momentum of the key encoder"`
 }
 
@@ -77,7 +77,7 @@ type FeatureTransform struct {
 	MixStep      int      `flag:"mix_start_step" name:"contrast=22" help:"steps before the transformation starts"`
 	MixStart     string   `flag:"mix_start" name:"contrast=23" help:"auto: start to transform once positives have separated from negatives"`
 	AlphaAuto    bool     `flag:"alpha_auto" name:"contrast=56" help:"with --mix_start auto: let the scores choose both alphas when the transformation starts"`
-	TauAuto      bool     `flag:"nce_t_auto" name:"contrast=57" help:"with --alpha_auto: let the scores choose the temperature, too, as --nce_t auto"`
+	TauAuto      bool     `flag:"nce_t_auto" name:"contrast=57" help:"with --alpha_auto: let the scores choose the temperature, too"`
 }
 
 // Crops are the options of taking and decoding a random crop.

@@ -24,6 +24,7 @@
 //	grows     "true": it may change when a run resumes to train for more epochs
 //	repeat    "true": repetitions of one experiment differ in it, such as a seed
 //	preset    "true": a named method sets it
+//	auto      "true": auto is a value of this number; Resolve replaces it
 //	reference "true": command lines of the reference implementation have it, or it means
 //	          something only in detailed settings as theirs; see Described
 //	legend    short name in the legends of figures; "-": legends never show it

@@ -69,7 +69,7 @@ func TestDefaultsOf(t *testing.T) {
 
 // A mistyped tag would have no effect.
 func TestTagsAreKnown(t *testing.T) {
-	known := []string{"flag", "short", "alias", "default", "help", "name", "group", "everyday", "runtime", "repeat", "preset", "reference", "grows", "legend", "ignored", "hides"}
+	known := []string{"flag", "short", "alias", "default", "help", "name", "group", "everyday", "runtime", "repeat", "preset", "auto", "reference", "grows", "legend", "ignored", "hides"}
 	var walk func(reflect.Type)
 	walk = func(s reflect.Type) {
 		for i := range s.NumField() {

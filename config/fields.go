@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -22,6 +23,7 @@ type Field struct {
 	Reference         bool     // it is typed in command lines of the reference implementation
 	Ignored           bool     // accepted but not read
 	Hidden            bool     // --help never shows it
+	Auto              bool     // auto is a value; while it is not resolved, it is NaN
 	Legend            string   // short name in legends; empty: Name; "-": not shown
 	named             string   // tag name: its places in the names of runs
 	usual             string   // the default, as typed
@@ -66,7 +68,7 @@ func fields(v reflect.Value, common Field) (list []Field) {
 		everyday := tag.Get("everyday")
 		o.Everyday = (everyday == "true" || common.Everyday && everyday != "false") && !o.Ignored
 		o.Grows = tag.Get("grows") == "true"
-		o.Reference = tag.Get("reference") == "true"
+		o.Reference, o.Auto = tag.Get("reference") == "true", tag.Get("auto") == "true"
 		o.Runtime, o.Repeat, o.Preset = tag.Get("runtime") == "true", tag.Get("repeat") == "true", tag.Get("preset") == "true"
 		if group := tag.Get("group"); group != "" {
 			o.Group = group
@@ -98,27 +100,6 @@ func Find(fields []Field, name string) *Field {
 		}
 	}
 	return nil
-}
-
-// Put sets the option of that name or former name to a value as typed, and returns the name of
-// the option that it set: auto for nce_t sets nce_t_auto. set is "" if there is no such option.
-func Put(fields []Field, name, text string) (set string, err error) {
-	f := Find(fields, name)
-	if f == nil {
-		return "", nil
-	}
-	if auto := f.auto(fields, text); auto != nil {
-		return auto.Name, auto.Set("true")
-	}
-	return f.Name, f.Set(text)
-}
-
-// auto returns the switch that auto, as the value of a number, stands for, or nil.
-func (f Field) auto(fields []Field, text string) *Field {
-	if text != "auto" || f.Type() != "float" {
-		return nil
-	}
-	return Find(fields, f.Name+"_auto")
 }
 
 // Is reports whether name is the option's name or one of its former names; - and _ are
@@ -171,6 +152,11 @@ func (f Field) Type() string {
 // String returns the value as it would be typed.
 func (f Field) String() string {
 	switch v := f.value.Interface().(type) {
+	case float64:
+		if f.Auto && math.IsNaN(v) {
+			return "auto"
+		}
+		return fmt.Sprint(v)
 	case []int:
 		return join(v)
 	case []float64:
@@ -205,6 +191,10 @@ func (f Field) Set(text string) error {
 	case uint64:
 		v, err = strconv.ParseUint(text, 10, 64)
 	case float64:
+		if f.Auto {
+			v, err = numberOrAuto(text)
+			break
+		}
 		v, err = strconv.ParseFloat(text, 64)
 	case *float64:
 		if text == "" {
@@ -220,10 +210,25 @@ func (f Field) Set(text string) error {
 		v, err = list(text, strconv.Atoi)
 	}
 	if err != nil {
-		return fmt.Errorf("want %s, got %q", kinds[f.Type()], text)
+		want := kinds[f.Type()]
+		if f.Auto {
+			want += " or auto"
+		}
+		return fmt.Errorf("want %s, got %q", want, text)
 	}
 	f.value.Set(reflect.ValueOf(v))
 	return nil
+}
+
+// numberOrAuto parses a number, or auto, which becomes NaN. NaN is no number here.
+func numberOrAuto(text string) (x float64, err error) {
+	if text == "auto" {
+		return math.NaN(), nil
+	}
+	if x, err = strconv.ParseFloat(text, 64); math.IsNaN(x) {
+		err = strconv.ErrSyntax
+	}
+	return x, err
 }
 
 func join[T any](values []T) string {

@@ -82,12 +82,16 @@ func (r *Relatives) checkMixup(o *Objective) error {
 		return nil
 	case o.Jigsaw:
 		return &ValueError{Option: "image_mixup", Value: r.ImageMixup, Want: "no --jigsaw",
-			Hint: "patches of mixed images have no keys"}
-	case !Memories[o.Memory].Negatives:
-		return &ValueError{Option: "image_mixup", Value: r.ImageMixup, Want: "--mem moco, batch or bank", Got: o.Memory}
+			Hint: "its patches are those of unmixed images"}
 	case r.ImageMixup == "imix" && o.Memory == "bank":
 		return &ValueError{Option: "image_mixup", Value: r.ImageMixup, Want: "--mem moco or batch", Got: o.Memory,
 			Hint: "a bank takes features of unmixed images: give --image_mixup unmix"}
+	case o.Memory != "moco" && o.Memory != "batch" && o.Memory != "bank":
+		want := "--mem moco, batch or bank"
+		if r.ImageMixup == "imix" {
+			want = "--mem moco or batch"
+		}
+		return &ValueError{Option: "image_mixup", Value: r.ImageMixup, Want: want, Got: o.Memory}
 	}
 	return nil
 }

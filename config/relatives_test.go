@@ -21,7 +21,7 @@ func TestRelatives(t *testing.T) {
 		"--image_mixup mixup":                              "none, imix or unmix",
 		"--method BYOL --image_mixup imix":                 "--image_mixup imix: want --mem moco",
 		"--method InfoMin --image_mixup unmix":             "no --jigsaw",
-		"--method InsDis --image_mixup imix":               "--image_mixup imix: want --mem moco or batch",
+		"--method InsDis --image_mixup imix":               "--image_mixup imix: want --mem moco or batch, got \"bank\"",
 		"--image_mixup imix --image_mixup_alpha 0":         "--image_mixup_alpha",
 		"--synthetic moco":                                 "did you mean mochi?",
 		"--method SimCLR --synthetic mochi":                "--synthetic mochi: want --mem moco",
@@ -64,11 +64,24 @@ func TestRelatives(t *testing.T) {
 	}
 }
 
+// Images are mixed wherever a query has keys of two images.
+func TestImageMixup(t *testing.T) {
+	for _, flags := range []string{
+		"--method MoCov2 --image_mixup imix", "--method SimCLR --image_mixup imix", "--method SimCLR --image_mixup unmix",
+		"--method InsDis --image_mixup unmix", "--method CMCv2 --image_mixup unmix",
+	} {
+		c := DefaultContrast()
+		if _, err := c.Resolve(parse(t, &c, strings.Fields(flags))); err != nil {
+			t.Errorf("%s: %v", flags, err)
+		}
+	}
+}
+
 // --ft auto means both sides where there are negatives, and the options that it stands for.
 func TestAutoTransformation(t *testing.T) {
 	for flags, want := range map[string]string{
 		"--method MoCov2 --ft auto --cosine": "posneg", "--method BYOL --ft auto --cosine": "pos",
-		"--method SimCLR --ft auto --nce_t_auto --cosine": "posneg",
+		"--method SimCLR --ft auto --nce_t_auto --cosine": "posneg", "--method MoCov2 --ft auto -t auto --cosine": "posneg",
 	} {
 		c := DefaultContrast()
 		if w, err := c.Resolve(parse(t, &c, strings.Fields(flags))); err != nil || len(w) > 0 {
@@ -79,11 +92,10 @@ func TestAutoTransformation(t *testing.T) {
 		}
 	}
 	c := DefaultContrast()
-	if set, err := Put(Fields(&c), "nce-t", "auto"); set != "nce_t_auto" || err != nil || !c.TauAuto || c.Temperature != 0.07 {
-		t.Errorf("nce_t auto set %q: %v, %v, %v", set, err, c.TauAuto, c.Temperature)
-	}
-	if set, err := Put(Fields(&c), "learning_rate", "auto"); set != "learning_rate" || err == nil {
-		t.Errorf("learning_rate auto set %q: %v", set, err)
+	for name, text := range map[string]string{"alpha": "auto", "learning_rate": "auto", "nce_t": "NaN"} {
+		if err := Find(Fields(&c), name).Set(text); err == nil || !strings.Contains(err.Error(), "want a number") {
+			t.Errorf("%s %s: %v", name, text, err)
+		}
 	}
 	for flags, want := range map[string]string{
 		"--ft posneg --alpha_auto":                                "--alpha_auto true: want --ft and --mix_start auto",

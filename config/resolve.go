@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"contralens/internal/humanize"
@@ -74,6 +75,7 @@ func resolvePreset(method string, n *Net, o *Objective, set map[string]bool) (p 
 // Resolve applies presets and shorthands and checks all values. set has the options that
 // the user gave. The warnings are notes for the user.
 func (c *Contrast) Resolve(set map[string]bool) (warnings []string, err error) {
+	c.resolveTau(set)
 	p, warnings, err := resolvePreset(c.Method, &c.Net, &c.Objective, set)
 	if err != nil {
 		return nil, err
@@ -98,6 +100,20 @@ func (c *Contrast) Resolve(set map[string]bool) (warnings []string, err error) {
 		return nil, err
 	}
 	return append(warnings, c.warnings(set)...), nil
+}
+
+// resolveTau replaces --nce_t auto by --nce_t_auto and the default, with which the training begins.
+func (c *Contrast) resolveTau(set map[string]bool) {
+	if !math.IsNaN(c.Temperature) {
+		return
+	}
+	var usual Objective
+	Defaults(&usual)
+	c.Temperature, c.TauAuto = usual.Temperature, true
+	if set["nce_t"] {
+		delete(set, "nce_t")
+		set["nce_t_auto"] = true
+	}
 }
 
 // Described reports whether the options that the user gave for a pre-training say what it

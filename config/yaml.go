@@ -46,18 +46,18 @@ func ReadYAML(file string, config any) (set []string, err error) {
 	}
 	all, typed := Fields(config), map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		option, err := Put(all, name, values[name])
-		if err != nil {
-			return nil, fmt.Errorf("--config %s: %s: %w", file, name, err)
-		}
-		if option == "" {
+		f := Find(all, name)
+		if f == nil {
 			return nil, fmt.Errorf("--config %s: there is no option %q%s", file, name, hint(name, all))
 		}
-		if other, twice := typed[option]; twice {
+		if err := f.Set(values[name]); err != nil {
+			return nil, fmt.Errorf("--config %s: %s: %w", file, name, err)
+		}
+		if other, twice := typed[f.Name]; twice {
 			return nil, fmt.Errorf("--config %s: %s and %s are the same option: remove one", file, other, name)
 		}
-		typed[option] = name
-		set = append(set, option)
+		typed[f.Name] = name
+		set = append(set, f.Name)
 	}
 	return set, nil
 }

@@ -237,6 +237,9 @@ func (p *parser) checkProgram(arm int) error {
 	}
 	for _, o := range a.Options {
 		name := official(o.Name)
+		if f, _ := config.Lookup(name); f.Auto && o.Value == "auto" {
+			return p.at(o.line, fmt.Errorf("arm %s: %s: want a number, which {%s} tells the program", a.Name, name, name))
+		}
 		if !told[name] && !slices.Contains(network, name) && name != "data_folder" && name != "dataset" {
 			return p.at(o.line, fmt.Errorf("arm %s: program: want {%s} in its command line: otherwise the program does not "+
 				"know the option", a.Name, name))

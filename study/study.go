@@ -135,14 +135,14 @@ func (s *Study) Contrast(arm int, extra ...Option) (c config.Contrast, notes []s
 	c = config.DefaultContrast()
 	fields, set := config.Fields(&c), map[string]bool{}
 	put := func(name, value string) error {
-		option, err := config.Put(fields, name, value)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		if option == "" {
+		f := config.Find(fields, name)
+		if f == nil {
 			return fmt.Errorf("there is no option %q", name)
 		}
-		set[option] = true
+		if err := f.Set(value); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		set[f.Name] = true
 		return nil
 	}
 	for _, values := range []map[string]string{defaults, s.recipe} {

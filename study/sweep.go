@@ -30,12 +30,12 @@ func ParseGrid(vary []string) (Grid, error) {
 		}
 		a := Axis{Option: option, Values: strings.Split(list, ",")}
 		c := config.DefaultContrast()
-		fields := config.Fields(&c)
-		if config.Find(fields, option) == nil {
+		field := config.Find(config.Fields(&c), option)
+		if field == nil {
 			return nil, fmt.Errorf("contrast has no option %q; contralens contrast --help lists them", option)
 		}
 		for _, value := range a.Values {
-			if _, err := config.Put(fields, option, value); err != nil {
+			if err := field.Set(value); err != nil {
 				return nil, fmt.Errorf("%s: %w", option, err)
 			}
 		}

@@ -17,30 +17,11 @@ import (
 )
 
 // flagValue makes a field of a configuration a pflag.Value.
-type flagValue struct {
-	config.Field
-	all []config.Field
-	set string // the option that was typed, which is another one after --nce_t auto
-}
+type flagValue struct{ config.Field }
 
-func (o *flagValue) Type() string   { return o.Field.Type() }
-func (o *flagValue) String() string { return o.Field.String() }
-
-func (o *flagValue) Set(s string) (err error) {
-	o.set, err = config.Put(o.all, o.Name, s)
-	return err
-}
-
-// typed returns the options of a configuration that were typed.
-func typed(flags *pflag.FlagSet) map[string]bool {
-	set := map[string]bool{}
-	flags.Visit(func(f *pflag.Flag) {
-		if o, ok := f.Value.(*flagValue); ok {
-			set[o.set] = true
-		}
-	})
-	return set
-}
+func (o flagValue) Type() string       { return o.Field.Type() }
+func (o flagValue) String() string     { return o.Field.String() }
+func (o flagValue) Set(s string) error { return o.Field.Set(s) }
 
 // ErrPrinted ends a command that has printed its options instead of running.
 var ErrPrinted = errors.New("options printed")
@@ -78,7 +59,7 @@ func BindSized(c *cobra.Command, target any, size func(Line) (notes []string, er
 	all := config.Fields(target)
 	flags.SetNormalizeFunc(canonical(all))
 	for _, f := range all {
-		flag := flags.VarPF(&flagValue{f, all, ""}, f.Name, f.Short, f.Help)
+		flag := flags.VarPF(flagValue{f}, f.Name, f.Short, f.Help)
 		if f.IsBool() {
 			flag.NoOptDefVal = "true"
 		}
@@ -106,7 +87,11 @@ func BindSized(c *cobra.Command, target any, size func(Line) (notes []string, er
 				return nil, nil, usageError{err}
 			}
 			if size != nil {
-				if chosen, err = size(Line{set, typed(flags), *file, *show}); err != nil {
+				typed := map[string]bool{}
+				for _, f := range all {
+					typed[f.Name] = flags.Changed(f.Name)
+				}
+				if chosen, err = size(Line{set, typed, *file, *show}); err != nil {
 					return nil, nil, err
 				}
 			}
@@ -175,11 +160,13 @@ func dashes(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 // readOptions sets the options of target from a file, if there is one, except those that
 // were typed. It returns the options that the file or the command line gave.
 func readOptions(flags *pflag.FlagSet, file string, target any) (map[string]bool, error) {
-	set, values := typed(flags), map[string]string{}
+	typed := map[string]string{}
+	set := map[string]bool{}
 	fields := config.Fields(target)
 	for _, f := range fields {
-		if set[f.Name] {
-			values[f.Name] = f.String()
+		if flags.Changed(f.Name) {
+			typed[f.Name] = f.String()
+			set[f.Name] = true
 		}
 	}
 	if file == "" {
@@ -193,7 +180,7 @@ func readOptions(flags *pflag.FlagSet, file string, target any) (map[string]bool
 		set[n] = true
 	}
 	for _, f := range fields {
-		if text, ok := values[f.Name]; ok {
+		if text, ok := typed[f.Name]; ok {
 			if err := f.Set(text); err != nil {
 				return nil, fmt.Errorf("--%s: %w", f.Name, err)
 			}

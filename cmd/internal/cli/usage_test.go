@@ -40,21 +40,38 @@ func TestWrongUsage(t *testing.T) {
 	}
 }
 
-// auto for a number sets the switch that stands for it, typed or in a file, and counts as that switch.
+// auto is a value of --nce_t like its numbers: the last one typed counts, and what is typed overrides a
+// file. Resolved, it counts as --nce_t_auto.
 func TestAutoNumber(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "options.yaml")
-	if err := os.WriteFile(file, []byte("ft: auto\nnce_t: auto\n"), 0o644); err != nil {
-		t.Fatal(err)
+	write := func(text string) string {
+		path := filepath.Join(t.TempDir(), "options.yaml")
+		if err := os.WriteFile(path, []byte("ft: auto\nnce_t: "+text+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
 	}
-	for _, typed := range [][]string{{"--ft", "auto", "--nce-t", "auto"}, {"--ft=auto", "-t", "auto"}, {"--config", file}} {
+	auto, number := write("auto"), write("0.3")
+	for _, tc := range []struct {
+		words []string
+		auto  bool
+		τ     float64
+	}{
+		{[]string{"--ft", "auto", "--nce-t", "auto"}, true, 0.07},
+		{[]string{"--ft=auto", "--nce_t=0.1", "-t", "auto"}, true, 0.07},
+		{[]string{"--ft=auto", "-t", "auto", "-t", "0.1"}, false, 0.1},
+		{[]string{"--ft=auto", "--nce_t_auto", "-t", "0.1"}, true, 0.1},
+		{[]string{"--config", auto}, true, 0.07},
+		{[]string{"--config", auto, "-t", "0.1"}, false, 0.1},
+		{[]string{"--config", number, "-t", "auto"}, true, 0.07},
+	} {
 		c, command := config.DefaultContrast(), &cobra.Command{Use: "contrast"}
 		given := Bind(command, &c)
-		if err := command.ParseFlags(typed); err != nil {
+		if err := command.ParseFlags(tc.words); err != nil {
 			t.Fatal(err)
 		}
 		set, _, err := given()
-		if err != nil || !c.TauAuto || c.Temperature != 0.07 || !set["nce_t_auto"] || set["nce_t"] || !set["ft"] {
-			t.Errorf("%v: %v, auto %v, τ %v, set %v", typed, err, c.TauAuto, c.Temperature, set)
+		if err != nil || c.TauAuto != tc.auto || c.Temperature != tc.τ || set["nce_t_auto"] != tc.auto || set["nce_t"] != (tc.τ != 0.07) {
+			t.Errorf("%v: %v, auto %v, τ %v, set %v", tc.words, err, c.TauAuto, c.Temperature, set)
 		}
 	}
 }
