@@ -43,16 +43,17 @@ func (m *Model) contrastBranches(b *Batch, images []*torch.Tensor,
 	return sum
 }
 
-// contraster returns the contrast of a batch's queries [N, d] with keys of a branch.
-type contraster func(branch int, q *torch.Tensor, b *Batch) withKeys
+// queryLoss draws the feature transformation of queries q [N, d] and returns their loss with any keys
+// of a branch. So both keys of mixed queries have the same λ and π.
+type queryLoss func(branch int, q *torch.Tensor, b *Batch) keyLoss
 
-// withKeys contrasts queries with keys k [N, d].
-type withKeys func(k *torch.Tensor, o contrast.Options) *contrast.Output
+// keyLoss is the loss of queries with keys k [N, d].
+type keyLoss func(k *torch.Tensor, o contrast.Options) *contrast.Output
 
-// contrastKeys is contrastBranches of queries with keys [N, d] per branch.
-func (m *Model) contrastKeys(b *Batch, queries, keys []*torch.Tensor, meet contraster) Outcome {
+// contrastKeys contrasts the queries of each branch with keys, [N, d] per branch. See contrastBranches.
+func (m *Model) contrastKeys(b *Batch, queries, keys []*torch.Tensor, loss queryLoss) Outcome {
 	return m.contrastBranches(b, queries, func(i int, q *torch.Tensor, b *Batch) *contrast.Output {
-		return meet(i, q, b)(keys[i], m.ContrastOptions(b))
+		return loss(i, q, b)(keys[i], m.ContrastOptions(b))
 	})
 }
 

@@ -111,14 +111,19 @@ func (m *Model) take(x *torch.Tensor, order []int64) *torch.Tensor {
 	})
 }
 
-// loadedRows returns the rows of a crop in an order if the loader has made them, or nil.
+// loadedRows returns the rows of a crop in an order if the loader has made them, or nil. A crop of which
+// it has made another order is an error.
 func (x *gathering) loadedRows(crop *torch.Tensor, order []int64) *torch.Tensor {
+	other := false
 	for _, s := range x.loaded {
-		if x.crops[s.Crop] == crop && slices.Equal(s.Order, order) {
-			return s.Images
+		if x.crops[s.Crop] == crop {
+			if slices.Equal(s.Order, order) {
+				return s.Images
+			}
+			other = true
 		}
 	}
-	if len(x.loaded) > 0 {
+	if other {
 		panic(&torch.Error{Op: "shuffle", Message: "want keys in an order that the loader knew before the step"})
 	}
 	return nil

@@ -36,13 +36,13 @@ func (m *membank) Forward(b *Batch) Outcome {
 	for i, bank := range m.banks {
 		keys[i], negatives[i] = bank.Keys(images), b.Random.Negatives(bank, m.K)
 	}
-	meet := func(i int, q *torch.Tensor, b *Batch) withKeys {
+	loss := func(i int, q *torch.Tensor, b *Batch) keyLoss {
 		ft := b.Random.Transform(q.Size(0), m.K, q.Size(1)) // λ of both sides, π
 		return func(k *torch.Tensor, o contrast.Options) *contrast.Output {
 			return contrast.InfoNCE(q, k, negatives[i], ft, o)
 		}
 	}
-	out := m.addMixed(m.contrastKeys(b, features, keys, meet), b, b.Crops[0], keys, meet)
+	out := m.addMixed(m.contrastKeys(b, features, keys, loss), b, b.Crops[0], keys, loss)
 	out.AfterStep = func() { m.updateBanks(m.banks, images, features, b.origins(0, nil, m.Device())) }
 	return out
 }

@@ -17,9 +17,9 @@ import (
 // In i-Mix (Lee et al., ICLR 2021) it takes the place of the query, and λ is at least ½, as in the
 // authors' code for MoCo; j are the images in a random order. In Un-Mix (Shen et al., AAAI
 // 2022) its loss is added to that of the query, and j are the images in reverse order. There is
-// one λ per step. Within a batch, the keys are the other view, and each is contrasted with both
-// mixed images that contain its own in turn. A memory bank takes the features of unmixed images, so
-// that it goes with Un-Mix only.
+// one λ per step. Within a batch, the keys are the second view. They are queries, too, with the two
+// mixed images that contain theirs as positives. A memory bank takes the features of unmixed images,
+// so it goes with Un-Mix only.
 type Mixture struct {
 	Kind  string // imix or unmix; empty: none
 	Alpha float64
@@ -54,28 +54,34 @@ func (m *Model) mix(crop *torch.Tensor, random Random) mixedCrop {
 
 // addMixed adds the loss of a crop's mixed images, if there are any, to that of its unmixed ones, or
 // begins with it. keys are [N, d] per branch.
-func (m *Model) addMixed(out Outcome, b *Batch, crop *torch.Tensor, keys []*torch.Tensor, meet contraster) Outcome {
+func (m *Model) addMixed(out Outcome, b *Batch, crop *torch.Tensor, keys []*torch.Tensor, loss queryLoss) Outcome {
 	if m.Mixture.Kind == "" {
 		return out
 	}
+	first := out.Output == nil
+	if !first { // the unmixed images are measured
+		plain := *b
+		plain.Collect = Collect{}
+		b = &plain
+	}
 	x := m.mix(crop, b.Random)
-	more := m.contrastKeys(b, m.Embed(x.images), keys, func(i int, q *torch.Tensor, b *Batch) withKeys {
-		met := meet(i, q, b)
-		return func(k *torch.Tensor, o contrast.Options) *contrast.Output { return x.loss(k, o, met) }
+	more := m.contrastKeys(b, m.Embed(x.images), keys, func(i int, q *torch.Tensor, b *Batch) keyLoss {
+		unmixed := loss(i, q, b)
+		return func(k *torch.Tensor, o contrast.Options) *contrast.Output { return x.loss(k, o, unmixed) }
 	})
-	if out.Output == nil {
+	if first {
 		return more
 	}
 	out.Loss = out.Loss.Add(more.Loss)
 	return out
 }
 
-// loss is the loss of mixed queries that meet keys k [N, d]. Scores and statistics are those of the
-// keys of x_i.
-func (x mixedCrop) loss(k *torch.Tensor, o contrast.Options, met withKeys) *contrast.Output {
-	out := met(k, o)
+// loss is the loss of mixed queries with keys k [N, d], given that of one key for each. Scores and
+// statistics are those of the keys of x_i.
+func (x mixedCrop) loss(k *torch.Tensor, o contrast.Options, of keyLoss) *contrast.Output {
+	out := of(k, o)
 	o.Scores, o.Bound, o.Trace = false, 0, nil
-	other := met(k.IndexSelect(0, x.order), o)
+	other := of(k.IndexSelect(0, x.order), o)
 	out.Loss = out.Loss.MulScalar(x.λ).AddScaled(other.Loss, 1-x.λ)
 	o.Readback.Then(func() {
 		out.Value = x.λ*out.Value + (1-x.λ)*other.Value

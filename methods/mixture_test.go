@@ -4,14 +4,16 @@ import (
 	"math"
 	"testing"
 
+	"contralens/contrast"
 	"contralens/contrast/ft"
 	"contralens/internal/golden"
 	"contralens/internal/numeric"
+	"contralens/nn"
 	"contralens/torch"
 )
 
 // The loss of mixed images and its gradient equal their definition: i-Mix in place of the
-// query, Un-Mix besides it, with the feature transformation and in both directions, with a queue,
+// query, Un-Mix beside it, with the feature transformation and in both directions, with a queue,
 // a bank and a batch.
 func TestMixtureDefinition(t *testing.T) {
 	both := ft.Transform{
@@ -26,6 +28,7 @@ func TestMixtureDefinition(t *testing.T) {
 		"bank Un-Mix FT":  {Memory: "bank", Mixture: Mixture{"unmix", 1}, Transform: both},
 		"batch i-Mix":     {Memory: "batch", Mixture: Mixture{"imix", 1}},
 		"batch Un-Mix":    {Memory: "batch", Mixture: Mixture{"unmix", 0.7}},
+		"CMC i-Mix batch": {Memory: "batch", Mixture: Mixture{"imix", 1}, Net: nn.Config{Modal: "CMC"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inTorch(t, func() {
@@ -33,35 +36,45 @@ func TestMixtureDefinition(t *testing.T) {
 				m, b := beginning(t, o)
 				defer m.Free()
 				s := find(m, b)
-				n := b.Len()
-				value, of := 0.0, torch.Zeros(nil, torch.Options{Dtype: torch.Float64})
-				add := func(weight float64, q, k *torch.Tensor) {
+				draws := &counted{fixed: s.random}
+				b.Random = draws
+				n, branches := b.Len(), len(s.u)
+				told, of := 0.0, torch.Zeros(nil, torch.Options{Dtype: torch.Float64}) // the loss in the log, and the whole
+				add := func(weight float64, q, k *torch.Tensor, target int, logged bool) {
 					var met meeting
 					if o.Memory == "batch" {
 						met = s.within(q, k)
 					} else {
-						met = s.contrast(q, k, s.negatives[0], s.random.Transform(n, m.K, q.Size(1)))
+						met = s.contrast(q, k, s.negatives[target], s.random.Transform(n, m.K, q.Size(1)))
 					}
-					value += weight * met.loss.Item()
 					of = of.AddScaled(met.loss, weight)
-				}
-				direction := func(crop, q, k *torch.Tensor) {
-					if o.Mixture.Kind == "unmix" {
-						add(1, q, k)
+					if logged {
+						told += weight * met.loss.Item()
 					}
+				}
+				direction := func(crop *torch.Tensor, u, keys []*torch.Tensor) {
 					x := m.mix(crop, b.Random)
 					mixed := crop.MulScalar(x.λ).AddScaled(crop.IndexSelect(0, x.order), 1-x.λ)
 					p := m.Query.Forward(mixed).To(torch.Float64)
-					add(x.λ, p, k)
-					add(1-x.λ, p, k.IndexSelect(0, x.order))
+					for i := range branches {
+						target, d := branches-1-i, m.Net.FeatDim
+						if o.Mixture.Kind == "unmix" {
+							add(1, u[i], keys[target], target, true)
+						}
+						q := p.Narrow(1, i*d, d)
+						add(x.λ, q, keys[target], target, o.Mixture.Kind == "imix")
+						add(1-x.λ, q, keys[target].IndexSelect(0, x.order), target, o.Mixture.Kind == "imix")
+					}
 				}
 				keys := s.v // of a batch
 				if s.keys != nil {
 					keys = s.keys
 				}
-				direction(b.Crops[0], s.u[0], keys[0])
+				direction(b.Crops[0], s.u, keys)
+				contrasts := branches
 				if o.Symmetric {
-					direction(b.Crops[1], s.v[0], s.otherKeys[0])
+					direction(b.Crops[1], s.v, s.otherKeys)
+					contrasts *= 2
 				}
 				of.Backward()
 				want := takeGradients(m)
@@ -69,13 +82,32 @@ func TestMixtureDefinition(t *testing.T) {
 				out := m.Method.Forward(b)
 				m.Backward(out.Loss)
 				golden.Near(t, "gradient", takeGradients(m), want, 2e-4)
-				numeric.Near(t, "loss", out.Loss.Item(), value, 1e-4*math.Abs(value))
+				numeric.Near(t, "loss", out.Loss.Item(), of.Item(), 1e-4*math.Abs(of.Item()))
+				numeric.Near(t, "loss in the log", out.Value, told/float64(contrasts), 1e-4*math.Abs(told))
+				if o.Mixture.Kind == "unmix" {
+					contrasts *= 2
+				}
+				if draws.calls != contrasts {
+					t.Errorf("%d draws of λ and π, want %d: one for both keys of a mixed query", draws.calls, contrasts)
+				}
+				expectMoved(t, s, b, out)
 				if len(out.Scores) == 0 || out.Statistics == nil {
 					t.Error("there are no scores or statistics")
 				}
 			})
 		})
 	}
+}
+
+// counted counts the draws of the feature transformation.
+type counted struct {
+	fixed
+	calls int
+}
+
+func (c *counted) Transform(n, k, d int) contrast.Draw {
+	c.calls++
+	return c.fixed.Transform(n, k, d)
 }
 
 // The images of i-Mix are mixed in a random order and keep the larger part of themselves,

@@ -59,7 +59,7 @@ func (m *moco) Forward(b *Batch) Outcome {
 func (m *moco) contrast(b *Batch, of, with int) (out Outcome, shuffled []*torch.Tensor, origins *torch.Tensor) {
 	query, key := b.Crops[of], b.Crops[with]
 	k, shuffled, order := m.Keys(key, b.Random) // no gradient; shuffled batch norm
-	meet := func(i int, q *torch.Tensor, b *Batch) withKeys {
+	loss := func(i int, q *torch.Tensor, b *Batch) keyLoss {
 		negatives := m.queues[i].Negatives()
 		ft := b.Random.Transform(q.Size(0), negatives.Len(), q.Size(1)) // λ of both sides, π
 		return func(k *torch.Tensor, o contrast.Options) *contrast.Output {
@@ -67,9 +67,9 @@ func (m *moco) contrast(b *Batch, of, with int) (out Outcome, shuffled []*torch.
 		}
 	}
 	if m.Mixture.Kind != "imix" {
-		out = m.contrastKeys(b, m.Embed(query), k, meet)
+		out = m.contrastKeys(b, m.Embed(query), k, loss)
 	}
-	return m.addMixed(out, b, query, k, meet), shuffled, b.origins(with, order, m.Device())
+	return m.addMixed(out, b, query, k, loss), shuffled, b.origins(with, order, m.Device())
 }
 
 // State returns the queues.

@@ -61,7 +61,7 @@ type Options struct {
 	// NewOptimizer makes the optimizer of parameters; nil: SGD.
 	NewOptimizer func(parameters []*torch.Tensor) *optim.SGD
 	Transform    ft.Transform
-	Mixture      Mixture     // of the images of queries (queue only)
+	Mixture      Mixture     // of the images of queries
 	Precision    torch.Dtype // of the encoders' products: BFloat16, Float16, or Float32, also as the zero value
 	Microbatches int         // number of parts in which the images of a process pass the encoders; 0 and 1: one
 	Seed         uint64
@@ -93,6 +93,10 @@ func NewModel(o Options) (*Model, error) {
 		m.Free()
 		names := slices.Sorted(maps.Keys(registered))
 		return nil, &option.Error{Name: "mem", Want: strings.Join(names, ", "), Got: strconv.Quote(o.Memory)}
+	}
+	if o.Memory == "bank" && o.Mixture.Kind == "imix" {
+		m.Free()
+		return nil, &option.Error{Name: "mem", Want: "moco or batch with i-Mix", Got: strconv.Quote(o.Memory)}
 	}
 	if m.Method, err = newMethod(m); err != nil {
 		m.Free()

@@ -24,17 +24,13 @@ func (*simclr) Free() {}
 // Forward is NT-Xent. The feature transformation extrapolates the positives of both
 // directions and mixes each negative with the same view of another image.
 func (m *simclr) Forward(b *Batch) (out Outcome) {
-	meet := func(_ int, u *torch.Tensor, b *Batch) withKeys {
+	loss := func(_ int, u *torch.Tensor, b *Batch) keyLoss {
 		ft := b.Random.Transform(2*b.Len(), 2*b.Len(), u.Size(1)) // λ of 2N queries and 2N negatives, π
 		return func(v *torch.Tensor, o contrast.Options) *contrast.Output { return contrast.NTXent(u, v, ft, o) }
 	}
-	var u []*torch.Tensor
-	if m.Mixture.Kind != "imix" {
-		u = m.Embed(b.Crops[0])
+	if m.Mixture.Kind == "imix" {
+		return m.addMixed(out, b, b.Crops[0], m.Embed(b.Crops[1]), loss)
 	}
-	v := m.Embed(b.Crops[1])
-	if u != nil {
-		out = m.contrastKeys(b, u, v, meet)
-	}
-	return m.addMixed(out, b, b.Crops[0], v, meet)
+	u, v := m.Embed(b.Crops[0]), m.Embed(b.Crops[1])
+	return m.addMixed(m.contrastKeys(b, u, v, loss), b, b.Crops[0], v, loss)
 }

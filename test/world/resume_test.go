@@ -146,10 +146,11 @@ func TestLoadedKeys(t *testing.T) {
 		change func(*config.Contrast)
 	}{
 		{"MoCov2", 3, func(c *config.Contrast) { c.FT, c.Symmetric, c.Limit = "posneg", true, 43 }},
+		{"MoCov2", 2, func(c *config.Contrast) { c.ImageMixup = "imix" }},
 		{"BYOL", 2, nil}, {"CMCv2", 2, posneg}, {"InfoMin", 2, nil}, {"MoCov2", 4, func(c *config.Contrast) { c.Accum = 2 }},
 		{"SimCLR", 2, nil},
 	} {
-		if i >= 2 && !long() {
+		if i >= 3 && !long() {
 			continue
 		}
 		c := options(t, folder, tc.method, 2, some(tc.change)...)
