@@ -60,8 +60,9 @@ func Variances(x *mat.Dense) []float64 {
 // order. Those that rounding errors explain are 0. All are NaN if there is no solution.
 func eigenvalues(square *mat.SymDense) []float64 {
 	n := square.SymmetricDim()
+	scaled, largest := unitScale(square)
 	var eigen mat.EigenSym
-	if !eigen.Factorize(square, false) {
+	if !eigen.Factorize(scaled, false) {
 		values := make([]float64, n)
 		for i := range values {
 			values[i] = math.NaN()
@@ -72,11 +73,38 @@ func eigenvalues(square *mat.SymDense) []float64 {
 	slices.Reverse(values)
 	least := float64(n) * 0x1p-52 * values[0]
 	for i, v := range values {
-		if v <= least {
+		if values[i] = v * largest; v <= least {
 			values[i] = 0
 		}
 	}
 	return values
+}
+
+// negligible is the size of an element, as a share of the largest, that changes no eigenvalue.
+const negligible = 1e-20
+
+// unitScale returns a matrix over its largest element, and that element. Negligible elements become 0:
+// gonum 0.17 panics on blocks of a matrix whose elements are all below 1e-122, as features have that
+// collapse. It returns the matrix itself if it is 0 or not finite.
+func unitScale(square *mat.SymDense) (scaled *mat.SymDense, largest float64) {
+	n := square.SymmetricDim()
+	for i := range n {
+		for j := i; j < n; j++ {
+			largest = max(largest, math.Abs(square.At(i, j))) // NaN stays
+		}
+	}
+	if largest == 0 || math.IsInf(largest, 0) || math.IsNaN(largest) {
+		return square, 1
+	}
+	scaled = mat.NewSymDense(n, nil)
+	for i := range n {
+		for j := i; j < n; j++ {
+			if v := square.At(i, j) / largest; math.Abs(v) > negligible {
+				scaled.SetSym(i, j, v)
+			}
+		}
+	}
+	return scaled, largest
 }
 
 // centered returns x minus the mean of its rows.

@@ -220,3 +220,39 @@ func contains(list []int, v int) bool {
 	}
 	return false
 }
+
+// Features that collapse have elements of any size, down to 1e-300, and values all the same.
+func TestSingularValuesOfCollapse(t *testing.T) {
+	const n, d = 12, 6
+	rng := rand.New(rand.NewPCG(1, 2))
+	ordinary := mat.NewDense(n, d, nil)
+	for i := range n {
+		for j := range d {
+			ordinary.Set(i, j, rng.NormFloat64())
+		}
+	}
+	want := SingularValues(ordinary)
+	for _, scale := range []float64{1, 1e-30, 1e-65, 1e-100, 1e100} {
+		x := mat.NewDense(n, d, nil)
+		x.Scale(scale, ordinary)
+		got := SingularValues(x)
+		for i := range want {
+			if math.Abs(got[i]/scale-want[i]) > 1e-12*want[0] {
+				t.Errorf("features of size %v: singular value %d is %v, want %v of it", scale, i, got[i]/scale, want[i])
+			}
+		}
+		for i := range n { // one direction of size 1, and a block that nothing joins it to
+			row := x.RawRowView(i)
+			clear(row[:1])
+			row[0] = map[bool]float64{true: 1}[i == 0]
+			if i == 0 {
+				clear(row[1:])
+			}
+		}
+		if scale <= 1e-30 {
+			if got := SingularValues(x); math.Abs(got[0]-1) > 1e-12 || got[1] != 0 {
+				t.Errorf("one direction beside features of size %v: singular values %v, want 1 and 0", scale, got)
+			}
+		}
+	}
+}
