@@ -172,6 +172,7 @@ func (o *Optim) check() error {
 		return &ValueError{Option: "lr_decay_epochs", Want: "epochs in rising order", Got: o.Milestones}
 	}
 	return first(positive("epochs", float64(o.Epochs)), positive("learning_rate", o.LearningRate),
+		within("lr_decay_rate", o.DecayRate, 0, 1),
 		within("momentum", o.Momentum, 0, 1), within("weight_decay", o.WeightDecay, 0, 1),
 		oneOf("cosine_by", o.CosineBy, "epoch", "step"))
 }

@@ -100,8 +100,8 @@ type Optim struct {
 	LearningRate float64  `flag:"learning_rate" default:"0.03" everyday:"true" legend:"lr" name:"finetune=1 supervised=1" help:"learning rate"`
 	Milestones   []int    `flag:"lr_decay_epochs" grows:"true" default:"120,160" name:"contrast=28 finetune=3 supervised=3" help:"epochs after which the learning rate decays, separated by commas"`
 	DecayRate    float64  `flag:"lr_decay_rate" default:"0.1" name:"contrast=29 finetune=4 supervised=4" help:"factor on the learning rate at each decay"`
-	WeightDecay  float64  `flag:"weight_decay" default:"0.0001" name:"contrast=26 linear=9 finetune=7 supervised=7" help:"L2 penalty on every parameter"`
-	Momentum     float64  `flag:"momentum" default:"0.9" name:"contrast=27 linear=10 finetune=8 supervised=8" help:"momentum of SGD"`
+	WeightDecay  float64  `flag:"weight_decay" default:"0.0001" name:"contrast=26 linear=9 finetune=7 supervised=7" help:"L2 penalty on every parameter; with --optimizer adamw, decay apart from the gradient"`
+	Momentum     float64  `flag:"momentum" default:"0.9" name:"contrast=27 linear=10 finetune=8 supervised=8" help:"momentum of SGD, and the first momentum of other optimizers"`
 	Cosine       bool     `flag:"cosine" everyday:"true" name:"finetune=2 supervised=2" help:"use a cosine schedule for the learning rate"`
 	CosineBy     string   `flag:"cosine_by" default:"epoch" legend:"-" name:"contrast=31 linear=17 finetune=28 supervised=20" help:"how often --cosine changes the learning rate: epoch, as in the paper's code, or step, which is better for fewer than 20 epochs"`
 }

@@ -191,21 +191,19 @@ func (f Field) Set(text string) error {
 	case uint64:
 		v, err = strconv.ParseUint(text, 10, 64)
 	case float64:
-		if f.Auto {
-			v, err = numberOrAuto(text)
-			break
+		if v = math.NaN(); !f.Auto || text != "auto" {
+			v, err = number(text)
 		}
-		v, err = strconv.ParseFloat(text, 64)
 	case *float64:
 		if text == "" {
 			v = (*float64)(nil)
 			break
 		}
 		var x float64
-		x, err = strconv.ParseFloat(text, 64)
+		x, err = number(text)
 		v = &x
 	case []float64:
-		v, err = list(text, func(s string) (float64, error) { return strconv.ParseFloat(s, 64) })
+		v, err = list(text, number)
 	case []int:
 		v, err = list(text, strconv.Atoi)
 	}
@@ -220,13 +218,10 @@ func (f Field) Set(text string) error {
 	return nil
 }
 
-// numberOrAuto parses a number, or auto, which becomes NaN. NaN is no number here.
-func numberOrAuto(text string) (x float64, err error) {
-	if text == "auto" {
-		return math.NaN(), nil
-	}
-	if x, err = strconv.ParseFloat(text, 64); math.IsNaN(x) {
-		err = strconv.ErrSyntax
+// number parses a finite number.
+func number(text string) (x float64, err error) {
+	if x, err = strconv.ParseFloat(text, 64); err == nil && (math.IsNaN(x) || math.IsInf(x, 0)) {
+		err = strconv.ErrRange
 	}
 	return x, err
 }

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 )
 
@@ -30,16 +29,38 @@ func (c *Contrast) Idle() map[string]string {
 	put(c.HighestTau == 0, "with --nce_t_high", "nce_t_period")
 	put(c.Optimizer.Optimizer != "lars", "with --optimizer lars", "lars_trust")
 	put(c.Optimizer.Optimizer != "adamw", "with --optimizer adamw", "adam_beta2")
-	put(c.AlphaAuto, "where the scores do not choose it, as with --ft auto", "pos_alpha", "neg_alpha")
+	put(c.Optimizer.Optimizer == "lars", "with --optimizer sgd or adamw", "decay_weights")
+	memory := Memories[c.Memory]
+	put(!memory.Negatives, "with negatives", "nce_t")
+	put(c.Memory == "batch" || !memory.Negatives, "with a queue or a memory bank", "nce_k")
+	put(c.Memory != "bank", "with a memory bank", "nce_m")
+	put(c.Memory != "moco" && c.Memory != "target", "with a key encoder", "alpha", "shuffle_bn")
+	put(!c.Jigsaw, "with --jigsaw", "beta")
+	put(c.Cosine, "without --cosine", "lr_decay_epochs")
+	c.idleTransform(put)
 	return idle
+}
+
+// idleTransform puts the options of the transformation that have no effect. Those of a missing one have
+// a note of their own.
+func (c *FeatureTransform) idleTransform(put func(is bool, only string, names ...string)) {
+	if !c.MixNorm {
+		return
+	}
+	put(c.AlphaAuto, "where the scores do not choose it, as with --ft auto", "pos_alpha", "neg_alpha")
+	put(!c.eachSide(), "with --ft, or with --mixnorm_target posneg and --sep_alpha", "pos_alpha", "neg_alpha")
+	put(c.MixTarget == "neg", "where positives are transformed", "pos_alpha")
+	put(c.MixTarget == "pos", "where negatives are transformed", "neg_alpha")
+	put(c.eachSide() || c.Distribution == "uniform", "where both sides have one α of a beta distribution", "beta_alpha")
+	put(!c.PostmixNorm, "with --postmix_norm", "norm_target")
 }
 
 // idleNotes names options that were set and have no effect.
 func (c *Contrast) idleNotes(set map[string]bool) (notes []string) {
 	idle := c.Idle()
-	for _, name := range slices.Sorted(maps.Keys(idle)) {
-		if set[name] {
-			notes = append(notes, fmt.Sprintf("--%s has an effect only %s", name, idle[name]))
+	for _, f := range Fields(c) {
+		if only, is := idle[f.Name]; is && set[f.Name] && f.Changed() {
+			notes = append(notes, fmt.Sprintf("--%s has an effect only %s", f.Name, only))
 		}
 	}
 	return notes

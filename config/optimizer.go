@@ -26,7 +26,7 @@ func (c *Contrast) resolveWarmUp(set map[string]bool) error {
 			Hint: "the cosine begins where the warm-up ends, which may be within an epoch"}
 	case c.WarmSteps > 0:
 		c.CosineBy = "step"
-	default:
+	case !set["warm"]:
 		c.Warm = c.Warm || c.BatchSize > 256
 	}
 	return nil
@@ -37,6 +37,14 @@ func (o *Optimizer) check() error {
 		oneOf("alpha_schedule", o.AlphaSchedule, "constant", "cosine"), below1("adam_beta2", o.SquareDecay))
 }
 
+// checkMomentum refuses a momentum with which AdamW has no mean of gradients.
+func (c *Contrast) checkMomentum() error {
+	if c.Optimizer.Optimizer != "adamw" {
+		return nil
+	}
+	return below1("momentum", c.Momentum)
+}
+
 // below1 requires a number from 0 to below 1.
 func below1(flag string, got float64) error {
 	if got >= 0 && got < 1 {
@@ -45,8 +53,16 @@ func below1(flag string, got float64) error {
 	return &ValueError{Option: flag, Want: "a number from 0 to below 1", Got: got}
 }
 
-// optimizerNotes names an option that has no effect.
-func (c *Contrast) optimizerNotes() (notes []string) {
+// usualRates are learning rates with which trainings with another optimizer than SGD begin, as in its papers.
+var usualRates = map[string]string{"adamw": "0.001", "lars": "0.3 times the batch over 256"}
+
+// optimizerNotes names an option that has no effect, and a default that suits SGD alone.
+func (c *Contrast) optimizerNotes(set map[string]bool) (notes []string) {
+	usual := usualRates[c.Optimizer.Optimizer]
+	if usual != "" && !set["learning_rate"] && !Find(Fields(c), "learning_rate").Changed() {
+		notes = append(notes, fmt.Sprintf("--learning_rate %v suits SGD; with --optimizer %s give one such as %s",
+			c.LearningRate, c.Optimizer.Optimizer, usual))
+	}
 	if c.AlphaSchedule == "cosine" && c.Memory != "moco" && c.Memory != "target" {
 		notes = append(notes, fmt.Sprintf("--alpha_schedule has no effect: --mem %s has no key encoder", c.Memory))
 	}

@@ -12,11 +12,11 @@ type Relatives struct {
 	Robustness     float64  `flag:"rince_q" default:"0.5" name:"contrast=37" help:"q of --loss rince: near 0 it is infonce, at 1 all pairs weigh the same"`
 	Density        float64  `flag:"rince_lambda" default:"0.01" name:"contrast=38" help:"λ of --loss rince: weight of the negatives"`
 	MACLAlpha      float64  `flag:"macl_alpha" default:"0.5" name:"contrast=39" help:"α of --loss macl: how much the temperature rises with the mean positive score"`
-	MACLZero       float64  `flag:"macl_a0" default:"0" name:"contrast=40" help:"A_0 of --loss macl: the mean positive score at which the temperature is --nce_t"`
+	MACLZero       float64  `flag:"macl_a0" default:"0" name:"contrast=40" help:"A_0 of --loss macl: the mean positive score at which the temperature is that of the method or --nce_t"`
 	HighestTau     float64  `flag:"nce_t_high" default:"0" name:"contrast=41" help:"let the temperature swing between this value, at the start, and that of the method or --nce_t; 0: constant"`
 	PeriodEpochs   float64  `flag:"nce_t_period" default:"0" name:"contrast=42" help:"epochs of one swing of --nce_t_high; 0: the whole training"`
 	Synthetic      string   `flag:"synthetic" default:"none" name:"contrast=50" help:"negatives made of the hardest of the queue for each query: none, mochi or synco"`
-	From           int      `flag:"synthetic_from" default:"1024" name:"contrast=51" help:"number of hardest negatives that --synthetic mixes"`
+	From           int      `flag:"synthetic_from" default:"1024" name:"contrast=51" help:"number of hardest negatives that --synthetic mixes, at most the length of the queue"`
 	Counts         []int    `flag:"synthetic_counts" name:"contrast=52" help:"negatives of each kind that --synthetic adds, separated by commas; empty: 1024,128 for mochi (pairs, with the query), 256,256,256,64,64,64 for synco"`
 	SyntheticStart int      `flag:"synthetic_start_epoch" default:"10" name:"contrast=53" help:"epochs before --synthetic starts"`
 	MaskSelf       bool     `flag:"mask_self" name:"contrast=62" help:"leave older keys of the query's own image out of the negatives; with a queue on the CPU, this takes a matrix of all scores"`

@@ -1,6 +1,9 @@
 package config
 
 import (
+	"os"
+	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -8,34 +11,34 @@ import (
 // Losses that a method has no use for are refused, and options of another loss are noted.
 func TestRelatives(t *testing.T) {
 	for flags, want := range map[string]string{
-		"--loss dlc":                                       "did you mean dcl?",
-		"--method BYOL --loss dcl":                         "--loss dcl: want negatives",
-		"--method SimSiam --nce_t_high 1":                  "--nce_t_high 1: want negatives",
-		"--loss macl --nce_t_high 1":                       "macl sets the temperature itself",
-		"--method MoCov2 --nce_t_high 0.1":                 "more than the temperature 0.2",
-		"--loss hcl --tau_plus 1":                          "--tau_plus: want a share",
-		"--method BYOL --mask_self":                        "--mask_self true: want a queue or a memory bank",
-		"--method SimCLR --mask_self":                      "--mask_self true: want a queue or a memory bank",
-		"--mask_self --synthetic mochi":                    "no --synthetic",
-		"--mask_self --image_mixup imix":                   "no --image_mixup",
-		"--image_mixup mixup":                              "none, imix or unmix",
-		"--method BYOL --image_mixup imix":                 "--image_mixup imix: want --mem moco",
-		"--method InfoMin --image_mixup unmix":             "no --jigsaw",
-		"--method InsDis --image_mixup imix":               "--image_mixup imix: want --mem moco or batch, got \"bank\"",
-		"--image_mixup imix --image_mixup_alpha 0":         "--image_mixup_alpha",
-		"--synthetic moco":                                 "did you mean mochi?",
-		"--method SimCLR --synthetic mochi":                "--synthetic mochi: want --mem moco",
-		"--method PIRL --synthetic synco":                  "want --mem moco",
-		"--method InfoMin --synthetic synco":               "want no --jigsaw",
-		"--nce_k 512 --synthetic mochi":                    "--synthetic_from: want 2 to 512",
-		"--synthetic mochi --synthetic_counts 1,2,3":       "want 2 numbers with --synthetic mochi",
-		"--synthetic synco --synthetic_counts 0,0,0,0,0,0": "at least one negative",
-		"--synthetic synco --synthetic_start_epoch -1":     "--synthetic_start_epoch",
-		"--loss rince --rince_q 0":                         "--rince_q",
-		"--loss rince --rince_lambda 2":                    "--rince_lambda",
-		"--loss macl --macl_alpha 2":                       "--macl_alpha",
-		"--loss dclw --dclw_sigma 0":                       "--dclw_sigma",
-		"--method MoCov2 --nce_t_high 1 --nce_t_period -1": "--nce_t_period",
+		"--loss dlc":                                          "did you mean dcl?",
+		"--method BYOL --loss dcl":                            "--loss dcl: want negatives",
+		"--method SimSiam --nce_t_high 1":                     "--nce_t_high 1: want negatives",
+		"--loss macl --nce_t_high 1":                          "macl sets the temperature itself",
+		"--method MoCov2 --nce_t_high 0.1":                    "more than the temperature 0.2",
+		"--loss hcl --tau_plus 1":                             "--tau_plus: want a share",
+		"--method BYOL --mask_self":                           "--mask_self true: want a queue or a memory bank",
+		"--method SimCLR --mask_self":                         "--mask_self true: want a queue or a memory bank",
+		"--mask_self --synthetic mochi":                       "no --synthetic",
+		"--mask_self --image_mixup imix":                      "no --image_mixup",
+		"--image_mixup mixup":                                 "none, imix or unmix",
+		"--method BYOL --image_mixup imix":                    "--image_mixup imix: want --mem moco",
+		"--method InfoMin --image_mixup unmix":                "no --jigsaw",
+		"--method InsDis --image_mixup imix":                  "--image_mixup imix: want --mem moco or batch, got \"bank\"",
+		"--image_mixup imix --image_mixup_alpha 0":            "--image_mixup_alpha",
+		"--synthetic moco":                                    "did you mean mochi?",
+		"--method SimCLR --synthetic mochi":                   "--synthetic mochi: want --mem moco",
+		"--method PIRL --synthetic synco":                     "want --mem moco",
+		"--method InfoMin --synthetic synco":                  "want no --jigsaw",
+		"--nce_k 512 --synthetic mochi --synthetic_from 1024": "--synthetic_from: want 2 to 512",
+		"--synthetic mochi --synthetic_counts 1,2,3":          "want 2 numbers with --synthetic mochi",
+		"--synthetic synco --synthetic_counts 0,0,0,0,0,0":    "at least one negative",
+		"--synthetic synco --synthetic_start_epoch -1":        "--synthetic_start_epoch",
+		"--loss rince --rince_q 0":                            "--rince_q",
+		"--loss rince --rince_lambda 2":                       "--rince_lambda",
+		"--loss macl --macl_alpha 2":                          "--macl_alpha",
+		"--loss dclw --dclw_sigma 0":                          "--dclw_sigma",
+		"--method MoCov2 --nce_t_high 1 --nce_t_period -1":    "--nce_t_period",
 	} {
 		c := DefaultContrast()
 		if _, err := c.Resolve(parse(t, &c, strings.Fields(flags))); err == nil || !strings.Contains(err.Error(), want) {
@@ -43,18 +46,39 @@ func TestRelatives(t *testing.T) {
 		}
 	}
 	for flags, want := range map[string]string{
-		"--cosine --loss hcl --tau_plus 0.05":           "",
-		"--cosine --loss debiased --hcl_beta 2":         "--hcl_beta has an effect only with --loss hcl",
-		"--cosine --loss dcl --tau_plus 0.2":            "only with --loss debiased or hcl",
-		"--cosine --synthetic_from 9":                   "--synthetic_from has an effect only with --synthetic",
-		"--cosine --synthetic mochi --synthetic_from 9": "",
-		"--cosine --nce_t_period 4":                     "only with --nce_t_high",
-		"--cosine --nce_t_high 1 --nce_t_period 4":      "",
-		"--cosine --lars_trust 0.1":                     "only with --optimizer lars",
-		"--cosine --optimizer adamw --adam_beta2 0.9":   "",
-		"--cosine --ft auto --pos_alpha 3":              "--pos_alpha has an effect only where the scores do not choose it",
-		"--cosine --pos_alpha 3":                        "features are not transformed: --ft is missing",
-		"--cosine --ft none --pos_alpha 3":              "",
+		"--cosine --loss hcl --tau_plus 0.05":                               "",
+		"--cosine --loss debiased --hcl_beta 2":                             "--hcl_beta has an effect only with --loss hcl",
+		"--cosine --loss dcl --tau_plus 0.2":                                "only with --loss debiased or hcl",
+		"--cosine --synthetic_from 9":                                       "--synthetic_from has an effect only with --synthetic",
+		"--cosine --synthetic mochi --synthetic_from 9":                     "",
+		"--cosine --nce_t_period 4":                                         "only with --nce_t_high",
+		"--cosine --nce_t_high 1 --nce_t_period 4":                          "",
+		"--cosine --lars_trust 0.1":                                         "only with --optimizer lars",
+		"--cosine --optimizer adamw --learning_rate 0.001 --adam_beta2 0.9": "",
+		"--cosine --ft auto --pos_alpha 3":                                  "--pos_alpha has an effect only where the scores do not choose it",
+		"--cosine --pos_alpha 3":                                            "features are not transformed: --ft (or --mixnorm) is missing beside --pos_alpha",
+		"--cosine --ft none --pos_alpha 3":                                  "",
+		"--cosine --method MoCov2 --mem bank":                               "--mem bank is overridden by MoCov2's moco; to choose it, use --method Customize",
+		"--cosine --method MoCov2 --head linear":                            "--head linear is overridden by MoCov2's mlp; to choose it, use --custom_head or",
+		"--cosine --method MoCov2 --jigsaw":                                 "--jigsaw true is overridden",
+		"--cosine --method MoCov2 --modal CMC":                              "--modal CMC is overridden",
+		"--cosine --method MoCov2 --aug A":                                  "--aug A is overridden by MoCov2's B",
+		"--cosine --method MoCov2 --aug B --mem moco":                       "",
+		"--cosine --method SimSiam -t 0.1":                                  "SimSiam has no temperature",
+		"--cosine --method Customize --mem none -t 0.1":                     "--nce_t has an effect only with negatives",
+		"--cosine --ft pos --mask_distribution uniform":                     "--mask_distribution uniform is overridden by --ft pos, which stands for beta",
+		"--cosine --ft posneg --mixnorm_target posneg --sep_alpha":          "",
+		"--cosine --ft none --mixnorm":                                      "--mixnorm true is overridden by --ft none",
+		"--cosine --ft pos --neg_alpha 9":                                   "--neg_alpha has an effect only where negatives are transformed",
+		"--cosine --ft posneg --beta_alpha 5":                               "--beta_alpha has an effect only",
+		"--cosine --dim_mask both":                                          "missing beside --dim_mask",
+		"--cosine --method SimCLR -k 4096":                                  "--nce_k has an effect only with a queue or a memory bank",
+		"--cosine --method SimCLR --alpha 0.9":                              "--alpha has an effect only with a key encoder",
+		"--cosine --nce_m 0.9":                                              "--nce_m has an effect only with a memory bank",
+		"--cosine --beta 0.3":                                               "--beta has an effect only with --jigsaw",
+		"--cosine --lr_decay_epochs 50,60":                                  "--lr_decay_epochs has an effect only without --cosine",
+		"--cosine --optimizer adamw":                                        "--learning_rate 0.03 suits SGD; with --optimizer adamw give one such as 0.001",
+		"--cosine --nce_k 512 --synthetic mochi":                            "",
 	} {
 		c := DefaultContrast()
 		w, err := c.Resolve(parse(t, &c, strings.Fields(flags)))
@@ -92,7 +116,7 @@ func TestAutoTransformation(t *testing.T) {
 		}
 	}
 	c := DefaultContrast()
-	for name, text := range map[string]string{"alpha": "auto", "learning_rate": "auto", "nce_t": "NaN"} {
+	for name, text := range map[string]string{"alpha": "auto", "learning_rate": "auto", "nce_t": "NaN", "pos_alpha": "nan", "nce_t_high": "inf"} {
 		if err := Find(Fields(&c), name).Set(text); err == nil || !strings.Contains(err.Error(), "want a number") {
 			t.Errorf("%s %s: %v", name, text, err)
 		}
@@ -130,12 +154,12 @@ func TestOptimizerOptions(t *testing.T) {
 		}
 	}
 	for flags, want := range map[string]string{
-		"--cosine --optimizer lars --adam_beta2 0.9":       "only with --optimizer adamw",
-		"--cosine --lars_trust 0.01":                       "only with --optimizer lars",
-		"--cosine --method SimCLR --alpha_schedule cosine": "--mem batch has no key encoder",
-		"--cosine --method BYOL --alpha_schedule cosine":   "",
-		"--cosine --optimizer lars --lars_trust 0.01":      "",
-		"--cosine --batch_size 512 --warm_steps 10":        "",
+		"--cosine --optimizer lars --adam_beta2 0.9":                      "only with --optimizer adamw",
+		"--cosine --lars_trust 0.01":                                      "only with --optimizer lars",
+		"--cosine --method SimCLR --alpha_schedule cosine":                "--mem batch has no key encoder",
+		"--cosine --method BYOL --alpha_schedule cosine":                  "",
+		"--cosine --optimizer lars --learning_rate 0.3 --lars_trust 0.01": "",
+		"--cosine --batch_size 512 --warm_steps 10":                       "",
 	} {
 		c := DefaultContrast()
 		w, err := c.Resolve(parse(t, &c, strings.Fields(flags)))
@@ -145,5 +169,43 @@ func TestOptimizerOptions(t *testing.T) {
 		if c.WarmSteps > 0 && (c.Warm || c.CosineBy != "step") {
 			t.Errorf("%s: --warm %v, --cosine_by %s", flags, c.Warm, c.CosineBy)
 		}
+	}
+}
+
+// What --print_config prints can be read again: it names defaults and what presets set, and no note is due.
+func TestPrintedOptions(t *testing.T) {
+	for _, flags := range []string{"--method MoCov2 --cosine --ft auto", "--method SimCLR --cosine", "--cosine --loss hcl"} {
+		c, again := DefaultContrast(), DefaultContrast()
+		if _, err := c.Resolve(parse(t, &c, strings.Fields(flags))); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "printed.yaml")
+		if err := os.WriteFile(path, []byte(YAML(&c)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		set := map[string]bool{}
+		names, err := ReadYAML(path, &again)
+		for _, name := range names {
+			set[name] = true
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		notes, err := again.Resolve(set)
+		if err != nil || len(notes) > 0 || !reflect.DeepEqual(Values(&again), Values(&c)) {
+			t.Errorf("%s: %v, notes %q", flags, err, notes)
+		}
+	}
+}
+
+// A warm-up that large batches turn on can be turned off.
+func TestNoWarmUp(t *testing.T) {
+	c := DefaultContrast()
+	if _, err := c.Resolve(parse(t, &c, strings.Fields("--batch_size 512"))); err != nil || !c.Warm {
+		t.Errorf("a batch of 512: %v, warm-up %v", err, c.Warm)
+	}
+	c.Warm = false
+	if _, err := c.Resolve(map[string]bool{"warm": true, "batch_size": true}); err != nil || c.Warm {
+		t.Errorf("--warm=false: %v, warm-up %v", err, c.Warm)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"contralens/internal/humanize"
 )
@@ -63,13 +64,32 @@ func resolvePreset(method string, n *Net, o *Objective, set map[string]bool) (p 
 		names := append([]string{"Customize"}, slices.Sorted(maps.Keys(Methods))...)
 		return p, nil, oneOf("method", method, names...)
 	}
-	if set["nce_t"] && o.Temperature != p.Temperature {
-		warnings = append(warnings, fmt.Sprintf("-t %v is overridden by %s's %v; to choose it, use --method Customize",
-			o.Temperature, method, p.Temperature))
-	}
+	warnings = p.overrides(method, n, o, set)
 	n.Modal, n.Head = p.Modal, p.Head
 	o.Jigsaw, o.Memory, o.Temperature = p.Jigsaw, p.Memory, p.Temperature
 	return p, warnings, nil
+}
+
+// overrides returns a note for each option in set that has another value in the preset.
+func (p Preset) overrides(method string, n *Net, o *Objective, set map[string]bool) (notes []string) {
+	for _, x := range []struct {
+		name           string
+		typed, instead any
+		hint           string
+	}{
+		{"modal", n.Modal, p.Modal, ""}, {"head", n.Head, p.Head, "--custom_head or "},
+		{"jigsaw", o.Jigsaw, p.Jigsaw, ""}, {"mem", o.Memory, p.Memory, ""}, {"nce_t", o.Temperature, p.Temperature, ""},
+	} {
+		switch {
+		case !set[x.name] || x.typed == x.instead:
+		case x.name == "nce_t" && !Memories[p.Memory].Negatives:
+			notes = append(notes, fmt.Sprintf("--nce_t has no effect: %s has no temperature", method))
+		default:
+			notes = append(notes, fmt.Sprintf("--%s %v is overridden by %s's %v; to choose it, use %s--method Customize",
+				x.name, x.typed, method, x.instead, x.hint))
+		}
+	}
+	return notes
 }
 
 // Resolve applies presets and shorthands and checks all values. set has the options that
@@ -81,6 +101,10 @@ func (c *Contrast) Resolve(set map[string]bool) (warnings []string, err error) {
 		return nil, err
 	}
 	if p.Aug != "" {
+		if set["aug"] && c.Aug != p.Aug {
+			warnings = append(warnings, fmt.Sprintf("--aug %s is overridden by %s's %s; to choose it, use --method Customize",
+				c.Aug, c.Method, p.Aug))
+		}
 		c.Aug = p.Aug
 	}
 	if c.CustomHead != "" {
@@ -89,8 +113,13 @@ func (c *Contrast) Resolve(set map[string]bool) (warnings []string, err error) {
 	if !set["crop"] {
 		c.Crop = usualCrop(c.Memory)
 	}
-	if err := c.FeatureTransform.resolve(Memories[c.Memory].Negatives); err != nil {
+	notes, err := c.FeatureTransform.resolve(Memories[c.Memory].Negatives, set)
+	if err != nil {
 		return nil, err
+	}
+	warnings = append(warnings, notes...)
+	if !set["synthetic_from"] {
+		c.From = min(c.From, c.K)
 	}
 	if err := c.resolveWarmUp(set); err != nil {
 		return nil, err
@@ -146,7 +175,7 @@ func (c *Contrast) validate() error {
 		oneOf("shuffle_bn", c.ShuffleBN, "exchange", "loader", "node", "none"), oneOf("opt_level", c.OptLevel, "O1", "O2"),
 		c.ContrastViews.check(), atLeast("probe", c.Probe, 0), c.Monitors.check(), c.combination(),
 		c.FeatureTransform.check(),
-		c.Relatives.check(&c.Objective, &c.FeatureTransform), c.Optimizer.check())
+		c.Relatives.check(&c.Objective, &c.FeatureTransform), c.Optimizer.check(), c.checkMomentum())
 }
 
 // jigsawMin is the smallest side of a view, in pixels, whose jigsaw patches show something.
@@ -235,14 +264,25 @@ func (c *Contrast) warnings(set map[string]bool) []string {
 		w = append(w, "embeddings of linear_wo_norm do not have unit length: with a queue the loss can fall only because "+
 			"newer keys are longer than older ones, while the features do not improve; watch --knn_every, not the loss")
 	}
-	if !c.MixNorm && (c.MixStart != "" || set["mixnorm_target"] || set["expolation_mask"] || set["sep_alpha"]) {
-		w = append(w, "features are not transformed: --mixnorm (or --ft) is missing")
+	if !c.MixNorm && !set["ft"] {
+		w = append(w, c.untransformed(set)...)
 	}
-	if !c.MixNorm && !set["ft"] && (set["pos_alpha"] || set["neg_alpha"]) {
-		w = append(w, "features are not transformed: --ft is missing")
-	}
-	w = append(append(w, c.idleNotes(set)...), c.optimizerNotes()...)
+	w = append(append(w, c.idleNotes(set)...), c.optimizerNotes(set)...)
 	return append(w, distributedNotes(&c.Dist, &c.Machine)...)
+}
+
+// untransformed returns a note about options of a transformation that is missing.
+func (c *Contrast) untransformed(set map[string]bool) []string {
+	var names []string
+	for _, f := range Fields(&c.FeatureTransform) {
+		if set[f.Name] && f.Changed() {
+			names = append(names, "--"+f.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []string{"features are not transformed: --ft (or --mixnorm) is missing beside " + strings.Join(names, ", ")}
 }
 
 func (o *Optim) milestoneWarning() []string {

@@ -7,23 +7,34 @@ import (
 	"contralens/contrast/ft"
 )
 
-// resolve expands --ft into the long options. negatives says that there are some to transform.
-func (c *FeatureTransform) resolve(negatives bool) error {
-	if c.FT == "" || c.FT == "none" {
-		return nil
+// resolve expands --ft into the long options. negatives says that there are some to transform. The notes
+// name long options in set that --ft overrides.
+func (c *FeatureTransform) resolve(negatives bool, set map[string]bool) (notes []string, err error) {
+	if c.FT == "" {
+		return nil, nil
 	}
 	if err := oneOf("ft", c.FT, "none", "pos", "neg", "posneg", "auto"); err != nil {
-		return err
+		return nil, err
 	}
-	target := c.FT
-	if c.FT == "auto" {
+	typed := Values(c)
+	switch target := c.FT; target {
+	case "none":
+		c.MixNorm = false
+	case "auto":
 		c.MixStart, c.AlphaAuto = "auto", true
 		if target = "posneg"; !negatives {
 			target = "pos"
 		}
+		fallthrough
+	default:
+		c.MixNorm, c.MixTarget, c.SepAlpha, c.Extrapolate, c.Distribution = true, target, true, target != "neg", "beta"
 	}
-	c.MixNorm, c.MixTarget, c.SepAlpha, c.Extrapolate, c.Distribution = true, target, true, target != "neg", "beta"
-	return nil
+	for _, f := range Fields(c) {
+		if was := typed[f.Name]; set[f.Name] && was != f.String() {
+			notes = append(notes, fmt.Sprintf("--%s %s is overridden by --ft %s, which stands for %s", f.Name, was, c.FT, f))
+		}
+	}
+	return notes, nil
 }
 
 func (c *FeatureTransform) check() error {
@@ -38,9 +49,17 @@ func (c *FeatureTransform) check() error {
 		return &ValueError{Option: "alpha_auto", Value: true, Want: "--ft and --mix_start auto",
 			Hint: "the alphas are chosen when the transformation starts; --ft auto sets all of them"}
 	}
+	if c.AlphaAuto && c.MixTarget != "neg" && !c.Extrapolate {
+		return &ValueError{Option: "alpha_auto", Value: true, Want: "--expolation_mask",
+			Hint: "the rule is that of extrapolated positives; --ft auto sets it"}
+	}
+	if c.AlphaAuto && (c.DimMask != "none" || c.PostmixNorm) {
+		return &ValueError{Option: "alpha_auto", Value: true, Want: "no --dim_mask and no --postmix_norm",
+			Hint: "the rule is that of one λ per step, without normalization; --ft auto sets --alpha_auto"}
+	}
 	if c.TauAuto && !c.AlphaAuto {
 		return &ValueError{Option: "nce_t_auto", Value: true, Want: "--ft auto or --alpha_auto",
-			Hint: "the temperature is chosen with them"}
+			Hint: "the temperature is chosen with them; --nce_t auto means the same"}
 	}
 	if !c.MixNorm {
 		return nil

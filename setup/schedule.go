@@ -60,8 +60,8 @@ func warmUpNotes(s optim.Schedule, automatic bool) []string {
 	end := humanize.Number(s.At(s.WarmEpochs, steps, steps))
 	switch {
 	case s.Rate < s.WarmFrom:
-		return []string{fmt.Sprintf("%s: above the learning rate of %s, so the rate falls; give --learning_rate %s or more",
-			what, humanize.Number(s.Rate), humanize.Number(s.WarmFrom))}
+		return []string{fmt.Sprintf("%s: above the learning rate of %s, so the rate falls; give --warm_steps for a warm-up "+
+			"from 0, or --warm=false for none", what, humanize.Number(s.Rate))}
 	case s.At(s.WarmEpochs, steps, steps) < s.WarmFrom:
 		return []string{fmt.Sprintf("%s: by then the cosine of %d epochs is at %s, so the rate falls and never reaches %s; "+
 			"give --epochs %d or more", what, s.Epochs, end, humanize.Number(s.Rate), 4*s.WarmEpochs)}

@@ -113,7 +113,7 @@ func Suggest(c *config.Contrast, set map[string]bool, s Sizes) Choices {
 		momentum = 0.99
 	}
 	all.choose("alpha", momentum)
-	all.choose("learning_rate", rateFor(c.BatchSize))
+	all.choose("learning_rate", rateFor(c.Optimizer.Optimizer, c.BatchSize))
 	if !set["lr_decay_epochs"] {
 		all.choose("cosine", true)
 	}
@@ -191,9 +191,18 @@ func epochsFor(s Sizes) int {
 	return min(200, max(10, views/max(1, s.Images)/10*10))
 }
 
-// rateFor returns the learning rate of a batch. It grows with the square root: 0.03 for 64
-// images as in the recipe own-folder, 0.06 for 256 as in cifar10.
-func rateFor(batch int) float64 { return math.Round(30*math.Sqrt(float64(batch)/64)) / 1000 }
+// rateFor returns the learning rate of a batch. With SGD it grows with the square root: 0.03 for 64
+// images as in the recipe own-folder, 0.06 for 256 as in cifar10. With LARS it is SimCLR's, 0.3 for 256
+// images, and grows linearly; with AdamW it is PyTorch's default.
+func rateFor(optimizer string, batch int) float64 {
+	switch optimizer {
+	case "lars":
+		return math.Round(300*float64(batch)/256) / 1000
+	case "adamw":
+		return 0.001
+	}
+	return math.Round(30*math.Sqrt(float64(batch)/64)) / 1000
+}
 
 // chooser sets options that the user left open.
 type chooser struct {

@@ -71,12 +71,15 @@ func (o *observed) waits(r *Run) bool {
 	return o.Chosen && o.PosAlpha == 0 && r.Config.Transform().Positive.On && 2*r.Epoch <= r.Config.Epochs
 }
 
-// negatives is the number of negatives per query whose scores are recorded.
+// negatives is the number of negatives per query whose scores are recorded; 0 without any.
 func (r *Run) negatives() int {
-	if r.Config.Memory == "batch" {
+	switch r.Config.Memory {
+	case "batch":
 		return 2*r.Config.BatchSize - 2
+	case "moco", "bank":
+		return r.Config.K
 	}
-	return r.Config.K
+	return 0
 }
 
 // apply makes the model transform and scale scores as chosen.

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"contralens/checkpoint"
+	"contralens/config"
 	"contralens/contrast"
 	"contralens/methods"
 	"contralens/rundir"
@@ -30,9 +31,20 @@ type mixStart struct {
 	Observed observed `key:"observed"`
 }
 
-// see applies the rule to a step. filled tells it that the memory holds features of the
-// encoder.
-func (m *mixStart) see(s Step, filled bool) {
+// keep drops what a checkpoint's scores chose if the options of this training don't ask for it, or ask for
+// more. Then the scores choose anew.
+func (m *mixStart) keep(c *config.Contrast) {
+	switch {
+	case !c.AlphaAuto:
+		m.Observed = observed{}
+	case m.Since > 0 && (!m.Observed.Chosen || c.TauAuto != (m.Observed.Temperature > 0)):
+		*m = mixStart{}
+	}
+}
+
+// see applies the rule to a step. filled tells it that the memory holds features of the encoder, and may
+// that the transformation may start by now. If the scores choose, they are those of the last steps before.
+func (m *mixStart) see(s Step, filled, may, chooses bool) {
 	if m.Since > 0 {
 		return
 	}
@@ -42,8 +54,13 @@ func (m *mixStart) see(s Step, filled bool) {
 		return
 	}
 	m.Observed.add(s)
-	if m.Separated++; m.Separated >= separatedSteps {
+	m.Separated++
+	seen := !chooses || m.Observed.Steps >= separatedSteps
+	switch {
+	case may && seen && m.Separated >= separatedSteps:
 		m.Since = s.Step
+	case !may && seen:
+		m.Observed = observed{}
 	}
 }
 
@@ -85,12 +102,20 @@ func gaps(s Step) (gap, deviation float64) {
 }
 
 // filled reports whether the memory has replaced all the features it started with.
-func (r *Run) filled() bool {
+func (r *Run) filled() bool { return r.GlobalStep >= r.fresh() }
+
+// fresh is the number of steps after which the memory has replaced all the features it started with.
+func (r *Run) fresh() int {
 	memory := r.Model.Method.State()
-	if memory.Queue > 0 {
-		return r.GlobalStep*r.Config.BatchSize >= memory.Queue
+	switch keys := r.Config.BatchSize; {
+	case memory.Queue > 0 && r.Config.Symmetric:
+		return (memory.Queue + 2*keys - 1) / (2 * keys)
+	case memory.Queue > 0:
+		return (memory.Queue + keys - 1) / keys
+	case len(memory.Contrast) > 0:
+		return r.Batches
 	}
-	return len(memory.Contrast) == 0 || r.GlobalStep >= r.Batches
+	return 0
 }
 
 // watchOnset starts the feature transformation after the epoch and the step that the
@@ -112,6 +137,7 @@ func watchOnset() Hook {
 			return !undecided(r) && r.Epoch > r.Config.MixEpoch && r.GlobalStep+1 > r.Config.MixStep
 		},
 		Start: func(r *Run) error {
+			m.keep(&r.Config)
 			m.Observed.apply(r)
 			return nil
 		},
@@ -132,7 +158,8 @@ func watchOnset() Hook {
 			if !undecided(r) {
 				return nil
 			}
-			if m.see(s, r.filled()); m.Since == 0 {
+			may := s.Step >= max(r.Config.MixStep, r.Config.MixEpoch*r.Batches) // for the next step
+			if m.see(s, r.filled(), may, r.Config.AlphaAuto); m.Since == 0 {
 				return nil
 			}
 			m.Since = r.Launched() // on a device, the next step has begun already

@@ -61,10 +61,26 @@ func TestMixStart(t *testing.T) {
 				checkpoint.Encode(m).Decode(&again)
 				m = again
 			}
-			m.see(c.step(i))
+			s, filled := c.step(i)
+			m.see(s, filled, true, false)
 		}
 		if m.Since != c.since {
 			t.Errorf("%s: sets in after step %d, want %d", c.name, m.Since, c.since)
+		}
+	}
+}
+
+// Scores that choose are those of 100 steps in a row, the last of which the transformation may follow.
+func TestScoresOfTheStart(t *testing.T) {
+	for first, want := range map[int]int{1: 100, 150: 200, 201: 300} {
+		var m mixStart
+		for i := 1; i <= 300 && m.Since == 0; i++ {
+			d := contrast.Distribution{PosMean: 0.8, NegMean: 0.2, NegVar: 0.04}
+			m.see(Step{Step: i, Statistics: &contrast.Statistics{Raw: d, Seen: d}}, true, i >= first, true)
+		}
+		if m.Since != want || m.Observed.Steps != separatedSteps {
+			t.Errorf("it may start in step %d: after step %d with the scores of %d, want %d with %d", first, m.Since, m.Observed.Steps, want,
+				separatedSteps)
 		}
 	}
 }
@@ -136,5 +152,58 @@ func TestTransformationSetsIn(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// What the scores chose in a checkpoint counts only in a training that asks for it. One that asks for more
+// has it chosen anew.
+func TestKeepChosen(t *testing.T) {
+	chosen := mixStart{Since: 9, Observed: observed{Chosen: true, PosAlpha: 3, NegAlpha: 1, Temperature: 0.1}}
+	early := mixStart{Since: 9}
+	withoutTau := chosen
+	withoutTau.Observed.Temperature = 0
+	for name, tc := range map[string]struct {
+		state mixStart
+		flags func(*config.Contrast)
+		want  mixStart
+	}{
+		"the same":             {chosen, func(c *config.Contrast) { c.FT, c.TauAuto = "auto", true }, chosen},
+		"plain":                {chosen, func(*config.Contrast) {}, mixStart{Since: 9}},
+		"α of its own":         {chosen, func(c *config.Contrast) { c.FT, c.MixStart, c.PosAlpha = "posneg", "auto", 4 }, mixStart{Since: 9}},
+		"τ, too":               {withoutTau, func(c *config.Contrast) { c.FT, c.TauAuto = "auto", true }, mixStart{}},
+		"τ of its own":         {chosen, func(c *config.Contrast) { c.FT = "auto" }, mixStart{}},
+		"begun, not chosen":    {early, func(c *config.Contrast) { c.FT = "auto" }, mixStart{}},
+		"not begun":            {mixStart{Separated: 5}, func(c *config.Contrast) { c.FT = "auto" }, mixStart{Separated: 5}},
+		"begun, not to choose": {early, func(c *config.Contrast) { c.FT, c.MixStart = "posneg", "auto" }, early},
+	} {
+		c := config.DefaultContrast()
+		tc.flags(&c)
+		if _, err := c.Resolve(map[string]bool{}); err != nil {
+			t.Fatal(err)
+		}
+		if tc.state.keep(&c); tc.state != tc.want {
+			t.Errorf("%s: %+v, want %+v", name, tc.state, tc.want)
+		}
+	}
+}
+
+// Nothing is decided before the epoch and the step that the options name.
+func TestMixStartWaits(t *testing.T) {
+	r := &Run{Model: &methods.Model{}, Config: config.DefaultContrast(), Dir: t.TempDir(), World: world.Single(), Say: func(string, ...any) {}}
+	r.Config.FT, r.Config.MixStart, r.Config.MixEpoch, r.Config.MixStep = "posneg", "auto", 2, 250
+	if _, err := r.Config.Resolve(map[string]bool{}); err != nil {
+		t.Fatal(err)
+	}
+	r.Model.Transform, r.Model.Method, r.Batches = r.Config.Transform(), filledQueue{}, 100
+	hook := watchOnset()
+	for r.GlobalStep < 400 && !hook.Transform(r) {
+		r.GlobalStep++
+		r.Epoch = 1 + r.GlobalStep/100
+		if err := hook.Step(r, scored(r.GlobalStep, 0.9, 0.1, 0.01)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := 250; r.GlobalStep != want {
+		t.Errorf("the transformation starts after step %d, want %d", r.GlobalStep, want)
 	}
 }

@@ -12,7 +12,10 @@ import (
 // that depends on the scores, and what is added to negatives and images.
 func (r *Run) objective() (text string) {
 	c := r.Config
-	k, synthesis := c.K, setup.Synthesis(c.Relatives)
+	k, synthesis := r.negatives(), setup.Synthesis(c.Relatives)
+	if k == 0 {
+		return ""
+	}
 	switch loss := r.Model.Loss; {
 	case loss == nil:
 		text = fmt.Sprintf("; loss at chance ln(K+1) = %.3f", contrast.Chance(k))

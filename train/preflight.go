@@ -21,9 +21,13 @@ func (r *Run) Warnings() []string {
 		w = append(w, fmt.Sprintf("the dataset (%d images) is smaller than a batch: every step sees all of it; give "+
 			"--batch_size %d or less", n, max(2, n/8)))
 	}
-	if c.K > n && r.Model.Method.State().Queue > 0 {
-		w = append(w, fmt.Sprintf("the queue (%d keys) is longer than the dataset (%d images): it holds older keys of "+
-			"every image, so that each meets itself among its negatives; give -k %d or less", c.K, n, powerBelow(n)))
+	keys, of := n, fmt.Sprintf("the dataset (%d images)", n)
+	if c.Symmetric {
+		keys, of = 2*n, fmt.Sprintf("the %d keys of an epoch", 2*n)
+	}
+	if c.K > keys && r.Model.Method.State().Queue > 0 && !c.MaskSelf {
+		w = append(w, fmt.Sprintf("the queue (%d keys) is longer than %s: it holds older keys of "+
+			"every image, so that each meets itself among its negatives; give -k %d or less", c.K, of, powerBelow(keys)))
 	}
 	if all := c.Epochs * r.Batches; c.WarmSteps >= all {
 		w = append(w, fmt.Sprintf("the warm-up of %d steps (--warm_steps) does not end within the training of %s, so the "+
@@ -33,6 +37,16 @@ func (r *Run) Warnings() []string {
 	if c.MixNorm && !c.Transforms() {
 		w = append(w, fmt.Sprintf("features are not transformed: that would start after epoch %d, and the training has %s; "+
 			"give a smaller --mix_start_epoch", c.MixEpoch, humanize.Count(c.Epochs, "epoch")))
+	}
+	if all := c.Epochs * r.Batches; c.Transforms() {
+		first, why := c.MixStep, "--mix_start_step"
+		if c.MixStart == "auto" {
+			first, why = max(c.MixStep, c.MixEpoch*r.Batches, r.fresh()+separatedSteps), "--mix_start auto"
+		}
+		if first >= all {
+			w = append(w, fmt.Sprintf("features are not transformed: that would start after step %d at the earliest (%s), "+
+				"and the training has %s; train for longer, or give --mix_start_epoch", first, why, humanize.Count(all, "step")))
+		}
 	}
 	if c.Synthetic != "none" && !c.Synthesizes() {
 		w = append(w, fmt.Sprintf("no synthetic negatives are added (--synthetic %s): they would start after epoch %d, and "+

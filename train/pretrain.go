@@ -375,14 +375,11 @@ func (r *Run) summary() string {
 			humanize.Count(r.Batches, "step")),
 		"features: " + c.FeatureTransform.Brief(),
 	}
-	if c.Memory == "moco" || c.Memory == "bank" {
-		lines[1] += r.objective()
-	}
+	lines[1] += r.objective()
 	if c.Memory != "none" && c.Memory != "target" {
 		lines = append(lines, "acc: how often an image's other view scores above all negatives")
 	}
-	steps := (r.Model.Method.State().Queue + c.BatchSize - 1) / c.BatchSize
-	if steps >= visible && r.GlobalStep == 0 {
+	if steps := r.fresh(); c.Memory == "moco" && steps >= visible && r.GlobalStep == 0 {
 		lines = append(lines, fmt.Sprintf("the queue starts with random keys, which are easy to tell from a view: "+
 			"the loss rises until they have left it, in step %d", steps))
 	}

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"contralens/checkpoint"
 	"contralens/config"
 	"contralens/data/loader"
 	"contralens/internal/humanize"
 	"contralens/internal/machine"
+	"contralens/optim"
 	"contralens/peers"
 	"contralens/rundir"
 	"contralens/setup"
@@ -150,11 +152,15 @@ func (r *Run) Load(path string) (notes []string, err error) {
 		notes = append(notes, fmt.Sprintf("--memory_format is %s, where %s was trained in %s: sums are rounded otherwise",
 			r.Config.MemoryFormat, path, f))
 	}
+	if was := record.Config["optimizer"]; was != "" && was != r.Config.Optimizer.Optimizer {
+		return nil, fmt.Errorf("checkpoint %s: it was trained with --optimizer %s, whose momenta are of no use to %s; give "+
+			"--optimizer %s, or start anew from its weights with --init", path, was, r.Config.Optimizer.Optimizer, was)
+	}
 	if err := r.loadModel(path, file, ours); err != nil {
 		return nil, err
 	}
 	if len(file.Dict("optimizer").Dict("state")) == 0 {
-		notes = append(notes, fmt.Sprintf("checkpoint %s has no momentum: SGD starts from none", path))
+		notes = append(notes, fmt.Sprintf("checkpoint %s has no momentum: the optimizer starts from none", path))
 	}
 	r.Epoch = file.Int("epoch") + 1
 	if ours == nil {
@@ -212,14 +218,37 @@ func (r *Run) loadModel(path string, file, record checkpoint.Dict) error {
 // rate returns the learning rate of the next step.
 func (r *Run) rate() float64 { return r.Schedule.At(r.Epoch, r.StepInEpoch, r.Batches) }
 
+// stretched says what follows another curve once the training has another number of epochs.
+func (r *Run) stretched() string {
+	c, curves := r.Config, []string(nil)
+	if c.Cosine {
+		curves = append(curves, fmt.Sprintf("the learning rate follows the cosine of %d epochs, at %s", c.Epochs,
+			humanize.Digits(r.rate(), 2)))
+	}
+	if c.AlphaSchedule == "cosine" {
+		curves = append(curves, fmt.Sprintf("the key encoder's momentum its rise over %d epochs, at %s", c.Epochs,
+			humanize.Digits(optim.Rise(c.Alpha, r.GlobalStep, c.Epochs*r.Batches), 4)))
+	}
+	if c.HighestTau > 0 && c.PeriodEpochs == 0 {
+		curves = append(curves, fmt.Sprintf("τ its swing over %d epochs", c.Epochs))
+	}
+	if c.AlphaAuto {
+		curves = append(curves, "scores may choose α of positives for half of these epochs")
+	}
+	if len(curves) == 0 {
+		return ""
+	}
+	return ": from here on " + strings.Join(curves, ", ") +
+		", so that the result is not that of a training that was planned for as many"
+}
+
 // differences names the options whose values differ from those of a checkpoint.
 func (r *Run) differences(path string, options map[string]string) (notes []string) {
 	for _, f := range config.Fields(&r.Config) {
 		if was, ok := f.Recorded(options); ok && was != f.String() && !f.Runtime && !f.Ignored {
 			note := fmt.Sprintf("--%s is %s, where %s was trained with %s", f.Name, f.String(), path, was)
-			if f.Name == "epochs" && r.Config.Cosine {
-				note += fmt.Sprintf(": from here on the learning rate follows the cosine of %s epochs, at %s, so that the result "+
-					"is not that of a training that was planned for as many", f, humanize.Digits(r.rate(), 2))
+			if f.Name == "epochs" {
+				note += r.stretched()
 			}
 			notes = append(notes, note)
 		}

@@ -28,7 +28,7 @@ func init() {
 		mistake{"contrast --epochs", exitUsage, []string{"--epochs", "want a value after it"}},
 		mistake{"contrast --epochs many", exitUsage, []string{"--epochs", "want a whole number", `got "many"`}},
 		mistake{"contrast --epochs 2.5", exitUsage, []string{"--epochs", "want a whole number", `got "2.5"`}},
-		mistake{"contrast --learning_rate inf", exitUsage, []string{"--learning_rate", "want a number above 0", "+Inf"}},
+		mistake{"contrast --learning_rate inf", exitUsage, []string{"--learning_rate", "want a number, got \"inf\""}},
 		mistake{"contrast --data_folder IN/good --arch resnet18 --width 0.125 --tb_path IN/text.pth", exitFailed, []string{"--tb_path", "text.pth", "want a folder"}},
 		mistake{"contrast --batch_size 8 --accum 2 --bn_splits 4", exitUsage, []string{"--bn_splits 4", "--accum", "4 images"}},
 		mistake{"contrast --learning_rate fast", exitUsage, []string{"--learning_rate", "want a number", `got "fast"`}},

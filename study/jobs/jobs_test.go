@@ -58,6 +58,29 @@ func TestQueue(t *testing.T) {
 	}
 }
 
+// A job that panics has failed, and the others are done.
+func TestPanic(t *testing.T) {
+	dir := t.TempDir()
+	q := quick(dir, []string{"a", "b"}, func(_ context.Context, name string) (o Outcome, err error) {
+		if name == "a" {
+			panic("lapack: insufficient length")
+		}
+		return o, nil
+	})
+	var told string
+	q.Print = func(format string, args ...any) { told += fmt.Sprintf(format, args...) }
+	if err := q.Do(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	done, err := Outcomes(dir)
+	if err != nil || !strings.Contains(done["a"].Error, "a fault of this program: lapack") || done["b"].Failed() || len(done) != 2 {
+		t.Errorf("outcomes %+v, %v", done, err)
+	}
+	if !strings.Contains(told, "jobs_test.go") {
+		t.Errorf("the log has no stack trace: %s", told)
+	}
+}
+
 // Several workers share jobs: each is done once.
 func TestShared(t *testing.T) {
 	dir := t.TempDir()

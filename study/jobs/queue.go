@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -135,7 +136,7 @@ func (q *Queue) do(ctx, work context.Context, name string, l *lock) (worked bool
 	} else if _, ok := done[name]; ok { // finished before the lock was taken
 		return true, l.release(true)
 	}
-	o, err := q.Work(work, name)
+	o, err := q.work(work, name)
 	var fatal *Fatal
 	switch {
 	case ctx.Err() != nil && err != nil:
@@ -157,6 +158,18 @@ func (q *Queue) do(ctx, work context.Context, name string, l *lock) (worked bool
 		return false, errors.Join(err, l.release(false))
 	}
 	return true, l.release(true)
+}
+
+// work does a job. A panic is the failure of this job alone: the others are done, and whoever reads the
+// outcome sees it.
+func (q *Queue) work(ctx context.Context, name string) (o Outcome, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			q.Print("%s: a fault of this program: %v\n%s", name, fault, debug.Stack())
+			err = fmt.Errorf("a fault of this program: %v; please report it with the stack trace in the log", fault)
+		}
+	}()
+	return q.Work(ctx, name)
 }
 
 // Active returns the processes that work on some of the jobs, by host and number.
