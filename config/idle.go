@@ -30,11 +30,12 @@ func (c *Contrast) Idle() map[string]string {
 	put(c.Optimizer.Optimizer != "lars", "with --optimizer lars", "lars_trust")
 	put(c.Optimizer.Optimizer != "adamw", "with --optimizer adamw", "adam_beta2")
 	put(c.Optimizer.Optimizer == "lars", "with --optimizer sgd or adamw", "decay_weights")
-	memory := Memories[c.Memory]
-	put(!memory.Negatives, "with negatives", "nce_t")
-	put(c.Memory == "batch" || !memory.Negatives, "with a queue or a memory bank", "nce_k")
-	put(c.Memory != "bank", "with a memory bank", "nce_m")
-	put(c.Memory != "moco" && c.Memory != "target", "with a key encoder", "alpha", "shuffle_bn")
+	// A memory of a method of one's own may use any of these.
+	is := func(names ...string) bool { return slices.Contains(names, c.Memory) }
+	put(is("none", "target"), "with negatives", "nce_t")
+	put(is("batch", "none", "target"), "with a queue or a memory bank", "nce_k")
+	put(is("moco", "batch", "none", "target"), "with a memory bank", "nce_m")
+	put(is("bank", "batch", "none"), "with a key encoder", "alpha", "shuffle_bn")
 	put(!c.Jigsaw, "with --jigsaw", "beta")
 	put(c.Cosine, "without --cosine", "lr_decay_epochs")
 	c.idleTransform(put)

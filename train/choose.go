@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"contralens/config"
 	"contralens/contrast/ft"
 	"contralens/rundir"
 )
@@ -73,10 +74,10 @@ func (o *observed) waits(r *Run) bool {
 
 // negatives is the number of negatives per query whose scores are recorded; 0 without any.
 func (r *Run) negatives() int {
-	switch r.Config.Memory {
-	case "batch":
+	switch memory := r.Config.Memory; {
+	case memory == "batch":
 		return 2*r.Config.BatchSize - 2
-	case "moco", "bank":
+	case config.Memories[memory].Negatives: // of a method of one's own, too
 		return r.Config.K
 	}
 	return 0

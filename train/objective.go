@@ -13,10 +13,13 @@ import (
 func (r *Run) objective() (text string) {
 	c := r.Config
 	k, synthesis := r.negatives(), setup.Synthesis(c.Relatives)
-	if k == 0 {
+	if c.Memory != "moco" && c.Memory != "bank" && c.Memory != "batch" {
 		return ""
 	}
 	switch loss := r.Model.Loss; {
+	case c.Memory == "batch" && loss == nil: // the log has the level, which depends on the transformation
+	case c.Memory == "batch":
+		text = "; --loss " + c.Relatives.Loss
 	case loss == nil:
 		text = fmt.Sprintf("; loss at chance ln(K+1) = %.3f", contrast.Chance(k))
 	case loss.Chance(k) == 0:
