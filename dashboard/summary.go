@@ -258,7 +258,7 @@ func (r *run) checkScores(s *Summary) {
 		if !slices.Contains(source.Series(), want) {
 			continue
 		}
-		bins, err := source.Curve(want, s.Step-200, s.Step, 40)
+		bins, err := source.Curve(want, s.Step-199, s.Step, 40)
 		if err != nil || len(bins) == 0 {
 			continue
 		}
@@ -269,6 +269,8 @@ func (r *run) checkScores(s *Summary) {
 		for _, b := range bins {
 			s.Spark = append(s.Spark, b.Mean)
 		}
-		s.Loss, s.LossOf = new(mean(s.Spark)), "the last "+humanize.Count(min(200, s.Step), "step")
+		if last, err := source.Summary(want, s.Step-199, s.Step); err == nil && last.N > 0 {
+			s.Loss, s.LossOf = &last.Mean, "the last "+humanize.Count(min(200, s.Step), "step")
+		}
 	}
 }

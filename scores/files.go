@@ -195,6 +195,21 @@ func (f *Files) Curves(names []string, from, to, points int) ([][]record.Bin, er
 	return out, nil
 }
 
+// Summary returns one bin of a series over exactly the steps from … to. Its N is 0 if no
+// value is finite.
+func (f *Files) Summary(name string, from, to int) (record.Bin, error) {
+	from = max(from, 1)
+	bins, err := f.Curve(name, from, to, max(1, to-from+1))
+	for i := range bins {
+		bins[i].Step = from
+	}
+	var sum []record.Bin
+	for _, b := range bins {
+		sum = record.AppendBin(sum, b)
+	}
+	return append(sum, record.Bin{Step: from})[0], err
+}
+
 // Sum returns the histogram of the positives over exactly the steps from … to, in one
 // row.
 func (f *Files) Sum(kind string, from, to int) (record.Heat, error) {

@@ -81,20 +81,11 @@ func recordedLoss(s Source, from, to int) (*float64, error) {
 	if !slices.Contains(s.Series(), "loss") {
 		return nil, nil
 	}
-	curve, err := s.Curve("loss", from, to, 1<<12)
-	if err != nil {
+	loss, err := s.Summary("loss", from, to)
+	if err != nil || loss.N == 0 {
 		return nil, err
 	}
-	mean, n := 0.0, 0
-	for _, b := range curve {
-		if b.N > 0 {
-			mean, n = mean+b.Mean*float64(b.N), n+b.N
-		}
-	}
-	if n == 0 {
-		return nil, nil
-	}
-	return new(mean / float64(n)), nil
+	return &loss.Mean, nil
 }
 
 // add adds the values of another replay, n times.

@@ -101,6 +101,10 @@ func TestRefresh(t *testing.T) {
 	if err != nil || len(bins) != 2 || bins[1].Step != 3 || bins[1].Mean != 2+1./128 {
 		t.Errorf("%v, %v", bins, err)
 	}
+	all, err := s.Summary("neg_mean", 2, 9)
+	if err != nil || all.Step != 2 || all.N != 2 || all.Mean != (bins[0].Mean+bins[1].Mean)/2 {
+		t.Errorf("%+v, %v: want the mean of %+v", all, err, bins)
+	}
 }
 
 // A file of the reference code can be read, and has the same rounding.

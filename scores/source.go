@@ -19,6 +19,7 @@ type Source interface {
 	Range() (first, last int)
 	Curve(name string, from, to, points int) ([]record.Bin, error)
 	Curves(names []string, from, to, points int) ([][]record.Bin, error)
+	Summary(name string, from, to int) (record.Bin, error)
 	Histograms(kind string, from, to, rows int) (record.Heat, error)
 	Sum(kind string, from, to int) (record.Heat, error)
 }

@@ -10,6 +10,8 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"contralens/rundir"
 )
 
 // histograms draws the scores of the i-th run in some epochs: a row per epoch, positives
@@ -72,11 +74,11 @@ type span struct{ epoch, from, to int }
 
 // chosenEpochs returns the requested epochs, or four evenly spaced ones.
 func (d *drawing) chosenEpochs(r *run) ([]span, error) {
-	begin, numbers, err := r.epochs()
+	epochs, err := rundir.Epochs(r)
 	if err != nil {
 		return nil, err
 	}
-	if len(numbers) == 0 { // a record without epochs: take quarters of it
+	if len(epochs) == 0 { // a record without epochs: take quarters of it
 		var list []span
 		for q := range 4 {
 			n := r.last - r.first + 1
@@ -86,19 +88,20 @@ func (d *drawing) chosenEpochs(r *run) ([]span, error) {
 	}
 	wanted := d.options.Epochs
 	if len(wanted) == 0 {
-		for q := range min(4, len(numbers)) {
-			wanted = append(wanted, numbers[q*(len(numbers)-1)/max(1, min(4, len(numbers))-1)])
+		for q := range min(4, len(epochs)) {
+			wanted = append(wanted, epochs[q*(len(epochs)-1)/max(1, min(4, len(epochs))-1)].Number)
 		}
 	}
 	var list []span
 	for _, e := range wanted {
-		i, ok := slices.BinarySearch(numbers, e)
-		if !ok {
-			return nil, fmt.Errorf("%s: want an epoch from %d to %d, got %d", r.dir, numbers[0], numbers[len(numbers)-1], e)
+		i := slices.IndexFunc(epochs, func(known rundir.Epoch) bool { return known.Number == e })
+		if i < 0 {
+			return nil, fmt.Errorf("%s: want an epoch from %d to %d, got %d",
+				r.dir, epochs[0].Number, epochs[len(epochs)-1].Number, e)
 		}
-		s := span{e, begin[e], r.last}
-		if i+1 < len(numbers) {
-			s.to = begin[numbers[i+1]] - 1
+		s := span{e, epochs[i].Step, r.last}
+		if i+1 < len(epochs) {
+			s.to = epochs[i+1].Step - 1
 		}
 		list = append(list, s)
 	}

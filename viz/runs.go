@@ -49,24 +49,6 @@ func openRun(dir string) (*run, error) {
 // has reports whether a series was recorded.
 func (r *run) has(series string) bool { return slices.Contains(r.Series(), series) }
 
-// epochs returns the first step of each epoch, taken from the series epoch, and the sorted
-// numbers of the epochs.
-func (r *run) epochs() (begin map[int]int, numbers []int, err error) {
-	begin = map[int]int{}
-	if !r.has("epoch") {
-		return begin, nil, nil
-	}
-	bins, err := r.Curve("epoch", r.first, r.last, 1<<16)
-	for _, b := range bins {
-		if _, ok := begin[int(b.Max)]; !ok {
-			begin[int(b.Max)] = b.Step
-			numbers = append(numbers, int(b.Max))
-		}
-	}
-	sort.Ints(numbers)
-	return begin, numbers, err
-}
-
 // inLegend reports whether a legend may distinguish runs by an option. It must concern the
 // training and not be part of the name of the transformation.
 func inLegend(option string) bool {

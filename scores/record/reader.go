@@ -61,7 +61,8 @@ type Bin struct {
 const maxPoints = 1 << 17
 
 // Curve returns a series over the steps from … to in at most points bins, whose Min and
-// Max keep its peaks. Bins without a finite value are omitted.
+// Max keep its peaks. Bins are aligned and may start before from; Summary is exact. Bins
+// without a finite value are omitted.
 func (r *Record) Curve(name string, from, to, points int) ([]Bin, error) {
 	all, err := r.Curves([]string{name}, from, to, points)
 	if err != nil {
@@ -97,6 +98,24 @@ func (r *Record) Curves(names []string, from, to, points int) ([][]Bin, error) {
 		}
 	})
 	return out, err
+}
+
+// Summary returns one bin of a series over exactly the steps from … to. Its N is 0 if no
+// value is finite.
+func (r *Record) Summary(name string, from, to int) (Bin, error) {
+	column := slices.Index(r.Header.Series, name)
+	if column < 0 {
+		return Bin{}, fmt.Errorf("%s: there is no series %q", r.dir, name)
+	}
+	from, to, _ = r.clip(from, to, 1)
+	var sum []Bin
+	err := values(r.dir, r.Header).cover(from, to, func(_, _ int, row []float32) {
+		if b, ok := binOf(row[4*column : 4*column+4]); ok {
+			b.Step = r.FirstStep + from
+			sum = AppendBin(sum, b)
+		}
+	})
+	return append(sum, Bin{Step: r.FirstStep + from})[0], err
 }
 
 // clip converts steps to the existing rows [from, to) and bounds points.

@@ -77,6 +77,21 @@ func checkAll(t *testing.T, dir string, n int) {
 				}
 			}
 		}
+		for column, name := range r.Series() {
+			b, err := r.Summary(name, v.from, v.to)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, from, to := Bin{Step: max(v.from, 1)}, max(v.from, 1), min(v.to, n)
+			for s := from; s <= to; s++ {
+				if x := float64(testStep(s).Values[column]); !math.IsNaN(x) {
+					want = AppendBin([]Bin{want}, Bin{Step: from, N: 1, Mean: x, Min: x, Max: x})[0]
+				}
+			}
+			if b.Step != from || b.N != want.N || math.Abs(b.Mean-want.Mean) > 1e-5*max(1, math.Abs(want.Mean)) {
+				t.Fatalf("%s: the summary of steps %d to %d is %+v, want %+v", name, from, to, b, want)
+			}
+		}
 		sum, err := r.Sum("pos", v.from, v.to)
 		if err != nil {
 			t.Fatal(err)

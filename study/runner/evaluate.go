@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"slices"
 
 	"contralens/config"
 	"contralens/eval/protocol"
@@ -58,32 +57,25 @@ func (r *Runner) evaluate(ctx context.Context, cell study.Cell, c config.Contras
 	return nil
 }
 
-// lastEpoch returns the mean of a series of the scores of a run over its last epoch.
+// lastEpoch returns the mean of a series of the scores of a run over the steps of its last epoch.
 func lastEpoch(dir, series string) (float64, error) {
 	s, err := scores.Open(dir)
 	if err != nil {
 		return 0, err
 	}
-	first, last := s.Range()
-	epochs, err := s.Curve("epoch", first, last, 1<<16)
+	epochs, err := rundir.Epochs(s)
 	if err != nil {
 		return 0, err
 	}
-	begin := last
-	for _, b := range slices.Backward(epochs) {
-		if b.Min < epochs[len(epochs)-1].Max {
-			break
-		}
-		begin = b.Step
+	if len(epochs) == 0 {
+		return 0, fmt.Errorf("%s: want a record of the last epoch, found none", dir)
 	}
-	bins, err := s.Curve(series, begin, last, 1)
-	if err == nil && len(bins) == 0 {
+	_, last := s.Range()
+	mean, err := s.Summary(series, epochs[len(epochs)-1].Step, last)
+	if err == nil && mean.N == 0 {
 		err = fmt.Errorf("%s: want scores of the last epoch, found none", dir)
 	}
-	if err != nil {
-		return 0, err
-	}
-	return bins[0].Mean, nil
+	return mean.Mean, err
 }
 
 // measure evaluates the encoder of a cell once and returns the accuracy in percent.
