@@ -72,6 +72,15 @@ func TestStudyPage(t *testing.T) {
 			t.Errorf("%s is %q, want %q in it", expression, got, want)
 		}
 	}
+	// Numbers are rounded as in study.md, ties to even.
+	p.do(js(`import("./study.js").then((m) => { window.fixed = m.fixed; })`))
+	p.until("window.fixed")
+	for _, v := range []float64{0, 0.004, -0.004, 12.125, 12.375, -0.125, 0.875, 1.005, 2.675, 52.345, 1e6 + 0.5} {
+		want := fmt.Sprintf("%.2f", v)
+		if got := eval[string](p, fmt.Sprintf("window.fixed(%v, 2)", v)); got != want {
+			t.Errorf("%v: the page has %s, study.md %s", v, got, want)
+		}
+	}
 	p.shot("study")
 	done["plain_seed-3"] = jobs.Outcome{Error: "no luck"}
 	check(t, s.Report(folder, done).Write(folder))

@@ -26,8 +26,12 @@ const (
 // Begin makes the folder of a study, or returns an error if it is that of another one. A study may
 // get more seeds, another title and other comments. text is the content of its file.
 func (s *Study) Begin(dir string, text []byte) error {
-	if _, err := s.Begun(dir); err != nil {
+	if begun, err := s.Begun(dir); err != nil {
 		return err
+	} else if begun {
+		if err := s.SameRecipe(dir); err != nil {
+			return err
+		}
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("%s: want a folder that can be created: %w", dir, err)
@@ -47,8 +51,8 @@ func write(path string, text []byte) error {
 	return durable.Write(path, func(w io.Writer) error { _, err := w.Write(text); return err })
 }
 
-// sameRecipe returns an error if the recipe has other options than when the study began in a folder.
-func (s *Study) sameRecipe(dir string) error {
+// SameRecipe returns an error if the recipe has other options than when the study began in a folder.
+func (s *Study) SameRecipe(dir string) error {
 	path := filepath.Join(dir, recipeFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil // an older version began the study
@@ -59,7 +63,8 @@ func (s *Study) sameRecipe(dir string) error {
 	}
 	if !maps.Equal(was, s.recipe) {
 		return fmt.Errorf("%s: recipe %s has other options than when the study began, which are in %s; choose another "+
-			"folder, or restore the recipe", dir, s.Recipe, path)
+			"folder (-o), or the version of the program or of the file that it began with; --report works with any", dir, s.Recipe,
+			path)
 	}
 	return nil
 }
@@ -77,15 +82,16 @@ func (s *Study) Begun(dir string) (bool, error) {
 		}
 		if before, now := differs(was.signature(), s.signature()); before != now {
 			return false, fmt.Errorf("%s: want the folder of %s, but it was made with other arms, options or evaluations (%s): "+
-				"before %q, now %q; choose another folder, or restore the file", dir, s.File, path, before, now)
+				"before %q, now %q; choose another folder (-o), or go on with that copy: contralens study %[3]s -o %[1]s",
+				dir, s.File, path, before, now)
 		}
 		for _, seed := range was.Seeds {
 			if !slices.Contains(s.Seeds, seed) {
 				return false, fmt.Errorf("%s: want the folder of %s, but it was made with seed %d, which is missing now: %s; "+
-					"choose another folder, or restore the file", dir, s.File, seed, path)
+					"choose another folder (-o), or go on with that copy: contralens study %[4]s -o %[1]s", dir, s.File, seed, path)
 			}
 		}
-		return true, s.sameRecipe(dir)
+		return true, nil
 	case !errors.Is(err, fs.ErrNotExist):
 		return false, fmt.Errorf("%s: want a folder for the study, but %w", dir, err)
 	}

@@ -59,31 +59,58 @@ func (s *Study) Training(dir string, c Cell) (config.Contrast, []string, error) 
 	return options, notes, err
 }
 
-// Outdated reports whether an outcome is that of another setting than the cell has now, as when a setting that
-// had failed was tried again and is chosen.
-func (s *Study) Outdated(c Cell, o jobs.Outcome) bool {
+// Outdated reports whether an outcome is that of another setting than tuning chooses now, as when a setting that
+// had failed was tried again and is chosen. The settings that tuning tries never change; see CheckDrawn.
+func (s *Study) Outdated(c Cell, o jobs.Outcome) bool { return c.Round == 0 && s.another(c, o) }
+
+// another reports whether an outcome is known to be that of another setting than the cell has.
+func (s *Study) another(c Cell, o jobs.Outcome) bool {
 	return c.Setting >= 0 && o.Setting != "" && o.Setting != s.SettingOf(c)
 }
 
-// CheckDrawn returns an error if outcomes are those of an older version, which drew other settings for the same
+// CheckDrawn returns an error if outcomes are those of another version, which drew other settings for the same
 // cells: going on would mix both.
 func (s *Study) CheckDrawn(dir string, done map[string]jobs.Outcome) error {
+	of := ""
+	if commits := Commits(done); len(commits) > 0 {
+		of = " (commit " + strings.Join(commits, ", ") + ")"
+	}
+	refuse := func(name, was, now string) error {
+		return fmt.Errorf("%s: want the folder of this study, but another version of the program drew other settings "+
+			"for its tuning (%s has %s, now it is %s); choose another folder, or use that version%s; the tables there stay as "+
+			"they are", dir, name, was, now, of)
+	}
 	for _, c := range s.Cells(done) {
 		o := done[c.Name]
-		if c.Setting < 0 || o.Setting != "" { // newer outcomes know their setting
+		switch {
+		case c.Setting < 0:
+			continue
+		case o.Setting != "": // newer outcomes know their setting
+			if c.Round > 0 && s.another(c, o) {
+				return refuse(c.Name, o.Setting, s.SettingOf(c))
+			}
 			continue
 		}
 		for _, option := range s.Arms[c.Arm].settings[c.Setting] {
 			for _, word := range slices.Concat(o.Commands...) {
 				if value, ok := strings.CutPrefix(word, "--"+option.Name+"="); ok && value != option.Value {
-					return fmt.Errorf("%s: want the folder of this study, but an older version of the program drew other settings "+
-						"for its tuning (%s has %s %s, now it is %s); choose another folder; the tables there stay as they are",
-						dir, c.Name, option.Name, value, option.Value)
+					return refuse(c.Name, option.Name+" "+value, option.Value)
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// Commits returns the commits that programs were built from which made outcomes, as far as they are known.
+func Commits(done map[string]jobs.Outcome) (all []string) {
+	for _, o := range done {
+		if o.Commit != "" && !slices.Contains(all, o.Commit) {
+			all = append(all, o.Commit)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // Tuned returns the names of the options that tuning sets in a cell.
@@ -113,6 +140,9 @@ func (s *Study) Command(dir string, c Cell) []string {
 		}
 	}
 	all = append(first, all...)
+	if c, _, err := s.Training(dir, c); err == nil && c.Precision == "fp32" {
+		all = append(all, Option{Name: "precision", Value: c.Precision})
+	}
 	last := map[string]int{}
 	for i, o := range all {
 		last[strings.ReplaceAll(o.Name, "-", "_")] = i

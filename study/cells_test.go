@@ -130,6 +130,16 @@ func TestReport(t *testing.T) {
 		done[fmt.Sprint("b_seed-", i+1)] = jobs.Outcome{Scores: map[string]float64{"knn": v - float64(i+1)}, Seconds: 60, Images: 300}
 	}
 	delete(done, "b_seed-2")
+	made := func(name, commit string) {
+		o := done[name]
+		o.Commit, o.Machine = commit, "a processor, 2 cores"
+		done[name] = o
+	}
+	made("a_seed-2", "0a1b")
+	if text := strings.Join(s.Report("out", done).Sentences(), " "); !strings.Contains(text, "Trained by contralens of commit 0a1b on a processor, 2 cores.") || strings.Contains(text, "may differ") {
+		t.Errorf("one commit: %s", text)
+	}
+	made("b_seed-3", "ffff")
 	r := s.Report("out", done)
 	a := r.Arms[0].Measures["knn"]
 	if a.N != 3 || a.Mean != 32 || a.Difference.N != 2 || a.Difference.Mean != 2 || r.Arms[1].Measures["knn"].Difference.N != 0 {
@@ -142,7 +152,7 @@ func TestReport(t *testing.T) {
 	if err := r.Markdown(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"# T\n", "| a | 3 | 32.00 [", "| +2.00 [", "] (2 pairs) | 5.00 [", "Student's t over seeds", "paired by seed", "1 of 6 trainings are not done", "b_seed-2", "contralens contrast"} {
+	for _, want := range []string{"# T\n", "| a | 3 | 32.00 [", "| +2.00 [", "] (2 pairs) | 5.00 [", "Student's t over seeds", "paired by seed", "1 of 6 trainings are not done", "Trained by contralens of commit 0a1b, ffff on a processor, 2 cores. Versions and machines may differ", "b_seed-2", "contralens contrast"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("want %q in\n%s", want, b.String())
 		}
@@ -152,7 +162,7 @@ func TestReport(t *testing.T) {
 		t.Errorf("%v\n%s", err, b.String())
 	}
 	b.Reset()
-	if err := r.CellsCSV(&b); err != nil || !strings.Contains(b.String(), "\na_seed-2,a,2,0,done,knn,52,60,\n") {
+	if err := r.CellsCSV(&b); err != nil || !strings.Contains(b.String(), "\na_seed-2,a,2,0,done,knn,52,60,,0a1b,\"a processor, 2 cores\"\n") {
 		t.Errorf("%v\n%s", err, b.String())
 	}
 	if left, known := s.Left(Pace{Images: func(Cell) float64 { return 600 }}, done); !known || left != 120*time.Second {
@@ -180,7 +190,7 @@ func TestReport(t *testing.T) {
 		done[c.Name] = jobs.Outcome{Scores: map[string]float64{"knn": 1 + float64(c.Arm/2), "few-shot-1": 1, "few-shot-2": 1, "few-shot-3": 1, "few-shot-4": 1, "pos_mean": 1}}
 	}
 	text := strings.Join(many.Report("out", done).Sentences(), " ")
-	for _, want := range []string{"There are 20 differences of accuracies with intervals: without any effect, about 1 of them", "Arm alpha=0.5 has the results of alpha=0 in every run: what it differs in had no effect"} {
+	for _, want := range []string{"There are 20 differences of accuracies with intervals: without any effect, 1 in 20 would", "Arm alpha=0.5 has the results of alpha=0 in every run: what it differs in had no effect"} {
 		if !strings.Contains(text, want) || strings.Count(text, "had no effect") != 1 {
 			t.Errorf("want %q in\n%s", want, text)
 		}

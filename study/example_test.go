@@ -35,6 +35,6 @@ seeds: [1, 2, 3]
 	// Output:
 	// 2 arms × 3 seeds; evaluated by knn; baseline: plain
 	// 6 ft_seed-1
-	// contralens contrast --config=cifar10 --probe=0 --save_freq=1000000 --ft=posneg --mix_start_epoch=2 --seed=1 --model_path=out/runs --tb_path=out/tb --name=ft_seed-1
+	// contralens contrast --config=cifar10 --probe=0 --save_freq=1000000 --ft=posneg --mix_start_epoch=2 --seed=1 --model_path=out/runs --tb_path=out/tb --name=ft_seed-1 --precision=fp32
 	// ft.yaml, line 2: arm ft is the same training as arm plain: want arms that differ in an option that has an effect
 }

@@ -220,6 +220,9 @@ func TestBegin(t *testing.T) {
 			t.Errorf("recipe %q: want %q, got %v", step.options, step.want, err)
 		}
 	}
+	if begun, err := parse(t, mine).Begun(dir); !begun || err != nil {
+		t.Errorf("with another recipe the folder is still that of the study, for reports: %v, %v", begun, err)
+	}
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)

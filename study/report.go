@@ -64,7 +64,8 @@ type CellReport struct {
 	Reason   string             `json:"reason,omitempty"`
 	Scores   map[string]float64 `json:"scores,omitempty"`
 	Seconds  float64            `json:"seconds,omitempty"`
-	Machine  string             `json:"machine,omitempty"`
+	Machine  string             `json:"machine,omitempty"` // kind of processor
+	Commit   string             `json:"commit,omitempty"`  // that the program was built from
 	Commands [][]string         `json:"commands"`
 }
 
@@ -98,7 +99,7 @@ func (s *Study) Report(dir string, done map[string]jobs.Outcome) Report {
 		}
 		arm := &r.Arms[c.Arm]
 		if ended {
-			one.State, one.Scores, one.Seconds, one.Machine = Done, o.Scores, o.Seconds, o.Machine
+			one.State, one.Scores, one.Seconds, one.Machine, one.Commit = Done, o.Scores, o.Seconds, o.Machine, o.Commit
 			r.Done++
 			if len(o.Commands) > 0 {
 				one.Commands = o.Commands

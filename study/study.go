@@ -46,7 +46,7 @@ type Arm struct {
 	Options []Option
 	Tune    []Axis // options that only this arm tunes
 	// Program is a command line of another program that trains in place of contrast. Words
-	// such as {seed}, {dir} and {epochs} are replaced; see Cell.Program.
+	// such as {seed}, {dir} and {epochs} are replaced; see ProgramLine.
 	Program []string
 	// Untrained is an encoder with random weights: nothing is trained before the evaluations, of
 	// which it has those that train the encoder, as detectors do.
@@ -130,7 +130,7 @@ func (s *Study) Measures() (all []string) {
 var defaults = map[string]string{"probe": "0", "save_freq": "1000000"}
 
 // Contrast returns the resolved options of a training, and notes about them. extra come after
-// the options of the arm.
+// the options of the arm. An automatic precision is fp32, except on a GPU.
 func (s *Study) Contrast(arm int, extra ...Option) (c config.Contrast, notes []string, err error) {
 	c = config.DefaultContrast()
 	fields, set := config.Fields(&c), map[string]bool{}
@@ -158,6 +158,9 @@ func (s *Study) Contrast(arm int, extra ...Option) (c config.Contrast, notes []s
 		}
 	}
 	notes, err = c.Resolve(set)
+	if c.Precision == "auto" && config.GPUPrecision(c.DeviceName()) == "" {
+		c.Precision = "fp32" // a measurement could choose another one for the next training
+	}
 	return c, notes, err
 }
 

@@ -107,6 +107,16 @@ func TestOutdated(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "a_try-1_seed-1001 has learning_rate 0.2, now it is 0.1") {
 		t.Errorf("other settings: %v", err)
 	}
+	other := scored(5)
+	other.Setting, other.Commit = "learning_rate 0.3", "0a1b"
+	err = s.CheckDrawn("out", map[string]jobs.Outcome{"a_try-2_seed-1001": other})
+	want := "a_try-2_seed-1001 has learning_rate 0.3, now it is learning_rate 0.2); choose another folder, or use that version (commit 0a1b)"
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("a setting of another version: %v, want %q", err, want)
+	}
+	if s.Outdated(s.Cells(nil)[1], other) {
+		t.Error("a trial of another version is to be made again")
+	}
 	r := s.Report("out", done)
 	if a := r.Arms[0]; a.Runs != 1 || a.Measures["knn"].Mean != 9 || a.Setting != "learning_rate 0.2" || r.Done != 3 {
 		t.Errorf("%+v, %d done", a, r.Done)

@@ -147,9 +147,10 @@ func (r Report) Sentences() (all []string) {
 	if len(r.Seeds) == 1 {
 		all = append(all, "There is one seed, so there are no intervals: differences of single trainings say little.")
 	}
-	if n := r.compared(); n >= manyComparisons {
-		all = append(all, fmt.Sprintf("There are %d differences of accuracies with intervals: without any effect, about %d "+
-			"of them would be without 0 by chance.", n, int(math.Round(float64(n)*(1-Confidence)))))
+	if n := r.compared(); n > 1 {
+		all = append(all, fmt.Sprintf("There are %d differences of accuracies with intervals: without any effect, 1 in %d "+
+			"would be without 0 by chance, and the largest is likely to be smaller in a repetition.", n,
+			int(math.Round(1/(1-Confidence)))))
 	}
 	for _, name := range r.equal() {
 		all = append(all, fmt.Sprintf("Arm %s has the results of %s in every run: what it differs in had no effect, as when "+
@@ -161,6 +162,9 @@ func (r Report) Sentences() (all []string) {
 			text += fmt.Sprintf(", but trainings of it failed (%s)", strings.Join(failed, ", "))
 		}
 		all = append(all, fmt.Sprintf("%s, by %s on a validation split; results are on test images.", text, Title(r.TunedBy)))
+	}
+	if made := r.made(); made != "" {
+		all = append(all, made)
 	}
 	if left := len(r.Cells) - r.Done; left > 0 {
 		all = append(all, fmt.Sprintf("%d of %s are not done.", left, humanize.Count(len(r.Cells), "training")))
@@ -184,8 +188,36 @@ func (r Report) failedTuning() (arms []string) {
 	return arms
 }
 
-// manyComparisons are so many that one in them is expected to have an interval without 0 by chance.
-const manyComparisons = 20
+// made names the versions of the program and the kinds of machines behind the trainings.
+func (r Report) made() string {
+	var commits, machines []string
+	add := func(all []string, v string) []string {
+		if v != "" && !slices.Contains(all, v) {
+			all = append(all, v)
+		}
+		return all
+	}
+	for _, c := range r.Cells {
+		commits, machines = add(commits, c.Commit), add(machines, c.Machine)
+	}
+	slices.Sort(commits)
+	slices.Sort(machines)
+	var parts []string
+	if len(commits) > 0 {
+		parts = append(parts, "by contralens of commit "+strings.Join(commits, ", "))
+	}
+	if len(machines) > 0 {
+		parts = append(parts, "on "+strings.Join(machines, ", "))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	text := "Trained " + strings.Join(parts, " ") + "."
+	if len(commits) > 1 || len(machines) > 1 {
+		text += " Versions and machines may differ in numbers, and " + CellsFile + " has those of each training."
+	}
+	return text
+}
 
 // equal returns the arms that have the results of the baseline, value by value.
 func (r Report) equal() (names []string) {
@@ -293,7 +325,7 @@ func exact(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 // CellsCSV writes a row for each cell and measure.
 func (r Report) CellsCSV(w io.Writer) error {
 	c := csv.NewWriter(w)
-	c.Write([]string{"cell", "arm", "seed", "round", "state", "measure", "value", "seconds", "reason"})
+	c.Write([]string{"cell", "arm", "seed", "round", "state", "measure", "value", "seconds", "reason", "commit", "machine"})
 	for _, cell := range r.Cells {
 		for _, m := range r.Measures {
 			value := ""
@@ -301,7 +333,7 @@ func (r Report) CellsCSV(w io.Writer) error {
 				value = exact(v)
 			}
 			c.Write([]string{cell.Name, cell.Arm, strconv.FormatUint(cell.Seed, 10), strconv.Itoa(cell.Round), cell.State, m,
-				value, exact(cell.Seconds), cell.Reason})
+				value, exact(cell.Seconds), cell.Reason, cell.Commit, cell.Machine})
 		}
 	}
 	c.Flush()

@@ -53,6 +53,9 @@ on.`,
 				Tuner: tuner(false, nil), Note: printNote, Retry: retry,
 			}
 			begun, err := s.Begun(out)
+			if err == nil && begun && !only {
+				err = s.SameRecipe(out)
+			}
 			switch {
 			case err != nil:
 				return err

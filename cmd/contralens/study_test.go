@@ -225,6 +225,24 @@ evaluations: {knn: {neighbors: 3}}
 	if code, text := command(t, "study", "s.yaml", "-o", "elsewhere", "--data_folder", "nowhere"); code != exitFailed || !strings.Contains(text, "no such folder") {
 		t.Errorf("no images: exit code %d\n%s", code, text)
 	}
+	warm := strings.Replace(text, "epochs: 1,", "epochs: 1, warm: true,", 1)
+	if err := os.WriteFile("warm.yaml", []byte(warm), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code, text := command(t, "study", "warm.yaml", "-o", "elsewhere", "--dry_run"); code != 0 || strings.Count(text, "never reaches") != 1 {
+		t.Errorf("a warm-up longer than the training: exit code %d\n%s", code, text)
+	}
+	gone := moved(t, data)
+	lost := strings.NewReplacer(data, gone, "echo no luck with {seed}", "rm -r "+gone).Replace(text)
+	if err := os.WriteFile("lost.yaml", []byte(lost), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code, text := command(t, "study", "lost.yaml", "-o", "lost"); code != exitFailed || !strings.Contains(text, "broken_seed-1: the images cannot be opened any more: ") {
+		t.Errorf("images that were lost: exit code %d\n%s", code, text)
+	}
+	if done, err := filepath.Glob("lost/cells/*.json"); err != nil || len(done) != 2 {
+		t.Errorf("outcomes %v, %v; want those of the two trainings before", done, err)
+	}
 	many := strings.Replace(text, "knn: {neighbors: 3}", "fewshot: {labels: [1, 10]}", 1)
 	if err := os.WriteFile("many.yaml", []byte(many), 0o644); err != nil {
 		t.Fatal(err)

@@ -8,10 +8,17 @@ import { duration, shortened } from "./format.js";
 import { color, ink } from "./palette.js";
 
 const minus = (text) => text.replaceAll("-", "−");
+/** fixed shows a value with as many decimals, rounded as in study.md: ties to even. */
+export function fixed(v, places) {
+  const last = v * 10 ** places; // a tie has an exact half there, and is a sum of few powers of 2
+  const tie = Number.isInteger(v * 2 ** (places + 1)) && Math.abs(last % 1) === 0.5;
+  return (tie ? (2 * Math.round(last / 2)) / 10 ** places : v).toFixed(places);
+}
+
 /** numbers returns functions that show values and differences with as many decimals. */
 function numbers(places) {
-  const plain = (v) => minus(v.toFixed(places));
-  return { plain, signed: (v) => (v > 0 ? "+" : "") + plain(v) };
+  const plain = (v) => minus(fixed(v, places));
+  return { plain, signed: (v) => (v < 0 || Object.is(v, -0) ? "" : "+") + plain(v) };
 }
 
 /** beside tells how many values are behind an estimate where they are not as many as the arm has trainings. */

@@ -32,7 +32,8 @@ type Outcome struct {
 	Images  float64            `json:"images"`  // that it was trained on, epoch by epoch
 	// Detecting is how many of the seconds went into detectors on the encoder.
 	Detecting float64    `json:"detecting,omitempty"`
-	Machine   string     `json:"machine,omitempty"`
+	Machine   string     `json:"machine,omitempty"` // kind of processor
+	Commit    string     `json:"commit,omitempty"`  // that the program was built from
 	Commands  [][]string `json:"commands,omitempty"`
 	Ended     time.Time  `json:"ended"`
 }

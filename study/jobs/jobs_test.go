@@ -247,6 +247,49 @@ func TestTakenOver(t *testing.T) {
 	}
 }
 
+// A process that slept while another one took its job over and finished it leaves the outcome as it is, also where its
+// heart goes on beating first.
+func TestAsleep(t *testing.T) {
+	for _, beat := range []time.Duration{time.Millisecond, time.Hour} {
+		dir := t.TempDir()
+		q := quick(dir, []string{"a"}, func(context.Context, string) (Outcome, error) {
+			if err := (Outcome{Scores: map[string]float64{"knn": 2}}).Write(dir, "a"); err != nil {
+				t.Error(err)
+			}
+			os.Remove(filepath.Join(dir, "a.lock-1"))
+			time.Sleep(20 * time.Millisecond)
+			return Outcome{Scores: map[string]float64{"knn": 1}}, nil
+		})
+		q.Beat = beat
+		if err := q.Do(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if done, err := Outcomes(dir); err != nil || done["a"].Scores["knn"] != 2 {
+			t.Errorf("%v, %v", done, err)
+		}
+		if left, err := filepath.Glob(filepath.Join(dir, "*lock*")); err != nil || len(left) > 0 {
+			t.Errorf("%v, %v: want no lock", left, err)
+		}
+	}
+}
+
+// A job whose run is being trained by hand is not begun again and again.
+func TestBusy(t *testing.T) {
+	begun := 0
+	q := quick(t.TempDir(), []string{"a"}, func(context.Context, string) (Outcome, error) {
+		begun++
+		if begun == 1 {
+			return Outcome{}, ErrBusy
+		}
+		return Outcome{}, nil
+	})
+	q.Patience = 100 * time.Millisecond
+	began := time.Now()
+	if err := q.Do(context.Background()); err != nil || begun != 2 || time.Since(began) < q.Patience {
+		t.Errorf("%v: begun %d times in %v", err, begun, time.Since(began))
+	}
+}
+
 // A process that finishes a job just after it was taken over leaves the outcome to the other one.
 func TestFinishedLate(t *testing.T) {
 	dir := t.TempDir()

@@ -178,10 +178,11 @@ func (l *lock) beat(every time.Duration) {
 	}
 }
 
-// takenOver reports whether another process holds a later lock of the job.
+// takenOver reports whether another process has taken the job over: it holds a later lock, or has even finished the
+// job and removed all of them, as while this machine slept.
 func (l *lock) takenOver() bool {
 	_, n, err := newest(l.dir, l.name)
-	return err == nil && n > l.number
+	return err == nil && n != l.number
 }
 
 func (l *lock) write() error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -32,6 +33,7 @@ type Queue struct {
 	Poll     time.Duration // between looks at the jobs of others; 0: 2 s
 
 	seen map[string]sight
+	busy map[string]time.Time // when jobs turned out to be done elsewhere, although their lock was free
 }
 
 // ErrStopped is the error of a queue whose context ended.
@@ -54,7 +56,7 @@ func (q *Queue) Do(ctx context.Context) error {
 	if q.Print == nil {
 		q.Print = func(string, ...any) {}
 	}
-	q.seen = map[string]sight{}
+	q.seen, q.busy = map[string]sight{}, map[string]time.Time{}
 	for _, d := range []struct {
 		set   *time.Duration
 		usual time.Duration
@@ -109,6 +111,9 @@ func (q *Queue) one(ctx context.Context, names []string) (worked bool, err error
 		if ctx.Err() != nil {
 			return false, ErrStopped
 		}
+		if t, ok := q.busy[name]; ok && time.Since(t) < q.Patience {
+			continue
+		}
 		work, cancel := context.WithCancelCause(ctx)
 		l, err := q.take(name, func() { cancel(ErrBusy) })
 		if errors.Is(err, errBusy) {
@@ -142,7 +147,8 @@ func (q *Queue) do(ctx, work context.Context, name string, l *lock) (worked bool
 	case ctx.Err() != nil && err != nil:
 		return false, errors.Join(ErrStopped, l.release(false))
 	case errors.Is(context.Cause(work), ErrBusy), errors.Is(err, ErrBusy):
-		q.Print("%s: another process has taken it over", name)
+		q.Print("%s: another process is at it", name)
+		q.busy[name] = time.Now()
 		return false, l.release(false)
 	case errors.As(err, &fatal):
 		return false, errors.Join(fatal.Err, l.release(false))
@@ -152,6 +158,10 @@ func (q *Queue) do(ctx, work context.Context, name string, l *lock) (worked bool
 	if l.takenOver() {
 		q.Print("%s: another process has taken it over", name)
 		return false, l.release(false)
+	}
+	if _, err := os.Stat(filepath.Join(q.Dir, name+ending)); err == nil { // whoever wrote it has built on it
+		q.Print("%s: another process has finished it", name)
+		return true, l.release(true)
 	}
 	o.Ended = time.Now()
 	if err := o.Write(q.Dir, name); err != nil {

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -26,6 +27,9 @@ func (r *Runner) Plan(ctx context.Context, show func(string)) error {
 	done, err := jobs.Outcomes(r.state())
 	if err != nil {
 		return err
+	}
+	if r.Retry {
+		maps.DeleteFunc(done, func(_ string, o jobs.Outcome) bool { return o.Failed() })
 	}
 	cells := r.Study.Planned(done)
 	r.print("%s", r.Study.Summary())
@@ -153,9 +157,6 @@ func (r *Runner) speed(ctx context.Context, c config.Contrast, show func(string)
 		c.K = min(c.K, max(c.BatchSize, measured))
 	}
 	c.ModelPath, c.TBPath = dir, filepath.Join(dir, "tb")
-	if c.Precision == "auto" && !setup.OnGPU(c.Machine) {
-		c.Precision = "fp32"
-	}
 	tuner := r.Tuner
 	if tuner == nil {
 		tuner = &autotune.Tuner{}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"contralens/config"
 	"contralens/internal/humanize"
 	"contralens/internal/machine"
+	"contralens/internal/version"
 	"contralens/rundir"
 	"contralens/setup"
 	"contralens/study"
@@ -74,6 +76,10 @@ func (r *Runner) Run(ctx context.Context) error {
 	}
 	if err := r.Study.CheckDrawn(r.Dir, done); err != nil {
 		return err
+	}
+	if others := study.Commits(done); len(others) > 0 && !slices.Equal(others, []string{version.Commit()}) {
+		r.note(fmt.Sprintf("trainings that are done here are by contralens of commit %s, and this one is of %s: options of "+
+			"the same name may do something else", strings.Join(others, ", "), version.Commit()))
 	}
 	if r.Retry {
 		for name, o := range done {
@@ -129,6 +135,11 @@ func (r *Runner) Prepare(ctx context.Context) error {
 		options, _, err := r.Study.Training(r.Dir, c)
 		if err != nil {
 			return err
+		}
+		if arm := r.Study.Arms[c.Arm]; !arm.Untrained && arm.Program == nil {
+			for _, n := range setup.ScheduleNotes(options.Optim, options.Warm, options.BatchSize > 256) {
+				r.note(n)
+			}
 		}
 		if _, err := r.open(ctx, options); err != nil {
 			if arm := r.Study.Arms[c.Arm]; arm.Sets("data_folder") {
@@ -201,7 +212,7 @@ func (r *Runner) cell(ctx context.Context, name string) (o jobs.Outcome, err err
 	}
 	r.print("== %d of %d: %s%s", ended+1, len(planned), name, about)
 	begin := time.Now()
-	o.Machine, o.Setting = machine.Kind(), r.Study.SettingOf(cell)
+	o.Machine, o.Commit, o.Setting = machine.Kind(), version.Commit(), r.Study.SettingOf(cell)
 	r.title = fmt.Sprintf("%d of %d", ended+1, len(planned))
 	c, notes, err := r.Study.Training(r.Dir, cell)
 	if err != nil {
@@ -209,9 +220,6 @@ func (r *Runner) cell(ctx context.Context, name string) (o jobs.Outcome, err err
 	}
 	for _, n := range notes {
 		r.note(n)
-	}
-	if c.Precision == "auto" && !setup.OnGPU(c.Machine) {
-		c.Precision = "fp32" // a measurement could choose another one for the next cell
 	}
 	switch arm := r.Study.Arms[cell.Arm]; {
 	case arm.Untrained:
@@ -231,6 +239,9 @@ func (r *Runner) cell(ctx context.Context, name string) (o jobs.Outcome, err err
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EROFS):
 		return o, &jobs.Fatal{Err: err}
 	case err != nil && ctx.Err() == nil:
+		if _, lost := setup.Splits(ctx, c, func(string) {}); lost != nil && ctx.Err() == nil {
+			return o, &jobs.Fatal{Err: fmt.Errorf("%s: the images cannot be opened any more: %w", name, lost)}
+		}
 		r.print("%s failed: %v", name, err)
 	}
 	return o, err
