@@ -84,61 +84,72 @@ func relatives() map[string]relative {
 	}
 }
 
-// Every relative equals its definition on a queue, by all paths, with and without the
-// feature transformation: loss and gradient.
+// Every relative equals its definition on a queue and on a memory bank, by all paths, with and
+// without the feature transformation: loss and gradient.
 func TestRelatives(t *testing.T) {
-	const n, k, d = 4, 9, 6
 	for name, r := range relatives() {
 		for side, transform := range transforms() {
 			for path, contrast := range paths {
-				t.Run(fmt.Sprintf("%s/%s/%s", name, side, path), func(t *testing.T) {
-					inRun(t, func() {
-						const τ = 0.3
-						stream := Stream{Seed: 7}
-						draw := stream.Next(transform, n, k, d, torch.CPU)
-						dtype, tolerance := torch.Float64, 1e-10
-						if path == "fused" { // its kernel reads float32
-							dtype, tolerance = torch.Float32, 1e-4
-						} else {
-							draw = draw.inFloat64()
-						}
-						// Some keys are near their queries, as in a training.
-						q := unitRows(n, d, 1).To(dtype)
-						key := q.MulScalar(0.8).Add(unitRows(n, d, 2).To(dtype)).Normalize(1)
-						queue := unitRows(k, d, 3).To(dtype)
-						q.SetRequiresGrad(true)
-						out := contrast(q, key, QueueNegatives{Rows: queue}, draw, Options{Temperature: τ, Loss: r.loss})
-						out.Loss.Backward()
-
-						λ, keys, stored := plainly(draw, d, k), rows(key), rows(queue)
-						scores := func(x [][]float64) (pos []float64, neg [][]float64) {
-							for i := range x {
-								q1 := mixed(λ.positive, i, x[i], keys[i])
-								pos = append(pos, dot(q1, mixed(λ.positive, i, keys[i], x[i])))
-								var of []float64
-								for j := range stored {
-									of = append(of, dot(q1, mixed(λ.negative, j, stored[j], stored[λ.permutation[j]])))
-								}
-								neg = append(neg, of)
-							}
-							return pos, neg
-						}
-						x := rows(q)
-						frozen, frozenNeg := scores(clone(x))
-						want, slopes := withSlopes(x, func(x [][]float64) float64 {
-							pos, neg := scores(x)
-							return meanOf(r.definition(pos, frozen, neg, frozenNeg, τ))
-						})
-						numeric.Near(t, "loss", out.Loss.Item(), want, tolerance*max(1, math.Abs(want)))
-						numeric.Near(t, "value", out.Value, want, tolerance*max(1, math.Abs(want)))
-						numeric.AllNear(t, "gradient", q.Grad().Float64s(), slopes, max(tolerance, 1e-7)*numeric.Largest(slopes))
-						if want := r.loss.Chance(k); out.Negatives != want {
-							t.Errorf("chance is that of %d negatives, want %d", out.Negatives, want)
-						}
+				for _, memory := range []string{"queue", "bank"} {
+					t.Run(fmt.Sprintf("%s/%s/%s/%s", name, side, path, memory), func(t *testing.T) {
+						inRun(t, func() { equalsDefinition(t, r, transform, contrast, path == "fused", memory == "bank") })
 					})
-				})
+				}
 			}
 		}
+	}
+}
+
+// equalsDefinition compares a relative with its definition. A bank has rows of their own for every query.
+func equalsDefinition(t *testing.T, r relative, transform ft.Transform, contrast contrastFunc, fused, bank bool) {
+	const n, k, d, τ = 4, 9, 6, 0.3
+	stream := Stream{Seed: 7}
+	draw := stream.Next(transform, n, k, d, torch.CPU)
+	dtype, tolerance := torch.Float64, 1e-10
+	if fused && !bank { // its kernel reads float32
+		dtype, tolerance = torch.Float32, 1e-4
+	} else {
+		draw = draw.inFloat64()
+	}
+	// Some keys are near their queries, as in a training.
+	q := unitRows(n, d, 1).To(dtype)
+	key := q.MulScalar(0.8).Add(unitRows(n, d, 2).To(dtype)).Normalize(1)
+	memory := unitRows(k, d, 3).To(dtype)
+	var negatives Negatives = QueueNegatives{Rows: memory}
+	at := func(_, i int) int64 { return int64(i) }
+	if bank {
+		memory = unitRows(k+2, d, 3).To(dtype)
+		at = func(query, i int) int64 { return int64((3*query + i*i + 5*i) % (k + 2)) }
+		negatives = SampledNegatives{Bank: memory, Count: k, At: at}
+	}
+	q.SetRequiresGrad(true)
+	out := contrast(q, key, negatives, draw, Options{Temperature: τ, Loss: r.loss})
+	out.Loss.Backward()
+
+	λ, keys, stored := plainly(draw, d, k), rows(key), rows(memory)
+	scores := func(x [][]float64) (pos []float64, neg [][]float64) {
+		for i := range x {
+			q1 := mixed(λ.positive, i, x[i], keys[i])
+			pos = append(pos, dot(q1, mixed(λ.positive, i, keys[i], x[i])))
+			var of []float64
+			for j := range k {
+				of = append(of, dot(q1, mixed(λ.negative, j, stored[at(i, j)], stored[at(i, int(λ.permutation[j]))])))
+			}
+			neg = append(neg, of)
+		}
+		return pos, neg
+	}
+	x := rows(q)
+	frozen, frozenNeg := scores(clone(x))
+	want, slopes := withSlopes(x, func(x [][]float64) float64 {
+		pos, neg := scores(x)
+		return meanOf(r.definition(pos, frozen, neg, frozenNeg, τ))
+	})
+	numeric.Near(t, "loss", out.Loss.Item(), want, tolerance*max(1, math.Abs(want)))
+	numeric.Near(t, "value", out.Value, want, tolerance*max(1, math.Abs(want)))
+	numeric.AllNear(t, "gradient", q.Grad().Float64s(), slopes, max(tolerance, 1e-7)*numeric.Largest(slopes))
+	if want := r.loss.Chance(k); out.Negatives != want {
+		t.Errorf("chance is that of %d negatives, want %d", out.Negatives, want)
 	}
 }
 
