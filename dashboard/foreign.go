@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"contralens/internal/humanize"
 	"contralens/rundir"
 	"contralens/scores/foreign"
 	"contralens/scores/record"
@@ -90,7 +89,9 @@ func (s *Summary) addForeign(f *foreign.Source) {
 	for _, b := range bins {
 		s.Spark = append(s.Spark, b.Mean)
 	}
-	s.Loss, s.LossOf = &bins[len(bins)-1].Mean, "step "+humanize.Grouped(last)
+	if loss, ok := f.Last("loss"); ok {
+		s.Loss, s.LossOf = &loss, "the last step"
+	}
 }
 
 // addForeign adds the series, histograms and options of another program that the run's

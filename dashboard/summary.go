@@ -253,7 +253,11 @@ func (r *run) checkScores(s *Summary) {
 	if s.Step > 0 {
 		return
 	}
-	_, s.Step = source.Range()
+	first, last := source.Range()
+	if last < first {
+		return
+	}
+	s.Step = last
 	for _, want := range []string{"loss", "epoch"} {
 		if !slices.Contains(source.Series(), want) {
 			continue
@@ -269,8 +273,9 @@ func (r *run) checkScores(s *Summary) {
 		for _, b := range bins {
 			s.Spark = append(s.Spark, b.Mean)
 		}
-		if last, err := source.Summary(want, s.Step-199, s.Step); err == nil && last.N > 0 {
-			s.Loss, s.LossOf = &last.Mean, "the last "+humanize.Count(min(200, s.Step), "step")
+		from := max(first, last-199)
+		if recent, err := source.Summary(want, from, last); err == nil && recent.N > 0 {
+			s.Loss, s.LossOf = &recent.Mean, "the last "+humanize.Count(last-from+1, "step")
 		}
 	}
 }

@@ -61,12 +61,26 @@ func (s *Study) SameRecipe(dir string) error {
 	if err != nil {
 		return errors.New(strings.TrimPrefix(err.Error(), "--config "))
 	}
-	if !maps.Equal(was, s.recipe) {
-		return fmt.Errorf("%s: recipe %s has other options than when the study began, which are in %s; choose another "+
-			"folder (-o), or the version of the program or of the file that it began with; --report works with any", dir, s.Recipe,
-			path)
+	for _, name := range slices.Sorted(maps.Keys(merged(was, s.recipe))) {
+		before, had := was[name]
+		now, has := s.recipe[name]
+		if before != now || had != has {
+			return fmt.Errorf("%s: recipe %s has other options than when the study began (%s; %s: before %q, now %q); choose "+
+				"another folder (-o), or go on with the recipe of then; --report works with any", dir, s.Recipe, path, name, before,
+				now)
+		}
 	}
 	return nil
+}
+
+// merged returns the options of two recipes.
+func merged(a, b map[string]string) map[string]string {
+	all := maps.Clone(a)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, b)
+	return all
 }
 
 // Begun reports whether a folder is that of the study. It is not if it is empty or not there, and an
@@ -82,13 +96,13 @@ func (s *Study) Begun(dir string) (bool, error) {
 		}
 		if before, now := differs(was.signature(), s.signature()); before != now {
 			return false, fmt.Errorf("%s: want the folder of %s, but it was made with other arms, options or evaluations (%s): "+
-				"before %q, now %q; choose another folder (-o), or go on with that copy: contralens study %[3]s -o %[1]s",
-				dir, s.File, path, before, now)
+				"before %q, now %q; choose another folder (-o), or go on with that copy: contralens study %s",
+				dir, s.File, path, before, now, s.resume(path, dir))
 		}
 		for _, seed := range was.Seeds {
 			if !slices.Contains(s.Seeds, seed) {
 				return false, fmt.Errorf("%s: want the folder of %s, but it was made with seed %d, which is missing now: %s; "+
-					"choose another folder (-o), or go on with that copy: contralens study %[4]s -o %[1]s", dir, s.File, seed, path)
+					"choose another folder (-o), or go on with that copy: contralens study %s", dir, s.File, seed, path, s.resume(path, dir))
 			}
 		}
 		return true, nil
@@ -105,6 +119,15 @@ func (s *Study) Begun(dir string) (bool, error) {
 		return false, fmt.Errorf("%s: want an empty folder or that of this study, but it has other files", dir)
 	}
 	return false, nil
+}
+
+// resume returns the words of the command that goes on with the copy of a study in its folder.
+func (s *Study) resume(path, dir string) string {
+	words := []string{path, "-o", dir}
+	if s.folder != "" {
+		words = append(words, "--data_folder", s.folder)
+	}
+	return ShellWords(words)
 }
 
 // differs returns the first lines of two texts that differ; they are equal if none do.

@@ -71,14 +71,14 @@ func (s *Study) another(c Cell, o jobs.Outcome) bool {
 // CheckDrawn returns an error if outcomes are those of another version, which drew other settings for the same
 // cells: going on would mix both.
 func (s *Study) CheckDrawn(dir string, done map[string]jobs.Outcome) error {
-	of := ""
-	if commits := Commits(done); len(commits) > 0 {
-		of = " (commit " + strings.Join(commits, ", ") + ")"
-	}
-	refuse := func(name, was, now string) error {
+	refuse := func(c Cell, o jobs.Outcome, was, now string) error {
+		version := "that version"
+		if o.Commit != "" {
+			version = "that of commit " + o.Commit
+		}
 		return fmt.Errorf("%s: want the folder of this study, but another version of the program drew other settings "+
-			"for its tuning (%s has %s, now it is %s); choose another folder, or use that version%s; the tables there stay as "+
-			"they are", dir, name, was, now, of)
+			"for its tuning (%s has %s, now it is %s); choose another folder (-o), or use %s; the tables there stay as they are",
+			dir, c.Name, was, now, version)
 	}
 	for _, c := range s.Cells(done) {
 		o := done[c.Name]
@@ -87,14 +87,14 @@ func (s *Study) CheckDrawn(dir string, done map[string]jobs.Outcome) error {
 			continue
 		case o.Setting != "": // newer outcomes know their setting
 			if c.Round > 0 && s.another(c, o) {
-				return refuse(c.Name, o.Setting, s.SettingOf(c))
+				return refuse(c, o, o.Setting, s.SettingOf(c))
 			}
 			continue
 		}
 		for _, option := range s.Arms[c.Arm].settings[c.Setting] {
 			for _, word := range slices.Concat(o.Commands...) {
 				if value, ok := strings.CutPrefix(word, "--"+option.Name+"="); ok && value != option.Value {
-					return refuse(c.Name, option.Name+" "+value, option.Value)
+					return refuse(c, o, option.Name+" "+value, option.Value)
 				}
 			}
 		}

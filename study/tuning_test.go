@@ -110,7 +110,7 @@ func TestOutdated(t *testing.T) {
 	other := scored(5)
 	other.Setting, other.Commit = "learning_rate 0.3", "0a1b"
 	err = s.CheckDrawn("out", map[string]jobs.Outcome{"a_try-2_seed-1001": other})
-	want := "a_try-2_seed-1001 has learning_rate 0.3, now it is learning_rate 0.2); choose another folder, or use that version (commit 0a1b)"
+	want := "a_try-2_seed-1001 has learning_rate 0.3, now it is learning_rate 0.2); choose another folder (-o), or use that of commit 0a1b"
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("a setting of another version: %v, want %q", err, want)
 	}

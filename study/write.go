@@ -148,8 +148,8 @@ func (r Report) Sentences() (all []string) {
 		all = append(all, "There is one seed, so there are no intervals: differences of single trainings say little.")
 	}
 	if n := r.compared(); n > 1 {
-		all = append(all, fmt.Sprintf("There are %d differences of accuracies with intervals: without any effect, 1 in %d "+
-			"would be without 0 by chance, and the largest is likely to be smaller in a repetition.", n,
+		all = append(all, fmt.Sprintf("There are %d differences of accuracies: without any effect, 1 in %d would have an "+
+			"interval without 0 by chance, and the largest is likely to be smaller in a repetition.", n,
 			int(math.Round(1/(1-Confidence)))))
 	}
 	for _, name := range r.equal() {
@@ -188,9 +188,10 @@ func (r Report) failedTuning() (arms []string) {
 	return arms
 }
 
-// made names the versions of the program and the kinds of machines behind the trainings.
+// made names the versions of the program and the kinds of machines behind the results.
 func (r Report) made() string {
 	var commits, machines []string
+	unknown := 0
 	add := func(all []string, v string) []string {
 		if v != "" && !slices.Contains(all, v) {
 			all = append(all, v)
@@ -199,12 +200,19 @@ func (r Report) made() string {
 	}
 	for _, c := range r.Cells {
 		commits, machines = add(commits, c.Commit), add(machines, c.Machine)
+		if c.State != Open && c.Commit == "" {
+			unknown++
+		}
 	}
 	slices.Sort(commits)
 	slices.Sort(machines)
 	var parts []string
 	if len(commits) > 0 {
-		parts = append(parts, "by contralens of commit "+strings.Join(commits, ", "))
+		of := "with contralens of commit " + strings.Join(commits, ", ")
+		if unknown > 0 {
+			of += fmt.Sprintf(" (%s: not known)", humanize.Count(unknown, "training"))
+		}
+		parts = append(parts, of)
 	}
 	if len(machines) > 0 {
 		parts = append(parts, "on "+strings.Join(machines, ", "))
@@ -212,9 +220,9 @@ func (r Report) made() string {
 	if len(parts) == 0 {
 		return ""
 	}
-	text := "Trained " + strings.Join(parts, " ") + "."
+	text := "Made " + strings.Join(parts, " ") + "."
 	if len(commits) > 1 || len(machines) > 1 {
-		text += " Versions and machines may differ in numbers, and " + CellsFile + " has those of each training."
+		text += " Results can depend on version and machine; " + CellsFile + " names both for each training."
 	}
 	return text
 }

@@ -152,9 +152,16 @@ func (r *run) measured() (before, after, λ []record.Bin, err error) {
 			return nil, nil, nil, nil
 		}
 	}
-	all, err := r.Curves(names, max(r.first, r.onset), r.last, r.last-r.first+1)
-	if err != nil {
-		return nil, nil, nil, err
+	all := make([][]record.Bin, len(names))
+	const steps = 1 << 16 // a longer curve would have bins of several steps
+	for from := max(r.first, r.onset); from <= r.last; from += steps {
+		some, err := r.Curves(names, from, min(r.last, from+steps-1), steps)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		for i := range all {
+			all[i] = append(all[i], some[i]...)
+		}
 	}
 	return all[0], all[1], all[2], nil
 }

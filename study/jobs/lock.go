@@ -179,10 +179,13 @@ func (l *lock) beat(every time.Duration) {
 }
 
 // takenOver reports whether another process has taken the job over: it holds a later lock, or has even finished the
-// job and removed all of them, as while this machine slept.
+// job and removed this one, as while this machine slept.
 func (l *lock) takenOver() bool {
-	_, n, err := newest(l.dir, l.name)
-	return err == nil && n != l.number
+	if _, n, err := newest(l.dir, l.name); err == nil && n > l.number {
+		return true
+	}
+	_, err := os.Stat(filepath.Join(l.dir, lockName(l.name, l.number))) // a folder that cannot be listed has no locks either
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 func (l *lock) write() error {

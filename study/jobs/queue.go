@@ -147,7 +147,7 @@ func (q *Queue) do(ctx, work context.Context, name string, l *lock) (worked bool
 	case ctx.Err() != nil && err != nil:
 		return false, errors.Join(ErrStopped, l.release(false))
 	case errors.Is(context.Cause(work), ErrBusy), errors.Is(err, ErrBusy):
-		q.Print("%s: another process is at it", name)
+		q.Print("%s: another process is at it; it is looked at again in %s", name, humanize.Duration(q.Patience))
 		q.busy[name] = time.Now()
 		return false, l.release(false)
 	case errors.As(err, &fatal):

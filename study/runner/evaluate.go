@@ -7,6 +7,7 @@ import (
 
 	"contralens/config"
 	"contralens/eval/protocol"
+	"contralens/internal/humanize"
 	"contralens/rundir"
 	"contralens/scores"
 	"contralens/study"
@@ -53,6 +54,46 @@ func (r *Runner) evaluate(ctx context.Context, cell study.Cell, c config.Contras
 		}
 		o.Scores[e.Measure()] = top1
 		o.Commands = append(o.Commands, command)
+	}
+	return nil
+}
+
+// renewScores computes statistics of scores anew where an older version did, which took steps before the last epoch
+// in. Outcomes of then have no commit.
+func (r *Runner) renewScores(done map[string]jobs.Outcome) error {
+	renewed := 0
+	for _, c := range r.Study.Cells(done) {
+		o, ok := done[c.Name]
+		dir := filepath.Join(r.Dir, study.RunsDir, c.Name)
+		if !ok || o.Commit != "" || !rundir.IsRun(dir) {
+			continue
+		}
+		changed := false
+		for _, e := range r.Study.Evaluations {
+			before, has := o.Scores[e.Measure()]
+			if e.Protocol != study.Scores || !has {
+				continue
+			}
+			v, err := lastEpoch(dir, e.Series)
+			if err != nil {
+				r.note(fmt.Sprintf("the scores of %s stay as an older version of the program computed them, with steps before the "+
+					"last epoch in them: %v", c.Name, err))
+				break
+			}
+			changed = changed || v != before
+			o.Scores[e.Measure()] = v
+		}
+		if !changed {
+			continue
+		}
+		if err := o.Write(r.state(), c.Name); err != nil {
+			return err
+		}
+		renewed++
+	}
+	if renewed > 0 {
+		r.note(fmt.Sprintf("the scores of the last epoch of %s were computed anew, because an older version of the program "+
+			"had steps before that epoch in them", humanize.Count(renewed, "training")))
 	}
 	return nil
 }

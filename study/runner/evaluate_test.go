@@ -2,36 +2,111 @@ package runner
 
 import (
 	"math"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
+	"contralens/recipes"
 	"contralens/scores/record"
+	"contralens/setup"
+	"contralens/study"
+	"contralens/study/jobs"
 )
+
+// Outcomes of older versions, whose scores had steps before the last epoch in them, are computed anew; those of
+// newer ones, and of runs that are gone, stay.
+func TestRenewScores(t *testing.T) {
+	s, err := study.Parse("s.yaml", []byte("arms: {a: {}}\nseeds: 3\noptions: {method: MoCov2}\nevaluations: {knn: {}, scores: {}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var notes []string
+	r := &Runner{Study: s, Dir: t.TempDir(), Note: func(text string) { notes = append(notes, text) }}
+	if err := os.MkdirAll(r.state(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, commit := range map[string]string{"a_seed-1": "", "a_seed-2": "0a1b", "a_seed-3": ""} {
+		o := jobs.Outcome{Scores: map[string]float64{"knn": 50, "neg_mean": 7}, Commit: commit}
+		if err := o.Write(r.state(), name); err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Join(r.Dir, study.RunsDir, name)
+		if name == "a_seed-3" {
+			continue
+		}
+		recordEpochs(t, dir, 12, 79)
+		if err := os.WriteFile(filepath.Join(dir, "run.json"), []byte("{}"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report, err := r.Report()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := report.Arms[0].Measures["neg_mean"].Scores
+	if len(got) != 3 || math.Abs(got[0].Value-39./79) > 1e-6 || got[1].Value != 7 || got[2].Value != 7 {
+		t.Errorf("%+v", got)
+	}
+	kept, err := jobs.Outcomes(r.state())
+	if err != nil || kept["a_seed-1"].Scores["neg_mean"] != got[0].Value || kept["a_seed-1"].Scores["knn"] != 50 {
+		t.Errorf("%+v, %v", kept, err)
+	}
+	if len(notes) != 1 || !strings.Contains(notes[0], "of 1 training were computed anew") {
+		t.Errorf("notes: %q", notes)
+	}
+}
+
+// No ready study has a schedule that a note would warn of, in a round of its tuning either.
+func TestSchedulesOfReadyStudies(t *testing.T) {
+	for _, name := range recipes.Studies() {
+		s, _, err := study.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range s.Planned(nil) {
+			c.Setting = max(0, c.Setting)
+			o, _, err := s.Training("out", c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, note := range setup.ScheduleNotes(o.Optim, o.Warm, o.BatchSize > 256) {
+				t.Errorf("%s, %s: %s", name, c.Name, note)
+			}
+		}
+	}
+}
 
 // The scores of the last epoch have no step of another epoch, wherever it begins.
 func TestLastEpoch(t *testing.T) {
 	for _, length := range []int{3, 64, 79, 100} {
-		dir := t.TempDir()
-		w, err := record.NewWriter(record.Dir(dir), record.NewHeader([]string{"epoch", "neg_mean"}, nil), 0)
-		if err != nil {
-			t.Fatal(err)
-		}
 		const epochs = 12
-		for step := 1; step <= epochs*length; step++ {
-			epoch := (step-1)/length + 1
-			mean := 1000.0
-			if epoch == epochs {
-				mean = float64(step % 2)
-			}
-			if err := w.Add(record.Step{Step: step, Values: []float32{float32(epoch), float32(mean)}}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
+		dir := t.TempDir()
+		recordEpochs(t, dir, epochs, length)
 		odd := float64((epochs*length+1)/2-((epochs-1)*length+1)/2) / float64(length)
 		if got, err := lastEpoch(dir, "neg_mean"); err != nil || math.Abs(got-odd) > 1e-6 {
 			t.Errorf("%d steps an epoch: %v, %v, want %v", length, got, err, odd)
 		}
+	}
+}
+
+// recordEpochs records scores of a run: 1000 before the last epoch, and there 0 and 1 in turn.
+func recordEpochs(t *testing.T, dir string, epochs, length int) {
+	t.Helper()
+	w, err := record.NewWriter(record.Dir(dir), record.NewHeader([]string{"epoch", "neg_mean"}, nil), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for step := 1; step <= epochs*length; step++ {
+		epoch, mean := (step-1)/length+1, 1000.0
+		if epoch == epochs {
+			mean = float64(step % 2)
+		}
+		if err := w.Add(record.Step{Step: step, Values: []float32{float32(epoch), float32(mean)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

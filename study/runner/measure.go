@@ -28,6 +28,9 @@ func (r *Runner) Plan(ctx context.Context, show func(string)) error {
 	if err != nil {
 		return err
 	}
+	if err := r.Study.CheckDrawn(r.Dir, done); err != nil {
+		return err
+	}
 	if r.Retry {
 		maps.DeleteFunc(done, func(_ string, o jobs.Outcome) bool { return o.Failed() })
 	}

@@ -74,7 +74,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.Study.CheckDrawn(r.Dir, done); err != nil {
+	if err := r.renewScores(done); err != nil {
 		return err
 	}
 	if others := study.Commits(done); len(others) > 0 && !slices.Equal(others, []string{version.Commit()}) {
@@ -98,6 +98,9 @@ func (r *Runner) Run(ctx context.Context) error {
 // names returns the names of all cells that are known, and forgets the outcomes of those that tuning gives
 // another setting now, which a retry can do.
 func (r *Runner) names(done map[string]jobs.Outcome) (names []string, err error) {
+	if err := r.Study.CheckDrawn(r.Dir, done); err != nil {
+		return nil, err // also while another process works here
+	}
 	r.cells = map[string]study.Cell{}
 	for _, c := range r.Study.Cells(done) {
 		if o, ok := done[c.Name]; ok && r.Study.Outdated(c, o) {
@@ -120,6 +123,9 @@ func (r *Runner) Report() (study.Report, error) {
 	if err == nil {
 		err = r.Study.CheckDrawn(r.Dir, done)
 	}
+	if err == nil {
+		err = r.renewScores(done)
+	}
 	return r.Study.Report(r.Dir, done), err
 }
 
@@ -138,7 +144,7 @@ func (r *Runner) Prepare(ctx context.Context) error {
 		}
 		if arm := r.Study.Arms[c.Arm]; !arm.Untrained && arm.Program == nil {
 			for _, n := range setup.ScheduleNotes(options.Optim, options.Warm, options.BatchSize > 256) {
-				r.note(n)
+				r.note(fmt.Sprintf("a training of %s: %s", humanize.Count(options.Epochs, "epoch"), n))
 			}
 		}
 		if _, err := r.open(ctx, options); err != nil {
@@ -189,6 +195,9 @@ func (r *Runner) print(format string, args ...any) {
 func (r *Runner) note(text string) {
 	r.mu.Lock()
 	known := r.noted[text]
+	if r.noted == nil {
+		r.noted = map[string]bool{}
+	}
 	r.noted[text] = true
 	r.mu.Unlock()
 	if !known && r.Note != nil {
@@ -239,7 +248,11 @@ func (r *Runner) cell(ctx context.Context, name string) (o jobs.Outcome, err err
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EROFS):
 		return o, &jobs.Fatal{Err: err}
 	case err != nil && ctx.Err() == nil:
-		if _, lost := setup.Splits(ctx, c, func(string) {}); lost != nil && ctx.Err() == nil {
+		_, lost := setup.Splits(ctx, c, func(string) {})
+		if lost == nil {
+			lost = r.openAnnotated(ctx)
+		}
+		if lost != nil && ctx.Err() == nil {
 			return o, &jobs.Fatal{Err: fmt.Errorf("%s: the images cannot be opened any more: %w", name, lost)}
 		}
 		r.print("%s failed: %v", name, err)
