@@ -52,9 +52,9 @@ func (s *Study) CellOptions(dir string, c Cell) []Option {
 // Training returns the resolved options of a cell and notes about them.
 func (s *Study) Training(dir string, c Cell) (config.Contrast, []string, error) {
 	options, notes, err := s.Contrast(c.Arm, s.CellOptions(dir, c)...)
-	if untold := s.untold(s.Arms[c.Arm]); err == nil && len(untold) > 0 {
+	if missing := s.notPassed(s.Arms[c.Arm]); err == nil && len(missing) > 0 {
 		notes = append(notes, fmt.Sprintf("the program of arm %s is not told %s: they are not in braces in its command "+
-			"line, so it must do the same by itself", s.Arms[c.Arm].Name, strings.Join(untold, ", ")))
+			"line, so it must do the same by itself", s.Arms[c.Arm].Name, strings.Join(missing, ", ")))
 	}
 	return options, notes, err
 }
@@ -178,25 +178,25 @@ func (s *Study) ProgramLine(dir string, c Cell) ([]string, error) {
 	return words, nil
 }
 
-// told returns the options that the command line of a program has.
-func (a Arm) told() map[string]bool {
-	told := map[string]bool{}
+// passed returns the options that the command line of a program has.
+func (a Arm) passed() map[string]bool {
+	passed := map[string]bool{}
 	for _, w := range a.Program {
 		for _, name := range inBraces.FindAllString(w, -1) {
-			told[official(strings.Trim(name, "{}"))] = true
+			passed[official(strings.Trim(name, "{}"))] = true
 		}
 	}
-	return told
+	return passed
 }
 
-// untold returns the options of all arms that the program of an arm is not told.
-func (s *Study) untold(a Arm) (names []string) {
+// notPassed returns the options of all arms that the command line of a program does not have.
+func (s *Study) notPassed(a Arm) (names []string) {
 	if a.Program == nil {
 		return nil
 	}
-	told := a.told()
+	passed := a.passed()
 	for _, o := range s.Options {
-		if f, ok := config.Lookup(o.Name); ok && !told[f.Name] && !f.Runtime {
+		if f, ok := config.Lookup(o.Name); ok && !passed[f.Name] && !f.Runtime {
 			names = append(names, f.Name)
 		}
 	}

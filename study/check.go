@@ -11,8 +11,8 @@ import (
 	"contralens/internal/humanize"
 )
 
-// owned are the options of contrast that a study sets itself, with the reason.
-var owned = map[string]string{
+// reserved are the options of contrast that a study sets itself, with the reason.
+var reserved = map[string]string{
 	"seed": "seeds are a key of the study", "split": "tuning is judged on a validation split, results on test images",
 	"name": "a study names its trainings", "model_path": "trainings lie in the folder of the study",
 	"tb_path": "trainings lie in the folder of the study", "resume": "a study resumes its trainings",
@@ -30,7 +30,7 @@ func (p *parser) check() error {
 	if err := p.checkTuning(); err != nil {
 		return err
 	}
-	if err := p.settle(); err != nil {
+	if err := p.makeSettings(); err != nil {
 		return err
 	}
 	if err := p.checkArms(); err != nil {
@@ -54,8 +54,8 @@ func (p *parser) checkOptions() error {
 		switch {
 		case f == nil:
 			return p.at(line, fmt.Errorf("%s: contrast has no option %q%s", where, name, nearestOption(fields, name)))
-		case owned[f.Name] != "":
-			return p.at(line, fmt.Errorf("%s: %s cannot be set here: %s", where, f.Name, owned[f.Name]))
+		case reserved[f.Name] != "":
+			return p.at(line, fmt.Errorf("%s: %s cannot be set here: %s", where, f.Name, reserved[f.Name]))
 		case f.Ignored:
 			return p.at(line, fmt.Errorf("%s: contrast accepts %s and does not read it: remove it", where, f.Name))
 		}
@@ -210,7 +210,7 @@ func (p *parser) checkArms() error {
 			}
 			if other, ok := arms[facts]; ok && len(a.Tune) == 0 {
 				return p.at(a.line, fmt.Errorf("arm %s is the same training as arm %s: want arms that differ in an option "+
-					"that has an effect%s", a.Name, other, late(&c)))
+					"that has an effect%s", a.Name, other, lateStart(&c)))
 			}
 			arms[facts] = a.Name
 		}
@@ -230,8 +230,8 @@ func (p *parser) checkProgram(arm int) error {
 	if _, err := p.ProgramLine("", Cell{Arm: arm, Seed: p.Seeds[0]}); err != nil {
 		return err
 	}
-	told := a.told()
-	if len(p.Seeds) > 1 && !told["seed"] {
+	passed := a.passed()
+	if len(p.Seeds) > 1 && !passed["seed"] {
 		return p.at(a.line, fmt.Errorf("arm %s: program: want {seed} in its command line, because the study has several "+
 			"seeds", a.Name))
 	}
@@ -240,7 +240,7 @@ func (p *parser) checkProgram(arm int) error {
 		if f, _ := config.Lookup(name); f.Auto && o.Value == "auto" {
 			return p.at(o.line, fmt.Errorf("arm %s: %s: want a number, which {%s} tells the program", a.Name, name, name))
 		}
-		if !told[name] && !slices.Contains(network, name) && name != "data_folder" && name != "dataset" {
+		if !passed[name] && !slices.Contains(network, name) && name != "data_folder" && name != "dataset" {
 			return p.at(o.line, fmt.Errorf("arm %s: program: want {%s} in its command line: otherwise the program does not "+
 				"know the option", a.Name, name))
 		}
@@ -251,8 +251,8 @@ func (p *parser) checkProgram(arm int) error {
 // longestName is the largest number of bytes of an arm's name in names of files, which have 255 in all.
 const longestName = 180
 
-// late returns a hint if something would start after the training has ended.
-func late(c *config.Contrast) string {
+// lateStart returns a hint if something would start after the training has ended.
+func lateStart(c *config.Contrast) string {
 	longer := *c
 	longer.Epochs = math.MaxInt
 	if why, is := notBegun(&longer, c); is {

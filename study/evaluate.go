@@ -78,7 +78,7 @@ func evaluation(to any, c config.Contrast, e Evaluation) (set map[string]bool, e
 		switch {
 		case f == nil || f.Ignored || f.Hidden:
 			return nil, fmt.Errorf("there is no option %q%s", o.Name, nearestOption(fields, o.Name))
-		case slices.Contains(shared, f.Name) || owned[f.Name] != "" || f.Name == "ckpt" || f.Name == "few_shot":
+		case slices.Contains(shared, f.Name) || reserved[f.Name] != "" || f.Name == "ckpt" || f.Name == "few_shot":
 			return nil, fmt.Errorf("%s cannot be set here: it is that of the training", f.Name)
 		}
 		if err := f.Set(o.Value); err != nil {

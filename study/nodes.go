@@ -45,13 +45,13 @@ func (p *parser) mapping(n *yaml.Node, what string) (all []entry, err error) {
 			return nil, p.fail(key, "%s: %q is there twice", what, key.Value)
 		}
 		seen[key.Value] = true
-		all = append(all, entry{key.Value, key, meant(n.Content[i+1])})
+		all = append(all, entry{key.Value, key, resolveAlias(n.Content[i+1])})
 	}
 	return all, nil
 }
 
-// meant returns the node that an alias stands for, and any other node as it is.
-func meant(n *yaml.Node) *yaml.Node {
+// resolveAlias returns the node that an alias stands for, and any other node as it is.
+func resolveAlias(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode {
 		return n.Alias
 	}
@@ -98,7 +98,7 @@ func (p *parser) values(e entry) (all []string, err error) {
 		nodes = e.value.Content
 	}
 	for _, n := range nodes {
-		v, err := p.value(entry{e.key, e.at, meant(n)})
+		v, err := p.value(entry{e.key, e.at, resolveAlias(n)})
 		if err != nil {
 			return nil, err
 		}
@@ -118,7 +118,7 @@ func (p *parser) value(e entry) (string, error) {
 	case n.Kind == yaml.SequenceNode:
 		var parts []string
 		for _, item := range n.Content {
-			item = meant(item)
+			item = resolveAlias(item)
 			if item.Kind != yaml.ScalarNode {
 				return "", p.fail(item, "%s: want a value, got %s", e.key, kind(item))
 			}

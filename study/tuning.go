@@ -99,8 +99,8 @@ func (s *Study) rank(cells []Cell, done map[string]jobs.Outcome) (settings []int
 	return settings, true
 }
 
-// settle makes the settings of all arms.
-func (p *parser) settle() error {
+// makeSettings makes the settings of all arms.
+func (p *parser) makeSettings() error {
 	for i := range p.Arms {
 		a := &p.Arms[i]
 		if p.Tuning == nil {
