@@ -1,6 +1,9 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Relatives are the options of losses related to InfoNCE and to the feature transformation.
 type Relatives struct {
@@ -70,6 +73,20 @@ func (r *Relatives) check(o *Objective, f *FeatureTransform) error {
 		positive("image_mixup_alpha", r.ImageAlpha), positive("dclw_sigma", r.Sigma), within("hcl_beta", r.Hardness, 0, 100),
 		fraction("rince_q", r.Robustness), fraction("rince_lambda", r.Density),
 		within("macl_alpha", r.MACLAlpha, 0, 1), within("macl_a0", r.MACLZero, 0, 1))
+}
+
+// usualGap is how far positives commonly score above the log-mean-exp of negatives in a training.
+const usualGap = 0.3
+
+// boundNotes tells where the bound from below of the losses debiased and hcl soon holds. It is K exp(-1/τ), a
+// constant, and holds where the positive scores more than τ ln(1/τ⁺) above τ log-mean-exp(negatives/τ).
+func (r *Relatives) boundNotes(τ float64) []string {
+	gap := τ * math.Log(1/r.TauPlus)
+	if r.Loss != "debiased" && r.Loss != "hcl" || gap >= usualGap {
+		return nil
+	}
+	return []string{fmt.Sprintf("--loss %s repels no negatives of a query whose positive scores %.2f above them (τ ln(1/τ⁺) "+
+		"with τ %v and --tau_plus %v), which most do before long; its paper has --nce_t 0.5", r.Loss, gap, τ, r.TauPlus)}
 }
 
 // Synthesizes reports whether a training of resolved options adds synthetic negatives before it ends.

@@ -79,6 +79,10 @@ func TestRelatives(t *testing.T) {
 		"--cosine --lr_decay_epochs 50,60":                                  "--lr_decay_epochs has an effect only without --cosine",
 		"--cosine --optimizer adamw":                                        "--learning_rate 0.03 suits SGD; with --optimizer adamw give one such as 0.001",
 		"--cosine --nce_k 512 --synthetic mochi":                            "",
+		"--cosine --method MoCo --loss hcl":                                 "--loss hcl repels no negatives of a query whose positive scores 0.16 above them",
+		"--cosine --method MoCo --loss debiased --tau_plus 0.01":            "",
+		"--cosine --method MoCo --loss hcl --tau_plus 0":                    "",
+		"--cosine --method MoCov2 --loss hcl":                               "",
 	} {
 		c := DefaultContrast()
 		w, err := c.Resolve(parse(t, &c, strings.Fields(flags)))
@@ -174,7 +178,7 @@ func TestOptimizerOptions(t *testing.T) {
 
 // What --print_config prints can be read again: it names defaults and what presets set, and no note is due.
 func TestPrintedOptions(t *testing.T) {
-	for _, flags := range []string{"--method MoCov2 --cosine --ft auto", "--method SimCLR --cosine", "--cosine --loss hcl"} {
+	for _, flags := range []string{"--method MoCov2 --cosine --ft auto", "--method SimCLR --cosine", "--method MoCov2 --cosine --loss hcl"} {
 		c, again := DefaultContrast(), DefaultContrast()
 		if _, err := c.Resolve(parse(t, &c, strings.Fields(flags))); err != nil {
 			t.Fatal(err)
