@@ -46,7 +46,7 @@ func TestRelatives(t *testing.T) {
 		}
 	}
 	for flags, want := range map[string]string{
-		"--cosine --loss hcl --tau_plus 0.05":                               "",
+		"--cosine --loss hcl --tau_plus 0.01":                               "",
 		"--cosine --loss debiased --hcl_beta 2":                             "--hcl_beta has an effect only with --loss hcl",
 		"--cosine --loss dcl --tau_plus 0.2":                                "only with --loss debiased or hcl",
 		"--cosine --synthetic_from 9":                                       "--synthetic_from has an effect only with --synthetic",
