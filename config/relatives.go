@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"math"
+
+	"contralens/internal/humanize"
 )
 
 // Relatives are the options of losses related to InfoNCE and to the feature transformation.
@@ -73,6 +75,26 @@ func (r *Relatives) check(o *Objective, f *FeatureTransform) error {
 		positive("image_mixup_alpha", r.ImageAlpha), positive("dclw_sigma", r.Sigma), within("hcl_beta", r.Hardness, 0, 100),
 		fraction("rince_q", r.Robustness), fraction("rince_lambda", r.Density),
 		within("macl_alpha", r.MACLAlpha, 0, 1), within("macl_a0", r.MACLZero, 0, 1))
+}
+
+// temperatureNotes tells of losses whose papers have a larger temperature, and which do something else at this one.
+func (r *Relatives) temperatureNotes(τ float64) []string {
+	return append(r.boundNotes(τ), r.growthNotes(τ)...)
+}
+
+// muchGrowth is how many times the gradient of a loss may be that of InfoNCE before a note tells.
+const muchGrowth = 100
+
+// growthNotes tells where the gradient of RINCE, which has the factor exp(q·s/τ) of the positive's score s, becomes many
+// times that of InfoNCE as positives rise.
+func (r *Relatives) growthNotes(τ float64) []string {
+	growth := math.Exp(r.Robustness / τ)
+	if r.Loss != "rince" || growth < muchGrowth {
+		return nil
+	}
+	return []string{fmt.Sprintf("the gradient of --loss rince grows with exp(q·s/τ) of a positive's score s, up to %s times "+
+		"that of InfoNCE with τ %v and --rince_q %v; give a larger --nce_t or a smaller --rince_q", humanize.Number(growth), τ,
+		r.Robustness)}
 }
 
 // usualGap is how far positives commonly score above the log-mean-exp of negatives in a training.

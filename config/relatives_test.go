@@ -83,6 +83,8 @@ func TestRelatives(t *testing.T) {
 		"--cosine --method MoCo --loss debiased --tau_plus 0.01":            "",
 		"--cosine --method MoCo --loss hcl --tau_plus 0":                    "",
 		"--cosine --method MoCov2 --loss hcl":                               "",
+		"--cosine --method MoCo --loss rince":                               "up to 1270 times that of InfoNCE with τ 0.07 and --rince_q 0.5",
+		"--cosine --method MoCov2 --loss rince":                             "",
 	} {
 		c := DefaultContrast()
 		w, err := c.Resolve(parse(t, &c, strings.Fields(flags)))

@@ -268,7 +268,7 @@ func (c *Contrast) warnings(set map[string]bool) []string {
 		w = append(w, c.untransformed(set)...)
 	}
 	w = append(append(w, c.idleNotes(set)...), c.optimizerNotes(set)...)
-	w = append(w, c.boundNotes(c.Temperature)...)
+	w = append(w, c.temperatureNotes(c.Temperature)...)
 	return append(w, distributedNotes(&c.Dist, &c.Machine)...)
 }
 
