@@ -85,16 +85,16 @@ func (r *Relatives) temperatureNotes(τ float64) []string {
 // muchGrowth is how many times the gradient of a loss may be that of InfoNCE before a note tells.
 const muchGrowth = 100
 
-// growthNotes tells where the gradient of RINCE, which has the factor exp(q·s/τ) of the positive's score s, becomes many
-// times that of InfoNCE as positives rise.
+// growthNotes tells where the gradient of RINCE, which has the factor exp(q·s/τ) of the positive's score s, becomes
+// many times that of InfoNCE as positives rise.
 func (r *Relatives) growthNotes(τ float64) []string {
 	growth := math.Exp(r.Robustness / τ)
 	if r.Loss != "rince" || growth < muchGrowth {
 		return nil
 	}
-	return []string{fmt.Sprintf("the gradient of --loss rince grows with exp(q·s/τ) of a positive's score s, up to %s times "+
-		"that of InfoNCE with τ %v and --rince_q %v; give a larger --nce_t or a smaller --rince_q", humanize.Number(growth), τ,
-		r.Robustness)}
+	return []string{fmt.Sprintf("the gradient of --loss rince grows with exp(q·s/τ) of a positive's score s, up to %s "+
+		"times that of InfoNCE with τ %v and --rince_q %v; give a larger --nce_t or a smaller --rince_q",
+		humanize.Number(growth), τ, r.Robustness)}
 }
 
 // usualGap is how far positives commonly score above the log-mean-exp of negatives in a training.
@@ -107,8 +107,8 @@ func (r *Relatives) boundNotes(τ float64) []string {
 	if r.Loss != "debiased" && r.Loss != "hcl" || gap >= usualGap {
 		return nil
 	}
-	return []string{fmt.Sprintf("--loss %s repels no negatives of a query whose positive scores %.2f above them (τ ln(1/τ⁺) "+
-		"with τ %v and --tau_plus %v), which most do before long; its paper has --nce_t 0.5", r.Loss, gap, τ, r.TauPlus)}
+	return []string{fmt.Sprintf("--loss %s repels no negatives of a query whose positive scores %.2f above them "+
+		"(τ ln(1/τ⁺) with τ %v and --tau_plus %v), which most do before long; its paper has --nce_t 0.5", r.Loss, gap, τ, r.TauPlus)}
 }
 
 // Synthesizes reports whether a training of resolved options adds synthetic negatives before it ends.

@@ -102,7 +102,8 @@ func (s *Study) Begun(dir string) (bool, error) {
 		for _, seed := range was.Seeds {
 			if !slices.Contains(s.Seeds, seed) {
 				return false, fmt.Errorf("%s: want the folder of %s, but it was made with seed %d, which is missing now: %s; "+
-					"choose another folder (-o), or go on with that copy: contralens study %s", dir, s.File, seed, path, s.resume(path, dir))
+					"choose another folder (-o), or go on with that copy: contralens study %s",
+					dir, s.File, seed, path, s.resume(path, dir))
 			}
 		}
 		return true, nil

@@ -333,7 +333,8 @@ func exact(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 // CellsCSV writes a row for each cell and measure.
 func (r Report) CellsCSV(w io.Writer) error {
 	c := csv.NewWriter(w)
-	c.Write([]string{"cell", "arm", "seed", "round", "state", "measure", "value", "seconds", "reason", "commit", "machine"})
+	c.Write([]string{"cell", "arm", "seed", "round", "state", "measure", "value", "seconds", "reason", "commit",
+		"machine"})
 	for _, cell := range r.Cells {
 		for _, m := range r.Measures {
 			value := ""

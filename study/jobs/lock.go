@@ -184,7 +184,8 @@ func (l *lock) takenOver() bool {
 	if _, n, err := newest(l.dir, l.name); err == nil && n > l.number {
 		return true
 	}
-	_, err := os.Stat(filepath.Join(l.dir, lockName(l.name, l.number))) // a folder that cannot be listed has no locks either
+	// A folder that cannot be listed seems to have no locks, so look at this one.
+	_, err := os.Stat(filepath.Join(l.dir, lockName(l.name, l.number)))
 	return errors.Is(err, fs.ErrNotExist)
 }
 
