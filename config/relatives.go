@@ -108,7 +108,8 @@ func (r *Relatives) boundNotes(τ float64) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("--loss %s repels no negatives of a query whose positive scores %.2f above them "+
-		"(τ ln(1/τ⁺) with τ %v and --tau_plus %v), which most do before long; its paper has --nce_t 0.5", r.Loss, gap, τ, r.TauPlus)}
+		"(τ ln(1/τ⁺) with τ %v and --tau_plus %v), which most do before long; its paper has --nce_t 0.5",
+		r.Loss, gap, τ, r.TauPlus)}
 }
 
 // Synthesizes reports whether a training of resolved options adds synthetic negatives before it ends.
