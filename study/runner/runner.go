@@ -69,10 +69,18 @@ func (r *Runner) Run(ctx context.Context) error {
 	if err := r.sameImages(ctx); err != nil {
 		return err
 	}
+	return r.work(ctx)
+}
+
+// work trains and evaluates all cells, whose images could be opened.
+func (r *Runner) work(ctx context.Context) error {
 	q := jobs.Queue{Dir: r.state(), Work: r.cell, Print: r.print}
 	done, err := jobs.Outcomes(q.Dir)
 	if err != nil {
 		return err
+	}
+	if err := r.Study.CheckDrawn(r.Dir, done); err != nil {
+		return err // before anything there changes
 	}
 	if err := r.renewScores(done); err != nil {
 		return err

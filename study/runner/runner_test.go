@@ -45,6 +45,22 @@ func TestNames(t *testing.T) {
 		t.Errorf("%v: %d outcomes are kept, %d in memory: %v", err, len(kept), len(done), kept)
 	}
 
+	// A folder whose trials another version drew is refused before anything there changes, with --retry, too.
+	other := &Runner{Study: s, Dir: t.TempDir(), Retry: true}
+	if err := os.MkdirAll(other.state(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	failed := jobs.Outcome{Error: "no luck", Setting: "learning_rate 0.3"}
+	if err := failed.Write(other.state(), "a_try-1_seed-1001"); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.work(t.Context()); err == nil || !strings.Contains(err.Error(), "another version of the program drew other settings") {
+		t.Errorf("trials of another version: %v", err)
+	}
+	if kept, err := jobs.Outcomes(other.state()); err != nil || len(kept) != 1 {
+		t.Errorf("%v, %v: want the outcome that failed", kept, err)
+	}
+
 	// What another session has begun with the setting of then.
 	cell := r.cells["a_seed-1"]
 	c, _, err := s.Training(r.Dir, cell)
