@@ -48,25 +48,50 @@ func transforms() map[string]ft.Transform {
 	return all
 }
 
+// pairs are the numbers of images in a batch that is held to the definition of SimCLR.
+const pairs = 5
+
+// drawOfBatch draws for a batch of pairs, with a fixed π.
+func drawOfBatch(transform ft.Transform, d int) Draw {
+	stream := Stream{Seed: 7}
+	draw := stream.Next(transform, 2*pairs, 2*pairs, d, torch.CPU)
+	if draw.Negative != nil {
+		draw.Permutation = torch.FromInt64([]int64{9, 3, 0, 7, 4, 1, 8, 2, 5, 6}, 2*pairs)
+	}
+	return draw
+}
+
+// scoresOfBatch are those of every feature z = [u; v] with the other view of its image and with both
+// views of the other images, transformed as drawn.
+func scoresOfBatch(z [][]float64, draw Draw) (pos []float64, neg [][]float64) {
+	const n = pairs
+	partner := []int{4, 2, 3, 0, 1} // in the circle of images 3 0 4 1 2 that π names
+	λ := plainly(draw, len(z[0]), 2*n)
+	for i := range 2 * n {
+		other := z[(i+n)%(2*n)]
+		q := mixed(λ.positive, i, z[i], other)
+		pos = append(pos, dot(q, mixed(λ.positive, i, other, z[i])))
+		var of []float64
+		for j := range 2 * n {
+			image, with := j%n, partner[j%n]
+			if image != i%n && (draw.Negative == nil || with != i%n) {
+				of = append(of, dot(q, mixed(λ.negative, j, z[j], z[j-image+with])))
+			}
+		}
+		neg = append(neg, of)
+	}
+	return pos, neg
+}
+
 // NTXent as defined in the paper of SimCLR: every query is compared with the other view of
 // its image and with both views of the other images.
 func TestNTXentDefinition(t *testing.T) {
-	const n, d, τ = 5, 6, 0.3
-	π := []int64{9, 3, 0, 7, 4, 1, 8, 2, 5, 6}
-	partner := []int{4, 2, 3, 0, 1} // in the circle of images 3 0 4 1 2 that π names
+	const n, d, τ = pairs, 6, 0.3
 	definition := func(z [][]float64, draw Draw) (loss float64) {
-		λ := plainly(draw, d, 2*n)
-		for i := range 2 * n {
-			other := z[(i+n)%(2*n)]
-			q, k := mixed(λ.positive, i, z[i], other), mixed(λ.positive, i, other, z[i])
-			scores := []float64{dot(q, k) / τ}
-			for j := range 2 * n {
-				image, with := j%n, partner[j%n]
-				if image != i%n && (draw.Negative == nil || with != i%n) {
-					scores = append(scores, dot(q, mixed(λ.negative, j, z[j], z[j-image+with]))/τ)
-				}
-			}
-			loss -= math.Log(softmaxOf(scores)[0]) / (2 * n)
+		pos, neg := scoresOfBatch(z, draw)
+		for i, s := range pos {
+			p := math.Exp(s / τ)
+			loss -= math.Log(p/(p+exps(neg[i], τ))) / (2 * n)
 		}
 		return loss
 	}
@@ -74,11 +99,7 @@ func TestNTXentDefinition(t *testing.T) {
 		for path, contrast := range map[string]func(u, v *torch.Tensor, draw Draw, o Options) *Output{"fused": NTXent, "plain": NTXentPlain} {
 			check := func(t *testing.T, dtype torch.Dtype) {
 				inRun(t, func() {
-					stream := Stream{Seed: 7}
-					draw := stream.Next(transform, 2*n, 2*n, d, torch.CPU)
-					if draw.Negative != nil {
-						draw.Permutation = torch.FromInt64(π, 2*n)
-					}
+					draw := drawOfBatch(transform, d)
 					ofLoss, ofGradient := lossRounding(draw, d, 2*n, τ), 1e-5
 					if dtype == torch.Float64 {
 						draw, ofLoss, ofGradient = draw.inFloat64(), 1e-12, 1e-7 // the slopes' own precision
@@ -88,17 +109,7 @@ func TestNTXentDefinition(t *testing.T) {
 					out := contrast(u, v, draw, Options{Temperature: τ})
 					out.Loss.Backward()
 					numeric.Near(t, "loss", out.Value, definition(z, draw), ofLoss)
-					var slopes []float64
-					for _, row := range z {
-						for c, x := range row {
-							const h = 1e-5
-							row[c] = x + h
-							above := definition(z, draw)
-							row[c] = x - h
-							slopes = append(slopes, (above-definition(z, draw))/(2*h))
-							row[c] = x
-						}
-					}
+					_, slopes := withSlopes(z, func(z [][]float64) float64 { return definition(z, draw) })
 					gradient := append(u.Grad().Float64s(), v.Grad().Float64s()...)
 					numeric.AllNear(t, "gradient", gradient, slopes, ofGradient*numeric.Largest(slopes))
 				})

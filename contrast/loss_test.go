@@ -170,43 +170,33 @@ func withSlopes(x [][]float64, f func([][]float64) float64) (value float64, slop
 }
 
 // Every relative equals its definition within a batch, where gradients flow through
-// positives and negatives alike.
+// positives and negatives alike, with and without the feature transformation.
 func TestRelativesOfBatch(t *testing.T) {
-	const n, d, τ = 4, 6, 0.3
+	const n, d, τ = pairs, 6, 0.3
 	for name, r := range relatives() {
-		for path, contrast := range map[string]func(u, v *torch.Tensor, draw Draw, o Options) *Output{"fused": NTXent, "plain": NTXentPlain} {
-			t.Run(name+"/"+path, func(t *testing.T) {
-				inRun(t, func() {
-					u := unitRows(n, d, 1).To(torch.Float64)
-					v := u.MulScalar(0.8).Add(unitRows(n, d, 2).To(torch.Float64)).Normalize(1)
-					u.SetRequiresGrad(true)
-					v.SetRequiresGrad(true)
-					out := contrast(u, v, Draw{}, Options{Temperature: τ, Loss: r.loss})
-					out.Loss.Backward()
-					scores := func(z [][]float64) (pos []float64, neg [][]float64) {
-						for i := range z {
-							pos = append(pos, dot(z[i], z[(i+n)%(2*n)]))
-							var of []float64
-							for j := range z {
-								if j%n != i%n {
-									of = append(of, dot(z[i], z[j]))
-								}
-							}
-							neg = append(neg, of)
-						}
-						return pos, neg
-					}
-					z := append(rows(u), rows(v)...)
-					frozen, frozenNeg := scores(clone(z))
-					want, slopes := withSlopes(z, func(z [][]float64) float64 {
-						pos, neg := scores(z)
-						return meanOf(r.definition(pos, frozen, neg, frozenNeg, τ))
+		for side, transform := range transforms() {
+			for path, contrast := range map[string]func(u, v *torch.Tensor, draw Draw, o Options) *Output{"fused": NTXent, "plain": NTXentPlain} {
+				t.Run(name+"/"+side+"/"+path, func(t *testing.T) {
+					inRun(t, func() {
+						draw := drawOfBatch(transform, d).inFloat64()
+						u := unitRows(n, d, 1).To(torch.Float64)
+						v := u.MulScalar(0.8).Add(unitRows(n, d, 2).To(torch.Float64)).Normalize(1)
+						u.SetRequiresGrad(true)
+						v.SetRequiresGrad(true)
+						out := contrast(u, v, draw, Options{Temperature: τ, Loss: r.loss})
+						out.Loss.Backward()
+						z := append(rows(u), rows(v)...)
+						frozen, frozenNeg := scoresOfBatch(clone(z), draw)
+						want, slopes := withSlopes(z, func(z [][]float64) float64 {
+							pos, neg := scoresOfBatch(z, draw)
+							return meanOf(r.definition(pos, frozen, neg, frozenNeg, τ))
+						})
+						numeric.Near(t, "loss", out.Value, want, 1e-10*max(1, math.Abs(want)))
+						gradient := append(u.Grad().Float64s(), v.Grad().Float64s()...)
+						numeric.AllNear(t, "gradient", gradient, slopes, 1e-7*numeric.Largest(slopes))
 					})
-					numeric.Near(t, "loss", out.Value, want, 1e-10*max(1, math.Abs(want)))
-					gradient := append(u.Grad().Float64s(), v.Grad().Float64s()...)
-					numeric.AllNear(t, "gradient", gradient, slopes, 1e-7*numeric.Largest(slopes))
 				})
-			})
+			}
 		}
 	}
 }

@@ -100,7 +100,15 @@ type meeting struct {
 
 func (s *situation) meeting(scores *torch.Tensor, positive []int64) meeting {
 	labels := torch.FromInt64(positive, len(positive))
-	return meeting{scores, labels, scores.DivScalar(s.Temperature).CrossEntropy(labels)}
+	met := meeting{scores, labels, scores.DivScalar(s.Temperature).CrossEntropy(labels)}
+	if s.Loss == (contrast.DCL{}) { // -p/τ + log Σ exp(n/τ), where the negatives n are the other columns
+		p := scores.Gather(1, labels.Unsqueeze(1))
+		apart := torch.Zeros(scores.Shape(), torch.Options{Dtype: torch.Float64}).
+			Scatter_(1, labels.Unsqueeze(1), torch.Ones(p.Shape()).To(torch.Float64).MulScalar(1e9))
+		sums := scores.Sub(apart).DivScalar(s.Temperature).LogSumExp([]int{1}, true)
+		met.loss = sums.Sub(p.DivScalar(s.Temperature)).Mean()
+	}
+	return met
 }
 
 // contrast is InfoNCE of queries and keys [N, d] and negatives [N, K, d]. Mixed
@@ -218,8 +226,24 @@ func TestMethodsByDefinition(t *testing.T) {
 			images:  crossed,
 			jigsaws: func(s *situation) []meeting { return []meeting{s.jigsaw(s.keys, 0), s.jigsaw(s.keys, 1)} },
 		},
+		"CMC jigsaw queue FT DCL": {
+			o:       Options{Memory: "moco", Loss: contrast.DCL{}, Net: nn.Config{Modal: "CMC", Jigsaw: true}, Transform: both},
+			weight:  1 - β,
+			images:  crossed,
+			jigsaws: func(s *situation) []meeting { return []meeting{s.jigsaw(s.keys, 0), s.jigsaw(s.keys, 1)} },
+		},
+		"CMC jigsaw bank FT DCL": {
+			o:       Options{Memory: "bank", Loss: contrast.DCL{}, Net: nn.Config{Modal: "CMC", Jigsaw: true}, Transform: both},
+			weight:  1 - β,
+			images:  crossed,
+			jigsaws: func(s *situation) []meeting { return []meeting{s.jigsaw(s.keys, 0), s.jigsaw(s.keys, 1)} },
+		},
 		"CMC batch": {
 			o: Options{Memory: "batch", Net: nn.Config{Modal: "CMC"}}, weight: 1,
+			images: func(s *situation) []meeting { return []meeting{s.within(s.u[0], s.v[1]), s.within(s.u[1], s.v[0])} },
+		},
+		"CMC batch DCL": {
+			o: Options{Memory: "batch", Loss: contrast.DCL{}, Net: nn.Config{Modal: "CMC"}}, weight: 1,
 			images: func(s *situation) []meeting { return []meeting{s.within(s.u[0], s.v[1]), s.within(s.u[1], s.v[0])} },
 		},
 		"SimSiam FT": {

@@ -21,7 +21,7 @@ var (
 // Every recipe is valid, trains what its name says, and starts with a description. Those
 // for ImageNet are published trainings and name authors and year.
 func TestRecipes(t *testing.T) {
-	want := map[string]string{ // the run's name as the reference implementation gives it, and what is transformed
+	runs := map[string]string{ // the run's name as the reference implementation gives it, and what is transformed
 		"imagenet-mocov2":       "MoCov2_resnet50_RGB_Jig_False_moco_aug_B_mlp_0.2_cosine_alpha0.999_ncet0.2_ncek65536_baseline_epoch200_bs256_lr0.03",
 		"imagenet-mocov2-ft":    "MoCov2_resnet50_RGB_Jig_False_moco_aug_B_mlp_0.2_cosine_alpha0.999_ncet0.2_ncek65536_mixnorm_targetposneg_postnormFalse_distribeta_expolationTrue_pos2.0_neg1.6_epoch200_bs256_lr0.03",
 		"imagenet100-mocov2":    "MoCov2_resnet50_RGB_Jig_False_moco_aug_B_mlp_0.2_cosine_alpha0.999_ncet0.2_ncek65536_baseline_epoch200_bs256_lr0.03",
@@ -40,8 +40,8 @@ func TestRecipes(t *testing.T) {
 		"fashion-mnist":         "MoCov2_tau0.1_resnet18_RGB_Jig_False_moco_aug_B_mlp_0.1_cosine_alpha0.99_ncet0.1_ncek4096_baseline_epoch6_bs64_lr0.06",
 		"own-folder":            "MoCov2_resnet18_RGB_Jig_False_moco_aug_B_mlp_0.2_cosine_alpha0.99_ncet0.2_ncek2048_mixnorm_targetposneg_postnormFalse_distribeta_expolationTrue_pos2.0_neg1.6_epoch50_bs64_lr0.03",
 	}
-	if got := len(recipes.Names()); got != len(want) {
-		t.Errorf("%d recipes, %d are tested: %v", got, len(want), recipes.Names())
+	if got := len(recipes.Names()); got != len(runs) {
+		t.Errorf("%d recipes, %d are tested: %v", got, len(runs), recipes.Names())
 	}
 	for _, name := range recipes.Names() {
 		c := config.DefaultContrast()
@@ -57,8 +57,21 @@ func TestRecipes(t *testing.T) {
 		if err != nil || len(warnings) > 0 {
 			t.Errorf("%s: %v, warnings %q", name, err, warnings)
 		}
-		if got := c.UpstreamName(); got != want[name] {
-			t.Errorf("%s\n got %s\nwant %s", name, got, want[name])
+		if got := c.UpstreamName(); got != runs[name] {
+			t.Errorf("%s\n got %s\nwant %s", name, got, runs[name])
+		}
+		of := c.Optimizer
+		optimizer, want := of.Optimizer, "sgd"
+		if name == "imagenet-simclr" || name == "imagenet-byol" {
+			optimizer = fmt.Sprintf("%s, decay %v, %d steps of warm-up, momentum %s", of.Optimizer, c.WeightDecay, of.WarmSteps,
+				of.AlphaSchedule)
+			want = "lars, decay 1e-06, 25000 steps of warm-up, momentum constant"
+			if name == "imagenet-byol" {
+				want = "lars, decay 1e-06, 25000 steps of warm-up, momentum cosine"
+			}
+		}
+		if optimizer != want {
+			t.Errorf("%s: optimizer %s, want %s", name, optimizer, want)
 		}
 		text, ok := recipes.Get(name)
 		comment := opening.FindString(string(text))

@@ -245,6 +245,23 @@ func (p *parser) checkProgram(arm int) error {
 				"know the option", a.Name, name))
 		}
 	}
+	return p.checkProgramTuning(a, passed)
+}
+
+// checkProgramTuning refuses a program that is tuned without being told for how long, or that some images are to
+// judge it.
+func (p *parser) checkProgramTuning(a Arm, passed map[string]bool) error {
+	switch {
+	case p.Tuning == nil:
+		return nil
+	case !passed["split"]:
+		return p.at(a.line, fmt.Errorf("arm %s: program: want {split} in its command line, because tuning is judged on a "+
+			"tenth of the training images, on which nothing may be trained: the program leaves them out when it is given "+
+			"%q (docs/evaluation.md says which they are)", a.Name, "validation"))
+	case len(p.Tuning.Epochs) > 0 && !passed["epochs"]:
+		return p.at(a.line, fmt.Errorf("arm %s: program: want {epochs} in its command line, because rounds of tuning have "+
+			"epochs of their own", a.Name))
+	}
 	return nil
 }
 

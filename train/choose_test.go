@@ -26,7 +26,7 @@ func (m *separated) Forward(b *methods.Batch) methods.Outcome {
 	out := m.Method.Forward(b)
 	if s := out.Statistics; s != nil {
 		s.Seen.PosMean, s.Seen.NegMean, s.Seen.NegVar, s.Seen.Hardest = 0.9, 0.02, 0.01, 0.55
-		s.Raw, s.Entropy = s.Seen, math.Log(4)
+		s.Raw, s.Entropy = s.Seen, math.Log(2)
 	}
 	return out
 }
@@ -87,15 +87,15 @@ func TestAutoTransformation(t *testing.T) {
 	if !pos.On || !neg.On || pos.Alpha == config.DefaultContrast().PosAlpha || neg.Alpha == config.DefaultContrast().NegAlpha {
 		t.Errorf("nothing was chosen: %v", first.Model.Transform)
 	}
-	// Of 8 negatives 4 count, which is half: τ stays.
-	if τ != 0.2 {
-		t.Errorf("τ %v, want 0.2", τ)
+	// Of 8 negatives 2 count: τ √(ln 4 / ln 2) makes it half.
+	if τ != 0.283 {
+		t.Errorf("τ %v, want 0.283", τ)
 	}
-	if !strings.Contains(said, "the scores chose") || !strings.Contains(said, "τ 0.2") {
+	if !strings.Contains(said, "the scores chose") || !strings.Contains(said, "τ 0.283") {
 		t.Errorf("the log says %q", said)
 	}
 	record, err := rundir.ReadRecord(dir)
-	if err != nil || record.Chosen["nce_t"] != "0.2" || record.Chosen["mix_start_step"] != "101" || record.Chosen["pos_alpha"] == "" {
+	if err != nil || record.Chosen["nce_t"] != "0.283" || record.Chosen["mix_start_step"] != "101" || record.Chosen["pos_alpha"] == "" {
 		t.Errorf("run.json has %v, %v", record, err)
 	}
 	said = ""

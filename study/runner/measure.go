@@ -146,6 +146,15 @@ func (r *Runner) measureArm(ctx context.Context, arm int, show func(string)) (ea
 	return 1/speed.Train + (ends+evaluations+votes)/images, nil
 }
 
+// brief returns a training that has the steps of c, few images, and from the first step on what starts later in c.
+func brief(c config.Contrast) config.Contrast {
+	if c.Limit == 0 || c.Limit > measured {
+		c.Limit = measured
+	}
+	c.FromFirstStep()
+	return c
+}
+
 // speed measures a training in a temporary folder.
 func (r *Runner) speed(ctx context.Context, c config.Contrast, show func(string)) (s profile.Speed, err error) {
 	dir, err := profile.TempDir("study")
@@ -153,12 +162,7 @@ func (r *Runner) speed(ctx context.Context, c config.Contrast, show func(string)
 		return s, err
 	}
 	defer os.RemoveAll(dir)
-	if c.Limit == 0 || c.Limit > measured {
-		c.Limit = measured
-	}
-	if c.Memory == "moco" || c.Memory == "bank" {
-		c.K = min(c.K, max(c.BatchSize, measured))
-	}
+	c = brief(c)
 	c.ModelPath, c.TBPath = dir, filepath.Join(dir, "tb")
 	tuner := r.Tuner
 	if tuner == nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"contralens/config"
 	"contralens/study"
 	"contralens/study/jobs"
 )
@@ -99,5 +100,22 @@ func TestTrainedBefore(t *testing.T) {
 	}
 	if got := trainedBefore(t.TempDir(), 21); got != 0 {
 		t.Errorf("%v s without metrics", got)
+	}
+}
+
+// A training is measured with the negatives that it has, and with what starts later.
+func TestBrief(t *testing.T) {
+	c := config.DefaultContrast()
+	c.Limit, c.K, c.Synthetic, c.FT, c.MixEpoch = 10000, 65536, "mochi", "auto", 3
+	if _, err := c.Resolve(nil); err != nil {
+		t.Fatal(err)
+	}
+	b := brief(c)
+	if b.Limit != measured || b.K != c.K || b.SyntheticStart != 0 || b.MixEpoch != 0 || b.MixStart != "" || !b.Transforms() {
+		t.Errorf("limit %d, K %d, synthetic negatives after %d epochs, transformation after %d (%q)", b.Limit, b.K,
+			b.SyntheticStart, b.MixEpoch, b.MixStart)
+	}
+	if c.Limit = 100; brief(c).Limit != 100 {
+		t.Errorf("limit %d, want 100", brief(c).Limit)
 	}
 }
