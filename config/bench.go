@@ -67,7 +67,7 @@ func (c *BenchStep) Resolve(set map[string]bool) (warnings []string, err error) 
 		return nil, err
 	}
 	warnings = append(warnings, c.unread()...)
-	c.FromFirstStep()
+	c.MixEpoch, c.MixStep, c.MixStart, c.SyntheticStart = 0, 0, "", 0
 	c.Epochs = max(c.Epochs, c.Warmup+c.Steps)
 	return warnings, nil
 }

@@ -115,10 +115,6 @@ func (r *Relatives) boundNotes(τ float64) []string {
 // Synthesizes reports whether a training of resolved options adds synthetic negatives before it ends.
 func (c *Contrast) Synthesizes() bool { return c.Synthetic != "none" && c.SyntheticStart < c.Epochs }
 
-// FromFirstStep lets the feature transformation and synthetic negatives start with the first step, as a
-// measurement of steps needs.
-func (c *Contrast) FromFirstStep() { c.MixEpoch, c.MixStep, c.MixStart, c.SyntheticStart = 0, 0, "", 0 }
-
 // checkMixup refuses mixed images where they make no sense.
 func (r *Relatives) checkMixup(o *Objective) error {
 	switch {

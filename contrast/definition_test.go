@@ -48,7 +48,7 @@ func transforms() map[string]ft.Transform {
 	return all
 }
 
-// pairs are the numbers of images in a batch that is held to the definition of SimCLR.
+// pairs is the number of images, each in two views, of a batch that is held to the definition of SimCLR.
 const pairs = 5
 
 // drawOfBatch draws for a batch of pairs, with a fixed π.

@@ -151,9 +151,7 @@ func TestSynthesisDefinition(t *testing.T) {
 							})
 							numeric.Near(t, "loss", out.Loss.Item(), want, tolerance*max(1, math.Abs(want)))
 							numeric.AllNear(t, "gradient", q.Grad().Float64s(), slopes, max(tolerance, 1e-7)*numeric.Largest(slopes))
-							if want := r.loss.Chance(k + synthesis.Len()); out.Negatives != want {
-								t.Errorf("chance is that of %d negatives, want %d", out.Negatives, want)
-							}
+							expectChance(t, r.loss, out, k+synthesis.Len())
 						})
 					})
 				}
@@ -171,6 +169,9 @@ func TestSynthesisDraws(t *testing.T) {
 		q, queue := unitRows(n, d, 1), QueueNegatives{Rows: unitRows(k, d, 3)}
 		hardest := queue.Hardest(q, from, Draw{})
 		drawn := s.synthesize(q, hardest, queue, Draw{}, 3)
+		if len(drawn.parts) != Kinds {
+			t.Fatalf("%d kinds, want %d", len(drawn.parts), Kinds)
+		}
 		bounds := map[int][2]float64{Interpolated: {0, 0.5}, Extrapolated: {1, 1.5}, Paired: {0, 1}}
 		for _, p := range drawn.parts {
 			if b, has := bounds[p.kind]; has != (p.weight != nil) {

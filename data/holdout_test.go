@@ -67,3 +67,19 @@ func TestValidation(t *testing.T) {
 		}
 	}
 }
+
+// The images are those that docs/evaluation.md describes: Python's hashlib gave these names.
+func TestHoldOutGolden(t *testing.T) {
+	_, held := Validation(files("photos", 40))
+	want := []string{
+		"0000.jpg", "0001.jpg", "0008.jpg", "0011.jpg", "0027.jpg", "0028.jpg", // cats
+		"0033.jpg", // dogs
+	}
+	if got := pathsOf(held); !slices.Equal(got, want) {
+		t.Errorf("to validate on: %v, want %v", got, want)
+	}
+	_, held = HoldOut(files("photos", 40))
+	if got, want := pathsOf(held), []string{"0010.jpg", "0020.jpg", "0035.jpg", "0037.jpg"}; !slices.Equal(got, want) {
+		t.Errorf("to test on: %v, want %v", got, want)
+	}
+}

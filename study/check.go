@@ -231,7 +231,7 @@ func (p *parser) checkProgram(arm int) error {
 		return err
 	}
 	passed := a.passed()
-	if len(p.Seeds) > 1 && !passed["seed"] {
+	if tuned := p.Tuning != nil && len(p.Tuning.Seeds) > 1; (tuned || len(p.Seeds) > 1) && !passed["seed"] {
 		return p.at(a.line, fmt.Errorf("arm %s: program: want {seed} in its command line, because the study has several "+
 			"seeds", a.Name))
 	}
@@ -248,15 +248,14 @@ func (p *parser) checkProgram(arm int) error {
 	return p.checkProgramTuning(a, passed)
 }
 
-// checkProgramTuning refuses a program that is tuned without being told for how long, or that some images are to
-// judge it.
+// checkProgramTuning refuses a tuned program that is not told the split of the images, or the epochs of a round.
 func (p *parser) checkProgramTuning(a Arm, passed map[string]bool) error {
 	switch {
 	case p.Tuning == nil:
 		return nil
 	case !passed["split"]:
 		return p.at(a.line, fmt.Errorf("arm %s: program: want {split} in its command line, because tuning is judged on a "+
-			"tenth of the training images, on which nothing may be trained: the program leaves them out when it is given "+
+			"tenth of the training images, on which nothing may be trained: the program must leave them out when it is given "+
 			"%q (docs/evaluation.md says which they are)", a.Name, "validation"))
 	case len(p.Tuning.Epochs) > 0 && !passed["epochs"]:
 		return p.at(a.line, fmt.Errorf("arm %s: program: want {epochs} in its command line, because rounds of tuning have "+

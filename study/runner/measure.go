@@ -17,7 +17,7 @@ import (
 	"contralens/study/jobs"
 )
 
-// measured is the number of images of a training that is measured.
+// measured is the least number of images of a training that is measured.
 const measured = 512
 
 // Plan describes the study and how long it will take: from the cells that are done, and from a few
@@ -146,12 +146,19 @@ func (r *Runner) measureArm(ctx context.Context, arm int, show func(string)) (ea
 	return 1/speed.Train + (ends+evaluations+votes)/images, nil
 }
 
-// brief returns a training that has the steps of c, few images, and from the first step on what starts later in c.
-func brief(c config.Contrast) config.Contrast {
-	if c.Limit == 0 || c.Limit > measured {
-		c.Limit = measured
+// shortened returns a training with the steps of c, of so few images that epochs end soon. What starts later in c
+// starts with the first step. A memory bank keeps its rows, among which steps look up theirs, so it keeps all images.
+func shortened(c config.Contrast) config.Contrast {
+	few := c.BatchSize * max(4, (measured+c.BatchSize-1)/c.BatchSize)
+	if c.Memory != "bank" && (c.Limit == 0 || c.Limit > few) {
+		c.Limit = few
 	}
-	c.FromFirstStep()
+	if c.Transforms() {
+		c.MixEpoch, c.MixStep, c.MixStart = 0, 0, ""
+	}
+	if c.Synthesizes() {
+		c.SyntheticStart = 0
+	}
 	return c
 }
 
@@ -162,7 +169,7 @@ func (r *Runner) speed(ctx context.Context, c config.Contrast, show func(string)
 		return s, err
 	}
 	defer os.RemoveAll(dir)
-	c = brief(c)
+	c = shortened(c)
 	c.ModelPath, c.TBPath = dir, filepath.Join(dir, "tb")
 	tuner := r.Tuner
 	if tuner == nil {

@@ -103,19 +103,36 @@ func TestTrainedBefore(t *testing.T) {
 	}
 }
 
-// A training is measured with the negatives that it has, and with what starts later.
-func TestBrief(t *testing.T) {
-	c := config.DefaultContrast()
-	c.Limit, c.K, c.Synthetic, c.FT, c.MixEpoch = 10000, 65536, "mochi", "auto", 3
-	if _, err := c.Resolve(nil); err != nil {
-		t.Fatal(err)
+// A training is measured with the steps and negatives that it has, and with what starts later.
+func TestShortened(t *testing.T) {
+	resolved := func(edit func(c *config.Contrast)) config.Contrast {
+		c := config.DefaultContrast()
+		c.Method, c.Epochs = "Customize", 20
+		edit(&c)
+		if _, err := c.Resolve(nil); err != nil {
+			t.Fatal(err)
+		}
+		return c
 	}
-	b := brief(c)
-	if b.Limit != measured || b.K != c.K || b.SyntheticStart != 0 || b.MixEpoch != 0 || b.MixStart != "" || !b.Transforms() {
-		t.Errorf("limit %d, K %d, synthetic negatives after %d epochs, transformation after %d (%q)", b.Limit, b.K,
-			b.SyntheticStart, b.MixEpoch, b.MixStart)
+	for batch, want := range map[int]int{64: 512, 128: 512, 384: 1536, 512: 2048, 1024: 4096} {
+		c := resolved(func(c *config.Contrast) { c.BatchSize, c.Limit = batch, 10000 })
+		if got := shortened(c); got.Limit != want || got.K != c.K {
+			t.Errorf("batches of %d: %d images, want %d, with %d negatives of %d", batch, got.Limit, want, got.K, c.K)
+		}
 	}
-	if c.Limit = 100; brief(c).Limit != 100 {
-		t.Errorf("limit %d, want 100", brief(c).Limit)
+	if c := resolved(func(c *config.Contrast) { c.Limit = 100 }); shortened(c).Limit != 100 {
+		t.Errorf("%d images, want 100", shortened(c).Limit)
+	}
+	if c := resolved(func(c *config.Contrast) { c.Memory = "bank" }); shortened(c).Limit != 0 {
+		t.Errorf("a bank of %d images, want all", shortened(c).Limit)
+	}
+	late := resolved(func(c *config.Contrast) { c.FT, c.MixStep, c.MixEpoch, c.Synthetic = "auto", 50, 3, "mochi" })
+	if c := shortened(late); c.MixEpoch != 0 || c.MixStep != 0 || c.MixStart != "" || c.SyntheticStart != 0 {
+		t.Errorf("the transformation starts after %d epochs and %d steps (%q), synthetic negatives after %d epochs", c.MixEpoch,
+			c.MixStep, c.MixStart, c.SyntheticStart)
+	}
+	never := resolved(func(c *config.Contrast) { c.FT, c.MixEpoch, c.Synthetic, c.SyntheticStart = "posneg", 20, "mochi", 20 })
+	if c := shortened(never); c.Transforms() || c.Synthesizes() {
+		t.Errorf("what never starts is measured: the transformation %v, synthetic negatives %v", c.Transforms(), c.Synthesizes())
 	}
 }
