@@ -103,7 +103,10 @@ func label(runs []*run) {
 				continue
 			}
 			name, value := symbol(k), r.config[k]
-			if value == "" {
+			switch {
+			case r.config[k+"_auto"] == "true": // chosen by the scores, after this value
+				value = "auto"
+			case value == "":
 				value = "default"
 			}
 			parts = append(parts, name+" = "+value)
@@ -124,6 +127,9 @@ func label(runs []*run) {
 func (r *run) transformation() string {
 	if r.config["mixnorm"] != "true" {
 		return "no FT"
+	}
+	if r.config["alpha_auto"] == "true" {
+		return "FT auto"
 	}
 	return "FT " + r.config["mixnorm_target"]
 }
