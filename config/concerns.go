@@ -76,8 +76,8 @@ type FeatureTransform struct {
 	MixEpoch     int      `flag:"mix_start_epoch" name:"contrast=21" help:"epochs before the transformation starts"`
 	MixStep      int      `flag:"mix_start_step" name:"contrast=22" help:"steps before the transformation starts"`
 	MixStart     string   `flag:"mix_start" name:"contrast=23" help:"auto: start to transform once positives have separated from negatives"`
-	AlphaAuto    bool     `flag:"alpha_auto" name:"contrast=56" help:"with --mix_start auto: let the scores choose both alphas when the transformation starts"`
-	TauAuto      bool     `flag:"nce_t_auto" name:"contrast=57" help:"with --alpha_auto: let the scores choose the temperature, too"`
+	AlphaAuto    bool     `flag:"alpha_auto" legend:"-" name:"contrast=56" help:"with --mix_start auto: let the scores choose both alphas when the transformation starts"`
+	TauAuto      bool     `flag:"nce_t_auto" legend:"-" name:"contrast=57" help:"with --alpha_auto: let the scores choose the temperature, too"`
 }
 
 // Crops are the options of taking and decoding a random crop.

@@ -25,15 +25,11 @@ func TestRelativesOfOptions(t *testing.T) {
 		}
 	}
 	type counts = [contrast.Kinds]int
-	for name, c := range map[string]struct {
-		typed []int
-		want  counts
-	}{
-		"mochi": {nil, counts{contrast.Paired: 1024, contrast.Interpolated: 128}},
-		"synco": {nil, counts{256, 256, 256, 64, 64, 64}},
+	for name, want := range map[string]counts{
+		"mochi": {contrast.Paired: 1024, contrast.Interpolated: 128}, "synco": {256, 256, 256, 64, 64, 64},
 	} {
-		if r.Synthetic, r.Counts = name, c.typed; !reflect.DeepEqual(Synthesis(r), &contrast.Synthesis{From: 99, Counts: c.want}) {
-			t.Errorf("%s: %+v, want %v of 99", name, Synthesis(r), c.want)
+		if r.Synthetic = name; !reflect.DeepEqual(Synthesis(r), &contrast.Synthesis{From: 99, Counts: want}) {
+			t.Errorf("%s: %+v, want %v of 99", name, Synthesis(r), want)
 		}
 	}
 	r.Synthetic, r.Counts = "mochi", []int{5, 3}

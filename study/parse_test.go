@@ -131,6 +131,7 @@ func TestMistakes(t *testing.T) {
 		{"seeds: 1\ngrid: {}\n", "line 2: grid: want options with values to try"},
 		{"seeds: 1\ngrid: {alpha: [" + strings.Repeat("0,", 2000) + "]}\n", "line 2: grid: want at most 1000 combinations"},
 		{replace("trials: 4", "trials: [3, 4]"), "trials: want one number, got 2"},
+		{"seeds: 1\narms:\n  a: {program: [x, \"{alpha}\", \"{split}\"]}\ntuning: {options: {alpha: [0.9, 0.99]}, seeds: [1001, 1002]}\n", "line 3: arm a: program: want {seed} in its command line, because the study has several seeds"},
 		{"seeds: 1\narms: {a: {}}\ntuning: {options: {alpha: 0.9}}\n", "line 3: tuning: want at least two settings to choose from, got 1 for arm a"},
 		{"seeds: 1\narms: {a: {}}\nevaluations: {scores: {}}\ntuning: {options: {alpha: [0.9, 0.99]}}\n", "want an accuracy among the evaluations, such as knn"},
 		{"seeds: 1\narms: {a: {}, b: {ft: pos, record: false, save_score: false}}\nevaluations: {scores: {}}\n", "line 3: evaluations: scores of arm b: want record: true"},

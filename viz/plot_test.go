@@ -260,6 +260,8 @@ func TestLabels(t *testing.T) {
 		{runs(c("alpha", "1", "name", "x"), c("alpha", "1", "name", "y")), "r0|r1"},
 		{runs(c("seed", "1", "mixnorm", "true", "mixnorm_target", "pos"), c("seed", "2")), "FT pos, seed = 1|no FT, seed = 2"},
 		{runs(c("nce_t", "0.07", "nce_t_auto", "true", "mixnorm", "true", "mixnorm_target", "posneg", "alpha_auto", "true"), c("nce_t", "0.2")), "FT auto, τ = auto|no FT, τ = 0.2"},
+		{runs(c("alpha", "0.99", "mixnorm", "true", "alpha_auto", "true"), c("alpha", "0.9", "mixnorm", "true", "alpha_auto", "true")), "alpha = 0.99|alpha = 0.9"},
+		{runs(c("neg_alpha", "1.6", "mixnorm", "true", "mixnorm_target", "neg", "alpha_auto", "true"), c("neg_alpha", "1", "mixnorm", "true", "mixnorm_target", "neg")), "FT auto, α neg = auto|FT neg, α neg = 1"},
 		{runs(c("seed", "1"), c("seed", "1"), c("seed", "2")), "seed = 1 (r0)|seed = 1 (r1)|seed = 2"},
 		{runs(nil, c("alpha", "1")), "r0|alpha = 1"},
 		{runs(c("alpha", "1")), "r0"},

@@ -71,6 +71,17 @@ func (r *run) concerns(option string) bool {
 	return r.config["mixnorm"] == "true" || f.Group != config.GroupTransformation
 }
 
+// chosenIf are the switches with which the scores choose an option in the training, in place of its value.
+var chosenIf = map[string]string{"nce_t": "nce_t_auto", "pos_alpha": "alpha_auto", "neg_alpha": "alpha_auto"}
+
+// value is that of an option, or auto if the scores choose it.
+func (r *run) value(option string) string {
+	if r.config[chosenIf[option]] == "true" {
+		return "auto"
+	}
+	return r.config[option]
+}
+
 // label names runs by the options in which they differ, or by their folders if there are
 // none or too many.
 func label(runs []*run) {
@@ -86,7 +97,7 @@ func label(runs []*run) {
 			continue
 		}
 		concerned := slices.DeleteFunc(slices.Clone(runs), func(r *run) bool { return !r.concerns(k) })
-		if slices.ContainsFunc(concerned, func(r *run) bool { return r.config[k] != concerned[0].config[k] }) {
+		if slices.ContainsFunc(concerned, func(r *run) bool { return r.value(k) != concerned[0].value(k) }) {
 			differ = append(differ, k)
 		}
 	}
@@ -102,14 +113,11 @@ func label(runs []*run) {
 			if !r.concerns(k) {
 				continue
 			}
-			name, value := symbol(k), r.config[k]
-			switch {
-			case r.config[k+"_auto"] == "true": // chosen by the scores, after this value
-				value = "auto"
-			case value == "":
+			value := r.value(k)
+			if value == "" {
 				value = "default"
 			}
-			parts = append(parts, name+" = "+value)
+			parts = append(parts, symbol(k)+" = "+value)
 		}
 		if r.label = strings.Join(parts, ", "); r.label == "" || r.config == nil || len(parts) > 4 {
 			r.label = filepath.Base(filepath.Clean(r.dir))
