@@ -47,7 +47,11 @@ func (s *Store) Fetch(name string) {
 			s.came(key)
 			return
 		}
-		s.begin(key, full, o)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.wanted[key] { // else a reader was faster: the shard has come, and may be evicted again
+			s.beginLocked(key, full, o)
+		}
 	}()
 }
 
@@ -83,6 +87,11 @@ func (s *Store) beside(key, full string, o object) {
 func (s *Store) begin(key, full string, o object) *fetching {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.beginLocked(key, full, o)
+}
+
+// beginLocked is begin for callers that hold the lock.
+func (s *Store) beginLocked(key, full string, o object) *fetching {
 	f := s.fetch[key]
 	if f != nil && !f.evicted(s.cache.path(full, o)) {
 		return f
@@ -97,8 +106,8 @@ func (s *Store) begin(key, full string, o object) *fetching {
 		case <-s.ctx.Done():
 			f.err = s.ctx.Err()
 		}
-		close(f.done)
 		s.came(key)
+		close(f.done)
 	}()
 	return f
 }

@@ -88,6 +88,9 @@ func (s *Store) cached(
 	whole := !isShard(full) || s.wanted[key] || s.fetch[key].failed()
 	s.mu.Unlock()
 	if !whole {
+		if b := read(); b != nil || ctx.Err() != nil { // it came since the first look
+			return b, ctx.Err()
+		}
 		s.beside(key, full, o)
 		return nil, nil
 	}

@@ -188,6 +188,9 @@ func (s *Store) list(ctx context.Context, name string) ([]entry, error) {
 	slices.SortFunc(f.entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if first := s.folders[key]; first != nil { // someone else was faster
+		return first.entries, first.err
+	}
 	s.folders[key] = f
 	for _, e := range f.entries {
 		if e.object != nil {

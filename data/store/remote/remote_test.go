@@ -24,6 +24,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -243,6 +244,43 @@ func TestChanged(t *testing.T) {
 	s.Fetch("s3://bucket/a/0.tar")
 	if _, err := s.ReadAt(t.Context(), "s3://bucket/a/0.tar", nil, 5, 5); store.Failed(err) == nil || !strings.Contains(err.Error(), "SHA-256") {
 		t.Errorf("another SHA-256: %v", err)
+	}
+}
+
+// A listing that is answered late changes nothing for a shard that a reader fetched meanwhile.
+func TestLateListing(t *testing.T) {
+	server, shard := serve(t)
+	for i := range 3 {
+		server.Put(fmt.Sprintf("bucket/s/%d.tar", i), shard)
+	}
+	asked, answer, answered := make(chan bool), make(chan bool), make(chan bool)
+	var listings atomic.Int32
+	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		late := r.URL.Query().Get("list-type") == "2" && listings.Add(1) == 1
+		if late {
+			asked <- true
+			<-answer
+		}
+		server.ServeHTTP(w, r)
+		if late {
+			close(answered)
+		}
+	})
+	s := open(t, "s3://bucket", remote.Options{CacheDir: t.TempDir(), CacheBytes: 250_000})
+	s.Fetch("s3://bucket/s/0.tar")
+	<-asked
+	for i := range 3 {
+		name := fmt.Sprintf("s3://bucket/s/%d.tar", i)
+		s.Fetch(name)
+		if _, err := s.ReadAt(t.Context(), name, nil, 0, 2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(answer)
+	<-answered
+	time.Sleep(100 * time.Millisecond)
+	if n := len(server.Requests("GET /bucket/s/0.tar")); n != 1 {
+		t.Errorf("the shard was fetched %d times, want once", n)
 	}
 }
 
