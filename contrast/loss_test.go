@@ -216,17 +216,18 @@ func TestRelativesOfBatch(t *testing.T) {
 
 // The relatives have the limits that their papers name: HCL without hardness and without
 // false negatives is InfoNCE, and so is MACL whose temperature does not move, up to its
-// weight; the gradient of RINCE approaches that of InfoNCE.
+// weight; the gradient of RINCE approaches that of InfoNCE. The temperature of MACL stays above a tenth.
 func TestRelativesInTheLimit(t *testing.T) {
 	inRun(t, func() {
 		const τ = 0.3
-		key, queue := unitRows(3, 8, 2).To(torch.Float64), unitRows(20, 8, 3).To(torch.Float64)
-		gradient := func(loss Loss) (float64, []float64) {
-			q := unitRows(3, 8, 1).To(torch.Float64).SetRequiresGrad(true)
+		queue := unitRows(20, 8, 3).To(torch.Float64)
+		of := func(n int, τ float64, loss Loss) (float64, []float64) {
+			q, key := unitRows(n, 8, 1).To(torch.Float64).SetRequiresGrad(true), unitRows(n, 8, 2).To(torch.Float64)
 			out := operators(q, key, QueueNegatives{Rows: queue}, Draw{}, Options{Temperature: τ, Loss: loss})
 			out.Loss.Backward()
 			return out.Value, q.Grad().Float64s()
 		}
+		gradient := func(loss Loss) (float64, []float64) { return of(3, τ, loss) }
 		value, slopes := gradient(nil)
 		for name, loss := range map[string]Loss{"InfoNCE": CrossEntropy{}, "HCL": HCL{}} {
 			v, s := gradient(loss)
@@ -235,6 +236,21 @@ func TestRelativesInTheLimit(t *testing.T) {
 		}
 		_, s := gradient(RINCE{Q: 1e-7, Lambda: 1})
 		numeric.AllNear(t, "RINCE", s, slopes, 1e-5*numeric.Largest(slopes))
+
+		for _, bounded := range []bool{false, true} {
+			at, loss := τ, MACL{Alignment: 0.1}
+			if bounded { // 1 + α (A - A_0) is below 0
+				at, loss = τ/10, MACL{Alpha: 1, Alignment: 3}
+			}
+			value, slopes := of(1, at, nil)
+			weight := 1 / (1 - math.Exp(-value)) // 1/(1-P)
+			for i := range slopes {
+				slopes[i] *= weight
+			}
+			v, s := of(1, τ, loss)
+			numeric.Near(t, "MACL", v, weight*value, 1e-11*weight*value)
+			numeric.AllNear(t, "MACL", s, slopes, 1e-11*numeric.Largest(slopes))
+		}
 	})
 }
 

@@ -4,6 +4,8 @@ import (
 	"math"
 	"testing"
 
+	"gonum.org/v1/gonum/stat"
+
 	"contralens/contrast"
 	"contralens/contrast/ft"
 	"contralens/internal/golden"
@@ -13,8 +15,8 @@ import (
 )
 
 // The loss of mixed images and its gradient equal their definition: i-Mix in place of the
-// query, Un-Mix beside it, with the feature transformation and in both directions, with a queue,
-// a bank and a batch.
+// query, Un-Mix beside it, with a queue, a bank and a batch. With a queue and a bank also
+// with the feature transformation, and with a queue in both directions.
 func TestMixtureDefinition(t *testing.T) {
 	both := ft.Transform{
 		Positive: ft.Side{On: true, Uniform: true, Extrapolate: true, Elementwise: true},
@@ -131,6 +133,24 @@ func TestMixtureOrder(t *testing.T) {
 		}
 		if len(orders) != 4 {
 			t.Errorf("i-Mix: the first image is mixed with %v of 4", orders)
+		}
+	})
+}
+
+// λ of the mixture has the mean and variance of Beta(α, α), a half and 1/(8α + 4).
+func TestMixtureShare(t *testing.T) {
+	inTorch(t, func() {
+		crop := torch.Ones([]int{2, 1, 1, 1})
+		for _, α := range []float64{0.3, 1, 4} {
+			m := &Model{}
+			m.Mixture = Mixture{"unmix", α}
+			var shares []float64
+			for step := range 2000 {
+				shares = append(shares, m.mix(crop, &seeded{seed: 1, step: uint64(step)}).λ)
+			}
+			mean, variance := stat.MeanVariance(shares, nil)
+			numeric.Near(t, "mean", mean, 0.5, 0.04)
+			numeric.Near(t, "variance", variance, 1/(8*α+4), 0.1/(8*α+4))
 		}
 	})
 }

@@ -39,7 +39,7 @@ func (n Norms) Groups() (int, error) {
 			return 0, &config.ValueError{
 				Option: "resume",
 				Want:   fmt.Sprintf("a number of processes that divides the %d batch-norm groups of the run", groups), Got: size,
-				Hint: "to go on in other groups, give --bn_splits, the file with --resume, and another --name",
+				Hint: "to resume with other groups, give --bn_splits, the file with --resume, and another --name",
 			}
 		}
 	}

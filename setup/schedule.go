@@ -16,6 +16,13 @@ func Schedule(o config.Optim, warm bool) optim.Schedule {
 	}.Warmed(warm)
 }
 
+// PretrainingSchedule is Schedule of a pre-training, which may have a warm-up of its own, in steps.
+func PretrainingSchedule(c config.Contrast) optim.Schedule {
+	s := Schedule(c.Optim, c.Warm)
+	s.WarmSteps = c.WarmSteps
+	return s
+}
+
 // fewEpochs is the number of epochs below which a cosine by epoch loses much: in the last
 // epoch the rate is next to nothing, and that is a tenth of the training or more.
 const fewEpochs = 10

@@ -66,7 +66,7 @@ func (s *Study) SameRecipe(dir string) error {
 		now, has := s.recipe[name]
 		if before != now || had != has {
 			return fmt.Errorf("%s: recipe %s has other options than when the study began (%s; %s: before %q, now %q); choose "+
-				"another folder (-o), or go on with the recipe of then; --report works with any", dir, s.Recipe, path, name, before,
+				"another folder (-o), or restore the recipe; --report works with any", dir, s.Recipe, path, name, before,
 				now)
 		}
 	}
@@ -96,13 +96,13 @@ func (s *Study) Begun(dir string) (bool, error) {
 		}
 		if before, now := differs(was.signature(), s.signature()); before != now {
 			return false, fmt.Errorf("%s: want the folder of %s, but it was made with other arms, options or evaluations (%s): "+
-				"before %q, now %q; choose another folder (-o), or go on with that copy: contralens study %s",
+				"before %q, now %q; choose another folder (-o), or resume with that copy: contralens study %s",
 				dir, s.File, path, before, now, s.resume(path, dir))
 		}
 		for _, seed := range was.Seeds {
 			if !slices.Contains(s.Seeds, seed) {
 				return false, fmt.Errorf("%s: want the folder of %s, but it was made with seed %d, which is missing now: %s; "+
-					"choose another folder (-o), or go on with that copy: contralens study %s",
+					"choose another folder (-o), or resume with that copy: contralens study %s",
 					dir, s.File, seed, path, s.resume(path, dir))
 			}
 		}
@@ -122,7 +122,7 @@ func (s *Study) Begun(dir string) (bool, error) {
 	return false, nil
 }
 
-// resume returns the words of the command that goes on with the copy of a study in its folder.
+// resume returns the words of the command that resumes with the copy of a study in its folder.
 func (s *Study) resume(path, dir string) string {
 	words := []string{path, "-o", dir}
 	if s.folder != "" {

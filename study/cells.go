@@ -153,56 +153,6 @@ func (s *Study) Command(dir string, c Cell) []string {
 	return words
 }
 
-// ProgramLine returns the command line of a program that trains a cell: words in braces are
-// replaced by options, and {dir} by the run directory, where the program writes current.pth.
-func (s *Study) ProgramLine(dir string, c Cell) ([]string, error) {
-	options, _, err := s.Training(dir, c)
-	if err != nil {
-		return nil, err
-	}
-	pairs := []string{"{dir}", filepath.Join(dir, RunsDir, c.Name)}
-	for name, value := range config.Values(&options) {
-		pairs = append(pairs, "{"+name+"}", value)
-	}
-	var words []string
-	for _, w := range s.Arms[c.Arm].Program {
-		for _, name := range inBraces.FindAllString(w, -1) {
-			if !slices.Contains(pairs, name) {
-				a := s.Arms[c.Arm]
-				return nil, s.at(a.line, fmt.Errorf("arm %s: program: want {dir} or an option of contrast such as {epochs} in "+
-					"braces, got %s", a.Name, name))
-			}
-		}
-		words = append(words, strings.NewReplacer(pairs...).Replace(w))
-	}
-	return words, nil
-}
-
-// passed returns the options that the command line of a program has.
-func (a Arm) passed() map[string]bool {
-	passed := map[string]bool{}
-	for _, w := range a.Program {
-		for _, name := range inBraces.FindAllString(w, -1) {
-			passed[official(strings.Trim(name, "{}"))] = true
-		}
-	}
-	return passed
-}
-
-// notPassed returns the options of all arms that the command line of a program does not have.
-func (s *Study) notPassed(a Arm) (names []string) {
-	if a.Program == nil {
-		return nil
-	}
-	passed := a.passed()
-	for _, o := range s.Options {
-		if f, ok := config.Lookup(o.Name); ok && !passed[f.Name] && !f.Runtime {
-			names = append(names, f.Name)
-		}
-	}
-	return names
-}
-
 // inBraces matches what looks like an option in braces.
 var inBraces = regexp.MustCompile(`\{\w*\}`)
 

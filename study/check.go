@@ -25,7 +25,7 @@ func (p *parser) check() error {
 		return err
 	}
 	if len(p.Evaluations) == 0 {
-		p.Evaluations = []Evaluation{{Protocol: nearest}}
+		p.Evaluations = []Evaluation{{Protocol: Neighbors}}
 	}
 	if err := p.checkTuning(); err != nil {
 		return err
@@ -221,49 +221,6 @@ func (p *parser) checkArms() error {
 	return nil
 }
 
-// checkProgram refuses a program that does not learn what the study varies: it knows its command line alone.
-func (p *parser) checkProgram(arm int) error {
-	a := p.Arms[arm]
-	if a.Program == nil || a.Untrained {
-		return nil
-	}
-	if _, err := p.ProgramLine("", Cell{Arm: arm, Seed: p.Seeds[0]}); err != nil {
-		return err
-	}
-	passed := a.passed()
-	if tuned := p.Tuning != nil && len(p.Tuning.Seeds) > 1; (tuned || len(p.Seeds) > 1) && !passed["seed"] {
-		return p.at(a.line, fmt.Errorf("arm %s: program: want {seed} in its command line, because the study has several "+
-			"seeds", a.Name))
-	}
-	for _, o := range a.Options {
-		name := official(o.Name)
-		if f, _ := config.Lookup(name); f.Auto && o.Value == "auto" {
-			return p.at(o.line, fmt.Errorf("arm %s: %s: want a number, which {%s} tells the program", a.Name, name, name))
-		}
-		if !passed[name] && !slices.Contains(network, name) && name != "data_folder" && name != "dataset" {
-			return p.at(o.line, fmt.Errorf("arm %s: program: want {%s} in its command line: otherwise the program does not "+
-				"know the option", a.Name, name))
-		}
-	}
-	return p.checkProgramTuning(a, passed)
-}
-
-// checkProgramTuning refuses a tuned program that is not told the split of the images, or the epochs of a round.
-func (p *parser) checkProgramTuning(a Arm, passed map[string]bool) error {
-	switch {
-	case p.Tuning == nil:
-		return nil
-	case !passed["split"]:
-		return p.at(a.line, fmt.Errorf("arm %s: program: want {split} in its command line, because tuning is judged on a "+
-			"tenth of the training images, on which nothing may be trained: the program must leave them out when it is given "+
-			"%q (docs/evaluation.md says which they are)", a.Name, "validation"))
-	case len(p.Tuning.Epochs) > 0 && !passed["epochs"]:
-		return p.at(a.line, fmt.Errorf("arm %s: program: want {epochs} in its command line, because rounds of tuning have "+
-			"epochs of their own", a.Name))
-	}
-	return nil
-}
-
 // longestName is the largest number of bytes of an arm's name in names of files, which have 255 in all.
 const longestName = 180
 
@@ -407,7 +364,7 @@ func (p *parser) checkEvaluation(a Arm, c config.Contrast, e Evaluation) (err er
 		}
 	case Detect:
 		err = p.checkDetection(c, e)
-	case nearest:
+	case Neighbors:
 		_, _, err = p.KNN(c, e)
 	default:
 		_, _, err = p.Linear(c, e)

@@ -7,10 +7,18 @@ import (
 	"contralens/config"
 )
 
-// images are the options of a training that its evaluations share.
-var images = []string{
-	"data_folder", "dataset", "imagenet100path", "limit", "imbalance", "imbalance_seed", "max_bad", "decode_strict",
-	"split", "num_workers", "threads", "device", "gpu", "seed",
+// images are the options of a training that its evaluations share: which images there are and where they are kept,
+// the processors, and the seed.
+var images = append(imageOptions(), "num_workers", "threads", "device", "gpu", "seed")
+
+// imageOptions returns the options of config.Data but for the batch size.
+func imageOptions() (names []string) {
+	for _, f := range config.Fields(&config.Data{}) {
+		if f.Name != "batch_size" {
+			names = append(names, f.Name)
+		}
+	}
+	return names
 }
 
 // network are the options of a training that its checkpoint records. An evaluation of a

@@ -127,15 +127,10 @@ func (p *parser) study(n *yaml.Node) error {
 	if err != nil {
 		return err
 	}
-	var names []string
-	for i, a := range p.Arms {
-		if a.Name == name {
-			p.Baseline = i
-			return nil
-		}
-		names = append(names, a.Name)
+	if err := p.SetBaseline(name); err != nil {
+		return p.fail(baseline.value, "baseline: %v", err)
 	}
-	return p.fail(baseline.value, "baseline: want the name of an arm (%s), got %q", strings.Join(names, ", "), name)
+	return nil
 }
 
 func (p *parser) readRecipe(e entry) (err error) {
@@ -264,7 +259,7 @@ func (p *parser) tuning(e entry) error {
 	if err := p.only(all, "tuning", "options", "search", "trials", "seeds", "epochs", "by"); err != nil {
 		return err
 	}
-	t := &Tuning{Search: "grid", Seeds: []uint64{firstTuningSeed}, By: nearest, line: e.at.Line}
+	t := &Tuning{Search: "grid", Seeds: []uint64{firstTuningSeed}, By: Neighbors, line: e.at.Line}
 	for _, o := range all {
 		var n []uint64
 		switch o.key {
@@ -304,7 +299,7 @@ func (p *parser) evaluations(e entry) error {
 	if err != nil {
 		return err
 	}
-	if err := p.only(all, "evaluations", nearest, linear, fewShot, Scores, Detect); err != nil {
+	if err := p.only(all, "evaluations", Neighbors, linear, fewShot, Scores, Detect); err != nil {
 		return err
 	}
 	for _, o := range all {

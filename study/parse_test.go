@@ -53,8 +53,9 @@ func TestParse(t *testing.T) {
 		t.Errorf("%v: %+v", err, c)
 	}
 	e := s.Evaluations
+	c.CacheDir, c.DecodeStrict = "kept", true // the images are those of the training in every way
 	k, _, err := s.KNN(c, e[0])
-	if err != nil || k.Neighbors != 20 || k.Dataset != "cifar10" {
+	if err != nil || k.Neighbors != 20 || k.Dataset != "cifar10" || k.CacheDir != "kept" || !k.DecodeStrict {
 		t.Errorf("%v: %+v", err, k)
 	}
 	l, _, err := s.Linear(c, e[3])
@@ -147,8 +148,8 @@ func TestMistakes(t *testing.T) {
 		{replace("ft: posneg\n", "ft: posneg\n    mix_start_epoch: -2\n"), "--mix_start_epoch: want a whole number of at least 0, got -2"},
 		{replace("  linear: {l2", "\tlinear: {l2"), "; line 18 is indented with a tab, where YAML wants spaces"},
 		{replace("trials: 4", "trials: 3"), "line 11: tuning: epochs: the round of 2 epochs would have 1 setting, to cost no more than that of 1 epoch with 3: want at least two to choose from; give more settings, or a shorter round"},
-		{replace("ft: posneg\n", "ft: posneg\n    mix_start_epoch: 1\n"), "line 12: tuning: epochs: arm ft would be tuned without what it is about: a round has 1 epoch, and the transformation starts after 1 (--mix_start_epoch); give more epochs, or an earlier start"},
-		{replace("plain: {}", "plain: {}\n  synco: {synthetic: synco, synthetic_start_epoch: 2}"), "line 12: tuning: epochs: arm synco would be tuned without what it is about: a round has 1 epoch, and synthetic negatives start after 2"},
+		{replace("ft: posneg\n", "ft: posneg\n    mix_start_epoch: 1\n"), "line 12: tuning: epochs: arm ft would be tuned without what it tests: a round has 1 epoch, and the transformation starts after 1 (--mix_start_epoch); give more epochs, or an earlier start"},
+		{replace("plain: {}", "plain: {}\n  synco: {synthetic: synco, synthetic_start_epoch: 2}"), "line 12: tuning: epochs: arm synco would be tuned without what it tests: a round has 1 epoch, and synthetic negatives start after 2"},
 		{replace("plain: {}", "plain: {}\n  more: {ft: pos, mix_start_epoch: 3}"), "line 6: arm more is the same training as arm plain: want arms that differ in an option that has an effect; the training has 3 epochs, and the transformation starts after 3 (--mix_start_epoch)"},
 		{replace("plain: {}", "plain: {program: [x, \"{dir}\", \"{alpha}\", \"{learning_rate}\"]}"), "line 5: arm plain: program: want {seed} in its command line, because the study has several seeds"},
 		{replace("plain: {}", "plain: {nce_t: 0.1, program: [x, \"{seed}\", \"{alpha}\", \"{learning_rate}\"]}"), "line 5: arm plain: program: want {nce_t} in its command line: otherwise the program does not know the option"},

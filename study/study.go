@@ -102,9 +102,9 @@ func (e Evaluation) Measure() string {
 
 // Protocols of evaluations.
 const (
-	nearest = "knn"
-	linear  = "linear"
-	fewShot = "fewshot"
+	Neighbors = "knn" // k-nearest-neighbor classification
+	linear    = "linear"
+	fewShot   = "fewshot"
 	// Scores stands for the statistics of the scores, as the loss sees them, in the last epoch.
 	Scores = "scores"
 	// Detect stands for the average precisions of a detector that is trained on the encoder.
@@ -182,6 +182,19 @@ func (s *Study) at(line int, err error) error {
 
 // SetFolder sets the folder with the images of all arms that do not set another one.
 func (s *Study) SetFolder(path string) { s.folder = path }
+
+// SetBaseline replaces the arm from which differences are taken.
+func (s *Study) SetBaseline(name string) error {
+	var names []string
+	for i, a := range s.Arms {
+		if a.Name == name {
+			s.Baseline = i
+			return nil
+		}
+		names = append(names, a.Name)
+	}
+	return fmt.Errorf("want the name of an arm (%s), got %q", strings.Join(names, ", "), name)
+}
 
 // Sets reports whether the arm itself sets an option.
 func (a Arm) Sets(option string) bool {

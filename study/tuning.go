@@ -130,7 +130,7 @@ func (p *parser) makeSettings() error {
 }
 
 // draw returns n of the combinations of shared and own settings of an arm, the same ones in every call. All arms
-// try the same shared ones, so that none is ahead because it met a better learning rate, and all equally often.
+// try the same shared ones, so that none is ahead because it met a better learning rate: each equally often, or once more than others.
 // Own ones take turns beside them, in the order, of many, in which the values of any two options meet most evenly.
 func draw(shared, own [][]Option, n int) (some [][]Option) {
 	rng := rand.New(rand.NewPCG(1, 1))
@@ -190,7 +190,7 @@ func place(setting []Option, shared, own [][]Option) int {
 }
 
 // checkRounds refuses settings that are the same training in a round of tuning, and rounds too short for
-// what the arm is about.
+// what the arm tests.
 func (p *parser) checkRounds(arm int) error {
 	a := p.Arms[arm]
 	if p.Tuning == nil || a.Program != nil {
@@ -211,7 +211,7 @@ func (p *parser) checkRounds(arm int) error {
 				return p.wrong(a, options, fmt.Errorf("in a round of %s: %w", humanize.Count(epochs, "epoch"), err))
 			}
 			if off, ok := notBegun(&whole, &c); ok {
-				return p.at(p.Tuning.line, fmt.Errorf("tuning: epochs: arm %s would be tuned without what it is about: a round "+
+				return p.at(p.Tuning.line, fmt.Errorf("tuning: epochs: arm %s would be tuned without what it tests: a round "+
 					"has %s, and %s; give more epochs, or an earlier start", a.Name, humanize.Count(epochs, "epoch"), off))
 			}
 			facts := fingerprint(&c)

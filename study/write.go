@@ -89,7 +89,7 @@ func Title(measure string) string {
 		return n + " labels per class"
 	}
 	return map[string]string{
-		nearest: "k-NN", linear: "linear probe", "pos_mean": "mean of positive scores",
+		Neighbors: "k-NN", linear: "linear probe", "pos_mean": "mean of positive scores",
 		"pos_var": "variance of positive scores", "neg_mean": "mean of negative scores",
 		"neg_var": "variance of negative scores",
 	}[measure]

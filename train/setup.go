@@ -46,8 +46,7 @@ func NewRun(ctx context.Context, w world.World, c config.Contrast, dir string, c
 	// Batch norm cannot train on one image: a last batch of one is left out.
 	r.DropLast = n%c.BatchSize == 1
 	r.Batches = loader.Batches(n, c.BatchSize, r.DropLast)
-	r.Schedule = setup.Schedule(c.Optim, c.Warm)
-	r.Schedule.WarmSteps = c.WarmSteps
+	r.Schedule = setup.PretrainingSchedule(c)
 	net, err := r.network(choose)
 	if err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ import (
 )
 
 func studyCommand() *cobra.Command {
-	var out, folder string
+	var out, folder, baseline string
 	var dry, retry, only, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "study FILE.yaml",
@@ -35,8 +35,13 @@ on.`,
   contralens study ft-cifar10 --dry_run
   contralens study mine.yaml -o studies/mine
   # the tables of what is done so far
-  contralens study mine.yaml -o studies/mine --report`,
+  contralens study mine.yaml -o studies/mine --report
+  # differences from another arm
+  contralens study mine.yaml -o studies/mine --report --baseline ft`,
 		RunE: func(_ *cobra.Command, args []string) error {
+			if baseline != "" && !only {
+				return cli.Wrong(errors.New("--baseline: want --report with it: a study has the baseline of its file"))
+			}
 			s, text, err := study.Load(args[0])
 			if err != nil {
 				return cli.Wrong(err)
@@ -61,6 +66,10 @@ on.`,
 				return err
 			case only && !begun:
 				return fmt.Errorf("%s: want the folder of a study that has begun, but there is none", out)
+			case baseline != "":
+				if err := s.SetBaseline(baseline); err != nil {
+					return cli.Wrong(fmt.Errorf("--baseline: %w", err))
+				}
 			}
 			if dry {
 				ctx, end := interruptible(say)
@@ -75,7 +84,7 @@ on.`,
 					return err
 				}
 			}
-			return printStudy(r, asJSON)
+			return printStudy(r, baseline == "", asJSON)
 		},
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "", "folder of the study; empty: studies/ and the name of the file")
@@ -83,6 +92,7 @@ on.`,
 	cmd.Flags().BoolVar(&dry, "dry_run", false, "show the trainings and how long they take, and stop")
 	cmd.Flags().BoolVar(&retry, "retry", false, "train again what failed")
 	cmd.Flags().BoolVar(&only, "report", false, "train nothing, and write the tables of what is done")
+	cmd.Flags().StringVar(&baseline, "baseline", "", "with --report: another arm as the baseline; the tables are printed, and no file changes")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return cmd
 }
@@ -96,14 +106,16 @@ func stopped(err error) error {
 	return err
 }
 
-// printStudy writes the report and prints it.
-func printStudy(r *runner.Runner, asJSON bool) error {
+// printStudy prints the report; write says that the files of the study are written first.
+func printStudy(r *runner.Runner, write, asJSON bool) error {
 	report, err := r.Report()
 	if err != nil {
 		return err
 	}
-	if err := report.Write(r.Dir); err != nil {
-		return err
+	if write {
+		if err := report.Write(r.Dir); err != nil {
+			return err
+		}
 	}
 	if asJSON {
 		return report.JSON(cli.Out)
@@ -113,6 +125,9 @@ func printStudy(r *runner.Runner, asJSON bool) error {
 	}
 	if report.Failed > 0 && report.Failed == report.Done {
 		return fmt.Errorf("%s: every training failed; %s has the reasons", r.Dir, filepath.Join(r.Dir, study.MarkdownFile))
+	}
+	if !write {
+		return nil
 	}
 	fmt.Fprintf(cli.Out, "\n%s has everything, %s and %s the numbers\n", filepath.Join(r.Dir, study.MarkdownFile),
 		study.TableFile, study.ReportFile)

@@ -118,6 +118,20 @@ func TestStudy(t *testing.T) {
 	if again := must(t, "study", "tiny.yaml", "-o", "whole"); strings.Contains(again, "==") || !strings.Contains(again, "difference") {
 		t.Errorf("a finished study printed\n%s", again)
 	}
+	if other := must(t, "study", "tiny.yaml", "-o", "whole", "--report", "--baseline", "ft"); !strings.Contains(other, "The baseline is ft") {
+		t.Errorf("with another baseline the report says\n%s", other)
+	}
+	if now, err := os.ReadFile("whole/study.json"); err != nil || string(now) != string(b) {
+		t.Errorf("a report with another baseline changed study.json: %v\n%s", err, now)
+	}
+	for args, want := range map[string]string{
+		"--report --baseline none": "--baseline: want the name of an arm (plain, ft), got \"none\"",
+		"--baseline ft":            "want --report with it",
+	} {
+		if code, text := command(t, append([]string{"study", "tiny.yaml", "-o", "whole"}, strings.Fields(args)...)...); code != 2 || !strings.Contains(text, want) {
+			t.Errorf("%s: exit code %d\n%s", args, code, text)
+		}
+	}
 	for _, name := range []string{"study.md", "study.csv", "cells.csv", "study.json", "study.png", "study.svg", "study.yaml"} {
 		if info, err := os.Stat(filepath.Join("whole", name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)

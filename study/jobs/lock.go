@@ -121,23 +121,20 @@ type lock struct {
 	done      sync.WaitGroup
 }
 
-// errBusy is the error of a job that another process works on.
-var errBusy = errors.New("another process works on it")
-
-// take locks a job, or returns errBusy.
+// take locks a job, or returns ErrBusy.
 func (q *Queue) take(name string, lost func()) (*lock, error) {
 	h, n, err := newest(q.Dir, name)
 	if err != nil {
 		return nil, err
 	}
 	if n > 0 && !q.stale(name, h, n) {
-		return nil, errBusy
+		return nil, ErrBusy
 	}
 	l := &lock{dir: q.Dir, name: name, number: n + 1, holder: self(), lost: lost, stop: make(chan struct{})}
 	path := filepath.Join(q.Dir, lockName(name, l.number))
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return nil, errBusy
+		return nil, ErrBusy
 	}
 	if err != nil {
 		return nil, durable.Explain(err)
@@ -150,7 +147,7 @@ func (q *Queue) take(name string, lost func()) (*lock, error) {
 	// Another process may have taken this lock and a later one since newest looked.
 	if _, now, err := newest(q.Dir, name); err != nil || now > l.number {
 		os.Remove(path)
-		return nil, errors.Join(errBusy, err)
+		return nil, errors.Join(ErrBusy, err)
 	}
 	for i := range n {
 		os.Remove(filepath.Join(q.Dir, lockName(name, i+1)))

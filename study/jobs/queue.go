@@ -39,8 +39,8 @@ type Queue struct {
 // ErrStopped is the error of a queue whose context ended.
 var ErrStopped = errors.New("stopped")
 
-// ErrBusy is the error of work that another process is doing, although this one has the lock.
-var ErrBusy = errors.New("another process is at it")
+// ErrBusy is the error of a job that another process is working on, even if this one has the lock.
+var ErrBusy = errors.New("another process is working on it")
 
 // Fatal is an error of work that ends the queue. The job has no outcome.
 type Fatal struct{ Err error }
@@ -116,7 +116,7 @@ func (q *Queue) one(ctx context.Context, names []string) (worked bool, err error
 		}
 		work, cancel := context.WithCancelCause(ctx)
 		l, err := q.take(name, func() { cancel(ErrBusy) })
-		if errors.Is(err, errBusy) {
+		if errors.Is(err, ErrBusy) {
 			cancel(nil)
 			continue
 		}
@@ -147,7 +147,7 @@ func (q *Queue) do(ctx, work context.Context, name string, l *lock) (worked bool
 	case ctx.Err() != nil && err != nil:
 		return false, errors.Join(ErrStopped, l.release(false))
 	case errors.Is(context.Cause(work), ErrBusy), errors.Is(err, ErrBusy):
-		q.Print("%s: another process is at it; it is looked at again in %s", name, humanize.Duration(q.Patience))
+		q.Print("%s: another process is working on it; this one looks again in %s", name, humanize.Duration(q.Patience))
 		q.busy[name] = time.Now()
 		return false, l.release(false)
 	case errors.As(err, &fatal):
@@ -201,5 +201,5 @@ func (q *Queue) holders(left []string) string {
 	if len(who) == 0 {
 		return humanize.Count(len(left), "job")
 	}
-	return fmt.Sprintf("%s that other processes are at: %s", humanize.Count(len(left), "job"), strings.Join(who, ", "))
+	return fmt.Sprintf("%s that other processes are working on: %s", humanize.Count(len(left), "job"), strings.Join(who, ", "))
 }

@@ -58,8 +58,8 @@ func (r *Runner) evaluate(ctx context.Context, cell study.Cell, c config.Contras
 	return nil
 }
 
-// renewScores computes statistics of scores anew where an older version did, which took steps before the last epoch
-// in. Outcomes of then have no commit.
+// renewScores computes statistics of scores anew where an older version did: it included steps before the last epoch.
+// Its outcomes have no commit.
 func (r *Runner) renewScores(done map[string]jobs.Outcome) error {
 	renewed := 0
 	for _, c := range r.Study.Cells(done) {
@@ -125,7 +125,7 @@ func (r *Runner) measure(
 ) (top1 float64, command []string, err error) {
 	var result rundir.Result
 	options := protocol.Options{Reporter: protocol.Reporter{Note: r.note}}
-	if e.Protocol == "knn" {
+	if e.Protocol == study.Neighbors {
 		k, set, err := r.Study.KNN(c, e)
 		if err != nil {
 			return 0, nil, err

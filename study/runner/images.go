@@ -127,7 +127,7 @@ func (r *Runner) sameImages(ctx context.Context) error {
 	for _, name := range slices.Sorted(maps.Keys(now)) {
 		if n, w := now[name], was[name]; n != w {
 			return fmt.Errorf("%s: want the images that the study began with (%s: %s), but %s; "+
-				"name the folder of before, or another one for the study (-o)", r.Dir, name, w.count(), n.differ(w))
+				"name the former folder, or another one for the study (-o)", r.Dir, name, w.count(), n.differ(w))
 		}
 	}
 	return nil
