@@ -17,9 +17,9 @@ import (
 // In i-Mix (Lee et al., ICLR 2021) it takes the place of the query, and λ is at least ½, as in the
 // authors' code for MoCo; j are the images in a random order. In Un-Mix (Shen et al., AAAI
 // 2022) its loss is added to that of the query, and j are the images in reverse order. There is
-// one λ per step, and two with both directions. Within a batch, the keys are the second view. They are queries, too, with the two
-// mixed images that contain theirs as positives. A memory bank takes the features of unmixed images,
-// so it goes with Un-Mix only.
+// one λ per step, and two with both directions. Within a batch, the keys are the second view. They
+// are queries, too, with the two mixed images that contain theirs as positives. A memory bank takes
+// the features of unmixed images, so it goes with Un-Mix only.
 type Mixture struct {
 	Kind  string // imix or unmix; empty: none
 	Alpha float64

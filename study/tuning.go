@@ -130,8 +130,9 @@ func (p *parser) makeSettings() error {
 }
 
 // draw returns n of the combinations of shared and own settings of an arm, the same ones in every call. All arms
-// try the same shared ones, so that none is ahead because it met a better learning rate: each equally often, or once more than others.
-// Own ones take turns beside them, in the order, of many, in which the values of any two options meet most evenly.
+// try the same shared ones, so that none is ahead because it met a better learning rate: each equally often, or once
+// more than others. Own ones take turns beside them, in the order, of many, in which the values of any two options meet
+// most evenly.
 func draw(shared, own [][]Option, n int) (some [][]Option) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	first := rng.Perm(len(shared))[:min(n, len(shared))] // the same for all arms

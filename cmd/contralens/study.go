@@ -92,7 +92,8 @@ on.`,
 	cmd.Flags().BoolVar(&dry, "dry_run", false, "show the trainings and how long they take, and stop")
 	cmd.Flags().BoolVar(&retry, "retry", false, "train again what failed")
 	cmd.Flags().BoolVar(&only, "report", false, "train nothing, and write the tables of what is done")
-	cmd.Flags().StringVar(&baseline, "baseline", "", "with --report: another arm as the baseline; the tables are printed, and no file changes")
+	cmd.Flags().StringVar(&baseline, "baseline", "",
+		"with --report: another arm as the baseline; the tables are printed, and no file changes")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return cmd
 }

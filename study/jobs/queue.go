@@ -201,5 +201,6 @@ func (q *Queue) holders(left []string) string {
 	if len(who) == 0 {
 		return humanize.Count(len(left), "job")
 	}
-	return fmt.Sprintf("%s that other processes are working on: %s", humanize.Count(len(left), "job"), strings.Join(who, ", "))
+	return fmt.Sprintf("%s that other processes are working on: %s", humanize.Count(len(left), "job"),
+		strings.Join(who, ", "))
 }
