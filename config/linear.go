@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -96,6 +97,15 @@ func (c *Linear) Suit(set map[string]bool) (notes []string) {
 		strings.Join(chosen, " "))}
 }
 
+// ofSGD are the options that only the solver sgd has.
+var ofSGD = []string{
+	"learning_rate", "epochs", "momentum", "weight_decay", "cosine", "lr_decay_epochs", "lr_decay_rate",
+}
+
+func anyOf(set map[string]bool, names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return set[name] })
+}
+
 // cachedOptions refuses options that cannot be combined.
 func (c *Linear) cachedOptions(set map[string]bool) error {
 	switch {
@@ -120,11 +130,11 @@ func (c *Linear) cachedOptions(set map[string]bool) error {
 			Want: "--cached --solver lbfgs as well, and no --tau",
 			Hint: "each draw is a logistic regression on cached features",
 		}
-	case c.Solver == "lbfgs" && (len(c.Sweep) > 0 || set["learning_rate"] || c.Sampling != "instance"):
+	case c.Solver == "lbfgs" && (len(c.Sweep) > 0 || c.Sampling != "instance" || anyOf(set, ofSGD)):
 		return &ValueError{
 			Option: "solver", Value: c.Solver,
-			Want: "none of --lr_sweep, --learning_rate and --sampling with it",
-			Hint: "the solver has no learning rate and uses every image",
+			Want: "none of --lr_sweep, --sampling, --" + strings.Join(ofSGD, ", --") + " with it",
+			Hint: "the solver has no learning rate and no epochs, and uses every image; its penalty is --l2",
 		}
 	}
 	for _, r := range c.Sweep {

@@ -95,7 +95,9 @@ func (p Preset) overrides(method string, n *Net, o *Objective, set map[string]bo
 // Resolve applies presets and shorthands and checks all values. set has the options that
 // the user gave. The warnings are notes for the user.
 func (c *Contrast) Resolve(set map[string]bool) (warnings []string, err error) {
-	c.resolveTau(set)
+	if err := c.resolveTau(set); err != nil {
+		return nil, err
+	}
 	p, warnings, err := resolvePreset(c.Method, &c.Net, &c.Objective, set)
 	if err != nil {
 		return nil, err
@@ -132,17 +134,21 @@ func (c *Contrast) Resolve(set map[string]bool) (warnings []string, err error) {
 }
 
 // resolveTau replaces --nce_t auto by --nce_t_auto and the default, with which the training begins.
-func (c *Contrast) resolveTau(set map[string]bool) {
+func (c *Contrast) resolveTau(set map[string]bool) error {
 	if !math.IsNaN(c.Temperature) {
-		return
+		return nil
 	}
 	var usual Objective
 	Defaults(&usual)
+	if set["nce_t_auto"] && !c.TauAuto {
+		return &ValueError{Option: "nce_t", Value: "auto", Want: "no --nce_t_auto=false with it"}
+	}
 	c.Temperature, c.TauAuto = usual.Temperature, true
 	if set["nce_t"] {
 		delete(set, "nce_t")
 		set["nce_t_auto"] = true
 	}
+	return nil
 }
 
 // Described reports whether the options that the user gave for a pre-training say what it

@@ -30,7 +30,11 @@ func (c *FeatureTransform) resolve(negatives bool, set map[string]bool) (notes [
 		c.MixNorm, c.MixTarget, c.SepAlpha, c.Extrapolate, c.Distribution = true, target, true, target != "neg", "beta"
 	}
 	for _, f := range Fields(c) {
-		if was := typed[f.Name]; set[f.Name] && was != f.String() {
+		was := typed[f.Name]
+		if was == "" {
+			was = `""`
+		}
+		if set[f.Name] && typed[f.Name] != f.String() {
 			notes = append(notes, fmt.Sprintf("--%s %s is overridden by --ft %s, which stands for %s", f.Name, was, c.FT, f))
 		}
 	}
@@ -158,7 +162,10 @@ func (c *FeatureTransform) starts() (parts []string) {
 	if c.MixEpoch > 0 {
 		parts = append(parts, fmt.Sprintf("from epoch %d on", c.MixEpoch+1))
 	}
-	if c.AlphaAuto {
+	switch {
+	case c.AlphaAuto && c.TauAuto:
+		parts = append(parts, "with α and τ that the scores choose")
+	case c.AlphaAuto:
 		parts = append(parts, "with α that the scores choose")
 	}
 	if c.MixStart == "auto" {

@@ -153,8 +153,11 @@ func (MACL) Rows(s Sums) *torch.Tensor {
 	return s.all(s.Negatives[0]).Sub(s.Scaled).Mul(weight)
 }
 
-// Chance is k: 1/(1-P) is (k+1)/k.
-func (MACL) Chance(k int) int { return k }
+// Chance is (k+1)^((k+1)/k) - 1, rounded: 1/(1-P) is (k+1)/k.
+func (MACL) Chance(k int) int {
+	n := float64(k + 1)
+	return int(math.Round(math.Pow(n, n/float64(k)))) - 1
+}
 
 // inverse returns 1/τ of a batch with positive scores pos, one element. It divides by τ
 // where nothing adapts it.

@@ -152,7 +152,7 @@ func equalsDefinition(t *testing.T, r relative, transform ft.Transform, contrast
 }
 
 // expectChance compares the level of chance, ln(1+n): at equal scores InfoNCE is ln(1+K), and DCL, without the
-// positive in the sum, ln K. RINCE is no logarithm.
+// positive in the sum, ln K. MACL is ln(1+K)(1+K)/K, to the nearest n. RINCE is no logarithm.
 func expectChance(t *testing.T, loss Loss, out *Output, negatives int) {
 	t.Helper()
 	switch loss.(type) {
@@ -160,6 +160,12 @@ func expectChance(t *testing.T, loss Loss, out *Output, negatives int) {
 		negatives--
 	case RINCE:
 		negatives = 0
+	case MACL:
+		k := float64(negatives)
+		if off := math.Log(float64(out.Negatives)+1) - math.Log(k+1)*(k+1)/k; math.Abs(off) > 0.5/float64(out.Negatives) {
+			t.Errorf("chance is that of %d negatives, off by %v", out.Negatives, off)
+		}
+		return
 	}
 	if out.Negatives != negatives {
 		t.Errorf("chance is that of %d negatives, want %d", out.Negatives, negatives)

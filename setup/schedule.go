@@ -64,20 +64,24 @@ func warmUpNotes(s optim.Schedule, automatic bool) []string {
 		what = "batches above 256 turn on a warm-up, which starts"
 	}
 	what += fmt.Sprintf(" at %s and takes %d epochs", humanize.Number(s.WarmFrom), s.WarmEpochs)
-	end := humanize.Number(s.At(s.WarmEpochs, steps, steps))
+	end, epochs := humanize.Number(s.At(s.WarmEpochs, steps, steps)), humanize.Count(s.Epochs, "epoch")
 	switch {
 	case s.Rate < s.WarmFrom:
 		return []string{fmt.Sprintf("%s: above the learning rate of %s, so the rate falls; give --warm_steps for a warm-up "+
 			"from 0, or --warm=false for none", what, humanize.Number(s.Rate))}
 	case s.At(s.WarmEpochs, steps, steps) < s.WarmFrom:
-		return []string{fmt.Sprintf("%s: by then the cosine of %d epochs is at %s, so the rate falls and never reaches %s; "+
-			"give --epochs %d or more", what, s.Epochs, end, humanize.Number(s.Rate), 4*s.WarmEpochs)}
+		return []string{fmt.Sprintf("%s: by then the cosine of %s is at %s, so the rate falls and never reaches %s; "+
+			"give --warm_steps for a warm-up that does, or --warm=false", what, epochs, end, humanize.Number(s.Rate))}
+	case highest < 0.6*s.Rate && !s.Cosine:
+		return []string{fmt.Sprintf("%s: in %s the learning rate rises to %s and never reaches %s; "+
+			"give --epochs %d or more, or --warm_steps for a warm-up that does", what, epochs, humanize.Number(highest),
+			humanize.Number(s.Rate), s.WarmEpochs)}
 	case highest < 0.6*s.Rate:
-		return []string{fmt.Sprintf("%s: in %d epochs the learning rate rises to %s and never reaches %s; "+
-			"give --epochs %d or more", what, s.Epochs, humanize.Number(highest), humanize.Number(s.Rate), 4*s.WarmEpochs)}
+		return []string{fmt.Sprintf("%s: in %s the learning rate rises to %s and never reaches %s; "+
+			"give --warm_steps for a warm-up that does", what, epochs, humanize.Number(highest), humanize.Number(s.Rate))}
 	case highest < reached*s.Rate:
-		return []string{fmt.Sprintf("%s: it ends at %s, where the cosine of %d epochs is by then, so the learning rate "+
-			"never reaches %s; give --warm_steps for a warm-up that does", what, end, s.Epochs, humanize.Number(s.Rate))}
+		return []string{fmt.Sprintf("%s: it ends at %s, where the cosine of %s is by then, so the learning rate "+
+			"never reaches %s; give --warm_steps for a warm-up that does", what, end, epochs, humanize.Number(s.Rate))}
 	}
 	return nil
 }

@@ -131,39 +131,42 @@ func (s *Study) resume(path, dir string) string {
 	return ShellWords(words)
 }
 
-// differs returns the first lines of two texts that differ; they are equal if none do.
+// differs returns the first line of each text that the other one lacks, in whatever order; both are "nothing" if there
+// are none.
 func differs(a, b string) (lineOfA, lineOfB string) {
-	before, now := strings.Split(a, "\n"), strings.Split(b, "\n")
-	for i := range max(len(before), len(now)) {
-		lineOfA, lineOfB = "nothing", "nothing"
-		if i < len(before) && before[i] != "" {
-			lineOfA = before[i]
+	lacking := func(lines, others []string) string {
+		for _, l := range lines {
+			if l != "" && !slices.Contains(others, l) {
+				return l
+			}
 		}
-		if i < len(now) && now[i] != "" {
-			lineOfB = now[i]
-		}
-		if lineOfA != lineOfB {
-			break
-		}
+		return "nothing"
 	}
-	return lineOfA, lineOfB
+	before, now := strings.Split(a, "\n"), strings.Split(b, "\n")
+	return lacking(before, now), lacking(now, before)
 }
 
-// signature has all on which the cells of a study depend, except for seeds.
+// signature has all on which the cells of a study depend, except for seeds, a line for each thing.
 func (s *Study) signature() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "recipe %s\n", s.Recipe)
 	for _, o := range s.Options {
 		fmt.Fprintf(&b, "%s %s\n", o.Name, o.Value)
 	}
-	fmt.Fprintf(&b, "baseline %s\n", s.Arms[s.Baseline].Name)
 	axes := func(all []Axis) {
 		for _, a := range all {
 			fmt.Fprintf(&b, "tune %s %q\n", a.Option, a.Values)
 		}
 	}
 	for _, a := range s.Arms {
-		fmt.Fprintf(&b, "arm %q %s %q %v\n", a.Name, describe(a.Options), a.Program, a.Untrained)
+		fmt.Fprintf(&b, "arm %s: %s", a.Name, describe(a.Options))
+		if a.Program != nil {
+			fmt.Fprintf(&b, ", program %q", a.Program)
+		}
+		if a.Untrained {
+			b.WriteString(", untrained")
+		}
+		b.WriteByte('\n')
 		axes(a.Tune)
 	}
 	if t := s.Tuning; t != nil {

@@ -188,9 +188,12 @@ func (p *parser) checkArms() error {
 		}
 		settings := map[string]int{}
 		for j, options := range a.settings {
-			c, _, err := p.Contrast(i, options...)
+			c, notes, err := p.Contrast(i, options...)
 			if err != nil {
 				return p.wrong(a, options, err)
+			}
+			if err := p.overridden(a, notes); err != nil {
+				return err
 			}
 			facts := fingerprint(&c) + fmt.Sprint(a.Untrained)
 			if a.Program != nil {
@@ -243,6 +246,19 @@ func preset(c config.Contrast, options []Option) string {
 		}
 	}
 	return ""
+}
+
+// overridden returns an error if notes about the training of an arm say that a method or a shorthand overrides one of
+// the arm's own options: the arm would not be what it says.
+func (p *parser) overridden(a Arm, notes []string) error {
+	for _, o := range a.Options {
+		for _, n := range notes {
+			if strings.HasPrefix(n, "--"+official(o.Name)+" ") && strings.Contains(n, "is overridden by") {
+				return p.at(o.line, fmt.Errorf("arm %s: %s", a.Name, n))
+			}
+		}
+	}
+	return nil
 }
 
 // wrong names the arm and the place of an error about its options.
@@ -301,11 +317,11 @@ func (p *parser) checkBudget() error {
 			if err != nil {
 				return err
 			}
-			epochs := fmt.Sprint(c.Epochs)
+			epochs := humanize.Count(c.Epochs, "epoch")
 			if len(t.Epochs) > 0 {
-				epochs = "the same"
+				epochs = "the same epochs"
 			}
-			now := fmt.Sprintf("%s epochs on limit %d, imbalance %v of %s", epochs, c.Limit, c.Imbalance, c.DataFolder)
+			now := fmt.Sprintf("%s on images of %s (limit %d, imbalance %v; 0: all)", epochs, c.DataFolder, c.Limit, c.Imbalance)
 			if cost == "" {
 				cost = now
 			}

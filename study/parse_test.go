@@ -114,7 +114,7 @@ func TestMistakes(t *testing.T) {
 		{"seeds: 2\ngrid: {alpha: [0.9, 0.90]}\n", "is the same training as"},
 		{replace("trials: 4", "trials: 5"), "line 5: arm plain: want at least 5 settings, because tuning has trials: 5, got 4"},
 		{replace("  trials: 4\n", ""), "line 6: the tuning budgets of arms cannot be equal: plain has 4 settings and ft has 8; give trials: 4"},
-		{replace("ft: posneg", "ft: posneg\n    limit: 100"), "line 6: the tuning budgets of arms cannot be equal: plain trains the same epochs on limit 0"},
+		{replace("ft: posneg", "ft: posneg\n    limit: 100"), "line 6: the tuning budgets of arms cannot be equal: plain trains the same epochs on images of ./data (limit 0"},
 		{replace("learning_rate: [0.03, 0.06]", "nce_t: [0.1, 0.2]"), "are the same training: want values that differ and have an effect; the method MoCov2 sets nce_t: use method: Customize"},
 		{replace("learning_rate: [0.03, 0.06]", "learning_rate: [0.03, 0.030]"), "and learning_rate 0.030, alpha 0.9 are the same training: want values that differ and have an effect"},
 		{whole + "---\ntitle: More\n", "line 20 begins a second document"},
@@ -155,7 +155,8 @@ func TestMistakes(t *testing.T) {
 		{replace("plain: {}", "plain: {nce_t: 0.1, program: [x, \"{seed}\", \"{alpha}\", \"{learning_rate}\"]}"), "line 5: arm plain: program: want {nce_t} in its command line: otherwise the program does not know the option"},
 		{replace("plain: {}", "plain: {program: [x, \"{seed}\", \"{alpha}\", \"{learning_rate}\", \"{epochs}\"]}"), "line 5: arm plain: program: want {split} in its command line, because tuning is judged on a tenth of the training images"},
 		{replace("plain: {}", "plain: {program: [x, \"{seed}\", \"{alpha}\", \"{learning_rate}\", \"{split}\"]}"), "line 5: arm plain: program: want {epochs} in its command line, because rounds of tuning"},
-		{replace("plain: {}", "plain: {program: [x, \"{seed}\", \"{alpha}\", \"{split}\", \"{epochs}\"]}"), "are the same training: want values that differ and have an effect"},
+		{replace("plain: {}", "plain: {program: [x, \"{seed}\", \"{alpha}\", \"{split}\", \"{epochs}\"]}"), "line 5: arm plain: program: want {learning_rate} in its command line, because it is tuned"},
+		{replace("plain: {}", "plain: {nce_t: 0.1}"), "line 5: arm plain: --nce_t 0.1 is overridden by MoCov2's 0.2"},
 		{replace("trials: 4", "by: linear-probe"), "tuning: by: want an accuracy of the evaluations (knn, linear, few-shot-1, few-shot-10)"},
 		{replace("neighbors: 20", "neighbours_: 20"), "evaluations: knn of arm plain: there is no option"},
 		{replace("neighbors: 20", "neighbors: 0"), "evaluations: knn of arm plain: --neighbors: want a number above 0"},
@@ -289,5 +290,22 @@ func TestDocumentation(t *testing.T) {
 	}
 	if s := parse(t, example); len(s.Arms) != 2 || s.Tuning == nil || len(s.Evaluations) != 11 {
 		t.Errorf("got %+v", s)
+	}
+}
+
+// The folder of a study stays its own with another baseline or order of lines. What differs is named as it was and is.
+func TestSignature(t *testing.T) {
+	text := "seeds: 1\noptions: {alpha: 0.9, epochs: 3}\narms:\n  a: {}\n  b: {ft: pos}\n  c: {ft: neg}\n"
+	s := parse(t, text)
+	for other, want := range map[string]string{
+		"baseline: b\n" + text: "nothing -> nothing",
+		strings.Replace(text, "alpha: 0.9, epochs: 3", "epochs: 3, alpha: 0.9", 1): "nothing -> nothing",
+		strings.Replace(text, "  b: {ft: pos}\n", "", 1):                           "arm b: ft pos -> nothing",
+		strings.Replace(text, "alpha: 0.9", "alpha: 0.99", 1):                      "alpha 0.9 -> alpha 0.99",
+	} {
+		before, now := differs(s.signature(), parse(t, other).signature())
+		if got := before + " -> " + now; got != want {
+			t.Errorf("got %q, want %q, for\n%s", got, want, other)
+		}
 	}
 }

@@ -45,14 +45,23 @@ func (a Arm) passed() map[string]bool {
 	return passed
 }
 
-// notPassed returns the options of all arms that the command line of a program does not have.
+// notPassed returns the options of all arms, those of the recipe included, that the command line of a program does not
+// have.
 func (s *Study) notPassed(a Arm) (names []string) {
 	if a.Program == nil {
 		return nil
 	}
 	passed := a.passed()
+	given := map[string]bool{}
+	for name := range s.recipe {
+		given[official(name)] = true
+	}
 	for _, o := range s.Options {
-		if f, ok := config.Lookup(o.Name); ok && !passed[f.Name] && !f.Runtime {
+		given[official(o.Name)] = true
+	}
+	var c config.Contrast
+	for _, f := range config.Fields(&c) {
+		if given[f.Name] && !passed[f.Name] && !f.Runtime && !f.Ignored {
 			names = append(names, f.Name)
 		}
 	}
@@ -81,6 +90,15 @@ func (p *parser) checkProgram(arm int) error {
 		if !passed[name] && !slices.Contains(network, name) && name != "data_folder" && name != "dataset" {
 			return p.at(o.line, fmt.Errorf("arm %s: program: want {%s} in its command line: otherwise the program does not "+
 				"know the option", a.Name, name))
+		}
+	}
+	axes := a.Tune
+	if p.Tuning != nil {
+		axes = slices.Concat(p.Tuning.Options, a.Tune)
+	}
+	for _, axis := range axes {
+		if name := official(axis.Option); !passed[name] {
+			return p.at(a.line, fmt.Errorf("arm %s: program: want {%s} in its command line, because it is tuned", a.Name, name))
 		}
 	}
 	return p.checkProgramTuning(a, passed)

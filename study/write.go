@@ -142,7 +142,8 @@ func (r Report) Sentences() (all []string) {
 	}
 	all = append(all, fmt.Sprintf("%s in percent. In brackets: %s. The baseline is %s.", what, r.Method, r.Baseline))
 	if slices.ContainsFunc(r.Measures, isStatistic) {
-		all = append(all, "Means and variances are those of the scores that the loss sees, in the last epoch.")
+		all = append(all, "Means and variances are those of the scores that the loss sees, in the last epoch; negatives "+
+			"of methods without them, such as SimSiam, are other images of the batch.")
 	}
 	if len(r.Seeds) == 1 {
 		all = append(all, "There is one seed, so there are no intervals: differences of single trainings say little.")
@@ -157,11 +158,12 @@ func (r Report) Sentences() (all []string) {
 			"the transformation has not begun.", name, r.Baseline))
 	}
 	if r.TunedBy != "" {
-		text := "Every arm was tuned with the same budget"
+		text := fmt.Sprintf("Every arm was tuned with the same budget, by %s on a validation split; results are on test "+
+			"images.", Title(r.TunedBy))
 		if failed := r.failedTuning(); len(failed) > 0 {
-			text += fmt.Sprintf(", but trainings of it failed (%s)", strings.Join(failed, ", "))
+			text += fmt.Sprintf(" Trainings failed while arms were tuned: %s.", strings.Join(failed, ", "))
 		}
-		all = append(all, fmt.Sprintf("%s, by %s on a validation split; results are on test images.", text, Title(r.TunedBy)))
+		all = append(all, text)
 	}
 	if made := r.made(); made != "" {
 		all = append(all, made)

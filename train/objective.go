@@ -30,6 +30,19 @@ func (r *Run) objective() (text string) {
 	if synthesis != nil {
 		text += fmt.Sprintf("; %s of --synthetic %s from epoch %d on", humanize.Count(synthesis.Len(), "negative"),
 			c.Synthetic, c.SyntheticStart+1)
+		all := k + synthesis.Len()
+		if r.Model.Loss != nil {
+			all = r.Model.Loss.Chance(all)
+		}
+		if all > 0 {
+			text += fmt.Sprintf(", at chance %.3f then", contrast.Chance(all))
+		}
+	}
+	if c.TauAuto {
+		text += fmt.Sprintf("; τ begins at %v", c.Temperature)
+	}
+	if c.HighestTau > 0 {
+		text += fmt.Sprintf("; τ between %v and %v (--nce_t_high)", c.Temperature, c.HighestTau)
 	}
 	if c.ImageMixup != "none" {
 		text += "; images of queries are mixed (--image_mixup " + c.ImageMixup + ")"

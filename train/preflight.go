@@ -29,10 +29,10 @@ func (r *Run) Warnings() []string {
 		w = append(w, fmt.Sprintf("the queue (%d keys) is longer than %s: it holds older keys of "+
 			"every image, so that each meets itself among its negatives; give -k %d or less", c.K, of, powerBelow(keys)))
 	}
-	if all := c.Epochs * r.Batches; c.WarmSteps >= all {
+	if all := c.Epochs * r.Batches; c.WarmSteps > all {
 		w = append(w, fmt.Sprintf("the warm-up of %d steps (--warm_steps) does not end within the training of %s, so the "+
-			"learning rate never reaches %v; give --warm_steps %d or less", c.WarmSteps, humanize.Count(all, "step"),
-			c.LearningRate, max(1, all/10)))
+			"learning rate never reaches %v; give fewer, such as a tenth of the training", c.WarmSteps,
+			humanize.Count(all, "step"), c.LearningRate))
 	}
 	if c.MixNorm && !c.Transforms() {
 		w = append(w, fmt.Sprintf("features are not transformed: that would start after epoch %d, and the training has %s; "+

@@ -39,8 +39,13 @@ on.`,
   # differences from another arm
   contralens study mine.yaml -o studies/mine --report --baseline ft`,
 		RunE: func(_ *cobra.Command, args []string) error {
-			if baseline != "" && !only {
+			switch {
+			case baseline != "" && !only:
 				return cli.Wrong(errors.New("--baseline: want --report with it: a study has the baseline of its file"))
+			case only && (dry || retry):
+				return cli.Wrong(errors.New("--report: want neither --dry_run nor --retry with it: it trains nothing"))
+			case dry && asJSON:
+				return cli.Wrong(errors.New("--json: want no --dry_run with it: it prints the report"))
 			}
 			s, text, err := study.Load(args[0])
 			if err != nil {
@@ -53,8 +58,12 @@ on.`,
 				out = filepath.Join("studies", study.Name(args[0]))
 			}
 			say := func(s string) { fmt.Fprintln(os.Stderr, s) }
+			shown := os.Stdout
+			if asJSON {
+				shown = os.Stderr // what is printed is the report alone
+			}
 			r := &runner.Runner{
-				Study: s, Dir: out, Out: os.Stdout, Terminal: term.IsTerminal(int(os.Stdout.Fd())), Columns: cli.Columns(),
+				Study: s, Dir: out, Out: shown, Terminal: term.IsTerminal(int(shown.Fd())), Columns: cli.Columns(),
 				Tuner: tuner(false, nil), Note: printNote, Retry: retry,
 			}
 			begun, err := s.Begun(out)

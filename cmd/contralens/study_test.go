@@ -264,6 +264,18 @@ evaluations: {knn: {neighbors: 3}}
 	if code, text := command(t, "study", "many.yaml", "-o", "elsewhere"); code != exitFailed || !strings.Contains(text, "line 8: evaluations: fewshot: want at most 9 labels per class, the number of training images of ") {
 		t.Errorf("too many labels: exit code %d\n%s", code, text)
 	}
+	if code, text := command(t, "study", "many.yaml", "-o", "elsewhere", "--dry_run"); code != exitFailed || !strings.Contains(text, "want at most 9 labels per class") {
+		t.Errorf("a plan with too many labels: exit code %d\n%s", code, text)
+	}
+	for args, want := range map[string]string{
+		"--report --dry_run": "--report: want neither --dry_run nor --retry with it",
+		"--report --retry":   "--report: want neither --dry_run nor --retry with it",
+		"--dry_run --json":   "--json: want no --dry_run with it",
+	} {
+		if code, text := command(t, append([]string{"study", "s.yaml", "-o", "out"}, strings.Fields(args)...)...); code != exitUsage || !strings.Contains(text, want) {
+			t.Errorf("%s: exit code %d\n%s", args, code, text)
+		}
+	}
 	if _, err := os.Stat("elsewhere"); err == nil {
 		t.Error("a folder was made although there are no images")
 	}

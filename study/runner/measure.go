@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -45,10 +46,15 @@ func (r *Runner) Plan(ctx context.Context, show func(string)) error {
 		}
 		r.print("  %s%s%s", c.Name, r.Study.About(c), state)
 	}
-	if err := r.Prepare(ctx); err != nil {
+	var images *unopened
+	switch err := r.Prepare(ctx); {
+	case errors.As(err, &images):
 		r.print("time: unknown, because the images cannot be opened: %v", err)
 		return nil
+	case err != nil:
+		return err
 	}
+	r.noteArms()
 	if err := r.measureArms(ctx, cells, done, show); err != nil {
 		if ctx.Err() != nil {
 			return jobs.ErrStopped
@@ -72,6 +78,16 @@ func (r *Runner) Plan(ctx context.Context, show func(string)) error {
 	r.print("time: about %s for one process on this machine, done %s", humanize.Duration(left),
 		time.Now().Add(left).Format("on Mon 2 Jan 2006 at 15:04"))
 	return nil
+}
+
+// noteArms gives the notes about the options of every arm, which a training gives when it begins.
+func (r *Runner) noteArms() {
+	for i, a := range r.Study.Arms {
+		_, notes, _ := r.Study.Training(r.Dir, study.Cell{Arm: i, Seed: r.Study.Seeds[0]}) // it was checked
+		for _, n := range notes {
+			r.note(fmt.Sprintf("arm %s: %s", a.Name, n))
+		}
+	}
 }
 
 // measureArms measures the speed of every arm that has no cell that is done.

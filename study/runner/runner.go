@@ -157,17 +157,25 @@ func (r *Runner) Prepare(ctx context.Context) error {
 		}
 		if _, err := r.open(ctx, options); err != nil {
 			if arm := r.Study.Arms[c.Arm]; arm.Sets("data_folder") {
-				return fmt.Errorf("arm %s: %w", arm.Name, err)
+				err = fmt.Errorf("arm %s: %w", arm.Name, err)
 			}
-			return err
+			return &unopened{err}
 		}
 		small := r.smallest[imagesKey(options)]
 		if err := r.Study.CheckLabels(c, small.name, small.images); err != nil {
 			return err
 		}
 	}
-	return r.openAnnotated(ctx)
+	if err := r.openAnnotated(ctx); err != nil {
+		return &unopened{err}
+	}
+	return nil
 }
+
+// unopened is the error of images that cannot be opened.
+type unopened struct{ error }
+
+func (u *unopened) Unwrap() error { return u.error }
 
 // images returns how many images a cell is trained on, epoch by epoch.
 func (r *Runner) images(ctx context.Context, c study.Cell) float64 {
