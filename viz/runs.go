@@ -64,11 +64,28 @@ func symbol(option string) string {
 	return option
 }
 
-// concerns reports whether an option has an effect in the run. Options of the feature
-// transformation have none if nothing is transformed.
-func (r *run) concerns(option string) bool {
+// concerns reports whether an option has an effect in the run: it is not idle beside the others, and something is
+// transformed if it is one of the feature transformation.
+func (r *run) concerns(option string, idle map[string]string) bool {
 	f, _ := config.Lookup(option)
+	if _, none := idle[option]; none && r.value(option) != "auto" {
+		return false
+	}
 	return r.config["mixnorm"] == "true" || f.Group != config.GroupTransformation
+}
+
+// idle returns the options that have no effect in the run; none are known of runs of other programs.
+func (r *run) idle() map[string]string {
+	if r.config == nil {
+		return nil
+	}
+	c := config.DefaultContrast()
+	for _, f := range config.Fields(&c) {
+		if v, ok := r.config[f.Name]; ok && !f.Ignored && f.Set(v) != nil {
+			return nil
+		}
+	}
+	return c.Idle()
 }
 
 // chosenIf are the switches with which the scores choose an option in the training, in place of its value.
@@ -85,8 +102,9 @@ func (r *run) value(option string) string {
 // label names runs by the options in which they differ, or by their folders if there are
 // none or too many.
 func label(runs []*run) {
-	keys := map[string]bool{}
+	keys, idle := map[string]bool{}, map[*run]map[string]string{}
 	for _, r := range runs {
+		idle[r] = r.idle()
 		for k := range r.config {
 			keys[k] = true
 		}
@@ -96,7 +114,7 @@ func label(runs []*run) {
 		if !inLegend(k) {
 			continue
 		}
-		concerned := slices.DeleteFunc(slices.Clone(runs), func(r *run) bool { return !r.concerns(k) })
+		concerned := slices.DeleteFunc(slices.Clone(runs), func(r *run) bool { return !r.concerns(k, idle[r]) })
 		if slices.ContainsFunc(concerned, func(r *run) bool { return r.value(k) != concerned[0].value(k) }) {
 			differ = append(differ, k)
 		}
@@ -110,10 +128,10 @@ func label(runs []*run) {
 			parts = append(parts, r.transformation())
 		}
 		for _, k := range differ {
-			if !r.concerns(k) {
+			value := r.value(k)
+			if !r.concerns(k, idle[r]) || value == "none" {
 				continue
 			}
-			value := r.value(k)
 			if value == "" {
 				value = "default"
 			}
