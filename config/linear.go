@@ -98,8 +98,13 @@ func (c *Linear) Suit(set map[string]bool) (notes []string) {
 }
 
 // ofSGD are the options that only the solver sgd has.
-var ofSGD = []string{
-	"learning_rate", "epochs", "momentum", "weight_decay", "cosine", "lr_decay_epochs", "lr_decay_rate",
+var ofSGD = names(Fields(&Optim{}))
+
+func names(fields []Field) (all []string) {
+	for _, f := range fields {
+		all = append(all, f.Name)
+	}
+	return all
 }
 
 func anyOf(set map[string]bool, names []string) bool {

@@ -222,7 +222,7 @@ func TestRelativesOfBatch(t *testing.T) {
 
 // The relatives have the limits that their papers name: HCL without hardness and without
 // false negatives is InfoNCE, and so is MACL whose temperature does not move, up to its
-// weight; the gradient of RINCE approaches that of InfoNCE. The temperature of MACL stays above a tenth.
+// weight; the gradient of RINCE approaches that of InfoNCE. The temperature of MACL is at least a tenth of τ_0.
 func TestRelativesInTheLimit(t *testing.T) {
 	inRun(t, func() {
 		const τ = 0.3

@@ -155,7 +155,7 @@ func (s *Study) signature() string {
 	}
 	axes := func(all []Axis) {
 		for _, a := range all {
-			fmt.Fprintf(&b, "tune %s %q\n", a.Option, a.Values)
+			fmt.Fprintf(&b, ", tune %s %q", a.Option, a.Values)
 		}
 	}
 	for _, a := range s.Arms {
@@ -166,12 +166,13 @@ func (s *Study) signature() string {
 		if a.Untrained {
 			b.WriteString(", untrained")
 		}
-		b.WriteByte('\n')
 		axes(a.Tune)
+		b.WriteByte('\n')
 	}
 	if t := s.Tuning; t != nil {
-		fmt.Fprintf(&b, "tuning by %s, trials %d, seeds %d, epochs %d, by %s\n", t.Search, t.Trials, t.Seeds, t.Epochs, t.By)
+		fmt.Fprintf(&b, "tuning by %s, trials %d, seeds %d, epochs %d, by %s", t.Search, t.Trials, t.Seeds, t.Epochs, t.By)
 		axes(t.Options)
+		b.WriteByte('\n')
 	}
 	for _, e := range s.Evaluations {
 		fmt.Fprintln(&b, "evaluation", e.Measure(), describe(e.Options))

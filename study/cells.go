@@ -59,6 +59,29 @@ func (s *Study) Training(dir string, c Cell) (config.Contrast, []string, error) 
 	return options, notes, err
 }
 
+// Notes returns the notes about the trainings of an arm, with the settings in which it is tuned where not all have them.
+func (s *Study) Notes(dir string, arm int) (all []string) {
+	a, in := s.Arms[arm], map[string][]string{}
+	var order []string
+	for i, setting := range a.settings {
+		_, notes, _ := s.Training(dir, Cell{Arm: arm, Setting: i, Seed: s.Seeds[0]}) // it was checked when it was read
+		for _, n := range notes {
+			if in[n] == nil {
+				order = append(order, n)
+			}
+			in[n] = append(in[n], describe(setting))
+		}
+	}
+	for _, n := range order {
+		which := ""
+		if len(in[n]) < len(a.settings) {
+			which = fmt.Sprintf(" with %s", strings.Join(in[n], " or "))
+		}
+		all = append(all, fmt.Sprintf("arm %s%s: %s", a.Name, which, n))
+	}
+	return all
+}
+
 // Outdated reports whether an outcome is that of another setting than tuning chooses now, as when a setting that
 // had failed was tried again and is chosen. The settings that tuning tries never change; see CheckDrawn.
 func (s *Study) Outdated(c Cell, o jobs.Outcome) bool { return c.Round == 0 && s.another(c, o) }

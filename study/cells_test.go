@@ -218,3 +218,15 @@ func TestProgramLine(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// The report says where negatives are not those of the loss, and notes name the settings that they are about.
+func TestNotes(t *testing.T) {
+	s := parse(t, "seeds: 1\nevaluations: {scores: {}, knn: {}}\noptions: {nce_k: 64}\narms:\n  a: {loss: hcl, tune: {nce_t: [0.05, 0.5]}}\n"+
+		"  b: {method: SimSiam, tune: {learning_rate: [0.1, 0.2]}}\ntuning: {}\n")
+	if text := strings.Join(s.Report("out", nil).Sentences(), " "); !strings.Contains(text, "The loss of b sees no negatives") || strings.Contains(text, "loss of a sees") {
+		t.Errorf("the report says %s", text)
+	}
+	if notes := strings.Join(s.Notes("out", 0), "\n"); !strings.Contains(notes, "arm a with nce_t 0.05: --loss hcl repels no negatives") {
+		t.Errorf("notes %q", notes)
+	}
+}

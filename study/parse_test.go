@@ -308,4 +308,16 @@ func TestSignature(t *testing.T) {
 			t.Errorf("got %q, want %q, for\n%s", got, want, other)
 		}
 	}
+	// What is tuned belongs to its arm.
+	tuned := func(a, b, shared string) string {
+		return parse(t, "seeds: 1\narms:\n  a: {ft: pos, tune: {"+a+"}}\n  b: {ft: pos, pos_alpha: 3, tune: {"+b+"}}\n"+
+			"tuning: {options: {"+shared+"}, trials: 2}\n").signature()
+	}
+	x, y, z := "alpha: [0.9, 0.99]", "learning_rate: [0.1, 0.2]", "momentum: [0.8, 0.9]"
+	of := tuned(x, y, z)
+	for _, other := range []string{tuned(y, x, z), tuned(x, x, z), tuned(x, y, "momentum: [0.9, 0.8]"), tuned(x, z, y)} {
+		if before, now := differs(of, other); before == now {
+			t.Errorf("the same study:\n%s\n%s", of, other)
+		}
+	}
 }

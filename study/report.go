@@ -3,6 +3,7 @@ package study
 import (
 	"slices"
 
+	"contralens/config"
 	"contralens/study/jobs"
 )
 
@@ -23,6 +24,7 @@ type Report struct {
 	Cells    []CellReport `json:"cells"`
 	Done     int          `json:"done"` // cells with an outcome
 	Failed   int          `json:"failed"`
+	Alone    []string     `json:"without_negatives,omitempty"` // arms whose loss sees no negatives
 }
 
 // ArmReport has the results of an arm.
@@ -89,6 +91,9 @@ func (s *Study) Report(dir string, done map[string]jobs.Outcome) Report {
 		r.Arms = append(r.Arms, ArmReport{
 			Name: a.Name, Options: a.describe(), Program: ShellWords(a.Program), Measures: map[string]Measure{},
 		})
+		if c, _, err := s.Contrast(i); err == nil && a.Program == nil && !config.Memories[c.Memory].Negatives {
+			r.Alone = append(r.Alone, a.Name)
+		}
 	}
 	for _, c := range cells {
 		o, ended := done[c.Name]

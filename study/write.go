@@ -142,8 +142,10 @@ func (r Report) Sentences() (all []string) {
 	}
 	all = append(all, fmt.Sprintf("%s in percent. In brackets: %s. The baseline is %s.", what, r.Method, r.Baseline))
 	if slices.ContainsFunc(r.Measures, isStatistic) {
-		all = append(all, "Means and variances are those of the scores that the loss sees, in the last epoch; negatives "+
-			"of methods without them, such as SimSiam, are other images of the batch.")
+		all = append(all, "Means and variances are those of the scores that the loss sees, in the last epoch.")
+		for _, name := range r.Alone {
+			all = append(all, fmt.Sprintf("The loss of %s sees no negatives: they are other images of the batch.", name))
+		}
 	}
 	if len(r.Seeds) == 1 {
 		all = append(all, "There is one seed, so there are no intervals: differences of single trainings say little.")

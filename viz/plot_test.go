@@ -263,6 +263,8 @@ func TestLabels(t *testing.T) {
 		{runs(c("alpha", "0.99", "mixnorm", "true", "alpha_auto", "true"), c("alpha", "0.9", "mixnorm", "true", "alpha_auto", "true")), "alpha = 0.99|alpha = 0.9"},
 		{runs(c("neg_alpha", "1.6", "mixnorm", "true", "mixnorm_target", "neg", "alpha_auto", "true"), c("neg_alpha", "1", "mixnorm", "true", "mixnorm_target", "neg", "sep_alpha", "true", "ft", "neg")), "FT auto, α neg = auto|FT neg, α neg = 1"},
 		{runs(c("loss", "hcl", "hcl_beta", "0.5", "image_mixup", "none"), c("loss", "infonce", "hcl_beta", "1", "image_mixup", "unmix")), "loss = hcl|image_mixup = unmix, loss = infonce"},
+		{runs(c("image_mixup", "none"), c("image_mixup", "unmix")), "image_mixup = none|image_mixup = unmix"},
+		{runs(c("mem", "none", "nce_t", "0.1"), c("mem", "moco", "nce_t", "0.2")), "mem = none|mem = moco"},
 		{runs(c("seed", "1"), c("seed", "1"), c("seed", "2")), "seed = 1 (r0)|seed = 1 (r1)|seed = 2"},
 		{runs(nil, c("alpha", "1")), "r0|alpha = 1"},
 		{runs(c("alpha", "1")), "r0"},

@@ -121,21 +121,29 @@ func label(runs []*run) {
 	}
 	sort.Strings(differ)
 	transformed := slices.ContainsFunc(runs, func(r *run) bool { return r.transformation() != runs[0].transformation() })
-	seen := map[string]int{}
+	c := config.DefaultContrast()
+	seen, usual := map[string]int{}, config.Values(&c)
 	for _, r := range runs {
-		var parts []string
+		var parts, off []string // off: what is not used, as usual
 		if transformed && r.config != nil {
 			parts = append(parts, r.transformation())
 		}
 		for _, k := range differ {
 			value := r.value(k)
-			if !r.concerns(k, idle[r]) || value == "none" {
+			if !r.concerns(k, idle[r]) {
 				continue
 			}
 			if value == "" {
 				value = "default"
 			}
-			parts = append(parts, symbol(k)+" = "+value)
+			if text := symbol(k) + " = " + value; value == "none" && usual[k] == value {
+				off = append(off, text)
+			} else {
+				parts = append(parts, text)
+			}
+		}
+		if len(parts) == 0 {
+			parts = off
 		}
 		if r.label = strings.Join(parts, ", "); r.label == "" || r.config == nil || len(parts) > 4 {
 			r.label = filepath.Base(filepath.Clean(r.dir))

@@ -127,16 +127,17 @@ func printStudy(r *runner.Runner, write, asJSON bool) error {
 			return err
 		}
 	}
+	show := report.Print
 	if asJSON {
-		return report.JSON(cli.Out)
+		show = report.JSON
 	}
-	if err := report.Print(cli.Out); err != nil {
+	if err := show(cli.Out); err != nil {
 		return err
 	}
 	if report.Failed > 0 && report.Failed == report.Done {
 		return fmt.Errorf("%s: every training failed; %s has the reasons", r.Dir, filepath.Join(r.Dir, study.MarkdownFile))
 	}
-	if !write {
+	if !write || asJSON {
 		return nil
 	}
 	fmt.Fprintf(cli.Out, "\n%s has everything, %s and %s the numbers\n", filepath.Join(r.Dir, study.MarkdownFile),

@@ -82,10 +82,9 @@ func (r *Runner) Plan(ctx context.Context, show func(string)) error {
 
 // noteArms gives the notes about the options of every arm, which a training gives when it begins.
 func (r *Runner) noteArms() {
-	for i, a := range r.Study.Arms {
-		_, notes, _ := r.Study.Training(r.Dir, study.Cell{Arm: i, Seed: r.Study.Seeds[0]}) // it was checked
-		for _, n := range notes {
-			r.note(fmt.Sprintf("arm %s: %s", a.Name, n))
+	for arm := range r.Study.Arms {
+		for _, n := range r.Study.Notes(r.Dir, arm) {
+			r.note(n)
 		}
 	}
 }

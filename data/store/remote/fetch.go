@@ -106,7 +106,9 @@ func (s *Store) beginLocked(key, full string, o object) *fetching {
 		case <-s.ctx.Done():
 			f.err = s.ctx.Err()
 		}
-		s.came(key)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.wanted, key) // with the end, so that no reader sees one without the other
 		close(f.done)
 	}()
 	return f
