@@ -59,7 +59,8 @@ func (s *Study) Training(dir string, c Cell) (config.Contrast, []string, error) 
 	return options, notes, err
 }
 
-// Notes returns the notes about the trainings of an arm, with the settings in which it is tuned where not all have them.
+// Notes returns the notes about the trainings of an arm, with the settings in which it is tuned where not all have
+// them.
 func (s *Study) Notes(dir string, arm int) (all []string) {
 	a, in := s.Arms[arm], map[string][]string{}
 	var order []string
