@@ -2,6 +2,7 @@ package study
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -52,16 +53,13 @@ func (s *Study) notPassed(a Arm) (names []string) {
 		return nil
 	}
 	passed := a.passed()
-	given := map[string]bool{}
-	for name := range s.recipe {
-		given[official(name)] = true
-	}
+	var given []string
 	for _, o := range s.Options {
-		given[official(o.Name)] = true
+		given = append(given, o.Name)
 	}
-	var c config.Contrast
-	for _, f := range config.Fields(&c) {
-		if given[f.Name] && !passed[f.Name] && !f.Runtime && !f.Ignored {
+	for _, name := range append(given, slices.Sorted(maps.Keys(s.recipe))...) {
+		f, ok := config.Lookup(name)
+		if ok && !passed[f.Name] && !f.Runtime && !f.Ignored && !slices.Contains(names, f.Name) {
 			names = append(names, f.Name)
 		}
 	}

@@ -58,13 +58,12 @@ on.`,
 				out = filepath.Join("studies", study.Name(args[0]))
 			}
 			say := func(s string) { fmt.Fprintln(os.Stderr, s) }
-			shown := os.Stdout
-			if asJSON {
-				shown = os.Stderr // what is printed is the report alone
-			}
 			r := &runner.Runner{
-				Study: s, Dir: out, Out: shown, Terminal: term.IsTerminal(int(shown.Fd())), Columns: cli.Columns(),
+				Study: s, Dir: out, Out: os.Stdout, Terminal: term.IsTerminal(int(os.Stdout.Fd())), Columns: cli.Columns(),
 				Tuner: tuner(false, nil), Note: printNote, Retry: retry,
+			}
+			if asJSON { // what is printed is the report alone
+				r.Out, r.Terminal = os.Stderr, term.IsTerminal(int(os.Stderr.Fd()))
 			}
 			begun, err := s.Begun(out)
 			if err == nil && begun && !only {

@@ -284,6 +284,39 @@ evaluations: {knn: {neighbors: 3}}
 	}
 }
 
+// With --json, what is printed is the report alone: progress goes to the other stream. A program is told of the recipe.
+func TestStudyJSON(t *testing.T) {
+	data := stripes(t, 9)
+	t.Chdir(t.TempDir())
+	text := `recipe: r.yaml
+options: {epochs: 1, data_folder: ` + data + `}
+arms: {broken: {program: [sh, -c, "exit 3"]}, copied: {program: [sh, -c, "exit 4"]}}
+seeds: 1
+`
+	for name, content := range map[string]string{"s.yaml": text, "r.yaml": "method: MoCov2\nnce_k: 20\n"} {
+		if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := os.Create("out.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	code, stderr := alone(t, out, "study", "s.yaml", "-o", "out", "--json")
+	var r study.Report
+	b, err := os.ReadFile("out.json")
+	if err == nil {
+		err = json.Unmarshal(b, &r)
+	}
+	if err != nil || code != exitFailed || r.Failed != 2 || !strings.Contains(stderr, "== 1 of 2: broken_seed-1") {
+		t.Errorf("exit code %d, %v: %s\n%s", code, err, b, stderr)
+	}
+	if !strings.Contains(stderr, "the program of arm broken is not told epochs, method, nce_k:") {
+		t.Errorf("no note on the recipe's options in\n%s", stderr)
+	}
+}
+
 // A program that trains an arm ends with the study, even one that is killed.
 func TestProgramEnds(t *testing.T) {
 	data := stripes(t, 9)
