@@ -140,6 +140,12 @@ func TestAutoTransformation(t *testing.T) {
 			t.Errorf("%s: error %v, want one with %q", flags, err, want)
 		}
 	}
+	c = DefaultContrast()
+	set := parse(t, &c, []string{"--ft", "auto", "--nce_t", "auto"})
+	c.TauAuto, set["nce_t_auto"] = false, true // --nce_t_auto=false
+	if _, err := c.Resolve(set); err == nil || !strings.Contains(err.Error(), "--nce_t auto: want no --nce_t_auto=false") {
+		t.Errorf("--nce_t auto with --nce_t_auto=false: %v", err)
+	}
 }
 
 // A warm-up in steps takes the place of that of large batches; both together are refused.

@@ -29,9 +29,9 @@ func (r *Run) Warnings() []string {
 		w = append(w, fmt.Sprintf("the queue (%d keys) is longer than %s: it holds older keys of "+
 			"every image, so that each meets itself among its negatives; give -k %d or less", c.K, of, powerBelow(keys)))
 	}
-	if all := c.Epochs * r.Batches; c.WarmSteps > all {
+	if all := c.Epochs * r.Batches; c.WarmSteps >= all && all > 1 {
 		w = append(w, fmt.Sprintf("the warm-up of %d steps (--warm_steps) does not end within the training of %s, so the "+
-			"learning rate never reaches %v; give fewer, such as a tenth of the training", c.WarmSteps,
+			"learning rate is below %v until the last step; give fewer, such as a tenth of the training", c.WarmSteps,
 			humanize.Count(all, "step"), c.LearningRate))
 	}
 	if c.MixNorm && !c.Transforms() {

@@ -106,9 +106,10 @@ func TestObjective(t *testing.T) {
 		"RINCE":   {func(c *config.Contrast) { c.Relatives.Loss, c.ImageMixup = "rince", "imix" }, "; --loss rince; images of queries are mixed (--image_mixup imix)", ""},
 		"MoCHi": {func(c *config.Contrast) { c.K, c.Synthetic, c.From, c.Counts = 10, "mochi", 8, []int{4, 1} },
 			"; loss at chance ln(K+1) = 2.398; 5 negatives of --synthetic mochi from epoch 11 on, at chance 2.773 then", "no synthetic negatives are added"},
-		"schedule": {func(c *config.Contrast) { c.Temperature, c.HighestTau = 0.1, 0.5 }, "; τ between 0.1 and 0.5 (--nce_t_high)", ""},
-		"FT":       {func(c *config.Contrast) { c.MixNorm, c.MixEpoch = true, 2 }, "ln(K+1)", "features are not transformed: that would start after epoch 2, and the training has 2 epochs"},
-		"warm-up":  {func(c *config.Contrast) { c.WarmSteps = 500 }, "ln(K+1)", "does not end within the training"},
+		"schedule":          {func(c *config.Contrast) { c.Temperature, c.HighestTau = 0.1, 0.5 }, "; τ between 0.1 and 0.5 (--nce_t_high)", ""},
+		"FT":                {func(c *config.Contrast) { c.MixNorm, c.MixEpoch = true, 2 }, "ln(K+1)", "features are not transformed: that would start after epoch 2, and the training has 2 epochs"},
+		"all of it warm-up": {func(c *config.Contrast) { c.WarmSteps = 2 * ((40 + c.BatchSize - 1) / c.BatchSize) }, "ln(K+1)", "until the last step"},
+		"warm-up":           {func(c *config.Contrast) { c.WarmSteps = 500 }, "ln(K+1)", "does not end within the training"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := methodRun(t, folder, func(c *config.Contrast) { c.Epochs = 2; tc.change(c) })

@@ -240,6 +240,7 @@ func TestJudgingMistakes(t *testing.T) {
 		"linear --solver lbfgs":                                                 "--cached",
 		"linear --solver adam":                                                  "lbfgs",
 		"linear --cached --solver lbfgs --lr_sweep 1,2":                         "no learning rate",
+		"linear --cached --solver lbfgs --epochs 3":                             "--solver lbfgs: want none of",
 		"linear --cached --lr_sweep 1,-2":                                       "above 0",
 		"linear --tau -1":                                                       "--tau",
 		"linear --imbalance 0.1":                                                "--imbalance",
