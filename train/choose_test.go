@@ -59,7 +59,7 @@ func TestAutoTransformation(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			r.Say = func(format string, args ...any) { said += strings.TrimSpace(format) + args[0].(string) + "\n" }
+			r.Say = func(format string, args ...any) { said += fmt.Sprintf(format, args...) + "\n" }
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			r.Hooks = []Hook{{Step: func(r *Run, s Step) error {
@@ -105,6 +105,9 @@ func TestAutoTransformation(t *testing.T) {
 	}
 	if strings.Contains(said, "the scores chose") {
 		t.Error("a resumed run chose again")
+	}
+	if !strings.Contains(said, "the scores have chosen before") {
+		t.Errorf("the log of the resumed run says %q, want what was chosen", said)
 	}
 }
 

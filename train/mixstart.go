@@ -107,13 +107,19 @@ func (r *Run) filled() bool { return r.GlobalStep >= r.fresh() }
 // fresh is the number of steps after which the memory has replaced all the features it started with.
 func (r *Run) fresh() int {
 	memory := r.Model.Method.State()
-	switch keys := r.Config.BatchSize; {
-	case memory.Queue > 0 && r.Config.Symmetric:
-		return (memory.Queue + 2*keys - 1) / (2 * keys)
-	case memory.Queue > 0:
-		return (memory.Queue + keys - 1) / keys
-	case len(memory.Contrast) > 0:
-		return r.Batches
+	return renewed(&r.Config, r.Batches, memory.Queue, len(memory.Contrast) > 0)
+}
+
+// renewed is the number of steps after which a queue of that many keys, or a bank, has replaced all the features it
+// started with.
+func renewed(c *config.Contrast, batches, queue int, bank bool) int {
+	switch keys := c.BatchSize; {
+	case queue > 0 && c.Symmetric:
+		return (queue + 2*keys - 1) / (2 * keys)
+	case queue > 0:
+		return (queue + keys - 1) / keys
+	case bank:
+		return batches
 	}
 	return 0
 }
@@ -139,6 +145,10 @@ func watchOnset() Hook {
 		Start: func(r *Run) error {
 			m.keep(&r.Config)
 			m.Observed.apply(r)
+			if m.Observed.Chosen && r.GlobalStep > 0 {
+				r.say("from step %d on, with %s: the scores have chosen before", m.Since+1,
+					m.Observed.describe(r.Config.Transform()))
+			}
 			return nil
 		},
 		Collect: func(r *Run) methods.Collect {

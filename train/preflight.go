@@ -6,7 +6,9 @@ import (
 	"path/filepath"
 	"slices"
 
+	"contralens/config"
 	"contralens/contrast"
+	"contralens/data/loader"
 	"contralens/internal/humanize"
 	"contralens/internal/machine"
 	"contralens/scores/record"
@@ -29,7 +31,30 @@ func (r *Run) Warnings() []string {
 		w = append(w, fmt.Sprintf("the queue (%d keys) is longer than %s: it holds older keys of "+
 			"every image, so that each meets itself among its negatives; give -k %d or less", c.K, of, powerBelow(keys)))
 	}
-	if all := c.Epochs * r.Batches; c.WarmSteps >= all && all > 1 {
+	w = append(w, late(&r.Config, r.Batches, r.fresh())...)
+	need := r.diskNeed()
+	if free, err := machine.DiskFree(r.Dir); err == nil && need > free {
+		w = append(w, fmt.Sprintf("checkpoints and scores will need about %s, but %s has %s left: make room, or give "+
+			"--keep or a larger --save_freq", megabytes(need), r.Dir, megabytes(free)))
+	}
+	return w
+}
+
+// Late returns sentences about what would start, or end its warm-up, only after a training in which an epoch has
+// that many images, each with a suggestion.
+func Late(c *config.Contrast, images int) []string {
+	batches, queue := loader.Batches(images, c.BatchSize, dropsLast(images, c.BatchSize)), 0
+	if c.Memory == "moco" {
+		queue = c.K
+	}
+	return late(c, batches, renewed(c, batches, queue, c.Memory == "bank"))
+}
+
+// late is Late of a training with that many batches in an epoch, whose memory has features of the encoder alone
+// after fresh steps.
+func late(c *config.Contrast, batches, fresh int) (w []string) {
+	all := c.Epochs * batches
+	if c.WarmSteps >= all && all > 1 {
 		w = append(w, fmt.Sprintf("the warm-up of %d steps (--warm_steps) does not end within the training of %s, so the "+
 			"learning rate is below %v until the last step; give fewer, such as a tenth of the training", c.WarmSteps,
 			humanize.Count(all, "step"), c.LearningRate))
@@ -38,10 +63,10 @@ func (r *Run) Warnings() []string {
 		w = append(w, fmt.Sprintf("features are not transformed: that would start after epoch %d, and the training has %s; "+
 			"give a smaller --mix_start_epoch", c.MixEpoch, humanize.Count(c.Epochs, "epoch")))
 	}
-	if all := c.Epochs * r.Batches; c.Transforms() {
+	if c.Transforms() {
 		first, why := c.MixStep, "--mix_start_step"
 		if c.MixStart == "auto" {
-			first, why = max(c.MixStep, c.MixEpoch*r.Batches, r.fresh()+separatedSteps), "--mix_start auto"
+			first, why = max(c.MixStep, c.MixEpoch*batches, fresh+separatedSteps), "--mix_start auto"
 		}
 		if first >= all {
 			w = append(w, fmt.Sprintf("features are not transformed: that would start after step %d at the earliest (%s), "+
@@ -52,11 +77,6 @@ func (r *Run) Warnings() []string {
 		w = append(w, fmt.Sprintf("no synthetic negatives are added (--synthetic %s): they would start after epoch %d, and "+
 			"the training has %s; give a smaller --synthetic_start_epoch", c.Synthetic, c.SyntheticStart,
 			humanize.Count(c.Epochs, "epoch")))
-	}
-	need := r.diskNeed()
-	if free, err := machine.DiskFree(r.Dir); err == nil && need > free {
-		w = append(w, fmt.Sprintf("checkpoints and scores will need about %s, but %s has %s left: make room, or give "+
-			"--keep or a larger --save_freq", megabytes(need), r.Dir, megabytes(free)))
 	}
 	return w
 }

@@ -43,8 +43,7 @@ func NewRun(ctx context.Context, w world.World, c config.Contrast, dir string, c
 			Option: sets.Folder, Value: c.DataFolder, Err: fmt.Errorf("want at least 2 training images, got %d", n),
 		}
 	}
-	// Batch norm cannot train on one image: a last batch of one is left out.
-	r.DropLast = n%c.BatchSize == 1
+	r.DropLast = dropsLast(n, c.BatchSize)
 	r.Batches = loader.Batches(n, c.BatchSize, r.DropLast)
 	r.Schedule = setup.PretrainingSchedule(c)
 	net, err := r.network(choose)
@@ -72,6 +71,9 @@ func NewRun(ctx context.Context, w world.World, c config.Contrast, dir string, c
 	}
 	return r, r.checkShuffle()
 }
+
+// dropsLast reports whether the last batch is left out because it has one image: batch norm cannot train on it.
+func dropsLast(images, batch int) bool { return images%batch == 1 }
 
 // network settles the options and returns the network that they describe.
 func (r *Run) network(choose Chooser) (nn.Config, error) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -186,6 +187,26 @@ func TestWarnings(t *testing.T) {
 	c.Record = false
 	c.Keep = 3
 	warned(c)
+}
+
+// What starts too late is found from options and a number of images as from a run.
+func TestLate(t *testing.T) {
+	c := config.DefaultContrast()
+	c.K, c.BatchSize, c.Epochs, c.FT, c.WarmSteps, c.Method = 64, 10, 20, "auto", 121, "Customize"
+	if _, err := c.Resolve(nil); err != nil {
+		t.Fatal(err)
+	}
+	for images, want := range map[int]int{41: 2, 50: 2, 55: 1, 71: 0} { // 80 steps, as a last batch of one is left out; 100, 120 and 140
+		inTorch(t, func() {
+			r := small(t, images, c)
+			defer r.Close()
+			r.Batches = loader.Batches(images, c.BatchSize, dropsLast(images, c.BatchSize))
+			got := Late(&c, images)
+			if run := late(&r.Config, r.Batches, r.fresh()); len(got) != want || !slices.Equal(got, run) {
+				t.Errorf("%d images: %q, want %d as of the run: %q", images, got, want, run)
+			}
+		})
+	}
 }
 
 // diskNeed is close to what the checkpoints of a run take.

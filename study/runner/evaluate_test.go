@@ -77,6 +77,42 @@ func TestSchedulesOfReadyStudies(t *testing.T) {
 	}
 }
 
+// What starts too late for the images of a study, and votes that want more images than there are, are told before
+// anything is trained.
+func TestNotesOnImages(t *testing.T) {
+	s, err := study.Parse("s.yaml", []byte("arms: {plain: {}, auto: {ft: auto}, warm: {warm_steps: 200}}\nseeds: 1\n"+
+		"options: {method: MoCov2, batch_size: 10, nce_k: 64, epochs: 20}\nevaluations: {knn: {neighbors: 80}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	noted := func(n int) string {
+		var notes []string
+		r := &Runner{Study: s, Dir: t.TempDir(), Note: func(text string) { notes = append(notes, text) }}
+		for arm := range s.Arms {
+			c := study.Cell{Arm: arm, Seed: 1}
+			options, _, err := s.Training(r.Dir, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.noteImages(c, options, seen{Train: n, Labeled: n})
+		}
+		return strings.Join(notes, "\n")
+	}
+	got := noted(50) // 100 steps
+	for _, want := range []string{
+		"arm auto, a training of 20 epochs: features are not transformed: that would start after step 107 at the earliest",
+		"arm warm, a training of 20 epochs: the warm-up of 200 steps (--warm_steps) does not end",
+		"evaluations: knn: all 50 labeled images vote, because there are fewer than 80 (neighbors)",
+	} {
+		if strings.Count(got, want) != 1 {
+			t.Errorf("got %q, want %q once", got, want)
+		}
+	}
+	if got := noted(500); got != "" {
+		t.Errorf("notes with enough images: %q", got)
+	}
+}
+
 // The scores of the last epoch have no step of another epoch, wherever it begins.
 func TestLastEpoch(t *testing.T) {
 	for _, length := range []int{3, 64, 79, 100} {

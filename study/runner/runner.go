@@ -155,7 +155,8 @@ func (r *Runner) Prepare(ctx context.Context) error {
 				r.note(fmt.Sprintf("a training of %s: %s", humanize.Count(options.Epochs, "epoch"), n))
 			}
 		}
-		if _, err := r.open(ctx, options); err != nil {
+		images, err := r.open(ctx, options)
+		if err != nil {
 			if arm := r.Study.Arms[c.Arm]; arm.Sets("data_folder") {
 				err = fmt.Errorf("arm %s: %w", arm.Name, err)
 			}
@@ -165,11 +166,32 @@ func (r *Runner) Prepare(ctx context.Context) error {
 		if err := r.Study.CheckLabels(c, small.name, small.images); err != nil {
 			return err
 		}
+		r.noteImages(c, options, images)
 	}
 	if err := r.openAnnotated(ctx); err != nil {
 		return &unopened{err}
 	}
 	return nil
+}
+
+// noteImages gives notes on a cell whose images are too few for its options.
+func (r *Runner) noteImages(c study.Cell, options config.Contrast, images seen) {
+	arm := r.Study.Arms[c.Arm]
+	if !arm.Untrained && arm.Program == nil {
+		for _, n := range train.Late(&options, images.Train) {
+			r.note(fmt.Sprintf("arm %s, a training of %s: %s", arm.Name, humanize.Count(options.Epochs, "epoch"), n))
+		}
+	}
+	for _, e := range r.Study.Evaluations {
+		if e.Protocol != study.Neighbors {
+			continue
+		}
+		k, _, err := r.Study.KNN(options, e)
+		if err == nil && k.Neighbors > images.Labeled { // errors were found when the study was read
+			r.note(fmt.Sprintf("evaluations: %s: all %d labeled images vote, because there are fewer than %d (neighbors)",
+				e.Measure(), images.Labeled, k.Neighbors))
+		}
+	}
 }
 
 // unopened is the error of images that cannot be opened.
