@@ -14,8 +14,8 @@ type Relatives struct {
 	Sigma          float64  `flag:"dclw_sigma" default:"0.5" name:"contrast=34" help:"σ of --loss dclw"`
 	TauPlus        float64  `flag:"tau_plus" default:"0.1" name:"contrast=35" help:"share of negatives taken to be of the query's class, for --loss debiased and hcl"`
 	Hardness       float64  `flag:"hcl_beta" default:"1" name:"contrast=36" help:"β of --loss hcl: how much more hard negatives weigh"`
-	Robustness     float64  `flag:"rince_q" default:"0.5" name:"contrast=37" help:"q of --loss rince: near 0 it is infonce, at 1 all pairs weigh the same"`
-	Density        float64  `flag:"rince_lambda" default:"0.01" name:"contrast=38" help:"λ of --loss rince: weight of the negatives"`
+	Robustness     float64  `flag:"rince_q" default:"0.5" name:"contrast=37" help:"q of --loss rince: near 0 it is infonce, at 1 easy positives and hard negatives weigh most"`
+	Density        float64  `flag:"rince_lambda" default:"0.01" name:"contrast=38" help:"λ of --loss rince: weight of the sum over positive and negatives"`
 	MACLAlpha      float64  `flag:"macl_alpha" default:"0.5" name:"contrast=39" help:"α of --loss macl: how much the temperature rises with the mean positive score"`
 	MACLZero       float64  `flag:"macl_a0" default:"0" name:"contrast=40" help:"A_0 of --loss macl: the mean positive score at which the temperature is that of the method or --nce_t"`
 	HighestTau     float64  `flag:"nce_t_high" default:"0" name:"contrast=41" help:"let the temperature swing between this value, at the start, and that of the method or --nce_t; 0: constant"`

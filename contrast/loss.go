@@ -118,8 +118,8 @@ func (HCL) Chance(k int) int { return k }
 //
 //	loss = -exp(q p)/q + (λ (exp(p) + exp(L(1))))^q / q    q ∈ (0, 1], λ ∈ (0, 1]
 //
-// As q approaches 0, its gradient becomes that of InfoNCE. With q = 1 all pairs weigh the
-// same, however hard.
+// As q approaches 0, its gradient becomes that of InfoNCE. With q = 1 easy positives and
+// hard negatives weigh most: their gradients are exp(p) and exp(s).
 type RINCE struct {
 	oneSum
 	Q, Lambda float64
@@ -135,7 +135,7 @@ func (r RINCE) Rows(s Sums) *torch.Tensor {
 func (RINCE) Chance(int) int { return 0 }
 
 // MACL is model-aware contrastive learning (Huang et al., ICML 2023): the
-// temperature rises as views of an image agree, and hard queries weigh more,
+// temperature rises as views of an image agree, and the gradient of easy queries does not fade,
 //
 //	loss = (log(exp(p) + exp(L(1))) - p) / (1-P)    P = exp(p) / (exp(p) + exp(L(1)))
 //	τ = τ_0 (1 + α (A - A_0))    A = mean over the batch of q·k

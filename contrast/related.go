@@ -31,7 +31,7 @@ func (o Options) meanLoss(
 	return o.Loss.Rows(s).Mean()
 }
 
-// lossOf is the loss of scores pos [N, 1], neg [N, …], k of which are finite, and more [N, S] or
+// lossOf is the loss of scores pos [N, 1], neg [N, …], of which k are negatives, and more [N, S] or
 // nil, by autograd.
 func (o Options) lossOf(pos, neg, more *torch.Tensor, k int) *torch.Tensor {
 	return o.meanLoss(pos, o.inverse(pos), more, k, func(scale *torch.Tensor, _ int) *torch.Tensor {

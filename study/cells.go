@@ -63,6 +63,9 @@ func (s *Study) Training(dir string, c Cell) (config.Contrast, []string, error) 
 // them.
 func (s *Study) Notes(dir string, arm int) (all []string) {
 	a, in := s.Arms[arm], map[string][]string{}
+	if a.Untrained {
+		return nil
+	}
 	var order []string
 	for i, setting := range a.settings {
 		_, notes, _ := s.Training(dir, Cell{Arm: arm, Setting: i, Seed: s.Seeds[0]}) // it was checked when it was read
@@ -226,7 +229,7 @@ func (s *Study) finals(setting []int) (all []Cell) {
 }
 
 // Planned returns all cells that the study will have. Of cells whose setting tuning chooses
-// later, Setting is -1 and the name says so.
+// later, Setting is -1, and in names of trials ? stands for its number.
 func (s *Study) Planned(done map[string]jobs.Outcome) (all []Cell) {
 	supposed := map[string]jobs.Outcome{}
 	for { // each round makes more cells known, until all are
@@ -248,9 +251,14 @@ func (s *Study) Planned(done map[string]jobs.Outcome) (all []Cell) {
 		known[c.Name] = true
 	}
 	for i := range all {
-		if !known[all[i].Name] {
-			all[i].Setting = -1
+		c := &all[i]
+		if known[c.Name] {
+			continue
 		}
+		if _, ended := done[c.Name]; c.Validates() && !ended {
+			c.Name = s.trialName(c.Arm, -1, c.Epochs, c.Seed)
+		}
+		c.Setting = -1
 	}
 	return all
 }

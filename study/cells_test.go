@@ -81,7 +81,7 @@ func TestHalving(t *testing.T) {
 	planned := map[string]int{}
 	for _, c := range s.Planned(nil) {
 		planned[fmt.Sprintf("%d%d", c.Arm, c.Round)]++
-		if (c.Setting < 0) != (c.Round != 1) {
+		if (c.Setting < 0) != (c.Round != 1) || strings.Contains(c.Name, "_try-?_") != (c.Round > 1) {
 			t.Errorf("planned: %+v", c)
 		}
 	}

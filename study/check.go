@@ -3,6 +3,7 @@ package study
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -18,6 +19,9 @@ var reserved = map[string]string{
 	"tb_path": "trainings lie in the folder of the study", "resume": "a study resumes its trainings",
 	"overwrite": "a study resumes its trainings", "exp_iter": "seeds are a key of the study",
 }
+
+// always are those that every training of a study has a value of its own for, so that one in a recipe does no harm.
+var always = map[string]bool{"seed": true, "name": true, "model_path": true, "tb_path": true}
 
 // check refuses what cannot be compared. It resolves every training.
 func (p *parser) check() error {
@@ -186,7 +190,7 @@ func (p *parser) checkArms() error {
 		if err := p.checkProgram(i); err != nil {
 			return err
 		}
-		settings := map[string]int{}
+		settings, late := map[string]int{}, ""
 		for j, options := range a.settings {
 			c, notes, err := p.Contrast(i, options...)
 			if err != nil {
@@ -208,15 +212,14 @@ func (p *parser) checkArms() error {
 					"and have an effect%s", a.Name, describe(a.settings[first]), describe(options), preset(c, options)))
 			}
 			settings[facts] = j
-			if j > 0 {
-				continue
-			}
-			if other, ok := arms[facts]; ok && len(a.Tune) == 0 {
-				return p.at(a.line, fmt.Errorf("arm %s is the same training as arm %s: want arms that differ in an option "+
-					"that has an effect%s", a.Name, other, lateStart(&c)))
-			}
-			arms[facts] = a.Name
+			late = lateStart(&c)
 		}
+		facts := strings.Join(slices.Sorted(maps.Keys(settings)), "\x00")
+		if other, ok := arms[facts]; ok {
+			return p.at(a.line, fmt.Errorf("arm %s is the same training as arm %s: want arms that differ in an option "+
+				"that has an effect%s", a.Name, other, late))
+		}
+		arms[facts] = a.Name
 		if err := p.checkRounds(i); err != nil {
 			return err
 		}

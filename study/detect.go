@@ -150,6 +150,13 @@ func (p *parser) checkUntrained() error {
 			err = fmt.Errorf("arm %s: untrained: want no tuning in the study, because there is nothing to tune", a.Name)
 		case a.Program != nil:
 			err = fmt.Errorf("arm %s: want untrained or a program, got both", a.Name)
+		default:
+			for _, o := range a.Options {
+				if name := official(o.Name); !slices.Contains(images, name) && !slices.Contains(network, name) {
+					err = fmt.Errorf("arm %s: untrained: want no option but those of the network and the images, because "+
+						"nothing is trained; got %s", a.Name, o.Name)
+				}
+			}
 		}
 		if err != nil {
 			return p.at(a.line, err)

@@ -71,6 +71,7 @@ func TestDetectionMistakes(t *testing.T) {
 		{"iterations: 7", "rois: 0", "line 10: evaluations: detect: --rois: want"},
 		{"other: {", "other: {stem: cifar, ", "line 10: evaluations: detect of arm other: a detector wants an encoder with stem: imagenet"},
 		{"other: {", "other: {untrained: true, ", "line 6: arm other is the same training as arm none"},
+		{"untrained: true", "untrained: true, loss: dcl", "line 4: arm none: untrained: want no option but those of the network and the images, because nothing is trained; got loss"},
 		{"untrained: true", "untrained: true, program: [x]", "line 4: arm none: want untrained or a program, got both"},
 		{"  detect: {config: bccd, iterations: 7, lr_decay_iterations: [5]}\n", "", "line 4: arm none: untrained: want the evaluation detect"},
 		{"seeds: 2\n", "seeds: 2\ntuning: {options: {alpha: [0.9, 0.99]}}\n", "line 4: arm none: untrained: want no tuning"},

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -143,6 +145,11 @@ func (p *parser) readRecipe(e entry) (err error) {
 	}
 	if err != nil {
 		return p.fail(e.value, "recipe %s", strings.TrimPrefix(err.Error(), "--config "))
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.recipe)) {
+		if name = official(name); reserved[name] != "" && !always[name] {
+			return p.fail(e.value, "recipe %s: want one without %s: %s", p.Recipe, name, reserved[name])
+		}
 	}
 	return nil
 }

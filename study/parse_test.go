@@ -167,6 +167,7 @@ func TestMistakes(t *testing.T) {
 		{replace("  linear: {l2: 1.0e-3}", "  scores: {of: pos}"), "line 18: scores has no options, got of"},
 		{strings.Replace(replace("  linear: {l2: 1.0e-3}", "  scores: {}"), "epochs: 3,", "epochs: 3, record: false, save_score: false,", 1), "evaluations: scores of arm plain: want record: true"},
 		{replace("linear: {", "lineal: {"), `did you mean "linear"?`},
+		{"seeds: 1\narms: {a: {ft: neg, tune: {neg_alpha: [1, 2]}}, b: {ft: neg, tune: {neg_alpha: [2, 1]}}}\ntuning: {options: {learning_rate: [0.1, 0.2]}}\n", "arm b is the same training as arm a"},
 		{"seeds: 1\narms: {a: {loss: hcl}, b: {loss: hcl, dclw_sigma: 0.7}}\n", "arm b is the same training as arm a"},
 		{"seeds: 1\narms: {a: {ft: auto}, b: {ft: auto, pos_alpha: 3}}\n", "arm b is the same training as arm a"},
 		{"seeds: 1\narms: {a: {tune: {alpha: [0.9]}}}\n", "line 2: arm a: tune needs the key tuning"},
@@ -174,6 +175,24 @@ func TestMistakes(t *testing.T) {
 		_, err := Parse("study.yaml", []byte(c.text))
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "study.yaml") {
 			t.Errorf("want %q, got %v", c.want, err)
+		}
+	}
+}
+
+// A recipe cannot set what a study sets, unless every training has a value of its own for it.
+func TestRecipeOfStudy(t *testing.T) {
+	recipe := filepath.Join(t.TempDir(), "mine.yaml")
+	for text, want := range map[string]string{
+		"split: validation": "recipe " + recipe + ": want one without split: tuning is judged on a validation split",
+		"overwrite: true":   "want one without overwrite", "resume: a.pth": "want one without resume",
+		"seed: 7\nname: mine\nmodel_path: there\nlearning_rate: 0.5": "",
+	} {
+		if err := os.WriteFile(recipe, []byte("method: MoCov2\n"+text+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Parse("s.yaml", []byte("recipe: "+recipe+"\nseeds: 1\narms: {a: {}}\n"))
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
 		}
 	}
 }

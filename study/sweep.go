@@ -39,6 +39,10 @@ func ParseGrid(vary []string) (Grid, error) {
 				return nil, fmt.Errorf("%s: %w", option, err)
 			}
 		}
+		if slices.ContainsFunc(grid, func(other Axis) bool { return official(other.Option) == field.Name }) {
+			return nil, fmt.Errorf("--vary %s: want every option once, with all its values, but %s comes twice", text,
+				field.Name)
+		}
 		grid = append(grid, a)
 	}
 	return grid, nil

@@ -20,6 +20,10 @@ func TestSweep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := ParseGrid([]string{"alpha=.9,.5", "alpha=.1"}); err == nil ||
+		!strings.Contains(err.Error(), "--vary alpha=.1: want every option once, with all its values, but alpha comes twice") {
+		t.Errorf("an option twice: %v", err)
+	}
 	dir := t.TempDir()
 	var trained []string
 	do := func(fail string, stop bool) (runs []string, failed []error, err error) {

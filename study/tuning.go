@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 
 	"contralens/config"
 	"contralens/internal/humanize"
@@ -60,7 +61,11 @@ func survivors(n, epochs, next int) int { return max(1, n*epochs/next) }
 const trial = "_try-"
 
 func (s *Study) trialName(arm, setting, epochs int, seed uint64) string {
-	name := fmt.Sprintf("%s%s%d", slug(s.Arms[arm].Name), trial, setting+1)
+	number := "?" // of a setting that is chosen later
+	if setting >= 0 {
+		number = strconv.Itoa(setting + 1)
+	}
+	name := slug(s.Arms[arm].Name) + trial + number
 	if epochs > 0 {
 		name += fmt.Sprintf("_epochs-%d", epochs)
 	}

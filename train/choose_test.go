@@ -103,10 +103,10 @@ func TestAutoTransformation(t *testing.T) {
 	if got := again.Model.Transform; got.Positive != pos || got.Negative != neg || again.Model.Temperature != τ {
 		t.Errorf("resumed with %v, τ %v, want %v and %v, %v", got, again.Model.Temperature, pos, neg, τ)
 	}
-	if strings.Contains(said, "the scores chose") {
+	if strings.Contains(said, "features are transformed") {
 		t.Error("a resumed run chose again")
 	}
-	if !strings.Contains(said, "the scores have chosen before") {
+	if !strings.Contains(said, "the scores chose before: α ") {
 		t.Errorf("the log of the resumed run says %q, want what was chosen", said)
 	}
 }

@@ -145,11 +145,15 @@ func watchOnset() Hook {
 		Start: func(r *Run) error {
 			m.keep(&r.Config)
 			m.Observed.apply(r)
-			if m.Observed.Chosen && r.GlobalStep > 0 {
-				r.say("from step %d on, with %s: the scores have chosen before", m.Since+1,
-					m.Observed.describe(r.Config.Transform()))
+			if !m.Observed.Chosen {
+				return nil
 			}
-			return nil
+			later := ""
+			if m.Observed.PosSince > m.Since {
+				later = fmt.Sprintf(" (positives from step %d on)", m.Observed.PosSince+1)
+			}
+			r.say("the scores chose before: %s, from step %d on%s", m.Observed.describe(r.Config.Transform()), m.Since+1, later)
+			return m.Observed.record(r, m.Since) // this may be another folder
 		},
 		Collect: func(r *Run) methods.Collect {
 			return methods.Collect{Scores: undecided(r), Statistics: r.Config.AlphaAuto && (undecided(r) || m.Observed.waits(r))}

@@ -31,7 +31,7 @@ func (r *Run) Warnings() []string {
 		w = append(w, fmt.Sprintf("the queue (%d keys) is longer than %s: it holds older keys of "+
 			"every image, so that each meets itself among its negatives; give -k %d or less", c.K, of, powerBelow(keys)))
 	}
-	w = append(w, late(&r.Config, r.Batches, r.fresh())...)
+	w = append(w, tooLate(&r.Config, r.Batches, r.fresh())...)
 	need := r.diskNeed()
 	if free, err := machine.DiskFree(r.Dir); err == nil && need > free {
 		w = append(w, fmt.Sprintf("checkpoints and scores will need about %s, but %s has %s left: make room, or give "+
@@ -40,19 +40,19 @@ func (r *Run) Warnings() []string {
 	return w
 }
 
-// Late returns sentences about what would start, or end its warm-up, only after a training in which an epoch has
-// that many images, each with a suggestion.
-func Late(c *config.Contrast, images int) []string {
+// TooLate returns notes on options that would take effect only after the training has ended, each with a suggestion.
+// images is the number of training images.
+func TooLate(c *config.Contrast, images int) []string {
 	batches, queue := loader.Batches(images, c.BatchSize, dropsLast(images, c.BatchSize)), 0
 	if c.Memory == "moco" {
 		queue = c.K
 	}
-	return late(c, batches, renewed(c, batches, queue, c.Memory == "bank"))
+	return tooLate(c, batches, renewed(c, batches, queue, c.Memory == "bank"))
 }
 
-// late is Late of a training with that many batches in an epoch, whose memory has features of the encoder alone
-// after fresh steps.
-func late(c *config.Contrast, batches, fresh int) (w []string) {
+// tooLate returns the notes of TooLate. batches is the number of steps in an epoch, and fresh the one of steps after
+// which the memory has replaced all the features it started with.
+func tooLate(c *config.Contrast, batches, fresh int) (w []string) {
 	all := c.Epochs * batches
 	if c.WarmSteps >= all && all > 1 {
 		w = append(w, fmt.Sprintf("the warm-up of %d steps (--warm_steps) does not end within the training of %s, so the "+
@@ -64,13 +64,14 @@ func late(c *config.Contrast, batches, fresh int) (w []string) {
 			"give a smaller --mix_start_epoch", c.MixEpoch, humanize.Count(c.Epochs, "epoch")))
 	}
 	if c.Transforms() {
-		first, why := c.MixStep, "--mix_start_step"
-		if c.MixStart == "auto" {
-			first, why = max(c.MixStep, c.MixEpoch*batches, fresh+separatedSteps), "--mix_start auto"
+		first, why, instead := c.MixStep, "--mix_start_step", "give a smaller one"
+		if auto := max(c.MixEpoch*batches, max(1, fresh)+separatedSteps-1); c.MixStart == "auto" && auto > first {
+			first, why = auto, "--mix_start auto"
+			instead = "train for longer, or let it start after an epoch: --ft posneg --mix_start_epoch"
 		}
 		if first >= all {
 			w = append(w, fmt.Sprintf("features are not transformed: that would start after step %d at the earliest (%s), "+
-				"and the training has %s; train for longer, or give --mix_start_epoch", first, why, humanize.Count(all, "step")))
+				"and the training has %s; %s", first, why, humanize.Count(all, "step"), instead))
 		}
 	}
 	if c.Synthetic != "none" && !c.Synthesizes() {

@@ -70,10 +70,13 @@ func TestRelativesResume(t *testing.T) {
 	}
 }
 
-// The temperature starts high and the momentum low, and both move with the steps.
+// The temperature starts high and the momentum low, and both move with the steps. Synthetic negatives come after
+// their epoch; mixed images and the warm-up are those of the options.
 func TestAdjust(t *testing.T) {
 	c := methodRun(t, writePatches(t, 40, 32), func(c *config.Contrast) {
 		c.Epochs, c.HighestTau, c.AlphaSchedule, c.Temperature, c.Alpha = 2, 1, "cosine", 0.2, 0.9
+		c.K, c.Synthetic, c.From, c.Counts, c.SyntheticStart = 10, "mochi", 8, []int{4, 1}, 1
+		c.ImageMixup, c.WarmSteps = "imix", 2
 	})
 	err := torch.Run(func() error {
 		r, err := NewRun(context.Background(), world.Single(), c, t.TempDir(), nil)
@@ -86,6 +89,16 @@ func TestAdjust(t *testing.T) {
 			if r.adjust(); fmt.Sprintf("%.6f %.6f", r.Model.Temperature, r.Model.Alpha) != fmt.Sprintf("%.6f %.6f", want[0], want[1]) {
 				t.Errorf("step %d: τ %v, momentum %v, want %v", step, r.Model.Temperature, r.Model.Alpha, want)
 			}
+		}
+		for epoch, want := range map[int]int{1: 0, 2: 5} {
+			r.Epoch = epoch
+			r.adjust()
+			if got := r.Model.Synthesis.Len(); got != want {
+				t.Errorf("epoch %d: %d synthetic negatives, want %d", epoch, got, want)
+			}
+		}
+		if r.Model.Mixture.Kind != "imix" || r.Schedule.WarmSteps != 2 {
+			t.Errorf("mixture %+v, warm-up of %d steps", r.Model.Mixture, r.Schedule.WarmSteps)
 		}
 		return nil
 	})

@@ -190,7 +190,7 @@ func TestWarnings(t *testing.T) {
 }
 
 // What starts too late is found from options and a number of images as from a run.
-func TestLate(t *testing.T) {
+func TestTooLate(t *testing.T) {
 	c := config.DefaultContrast()
 	c.K, c.BatchSize, c.Epochs, c.FT, c.WarmSteps, c.Method = 64, 10, 20, "auto", 121, "Customize"
 	if _, err := c.Resolve(nil); err != nil {
@@ -201,11 +201,26 @@ func TestLate(t *testing.T) {
 			r := small(t, images, c)
 			defer r.Close()
 			r.Batches = loader.Batches(images, c.BatchSize, dropsLast(images, c.BatchSize))
-			got := Late(&c, images)
-			if run := late(&r.Config, r.Batches, r.fresh()); len(got) != want || !slices.Equal(got, run) {
+			got := TooLate(&c, images)
+			if run := tooLate(&r.Config, r.Batches, r.fresh()); len(got) != want || !slices.Equal(got, run) {
 				t.Errorf("%d images: %q, want %d as of the run: %q", images, got, want, run)
 			}
 		})
+	}
+}
+
+// The scores can start the transformation after the step that TestAutoTransformation has, and no earlier.
+func TestEarliest(t *testing.T) {
+	const batch = 4
+	for epochs, want := range map[int]int{101: 1, 102: 0} { // of one step
+		c := config.DefaultContrast()
+		c.Method, c.FT, c.BatchSize, c.K, c.Epochs = "Customize", "auto", batch, 2*batch, epochs
+		if _, err := c.Resolve(nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := TooLate(&c, batch); len(got) != want {
+			t.Errorf("%d steps: %q", epochs, got)
+		}
 	}
 }
 

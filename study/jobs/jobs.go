@@ -26,7 +26,7 @@ import (
 // Outcome is what became of a job: NAME.json.
 type Outcome struct {
 	Error   string             `json:"error,omitempty"`   // why it failed; "": it did not
-	Setting string             `json:"setting,omitempty"` // that tuning chose, in words
+	Setting string             `json:"setting,omitempty"` // the values of tuned options, in words
 	Scores  map[string]float64 `json:"scores,omitempty"`
 	Seconds float64            `json:"seconds"` // without what a stop had to repeat
 	Images  float64            `json:"images"`  // that it was trained on, epoch by epoch

@@ -53,8 +53,25 @@ func TestQueue(t *testing.T) {
 	if err := Forget(dir, "b"); err != nil {
 		t.Fatal(err)
 	}
-	if err := q.Do(context.Background()); err != nil || len(worked) != 4 {
-		t.Errorf("a forgotten job: worked on %v, %v", worked, err)
+	// A job that Jobs forgets is done again, and told.
+	forgets, last := true, ""
+	q.Jobs = func(done map[string]Outcome) ([]string, error) {
+		if forgets {
+			forgets = false
+			delete(done, "a")
+			if err := Forget(dir, "a"); err != nil {
+				return nil, err
+			}
+		}
+		return names, nil
+	}
+	q.Work = func(_ context.Context, name string) (Outcome, error) {
+		worked = append(worked, name)
+		return Outcome{Setting: "again"}, nil
+	}
+	q.Changed = func(done map[string]Outcome) error { last = done["a"].Setting; return nil }
+	if err := q.Do(context.Background()); err != nil || len(worked) != 5 || last != "again" {
+		t.Errorf("forgotten jobs: worked on %v, told %q, %v", worked, last, err)
 	}
 }
 

@@ -76,11 +76,11 @@ func (q *Queue) Do(ctx context.Context) error {
 				return err
 			}
 		}
-		before = len(done)
-		all, err := q.Jobs(done)
+		all, err := q.Jobs(done) // it may forget some
 		if err != nil {
 			return err
 		}
+		before = len(done)
 		left := slices.DeleteFunc(slices.Clone(all), func(name string) bool { _, ok := done[name]; return ok })
 		if len(left) == 0 {
 			return nil

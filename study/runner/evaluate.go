@@ -59,8 +59,8 @@ func (r *Runner) evaluate(ctx context.Context, cell study.Cell, c config.Contras
 }
 
 // renewScores computes statistics of scores anew where an older version did: it included steps before the last epoch.
-// Its outcomes have no commit.
-func (r *Runner) renewScores(done map[string]jobs.Outcome) error {
+// Its outcomes have no commit. write says that their files are written, too.
+func (r *Runner) renewScores(done map[string]jobs.Outcome, write bool) error {
 	renewed := 0
 	for _, c := range r.Study.Cells(done) {
 		o, ok := done[c.Name]
@@ -86,8 +86,11 @@ func (r *Runner) renewScores(done map[string]jobs.Outcome) error {
 		if !changed {
 			continue
 		}
-		if err := o.Write(r.state(), c.Name); err != nil {
-			return err
+		done[c.Name] = o
+		if write {
+			if err := o.Write(r.state(), c.Name); err != nil {
+				return err
+			}
 		}
 		renewed++
 	}

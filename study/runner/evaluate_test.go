@@ -49,6 +49,13 @@ func TestRenewScores(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	kept, err := jobs.Outcomes(r.state())
+	if err != nil || kept["a_seed-1"].Scores["neg_mean"] != 7 {
+		t.Errorf("a report changed a file: %+v, %v", kept, err)
+	}
+	if err := r.renewScores(kept, true); err != nil {
+		t.Fatal(err)
+	}
+	kept, err = jobs.Outcomes(r.state())
 	if err != nil || kept["a_seed-1"].Scores["neg_mean"] != got[0].Value || kept["a_seed-1"].Scores["knn"] != 50 {
 		t.Errorf("%+v, %v", kept, err)
 	}
@@ -99,8 +106,16 @@ func TestNotesOnImages(t *testing.T) {
 		return strings.Join(notes, "\n")
 	}
 	got := noted(50) // 100 steps
+	by := *s
+	by.Tuning = &study.Tuning{By: "linear"}
+	r := &Runner{Study: &by, Note: func(text string) { t.Errorf("a trial without k-NN: %s", text) }}
+	options, _, err := s.Training("", study.Cell{Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.noteImages(study.Cell{Round: 1, Seed: 1}, options, seen{Train: 500, Labeled: 50})
 	for _, want := range []string{
-		"arm auto, a training of 20 epochs: features are not transformed: that would start after step 107 at the earliest",
+		"arm auto, a training of 20 epochs: features are not transformed: that would start after step 106 at the earliest",
 		"arm warm, a training of 20 epochs: the warm-up of 200 steps (--warm_steps) does not end",
 		"evaluations: knn: all 50 labeled images vote, because there are fewer than 80 (neighbors)",
 	} {

@@ -82,7 +82,7 @@ func (r *Runner) work(ctx context.Context) error {
 	if err := r.Study.CheckDrawn(r.Dir, done); err != nil {
 		return err // before anything there changes
 	}
-	if err := r.renewScores(done); err != nil {
+	if err := r.renewScores(done, true); err != nil {
 		return err
 	}
 	if others := study.Commits(done); len(others) > 0 && !slices.Equal(others, []string{version.Commit()}) {
@@ -125,14 +125,14 @@ func (r *Runner) names(done map[string]jobs.Outcome) (names []string, err error)
 	return names, nil
 }
 
-// Report returns the report of what is done.
+// Report returns the report of what is done. It changes no file.
 func (r *Runner) Report() (study.Report, error) {
 	done, err := jobs.Outcomes(r.state())
 	if err == nil {
 		err = r.Study.CheckDrawn(r.Dir, done)
 	}
 	if err == nil {
-		err = r.renewScores(done)
+		err = r.renewScores(done, false)
 	}
 	return r.Study.Report(r.Dir, done), err
 }
@@ -140,7 +140,7 @@ func (r *Runner) Report() (study.Report, error) {
 func (r *Runner) state() string { return filepath.Join(r.Dir, study.StateDir) }
 
 // Prepare opens the images of all arms, so that a folder that is missing does not make every cell
-// fail.
+// fail. It gives notes on schedules, and on options that the images are too few for.
 func (r *Runner) Prepare(ctx context.Context) error {
 	r.opened, r.smallest, r.noted = map[string]seen{}, map[string]class{}, map[string]bool{}
 	r.pace.Images = func(c study.Cell) float64 { return r.images(ctx, c) }
@@ -178,12 +178,12 @@ func (r *Runner) Prepare(ctx context.Context) error {
 func (r *Runner) noteImages(c study.Cell, options config.Contrast, images seen) {
 	arm := r.Study.Arms[c.Arm]
 	if !arm.Untrained && arm.Program == nil {
-		for _, n := range train.Late(&options, images.Train) {
+		for _, n := range train.TooLate(&options, images.Train) {
 			r.note(fmt.Sprintf("arm %s, a training of %s: %s", arm.Name, humanize.Count(options.Epochs, "epoch"), n))
 		}
 	}
 	for _, e := range r.Study.Evaluations {
-		if e.Protocol != study.Neighbors {
+		if e.Protocol != study.Neighbors || arm.Untrained || c.Validates() && e.Measure() != r.Study.Tuning.By {
 			continue
 		}
 		k, _, err := r.Study.KNN(options, e)
@@ -265,8 +265,10 @@ func (r *Runner) cell(ctx context.Context, name string) (o jobs.Outcome, err err
 	if err != nil {
 		return o, err
 	}
-	for _, n := range notes {
-		r.note(n)
+	if !r.Study.Arms[cell.Arm].Untrained {
+		for _, n := range notes {
+			r.note(n)
+		}
 	}
 	switch arm := r.Study.Arms[cell.Arm]; {
 	case arm.Untrained:
@@ -303,7 +305,11 @@ func (r *Runner) cell(ctx context.Context, name string) (o jobs.Outcome, err err
 func (r *Runner) left(without string) (left time.Duration, known bool) {
 	done := maps.Clone(r.done)
 	if without != "" {
-		done[without] = jobs.Outcome{}
+		supposed := jobs.Outcome{}
+		if t := r.Study.Tuning; t != nil {
+			supposed.Scores = map[string]float64{t.By: 0} // a trial without a score counts as failed
+		}
+		done[without] = supposed
 	}
 	left, known = r.Study.Left(r.pace, done)
 	names := slices.Collect(maps.Keys(r.cells))

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"contralens/config"
 	"contralens/study"
@@ -82,6 +83,19 @@ func TestNames(t *testing.T) {
 		if _, err := os.Stat(dir); (err == nil) != stays {
 			t.Errorf("rate %s: %v", rate, err)
 		}
+	}
+}
+
+// While the last trial trains, what follows it is counted, even if all others failed.
+func TestLeft(t *testing.T) {
+	s, err := study.Parse("s.yaml", []byte("arms: {a: {}}\nseeds: 2\noptions: {method: MoCov2}\ntuning: {options: {learning_rate: [0.1, 0.2]}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Runner{Study: s, Dir: t.TempDir(), done: map[string]jobs.Outcome{"a_try-1_seed-1001": {Error: "no luck"}}}
+	r.pace = study.Pace{Images: func(study.Cell) float64 { return 60 }, Measured: map[int]float64{0: 1}}
+	if left, known := r.left("a_try-2_seed-1001"); !known || left != 2*time.Minute {
+		t.Errorf("%v (%v) beside the last trial, want 2 minutes of the seeds", left, known)
 	}
 }
 
