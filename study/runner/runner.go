@@ -53,6 +53,7 @@ type Runner struct {
 	title    string // of the current cell, such as "3 of 15"
 	cells    map[string]study.Cell
 	done     map[string]jobs.Outcome
+	working  map[string]time.Time // when a process was last seen to work on a cell
 }
 
 // Run trains and evaluates all cells, and keeps the report up to date. If ctx ends, everything is
@@ -313,7 +314,26 @@ func (r *Runner) left(without string) (left time.Duration, known bool) {
 	}
 	left, known = r.Study.Left(r.pace, done)
 	names := slices.Collect(maps.Keys(r.cells))
-	return left / time.Duration(max(1, len(jobs.Active(r.state(), names)))), known
+	return left / time.Duration(r.processes(jobs.Active(r.state(), names), time.Now())), known
+}
+
+// between is how long a process that works on no cell counts as one that works on the study: it is between two.
+const between = 2 * time.Minute
+
+// processes returns how many processes work on the study, from those that work on a cell now and those seen before.
+func (r *Runner) processes(active []string, now time.Time) (n int) {
+	if r.working == nil {
+		r.working = map[string]time.Time{}
+	}
+	for _, process := range active {
+		r.working[process] = now
+	}
+	for _, last := range r.working {
+		if now.Sub(last) < between {
+			n++
+		}
+	}
+	return max(1, n)
 }
 
 // train trains a cell. It returns the number of images that it was trained on, epoch by epoch, and the seconds

@@ -99,6 +99,24 @@ func TestLeft(t *testing.T) {
 	}
 }
 
+// A process between two cells counts as working, one that is gone does not.
+func TestProcesses(t *testing.T) {
+	var r Runner
+	begin := time.Now()
+	for i, step := range []struct {
+		active []string
+		after  time.Duration
+		want   int
+	}{
+		{nil, 0, 1}, {[]string{"a", "b"}, time.Second, 2}, {[]string{"a"}, time.Minute, 2}, {[]string{"a"}, between + time.Second, 1},
+		{[]string{"a", "b", "c"}, 3 * time.Minute, 3},
+	} {
+		if got := r.processes(step.active, begin.Add(step.after)); got != step.want {
+			t.Errorf("step %d: %d processes, want %d", i, got, step.want)
+		}
+	}
+}
+
 // The time of a training that resumes has what its steps took before, and none twice.
 func TestTrainedBefore(t *testing.T) {
 	dir := t.TempDir()
