@@ -54,7 +54,7 @@ type Objective struct {
 	Memory       string   `flag:"mem" default:"moco" preset:"true" help:"source of negatives: moco (queue), bank (memory bank) or batch; none and target use no negatives"`
 	K            int      `flag:"nce_k" short:"k" default:"65536" legend:"K" help:"number of negatives, which is the length of the queue"`
 	BankMomentum float64  `flag:"nce_m" short:"m" default:"0.5" name:"contrast=19" help:"momentum of the memory bank"`
-	Temperature  float64  `flag:"nce_t" short:"t" default:"0.07" preset:"true" auto:"true" legend:"τ" help:"temperature τ; auto: the scores choose it, and it begins at 0.07 or the method's; with --nce_t_auto it begins at the number here"`
+	Temperature  float64  `flag:"nce_t" short:"t" default:"0.07" preset:"true" auto:"true" legend:"τ" help:"temperature τ; auto: the scores choose it, beginning at 0.07 or the method's; --nce_t NUMBER --nce_t_auto begins at NUMBER"`
 	Alpha        float64  `flag:"alpha" default:"0.999" legend:"alpha" help:"momentum of the key encoder"`
 }
 

@@ -130,7 +130,7 @@ func TestAutoTransformation(t *testing.T) {
 	for flags, want := range map[string]string{
 		"--ft posneg --alpha_auto":                                "--alpha_auto true: want --ft and --mix_start auto",
 		"--mix_start auto --alpha_auto":                           "--alpha_auto",
-		"--ft posneg --mix_start auto --nce_t_auto":               "--nce_t_auto true: want --ft auto",
+		"--ft posneg --mix_start auto --nce_t_auto":               "--nce_t auto: want --ft auto",
 		"--ft auto --nce_t_auto --loss macl":                      "--nce_t_auto true: want negatives",
 		"--method BYOL --ft auto --nce_t_auto":                    "--nce_t_auto true: want negatives",
 		"--method MoCov2 --ft auto --nce_t_auto --nce_t_high 0.9": "no --nce_t_high",

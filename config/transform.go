@@ -62,8 +62,8 @@ func (c *FeatureTransform) check() error {
 			Hint: "the rule is that of one λ per step, without normalization; --ft auto sets --alpha_auto"}
 	}
 	if c.TauAuto && !c.AlphaAuto {
-		return &ValueError{Option: "nce_t_auto", Value: true, Want: "--ft auto or --alpha_auto",
-			Hint: "the temperature is chosen with them; --nce_t auto means the same"}
+		return &ValueError{Option: "nce_t", Value: "auto", Want: "--ft auto or --alpha_auto",
+			Hint: "the temperature is chosen with them; --nce_t_auto means the same"}
 	}
 	if !c.MixNorm {
 		return nil

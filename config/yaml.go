@@ -94,7 +94,8 @@ func readValues(file string, known []string) (map[string]string, error) {
 	}
 	var doc any
 	if err := DecodeYAML(b, &doc); err != nil {
-		reason := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "yaml: "), "\n", " ")
+		reason := strings.NewReplacer("\n", " ", "unmarshal errors:", "").Replace(strings.TrimPrefix(err.Error(), "yaml: "))
+		reason = strings.Join(strings.Fields(reason), " ")
 		return nil, fmt.Errorf("--config %s: want YAML, one option per line, as \"epochs: 100\", but %s", file, reason)
 	}
 	if doc == nil {

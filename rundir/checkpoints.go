@@ -92,11 +92,14 @@ func Newest(dir string) (path string, skipped []error) {
 	return path, skipped
 }
 
+// ErrDamaged is the error of a run directory whose checkpoints are all damaged.
+var ErrDamaged = errors.New("want a checkpoint that can be read, but all are damaged")
+
 // AllDamaged is the error of a run directory whose checkpoints are all damaged: to start
 // at the beginning would overwrite them.
 func AllDamaged(dir string) error {
-	return fmt.Errorf("run directory %s: want a checkpoint that can be read, but all are damaged; "+
-		"copy them again, name a good one with --resume, or start at the beginning with --overwrite", dir)
+	return fmt.Errorf("run directory %s: %w; copy them again, name a good one with --resume, or start at the beginning "+
+		"with --overwrite", dir, ErrDamaged)
 }
 
 // Otherwise adds to the error of an unreadable checkpoint which good one there is

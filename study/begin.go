@@ -117,7 +117,11 @@ func (s *Study) Begun(dir string) (bool, error) {
 		}
 	}
 	if slices.ContainsFunc(files, func(f fs.DirEntry) bool { return !strings.HasPrefix(f.Name(), ".") }) {
-		return false, fmt.Errorf("%s: want an empty folder or that of this study, but it has other files", dir)
+		hint := ""
+		if _, err := os.Stat(filepath.Join(dir, StateDir)); err == nil {
+			hint = fmt.Sprintf("; if it is that of this study, whose %s is lost, copy %s there under that name", CopyFile, s.File)
+		}
+		return false, fmt.Errorf("%s: want an empty folder or that of this study, but it has other files%s", dir, hint)
 	}
 	return false, nil
 }
@@ -149,7 +153,7 @@ func differs(a, b string) (lineOfA, lineOfB string) {
 // signature has all on which the cells of a study depend, except for seeds, a line for each thing.
 func (s *Study) signature() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "recipe %s\n", s.Recipe)
+	fmt.Fprintf(&b, "recipe %s\n", filepath.Base(s.Recipe)) // SameRecipe compares its options
 	for _, o := range s.Options {
 		fmt.Fprintf(&b, "%s %s\n", o.Name, o.Value)
 	}

@@ -156,7 +156,11 @@ func (s *Study) Command(dir string, c Cell) []string {
 	words := []string{"contralens", "contrast"}
 	all := slices.Concat(s.common(), s.Arms[c.Arm].Options, s.CellOptions(dir, c))
 	if s.Recipe != "" {
-		words = append(words, "--config="+s.Recipe)
+		recipe := s.Recipe
+		if s.own { // its file may change
+			recipe = filepath.Join(dir, recipeFile)
+		}
+		words = append(words, "--config="+recipe)
 	} else if !slices.ContainsFunc(all, func(o Option) bool { return o.Name == "method" }) {
 		words = append(words, "--method=Customize") // or else defaults would suit the images
 	}

@@ -133,6 +133,7 @@ func TestReport(t *testing.T) {
 	made := func(name, commit string) {
 		o := done[name]
 		o.Commit, o.Machine = commit, "a processor, 2 cores"
+		o.Chosen = map[string]string{jobs.Onset: jobs.NeverBegan}
 		done[name] = o
 	}
 	made("a_seed-2", "0a1b")
@@ -152,7 +153,7 @@ func TestReport(t *testing.T) {
 	if err := r.Markdown(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"# T\n", "| a | 3 | 32.00 [", "| +2.00 [", "] (2 pairs) | 5.00 [", "Student's t over seeds", "paired by seed", "1 of 6 trainings are not done", "Made with contralens of commit 0a1b, ffff (3 trainings: not known) on a processor, 2 cores. Results can depend on version and machine", "b_seed-2", "contralens contrast"} {
+	for _, want := range []string{"# T\n", "In 1 of 3 trainings of arm a no features were transformed", "| a | 3 | 32.00 [", "| +2.00 [", "] (2 pairs) | 5.00 [", "Student's t over seeds", "paired by seed", "1 of 6 trainings are not done", "Made with contralens of commit 0a1b, ffff (3 trainings: not known) on a processor, 2 cores. Results can depend on version and machine", "b_seed-2", "contralens contrast"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("want %q in\n%s", want, b.String())
 		}
@@ -162,7 +163,7 @@ func TestReport(t *testing.T) {
 		t.Errorf("%v\n%s", err, b.String())
 	}
 	b.Reset()
-	if err := r.CellsCSV(&b); err != nil || !strings.Contains(b.String(), "\na_seed-2,a,2,0,done,knn,52,60,,0a1b,\"a processor, 2 cores\"\n") {
+	if err := r.CellsCSV(&b); err != nil || !strings.Contains(b.String(), "\na_seed-2,a,2,0,done,knn,52,60,,0a1b,\"a processor, 2 cores\",mix_start_step=never\n") {
 		t.Errorf("%v\n%s", err, b.String())
 	}
 	if left, known := s.Left(Pace{Images: func(Cell) float64 { return 600 }}, done); !known || left != 120*time.Second {

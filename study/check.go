@@ -20,6 +20,14 @@ var reserved = map[string]string{
 	"overwrite": "a study resumes its trainings", "exp_iter": "seeds are a key of the study",
 }
 
+// isReserved returns why an option cannot be set in a study; "" if it can.
+func isReserved(name string) (why string) {
+	if config.Find(config.Fields(&config.Dist{}), name) != nil {
+		return "each training of a study has one process; to divide the trainings, start the study several times"
+	}
+	return reserved[name]
+}
+
 // always are those that every training of a study has a value of its own for, so that one in a recipe does no harm.
 var always = map[string]bool{"seed": true, "name": true, "model_path": true, "tb_path": true}
 
@@ -58,8 +66,8 @@ func (p *parser) checkOptions() error {
 		switch {
 		case f == nil:
 			return p.at(line, fmt.Errorf("%s: contrast has no option %q%s", where, name, nearestOption(fields, name)))
-		case reserved[f.Name] != "":
-			return p.at(line, fmt.Errorf("%s: %s cannot be set here: %s", where, f.Name, reserved[f.Name]))
+		case isReserved(f.Name) != "":
+			return p.at(line, fmt.Errorf("%s: %s cannot be set here: %s", where, f.Name, isReserved(f.Name)))
 		case f.Ignored:
 			return p.at(line, fmt.Errorf("%s: contrast accepts %s and does not read it: remove it", where, f.Name))
 		}
@@ -183,7 +191,8 @@ func (p *parser) checkArms() error {
 		for folder, other := range folders {
 			if folder == slug(a.Name) || p.Tuning != nil &&
 				(strings.HasPrefix(folder, slug(a.Name)+trial) || strings.HasPrefix(slug(a.Name), folder+trial)) {
-				return p.at(a.line, fmt.Errorf("arms %s and %s have folders of the same name: rename one", other, a.Name))
+				return p.at(a.line, fmt.Errorf("arms %s and %s have folders of the same name, %s, in which - stands for all but "+
+					"letters from a to z and digits: rename one", other, a.Name, slug(a.Name)))
 			}
 		}
 		folders[slug(a.Name)] = a.Name

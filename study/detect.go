@@ -77,8 +77,10 @@ func (s *Study) Detection(c config.Contrast, e Evaluation) (d config.DetectTrain
 		switch {
 		case f == nil || f.Ignored || f.Hidden:
 			return d, nil, fmt.Errorf("there is no option %q%s", o.Name, nearestOption(fields, o.Name))
-		case slices.Contains(ofDetector, f.Name) || reserved[f.Name] != "" || f.Name == "ckpt":
+		case slices.Contains(ofDetector, f.Name) || f.Name == "ckpt":
 			return d, nil, fmt.Errorf("%s cannot be set here: it is that of the training", f.Name)
+		case isReserved(f.Name) != "":
+			return d, nil, fmt.Errorf("%s cannot be set here: %s", f.Name, isReserved(f.Name))
 		}
 		if err := f.Set(o.Value); err != nil {
 			return d, nil, fmt.Errorf("%s: %w", o.Name, err)

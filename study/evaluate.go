@@ -28,10 +28,15 @@ var network = []string{"arch", "width", "stem", "modal", "input_res", "gray16"}
 // Network returns the names of the options that describe a network.
 func Network() []string { return slices.Clone(network) }
 
-// CheckLabels returns an error if an evaluation of a cell needs more labels per class than the smallest class of
-// its training images has.
-func (s *Study) CheckLabels(c Cell, smallest string, images int) error {
+// CheckLabels returns an error if an evaluation of a cell needs labels and there are fewer than two classes, or if it
+// needs more labels per class than the smallest class of the training images has.
+func (s *Study) CheckLabels(c Cell, classes int, smallest string, images int) error {
 	for _, e := range s.Evaluations {
+		labels := e.Protocol != Scores && e.Protocol != Detect && !s.Arms[c.Arm].Untrained
+		if labels && classes < 2 {
+			return s.at(e.line, fmt.Errorf("evaluations: %s: want images in folders of at least 2 classes, got %d; without "+
+				"labels, a study can compare scores: evaluations: {scores: {}}", e.Measure(), classes))
+		}
 		if e.Labels > images && (!c.Validates() || e.Measure() == s.Tuning.By) {
 			return s.at(e.line, fmt.Errorf("evaluations: fewshot: want at most %d labels per class, the number of training "+
 				"images of %s, got %d", images, smallest, e.Labels))
@@ -86,8 +91,10 @@ func evaluation(to any, c config.Contrast, e Evaluation) (set map[string]bool, e
 		switch {
 		case f == nil || f.Ignored || f.Hidden:
 			return nil, fmt.Errorf("there is no option %q%s", o.Name, nearestOption(fields, o.Name))
-		case slices.Contains(shared, f.Name) || reserved[f.Name] != "" || f.Name == "ckpt" || f.Name == "few_shot":
+		case slices.Contains(shared, f.Name) || f.Name == "ckpt" || f.Name == "few_shot":
 			return nil, fmt.Errorf("%s cannot be set here: it is that of the training", f.Name)
+		case isReserved(f.Name) != "":
+			return nil, fmt.Errorf("%s cannot be set here: %s", f.Name, isReserved(f.Name))
 		}
 		if err := f.Set(o.Value); err != nil {
 			return nil, fmt.Errorf("%s: %w", o.Name, err)

@@ -7,11 +7,14 @@ import (
 	"strings"
 )
 
+// escape keeps text from being read as Markdown's tables or HTML.
+var escape = strings.NewReplacer("|", "\\|", "<", "&lt;")
+
 // table writes rows of text as Markdown.
 func table(b *strings.Builder, rows [][]string) {
 	for i, row := range rows {
 		for _, cell := range row {
-			b.WriteString("| " + strings.ReplaceAll(cell, "|", "\\|") + " ")
+			b.WriteString("| " + escape.Replace(cell) + " ")
 		}
 		b.WriteString("|\n")
 		if i == 0 {
@@ -24,7 +27,7 @@ func table(b *strings.Builder, rows [][]string) {
 // Markdown writes the report as a document.
 func (r Report) Markdown(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s\n\n", r.Title)
+	fmt.Fprintf(&b, "# %s\n\n", escape.Replace(r.Title))
 	scores, accuracies := split(r.Measures, isStatistic)
 	if len(accuracies) > 0 {
 		table(&b, r.Table(accuracies))

@@ -151,7 +151,7 @@ func (p *parser) numbers(e entry, least uint64) (all []uint64, err error) {
 	for _, text := range texts {
 		n, err := strconv.ParseUint(text, 10, 63)
 		if err != nil || n < least {
-			return nil, p.fail(e.value, "%s: want whole numbers from %d on, got %q", e.key, least, text)
+			return nil, p.fail(e.value, "%s: want whole numbers from %d to 2⁶³ - 1, got %q", e.key, least, text)
 		}
 		all = append(all, n)
 	}

@@ -30,7 +30,9 @@ func Load(file string) (*Study, []byte, error) {
 			return nil, nil, fmt.Errorf("%s: want the YAML file of a study: %w", file, err)
 		default:
 			hint := "the ready ones are " + strings.Join(recipes.Studies(), ", ")
-			if near := config.Nearest(file, recipes.Studies()); near != "" {
+			if _, recipe := recipes.Get(file); recipe {
+				hint = fmt.Sprintf("%s is a recipe: contralens contrast --config %s", file, file)
+			} else if near := config.Nearest(file, recipes.Studies()); near != "" {
 				hint = fmt.Sprintf("did you mean %s?", near)
 			}
 			return nil, nil, fmt.Errorf("%s: want the YAML file of a study or the name of a ready one, found neither; %s",
@@ -94,6 +96,9 @@ func (p *parser) study(n *yaml.Node) error {
 	for _, e := range all {
 		switch e.key {
 		case "title":
+			if e.value.Kind != yaml.ScalarNode {
+				return p.fail(e.value, "title: want text, got %s", kind(e.value))
+			}
 			p.Title, err = p.value(e)
 		case "recipe":
 			err = p.readRecipe(e)
@@ -139,19 +144,48 @@ func (p *parser) readRecipe(e entry) (err error) {
 	if p.Recipe, err = p.value(e); err != nil {
 		return err
 	}
+	file := p.findRecipe()
 	c := config.DefaultContrast()
-	if _, err = config.ReadYAML(p.Recipe, &c); err == nil {
-		p.recipe, err = config.ReadValues(p.Recipe)
+	if _, err = config.ReadYAML(file, &c); err == nil {
+		p.recipe, err = config.ReadValues(file)
 	}
 	if err != nil {
-		return p.fail(e.value, "recipe %s", strings.TrimPrefix(err.Error(), "--config "))
+		hint := ""
+		if _, ok := recipes.Study(p.Recipe); ok {
+			hint = "; that is a study, and a recipe has the options of one training"
+		} else if _, err := os.Stat(file); err != nil {
+			hint = "; a study that has begun keeps a copy: contralens study FOLDER/" + CopyFile + " -o FOLDER"
+		}
+		return p.fail(e.value, "recipe %s%s", strings.TrimPrefix(err.Error(), "--config "), hint)
 	}
+	ready, err := config.ReadValues(p.Recipe)
+	p.own = err != nil || !slices.Contains(recipes.Names(), p.Recipe) || !maps.Equal(ready, p.recipe)
 	for _, name := range slices.Sorted(maps.Keys(p.recipe)) {
-		if name = official(name); reserved[name] != "" && !always[name] {
-			return p.fail(e.value, "recipe %s: want one without %s: %s", p.Recipe, name, reserved[name])
+		if name = official(name); isReserved(name) != "" && !always[name] {
+			return p.fail(e.value, "recipe %s: want one without %s: %s", p.Recipe, name, isReserved(name))
 		}
 	}
 	return nil
+}
+
+// findRecipe returns the file with the options of the recipe, or the name of a ready one: the copy that lies beside
+// the copy of a study in its folder, or else the file of that name, here or beside the file of the study.
+func (p *parser) findRecipe() string {
+	beside := func(name string) (string, bool) {
+		path := filepath.Join(filepath.Dir(p.File), name)
+		_, err := os.Stat(path)
+		return path, err == nil
+	}
+	if path, ok := beside(recipeFile); ok && filepath.Base(p.File) == CopyFile {
+		return path
+	}
+	if _, err := os.Stat(p.Recipe); err == nil || slices.Contains(recipes.Names(), p.Recipe) || filepath.IsAbs(p.Recipe) {
+		return p.Recipe
+	}
+	if path, ok := beside(p.Recipe); ok {
+		return path
+	}
+	return p.Recipe
 }
 
 func (p *parser) arms(e entry) error {

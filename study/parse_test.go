@@ -94,6 +94,10 @@ func TestMistakes(t *testing.T) {
 		{replace("recipe: cifar10", "recipe: cifar11"), "line 2: recipe cifar11: there is no file and no recipe of that name; did you mean cifar10?"},
 		{replace("epochs: 3,", "epoch: 3,"), `line 3: options: contrast has no option "epoch"; did you mean "epochs"?`},
 		{replace("epochs: 3,", "epochs: many,"), "line 3: epochs: want a whole number"},
+		{replace("epochs: 3,", "epochs: 3, nproc: 2,"), "line 3: options: nproc cannot be set here: each training of a study has one process"},
+		{replace("neighbors: 20", "nproc: 2"), "nproc cannot be set here: each training of a study has one process"},
+		{replace("title: Whole", "title: [a, b]"), "line 1: title: want text, got a list"},
+		{replace("recipe: cifar10", "recipe: ft-cifar10"), "that is a study, and a recipe has the options of one training"},
 		{replace("epochs: 3,", "seed: 3,"), "line 3: options: seed cannot be set here: seeds are a key"},
 		{replace("epochs: 3,", "feature_mix: true,"), "line 3: options: contrast accepts feature_mix and does not read it"},
 		{replace("ft: posneg", "fft: posneg"), `line 7: arm ft: contrast has no option "fft"`},
@@ -194,6 +198,46 @@ func TestRecipeOfStudy(t *testing.T) {
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
+	}
+
+	// It is found beside the file of the study, and later in the folder of the study, where commands name it.
+	dir := t.TempDir()
+	out, file := filepath.Join(dir, "out"), filepath.Join(dir, "s.yaml")
+	for path, text := range map[string]string{
+		file: "recipe: own.yaml\nseeds: 1\narms: {a: {}}\n", filepath.Join(dir, "own.yaml"): "method: MoCov2\nepochs: 7\n",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, text, err := Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Begin(out, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "own.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Load(file); err == nil || !strings.Contains(err.Error(), "a study that has begun keeps a copy: contralens study FOLDER/study.yaml") {
+		t.Errorf("a recipe that is gone: %v", err)
+	}
+	again, _, err := Load(filepath.Join(out, CopyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if begun, err := again.Begun(out); err != nil || !begun {
+		t.Errorf("the copy: begun %v, %v", begun, err)
+	}
+	cell := again.Cells(nil)[0]
+	c, _, err := again.Training(out, cell)
+	want := "--config=" + filepath.Join(out, "recipe.yaml")
+	if err != nil || c.Epochs != 7 || again.Command(out, cell)[2] != want {
+		t.Errorf("%v: %d epochs, %v", err, c.Epochs, again.Command(out, cell))
+	}
+	if values, err := config.ReadValues(strings.TrimPrefix(want, "--config=")); err != nil || values["epochs"] != "7" {
+		t.Errorf("the copy of the recipe: %v, %v", values, err)
 	}
 }
 
@@ -307,7 +351,7 @@ func TestDocumentation(t *testing.T) {
 	if !ok {
 		t.Fatal("docs/study.md has no example")
 	}
-	if s := parse(t, example); len(s.Arms) != 2 || s.Tuning == nil || len(s.Evaluations) != 11 {
+	if s := parse(t, example); len(s.Arms) != 2 || s.Tuning == nil || len(s.Evaluations) != 8 {
 		t.Errorf("got %+v", s)
 	}
 }

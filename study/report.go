@@ -1,6 +1,12 @@
 package study
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"contralens/config"
@@ -64,6 +70,8 @@ type CellReport struct {
 	Round    int                `json:"round"` // of tuning; 0: it counts
 	State    string             `json:"state"` // done, failed or open
 	Reason   string             `json:"reason,omitempty"`
+	Setting  string             `json:"setting,omitempty"` // the values of tuned options, in words
+	Chosen   map[string]string  `json:"chosen,omitempty"`  // options that the scores chose; see jobs.Outcome
 	Scores   map[string]float64 `json:"scores,omitempty"`
 	Seconds  float64            `json:"seconds,omitempty"`
 	Machine  string             `json:"machine,omitempty"` // kind of processor
@@ -105,6 +113,7 @@ func (s *Study) Report(dir string, done map[string]jobs.Outcome) Report {
 		arm := &r.Arms[c.Arm]
 		if ended {
 			one.State, one.Scores, one.Seconds, one.Machine, one.Commit = Done, o.Scores, o.Seconds, o.Machine, o.Commit
+			one.Setting, one.Chosen = o.Setting, o.Chosen
 			r.Done++
 			if len(o.Commands) > 0 {
 				one.Commands = o.Commands
@@ -154,6 +163,33 @@ func (s *Study) Report(dir string, done map[string]jobs.Outcome) Report {
 		}
 	}
 	return r
+}
+
+// Published returns the outcomes in the report in a folder: those of results that were published without StateDir. It
+// returns none if there is no report.
+func Published(dir string) (map[string]jobs.Outcome, error) {
+	path := filepath.Join(dir, ReportFile)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var r Report
+	if err := json.Unmarshal(b, &r); err != nil {
+		return nil, fmt.Errorf("%s: want the report of a study as JSON: %w", path, err)
+	}
+	done := map[string]jobs.Outcome{}
+	for _, c := range r.Cells {
+		if c.State != Open {
+			done[c.Name] = jobs.Outcome{
+				Error: c.Reason, Setting: c.Setting, Chosen: c.Chosen, Scores: c.Scores, Seconds: c.Seconds, Machine: c.Machine,
+				Commit: c.Commit, Commands: c.Commands,
+			}
+		}
+	}
+	return done, nil
 }
 
 // trials returns the settings that tuning tried, in the order of the cells.

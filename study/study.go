@@ -31,6 +31,7 @@ type Study struct {
 	Evaluations []Evaluation
 
 	recipe map[string]string // its options
+	own    bool              // they are not those of a ready recipe
 	folder string            // with the images, in place of that of the options; "": that
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"contralens/internal/durable"
 	"contralens/internal/humanize"
+	"contralens/study/jobs"
 	"contralens/viz"
 )
 
@@ -140,7 +142,12 @@ func (r Report) Sentences() (all []string) {
 			what = "Average precisions"
 		}
 	}
-	all = append(all, fmt.Sprintf("%s in percent. In brackets: %s. The baseline is %s.", what, r.Method, r.Baseline))
+	intervals := fmt.Sprintf("n brackets: %s. The baseline is %s.", r.Method, r.Baseline)
+	if slices.ContainsFunc(r.Measures, func(m string) bool { return !isStatistic(m) }) {
+		all = append(all, what+" in percent. I"+intervals)
+	} else {
+		all = append(all, "I"+intervals)
+	}
 	if slices.ContainsFunc(r.Measures, isStatistic) {
 		all = append(all, "Means and variances are those of the scores that the loss sees, in the last epoch.")
 		for _, name := range r.Alone {
@@ -158,6 +165,13 @@ func (r Report) Sentences() (all []string) {
 	for _, name := range r.equal() {
 		all = append(all, fmt.Sprintf("Arm %s has the results of %s in every run: what it differs in had no effect, as when "+
 			"the transformation has not begun.", name, r.Baseline))
+	}
+	for _, a := range r.Arms {
+		if n := r.untransformed(a.Name); n > 0 {
+			all = append(all, fmt.Sprintf("In %d of %s of arm %s no features were transformed: positives never separated from "+
+				"negatives (mix_start: auto), so the arm does not show the transformation.", n,
+				humanize.Count(a.Runs, "training"), a.Name))
+		}
 	}
 	if r.TunedBy != "" {
 		text := fmt.Sprintf("Every arm was tuned with the same budget, by %s on a validation split; results are on test "+
@@ -180,6 +194,17 @@ func (r Report) Sentences() (all []string) {
 		all = append(all, fmt.Sprintf("Arm %s has no results: all of its settings failed.", name))
 	}
 	return all
+}
+
+// untransformed returns how many trainings behind the results of an arm ended before the scores let the
+// transformation begin.
+func (r Report) untransformed(arm string) (n int) {
+	for _, c := range r.Cells {
+		if c.Arm == arm && c.Round == 0 && c.State == Done && c.Chosen[jobs.Onset] == jobs.NeverBegan {
+			n++
+		}
+	}
+	return n
 }
 
 // failedTuning returns the arms of which trainings failed that tuning tried.
@@ -338,7 +363,7 @@ func exact(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 func (r Report) CellsCSV(w io.Writer) error {
 	c := csv.NewWriter(w)
 	c.Write([]string{"cell", "arm", "seed", "round", "state", "measure", "value", "seconds", "reason", "commit",
-		"machine"})
+		"machine", "chosen"})
 	for _, cell := range r.Cells {
 		for _, m := range r.Measures {
 			value := ""
@@ -346,11 +371,20 @@ func (r Report) CellsCSV(w io.Writer) error {
 				value = exact(v)
 			}
 			c.Write([]string{cell.Name, cell.Arm, strconv.FormatUint(cell.Seed, 10), strconv.Itoa(cell.Round), cell.State, m,
-				value, exact(cell.Seconds), cell.Reason, cell.Commit, cell.Machine})
+				value, exact(cell.Seconds), cell.Reason, cell.Commit, cell.Machine, pairs(cell.Chosen)})
 		}
 	}
 	c.Flush()
 	return c.Error()
+}
+
+// pairs returns the values of options in the order of their names, as in "neg_alpha=0.5 pos_alpha=0".
+func pairs(values map[string]string) string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		all = append(all, name+"="+values[name])
+	}
+	return strings.Join(all, " ")
 }
 
 // ShellWords joins words, quoted so that a shell reads them back.

@@ -82,7 +82,11 @@ on.`,
 			if dry {
 				ctx, end := interruptible(say)
 				defer end()
-				return stopped(r.Plan(ctx, display))
+				err := r.Plan(ctx, display)
+				if errors.Is(err, jobs.ErrStopped) {
+					return train.ErrStopped
+				}
+				return err
 			}
 			if !only {
 				r.Begin = func() error { return s.Begin(out, text) }
@@ -117,14 +121,14 @@ func stopped(err error) error {
 
 // printStudy prints the report; write says that the files of the study are written first.
 func printStudy(r *runner.Runner, write, asJSON bool) error {
-	report, err := r.Report()
+	report, published, err := r.Report()
 	if err != nil {
 		return err
 	}
-	if write {
-		if err := report.Write(r.Dir); err != nil {
-			return err
-		}
+	if published {
+		write = false
+		printNote(fmt.Sprintf("%s has no outcomes of trainings in %s: the tables are those of %s, and no file changes", r.Dir,
+			study.StateDir, study.ReportFile))
 	}
 	show := report.Print
 	if asJSON {
@@ -132,6 +136,11 @@ func printStudy(r *runner.Runner, write, asJSON bool) error {
 	}
 	if err := show(cli.Out); err != nil {
 		return err
+	}
+	if write { // after the tables, which can be read where nothing can be written
+		if err := report.Write(r.Dir); err != nil {
+			return err
+		}
 	}
 	if report.Failed > 0 && report.Failed == report.Done {
 		return fmt.Errorf("%s: every training failed; %s has the reasons", r.Dir, filepath.Join(r.Dir, study.MarkdownFile))

@@ -66,6 +66,29 @@ evaluations: {knn: {neighbors: 3}}
 	if err := json.Unmarshal([]byte(must(t, "study", "s.yaml", "-o", "out", "--report", "--json")), &r); err != nil || r.Done != 4 || r.Failed != 2 {
 		t.Errorf("%v: %+v", err, r)
 	}
+	published(t, "s.yaml")
+	for name, want := range map[string]string{
+		`copied: {program: [nosuch, "{dir}"]}`: "arm copied: nosuch: want a program that can be run: executable file not found",
+		"copied: {init: nosuch.pth}":           "arm copied: init: checkpoint nosuch.pth: want a checkpoint file",
+	} {
+		early := strings.Replace(text, `copied: {program: [cp, save/other/current.pth, "{dir}/current.pth"]}`, name, 1)
+		if err := os.WriteFile("early.yaml", []byte(early), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		for _, dry := range []string{"--dry_run", "--dry_run=false"} {
+			if code, text := command(t, "study", "early.yaml", "-o", "early", dry); code != exitFailed || !strings.Contains(text, want) {
+				t.Errorf("%s, %s: exit code %d, want %q\n%s", name, dry, code, want, text)
+			}
+		}
+	}
+	one := filepath.Join(data, "train", "class 0")
+	if _, err := os.Stat(one); err != nil {
+		t.Fatal(err)
+	}
+	want = "evaluations: knn: want images in folders of at least 2 classes, got 0"
+	if code, text := command(t, "study", "s.yaml", "-o", "early", "--data_folder", one); code != exitFailed || !strings.Contains(text, want) {
+		t.Errorf("images without labels: exit code %d, want %q\n%s", code, want, text)
+	}
 	other := strings.Replace(text, "silent", "mute", 1)
 	if err := os.WriteFile("other.yaml", []byte(other), 0o644); err != nil {
 		t.Fatal(err)
@@ -123,6 +146,35 @@ evaluations: {knn: {neighbors: 3}}
 	}
 	if code, text := command(t, "study", "nothing.yaml"); code != exitUsage || !strings.Contains(text, "the ready ones are") {
 		t.Errorf("no file: exit code %d\n%s", code, text)
+	}
+}
+
+// published holds that the tables of results are printed without the outcomes of trainings, and that no command
+// replaces them.
+func published(t *testing.T, file string) {
+	t.Helper()
+	if err := os.CopyFS("results", os.DirFS("out")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll("results/cells"); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile("results/study.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := must(t, "study", file, "-o", "results", "--report")
+	if !strings.Contains(said, "the tables are those of study.json") || !strings.Contains(said, "2 trainings failed") || strings.Contains(said, "not done") {
+		t.Errorf("the tables of results:\n%s", said)
+	}
+	for _, args := range [][]string{{}, {"--dry_run"}} {
+		want := "results: want the outcomes of its trainings in cells, but there are none, and study.json has results"
+		if code, text := command(t, append([]string{"study", file, "-o", "results"}, args...)...); code != exitFailed || !strings.Contains(text, want) {
+			t.Errorf("training over results, %v: exit code %d\n%s", args, code, text)
+		}
+	}
+	if after, err := os.ReadFile("results/study.csv"); err != nil || string(after) != string(before) {
+		t.Errorf("%v: study.csv changed", err)
 	}
 }
 

@@ -10,6 +10,7 @@
 package jobs
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,8 +26,11 @@ import (
 
 // Outcome is what became of a job: NAME.json.
 type Outcome struct {
-	Error   string             `json:"error,omitempty"`   // why it failed; "": it did not
-	Setting string             `json:"setting,omitempty"` // the values of tuned options, in words
+	Error   string `json:"error,omitempty"`   // why it failed; "": it did not
+	Setting string `json:"setting,omitempty"` // the values of tuned options, in words
+	// Chosen are values of options that the scores chose, and the step that they hold from on, if the job lets them;
+	// NeverBegan in place of the step says that they never did.
+	Chosen  map[string]string  `json:"chosen,omitempty"`
 	Scores  map[string]float64 `json:"scores,omitempty"`
 	Seconds float64            `json:"seconds"` // without what a stop had to repeat
 	Images  float64            `json:"images"`  // that it was trained on, epoch by epoch
@@ -37,6 +41,12 @@ type Outcome struct {
 	Commands  [][]string `json:"commands,omitempty"`
 	Ended     time.Time  `json:"ended"`
 }
+
+// Keys and values of Outcome.Chosen.
+const (
+	Onset      = "mix_start_step" // the step after which the transformation acts
+	NeverBegan = "never"
+)
 
 // Failed reports whether the job failed.
 func (o Outcome) Failed() bool { return o.Error != "" }
@@ -68,7 +78,14 @@ func Outcomes(dir string) (map[string]Outcome, error) {
 			return nil, err
 		}
 		var o Outcome
-		if err := json.Unmarshal(b, &o); err != nil {
+		err = json.Unmarshal(b, &o)
+		var kind *json.UnmarshalTypeError
+		if errors.As(err, &kind) {
+			err = fmt.Errorf("it has a JSON %s in the place of another value", kind.Value)
+		} else if err == nil && !bytes.Contains(b, []byte(`"seconds"`)) { // which Write always writes
+			err = errors.New("it does not say how long the job took")
+		}
+		if err != nil {
 			return nil, fmt.Errorf("%s: want the outcome of a job as JSON, but %w; remove the file to do the job again", path,
 				err)
 		}

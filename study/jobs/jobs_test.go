@@ -330,10 +330,14 @@ func TestFinishedLate(t *testing.T) {
 
 func TestDamagedOutcome(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "a.json"), []byte("{"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Outcomes(dir); err == nil || !strings.Contains(err.Error(), "a.json: want the outcome of a job") {
-		t.Errorf("got %v", err)
+	for text, why := range map[string]string{
+		"{": "unexpected end", "{}": "it does not say how long the job took", "[]": "it has a JSON array in the place of another value",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "a.json"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Outcomes(dir); err == nil || !strings.Contains(err.Error(), "a.json: want the outcome of a job as JSON, but "+why) {
+			t.Errorf("%s: got %v", text, err)
+		}
 	}
 }

@@ -49,7 +49,7 @@ func (r *Runner) detect(
 		Set: set, Progress: p, Note: r.note, Notes: setup.IterationNotes(d.Iterating), Command: command, Series: more,
 	})
 	if err != nil {
-		return err
+		return damaged(filepath.Join(d.ModelPath, d.Name), err)
 	}
 	o.Detecting = time.Since(begin).Seconds()
 	o.Commands = append(o.Commands, command)

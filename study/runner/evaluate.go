@@ -3,6 +3,8 @@ package runner
 import (
 	"context"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"contralens/config"
@@ -120,6 +122,28 @@ func lastEpoch(dir, series string) (float64, error) {
 		err = fmt.Errorf("%s: want scores of the last epoch, found none", dir)
 	}
 	return mean.Mean, err
+}
+
+// chosen returns the options that the scores chose in a training that lets them; see jobs.Outcome.
+func chosen(dir string, c *config.Contrast) (map[string]string, error) {
+	if !c.Transforms() || c.MixStart != "auto" {
+		return nil, nil
+	}
+	record, err := rundir.ReadRecord(dir)
+	if err != nil {
+		return nil, err
+	}
+	if record != nil && record.Chosen[jobs.Onset] != "" {
+		return record.Chosen, nil
+	}
+	onset := jobs.NeverBegan
+	var f rundir.Follower[rundir.Metrics]
+	f.Follow(os.DirFS(dir).(fs.StatFS), rundir.MetricsFile, func(m rundir.Metrics) {
+		if m.Event == rundir.EventMixStart && m.Step != nil {
+			onset = humanize.Number(*m.Step)
+		}
+	}, func() { onset = jobs.NeverBegan })
+	return map[string]string{jobs.Onset: onset}, nil
 }
 
 // measure evaluates the encoder of a cell once and returns the accuracy in percent.

@@ -1,13 +1,16 @@
 package runner
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"contralens/config"
 	"contralens/recipes"
+	"contralens/rundir"
 	"contralens/scores/record"
 	"contralens/setup"
 	"contralens/study"
@@ -40,7 +43,7 @@ func TestRenewScores(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	report, err := r.Report()
+	report, _, err := r.Report()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,6 +128,34 @@ func TestNotesOnImages(t *testing.T) {
 	}
 	if got := noted(500); got != "" {
 		t.Errorf("notes with enough images: %q", got)
+	}
+}
+
+// What the scores chose, or that the transformation never began.
+func TestChosen(t *testing.T) {
+	c := config.DefaultContrast()
+	c.Method, c.FT, c.Epochs = "Customize", "auto", 20
+	if _, err := c.Resolve(nil); err != nil {
+		t.Fatal(err)
+	}
+	begun := `{"epoch": 1, "step": 30}` + "\n" + `{"epoch": 2, "step": 142, "event": "mix_start", "message": "now"}` + "\n"
+	for _, tc := range []struct{ record, metrics, want string }{
+		{`{"config": {}, "chosen": {"mix_start_step": "9", "neg_alpha": "0.5"}}`, begun, "map[mix_start_step:9 neg_alpha:0.5]"},
+		{`{"config": {}}`, begun, "map[mix_start_step:142]"},
+		{`{"config": {}}`, `{"epoch": 1, "step": 30}` + "\n", "map[mix_start_step:never]"},
+	} {
+		dir := t.TempDir()
+		for name, text := range map[string]string{rundir.RecordFile: tc.record, rundir.MetricsFile: tc.metrics} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := chosen(dir, &c); err != nil || fmt.Sprint(got) != tc.want {
+			t.Errorf("%s: %v, %v, want %s", tc.record, got, err, tc.want)
+		}
+	}
+	if got, err := chosen(t.TempDir(), &config.Contrast{}); got != nil || err != nil {
+		t.Errorf("a training without the transformation: %v, %v", got, err)
 	}
 }
 

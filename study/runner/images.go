@@ -60,7 +60,7 @@ func (r *Runner) open(ctx context.Context, c config.Contrast) (seen, error) {
 // imagesKey tells trainings apart that see other images.
 func imagesKey(c config.Contrast) string { return fmt.Sprint(c.Data) }
 
-// smallestClass returns the number of images in the smallest class, and its name.
+// smallestClass returns the class with the fewest images.
 func smallestClass(d data.Dataset) (c class) {
 	counts := make([]int, len(d.Classes()))
 	for i := range d.Len() {
@@ -70,7 +70,7 @@ func smallestClass(d data.Dataset) (c class) {
 	}
 	for i, name := range d.Classes() {
 		if i == 0 || counts[i] < c.images {
-			c = class{name, counts[i]}
+			c = class{name, counts[i], len(counts)}
 		}
 	}
 	return c
@@ -79,6 +79,7 @@ func smallestClass(d data.Dataset) (c class) {
 type class struct {
 	name   string
 	images int
+	of     int // that many classes
 }
 
 // add writes the names and classes of a dataset.

@@ -25,7 +25,7 @@ const measured = 512
 // seconds of training for every arm without such cells. Nothing is written. Where the speed cannot
 // be measured, it says why.
 func (r *Runner) Plan(ctx context.Context, show func(string)) error {
-	done, err := jobs.Outcomes(r.state())
+	done, err := r.trained()
 	if err != nil {
 		return err
 	}
@@ -48,6 +48,8 @@ func (r *Runner) Plan(ctx context.Context, show func(string)) error {
 	}
 	var images *unopened
 	switch err := r.Prepare(ctx); {
+	case ctx.Err() != nil:
+		return jobs.ErrStopped
 	case errors.As(err, &images):
 		r.print("time: unknown, because the images cannot be opened: %v", err)
 		return nil

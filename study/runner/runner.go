@@ -53,12 +53,16 @@ type Runner struct {
 	title    string // of the current cell, such as "3 of 15"
 	cells    map[string]study.Cell
 	done     map[string]jobs.Outcome
+	checked  map[string]bool      // checkpoints that can begin a training
 	working  map[string]time.Time // when a process was last seen to work on a cell
 }
 
 // Run trains and evaluates all cells, and keeps the report up to date. If ctx ends, everything is
 // saved and the error is jobs.ErrStopped; another call resumes.
 func (r *Runner) Run(ctx context.Context) error {
+	if _, err := r.trained(); err != nil {
+		return err
+	}
 	if err := r.Prepare(ctx); err != nil {
 		return err
 	}
@@ -76,7 +80,7 @@ func (r *Runner) Run(ctx context.Context) error {
 // work trains and evaluates all cells, whose images could be opened.
 func (r *Runner) work(ctx context.Context) error {
 	q := jobs.Queue{Dir: r.state(), Work: r.cell, Print: r.print}
-	done, err := jobs.Outcomes(q.Dir)
+	done, err := r.trained()
 	if err != nil {
 		return err
 	}
@@ -126,79 +130,47 @@ func (r *Runner) names(done map[string]jobs.Outcome) (names []string, err error)
 	return names, nil
 }
 
-// Report returns the report of what is done. It changes no file.
-func (r *Runner) Report() (study.Report, error) {
-	done, err := jobs.Outcomes(r.state())
+// outcomes returns the outcomes of cells. If the folder has none, as where results were published without them,
+// they are those of its report, and published is true.
+func (r *Runner) outcomes() (done map[string]jobs.Outcome, published bool, err error) {
+	if done, err = jobs.Outcomes(r.state()); err != nil || len(done) > 0 {
+		return done, false, err
+	}
+	reported, err := study.Published(r.Dir)
+	for _, o := range reported {
+		if !o.Failed() {
+			return reported, true, err
+		}
+	}
+	return done, false, err
+}
+
+// trained returns the outcomes of cells, or an error if the folder has results without them: training would replace
+// these.
+func (r *Runner) trained() (map[string]jobs.Outcome, error) {
+	done, published, err := r.outcomes()
+	if published {
+		return nil, fmt.Errorf("%s: want the outcomes of its trainings in %s, but there are none, and %s has results: restore "+
+			"them, print the tables (--report), or choose another folder (-o) to train again", r.Dir, study.StateDir,
+			study.ReportFile)
+	}
+	return done, err
+}
+
+// Report returns the report of what is done. It changes no file. published says that its outcomes are those of an
+// earlier report, because the folder has no others.
+func (r *Runner) Report() (report study.Report, published bool, err error) {
+	done, published, err := r.outcomes()
 	if err == nil {
 		err = r.Study.CheckDrawn(r.Dir, done)
 	}
 	if err == nil {
 		err = r.renewScores(done, false)
 	}
-	return r.Study.Report(r.Dir, done), err
+	return r.Study.Report(r.Dir, done), published, err
 }
 
 func (r *Runner) state() string { return filepath.Join(r.Dir, study.StateDir) }
-
-// Prepare opens the images of all arms, so that a folder that is missing does not make every cell
-// fail. It gives notes on schedules, and on options that the images are too few for.
-func (r *Runner) Prepare(ctx context.Context) error {
-	r.opened, r.smallest, r.noted = map[string]seen{}, map[string]class{}, map[string]bool{}
-	r.pace.Images = func(c study.Cell) float64 { return r.images(ctx, c) }
-	for _, c := range r.Study.Planned(nil) {
-		c.Setting = max(0, c.Setting)
-		options, _, err := r.Study.Training(r.Dir, c)
-		if err != nil {
-			return err
-		}
-		if arm := r.Study.Arms[c.Arm]; !arm.Untrained && arm.Program == nil {
-			for _, n := range setup.ScheduleNotes(options.Optim, options.Warm, options.BatchSize > 256) {
-				r.note(fmt.Sprintf("a training of %s: %s", humanize.Count(options.Epochs, "epoch"), n))
-			}
-		}
-		images, err := r.open(ctx, options)
-		if err != nil {
-			if arm := r.Study.Arms[c.Arm]; arm.Sets("data_folder") {
-				err = fmt.Errorf("arm %s: %w", arm.Name, err)
-			}
-			return &unopened{err}
-		}
-		small := r.smallest[imagesKey(options)]
-		if err := r.Study.CheckLabels(c, small.name, small.images); err != nil {
-			return err
-		}
-		r.noteImages(c, options, images)
-	}
-	if err := r.openAnnotated(ctx); err != nil {
-		return &unopened{err}
-	}
-	return nil
-}
-
-// noteImages gives notes on a cell whose images are too few for its options.
-func (r *Runner) noteImages(c study.Cell, options config.Contrast, images seen) {
-	arm := r.Study.Arms[c.Arm]
-	if !arm.Untrained && arm.Program == nil {
-		for _, n := range train.TooLate(&options, images.Train) {
-			r.note(fmt.Sprintf("arm %s, a training of %s: %s", arm.Name, humanize.Count(options.Epochs, "epoch"), n))
-		}
-	}
-	for _, e := range r.Study.Evaluations {
-		if e.Protocol != study.Neighbors || arm.Untrained || c.Validates() && e.Measure() != r.Study.Tuning.By {
-			continue
-		}
-		k, _, err := r.Study.KNN(options, e)
-		if err == nil && k.Neighbors > images.Labeled { // errors were found when the study was read
-			r.note(fmt.Sprintf("evaluations: %s: all %d labeled images vote, because there are fewer than %d (neighbors)",
-				e.Measure(), images.Labeled, k.Neighbors))
-		}
-	}
-}
-
-// unopened is the error of images that cannot be opened.
-type unopened struct{ error }
-
-func (u *unopened) Unwrap() error { return u.error }
 
 // images returns how many images a cell is trained on, epoch by epoch.
 func (r *Runner) images(ctx context.Context, c study.Cell) float64 {
@@ -277,7 +249,9 @@ func (r *Runner) cell(ctx context.Context, name string) (o jobs.Outcome, err err
 		o.Images, err = r.program(ctx, cell, c, &o)
 	default:
 		o.Commands = [][]string{r.Study.Command(r.Dir, cell)}
-		o.Images, o.Seconds, err = r.train(ctx, cell, c)
+		if o.Images, o.Seconds, err = r.train(ctx, cell, c); err == nil {
+			o.Chosen, err = chosen(filepath.Join(r.Dir, study.RunsDir, cell.Name), &c)
+		}
 	}
 	if err == nil {
 		err = r.evaluate(ctx, cell, c, &o)
@@ -370,7 +344,17 @@ func (r *Runner) train(ctx context.Context, cell study.Cell, c config.Contrast) 
 	if err == nil && resumes {
 		return r.images(ctx, cell), trainedBefore(dir, first), nil
 	}
-	return images, 0, err
+	return images, 0, damaged(dir, err)
+}
+
+// damaged replaces the error of a run directory whose checkpoints cannot be read by one that says what to do in a
+// study.
+func damaged(dir string, err error) error {
+	if errors.Is(err, rundir.ErrDamaged) {
+		return fmt.Errorf("run directory %s: %w; copy them again or remove the directory, and give --retry", dir,
+			rundir.ErrDamaged)
+	}
+	return err
 }
 
 // trainedBefore returns the seconds that the steps of a run before a step took.
