@@ -119,7 +119,8 @@ func (s *Study) Begun(dir string) (bool, error) {
 	if slices.ContainsFunc(files, func(f fs.DirEntry) bool { return !strings.HasPrefix(f.Name(), ".") }) {
 		hint := ""
 		if _, err := os.Stat(filepath.Join(dir, StateDir)); err == nil {
-			hint = fmt.Sprintf("; if it is that of this study, whose %s is lost, copy %s there under that name", CopyFile, s.File)
+			hint = fmt.Sprintf("; if it is that of this study, whose %s is lost, copy %s there under that name", CopyFile,
+				s.File)
 		}
 		return false, fmt.Errorf("%s: want an empty folder or that of this study, but it has other files%s", dir, hint)
 	}

@@ -150,9 +150,9 @@ func (r *Runner) outcomes() (done map[string]jobs.Outcome, published bool, err e
 func (r *Runner) trained() (map[string]jobs.Outcome, error) {
 	done, published, err := r.outcomes()
 	if published {
-		return nil, fmt.Errorf("%s: want the outcomes of its trainings in %s, but there are none, and %s has results: restore "+
-			"them, print the tables (--report), or choose another folder (-o) to train again", r.Dir, study.StateDir,
-			study.ReportFile)
+		return nil, fmt.Errorf("%s: want the outcomes of its trainings in %s, but there are none, and %s has results: "+
+			"restore them, print the tables (--report), or choose another folder (-o) to train again", r.Dir,
+			study.StateDir, study.ReportFile)
 	}
 	return done, err
 }
