@@ -75,7 +75,10 @@ func within(flag string, got, low, high float64) error {
 }
 
 func positive(flag string, got float64) error {
-	if got > 0 && !math.IsInf(got, 1) {
+	switch {
+	case got > math.MaxFloat32: // tensors cannot hold it
+		return &ValueError{Option: flag, Want: "a number of at most 3.4e38", Got: got}
+	case got > 0:
 		return nil
 	}
 	return &ValueError{Option: flag, Want: "a number above 0", Got: got}

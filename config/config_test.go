@@ -138,6 +138,7 @@ func TestMistakes(t *testing.T) {
 		"--nce_m 2":                                        "--nce_m",
 		"--epochs 0":                                       "--epochs",
 		"--crop_min 0":                                     "--crop_min: want a number above 0",
+		"--learning_rate 1e300":                            "--learning_rate: want a number of at most 3.4e38",
 		"--name ../..":                                     "one folder",
 		"--name .":                                         "one folder",
 		"--gpu x":                                          `--gpu: want the index of a GPU, such as 0, got "x"`,

@@ -290,6 +290,19 @@ func TestAsleep(t *testing.T) {
 	}
 }
 
+// A lock that cannot be read names no process that works.
+func TestUnreadableLock(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"a": "", "b": "junk", "c": "{}"} {
+		if err := os.WriteFile(filepath.Join(dir, lockName(name, 1)), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := Active(dir, []string{"a", "b", "c"}); len(got) > 0 {
+		t.Errorf("got %q", got)
+	}
+}
+
 // A job whose run is being trained by hand is not begun again and again.
 func TestBusy(t *testing.T) {
 	begun := 0

@@ -188,7 +188,7 @@ func Active(dir string, names []string) (all []string) {
 	for _, name := range names {
 		h, n, err := newest(dir, name)
 		who := fmt.Sprintf("process %d on %s", h.PID, h.Host)
-		if err == nil && n > 0 && !q.stale(name, h, n) && !slices.Contains(all, who) {
+		if err == nil && n > 0 && h.PID > 0 && !q.stale(name, h, n) && !slices.Contains(all, who) {
 			all = append(all, who)
 		}
 	}
