@@ -2,6 +2,9 @@ package study
 
 import (
 	"math"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"contralens/internal/numeric"
@@ -48,4 +51,35 @@ func TestDifferences(t *testing.T) {
 	e := estimate(differences([]Score{{1, 11}, {2, 52}, {3, 33}}, []Score{{1, 10}, {2, 50}, {3, 30}}))
 	numeric.Near(t, "mean", e.Mean, 2, 1e-12)
 	numeric.Near(t, "low", *e.Low, 2-0.95/math.Sqrt(2*0.975*0.025)/math.Sqrt(3), 1e-9)
+}
+
+// The tables that were published are those of the results beside them.
+func TestEvidence(t *testing.T) {
+	files, err := filepath.Glob("../docs/evidence/*/study.yaml")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	for _, file := range files {
+		dir := filepath.Dir(file)
+		s, _, err := Load(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done, err := Published(dir)
+		if err != nil || len(done) == 0 {
+			t.Fatalf("%s: %d outcomes, %v", dir, len(done), err)
+		}
+		if err := s.CheckDrawn(dir, done); err != nil {
+			t.Errorf("%s: %v", dir, err)
+			continue
+		}
+		var got strings.Builder
+		if err := s.Report(dir, done).CSV(&got); err != nil {
+			t.Fatal(err)
+		}
+		want, err := os.ReadFile(filepath.Join(dir, TableFile))
+		if err != nil || got.String() != string(want) {
+			t.Errorf("%s: %v; got\n%s\nwant\n%s", dir, err, got.String(), want)
+		}
+	}
 }
