@@ -119,7 +119,7 @@ func (HCL) Chance(k int) int { return k }
 //	loss = -exp(q p)/q + (λ (exp(p) + exp(L(1))))^q / q    q ∈ (0, 1], λ ∈ (0, 1]
 //
 // As q approaches 0, its gradient becomes that of InfoNCE. With q = 1 easy positives and
-// hard negatives weigh most: their gradients are exp(p) and exp(s).
+// hard negatives weigh most: their gradients are proportional to exp(p) and exp(s).
 type RINCE struct {
 	oneSum
 	Q, Lambda float64

@@ -169,7 +169,7 @@ func chosen(about rundir.Record) []Finding {
 	}
 	f := Finding{Rule: "chosen", Kind: "note", Title: "The scores chose the feature transformation",
 		Text: fmt.Sprintf("After step %s, positives had separated from negatives. From then on these values hold, in "+
-			"place of those among the options. docs/methods.md has the rule.", about.Chosen["mix_start_step"])}
+			"place of those among the options. docs/methods.md has the rule.", about.Chosen[rundir.ChosenOnset])}
 	for _, v := range []struct{ option, name string }{
 		{"pos_alpha", "α of positives"}, {"neg_alpha", "α of negatives"}, {"nce_t", "temperature τ"},
 	} {

@@ -136,6 +136,10 @@ func SetEpochs(dir string, epochs int) error {
 	return r.write(dir)
 }
 
+// ChosenOnset is the name, among the options that were chosen, of the step after which the feature transformation
+// acts, or could act: a side whose α is 0 is not transformed.
+const ChosenOnset = "mix_start_step"
+
 // SetChosen records values of options that were chosen during the training.
 func SetChosen(dir string, chosen map[string]string) error {
 	r, err := ReadRecord(dir)

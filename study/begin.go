@@ -37,6 +37,9 @@ func (s *Study) Begin(dir string, text []byte) error {
 		return fmt.Errorf("%s: want a folder that can be created: %w", dir, err)
 	}
 	err := write(filepath.Join(dir, CopyFile), text) // first, because other processes know the folder by it
+	if err == nil {
+		err = os.MkdirAll(filepath.Join(dir, StateDir), 0o755)
+	}
 	if err != nil || s.Recipe == "" {
 		return err
 	}
@@ -90,7 +93,7 @@ func (s *Study) Begun(dir string) (bool, error) {
 	before, err := os.ReadFile(path)
 	switch {
 	case err == nil:
-		was, err := Parse(path, before)
+		was, err := read(path, before)
 		if err != nil {
 			return false, fmt.Errorf("%w; it is the copy of the study in this folder: choose another folder", err)
 		}
@@ -118,7 +121,7 @@ func (s *Study) Begun(dir string) (bool, error) {
 	}
 	if slices.ContainsFunc(files, func(f fs.DirEntry) bool { return !strings.HasPrefix(f.Name(), ".") }) {
 		hint := ""
-		if _, err := os.Stat(filepath.Join(dir, StateDir)); err == nil {
+		if _, err := os.Stat(filepath.Join(dir, StateDir)); err == nil && isFile(s.File) {
 			hint = fmt.Sprintf("; if it is that of this study, whose %s is lost, copy %s there under that name", CopyFile,
 				s.File)
 		}
@@ -151,11 +154,21 @@ func differs(a, b string) (lineOfA, lineOfB string) {
 	return lacking(before, now), lacking(now, before)
 }
 
+// effective returns the options on which a cell depends: older versions took some that have no effect in a study.
+func effective(options []Option, untrained bool) (some []Option) {
+	for _, o := range options {
+		if name := official(o.Name); whyReserved(name) == "" && (!untrained || ofUntrained(name)) {
+			some = append(some, o)
+		}
+	}
+	return some
+}
+
 // signature has all on which the cells of a study depend, except for seeds, a line for each thing.
 func (s *Study) signature() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "recipe %s\n", filepath.Base(s.Recipe)) // SameRecipe compares its options
-	for _, o := range s.Options {
+	for _, o := range effective(s.Options, false) {
 		fmt.Fprintf(&b, "%s %s\n", o.Name, o.Value)
 	}
 	axes := func(all []Axis) {
@@ -164,7 +177,7 @@ func (s *Study) signature() string {
 		}
 	}
 	for _, a := range s.Arms {
-		fmt.Fprintf(&b, "arm %s: %s", a.Name, describe(a.Options))
+		fmt.Fprintf(&b, "arm %s: %s", a.Name, describe(effective(a.Options, a.Untrained)))
 		if a.Program != nil {
 			fmt.Fprintf(&b, ", program %q", a.Program)
 		}

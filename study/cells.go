@@ -233,7 +233,7 @@ func (s *Study) finals(setting []int) (all []Cell) {
 }
 
 // Planned returns all cells that the study will have. Of cells whose setting tuning chooses
-// later, Setting is -1, and in names of trials ? stands for its number.
+// later, Setting is -1, and in names of trials ?1, ?2 … stand for its number.
 func (s *Study) Planned(done map[string]jobs.Outcome) (all []Cell) {
 	supposed := map[string]jobs.Outcome{}
 	for { // each round makes more cells known, until all are
@@ -254,13 +254,16 @@ func (s *Study) Planned(done map[string]jobs.Outcome) (all []Cell) {
 	for _, c := range s.Cells(done) {
 		known[c.Name] = true
 	}
+	open := map[string]int{} // by arm, round and seed
 	for i := range all {
 		c := &all[i]
 		if known[c.Name] {
 			continue
 		}
 		if _, ended := done[c.Name]; c.Validates() && !ended {
-			c.Name = s.trialName(c.Arm, -1, c.Epochs, c.Seed)
+			key := fmt.Sprint(c.Arm, c.Round, c.Seed)
+			open[key]++
+			c.Name = s.trialName(c.Arm, fmt.Sprintf("?%d", open[key]), c.Epochs, c.Seed)
 		}
 		c.Setting = -1
 	}

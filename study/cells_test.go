@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"contralens/rundir"
 	"contralens/study/jobs"
 )
 
@@ -78,10 +79,14 @@ func TestHalving(t *testing.T) {
 		}
 	}
 	// What is planned has the same numbers before anything is done.
-	planned := map[string]int{}
+	planned, names := map[string]int{}, map[string]bool{}
 	for _, c := range s.Planned(nil) {
+		if names[c.Name] {
+			t.Errorf("%s is planned twice", c.Name)
+		}
+		names[c.Name] = true
 		planned[fmt.Sprintf("%d%d", c.Arm, c.Round)]++
-		if (c.Setting < 0) != (c.Round != 1) || strings.Contains(c.Name, "_try-?_") != (c.Round > 1) {
+		if (c.Setting < 0) != (c.Round != 1) || strings.Contains(c.Name, "_try-?") != (c.Round > 1) {
 			t.Errorf("planned: %+v", c)
 		}
 	}
@@ -133,7 +138,7 @@ func TestReport(t *testing.T) {
 	made := func(name, commit string) {
 		o := done[name]
 		o.Commit, o.Machine = commit, "a processor, 2 cores"
-		o.Chosen = map[string]string{jobs.Onset: jobs.NeverBegan}
+		o.Chosen = map[string]string{rundir.ChosenOnset: NeverBegan}
 		done[name] = o
 	}
 	made("a_seed-2", "0a1b")

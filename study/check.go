@@ -20,24 +20,22 @@ var reserved = map[string]string{
 	"overwrite": "a study resumes its trainings", "exp_iter": "seeds are a key of the study",
 }
 
-// isReserved returns why an option cannot be set in a study; "" if it can.
-func isReserved(name string) (why string) {
+// whyReserved returns why an option cannot be set in a study; "" if it can.
+func whyReserved(name string) (why string) {
 	if config.Find(config.Fields(&config.Dist{}), name) != nil {
 		return "each training of a study has one process; to divide the trainings, start the study several times"
 	}
 	return reserved[name]
 }
 
-// always are those that every training of a study has a value of its own for, so that one in a recipe does no harm.
-var always = map[string]bool{"seed": true, "name": true, "model_path": true, "tb_path": true}
+// setInEveryCell are those of which every training of a study has a value of its own, so that one in a recipe does
+// no harm.
+var setInEveryCell = map[string]bool{"seed": true, "name": true, "model_path": true, "tb_path": true}
 
 // check refuses what cannot be compared. It resolves every training.
 func (p *parser) check() error {
 	if err := p.checkOptions(); err != nil {
 		return err
-	}
-	if len(p.Evaluations) == 0 {
-		p.Evaluations = []Evaluation{{Protocol: Neighbors}}
 	}
 	if err := p.checkTuning(); err != nil {
 		return err
@@ -66,8 +64,8 @@ func (p *parser) checkOptions() error {
 		switch {
 		case f == nil:
 			return p.at(line, fmt.Errorf("%s: contrast has no option %q%s", where, name, nearestOption(fields, name)))
-		case isReserved(f.Name) != "":
-			return p.at(line, fmt.Errorf("%s: %s cannot be set here: %s", where, f.Name, isReserved(f.Name)))
+		case whyReserved(f.Name) != "":
+			return p.at(line, fmt.Errorf("%s: %s cannot be set here: %s", where, f.Name, whyReserved(f.Name)))
 		case f.Ignored:
 			return p.at(line, fmt.Errorf("%s: contrast accepts %s and does not read it: remove it", where, f.Name))
 		}

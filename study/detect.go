@@ -79,8 +79,8 @@ func (s *Study) Detection(c config.Contrast, e Evaluation) (d config.DetectTrain
 			return d, nil, fmt.Errorf("there is no option %q%s", o.Name, nearestOption(fields, o.Name))
 		case slices.Contains(ofDetector, f.Name) || f.Name == "ckpt":
 			return d, nil, fmt.Errorf("%s cannot be set here: it is that of the training", f.Name)
-		case isReserved(f.Name) != "":
-			return d, nil, fmt.Errorf("%s cannot be set here: %s", f.Name, isReserved(f.Name))
+		case whyReserved(f.Name) != "":
+			return d, nil, fmt.Errorf("%s cannot be set here: %s", f.Name, whyReserved(f.Name))
 		}
 		if err := f.Set(o.Value); err != nil {
 			return d, nil, fmt.Errorf("%s: %w", o.Name, err)
@@ -153,11 +153,10 @@ func (p *parser) checkUntrained() error {
 		case a.Program != nil:
 			err = fmt.Errorf("arm %s: want untrained or a program, got both", a.Name)
 		default:
-			for _, o := range a.Options {
-				if name := official(o.Name); !slices.Contains(images, name) && !slices.Contains(network, name) {
-					err = fmt.Errorf("arm %s: untrained: want no option but those of the network and the images, because "+
-						"nothing is trained; got %s", a.Name, o.Name)
-				}
+			i := slices.IndexFunc(a.Options, func(o Option) bool { return !ofUntrained(official(o.Name)) })
+			if i >= 0 {
+				err = fmt.Errorf("arm %s: untrained: want no option but those of the network and the images, because "+
+					"nothing is trained; got %s", a.Name, a.Options[i].Name)
 			}
 		}
 		if err != nil {
@@ -165,4 +164,10 @@ func (p *parser) checkUntrained() error {
 		}
 	}
 	return nil
+}
+
+// ofUntrained reports whether an option has an effect in an arm without a training: it is one of the network or of
+// the images.
+func ofUntrained(name string) bool {
+	return slices.Contains(images, name) || slices.Contains(network, name)
 }

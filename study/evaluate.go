@@ -93,8 +93,8 @@ func evaluation(to any, c config.Contrast, e Evaluation) (set map[string]bool, e
 			return nil, fmt.Errorf("there is no option %q%s", o.Name, nearestOption(fields, o.Name))
 		case slices.Contains(shared, f.Name) || f.Name == "ckpt" || f.Name == "few_shot":
 			return nil, fmt.Errorf("%s cannot be set here: it is that of the training", f.Name)
-		case isReserved(f.Name) != "":
-			return nil, fmt.Errorf("%s cannot be set here: %s", f.Name, isReserved(f.Name))
+		case whyReserved(f.Name) != "":
+			return nil, fmt.Errorf("%s cannot be set here: %s", f.Name, whyReserved(f.Name))
 		}
 		if err := f.Set(o.Value); err != nil {
 			return nil, fmt.Errorf("%s: %w", o.Name, err)

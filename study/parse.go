@@ -51,6 +51,18 @@ func Name(file string) string {
 
 // Parse reads a study from YAML and checks it. Errors name the line; file is its name in them.
 func Parse(file string, text []byte) (*Study, error) {
+	p, err := read(file, text)
+	if err == nil {
+		err = p.check()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &p.Study, nil
+}
+
+// read reads a study and does not compare its arms: another version may have checked a copy by other rules.
+func read(file string, text []byte) (*parser, error) {
 	p := &parser{Study{File: file}}
 	var doc yaml.Node
 	if err := config.DecodeYAML(text, &doc); err != nil {
@@ -62,13 +74,13 @@ func Parse(file string, text []byte) (*Study, error) {
 	if err := p.study(doc.Content[0]); err != nil {
 		return nil, err
 	}
-	if err := p.check(); err != nil {
-		return nil, err
+	if len(p.Evaluations) == 0 {
+		p.Evaluations = []Evaluation{{Protocol: Neighbors}}
 	}
 	if p.Title == "" {
 		p.Title = Name(file)
 	}
-	return &p.Study, nil
+	return p, nil
 }
 
 // tabbed returns a hint at the first line that is indented with a tab, or "".
@@ -159,33 +171,35 @@ func (p *parser) readRecipe(e entry) (err error) {
 		return p.fail(e.value, "recipe %s%s", strings.TrimPrefix(err.Error(), "--config "), hint)
 	}
 	ready, err := config.ReadValues(p.Recipe)
-	p.own = err != nil || !slices.Contains(recipes.Names(), p.Recipe) || !maps.Equal(ready, p.recipe)
+	p.own = err != nil || isFile(p.Recipe) || !slices.Contains(recipes.Names(), p.Recipe) || !maps.Equal(ready, p.recipe)
+	values, usual := config.Values(&c), config.Values(new(config.DefaultContrast()))
 	for _, name := range slices.Sorted(maps.Keys(p.recipe)) {
-		if name = official(name); isReserved(name) != "" && !always[name] {
-			return p.fail(e.value, "recipe %s: want one without %s: %s", p.Recipe, name, isReserved(name))
+		name = official(name)
+		if why := whyReserved(name); why != "" && !setInEveryCell[name] && values[name] != usual[name] {
+			return p.fail(e.value, "recipe %s: want one without %s: %s", p.Recipe, name, why)
 		}
 	}
 	return nil
 }
 
-// findRecipe returns the file with the options of the recipe, or the name of a ready one: the copy that lies beside
-// the copy of a study in its folder, or else the file of that name, here or beside the file of the study.
+// findRecipe returns the file with the options of the recipe, or the name of a ready one: in the folder of a study the
+// copy there, or else the file of that name, here or beside the file of the study.
 func (p *parser) findRecipe() string {
-	beside := func(name string) (string, bool) {
-		path := filepath.Join(filepath.Dir(p.File), name)
-		_, err := os.Stat(path)
-		return path, err == nil
-	}
-	if path, ok := beside(recipeFile); ok && filepath.Base(p.File) == CopyFile {
-		return path
-	}
-	if _, err := os.Stat(p.Recipe); err == nil || slices.Contains(recipes.Names(), p.Recipe) || filepath.IsAbs(p.Recipe) {
+	dir := filepath.Dir(p.File)
+	beside, copied := filepath.Join(dir, p.Recipe), filepath.Join(dir, recipeFile)
+	_, begun := os.Stat(filepath.Join(dir, StateDir))
+	switch {
+	case filepath.Base(p.File) == CopyFile && isFile(copied) && (begun == nil || isFile(filepath.Join(dir, ReportFile))):
+		return copied
+	case isFile(p.Recipe), slices.Contains(recipes.Names(), p.Recipe), filepath.IsAbs(p.Recipe), !isFile(beside):
 		return p.Recipe
 	}
-	if path, ok := beside(p.Recipe); ok {
-		return path
-	}
-	return p.Recipe
+	return beside
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 func (p *parser) arms(e entry) error {

@@ -189,6 +189,7 @@ func TestRecipeOfStudy(t *testing.T) {
 	for text, want := range map[string]string{
 		"split: validation": "recipe " + recipe + ": want one without split: tuning is judged on a validation split",
 		"overwrite: true":   "want one without overwrite", "resume: a.pth": "want one without resume",
+		"split: test\noverwrite: false\nresume: ''\nnproc: 0\ndist-backend: nccl": "", "nproc: 2": "want one without nproc",
 		"seed: 7\nname: mine\nmodel_path: there\nlearning_rate: 0.5": "",
 	} {
 		if err := os.WriteFile(recipe, []byte("method: MoCov2\n"+text+"\n"), 0o644); err != nil {
@@ -238,6 +239,33 @@ func TestRecipeOfStudy(t *testing.T) {
 	}
 	if values, err := config.ReadValues(strings.TrimPrefix(want, "--config=")); err != nil || values["epochs"] != "7" {
 		t.Errorf("the copy of the recipe: %v, %v", values, err)
+	}
+}
+
+// A file named study.yaml that lies in no folder of a study has the recipe that it names. What an older version took, and
+// what has no effect, is no other study.
+func TestOlderStudies(t *testing.T) {
+	dir := t.TempDir()
+	put := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("recipe.yaml", "epochs: 777\n")
+	put(CopyFile, "recipe: cifar10\nseeds: 1\narms: {a: {}}\n")
+	s, _, err := Load(filepath.Join(dir, CopyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, _, err := s.Contrast(0); err != nil || c.Epochs == 777 || s.Command(dir, s.Cells(nil)[0])[2] != "--config=cifar10" {
+		t.Errorf("%v: %d epochs of another recipe", err, c.Epochs)
+	}
+	detects := "evaluations: {detect: {config: bccd}}\noptions: {method: MoCov2, stem: imagenet"
+	put(CopyFile, "arms: {a: {nproc: 2, epochs: 3}, none: {untrained: true, loss: dcl}}\nseeds: 1\n"+detects+", dist_stall: 5m}\n")
+	now := parse(t, "arms: {a: {epochs: 3}, none: {untrained: true}}\nseeds: 1\n"+detects+"}\n")
+	if begun, err := now.Begun(dir); err != nil || !begun {
+		t.Errorf("a study of an older version: begun %v, %v", begun, err)
 	}
 }
 

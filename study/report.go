@@ -64,20 +64,24 @@ type Trial struct {
 
 // CellReport is a cell with its outcome and command lines.
 type CellReport struct {
-	Name     string             `json:"name"`
-	Arm      string             `json:"arm"`
-	Seed     uint64             `json:"seed"`
-	Round    int                `json:"round"` // of tuning; 0: it counts
-	State    string             `json:"state"` // done, failed or open
-	Reason   string             `json:"reason,omitempty"`
-	Setting  string             `json:"setting,omitempty"` // the values of tuned options, in words
-	Chosen   map[string]string  `json:"chosen,omitempty"`  // options that the scores chose; see jobs.Outcome
+	Name    string `json:"name"`
+	Arm     string `json:"arm"`
+	Seed    uint64 `json:"seed"`
+	Round   int    `json:"round"` // of tuning; 0: it counts
+	State   string `json:"state"` // done, failed or open
+	Reason  string `json:"reason,omitempty"`
+	Setting string `json:"setting,omitempty"` // the values of tuned options, in words
+	// Chosen are options that the scores chose, and the step after which they hold; NeverBegan if they chose none.
+	Chosen   map[string]string  `json:"chosen,omitempty"`
 	Scores   map[string]float64 `json:"scores,omitempty"`
 	Seconds  float64            `json:"seconds,omitempty"`
 	Machine  string             `json:"machine,omitempty"` // kind of processor
 	Commit   string             `json:"commit,omitempty"`  // that the program was built from
 	Commands [][]string         `json:"commands"`
 }
+
+// NeverBegan stands for the step after which the transformation acts where the scores never let it begin.
+const NeverBegan = "never"
 
 // States of cells.
 const (

@@ -30,7 +30,7 @@ func (s *Study) tune(arm int, done map[string]jobs.Outcome) (all []Cell, setting
 		for _, i := range left {
 			for _, seed := range t.Seeds {
 				cells = append(cells, Cell{
-					Name: s.trialName(arm, i, e, seed), Arm: arm, Setting: i, Round: round + 1, Epochs: e, Seed: seed,
+					Name: s.trialName(arm, strconv.Itoa(i+1), e, seed), Arm: arm, Setting: i, Round: round + 1, Epochs: e, Seed: seed,
 				})
 			}
 		}
@@ -60,12 +60,9 @@ func survivors(n, epochs, next int) int { return max(1, n*epochs/next) }
 // trial is what follows the name of an arm in those of its trials.
 const trial = "_try-"
 
-func (s *Study) trialName(arm, setting, epochs int, seed uint64) string {
-	number := "?" // of a setting that is chosen later
-	if setting >= 0 {
-		number = strconv.Itoa(setting + 1)
-	}
-	name := slug(s.Arms[arm].Name) + trial + number
+// trialName returns the name of a trial. setting is the number of its setting, from 1 on.
+func (s *Study) trialName(arm int, setting string, epochs int, seed uint64) string {
+	name := slug(s.Arms[arm].Name) + trial + setting
 	if epochs > 0 {
 		name += fmt.Sprintf("_epochs-%d", epochs)
 	}

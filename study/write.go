@@ -15,7 +15,7 @@ import (
 
 	"contralens/internal/durable"
 	"contralens/internal/humanize"
-	"contralens/study/jobs"
+	"contralens/rundir"
 	"contralens/viz"
 )
 
@@ -142,12 +142,11 @@ func (r Report) Sentences() (all []string) {
 			what = "Average precisions"
 		}
 	}
-	intervals := fmt.Sprintf("n brackets: %s. The baseline is %s.", r.Method, r.Baseline)
+	intervals := fmt.Sprintf("In brackets: %s. The baseline is %s.", r.Method, r.Baseline)
 	if slices.ContainsFunc(r.Measures, func(m string) bool { return !isStatistic(m) }) {
-		all = append(all, what+" in percent. I"+intervals)
-	} else {
-		all = append(all, "I"+intervals)
+		intervals = what + " in percent. " + intervals
 	}
+	all = append(all, intervals)
 	if slices.ContainsFunc(r.Measures, isStatistic) {
 		all = append(all, "Means and variances are those of the scores that the loss sees, in the last epoch.")
 		for _, name := range r.Alone {
@@ -168,9 +167,8 @@ func (r Report) Sentences() (all []string) {
 	}
 	for _, a := range r.Arms {
 		if n := r.untransformed(a.Name); n > 0 {
-			all = append(all, fmt.Sprintf("In %d of %s of arm %s no features were transformed: positives never separated from "+
-				"negatives (mix_start: auto), so the arm does not show the transformation.", n,
-				humanize.Count(a.Runs, "training"), a.Name))
+			all = append(all, fmt.Sprintf("In %d of %s of arm %s no features were transformed, because the scores did not "+
+				"allow it (mix_start: auto): these do not show the transformation.", n, humanize.Count(a.Runs, "training"), a.Name))
 		}
 	}
 	if r.TunedBy != "" {
@@ -197,10 +195,11 @@ func (r Report) Sentences() (all []string) {
 }
 
 // untransformed returns how many trainings behind the results of an arm ended before the scores let the
-// transformation begin.
+// transformation of any side begin.
 func (r Report) untransformed(arm string) (n int) {
 	for _, c := range r.Cells {
-		if c.Arm == arm && c.Round == 0 && c.State == Done && c.Chosen[jobs.Onset] == jobs.NeverBegan {
+		none := c.Chosen[rundir.ChosenOnset] == NeverBegan || c.Chosen["pos_alpha"] == "0" && c.Chosen["neg_alpha"] == "0"
+		if c.Arm == arm && c.Round == 0 && c.State == Done && none {
 			n++
 		}
 	}

@@ -123,7 +123,7 @@ func (o *observed) record(r *Run, since int) error {
 		return nil
 	}
 	chosen := map[string]string{
-		"mix_start_step": strconv.Itoa(since),
+		rundir.ChosenOnset: strconv.Itoa(since),
 		"pos_alpha":      strconv.FormatFloat(o.PosAlpha, 'g', -1, 64),
 		"neg_alpha":      strconv.FormatFloat(o.NegAlpha, 'g', -1, 64),
 	}

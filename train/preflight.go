@@ -67,7 +67,7 @@ func tooLate(c *config.Contrast, batches, fresh int) (w []string) {
 		first, why, instead := c.MixStep, "--mix_start_step", "give a smaller one"
 		if auto := max(c.MixEpoch*batches, max(1, fresh)+separatedSteps-1); c.MixStart == "auto" && auto > first {
 			first, why = auto, "--mix_start auto"
-			instead = "train for longer, or let it start after an epoch: --ft posneg --mix_start_epoch"
+			instead = fmt.Sprintf("train for longer, or let it start after an epoch: --ft %s --mix_start_epoch", c.MixTarget)
 		}
 		if first >= all {
 			w = append(w, fmt.Sprintf("features are not transformed: that would start after step %d at the earliest (%s), "+

@@ -119,7 +119,7 @@ func stopped(err error) error {
 	return err
 }
 
-// printStudy prints the report; write says that the files of the study are written first.
+// printStudy prints the report; write says that the files of the study are written, too.
 func printStudy(r *runner.Runner, write, asJSON bool) error {
 	report, published, err := r.Report()
 	if err != nil {

@@ -49,6 +49,15 @@ evaluations: {knn: {neighbors: 3}}
 	if again := must(t, "study", "s.yaml", "-o", "out", "--retry"); strings.Count(again, "== ") != 2 {
 		t.Errorf("want two cells tried again:\n%s", again)
 	}
+	t.Run("programs are gone", func(t *testing.T) {
+		t.Setenv("PATH", t.TempDir())
+		if code, text := command(t, "study", "s.yaml", "-o", "out"); code != 0 { // what is done needs none
+			t.Errorf("exit code %d\n%s", code, text)
+		}
+		if code, text := command(t, "study", "s.yaml", "-o", "out", "--retry"); code != exitFailed || !strings.Contains(text, "arm broken: sh: want a program that can be run") {
+			t.Errorf("--retry: exit code %d\n%s", code, text)
+		}
+	})
 	if again := must(t, "study", "s.yaml", "-o", "out", "--data_folder", moved(t, data)); strings.Contains(again, "== ") {
 		t.Errorf("the same images in another folder:\n%s", again)
 	}

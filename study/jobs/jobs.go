@@ -28,8 +28,7 @@ import (
 type Outcome struct {
 	Error   string `json:"error,omitempty"`   // why it failed; "": it did not
 	Setting string `json:"setting,omitempty"` // the values of tuned options, in words
-	// Chosen are values of options that the scores chose, and the step that they hold from on, if the job lets them;
-	// NeverBegan in place of the step says that they never did.
+	// Chosen are values of options that were chosen during the job, by name.
 	Chosen  map[string]string  `json:"chosen,omitempty"`
 	Scores  map[string]float64 `json:"scores,omitempty"`
 	Seconds float64            `json:"seconds"` // without what a stop had to repeat
@@ -41,12 +40,6 @@ type Outcome struct {
 	Commands  [][]string `json:"commands,omitempty"`
 	Ended     time.Time  `json:"ended"`
 }
-
-// Keys and values of Outcome.Chosen.
-const (
-	Onset      = "mix_start_step" // the step after which the transformation acts
-	NeverBegan = "never"
-)
 
 // Failed reports whether the job failed.
 func (o Outcome) Failed() bool { return o.Error != "" }
@@ -81,7 +74,10 @@ func Outcomes(dir string) (map[string]Outcome, error) {
 		err = json.Unmarshal(b, &o)
 		var kind *json.UnmarshalTypeError
 		if errors.As(err, &kind) {
-			err = fmt.Errorf("it has a JSON %s in the place of another value", kind.Value)
+			err = fmt.Errorf("it is a JSON %s", kind.Value)
+			if kind.Field != "" {
+				err = fmt.Errorf("its %s is a JSON %s, not %s", kind.Field, kind.Value, kind.Type)
+			}
 		} else if err == nil && !bytes.Contains(b, []byte(`"seconds"`)) { // which Write always writes
 			err = errors.New("it does not say how long the job took")
 		}

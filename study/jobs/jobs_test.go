@@ -344,7 +344,8 @@ func TestFinishedLate(t *testing.T) {
 func TestDamagedOutcome(t *testing.T) {
 	dir := t.TempDir()
 	for text, why := range map[string]string{
-		"{": "unexpected end", "{}": "it does not say how long the job took", "[]": "it has a JSON array in the place of another value",
+		"{": "unexpected end", "{}": "it does not say how long the job took", "[]": "it is a JSON array",
+		`{"seconds": "7"}`: "its seconds is a JSON string, not float64",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, "a.json"), []byte(text), 0o644); err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"contralens/config"
 	"contralens/eval/protocol"
@@ -133,17 +134,17 @@ func chosen(dir string, c *config.Contrast) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if record != nil && record.Chosen[jobs.Onset] != "" {
+	if record != nil && record.Chosen[rundir.ChosenOnset] != "" {
 		return record.Chosen, nil
 	}
-	onset := jobs.NeverBegan
+	onset := study.NeverBegan
 	var f rundir.Follower[rundir.Metrics]
 	f.Follow(os.DirFS(dir).(fs.StatFS), rundir.MetricsFile, func(m rundir.Metrics) {
 		if m.Event == rundir.EventMixStart && m.Step != nil {
-			onset = humanize.Number(*m.Step)
+			onset = strconv.Itoa(int(*m.Step))
 		}
-	}, func() { onset = jobs.NeverBegan })
-	return map[string]string{jobs.Onset: onset}, nil
+	}, func() { onset = study.NeverBegan })
+	return map[string]string{rundir.ChosenOnset: onset}, nil
 }
 
 // measure evaluates the encoder of a cell once and returns the accuracy in percent.

@@ -138,10 +138,10 @@ func TestChosen(t *testing.T) {
 	if _, err := c.Resolve(nil); err != nil {
 		t.Fatal(err)
 	}
-	begun := `{"epoch": 1, "step": 30}` + "\n" + `{"epoch": 2, "step": 142, "event": "mix_start", "message": "now"}` + "\n"
+	begun := `{"epoch": 1, "step": 30}` + "\n" + `{"epoch": 2, "step": 1423, "event": "mix_start", "message": "now"}` + "\n"
 	for _, tc := range []struct{ record, metrics, want string }{
 		{`{"config": {}, "chosen": {"mix_start_step": "9", "neg_alpha": "0.5"}}`, begun, "map[mix_start_step:9 neg_alpha:0.5]"},
-		{`{"config": {}}`, begun, "map[mix_start_step:142]"},
+		{`{"config": {}}`, begun, "map[mix_start_step:1423]"},
 		{`{"config": {}}`, `{"epoch": 1, "step": 30}` + "\n", "map[mix_start_step:never]"},
 	} {
 		dir := t.TempDir()

@@ -77,9 +77,9 @@ func smallestClass(d data.Dataset) (c class) {
 }
 
 type class struct {
-	name   string
-	images int
-	of     int // that many classes
+	name    string
+	images  int
+	classes int // that there are
 }
 
 // add writes the names and classes of a dataset.

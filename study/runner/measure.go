@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -25,15 +24,12 @@ const measured = 512
 // seconds of training for every arm without such cells. Nothing is written. Where the speed cannot
 // be measured, it says why.
 func (r *Runner) Plan(ctx context.Context, show func(string)) error {
-	done, err := r.trained()
+	done, err := r.toDo()
 	if err != nil {
 		return err
 	}
 	if err := r.Study.CheckDrawn(r.Dir, done); err != nil {
 		return err
-	}
-	if r.Retry {
-		maps.DeleteFunc(done, func(_ string, o jobs.Outcome) bool { return o.Failed() })
 	}
 	cells := r.Study.Planned(done)
 	r.print("%s", r.Study.Summary())

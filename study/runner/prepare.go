@@ -21,7 +21,12 @@ func (r *Runner) Prepare(ctx context.Context) error {
 	r.opened, r.smallest, r.noted = map[string]seen{}, map[string]class{}, map[string]bool{}
 	r.checked = map[string]bool{}
 	r.pace.Images = func(c study.Cell) float64 { return r.images(ctx, c) }
-	for _, c := range r.Study.Planned(nil) {
+	done, err := r.toDo()
+	if err != nil {
+		return err
+	}
+	for _, c := range r.Study.Planned(done) {
+		_, ended := done[c.Name]
 		c.Setting = max(0, c.Setting)
 		options, _, err := r.Study.Training(r.Dir, c)
 		if err != nil {
@@ -32,7 +37,7 @@ func (r *Runner) Prepare(ctx context.Context) error {
 				r.note(fmt.Sprintf("a training of %s: %s", humanize.Count(options.Epochs, "epoch"), n))
 			}
 		}
-		if err := r.checkStart(c, options); err != nil {
+		if err := r.checkStart(c, options); err != nil && !ended {
 			return err
 		}
 		images, err := r.open(ctx, options)
@@ -43,7 +48,7 @@ func (r *Runner) Prepare(ctx context.Context) error {
 			return &unopened{err}
 		}
 		small := r.smallest[imagesKey(options)]
-		if err := r.Study.CheckLabels(c, small.of, small.name, small.images); err != nil {
+		if err := r.Study.CheckLabels(c, small.classes, small.name, small.images); err != nil && !ended {
 			return err
 		}
 		r.noteImages(c, options, images)
@@ -68,12 +73,12 @@ func (r *Runner) checkStart(c study.Cell, options config.Contrast) error {
 		if _, err := exec.LookPath(words[0]); err != nil {
 			return fmt.Errorf("arm %s: %s: want a program that can be run: %w", arm.Name, words[0], errors.Unwrap(err))
 		}
-	case options.Init != "" && !r.checked[options.Init]:
+	case options.Init != "" && !r.checked[options.Init+"\x00"+options.Prefix]:
 		err := torch.Run(func() error { return weights.Check(options.Init, options.Prefix) })
 		if err != nil {
 			return fmt.Errorf("arm %s: init: %w", arm.Name, err)
 		}
-		r.checked[options.Init] = true
+		r.checked[options.Init+"\x00"+options.Prefix] = true
 	}
 	return nil
 }

@@ -54,6 +54,8 @@ type Runner struct {
 	cells    map[string]study.Cell
 	done     map[string]jobs.Outcome
 	checked  map[string]bool      // checkpoints that can begin a training
+	begun    time.Time            // of the current cell
+	before   time.Time            // when the one before began
 	working  map[string]time.Time // when a process was last seen to work on a cell
 }
 
@@ -137,12 +139,18 @@ func (r *Runner) outcomes() (done map[string]jobs.Outcome, published bool, err e
 		return done, false, err
 	}
 	reported, err := study.Published(r.Dir)
+	if err != nil {
+		return nil, false, err
+	}
+	if done, err = jobs.Outcomes(r.state()); err != nil || len(done) > 0 { // of another process, which reported them
+		return done, false, err
+	}
 	for _, o := range reported {
 		if !o.Failed() {
-			return reported, true, err
+			return reported, true, nil
 		}
 	}
-	return done, false, err
+	return done, false, nil
 }
 
 // trained returns the outcomes of cells, or an error if the folder has results without them: training would replace
@@ -151,8 +159,17 @@ func (r *Runner) trained() (map[string]jobs.Outcome, error) {
 	done, published, err := r.outcomes()
 	if published {
 		return nil, fmt.Errorf("%s: want the outcomes of its trainings in %s, but there are none, and %s has results: "+
-			"restore them, print the tables (--report), or choose another folder (-o) to train again", r.Dir,
-			study.StateDir, study.ReportFile)
+			"restore them, print the tables (--report), choose another folder (-o), or remove %s to train again here", r.Dir,
+			study.StateDir, study.ReportFile, study.ReportFile)
+	}
+	return done, err
+}
+
+// toDo returns the outcomes of cells that are not to be trained.
+func (r *Runner) toDo() (map[string]jobs.Outcome, error) {
+	done, err := r.trained()
+	if r.Retry {
+		maps.DeleteFunc(done, func(_ string, o jobs.Outcome) bool { return o.Failed() })
 	}
 	return done, err
 }
@@ -219,6 +236,7 @@ func (r *Runner) note(text string) {
 // cell trains and evaluates a cell.
 func (r *Runner) cell(ctx context.Context, name string) (o jobs.Outcome, err error) {
 	cell := r.cells[name]
+	r.before, r.begun = r.begun, time.Now()
 	planned := r.Study.Planned(r.done)
 	ended := 0
 	for _, c := range planned {
@@ -291,10 +309,8 @@ func (r *Runner) left(without string) (left time.Duration, known bool) {
 	return left / time.Duration(r.processes(jobs.Active(r.state(), names), time.Now())), known
 }
 
-// between is how long a process that works on no cell counts as one that works on the study: it is between two.
-const between = 2 * time.Minute
-
-// processes returns how many processes work on the study, from those that work on a cell now and those seen before.
+// processes returns how many processes work on the study: those that work on a cell now, and those that did since this
+// one began the cell before, because they may be between two.
 func (r *Runner) processes(active []string, now time.Time) (n int) {
 	if r.working == nil {
 		r.working = map[string]time.Time{}
@@ -303,7 +319,7 @@ func (r *Runner) processes(active []string, now time.Time) (n int) {
 		r.working[process] = now
 	}
 	for _, last := range r.working {
-		if now.Sub(last) < between {
+		if !last.Before(r.before) {
 			n++
 		}
 	}

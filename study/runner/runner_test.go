@@ -105,14 +105,18 @@ func TestProcesses(t *testing.T) {
 	begin := time.Now()
 	for i, step := range []struct {
 		active []string
-		after  time.Duration
+		after  time.Duration // of this cell
 		want   int
 	}{
-		{nil, 0, 1}, {[]string{"a", "b"}, time.Second, 2}, {[]string{"a"}, time.Minute, 2}, {[]string{"a"}, between + time.Second, 1},
-		{[]string{"a", "b", "c"}, 3 * time.Minute, 3},
+		{nil, 0, 1}, {[]string{"a", "b"}, time.Minute, 2}, {[]string{"a"}, time.Hour, 2}, {[]string{"a"}, 2 * time.Hour, 1},
+		{[]string{"a", "b", "c"}, 3 * time.Hour, 3},
 	} {
-		if got := r.processes(step.active, begin.Add(step.after)); got != step.want {
-			t.Errorf("step %d: %d processes, want %d", i, got, step.want)
+		now := begin.Add(step.after)
+		r.before, r.begun = r.begun, now
+		for range 2 { // at the beginning of a cell and of its training
+			if got := r.processes(step.active, now); got != step.want {
+				t.Errorf("step %d: %d processes, want %d", i, got, step.want)
+			}
 		}
 	}
 }
