@@ -124,8 +124,8 @@ func (o *observed) record(r *Run, since int) error {
 	}
 	chosen := map[string]string{
 		rundir.ChosenOnset: strconv.Itoa(since),
-		"pos_alpha":      strconv.FormatFloat(o.PosAlpha, 'g', -1, 64),
-		"neg_alpha":      strconv.FormatFloat(o.NegAlpha, 'g', -1, 64),
+		"pos_alpha":        strconv.FormatFloat(o.PosAlpha, 'g', -1, 64),
+		"neg_alpha":        strconv.FormatFloat(o.NegAlpha, 'g', -1, 64),
 	}
 	if o.PosSince > since {
 		chosen["pos_start_step"] = strconv.Itoa(o.PosSince)
