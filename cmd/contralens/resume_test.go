@@ -25,17 +25,22 @@ func TestInterruptedTraining(t *testing.T) {
 			line := []string{"--epochs", "4", "--precision", precision}
 			whole, parts := "whole-"+precision, "parts-"+precision
 			must(t, tiny(data, whole, line...)...)
+			saved := ""
 			for i, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 				p := spawn(t, tiny(data, parts, append(line, "--resume", "auto")...)...)
 				p.until(t, []string{"epoch 2/4 step 2/12", "epoch 3/4 step 1/12"}[i])
 				p.Process.Signal(signal)
 				code, text := p.end(t)
-				if code != exitStopped || !strings.Contains(text, "resume with the same command and --resume auto") || !strings.Contains(text, "interrupted.pth has everything") {
+				saved = "interrupted.pth"
+				if strings.Contains(text, "after 12 of 12 steps") { // on a busy machine a signal may come late
+					saved = "current.pth"
+				}
+				if code != exitStopped || !strings.Contains(text, "resume with the same command and --resume auto") || !strings.Contains(text, saved+" has everything") {
 					t.Fatalf("%v: exit code %d, want %d\n%s", signal, code, exitStopped, text)
 				}
 			}
 			text := must(t, tiny(data, parts, append(line, "--resume", "auto")...)...)
-			if !strings.Contains(text, "resuming save/"+parts+"/interrupted.pth: epoch 3") {
+			if !strings.Contains(text, "resuming save/"+parts+"/"+saved+": epoch ") {
 				t.Errorf("resuming printed\n%s", text)
 			}
 			if _, err := os.Stat("save/" + parts + "/interrupted.pth"); err == nil {
