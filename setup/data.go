@@ -62,8 +62,18 @@ func labeled(d data.Dataset) error {
 // Splits opens all splits of the dataset that the options of a pre-training describe. Test
 // images that do not fit the training images do not stop it: nothing is trained on them.
 func Splits(ctx context.Context, c config.Contrast, note func(string)) (data.Splits, error) {
+	return splits(ctx, c, note, sets.TestIfSound)
+}
+
+// TestedSplits is Splits for a pre-training that is evaluated: test images that do not fit the training images are an
+// error.
+func TestedSplits(ctx context.Context, c config.Contrast, note func(string)) (data.Splits, error) {
+	return splits(ctx, c, note, sets.TestWanted)
+}
+
+func splits(ctx context.Context, c config.Contrast, note func(string), test sets.TestSplit) (data.Splits, error) {
 	o := dataOptions(c.Data, c.Net, note)
-	o.Test = sets.TestIfSound
+	o.Test = test
 	if c.KNNEvery == 0 && c.Probe == 0 && c.Split != validation {
 		o.Test = sets.TestUnread
 	}

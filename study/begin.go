@@ -167,7 +167,9 @@ func effective(options []Option, untrained bool) (some []Option) {
 // signature has all on which the cells of a study depend, except for seeds, a line for each thing.
 func (s *Study) signature() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "recipe %s\n", filepath.Base(s.Recipe)) // SameRecipe compares its options
+	if s.Recipe != "" {
+		fmt.Fprintf(&b, "recipe %s\n", filepath.Base(s.Recipe)) // SameRecipe compares its options
+	}
 	for _, o := range effective(s.Options, false) {
 		fmt.Fprintf(&b, "%s %s\n", o.Name, o.Value)
 	}

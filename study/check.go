@@ -132,9 +132,11 @@ func official(name string) string {
 func nearestOption(fields []config.Field, name string) string {
 	var names []string
 	for _, f := range fields {
-		names = append(names, f.Name)
+		if !f.Ignored && !f.Hidden {
+			names = append(names, f.Name)
+		}
 	}
-	if near := config.Nearest(name, names); near != "" {
+	if near := config.Nearest(name, names); near != "" && near != name {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	return ""

@@ -75,7 +75,7 @@ func (s *Study) Detection(c config.Contrast, e Evaluation) (d config.DetectTrain
 	for _, o := range own {
 		f := config.Find(fields, o.Name)
 		switch {
-		case f == nil || f.Ignored || f.Hidden:
+		case f == nil || f.Ignored || f.Hidden || f.Name == "json": // a study prints its own report
 			return d, nil, fmt.Errorf("there is no option %q%s", o.Name, nearestOption(fields, o.Name))
 		case slices.Contains(ofDetector, f.Name) || f.Name == "ckpt":
 			return d, nil, fmt.Errorf("%s cannot be set here: it is that of the training", f.Name)

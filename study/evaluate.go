@@ -32,8 +32,7 @@ func Network() []string { return slices.Clone(network) }
 // needs more labels per class than the smallest class of the training images has.
 func (s *Study) CheckLabels(c Cell, classes int, smallest string, images int) error {
 	for _, e := range s.Evaluations {
-		labels := e.Protocol != Scores && e.Protocol != Detect && !s.Arms[c.Arm].Untrained
-		if labels && classes < 2 {
+		if e.Labeled() && !s.Arms[c.Arm].Untrained && classes < 2 {
 			return s.at(e.line, fmt.Errorf("evaluations: %s: want images in folders of at least 2 classes, got %d; without "+
 				"labels, a study can compare scores: evaluations: {scores: {}}", e.Measure(), classes))
 		}
@@ -89,7 +88,7 @@ func evaluation(to any, c config.Contrast, e Evaluation) (set map[string]bool, e
 	for _, o := range e.Options {
 		f := config.Find(fields, o.Name)
 		switch {
-		case f == nil || f.Ignored || f.Hidden:
+		case f == nil || f.Ignored || f.Hidden || f.Name == "json": // a study prints its own report
 			return nil, fmt.Errorf("there is no option %q%s", o.Name, nearestOption(fields, o.Name))
 		case slices.Contains(shared, f.Name) || f.Name == "ckpt" || f.Name == "few_shot":
 			return nil, fmt.Errorf("%s cannot be set here: it is that of the training", f.Name)

@@ -162,10 +162,11 @@ func (p *parser) readRecipe(e entry) (err error) {
 		p.recipe, err = config.ReadValues(file)
 	}
 	if err != nil {
-		hint := ""
 		if _, ok := recipes.Study(p.Recipe); ok {
-			hint = "; that is a study, and a recipe has the options of one training"
-		} else if _, err := os.Stat(file); err != nil {
+			return p.fail(e.value, "recipe %s: want the options of one training, got a study", p.Recipe)
+		}
+		hint := ""
+		if !isFile(file) {
 			hint = "; a study that has begun keeps a copy: contralens study FOLDER/" + CopyFile + " -o FOLDER"
 		}
 		return p.fail(e.value, "recipe %s%s", strings.TrimPrefix(err.Error(), "--config "), hint)

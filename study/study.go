@@ -89,6 +89,9 @@ type Evaluation struct {
 	line     int
 }
 
+// Labeled reports whether an evaluation needs images with classes.
+func (e Evaluation) Labeled() bool { return e.Protocol != Scores && e.Protocol != Detect }
+
 // Measure names what an evaluation gives: the accuracies knn, linear and few-shot-10, and
 // statistics such as pos_mean and precisions such as AP50.
 func (e Evaluation) Measure() string {

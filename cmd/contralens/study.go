@@ -125,6 +125,7 @@ func printStudy(r *runner.Runner, write, asJSON bool) error {
 	if err != nil {
 		return err
 	}
+	write = write && report.Done > 0 // or nothing would take the place of what is there
 	if published {
 		write = false
 		printNote(fmt.Sprintf("%s has no outcomes of trainings in %s: the tables are those of %s, and no file changes", r.Dir,

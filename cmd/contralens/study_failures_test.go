@@ -98,6 +98,28 @@ evaluations: {knn: {neighbors: 3}}
 	if code, text := command(t, "study", "s.yaml", "-o", "early", "--data_folder", one); code != exitFailed || !strings.Contains(text, want) {
 		t.Errorf("images without labels: exit code %d, want %q\n%s", code, want, text)
 	}
+	others := stripes(t, 9)
+	if err := os.Rename(filepath.Join(others, "val", "class 1"), filepath.Join(others, "val", "class 2")); err != nil {
+		t.Fatal(err)
+	}
+	if code, text := command(t, "study", "s.yaml", "-o", "early", "--data_folder", others); code != exitFailed || !strings.Contains(text, `there is no training image of class "class 2"`) || strings.Contains(text, "== ") {
+		t.Errorf("test images of another class: exit code %d\n%s", code, text)
+	}
+	for _, lost := range []string{"cells", "study.json"} {
+		if err := os.RemoveAll(filepath.Join("results", lost)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, err := os.ReadFile("results/cells.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said := must(t, "study", "s.yaml", "-o", "results", "--report"); !strings.Contains(said, "4 of 4 trainings are not done") || strings.Contains(said, "has everything") {
+		t.Errorf("tables of nothing:\n%s", said)
+	}
+	if after, err := os.ReadFile("results/cells.csv"); err != nil || string(after) != string(before) {
+		t.Errorf("%v: an empty table took the place of results", err)
+	}
 	other := strings.Replace(text, "silent", "mute", 1)
 	if err := os.WriteFile("other.yaml", []byte(other), 0o644); err != nil {
 		t.Fatal(err)

@@ -127,6 +127,9 @@ func lastEpoch(dir, series string) (float64, error) {
 
 // chosen returns the options that the scores chose in a training that lets them; see jobs.Outcome.
 func chosen(dir string, c *config.Contrast) (map[string]string, error) {
+	if c.MixNorm && !c.Transforms() {
+		return map[string]string{rundir.ChosenOnset: study.NeverBegan}, nil
+	}
 	if !c.Transforms() || c.MixStart != "auto" {
 		return nil, nil
 	}

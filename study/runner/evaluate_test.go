@@ -154,6 +154,11 @@ func TestChosen(t *testing.T) {
 			t.Errorf("%s: %v, %v, want %s", tc.record, got, err, tc.want)
 		}
 	}
+	late := c
+	late.FT, late.MixEpoch, late.MixStart = "posneg", 20, ""
+	if got, err := chosen(t.TempDir(), &late); err != nil || fmt.Sprint(got) != "map[mix_start_step:never]" {
+		t.Errorf("a transformation after the training: %v, %v", got, err)
+	}
 	if got, err := chosen(t.TempDir(), &config.Contrast{}); got != nil || err != nil {
 		t.Errorf("a training without the transformation: %v, %v", got, err)
 	}

@@ -17,6 +17,7 @@ import (
 	"contralens/data"
 	"contralens/internal/durable"
 	"contralens/setup"
+	"contralens/study"
 )
 
 // imagesFile has, for every arm of a study, which images its cells see.
@@ -38,7 +39,11 @@ func (r *Runner) open(ctx context.Context, c config.Contrast) (seen, error) {
 	if s, ok := r.opened[key]; ok {
 		return s, nil
 	}
-	splits, err := setup.Splits(ctx, c, func(string) {})
+	open := setup.Splits
+	if slices.ContainsFunc(r.Study.Evaluations, study.Evaluation.Labeled) {
+		open = setup.TestedSplits
+	}
+	splits, err := open(ctx, c, func(string) {})
 	if err != nil {
 		return seen{}, err
 	}
