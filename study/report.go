@@ -71,7 +71,8 @@ type CellReport struct {
 	State   string `json:"state"` // done, failed or open
 	Reason  string `json:"reason,omitempty"`
 	Setting string `json:"setting,omitempty"` // the values of tuned options, in words
-	// Chosen are options that the scores chose, and the step after which they hold; NeverBegan if features were never transformed.
+	// Chosen are options that the scores chose, and the step after which they hold; NeverBegan if features were never
+	// transformed.
 	Chosen   map[string]string  `json:"chosen,omitempty"`
 	Scores   map[string]float64 `json:"scores,omitempty"`
 	Seconds  float64            `json:"seconds,omitempty"`

@@ -162,13 +162,14 @@ func (r Report) Sentences() (all []string) {
 			int(math.Round(1/(1-Confidence)))))
 	}
 	for _, name := range r.equal() {
-		all = append(all, fmt.Sprintf("Arm %s has the results of %s in every run, by chance or because what it differs in had no "+
-			"effect, as when the transformation has not begun.", name, r.Baseline))
+		all = append(all, fmt.Sprintf("Arm %s has the results of %s in every run, by chance or because what it differs in had "+
+			"no effect, as when the transformation has not begun.", name, r.Baseline))
 	}
 	for _, a := range r.Arms {
 		if n := r.untransformed(a.Name); n > 0 {
 			all = append(all, fmt.Sprintf("In %d of %s of arm %s no features were transformed: the training ended before that "+
-				"could begin (mix_start_epoch, mix_start: auto). These do not show the transformation.", n, humanize.Count(a.Runs, "training"), a.Name))
+				"could begin (mix_start_epoch, mix_start: auto). These do not show the transformation.", n,
+				humanize.Count(a.Runs, "training"), a.Name))
 		}
 	}
 	if r.TunedBy != "" {
