@@ -162,8 +162,8 @@ func (r Report) Sentences() (all []string) {
 			int(math.Round(1/(1-Confidence)))))
 	}
 	for _, name := range r.equal() {
-		all = append(all, fmt.Sprintf("Arm %s has the results of %s in every run, by chance or because what it differs in had "+
-			"no effect, as when the transformation has not begun.", name, r.Baseline))
+		all = append(all, fmt.Sprintf("Arm %s has the results of %s in every run, by chance or because what it differs "+
+			"in had no effect, as when the transformation has not begun.", name, r.Baseline))
 	}
 	for _, a := range r.Arms {
 		if n := r.untransformed(a.Name); n > 0 {
