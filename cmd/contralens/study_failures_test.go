@@ -78,6 +78,7 @@ evaluations: {knn: {neighbors: 3}}
 	published(t, "s.yaml")
 	for name, want := range map[string]string{
 		`copied: {program: [nosuch, "{dir}"]}`: "arm copied: nosuch: want a program that can be run: executable file not found",
+		"copied: {gpu: 99}":                    "arm copied: --device cuda:99",
 		"copied: {init: nosuch.pth}":           "arm copied: init: checkpoint nosuch.pth: want a checkpoint file",
 	} {
 		early := strings.Replace(text, `copied: {program: [cp, save/other/current.pth, "{dir}/current.pth"]}`, name, 1)

@@ -37,8 +37,10 @@ func (r *Runner) Prepare(ctx context.Context) error {
 				r.note(fmt.Sprintf("a training of %s: %s", humanize.Count(options.Epochs, "epoch"), n))
 			}
 		}
-		if err := r.checkStart(c, options); err != nil && !ended {
-			return err
+		if !ended {
+			if err := r.checkStart(c, options); err != nil {
+				return err
+			}
 		}
 		images, err := r.open(ctx, options)
 		if err != nil {
@@ -59,13 +61,14 @@ func (r *Runner) Prepare(ctx context.Context) error {
 	return nil
 }
 
-// checkStart refuses a cell whose training could not begin: its program or the checkpoint that it starts from is
-// missing.
+// checkStart refuses a cell whose training could not begin: its program, its device or the checkpoint that it starts
+// from is not there.
 func (r *Runner) checkStart(c study.Cell, options config.Contrast) error {
 	arm := r.Study.Arms[c.Arm]
-	switch {
-	case arm.Untrained:
-	case arm.Program != nil:
+	if arm.Untrained {
+		return nil
+	}
+	if arm.Program != nil {
 		words, err := r.Study.ProgramLine(r.Dir, c)
 		if err != nil {
 			return err
@@ -73,12 +76,28 @@ func (r *Runner) checkStart(c study.Cell, options config.Contrast) error {
 		if _, err := exec.LookPath(words[0]); err != nil {
 			return fmt.Errorf("arm %s: %s: want a program that can be run: %w", arm.Name, words[0], errors.Unwrap(err))
 		}
-	case options.Init != "" && !r.checked[options.Init+"\x00"+options.Prefix]:
-		err := torch.Run(func() error { return weights.Check(options.Init, options.Prefix) })
-		if err != nil {
-			return fmt.Errorf("arm %s: init: %w", arm.Name, err)
+		return nil
+	}
+	once := func(what string, check func() error) error {
+		if r.checked[what] {
+			return nil
 		}
-		r.checked[options.Init+"\x00"+options.Prefix] = true
+		r.checked[what] = true
+		return torch.Run(check)
+	}
+	device := options.DeviceName()
+	err := once("device "+device, func() error { _, err := torch.ParseDevice(device); return err })
+	if err != nil {
+		return fmt.Errorf("arm %s: %w", arm.Name, err)
+	}
+	if options.Init == "" {
+		return nil
+	}
+	err = once(fmt.Sprintf("init %q %q", options.Init, options.Prefix), func() error {
+		return weights.Check(options.Init, options.Prefix)
+	})
+	if err != nil {
+		return fmt.Errorf("arm %s: init: %w", arm.Name, err)
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ type Runner struct {
 	title    string // of the current cell, such as "3 of 15"
 	cells    map[string]study.Cell
 	done     map[string]jobs.Outcome
-	checked  map[string]bool      // checkpoints that can begin a training
+	checked  map[string]bool      // devices and checkpoints that were
 	begun    time.Time            // of the current cell
 	before   time.Time            // when the one before began
 	working  map[string]time.Time // when a process was last seen to work on a cell
@@ -387,8 +387,11 @@ func trainedBefore(dir string, step float64) (seconds float64) {
 // drop removes what an earlier session has trained of a cell with a setting that tuning does not choose any more.
 func (r *Runner) drop(dir string, cell study.Cell, c config.Contrast) error {
 	record, err := rundir.ReadRecord(dir)
-	if err != nil || record == nil {
-		return err
+	if err != nil {
+		return fmt.Errorf("%w; copy it again or remove the directory, and give --retry", err)
+	}
+	if record == nil {
+		return nil
 	}
 	now := config.Values(&c)
 	for _, name := range r.Study.Tuned(cell) {
