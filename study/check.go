@@ -191,8 +191,8 @@ func (p *parser) checkArms() error {
 		for folder, other := range folders {
 			if folder == slug(a.Name) || p.Tuning != nil &&
 				(strings.HasPrefix(folder, slug(a.Name)+trial) || strings.HasPrefix(slug(a.Name), folder+trial)) {
-				return p.at(a.line, fmt.Errorf("arms %s and %s have folders of the same name, %s, in which - stands for all but "+
-					"letters from a to z and digits: rename one", other, a.Name, slug(a.Name)))
+				return p.at(a.line, fmt.Errorf("arms %s and %s have folders of the same name, %s: they keep only ASCII "+
+					"letters, digits and some punctuation; rename one", other, a.Name, slug(a.Name)))
 			}
 		}
 		folders[slug(a.Name)] = a.Name

@@ -81,7 +81,7 @@ type CellReport struct {
 	Commands [][]string         `json:"commands"`
 }
 
-// NeverBegan stands for the step after which the transformation acts where the scores never let it begin.
+// NeverBegan stands for the step after which the transformation acts where the training ended before it.
 const NeverBegan = "never"
 
 // States of cells.
